@@ -1,0 +1,210 @@
+use std::{fmt, str::FromStr};
+
+use serde::{Deserialize, Serialize};
+use url::Url;
+
+use crate::{KeyName, KeyVersion, VaultName};
+
+/// Which key of which vault: the current version, whichever that is, or one fixed version.
+///
+/// Written `VAULT/keys/KEY` or `VAULT/keys/KEY/VERSION`, without host and port, so that stored state
+/// survives a change of port; [`PublicName`](crate::PublicName) renders the URL that clients see.
+#[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(try_from = "String", into = "String")]
+pub struct KeyIdentifier {
+    /// The vault, found by the first label of a URL's host.
+    pub vault: VaultName,
+    /// The key.
+    pub key: KeyName,
+    /// The version, or `None` to follow the current one.
+    pub version: Option<KeyVersion>,
+}
+
+/// One version of one key of one vault: a `kid`.
+#[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(try_from = "String", into = "String")]
+pub struct Kid {
+    /// The vault.
+    pub vault: VaultName,
+    /// The key.
+    pub key: KeyName,
+    /// The version.
+    pub version: KeyVersion,
+}
+
+/// A text that identifies no key.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error(
+    "'{given}' is not a key identifier: {why}; expected VAULT/KEY, VAULT/KEY/VERSION or https://VAULT.vault.azure.net/keys/KEY[/VERSION]"
+)]
+pub struct InvalidKeyIdentifier {
+    given: String,
+    why: String,
+}
+
+impl KeyIdentifier {
+    /// The same key, following its current version.
+    #[must_use]
+    pub fn unversioned(&self) -> Self {
+        Self {
+            version: None,
+            ..self.clone()
+        }
+    }
+
+    /// Whether this is `key` of `vault`, in any version.
+    pub fn names(&self, vault: &VaultName, key: &KeyName) -> bool {
+        self.vault == *vault && self.key == *key
+    }
+}
+
+impl FromStr for KeyIdentifier {
+    type Err = InvalidKeyIdentifier;
+
+    fn from_str(text: &str) -> Result<Self, InvalidKeyIdentifier> {
+        let invalid = |why: String| InvalidKeyIdentifier {
+            given: text.chars().take(200).collect(),
+            why,
+        };
+        let (vault, path) = if text.contains("://") {
+            let url = Url::parse(text).map_err(|error| invalid(error.to_string()))?;
+            let host = url.host_str().unwrap_or_default();
+            let vault = host.split('.').next().unwrap_or_default().to_owned();
+            (vault, url.path().trim_start_matches('/').to_owned())
+        } else {
+            let (vault, path) = text
+                .split_once('/')
+                .ok_or_else(|| invalid("it names no vault".to_owned()))?;
+            (vault.to_owned(), path.to_owned())
+        };
+        let path = path.trim_end_matches('/');
+        let mut parts = path.strip_prefix("keys/").unwrap_or(path).split('/');
+        let key = parts.next().unwrap_or_default();
+        let version = parts.next();
+        if parts.next().is_some() {
+            return Err(invalid("it has too many parts".to_owned()));
+        }
+        Ok(Self {
+            vault: vault.parse().map_err(|error| invalid(format!("{error}")))?,
+            key: key.parse().map_err(|error| invalid(format!("{error}")))?,
+            version: version
+                .map(str::parse)
+                .transpose()
+                .map_err(|error| invalid(format!("{error}")))?,
+        })
+    }
+}
+
+impl fmt::Display for KeyIdentifier {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}/keys/{}", self.vault, self.key)?;
+        match &self.version {
+            Some(version) => write!(f, "/{version}"),
+            None => Ok(()),
+        }
+    }
+}
+
+impl Kid {
+    /// The identifier that is fixed to this version.
+    pub fn identifier(&self) -> KeyIdentifier {
+        KeyIdentifier {
+            vault: self.vault.clone(),
+            key: self.key.clone(),
+            version: Some(self.version.clone()),
+        }
+    }
+}
+
+impl fmt::Display for Kid {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}/keys/{}/{}", self.vault, self.key, self.version)
+    }
+}
+
+impl FromStr for Kid {
+    type Err = InvalidKeyIdentifier;
+
+    fn from_str(text: &str) -> Result<Self, InvalidKeyIdentifier> {
+        let identifier: KeyIdentifier = text.parse()?;
+        let version = identifier.version.ok_or_else(|| InvalidKeyIdentifier {
+            given: text.to_owned(),
+            why: "it names no version".to_owned(),
+        })?;
+        Ok(Self {
+            vault: identifier.vault,
+            key: identifier.key,
+            version,
+        })
+    }
+}
+
+/// Serde's `try_from` and `into` for a type that parses and displays.
+macro_rules! as_string {
+    ($name:ident) => {
+        impl TryFrom<String> for $name {
+            type Error = InvalidKeyIdentifier;
+
+            fn try_from(text: String) -> Result<Self, InvalidKeyIdentifier> {
+                text.parse()
+            }
+        }
+
+        impl From<$name> for String {
+            fn from(value: $name) -> Self {
+                value.to_string()
+            }
+        }
+    };
+}
+
+as_string!(KeyIdentifier);
+as_string!(Kid);
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn urls_and_short_forms_name_the_same_key() {
+        let version = "0123456789abcdef0123456789abcdef";
+        for (text, stored) in [
+            (
+                "https://kv1.vault.azure.net/keys/k1",
+                "kv1/keys/k1".to_owned(),
+            ),
+            (
+                "https://kv1.vault.azure.net/keys/k1/",
+                "kv1/keys/k1".to_owned(),
+            ),
+            (
+                "https://kv1.vault.localhost:5000/keys/k1",
+                "kv1/keys/k1".to_owned(),
+            ),
+            ("kv1/k1", "kv1/keys/k1".to_owned()),
+            (
+                &format!("kv1/k1/{version}"),
+                format!("kv1/keys/k1/{version}"),
+            ),
+            (
+                &format!("https://kv1.managedhsm.azure.net/keys/k1/{version}"),
+                format!("kv1/keys/k1/{version}"),
+            ),
+        ] {
+            assert_eq!(text.parse::<KeyIdentifier>().unwrap().to_string(), stored);
+        }
+        for bad in [
+            "",
+            "k1",
+            "kv1/",
+            "kv1/k1/v1",
+            "https://",
+            "https://kv1/",
+            "kv1/k1/x/y",
+            "http://[::1]/keys/k",
+        ] {
+            assert!(bad.parse::<KeyIdentifier>().is_err(), "{bad}");
+        }
+        assert!("kv1/k1".parse::<Kid>().is_err());
+    }
+}

@@ -1,0 +1,18 @@
+//! What every other crate names things by, and the time.
+//!
+//! Identifiers are parsed once, at the edge, and are valid from then on: a [`VaultName`] in hand is
+//! a vault name that Azure would accept. Nothing here does I/O or knows a service.
+
+mod clock;
+mod digest;
+mod ids;
+mod key_identifier;
+mod names;
+mod public_name;
+
+pub use clock::Clock;
+pub use digest::{Digest, InvalidDigest};
+pub use ids::{ClientId, ObjectId, PrincipalId, RegistryId, TenantId};
+pub use key_identifier::{InvalidKeyIdentifier, KeyIdentifier, Kid};
+pub use names::{IdentityName, InvalidName, KeyName, KeyVersion, RegistryName, VaultName};
+pub use public_name::{InvalidPublicName, PublicName};

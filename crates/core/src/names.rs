@@ -1,0 +1,172 @@
+use std::{fmt, str::FromStr};
+
+use serde::{Deserialize, Serialize};
+
+/// A text that is not a name of the kind that it was given for.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("'{given}' is not a {kind} name; expected {expected}")]
+pub struct InvalidName {
+    /// What was named.
+    pub kind: &'static str,
+    /// The text, cut to a readable length.
+    pub given: String,
+    /// The rule that it breaks.
+    pub expected: &'static str,
+}
+
+/// A newtype over a string that follows one of Azure's naming rules.
+macro_rules! name {
+    ($(#[$doc:meta])* $name:ident, $kind:literal, $expected:literal, $valid:expr) => {
+        $(#[$doc])*
+        #[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+        #[serde(try_from = "String", into = "String")]
+        pub struct $name(String);
+
+        impl $name {
+            /// The name as it was given.
+            pub fn as_str(&self) -> &str {
+                &self.0
+            }
+        }
+
+        impl FromStr for $name {
+            type Err = InvalidName;
+
+            fn from_str(text: &str) -> Result<Self, InvalidName> {
+                let valid: fn(&str) -> bool = $valid;
+                if valid(text) {
+                    Ok(Self(text.to_owned()))
+                } else {
+                    Err(InvalidName {
+                        kind: $kind,
+                        given: text.chars().take(80).collect(),
+                        expected: $expected,
+                    })
+                }
+            }
+        }
+
+        impl fmt::Display for $name {
+            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str(&self.0)
+            }
+        }
+
+        impl TryFrom<String> for $name {
+            type Error = InvalidName;
+
+            fn try_from(text: String) -> Result<Self, InvalidName> {
+                text.parse()
+            }
+        }
+
+        impl From<$name> for String {
+            fn from(name: $name) -> Self {
+                name.0
+            }
+        }
+    };
+}
+
+name!(
+    /// A registry's name. Login servers are lower case, so the emulator takes lower case only.
+    ///
+    /// <https://learn.microsoft.com/azure/azure-resource-manager/management/resource-name-rules#microsoftcontainerregistry>
+    RegistryName,
+    "registry",
+    "5 to 50 lower-case letters and digits",
+    |name| (5..=50).contains(&name.len())
+        && name.bytes().all(|byte| byte.is_ascii_lowercase() || byte.is_ascii_digit())
+);
+
+name!(
+    /// A vault's name.
+    ///
+    /// <https://learn.microsoft.com/azure/azure-resource-manager/management/resource-name-rules#microsoftkeyvault>
+    VaultName,
+    "vault",
+    "3 to 24 lower-case letters, digits and single hyphens, a letter first and no hyphen last",
+    |name| (3..=24).contains(&name.len())
+        && name.bytes().all(|byte| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'-')
+        && name.starts_with(|first: char| first.is_ascii_lowercase())
+        && !name.ends_with('-')
+        && !name.contains("--")
+);
+
+name!(
+    /// A key's name.
+    ///
+    /// <https://learn.microsoft.com/azure/key-vault/general/about-keys-secrets-certificates#vault-name-and-object-name>
+    KeyName,
+    "key",
+    "1 to 127 letters, digits and hyphens",
+    |name| (1..=127).contains(&name.len())
+        && name.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'-')
+);
+
+name!(
+    /// A key version.
+    KeyVersion,
+    "key version",
+    "32 lower-case hexadecimal digits",
+    |name| name.len() == 32
+        && name.bytes().all(|byte| byte.is_ascii_digit() || (b'a'..=b'f').contains(&byte))
+);
+
+name!(
+    /// A user-assigned managed identity's name.
+    ///
+    /// <https://learn.microsoft.com/azure/azure-resource-manager/management/resource-name-rules#microsoftmanagedidentity>
+    IdentityName,
+    "managed identity",
+    "3 to 128 letters, digits, hyphens and underscores, a letter or digit first",
+    |name| (3..=128).contains(&name.len())
+        && name.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'-' || byte == b'_')
+        && name.starts_with(|first: char| first.is_ascii_alphanumeric())
+);
+
+impl KeyVersion {
+    /// A new random version.
+    pub fn random() -> Self {
+        Self(hex::encode(rand::random::<[u8; 16]>()))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn names_follow_their_rules() {
+        for good in ["sealock", "abc12", &"a".repeat(50)] {
+            assert!(good.parse::<RegistryName>().is_ok(), "{good}");
+        }
+        for bad in [
+            "",
+            "abcd",
+            "Sealock",
+            "sea-lock",
+            "sea.lock",
+            &"a".repeat(51),
+        ] {
+            assert!(bad.parse::<RegistryName>().is_err(), "{bad}");
+        }
+        for good in ["sealock", "a-b", &"a".repeat(24)] {
+            assert!(good.parse::<VaultName>().is_ok(), "{good}");
+        }
+        for bad in ["", "ab", "1ab", "a--b", "ab-", "a_b", &"a".repeat(25)] {
+            assert!(bad.parse::<VaultName>().is_err(), "{bad}");
+        }
+        for bad in ["", "a/b", "a_b", "a b", "é", &"a".repeat(128)] {
+            assert!(bad.parse::<KeyName>().is_err(), "{bad}");
+        }
+        assert!(KeyVersion::random().as_str().parse::<KeyVersion>().is_ok());
+        assert!("g".repeat(32).parse::<KeyVersion>().is_err());
+    }
+
+    #[test]
+    fn a_name_in_json_is_checked_too() {
+        let error = serde_json::from_str::<KeyName>("\"../x\"").unwrap_err();
+        assert!(error.to_string().contains("is not a key name"), "{error}");
+    }
+}

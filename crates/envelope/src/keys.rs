@@ -1,0 +1,271 @@
+use std::fmt;
+
+use hkdf::Hkdf;
+use hmac::{Hmac, KeyInit as _, Mac as _};
+use ring::aead::{AES_256_GCM, Aad, LessSafeKey, Nonce, UnboundKey};
+use sealock_core::{Digest, RegistryId};
+use sha2::Sha256;
+use subtle::ConstantTimeEq as _;
+use zeroize::Zeroizing;
+
+use crate::{Error, Header, Layers, RecordKey, TAG_LEN, header::FIXED_LEN};
+
+const KEY_LEN: usize = 32;
+const NONCE_LEN: usize = 12;
+
+const LABEL_LAYER: &[u8] = b"sealock object key v1";
+const LABEL_BINDING: &[u8] = b"sealock object binding v1";
+const LABEL_CHECK: &[u8] = b"sealock dek check v1";
+const LABEL_RECORD: &[u8] = b"sealock service record v1";
+
+const LAYER_SERVICE: u8 = 1;
+const LAYER_CMK: u8 = 2;
+
+/// 32 secret bytes of one purpose, zeroised when dropped and never shown.
+macro_rules! secret {
+    ($(#[$doc:meta])* $name:ident) => {
+        $(#[$doc])*
+        pub struct $name(Zeroizing<[u8; KEY_LEN]>);
+
+        impl $name {
+            /// A new random key.
+            pub fn random() -> Self {
+                Self(Zeroizing::new(rand::random()))
+            }
+
+            /// The key with these bytes; `None` unless there are 32.
+            pub fn from_slice(bytes: &[u8]) -> Option<Self> {
+                let mut key = Zeroizing::new([0; KEY_LEN]);
+                (bytes.len() == KEY_LEN).then(|| {
+                    key.copy_from_slice(bytes);
+                    Self(key)
+                })
+            }
+
+            /// The secret itself, to be wrapped or written to a file of mode 0600.
+            pub fn expose(&self) -> &[u8; KEY_LEN] {
+                &self.0
+            }
+        }
+
+        impl fmt::Debug for $name {
+            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str(concat!(stringify!($name), "(..)"))
+            }
+        }
+    };
+}
+pub(crate) use secret;
+
+secret!(
+    /// The platform's own key: the inner layer of every object, and the seal of small records.
+    ServiceKey
+);
+secret!(
+    /// A registry's data encryption key, which the customer-managed key wraps.
+    Dek
+);
+
+impl ServiceKey {
+    /// The key that seals the platform's small records.
+    pub fn record_key(&self) -> RecordKey {
+        RecordKey::derived(&derive(&self.0, &[], &[LABEL_RECORD]))
+    }
+}
+
+impl Dek {
+    /// A value that tells this key from any other and tells nothing about it: RSA-OAEP alone does not
+    /// say who made a wrapped key.
+    pub fn check_value(&self) -> [u8; 32] {
+        *derive(&self.0, &[], &[LABEL_CHECK])
+    }
+
+    /// Whether `check_value` is this key's.
+    pub fn has_check_value(&self, check_value: &[u8]) -> bool {
+        self.check_value().ct_eq(check_value).into()
+    }
+}
+
+/// The keys of one registry.
+#[derive(Clone, Copy)]
+pub struct RegistryKeys<'a> {
+    /// Whose keys they are.
+    pub registry: RegistryId,
+    /// The inner layer's.
+    pub service: &'a ServiceKey,
+    /// The outer layer's, if the registry has a customer-managed key.
+    pub dek: Option<&'a Dek>,
+}
+
+impl RegistryKeys<'_> {
+    /// The layers of this registry's objects.
+    pub fn layers(&self) -> Layers {
+        match self.dek {
+            Some(_) => Layers::ServiceAndCmk,
+            None => Layers::Service,
+        }
+    }
+
+    /// The keys of the object with this header.
+    ///
+    /// # Errors
+    /// If the object has layers other than the registry's.
+    pub fn object(&self, header: &Header) -> Result<ObjectKeys, Error> {
+        if header.layers != self.layers() {
+            return Err(Error::LayersMismatch);
+        }
+        let fixed = header.fixed();
+        let derived = |secret: &[u8; KEY_LEN], label: &[u8], layer: u8| {
+            derive(
+                secret,
+                &header.salt,
+                &[label, &[layer], self.registry.as_bytes(), &fixed],
+            )
+        };
+        let (outermost, outermost_layer) = match self.dek {
+            Some(dek) => (&dek.0, LAYER_CMK),
+            None => (&self.service.0, LAYER_SERVICE),
+        };
+        Ok(ObjectKeys {
+            service: aead(&derived(&self.service.0, LABEL_LAYER, LAYER_SERVICE)),
+            cmk: self
+                .dek
+                .map(|dek| aead(&derived(&dek.0, LABEL_LAYER, LAYER_CMK))),
+            binding: derived(outermost, LABEL_BINDING, outermost_layer),
+            fixed,
+        })
+    }
+}
+
+/// The keys of one object. They live no longer than the batch of segments they are needed for.
+pub struct ObjectKeys {
+    service: LessSafeKey,
+    cmk: Option<LessSafeKey>,
+    binding: Zeroizing<[u8; KEY_LEN]>,
+    fixed: [u8; FIXED_LEN],
+}
+
+impl ObjectKeys {
+    /// Seals the plaintext that begins at `start` of `buffer` in place and appends the tags.
+    pub(crate) fn seal_segment(
+        &self,
+        index: u64,
+        last: bool,
+        buffer: &mut Vec<u8>,
+        start: usize,
+    ) -> Result<(), Error> {
+        for key in [Some(&self.service), self.cmk.as_ref()]
+            .into_iter()
+            .flatten()
+        {
+            let tag = key
+                .seal_in_place_separate_tag(nonce(index, last), Aad::empty(), &mut buffer[start..])
+                .map_err(|_| Error::SegmentInvalid { index })?;
+            buffer.extend_from_slice(tag.as_ref());
+        }
+        Ok(())
+    }
+
+    /// Opens a segment in place; its plaintext is the beginning of `segment`, of the returned length.
+    pub(crate) fn open_segment(
+        &self,
+        index: u64,
+        last: bool,
+        segment: &mut [u8],
+    ) -> Result<usize, Error> {
+        let mut length = segment.len();
+        for key in [self.cmk.as_ref(), Some(&self.service)]
+            .into_iter()
+            .flatten()
+        {
+            length = key
+                .open_in_place(nonce(index, last), Aad::empty(), &mut segment[..length])
+                .map_err(|_| Error::SegmentRefused { index })?
+                .len();
+        }
+        Ok(length)
+    }
+
+    /// What ties these keys' object to its length and digest.
+    pub(crate) fn binding(&self, plaintext_len: u64, digest: &Digest) -> [u8; 32] {
+        self.binding_mac(plaintext_len, digest)
+            .finalize()
+            .into_bytes()
+            .into()
+    }
+
+    /// Checks, in constant time, that `header` is bound to this length and digest.
+    ///
+    /// # Errors
+    /// If it is not: the object was swapped, or sealed under another key.
+    pub fn verify_binding(
+        &self,
+        header: &Header,
+        plaintext_len: u64,
+        digest: &Digest,
+    ) -> Result<(), Error> {
+        self.binding_mac(plaintext_len, digest)
+            .verify_slice(&header.binding)
+            .map_err(|_| Error::BindingMismatch)
+    }
+
+    #[expect(clippy::expect_used, reason = "HMAC takes a key of any length")]
+    fn binding_mac(&self, plaintext_len: u64, digest: &Digest) -> Hmac<Sha256> {
+        let mut mac = Hmac::<Sha256>::new_from_slice(&*self.binding).expect("any length will do");
+        mac.update(&self.fixed);
+        mac.update(&plaintext_len.to_be_bytes());
+        mac.update(digest.to_string().as_bytes());
+        mac
+    }
+}
+
+pub(crate) fn derive(
+    secret: &[u8; KEY_LEN],
+    salt: &[u8],
+    info: &[&[u8]],
+) -> Zeroizing<[u8; KEY_LEN]> {
+    let mut key = Zeroizing::new([0; KEY_LEN]);
+    #[expect(clippy::expect_used, reason = "HKDF-SHA256 gives up to 8160 bytes")]
+    Hkdf::<Sha256>::new(Some(salt), secret)
+        .expand_multi_info(info, &mut *key)
+        .expect("32 bytes are within HKDF's limit");
+    key
+}
+
+#[expect(clippy::expect_used, reason = "the length is the type's")]
+fn aead(key: &[u8; KEY_LEN]) -> LessSafeKey {
+    LessSafeKey::new(UnboundKey::new(&AES_256_GCM, key).expect("AES-256 keys have 32 bytes"))
+}
+
+fn nonce(index: u64, last: bool) -> Nonce {
+    let mut nonce = [0; NONCE_LEN];
+    nonce[3..11].copy_from_slice(&index.to_be_bytes());
+    nonce[11] = u8::from(last);
+    Nonce::assume_unique_for_key(nonce)
+}
+
+const _: () = assert!(TAG_LEN == 16 && NONCE_LEN == 3 + 8 + 1);
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn no_secret_shows_itself() {
+        let shown = format!(
+            "{:?} {:?} {:?}",
+            ServiceKey::random(),
+            Dek::random(),
+            RecordKey::random()
+        );
+        assert_eq!(shown, "ServiceKey(..) Dek(..) RecordKey(..)");
+    }
+
+    #[test]
+    fn a_check_value_tells_keys_apart() {
+        let (one, other) = (Dek::random(), Dek::random());
+        assert!(one.has_check_value(&one.check_value()));
+        assert!(!one.has_check_value(&other.check_value()));
+        assert!(!one.has_check_value(&[]));
+    }
+}

@@ -1,0 +1,23 @@
+//! The blob format and small sealed records: seal, open, open a range. No I/O.
+//!
+//! `docs/blob-format.md` is the specification of what is written here, byte by byte. An object is a
+//! [`Header`] and segments. Each segment of plaintext is sealed by the service layer, and in a
+//! registry with a customer-managed key that output is sealed again under a key from the registry's
+//! [`Dek`]. What belongs to the registry is never taken for another's: its id is in every derivation.
+
+mod error;
+mod header;
+mod keys;
+mod layout;
+mod record;
+mod sealer;
+
+pub use error::Error;
+pub use header::{HEADER_LEN, Header, Layers, SegmentSize};
+pub use keys::{Dek, ObjectKeys, RegistryKeys, ServiceKey};
+pub use layout::{Layout, Segments};
+pub use record::RecordKey;
+pub use sealer::{Sealed, Sealer};
+
+/// What AES-GCM adds to each segment, in each layer.
+const TAG_LEN: usize = 16;

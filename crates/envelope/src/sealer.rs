@@ -1,0 +1,98 @@
+use sealock_core::Digest;
+
+use crate::{Error, HEADER_LEN, Header, ObjectKeys};
+
+/// Seals an object, a piece of plaintext at a time, in constant memory.
+///
+/// It keeps no key, so it may outlive the permission to use one: each step is given the keys anew.
+/// Sealed segments are appended to the caller's buffer, which belongs behind what earlier steps gave.
+pub struct Sealer {
+    header: Header,
+    /// The index of the next segment.
+    next: u64,
+    /// At most one segment, which is not sealed until it is known whether it is the last.
+    pending: Vec<u8>,
+    plaintext_len: u64,
+}
+
+/// What is known of an object once it is complete.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Sealed {
+    /// The whole header, to be written at the object's beginning.
+    pub header: Header,
+    /// The plaintext's length in bytes.
+    pub plaintext_len: u64,
+}
+
+impl Sealer {
+    /// Begins an object. Its segments belong behind [`HEADER_LEN`] bytes for the header.
+    pub fn new(header: Header) -> Self {
+        Self {
+            header,
+            next: 0,
+            pending: Vec::new(),
+            plaintext_len: 0,
+        }
+    }
+
+    /// The header so far, which the keys are derived from.
+    pub fn header(&self) -> &Header {
+        &self.header
+    }
+
+    /// How many bytes of plaintext it was given.
+    pub fn plaintext_len(&self) -> u64 {
+        self.plaintext_len
+    }
+
+    /// Where the next sealed segment belongs in the object.
+    pub fn offset(&self) -> u64 {
+        let tags = crate::TAG_LEN * usize::from(self.header.layers.count());
+        HEADER_LEN as u64 + self.next * (self.header.segment_size.bytes() + tags) as u64
+    }
+
+    /// Takes `plaintext` and appends the segments that are now certain to `sealed`.
+    ///
+    /// # Errors
+    /// If the segments cannot be counted any more.
+    pub fn update(
+        &mut self,
+        keys: &ObjectKeys,
+        mut plaintext: &[u8],
+        sealed: &mut Vec<u8>,
+    ) -> Result<(), Error> {
+        let size = self.header.segment_size.bytes();
+        self.plaintext_len += plaintext.len() as u64;
+        while self.pending.len() + plaintext.len() > size {
+            let (head, rest) = plaintext.split_at(size - self.pending.len());
+            let start = sealed.len();
+            sealed.append(&mut self.pending);
+            sealed.extend_from_slice(head);
+            keys.seal_segment(self.next, false, sealed, start)?;
+            self.next += 1;
+            plaintext = rest;
+        }
+        self.pending.extend_from_slice(plaintext);
+        Ok(())
+    }
+
+    /// Seals the last segment, appends it to `sealed`, and binds the header to `digest`.
+    ///
+    /// # Errors
+    /// If the segments cannot be counted any more.
+    pub fn finish(
+        mut self,
+        keys: &ObjectKeys,
+        digest: &Digest,
+        sealed: &mut Vec<u8>,
+    ) -> Result<Sealed, Error> {
+        let start = sealed.len();
+        sealed.append(&mut self.pending);
+        keys.seal_segment(self.next, true, sealed, start)?;
+        self.header.binding = keys.binding(self.plaintext_len, digest);
+        Ok(Sealed {
+            header: self.header,
+            plaintext_len: self.plaintext_len,
+        })
+    }
+}

@@ -1,0 +1,49 @@
+//! Files and directories that are there after a loss of power, readable by their owner alone.
+
+use std::{io::Write as _, path::Path};
+
+use fs_err::{self as fs, os::unix::fs::OpenOptionsExt as _};
+
+use crate::Result;
+
+/// Syncs a directory, which makes the creations, renames and removals in it durable.
+pub(crate) fn sync_dir(dir: &Path) -> Result<()> {
+    Ok(fs::File::open(dir)?.sync_all()?)
+}
+
+/// Creates a directory and its parents, if they are missing, and makes that durable.
+pub(crate) fn create_dir(dir: &Path) -> Result<()> {
+    if !dir.is_dir() {
+        fs::create_dir_all(dir)?;
+        let parent = dir.parent().filter(|parent| !parent.as_os_str().is_empty());
+        sync_dir(parent.unwrap_or(Path::new(".")))?;
+    }
+    Ok(())
+}
+
+/// Creates a file (mode 0600) that must not exist yet.
+pub(crate) fn create_new(path: &Path) -> Result<fs::File> {
+    let mut options = fs::OpenOptions::new();
+    options.read(true).write(true).create_new(true).mode(0o600);
+    Ok(options.open(path)?)
+}
+
+/// Writes a new file (mode 0600) whole, or not at all.
+///
+/// # Errors
+/// If the directory cannot be written.
+pub fn create_secret(path: &Path, bytes: &[u8]) -> Result<()> {
+    let dir = path
+        .parent()
+        .filter(|dir| !dir.as_os_str().is_empty())
+        .unwrap_or(Path::new("."));
+    let staged = path.with_extension("new");
+    if staged.exists() {
+        fs::remove_file(&staged)?;
+    }
+    let mut file = create_new(&staged)?;
+    file.write_all(bytes)?;
+    file.sync_all()?;
+    fs::rename(&staged, path)?;
+    sync_dir(dir)
+}

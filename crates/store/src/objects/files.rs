@@ -1,0 +1,142 @@
+use std::{
+    io,
+    os::unix::fs::FileExt,
+    path::{Path, PathBuf},
+    sync::Arc,
+};
+
+use fs_err as fs;
+use sealock_core::ObjectId;
+
+use super::{Object, Objects, Staged};
+use crate::{
+    Result,
+    durable::{create_dir, create_new, sync_dir},
+};
+
+/// Objects as files of one directory, staged in its subdirectory `staging`.
+pub struct ObjectFiles {
+    dir: PathBuf,
+    staging: PathBuf,
+}
+
+impl ObjectFiles {
+    /// Opens the directory, creates it if it is missing, and sweeps what an earlier process had staged.
+    pub fn open(dir: &Path) -> Result<Self> {
+        let staging = dir.join("staging");
+        create_dir(dir)?;
+        create_dir(&staging)?;
+        for entry in fs::read_dir(&staging)? {
+            fs::remove_file(entry?.path())?;
+        }
+        Ok(Self {
+            dir: dir.to_owned(),
+            staging,
+        })
+    }
+
+    fn path(&self, id: ObjectId) -> PathBuf {
+        self.dir.join(id.to_string())
+    }
+}
+
+impl Objects for ObjectFiles {
+    fn stage(&self) -> Result<Box<dyn Staged>> {
+        let id = ObjectId::random();
+        let staged = self.staging.join(id.to_string());
+        Ok(Box::new(StagedFile {
+            id,
+            file: create_new(&staged)?,
+            staged: Some(staged),
+            dir: self.dir.clone(),
+        }))
+    }
+
+    fn open(&self, id: ObjectId) -> Result<Option<Arc<dyn Object>>> {
+        match fs::File::open(self.path(id)) {
+            Ok(file) => {
+                let len = file.metadata()?.len();
+                Ok(Some(Arc::new(ObjectFile { file, len })))
+            }
+            Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
+            Err(error) => Err(error.into()),
+        }
+    }
+
+    fn remove(&self, id: ObjectId) -> Result<bool> {
+        match fs::remove_file(self.path(id)) {
+            Ok(()) => {
+                sync_dir(&self.dir)?;
+                Ok(true)
+            }
+            Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(false),
+            Err(error) => Err(error.into()),
+        }
+    }
+
+    fn list(&self) -> Result<Vec<ObjectId>> {
+        let mut ids = Vec::new();
+        for entry in fs::read_dir(&self.dir)? {
+            if let Some(id) = entry?
+                .file_name()
+                .to_str()
+                .and_then(|name| name.parse().ok())
+            {
+                ids.push(id);
+            }
+        }
+        Ok(ids)
+    }
+}
+
+struct StagedFile {
+    id: ObjectId,
+    file: fs::File,
+    /// Where the file lies; `None` once it was published.
+    staged: Option<PathBuf>,
+    dir: PathBuf,
+}
+
+impl Staged for StagedFile {
+    fn id(&self) -> ObjectId {
+        self.id
+    }
+
+    fn write_at(&mut self, offset: u64, bytes: &[u8]) -> Result<()> {
+        Ok(self.file.file().write_all_at(bytes, offset)?)
+    }
+
+    fn publish(mut self: Box<Self>) -> Result<()> {
+        self.file.sync_all()?;
+        if let Some(staged) = &self.staged {
+            fs::rename(staged, self.dir.join(self.id.to_string()))?;
+            self.staged = None;
+        }
+        sync_dir(&self.dir)
+    }
+}
+
+impl Drop for StagedFile {
+    fn drop(&mut self) {
+        if let Some(staged) = &self.staged
+            && let Err(error) = fs::remove_file(staged)
+        {
+            tracing::warn!(%error, "a staged object could not be removed; the next start sweeps it");
+        }
+    }
+}
+
+struct ObjectFile {
+    file: fs::File,
+    len: u64,
+}
+
+impl Object for ObjectFile {
+    fn len(&self) -> u64 {
+        self.len
+    }
+
+    fn read_at(&self, offset: u64, buffer: &mut [u8]) -> Result<()> {
+        Ok(self.file.file().read_exact_at(buffer, offset)?)
+    }
+}

@@ -1,0 +1,60 @@
+use sealock_core::ObjectId;
+use sealock_store::objects::{Objects, publish, read};
+
+pub(crate) fn all(objects: &dyn Objects) {
+    a_staged_object_is_invisible_until_published(objects);
+    a_dropped_stage_leaves_nothing(objects);
+    reads_are_exact(objects);
+    a_removed_object_stays_readable_for_who_has_it_open(objects);
+}
+
+pub(crate) fn a_staged_object_is_invisible_until_published(objects: &dyn Objects) {
+    let mut staged = objects.stage().unwrap();
+    let id = staged.id();
+    staged.write_at(0, b"hello").unwrap();
+    assert!(objects.open(id).unwrap().is_none());
+    assert!(!objects.list().unwrap().contains(&id));
+    staged.publish().unwrap();
+    assert_eq!(read(objects, id).unwrap(), Some(b"hello".to_vec()));
+    assert!(objects.list().unwrap().contains(&id));
+}
+
+pub(crate) fn a_dropped_stage_leaves_nothing(objects: &dyn Objects) {
+    let before = objects.list().unwrap().len();
+    let mut staged = objects.stage().unwrap();
+    staged.write_at(0, b"hello").unwrap();
+    let id = staged.id();
+    drop(staged);
+    assert!(objects.open(id).unwrap().is_none());
+    assert_eq!(objects.list().unwrap().len(), before);
+}
+
+pub(crate) fn reads_are_exact(objects: &dyn Objects) {
+    let mut staged = objects.stage().unwrap();
+    staged.write_at(4, b"efgh").unwrap();
+    staged.write_at(0, b"abcd").unwrap();
+    let id = staged.id();
+    staged.publish().unwrap();
+    let object = objects.open(id).unwrap().unwrap();
+    assert_eq!(object.len(), 8);
+    let mut middle = [0; 4];
+    object.read_at(2, &mut middle).unwrap();
+    assert_eq!(&middle, b"cdef");
+    assert!(
+        object.read_at(5, &mut middle).is_err(),
+        "reads beyond the end fail"
+    );
+    assert!(object.read_at(u64::MAX, &mut middle).is_err());
+}
+
+pub(crate) fn a_removed_object_stays_readable_for_who_has_it_open(objects: &dyn Objects) {
+    let id = publish(objects, b"still here").unwrap();
+    let open = objects.open(id).unwrap().unwrap();
+    assert!(objects.remove(id).unwrap());
+    assert!(!objects.remove(id).unwrap());
+    assert!(objects.open(id).unwrap().is_none());
+    assert!(!objects.remove(ObjectId::random()).unwrap());
+    let mut bytes = [0; 10];
+    open.read_at(0, &mut bytes).unwrap();
+    assert_eq!(&bytes, b"still here");
+}
