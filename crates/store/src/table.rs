@@ -141,11 +141,7 @@ impl Batch {
     /// # Panics
     /// If `value` cannot be written as JSON, which no record's type allows.
     #[must_use]
-    #[expect(
-        clippy::missing_panics_doc,
-        clippy::expect_used,
-        reason = "records are plain data"
-    )]
+    #[expect(clippy::expect_used, reason = "records are plain data")]
     pub fn put<T: Serialize>(mut self, table: &Table<T>, key: &[&str], value: &T) -> Self {
         let raw = serde_json::to_vec(value).expect("a record is plain data");
         self.changes.puts.push((table.key(key), raw));
