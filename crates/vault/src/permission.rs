@@ -1,0 +1,185 @@
+use std::{collections::BTreeSet, fmt, str::FromStr};
+
+use serde::{Deserialize, Serialize};
+
+use crate::{Error, Result};
+
+/// What an access policy can permit to do with keys.
+///
+/// <https://learn.microsoft.com/rest/api/keyvault/keyvault/vaults/create-or-update#keypermissions>
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(try_from = "String", into = "String")]
+#[expect(missing_docs, reason = "they are the names of operations")]
+pub enum KeyPermission {
+    /// Every other one.
+    All,
+    Get,
+    List,
+    Create,
+    Update,
+    Import,
+    Delete,
+    Recover,
+    Backup,
+    Restore,
+    Purge,
+    Encrypt,
+    Decrypt,
+    WrapKey,
+    UnwrapKey,
+    Sign,
+    Verify,
+    Release,
+    Rotate,
+    GetRotationPolicy,
+    SetRotationPolicy,
+}
+
+impl KeyPermission {
+    /// All of them, in the order in which they are written.
+    pub const EVERY: [Self; 21] = [
+        Self::All,
+        Self::Get,
+        Self::List,
+        Self::Create,
+        Self::Update,
+        Self::Import,
+        Self::Delete,
+        Self::Recover,
+        Self::Backup,
+        Self::Restore,
+        Self::Purge,
+        Self::Encrypt,
+        Self::Decrypt,
+        Self::WrapKey,
+        Self::UnwrapKey,
+        Self::Sign,
+        Self::Verify,
+        Self::Release,
+        Self::Rotate,
+        Self::GetRotationPolicy,
+        Self::SetRotationPolicy,
+    ];
+
+    /// As Azure writes it.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::All => "all",
+            Self::Get => "get",
+            Self::List => "list",
+            Self::Create => "create",
+            Self::Update => "update",
+            Self::Import => "import",
+            Self::Delete => "delete",
+            Self::Recover => "recover",
+            Self::Backup => "backup",
+            Self::Restore => "restore",
+            Self::Purge => "purge",
+            Self::Encrypt => "encrypt",
+            Self::Decrypt => "decrypt",
+            Self::WrapKey => "wrapKey",
+            Self::UnwrapKey => "unwrapKey",
+            Self::Sign => "sign",
+            Self::Verify => "verify",
+            Self::Release => "release",
+            Self::Rotate => "rotate",
+            Self::GetRotationPolicy => "getrotationpolicy",
+            Self::SetRotationPolicy => "setrotationpolicy",
+        }
+    }
+}
+
+/// What remains of `held` once `revoked` are taken away. `all` then stands for the others that it
+/// includes, so that what was revoked is gone.
+pub(crate) fn without(
+    held: &BTreeSet<KeyPermission>,
+    revoked: &BTreeSet<KeyPermission>,
+) -> BTreeSet<KeyPermission> {
+    if revoked.is_empty() {
+        return held.clone();
+    }
+    if revoked.contains(&KeyPermission::All) {
+        return BTreeSet::new();
+    }
+    let mut remaining: BTreeSet<_> = if held.contains(&KeyPermission::All) {
+        KeyPermission::EVERY.into()
+    } else {
+        held.clone()
+    };
+    remaining.remove(&KeyPermission::All);
+    remaining.retain(|permission| !revoked.contains(permission));
+    remaining
+}
+
+impl fmt::Display for KeyPermission {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.as_str())
+    }
+}
+
+impl FromStr for KeyPermission {
+    type Err = Error;
+
+    fn from_str(text: &str) -> Result<Self> {
+        Self::EVERY
+            .into_iter()
+            .find(|permission| permission.as_str().eq_ignore_ascii_case(text))
+            .ok_or_else(|| {
+                Error::BadParameter(format!(
+                    "'{}' is not a key permission; expected one of {}",
+                    text.chars().take(80).collect::<String>(),
+                    Self::EVERY.map(Self::as_str).join(", ")
+                ))
+            })
+    }
+}
+
+impl TryFrom<String> for KeyPermission {
+    type Error = Error;
+
+    fn try_from(text: String) -> Result<Self> {
+        text.parse()
+    }
+}
+
+impl From<KeyPermission> for String {
+    fn from(permission: KeyPermission) -> Self {
+        permission.as_str().to_owned()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn permissions_are_read_in_any_case_and_written_in_azures() {
+        for permission in KeyPermission::EVERY {
+            let text = permission.to_string();
+            for given in [text.clone(), text.to_lowercase(), text.to_uppercase()] {
+                assert_eq!(given.parse::<KeyPermission>().unwrap(), permission);
+            }
+            assert_eq!(
+                serde_json::to_string(&permission).unwrap(),
+                format!("\"{text}\"")
+            );
+        }
+        let error = "wrap".parse::<KeyPermission>().unwrap_err().to_string();
+        assert!(
+            error.contains("'wrap' is not") && error.contains("wrapKey"),
+            "{error}"
+        );
+    }
+
+    #[test]
+    fn what_was_revoked_is_gone_even_if_all_was_held() {
+        use KeyPermission::{All, Get, UnwrapKey, WrapKey};
+        let three = BTreeSet::from([Get, WrapKey, UnwrapKey]);
+        assert_eq!(without(&three, &[WrapKey].into()), [Get, UnwrapKey].into());
+        assert!(without(&three, &[All].into()).is_empty());
+        assert_eq!(without(&three, &BTreeSet::new()), three);
+        let rest = without(&[All].into(), &[UnwrapKey].into());
+        assert_eq!(rest.len(), KeyPermission::EVERY.len() - 2);
+        assert!(!rest.contains(&All) && !rest.contains(&UnwrapKey));
+    }
+}

@@ -1,0 +1,79 @@
+use std::collections::BTreeSet;
+
+use sealock_core::{PrincipalId, VaultName};
+use sealock_entra::Caller;
+use sealock_store::Batch;
+
+use crate::{
+    KeyPermission, Policy, Result,
+    key_vault::Service,
+    permission::without,
+    records::{POLICIES, VAULTS},
+};
+
+const READ: &str = "Microsoft.KeyVault/vaults/read";
+const WRITE: &str = "Microsoft.KeyVault/vaults/accessPolicies/write";
+
+impl Service {
+    pub(crate) fn policies(&self, caller: &Caller, vault: &VaultName) -> Result<Vec<Policy>> {
+        Self::check_operator(caller, READ, Some(vault))?;
+        self.active_vault(vault)?;
+        self.policies_of(vault)
+    }
+
+    pub(crate) async fn grant(
+        &self,
+        caller: &Caller,
+        vault: &VaultName,
+        principal: PrincipalId,
+        permissions: BTreeSet<KeyPermission>,
+    ) -> Result<Policy> {
+        self.change_policy(caller, vault, principal, |held| held | &permissions)
+            .await
+    }
+
+    pub(crate) async fn revoke(
+        &self,
+        caller: &Caller,
+        vault: &VaultName,
+        principal: PrincipalId,
+        permissions: BTreeSet<KeyPermission>,
+    ) -> Result<Policy> {
+        self.change_policy(caller, vault, principal, |held| without(held, &permissions))
+            .await
+    }
+
+    async fn change_policy(
+        &self,
+        caller: &Caller,
+        vault: &VaultName,
+        principal: PrincipalId,
+        change: impl Fn(&BTreeSet<KeyPermission>) -> BTreeSet<KeyPermission>,
+    ) -> Result<Policy> {
+        Self::check_operator(caller, WRITE, Some(vault))?;
+        let id = principal.to_string();
+        let parts = [vault.as_str(), id.as_str()];
+        self.change(|| {
+            let vault_record = self.active_vault(vault)?;
+            let held = self.store.get(&POLICIES, &parts)?;
+            let permissions = match &held {
+                Some(held) => change(held),
+                None => change(&BTreeSet::new()),
+            };
+            let batch = Batch::new()
+                .expect(&VAULTS, &[vault.as_str()], &vault_record)
+                .expect_same(&POLICIES, &parts, held.as_ref());
+            let batch = if permissions.is_empty() {
+                batch.delete(&POLICIES, &parts)
+            } else {
+                batch.put(&POLICIES, &parts, &permissions)
+            };
+            let policy = Policy {
+                principal,
+                permissions,
+            };
+            Ok((batch, policy))
+        })
+        .await
+    }
+}

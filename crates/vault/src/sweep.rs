@@ -1,0 +1,68 @@
+use std::{collections::HashSet, ops::Bound, sync::Arc};
+
+use sealock_core::ObjectId;
+
+use crate::{
+    Result,
+    key_vault::Service,
+    lookup::part,
+    records::{KEYS, VAULTS, VERSIONS},
+};
+
+/// What a sweep removed.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Swept {
+    /// Vaults whose retention had passed.
+    pub vaults: usize,
+    /// Keys whose retention had passed, not counting those of removed vaults.
+    pub keys: usize,
+    /// Files that no key version referred to.
+    pub files: usize,
+}
+
+impl Service {
+    pub(crate) async fn sweep(&self) -> Result<Swept> {
+        let mut swept = Swept::default();
+        for entry in self.store.scan(&VAULTS, &[], Bound::Unbounded) {
+            let entry = entry?;
+            if self.is_over(entry.record.deletion) {
+                let removed = self.remove_expired_vault(&part(&entry.key, 0)?).await?;
+                swept.vaults += usize::from(removed);
+            }
+        }
+        for entry in self.store.scan(&KEYS, &[], Bound::Unbounded) {
+            let entry = entry?;
+            if self.is_over(entry.record.deletion) {
+                let (vault, key) = (part(&entry.key, 0)?, part(&entry.key, 1)?);
+                let removed = self.remove_expired_key(&vault, &key).await?;
+                swept.keys += usize::from(removed);
+            }
+        }
+        let orphans = self.orphans().await?;
+        swept.files = orphans.len();
+        self.unlink(orphans).await?;
+        Ok(swept)
+    }
+
+    /// The files that no key version refers to, and none ever will.
+    ///
+    /// A version's files are there before its record, so a file without a record may be one that is
+    /// about to get it. Whoever creates a version therefore holds `creations` from the first file to
+    /// the commit, and this waits until nobody does: then each file has its record or never gets one,
+    /// since ids are not used twice. The files are listed before the records are read, both under the
+    /// lock. They can be removed after it was released: what is nobody's stays nobody's.
+    async fn orphans(&self) -> Result<Vec<ObjectId>> {
+        let _no_creations = self.creations.write().await;
+        let objects = Arc::clone(&self.store.vault_keys);
+        let mut orphans: HashSet<ObjectId> = tokio::task::spawn_blocking(move || objects.list())
+            .await??
+            .into_iter()
+            .collect();
+        for entry in self.store.scan(&VERSIONS, &[], Bound::Unbounded) {
+            for id in entry?.record.private_key.objects() {
+                orphans.remove(&id);
+            }
+        }
+        Ok(orphans.into_iter().collect())
+    }
+}

@@ -1,0 +1,178 @@
+use sealock_vault::KeyProperties;
+
+use crate::world::{OPERATOR, World};
+
+#[tokio::test]
+async fn a_refused_unwrap_is_recorded_with_the_identity_that_asked() {
+    let world = World::new().await;
+    let key = world.create_key().await.unwrap();
+    let wrapped = world.wrap(&key.current).await.unwrap();
+    world
+        .vaults
+        .set_enabled(&OPERATOR, &world.vault, &world.key, None, false)
+        .await
+        .unwrap();
+    world.unwrap(&key.current, &wrapped).await.unwrap_err();
+
+    let event = world.audit().pop().unwrap();
+    assert_eq!(event.operation_name, "KeyUnwrap");
+    assert_eq!(
+        event.result_type, "Success",
+        "as Azure writes refusals, too"
+    );
+    assert_eq!(event.result_signature, "Forbidden");
+    assert_eq!(
+        event.result_description,
+        "Operation unwrapKey is not allowed on a disabled key."
+    );
+    assert_eq!(event.time, world.clock.now());
+    assert_eq!(event.caller_ip_address, "127.0.0.1");
+    let claim = &event.identity.claim;
+    assert_eq!(claim.oid, Some(world.identity.principal_id));
+    assert_eq!(claim.appid, Some(world.identity.client_id));
+    assert_eq!(
+        claim.xms_mirid.as_deref(),
+        Some(
+            "/subscriptions/00000000-0000-0000-0000-000000000000/resourcegroups/sealock/providers/Microsoft.ManagedIdentity/userAssignedIdentities/registry-identity"
+        )
+    );
+    let properties = &event.properties;
+    assert_eq!(properties.http_status_code, 403);
+    assert_eq!(properties.id, key.kid);
+    assert_eq!(
+        properties.request_uri,
+        format!("{}/unwrapkey?api-version=7.4", key.kid)
+    );
+    assert_eq!(properties.client_info, "AzureContainerRegistry/emulator");
+    assert_eq!(properties.is_access_policy_match, Some(true));
+    assert_eq!(
+        event.resource_id,
+        "/SUBSCRIPTIONS/00000000-0000-0000-0000-000000000000/RESOURCEGROUPS/SEALOCK/PROVIDERS/MICROSOFT.KEYVAULT/VAULTS/KV1"
+    );
+}
+
+#[tokio::test]
+async fn a_missing_permission_is_recorded_as_no_match() {
+    let world = World::new().await;
+    let key = world.create_key().await.unwrap();
+    world
+        .vaults
+        .revoke(
+            &OPERATOR,
+            &world.vault,
+            world.identity.principal_id,
+            [sealock_vault::KeyPermission::All].into(),
+        )
+        .await
+        .unwrap();
+    world.wrap(&key.current).await.unwrap_err();
+    let event = world.audit().pop().unwrap();
+    assert_eq!(event.properties.http_status_code, 403);
+    assert_eq!(event.properties.is_access_policy_match, Some(false));
+}
+
+#[tokio::test]
+async fn each_operation_leaves_one_record() {
+    let world = World::new().await;
+    let (vaults, vault, key) = (&world.vaults, &world.vault, &world.key);
+    let kid = world.create_key().await.unwrap().current;
+    vaults.keys(&OPERATOR, vault).await.unwrap();
+    vaults.key(&OPERATOR, vault, key).await.unwrap();
+    vaults
+        .get_key(&world.caller, &kid.identifier().unversioned())
+        .await
+        .unwrap();
+    let wrapped = world.wrap(&kid).await.unwrap();
+    world.unwrap(&kid, &wrapped).await.unwrap();
+    world.unwrap(&kid, b"garbage").await.unwrap_err();
+    vaults.rotate_key(&OPERATOR, vault, key).await.unwrap();
+    vaults
+        .set_enabled(&OPERATOR, vault, key, Some(&kid.version), false)
+        .await
+        .unwrap();
+    vaults.delete_key(&OPERATOR, vault, key).await.unwrap();
+    vaults.recover_key(&OPERATOR, vault, key).await.unwrap();
+    world.delete_and_purge_key().await;
+    vaults.vaults(&OPERATOR).await.unwrap();
+    vaults.delete_vault(&OPERATOR, vault).await.unwrap();
+    vaults.recover_vault(&OPERATOR, vault).await.unwrap();
+    vaults.delete_vault(&OPERATOR, vault).await.unwrap();
+    vaults.purge_vault(&OPERATOR, vault).await.unwrap();
+    vaults.vault(&OPERATOR, vault).await.unwrap_err();
+
+    let events = world.audit();
+    let recorded: Vec<_> = events
+        .iter()
+        .map(|event| {
+            (
+                event.operation_name.as_str(),
+                event.result_signature.as_str(),
+            )
+        })
+        .collect();
+    assert_eq!(
+        recorded,
+        [
+            ("VaultPut", "OK"),
+            ("VaultPatch", "OK"),
+            ("KeyCreate", "OK"),
+            ("KeyList", "OK"),
+            ("KeyGet", "OK"),
+            ("KeyGet", "OK"),
+            ("KeyWrap", "OK"),
+            ("KeyUnwrap", "OK"),
+            ("KeyUnwrap", "BadRequest"),
+            ("KeyRotate", "OK"),
+            ("KeyUpdate", "OK"),
+            ("KeyDelete", "OK"),
+            ("KeyRecover", "OK"),
+            ("KeyDelete", "OK"),
+            ("KeyPurge", "OK"),
+            ("VaultGet", "OK"),
+            ("VaultDelete", "OK"),
+            ("VaultRecover", "OK"),
+            ("VaultDelete", "OK"),
+            ("VaultPurge", "OK"),
+            ("VaultGet", "NotFound"),
+        ]
+    );
+    // An unversioned request is recorded with the version that it was about.
+    let by_identity = &events[5];
+    assert!(by_identity.properties.id.ends_with(kid.version.as_str()));
+    assert!(
+        by_identity
+            .properties
+            .request_uri
+            .ends_with("/keys/k1?api-version=7.4")
+    );
+    assert_eq!(
+        by_identity.properties.key_properties,
+        Some(KeyProperties {
+            kty: sealock_vault::KeyType::Rsa,
+            size: 2048
+        })
+    );
+    let by_operator = &events[2];
+    assert_eq!(by_operator.properties.client_info, "sealock");
+    assert_eq!(by_operator.identity.claim.oid, None);
+}
+
+#[tokio::test]
+async fn an_operation_is_carried_out_and_recorded_even_if_its_caller_leaves() {
+    let world = World::new().await;
+    world.create_key().await.unwrap();
+    {
+        let deletion = world.vaults.delete_key(&OPERATOR, &world.vault, &world.key);
+        let mut deletion = std::pin::pin!(deletion);
+        let left = tokio::select! {
+            biased;
+            _ = &mut deletion => false,
+            () = std::future::ready(()) => true,
+        };
+        assert!(left);
+    }
+    while world.audit().len() < 4 {
+        tokio::task::yield_now().await;
+    }
+    assert_eq!(world.audit()[3].operation_name, "KeyDelete");
+}

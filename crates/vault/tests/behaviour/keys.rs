@@ -1,0 +1,236 @@
+use sealock_core::KeyIdentifier;
+use sealock_vault::{Error, KeySpec, KeyType, State, WrapAlgorithm};
+
+use crate::world::{OPERATOR, SECRET, World, refused, wire};
+
+#[tokio::test]
+async fn an_old_version_unwraps_after_a_rotation() {
+    let world = World::new().await;
+    let first = world.create_key().await.unwrap().current;
+    let wrapped = world.wrap(&first).await.unwrap();
+    let rotated = world
+        .vaults
+        .rotate_key(&OPERATOR, &world.vault, &world.key)
+        .await
+        .unwrap();
+
+    assert_ne!(rotated.current, first);
+    let versions: Vec<_> = rotated
+        .versions
+        .iter()
+        .map(|version| (&version.version, version.current))
+        .collect();
+    assert_eq!(
+        versions,
+        [(&rotated.current.version, true), (&first.version, false)]
+    );
+    let unversioned = first.identifier().unversioned();
+    let facts = world.vaults.get_key(&world.caller, &unversioned).await;
+    assert_eq!(facts.unwrap().kid, rotated.current);
+    assert_eq!(*world.unwrap(&first, &wrapped).await.unwrap(), SECRET);
+    assert_eq!(
+        wire(world.unwrap(&rotated.current, &wrapped).await),
+        (400, "BadParameter", None)
+    );
+}
+
+#[tokio::test]
+async fn a_disabled_version_is_shown_but_neither_wraps_nor_unwraps() {
+    let world = World::new().await;
+    let kid = world.create_key().await.unwrap().current;
+    let wrapped = world.wrap(&kid).await.unwrap();
+    let set = async |enabled| {
+        let vaults = &world.vaults;
+        vaults
+            .set_enabled(&OPERATOR, &world.vault, &world.key, None, enabled)
+            .await
+    };
+
+    assert!(!set(false).await.unwrap().enabled);
+    let disabled = (403, "Forbidden", Some("KeyDisabled"));
+    assert_eq!(wire(world.wrap(&kid).await), disabled);
+    assert_eq!(wire(world.unwrap(&kid, &wrapped).await), disabled);
+    let error = refused(world.unwrap(&kid, &wrapped).await);
+    assert_eq!(
+        error.to_string(),
+        "Operation unwrapKey is not allowed on a disabled key."
+    );
+    assert_eq!(
+        error.hint().unwrap(),
+        format!(
+            "enable it with: sealock key enable k1 --vault kv1 --version {}",
+            kid.version
+        )
+    );
+    let facts = world.vaults.get_key(&world.caller, &kid.identifier()).await;
+    assert!(!facts.unwrap().enabled);
+
+    assert!(set(true).await.unwrap().enabled);
+    assert_eq!(*world.unwrap(&kid, &wrapped).await.unwrap(), SECRET);
+}
+
+#[tokio::test]
+async fn a_deleted_key_is_gone_until_it_is_recovered() {
+    let world = World::new().await;
+    let kid = world.create_key().await.unwrap().current;
+    let wrapped = world.wrap(&kid).await.unwrap();
+    let (vaults, vault, key) = (&world.vaults, &world.vault, &world.key);
+    assert!(matches!(
+        vaults.recover_key(&OPERATOR, vault, key).await,
+        Err(Error::DeletedKeyNotFound { .. })
+    ));
+
+    let deleted = vaults.delete_key(&OPERATOR, vault, key).await.unwrap();
+    assert_eq!(deleted.state, State::Deleted);
+    assert!(deleted.scheduled_purge > deleted.deleted);
+    let error = refused(world.unwrap(&kid, &wrapped).await);
+    assert!(matches!(error, Error::KeyDeleted { .. }));
+    assert_eq!((error.status(), error.code()), (404, "KeyNotFound"));
+    assert_eq!(
+        error.hint().unwrap(),
+        "recover it with: sealock key recover k1 --vault kv1"
+    );
+    assert_eq!(wire(world.wrap(&kid).await), (404, "KeyNotFound", None));
+    let got = vaults.get_key(&world.caller, &kid.identifier()).await;
+    assert_eq!(wire(got), (404, "KeyNotFound", None));
+    assert_eq!(
+        wire(world.create_key().await),
+        (409, "Conflict", Some("ObjectIsDeletedButRecoverable"))
+    );
+    assert_eq!(vaults.keys(&OPERATOR, vault).await.unwrap(), [deleted]);
+
+    let recovered = vaults.recover_key(&OPERATOR, vault, key).await.unwrap();
+    assert_eq!(recovered.state, State::Active);
+    assert_eq!(*world.unwrap(&kid, &wrapped).await.unwrap(), SECRET);
+}
+
+#[tokio::test]
+async fn a_purged_key_is_gone_for_good_also_for_a_new_one_of_its_name() {
+    let world = World::new().await;
+    let kid = world.create_key().await.unwrap().current;
+    let wrapped = world.wrap(&kid).await.unwrap();
+    assert_eq!(world.files(), 2);
+    let purged = world
+        .vaults
+        .purge_key(&OPERATOR, &world.vault, &world.key)
+        .await;
+    assert_eq!(wire(purged), (404, "KeyNotFound", None));
+
+    world.delete_and_purge_key().await;
+    assert_eq!(world.files(), 0);
+    let error = refused(world.unwrap(&kid, &wrapped).await);
+    assert!(matches!(error, Error::KeyNotFound { .. }), "{error:?}");
+    assert!(error.to_string().starts_with(&format!(
+        "A key with (name/id) k1/{} was not found in this key vault.",
+        kid.version
+    )));
+
+    let again = world.create_key().await.unwrap();
+    assert_eq!(again.versions.len(), 1);
+    assert_eq!(world.files(), 2);
+    assert!(matches!(
+        world.unwrap(&kid, &wrapped).await,
+        Err(Error::KeyNotFound { .. })
+    ));
+    assert!(matches!(
+        world.unwrap(&again.current, &wrapped).await,
+        Err(Error::BadParameter(_))
+    ));
+}
+
+#[tokio::test]
+async fn what_no_key_can_be_or_wrap_is_refused() {
+    let world = World::new().await;
+    let create = async |kty, key_size| {
+        let spec = KeySpec { kty, key_size };
+        let vaults = &world.vaults;
+        vaults
+            .create_key(&OPERATOR, &world.vault, &world.key, spec)
+            .await
+    };
+    let bad = (400, "BadParameter", None);
+    assert_eq!(wire(create(KeyType::Ec, 2048).await), bad);
+    assert_eq!(wire(create(KeyType::Rsa, 1024).await), bad);
+    assert_eq!(world.files(), 0);
+
+    let created = create(KeyType::RsaHsm, 2048).await.unwrap();
+    assert_eq!(created.kty, KeyType::RsaHsm);
+    let wrap = async |length: usize| {
+        let (vaults, algorithm) = (&world.vaults, WrapAlgorithm::RsaOaep256);
+        let value = vec![7; length];
+        vaults
+            .wrap_key(&world.caller, &created.current, algorithm, &value)
+            .await
+    };
+    assert_eq!(wrap(190).await.unwrap().len(), 256);
+    assert_eq!(wire(wrap(191).await), bad);
+    for garbage in [&[][..], &[0; 255], &[0xff; 256], &[0; 257]] {
+        assert_eq!(wire(world.unwrap(&created.current, garbage).await), bad);
+    }
+    assert!("RSA1_5".parse::<WrapAlgorithm>().is_err());
+}
+
+#[tokio::test]
+async fn a_missing_private_key_is_damage_and_no_refusal() {
+    let world = World::new().await;
+    let kid = world.create_key().await.unwrap().current;
+    let wrapped = world.wrap(&kid).await.unwrap();
+    for id in world.store.vault_keys.list().unwrap() {
+        world.store.vault_keys.remove(id).unwrap();
+    }
+    let error = refused(world.unwrap(&kid, &wrapped).await);
+    assert!(matches!(error, Error::Damaged { .. }));
+    assert_eq!((error.status(), error.code()), (500, "InternalServerError"));
+    assert_eq!(
+        error.to_string(),
+        format!("the stored private key of {kid} is damaged: it is missing")
+    );
+}
+
+#[tokio::test]
+async fn versions_made_at_the_same_time_are_all_there() {
+    let world = World::new().await;
+    let (first, second) = tokio::join!(world.create_key(), world.create_key());
+    let numbers = [
+        first.unwrap().versions.len(),
+        second.unwrap().versions.len(),
+    ];
+    assert!(numbers == [1, 2] || numbers == [2, 1], "{numbers:?}");
+    let key = world
+        .vaults
+        .key(&OPERATOR, &world.vault, &world.key)
+        .await
+        .unwrap();
+    assert_eq!(key.versions.len(), 2);
+    assert_eq!(world.files(), 4);
+}
+
+#[tokio::test]
+async fn the_permission_is_judged_before_the_key_is_looked_up() {
+    let world = World::new().await;
+    let missing: KeyIdentifier = "kv1/missing".parse().unwrap();
+    let get = async || world.vaults.get_key(&world.caller, &missing).await;
+    assert_eq!(wire(get().await), (404, "KeyNotFound", None));
+    world
+        .vaults
+        .revoke(
+            &OPERATOR,
+            &world.vault,
+            world.identity.principal_id,
+            [sealock_vault::KeyPermission::Get].into(),
+        )
+        .await
+        .unwrap();
+    let error = refused(get().await);
+    assert_eq!(
+        (error.status(), error.code(), error.inner_code()),
+        (403, "Forbidden", Some("AccessDenied"))
+    );
+    assert!(
+        error.to_string().starts_with(&format!(
+            "The user, group or application 'appid={};oid={};iss=https://sts.windows.net/{}/' does not have keys get permission on key vault 'kv1;location=",
+            world.identity.client_id, world.identity.principal_id, world.identity.tenant_id
+        )),
+        "{error}"
+    );
+}

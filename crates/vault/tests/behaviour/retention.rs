@@ -1,0 +1,110 @@
+use sealock_store::objects;
+use sealock_vault::{Error, KeySpec, Swept, VaultSettings};
+
+use crate::world::{OPERATOR, World};
+
+#[tokio::test]
+async fn a_key_counts_as_purged_once_its_retention_has_passed() {
+    // Purge protection forbids purging before, not this.
+    let world = World::with(VaultSettings {
+        purge_protection: true,
+        soft_delete_retention_days: 7,
+    })
+    .await;
+    let kid = world.create_key().await.unwrap().current;
+    let wrapped = world.wrap(&kid).await.unwrap();
+    let (vaults, vault, key) = (&world.vaults, &world.vault, &world.key);
+    vaults.delete_key(&OPERATOR, vault, key).await.unwrap();
+
+    world.pass_days(6);
+    assert_eq!(vaults.sweep().await.unwrap(), Swept::default());
+    assert!(matches!(
+        world.unwrap(&kid, &wrapped).await,
+        Err(Error::KeyDeleted { .. })
+    ));
+    world.pass_days(1);
+    assert!(matches!(
+        world.unwrap(&kid, &wrapped).await,
+        Err(Error::KeyNotFound { .. })
+    ));
+    assert!(matches!(
+        vaults.recover_key(&OPERATOR, vault, key).await,
+        Err(Error::DeletedKeyNotFound { .. })
+    ));
+    assert!(vaults.keys(&OPERATOR, vault).await.unwrap().is_empty());
+    assert_eq!(world.files(), 2);
+
+    let swept = vaults.sweep().await.unwrap();
+    assert_eq!((swept.vaults, swept.keys, swept.files), (0, 1, 0));
+    assert_eq!(world.files(), 0);
+}
+
+#[tokio::test]
+async fn a_name_is_free_once_the_retention_has_passed_even_unswept() {
+    let world = World::with(VaultSettings {
+        soft_delete_retention_days: 7,
+        ..VaultSettings::default()
+    })
+    .await;
+    world.create_key().await.unwrap();
+    let (vaults, vault, key) = (&world.vaults, &world.vault, &world.key);
+    vaults.delete_key(&OPERATOR, vault, key).await.unwrap();
+    world.pass_days(7);
+    let again = world.create_key().await.unwrap();
+    assert_eq!(again.versions.len(), 1);
+    assert_eq!(world.files(), 2);
+
+    vaults.delete_vault(&OPERATOR, vault).await.unwrap();
+    world.pass_days(7);
+    assert!(matches!(
+        vaults.vault(&OPERATOR, vault).await,
+        Err(Error::VaultNotFound { .. })
+    ));
+    let settings = VaultSettings::default();
+    vaults
+        .create_vault(&OPERATOR, vault.clone(), settings)
+        .await
+        .unwrap();
+    assert_eq!(world.files(), 0);
+    assert!(vaults.keys(&OPERATOR, vault).await.unwrap().is_empty());
+}
+
+#[tokio::test]
+async fn a_vault_whose_retention_has_passed_is_swept_with_its_keys() {
+    let world = World::new().await;
+    world.create_key().await.unwrap();
+    world
+        .vaults
+        .delete_vault(&OPERATOR, &world.vault)
+        .await
+        .unwrap();
+    world.pass_days(90);
+    let swept = world.vaults.sweep().await.unwrap();
+    assert_eq!((swept.vaults, swept.keys, swept.files), (1, 0, 0));
+    assert_eq!(world.files(), 0);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_sweep_takes_what_is_nobodys_and_nothing_that_is_being_made() {
+    let world = World::new().await;
+    objects::publish(&*world.store.vault_keys, b"left by a crash").unwrap();
+    let creation = tokio::spawn({
+        let (vaults, vault, key) = (world.vaults.clone(), world.vault.clone(), world.key.clone());
+        async move {
+            let spec = KeySpec::default();
+            vaults.create_key(&OPERATOR, &vault, &key, spec).await
+        }
+    });
+    let mut files = 0;
+    loop {
+        let finished = creation.is_finished();
+        files += world.vaults.sweep().await.unwrap().files;
+        if finished {
+            break;
+        }
+    }
+    let created = creation.await.unwrap().unwrap();
+    assert_eq!(files, 1);
+    assert_eq!(world.files(), 2);
+    assert!(world.wrap(&created.current).await.is_ok());
+}

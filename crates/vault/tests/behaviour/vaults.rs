@@ -1,0 +1,155 @@
+use sealock_core::VaultName;
+use sealock_vault::{Error, KeyPermission, State, VaultSettings};
+
+use crate::world::{OPERATOR, SECRET, World, refused, wire};
+
+#[tokio::test]
+async fn a_deleted_vault_keeps_its_name_and_its_keys_to_itself() {
+    let world = World::new().await;
+    let kid = world.create_key().await.unwrap().current;
+    let wrapped = world.wrap(&kid).await.unwrap();
+    let (vaults, vault) = (&world.vaults, &world.vault);
+    let create = async || {
+        let settings = VaultSettings::default();
+        vaults
+            .create_vault(&OPERATOR, vault.clone(), settings)
+            .await
+    };
+    assert_eq!(wire(create().await), (409, "VaultAlreadyExists", None));
+
+    let deleted = vaults.delete_vault(&OPERATOR, vault).await.unwrap();
+    assert_eq!(deleted.state, State::Deleted);
+    assert_eq!(vaults.vaults(&OPERATOR).await.unwrap(), [deleted]);
+    let error = refused(world.unwrap(&kid, &wrapped).await);
+    assert!(matches!(error, Error::VaultDeleted { .. }));
+    assert_eq!(
+        error.hint().unwrap(),
+        "recover it with: sealock vault recover kv1"
+    );
+    let error = refused(create().await);
+    assert!(matches!(error, Error::VaultNameHeld { .. }));
+    let hint = error.hint().unwrap();
+    assert!(
+        hint.contains("vault recover kv1") && hint.contains("vault purge kv1"),
+        "{hint}"
+    );
+    assert_eq!(
+        wire(vaults.keys(&OPERATOR, vault).await),
+        (404, "VaultNotFound", None)
+    );
+
+    vaults.recover_vault(&OPERATOR, vault).await.unwrap();
+    assert_eq!(*world.unwrap(&kid, &wrapped).await.unwrap(), SECRET);
+}
+
+#[tokio::test]
+async fn purging_a_vault_purges_its_keys_and_policies() {
+    let world = World::new().await;
+    let kid = world.create_key().await.unwrap().current;
+    let (vaults, vault) = (&world.vaults, &world.vault);
+    assert_eq!(
+        wire(vaults.purge_vault(&OPERATOR, vault).await),
+        (404, "DeletedVaultNotFound", None)
+    );
+    vaults.delete_vault(&OPERATOR, vault).await.unwrap();
+    vaults.purge_vault(&OPERATOR, vault).await.unwrap();
+    assert_eq!(world.files(), 0);
+    assert!(vaults.vaults(&OPERATOR).await.unwrap().is_empty());
+
+    vaults
+        .create_vault(&OPERATOR, vault.clone(), VaultSettings::default())
+        .await
+        .unwrap();
+    assert!(vaults.policies(&OPERATOR, vault).await.unwrap().is_empty());
+    assert!(vaults.keys(&OPERATOR, vault).await.unwrap().is_empty());
+    assert_eq!(
+        wire(world.wrap(&kid).await),
+        (403, "Forbidden", Some("AccessDenied"))
+    );
+}
+
+#[tokio::test]
+async fn purge_protection_refuses_both_purges() {
+    let world = World::with(VaultSettings {
+        purge_protection: true,
+        ..VaultSettings::default()
+    })
+    .await;
+    world.create_key().await.unwrap();
+    let (vaults, vault, key) = (&world.vaults, &world.vault, &world.key);
+    vaults.delete_key(&OPERATOR, vault, key).await.unwrap();
+    let error = refused(vaults.purge_key(&OPERATOR, vault, key).await);
+    assert_eq!((error.status(), error.code()), (403, "Forbidden"));
+    assert!(
+        error
+            .to_string()
+            .starts_with("Operation \"purge\" is not allowed because purge protection is enabled"),
+        "{error}"
+    );
+    vaults.delete_vault(&OPERATOR, vault).await.unwrap();
+    let error = refused(vaults.purge_vault(&OPERATOR, vault).await);
+    assert!(matches!(error, Error::VaultPurgeProtected { .. }));
+    assert_eq!(world.files(), 2);
+}
+
+#[tokio::test]
+async fn a_retention_out_of_bounds_is_refused() {
+    let world = World::new().await;
+    for (days, served) in [(0, false), (6, false), (7, true), (90, true), (91, false)] {
+        let settings = VaultSettings {
+            soft_delete_retention_days: days,
+            ..VaultSettings::default()
+        };
+        let name: VaultName = format!("kv-{days}d").parse().unwrap();
+        let created = world.vaults.create_vault(&OPERATOR, name, settings).await;
+        assert_eq!(created.is_ok(), served, "{days} days");
+    }
+}
+
+#[tokio::test]
+async fn vaults_and_policies_are_the_operators_alone() {
+    let world = World::new().await;
+    let (vaults, vault, caller) = (&world.vaults, &world.vault, &world.caller);
+    let name: VaultName = "kv2".parse().unwrap();
+    let principal = world.identity.principal_id;
+    let refused = (403, "AuthorizationFailed", None);
+    let create = vaults.create_vault(caller, name, VaultSettings::default());
+    assert_eq!(wire(create.await), refused);
+    assert_eq!(wire(vaults.delete_vault(caller, vault).await), refused);
+    let grant = vaults.grant(caller, vault, principal, [KeyPermission::All].into());
+    assert_eq!(wire(grant.await), refused);
+    assert_eq!(wire(vaults.policies(caller, vault).await), refused);
+}
+
+#[tokio::test]
+async fn grants_add_up_and_revocations_leave_the_rest() {
+    use KeyPermission::{Get, List, UnwrapKey, WrapKey};
+
+    let world = World::new().await;
+    let (vaults, vault) = (&world.vaults, &world.vault);
+    let principal = world.identity.principal_id;
+    let granted = vaults
+        .grant(&OPERATOR, vault, principal, [List].into())
+        .await
+        .unwrap();
+    assert_eq!(granted.permissions, [Get, List, WrapKey, UnwrapKey].into());
+    assert_eq!(vaults.policies(&OPERATOR, vault).await.unwrap(), [granted]);
+
+    let remaining = vaults
+        .revoke(&OPERATOR, vault, principal, [List, WrapKey].into())
+        .await
+        .unwrap();
+    assert_eq!(
+        serde_json::to_value(&remaining).unwrap(),
+        serde_json::json!({
+            "principal_id": principal.to_string(),
+            "permissions": ["get", "unwrapKey"],
+        })
+    );
+    let remaining = vaults
+        .revoke(&OPERATOR, vault, principal, [Get, UnwrapKey].into())
+        .await
+        .unwrap();
+    assert!(remaining.permissions.is_empty());
+    assert!(vaults.policies(&OPERATOR, vault).await.unwrap().is_empty());
+}

@@ -1,0 +1,136 @@
+use std::{sync::Arc, time::Duration};
+
+use jiff::Timestamp;
+use sealock_core::{Clock, KeyName, Kid, PublicName, VaultName};
+use sealock_entra::{Caller, Directory, ManagedIdentity};
+use sealock_envelope::ServiceKey;
+use sealock_store::Store;
+use sealock_vault::{
+    AuditEvent, Error, Key, KeyPermission, KeySpec, KeyVault, Result, VaultSettings, WrapAlgorithm,
+};
+use zeroize::Zeroizing;
+
+pub(crate) const OPERATOR: Caller = Caller::Operator;
+pub(crate) const SECRET: &[u8] = b"a data encryption key of 32 byte";
+
+/// A vault `kv1`, an identity that may use its keys, and a clock that stands still.
+pub(crate) struct World {
+    pub(crate) store: Store,
+    pub(crate) clock: Clock,
+    pub(crate) vaults: KeyVault,
+    pub(crate) vault: VaultName,
+    pub(crate) key: KeyName,
+    pub(crate) identity: ManagedIdentity,
+    pub(crate) caller: Caller,
+}
+
+impl World {
+    pub(crate) async fn new() -> Self {
+        Self::with(VaultSettings::default()).await
+    }
+
+    pub(crate) async fn with(settings: VaultSettings) -> Self {
+        let store = Store::ephemeral();
+        let clock = Clock::frozen_at(Timestamp::from_second(1_800_000_000).unwrap());
+        let directory = Directory::open(store.clone(), clock.clone()).await.unwrap();
+        let name = "registry-identity".parse().unwrap();
+        let (identity, _) = directory.create_identity(name).await.unwrap();
+        let vaults = KeyVault::new(
+            store.clone(),
+            Arc::new(ServiceKey::random()),
+            clock.clone(),
+            PublicName::parse("localhost", 5000).unwrap(),
+            directory.tenant(),
+        );
+        let world = Self {
+            store,
+            clock,
+            vaults,
+            vault: "kv1".parse().unwrap(),
+            key: "k1".parse().unwrap(),
+            caller: Caller::Identity(identity.clone()),
+            identity,
+        };
+        world
+            .vaults
+            .create_vault(&OPERATOR, world.vault.clone(), settings)
+            .await
+            .unwrap();
+        let permissions = [
+            KeyPermission::Get,
+            KeyPermission::WrapKey,
+            KeyPermission::UnwrapKey,
+        ];
+        world
+            .vaults
+            .grant(
+                &OPERATOR,
+                &world.vault,
+                world.identity.principal_id,
+                permissions.into(),
+            )
+            .await
+            .unwrap();
+        world
+    }
+
+    pub(crate) async fn create_key(&self) -> Result<Key> {
+        self.vaults
+            .create_key(&OPERATOR, &self.vault, &self.key, KeySpec::default())
+            .await
+    }
+
+    pub(crate) async fn wrap(&self, kid: &Kid) -> Result<Vec<u8>> {
+        self.vaults
+            .wrap_key(&self.caller, kid, WrapAlgorithm::RsaOaep256, SECRET)
+            .await
+    }
+
+    pub(crate) async fn unwrap(&self, kid: &Kid, wrapped: &[u8]) -> Result<Zeroizing<Vec<u8>>> {
+        self.vaults
+            .unwrap_key(&self.caller, kid, WrapAlgorithm::RsaOaep256, wrapped)
+            .await
+    }
+
+    pub(crate) async fn delete_and_purge_key(&self) {
+        let vaults = &self.vaults;
+        vaults
+            .delete_key(&OPERATOR, &self.vault, &self.key)
+            .await
+            .unwrap();
+        vaults
+            .purge_key(&OPERATOR, &self.vault, &self.key)
+            .await
+            .unwrap();
+    }
+
+    pub(crate) fn files(&self) -> usize {
+        self.store.vault_keys.list().unwrap().len()
+    }
+
+    pub(crate) fn pass_days(&self, days: u64) {
+        self.clock.advance(Duration::from_secs(days * 24 * 60 * 60));
+    }
+
+    pub(crate) fn audit(&self) -> Vec<AuditEvent> {
+        let (lines, _) = self.store.audit.read(0).unwrap();
+        lines
+            .split(|byte| *byte == b'\n')
+            .filter(|line| !line.is_empty())
+            .map(|line| serde_json::from_slice(line).unwrap())
+            .collect()
+    }
+}
+
+/// What a client sees of a refusal.
+pub(crate) fn wire<T>(result: Result<T>) -> (u16, &'static str, Option<&'static str>) {
+    let error = refused(result);
+    (error.status(), error.code(), error.inner_code())
+}
+
+pub(crate) fn refused<T>(result: Result<T>) -> Error {
+    match result {
+        Ok(_) => panic!("this should have been refused"),
+        Err(error) => error,
+    }
+}
