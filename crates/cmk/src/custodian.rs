@@ -1,0 +1,249 @@
+use std::{
+    collections::HashMap,
+    ops::Bound,
+    sync::{Arc, Mutex, PoisonError},
+};
+
+use jiff::Timestamp;
+use sealock_core::{
+    ClientId, Clock, KeyIdentifier, KeyName, Kid, PublicName, RegistryId, RegistryName, VaultName,
+};
+use sealock_envelope::{Dek, ServiceKey};
+use sealock_store::{Batch, Store};
+
+use crate::{
+    Custody, Encryption, Error, Identity, KeyFacts, KeyVault, Refusal, Revocation, Sku,
+    custody::{CUSTODIES, CustodyRecord, WrappedDek},
+    gate::Gate,
+    rules,
+};
+
+/// Keeps the keys of all registries. Clones share them.
+#[derive(Clone)]
+pub struct Custodian {
+    context: Arc<Context>,
+    gates: Arc<Mutex<HashMap<RegistryId, Arc<Gate>>>>,
+}
+
+/// What every gate works with.
+pub(crate) struct Context {
+    pub(crate) store: Store,
+    pub(crate) service_key: Arc<ServiceKey>,
+    pub(crate) vault: Arc<dyn KeyVault>,
+    pub(crate) clock: Clock,
+    pub(crate) names: PublicName,
+}
+
+/// What is known of a registry's custody.
+#[derive(Clone, Debug)]
+pub struct CustodyStatus {
+    /// The key as it was chosen; without a version, the registry follows its rotation.
+    pub key: KeyIdentifier,
+    /// The key version that wraps the DEK.
+    pub kid: Kid,
+    /// The identity's client id.
+    pub identity: ClientId,
+    /// When the DEK was last wrapped anew.
+    pub rotated: Option<Timestamp>,
+}
+
+impl Custodian {
+    /// A custodian over `store`, which reaches keys through `vault`.
+    pub fn new(
+        store: Store,
+        service_key: Arc<ServiceKey>,
+        vault: Arc<dyn KeyVault>,
+        clock: Clock,
+        names: PublicName,
+    ) -> Self {
+        let context = Context {
+            store,
+            service_key,
+            vault,
+            clock,
+            names,
+        };
+        Self {
+            context: Arc::new(context),
+            gates: Arc::default(),
+        }
+    }
+
+    /// The custody of a registry.
+    pub fn custody(&self, registry: RegistryId, encrypted: bool) -> Custody {
+        Custody {
+            registry,
+            service_key: Arc::clone(&self.context.service_key),
+            gate: encrypted.then(|| self.gate(registry)),
+        }
+    }
+
+    /// Makes a DEK for a registry to be created, wraps it, and adds the custody to the `batch` that
+    /// creates the registry. A request without encryption adds nothing.
+    ///
+    /// # Errors
+    /// [`Error::Refused`] with the rule that the request breaks.
+    pub async fn establish(
+        &self,
+        registry: RegistryId,
+        name: &RegistryName,
+        sku: Sku,
+        encryption: &Encryption,
+        batch: Batch,
+    ) -> Result<Batch, Error> {
+        rules::premium_only(name, sku, encryption.is_requested())?;
+        if !encryption.is_requested() {
+            return Ok(batch);
+        }
+        let (key, identity) = rules::key_and_identity_together(name, encryption)?;
+        let identity = rules::user_assigned_identity_at_creation(name, identity)?;
+        let facts = self.context.usable_key(&key, identity).await?;
+        let dek = Dek::random();
+        let wrapped = self
+            .context
+            .wrap_and_prove(&facts.kid, identity, &dek)
+            .await?;
+        let service_key = &self.context.service_key;
+        let record = CustodyRecord::new(registry, service_key, key, identity, facts.kid, &wrapped);
+        Ok(batch.put(&CUSTODIES, &[&registry.to_string()], &record))
+    }
+
+    /// Checks that `encryption` is what an existing registry has: another key or identity is taken by
+    /// [`rotate`](Self::rotate) alone.
+    ///
+    /// # Errors
+    /// [`Error::Refused`] if it is another.
+    pub fn check_unchanged(
+        &self,
+        registry: RegistryId,
+        name: &RegistryName,
+        encryption: &Encryption,
+    ) -> Result<(), Error> {
+        let (key, identity) = rules::key_and_identity_together(name, encryption)?;
+        let record = self.gate(registry).record()?;
+        Ok(rules::changed_by_rotation_only(
+            name,
+            key == record.key && identity == Identity::UserAssigned(record.identity),
+        )?)
+    }
+
+    /// Wraps a registry's DEK anew: under the current version of its key, or under another key, or as
+    /// another identity. Content is not touched.
+    ///
+    /// # Errors
+    /// [`Error::Refused`] if the identity may not use the new key, or the current one is gone.
+    pub async fn rotate(
+        &self,
+        registry: RegistryId,
+        name: &RegistryName,
+        key: Option<KeyIdentifier>,
+        identity: Option<ClientId>,
+    ) -> Result<(), Error> {
+        self.gate(registry).rotate(name, key, identity).await
+    }
+
+    /// Moves every registry that follows `key` to the key's current version, before it returns.
+    /// A registry that cannot move (it is revoked, say) does so once it can.
+    ///
+    /// # Errors
+    /// If the store fails.
+    pub async fn follow(&self, vault: &VaultName, key: &KeyName) -> Result<(), Error> {
+        let mut followers = Vec::new();
+        for entry in self.context.store.scan(&CUSTODIES, &[], Bound::Unbounded) {
+            let entry = entry?;
+            let follows = entry.record.key.version.is_none() && entry.record.key.names(vault, key);
+            if let (true, Some(Ok(registry))) = (follows, entry.key.first().map(|id| id.parse())) {
+                followers.push(registry);
+            }
+        }
+        for registry in followers {
+            match self.gate(registry).dek().await {
+                Ok(_) | Err(Error::Revoked(_)) => {}
+                Err(error) => return Err(error),
+            }
+        }
+        Ok(())
+    }
+
+    /// What is known of a registry's custody, and whether its gate is open now.
+    ///
+    /// # Errors
+    /// If the store fails or the custody is damaged.
+    pub async fn status(
+        &self,
+        registry: RegistryId,
+    ) -> Result<(CustodyStatus, Result<(), Revocation>), Error> {
+        let gate = self.gate(registry);
+        let verdict = match gate.dek().await {
+            Ok(_) => Ok(()),
+            Err(Error::Revoked(revocation)) => Err(revocation),
+            Err(error) => return Err(error),
+        };
+        let record = gate.record()?;
+        let status = CustodyStatus {
+            key: record.key.clone(),
+            kid: record.kid.clone(),
+            identity: record.identity,
+            rotated: record.rotated,
+        };
+        Ok((status, verdict))
+    }
+
+    fn gate(&self, registry: RegistryId) -> Arc<Gate> {
+        let mut gates = self.gates.lock().unwrap_or_else(PoisonError::into_inner);
+        let gate = gates
+            .entry(registry)
+            .or_insert_with(|| Arc::new(Gate::new(registry, Arc::clone(&self.context))));
+        Arc::clone(gate)
+    }
+}
+
+impl Context {
+    /// The key version that `key` names: it must be found, enabled and of type RSA.
+    pub(crate) async fn usable_key(
+        &self,
+        key: &KeyIdentifier,
+        identity: ClientId,
+    ) -> Result<KeyFacts, Refusal> {
+        let facts = self.vault.get_key(identity, key).await;
+        let facts = facts.map_err(|_| self.inaccessible(key, identity))?;
+        rules::rsa_only(&self.names.key_uri(key), &facts.kty)?;
+        if facts.enabled {
+            Ok(facts)
+        } else {
+            Err(self.inaccessible(key, identity))
+        }
+    }
+
+    /// Wraps the DEK and unwraps it again, so that a key is never taken that could not give it back.
+    pub(crate) async fn wrap_and_prove(
+        &self,
+        kid: &Kid,
+        identity: ClientId,
+        dek: &Dek,
+    ) -> Result<WrappedDek, Refusal> {
+        let refused = |_| self.inaccessible(&kid.identifier(), identity);
+        let value = self
+            .vault
+            .wrap_key(identity, kid, dek.expose())
+            .await
+            .map_err(refused)?;
+        let unwrapped = self
+            .vault
+            .unwrap_key(identity, kid, &value)
+            .await
+            .map_err(refused)?;
+        let wrapped = WrappedDek::new(dek, &value);
+        match wrapped.admit(&unwrapped) {
+            Some(_) => Ok(wrapped),
+            None => Err(self.inaccessible(&kid.identifier(), identity)),
+        }
+    }
+
+    pub(crate) fn inaccessible(&self, key: &KeyIdentifier, identity: ClientId) -> Refusal {
+        Refusal::KeyInaccessible {
+            kid: self.names.key_uri(key),
+            identity,
+        }
+    }
+}

@@ -1,0 +1,26 @@
+use sealock_core::RegistryId;
+
+use crate::{Refusal, Revocation};
+
+/// Why a registry's key cannot be had or changed.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum Error {
+    /// The stored custody of a registry does not open, or its key is not the one that was wrapped.
+    #[error("the custody record of the registry {registry} is damaged: {why}")]
+    Damaged {
+        /// The registry.
+        registry: RegistryId,
+        /// What is wrong with it.
+        why: &'static str,
+    },
+    /// A rule for registries with a customer-managed key.
+    #[error(transparent)]
+    Refused(#[from] Refusal),
+    /// The vault refuses the key.
+    #[error(transparent)]
+    Revoked(#[from] Revocation),
+    /// The store.
+    #[error(transparent)]
+    Store(#[from] sealock_store::Error),
+}

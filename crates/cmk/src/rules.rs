@@ -1,0 +1,352 @@
+//! What Azure demands of a registry with a customer-managed key: one function for each rule.
+//!
+//! Where Azure's text is public it is used to the letter; the other texts are ours (`docs/parity.md`).
+
+use std::{fmt, str::FromStr};
+
+use sealock_core::{ClientId, KeyIdentifier, RegistryName};
+use serde::{Deserialize, Serialize};
+
+/// A registry's service tier.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+pub enum Sku {
+    /// The smallest.
+    Basic,
+    /// The middle one.
+    Standard,
+    /// The one with customer-managed keys.
+    Premium,
+}
+
+impl fmt::Display for Sku {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Debug::fmt(self, f)
+    }
+}
+
+/// The identity with which a registry is to reach its vault.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Identity {
+    /// The registry's own, which exists only once the registry does.
+    SystemAssigned,
+    /// A user-assigned managed identity.
+    UserAssigned(ClientId),
+}
+
+/// The encryption that is asked for a registry.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Encryption {
+    /// The key; without a version, the registry follows its rotation.
+    pub key: Option<KeyIdentifier>,
+    /// The identity.
+    pub identity: Option<Identity>,
+}
+
+impl Encryption {
+    /// Whether a customer-managed key is asked for at all.
+    pub fn is_requested(&self) -> bool {
+        self.key.is_some() || self.identity.is_some()
+    }
+}
+
+/// A rule that a request breaks.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum Refusal {
+    /// [`changed_by_rotation_only`]
+    #[error(
+        "The registry {0} has another key or identity. Change it with: sealock registry rotate-key {0}"
+    )]
+    EncryptionDiffers(RegistryName),
+    /// [`only_at_creation`]
+    #[error(
+        "Encryption cannot be enabled for the existing registry {0}: a customer-managed key is set when a registry is created. {HELP}"
+    )]
+    EncryptionOnlyAtCreation(RegistryName),
+    /// [`never_off_again`]
+    #[error(
+        "Encryption cannot be disabled for the registry {0}: a registry keeps its customer-managed key for good. {HELP}"
+    )]
+    EncryptionPermanent(RegistryName),
+    /// [`premium_only`]
+    #[error(
+        "Encryption is not supported for the SKU {sku} of the registry {registry}; it needs the SKU Premium. {HELP}"
+    )]
+    EncryptionNeedsPremium {
+        /// The registry.
+        registry: RegistryName,
+        /// Its tier.
+        sku: Sku,
+    },
+    /// The identity is not one of the registry's, or does not exist any more.
+    #[error(
+        "Azure resource '{resource}' does not have access to identity '{identity}' Try forcibly adding the identity to the registry {registry}. {HELP_BYOK}"
+    )]
+    IdentityNotAssigned {
+        /// The registry.
+        registry: RegistryName,
+        /// The registry's ARM id.
+        resource: String,
+        /// The identity's client id.
+        identity: String,
+    },
+    /// [`user_assigned_identity_at_creation`]
+    #[error(
+        "The system-assigned identity cannot be used to create the registry {0}: it does not exist yet. Create the registry with a user-assigned identity, and rotate to the system-assigned one later. {HELP}"
+    )]
+    IdentityNotUserAssigned(RegistryName),
+    /// The key is not found, not enabled, or not permitted to the identity.
+    #[error(
+        "Failed to access KeyId '{kid}'. Verify that identity '{identity}' has 'Get, Wrap Key, Unwrap Key' permission on key '{kid}'. {HELP_BYOK}"
+    )]
+    KeyInaccessible {
+        /// The key's URL.
+        kid: String,
+        /// The identity's client id.
+        identity: ClientId,
+    },
+    /// [`rsa_only`]
+    #[error("The key '{kid}' has the type {kty}; a registry takes RSA or RSA-HSM keys. {HELP}")]
+    KeyTypeUnsupported {
+        /// The key's URL.
+        kid: String,
+        /// The key's type.
+        kty: String,
+    },
+    /// [`key_and_identity_together`]
+    #[error(
+        "Invalid encryption key vault property specified for registry {0}. Property Identity and KeyIdentifier must be set when encryption is enabled. {HELP}"
+    )]
+    PropertiesIncomplete(RegistryName),
+    /// [`encrypted_only`]
+    #[error(
+        "usage error: key rotation is only applicable to registries with CMK enabled; {0} has none"
+    )]
+    RotationNeedsEncryption(RegistryName),
+    /// [`no_downgrade`]
+    #[error(
+        "The registry {registry} cannot be changed to the SKU {sku}: its customer-managed key needs Premium. {HELP}"
+    )]
+    SkuDowngrade {
+        /// The registry.
+        registry: RegistryName,
+        /// The tier that was asked for.
+        sku: Sku,
+    },
+}
+
+const HELP: &str =
+    "For more information on customer-managed keys, please visit 'https://aka.ms/acr/cmk'.";
+const HELP_BYOK: &str =
+    "For more information on bring your own key, please visit 'https://aka.ms/acr/cmk'.";
+
+impl Refusal {
+    /// The error code. Only `InvalidEncryptionKeyVaultProperties` is known to be Azure's.
+    pub fn code(&self) -> &'static str {
+        match self {
+            Self::EncryptionDiffers(_) => "EncryptionDiffers",
+            Self::EncryptionOnlyAtCreation(_) => "EncryptionOnlyAtCreation",
+            Self::EncryptionPermanent(_) => "EncryptionPermanent",
+            Self::EncryptionNeedsPremium { .. } => "EncryptionNeedsPremium",
+            Self::IdentityNotAssigned { .. } => "IdentityNotAssigned",
+            Self::IdentityNotUserAssigned(_) => "IdentityNotUserAssigned",
+            Self::KeyInaccessible { .. } => "KeyInaccessible",
+            Self::KeyTypeUnsupported { .. } => "KeyTypeUnsupported",
+            Self::PropertiesIncomplete(_) => "InvalidEncryptionKeyVaultProperties",
+            Self::RotationNeedsEncryption(_) => "RotationNeedsEncryption",
+            Self::SkuDowngrade { .. } => "SkuDowngrade",
+        }
+    }
+}
+
+/// Only the Premium tier has customer-managed keys.
+///
+/// <https://learn.microsoft.com/azure/container-registry/tutorial-customer-managed-keys>
+pub fn premium_only(registry: &RegistryName, sku: Sku, encrypted: bool) -> Result<(), Refusal> {
+    if encrypted && sku != Sku::Premium {
+        return Err(Refusal::EncryptionNeedsPremium {
+            registry: registry.clone(),
+            sku,
+        });
+    }
+    Ok(())
+}
+
+/// A customer-managed key is set when a registry is created, never later.
+///
+/// <https://learn.microsoft.com/azure/container-registry/tutorial-customer-managed-keys>
+pub fn only_at_creation(
+    registry: &RegistryName,
+    encrypted: bool,
+    requested: bool,
+) -> Result<(), Refusal> {
+    if requested && !encrypted {
+        return Err(Refusal::EncryptionOnlyAtCreation(registry.clone()));
+    }
+    Ok(())
+}
+
+/// Once set, a customer-managed key is never given up again.
+///
+/// <https://learn.microsoft.com/azure/container-registry/tutorial-customer-managed-keys>
+pub fn never_off_again(
+    registry: &RegistryName,
+    encrypted: bool,
+    requested: bool,
+) -> Result<(), Refusal> {
+    if encrypted && !requested {
+        return Err(Refusal::EncryptionPermanent(registry.clone()));
+    }
+    Ok(())
+}
+
+/// A registry with a customer-managed key stays Premium.
+///
+/// <https://learn.microsoft.com/azure/container-registry/container-registry-skus#changing-tiers>
+pub fn no_downgrade(registry: &RegistryName, encrypted: bool, sku: Sku) -> Result<(), Refusal> {
+    if encrypted && sku < Sku::Premium {
+        return Err(Refusal::SkuDowngrade {
+            registry: registry.clone(),
+            sku,
+        });
+    }
+    Ok(())
+}
+
+/// Key and identity are given together or not at all.
+///
+/// <https://aka.ms/acr/cmk>
+pub fn key_and_identity_together(
+    registry: &RegistryName,
+    encryption: &Encryption,
+) -> Result<(KeyIdentifier, Identity), Refusal> {
+    match (&encryption.key, encryption.identity) {
+        (Some(key), Some(identity)) => Ok((key.clone(), identity)),
+        _ => Err(Refusal::PropertiesIncomplete(registry.clone())),
+    }
+}
+
+/// A registry is created with a user-assigned identity; its own does not exist before.
+///
+/// <https://learn.microsoft.com/azure/container-registry/tutorial-enable-customer-managed-keys>
+pub fn user_assigned_identity_at_creation(
+    registry: &RegistryName,
+    identity: Identity,
+) -> Result<ClientId, Refusal> {
+    match identity {
+        Identity::UserAssigned(client_id) => Ok(client_id),
+        Identity::SystemAssigned => Err(Refusal::IdentityNotUserAssigned(registry.clone())),
+    }
+}
+
+/// A registry takes RSA and RSA-HSM keys.
+///
+/// <https://learn.microsoft.com/azure/container-registry/tutorial-customer-managed-keys>
+pub fn rsa_only(kid: &str, kty: &str) -> Result<(), Refusal> {
+    if matches!(kty, "RSA" | "RSA-HSM") {
+        return Ok(());
+    }
+    Err(Refusal::KeyTypeUnsupported {
+        kid: kid.to_owned(),
+        kty: kty.to_owned(),
+    })
+}
+
+/// Asking for an existing registry again changes neither its key nor its identity.
+///
+/// <https://learn.microsoft.com/azure/container-registry/tutorial-rotate-revoke-customer-managed-keys>
+pub fn changed_by_rotation_only(registry: &RegistryName, unchanged: bool) -> Result<(), Refusal> {
+    if unchanged {
+        return Ok(());
+    }
+    Err(Refusal::EncryptionDiffers(registry.clone()))
+}
+
+/// Only a registry that has a customer-managed key can rotate it.
+///
+/// <https://github.com/Azure/azure-cli/issues/14196>
+pub fn encrypted_only(registry: &RegistryName, encrypted: bool) -> Result<(), Refusal> {
+    if encrypted {
+        return Ok(());
+    }
+    Err(Refusal::RotationNeedsEncryption(registry.clone()))
+}
+
+/// The ARM id of a registry, as Azure writes it in errors.
+pub(crate) fn resource_id(registry: &RegistryName) -> String {
+    format!(
+        "/subscriptions/00000000-0000-0000-0000-000000000000/resourcegroups/sealock/providers/\
+         Microsoft.ContainerRegistry/registries/{registry}"
+    )
+}
+
+/// A text that is no tier.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("'{0}' is not a SKU; expected Basic, Standard or Premium")]
+pub struct InvalidSku(String);
+
+impl FromStr for Sku {
+    type Err = InvalidSku;
+
+    fn from_str(text: &str) -> Result<Self, InvalidSku> {
+        [Self::Basic, Self::Standard, Self::Premium]
+            .into_iter()
+            .find(|sku| sku.to_string().eq_ignore_ascii_case(text))
+            .ok_or_else(|| InvalidSku(text.chars().take(40).collect()))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn each_rule_permits_and_refuses() {
+        let name: RegistryName = "sealock".parse().unwrap();
+        assert!(premium_only(&name, Sku::Premium, true).is_ok());
+        assert!(premium_only(&name, Sku::Basic, false).is_ok());
+        assert!(premium_only(&name, Sku::Standard, true).is_err());
+
+        assert!(only_at_creation(&name, true, true).is_ok());
+        assert!(only_at_creation(&name, false, false).is_ok());
+        assert!(only_at_creation(&name, false, true).is_err());
+
+        assert!(never_off_again(&name, false, false).is_ok());
+        assert!(never_off_again(&name, true, true).is_ok());
+        assert!(never_off_again(&name, true, false).is_err());
+
+        assert!(no_downgrade(&name, false, Sku::Basic).is_ok());
+        assert!(no_downgrade(&name, true, Sku::Premium).is_ok());
+        assert!(no_downgrade(&name, true, Sku::Standard).is_err());
+
+        assert!(user_assigned_identity_at_creation(&name, Identity::SystemAssigned).is_err());
+        assert!(
+            user_assigned_identity_at_creation(&name, Identity::UserAssigned(ClientId::random()))
+                .is_ok()
+        );
+
+        assert!(rsa_only("kid", "RSA").is_ok());
+        assert!(rsa_only("kid", "RSA-HSM").is_ok());
+        assert!(rsa_only("kid", "EC").is_err());
+
+        assert!(changed_by_rotation_only(&name, true).is_ok());
+        assert!(changed_by_rotation_only(&name, false).is_err());
+
+        assert!(encrypted_only(&name, true).is_ok());
+        assert!(encrypted_only(&name, false).is_err());
+
+        let key = Some("kv1/k1".parse().unwrap());
+        let identity = Some(Identity::SystemAssigned);
+        let together =
+            |key, identity| key_and_identity_together(&name, &Encryption { key, identity });
+        assert!(together(key.clone(), identity).is_ok());
+        let refused = together(key, None).unwrap_err();
+        assert_eq!(together(None, identity), Err(refused.clone()));
+        assert_eq!(
+            refused.to_string(),
+            "Invalid encryption key vault property specified for registry sealock. Property Identity and \
+             KeyIdentifier must be set when encryption is enabled. For more information on customer-managed keys, \
+             please visit 'https://aka.ms/acr/cmk'."
+        );
+    }
+}
