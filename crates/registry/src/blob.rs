@@ -1,0 +1,121 @@
+use sealock_core::Digest;
+use sealock_store::{Batch, Commit, Record, Table};
+use serde::{Deserialize, Serialize};
+
+use crate::{Error, Registry, RepositoryName, content::ContentRecord};
+
+/// Which repository has which blob.
+pub(crate) const BLOBS: Table<BlobRecord> = Table::content("blobs");
+
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub(crate) struct BlobRecord {}
+
+impl Registry {
+    /// Where the blob `digest` of `repository` lies.
+    pub(crate) fn blob(
+        &self,
+        repository: &RepositoryName,
+        digest: &Digest,
+    ) -> Result<Record<ContentRecord>, Error> {
+        let unknown = || Error::BlobUnknown {
+            repository: repository.clone(),
+            digest: *digest,
+        };
+        if self.has_blob(repository, digest)? {
+            self.content(digest)?.ok_or_else(unknown)
+        } else {
+            Err(unknown())
+        }
+    }
+
+    pub(crate) fn has_blob(
+        &self,
+        repository: &RepositoryName,
+        digest: &Digest,
+    ) -> Result<bool, Error> {
+        let key = digest.to_string();
+        Ok(self
+            .store
+            .get(&BLOBS, &[&self.id, repository.as_str(), &key])?
+            .is_some())
+    }
+
+    /// Gives `repository` the blob `digest`, whose content is `fresh` unless the registry has it already.
+    /// The fresh object is removed again if it was not needed.
+    pub(crate) async fn put_blob(
+        &self,
+        repository: &RepositoryName,
+        digest: &Digest,
+        fresh: ContentRecord,
+    ) -> Result<(), Error> {
+        let text = digest.to_string();
+        let key = [&*self.id, repository.as_str(), &text];
+        loop {
+            let existing = self.content(digest)?;
+            if existing.is_some() && self.store.get(&BLOBS, &key)?.is_some() {
+                return self.free(Some(fresh.object)).await;
+            }
+            let batch = Batch::new()
+                .expect_absent(&BLOBS, &key)
+                .put(&BLOBS, &key, &BlobRecord {});
+            let batch = self.link(digest, existing.as_ref(), Some(&fresh), batch);
+            if self.store.commit(batch).await? == Commit::Done {
+                let unneeded = existing.map(|_| fresh.object);
+                return self.free(unneeded).await;
+            }
+        }
+    }
+
+    /// Gives `to` the blob that `from` has; false if `from` has none.
+    pub(crate) async fn mount_blob(
+        &self,
+        digest: &Digest,
+        from: &RepositoryName,
+        to: &RepositoryName,
+    ) -> Result<bool, Error> {
+        let text = digest.to_string();
+        let (from_key, key) = (
+            [&*self.id, from.as_str(), &text],
+            [&*self.id, to.as_str(), &text],
+        );
+        loop {
+            let Some(existing) = self.content(digest)? else {
+                return Ok(false);
+            };
+            if self.store.get(&BLOBS, &from_key)?.is_none() {
+                return Ok(false);
+            }
+            if self.store.get(&BLOBS, &key)?.is_some() {
+                return Ok(true);
+            }
+            let batch = Batch::new()
+                .expect_present(&BLOBS, &from_key)
+                .expect_absent(&BLOBS, &key)
+                .put(&BLOBS, &key, &BlobRecord {});
+            let batch = self.link(digest, Some(&existing), None, batch);
+            if self.store.commit(batch).await? == Commit::Done {
+                return Ok(true);
+            }
+        }
+    }
+
+    /// Takes a blob from a repository. Its content is freed at once, if no other repository has it.
+    pub(crate) async fn delete_blob(
+        &self,
+        repository: &RepositoryName,
+        digest: &Digest,
+    ) -> Result<(), Error> {
+        let text = digest.to_string();
+        let key = [&*self.id, repository.as_str(), &text];
+        loop {
+            self.blob(repository, digest)?;
+            let batch = Batch::new()
+                .expect_present(&BLOBS, &key)
+                .delete(&BLOBS, &key);
+            let (batch, freed) = self.unlink(digest, batch)?;
+            if self.store.commit(batch).await? == Commit::Done {
+                return self.free(freed).await;
+            }
+        }
+    }
+}

@@ -1,0 +1,240 @@
+use std::{
+    collections::HashSet,
+    ops::Range,
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
+};
+
+use bytes::Bytes;
+use futures_util::{Stream, StreamExt as _, TryStreamExt as _, stream};
+use sealock_cmk::Custody;
+use sealock_core::{Digest, ObjectId};
+use sealock_envelope::{HEADER_LEN, Header, Layout, Segments};
+use sealock_store::{Batch, Record, Store, Table, objects::Object};
+use serde::{Deserialize, Serialize};
+use tokio::task::spawn_blocking;
+
+use crate::{Error, Registry};
+
+pub(crate) const CONTENTS: Table<ContentRecord> = Table::content("contents");
+
+/// How much is read, opened and sent at once.
+const BATCH_BYTES: usize = 256 * 1024;
+
+/// How many batches are read ahead of the client, the one that it waits for included.
+const BATCHES_AHEAD: usize = 2;
+
+/// Where the content of a digest lies. One record a registry, whatever the number of links to it.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub(crate) struct ContentRecord {
+    pub(crate) object: ObjectId,
+    pub(crate) header: Header,
+    /// The plaintext's length in bytes.
+    pub(crate) size: u64,
+    /// How many repositories refer to it, as a blob or as a manifest. The last one to go frees it.
+    pub(crate) links: u64,
+}
+
+/// Stored content, found to belong to its digest.
+#[derive(Clone)]
+pub struct Content {
+    object: Arc<dyn Object>,
+    header: Header,
+    layout: Layout,
+    custody: Custody,
+    digest: Digest,
+    size: u64,
+}
+
+impl Content {
+    /// The length in bytes.
+    pub fn size(&self) -> u64 {
+        self.size
+    }
+
+    /// The bytes of `range`, decrypted as they are read, in constant memory. The registry's key is
+    /// asked for anew before each batch, so a revocation cuts the stream short.
+    pub fn stream(
+        self,
+        range: Range<u64>,
+    ) -> impl Stream<Item = Result<Bytes, Error>> + Send + use<> {
+        let batches = self.layout.batches(&range, BATCH_BYTES);
+        stream::iter(batches)
+            .map(move |segments| self.clone().open_batch(segments, range.clone()))
+            .buffered(BATCHES_AHEAD)
+            .map_ok(|parts| stream::iter(parts.into_iter().map(Ok)))
+            .try_flatten()
+    }
+
+    /// All bytes of a small content.
+    ///
+    /// # Errors
+    /// If it is revoked or damaged.
+    pub async fn bytes(self) -> Result<Bytes, Error> {
+        let size = self.size;
+        let parts: Vec<Bytes> = self.stream(0..size).try_collect().await?;
+        match <[Bytes; 1]>::try_from(parts) {
+            Ok([whole]) => Ok(whole),
+            Err(parts) => Ok(parts.concat().into()),
+        }
+    }
+
+    async fn open_batch(self, segments: Segments, range: Range<u64>) -> Result<Vec<Bytes>, Error> {
+        let lease = self.custody.lease().await?;
+        spawn_blocking(move || {
+            let damaged = |error| self.damaged(&error);
+            let keys = lease.keys().object(&self.header).map_err(damaged)?;
+            let mut buffer = vec![0; segments.stored_len];
+            self.object.read_at(segments.offset, &mut buffer)?;
+            let parts = self
+                .layout
+                .open(&keys, &segments, &range, &mut buffer)
+                .map_err(damaged)?;
+            let buffer = Bytes::from(buffer);
+            Ok(parts.into_iter().map(|part| buffer.slice(part)).collect())
+        })
+        .await?
+    }
+
+    fn damaged(&self, why: &sealock_envelope::Error) -> Error {
+        Error::Damaged {
+            digest: self.digest,
+            why: why.to_string(),
+        }
+    }
+}
+
+impl Registry {
+    /// Opens the content of `digest` and checks, before any byte is served, that the object is the
+    /// one that was written for it.
+    pub(crate) async fn open(
+        &self,
+        digest: Digest,
+        record: &ContentRecord,
+    ) -> Result<Content, Error> {
+        let lease = self.lease().await?;
+        let (store, custody, record) = (self.store.clone(), self.custody.clone(), record.clone());
+        spawn_blocking(move || {
+            let damaged = |why: String| Error::Damaged { digest, why };
+            let object = store.blobs.open(record.object)?;
+            let object = object
+                .ok_or_else(|| damaged(format!("its object {} is missing", record.object)))?;
+            let layout = Layout::new(&record.header, record.size);
+            layout
+                .check_len(object.len())
+                .map_err(|error| damaged(error.to_string()))?;
+            let mut header = [0; HEADER_LEN];
+            object.read_at(0, &mut header)?;
+            if header != record.header.to_bytes() {
+                return Err(damaged("its object has another header".to_owned()));
+            }
+            lease
+                .keys()
+                .object(&record.header)
+                .and_then(|keys| keys.verify_binding(&record.header, record.size, &digest))
+                .map_err(|error| damaged(error.to_string()))?;
+            Ok(Content {
+                object,
+                header: record.header,
+                layout,
+                custody,
+                digest,
+                size: record.size,
+            })
+        })
+        .await?
+    }
+
+    pub(crate) fn content(&self, digest: &Digest) -> Result<Option<Record<ContentRecord>>, Error> {
+        Ok(self
+            .store
+            .get(&CONTENTS, &[&self.id, &digest.to_string()])?)
+    }
+
+    /// Adds to `batch` one more link to the content of `digest`: to what is `existing`, or to `fresh`.
+    pub(crate) fn link(
+        &self,
+        digest: &Digest,
+        existing: Option<&Record<ContentRecord>>,
+        fresh: Option<&ContentRecord>,
+        batch: Batch,
+    ) -> Batch {
+        let Some(mut linked) = existing.map(|record| &record.value).or(fresh).cloned() else {
+            return batch;
+        };
+        linked.links += 1;
+        let key = digest.to_string();
+        batch
+            .expect_same(&CONTENTS, &[&self.id, &key], existing)
+            .put(&CONTENTS, &[&self.id, &key], &linked)
+    }
+
+    /// Adds to `batch` one link less to the content of `digest`. The object to remove once that is
+    /// committed is returned, if this was the last link.
+    pub(crate) fn unlink(
+        &self,
+        digest: &Digest,
+        batch: Batch,
+    ) -> Result<(Batch, Option<ObjectId>), Error> {
+        let key = digest.to_string();
+        let key = [&*self.id, &key];
+        let Some(existing) = self.content(digest)? else {
+            return Ok((batch, None));
+        };
+        let batch = batch.expect(&CONTENTS, &key, &existing);
+        if existing.links > 1 {
+            let mut unlinked = existing.value.clone();
+            unlinked.links -= 1;
+            Ok((batch.put(&CONTENTS, &key, &unlinked), None))
+        } else {
+            Ok((batch.delete(&CONTENTS, &key), Some(existing.object)))
+        }
+    }
+
+    /// Removes an object that no record refers to any more.
+    pub(crate) async fn free(&self, object: Option<ObjectId>) -> Result<(), Error> {
+        if let Some(object) = object {
+            remove(self.store.clone(), object).await?;
+        }
+        Ok(())
+    }
+}
+
+async fn remove(store: Store, object: ObjectId) -> Result<(), Error> {
+    spawn_blocking(move || store.blobs.remove(object)).await??;
+    Ok(())
+}
+
+/// Objects that are published but not committed yet: no record refers to them, and yet they are no
+/// orphans. Clones share them.
+#[derive(Clone, Default)]
+pub(crate) struct InFlight(Arc<Mutex<HashSet<ObjectId>>>);
+
+/// Keeps an object in flight until it is dropped.
+pub(crate) struct InFlightGuard {
+    objects: InFlight,
+    object: ObjectId,
+}
+
+impl InFlight {
+    pub(crate) fn enter(&self, object: ObjectId) -> InFlightGuard {
+        self.lock().insert(object);
+        InFlightGuard {
+            objects: self.clone(),
+            object,
+        }
+    }
+
+    pub(crate) fn snapshot(&self) -> HashSet<ObjectId> {
+        self.lock().clone()
+    }
+
+    fn lock(&self) -> MutexGuard<'_, HashSet<ObjectId>> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Drop for InFlightGuard {
+    fn drop(&mut self) {
+        self.objects.lock().remove(&self.object);
+    }
+}

@@ -1,0 +1,222 @@
+use axum::http::StatusCode;
+use sealock_cmk::Revocation;
+use sealock_core::{Digest, InvalidDigest, RegistryName};
+
+use crate::{Reference, RepositoryName, Tag, UploadId};
+
+/// Why the registry refuses. Each variant is one of OCI's codes, or of those that Docker added.
+///
+/// <https://github.com/opencontainers/distribution-spec/blob/main/spec.md#error-codes>
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum Error {
+    /// `BLOB_UNKNOWN`
+    #[error("blob {digest} is not known to the repository {repository}")]
+    BlobUnknown {
+        /// The repository.
+        repository: RepositoryName,
+        /// The blob.
+        digest: Digest,
+    },
+    /// `BLOB_UPLOAD_INVALID`: the session broke, so it must be begun anew.
+    #[error("the upload {0} failed earlier; begin a new one")]
+    BlobUploadInvalid(UploadId),
+    /// `BLOB_UPLOAD_UNKNOWN`
+    #[error(
+        "the upload '{0}' is not known: it was completed, cancelled or has expired; begin a new one"
+    )]
+    BlobUploadUnknown(String),
+    /// The client stopped sending.
+    #[error("the request body did not arrive: {0}")]
+    BodyIncomplete(String),
+    /// `DENIED`: the key is refused.
+    #[error(transparent)]
+    Denied(#[from] Revocation),
+    /// `DIGEST_INVALID`: not a digest.
+    #[error(transparent)]
+    DigestMalformed(#[from] InvalidDigest),
+    /// `DIGEST_INVALID`: a completed upload without one.
+    #[error("the query parameter 'digest' is missing")]
+    DigestMissing,
+    /// `DIGEST_INVALID`: not this content's.
+    #[error("the provided digest {provided} is not that of the content, {actual}")]
+    DigestMismatch {
+        /// What the client said.
+        provided: Digest,
+        /// What it is.
+        actual: Digest,
+    },
+    /// `MANIFEST_BLOB_UNKNOWN`
+    #[error(
+        "the manifest refers to {digest}, which is not known to the repository {repository}; push it first"
+    )]
+    ManifestBlobUnknown {
+        /// The repository.
+        repository: RepositoryName,
+        /// What is missing.
+        digest: Digest,
+    },
+    /// `MANIFEST_INVALID`
+    #[error("the manifest is invalid: {0}")]
+    ManifestInvalid(String),
+    /// `MANIFEST_INVALID`, with 413.
+    #[error("the manifest has more than {limit} bytes")]
+    ManifestTooLarge {
+        /// The most that it may have.
+        limit: usize,
+    },
+    /// `MANIFEST_UNKNOWN`
+    #[error("manifest {} is not found", describe(.reference))]
+    ManifestUnknown {
+        /// What was asked for.
+        reference: Reference,
+    },
+    /// `UNSUPPORTED`: an endpoint that does not know this method.
+    #[error("the method {method} is not allowed here; allowed are {allowed}")]
+    MethodNotAllowed {
+        /// The request's.
+        method: String,
+        /// The endpoint's.
+        allowed: &'static str,
+    },
+    /// `NAME_INVALID`
+    #[error(
+        "'{0}' is not a repository name; expected lower-case letters, digits and the separators . _ - /"
+    )]
+    NameInvalid(String),
+    /// `NAME_UNKNOWN`
+    #[error("repository {0} is not known to the registry")]
+    NameUnknown(RepositoryName),
+    /// No endpoint of the registry.
+    #[error("'{0}' is not an endpoint of the registry")]
+    NotAnEndpoint(String),
+    /// `PAGINATION_NUMBER_INVALID`
+    #[error("'{0}' is not a number of results; expected 0 to 1000")]
+    PaginationNumberInvalid(String),
+    /// `RANGE_INVALID`: an upload's chunk that does not continue it.
+    #[error("the chunk begins at {begins}, but the upload has {received} bytes; go on from there")]
+    RangeOutOfOrder {
+        /// The session.
+        upload: UploadId,
+        /// Its repository.
+        repository: RepositoryName,
+        /// Where the chunk begins.
+        begins: u64,
+        /// How much there is.
+        received: u64,
+    },
+    /// `RANGE_INVALID`: a range that the blob does not have.
+    #[error("the range '{range}' is not one of the blob's {size} bytes")]
+    RangeUnsatisfiable {
+        /// The header's value.
+        range: String,
+        /// The blob's size.
+        size: u64,
+    },
+    /// The referrers API is not offered, so that clients fall back to the referrers tag schema.
+    #[error(
+        "the referrers API is not supported for a registry with a customer-managed key; use the referrers tag schema"
+    )]
+    ReferrersUnsupported,
+    /// No such registry.
+    #[error("there is no registry {0}; create it with: sealock registry create {0}")]
+    RegistryUnknown(RegistryName),
+    /// `SIZE_INVALID`
+    #[error("{0}")]
+    SizeInvalid(String),
+    /// `TAG_INVALID`
+    #[error(
+        "'{0}' is neither a tag nor a digest; a tag has 1 to 128 letters, digits, dots, hyphens and underscores"
+    )]
+    TagInvalid(String),
+    /// `TOOMANYREQUESTS`
+    #[error("there are {0} unfinished uploads; complete or cancel some first")]
+    TooManyUploads(usize),
+    /// `UNAUTHORIZED`
+    #[error(
+        "the credentials are not known: this registry has no users yet, and needs none on localhost; leave them out"
+    )]
+    Unauthorized,
+    /// Stored content that does not open or is not what its digest says.
+    #[error("the stored content of {digest} is damaged ({why}); run: sealock verify")]
+    Damaged {
+        /// Which content.
+        digest: Digest,
+        /// What is wrong.
+        why: String,
+    },
+    /// The keys, other than by revocation.
+    #[error(transparent)]
+    Custody(sealock_cmk::Error),
+    /// The store.
+    #[error(transparent)]
+    Store(#[from] sealock_store::Error),
+    /// A task of ours ended early.
+    #[error("internal: {0}")]
+    Internal(String),
+}
+
+impl Error {
+    /// The status and the code of the answer.
+    pub fn status_and_code(&self) -> (StatusCode, &'static str) {
+        match self {
+            Self::BlobUnknown { .. } => (StatusCode::NOT_FOUND, "BLOB_UNKNOWN"),
+            Self::BlobUploadInvalid(_) => (StatusCode::NOT_FOUND, "BLOB_UPLOAD_INVALID"),
+            Self::BlobUploadUnknown(_) => (StatusCode::NOT_FOUND, "BLOB_UPLOAD_UNKNOWN"),
+            Self::BodyIncomplete(_) => (StatusCode::BAD_REQUEST, "BLOB_UPLOAD_INVALID"),
+            Self::Denied(_) => (StatusCode::FORBIDDEN, "DENIED"),
+            Self::DigestMalformed(_) | Self::DigestMissing | Self::DigestMismatch { .. } => {
+                (StatusCode::BAD_REQUEST, "DIGEST_INVALID")
+            }
+            Self::ManifestBlobUnknown { .. } => (StatusCode::BAD_REQUEST, "MANIFEST_BLOB_UNKNOWN"),
+            Self::ManifestInvalid(_) => (StatusCode::BAD_REQUEST, "MANIFEST_INVALID"),
+            Self::ManifestTooLarge { .. } => (StatusCode::PAYLOAD_TOO_LARGE, "MANIFEST_INVALID"),
+            Self::ManifestUnknown { .. } => (StatusCode::NOT_FOUND, "MANIFEST_UNKNOWN"),
+            Self::MethodNotAllowed { .. } => (StatusCode::METHOD_NOT_ALLOWED, "UNSUPPORTED"),
+            Self::NameInvalid(_) => (StatusCode::BAD_REQUEST, "NAME_INVALID"),
+            Self::NameUnknown(_) | Self::RegistryUnknown(_) => {
+                (StatusCode::NOT_FOUND, "NAME_UNKNOWN")
+            }
+            Self::NotAnEndpoint(_) | Self::ReferrersUnsupported => {
+                (StatusCode::NOT_FOUND, "UNSUPPORTED")
+            }
+            Self::PaginationNumberInvalid(_) => {
+                (StatusCode::BAD_REQUEST, "PAGINATION_NUMBER_INVALID")
+            }
+            Self::RangeOutOfOrder { .. } | Self::RangeUnsatisfiable { .. } => {
+                (StatusCode::RANGE_NOT_SATISFIABLE, "RANGE_INVALID")
+            }
+            Self::SizeInvalid(_) => (StatusCode::BAD_REQUEST, "SIZE_INVALID"),
+            Self::TagInvalid(_) => (StatusCode::BAD_REQUEST, "TAG_INVALID"),
+            Self::TooManyUploads(_) => (StatusCode::TOO_MANY_REQUESTS, "TOOMANYREQUESTS"),
+            Self::Unauthorized => (StatusCode::UNAUTHORIZED, "UNAUTHORIZED"),
+            Self::Damaged { .. } | Self::Custody(_) | Self::Store(_) | Self::Internal(_) => {
+                (StatusCode::INTERNAL_SERVER_ERROR, "UNKNOWN")
+            }
+        }
+    }
+}
+
+impl From<sealock_cmk::Error> for Error {
+    fn from(error: sealock_cmk::Error) -> Self {
+        match error {
+            sealock_cmk::Error::Revoked(revocation) => Self::Denied(revocation),
+            sealock_cmk::Error::Store(error) => Self::Store(error),
+            other => Self::Custody(other),
+        }
+    }
+}
+
+impl From<tokio::task::JoinError> for Error {
+    fn from(error: tokio::task::JoinError) -> Self {
+        Self::Internal(error.to_string())
+    }
+}
+
+/// In Azure's words, for a tag.
+fn describe(reference: &Reference) -> String {
+    match reference {
+        Reference::Tag(Tag(tag)) => format!("tagged by \"{tag}\""),
+        Reference::Digest(digest) => digest.to_string(),
+    }
+}

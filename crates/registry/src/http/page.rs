@@ -1,0 +1,45 @@
+use axum::{
+    Json,
+    http::{HeaderValue, header},
+    response::{IntoResponse as _, Response},
+};
+use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
+use serde_json::Value;
+
+use super::Call;
+use crate::{Error, registry::Page};
+
+/// How many results a page has, unless the client asks for less.
+const PAGE_LIMIT: usize = 1000;
+
+/// How many results a page of this call may have.
+pub(super) fn limit(call: &Call) -> Result<Option<usize>, Error> {
+    let Some(n) = call.query("n") else {
+        return Ok(None);
+    };
+    let invalid = || Error::PaginationNumberInvalid(n.chars().take(40).collect());
+    Ok(Some(
+        n.parse::<usize>().map_err(|_| invalid())?.min(PAGE_LIMIT),
+    ))
+}
+
+/// Renders a page, with a link to the next one if there is more.
+pub(super) fn answer<T: ToString>(
+    path: &str,
+    limit: Option<usize>,
+    page: impl FnOnce(usize) -> Result<Page<T>, Error>,
+    render: impl FnOnce(Vec<String>) -> Value,
+) -> Result<Response, Error> {
+    let limit = limit.unwrap_or(PAGE_LIMIT);
+    let page = page(limit)?;
+    let items: Vec<String> = page.items.iter().map(T::to_string).collect();
+    let next = items.last().filter(|_| page.more).map(|last| {
+        let last = utf8_percent_encode(last, NON_ALPHANUMERIC);
+        format!("<{path}?last={last}&n={limit}>; rel=\"next\"")
+    });
+    let mut response = Json(render(items)).into_response();
+    if let Some(link) = next.and_then(|link| HeaderValue::from_str(&link).ok()) {
+        response.headers_mut().insert(header::LINK, link);
+    }
+    Ok(response)
+}

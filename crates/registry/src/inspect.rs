@@ -1,0 +1,158 @@
+use sealock_core::Digest;
+use sealock_envelope::{HEADER_LEN, Layers};
+use serde::Serialize;
+use tokio::task::spawn_blocking;
+
+use crate::{Error, Kind, Manifest, Reference, Registry, RepositoryName, content::ContentRecord};
+
+/// How much of an object's ciphertext is shown.
+const SHOWN_BYTES: u64 = 64;
+
+/// What lies on disk for an image.
+#[derive(Debug, Serialize)]
+pub struct Inspection {
+    /// The repository.
+    pub repository: RepositoryName,
+    /// The tag or digest that was asked for.
+    pub reference: String,
+    /// The manifest.
+    pub digest: Digest,
+    /// The layers of encryption, the inner one first.
+    pub layers: Vec<&'static str>,
+    /// The key version that wraps the DEK; whoever knows the custody fills it in.
+    pub wrapped_by: Option<WrappedBy>,
+    /// Why not everything is shown.
+    pub note: Option<String>,
+    /// The manifest and what it refers to.
+    pub objects: Vec<ObjectView>,
+}
+
+/// The key version that wraps a registry's DEK.
+#[derive(Debug, Serialize)]
+pub struct WrappedBy {
+    /// Its URL.
+    pub kid: String,
+    /// The algorithm.
+    pub algorithm: &'static str,
+}
+
+/// An object as it lies on disk.
+#[derive(Debug, Serialize)]
+pub struct ObjectView {
+    /// What it is to the image.
+    pub kind: &'static str,
+    /// Its content's media type.
+    pub media_type: String,
+    /// Its content's digest.
+    pub digest: Digest,
+    /// Its content's size in bytes.
+    pub size: u64,
+    /// The name of its file.
+    pub object: String,
+    /// The size of its file in bytes.
+    pub stored_size: u64,
+    /// The plaintext of a full segment, in bytes.
+    pub segment_size: usize,
+    /// Its header, in hexadecimal.
+    pub header: String,
+    /// The beginning of what follows, in hexadecimal.
+    pub ciphertext: String,
+}
+
+impl Registry {
+    /// Shows how an image lies on disk. While the registry is revoked, its manifest cannot be read, so
+    /// only the manifest's own object is shown.
+    ///
+    /// # Errors
+    /// If there is no such manifest.
+    pub async fn inspect(
+        &self,
+        repository: &RepositoryName,
+        reference: &Reference,
+    ) -> Result<Inspection, Error> {
+        let unknown = || Error::ManifestUnknown {
+            reference: reference.clone(),
+        };
+        let digest = self.resolve(repository, reference)?;
+        let record = self
+            .manifest_record(repository, &digest)?
+            .ok_or_else(unknown)?;
+        let content = self.content(&digest)?.ok_or_else(unknown)?;
+        let media_type = record.value.media_type;
+        let mut objects = vec![
+            self.view("manifest", media_type.clone(), digest, &content)
+                .await?,
+        ];
+        let note = match self.open(digest, &content).await {
+            Ok(found) => {
+                let manifest = Manifest::parse(&found.bytes().await?, Some(&media_type))?;
+                for descriptor in manifest.descriptors {
+                    if let Some(content) = self.content(&descriptor.digest)? {
+                        let kind = match descriptor.kind {
+                            Kind::Config => "config",
+                            Kind::Layer => "layer",
+                            Kind::Child => "child",
+                        };
+                        objects.push(
+                            self.view(kind, descriptor.media_type, descriptor.digest, &content)
+                                .await?,
+                        );
+                    }
+                }
+                None
+            }
+            Err(Error::Denied(revocation)) => Some(format!(
+                "the registry is revoked ({}), so only the manifest's own object can be shown",
+                revocation.cause
+            )),
+            Err(error) => return Err(error),
+        };
+        Ok(Inspection {
+            repository: repository.clone(),
+            reference: reference.to_string(),
+            digest,
+            layers: match content.header.layers {
+                Layers::Service => vec!["service"],
+                Layers::ServiceAndCmk => vec!["service", "cmk"],
+            },
+            wrapped_by: None,
+            note,
+            objects,
+        })
+    }
+
+    async fn view(
+        &self,
+        kind: &'static str,
+        media_type: String,
+        digest: Digest,
+        content: &ContentRecord,
+    ) -> Result<ObjectView, Error> {
+        let (store, content) = (self.store.clone(), content.clone());
+        spawn_blocking(move || {
+            let object = store
+                .blobs
+                .open(content.object)?
+                .ok_or_else(|| Error::Damaged {
+                    digest,
+                    why: format!("its object {} is missing", content.object),
+                })?;
+            let shown = object.len().min(HEADER_LEN as u64 + SHOWN_BYTES);
+            let mut bytes = vec![0; usize::try_from(shown).unwrap_or(HEADER_LEN)];
+            object.read_at(0, &mut bytes)?;
+            let (header, ciphertext) = bytes.split_at(HEADER_LEN.min(bytes.len()));
+            Ok(ObjectView {
+                kind,
+                media_type,
+                digest,
+                size: content.size,
+                object: content.object.to_string(),
+                stored_size: object.len(),
+                segment_size: content.header.segment_size.bytes(),
+                header: hex::encode(header),
+                ciphertext: hex::encode(ciphertext),
+            })
+        })
+        .await?
+    }
+}

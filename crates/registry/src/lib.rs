@@ -1,0 +1,33 @@
+//! The registry: OCI Distribution over content that is sealed before it reaches the disk.
+//!
+//! A [`Registry`] knows no vault. For each piece of work it asks its custody for a lease, and a refused
+//! lease is a refused request. Content (blobs and manifests alike) is stored once per registry under
+//! its digest; repositories only link to it.
+//!
+//! Where to start: [`http`] has the table of endpoints, [`Error`] the table of errors, `upload.rs` the
+//! way in, `content.rs` the way out.
+
+mod blob;
+mod content;
+mod error;
+pub mod http;
+mod inspect;
+mod manifest;
+mod manifests;
+mod name;
+mod registries;
+mod registry;
+mod sweep;
+mod upload;
+mod verify;
+
+pub use content::Content;
+pub use error::Error;
+pub use inspect::{Inspection, ObjectView, WrappedBy};
+pub use manifest::{Kind, Manifest};
+pub use name::{Reference, RepositoryName, Tag};
+pub use registries::{Registries, RegistryRecord};
+pub use registry::Registry;
+pub use sweep::Sweep;
+pub use upload::{UploadId, Uploads};
+pub use verify::{Problem, ProblemKind, Verification};

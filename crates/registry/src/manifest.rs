@@ -1,0 +1,205 @@
+use sealock_core::Digest;
+use serde::Deserialize;
+
+use crate::Error;
+
+/// What a manifest refers to.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Descriptor {
+    /// The content's media type.
+    pub media_type: String,
+    /// The content.
+    pub digest: Digest,
+    /// What it is to the manifest.
+    pub kind: Kind,
+    /// Whether it may live elsewhere: a foreign or non-distributable layer is never required.
+    pub foreign: bool,
+}
+
+/// What a descriptor is to its manifest.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Kind {
+    /// An image's configuration.
+    Config,
+    /// An image's layer.
+    Layer,
+    /// An entry of an index: a manifest, or for some tools a blob.
+    Child,
+}
+
+/// What the registry understands of a manifest. Its bytes are stored as they came.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Manifest {
+    /// As it was pushed, without parameters.
+    pub media_type: String,
+    /// In the manifest's order.
+    pub descriptors: Vec<Descriptor>,
+}
+
+const FOREIGN_LAYERS: [&str; 2] = [
+    "application/vnd.docker.image.rootfs.foreign.diff.tar",
+    "application/vnd.oci.image.layer.nondistributable.v1.tar",
+];
+
+const SCHEMA_1: [&str; 2] = [
+    "application/vnd.docker.distribution.manifest.v1+json",
+    "application/vnd.docker.distribution.manifest.v1+prettyjws",
+];
+
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct RawManifest {
+    schema_version: u32,
+    media_type: Option<String>,
+    config: Option<RawDescriptor>,
+    layers: Option<Vec<RawDescriptor>>,
+    manifests: Option<Vec<RawDescriptor>>,
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct RawDescriptor {
+    media_type: Option<String>,
+    digest: String,
+    urls: Option<Vec<String>>,
+}
+
+impl Manifest {
+    /// Reads a manifest that came with `content_type`.
+    ///
+    /// <https://github.com/opencontainers/image-spec/blob/main/manifest.md>
+    ///
+    /// # Errors
+    /// [`Error::ManifestInvalid`] if it is no JSON object of schema version 2 with valid descriptors,
+    /// or is of another type than it says.
+    pub fn parse(bytes: &[u8], content_type: Option<&str>) -> Result<Self, Error> {
+        let raw: RawManifest = serde_json::from_slice(bytes).map_err(|error| invalid(&error))?;
+        let content_type = content_type
+            .and_then(|value| value.split(';').next())
+            .map(str::trim)
+            .filter(|value| !value.is_empty());
+        let media_type = match (content_type, raw.media_type.as_deref()) {
+            (Some(header), Some(body)) if header != body => {
+                let why = format!("its mediaType is '{body}', but it was sent as '{header}'");
+                return Err(Error::ManifestInvalid(why));
+            }
+            (Some(either), _) | (None, Some(either)) => either.to_owned(),
+            (None, None) => {
+                let why =
+                    "neither a Content-Type header nor a mediaType says what it is".to_owned();
+                return Err(Error::ManifestInvalid(why));
+            }
+        };
+        if raw.schema_version != 2 || SCHEMA_1.contains(&media_type.as_str()) {
+            let why = "only schema version 2 is supported; push with a client of 2017 or later"
+                .to_owned();
+            return Err(Error::ManifestInvalid(why));
+        }
+        if media_type.len() > 255 || !media_type.bytes().all(|byte| byte.is_ascii_graphic()) {
+            return Err(Error::ManifestInvalid(
+                "its media type is not one".to_owned(),
+            ));
+        }
+        let of_kind = |kind, descriptors: Option<Vec<RawDescriptor>>| {
+            descriptors
+                .into_iter()
+                .flatten()
+                .map(move |raw| raw.parse(kind))
+        };
+        let descriptors = raw
+            .config
+            .into_iter()
+            .map(|config| config.parse(Kind::Config))
+            .chain(of_kind(Kind::Layer, raw.layers))
+            .chain(of_kind(Kind::Child, raw.manifests))
+            .collect::<Result<_, _>>()?;
+        Ok(Self {
+            media_type,
+            descriptors,
+        })
+    }
+}
+
+impl RawDescriptor {
+    fn parse(self, kind: Kind) -> Result<Descriptor, Error> {
+        let media_type = self.media_type.unwrap_or_default();
+        Ok(Descriptor {
+            digest: self.digest.parse().map_err(|error| invalid(&error))?,
+            kind,
+            foreign: self.urls.is_some_and(|urls| !urls.is_empty())
+                || FOREIGN_LAYERS
+                    .iter()
+                    .any(|foreign| media_type.starts_with(foreign)),
+            media_type,
+        })
+    }
+}
+
+fn invalid(why: &dyn std::fmt::Display) -> Error {
+    Error::ManifestInvalid(why.to_string())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const OCI: &str = "application/vnd.oci.image.manifest.v1+json";
+
+    fn digest(n: u8) -> String {
+        format!("sha256:{}", hex::encode([n; 32]))
+    }
+
+    #[test]
+    fn descriptors_are_found_in_order() {
+        let text = format!(
+            r#"{{"schemaVersion":2,"config":{{"mediaType":"c","digest":"{}"}},"layers":[{{"mediaType":"l","digest":"{}"}},
+            {{"mediaType":"application/vnd.docker.image.rootfs.foreign.diff.tar.gzip","digest":"{}"}}],"unknown":1}}"#,
+            digest(1),
+            digest(2),
+            digest(3)
+        );
+        let manifest =
+            Manifest::parse(text.as_bytes(), Some(&format!("{OCI}; charset=utf-8"))).unwrap();
+        assert_eq!(manifest.media_type, OCI);
+        let found: Vec<_> = manifest
+            .descriptors
+            .iter()
+            .map(|found| (found.kind, found.foreign))
+            .collect();
+        assert_eq!(
+            found,
+            [
+                (Kind::Config, false),
+                (Kind::Layer, false),
+                (Kind::Layer, true)
+            ]
+        );
+    }
+
+    #[test]
+    fn what_is_no_manifest_is_refused() {
+        let mismatch = r#"{"schemaVersion":2,"mediaType":"a/b"}"#;
+        for (body, content_type) in [
+            ("", Some(OCI)),
+            ("[]", Some(OCI)),
+            ("{}", Some(OCI)),
+            (r#"{"schemaVersion":1}"#, Some(OCI)),
+            (r#"{"schemaVersion":2}"#, None),
+            (r#"{"schemaVersion":2}"#, Some(SCHEMA_1[1])),
+            (r#"{"schemaVersion":2}"#, Some("a b")),
+            (r#"{"schemaVersion":2,"layers":[{}]}"#, Some(OCI)),
+            (
+                r#"{"schemaVersion":2,"layers":[{"digest":"x"}]}"#,
+                Some(OCI),
+            ),
+            (mismatch, Some(OCI)),
+        ] {
+            let refused = Manifest::parse(body.as_bytes(), content_type);
+            assert!(
+                matches!(refused, Err(Error::ManifestInvalid(_))),
+                "{body} {content_type:?}"
+            );
+        }
+        assert!(Manifest::parse(mismatch.as_bytes(), None).is_ok());
+    }
+}

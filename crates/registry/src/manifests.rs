@@ -1,0 +1,290 @@
+use std::ops::Bound;
+
+use bytes::Bytes;
+use jiff::Timestamp;
+use sealock_core::Digest;
+use sealock_store::{Batch, Commit, Record, Table};
+use serde::{Deserialize, Serialize};
+use sha2::{Digest as _, Sha256};
+use tokio::task::spawn_blocking;
+
+use crate::{
+    Error, Kind, Manifest, Reference, Registry, RepositoryName, Tag,
+    blob::BLOBS,
+    content::{Content, ContentRecord, InFlightGuard},
+    upload::publish_whole,
+};
+
+/// The manifests of each repository, by digest.
+pub(crate) const MANIFESTS: Table<ManifestRecord> = Table::content("manifests");
+
+/// The tags of each repository.
+pub(crate) const TAGS: Table<TagRecord> = Table::content("tags");
+
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub(crate) struct ManifestRecord {
+    pub(crate) media_type: String,
+    pub(crate) pushed: Timestamp,
+    /// Counts the tags that were ever put on it, so that a deletion that has not seen the newest one
+    /// conflicts instead of leaving it behind.
+    taggings: u64,
+}
+
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub(crate) struct TagRecord {
+    pub(crate) digest: Digest,
+    pub(crate) updated: Timestamp,
+}
+
+/// A manifest that was found.
+pub(crate) struct Found {
+    pub(crate) digest: Digest,
+    pub(crate) media_type: String,
+    pub(crate) content: Content,
+}
+
+impl Registry {
+    /// The manifest that `reference` names.
+    pub(crate) async fn manifest(
+        &self,
+        repository: &RepositoryName,
+        reference: &Reference,
+    ) -> Result<Found, Error> {
+        let unknown = || Error::ManifestUnknown {
+            reference: reference.clone(),
+        };
+        let digest = self.resolve(repository, reference)?;
+        let record = self
+            .manifest_record(repository, &digest)?
+            .ok_or_else(unknown)?;
+        let content = self.content(&digest)?.ok_or_else(unknown)?;
+        Ok(Found {
+            digest,
+            media_type: record.value.media_type,
+            content: self.open(digest, &content).await?,
+        })
+    }
+
+    /// The digest that `reference` names; a digest names itself, whether it is known or not.
+    pub(crate) fn resolve(
+        &self,
+        repository: &RepositoryName,
+        reference: &Reference,
+    ) -> Result<Digest, Error> {
+        match reference {
+            Reference::Digest(digest) => Ok(*digest),
+            Reference::Tag(tag) => {
+                let tag = self
+                    .store
+                    .get(&TAGS, &[&self.id, repository.as_str(), tag.as_str()])?;
+                tag.map(|tag| tag.digest)
+                    .ok_or_else(|| Error::ManifestUnknown {
+                        reference: reference.clone(),
+                    })
+            }
+        }
+    }
+
+    pub(crate) fn manifest_record(
+        &self,
+        repository: &RepositoryName,
+        digest: &Digest,
+    ) -> Result<Option<Record<ManifestRecord>>, Error> {
+        let key = digest.to_string();
+        Ok(self
+            .store
+            .get(&MANIFESTS, &[&self.id, repository.as_str(), &key])?)
+    }
+
+    /// Stores a manifest exactly as it came, under its digest and, if `reference` is one, its tag.
+    pub(crate) async fn put_manifest(
+        &self,
+        repository: &RepositoryName,
+        reference: &Reference,
+        content_type: Option<&str>,
+        bytes: Bytes,
+    ) -> Result<Digest, Error> {
+        let manifest = Manifest::parse(&bytes, content_type)?;
+        let digest = Digest::sha256(Sha256::digest(&bytes).into());
+        let tag = match reference {
+            Reference::Tag(tag) => Some(tag),
+            Reference::Digest(provided) if *provided == digest => None,
+            Reference::Digest(provided) => {
+                return Err(Error::DigestMismatch {
+                    provided: *provided,
+                    actual: digest,
+                });
+            }
+        };
+        let mut sealed: Option<(ContentRecord, InFlightGuard)> = None;
+        loop {
+            let existing = self.content(&digest)?;
+            if existing.is_none() && sealed.is_none() {
+                sealed = Some(self.seal_small(digest, bytes.clone()).await?);
+            }
+            let fresh = sealed.as_ref().map(|(fresh, _)| fresh);
+            let known = self.manifest_record(repository, &digest)?;
+            let mut batch = self.expect_references(repository, &manifest)?;
+            if known.is_none() {
+                batch = self.link(&digest, existing.as_ref(), fresh, batch);
+            }
+            let batch =
+                self.tag_manifest(repository, &digest, &manifest, known.as_ref(), tag, batch);
+            if self.store.commit(batch).await? == Commit::Done {
+                let unneeded = existing.and(fresh).map(|fresh| fresh.object);
+                self.free(unneeded).await?;
+                return Ok(digest);
+            }
+        }
+    }
+
+    /// Adds the manifest's record, and its tag's, to `batch`.
+    fn tag_manifest(
+        &self,
+        repository: &RepositoryName,
+        digest: &Digest,
+        manifest: &Manifest,
+        known: Option<&Record<ManifestRecord>>,
+        tag: Option<&Tag>,
+        batch: Batch,
+    ) -> Batch {
+        let now = self.clock.now();
+        let mut record = known.map_or_else(
+            || ManifestRecord {
+                media_type: manifest.media_type.clone(),
+                pushed: now,
+                taggings: 0,
+            },
+            |known| known.value.clone(),
+        );
+        record.taggings += u64::from(tag.is_some());
+        let text = digest.to_string();
+        let key = [&*self.id, repository.as_str(), &text];
+        let batch = batch
+            .expect_same(&MANIFESTS, &key, known)
+            .put(&MANIFESTS, &key, &record);
+        let Some(tag) = tag else {
+            return batch;
+        };
+        let record = TagRecord {
+            digest: *digest,
+            updated: now,
+        };
+        batch.put(
+            &TAGS,
+            &[&self.id, repository.as_str(), tag.as_str()],
+            &record,
+        )
+    }
+
+    /// A batch that holds only while everything is there that the manifest refers to.
+    fn expect_references(
+        &self,
+        repository: &RepositoryName,
+        manifest: &Manifest,
+    ) -> Result<Batch, Error> {
+        let mut batch = Batch::new();
+        for descriptor in manifest
+            .descriptors
+            .iter()
+            .filter(|descriptor| !descriptor.foreign)
+        {
+            let digest = &descriptor.digest;
+            let text = digest.to_string();
+            let key = [&*self.id, repository.as_str(), &text];
+            if descriptor.kind == Kind::Child && self.manifest_record(repository, digest)?.is_some()
+            {
+                batch = batch.expect_present(&MANIFESTS, &key);
+            } else if self.has_blob(repository, digest)? {
+                batch = batch.expect_present(&BLOBS, &key);
+            } else {
+                return Err(Error::ManifestBlobUnknown {
+                    repository: repository.clone(),
+                    digest: *digest,
+                });
+            }
+        }
+        Ok(batch)
+    }
+
+    async fn seal_small(
+        &self,
+        digest: Digest,
+        bytes: Bytes,
+    ) -> Result<(ContentRecord, InFlightGuard), Error> {
+        let lease = self.lease().await?;
+        let (store, in_flight) = (self.store.clone(), self.in_flight.clone());
+        spawn_blocking(move || {
+            publish_whole(
+                store.blobs.stage()?,
+                &lease.keys(),
+                &digest,
+                &bytes,
+                &in_flight,
+            )
+        })
+        .await?
+    }
+
+    /// Deletes what `reference` names: a tag alone, or a manifest with every tag that points to it.
+    pub(crate) async fn delete_manifest(
+        &self,
+        repository: &RepositoryName,
+        reference: &Reference,
+    ) -> Result<(), Error> {
+        match reference {
+            Reference::Tag(tag) => self.delete_tag(repository, tag).await,
+            Reference::Digest(digest) => self.delete_manifest_by_digest(repository, digest).await,
+        }
+    }
+
+    async fn delete_tag(&self, repository: &RepositoryName, tag: &Tag) -> Result<(), Error> {
+        let key = [&*self.id, repository.as_str(), tag.as_str()];
+        loop {
+            let Some(existing) = self.store.get(&TAGS, &key)? else {
+                return Err(Error::ManifestUnknown {
+                    reference: Reference::Tag(tag.clone()),
+                });
+            };
+            let batch = Batch::new()
+                .expect(&TAGS, &key, &existing)
+                .delete(&TAGS, &key);
+            if self.store.commit(batch).await? == Commit::Done {
+                return Ok(());
+            }
+        }
+    }
+
+    async fn delete_manifest_by_digest(
+        &self,
+        repository: &RepositoryName,
+        digest: &Digest,
+    ) -> Result<(), Error> {
+        let text = digest.to_string();
+        let key = [&*self.id, repository.as_str(), &text];
+        loop {
+            let Some(existing) = self.manifest_record(repository, digest)? else {
+                return Err(Error::ManifestUnknown {
+                    reference: Reference::Digest(*digest),
+                });
+            };
+            let mut batch = Batch::new()
+                .expect(&MANIFESTS, &key, &existing)
+                .delete(&MANIFESTS, &key);
+            for entry in self
+                .store
+                .scan(&TAGS, &[&self.id, repository.as_str()], Bound::Unbounded)
+            {
+                let entry = entry?;
+                if entry.record.digest == *digest {
+                    let tag = [&*self.id, repository.as_str(), &entry.key[0]];
+                    batch = batch.expect(&TAGS, &tag, &entry.record).delete(&TAGS, &tag);
+                }
+            }
+            let (batch, freed) = self.unlink(digest, batch)?;
+            if self.store.commit(batch).await? == Commit::Done {
+                return self.free(freed).await;
+            }
+        }
+    }
+}

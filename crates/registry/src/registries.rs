@@ -1,0 +1,154 @@
+use std::{ops::Bound, sync::Arc};
+
+use jiff::Timestamp;
+use sealock_cmk::{Custodian, Encryption, Sku, rules};
+use sealock_core::{Clock, RegistryId, RegistryName};
+use sealock_store::{Batch, Commit, Record, Store, Table};
+use serde::{Deserialize, Serialize};
+
+use crate::{Error, Registry, Uploads, content::InFlight};
+
+const REGISTRIES: Table<RegistryRecord> = Table::content("registries");
+
+/// What is stored of a registry, besides its content and the custody of its key.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct RegistryRecord {
+    /// Immutable; keys are derived from it.
+    pub id: RegistryId,
+    /// The name.
+    pub name: RegistryName,
+    /// The service tier.
+    pub sku: Sku,
+    /// Whether the registry has a customer-managed key.
+    pub encrypted: bool,
+    /// When it was created.
+    pub created: Timestamp,
+}
+
+/// All registries. Clones share them.
+#[derive(Clone)]
+pub struct Registries {
+    pub(crate) store: Store,
+    custodian: Custodian,
+    clock: Clock,
+    uploads: Uploads,
+    pub(crate) in_flight: InFlight,
+}
+
+impl Registries {
+    /// The registries that `store` holds.
+    pub fn new(store: Store, custodian: Custodian, clock: Clock) -> Self {
+        Self {
+            uploads: Uploads::new(clock.clone()),
+            store,
+            custodian,
+            clock,
+            in_flight: InFlight::default(),
+        }
+    }
+
+    /// Creates a registry, or changes an existing one to what is asked. True if it is new.
+    ///
+    /// # Errors
+    /// With the rule of [`sealock_cmk::rules`] that the request breaks; nothing is changed then.
+    pub async fn create_or_update(
+        &self,
+        name: &RegistryName,
+        sku: Sku,
+        encryption: &Encryption,
+    ) -> Result<(RegistryRecord, bool), sealock_cmk::Error> {
+        loop {
+            let existing = self.store.get(&REGISTRIES, &[name.as_str()])?;
+            let is_new = existing.is_none();
+            let (record, batch) = match existing {
+                Some(existing) => self.update(&existing, sku, encryption)?,
+                None => self.create(name, sku, encryption).await?,
+            };
+            if self.store.commit(batch).await? == Commit::Done {
+                return Ok((record, is_new));
+            }
+        }
+    }
+
+    async fn create(
+        &self,
+        name: &RegistryName,
+        sku: Sku,
+        encryption: &Encryption,
+    ) -> Result<(RegistryRecord, Batch), sealock_cmk::Error> {
+        let record = RegistryRecord {
+            id: RegistryId::random(),
+            name: name.clone(),
+            sku,
+            encrypted: encryption.is_requested(),
+            created: self.clock.now(),
+        };
+        let batch = Batch::new()
+            .expect_absent(&REGISTRIES, &[name.as_str()])
+            .put(&REGISTRIES, &[name.as_str()], &record);
+        let batch = self
+            .custodian
+            .establish(record.id, name, sku, encryption, batch)
+            .await?;
+        Ok((record, batch))
+    }
+
+    fn update(
+        &self,
+        existing: &Record<RegistryRecord>,
+        sku: Sku,
+        encryption: &Encryption,
+    ) -> Result<(RegistryRecord, Batch), sealock_cmk::Error> {
+        let (name, encrypted) = (&existing.name, existing.encrypted);
+        rules::only_at_creation(name, encrypted, encryption.is_requested())?;
+        rules::never_off_again(name, encrypted, encryption.is_requested())?;
+        rules::no_downgrade(name, encrypted, sku)?;
+        if encryption.is_requested() {
+            self.custodian
+                .check_unchanged(existing.id, name, encryption)?;
+        }
+        let record = RegistryRecord {
+            sku,
+            ..existing.value.clone()
+        };
+        let batch = Batch::new()
+            .expect(&REGISTRIES, &[name.as_str()], existing)
+            .put(&REGISTRIES, &[name.as_str()], &record);
+        Ok((record, batch))
+    }
+
+    /// The registry of this name.
+    ///
+    /// # Errors
+    /// [`Error::RegistryUnknown`] if there is none.
+    pub fn get(&self, name: &RegistryName) -> Result<Registry, Error> {
+        let record = self.store.get(&REGISTRIES, &[name.as_str()])?;
+        match record {
+            Some(record) => Ok(self.handle(record.value)),
+            None => Err(Error::RegistryUnknown(name.clone())),
+        }
+    }
+
+    /// All registries by name.
+    ///
+    /// # Errors
+    /// If the store fails.
+    pub fn list(&self) -> Result<Vec<Registry>, Error> {
+        self.store
+            .scan(&REGISTRIES, &[], Bound::Unbounded)
+            .map(|entry| Ok(self.handle(entry?.record.value)))
+            .collect()
+    }
+
+    fn handle(&self, record: RegistryRecord) -> Registry {
+        Registry {
+            custody: self.custodian.custody(record.id, record.encrypted),
+            id: Arc::from(record.id.to_string()),
+            record,
+            store: self.store.clone(),
+            clock: self.clock.clone(),
+            uploads: self.uploads.clone(),
+            in_flight: self.in_flight.clone(),
+        }
+    }
+}

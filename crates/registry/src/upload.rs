@@ -1,0 +1,387 @@
+use std::{
+    collections::HashMap,
+    fmt,
+    future::ready,
+    pin::{Pin, pin},
+    str::FromStr,
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
+    time::Duration,
+};
+
+use bytes::Bytes;
+use futures_util::{Stream, StreamExt as _, future::BoxFuture};
+use jiff::{SignedDuration, Timestamp};
+use sealock_core::{Clock, Digest, RegistryId};
+use sealock_envelope::{Header, ObjectKeys, RegistryKeys, Sealed, Sealer, SegmentSize};
+use sealock_store::objects::Staged;
+use sha2::{Digest as _, Sha256};
+use tokio::{sync::OwnedMutexGuard, task::spawn_blocking, time::timeout};
+use uuid::Uuid;
+
+use crate::{
+    Error, Registry, RepositoryName,
+    content::{ContentRecord, InFlight, InFlightGuard},
+};
+
+/// How much of a body is hashed, sealed and written at once.
+const BATCH_BYTES: usize = 256 * 1024;
+
+/// How long a client may send nothing in the middle of a body.
+const IDLE_LIMIT: Duration = Duration::from_mins(1);
+
+/// ACR's largest layer: 200 GiB.
+const BLOB_LIMIT: u64 = 200 << 30;
+
+/// How many uploads may be unfinished at a time.
+const SESSION_LIMIT: usize = 4096;
+
+/// How long an upload that nobody continues is kept.
+const SESSION_EXPIRY: SignedDuration = SignedDuration::from_hours(24);
+
+/// An upload session's id.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct UploadId(Uuid);
+
+impl FromStr for UploadId {
+    type Err = Error;
+
+    fn from_str(text: &str) -> Result<Self, Error> {
+        let unknown = || Error::BlobUploadUnknown(text.chars().take(80).collect());
+        Ok(Self(text.parse().map_err(|_| unknown())?))
+    }
+}
+
+impl fmt::Display for UploadId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.fmt(f)
+    }
+}
+
+/// The unfinished uploads of all registries. Clones share them.
+#[derive(Clone)]
+pub struct Uploads {
+    sessions: Arc<Mutex<HashMap<UploadId, Session>>>,
+    clock: Clock,
+}
+
+struct Session {
+    registry: RegistryId,
+    repository: RepositoryName,
+    upload: Arc<tokio::sync::Mutex<Upload>>,
+    touched: Timestamp,
+}
+
+/// A blob on its way in.
+pub(crate) struct Upload {
+    pub(crate) id: UploadId,
+    /// `None` once it is complete, or a write failed and what is staged may not be whole.
+    open: Option<Open>,
+}
+
+/// What an upload has so far. It keeps no key: each batch is sealed under the keys of a lease of its
+/// own, so that nothing derived from the DEK outlives the permission to use it.
+struct Open {
+    hasher: Sha256,
+    sealer: Sealer,
+    staged: Box<dyn Staged>,
+}
+
+/// An upload that nobody else can touch.
+pub(crate) type Turn = OwnedMutexGuard<Upload>;
+
+impl Uploads {
+    pub(crate) fn new(clock: Clock) -> Self {
+        Self {
+            sessions: Arc::default(),
+            clock,
+        }
+    }
+
+    fn insert(
+        &self,
+        registry: RegistryId,
+        repository: &RepositoryName,
+        upload: Upload,
+    ) -> Result<(), Error> {
+        let now = self.clock.now();
+        let mut sessions = self.lock();
+        sessions.retain(|_, session| now.duration_since(session.touched) < SESSION_EXPIRY);
+        if sessions.len() >= SESSION_LIMIT {
+            return Err(Error::TooManyUploads(sessions.len()));
+        }
+        let id = upload.id;
+        let session = Session {
+            registry,
+            repository: repository.clone(),
+            upload: Arc::new(tokio::sync::Mutex::new(upload)),
+            touched: now,
+        };
+        sessions.insert(id, session);
+        Ok(())
+    }
+
+    fn find(
+        &self,
+        registry: RegistryId,
+        repository: &RepositoryName,
+        id: UploadId,
+    ) -> Option<Arc<tokio::sync::Mutex<Upload>>> {
+        let mut sessions = self.lock();
+        let session = sessions.get_mut(&id)?;
+        (session.registry == registry && session.repository == *repository).then(|| {
+            session.touched = self.clock.now();
+            Arc::clone(&session.upload)
+        })
+    }
+
+    fn remove(&self, id: UploadId) {
+        self.lock().remove(&id);
+    }
+
+    fn lock(&self) -> MutexGuard<'_, HashMap<UploadId, Session>> {
+        self.sessions.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Upload {
+    /// How many bytes have arrived.
+    pub(crate) fn received(&self) -> u64 {
+        self.open
+            .as_ref()
+            .map_or(0, |open| open.sealer.plaintext_len())
+    }
+
+    fn append(&mut self, keys: &RegistryKeys<'_>, batch: &[Bytes]) -> Result<(), Error> {
+        let mut open = self.take_open()?;
+        let keys = open.keys(keys)?;
+        let offset = open.sealer.offset();
+        let mut sealed = Vec::with_capacity(BATCH_BYTES + BATCH_BYTES / 4);
+        for frame in batch {
+            open.hasher.update(frame);
+            open.sealer
+                .update(&keys, frame, &mut sealed)
+                .map_err(internal)?;
+        }
+        open.staged.write_at(offset, &sealed)?;
+        self.open = Some(open);
+        Ok(())
+    }
+
+    /// Seals the last segment, binds the header to `digest` and publishes the object. The session is
+    /// over then, whatever happens: the object's keys never seal this segment again.
+    fn publish(
+        &mut self,
+        keys: &RegistryKeys<'_>,
+        digest: &Digest,
+        in_flight: &InFlight,
+    ) -> Result<(ContentRecord, InFlightGuard), Error> {
+        let mut open = self.take_open()?;
+        let actual = Digest::sha256(open.hasher.clone().finalize().into());
+        if actual != *digest {
+            return Err(Error::DigestMismatch {
+                provided: *digest,
+                actual,
+            });
+        }
+        let keys = open.keys(keys)?;
+        let offset = open.sealer.offset();
+        let mut segment = Vec::new();
+        let sealed = open
+            .sealer
+            .finish(&keys, digest, &mut segment)
+            .map_err(internal)?;
+        open.staged.write_at(offset, &segment)?;
+        publish(open.staged, &sealed, in_flight)
+    }
+
+    fn take_open(&mut self) -> Result<Open, Error> {
+        self.open.take().ok_or(Error::BlobUploadInvalid(self.id))
+    }
+}
+
+impl Open {
+    fn keys(&self, keys: &RegistryKeys<'_>) -> Result<ObjectKeys, Error> {
+        keys.object(self.sealer.header()).map_err(internal)
+    }
+}
+
+/// Writes a complete object's header and publishes it.
+fn publish(
+    mut staged: Box<dyn Staged>,
+    sealed: &Sealed,
+    in_flight: &InFlight,
+) -> Result<(ContentRecord, InFlightGuard), Error> {
+    staged.write_at(0, &sealed.header.to_bytes())?;
+    let object = staged.id();
+    let guard = in_flight.enter(object);
+    staged.publish()?;
+    let record = ContentRecord {
+        object,
+        header: sealed.header,
+        size: sealed.plaintext_len,
+        links: 0,
+    };
+    Ok((record, guard))
+}
+
+/// Seals and publishes a small content in one step.
+pub(crate) fn publish_whole(
+    staged: Box<dyn Staged>,
+    keys: &RegistryKeys<'_>,
+    digest: &Digest,
+    bytes: &[u8],
+    in_flight: &InFlight,
+) -> Result<(ContentRecord, InFlightGuard), Error> {
+    let mut staged = staged;
+    let mut sealer = Sealer::new(Header::new(keys.layers(), SegmentSize::default()));
+    let keys = keys.object(sealer.header()).map_err(internal)?;
+    let offset = sealer.offset();
+    let mut segments = Vec::new();
+    sealer
+        .update(&keys, bytes, &mut segments)
+        .map_err(internal)?;
+    let sealed = sealer
+        .finish(&keys, digest, &mut segments)
+        .map_err(internal)?;
+    staged.write_at(offset, &segments)?;
+    publish(staged, &sealed, in_flight)
+}
+
+#[expect(clippy::needless_pass_by_value, reason = "for `map_err`")]
+fn internal(error: sealock_envelope::Error) -> Error {
+    Error::Internal(error.to_string())
+}
+
+impl Registry {
+    /// Begins an upload.
+    pub(crate) async fn begin_upload(
+        &self,
+        repository: &RepositoryName,
+    ) -> Result<UploadId, Error> {
+        let lease = self.lease().await?;
+        let store = self.store.clone();
+        let staged = spawn_blocking(move || store.blobs.stage()).await??;
+        let id = UploadId(Uuid::new_v4());
+        let open = Open {
+            hasher: Sha256::new(),
+            sealer: Sealer::new(Header::new(lease.keys().layers(), SegmentSize::default())),
+            staged,
+        };
+        let upload = Upload {
+            id,
+            open: Some(open),
+        };
+        self.uploads.insert(self.record.id, repository, upload)?;
+        Ok(id)
+    }
+
+    /// Waits for one's turn with an upload.
+    pub(crate) async fn upload(
+        &self,
+        repository: &RepositoryName,
+        id: UploadId,
+    ) -> Result<Turn, Error> {
+        let unknown = || Error::BlobUploadUnknown(id.to_string());
+        let upload = self
+            .uploads
+            .find(self.record.id, repository, id)
+            .ok_or_else(unknown)?;
+        let turn = upload.lock_owned().await;
+        // Whoever had it before may have completed it.
+        self.uploads
+            .find(self.record.id, repository, id)
+            .ok_or_else(unknown)?;
+        if turn.open.is_none() {
+            self.uploads.remove(id);
+            return Err(Error::BlobUploadInvalid(id));
+        }
+        Ok(turn)
+    }
+
+    /// Cancels an upload.
+    pub(crate) fn cancel_upload(&self, turn: &Turn) {
+        self.uploads.remove(turn.id);
+    }
+
+    /// Appends a body to an upload. While one batch is hashed, sealed and written, the next arrives.
+    ///
+    /// # Errors
+    /// If the client leaves, or the registry is revoked on the way: what has arrived stays.
+    pub(crate) async fn append<S, E>(&self, turn: Turn, body: S) -> Result<Turn, Error>
+    where
+        S: Stream<Item = Result<Bytes, E>>,
+        E: fmt::Display,
+    {
+        let mut body = pin!(body);
+        let mut work: BoxFuture<'_, Result<Turn, Error>> = Box::pin(ready(Ok(turn)));
+        loop {
+            let batch = next_batch(&mut body).await;
+            // The work at hand has the turn. It goes on by itself if this future is dropped.
+            let mut turn = work.await?;
+            let batch = batch?;
+            if batch.is_empty() {
+                return Ok(turn);
+            }
+            let length: usize = batch.iter().map(Bytes::len).sum();
+            if turn.received() + length as u64 > BLOB_LIMIT {
+                return Err(Error::SizeInvalid("a blob has 200 GiB at most".to_owned()));
+            }
+            let lease = self.lease().await?;
+            let job = spawn_blocking(move || {
+                turn.append(&lease.keys(), &batch)?;
+                Ok(turn)
+            });
+            work = Box::pin(async { job.await? });
+        }
+    }
+
+    /// Completes an upload: its content must be that of `digest`. While the registry is revoked the
+    /// upload stays, to be completed after the restore.
+    pub(crate) async fn finish_upload(
+        &self,
+        repository: &RepositoryName,
+        mut turn: Turn,
+        digest: Digest,
+    ) -> Result<(), Error> {
+        let lease = self.lease().await?;
+        let (registry, repository) = (self.clone(), repository.clone());
+        // A client that leaves now must not leave the work half done.
+        let work = tokio::spawn(async move {
+            let id = turn.id;
+            let in_flight = registry.in_flight.clone();
+            let published =
+                spawn_blocking(move || turn.publish(&lease.keys(), &digest, &in_flight)).await?;
+            registry.uploads.remove(id);
+            let (content, _in_flight) = published?;
+            registry.put_blob(&repository, &digest, content).await
+        });
+        work.await?
+    }
+}
+
+/// The frames that make up the next batch; none at the body's end.
+async fn next_batch<S, E>(body: &mut Pin<&mut S>) -> Result<Vec<Bytes>, Error>
+where
+    S: Stream<Item = Result<Bytes, E>>,
+    E: fmt::Display,
+{
+    let mut batch = Vec::new();
+    let mut length = 0;
+    while length < BATCH_BYTES {
+        match timeout(IDLE_LIMIT, body.next()).await {
+            Ok(Some(Ok(frame))) => {
+                length += frame.len();
+                batch.push(frame);
+            }
+            Ok(Some(Err(error))) => return Err(Error::BodyIncomplete(error.to_string())),
+            Ok(None) => break,
+            Err(_) => {
+                return Err(Error::BodyIncomplete(format!(
+                    "nothing came for {IDLE_LIMIT:?}"
+                )));
+            }
+        }
+    }
+    batch.retain(|frame| !frame.is_empty());
+    Ok(batch)
+}

@@ -1,0 +1,270 @@
+use std::{collections::HashMap, ops::Bound};
+
+use futures_util::TryStreamExt as _;
+use sealock_core::Digest;
+use serde::Serialize;
+use sha2::{Digest as _, Sha256};
+
+use crate::{
+    Error, Kind, Manifest, Registries, Registry, RepositoryName,
+    blob::BLOBS,
+    content::{CONTENTS, ContentRecord},
+    manifests::{MANIFESTS, TAGS},
+    sweep::referenced,
+};
+
+/// What a verification found in a registry.
+#[derive(Debug, Default, Serialize)]
+pub struct Verification {
+    /// How many objects were opened.
+    pub objects: u64,
+    /// How many bytes of content they have.
+    pub bytes: u64,
+    /// How many references were followed.
+    pub references: u64,
+    /// What is not as it should be.
+    pub problems: Vec<Problem>,
+}
+
+/// Something that is not as it should be.
+#[derive(Debug, Serialize)]
+pub struct Problem {
+    /// Of what kind.
+    pub kind: ProblemKind,
+    /// Where, and what.
+    pub what: String,
+}
+
+/// A kind of problem.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+pub enum ProblemKind {
+    /// Content is not that of its digest.
+    DigestMismatch,
+    /// An object does not open.
+    ObjectDamaged,
+    /// A content's object is missing.
+    ObjectMissing,
+    /// No record refers to an object.
+    ObjectOrphaned,
+    /// A record or a manifest refers to something that is not there.
+    ReferenceUnresolved,
+}
+
+impl Registries {
+    /// Finds objects that belong to no registry's content.
+    ///
+    /// # Errors
+    /// If the store fails.
+    pub fn verify_objects(&self) -> Result<Vec<Problem>, Error> {
+        // In this order: what is published after the list is not in it, what is committed after the
+        // snapshot was in flight, and what was committed before is among the referenced.
+        let existing = self.store.blobs.list()?;
+        let in_flight = self.in_flight.snapshot();
+        let referenced = referenced(&self.store)?;
+        let mut problems = Vec::new();
+        for object in existing {
+            let accounted_for = referenced.contains(&object) || in_flight.contains(&object);
+            if !accounted_for && self.store.blobs.open(object)?.is_some() {
+                problems.push(Problem {
+                    kind: ProblemKind::ObjectOrphaned,
+                    what: format!("no record refers to the object {object}"),
+                });
+            }
+        }
+        Ok(problems)
+    }
+}
+
+impl Registry {
+    /// Opens every object, compares every digest and follows every reference.
+    ///
+    /// # Errors
+    /// [`Error::Denied`] while the registry is revoked: nothing can be opened then.
+    pub async fn verify(&self) -> Result<Verification, Error> {
+        self.lease().await?;
+        let mut verification = Verification::default();
+        let mut links: HashMap<String, u64> = HashMap::new();
+        self.verify_blobs(&mut verification, &mut links)?;
+        self.verify_manifests(&mut verification, &mut links).await?;
+        self.verify_tags(&mut verification)?;
+        self.verify_contents(&mut verification, &links).await?;
+        Ok(verification)
+    }
+
+    fn verify_blobs(
+        &self,
+        found: &mut Verification,
+        links: &mut HashMap<String, u64>,
+    ) -> Result<(), Error> {
+        for entry in self.store.scan(&BLOBS, &[&self.id], Bound::Unbounded) {
+            let (repository, digest) = two(entry?.key);
+            found.references += 1;
+            *links.entry(digest.clone()).or_default() += 1;
+            let key = [&*self.id, &repository, &digest];
+            if self.content(&digest.parse()?)?.is_none() && self.store.get(&BLOBS, &key)?.is_some()
+            {
+                found.unresolved(format!("the blob {digest} of {repository} has no content"));
+            }
+        }
+        Ok(())
+    }
+
+    async fn verify_manifests(
+        &self,
+        found: &mut Verification,
+        links: &mut HashMap<String, u64>,
+    ) -> Result<(), Error> {
+        for entry in self.store.scan(&MANIFESTS, &[&self.id], Bound::Unbounded) {
+            let entry = entry?;
+            let (name, text) = two(entry.key);
+            let (repository, digest): (RepositoryName, Digest) = (name.parse()?, text.parse()?);
+            found.references += 1;
+            *links.entry(text).or_default() += 1;
+            let Some(content) = self.content(&digest)? else {
+                if self.manifest_record(&repository, &digest)?.is_some() {
+                    found.unresolved(format!("the manifest {digest} of {name} has no content"));
+                }
+                continue;
+            };
+            let bytes = match self.open(digest, &content).await {
+                Ok(content) => content.bytes().await,
+                Err(error) => Err(error),
+            };
+            let bytes = match bytes {
+                Ok(bytes) => bytes,
+                // Reported with the contents.
+                Err(Error::Damaged { .. }) => continue,
+                Err(error) => return Err(error),
+            };
+            let manifest = Manifest::parse(&bytes, Some(&entry.record.media_type))?;
+            for descriptor in manifest
+                .descriptors
+                .into_iter()
+                .filter(|descriptor| !descriptor.foreign)
+            {
+                found.references += 1;
+                let reference = descriptor.digest;
+                let resolves = self.has_blob(&repository, &reference)?
+                    || descriptor.kind == Kind::Child
+                        && self.manifest_record(&repository, &reference)?.is_some();
+                if !resolves && self.manifest_record(&repository, &digest)?.is_some() {
+                    found.unresolved(format!(
+                        "the manifest {digest} of {name} refers to {reference}, which is gone"
+                    ));
+                }
+            }
+        }
+        Ok(())
+    }
+
+    fn verify_tags(&self, found: &mut Verification) -> Result<(), Error> {
+        for entry in self.store.scan(&TAGS, &[&self.id], Bound::Unbounded) {
+            let entry = entry?;
+            let digest = entry.record.digest;
+            let (name, tag) = two(entry.key);
+            found.references += 1;
+            let repository: RepositoryName = name.parse()?;
+            if self.manifest_record(&repository, &digest)?.is_none()
+                && self
+                    .store
+                    .get(&TAGS, &[&self.id, &name, &tag])?
+                    .is_some_and(|tag| tag.digest == digest)
+            {
+                found.unresolved(format!(
+                    "the tag {name}:{tag} points to {digest}, which is gone"
+                ));
+            }
+        }
+        Ok(())
+    }
+
+    async fn verify_contents(
+        &self,
+        found: &mut Verification,
+        links: &HashMap<String, u64>,
+    ) -> Result<(), Error> {
+        for entry in self.store.scan(&CONTENTS, &[&self.id], Bound::Unbounded) {
+            let entry = entry?;
+            let text = entry.key.concat();
+            let digest: Digest = text.parse()?;
+            found.objects += 1;
+            found.bytes += entry.record.size;
+            if let Some(problem) = self.verify_content(digest, &entry.record).await? {
+                // Deleted while it was read, perhaps.
+                if self
+                    .content(&digest)?
+                    .is_some_and(|now| now.object == entry.record.object)
+                {
+                    found.problems.push(problem);
+                }
+            }
+            let counted = links.get(&text).copied().unwrap_or_default();
+            let recorded = entry.record.links;
+            if counted != recorded
+                && self
+                    .content(&digest)?
+                    .is_some_and(|now| now.links == recorded)
+            {
+                found.unresolved(format!(
+                    "{digest} should have {recorded} links, but {counted} were found"
+                ));
+            }
+        }
+        Ok(())
+    }
+
+    async fn verify_content(
+        &self,
+        digest: Digest,
+        record: &ContentRecord,
+    ) -> Result<Option<Problem>, Error> {
+        let problem = |kind, what: String| Ok(Some(Problem { kind, what }));
+        if self.store.blobs.open(record.object)?.is_none() {
+            let what = format!("the object {} of {digest} is missing", record.object);
+            return problem(ProblemKind::ObjectMissing, what);
+        }
+        let hashed = async {
+            let content = self.open(digest, record).await?;
+            let size = content.size();
+            let hasher =
+                content
+                    .stream(0..size)
+                    .try_fold(Sha256::new(), |mut hasher, bytes| async move {
+                        hasher.update(&bytes);
+                        Ok(hasher)
+                    });
+            Ok(Digest::sha256(hasher.await?.finalize().into()))
+        };
+        match hashed.await {
+            Ok(actual) if actual == digest => Ok(None),
+            Ok(actual) => problem(
+                ProblemKind::DigestMismatch,
+                format!(
+                    "the object {} of {digest} has the content of {actual}",
+                    record.object
+                ),
+            ),
+            Err(error @ Error::Damaged { .. }) => {
+                problem(ProblemKind::ObjectDamaged, error.to_string())
+            }
+            Err(error) => Err(error),
+        }
+    }
+}
+
+impl Verification {
+    fn unresolved(&mut self, what: String) {
+        self.problems.push(Problem {
+            kind: ProblemKind::ReferenceUnresolved,
+            what,
+        });
+    }
+}
+
+fn two(key: Vec<String>) -> (String, String) {
+    let mut parts = key.into_iter();
+    (
+        parts.next().unwrap_or_default(),
+        parts.next().unwrap_or_default(),
+    )
+}
