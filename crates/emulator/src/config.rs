@@ -1,0 +1,340 @@
+use std::{
+    collections::BTreeSet,
+    net::SocketAddr,
+    path::{Path, PathBuf},
+};
+
+use fs_err as fs;
+use sealock_cmk::Sku;
+use sealock_core::{IdentityName, KeyIdentifier, KeyName, RegistryName, VaultName};
+use sealock_vault::{KeyPermission, KeySpec, KeyType, VaultSettings};
+use serde::Deserialize;
+use toml::{Table, Value};
+
+/// The configuration that is used when none is given.
+const QUICKSTART: &str = include_str!("../../../emulator-config/quickstart.toml");
+
+/// What every configuration variable begins with.
+const ENV_PREFIX: &str = "SEALOCK_";
+
+/// Separates section and key in a variable's name.
+const ENV_SEPARATOR: &str = "__";
+
+/// Everything that can be configured.
+#[derive(Clone, Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Config {
+    /// The listener and the data directory.
+    pub server: Server,
+    /// The log.
+    pub log: Log,
+    /// Customer-managed keys.
+    pub cmk: Cmk,
+    /// The registry of the friendly door.
+    pub registry: Registry,
+    /// Vaults to create at the first start.
+    pub vaults: Vec<SeedVault>,
+    /// Managed identities to create at the first start.
+    pub identities: Vec<SeedIdentity>,
+    /// Registries to create at the first start.
+    pub registries: Vec<SeedRegistry>,
+}
+
+/// `[server]`
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Server {
+    /// Where to listen.
+    pub listen: Vec<SocketAddr>,
+    /// Where everything is kept.
+    pub data_dir: PathBuf,
+    /// The name, and perhaps port, under which clients reach the emulator.
+    pub public_name: Option<String>,
+    /// Further names of the friendly door.
+    pub aliases: BTreeSet<String>,
+}
+
+impl Default for Server {
+    fn default() -> Self {
+        Self {
+            listen: vec![
+                SocketAddr::from(([127, 0, 0, 1], 5000)),
+                SocketAddr::from(([0, 0, 0, 0, 0, 0, 0, 1], 5000)),
+            ],
+            data_dir: PathBuf::from(".sealock"),
+            public_name: None,
+            aliases: BTreeSet::new(),
+        }
+    }
+}
+
+/// `[log]`
+#[derive(Clone, Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Log {
+    /// How lines look.
+    pub format: LogFormat,
+}
+
+/// How log lines look.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum LogFormat {
+    /// For a person.
+    #[default]
+    Text,
+    /// One JSON object a line.
+    Json,
+}
+
+/// `[cmk]`
+#[derive(Clone, Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Cmk {
+    /// When a change in the vault counts.
+    pub propagation: Propagation,
+}
+
+/// When a change in the vault counts for the registries.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Propagation {
+    /// For the very next request.
+    #[default]
+    Immediate,
+    /// As in Azure, within an hour. Not supported yet.
+    Azure,
+}
+
+/// `[registry]`
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Registry {
+    /// The registry that plain localhost serves.
+    pub default: RegistryName,
+}
+
+impl Default for Registry {
+    #[expect(clippy::expect_used, reason = "a constant")]
+    fn default() -> Self {
+        Self {
+            default: "sealock".parse().expect("a registry name"),
+        }
+    }
+}
+
+/// `[[vaults]]`
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct SeedVault {
+    /// Its name.
+    pub name: VaultName,
+    /// Whether what is deleted can be purged before its time.
+    #[serde(default)]
+    pub purge_protection: bool,
+    /// How long what is deleted can be recovered.
+    #[serde(default = "default_retention_days")]
+    pub soft_delete_retention_days: u16,
+    /// Its keys.
+    #[serde(default)]
+    pub keys: Vec<SeedKey>,
+    /// Who may do what with them.
+    #[serde(default)]
+    pub access: Vec<SeedAccess>,
+}
+
+fn default_retention_days() -> u16 {
+    VaultSettings::default().soft_delete_retention_days
+}
+
+/// `[[vaults.keys]]`
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct SeedKey {
+    /// Its name.
+    pub name: KeyName,
+    /// Its type.
+    #[serde(default = "default_kty")]
+    pub kty: KeyType,
+    /// Its size in bits.
+    #[serde(default = "default_key_size")]
+    pub key_size: u32,
+}
+
+fn default_kty() -> KeyType {
+    KeySpec::default().kty
+}
+
+fn default_key_size() -> u32 {
+    KeySpec::default().key_size
+}
+
+/// `[[vaults.access]]`
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct SeedAccess {
+    /// Who.
+    pub identity: IdentityName,
+    /// What.
+    pub permissions: BTreeSet<KeyPermission>,
+}
+
+/// `[[identities]]`
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct SeedIdentity {
+    /// Its name.
+    pub name: IdentityName,
+}
+
+/// `[[registries]]`
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct SeedRegistry {
+    /// Its name.
+    pub name: RegistryName,
+    /// Its tier.
+    pub sku: Sku,
+    /// Its customer-managed key.
+    pub key: Option<KeyIdentifier>,
+    /// The identity that may use the key.
+    pub identity: Option<IdentityName>,
+}
+
+/// What is wrong with the configuration.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum ConfigError {
+    /// The file cannot be read.
+    #[error(transparent)]
+    File(#[from] std::io::Error),
+    /// A mistake, with the line and what was expected.
+    #[error("{origin}: {message}")]
+    Invalid {
+        /// The file, or the variables.
+        origin: String,
+        /// What the parser says.
+        message: String,
+    },
+    /// Something that is valid and cannot be had.
+    #[error("{0}")]
+    Unsupported(&'static str),
+}
+
+impl Config {
+    /// Reads the configuration from `file`, or from the built-in quickstart, with what the variables
+    /// `SEALOCK_SECTION__KEY` among `environment` change.
+    ///
+    /// # Errors
+    /// With file, line and what was expected there, or with the variable's name.
+    pub fn load(
+        file: Option<&Path>,
+        environment: impl IntoIterator<Item = (String, String)>,
+    ) -> Result<Self, ConfigError> {
+        let (text, origin) = match file {
+            Some(file) => (fs::read_to_string(file)?, file.display().to_string()),
+            None => (
+                QUICKSTART.to_owned(),
+                "the built-in quickstart.toml".to_owned(),
+            ),
+        };
+        // By itself first: only this way does a mistake have a line.
+        let config: Self = toml::from_str(&text).map_err(|error| ConfigError::Invalid {
+            origin: origin.clone(),
+            message: error.to_string(),
+        })?;
+        let variables: Vec<_> = environment.into_iter().filter_map(variable).collect();
+        let config = if variables.is_empty() {
+            config
+        } else {
+            overlay(&text, &variables)?
+        };
+        config.check()?;
+        Ok(config)
+    }
+
+    fn check(&self) -> Result<(), ConfigError> {
+        if self.cmk.propagation == Propagation::Azure {
+            return Err(ConfigError::Unsupported(
+                "cmk.propagation = \"azure\" is not supported yet; use \"immediate\"",
+            ));
+        }
+        if self.server.listen.is_empty() {
+            return Err(ConfigError::Unsupported(
+                "server.listen names no address to listen on",
+            ));
+        }
+        Ok(())
+    }
+}
+
+/// A configuration variable: its name, section, key and value.
+struct Variable {
+    name: String,
+    section: String,
+    key: String,
+    value: String,
+}
+
+fn variable((name, value): (String, String)) -> Option<Variable> {
+    let (section, key) = name.strip_prefix(ENV_PREFIX)?.split_once(ENV_SEPARATOR)?;
+    Some(Variable {
+        section: section.to_ascii_lowercase(),
+        key: key.to_ascii_lowercase(),
+        name,
+        value,
+    })
+}
+
+/// Puts the variables into the file's values, one by one, so that a mistake is known to be whose.
+fn overlay(text: &str, variables: &[Variable]) -> Result<Config, ConfigError> {
+    let invalid = |origin: &str, message: String| ConfigError::Invalid {
+        origin: origin.to_owned(),
+        message,
+    };
+    let mut table: Table =
+        toml::from_str(text).map_err(|error| invalid("configuration", error.to_string()))?;
+    let mut config = Config::default();
+    for variable in variables {
+        let section = table
+            .entry(variable.section.clone())
+            .or_insert_with(|| Value::Table(Table::new()));
+        let Value::Table(section) = section else {
+            return Err(invalid(
+                &variable.name,
+                "this section cannot be set by a variable".to_owned(),
+            ));
+        };
+        section.insert(variable.key.clone(), value_of(&variable.value));
+        config = table.clone().try_into().map_err(|error: toml::de::Error| {
+            invalid(&variable.name, error.message().to_owned())
+        })?;
+    }
+    Ok(config)
+}
+
+/// A value as TOML would read it, or else as a string: nobody quotes twice in a shell.
+fn value_of(text: &str) -> Value {
+    let line: Result<Table, _> = toml::from_str(&format!("value = {text}"));
+    line.ok()
+        .and_then(|mut line| line.remove("value"))
+        .unwrap_or_else(|| Value::String(text.to_owned()))
+}
+
+impl SeedVault {
+    pub(crate) fn settings(&self) -> VaultSettings {
+        VaultSettings {
+            purge_protection: self.purge_protection,
+            soft_delete_retention_days: self.soft_delete_retention_days,
+        }
+    }
+}
+
+impl SeedKey {
+    pub(crate) fn spec(&self) -> KeySpec {
+        KeySpec {
+            kty: self.kty,
+            key_size: self.key_size,
+        }
+    }
+}

@@ -1,0 +1,104 @@
+//! The control API: what the command line speaks to, under `/_sealock/v1`.
+//!
+//! Each module is one resource; it parses, calls the domain as the operator, and renders.
+
+mod access;
+mod audit;
+mod body;
+mod error;
+mod health;
+mod identities;
+mod inspect;
+mod keys;
+mod registries;
+mod vaults;
+mod verify;
+
+use axum::{
+    Router,
+    extract::DefaultBodyLimit,
+    http::{Method, Uri},
+    routing::{delete, get, post},
+};
+use sealock_core::{KeyName, VaultName};
+use sealock_entra::Caller;
+
+use self::error::ControlError;
+use crate::services::Services;
+
+const BODY_LIMIT: usize = 64 * 1024;
+
+/// Whoever reaches the control API owns the emulator.
+const OPERATOR: &Caller = &Caller::Operator;
+
+type Answer<T> = Result<axum::Json<T>, ControlError>;
+
+pub(crate) fn router(services: Services) -> Router {
+    let v1 = Router::new()
+        .route("/health", get(health::health))
+        .route("/status", get(registries::status))
+        .route("/vaults", get(vaults::list))
+        .route(
+            "/vaults/{vault}",
+            get(vaults::show).put(vaults::create).delete(vaults::delete),
+        )
+        .route("/deleted-vaults/{vault}", delete(vaults::purge))
+        .route("/deleted-vaults/{vault}/recover", post(vaults::recover))
+        .route("/vaults/{vault}/keys", get(keys::list))
+        .route(
+            "/vaults/{vault}/keys/{key}",
+            get(keys::show)
+                .post(keys::create)
+                .patch(keys::update)
+                .delete(keys::delete),
+        )
+        .route("/vaults/{vault}/keys/{key}/rotate", post(keys::rotate))
+        .route(
+            "/vaults/{vault}/keys/{key}/{version}",
+            axum::routing::patch(keys::update_version),
+        )
+        .route("/vaults/{vault}/deleted-keys/{key}", delete(keys::purge))
+        .route(
+            "/vaults/{vault}/deleted-keys/{key}/recover",
+            post(keys::recover),
+        )
+        .route("/vaults/{vault}/access", get(access::list))
+        .route(
+            "/vaults/{vault}/access/{identity}/grant",
+            post(access::grant),
+        )
+        .route(
+            "/vaults/{vault}/access/{identity}/revoke",
+            post(access::revoke),
+        )
+        .route("/identities", get(identities::list))
+        .route(
+            "/identities/{identity}",
+            axum::routing::put(identities::create).delete(identities::delete),
+        )
+        .route("/registries", get(registries::list))
+        .route(
+            "/registries/{registry}",
+            get(registries::show).put(registries::create),
+        )
+        .route(
+            "/registries/{registry}/rotate-key",
+            post(registries::rotate_key),
+        )
+        .route("/registries/{registry}/inspect", get(inspect::inspect))
+        .route("/audit", get(audit::audit))
+        .route("/verify", post(verify::verify));
+    Router::new()
+        .nest("/_sealock/v1", v1)
+        .fallback(|uri: Uri| async move { ControlError::not_found(uri.path()) })
+        .method_not_allowed_fallback(|method: Method| async move {
+            ControlError::method_not_allowed(&method)
+        })
+        .layer(DefaultBodyLimit::max(BODY_LIMIT))
+        .with_state(services)
+}
+
+/// A vault and a key, as a path names them.
+fn vault_and_key((vault, key): (String, String)) -> Result<(VaultName, KeyName), ControlError> {
+    Ok((vault.parse()?, key.parse()?))
+}

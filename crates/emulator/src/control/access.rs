@@ -1,0 +1,97 @@
+use std::collections::BTreeSet;
+
+use axum::{
+    Json,
+    extract::{Path, State},
+};
+use sealock_core::{IdentityName, PrincipalId, VaultName};
+use sealock_vault::{KeyPermission, Policy};
+use serde::{Deserialize, Serialize};
+
+use super::{Answer, ControlError, OPERATOR, body::Body};
+use crate::services::Services;
+
+/// An access policy, with the name of whom it is for.
+#[derive(Serialize)]
+pub(super) struct PolicyView {
+    vault: VaultName,
+    /// `None` if the identity is gone; its policy stays, as in Azure.
+    identity: Option<IdentityName>,
+    principal_id: PrincipalId,
+    permissions: BTreeSet<KeyPermission>,
+}
+
+#[derive(Serialize)]
+pub(super) struct List {
+    policies: Vec<PolicyView>,
+}
+
+pub(super) async fn list(
+    State(services): State<Services>,
+    Path(vault): Path<String>,
+) -> Answer<List> {
+    let vault: VaultName = vault.parse()?;
+    let policies = services.vault.policies(OPERATOR, &vault).await?;
+    let policies = policies
+        .into_iter()
+        .map(|policy| view(&services, &vault, policy));
+    Ok(Json(List {
+        policies: policies.collect::<Result<_, _>>()?,
+    }))
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct Permissions {
+    permissions: BTreeSet<KeyPermission>,
+}
+
+pub(super) async fn grant(
+    State(services): State<Services>,
+    Path(path): Path<(String, String)>,
+    Body(asked): Body<Permissions>,
+) -> Answer<PolicyView> {
+    let (vault, principal) = vault_and_principal(&services, path)?;
+    let granted = services
+        .vault
+        .grant(OPERATOR, &vault, principal, asked.permissions);
+    let policy = granted.await?;
+    Ok(Json(view(&services, &vault, policy)?))
+}
+
+pub(super) async fn revoke(
+    State(services): State<Services>,
+    Path(path): Path<(String, String)>,
+    Body(asked): Body<Permissions>,
+) -> Answer<PolicyView> {
+    let (vault, principal) = vault_and_principal(&services, path)?;
+    let revoked = services
+        .vault
+        .revoke(OPERATOR, &vault, principal, asked.permissions);
+    let policy = revoked.await?;
+    Ok(Json(view(&services, &vault, policy)?))
+}
+
+fn vault_and_principal(
+    services: &Services,
+    (vault, identity): (String, String),
+) -> Result<(VaultName, PrincipalId), ControlError> {
+    let identity = services.directory.identity(&identity.parse()?)?;
+    Ok((vault.parse()?, identity.principal_id))
+}
+
+fn view(
+    services: &Services,
+    vault: &VaultName,
+    policy: Policy,
+) -> Result<PolicyView, ControlError> {
+    let identity = services
+        .directory
+        .identity_by_principal_id(policy.principal)?;
+    Ok(PolicyView {
+        vault: vault.clone(),
+        identity: identity.map(|identity| identity.name),
+        principal_id: policy.principal,
+        permissions: policy.permissions,
+    })
+}

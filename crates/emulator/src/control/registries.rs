@@ -1,0 +1,211 @@
+use axum::{
+    Json,
+    extract::{Path, State},
+    http::StatusCode,
+};
+use jiff::Timestamp;
+use sealock_cmk::{Cause, Encryption, Identity, Sku, rules};
+use sealock_core::{ClientId, IdentityName, KeyIdentifier, RegistryId, RegistryName};
+use sealock_registry::{Registry, RegistryRecord};
+use serde::{Deserialize, Serialize};
+
+use super::{Answer, ControlError, body::Body};
+use crate::services::Services;
+
+/// What Azure's clients call a registry's own identity.
+const SYSTEM_IDENTITY: [&str; 2] = ["system", "[system]"];
+
+#[derive(Serialize)]
+pub(super) struct RegistryView {
+    name: RegistryName,
+    id: RegistryId,
+    login_server: String,
+    sku: Sku,
+    created: Timestamp,
+    encryption: EncryptionView,
+    gate: GateView,
+}
+
+#[derive(Serialize)]
+#[serde(tag = "status", rename_all = "lowercase")]
+enum EncryptionView {
+    Disabled,
+    Enabled {
+        key_identifier: String,
+        versioned_key_identifier: String,
+        identity: IdentityView,
+        key_rotation_enabled: bool,
+        last_key_rotation: Option<Timestamp>,
+    },
+}
+
+#[derive(Serialize)]
+struct IdentityView {
+    /// `None` if the identity is gone.
+    name: Option<IdentityName>,
+    client_id: ClientId,
+}
+
+#[derive(Serialize)]
+#[serde(tag = "state", rename_all = "lowercase")]
+enum GateView {
+    Available,
+    Revoked {
+        cause: Cause,
+        message: &'static str,
+        key: String,
+        since: Timestamp,
+    },
+}
+
+#[derive(Serialize)]
+pub(super) struct List {
+    registries: Vec<RegistryView>,
+}
+
+pub(super) async fn list(State(services): State<Services>) -> Answer<List> {
+    let mut registries = Vec::new();
+    for registry in services.registries.list()? {
+        registries.push(view(&services, registry.record).await?);
+    }
+    Ok(Json(List { registries }))
+}
+
+pub(super) async fn status(state: State<Services>) -> Answer<List> {
+    list(state).await
+}
+
+pub(super) async fn show(
+    State(services): State<Services>,
+    Path(name): Path<String>,
+) -> Answer<RegistryView> {
+    let registry = named(&services, &name)?;
+    Ok(Json(view(&services, registry.record).await?))
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct Create {
+    sku: Option<String>,
+    key: Option<KeyIdentifier>,
+    identity: Option<String>,
+}
+
+pub(super) async fn create(
+    State(services): State<Services>,
+    Path(name): Path<String>,
+    Body(asked): Body<Create>,
+) -> Result<(StatusCode, Json<RegistryView>), ControlError> {
+    let sku: Result<Sku, _> = asked.sku.as_deref().unwrap_or("Premium").parse();
+    let sku = sku.map_err(|error| ControlError::bad_request(error.to_string()))?;
+    let identity = asked
+        .identity
+        .map(|name| identity(&services, &name))
+        .transpose()?;
+    let encryption = Encryption {
+        key: asked.key,
+        identity,
+    };
+    let name = name.parse()?;
+    let created = services
+        .registries
+        .create_or_update(&name, sku, &encryption);
+    let (record, is_new) = created.await?;
+    let status = if is_new {
+        StatusCode::CREATED
+    } else {
+        StatusCode::OK
+    };
+    Ok((status, Json(view(&services, record).await?)))
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct RotateKey {
+    key: Option<KeyIdentifier>,
+    identity: Option<String>,
+}
+
+pub(super) async fn rotate_key(
+    State(services): State<Services>,
+    Path(name): Path<String>,
+    Body(asked): Body<RotateKey>,
+) -> Answer<RegistryView> {
+    let record = named(&services, &name)?.record;
+    rules::encrypted_only(&record.name, record.encrypted).map_err(sealock_cmk::Error::from)?;
+    let identity = match asked
+        .identity
+        .map(|name| identity(&services, &name))
+        .transpose()?
+    {
+        Some(Identity::UserAssigned(client_id)) => Some(client_id),
+        Some(Identity::SystemAssigned) => {
+            return Err(ControlError::bad_request(
+                "the registry has no system-assigned identity yet; name a user-assigned one",
+            ));
+        }
+        None => None,
+    };
+    services
+        .custodian
+        .rotate(record.id, &record.name, asked.key, identity)
+        .await?;
+    Ok(Json(view(&services, record).await?))
+}
+
+pub(super) fn named(services: &Services, name: &str) -> Result<Registry, ControlError> {
+    Ok(services.registries.get(&name.parse()?)?)
+}
+
+fn identity(services: &Services, name: &str) -> Result<Identity, ControlError> {
+    if SYSTEM_IDENTITY.contains(&name) {
+        return Ok(Identity::SystemAssigned);
+    }
+    let identity = services.directory.identity(&name.parse()?)?;
+    Ok(Identity::UserAssigned(identity.client_id))
+}
+
+async fn view(services: &Services, record: RegistryRecord) -> Result<RegistryView, ControlError> {
+    let (encryption, gate) = if record.encrypted {
+        encrypted(services, record.id).await?
+    } else {
+        (EncryptionView::Disabled, GateView::Available)
+    };
+    Ok(RegistryView {
+        login_server: services.names.login_server(&record.name),
+        name: record.name,
+        id: record.id,
+        sku: record.sku,
+        created: record.created,
+        encryption,
+        gate,
+    })
+}
+
+async fn encrypted(
+    services: &Services,
+    registry: RegistryId,
+) -> Result<(EncryptionView, GateView), ControlError> {
+    let (custody, verdict) = services.custodian.status(registry).await?;
+    let identity = services.directory.identity_by_client_id(custody.identity)?;
+    let encryption = EncryptionView::Enabled {
+        key_identifier: services.names.key_uri(&custody.key),
+        versioned_key_identifier: services.names.key_uri(&custody.kid.identifier()),
+        identity: IdentityView {
+            name: identity.map(|identity| identity.name),
+            client_id: custody.identity,
+        },
+        key_rotation_enabled: custody.key.version.is_none(),
+        last_key_rotation: custody.rotated,
+    };
+    let gate = match verdict {
+        Ok(()) => GateView::Available,
+        Err(revocation) => GateView::Revoked {
+            cause: revocation.cause,
+            message: revocation.cause.message(),
+            key: services.names.key_uri(&revocation.key.identifier()),
+            since: revocation.since,
+        },
+    };
+    Ok((encryption, gate))
+}

@@ -1,0 +1,88 @@
+use axum::{
+    Json,
+    extract::{Path, State},
+    http::StatusCode,
+};
+use sealock_vault::{Vault, VaultSettings};
+use serde::{Deserialize, Serialize};
+
+use super::{Answer, ControlError, OPERATOR, body::Body};
+use crate::services::Services;
+
+#[derive(Serialize)]
+pub(super) struct List {
+    vaults: Vec<Vault>,
+}
+
+pub(super) async fn list(State(services): State<Services>) -> Answer<List> {
+    let vaults = services.vault.vaults(OPERATOR).await?;
+    Ok(Json(List { vaults }))
+}
+
+pub(super) async fn show(
+    State(services): State<Services>,
+    Path(vault): Path<String>,
+) -> Answer<Vault> {
+    Ok(Json(services.vault.vault(OPERATOR, &vault.parse()?).await?))
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct Create {
+    purge_protection: Option<bool>,
+    soft_delete_retention_days: Option<u16>,
+}
+
+pub(super) async fn create(
+    State(services): State<Services>,
+    Path(vault): Path<String>,
+    Body(asked): Body<Create>,
+) -> Result<(StatusCode, Json<Vault>), ControlError> {
+    let default = VaultSettings::default();
+    let settings = VaultSettings {
+        purge_protection: asked.purge_protection.unwrap_or(default.purge_protection),
+        soft_delete_retention_days: asked
+            .soft_delete_retention_days
+            .unwrap_or(default.soft_delete_retention_days),
+    };
+    let vault = services
+        .vault
+        .create_vault(OPERATOR, vault.parse()?, settings)
+        .await?;
+    Ok((StatusCode::CREATED, Json(vault)))
+}
+
+pub(super) async fn delete(
+    State(services): State<Services>,
+    Path(vault): Path<String>,
+) -> Answer<Vault> {
+    Ok(Json(
+        services
+            .vault
+            .delete_vault(OPERATOR, &vault.parse()?)
+            .await?,
+    ))
+}
+
+pub(super) async fn recover(
+    State(services): State<Services>,
+    Path(vault): Path<String>,
+) -> Answer<Vault> {
+    Ok(Json(
+        services
+            .vault
+            .recover_vault(OPERATOR, &vault.parse()?)
+            .await?,
+    ))
+}
+
+pub(super) async fn purge(
+    State(services): State<Services>,
+    Path(vault): Path<String>,
+) -> Result<StatusCode, ControlError> {
+    services
+        .vault
+        .purge_vault(OPERATOR, &vault.parse()?)
+        .await?;
+    Ok(StatusCode::NO_CONTENT)
+}

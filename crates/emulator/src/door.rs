@@ -1,0 +1,160 @@
+use axum::{
+    Json, Router,
+    extract::Request,
+    http::{StatusCode, header, uri::Authority},
+    response::{IntoResponse as _, Response},
+};
+use sealock_registry::http as registry_http;
+use serde_json::json;
+use tower::ServiceExt as _;
+
+use crate::{
+    access_log::Logged,
+    control,
+    host::{self, Hosts, Service},
+    origin,
+    services::Services,
+};
+
+/// Tells requests apart by the service that they are for, and refuses those that no service should see.
+#[derive(Clone)]
+pub(crate) struct Door {
+    services: Services,
+    hosts: Hosts,
+    control: Router,
+}
+
+impl Door {
+    pub(crate) fn new(services: Services, hosts: Hosts) -> Self {
+        Self {
+            control: control::router(services.clone()),
+            services,
+            hosts,
+        }
+    }
+
+    pub(crate) async fn answer(self, request: Request) -> Response {
+        let host = host::authority(request.uri(), request.headers());
+        let logged = Logged::begin(request.method(), request.uri(), host.as_ref());
+        let response = self.route(host, request).await;
+        logged.end(&response);
+        response
+    }
+
+    async fn route(self, host: Option<Authority>, request: Request) -> Response {
+        let Some(host) = host else {
+            return plain(
+                StatusCode::BAD_REQUEST,
+                "the request has no valid Host header",
+            );
+        };
+        let Some(service) = self.hosts.service(host.host()) else {
+            return misdirected(&host);
+        };
+        if origin::is_foreign_change(request.method(), request.headers(), &host) {
+            return plain(
+                StatusCode::FORBIDDEN,
+                "a page from another origin asked for this change, so it was refused",
+            );
+        }
+        match service {
+            Service::Friendly => self.friendly(request).await,
+            Service::Registry => unsupported(
+                OCI,
+                "a registry under its own name (use localhost, which needs no login)",
+            ),
+            Service::Vault => unsupported(
+                ARM,
+                "a vault under its own name (use the command line: sealock key)",
+            ),
+            Service::ResourceManager => unsupported(ARM, "Azure Resource Manager"),
+            Service::Entra => unsupported(ENTRA, "Entra ID"),
+            Service::Graph => unsupported(ARM, "Microsoft Graph"),
+        }
+    }
+
+    /// Plain localhost: every service, told apart by path.
+    async fn friendly(self, request: Request) -> Response {
+        let path = request.uri().path();
+        let first = path.split('/').nth(1).unwrap_or_default();
+        match first {
+            "v2" => self.registry(request).await,
+            "_sealock" => match self.control.oneshot(request).await {
+                Ok(response) => response,
+                Err(never) => match never {},
+            },
+            "" => (
+                StatusCode::OK,
+                [(header::CONTENT_TYPE, "text/plain; charset=utf-8")],
+                INDEX,
+            )
+                .into_response(),
+            "acr" | "oauth2" => unsupported(OCI, "ACR's own data plane"),
+            "keys" | "deletedkeys" => unsupported(
+                ARM,
+                "the vault's data plane (use the command line: sealock key)",
+            ),
+            "subscriptions" | "providers" => unsupported(ARM, "Azure Resource Manager"),
+            "metadata" => unsupported(ENTRA, "the managed identity endpoint"),
+            _ if path.contains("/oauth2/") => unsupported(ENTRA, "Entra ID"),
+            _ => plain(
+                StatusCode::NOT_FOUND,
+                "no service has this path; see / for those that there are",
+            ),
+        }
+    }
+
+    async fn registry(self, request: Request) -> Response {
+        let names = &self.services.names;
+        match self
+            .services
+            .registries
+            .get(&self.services.default_registry)
+        {
+            Ok(registry) => registry_http::answer(registry, names, request).await,
+            Err(error) => registry_http::with_common_headers(registry_http::render(&error, names)),
+        }
+    }
+}
+
+const INDEX: &str = "\
+Sealock: a local container registry whose content is encrypted with a customer-managed key.
+
+/v2/            the registry: docker push localhost:5000/hello
+/_sealock/v1/   the control API: sealock status, sealock key disable
+";
+
+/// The shape of a service's errors.
+type Shape = fn(&str) -> serde_json::Value;
+
+const OCI: Shape =
+    |message| json!({"errors": [{"code": "UNSUPPORTED", "message": message, "detail": null}]});
+const ARM: Shape =
+    |message| json!({"error": {"code": "NotSupportedByEmulator", "message": message}});
+const ENTRA: Shape = |message| json!({"error": "unsupported", "error_description": message});
+
+fn unsupported(shape: Shape, what: &str) -> Response {
+    let message = format!("This version of the emulator does not support {what}.");
+    (StatusCode::NOT_IMPLEMENTED, Json(shape(&message))).into_response()
+}
+
+/// Another name that leads to this port is how DNS rebinding begins.
+fn misdirected(host: &Authority) -> Response {
+    let message = format!(
+        "'{}' is not a name of this emulator; to serve it, add it to server.aliases in the configuration",
+        host.host()
+    );
+    plain(StatusCode::MISDIRECTED_REQUEST, &message)
+}
+
+fn plain(status: StatusCode, message: &str) -> Response {
+    let code = status
+        .canonical_reason()
+        .unwrap_or_default()
+        .replace(' ', "");
+    (
+        status,
+        Json(json!({"error": {"code": code, "message": message}})),
+    )
+        .into_response()
+}

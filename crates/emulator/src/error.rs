@@ -1,0 +1,77 @@
+use std::{io, net::SocketAddr, path::PathBuf};
+
+use crate::ConfigError;
+
+/// Why the emulator cannot start or go on.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum Error {
+    /// The address is taken.
+    #[error("the address {0} is in use")]
+    AddressInUse(SocketAddr),
+    /// The address cannot be listened on.
+    #[error("cannot listen on {address}: {source}")]
+    AddressUnusable {
+        /// The address.
+        address: SocketAddr,
+        /// What the system says.
+        source: io::Error,
+    },
+    /// The configuration.
+    #[error(transparent)]
+    Config(#[from] ConfigError),
+    /// Everybody on the network could use the registry without a login.
+    #[error("{0} is not a loopback address, and on it everybody could push without a login")]
+    NotLoopback(SocketAddr),
+    /// The disk.
+    #[error(transparent)]
+    Io(#[from] io::Error),
+    /// The state could not be set up as the configuration says.
+    #[error("cannot create what the configuration names: {0}")]
+    Seed(String),
+    /// The service key's file.
+    #[error("the service key {path} is damaged: {why}")]
+    ServiceKeyDamaged {
+        /// The file.
+        path: PathBuf,
+        /// What is wrong with it.
+        why: &'static str,
+    },
+    /// Without the service key, nothing that is stored can be opened.
+    #[error("the service key {path} is missing, but the data directory was written with one")]
+    ServiceKeyMissing {
+        /// Where it should be.
+        path: PathBuf,
+    },
+    /// The state.
+    #[error(transparent)]
+    Store(#[from] sealock_store::Error),
+    /// The directory of identities.
+    #[error(transparent)]
+    Entra(#[from] sealock_entra::Error),
+    /// The registries.
+    #[error(transparent)]
+    Registry(#[from] sealock_registry::Error),
+}
+
+impl Error {
+    /// What to do about it.
+    pub fn hint(&self) -> Option<String> {
+        match self {
+            Self::AddressInUse(address) if address.port() == 5000 => Some(
+                "another sealock or registry may hold port 5000, or on macOS the AirPlay receiver (System Settings, \
+                 General, AirDrop & Handoff); choose another port with: sealock serve --listen 127.0.0.1:5001"
+                    .to_owned(),
+            ),
+            Self::AddressInUse(_) => {
+                Some("choose another port, or 0 for a free one: sealock serve --listen 127.0.0.1:0".to_owned())
+            }
+            Self::NotLoopback(_) => Some("listen on 127.0.0.1 or [::1]".to_owned()),
+            Self::ServiceKeyMissing { .. } => Some(
+                "set SEALOCK_SERVICE_KEY_FILE to the file that was used before, or begin with an empty data directory"
+                    .to_owned(),
+            ),
+            _ => None,
+        }
+    }
+}

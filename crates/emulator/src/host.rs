@@ -1,0 +1,128 @@
+use std::collections::BTreeSet;
+
+use axum::http::{HeaderMap, Uri, header, uri::Authority};
+use sealock_core::PublicName;
+
+/// Which service a `Host` names.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum Service {
+    /// Every service, told apart by path: the friendly door.
+    Friendly,
+    /// One registry, or one replica of it.
+    Registry,
+    /// One vault.
+    Vault,
+    /// Azure Resource Manager.
+    ResourceManager,
+    /// Entra ID.
+    Entra,
+    /// Microsoft Graph.
+    Graph,
+}
+
+const FRIENDLY: [&str; 4] = ["localhost", "127.0.0.1", "[::1]", "host.docker.internal"];
+const RESOURCE_MANAGER: &str = "management.azure.com";
+const ENTRA: [&str; 2] = ["login.microsoftonline.com", "login.windows.net"];
+const GRAPH: &str = "graph.microsoft.com";
+
+/// The names that are served.
+#[derive(Clone, Debug)]
+pub(crate) struct Hosts {
+    names: PublicName,
+    aliases: BTreeSet<String>,
+}
+
+impl Hosts {
+    pub(crate) fn new(names: PublicName, aliases: BTreeSet<String>) -> Self {
+        Self { names, aliases }
+    }
+
+    /// The service that a host names; `None` for a name that is not served.
+    pub(crate) fn service(&self, host: &str) -> Option<Service> {
+        let host = host.to_ascii_lowercase();
+        if FRIENDLY.contains(&host.as_str())
+            || host == self.names.host()
+            || self.aliases.contains(&host)
+        {
+            return Some(Service::Friendly);
+        }
+        match host.as_str() {
+            RESOURCE_MANAGER => return Some(Service::ResourceManager),
+            GRAPH => return Some(Service::Graph),
+            name if ENTRA.contains(&name) => return Some(Service::Entra),
+            _ => {}
+        }
+        if is_below(&host, ".azurecr.io") {
+            return Some(Service::Registry);
+        }
+        if is_below(&host, ".vault.azure.net") {
+            return Some(Service::Vault);
+        }
+        ["localhost", self.names.host()].iter().find_map(|base| {
+            let name = host.strip_suffix(base)?.strip_suffix('.')?;
+            match name {
+                "management" => Some(Service::ResourceManager),
+                "login" => Some(Service::Entra),
+                "graph" => Some(Service::Graph),
+                name if is_below(name, ".azurecr") => Some(Service::Registry),
+                name if is_below(name, ".vault") => Some(Service::Vault),
+                _ => None,
+            }
+        })
+    }
+}
+
+fn is_below(host: &str, suffix: &str) -> bool {
+    host.strip_suffix(suffix)
+        .is_some_and(|name| !name.is_empty())
+}
+
+/// Whom the request is for: the target's authority, or else the `Host` header.
+pub(crate) fn authority(uri: &Uri, headers: &HeaderMap) -> Option<Authority> {
+    uri.authority()
+        .cloned()
+        .or_else(|| headers.get(header::HOST)?.to_str().ok()?.parse().ok())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_host_names_one_service_or_none() {
+        let names = PublicName::parse("registry.test", 5000).unwrap();
+        let hosts = Hosts::new(names, ["alias.test".to_owned()].into());
+        for (host, service) in [
+            ("localhost", Some(Service::Friendly)),
+            ("LOCALHOST", Some(Service::Friendly)),
+            ("127.0.0.1", Some(Service::Friendly)),
+            ("[::1]", Some(Service::Friendly)),
+            ("host.docker.internal", Some(Service::Friendly)),
+            ("registry.test", Some(Service::Friendly)),
+            ("alias.test", Some(Service::Friendly)),
+            ("sealock.azurecr.localhost", Some(Service::Registry)),
+            (
+                "sealock.eastus.geo.azurecr.localhost",
+                Some(Service::Registry),
+            ),
+            ("sealock.azurecr.registry.test", Some(Service::Registry)),
+            ("sealock.azurecr.io", Some(Service::Registry)),
+            ("kv1.vault.localhost", Some(Service::Vault)),
+            ("kv1.vault.azure.net", Some(Service::Vault)),
+            ("management.localhost", Some(Service::ResourceManager)),
+            ("management.azure.com", Some(Service::ResourceManager)),
+            ("login.localhost", Some(Service::Entra)),
+            ("graph.localhost", Some(Service::Graph)),
+            ("azurecr.localhost", None),
+            (".azurecr.io", None),
+            ("evil.test", None),
+            ("localhost.evil.test", None),
+            ("evillocalhost", None),
+            ("x.localhost", None),
+            ("127.0.0.2", None),
+            ("", None),
+        ] {
+            assert_eq!(hosts.service(host), service, "{host}");
+        }
+    }
+}

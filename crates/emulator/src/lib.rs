@@ -1,0 +1,25 @@
+//! The composition root: it joins the services into one emulator behind one port.
+//!
+//! A request comes through the `listener`, is told apart by its `host` and its path in `door`, and goes
+//! to the registry's HTTP or to the `control` API. `chain` is the one place where the registry's way to
+//! its key meets the vault: custody, managed identity, access decision, key version.
+
+mod access_log;
+mod banner;
+mod chain;
+mod config;
+mod control;
+mod door;
+mod error;
+mod host;
+mod listener;
+mod origin;
+mod ready_file;
+mod seed;
+mod serve;
+mod service_key;
+mod services;
+
+pub use config::{Config, ConfigError, LogFormat, Propagation};
+pub use error::Error;
+pub use serve::{Flags, serve};

@@ -1,0 +1,23 @@
+use std::{net::SocketAddr, path::Path};
+
+use fs_err as fs;
+use serde_json::json;
+
+use crate::Error;
+
+/// Says, in a file that appears whole, that requests are served and where.
+pub(crate) fn write(path: &Path, address: SocketAddr) -> Result<(), Error> {
+    let port = address.port();
+    let ready = json!({
+        "pid": std::process::id(),
+        "address": address.to_string(),
+        "ca": null,
+        "endpoints": {
+            "registry": format!("http://localhost:{port}"),
+            "control": format!("http://localhost:{port}/_sealock/v1"),
+        },
+    });
+    let staged = path.with_extension(format!("{}.new", std::process::id()));
+    fs::write(&staged, format!("{ready:#}\n"))?;
+    Ok(fs::rename(&staged, path)?)
+}

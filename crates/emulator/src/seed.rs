@@ -1,0 +1,78 @@
+use sealock_cmk::{Encryption, Identity};
+use sealock_entra::Caller;
+use sealock_store::{Batch, Table};
+
+use crate::{Config, Error, services::Services};
+
+/// Present once everything that the configuration names was created.
+const SEEDED: Table<bool> = Table::content("seeded");
+
+/// Creates what the configuration names, at the first start.
+///
+/// A start that was interrupted is taken up again: what is there already is left as it is.
+pub(crate) async fn seed(services: &Services, config: &Config) -> Result<(), Error> {
+    if services.store.get(&SEEDED, &["configuration"])?.is_some() {
+        return Ok(());
+    }
+    for identity in &config.identities {
+        services
+            .directory
+            .create_identity(identity.name.clone())
+            .await?;
+    }
+    vaults(services, config)
+        .await
+        .map_err(|error| Error::Seed(error.to_string()))?;
+    registries(services, config).await?;
+    let batch = Batch::new().put(&SEEDED, &["configuration"], &true);
+    let _unconditional = services.store.commit(batch).await?;
+    Ok(())
+}
+
+async fn vaults(services: &Services, config: &Config) -> Result<(), sealock_vault::Error> {
+    let (vault, operator) = (&services.vault, &Caller::Operator);
+    for seed in &config.vaults {
+        let existing = vault.vaults(operator).await?;
+        if !existing.iter().any(|existing| existing.name == seed.name) {
+            vault
+                .create_vault(operator, seed.name.clone(), seed.settings())
+                .await?;
+        }
+        let existing = vault.keys(operator, &seed.name).await?;
+        for key in &seed.keys {
+            if !existing.iter().any(|existing| existing.name == key.name) {
+                vault
+                    .create_key(operator, &seed.name, &key.name, key.spec())
+                    .await?;
+            }
+        }
+        for access in &seed.access {
+            if let Ok(identity) = services.directory.identity(&access.identity) {
+                let permissions = access.permissions.clone();
+                vault
+                    .grant(operator, &seed.name, identity.principal_id, permissions)
+                    .await?;
+            }
+        }
+    }
+    Ok(())
+}
+
+async fn registries(services: &Services, config: &Config) -> Result<(), Error> {
+    for seed in &config.registries {
+        let identity = match &seed.identity {
+            Some(name) => Some(services.directory.identity(name)?.client_id),
+            None => None,
+        };
+        let encryption = Encryption {
+            key: seed.key.clone(),
+            identity: identity.map(Identity::UserAssigned),
+        };
+        services
+            .registries
+            .create_or_update(&seed.name, seed.sku, &encryption)
+            .await
+            .map_err(|error| Error::Seed(error.to_string()))?;
+    }
+    Ok(())
+}

@@ -1,0 +1,155 @@
+use std::{
+    io::{self, IsTerminal as _},
+    net::SocketAddr,
+    path::PathBuf,
+    time::Duration,
+};
+
+use sealock_core::{Clock, PublicName};
+use sealock_envelope::ServiceKey;
+use sealock_store::{DataDir, Store};
+use tokio::signal::unix::{SignalKind, signal};
+use tracing_subscriber::EnvFilter;
+
+use crate::{
+    Config, Error, LogFormat, banner, door::Door, host::Hosts, listener::Listener, ready_file,
+    seed, service_key, services::Services,
+};
+
+/// What is logged unless `RUST_LOG` says otherwise.
+const LOG_FILTER: &str = "warn,sealock=info";
+
+/// How long tasks that block may keep the process alive once everything else has ended.
+const BLOCKING_LIMIT: Duration = Duration::from_millis(500);
+
+/// What the command line decides; everything else is configuration.
+#[derive(Clone, Debug, Default)]
+pub struct Flags {
+    /// The configuration file, instead of the built-in quickstart.
+    pub config: Option<PathBuf>,
+    /// Where to listen.
+    pub listen: Vec<SocketAddr>,
+    /// Where everything is kept.
+    pub data_dir: Option<PathBuf>,
+    /// Keep everything in memory.
+    pub ephemeral: bool,
+    /// A file to write once requests are served.
+    pub ready_file: Option<PathBuf>,
+    /// The name, and perhaps port, under which clients reach the emulator.
+    pub public_name: Option<String>,
+    /// How log lines look.
+    pub log_format: Option<LogFormat>,
+}
+
+/// Runs an emulator until it is told to stop by SIGTERM or ctrl-c.
+///
+/// # Errors
+/// If it cannot start; [`Error::hint`] says what to do.
+pub fn serve(flags: Flags) -> Result<(), Error> {
+    let mut config = Config::load(flags.config.as_deref(), environment())?;
+    if !flags.listen.is_empty() {
+        config.server.listen = flags.listen;
+    }
+    if let Some(data_dir) = flags.data_dir {
+        config.server.data_dir = data_dir;
+    }
+    if flags.public_name.is_some() {
+        config.server.public_name = flags.public_name;
+    }
+    log_to_stderr(flags.log_format.unwrap_or(config.log.format));
+
+    let runtime = tokio::runtime::Builder::new_multi_thread()
+        .enable_all()
+        .build()?;
+    let result = runtime.block_on(run(config, flags.ephemeral, flags.ready_file));
+    runtime.shutdown_timeout(BLOCKING_LIMIT);
+    result
+}
+
+async fn run(config: Config, ephemeral: bool, ready_file: Option<PathBuf>) -> Result<(), Error> {
+    // Before anything is slow or written: a signal ends the emulator in order from here on.
+    let mut terminate = signal(SignalKind::terminate())?;
+    let mut interrupt = signal(SignalKind::interrupt())?;
+
+    let data_dir = if ephemeral {
+        None
+    } else {
+        Some(DataDir::open(&config.server.data_dir)?)
+    };
+    let listener = Listener::bind(&config.server.listen).await?;
+    let address = *listener
+        .addresses()
+        .first()
+        .ok_or_else(|| io::Error::from(io::ErrorKind::AddrNotAvailable))?;
+    let public_name = config.server.public_name.as_deref().unwrap_or("localhost");
+    let names = PublicName::parse(public_name, address.port())
+        .map_err(|error| Error::Seed(error.to_string()))?;
+
+    let (store, service_key) = match &data_dir {
+        // In this order: the store's presence tells whether a key that is missing was there before.
+        Some(dir) => {
+            let service_key = service_key::load_or_create(dir.path())?;
+            (Store::open(dir.path())?, service_key)
+        }
+        None => (Store::ephemeral(), ServiceKey::random()),
+    };
+    let default_registry = config.registry.default.clone();
+    let services = Services::open(
+        store,
+        service_key,
+        Clock::system(),
+        names.clone(),
+        default_registry,
+    )
+    .await?;
+    services.sweep()?;
+    seed::seed(&services, &config).await?;
+
+    let door = Door::new(
+        services.clone(),
+        Hosts::new(names, config.server.aliases.clone()),
+    );
+    let shutdown = services.shutdown.clone();
+    let served = tokio::spawn(listener.serve(
+        move |request| door.clone().answer(request),
+        shutdown.clone(),
+    ));
+    if let Some(path) = &ready_file {
+        ready_file::write(path, address)?;
+    }
+    let data_dir_shown = data_dir
+        .as_ref()
+        .map(|dir| dir.path().display().to_string());
+    let data_dir_shown =
+        data_dir_shown.unwrap_or_else(|| "in memory, gone with this process".to_owned());
+    banner::print(&services, address.port(), &data_dir_shown).await;
+
+    tokio::select! {
+        _ = terminate.recv() => {}
+        _ = interrupt.recv() => {}
+    }
+    tracing::info!("stopping");
+    shutdown.cancel();
+    let _ = served.await;
+    if let Some(path) = &ready_file {
+        let _ = std::fs::remove_file(path);
+    }
+    Ok(())
+}
+
+fn environment() -> impl Iterator<Item = (String, String)> {
+    std::env::vars_os()
+        .filter_map(|(name, value)| Some((name.into_string().ok()?, value.into_string().ok()?)))
+}
+
+fn log_to_stderr(format: LogFormat) {
+    let filter = EnvFilter::try_from_default_env().unwrap_or_else(|_| EnvFilter::new(LOG_FILTER));
+    let subscriber = tracing_subscriber::fmt()
+        .with_env_filter(filter)
+        .with_ansi(io::stderr().is_terminal())
+        .with_writer(io::stderr);
+    match format {
+        LogFormat::Text => subscriber.init(),
+        LogFormat::Json => subscriber.json().flatten_event(true).init(),
+    }
+}

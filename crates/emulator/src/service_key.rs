@@ -1,0 +1,40 @@
+use std::path::{Path, PathBuf};
+
+use base64::{Engine as _, engine::general_purpose::STANDARD};
+use fs_err as fs;
+use sealock_envelope::ServiceKey;
+use zeroize::Zeroizing;
+
+use crate::Error;
+
+/// Names a file to keep the service key in, elsewhere than in the data directory.
+const SERVICE_KEY_FILE: &str = "SEALOCK_SERVICE_KEY_FILE";
+
+/// Reads the platform's own key, or makes one for an empty data directory.
+pub(crate) fn load_or_create(data_dir: &Path) -> Result<ServiceKey, Error> {
+    let path = std::env::var_os(SERVICE_KEY_FILE)
+        .map_or_else(|| data_dir.join("service.key"), PathBuf::from);
+    if path.exists() {
+        return read(&path);
+    }
+    if data_dir.join("metadata").exists() {
+        return Err(Error::ServiceKeyMissing { path });
+    }
+    let key = ServiceKey::random();
+    let text = Zeroizing::new(STANDARD.encode(key.expose()) + "\n");
+    sealock_store::create_secret(&path, text.as_bytes())?;
+    Ok(key)
+}
+
+fn read(path: &Path) -> Result<ServiceKey, Error> {
+    let damaged = |why| Error::ServiceKeyDamaged {
+        path: path.to_owned(),
+        why,
+    };
+    let text = Zeroizing::new(fs::read_to_string(path)?);
+    let bytes = STANDARD
+        .decode(text.trim())
+        .map_err(|_| damaged("it is not base64"))?;
+    let bytes = Zeroizing::new(bytes);
+    ServiceKey::from_slice(&bytes).ok_or_else(|| damaged("it is not 32 bytes"))
+}

@@ -1,0 +1,87 @@
+use std::sync::Arc;
+
+use jiff::Timestamp;
+use sealock_cmk::Custodian;
+use sealock_core::{Clock, PublicName, RegistryName};
+use sealock_entra::Directory;
+use sealock_envelope::ServiceKey;
+use sealock_registry::Registries;
+use sealock_store::Store;
+use sealock_vault::KeyVault;
+use tokio_util::sync::CancellationToken;
+
+use crate::{Error, chain::Chain};
+
+/// Every service of the emulator, joined.
+#[derive(Clone)]
+pub(crate) struct Services {
+    pub(crate) clock: Clock,
+    pub(crate) store: Store,
+    pub(crate) names: PublicName,
+    pub(crate) directory: Directory,
+    pub(crate) vault: KeyVault,
+    pub(crate) custodian: Custodian,
+    pub(crate) registries: Registries,
+    pub(crate) default_registry: RegistryName,
+    pub(crate) started: Timestamp,
+    /// Ends what would otherwise go on for as long as its client likes.
+    pub(crate) shutdown: CancellationToken,
+}
+
+impl Services {
+    pub(crate) async fn open(
+        store: Store,
+        service_key: ServiceKey,
+        clock: Clock,
+        names: PublicName,
+        default_registry: RegistryName,
+    ) -> Result<Self, Error> {
+        let service_key = Arc::new(service_key);
+        let directory = Directory::open(store.clone(), clock.clone()).await?;
+        let vault = KeyVault::new(
+            store.clone(),
+            Arc::clone(&service_key),
+            clock.clone(),
+            names.clone(),
+            directory.tenant(),
+        );
+        let chain = Chain::new(directory.clone(), vault.clone());
+        let custodian = Custodian::new(
+            store.clone(),
+            service_key,
+            Arc::new(chain),
+            clock.clone(),
+            names.clone(),
+        );
+        Ok(Self {
+            registries: Registries::new(store.clone(), custodian.clone(), clock.clone()),
+            started: clock.now(),
+            clock,
+            store,
+            names,
+            directory,
+            vault,
+            custodian,
+            default_registry,
+            shutdown: CancellationToken::new(),
+        })
+    }
+
+    /// Removes, in the background, what a crash left behind or what its time has come for. Call it
+    /// before requests are served.
+    pub(crate) fn sweep(&self) -> Result<(), Error> {
+        let sweep = self.registries.sweep()?;
+        tokio::task::spawn_blocking(move || match sweep.run() {
+            Ok(0) => {}
+            Ok(removed) => tracing::info!(removed, "swept objects that a crash left behind"),
+            Err(error) => tracing::warn!(%error, "the sweep for orphaned objects failed"),
+        });
+        let vault = self.vault.clone();
+        tokio::spawn(async move {
+            if let Err(error) = vault.sweep().await {
+                tracing::warn!(%error, "the sweep of the vaults failed");
+            }
+        });
+        Ok(())
+    }
+}

@@ -1,0 +1,101 @@
+use clap::{Args, Subcommand};
+use sealock_core::{IdentityName, VaultName};
+use serde::Deserialize;
+use serde_json::json;
+
+use crate::{
+    client::Client,
+    error::Error,
+    identity::DEFAULT_IDENTITY,
+    output::{Output, table},
+    vault::DEFAULT_VAULT,
+};
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum AccessCommand {
+    /// Show the access policies of a vault
+    #[command(after_help = "Example:\n  sealock access show --vault sealock")]
+    Show {
+        /// The vault
+        #[arg(long, default_value = DEFAULT_VAULT)]
+        vault: VaultName,
+    },
+    /// Let an identity use a vault's keys
+    #[command(after_help = "Example:\n  sealock access grant --identity registry-identity")]
+    Grant(Change),
+    /// Take permissions away from an identity
+    #[command(after_help = "Example:\n  sealock access revoke --permissions unwrapKey")]
+    Revoke(Change),
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Change {
+    /// The vault
+    #[arg(long, default_value = DEFAULT_VAULT)]
+    vault: VaultName,
+    /// The managed identity
+    #[arg(long, value_name = "NAME", default_value = DEFAULT_IDENTITY)]
+    identity: IdentityName,
+    /// The key permissions, separated by commas
+    #[arg(long, value_delimiter = ',', default_value = "get,wrapKey,unwrapKey")]
+    permissions: Vec<String>,
+}
+
+#[derive(Debug, Deserialize)]
+struct Policies {
+    policies: Vec<Policy>,
+}
+
+#[derive(Debug, Deserialize)]
+struct Policy {
+    vault: String,
+    identity: Option<String>,
+    principal_id: String,
+    permissions: Vec<String>,
+}
+
+impl AccessCommand {
+    pub(crate) fn run(self, client: &Client, output: &mut Output) -> Result<(), Error> {
+        match self {
+            Self::Show { vault } => {
+                let answer = client.get(&format!("vaults/{vault}/access"))?;
+                output.show(&answer, Policies::render)
+            }
+            Self::Grant(change) => change.apply("grant", client, output),
+            Self::Revoke(change) => change.apply("revoke", client, output),
+        }
+    }
+}
+
+impl Change {
+    fn apply(self, how: &str, client: &Client, output: &mut Output) -> Result<(), Error> {
+        let path = format!("vaults/{}/access/{}/{how}", self.vault, self.identity);
+        let answer = client.post(&path, Some(&json!({ "permissions": self.permissions })))?;
+        output.show(&answer, Policy::sentence)
+    }
+}
+
+impl Policies {
+    fn render(&self) -> String {
+        let rows = self.policies.iter().map(|policy| {
+            let identity = policy.identity.clone();
+            [
+                identity.unwrap_or_else(|| "(gone)".to_owned()),
+                policy.principal_id.clone(),
+                policy.permissions.join(", "),
+            ]
+        });
+        table(["IDENTITY", "PRINCIPAL", "KEY PERMISSIONS"], rows)
+    }
+}
+
+impl Policy {
+    fn sentence(&self) -> String {
+        let who = self.identity.as_ref().unwrap_or(&self.principal_id);
+        let permissions = match &*self.permissions {
+            [] => "no permission".to_owned(),
+            permissions => permissions.join(", "),
+        };
+        format!("{who} now has {permissions} in vault {}", self.vault)
+    }
+}

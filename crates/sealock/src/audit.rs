@@ -1,0 +1,98 @@
+use clap::Args;
+use serde_json::Value;
+
+use crate::{
+    client::Client,
+    error::Error,
+    output::{BAD, GOOD, Output},
+};
+
+/// Show who used which key, and with what success
+#[derive(Debug, Args)]
+#[command(after_help = "\
+Examples:
+  sealock audit
+  sealock audit --follow --json | jq .operationName")]
+pub(crate) struct Audit {
+    /// Go on with each event as it happens
+    #[arg(long)]
+    follow: bool,
+}
+
+impl Audit {
+    pub(crate) fn run(self, client: &Client, output: &mut Output) -> Result<(), Error> {
+        for line in client.lines(&format!("audit?follow={}", self.follow))? {
+            let line = line?;
+            if output.is_json() {
+                output.line(line)?;
+            } else {
+                output.line(render(&line))?;
+            }
+        }
+        Ok(())
+    }
+}
+
+/// One event on one line. What is no event is shown as it came: an audit leaves nothing out.
+fn render(line: &str) -> String {
+    let Ok(event) = serde_json::from_str::<Value>(line) else {
+        return line.to_owned();
+    };
+    let text = |pointer: &str| event.pointer(pointer).and_then(Value::as_str);
+    let status = event
+        .pointer("/properties/httpStatusCode")
+        .and_then(Value::as_u64);
+
+    let time = text("/time").unwrap_or("-");
+    let operation = text("/operationName").unwrap_or("-");
+    let signature = text("/resultSignature").unwrap_or("-");
+    let result = status.map_or_else(
+        || signature.to_owned(),
+        |status| format!("{signature}/{status}"),
+    );
+    let style = if status.is_none_or(|status| status < 400) {
+        GOOD
+    } else {
+        BAD
+    };
+    let resource = text("/identity/claim/xms_mirid").and_then(|id| id.rsplit('/').next());
+    let identity = resource
+        .or_else(|| text("/identity/claim/appid"))
+        .unwrap_or("-");
+    let key = text("/properties/id").unwrap_or("-");
+    format!("{time}  {operation:<12}  {style}{result:<13}{style:#}  {identity}  {key}")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn plain(line: &str) -> String {
+        anstream::adapter::strip_str(&render(line)).to_string()
+    }
+
+    #[test]
+    fn an_event_fits_a_line() {
+        let line = r#"{"time":"2026-01-01T00:00:00Z","operationName":"KeyUnwrap","resultSignature":"Forbidden",
+            "identity":{"claim":{"appid":"a","xms_mirid":"/subscriptions/s/x/registry-identity"}},
+            "properties":{"id":"https://kv/keys/k/v","httpStatusCode":403}}"#;
+        assert_eq!(
+            plain(line),
+            "2026-01-01T00:00:00Z  KeyUnwrap     Forbidden/403  registry-identity  https://kv/keys/k/v"
+        );
+    }
+
+    #[test]
+    fn absent_fields_and_foreign_lines_are_borne() {
+        assert_eq!(plain("{}"), "-  -             -              -  -");
+        assert_eq!(
+            plain(r#"{"identity":{"claim":{"appid":"a"}}}"#),
+            "-  -             -              a  -"
+        );
+        assert_eq!(
+            plain(r#"{"time":1,"identity":[]}"#),
+            "-  -             -              -  -"
+        );
+        assert_eq!(plain("no event"), "no event");
+    }
+}

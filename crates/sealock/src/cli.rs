@@ -1,0 +1,181 @@
+use clap::{Args, Parser, Subcommand};
+use url::Url;
+
+use crate::{
+    access::AccessCommand, audit::Audit, client::Client, error::Error, health,
+    identity::IdentityCommand, inspect::Inspect, key::KeyCommand, output::Output,
+    registry::RegistryCommand, serve::Serve, status, vault::VaultCommand, verify,
+};
+
+/// A local container registry whose content is encrypted with a key that you can take away
+#[derive(Debug, Parser)]
+#[command(
+    version,
+    arg_required_else_help = true,
+    disable_help_subcommand = true,
+    after_help = "\
+Example:
+  sealock serve &
+  docker push localhost:5000/hello
+  sealock key disable
+  docker pull localhost:5000/hello    # denied: the key is disabled
+  sealock key enable"
+)]
+pub(crate) struct Cli {
+    #[command(flatten)]
+    global: Global,
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Debug, Args)]
+#[command(next_help_heading = "Global options")]
+struct Global {
+    /// The emulator to talk to
+    #[arg(
+        long,
+        global = true,
+        env = "SEALOCK_EMULATOR",
+        value_name = "URL",
+        default_value = "http://localhost:5000",
+        value_parser = emulator_url
+    )]
+    emulator: Url,
+    /// Print the control API's JSON
+    #[arg(long, global = true)]
+    json: bool,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    Serve(Serve),
+    /// Ask whether the emulator is up
+    #[command(after_help = "Example:\n  sealock health")]
+    Health,
+    /// Show each registry's gate: available or revoked, why and since when
+    #[command(after_help = "Example:\n  sealock status --json")]
+    Status,
+    /// Manage the keys of a vault: rotate them, take them away, bring them back
+    #[command(subcommand, after_help = "Example:\n  sealock key disable")]
+    Key(KeyCommand),
+    /// Manage vaults
+    #[command(
+        subcommand,
+        after_help = "Example:\n  sealock vault create kv1 --purge-protection"
+    )]
+    Vault(VaultCommand),
+    /// Manage registries and the keys that encrypt them
+    #[command(
+        subcommand,
+        after_help = "\
+Example:
+  sealock registry create myregistry --key sealock/registry-key --identity registry-identity"
+    )]
+    Registry(RegistryCommand),
+    /// Manage what an identity may do with a vault's keys
+    #[command(
+        subcommand,
+        after_help = "Example:\n  sealock access revoke --permissions unwrapKey"
+    )]
+    Access(AccessCommand),
+    /// Manage user-assigned managed identities
+    #[command(
+        subcommand,
+        after_help = "Example:\n  sealock identity create myidentity"
+    )]
+    Identity(IdentityCommand),
+    Audit(Audit),
+    Inspect(Inspect),
+    /// Read everything that is stored, and report what is missing or damaged
+    #[command(after_help = "Example:\n  sealock verify && echo whole")]
+    Verify,
+}
+
+impl Cli {
+    pub(crate) fn run(self) -> Result<(), Error> {
+        let client = Client::new(&self.global.emulator);
+        let output = &mut Output::new(self.global.json);
+        match self.command {
+            Command::Serve(serve) => serve.run(),
+            Command::Health => health::run(&client, output),
+            Command::Status => status::run(&client, output),
+            Command::Key(command) => command.run(&client, output),
+            Command::Vault(command) => command.run(&client, output),
+            Command::Registry(command) => command.run(&client, output),
+            Command::Access(command) => command.run(&client, output),
+            Command::Identity(command) => command.run(&client, output),
+            Command::Audit(audit) => audit.run(&client.patient(), output),
+            Command::Inspect(inspect) => inspect.run(&client, output),
+            Command::Verify => verify::run(&client.patient(), output),
+        }
+    }
+}
+
+fn emulator_url(text: &str) -> Result<Url, String> {
+    let expected = "expected http://HOST:PORT, such as http://localhost:5000";
+    let url = Url::parse(text).map_err(|error| format!("{error}; {expected}"))?;
+    if url.scheme() == "https" {
+        return Err("the control API is asked over plain HTTP; write http://".to_owned());
+    }
+    let only_origin = url.as_str().trim_end_matches('/') == url.origin().ascii_serialization();
+    if url.scheme() == "http" && only_origin {
+        Ok(url)
+    } else {
+        Err(expected.to_owned())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::CommandFactory as _;
+
+    use super::*;
+
+    #[test]
+    fn the_command_line_is_consistent() {
+        Cli::command().debug_assert();
+    }
+
+    #[test]
+    fn every_command_says_what_it_does_and_shows_an_example() {
+        fn check(command: &clap::Command) {
+            let name = command.get_name();
+            assert!(command.get_about().is_some(), "{name}");
+            let help = command.get_after_help().map(ToString::to_string);
+            assert!(help.is_some_and(|help| help.contains("sealock")), "{name}");
+            command.get_subcommands().for_each(check);
+        }
+        check(&Cli::command());
+    }
+
+    #[test]
+    fn global_options_go_behind_the_subcommand() {
+        let cli = Cli::try_parse_from([
+            "sealock",
+            "key",
+            "list",
+            "--json",
+            "--emulator",
+            "http://[::1]:1/",
+        ]);
+        let global = cli.unwrap().global;
+        assert!(global.json);
+        assert_eq!(global.emulator.as_str(), "http://[::1]:1/");
+    }
+
+    #[test]
+    fn an_emulator_is_an_http_origin() {
+        for bad in [
+            "",
+            "localhost",
+            "localhost:5000",
+            "https://localhost",
+            "http://",
+            "http://u@h",
+            "http://h/x",
+            "http://h?x",
+        ] {
+            assert!(emulator_url(bad).is_err(), "{bad}");
+        }
+    }
+}

@@ -1,0 +1,268 @@
+use std::{
+    fmt,
+    io::{self, BufRead as _, BufReader},
+    time::Duration,
+};
+
+use serde::{Deserialize, de::DeserializeOwned};
+use serde_json::Value;
+use ureq::{
+    Agent, Body, Timeout,
+    http::{self, Method, Request, Response, StatusCode, header::CONTENT_TYPE},
+};
+use url::Url;
+
+use crate::error::Error;
+
+const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
+const ANSWER_TIMEOUT: Duration = Duration::from_mins(1);
+const ANSWER_BYTES_MAX: u64 = 64 << 20;
+const EXCERPT_CHARS: usize = 200;
+
+/// A client of an emulator's control API.
+pub(crate) struct Client {
+    emulator: String,
+    agent: Agent,
+    timeout: Option<Duration>,
+}
+
+/// An answer of the control API that is no refusal.
+pub(crate) struct Answer {
+    request: String,
+    status: StatusCode,
+    body: String,
+}
+
+impl Client {
+    /// A client of the emulator at `emulator`.
+    pub(crate) fn new(emulator: &Url) -> Self {
+        let config = Agent::config_builder()
+            .http_status_as_error(false)
+            .max_redirects(0)
+            .max_redirects_will_error(false)
+            .proxy(None)
+            .timeout_connect(Some(CONNECT_TIMEOUT))
+            .user_agent(concat!("sealock/", env!("CARGO_PKG_VERSION")));
+        Self {
+            emulator: emulator.origin().ascii_serialization(),
+            agent: config.build().new_agent(),
+            timeout: Some(ANSWER_TIMEOUT),
+        }
+    }
+
+    /// The same client, but one that waits for an answer as long as it takes.
+    pub(crate) fn patient(self) -> Self {
+        Self {
+            timeout: None,
+            ..self
+        }
+    }
+
+    /// Reads what lies at `path`.
+    pub(crate) fn get(&self, path: &str) -> Result<Answer, Error> {
+        self.ask(&Method::GET, path, None)
+    }
+
+    /// Creates what lies at `path`.
+    pub(crate) fn put(&self, path: &str, body: Option<&Value>) -> Result<Answer, Error> {
+        self.ask(&Method::PUT, path, body)
+    }
+
+    /// Has something done at `path`.
+    pub(crate) fn post(&self, path: &str, body: Option<&Value>) -> Result<Answer, Error> {
+        self.ask(&Method::POST, path, body)
+    }
+
+    /// Changes what lies at `path`.
+    pub(crate) fn patch(&self, path: &str, body: &Value) -> Result<Answer, Error> {
+        self.ask(&Method::PATCH, path, Some(body))
+    }
+
+    /// Deletes what lies at `path`.
+    pub(crate) fn delete(&self, path: &str) -> Result<Answer, Error> {
+        self.ask(&Method::DELETE, path, None)
+    }
+
+    /// Reads the lines at `path`, each as soon as it is there.
+    pub(crate) fn lines(
+        &self,
+        path: &str,
+    ) -> Result<impl Iterator<Item = Result<String, Error>>, Error> {
+        let (request, response) = self.send(&Method::GET, path, None)?;
+        let lines = BufReader::new(response.into_body().into_reader()).lines();
+        Ok(lines.map(move |line| line.map_err(|error| incomplete(&request, error))))
+    }
+
+    fn ask(&self, method: &Method, path: &str, body: Option<&Value>) -> Result<Answer, Error> {
+        let (request, response) = self.send(method, path, body)?;
+        Answer::read(request, response)
+    }
+
+    /// Sends a request, and returns what to call it and the answer, unless that is a refusal.
+    fn send(
+        &self,
+        method: &Method,
+        path: &str,
+        body: Option<&Value>,
+    ) -> Result<(String, Response<Body>), Error> {
+        let url = format!("{}/_sealock/v1/{path}", self.emulator);
+        let request = format!("{method} {url}");
+        let mut builder = Request::builder().method(method).uri(url);
+        if body.is_some() {
+            builder = builder.header(CONTENT_TYPE, "application/json");
+        }
+        // No body is an empty one to ureq: without any, it would send POST and PUT in chunks.
+        let body = body.map(Value::to_string).unwrap_or_default();
+        let response = self.run(builder.body(body));
+        let response = response.map_err(|error| self.unanswered(&request, error))?;
+        if response.status().is_success() {
+            Ok((request, response))
+        } else {
+            Err(Answer::read(request, response)?.refusal())
+        }
+    }
+
+    fn run(&self, request: http::Result<Request<String>>) -> Result<Response<Body>, ureq::Error> {
+        let request = self.agent.configure_request(request?);
+        self.agent.run(request.timeout_global(self.timeout).build())
+    }
+
+    fn unanswered(&self, request: &str, error: ureq::Error) -> Error {
+        let nobody_listens = match &error {
+            ureq::Error::Io(error) => matches!(
+                error.kind(),
+                io::ErrorKind::ConnectionRefused
+                    | io::ErrorKind::HostUnreachable
+                    | io::ErrorKind::NetworkUnreachable
+                    | io::ErrorKind::AddrNotAvailable
+            ),
+            ureq::Error::HostNotFound
+            | ureq::Error::ConnectionFailed
+            | ureq::Error::Timeout(Timeout::Resolve | Timeout::Connect) => true,
+            _ => false,
+        };
+        if nobody_listens {
+            Error::NoEmulator(self.emulator.clone())
+        } else {
+            incomplete(request, error)
+        }
+    }
+}
+
+impl Answer {
+    fn read(request: String, response: Response<Body>) -> Result<Self, Error> {
+        let status = response.status();
+        let body = response.into_body().into_with_config();
+        match body
+            .limit(ANSWER_BYTES_MAX)
+            .lossy_utf8(true)
+            .read_to_string()
+        {
+            Ok(body) => Ok(Self {
+                request,
+                status,
+                body,
+            }),
+            Err(error) => Err(incomplete(&request, error)),
+        }
+    }
+
+    /// Whether something was created that was not there before.
+    pub(crate) fn created(&self) -> bool {
+        self.status == StatusCode::CREATED
+    }
+
+    /// The answer's JSON text; empty if there is nothing to say.
+    pub(crate) fn body(&self) -> &str {
+        &self.body
+    }
+
+    /// The record that was asked for.
+    pub(crate) fn parse<T: DeserializeOwned>(&self) -> Result<T, Error> {
+        serde_json::from_str(&self.body).map_err(|error| self.unexpected(&error))
+    }
+
+    /// The error for an answer that is not what the control API promises.
+    pub(crate) fn unexpected(&self, why: &impl fmt::Display) -> Error {
+        Error::Unexpected {
+            request: self.request.clone(),
+            status: self.status,
+            why: why.to_string(),
+            excerpt: excerpt(&self.body),
+        }
+    }
+
+    fn refusal(&self) -> Error {
+        #[derive(Deserialize)]
+        struct Refusal {
+            error: Details,
+        }
+        #[derive(Deserialize)]
+        struct Details {
+            message: String,
+            hint: Option<String>,
+        }
+        match self.parse() {
+            Ok(Refusal {
+                error: Details { message, hint },
+            }) => Error::Failed { message, hint },
+            Err(error) => error,
+        }
+    }
+}
+
+fn incomplete(request: &str, error: impl Into<ureq::Error>) -> Error {
+    let why = match error.into() {
+        ureq::Error::Timeout(_) => format!("no answer within {} seconds", ANSWER_TIMEOUT.as_secs()),
+        ureq::Error::Io(error) => error.to_string(),
+        error => error.to_string(),
+    };
+    Error::Incomplete {
+        request: request.to_owned(),
+        why,
+    }
+}
+
+/// The beginning of `body` on one line, harmless to a terminal.
+fn excerpt(body: &str) -> String {
+    let printable = |c: char| if c.is_control() { ' ' } else { c };
+    match body.trim() {
+        "" => "an empty body".to_owned(),
+        body => body.chars().take(EXCERPT_CHARS).map(printable).collect(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn answer(status: StatusCode, body: &str) -> Answer {
+        Answer {
+            request: "GET http://localhost:5000/_sealock/v1/status".to_owned(),
+            status,
+            body: body.to_owned(),
+        }
+    }
+
+    #[test]
+    fn a_refusal_speaks_in_the_emulators_words() {
+        let refusal = r#"{"error":{"code":"KeyNotFound","message":"no key k","hint":"create it"}}"#;
+        let error = answer(StatusCode::NOT_FOUND, refusal).refusal();
+        assert_eq!(error.to_string(), "no key k");
+        assert_eq!(error.hint(), Some("create it"));
+    }
+
+    #[test]
+    fn an_answer_of_something_else_is_quoted_and_cut() {
+        let page = format!("<html>\n\u{1b}[31m{}", "x".repeat(1_000));
+        let error = answer(StatusCode::FORBIDDEN, &page).refusal().to_string();
+        assert!(
+            error.contains("answered 403 Forbidden with something unexpected"),
+            "{error}"
+        );
+        assert!(error.contains("<html>  [31mxxx"), "{error}");
+        assert!(error.len() < 500, "{error}");
+        let error = answer(StatusCode::FORBIDDEN, "").refusal().to_string();
+        assert!(error.ends_with(": an empty body"), "{error}");
+    }
+}

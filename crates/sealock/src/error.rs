@@ -1,0 +1,52 @@
+use std::io;
+
+use ureq::http::StatusCode;
+
+/// Why a command failed.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum Error {
+    /// The emulator refused, or what it found is bad news.
+    #[error("{message}")]
+    Failed {
+        message: String,
+        hint: Option<String>,
+    },
+    /// Nothing listens where an emulator was expected.
+    #[error("no emulator answers at {0}")]
+    NoEmulator(String),
+    /// There was no answer, or not all of it.
+    #[error("{request} failed: {why}")]
+    Incomplete { request: String, why: String },
+    /// An answer that the control API does not give.
+    #[error("{request} answered {status} with something unexpected ({why}): {excerpt}")]
+    Unexpected {
+        request: String,
+        status: StatusCode,
+        why: String,
+        excerpt: String,
+    },
+    /// The output could not be written.
+    #[error("cannot write the output: {0}")]
+    Output(#[from] io::Error),
+}
+
+impl Error {
+    /// What to do next, if that is known.
+    pub(crate) fn hint(&self) -> Option<&str> {
+        match self {
+            Self::Failed { hint, .. } => hint.as_deref(),
+            Self::NoEmulator(_) => {
+                Some("start one with: sealock serve, or name it with --emulator")
+            }
+            Self::Unexpected { .. } => {
+                Some("is that an emulator of this version? name another one with --emulator")
+            }
+            Self::Incomplete { .. } | Self::Output(_) => None,
+        }
+    }
+
+    /// Whether the reader of the output went away.
+    pub(crate) fn is_broken_pipe(&self) -> bool {
+        matches!(self, Self::Output(error) if error.kind() == io::ErrorKind::BrokenPipe)
+    }
+}

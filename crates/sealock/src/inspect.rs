@@ -1,0 +1,185 @@
+use clap::Args;
+use sealock_core::RegistryName;
+use serde::Deserialize;
+use url::form_urlencoded;
+
+use crate::{
+    client::Client,
+    error::Error,
+    output::{Output, TITLE, record},
+    registry::DEFAULT_REGISTRY,
+};
+
+/// Where an object's ciphertext begins: behind its header (docs/blob-format.md).
+const HEADER_LEN: usize = 80;
+
+/// Show how an image lies on disk, and the key version that wraps its key
+#[derive(Debug, Args)]
+#[command(after_help = "\
+Examples:
+  sealock inspect hello
+  sealock inspect hello:v1 --registry sealock")]
+pub(crate) struct Inspect {
+    /// The image: REPOSITORY[:TAG|@DIGEST]
+    name: String,
+    /// The registry that holds it
+    #[arg(long, value_name = "NAME", default_value = DEFAULT_REGISTRY)]
+    registry: RegistryName,
+}
+
+#[derive(Debug, Deserialize)]
+struct Inspection {
+    registry: String,
+    repository: String,
+    reference: String,
+    digest: String,
+    layers: Vec<String>,
+    wrapped_by: Option<WrappedBy>,
+    note: Option<String>,
+    objects: Vec<Object>,
+}
+
+#[derive(Debug, Deserialize)]
+struct WrappedBy {
+    kid: String,
+    algorithm: String,
+}
+
+#[derive(Debug, Deserialize)]
+struct Object {
+    kind: String,
+    media_type: Option<String>,
+    digest: String,
+    size: u64,
+    #[serde(rename = "object")]
+    id: String,
+    stored_size: u64,
+    header: String,
+    ciphertext: String,
+}
+
+impl Inspect {
+    pub(crate) fn run(self, client: &Client, output: &mut Output) -> Result<(), Error> {
+        let name: String = form_urlencoded::byte_serialize(self.name.as_bytes()).collect();
+        let answer = client.get(&format!("registries/{}/inspect?name={name}", self.registry))?;
+        output.show(&answer, Inspection::render)
+    }
+}
+
+impl Inspection {
+    fn render(&self) -> String {
+        let separator = if self.reference.contains(':') {
+            '@'
+        } else {
+            ':'
+        };
+        let title = format!(
+            "{TITLE}{}{separator}{}{TITLE:#} in registry {}",
+            self.repository, self.reference, self.registry
+        );
+        let wrapped_by = match &self.wrapped_by {
+            Some(key) => format!("{} ({})", key.kid, key.algorithm),
+            None => "no key: the service layer alone".to_owned(),
+        };
+        let mut fields = vec![
+            ("digest", self.digest.clone()),
+            ("layers", self.layers.join(", then ")),
+            ("wrapped by", wrapped_by),
+        ];
+        fields.extend(self.note.clone().map(|note| ("note", note)));
+
+        let mut parts = vec![record(title, fields)];
+        parts.extend(self.objects.iter().map(Object::render));
+        parts.join("\n\n")
+    }
+}
+
+impl Object {
+    fn render(&self) -> String {
+        let title = format!(
+            "{TITLE}{}{TITLE:#}  {}",
+            self.kind,
+            self.media_type.as_deref().unwrap_or_default()
+        );
+        let mut fields = vec![
+            ("digest", self.digest.clone()),
+            ("object", self.id.clone()),
+            (
+                "size",
+                format!("{} bytes, {} on disk", self.size, self.stored_size),
+            ),
+        ];
+        fields.extend(header_fields(&self.header));
+        let dump = hexdump(HEADER_LEN, &self.ciphertext);
+        format!("{}\n  ciphertext\n{dump}", record(title, fields))
+    }
+}
+
+/// The fields of a header that is given in hexadecimal, or the text itself if it is none.
+fn header_fields(header: &str) -> Vec<(&'static str, String)> {
+    match hex::decode(header) {
+        Ok(bytes) if bytes.len() == HEADER_LEN => vec![
+            ("magic", bytes[..8].escape_ascii().to_string()),
+            ("version", bytes[8].to_string()),
+            ("layers", bytes[9].to_string()),
+            ("segments", format!("2^{} bytes", bytes[10])),
+            ("salt", hex::encode(&bytes[16..48])),
+            ("binding", hex::encode(&bytes[48..])),
+        ],
+        _ => vec![("header", header.to_owned())],
+    }
+}
+
+/// Bytes that are given in hexadecimal and lie at `offset` in their file, 16 on a line.
+fn hexdump(offset: usize, bytes: &str) -> String {
+    let Ok(bytes) = hex::decode(bytes) else {
+        return format!("    {bytes}");
+    };
+    let printable = |byte: &u8| {
+        if (b' '..=b'~').contains(byte) {
+            char::from(*byte)
+        } else {
+            '.'
+        }
+    };
+    let lines = bytes.chunks(16).enumerate().map(|(index, row)| {
+        let hex = row
+            .iter()
+            .map(|byte| format!("{byte:02x}"))
+            .collect::<Vec<_>>()
+            .join(" ");
+        let text: String = row.iter().map(printable).collect();
+        format!("    {:08x}  {hex:<47}  |{text}|", offset + 16 * index)
+    });
+    lines.collect::<Vec<_>>().join("\n")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_dump_tells_where_the_bytes_lie_on_disk() {
+        let bytes = hex::encode(b"sixteen bytes...\x00\xffz");
+        assert_eq!(
+            hexdump(80, &bytes),
+            "    00000050  73 69 78 74 65 65 6e 20 62 79 74 65 73 2e 2e 2e  |sixteen bytes...|\n    \
+             00000060  00 ff 7a                                         |..z|"
+        );
+        assert_eq!(hexdump(80, ""), "");
+        assert_eq!(hexdump(80, "no hex"), "    no hex");
+    }
+
+    #[test]
+    fn a_header_is_taken_apart() {
+        let mut header = [0_u8; HEADER_LEN];
+        header[..11].copy_from_slice(b"sealock\0\x01\x02\x10");
+        header[16] = 0xaa;
+        header[48] = 0xbb;
+        let fields = header_fields(&hex::encode(header));
+        assert_eq!(fields[0].1, "sealock\\x00");
+        assert_eq!(fields[3], ("segments", "2^16 bytes".to_owned()));
+        assert!(fields[4].1.starts_with("aa00") && fields[5].1.starts_with("bb00"));
+        assert_eq!(header_fields("00"), [("header", "00".to_owned())]);
+    }
+}

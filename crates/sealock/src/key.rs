@@ -1,0 +1,319 @@
+use clap::{Args, Subcommand};
+use sealock_core::{KeyName, KeyVersion, VaultName};
+use serde::Deserialize;
+use serde_json::json;
+
+use crate::{
+    client::Client,
+    error::Error,
+    output::{Output, TITLE, record, table},
+    vault::{DEFAULT_VAULT, recoverable_until},
+};
+
+const DEFAULT_KEY: &str = "registry-key";
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum KeyCommand {
+    /// List the keys of a vault, deleted ones included
+    #[command(after_help = "Example:\n  sealock key list --vault sealock")]
+    List {
+        /// The vault
+        #[arg(long, default_value = DEFAULT_VAULT)]
+        vault: VaultName,
+    },
+    /// Create a key, or a new version of it if it exists
+    #[command(after_help = "Example:\n  sealock key create mykey --size 3072")]
+    Create {
+        #[command(flatten)]
+        key: KeyArgs,
+        /// The type of key
+        #[arg(long, default_value = "RSA")]
+        kty: String,
+        /// Its size in bits
+        #[arg(long, value_name = "BITS", default_value_t = 2048)]
+        size: u32,
+    },
+    /// Show a key and its versions
+    #[command(after_help = "Example:\n  sealock key show")]
+    Show {
+        #[command(flatten)]
+        key: KeyArgs,
+    },
+    /// Make a new version the current one; registries that follow the key take it
+    #[command(after_help = "Example:\n  sealock key rotate")]
+    Rotate {
+        #[command(flatten)]
+        key: KeyArgs,
+    },
+    /// Disable a key version: registries that need it are revoked
+    #[command(after_help = "Example:\n  sealock key disable")]
+    Disable(Switch),
+    /// Enable a key version: registries that need it come back
+    #[command(after_help = "Example:\n  sealock key enable")]
+    Enable(Switch),
+    /// Delete a key; it can be recovered until it is purged
+    #[command(after_help = "Example:\n  sealock key delete && sealock key recover")]
+    Delete {
+        #[command(flatten)]
+        key: KeyArgs,
+    },
+    /// Recover a deleted key
+    #[command(after_help = "Example:\n  sealock key recover")]
+    Recover {
+        #[command(flatten)]
+        key: KeyArgs,
+    },
+    /// Purge a deleted key: what it encrypts is lost for good
+    #[command(after_help = "Example:\n  sealock key delete && sealock key purge")]
+    Purge {
+        #[command(flatten)]
+        key: KeyArgs,
+    },
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct KeyArgs {
+    /// The key
+    #[arg(default_value = DEFAULT_KEY)]
+    name: KeyName,
+    /// The vault that holds it
+    #[arg(long, default_value = DEFAULT_VAULT)]
+    vault: VaultName,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Switch {
+    #[command(flatten)]
+    key: KeyArgs,
+    /// The version, if not the current one
+    #[arg(long)]
+    version: Option<KeyVersion>,
+}
+
+#[derive(Debug, Deserialize)]
+struct Keys {
+    keys: Vec<Key>,
+}
+
+#[derive(Debug, Deserialize)]
+struct Key {
+    vault: String,
+    name: String,
+    kid: String,
+    state: String,
+    kty: String,
+    #[serde(rename = "key_size")]
+    bits: Option<u32>,
+    enabled: bool,
+    created: String,
+    deleted: Option<String>,
+    scheduled_purge: Option<String>,
+    versions: Vec<Version>,
+}
+
+#[derive(Debug, Deserialize)]
+struct Version {
+    #[serde(rename = "version")]
+    id: String,
+    kid: String,
+    enabled: bool,
+    current: bool,
+    created: String,
+    updated: String,
+}
+
+impl KeyCommand {
+    pub(crate) fn run(self, client: &Client, output: &mut Output) -> Result<(), Error> {
+        match self {
+            Self::List { vault } => {
+                let answer = client.get(&format!("vaults/{vault}/keys"))?;
+                output.show(&answer, Keys::render)
+            }
+            Self::Create { key, kty, size } => {
+                let body = json!({ "kty": kty, "key_size": size });
+                let answer = client.post(&key.path(), Some(&body))?;
+                output.show(&answer, |key: &Key| format!("created {}", key.kid))
+            }
+            Self::Show { key } => output.show(&client.get(&key.path())?, Key::render),
+            Self::Rotate { key } => {
+                let answer = client.post(&format!("{}/rotate", key.path()), None)?;
+                output.show(&answer, |key: &Key| format!("rotated to {}", key.kid))
+            }
+            Self::Disable(switch) => switch.set_enabled(false, client, output),
+            Self::Enable(switch) => switch.set_enabled(true, client, output),
+            Self::Delete { key } => {
+                let answer = client.delete(&key.path())?;
+                output.show(&answer, |key: &Key| {
+                    let until = recoverable_until(key.scheduled_purge.as_deref());
+                    format!("deleted {}{until}", key.kid)
+                })
+            }
+            Self::Recover { key } => {
+                let answer = client.post(&format!("{}/recover", key.deleted_path()), None)?;
+                output.show(&answer, |key: &Key| format!("recovered {}", key.kid))
+            }
+            Self::Purge { key } => {
+                // The answer to a purge is empty: only beforehand can the kid be known.
+                let kid = key.kid(client)?;
+                client.delete(&key.deleted_path())?;
+                output.done(format!("purged {kid}"))
+            }
+        }
+    }
+}
+
+impl Switch {
+    fn set_enabled(self, enabled: bool, client: &Client, output: &mut Output) -> Result<(), Error> {
+        let mut path = self.key.path();
+        if let Some(version) = &self.version {
+            path = format!("{path}/{version}");
+        }
+        let answer = client.patch(&path, &json!({ "enabled": enabled }))?;
+        let done = if enabled { "enabled" } else { "disabled" };
+        output.show(&answer, |key: &Key| {
+            format!("{done} {}", key.kid_of(self.version.as_ref()))
+        })
+    }
+}
+
+impl KeyArgs {
+    fn path(&self) -> String {
+        format!("vaults/{}/keys/{}", self.vault, self.name)
+    }
+
+    fn deleted_path(&self) -> String {
+        format!("vaults/{}/deleted-keys/{}", self.vault, self.name)
+    }
+
+    fn kid(&self, client: &Client) -> Result<String, Error> {
+        let keys: Keys = client
+            .get(&format!("vaults/{}/keys", self.vault))?
+            .parse()?;
+        let key = keys
+            .keys
+            .into_iter()
+            .find(|key| key.name == self.name.as_str());
+        Ok(key.map_or_else(
+            || format!("{}/keys/{}", self.vault, self.name),
+            |key| key.kid,
+        ))
+    }
+}
+
+impl Keys {
+    fn render(&self) -> String {
+        let rows = self.keys.iter().map(|key| {
+            let versions = key.versions.len().to_string();
+            [
+                key.name.clone(),
+                key.state(),
+                key.kind(),
+                versions,
+                key.kid.clone(),
+            ]
+        });
+        table(
+            ["NAME", "STATE", "TYPE", "VERSIONS", "CURRENT VERSION"],
+            rows,
+        )
+    }
+}
+
+impl Key {
+    fn state(&self) -> String {
+        if self.state == "active" {
+            enabled_or_disabled(self.enabled)
+        } else {
+            self.state.clone()
+        }
+    }
+
+    fn kind(&self) -> String {
+        match self.bits {
+            Some(bits) => format!("{} {bits}", self.kty),
+            None => self.kty.clone(),
+        }
+    }
+
+    fn kid_of(&self, version: Option<&KeyVersion>) -> &str {
+        let version = version.and_then(|wanted| {
+            self.versions
+                .iter()
+                .find(|version| version.id == wanted.as_str())
+        });
+        version.map_or(&self.kid, |version| &version.kid)
+    }
+
+    fn render(&self) -> String {
+        let mut fields = vec![
+            ("kid", self.kid.clone()),
+            ("vault", self.vault.clone()),
+            ("type", self.kind()),
+            ("created", self.created.clone()),
+        ];
+        fields.extend(self.deleted.clone().map(|time| ("deleted", time)));
+        fields.extend(
+            self.scheduled_purge
+                .clone()
+                .map(|time| ("scheduled purge", time)),
+        );
+        let title = format!("{TITLE}{}{TITLE:#}  {}", self.name, self.state());
+
+        let versions = self.versions.iter().map(|version| {
+            let current = if version.current { "yes" } else { "no" };
+            [
+                version.id.clone(),
+                enabled_or_disabled(version.enabled),
+                current.to_owned(),
+                version.created.clone(),
+                version.updated.clone(),
+            ]
+        });
+        let versions = table(
+            ["VERSION", "STATE", "CURRENT", "CREATED", "UPDATED"],
+            versions,
+        );
+        format!("{}\n\n{versions}", record(title, fields))
+    }
+}
+
+fn enabled_or_disabled(enabled: bool) -> String {
+    if enabled { "enabled" } else { "disabled" }.to_owned()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn key() -> Key {
+        let version = |version: &str, current: bool| {
+            json!({
+                "version": version, "kid": format!("https://kv/keys/k/{version}"), "enabled": !current,
+                "current": current, "created": "T1", "updated": "T2"
+            })
+        };
+        let (new, old) = ("b".repeat(32), "a".repeat(32));
+        serde_json::from_value(json!({
+            "vault": "kv", "name": "k", "kid": format!("https://kv/keys/k/{new}"), "state": "active",
+            "kty": "RSA", "key_size": 2048, "enabled": false, "created": "T1",
+            "versions": [version(&new, true), version(&old, false)]
+        }))
+        .unwrap()
+    }
+
+    #[test]
+    fn a_named_version_is_the_one_that_is_reported() {
+        let key = key();
+        let old = "a".repeat(32).parse().unwrap();
+        assert_eq!(key.kid_of(Some(&old)), format!("https://kv/keys/k/{old}"));
+        assert_eq!(key.kid_of(None), key.kid);
+    }
+
+    #[test]
+    fn a_deleted_key_is_neither_enabled_nor_disabled() {
+        let mut key = key();
+        assert_eq!(key.state(), "disabled");
+        key.state = "deleted".to_owned();
+        assert_eq!(key.state(), "deleted");
+    }
+}

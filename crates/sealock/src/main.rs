@@ -1,0 +1,56 @@
+//! The command line of Sealock: it starts an emulator, or talks to a running one.
+//!
+//! One module for each noun of the command line holds its arguments, the part of the control API's
+//! records that it shows, and how they are shown. Nothing here decides anything: the emulator does.
+
+mod access;
+mod audit;
+mod cli;
+mod client;
+mod error;
+mod health;
+mod identity;
+mod inspect;
+mod key;
+mod output;
+mod registry;
+mod serve;
+mod status;
+mod vault;
+mod verify;
+
+use std::{io::Write as _, process::ExitCode};
+
+use clap::Parser as _;
+
+use crate::{
+    cli::Cli,
+    error::Error,
+    output::{BAD, HINT},
+};
+
+fn main() -> ExitCode {
+    match Cli::parse().run() {
+        Ok(()) => ExitCode::SUCCESS,
+        // The reader of our output has seen enough, as in `sealock audit --follow | head`.
+        Err(error) if error.is_broken_pipe() => ExitCode::SUCCESS,
+        Err(error) => {
+            report(&error);
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn report(error: &Error) {
+    let mut stderr = anstream::stderr().lock();
+    let message = error.to_string();
+    // With stderr closed there is nobody left to tell.
+    let _ = writeln!(
+        stderr,
+        "{BAD}error:{BAD:#} {}",
+        message.trim_end_matches('.')
+    );
+    if let Some(hint) = error.hint() {
+        let _ = writeln!(stderr, "{HINT}hint:{HINT:#} {}", hint.trim_end_matches('.'));
+    }
+}

@@ -1,0 +1,152 @@
+use serde::Deserialize;
+
+use crate::{
+    client::Client,
+    error::Error,
+    output::{BAD, Output, table},
+};
+
+#[derive(Debug, Deserialize)]
+struct Verification {
+    registries: Vec<Registry>,
+    whole: bool,
+}
+
+#[derive(Debug, Deserialize)]
+struct Registry {
+    name: String,
+    state: String,
+    cause: Option<String>,
+    objects: u64,
+    bytes: u64,
+    references: u64,
+    problems: Vec<Problem>,
+}
+
+#[derive(Debug, Deserialize)]
+struct Problem {
+    kind: String,
+    what: String,
+}
+
+pub(crate) fn run(client: &Client, output: &mut Output) -> Result<(), Error> {
+    let answer = client.post("verify", None)?;
+    let verification: Verification = answer.parse()?;
+    output.show(&answer, Verification::render)?;
+    verification.conclude()
+}
+
+impl Verification {
+    fn render(&self) -> String {
+        let rows = self.registries.iter().map(|registry| {
+            [
+                registry.name.clone(),
+                registry.state(),
+                registry.objects.to_string(),
+                registry.bytes.to_string(),
+                registry.references.to_string(),
+                registry.problems.len().to_string(),
+            ]
+        });
+        let heading = [
+            "REGISTRY",
+            "STATE",
+            "OBJECTS",
+            "BYTES",
+            "REFERENCES",
+            "PROBLEMS",
+        ];
+        let mut lines = vec![table(heading, rows)];
+        for registry in &self.registries {
+            lines.extend(registry.problems.iter().map(|problem| {
+                let Problem { kind, what } = problem;
+                format!("{}: {BAD}{kind}{BAD:#}: {what}", registry.name)
+            }));
+        }
+        lines.join("\n")
+    }
+
+    /// Success only if everything could be read and was whole.
+    fn conclude(&self) -> Result<(), Error> {
+        let revoked = self
+            .registries
+            .iter()
+            .find(|registry| registry.state == "revoked");
+        let problems: usize = self
+            .registries
+            .iter()
+            .map(|registry| registry.problems.len())
+            .sum();
+        let message = match (problems, revoked) {
+            (0, None) if self.whole => return Ok(()),
+            (0, Some(registry)) => format!(
+                "registry {} is {}, so its content could not be read",
+                registry.name,
+                registry.state()
+            ),
+            (0, None) => "the stored content is not whole".to_owned(),
+            (1, _) => "1 problem in the stored content".to_owned(),
+            (problems, _) => format!("{problems} problems in the stored content"),
+        };
+        Err(Error::Failed {
+            message,
+            hint: revoked.map(Registry::remedy),
+        })
+    }
+}
+
+impl Registry {
+    fn state(&self) -> String {
+        match &self.cause {
+            Some(cause) => format!("{} ({cause})", self.state),
+            None => self.state.clone(),
+        }
+    }
+
+    fn remedy(&self) -> String {
+        let remedy = match self.cause.as_deref() {
+            Some("KeyDisabled") => "enable the key",
+            Some("KeyDeleted") => "recover the key",
+            Some("AccessDenied" | "ForbiddenByRbac") => "give the identity access to the key",
+            _ => "restore the way to the key",
+        };
+        format!("{remedy}, then verify again")
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::{Value, json};
+
+    use super::*;
+
+    fn conclude(registry: &Value, whole: bool) -> Result<(), (String, Option<String>)> {
+        let verification = json!({ "registries": [registry], "whole": whole });
+        let verification: Verification = serde_json::from_value(verification).unwrap();
+        let failure = |error: Error| (error.to_string(), error.hint().map(str::to_owned));
+        verification.conclude().map_err(failure)
+    }
+
+    #[test]
+    fn only_a_whole_and_available_registry_is_success() {
+        let mut registry = json!({
+            "name": "sealock", "state": "verified", "objects": 1, "bytes": 1, "references": 1, "problems": []
+        });
+        assert_eq!(conclude(&registry, true), Ok(()));
+        assert!(conclude(&registry, false).is_err());
+
+        registry["state"] = "revoked".into();
+        registry["cause"] = "KeyDisabled".into();
+        let (message, hint) = conclude(&registry, true).unwrap_err();
+        assert!(
+            message.starts_with("registry sealock is revoked (KeyDisabled)"),
+            "{message}"
+        );
+        assert_eq!(hint.as_deref(), Some("enable the key, then verify again"));
+
+        registry["problems"] = json!([{ "kind": "ObjectMissing", "what": "object 00" }]);
+        let (message, hint) = conclude(&registry, false).unwrap_err();
+        assert_eq!(message, "1 problem in the stored content");
+        assert!(hint.is_some());
+    }
+}
