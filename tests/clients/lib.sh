@@ -1,0 +1,141 @@
+# shellcheck shell=bash
+# What the scenarios share: an emulator of their own, the clients with a deadline, and the checks.
+# Sourced by a scenario, which `run` starts with WORK, SEALOCK and a Docker Engine at DOCKER_HOST.
+
+scenario=$(basename "$0" .sh)
+STATE=$WORK/$scenario # for the scenario's own files, and the emulator's
+EMULATOR_LOG=$STATE/emulator.log
+ADDRESS=  # 127.0.0.1:PORT
+REGISTRY= # localhost:PORT, as docker and skopeo name it
+emulator_pid=
+
+# The texts that Azure's users know.
+# shellcheck disable=SC2034  # for the scenarios
+readonly FORBIDDEN='Access to Key Encryption Key is forbidden\. View troubleshooting steps at https://aka\.ms/acr/cmk'
+# shellcheck disable=SC2034
+readonly INACTIVE='The identity associated with the registry is inactive'
+
+mkdir -p "$STATE"
+trap 'stop_emulator || true' EXIT
+
+# --- The emulator -------------------------------------------------------------------------------------------------
+
+# start_emulator [LISTEN]: on a free port unless told which.
+start_emulator() {
+    rm -f "$STATE/ready.json"
+    "$SEALOCK" serve --listen "${1:-127.0.0.1:0}" --data-dir "$STATE/data" --ready-file "$STATE/ready.json" \
+        </dev/null >>"$EMULATOR_LOG" 2>&1 &
+    emulator_pid=$!
+    local deadline=$((SECONDS + 30))
+    until [[ -s $STATE/ready.json ]]; do
+        if ! kill -0 "$emulator_pid" 2>/dev/null || ((SECONDS > deadline)); then
+            tail -n 20 "$EMULATOR_LOG"
+            echo "the emulator does not start (its log is above)"
+            return 1
+        fi
+        sleep 0.05
+    done
+    ADDRESS=$(jq -r .address "$STATE/ready.json")
+    # shellcheck disable=SC2034  # for the scenarios
+    REGISTRY=localhost:${ADDRESS##*:}
+}
+
+# Fails when the emulator needs more than ten seconds, or does not end well.
+stop_emulator() {
+    [[ $emulator_pid ]] || return 0
+    local pid=$emulator_pid deadline=$((SECONDS + 10))
+    emulator_pid=
+    kill -TERM "$pid" 2>/dev/null || true
+    while kill -0 "$pid" 2>/dev/null; do
+        if ((SECONDS > deadline)); then
+            kill -KILL "$pid"
+            echo "the emulator did not stop on SIGTERM"
+            return 1
+        fi
+        sleep 0.05
+    done
+    wait "$pid"
+}
+
+# On the same port, so that image names stay valid.
+restart_emulator() {
+    stop_emulator
+    start_emulator "$ADDRESS"
+}
+
+# --- The clients, none of which may hang --------------------------------------------------------------------------
+
+sealock() { timeout --foreground 120 "$SEALOCK" "$@" --emulator "http://$ADDRESS"; }
+
+docker() { timeout --foreground 180 docker "$@"; }
+
+skopeo() { timeout --foreground 180 skopeo --insecure-policy "$@"; }
+
+curl() { timeout --foreground 180 curl --silent --show-error "$@"; }
+
+# --- The checks ---------------------------------------------------------------------------------------------------
+
+# check NAME COMMAND...: the command succeeds.
+check() {
+    local name=$1
+    shift
+    run_quietly "$@"
+    report "$name" "$((status == 0))"
+}
+
+# refused NAME PATTERN COMMAND...: the command fails, and says what matches the extended regular expression.
+refused() {
+    local name=$1 pattern=$2
+    shift 2
+    run_quietly "$@"
+    ((status != 0)) || echo "(it succeeded)" >>"$STATE/output"
+    report "$name" "$((status != 0)) && $(matches "$pattern")"
+}
+
+# run_quietly COMMAND...: sets `status`. In a subshell of its own, so that in functions too the first failure counts.
+run_quietly() {
+    set +e
+    (
+        set -e
+        "$@"
+    ) >"$STATE/output" 2>&1
+    status=$?
+    set -e
+}
+
+matches() {
+    if grep -qE -- "$1" "$STATE/output"; then echo 1; else
+        echo "(expected: $1)" >>"$STATE/output"
+        echo 0
+    fi
+}
+
+# report NAME EXPRESSION: one line for each check, and all there is to know about a failed one.
+report() {
+    if (($2)); then
+        echo "ok $scenario: $1" | tee -a "$WORK/results"
+        return
+    fi
+    echo "FAILED $scenario: $1" | tee -a "$WORK/results"
+    tail -n 40 "$STATE/output" | indent
+    echo "    --- the emulator's log:"
+    tail -n 20 "$EMULATOR_LOG" | indent
+}
+
+indent() { cut -c 1-400 | sed 's/^/    /'; }
+
+# The scenario's last check. Not in a subshell, which could not wait for the emulator's exit status.
+check_stop() {
+    local stopped=0
+    stop_emulator >"$STATE/output" 2>&1 || stopped=$?
+    report "the emulator stops on SIGTERM" "$((stopped == 0))"
+}
+
+# equal EXPECTED ACTUAL: nothing equals nothing not.
+equal() {
+    [[ $1 && $1 == "$2" ]] || {
+        echo "expected: ${1:-(nothing)}"
+        echo "actual:   ${2:-(nothing)}"
+        return 1
+    }
+}
