@@ -33,7 +33,11 @@ impl Layout {
 
     /// The whole object's length.
     pub fn stored_len(&self) -> u64 {
-        HEADER_LEN as u64 + self.plaintext_len + self.segments() * self.tags
+        // A damaged record may speak of a length that no object has.
+        self.segments()
+            .saturating_mul(self.tags)
+            .saturating_add(self.plaintext_len)
+            .saturating_add(HEADER_LEN as u64)
     }
 
     /// Checks the length of a stored object, which no segment's own seal covers.
@@ -49,13 +53,15 @@ impl Layout {
         }
     }
 
-    /// The segments that hold the plaintext of `range`, in batches of about `batch` bytes.
+    /// The segments that hold the plaintext of `range`, as far as there is any, in batches of about
+    /// `batch` bytes.
     pub fn batches(
         &self,
         range: &Range<u64>,
         batch: usize,
     ) -> impl Iterator<Item = Segments> + use<> {
         let layout = *self;
+        let range = range.start.min(self.plaintext_len)..range.end.min(self.plaintext_len);
         let end = if range.is_empty() && self.plaintext_len > 0 {
             range.start / self.segment_size
         } else {

@@ -65,9 +65,10 @@ impl RecordKey {
             .map_err(|_| Error::RecordRefused)
     }
 
+    #[expect(clippy::expect_used, reason = "the length is the type's")]
     fn cipher(&self, salt: &[u8]) -> Aes256Gcm {
         let key = derive(&self.0, salt, &[LABEL]);
-        Aes256Gcm::new(&(*key).into())
+        Aes256Gcm::new_from_slice(&*key).expect("AES-256 keys have 32 bytes")
     }
 }
 

@@ -1,0 +1,30 @@
+# The only commands anyone has to know. `make` alone lists them.
+.PHONY: help run demo test e2e lint ci
+.DEFAULT_GOAL := help
+
+help: ## List the commands
+	@grep -E '^[a-z0-9]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 8
+
+run: ## Start the emulator with the quickstart, on localhost:5000
+	cargo run --release --bin sealock -- serve
+
+demo: ## Tell the whole story in under a minute, without Docker
+	cargo build --release --bin sealock
+	cargo run --release --example demo
+
+test: ## Run all Rust tests
+	cargo build --bins
+	cargo test --workspace
+
+e2e: ## Drive real clients: Docker Engine, skopeo, curl, Python (Debian; root installs what is missing)
+	tests/blob-format/check
+	cargo build --release --bin sealock
+	SEALOCK=target/release/sealock tests/clients/run
+
+lint: ## Check format, lints, documentation and, if cargo-deny is there, dependencies
+	cargo fmt --all --check
+	cargo clippy --workspace --all-targets -- --deny warnings
+	RUSTDOCFLAGS="--deny warnings" cargo doc --workspace --no-deps --quiet
+	if command -v cargo-deny >/dev/null; then cargo deny check bans licenses sources; fi
+
+ci: lint test e2e ## Everything that must pass

@@ -1,0 +1,254 @@
+//! Whatever is done to an object without its keys is refused, and much of what is done with them.
+
+use sealock_core::RegistryId;
+use sealock_envelope::{Error, Layers};
+
+use crate::{
+    by_the_book,
+    subject::{BOTH, Owner, SMALLEST, Stored, header, lengths, plaintext},
+};
+
+const SEGMENT: usize = 4096;
+
+#[test]
+fn every_flipped_bit() {
+    for layers in BOTH {
+        let (owner, stored) = object(layers, 33);
+        for bit in 0..8 * stored.bytes.len() {
+            let changed = edited(&stored, |bytes| bytes[bit / 8] ^= 1 << (bit % 8));
+            refused(&owner, &changed, &format!("bit {bit}"));
+        }
+    }
+}
+
+#[test]
+fn every_flipped_byte_of_several_segments() {
+    let (owner, stored) = object(Layers::ServiceAndCmk, SEGMENT + 10);
+    for index in 0..stored.bytes.len() {
+        let changed = edited(&stored, |bytes| bytes[index] ^= 0xff);
+        refused(&owner, &changed, &format!("byte {index}"));
+    }
+}
+
+#[test]
+fn every_truncation_and_extension() {
+    for layers in BOTH {
+        let (owner, stored) = object(layers, 33);
+        for length in 0..stored.bytes.len() {
+            let cut = edited(&stored, |bytes| bytes.truncate(length));
+            refused(&owner, &cut, &format!("cut to {length}"));
+        }
+        for extra in 1..100 {
+            let longer = edited(&stored, |bytes| bytes.extend(vec![0; extra]));
+            refused(&owner, &longer, &format!("{extra} bytes more"));
+        }
+    }
+}
+
+/// Every sequence of up to four of an object's segments but its own, with every length that a record
+/// could claim.
+#[test]
+fn every_other_sequence_of_segments() {
+    for layers in BOTH {
+        for last in [1, SEGMENT] {
+            let (owner, stored) = object(layers, 2 * SEGMENT + last);
+            let segments = segments(&stored, layers);
+            for sequence in sequences(segments.len(), 4) {
+                let mut other = edited(&stored, |bytes| {
+                    bytes.truncate(80);
+                    bytes.extend(sequence.iter().flat_map(|index| segments[*index]));
+                });
+                let mut claims = lengths(SEGMENT);
+                claims.extend([2 * SEGMENT + last, 3 * SEGMENT + last, 4 * SEGMENT]);
+                for claim in claims {
+                    other.plaintext_len = claim as u64;
+                    if other == stored {
+                        continue;
+                    }
+                    refused(&owner, &other, &format!("{sequence:?} as {claim} bytes"));
+                }
+            }
+        }
+    }
+}
+
+/// The same attack against the seals alone: whoever could forge the binding and the length still
+/// cannot drop, repeat or move a segment.
+#[test]
+fn segments_keep_their_places_without_the_binding() {
+    for layers in BOTH {
+        let (owner, salt) = (Owner::random(layers), rand::random());
+        let whole = plaintext(3 * SEGMENT);
+        let stored = by_the_book::seal(&owner, SMALLEST, salt, &whole);
+        let segments = segments(&stored, layers);
+        for sequence in sequences(3, 3).filter(|sequence| *sequence != [0, 1, 2]) {
+            let claim = sequence.len() * SEGMENT;
+            let mut forged = by_the_book::seal(&owner, SMALLEST, salt, &whole[..claim]);
+            forged.bytes.truncate(80);
+            forged
+                .bytes
+                .extend(sequence.iter().flat_map(|index| segments[*index]));
+            // The first segment that is out of place, or is the last without having been it.
+            let index = (0..).zip(&sequence).find_map(|(place, index)| {
+                let ends = place + 1 == sequence.len();
+                (place != *index || ends != (*index == 2)).then_some(place as u64)
+            });
+            let expected = Error::SegmentRefused {
+                index: index.unwrap(),
+            };
+            assert_eq!(forged.open(&owner), Err(expected), "{sequence:?}");
+        }
+    }
+}
+
+/// Even a writer with the keys cannot have the flag anywhere else than on the last segment.
+#[test]
+fn the_last_flag_is_on_the_last_segment_only() {
+    let owner = Owner::random(Layers::ServiceAndCmk);
+    let full = plaintext(SEGMENT);
+    let sealed = |flags: &[bool]| {
+        let segments: Vec<_> = flags.iter().map(|last| (&*full, *last)).collect();
+        by_the_book::seal_segments(&owner, SMALLEST, [1; 32], &segments).open(&owner)
+    };
+    assert!(sealed(&[false, false, true]).is_ok());
+    assert_eq!(sealed(&[false]), Err(Error::SegmentRefused { index: 0 }));
+    assert_eq!(
+        sealed(&[false, false]),
+        Err(Error::SegmentRefused { index: 1 })
+    );
+    assert_eq!(
+        sealed(&[true, true]),
+        Err(Error::SegmentRefused { index: 0 })
+    );
+}
+
+/// Only the last segment may be short, and only the first empty.
+#[test]
+fn an_object_has_one_possible_division_into_segments() {
+    let owner = Owner::random(Layers::Service);
+    let full = plaintext(SEGMENT);
+    for segments in [
+        &[(&full[..], false), (&[][..], true)][..],
+        &[(&full[..100], false), (&full[..], true)],
+        &[(&full[..100], false), (&full[..100], true)],
+        &[(&[][..], false), (&[][..], true)],
+    ] {
+        let stored = by_the_book::seal_segments(&owner, SMALLEST, [1; 32], segments);
+        refused(&owner, &stored, "divided otherwise");
+    }
+}
+
+#[test]
+fn another_object_under_this_digest() {
+    for layers in BOTH {
+        let (owner, stored) = object(layers, 100);
+        for length in [0, 1, 99, 100, 101] {
+            let other = vec![0xa5; length];
+            let other = Stored::seal(&owner, header(layers, SMALLEST, rand::random()), [&*other]);
+            let swapped = Stored {
+                bytes: other.bytes,
+                ..stored.clone()
+            };
+            let expected = if length == 100 {
+                Error::BindingMismatch
+            } else {
+                Error::LengthMismatch {
+                    found: swapped.bytes.len() as u64,
+                    expected: stored.bytes.len() as u64,
+                }
+            };
+            assert_eq!(swapped.open(&owner), Err(expected));
+            let lied = Stored {
+                plaintext_len: length as u64,
+                ..swapped
+            };
+            assert_eq!(lied.open(&owner), Err(Error::BindingMismatch));
+        }
+    }
+}
+
+#[test]
+fn other_keys() {
+    let (owner, stored) = object(Layers::ServiceAndCmk, 100);
+    let as_other = |other: Owner| stored.open(&other).unwrap_err();
+    let registry = RegistryId::random();
+    assert_eq!(
+        as_other(Owner { registry, ..owner }),
+        Error::BindingMismatch
+    );
+    assert_eq!(
+        as_other(Owner {
+            dek: Some([0; 32]),
+            ..owner
+        }),
+        Error::BindingMismatch
+    );
+    assert_eq!(
+        as_other(Owner { dek: None, ..owner }),
+        Error::LayersMismatch
+    );
+    // The binding is the outermost layer's: the inner key is found wrong at the first segment.
+    let inner = Owner {
+        service: [0; 32],
+        ..owner
+    };
+    assert_eq!(as_other(inner), Error::SegmentRefused { index: 0 });
+
+    let (owner, stored) = object(Layers::Service, 100);
+    let as_other = |other: Owner| stored.open(&other).unwrap_err();
+    assert_eq!(
+        as_other(Owner { registry, ..owner }),
+        Error::BindingMismatch
+    );
+    assert_eq!(
+        as_other(Owner {
+            service: [0; 32],
+            ..owner
+        }),
+        Error::BindingMismatch
+    );
+    assert_eq!(
+        as_other(Owner {
+            dek: Some([0; 32]),
+            ..owner
+        }),
+        Error::LayersMismatch
+    );
+}
+
+fn object(layers: Layers, length: usize) -> (Owner, Stored) {
+    let owner = Owner::random(layers);
+    let header = header(layers, SMALLEST, rand::random());
+    let stored = Stored::seal(&owner, header, [&*plaintext(length)]);
+    assert_eq!(stored.open(&owner), Ok(plaintext(length)));
+    (owner, stored)
+}
+
+fn edited(stored: &Stored, edit: impl FnOnce(&mut Vec<u8>)) -> Stored {
+    let mut edited = stored.clone();
+    edit(&mut edited.bytes);
+    edited
+}
+
+fn segments(stored: &Stored, layers: Layers) -> Vec<&[u8]> {
+    stored.bytes[80..]
+        .chunks(SEGMENT + 16 * usize::from(layers.count()))
+        .collect()
+}
+
+/// All sequences of 1 to `longest` numbers below `count`.
+fn sequences(count: usize, longest: u32) -> impl Iterator<Item = Vec<usize>> {
+    (1..=longest).flat_map(move |length| {
+        (0..count.pow(length)).map(move |number| {
+            (0..length)
+                .map(|place| number / count.pow(place) % count)
+                .collect()
+        })
+    })
+}
+
+/// Refused here and by the second implementation.
+fn refused(owner: &Owner, stored: &Stored, what: &str) {
+    assert!(stored.open(owner).is_err(), "{what}");
+    assert_eq!(by_the_book::open(owner, stored), None, "{what}");
+}
