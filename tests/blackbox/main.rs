@@ -1,0 +1,12 @@
+//! Black-box tests: each with an emulator of its own, through the surfaces that users have.
+#![expect(clippy::unwrap_used, clippy::expect_used, reason = "in a test, a surprise is a failure")]
+
+mod bad_input;
+mod cli;
+mod crash;
+mod door;
+mod rotation;
+mod secrets;
+mod registry;
+mod revocation;
+mod serve;

@@ -1,0 +1,245 @@
+use std::{io::Read as _, thread};
+
+use sealock_tests::{Answer, Client, Emulator, Image, digest_of};
+use serde_json::Value;
+use ureq::SendBody;
+
+const KEY_FORBIDDEN: &str =
+    "Access to Key Encryption Key is forbidden. View troubleshooting steps at https://aka.ms/acr/cmk";
+const IDENTITY_INACTIVE: &str = "The identity associated with the registry is inactive. This could be due to \
+                                 attempted removal of the identity. Reassign the identity manually";
+
+/// A way to revoke a registry, and the way back.
+struct Revocation {
+    name: &'static str,
+    revoke: &'static [&'static [&'static str]],
+    cause: &'static str,
+    message: &'static str,
+    restore: &'static [&'static [&'static str]],
+}
+
+const REVOCATIONS: &[Revocation] = &[
+    Revocation {
+        name: "key disabled",
+        revoke: &[&["key", "disable"]],
+        cause: "KeyDisabled",
+        message: KEY_FORBIDDEN,
+        restore: &[&["key", "enable"]],
+    },
+    Revocation {
+        name: "all permissions taken",
+        revoke: &[&["access", "revoke"]],
+        cause: "AccessDenied",
+        message: KEY_FORBIDDEN,
+        restore: &[&["access", "grant"]],
+    },
+    Revocation {
+        name: "the permission to unwrap taken",
+        revoke: &[&["access", "revoke", "--permissions", "unwrapKey"]],
+        cause: "AccessDenied",
+        message: KEY_FORBIDDEN,
+        restore: &[&["access", "grant", "--permissions", "unwrapKey"]],
+    },
+    Revocation {
+        name: "key deleted",
+        revoke: &[&["key", "delete"]],
+        cause: "KeyDeleted",
+        message: KEY_FORBIDDEN,
+        restore: &[&["key", "recover"]],
+    },
+    Revocation {
+        name: "vault deleted",
+        revoke: &[&["vault", "delete"]],
+        cause: "VaultDeleted",
+        message: KEY_FORBIDDEN,
+        restore: &[&["vault", "recover"]],
+    },
+    Revocation {
+        name: "identity deleted",
+        revoke: &[&["identity", "delete"]],
+        cause: "IdentityNotFound",
+        message: IDENTITY_INACTIVE,
+        restore: &[
+            &["identity", "create"],
+            &["access", "grant"],
+            &["registry", "rotate-key", "--identity", "registry-identity"],
+        ],
+    },
+];
+
+/// Every kind of request that a revoked registry refuses, with a repository `app` that has `image`.
+fn refused_requests(client: &Client, image: &Image, upload: &str) -> Vec<(&'static str, Answer)> {
+    let blob = digest_of(image.blobs().next().unwrap());
+    let digest = image.digest();
+    let manifest = "/v2/app/manifests/v1";
+    let content_type = ("content-type", Image::MEDIA_TYPE);
+    let send = |method: &str, path: &str| client.send(method, path, &[], b"");
+    vec![
+        ("GET manifest", send("GET", manifest)),
+        ("GET manifest by digest", send("GET", &format!("/v2/app/manifests/{digest}"))),
+        ("PUT manifest", client.send("PUT", manifest, &[content_type], image.manifest())),
+        ("DELETE manifest", send("DELETE", &format!("/v2/app/manifests/{digest}"))),
+        ("GET blob", send("GET", &format!("/v2/app/blobs/{blob}"))),
+        (
+            "GET range",
+            client.send("GET", &format!("/v2/app/blobs/{blob}"), &[("range", "bytes=0-9")], b""),
+        ),
+        ("DELETE blob", send("DELETE", &format!("/v2/app/blobs/{blob}"))),
+        ("GET unknown blob", send("GET", &format!("/v2/app/blobs/{}", digest_of(b"never pushed")))),
+        ("POST upload", send("POST", "/v2/app/blobs/uploads/")),
+        ("PATCH upload", client.send("PATCH", upload, &[], b"more")),
+        ("GET upload", send("GET", upload)),
+        ("PUT upload", client.send("PUT", &format!("{upload}?digest={}", digest_of(b"whole")), &[], b"")),
+        ("GET tags", send("GET", "/v2/app/tags/list")),
+        ("GET catalog", send("GET", "/v2/_catalog")),
+        ("GET referrers", send("GET", &format!("/v2/app/referrers/{digest}"))),
+    ]
+}
+
+#[test]
+fn each_revocation_refuses_the_next_request_and_each_restore_permits_it() {
+    thread::scope(|scope| {
+        for revocation in REVOCATIONS {
+            scope.spawn(move || refuses_and_permits(revocation));
+        }
+    });
+}
+
+fn refuses_and_permits(revocation: &Revocation) {
+    let name = revocation.name;
+    let mut emulator = Emulator::start();
+    let image = Image::random(&[100_000, 0]);
+    let client = emulator.client();
+    assert_eq!(client.push("app", "v1", &image).status, 201);
+    let upload = client.send("POST", "/v2/app/blobs/uploads/", &[], b"");
+    let upload = upload.header("location").to_owned();
+    assert_eq!(client.send("PATCH", &upload, &[], b"whole").status, 202);
+
+    revocation.revoke.iter().for_each(|command| drop(emulator.cli(command)));
+    for (request, answer) in refused_requests(&client, &image, &upload) {
+        let what = format!("{name}: {request}");
+        assert_eq!((answer.status, answer.code().as_str()), (403, "DENIED"), "{what}");
+        let error = &answer.json()["errors"][0];
+        assert_eq!(error["message"], revocation.message, "{what}");
+        assert_eq!(error["detail"]["cause"], revocation.cause, "{what}");
+        assert!(error["detail"]["key"].as_str().unwrap().contains("/keys/registry-key/"), "{what}");
+    }
+    let blob = digest_of(image.blobs().next().unwrap());
+    for path in ["/v2/app/manifests/v1", &format!("/v2/app/blobs/{blob}")] {
+        assert_eq!(client.send("HEAD", path, &[], b"").status, 403, "{name}: HEAD {path}");
+    }
+    assert_eq!(client.get("/v2/").status, 200, "{name}: /v2/ goes on answering");
+    let gate = gate(&emulator);
+    assert_eq!((gate["state"].as_str(), gate["cause"].as_str()), (Some("revoked"), Some(revocation.cause)));
+
+    emulator.restart();
+    let client = emulator.client();
+    let still = client.get("/v2/app/manifests/v1");
+    assert_eq!(still.status, 403, "{name}: it stays revoked across a restart");
+    assert_eq!(still.json()["errors"][0]["detail"]["since"], gate["since"], "{name}: since when is remembered");
+
+    revocation.restore.iter().for_each(|command| drop(emulator.cli(command)));
+    assert_eq!(client.pull("app", "v1", &image).status, 200, "{name}: restored");
+    assert_eq!(client.push("app", "v2", &Image::random(&[10])).status, 201, "{name}: restored");
+    assert_eq!(self::gate(&emulator)["state"], "available");
+    emulator.cli(&["verify"]);
+}
+
+fn gate(emulator: &Emulator) -> Value {
+    emulator.json(&["status"])["registries"][0]["gate"].clone()
+}
+
+#[test]
+fn the_log_names_the_cause() {
+    let emulator = Emulator::start_with(sealock_tests::Options {
+        arguments: vec!["--log-format".into(), "json".into()],
+        ..Default::default()
+    });
+    emulator.cli(&["key", "disable"]);
+    emulator.client().get("/v2/app/manifests/v1");
+    let logged = emulator.logged();
+    let line = logged.lines().find(|line| line.contains("/v2/app/manifests/v1")).expect("a line");
+    let line: Value = serde_json::from_str(line).unwrap();
+    assert_eq!((&line["status"], &line["cause"]), (&403.into(), &"KeyDisabled".into()));
+}
+
+#[test]
+fn a_pull_in_flight_is_cut_short() {
+    let emulator = Emulator::start();
+    let client = emulator.client();
+    let image = Image::random(&[48 << 20]);
+    assert_eq!(client.push("app", "v1", &image).status, 201);
+    let layer = digest_of(image.blobs().next().unwrap());
+    let mut body = client.stream(&format!("/v2/app/blobs/{layer}"));
+    let mut first = [0; 1024];
+    body.read_exact(&mut first).unwrap();
+    emulator.cli(&["key", "disable"]);
+    let mut rest = Vec::new();
+    let cut = body.read_to_end(&mut rest);
+    assert!(cut.is_err(), "{} bytes came after the revocation, and then the end", rest.len());
+}
+
+#[test]
+fn a_push_in_flight_is_refused_and_goes_on_after_the_restore() {
+    let emulator = Emulator::start();
+    let client = emulator.client();
+    let content = Image::random(&[4 << 20]).blobs().next().unwrap().to_owned();
+    let begun = client.send("POST", "/v2/app/blobs/uploads/", &[], b"");
+    let location = begun.header("location").to_owned();
+
+    // The body stops half-way until the key is disabled.
+    let disable = || drop(emulator.cli(&["key", "disable"]));
+    let body = Interrupted {
+        content: &content,
+        at: 0,
+        interruption: Some((content.len() / 2, &disable)),
+    };
+    let mut body = body;
+    let sent = client.try_send("PATCH", &location, &[], SendBody::from_reader(&mut body), Some(content.len()));
+    // Refused with 403, or the connection closed on a client that is still sending.
+    assert!(sent.is_err() || sent.is_ok_and(|answer| answer.status() == 403));
+
+    let digest = digest_of(&content);
+    let finish = format!("{location}?digest={digest}");
+    assert_eq!(client.send("PUT", &finish, &[], b"").status, 403);
+    emulator.cli(&["key", "enable"]);
+    let status = client.get(&location);
+    assert_eq!(status.status, 204, "the session is still there");
+    let received: usize = status.header("range").strip_prefix("0-").unwrap().parse::<usize>().unwrap() + 1;
+    assert!(received < content.len());
+    let received = if status.header("range") == "0-0" { 0 } else { received };
+    let rest = client.send("PATCH", &location, &[], &content[received..]);
+    assert_eq!(rest.status, 202, "{rest:?}");
+    assert_eq!(client.send("PUT", &finish, &[], b"").status, 201);
+    let pulled = client.get(&format!("/v2/app/blobs/{digest}"));
+    assert!(pulled.body == content);
+}
+
+/// A body that does something when it is read up to a point.
+struct Interrupted<'a> {
+    content: &'a [u8],
+    at: usize,
+    interruption: Option<(usize, &'a dyn Fn())>,
+}
+
+impl std::io::Read for Interrupted<'_> {
+    fn read(&mut self, buffer: &mut [u8]) -> std::io::Result<usize> {
+        if let Some((_, interrupt)) = self.interruption.take_if(|(at, _)| *at <= self.at) {
+            interrupt();
+        }
+        let count = buffer.len().min(self.content.len() - self.at);
+        buffer[..count].copy_from_slice(&self.content[self.at..self.at + count]);
+        self.at += count;
+        Ok(count)
+    }
+}
+
+#[test]
+fn losing_any_permission_but_unwrap_does_not_revoke() {
+    let emulator = Emulator::start();
+    let client = emulator.client();
+    let image = Image::random(&[1000]);
+    assert_eq!(client.push("app", "v1", &image).status, 201);
+    emulator.cli(&["access", "revoke", "--permissions", "get,wrapKey"]);
+    assert_eq!(client.pull("app", "v1", &image).status, 200, "only unwrap decides");
+}

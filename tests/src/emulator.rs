@@ -1,0 +1,251 @@
+use std::{
+    fs::{self, File},
+    path::{Path, PathBuf},
+    process::{Child, Command, Stdio},
+    thread,
+    time::{Duration, Instant},
+};
+
+use serde_json::Value;
+use tempfile::TempDir;
+
+use crate::Client;
+
+/// How long anything that is polled for may take.
+const DEADLINE: Duration = Duration::from_secs(30);
+
+/// An emulator of one test: its own process, port and data directory.
+pub struct Emulator {
+    process: Option<Child>,
+    options: Options,
+    /// Everything that it writes.
+    dir: TempDir,
+    address: String,
+}
+
+/// How an emulator is started.
+#[derive(Clone, Default)]
+pub struct Options {
+    /// Keep everything in memory.
+    pub ephemeral: bool,
+    /// The text of a configuration file, instead of the quickstart.
+    pub config: Option<String>,
+    /// Further arguments.
+    pub arguments: Vec<String>,
+    /// Environment variables.
+    pub environment: Vec<(String, String)>,
+}
+
+/// What a command printed.
+#[derive(Debug)]
+pub struct Output {
+    /// Its exit code.
+    pub code: i32,
+    /// Its standard output.
+    pub stdout: String,
+    /// Its standard error.
+    pub stderr: String,
+}
+
+impl Emulator {
+    /// Starts an emulator on a free port, with the quickstart in a new data directory.
+    pub fn start() -> Self {
+        Self::start_with(Options::default())
+    }
+
+    /// Starts an emulator.
+    pub fn start_with(options: Options) -> Self {
+        let mut emulator = Self {
+            process: None,
+            options,
+            dir: TempDir::new().expect("a temporary directory"),
+            address: String::new(),
+        };
+        emulator.spawn();
+        emulator
+    }
+
+    /// The binary, built beside this test.
+    pub fn binary() -> PathBuf {
+        let test = std::env::current_exe().expect("this test's path");
+        let binary = test.ancestors().nth(2).expect("a target directory").join("sealock");
+        assert!(binary.exists(), "{} is missing; build it with: cargo build", binary.display());
+        binary
+    }
+
+    fn spawn(&mut self) {
+        let ready = self.dir.path().join("ready.json");
+        let log = File::options().create(true).append(true).open(self.log()).unwrap();
+        let mut command = Command::new(Self::binary());
+        command
+            .args(["serve", "--listen", "127.0.0.1:0", "--ready-file"])
+            .arg(&ready)
+            .args(&self.options.arguments)
+            .envs(self.options.environment.iter().cloned())
+            .current_dir(self.dir.path())
+            .stdin(Stdio::null())
+            .stdout(Stdio::null())
+            .stderr(log);
+        if let Some(config) = &self.options.config {
+            let file = self.dir.path().join("config.toml");
+            fs::write(&file, config).unwrap();
+            command.arg("--config").arg(file);
+        }
+        if self.options.ephemeral {
+            command.arg("--ephemeral");
+        } else {
+            command.arg("--data-dir").arg(self.data_dir());
+        }
+        self.process = Some(command.spawn().expect("the emulator starts"));
+        eventually("the emulator to be ready", || {
+            if let Some(status) = self.process.as_mut().unwrap().try_wait().unwrap() {
+                panic!("the emulator ended with {status}:\n{}", fs::read_to_string(self.log()).unwrap());
+            }
+            ready.exists()
+        });
+        let ready: Value = serde_json::from_slice(&fs::read(&ready).unwrap()).unwrap();
+        ready["address"].as_str().unwrap().clone_into(&mut self.address);
+    }
+
+    /// Where it keeps everything.
+    pub fn data_dir(&self) -> PathBuf {
+        self.dir.path().join("data")
+    }
+
+    fn log(&self) -> PathBuf {
+        self.dir.path().join("log")
+    }
+
+    /// What it has logged.
+    pub fn logged(&self) -> String {
+        fs::read_to_string(self.log()).unwrap()
+    }
+
+    /// `127.0.0.1:PORT`
+    pub fn address(&self) -> &str {
+        &self.address
+    }
+
+    /// A client of its registry.
+    pub fn client(&self) -> Client {
+        Client::new(&format!("http://{}", self.address))
+    }
+
+    /// Runs the command line against it.
+    pub fn run(&self, arguments: &[&str]) -> Output {
+        let url = format!("http://{}", self.address);
+        run(&[arguments, &["--emulator", &url]].concat(), self.dir.path(), &[])
+    }
+
+    /// Runs the command line against it; it must succeed.
+    pub fn cli(&self, arguments: &[&str]) -> String {
+        let output = self.run(arguments);
+        assert_eq!(output.code, 0, "sealock {arguments:?}: {output:?}");
+        output.stdout
+    }
+
+    /// Runs the command line with `--json`; it must succeed.
+    pub fn json(&self, arguments: &[&str]) -> Value {
+        serde_json::from_str(&self.cli(&[arguments, &["--json"]].concat())).expect("JSON")
+    }
+
+    /// Stops it as a service manager would, and waits.
+    pub fn stop(&mut self) {
+        let process = self.process.take().expect("a running emulator");
+        let stopped = Command::new("kill").arg(process.id().to_string()).status().unwrap();
+        assert!(stopped.success());
+        let code = wait(process);
+        assert_eq!(code, Some(0), "SIGTERM ends it in order:\n{}", self.logged());
+    }
+
+    /// Kills it with SIGKILL: nothing that it has not written yet will ever be.
+    pub fn kill(&mut self) {
+        let mut process = self.process.take().expect("a running emulator");
+        process.kill().unwrap();
+        process.wait().unwrap();
+        let _ = fs::remove_file(self.dir.path().join("ready.json"));
+    }
+
+    /// Starts it again, with the same data directory.
+    pub fn start_again(&mut self) {
+        assert!(self.process.is_none(), "it runs already");
+        self.spawn();
+    }
+
+    /// Stops it and starts it again.
+    pub fn restart(&mut self) {
+        self.stop();
+        self.start_again();
+    }
+
+    /// Every file of the data directory, with its content.
+    pub fn files(&self) -> Vec<(PathBuf, Vec<u8>)> {
+        let mut files = Vec::new();
+        collect(&self.data_dir(), &mut files);
+        files
+    }
+}
+
+impl Drop for Emulator {
+    fn drop(&mut self) {
+        if let Some(mut process) = self.process.take() {
+            let _ = process.kill();
+            let _ = process.wait();
+        }
+        if thread::panicking() {
+            let log = self.logged();
+            let tail: Vec<_> = log.lines().rev().take(40).collect();
+            let tail: Vec<_> = tail.into_iter().rev().collect();
+            #[expect(clippy::print_stderr, reason = "for whoever reads why the test failed")]
+            {
+                eprintln!("the emulator's log:\n{}", tail.join("\n"));
+            }
+        }
+    }
+}
+
+/// Runs the binary with these arguments in `dir`.
+pub fn run(arguments: &[&str], dir: &Path, environment: &[(&str, &str)]) -> Output {
+    let output = Command::new(Emulator::binary())
+        .args(arguments)
+        .envs(environment.iter().copied())
+        .current_dir(dir)
+        .stdin(Stdio::null())
+        .output()
+        .expect("the command line starts");
+    Output {
+        code: output.status.code().unwrap_or(-1),
+        stdout: String::from_utf8(output.stdout).expect("text"),
+        stderr: String::from_utf8(output.stderr).expect("text"),
+    }
+}
+
+/// Polls for `condition`, up to the deadline.
+pub fn eventually(what: &str, mut condition: impl FnMut() -> bool) {
+    let deadline = Instant::now() + DEADLINE;
+    while !condition() {
+        assert!(Instant::now() < deadline, "waited {DEADLINE:?} for {what}");
+        thread::park_timeout(Duration::from_millis(2));
+    }
+}
+
+fn wait(mut process: Child) -> Option<i32> {
+    let mut status = None;
+    eventually("the emulator to stop", || {
+        status = process.try_wait().unwrap();
+        status.is_some()
+    });
+    status.and_then(|status| status.code())
+}
+
+fn collect(dir: &Path, files: &mut Vec<(PathBuf, Vec<u8>)>) {
+    for entry in fs::read_dir(dir).unwrap() {
+        let path = entry.unwrap().path();
+        if path.is_dir() {
+            collect(&path, files);
+        } else {
+            let content = fs::read(&path).unwrap();
+            files.push((path, content));
+        }
+    }
+}

@@ -1,0 +1,16 @@
+//! What the black-box tests and the demonstration share: an emulator of their own, started from the
+//! binary that users start, and a small client that pushes and pulls like one of theirs.
+#![expect(
+    clippy::expect_used,
+    clippy::unwrap_used,
+    clippy::missing_panics_doc,
+    reason = "in a test, a surprise is a failure"
+)]
+
+mod client;
+mod emulator;
+mod image;
+
+pub use client::{Answer, Client};
+pub use emulator::{Emulator, Options, Output, eventually, run};
+pub use image::{Image, digest_of};
