@@ -26,6 +26,9 @@ pub enum Error {
     /// The disk.
     #[error(transparent)]
     Io(#[from] io::Error),
+    /// The public name.
+    #[error(transparent)]
+    PublicName(#[from] sealock_core::InvalidPublicName),
     /// The state could not be set up as the configuration says.
     #[error("cannot create what the configuration names: {0}")]
     Seed(String),

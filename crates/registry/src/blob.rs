@@ -1,8 +1,11 @@
 use sealock_core::Digest;
-use sealock_store::{Batch, Commit, Record, Table};
+use sealock_store::{Batch, Commit, Table};
 use serde::{Deserialize, Serialize};
 
-use crate::{Error, Registry, RepositoryName, content::ContentRecord};
+use crate::{
+    Error, Registry, RepositoryName,
+    content::{Content, ContentRecord},
+};
 
 /// Which repository has which blob.
 pub(crate) const BLOBS: Table<BlobRecord> = Table::content("blobs");
@@ -11,21 +14,21 @@ pub(crate) const BLOBS: Table<BlobRecord> = Table::content("blobs");
 pub(crate) struct BlobRecord {}
 
 impl Registry {
-    /// Where the blob `digest` of `repository` lies.
-    pub(crate) fn blob(
+    /// Opens the blob `digest` of `repository`.
+    pub(crate) async fn open_blob(
         &self,
         repository: &RepositoryName,
-        digest: &Digest,
-    ) -> Result<Record<ContentRecord>, Error> {
+        digest: Digest,
+    ) -> Result<Content, Error> {
         let unknown = || Error::BlobUnknown {
             repository: repository.clone(),
-            digest: *digest,
+            digest,
         };
-        if self.has_blob(repository, digest)? {
-            self.content(digest)?.ok_or_else(unknown)
-        } else {
-            Err(unknown())
+        if !self.has_blob(repository, &digest)? {
+            return Err(unknown());
         }
+        let record = self.content(&digest)?.ok_or_else(unknown)?;
+        self.open(digest, &record).await?.ok_or_else(unknown)
     }
 
     pub(crate) fn has_blob(
@@ -108,7 +111,12 @@ impl Registry {
         let text = digest.to_string();
         let key = [&*self.id, repository.as_str(), &text];
         loop {
-            self.blob(repository, digest)?;
+            if !self.has_blob(repository, digest)? {
+                return Err(Error::BlobUnknown {
+                    repository: repository.clone(),
+                    digest: *digest,
+                });
+            }
             let batch = Batch::new()
                 .expect_present(&BLOBS, &key)
                 .delete(&BLOBS, &key);

@@ -1,12 +1,13 @@
 use std::{
     collections::HashSet,
+    fmt,
     ops::Range,
     sync::{Arc, Mutex, MutexGuard, PoisonError},
 };
 
 use bytes::Bytes;
 use futures_util::{Stream, StreamExt as _, TryStreamExt as _, stream};
-use sealock_cmk::Custody;
+use sealock_cmk::{Custody, Lease};
 use sealock_core::{Digest, ObjectId};
 use sealock_envelope::{HEADER_LEN, Header, Layout, Segments};
 use sealock_store::{Batch, Record, Store, Table, objects::Object};
@@ -46,6 +47,37 @@ pub struct Content {
 }
 
 impl Content {
+    fn check(
+        object: Arc<dyn Object>,
+        record: &ContentRecord,
+        digest: Digest,
+        custody: Custody,
+        lease: &Lease,
+    ) -> Result<Self, Error> {
+        let content = Self {
+            layout: Layout::new(&record.header, record.size),
+            header: record.header,
+            size: record.size,
+            object,
+            custody,
+            digest,
+        };
+        let damaged = |error| content.damaged(&error);
+        content
+            .layout
+            .check_len(content.object.len())
+            .map_err(damaged)?;
+        let mut header = [0; HEADER_LEN];
+        content.object.read_at(0, &mut header)?;
+        if header != record.header.to_bytes() {
+            return Err(content.damaged(&"its object has another header"));
+        }
+        let keys = lease.keys().object(&record.header).map_err(damaged)?;
+        keys.verify_binding(&record.header, record.size, &digest)
+            .map_err(damaged)?;
+        Ok(content)
+    }
+
     /// The length in bytes.
     pub fn size(&self) -> u64 {
         self.size
@@ -95,7 +127,7 @@ impl Content {
         .await?
     }
 
-    fn damaged(&self, why: &sealock_envelope::Error) -> Error {
+    fn damaged(&self, why: &dyn fmt::Display) -> Error {
         Error::Damaged {
             digest: self.digest,
             why: why.to_string(),
@@ -105,43 +137,30 @@ impl Content {
 
 impl Registry {
     /// Opens the content of `digest` and checks, before any byte is served, that the object is the
-    /// one that was written for it.
+    /// one that was written for it. `None` if it was deleted since `record` was read.
     pub(crate) async fn open(
         &self,
         digest: Digest,
         record: &ContentRecord,
-    ) -> Result<Content, Error> {
+    ) -> Result<Option<Content>, Error> {
         let lease = self.lease().await?;
-        let (store, custody, record) = (self.store.clone(), self.custody.clone(), record.clone());
-        spawn_blocking(move || {
-            let damaged = |why: String| Error::Damaged { digest, why };
-            let object = store.blobs.open(record.object)?;
-            let object = object
-                .ok_or_else(|| damaged(format!("its object {} is missing", record.object)))?;
-            let layout = Layout::new(&record.header, record.size);
-            layout
-                .check_len(object.len())
-                .map_err(|error| damaged(error.to_string()))?;
-            let mut header = [0; HEADER_LEN];
-            object.read_at(0, &mut header)?;
-            if header != record.header.to_bytes() {
-                return Err(damaged("its object has another header".to_owned()));
-            }
-            lease
-                .keys()
-                .object(&record.header)
-                .and_then(|keys| keys.verify_binding(&record.header, record.size, &digest))
-                .map_err(|error| damaged(error.to_string()))?;
-            Ok(Content {
-                object,
-                header: record.header,
-                layout,
-                custody,
+        let (store, custody) = (self.store.clone(), self.custody.clone());
+        let record = record.clone();
+        let object = record.object;
+        let opened = spawn_blocking(move || match store.blobs.open(object)? {
+            Some(object) => Content::check(object, &record, digest, custody, &lease).map(Some),
+            None => Ok(None),
+        });
+        if let Some(content) = opened.await?? {
+            return Ok(Some(content));
+        }
+        match self.content(&digest)? {
+            Some(now) if now.object == object => Err(Error::Damaged {
                 digest,
-                size: record.size,
-            })
-        })
-        .await?
+                why: format!("its object {object} is missing"),
+            }),
+            _ => Ok(None),
+        }
     }
 
     pub(crate) fn content(&self, digest: &Digest) -> Result<Option<Record<ContentRecord>>, Error> {

@@ -114,9 +114,7 @@ pub enum Error {
         size: u64,
     },
     /// The referrers API is not offered, so that clients fall back to the referrers tag schema.
-    #[error(
-        "the referrers API is not supported for a registry with a customer-managed key; use the referrers tag schema"
-    )]
+    #[error("the referrers API is not supported; use the referrers tag schema")]
     ReferrersUnsupported,
     /// No such registry.
     #[error("there is no registry {0}; create it with: sealock registry create {0}")]

@@ -84,7 +84,8 @@ impl Registry {
                 .await?,
         ];
         let note = match self.open(digest, &content).await {
-            Ok(found) => {
+            Ok(None) => return Err(unknown()),
+            Ok(Some(found)) => {
                 let manifest = Manifest::parse(&found.bytes().await?, Some(&media_type))?;
                 for descriptor in manifest.descriptors {
                     if let Some(content) = self.content(&descriptor.digest)? {

@@ -61,7 +61,7 @@ impl Registry {
         Ok(Found {
             digest,
             media_type: record.value.media_type,
-            content: self.open(digest, &content).await?,
+            content: self.open(digest, &content).await?.ok_or_else(unknown)?,
         })
     }
 

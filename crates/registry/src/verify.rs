@@ -127,7 +127,8 @@ impl Registry {
                 continue;
             };
             let bytes = match self.open(digest, &content).await {
-                Ok(content) => content.bytes().await,
+                Ok(Some(content)) => content.bytes().await,
+                Ok(None) => continue,
                 Err(error) => Err(error),
             };
             let bytes = match bytes {
@@ -224,7 +225,9 @@ impl Registry {
             return problem(ProblemKind::ObjectMissing, what);
         }
         let hashed = async {
-            let content = self.open(digest, record).await?;
+            let Some(content) = self.open(digest, record).await? else {
+                return Ok(digest);
+            };
             let size = content.size();
             let hasher =
                 content

@@ -9,6 +9,8 @@ use crate::{
 #[derive(Debug, Deserialize)]
 struct Verification {
     registries: Vec<Registry>,
+    /// What belongs to no registry.
+    problems: Vec<Problem>,
     whole: bool,
 }
 
@@ -63,6 +65,10 @@ impl Verification {
                 format!("{}: {BAD}{kind}{BAD:#}: {what}", registry.name)
             }));
         }
+        lines.extend(self.problems.iter().map(|problem| {
+            let Problem { kind, what } = problem;
+            format!("{BAD}{kind}{BAD:#}: {what}")
+        }));
         lines.join("\n")
     }
 
@@ -72,11 +78,12 @@ impl Verification {
             .registries
             .iter()
             .find(|registry| registry.state == "revoked");
-        let problems: usize = self
+        let problems = self
             .registries
             .iter()
             .map(|registry| registry.problems.len())
-            .sum();
+            .sum::<usize>()
+            + self.problems.len();
         let message = match (problems, revoked) {
             (0, None) if self.whole => return Ok(()),
             (0, Some(registry)) => format!(

@@ -23,8 +23,7 @@ pub(super) async fn answer(call: Call, repository: &RepositoryName, digest: Dige
 }
 
 async fn get(call: Call, repository: &RepositoryName, digest: Digest) -> Answer {
-    let record = call.registry.blob(repository, &digest)?;
-    let content = call.registry.open(digest, &record).await?;
+    let content = call.registry.open_blob(repository, digest).await?;
     let size = content.size();
     let partial = match call.header(header::RANGE) {
         Some(value) => range::parse(value, size)?,
