@@ -24,17 +24,28 @@ fn nothing_acknowledged_is_lost_when_the_emulator_is_killed() {
         let pushed = push_until_killed(&mut emulator, round);
         assert!(staged(&emulator) < 1000, "the staging directory is read");
         emulator.start_again();
-        assert_eq!(staged(&emulator), 0, "round {round}: a staged file outlived the sweep");
+        assert_eq!(
+            staged(&emulator),
+            0,
+            "round {round}: a staged file outlived the sweep"
+        );
 
         let client = emulator.client();
         for (tag, image, was_acknowledged) in pushed {
             if was_acknowledged {
-                assert_eq!(client.pull("app", &tag, &image).status, 200, "round {round}: {tag} was acknowledged");
+                assert_eq!(
+                    client.pull("app", &tag, &image).status,
+                    200,
+                    "round {round}: {tag} was acknowledged"
+                );
                 acknowledged.push((tag, image));
             } else {
                 // Not acknowledged: there whole, if only the answer was lost, or not at all.
                 let status = client.pull("app", &tag, &image).status;
-                assert!(matches!(status, 200 | 404), "round {round}: {tag} answers {status}");
+                assert!(
+                    matches!(status, 200 | 404),
+                    "round {round}: {tag} answers {status}"
+                );
                 in_doubt += usize::from(status == 200);
             }
         }
@@ -43,9 +54,17 @@ fn nothing_acknowledged_is_lost_when_the_emulator_is_killed() {
     }
     let client = emulator.client();
     for (tag, image) in &acknowledged {
-        assert_eq!(client.pull("app", tag, image).status, 200, "{tag} was acknowledged");
+        assert_eq!(
+            client.pull("app", tag, image).status,
+            200,
+            "{tag} was acknowledged"
+        );
     }
-    assert!(acknowledged.len() > ROUNDS, "the kills left no time for pushes: {}", acknowledged.len());
+    assert!(
+        acknowledged.len() > ROUNDS,
+        "the kills left no time for pushes: {}",
+        acknowledged.len()
+    );
     assert!(in_doubt <= ROUNDS * PUSHERS);
 }
 
@@ -71,7 +90,9 @@ fn push_until_killed(emulator: &mut Emulator, round: usize) -> Vec<(String, Imag
                 }
             });
         }
-        eventually("enough answers", || answered.load(Ordering::Relaxed) >= kill_at);
+        eventually("enough answers", || {
+            answered.load(Ordering::Relaxed) >= kill_at
+        });
         emulator.kill();
     });
     pushed.into_inner().unwrap()
@@ -80,18 +101,39 @@ fn push_until_killed(emulator: &mut Emulator, round: usize) -> Vec<(String, Imag
 /// A push that ends without a panic when the emulator is gone.
 fn push(client: &Client, tag: &str, image: &Image, answered: &AtomicUsize) -> Option<()> {
     let send = |method: &str, path: &str, headers: &[(&str, &str)], body: &[u8]| {
-        let response = client.try_send(method, path, headers, SendBody::from_reader(&mut &*body), Some(body.len()));
+        let response = client.try_send(
+            method,
+            path,
+            headers,
+            SendBody::from_reader(&mut &*body),
+            Some(body.len()),
+        );
         let response = response.ok()?;
         answered.fetch_add(1, Ordering::Relaxed);
-        assert!(response.status().is_success(), "{method} {path}: {}", response.status());
+        assert!(
+            response.status().is_success(),
+            "{method} {path}: {}",
+            response.status()
+        );
         Some(response)
     };
     for blob in image.blobs() {
         let digest = sealock_tests::digest_of(blob);
-        send("POST", &format!("/v2/app/blobs/uploads/?digest={digest}"), &[], blob)?;
+        send(
+            "POST",
+            &format!("/v2/app/blobs/uploads/?digest={digest}"),
+            &[],
+            blob,
+        )?;
     }
     let path = format!("/v2/app/manifests/{tag}");
-    send("PUT", &path, &[("content-type", Image::MEDIA_TYPE)], image.manifest()).map(drop)
+    send(
+        "PUT",
+        &path,
+        &[("content-type", Image::MEDIA_TYPE)],
+        image.manifest(),
+    )
+    .map(drop)
 }
 
 fn staged(emulator: &Emulator) -> usize {

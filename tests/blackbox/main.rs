@@ -1,12 +1,17 @@
 //! Black-box tests: each with an emulator of its own, through the surfaces that users have.
-#![expect(clippy::unwrap_used, clippy::expect_used, reason = "in a test, a surprise is a failure")]
+#![expect(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    reason = "in a test, a surprise is a failure"
+)]
 
 mod bad_input;
 mod cli;
 mod crash;
 mod door;
-mod rotation;
-mod secrets;
+mod model;
 mod registry;
 mod revocation;
+mod rotation;
+mod secrets;
 mod serve;

@@ -4,8 +4,7 @@ use sealock_tests::{Answer, Client, Emulator, Image, digest_of};
 use serde_json::Value;
 use ureq::SendBody;
 
-const KEY_FORBIDDEN: &str =
-    "Access to Key Encryption Key is forbidden. View troubleshooting steps at https://aka.ms/acr/cmk";
+const KEY_FORBIDDEN: &str = "Access to Key Encryption Key is forbidden. View troubleshooting steps at https://aka.ms/acr/cmk";
 const IDENTITY_INACTIVE: &str = "The identity associated with the registry is inactive. This could be due to \
                                  attempted removal of the identity. Reassign the identity manually";
 
@@ -76,23 +75,57 @@ fn refused_requests(client: &Client, image: &Image, upload: &str) -> Vec<(&'stat
     let send = |method: &str, path: &str| client.send(method, path, &[], b"");
     vec![
         ("GET manifest", send("GET", manifest)),
-        ("GET manifest by digest", send("GET", &format!("/v2/app/manifests/{digest}"))),
-        ("PUT manifest", client.send("PUT", manifest, &[content_type], image.manifest())),
-        ("DELETE manifest", send("DELETE", &format!("/v2/app/manifests/{digest}"))),
+        (
+            "GET manifest by digest",
+            send("GET", &format!("/v2/app/manifests/{digest}")),
+        ),
+        (
+            "PUT manifest",
+            client.send("PUT", manifest, &[content_type], image.manifest()),
+        ),
+        (
+            "DELETE manifest",
+            send("DELETE", &format!("/v2/app/manifests/{digest}")),
+        ),
         ("GET blob", send("GET", &format!("/v2/app/blobs/{blob}"))),
         (
             "GET range",
-            client.send("GET", &format!("/v2/app/blobs/{blob}"), &[("range", "bytes=0-9")], b""),
+            client.send(
+                "GET",
+                &format!("/v2/app/blobs/{blob}"),
+                &[("range", "bytes=0-9")],
+                b"",
+            ),
         ),
-        ("DELETE blob", send("DELETE", &format!("/v2/app/blobs/{blob}"))),
-        ("GET unknown blob", send("GET", &format!("/v2/app/blobs/{}", digest_of(b"never pushed")))),
+        (
+            "DELETE blob",
+            send("DELETE", &format!("/v2/app/blobs/{blob}")),
+        ),
+        (
+            "GET unknown blob",
+            send(
+                "GET",
+                &format!("/v2/app/blobs/{}", digest_of(b"never pushed")),
+            ),
+        ),
         ("POST upload", send("POST", "/v2/app/blobs/uploads/")),
         ("PATCH upload", client.send("PATCH", upload, &[], b"more")),
         ("GET upload", send("GET", upload)),
-        ("PUT upload", client.send("PUT", &format!("{upload}?digest={}", digest_of(b"whole")), &[], b"")),
+        (
+            "PUT upload",
+            client.send(
+                "PUT",
+                &format!("{upload}?digest={}", digest_of(b"whole")),
+                &[],
+                b"",
+            ),
+        ),
         ("GET tags", send("GET", "/v2/app/tags/list")),
         ("GET catalog", send("GET", "/v2/_catalog")),
-        ("GET referrers", send("GET", &format!("/v2/app/referrers/{digest}"))),
+        (
+            "GET referrers",
+            send("GET", &format!("/v2/app/referrers/{digest}")),
+        ),
     ]
 }
 
@@ -115,32 +148,74 @@ fn refuses_and_permits(revocation: &Revocation) {
     let upload = upload.header("location").to_owned();
     assert_eq!(client.send("PATCH", &upload, &[], b"whole").status, 202);
 
-    revocation.revoke.iter().for_each(|command| drop(emulator.cli(command)));
+    revocation
+        .revoke
+        .iter()
+        .for_each(|command| drop(emulator.cli(command)));
     for (request, answer) in refused_requests(&client, &image, &upload) {
         let what = format!("{name}: {request}");
-        assert_eq!((answer.status, answer.code().as_str()), (403, "DENIED"), "{what}");
+        assert_eq!(
+            (answer.status, answer.code().as_str()),
+            (403, "DENIED"),
+            "{what}"
+        );
         let error = &answer.json()["errors"][0];
         assert_eq!(error["message"], revocation.message, "{what}");
         assert_eq!(error["detail"]["cause"], revocation.cause, "{what}");
-        assert!(error["detail"]["key"].as_str().unwrap().contains("/keys/registry-key/"), "{what}");
+        assert!(
+            error["detail"]["key"]
+                .as_str()
+                .unwrap()
+                .contains("/keys/registry-key/"),
+            "{what}"
+        );
     }
     let blob = digest_of(image.blobs().next().unwrap());
     for path in ["/v2/app/manifests/v1", &format!("/v2/app/blobs/{blob}")] {
-        assert_eq!(client.send("HEAD", path, &[], b"").status, 403, "{name}: HEAD {path}");
+        assert_eq!(
+            client.send("HEAD", path, &[], b"").status,
+            403,
+            "{name}: HEAD {path}"
+        );
     }
-    assert_eq!(client.get("/v2/").status, 200, "{name}: /v2/ goes on answering");
+    assert_eq!(
+        client.get("/v2/").status,
+        200,
+        "{name}: /v2/ goes on answering"
+    );
     let gate = gate(&emulator);
-    assert_eq!((gate["state"].as_str(), gate["cause"].as_str()), (Some("revoked"), Some(revocation.cause)));
+    assert_eq!(
+        (gate["state"].as_str(), gate["cause"].as_str()),
+        (Some("revoked"), Some(revocation.cause))
+    );
 
     emulator.restart();
     let client = emulator.client();
     let still = client.get("/v2/app/manifests/v1");
-    assert_eq!(still.status, 403, "{name}: it stays revoked across a restart");
-    assert_eq!(still.json()["errors"][0]["detail"]["since"], gate["since"], "{name}: since when is remembered");
+    assert_eq!(
+        still.status, 403,
+        "{name}: it stays revoked across a restart"
+    );
+    assert_eq!(
+        still.json()["errors"][0]["detail"]["since"],
+        gate["since"],
+        "{name}: since when is remembered"
+    );
 
-    revocation.restore.iter().for_each(|command| drop(emulator.cli(command)));
-    assert_eq!(client.pull("app", "v1", &image).status, 200, "{name}: restored");
-    assert_eq!(client.push("app", "v2", &Image::random(&[10])).status, 201, "{name}: restored");
+    revocation
+        .restore
+        .iter()
+        .for_each(|command| drop(emulator.cli(command)));
+    assert_eq!(
+        client.pull("app", "v1", &image).status,
+        200,
+        "{name}: restored"
+    );
+    assert_eq!(
+        client.push("app", "v2", &Image::random(&[10])).status,
+        201,
+        "{name}: restored"
+    );
     assert_eq!(self::gate(&emulator)["state"], "available");
     emulator.cli(&["verify"]);
 }
@@ -158,9 +233,15 @@ fn the_log_names_the_cause() {
     emulator.cli(&["key", "disable"]);
     emulator.client().get("/v2/app/manifests/v1");
     let logged = emulator.logged();
-    let line = logged.lines().find(|line| line.contains("/v2/app/manifests/v1")).expect("a line");
+    let line = logged
+        .lines()
+        .find(|line| line.contains("/v2/app/manifests/v1"))
+        .expect("a line");
     let line: Value = serde_json::from_str(line).unwrap();
-    assert_eq!((&line["status"], &line["cause"]), (&403.into(), &"KeyDisabled".into()));
+    assert_eq!(
+        (&line["status"], &line["cause"]),
+        (&403.into(), &"KeyDisabled".into())
+    );
 }
 
 #[test]
@@ -176,7 +257,11 @@ fn a_pull_in_flight_is_cut_short() {
     emulator.cli(&["key", "disable"]);
     let mut rest = Vec::new();
     let cut = body.read_to_end(&mut rest);
-    assert!(cut.is_err(), "{} bytes came after the revocation, and then the end", rest.len());
+    assert!(
+        cut.is_err(),
+        "{} bytes came after the revocation, and then the end",
+        rest.len()
+    );
 }
 
 #[test]
@@ -195,7 +280,13 @@ fn a_push_in_flight_is_refused_and_goes_on_after_the_restore() {
         interruption: Some((content.len() / 2, &disable)),
     };
     let mut body = body;
-    let sent = client.try_send("PATCH", &location, &[], SendBody::from_reader(&mut body), Some(content.len()));
+    let sent = client.try_send(
+        "PATCH",
+        &location,
+        &[],
+        SendBody::from_reader(&mut body),
+        Some(content.len()),
+    );
     // Refused with 403, or the connection closed on a client that is still sending.
     assert!(sent.is_err() || sent.is_ok_and(|answer| answer.status() == 403));
 
@@ -205,9 +296,19 @@ fn a_push_in_flight_is_refused_and_goes_on_after_the_restore() {
     emulator.cli(&["key", "enable"]);
     let status = client.get(&location);
     assert_eq!(status.status, 204, "the session is still there");
-    let received: usize = status.header("range").strip_prefix("0-").unwrap().parse::<usize>().unwrap() + 1;
+    let received: usize = status
+        .header("range")
+        .strip_prefix("0-")
+        .unwrap()
+        .parse::<usize>()
+        .unwrap()
+        + 1;
     assert!(received < content.len());
-    let received = if status.header("range") == "0-0" { 0 } else { received };
+    let received = if status.header("range") == "0-0" {
+        0
+    } else {
+        received
+    };
     let rest = client.send("PATCH", &location, &[], &content[received..]);
     assert_eq!(rest.status, 202, "{rest:?}");
     assert_eq!(client.send("PUT", &finish, &[], b"").status, 201);
@@ -241,5 +342,9 @@ fn losing_any_permission_but_unwrap_does_not_revoke() {
     let image = Image::random(&[1000]);
     assert_eq!(client.push("app", "v1", &image).status, 201);
     emulator.cli(&["access", "revoke", "--permissions", "get,wrapKey"]);
-    assert_eq!(client.pull("app", "v1", &image).status, 200, "only unwrap decides");
+    assert_eq!(
+        client.pull("app", "v1", &image).status,
+        200,
+        "only unwrap decides"
+    );
 }

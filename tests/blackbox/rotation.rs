@@ -18,7 +18,9 @@ fn encryption(emulator: &Emulator) -> Value {
 fn versions(emulator: &Emulator) -> Vec<String> {
     let key = emulator.json(&["key", "show"]);
     let versions = key["versions"].as_array().unwrap().iter();
-    versions.map(|version| version["version"].as_str().unwrap().to_owned()).collect()
+    versions
+        .map(|version| version["version"].as_str().unwrap().to_owned())
+        .collect()
 }
 
 fn uses(emulator: &Emulator, version: &str) -> bool {
@@ -30,7 +32,11 @@ fn uses(emulator: &Emulator, version: &str) -> bool {
 fn refused(emulator: &Emulator, command: &[&str], text: &str) {
     let output = emulator.run(command);
     assert_eq!(output.code, 1, "{command:?}: {output:?}");
-    assert!(output.stderr.contains(text), "{command:?}: {}", output.stderr);
+    assert!(
+        output.stderr.contains(text),
+        "{command:?}: {}",
+        output.stderr
+    );
 }
 
 #[test]
@@ -72,7 +78,11 @@ fn a_registry_that_could_not_follow_does_so_once_it_can() {
     emulator.cli(&["key", "disable"]);
     emulator.cli(&["key", "rotate"]);
     let new = versions(&emulator).remove(0);
-    assert_eq!(client.get("/v2/app/manifests/v1").status, 403, "the old version is what wraps the DEK");
+    assert_eq!(
+        client.get("/v2/app/manifests/v1").status,
+        403,
+        "the old version is what wraps the DEK"
+    );
     emulator.cli(&["key", "enable", "--version", &old]);
     assert_eq!(client.pull("app", "v1", &image).status, 200);
     assert!(uses(&emulator, &new));
@@ -80,7 +90,11 @@ fn a_registry_that_could_not_follow_does_so_once_it_can() {
     emulator.cli(&["access", "revoke", "--permissions", "wrapKey"]);
     emulator.cli(&["key", "rotate"]);
     let newer = versions(&emulator).remove(0);
-    assert_eq!(client.pull("app", "v1", &image).status, 200, "the old version still unwraps");
+    assert_eq!(
+        client.pull("app", "v1", &image).status,
+        200,
+        "the old version still unwraps"
+    );
     assert!(uses(&emulator, &new));
     emulator.cli(&["access", "grant", "--permissions", "wrapKey"]);
     assert_eq!(client.pull("app", "v1", &image).status, 200);
@@ -91,13 +105,23 @@ fn a_registry_that_could_not_follow_does_so_once_it_can() {
 fn a_versioned_key_stays_until_the_registry_is_told() {
     let (emulator, client, image) = with_image();
     let old = versions(&emulator).remove(0);
-    emulator.cli(&["registry", "rotate-key", "--key", &format!("sealock/registry-key/{old}")]);
+    emulator.cli(&[
+        "registry",
+        "rotate-key",
+        "--key",
+        &format!("sealock/registry-key/{old}"),
+    ]);
     assert_eq!(encryption(&emulator)["key_rotation_enabled"], false);
     emulator.cli(&["key", "rotate"]);
     let new = versions(&emulator).remove(0);
     assert!(uses(&emulator, &old), "nothing moves by itself");
 
-    emulator.cli(&["registry", "rotate-key", "--key", &format!("sealock/registry-key/{new}")]);
+    emulator.cli(&[
+        "registry",
+        "rotate-key",
+        "--key",
+        &format!("sealock/registry-key/{new}"),
+    ]);
     assert!(uses(&emulator, &new));
     emulator.cli(&["key", "disable", "--version", &old]);
     assert_eq!(client.pull("app", "v1", &image).status, 200);
@@ -112,22 +136,49 @@ fn a_registry_moves_to_another_key_vault_and_identity() {
     emulator.cli(&["vault", "create", "other-vault"]);
     emulator.cli(&["key", "create", "other-key", "--vault", "other-vault"]);
     let to_other = ["registry", "rotate-key", "--key", "other-vault/other-key"];
-    refused(&emulator, &to_other, "Failed to access KeyId 'https://other-vault.vault.");
-    refused(&emulator, &to_other, "'Get, Wrap Key, Unwrap Key' permission");
-    assert_eq!(client.pull("app", "v1", &image).status, 200, "a refused rotation changes nothing");
+    refused(
+        &emulator,
+        &to_other,
+        "Failed to access KeyId 'https://other-vault.vault.",
+    );
+    refused(
+        &emulator,
+        &to_other,
+        "'Get, Wrap Key, Unwrap Key' permission",
+    );
+    assert_eq!(
+        client.pull("app", "v1", &image).status,
+        200,
+        "a refused rotation changes nothing"
+    );
 
     emulator.cli(&["access", "grant", "--vault", "other-vault"]);
     emulator.cli(&to_other);
     emulator.cli(&["vault", "delete", "sealock"]);
-    assert_eq!(client.pull("app", "v1", &image).status, 200, "the first vault is not needed any more");
+    assert_eq!(
+        client.pull("app", "v1", &image).status,
+        200,
+        "the first vault is not needed any more"
+    );
 
     emulator.cli(&["identity", "create", "second-identity"]);
     let to_second = ["registry", "rotate-key", "--identity", "second-identity"];
     refused(&emulator, &to_second, "Failed to access KeyId");
-    emulator.cli(&["access", "grant", "--vault", "other-vault", "--identity", "second-identity"]);
+    emulator.cli(&[
+        "access",
+        "grant",
+        "--vault",
+        "other-vault",
+        "--identity",
+        "second-identity",
+    ]);
     emulator.cli(&to_second);
     emulator.cli(&["identity", "delete", "registry-identity"]);
-    assert_eq!(client.pull("app", "v1", &image).status, 200, "the first identity is not needed any more");
+    assert_eq!(
+        client.pull("app", "v1", &image).status,
+        200,
+        "the first identity is not needed any more"
+    );
     assert_eq!(encryption(&emulator)["identity"]["name"], "second-identity");
 }
 
@@ -138,18 +189,38 @@ fn a_rotation_is_refused_while_the_current_key_or_identity_is_gone() {
     let to_other = ["registry", "rotate-key", "--key", "sealock/other-key"];
     for (revoke, restore) in [("disable", "enable"), ("delete", "recover")] {
         emulator.cli(&["key", revoke]);
-        refused(&emulator, &to_other, "Failed to access KeyId 'https://sealock.vault.");
+        refused(
+            &emulator,
+            &to_other,
+            "Failed to access KeyId 'https://sealock.vault.",
+        );
         emulator.cli(&["key", restore]);
     }
-    for unusable in ["sealock/unknown-key", "unknown-vault/key", "sealock/other-key/00000000000000000000000000000000"] {
-        refused(&emulator, &["registry", "rotate-key", "--key", unusable], "Failed to access KeyId");
+    for unusable in [
+        "sealock/unknown-key",
+        "unknown-vault/key",
+        "sealock/other-key/00000000000000000000000000000000",
+    ] {
+        refused(
+            &emulator,
+            &["registry", "rotate-key", "--key", unusable],
+            "Failed to access KeyId",
+        );
     }
     emulator.cli(&["key", "disable", "other-key"]);
     refused(&emulator, &to_other, "Failed to access KeyId");
 
     emulator.cli(&["identity", "delete"]);
-    refused(&emulator, &["registry", "rotate-key"], "does not have access to identity");
-    refused(&emulator, &["registry", "rotate-key"], "Try forcibly adding the identity to the registry sealock.");
+    refused(
+        &emulator,
+        &["registry", "rotate-key"],
+        "does not have access to identity",
+    );
+    refused(
+        &emulator,
+        &["registry", "rotate-key"],
+        "Try forcibly adding the identity to the registry sealock.",
+    );
 }
 
 #[test]
@@ -159,8 +230,16 @@ fn a_purged_key_shreds_the_registry_for_good() {
     emulator.cli(&["key", "purge"]);
     let denied = |client: &Client, when: &str| {
         let answer = client.get("/v2/app/manifests/v1");
-        assert_eq!((answer.status, answer.code().as_str()), (403, "DENIED"), "{when}");
-        assert_eq!(answer.json()["errors"][0]["detail"]["cause"], "KeyNotFound", "{when}");
+        assert_eq!(
+            (answer.status, answer.code().as_str()),
+            (403, "DENIED"),
+            "{when}"
+        );
+        assert_eq!(
+            answer.json()["errors"][0]["detail"]["cause"],
+            "KeyNotFound",
+            "{when}"
+        );
     };
     denied(&client, "after the purge");
     emulator.restart();
@@ -168,8 +247,16 @@ fn a_purged_key_shreds_the_registry_for_good() {
     denied(&client, "after a restart");
     emulator.cli(&["key", "create", "registry-key"]);
     denied(&client, "after a new key of the same name");
-    refused(&emulator, &["registry", "rotate-key"], "Failed to access KeyId");
-    refused(&emulator, &["registry", "rotate-key", "--key", "sealock/registry-key"], "Failed to access KeyId");
+    refused(
+        &emulator,
+        &["registry", "rotate-key"],
+        "Failed to access KeyId",
+    );
+    refused(
+        &emulator,
+        &["registry", "rotate-key", "--key", "sealock/registry-key"],
+        "Failed to access KeyId",
+    );
     emulator.cli(&["key", "rotate"]);
     denied(&client, "after a rotation");
     assert_eq!(client.push("app", "v2", &image).status, 403);

@@ -21,7 +21,9 @@ const WINDOW: usize = 16;
 type Windows = HashSet<[u8; WINDOW]>;
 
 fn windows(bytes: &[u8]) -> impl Iterator<Item = [u8; WINDOW]> {
-    bytes.windows(WINDOW).map(|window| window.try_into().unwrap())
+    bytes
+        .windows(WINDOW)
+        .map(|window| window.try_into().unwrap())
 }
 
 /// Where any of `secret`'s windows occurs in the data directory or the log.
@@ -40,12 +42,16 @@ fn secret_windows(document: &[u8]) -> Windows {
     let mut text = String::from_utf8(document.to_vec()).unwrap();
     let value: Value = serde_json::from_slice(document).unwrap();
     blank(&value, &mut text);
-    windows(text.as_bytes()).filter(|window| !window.contains(&0)).collect()
+    windows(text.as_bytes())
+        .filter(|window| !window.contains(&0))
+        .collect()
 }
 
 fn blank(value: &Value, text: &mut String) {
     match value {
-        Value::String(string) if string.starts_with("sha256:") || string.starts_with("application/") => {
+        Value::String(string)
+            if string.starts_with("sha256:") || string.starts_with("application/") =>
+        {
             *text = text.replace(string, "\0");
         }
         Value::Array(values) => values.iter().for_each(|value| blank(value, text)),
@@ -63,7 +69,12 @@ fn nothing_of_what_was_pushed_lies_in_the_data_directory() {
     // An upload that is not complete is content too.
     let unfinished = Image::random(&[150_000]).blobs().next().unwrap().to_owned();
     let begun = client.send("POST", "/v2/app/blobs/uploads/", &[], b"");
-    assert_eq!(client.send("PATCH", begun.header("location"), &[], &unfinished).status, 202);
+    assert_eq!(
+        client
+            .send("PATCH", begun.header("location"), &[], &unfinished)
+            .status,
+        202
+    );
 
     let mut secrets = secret_windows(image.manifest());
     assert!(secrets.len() > 100);
@@ -84,7 +95,13 @@ fn nothing_of_what_was_pushed_lies_in_the_data_directory() {
 #[test]
 fn neither_dek_nor_private_key_lies_in_the_clear() {
     let mut emulator = Emulator::start();
-    assert_eq!(emulator.client().push("app", "v1", &Image::random(&[1000])).status, 201);
+    assert_eq!(
+        emulator
+            .client()
+            .push("app", "v1", &Image::random(&[1000]))
+            .status,
+        201
+    );
     emulator.cli(&["key", "disable"]);
     assert_eq!(emulator.client().get("/v2/app/manifests/v1").status, 403);
     emulator.stop();
@@ -109,7 +126,11 @@ fn opened_with_the_service_key(data_dir: &Path) -> (Vec<u8>, Vec<u8>) {
 
     let version = only(&store, "key-versions", true);
     let read = |name: &str| {
-        let id: ObjectId = version.1["private_key"][name].as_str().unwrap().parse().unwrap();
+        let id: ObjectId = version.1["private_key"][name]
+            .as_str()
+            .unwrap()
+            .parse()
+            .unwrap();
         objects::read(&*store.vault_keys, id).unwrap().unwrap()
     };
     let kid = format!("{}/keys/{}/{}", version.0[0], version.0[1], version.0[2]);
@@ -117,7 +138,9 @@ fn opened_with_the_service_key(data_dir: &Path) -> (Vec<u8>, Vec<u8>) {
     let private_key = open(&own_key, kid.as_bytes(), &read("object"));
 
     let custody = only(&store, "custodies", false);
-    let sealed = STANDARD.decode(custody.1["sealed"].as_str().unwrap()).unwrap();
+    let sealed = STANDARD
+        .decode(custody.1["sealed"].as_str().unwrap())
+        .unwrap();
     let associated_data = format!("dek of {} under {kid}", custody.0[0]);
     let wrapped = open(&record_key, associated_data.as_bytes(), &sealed);
     let wrapped: Value = serde_json::from_slice(&wrapped).unwrap();
@@ -129,7 +152,11 @@ fn opened_with_the_service_key(data_dir: &Path) -> (Vec<u8>, Vec<u8>) {
 }
 
 fn only(store: &Store, table: &'static str, control: bool) -> (Vec<String>, Value) {
-    let table: Table<Value> = if control { Table::control(table) } else { Table::content(table) };
+    let table: Table<Value> = if control {
+        Table::control(table)
+    } else {
+        Table::content(table)
+    };
     let mut entries = store.scan(&table, &[], Bound::Unbounded);
     let entry = entries.next().unwrap().unwrap();
     assert!(entries.next().is_none());
@@ -149,6 +176,8 @@ fn open(key: &[u8], associated_data: &[u8], sealed: &[u8]) -> Vec<u8> {
 
 fn derive(secret: &[u8], salt: &[u8], info: &[u8]) -> Vec<u8> {
     let mut key = vec![0; 32];
-    Hkdf::<Sha256>::new(Some(salt), secret).expand(info, &mut key).unwrap();
+    Hkdf::<Sha256>::new(Some(salt), secret)
+        .expand(info, &mut key)
+        .unwrap();
     key
 }

@@ -1,6 +1,6 @@
 //! The whole story in under a minute, without Docker: push, look at the ciphertext, revoke, restore,
 //! rotate, delete, purge. `make demo` runs it.
-#![expect(clippy::unwrap_used, clippy::print_stdout, reason = "a story, told to a terminal")]
+#![expect(clippy::unwrap_used, reason = "in a story, a surprise is the end")]
 
 use std::path::Path;
 
@@ -24,7 +24,9 @@ fn main() {
     story.sealock(&["inspect", "hello:v1"]);
     story.pull("v1");
 
-    scene("The key is disabled: the very next pull is refused, and enabling it brings everything back");
+    scene(
+        "The key is disabled: the very next pull is refused, and enabling it brings everything back",
+    );
     story.sealock(&["key", "disable"]);
     story.pull_refused("v1");
     story.sealock(&["status"]);
@@ -52,7 +54,10 @@ fn main() {
 
     scene("Every use of the key was recorded, with the identity that asked");
     let audit = story.emulator.cli(&["audit"]);
-    let refused: Vec<_> = audit.lines().filter(|line| line.contains("KeyUnwrap")).collect();
+    let refused: Vec<_> = audit
+        .lines()
+        .filter(|line| line.contains("KeyUnwrap"))
+        .collect();
     for line in refused.iter().rev().take(4).rev() {
         anstream::println!("  {line}");
     }
@@ -83,7 +88,10 @@ impl Story {
         command(&format!("pull hello:{tag}"));
         let pulled = self.client.pull("hello", tag, &self.image);
         assert_eq!(pulled.status, 200, "{pulled:?}");
-        anstream::println!("  pulled {}, every byte as it was pushed", self.image.digest());
+        anstream::println!(
+            "  pulled {}, every byte as it was pushed",
+            self.image.digest()
+        );
     }
 
     fn pull_refused(&self, tag: &str) {

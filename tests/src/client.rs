@@ -44,7 +44,13 @@ impl Client {
 
     /// Sends a request and reads the answer whole.
     pub fn send(&self, method: &str, path: &str, headers: &[(&str, &str)], body: &[u8]) -> Answer {
-        let response = self.try_send(method, path, headers, SendBody::from_reader(&mut &*body), Some(body.len()));
+        let response = self.try_send(
+            method,
+            path,
+            headers,
+            SendBody::from_reader(&mut &*body),
+            Some(body.len()),
+        );
         read(response.expect("an answer"))
     }
 
@@ -57,7 +63,9 @@ impl Client {
         body: SendBody<'_>,
         length: Option<usize>,
     ) -> Result<Response<Body>, ureq::Error> {
-        let mut request = Request::builder().method(method).uri(format!("{}{path}", self.base));
+        let mut request = Request::builder()
+            .method(method)
+            .uri(format!("{}{path}", self.base));
         for (name, value) in headers {
             request = request.header(*name, *value);
         }
@@ -74,7 +82,9 @@ impl Client {
 
     /// Streams a blob's bytes as they come.
     pub fn stream(&self, path: &str) -> impl Read + use<> {
-        let response = self.try_send("GET", path, &[], SendBody::none(), None).expect("an answer");
+        let response = self
+            .try_send("GET", path, &[], SendBody::none(), None)
+            .expect("an answer");
         assert_eq!(response.status(), 200);
         response.into_body().into_reader()
     }
@@ -82,7 +92,12 @@ impl Client {
     /// Pushes a blob as most clients do: POST, PATCH, PUT. The first answer that is no success ends it.
     pub fn push_blob(&self, repository: &str, content: &[u8]) -> Answer {
         let digest = digest_of(content);
-        let begun = self.send("POST", &format!("/v2/{repository}/blobs/uploads/"), &[], b"");
+        let begun = self.send(
+            "POST",
+            &format!("/v2/{repository}/blobs/uploads/"),
+            &[],
+            b"",
+        );
         if begun.status != 202 {
             return begun;
         }
@@ -90,7 +105,12 @@ impl Client {
         if sent.status != 202 {
             return sent;
         }
-        self.send("PUT", &format!("{}?digest={digest}", sent.header("location")), &[], b"")
+        self.send(
+            "PUT",
+            &format!("{}?digest={digest}", sent.header("location")),
+            &[],
+            b"",
+        )
     }
 
     /// Pushes an image. The first answer that is no success ends it.
@@ -102,7 +122,12 @@ impl Client {
             }
         }
         let path = format!("/v2/{repository}/manifests/{reference}");
-        self.send("PUT", &path, &[("content-type", Image::MEDIA_TYPE)], image.manifest())
+        self.send(
+            "PUT",
+            &path,
+            &[("content-type", Image::MEDIA_TYPE)],
+            image.manifest(),
+        )
     }
 
     /// Pulls an image and compares every byte. The first answer that is no success ends it.
@@ -111,14 +136,21 @@ impl Client {
         if manifest.status != 200 {
             return manifest;
         }
-        assert_eq!(manifest.body, image.manifest(), "the manifest of {repository}:{reference}");
+        assert_eq!(
+            manifest.body,
+            image.manifest(),
+            "the manifest of {repository}:{reference}"
+        );
         assert_eq!(manifest.header("docker-content-digest"), image.digest());
         for blob in image.blobs() {
             let pulled = self.get(&format!("/v2/{repository}/blobs/{}", digest_of(blob)));
             if pulled.status != 200 {
                 return pulled;
             }
-            assert!(pulled.body == blob, "a blob of {repository}:{reference} has changed");
+            assert!(
+                pulled.body == blob,
+                "a blob of {repository}:{reference} has changed"
+            );
         }
         manifest
     }
@@ -132,7 +164,10 @@ impl Answer {
 
     /// The first error's code, in OCI's shape.
     pub fn code(&self) -> String {
-        self.json()["errors"][0]["code"].as_str().unwrap_or_default().to_owned()
+        self.json()["errors"][0]["code"]
+            .as_str()
+            .unwrap_or_default()
+            .to_owned()
     }
 
     /// A header that must be there.
@@ -148,7 +183,9 @@ impl Answer {
 fn read(response: Response<Body>) -> Answer {
     let (parts, body) = response.into_parts();
     let mut bytes = Vec::new();
-    body.into_reader().read_to_end(&mut bytes).expect("a whole answer");
+    body.into_reader()
+        .read_to_end(&mut bytes)
+        .expect("a whole answer");
     Answer {
         status: parts.status.as_u16(),
         headers: parts.headers,

@@ -68,14 +68,26 @@ impl Emulator {
     /// The binary, built beside this test.
     pub fn binary() -> PathBuf {
         let test = std::env::current_exe().expect("this test's path");
-        let binary = test.ancestors().nth(2).expect("a target directory").join("sealock");
-        assert!(binary.exists(), "{} is missing; build it with: cargo build", binary.display());
+        let binary = test
+            .ancestors()
+            .nth(2)
+            .expect("a target directory")
+            .join("sealock");
+        assert!(
+            binary.exists(),
+            "{} is missing; build it with: cargo build",
+            binary.display()
+        );
         binary
     }
 
     fn spawn(&mut self) {
         let ready = self.dir.path().join("ready.json");
-        let log = File::options().create(true).append(true).open(self.log()).unwrap();
+        let log = File::options()
+            .create(true)
+            .append(true)
+            .open(self.log())
+            .unwrap();
         let mut command = Command::new(Self::binary());
         command
             .args(["serve", "--listen", "127.0.0.1:0", "--ready-file"])
@@ -99,12 +111,18 @@ impl Emulator {
         self.process = Some(command.spawn().expect("the emulator starts"));
         eventually("the emulator to be ready", || {
             if let Some(status) = self.process.as_mut().unwrap().try_wait().unwrap() {
-                panic!("the emulator ended with {status}:\n{}", fs::read_to_string(self.log()).unwrap());
+                panic!(
+                    "the emulator ended with {status}:\n{}",
+                    fs::read_to_string(self.log()).unwrap()
+                );
             }
             ready.exists()
         });
         let ready: Value = serde_json::from_slice(&fs::read(&ready).unwrap()).unwrap();
-        ready["address"].as_str().unwrap().clone_into(&mut self.address);
+        ready["address"]
+            .as_str()
+            .unwrap()
+            .clone_into(&mut self.address);
     }
 
     /// Where it keeps everything.
@@ -134,7 +152,11 @@ impl Emulator {
     /// Runs the command line against it.
     pub fn run(&self, arguments: &[&str]) -> Output {
         let url = format!("http://{}", self.address);
-        run(&[arguments, &["--emulator", &url]].concat(), self.dir.path(), &[])
+        run(
+            &[arguments, &["--emulator", &url]].concat(),
+            self.dir.path(),
+            &[],
+        )
     }
 
     /// Runs the command line against it; it must succeed.
@@ -152,10 +174,18 @@ impl Emulator {
     /// Stops it as a service manager would, and waits.
     pub fn stop(&mut self) {
         let process = self.process.take().expect("a running emulator");
-        let stopped = Command::new("kill").arg(process.id().to_string()).status().unwrap();
+        let stopped = Command::new("kill")
+            .arg(process.id().to_string())
+            .status()
+            .unwrap();
         assert!(stopped.success());
         let code = wait(process);
-        assert_eq!(code, Some(0), "SIGTERM ends it in order:\n{}", self.logged());
+        assert_eq!(
+            code,
+            Some(0),
+            "SIGTERM ends it in order:\n{}",
+            self.logged()
+        );
     }
 
     /// Kills it with SIGKILL: nothing that it has not written yet will ever be.

@@ -24,9 +24,7 @@ impl Image {
             "rootfs": {"type": "layers", "diff_ids": layers.iter().map(|layer| digest_of(layer)).collect::<Vec<_>>()},
         });
         let config = config.to_string().into_bytes();
-        let descriptor = |media_type: &str, content: &[u8]| {
-            json!({"mediaType": media_type, "digest": digest_of(content), "size": content.len()})
-        };
+        let descriptor = |media_type: &str, content: &[u8]| json!({"mediaType": media_type, "digest": digest_of(content), "size": content.len()});
         let manifest = json!({
             "schemaVersion": 2,
             "mediaType": Self::MEDIA_TYPE,
@@ -49,7 +47,8 @@ impl Image {
     pub fn from_layout(dir: &Path) -> Self {
         let blob = |descriptor: &Value| {
             let digest = descriptor["digest"].as_str().expect("a digest");
-            fs::read(dir.join("blobs").join(digest.replace(':', "/"))).expect("a blob of the layout")
+            fs::read(dir.join("blobs").join(digest.replace(':', "/")))
+                .expect("a blob of the layout")
         };
         let parse = |bytes: &[u8]| -> Value { serde_json::from_slice(bytes).expect("JSON") };
         let index = parse(&fs::read(dir.join("index.json")).expect("a layout's index.json"));

@@ -5,9 +5,7 @@ use std::{
 };
 
 use jiff::Timestamp;
-use sealock_core::{
-    ClientId, Clock, KeyIdentifier, KeyName, Kid, PublicName, RegistryId, RegistryName, VaultName,
-};
+use sealock_core::{ClientId, Clock, KeyIdentifier, Kid, PublicName, RegistryId, RegistryName};
 use sealock_envelope::{Dek, ServiceKey};
 use sealock_store::{Batch, Store};
 
@@ -142,27 +140,34 @@ impl Custodian {
         self.gate(registry).rotate(name, key, identity).await
     }
 
-    /// Moves every registry that follows `key` to the key's current version, before it returns.
-    /// A registry that cannot move (it is revoked, say) does so once it can.
+    /// Moves every registry that follows `key` to its version `current`, before it returns. The
+    /// registries that could not move (they are revoked, say) are returned; they do so once they can.
     ///
     /// # Errors
     /// If the store fails.
-    pub async fn follow(&self, vault: &VaultName, key: &KeyName) -> Result<(), Error> {
+    pub async fn follow(&self, current: &Kid) -> Result<Vec<RegistryId>, Error> {
         let mut followers = Vec::new();
         for entry in self.context.store.scan(&CUSTODIES, &[], Bound::Unbounded) {
             let entry = entry?;
-            let follows = entry.record.key.version.is_none() && entry.record.key.names(vault, key);
+            let custody = &entry.record;
+            let follows = custody.key.version.is_none()
+                && custody.key.names(&current.vault, &current.key)
+                && custody.kid != *current;
             if let (true, Some(Ok(registry))) = (follows, entry.key.first().map(|id| id.parse())) {
-                followers.push(registry);
+                followers.push((registry, custody.kid.clone()));
             }
         }
-        for registry in followers {
-            match self.gate(registry).dek().await {
-                Ok(_) | Err(Error::Revoked(_)) => {}
-                Err(error) => return Err(error),
+        let mut left_behind = Vec::new();
+        for (registry, old) in followers {
+            let gate = self.gate(registry);
+            if let Err(error) = gate.dek().await {
+                tracing::warn!(%registry, %error, "the registry could not follow its key");
+            }
+            if gate.record()?.kid == old {
+                left_behind.push(registry);
             }
         }
-        Ok(())
+        Ok(left_behind)
     }
 
     /// What is known of a registry's custody, and whether its gate is open now.

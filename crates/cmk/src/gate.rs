@@ -71,7 +71,9 @@ impl Gate {
         // Before anything is read that a control commit could change.
         let epoch = self.context.store.epoch();
         let outcome = self.evaluate().await?;
-        self.decide(epoch, outcome.clone());
+        if !is_fault(&outcome) {
+            self.decide(epoch, outcome.clone());
+        }
         Ok(outcome?)
     }
 
@@ -149,11 +151,16 @@ impl Gate {
                 if record.key.version.is_none()
                     && let Err(error) = self.follow_current_version(&record, &dek).await
                 {
-                    // The old version still unwraps; the next evaluation tries again.
+                    // The old version still unwraps; the next change in the vault is another try.
                     tracing::warn!(registry = %self.registry, %error, "the registry could not follow its key");
                 }
                 Ok(Ok(Arc::new(dek)))
             }
+            Err(Cause::VaultUnavailable) => Ok(Err(Revocation {
+                cause: Cause::VaultUnavailable,
+                key: record.kid.clone(),
+                since: self.context.clock.now(),
+            })),
             Err(cause) => Ok(Err(self.note_revoked(cause, record.kid.clone()).await?)),
         }
     }
@@ -230,6 +237,8 @@ impl Gate {
         let service_key = &self.context.service_key;
         let mut new = CustodyRecord::new(self.registry, service_key, key, identity, kid, wrapped);
         new.rotated = Some(self.context.clock.now());
+        // Whatever becomes of this future: the verdict was reached on the custody that goes now.
+        *self.verdict.write().unwrap_or_else(PoisonError::into_inner) = None;
         let batch = Batch::new()
             .expect(&CUSTODIES, &[&id], old)
             .put(&CUSTODIES, &[&id], &new)
@@ -289,4 +298,9 @@ impl Gate {
                 why: "it is missing",
             })
     }
+}
+
+/// A vault that could not answer has decided nothing, so it is asked again.
+fn is_fault(outcome: &Result<Arc<Dek>, Revocation>) -> bool {
+    matches!(outcome, Err(revocation) if revocation.cause == Cause::VaultUnavailable)
 }

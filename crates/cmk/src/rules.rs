@@ -55,7 +55,7 @@ impl Encryption {
 pub enum Refusal {
     /// [`changed_by_rotation_only`]
     #[error(
-        "The registry {0} has another key or identity. Change it with: sealock registry rotate-key {0}"
+        "The registry {0} has another key or identity, and only a rotation changes them. {HELP}"
     )]
     EncryptionDiffers(RegistryName),
     /// [`only_at_creation`]

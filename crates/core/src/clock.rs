@@ -56,7 +56,7 @@ mod tests {
         let clock = Clock::frozen_at(Timestamp::from_second(1_000).unwrap());
         let clone = clock.clone();
         assert_eq!(clone.now().as_second(), 1_000);
-        clock.advance(Duration::from_secs(3_600));
+        clock.advance(Duration::from_hours(1));
         assert_eq!(clone.now().as_second(), 4_600);
     }
 }

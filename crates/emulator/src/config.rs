@@ -8,7 +8,7 @@ use fs_err as fs;
 use sealock_cmk::Sku;
 use sealock_core::{IdentityName, KeyIdentifier, KeyName, RegistryName, VaultName};
 use sealock_vault::{KeyPermission, KeySpec, KeyType, VaultSettings};
-use serde::Deserialize;
+use serde::{Deserialize, Deserializer, de::Error as _};
 use toml::{Table, Value};
 
 /// The configuration that is used when none is given.
@@ -44,7 +44,8 @@ pub struct Config {
 #[derive(Clone, Debug, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct Server {
-    /// Where to listen.
+    /// Where to listen: one address, or several.
+    #[serde(deserialize_with = "addresses")]
     pub listen: Vec<SocketAddr>,
     /// Where everything is kept.
     pub data_dir: PathBuf,
@@ -66,6 +67,29 @@ impl Default for Server {
             aliases: BTreeSet::new(),
         }
     }
+}
+
+/// One address or a list of them.
+fn addresses<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Vec<SocketAddr>, D::Error> {
+    #[derive(Deserialize)]
+    #[serde(
+        untagged,
+        expecting = "an address such as \"127.0.0.1:5000\", or a list of them"
+    )]
+    enum OneOrMany {
+        One(String),
+        Many(Vec<String>),
+    }
+    let texts = match OneOrMany::deserialize(deserializer)? {
+        OneOrMany::One(text) => vec![text],
+        OneOrMany::Many(texts) => texts,
+    };
+    let address = |text: String| {
+        let expected = "expected an address and a port, such as 127.0.0.1:5000 or [::1]:0";
+        text.parse()
+            .map_err(|_| D::Error::custom(format!("'{text}' is not one to listen on: {expected}")))
+    };
+    texts.into_iter().map(address).collect()
 }
 
 /// `[log]`
@@ -241,7 +265,7 @@ impl Config {
         // By itself first: only this way does a mistake have a line.
         let config: Self = toml::from_str(&text).map_err(|error| ConfigError::Invalid {
             origin: origin.clone(),
-            message: error.to_string(),
+            message: error.to_string().trim_end().to_owned(),
         })?;
         let variables: Vec<_> = environment.into_iter().filter_map(variable).collect();
         let config = if variables.is_empty() {
@@ -296,21 +320,32 @@ fn overlay(text: &str, variables: &[Variable]) -> Result<Config, ConfigError> {
         toml::from_str(text).map_err(|error| invalid("configuration", error.to_string()))?;
     let mut config = Config::default();
     for variable in variables {
-        let section = table
-            .entry(variable.section.clone())
-            .or_insert_with(|| Value::Table(Table::new()));
-        let Value::Table(section) = section else {
-            return Err(invalid(
-                &variable.name,
-                "this section cannot be set by a variable".to_owned(),
-            ));
-        };
-        section.insert(variable.key.clone(), value_of(&variable.value));
-        config = table.clone().try_into().map_err(|error: toml::de::Error| {
-            invalid(&variable.name, error.message().to_owned())
-        })?;
+        let typed = variable.put_into(&table, value_of(&variable.value));
+        // A registry may be called 12345, too.
+        let as_text = || variable.put_into(&table, Value::String(variable.value.clone()));
+        (table, config) = typed
+            .or_else(|message| as_text().map_err(|_| message))
+            .map_err(|message| invalid(&variable.name, message))?;
     }
     Ok(config)
+}
+
+impl Variable {
+    /// The table with this variable's value, and the configuration that it is then.
+    fn put_into(&self, table: &Table, value: Value) -> Result<(Table, Config), String> {
+        let mut table = table.clone();
+        let section = table
+            .entry(self.section.clone())
+            .or_insert_with(|| Value::Table(Table::new()));
+        let Value::Table(section) = section else {
+            return Err("this section cannot be set by a variable".to_owned());
+        };
+        section.insert(self.key.clone(), value);
+        let config = table.clone().try_into();
+        config
+            .map(|config| (table, config))
+            .map_err(|error: toml::de::Error| error.message().to_owned())
+    }
 }
 
 /// A value as TOML would read it, or else as a string: nobody quotes twice in a shell.

@@ -4,8 +4,8 @@
 
 mod access;
 mod audit;
-mod body;
 mod error;
+mod extract;
 mod health;
 mod identities;
 mod inspect;

@@ -1,7 +1,7 @@
 use axum::{
     Json, Router,
     extract::Request,
-    http::{StatusCode, header, uri::Authority},
+    http::{HeaderValue, Method, StatusCode, header, uri::Authority},
     response::{IntoResponse as _, Response},
 };
 use sealock_registry::http as registry_http;
@@ -36,7 +36,13 @@ impl Door {
     pub(crate) async fn answer(self, request: Request) -> Response {
         let host = host::authority(request.uri(), request.headers());
         let logged = Logged::begin(request.method(), request.uri(), host.as_ref());
-        let response = self.route(host, request).await;
+        let response = if request.method().is_safe() {
+            self.route(host, request).await
+        } else {
+            // A client that leaves must not leave a change half done.
+            let change = tokio::spawn(self.route(host, request));
+            change.await.unwrap_or_else(|error| failed(&error))
+        };
         logged.end(&response);
         response
     }
@@ -45,9 +51,12 @@ impl Door {
         let Some(host) = host else {
             return plain(
                 StatusCode::BAD_REQUEST,
-                "the request has no valid Host header",
+                "the request has not one valid Host header",
             );
         };
+        if request.method() == Method::CONNECT {
+            return not_allowed("the emulator is no proxy");
+        }
         let Some(service) = self.hosts.service(host.host()) else {
             return misdirected(&host);
         };
@@ -83,6 +92,8 @@ impl Door {
                 Ok(response) => response,
                 Err(never) => match never {},
             },
+            "" if path != "/" => no_service(),
+            "" if !request.method().is_safe() => not_allowed("there is nothing to change here"),
             "" => (
                 StatusCode::OK,
                 [(header::CONTENT_TYPE, "text/plain; charset=utf-8")],
@@ -97,10 +108,7 @@ impl Door {
             "subscriptions" | "providers" => unsupported(ARM, "Azure Resource Manager"),
             "metadata" => unsupported(ENTRA, "the managed identity endpoint"),
             _ if path.contains("/oauth2/") => unsupported(ENTRA, "Entra ID"),
-            _ => plain(
-                StatusCode::NOT_FOUND,
-                "no service has this path; see / for those that there are",
-            ),
+            _ => no_service(),
         }
     }
 
@@ -136,6 +144,28 @@ const ENTRA: Shape = |message| json!({"error": "unsupported", "error_description
 fn unsupported(shape: Shape, what: &str) -> Response {
     let message = format!("This version of the emulator does not support {what}.");
     (StatusCode::NOT_IMPLEMENTED, Json(shape(&message))).into_response()
+}
+
+fn failed(error: &tokio::task::JoinError) -> Response {
+    tracing::error!(%error, "a request ended early");
+    plain(
+        StatusCode::INTERNAL_SERVER_ERROR,
+        "the emulator failed; its log says why",
+    )
+}
+
+fn not_allowed(why: &str) -> Response {
+    let mut response = plain(StatusCode::METHOD_NOT_ALLOWED, why);
+    let allowed = HeaderValue::from_static("GET, HEAD");
+    response.headers_mut().insert(header::ALLOW, allowed);
+    response
+}
+
+fn no_service() -> Response {
+    plain(
+        StatusCode::NOT_FOUND,
+        "no service has this path; see / for those that there are",
+    )
 }
 
 /// Another name that leads to this port is how DNS rebinding begins.

@@ -29,9 +29,12 @@ pub enum Error {
     /// The public name.
     #[error(transparent)]
     PublicName(#[from] sealock_core::InvalidPublicName),
-    /// The state could not be set up as the configuration says.
-    #[error("cannot create what the configuration names: {0}")]
-    Seed(String),
+    /// A registry could not be created as the configuration says.
+    #[error("a registry cannot be created as the configuration says: {0}")]
+    SeedRegistry(#[from] sealock_cmk::Error),
+    /// A vault or key could not be created as the configuration says.
+    #[error("a vault cannot be created as the configuration says: {0}")]
+    SeedVault(#[from] sealock_vault::Error),
     /// The service key's file.
     #[error("the service key {path} is damaged: {why}")]
     ServiceKeyDamaged {
@@ -39,6 +42,12 @@ pub enum Error {
         path: PathBuf,
         /// What is wrong with it.
         why: &'static str,
+    },
+    /// Another service key than the data directory was written with.
+    #[error("the service key {path} is not the one that the data directory was written with")]
+    ServiceKeyForeign {
+        /// The file.
+        path: PathBuf,
     },
     /// Without the service key, nothing that is stored can be opened.
     #[error("the service key {path} is missing, but the data directory was written with one")]
@@ -70,7 +79,7 @@ impl Error {
                 Some("choose another port, or 0 for a free one: sealock serve --listen 127.0.0.1:0".to_owned())
             }
             Self::NotLoopback(_) => Some("listen on 127.0.0.1 or [::1]".to_owned()),
-            Self::ServiceKeyMissing { .. } => Some(
+            Self::ServiceKeyForeign { .. } | Self::ServiceKeyMissing { .. } => Some(
                 "set SEALOCK_SERVICE_KEY_FILE to the file that was used before, or begin with an empty data directory"
                     .to_owned(),
             ),

@@ -33,7 +33,11 @@ pub(crate) struct Hosts {
 }
 
 impl Hosts {
-    pub(crate) fn new(names: PublicName, aliases: BTreeSet<String>) -> Self {
+    pub(crate) fn new(names: PublicName, aliases: &BTreeSet<String>) -> Self {
+        let aliases = aliases
+            .iter()
+            .map(|alias| alias.to_ascii_lowercase())
+            .collect();
         Self { names, aliases }
     }
 
@@ -77,11 +81,16 @@ fn is_below(host: &str, suffix: &str) -> bool {
         .is_some_and(|name| !name.is_empty())
 }
 
-/// Whom the request is for: the target's authority, or else the `Host` header.
+/// Whom the request is for: the target's authority, or else the one `Host` header.
 pub(crate) fn authority(uri: &Uri, headers: &HeaderMap) -> Option<Authority> {
-    uri.authority()
-        .cloned()
-        .or_else(|| headers.get(header::HOST)?.to_str().ok()?.parse().ok())
+    let mut hosts = headers.get_all(header::HOST).iter();
+    let (host, another) = (hosts.next(), hosts.next());
+    let authority = match uri.authority() {
+        Some(authority) => authority.clone(),
+        None => host?.to_str().ok()?.parse().ok()?,
+    };
+    // With a user before it, or a second one behind it, a host is not what it seems.
+    (another.is_none() && !authority.as_str().contains('@')).then_some(authority)
 }
 
 #[cfg(test)]
@@ -91,7 +100,7 @@ mod tests {
     #[test]
     fn a_host_names_one_service_or_none() {
         let names = PublicName::parse("registry.test", 5000).unwrap();
-        let hosts = Hosts::new(names, ["alias.test".to_owned()].into());
+        let hosts = Hosts::new(names, &["Alias.test".to_owned()].into());
         for (host, service) in [
             ("localhost", Some(Service::Friendly)),
             ("LOCALHOST", Some(Service::Friendly)),

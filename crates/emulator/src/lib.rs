@@ -6,6 +6,7 @@
 
 mod access_log;
 mod banner;
+mod body;
 mod chain;
 mod config;
 mod control;

@@ -1,6 +1,6 @@
 use std::{convert::Infallible, future::Future, io, net::SocketAddr, sync::Arc, time::Duration};
 
-use axum::{body::Body, extract::Request, response::Response};
+use axum::{extract::Request, http::header, response::Response};
 use hyper::{body::Incoming, server::conn::http1, service::service_fn};
 use hyper_util::{
     rt::{TokioIo, TokioTimer},
@@ -8,14 +8,18 @@ use hyper_util::{
 };
 use tokio::{net::TcpListener, sync::Semaphore, task::JoinSet, time::timeout};
 use tokio_util::sync::CancellationToken;
+use tower_http::timeout::TimeoutBody;
 
-use crate::Error;
+use crate::{Error, body::Body};
 
 /// How many clients are served at a time; more wait in the system's backlog.
 const CONNECTION_LIMIT: usize = 1024;
 
 /// How long a client may take to send a request's head, or leave its connection idle.
 const HEAD_LIMIT: Duration = Duration::from_secs(75);
+
+/// How long a client may send nothing in the middle of a request's body.
+const IDLE_LIMIT: Duration = Duration::from_mins(1);
 
 /// How long requests may go on after the emulator was told to stop.
 const DRAIN_LIMIT: Duration = Duration::from_secs(4);
@@ -126,9 +130,9 @@ async fn accept<H, F>(
         // Answers are small or come in large batches; waiting to fill a packet only delays them.
         let _ = stream.set_nodelay(true);
         let handler = handler.clone();
-        let service = service_fn(move |request: hyper::Request<Incoming>| {
-            let answer = handler(request.map(Body::new));
-            async move { Ok::<_, Infallible>(answer.await) }
+        let service = service_fn(move |request| {
+            let handler = handler.clone();
+            async move { Ok::<_, Infallible>(answer(handler, request).await) }
         });
         let connection = http1::Builder::new()
             .timer(TokioTimer::new())
@@ -142,4 +146,21 @@ async fn accept<H, F>(
             drop(permit);
         });
     }
+}
+
+async fn answer<H, F>(handler: H, request: hyper::Request<Incoming>) -> Response
+where
+    H: Fn(Request) -> F,
+    F: Future<Output = Response>,
+{
+    // Whoever asks first whether to send the body has not sent it yet.
+    let asks_first = request.headers().contains_key(header::EXPECT);
+    let (parts, incoming) = request.into_parts();
+    let (body, unread) = Body::new(incoming);
+    let body = axum::body::Body::new(TimeoutBody::new(IDLE_LIMIT, body));
+    let response = handler(Request::from_parts(parts, body)).await;
+    if !asks_first {
+        unread.drain().await;
+    }
+    response
 }

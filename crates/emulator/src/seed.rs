@@ -20,16 +20,14 @@ pub(crate) async fn seed(services: &Services, config: &Config) -> Result<(), Err
             .create_identity(identity.name.clone())
             .await?;
     }
-    vaults(services, config)
-        .await
-        .map_err(|error| Error::Seed(error.to_string()))?;
+    vaults(services, config).await?;
     registries(services, config).await?;
     let batch = Batch::new().put(&SEEDED, &["configuration"], &true);
     let _unconditional = services.store.commit(batch).await?;
     Ok(())
 }
 
-async fn vaults(services: &Services, config: &Config) -> Result<(), sealock_vault::Error> {
+async fn vaults(services: &Services, config: &Config) -> Result<(), Error> {
     let (vault, operator) = (&services.vault, &Caller::Operator);
     for seed in &config.vaults {
         let existing = vault.vaults(operator).await?;
@@ -47,12 +45,11 @@ async fn vaults(services: &Services, config: &Config) -> Result<(), sealock_vaul
             }
         }
         for access in &seed.access {
-            if let Ok(identity) = services.directory.identity(&access.identity) {
-                let permissions = access.permissions.clone();
-                vault
-                    .grant(operator, &seed.name, identity.principal_id, permissions)
-                    .await?;
-            }
+            let identity = services.directory.identity(&access.identity)?;
+            let permissions = access.permissions.clone();
+            vault
+                .grant(operator, &seed.name, identity.principal_id, permissions)
+                .await?;
         }
     }
     Ok(())
@@ -71,8 +68,7 @@ async fn registries(services: &Services, config: &Config) -> Result<(), Error> {
         services
             .registries
             .create_or_update(&seed.name, seed.sku, &encryption)
-            .await
-            .map_err(|error| Error::Seed(error.to_string()))?;
+            .await?;
     }
     Ok(())
 }

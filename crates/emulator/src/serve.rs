@@ -19,6 +19,9 @@ use crate::{
 /// What is logged unless `RUST_LOG` says otherwise.
 const LOG_FILTER: &str = "warn,sealock=info";
 
+/// How many files may be open: one for each connection and each object that is read.
+const OPEN_FILES: u64 = 16 * 1024;
+
 /// How long tasks that block may keep the process alive once everything else has ended.
 const BLOCKING_LIMIT: Duration = Duration::from_millis(500);
 
@@ -71,6 +74,14 @@ async fn run(config: Config, ephemeral: bool, ready_file: Option<PathBuf>) -> Re
     let mut terminate = signal(SignalKind::terminate())?;
     let mut interrupt = signal(SignalKind::interrupt())?;
 
+    if let Some(path) = &ready_file {
+        // Of a process that was killed.
+        let _ = std::fs::remove_file(path);
+    }
+    if let Err(error) = rlimit::increase_nofile_limit(OPEN_FILES) {
+        tracing::warn!(%error, "the limit of open files could not be raised");
+    }
+
     let data_dir = if ephemeral {
         None
     } else {
@@ -82,14 +93,15 @@ async fn run(config: Config, ephemeral: bool, ready_file: Option<PathBuf>) -> Re
         .first()
         .ok_or_else(|| io::Error::from(io::ErrorKind::AddrNotAvailable))?;
     let public_name = config.server.public_name.as_deref().unwrap_or("localhost");
-    let names = PublicName::parse(public_name, address.port())
-        .map_err(|error| Error::Seed(error.to_string()))?;
+    let names = PublicName::parse(public_name, address.port())?;
 
     let (store, service_key) = match &data_dir {
         // In this order: the store's presence tells whether a key that is missing was there before.
         Some(dir) => {
             let service_key = service_key::load_or_create(dir.path())?;
-            (Store::open(dir.path())?, service_key)
+            let store = Store::open(dir.path())?;
+            service_key::check(&service_key, &store, dir.path()).await?;
+            (store, service_key)
         }
         None => (Store::ephemeral(), ServiceKey::random()),
     };
@@ -103,12 +115,14 @@ async fn run(config: Config, ephemeral: bool, ready_file: Option<PathBuf>) -> Re
     )
     .await?;
     services.sweep()?;
-    seed::seed(&services, &config).await?;
+    tokio::select! {
+        seeded = seed::seed(&services, &config) => seeded?,
+        // What is missing then is created at the next start.
+        _ = terminate.recv() => return Ok(()),
+        _ = interrupt.recv() => return Ok(()),
+    }
 
-    let door = Door::new(
-        services.clone(),
-        Hosts::new(names, config.server.aliases.clone()),
-    );
+    let door = Door::new(services.clone(), Hosts::new(names, &config.server.aliases));
     let shutdown = services.shutdown.clone();
     let served = tokio::spawn(listener.serve(
         move |request| door.clone().answer(request),

@@ -4,7 +4,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::{
     Error, Registry, RepositoryName,
-    content::{Content, ContentRecord},
+    content::{Content, Fresh},
 };
 
 /// Which repository has which blob.
@@ -44,28 +44,28 @@ impl Registry {
     }
 
     /// Gives `repository` the blob `digest`, whose content is `fresh` unless the registry has it already.
-    /// The fresh object is removed again if it was not needed.
     pub(crate) async fn put_blob(
         &self,
         repository: &RepositoryName,
         digest: &Digest,
-        fresh: ContentRecord,
+        mut fresh: Fresh,
     ) -> Result<(), Error> {
         let text = digest.to_string();
         let key = [&*self.id, repository.as_str(), &text];
         loop {
             let existing = self.content(digest)?;
             if existing.is_some() && self.store.get(&BLOBS, &key)?.is_some() {
-                return self.free(Some(fresh.object)).await;
+                return Ok(self.store.settled().await?);
             }
             let batch = Batch::new()
                 .expect_absent(&BLOBS, &key)
                 .put(&BLOBS, &key, &BlobRecord {});
-            let batch = self.link(digest, existing.as_ref(), Some(&fresh), batch);
+            let batch = self.link(digest, existing.as_ref(), &fresh.record, batch);
+            fresh.is_referred_to = existing.is_none();
             if self.store.commit(batch).await? == Commit::Done {
-                let unneeded = existing.map(|_| fresh.object);
-                return self.free(unneeded).await;
+                return Ok(());
             }
+            fresh.is_referred_to = false;
         }
     }
 
@@ -89,13 +89,14 @@ impl Registry {
                 return Ok(false);
             }
             if self.store.get(&BLOBS, &key)?.is_some() {
+                self.store.settled().await?;
                 return Ok(true);
             }
             let batch = Batch::new()
                 .expect_present(&BLOBS, &from_key)
                 .expect_absent(&BLOBS, &key)
                 .put(&BLOBS, &key, &BlobRecord {});
-            let batch = self.link(digest, Some(&existing), None, batch);
+            let batch = self.link(digest, Some(&existing), &existing.value, batch);
             if self.store.commit(batch).await? == Commit::Done {
                 return Ok(true);
             }

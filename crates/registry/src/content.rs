@@ -9,8 +9,11 @@ use bytes::Bytes;
 use futures_util::{Stream, StreamExt as _, TryStreamExt as _, stream};
 use sealock_cmk::{Custody, Lease};
 use sealock_core::{Digest, ObjectId};
-use sealock_envelope::{HEADER_LEN, Header, Layout, Segments};
-use sealock_store::{Batch, Record, Store, Table, objects::Object};
+use sealock_envelope::{HEADER_LEN, Header, Layout, Sealed, Segments};
+use sealock_store::{
+    Batch, Record, Store, Table,
+    objects::{Object, Staged},
+};
 use serde::{Deserialize, Serialize};
 use tokio::task::spawn_blocking;
 
@@ -76,6 +79,11 @@ impl Content {
         keys.verify_binding(&record.header, record.size, &digest)
             .map_err(damaged)?;
         Ok(content)
+    }
+
+    /// The digest.
+    pub fn digest(&self) -> Digest {
+        self.digest
     }
 
     /// The length in bytes.
@@ -169,17 +177,16 @@ impl Registry {
             .get(&CONTENTS, &[&self.id, &digest.to_string()])?)
     }
 
-    /// Adds to `batch` one more link to the content of `digest`: to what is `existing`, or to `fresh`.
+    /// Adds to `batch` one more link to the content of `digest`: to what is `existing`, or else to
+    /// `fresh`.
     pub(crate) fn link(
         &self,
         digest: &Digest,
         existing: Option<&Record<ContentRecord>>,
-        fresh: Option<&ContentRecord>,
+        fresh: &ContentRecord,
         batch: Batch,
     ) -> Batch {
-        let Some(mut linked) = existing.map(|record| &record.value).or(fresh).cloned() else {
-            return batch;
-        };
+        let mut linked = existing.map_or(fresh, |record| &record.value).clone();
         linked.links += 1;
         let key = digest.to_string();
         batch
@@ -187,13 +194,13 @@ impl Registry {
             .put(&CONTENTS, &[&self.id, &key], &linked)
     }
 
-    /// Adds to `batch` one link less to the content of `digest`. The object to remove once that is
-    /// committed is returned, if this was the last link.
+    /// Adds to `batch` one link less to the content of `digest`. If this was the last link, what is to
+    /// be [freed](Self::free) once the batch is committed is returned.
     pub(crate) fn unlink(
         &self,
         digest: &Digest,
         batch: Batch,
-    ) -> Result<(Batch, Option<ObjectId>), Error> {
+    ) -> Result<(Batch, Option<Unlinked>), Error> {
         let key = digest.to_string();
         let key = [&*self.id, &key];
         let Some(existing) = self.content(digest)? else {
@@ -205,55 +212,104 @@ impl Registry {
             unlinked.links -= 1;
             Ok((batch.put(&CONTENTS, &key, &unlinked), None))
         } else {
-            Ok((batch.delete(&CONTENTS, &key), Some(existing.object)))
+            let unlinked = Unlinked::new(&self.in_flight, existing.object);
+            Ok((batch.delete(&CONTENTS, &key), Some(unlinked)))
         }
     }
 
     /// Removes an object that no record refers to any more.
-    pub(crate) async fn free(&self, object: Option<ObjectId>) -> Result<(), Error> {
-        if let Some(object) = object {
-            remove(self.store.clone(), object).await?;
+    pub(crate) async fn free(&self, unlinked: Option<Unlinked>) -> Result<(), Error> {
+        if let Some(unlinked) = unlinked {
+            let store = self.store.clone();
+            spawn_blocking(move || store.blobs.remove(unlinked.object)).await??;
         }
         Ok(())
     }
 }
 
-async fn remove(store: Store, object: ObjectId) -> Result<(), Error> {
-    spawn_blocking(move || store.blobs.remove(object)).await??;
-    Ok(())
-}
-
-/// Objects that are published but not committed yet: no record refers to them, and yet they are no
-/// orphans. Clones share them.
+/// Objects on their way between file and record: no record refers to them, and yet they are no orphans. Clones share them.
 #[derive(Clone, Default)]
 pub(crate) struct InFlight(Arc<Mutex<HashSet<ObjectId>>>);
 
-/// Keeps an object in flight until it is dropped.
-pub(crate) struct InFlightGuard {
-    objects: InFlight,
+/// Content that is published but not committed yet. Dropped while no record may refer to it, its object
+/// is removed: another's was committed first, or the request was refused after all.
+pub(crate) struct Fresh {
+    pub(crate) record: ContentRecord,
+    /// Whether a record may refer to the object. To be set before the commit: whatever becomes of the
+    /// commit then, the object stays, and the next start sweeps it if no record does.
+    pub(crate) is_referred_to: bool,
+    store: Store,
+    in_flight: InFlight,
+}
+
+impl Fresh {
+    /// Writes a complete object's header and publishes it. Blocks.
+    pub(crate) fn publish(
+        store: &Store,
+        in_flight: &InFlight,
+        mut staged: Box<dyn Staged>,
+        sealed: &Sealed,
+    ) -> Result<Self, Error> {
+        staged.write_at(0, &sealed.header.to_bytes())?;
+        let object = staged.id();
+        in_flight.lock().insert(object);
+        let fresh = Self {
+            record: ContentRecord {
+                object,
+                header: sealed.header,
+                size: sealed.plaintext_len,
+                links: 0,
+            },
+            is_referred_to: false,
+            store: store.clone(),
+            in_flight: in_flight.clone(),
+        };
+        staged.publish()?;
+        Ok(fresh)
+    }
+}
+
+impl Drop for Fresh {
+    fn drop(&mut self) {
+        // It blocks for the time of an unlink, and only where two pushed the same at once.
+        let object = self.record.object;
+        if !self.is_referred_to
+            && let Err(error) = self.store.blobs.remove(object)
+        {
+            tracing::warn!(%object, %error, "an unneeded object could not be removed; the next start sweeps it");
+        }
+        self.in_flight.lock().remove(&object);
+    }
+}
+
+/// An object whose last link goes with a commit. It stays in flight until it is freed.
+pub(crate) struct Unlinked {
     object: ObjectId,
+    in_flight: InFlight,
+}
+
+impl Unlinked {
+    fn new(in_flight: &InFlight, object: ObjectId) -> Self {
+        in_flight.lock().insert(object);
+        Self {
+            object,
+            in_flight: in_flight.clone(),
+        }
+    }
+}
+
+impl Drop for Unlinked {
+    fn drop(&mut self) {
+        self.in_flight.lock().remove(&self.object);
+    }
 }
 
 impl InFlight {
-    pub(crate) fn enter(&self, object: ObjectId) -> InFlightGuard {
-        self.lock().insert(object);
-        InFlightGuard {
-            objects: self.clone(),
-            object,
-        }
-    }
-
     pub(crate) fn snapshot(&self) -> HashSet<ObjectId> {
         self.lock().clone()
     }
 
     fn lock(&self) -> MutexGuard<'_, HashSet<ObjectId>> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-}
-
-impl Drop for InFlightGuard {
-    fn drop(&mut self) {
-        self.objects.lock().remove(&self.object);
     }
 }

@@ -26,7 +26,7 @@ pub enum Error {
         "the upload '{0}' is not known: it was completed, cancelled or has expired; begin a new one"
     )]
     BlobUploadUnknown(String),
-    /// The client stopped sending.
+    /// `SIZE_INVALID`: the client stopped sending.
     #[error("the request body did not arrive: {0}")]
     BodyIncomplete(String),
     /// `DENIED`: the key is refused.
@@ -161,7 +161,6 @@ impl Error {
             Self::BlobUnknown { .. } => (StatusCode::NOT_FOUND, "BLOB_UNKNOWN"),
             Self::BlobUploadInvalid(_) => (StatusCode::NOT_FOUND, "BLOB_UPLOAD_INVALID"),
             Self::BlobUploadUnknown(_) => (StatusCode::NOT_FOUND, "BLOB_UPLOAD_UNKNOWN"),
-            Self::BodyIncomplete(_) => (StatusCode::BAD_REQUEST, "BLOB_UPLOAD_INVALID"),
             Self::Denied(_) => (StatusCode::FORBIDDEN, "DENIED"),
             Self::DigestMalformed(_) | Self::DigestMissing | Self::DigestMismatch { .. } => {
                 (StatusCode::BAD_REQUEST, "DIGEST_INVALID")
@@ -184,7 +183,9 @@ impl Error {
             Self::RangeOutOfOrder { .. } | Self::RangeUnsatisfiable { .. } => {
                 (StatusCode::RANGE_NOT_SATISFIABLE, "RANGE_INVALID")
             }
-            Self::SizeInvalid(_) => (StatusCode::BAD_REQUEST, "SIZE_INVALID"),
+            Self::BodyIncomplete(_) | Self::SizeInvalid(_) => {
+                (StatusCode::BAD_REQUEST, "SIZE_INVALID")
+            }
             Self::TagInvalid(_) => (StatusCode::BAD_REQUEST, "TAG_INVALID"),
             Self::TooManyUploads(_) => (StatusCode::TOO_MANY_REQUESTS, "TOOMANYREQUESTS"),
             Self::Unauthorized => (StatusCode::UNAUTHORIZED, "UNAUTHORIZED"),

@@ -13,6 +13,8 @@ mod range;
 mod tags;
 mod uploads;
 
+use std::borrow::Cow;
+
 use axum::{
     body::Body,
     extract::Request,
@@ -39,11 +41,8 @@ type Answer = Result<Response, Error>;
 
 /// Answers a request to `registry`.
 pub async fn answer(registry: Registry, names: &PublicName, request: Request) -> Response {
-    let response = match route(registry, request).await {
-        Ok(response) => response,
-        Err(error) => render(&error, names),
-    };
-    with_common_headers(response)
+    let answer = route(registry, request).await;
+    with_common_headers(answer.unwrap_or_else(|error| render(&error, names)))
 }
 
 /// Adds what every answer of a registry carries.
@@ -104,8 +103,9 @@ impl Call {
             .map(|(_, value)| value.as_str())
     }
 
-    fn header(&self, name: header::HeaderName) -> Option<&str> {
-        self.headers.get(name)?.to_str().ok()
+    /// A header's value. What is no text in it is replaced, and so refused by whoever parses it.
+    fn header(&self, name: header::HeaderName) -> Option<Cow<'_, str>> {
+        Some(String::from_utf8_lossy(self.headers.get(name)?.as_bytes()))
     }
 
     fn method_not_allowed(&self, allowed: &'static str) -> Error {

@@ -73,7 +73,8 @@ impl Manifest {
     /// [`Error::ManifestInvalid`] if it is no JSON object of schema version 2 with valid descriptors,
     /// or is of another type than it says.
     pub fn parse(bytes: &[u8], content_type: Option<&str>) -> Result<Self, Error> {
-        let raw: RawManifest = serde_json::from_slice(bytes).map_err(|error| invalid(&error))?;
+        let text = str::from_utf8(bytes).map_err(|error| invalid(&error))?;
+        let raw: RawManifest = serde_json::from_str(text).map_err(|error| invalid(&error))?;
         let content_type = content_type
             .and_then(|value| value.split(';').next())
             .map(str::trim)

@@ -1,4 +1,4 @@
-use std::ops::Bound;
+use std::{collections::HashSet, ops::Bound};
 
 use bytes::Bytes;
 use jiff::Timestamp;
@@ -11,7 +11,7 @@ use tokio::task::spawn_blocking;
 use crate::{
     Error, Kind, Manifest, Reference, Registry, RepositoryName, Tag,
     blob::BLOBS,
-    content::{Content, ContentRecord, InFlightGuard},
+    content::{Content, Fresh},
     upload::publish_whole,
 };
 
@@ -116,24 +116,29 @@ impl Registry {
                 });
             }
         };
-        let mut sealed: Option<(ContentRecord, InFlightGuard)> = None;
+        self.expect_references(repository, &manifest)?;
+        let mut fresh: Option<Fresh> = None;
         loop {
-            let existing = self.content(&digest)?;
-            if existing.is_none() && sealed.is_none() {
-                sealed = Some(self.seal_small(digest, bytes.clone()).await?);
-            }
-            let fresh = sealed.as_ref().map(|(fresh, _)| fresh);
             let known = self.manifest_record(repository, &digest)?;
+            let existing = self.content(&digest)?;
             let mut batch = self.expect_references(repository, &manifest)?;
             if known.is_none() {
-                batch = self.link(&digest, existing.as_ref(), fresh, batch);
+                let fresh = match &mut fresh {
+                    Some(fresh) => fresh,
+                    none => none.insert(self.seal_small(digest, bytes.clone()).await?),
+                };
+                batch = self.link(&digest, existing.as_ref(), &fresh.record, batch);
+                fresh.is_referred_to = existing.is_none();
             }
             let batch =
                 self.tag_manifest(repository, &digest, &manifest, known.as_ref(), tag, batch);
+            // The body may have taken its time: whoever is revoked by now changes nothing.
+            self.lease().await?;
             if self.store.commit(batch).await? == Commit::Done {
-                let unneeded = existing.and(fresh).map(|fresh| fresh.object);
-                self.free(unneeded).await?;
                 return Ok(digest);
+            }
+            if let Some(fresh) = &mut fresh {
+                fresh.is_referred_to = false;
             }
         }
     }
@@ -184,12 +189,12 @@ impl Registry {
         manifest: &Manifest,
     ) -> Result<Batch, Error> {
         let mut batch = Batch::new();
-        for descriptor in manifest
-            .descriptors
-            .iter()
-            .filter(|descriptor| !descriptor.foreign)
-        {
+        let mut expected = HashSet::new();
+        for descriptor in manifest.descriptors.iter().filter(|found| !found.foreign) {
             let digest = &descriptor.digest;
+            if !expected.insert((descriptor.kind == Kind::Child, digest)) {
+                continue;
+            }
             let text = digest.to_string();
             let key = [&*self.id, repository.as_str(), &text];
             if descriptor.kind == Kind::Child && self.manifest_record(repository, digest)?.is_some()
@@ -207,23 +212,11 @@ impl Registry {
         Ok(batch)
     }
 
-    async fn seal_small(
-        &self,
-        digest: Digest,
-        bytes: Bytes,
-    ) -> Result<(ContentRecord, InFlightGuard), Error> {
+    async fn seal_small(&self, digest: Digest, bytes: Bytes) -> Result<Fresh, Error> {
         let lease = self.lease().await?;
         let (store, in_flight) = (self.store.clone(), self.in_flight.clone());
-        spawn_blocking(move || {
-            publish_whole(
-                store.blobs.stage()?,
-                &lease.keys(),
-                &digest,
-                &bytes,
-                &in_flight,
-            )
-        })
-        .await?
+        spawn_blocking(move || publish_whole(&store, &in_flight, &lease.keys(), &digest, &bytes))
+            .await?
     }
 
     /// Deletes what `reference` names: a tag alone, or a manifest with every tag that points to it.

@@ -5,29 +5,25 @@ use std::{
     pin::{Pin, pin},
     str::FromStr,
     sync::{Arc, Mutex, MutexGuard, PoisonError},
-    time::Duration,
 };
 
 use bytes::Bytes;
 use futures_util::{Stream, StreamExt as _, future::BoxFuture};
 use jiff::{SignedDuration, Timestamp};
 use sealock_core::{Clock, Digest, RegistryId};
-use sealock_envelope::{Header, ObjectKeys, RegistryKeys, Sealed, Sealer, SegmentSize};
-use sealock_store::objects::Staged;
+use sealock_envelope::{Header, ObjectKeys, RegistryKeys, Sealer, SegmentSize};
+use sealock_store::{Store, objects::Staged};
 use sha2::{Digest as _, Sha256};
-use tokio::{sync::OwnedMutexGuard, task::spawn_blocking, time::timeout};
+use tokio::{sync::OwnedMutexGuard, task::spawn_blocking};
 use uuid::Uuid;
 
 use crate::{
     Error, Registry, RepositoryName,
-    content::{ContentRecord, InFlight, InFlightGuard},
+    content::{Fresh, InFlight},
 };
 
 /// How much of a body is hashed, sealed and written at once.
 const BATCH_BYTES: usize = 256 * 1024;
-
-/// How long a client may send nothing in the middle of a body.
-const IDLE_LIMIT: Duration = Duration::from_mins(1);
 
 /// ACR's largest layer: 200 GiB.
 const BLOB_LIMIT: u64 = 200 << 30;
@@ -105,7 +101,10 @@ impl Uploads {
     ) -> Result<(), Error> {
         let now = self.clock.now();
         let mut sessions = self.lock();
-        sessions.retain(|_, session| now.duration_since(session.touched) < SESSION_EXPIRY);
+        let is_expired = |session: &Session| now.duration_since(session.touched) >= SESSION_EXPIRY;
+        let expired: Vec<_> = sessions
+            .extract_if(|_, session| is_expired(session))
+            .collect();
         if sessions.len() >= SESSION_LIMIT {
             return Err(Error::TooManyUploads(sessions.len()));
         }
@@ -117,6 +116,9 @@ impl Uploads {
             touched: now,
         };
         sessions.insert(id, session);
+        // Their staged files are unlinked, which nobody should have to wait for.
+        drop(sessions);
+        drop(expired);
         Ok(())
     }
 
@@ -167,14 +169,23 @@ impl Upload {
         Ok(())
     }
 
+    /// Syncs what was written so far.
+    fn sync(&mut self) -> Result<(), Error> {
+        let open = self.take_open()?;
+        open.staged.sync()?;
+        self.open = Some(open);
+        Ok(())
+    }
+
     /// Seals the last segment, binds the header to `digest` and publishes the object. The session is
     /// over then, whatever happens: the object's keys never seal this segment again.
     fn publish(
         &mut self,
+        store: &Store,
+        in_flight: &InFlight,
         keys: &RegistryKeys<'_>,
         digest: &Digest,
-        in_flight: &InFlight,
-    ) -> Result<(ContentRecord, InFlightGuard), Error> {
+    ) -> Result<Fresh, Error> {
         let mut open = self.take_open()?;
         let actual = Digest::sha256(open.hasher.clone().finalize().into());
         if actual != *digest {
@@ -191,7 +202,7 @@ impl Upload {
             .finish(&keys, digest, &mut segment)
             .map_err(internal)?;
         open.staged.write_at(offset, &segment)?;
-        publish(open.staged, &sealed, in_flight)
+        Fresh::publish(store, in_flight, open.staged, &sealed)
     }
 
     fn take_open(&mut self) -> Result<Open, Error> {
@@ -205,34 +216,14 @@ impl Open {
     }
 }
 
-/// Writes a complete object's header and publishes it.
-fn publish(
-    mut staged: Box<dyn Staged>,
-    sealed: &Sealed,
-    in_flight: &InFlight,
-) -> Result<(ContentRecord, InFlightGuard), Error> {
-    staged.write_at(0, &sealed.header.to_bytes())?;
-    let object = staged.id();
-    let guard = in_flight.enter(object);
-    staged.publish()?;
-    let record = ContentRecord {
-        object,
-        header: sealed.header,
-        size: sealed.plaintext_len,
-        links: 0,
-    };
-    Ok((record, guard))
-}
-
-/// Seals and publishes a small content in one step.
+/// Seals and publishes a small content in one step. Blocks.
 pub(crate) fn publish_whole(
-    staged: Box<dyn Staged>,
+    store: &Store,
+    in_flight: &InFlight,
     keys: &RegistryKeys<'_>,
     digest: &Digest,
     bytes: &[u8],
-    in_flight: &InFlight,
-) -> Result<(ContentRecord, InFlightGuard), Error> {
-    let mut staged = staged;
+) -> Result<Fresh, Error> {
     let mut sealer = Sealer::new(Header::new(keys.layers(), SegmentSize::default()));
     let keys = keys.object(sealer.header()).map_err(internal)?;
     let offset = sealer.offset();
@@ -243,8 +234,9 @@ pub(crate) fn publish_whole(
     let sealed = sealer
         .finish(&keys, digest, &mut segments)
         .map_err(internal)?;
+    let mut staged = store.blobs.stage()?;
     staged.write_at(offset, &segments)?;
-    publish(staged, &sealed, in_flight)
+    Fresh::publish(store, in_flight, staged, &sealed)
 }
 
 #[expect(clippy::needless_pass_by_value, reason = "for `map_err`")]
@@ -253,26 +245,36 @@ fn internal(error: sealock_envelope::Error) -> Error {
 }
 
 impl Registry {
-    /// Begins an upload.
+    /// Begins an upload that goes on in later requests.
     pub(crate) async fn begin_upload(
         &self,
         repository: &RepositoryName,
     ) -> Result<UploadId, Error> {
+        let upload = self.new_upload().await?;
+        let id = upload.id;
+        self.uploads.insert(self.record.id, repository, upload)?;
+        Ok(id)
+    }
+
+    /// Begins an upload that ends with this request, and that no other request can find.
+    pub(crate) async fn begin_whole_upload(&self) -> Result<Turn, Error> {
+        let upload = self.new_upload().await?;
+        Ok(Arc::new(tokio::sync::Mutex::new(upload)).lock_owned().await)
+    }
+
+    async fn new_upload(&self) -> Result<Upload, Error> {
         let lease = self.lease().await?;
         let store = self.store.clone();
         let staged = spawn_blocking(move || store.blobs.stage()).await??;
-        let id = UploadId(Uuid::new_v4());
         let open = Open {
             hasher: Sha256::new(),
             sealer: Sealer::new(Header::new(lease.keys().layers(), SegmentSize::default())),
             staged,
         };
-        let upload = Upload {
-            id,
+        Ok(Upload {
+            id: UploadId(Uuid::new_v4()),
             open: Some(open),
-        };
-        self.uploads.insert(self.record.id, repository, upload)?;
-        Ok(id)
+        })
     }
 
     /// Waits for one's turn with an upload.
@@ -306,7 +308,7 @@ impl Registry {
     /// Appends a body to an upload. While one batch is hashed, sealed and written, the next arrives.
     ///
     /// # Errors
-    /// If the client leaves, or the registry is revoked on the way: what has arrived stays.
+    /// If the client leaves, or the registry is revoked on the way: the batches until then stay.
     pub(crate) async fn append<S, E>(&self, turn: Turn, body: S) -> Result<Turn, Error>
     where
         S: Stream<Item = Result<Bytes, E>>,
@@ -343,19 +345,16 @@ impl Registry {
         mut turn: Turn,
         digest: Digest,
     ) -> Result<(), Error> {
+        // What takes long comes before the key is asked for.
+        let mut turn = spawn_blocking(move || turn.sync().map(|()| turn)).await??;
         let lease = self.lease().await?;
-        let (registry, repository) = (self.clone(), repository.clone());
-        // A client that leaves now must not leave the work half done.
-        let work = tokio::spawn(async move {
-            let id = turn.id;
-            let in_flight = registry.in_flight.clone();
-            let published =
-                spawn_blocking(move || turn.publish(&lease.keys(), &digest, &in_flight)).await?;
-            registry.uploads.remove(id);
-            let (content, _in_flight) = published?;
-            registry.put_blob(&repository, &digest, content).await
-        });
-        work.await?
+        let id = turn.id;
+        let (store, in_flight) = (self.store.clone(), self.in_flight.clone());
+        let published =
+            spawn_blocking(move || turn.publish(&store, &in_flight, &lease.keys(), &digest))
+                .await?;
+        self.uploads.remove(id);
+        self.put_blob(repository, &digest, published?).await
     }
 }
 
@@ -368,18 +367,13 @@ where
     let mut batch = Vec::new();
     let mut length = 0;
     while length < BATCH_BYTES {
-        match timeout(IDLE_LIMIT, body.next()).await {
-            Ok(Some(Ok(frame))) => {
+        match body.next().await {
+            Some(Ok(frame)) => {
                 length += frame.len();
                 batch.push(frame);
             }
-            Ok(Some(Err(error))) => return Err(Error::BodyIncomplete(error.to_string())),
-            Ok(None) => break,
-            Err(_) => {
-                return Err(Error::BodyIncomplete(format!(
-                    "nothing came for {IDLE_LIMIT:?}"
-                )));
-            }
+            Some(Err(error)) => return Err(Error::BodyIncomplete(error.to_string())),
+            None => break,
         }
     }
     batch.retain(|frame| !frame.is_empty());

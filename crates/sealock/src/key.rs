@@ -6,7 +6,7 @@ use serde_json::json;
 use crate::{
     client::Client,
     error::Error,
-    output::{Output, TITLE, record, table},
+    output::{BAD, Output, TITLE, record, table},
     vault::{DEFAULT_VAULT, recoverable_until},
 };
 
@@ -109,6 +109,9 @@ struct Key {
     deleted: Option<String>,
     scheduled_purge: Option<String>,
     versions: Vec<Version>,
+    /// The registries that should follow the key and could not, after a new version.
+    #[serde(default)]
+    left_behind: Vec<String>,
 }
 
 #[derive(Debug, Deserialize)]
@@ -132,12 +135,12 @@ impl KeyCommand {
             Self::Create { key, kty, size } => {
                 let body = json!({ "kty": kty, "key_size": size });
                 let answer = client.post(&key.path(), Some(&body))?;
-                output.show(&answer, |key: &Key| format!("created {}", key.kid))
+                output.show(&answer, |key: &Key| key.followed("created"))
             }
             Self::Show { key } => output.show(&client.get(&key.path())?, Key::render),
             Self::Rotate { key } => {
                 let answer = client.post(&format!("{}/rotate", key.path()), None)?;
-                output.show(&answer, |key: &Key| format!("rotated to {}", key.kid))
+                output.show(&answer, |key: &Key| key.followed("rotated to"))
             }
             Self::Disable(switch) => switch.set_enabled(false, client, output),
             Self::Enable(switch) => switch.set_enabled(true, client, output),
@@ -233,6 +236,18 @@ impl Key {
             Some(bits) => format!("{} {bits}", self.kty),
             None => self.kty.clone(),
         }
+    }
+
+    /// What was done, and which registries it did not reach.
+    fn followed(&self, done: &str) -> String {
+        let mut lines = vec![format!("{done} {}", self.kid)];
+        lines.extend(self.left_behind.iter().map(|registry| {
+            format!(
+                "{BAD}warning:{BAD:#} registry {registry} still needs its old version; \
+                 see: sealock registry show {registry}"
+            )
+        }));
+        lines.join("\n")
     }
 
     fn kid_of(&self, version: Option<&KeyVersion>) -> &str {

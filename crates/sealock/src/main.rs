@@ -43,7 +43,7 @@ fn main() -> ExitCode {
 
 fn report(error: &Error) {
     let mut stderr = anstream::stderr().lock();
-    let message = error.to_string();
+    let message = error.to_string().replace("\r\n", "\n");
     // With stderr closed there is nobody left to tell.
     let _ = writeln!(
         stderr,

@@ -43,11 +43,11 @@ pub(crate) struct Create {
     #[arg(long, default_value = "Premium")]
     sku: String,
     /// The key that encrypts it: VAULT/KEY[/VERSION] or a key's URL
-    #[arg(long, requires = "identity")]
+    #[arg(long)]
     key: Option<String>,
     /// The managed identity that reaches the key
-    #[arg(long, value_name = "NAME", requires = "key")]
-    identity: Option<IdentityName>,
+    #[arg(long, value_name = "NAME")]
+    identity: Option<String>,
 }
 
 #[derive(Debug, Args)]
@@ -111,6 +111,7 @@ enum Gate {
         cause: String,
         message: String,
         since: String,
+        restore: Option<String>,
     },
 }
 
@@ -131,9 +132,11 @@ impl RegistryCommand {
 impl Create {
     fn run(self, client: &Client, output: &mut Output) -> Result<(), Error> {
         let mut body = json!({ "sku": self.sku });
-        if let (Some(key), Some(identity)) = (self.key, self.identity) {
+        if let Some(key) = self.key {
             body["key"] = key.into();
-            body["identity"] = identity.as_str().into();
+        }
+        if let Some(identity) = self.identity {
+            body["identity"] = identity.into();
         }
         let answer = client.put(&format!("registries/{}", self.name), Some(&body))?;
         output.show(&answer, |registry: &Registry| {
@@ -141,7 +144,7 @@ impl Create {
             if answer.created() {
                 format!("created registry {name} at {login_server}")
             } else {
-                format!("registry {name} was there already, at {login_server}")
+                format!("registry {name} is as asked, at {login_server}")
             }
         })
     }
@@ -200,8 +203,12 @@ impl Registry {
     /// Who holds its data encryption key, and why it is refused if it is.
     pub(crate) fn custody(&self) -> Vec<(&'static str, String)> {
         let mut fields = Vec::new();
-        if let Gate::Revoked { message, .. } = &self.gate {
+        if let Gate::Revoked {
+            message, restore, ..
+        } = &self.gate
+        {
             fields.push(("message", message.clone()));
+            fields.extend(restore.clone().map(|restore| ("restore", restore)));
         }
         match &self.encryption {
             Encryption::Disabled => fields.push(("key", "none, only the service's own".to_owned())),
@@ -261,7 +268,8 @@ mod tests {
             },
             "gate": {
                 "state": "revoked", "cause": "KeyDisabled", "message": "Access to the key is denied",
-                "key": "https://kv/keys/k", "since": "2026-01-02T00:00:00Z"
+                "key": "https://kv/keys/k", "since": "2026-01-02T00:00:00Z",
+                "restore": "sealock key enable"
             }
         }))
         .unwrap();
@@ -271,6 +279,7 @@ mod tests {
             "\
 sealock  revoked: KeyDisabled since 2026-01-02T00:00:00Z
   message       Access to the key is denied
+  restore       sealock key enable
   key           https://kv/keys/k
   key version   https://kv/keys/k/v
   identity      client c (the identity is gone)

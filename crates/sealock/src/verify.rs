@@ -128,7 +128,7 @@ mod tests {
     use super::*;
 
     fn conclude(registry: &Value, whole: bool) -> Result<(), (String, Option<String>)> {
-        let verification = json!({ "registries": [registry], "whole": whole });
+        let verification = json!({ "registries": [registry], "problems": [], "whole": whole });
         let verification: Verification = serde_json::from_value(verification).unwrap();
         let failure = |error: Error| (error.to_string(), error.hint().map(str::to_owned));
         verification.conclude().map_err(failure)

@@ -3,7 +3,7 @@ use std::{
     path::{Path, PathBuf},
 };
 
-use fs_err as fs;
+use fs_err::{self as fs, os::unix::fs::OpenOptionsExt as _};
 
 use crate::{
     Error, Result,
@@ -31,6 +31,7 @@ impl DataDir {
             .create(true)
             .write(true)
             .truncate(false)
+            .mode(0o600)
             .open(path.join("lock"))?;
         match lock.file().try_lock() {
             Ok(()) => {}

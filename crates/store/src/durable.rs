@@ -1,8 +1,14 @@
 //! Files and directories that are there after a loss of power, readable by their owner alone.
 
-use std::{io::Write as _, path::Path};
+use std::{
+    io::{self, Write as _},
+    os::unix::fs::DirBuilderExt as _,
+    path::Path,
+};
 
 use fs_err::{self as fs, os::unix::fs::OpenOptionsExt as _};
+
+use sealock_core::ObjectId;
 
 use crate::Result;
 
@@ -11,10 +17,20 @@ pub(crate) fn sync_dir(dir: &Path) -> Result<()> {
     Ok(fs::File::open(dir)?.sync_all()?)
 }
 
-/// Creates a directory and its parents, if they are missing, and makes that durable.
+/// Creates a directory (mode 0700) and its parents, if they are missing, and makes that durable.
 pub(crate) fn create_dir(dir: &Path) -> Result<()> {
     if !dir.is_dir() {
-        fs::create_dir_all(dir)?;
+        let created = std::fs::DirBuilder::new()
+            .recursive(true)
+            .mode(0o700)
+            .create(dir);
+        created.map_err(|error| {
+            let what = format!(
+                "failed to create the directory `{}`: {error}",
+                dir.display()
+            );
+            io::Error::new(error.kind(), what)
+        })?;
         let parent = dir.parent().filter(|parent| !parent.as_os_str().is_empty());
         sync_dir(parent.unwrap_or(Path::new(".")))?;
     }
@@ -37,10 +53,7 @@ pub fn create_secret(path: &Path, bytes: &[u8]) -> Result<()> {
         .parent()
         .filter(|dir| !dir.as_os_str().is_empty())
         .unwrap_or(Path::new("."));
-    let staged = path.with_extension("new");
-    if staged.exists() {
-        fs::remove_file(&staged)?;
-    }
+    let staged = dir.join(ObjectId::random().to_string());
     let mut file = create_new(&staged)?;
     file.write_all(bytes)?;
     file.sync_all()?;

@@ -9,7 +9,7 @@ use fs_err::{self as fs, os::unix::fs::OpenOptionsExt as _};
 use serde::Serialize;
 use tokio::sync::watch;
 
-use crate::{Error, Result};
+use crate::{Error, Result, durable::sync_dir};
 
 /// How much one read returns at most, if a single line is not longer.
 const READ_BYTES: u64 = 256 * 1024;
@@ -31,6 +31,9 @@ impl Journal {
         let mut options = fs::OpenOptions::new();
         options.read(true).write(true).create(true).mode(0o600);
         let mut file = options.open(path)?;
+        if let Some(dir) = path.parent() {
+            sync_dir(dir)?;
+        }
         let length = end_of_last_line(&file)?;
         file.set_len(length)?;
         file.seek(SeekFrom::Start(length))?;

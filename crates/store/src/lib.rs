@@ -127,6 +127,15 @@ impl Store {
             .map(move |item| item.and_then(|(key, raw)| Entry::decode(&prefix, &key, raw)))
     }
 
+    /// Returns once everything that is visible now is durable: for whoever acknowledges what another
+    /// has committed.
+    ///
+    /// # Errors
+    /// If the disk fails.
+    pub async fn settled(&self) -> Result<()> {
+        self.metadata.durable(self.metadata.latest()).await
+    }
+
     /// Writes all of `batch` or nothing. Done means durable.
     ///
     /// # Errors

@@ -68,6 +68,9 @@ pub trait Metadata: Send + Sync + 'static {
     /// Makes all changes visible at once, or none.
     fn apply(&self, changes: Changes) -> Result<Outcome>;
 
+    /// The ticket of the changes that were applied last.
+    fn latest(&self) -> Ticket;
+
     /// Returns once the changes of `ticket`, and all before them, survive a loss of power.
     async fn durable(&self, ticket: Ticket) -> Result<()>;
 }

@@ -36,6 +36,9 @@ pub trait Staged: Send {
     /// Writes `bytes` at `offset`.
     fn write_at(&mut self, offset: u64, bytes: &[u8]) -> Result<()>;
 
+    /// Makes durable what was written so far.
+    fn sync(&self) -> Result<()>;
+
     /// Makes the object durable and visible under its id.
     fn publish(self: Box<Self>) -> Result<()>;
 }

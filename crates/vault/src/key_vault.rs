@@ -333,7 +333,8 @@ impl KeyVault {
     }
 
     /// Carries an operation out and records how it ended. It runs in a task of its own, which goes to
-    /// its end even if the caller leaves: nothing takes effect unrecorded, nothing is half purged.
+    /// its end even if the caller leaves: what takes effect is recorded, and nothing is half purged.
+    /// Only a crash in between leaves a change without its record.
     async fn audited<T: Send + 'static>(
         &self,
         request: Request,

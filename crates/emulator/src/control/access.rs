@@ -1,14 +1,14 @@
 use std::collections::BTreeSet;
 
-use axum::{
-    Json,
-    extract::{Path, State},
-};
+use axum::{Json, extract::State};
 use sealock_core::{IdentityName, PrincipalId, VaultName};
 use sealock_vault::{KeyPermission, Policy};
 use serde::{Deserialize, Serialize};
 
-use super::{Answer, ControlError, OPERATOR, body::Body};
+use super::{
+    Answer, ControlError, OPERATOR,
+    extract::{Body, Path},
+};
 use crate::services::Services;
 
 /// An access policy, with the name of whom it is for.

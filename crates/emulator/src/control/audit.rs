@@ -1,13 +1,13 @@
 use axum::{
     body::{Body, Bytes},
-    extract::{Query, State, rejection::QueryRejection},
+    extract::State,
     http::header,
     response::{IntoResponse as _, Response},
 };
 use futures_util::stream;
 use serde::Deserialize;
 
-use super::ControlError;
+use super::{ControlError, extract::Query};
 use crate::services::Services;
 
 #[derive(Deserialize)]
@@ -20,10 +20,8 @@ pub(super) struct Options {
 /// The vault's audit events, one JSON object a line, and with `follow` those that come.
 pub(super) async fn audit(
     State(services): State<Services>,
-    options: Result<Query<Options>, QueryRejection>,
+    Query(options): Query<Options>,
 ) -> Result<Response, ControlError> {
-    let Query(options) =
-        options.map_err(|rejection| ControlError::bad_request(rejection.body_text()))?;
     let end = services.store.audit.end();
     let lines = stream::try_unfold(0, move |offset| {
         let services = services.clone();

@@ -3,6 +3,7 @@ use axum::{
     http::{Method, StatusCode},
     response::{IntoResponse, Response},
 };
+use sealock_cmk::Refusal;
 use sealock_core::{InvalidKeyIdentifier, InvalidName};
 use serde_json::json;
 
@@ -20,6 +21,16 @@ impl ControlError {
             status: StatusCode::BAD_REQUEST,
             code: "BadRequest".to_owned(),
             message: message.into(),
+            hint: None,
+        }
+    }
+
+    /// A path, query or body that could not be read.
+    pub(super) fn unreadable(status: StatusCode, message: String) -> Self {
+        Self {
+            status,
+            code: "BadRequest".to_owned(),
+            message,
             hint: None,
         }
     }
@@ -110,28 +121,37 @@ impl From<sealock_entra::Error> for ControlError {
 
 impl From<sealock_cmk::Error> for ControlError {
     fn from(error: sealock_cmk::Error) -> Self {
-        let hint = match &error {
-            sealock_cmk::Error::Refused(sealock_cmk::Refusal::KeyInaccessible { .. }) => {
-                "see what the vault refused with: sealock audit"
-            }
-            sealock_cmk::Error::Refused(sealock_cmk::Refusal::IdentityNotAssigned { .. }) => {
-                "name an identity that may use the current key: sealock registry rotate-key --identity NAME"
-            }
-            sealock_cmk::Error::Refused(_) | sealock_cmk::Error::Revoked(_) => {
-                "see docs/parity.md for the rule"
+        let (code, hint) = match &error {
+            sealock_cmk::Error::Refused(refusal) => (refusal.code(), way_out(refusal)),
+            sealock_cmk::Error::Revoked(_) => {
+                ("Denied", Some("see why with: sealock status".to_owned()))
             }
             _ => return Self::internal(&error),
         };
-        let code = match &error {
-            sealock_cmk::Error::Refused(refusal) => refusal.code().to_owned(),
-            _ => "Denied".to_owned(),
-        };
         Self {
             status: StatusCode::CONFLICT,
-            code,
+            code: code.to_owned(),
             message: error.to_string(),
-            hint: Some(hint.to_owned()),
+            hint,
         }
+    }
+}
+
+/// What to do about a rule that a request breaks.
+fn way_out(refusal: &Refusal) -> Option<String> {
+    match refusal {
+        Refusal::EncryptionDiffers(registry) => Some(format!(
+            "change it with: sealock registry rotate-key {registry} --key KEY --identity NAME"
+        )),
+        Refusal::EncryptionPermanent(_) => Some("name its --key and --identity again".to_owned()),
+        Refusal::IdentityNotAssigned { registry, .. } => Some(format!(
+            "name an identity that may use the current key: sealock registry rotate-key {registry} --identity NAME"
+        )),
+        Refusal::KeyInaccessible { .. } => Some(
+            "see what the vault refused with: sealock audit; and whether the current key can be used: sealock status"
+                .to_owned(),
+        ),
+        _ => None,
     }
 }
 

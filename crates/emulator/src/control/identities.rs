@@ -1,12 +1,8 @@
-use axum::{
-    Json,
-    extract::{Path, State},
-    http::StatusCode,
-};
+use axum::{Json, extract::State, http::StatusCode};
 use sealock_entra::ManagedIdentity;
 use serde::Serialize;
 
-use super::{Answer, ControlError};
+use super::{Answer, ControlError, extract::Path};
 use crate::services::Services;
 
 #[derive(Serialize)]

@@ -1,13 +1,14 @@
-use axum::{
-    Json,
-    extract::{Path, Query, State, rejection::QueryRejection},
-};
+use axum::{Json, extract::State};
 use sealock_cmk::WRAP_ALGORITHM;
 use sealock_core::RegistryName;
 use sealock_registry::{Inspection, Reference, WrappedBy};
 use serde::{Deserialize, Serialize};
 
-use super::{Answer, ControlError, registries};
+use super::{
+    Answer,
+    extract::{Path, Query},
+    registries,
+};
 use crate::services::Services;
 
 /// What an image without a tag means, as for docker.
@@ -31,10 +32,8 @@ pub(super) struct View {
 pub(super) async fn inspect(
     State(services): State<Services>,
     Path(registry): Path<String>,
-    options: Result<Query<Options>, QueryRejection>,
+    Query(options): Query<Options>,
 ) -> Answer<View> {
-    let Query(options) =
-        options.map_err(|rejection| ControlError::bad_request(rejection.body_text()))?;
     let registry = registries::named(&services, &registry)?;
     let (repository, reference) = split(&options.name);
     let reference: Reference = reference.parse()?;

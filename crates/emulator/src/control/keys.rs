@@ -1,13 +1,13 @@
-use axum::{
-    Json,
-    extract::{Path, State},
-    http::StatusCode,
-};
-use sealock_core::{KeyName, KeyVersion, VaultName};
+use axum::{Json, extract::State, http::StatusCode};
+use sealock_core::{KeyVersion, RegistryName};
 use sealock_vault::{Key, KeySpec};
 use serde::{Deserialize, Serialize};
 
-use super::{Answer, ControlError, OPERATOR, body::Body, vault_and_key};
+use super::{
+    Answer, ControlError, OPERATOR,
+    extract::{Body, Path},
+    vault_and_key,
+};
 use crate::services::Services;
 
 #[derive(Serialize)]
@@ -35,33 +35,42 @@ pub(super) async fn create(
     State(services): State<Services>,
     Path(path): Path<(String, String)>,
     Body(spec): Body<KeySpec>,
-) -> Answer<Key> {
+) -> Answer<Followed> {
     let (vault, key) = vault_and_key(path)?;
     let created = services
         .vault
         .create_key(OPERATOR, &vault, &key, spec)
         .await?;
-    followed(&services, &vault, &key).await?;
-    Ok(Json(created))
+    followed(&services, created).await
 }
 
 pub(super) async fn rotate(
     State(services): State<Services>,
     Path(path): Path<(String, String)>,
-) -> Answer<Key> {
+) -> Answer<Followed> {
     let (vault, key) = vault_and_key(path)?;
     let rotated = services.vault.rotate_key(OPERATOR, &vault, &key).await?;
-    followed(&services, &vault, &key).await?;
-    Ok(Json(rotated))
+    followed(&services, rotated).await
+}
+
+/// A key with a new version.
+#[derive(Serialize)]
+pub(super) struct Followed {
+    #[serde(flatten)]
+    key: Key,
+    /// The registries that follow the key, but could not move yet.
+    left_behind: Vec<RegistryName>,
 }
 
 /// A new key version is answered for once every registry that follows the key has moved to it.
-async fn followed(
-    services: &Services,
-    vault: &VaultName,
-    key: &KeyName,
-) -> Result<(), ControlError> {
-    Ok(services.custodian.follow(vault, key).await?)
+async fn followed(services: &Services, key: Key) -> Answer<Followed> {
+    let left_behind = services.custodian.follow(&key.current).await?;
+    let registries = services.registries.list()?.into_iter();
+    let left_behind = registries
+        .filter(|registry| left_behind.contains(&registry.record.id))
+        .map(|registry| registry.record.name)
+        .collect();
+    Ok(Json(Followed { key, left_behind }))
 }
 
 #[derive(Deserialize)]

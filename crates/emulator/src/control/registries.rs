@@ -1,15 +1,14 @@
-use axum::{
-    Json,
-    extract::{Path, State},
-    http::StatusCode,
-};
+use axum::{Json, extract::State, http::StatusCode};
 use jiff::Timestamp;
 use sealock_cmk::{Cause, Encryption, Identity, Sku, rules};
-use sealock_core::{ClientId, IdentityName, KeyIdentifier, RegistryId, RegistryName};
+use sealock_core::{ClientId, IdentityName, KeyIdentifier, Kid, RegistryId, RegistryName};
 use sealock_registry::{Registry, RegistryRecord};
 use serde::{Deserialize, Serialize};
 
-use super::{Answer, ControlError, body::Body};
+use super::{
+    Answer, ControlError,
+    extract::{Body, Path},
+};
 use crate::services::Services;
 
 /// What Azure's clients call a registry's own identity.
@@ -55,6 +54,8 @@ enum GateView {
         message: &'static str,
         key: String,
         since: Timestamp,
+        /// The command that restores the registry, if one does.
+        restore: Option<String>,
     },
 }
 
@@ -188,11 +189,12 @@ async fn encrypted(
 ) -> Result<(EncryptionView, GateView), ControlError> {
     let (custody, verdict) = services.custodian.status(registry).await?;
     let identity = services.directory.identity_by_client_id(custody.identity)?;
+    let identity_name = identity.map(|identity| identity.name);
     let encryption = EncryptionView::Enabled {
         key_identifier: services.names.key_uri(&custody.key),
         versioned_key_identifier: services.names.key_uri(&custody.kid.identifier()),
         identity: IdentityView {
-            name: identity.map(|identity| identity.name),
+            name: identity_name.clone(),
             client_id: custody.identity,
         },
         key_rotation_enabled: custody.key.version.is_none(),
@@ -201,6 +203,7 @@ async fn encrypted(
     let gate = match verdict {
         Ok(()) => GateView::Available,
         Err(revocation) => GateView::Revoked {
+            restore: restore(revocation.cause, &revocation.key, identity_name.as_ref()),
             cause: revocation.cause,
             message: revocation.cause.message(),
             key: services.names.key_uri(&revocation.key.identifier()),
@@ -208,4 +211,28 @@ async fn encrypted(
         },
     };
     Ok((encryption, gate))
+}
+
+/// The way back from a revocation.
+fn restore(cause: Cause, kid: &Kid, identity: Option<&IdentityName>) -> Option<String> {
+    let Kid {
+        vault,
+        key,
+        version,
+    } = kid;
+    match cause {
+        Cause::AccessDenied => identity
+            .map(|identity| format!("sealock access grant --vault {vault} --identity {identity}")),
+        Cause::IdentityNotFound => Some(
+            "sealock registry rotate-key --identity NAME, with an identity that may use the key"
+                .to_owned(),
+        ),
+        Cause::KeyDeleted => Some(format!("sealock key recover {key} --vault {vault}")),
+        Cause::KeyDisabled => Some(format!(
+            "sealock key enable {key} --vault {vault} --version {version}"
+        )),
+        Cause::VaultDeleted => Some(format!("sealock vault recover {vault}")),
+        // What was purged is gone for good.
+        _ => None,
+    }
 }

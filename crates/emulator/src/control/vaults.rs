@@ -1,12 +1,11 @@
-use axum::{
-    Json,
-    extract::{Path, State},
-    http::StatusCode,
-};
+use axum::{Json, extract::State, http::StatusCode};
 use sealock_vault::{Vault, VaultSettings};
 use serde::{Deserialize, Serialize};
 
-use super::{Answer, ControlError, OPERATOR, body::Body};
+use super::{
+    Answer, ControlError, OPERATOR,
+    extract::{Body, Path},
+};
 use crate::services::Services;
 
 #[derive(Serialize)]

@@ -45,7 +45,10 @@ pub(super) async fn verify(State(services): State<Services>) -> Answer<View> {
             verification,
         });
     }
-    let problems = services.registries.verify_objects()?;
+    let all = services.registries.clone();
+    let problems = tokio::task::spawn_blocking(move || all.verify_objects())
+        .await
+        .map_err(Error::from)??;
     let whole = problems.is_empty()
         && registries
             .iter()

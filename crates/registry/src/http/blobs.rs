@@ -5,6 +5,7 @@ use axum::{
     http::{HeaderValue, Method, StatusCode, header},
     response::Response,
 };
+use futures_util::{StreamExt as _, TryStreamExt as _, stream};
 use sealock_core::Digest;
 
 use super::{Answer, Call, range};
@@ -26,7 +27,7 @@ async fn get(call: Call, repository: &RepositoryName, digest: Digest) -> Answer 
     let content = call.registry.open_blob(repository, digest).await?;
     let size = content.size();
     let partial = match call.header(header::RANGE) {
-        Some(value) => range::parse(value, size)?,
+        Some(value) => range::parse(&value, size)?,
         None => None,
     };
     let (status, range) = match partial {
@@ -46,17 +47,27 @@ async fn get(call: Call, repository: &RepositoryName, digest: Digest) -> Answer 
         response = response.header(header::CONTENT_RANGE, value);
     }
     response
-        .body(body(&call.method, content, range))
+        .body(body(&call.method, content, range).await?)
         .map_err(|error| Error::Internal(error.to_string()))
 }
 
-/// A HEAD's body is nothing; its headers are the GET's.
-pub(super) fn body(method: &Method, content: Content, range: Range<u64>) -> Body {
+/// A HEAD's body is nothing; its headers are the GET's. A GET's first bytes are opened before it is
+/// answered, so that damage there is an error and not a broken connection.
+pub(super) async fn body(
+    method: &Method,
+    content: Content,
+    range: Range<u64>,
+) -> Result<Body, Error> {
     if method == Method::HEAD {
-        Body::empty()
-    } else {
-        Body::from_stream(content.stream(range))
+        return Ok(Body::empty());
     }
+    let digest = content.digest();
+    let mut rest = Box::pin(content.stream(range));
+    let first = rest.try_next().await?;
+    let rest = rest.inspect_err(move |error| {
+        tracing::warn!(%digest, %error, "a download was cut short");
+    });
+    Ok(Body::from_stream(stream::iter(first.map(Ok)).chain(rest)))
 }
 
 pub(super) fn empty(status: StatusCode) -> Response {

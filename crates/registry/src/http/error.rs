@@ -1,6 +1,6 @@
 use axum::{
     body::Body,
-    http::{HeaderValue, StatusCode, header},
+    http::{HeaderValue, header},
     response::{IntoResponse as _, Response},
 };
 use sealock_core::PublicName;
@@ -14,11 +14,16 @@ use crate::Error;
 /// A refusal by the key's gate is also noted in the response's extensions, for the log.
 pub fn render(error: &Error, names: &PublicName) -> Response {
     let (status, code) = error.status_and_code();
+    let mut message = error.to_string();
     if status.is_server_error() {
         tracing::error!(%error, "the registry failed");
+        if !matches!(error, Error::Damaged { .. }) {
+            // It may name files of the data directory.
+            "the registry failed; the emulator's log says why".clone_into(&mut message);
+        }
     }
     let detail = detail(error, names);
-    let body = json!({"errors": [{"code": code, "message": error.to_string(), "detail": detail}]});
+    let body = json!({"errors": [{"code": code, "message": message, "detail": detail}]});
     let content_type = (header::CONTENT_TYPE, "application/json");
     let mut response = (status, [content_type], Body::from(body.to_string())).into_response();
     add_headers(error, &mut response);
@@ -56,8 +61,8 @@ fn add_headers(error: &Error, response: &mut Response) {
             ..
         } => {
             // The session goes on: this is where.
-            if let Ok(status) = uploads::status(StatusCode::OK, repository, *upload, *received) {
-                headers.extend(status.headers().clone());
+            if let Ok(progress) = uploads::progress(repository, *upload, *received) {
+                headers.extend(progress);
             }
         }
         Error::RangeUnsatisfiable { size, .. } => {

@@ -45,7 +45,7 @@ async fn get(call: Call, repository: &RepositoryName, reference: &Reference) -> 
         response
             .header(header::CONTENT_TYPE, found.media_type)
             .header(header::CONTENT_LENGTH, size)
-            .body(blobs::body(&call.method, found.content, 0..size))
+            .body(blobs::body(&call.method, found.content, 0..size).await?)
     };
     response.map_err(|error| Error::Internal(error.to_string()))
 }
@@ -53,6 +53,7 @@ async fn get(call: Call, repository: &RepositoryName, reference: &Reference) -> 
 async fn put(mut call: Call, repository: &RepositoryName, reference: &Reference) -> Answer {
     let bytes = read_body(std::mem::take(&mut call.body)).await?;
     let content_type = call.header(header::CONTENT_TYPE);
+    let content_type = content_type.as_deref();
     let digest = call
         .registry
         .put_manifest(repository, reference, content_type, bytes)

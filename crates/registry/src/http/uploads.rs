@@ -2,7 +2,7 @@ use std::str::FromStr;
 
 use axum::{
     body::Body,
-    http::{Method, StatusCode, header},
+    http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode, header},
     response::Response,
 };
 use sealock_core::Digest;
@@ -22,14 +22,12 @@ pub(super) async fn begin(call: Call, repository: &RepositoryName) -> Answer {
         }
     }
     let digest: Option<Digest> = call.query("digest").map(str::parse).transpose()?;
-    let id = call.registry.begin_upload(repository).await?;
-    match digest {
-        Some(digest) => {
-            let turn = call.registry.upload(repository, id).await?;
-            finish(call, repository, turn, digest).await
-        }
-        None => status(StatusCode::ACCEPTED, repository, id, 0),
+    if let Some(digest) = digest {
+        let turn = call.registry.begin_whole_upload().await?;
+        return finish(call, repository, turn, digest).await;
     }
+    let id = call.registry.begin_upload(repository).await?;
+    status(StatusCode::ACCEPTED, repository, id, 0)
 }
 
 /// `PATCH` (end-5), `PUT` (end-6), `GET` (end-13) and `DELETE` (end-14) of an upload.
@@ -69,29 +67,28 @@ async fn append(
     repository: &RepositoryName,
     turn: Turn,
 ) -> Result<(Call, Turn), Error> {
-    if let Some(range) = call.header(header::CONTENT_RANGE) {
-        let range: ContentRange = range.parse()?;
-        if range.begins != turn.received() {
+    let range = ContentRange::of(&call.headers)?;
+    let (begins, id) = (turn.received(), turn.id);
+    if let Some(range) = &range {
+        if range.begins != begins {
             return Err(Error::RangeOutOfOrder {
-                upload: turn.id,
+                upload: id,
                 repository: repository.clone(),
                 begins: range.begins,
-                received: turn.received(),
+                received: begins,
             });
         }
-        let length = call
-            .header(header::CONTENT_LENGTH)
-            .and_then(|length| length.parse().ok());
-        if length.is_some_and(|length: u64| length != range.length) {
-            let why = format!(
-                "Content-Range speaks of {} bytes, Content-Length of others",
-                range.length
-            );
-            return Err(Error::SizeInvalid(why));
+        let length = call.header(header::CONTENT_LENGTH);
+        let length: Option<u64> = length.and_then(|length| length.parse().ok());
+        if let Some(length) = length {
+            range.check_length(length)?;
         }
     }
     let body = std::mem::take(&mut call.body).into_data_stream();
     let turn = call.registry.append(turn, body).await?;
+    if let Some(range) = range {
+        range.check_length(turn.received() - begins)?;
+    }
     Ok((call, turn))
 }
 
@@ -105,29 +102,40 @@ fn created(repository: &RepositoryName, digest: &Digest) -> Answer {
         .map_err(|error| Error::Internal(error.to_string()))
 }
 
+fn status(status: StatusCode, repository: &RepositoryName, id: UploadId, received: u64) -> Answer {
+    let mut response = blobs::empty(status);
+    if status == StatusCode::NO_CONTENT {
+        response.headers_mut().remove(header::CONTENT_LENGTH);
+    }
+    response
+        .headers_mut()
+        .extend(progress(repository, id, received)?);
+    Ok(response)
+}
+
 /// Where an upload goes on. Its location is relative: some clients refuse to follow an absolute one to
 /// another name of this host.
-pub(super) fn status(
-    status: StatusCode,
+pub(super) fn progress(
     repository: &RepositoryName,
     id: UploadId,
     received: u64,
-) -> Answer {
-    let mut response = Response::builder()
-        .status(status)
-        .header(
-            header::LOCATION,
-            format!("/v2/{repository}/blobs/uploads/{id}"),
-        )
+) -> Result<HeaderMap, Error> {
+    let value = |text: String| {
+        HeaderValue::from_str(&text).map_err(|error| Error::Internal(error.to_string()))
+    };
+    let location = format!("/v2/{repository}/blobs/uploads/{id}");
+    Ok(HeaderMap::from_iter([
+        (header::LOCATION, value(location)?),
         // Of nothing, too, clients expect a last byte.
-        .header(header::RANGE, format!("0-{}", received.saturating_sub(1)))
-        .header("docker-upload-uuid", id.to_string());
-    if status != StatusCode::NO_CONTENT {
-        response = response.header(header::CONTENT_LENGTH, 0);
-    }
-    response
-        .body(Body::empty())
-        .map_err(|error| Error::Internal(error.to_string()))
+        (
+            header::RANGE,
+            value(format!("0-{}", received.saturating_sub(1)))?,
+        ),
+        (
+            HeaderName::from_static("docker-upload-uuid"),
+            value(id.to_string())?,
+        ),
+    ]))
 }
 
 /// `<start>-<end>`, the end inclusive and without the unit that RFC 9110 demands.
@@ -136,11 +144,40 @@ struct ContentRange {
     length: u64,
 }
 
+impl ContentRange {
+    /// The one that a request has, if it has any.
+    fn of(headers: &HeaderMap) -> Result<Option<Self>, Error> {
+        let mut values = headers.get_all(header::CONTENT_RANGE).iter();
+        let Some(value) = values.next() else {
+            return Ok(None);
+        };
+        if values.next().is_some() {
+            let why = "there is more than one Content-Range".to_owned();
+            return Err(Error::SizeInvalid(why));
+        }
+        String::from_utf8_lossy(value.as_bytes()).parse().map(Some)
+    }
+
+    fn check_length(&self, found: u64) -> Result<(), Error> {
+        if found == self.length {
+            return Ok(());
+        }
+        Err(Error::SizeInvalid(format!(
+            "Content-Range speaks of {} bytes, but there are {found}",
+            self.length
+        )))
+    }
+}
+
 impl FromStr for ContentRange {
     type Err = Error;
 
     fn from_str(text: &str) -> Result<Self, Error> {
+        let digits = |text: &str| text.bytes().all(|byte| byte.is_ascii_digit());
         let parsed = text.split_once('-').and_then(|(begins, last)| {
+            if !digits(begins) || !digits(last) {
+                return None;
+            }
             let (begins, last): (u64, u64) = (begins.parse().ok()?, last.parse().ok()?);
             let length = last.checked_sub(begins)?.checked_add(1)?;
             Some(Self { begins, length })

@@ -59,6 +59,10 @@ impl Metadata for MemoryMetadata {
         Ok(Outcome::Applied(Ticket(0)))
     }
 
+    fn latest(&self) -> Ticket {
+        Ticket(0)
+    }
+
     async fn durable(&self, _: Ticket) -> Result<()> {
         Ok(())
     }

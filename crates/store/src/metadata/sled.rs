@@ -10,7 +10,10 @@ use fs_err as fs;
 use tokio::sync::watch;
 
 use super::{Changes, Items, Metadata, Outcome, Ticket};
-use crate::{Error, Result, durable::sync_dir};
+use crate::{
+    Error, Result,
+    durable::{create_dir, sync_dir},
+};
 
 const CACHE_BYTES: u64 = 32 * 1024 * 1024;
 
@@ -38,6 +41,7 @@ impl SledMetadata {
     /// # Errors
     /// If the directory cannot be used or the database is damaged.
     pub fn open(dir: &Path) -> Result<Self> {
+        create_dir(dir)?;
         let db = sled::Config::new()
             .path(dir)
             .cache_capacity(CACHE_BYTES)
@@ -45,9 +49,6 @@ impl SledMetadata {
             .open()?;
         let db_file = fs::File::open(dir.join("db"))?;
         sync_dir(dir)?;
-        if let Some(parent) = dir.parent() {
-            sync_dir(parent)?;
-        }
 
         let (wake, woken) = mpsc::sync_channel(1);
         let (publish, synced) = watch::channel(Synced::default());
@@ -119,13 +120,17 @@ impl Metadata for SledMetadata {
         Ok(Outcome::Applied(Ticket(*applied)))
     }
 
+    fn latest(&self) -> Ticket {
+        Ticket(*self.applied.lock().unwrap_or_else(PoisonError::into_inner))
+    }
+
     async fn durable(&self, Ticket(ticket): Ticket) -> Result<()> {
         // With one wake-up waiting already, the sync that it starts covers this ticket too, if its
         // number is no smaller; so the newest number is what counts, not whose it is.
         let mut synced = self.synced.clone();
         while synced.borrow_and_update().up_to < ticket {
             self.check_not_poisoned()?;
-            let newest = *self.applied.lock().unwrap_or_else(PoisonError::into_inner);
+            let Ticket(newest) = self.latest();
             if let Some(wake) = &self.wake {
                 let _ = wake.try_send(newest);
             }

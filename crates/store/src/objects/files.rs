@@ -44,11 +44,12 @@ impl Objects for ObjectFiles {
     fn stage(&self) -> Result<Box<dyn Staged>> {
         let id = ObjectId::random();
         let staged = self.staging.join(id.to_string());
+        create_new(&staged)?;
         Ok(Box::new(StagedFile {
             id,
-            file: create_new(&staged)?,
-            staged: Some(staged),
+            staged,
             dir: self.dir.clone(),
+            published: false,
         }))
     }
 
@@ -89,12 +90,18 @@ impl Objects for ObjectFiles {
     }
 }
 
+/// A file that is opened for each write: there may be more uploads than a process may have files open.
 struct StagedFile {
     id: ObjectId,
-    file: fs::File,
-    /// Where the file lies; `None` once it was published.
-    staged: Option<PathBuf>,
+    staged: PathBuf,
     dir: PathBuf,
+    published: bool,
+}
+
+impl StagedFile {
+    fn open(&self) -> Result<fs::File> {
+        Ok(fs::OpenOptions::new().write(true).open(&self.staged)?)
+    }
 }
 
 impl Staged for StagedFile {
@@ -103,23 +110,25 @@ impl Staged for StagedFile {
     }
 
     fn write_at(&mut self, offset: u64, bytes: &[u8]) -> Result<()> {
-        Ok(self.file.file().write_all_at(bytes, offset)?)
+        Ok(self.open()?.file().write_all_at(bytes, offset)?)
+    }
+
+    fn sync(&self) -> Result<()> {
+        Ok(self.open()?.sync_all()?)
     }
 
     fn publish(mut self: Box<Self>) -> Result<()> {
-        self.file.sync_all()?;
-        if let Some(staged) = &self.staged {
-            fs::rename(staged, self.dir.join(self.id.to_string()))?;
-            self.staged = None;
-        }
+        self.sync()?;
+        fs::rename(&self.staged, self.dir.join(self.id.to_string()))?;
+        self.published = true;
         sync_dir(&self.dir)
     }
 }
 
 impl Drop for StagedFile {
     fn drop(&mut self) {
-        if let Some(staged) = &self.staged
-            && let Err(error) = fs::remove_file(staged)
+        if !self.published
+            && let Err(error) = fs::remove_file(&self.staged)
         {
             tracing::warn!(%error, "a staged object could not be removed; the next start sweeps it");
         }

@@ -65,6 +65,10 @@ impl Staged for StagedBytes {
         Ok(())
     }
 
+    fn sync(&self) -> Result<()> {
+        Ok(())
+    }
+
     fn publish(mut self: Box<Self>) -> Result<()> {
         let bytes = Arc::new(std::mem::take(&mut self.bytes));
         lock(&self.published).insert(self.id, bytes);

@@ -1,4 +1,5 @@
 //! One suite of behaviour for every implementation of the store's traits.
+#![expect(clippy::unwrap_used, reason = "in a test, a surprise is a failure")]
 
 mod metadata_suite;
 mod objects_suite;

@@ -6,7 +6,7 @@ pub(crate) async fn all(metadata: &dyn Metadata) {
     put_get_and_delete(metadata).await;
     a_range_is_sorted_and_bounded(metadata).await;
     expectations_guard_the_whole_batch(metadata).await;
-    one_of_many_racing_writers_wins(metadata).await;
+    one_of_many_racing_writers_wins(metadata);
 }
 
 fn put(key: &str, value: &str) -> Changes {
@@ -101,7 +101,7 @@ pub(crate) async fn expectations_guard_the_whole_batch(metadata: &dyn Metadata) 
     assert_eq!(metadata.get(b"exp/b").unwrap(), Some(b"1".to_vec()));
 }
 
-pub(crate) async fn one_of_many_racing_writers_wins(metadata: &dyn Metadata) {
+pub(crate) fn one_of_many_racing_writers_wins(metadata: &dyn Metadata) {
     let wins = std::thread::scope(|scope| {
         let writers: Vec<_> = (0..8)
             .map(|n| {

@@ -1,0 +1,91 @@
+use std::{
+    pin::Pin,
+    sync::{Arc, Mutex, PoisonError},
+    task::{Context, Poll, ready},
+    time::Duration,
+};
+
+use axum::body::{Bytes, HttpBody};
+use http_body_util::BodyExt as _;
+use hyper::body::{Frame, Incoming, SizeHint};
+use tokio::time::timeout;
+
+/// How much of a body that nobody wants is read all the same, and for how long.
+const DRAIN_BYTES: usize = 4 << 20;
+const DRAIN_LIMIT: Duration = Duration::from_secs(2);
+
+/// A request's body that leaves behind what its reader did not want.
+pub(crate) struct Body {
+    incoming: Option<Incoming>,
+    unread: Unread,
+}
+
+/// What is left of a body once its reader is done with it.
+#[derive(Clone, Default)]
+pub(crate) struct Unread(Arc<Mutex<Option<Incoming>>>);
+
+impl Body {
+    pub(crate) fn new(incoming: Incoming) -> (Self, Unread) {
+        let unread = Unread::default();
+        let body = Self {
+            incoming: Some(incoming),
+            unread: unread.clone(),
+        };
+        (body, unread)
+    }
+}
+
+impl Unread {
+    /// Reads on for a while. Who is refused in the middle of sending would otherwise find the
+    /// connection reset, and never learn why.
+    pub(crate) async fn drain(self) {
+        let left = self.0.lock().unwrap_or_else(PoisonError::into_inner).take();
+        let Some(mut left) = left else {
+            return;
+        };
+        let mut drained = 0;
+        let drain = async {
+            while let (true, Some(Ok(frame))) = (drained < DRAIN_BYTES, left.frame().await) {
+                drained += frame.data_ref().map_or(0, Bytes::len);
+            }
+        };
+        // What is still coming then ends with the connection.
+        let _ = timeout(DRAIN_LIMIT, drain).await;
+    }
+}
+
+impl HttpBody for Body {
+    type Data = Bytes;
+    type Error = hyper::Error;
+
+    fn poll_frame(
+        mut self: Pin<&mut Self>,
+        context: &mut Context<'_>,
+    ) -> Poll<Option<Result<Frame<Bytes>, hyper::Error>>> {
+        let Some(incoming) = &mut self.incoming else {
+            return Poll::Ready(None);
+        };
+        let frame = ready!(Pin::new(incoming).poll_frame(context));
+        if !matches!(frame, Some(Ok(_))) {
+            self.incoming = None;
+        }
+        Poll::Ready(frame)
+    }
+
+    fn is_end_stream(&self) -> bool {
+        self.incoming.as_ref().is_none_or(HttpBody::is_end_stream)
+    }
+
+    fn size_hint(&self) -> SizeHint {
+        self.incoming
+            .as_ref()
+            .map_or_else(|| SizeHint::with_exact(0), HttpBody::size_hint)
+    }
+}
+
+impl Drop for Body {
+    fn drop(&mut self) {
+        let left = self.incoming.take().filter(|body| !body.is_end_stream());
+        *self.unread.0.lock().unwrap_or_else(PoisonError::into_inner) = left;
+    }
+}

@@ -1,0 +1,1206 @@
+use std::{
+    fs,
+    io::{BufRead as _, BufReader},
+    net::TcpListener,
+    path::{Path, PathBuf},
+    process::{Command, Stdio},
+};
+
+use sealock_tests::{Emulator, Image, Options, Output, digest_of, eventually, run};
+use serde_json::{Value, json};
+
+fn assert_contains(text: &str, parts: &[&str], what: &str) {
+    for part in parts {
+        assert!(text.contains(part), "{what}: {part:?} is not in:\n{text}");
+    }
+}
+
+/// A command, what people read, and where in the JSON there is what.
+type Shown<'a> = (&'a [&'a str], Vec<&'a str>, Vec<(&'a str, Value)>);
+
+#[test]
+#[expect(clippy::too_many_lines, reason = "a table")]
+fn what_is_read_is_shown_for_people_and_as_json() {
+    let emulator = Emulator::start();
+    let image = Image::random(&[1000]);
+    assert_eq!(emulator.client().push("hello", "v1", &image).status, 201);
+    let port = emulator.address().rsplit_once(':').unwrap().1;
+    let vault = format!("https://sealock.vault.localhost:{port}/");
+    let key = format!("{vault}keys/registry-key");
+    let login_server = format!("sealock.azurecr.localhost:{port}");
+    let digest = image.digest();
+
+    let shown: [Shown<'_>; 14] = [
+        (
+            &["health"],
+            vec!["ok, version 0.1.0, up "],
+            vec![("/status", "ok".into()), ("/version", "0.1.0".into())],
+        ),
+        (
+            &["status"],
+            vec![
+                "sealock  available\n",
+                "  key          ",
+                &key,
+                "registry-identity",
+            ],
+            vec![
+                ("/registries/0/gate/state", "available".into()),
+                ("/registries/0/name", "sealock".into()),
+            ],
+        ),
+        (
+            &["key", "list"],
+            vec![
+                "NAME          STATE    TYPE      VERSIONS  CURRENT VERSION\n",
+                "registry-key  enabled  RSA 2048  1         https://",
+            ],
+            vec![
+                ("/keys/0/name", "registry-key".into()),
+                ("/keys/0/key_size", 2048.into()),
+            ],
+        ),
+        (
+            &["key", "show"],
+            vec!["registry-key  enabled\n", "VERSION", "CURRENT", "yes", &key],
+            vec![
+                ("/versions/0/current", true.into()),
+                ("/state", "active".into()),
+                ("/kty", "RSA".into()),
+            ],
+        ),
+        (
+            &["vault", "list"],
+            vec![
+                "NAME     STATE   RETENTION  PURGE PROTECTION  URI\n",
+                "sealock  active  90 days    off               ",
+                &vault,
+            ],
+            vec![("/vaults/0/vault_uri", vault.as_str().into())],
+        ),
+        (
+            &["vault", "show"],
+            vec!["sealock  active\n", "  purge protection  off\n", &vault],
+            vec![
+                ("/purge_protection", false.into()),
+                ("/soft_delete_retention_days", 90.into()),
+            ],
+        ),
+        (
+            &["registry", "list"],
+            vec!["LOGIN SERVER", &login_server, "Premium", "available", &key],
+            vec![("/registries/0/login_server", login_server.as_str().into())],
+        ),
+        (
+            &["registry", "show"],
+            vec![
+                "sealock  available\n",
+                "follows the key, last: never",
+                &login_server,
+                "Premium",
+            ],
+            vec![
+                ("/encryption/status", "enabled".into()),
+                ("/encryption/key_identifier", key.as_str().into()),
+                ("/encryption/identity/name", "registry-identity".into()),
+                ("/encryption/key_rotation_enabled", true.into()),
+            ],
+        ),
+        (
+            &["access", "show"],
+            vec!["IDENTITY", "registry-identity", "get, wrapKey, unwrapKey"],
+            vec![(
+                "/policies/0/permissions",
+                json!(["get", "wrapKey", "unwrapKey"]),
+            )],
+        ),
+        (
+            &["identity", "list"],
+            vec!["NAME               CLIENT", "registry-identity  "],
+            vec![("/identities/0/name", "registry-identity".into())],
+        ),
+        (
+            &["inspect", "hello:v1"],
+            vec![
+                "hello:v1 in registry sealock\n",
+                "service, then cmk",
+                &key,
+                "(RSA-OAEP-256)",
+                "manifest",
+                "config",
+                "layer",
+                &digest,
+                "00000050  ",
+            ],
+            vec![
+                ("/digest", digest.as_str().into()),
+                ("/layers", json!(["service", "cmk"])),
+                ("/objects/2/kind", "layer".into()),
+            ],
+        ),
+        (
+            &["inspect", &format!("hello@{digest}")],
+            vec!["hello@sha256:", "2^16 bytes"],
+            vec![
+                ("/reference", digest.as_str().into()),
+                ("/objects/0/segment_size", 65_536.into()),
+            ],
+        ),
+        (
+            &["verify"],
+            vec![
+                "REGISTRY  STATE     OBJECTS  BYTES",
+                "sealock   verified  3        ",
+            ],
+            vec![
+                ("/whole", true.into()),
+                ("/registries/0/objects", 3.into()),
+                ("/problems", json!([])),
+            ],
+        ),
+        (
+            &["audit"],
+            vec![
+                "KeyUnwrap     OK/200         registry-identity  https://",
+                "VaultPut",
+                "KeyCreate",
+            ],
+            vec![],
+        ),
+    ];
+    for (command, people, pointers) in shown {
+        let what = command.join(" ");
+        let text = emulator.cli(command);
+        assert_contains(&text, &people, &what);
+        assert!(
+            !text.contains('\u{1b}') && text.ends_with('\n'),
+            "{what}: {text:?}"
+        );
+        assert!(
+            text.lines().all(|line| line == line.trim_end()),
+            "{what}: trailing blanks in {text:?}"
+        );
+        if command != ["audit"] {
+            let json = emulator.json(command);
+            for (pointer, value) in pointers {
+                assert_eq!(
+                    json.pointer(pointer),
+                    Some(&value),
+                    "{what} --json at {pointer}: {json:#}"
+                );
+            }
+        }
+    }
+    // An image without a tag means the latest.
+    assert_eq!(emulator.run(&["inspect", "hello"]).code, 1);
+    assert_eq!(
+        emulator.client().push("hello", "latest", &image).status,
+        201
+    );
+    assert_eq!(emulator.json(&["inspect", "hello"])["reference"], "latest");
+}
+
+/// Runs a command that says what it did in one sentence.
+fn done(emulator: &Emulator, command: &[&str], sentence: &[&str]) {
+    let text = emulator.cli(command);
+    assert_contains(&text, sentence, &command.join(" "));
+    assert_eq!(text.lines().count(), 1, "{text}");
+}
+
+/// Runs a command with `--json`, and looks at one value of what it prints.
+fn json(emulator: &Emulator, command: &[&str], pointer: &str, value: &Value) {
+    let json = emulator.json(command);
+    assert_eq!(
+        json.pointer(pointer),
+        Some(value),
+        "{}: {json:#}",
+        command.join(" ")
+    );
+}
+
+#[test]
+fn what_is_done_to_keys_and_vaults_is_said_in_a_sentence_and_as_json() {
+    let emulator = Emulator::start();
+    let done = |command: &[&str], sentence: &[&str]| done(&emulator, command, sentence);
+    let json =
+        |command: &[&str], pointer: &str, value: Value| json(&emulator, command, pointer, &value);
+
+    done(
+        &["vault", "create", "kv1", "--retention-days", "7"],
+        &["created vault kv1 at https://kv1.vault.localhost:"],
+    );
+    json(
+        &["vault", "create", "kv2", "--purge-protection"],
+        "/purge_protection",
+        true.into(),
+    );
+    done(
+        &["key", "create", "k", "--vault", "kv1"],
+        &["created https://kv1.vault.localhost:", "/keys/k/"],
+    );
+    json(
+        &["key", "create", "k", "--vault", "kv1", "--kty", "RSA-HSM"],
+        "/versions/0/current",
+        true.into(),
+    );
+    let versions = emulator.json(&["key", "show", "k", "--vault", "kv1"])["versions"].clone();
+    let version = |current: bool| {
+        let mut versions = versions.as_array().unwrap().iter();
+        let version = versions
+            .find(|version| version["current"] == current)
+            .unwrap();
+        version["version"].as_str().unwrap().to_owned()
+    };
+    let (old, current) = (version(false), version(true));
+    done(
+        &["key", "disable", "k", "--vault", "kv1", "--version", &old],
+        &["disabled https://kv1.", &old],
+    );
+    done(
+        &["key", "disable", "k", "--vault", "kv1"],
+        &["disabled https://kv1.", &current],
+    );
+    json(
+        &["key", "show", "k", "--vault", "kv1"],
+        "/enabled",
+        false.into(),
+    );
+    done(
+        &["key", "enable", "k", "--vault", "kv1"],
+        &["enabled https://kv1.", &current],
+    );
+    json(
+        &["key", "enable", "k", "--vault", "kv1", "--version", &old],
+        "/enabled",
+        true.into(),
+    );
+    done(
+        &["key", "rotate", "k", "--vault", "kv1"],
+        &["rotated to https://kv1.", "/keys/k/"],
+    );
+    done(
+        &["key", "delete", "k", "--vault", "kv1"],
+        &["deleted https://kv1.", "; it can be recovered until "],
+    );
+    json(
+        &["key", "list", "--vault", "kv1"],
+        "/keys/0/state",
+        "deleted".into(),
+    );
+    done(
+        &["key", "recover", "k", "--vault", "kv1"],
+        &["recovered https://kv1."],
+    );
+    json(
+        &["key", "delete", "k", "--vault", "kv1"],
+        "/state",
+        "deleted".into(),
+    );
+    done(
+        &["key", "purge", "k", "--vault", "kv1"],
+        &["purged https://kv1.vault.localhost:", "/keys/k/"],
+    );
+    json(&["key", "list", "--vault", "kv1"], "/keys", json!([]));
+
+    done(
+        &["vault", "delete", "kv1"],
+        &["deleted vault kv1; it can be recovered until "],
+    );
+    done(
+        &["vault", "recover", "kv1"],
+        &["recovered vault kv1 at https://kv1."],
+    );
+    json(&["vault", "delete", "kv1"], "/state", "deleted".into());
+    done(&["vault", "purge", "kv1"], &["purged vault kv1"]);
+}
+
+#[test]
+#[expect(clippy::too_many_lines, reason = "a list of commands")]
+fn what_is_done_to_identities_and_registries_is_said_in_a_sentence_and_as_json() {
+    let emulator = Emulator::start();
+    let done = |command: &[&str], sentence: &[&str]| done(&emulator, command, sentence);
+    let json =
+        |command: &[&str], pointer: &str, value: Value| json(&emulator, command, pointer, &value);
+
+    done(
+        &["identity", "create", "another"],
+        &["created identity another, client "],
+    );
+    done(
+        &["identity", "create", "another"],
+        &["identity another was there already, client "],
+    );
+    done(
+        &[
+            "access",
+            "grant",
+            "--identity",
+            "another",
+            "--permissions",
+            "get,wrapKey",
+        ],
+        &["another now has get, wrapKey in vault sealock"],
+    );
+    done(
+        &["access", "revoke", "--identity", "another"],
+        &["another now has no permission in vault sealock"],
+    );
+    json(
+        &["access", "grant", "--identity", "another"],
+        "/permissions",
+        json!(["get", "wrapKey", "unwrapKey"]),
+    );
+
+    let create = [
+        "registry",
+        "create",
+        "second",
+        "--key",
+        "sealock/registry-key",
+        "--identity",
+        "another",
+    ];
+    done(
+        &create,
+        &["created registry second at second.azurecr.localhost:"],
+    );
+    let created = emulator.json(&["registry", "show", "second"]);
+    done(
+        &create,
+        &["registry second is as asked, at second.azurecr.localhost:"],
+    );
+    assert_eq!(
+        emulator.json(&create),
+        created,
+        "asking twice changes nothing"
+    );
+    done(
+        &["registry", "create", "plain", "--sku", "basic"],
+        &["created registry plain at plain.azurecr.localhost:"],
+    );
+    done(
+        &["registry", "create", "plain", "--sku", "Standard"],
+        &["registry plain is as asked"],
+    );
+    json(&["registry", "show", "plain"], "/sku", "Standard".into());
+    json(
+        &["registry", "show", "plain"],
+        "/encryption/status",
+        "disabled".into(),
+    );
+    done(
+        &["registry", "rotate-key", "second"],
+        &[
+            "rotated registry second to https://sealock.vault.localhost:",
+            "/keys/registry-key/",
+        ],
+    );
+
+    let deleted = emulator.cli(&["identity", "delete", "another", "--json"]);
+    assert_eq!(deleted, "", "there is nothing to say about what is gone");
+    assert_contains(
+        &emulator.cli(&["access", "show"]),
+        &["(gone)"],
+        "the policy of an identity that is gone",
+    );
+    assert_contains(
+        &emulator.cli(&["registry", "show", "second"]),
+        &["revoked: IdentityNotFound since "],
+        "revoked",
+    );
+    assert_contains(
+        &emulator.cli(&["registry", "list"]),
+        &["revoked (IdentityNotFound)"],
+        "revoked",
+    );
+    emulator.cli(&["key", "disable"]);
+    let status = emulator.cli(&["status"]);
+    assert_contains(
+        &status,
+        &[
+            "sealock  revoked: KeyDisabled since ",
+            "message",
+            "https://aka.ms/acr/cmk",
+        ],
+        "status",
+    );
+    assert_contains(&status, &["plain  available"], "status");
+}
+
+#[test]
+fn the_audit_goes_on_with_each_event_as_it_happens() {
+    let emulator = Emulator::start();
+    let url = format!("http://{}", emulator.address());
+    let mut follow = Command::new(Emulator::binary())
+        .args(["audit", "--follow", "--json", "--emulator", &url])
+        .stdout(Stdio::piped())
+        .spawn()
+        .unwrap();
+    let mut lines = BufReader::new(follow.stdout.take().unwrap()).lines();
+    // What happened before comes first; this shows that it has been read to its end.
+    emulator.cli(&["key", "create", "marker"]);
+    let mut next = |name: &str, key: &str| {
+        let found = lines
+            .by_ref()
+            .map(|line| serde_json::from_str::<Value>(&line.unwrap()).unwrap())
+            .find(|event| {
+                event["operationName"] == name
+                    && event["properties"]["id"].as_str().unwrap().contains(key)
+            });
+        found.expect("the event")
+    };
+    next("KeyCreate", "/keys/marker");
+    emulator.cli(&["key", "disable"]);
+    next("KeyUpdate", "/keys/registry-key");
+    assert_eq!(emulator.client().get("/v2/app/manifests/v1").status, 403);
+    let refused = next("KeyUnwrap", "/keys/registry-key");
+    assert_eq!(refused["properties"]["httpStatusCode"], 403);
+    let identity = refused["identity"]["claim"]["xms_mirid"].as_str().unwrap();
+    assert!(identity.ends_with("/registry-identity"), "{identity}");
+    follow.kill().unwrap();
+    follow.wait().unwrap();
+    let events: Vec<Value> = emulator
+        .cli(&["audit", "--json"])
+        .lines()
+        .map(|line| serde_json::from_str(line).unwrap())
+        .collect();
+    assert!(
+        events.contains(&refused),
+        "without --follow it is the same journal"
+    );
+}
+
+/// Runs a command that must fail, and says what it printed on standard error.
+fn failed(emulator: &Emulator, command: &[&str], code: i32) -> String {
+    let output = emulator.run(command);
+    let what = command.join(" ");
+    assert_eq!(
+        (output.code, output.stdout.as_str()),
+        (code, ""),
+        "{what}: {output:?}"
+    );
+    assert!(
+        output.stderr.starts_with("error: ") && !output.stderr.contains('\u{1b}'),
+        "{what}: {}",
+        output.stderr
+    );
+    output.stderr
+}
+
+#[test]
+#[expect(clippy::too_many_lines, reason = "a table")]
+fn errors_say_what_to_do_next() {
+    let emulator = Emulator::start();
+    emulator.cli(&["key", "create", "gone"]);
+    emulator.cli(&["key", "delete", "gone"]);
+    emulator.cli(&["vault", "create", "safe", "--purge-protection"]);
+    emulator.cli(&["vault", "delete", "safe"]);
+    emulator.cli(&["registry", "create", "plain"]);
+    for (command, error, hint) in [
+        (
+            &["key", "show", "nope"][..],
+            "nope was not found in this key vault",
+            "sealock key list --vault sealock",
+        ),
+        (
+            &["key", "disable", "nope"],
+            "nope was not found",
+            "sealock key list",
+        ),
+        (
+            &["key", "rotate", "gone"],
+            "gone was not found",
+            "sealock key recover gone --vault sealock",
+        ),
+        (
+            &["key", "create", "gone"],
+            "currently in a deleted but recoverable state",
+            "sealock key recover gone",
+        ),
+        (
+            &["key", "recover"],
+            "Deleted Key not found: registry-key",
+            "sealock key list",
+        ),
+        (
+            &["key", "purge"],
+            "Deleted Key not found: registry-key",
+            "sealock key list",
+        ),
+        (
+            &[
+                "key",
+                "disable",
+                "--version",
+                "00000000000000000000000000000000",
+            ],
+            "registry-key/00000000000000000000000000000000 was not found",
+            "sealock key show registry-key",
+        ),
+        (
+            &["key", "list", "--vault", "nope"],
+            "The key vault 'nope' was not found",
+            "sealock vault list",
+        ),
+        (
+            &["key", "list", "--vault", "safe"],
+            "deleted but recoverable",
+            "sealock vault recover safe",
+        ),
+        (
+            &["vault", "purge", "safe"],
+            "purge protection is enabled",
+            "sealock vault recover safe",
+        ),
+        (
+            &["vault", "create", "safe"],
+            "already exists in deleted state",
+            "sealock vault recover safe",
+        ),
+        (
+            &["vault", "create", "sealock"],
+            "'sealock' is already in use",
+            "sealock vault show sealock",
+        ),
+        (
+            &["vault", "recover"],
+            "deleted vault 'sealock' does not exist",
+            "sealock vault list",
+        ),
+        (
+            &["access", "grant", "--identity", "nobody"],
+            "'nobody' was not found",
+            "sealock identity create nobody",
+        ),
+        (
+            &["identity", "delete", "nobody"],
+            "'nobody' was not found",
+            "sealock identity list",
+        ),
+        (
+            &["inspect", "hello"],
+            "manifest tagged by \"latest\" is not found",
+            "hello:v1",
+        ),
+    ] {
+        let said = failed(&emulator, command, 1);
+        assert_contains(&said, &[error, "hint: ", hint], &command.join(" "));
+    }
+    for (command, error) in [
+        (
+            &["registry", "show", "nowhere"][..],
+            "there is no registry nowhere; create it with: sealock registry create nowhere",
+        ),
+        (
+            &["key", "create", "k", "--kty", "EC"][..],
+            "key type 'EC' is not supported yet; use RSA or RSA-HSM",
+        ),
+        (
+            &["key", "create", "k", "--kty", "DSA"],
+            "'DSA' is not a key type",
+        ),
+        (
+            &["key", "create", "k", "--size", "1024"],
+            "key size 1024 is not valid for RSA keys; use 2048, 3072 or 4096",
+        ),
+        (
+            &["vault", "create", "kv1", "--retention-days", "6"],
+            "retention",
+        ),
+        (
+            &["access", "grant", "--permissions", "everything"],
+            "everything",
+        ),
+        (
+            &["registry", "create", "abcde", "--sku", "Gold"],
+            "'Gold' is not a SKU; expected Basic, Standard or Premium",
+        ),
+        (
+            &["registry", "rotate-key", "plain"],
+            "key rotation is only applicable to registries with CMK enabled",
+        ),
+        (
+            &["registry", "rotate-key", "--key", "k"],
+            "'k' is not a key identifier",
+        ),
+        (&["inspect", "A"], "'A' is not a repository name"),
+    ] {
+        assert_contains(&failed(&emulator, command, 1), &[error], &command.join(" "));
+    }
+    // What the command line sees by itself, without asking.
+    for (command, error) in [
+        (
+            &["key", "show", "a_b"][..],
+            "'a_b' is not a key name; expected 1 to 127 letters",
+        ),
+        (
+            &["key", "list", "--vault", "A"],
+            "'A' is not a vault name; expected 3 to 24",
+        ),
+        (
+            &["key", "disable", "--version", "v1"],
+            "'v1' is not a key version name; expected 32",
+        ),
+        (&["vault", "create", "1ab"], "'1ab' is not a vault name"),
+        (
+            &["registry", "create", "My-Registry"],
+            "'My-Registry' is not a registry name; expected 5 to 50",
+        ),
+        (&["identity", "create", "-x"], "unexpected argument"),
+        (
+            &["identity", "create", "x"],
+            "'x' is not a managed identity name; expected 3 to 128",
+        ),
+        (&["key", "explode"], "unrecognized subcommand 'explode'"),
+        (&["verify", "--fast"], "unexpected argument '--fast'"),
+    ] {
+        assert_contains(&failed(&emulator, command, 2), &[error], &command.join(" "));
+    }
+    assert_eq!(
+        emulator.json(&["key", "list"])["keys"]
+            .as_array()
+            .unwrap()
+            .len(),
+        2
+    );
+    assert_eq!(
+        emulator.json(&["vault", "list"])["vaults"]
+            .as_array()
+            .unwrap()
+            .len(),
+        2
+    );
+}
+
+#[test]
+fn without_an_emulator_it_says_how_to_start_one() {
+    let nobody = TcpListener::bind("127.0.0.1:0").unwrap();
+    let url = format!("http://{}", nobody.local_addr().unwrap());
+    drop(nobody);
+    let run = |arguments: &[&str], environment: &[(&str, &str)]| {
+        run(arguments, Path::new("."), environment)
+    };
+    for command in [
+        &["health"][..],
+        &["status", "--json"],
+        &["key", "disable"],
+        &["audit", "--follow"],
+        &["verify"],
+    ] {
+        for output in [
+            run(&[command, &["--emulator", &url]].concat(), &[]),
+            run(command, &[("SEALOCK_EMULATOR", &url)]),
+        ] {
+            assert_eq!(
+                (output.code, output.stdout.as_str()),
+                (1, ""),
+                "{command:?}"
+            );
+            let expected =
+                format!("error: no emulator answers at {url}\nhint: start one with: sealock serve");
+            assert_contains(&output.stderr, &[&expected], &command.join(" "));
+        }
+    }
+    for bad in [
+        "localhost",
+        "https://localhost:5000",
+        "http://localhost:5000/x",
+        "ftp://localhost",
+    ] {
+        let output = run(&["health", "--emulator", bad], &[]);
+        assert_eq!(output.code, 2, "{bad}");
+        assert_contains(&output.stderr, &["error: invalid value", "http://"], bad);
+    }
+    let output = run(&[], &[]);
+    assert_eq!(output.code, 2);
+    assert_contains(
+        &output.stderr,
+        &["Usage: sealock", "serve", "Example:"],
+        "no command",
+    );
+}
+
+#[test]
+#[expect(clippy::too_many_lines, reason = "a table")]
+fn a_registry_is_created_only_as_azure_allows() {
+    let emulator = Emulator::start();
+    let cli = |command: &[&str]| drop(emulator.cli(command));
+    cli(&["registry", "create", "plain"]);
+    cli(&["key", "create", "off"]);
+    cli(&["key", "disable", "off"]);
+    cli(&["key", "create", "gone"]);
+    cli(&["key", "delete", "gone"]);
+    cli(&["key", "create", "other"]);
+    cli(&["identity", "create", "other-identity"]);
+    cli(&["access", "grant", "--identity", "other-identity"]);
+    for (identity, permissions) in [
+        ("no-get", "wrapKey,unwrapKey"),
+        ("no-wrap", "get,unwrapKey"),
+        ("no-unwrap", "get,wrapKey"),
+        ("nothing", "list"),
+    ] {
+        cli(&["identity", "create", identity]);
+        cli(&[
+            "access",
+            "grant",
+            "--identity",
+            identity,
+            "--permissions",
+            permissions,
+        ]);
+    }
+    let before = emulator.json(&["registry", "list"]);
+
+    let port = emulator.address().rsplit_once(':').unwrap().1;
+    let clients = emulator.json(&["identity", "list"]);
+    let client_id = |name: &str| {
+        let mut identities = clients["identities"].as_array().unwrap().iter();
+        let identity = identities
+            .find(|identity| identity["name"] == name)
+            .unwrap();
+        identity["client_id"].as_str().unwrap().to_owned()
+    };
+    // Azure's own text.
+    let inaccessible = |path: &str, identity: &str| {
+        let (kid, identity) = (
+            format!("https://{path}").replace("PORT", port),
+            client_id(identity),
+        );
+        vec![
+            format!("Failed to access KeyId '{kid}"),
+            format!(
+                "Verify that identity '{identity}' has 'Get, Wrap Key, Unwrap Key' permission on key '{kid}"
+            ),
+            "For more information on bring your own key, please visit 'https://aka.ms/acr/cmk'"
+                .to_owned(),
+            "hint: see what the vault refused with: sealock audit".to_owned(),
+        ]
+    };
+    let says = |text: &str| vec![text.to_owned()];
+    let incomplete = || {
+        says(
+            "Invalid encryption key vault property specified for registry newone. Property Identity and KeyIdentifier \
+             must be set when encryption is enabled.",
+        )
+    };
+    let (key, identity) = ("sealock/registry-key", "registry-identity");
+    let of_vault = "sealock.vault.localhost:PORT/keys";
+    for (name, sku, key, identity, expected) in [
+        (
+            "newone",
+            "Basic",
+            Some(key),
+            Some(identity),
+            says("Encryption is not supported for the SKU Basic of the registry newone"),
+        ),
+        (
+            "newone",
+            "Standard",
+            Some(key),
+            Some(identity),
+            says("Encryption is not supported for the SKU Standard"),
+        ),
+        ("newone", "Premium", Some(key), None, incomplete()),
+        ("newone", "Premium", None, Some(identity), incomplete()),
+        (
+            "newone",
+            "Premium",
+            Some(key),
+            Some("system"),
+            says("The system-assigned identity cannot be used to create the registry newone"),
+        ),
+        (
+            "newone",
+            "Premium",
+            Some(key),
+            Some("nobody"),
+            says("The managed identity 'nobody' was not found"),
+        ),
+        (
+            "newone",
+            "Premium",
+            Some("k"),
+            Some(identity),
+            says("'k' is not a key identifier"),
+        ),
+        (
+            "newone",
+            "Premium",
+            Some("sealock/nope"),
+            Some(identity),
+            inaccessible(&format!("{of_vault}/nope"), identity),
+        ),
+        (
+            "newone",
+            "Premium",
+            Some("novault/nope"),
+            Some(identity),
+            inaccessible("novault.vault.localhost:PORT/keys/nope", identity),
+        ),
+        (
+            "newone",
+            "Premium",
+            Some("sealock/registry-key/00000000000000000000000000000000"),
+            Some(identity),
+            inaccessible(
+                &format!("{of_vault}/registry-key/00000000000000000000000000000000"),
+                identity,
+            ),
+        ),
+        (
+            "newone",
+            "Premium",
+            Some("sealock/off"),
+            Some(identity),
+            inaccessible(&format!("{of_vault}/off"), identity),
+        ),
+        (
+            "newone",
+            "Premium",
+            Some("sealock/gone"),
+            Some(identity),
+            inaccessible(&format!("{of_vault}/gone"), identity),
+        ),
+        (
+            "newone",
+            "Premium",
+            Some(key),
+            Some("no-get"),
+            inaccessible(&format!("{of_vault}/registry-key"), "no-get"),
+        ),
+        (
+            "newone",
+            "Premium",
+            Some(key),
+            Some("no-wrap"),
+            inaccessible(&format!("{of_vault}/registry-key"), "no-wrap"),
+        ),
+        (
+            "newone",
+            "Premium",
+            Some(key),
+            Some("no-unwrap"),
+            inaccessible(&format!("{of_vault}/registry-key"), "no-unwrap"),
+        ),
+        (
+            "newone",
+            "Premium",
+            Some(key),
+            Some("nothing"),
+            inaccessible(&format!("{of_vault}/registry-key"), "nothing"),
+        ),
+        (
+            "plain",
+            "Premium",
+            Some(key),
+            Some(identity),
+            says("Encryption cannot be enabled for the existing registry plain"),
+        ),
+        (
+            "sealock",
+            "Premium",
+            None,
+            None,
+            says("Encryption cannot be disabled for the registry sealock"),
+        ),
+        (
+            "sealock",
+            "Standard",
+            Some(key),
+            Some(identity),
+            says("The registry sealock cannot be changed to the SKU Standard"),
+        ),
+        (
+            "sealock",
+            "Basic",
+            Some(key),
+            Some(identity),
+            says("The registry sealock cannot be changed to the SKU Basic"),
+        ),
+        (
+            "sealock",
+            "Premium",
+            Some("sealock/other"),
+            Some(identity),
+            says("change it with: sealock registry rotate-key sealock"),
+        ),
+        (
+            "sealock",
+            "Premium",
+            Some(key),
+            Some("other-identity"),
+            says("change it with: sealock registry rotate-key sealock"),
+        ),
+    ] {
+        let mut command = vec!["registry", "create", name, "--sku", sku];
+        command.extend(key.into_iter().flat_map(|key| ["--key", key]));
+        command.extend(
+            identity
+                .into_iter()
+                .flat_map(|identity| ["--identity", identity]),
+        );
+        let output = emulator.run(&command);
+        let what = command.join(" ");
+        assert_eq!(
+            (output.code, output.stdout.as_str()),
+            (1, ""),
+            "{what}: {}",
+            output.stderr
+        );
+        for text in expected {
+            assert_contains(&output.stderr, &["error: ", &text], &what);
+        }
+        assert_eq!(
+            emulator.json(&["registry", "list"]),
+            before,
+            "{what} changes nothing"
+        );
+    }
+    // What is not Azure's to refuse: the same again.
+    cli(&[
+        "registry",
+        "create",
+        "sealock",
+        "--key",
+        key,
+        "--identity",
+        identity,
+    ]);
+    cli(&["registry", "create", "plain"]);
+    assert_eq!(emulator.json(&["registry", "list"]), before);
+}
+
+/// The files of the objects, with their content.
+fn objects(emulator: &Emulator) -> Vec<(PathBuf, Vec<u8>)> {
+    let blobs = emulator.data_dir().join("blobs");
+    emulator
+        .files()
+        .into_iter()
+        .filter(|(path, _)| path.parent() == Some(&blobs))
+        .collect()
+}
+
+/// Verifies for people and as JSON; something must be wrong.
+fn verify(emulator: &Emulator) -> (Output, Value) {
+    let (text, json) = (
+        emulator.run(&["verify"]),
+        emulator.run(&["verify", "--json"]),
+    );
+    assert_eq!((text.code, json.code), (1, 1), "{text:?}");
+    assert_eq!(text.stderr, json.stderr);
+    let json: Value = serde_json::from_str(&json.stdout).unwrap();
+    assert_eq!(json["whole"], false);
+    (text, json)
+}
+
+#[test]
+fn verify_finds_damaged_and_missing_objects() {
+    let emulator = Emulator::start();
+    let client = emulator.client();
+    let image = Image::random(&[150_000]);
+    assert_eq!(client.push("app", "v1", &image).status, 201);
+    let of_size = |least: usize| move |(_, content): &&(PathBuf, Vec<u8>)| content.len() >= least;
+    let objects = objects(&emulator);
+    assert_eq!(objects.len(), 3);
+    let (file, content) = objects.iter().find(of_size(150_000)).unwrap();
+    let name = file.file_name().unwrap().to_str().unwrap();
+    let layer = digest_of(image.blobs().next().unwrap());
+    let path = format!("/v2/app/blobs/{layer}");
+
+    // The header's magic, version, salt and binding; the first, second and last segment; both lengths.
+    let flipped = [0, 8, 20, 60, 80, 70_000, content.len() - 1].map(|at| {
+        let mut flipped = content.clone();
+        flipped[at] ^= 1;
+        (format!("byte {at} flipped"), flipped)
+    });
+    let shorter = content[..content.len() - 1].to_vec();
+    let longer = [&content[..], b"x"].concat();
+    let another = objects
+        .iter()
+        .find(|(_, other)| other.len() < 150_000)
+        .unwrap()
+        .1
+        .clone();
+    for (what, damaged) in flipped.into_iter().chain([
+        ("cut".to_owned(), shorter),
+        ("extended".to_owned(), longer),
+        ("empty".to_owned(), Vec::new()),
+        ("another's".to_owned(), another),
+    ]) {
+        fs::write(file, damaged).unwrap();
+        let (text, json) = verify(&emulator);
+        assert_contains(&text.stdout, &["sealock: ObjectDamaged: ", &layer], &what);
+        assert_contains(
+            &text.stderr,
+            &["error: 1 problem in the stored content"],
+            &what,
+        );
+        assert_eq!(
+            json["registries"][0]["problems"][0]["kind"], "ObjectDamaged",
+            "{what}"
+        );
+        // Refused, or cut short.
+        let served = client
+            .try_send("GET", &path, &[], ureq::SendBody::none(), None)
+            .and_then(|answer| answer.into_body().read_to_vec());
+        assert!(
+            !served.is_ok_and(|body| body == image.blobs().next().unwrap()),
+            "{what}: it is served as if nothing had happened"
+        );
+    }
+
+    fs::remove_file(file).unwrap();
+    let (text, json) = verify(&emulator);
+    assert_contains(
+        &text.stdout,
+        &["sealock: ObjectMissing: ", &layer, name],
+        "missing",
+    );
+    assert_eq!(
+        json["registries"][0]["problems"][0]["kind"],
+        "ObjectMissing"
+    );
+    let answer = client.get(&path);
+    assert_eq!((answer.status, answer.code().as_str()), (500, "UNKNOWN"));
+    assert_contains(
+        &String::from_utf8(answer.body).unwrap(),
+        &["damaged", "sealock verify"],
+        "missing",
+    );
+
+    let (manifest, _) = objects
+        .iter()
+        .find(|(_, content)| content.len() > 80 + image.manifest().len() && content.len() < 2000)
+        .unwrap();
+    fs::remove_file(manifest).unwrap();
+    let (text, _) = verify(&emulator);
+    assert_contains(
+        &text.stderr,
+        &["error: 2 problems in the stored content"],
+        "two missing",
+    );
+
+    for (path, content) in &objects {
+        fs::write(path, content).unwrap();
+    }
+    emulator.cli(&["verify"]);
+    assert_eq!(client.pull("app", "v1", &image).status, 200);
+}
+
+#[test]
+fn verify_finds_an_orphaned_object_and_the_next_start_sweeps_it() {
+    let mut emulator = Emulator::start();
+    let image = Image::random(&[100]);
+    assert_eq!(emulator.client().push("app", "v1", &image).status, 201);
+    let name = "0123456789abcdef0123456789abcdef";
+    let orphan = emulator.data_dir().join("blobs").join(name);
+    fs::write(&orphan, b"left behind").unwrap();
+    let (text, json) = verify(&emulator);
+    assert_eq!(json["problems"][0]["kind"], "ObjectOrphaned");
+    assert_contains(
+        json["problems"][0]["what"].as_str().unwrap(),
+        &[name],
+        "orphan",
+    );
+    assert_contains(
+        &text.stdout,
+        &["ObjectOrphaned", name],
+        "people are told, too",
+    );
+    assert_contains(
+        &text.stderr,
+        &["error: 1 problem in the stored content"],
+        "orphan",
+    );
+
+    emulator.restart();
+    eventually("the sweep", || !orphan.exists());
+    emulator.cli(&["verify"]);
+    assert_eq!(emulator.client().pull("app", "v1", &image).status, 200);
+}
+
+#[test]
+fn verify_cannot_say_that_a_revoked_registry_is_whole() {
+    let emulator = Emulator::start();
+    assert_eq!(
+        emulator
+            .client()
+            .push("app", "v1", &Image::random(&[100]))
+            .status,
+        201
+    );
+    emulator.cli(&["key", "disable"]);
+    let (text, json) = verify(&emulator);
+    assert_contains(
+        &text.stdout,
+        &["\nsealock   revoked (KeyDisabled)  0 "],
+        "revoked",
+    );
+    assert_contains(
+        &text.stderr,
+        &[
+            "error: registry sealock is revoked (KeyDisabled), so its content could not be read",
+            "hint: enable the key",
+        ],
+        "revoked",
+    );
+    assert_eq!(
+        (
+            &json["registries"][0]["state"],
+            &json["registries"][0]["cause"]
+        ),
+        (&"revoked".into(), &"KeyDisabled".into())
+    );
+    let shown = emulator.cli(&["inspect", "app:v1"]);
+    assert_contains(
+        &shown,
+        &["the registry is revoked (KeyDisabled)", "manifest"],
+        "inspect",
+    );
+    emulator.cli(&["key", "enable"]);
+    emulator.cli(&["verify"]);
+}
+
+#[test]
+fn colours_are_for_terminals_and_no_color_forbids_them() {
+    let emulator = Emulator::start_with(Options {
+        ephemeral: true,
+        ..Options::default()
+    });
+    let url = format!("http://{}", emulator.address());
+    let run = |command: &[&str], environment: &[(&str, &str)]| {
+        let command = [command, &["--emulator", &url]].concat();
+        let output = run(
+            &command,
+            Path::new("."),
+            &[&[("NO_COLOR", "")], environment].concat(),
+        );
+        output.stdout + &output.stderr
+    };
+    for command in [
+        &["status"][..],
+        &["registry", "show"],
+        &["audit"],
+        &["key", "show"],
+        &["key", "show", "nope"],
+        &["--help"],
+    ] {
+        let piped = run(command, &[]);
+        assert!(
+            !piped.is_empty() && !piped.contains('\u{1b}'),
+            "{command:?}: {piped:?}"
+        );
+        let forced = run(command, &[("CLICOLOR_FORCE", "1")]);
+        assert!(
+            forced.contains('\u{1b}'),
+            "{command:?} has colours on a terminal: {forced:?}"
+        );
+        let forbidden = run(command, &[("CLICOLOR_FORCE", "1"), ("NO_COLOR", "1")]);
+        assert_eq!(forbidden, piped, "{command:?}");
+        let json = run(&[command, &["--json"]].concat(), &[("CLICOLOR_FORCE", "1")]);
+        assert!(
+            command[0] == "--help" || command.len() == 3 || !json.contains('\u{1b}'),
+            "{command:?}: {json:?}"
+        );
+    }
+}

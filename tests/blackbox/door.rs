@@ -1,0 +1,380 @@
+use sealock_tests::{Answer, Client, Emulator, Image, Options, digest_of};
+use serde_json::Value;
+
+const CROSS_SITE: (&str, &str) = ("sec-fetch-site", "cross-site");
+
+/// Every kind of request that would change something.
+fn changes(image: &Image, upload: &str) -> Vec<(&'static str, String, &'static [u8])> {
+    let control = "/_sealock/v1";
+    vec![
+        ("POST", "/v2/app/blobs/uploads/".to_owned(), b""),
+        (
+            "POST",
+            format!("/v2/app/blobs/uploads/?digest={}", digest_of(b"x")),
+            b"x",
+        ),
+        ("PATCH", upload.to_owned(), b"x"),
+        ("PUT", format!("{upload}?digest={}", digest_of(b"x")), b"x"),
+        ("DELETE", upload.to_owned(), b""),
+        (
+            "PUT",
+            "/v2/app/manifests/v2".to_owned(),
+            b"{\"schemaVersion\":2,\"mediaType\":\"a/b\"}",
+        ),
+        ("DELETE", "/v2/app/manifests/v1".to_owned(), b""),
+        (
+            "DELETE",
+            format!("/v2/app/manifests/{}", image.digest()),
+            b"",
+        ),
+        (
+            "DELETE",
+            format!("/v2/app/blobs/{}", digest_of(image.blobs().next().unwrap())),
+            b"",
+        ),
+        (
+            "PATCH",
+            format!("{control}/vaults/sealock/keys/registry-key"),
+            b"{\"enabled\":false}",
+        ),
+        (
+            "POST",
+            format!("{control}/vaults/sealock/keys/registry-key/rotate"),
+            b"",
+        ),
+        (
+            "DELETE",
+            format!("{control}/vaults/sealock/keys/registry-key"),
+            b"",
+        ),
+        (
+            "POST",
+            format!("{control}/vaults/sealock/access/registry-identity/revoke"),
+            b"{\"permissions\":[\"unwrapKey\"]}",
+        ),
+        ("PUT", format!("{control}/vaults/another"), b""),
+        ("DELETE", format!("{control}/vaults/sealock"), b""),
+        (
+            "DELETE",
+            format!("{control}/identities/registry-identity"),
+            b"",
+        ),
+        ("PUT", format!("{control}/registries/another"), b""),
+        ("POST", format!("{control}/verify"), b""),
+    ]
+}
+
+fn state(emulator: &Emulator, upload: &str) -> Vec<Value> {
+    let client = emulator.client();
+    let lists = ["/v2/_catalog", "/v2/app/tags/list"].map(|path| client.get(path).json());
+    let shown = ["key", "vault", "registry", "identity"].map(|noun| emulator.json(&[noun, "list"]));
+    let received = client.get(upload).header("range").into();
+    let access = emulator.json(&["access", "show"]);
+    lists
+        .into_iter()
+        .chain(shown)
+        .chain([access, received])
+        .collect()
+}
+
+#[test]
+fn a_page_from_elsewhere_changes_nothing() {
+    let emulator = Emulator::start();
+    let client = emulator.client();
+    let image = Image::random(&[1000]);
+    assert_eq!(client.push("app", "v1", &image).status, 201);
+    let begun = client.send("POST", "/v2/app/blobs/uploads/", &[], b"");
+    let upload = begun.header("location").to_owned();
+    let before = state(&emulator, &upload);
+
+    let port = emulator.address().rsplit_once(':').unwrap().1;
+    let other_name = format!("http://localhost:{port}");
+    let longer = format!("http://{}.evil.test", emulator.address());
+    for (method, path, body) in changes(&image, &upload) {
+        for header in [
+            ("origin", "http://evil.test"),
+            ("origin", "https://evil.test"),
+            ("origin", "null"),
+            ("origin", ""),
+            ("origin", "file://"),
+            ("origin", "http://127.0.0.1"),
+            ("origin", &other_name),
+            ("origin", &longer),
+            CROSS_SITE,
+        ] {
+            let answer = client.send(method, &path, &[header], body);
+            let what = format!("{method} {path} with {header:?}");
+            assert_eq!(answer.status, 403, "{what}");
+            assert_eq!(answer.json()["error"]["code"], "Forbidden", "{what}");
+        }
+    }
+    let own = format!("http://{}", emulator.address());
+    let both = [("origin", own.as_str()), CROSS_SITE];
+    assert_eq!(
+        client
+            .send("POST", "/v2/app/blobs/uploads/", &both, b"")
+            .status,
+        403,
+        "one of them is enough"
+    );
+
+    assert_eq!(state(&emulator, &upload), before);
+    assert_eq!(client.pull("app", "v1", &image).status, 200);
+    assert_eq!(
+        emulator.json(&["status"])["registries"][0]["gate"]["state"],
+        "available"
+    );
+}
+
+#[test]
+fn the_emulators_own_page_may_change_and_everyone_may_read() {
+    let emulator = Emulator::start();
+    let client = emulator.client();
+    let own = format!("http://{}", emulator.address());
+    let own_tls = format!("https://{}", emulator.address());
+    for header in [
+        ("origin", own.as_str()),
+        ("origin", &own_tls),
+        ("sec-fetch-site", "same-origin"),
+        ("sec-fetch-site", "none"),
+        ("referer", "http://evil.test/"),
+    ] {
+        assert_eq!(
+            client
+                .send("POST", "/v2/app/blobs/uploads/", &[header], b"")
+                .status,
+            202,
+            "{header:?}"
+        );
+        assert_eq!(
+            client
+                .send("POST", "/_sealock/v1/verify", &[header], b"")
+                .status,
+            200,
+            "{header:?}"
+        );
+    }
+    for header in [
+        ("origin", "http://evil.test"),
+        ("origin", "null"),
+        CROSS_SITE,
+    ] {
+        for method in ["GET", "HEAD"] {
+            for path in ["/", "/v2/", "/v2/_catalog", "/_sealock/v1/health"] {
+                let answer = client.send(method, path, &[header], b"");
+                assert_eq!(answer.status, 200, "{method} {path} with {header:?}");
+                let shared = answer.headers.get("access-control-allow-origin");
+                assert_eq!(shared, None, "no page from elsewhere reads the answer");
+            }
+        }
+    }
+}
+
+fn at(client: &Client, host: &str, path: &str) -> Answer {
+    client.send("GET", path, &[("host", host)], b"")
+}
+
+#[test]
+fn an_unknown_host_is_told_which_setting_serves_it() {
+    let emulator = Emulator::start();
+    let client = emulator.client();
+    for host in [
+        "evil.test",
+        "evil.test:5000",
+        "localhost.evil.test",
+        "evillocalhost",
+        "127.0.0.2",
+        "[::2]:5000",
+        "x.localhost",
+        "azurecr.localhost",
+        "registry.test",
+    ] {
+        for (method, path) in [
+            ("GET", "/"),
+            ("GET", "/v2/"),
+            ("GET", "/_sealock/v1/health"),
+            ("POST", "/v2/app/blobs/uploads/"),
+            ("DELETE", "/_sealock/v1/vaults/sealock"),
+        ] {
+            let answer = client.send(method, path, &[("host", host)], b"");
+            assert_eq!(answer.status, 421, "{method} {path} at {host}");
+            let error = &answer.json()["error"];
+            assert_eq!(error["code"], "MisdirectedRequest", "{host}");
+            let message = error["message"].as_str().unwrap();
+            let name = host.strip_suffix(":5000").unwrap_or(host);
+            assert!(
+                message.contains(&format!("'{name}'")) && message.contains("server.aliases"),
+                "{message}"
+            );
+        }
+    }
+    assert_eq!(emulator.json(&["vault", "show"])["state"], "active");
+}
+
+#[test]
+fn aliases_and_the_public_name_lead_to_every_service() {
+    let emulator = Emulator::start_with(Options {
+        arguments: vec!["--public-name".into(), "registry.test:8080".into()],
+        environment: vec![(
+            "SEALOCK_SERVER__ALIASES".into(),
+            r#"["alias.test", "Mixed.Case", "buildhost"]"#.into(),
+        )],
+        ..Options::default()
+    });
+    let client = emulator.client();
+    for host in [
+        "localhost",
+        "LOCALHOST:1",
+        "127.0.0.1:5000",
+        "[::1]:5000",
+        "host.docker.internal:5000",
+        "registry.test:8080",
+        "Registry.Test",
+        "alias.test",
+        "ALIAS.test:99",
+        "buildhost:5000",
+        "mixed.case",
+        "Mixed.Case:5000",
+    ] {
+        for path in ["/", "/v2/", "/v2/_catalog", "/_sealock/v1/health"] {
+            assert_eq!(at(&client, host, path).status, 200, "{path} at {host}");
+        }
+        let own = format!("http://{host}");
+        let headers = [("host", host), ("origin", own.as_str())];
+        assert_eq!(
+            client
+                .send("POST", "/v2/app/blobs/uploads/", &headers, b"")
+                .status,
+            202,
+            "{host}"
+        );
+    }
+    assert_eq!(at(&client, "other.test", "/v2/").status, 421);
+
+    let registry = emulator.json(&["registry", "show"]);
+    assert_eq!(
+        registry["login_server"],
+        "sealock.azurecr.registry.test:8080"
+    );
+    assert_eq!(
+        registry["encryption"]["key_identifier"],
+        "https://sealock.vault.registry.test:8080/keys/registry-key"
+    );
+    assert_eq!(
+        at(&client, "sealock.azurecr.registry.test:8080", "/v2/").status,
+        501
+    );
+}
+
+/// What reads code and message from the body of a service's error.
+type Shape = fn(&Value) -> (Value, Value);
+
+#[test]
+#[expect(clippy::too_many_lines, reason = "a table")]
+fn services_that_are_yet_to_come_say_so_in_their_own_shape() {
+    let emulator = Emulator::start();
+    let client = emulator.client();
+    let oci = |body: &Value| {
+        (
+            body["errors"][0]["code"].clone(),
+            body["errors"][0]["message"].clone(),
+        )
+    };
+    let arm = |body: &Value| {
+        (
+            body["error"]["code"].clone(),
+            body["error"]["message"].clone(),
+        )
+    };
+    let entra = |body: &Value| (body["error"].clone(), body["error_description"].clone());
+    let (oci, arm, entra): ((Shape, _), (Shape, _), (Shape, _)) = (
+        (oci, "UNSUPPORTED"),
+        (arm, "NotSupportedByEmulator"),
+        (entra, "unsupported"),
+    );
+
+    for (host, path, (shape, code), named) in [
+        ("sealock.azurecr.localhost", "/v2/", oci, "registry"),
+        (
+            "sealock.azurecr.localhost:5000",
+            "/v2/app/manifests/v1",
+            oci,
+            "registry",
+        ),
+        ("SEALOCK.azurecr.io", "/v2/", oci, "registry"),
+        (
+            "sealock.eastus.geo.azurecr.localhost",
+            "/v2/",
+            oci,
+            "registry",
+        ),
+        (
+            "sealock.eastus.data.azurecr.localhost",
+            "/v2/",
+            oci,
+            "registry",
+        ),
+        ("sealock.vault.localhost", "/keys", arm, "vault"),
+        (
+            "sealock.vault.azure.net",
+            "/keys/registry-key",
+            arm,
+            "vault",
+        ),
+        (
+            "management.localhost",
+            "/subscriptions",
+            arm,
+            "Azure Resource Manager",
+        ),
+        ("management.azure.com", "/", arm, "Azure Resource Manager"),
+        (
+            "login.localhost",
+            "/common/oauth2/v2.0/token",
+            entra,
+            "Entra",
+        ),
+        ("login.microsoftonline.com", "/", entra, "Entra"),
+        ("graph.localhost", "/v1.0/me", arm, "Graph"),
+        ("localhost", "/keys", arm, "vault"),
+        (
+            "localhost",
+            "/keys/registry-key/wrapkey?api-version=7.4",
+            arm,
+            "vault",
+        ),
+        ("localhost", "/deletedkeys", arm, "vault"),
+        (
+            "localhost",
+            "/subscriptions/0?api-version=2023-07-01",
+            arm,
+            "Azure Resource Manager",
+        ),
+        (
+            "localhost",
+            "/metadata/identity/oauth2/token",
+            entra,
+            "managed identity",
+        ),
+        ("localhost", "/common/oauth2/v2.0/token", entra, "Entra"),
+        ("localhost", "/oauth2/token", oci, "data plane"),
+        ("localhost", "/acr/v1/_catalog", oci, "data plane"),
+    ] {
+        for method in ["GET", "POST"] {
+            let answer = client.send(method, path, &[("host", host)], b"");
+            assert_eq!(answer.status, 501, "{method} {path} at {host}");
+            assert_eq!(
+                answer.header("content-type"),
+                "application/json",
+                "{path} at {host}"
+            );
+            let (said, message) = shape(&answer.json());
+            assert_eq!(said, code, "{path} at {host}");
+            let message = message.as_str().unwrap();
+            assert!(
+                message.contains("does not support") && message.contains(named),
+                "{path} at {host}: {message}"
+            );
+        }
+    }
+}
