@@ -19,10 +19,8 @@ const REQUESTS_BEFORE_KILL: usize = 40;
 fn nothing_acknowledged_is_lost_when_the_emulator_is_killed() {
     let mut emulator = Emulator::start();
     let mut acknowledged: Vec<(String, Image)> = Vec::new();
-    let mut in_doubt = 0;
     for round in 0..ROUNDS {
         let pushed = push_until_killed(&mut emulator, round);
-        assert!(staged(&emulator) < 1000, "the staging directory is read");
         emulator.start_again();
         assert_eq!(
             staged(&emulator),
@@ -46,7 +44,6 @@ fn nothing_acknowledged_is_lost_when_the_emulator_is_killed() {
                     matches!(status, 200 | 404),
                     "round {round}: {tag} answers {status}"
                 );
-                in_doubt += usize::from(status == 200);
             }
         }
         // What the kill left behind is swept in the background.
@@ -65,7 +62,6 @@ fn nothing_acknowledged_is_lost_when_the_emulator_is_killed() {
         "the kills left no time for pushes: {}",
         acknowledged.len()
     );
-    assert!(in_doubt <= ROUNDS * PUSHERS);
 }
 
 /// Pushes from several threads and kills the emulator in the middle of it. Says of each push whether

@@ -60,7 +60,7 @@ impl Registry {
             let batch = Batch::new()
                 .expect_absent(&BLOBS, &key)
                 .put(&BLOBS, &key, &BlobRecord {});
-            let batch = self.link(digest, existing.as_ref(), &fresh.record, batch);
+            let batch = self.link(digest, existing.as_ref(), Some(&fresh.record), batch);
             fresh.is_referred_to = existing.is_none();
             if self.store.commit(batch).await? == Commit::Done {
                 return Ok(());
@@ -96,7 +96,7 @@ impl Registry {
                 .expect_present(&BLOBS, &from_key)
                 .expect_absent(&BLOBS, &key)
                 .put(&BLOBS, &key, &BlobRecord {});
-            let batch = self.link(digest, Some(&existing), &existing.value, batch);
+            let batch = self.link(digest, Some(&existing), None, batch);
             if self.store.commit(batch).await? == Commit::Done {
                 return Ok(true);
             }

@@ -177,16 +177,19 @@ impl Registry {
             .get(&CONTENTS, &[&self.id, &digest.to_string()])?)
     }
 
-    /// Adds to `batch` one more link to the content of `digest`: to what is `existing`, or else to
-    /// `fresh`.
+    /// Adds to `batch` one more link to the content of `digest`: to what is `existing`, or else to what
+    /// is `fresh`. One of them there must be.
     pub(crate) fn link(
         &self,
         digest: &Digest,
         existing: Option<&Record<ContentRecord>>,
-        fresh: &ContentRecord,
+        fresh: Option<&ContentRecord>,
         batch: Batch,
     ) -> Batch {
-        let mut linked = existing.map_or(fresh, |record| &record.value).clone();
+        let Some(mut linked) = existing.map(|record| &record.value).or(fresh).cloned() else {
+            debug_assert!(false, "a link to nothing");
+            return batch;
+        };
         linked.links += 1;
         let key = digest.to_string();
         batch

@@ -3,7 +3,10 @@ use sealock_envelope::{HEADER_LEN, Layers};
 use serde::Serialize;
 use tokio::task::spawn_blocking;
 
-use crate::{Error, Kind, Manifest, Reference, Registry, RepositoryName, content::ContentRecord};
+use crate::{
+    Error, Kind, Manifest, Reference, Registry, RepositoryName, content::ContentRecord,
+    manifests::Located,
+};
 
 /// How much of an object's ciphertext is shown.
 const SHOWN_BYTES: u64 = 64;
@@ -70,21 +73,19 @@ impl Registry {
         repository: &RepositoryName,
         reference: &Reference,
     ) -> Result<Inspection, Error> {
-        let unknown = || Error::ManifestUnknown {
-            reference: reference.clone(),
-        };
-        let digest = self.resolve(repository, reference)?;
-        let record = self
-            .manifest_record(repository, &digest)?
-            .ok_or_else(unknown)?;
-        let content = self.content(&digest)?.ok_or_else(unknown)?;
-        let media_type = record.value.media_type;
-        let mut objects = vec![
-            self.view("manifest", media_type.clone(), digest, &content)
-                .await?,
-        ];
+        let Located {
+            digest,
+            media_type,
+            content,
+        } = self.locate(repository, reference)?;
+        let view = self.view("manifest", media_type.clone(), digest, &content);
+        let mut objects = vec![view.await?];
         let note = match self.open(digest, &content).await {
-            Ok(None) => return Err(unknown()),
+            Ok(None) => {
+                return Err(Error::ManifestUnknown {
+                    reference: reference.clone(),
+                });
+            }
             Ok(Some(found)) => {
                 let manifest = Manifest::parse(&found.bytes().await?, Some(&media_type))?;
                 for descriptor in manifest.descriptors {

@@ -11,7 +11,7 @@ use tokio::task::spawn_blocking;
 use crate::{
     Error, Kind, Manifest, Reference, Registry, RepositoryName, Tag,
     blob::BLOBS,
-    content::{Content, Fresh},
+    content::{Content, ContentRecord, Fresh},
     upload::publish_whole,
 };
 
@@ -37,19 +37,33 @@ pub(crate) struct TagRecord {
 }
 
 /// A manifest that was found.
-pub(crate) struct Found {
+pub(crate) struct Located {
     pub(crate) digest: Digest,
     pub(crate) media_type: String,
-    pub(crate) content: Content,
+    pub(crate) content: ContentRecord,
 }
 
 impl Registry {
-    /// The manifest that `reference` names.
+    /// The manifest that `reference` names, open for reading.
     pub(crate) async fn manifest(
         &self,
         repository: &RepositoryName,
         reference: &Reference,
-    ) -> Result<Found, Error> {
+    ) -> Result<(Located, Content), Error> {
+        let located = self.locate(repository, reference)?;
+        let content = self.open(located.digest, &located.content).await?;
+        let content = content.ok_or_else(|| Error::ManifestUnknown {
+            reference: reference.clone(),
+        })?;
+        Ok((located, content))
+    }
+
+    /// Where the manifest lies that `reference` names.
+    pub(crate) fn locate(
+        &self,
+        repository: &RepositoryName,
+        reference: &Reference,
+    ) -> Result<Located, Error> {
         let unknown = || Error::ManifestUnknown {
             reference: reference.clone(),
         };
@@ -57,20 +71,15 @@ impl Registry {
         let record = self
             .manifest_record(repository, &digest)?
             .ok_or_else(unknown)?;
-        let content = self.content(&digest)?.ok_or_else(unknown)?;
-        Ok(Found {
+        Ok(Located {
             digest,
             media_type: record.value.media_type,
-            content: self.open(digest, &content).await?.ok_or_else(unknown)?,
+            content: self.content(&digest)?.ok_or_else(unknown)?.value,
         })
     }
 
     /// The digest that `reference` names; a digest names itself, whether it is known or not.
-    pub(crate) fn resolve(
-        &self,
-        repository: &RepositoryName,
-        reference: &Reference,
-    ) -> Result<Digest, Error> {
+    fn resolve(&self, repository: &RepositoryName, reference: &Reference) -> Result<Digest, Error> {
         match reference {
             Reference::Digest(digest) => Ok(*digest),
             Reference::Tag(tag) => {
@@ -116,24 +125,26 @@ impl Registry {
                 });
             }
         };
-        self.expect_references(repository, &manifest)?;
         let mut fresh: Option<Fresh> = None;
         loop {
             let known = self.manifest_record(repository, &digest)?;
             let existing = self.content(&digest)?;
             let mut batch = self.expect_references(repository, &manifest)?;
+            let is_new = known.is_none() && existing.is_none();
+            if is_new && fresh.is_none() {
+                fresh = Some(self.seal_small(digest, bytes.clone()).await?);
+            }
             if known.is_none() {
-                let fresh = match &mut fresh {
-                    Some(fresh) => fresh,
-                    none => none.insert(self.seal_small(digest, bytes.clone()).await?),
-                };
-                batch = self.link(&digest, existing.as_ref(), &fresh.record, batch);
-                fresh.is_referred_to = existing.is_none();
+                let fresh = fresh.as_ref().map(|fresh| &fresh.record);
+                batch = self.link(&digest, existing.as_ref(), fresh, batch);
             }
             let batch =
                 self.tag_manifest(repository, &digest, &manifest, known.as_ref(), tag, batch);
             // The body may have taken its time: whoever is revoked by now changes nothing.
             self.lease().await?;
+            if let Some(fresh) = &mut fresh {
+                fresh.is_referred_to = is_new;
+            }
             if self.store.commit(batch).await? == Commit::Done {
                 return Ok(digest);
             }
