@@ -20,7 +20,7 @@ Examples:
   sealock inspect hello
   sealock inspect hello:v1 --registry sealock")]
 pub(crate) struct Inspect {
-    /// The image: REPOSITORY[:TAG|@DIGEST]
+    /// The image: `REPOSITORY[:TAG|@DIGEST]`
     name: String,
     /// The registry that holds it
     #[arg(long, value_name = "NAME", default_value = DEFAULT_REGISTRY)]
