@@ -76,13 +76,20 @@ fn a_registry_that_could_not_follow_does_so_once_it_can() {
     let (emulator, client, image) = with_image();
     let old = versions(&emulator).remove(0);
     emulator.cli(&["key", "disable"]);
-    emulator.cli(&["key", "rotate"]);
+    let rotated = emulator.cli(&["key", "rotate"]);
+    assert!(
+        rotated.contains("warning: registry sealock still needs its old version"),
+        "{rotated}"
+    );
     let new = versions(&emulator).remove(0);
     assert_eq!(
         client.get("/v2/app/manifests/v1").status,
         403,
         "the old version is what wraps the DEK"
     );
+    let gate = &emulator.json(&["status"])["registries"][0]["gate"];
+    let restore = format!("sealock key enable registry-key --vault sealock --version {old}");
+    assert_eq!(gate["restore"], restore);
     emulator.cli(&["key", "enable", "--version", &old]);
     assert_eq!(client.pull("app", "v1", &image).status, 200);
     assert!(uses(&emulator, &new));

@@ -332,11 +332,6 @@ fn a_mistake_in_a_variable_is_reported_with_its_name() {
             ][..],
         ),
         (
-            "SEALOCK_CMK__PROPAGATION",
-            "azure",
-            &["cmk.propagation", "not supported yet", "immediate"],
-        ),
-        (
             "SEALOCK_SERVER__LISSTEN",
             "x",
             &[
@@ -630,6 +625,16 @@ fn a_missing_or_damaged_service_key_is_refused_with_a_way_out() {
             "damaged",
         );
     }
+    // Well-formed, but another's.
+    fs::write(&key, format!("{}=\n", "A".repeat(43))).unwrap();
+    assert_contains(
+        &refused(&arguments, &[]),
+        &[
+            "error:",
+            "is not the one that the data directory was written with",
+        ],
+        "foreign",
+    );
     fs::write(&key, content).unwrap();
     emulator.start_again();
     assert_eq!(emulator.client().pull("app", "v1", &image).status, 200);

@@ -10,7 +10,8 @@ use sealock_envelope::{Dek, ServiceKey};
 use sealock_store::{Batch, Store};
 
 use crate::{
-    Custody, Encryption, Error, Identity, KeyFacts, KeyVault, Refusal, Revocation, Sku,
+    Custody, Encryption, Error, Identity, KeyFacts, KeyVault, Propagation, Refusal, Revocation,
+    Settings, Sku,
     custody::{CUSTODIES, CustodyRecord, WrappedDek},
     gate::Gate,
     rules,
@@ -30,6 +31,7 @@ pub(crate) struct Context {
     pub(crate) vault: Arc<dyn KeyVault>,
     pub(crate) clock: Clock,
     pub(crate) names: PublicName,
+    pub(crate) propagation: Propagation,
 }
 
 /// What is known of a registry's custody.
@@ -53,8 +55,10 @@ impl Custodian {
         vault: Arc<dyn KeyVault>,
         clock: Clock,
         names: PublicName,
+        settings: &Settings,
     ) -> Self {
         let context = Context {
+            propagation: settings.propagation,
             store,
             service_key,
             vault,
@@ -140,12 +144,16 @@ impl Custodian {
         self.gate(registry).rotate(name, key, identity).await
     }
 
-    /// Moves every registry that follows `key` to its version `current`, before it returns. The
+    /// Moves every registry that follows a key to its version `current`, before it returns. The
     /// registries that could not move (they are revoked, say) are returned; they do so once they can.
+    /// With [`Propagation::Azure`] nothing moves now: the registries find out by themselves.
     ///
     /// # Errors
     /// If the store fails.
     pub async fn follow(&self, current: &Kid) -> Result<Vec<RegistryId>, Error> {
+        if self.context.propagation == Propagation::Azure {
+            return Ok(Vec::new());
+        }
         let mut followers = Vec::new();
         for entry in self.context.store.scan(&CUSTODIES, &[], Bound::Unbounded) {
             let entry = entry?;

@@ -7,10 +7,11 @@ use sealock_store::{Batch, Commit, Epoch, Record, Table};
 use serde::{Deserialize, Serialize};
 
 use crate::{
-    Cause, Error, KeyFacts, Refusal,
+    Cause, Error, KeyFacts, Propagation, Refusal,
     custodian::Context,
     custody::{CUSTODIES, CustodyRecord, WrappedDek},
     rules,
+    settings::AZURE_CACHE,
 };
 
 const REVOCATIONS: Table<RevocationRecord> = Table::content("revocations");
@@ -35,7 +36,8 @@ struct RevocationRecord {
 
 /// Decides whether a registry may use its DEK, and holds it while it may.
 ///
-/// There is no timer: a verdict holds as long as the store's epoch under which it was reached.
+/// There is no timer. A verdict holds as long as the store's epoch under which it was reached; with
+/// [`Propagation::Azure`], the permission to use a key holds for an hour whatever happens.
 pub(crate) struct Gate {
     registry: RegistryId,
     context: Arc<Context>,
@@ -46,6 +48,7 @@ pub(crate) struct Gate {
 
 struct Verdict {
     epoch: Epoch,
+    reached: Timestamp,
     outcome: Result<Arc<Dek>, Revocation>,
 }
 
@@ -134,12 +137,26 @@ impl Gate {
         let verdict = self.verdict.read().unwrap_or_else(PoisonError::into_inner);
         verdict
             .as_ref()
-            .filter(|verdict| verdict.epoch == epoch)
+            .filter(|verdict| verdict.epoch == epoch || self.is_cached(verdict))
             .map(|verdict| verdict.outcome.clone())
     }
 
+    fn is_cached(&self, verdict: &Verdict) -> bool {
+        match self.context.propagation {
+            Propagation::Immediate => false,
+            Propagation::Azure => {
+                let age = self.context.clock.now().duration_since(verdict.reached);
+                verdict.outcome.is_ok() && age < AZURE_CACHE
+            }
+        }
+    }
+
     fn decide(&self, epoch: Epoch, outcome: Result<Arc<Dek>, Revocation>) {
-        let verdict = Some(Verdict { epoch, outcome });
+        let verdict = Some(Verdict {
+            epoch,
+            reached: self.context.clock.now(),
+            outcome,
+        });
         *self.verdict.write().unwrap_or_else(PoisonError::into_inner) = verdict;
     }
 

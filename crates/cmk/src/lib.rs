@@ -14,6 +14,7 @@ mod custody;
 mod error;
 mod gate;
 pub mod rules;
+mod settings;
 mod vault;
 
 pub use custodian::{Custodian, CustodyStatus};
@@ -21,4 +22,5 @@ pub use custody::{Custody, Lease};
 pub use error::Error;
 pub use gate::Revocation;
 pub use rules::{Encryption, Identity, Refusal, Sku};
+pub use settings::{Propagation, Settings};
 pub use vault::{Cause, KeyFacts, KeyVault, WRAP_ALGORITHM};

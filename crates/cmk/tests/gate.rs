@@ -7,8 +7,10 @@ use std::sync::{
 };
 
 use async_trait::async_trait;
+use jiff::{SignedDuration, Timestamp};
 use sealock_cmk::{
-    Cause, Custodian, Custody, Encryption, Error, Identity, KeyFacts, KeyVault, Refusal, Sku,
+    Cause, Custodian, Custody, Encryption, Error, Identity, KeyFacts, KeyVault, Propagation,
+    Refusal, Settings, Sku,
 };
 use sealock_core::{ClientId, Clock, KeyIdentifier, Kid, PublicName, RegistryId};
 use sealock_envelope::ServiceKey;
@@ -100,6 +102,7 @@ impl KeyVault for FakeVault {
 struct World {
     vault: Arc<FakeVault>,
     store: Store,
+    clock: Clock,
     custodian: Custodian,
     registry: RegistryId,
     custody: Custody,
@@ -107,14 +110,20 @@ struct World {
 
 impl World {
     async fn with_key(key: &str) -> Self {
+        Self::with(key, Propagation::Immediate).await
+    }
+
+    async fn with(key: &str, propagation: Propagation) -> Self {
+        let clock = Clock::frozen_at(Timestamp::UNIX_EPOCH);
         let vault = Arc::new(FakeVault::default());
         let store = Store::ephemeral();
         let custodian = Custodian::new(
             store.clone(),
             Arc::new(ServiceKey::random()),
             Arc::clone(&vault) as Arc<dyn KeyVault>,
-            Clock::system(),
+            clock.clone(),
             PublicName::parse("localhost", 5000).unwrap(),
+            &Settings { propagation },
         );
         let registry = RegistryId::random();
         let establishment = establish(&custodian, registry, key).await.unwrap();
@@ -123,6 +132,7 @@ impl World {
             custody: custodian.custody(registry, true),
             vault,
             store,
+            clock,
             custodian,
             registry,
         };
@@ -295,6 +305,37 @@ async fn a_versioned_key_is_not_followed() {
     );
     assert_eq!(world.revoked().await, None);
     assert_eq!(world.wrapping_version().await, version(1));
+}
+
+#[tokio::test]
+async fn as_in_azure_a_key_is_cached_for_an_hour() {
+    let world = World::with("kv1/k1", Propagation::Azure).await;
+    let minutes = |minutes| {
+        world
+            .clock
+            .advance(SignedDuration::from_mins(minutes))
+            .unwrap();
+    };
+    world.set(|state| {
+        state.current = version(2);
+        state.refuses_unwrap = Some(Cause::KeyDisabled);
+    });
+    world.control_commit().await;
+    assert_eq!(world.follow(2).await, []);
+    assert_eq!(world.revoked().await, None);
+    minutes(59);
+    assert_eq!(world.revoked().await, None);
+    minutes(1);
+    assert_eq!(world.revoked().await, Some(Cause::KeyDisabled));
+
+    world.set(|state| state.refuses_unwrap = None);
+    world.control_commit().await;
+    assert_eq!(
+        world.revoked().await,
+        None,
+        "a restored key is picked up by itself"
+    );
+    assert_eq!(world.wrapping_version().await, version(2));
 }
 
 #[tokio::test]

@@ -10,7 +10,7 @@ mod key_identifier;
 mod names;
 mod public_name;
 
-pub use clock::Clock;
+pub use clock::{Clock, ClockRange, ClockSetting};
 pub use digest::{Digest, InvalidDigest};
 pub use ids::{ClientId, ObjectId, PrincipalId, RegistryId, TenantId};
 pub use key_identifier::{InvalidKeyIdentifier, KeyIdentifier, Kid};

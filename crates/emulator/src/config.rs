@@ -29,7 +29,7 @@ pub struct Config {
     /// The log.
     pub log: Log,
     /// Customer-managed keys.
-    pub cmk: Cmk,
+    pub cmk: sealock_cmk::Settings,
     /// The registry of the friendly door.
     pub registry: Registry,
     /// Vaults to create at the first start.
@@ -74,7 +74,7 @@ fn addresses<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Vec<SocketAdd
     #[derive(Deserialize)]
     #[serde(
         untagged,
-        expecting = "an address such as \"127.0.0.1:5000\", or a list of them"
+        expecting = "expected an address such as \"127.0.0.1:5000\", or a list of them"
     )]
     enum OneOrMany {
         One(String),
@@ -109,25 +109,6 @@ pub enum LogFormat {
     Text,
     /// One JSON object a line.
     Json,
-}
-
-/// `[cmk]`
-#[derive(Clone, Debug, Default, Deserialize)]
-#[serde(deny_unknown_fields, default)]
-pub struct Cmk {
-    /// When a change in the vault counts.
-    pub propagation: Propagation,
-}
-
-/// When a change in the vault counts for the registries.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
-#[serde(rename_all = "lowercase")]
-pub enum Propagation {
-    /// For the very next request.
-    #[default]
-    Immediate,
-    /// As in Azure, within an hour. Not supported yet.
-    Azure,
 }
 
 /// `[registry]`
@@ -278,11 +259,6 @@ impl Config {
     }
 
     fn check(&self) -> Result<(), ConfigError> {
-        if self.cmk.propagation == Propagation::Azure {
-            return Err(ConfigError::Unsupported(
-                "cmk.propagation = \"azure\" is not supported yet; use \"immediate\"",
-            ));
-        }
         if self.server.listen.is_empty() {
             return Err(ConfigError::Unsupported(
                 "server.listen names no address to listen on",

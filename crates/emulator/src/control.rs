@@ -4,6 +4,7 @@
 
 mod access;
 mod audit;
+mod clock;
 mod error;
 mod extract;
 mod health;
@@ -87,6 +88,10 @@ pub(crate) fn router(services: Services) -> Router {
         )
         .route("/registries/{registry}/inspect", get(inspect::inspect))
         .route("/audit", get(audit::audit))
+        .route("/clock", get(clock::show).put(clock::set))
+        .route("/clock/advance", post(clock::advance))
+        .route("/clock/freeze", post(clock::freeze))
+        .route("/clock/resume", post(clock::resume))
         .route("/verify", post(verify::verify));
     Router::new()
         .nest("/_sealock/v1", v1)

@@ -29,6 +29,9 @@ pub enum Error {
     /// The public name.
     #[error(transparent)]
     PublicName(#[from] sealock_core::InvalidPublicName),
+    /// The configuration speaks of an identity that it does not create.
+    #[error("the configuration gives a role to an identity that it does not create: {0}")]
+    SeedIdentity(sealock_entra::Error),
     /// A registry could not be created as the configuration says.
     #[error("a registry cannot be created as the configuration says: {0}")]
     SeedRegistry(#[from] sealock_cmk::Error),
@@ -77,6 +80,9 @@ impl Error {
             ),
             Self::AddressInUse(_) => {
                 Some("choose another port, or 0 for a free one: sealock serve --listen 127.0.0.1:0".to_owned())
+            }
+            Self::SeedIdentity(_) => {
+                Some("add it to the configuration: [[identities]] with its name".to_owned())
             }
             Self::NotLoopback(_) => Some("listen on 127.0.0.1 or [::1]".to_owned()),
             Self::ServiceKeyForeign { .. } | Self::ServiceKeyMissing { .. } => Some(

@@ -20,7 +20,8 @@ mod seed;
 mod serve;
 mod service_key;
 mod services;
+mod timekeeping;
 
-pub use config::{Config, ConfigError, LogFormat, Propagation};
+pub use config::{Config, ConfigError, LogFormat};
 pub use error::Error;
 pub use serve::{Flags, serve};

@@ -45,7 +45,8 @@ async fn vaults(services: &Services, config: &Config) -> Result<(), Error> {
             }
         }
         for access in &seed.access {
-            let identity = services.directory.identity(&access.identity)?;
+            let identity = services.directory.identity(&access.identity);
+            let identity = identity.map_err(Error::SeedIdentity)?;
             let permissions = access.permissions.clone();
             vault
                 .grant(operator, &seed.name, identity.principal_id, permissions)
@@ -58,7 +59,10 @@ async fn vaults(services: &Services, config: &Config) -> Result<(), Error> {
 async fn registries(services: &Services, config: &Config) -> Result<(), Error> {
     for seed in &config.registries {
         let identity = match &seed.identity {
-            Some(name) => Some(services.directory.identity(name)?.client_id),
+            Some(name) => {
+                let identity = services.directory.identity(name);
+                Some(identity.map_err(Error::SeedIdentity)?.client_id)
+            }
             None => None,
         };
         let encryption = Encryption {

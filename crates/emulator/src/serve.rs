@@ -5,7 +5,7 @@ use std::{
     time::Duration,
 };
 
-use sealock_core::{Clock, PublicName};
+use sealock_core::PublicName;
 use sealock_envelope::ServiceKey;
 use sealock_store::{DataDir, Store};
 use tokio::signal::unix::{SignalKind, signal};
@@ -13,7 +13,7 @@ use tracing_subscriber::EnvFilter;
 
 use crate::{
     Config, Error, LogFormat, banner, door::Door, host::Hosts, listener::Listener, ready_file,
-    seed, service_key, services::Services,
+    seed, service_key, services::Services, timekeeping,
 };
 
 /// What is logged unless `RUST_LOG` says otherwise.
@@ -105,15 +105,8 @@ async fn run(config: Config, ephemeral: bool, ready_file: Option<PathBuf>) -> Re
         }
         None => (Store::ephemeral(), ServiceKey::random()),
     };
-    let default_registry = config.registry.default.clone();
-    let services = Services::open(
-        store,
-        service_key,
-        Clock::system(),
-        names.clone(),
-        default_registry,
-    )
-    .await?;
+    let clock = timekeeping::restore(&store)?;
+    let services = Services::open(store, service_key, clock, names.clone(), &config).await?;
     services.sweep()?;
     tokio::select! {
         seeded = seed::seed(&services, &config) => seeded?,

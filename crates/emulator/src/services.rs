@@ -10,7 +10,7 @@ use sealock_store::Store;
 use sealock_vault::KeyVault;
 use tokio_util::sync::CancellationToken;
 
-use crate::{Error, chain::Chain};
+use crate::{Config, Error, chain::Chain};
 
 /// Every service of the emulator, joined.
 #[derive(Clone)]
@@ -34,7 +34,7 @@ impl Services {
         service_key: ServiceKey,
         clock: Clock,
         names: PublicName,
-        default_registry: RegistryName,
+        config: &Config,
     ) -> Result<Self, Error> {
         let service_key = Arc::new(service_key);
         let directory = Directory::open(store.clone(), clock.clone()).await?;
@@ -52,6 +52,7 @@ impl Services {
             Arc::new(chain),
             clock.clone(),
             names.clone(),
+            &config.cmk,
         );
         Ok(Self {
             registries: Registries::new(store.clone(), custodian.clone(), clock.clone()),
@@ -62,7 +63,7 @@ impl Services {
             directory,
             vault,
             custodian,
-            default_registry,
+            default_registry: config.registry.default.clone(),
             shutdown: CancellationToken::new(),
         })
     }

@@ -91,7 +91,7 @@ pub enum Error {
     #[error("'{0}' is not an endpoint of the registry")]
     NotAnEndpoint(String),
     /// `PAGINATION_NUMBER_INVALID`
-    #[error("'{0}' is not a number of results; expected 0 to 1000")]
+    #[error("'{0}' is not a number of results; expected 0 or more")]
     PaginationNumberInvalid(String),
     /// `RANGE_INVALID`: an upload's chunk that does not continue it.
     #[error("the chunk begins at {begins}, but the upload has {received} bytes; go on from there")]

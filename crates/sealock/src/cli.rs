@@ -2,7 +2,7 @@ use clap::{Args, Parser, Subcommand};
 use url::Url;
 
 use crate::{
-    access::AccessCommand, audit::Audit, client::Client, error::Error, health,
+    access::AccessCommand, audit::Audit, client::Client, clock::ClockCommand, error::Error, health,
     identity::IdentityCommand, inspect::Inspect, key::KeyCommand, output::Output,
     registry::RegistryCommand, serve::Serve, status, vault::VaultCommand, verify,
 };
@@ -85,6 +85,9 @@ Example:
     )]
     Identity(IdentityCommand),
     Audit(Audit),
+    /// Look at the emulator's time, or move it
+    #[command(subcommand, after_help = "Example:\n  sealock clock advance 1h")]
+    Clock(ClockCommand),
     Inspect(Inspect),
     /// Read everything that is stored, and report what is missing or damaged
     #[command(after_help = "Example:\n  sealock verify && echo whole")]
@@ -105,6 +108,7 @@ impl Cli {
             Command::Access(command) => command.run(&client, output),
             Command::Identity(command) => command.run(&client, output),
             Command::Audit(audit) => audit.run(&client.patient(), output),
+            Command::Clock(command) => command.run(&client, output),
             Command::Inspect(inspect) => inspect.run(&client, output),
             Command::Verify => verify::run(&client.patient(), output),
         }

@@ -7,6 +7,7 @@ mod access;
 mod audit;
 mod cli;
 mod client;
+mod clock;
 mod error;
 mod health;
 mod identity;

@@ -114,6 +114,9 @@ impl Registry {
         let remedy = match self.cause.as_deref() {
             Some("KeyDisabled") => "enable the key",
             Some("KeyDeleted") => "recover the key",
+            Some("KeyNotFound" | "VaultNotFound") => {
+                return "what is purged is gone, and this registry's content with it".to_owned();
+            }
             Some("AccessDenied" | "ForbiddenByRbac") => "give the identity access to the key",
             _ => "restore the way to the key",
         };

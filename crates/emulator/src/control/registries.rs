@@ -168,7 +168,7 @@ fn identity(services: &Services, name: &str) -> Result<Identity, ControlError> {
 
 async fn view(services: &Services, record: RegistryRecord) -> Result<RegistryView, ControlError> {
     let (encryption, gate) = if record.encrypted {
-        encrypted(services, record.id).await?
+        encrypted(services, record.id, &record.name).await?
     } else {
         (EncryptionView::Disabled, GateView::Available)
     };
@@ -185,9 +185,10 @@ async fn view(services: &Services, record: RegistryRecord) -> Result<RegistryVie
 
 async fn encrypted(
     services: &Services,
-    registry: RegistryId,
+    id: RegistryId,
+    registry: &RegistryName,
 ) -> Result<(EncryptionView, GateView), ControlError> {
-    let (custody, verdict) = services.custodian.status(registry).await?;
+    let (custody, verdict) = services.custodian.status(id).await?;
     let identity = services.directory.identity_by_client_id(custody.identity)?;
     let identity_name = identity.map(|identity| identity.name);
     let encryption = EncryptionView::Enabled {
@@ -203,7 +204,12 @@ async fn encrypted(
     let gate = match verdict {
         Ok(()) => GateView::Available,
         Err(revocation) => GateView::Revoked {
-            restore: restore(revocation.cause, &revocation.key, identity_name.as_ref()),
+            restore: restore(
+                registry,
+                revocation.cause,
+                &revocation.key,
+                identity_name.as_ref(),
+            ),
             cause: revocation.cause,
             message: revocation.cause.message(),
             key: services.names.key_uri(&revocation.key.identifier()),
@@ -214,7 +220,12 @@ async fn encrypted(
 }
 
 /// The way back from a revocation.
-fn restore(cause: Cause, kid: &Kid, identity: Option<&IdentityName>) -> Option<String> {
+fn restore(
+    registry: &RegistryName,
+    cause: Cause,
+    kid: &Kid,
+    identity: Option<&IdentityName>,
+) -> Option<String> {
     let Kid {
         vault,
         key,
@@ -223,10 +234,9 @@ fn restore(cause: Cause, kid: &Kid, identity: Option<&IdentityName>) -> Option<S
     match cause {
         Cause::AccessDenied => identity
             .map(|identity| format!("sealock access grant --vault {vault} --identity {identity}")),
-        Cause::IdentityNotFound => Some(
-            "sealock registry rotate-key --identity NAME, with an identity that may use the key"
-                .to_owned(),
-        ),
+        Cause::IdentityNotFound => Some(format!(
+            "sealock registry rotate-key {registry} --identity NAME, with an identity that may use the key"
+        )),
         Cause::KeyDeleted => Some(format!("sealock key recover {key} --vault {vault}")),
         Cause::KeyDisabled => Some(format!(
             "sealock key enable {key} --vault {vault} --version {version}"

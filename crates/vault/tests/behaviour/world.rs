@@ -1,6 +1,6 @@
-use std::{sync::Arc, time::Duration};
+use std::sync::Arc;
 
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
 use sealock_core::{Clock, KeyName, Kid, PublicName, VaultName};
 use sealock_entra::{Caller, Directory, ManagedIdentity};
 use sealock_envelope::ServiceKey;
@@ -108,8 +108,9 @@ impl World {
         self.store.vault_keys.list().unwrap().len()
     }
 
-    pub(crate) fn pass_days(&self, days: u64) {
-        self.clock.advance(Duration::from_secs(days * 24 * 60 * 60));
+    pub(crate) fn pass_days(&self, days: i64) {
+        let by = SignedDuration::from_hours(24 * days);
+        self.clock.advance(by).unwrap();
     }
 
     pub(crate) fn audit(&self) -> Vec<AuditEvent> {

@@ -1,0 +1,78 @@
+use clap::Subcommand;
+use jiff::{SignedDuration, Timestamp};
+use serde::Deserialize;
+use serde_json::json;
+
+use crate::{
+    client::{Answer, Client},
+    error::Error,
+    output::Output,
+};
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum ClockCommand {
+    /// Show the emulator's time
+    #[command(after_help = "Example:\n  sealock clock show")]
+    Show,
+    /// Move the emulator's time on
+    #[command(after_help = "\
+Examples:
+  sealock clock advance 1h
+  sealock clock advance 90d")]
+    Advance {
+        /// How far: 90s, 1h, '1h 30m', 90d; negative to go back
+        #[arg(allow_hyphen_values = true)]
+        by: String,
+    },
+    /// Stop the emulator's time
+    #[command(after_help = "Example:\n  sealock clock freeze")]
+    Freeze,
+    /// Let the emulator's time run on from where it stands
+    #[command(after_help = "Example:\n  sealock clock resume")]
+    Resume,
+    /// Set the emulator's time
+    #[command(after_help = "Example:\n  sealock clock set 2030-01-01T00:00:00Z")]
+    Set {
+        /// The time, as in RFC 3339
+        now: Timestamp,
+    },
+}
+
+/// The control API's view of the clock.
+#[derive(Debug, Deserialize)]
+struct Clock {
+    now: String,
+    state: String,
+    ahead_seconds: Option<i64>,
+}
+
+impl ClockCommand {
+    pub(crate) fn run(self, client: &Client, output: &mut Output) -> Result<(), Error> {
+        let answer = self.ask(client)?;
+        output.show(&answer, Clock::render)
+    }
+
+    fn ask(self, client: &Client) -> Result<Answer, Error> {
+        match self {
+            Self::Show => client.get("clock"),
+            Self::Advance { by } => client.post("clock/advance", Some(&json!({ "by": by }))),
+            Self::Freeze => client.post("clock/freeze", None),
+            Self::Resume => client.post("clock/resume", None),
+            Self::Set { now } => client.put("clock", Some(&json!({ "now": now }))),
+        }
+    }
+}
+
+impl Clock {
+    fn render(&self) -> String {
+        let distance = match self.ahead_seconds {
+            None | Some(0) => String::new(),
+            Some(ahead) => {
+                let side = if ahead > 0 { "ahead of" } else { "behind" };
+                let distance = SignedDuration::from_secs(ahead).abs();
+                format!(", {distance:#} {side} the system's")
+            }
+        };
+        format!("{}, {}{distance}", self.now, self.state)
+    }
+}
