@@ -316,6 +316,34 @@ fn a_push_in_flight_is_refused_and_goes_on_after_the_restore() {
     assert!(pulled.body == content);
 }
 
+#[test]
+fn a_manifest_in_flight_is_refused_and_moves_no_tag() {
+    let emulator = Emulator::start();
+    let client = emulator.client();
+    let image = Image::random(&[1000]);
+    assert_eq!(client.push("app", "v1", &image).status, 201);
+
+    // The same manifest under another tag: nothing of it has to be sealed, and yet it needs the key.
+    let disable = || drop(emulator.cli(&["key", "disable"]));
+    let manifest = image.manifest();
+    let mut body = Interrupted {
+        content: manifest,
+        at: 0,
+        interruption: Some((manifest.len() / 2, &disable)),
+    };
+    let sent = client.try_send(
+        "PUT",
+        "/v2/app/manifests/v2",
+        &[("content-type", Image::MEDIA_TYPE)],
+        SendBody::from_reader(&mut body),
+        Some(manifest.len()),
+    );
+    assert_eq!(sent.unwrap().status(), 403);
+    emulator.cli(&["key", "enable"]);
+    assert_eq!(client.get("/v2/app/manifests/v2").status, 404);
+    assert_eq!(client.pull("app", "v1", &image).status, 200);
+}
+
 /// A body that does something when it is read up to a point.
 struct Interrupted<'a> {
     content: &'a [u8],
@@ -328,7 +356,8 @@ impl std::io::Read for Interrupted<'_> {
         if let Some((_, interrupt)) = self.interruption.take_if(|(at, _)| *at <= self.at) {
             interrupt();
         }
-        let count = buffer.len().min(self.content.len() - self.at);
+        let end = self.interruption.map_or(self.content.len(), |(at, _)| at);
+        let count = buffer.len().min(end - self.at);
         buffer[..count].copy_from_slice(&self.content[self.at..self.at + count]);
         self.at += count;
         Ok(count)
