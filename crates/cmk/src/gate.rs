@@ -137,17 +137,18 @@ impl Gate {
         let verdict = self.verdict.read().unwrap_or_else(PoisonError::into_inner);
         verdict
             .as_ref()
-            .filter(|verdict| verdict.epoch == epoch || self.is_cached(verdict))
+            .filter(|verdict| self.still_stands(verdict, epoch))
             .map(|verdict| verdict.outcome.clone())
     }
 
-    fn is_cached(&self, verdict: &Verdict) -> bool {
-        match self.context.propagation {
-            Propagation::Immediate => false,
-            Propagation::Azure => {
+    fn still_stands(&self, verdict: &Verdict, epoch: Epoch) -> bool {
+        match (self.context.propagation, &verdict.outcome) {
+            // Not longer while nothing changes either: the hour is since the vault was last asked.
+            (Propagation::Azure, Ok(_)) => {
                 let age = self.context.clock.now().duration_since(verdict.reached);
-                verdict.outcome.is_ok() && age < AZURE_CACHE
+                age < AZURE_CACHE
             }
+            _ => verdict.epoch == epoch,
         }
     }
 

@@ -336,6 +336,16 @@ async fn as_in_azure_a_key_is_cached_for_an_hour() {
         "a restored key is picked up by itself"
     );
     assert_eq!(world.wrapping_version().await, version(2));
+
+    // Hours without any change: the hour counts from when the vault was asked last.
+    minutes(150);
+    assert_eq!(world.revoked().await, None);
+    world.set(|state| state.refuses_unwrap = Some(Cause::KeyDisabled));
+    world.control_commit().await;
+    minutes(59);
+    assert_eq!(world.revoked().await, None);
+    minutes(1);
+    assert_eq!(world.revoked().await, Some(Cause::KeyDisabled));
 }
 
 #[tokio::test]
