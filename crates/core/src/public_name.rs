@@ -54,6 +54,21 @@ impl PublicName {
         &self.host
     }
 
+    /// `REGISTRY.azurecr.HOST`
+    pub fn registry_host(&self, registry: &RegistryName) -> String {
+        self.service_host(&format!("{registry}.azurecr"))
+    }
+
+    /// `VAULT.vault.HOST`
+    pub fn vault_host(&self, vault: &VaultName) -> String {
+        self.service_host(&format!("{vault}.vault"))
+    }
+
+    /// `SERVICE.HOST`, for a service such as `management` or `login`.
+    pub fn service_host(&self, service: &str) -> String {
+        format!("{service}.{}", self.host)
+    }
+
     /// `https://VAULT.vault.HOST:PORT/`
     pub fn vault_uri(&self, vault: &VaultName) -> String {
         format!("https://{vault}.vault.{self}/")

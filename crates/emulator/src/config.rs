@@ -11,6 +11,8 @@ use sealock_vault::{KeyPermission, KeySpec, KeyType, VaultSettings};
 use serde::{Deserialize, Deserializer, de::Error as _};
 use toml::{Table, Value};
 
+use crate::Tls;
+
 /// The configuration that is used when none is given.
 const QUICKSTART: &str = include_str!("../../../emulator-config/quickstart.toml");
 
@@ -32,6 +34,8 @@ pub struct Config {
     pub cmk: sealock_cmk::Settings,
     /// The registry of the friendly door.
     pub registry: Registry,
+    /// TLS.
+    pub tls: Tls,
     /// Vaults to create at the first start.
     pub vaults: Vec<SeedVault>,
     /// Managed identities to create at the first start.
@@ -49,10 +53,28 @@ pub struct Server {
     pub listen: Vec<SocketAddr>,
     /// Where everything is kept.
     pub data_dir: PathBuf,
+    /// Keep everything in memory instead.
+    pub ephemeral: bool,
     /// The name, and perhaps port, under which clients reach the emulator.
     pub public_name: Option<String>,
     /// Further names of the friendly door.
     pub aliases: BTreeSet<String>,
+    /// Whom the registry of the friendly door asks for a login.
+    pub auth: Auth,
+    /// Listen where others can reach the friendly door, although it asks nobody for a login.
+    pub open_to_network: bool,
+}
+
+/// Whether the friendly door is open.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Auth {
+    /// Whoever brings no credentials to the registry acts as its admin, and the control API asks for
+    /// none.
+    #[default]
+    Friendly,
+    /// The registry asks everybody for credentials, and the control API for its token.
+    Enforced,
 }
 
 impl Default for Server {
@@ -63,8 +85,11 @@ impl Default for Server {
                 SocketAddr::from(([0, 0, 0, 0, 0, 0, 0, 1], 5000)),
             ],
             data_dir: PathBuf::from(".sealock"),
+            ephemeral: false,
             public_name: None,
             aliases: BTreeSet::new(),
+            auth: Auth::default(),
+            open_to_network: false,
         }
     }
 }

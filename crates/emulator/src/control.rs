@@ -7,11 +7,14 @@ mod audit;
 mod clock;
 mod error;
 mod extract;
+mod guard;
 mod health;
+mod hosts;
 mod identities;
 mod inspect;
 mod keys;
 mod registries;
+mod trust;
 mod vaults;
 mod verify;
 
@@ -19,13 +22,14 @@ use axum::{
     Router,
     extract::DefaultBodyLimit,
     http::{Method, Uri},
+    middleware,
     routing::{delete, get, post},
 };
 use sealock_core::{KeyName, VaultName};
 use sealock_entra::Caller;
 
-use self::error::ControlError;
-use crate::services::Services;
+use self::{error::ControlError, guard::Guard};
+use crate::{control_token::ControlToken, services::Services, tls::Trust};
 
 const BODY_LIMIT: usize = 64 * 1024;
 
@@ -34,9 +38,13 @@ const OPERATOR: &Caller = &Caller::Operator;
 
 type Answer<T> = Result<axum::Json<T>, ControlError>;
 
-pub(crate) fn router(services: Services) -> Router {
-    let v1 = Router::new()
+/// The control API, for whoever has the `token`, if there is one.
+pub(crate) fn router(services: Services, trust: Trust, token: Option<ControlToken>) -> Router {
+    // What a client needs before it can be trusted, and what it may know without.
+    let open = Router::new()
         .route("/health", get(health::health))
+        .merge(trust::open().with_state(trust.clone()));
+    let guarded = Router::new()
         .route("/status", get(registries::status))
         .route("/vaults", get(vaults::list))
         .route(
@@ -92,9 +100,12 @@ pub(crate) fn router(services: Services) -> Router {
         .route("/clock/advance", post(clock::advance))
         .route("/clock/freeze", post(clock::freeze))
         .route("/clock/resume", post(clock::resume))
-        .route("/verify", post(verify::verify));
+        .route("/hosts", get(hosts::hosts))
+        .merge(trust::guarded().with_state(trust))
+        .route("/verify", post(verify::verify))
+        .route_layer(middleware::from_fn_with_state(Guard { token }, guard::check));
     Router::new()
-        .nest("/_sealock/v1", v1)
+        .nest("/_sealock/v1", open.merge(guarded))
         .fallback(|uri: Uri| async move { ControlError::not_found(uri.path()) })
         .method_not_allowed_fallback(|method: Method| async move {
             ControlError::method_not_allowed(&method)

@@ -11,9 +11,11 @@ use tower::ServiceExt as _;
 use crate::{
     access_log::Logged,
     control,
+    control_token::ControlToken,
     host::{self, Hosts, Service},
     origin,
     services::Services,
+    tls::Trust,
 };
 
 /// Tells requests apart by the service that they are for, and refuses those that no service should see.
@@ -22,12 +24,22 @@ pub(crate) struct Door {
     services: Services,
     hosts: Hosts,
     control: Router,
+    /// Whether the registry asks for a login on this door, too.
+    is_enforced: bool,
 }
 
 impl Door {
-    pub(crate) fn new(services: Services, hosts: Hosts) -> Self {
+    /// With a token, the friendly door is closed: the control API wants it, and the registry wants a
+    /// login.
+    pub(crate) fn new(
+        services: Services,
+        hosts: Hosts,
+        trust: Trust,
+        token: Option<ControlToken>,
+    ) -> Self {
         Self {
-            control: control::router(services.clone()),
+            is_enforced: token.is_some(),
+            control: control::router(services.clone(), trust, token),
             services,
             hosts,
         }
@@ -114,11 +126,13 @@ impl Door {
 
     async fn registry(self, request: Request) -> Response {
         let names = &self.services.names;
-        match self
-            .services
-            .registries
-            .get(&self.services.default_registry)
-        {
+        let registry = if self.is_enforced {
+            Err(sealock_registry::Error::LoginRequired)
+        } else {
+            let registries = &self.services.registries;
+            registries.get(&self.services.default_registry)
+        };
+        match registry {
             Ok(registry) => registry_http::answer(registry, names, request).await,
             Err(error) => registry_http::with_common_headers(registry_http::render(&error, names)),
         }

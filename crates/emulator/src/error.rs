@@ -1,6 +1,6 @@
 use std::{io, net::SocketAddr, path::PathBuf};
 
-use crate::ConfigError;
+use crate::{ConfigError, TlsError, control_token::CONTROL_TOKEN_FILE};
 
 /// Why the emulator cannot start or go on.
 #[derive(Debug, thiserror::Error)]
@@ -20,6 +20,15 @@ pub enum Error {
     /// The configuration.
     #[error(transparent)]
     Config(#[from] ConfigError),
+    /// Nobody could learn the control API's token.
+    #[error("the control API's token has no place: everything is kept in memory")]
+    ControlTokenHomeless,
+    /// The control API's token cannot be what it must be.
+    #[error("the control API's token in {path} is damaged: it is not 64 hexadecimal digits")]
+    ControlTokenDamaged {
+        /// The file.
+        path: PathBuf,
+    },
     /// Everybody on the network could use the registry without a login.
     #[error("{0} is not a loopback address, and on it everybody could push without a login")]
     NotLoopback(SocketAddr),
@@ -67,6 +76,9 @@ pub enum Error {
     /// The registries.
     #[error(transparent)]
     Registry(#[from] sealock_registry::Error),
+    /// TLS.
+    #[error(transparent)]
+    Tls(#[from] TlsError),
 }
 
 impl Error {
@@ -84,11 +96,22 @@ impl Error {
             Self::SeedIdentity(_) => {
                 Some("add it to the configuration: [[identities]] with its name".to_owned())
             }
-            Self::NotLoopback(_) => Some("listen on 127.0.0.1 or [::1]".to_owned()),
+            Self::ControlTokenHomeless => Some(format!(
+                "name a file for it in the variable {CONTROL_TOKEN_FILE}"
+            )),
+            Self::ControlTokenDamaged { path } => {
+                Some(format!("remove {} to have a new one made", path.display()))
+            }
+            Self::NotLoopback(_) => Some(
+                "listen on 127.0.0.1 or [::1]; or let the registry ask for a login: server.auth = \"enforced\"; or, if \
+                 that is what you want, say so: server.open_to_network = true"
+                    .to_owned(),
+            ),
             Self::ServiceKeyForeign { .. } | Self::ServiceKeyMissing { .. } => Some(
                 "set SEALOCK_SERVICE_KEY_FILE to the file that was used before, or begin with an empty data directory"
                     .to_owned(),
             ),
+            Self::Tls(error) => error.hint(),
             _ => None,
         }
     }

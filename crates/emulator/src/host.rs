@@ -41,6 +41,19 @@ impl Hosts {
         Self { names, aliases }
     }
 
+    /// The names and addresses that the configuration gives the emulator.
+    pub(crate) fn configured(&self) -> impl Iterator<Item = &str> {
+        let aliases = self.aliases.iter().map(String::as_str);
+        let names = aliases.chain([self.names.host()]);
+        // Only a URL wants an address of IPv6 in brackets.
+        names.map(|name| name.trim_start_matches('[').trim_end_matches(']'))
+    }
+
+    /// Whether it is one of the names under which Azure itself serves the services.
+    pub(crate) fn is_azures_own(host: &str) -> bool {
+        azures_own(host).is_some()
+    }
+
     /// The service that a host names; `None` for a name that is not served.
     pub(crate) fn service(&self, host: &str) -> Option<Service> {
         let host = host.to_ascii_lowercase();
@@ -50,17 +63,8 @@ impl Hosts {
         {
             return Some(Service::Friendly);
         }
-        match host.as_str() {
-            RESOURCE_MANAGER => return Some(Service::ResourceManager),
-            GRAPH => return Some(Service::Graph),
-            name if ENTRA.contains(&name) => return Some(Service::Entra),
-            _ => {}
-        }
-        if is_below(&host, ".azurecr.io") {
-            return Some(Service::Registry);
-        }
-        if is_below(&host, ".vault.azure.net") {
-            return Some(Service::Vault);
+        if let Some(service) = azures_own(&host) {
+            return Some(service);
         }
         ["localhost", self.names.host()].iter().find_map(|base| {
             let name = host.strip_suffix(base)?.strip_suffix('.')?;
@@ -73,6 +77,18 @@ impl Hosts {
                 _ => None,
             }
         })
+    }
+}
+
+/// The service that Azure serves under this name.
+fn azures_own(host: &str) -> Option<Service> {
+    match host {
+        RESOURCE_MANAGER => Some(Service::ResourceManager),
+        GRAPH => Some(Service::Graph),
+        name if ENTRA.contains(&name) => Some(Service::Entra),
+        name if is_below(name, ".azurecr.io") => Some(Service::Registry),
+        name if is_below(name, ".vault.azure.net") => Some(Service::Vault),
+        _ => None,
     }
 }
 

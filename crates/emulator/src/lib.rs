@@ -10,6 +10,7 @@ mod body;
 mod chain;
 mod config;
 mod control;
+mod control_token;
 mod door;
 mod error;
 mod host;
@@ -21,7 +22,9 @@ mod serve;
 mod service_key;
 mod services;
 mod timekeeping;
+mod tls;
 
-pub use config::{Config, ConfigError, LogFormat};
+pub use config::{Auth, Config, ConfigError, LogFormat};
 pub use error::Error;
 pub use serve::{Flags, serve};
+pub use tls::{Tls, TlsError};

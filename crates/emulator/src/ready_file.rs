@@ -3,15 +3,15 @@ use std::{net::SocketAddr, path::Path};
 use fs_err as fs;
 use serde_json::json;
 
-use crate::Error;
+use crate::{Error, tls::Trust};
 
 /// Says, in a file that appears whole, that requests are served and where.
-pub(crate) fn write(path: &Path, address: SocketAddr) -> Result<(), Error> {
+pub(crate) fn write(path: &Path, address: SocketAddr, trust: &Trust) -> Result<(), Error> {
     let port = address.port();
     let ready = json!({
         "pid": std::process::id(),
         "address": address.to_string(),
-        "ca": null,
+        "ca": trust.files.as_ref().map(|files| &files.ca),
         "endpoints": {
             "registry": format!("http://localhost:{port}"),
             "control": format!("http://localhost:{port}/_sealock/v1"),

@@ -1,6 +1,6 @@
 use std::{
     io::{self, IsTerminal as _},
-    net::SocketAddr,
+    net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr},
     path::PathBuf,
     time::Duration,
 };
@@ -12,8 +12,15 @@ use tokio::signal::unix::{SignalKind, signal};
 use tracing_subscriber::EnvFilter;
 
 use crate::{
-    Config, Error, LogFormat, banner, door::Door, host::Hosts, listener::Listener, ready_file,
-    seed, service_key, services::Services, timekeeping,
+    Auth, Config, Error, LogFormat, banner,
+    config::Server,
+    control_token::ControlToken,
+    door::Door,
+    host::Hosts,
+    listener::Listener,
+    ready_file, seed, service_key,
+    services::Services,
+    timekeeping, tls,
 };
 
 /// What is logged unless `RUST_LOG` says otherwise.
@@ -55,7 +62,9 @@ pub fn serve(flags: Flags) -> Result<(), Error> {
     }
     if let Some(data_dir) = flags.data_dir {
         config.server.data_dir = data_dir;
+        config.server.ephemeral = false;
     }
+    config.server.ephemeral |= flags.ephemeral;
     if flags.public_name.is_some() {
         config.server.public_name = flags.public_name;
     }
@@ -64,12 +73,12 @@ pub fn serve(flags: Flags) -> Result<(), Error> {
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .enable_all()
         .build()?;
-    let result = runtime.block_on(run(config, flags.ephemeral, flags.ready_file));
+    let result = runtime.block_on(run(config, flags.ready_file));
     runtime.shutdown_timeout(BLOCKING_LIMIT);
     result
 }
 
-async fn run(config: Config, ephemeral: bool, ready_file: Option<PathBuf>) -> Result<(), Error> {
+async fn run(config: Config, ready_file: Option<PathBuf>) -> Result<(), Error> {
     // Before anything is slow or written: a signal ends the emulator in order from here on.
     let mut terminate = signal(SignalKind::terminate())?;
     let mut interrupt = signal(SignalKind::interrupt())?;
@@ -82,31 +91,47 @@ async fn run(config: Config, ephemeral: bool, ready_file: Option<PathBuf>) -> Re
         tracing::warn!(%error, "the limit of open files could not be raised");
     }
 
-    let data_dir = if ephemeral {
+    let data_dir = if config.server.ephemeral {
         None
     } else {
         Some(DataDir::open(&config.server.data_dir)?)
     };
-    let listener = Listener::bind(&config.server.listen).await?;
+    check_reach(&config.server)?;
+    let listener = Listener::bind(&config.server.listen)?;
     let address = *listener
         .addresses()
         .first()
         .ok_or_else(|| io::Error::from(io::ErrorKind::AddrNotAvailable))?;
     let public_name = config.server.public_name.as_deref().unwrap_or("localhost");
     let names = PublicName::parse(public_name, address.port())?;
+    let hosts = Hosts::new(names.clone(), &config.server.aliases);
+    let dir = data_dir.as_ref().map(DataDir::path);
+    let (tls, trust) = tls::prepare(&config.tls, &hosts, dir)?;
+    let control_token = match config.server.auth {
+        Auth::Friendly => None,
+        Auth::Enforced => Some(ControlToken::load_or_create(dir)?),
+    };
 
-    let (store, service_key) = match &data_dir {
+    let (store, service_key) = match dir {
         // In this order: the store's presence tells whether a key that is missing was there before.
         Some(dir) => {
-            let service_key = service_key::load_or_create(dir.path())?;
-            let store = Store::open(dir.path())?;
-            service_key::check(&service_key, &store, dir.path()).await?;
+            let service_key = service_key::load_or_create(dir)?;
+            let store = Store::open(dir)?;
+            service_key::check(&service_key, &store, dir).await?;
             (store, service_key)
         }
         None => (Store::ephemeral(), ServiceKey::random()),
     };
     let clock = timekeeping::restore(&store)?;
-    let services = Services::open(store, service_key, clock, names.clone(), &config).await?;
+    let services = Services::open(
+        store,
+        service_key,
+        clock,
+        names,
+        as_reached(address.ip()),
+        &config,
+    )
+    .await?;
     services.sweep()?;
     tokio::select! {
         seeded = seed::seed(&services, &config) => seeded?,
@@ -115,20 +140,20 @@ async fn run(config: Config, ephemeral: bool, ready_file: Option<PathBuf>) -> Re
         _ = interrupt.recv() => return Ok(()),
     }
 
-    let door = Door::new(services.clone(), Hosts::new(names, &config.server.aliases));
+    let door = Door::new(services.clone(), hosts, trust.clone(), control_token);
     let shutdown = services.shutdown.clone();
     let served = tokio::spawn(listener.serve(
+        tls,
         move |request| door.clone().answer(request),
         shutdown.clone(),
     ));
     if let Some(path) = &ready_file {
-        ready_file::write(path, address)?;
+        ready_file::write(path, address, &trust)?;
     }
-    let data_dir_shown = data_dir
-        .as_ref()
-        .map(|dir| dir.path().display().to_string());
-    let data_dir_shown =
-        data_dir_shown.unwrap_or_else(|| "in memory, gone with this process".to_owned());
+    let data_dir_shown = match dir {
+        Some(dir) => dir.display().to_string(),
+        None => "in memory, gone with this process".to_owned(),
+    };
     banner::print(&services, address.port(), &data_dir_shown).await;
 
     tokio::select! {
@@ -142,6 +167,26 @@ async fn run(config: Config, ephemeral: bool, ready_file: Option<PathBuf>) -> Re
         let _ = std::fs::remove_file(path);
     }
     Ok(())
+}
+
+/// Refuses to serve others on the network what asks nobody for a login, unless told to in so many words.
+fn check_reach(server: &Server) -> Result<(), Error> {
+    let reached = server.listen.iter().find(|address| !address.ip().is_loopback());
+    match reached {
+        Some(address) if server.auth == Auth::Friendly && !server.open_to_network => {
+            Err(Error::NotLoopback(*address))
+        }
+        _ => Ok(()),
+    }
+}
+
+/// Where this machine reaches what listens at `address`.
+fn as_reached(address: IpAddr) -> IpAddr {
+    match address {
+        IpAddr::V4(address) if address.is_unspecified() => Ipv4Addr::LOCALHOST.into(),
+        IpAddr::V6(address) if address.is_unspecified() => Ipv6Addr::LOCALHOST.into(),
+        address => address,
+    }
 }
 
 fn environment() -> impl Iterator<Item = (String, String)> {

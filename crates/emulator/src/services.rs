@@ -1,4 +1,4 @@
-use std::sync::Arc;
+use std::{net::IpAddr, sync::Arc};
 
 use jiff::Timestamp;
 use sealock_cmk::Custodian;
@@ -18,6 +18,8 @@ pub(crate) struct Services {
     pub(crate) clock: Clock,
     pub(crate) store: Store,
     pub(crate) names: PublicName,
+    /// Where this machine reaches the emulator.
+    pub(crate) address: IpAddr,
     pub(crate) directory: Directory,
     pub(crate) vault: KeyVault,
     pub(crate) custodian: Custodian,
@@ -34,6 +36,7 @@ impl Services {
         service_key: ServiceKey,
         clock: Clock,
         names: PublicName,
+        address: IpAddr,
         config: &Config,
     ) -> Result<Self, Error> {
         let service_key = Arc::new(service_key);
@@ -60,6 +63,7 @@ impl Services {
             clock,
             store,
             names,
+            address,
             directory,
             vault,
             custodian,

@@ -127,6 +127,11 @@ pub enum Error {
         "'{0}' is neither a tag nor a digest; a tag has 1 to 128 letters, digits, dots, hyphens and underscores"
     )]
     TagInvalid(String),
+    /// `UNAUTHORIZED`, where nobody is served without a login.
+    #[error(
+        "authentication required, and this version has no credentials to give; without server.auth = \"enforced\" the registry asks for none"
+    )]
+    LoginRequired,
     /// `TOOMANYREQUESTS`
     #[error("there are {0} unfinished uploads; complete or cancel some first")]
     TooManyUploads(usize),
@@ -188,7 +193,9 @@ impl Error {
             }
             Self::TagInvalid(_) => (StatusCode::BAD_REQUEST, "TAG_INVALID"),
             Self::TooManyUploads(_) => (StatusCode::TOO_MANY_REQUESTS, "TOOMANYREQUESTS"),
-            Self::Unauthorized => (StatusCode::UNAUTHORIZED, "UNAUTHORIZED"),
+            Self::LoginRequired | Self::Unauthorized => {
+                (StatusCode::UNAUTHORIZED, "UNAUTHORIZED")
+            }
             Self::Damaged { .. } | Self::Custody(_) | Self::Store(_) | Self::Internal(_) => {
                 (StatusCode::INTERNAL_SERVER_ERROR, "UNKNOWN")
             }

@@ -3,8 +3,9 @@ use url::Url;
 
 use crate::{
     access::AccessCommand, audit::Audit, client::Client, clock::ClockCommand, error::Error, health,
-    identity::IdentityCommand, inspect::Inspect, key::KeyCommand, output::Output,
-    registry::RegistryCommand, serve::Serve, status, vault::VaultCommand, verify,
+    hosts::Hosts, identity::IdentityCommand, inspect::Inspect, key::KeyCommand, output::Output,
+    registry::RegistryCommand, serve::Serve, status, trust::Trust, vault::VaultCommand,
+    verify,
 };
 
 /// A local container registry whose content is encrypted with a key that you can take away
@@ -89,6 +90,8 @@ Example:
     #[command(subcommand, after_help = "Example:\n  sealock clock advance 1h")]
     Clock(ClockCommand),
     Inspect(Inspect),
+    Hosts(Hosts),
+    Trust(Trust),
     /// Read everything that is stored, and report what is missing or damaged
     #[command(after_help = "Example:\n  sealock verify && echo whole")]
     Verify,
@@ -110,6 +113,8 @@ impl Cli {
             Command::Audit(audit) => audit.run(&client.patient(), output),
             Command::Clock(command) => command.run(&client, output),
             Command::Inspect(inspect) => inspect.run(&client, output),
+            Command::Hosts(hosts) => hosts.run(&client, output),
+            Command::Trust(trust) => trust.run(&client, output),
             Command::Verify => verify::run(&client.patient(), output),
         }
     }

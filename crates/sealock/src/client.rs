@@ -8,11 +8,14 @@ use serde::{Deserialize, de::DeserializeOwned};
 use serde_json::Value;
 use ureq::{
     Agent, Body, Timeout,
-    http::{self, Method, Request, Response, StatusCode, header::CONTENT_TYPE},
+    http::{
+        self, Method, Request, Response, StatusCode,
+        header::{AUTHORIZATION, CONTENT_TYPE},
+    },
 };
 use url::Url;
 
-use crate::error::Error;
+use crate::{error::Error, token::Token};
 
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
 const ANSWER_TIMEOUT: Duration = Duration::from_mins(1);
@@ -48,6 +51,11 @@ impl Client {
             agent: config.build().new_agent(),
             timeout: Some(ANSWER_TIMEOUT),
         }
+    }
+
+    /// Where the emulator is: `http://HOST:PORT`.
+    pub(crate) fn emulator(&self) -> &str {
+        &self.emulator
     }
 
     /// The same client, but one that waits for an answer as long as it takes.
@@ -110,6 +118,9 @@ impl Client {
         let mut builder = Request::builder().method(method).uri(url);
         if body.is_some() {
             builder = builder.header(CONTENT_TYPE, "application/json");
+        }
+        if let Some(token) = Token::find()? {
+            builder = builder.header(AUTHORIZATION, token.bearer()?);
         }
         // No body is an empty one to ureq: without any, it would send POST and PUT in chunks.
         let body = body.map(Value::to_string).unwrap_or_default();

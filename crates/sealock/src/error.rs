@@ -31,6 +31,15 @@ pub(crate) enum Error {
 }
 
 impl Error {
+    /// What the system refused when it was asked to change one of its files.
+    pub(crate) fn system(error: &io::Error) -> Self {
+        let is_permission = error.kind() == io::ErrorKind::PermissionDenied;
+        Self::Failed {
+            message: error.to_string(),
+            hint: is_permission.then(|| "run it with sudo".to_owned()),
+        }
+    }
+
     /// What to do next, if that is known.
     pub(crate) fn hint(&self) -> Option<&str> {
         match self {

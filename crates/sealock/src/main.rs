@@ -10,6 +10,7 @@ mod client;
 mod clock;
 mod error;
 mod health;
+mod hosts;
 mod identity;
 mod inspect;
 mod key;
@@ -17,6 +18,8 @@ mod output;
 mod registry;
 mod serve;
 mod status;
+mod token;
+mod trust;
 mod vault;
 mod verify;
 

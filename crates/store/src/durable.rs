@@ -18,7 +18,10 @@ pub(crate) fn sync_dir(dir: &Path) -> Result<()> {
 }
 
 /// Creates a directory (mode 0700) and its parents, if they are missing, and makes that durable.
-pub(crate) fn create_dir(dir: &Path) -> Result<()> {
+///
+/// # Errors
+/// If it cannot be made.
+pub fn create_dir(dir: &Path) -> Result<()> {
     if !dir.is_dir() {
         let created = std::fs::DirBuilder::new()
             .recursive(true)

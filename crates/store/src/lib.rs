@@ -27,7 +27,7 @@ use std::{
 use serde::de::DeserializeOwned;
 
 pub use data_dir::DataDir;
-pub use durable::create_secret;
+pub use durable::{create_dir, create_secret};
 pub use error::{Error, Result};
 pub use journal::Journal;
 pub use table::{Batch, Entry, Record, Table};

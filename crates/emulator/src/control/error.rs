@@ -1,11 +1,13 @@
 use axum::{
     Json,
-    http::{Method, StatusCode},
+    http::{HeaderValue, Method, StatusCode, header},
     response::{IntoResponse, Response},
 };
 use sealock_cmk::Refusal;
 use sealock_core::{InvalidKeyIdentifier, InvalidName};
 use serde_json::json;
+
+use crate::control_token::CONTROL_TOKEN_FILE;
 
 /// An error of the control API: `{"error":{"code","message","hint"}}`.
 pub(super) struct ControlError {
@@ -44,6 +46,31 @@ impl ControlError {
         }
     }
 
+    /// The control API is for whoever sits at this machine.
+    pub(super) fn not_from_here() -> Self {
+        Self {
+            status: StatusCode::FORBIDDEN,
+            code: "Forbidden".to_owned(),
+            message: "the control API answers requests from this machine only".to_owned(),
+            hint: Some(
+                "run the command where the emulator runs, in its container perhaps".to_owned(),
+            ),
+        }
+    }
+
+    /// The token is missing, or another.
+    pub(super) fn token_needed() -> Self {
+        Self {
+            status: StatusCode::UNAUTHORIZED,
+            code: "Unauthorized".to_owned(),
+            message: "the control API wants its token, and this request has another or none"
+                .to_owned(),
+            hint: Some(format!(
+                "name its file, control.token in the emulator's data directory: {CONTROL_TOKEN_FILE}=PATH"
+            )),
+        }
+    }
+
     pub(super) fn method_not_allowed(method: &Method) -> Self {
         Self {
             status: StatusCode::METHOD_NOT_ALLOWED,
@@ -70,7 +97,12 @@ impl IntoResponse for ControlError {
         if let Some(hint) = self.hint {
             error["hint"] = hint.into();
         }
-        (self.status, Json(json!({"error": error}))).into_response()
+        let mut response = (self.status, Json(json!({"error": error}))).into_response();
+        if self.status == StatusCode::UNAUTHORIZED {
+            let challenge = HeaderValue::from_static("Bearer realm=\"sealock control\"");
+            response.headers_mut().insert(header::WWW_AUTHENTICATE, challenge);
+        }
+        response
     }
 }
 

@@ -73,7 +73,7 @@ fn add_headers(error: &Error, response: &mut Response) {
         Error::TooManyUploads(_) => {
             headers.insert(header::RETRY_AFTER, HeaderValue::from_static("60"));
         }
-        Error::Unauthorized => {
+        Error::LoginRequired | Error::Unauthorized => {
             headers.insert(
                 header::WWW_AUTHENTICATE,
                 HeaderValue::from_static("Basic realm=\"sealock\""),

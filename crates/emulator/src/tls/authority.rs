@@ -1,0 +1,251 @@
+use std::{fmt::Display, net::IpAddr, path::Path, sync::Arc};
+
+use fs_err as fs;
+use rcgen::{
+    BasicConstraints, CertificateParams, CidrSubnet, DistinguishedName, DnType,
+    ExtendedKeyUsagePurpose, GeneralSubtree, IsCa, Issuer, KeyPair, KeyUsagePurpose,
+    NameConstraints, SerialNumber,
+};
+use rustls::{
+    RootCertStore,
+    client::{WebPkiServerVerifier, danger::ServerCertVerifier as _},
+    crypto::ring,
+    pki_types::{CertificateDer, PrivateKeyDer, ServerName, UnixTime, pem::PemObject as _},
+};
+use time::{Duration, OffsetDateTime};
+use zeroize::Zeroizing;
+
+use super::TlsError;
+
+/// How long a CA of this emulator's own lives.
+const CA_LIFETIME: Duration = Duration::days(3650);
+
+/// How long a leaf lives. Apple's clients take at most 825 days.
+/// <https://support.apple.com/en-us/103769>
+const LEAF_LIFETIME: Duration = Duration::days(90);
+
+/// Clocks differ a little.
+const BACKDATED: Duration = Duration::days(1);
+
+/// The names that a CA of this emulator's own may sign for: whoever trusts it trusts it for no other.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Scope {
+    /// localhost, what is below it, and the loopback addresses.
+    Loopback,
+    /// The names under which Azure's clients look for the real services.
+    Azure,
+}
+
+/// A certificate authority, which mints certificates by the system's clock: clients have no other.
+pub(super) struct Authority {
+    issuer: Issuer<'static, KeyPair>,
+    /// Its certificate, and perhaps those above it.
+    chain: Vec<CertificateDer<'static>>,
+    not_after: OffsetDateTime,
+    /// What a client would check that trusts this CA.
+    verifier: Arc<WebPkiServerVerifier>,
+}
+
+/// A certificate, with the end of its life.
+pub(super) struct Leaf {
+    pub(super) chain: Vec<CertificateDer<'static>>,
+    pub(super) not_after: OffsetDateTime,
+}
+
+impl Scope {
+    /// The file in the directory of TLS that holds the CA's certificate and private key.
+    fn file(self) -> &'static str {
+        match self {
+            Self::Loopback => "authority.pem",
+            Self::Azure => "azure-authority.pem",
+        }
+    }
+
+    fn permitted(self) -> Vec<GeneralSubtree> {
+        let names = |names: &[&str]| -> Vec<_> {
+            names
+                .iter()
+                .map(|name| GeneralSubtree::DnsName((*name).to_owned()))
+                .collect()
+        };
+        match self {
+            Self::Loopback => [
+                names(&["localhost"]),
+                vec![
+                    GeneralSubtree::IpAddress(CidrSubnet::from_v4_prefix([127, 0, 0, 0], 8)),
+                    GeneralSubtree::IpAddress(CidrSubnet::from_addr_prefix(
+                        IpAddr::from([0, 0, 0, 0, 0, 0, 0, 1]),
+                        128,
+                    )),
+                ],
+            ]
+            .concat(),
+            Self::Azure => names(&[
+                "azurecr.io",
+                "vault.azure.net",
+                "management.azure.com",
+                "login.microsoftonline.com",
+                "login.windows.net",
+                "graph.microsoft.com",
+            ]),
+        }
+    }
+
+    fn common_name(self) -> &'static str {
+        match self {
+            Self::Loopback => "Sealock CA for localhost",
+            Self::Azure => "Sealock CA for Azure's names",
+        }
+    }
+}
+
+impl Authority {
+    /// The emulator's own CA, from `dir` or new. Without a directory it lives in memory.
+    pub(super) fn load_or_create(dir: Option<&Path>, scope: Scope) -> Result<Self, TlsError> {
+        let path = dir.map(|dir| dir.join(scope.file()));
+        match path {
+            Some(path) if path.exists() => Self::read(&path),
+            Some(path) => {
+                sealock_store::create_secret(&path, Self::create(scope)?.as_bytes())?;
+                Self::read(&path)
+            }
+            None => Self::parse(&Self::create(scope)?).map_err(TlsError::Failed),
+        }
+    }
+
+    /// A CA from a PEM file with its certificate and private key.
+    pub(super) fn read(path: &Path) -> Result<Self, TlsError> {
+        let invalid = |why: String| TlsError::CaInvalid {
+            path: path.to_owned(),
+            why,
+        };
+        let text = fs::read_to_string(path).map_err(|error| invalid(error.to_string()))?;
+        Self::parse(&Zeroizing::new(text)).map_err(invalid)
+    }
+
+    /// A new CA, as the PEM text that [`read`](Self::read) takes.
+    fn create(scope: Scope) -> Result<Zeroizing<String>, TlsError> {
+        let key = KeyPair::generate()?;
+        let mut params = CertificateParams::default();
+        params.distinguished_name = DistinguishedName::new();
+        let names = &mut params.distinguished_name;
+        names.push(DnType::OrganizationName, "Sealock");
+        names.push(DnType::CommonName, scope.common_name());
+        params.is_ca = IsCa::Ca(BasicConstraints::Constrained(0));
+        params.key_usages = vec![KeyUsagePurpose::KeyCertSign, KeyUsagePurpose::CrlSign];
+        // The constraints bind names of hosts alone: nobody shall have to trust it for code or mail.
+        params.extended_key_usages = vec![ExtendedKeyUsagePurpose::ServerAuth];
+        params.name_constraints = Some(NameConstraints {
+            permitted_subtrees: scope.permitted(),
+            excluded_subtrees: Vec::new(),
+        });
+        params.serial_number = Some(random_serial());
+        let now = now()?;
+        params.not_before = now - BACKDATED;
+        params.not_after = now + CA_LIFETIME;
+        let certificate = params.self_signed(&key)?.pem();
+        let key = Zeroizing::new(key.serialize_pem());
+        Ok(Zeroizing::new([certificate.as_str(), key.as_str()].concat()))
+    }
+
+    fn parse(pem: &str) -> Result<Self, String> {
+        let chain: Vec<_> = CertificateDer::pem_slice_iter(pem.as_bytes())
+            .collect::<Result<_, _>>()
+            .map_err(|error| error.to_string())?;
+        let certificate = chain.first().ok_or("it holds no certificate")?;
+        let (_, parsed) = x509_parser::parse_x509_certificate(certificate).map_err(text)?;
+        if !parsed.is_ca() {
+            return Err("its first certificate is not that of a CA".to_owned());
+        }
+        let not_after = parsed.validity().not_after.to_datetime();
+        if now().map_err(text)? >= not_after {
+            return Err(format!("it has expired, on {}", not_after.date()));
+        }
+        let key = PrivateKeyDer::from_pem_slice(pem.as_bytes())
+            .map_err(|_| "it holds no private key".to_owned())?;
+        let PrivateKeyDer::Pkcs8(key) = &key else {
+            return Err("its private key is not in PKCS #8".to_owned());
+        };
+        let key = KeyPair::try_from(key).map_err(text)?;
+        if key.public_key_raw() != &*parsed.public_key().subject_public_key.data {
+            return Err("its private key belongs to another certificate".to_owned());
+        }
+        let mut roots = RootCertStore::empty();
+        roots.add(certificate.clone()).map_err(text)?;
+        let provider = Arc::new(ring::default_provider());
+        let verifier = WebPkiServerVerifier::builder_with_provider(roots.into(), provider);
+        Ok(Self {
+            issuer: Issuer::from_ca_cert_der(certificate, key).map_err(text)?,
+            verifier: verifier.build().map_err(text)?,
+            chain,
+            not_after,
+        })
+    }
+
+    /// What clients are given to trust: everything but the private key.
+    pub(super) fn certificates(&self) -> &[CertificateDer<'static>] {
+        &self.chain
+    }
+
+    /// Signs a certificate for these names, of the public key in `key`. It has no subject: the names
+    /// are all that counts.
+    pub(super) fn mint(&self, names: &[&str], key: &KeyPair) -> Result<Leaf, TlsError> {
+        let names: Vec<_> = names.iter().map(|name| (*name).to_owned()).collect();
+        let mut params = CertificateParams::new(names)?;
+        params.distinguished_name = DistinguishedName::new();
+        params.serial_number = Some(random_serial());
+        params.key_usages = vec![KeyUsagePurpose::DigitalSignature];
+        params.extended_key_usages = vec![ExtendedKeyUsagePurpose::ServerAuth];
+        params.use_authority_key_identifier_extension = true;
+        let now = now()?;
+        params.not_before = now - BACKDATED;
+        params.not_after = self.not_after.min(now + LEAF_LIFETIME);
+        let not_after = params.not_after;
+        let leaf = params.signed_by(key, &self.issuer)?;
+        let mut chain = vec![leaf.der().clone()];
+        // Clients have the root, and say misleading things about one that is sent.
+        chain.extend(self.chain.iter().filter(|above| !is_root(above)).cloned());
+        Ok(Leaf { chain, not_after })
+    }
+
+    /// Mints a certificate for one name, unless clients would refuse it.
+    pub(super) fn mint_acceptable(&self, name: &str, key: &KeyPair) -> Result<Leaf, TlsError> {
+        let refused = |why: String| TlsError::NameNotSignable {
+            name: name.to_owned(),
+            why,
+        };
+        let server_name = ServerName::try_from(name)
+            .map_err(|_| refused("it is no name that a certificate could have".to_owned()))?;
+        let leaf = self.mint(&[name], key)?;
+        let (certificate, intermediates) = (&leaf.chain[0], &leaf.chain[1..]);
+        self.verifier
+            .verify_server_cert(certificate, intermediates, &server_name, &[], UnixTime::now())
+            .map_err(|error| refused(error.to_string()))?;
+        Ok(leaf)
+    }
+}
+
+fn is_root(certificate: &CertificateDer<'_>) -> bool {
+    x509_parser::parse_x509_certificate(certificate)
+        .is_ok_and(|(_, parsed)| parsed.subject() == parsed.issuer())
+}
+
+/// Serial numbers must differ, and rcgen's would follow from the public key, which all leaves share.
+fn random_serial() -> SerialNumber {
+    let mut bytes: [u8; 16] = rand::random();
+    // Positive, and not shorter in DER than it looks.
+    bytes[0] = bytes[0] & 0x7f | 0x40;
+    SerialNumber::from_slice(&bytes)
+}
+
+/// The system's time, not the emulator's: nobody who checks a certificate knows that one.
+pub(super) fn now() -> Result<OffsetDateTime, TlsError> {
+    i64::try_from(UnixTime::now().as_secs())
+        .ok()
+        .and_then(|seconds| OffsetDateTime::from_unix_timestamp(seconds).ok())
+        .ok_or_else(|| TlsError::Failed("the system's clock is out of range".to_owned()))
+}
+
+fn text(error: impl Display) -> String {
+    error.to_string()
+}

@@ -1,0 +1,107 @@
+use std::path::{Path, PathBuf};
+
+use fs_err as fs;
+use rustls::pki_types::CertificateDer;
+
+use super::{TlsError, authority::Authority};
+
+/// Where systems keep the roots that they trust, in one PEM file. The variable `SSL_CERT_FILE`, which
+/// libraries for this look at first, may well name the very bundle that is made of it.
+const SYSTEM_ROOTS: [&str; 5] = [
+    "/etc/ssl/certs/ca-certificates.crt",               // Debian, Alpine, Arch
+    "/etc/pki/tls/certs/ca-bundle.crt",                 // Fedora, RHEL
+    "/etc/pki/ca-trust/extracted/pem/tls-ca-bundle.pem", // RHEL
+    "/etc/ssl/ca-bundle.pem",                           // SUSE
+    "/etc/ssl/cert.pem",                                // macOS, BSD
+];
+
+/// What clients need to trust the emulator's certificates.
+#[derive(Clone, Debug)]
+pub(crate) struct Trust {
+    /// The CA, in PEM.
+    pub(crate) ca_pem: String,
+    /// The CA of Azure's names, in PEM, if they are served.
+    pub(crate) azure_ca_pem: Option<String>,
+    /// Where both lie, unless everything is in memory.
+    pub(crate) files: Option<TrustFiles>,
+}
+
+/// Files of the data directory, for clients that take a path.
+#[derive(Clone, Debug)]
+pub(crate) struct TrustFiles {
+    /// The CA.
+    pub(crate) ca: PathBuf,
+    /// The system's roots and the CA, for clients that replace the one by the other.
+    pub(crate) bundle: PathBuf,
+    /// The CA of Azure's names, if they are served.
+    pub(crate) azure_ca: Option<PathBuf>,
+}
+
+/// The directory of TLS in a data directory, made if it is missing.
+pub(super) fn create_dir(data_dir: &Path) -> Result<PathBuf, TlsError> {
+    let dir = data_dir.join("tls");
+    sealock_store::create_dir(&dir)?;
+    Ok(fs::canonicalize(dir)?)
+}
+
+impl Trust {
+    /// Writes the files that clients are pointed at.
+    pub(super) fn publish(
+        dir: Option<&Path>,
+        authority: &Authority,
+        azure_authority: Option<&Authority>,
+    ) -> Result<Self, TlsError> {
+        let ca_pem = pem(authority.certificates());
+        let azure_ca_pem = azure_authority.map(|authority| pem(authority.certificates()));
+        let mut trust = Self {
+            ca_pem,
+            azure_ca_pem,
+            files: None,
+        };
+        if let Some(dir) = dir {
+            let ca = dir.join("ca.pem");
+            write_if_new(&ca, &trust.ca_pem)?;
+            let bundle = dir.join("bundle.pem");
+            write_if_new(&bundle, &trust.bundle_pem())?;
+            let azure_ca = dir.join("azure-ca.pem");
+            if let Some(pem) = &trust.azure_ca_pem {
+                write_if_new(&azure_ca, pem)?;
+            }
+            trust.files = Some(TrustFiles {
+                ca,
+                bundle,
+                azure_ca: trust.azure_ca_pem.is_some().then_some(azure_ca),
+            });
+        }
+        Ok(trust)
+    }
+
+    /// The system's roots and the CA, in PEM.
+    pub(crate) fn bundle_pem(&self) -> String {
+        let system = SYSTEM_ROOTS
+            .iter()
+            .find_map(|path| std::fs::read_to_string(path).ok())
+            .unwrap_or_default();
+        [system.trim_end(), "\n", &self.ca_pem].concat()
+    }
+}
+
+fn pem(certificates: &[CertificateDer<'_>]) -> String {
+    let pem = |certificate: &CertificateDer<'_>| {
+        pem::encode_config(
+            &pem::Pem::new("CERTIFICATE", certificate.to_vec()),
+            pem::EncodeConfig::new().set_line_ending(pem::LineEnding::LF),
+        )
+    };
+    certificates.iter().map(pem).collect()
+}
+
+/// In one step, since a client may be reading it.
+fn write_if_new(path: &Path, text: &str) -> Result<(), TlsError> {
+    if std::fs::read_to_string(path).is_ok_and(|found| found == text) {
+        return Ok(());
+    }
+    let staged = path.with_extension("new");
+    fs::write(&staged, text)?;
+    Ok(fs::rename(staged, path)?)
+}

@@ -1,0 +1,141 @@
+use std::{
+    io::{self, Write as _},
+    net::IpAddr,
+    path::{Path, PathBuf},
+};
+
+use clap::Args;
+use fs_err as fs;
+use sealock_core::PublicName;
+use serde::Deserialize;
+
+use crate::{client::Client, error::Error, output::Output};
+
+const BEGIN: &str = "# sealock: begin";
+const END: &str = "# sealock: end";
+
+/// Print the names of registries and vaults as lines of /etc/hosts, or put them there
+///
+/// Many resolvers find every name below localhost at this machine. Some do not, such as glibc's without
+/// systemd, and that of Alpine.
+#[derive(Debug, Args)]
+#[command(after_help = "\
+Examples:
+  sealock hosts
+  sudo sealock hosts --write
+  sudo sealock hosts --remove")]
+pub(crate) struct Hosts {
+    /// Put the lines into the file, instead of those of an earlier time
+    #[arg(long, conflicts_with = "remove")]
+    write: bool,
+    /// Take the lines out of the file; no emulator needs to run
+    #[arg(long)]
+    remove: bool,
+    /// The file
+    #[arg(long, value_name = "FILE", default_value = "/etc/hosts")]
+    file: PathBuf,
+}
+
+/// The control API's view of the names.
+#[derive(Debug, Deserialize)]
+struct Names {
+    address: IpAddr,
+    hosts: Vec<String>,
+}
+
+impl Hosts {
+    pub(crate) fn run(self, client: &Client, output: &mut Output) -> Result<(), Error> {
+        let file = &self.file;
+        if self.remove {
+            rewrite(file, &[])?;
+            return output.done(format!("removed the lines from {}", file.display()));
+        }
+        let answer = client.get("hosts")?;
+        if !self.write {
+            return output.show(&answer, |names: &Names| names.lines().join("\n"));
+        }
+        let names: Names = answer.parse()?;
+        // They go into a file that decides where this machine connects to.
+        let valid = |host: &String| PublicName::new(host, 0).is_ok();
+        if !names.address.is_loopback() || !names.hosts.iter().all(valid) {
+            return Err(answer.unexpected(&"these are not names of this machine"));
+        }
+        rewrite(file, &names.lines())?;
+        output.done(format!(
+            "wrote {} names to {}",
+            names.hosts.len(),
+            file.display()
+        ))
+    }
+}
+
+impl Names {
+    fn lines(&self) -> Vec<String> {
+        let line = |host| format!("{} {host}", self.address);
+        self.hosts.iter().map(line).collect()
+    }
+}
+
+/// Replaces the lines between our marks. In place, because a container's hosts file is a mount, which
+/// no other file can be renamed to.
+fn rewrite(file: &Path, lines: &[String]) -> Result<(), Error> {
+    let old = fs::read_to_string(file).map_err(|error| Error::system(&error))?;
+    let new = replaced(&old, lines).ok_or_else(|| Error::Failed {
+        message: format!("{} has '{BEGIN}' without '{END}'", file.display()),
+        hint: Some("mend it by hand".to_owned()),
+    })?;
+    let write = || -> io::Result<()> {
+        let mut file = fs::OpenOptions::new().write(true).open(file)?;
+        file.write_all(new.as_bytes())?;
+        file.set_len(new.len() as u64)?;
+        file.sync_all()
+    };
+    if new == old {
+        return Ok(());
+    }
+    write().map_err(|error| Error::system(&error))
+}
+
+/// `old` with `lines` between our marks, or without them if there are none. `None` if a mark is missing.
+fn replaced(old: &str, lines: &[String]) -> Option<String> {
+    let mut kept = Vec::new();
+    let mut ours = false;
+    for line in old.lines() {
+        match line.trim() {
+            BEGIN => ours = true,
+            END if ours => ours = false,
+            _ if ours => {}
+            _ => kept.push(line),
+        }
+    }
+    if ours {
+        return None;
+    }
+    if !lines.is_empty() {
+        kept.push(BEGIN);
+        kept.extend(lines.iter().map(String::as_str));
+        kept.push(END);
+    }
+    Some(kept.iter().flat_map(|line| [*line, "\n"]).collect())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn our_lines_come_once_and_go_without_a_trace() {
+        let old = "127.0.0.1 localhost\n# mine\n\n";
+        let lines = |names: &[&str]| -> Vec<_> { names.iter().map(ToString::to_string).collect() };
+        let first = replaced(old, &lines(&["127.0.0.1 a.localhost"])).unwrap();
+        assert_eq!(
+            first,
+            format!("{old}{BEGIN}\n127.0.0.1 a.localhost\n{END}\n")
+        );
+        let second = replaced(&first, &lines(&["::1 b.localhost"])).unwrap();
+        assert_eq!(second, format!("{old}{BEGIN}\n::1 b.localhost\n{END}\n"));
+        assert_eq!(replaced(&second, &[]).unwrap(), old);
+        assert_eq!(replaced(old, &[]).unwrap(), old);
+        assert_eq!(replaced(&format!("{BEGIN}\nx\n"), &[]), None);
+    }
+}

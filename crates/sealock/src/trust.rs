@@ -1,0 +1,210 @@
+use std::{
+    io,
+    path::{Path, PathBuf},
+    process::Command,
+};
+
+use clap::Args;
+use fs_err as fs;
+use serde::Deserialize;
+
+use crate::{
+    client::Client,
+    error::Error,
+    output::{Output, TITLE},
+};
+
+/// What the CA is called in the system's store: a file's name on Linux, its common name on macOS.
+const FILE_STEM: &str = "sealock-localhost-ca";
+const COMMON_NAME: &str = "Sealock CA for localhost";
+
+/// Say how clients come to trust the emulator's certificates, or have this system trust them
+///
+/// The emulator's own CA can sign for localhost, for what is below it, and for the loopback addresses,
+/// and for nothing else: whoever trusts it trusts it for no other name.
+#[derive(Debug, Args)]
+#[command(after_help = "\
+Examples:
+  sealock trust
+  sudo sealock trust --install
+  sudo sealock trust --remove")]
+pub(crate) struct Trust {
+    /// Put the CA into the system's store
+    #[arg(long, conflicts_with = "remove")]
+    install: bool,
+    /// Take the CA out of the system's store; no emulator needs to run
+    #[arg(long)]
+    remove: bool,
+}
+
+/// Where the control API says that the CA lies.
+#[derive(Debug, Deserialize)]
+struct Files {
+    /// `None` if everything is in memory.
+    ca: Option<PathBuf>,
+    bundle: Option<PathBuf>,
+}
+
+impl Trust {
+    pub(crate) fn run(self, client: &Client, output: &mut Output) -> Result<(), Error> {
+        if self.remove {
+            let store = SystemStore::find()?;
+            store.remove().map_err(|error| Error::system(&error))?;
+            return output.done("the system no longer trusts the CA");
+        }
+        if self.install {
+            let pem = client.get("ca.pem")?;
+            let store = SystemStore::find()?;
+            store.install(pem.body()).map_err(|error| Error::system(&error))?;
+            return output.done("the system trusts the CA; programs that run need to be restarted");
+        }
+        let answer = client.get("trust")?;
+        output.show(&answer, |files: &Files| files.render(client.emulator()))
+    }
+}
+
+impl Files {
+    fn render(&self, emulator: &str) -> String {
+        let at = emulator
+            .split_once("://")
+            .map_or(emulator, |(_, authority)| authority);
+        let shown = |path: &Option<PathBuf>, otherwise: &str| match path {
+            Some(path) => path.display().to_string(),
+            None => otherwise.to_owned(),
+        };
+        let ca = shown(&self.ca, "sealock-ca.pem");
+        let bundle = shown(&self.bundle, "sealock-bundle.pem");
+        let fetch = match (&self.ca, &self.bundle) {
+            (Some(_), Some(_)) => String::new(),
+            _ => section(
+                "First, since this emulator keeps everything in memory",
+                &[
+                    format!("curl -o {ca} {emulator}/_sealock/v1/ca.pem"),
+                    format!("curl -o {bundle} {emulator}/_sealock/v1/bundle.pem"),
+                ],
+            ),
+        };
+        let sections = [
+            section(
+                "Docker (it trusts any certificate on localhost; another name wants this, with that name)",
+                &[format!("sudo install -D -m 644 {ca} /etc/docker/certs.d/{at}/ca.crt")],
+            ),
+            section(
+                "podman, buildah, skopeo",
+                &[format!("install -D -m 644 {ca} ~/.config/containers/certs.d/{at}/ca.crt")],
+            ),
+            section("curl", &[format!("curl --cacert {ca} https://{at}/v2/")]),
+            section(
+                "Python, az",
+                &[format!("export REQUESTS_CA_BUNDLE={bundle} SSL_CERT_FILE={bundle}")],
+            ),
+            section("Node.js", &[format!("export NODE_EXTRA_CA_CERTS={ca}")]),
+            section(
+                "Java",
+                &[
+                    "cp \"$JAVA_HOME/lib/security/cacerts\" sealock-cacerts".to_owned(),
+                    "chmod u+w sealock-cacerts".to_owned(),
+                    format!(
+                        "keytool -importcert -noprompt -alias sealock -file {ca} -keystore sealock-cacerts -storepass changeit"
+                    ),
+                    "export JAVA_TOOL_OPTIONS=-Djavax.net.ssl.trustStore=$PWD/sealock-cacerts".to_owned(),
+                ],
+            ),
+            section(
+                "Go (on macOS only the system's store counts)",
+                &[format!("export SSL_CERT_FILE={bundle}")],
+            ),
+            section(
+                "This system's store, for all that use it",
+                &["sudo sealock trust --install".to_owned()],
+            ),
+        ];
+        [fetch, sections.join("\n\n")].concat()
+    }
+}
+
+fn section(title: &str, commands: &[String]) -> String {
+    let commands: Vec<_> = commands.iter().map(|line| format!("  {line}")).collect();
+    format!("{TITLE}{title}{TITLE:#}\n{}", commands.join("\n"))
+}
+
+/// What this system keeps trusted CAs in.
+enum SystemStore {
+    /// A directory of CAs, and the command that makes the store of them.
+    Anchors {
+        file: PathBuf,
+        refresh: &'static [&'static str],
+    },
+    /// macOS's.
+    Keychain,
+}
+
+const KEYCHAIN: &str = "/Library/Keychains/System.keychain";
+
+impl SystemStore {
+    fn find() -> Result<Self, Error> {
+        let anchors = |dir: &str, extension: &str, refresh| Self::Anchors {
+            file: Path::new(dir).join(format!("{FILE_STEM}.{extension}")),
+            refresh,
+        };
+        if cfg!(target_os = "macos") {
+            Ok(Self::Keychain)
+        } else if Path::new("/usr/local/share/ca-certificates").is_dir() {
+            // Debian, Alpine
+            let dir = "/usr/local/share/ca-certificates";
+            Ok(anchors(dir, "crt", &["update-ca-certificates"]))
+        } else if Path::new("/etc/pki/ca-trust/source/anchors").is_dir() {
+            // Fedora, RHEL
+            let dir = "/etc/pki/ca-trust/source/anchors";
+            Ok(anchors(dir, "pem", &["update-ca-trust", "extract"]))
+        } else if Path::new("/etc/ca-certificates/trust-source/anchors").is_dir() {
+            // Arch
+            let dir = "/etc/ca-certificates/trust-source/anchors";
+            Ok(anchors(dir, "crt", &["update-ca-trust", "extract"]))
+        } else {
+            Err(Error::Failed {
+                message: "this system's store of trusted CAs was not found".to_owned(),
+                hint: Some("see what each client can do by itself: sealock trust".to_owned()),
+            })
+        }
+    }
+
+    fn install(&self, pem: &str) -> io::Result<()> {
+        match self {
+            Self::Anchors { file, refresh } => {
+                fs::write(file, pem)?;
+                run(refresh)
+            }
+            Self::Keychain => {
+                let file = std::env::temp_dir().join(format!("{FILE_STEM}.pem"));
+                fs::write(&file, pem)?;
+                let file = file.display().to_string();
+                let add = ["security", "add-trusted-cert", "-d", "-r", "trustRoot"];
+                run(&[add.as_slice(), &["-k", KEYCHAIN, &file]].concat())
+            }
+        }
+    }
+
+    fn remove(&self) -> io::Result<()> {
+        match self {
+            Self::Anchors { file, refresh } => match fs::remove_file(file) {
+                Ok(()) => run(refresh),
+                Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(()),
+                Err(error) => Err(error),
+            },
+            Self::Keychain => run(&["security", "delete-certificate", "-c", COMMON_NAME, KEYCHAIN]),
+        }
+    }
+}
+
+fn run(command: &[&str]) -> io::Result<()> {
+    let output = Command::new(command[0]).args(&command[1..]).output();
+    let output =
+        output.map_err(|error| io::Error::new(error.kind(), format!("{}: {error}", command[0])))?;
+    if output.status.success() {
+        return Ok(());
+    }
+    let said = String::from_utf8_lossy(&output.stderr);
+    let command = command.join(" ");
+    Err(io::Error::other(format!("{command} failed: {}", said.trim())))
+}
