@@ -550,7 +550,6 @@ fn what_is_no_proper_http_is_refused_and_never_hangs() {
     let mut wrong = Vec::new();
     for (what, request, expected) in [
         ("no HTTP", text("GARBAGE\r\n\r\n"), 400),
-        ("TLS", b"\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03".to_vec(), 400),
         ("an unknown version", text(&format!("GET /v2/ HTTP/9.9\r\nHost: localhost\r\n{close}")), 400),
         ("no Host", text(&format!("GET /v2/ HTTP/1.1\r\n{close}")), 400),
         ("no Host, HTTP/1.0", text("GET /v2/ HTTP/1.0\r\n\r\n"), 400),

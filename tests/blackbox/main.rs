@@ -5,14 +5,18 @@
     reason = "in a test, a surprise is a failure"
 )]
 
+mod auth;
 mod bad_input;
+mod ca;
 mod cli;
 mod clock;
 mod crash;
 mod door;
+mod hosts;
 mod model;
 mod registry;
 mod revocation;
 mod rotation;
 mod secrets;
 mod serve;
+mod tls;

@@ -177,6 +177,8 @@ fn an_address_that_cannot_be_listened_on_is_refused_with_a_way_out() {
                 "without a login",
                 "hint:",
                 "127.0.0.1",
+                "server.auth = \"enforced\"",
+                "server.open_to_network = true",
             ],
         ),
         ("[::]:0", &["not a loopback address"]),
@@ -425,8 +427,17 @@ fn a_flag_wins_over_a_variable_and_a_variable_over_the_file() {
 
 #[test]
 fn an_ephemeral_emulator_writes_nothing() {
-    let arguments = [&ANY_PORT[..], &["--ephemeral", "--ready-file", "ready"]].concat();
-    let mut serve = Serve::start(TempDir::new().unwrap(), &arguments, &[]);
+    let config = concat!(env!("CARGO_MANIFEST_DIR"), "/../emulator-config/ci.toml");
+    for arguments in [
+        [&ANY_PORT[..], &["--ephemeral"]].concat(),
+        vec!["--config", config],
+    ] {
+        writes_nothing(&[&arguments[..], &["--ready-file", "ready"]].concat());
+    }
+}
+
+fn writes_nothing(arguments: &[&str]) {
+    let mut serve = Serve::start(TempDir::new().unwrap(), arguments, &[]);
     let address = serve.ready()["address"].as_str().unwrap().to_owned();
     let client = Client::new(&format!("http://{address}"));
     let image = Image::random(&[100_000]);
@@ -736,29 +747,39 @@ fn nobody_else_can_read_the_data_directory() {
 #[test]
 fn each_ready_made_configuration_starts() {
     let directory = Path::new(env!("CARGO_MANIFEST_DIR")).join("../emulator-config");
-    let mut started = 0;
+    let mut started = Vec::new();
     for entry in fs::read_dir(directory).unwrap() {
         let file = entry.unwrap().path();
-        assert_eq!(file.extension().unwrap(), "toml", "{}", file.display());
+        let name = file.file_name().unwrap().to_str().unwrap().to_owned();
+        let listen = if name == "container.toml" {
+            "0.0.0.0:0"
+        } else {
+            "127.0.0.1:0"
+        };
         let emulator = Emulator::start_with(Options {
-            ephemeral: true,
+            listen: Some(listen.to_owned()),
             arguments: vec!["--config".into(), file.to_str().unwrap().into()],
             ..Options::default()
         });
-        assert_eq!(
-            emulator.client().get("/v2/").status,
-            200,
-            "{}",
-            file.display()
-        );
+        let enforced = ["azure-like.toml", "container.toml"].contains(&name.as_str());
+        let expected = if enforced { 401 } else { 200 };
+        assert_eq!(emulator.client().get("/v2/").status, expected, "{name}");
         assert_eq!(emulator.json(&["health"])["status"], "ok");
         let registries = emulator.json(&["status"]);
-        assert!(
-            !registries["registries"].as_array().unwrap().is_empty(),
-            "{}",
-            file.display()
+        assert_eq!(
+            registries["registries"][0]["gate"]["state"], "available",
+            "{name}"
         );
-        started += 1;
+        started.push(name);
     }
-    assert!(started > 0);
+    started.sort();
+    assert_eq!(
+        started,
+        [
+            "azure-like.toml",
+            "ci.toml",
+            "container.toml",
+            "quickstart.toml"
+        ]
+    );
 }

@@ -21,11 +21,14 @@ pub struct Emulator {
     /// Everything that it writes.
     dir: TempDir,
     address: String,
+    ca: Option<PathBuf>,
 }
 
 /// How an emulator is started.
 #[derive(Clone, Default)]
 pub struct Options {
+    /// Where to listen, instead of a free port of 127.0.0.1.
+    pub listen: Option<String>,
     /// Keep everything in memory.
     pub ephemeral: bool,
     /// The text of a configuration file, instead of the quickstart.
@@ -60,6 +63,7 @@ impl Emulator {
             options,
             dir: TempDir::new().expect("a temporary directory"),
             address: String::new(),
+            ca: None,
         };
         emulator.spawn();
         emulator
@@ -90,7 +94,9 @@ impl Emulator {
             .unwrap();
         let mut command = Command::new(Self::binary());
         command
-            .args(["serve", "--listen", "127.0.0.1:0", "--ready-file"])
+            .args(["serve", "--listen"])
+            .arg(self.options.listen.as_deref().unwrap_or("127.0.0.1:0"))
+            .arg("--ready-file")
             .arg(&ready)
             .args(&self.options.arguments)
             .envs(self.options.environment.iter().cloned())
@@ -119,10 +125,9 @@ impl Emulator {
             ready.exists()
         });
         let ready: Value = serde_json::from_slice(&fs::read(&ready).unwrap()).unwrap();
-        ready["address"]
-            .as_str()
-            .unwrap()
-            .clone_into(&mut self.address);
+        let address = ready["address"].as_str().unwrap();
+        self.address = address.replace("0.0.0.0", "127.0.0.1");
+        self.ca = ready["ca"].as_str().map(PathBuf::from);
     }
 
     /// Where it keeps everything.
@@ -144,6 +149,11 @@ impl Emulator {
         &self.address
     }
 
+    /// The CA's file, unless everything is in memory.
+    pub fn ca(&self) -> Option<&Path> {
+        self.ca.as_deref()
+    }
+
     /// A client of its registry.
     pub fn client(&self) -> Client {
         Client::new(&format!("http://{}", self.address))
@@ -152,10 +162,15 @@ impl Emulator {
     /// Runs the command line against it.
     pub fn run(&self, arguments: &[&str]) -> Output {
         let url = format!("http://{}", self.address);
+        let token = self.data_dir().join("control.token");
+        let token = token.exists().then(|| token.display().to_string());
+        let token = token
+            .as_deref()
+            .map(|path| ("SEALOCK_CONTROL_TOKEN_FILE", path));
         run(
             &[arguments, &["--emulator", &url]].concat(),
             self.dir.path(),
-            &[],
+            token.as_slice(),
         )
     }
 
@@ -200,6 +215,11 @@ impl Emulator {
     pub fn start_again(&mut self) {
         assert!(self.process.is_none(), "it runs already");
         self.spawn();
+    }
+
+    /// Changes the environment variables of the next start.
+    pub fn set_environment(&mut self, environment: Vec<(String, String)>) {
+        self.options.environment = environment;
     }
 
     /// Stops it and starts it again.

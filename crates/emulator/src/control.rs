@@ -103,7 +103,10 @@ pub(crate) fn router(services: Services, trust: Trust, token: Option<ControlToke
         .route("/hosts", get(hosts::hosts))
         .merge(trust::guarded().with_state(trust))
         .route("/verify", post(verify::verify))
-        .route_layer(middleware::from_fn_with_state(Guard { token }, guard::check));
+        .route_layer(middleware::from_fn_with_state(
+            Guard { token },
+            guard::check,
+        ));
     Router::new()
         .nest("/_sealock/v1", open.merge(guarded))
         .fallback(|uri: Uri| async move { ControlError::not_found(uri.path()) })

@@ -12,14 +12,8 @@ use tokio::signal::unix::{SignalKind, signal};
 use tracing_subscriber::EnvFilter;
 
 use crate::{
-    Auth, Config, Error, LogFormat, banner,
-    config::Server,
-    control_token::ControlToken,
-    door::Door,
-    host::Hosts,
-    listener::Listener,
-    ready_file, seed, service_key,
-    services::Services,
+    Auth, Config, Error, LogFormat, banner, config::Server, control_token::ControlToken,
+    door::Door, host::Hosts, listener::Listener, ready_file, seed, service_key, services::Services,
     timekeeping, tls,
 };
 
@@ -171,7 +165,10 @@ async fn run(config: Config, ready_file: Option<PathBuf>) -> Result<(), Error> {
 
 /// Refuses to serve others on the network what asks nobody for a login, unless told to in so many words.
 fn check_reach(server: &Server) -> Result<(), Error> {
-    let reached = server.listen.iter().find(|address| !address.ip().is_loopback());
+    let reached = server
+        .listen
+        .iter()
+        .find(|address| !address.ip().is_loopback());
     match reached {
         Some(address) if server.auth == Auth::Friendly && !server.open_to_network => {
             Err(Error::NotLoopback(*address))

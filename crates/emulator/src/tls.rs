@@ -13,11 +13,11 @@ use std::{
 use rustls::{ServerConfig, crypto::ring, version};
 use serde::Deserialize;
 
+pub(crate) use self::trust::Trust;
 use self::{
     authority::{Authority, Scope},
     certificates::Certificates,
 };
-pub(crate) use self::trust::Trust;
 use crate::host::Hosts;
 
 /// `[tls]`

@@ -193,9 +193,7 @@ impl Error {
             }
             Self::TagInvalid(_) => (StatusCode::BAD_REQUEST, "TAG_INVALID"),
             Self::TooManyUploads(_) => (StatusCode::TOO_MANY_REQUESTS, "TOOMANYREQUESTS"),
-            Self::LoginRequired | Self::Unauthorized => {
-                (StatusCode::UNAUTHORIZED, "UNAUTHORIZED")
-            }
+            Self::LoginRequired | Self::Unauthorized => (StatusCode::UNAUTHORIZED, "UNAUTHORIZED"),
             Self::Damaged { .. } | Self::Custody(_) | Self::Store(_) | Self::Internal(_) => {
                 (StatusCode::INTERNAL_SERVER_ERROR, "UNKNOWN")
             }

@@ -4,8 +4,7 @@ use url::Url;
 use crate::{
     access::AccessCommand, audit::Audit, client::Client, clock::ClockCommand, error::Error, health,
     hosts::Hosts, identity::IdentityCommand, inspect::Inspect, key::KeyCommand, output::Output,
-    registry::RegistryCommand, serve::Serve, status, trust::Trust, vault::VaultCommand,
-    verify,
+    registry::RegistryCommand, serve::Serve, status, trust::Trust, vault::VaultCommand, verify,
 };
 
 /// A local container registry whose content is encrypted with a key that you can take away

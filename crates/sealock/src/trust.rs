@@ -55,7 +55,9 @@ impl Trust {
         if self.install {
             let pem = client.get("ca.pem")?;
             let store = SystemStore::find()?;
-            store.install(pem.body()).map_err(|error| Error::system(&error))?;
+            store
+                .install(pem.body())
+                .map_err(|error| Error::system(&error))?;
             return output.done("the system trusts the CA; programs that run need to be restarted");
         }
         let answer = client.get("trust")?;
@@ -87,16 +89,22 @@ impl Files {
         let sections = [
             section(
                 "Docker (it trusts any certificate on localhost; another name wants this, with that name)",
-                &[format!("sudo install -D -m 644 {ca} /etc/docker/certs.d/{at}/ca.crt")],
+                &[format!(
+                    "sudo install -D -m 644 {ca} /etc/docker/certs.d/{at}/ca.crt"
+                )],
             ),
             section(
                 "podman, buildah, skopeo",
-                &[format!("install -D -m 644 {ca} ~/.config/containers/certs.d/{at}/ca.crt")],
+                &[format!(
+                    "install -D -m 644 {ca} ~/.config/containers/certs.d/{at}/ca.crt"
+                )],
             ),
             section("curl", &[format!("curl --cacert {ca} https://{at}/v2/")]),
             section(
                 "Python, az",
-                &[format!("export REQUESTS_CA_BUNDLE={bundle} SSL_CERT_FILE={bundle}")],
+                &[format!(
+                    "export REQUESTS_CA_BUNDLE={bundle} SSL_CERT_FILE={bundle}"
+                )],
             ),
             section("Node.js", &[format!("export NODE_EXTRA_CA_CERTS={ca}")]),
             section(
@@ -107,7 +115,8 @@ impl Files {
                     format!(
                         "keytool -importcert -noprompt -alias sealock -file {ca} -keystore sealock-cacerts -storepass changeit"
                     ),
-                    "export JAVA_TOOL_OPTIONS=-Djavax.net.ssl.trustStore=$PWD/sealock-cacerts".to_owned(),
+                    "export JAVA_TOOL_OPTIONS=-Djavax.net.ssl.trustStore=$PWD/sealock-cacerts"
+                        .to_owned(),
                 ],
             ),
             section(
@@ -192,7 +201,13 @@ impl SystemStore {
                 Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(()),
                 Err(error) => Err(error),
             },
-            Self::Keychain => run(&["security", "delete-certificate", "-c", COMMON_NAME, KEYCHAIN]),
+            Self::Keychain => run(&[
+                "security",
+                "delete-certificate",
+                "-c",
+                COMMON_NAME,
+                KEYCHAIN,
+            ]),
         }
     }
 }
@@ -206,5 +221,8 @@ fn run(command: &[&str]) -> io::Result<()> {
     }
     let said = String::from_utf8_lossy(&output.stderr);
     let command = command.join(" ");
-    Err(io::Error::other(format!("{command} failed: {}", said.trim())))
+    Err(io::Error::other(format!(
+        "{command} failed: {}",
+        said.trim()
+    )))
 }

@@ -145,7 +145,9 @@ impl Authority {
         params.not_after = now + CA_LIFETIME;
         let certificate = params.self_signed(&key)?.pem();
         let key = Zeroizing::new(key.serialize_pem());
-        Ok(Zeroizing::new([certificate.as_str(), key.as_str()].concat()))
+        Ok(Zeroizing::new(
+            [certificate.as_str(), key.as_str()].concat(),
+        ))
     }
 
     fn parse(pem: &str) -> Result<Self, String> {
@@ -219,7 +221,13 @@ impl Authority {
         let leaf = self.mint(&[name], key)?;
         let (certificate, intermediates) = (&leaf.chain[0], &leaf.chain[1..]);
         self.verifier
-            .verify_server_cert(certificate, intermediates, &server_name, &[], UnixTime::now())
+            .verify_server_cert(
+                certificate,
+                intermediates,
+                &server_name,
+                &[],
+                UnixTime::now(),
+            )
             .map_err(|error| refused(error.to_string()))?;
         Ok(leaf)
     }

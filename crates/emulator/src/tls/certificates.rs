@@ -88,7 +88,10 @@ impl Certificates {
         let mut kept = self.kept.lock().unwrap_or_else(PoisonError::into_inner);
         let key = name.unwrap_or_default();
         let now = now()?;
-        if let Some(kept) = kept.get(key).filter(|kept| now < kept.not_after - RENEWED_BEFORE) {
+        if let Some(kept) = kept
+            .get(key)
+            .filter(|kept| now < kept.not_after - RENEWED_BEFORE)
+        {
             return Ok(Arc::clone(&kept.certified));
         }
         let Leaf { chain, not_after } = match name {
@@ -116,14 +119,18 @@ impl Certificates {
             why,
         };
         if self.hosts.service(name).is_none() {
-            return Err(refused("to serve it, add it to server.aliases in the configuration"));
+            return Err(refused(
+                "to serve it, add it to server.aliases in the configuration",
+            ));
         }
         if !Hosts::is_azures_own(name) {
             return self.authority.mint_acceptable(name, &self.key);
         }
         match &self.azure_authority {
             Some(authority) => authority.mint_acceptable(name, &self.key),
-            None => Err(refused("to serve Azure's own names, set tls.azure_names = true in the configuration")),
+            None => Err(refused(
+                "to serve Azure's own names, set tls.azure_names = true in the configuration",
+            )),
         }
     }
 }

@@ -8,11 +8,11 @@ use super::{TlsError, authority::Authority};
 /// Where systems keep the roots that they trust, in one PEM file. The variable `SSL_CERT_FILE`, which
 /// libraries for this look at first, may well name the very bundle that is made of it.
 const SYSTEM_ROOTS: [&str; 5] = [
-    "/etc/ssl/certs/ca-certificates.crt",               // Debian, Alpine, Arch
-    "/etc/pki/tls/certs/ca-bundle.crt",                 // Fedora, RHEL
+    "/etc/ssl/certs/ca-certificates.crt", // Debian, Alpine, Arch
+    "/etc/pki/tls/certs/ca-bundle.crt",   // Fedora, RHEL
     "/etc/pki/ca-trust/extracted/pem/tls-ca-bundle.pem", // RHEL
-    "/etc/ssl/ca-bundle.pem",                           // SUSE
-    "/etc/ssl/cert.pem",                                // macOS, BSD
+    "/etc/ssl/ca-bundle.pem",             // SUSE
+    "/etc/ssl/cert.pem",                  // macOS, BSD
 ];
 
 /// What clients need to trust the emulator's certificates.
