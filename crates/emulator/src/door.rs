@@ -144,6 +144,8 @@ Sealock: a local container registry whose content is encrypted with a customer-m
 
 /v2/            the registry: docker push localhost:5000/hello
 /_sealock/v1/   the control API: sealock status, sealock key disable
+
+Both with TLS, too; /_sealock/v1/ca.pem is the CA to trust.
 ";
 
 /// The shape of a service's errors.

@@ -148,7 +148,14 @@ async fn run(config: Config, ready_file: Option<PathBuf>) -> Result<(), Error> {
         Some(dir) => dir.display().to_string(),
         None => "in memory, gone with this process".to_owned(),
     };
-    banner::print(&services, address.port(), &data_dir_shown).await;
+    banner::print(
+        &services,
+        address.port(),
+        &data_dir_shown,
+        &trust,
+        config.server.auth,
+    )
+    .await;
 
     tokio::select! {
         _ = terminate.recv() => {}
