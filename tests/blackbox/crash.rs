@@ -6,130 +6,235 @@ use std::{
     thread,
 };
 
-use sealock_tests::{Client, Emulator, Image, eventually};
+use sealock_tests::{Client, Emulator, Image, digest_of, eventually, random_bytes};
 use ureq::SendBody;
 
+/// How often it is killed, unless `SEALOCK_CRASH_ROUNDS` says otherwise.
 const ROUNDS: usize = 50;
+
 const PUSHERS: usize = 3;
 
 /// How many requests may be answered before the kill.
-const REQUESTS_BEFORE_KILL: usize = 40;
+const REQUESTS_BEFORE_KILL: usize = 60;
+
+/// How many images of a pusher are kept before it begins to delete the oldest.
+const IMAGES_KEPT: usize = 12;
+
+/// An image that somebody pushed, under a tag of its own.
+struct Pushed {
+    repository: String,
+    tag: String,
+    image: Image,
+    fate: Fate,
+}
+
+/// What must have become of it after a kill.
+#[derive(Clone, Copy, Debug, PartialEq)]
+enum Fate {
+    /// Its push was acknowledged.
+    There,
+    /// Its deletion was acknowledged.
+    Gone,
+    /// An answer was lost: it is there whole, or not at all.
+    Open,
+}
 
 #[test]
 fn nothing_acknowledged_is_lost_when_the_emulator_is_killed() {
+    let rounds = std::env::var("SEALOCK_CRASH_ROUNDS")
+        .map_or(ROUNDS, |rounds| rounds.parse().expect("a number"));
     let mut emulator = Emulator::start();
-    let mut acknowledged: Vec<(String, Image)> = Vec::new();
-    for round in 0..ROUNDS {
-        let pushed = push_until_killed(&mut emulator, round);
+    // A layer that all of them push, so that they race for its content.
+    let shared = vec![7; 70_000];
+    let mut pushed: Vec<Pushed> = Vec::new();
+    let (mut acknowledged, mut deleted) = (0, 0);
+    for round in 0..rounds {
+        pushed = work_until_killed(&mut emulator, round, &shared, pushed);
+        let of_this_round = format!("r{round}-");
+        let is_new = |it: &&Pushed| it.fate == Fate::There && it.tag.starts_with(&of_this_round);
+        acknowledged += pushed.iter().filter(is_new).count();
+        deleted += pushed.iter().filter(|it| it.fate == Fate::Gone).count();
         emulator.start_again();
         assert_eq!(
             staged(&emulator),
             0,
             "round {round}: a staged file outlived the sweep"
         );
-
         let client = emulator.client();
-        for (tag, image, was_acknowledged) in pushed {
-            if was_acknowledged {
-                assert_eq!(
-                    client.pull("app", &tag, &image).status,
-                    200,
-                    "round {round}: {tag} was acknowledged"
-                );
-                acknowledged.push((tag, image));
-            } else {
-                // Not acknowledged: there whole, if only the answer was lost, or not at all.
-                let status = client.pull("app", &tag, &image).status;
-                assert!(
-                    matches!(status, 200 | 404),
-                    "round {round}: {tag} answers {status}"
-                );
+        for Pushed {
+            repository,
+            tag,
+            image,
+            fate,
+        } in &mut pushed
+        {
+            let status = client.pull(repository, tag, image).status;
+            let was = *fate;
+            match (was, status) {
+                (Fate::There | Fate::Open, 200) => *fate = Fate::There,
+                (Fate::Gone | Fate::Open, 404) => *fate = Fate::Gone,
+                _ => panic!("round {round}: {repository}:{tag} was {was:?} and answers {status}"),
             }
         }
         // What the kill left behind is swept in the background.
         eventually("a whole store", || emulator.run(&["verify"]).code == 0);
+        pushed.retain(|it| it.fate == Fate::There);
     }
-    let client = emulator.client();
-    for (tag, image) in &acknowledged {
-        assert_eq!(
-            client.pull("app", tag, image).status,
-            200,
-            "{tag} was acknowledged"
-        );
-    }
+    println!(
+        "{rounds} rounds: {acknowledged} pushes and {deleted} deletions acknowledged, none lost"
+    );
     assert!(
-        acknowledged.len() > ROUNDS,
-        "the kills left no time for pushes: {}",
-        acknowledged.len()
+        acknowledged > rounds && deleted > rounds / 2,
+        "the kills left no time for work: {acknowledged} pushes, {deleted} deletions"
     );
 }
 
-/// Pushes from several threads and kills the emulator in the middle of it. Says of each push whether
-/// it was acknowledged.
-fn push_until_killed(emulator: &mut Emulator, round: usize) -> Vec<(String, Image, bool)> {
+/// Pushes, pulls, deletes and rotates from several threads, and kills the emulator in the middle of it.
+fn work_until_killed(
+    emulator: &mut Emulator,
+    round: usize,
+    shared: &[u8],
+    earlier: Vec<Pushed>,
+) -> Vec<Pushed> {
     let answered = AtomicUsize::new(0);
-    let pushed = Mutex::new(Vec::new());
+    let done = Mutex::new(Vec::new());
     let client = emulator.client();
     let kill_at = rand::random_range(1..REQUESTS_BEFORE_KILL);
+    let mut theirs: Vec<Vec<Pushed>> = (0..PUSHERS).map(|_| Vec::new()).collect();
+    for image in earlier {
+        let pusher: usize = image.repository.trim_start_matches("app").parse().unwrap();
+        theirs[pusher].push(image);
+    }
     thread::scope(|scope| {
-        for pusher in 0..PUSHERS {
-            let (client, answered, pushed) = (&client, &answered, &pushed);
+        for (pusher, mut mine) in theirs.into_iter().enumerate() {
+            let worker = Worker {
+                client: &client,
+                answered: &answered,
+            };
+            let done = &done;
             scope.spawn(move || {
-                for number in 0.. {
+                let repository = format!("app{pusher}");
+                let mut number = 0;
+                loop {
                     let tag = format!("r{round}-{pusher}-{number}");
-                    let image = Image::random(&[rand::random_range(0..200_000), 100]);
-                    let outcome = push(client, &tag, &image, answered);
-                    pushed.lock().unwrap().push((tag, image, outcome.is_some()));
-                    if outcome.is_none() {
-                        return;
+                    number += 1;
+                    if worker.step(&repository, tag, shared, &mut mine).is_none() {
+                        break;
                     }
                 }
+                done.lock().unwrap().extend(mine);
             });
         }
+        let worker = Worker {
+            client: &client,
+            answered: &answered,
+        };
+        scope.spawn(move || {
+            if rand::random_ratio(1, 3) {
+                worker.send(
+                    "POST",
+                    "/_sealock/v1/vaults/sealock/keys/registry-key/rotate",
+                    &[],
+                    b"",
+                );
+            }
+        });
         eventually("enough answers", || {
             answered.load(Ordering::Relaxed) >= kill_at
         });
         emulator.kill();
     });
-    pushed.into_inner().unwrap()
+    done.into_inner().unwrap()
 }
 
-/// A push that ends without a panic when the emulator is gone.
-fn push(client: &Client, tag: &str, image: &Image, answered: &AtomicUsize) -> Option<()> {
-    let send = |method: &str, path: &str, headers: &[(&str, &str)], body: &[u8]| {
-        let response = client.try_send(
-            method,
-            path,
-            headers,
-            SendBody::from_reader(&mut &*body),
-            Some(body.len()),
-        );
-        let response = response.ok()?;
-        answered.fetch_add(1, Ordering::Relaxed);
-        assert!(
-            response.status().is_success(),
-            "{method} {path}: {}",
-            response.status()
-        );
-        Some(response)
-    };
-    for blob in image.blobs() {
-        let digest = sealock_tests::digest_of(blob);
-        send(
-            "POST",
-            &format!("/v2/app/blobs/uploads/?digest={digest}"),
+/// Sends requests that end without a panic when the emulator is gone.
+struct Worker<'a> {
+    client: &'a Client,
+    answered: &'a AtomicUsize,
+}
+
+impl Worker<'_> {
+    /// Pushes an image, looks at it, and deletes an old one. `None` once the emulator is gone.
+    fn step(
+        &self,
+        repository: &str,
+        tag: String,
+        shared: &[u8],
+        mine: &mut Vec<Pushed>,
+    ) -> Option<()> {
+        let noise = rand::random_range(0..200_000);
+        let image = Image::of(vec![random_bytes(noise), shared.to_vec()]);
+        mine.push(Pushed {
+            repository: repository.to_owned(),
+            tag: tag.clone(),
+            image,
+            fate: Fate::Open,
+        });
+        let newest = mine.last_mut()?;
+        self.push(repository, &tag, &newest.image)?;
+        newest.fate = Fate::There;
+        self.send(
+            "GET",
+            &format!("/v2/{repository}/manifests/{tag}"),
             &[],
-            blob,
+            b"",
         )?;
+        let kept: Vec<_> = (0..mine.len())
+            .filter(|at| mine[*at].fate == Fate::There)
+            .collect();
+        if kept.len() > IMAGES_KEPT {
+            let oldest = &mut mine[kept[0]];
+            oldest.fate = Fate::Open;
+            let digest = oldest.image.digest();
+            self.send(
+                "DELETE",
+                &format!("/v2/{repository}/manifests/{digest}"),
+                &[],
+                b"",
+            )?;
+            oldest.fate = Fate::Gone;
+        }
+        Some(())
     }
-    let path = format!("/v2/app/manifests/{tag}");
-    send(
-        "PUT",
-        &path,
-        &[("content-type", Image::MEDIA_TYPE)],
-        image.manifest(),
-    )
-    .map(drop)
+
+    fn push(&self, repository: &str, tag: &str, image: &Image) -> Option<()> {
+        let uploads = format!("/v2/{repository}/blobs/uploads/");
+        for blob in image.blobs() {
+            let digest = digest_of(blob);
+            if rand::random() {
+                self.send("POST", &format!("{uploads}?digest={digest}"), &[], blob)?;
+                continue;
+            }
+            let location = self.send("POST", &uploads, &[], b"")?;
+            let (one, other) = blob.split_at(blob.len() / 2);
+            self.send("PATCH", &location, &[], one)?;
+            self.send("PATCH", &location, &[], other)?;
+            self.send("PUT", &format!("{location}?digest={digest}"), &[], b"")?;
+        }
+        let path = format!("/v2/{repository}/manifests/{tag}");
+        let headers = [("content-type", Image::MEDIA_TYPE)];
+        self.send("PUT", &path, &headers, image.manifest())
+            .map(drop)
+    }
+
+    /// The answer's location, if it has one. `None` if there was no answer.
+    fn send(
+        &self,
+        method: &str,
+        path: &str,
+        headers: &[(&str, &str)],
+        body: &[u8],
+    ) -> Option<String> {
+        let (length, mut body) = (Some(body.len()), body);
+        let body = SendBody::from_reader(&mut body);
+        let response = self.client.try_send(method, path, headers, body, length);
+        let response = response.ok()?;
+        self.answered.fetch_add(1, Ordering::Relaxed);
+        let status = response.status();
+        assert!(status.is_success(), "{method} {path}: {status}");
+        let location = response.headers().get("location");
+        Some(location.map_or_else(String::new, |it| it.to_str().unwrap().to_owned()))
+    }
 }
 
 fn staged(emulator: &Emulator) -> usize {

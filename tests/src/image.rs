@@ -16,7 +16,11 @@ impl Image {
 
     /// An image with layers of these sizes, unlike any other.
     pub fn random(layers: &[usize]) -> Self {
-        let layers: Vec<Vec<u8>> = layers.iter().map(|size| random_bytes(*size)).collect();
+        Self::of(layers.iter().map(|size| random_bytes(*size)).collect())
+    }
+
+    /// An image with these layers, unlike any other.
+    pub fn of(layers: Vec<Vec<u8>>) -> Self {
         let config = json!({
             "architecture": "amd64",
             "os": "linux",
@@ -82,7 +86,8 @@ pub fn digest_of(content: &[u8]) -> String {
     format!("sha256:{}", hex::encode(Sha256::digest(content)))
 }
 
-fn random_bytes(size: usize) -> Vec<u8> {
+/// So many bytes of noise.
+pub fn random_bytes(size: usize) -> Vec<u8> {
     let mut bytes = vec![0; size];
     rand::fill(&mut bytes[..]);
     bytes

@@ -13,4 +13,4 @@ mod image;
 
 pub use client::{Answer, Client};
 pub use emulator::{Emulator, Options, Output, eventually, run};
-pub use image::{Image, digest_of};
+pub use image::{Image, digest_of, random_bytes};
