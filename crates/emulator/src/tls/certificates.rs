@@ -1,5 +1,7 @@
 use std::{
     collections::HashMap,
+    fmt,
+    net::IpAddr,
     sync::{Arc, Mutex, PoisonError},
 };
 
@@ -18,7 +20,7 @@ use super::{
 };
 use crate::host::Hosts;
 
-/// Whoever sends no name has connected to an address.
+/// What one certificate is for: whoever connects to an address sends no name.
 const LOOPBACK_NAMES: [&str; 3] = ["localhost", "127.0.0.1", "::1"];
 
 /// How many names' certificates are kept: there are as many names as a client can think of registries.
@@ -46,8 +48,8 @@ struct Kept {
     not_after: OffsetDateTime,
 }
 
-impl std::fmt::Debug for Certificates {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+impl fmt::Debug for Certificates {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Certificates").finish_non_exhaustive()
     }
 }
@@ -64,7 +66,7 @@ impl Certificates {
         let mut addresses = LOOPBACK_NAMES.map(str::to_owned).to_vec();
         for name in hosts.configured() {
             authority.mint_acceptable(name, &key)?;
-            if name.parse::<std::net::IpAddr>().is_ok() {
+            if name.parse::<IpAddr>().is_ok() {
                 addresses.push(name.to_owned());
             }
         }
@@ -82,9 +84,9 @@ impl Certificates {
 
     /// The certificate for `name`, or for the addresses if there is none.
     fn certificate(&self, name: Option<&str>) -> Result<Arc<CertifiedKey>, TlsError> {
-        // All names that a client may spell as it likes.
+        // However a client spells it.
         let name = name.map(str::to_ascii_lowercase);
-        let name = name.as_deref().filter(|name| *name != LOOPBACK_NAMES[0]);
+        let name = name.as_deref().filter(|name| *name != "localhost");
         let mut kept = self.kept.lock().unwrap_or_else(PoisonError::into_inner);
         let key = name.unwrap_or_default();
         let now = now()?;
