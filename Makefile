@@ -1,5 +1,5 @@
 # The only commands anyone has to know. `make` alone lists them.
-.PHONY: help run demo test e2e lint ci
+.PHONY: help run demo test e2e bench lint ci
 .DEFAULT_GOAL := help
 
 help: ## List the commands
@@ -20,6 +20,9 @@ e2e: ## Drive real clients: Docker Engine, skopeo, curl, Python (Debian; root in
 	tests/blob-format/check
 	cargo build --release --bin sealock
 	SEALOCK=target/release/sealock tests/clients/run
+
+bench: ## Measure beside Debian's docker-registry, in ratios; SECTIONS="transfer small ..." measures some of it
+	tests/bench/run $(SECTIONS)
 
 lint: ## Check format, lints, documentation and, if cargo-deny is there, dependencies
 	cargo fmt --all --check

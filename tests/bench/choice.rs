@@ -1,0 +1,53 @@
+use crate::{medium::Medium, target};
+
+const SECTIONS: [&str; 8] = [
+    "machine",
+    "manifests",
+    "memory",
+    "revocation",
+    "rotation",
+    "small",
+    "start",
+    "transfer",
+];
+
+/// What is to be measured, and where.
+pub(crate) struct Choice {
+    words: Vec<String>,
+    media: [Medium; 2],
+}
+
+impl Choice {
+    /// The choice that these words make; a word that is none of ours is returned.
+    pub(crate) fn parse(words: Vec<String>) -> Result<Self, String> {
+        let media = [Medium::tmpfs(), Medium::disk(&target())];
+        let choice = Self { words, media };
+        let is_known = |word: &str| {
+            SECTIONS.contains(&word) || choice.media.iter().any(|medium| medium.name == word)
+        };
+        match choice.words.iter().find(|word| !is_known(word)) {
+            Some(unknown) => Err(format!(
+                "'{unknown}' is neither a section ({}) nor a medium (tmpfs, disk)",
+                SECTIONS.join(", ")
+            )),
+            None => Ok(choice),
+        }
+    }
+
+    /// Whether a section is chosen, or none is, which means all.
+    pub(crate) fn wants(&self, section: &str) -> bool {
+        self.has(section) || !SECTIONS.iter().any(|section| self.has(section))
+    }
+
+    /// The media that are chosen, or all.
+    pub(crate) fn media(&self) -> impl Iterator<Item = &Medium> {
+        let all = !self.media.iter().any(|medium| self.has(medium.name));
+        self.media
+            .iter()
+            .filter(move |medium| all || self.has(medium.name))
+    }
+
+    fn has(&self, word: &str) -> bool {
+        self.words.iter().any(|chosen| chosen == word)
+    }
+}

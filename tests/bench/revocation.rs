@@ -1,0 +1,89 @@
+use std::{
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering},
+    },
+    thread,
+    time::{Duration, Instant},
+};
+
+use sealock_tests::Image;
+
+use crate::{
+    median::{ROUNDS, median},
+    medium::Medium,
+    peer::{Kind, Peer},
+    report::{Report, Unit},
+};
+
+/// How long one sample goes on before and after the key is disabled.
+const AROUND: Duration = Duration::from_millis(50);
+
+/// A manifest request.
+struct Asked {
+    began: Instant,
+    ended: Instant,
+    status: u16,
+}
+
+/// From the return of `sealock key disable` to the first refusal, while a client asks all the time; and
+/// how many requests that began after it were served all the same.
+pub(crate) fn measure(medium: &Medium, report: &mut Report) {
+    let peer = Peer::start(Kind::Sealock, medium);
+    let pushed = peer.client().push("hello", "v1", &Image::random(&[1000]));
+    assert_eq!(pushed.status, 201);
+    let mut delays = Vec::new();
+    let mut served = 0;
+    for _ in 0..ROUNDS {
+        let stop = Arc::new(AtomicBool::new(false));
+        let asking = thread::spawn({
+            let (client, stop) = (peer.client(), Arc::clone(&stop));
+            move || {
+                let mut asked = Vec::new();
+                while !stop.load(Ordering::Relaxed) {
+                    let began = Instant::now();
+                    let status = client.get("/v2/hello/manifests/v1").status;
+                    let ended = Instant::now();
+                    asked.push(Asked {
+                        began,
+                        ended,
+                        status,
+                    });
+                }
+                asked
+            }
+        });
+        thread::sleep(AROUND);
+        peer.cli(&["key", "disable"]);
+        let disabled = Instant::now();
+        thread::sleep(AROUND);
+        stop.store(true, Ordering::Relaxed);
+        let asked = asking.join().unwrap();
+        peer.cli(&["key", "enable"]);
+
+        assert!(
+            asked.iter().any(|asked| asked.status == 200),
+            "served before"
+        );
+        served += asked
+            .iter()
+            .filter(|asked| asked.status == 200 && asked.began >= disabled)
+            .count();
+        let refused = asked.iter().find(|asked| asked.status == 403).unwrap();
+        delays.push(
+            refused
+                .ended
+                .saturating_duration_since(disabled)
+                .as_secs_f64()
+                * 1e3,
+        );
+    }
+    report.state(
+        "from the return of `key disable` to the first refusal",
+        Unit::Milliseconds,
+        median(delays),
+    );
+    report.note(format!(
+        "Requests served that began after `key disable` had returned, in {ROUNDS} rounds: {served}."
+    ));
+}
