@@ -168,7 +168,7 @@ impl Custodian {
         let mut left_behind = Vec::new();
         for (registry, old) in followers {
             let gate = self.gate(registry);
-            if let Err(error) = gate.dek().await {
+            if let Err(error) = gate.unlocked().await {
                 tracing::warn!(%registry, %error, "the registry could not follow its key");
             }
             if gate.record()?.kid == old {
@@ -187,7 +187,7 @@ impl Custodian {
         registry: RegistryId,
     ) -> Result<(CustodyStatus, Result<(), Revocation>), Error> {
         let gate = self.gate(registry);
-        let verdict = match gate.dek().await {
+        let verdict = match gate.unlocked().await {
             Ok(_) => Ok(()),
             Err(Error::Revoked(revocation)) => Err(revocation),
             Err(error) => return Err(error),

@@ -7,7 +7,10 @@ use sealock_envelope::{Dek, RegistryKeys, ServiceKey};
 use sealock_store::Table;
 use serde::{Deserialize, Serialize};
 
-use crate::{Error, WRAP_ALGORITHM, gate::Gate};
+use crate::{
+    Error, Opened, WRAP_ALGORITHM,
+    gate::{Gate, Unlocked},
+};
 
 pub(crate) const CUSTODIES: Table<CustodyRecord> = Table::content("custodies");
 
@@ -30,8 +33,8 @@ impl Custody {
         Ok(Lease {
             registry: self.registry,
             service_key: Arc::clone(&self.service_key),
-            dek: match &self.gate {
-                Some(gate) => Some(gate.dek().await?),
+            unlocked: match &self.gate {
+                Some(gate) => Some(gate.unlocked().await?),
                 None => None,
             },
         })
@@ -42,7 +45,7 @@ impl Custody {
 pub struct Lease {
     registry: RegistryId,
     service_key: Arc<ServiceKey>,
-    dek: Option<Arc<Dek>>,
+    unlocked: Option<Arc<Unlocked>>,
 }
 
 impl Lease {
@@ -51,8 +54,13 @@ impl Lease {
         RegistryKeys {
             registry: self.registry,
             service: &self.service_key,
-            dek: self.dek.as_deref(),
+            dek: self.unlocked.as_deref().map(|unlocked| &unlocked.dek),
         }
+    }
+
+    /// What was opened under the same permission. `None` without a customer-managed key.
+    pub fn opened(&self) -> Option<&Opened> {
+        self.unlocked.as_deref().map(|unlocked| &unlocked.opened)
     }
 }
 

@@ -7,7 +7,7 @@ use sealock_store::{Batch, Commit, Epoch, Record, Table};
 use serde::{Deserialize, Serialize};
 
 use crate::{
-    Cause, Error, KeyFacts, Propagation, Refusal,
+    Cause, Error, KeyFacts, Opened, Propagation, Refusal,
     custodian::Context,
     custody::{CUSTODIES, CustodyRecord, WrappedDek},
     rules,
@@ -49,7 +49,24 @@ pub(crate) struct Gate {
 struct Verdict {
     epoch: Epoch,
     reached: Timestamp,
-    outcome: Result<Arc<Dek>, Revocation>,
+    outcome: Outcome,
+}
+
+type Outcome = Result<Arc<Unlocked>, Revocation>;
+
+/// A DEK that may be used, and what was opened with it.
+pub(crate) struct Unlocked {
+    pub(crate) dek: Dek,
+    pub(crate) opened: Opened,
+}
+
+impl Unlocked {
+    fn new(dek: Dek) -> Arc<Self> {
+        Arc::new(Self {
+            dek,
+            opened: Opened::default(),
+        })
+    }
 }
 
 impl Gate {
@@ -63,7 +80,7 @@ impl Gate {
     }
 
     /// The DEK, if it may be used now.
-    pub(crate) async fn dek(&self) -> Result<Arc<Dek>, Error> {
+    pub(crate) async fn unlocked(&self) -> Result<Arc<Unlocked>, Error> {
         if let Some(outcome) = self.standing_verdict() {
             return Ok(outcome?);
         }
@@ -100,7 +117,7 @@ impl Gate {
             .await?;
         self.replace(&record, key, identity, facts.kid, &wrapped)
             .await?;
-        self.decide(epoch, Ok(Arc::new(dek)));
+        self.decide(epoch, Ok(Unlocked::new(dek)));
         Ok(())
     }
 
@@ -132,7 +149,7 @@ impl Gate {
         }
     }
 
-    fn standing_verdict(&self) -> Option<Result<Arc<Dek>, Revocation>> {
+    fn standing_verdict(&self) -> Option<Outcome> {
         let epoch = self.context.store.epoch();
         let verdict = self.verdict.read().unwrap_or_else(PoisonError::into_inner);
         verdict
@@ -152,7 +169,7 @@ impl Gate {
         }
     }
 
-    fn decide(&self, epoch: Epoch, outcome: Result<Arc<Dek>, Revocation>) {
+    fn decide(&self, epoch: Epoch, outcome: Outcome) {
         let verdict = Some(Verdict {
             epoch,
             reached: self.context.clock.now(),
@@ -161,7 +178,7 @@ impl Gate {
         *self.verdict.write().unwrap_or_else(PoisonError::into_inner) = verdict;
     }
 
-    async fn evaluate(&self) -> Result<Result<Arc<Dek>, Revocation>, Error> {
+    async fn evaluate(&self) -> Result<Outcome, Error> {
         let record = self.record()?;
         match self.unwrap(&record, record.identity).await? {
             Ok(dek) => {
@@ -172,7 +189,7 @@ impl Gate {
                     // The old version still unwraps; the next change in the vault is another try.
                     tracing::warn!(registry = %self.registry, %error, "the registry could not follow its key");
                 }
-                Ok(Ok(Arc::new(dek)))
+                Ok(Ok(Unlocked::new(dek)))
             }
             Err(Cause::VaultUnavailable) => Ok(Err(Revocation {
                 cause: Cause::VaultUnavailable,
@@ -319,6 +336,6 @@ impl Gate {
 }
 
 /// A vault that could not answer has decided nothing, so it is asked again.
-fn is_fault(outcome: &Result<Arc<Dek>, Revocation>) -> bool {
+fn is_fault(outcome: &Outcome) -> bool {
     matches!(outcome, Err(revocation) if revocation.cause == Cause::VaultUnavailable)
 }

@@ -21,8 +21,9 @@ use crate::{Error, Registry};
 
 pub(crate) const CONTENTS: Table<ContentRecord> = Table::content("contents");
 
-/// How much is read, opened and sent at once.
-const BATCH_BYTES: usize = 256 * 1024;
+/// How much is read, opened and sent at once. Each batch wakes other threads, which costs more than to
+/// hold it.
+const BATCH_BYTES: usize = 1024 * 1024;
 
 /// How many batches are read ahead of the client, the one that it waits for included.
 const BATCHES_AHEAD: usize = 2;

@@ -11,7 +11,7 @@ use tokio::task::spawn_blocking;
 use crate::{
     Error, Kind, Manifest, Reference, Registry, RepositoryName, Tag,
     blob::BLOBS,
-    content::{Content, ContentRecord, Fresh},
+    content::{ContentRecord, Fresh},
     upload::publish_whole,
 };
 
@@ -44,18 +44,28 @@ pub(crate) struct Located {
 }
 
 impl Registry {
-    /// The manifest that `reference` names, open for reading.
+    /// The manifest that `reference` names, with its bytes. Every pull and every check for news begins
+    /// here, so that small ones are kept as long as the permission under which they were opened.
     pub(crate) async fn manifest(
         &self,
         repository: &RepositoryName,
         reference: &Reference,
-    ) -> Result<(Located, Content), Error> {
+    ) -> Result<(Located, Bytes), Error> {
         let located = self.locate(repository, reference)?;
+        let lease = self.lease().await?;
+        let object = located.content.object;
+        if let Some(bytes) = lease.opened().and_then(|opened| opened.get(object)) {
+            return Ok((located, bytes));
+        }
         let content = self.open(located.digest, &located.content).await?;
         let content = content.ok_or_else(|| Error::ManifestUnknown {
             reference: reference.clone(),
         })?;
-        Ok((located, content))
+        let bytes = content.bytes().await?;
+        if let Some(opened) = lease.opened() {
+            opened.keep(object, &bytes);
+        }
+        Ok((located, bytes))
     }
 
     /// Where the manifest lies that `reference` names.

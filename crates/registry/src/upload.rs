@@ -22,8 +22,9 @@ use crate::{
     content::{Fresh, InFlight},
 };
 
-/// How much of a body is hashed, sealed and written at once.
-const BATCH_BYTES: usize = 256 * 1024;
+/// How much of a body is hashed, sealed and written at once. Each batch wakes other threads, which costs
+/// more than to hold it.
+const BATCH_BYTES: usize = 1024 * 1024;
 
 /// ACR's largest layer: 200 GiB.
 const BLOB_LIMIT: u64 = 200 << 30;
@@ -157,14 +158,22 @@ impl Upload {
         let mut open = self.take_open()?;
         let keys = open.keys(keys)?;
         let offset = open.sealer.offset();
-        let mut sealed = Vec::with_capacity(BATCH_BYTES + BATCH_BYTES / 4);
-        for frame in batch {
-            open.hasher.update(frame);
-            open.sealer
-                .update(&keys, frame, &mut sealed)
-                .map_err(internal)?;
-        }
-        open.staged.write_at(offset, &sealed)?;
+        let Open {
+            hasher,
+            sealer,
+            staged,
+        } = &mut open;
+        // Hashing takes as long as sealing and writing together, and needs nothing of them.
+        let hash = || batch.iter().for_each(|frame| hasher.update(frame));
+        let seal = || {
+            let mut sealed = Vec::with_capacity(BATCH_BYTES + BATCH_BYTES / 4);
+            for frame in batch {
+                sealer.update(&keys, frame, &mut sealed).map_err(internal)?;
+            }
+            Ok::<_, Error>(staged.write_at(offset, &sealed)?)
+        };
+        let ((), sealed) = rayon::join(hash, seal);
+        sealed?;
         self.open = Some(open);
         Ok(())
     }

@@ -53,11 +53,7 @@ async fn get(call: Call, repository: &RepositoryName, digest: Digest) -> Answer 
 
 /// A HEAD's body is nothing; its headers are the GET's. A GET's first bytes are opened before it is
 /// answered, so that damage there is an error and not a broken connection.
-pub(super) async fn body(
-    method: &Method,
-    content: Content,
-    range: Range<u64>,
-) -> Result<Body, Error> {
+async fn body(method: &Method, content: Content, range: Range<u64>) -> Result<Body, Error> {
     if method == Method::HEAD {
         return Ok(Body::empty());
     }

@@ -30,7 +30,7 @@ pub(super) async fn answer(
 
 /// The stored type is served whatever the client accepts: content is addressed, not negotiated.
 async fn get(call: Call, repository: &RepositoryName, reference: &Reference) -> Answer {
-    let (found, content) = call.registry.manifest(repository, reference).await?;
+    let (found, bytes) = call.registry.manifest(repository, reference).await?;
     let etag = format!("\"{}\"", found.digest);
     let response = Response::builder()
         .header(header::ETAG, &etag)
@@ -41,11 +41,13 @@ async fn get(call: Call, repository: &RepositoryName, reference: &Reference) -> 
             .status(StatusCode::NOT_MODIFIED)
             .body(Body::empty())
     } else {
-        let size = content.size();
         response
             .header(header::CONTENT_TYPE, found.media_type)
-            .header(header::CONTENT_LENGTH, size)
-            .body(blobs::body(&call.method, content, 0..size).await?)
+            .header(header::CONTENT_LENGTH, bytes.len())
+            .body(match call.method {
+                Method::HEAD => Body::empty(),
+                _ => Body::from(bytes),
+            })
     };
     response.map_err(|error| Error::Internal(error.to_string()))
 }
