@@ -1,0 +1,47 @@
+//! What a record and an object cost, on the disk with the build.
+#![expect(clippy::unwrap_used, reason = "a measurement that fails has no value")]
+
+use criterion::{Criterion, criterion_group, criterion_main};
+use sealock_store::{Batch, Store, Table, objects};
+use tokio::runtime::Runtime;
+
+const RECORDS: Table<String> = Table::content("records");
+
+/// How many records there are, as in a registry that is used.
+const COUNT: usize = 10_000;
+
+fn store(criterion: &mut Criterion) {
+    let runtime = Runtime::new().unwrap();
+    let dir = tempfile::tempdir_in(env!("CARGO_TARGET_TMPDIR")).unwrap();
+    let store = Store::open(dir.path()).unwrap();
+    let value = "x".repeat(160);
+    let key = |number: usize| format!("{number:064}");
+    for first in (0..COUNT).step_by(100) {
+        let batch = (first..first + 100).fold(Batch::new(), |batch, number| {
+            batch.put(&RECORDS, &[&key(number)], &value)
+        });
+        let _unconditional = runtime.block_on(store.commit(batch)).unwrap();
+    }
+    let mut group = criterion.benchmark_group("store");
+    let some = key(COUNT / 2);
+    group.bench_function("get", |bencher| {
+        bencher.iter(|| store.get(&RECORDS, &[&some]).unwrap());
+    });
+    group.bench_function("commit of one record", |bencher| {
+        bencher.iter(|| {
+            let batch = Batch::new().put(&RECORDS, &[&some], &value);
+            let _unconditional = runtime.block_on(store.commit(batch)).unwrap();
+        });
+    });
+    group.bench_function("object of 64 KiB, published and removed", |bencher| {
+        let content = vec![1; 64 * 1024];
+        bencher.iter(|| {
+            let id = objects::publish(&*store.blobs, &content).unwrap();
+            assert!(store.blobs.remove(id).unwrap());
+        });
+    });
+    group.finish();
+}
+
+criterion_group!(benches, store);
+criterion_main!(benches);
