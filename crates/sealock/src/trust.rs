@@ -139,10 +139,12 @@ fn section(title: &str, commands: &[String]) -> String {
 
 /// What this system keeps trusted CAs in.
 enum SystemStore {
-    /// A directory of CAs, and the command that makes the store of them.
+    /// A directory of CAs, the command that makes the store of them, and the one that makes it once
+    /// something has gone.
     Anchors {
         file: PathBuf,
         refresh: &'static [&'static str],
+        renew: &'static [&'static str],
     },
     /// macOS's.
     Keychain,
@@ -152,24 +154,29 @@ const KEYCHAIN: &str = "/Library/Keychains/System.keychain";
 
 impl SystemStore {
     fn find() -> Result<Self, Error> {
-        let anchors = |dir: &str, extension: &str, refresh| Self::Anchors {
+        let anchors = |dir: &str, extension: &str, refresh, renew| Self::Anchors {
             file: Path::new(dir).join(format!("{FILE_STEM}.{extension}")),
             refresh,
+            renew,
         };
+        let extract = &["update-ca-trust", "extract"];
         if cfg!(target_os = "macos") {
             Ok(Self::Keychain)
         } else if Path::new("/usr/local/share/ca-certificates").is_dir() {
             // Debian, Alpine
             let dir = "/usr/local/share/ca-certificates";
-            Ok(anchors(dir, "crt", &["update-ca-certificates"]))
+            let update = &["update-ca-certificates"];
+            // Without this, Debian's keeps links to what has gone.
+            let renew = &["update-ca-certificates", "--fresh"];
+            Ok(anchors(dir, "crt", update, renew))
         } else if Path::new("/etc/pki/ca-trust/source/anchors").is_dir() {
             // Fedora, RHEL
             let dir = "/etc/pki/ca-trust/source/anchors";
-            Ok(anchors(dir, "pem", &["update-ca-trust", "extract"]))
+            Ok(anchors(dir, "pem", extract, extract))
         } else if Path::new("/etc/ca-certificates/trust-source/anchors").is_dir() {
             // Arch
             let dir = "/etc/ca-certificates/trust-source/anchors";
-            Ok(anchors(dir, "crt", &["update-ca-trust", "extract"]))
+            Ok(anchors(dir, "crt", extract, extract))
         } else {
             Err(Error::Failed {
                 message: "this system's store of trusted CAs was not found".to_owned(),
@@ -180,7 +187,7 @@ impl SystemStore {
 
     fn install(&self, pem: &str) -> io::Result<()> {
         match self {
-            Self::Anchors { file, refresh } => {
+            Self::Anchors { file, refresh, .. } => {
                 fs::write(file, pem)?;
                 run(refresh)
             }
@@ -196,8 +203,8 @@ impl SystemStore {
 
     fn remove(&self) -> io::Result<()> {
         match self {
-            Self::Anchors { file, refresh } => match fs::remove_file(file) {
-                Ok(()) => run(refresh),
+            Self::Anchors { file, renew, .. } => match fs::remove_file(file) {
+                Ok(()) => run(renew),
                 Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(()),
                 Err(error) => Err(error),
             },
