@@ -88,7 +88,7 @@ impl Files {
         };
         let sections = [
             section(
-                "Docker (it trusts any certificate on localhost; another name wants this, with that name)",
+                "Docker (it trusts any certificate of what leads to this machine; elsewhere it wants this)",
                 &[format!(
                     "sudo install -D -m 644 {ca} /etc/docker/certs.d/{at}/ca.crt"
                 )],
@@ -108,7 +108,7 @@ impl Files {
             ),
             section("Node.js", &[format!("export NODE_EXTRA_CA_CERTS={ca}")]),
             section(
-                "Java",
+                "Java (JAVA_HOME is the JDK's directory, which some systems leave unset)",
                 &[
                     "cp \"$JAVA_HOME/lib/security/cacerts\" sealock-cacerts".to_owned(),
                     "chmod u+w sealock-cacerts".to_owned(),
