@@ -1,5 +1,6 @@
 # shellcheck shell=bash
 # Images from Debian's own files and from noise, without any network. Sourced after lib.sh.
+# `build` of docker, podman and buildah is called alike; which one, `use` in engines.sh says.
 # The files of image NAME lie in $STATE/images/NAME/rootfs, to be compared with what comes back.
 
 # build_hello [NAME] [TEXT]: a static busybox and a greeting. Other texts make other images.
@@ -11,7 +12,7 @@ build_hello() {
     echo "$text" >"$context/rootfs/greeting"
     # One layer, so that no two of these images share one, which a pull would then skip.
     printf '%s\n' 'FROM scratch' 'COPY rootfs /' 'CMD ["/bin/busybox", "cat", "/greeting"]' >"$context/Dockerfile"
-    docker build --tag "$name" "$context"
+    "${tool:-docker}" build --tag "$name" "$context"
 }
 
 # build_layers: 24 layers, more than any client moves at once.
@@ -24,7 +25,7 @@ build_layers() {
         echo "COPY rootfs/layers/$layer /layers/$layer" >>"$context/Dockerfile"
     done
     echo 'CMD ["/none"]' >>"$context/Dockerfile"
-    docker build --tag layers "$context"
+    "${tool:-docker}" build --tag layers "$context"
 }
 
 # build_big: one layer of 300 MiB that no compression makes smaller.
@@ -33,7 +34,7 @@ build_big() {
     mkdir -p "$context/rootfs"
     head -c 314572800 /dev/urandom >"$context/rootfs/noise"
     printf '%s\n' 'FROM scratch' 'COPY rootfs/noise /noise' 'CMD ["/none"]' >"$context/Dockerfile"
-    docker build --tag big "$context"
+    "${tool:-docker}" build --tag big "$context"
 }
 
 # build_index LAYOUT TAG: an OCI layout directory with an index of two architectures under the tag.

@@ -1,12 +1,14 @@
 # shellcheck shell=bash
 # What the scenarios share: an emulator of their own, the clients with a deadline, and the checks.
-# Sourced by a scenario, which `run` starts with WORK, SEALOCK and a Docker Engine at DOCKER_HOST.
+# Sourced by a scenario, which `run` starts with WORK, SEALOCK, CACHE and a Docker Engine at DOCKER_HOST, and with mounts
+# of its own: what it changes in /etc/hosts, /etc/docker or /etc/containers is seen by the scenarios and the engine alone.
 
 scenario=$(basename "$0" .sh)
 STATE=$WORK/$scenario # for the scenario's own files, and the emulator's
 EMULATOR_LOG=$STATE/emulator.log
 ADDRESS=  # 127.0.0.1:PORT
 REGISTRY= # localhost:PORT, as docker and skopeo name it
+NAME=     # sealock.azurecr.localhost:PORT, as Azure would have it
 emulator_pid=
 
 # The texts that Azure's users know.
@@ -36,8 +38,9 @@ start_emulator() {
         sleep 0.05
     done
     ADDRESS=$(jq -r .address "$STATE/ready.json")
-    # shellcheck disable=SC2034  # for the scenarios
     REGISTRY=localhost:${ADDRESS##*:}
+    # shellcheck disable=SC2034  # for the scenarios
+    NAME=sealock.azurecr.$REGISTRY
 }
 
 # Fails when the emulator needs more than ten seconds, or does not end well.
@@ -65,13 +68,31 @@ restart_emulator() {
 
 # --- The clients, none of which may hang --------------------------------------------------------------------------
 
-sealock() { timeout --foreground 120 "$SEALOCK" "$@" --emulator "http://$ADDRESS"; }
+sealock() { timeout --foreground 120 "$SEALOCK" "$@" --emulator "http://$REGISTRY"; }
 
 docker() { timeout --foreground 180 docker "$@"; }
+
+podman() { timeout --foreground 180 podman "$@"; }
+
+buildah() { timeout --foreground 180 buildah "$@"; }
 
 skopeo() { timeout --foreground 180 skopeo --insecure-policy "$@"; }
 
 curl() { timeout --foreground 180 curl --silent --show-error "$@"; }
+
+# follow TITLE: does what `sealock trust` prints under the title that begins so.
+follow() {
+    local commands
+    commands=$(sealock trust | awk -v title="$1" '
+        /^[^ ]/ { ours = index($0, title) == 1 }
+        ours && /^  / { print substr($0, 3) }')
+    [[ $commands ]] || return 1
+    echo "$commands"
+    eval "$commands"
+}
+
+# Of the commands that are printed. Whoever runs this is root.
+sudo() { "$@"; }
 
 # --- The checks ---------------------------------------------------------------------------------------------------
 

@@ -1,0 +1,45 @@
+# shellcheck shell=bash
+# A Docker Engine of one's own. Sourced by `run`, and by a scenario that needs one in another network.
+
+dockerd_pid=
+
+# start_dockerd DIR [PREFIX...]: with its socket, which DOCKER_HOST names from then on, and all that it keeps in DIR; the
+# prefix is what starts it. It needs no network: it only pushes, pulls and runs containers without one.
+start_dockerd() {
+    local dir=$1
+    shift
+    export DOCKER_HOST=unix://$dir/docker.sock
+    "$@" dockerd --host "$DOCKER_HOST" --pidfile "$dir/dockerd.pid" \
+        --data-root "$dir/dockerd" --exec-root "$dir/dockerd-exec" \
+        --bridge none --iptables=false --ip6tables=false --ip-forward=false --ip-masq=false \
+        </dev/null >"$dir/dockerd.log" 2>&1 &
+    dockerd_pid=$!
+    local deadline=$((SECONDS + 60))
+    until docker version >/dev/null 2>&1; do
+        if ! kill -0 "$dockerd_pid" 2>/dev/null || ((SECONDS > deadline)); then
+            tail -n 20 "$dir/dockerd.log" >&2
+            return 1
+        fi
+        sleep 0.1
+    done
+}
+
+# stop_dockerd DIR
+stop_dockerd() {
+    if ! end "$dockerd_pid" 30 && [[ -s $1/dockerd-exec/containerd/containerd.pid ]]; then
+        kill -KILL "$(<"$1/dockerd-exec/containerd/containerd.pid")" || true
+    fi
+}
+
+# end PID SECONDS [group]: stops a child of this script, or its whole group; with force once its time is up.
+end() {
+    [[ $1 ]] && kill -TERM -- "${3:+-}$1" 2>/dev/null || return 0
+    local deadline=$((SECONDS + $2))
+    while kill -0 "$1" 2>/dev/null; do
+        if ((SECONDS > deadline)); then
+            kill -KILL -- "${3:+-}$1" 2>/dev/null || true
+            return 1
+        fi
+        sleep 0.1
+    done
+}
