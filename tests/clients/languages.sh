@@ -1,0 +1,89 @@
+#!/usr/bin/env bash
+# The HTTPS clients of Python, Node.js, Java and Go, each with its normal verification, set up as `sealock trust` says.
+set -euo pipefail
+# shellcheck source=lib.sh
+source "$(dirname "$0")/lib.sh"
+# shellcheck source=images.sh
+source "$(dirname "$0")/images.sh"
+
+here=$(cd "$(dirname "$0")" && pwd)
+
+python_urllib() { timeout --foreground 60 python3 "$here/languages/client.py" urllib "$1"; }
+
+python_requests() { timeout --foreground 60 "$CACHE/python/bin/python" "$here/languages/client.py" requests "$1"; }
+
+node_fetch() { timeout --foreground 60 node "$here/languages/client.mjs" fetch "$1"; }
+
+node_https() { timeout --foreground 60 node "$here/languages/client.mjs" https "$1"; }
+
+java_http() { timeout --foreground 60 java -cp "$STATE" Client "$1"; }
+
+go_http() { timeout --foreground 60 "$STATE/go-client" "$1"; }
+
+compile_java() { timeout --foreground 120 javac -d "$STATE" "$here/languages/Client.java"; }
+
+# With nothing but the standard library, hence without any network. What Go compiles of that is kept: it takes long.
+compile_go() {
+    CGO_ENABLED=0 GOTOOLCHAIN=local GOPROXY=off GOCACHE=$CACHE/go \
+        timeout --foreground 300 go build -o "$STATE/go-client" "$here/languages/client.go"
+}
+
+java_home() { java -XshowSettings:properties -version 2>&1 | sed -n 's/^ *java\.home = //p'; }
+
+# trusts TITLE: what `sealock trust` prints under it, and the environment that results.
+trusts() {
+    cd "$STATE"
+    follow "$1"
+    export -p >"$STATE/environment"
+}
+
+# answers PATTERN CLIENT URL: in that environment.
+answers() {
+    # shellcheck source=/dev/null
+    source "$STATE/environment"
+    "$2" "$3" | tee "$STATE/answer"
+    grep -E -- "$1" "$STATE/answer"
+}
+
+# verifies CLIENT REFUSAL: the client gets everything once it trusts the CA, and nothing before.
+verifies() {
+    local client=$1 refusal=$2
+    refused "$client: without the CA it is refused" "$refusal" "$client" "https://$REGISTRY/v2/"
+    refused "$client: without the CA it is refused under the registry's name" "$refusal" "$client" "https://$NAME/v2/"
+    check "$client: GET /v2/" answers '^200 ' "$client" "https://$REGISTRY/v2/"
+    check "$client: a manifest has its digest" answers "^200 $manifest$" "$client" \
+        "https://$REGISTRY/v2/hello/manifests/$manifest"
+    check "$client: a blob has its digest" answers "^200 $blob$" "$client" "https://$REGISTRY/v2/hello/blobs/$blob"
+    check "$client: the registry's name is verified, and is not served yet" answers '^501 ' "$client" "https://$NAME/v2/"
+    check "$client: and it says so" grep -F '"code":"UNSUPPORTED"' "$STATE/answer"
+}
+
+push() { skopeo copy --all --dest-tls-verify=false "oci:$STATE/layout:v1" "docker://$REGISTRY/hello:v1"; }
+
+start_emulator
+check "build an image" build_index "$STATE/layout" v1
+check "push it" push
+manifest=$(jq -r '.manifests[0].digest' "$STATE/layout/index.json")
+manifest=$(jq -r '.manifests[0].digest' "$STATE/layout/blobs/sha256/${manifest#sha256:}")
+blob=$(jq -r .config.digest "$STATE/layout/blobs/sha256/${manifest#sha256:}")
+check "hosts --write" sealock hosts --write
+
+check "what trust says for Python" trusts Python
+verifies python_urllib CERTIFICATE_VERIFY_FAILED
+verifies python_requests CERTIFICATE_VERIFY_FAILED
+
+check "what trust says for Node.js" trusts Node.js
+verifies node_fetch 'UNABLE_TO_VERIFY_LEAF_SIGNATURE|SELF_SIGNED_CERT_IN_CHAIN'
+verifies node_https 'UNABLE_TO_VERIFY_LEAF_SIGNATURE|SELF_SIGNED_CERT_IN_CHAIN'
+
+check "compile the client in Java" compile_java
+JAVA_HOME=$(java_home) # which not every JDK sets
+export JAVA_HOME
+check "what trust says for Java" trusts Java
+verifies java_http 'PKIX path building failed'
+
+check "compile the client in Go" compile_go
+check "what trust says for Go" trusts Go
+verifies go_http 'x509: certificate signed by unknown authority'
+
+check_stop

@@ -1,0 +1,25 @@
+// Fetches a URL with net/http. Prints the status, the body's digest and the body.
+package main
+
+import (
+	"crypto/sha256"
+	"fmt"
+	"io"
+	"log"
+	"net/http"
+	"os"
+	"time"
+)
+
+func main() {
+	client := http.Client{Timeout: 30 * time.Second}
+	answer, err := client.Get(os.Args[1])
+	if err != nil {
+		log.Fatal(err)
+	}
+	body, err := io.ReadAll(answer.Body)
+	if err != nil {
+		log.Fatal(err)
+	}
+	fmt.Printf("%d sha256:%x\n%s\n", answer.StatusCode, sha256.Sum256(body), body)
+}
