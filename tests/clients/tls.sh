@@ -1,0 +1,134 @@
+#!/usr/bin/env bash
+# TLS on the same port: Docker Engine, podman, buildah, skopeo and curl with their normal verification, set up as
+# `sealock trust` says, on localhost and under the registry's own name.
+set -euo pipefail
+# shellcheck source=lib.sh
+source "$(dirname "$0")/lib.sh"
+# shellcheck source=images.sh
+source "$(dirname "$0")/images.sh"
+# shellcheck source=engines.sh
+source "$(dirname "$0")/engines.sh"
+
+readonly UNKNOWN_CA='x509: certificate signed by unknown authority'
+# What clients of containers/image print of an answer 501; its text they keep to themselves.
+readonly NOT_SERVED='invalid status code from registry 501 \(Not Implemented\)'
+
+# --- Names --------------------------------------------------------------------------------------------------------
+
+finds() { equal "$1" "$(getent ahosts "$2" | awk '{ print $1; exit }')"; }
+
+finds_names() {
+    finds 127.0.0.1 "${NAME%:*}"
+    finds 127.0.0.1 sealock.vault.localhost
+    finds 127.0.0.1 management.localhost
+}
+
+start_emulator
+cp /etc/hosts "$STATE/hosts"
+check "hosts --write" sealock hosts --write
+check "hosts --write: the names lead here" finds_names
+cp /etc/hosts "$STATE/written"
+check "hosts --write, a second time" sealock hosts --write
+check "hosts --write, a second time: changes nothing" cmp /etc/hosts "$STATE/written"
+check "hosts --remove" sealock hosts --remove
+check "hosts --remove: leaves the file as it was" cmp /etc/hosts "$STATE/hosts"
+check "hosts --write, for what follows" sealock hosts --write
+
+# --- curl ---------------------------------------------------------------------------------------------------------
+
+ca=$(jq -r .ca "$STATE/ready.json")
+
+fetches_ca() {
+    curl --fail --output "$STATE/fetched.pem" "http://$REGISTRY/_sealock/v1/ca.pem"
+    cmp "$ca" "$STATE/fetched.pem"
+}
+
+# answers_over_tls STATUS URL
+answers_over_tls() {
+    equal "$1" "$(curl --cacert "$ca" --output "$STATE/body" --write-out '%{http_code}' "$2")"
+    cat "$STATE/body"
+}
+
+refused "curl: without the CA it is refused" 'SSL certificate problem' curl "https://$REGISTRY/v2/"
+refused "curl: without the CA it is refused under the registry's name" 'SSL certificate problem' curl "https://$NAME/v2/"
+check "curl: the CA can be fetched" fetches_ca
+check "curl: what trust says" follow curl
+check "curl: GET /v2/ by name" answers_over_tls 200 "https://$REGISTRY/v2/"
+check "curl: GET /v2/ by address" answers_over_tls 200 "https://$ADDRESS/v2/"
+check "curl: the registry's name is verified, and is not served yet" answers_over_tls 501 "https://$NAME/v2/"
+check "curl: and it says so" jq -e '.errors[0].code == "UNSUPPORTED"' "$STATE/body"
+
+# --- podman, buildah, skopeo --------------------------------------------------------------------------------------
+
+pull_by_name() { "$tool" pull --cert-dir "$STATE/certificates" "$NAME/hello:v1"; }
+
+push_by_name() { "$tool" push --cert-dir "$STATE/certificates" hello "docker://$NAME/hello:v1"; }
+
+inspect() { skopeo inspect --raw "$@" | sha256sum; }
+
+inspects() { equal "$1" "sha256:$(inspect "${@:2}" | cut -d ' ' -f 1)"; }
+
+mkdir "$STATE/certificates"
+cp "$ca" "$STATE/certificates/ca.crt"
+
+use podman
+check "podman: build hello" build_hello
+for tool in podman buildah; do
+    use "$tool"
+    refused "$tool: without the CA a push is refused" "$UNKNOWN_CA" push hello
+    refused "$tool: without the CA a pull is refused" "$UNKNOWN_CA" "$tool" pull "$NAME/hello:v1"
+done
+refused "skopeo: without the CA it is refused" "$UNKNOWN_CA" inspect "docker://$REGISTRY/hello:v1"
+check "podman, buildah, skopeo: what trust says" follow "podman, buildah, skopeo"
+for tool in podman buildah; do
+    use "$tool"
+    round_trip hello "$tool: "
+    check "$tool: build hello again" build_hello
+    refused "$tool: the registry's name is verified, and a push to it is not served yet" "$NOT_SERVED" push_by_name
+    refused "$tool: the registry's name is verified, and a pull from it is not served yet" "$NOT_SERVED" pull_by_name
+done
+check "skopeo: inspect brings what was pushed" inspects "$(<"$STATE/pushed")" "docker://$REGISTRY/hello:v1"
+refused "skopeo: the registry's name is verified, and is not served yet" "$NOT_SERVED" \
+    inspect --cert-dir "$STATE/certificates" "docker://$NAME/hello:v1"
+refused "skopeo: without the CA the registry's name is refused" "$UNKNOWN_CA" inspect "docker://$NAME/hello:v1"
+
+# --- Docker Engine ------------------------------------------------------------------------------------------------
+
+# It takes any certificate, and even plain HTTP, from what leads to a loopback address. So what is proved here is that
+# it speaks TLS; enforced.sh has it verify certificates.
+
+start_tls_only() {
+    python3 "$(dirname "$0")/tls_only.py" "${ADDRESS##*:}" </dev/null >"$STATE/tls_only.port" 2>"$STATE/tls_only.log" &
+    trap 'kill "$tls_only_pid" || true; stop_emulator || true' EXIT
+    tls_only_pid=$!
+    local deadline=$((SECONDS + 10))
+    until [[ -s $STATE/tls_only.port ]]; do
+        ((SECONDS < deadline)) || return 1
+        sleep 0.05
+    done
+}
+
+# Always fails, with what the engine says last: it looks at the hosts file again only five seconds after the last time.
+pull_once_found() {
+    local deadline=$((SECONDS + 20))
+    until docker pull "$NAME/hello:v1" >"$STATE/pulling" 2>&1; do
+        if ! grep 'no such host' "$STATE/pulling" || ((SECONDS > deadline)); then break; fi
+        sleep 0.2
+    done
+    cat "$STATE/pulling"
+    return 1
+}
+
+direct=$REGISTRY
+start_tls_only
+REGISTRY=localhost:$(<"$STATE/tls_only.port")
+NAME=${NAME%:*}:${REGISTRY#*:}
+use docker
+check "docker: build hello" build_hello
+refused "docker: there is no way but TLS" 'Empty reply|reset' curl "http://$REGISTRY/v2/"
+round_trip hello "docker: "
+refused "docker: the registry's name is not served yet" 'unexpected HTTP status: 501 Not Implemented' pull_once_found
+REGISTRY=$direct
+
+check "every object is whole" sealock verify
+check_stop
