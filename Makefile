@@ -16,7 +16,7 @@ test: ## Run all Rust tests
 	cargo build --bins
 	cargo test --workspace
 
-e2e: ## Drive real clients: Docker Engine, skopeo, curl, Python (Debian; root installs what is missing)
+e2e: ## Drive real clients: Docker, podman, buildah, skopeo, curl, Python, Node, Java, Go (Debian, root: installs them)
 	tests/blob-format/check
 	cargo build --release --bin sealock
 	SEALOCK=target/release/sealock tests/clients/run

@@ -1,0 +1,85 @@
+#!/usr/bin/env bash
+# auth = "enforced", reached from this machine and from elsewhere. In a network of its own, which has an address that
+# is not a loopback one and yet leads nowhere: for that one Docker Engine verifies certificates, too.
+set -euo pipefail
+if [[ ! ${OWN_NETWORK:-} ]]; then
+    OWN_NETWORK=yes exec unshare --net bash "$0"
+fi
+# shellcheck source=lib.sh
+source "$(dirname "$0")/lib.sh"
+# shellcheck source=dockerd.sh
+source "$(dirname "$0")/dockerd.sh"
+
+readonly ELSEWHERE=192.0.2.1 # RFC 5737: an address for examples
+readonly TOKEN=$STATE/data/control.token
+
+# answers STATUS PATH [CURL OPTION...]: keeps the body in $STATE/body.
+answers() {
+    equal "$1" "$(curl --output "$STATE/body" --write-out '%{http_code}' "${@:3}" "http://$ADDRESS$2")"
+}
+
+# From a peer that has the other address, since curl connects to it.
+answers_elsewhere() {
+    answers "$1" "$2" --connect-to "::$ELSEWHERE:" --header "Host: $REGISTRY" "${@:3}"
+}
+
+denied_elsewhere() {
+    answers_elsewhere 403 "$@"
+    jq -e '.error.message | test("this machine only")' "$STATE/body"
+}
+
+with_token() { SEALOCK_CONTROL_TOKEN_FILE=$TOKEN "$@"; }
+
+bearer() { echo "Authorization: Bearer $(<"$TOKEN")"; }
+
+network() {
+    ip link set lo up
+    ip address add "$ELSEWHERE/32" dev lo
+}
+
+check "a network of its own" network
+refused "without enforcement no other address is listened on" 'loopback' start_emulator 0.0.0.0:0
+
+export SEALOCK_SERVER__AUTH=enforced
+start_emulator 0.0.0.0:0
+ADDRESS=127.0.0.1:${ADDRESS##*:}
+
+check "the token is its owner's alone" equal 600 "$(stat -c %a "$TOKEN")"
+check "control API: without the token it answers 401" answers 401 /_sealock/v1/status
+check "control API: with another token too" answers 401 /_sealock/v1/status --header 'Authorization: Bearer other'
+check "control API: with the token it answers" answers 200 /_sealock/v1/status --header "$(bearer)"
+check "control API: health wants none" answers 200 /_sealock/v1/health
+check "control API: nor does ca.pem" answers 200 /_sealock/v1/ca.pem
+refused "sealock status: without the token it says what to do" 'SEALOCK_CONTROL_TOKEN_FILE=PATH' sealock status
+check "sealock status: with the token" with_token sealock status
+check "sealock key disable, with the token" with_token sealock key disable
+check "sealock key enable, with the token" with_token sealock key enable
+check "registry: without a login it answers 401" answers 401 /v2/
+
+check "elsewhere: health answers" answers_elsewhere 200 /_sealock/v1/health
+check "elsewhere: ca.pem answers" answers_elsewhere 200 /_sealock/v1/ca.pem
+check "elsewhere: the control API is refused" denied_elsewhere /_sealock/v1/status
+check "elsewhere: even with the token" denied_elsewhere /_sealock/v1/status --header "$(bearer)"
+check "elsewhere: and so is a change" denied_elsewhere /_sealock/v1/clock/advance --request POST --header "$(bearer)"
+check "elsewhere: the registry answers 401" answers_elsewhere 401 /v2/
+
+# --- Docker Engine, which takes any certificate from what leads to a loopback address -----------------------------
+
+start_engine() {
+    printf '%s\n' '127.0.0.1 localhost' "$ELSEWHERE ${NAME%:*}" >"$STATE/hosts"
+    mount --bind "$STATE/hosts" /etc/hosts
+    trap 'stop_dockerd "$STATE"; stop_emulator || true' EXIT
+    start_dockerd "$STATE"
+}
+
+trust_name() {
+    with_token follow Docker
+    mv "/etc/docker/certs.d/$REGISTRY" "/etc/docker/certs.d/$NAME"
+}
+
+start_engine
+refused "docker: without the CA it is refused" 'x509: certificate signed by unknown authority' docker pull "$NAME/hello:v1"
+check "docker: what trust says, with that name" trust_name
+refused "docker: the registry's name is verified, and is not served yet" '501 Not Implemented' docker pull "$NAME/hello:v1"
+rm -r "/etc/docker/certs.d/$NAME"
+check_stop
