@@ -16,9 +16,11 @@ cover_store() {
         cp --archive "$dir/." "$STATE/store$dir"
         mount --bind "$STATE/store$dir" "$dir"
     done
-    # Packages hook in there: Java's has dpkg do its work, on the machine.
+    # Packages hook in there: Java's has dpkg do its work, on the machine. This one notes what it is told.
     mkdir -p /etc/ca-certificates/update.d
     mount -t tmpfs tmpfs /etc/ca-certificates/update.d
+    printf '#!/bin/sh\ncat >>%s\n' "$STATE/told" >/etc/ca-certificates/update.d/note
+    chmod +x /etc/ca-certificates/update.d/note
     # What these two directories hold and what the store is made of may differ, before it is made anew.
     update-ca-certificates
     store >"$STATE/before"
@@ -31,6 +33,8 @@ store_is_as_before() {
     store >"$STATE/after"
     diff "$STATE/before" "$STATE/after"
 }
+
+told() { grep --fixed-strings --line-regexp -- "$1/etc/ssl/certs/sealock-localhost-ca.pem" "$STATE/told"; }
 
 push() { skopeo copy --all "oci:$STATE/layout:v1" "docker://$REGISTRY/hello:v1"; }
 
@@ -49,12 +53,14 @@ refused "before: skopeo is refused" 'x509: certificate signed by unknown authori
 check "trust --install" follow "This system's store"
 check "installed: curl reaches the registry" reach
 check "installed: skopeo pushes" push
+check "installed: hooks such as Java's are told" told +
 check "trust --install, a second time" sealock trust --install
 check "installed, a second time: curl reaches the registry" reach
 check "trust --remove" sealock trust --remove
 refused "removed: curl is refused" 'SSL certificate problem' reach
 refused "removed: skopeo is refused" 'x509: certificate signed by unknown authority' push
 check "removed: the store is as it was" store_is_as_before
+check "removed: hooks such as Java's are told" told -
 check "trust --remove, when there is nothing to remove" sealock trust --remove
 
 check "trust --install, once more" sealock trust --install

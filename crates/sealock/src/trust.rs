@@ -1,7 +1,7 @@
 use std::{
-    io,
+    io::{self, Write as _},
     path::{Path, PathBuf},
-    process::Command,
+    process::{Command, Stdio},
 };
 
 use clap::Args;
@@ -188,6 +188,8 @@ impl SystemStore {
     fn install(&self, pem: &str) -> io::Result<()> {
         match self {
             Self::Anchors { file, refresh, .. } => {
+                // Another emulator's CA, perhaps, under the same name.
+                self.remove()?;
                 fs::write(file, pem)?;
                 run(refresh)
             }
@@ -204,7 +206,7 @@ impl SystemStore {
     fn remove(&self) -> io::Result<()> {
         match self {
             Self::Anchors { file, renew, .. } => match fs::remove_file(file) {
-                Ok(()) => run(renew),
+                Ok(()) => run(renew).and_then(|()| tell_hooks()),
                 Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(()),
                 Err(error) => Err(error),
             },
@@ -217,6 +219,28 @@ impl SystemStore {
             ]),
         }
     }
+}
+
+/// Where Debian's packages hook in that keep a copy of the store, such as Java's.
+const HOOKS: &str = "/etc/ca-certificates/update.d";
+
+/// Tells those hooks what has gone, in their own words: `update-ca-certificates` tells them of a CA only
+/// if it has a line in its configuration.
+fn tell_hooks() -> io::Result<()> {
+    let Ok(hooks) = fs::read_dir(HOOKS) else {
+        return Ok(());
+    };
+    for hook in hooks {
+        let mut hook = Command::new(hook?.path())
+            .stdin(Stdio::piped())
+            .stdout(Stdio::null())
+            .spawn()?;
+        if let Some(mut stdin) = hook.stdin.take() {
+            writeln!(stdin, "-/etc/ssl/certs/{FILE_STEM}.pem")?;
+        }
+        hook.wait()?;
+    }
+    Ok(())
 }
 
 fn run(command: &[&str]) -> io::Result<()> {
