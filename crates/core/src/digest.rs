@@ -2,28 +2,83 @@ use std::{fmt, str::FromStr};
 
 use serde::{Deserialize, Serialize};
 
-/// The content address of a blob or manifest: `sha256:` and 64 lower-case hexadecimal digits.
+/// The content address of a blob or manifest: `sha256:` or `sha512:`, and the hash in lower-case
+/// hexadecimal digits.
 ///
 /// <https://github.com/opencontainers/image-spec/blob/main/descriptor.md#digests>
 #[derive(Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(try_from = "String", into = "String")]
-pub struct Digest([u8; 32]);
+pub enum Digest {
+    /// A SHA-256 hash.
+    Sha256([u8; 32]),
+    /// A SHA-512 hash.
+    Sha512([u8; 64]),
+}
+
+/// How a digest is computed.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Algorithm {
+    /// SHA-256, which every client knows.
+    #[default]
+    Sha256,
+    /// SHA-512.
+    Sha512,
+}
 
 /// A text that is no digest.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum InvalidDigest {
     /// Not `algorithm:encoded`, or not the algorithm's number of lower-case digits.
-    #[error("'{0}' is not a digest; expected sha256: and 64 lower-case hexadecimal digits")]
+    #[error(
+        "'{0}' is not a digest; expected sha256: and 64 lower-case hexadecimal digits, or sha512: and 128"
+    )]
     Malformed(String),
     /// A well-formed algorithm that is not served.
-    #[error("the digest algorithm '{0}' is not supported; use sha256")]
+    #[error("the digest algorithm '{0}' is not supported; use sha256 or sha512")]
     UnsupportedAlgorithm(String),
 }
 
 impl Digest {
-    /// The digest whose SHA-256 value is `hash`.
-    pub const fn sha256(hash: [u8; 32]) -> Self {
-        Self(hash)
+    /// How it was computed.
+    pub const fn algorithm(&self) -> Algorithm {
+        match self {
+            Self::Sha256(_) => Algorithm::Sha256,
+            Self::Sha512(_) => Algorithm::Sha512,
+        }
+    }
+
+    /// The hash alone, in hexadecimal.
+    pub fn encoded(&self) -> String {
+        match self {
+            Self::Sha256(hash) => hex::encode(hash),
+            Self::Sha512(hash) => hex::encode(hash),
+        }
+    }
+}
+
+impl FromStr for Algorithm {
+    type Err = InvalidDigest;
+
+    fn from_str(text: &str) -> Result<Self, InvalidDigest> {
+        let well_formed =
+            |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || "+._-".contains(c);
+        match text {
+            "sha256" => Ok(Self::Sha256),
+            "sha512" => Ok(Self::Sha512),
+            _ if (1..=32).contains(&text.len()) && text.chars().all(well_formed) => {
+                Err(InvalidDigest::UnsupportedAlgorithm(text.to_owned()))
+            }
+            _ => Err(InvalidDigest::Malformed(text.chars().take(160).collect())),
+        }
+    }
+}
+
+impl fmt::Display for Algorithm {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Sha256 => "sha256",
+            Self::Sha512 => "sha512",
+        })
     }
 }
 
@@ -33,32 +88,30 @@ impl FromStr for Digest {
     fn from_str(text: &str) -> Result<Self, InvalidDigest> {
         let malformed = || InvalidDigest::Malformed(text.chars().take(160).collect());
         let (algorithm, encoded) = text.split_once(':').ok_or_else(malformed)?;
-        if algorithm != "sha256" {
-            let well_formed =
-                |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || "+._-".contains(c);
-            return Err(
-                if algorithm.len() <= 32
-                    && !algorithm.is_empty()
-                    && algorithm.chars().all(well_formed)
-                {
-                    InvalidDigest::UnsupportedAlgorithm(algorithm.to_owned())
-                } else {
-                    malformed()
-                },
-            );
-        }
+        let algorithm: Algorithm = algorithm.parse().map_err(|error| match error {
+            InvalidDigest::Malformed(_) => malformed(),
+            unsupported @ InvalidDigest::UnsupportedAlgorithm(_) => unsupported,
+        })?;
         if encoded.bytes().any(|byte| byte.is_ascii_uppercase()) {
             return Err(malformed());
         }
-        let mut hash = [0; 32];
-        hex::decode_to_slice(encoded, &mut hash).map_err(|_| malformed())?;
-        Ok(Self(hash))
+        match algorithm {
+            Algorithm::Sha256 => decode(encoded).map(Self::Sha256),
+            Algorithm::Sha512 => decode(encoded).map(Self::Sha512),
+        }
+        .ok_or_else(malformed)
     }
+}
+
+fn decode<const N: usize>(encoded: &str) -> Option<[u8; N]> {
+    let mut hash = [0; N];
+    hex::decode_to_slice(encoded, &mut hash).ok()?;
+    Some(hash)
 }
 
 impl fmt::Display for Digest {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "sha256:{}", hex::encode(self.0))
+        write!(f, "{}:{}", self.algorithm(), self.encoded())
     }
 }
 
@@ -88,23 +141,28 @@ mod tests {
 
     #[test]
     fn only_the_canonical_form_parses() {
-        let text = format!("sha256:{}", "0a".repeat(32));
-        assert_eq!(text.parse::<Digest>().unwrap().to_string(), text);
-        for bad in [
-            "",
-            "sha256",
-            "sha256:",
-            "sha256:baddigeststring",
-            &format!("sha256:{}", "0A".repeat(32)),
-            &format!("sha256:{}", "0a".repeat(31)),
-            &format!("SHA256:{}", "0a".repeat(32)),
-            &format!(" sha256:{}", "0a".repeat(32)),
-            &format!("sha256:{} ", "0a".repeat(32)),
-        ] {
-            assert!(
-                matches!(bad.parse::<Digest>(), Err(InvalidDigest::Malformed(_))),
-                "{bad}"
-            );
+        for (algorithm, length) in [("sha256", 32), ("sha512", 64)] {
+            let text = format!("{algorithm}:{}", "0a".repeat(length));
+            let digest: Digest = text.parse().unwrap();
+            assert_eq!(digest.to_string(), text);
+            assert_eq!(digest.algorithm().to_string(), algorithm);
+            for bad in [
+                format!("{algorithm}:"),
+                format!("{algorithm}:baddigeststring"),
+                format!("{algorithm}:{}", "0A".repeat(length)),
+                format!("{algorithm}:{}", "0a".repeat(length - 1)),
+                format!("{algorithm}:{}", "0a".repeat(length + 1)),
+                format!("{}:{}", algorithm.to_uppercase(), "0a".repeat(length)),
+                format!(" {text}"),
+                format!("{text} "),
+            ] {
+                let refused = bad.parse::<Digest>();
+                assert!(matches!(refused, Err(InvalidDigest::Malformed(_))), "{bad}");
+            }
+        }
+        for bad in ["", "sha256", ":00", "SHA256:00"] {
+            let refused = bad.parse::<Digest>();
+            assert!(matches!(refused, Err(InvalidDigest::Malformed(_))), "{bad}");
         }
         assert_eq!(
             "blake3:00".parse::<Digest>(),

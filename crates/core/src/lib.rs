@@ -11,7 +11,7 @@ mod names;
 mod public_name;
 
 pub use clock::{Clock, ClockRange, ClockSetting};
-pub use digest::{Digest, InvalidDigest};
+pub use digest::{Algorithm, Digest, InvalidDigest};
 pub use ids::{ClientId, ObjectId, PrincipalId, RegistryId, TenantId};
 pub use key_identifier::{InvalidKeyIdentifier, KeyIdentifier, Kid};
 pub use names::{IdentityName, InvalidName, KeyName, KeyVersion, RegistryName, VaultName};

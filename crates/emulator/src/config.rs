@@ -36,6 +36,8 @@ pub struct Config {
     pub registry: Registry,
     /// TLS.
     pub tls: Tls,
+    /// Where Azure differs from what is standard.
+    pub fidelity: sealock_registry::Settings,
     /// Vaults to create at the first start.
     pub vaults: Vec<SeedVault>,
     /// Managed identities to create at the first start.

@@ -58,7 +58,12 @@ impl Services {
             &config.cmk,
         );
         Ok(Self {
-            registries: Registries::new(store.clone(), custodian.clone(), clock.clone()),
+            registries: Registries::new(
+                store.clone(),
+                custodian.clone(),
+                clock.clone(),
+                config.fidelity,
+            ),
             started: clock.now(),
             clock,
             store,

@@ -12,7 +12,7 @@ const SIZE: usize = 1 << 20;
 fn object(criterion: &mut Criterion) {
     let (registry, service, dek) = (RegistryId::random(), ServiceKey::random(), Dek::random());
     let plaintext = vec![1; SIZE];
-    let digest = Digest::sha256([0; 32]);
+    let digest = Digest::Sha256([0; 32]);
     let mut group = criterion.benchmark_group("object of 1 MiB");
     for (name, dek) in [("service layer", None), ("both layers", Some(&dek))] {
         let keys = RegistryKeys {

@@ -69,31 +69,34 @@ impl Registry {
         }
     }
 
-    /// Gives `to` the blob that `from` has; false if `from` has none.
+    /// Gives `to` the blob that `from` has, or that any repository has if none is named. False if it
+    /// has none.
     pub(crate) async fn mount_blob(
         &self,
         digest: &Digest,
-        from: &RepositoryName,
+        from: Option<&RepositoryName>,
         to: &RepositoryName,
     ) -> Result<bool, Error> {
         let text = digest.to_string();
-        let (from_key, key) = (
-            [&*self.id, from.as_str(), &text],
-            [&*self.id, to.as_str(), &text],
-        );
+        let key = [&*self.id, to.as_str(), &text];
         loop {
+            // It is there as long as any repository has it.
             let Some(existing) = self.content(digest)? else {
                 return Ok(false);
             };
-            if self.store.get(&BLOBS, &from_key)?.is_none() {
-                return Ok(false);
+            let mut batch = Batch::new();
+            if let Some(from) = from {
+                let from_key = [&*self.id, from.as_str(), &text];
+                if self.store.get(&BLOBS, &from_key)?.is_none() {
+                    return Ok(false);
+                }
+                batch = batch.expect_present(&BLOBS, &from_key);
             }
             if self.store.get(&BLOBS, &key)?.is_some() {
                 self.store.settled().await?;
                 return Ok(true);
             }
-            let batch = Batch::new()
-                .expect_present(&BLOBS, &from_key)
+            let batch = batch
                 .expect_absent(&BLOBS, &key)
                 .put(&BLOBS, &key, &BlobRecord {});
             let batch = self.link(digest, Some(&existing), None, batch);

@@ -8,7 +8,7 @@ use std::{
 use bytes::Bytes;
 use futures_util::{Stream, StreamExt as _, TryStreamExt as _, stream};
 use sealock_cmk::{Custody, Lease};
-use sealock_core::{Digest, ObjectId};
+use sealock_core::{Algorithm, Digest, ObjectId};
 use sealock_envelope::{HEADER_LEN, Header, Layout, Sealed, Segments};
 use sealock_store::{
     Batch, Record, Store, Table,
@@ -17,7 +17,7 @@ use sealock_store::{
 use serde::{Deserialize, Serialize};
 use tokio::task::spawn_blocking;
 
-use crate::{Error, Registry};
+use crate::{Error, Registry, hasher::Hasher};
 
 pub(crate) const CONTENTS: Table<ContentRecord> = Table::content("contents");
 
@@ -104,6 +104,21 @@ impl Content {
             .buffered(BATCHES_AHEAD)
             .map_ok(|parts| stream::iter(parts.into_iter().map(Ok)))
             .try_flatten()
+    }
+
+    /// The digest that its bytes really have.
+    ///
+    /// # Errors
+    /// If it is revoked or damaged.
+    pub(crate) async fn hash(self, algorithm: Algorithm) -> Result<Digest, Error> {
+        let size = self.size;
+        let hasher =
+            self.stream(0..size)
+                .try_fold(Hasher::new(algorithm), |mut hasher, bytes| async move {
+                    hasher.update(&bytes);
+                    Ok(hasher)
+                });
+        Ok(hasher.await?.finish())
     }
 
     /// All bytes of a small content.

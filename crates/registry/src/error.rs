@@ -132,6 +132,14 @@ pub enum Error {
         "authentication required, and this version has no credentials to give; without server.auth = \"enforced\" the registry asks for none"
     )]
     LoginRequired,
+    /// More tags in one push than are taken.
+    #[error("there are {given} tags; one push takes {limit} at most")]
+    TooManyTags {
+        /// How many there are.
+        given: usize,
+        /// How many there may be.
+        limit: usize,
+    },
     /// `TOOMANYREQUESTS`
     #[error("there are {0} unfinished uploads; complete or cancel some first")]
     TooManyUploads(usize),
@@ -192,6 +200,7 @@ impl Error {
                 (StatusCode::BAD_REQUEST, "SIZE_INVALID")
             }
             Self::TagInvalid(_) => (StatusCode::BAD_REQUEST, "TAG_INVALID"),
+            Self::TooManyTags { .. } => (StatusCode::URI_TOO_LONG, "TAG_INVALID"),
             Self::TooManyUploads(_) => (StatusCode::TOO_MANY_REQUESTS, "TOOMANYREQUESTS"),
             Self::LoginRequired | Self::Unauthorized => (StatusCode::UNAUTHORIZED, "UNAUTHORIZED"),
             Self::Damaged { .. } | Self::Custody(_) | Self::Store(_) | Self::Internal(_) => {

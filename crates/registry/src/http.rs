@@ -10,6 +10,7 @@ mod manifests;
 mod page;
 mod path;
 mod range;
+mod referrers;
 mod tags;
 mod uploads;
 
@@ -87,7 +88,9 @@ async fn route(registry: Registry, request: Request) -> Answer {
         Endpoint::Manifest(repository, reference) => {
             manifests::answer(call, &repository, &reference).await
         }
-        Endpoint::Referrers(..) => Err(Error::ReferrersUnsupported),
+        Endpoint::Referrers(repository, subject) => {
+            referrers::answer(call, &repository, subject).await
+        }
         Endpoint::Tags(repository) => tags::answer(&call, &repository),
         Endpoint::Upload(repository, id) => uploads::answer(call, &repository, id).await,
         Endpoint::Uploads(repository) => uploads::begin(call, &repository).await,

@@ -1,5 +1,6 @@
-use sealock_core::Digest;
+use sealock_core::{Digest, InvalidDigest};
 use serde::Deserialize;
+use serde_json::{Map, Value};
 
 use crate::Error;
 
@@ -28,12 +29,18 @@ pub enum Kind {
 }
 
 /// What the registry understands of a manifest. Its bytes are stored as they came.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq)]
 pub struct Manifest {
     /// As it was pushed, without parameters.
     pub media_type: String,
     /// In the manifest's order.
     pub descriptors: Vec<Descriptor>,
+    /// The manifest that this one is about, which need not be there.
+    pub subject: Option<Digest>,
+    /// What the artifact is: its own word for it, or else its configuration's media type.
+    pub artifact_type: Option<String>,
+    /// Its annotations, as they came.
+    pub annotations: Map<String, Value>,
 }
 
 const FOREIGN_LAYERS: [&str; 2] = [
@@ -54,6 +61,10 @@ struct RawManifest {
     config: Option<RawDescriptor>,
     layers: Option<Vec<RawDescriptor>>,
     manifests: Option<Vec<RawDescriptor>>,
+    subject: Option<RawDescriptor>,
+    artifact_type: Option<String>,
+    #[serde(default)]
+    annotations: Option<Map<String, Value>>,
 }
 
 #[derive(Deserialize)]
@@ -101,6 +112,10 @@ impl Manifest {
                 "its media type is not one".to_owned(),
             ));
         }
+        let config_type = raw
+            .config
+            .as_ref()
+            .and_then(|config| config.media_type.clone());
         let of_kind = |kind, descriptors: Option<Vec<RawDescriptor>>| {
             descriptors
                 .into_iter()
@@ -114,9 +129,19 @@ impl Manifest {
             .chain(of_kind(Kind::Layer, raw.layers))
             .chain(of_kind(Kind::Child, raw.manifests))
             .collect::<Result<_, _>>()?;
+        let artifact_type = raw
+            .artifact_type
+            .filter(|artifact_type| !artifact_type.is_empty())
+            .or(config_type);
+        let subject = raw.subject.map(|subject| subject.digest.parse());
         Ok(Self {
             media_type,
             descriptors,
+            subject: subject
+                .transpose()
+                .map_err(|error: InvalidDigest| invalid(&error))?,
+            artifact_type,
+            annotations: raw.annotations.unwrap_or_default(),
         })
     }
 }

@@ -2,16 +2,16 @@ use std::{collections::HashSet, ops::Bound};
 
 use bytes::Bytes;
 use jiff::Timestamp;
-use sealock_core::Digest;
+use sealock_core::{Algorithm, Digest};
 use sealock_store::{Batch, Commit, Record, Table};
 use serde::{Deserialize, Serialize};
-use sha2::{Digest as _, Sha256};
 use tokio::task::spawn_blocking;
 
 use crate::{
     Error, Kind, Manifest, Reference, Registry, RepositoryName, Tag,
     blob::BLOBS,
     content::{ContentRecord, Fresh},
+    hasher::Hasher,
     upload::publish_whole,
 };
 
@@ -25,6 +25,12 @@ pub(crate) const TAGS: Table<TagRecord> = Table::content("tags");
 pub(crate) struct ManifestRecord {
     pub(crate) media_type: String,
     pub(crate) pushed: Timestamp,
+    /// The manifest that it is about, whether that is there or not.
+    #[serde(default)]
+    pub(crate) subject: Option<Digest>,
+    /// Whether it was taken although something that it refers to was missing.
+    #[serde(default)]
+    pub(crate) sparse: bool,
     /// Counts the tags that were ever put on it, so that a deletion that has not seen the newest one
     /// conflicts instead of leaving it behind.
     taggings: u64,
@@ -34,6 +40,12 @@ pub(crate) struct ManifestRecord {
 pub(crate) struct TagRecord {
     pub(crate) digest: Digest,
     pub(crate) updated: Timestamp,
+}
+
+/// A manifest that was stored.
+pub(crate) struct PutManifest {
+    pub(crate) digest: Digest,
+    pub(crate) subject: Option<Digest>,
 }
 
 /// A manifest that was found.
@@ -115,31 +127,32 @@ impl Registry {
             .get(&MANIFESTS, &[&self.id, repository.as_str(), &key])?)
     }
 
-    /// Stores a manifest exactly as it came, under its digest and, if `reference` is one, its tag.
+    /// Stores a manifest exactly as it came, under its digest and these tags.
+    ///
+    /// # Errors
+    /// If it is no manifest, is not that of `provided`, or refers to what is not there.
     pub(crate) async fn put_manifest(
         &self,
         repository: &RepositoryName,
-        reference: &Reference,
+        provided: Option<Digest>,
+        tags: &[Tag],
         content_type: Option<&str>,
         bytes: Bytes,
-    ) -> Result<Digest, Error> {
+    ) -> Result<PutManifest, Error> {
         let manifest = Manifest::parse(&bytes, content_type)?;
-        let digest = Digest::sha256(Sha256::digest(&bytes).into());
-        let tag = match reference {
-            Reference::Tag(tag) => Some(tag),
-            Reference::Digest(provided) if *provided == digest => None,
-            Reference::Digest(provided) => {
-                return Err(Error::DigestMismatch {
-                    provided: *provided,
-                    actual: digest,
-                });
-            }
-        };
+        let algorithm = provided.map_or_else(Algorithm::default, |digest| digest.algorithm());
+        let digest = Hasher::digest(algorithm, &bytes);
+        if let Some(provided) = provided.filter(|provided| *provided != digest) {
+            return Err(Error::DigestMismatch {
+                provided,
+                actual: digest,
+            });
+        }
         let mut fresh: Option<Fresh> = None;
         loop {
             let known = self.manifest_record(repository, &digest)?;
             let existing = self.content(&digest)?;
-            let mut batch = self.expect_references(repository, &manifest)?;
+            let (mut batch, sparse) = self.expect_references(repository, &manifest)?;
             let is_new = known.is_none() && existing.is_none();
             if is_new && fresh.is_none() {
                 fresh = Some(self.seal_small(digest, bytes.clone()).await?);
@@ -148,15 +161,29 @@ impl Registry {
                 let fresh = fresh.as_ref().map(|fresh| &fresh.record);
                 batch = self.link(&digest, existing.as_ref(), fresh, batch);
             }
-            let batch =
-                self.tag_manifest(repository, &digest, &manifest, known.as_ref(), tag, batch);
+            let mut record = known.as_ref().map_or_else(
+                || ManifestRecord {
+                    media_type: manifest.media_type.clone(),
+                    pushed: self.clock.now(),
+                    subject: manifest.subject,
+                    sparse,
+                    taggings: 0,
+                },
+                |known| known.value.clone(),
+            );
+            record.sparse |= sparse;
+            let batch = self.refer(repository, &digest, manifest.subject, batch);
+            let batch = self.tag_manifest(repository, &digest, record, known.as_ref(), tags, batch);
             // The body may have taken its time: whoever is revoked by now changes nothing.
             self.lease().await?;
             if let Some(fresh) = &mut fresh {
                 fresh.is_referred_to = is_new;
             }
             if self.store.commit(batch).await? == Commit::Done {
-                return Ok(digest);
+                return Ok(PutManifest {
+                    digest,
+                    subject: manifest.subject,
+                });
             }
             if let Some(fresh) = &mut fresh {
                 fresh.is_referred_to = false;
@@ -164,52 +191,41 @@ impl Registry {
         }
     }
 
-    /// Adds the manifest's record, and its tag's, to `batch`.
+    /// Adds the manifest's record, and its tags', to `batch`.
     fn tag_manifest(
         &self,
         repository: &RepositoryName,
         digest: &Digest,
-        manifest: &Manifest,
+        mut record: ManifestRecord,
         known: Option<&Record<ManifestRecord>>,
-        tag: Option<&Tag>,
+        tags: &[Tag],
         batch: Batch,
     ) -> Batch {
-        let now = self.clock.now();
-        let mut record = known.map_or_else(
-            || ManifestRecord {
-                media_type: manifest.media_type.clone(),
-                pushed: now,
-                taggings: 0,
-            },
-            |known| known.value.clone(),
-        );
-        record.taggings += u64::from(tag.is_some());
+        record.taggings += tags.len() as u64;
         let text = digest.to_string();
         let key = [&*self.id, repository.as_str(), &text];
         let batch = batch
             .expect_same(&MANIFESTS, &key, known)
             .put(&MANIFESTS, &key, &record);
-        let Some(tag) = tag else {
-            return batch;
-        };
         let record = TagRecord {
             digest: *digest,
-            updated: now,
+            updated: self.clock.now(),
         };
-        batch.put(
-            &TAGS,
-            &[&self.id, repository.as_str(), tag.as_str()],
-            &record,
-        )
+        tags.iter().fold(batch, |batch, tag| {
+            let key = [&*self.id, repository.as_str(), tag.as_str()];
+            batch.put(&TAGS, &key, &record)
+        })
     }
 
-    /// A batch that holds only while everything is there that the manifest refers to.
+    /// A batch that holds only while everything is there that the manifest refers to; and whether
+    /// something is missing, if that may be.
     fn expect_references(
         &self,
         repository: &RepositoryName,
         manifest: &Manifest,
-    ) -> Result<Batch, Error> {
+    ) -> Result<(Batch, bool), Error> {
         let mut batch = Batch::new();
+        let mut sparse = false;
         let mut expected = HashSet::new();
         for descriptor in manifest.descriptors.iter().filter(|found| !found.foreign) {
             let digest = &descriptor.digest;
@@ -223,6 +239,8 @@ impl Registry {
                 batch = batch.expect_present(&MANIFESTS, &key);
             } else if self.has_blob(repository, digest)? {
                 batch = batch.expect_present(&BLOBS, &key);
+            } else if self.settings.sparse_manifests {
+                sparse = true;
             } else {
                 return Err(Error::ManifestBlobUnknown {
                     repository: repository.clone(),
@@ -230,7 +248,7 @@ impl Registry {
                 });
             }
         }
-        Ok(batch)
+        Ok((batch, sparse))
     }
 
     async fn seal_small(&self, digest: Digest, bytes: Bytes) -> Result<Fresh, Error> {
@@ -295,6 +313,7 @@ impl Registry {
                     batch = batch.expect(&TAGS, &tag, &entry.record).delete(&TAGS, &tag);
                 }
             }
+            let batch = self.unrefer(repository, digest, existing.subject, batch);
             let (batch, freed) = self.unlink(digest, batch)?;
             if self.store.commit(batch).await? == Commit::Done {
                 return self.free(freed).await;

@@ -6,7 +6,7 @@ use sealock_core::{Clock, RegistryId, RegistryName};
 use sealock_store::{Batch, Commit, Record, Store, Table};
 use serde::{Deserialize, Serialize};
 
-use crate::{Error, Registry, Uploads, content::InFlight};
+use crate::{Error, Registry, Settings, Uploads, content::InFlight};
 
 const REGISTRIES: Table<RegistryRecord> = Table::content("registries");
 
@@ -33,12 +33,14 @@ pub struct Registries {
     clock: Clock,
     uploads: Uploads,
     pub(crate) in_flight: InFlight,
+    settings: Settings,
 }
 
 impl Registries {
     /// The registries that `store` holds.
-    pub fn new(store: Store, custodian: Custodian, clock: Clock) -> Self {
+    pub fn new(store: Store, custodian: Custodian, clock: Clock, settings: Settings) -> Self {
         Self {
+            settings,
             uploads: Uploads::new(clock.clone()),
             store,
             custodian,
@@ -149,6 +151,7 @@ impl Registries {
             clock: self.clock.clone(),
             uploads: self.uploads.clone(),
             in_flight: self.in_flight.clone(),
+            settings: self.settings,
         }
     }
 }

@@ -5,7 +5,7 @@ use sealock_core::Clock;
 use sealock_store::Store;
 
 use crate::{
-    Error, RegistryRecord, RepositoryName, Tag, Uploads,
+    Error, RegistryRecord, RepositoryName, Settings, Tag, Uploads,
     content::InFlight,
     manifests::{MANIFESTS, TAGS},
 };
@@ -22,6 +22,7 @@ pub struct Registry {
     pub(crate) clock: Clock,
     pub(crate) uploads: Uploads,
     pub(crate) in_flight: InFlight,
+    pub(crate) settings: Settings,
 }
 
 /// A part of a sorted list.

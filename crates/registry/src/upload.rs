@@ -10,16 +10,16 @@ use std::{
 use bytes::Bytes;
 use futures_util::{Stream, StreamExt as _, future::BoxFuture};
 use jiff::{SignedDuration, Timestamp};
-use sealock_core::{Clock, Digest, RegistryId};
+use sealock_core::{Algorithm, Clock, Digest, RegistryId};
 use sealock_envelope::{Header, ObjectKeys, RegistryKeys, Sealer, SegmentSize};
 use sealock_store::{Store, objects::Staged};
-use sha2::{Digest as _, Sha256};
 use tokio::{sync::OwnedMutexGuard, task::spawn_blocking};
 use uuid::Uuid;
 
 use crate::{
     Error, Registry, RepositoryName,
     content::{Fresh, InFlight},
+    hasher::Hasher,
 };
 
 /// How much of a body is hashed, sealed and written at once. Each batch wakes other threads, which costs
@@ -78,7 +78,7 @@ pub(crate) struct Upload {
 /// What an upload has so far. It keeps no key: each batch is sealed under the keys of a lease of its
 /// own, so that nothing derived from the DEK outlives the permission to use it.
 struct Open {
-    hasher: Sha256,
+    hasher: Hasher,
     sealer: Sealer,
     staged: Box<dyn Staged>,
 }
@@ -154,6 +154,11 @@ impl Upload {
             .map_or(0, |open| open.sealer.plaintext_len())
     }
 
+    /// By which algorithm its digest is computed as it arrives.
+    fn algorithm(&self) -> Option<Algorithm> {
+        self.open.as_ref().map(|open| open.hasher.algorithm())
+    }
+
     fn append(&mut self, keys: &RegistryKeys<'_>, batch: &[Bytes]) -> Result<(), Error> {
         let mut open = self.take_open()?;
         let keys = open.keys(keys)?;
@@ -196,12 +201,8 @@ impl Upload {
         digest: &Digest,
     ) -> Result<Fresh, Error> {
         let mut open = self.take_open()?;
-        let actual = Digest::sha256(open.hasher.clone().finalize().into());
-        if actual != *digest {
-            return Err(Error::DigestMismatch {
-                provided: *digest,
-                actual,
-            });
+        if open.hasher.algorithm() == digest.algorithm() {
+            check_digest(digest, open.hasher.clone().finish())?;
         }
         let keys = open.keys(keys)?;
         let offset = open.sealer.offset();
@@ -223,6 +224,16 @@ impl Open {
     fn keys(&self, keys: &RegistryKeys<'_>) -> Result<ObjectKeys, Error> {
         keys.object(self.sealer.header()).map_err(internal)
     }
+}
+
+fn check_digest(provided: &Digest, actual: Digest) -> Result<(), Error> {
+    if actual == *provided {
+        return Ok(());
+    }
+    Err(Error::DigestMismatch {
+        provided: *provided,
+        actual,
+    })
 }
 
 /// Seals and publishes a small content in one step. Blocks.
@@ -258,25 +269,26 @@ impl Registry {
     pub(crate) async fn begin_upload(
         &self,
         repository: &RepositoryName,
+        algorithm: Algorithm,
     ) -> Result<UploadId, Error> {
-        let upload = self.new_upload().await?;
+        let upload = self.new_upload(algorithm).await?;
         let id = upload.id;
         self.uploads.insert(self.record.id, repository, upload)?;
         Ok(id)
     }
 
     /// Begins an upload that ends with this request, and that no other request can find.
-    pub(crate) async fn begin_whole_upload(&self) -> Result<Turn, Error> {
-        let upload = self.new_upload().await?;
+    pub(crate) async fn begin_whole_upload(&self, algorithm: Algorithm) -> Result<Turn, Error> {
+        let upload = self.new_upload(algorithm).await?;
         Ok(Arc::new(tokio::sync::Mutex::new(upload)).lock_owned().await)
     }
 
-    async fn new_upload(&self) -> Result<Upload, Error> {
+    async fn new_upload(&self, algorithm: Algorithm) -> Result<Upload, Error> {
         let lease = self.lease().await?;
         let store = self.store.clone();
         let staged = spawn_blocking(move || store.blobs.stage()).await??;
         let open = Open {
-            hasher: Sha256::new(),
+            hasher: Hasher::new(algorithm),
             sealer: Sealer::new(Header::new(lease.keys().layers(), SegmentSize::default())),
             staged,
         };
@@ -359,11 +371,20 @@ impl Registry {
         let lease = self.lease().await?;
         let id = turn.id;
         let (store, in_flight) = (self.store.clone(), self.in_flight.clone());
+        let algorithm = turn.algorithm();
         let published =
             spawn_blocking(move || turn.publish(&store, &in_flight, &lease.keys(), &digest))
                 .await?;
         self.uploads.remove(id);
-        self.put_blob(repository, &digest, published?).await
+        let published = published?;
+        if algorithm != Some(digest.algorithm()) {
+            // The client has not said before by which algorithm it knows the content.
+            let content = self.open(digest, &published.record).await?;
+            let unknown = || Error::Internal("a published object is not there".to_owned());
+            let actual = content.ok_or_else(unknown)?.hash(digest.algorithm());
+            check_digest(&digest, actual.await?)?;
+        }
+        self.put_blob(repository, &digest, published).await
     }
 }
 

@@ -1,9 +1,7 @@
 use std::{collections::HashMap, ops::Bound};
 
-use futures_util::TryStreamExt as _;
 use sealock_core::Digest;
 use serde::Serialize;
-use sha2::{Digest as _, Sha256};
 
 use crate::{
     Error, Kind, Manifest, Registries, Registry, RepositoryName,
@@ -148,7 +146,8 @@ impl Registry {
                 let resolves = self.has_blob(&repository, &reference)?
                     || descriptor.kind == Kind::Child
                         && self.manifest_record(&repository, &reference)?.is_some();
-                if !resolves && self.manifest_record(&repository, &digest)?.is_some() {
+                let is_missed = !resolves && !entry.record.sparse;
+                if is_missed && self.manifest_record(&repository, &digest)?.is_some() {
                     found.unresolved(format!(
                         "the manifest {digest} of {name} refers to {reference}, which is gone"
                     ));
@@ -228,15 +227,7 @@ impl Registry {
             let Some(content) = self.open(digest, record).await? else {
                 return Ok(digest);
             };
-            let size = content.size();
-            let hasher =
-                content
-                    .stream(0..size)
-                    .try_fold(Sha256::new(), |mut hasher, bytes| async move {
-                        hasher.update(&bytes);
-                        Ok(hasher)
-                    });
-            Ok(Digest::sha256(hasher.await?.finalize().into()))
+            content.hash(digest.algorithm()).await
         };
         match hashed.await {
             Ok(actual) if actual == digest => Ok(None),

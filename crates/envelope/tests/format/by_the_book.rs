@@ -56,7 +56,7 @@ pub(crate) fn seal_segments(
     }
     Stored {
         bytes,
-        digest: sealock_core::Digest::sha256(hash),
+        digest: sealock_core::Digest::Sha256(hash),
         plaintext_len: length,
     }
 }

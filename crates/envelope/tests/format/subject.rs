@@ -79,7 +79,7 @@ impl Stored {
             let keys = owner.object_keys(sealer.header()).unwrap();
             sealer.update(&keys, piece, &mut bytes).unwrap();
         }
-        let digest = Digest::sha256(hasher.finalize().into());
+        let digest = Digest::Sha256(hasher.finalize().into());
         assert_eq!(sealer.offset(), bytes.len() as u64);
         let keys = owner.object_keys(sealer.header()).unwrap();
         let sealed = sealer.finish(&keys, &digest, &mut bytes).unwrap();

@@ -6,10 +6,13 @@ use axum::{
 use http_body_util::{BodyExt as _, LengthLimitError, Limited};
 
 use super::{Answer, Call, blobs};
-use crate::{Error, Reference, RepositoryName};
+use crate::{Error, Reference, RepositoryName, Tag};
 
 /// ACR's largest manifest, and OCI's least: 4 MiB.
 const MANIFEST_LIMIT: usize = 4 << 20;
+
+/// How many tags a push by digest may set. The specification wants ten at least.
+const TAGS_LIMIT: usize = 100;
 
 /// `GET`, `HEAD` (end-3), `PUT` (end-7) and `DELETE` (end-9) of a manifest.
 pub(super) async fn answer(
@@ -56,20 +59,49 @@ async fn put(mut call: Call, repository: &RepositoryName, reference: &Reference)
     let bytes = read_body(std::mem::take(&mut call.body)).await?;
     let content_type = call.header(header::CONTENT_TYPE);
     let content_type = content_type.as_deref();
-    let digest = call
+    let (provided, tags) = match reference {
+        Reference::Tag(tag) => (None, vec![tag.clone()]),
+        Reference::Digest(digest) => (Some(*digest), tags(&call)?),
+    };
+    let put = call
         .registry
-        .put_manifest(repository, reference, content_type, bytes)
+        .put_manifest(repository, provided, &tags, content_type, bytes)
         .await?;
-    Response::builder()
+    let digest = put.digest;
+    let mut response = Response::builder()
         .status(StatusCode::CREATED)
         .header(
             header::LOCATION,
             format!("/v2/{repository}/manifests/{digest}"),
         )
         .header(header::CONTENT_LENGTH, 0)
-        .header("docker-content-digest", digest.to_string())
+        .header("docker-content-digest", digest.to_string());
+    if let Some(subject) = put.subject.filter(|_| call.registry.offers_referrers()) {
+        response = response.header("oci-subject", subject.to_string());
+    }
+    if provided.is_some() {
+        for tag in &tags {
+            response = response.header("oci-tag", tag.as_str());
+        }
+    }
+    response
         .body(Body::empty())
         .map_err(|error| Error::Internal(error.to_string()))
+}
+
+/// The tags of a push by digest (end-7b).
+fn tags(call: &Call) -> Result<Vec<Tag>, Error> {
+    let parameters = call.query.iter().filter(|(name, _)| name == "tag");
+    let tags: Vec<Tag> = parameters
+        .map(|(_, tag)| tag.parse())
+        .collect::<Result<_, _>>()?;
+    if tags.len() > TAGS_LIMIT {
+        return Err(Error::TooManyTags {
+            given: tags.len(),
+            limit: TAGS_LIMIT,
+        });
+    }
+    Ok(tags)
 }
 
 async fn read_body(body: Body) -> Result<Bytes, Error> {

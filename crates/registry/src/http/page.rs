@@ -10,7 +10,7 @@ use super::Call;
 use crate::{Error, registry::Page};
 
 /// How many results a page has, unless the client asks for less.
-const PAGE_LIMIT: usize = 1000;
+pub(super) const PAGE_LIMIT: usize = 1000;
 
 /// How many results a page of this call may have.
 pub(super) fn limit(call: &Call) -> Result<Option<usize>, Error> {

@@ -15,18 +15,27 @@ pub(super) async fn begin(call: Call, repository: &RepositoryName) -> Answer {
     if call.method != Method::POST {
         return Err(call.method_not_allowed("POST"));
     }
-    if let (Some(digest), Some(from)) = (call.query("mount"), call.query("from")) {
-        let (digest, from): (Digest, RepositoryName) = (digest.parse()?, from.parse()?);
-        if call.registry.mount_blob(&digest, &from, repository).await? {
+    if let Some(digest) = call.query("mount") {
+        let digest = digest.parse()?;
+        let from: Option<RepositoryName> = call.query("from").map(str::parse).transpose()?;
+        if call
+            .registry
+            .mount_blob(&digest, from.as_ref(), repository)
+            .await?
+        {
             return created(repository, &digest);
         }
     }
     let digest: Option<Digest> = call.query("digest").map(str::parse).transpose()?;
     if let Some(digest) = digest {
-        let turn = call.registry.begin_whole_upload().await?;
+        let turn = call.registry.begin_whole_upload(digest.algorithm()).await?;
         return finish(call, repository, turn, digest).await;
     }
-    let id = call.registry.begin_upload(repository).await?;
+    let algorithm = call.query("digest-algorithm").map(str::parse).transpose()?;
+    let id = call
+        .registry
+        .begin_upload(repository, algorithm.unwrap_or_default())
+        .await?;
     status(StatusCode::ACCEPTED, repository, id, 0)
 }
 

@@ -1,0 +1,64 @@
+use axum::{
+    Json,
+    http::{HeaderValue, Method, header},
+    response::IntoResponse as _,
+};
+use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
+use sealock_core::Digest;
+use serde_json::json;
+
+use super::{Answer, Call, page};
+use crate::{Error, RepositoryName};
+
+/// An OCI index. Clients compare it to the letter.
+const INDEX: HeaderValue = HeaderValue::from_static("application/vnd.oci.image.index.v1+json");
+
+/// `GET` of the manifests that are about another (end-12a, end-12b).
+pub(super) async fn answer(call: Call, repository: &RepositoryName, subject: Digest) -> Answer {
+    if !matches!(call.method, Method::GET | Method::HEAD) {
+        return Err(call.method_not_allowed("GET, HEAD"));
+    }
+    if !call.registry.offers_referrers() {
+        return Err(Error::ReferrersUnsupported);
+    }
+    let limit = page::limit(&call)?.unwrap_or(page::PAGE_LIMIT);
+    let artifact_type = call
+        .query("artifactType")
+        .filter(|wanted| !wanted.is_empty());
+    let page = call
+        .registry
+        .referrers(
+            repository,
+            &subject,
+            artifact_type,
+            call.query("last"),
+            limit,
+        )
+        .await?;
+    let next = page.items.last().filter(|_| page.more).map(|last| {
+        let encode = |text: &str| utf8_percent_encode(text, NON_ALPHANUMERIC).to_string();
+        let filter = artifact_type.map_or_else(String::new, |wanted| {
+            format!("&artifactType={}", encode(wanted))
+        });
+        let last = encode(&last.digest.to_string());
+        format!(
+            "</v2/{repository}/referrers/{subject}?last={last}&n={limit}{filter}>; rel=\"next\""
+        )
+    });
+    let mut response = Json(json!({
+        "schemaVersion": 2,
+        "mediaType": "application/vnd.oci.image.index.v1+json",
+        "manifests": page.items,
+    }))
+    .into_response();
+    let headers = response.headers_mut();
+    headers.insert(header::CONTENT_TYPE, INDEX);
+    if artifact_type.is_some() {
+        let applied = HeaderValue::from_static("artifactType");
+        headers.insert("oci-filters-applied", applied);
+    }
+    if let Some(link) = next.and_then(|link| HeaderValue::from_str(&link).ok()) {
+        headers.insert(header::LINK, link);
+    }
+    Ok(response)
+}

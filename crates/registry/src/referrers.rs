@@ -1,0 +1,160 @@
+use std::{collections::BTreeMap, ops::Bound};
+
+use sealock_core::Digest;
+use sealock_store::{Batch, Table};
+use serde::{Deserialize, Serialize};
+use serde_json::{Map, Value};
+
+use crate::{Error, Manifest, Reference, Registry, RepositoryName, Tag, registry::Page};
+
+/// Which manifests are about which, whether those are there or not.
+const REFERRERS: Table<ReferrerRecord> = Table::content("referrers");
+
+/// How much of descriptors a page has, unless one alone has more.
+const PAGE_BYTES: usize = 1 << 20;
+
+#[derive(Clone, Debug, Serialize, Deserialize)]
+struct ReferrerRecord {}
+
+/// A manifest that is about another, as the referrers API describes it.
+///
+/// <https://github.com/opencontainers/distribution-spec/blob/main/spec.md#listing-referrers>
+#[derive(Clone, Debug, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub(crate) struct Referrer {
+    media_type: String,
+    size: u64,
+    pub(crate) digest: Digest,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    artifact_type: Option<String>,
+    #[serde(skip_serializing_if = "Map::is_empty")]
+    annotations: Map<String, Value>,
+}
+
+impl Registry {
+    /// Whether the referrers API is offered. With a customer-managed key ACR does not.
+    pub(crate) fn offers_referrers(&self) -> bool {
+        !self.record.encrypted || self.settings.referrers_on_cmk
+    }
+
+    /// Adds to `batch` that the manifest `digest` is about `subject`.
+    pub(crate) fn refer(
+        &self,
+        repository: &RepositoryName,
+        digest: &Digest,
+        subject: Option<Digest>,
+        batch: Batch,
+    ) -> Batch {
+        match subject.map(|subject| (subject.to_string(), digest.to_string())) {
+            Some((subject, digest)) => {
+                let key = [&*self.id, repository.as_str(), &subject, &digest];
+                batch.put(&REFERRERS, &key, &ReferrerRecord {})
+            }
+            None => batch,
+        }
+    }
+
+    /// Undoes what [`refer`](Self::refer) added.
+    pub(crate) fn unrefer(
+        &self,
+        repository: &RepositoryName,
+        digest: &Digest,
+        subject: Option<Digest>,
+        batch: Batch,
+    ) -> Batch {
+        match subject.map(|subject| (subject.to_string(), digest.to_string())) {
+            Some((subject, digest)) => {
+                let key = [&*self.id, repository.as_str(), &subject, &digest];
+                batch.delete(&REFERRERS, &key)
+            }
+            None => batch,
+        }
+    }
+
+    /// The manifests that are about `subject`, by digest: those pushed as such, and those that clients
+    /// listed under the referrers tag while they thought that there was no API.
+    pub(crate) async fn referrers(
+        &self,
+        repository: &RepositoryName,
+        subject: &Digest,
+        artifact_type: Option<&str>,
+        after: Option<&str>,
+        limit: usize,
+    ) -> Result<Page<Referrer>, Error> {
+        let mut digests: BTreeMap<String, Digest> = BTreeMap::new();
+        let key = [&*self.id, repository.as_str(), &subject.to_string()];
+        for entry in self.store.scan(&REFERRERS, &key, Bound::Unbounded) {
+            let text = entry?.key.concat();
+            let digest = text.parse()?;
+            digests.insert(text, digest);
+        }
+        for digest in self.listed_under_tag(repository, subject).await? {
+            digests.insert(digest.to_string(), digest);
+        }
+        let mut page = Page {
+            items: Vec::new(),
+            more: false,
+        };
+        let mut bytes = 0;
+        let start = after.map_or(Bound::Unbounded, Bound::Excluded);
+        for digest in digests.range::<str, _>((start, Bound::Unbounded)) {
+            let Some(referrer) = self.referrer(repository, *digest.1).await? else {
+                continue;
+            };
+            let is_wanted = artifact_type
+                .is_none_or(|wanted| referrer.artifact_type.as_deref() == Some(wanted));
+            if !is_wanted {
+                continue;
+            }
+            if page.items.len() >= limit || bytes >= PAGE_BYTES {
+                page.more = true;
+                break;
+            }
+            bytes += serde_json::to_string(&referrer).map_or(0, |text| text.len());
+            page.items.push(referrer);
+        }
+        Ok(page)
+    }
+
+    /// What the index lists that clients keep under the referrers tag.
+    ///
+    /// <https://github.com/opencontainers/distribution-spec/blob/main/spec.md#referrers-tag-schema>
+    async fn listed_under_tag(
+        &self,
+        repository: &RepositoryName,
+        subject: &Digest,
+    ) -> Result<Vec<Digest>, Error> {
+        let encoded: String = subject.encoded().chars().take(64).collect();
+        let tag = Tag(format!("{}-{encoded}", subject.algorithm()));
+        match self.manifest(repository, &Reference::Tag(tag)).await {
+            Ok((found, bytes)) => {
+                let index = Manifest::parse(&bytes, Some(&found.media_type))?;
+                let children = index.descriptors.into_iter();
+                Ok(children.map(|descriptor| descriptor.digest).collect())
+            }
+            Err(Error::ManifestUnknown { .. }) => Ok(Vec::new()),
+            Err(error) => Err(error),
+        }
+    }
+
+    /// Describes a manifest; `None` if it is not there.
+    async fn referrer(
+        &self,
+        repository: &RepositoryName,
+        digest: Digest,
+    ) -> Result<Option<Referrer>, Error> {
+        let (found, bytes) = match self.manifest(repository, &Reference::Digest(digest)).await {
+            Ok(found) => found,
+            Err(Error::ManifestUnknown { .. }) => return Ok(None),
+            Err(error) => return Err(error),
+        };
+        let manifest = Manifest::parse(&bytes, Some(&found.media_type))?;
+        Ok(Some(Referrer {
+            media_type: found.media_type,
+            size: bytes.len() as u64,
+            digest,
+            artifact_type: manifest.artifact_type,
+            annotations: manifest.annotations,
+        }))
+    }
+}
