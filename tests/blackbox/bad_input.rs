@@ -105,7 +105,8 @@ fn bad_digests(client: &Client) -> Vec<Bad> {
         format!("sha256:{}", hex.to_uppercase()),
         format!("SHA256:{hex}"),
         format!("md5:{}", &hex[..32]),
-        format!("sha512:{hex}{hex}"),
+        format!("sha512:{hex}"),
+        format!("blake3:{hex}"),
         format!(":{hex}"),
         format!("sha256:{hex}%20"),
     ];

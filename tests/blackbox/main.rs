@@ -14,6 +14,7 @@ mod crash;
 mod door;
 mod hosts;
 mod model;
+mod oci;
 mod registry;
 mod revocation;
 mod rotation;

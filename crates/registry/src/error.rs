@@ -39,13 +39,8 @@ pub enum Error {
     #[error("the query parameter 'digest' is missing")]
     DigestMissing,
     /// `DIGEST_INVALID`: not this content's.
-    #[error("the provided digest {provided} is not that of the content, {actual}")]
-    DigestMismatch {
-        /// What the client said.
-        provided: Digest,
-        /// What it is.
-        actual: Digest,
-    },
+    #[error(transparent)]
+    DigestMismatch(Box<DigestMismatch>),
     /// `MANIFEST_BLOB_UNKNOWN`
     #[error(
         "the manifest refers to {digest}, which is not known to the repository {repository}; push it first"
@@ -167,7 +162,26 @@ pub enum Error {
     Internal(String),
 }
 
+/// Content that is not what a client said that it was.
+#[derive(Debug, thiserror::Error)]
+#[error("the provided digest {provided} is not that of the content, {actual}")]
+pub struct DigestMismatch {
+    provided: Digest,
+    actual: Digest,
+}
+
 impl Error {
+    /// Checks that content has the digest that a client provided.
+    pub(crate) fn check_digest(provided: &Digest, actual: Digest) -> Result<(), Self> {
+        if actual == *provided {
+            return Ok(());
+        }
+        Err(Self::DigestMismatch(Box::new(DigestMismatch {
+            provided: *provided,
+            actual,
+        })))
+    }
+
     /// The status and the code of the answer.
     pub fn status_and_code(&self) -> (StatusCode, &'static str) {
         match self {
@@ -175,7 +189,7 @@ impl Error {
             Self::BlobUploadInvalid(_) => (StatusCode::NOT_FOUND, "BLOB_UPLOAD_INVALID"),
             Self::BlobUploadUnknown(_) => (StatusCode::NOT_FOUND, "BLOB_UPLOAD_UNKNOWN"),
             Self::Denied(_) => (StatusCode::FORBIDDEN, "DENIED"),
-            Self::DigestMalformed(_) | Self::DigestMissing | Self::DigestMismatch { .. } => {
+            Self::DigestMalformed(_) | Self::DigestMissing | Self::DigestMismatch(_) => {
                 (StatusCode::BAD_REQUEST, "DIGEST_INVALID")
             }
             Self::ManifestBlobUnknown { .. } => (StatusCode::BAD_REQUEST, "MANIFEST_BLOB_UNKNOWN"),

@@ -25,7 +25,7 @@ mod upload;
 mod verify;
 
 pub use content::Content;
-pub use error::Error;
+pub use error::{DigestMismatch, Error};
 pub use inspect::{Inspection, ObjectView, WrappedBy};
 pub use manifest::{Kind, Manifest};
 pub use name::{Reference, RepositoryName, Tag};

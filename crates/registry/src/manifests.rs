@@ -142,11 +142,8 @@ impl Registry {
         let manifest = Manifest::parse(&bytes, content_type)?;
         let algorithm = provided.map_or_else(Algorithm::default, |digest| digest.algorithm());
         let digest = Hasher::digest(algorithm, &bytes);
-        if let Some(provided) = provided.filter(|provided| *provided != digest) {
-            return Err(Error::DigestMismatch {
-                provided,
-                actual: digest,
-            });
+        if let Some(provided) = &provided {
+            Error::check_digest(provided, digest)?;
         }
         let mut fresh: Option<Fresh> = None;
         loop {

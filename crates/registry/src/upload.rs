@@ -202,7 +202,7 @@ impl Upload {
     ) -> Result<Fresh, Error> {
         let mut open = self.take_open()?;
         if open.hasher.algorithm() == digest.algorithm() {
-            check_digest(digest, open.hasher.clone().finish())?;
+            Error::check_digest(digest, open.hasher.clone().finish())?;
         }
         let keys = open.keys(keys)?;
         let offset = open.sealer.offset();
@@ -224,16 +224,6 @@ impl Open {
     fn keys(&self, keys: &RegistryKeys<'_>) -> Result<ObjectKeys, Error> {
         keys.object(self.sealer.header()).map_err(internal)
     }
-}
-
-fn check_digest(provided: &Digest, actual: Digest) -> Result<(), Error> {
-    if actual == *provided {
-        return Ok(());
-    }
-    Err(Error::DigestMismatch {
-        provided: *provided,
-        actual,
-    })
 }
 
 /// Seals and publishes a small content in one step. Blocks.
@@ -382,7 +372,7 @@ impl Registry {
             let content = self.open(digest, &published.record).await?;
             let unknown = || Error::Internal("a published object is not there".to_owned());
             let actual = content.ok_or_else(unknown)?.hash(digest.algorithm());
-            check_digest(&digest, actual.await?)?;
+            Error::check_digest(&digest, actual.await?)?;
         }
         self.put_blob(repository, &digest, published).await
     }

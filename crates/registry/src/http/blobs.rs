@@ -8,8 +8,12 @@ use axum::{
 use futures_util::{StreamExt as _, TryStreamExt as _, stream};
 use sealock_core::Digest;
 
+use uuid::Uuid;
+
 use super::{Answer, Call, range};
 use crate::{Error, RepositoryName, content::Content};
+
+const OCTETS: &str = "application/octet-stream";
 
 /// `GET`, `HEAD` (end-2) and `DELETE` (end-10) of a blob.
 pub(super) async fn answer(call: Call, repository: &RepositoryName, digest: Digest) -> Answer {
@@ -26,29 +30,92 @@ pub(super) async fn answer(call: Call, repository: &RepositoryName, digest: Dige
 async fn get(call: Call, repository: &RepositoryName, digest: Digest) -> Answer {
     let content = call.registry.open_blob(repository, digest).await?;
     let size = content.size();
-    let partial = match call.header(header::RANGE) {
+    let ranges = match call.header(header::RANGE) {
         Some(value) => range::parse(&value, size)?,
-        None => None,
+        None => Vec::new(),
     };
-    let (status, range) = match partial {
-        Some(range) => (StatusCode::PARTIAL_CONTENT, range),
-        None => (StatusCode::OK, 0..size),
-    };
-    let mut response = Response::builder()
-        .status(status)
-        .header(header::CONTENT_TYPE, "application/octet-stream")
-        .header(header::CONTENT_LENGTH, range.end - range.start)
+    let response = Response::builder()
         .header(header::ACCEPT_RANGES, "bytes")
         .header(header::CACHE_CONTROL, "max-age=31536000")
         .header(header::ETAG, format!("\"{digest}\""))
         .header("docker-content-digest", digest.to_string());
-    if status == StatusCode::PARTIAL_CONTENT {
-        let value = format!("bytes {}-{}/{size}", range.start, range.end - 1);
-        response = response.header(header::CONTENT_RANGE, value);
+    let response = match <[Range<u64>; 1]>::try_from(ranges) {
+        Ok([range]) => response
+            .status(StatusCode::PARTIAL_CONTENT)
+            .header(header::CONTENT_TYPE, OCTETS)
+            .header(header::CONTENT_LENGTH, range.end - range.start)
+            .header(header::CONTENT_RANGE, content_range(&range, size))
+            .body(body(&call.method, content, range).await?),
+        Err(ranges) if ranges.is_empty() => response
+            .status(StatusCode::OK)
+            .header(header::CONTENT_TYPE, OCTETS)
+            .header(header::CONTENT_LENGTH, size)
+            .body(body(&call.method, content, 0..size).await?),
+        Err(ranges) => {
+            let parts = Parts::new(ranges, size);
+            response
+                .status(StatusCode::PARTIAL_CONTENT)
+                .header(header::CONTENT_TYPE, parts.content_type())
+                .header(header::CONTENT_LENGTH, parts.len())
+                .body(parts.body(&call.method, content).await?)
+        }
+    };
+    response.map_err(|error| Error::Internal(error.to_string()))
+}
+
+fn content_range(range: &Range<u64>, size: u64) -> String {
+    format!("bytes {}-{}/{size}", range.start, range.end - 1)
+}
+
+/// Several ranges in one answer. <https://www.rfc-editor.org/rfc/rfc9110#section-14.6>
+struct Parts {
+    boundary: String,
+    /// The head of each part, and what it holds.
+    ranges: Vec<(String, Range<u64>)>,
+    end: String,
+}
+
+impl Parts {
+    fn new(ranges: Vec<Range<u64>>, size: u64) -> Self {
+        // Of chance, so that no content can hold it on purpose.
+        let boundary = Uuid::new_v4().simple().to_string();
+        let part = |range: Range<u64>| {
+            let content_range = content_range(&range, size);
+            let head = format!(
+                "\r\n--{boundary}\r\nContent-Type: {OCTETS}\r\nContent-Range: {content_range}\r\n\r\n"
+            );
+            (head, range)
+        };
+        Self {
+            ranges: ranges.into_iter().map(part).collect(),
+            end: format!("\r\n--{boundary}--\r\n"),
+            boundary,
+        }
     }
-    response
-        .body(body(&call.method, content, range).await?)
-        .map_err(|error| Error::Internal(error.to_string()))
+
+    fn content_type(&self) -> String {
+        format!("multipart/byteranges; boundary={}", self.boundary)
+    }
+
+    fn len(&self) -> u64 {
+        let parts = self.ranges.iter();
+        let lengths = parts.map(|(head, range)| head.len() as u64 + range.end - range.start);
+        lengths.sum::<u64>() + self.end.len() as u64
+    }
+
+    async fn body(self, method: &Method, content: Content) -> Result<Body, Error> {
+        let mut pieces = Vec::new();
+        for (head, range) in self.ranges {
+            pieces.push(Body::from(head));
+            pieces.push(body(method, content.clone(), range).await?);
+        }
+        pieces.push(Body::from(self.end));
+        if method == Method::HEAD {
+            return Ok(Body::empty());
+        }
+        let pieces = stream::iter(pieces).flat_map(Body::into_data_stream);
+        Ok(Body::from_stream(pieces))
+    }
 }
 
 /// A HEAD's body is nothing; its headers are the GET's. A GET's first bytes are opened before it is

@@ -1,27 +1,34 @@
-use std::ops::Range;
+use std::ops::{Range, RangeInclusive};
 
-use http_range_header::parse_range_header;
+use http_range_header::{RangeRejected, RangeUnsatisfiableError, parse_range_header};
 
 use crate::Error;
 
-/// The range of a blob's bytes that a `Range` header asks for; `None` if the whole blob is to be sent,
-/// as it is for another unit and for several ranges at once, which a server may ignore.
+/// How many ranges of one request are served; whoever asks for more gets the whole blob.
+const RANGES_LIMIT: usize = 64;
+
+/// The ranges of a blob's bytes that a `Range` header asks for; none if the whole blob is to be sent, as
+/// it is for another unit, and for so many ranges that no client needs them.
 ///
 /// <https://www.rfc-editor.org/rfc/rfc9110#section-14>
-pub(super) fn parse(header: &str, size: u64) -> Result<Option<Range<u64>>, Error> {
-    if !header.trim_start().starts_with("bytes=") || header.contains(',') {
-        return Ok(None);
+pub(super) fn parse(header: &str, size: u64) -> Result<Vec<Range<u64>>, Error> {
+    if !header.trim_start().starts_with("bytes=") {
+        return Ok(Vec::new());
     }
     let unsatisfiable = || Error::RangeUnsatisfiable {
         range: header.chars().take(80).collect(),
         size,
     };
-    let ranges = parse_range_header(header)
-        .ok()
-        .and_then(|parsed| parsed.validate(size).ok())
-        .ok_or_else(unsatisfiable)?;
-    match ranges.as_slice() {
-        [range] if size > 0 => Ok(Some(*range.start()..*range.end() + 1)),
+    let ranges = parse_range_header(header).and_then(|parsed| parsed.validate(size));
+    match ranges {
+        Ok(ranges) if ranges.len() > RANGES_LIMIT => Ok(Vec::new()),
+        Ok(ranges) if size > 0 && !ranges.is_empty() => {
+            let half_open = |range: RangeInclusive<u64>| *range.start()..*range.end() + 1;
+            Ok(ranges.into_iter().map(half_open).collect())
+        }
+        Err(RangeUnsatisfiableError::Rejected(
+            RangeRejected::TooMany | RangeRejected::TooManyOverlapping,
+        )) => Ok(Vec::new()),
         _ => Err(unsatisfiable()),
     }
 }
@@ -32,23 +39,26 @@ mod tests {
 
     #[test]
     fn each_form_of_a_range_is_understood() {
-        let whole_or = |header| parse(header, 2048).unwrap();
-        assert_eq!(whole_or("bytes=500-1499"), Some(500..1500));
-        assert_eq!(whole_or("bytes=500-"), Some(500..2048));
-        assert_eq!(whole_or("bytes=-500"), Some(1548..2048));
-        assert_eq!(
-            whole_or("bytes=2000-5000"),
-            Some(2000..2048),
-            "the end is cut"
-        );
-        assert_eq!(whole_or("bytes=0-0"), Some(0..1));
-        assert_eq!(
-            whole_or("bytes=-5000"),
-            Some(0..2048),
-            "a suffix longer than the blob is the blob"
-        );
-        assert_eq!(whole_or("items=0-1"), None);
-        assert_eq!(whole_or("bytes=0-1,5-9"), None);
+        let ranges = |header| parse(header, 2048).unwrap();
+        let cases: [(&str, &[Range<u64>]); 9] = [
+            ("bytes=500-1499", &[500..1500]),
+            ("bytes=500-", &[500..2048]),
+            ("bytes=-500", &[1548..2048]),
+            // The end is cut.
+            ("bytes=2000-5000", &[2000..2048]),
+            ("bytes=0-0", &[0..1]),
+            // A suffix longer than the blob is the blob.
+            ("bytes=-5000", &[0..2048]),
+            ("items=0-1", &[]),
+            ("bytes=0-1,5-9, -3", &[0..2, 5..10, 2045..2048]),
+            // What there is of it.
+            ("bytes=0-1,5000-6000", &[0..2]),
+        ];
+        for (header, expected) in cases {
+            assert_eq!(ranges(header), expected, "{header}");
+        }
+        let many: Vec<_> = (0..100).map(|n| format!("{}-{}", n * 2, n * 2)).collect();
+        assert_eq!(ranges(&format!("bytes={}", many.join(","))), []);
         for header in [
             "bytes=2048-",
             "bytes=5000-10000",
@@ -57,6 +67,8 @@ mod tests {
             "bytes=",
             "bytes=-",
             "bytes=-0",
+            "bytes=5000-6000,7000-8000",
+            "bytes=0-1,x",
         ] {
             assert!(parse(header, 2048).is_err(), "{header}");
         }

@@ -1,0 +1,300 @@
+use sealock_tests::{Answer, Client, Emulator, Image, Options, digest_of, random_bytes};
+use serde_json::{Value, json};
+use sha2::{Digest as _, Sha512};
+
+const INDEX: &str = "application/vnd.oci.image.index.v1+json";
+
+fn sha512_of(content: &[u8]) -> String {
+    format!("sha512:{}", hex::encode(Sha512::digest(content)))
+}
+
+/// An emulator whose one registry on localhost has no customer-managed key.
+fn without_cmk() -> Emulator {
+    let emulator = Emulator::start_with(Options {
+        environment: vec![("SEALOCK_REGISTRY__DEFAULT".into(), "plain".into())],
+        ..Options::default()
+    });
+    emulator.cli(&["registry", "create", "plain"]);
+    emulator
+}
+
+fn put(client: &Client, path: &str, media_type: &str, manifest: &Value) -> Answer {
+    let body = manifest.to_string();
+    client.send(
+        "PUT",
+        path,
+        &[("content-type", media_type)],
+        body.as_bytes(),
+    )
+}
+
+/// A manifest about another one, and its digest.
+fn artifact(subject: &str, artifact_type: &str, note: usize) -> (Value, String) {
+    let manifest = json!({
+        "schemaVersion": 2,
+        "mediaType": Image::MEDIA_TYPE,
+        "artifactType": artifact_type,
+        "config": {"mediaType": "application/vnd.oci.empty.v1+json", "digest": digest_of(b"{}"), "size": 2},
+        "layers": [],
+        "subject": {"mediaType": Image::MEDIA_TYPE, "digest": subject, "size": 1},
+        "annotations": {"org.example.note": note.to_string()},
+    });
+    let digest = digest_of(manifest.to_string().as_bytes());
+    (manifest, digest)
+}
+
+fn listed(answer: &Answer) -> Vec<String> {
+    assert_eq!(answer.status, 200);
+    assert_eq!(answer.header("content-type"), INDEX);
+    let index = answer.json();
+    assert_eq!(index["schemaVersion"], 2);
+    assert_eq!(index["mediaType"], INDEX);
+    let manifests = index["manifests"].as_array().unwrap();
+    let digest = |found: &Value| found["digest"].as_str().unwrap().to_owned();
+    manifests.iter().map(digest).collect()
+}
+
+#[test]
+fn content_is_known_by_sha512_however_it_is_pushed() {
+    let emulator = Emulator::start();
+    let client = emulator.client();
+    let uploads = "/v2/app/blobs/uploads/";
+    for (way, size) in [(0, 1_000), (1, 200_000), (2, 0), (3, 70_000)] {
+        let content = random_bytes(size);
+        let digest = sha512_of(&content);
+        let pushed = match way {
+            0 => client.send("POST", &format!("{uploads}?digest={digest}"), &[], &content),
+            _ => {
+                let hint = ["", "", "", "?digest-algorithm=sha512"][way];
+                let begun = client.send("POST", &format!("{uploads}{hint}"), &[], b"");
+                let location = begun.header("location");
+                assert_eq!(client.send("PATCH", location, &[], &content).status, 202);
+                client.send("PUT", &format!("{location}?digest={digest}"), &[], b"")
+            }
+        };
+        assert_eq!(pushed.status, 201, "{way}");
+        assert_eq!(pushed.header("docker-content-digest"), digest);
+        let pulled = client.get(&format!("/v2/app/blobs/{digest}"));
+        assert!(pulled.status == 200 && pulled.body == content, "{way}");
+        assert_eq!(pulled.header("docker-content-digest"), digest);
+    }
+    // Also a hint that turns out wrong, and content that is another's.
+    let content = random_bytes(5_000);
+    for (hint, digest, status) in [
+        ("?digest-algorithm=sha512", digest_of(&content), 201),
+        ("", sha512_of(b"another"), 400),
+        ("?digest-algorithm=sha512", sha512_of(b"another"), 400),
+        ("?digest-algorithm=sha512", digest_of(b"another"), 400),
+    ] {
+        let begun = client.send("POST", &format!("{uploads}{hint}"), &[], b"");
+        let location = begun.header("location");
+        assert_eq!(client.send("PATCH", location, &[], &content).status, 202);
+        let pushed = client.send("PUT", &format!("{location}?digest={digest}"), &[], b"");
+        assert_eq!(pushed.status, status, "{hint} {digest}");
+    }
+    let unknown = client.send("POST", &format!("{uploads}?digest-algorithm=md5"), &[], b"");
+    assert_eq!((unknown.status, &*unknown.code()), (400, "DIGEST_INVALID"));
+
+    let image = Image::random(&[10]);
+    assert_eq!(client.push("app", "v1", &image).status, 201);
+    let digest = sha512_of(image.manifest());
+    let path = format!("/v2/app/manifests/{digest}");
+    let media_type = [("content-type", Image::MEDIA_TYPE)];
+    let pushed = client.send("PUT", &path, &media_type, image.manifest());
+    assert_eq!(pushed.status, 201);
+    assert_eq!(client.get(&path).body, image.manifest());
+    assert_eq!(client.get(&path).header("docker-content-digest"), digest);
+    emulator.cli(&["verify"]);
+}
+
+#[test]
+fn a_push_by_digest_sets_all_its_tags() {
+    let emulator = Emulator::start();
+    let client = emulator.client();
+    let image = Image::random(&[10]);
+    assert_eq!(client.push("app", "v1", &image).status, 201);
+    let path = format!("/v2/app/manifests/{}", image.digest());
+    let media_type = [("content-type", Image::MEDIA_TYPE)];
+    let tags: Vec<_> = (0..20).map(|n| format!("t{n:02}")).collect();
+    let query = tags
+        .iter()
+        .map(|tag| format!("tag={tag}"))
+        .collect::<Vec<_>>();
+    let push = |query: &str| {
+        client.send(
+            "PUT",
+            &format!("{path}?{query}"),
+            &media_type,
+            image.manifest(),
+        )
+    };
+    let pushed = push(&query.join("&"));
+    assert_eq!(pushed.status, 201);
+    let echoed = pushed.headers.get_all("oci-tag").iter();
+    assert_eq!(
+        echoed.map(|tag| tag.to_str().unwrap()).collect::<Vec<_>>(),
+        tags
+    );
+    for tag in &tags {
+        let found = client.get(&format!("/v2/app/manifests/{tag}"));
+        assert_eq!(found.header("docker-content-digest"), image.digest());
+    }
+    // One that cannot be: none is set.
+    let refused = push("tag=good&tag=-bad");
+    assert_eq!((refused.status, &*refused.code()), (400, "TAG_INVALID"));
+    assert_eq!(client.get("/v2/app/manifests/good").status, 404);
+    assert_eq!(push(&vec!["tag=x"; 101].join("&")).status, 414);
+}
+
+#[test]
+fn referrers_are_listed_filtered_and_paged() {
+    let emulator = without_cmk();
+    let client = emulator.client();
+    let subject = digest_of(b"pushed later, or never");
+    let path = format!("/v2/app/referrers/{subject}");
+    assert_eq!(listed(&client.get(&path)), [""; 0], "not even a repository");
+    assert_eq!(client.push_blob("app", b"{}").status, 201);
+    let mut signatures = Vec::new();
+    let mut all = Vec::new();
+    for n in 0..12 {
+        let kind = if n % 3 == 0 { "a/signature" } else { "a/sbom" };
+        let (manifest, digest) = artifact(&subject, kind, n);
+        let to = format!("/v2/app/manifests/{digest}");
+        let pushed = put(&client, &to, Image::MEDIA_TYPE, &manifest);
+        assert_eq!(pushed.status, 201);
+        assert_eq!(pushed.header("oci-subject"), subject);
+        if n % 3 == 0 {
+            signatures.push(digest.clone());
+        }
+        all.push(digest);
+    }
+    signatures.sort();
+    all.sort();
+    let answer = client.get(&path);
+    assert_eq!(listed(&answer), all);
+    assert!(!answer.headers.contains_key("oci-filters-applied"));
+    let one = &answer.json()["manifests"][0];
+    assert!(one["annotations"]["org.example.note"].is_string());
+    assert_eq!(one["mediaType"], Image::MEDIA_TYPE);
+    assert!(one["size"].as_u64().unwrap() > 100);
+
+    let filtered = client.get(&format!("{path}?artifactType=a%2Fsignature"));
+    assert_eq!(listed(&filtered), signatures);
+    assert_eq!(filtered.header("oci-filters-applied"), "artifactType");
+    assert_eq!(
+        listed(&client.get(&format!("{path}?artifactType=a/none"))),
+        [""; 0]
+    );
+
+    let mut next = Some(format!("{path}?n=2&artifactType=a/sbom"));
+    let mut paged = Vec::new();
+    while let Some(page) = next {
+        let answer = client.get(&page);
+        let found = listed(&answer);
+        assert!((1..=2).contains(&found.len()));
+        paged.extend(found);
+        next = answer.headers.get("link").map(|link| {
+            let link = link.to_str().unwrap();
+            let (url, rel) = link.trim_start_matches('<').split_once('>').unwrap();
+            assert_eq!(rel, "; rel=\"next\"");
+            url.to_owned()
+        });
+    }
+    let is_sbom = |digest: &&String| !signatures.contains(digest);
+    let sboms: Vec<_> = all.iter().filter(is_sbom).cloned().collect();
+    assert_eq!(paged, sboms);
+
+    // A deleted one is gone from the list.
+    let gone = format!("/v2/app/manifests/{}", all[0]);
+    assert_eq!(client.send("DELETE", &gone, &[], b"").status, 202);
+    assert_eq!(listed(&client.get(&path)), all[1..]);
+    emulator.cli(&["verify"]);
+}
+
+#[test]
+fn what_clients_listed_under_the_referrers_tag_is_in_the_list() {
+    let emulator = without_cmk();
+    let client = emulator.client();
+    assert_eq!(client.push_blob("app", b"{}").status, 201);
+    let subject = digest_of(b"subject");
+    // Pushed without a subject, as by a client that thought that there is no API.
+    let (mut old, _) = artifact(&subject, "a/old", 1);
+    old.as_object_mut().unwrap().remove("subject");
+    let old_digest = digest_of(old.to_string().as_bytes());
+    let (new, new_digest) = artifact(&subject, "a/new", 2);
+    for (manifest, digest) in [(&old, &old_digest), (&new, &new_digest)] {
+        let to = format!("/v2/app/manifests/{digest}");
+        assert_eq!(put(&client, &to, Image::MEDIA_TYPE, manifest).status, 201);
+    }
+    let descriptor =
+        |digest: &str| json!({"mediaType": Image::MEDIA_TYPE, "digest": digest, "size": 1});
+    let index = json!({
+        "schemaVersion": 2,
+        "mediaType": INDEX,
+        "manifests": [descriptor(&old_digest), descriptor(&new_digest)],
+    });
+    let tag = subject.replace(':', "-");
+    let to = format!("/v2/app/manifests/{tag}");
+    assert_eq!(put(&client, &to, INDEX, &index).status, 201);
+    let mut both = [old_digest, new_digest];
+    both.sort();
+    assert_eq!(
+        listed(&client.get(&format!("/v2/app/referrers/{subject}"))),
+        both
+    );
+}
+
+#[test]
+fn with_a_customer_managed_key_referrers_are_offered_only_on_request() {
+    let mut emulator = Emulator::start();
+    let client = emulator.client();
+    assert_eq!(client.push_blob("app", b"{}").status, 201);
+    let subject = digest_of(b"subject");
+    let (manifest, digest) = artifact(&subject, "a/b", 1);
+    let to = format!("/v2/app/manifests/{digest}");
+    let pushed = put(&client, &to, Image::MEDIA_TYPE, &manifest);
+    assert_eq!(pushed.status, 201);
+    assert!(
+        !pushed.headers.contains_key("oci-subject"),
+        "so that clients keep the referrers tag"
+    );
+    let path = format!("/v2/app/referrers/{subject}");
+    assert_eq!(client.get(&path).status, 404);
+
+    emulator.stop();
+    emulator.set_environment(vec![(
+        "SEALOCK_FIDELITY__REFERRERS_ON_CMK".into(),
+        "true".into(),
+    )]);
+    emulator.start_again();
+    assert_eq!(listed(&emulator.client().get(&path)), [digest]);
+    emulator.cli(&["key", "disable"]);
+    assert_eq!(emulator.client().get(&path).code(), "DENIED");
+}
+
+#[test]
+fn sparse_manifests_are_taken_only_on_request() {
+    let manifest = json!({
+        "schemaVersion": 2,
+        "mediaType": Image::MEDIA_TYPE,
+        "config": {"mediaType": "a/b", "digest": digest_of(b"missing"), "size": 7},
+        "layers": [],
+    });
+    let path = "/v2/app/manifests/v1";
+    let mut emulator = Emulator::start();
+    let refused = put(&emulator.client(), path, Image::MEDIA_TYPE, &manifest);
+    assert_eq!(
+        (refused.status, &*refused.code()),
+        (400, "MANIFEST_BLOB_UNKNOWN")
+    );
+    emulator.stop();
+    emulator.set_environment(vec![(
+        "SEALOCK_FIDELITY__SPARSE_MANIFESTS".into(),
+        "true".into(),
+    )]);
+    emulator.start_again();
+    let client = emulator.client();
+    assert_eq!(put(&client, path, Image::MEDIA_TYPE, &manifest).status, 201);
+    assert_eq!(client.get(path).body, manifest.to_string().into_bytes());
+    emulator.cli(&["verify"]);
+}
