@@ -40,22 +40,23 @@ mod tests {
     #[test]
     fn each_form_of_a_range_is_understood() {
         let ranges = |header| parse(header, 2048).unwrap();
-        let cases: [(&str, &[Range<u64>]); 9] = [
-            ("bytes=500-1499", &[500..1500]),
-            ("bytes=500-", &[500..2048]),
-            ("bytes=-500", &[1548..2048]),
+        let cases: [(&str, &[(u64, u64)]); 9] = [
+            ("bytes=500-1499", &[(500, 1500)]),
+            ("bytes=500-", &[(500, 2048)]),
+            ("bytes=-500", &[(1548, 2048)]),
             // The end is cut.
-            ("bytes=2000-5000", &[2000..2048]),
-            ("bytes=0-0", &[0..1]),
+            ("bytes=2000-5000", &[(2000, 2048)]),
+            ("bytes=0-0", &[(0, 1)]),
             // A suffix longer than the blob is the blob.
-            ("bytes=-5000", &[0..2048]),
+            ("bytes=-5000", &[(0, 2048)]),
             ("items=0-1", &[]),
-            ("bytes=0-1,5-9, -3", &[0..2, 5..10, 2045..2048]),
+            ("bytes=0-1,5-9, -3", &[(0, 2), (5, 10), (2045, 2048)]),
             // What there is of it.
-            ("bytes=0-1,5000-6000", &[0..2]),
+            ("bytes=0-1,5000-6000", &[(0, 2)]),
         ];
         for (header, expected) in cases {
-            assert_eq!(ranges(header), expected, "{header}");
+            let found: Vec<_> = ranges(header).iter().map(|it| (it.start, it.end)).collect();
+            assert_eq!(found, expected, "{header}");
         }
         let many: Vec<_> = (0..100).map(|n| format!("{}-{}", n * 2, n * 2)).collect();
         assert_eq!(ranges(&format!("bytes={}", many.join(","))), []);
