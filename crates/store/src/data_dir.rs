@@ -11,7 +11,9 @@ use crate::{
 };
 
 /// The layout of the data directory. It rises when an older sealock could not read what is written.
-const FORMAT: u32 = 1;
+///
+/// 2: digests may be of SHA-512.
+const FORMAT: u32 = 2;
 
 /// A data directory that this process alone uses.
 #[derive(Debug)]
@@ -58,7 +60,9 @@ impl DataDir {
         }
         let text = fs::read_to_string(&file)?;
         match text.trim().parse::<u32>() {
-            Ok(found) if found <= FORMAT => Ok(()),
+            Ok(FORMAT) => Ok(()),
+            // From now on, what is written is for those alone who know this format.
+            Ok(older) if older < FORMAT => create_secret(&file, format!("{FORMAT}\n").as_bytes()),
             Ok(found) => Err(Error::TooNew {
                 dir: self.path.display().to_string(),
                 found,
