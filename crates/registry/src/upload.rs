@@ -26,6 +26,10 @@ use crate::{
 /// more than to hold it.
 const BATCH_BYTES: usize = 1024 * 1024;
 
+/// From this size on, a batch is hashed on one thread while another seals and writes it. For less, the
+/// change of threads would cost more than it saves.
+const BESIDE_BYTES: usize = 256 * 1024;
+
 /// ACR's largest layer: 200 GiB.
 const BLOB_LIMIT: u64 = 200 << 30;
 
@@ -168,16 +172,21 @@ impl Upload {
             sealer,
             staged,
         } = &mut open;
+        let length: usize = batch.iter().map(Bytes::len).sum();
         // Hashing takes as long as sealing and writing together, and needs nothing of them.
-        let hash = || batch.iter().for_each(|frame| hasher.update(frame));
-        let seal = || {
-            let mut sealed = Vec::with_capacity(BATCH_BYTES + BATCH_BYTES / 4);
+        let mut hash = || batch.iter().for_each(|frame| hasher.update(frame));
+        let mut seal = || {
+            let mut sealed = Vec::with_capacity(length + length / 4);
             for frame in batch {
                 sealer.update(&keys, frame, &mut sealed).map_err(internal)?;
             }
             Ok::<_, Error>(staged.write_at(offset, &sealed)?)
         };
-        let ((), sealed) = rayon::join(hash, seal);
+        let ((), sealed) = if length < BESIDE_BYTES {
+            (hash(), seal())
+        } else {
+            rayon::join(hash, seal)
+        };
         sealed?;
         self.open = Some(open);
         Ok(())
