@@ -696,6 +696,33 @@ fn deleting_a_manifest_takes_its_tags_and_deleting_a_tag_leaves_the_manifest() {
     emulator.cli(&["verify"]);
 }
 
+#[test]
+fn a_manifest_that_was_just_read_is_not_served_once_its_tag_moves_or_it_is_deleted() {
+    let emulator = Emulator::start();
+    let client = emulator.client();
+    let (old, new) = (index("old"), index("new"));
+    let (tagged, by_digest) = (
+        "/v2/app/manifests/v1",
+        format!("/v2/app/manifests/{}", digest_of(&old)),
+    );
+    for _ in 0..3 {
+        assert_eq!(put_manifest(&client, "app", "v1", INDEX, &old).status, 201);
+        // Read twice, so that the second answer may come from memory.
+        for path in [tagged, tagged, &by_digest] {
+            assert_eq!(client.get(path).body, old);
+        }
+        assert_eq!(put_manifest(&client, "app", "v1", INDEX, &new).status, 201);
+        assert_eq!(client.get(tagged).body, new);
+        assert_eq!(client.get(&by_digest).body, old);
+        assert_eq!(status(&client, "DELETE", &by_digest), 202);
+        for method in ["GET", "HEAD"] {
+            assert_eq!(status(&client, method, &by_digest), 404);
+        }
+        let elsewhere = by_digest.replace("/app/", "/other/");
+        assert_eq!(status(&client, "GET", &elsewhere), 404);
+    }
+}
+
 /// Follows the links from `first` to the end, and says what each page had.
 fn pages(client: &Client, first: &str, key: &str) -> Vec<Vec<String>> {
     let mut pages = Vec::new();

@@ -7,12 +7,13 @@ use std::sync::{
 };
 
 use async_trait::async_trait;
+use bytes::Bytes;
 use jiff::{SignedDuration, Timestamp};
 use sealock_cmk::{
     Cause, Custodian, Custody, Encryption, Error, Identity, KeyFacts, KeyVault, Propagation,
     Refusal, Settings, Sku,
 };
-use sealock_core::{ClientId, Clock, KeyIdentifier, Kid, PublicName, RegistryId};
+use sealock_core::{ClientId, Clock, KeyIdentifier, Kid, ObjectId, PublicName, RegistryId};
 use sealock_envelope::ServiceKey;
 use sealock_store::{Batch, Commit, Store, Table};
 use zeroize::Zeroizing;
@@ -163,6 +164,16 @@ impl World {
         }
     }
 
+    async fn keep(&self, object: ObjectId) {
+        let lease = self.custody.lease().await.unwrap();
+        lease.opened().unwrap().keep(object, b"content");
+    }
+
+    async fn kept(&self, object: ObjectId) -> Option<Bytes> {
+        let lease = self.custody.lease().await.unwrap();
+        lease.opened().unwrap().get(object)
+    }
+
     /// The registries that did not follow the key to its version `n`.
     async fn follow(&self, n: u8) -> Vec<RegistryId> {
         let current = format!("kv1/k1/{}", version(n)).parse().unwrap();
@@ -201,6 +212,26 @@ async fn the_vault_is_asked_once_as_long_as_nothing_changes() {
     world.custody.lease().await.unwrap();
     world.custody.lease().await.unwrap();
     assert_eq!(world.unwraps(), 1);
+}
+
+#[tokio::test]
+async fn what_was_opened_is_kept_as_long_as_nothing_changes_and_no_longer() {
+    let world = World::with_key("kv1/k1").await;
+    let object = ObjectId::random();
+    world.keep(object).await;
+    assert_eq!(world.kept(object).await.unwrap(), "content");
+
+    // Whatever changed: not only what the next verdict will refuse.
+    world.control_commit().await;
+    assert_eq!(world.kept(object).await, None);
+
+    world.keep(object).await;
+    world.set(|state| state.refuses_unwrap = Some(Cause::KeyDisabled));
+    world.control_commit().await;
+    assert_eq!(world.revoked().await, Some(Cause::KeyDisabled));
+    world.set(|state| state.refuses_unwrap = None);
+    world.control_commit().await;
+    assert_eq!(world.kept(object).await, None);
 }
 
 #[tokio::test]
