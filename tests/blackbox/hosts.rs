@@ -1,7 +1,15 @@
-use std::{fs, os::unix::fs::PermissionsExt as _};
+use std::{
+    fs,
+    io::{Read as _, Write as _},
+    net::TcpListener,
+    os::unix::fs::PermissionsExt as _,
+    thread,
+};
 
-use sealock_tests::{Emulator, Options};
+use sealock_tests::{Emulator, Options, run};
 use tempfile::TempDir;
+
+use crate::ca::Ca;
 
 #[test]
 fn hosts_prints_the_names_and_puts_them_into_a_file_and_takes_them_out() {
@@ -79,4 +87,32 @@ fn trust_says_for_each_client_what_to_do() {
     let said = emulator.cli(&["trust"]);
     let fetch = format!("http://{}/_sealock/v1/ca.pem", emulator.address());
     assert!(said.contains(&fetch), "{said}");
+}
+
+#[test]
+fn trust_installs_no_ca_that_could_sign_for_more_than_this_machine() {
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let url = format!("http://{}", listener.local_addr().unwrap());
+    // Whoever has the port of an emulator that is not there.
+    let impostor = thread::spawn(move || {
+        let pem = Ca::new().certificate;
+        for pem in ["", &pem, "no certificate"] {
+            let (mut stream, _) = listener.accept().unwrap();
+            let _ = stream.read(&mut [0; 4096]).unwrap();
+            let length = pem.len();
+            let head = format!("HTTP/1.1 200 OK\r\nContent-Length: {length}\r\nConnection: close");
+            write!(stream, "{head}\r\n\r\n{pem}").unwrap();
+        }
+    });
+    let dir = TempDir::new().unwrap();
+    for _ in 0..3 {
+        let output = run(&["trust", "--install", "--emulator", &url], dir.path(), &[]);
+        assert_eq!(output.code, 1, "{output:?}");
+        let said = &output.stderr;
+        assert!(
+            said.contains("could sign for more") && said.contains("hint:"),
+            "{said}"
+        );
+    }
+    impostor.join().unwrap();
 }

@@ -290,6 +290,35 @@ fn ones_own_ca_signs_for_names_that_ours_may_not() {
 }
 
 #[test]
+fn a_certificate_holds_no_name_that_its_ca_may_not_sign_for() {
+    let dir = TempDir::new().unwrap();
+    let company = Ca::with(|params| {
+        params.name_constraints = Some(NameConstraints {
+            permitted_subtrees: vec![GeneralSubtree::DnsName("company.example".into())],
+            excluded_subtrees: Vec::new(),
+        });
+    });
+    let emulator = Emulator::start_with(Options {
+        environment: vec![
+            ("SEALOCK_TLS__CA".into(), company.write(dir.path())),
+            (
+                "SEALOCK_SERVER__ALIASES".into(),
+                r#"["192.0.2.7", "sealock.azurecr.company.example"]"#.into(),
+            ),
+        ],
+        arguments: vec!["--public-name".into(), "company.example".into()],
+        ..Options::default()
+    });
+    for name in ["company.example", "192.0.2.7", "127.0.0.1"] {
+        let answer = get(&emulator, &company.certificate, name, "/v2/");
+        assert_eq!(answer.expect(name).0, 200, "{name}");
+    }
+    // It is served all the same, for whoever does not ask.
+    let refused = get(&emulator, &company.certificate, "localhost", "/v2/");
+    assert!(refused.is_err(), "but it is refused by whoever does");
+}
+
+#[test]
 fn a_ca_or_a_name_that_cannot_be_is_refused_at_the_start_with_a_way_out() {
     let dir = TempDir::new().unwrap();
     let start = |environment: &[(&str, &str)]| {

@@ -126,7 +126,7 @@ impl Emulator {
         });
         let ready: Value = serde_json::from_slice(&fs::read(&ready).unwrap()).unwrap();
         let address = ready["address"].as_str().unwrap();
-        self.address = address.replace("0.0.0.0", "127.0.0.1");
+        address.clone_into(&mut self.address);
         self.ca = ready["ca"].as_str().map(PathBuf::from);
     }
 

@@ -14,6 +14,8 @@ use hyper_util::{
     server::graceful::{GracefulShutdown, Watcher},
 };
 use rustls::{AlertDescription, ServerConfig};
+#[cfg(target_os = "linux")]
+use socket2::SockRef;
 use socket2::{Domain, Protocol, Socket, Type};
 use tokio::{
     io::{AsyncRead, AsyncWrite},
@@ -37,7 +39,7 @@ const HEAD_LIMIT: Duration = Duration::from_secs(75);
 /// How long a client may take to agree on TLS, once it has begun to.
 const HANDSHAKE_LIMIT: Duration = Duration::from_secs(10);
 
-/// How long a client may send nothing in the middle of a request's body.
+/// How long a client may send nothing in the middle of a request's body, or take nothing of an answer.
 const IDLE_LIMIT: Duration = Duration::from_mins(1);
 
 /// How long requests may go on after the emulator was told to stop.
@@ -45,6 +47,9 @@ const DRAIN_LIMIT: Duration = Duration::from_secs(4);
 
 /// The pause after the system refused to accept a connection, for want of file descriptors perhaps.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(50);
+
+/// `EAFNOSUPPORT`, which the standard library has no word for.
+const NO_SUCH_FAMILY: i32 = if cfg!(target_os = "linux") { 97 } else { 47 };
 
 /// How many connections may wait to be accepted.
 const BACKLOG: i32 = 1024;
@@ -72,7 +77,10 @@ impl Listener {
             match listen(*address) {
                 Ok(socket) => sockets.push(socket),
                 // A machine without IPv6 is no reason not to serve IPv4.
-                Err(source) if source.kind() == io::ErrorKind::AddrNotAvailable => {
+                Err(source)
+                    if source.kind() == io::ErrorKind::AddrNotAvailable
+                        || source.raw_os_error() == Some(NO_SUCH_FAMILY) =>
+                {
                     tracing::warn!(%address, error = %source, "this address is not there, so it is not served");
                     refused = Some(Error::AddressUnusable {
                         address: *address,
@@ -169,6 +177,9 @@ where
             };
             // Answers are small or come in large batches; waiting to fill a packet only delays them.
             let _ = stream.set_nodelay(true);
+            // A client that stops reading does not hold its connection for ever.
+            #[cfg(target_os = "linux")]
+            let _ = SockRef::from(&stream).set_tcp_user_timeout(Some(IDLE_LIMIT));
             let peer = Peer(address.ip().to_canonical());
             let (server, watcher) = (self.clone(), graceful.watcher());
             tokio::spawn(async move {
@@ -255,7 +266,9 @@ fn is_distrust(error: &io::Error) -> bool {
     matches!(
         error,
         Some(rustls::Error::AlertReceived(
-            AlertDescription::UnknownCA | AlertDescription::BadCertificate
+            AlertDescription::UnknownCA
+                | AlertDescription::BadCertificate
+                | AlertDescription::CertificateUnknown
         ))
     )
 }

@@ -85,17 +85,24 @@ async fn run(config: Config, ready_file: Option<PathBuf>) -> Result<(), Error> {
         tracing::warn!(%error, "the limit of open files could not be raised");
     }
 
+    check_reach(&config.server)?;
     let data_dir = if config.server.ephemeral {
         None
     } else {
         Some(DataDir::open(&config.server.data_dir)?)
     };
-    check_reach(&config.server)?;
     let listener = Listener::bind(&config.server.listen)?;
-    let address = *listener
-        .addresses()
-        .first()
+    let addresses = listener.addresses();
+    let is_here = |address: &&SocketAddr| {
+        let ip = address.ip();
+        ip.is_loopback() || ip.is_unspecified()
+    };
+    let mut address = *addresses
+        .iter()
+        .find(is_here)
+        .or(addresses.first())
         .ok_or_else(|| io::Error::from(io::ErrorKind::AddrNotAvailable))?;
+    address.set_ip(as_reached(address.ip()));
     let public_name = config.server.public_name.as_deref().unwrap_or("localhost");
     let names = PublicName::parse(public_name, address.port())?;
     let hosts = Hosts::new(names.clone(), &config.server.aliases);
@@ -117,15 +124,7 @@ async fn run(config: Config, ready_file: Option<PathBuf>) -> Result<(), Error> {
         None => (Store::ephemeral(), ServiceKey::random()),
     };
     let clock = timekeeping::restore(&store)?;
-    let services = Services::open(
-        store,
-        service_key,
-        clock,
-        names,
-        as_reached(address.ip()),
-        &config,
-    )
-    .await?;
+    let services = Services::open(store, service_key, clock, names, address.ip(), &config).await?;
     services.sweep()?;
     tokio::select! {
         seeded = seed::seed(&services, &config) => seeded?,

@@ -43,7 +43,7 @@ pub enum TlsError {
         why: String,
     },
     /// A name that clients would be refused at.
-    #[error("the CA may not sign for '{name}', which is to be a name of the emulator: {why}")]
+    #[error("the CA may not sign for '{name}': {why}")]
     NameNotSignable {
         /// An alias or the public name.
         name: String,
@@ -73,15 +73,26 @@ impl TlsError {
     /// What to do about it.
     pub fn hint(&self) -> Option<String> {
         match self {
+            Self::CaInvalid { path, .. } if path.ends_with("tls/authority.pem") => Some(format!(
+                "remove {} to have a new CA made, which clients have to trust anew",
+                path.display()
+            )),
             Self::CaInvalid { .. } => Some(
                 "tls.ca names a PEM file with the CA's certificate and, in PKCS #8 (openssl pkcs8 -topk8 -nocrypt), its \
                  private key"
                     .to_owned(),
             ),
-            Self::NameNotSignable { name, .. } => Some(format!(
-                "use a name below localhost, such as {name}.localhost, or bring a CA that may sign for it: tls.ca in the \
-                 configuration"
-            )),
+            Self::NameNotSignable { name, .. } => {
+                let is_label = name.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'-');
+                let example = if is_label && name != "localhost" {
+                    format!(", such as {name}.localhost")
+                } else {
+                    String::new()
+                };
+                Some(format!(
+                    "use a name below localhost{example}, or bring a CA that may sign for it: tls.ca in the configuration"
+                ))
+            }
             _ => None,
         }
     }

@@ -13,7 +13,7 @@ use ureq::{
         header::{AUTHORIZATION, CONTENT_TYPE},
     },
 };
-use url::Url;
+use url::{Host, Url};
 
 use crate::{error::Error, token::Token};
 
@@ -25,6 +25,8 @@ const EXCERPT_CHARS: usize = 200;
 /// A client of an emulator's control API.
 pub(crate) struct Client {
     emulator: String,
+    /// Whether it is on this machine: no other may see the token.
+    is_here: bool,
     agent: Agent,
     timeout: Option<Duration>,
 }
@@ -46,7 +48,14 @@ impl Client {
             .proxy(None)
             .timeout_connect(Some(CONNECT_TIMEOUT))
             .user_agent(concat!("sealock/", env!("CARGO_PKG_VERSION")));
+        let is_here = match emulator.host() {
+            Some(Host::Domain(name)) => name == "localhost" || name.ends_with(".localhost"),
+            Some(Host::Ipv4(address)) => address.is_loopback(),
+            Some(Host::Ipv6(address)) => address.is_loopback(),
+            None => false,
+        };
         Self {
+            is_here,
             emulator: emulator.origin().ascii_serialization(),
             agent: config.build().new_agent(),
             timeout: Some(ANSWER_TIMEOUT),
@@ -119,7 +128,7 @@ impl Client {
         if body.is_some() {
             builder = builder.header(CONTENT_TYPE, "application/json");
         }
-        if let Some(token) = Token::find()? {
+        if let Some(token) = Token::find()?.filter(|_| self.is_here) {
             builder = builder.header(AUTHORIZATION, token.bearer()?);
         }
         // No body is an empty one to ureq: without any, it would send POST and PUT in chunks.
@@ -252,6 +261,21 @@ mod tests {
             request: "GET http://localhost:5000/_sealock/v1/status".to_owned(),
             status,
             body: body.to_owned(),
+        }
+    }
+
+    #[test]
+    fn only_this_machine_is_here() {
+        for (url, is_here) in [
+            ("http://localhost:5000", true),
+            ("http://x.localhost", true),
+            ("http://127.0.0.9:1", true),
+            ("http://[::1]:1", true),
+            ("http://192.0.2.1:5000", false),
+            ("http://localhost.example", false),
+            ("http://[2001:db8::1]", false),
+        ] {
+            assert_eq!(Client::new(&url.parse().unwrap()).is_here, is_here, "{url}");
         }
     }
 

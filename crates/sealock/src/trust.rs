@@ -7,6 +7,10 @@ use std::{
 use clap::Args;
 use fs_err as fs;
 use serde::Deserialize;
+use x509_parser::{
+    extensions::{GeneralName, GeneralSubtree},
+    pem::Pem,
+};
 
 use crate::{
     client::Client,
@@ -54,6 +58,16 @@ impl Trust {
         }
         if self.install {
             let pem = client.get("ca.pem")?;
+            if !is_for_this_machine_only(pem.body()) {
+                return Err(Error::Failed {
+                    message: "this CA could sign for more than localhost, so it is not installed"
+                        .to_owned(),
+                    hint: Some(
+                        "is it your own, from tls.ca? then install it yourself, as you know it"
+                            .to_owned(),
+                    ),
+                });
+            }
             let store = SystemStore::find()?;
             store
                 .install(pem.body())
@@ -64,6 +78,44 @@ impl Trust {
         output.show(&answer, |files: &Files| files.render(client.emulator()))
     }
 }
+
+/// Whether it is one CA whose constraints permit nothing but localhost and the loopback addresses. It
+/// came without proof of who sent it, and is about to be trusted by everything here.
+fn is_for_this_machine_only(pem: &str) -> bool {
+    let mut certificates = Pem::iter_from_buffer(pem.as_bytes());
+    let (Some(Ok(pem)), None) = (certificates.next(), certificates.next()) else {
+        return false;
+    };
+    let Ok(certificate) = pem.parse_x509() else {
+        return false;
+    };
+    let Ok(Some(constraints)) = certificate.name_constraints() else {
+        return false;
+    };
+    let is_local = |subtree: &GeneralSubtree<'_>| match &subtree.base {
+        GeneralName::DNSName(name) => *name == "localhost" || name.ends_with(".localhost"),
+        GeneralName::IPAddress(address) => LOOPBACK.contains(address),
+        _ => false,
+    };
+    let permitted = constraints.value.permitted_subtrees.as_deref();
+    let permitted = permitted.unwrap_or_default();
+    let has = |is_kind: fn(&GeneralName<'_>) -> bool| permitted.iter().any(|it| is_kind(&it.base));
+    constraints.critical
+        && certificate.is_ca()
+        && permitted.iter().all(is_local)
+        // What no constraint speaks of is permitted.
+        && has(|name| matches!(name, GeneralName::DNSName(_)))
+        && has(|name| matches!(name, GeneralName::IPAddress(_)))
+}
+
+/// `127.0.0.0/8` and `::1/128`, as certificates write them.
+const LOOPBACK: [&[u8]; 2] = [
+    &[127, 0, 0, 0, 255, 0, 0, 0],
+    &[
+        0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 1, 255, 255, 255, 255, 255, 255, 255, 255,
+        255, 255, 255, 255, 255, 255, 255, 255,
+    ],
+];
 
 impl Files {
     fn render(&self, emulator: &str) -> String {
@@ -205,11 +257,15 @@ impl SystemStore {
 
     fn remove(&self) -> io::Result<()> {
         match self {
-            Self::Anchors { file, renew, .. } => match fs::remove_file(file) {
-                Ok(()) => run(renew).and_then(|()| tell_hooks()),
-                Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(()),
-                Err(error) => Err(error),
-            },
+            Self::Anchors { file, renew, .. } => {
+                match fs::remove_file(file) {
+                    Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
+                    // Gone by hand perhaps, with the store still made of it.
+                    _ => run(renew)?,
+                }
+                tell_hooks();
+                Ok(())
+            }
             Self::Keychain => run(&[
                 "security",
                 "delete-certificate",
@@ -226,21 +282,22 @@ const HOOKS: &str = "/etc/ca-certificates/update.d";
 
 /// Tells those hooks what has gone, in their own words: `update-ca-certificates` tells them of a CA only
 /// if it has a line in its configuration.
-fn tell_hooks() -> io::Result<()> {
-    let Ok(hooks) = fs::read_dir(HOOKS) else {
-        return Ok(());
-    };
-    for hook in hooks {
-        let mut hook = Command::new(hook?.path())
+fn tell_hooks() {
+    for hook in fs::read_dir(HOOKS).into_iter().flatten().flatten() {
+        let told = Command::new(hook.path())
             .stdin(Stdio::piped())
             .stdout(Stdio::null())
-            .spawn()?;
-        if let Some(mut stdin) = hook.stdin.take() {
-            writeln!(stdin, "-/etc/ssl/certs/{FILE_STEM}.pem")?;
-        }
-        hook.wait()?;
+            .spawn()
+            .and_then(|mut hook| {
+                if let Some(mut stdin) = hook.stdin.take() {
+                    // One that does not read is not interested.
+                    let _ = writeln!(stdin, "-/etc/ssl/certs/{FILE_STEM}.pem");
+                }
+                hook.wait()
+            });
+        // What cannot be run is no hook, as for Debian.
+        let _ = told;
     }
-    Ok(())
 }
 
 fn run(command: &[&str]) -> io::Result<()> {

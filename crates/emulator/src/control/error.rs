@@ -51,9 +51,11 @@ impl ControlError {
         Self {
             status: StatusCode::FORBIDDEN,
             code: "Forbidden".to_owned(),
-            message: "the control API answers requests from this machine only".to_owned(),
+            message: "the control API answers on loopback addresses only".to_owned(),
             hint: Some(
-                "run the command where the emulator runs, in its container perhaps".to_owned(),
+                "run the command where the emulator runs, in its container perhaps; it must listen on 127.0.0.1 or on \
+                 all addresses there"
+                    .to_owned(),
             ),
         }
     }

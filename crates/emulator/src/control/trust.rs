@@ -25,20 +25,24 @@ pub(super) fn guarded() -> Router<Trust> {
 }
 
 async fn ca(State(trust): State<Trust>) -> Response {
-    pem(trust.ca_pem)
+    pem(&trust.ca_pem)
 }
 
 async fn bundle(State(trust): State<Trust>) -> Response {
-    pem(trust.bundle_pem())
+    pem(&trust.bundle_pem)
 }
 
 async fn azure_ca(State(trust): State<Trust>) -> Result<Response, ControlError> {
     let absent = || ControlError::not_found("/_sealock/v1/azure-ca.pem");
-    trust.azure_ca_pem.map(pem).ok_or_else(absent)
+    trust.azure_ca_pem.as_deref().map(pem).ok_or_else(absent)
 }
 
-fn pem(text: String) -> Response {
-    ([(header::CONTENT_TYPE, "application/x-pem-file")], text).into_response()
+fn pem(text: &str) -> Response {
+    (
+        [(header::CONTENT_TYPE, "application/x-pem-file")],
+        text.to_owned(),
+    )
+        .into_response()
 }
 
 /// Where the files lie, unless everything is in memory.

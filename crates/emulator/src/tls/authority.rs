@@ -7,7 +7,7 @@ use rcgen::{
     NameConstraints, SerialNumber,
 };
 use rustls::{
-    RootCertStore,
+    CertificateError, RootCertStore,
     client::{WebPkiServerVerifier, danger::ServerCertVerifier as _},
     crypto::ring,
     pki_types::{CertificateDer, PrivateKeyDer, ServerName, UnixTime, pem::PemObject as _},
@@ -168,20 +168,37 @@ impl Authority {
         let PrivateKeyDer::Pkcs8(key) = &key else {
             return Err("its private key is not in PKCS #8".to_owned());
         };
-        let key = KeyPair::try_from(key).map_err(text)?;
+        let key = KeyPair::try_from(key)
+            .map_err(|_| "its private key is none of RSA, P-256, P-384 and Ed25519".to_owned())?;
         if key.public_key_raw() != &*parsed.public_key().subject_public_key.data {
             return Err("its private key belongs to another certificate".to_owned());
         }
+        let key_usage = parsed.key_usage().map_err(text)?;
+        if key_usage.is_some_and(|usage| !usage.value.key_cert_sign()) {
+            return Err("its first certificate may not sign others".to_owned());
+        }
         let mut roots = RootCertStore::empty();
-        roots.add(certificate.clone()).map_err(text)?;
+        // What clients trust is the highest of them.
+        let highest = chain.last().unwrap_or(certificate);
+        roots.add(highest.clone()).map_err(text)?;
         let provider = Arc::new(ring::default_provider());
         let verifier = WebPkiServerVerifier::builder_with_provider(roots.into(), provider);
-        Ok(Self {
+        let subject = parsed.subject().as_raw().to_vec();
+        let authority = Self {
             issuer: Issuer::from_ca_cert_der(certificate, key).map_err(text)?,
             verifier: verifier.build().map_err(text)?,
-            chain,
             not_after,
-        })
+            chain,
+        };
+        // A leaf must name its issuer to the letter, and rcgen keeps one attribute of a kind.
+        let key = KeyPair::generate().map_err(text)?;
+        let leaf = authority.mint(&["localhost"], &key).map_err(text)?;
+        let (_, leaf) = x509_parser::parse_x509_certificate(&leaf.chain[0]).map_err(text)?;
+        if leaf.issuer().as_raw() != subject {
+            let why = "its subject has an attribute more than once, such as two DC or OU, which is not supported";
+            return Err(why.to_owned());
+        }
+        Ok(authority)
     }
 
     /// What clients are given to trust: everything but the private key.
@@ -228,7 +245,14 @@ impl Authority {
                 &[],
                 UnixTime::now(),
             )
-            .map_err(|error| refused(error.to_string()))?;
+            .map_err(|error| {
+                refused(match error {
+                    rustls::Error::InvalidCertificate(CertificateError::Other(_)) => {
+                        "its name constraints do not permit it".to_owned()
+                    }
+                    error => error.to_string(),
+                })
+            })?;
         Ok(leaf)
     }
 }

@@ -2,7 +2,7 @@ use std::{
     collections::HashMap,
     fmt,
     net::IpAddr,
-    sync::{Arc, Mutex, PoisonError},
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
 };
 
 use rcgen::KeyPair;
@@ -12,7 +12,7 @@ use rustls::{
     server::{ClientHello, ResolvesServerCert},
     sign::{CertifiedKey, SigningKey},
 };
-use time::{Duration, OffsetDateTime};
+use time::OffsetDateTime;
 
 use super::{
     TlsError,
@@ -25,9 +25,6 @@ const LOOPBACK_NAMES: [&str; 3] = ["localhost", "127.0.0.1", "::1"];
 
 /// How many names' certificates are kept: there are as many names as a client can think of registries.
 const KEPT_LIMIT: usize = 512;
-
-/// How long before its end a certificate is replaced.
-const RENEWED_BEFORE: Duration = Duration::days(30);
 
 /// Which certificate is served under which name, minted when a client first asks for it.
 pub(super) struct Certificates {
@@ -45,7 +42,8 @@ pub(super) struct Certificates {
 
 struct Kept {
     certified: Arc<CertifiedKey>,
-    not_after: OffsetDateTime,
+    /// When another takes its place.
+    renewed: OffsetDateTime,
 }
 
 impl fmt::Debug for Certificates {
@@ -64,11 +62,17 @@ impl Certificates {
     ) -> Result<Self, TlsError> {
         let key = KeyPair::generate()?;
         let mut addresses = LOOPBACK_NAMES.map(str::to_owned).to_vec();
+        // One that the CA may not sign for would spoil the certificate for all of them.
+        addresses.retain(|name| authority.mint_acceptable(name, &key).is_ok());
         for name in hosts.configured() {
             authority.mint_acceptable(name, &key)?;
-            if name.parse::<IpAddr>().is_ok() {
+            if name.parse::<IpAddr>().is_ok() && !addresses.iter().any(|known| known == name) {
                 addresses.push(name.to_owned());
             }
+        }
+        if addresses.is_empty() {
+            // Nobody who checks certificates comes by address then.
+            addresses = LOOPBACK_NAMES.map(str::to_owned).to_vec();
         }
         let der = PrivateKeyDer::from(PrivatePkcs8KeyDer::from(key.serialize_der()));
         Ok(Self {
@@ -87,13 +91,9 @@ impl Certificates {
         // However a client spells it.
         let name = name.map(str::to_ascii_lowercase);
         let name = name.as_deref().filter(|name| *name != "localhost");
-        let mut kept = self.kept.lock().unwrap_or_else(PoisonError::into_inner);
         let key = name.unwrap_or_default();
         let now = now()?;
-        if let Some(kept) = kept
-            .get(key)
-            .filter(|kept| now < kept.not_after - RENEWED_BEFORE)
-        {
+        if let Some(kept) = self.kept().get(key).filter(|kept| now < kept.renewed) {
             return Ok(Arc::clone(&kept.certified));
         }
         let Leaf { chain, not_after } = match name {
@@ -104,15 +104,21 @@ impl Certificates {
             }
         };
         let certified = Arc::new(CertifiedKey::new(chain, Arc::clone(&self.signing_key)));
+        let minted = Kept {
+            certified: Arc::clone(&certified),
+            // The CA may have less time left than a leaf usually has.
+            renewed: now + (not_after - now) * 2 / 3,
+        };
+        let mut kept = self.kept();
         if kept.len() >= KEPT_LIMIT {
             kept.clear();
         }
-        let minted = Kept {
-            certified: Arc::clone(&certified),
-            not_after,
-        };
         kept.insert(key.to_owned(), minted);
         Ok(certified)
+    }
+
+    fn kept(&self) -> MutexGuard<'_, HashMap<String, Kept>> {
+        self.kept.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     fn mint(&self, name: &str) -> Result<Leaf, TlsError> {
@@ -125,7 +131,7 @@ impl Certificates {
                 "to serve it, add it to server.aliases in the configuration",
             ));
         }
-        if !Hosts::is_azures_own(name) {
+        if !Hosts::is_azures_own(name) || self.hosts.configured().any(|known| known == name) {
             return self.authority.mint_acceptable(name, &self.key);
         }
         match &self.azure_authority {

@@ -1,4 +1,7 @@
-use std::path::{Path, PathBuf};
+use std::{
+    path::{Path, PathBuf},
+    sync::Arc,
+};
 
 use fs_err as fs;
 use rustls::pki_types::CertificateDer;
@@ -19,9 +22,11 @@ const SYSTEM_ROOTS: [&str; 5] = [
 #[derive(Clone, Debug)]
 pub(crate) struct Trust {
     /// The CA, in PEM.
-    pub(crate) ca_pem: String,
+    pub(crate) ca_pem: Arc<str>,
+    /// The system's roots and the CA, in PEM.
+    pub(crate) bundle_pem: Arc<str>,
     /// The CA of Azure's names, in PEM, if they are served.
-    pub(crate) azure_ca_pem: Option<String>,
+    pub(crate) azure_ca_pem: Option<Arc<str>>,
     /// Where both lie, unless everything is in memory.
     pub(crate) files: Option<TrustFiles>,
 }
@@ -52,9 +57,10 @@ impl Trust {
         azure_authority: Option<&Authority>,
     ) -> Result<Self, TlsError> {
         let ca_pem = pem(authority.certificates());
-        let azure_ca_pem = azure_authority.map(|authority| pem(authority.certificates()));
+        let azure_ca_pem = azure_authority.map(|authority| pem(authority.certificates()).into());
         let mut trust = Self {
-            ca_pem,
+            bundle_pem: bundle(&ca_pem).into(),
+            ca_pem: ca_pem.into(),
             azure_ca_pem,
             files: None,
         };
@@ -62,7 +68,7 @@ impl Trust {
             let ca = dir.join("ca.pem");
             write_if_new(&ca, &trust.ca_pem)?;
             let bundle = dir.join("bundle.pem");
-            write_if_new(&bundle, &trust.bundle_pem())?;
+            write_if_new(&bundle, &trust.bundle_pem)?;
             let azure_ca = dir.join("azure-ca.pem");
             if let Some(pem) = &trust.azure_ca_pem {
                 write_if_new(&azure_ca, pem)?;
@@ -75,15 +81,16 @@ impl Trust {
         }
         Ok(trust)
     }
+}
 
-    /// The system's roots and the CA, in PEM.
-    pub(crate) fn bundle_pem(&self) -> String {
-        let system = SYSTEM_ROOTS
-            .iter()
-            .find_map(|path| std::fs::read_to_string(path).ok())
-            .unwrap_or_default();
-        [system.trim_end(), "\n", &self.ca_pem].concat()
-    }
+/// The system's roots and the CA, in PEM.
+fn bundle(ca_pem: &str) -> String {
+    let mut roots = SYSTEM_ROOTS.iter().map(std::fs::read_to_string);
+    let system = roots.find_map(Result::ok).unwrap_or_else(|| {
+        tracing::warn!("this system's roots were not found, so the bundle holds our CA alone");
+        String::new()
+    });
+    [system.trim_end(), "\n", ca_pem].concat()
 }
 
 fn pem(certificates: &[CertificateDer<'_>]) -> String {
