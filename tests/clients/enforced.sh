@@ -25,7 +25,7 @@ answers_elsewhere() {
 
 denied_elsewhere() {
     answers_elsewhere 403 "$@"
-    jq -e '.error.message | test("this machine only")' "$STATE/body"
+    jq -e '.error.message | test("loopback addresses only")' "$STATE/body"
 }
 
 with_token() { SEALOCK_CONTROL_TOKEN_FILE=$TOKEN "$@"; }
