@@ -8,7 +8,7 @@ use crate::Error;
 
 /// Names the token's file, for the emulator and for the command line, elsewhere than in the data
 /// directory.
-pub(crate) const CONTROL_TOKEN_FILE: &str = "SEALOCK_CONTROL_TOKEN_FILE";
+pub const CONTROL_TOKEN_FILE: &str = "SEALOCK_CONTROL_TOKEN_FILE";
 
 /// What the command line shows to the control API where that asks for it.
 #[derive(Clone)]

@@ -25,6 +25,7 @@ mod timekeeping;
 mod tls;
 
 pub use config::{Auth, Config, ConfigError, LogFormat};
+pub use control_token::CONTROL_TOKEN_FILE;
 pub use error::Error;
 pub use serve::{Flags, serve};
-pub use tls::{Tls, TlsError};
+pub use tls::{LOCAL_CA_NAME, Tls, TlsError};

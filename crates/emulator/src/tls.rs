@@ -20,6 +20,9 @@ use self::{
 };
 use crate::host::Hosts;
 
+/// The common name of the emulator's own CA.
+pub const LOCAL_CA_NAME: &str = "Sealock CA for localhost";
+
 /// `[tls]`
 #[derive(Clone, Debug, Default, Deserialize)]
 #[serde(deny_unknown_fields, default)]

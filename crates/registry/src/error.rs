@@ -41,6 +41,11 @@ pub enum Error {
     /// `DIGEST_INVALID`: not this content's.
     #[error(transparent)]
     DigestMismatch(Box<DigestMismatch>),
+    /// `UNAUTHORIZED`, where nobody is served without a login.
+    #[error(
+        "authentication required, and this version has no credentials to give; without server.auth = \"enforced\" the registry asks for none"
+    )]
+    LoginRequired,
     /// `MANIFEST_BLOB_UNKNOWN`
     #[error(
         "the manifest refers to {digest}, which is not known to the repository {repository}; push it first"
@@ -122,11 +127,6 @@ pub enum Error {
         "'{0}' is neither a tag nor a digest; a tag has 1 to 128 letters, digits, dots, hyphens and underscores"
     )]
     TagInvalid(String),
-    /// `UNAUTHORIZED`, where nobody is served without a login.
-    #[error(
-        "authentication required, and this version has no credentials to give; without server.auth = \"enforced\" the registry asks for none"
-    )]
-    LoginRequired,
     /// More tags in one push than are taken.
     #[error("there are {given} tags; one push takes {limit} at most")]
     TooManyTags {

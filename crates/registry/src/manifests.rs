@@ -169,7 +169,11 @@ impl Registry {
                 |known| known.value.clone(),
             );
             record.sparse |= sparse;
-            let batch = self.refer(repository, &digest, manifest.subject, batch);
+            // One of an earlier version does not say.
+            record.subject = manifest.subject;
+            if let Some(subject) = &manifest.subject {
+                batch = self.refer(repository, &digest, subject, batch);
+            }
             let batch = self.tag_manifest(repository, &digest, record, known.as_ref(), tags, batch);
             // The body may have taken its time: whoever is revoked by now changes nothing.
             self.lease().await?;
@@ -310,7 +314,9 @@ impl Registry {
                     batch = batch.expect(&TAGS, &tag, &entry.record).delete(&TAGS, &tag);
                 }
             }
-            let batch = self.unrefer(repository, digest, existing.subject, batch);
+            if let Some(subject) = &existing.subject {
+                batch = self.unrefer(repository, digest, subject, batch);
+            }
             let (batch, freed) = self.unlink(digest, batch)?;
             if self.store.commit(batch).await? == Commit::Done {
                 return self.free(freed).await;

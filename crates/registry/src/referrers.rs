@@ -42,16 +42,12 @@ impl Registry {
         &self,
         repository: &RepositoryName,
         digest: &Digest,
-        subject: Option<Digest>,
+        subject: &Digest,
         batch: Batch,
     ) -> Batch {
-        match subject.map(|subject| (subject.to_string(), digest.to_string())) {
-            Some((subject, digest)) => {
-                let key = [&*self.id, repository.as_str(), &subject, &digest];
-                batch.put(&REFERRERS, &key, &ReferrerRecord {})
-            }
-            None => batch,
-        }
+        let (subject, digest) = (subject.to_string(), digest.to_string());
+        let key = [&*self.id, repository.as_str(), &subject, &digest];
+        batch.put(&REFERRERS, &key, &ReferrerRecord {})
     }
 
     /// Undoes what [`refer`](Self::refer) added.
@@ -59,16 +55,12 @@ impl Registry {
         &self,
         repository: &RepositoryName,
         digest: &Digest,
-        subject: Option<Digest>,
+        subject: &Digest,
         batch: Batch,
     ) -> Batch {
-        match subject.map(|subject| (subject.to_string(), digest.to_string())) {
-            Some((subject, digest)) => {
-                let key = [&*self.id, repository.as_str(), &subject, &digest];
-                batch.delete(&REFERRERS, &key)
-            }
-            None => batch,
-        }
+        let (subject, digest) = (subject.to_string(), digest.to_string());
+        let key = [&*self.id, repository.as_str(), &subject, &digest];
+        batch.delete(&REFERRERS, &key)
     }
 
     /// The manifests that are about `subject`, by digest: those pushed as such, and those that clients
@@ -97,8 +89,8 @@ impl Registry {
         };
         let mut bytes = 0;
         let start = after.map_or(Bound::Unbounded, Bound::Excluded);
-        for digest in digests.range::<str, _>((start, Bound::Unbounded)) {
-            let Some(referrer) = self.referrer(repository, *digest.1).await? else {
+        for (_, digest) in digests.range::<str, _>((start, Bound::Unbounded)) {
+            let Some(referrer) = self.referrer(repository, *digest).await? else {
                 continue;
             };
             let is_wanted = artifact_type

@@ -1,12 +1,10 @@
 use std::{env, path::PathBuf};
 
+use sealock_emulator::CONTROL_TOKEN_FILE;
 use ureq::http::HeaderValue;
 use zeroize::Zeroizing;
 
 use crate::error::Error;
-
-/// Names the file that holds the control API's token, for the emulator and for the command line.
-const TOKEN_FILE: &str = "SEALOCK_CONTROL_TOKEN_FILE";
 
 /// Where an emulator keeps it that was started in this directory without being told where.
 const DEFAULT_TOKEN_FILE: &str = ".sealock/control.token";
@@ -17,7 +15,7 @@ pub(crate) struct Token(Zeroizing<String>);
 impl Token {
     /// Reads it from its file. Most emulators ask for none, so there need not be any.
     pub(crate) fn find() -> Result<Option<Self>, Error> {
-        let named = env::var_os(TOKEN_FILE).map(PathBuf::from);
+        let named = env::var_os(CONTROL_TOKEN_FILE).map(PathBuf::from);
         let is_named = named.is_some();
         let path = named.unwrap_or_else(|| PathBuf::from(DEFAULT_TOKEN_FILE));
         match fs_err::read_to_string(path) {
@@ -33,7 +31,7 @@ impl Token {
         let value = Zeroizing::new(format!("Bearer {}", *self.0));
         let mut value = HeaderValue::from_str(&value).map_err(|_| Error::Failed {
             message: "the control API's token is damaged".to_owned(),
-            hint: Some(format!("is {TOKEN_FILE} the right file?")),
+            hint: Some(format!("is {CONTROL_TOKEN_FILE} the right file?")),
         })?;
         value.set_sensitive(true);
         Ok(value)

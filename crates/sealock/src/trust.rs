@@ -6,6 +6,7 @@ use std::{
 
 use clap::Args;
 use fs_err as fs;
+use sealock_emulator::LOCAL_CA_NAME;
 use serde::Deserialize;
 use x509_parser::{
     extensions::{GeneralName, GeneralSubtree},
@@ -18,9 +19,8 @@ use crate::{
     output::{Output, TITLE},
 };
 
-/// What the CA is called in the system's store: a file's name on Linux, its common name on macOS.
+/// What the CA is called in the stores that name it by a file.
 const FILE_STEM: &str = "sealock-localhost-ca";
-const COMMON_NAME: &str = "Sealock CA for localhost";
 
 /// Say how clients come to trust the emulator's certificates, or have this system trust them
 ///
@@ -270,7 +270,7 @@ impl SystemStore {
                 "security",
                 "delete-certificate",
                 "-c",
-                COMMON_NAME,
+                LOCAL_CA_NAME,
                 KEYCHAIN,
             ]),
         }

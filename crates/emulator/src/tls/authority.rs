@@ -15,7 +15,7 @@ use rustls::{
 use time::{Duration, OffsetDateTime};
 use zeroize::Zeroizing;
 
-use super::TlsError;
+use super::{LOCAL_CA_NAME, TlsError};
 
 /// How long a CA of this emulator's own lives.
 const CA_LIFETIME: Duration = Duration::days(3650);
@@ -93,7 +93,7 @@ impl Scope {
 
     fn common_name(self) -> &'static str {
         match self {
-            Self::Loopback => "Sealock CA for localhost",
+            Self::Loopback => LOCAL_CA_NAME,
             Self::Azure => "Sealock CA for Azure's names",
         }
     }
