@@ -6,7 +6,7 @@ use std::{
 };
 
 use bytes::Bytes;
-use futures_util::{Stream, StreamExt as _, TryStreamExt as _, stream};
+use futures_util::{Stream, TryStreamExt as _};
 use sealock_cmk::{Custody, Lease};
 use sealock_core::{Algorithm, Digest, ObjectId};
 use sealock_envelope::{HEADER_LEN, Header, Layout, Sealed, Segments};
@@ -17,16 +17,13 @@ use sealock_store::{
 use serde::{Deserialize, Serialize};
 use tokio::task::spawn_blocking;
 
-use crate::{Error, Registry, hasher::Hasher};
+use crate::{
+    Error, Registry,
+    download::{Buffer, download},
+    hasher::Hasher,
+};
 
 pub(crate) const CONTENTS: Table<ContentRecord> = Table::content("contents");
-
-/// How much is read, opened and sent at once. Each batch wakes other threads, which costs more than to
-/// hold it.
-const BATCH_BYTES: usize = 1024 * 1024;
-
-/// How many batches are read ahead of the client, the one that it waits for included.
-const BATCHES_AHEAD: usize = 2;
 
 /// Where the content of a digest lies. One record a registry, whatever the number of links to it.
 #[derive(Clone, Debug, Serialize, Deserialize)]
@@ -98,12 +95,7 @@ impl Content {
         self,
         range: Range<u64>,
     ) -> impl Stream<Item = Result<Bytes, Error>> + Send + use<> {
-        let batches = self.layout.batches(&range, BATCH_BYTES);
-        stream::iter(batches)
-            .map(move |segments| self.clone().open_batch(segments, range.clone()))
-            .buffered(BATCHES_AHEAD)
-            .map_ok(|parts| stream::iter(parts.into_iter().map(Ok)))
-            .try_flatten()
+        download(self, range)
     }
 
     /// The digest that its bytes really have.
@@ -134,21 +126,33 @@ impl Content {
         }
     }
 
-    async fn open_batch(self, segments: Segments, range: Range<u64>) -> Result<Vec<Bytes>, Error> {
-        let lease = self.custody.lease().await?;
-        spawn_blocking(move || {
-            let damaged = |error| self.damaged(&error);
-            let keys = lease.keys().object(&self.header).map_err(damaged)?;
-            let mut buffer = vec![0; segments.stored_len];
-            self.object.read_at(segments.offset, &mut buffer)?;
-            let parts = self
-                .layout
-                .open(&keys, &segments, &range, &mut buffer)
-                .map_err(damaged)?;
-            let buffer = Bytes::from(buffer);
-            Ok(parts.into_iter().map(|part| buffer.slice(part)).collect())
-        })
-        .await?
+    pub(crate) fn layout(&self) -> &Layout {
+        &self.layout
+    }
+
+    pub(crate) async fn lease(&self) -> Result<Lease, Error> {
+        Ok(self.custody.lease().await?)
+    }
+
+    /// The plaintext of `range` in `segments`, opened in `buffer`. Blocks.
+    pub(crate) fn open_batch(
+        &self,
+        lease: &Lease,
+        segments: &Segments,
+        range: &Range<u64>,
+        mut buffer: Buffer,
+    ) -> Result<Vec<Bytes>, Error> {
+        let damaged = |error| self.damaged(&error);
+        let keys = lease.keys().object(&self.header).map_err(damaged)?;
+        let bytes = &mut buffer.bytes;
+        bytes.resize(segments.stored_len, 0);
+        self.object.read_at(segments.offset, bytes)?;
+        let parts = self
+            .layout
+            .open(&keys, segments, range, bytes)
+            .map_err(damaged)?;
+        let buffer = Bytes::from_owner(buffer);
+        Ok(parts.into_iter().map(|part| buffer.slice(part)).collect())
     }
 
     fn damaged(&self, why: &dyn fmt::Display) -> Error {

@@ -5,10 +5,12 @@
 //! its digest; repositories only link to it.
 //!
 //! Where to start: [`http`] has the table of endpoints, [`Error`] the table of errors, `upload.rs` the
-//! way in, `content.rs` the way out.
+//! way in, `content.rs` and
+//! `download.rs` the way out.
 
 mod blob;
 mod content;
+mod download;
 mod error;
 mod hasher;
 pub mod http;
