@@ -496,7 +496,7 @@ fn check(bad: &Bad, answer: &Answer) -> Result<(), String> {
         ("docker-distribution-api-version", "registry/2.0"),
     ];
     headers.extend((bad.status == 405).then_some(("allow", "")));
-    headers.extend((bad.status == 401).then_some(("www-authenticate", "Basic realm=")));
+    headers.extend((bad.status == 401).then_some(("www-authenticate", "Bearer realm=")));
     for (name, begins) in headers {
         let value = answer
             .headers

@@ -270,7 +270,7 @@ fn aliases_and_the_public_name_lead_to_every_service() {
     );
     assert_eq!(
         at(&client, "sealock.azurecr.registry.test:8080", "/v2/").status,
-        501
+        401
     );
 }
 
@@ -278,7 +278,6 @@ fn aliases_and_the_public_name_lead_to_every_service() {
 type Shape = fn(&Value) -> (Value, Value);
 
 #[test]
-#[expect(clippy::too_many_lines, reason = "a table")]
 fn services_that_are_yet_to_come_say_so_in_their_own_shape() {
     let emulator = Emulator::start();
     let client = emulator.client();
@@ -302,25 +301,17 @@ fn services_that_are_yet_to_come_say_so_in_their_own_shape() {
     );
 
     for (host, path, (shape, code), named) in [
-        ("sealock.azurecr.localhost", "/v2/", oci, "registry"),
-        (
-            "sealock.azurecr.localhost:5000",
-            "/v2/app/manifests/v1",
-            oci,
-            "registry",
-        ),
-        ("SEALOCK.azurecr.io", "/v2/", oci, "registry"),
         (
             "sealock.eastus.geo.azurecr.localhost",
             "/v2/",
             oci,
-            "registry",
+            "replicas",
         ),
         (
             "sealock.eastus.data.azurecr.localhost",
             "/v2/",
             oci,
-            "registry",
+            "replicas",
         ),
         ("sealock.vault.localhost", "/keys", arm, "vault"),
         (
@@ -365,8 +356,6 @@ fn services_that_are_yet_to_come_say_so_in_their_own_shape() {
             "managed identity",
         ),
         ("localhost", "/common/oauth2/v2.0/token", entra, "Entra"),
-        ("localhost", "/oauth2/token", oci, "data plane"),
-        ("localhost", "/acr/v1/_catalog", oci, "data plane"),
     ] {
         for method in ["GET", "POST"] {
             let answer = client.send(method, path, &[("host", host)], b"");

@@ -5,6 +5,7 @@
     reason = "in a test, a surprise is a failure"
 )]
 
+mod acr;
 mod auth;
 mod bad_input;
 mod ca;
@@ -13,6 +14,7 @@ mod clock;
 mod crash;
 mod door;
 mod hosts;
+mod locks;
 mod model;
 mod oci;
 mod registry;
@@ -21,3 +23,4 @@ mod rotation;
 mod secrets;
 mod serve;
 mod tls;
+mod tokens;

@@ -83,7 +83,7 @@ fn one_port_speaks_tls_under_every_name_that_is_served_and_no_other() {
         ("127.0.0.1", "/v2/", 200),
         ("::1", "/v2/", 200),
         ("LocalHost", "/_sealock/v1/status", 200),
-        ("sealock.azurecr.localhost", "/v2/", 501),
+        ("sealock.azurecr.localhost", "/v2/", 401),
         ("sealock.eastus.geo.azurecr.localhost", "/v2/", 501),
         ("sealock.vault.localhost", "/keys", 501),
         ("management.localhost", "/subscriptions", 501),
@@ -206,14 +206,15 @@ fn azures_own_names_have_a_ca_of_their_own_that_nothing_installs() {
     let local = ca(&emulator);
     let azure = emulator.client().get("/_sealock/v1/azure-ca.pem");
     let azure = String::from_utf8(azure.body).unwrap();
-    for name in [
-        "sealock.azurecr.io",
-        "sealock.vault.azure.net",
-        "management.azure.com",
-        "login.microsoftonline.com",
-        "graph.microsoft.com",
+    for (name, status) in [
+        ("sealock.azurecr.io", 401),
+        ("sealock.vault.azure.net", 501),
+        ("management.azure.com", 501),
+        ("login.microsoftonline.com", 501),
+        ("graph.microsoft.com", 501),
     ] {
-        assert_eq!(get(&emulator, &azure, name, "/").expect(name).0, 501);
+        let answered = get(&emulator, &azure, name, "/v2/").expect(name).0;
+        assert_eq!(answered, status, "{name}");
         let error = get(&emulator, &local, name, "/").expect_err(name);
         assert!(error.contains("UnknownIssuer"), "{name}: {error}");
     }

@@ -14,5 +14,8 @@ pub use clock::{Clock, ClockRange, ClockSetting};
 pub use digest::{Algorithm, Digest, InvalidDigest};
 pub use ids::{ClientId, ObjectId, PrincipalId, RegistryId, TenantId};
 pub use key_identifier::{InvalidKeyIdentifier, KeyIdentifier, Kid};
-pub use names::{IdentityName, InvalidName, KeyName, KeyVersion, RegistryName, VaultName};
+pub use names::{
+    IdentityName, InvalidName, KeyName, KeyVersion, RegistryName, ScopeMapName, TokenName,
+    VaultName,
+};
 pub use public_name::{InvalidPublicName, PublicName};

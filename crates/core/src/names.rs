@@ -125,6 +125,33 @@ name!(
         && name.starts_with(|first: char| first.is_ascii_alphanumeric())
 );
 
+name!(
+    /// A repository-scoped token's name.
+    ///
+    /// <https://learn.microsoft.com/azure/azure-resource-manager/management/resource-name-rules#microsoftcontainerregistry>
+    TokenName,
+    "token",
+    "5 to 50 letters, digits, hyphens and underscores",
+    is_token_like
+);
+
+name!(
+    /// A scope map's name.
+    ///
+    /// <https://learn.microsoft.com/azure/azure-resource-manager/management/resource-name-rules#microsoftcontainerregistry>
+    ScopeMapName,
+    "scope map",
+    "5 to 50 letters, digits, hyphens and underscores",
+    is_token_like
+);
+
+fn is_token_like(name: &str) -> bool {
+    (5..=50).contains(&name.len())
+        && name
+            .bytes()
+            .all(|byte| byte.is_ascii_alphanumeric() || byte == b'-' || byte == b'_')
+}
+
 impl KeyVersion {
     /// A new random version.
     pub fn random() -> Self {

@@ -13,7 +13,10 @@ mod hosts;
 mod identities;
 mod inspect;
 mod keys;
+mod logins;
 mod registries;
+mod scope_maps;
+mod tokens;
 mod trust;
 mod vaults;
 mod verify;
@@ -94,6 +97,7 @@ pub(crate) fn router(services: Services, trust: Trust, token: Option<ControlToke
             "/registries/{registry}/rotate-key",
             post(registries::rotate_key),
         )
+        .merge(logins())
         .route("/registries/{registry}/inspect", get(inspect::inspect))
         .route("/audit", get(audit::audit))
         .route("/clock", get(clock::show).put(clock::set))
@@ -115,6 +119,39 @@ pub(crate) fn router(services: Services, trust: Trust, token: Option<ControlToke
         })
         .layer(DefaultBodyLimit::max(BODY_LIMIT))
         .with_state(services)
+}
+
+/// Who may log in to a registry.
+fn logins() -> Router<Services> {
+    Router::new()
+        .route(
+            "/registries/{registry}/login",
+            axum::routing::patch(logins::update),
+        )
+        .route(
+            "/registries/{registry}/credentials",
+            get(logins::credentials),
+        )
+        .route(
+            "/registries/{registry}/credentials/{password}/regenerate",
+            post(logins::regenerate),
+        )
+        .route("/registries/{registry}/tokens", get(tokens::list))
+        .route(
+            "/registries/{registry}/tokens/{token}",
+            get(tokens::show).put(tokens::put).delete(tokens::delete),
+        )
+        .route(
+            "/registries/{registry}/tokens/{token}/passwords/{password}",
+            post(tokens::generate),
+        )
+        .route("/registries/{registry}/scope-maps", get(scope_maps::list))
+        .route(
+            "/registries/{registry}/scope-maps/{scope_map}",
+            get(scope_maps::show)
+                .put(scope_maps::put)
+                .delete(scope_maps::delete),
+        )
 }
 
 /// A vault and a key, as a path names them.

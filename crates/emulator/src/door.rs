@@ -4,6 +4,7 @@ use axum::{
     http::{HeaderValue, Method, StatusCode, header, uri::Authority},
     response::{IntoResponse as _, Response},
 };
+use sealock_core::RegistryName;
 use sealock_registry::http as registry_http;
 use serde_json::json;
 use tower::ServiceExt as _;
@@ -13,6 +14,7 @@ use crate::{
     control,
     control_token::ControlToken,
     host::{self, Hosts, Service},
+    listener::Peer,
     origin,
     services::Services,
     tls::Trust,
@@ -79,11 +81,15 @@ impl Door {
             );
         }
         match service {
-            Service::Friendly => self.friendly(request).await,
-            Service::Registry => unsupported(
-                OCI,
-                "a registry under its own name (use localhost, which needs no login)",
-            ),
+            Service::Friendly => self.friendly(&host, request).await,
+            // No registry's own name has a dot.
+            Service::Registry(name) if name.contains('.') => {
+                unsupported(OCI, "replicas of a registry")
+            }
+            Service::Registry(name) => match name.parse() {
+                Ok(name) => self.registry(&name, &host, false, request).await,
+                Err(error) => plain(StatusCode::NOT_FOUND, &format!("{error}")),
+            },
             Service::Vault => unsupported(
                 ARM,
                 "a vault under its own name (use the command line: sealock key)",
@@ -95,11 +101,15 @@ impl Door {
     }
 
     /// Plain localhost: every service, told apart by path.
-    async fn friendly(self, request: Request) -> Response {
+    async fn friendly(self, host: &Authority, request: Request) -> Response {
         let path = request.uri().path();
         let first = path.split('/').nth(1).unwrap_or_default();
         match first {
-            "v2" => self.registry(request).await,
+            "v2" | "acr" | "oauth2" => {
+                let name = self.services.default_registry.clone();
+                let is_open = !self.is_enforced;
+                self.registry(&name, host, is_open, request).await
+            }
             "_sealock" => match self.control.oneshot(request).await {
                 Ok(response) => response,
                 Err(never) => match never {},
@@ -112,7 +122,6 @@ impl Door {
                 INDEX,
             )
                 .into_response(),
-            "acr" | "oauth2" => unsupported(OCI, "ACR's own data plane"),
             "keys" | "deletedkeys" => unsupported(
                 ARM,
                 "the vault's data plane (use the command line: sealock key)",
@@ -124,16 +133,26 @@ impl Door {
         }
     }
 
-    async fn registry(self, request: Request) -> Response {
+    async fn registry(
+        self,
+        name: &RegistryName,
+        host: &Authority,
+        is_open: bool,
+        request: Request,
+    ) -> Response {
         let names = &self.services.names;
-        let registry = if self.is_enforced {
-            Err(sealock_registry::Error::LoginRequired)
-        } else {
-            let registries = &self.services.registries;
-            registries.get(&self.services.default_registry)
+        let peer = request.extensions().get::<Peer>();
+        let door = registry_http::Door {
+            scheme: match peer {
+                Some(peer) if peer.uses_tls => "https",
+                _ => "http",
+            },
+            authority: host.to_string(),
+            login_server: names.login_server(name),
+            is_open,
         };
-        match registry {
-            Ok(registry) => registry_http::answer(registry, names, request).await,
+        match self.services.registries.get(name) {
+            Ok(registry) => registry_http::answer(registry, names, door, request).await,
             Err(error) => registry_http::with_common_headers(registry_http::render(&error, names)),
         }
     }
@@ -143,6 +162,7 @@ const INDEX: &str = "\
 Sealock: a local container registry whose content is encrypted with a customer-managed key.
 
 /v2/            the registry: docker push localhost:5000/hello
+/acr/v1/        the same in Azure's own words; /oauth2/ has its tokens
 /_sealock/v1/   the control API: sealock status, sealock key disable
 
 Both with TLS, too; /_sealock/v1/ca.pem is the CA to trust.

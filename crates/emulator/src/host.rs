@@ -8,8 +8,8 @@ use sealock_core::PublicName;
 pub(crate) enum Service {
     /// Every service, told apart by path: the friendly door.
     Friendly,
-    /// One registry, or one replica of it.
-    Registry,
+    /// The registry of this name, or one replica of it: `NAME.REGION.geo`, `NAME.REGION.data`.
+    Registry(String),
     /// One vault.
     Vault,
     /// Azure Resource Manager.
@@ -72,9 +72,9 @@ impl Hosts {
                 "management" => Some(Service::ResourceManager),
                 "login" => Some(Service::Entra),
                 "graph" => Some(Service::Graph),
-                name if is_below(name, ".azurecr") => Some(Service::Registry),
-                name if is_below(name, ".vault") => Some(Service::Vault),
-                _ => None,
+                name => below(name, ".azurecr")
+                    .map(Service::Registry)
+                    .or_else(|| below(name, ".vault").map(|_| Service::Vault)),
             }
         })
     }
@@ -86,15 +86,16 @@ fn azures_own(host: &str) -> Option<Service> {
         RESOURCE_MANAGER => Some(Service::ResourceManager),
         GRAPH => Some(Service::Graph),
         name if ENTRA.contains(&name) => Some(Service::Entra),
-        name if is_below(name, ".azurecr.io") => Some(Service::Registry),
-        name if is_below(name, ".vault.azure.net") => Some(Service::Vault),
-        _ => None,
+        name => below(name, ".azurecr.io")
+            .map(Service::Registry)
+            .or_else(|| below(name, ".vault.azure.net").map(|_| Service::Vault)),
     }
 }
 
-fn is_below(host: &str, suffix: &str) -> bool {
-    host.strip_suffix(suffix)
-        .is_some_and(|name| !name.is_empty())
+/// What stands before `suffix`, if anything does.
+fn below(host: &str, suffix: &str) -> Option<String> {
+    let name = host.strip_suffix(suffix)?;
+    (!name.is_empty()).then(|| name.to_owned())
 }
 
 /// Whom the request is for: the target's authority, or else the one `Host` header.
@@ -117,6 +118,7 @@ mod tests {
     fn a_host_names_one_service_or_none() {
         let names = PublicName::parse("registry.test", 5000).unwrap();
         let hosts = Hosts::new(names, &["Alias.test".to_owned()].into());
+        let registry = |name: &str| Some(Service::Registry(name.to_owned()));
         for (host, service) in [
             ("localhost", Some(Service::Friendly)),
             ("LOCALHOST", Some(Service::Friendly)),
@@ -125,13 +127,13 @@ mod tests {
             ("host.docker.internal", Some(Service::Friendly)),
             ("registry.test", Some(Service::Friendly)),
             ("alias.test", Some(Service::Friendly)),
-            ("sealock.azurecr.localhost", Some(Service::Registry)),
+            ("sealock.azurecr.localhost", registry("sealock")),
             (
                 "sealock.eastus.geo.azurecr.localhost",
-                Some(Service::Registry),
+                registry("sealock.eastus.geo"),
             ),
-            ("sealock.azurecr.registry.test", Some(Service::Registry)),
-            ("sealock.azurecr.io", Some(Service::Registry)),
+            ("sealock.azurecr.registry.test", registry("sealock")),
+            ("sealock.azurecr.io", registry("sealock")),
             ("kv1.vault.localhost", Some(Service::Vault)),
             ("kv1.vault.azure.net", Some(Service::Vault)),
             ("management.localhost", Some(Service::ResourceManager)),

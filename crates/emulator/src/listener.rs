@@ -60,7 +60,10 @@ const TLS_HANDSHAKE: u8 = 22;
 
 /// Who is at the other end of a request's connection.
 #[derive(Clone, Copy, Debug)]
-pub(crate) struct Peer(pub(crate) IpAddr);
+pub(crate) struct Peer {
+    pub(crate) address: IpAddr,
+    pub(crate) uses_tls: bool,
+}
 
 /// The addresses that the emulator listens on.
 #[derive(Debug)]
@@ -180,16 +183,19 @@ where
             // A client that stops reading does not hold its connection for ever.
             #[cfg(target_os = "linux")]
             let _ = SockRef::from(&stream).set_tcp_user_timeout(Some(IDLE_LIMIT));
-            let peer = Peer(address.ip().to_canonical());
+            let peer = move |uses_tls| Peer {
+                address: address.ip().to_canonical(),
+                uses_tls,
+            };
             let (server, watcher) = (self.clone(), graceful.watcher());
             tokio::spawn(async move {
                 let shutdown = server.shutdown.clone();
                 match shutdown.run_until_cancelled(server.begin(stream)).await {
                     Some(Some(Connection::Plain(stream))) => {
-                        server.requests(stream, peer, watcher).await;
+                        server.requests(stream, peer(false), watcher).await;
                     }
                     Some(Some(Connection::Tls(stream))) => {
-                        server.requests(stream, peer, watcher).await;
+                        server.requests(stream, peer(true), watcher).await;
                     }
                     Some(None) | None => {}
                 }

@@ -51,7 +51,7 @@ impl Services {
         let chain = Chain::new(directory.clone(), vault.clone());
         let custodian = Custodian::new(
             store.clone(),
-            service_key,
+            Arc::clone(&service_key),
             Arc::new(chain),
             clock.clone(),
             names.clone(),
@@ -61,6 +61,7 @@ impl Services {
             registries: Registries::new(
                 store.clone(),
                 custodian.clone(),
+                service_key,
                 clock.clone(),
                 config.fidelity,
             ),

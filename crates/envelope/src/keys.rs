@@ -17,6 +17,7 @@ const LABEL_LAYER: &[u8] = b"sealock object key v1";
 const LABEL_BINDING: &[u8] = b"sealock object binding v1";
 const LABEL_CHECK: &[u8] = b"sealock dek check v1";
 const LABEL_RECORD: &[u8] = b"sealock service record v1";
+const LABEL_TOKEN: &[u8] = b"sealock registry token v1";
 
 const LAYER_SERVICE: u8 = 1;
 const LAYER_CMK: u8 = 2;
@@ -65,11 +66,20 @@ secret!(
     /// A registry's data encryption key, which the customer-managed key wraps.
     Dek
 );
+secret!(
+    /// What signs the tokens that a registry issues.
+    TokenKey
+);
 
 impl ServiceKey {
     /// The key that seals the platform's small records.
     pub fn record_key(&self) -> RecordKey {
         RecordKey::derived(&derive(&self.0, &[], &[LABEL_RECORD]))
+    }
+
+    /// The key that signs the tokens of `registry`.
+    pub fn token_key(&self, registry: RegistryId) -> TokenKey {
+        TokenKey(derive(&self.0, &[], &[LABEL_TOKEN, registry.as_bytes()]))
     }
 }
 

@@ -14,7 +14,7 @@ mod sealer;
 
 pub use error::Error;
 pub use header::{HEADER_LEN, Header, Layers, SegmentSize};
-pub use keys::{Dek, ObjectKeys, RegistryKeys, ServiceKey};
+pub use keys::{Dek, ObjectKeys, RegistryKeys, ServiceKey, TokenKey};
 pub use layout::{Layout, Segments};
 pub use record::RecordKey;
 pub use sealer::{Sealed, Sealer};

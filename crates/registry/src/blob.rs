@@ -27,6 +27,9 @@ impl Registry {
         if !self.has_blob(repository, &digest)? {
             return Err(unknown());
         }
+        self.repository_attributes(repository)?
+            .get()
+            .check_readable()?;
         let record = self.content(&digest)?.ok_or_else(unknown)?;
         self.open(digest, &record).await?.ok_or_else(unknown)
     }
@@ -124,6 +127,7 @@ impl Registry {
             let batch = Batch::new()
                 .expect_present(&BLOBS, &key)
                 .delete(&BLOBS, &key);
+            let batch = self.expect_deletable(repository, batch)?;
             let (batch, freed) = self.unlink(digest, batch)?;
             if self.store.commit(batch).await? == Commit::Done {
                 return self.free(freed).await;

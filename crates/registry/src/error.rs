@@ -2,7 +2,9 @@ use axum::http::StatusCode;
 use sealock_cmk::Revocation;
 use sealock_core::{Digest, InvalidDigest, RegistryName};
 
-use crate::{Reference, RepositoryName, Tag, UploadId};
+use uuid::Uuid;
+
+use crate::{Reference, Refusal, RepositoryName, Scope, Tag, UploadId};
 
 /// Why the registry refuses. Each variant is one of OCI's codes, or of those that Docker added.
 ///
@@ -10,6 +12,11 @@ use crate::{Reference, RepositoryName, Tag, UploadId};
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum Error {
+    /// `UNSUPPORTED`: a change of attributes that cannot be read.
+    #[error(
+        "the attributes cannot be changed so: {0}; there are deleteEnabled, writeEnabled, readEnabled and listEnabled"
+    )]
+    AttributesInvalid(String),
     /// `BLOB_UNKNOWN`
     #[error("blob {digest} is not known to the repository {repository}")]
     BlobUnknown {
@@ -41,11 +48,22 @@ pub enum Error {
     /// `DIGEST_INVALID`: not this content's.
     #[error(transparent)]
     DigestMismatch(Box<DigestMismatch>),
-    /// `UNAUTHORIZED`, where nobody is served without a login.
+    /// `REGISTRY_DISALLOWED_OPERATION`: an attribute of the repository, tag or manifest forbids it.
     #[error(
-        "authentication required, and this version has no credentials to give; without server.auth = \"enforced\" the registry asks for none"
+        "The operation is disallowed on this registry, repository or image. View troubleshooting steps at https://aka.ms/acr/faq/#why-does-my-pull-or-push-request-fail-with-disallowed-operation"
     )]
-    LoginRequired,
+    DisallowedOperation,
+    /// `UNSUPPORTED`: a way of asking for a token that there is not.
+    #[error("{0}")]
+    GrantUnsupported(String),
+    /// `UNAUTHORIZED`: no token for these credentials.
+    #[error(
+        "authentication required, visit https://aka.ms/acr/authorization for more information. CorrelationId: {correlation_id}"
+    )]
+    LoginRefused {
+        /// What the answer's header says, too.
+        correlation_id: Uuid,
+    },
     /// `MANIFEST_BLOB_UNKNOWN`
     #[error(
         "the manifest refers to {digest}, which is not known to the repository {repository}; push it first"
@@ -90,6 +108,9 @@ pub enum Error {
     /// No endpoint of the registry.
     #[error("'{0}' is not an endpoint of the registry")]
     NotAnEndpoint(String),
+    /// `UNSUPPORTED`: an order that lists do not come in.
+    #[error("'{0}' is not an order; expected none, timeasc or timedesc")]
+    OrderInvalid(String),
     /// `PAGINATION_NUMBER_INVALID`
     #[error("'{0}' is not a number of results; expected 0 or more")]
     PaginationNumberInvalid(String),
@@ -113,12 +134,18 @@ pub enum Error {
         /// The blob's size.
         size: u64,
     },
+    /// What a management request breaks.
+    #[error(transparent)]
+    Refused(#[from] Refusal),
     /// The referrers API is not offered, so that clients fall back to the referrers tag schema.
     #[error("the referrers API is not supported; use the referrers tag schema")]
     ReferrersUnsupported,
     /// No such registry.
     #[error("there is no registry {0}; create it with: sealock registry create {0}")]
     RegistryUnknown(RegistryName),
+    /// `UNSUPPORTED`: a scope that cannot be read.
+    #[error("'{0}' is not a scope; expected repository:NAME:ACTION,... or registry:catalog:*")]
+    ScopeInvalid(String),
     /// `SIZE_INVALID`
     #[error("{0}")]
     SizeInvalid(String),
@@ -127,6 +154,9 @@ pub enum Error {
         "'{0}' is neither a tag nor a digest; a tag has 1 to 128 letters, digits, dots, hyphens and underscores"
     )]
     TagInvalid(String),
+    /// `TAG_UNKNOWN`, which ACR's own endpoints say.
+    #[error("the specified tag does not exist")]
+    TagUnknown,
     /// More tags in one push than are taken.
     #[error("there are {given} tags; one push takes {limit} at most")]
     TooManyTags {
@@ -138,11 +168,11 @@ pub enum Error {
     /// `TOOMANYREQUESTS`
     #[error("there are {0} unfinished uploads; complete or cancel some first")]
     TooManyUploads(usize),
-    /// `UNAUTHORIZED`
+    /// `UNAUTHORIZED`: credentials are missing, wrong, or allow too little.
     #[error(
-        "the credentials are not known: this registry has no users yet, and needs none on localhost; leave them out"
+        "authentication required, visit https://aka.ms/acr/authorization for more information."
     )]
-    Unauthorized,
+    Unauthorized(Box<Challenge>),
     /// Stored content that does not open or is not what its digest says.
     #[error("the stored content of {digest} is damaged ({why}); run: sealock verify")]
     Damaged {
@@ -168,6 +198,21 @@ pub enum Error {
 pub struct DigestMismatch {
     provided: Digest,
     actual: Digest,
+}
+
+/// How to get at what was refused: the way that Bearer tokens take.
+///
+/// <https://distribution.github.io/distribution/spec/auth/token/>
+#[derive(Debug)]
+pub struct Challenge {
+    /// Where tokens are issued.
+    pub realm: String,
+    /// For whom.
+    pub service: String,
+    /// What the token must be good for.
+    pub scope: Option<Scope>,
+    /// What is wrong with the credentials that were given.
+    pub error: Option<&'static str>,
 }
 
 impl Error {
@@ -216,7 +261,19 @@ impl Error {
             Self::TagInvalid(_) => (StatusCode::BAD_REQUEST, "TAG_INVALID"),
             Self::TooManyTags { .. } => (StatusCode::URI_TOO_LONG, "TAG_INVALID"),
             Self::TooManyUploads(_) => (StatusCode::TOO_MANY_REQUESTS, "TOOMANYREQUESTS"),
-            Self::LoginRequired | Self::Unauthorized => (StatusCode::UNAUTHORIZED, "UNAUTHORIZED"),
+            Self::LoginRefused { .. } | Self::Unauthorized(_) => {
+                (StatusCode::UNAUTHORIZED, "UNAUTHORIZED")
+            }
+            Self::DisallowedOperation => (
+                StatusCode::METHOD_NOT_ALLOWED,
+                "REGISTRY_DISALLOWED_OPERATION",
+            ),
+            Self::AttributesInvalid(_)
+            | Self::GrantUnsupported(_)
+            | Self::OrderInvalid(_)
+            | Self::ScopeInvalid(_) => (StatusCode::BAD_REQUEST, "UNSUPPORTED"),
+            Self::TagUnknown => (StatusCode::NOT_FOUND, "TAG_UNKNOWN"),
+            Self::Refused(refusal) => (refusal.status(), refusal.code()),
             Self::Damaged { .. } | Self::Custody(_) | Self::Store(_) | Self::Internal(_) => {
                 (StatusCode::INTERNAL_SERVER_ERROR, "UNKNOWN")
             }

@@ -1,12 +1,15 @@
-//! The registry's HTTP: OCI Distribution's endpoints, and what Docker adds.
+//! The registry's HTTP: OCI Distribution's endpoints, what Docker adds, and ACR's own.
 //!
 //! <https://github.com/opencontainers/distribution-spec/blob/main/spec.md#endpoints>
 
+mod acr;
 mod base;
 mod blobs;
 mod catalog;
 mod error;
+mod login;
 mod manifests;
+mod oauth2;
 mod page;
 mod path;
 mod range;
@@ -19,7 +22,7 @@ use std::borrow::Cow;
 use axum::{
     body::Body,
     extract::Request,
-    http::{HeaderMap, HeaderValue, Method, header},
+    http::{HeaderMap, HeaderName, HeaderValue, Method, header},
     response::Response,
 };
 use sealock_core::PublicName;
@@ -27,22 +30,51 @@ use uuid::Uuid;
 
 pub use self::error::render;
 use self::path::Endpoint;
-use crate::{Error, Registry};
+use crate::{Error, Registry, access::Permissions};
+
+/// What az prints with each error; it fails without.
+const CORRELATION_ID: HeaderName = HeaderName::from_static("x-ms-correlation-request-id");
+
+/// How a request reached its registry.
+#[derive(Clone, Debug)]
+pub struct Door {
+    /// `http` or `https`.
+    pub scheme: &'static str,
+    /// Host and port, as the client named them.
+    pub authority: String,
+    /// The registry's own name, which its tokens bear.
+    pub login_server: String,
+    /// Whether whoever comes without credentials is the admin.
+    pub is_open: bool,
+}
+
+impl Door {
+    fn origin(&self) -> String {
+        format!("{}://{}", self.scheme, self.authority)
+    }
+}
 
 /// A request to one registry, its path parsed.
 struct Call {
     registry: Registry,
+    door: Door,
     method: Method,
     headers: HeaderMap,
     query: Vec<(String, String)>,
     body: Body,
+    permissions: Permissions,
 }
 
 type Answer = Result<Response, Error>;
 
 /// Answers a request to `registry`.
-pub async fn answer(registry: Registry, names: &PublicName, request: Request) -> Response {
-    let answer = route(registry, request).await;
+pub async fn answer(
+    registry: Registry,
+    names: &PublicName,
+    door: Door,
+    request: Request,
+) -> Response {
+    let answer = route(registry, door, request).await;
     with_common_headers(answer.unwrap_or_else(|error| render(&error, names)))
 }
 
@@ -54,37 +86,57 @@ pub fn with_common_headers(mut response: Response) -> Response {
         "docker-distribution-api-version",
         HeaderValue::from_static("registry/2.0"),
     );
-    // az prints it with each error, and fails without.
-    if let Ok(id) = HeaderValue::from_str(&Uuid::new_v4().to_string()) {
-        headers.insert("x-ms-correlation-request-id", id);
+    headers.insert(
+        header::ACCESS_CONTROL_EXPOSE_HEADERS,
+        HeaderValue::from_static(
+            "Docker-Content-Digest, WWW-Authenticate, Link, X-Ms-Correlation-Request-Id",
+        ),
+    );
+    headers.insert(
+        header::X_CONTENT_TYPE_OPTIONS,
+        HeaderValue::from_static("nosniff"),
+    );
+    if !headers.contains_key(CORRELATION_ID)
+        && let Ok(id) = HeaderValue::from_str(&Uuid::new_v4().to_string())
+    {
+        headers.insert(CORRELATION_ID, id);
     }
     response
 }
 
-async fn route(registry: Registry, request: Request) -> Answer {
+async fn route(registry: Registry, door: Door, request: Request) -> Answer {
     let (parts, body) = request.into_parts();
-    if parts.headers.contains_key(header::AUTHORIZATION) {
-        // There are no credentials yet that could be right, and wrong ones are never ignored.
-        return Err(Error::Unauthorized);
-    }
     let endpoint = Endpoint::parse(parts.uri.path())?;
+    let permissions = match endpoint.need(&parts.method) {
+        Some(need) => login::authorise(&registry, &door, &parts.headers, &need)?,
+        None => Permissions::default(),
+    };
     let call = Call {
         registry,
+        door,
         method: parts.method,
         headers: parts.headers,
         query: url::form_urlencoded::parse(parts.uri.query().unwrap_or_default().as_bytes())
             .into_owned()
             .collect(),
         body,
+        permissions,
     };
-    if !matches!(endpoint, Endpoint::Base) {
-        // A revoked registry refuses everything but the base endpoint, before anything is looked up.
+    if endpoint.is_content() {
+        // A revoked registry refuses it before anything is looked up.
         call.registry.lease().await?;
     }
     match endpoint {
+        Endpoint::AcrCatalog => acr::catalog(&call),
+        Endpoint::AcrManifest(name, digest) => acr::manifest(call, &name, &digest).await,
+        Endpoint::AcrManifests(name) => acr::list_manifests(call, &name).await,
+        Endpoint::AcrRepository(name) => acr::repository(call, &name).await,
+        Endpoint::AcrTag(name, tag) => acr::tag(call, &name, &tag).await,
+        Endpoint::AcrTags(name) => acr::list_tags(&call, &name),
         Endpoint::Base => base::answer(&call),
         Endpoint::Blob(repository, digest) => blobs::answer(call, &repository, digest).await,
         Endpoint::Catalog => catalog::answer(&call),
+        Endpoint::Exchange => oauth2::exchange(&call),
         Endpoint::Manifest(repository, reference) => {
             manifests::answer(call, &repository, &reference).await
         }
@@ -92,6 +144,7 @@ async fn route(registry: Registry, request: Request) -> Answer {
             referrers::answer(call, &repository, subject).await
         }
         Endpoint::Tags(repository) => tags::answer(&call, &repository),
+        Endpoint::Token => oauth2::token(call).await,
         Endpoint::Upload(repository, id) => uploads::answer(call, &repository, id).await,
         Endpoint::Uploads(repository) => uploads::begin(call, &repository).await,
     }
@@ -107,7 +160,7 @@ impl Call {
     }
 
     /// A header's value. What is no text in it is replaced, and so refused by whoever parses it.
-    fn header(&self, name: header::HeaderName) -> Option<Cow<'_, str>> {
+    fn header(&self, name: HeaderName) -> Option<Cow<'_, str>> {
         Some(String::from_utf8_lossy(self.headers.get(name)?.as_bytes()))
     }
 

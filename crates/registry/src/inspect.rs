@@ -77,6 +77,7 @@ impl Registry {
             digest,
             media_type,
             content,
+            ..
         } = self.locate(repository, reference)?;
         let view = self.view("manifest", media_type.clone(), digest, &content);
         let mut objects = vec![view.await?];

@@ -8,6 +8,9 @@
 //! way in, `content.rs` and
 //! `download.rs` the way out.
 
+mod access;
+mod attributes;
+mod bearer;
 mod blob;
 mod content;
 mod download;
@@ -15,25 +18,37 @@ mod error;
 mod hasher;
 pub mod http;
 mod inspect;
+mod login;
 mod manifest;
 mod manifests;
 mod name;
+mod password;
 mod referrers;
+mod refusal;
 mod registries;
 mod registry;
+mod repository;
+mod scope_map;
 mod settings;
 mod sweep;
+mod token;
 mod upload;
 mod verify;
 
+pub use access::Scope;
 pub use content::Content;
-pub use error::{DigestMismatch, Error};
+pub use error::{Challenge, DigestMismatch, Error};
 pub use inspect::{Inspection, ObjectView, WrappedBy};
+pub use login::{AdminCredentials, LoginSettings};
 pub use manifest::{Kind, Manifest};
 pub use name::{Reference, RepositoryName, Tag};
+pub use password::PasswordName;
+pub use refusal::Refusal;
 pub use registries::{Registries, RegistryRecord};
 pub use registry::Registry;
+pub use scope_map::{ScopeMap, ScopeMapAction};
 pub use settings::Settings;
 pub use sweep::Sweep;
+pub use token::{Token, TokenPassword};
 pub use upload::{UploadId, Uploads};
 pub use verify::{Problem, ProblemKind, Verification};

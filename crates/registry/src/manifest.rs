@@ -13,8 +13,21 @@ pub struct Descriptor {
     pub digest: Digest,
     /// What it is to the manifest.
     pub kind: Kind,
+    /// In bytes, as the manifest says; 0 if it does not.
+    pub size: u64,
+    /// What an entry of an index runs on.
+    pub platform: Option<Platform>,
     /// Whether it may live elsewhere: a foreign or non-distributable layer is never required.
     pub foreign: bool,
+}
+
+/// What an image runs on, as an index or the image's own configuration says.
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
+pub struct Platform {
+    /// Such as `amd64`.
+    pub architecture: Option<String>,
+    /// Such as `linux`.
+    pub os: Option<String>,
 }
 
 /// What a descriptor is to its manifest.
@@ -73,6 +86,11 @@ struct RawDescriptor {
     media_type: Option<String>,
     digest: String,
     urls: Option<Vec<String>>,
+    /// Neither decides anything, so neither is a reason to refuse a manifest.
+    #[serde(default)]
+    size: Value,
+    #[serde(default)]
+    platform: Value,
 }
 
 impl Manifest {
@@ -152,6 +170,8 @@ impl RawDescriptor {
         Ok(Descriptor {
             digest: self.digest.parse().map_err(|error| invalid(&error))?,
             kind,
+            size: self.size.as_u64().unwrap_or_default(),
+            platform: serde_json::from_value(self.platform).unwrap_or_default(),
             foreign: self.urls.is_some_and(|urls| !urls.is_empty())
                 || FOREIGN_LAYERS
                     .iter()

@@ -9,6 +9,7 @@ use tokio::task::spawn_blocking;
 
 use crate::{
     Error, Kind, Manifest, Reference, Registry, RepositoryName, Tag,
+    attributes::Attributes,
     blob::BLOBS,
     content::{ContentRecord, Fresh},
     hasher::Hasher,
@@ -31,6 +32,8 @@ pub(crate) struct ManifestRecord {
     /// Whether it was taken although something that it refers to was missing.
     #[serde(default)]
     pub(crate) sparse: bool,
+    #[serde(default)]
+    pub(crate) attributes: Attributes,
     /// Counts the tags that were ever put on it, so that a deletion that has not seen the newest one
     /// conflicts instead of leaving it behind.
     taggings: u64,
@@ -40,6 +43,11 @@ pub(crate) struct ManifestRecord {
 pub(crate) struct TagRecord {
     pub(crate) digest: Digest,
     pub(crate) updated: Timestamp,
+    /// When the tag was first put, on whatever manifest. One of an earlier version does not say.
+    #[serde(default)]
+    pub(crate) created: Option<Timestamp>,
+    #[serde(default)]
+    pub(crate) attributes: Attributes,
 }
 
 /// A manifest that was stored.
@@ -53,6 +61,8 @@ pub(crate) struct Located {
     pub(crate) digest: Digest,
     pub(crate) media_type: String,
     pub(crate) content: ContentRecord,
+    /// Those of the tag by which it was found, and its own.
+    pub(crate) attributes: [Attributes; 2],
 }
 
 impl Registry {
@@ -64,10 +74,26 @@ impl Registry {
         reference: &Reference,
     ) -> Result<(Located, Bytes), Error> {
         let located = self.locate(repository, reference)?;
+        self.repository_attributes(repository)?
+            .get()
+            .check_readable()?;
+        for attributes in located.attributes {
+            attributes.check_readable()?;
+        }
+        let bytes = self.manifest_bytes(&located, reference).await?;
+        Ok((located, bytes))
+    }
+
+    /// The bytes of the manifest that was found as `reference`, whatever its attributes.
+    pub(crate) async fn manifest_bytes(
+        &self,
+        located: &Located,
+        reference: &Reference,
+    ) -> Result<Bytes, Error> {
         let lease = self.lease().await?;
         let object = located.content.object;
         if let Some(bytes) = lease.opened().and_then(|opened| opened.get(object)) {
-            return Ok((located, bytes));
+            return Ok(bytes);
         }
         let content = self.open(located.digest, &located.content).await?;
         let content = content.ok_or_else(|| Error::ManifestUnknown {
@@ -77,7 +103,7 @@ impl Registry {
         if let Some(opened) = lease.opened() {
             opened.keep(object, &bytes);
         }
-        Ok((located, bytes))
+        Ok(bytes)
     }
 
     /// Where the manifest lies that `reference` names.
@@ -89,30 +115,34 @@ impl Registry {
         let unknown = || Error::ManifestUnknown {
             reference: reference.clone(),
         };
-        let digest = self.resolve(repository, reference)?;
+        let (digest, tag) = self.resolve(repository, reference)?;
         let record = self
             .manifest_record(repository, &digest)?
             .ok_or_else(unknown)?;
         Ok(Located {
             digest,
+            attributes: [tag, record.attributes],
             media_type: record.value.media_type,
             content: self.content(&digest)?.ok_or_else(unknown)?.value,
         })
     }
 
-    /// The digest that `reference` names; a digest names itself, whether it is known or not.
-    fn resolve(&self, repository: &RepositoryName, reference: &Reference) -> Result<Digest, Error> {
+    /// The digest that `reference` names, with the attributes of the tag that names it; a digest names
+    /// itself, whether it is known or not.
+    fn resolve(
+        &self,
+        repository: &RepositoryName,
+        reference: &Reference,
+    ) -> Result<(Digest, Attributes), Error> {
         match reference {
-            Reference::Digest(digest) => Ok(*digest),
-            Reference::Tag(tag) => {
-                let tag = self
-                    .store
-                    .get(&TAGS, &[&self.id, repository.as_str(), tag.as_str()])?;
-                tag.map(|tag| tag.digest)
-                    .ok_or_else(|| Error::ManifestUnknown {
-                        reference: reference.clone(),
-                    })
-            }
+            Reference::Digest(digest) => Ok((*digest, Attributes::default())),
+            Reference::Tag(tag) => match self.tag(repository, tag) {
+                Ok(tag) => Ok((tag.digest, tag.attributes)),
+                Err(Error::TagUnknown) => Err(Error::ManifestUnknown {
+                    reference: reference.clone(),
+                }),
+                Err(error) => Err(error),
+            },
         }
     }
 
@@ -149,7 +179,8 @@ impl Registry {
         loop {
             let known = self.manifest_record(repository, &digest)?;
             let existing = self.content(&digest)?;
-            let (mut batch, sparse) = self.expect_references(repository, &manifest)?;
+            let (batch, sparse) = self.expect_references(repository, &manifest)?;
+            let mut batch = self.expect_writable(repository, batch)?;
             let is_new = known.is_none() && existing.is_none();
             if is_new && fresh.is_none() {
                 fresh = Some(self.seal_small(digest, bytes.clone()).await?);
@@ -164,6 +195,7 @@ impl Registry {
                     pushed: self.clock.now(),
                     subject: manifest.subject,
                     sparse,
+                    attributes: Attributes::default(),
                     taggings: 0,
                 },
                 |known| known.value.clone(),
@@ -174,7 +206,8 @@ impl Registry {
             if let Some(subject) = &manifest.subject {
                 batch = self.refer(repository, &digest, subject, batch);
             }
-            let batch = self.tag_manifest(repository, &digest, record, known.as_ref(), tags, batch);
+            let batch =
+                self.tag_manifest(repository, &digest, record, known.as_ref(), tags, batch)?;
             // The body may have taken its time: whoever is revoked by now changes nothing.
             self.lease().await?;
             if let Some(fresh) = &mut fresh {
@@ -200,22 +233,52 @@ impl Registry {
         mut record: ManifestRecord,
         known: Option<&Record<ManifestRecord>>,
         tags: &[Tag],
-        batch: Batch,
-    ) -> Batch {
+        mut batch: Batch,
+    ) -> Result<Batch, Error> {
         record.taggings += tags.len() as u64;
         let text = digest.to_string();
         let key = [&*self.id, repository.as_str(), &text];
-        let batch = batch
+        batch = batch
             .expect_same(&MANIFESTS, &key, known)
             .put(&MANIFESTS, &key, &record);
-        let record = TagRecord {
-            digest: *digest,
-            updated: self.clock.now(),
-        };
-        tags.iter().fold(batch, |batch, tag| {
+        let now = self.clock.now();
+        for tag in tags {
             let key = [&*self.id, repository.as_str(), tag.as_str()];
-            batch.put(&TAGS, &key, &record)
-        })
+            let existing = self.store.get(&TAGS, &key)?;
+            let mut record = TagRecord {
+                digest: *digest,
+                updated: now,
+                created: Some(now),
+                attributes: Attributes::default(),
+            };
+            if let Some(existing) = &existing {
+                existing.attributes.check_writable()?;
+                record.created = existing.created;
+                record.attributes = existing.attributes;
+            }
+            batch = batch
+                .expect_same(&TAGS, &key, existing.as_ref())
+                .put(&TAGS, &key, &record);
+        }
+        Ok(batch)
+    }
+
+    /// Adds to `batch` that the repository may be written to.
+    fn expect_writable(&self, repository: &RepositoryName, batch: Batch) -> Result<Batch, Error> {
+        let attributes = self.repository_attributes(repository)?;
+        attributes.get().check_writable()?;
+        Ok(self.expect_attributes(repository, &attributes, batch))
+    }
+
+    /// Adds to `batch` that something may be deleted from the repository.
+    pub(crate) fn expect_deletable(
+        &self,
+        repository: &RepositoryName,
+        batch: Batch,
+    ) -> Result<Batch, Error> {
+        let attributes = self.repository_attributes(repository)?;
+        attributes.get().check_deletable()?;
+        Ok(self.expect_attributes(repository, &attributes, batch))
     }
 
     /// A batch that holds only while everything is there that the manifest refers to; and whether
@@ -266,29 +329,36 @@ impl Registry {
         reference: &Reference,
     ) -> Result<(), Error> {
         match reference {
-            Reference::Tag(tag) => self.delete_tag(repository, tag).await,
+            Reference::Tag(tag) => match self.delete_tag(repository, tag).await {
+                Err(Error::TagUnknown) => Err(Error::ManifestUnknown {
+                    reference: reference.clone(),
+                }),
+                deleted => deleted.map(drop),
+            },
             Reference::Digest(digest) => self.delete_manifest_by_digest(repository, digest).await,
         }
     }
 
-    async fn delete_tag(&self, repository: &RepositoryName, tag: &Tag) -> Result<(), Error> {
+    pub(crate) async fn delete_tag(
+        &self,
+        repository: &RepositoryName,
+        tag: &Tag,
+    ) -> Result<Digest, Error> {
         let key = [&*self.id, repository.as_str(), tag.as_str()];
         loop {
-            let Some(existing) = self.store.get(&TAGS, &key)? else {
-                return Err(Error::ManifestUnknown {
-                    reference: Reference::Tag(tag.clone()),
-                });
-            };
+            let existing = self.tag(repository, tag)?;
+            existing.attributes.check_deletable()?;
             let batch = Batch::new()
                 .expect(&TAGS, &key, &existing)
                 .delete(&TAGS, &key);
+            let batch = self.expect_deletable(repository, batch)?;
             if self.store.commit(batch).await? == Commit::Done {
-                return Ok(());
+                return Ok(existing.digest);
             }
         }
     }
 
-    async fn delete_manifest_by_digest(
+    pub(crate) async fn delete_manifest_by_digest(
         &self,
         repository: &RepositoryName,
         digest: &Digest,
@@ -301,15 +371,19 @@ impl Registry {
                     reference: Reference::Digest(*digest),
                 });
             };
-            let mut batch = Batch::new()
+            existing.attributes.check_deletable()?;
+            let batch = Batch::new()
                 .expect(&MANIFESTS, &key, &existing)
                 .delete(&MANIFESTS, &key);
+            let mut batch = self.expect_deletable(repository, batch)?;
             for entry in self
                 .store
                 .scan(&TAGS, &[&self.id, repository.as_str()], Bound::Unbounded)
             {
                 let entry = entry?;
                 if entry.record.digest == *digest {
+                    // A locked tag keeps its manifest.
+                    entry.record.attributes.check_deletable()?;
                     let tag = [&*self.id, repository.as_str(), &entry.key[0]];
                     batch = batch.expect(&TAGS, &tag, &entry.record).delete(&TAGS, &tag);
                 }

@@ -3,6 +3,7 @@ use std::{ops::Bound, sync::Arc};
 use jiff::Timestamp;
 use sealock_cmk::{Custodian, Encryption, Sku, rules};
 use sealock_core::{Clock, RegistryId, RegistryName};
+use sealock_envelope::ServiceKey;
 use sealock_store::{Batch, Commit, Record, Store, Table};
 use serde::{Deserialize, Serialize};
 
@@ -30,6 +31,7 @@ pub struct RegistryRecord {
 pub struct Registries {
     pub(crate) store: Store,
     custodian: Custodian,
+    service_key: Arc<ServiceKey>,
     clock: Clock,
     uploads: Uploads,
     pub(crate) in_flight: InFlight,
@@ -38,8 +40,15 @@ pub struct Registries {
 
 impl Registries {
     /// The registries that `store` holds.
-    pub fn new(store: Store, custodian: Custodian, clock: Clock, settings: Settings) -> Self {
+    pub fn new(
+        store: Store,
+        custodian: Custodian,
+        service_key: Arc<ServiceKey>,
+        clock: Clock,
+        settings: Settings,
+    ) -> Self {
         Self {
+            service_key,
             settings,
             uploads: Uploads::new(clock.clone()),
             store,
@@ -145,6 +154,7 @@ impl Registries {
     fn handle(&self, record: RegistryRecord) -> Registry {
         Registry {
             custody: self.custodian.custody(record.id, record.encrypted),
+            service_key: Arc::clone(&self.service_key),
             id: Arc::from(record.id.to_string()),
             record,
             store: self.store.clone(),

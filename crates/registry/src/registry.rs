@@ -2,6 +2,7 @@ use std::{ops::Bound, sync::Arc};
 
 use sealock_cmk::{Custody, Lease};
 use sealock_core::Clock;
+use sealock_envelope::ServiceKey;
 use sealock_store::Store;
 
 use crate::{
@@ -18,6 +19,7 @@ pub struct Registry {
     /// The first part of all its keys in the store.
     pub(crate) id: Arc<str>,
     pub(crate) custody: Custody,
+    pub(crate) service_key: Arc<ServiceKey>,
     pub(crate) store: Store,
     pub(crate) clock: Clock,
     pub(crate) uploads: Uploads,
@@ -31,6 +33,13 @@ pub(crate) struct Page<T> {
     pub(crate) items: Vec<T>,
     /// Whether there is more behind it.
     pub(crate) more: bool,
+}
+
+impl<T> Page<T> {
+    /// The name of the last item, if there is more behind it.
+    pub(crate) fn next(&self, name: impl Fn(&T) -> String) -> Option<String> {
+        self.items.last().filter(|_| self.more).map(name)
+    }
 }
 
 impl Registry {
@@ -62,7 +71,10 @@ impl Registry {
                 return Ok(Page { items, more: true });
             }
             from = Some(behind(&name));
-            items.push(name.parse()?);
+            let name = name.parse()?;
+            if self.repository_attributes(&name)?.get().list_enabled {
+                items.push(name);
+            }
         }
     }
 
@@ -75,9 +87,14 @@ impl Registry {
     ) -> Result<Page<Tag>, Error> {
         self.check_known(repository)?;
         let from = after.map_or(Bound::Unbounded, Bound::Excluded);
-        let mut tags = self
+        let tags = self
             .store
             .scan(&TAGS, &[&self.id, repository.as_str()], from);
+        let mut tags = tags.filter(|entry| {
+            entry
+                .as_ref()
+                .map_or(true, |entry| entry.record.attributes.list_enabled)
+        });
         let mut items = Vec::new();
         while items.len() < limit {
             match tags.next() {

@@ -1,8 +1,13 @@
+mod credential;
+mod scope_map;
+mod token;
+
 use clap::{Args, Subcommand};
 use sealock_core::{IdentityName, RegistryName};
 use serde::Deserialize;
 use serde_json::json;
 
+use self::{credential::CredentialCommand, scope_map::ScopeMapCommand, token::TokenCommand};
 use crate::{
     client::Client,
     error::Error,
@@ -30,6 +35,21 @@ Examples:
         #[arg(default_value = DEFAULT_REGISTRY)]
         name: RegistryName,
     },
+    /// Say who may log in to a registry, besides its tokens
+    #[command(after_help = "Example:\n  sealock registry update --admin-enabled true")]
+    Update(Update),
+    /// The admin user's name and passwords
+    #[command(
+        subcommand,
+        after_help = "Example:\n  sealock registry credential show"
+    )]
+    Credential(CredentialCommand),
+    /// The repository-scoped tokens of a registry
+    #[command(subcommand, after_help = "Example:\n  sealock registry token list")]
+    Token(TokenCommand),
+    /// What tokens may do
+    #[command(subcommand, after_help = "Example:\n  sealock registry scope-map list")]
+    ScopeMap(ScopeMapCommand),
     /// Wrap a registry's data encryption key anew: with its key's current version, or with another key
     #[command(after_help = "Example:\n  sealock registry rotate-key --key sealock/other-key")]
     RotateKey(RotateKey),
@@ -48,6 +68,19 @@ pub(crate) struct Create {
     /// The managed identity that reaches the key
     #[arg(long, value_name = "NAME")]
     identity: Option<String>,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Update {
+    /// The registry
+    #[arg(default_value = DEFAULT_REGISTRY)]
+    name: RegistryName,
+    /// Whether the admin user may log in
+    #[arg(long, value_name = "BOOL")]
+    admin_enabled: Option<bool>,
+    /// Whether everybody may pull
+    #[arg(long, value_name = "BOOL")]
+    anonymous_pull_enabled: Option<bool>,
 }
 
 #[derive(Debug, Args)]
@@ -77,8 +110,16 @@ pub(crate) struct Registry {
     login_server: String,
     sku: String,
     created: String,
+    #[serde(flatten)]
+    login: Login,
     encryption: Encryption,
     gate: Gate,
+}
+
+#[derive(Debug, Deserialize)]
+struct Login {
+    admin_enabled: bool,
+    anonymous_pull_enabled: bool,
 }
 
 #[derive(Debug, Deserialize)]
@@ -124,6 +165,10 @@ impl RegistryCommand {
                 &client.get(&format!("registries/{name}"))?,
                 Registry::render,
             ),
+            Self::Update(update) => update.run(client, output),
+            Self::Credential(command) => command.run(client, output),
+            Self::Token(command) => command.run(client, output),
+            Self::ScopeMap(command) => command.run(client, output),
             Self::RotateKey(rotate_key) => rotate_key.run(client, output),
         }
     }
@@ -147,6 +192,35 @@ impl Create {
                 format!("registry {name} is as asked, at {login_server}")
             }
         })
+    }
+}
+
+impl Update {
+    fn run(self, client: &Client, output: &mut Output) -> Result<(), Error> {
+        let body = json!({
+            "admin_enabled": self.admin_enabled,
+            "anonymous_pull_enabled": self.anonymous_pull_enabled,
+        });
+        let answer = client.patch(&format!("registries/{}/login", self.name), &body)?;
+        output.show(&answer, |login: &Login| {
+            format!("registry {}: {}", self.name, login.sentence())
+        })
+    }
+}
+
+impl Login {
+    fn sentence(&self) -> String {
+        let admin = if self.admin_enabled {
+            "the admin user and tokens may log in"
+        } else {
+            "tokens may log in, the admin user may not"
+        };
+        let anonymous = if self.anonymous_pull_enabled {
+            "; everybody may pull"
+        } else {
+            ""
+        };
+        format!("{admin}{anonymous}")
     }
 }
 
@@ -234,6 +308,7 @@ impl Registry {
         }
         fields.extend([
             ("login server", self.login_server.clone()),
+            ("login", self.login.sentence()),
             ("sku", self.sku.clone()),
             ("id", self.id.clone()),
             ("created", self.created.clone()),
@@ -260,6 +335,7 @@ mod tests {
         let registry: Registry = serde_json::from_value(json!({
             "name": "sealock", "id": "0", "login_server": "sealock.azurecr.localhost:5000",
             "sku": "Premium", "created": "2026-01-01T00:00:00Z",
+            "admin_enabled": true, "anonymous_pull_enabled": false,
             "encryption": {
                 "status": "enabled", "key_identifier": "https://kv/keys/k",
                 "versioned_key_identifier": "https://kv/keys/k/v",
@@ -285,6 +361,7 @@ sealock  revoked: KeyDisabled since 2026-01-02T00:00:00Z
   identity      client c (the identity is gone)
   rotation      follows the key, last: never
   login server  sealock.azurecr.localhost:5000
+  login         the admin user and tokens may log in
   sku           Premium
   id            0
   created       2026-01-01T00:00:00Z"

@@ -3,8 +3,9 @@ use axum::{
     http::{HeaderValue, Method, StatusCode, header},
     response::{IntoResponse, Response},
 };
-use sealock_cmk::Refusal;
+use sealock_cmk::Refusal as CmkRefusal;
 use sealock_core::{InvalidKeyIdentifier, InvalidName};
+use sealock_registry::Refusal;
 use serde_json::json;
 
 use crate::control_token::CONTROL_TOKEN_FILE;
@@ -174,16 +175,16 @@ impl From<sealock_cmk::Error> for ControlError {
 }
 
 /// What to do about a rule that a request breaks.
-fn way_out(refusal: &Refusal) -> Option<String> {
+fn way_out(refusal: &CmkRefusal) -> Option<String> {
     match refusal {
-        Refusal::EncryptionDiffers(registry) => Some(format!(
+        CmkRefusal::EncryptionDiffers(registry) => Some(format!(
             "change it with: sealock registry rotate-key {registry} --key KEY --identity NAME"
         )),
-        Refusal::EncryptionPermanent(_) => Some("name its --key and --identity again".to_owned()),
-        Refusal::IdentityNotAssigned { registry, .. } => Some(format!(
+        CmkRefusal::EncryptionPermanent(_) => Some("name its --key and --identity again".to_owned()),
+        CmkRefusal::IdentityNotAssigned { registry, .. } => Some(format!(
             "name an identity that may use the current key: sealock registry rotate-key {registry} --identity NAME"
         )),
-        Refusal::KeyInaccessible { .. } => Some(
+        CmkRefusal::KeyInaccessible { .. } => Some(
             "see what the vault refused with: sealock audit; and whether the current key can be used: sealock status"
                 .to_owned(),
         ),
@@ -201,6 +202,15 @@ impl From<sealock_registry::Error> for ControlError {
             return Self::internal(&error);
         }
         let hint = match &error {
+            sealock_registry::Error::Refused(Refusal::AdminDisabled(registry)) => Some(format!(
+                "enable it with: sealock registry update {registry} --admin-enabled true"
+            )),
+            sealock_registry::Error::Refused(Refusal::ScopeMapUnknown(_)) => {
+                Some("see those that there are with: sealock registry scope-map list".to_owned())
+            }
+            sealock_registry::Error::Refused(Refusal::TokenUnknown(_)) => {
+                Some("see those that there are with: sealock registry token list".to_owned())
+            }
             sealock_registry::Error::Denied(_) => Some("see why with: sealock status".to_owned()),
             sealock_registry::Error::ManifestUnknown { .. } => {
                 Some("name an image that was pushed, such as hello:v1".to_owned())

@@ -16,7 +16,7 @@ pub(super) struct Guard {
 
 pub(super) async fn check(State(guard): State<Guard>, request: Request, next: Next) -> Response {
     let peer = request.extensions().get::<Peer>();
-    if !peer.is_some_and(|Peer(address)| address.is_loopback()) {
+    if !peer.is_some_and(|peer| peer.address.is_loopback()) {
         return ControlError::not_from_here().into_response();
     }
     let permitted = match &guard.token {

@@ -2,7 +2,7 @@ use axum::{Json, extract::State, http::StatusCode};
 use jiff::Timestamp;
 use sealock_cmk::{Cause, Encryption, Identity, Sku, rules};
 use sealock_core::{ClientId, IdentityName, KeyIdentifier, Kid, RegistryId, RegistryName};
-use sealock_registry::{Registry, RegistryRecord};
+use sealock_registry::{LoginSettings, Registry};
 use serde::{Deserialize, Serialize};
 
 use super::{
@@ -21,6 +21,8 @@ pub(super) struct RegistryView {
     login_server: String,
     sku: Sku,
     created: Timestamp,
+    #[serde(flatten)]
+    login: LoginSettings,
     encryption: EncryptionView,
     gate: GateView,
 }
@@ -67,7 +69,7 @@ pub(super) struct List {
 pub(super) async fn list(State(services): State<Services>) -> Answer<List> {
     let mut registries = Vec::new();
     for registry in services.registries.list()? {
-        registries.push(view(&services, registry.record).await?);
+        registries.push(view(&services, registry).await?);
     }
     Ok(Json(List { registries }))
 }
@@ -81,7 +83,7 @@ pub(super) async fn show(
     Path(name): Path<String>,
 ) -> Answer<RegistryView> {
     let registry = named(&services, &name)?;
-    Ok(Json(view(&services, registry.record).await?))
+    Ok(Json(view(&services, registry).await?))
 }
 
 #[derive(Deserialize)]
@@ -111,13 +113,14 @@ pub(super) async fn create(
     let created = services
         .registries
         .create_or_update(&name, sku, &encryption);
-    let (record, is_new) = created.await?;
+    let (_, is_new) = created.await?;
     let status = if is_new {
         StatusCode::CREATED
     } else {
         StatusCode::OK
     };
-    Ok((status, Json(view(&services, record).await?)))
+    let registry = services.registries.get(&name)?;
+    Ok((status, Json(view(&services, registry).await?)))
 }
 
 #[derive(Deserialize)]
@@ -132,7 +135,8 @@ pub(super) async fn rotate_key(
     Path(name): Path<String>,
     Body(asked): Body<RotateKey>,
 ) -> Answer<RegistryView> {
-    let record = named(&services, &name)?.record;
+    let registry = named(&services, &name)?;
+    let record = &registry.record;
     rules::encrypted_only(&record.name, record.encrypted).map_err(sealock_cmk::Error::from)?;
     let identity = match asked
         .identity
@@ -151,7 +155,7 @@ pub(super) async fn rotate_key(
         .custodian
         .rotate(record.id, &record.name, asked.key, identity)
         .await?;
-    Ok(Json(view(&services, record).await?))
+    Ok(Json(view(&services, registry).await?))
 }
 
 pub(super) fn named(services: &Services, name: &str) -> Result<Registry, ControlError> {
@@ -166,7 +170,8 @@ fn identity(services: &Services, name: &str) -> Result<Identity, ControlError> {
     Ok(Identity::UserAssigned(identity.client_id))
 }
 
-async fn view(services: &Services, record: RegistryRecord) -> Result<RegistryView, ControlError> {
+async fn view(services: &Services, registry: Registry) -> Result<RegistryView, ControlError> {
+    let record = registry.record.clone();
     let (encryption, gate) = if record.encrypted {
         encrypted(services, record.id, &record.name).await?
     } else {
@@ -178,6 +183,7 @@ async fn view(services: &Services, record: RegistryRecord) -> Result<RegistryVie
         id: record.id,
         sku: record.sku,
         created: record.created,
+        login: registry.login_settings()?,
         encryption,
         gate,
     })

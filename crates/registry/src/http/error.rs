@@ -6,7 +6,7 @@ use axum::{
 use sealock_core::PublicName;
 use serde_json::{Value, json};
 
-use super::uploads;
+use super::{CORRELATION_ID, uploads};
 use crate::Error;
 
 /// An error as OCI writes it: `{"errors":[{"code","message","detail"}]}`.
@@ -23,9 +23,12 @@ pub fn render(error: &Error, names: &PublicName) -> Response {
         }
     }
     let detail = detail(error, names);
-    let body = json!({"errors": [{"code": code, "message": message, "detail": detail}]});
+    // Spelled out, for those who compare it with ACR's byte by byte.
+    let (code, message) = (Value::from(code), Value::from(message));
+    let body =
+        format!("{{\"errors\":[{{\"code\":{code},\"message\":{message},\"detail\":{detail}}}]}}\n");
     let content_type = (header::CONTENT_TYPE, "application/json");
-    let mut response = (status, [content_type], Body::from(body.to_string())).into_response();
+    let mut response = (status, [content_type], Body::from(body)).into_response();
     add_headers(error, &mut response);
     response
 }
@@ -40,7 +43,16 @@ fn detail(error: &Error, names: &PublicName) -> Value {
         Error::BlobUnknown { digest, .. } | Error::ManifestBlobUnknown { digest, .. } => {
             json!({"digest": digest})
         }
+        Error::DisallowedOperation => json!({}),
         Error::NameUnknown(name) => json!({"name": name}),
+        Error::Unauthorized(challenge) => match &challenge.scope {
+            Some(scope) => scope
+                .actions
+                .iter()
+                .map(|action| json!({"Type": scope.kind, "Name": scope.name, "Action": action}))
+                .collect(),
+            None => Value::Null,
+        },
         _ => Value::Null,
     }
 }
@@ -73,11 +85,15 @@ fn add_headers(error: &Error, response: &mut Response) {
         Error::TooManyUploads(_) => {
             headers.insert(header::RETRY_AFTER, HeaderValue::from_static("60"));
         }
-        Error::LoginRequired | Error::Unauthorized => {
-            headers.insert(
-                header::WWW_AUTHENTICATE,
-                HeaderValue::from_static("Basic realm=\"sealock\""),
-            );
+        Error::LoginRefused { correlation_id } => {
+            if let Ok(value) = HeaderValue::from_str(&correlation_id.to_string()) {
+                headers.insert(CORRELATION_ID, value);
+            }
+        }
+        Error::Unauthorized(challenge) => {
+            if let Ok(value) = HeaderValue::from_str(&challenge.header()) {
+                headers.insert(header::WWW_AUTHENTICATE, value);
+            }
         }
         _ => {}
     }

@@ -33,13 +33,25 @@ pub(super) fn answer<T: ToString>(
     let limit = limit.unwrap_or(PAGE_LIMIT);
     let page = page(limit)?;
     let items: Vec<String> = page.items.iter().map(T::to_string).collect();
-    let next = items.last().filter(|_| page.more).map(|last| {
-        let last = utf8_percent_encode(last, NON_ALPHANUMERIC);
-        format!("<{path}?last={last}&n={limit}>; rel=\"next\"")
-    });
-    let mut response = Json(render(items)).into_response();
-    if let Some(link) = next.and_then(|link| HeaderValue::from_str(&link).ok()) {
-        response.headers_mut().insert(header::LINK, link);
-    }
+    let next = items.last().filter(|_| page.more).cloned();
+    with_link(Json(render(items)).into_response(), limit, None, path, next)
+}
+
+/// Adds a link to the page behind `last`, if there is one.
+pub(super) fn with_link(
+    mut response: Response,
+    limit: usize,
+    order: Option<&str>,
+    path: &str,
+    last: Option<String>,
+) -> Result<Response, Error> {
+    let Some(last) = last else {
+        return Ok(response);
+    };
+    let last = utf8_percent_encode(&last, NON_ALPHANUMERIC);
+    let order = order.map_or_else(String::new, |order| format!("&orderby={order}"));
+    let link = format!("<{path}?last={last}&n={limit}{order}>; rel=\"next\"");
+    let link = HeaderValue::from_str(&link).map_err(|error| Error::Internal(error.to_string()))?;
+    response.headers_mut().insert(header::LINK, link);
     Ok(response)
 }

@@ -1,19 +1,29 @@
 use std::borrow::Cow;
 
+use axum::http::Method;
 use percent_encoding::percent_decode_str;
 use sealock_core::Digest;
 
-use crate::{Error, Reference, RepositoryName, UploadId};
+use super::login::Need;
+use crate::{Error, Reference, RepositoryName, Tag, UploadId, access::Action};
 
 /// An endpoint of the registry, with what its path names.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) enum Endpoint {
+    AcrCatalog,
+    AcrManifest(RepositoryName, Digest),
+    AcrManifests(RepositoryName),
+    AcrRepository(RepositoryName),
+    AcrTag(RepositoryName, Tag),
+    AcrTags(RepositoryName),
     Base,
     Blob(RepositoryName, Digest),
     Catalog,
+    Exchange,
     Manifest(RepositoryName, Reference),
     Referrers(RepositoryName, Digest),
     Tags(RepositoryName),
+    Token,
     Upload(RepositoryName, UploadId),
     Uploads(RepositoryName),
 }
@@ -26,6 +36,14 @@ impl Endpoint {
         let decoded: Cow<'_, str> = percent_decode_str(path)
             .decode_utf8()
             .map_err(|_| not_an_endpoint())?;
+        match &*decoded {
+            "/oauth2/exchange" => return Ok(Self::Exchange),
+            "/oauth2/token" => return Ok(Self::Token),
+            _ => {}
+        }
+        if let Some(rest) = decoded.strip_prefix("/acr/v1/") {
+            return Self::parse_acr(rest);
+        }
         let rest = match decoded.strip_prefix("/v2") {
             Some("" | "/") => return Ok(Self::Base),
             Some(rest) => rest.strip_prefix('/').ok_or_else(not_an_endpoint)?,
@@ -55,6 +73,69 @@ impl Endpoint {
         } else {
             Err(not_an_endpoint())
         }
+    }
+
+    /// No component of a repository's name begins with an underscore.
+    fn parse_acr(rest: &str) -> Result<Self, Error> {
+        if rest == "_catalog" {
+            return Ok(Self::AcrCatalog);
+        }
+        if let Some((name, rest)) = rest.split_once("/_tags") {
+            let name = name.parse()?;
+            return match rest.strip_prefix('/') {
+                Some(tag) => Ok(Self::AcrTag(name, tag.parse()?)),
+                None if rest.is_empty() => Ok(Self::AcrTags(name)),
+                None => Err(Error::NameInvalid(rest.chars().take(80).collect())),
+            };
+        }
+        if let Some((name, rest)) = rest.split_once("/_manifests") {
+            let name = name.parse()?;
+            return match rest.strip_prefix('/') {
+                Some(digest) => Ok(Self::AcrManifest(name, digest.parse()?)),
+                None if rest.is_empty() => Ok(Self::AcrManifests(name)),
+                None => Err(Error::NameInvalid(rest.chars().take(80).collect())),
+            };
+        }
+        Ok(Self::AcrRepository(rest.parse()?))
+    }
+
+    /// What a caller must be allowed. None: nobody need log in.
+    pub(super) fn need(&self, method: &Method) -> Option<Need> {
+        use Action::{Delete, MetadataRead, MetadataWrite, Pull, Push};
+        let reads = matches!(*method, Method::GET | Method::HEAD);
+        let (name, actions, instead): (_, &'static [Action], _) = match self {
+            Self::Exchange | Self::Token => return None,
+            Self::Base => return Some(Need::Login),
+            Self::AcrCatalog | Self::Catalog => return Some(Need::Catalog),
+            Self::AcrManifest(name, _)
+            | Self::AcrManifests(name)
+            | Self::AcrRepository(name)
+            | Self::AcrTag(name, _)
+            | Self::AcrTags(name) => match *method {
+                Method::PATCH => (name, &[MetadataWrite], None),
+                Method::DELETE => (name, &[Delete], None),
+                _ => (name, &[MetadataRead], None),
+            },
+            Self::Blob(name, _) | Self::Manifest(name, _) => match *method {
+                Method::DELETE => (name, &[Delete], None),
+                _ if reads => (name, &[Pull], None),
+                _ => (name, &[Pull, Push], None),
+            },
+            Self::Referrers(name, _) => (name, &[Pull], None),
+            // Azure's clients ask for the one, everybody else's for the other.
+            Self::Tags(name) => (name, &[MetadataRead], Some(Pull)),
+            Self::Upload(name, _) | Self::Uploads(name) => (name, &[Pull, Push], None),
+        };
+        Some(Need::Repository {
+            name: name.clone(),
+            actions,
+            instead,
+        })
+    }
+
+    /// Whether it gives or takes content, or tells of it.
+    pub(super) fn is_content(&self) -> bool {
+        !matches!(self, Self::Base | Self::Exchange | Self::Token)
     }
 }
 

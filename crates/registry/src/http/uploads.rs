@@ -8,20 +8,27 @@ use axum::{
 use sealock_core::Digest;
 
 use super::{Answer, Call, blobs};
-use crate::{Error, RepositoryName, UploadId, upload::Turn};
+use crate::{Error, RepositoryName, UploadId, access::Action, upload::Turn};
 
 /// `POST` to a repository's uploads: begin (end-4a), push in one request (end-4b) or mount (end-11).
 pub(super) async fn begin(call: Call, repository: &RepositoryName) -> Answer {
     if call.method != Method::POST {
         return Err(call.method_not_allowed("POST"));
     }
+    call.registry.check_writable(repository)?;
     if let Some(digest) = call.query("mount") {
         let digest = digest.parse()?;
         let from: Option<RepositoryName> = call.query("from").map(str::parse).transpose()?;
-        if call
-            .registry
-            .mount_blob(&digest, from.as_ref(), repository)
-            .await?
+        // Whoever may not read it there pushes it, and learns nothing of whether it is there.
+        let may_mount = match &from {
+            Some(from) => call.permissions.allow(from.as_str(), Action::Pull),
+            None => call.permissions.allow_everywhere(Action::Pull),
+        };
+        if may_mount
+            && call
+                .registry
+                .mount_blob(&digest, from.as_ref(), repository)
+                .await?
         {
             return created(repository, &digest);
         }

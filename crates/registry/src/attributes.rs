@@ -1,0 +1,204 @@
+use sealock_core::Digest;
+use sealock_store::{Batch, Commit, Record, Table};
+use serde::{Deserialize, Serialize};
+
+use crate::{
+    Error, Reference, Registry, RepositoryName, Tag,
+    manifests::{MANIFESTS, ManifestRecord, TAGS, TagRecord},
+};
+
+/// What was said of a repository as a whole. Most have no record: nothing was said of them.
+const REPOSITORIES: Table<RepositoryRecord> = Table::content("repositories");
+
+#[derive(Clone, Debug, Default, Serialize, Deserialize)]
+pub(crate) struct RepositoryRecord {
+    #[serde(default)]
+    pub(crate) attributes: Attributes,
+}
+
+/// What may be done with a repository, a tag or a manifest. Each has its own.
+///
+/// <https://learn.microsoft.com/azure/container-registry/container-registry-image-lock>
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+#[expect(clippy::struct_excessive_bools, reason = "they are Azure's")]
+pub(crate) struct Attributes {
+    pub(crate) delete_enabled: bool,
+    pub(crate) write_enabled: bool,
+    pub(crate) read_enabled: bool,
+    pub(crate) list_enabled: bool,
+}
+
+impl Default for Attributes {
+    fn default() -> Self {
+        Self {
+            delete_enabled: true,
+            write_enabled: true,
+            read_enabled: true,
+            list_enabled: true,
+        }
+    }
+}
+
+/// A change of attributes. What it does not name stays.
+#[derive(Clone, Copy, Debug, Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+#[expect(clippy::struct_field_names, reason = "they are Azure's")]
+pub(crate) struct AttributesChange {
+    delete_enabled: Option<bool>,
+    write_enabled: Option<bool>,
+    read_enabled: Option<bool>,
+    list_enabled: Option<bool>,
+}
+
+impl Attributes {
+    pub(crate) fn check_readable(self) -> Result<(), Error> {
+        allow(self.read_enabled)
+    }
+
+    pub(crate) fn check_writable(self) -> Result<(), Error> {
+        allow(self.write_enabled)
+    }
+
+    /// Either lock keeps it from being deleted.
+    pub(crate) fn check_deletable(self) -> Result<(), Error> {
+        allow(self.write_enabled && self.delete_enabled)
+    }
+
+    fn with(self, change: AttributesChange) -> Self {
+        Self {
+            delete_enabled: change.delete_enabled.unwrap_or(self.delete_enabled),
+            write_enabled: change.write_enabled.unwrap_or(self.write_enabled),
+            read_enabled: change.read_enabled.unwrap_or(self.read_enabled),
+            list_enabled: change.list_enabled.unwrap_or(self.list_enabled),
+        }
+    }
+}
+
+fn allow(is_allowed: bool) -> Result<(), Error> {
+    if is_allowed {
+        Ok(())
+    } else {
+        Err(Error::DisallowedOperation)
+    }
+}
+
+/// The attributes of a repository, as they were read.
+pub(crate) struct RepositoryAttributes(Option<Record<RepositoryRecord>>);
+
+impl RepositoryAttributes {
+    pub(crate) fn get(&self) -> Attributes {
+        self.0
+            .as_ref()
+            .map(|record| record.attributes)
+            .unwrap_or_default()
+    }
+}
+
+impl Registry {
+    pub(crate) fn repository_attributes(
+        &self,
+        repository: &RepositoryName,
+    ) -> Result<RepositoryAttributes, Error> {
+        let key = [&*self.id, repository.as_str()];
+        Ok(RepositoryAttributes(self.store.get(&REPOSITORIES, &key)?))
+    }
+
+    /// Refuses what would be written to a locked repository.
+    pub(crate) fn check_writable(&self, repository: &RepositoryName) -> Result<(), Error> {
+        self.repository_attributes(repository)?
+            .get()
+            .check_writable()
+    }
+
+    /// Adds to `batch` that the repository still has these attributes.
+    pub(crate) fn expect_attributes(
+        &self,
+        repository: &RepositoryName,
+        read: &RepositoryAttributes,
+        batch: Batch,
+    ) -> Batch {
+        let key = [&*self.id, repository.as_str()];
+        batch.expect_same(&REPOSITORIES, &key, read.0.as_ref())
+    }
+
+    /// Adds to `batch` that nothing is said of the repository any more.
+    pub(crate) fn forget_attributes(&self, repository: &RepositoryName, batch: Batch) -> Batch {
+        batch.delete(&REPOSITORIES, &[&self.id, repository.as_str()])
+    }
+
+    pub(crate) async fn change_repository(
+        &self,
+        repository: &RepositoryName,
+        change: AttributesChange,
+    ) -> Result<(), Error> {
+        let key = [&*self.id, repository.as_str()];
+        loop {
+            self.check_known(repository)?;
+            let existing = self.repository_attributes(repository)?;
+            let record = RepositoryRecord {
+                attributes: existing.get().with(change),
+            };
+            let batch = self
+                .expect_attributes(repository, &existing, Batch::new())
+                .put(&REPOSITORIES, &key, &record);
+            if self.store.commit(batch).await? == Commit::Done {
+                return Ok(());
+            }
+        }
+    }
+
+    pub(crate) async fn change_tag(
+        &self,
+        repository: &RepositoryName,
+        tag: &Tag,
+        change: AttributesChange,
+    ) -> Result<TagRecord, Error> {
+        let key = [&*self.id, repository.as_str(), tag.as_str()];
+        loop {
+            let existing = self.tag(repository, tag)?;
+            let mut record = existing.value.clone();
+            record.attributes = record.attributes.with(change);
+            let batch = Batch::new()
+                .expect(&TAGS, &key, &existing)
+                .put(&TAGS, &key, &record);
+            if self.store.commit(batch).await? == Commit::Done {
+                return Ok(record);
+            }
+        }
+    }
+
+    pub(crate) async fn change_manifest(
+        &self,
+        repository: &RepositoryName,
+        digest: &Digest,
+        change: AttributesChange,
+    ) -> Result<ManifestRecord, Error> {
+        let text = digest.to_string();
+        let key = [&*self.id, repository.as_str(), &text];
+        loop {
+            let existing = self.manifest_record(repository, digest)?;
+            let existing = existing.ok_or_else(|| Error::ManifestUnknown {
+                reference: Reference::Digest(*digest),
+            })?;
+            let mut record = existing.value.clone();
+            record.attributes = record.attributes.with(change);
+            let batch = Batch::new()
+                .expect(&MANIFESTS, &key, &existing)
+                .put(&MANIFESTS, &key, &record);
+            if self.store.commit(batch).await? == Commit::Done {
+                return Ok(record);
+            }
+        }
+    }
+
+    /// The tag, if the repository has it.
+    pub(crate) fn tag(
+        &self,
+        repository: &RepositoryName,
+        tag: &Tag,
+    ) -> Result<Record<TagRecord>, Error> {
+        let key = [&*self.id, repository.as_str(), tag.as_str()];
+        self.store.get(&TAGS, &key)?.ok_or(Error::TagUnknown)
+    }
+}

@@ -1,0 +1,49 @@
+use axum::{
+    Json,
+    http::{Method, StatusCode},
+    response::IntoResponse as _,
+};
+use serde_json::json;
+
+use super::{Answer, Call, about, change, limit, page, time};
+use crate::RepositoryName;
+
+/// `GET /acr/v1/_catalog`
+pub(in super::super) fn list(call: &Call) -> Answer {
+    if !matches!(call.method, Method::GET | Method::HEAD) {
+        return Err(call.method_not_allowed("GET, HEAD"));
+    }
+    let last = call.query("last").filter(|last| !last.is_empty());
+    page::answer(
+        "/acr/v1/_catalog",
+        Some(limit(call)?),
+        |limit| call.registry.repositories(last, limit),
+        |repositories| json!({ "repositories": repositories }),
+    )
+}
+
+/// `GET`, `PATCH` and `DELETE` of `/acr/v1/{name}`
+pub(in super::super) async fn one(mut call: Call, name: &RepositoryName) -> Answer {
+    match call.method {
+        Method::GET | Method::HEAD => {}
+        Method::PATCH => {
+            let change = change(&mut call).await?;
+            call.registry.change_repository(name, change).await?;
+        }
+        Method::DELETE => {
+            let deleted = call.registry.delete_repository(name).await?;
+            let deleted =
+                json!({ "manifestsDeleted": deleted.manifests, "tagsDeleted": deleted.tags });
+            return Ok((StatusCode::ACCEPTED, Json(deleted)).into_response());
+        }
+        _ => return Err(call.method_not_allowed("GET, HEAD, PATCH, DELETE")),
+    }
+    let repository = call.registry.repository(name)?;
+    let mut view = about(&call, name);
+    view["createdTime"] = time(repository.created).into();
+    view["lastUpdateTime"] = time(repository.updated).into();
+    view["manifestCount"] = repository.manifests.into();
+    view["tagCount"] = repository.tags.into();
+    view["changeableAttributes"] = json!(repository.attributes);
+    Ok(Json(view).into_response())
+}

@@ -1,0 +1,142 @@
+//! Who is asking, and whether it may: what a request's `Authorization` says.
+
+use axum::http::{HeaderMap, header};
+use base64::{Engine as _, engine::general_purpose::STANDARD};
+use zeroize::Zeroizing;
+
+use super::Door;
+use crate::{
+    Error, Registry, Scope,
+    access::{Action, Permissions},
+    error::Challenge,
+};
+
+/// The user whose password is a token of Entra's or of the registry's own.
+pub(super) const NULL_GUID: &str = "00000000-0000-0000-0000-000000000000";
+
+/// What a request shows.
+pub(super) enum Credentials {
+    /// A user name and a password.
+    Basic(String, Zeroizing<String>),
+    /// A token.
+    Bearer(Zeroizing<String>),
+}
+
+impl Credentials {
+    /// Those that a request has, if it has any. Err if they cannot be read.
+    pub(super) fn of(headers: &HeaderMap) -> Result<Option<Self>, Unreadable> {
+        let mut values = headers.get_all(header::AUTHORIZATION).iter();
+        let Some(value) = values.next() else {
+            return Ok(None);
+        };
+        let value = value.to_str().map_err(|_| Unreadable)?;
+        let (scheme, rest) = value.split_once(' ').ok_or(Unreadable)?;
+        let rest = rest.trim();
+        if values.next().is_some() {
+            return Err(Unreadable);
+        }
+        if scheme.eq_ignore_ascii_case("bearer") {
+            return Ok(Some(Self::Bearer(Zeroizing::new(rest.to_owned()))));
+        }
+        if !scheme.eq_ignore_ascii_case("basic") {
+            return Err(Unreadable);
+        }
+        let decoded = Zeroizing::new(STANDARD.decode(rest).map_err(|_| Unreadable)?);
+        let text = str::from_utf8(&decoded).map_err(|_| Unreadable)?;
+        let (user, password) = text.split_once(':').ok_or(Unreadable)?;
+        Ok(Some(Self::Basic(
+            user.to_owned(),
+            Zeroizing::new(password.to_owned()),
+        )))
+    }
+}
+
+/// What is there is no credentials.
+pub(super) struct Unreadable;
+
+/// What must be allowed for a request to be answered.
+pub(super) enum Need {
+    /// To be somebody.
+    Login,
+    /// To list the repositories.
+    Catalog,
+    /// To do this to a repository.
+    Repository {
+        name: crate::RepositoryName,
+        actions: &'static [Action],
+        /// What does as well, alone.
+        instead: Option<Action>,
+    },
+}
+
+impl Need {
+    fn is_met(&self, permissions: &Permissions) -> bool {
+        match self {
+            Self::Login => true,
+            Self::Catalog => permissions.allow_catalog(),
+            Self::Repository {
+                name,
+                actions,
+                instead,
+            } => {
+                let allow = |action: Action| permissions.allow(name.as_str(), action);
+                actions.iter().all(|action| allow(*action)) || instead.is_some_and(allow)
+            }
+        }
+    }
+
+    fn scope(&self) -> Option<Scope> {
+        match self {
+            Self::Login => None,
+            Self::Catalog => Some(Scope::catalog()),
+            Self::Repository { name, actions, .. } => Some(Scope::repository(name, actions)),
+        }
+    }
+}
+
+/// What the caller may do, if that is enough.
+///
+/// # Errors
+/// [`Error::Unauthorized`]
+pub(super) fn authorise(
+    registry: &Registry,
+    door: &Door,
+    headers: &HeaderMap,
+    need: &Need,
+) -> Result<Permissions, Error> {
+    let refused = |error| Error::Unauthorized(Box::new(challenge(door, need.scope(), error)));
+    let permissions = match Credentials::of(headers) {
+        Ok(None) if door.is_open => Some(Permissions::admin()),
+        Ok(None) => return Err(refused(None)),
+        Ok(Some(Credentials::Basic(user, password))) => registry.login(&user, &password)?,
+        Ok(Some(Credentials::Bearer(token))) => registry.bearer(&door.login_server, &token),
+        Err(Unreadable) => None,
+    };
+    match permissions {
+        None => Err(refused(Some("invalid_token"))),
+        Some(permissions) if need.is_met(&permissions) => Ok(permissions),
+        Some(_) => Err(refused(Some("insufficient_scope"))),
+    }
+}
+
+fn challenge(door: &Door, scope: Option<Scope>, error: Option<&'static str>) -> Challenge {
+    Challenge {
+        realm: format!("{}/oauth2/token", door.origin()),
+        service: door.authority.clone(),
+        scope,
+        error,
+    }
+}
+
+impl Challenge {
+    /// Without a space behind the commas: az looks for the service in the second word of the header.
+    pub(super) fn header(&self) -> String {
+        let Self { realm, service, .. } = self;
+        let scope = self.scope.as_ref();
+        let scope = scope.map_or_else(String::new, |scope| format!(",scope=\"{scope}\""));
+        let error = self
+            .error
+            .map_or_else(String::new, |error| format!(",error=\"{error}\""));
+        format!("Bearer realm=\"{realm}\",service=\"{service}\"{scope}{error}")
+    }
+}

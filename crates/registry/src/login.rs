@@ -1,0 +1,193 @@
+use base64::{Engine as _, engine::general_purpose::STANDARD};
+use sealock_cmk::Sku;
+use sealock_store::{Batch, Commit, Record, Table};
+use serde::{Deserialize, Serialize};
+use subtle::ConstantTimeEq as _;
+use zeroize::Zeroizing;
+
+use crate::{
+    Error, Refusal, Registry,
+    access::Permissions,
+    password::{self, PasswordName},
+};
+
+const LOGINS: Table<LoginRecord> = Table::content("logins");
+
+/// Who may log in, besides tokens.
+#[derive(Clone, Debug, Default, Serialize, Deserialize)]
+pub(crate) struct LoginRecord {
+    admin_enabled: bool,
+    anonymous_pull_enabled: bool,
+    /// The admin's passwords, each sealed under the service key: they are shown again when asked for.
+    admin_passwords: Option<[String; 2]>,
+}
+
+/// Who may log in, besides tokens.
+#[derive(Clone, Copy, Debug, Serialize)]
+pub struct LoginSettings {
+    /// Whether the user with the registry's own name may do everything.
+    /// <https://learn.microsoft.com/azure/container-registry/container-registry-authentication#admin-account>
+    pub admin_enabled: bool,
+    /// Whether everybody may pull.
+    /// <https://learn.microsoft.com/azure/container-registry/anonymous-pull-access>
+    pub anonymous_pull_enabled: bool,
+}
+
+/// The admin user's name and passwords.
+pub struct AdminCredentials {
+    /// The registry's name.
+    pub user: String,
+    /// `password` and `password2`; either serves.
+    pub passwords: [Zeroizing<String>; 2],
+}
+
+impl From<&LoginRecord> for LoginSettings {
+    fn from(record: &LoginRecord) -> Self {
+        Self {
+            admin_enabled: record.admin_enabled,
+            anonymous_pull_enabled: record.anonymous_pull_enabled,
+        }
+    }
+}
+
+impl Registry {
+    /// Who may log in, besides tokens.
+    ///
+    /// # Errors
+    /// If the store fails.
+    pub fn login_settings(&self) -> Result<LoginSettings, Error> {
+        let record = self.login_record()?;
+        Ok(record.map_or_else(
+            || (&LoginRecord::default()).into(),
+            |record| (&record.value).into(),
+        ))
+    }
+
+    /// Changes who may log in, where it is said.
+    ///
+    /// # Errors
+    /// [`Refusal::AnonymousPullTier`]
+    pub async fn update_login(
+        &self,
+        admin_enabled: Option<bool>,
+        anonymous_pull_enabled: Option<bool>,
+    ) -> Result<LoginSettings, Error> {
+        if anonymous_pull_enabled == Some(true) && self.record.sku == Sku::Basic {
+            return Err(Refusal::AnonymousPullTier(self.record.name.clone()).into());
+        }
+        let changed = self.change_login(|record| {
+            record.admin_enabled = admin_enabled.unwrap_or(record.admin_enabled);
+            record.anonymous_pull_enabled =
+                anonymous_pull_enabled.unwrap_or(record.anonymous_pull_enabled);
+            if record.admin_enabled && record.admin_passwords.is_none() {
+                record.admin_passwords = Some(PasswordName::BOTH.map(|name| {
+                    let password = password::generate();
+                    self.seal_password(name, &password)
+                }));
+            }
+        });
+        Ok((&changed.await?).into())
+    }
+
+    /// The admin user's name and passwords.
+    ///
+    /// # Errors
+    /// [`Refusal::AdminDisabled`]
+    pub fn admin_credentials(&self) -> Result<AdminCredentials, Error> {
+        let passwords = self
+            .admin_passwords()?
+            .ok_or_else(|| Refusal::AdminDisabled(self.record.name.clone()))?;
+        Ok(AdminCredentials {
+            user: self.record.name.to_string(),
+            passwords,
+        })
+    }
+
+    /// Makes one of the admin user's passwords anew. The old one ends with it.
+    ///
+    /// # Errors
+    /// [`Refusal::AdminDisabled`]
+    pub async fn regenerate_admin_password(
+        &self,
+        name: PasswordName,
+    ) -> Result<AdminCredentials, Error> {
+        self.admin_credentials()?;
+        self.change_login(|record| {
+            if let Some(passwords) = &mut record.admin_passwords {
+                passwords[name.index()] = self.seal_password(name, &password::generate());
+            }
+        })
+        .await?;
+        self.admin_credentials()
+    }
+
+    /// What `user` may do, if it may log in with `password`: the admin user or a token.
+    pub(crate) fn login(&self, user: &str, password: &str) -> Result<Option<Permissions>, Error> {
+        if user != self.record.name.as_str() {
+            return self.token_login(user, password);
+        }
+        let passwords = self.admin_passwords()?.into_iter().flatten();
+        let is_right = passwords.fold(false, |is_right, known| {
+            is_right | bool::from(known.as_bytes().ct_eq(password.as_bytes()))
+        });
+        Ok(is_right.then(Permissions::admin))
+    }
+
+    /// None while the admin user is disabled.
+    fn admin_passwords(&self) -> Result<Option<[Zeroizing<String>; 2]>, Error> {
+        let Some(record) = self.login_record()?.filter(|record| record.admin_enabled) else {
+            return Ok(None);
+        };
+        let Some([first, second]) = &record.admin_passwords else {
+            return Ok(None);
+        };
+        Ok(Some([
+            self.open_password(PasswordName::Password1, first)?,
+            self.open_password(PasswordName::Password2, second)?,
+        ]))
+    }
+
+    async fn change_login(
+        &self,
+        change: impl Fn(&mut LoginRecord) + Send,
+    ) -> Result<LoginRecord, Error> {
+        loop {
+            let existing = self.login_record()?;
+            let mut record = existing
+                .as_ref()
+                .map(|existing| existing.value.clone())
+                .unwrap_or_default();
+            change(&mut record);
+            let batch = Batch::new()
+                .expect_same(&LOGINS, &[&self.id], existing.as_ref())
+                .put(&LOGINS, &[&self.id], &record);
+            if self.store.commit(batch).await? == Commit::Done {
+                return Ok(record);
+            }
+        }
+    }
+
+    fn login_record(&self) -> Result<Option<Record<LoginRecord>>, Error> {
+        Ok(self.store.get(&LOGINS, &[&self.id])?)
+    }
+
+    fn seal_password(&self, name: PasswordName, password: &str) -> String {
+        let key = self.service_key.record_key();
+        STANDARD.encode(key.seal(self.whose(name).as_bytes(), password.as_bytes()))
+    }
+
+    fn open_password(&self, name: PasswordName, sealed: &str) -> Result<Zeroizing<String>, Error> {
+        let damaged = || Error::Internal("a sealed password of the admin user is damaged".into());
+        let sealed = STANDARD.decode(sealed).map_err(|_| damaged())?;
+        let key = self.service_key.record_key();
+        let password = key
+            .open(self.whose(name).as_bytes(), &sealed)
+            .map_err(|_| damaged())?;
+        let password = str::from_utf8(&password).map_err(|_| damaged())?;
+        Ok(Zeroizing::new(password.to_owned()))
+    }
+
+    fn whose(&self, name: PasswordName) -> String {
+        format!("admin password {} {}", self.id, name.index())
+    }
+}

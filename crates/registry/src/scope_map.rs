@@ -1,0 +1,340 @@
+use std::{fmt, ops::Bound, str::FromStr};
+
+use jiff::Timestamp;
+use sealock_core::{ScopeMapName, TokenName};
+use sealock_store::{Batch, Commit, Record, Table};
+use serde::{Deserialize, Serialize};
+
+use crate::{
+    Error, Refusal, Registry, RepositoryName,
+    access::{Action, Pattern, Permissions},
+};
+
+const SCOPE_MAPS: Table<ScopeMapRecord> = Table::content("scope-maps");
+
+/// How many bytes a scope map's actions may have together: they lie in one record.
+const ACTIONS_LIMIT: usize = 3000;
+
+/// One action of a scope map: `repositories/NAME/content/read` and its like. The name may end with `*`.
+///
+/// <https://learn.microsoft.com/azure/container-registry/container-registry-token-based-repository-permissions>
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(try_from = "String", into = "String")]
+pub struct ScopeMapAction {
+    pattern: Pattern,
+    action: Action,
+}
+
+/// What ends a scope map's action, and what it allows.
+const ACTIONS: [(&str, Action); 5] = [
+    ("/content/read", Action::Pull),
+    ("/content/write", Action::Push),
+    ("/content/delete", Action::Delete),
+    ("/metadata/read", Action::MetadataRead),
+    ("/metadata/write", Action::MetadataWrite),
+];
+
+impl FromStr for ScopeMapAction {
+    type Err = Refusal;
+
+    fn from_str(text: &str) -> Result<Self, Refusal> {
+        let invalid = || Refusal::ScopeMapActionInvalid(text.chars().take(120).collect());
+        let rest = text.strip_prefix("repositories/").ok_or_else(invalid)?;
+        let (name, action) = ACTIONS
+            .iter()
+            .find_map(|(end, action)| Some((rest.strip_suffix(end)?, *action)))
+            .ok_or_else(invalid)?;
+        let pattern = match name.strip_suffix('*') {
+            // What the star stands for makes it a name.
+            Some(beginning) => {
+                let name = format!("{beginning}x");
+                name.parse::<RepositoryName>().map_err(|_| invalid())?;
+                Pattern::Beginning(beginning.to_owned())
+            }
+            None => {
+                name.parse::<RepositoryName>().map_err(|_| invalid())?;
+                Pattern::Exactly(name.to_owned())
+            }
+        };
+        Ok(Self { pattern, action })
+    }
+}
+
+impl fmt::Display for ScopeMapAction {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let end = ACTIONS
+            .iter()
+            .find_map(|(end, action)| (*action == self.action).then_some(*end))
+            .unwrap_or_default();
+        match &self.pattern {
+            Pattern::Exactly(name) => write!(f, "repositories/{name}{end}"),
+            Pattern::Beginning(beginning) => write!(f, "repositories/{beginning}*{end}"),
+        }
+    }
+}
+
+impl TryFrom<String> for ScopeMapAction {
+    type Error = Refusal;
+
+    fn try_from(text: String) -> Result<Self, Refusal> {
+        text.parse()
+    }
+}
+
+impl From<ScopeMapAction> for String {
+    fn from(action: ScopeMapAction) -> Self {
+        action.to_string()
+    }
+}
+
+/// The scope maps that every registry has.
+const BUILT_IN: [(&str, &str, &[Action]); 5] = [
+    (
+        "_repositories_admin",
+        "Can perform all read, write and delete operations on the registry",
+        &Action::ALL,
+    ),
+    (
+        "_repositories_pull",
+        "Can pull any repository of the registry",
+        &[Action::Pull],
+    ),
+    (
+        "_repositories_pull_metadata_read",
+        "Can pull any repository of the registry and read its metadata",
+        &[Action::Pull, Action::MetadataRead],
+    ),
+    (
+        "_repositories_push",
+        "Can push to any repository of the registry",
+        &[Action::Pull, Action::Push],
+    ),
+    (
+        "_repositories_push_metadata_write",
+        "Can push to any repository of the registry and write its metadata",
+        &[
+            Action::Pull,
+            Action::Push,
+            Action::MetadataRead,
+            Action::MetadataWrite,
+        ],
+    ),
+];
+
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub(crate) struct ScopeMapRecord {
+    description: Option<String>,
+    actions: Vec<ScopeMapAction>,
+    created: Timestamp,
+}
+
+/// What tokens that have it may do.
+#[derive(Clone, Debug, Serialize)]
+pub struct ScopeMap {
+    /// Its name.
+    pub name: ScopeMapName,
+    /// What it is for.
+    pub description: Option<String>,
+    /// What it allows.
+    pub actions: Vec<ScopeMapAction>,
+    /// When it was created; `None` for those that every registry has.
+    pub created: Option<Timestamp>,
+}
+
+impl ScopeMap {
+    pub(crate) fn permissions(&self) -> Permissions {
+        let actions = self.actions.iter();
+        let grants = actions.map(|found| (found.pattern.clone(), vec![found.action]));
+        Permissions::in_repositories(grants.collect())
+    }
+
+    fn stored(name: ScopeMapName, record: ScopeMapRecord) -> Self {
+        Self {
+            name,
+            description: record.description,
+            actions: record.actions,
+            created: Some(record.created),
+        }
+    }
+
+    fn built_in() -> impl Iterator<Item = Self> {
+        BUILT_IN.iter().filter_map(|(name, description, actions)| {
+            Some(Self {
+                name: name.parse().ok()?,
+                description: Some((*description).to_owned()),
+                actions: actions
+                    .iter()
+                    .map(|action| ScopeMapAction {
+                        pattern: Pattern::Beginning(String::new()),
+                        action: *action,
+                    })
+                    .collect(),
+                created: None,
+            })
+        })
+    }
+}
+
+impl Registry {
+    /// The scope maps, those that every registry has first.
+    ///
+    /// # Errors
+    /// If the store fails.
+    pub fn scope_maps(&self) -> Result<Vec<ScopeMap>, Error> {
+        let stored = self.store.scan(&SCOPE_MAPS, &[&self.id], Bound::Unbounded);
+        let stored = stored.map(|entry| {
+            let entry = entry?;
+            let name = entry.key.into_iter().next().unwrap_or_default();
+            let name = name.parse().map_err(Refusal::Name)?;
+            Ok(ScopeMap::stored(name, entry.record.value))
+        });
+        ScopeMap::built_in().map(Ok).chain(stored).collect()
+    }
+
+    /// The scope map of this name.
+    ///
+    /// # Errors
+    /// [`Refusal::ScopeMapUnknown`]
+    pub fn scope_map(&self, name: &ScopeMapName) -> Result<ScopeMap, Error> {
+        if let Some(found) = ScopeMap::built_in().find(|map| map.name == *name) {
+            return Ok(found);
+        }
+        match self.scope_map_record(name)? {
+            Some(record) => Ok(ScopeMap::stored(name.clone(), record.value)),
+            None => Err(Refusal::ScopeMapUnknown(name.clone()).into()),
+        }
+    }
+
+    /// Creates a scope map, or gives an existing one other actions. True if it is new. Tokens that have
+    /// it feel the change when they next ask for access.
+    ///
+    /// # Errors
+    /// [`Refusal::ScopeMapBuiltIn`], [`Refusal::ScopeMapTooLarge`]
+    pub async fn put_scope_map(
+        &self,
+        name: &ScopeMapName,
+        description: Option<String>,
+        actions: Vec<ScopeMapAction>,
+    ) -> Result<(ScopeMap, bool), Error> {
+        check_changeable(name)?;
+        let text = |action: &ScopeMapAction| action.to_string().len() + 3;
+        let bytes =
+            actions.iter().map(text).sum::<usize>() + description.as_ref().map_or(0, String::len);
+        if bytes > ACTIONS_LIMIT {
+            return Err(Refusal::ScopeMapTooLarge {
+                name: name.clone(),
+                bytes,
+                limit: ACTIONS_LIMIT,
+            }
+            .into());
+        }
+        loop {
+            let existing = self.scope_map_record(name)?;
+            let record = ScopeMapRecord {
+                description: description.clone(),
+                actions: actions.clone(),
+                created: existing
+                    .as_ref()
+                    .map_or_else(|| self.clock.now(), |existing| existing.created),
+            };
+            let key = [&*self.id, name.as_str()];
+            let batch = Batch::new()
+                .expect_same(&SCOPE_MAPS, &key, existing.as_ref())
+                .put(&SCOPE_MAPS, &key, &record);
+            if self.store.commit(batch).await? == Commit::Done {
+                return Ok((ScopeMap::stored(name.clone(), record), existing.is_none()));
+            }
+        }
+    }
+
+    /// Deletes a scope map that no token has.
+    ///
+    /// # Errors
+    /// [`Refusal::ScopeMapUnknown`], [`Refusal::ScopeMapBuiltIn`], [`Refusal::ScopeMapInUse`]
+    pub async fn delete_scope_map(&self, name: &ScopeMapName) -> Result<(), Error> {
+        check_changeable(name)?;
+        let key = [&*self.id, name.as_str()];
+        loop {
+            let existing = self
+                .scope_map_record(name)?
+                .ok_or_else(|| Refusal::ScopeMapUnknown(name.clone()))?;
+            if let Some(token) = self.token_with(name)? {
+                return Err(Refusal::ScopeMapInUse {
+                    name: name.clone(),
+                    token,
+                }
+                .into());
+            }
+            let batch = Batch::new()
+                .expect(&SCOPE_MAPS, &key, &existing)
+                .delete(&SCOPE_MAPS, &key);
+            if self.store.commit(batch).await? == Commit::Done {
+                return Ok(());
+            }
+        }
+    }
+
+    fn token_with(&self, scope_map: &ScopeMapName) -> Result<Option<TokenName>, Error> {
+        let tokens = self.tokens()?.into_iter();
+        let mut users = tokens.filter(|token| token.scope_map == *scope_map);
+        Ok(users.next().map(|token| token.name))
+    }
+
+    fn scope_map_record(
+        &self,
+        name: &ScopeMapName,
+    ) -> Result<Option<Record<ScopeMapRecord>>, Error> {
+        Ok(self.store.get(&SCOPE_MAPS, &[&self.id, name.as_str()])?)
+    }
+
+    /// Adds to `batch` that the scope map stays for now.
+    pub(crate) fn expect_scope_map(&self, name: &ScopeMapName, batch: Batch) -> Batch {
+        if is_built_in(name) {
+            return batch;
+        }
+        batch.expect_present(&SCOPE_MAPS, &[&self.id, name.as_str()])
+    }
+}
+
+fn is_built_in(name: &ScopeMapName) -> bool {
+    ScopeMap::built_in().any(|map| map.name == *name)
+}
+
+fn check_changeable(name: &ScopeMapName) -> Result<(), Refusal> {
+    if is_built_in(name) {
+        return Err(Refusal::ScopeMapBuiltIn(name.clone()));
+    }
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn actions_name_repositories_and_what_may_be_done() {
+        for good in [
+            "repositories/hello/content/read",
+            "repositories/a/b/metadata/write",
+            "repositories/*/content/delete",
+            "repositories/team/*/content/write",
+            "repositories/sample*/metadata/read",
+            "repositories/content/read/content/read",
+        ] {
+            assert_eq!(good.parse::<ScopeMapAction>().unwrap().to_string(), good);
+        }
+        for bad in [
+            "",
+            "repositories/hello",
+            "repositories/hello/content/list",
+            "repositories//content/read",
+            "repositories/Hello/content/read",
+            "repositories/*a/content/read",
+            "repositories/a*b/content/read",
+            "repositories/**/content/read",
+            "gateway/g/config/read",
+        ] {
+            assert!(bad.parse::<ScopeMapAction>().is_err(), "{bad}");
+        }
+    }
+}

@@ -1,0 +1,242 @@
+use std::ops::Bound;
+
+use jiff::{SignedDuration, Timestamp};
+use sealock_core::{ScopeMapName, TokenName};
+use sealock_store::{Batch, Commit, Record, Table};
+use serde::{Deserialize, Serialize};
+use sha2::{Digest as _, Sha256};
+use subtle::ConstantTimeEq as _;
+use zeroize::Zeroizing;
+
+use crate::{
+    Error, Refusal, Registry,
+    access::Permissions,
+    password::{self, PasswordName},
+};
+
+const TOKENS: Table<TokenRecord> = Table::content("tokens");
+
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub(crate) struct TokenRecord {
+    scope_map: ScopeMapName,
+    enabled: bool,
+    passwords: [Option<PasswordRecord>; 2],
+    created: Timestamp,
+}
+
+/// Of a token's password only this is kept. It is random and long, so that nobody finds it from its hash.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+struct PasswordRecord {
+    sha256: String,
+    created: Timestamp,
+    expires: Option<Timestamp>,
+}
+
+/// A repository-scoped token: a user whose scope map says what it may do.
+///
+/// <https://learn.microsoft.com/azure/container-registry/container-registry-token-based-repository-permissions>
+#[derive(Clone, Debug, Serialize)]
+pub struct Token {
+    /// Its name, which is its user name.
+    pub name: TokenName,
+    /// What it may do.
+    pub scope_map: ScopeMapName,
+    /// Whether it may log in.
+    pub enabled: bool,
+    /// The passwords that it has, without the secrets.
+    pub passwords: Vec<TokenPassword>,
+    /// When it was created.
+    pub created: Timestamp,
+}
+
+/// One of a token's passwords.
+#[derive(Clone, Debug, Serialize)]
+pub struct TokenPassword {
+    /// Which.
+    pub name: PasswordName,
+    /// When it was made.
+    pub created: Timestamp,
+    /// When it ends, by the emulator's clock. `None`: never.
+    pub expires: Option<Timestamp>,
+}
+
+impl Token {
+    fn stored(name: TokenName, record: TokenRecord) -> Self {
+        let passwords = PasswordName::BOTH.into_iter().zip(record.passwords);
+        Self {
+            name,
+            scope_map: record.scope_map,
+            enabled: record.enabled,
+            passwords: passwords
+                .filter_map(|(name, password)| {
+                    let PasswordRecord {
+                        created, expires, ..
+                    } = password?;
+                    Some(TokenPassword {
+                        name,
+                        created,
+                        expires,
+                    })
+                })
+                .collect(),
+            created: record.created,
+        }
+    }
+}
+
+impl Registry {
+    /// The tokens.
+    ///
+    /// # Errors
+    /// If the store fails.
+    pub fn tokens(&self) -> Result<Vec<Token>, Error> {
+        let tokens = self.store.scan(&TOKENS, &[&self.id], Bound::Unbounded);
+        tokens
+            .map(|entry| {
+                let entry = entry?;
+                let name = entry.key.into_iter().next().unwrap_or_default();
+                let name = name.parse().map_err(Refusal::Name)?;
+                Ok(Token::stored(name, entry.record.value))
+            })
+            .collect()
+    }
+
+    /// The token of this name.
+    ///
+    /// # Errors
+    /// [`Refusal::TokenUnknown`]
+    pub fn token(&self, name: &TokenName) -> Result<Token, Error> {
+        Ok(Token::stored(name.clone(), self.token_record(name)?.value))
+    }
+
+    /// Creates a token without passwords, or gives an existing one another scope map or state, where
+    /// one is named. True if it is new.
+    ///
+    /// # Errors
+    /// [`Refusal::ScopeMapUnknown`]; [`Refusal::ScopeMapMissing`] for a new token without one.
+    pub async fn put_token(
+        &self,
+        name: &TokenName,
+        scope_map: Option<ScopeMapName>,
+        enabled: Option<bool>,
+    ) -> Result<(Token, bool), Error> {
+        if let Some(scope_map) = &scope_map {
+            self.scope_map(scope_map)?;
+        }
+        let key = [&*self.id, name.as_str()];
+        loop {
+            let existing = self.store.get(&TOKENS, &key)?;
+            let mut record = match (&existing, &scope_map) {
+                (Some(existing), _) => existing.value.clone(),
+                (None, Some(scope_map)) => TokenRecord {
+                    scope_map: scope_map.clone(),
+                    enabled: true,
+                    passwords: [None, None],
+                    created: self.clock.now(),
+                },
+                (None, None) => return Err(Refusal::ScopeMapMissing(name.clone()).into()),
+            };
+            if let Some(scope_map) = &scope_map {
+                record.scope_map = scope_map.clone();
+            }
+            record.enabled = enabled.unwrap_or(record.enabled);
+            let batch = Batch::new()
+                .expect_same(&TOKENS, &key, existing.as_ref())
+                .put(&TOKENS, &key, &record);
+            let batch = self.expect_scope_map(&record.scope_map, batch);
+            match self.store.commit(batch).await? {
+                Commit::Done => {
+                    return Ok((Token::stored(name.clone(), record), existing.is_none()));
+                }
+                // Told apart from a token that another changed.
+                Commit::Conflict => drop(self.scope_map(&record.scope_map)?),
+            }
+        }
+    }
+
+    /// Gives a token a new password in the place of the old one, and returns it. It cannot be read again.
+    ///
+    /// # Errors
+    /// [`Refusal::TokenUnknown`]
+    pub async fn generate_password(
+        &self,
+        token: &TokenName,
+        password: PasswordName,
+        valid_for: Option<SignedDuration>,
+    ) -> Result<Zeroizing<String>, Error> {
+        let secret = password::generate();
+        let created = self.clock.now();
+        let expires = valid_for
+            .map(|valid_for| created.checked_add(valid_for))
+            .transpose()
+            .map_err(|_| Refusal::ExpiryTooFar)?;
+        let new = PasswordRecord {
+            sha256: hash(&secret),
+            created,
+            expires,
+        };
+        let key = [&*self.id, token.as_str()];
+        loop {
+            let existing = self.token_record(token)?;
+            let mut record = existing.value.clone();
+            record.passwords[password.index()] = Some(new.clone());
+            let batch = Batch::new()
+                .expect(&TOKENS, &key, &existing)
+                .put(&TOKENS, &key, &record);
+            if self.store.commit(batch).await? == Commit::Done {
+                return Ok(secret);
+            }
+        }
+    }
+
+    /// Deletes a token.
+    ///
+    /// # Errors
+    /// [`Refusal::TokenUnknown`]
+    pub async fn delete_token(&self, name: &TokenName) -> Result<(), Error> {
+        let key = [&*self.id, name.as_str()];
+        loop {
+            let existing = self.token_record(name)?;
+            let batch = Batch::new()
+                .expect(&TOKENS, &key, &existing)
+                .delete(&TOKENS, &key);
+            if self.store.commit(batch).await? == Commit::Done {
+                return Ok(());
+            }
+        }
+    }
+
+    /// What the token `user` may do, if it may log in with `password` now.
+    pub(crate) fn token_login(
+        &self,
+        user: &str,
+        password: &str,
+    ) -> Result<Option<Permissions>, Error> {
+        let Ok(name) = user.parse::<TokenName>() else {
+            return Ok(None);
+        };
+        let Some(token) = self.store.get(&TOKENS, &[&self.id, name.as_str()])? else {
+            return Ok(None);
+        };
+        let now = self.clock.now();
+        let given = hash(password);
+        let mut passwords = token.passwords.iter().flatten();
+        let is_right = passwords.any(|password| {
+            password.expires.is_none_or(|expires| now < expires)
+                && bool::from(password.sha256.as_bytes().ct_eq(given.as_bytes()))
+        });
+        if !token.enabled || !is_right {
+            return Ok(None);
+        }
+        Ok(Some(self.scope_map(&token.scope_map)?.permissions()))
+    }
+
+    fn token_record(&self, name: &TokenName) -> Result<Record<TokenRecord>, Error> {
+        let record = self.store.get(&TOKENS, &[&self.id, name.as_str()])?;
+        record.ok_or_else(|| Refusal::TokenUnknown(name.clone()).into())
+    }
+}
+
+fn hash(password: &str) -> String {
+    hex::encode(Sha256::digest(password.as_bytes()))
+}

@@ -1,0 +1,149 @@
+use clap::{Args, Subcommand};
+use sealock_core::{RegistryName, ScopeMapName};
+use serde::Deserialize;
+use serde_json::json;
+
+use super::DEFAULT_REGISTRY;
+use crate::{
+    client::Client,
+    error::Error,
+    output::{Output, TITLE, record, table},
+};
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum ScopeMapCommand {
+    /// List the scope maps of a registry
+    #[command(after_help = "Example:\n  sealock registry scope-map list")]
+    List {
+        /// The registry
+        #[arg(long, short, default_value = DEFAULT_REGISTRY)]
+        registry: RegistryName,
+    },
+    /// Show a scope map
+    #[command(after_help = "Example:\n  sealock registry scope-map show _repositories_pull")]
+    Show(Named),
+    /// Create a scope map, or give an existing one other actions
+    #[command(after_help = "\
+Examples:
+  sealock registry scope-map create readers --repository hello content/read metadata/read
+  sealock registry scope-map create writers --repository 'team/*' content/read content/write")]
+    Create(Create),
+    /// Delete a scope map that no token has
+    #[command(after_help = "Example:\n  sealock registry scope-map delete readers")]
+    Delete(Named),
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Named {
+    /// The scope map
+    name: ScopeMapName,
+    /// The registry
+    #[arg(long, short, default_value = DEFAULT_REGISTRY)]
+    registry: RegistryName,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Create {
+    #[command(flatten)]
+    named: Named,
+    /// A repository, whose name may end with *, and what may be done to it
+    #[arg(long, num_args = 2.., value_names = ["REPOSITORY", "ACTION"], required = true)]
+    repository: Vec<String>,
+    /// What it is for
+    #[arg(long)]
+    description: Option<String>,
+}
+
+#[derive(Debug, Deserialize)]
+struct ScopeMaps {
+    scope_maps: Vec<ScopeMap>,
+}
+
+#[derive(Debug, Deserialize)]
+pub(crate) struct ScopeMap {
+    name: String,
+    description: Option<String>,
+    actions: Vec<String>,
+    created: Option<String>,
+}
+
+/// The actions that the values of `--repository` stand for: each repository is followed by its own.
+pub(super) fn actions(values: &[String]) -> Vec<String> {
+    let mut repository = None;
+    let mut actions = Vec::new();
+    for value in values {
+        match repository {
+            Some(repository) if is_action(value) => {
+                actions.push(format!("repositories/{repository}/{value}"));
+            }
+            _ => repository = Some(value),
+        }
+    }
+    actions
+}
+
+/// Whether it is meant to be one; which there are, the emulator knows.
+fn is_action(value: &str) -> bool {
+    value.starts_with("content/") || value.starts_with("metadata/")
+}
+
+impl Named {
+    fn path(&self) -> String {
+        format!("registries/{}/scope-maps/{}", self.registry, self.name)
+    }
+}
+
+impl ScopeMapCommand {
+    pub(crate) fn run(self, client: &Client, output: &mut Output) -> Result<(), Error> {
+        match self {
+            Self::List { registry } => {
+                let answer = client.get(&format!("registries/{registry}/scope-maps"))?;
+                output.show(&answer, ScopeMaps::render)
+            }
+            Self::Show(named) => output.show(&client.get(&named.path())?, ScopeMap::render),
+            Self::Create(create) => {
+                let body = json!({
+                    "description": create.description,
+                    "actions": actions(&create.repository),
+                });
+                let answer = client.put(&create.named.path(), Some(&body))?;
+                output.show(&answer, |scope_map: &ScopeMap| {
+                    let done = if answer.created() {
+                        "created"
+                    } else {
+                        "changed"
+                    };
+                    format!("{done} scope map {}", scope_map.name)
+                })
+            }
+            Self::Delete(named) => {
+                client.delete(&named.path())?;
+                output.done(format_args!("deleted scope map {}", named.name))
+            }
+        }
+    }
+}
+
+impl ScopeMaps {
+    fn render(&self) -> String {
+        let rows = self.scope_maps.iter().map(|scope_map| {
+            let description = scope_map.description.clone();
+            [
+                scope_map.name.clone(),
+                scope_map.actions.join(" "),
+                description.unwrap_or_default(),
+            ]
+        });
+        table(["NAME", "ACTIONS", "DESCRIPTION"], rows)
+    }
+}
+
+impl ScopeMap {
+    fn render(&self) -> String {
+        let mut fields = Vec::new();
+        fields.extend(self.description.clone().map(|text| ("description", text)));
+        fields.extend(self.actions.iter().map(|action| ("action", action.clone())));
+        fields.extend(self.created.clone().map(|created| ("created", created)));
+        record(format!("{TITLE}{}{TITLE:#}", self.name), fields)
+    }
+}

@@ -1,0 +1,261 @@
+use sealock_tests::{Client, Emulator, Image};
+use serde_json::{Value, json};
+
+fn get(client: &Client, path: &str) -> Value {
+    let answer = client.get(path);
+    assert_eq!(answer.status, 200, "{path}: {answer:?}");
+    answer.json()
+}
+
+fn names(list: &Value, field: &str) -> Vec<String> {
+    let items = list.as_array().unwrap().iter();
+    items
+        .map(|item| item[field].as_str().unwrap().to_owned())
+        .collect()
+}
+
+/// Follows the links of a list to its end.
+fn pages(client: &Client, path: &str, list: &str, field: &str) -> Vec<Vec<String>> {
+    let mut path = path.to_owned();
+    let mut pages = Vec::new();
+    loop {
+        let answer = client.get(&path);
+        assert_eq!(answer.status, 200, "{path}");
+        let items = &answer.json()[list];
+        pages.push(match field {
+            "" => items
+                .as_array()
+                .unwrap()
+                .iter()
+                .map(|item| item.as_str().unwrap().to_owned())
+                .collect(),
+            field => names(items, field),
+        });
+        let Some(link) = answer.headers.get("link") else {
+            return pages;
+        };
+        let link = link.to_str().unwrap().strip_suffix(">; rel=\"next\"");
+        link.unwrap()
+            .strip_prefix('<')
+            .unwrap()
+            .clone_into(&mut path);
+    }
+}
+
+#[test]
+fn repositories_tags_and_manifests_show_themselves_as_in_acr() {
+    let emulator = Emulator::start();
+    let client = emulator.client();
+    emulator.cli(&["clock", "set", "2026-03-01T10:00:00Z"]);
+    emulator.cli(&["clock", "freeze"]);
+    let image = Image::random(&[1000, 2000]);
+    assert_eq!(client.push("team/app", "v1", &image).status, 201);
+    emulator.cli(&["clock", "advance", "1h"]);
+    assert_eq!(client.push("team/app", "latest", &image).status, 201);
+    let (created, updated) = (
+        "2026-03-01T10:00:00.0000000Z",
+        "2026-03-01T11:00:00.0000000Z",
+    );
+    let attributes = json!({"deleteEnabled": true, "writeEnabled": true, "readEnabled": true, "listEnabled": true});
+    let registry = get(&client, "/acr/v1/team/app")["registry"].clone();
+    assert!(
+        registry
+            .as_str()
+            .unwrap()
+            .starts_with("sealock.azurecr.localhost")
+    );
+    let about = |mut value: Value| {
+        value["registry"] = registry.clone();
+        value["imageName"] = "team/app".into();
+        value
+    };
+    for path in [
+        "/acr/v1/team/app",
+        "/acr/v1/team%2Fapp",
+        "/acr/v1/team%2Fapp?api-version=2021-07-01",
+    ] {
+        assert_eq!(
+            get(&client, path),
+            about(json!({
+                "createdTime": created, "lastUpdateTime": updated, "manifestCount": 1, "tagCount": 2,
+                "changeableAttributes": attributes,
+            }))
+        );
+    }
+    let tag = json!({
+        "name": "v1", "digest": image.digest(), "createdTime": created, "lastUpdateTime": created, "signed": false,
+        "changeableAttributes": attributes,
+    });
+    assert_eq!(
+        get(&client, "/acr/v1/team/app/_tags/v1"),
+        about(json!({ "tag": tag }))
+    );
+    let tags = get(&client, "/acr/v1/team/app/_tags");
+    assert_eq!(tags["tags"][1], tag);
+    let manifest = get(
+        &client,
+        &format!(
+            "/acr/v1/team/app/_manifests/{}",
+            image.digest().replace(':', "%3A")
+        ),
+    );
+    let manifest = &manifest["manifest"];
+    assert_eq!(manifest["digest"], image.digest());
+    assert_eq!(manifest["tags"], json!(["latest", "v1"]));
+    assert_eq!(manifest["architecture"], "amd64");
+    assert_eq!(manifest["os"], "linux");
+    assert_eq!(
+        manifest["mediaType"],
+        "application/vnd.oci.image.manifest.v1+json"
+    );
+    assert_eq!(
+        manifest["configMediaType"],
+        "application/vnd.oci.image.config.v1+json"
+    );
+    let size: usize = image.blobs().map(<[u8]>::len).sum();
+    assert_eq!(manifest["imageSize"], size);
+    assert_eq!(manifest["createdTime"], created);
+    assert_eq!(
+        get(&client, "/acr/v1/team/app/_manifests")["manifests"][0],
+        *manifest
+    );
+
+    let index = json!({
+        "schemaVersion": 2, "mediaType": "application/vnd.oci.image.index.v1+json",
+        "manifests": [{
+            "mediaType": "application/vnd.oci.image.manifest.v1+json", "digest": image.digest(),
+            "size": image.manifest().len(), "platform": {"architecture": "amd64", "os": "linux"},
+        }],
+    });
+    let headers = [("content-type", "application/vnd.oci.image.index.v1+json")];
+    let put = client.send(
+        "PUT",
+        "/v2/team/app/manifests/multi",
+        &headers,
+        index.to_string().as_bytes(),
+    );
+    let digest = put.header("docker-content-digest");
+    let manifest = get(&client, &format!("/acr/v1/team/app/_manifests/{digest}"));
+    assert_eq!(
+        manifest["manifest"]["references"],
+        json!([{"digest": image.digest(), "architecture": "amd64", "os": "linux"}])
+    );
+}
+
+#[test]
+fn lists_come_in_pages_and_in_the_order_that_was_asked_for() {
+    let emulator = Emulator::start();
+    let client = emulator.client();
+    emulator.cli(&["clock", "freeze"]);
+    let images: Vec<Image> = (0..3).map(|_| Image::random(&[10])).collect();
+    // Against the alphabet, so that no order is another by chance.
+    for (tag, image) in [("c", 0), ("a", 1), ("b", 2)] {
+        emulator.cli(&["clock", "advance", "1s"]);
+        assert_eq!(client.push("app", tag, &images[image]).status, 201);
+    }
+    assert_eq!(client.push("zoo", "v1", &images[0]).status, 201);
+    assert_eq!(
+        pages(&client, "/acr/v1/_catalog?n=1&orderby=", "repositories", ""),
+        [["app"], ["zoo"]]
+    );
+    for (order, expected) in [
+        ("", [&["a", "b"][..], &["c"]]),
+        ("&orderby=none", [&["a", "b"], &["c"]]),
+        ("&orderby=timeasc", [&["c", "a"], &["b"]]),
+        ("&orderby=timedesc", [&["b", "a"], &["c"]]),
+    ] {
+        assert_eq!(
+            pages(
+                &client,
+                &format!("/acr/v1/app/_tags?n=2{order}"),
+                "tags",
+                "name"
+            ),
+            expected,
+            "{order}"
+        );
+    }
+    let digests: Vec<String> = images.iter().map(Image::digest).collect();
+    assert_eq!(
+        pages(
+            &client,
+            "/acr/v1/app/_manifests?n=2&orderby=timedesc",
+            "manifests",
+            "digest"
+        ),
+        [
+            &[digests[2].clone(), digests[1].clone()][..],
+            &[digests[0].clone()]
+        ]
+    );
+    let filtered = get(&client, &format!("/acr/v1/app/_tags?digest={}", digests[1]));
+    assert_eq!(names(&filtered["tags"], "name"), ["a"]);
+    for (path, status, code) in [
+        ("/acr/v1/app/_tags?orderby=size", 400, "UNSUPPORTED"),
+        ("/acr/v1/app/_tags?n=x", 400, "PAGINATION_NUMBER_INVALID"),
+        ("/acr/v1/app/_tags?digest=x", 400, "DIGEST_INVALID"),
+        ("/acr/v1/none", 404, "NAME_UNKNOWN"),
+        ("/acr/v1/none/_tags", 404, "NAME_UNKNOWN"),
+        ("/acr/v1/none/_manifests", 404, "NAME_UNKNOWN"),
+        ("/acr/v1/app/_tags/none", 404, "TAG_UNKNOWN"),
+        (
+            &format!("/acr/v1/app/_manifests/sha256:{}", "0".repeat(64)),
+            404,
+            "MANIFEST_UNKNOWN",
+        ),
+        ("/acr/v1/app/_tagsx", 400, "NAME_INVALID"),
+        ("/acr/v1/App", 400, "NAME_INVALID"),
+        ("/acr/v1/", 400, "NAME_INVALID"),
+        ("/acr/v1/_deleted/_catalog", 400, "NAME_INVALID"),
+        ("/acr/v2/app", 404, "UNSUPPORTED"),
+    ] {
+        let answer = client.get(path);
+        assert_eq!((answer.status, &*answer.code()), (status, code), "{path}");
+    }
+    let wrong = client.send("PATCH", "/acr/v1/app", &[], br#"{"teleportEnabled":true}"#);
+    assert_eq!((wrong.status, &*wrong.code()), (400, "UNSUPPORTED"));
+    assert_eq!(client.send("POST", "/acr/v1/app", &[], b"").status, 405);
+    assert_eq!(
+        client.send("DELETE", "/acr/v1/_catalog", &[], b"").status,
+        405
+    );
+}
+
+#[test]
+fn what_is_deleted_is_gone_and_its_space_with_it() {
+    let emulator = Emulator::start();
+    let client = emulator.client();
+    let image = Image::random(&[1000]);
+    for tag in ["v1", "v2"] {
+        assert_eq!(client.push("app", tag, &image).status, 201);
+    }
+    let untagged = client.send("DELETE", "/acr/v1/app/_tags/v1", &[], b"");
+    assert_eq!(untagged.status, 202);
+    assert_eq!(
+        untagged.header("x-ms-int-docker-content-digest"),
+        image.digest()
+    );
+    assert_eq!(client.get("/v2/app/manifests/v1").status, 404);
+    assert_eq!(client.pull("app", "v2", &image).status, 200);
+    let again = client.send("DELETE", "/acr/v1/app/_tags/v1", &[], b"");
+    assert_eq!((again.status, &*again.code()), (404, "TAG_UNKNOWN"));
+
+    let deleted = client.send("DELETE", "/acr/v1/app", &[], b"");
+    assert_eq!(deleted.status, 202);
+    assert_eq!(
+        deleted.json(),
+        json!({"manifestsDeleted": [image.digest()], "tagsDeleted": ["v2"]})
+    );
+    assert_eq!(client.get("/acr/v1/app").status, 404);
+    assert_eq!(client.get("/v2/_catalog").json()["repositories"], json!([]));
+    let left = emulator
+        .files()
+        .into_iter()
+        .filter(|(path, _)| path.starts_with("blobs"));
+    assert_eq!(
+        left.map(|(path, _)| path).collect::<Vec<_>>(),
+        Vec::<std::path::PathBuf>::new()
+    );
+    assert_eq!(client.send("DELETE", "/acr/v1/app", &[], b"").status, 404);
+    assert_eq!(emulator.json(&["verify"])["problems"], json!([]));
+}

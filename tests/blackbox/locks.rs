@@ -1,0 +1,181 @@
+use sealock_tests::{Answer, Client, Emulator, Image, digest_of};
+use serde_json::json;
+
+fn patch(client: &Client, path: &str, attributes: &str) {
+    let headers = [("content-type", "application/json")];
+    let answer = client.send("PATCH", path, &headers, attributes.as_bytes());
+    assert_eq!(answer.status, 200, "{answer:?}");
+}
+
+/// The answer of ACR to what a lock forbids.
+fn is_disallowed(answer: &Answer) -> bool {
+    if answer.status != 405 {
+        return false;
+    }
+    let error = &answer.json()["errors"][0];
+    let message = "The operation is disallowed on this registry, repository or image. View troubleshooting steps at \
+                   https://aka.ms/acr/faq/#why-does-my-pull-or-push-request-fail-with-disallowed-operation";
+    assert_eq!(error["code"], "REGISTRY_DISALLOWED_OPERATION");
+    assert_eq!(error["message"], message);
+    assert_eq!(error["detail"], json!({}));
+    true
+}
+
+#[test]
+fn each_lock_forbids_what_it_says() {
+    let emulator = Emulator::start();
+    let client = emulator.client();
+    let (first, second) = (Image::random(&[100]), Image::random(&[200]));
+    let digest = first.digest();
+    let blob = digest_of(first.blobs().next().unwrap());
+    let by_digest = format!("app/manifests/{digest}");
+    let blob_path = format!("app/blobs/{blob}");
+
+    // What is tried: pull by tag, by digest and of a blob, push to the tag, to another tag; delete the
+    // tag, the manifest, a blob, the repository.
+    let tries = || -> String {
+        // The second image's tag comes and goes, so that a push of it is always a change.
+        let push = |tag: &str| {
+            let headers = [("content-type", "application/vnd.oci.image.manifest.v1+json")];
+            client.send(
+                "PUT",
+                &format!("/v2/app/manifests/{tag}"),
+                &headers,
+                second.manifest(),
+            )
+        };
+        let answers = [
+            ('t', client.get("/v2/app/manifests/v1")),
+            ('d', client.get(&format!("/v2/{by_digest}"))),
+            ('b', client.get(&format!("/v2/{blob_path}"))),
+            ('o', push("other")),
+            (
+                'D',
+                client.send("DELETE", &format!("/v2/{by_digest}"), &[], b""),
+            ),
+            ('p', push("v1")),
+            ('T', client.send("DELETE", "/v2/app/manifests/v1", &[], b"")),
+            (
+                'B',
+                client.send("DELETE", &format!("/v2/{blob_path}"), &[], b""),
+            ),
+            ('R', client.send("DELETE", "/acr/v1/app", &[], b"")),
+        ];
+        answers
+            .iter()
+            .filter(|(_, answer)| is_disallowed(answer))
+            .map(|(name, _)| *name)
+            .collect()
+    };
+    for (path, attributes, forbidden) in [
+        ("app", r#"{"writeEnabled":false}"#, "oDpTBR"),
+        ("app", r#"{"deleteEnabled":false}"#, "DTBR"),
+        ("app", r#"{"readEnabled":false}"#, "tdb"),
+        ("app", r#"{"listEnabled":false}"#, ""),
+        ("app/_tags/v1", r#"{"writeEnabled":false}"#, "DpTR"),
+        ("app/_tags/v1", r#"{"deleteEnabled":false}"#, "DTR"),
+        ("app/_tags/v1", r#"{"readEnabled":false}"#, "t"),
+        (
+            &format!("app/_manifests/{digest}"),
+            r#"{"writeEnabled":false}"#,
+            "DR",
+        ),
+        (
+            &format!("app/_manifests/{digest}"),
+            r#"{"deleteEnabled":false}"#,
+            "DR",
+        ),
+        (
+            &format!("app/_manifests/{digest}"),
+            r#"{"readEnabled":false}"#,
+            "td",
+        ),
+        ("app", "{}", ""),
+    ] {
+        assert_eq!(client.push("app", "v1", &first).status, 201);
+        assert_eq!(client.push("app", "two", &second).status, 201);
+        let path = format!("/acr/v1/{path}");
+        patch(&client, &path, attributes);
+        assert_eq!(tries(), forbidden, "{path} {attributes}");
+        let unlock =
+            r#"{"deleteEnabled":true,"writeEnabled":true,"readEnabled":true,"listEnabled":true}"#;
+        // What the tries deleted has lost its attributes, too.
+        client.send("PATCH", &path, &[], unlock.as_bytes());
+        client.send("DELETE", "/acr/v1/app", &[], b"");
+    }
+    assert_eq!(emulator.json(&["verify"])["problems"], json!([]));
+}
+
+#[test]
+fn what_may_not_be_listed_is_not() {
+    let emulator = Emulator::start();
+    let client = emulator.client();
+    let image = Image::random(&[100]);
+    for (repository, tag) in [("app", "v1"), ("app", "v2"), ("hidden", "v1")] {
+        assert_eq!(client.push(repository, tag, &image).status, 201);
+    }
+    let hide = r#"{"listEnabled":false}"#;
+    patch(&client, "/acr/v1/hidden", hide);
+    patch(&client, "/acr/v1/app/_tags/v1", hide);
+    for path in ["/v2/_catalog", "/acr/v1/_catalog", "/v2/_catalog?n=1"] {
+        assert_eq!(
+            client.get(path).json()["repositories"],
+            json!(["app"]),
+            "{path}"
+        );
+    }
+    assert_eq!(
+        client.get("/v2/app/tags/list").json()["tags"],
+        json!(["v2"])
+    );
+    let tags = client.get("/acr/v1/app/_tags").json()["tags"].clone();
+    assert_eq!(tags.as_array().unwrap().len(), 1);
+    assert_eq!(tags[0]["name"], "v2");
+    patch(
+        &client,
+        &format!("/acr/v1/app/_manifests/{}", image.digest()),
+        hide,
+    );
+    assert_eq!(
+        client.get("/acr/v1/app/_manifests").json()["manifests"],
+        json!([])
+    );
+    // What is hidden is still there for who knows its name.
+    assert_eq!(client.pull("hidden", "v1", &image).status, 200);
+    assert_eq!(client.pull("app", "v1", &image).status, 200);
+}
+
+#[test]
+fn locks_survive_a_restart_and_a_push_elsewhere() {
+    let mut emulator = Emulator::start();
+    let image = Image::random(&[100]);
+    assert_eq!(emulator.client().push("app", "v1", &image).status, 201);
+    patch(
+        &emulator.client(),
+        "/acr/v1/app/_tags/v1",
+        r#"{"writeEnabled":false}"#,
+    );
+    emulator.kill();
+    emulator.start_again();
+    let client = emulator.client();
+    assert!(is_disallowed(&client.push(
+        "app",
+        "v1",
+        &Image::random(&[10])
+    )));
+    // A tag's lock is the tag's: the manifest may have others.
+    assert_eq!(client.push("app", "v2", &image).status, 201);
+    let headers = [("content-type", "application/vnd.oci.image.manifest.v1+json")];
+    let path = format!("/v2/app/manifests/{}?tag=v1&tag=v3", image.digest());
+    assert!(is_disallowed(&client.send(
+        "PUT",
+        &path,
+        &headers,
+        image.manifest()
+    )));
+    assert_eq!(
+        client.get("/v2/app/manifests/v3").status,
+        404,
+        "all tags or none"
+    );
+}

@@ -1,0 +1,629 @@
+use base64::{
+    Engine as _,
+    engine::general_purpose::{STANDARD, URL_SAFE_NO_PAD},
+};
+use sealock_tests::{Answer, Client, Emulator, Image};
+use serde_json::{Value, json};
+
+/// The default registry's own name, as clients would type it.
+const HOST: &str = "sealock.azurecr.localhost";
+
+/// What somebody says to the faithful door.
+struct Guest {
+    client: Client,
+    host: String,
+    authorization: Option<String>,
+}
+
+impl Guest {
+    fn of(emulator: &Emulator) -> Self {
+        let port = emulator.address().rsplit_once(':').unwrap().1;
+        Self {
+            client: emulator.client(),
+            host: format!("{HOST}:{port}"),
+            authorization: None,
+        }
+    }
+
+    fn with(&self, authorization: &str) -> Self {
+        Self {
+            client: self.client.clone(),
+            host: self.host.clone(),
+            authorization: Some(authorization.to_owned()),
+        }
+    }
+
+    fn basic(&self, user: &str, password: &str) -> Self {
+        let credentials = STANDARD.encode(format!("{user}:{password}"));
+        self.with(&format!("Basic {credentials}"))
+    }
+
+    fn send(&self, method: &str, path: &str, body: &[u8]) -> Answer {
+        let form = "application/x-www-form-urlencoded";
+        let mut headers = vec![("host", self.host.as_str())];
+        headers.extend(
+            self.authorization
+                .as_deref()
+                .map(|value| ("authorization", value)),
+        );
+        headers.extend(
+            path.starts_with("/oauth2")
+                .then_some(("content-type", form)),
+        );
+        self.client.send(method, path, &headers, body)
+    }
+
+    fn get(&self, path: &str) -> Answer {
+        self.send("GET", path, b"")
+    }
+
+    /// Asks for an access token as docker does.
+    fn token(&self, scopes: &[&str]) -> Answer {
+        let mut path = format!("/oauth2/token?service={}", self.host);
+        for scope in scopes {
+            path.push_str("&scope=");
+            path.push_str(scope);
+        }
+        self.get(&path)
+    }
+
+    /// One who has an access token for `scopes`.
+    fn bearer(&self, scopes: &[&str]) -> Self {
+        let answer = self.token(scopes);
+        assert_eq!(answer.status, 200, "{answer:?}");
+        let answer = answer.json();
+        let token = answer["access_token"].as_str().unwrap();
+        self.with(&format!("Bearer {token}"))
+    }
+
+    /// What an access token says of itself.
+    fn claims(&self) -> Value {
+        let token = self.authorization.as_deref().unwrap();
+        let payload = token.split('.').nth(1).unwrap();
+        serde_json::from_slice(&URL_SAFE_NO_PAD.decode(payload).unwrap()).unwrap()
+    }
+}
+
+/// The admin user, who may log in from now on.
+fn admin(emulator: &Emulator) -> Guest {
+    emulator.cli(&["registry", "update", "--admin-enabled", "true"]);
+    let credentials = emulator.json(&["registry", "credential", "show"]);
+    let password = credentials["passwords"][0]["value"].as_str().unwrap();
+    Guest::of(emulator).basic(credentials["username"].as_str().unwrap(), password)
+}
+
+/// Creates a token that may do `actions`, and logs it in.
+fn token(emulator: &Emulator, name: &str, actions: &[&str]) -> Guest {
+    let mut command = vec!["registry", "token", "create", name, "--repository"];
+    command.extend(actions);
+    let made = emulator.json(&command);
+    let password = made["passwords"][0]["value"].as_str().unwrap();
+    Guest::of(emulator).basic(name, password)
+}
+
+#[test]
+#[expect(clippy::too_many_lines, reason = "a table")]
+fn the_challenge_is_azures_to_the_byte() {
+    let emulator = Emulator::start();
+    let guest = Guest::of(&emulator);
+    let host = &guest.host;
+    let bearer = format!("Bearer realm=\"http://{host}/oauth2/token\",service=\"{host}\"");
+    let refused = |answer: &Answer, rest: &str, detail: Value| {
+        assert_eq!(answer.status, 401, "{answer:?}");
+        assert_eq!(answer.header("www-authenticate"), format!("{bearer}{rest}"));
+        assert_eq!(
+            answer.header("docker-distribution-api-version"),
+            "registry/2.0"
+        );
+        assert_eq!(answer.header("x-ms-correlation-request-id").len(), 36);
+        let message =
+            "authentication required, visit https://aka.ms/acr/authorization for more information.";
+        assert_eq!(
+            answer.json(),
+            json!({"errors": [{"code": "UNAUTHORIZED", "message": message, "detail": detail}]})
+        );
+    };
+    let base = guest.get("/v2/");
+    refused(&base, "", Value::Null);
+    assert_eq!(
+        String::from_utf8(base.body).unwrap(),
+        "{\"errors\":[{\"code\":\"UNAUTHORIZED\",\"message\":\"authentication required, visit \
+         https://aka.ms/acr/authorization for more information.\",\"detail\":null}]}\n"
+    );
+    let of =
+        |name: &str, action: &str| json!({"Type": "repository", "Name": name, "Action": action});
+    for (method, path, scope, detail) in [
+        (
+            "GET",
+            "/v2/a/b/manifests/v1",
+            "repository:a/b:pull",
+            json!([of("a/b", "pull")]),
+        ),
+        (
+            "HEAD",
+            "/v2/a/manifests/v1",
+            "repository:a:pull",
+            Value::Null,
+        ),
+        (
+            "PUT",
+            "/v2/a/manifests/v1",
+            "repository:a:pull,push",
+            json!([of("a", "pull"), of("a", "push")]),
+        ),
+        (
+            "POST",
+            "/v2/a/blobs/uploads/",
+            "repository:a:pull,push",
+            json!([of("a", "pull"), of("a", "push")]),
+        ),
+        (
+            "DELETE",
+            "/v2/a/manifests/v1",
+            "repository:a:delete",
+            json!([of("a", "delete")]),
+        ),
+        (
+            "GET",
+            "/v2/a/tags/list",
+            "repository:a:metadata_read",
+            json!([of("a", "metadata_read")]),
+        ),
+        (
+            "GET",
+            "/acr/v1/a",
+            "repository:a:metadata_read",
+            json!([of("a", "metadata_read")]),
+        ),
+        (
+            "PATCH",
+            "/acr/v1/a",
+            "repository:a:metadata_write",
+            json!([of("a", "metadata_write")]),
+        ),
+        (
+            "DELETE",
+            "/acr/v1/a/_tags/v1",
+            "repository:a:delete",
+            json!([of("a", "delete")]),
+        ),
+        (
+            "GET",
+            "/v2/_catalog",
+            "registry:catalog:*",
+            json!([{"Type": "registry", "Name": "catalog", "Action": "*"}]),
+        ),
+    ] {
+        let answer = guest.send(method, path, b"");
+        if method == "HEAD" {
+            assert_eq!(answer.status, 401);
+            continue;
+        }
+        refused(&answer, &format!(",scope=\"{scope}\""), detail.clone());
+        let wrong = guest.with("Bearer x.y.z").send(method, path, b"");
+        refused(
+            &wrong,
+            &format!(",scope=\"{scope}\",error=\"invalid_token\""),
+            detail,
+        );
+    }
+    assert_eq!(guest.with("Basic !").get("/v2/").status, 401);
+    assert_eq!(guest.with("Negotiate x").get("/v2/").status, 401);
+}
+
+#[test]
+fn the_admin_user_logs_in_with_either_password_once_enabled() {
+    let emulator = Emulator::start();
+    let guest = Guest::of(&emulator);
+    assert_eq!(guest.basic("sealock", "").token(&[]).status, 401);
+    let admin = admin(&emulator);
+    let scopes = [
+        "repository:app:pull,push",
+        "registry:catalog:*",
+        "registry:None:*",
+    ];
+    let bearer = admin.bearer(&scopes);
+    assert_eq!(bearer.get("/v2/").status, 200);
+    assert_eq!(bearer.get("/v2/_catalog").status, 200);
+    let claims = bearer.claims();
+    let access: Vec<Value> = [
+        ("repository", "app", vec!["pull", "push"]),
+        ("registry", "catalog", vec!["*"]),
+        ("registry", "None", vec!["*"]),
+    ]
+    .into_iter()
+    .map(|(kind, name, actions)| json!({"type": kind, "name": name, "actions": actions}))
+    .collect();
+    assert_eq!(claims["access"], json!(access));
+    assert_eq!(claims["iss"], "Azure Container Registry");
+    assert_eq!(claims["sub"], "sealock");
+    assert_eq!(claims["grant_type"], "access_token");
+    assert!(claims["aud"].as_str().unwrap().starts_with(HOST));
+    assert_eq!(
+        claims["exp"].as_i64().unwrap() - claims["iat"].as_i64().unwrap(),
+        4500
+    );
+
+    // Basic does without a token, too, and either password serves.
+    let both = emulator.json(&["registry", "credential", "show"])["passwords"].clone();
+    for password in both.as_array().unwrap() {
+        let password = password["value"].as_str().unwrap();
+        assert_eq!(
+            guest.basic("sealock", password).get("/v2/_catalog").status,
+            200
+        );
+        let form = format!(
+            "grant_type=password&service={}&scope=&username=sealock&password={password}",
+            guest.host
+        );
+        assert_eq!(
+            guest.send("POST", "/oauth2/token", form.as_bytes()).status,
+            200
+        );
+    }
+    let renew = [
+        "registry",
+        "credential",
+        "renew",
+        "--password-name",
+        "password",
+    ];
+    let renewed = emulator.json(&renew);
+    assert_eq!(admin.token(&[]).status, 401, "the old password ended");
+    assert_eq!(renewed["passwords"][1], both[1], "the other one goes on");
+    let logged = emulator.logged();
+    for password in renewed["passwords"].as_array().unwrap() {
+        assert!(!logged.contains(password["value"].as_str().unwrap()));
+    }
+
+    emulator.cli(&["registry", "update", "--admin-enabled", "false"]);
+    let second = guest.basic("sealock", both[1]["value"].as_str().unwrap());
+    let refused = second.token(&[]);
+    assert_eq!(refused.status, 401);
+    let id = refused.header("x-ms-correlation-request-id").to_owned();
+    let message = refused.json()["errors"][0]["message"].clone();
+    assert!(
+        message
+            .as_str()
+            .unwrap()
+            .ends_with(&format!(" CorrelationId: {id}")),
+        "{message}"
+    );
+    emulator.cli(&["registry", "update", "--admin-enabled", "true"]);
+    assert_eq!(second.token(&[]).status, 200, "its passwords stayed");
+}
+
+#[test]
+fn a_token_does_what_its_scope_map_says_and_no_more() {
+    let emulator = Emulator::start();
+    let image = Image::random(&[500]);
+    for repository in ["hello", "team/a", "other"] {
+        assert_eq!(emulator.client().push(repository, "v1", &image).status, 201);
+    }
+    let reader = token(
+        &emulator,
+        "reader",
+        &[
+            "hello",
+            "content/read",
+            "metadata/read",
+            "team/*",
+            "content/read",
+            "content/write",
+        ],
+    );
+    for (method, path, status) in [
+        ("GET", "/v2/", 200),
+        ("GET", "/v2/hello/manifests/v1", 200),
+        ("GET", "/v2/hello/tags/list", 200),
+        ("GET", "/acr/v1/hello", 200),
+        ("GET", "/v2/team/a/manifests/v1", 200),
+        ("POST", "/v2/team/new/blobs/uploads/", 202),
+        ("GET", "/acr/v1/team/a", 401),
+        ("POST", "/v2/hello/blobs/uploads/", 401),
+        ("PATCH", "/acr/v1/hello", 401),
+        ("DELETE", "/v2/hello/manifests/v1", 401),
+        ("DELETE", "/acr/v1/hello", 401),
+        ("GET", "/v2/other/manifests/v1", 401),
+        ("GET", "/v2/_catalog", 401),
+        ("GET", "/acr/v1/_catalog", 401),
+    ] {
+        assert_eq!(
+            reader.send(method, path, b"").status,
+            status,
+            "Basic {method} {path}"
+        );
+        // A token for everything is one for what is allowed.
+        let scopes = [
+            "repository:hello:*",
+            "repository:team/a:*",
+            "repository:team/new:*",
+            "repository:other:*",
+            "registry:catalog:*",
+        ];
+        let bearer = reader.bearer(&scopes);
+        let answer = bearer.send(method, path, b"");
+        assert_eq!(answer.status, status, "Bearer {method} {path}");
+        if status == 401 {
+            assert!(
+                answer
+                    .header("www-authenticate")
+                    .ends_with(",error=\"insufficient_scope\"")
+            );
+        }
+    }
+    // A token for one thing is none for another.
+    let bearer = reader.bearer(&["repository:hello:pull"]);
+    assert_eq!(bearer.get("/v2/hello/manifests/v1").status, 200);
+    assert_eq!(bearer.get("/v2/team/a/manifests/v1").status, 401);
+
+    // Content that it may not read cannot be mounted, and is not told of.
+    let blob = image.blobs().next().unwrap();
+    let digest = sealock_tests::digest_of(blob);
+    for (from, status) in [("&from=hello", 201), ("&from=other", 202), ("", 202)] {
+        let path = format!("/v2/team/a/blobs/uploads/?mount={digest}{from}");
+        assert_eq!(reader.send("POST", &path, b"").status, status, "{from}");
+    }
+    assert_eq!(emulator.json(&["verify"])["problems"], json!([]));
+
+    // Its scope map may change; what is in use stays.
+    emulator.cli(&[
+        "registry",
+        "scope-map",
+        "create",
+        "reader-scope-map",
+        "--repository",
+        "other",
+        "content/read",
+    ]);
+    assert_eq!(reader.get("/v2/other/manifests/v1").status, 200);
+    assert_eq!(reader.get("/v2/hello/manifests/v1").status, 401);
+    let in_use = emulator.run(&["registry", "scope-map", "delete", "reader-scope-map"]);
+    assert!(in_use.code != 0);
+    assert!(in_use.stderr.contains("belongs to the token reader"));
+    emulator.cli(&[
+        "registry",
+        "token",
+        "update",
+        "reader",
+        "--scope-map",
+        "_repositories_pull",
+    ]);
+    assert_eq!(reader.get("/v2/hello/manifests/v1").status, 200);
+    emulator.cli(&["registry", "scope-map", "delete", "reader-scope-map"]);
+
+    emulator.cli(&[
+        "registry", "token", "update", "reader", "--status", "disabled",
+    ]);
+    assert_eq!(reader.get("/v2/").status, 401);
+    emulator.cli(&[
+        "registry", "token", "update", "reader", "--status", "enabled",
+    ]);
+    assert_eq!(reader.get("/v2/").status, 200);
+    emulator.cli(&["registry", "token", "delete", "reader"]);
+    assert_eq!(reader.get("/v2/").status, 401);
+}
+
+#[test]
+fn passwords_and_access_tokens_end_by_the_emulators_clock() {
+    let mut emulator = Emulator::start();
+    emulator.cli(&["clock", "freeze"]);
+    let reader = token(&emulator, "reader", &["*", "content/read"]);
+    let renew = [
+        "registry",
+        "token",
+        "renew",
+        "reader",
+        "--password-name",
+        "password2",
+        "--days",
+        "2",
+    ];
+    let made = emulator.json(&renew);
+    let second = made["passwords"][0]["value"].as_str().unwrap();
+    let short = Guest::of(&emulator).basic("reader", second);
+    let bearer = short.bearer(&[]);
+    emulator.cli(&["clock", "advance", "74m"]);
+    assert_eq!(bearer.get("/v2/").status, 200);
+    emulator.restart();
+    let moved = Guest::of(&emulator);
+    let bearer_after = moved.with(bearer.authorization.as_deref().unwrap());
+    // The login server is another, if the port is; where it is not, the token still serves.
+    let expected = if moved.host == bearer.host { 200 } else { 401 };
+    assert_eq!(bearer_after.get("/v2/").status, expected);
+    let short = moved.basic("reader", second);
+    let bearer = short.bearer(&[]);
+    emulator.cli(&["clock", "advance", "75m"]);
+    assert_eq!(bearer.get("/v2/").status, 401);
+    emulator.cli(&["clock", "advance", "44h"]);
+    assert_eq!(short.get("/v2/").status, 200);
+    emulator.cli(&["clock", "advance", "2h"]);
+    assert_eq!(short.get("/v2/").status, 401, "the password expired");
+    let reader = moved.with(reader.authorization.as_deref().unwrap());
+    assert_eq!(reader.get("/v2/").status, 200, "the other one does not");
+    assert!(!emulator.logged().contains(second));
+}
+
+#[test]
+fn anonymous_pull_is_for_pulling() {
+    let emulator = Emulator::start();
+    let image = Image::random(&[500]);
+    assert_eq!(emulator.client().push("app", "v1", &image).status, 201);
+    let guest = Guest::of(&emulator);
+    let scopes = ["repository:app:pull,push,delete,metadata_read"];
+    assert_eq!(guest.token(&scopes).status, 401);
+    emulator.cli(&["registry", "update", "--anonymous-pull-enabled", "true"]);
+    assert_eq!(
+        guest.get("/v2/app/manifests/v1").status,
+        401,
+        "a token it takes all the same"
+    );
+    let bearer = guest.bearer(&scopes);
+    assert_eq!(
+        bearer.claims()["access"][0]["actions"],
+        json!(["pull", "metadata_read"])
+    );
+    assert_eq!(bearer.get("/v2/app/manifests/v1").status, 200);
+    assert_eq!(
+        bearer.send("DELETE", "/v2/app/manifests/v1", b"").status,
+        401
+    );
+    // As Microsoft's anonymous clients ask.
+    let form = format!(
+        "grant_type=password&service={}&scope={}&refresh_token=",
+        guest.host, scopes[0]
+    );
+    assert_eq!(
+        guest
+            .send(
+                "POST",
+                "/oauth2/token?api-version=2021-07-01",
+                form.as_bytes()
+            )
+            .status,
+        200
+    );
+    emulator.cli(&["registry", "update", "--anonymous-pull-enabled", "false"]);
+    assert_eq!(guest.token(&scopes).status, 401);
+    emulator.cli(&["registry", "create", "basic", "--sku", "Basic"]);
+    let refused = emulator.run(&[
+        "registry",
+        "update",
+        "basic",
+        "--anonymous-pull-enabled",
+        "true",
+    ]);
+    assert!(refused.stderr.contains("Standard or Premium"));
+}
+
+#[test]
+fn a_token_that_was_tampered_with_or_is_anothers_is_none() {
+    let emulator = Emulator::start();
+    let admin = admin(&emulator);
+    let bearer = admin.bearer(&["repository:app:pull"]);
+    let token = bearer.authorization.clone().unwrap();
+    let parts: Vec<&str> = token.strip_prefix("Bearer ").unwrap().split('.').collect();
+    let mut claims = bearer.claims();
+    claims["access"][0]["actions"] = json!(["push"]);
+    let forged = URL_SAFE_NO_PAD.encode(claims.to_string());
+    let none = URL_SAFE_NO_PAD.encode(r#"{"alg":"none","typ":"JWT"}"#);
+    for bad in [
+        format!("{}.{forged}.{}", parts[0], parts[2]),
+        format!("{none}.{}.", parts[1]),
+        format!("{none}.{}.{}", parts[1], parts[2]),
+        format!("{}.{}", parts[0], parts[1]),
+        format!("{}.{}.{}x", parts[0], parts[1], parts[2]),
+        String::new(),
+        "a.b.c".repeat(2000),
+    ] {
+        assert_eq!(
+            bearer.with(&format!("Bearer {bad}")).get("/v2/").status,
+            401,
+            "{bad}"
+        );
+    }
+    assert_eq!(bearer.get("/v2/").status, 200);
+    // Another registry's own name, another registry's tokens.
+    emulator.cli(&["registry", "create", "another"]);
+    let mut stranger = bearer.with(&token);
+    stranger.host = stranger.host.replace("sealock", "another");
+    assert_eq!(stranger.get("/v2/").status, 401);
+    stranger.host = stranger.host.replace("another", "nobody");
+    assert_eq!(stranger.get("/v2/").status, 404);
+}
+
+#[test]
+fn what_no_token_is_given_for_is_said() {
+    let emulator = Emulator::start();
+    let admin = admin(&emulator);
+    let guest = Guest::of(&emulator);
+    let post = |guest: &Guest, form: &str| guest.send("POST", "/oauth2/token", form.as_bytes());
+    for (answer, status, said) in [
+        (
+            admin.get("/oauth2/token?service=elsewhere.azurecr.io"),
+            400,
+            "elsewhere.azurecr.io",
+        ),
+        (admin.token(&["pull"]), 400, "'pull' is not a scope"),
+        (admin.send("DELETE", "/oauth2/token", b""), 405, "GET, POST"),
+        (post(&guest, "grant_type=magic"), 400, "grant_type"),
+        (post(&guest, ""), 400, "grant_type"),
+        (
+            post(&guest, "grant_type=refresh_token&refresh_token=x"),
+            401,
+            "authentication required",
+        ),
+        (post(&guest, &"x".repeat(70_000)), 400, "did not arrive"),
+        (
+            guest.basic("nobody", "x").token(&[]),
+            401,
+            "authentication required",
+        ),
+        (
+            guest.send("POST", "/oauth2/exchange", b"grant_type=access_token"),
+            400,
+            "Entra",
+        ),
+    ] {
+        assert_eq!(answer.status, status, "{answer:?}");
+        let message = answer.json()["errors"][0]["message"].clone();
+        assert!(message.as_str().unwrap().contains(said), "{message}");
+    }
+}
+
+#[test]
+fn revoked_a_registry_still_gives_tokens_and_no_content() {
+    let emulator = Emulator::start();
+    let image = Image::random(&[500]);
+    assert_eq!(emulator.client().push("app", "v1", &image).status, 201);
+    let admin = admin(&emulator);
+    let scopes = ["repository:app:pull,metadata_read", "registry:catalog:*"];
+    emulator.cli(&["key", "disable"]);
+    let bearer = admin.bearer(&scopes);
+    assert_eq!(bearer.get("/v2/").status, 200);
+    for path in [
+        "/v2/app/manifests/v1",
+        "/v2/_catalog",
+        "/acr/v1/_catalog",
+        "/acr/v1/app",
+    ] {
+        let answer = bearer.get(path);
+        assert_eq!(answer.status, 403, "{path}");
+        assert_eq!(answer.json()["errors"][0]["detail"]["cause"], "KeyDisabled");
+    }
+    // Whoever is nobody does not hear of it.
+    assert_eq!(Guest::of(&emulator).get("/v2/app/manifests/v1").status, 401);
+    emulator.cli(&["key", "enable"]);
+    assert_eq!(bearer.get("/v2/app/manifests/v1").status, 200);
+}
+
+#[test]
+fn on_localhost_credentials_are_not_needed_but_checked() {
+    let emulator = Emulator::start();
+    let guest = Guest {
+        host: emulator.address().to_owned(),
+        ..Guest::of(&emulator)
+    };
+    assert_eq!(guest.get("/v2/_catalog").status, 200);
+    assert_eq!(guest.basic("sealock", "wrong").get("/v2/").status, 401);
+    let pusher = token(
+        &emulator,
+        "pusher",
+        &["app", "content/read", "content/write"],
+    );
+    let pusher = Guest {
+        host: guest.host.clone(),
+        ..pusher
+    };
+    assert_eq!(
+        pusher.send("POST", "/v2/app/blobs/uploads/", b"").status,
+        202
+    );
+    assert_eq!(
+        pusher.send("POST", "/v2/other/blobs/uploads/", b"").status,
+        401
+    );
+    // As whoever asks nothing: with all rights.
+    let bearer = guest.bearer(&["repository:app:delete"]);
+    assert_eq!(bearer.claims()["access"][0]["actions"], json!(["delete"]));
+}
