@@ -21,3 +21,4 @@ mod rotation;
 mod secrets;
 mod serve;
 mod tls;
+mod uploads;

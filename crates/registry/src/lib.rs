@@ -4,9 +4,8 @@
 //! lease is a refused request. Content (blobs and manifests alike) is stored once per registry under
 //! its digest; repositories only link to it.
 //!
-//! Where to start: [`http`] has the table of endpoints, [`Error`] the table of errors, `upload.rs` the
-//! way in, `content.rs` and
-//! `download.rs` the way out.
+//! Where to start: [`http`] has the table of endpoints, [`Error`] the table of errors, `upload.rs` and
+//! `session.rs` the way in, `content.rs` and `download.rs` the way out.
 
 mod blob;
 mod content;
@@ -21,9 +20,12 @@ mod name;
 mod referrers;
 mod registries;
 mod registry;
+mod resumption;
+mod session;
 mod settings;
 mod sweep;
 mod upload;
+mod uploads;
 mod verify;
 
 pub use content::Content;
@@ -35,5 +37,5 @@ pub use registries::{Registries, RegistryRecord};
 pub use registry::Registry;
 pub use settings::Settings;
 pub use sweep::Sweep;
-pub use upload::{UploadId, Uploads};
+pub use uploads::{UploadId, Uploads};
 pub use verify::{Problem, ProblemKind, Verification};

@@ -31,7 +31,7 @@ pub struct Registries {
     pub(crate) store: Store,
     custodian: Custodian,
     clock: Clock,
-    uploads: Uploads,
+    pub(crate) uploads: Uploads,
     pub(crate) in_flight: InFlight,
     settings: Settings,
 }
