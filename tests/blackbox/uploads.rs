@@ -114,8 +114,8 @@ fn an_upload_goes_on_where_it_was_however_the_emulator_ended() {
                 }
                 let sent = patch(&client, location, &content, *begins, cuts[round]);
                 assert_eq!(sent.status, 202, "{what}: {sent:?}");
+                // What was acknowledged holds, whether or not somebody asks for it before the end.
                 *begins = cuts[round];
-                check_received(&client, location, *begins, &what);
             }
         }
         end(&mut emulator);
