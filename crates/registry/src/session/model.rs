@@ -276,6 +276,48 @@ fn one_segment_is_held_back() {
     }
 }
 
+/// As docs/blob-format.md has it.
+#[test]
+fn a_file_is_head_and_sealed_state() {
+    let mut world = World::new(Layers::ServiceAndCmk, Algorithm::Sha256);
+    world.append(2 * SEGMENT + 5, &[]);
+    world.keep();
+    let head_len = world.file.iter().position(|byte| *byte == b'\n').unwrap();
+    let (head, sealed) = (&world.file[..head_len], &world.file[head_len + 1..]);
+    let shown: serde_json::Value = serde_json::from_slice(head).unwrap();
+    assert_eq!(shown["version"], 1);
+    assert_eq!(shown["registry"], world.registry.to_string());
+    assert_eq!(shown["repository"], "app");
+    assert_eq!(shown["algorithm"], "sha256");
+    assert_eq!(shown["received"], 2 * SEGMENT + 5);
+    assert_eq!(shown["touched"], "1970-01-01T00:00:00Z");
+    let state = world.keys().open_record(head, sealed).unwrap();
+    let mut hasher = Hasher::new(Algorithm::Sha256);
+    hasher.update(&world.arrived);
+    let header = world.session.header().to_bytes();
+    let tail = &world.arrived[2 * SEGMENT..];
+    assert!(*state == [&header[..], &hasher.state(), tail].concat());
+}
+
+#[test]
+fn a_head_of_another_version_is_none_that_is_known() {
+    let world = World::new(Layers::Service, Algorithm::Sha256);
+    let text = String::from_utf8_lossy(&world.file);
+    let end = text.find('\n').unwrap();
+    let head = format!("{}\n", &text[..end]);
+    assert!(file::Head::parse(head.as_bytes()).is_some());
+    for (known, unknown) in [
+        ("\"version\":1", "\"version\":2"),
+        ("\"app\"", "\"APP\""),
+        ("}", ",\"more\":1}"),
+        ("\n", ""),
+    ] {
+        let changed = head.replace(known, unknown);
+        assert_ne!(changed, head);
+        assert_eq!(file::Head::parse(changed.as_bytes()), None, "{unknown}");
+    }
+}
+
 #[test]
 fn a_state_of_another_length_is_no_sessions() {
     let session = Session::new(
