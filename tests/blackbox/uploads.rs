@@ -202,21 +202,54 @@ fn an_upload_stays_while_its_registry_is_revoked_across_a_kill() {
     assert!(pulled.body == content, "the content has changed");
 }
 
+/// Begins to send `content`, and stops after so many bytes.
+fn unfinished_patch(emulator: &Emulator, location: &str, content: &[u8], sent: usize) -> TcpStream {
+    let mut connection = TcpStream::connect(emulator.address()).unwrap();
+    let length = content.len();
+    write!(
+        connection,
+        "PATCH {location} HTTP/1.1\r\nHost: localhost\r\nContent-Length: {length}\r\n\r\n"
+    )
+    .unwrap();
+    connection.write_all(&content[..sent]).unwrap();
+    connection
+}
+
+#[test]
+fn what_was_written_but_not_acknowledged_is_forgotten_by_a_kill() {
+    let mut emulator = Emulator::start();
+    let client = emulator.client();
+    let content = random_bytes(5 << 20);
+    let location = begin(&client);
+    let acknowledged = 300_000;
+    let sent = patch(&client, &location, &content, 0, acknowledged);
+    assert_eq!(sent.status, 202);
+    let object = only(&emulator, "blobs/staging");
+    let written = || fs::metadata(&object).unwrap().len();
+    let before = written();
+    // Other bytes than those that follow in the end.
+    let other = random_bytes(4 << 20);
+    let connection = unfinished_patch(&emulator, &location, &other, 3 << 20);
+    eventually("a part to be written", || written() > before);
+    emulator.kill();
+    drop(connection);
+    emulator.start_again();
+    let client = emulator.client();
+    check_received(&client, &location, acknowledged, "killed");
+    let finish = format!("{location}?digest={}", digest_of(&content));
+    let finished = client.send("PUT", &finish, &[], &content[acknowledged..]);
+    assert_eq!(finished.status, 201, "{finished:?}");
+    let pulled = client.get(&format!("/v2/app/blobs/{}", digest_of(&content)));
+    assert!(pulled.body == content, "the content has changed");
+}
+
 #[test]
 fn what_a_broken_request_brought_is_there_after_a_kill_once_it_was_told() {
     let mut emulator = Emulator::start();
     let client = emulator.client();
     let content = random_bytes(5 << 20);
     let location = begin(&client);
-    let mut connection = TcpStream::connect(emulator.address()).unwrap();
-    write!(
-        connection,
-        "PATCH {location} HTTP/1.1\r\nHost: localhost\r\nContent-Length: {}\r\n\r\n",
-        content.len()
-    )
-    .unwrap();
-    connection.write_all(&content[..3 << 20]).unwrap();
-    drop(connection);
+    drop(unfinished_patch(&emulator, &location, &content, 3 << 20));
     let received = |client: &Client| -> usize {
         let status = client.get(&location);
         assert_eq!(status.status, 204);

@@ -1,9 +1,9 @@
 //! An upload session, without its I/O: what becomes of the bytes that arrive.
 //!
-//! A [`Session`] is *open*: it takes bytes until it is finished. What it has is told in a *state*, to be
-//! sealed in the [session's file](file). Whoever reads that after a restart has a [`Kept`] session, which
-//! goes on once it is [resealed](Reseal). Each step that can fail takes the session, so that nothing goes
-//! on with one that is only half done.
+//! A [`Session`] is *open*: it takes bytes until it is finished or, cancelled, dropped. What it has is
+//! told in a *state*, to be sealed in the [session's file](file). Whoever reads that after a restart has
+//! a [`Kept`] session, which goes on once it is [resealed](Reseal). Each step that can fail takes the
+//! session, so that nothing goes on with one that is only half done.
 
 pub(crate) mod file;
 #[cfg(test)]
