@@ -24,3 +24,4 @@ mod secrets;
 mod serve;
 mod tls;
 mod tokens;
+mod uploads;
