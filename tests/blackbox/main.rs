@@ -13,6 +13,7 @@ mod clock;
 mod crash;
 mod door;
 mod hosts;
+mod malformed;
 mod model;
 mod oci;
 mod registry;
