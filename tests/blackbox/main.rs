@@ -11,6 +11,7 @@ mod ca;
 mod cli;
 mod clock;
 mod crash;
+mod crowd;
 mod door;
 mod hosts;
 mod malformed;

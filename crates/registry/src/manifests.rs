@@ -48,6 +48,14 @@ pub(crate) struct PutManifest {
     pub(crate) subject: Option<Digest>,
 }
 
+/// What a reference names.
+#[derive(PartialEq)]
+pub(crate) struct Target {
+    digest: Digest,
+    /// Since when its tag, if it is one, has done so.
+    tagged: Option<Timestamp>,
+}
+
 /// A manifest that was found.
 pub(crate) struct Located {
     pub(crate) digest: Digest,
@@ -63,7 +71,24 @@ impl Registry {
         repository: &RepositoryName,
         reference: &Reference,
     ) -> Result<(Located, Bytes), Error> {
-        let located = self.locate(repository, reference)?;
+        loop {
+            let target = self.resolve(repository, reference)?;
+            match self.manifest_at(repository, reference, &target).await {
+                // Its tag has moved, and what it pointed to was deleted: the tag was there all the time.
+                Err(Error::ManifestUnknown { .. })
+                    if self.resolve(repository, reference)? != target => {}
+                answer => return answer,
+            }
+        }
+    }
+
+    async fn manifest_at(
+        &self,
+        repository: &RepositoryName,
+        reference: &Reference,
+        target: &Target,
+    ) -> Result<(Located, Bytes), Error> {
+        let located = self.locate(repository, reference, target)?;
         let lease = self.lease().await?;
         let object = located.content.object;
         if let Some(bytes) = lease.opened().and_then(|opened| opened.get(object)) {
@@ -80,16 +105,17 @@ impl Registry {
         Ok((located, bytes))
     }
 
-    /// Where the manifest lies that `reference` names.
+    /// Where the manifest lies that `reference` names, which is `target`.
     pub(crate) fn locate(
         &self,
         repository: &RepositoryName,
         reference: &Reference,
+        target: &Target,
     ) -> Result<Located, Error> {
         let unknown = || Error::ManifestUnknown {
             reference: reference.clone(),
         };
-        let digest = self.resolve(repository, reference)?;
+        let digest = target.digest;
         let record = self
             .manifest_record(repository, &digest)?
             .ok_or_else(unknown)?;
@@ -100,18 +126,28 @@ impl Registry {
         })
     }
 
-    /// The digest that `reference` names; a digest names itself, whether it is known or not.
-    fn resolve(&self, repository: &RepositoryName, reference: &Reference) -> Result<Digest, Error> {
+    /// What `reference` names; a digest names itself, whether it is known or not.
+    pub(crate) fn resolve(
+        &self,
+        repository: &RepositoryName,
+        reference: &Reference,
+    ) -> Result<Target, Error> {
         match reference {
-            Reference::Digest(digest) => Ok(*digest),
+            Reference::Digest(digest) => Ok(Target {
+                digest: *digest,
+                tagged: None,
+            }),
             Reference::Tag(tag) => {
                 let tag = self
                     .store
                     .get(&TAGS, &[&self.id, repository.as_str(), tag.as_str()])?;
-                tag.map(|tag| tag.digest)
-                    .ok_or_else(|| Error::ManifestUnknown {
-                        reference: reference.clone(),
-                    })
+                let target = |tag: Record<TagRecord>| Target {
+                    digest: tag.digest,
+                    tagged: Some(tag.updated),
+                };
+                tag.map(target).ok_or_else(|| Error::ManifestUnknown {
+                    reference: reference.clone(),
+                })
             }
         }
     }
