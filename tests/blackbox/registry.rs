@@ -639,8 +639,15 @@ fn deleting_a_manifest_takes_its_tags_and_deleting_a_tag_leaves_the_manifest() {
         kept,
         "without any tag, too"
     );
+    assert_eq!(
+        tags(&client, "app"),
+        [""; 0],
+        "as long as it has a manifest"
+    );
     assert_eq!(status(&client, "DELETE", &by_digest(&kept)), 202);
     assert_eq!(objects(&emulator).len(), 0);
+    let unknown = client.get("/v2/app/tags/list");
+    assert_eq!((unknown.status, &*unknown.code()), (404, "NAME_UNKNOWN"));
     emulator.cli(&["verify"]);
 }
 
