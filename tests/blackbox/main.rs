@@ -14,6 +14,7 @@ mod clock;
 mod crash;
 mod crowd;
 mod door;
+mod garbage;
 mod hosts;
 mod locks;
 mod malformed;

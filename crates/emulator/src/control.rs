@@ -7,6 +7,7 @@ mod audit;
 mod clock;
 mod error;
 mod extract;
+mod garbage;
 mod guard;
 mod health;
 mod hosts;
@@ -98,6 +99,11 @@ pub(crate) fn router(services: Services, trust: Trust, token: Option<ControlToke
             post(registries::rotate_key),
         )
         .merge(logins())
+        .route("/registries/{registry}/usage", get(garbage::usage))
+        .route(
+            "/registries/{registry}/garbage",
+            get(garbage::show).delete(garbage::collect),
+        )
         .route("/registries/{registry}/inspect", get(inspect::inspect))
         .route("/audit", get(audit::audit))
         .route("/clock", get(clock::show).put(clock::set))

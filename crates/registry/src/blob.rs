@@ -1,5 +1,6 @@
+use jiff::{SignedDuration, Timestamp};
 use sealock_core::Digest;
-use sealock_store::{Batch, Commit, Table};
+use sealock_store::{Batch, Commit, Record, Table};
 use serde::{Deserialize, Serialize};
 
 use crate::{
@@ -10,8 +11,30 @@ use crate::{
 /// Which repository has which blob.
 pub(crate) const BLOBS: Table<BlobRecord> = Table::content("blobs");
 
-#[derive(Clone, Debug, Serialize, Deserialize)]
-pub(crate) struct BlobRecord {}
+/// How long a blob is kept for the client that asked for it, although nothing refers to it.
+const GRACE: SignedDuration = SignedDuration::from_hours(1);
+
+/// What a client has made sure of is noted again once this much has passed, and not each time.
+const RENEWAL: SignedDuration = SignedDuration::from_mins(30);
+
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct BlobRecord {
+    /// When a client was last told that it is there. One of an earlier version does not say.
+    #[serde(default)]
+    asked: Option<Timestamp>,
+}
+
+impl BlobRecord {
+    /// Whether no client counts on it any more.
+    pub(crate) fn is_idle(&self, now: Timestamp) -> bool {
+        self.is_older(now, GRACE)
+    }
+
+    fn is_older(&self, now: Timestamp, age: SignedDuration) -> bool {
+        self.asked
+            .is_none_or(|asked| now.duration_since(asked) >= age)
+    }
+}
 
 impl Registry {
     /// Opens the blob `digest` of `repository`.
@@ -24,7 +47,7 @@ impl Registry {
             repository: repository.clone(),
             digest,
         };
-        if !self.has_blob(repository, &digest)? {
+        if self.blob_record(repository, &digest)?.is_none() {
             return Err(unknown());
         }
         self.repository_attributes(repository)?
@@ -39,11 +62,66 @@ impl Registry {
         repository: &RepositoryName,
         digest: &Digest,
     ) -> Result<bool, Error> {
+        Ok(self.blob_record(repository, digest)?.is_some())
+    }
+
+    pub(crate) fn blob_record(
+        &self,
+        repository: &RepositoryName,
+        digest: &Digest,
+    ) -> Result<Option<Record<BlobRecord>>, Error> {
         let key = digest.to_string();
         Ok(self
             .store
-            .get(&BLOBS, &[&self.id, repository.as_str(), &key])?
-            .is_some())
+            .get(&BLOBS, &[&self.id, repository.as_str(), &key])?)
+    }
+
+    /// Notes that a client was told of a blob, and so counts on it for a while.
+    pub(crate) async fn renew_blob(
+        &self,
+        repository: &RepositoryName,
+        digest: &Digest,
+    ) -> Result<(), Error> {
+        loop {
+            let Some(record) = self.blob_record(repository, digest)? else {
+                return Err(Error::BlobUnknown {
+                    repository: repository.clone(),
+                    digest: *digest,
+                });
+            };
+            if !record.is_older(self.clock.now(), RENEWAL) {
+                return Ok(());
+            }
+            let batch = self.expect_blob(repository, digest, &record, Batch::new());
+            if self.store.commit(batch).await? == Commit::Done {
+                return Ok(());
+            }
+        }
+    }
+
+    /// Adds to `batch` that the blob stays. If it has been idle it is noted as asked for, and so conflicts
+    /// with whoever takes it for garbage.
+    pub(crate) fn expect_blob(
+        &self,
+        repository: &RepositoryName,
+        digest: &Digest,
+        record: &Record<BlobRecord>,
+        batch: Batch,
+    ) -> Batch {
+        let key = digest.to_string();
+        let key = [&*self.id, repository.as_str(), &key];
+        if !record.is_older(self.clock.now(), RENEWAL) {
+            return batch.expect_present(&BLOBS, &key);
+        }
+        batch
+            .expect(&BLOBS, &key, record)
+            .put(&BLOBS, &key, &self.asked_now())
+    }
+
+    fn asked_now(&self) -> BlobRecord {
+        BlobRecord {
+            asked: Some(self.clock.now()),
+        }
     }
 
     /// Gives `repository` the blob `digest`, whose content is `fresh` unless the registry has it already.
@@ -57,12 +135,14 @@ impl Registry {
         let key = [&*self.id, repository.as_str(), &text];
         loop {
             let existing = self.content(digest)?;
-            if existing.is_some() && self.store.get(&BLOBS, &key)?.is_some() {
+            if existing.is_some() && self.has_blob(repository, digest)? {
+                self.renew_blob(repository, digest).await?;
                 return Ok(self.store.settled().await?);
             }
-            let batch = Batch::new()
-                .expect_absent(&BLOBS, &key)
-                .put(&BLOBS, &key, &BlobRecord {});
+            let batch =
+                Batch::new()
+                    .expect_absent(&BLOBS, &key)
+                    .put(&BLOBS, &key, &self.asked_now());
             let batch = self.link(digest, existing.as_ref(), Some(&fresh.record), batch);
             fresh.is_referred_to = existing.is_none();
             if self.store.commit(batch).await? == Commit::Done {
@@ -95,13 +175,14 @@ impl Registry {
                 }
                 batch = batch.expect_present(&BLOBS, &from_key);
             }
-            if self.store.get(&BLOBS, &key)?.is_some() {
+            if self.has_blob(to, digest)? {
+                self.renew_blob(to, digest).await?;
                 self.store.settled().await?;
                 return Ok(true);
             }
             let batch = batch
                 .expect_absent(&BLOBS, &key)
-                .put(&BLOBS, &key, &BlobRecord {});
+                .put(&BLOBS, &key, &self.asked_now());
             let batch = self.link(digest, Some(&existing), None, batch);
             if self.store.commit(batch).await? == Commit::Done {
                 return Ok(true);

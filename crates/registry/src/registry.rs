@@ -51,14 +51,27 @@ impl Registry {
         Ok(self.custody.lease().await?)
     }
 
+    /// All repositories with a manifest, those that are not to be listed, too.
+    pub(crate) fn repository_names(&self) -> Result<Vec<RepositoryName>, Error> {
+        let mut names = Vec::new();
+        let mut from = None;
+        loop {
+            let bound = from.as_deref().map_or(Bound::Unbounded, Bound::Included);
+            let Some(entry) = self.store.scan(&MANIFESTS, &[&self.id], bound).next() else {
+                return Ok(names);
+            };
+            let name = entry?.key.into_iter().next().unwrap_or_default();
+            from = Some(behind(&name));
+            names.push(name.parse()?);
+        }
+    }
+
     /// The repositories with a manifest, up to `limit`, sorted by the bytes of their names.
     pub(crate) fn repositories(
         &self,
         after: Option<&str>,
         limit: usize,
     ) -> Result<Page<RepositoryName>, Error> {
-        // The least key behind all those of a repository, whose parts are separated by a zero byte.
-        let behind = |name: &str| format!("{name}\u{1}");
         let mut from = after.map(behind);
         let mut items = Vec::new();
         loop {
@@ -120,4 +133,9 @@ impl Registry {
             None => Err(Error::NameUnknown(repository.clone())),
         }
     }
+}
+
+/// The least key behind all those of a repository, whose parts are separated by a zero byte.
+fn behind(name: &str) -> String {
+    format!("{name}\u{1}")
 }

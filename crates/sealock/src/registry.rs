@@ -1,4 +1,5 @@
 mod credential;
+mod garbage;
 mod scope_map;
 mod token;
 
@@ -7,7 +8,12 @@ use sealock_core::{IdentityName, RegistryName};
 use serde::Deserialize;
 use serde_json::json;
 
-use self::{credential::CredentialCommand, scope_map::ScopeMapCommand, token::TokenCommand};
+use self::{
+    credential::CredentialCommand,
+    garbage::{Gc, ShowUsage},
+    scope_map::ScopeMapCommand,
+    token::TokenCommand,
+};
 use crate::{
     client::Client,
     error::Error,
@@ -50,6 +56,12 @@ Examples:
     /// What tokens may do
     #[command(subcommand, after_help = "Example:\n  sealock registry scope-map list")]
     ScopeMap(ScopeMapCommand),
+    /// Say how much a registry holds
+    #[command(after_help = "Example:\n  sealock registry show-usage")]
+    ShowUsage(ShowUsage),
+    /// Remove the blobs that no manifest refers to and that nobody asked for within the last hour
+    #[command(after_help = "Example:\n  sealock registry gc --dry-run")]
+    Gc(Gc),
     /// Wrap a registry's data encryption key anew: with its key's current version, or with another key
     #[command(after_help = "Example:\n  sealock registry rotate-key --key sealock/other-key")]
     RotateKey(RotateKey),
@@ -169,6 +181,8 @@ impl RegistryCommand {
             Self::Credential(command) => command.run(client, output),
             Self::Token(command) => command.run(client, output),
             Self::ScopeMap(command) => command.run(client, output),
+            Self::ShowUsage(show_usage) => show_usage.run(client, output),
+            Self::Gc(gc) => gc.run(client, output),
             Self::RotateKey(rotate_key) => rotate_key.run(client, output),
         }
     }

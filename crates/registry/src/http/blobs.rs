@@ -18,7 +18,14 @@ const OCTETS: &str = "application/octet-stream";
 /// `GET`, `HEAD` (end-2) and `DELETE` (end-10) of a blob.
 pub(super) async fn answer(call: Call, repository: &RepositoryName, digest: Digest) -> Answer {
     match call.method {
-        Method::GET | Method::HEAD => get(call, repository, digest).await,
+        Method::GET => get(call, repository, digest).await,
+        Method::HEAD => {
+            let registry = call.registry.clone();
+            let answer = get(call, repository, digest).await?;
+            // Whoever asks whether it is there will not push it, and refer to it.
+            registry.renew_blob(repository, &digest).await?;
+            Ok(answer)
+        }
         Method::DELETE => {
             call.registry.delete_blob(repository, &digest).await?;
             Ok(empty(StatusCode::ACCEPTED))

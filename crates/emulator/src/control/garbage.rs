@@ -1,0 +1,27 @@
+use axum::{Json, extract::State};
+use sealock_registry::{Collection, Usage};
+
+use super::{Answer, extract::Path, registries::named};
+use crate::services::Services;
+
+pub(super) async fn usage(
+    State(services): State<Services>,
+    Path(registry): Path<String>,
+) -> Answer<Usage> {
+    Ok(Json(named(&services, &registry)?.usage()?))
+}
+
+pub(super) async fn show(
+    State(services): State<Services>,
+    Path(registry): Path<String>,
+) -> Answer<Collection> {
+    Ok(Json(named(&services, &registry)?.garbage().await?))
+}
+
+pub(super) async fn collect(
+    State(services): State<Services>,
+    Path(registry): Path<String>,
+) -> Answer<Collection> {
+    let registry = named(&services, &registry)?;
+    Ok(Json(registry.collect_garbage().await?))
+}

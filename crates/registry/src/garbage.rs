@@ -1,0 +1,202 @@
+use std::{
+    collections::{BTreeSet, HashMap, HashSet},
+    ops::Bound,
+};
+
+use sealock_core::Digest;
+use sealock_store::{Batch, Commit, Record};
+use serde::Serialize;
+
+use crate::{
+    Error, Manifest, Reference, Registry, RepositoryName,
+    blob::{BLOBS, BlobRecord},
+    content::CONTENTS,
+};
+
+/// A blob that no manifest of its repository refers to, and that no client has asked for lately.
+#[derive(Clone, Debug, Serialize)]
+pub struct Garbage {
+    /// The repository.
+    pub repository: RepositoryName,
+    /// The blob.
+    pub digest: Digest,
+    /// Its length in bytes.
+    pub size: u64,
+    #[serde(skip)]
+    record: Record<BlobRecord>,
+}
+
+/// What a collection takes from a registry, or would take.
+#[derive(Clone, Debug, Serialize)]
+pub struct Collection {
+    /// The blobs.
+    pub blobs: Vec<Garbage>,
+    /// How many bytes of content go with them: other repositories may have the same.
+    pub freed_bytes: u64,
+}
+
+/// How much a registry holds.
+#[derive(Clone, Copy, Debug, Default, Serialize)]
+pub struct Usage {
+    /// The bytes of all content, each once, without what sealing adds.
+    pub bytes: u64,
+    /// How many blobs and manifests have other content.
+    pub objects: u64,
+    /// How many repositories have a manifest.
+    pub repositories: u64,
+}
+
+impl Registry {
+    /// How much the registry holds now.
+    ///
+    /// # Errors
+    /// If the store fails.
+    pub fn usage(&self) -> Result<Usage, Error> {
+        let mut usage = Usage::default();
+        for entry in self.store.scan(&CONTENTS, &[&self.id], Bound::Unbounded) {
+            usage.bytes += entry?.record.size;
+            usage.objects += 1;
+        }
+        usage.repositories = self.repository_names()?.len() as u64;
+        Ok(usage)
+    }
+
+    /// What [`Self::collect_garbage`] would take.
+    ///
+    /// # Errors
+    /// [`Error::Denied`] while the registry is revoked: no manifest can be read then.
+    pub async fn garbage(&self) -> Result<Collection, Error> {
+        self.lease().await?;
+        let mut blobs = Vec::new();
+        for repository in self.repositories_with_blobs()? {
+            // In this order: whatever is referred to by now was asked for just before.
+            let idle = self.idle_blobs(&repository)?;
+            if idle.is_empty() {
+                continue;
+            }
+            let referred_to = self.referred_to(&repository).await?;
+            blobs.extend(
+                idle.into_iter()
+                    .filter(|blob| !referred_to.contains(&blob.digest)),
+            );
+        }
+        Ok(Collection {
+            freed_bytes: self.freed_with(&blobs)?,
+            blobs,
+        })
+    }
+
+    /// Takes from each repository the blobs that none of its manifests refers to and that no client has
+    /// asked for within the last hour, so that a push that is under way keeps what it counts on.
+    ///
+    /// # Errors
+    /// [`Error::Denied`] while the registry is revoked; what was taken before stays taken.
+    pub async fn collect_garbage(&self) -> Result<Collection, Error> {
+        let mut taken = Vec::new();
+        let mut freed_bytes = 0;
+        for blob in self.garbage().await?.blobs {
+            if let Some(freed) = self.take(&blob).await? {
+                freed_bytes += freed;
+                taken.push(blob);
+            }
+        }
+        Ok(Collection {
+            blobs: taken,
+            freed_bytes,
+        })
+    }
+
+    /// How many bytes were freed. None if somebody asked for the blob, or deleted it, in the meantime.
+    async fn take(&self, blob: &Garbage) -> Result<Option<u64>, Error> {
+        let text = blob.digest.to_string();
+        let key = [&*self.id, blob.repository.as_str(), &text];
+        loop {
+            let current = self.store.get(&BLOBS, &key)?;
+            if !current.is_some_and(|current| current.value == blob.record.value) {
+                return Ok(None);
+            }
+            let batch = Batch::new()
+                .expect(&BLOBS, &key, &blob.record)
+                .delete(&BLOBS, &key);
+            let (batch, unlinked) = self.unlink(&blob.digest, batch)?;
+            let freed = if unlinked.is_some() { blob.size } else { 0 };
+            if self.store.commit(batch).await? == Commit::Done {
+                self.free(unlinked).await?;
+                return Ok(Some(freed));
+            }
+        }
+    }
+
+    fn idle_blobs(&self, repository: &RepositoryName) -> Result<Vec<Garbage>, Error> {
+        let now = self.clock.now();
+        let mut idle = Vec::new();
+        for entry in self
+            .store
+            .scan(&BLOBS, &[&self.id, repository.as_str()], Bound::Unbounded)
+        {
+            let entry = entry?;
+            if !entry.record.is_idle(now) {
+                continue;
+            }
+            let digest: Digest = entry.key.concat().parse()?;
+            if let Some(content) = self.content(&digest)? {
+                idle.push(Garbage {
+                    repository: repository.clone(),
+                    digest,
+                    size: content.size,
+                    record: entry.record,
+                });
+            }
+        }
+        Ok(idle)
+    }
+
+    /// Everything that the manifests of a repository refer to.
+    async fn referred_to(&self, repository: &RepositoryName) -> Result<HashSet<Digest>, Error> {
+        let mut referred_to = HashSet::new();
+        for (digest, record) in self.repository_manifests(repository)? {
+            let reference = Reference::Digest(digest);
+            let target = self.resolve(repository, &reference)?;
+            let bytes = match self.locate(repository, &reference, &target) {
+                Ok(located) => self.manifest_bytes(&located, &reference).await,
+                Err(error) => Err(error),
+            };
+            match bytes {
+                Ok(bytes) => {
+                    let manifest = Manifest::parse(&bytes, Some(&record.media_type))?;
+                    referred_to.extend(manifest.descriptors.iter().map(|found| found.digest));
+                }
+                // Deleted since it was listed.
+                Err(Error::ManifestUnknown { .. }) => {}
+                Err(error) => return Err(error),
+            }
+        }
+        Ok(referred_to)
+    }
+
+    /// The bytes of the contents whose every link goes with `blobs`.
+    fn freed_with(&self, blobs: &[Garbage]) -> Result<u64, Error> {
+        let mut links: HashMap<Digest, u64> = HashMap::new();
+        for blob in blobs {
+            *links.entry(blob.digest).or_default() += 1;
+        }
+        let mut freed = 0;
+        for (digest, going) in links {
+            if let Some(content) = self.content(&digest)?
+                && content.links == going
+            {
+                freed += content.size;
+            }
+        }
+        Ok(freed)
+    }
+
+    fn repositories_with_blobs(&self) -> Result<Vec<RepositoryName>, Error> {
+        let mut names = BTreeSet::new();
+        for entry in self.store.scan(&BLOBS, &[&self.id], Bound::Unbounded) {
+            let name = entry?.key.into_iter().next().unwrap_or_default();
+            names.insert(name);
+        }
+        names.into_iter().map(|name| name.parse()).collect()
+    }
+}

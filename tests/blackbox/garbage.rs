@@ -1,0 +1,124 @@
+use sealock_tests::{Emulator, Image, digest_of, random_bytes};
+use serde_json::json;
+
+#[test]
+fn what_nothing_refers_to_is_collected_once_nobody_counts_on_it() {
+    let emulator = Emulator::start();
+    let client = emulator.client();
+    emulator.cli(&["clock", "freeze"]);
+    let image = Image::random(&[1000]);
+    let loose = random_bytes(5000);
+    let shared = random_bytes(700);
+    assert_eq!(client.push("app", "v1", &image).status, 201);
+    for (repository, blob) in [("app", &loose), ("app", &shared), ("other", &shared)] {
+        assert_eq!(client.push_blob(repository, blob).status, 201);
+    }
+    let usage = || {
+        emulator.json(&["registry", "show-usage"])["bytes"]
+            .as_u64()
+            .unwrap()
+    };
+    let images = image.manifest().len() + image.blobs().map(<[u8]>::len).sum::<usize>();
+    let images = u64::try_from(images).unwrap();
+    assert_eq!(usage(), images + 5000 + 700);
+
+    let plan = || emulator.json(&["registry", "gc", "--dry-run"]);
+    assert_eq!(
+        plan(),
+        json!({"blobs": [], "freed_bytes": 0}),
+        "a push may be under way"
+    );
+    emulator.cli(&["clock", "advance", "59m"]);
+    assert_eq!(plan()["blobs"], json!([]));
+    // Whoever asks whether it is there counts on it.
+    let head = |blob: &[u8]| {
+        client
+            .send(
+                "HEAD",
+                &format!("/v2/app/blobs/{}", digest_of(blob)),
+                &[],
+                b"",
+            )
+            .status
+    };
+    assert_eq!(head(&shared), 200);
+    emulator.cli(&["clock", "advance", "1m"]);
+    assert_eq!(
+        plan(),
+        json!({
+            "blobs": [
+                {"repository": "app", "digest": digest_of(&loose), "size": 5000},
+                {"repository": "other", "digest": digest_of(&shared), "size": 700},
+            ],
+            "freed_bytes": 5000,
+        })
+    );
+    assert_eq!(head(&loose), 200, "a dry run leaves it");
+    assert_eq!(
+        plan()["blobs"].as_array().unwrap().len(),
+        1,
+        "and so did asking"
+    );
+    emulator.cli(&["clock", "advance", "1h"]);
+    assert_eq!(plan()["freed_bytes"], 5700);
+    let collected = emulator.json(&["registry", "gc"]);
+    assert_eq!(collected["freed_bytes"], 5700);
+    assert_eq!(usage(), images);
+    assert_eq!(head(&loose), 404);
+    assert_eq!(client.pull("app", "v1", &image).status, 200);
+
+    // What goes with its manifest is garbage, too.
+    let path = format!("/v2/app/manifests/{}", image.digest());
+    assert_eq!(client.send("DELETE", &path, &[], b"").status, 202);
+    emulator.cli(&["clock", "advance", "2h"]);
+    emulator.cli(&["registry", "gc"]);
+    assert_eq!(usage(), 0);
+    let left = emulator
+        .files()
+        .into_iter()
+        .filter(|(path, _)| path.starts_with("blobs"));
+    assert_eq!(left.count(), 0);
+    assert_eq!(emulator.json(&["verify"])["problems"], json!([]));
+}
+
+#[test]
+fn a_push_that_counts_on_an_idle_blob_keeps_it_or_is_told_that_it_is_gone() {
+    let emulator = Emulator::start();
+    let client = emulator.client();
+    emulator.cli(&["clock", "freeze"]);
+    let image = Image::random(&[1000]);
+    for blob in image.blobs() {
+        assert_eq!(client.push_blob("app", blob).status, 201);
+    }
+    emulator.cli(&["clock", "advance", "2h"]);
+    // No HEAD before it: the manifest itself is what counts on them.
+    let headers = [("content-type", "application/vnd.oci.image.manifest.v1+json")];
+    let push = || client.send("PUT", "/v2/app/manifests/v1", &headers, image.manifest());
+    std::thread::scope(|scope| {
+        let collector = scope.spawn(|| emulator.cli(&["registry", "gc"]));
+        let pushed = push();
+        collector.join().unwrap();
+        match pushed.status {
+            201 => assert_eq!(client.pull("app", "v1", &image).status, 200),
+            _ => assert_eq!(pushed.code(), "MANIFEST_BLOB_UNKNOWN"),
+        }
+    });
+    assert_eq!(emulator.json(&["verify"])["problems"], json!([]));
+}
+
+#[test]
+fn revoked_nothing_is_collected() {
+    let emulator = Emulator::start();
+    assert_eq!(emulator.client().push_blob("app", b"loose").status, 201);
+    emulator.cli(&["clock", "advance", "2h"]);
+    emulator.cli(&["key", "disable"]);
+    let refused = emulator.run(&["registry", "gc"]);
+    assert_ne!(refused.code, 0);
+    assert!(
+        refused.stderr.contains("sealock status"),
+        "{}",
+        refused.stderr
+    );
+    emulator.cli(&["key", "enable"]);
+    assert_eq!(emulator.json(&["registry", "gc"])["freed_bytes"], 5);
+}
