@@ -15,6 +15,7 @@ mod blob;
 mod content;
 mod download;
 mod error;
+mod exchange;
 mod hasher;
 pub mod http;
 mod inspect;
