@@ -13,6 +13,8 @@ mod cli;
 mod clock;
 mod crash;
 mod door;
+mod entra;
+mod exchange;
 mod hosts;
 mod locks;
 mod model;
