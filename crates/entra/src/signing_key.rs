@@ -31,7 +31,8 @@ struct SealedKey {
     sealed: String,
 }
 
-/// An RSA key, ready to sign and to verify. It is never shown.
+/// An RSA key, ready to sign and to verify. It is never shown; there is one copy of it, for as long as the
+/// process lives.
 pub(crate) struct SigningKey {
     pub(crate) signing: EncodingKey,
     pub(crate) verifying: DecodingKey,

@@ -33,7 +33,7 @@ pub(crate) struct Assignment {
     /// The managed identity
     #[arg(long, value_name = "NAME", default_value = DEFAULT_IDENTITY)]
     identity: IdentityName,
-    /// AcrPull, AcrPush, AcrDelete, Reader, Contributor or Owner
+    /// What it permits: `AcrPull`, `AcrPush`, `AcrDelete`, `Reader`, `Contributor` or `Owner`
     #[arg(long)]
     role: String,
     /// The registry

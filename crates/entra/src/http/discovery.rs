@@ -1,4 +1,4 @@
-//! What the authority says of itself: OpenID Connect discovery.
+//! What the authority says of itself, as `OpenID` Connect has it.
 //!
 //! <https://learn.microsoft.com/entra/identity-platform/v2-protocols-oidc>
 
