@@ -56,9 +56,9 @@ fn nothing_acknowledged_is_lost_when_the_emulator_is_killed() {
         deleted += pushed.iter().filter(|it| it.fate == Fate::Gone).count();
         emulator.start_again();
         assert_eq!(
-            staged(&emulator),
-            0,
-            "round {round}: a staged file outlived the sweep"
+            count(&emulator, "blobs/staging"),
+            count(&emulator, "uploads"),
+            "round {round}: what is staged is that of uploads that can go on"
         );
         let client = emulator.client();
         for Pushed {
@@ -237,7 +237,7 @@ impl Worker<'_> {
     }
 }
 
-fn staged(emulator: &Emulator) -> usize {
-    let staging = emulator.data_dir().join("blobs/staging");
-    std::fs::read_dir(staging).unwrap().count()
+fn count(emulator: &Emulator, directory: &str) -> usize {
+    let directory = emulator.data_dir().join(directory);
+    std::fs::read_dir(directory).unwrap().count()
 }

@@ -733,6 +733,7 @@ fn nobody_else_can_read_the_data_directory() {
         ("vault-keys", 2),
         ("blobs", 4),
         ("blobs/staging", 1),
+        ("uploads", 1),
     ] {
         let found = below(name);
         assert!(found.len() >= least, "{name}: {found:?}");

@@ -21,7 +21,7 @@ import uuid
 from dataclasses import dataclass
 from io import BytesIO
 from pathlib import Path
-from typing import BinaryIO, Iterator
+from typing import BinaryIO, Callable, Iterator
 
 from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
@@ -121,9 +121,20 @@ def object_key(header: bytes, owner: Owner, layer: int, label: str) -> bytes:
 
 def open_record(record: bytes, service_key: bytes, associated_data: bytes) -> bytes:
     """The content of a record that the platform's service key seals."""
+    return open_under(hkdf(service_key, b"", b"sealock service record v1"), record, associated_data)
+
+
+def open_registry_record(record: bytes, owner: Owner, associated_data: bytes) -> bytes:
+    """The content of a record that is sealed in the layers of its registry's objects."""
+    for layer, secret in reversed(owner.secrets()):
+        info = b"sealock registry record v1" + bytes([layer]) + owner.registry.bytes
+        record = open_under(hkdf(secret, b"", info), record, associated_data)
+    return record
+
+
+def open_under(record_key: bytes, record: bytes, associated_data: bytes) -> bytes:
     if len(record) < 1 + 32 + TAG_LEN or record[0] != 1:
         raise Refused("record", "the record is too short, or its version is unknown")
-    record_key = hkdf(service_key, b"", b"sealock service record v1")
     key = hkdf(record_key, record[1:33], b"sealock record v1")
     try:
         return AESGCM(key).decrypt(bytes(12), record[33:], associated_data)
@@ -159,15 +170,16 @@ def vector_results(directory: Path) -> Iterator[tuple[str, str | None]]:
     for vector in load(directory, "objects.json"):
         yield vector["name"], object_problem(directory, vector)
     for vector in load(directory, "records.json"):
-        yield vector["name"], record_problem(vector)
+        yield vector["name"], record_problem(vector, open_platforms)
+    for vector in load(directory, "registry-records.json"):
+        yield vector["name"], record_problem(vector, open_registrys)
     for number, vector in enumerate(load(directory, "check-values.json")):
         right = check_value(bytes.fromhex(vector["dek"])).hex() == vector["check_value"]
         yield f"check value {number}", None if right else "another check value"
 
 
 def object_problem(directory: Path, vector: dict) -> str | None:
-    dek = vector["dek"] and bytes.fromhex(vector["dek"])
-    owner = Owner(uuid.UUID(vector["registry"]), bytes.fromhex(vector["service_key"]), dek)
+    owner = owner_of(vector)
     file = BytesIO((directory / vector["object"]).read_bytes())
     length = vector["plaintext_length"]
     plaintext = bytes(i % 251 for i in range(length))
@@ -180,10 +192,22 @@ def object_problem(directory: Path, vector: dict) -> str | None:
     return difference(vector["refusal"], None)
 
 
-def record_problem(vector: dict) -> str | None:
-    record, key = bytes.fromhex(vector["record"]), bytes.fromhex(vector["service_key"])
+def owner_of(vector: dict) -> Owner:
+    dek = vector["dek"] and bytes.fromhex(vector["dek"])
+    return Owner(uuid.UUID(vector["registry"]), bytes.fromhex(vector["service_key"]), dek)
+
+
+def open_platforms(vector: dict, record: bytes, associated_data: bytes) -> bytes:
+    return open_record(record, bytes.fromhex(vector["service_key"]), associated_data)
+
+
+def open_registrys(vector: dict, record: bytes, associated_data: bytes) -> bytes:
+    return open_registry_record(record, owner_of(vector), associated_data)
+
+
+def record_problem(vector: dict, open_vector: Callable[[dict, bytes, bytes], bytes]) -> str | None:
     try:
-        opened = open_record(record, key, vector["associated_data"].encode())
+        opened = open_vector(vector, bytes.fromhex(vector["record"]), vector["associated_data"].encode())
     except Refused as refused:
         return difference(vector["refusal"], refused.kind)
     if opened != vector["plaintext"].encode():

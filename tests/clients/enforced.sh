@@ -80,6 +80,6 @@ trust_name() {
 start_engine
 refused "docker: without the CA it is refused" 'x509: certificate signed by unknown authority' docker pull "$NAME/hello:v1"
 check "docker: what trust says, with that name" trust_name
-refused "docker: the registry's name is verified, and is not served yet" '501 Not Implemented' docker pull "$NAME/hello:v1"
+refused "docker: the registry's name is verified, and wants a login" 'authentication required|unauthorized' docker pull "$NAME/hello:v1"
 rm -r "/etc/docker/certs.d/$NAME"
 check_stop

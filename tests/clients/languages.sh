@@ -54,8 +54,8 @@ verifies() {
     check "$client: a manifest has its digest" answers "^200 $manifest$" "$client" \
         "https://$REGISTRY/v2/hello/manifests/$manifest"
     check "$client: a blob has its digest" answers "^200 $blob$" "$client" "https://$REGISTRY/v2/hello/blobs/$blob"
-    check "$client: the registry's name is verified, and is not served yet" answers '^501 ' "$client" "https://$NAME/v2/"
-    check "$client: and it says so" grep -F '"code":"UNSUPPORTED"' "$STATE/answer"
+    check "$client: the registry's name is verified, and wants a login" answers '^401 ' "$client" "https://$NAME/v2/"
+    check "$client: and it says so" grep -F '"code":"UNAUTHORIZED"' "$STATE/answer"
 }
 
 push() { skopeo copy --all --dest-tls-verify=false "oci:$STATE/layout:v1" "docker://$REGISTRY/hello:v1"; }

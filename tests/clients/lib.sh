@@ -68,7 +68,7 @@ restart_emulator() {
 
 # --- The clients, none of which may hang --------------------------------------------------------------------------
 
-sealock() { timeout --foreground 120 "$SEALOCK" "$@" --emulator "http://$REGISTRY"; }
+sealock() { timeout --foreground 120 "$SEALOCK" "$@" --emulator "http://localhost:${ADDRESS##*:}"; }
 
 docker() { timeout --foreground 180 docker "$@"; }
 

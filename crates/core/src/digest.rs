@@ -16,7 +16,8 @@ pub enum Digest {
 }
 
 /// How a digest is computed.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
 pub enum Algorithm {
     /// SHA-256, which every client knows.
     #[default]

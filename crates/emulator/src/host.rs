@@ -107,7 +107,15 @@ pub(crate) fn authority(uri: &Uri, headers: &HeaderMap) -> Option<Authority> {
         None => host?.to_str().ok()?.parse().ok()?,
     };
     // With a user before it, or a second one behind it, a host is not what it seems.
-    (another.is_none() && !authority.as_str().contains('@')).then_some(authority)
+    let is_proper = !authority.as_str().contains('@') && has_proper_port(&authority);
+    (another.is_none() && is_proper).then_some(authority)
+}
+
+/// Whether what follows the host is a port: `Authority` takes any text for one.
+fn has_proper_port(authority: &Authority) -> bool {
+    let port = authority.as_str().strip_prefix(authority.host());
+    let port = port.and_then(|port| port.strip_prefix(':'));
+    port.is_none_or(|port| port.is_empty() || authority.port_u16().is_some())
 }
 
 #[cfg(test)]

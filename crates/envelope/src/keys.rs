@@ -18,6 +18,7 @@ const LABEL_BINDING: &[u8] = b"sealock object binding v1";
 const LABEL_CHECK: &[u8] = b"sealock dek check v1";
 const LABEL_RECORD: &[u8] = b"sealock service record v1";
 const LABEL_TOKEN: &[u8] = b"sealock registry token v1";
+const LABEL_REGISTRY_RECORD: &[u8] = b"sealock registry record v1";
 
 const LAYER_SERVICE: u8 = 1;
 const LAYER_CMK: u8 = 2;
@@ -147,6 +148,46 @@ impl RegistryKeys<'_> {
     }
 }
 
+impl RegistryKeys<'_> {
+    /// Seals a small record of this registry's in the layers of its objects. It opens only with the same
+    /// associated data.
+    pub fn seal_record(&self, associated_data: &[u8], plaintext: &[u8]) -> Vec<u8> {
+        let sealed = self
+            .record_key(&self.service.0, LAYER_SERVICE)
+            .seal(associated_data, plaintext);
+        match self.dek {
+            Some(dek) => self
+                .record_key(&dek.0, LAYER_CMK)
+                .seal(associated_data, &sealed),
+            None => sealed,
+        }
+    }
+
+    /// Opens a record that [`seal_record`](Self::seal_record) sealed.
+    ///
+    /// # Errors
+    /// If it was changed, or sealed for another registry or with other associated data.
+    pub fn open_record(
+        &self,
+        associated_data: &[u8],
+        sealed: &[u8],
+    ) -> Result<Zeroizing<Vec<u8>>, Error> {
+        let service = self.record_key(&self.service.0, LAYER_SERVICE);
+        match self.dek {
+            Some(dek) => {
+                let outer = self.record_key(&dek.0, LAYER_CMK);
+                service.open(associated_data, &outer.open(associated_data, sealed)?)
+            }
+            None => service.open(associated_data, sealed),
+        }
+    }
+
+    fn record_key(&self, secret: &[u8; KEY_LEN], layer: u8) -> RecordKey {
+        let info = [LABEL_REGISTRY_RECORD, &[layer], self.registry.as_bytes()];
+        RecordKey::derived(&derive(secret, &[], &info))
+    }
+}
+
 /// The keys of one object. They live no longer than the batch of segments they are needed for.
 pub struct ObjectKeys {
     service: LessSafeKey,
@@ -269,6 +310,44 @@ mod tests {
             RecordKey::random()
         );
         assert_eq!(shown, "ServiceKey(..) Dek(..) RecordKey(..)");
+    }
+
+    #[test]
+    fn a_registrys_record_opens_only_under_all_its_keys() {
+        let (service, dek) = (ServiceKey::random(), Dek::random());
+        let (other_service, other_dek) = (ServiceKey::random(), Dek::random());
+        let registry = RegistryId::random();
+        let keys = |dek| RegistryKeys {
+            registry,
+            service: &service,
+            dek,
+        };
+        let both = keys(Some(&dek));
+        for sealer in [keys(None), both] {
+            let sealed = sealer.seal_record(b"where", b"what");
+            let opened = sealer.open_record(b"where", &sealed).unwrap();
+            assert_eq!(opened.as_slice(), b"what");
+            assert!(sealer.open_record(b"elsewhere", &sealed).is_err());
+            let others = [
+                RegistryKeys {
+                    registry: RegistryId::random(),
+                    ..sealer
+                },
+                RegistryKeys {
+                    service: &other_service,
+                    ..sealer
+                },
+                keys(Some(&other_dek)),
+                keys(if sealer.dek.is_some() {
+                    None
+                } else {
+                    Some(&dek)
+                }),
+            ];
+            for other in others {
+                assert!(other.open_record(b"where", &sealed).is_err());
+            }
+        }
     }
 
     #[test]

@@ -45,6 +45,12 @@ impl Sealer {
         self.plaintext_len
     }
 
+    /// What is not sealed yet: at most one segment. Whoever goes on with the object later must seal it
+    /// under another salt, and all that comes before it.
+    pub fn tail(&self) -> &[u8] {
+        &self.pending
+    }
+
     /// Where the next sealed segment belongs in the object.
     pub fn offset(&self) -> u64 {
         let tags = crate::TAG_LEN * usize::from(self.header.layers.count());

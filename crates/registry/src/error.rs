@@ -30,7 +30,7 @@ pub enum Error {
     BlobUploadInvalid(UploadId),
     /// `BLOB_UPLOAD_UNKNOWN`
     #[error(
-        "the upload '{0}' is not known: it was completed, cancelled or has expired; begin a new one"
+        "the upload '{0}' is not known: it was completed, cancelled, has expired or was lost; begin a new one"
     )]
     BlobUploadUnknown(String),
     /// `SIZE_INVALID`: the client stopped sending.
@@ -225,6 +225,12 @@ impl Error {
             provided: *provided,
             actual,
         })))
+    }
+
+    /// What should not have failed.
+    #[expect(clippy::needless_pass_by_value, reason = "for `map_err`")]
+    pub(crate) fn internal(error: impl ToString) -> Self {
+        Self::Internal(error.to_string())
     }
 
     /// The status and the code of the answer.

@@ -1,5 +1,9 @@
 use sealock_core::{Algorithm, Digest};
-use sha2::{Digest as _, Sha256, Sha512};
+use sha2::{
+    Digest as _, Sha256, Sha512,
+    digest::common::hazmat::{SerializableState, SerializedState},
+};
+use zeroize::Zeroizing;
 
 /// Computes a digest, a piece of content at a time. One algorithm, because SHA-512 costs four times as
 /// much where the processor knows SHA-256.
@@ -38,10 +42,102 @@ impl Hasher {
         }
     }
 
+    /// What it is to go on with, of a length that the algorithm determines. The last bytes that it was
+    /// given are in there.
+    pub(crate) fn state(&self) -> Zeroizing<Vec<u8>> {
+        Zeroizing::new(match self {
+            Self::Sha256(hasher) => hasher.serialize().to_vec(),
+            Self::Sha512(hasher) => hasher.serialize().to_vec(),
+        })
+    }
+
+    /// Goes on with the state at the beginning of `bytes`, and returns the rest of them.
+    pub(crate) fn restore(algorithm: Algorithm, bytes: &[u8]) -> Option<(Self, &[u8])> {
+        fn restored<T: SerializableState>(bytes: &[u8]) -> Option<(T, &[u8])> {
+            let (state, rest) = bytes.split_at_checked(SerializedState::<T>::default().len())?;
+            Some((T::deserialize(state.try_into().ok()?).ok()?, rest))
+        }
+        Some(match algorithm {
+            Algorithm::Sha256 => {
+                let (hasher, rest) = restored(bytes)?;
+                (Self::Sha256(hasher), rest)
+            }
+            Algorithm::Sha512 => {
+                let (hasher, rest) = restored(bytes)?;
+                (Self::Sha512(hasher), rest)
+            }
+        })
+    }
+
     /// The digest of bytes that are all there.
     pub(crate) fn digest(algorithm: Algorithm, bytes: &[u8]) -> Digest {
         let mut hasher = Self::new(algorithm);
         hasher.update(bytes);
         hasher.finish()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const ALGORITHMS: [Algorithm; 2] = [Algorithm::Sha256, Algorithm::Sha512];
+
+    #[test]
+    fn a_restored_hash_goes_on() {
+        let content: Vec<u8> = (0..=255).cycle().take(700).collect();
+        for algorithm in ALGORITHMS {
+            let whole = Hasher::digest(algorithm, &content);
+            for cut in 0..=content.len() {
+                let mut before = Hasher::new(algorithm);
+                before.update(&content[..cut]);
+                let state = [&before.state()[..], b"rest"].concat();
+                let (mut after, rest) = Hasher::restore(algorithm, &state).unwrap();
+                assert_eq!(rest, b"rest");
+                after.update(&content[cut..]);
+                assert_eq!(after.finish(), whole, "{algorithm} after {cut} bytes");
+            }
+        }
+    }
+
+    /// As docs/blob-format.md has it: a state that another `sha2` makes must still be readable.
+    #[test]
+    fn a_state_is_chaining_value_blocks_and_rest() {
+        let mut hasher = Hasher::new(Algorithm::Sha256);
+        hasher.update(b"abc");
+        let initial: [u32; 8] = [
+            0x6a09_e667,
+            0xbb67_ae85,
+            0x3c6e_f372,
+            0xa54f_f53a,
+            0x510e_527f,
+            0x9b05_688c,
+            0x1f83_d9ab,
+            0x5be0_cd19,
+        ];
+        let mut expected: Vec<u8> = initial.iter().flat_map(|word| word.to_le_bytes()).collect();
+        expected.extend(0_u64.to_le_bytes());
+        expected.extend(b"\x03abc");
+        expected.resize(104, 0);
+        assert_eq!(*hasher.state(), expected);
+
+        let mut hasher = Hasher::new(Algorithm::Sha512);
+        hasher.update(&[7; 2 * 128 + 5]);
+        let state = hasher.state();
+        assert_eq!(state.len(), 208);
+        assert_eq!(state[64..80], 2_u128.to_le_bytes());
+        assert_eq!(state[80..86], [5, 7, 7, 7, 7, 7]);
+        assert_eq!(state[86..], [0; 122]);
+    }
+
+    #[test]
+    fn a_state_that_is_none_is_refused() {
+        for algorithm in ALGORITHMS {
+            let state = Hasher::new(algorithm).state();
+            assert!(Hasher::restore(algorithm, &state[1..]).is_none());
+            let mut changed = state.to_vec();
+            *changed.last_mut().unwrap() = 1;
+            assert!(Hasher::restore(algorithm, &changed).is_none());
+        }
     }
 }

@@ -164,6 +164,18 @@ impl Call {
         Some(String::from_utf8_lossy(self.headers.get(name)?.as_bytes()))
     }
 
+    /// Whether the client has what has this tag already, and need not be sent it again.
+    ///
+    /// <https://www.rfc-editor.org/rfc/rfc9110#section-13.1.2>
+    fn knows(&self, etag: &str) -> bool {
+        let values = self.headers.get_all(header::IF_NONE_MATCH).iter();
+        let mut tags = values
+            .filter_map(|value| value.to_str().ok())
+            .flat_map(|value| value.split(','))
+            .map(str::trim);
+        tags.any(|tag| tag == "*" || tag.strip_prefix("W/").unwrap_or(tag) == etag)
+    }
+
     fn method_not_allowed(&self, allowed: &'static str) -> Error {
         Error::MethodNotAllowed {
             method: self.method.to_string(),

@@ -73,12 +73,13 @@ impl Registry {
         repository: &RepositoryName,
         reference: &Reference,
     ) -> Result<Inspection, Error> {
+        let target = self.resolve(repository, reference)?;
         let Located {
             digest,
             media_type,
             content,
             ..
-        } = self.locate(repository, reference)?;
+        } = self.locate(repository, reference, &target)?;
         let view = self.view("manifest", media_type.clone(), digest, &content);
         let mut objects = vec![view.await?];
         let note = match self.open(digest, &content).await {

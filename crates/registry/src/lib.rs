@@ -4,9 +4,8 @@
 //! lease is a refused request. Content (blobs and manifests alike) is stored once per registry under
 //! its digest; repositories only link to it.
 //!
-//! Where to start: [`http`] has the table of endpoints, [`Error`] the table of errors, `upload.rs` the
-//! way in, `content.rs` and
-//! `download.rs` the way out.
+//! Where to start: [`http`] has the table of endpoints, [`Error`] the table of errors, `upload.rs` and
+//! `session.rs` the way in, `content.rs` and `download.rs` the way out.
 
 mod access;
 mod attributes;
@@ -29,11 +28,14 @@ mod refusal;
 mod registries;
 mod registry;
 mod repository;
+mod resumption;
 mod scope_map;
+mod session;
 mod settings;
 mod sweep;
 mod token;
 mod upload;
+mod uploads;
 mod verify;
 
 pub use access::Scope;
@@ -51,5 +53,5 @@ pub use scope_map::{ScopeMap, ScopeMapAction};
 pub use settings::Settings;
 pub use sweep::Sweep;
 pub use token::{Token, TokenPassword};
-pub use upload::{UploadId, Uploads};
+pub use uploads::{UploadId, Uploads};
 pub use verify::{Problem, ProblemKind, Verification};

@@ -162,6 +162,24 @@ impl Manifest {
             annotations: raw.annotations.unwrap_or_default(),
         })
     }
+
+    /// Checks what is asked of a manifest that is pushed, but not of one that is there already.
+    ///
+    /// # Errors
+    /// [`Error::ManifestInvalid`] if an annotation is no text: the list of referrers repeats them, and
+    /// clients can read none of it then.
+    pub fn check_annotations(&self) -> Result<(), Error> {
+        match self
+            .annotations
+            .iter()
+            .find(|(_, value)| !value.is_string())
+        {
+            Some((name, _)) => Err(Error::ManifestInvalid(format!(
+                "its annotation '{name}' is not a string"
+            ))),
+            None => Ok(()),
+        }
+    }
 }
 
 impl RawDescriptor {

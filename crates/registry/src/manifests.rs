@@ -56,13 +56,22 @@ pub(crate) struct PutManifest {
     pub(crate) subject: Option<Digest>,
 }
 
+/// What a reference names.
+#[derive(PartialEq)]
+pub(crate) struct Target {
+    digest: Digest,
+    /// Since when its tag, if it is one, has done so.
+    tagged: Option<Timestamp>,
+    /// That tag's.
+    attributes: Attributes,
+}
+
 /// A manifest that was found.
 pub(crate) struct Located {
     pub(crate) digest: Digest,
     pub(crate) media_type: String,
     pub(crate) content: ContentRecord,
-    /// Those of the tag by which it was found, and its own.
-    pub(crate) attributes: [Attributes; 2],
+    pub(crate) attributes: Attributes,
 }
 
 impl Registry {
@@ -73,11 +82,26 @@ impl Registry {
         repository: &RepositoryName,
         reference: &Reference,
     ) -> Result<(Located, Bytes), Error> {
-        let located = self.locate(repository, reference)?;
-        self.repository_attributes(repository)?
-            .get()
-            .check_readable()?;
-        for attributes in located.attributes {
+        loop {
+            let target = self.resolve(repository, reference)?;
+            match self.manifest_at(repository, reference, &target).await {
+                // Its tag has moved, and what it pointed to was deleted: the tag was there all the time.
+                Err(Error::ManifestUnknown { .. })
+                    if self.resolve(repository, reference)? != target => {}
+                answer => return answer,
+            }
+        }
+    }
+
+    async fn manifest_at(
+        &self,
+        repository: &RepositoryName,
+        reference: &Reference,
+        target: &Target,
+    ) -> Result<(Located, Bytes), Error> {
+        let located = self.locate(repository, reference, target)?;
+        let of_repository = self.repository_attributes(repository)?.get();
+        for attributes in [of_repository, target.attributes, located.attributes] {
             attributes.check_readable()?;
         }
         let bytes = self.manifest_bytes(&located, reference).await?;
@@ -106,38 +130,46 @@ impl Registry {
         Ok(bytes)
     }
 
-    /// Where the manifest lies that `reference` names.
+    /// Where the manifest lies that `reference` names, which is `target`.
     pub(crate) fn locate(
         &self,
         repository: &RepositoryName,
         reference: &Reference,
+        target: &Target,
     ) -> Result<Located, Error> {
         let unknown = || Error::ManifestUnknown {
             reference: reference.clone(),
         };
-        let (digest, tag) = self.resolve(repository, reference)?;
+        let digest = target.digest;
         let record = self
             .manifest_record(repository, &digest)?
             .ok_or_else(unknown)?;
         Ok(Located {
             digest,
-            attributes: [tag, record.attributes],
+            attributes: record.attributes,
             media_type: record.value.media_type,
             content: self.content(&digest)?.ok_or_else(unknown)?.value,
         })
     }
 
-    /// The digest that `reference` names, with the attributes of the tag that names it; a digest names
-    /// itself, whether it is known or not.
-    fn resolve(
+    /// What `reference` names; a digest names itself, whether it is known or not.
+    pub(crate) fn resolve(
         &self,
         repository: &RepositoryName,
         reference: &Reference,
-    ) -> Result<(Digest, Attributes), Error> {
+    ) -> Result<Target, Error> {
         match reference {
-            Reference::Digest(digest) => Ok((*digest, Attributes::default())),
+            Reference::Digest(digest) => Ok(Target {
+                digest: *digest,
+                tagged: None,
+                attributes: Attributes::default(),
+            }),
             Reference::Tag(tag) => match self.tag(repository, tag) {
-                Ok(tag) => Ok((tag.digest, tag.attributes)),
+                Ok(tag) => Ok(Target {
+                    digest: tag.digest,
+                    tagged: Some(tag.updated),
+                    attributes: tag.attributes,
+                }),
                 Err(Error::TagUnknown) => Err(Error::ManifestUnknown {
                     reference: reference.clone(),
                 }),
@@ -170,6 +202,7 @@ impl Registry {
         bytes: Bytes,
     ) -> Result<PutManifest, Error> {
         let manifest = Manifest::parse(&bytes, content_type)?;
+        manifest.check_annotations()?;
         let algorithm = provided.map_or_else(Algorithm::default, |digest| digest.algorithm());
         let digest = Hasher::digest(algorithm, &bytes);
         if let Some(provided) = &provided {

@@ -11,8 +11,8 @@ const NAME_MAX: usize = 200;
 /// The name of a repository: lower-case path components.
 ///
 /// <https://github.com/opencontainers/distribution-spec/blob/main/spec.md#pulling-manifests>
-#[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize)]
-#[serde(transparent)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(try_from = "String", into = "String")]
 pub struct RepositoryName(String);
 
 impl RepositoryName {
@@ -31,6 +31,20 @@ impl FromStr for RepositoryName {
         } else {
             Err(Error::NameInvalid(text.chars().take(80).collect()))
         }
+    }
+}
+
+impl TryFrom<String> for RepositoryName {
+    type Error = Error;
+
+    fn try_from(text: String) -> Result<Self, Error> {
+        text.parse()
+    }
+}
+
+impl From<RepositoryName> for String {
+    fn from(name: RepositoryName) -> Self {
+        name.0
     }
 }
 

@@ -34,7 +34,7 @@ pub struct Registries {
     custodian: Custodian,
     service_key: Arc<ServiceKey>,
     clock: Clock,
-    uploads: Uploads,
+    pub(crate) uploads: Uploads,
     pub(crate) in_flight: InFlight,
     settings: Settings,
     entra: TokenIssuer,

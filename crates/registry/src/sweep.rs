@@ -5,7 +5,7 @@ use sealock_store::Store;
 
 use crate::{Error, Registries, content::CONTENTS};
 
-/// The removal of objects that a crash left behind.
+/// The removal of objects that an earlier process left behind.
 ///
 /// What exists is listed when the sweep is made, before the first request: whatever is published later
 /// is none of its business, so it can [run](Self::run) in the background.
@@ -15,11 +15,18 @@ pub struct Sweep {
 }
 
 impl Registries {
-    /// Lists what a sweep may remove. Only before requests are served.
+    /// Takes up the uploads that an earlier process kept, removes what it had staged for others, and lists
+    /// what a sweep may remove. Only before requests are served.
     ///
     /// # Errors
     /// If the store fails.
     pub fn sweep(&self) -> Result<Sweep, Error> {
+        let kept = self.uploads.restore(&self.store)?;
+        for object in self.store.blobs.list_staged()? {
+            if !kept.contains(&object) {
+                self.store.blobs.discard(object)?;
+            }
+        }
         Ok(Sweep {
             existing: self.store.blobs.list()?,
             store: self.store.clone(),

@@ -1,194 +1,126 @@
 use std::{
-    collections::HashMap,
     fmt,
     future::ready,
     pin::{Pin, pin},
-    str::FromStr,
-    sync::{Arc, Mutex, MutexGuard, PoisonError},
+    sync::Arc,
 };
 
 use bytes::Bytes;
 use futures_util::{Stream, StreamExt as _, future::BoxFuture};
-use jiff::{SignedDuration, Timestamp};
-use sealock_core::{Algorithm, Clock, Digest, RegistryId};
-use sealock_envelope::{Header, ObjectKeys, RegistryKeys, Sealer, SegmentSize};
+use sealock_core::{Algorithm, Digest, ObjectId};
+use sealock_envelope::{Header, RegistryKeys, Sealer, SegmentSize};
 use sealock_store::{Store, objects::Staged};
 use tokio::{sync::OwnedMutexGuard, task::spawn_blocking};
-use uuid::Uuid;
 
 use crate::{
-    Error, Registry, RepositoryName,
+    Error, Registry, RepositoryName, UploadId,
     content::{Fresh, InFlight},
-    hasher::Hasher,
+    resumption::Resumption,
+    session::{
+        Session,
+        file::{self, Head},
+    },
 };
 
 /// How much of a body is hashed, sealed and written at once. Each batch wakes other threads, which costs
 /// more than to hold it.
 const BATCH_BYTES: usize = 1024 * 1024;
 
-/// From this size on, a batch is hashed on one thread while another seals and writes it. For less, the
-/// change of threads would cost more than it saves.
-const BESIDE_BYTES: usize = 256 * 1024;
-
-/// ACR's largest layer: 200 GiB.
-const BLOB_LIMIT: u64 = 200 << 30;
-
-/// How many uploads may be unfinished at a time.
-const SESSION_LIMIT: usize = 4096;
-
-/// How long an upload that nobody continues is kept.
-const SESSION_EXPIRY: SignedDuration = SignedDuration::from_hours(24);
-
-/// An upload session's id.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub struct UploadId(Uuid);
-
-impl FromStr for UploadId {
-    type Err = Error;
-
-    fn from_str(text: &str) -> Result<Self, Error> {
-        let unknown = || Error::BlobUploadUnknown(text.chars().take(80).collect());
-        Ok(Self(text.parse().map_err(|_| unknown())?))
-    }
-}
-
-impl fmt::Display for UploadId {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        self.0.fmt(f)
-    }
-}
-
-/// The unfinished uploads of all registries. Clones share them.
-#[derive(Clone)]
-pub struct Uploads {
-    sessions: Arc<Mutex<HashMap<UploadId, Session>>>,
-    clock: Clock,
-}
-
-struct Session {
-    registry: RegistryId,
-    repository: RepositoryName,
-    upload: Arc<tokio::sync::Mutex<Upload>>,
-    touched: Timestamp,
-}
-
-/// A blob on its way in.
+/// A blob on its way in: a session, and where it writes.
 pub(crate) struct Upload {
     pub(crate) id: UploadId,
-    /// `None` once it is complete, or a write failed and what is staged may not be whole.
-    open: Option<Open>,
+    /// What is staged for it.
+    pub(crate) object: ObjectId,
+    state: State,
+    /// How many bytes it has as its file says. `None` if it has no file, because it ends with its request.
+    in_file: Option<u64>,
 }
 
-/// What an upload has so far. It keeps no key: each batch is sealed under the keys of a lease of its
-/// own, so that nothing derived from the DEK outlives the permission to use it.
-struct Open {
-    hasher: Hasher,
-    sealer: Sealer,
-    staged: Box<dyn Staged>,
+enum State {
+    /// Its file has it, as an earlier process left it.
+    Kept,
+    Open(Box<Open>),
+    /// It is complete, or a write failed and what is staged may not be whole.
+    Over,
+}
+
+/// An upload that takes bytes.
+pub(crate) struct Open {
+    pub(crate) session: Session,
+    pub(crate) staged: Box<dyn Staged>,
 }
 
 /// An upload that nobody else can touch.
 pub(crate) type Turn = OwnedMutexGuard<Upload>;
 
-impl Uploads {
-    pub(crate) fn new(clock: Clock) -> Self {
-        Self {
-            sessions: Arc::default(),
-            clock,
-        }
-    }
-
-    fn insert(
-        &self,
-        registry: RegistryId,
-        repository: &RepositoryName,
-        upload: Upload,
-    ) -> Result<(), Error> {
-        let now = self.clock.now();
-        let mut sessions = self.lock();
-        let is_expired = |session: &Session| now.duration_since(session.touched) >= SESSION_EXPIRY;
-        let expired: Vec<_> = sessions
-            .extract_if(|_, session| is_expired(session))
-            .collect();
-        if sessions.len() >= SESSION_LIMIT {
-            return Err(Error::TooManyUploads(sessions.len()));
-        }
-        let id = upload.id;
-        let session = Session {
-            registry,
-            repository: repository.clone(),
-            upload: Arc::new(tokio::sync::Mutex::new(upload)),
-            touched: now,
-        };
-        sessions.insert(id, session);
-        // Their staged files are unlinked, which nobody should have to wait for.
-        drop(sessions);
-        drop(expired);
-        Ok(())
-    }
-
-    fn find(
-        &self,
-        registry: RegistryId,
-        repository: &RepositoryName,
-        id: UploadId,
-    ) -> Option<Arc<tokio::sync::Mutex<Upload>>> {
-        let mut sessions = self.lock();
-        let session = sessions.get_mut(&id)?;
-        (session.registry == registry && session.repository == *repository).then(|| {
-            session.touched = self.clock.now();
-            Arc::clone(&session.upload)
+impl Upload {
+    /// A new upload. It has no file yet. Blocks.
+    fn new(store: &Store, keys: &RegistryKeys<'_>, algorithm: Algorithm) -> Result<Self, Error> {
+        let header = Header::new(keys.layers(), SegmentSize::default());
+        let staged = store.blobs.stage()?;
+        Ok(Self {
+            id: UploadId::random(),
+            object: staged.id(),
+            state: State::Open(Box::new(Open {
+                session: Session::new(header, algorithm),
+                staged,
+            })),
+            in_file: None,
         })
     }
 
-    fn remove(&self, id: UploadId) {
-        self.lock().remove(&id);
+    /// An upload that an earlier process kept.
+    pub(crate) fn kept(id: UploadId, object: ObjectId, received: u64) -> Self {
+        Self {
+            id,
+            object,
+            state: State::Kept,
+            in_file: Some(received),
+        }
     }
 
-    fn lock(&self) -> MutexGuard<'_, HashMap<UploadId, Session>> {
-        self.sessions.lock().unwrap_or_else(PoisonError::into_inner)
+    /// Goes on with a kept upload in a new object. Its file does not say so yet.
+    pub(crate) fn reopen(&mut self, open: Open) {
+        self.object = open.staged.id();
+        self.state = State::Open(Box::new(open));
     }
-}
 
-impl Upload {
     /// How many bytes have arrived.
     pub(crate) fn received(&self) -> u64 {
-        self.open
-            .as_ref()
-            .map_or(0, |open| open.sealer.plaintext_len())
+        self.session().map_or(0, Session::received)
     }
 
-    /// By which algorithm its digest is computed as it arrives.
-    fn algorithm(&self) -> Option<Algorithm> {
-        self.open.as_ref().map(|open| open.hasher.algorithm())
+    /// Whether a chunk that begins at this byte continues it.
+    pub(crate) fn is_continued_at(&self, begins: u64) -> bool {
+        self.session()
+            .is_some_and(|session| session.is_continued_at(begins))
+    }
+
+    fn session(&self) -> Option<&Session> {
+        match &self.state {
+            State::Open(open) => Some(&open.session),
+            State::Kept | State::Over => None,
+        }
+    }
+
+    /// What it has, to be given back when a step has succeeded.
+    fn take_open(&mut self) -> Result<Box<Open>, Error> {
+        match std::mem::replace(&mut self.state, State::Over) {
+            State::Open(open) => Ok(open),
+            State::Kept | State::Over => Err(Error::BlobUploadInvalid(self.id)),
+        }
     }
 
     fn append(&mut self, keys: &RegistryKeys<'_>, batch: &[Bytes]) -> Result<(), Error> {
-        let mut open = self.take_open()?;
-        let keys = open.keys(keys)?;
-        let offset = open.sealer.offset();
         let Open {
-            hasher,
-            sealer,
-            staged,
-        } = &mut open;
-        let length: usize = batch.iter().map(Bytes::len).sum();
-        // Hashing takes as long as sealing and writing together, and needs nothing of them.
-        let mut hash = || batch.iter().for_each(|frame| hasher.update(frame));
-        let mut seal = || {
-            let mut sealed = Vec::with_capacity(length + length / 4);
-            for frame in batch {
-                sealer.update(&keys, frame, &mut sealed).map_err(internal)?;
-            }
-            Ok::<_, Error>(staged.write_at(offset, &sealed)?)
-        };
-        let ((), sealed) = if length < BESIDE_BYTES {
-            (hash(), seal())
-        } else {
-            rayon::join(hash, seal)
-        };
-        sealed?;
-        self.open = Some(open);
+            session,
+            mut staged,
+        } = *self.take_open()?;
+        let keys = keys.object(session.header()).map_err(Error::internal)?;
+        let session = session.append(&keys, batch, |offset, sealed| {
+            Ok(staged.write_at(offset, sealed)?)
+        })?;
+        self.state = State::Open(Box::new(Open { session, staged }));
         Ok(())
     }
 
@@ -196,7 +128,27 @@ impl Upload {
     fn sync(&mut self) -> Result<(), Error> {
         let open = self.take_open()?;
         open.staged.sync()?;
-        self.open = Some(open);
+        self.state = State::Open(open);
+        Ok(())
+    }
+
+    /// Has its file say what it has. Blocks.
+    pub(crate) fn keep(
+        &mut self,
+        store: &Store,
+        keys: &RegistryKeys<'_>,
+        head: impl FnOnce(&Self, &Session) -> Head,
+    ) -> Result<(), Error> {
+        let Some(session) = self.session() else {
+            return Err(Error::BlobUploadInvalid(self.id));
+        };
+        let received = session.received();
+        let file = file::seal(&head(self, session), keys, session)?;
+        store.uploads.put(self.id.note(), &file)?;
+        if let State::Open(open) = &mut self.state {
+            open.staged.keep();
+        }
+        self.in_file = Some(received);
         Ok(())
     }
 
@@ -209,29 +161,30 @@ impl Upload {
         keys: &RegistryKeys<'_>,
         digest: &Digest,
     ) -> Result<Fresh, Error> {
-        let mut open = self.take_open()?;
-        if open.hasher.algorithm() == digest.algorithm() {
-            Error::check_digest(digest, open.hasher.clone().finish())?;
+        let Open {
+            session,
+            mut staged,
+        } = *self.take_open()?;
+        let keys = keys.object(session.header()).map_err(Error::internal)?;
+        let sealed = session.finish(&keys, digest, |offset, segment| {
+            Ok(staged.write_at(offset, segment)?)
+        })?;
+        Fresh::publish(store, in_flight, staged, &sealed)
+    }
+
+    /// Removes what it leaves behind. Blocks.
+    pub(crate) fn end(&mut self, store: &Store) {
+        // What is staged is closed before it is discarded.
+        self.state = State::Over;
+        if self.in_file.take().is_none() {
+            return;
         }
-        let keys = open.keys(keys)?;
-        let offset = open.sealer.offset();
-        let mut segment = Vec::new();
-        let sealed = open
-            .sealer
-            .finish(&keys, digest, &mut segment)
-            .map_err(internal)?;
-        open.staged.write_at(offset, &segment)?;
-        Fresh::publish(store, in_flight, open.staged, &sealed)
-    }
-
-    fn take_open(&mut self) -> Result<Open, Error> {
-        self.open.take().ok_or(Error::BlobUploadInvalid(self.id))
-    }
-}
-
-impl Open {
-    fn keys(&self, keys: &RegistryKeys<'_>) -> Result<ObjectKeys, Error> {
-        keys.object(self.sealer.header()).map_err(internal)
+        let file = store.uploads.remove(self.id.note());
+        let staged = store.blobs.discard(self.object);
+        if let Err(error) = file.and(staged) {
+            let upload = self.id;
+            tracing::warn!(%upload, %error, "an upload's files could not be removed; a later start sweeps them");
+        }
     }
 }
 
@@ -244,23 +197,18 @@ pub(crate) fn publish_whole(
     bytes: &[u8],
 ) -> Result<Fresh, Error> {
     let mut sealer = Sealer::new(Header::new(keys.layers(), SegmentSize::default()));
-    let keys = keys.object(sealer.header()).map_err(internal)?;
+    let keys = keys.object(sealer.header()).map_err(Error::internal)?;
     let offset = sealer.offset();
     let mut segments = Vec::new();
     sealer
         .update(&keys, bytes, &mut segments)
-        .map_err(internal)?;
+        .map_err(Error::internal)?;
     let sealed = sealer
         .finish(&keys, digest, &mut segments)
-        .map_err(internal)?;
+        .map_err(Error::internal)?;
     let mut staged = store.blobs.stage()?;
     staged.write_at(offset, &segments)?;
     Fresh::publish(store, in_flight, staged, &sealed)
-}
-
-#[expect(clippy::needless_pass_by_value, reason = "for `map_err`")]
-fn internal(error: sealock_envelope::Error) -> Error {
-    Error::Internal(error.to_string())
 }
 
 impl Registry {
@@ -270,59 +218,133 @@ impl Registry {
         repository: &RepositoryName,
         algorithm: Algorithm,
     ) -> Result<UploadId, Error> {
-        let upload = self.new_upload(algorithm).await?;
+        let lease = self.lease().await?;
+        let store = self.store.clone();
+        let head = self.head(repository);
+        let upload = spawn_blocking(move || {
+            let mut upload = Upload::new(&store, &lease.keys(), algorithm)?;
+            upload.keep(&store, &lease.keys(), head)?;
+            Ok::<_, Error>(upload)
+        });
+        let upload = upload.await??;
         let id = upload.id;
-        self.uploads.insert(self.record.id, repository, upload)?;
-        Ok(id)
+        let (over, inserted) = self.uploads.insert(self.record.id, repository, upload);
+        if !over.is_empty() {
+            let store = self.store.clone();
+            spawn_blocking(move || over.into_iter().for_each(|mut turn| turn.end(&store))).await?;
+        }
+        inserted.map(|()| id)
     }
 
     /// Begins an upload that ends with this request, and that no other request can find.
     pub(crate) async fn begin_whole_upload(&self, algorithm: Algorithm) -> Result<Turn, Error> {
-        let upload = self.new_upload(algorithm).await?;
-        Ok(Arc::new(tokio::sync::Mutex::new(upload)).lock_owned().await)
-    }
-
-    async fn new_upload(&self, algorithm: Algorithm) -> Result<Upload, Error> {
         let lease = self.lease().await?;
         let store = self.store.clone();
-        let staged = spawn_blocking(move || store.blobs.stage()).await??;
-        let open = Open {
-            hasher: Hasher::new(algorithm),
-            sealer: Sealer::new(Header::new(lease.keys().layers(), SegmentSize::default())),
-            staged,
-        };
-        Ok(Upload {
-            id: UploadId(Uuid::new_v4()),
-            open: Some(open),
-        })
+        let upload = spawn_blocking(move || Upload::new(&store, &lease.keys(), algorithm));
+        let upload = Arc::new(tokio::sync::Mutex::new(upload.await??));
+        Ok(upload.lock_owned().await)
     }
 
-    /// Waits for one's turn with an upload.
+    /// Waits for one's turn with an upload, which can go on then. Its file says how far it is.
     pub(crate) async fn upload(
         &self,
         repository: &RepositoryName,
         id: UploadId,
     ) -> Result<Turn, Error> {
-        let unknown = || Error::BlobUploadUnknown(id.to_string());
-        let upload = self
-            .uploads
-            .find(self.record.id, repository, id)
-            .ok_or_else(unknown)?;
-        let turn = upload.lock_owned().await;
-        // Whoever had it before may have completed it.
-        self.uploads
-            .find(self.record.id, repository, id)
-            .ok_or_else(unknown)?;
-        if turn.open.is_none() {
-            self.uploads.remove(id);
-            return Err(Error::BlobUploadInvalid(id));
+        let turn = self.turn(repository, id).await?;
+        match &turn.state {
+            State::Over => {
+                self.end_upload(turn).await?;
+                Err(Error::BlobUploadInvalid(id))
+            }
+            State::Kept => self.resume_upload(repository, turn).await,
+            State::Open(_) => self.keep_upload(repository, turn).await,
         }
+    }
+
+    async fn turn(&self, repository: &RepositoryName, id: UploadId) -> Result<Turn, Error> {
+        let find = || {
+            let found = self.uploads.find(self.record.id, repository, id);
+            found.ok_or_else(|| Error::BlobUploadUnknown(id.to_string()))
+        };
+        let turn = find()?.lock_owned().await;
+        // Whoever had it before may have completed it.
+        find()?;
         Ok(turn)
     }
 
     /// Cancels an upload.
-    pub(crate) fn cancel_upload(&self, turn: &Turn) {
-        self.uploads.remove(turn.id);
+    pub(crate) async fn cancel_upload(
+        &self,
+        repository: &RepositoryName,
+        id: UploadId,
+    ) -> Result<(), Error> {
+        let turn = self.turn(repository, id).await?;
+        self.end_upload(turn).await
+    }
+
+    async fn end_upload(&self, mut turn: Turn) -> Result<(), Error> {
+        let (store, uploads) = (self.store.clone(), self.uploads.clone());
+        let ended = spawn_blocking(move || {
+            turn.end(&store);
+            uploads.remove(turn.id);
+        });
+        Ok(ended.await?)
+    }
+
+    /// Has an upload's file say how far it is. Whatever a client is told to have arrived, is there for
+    /// the next process, too.
+    pub(crate) async fn keep_upload(
+        &self,
+        repository: &RepositoryName,
+        mut turn: Turn,
+    ) -> Result<Turn, Error> {
+        if turn.in_file == Some(turn.received()) {
+            return Ok(turn);
+        }
+        let lease = self.lease().await?;
+        let store = self.store.clone();
+        let head = self.head(repository);
+        let kept = spawn_blocking(move || {
+            turn.keep(&store, &lease.keys(), head)?;
+            Ok(turn)
+        });
+        kept.await?
+    }
+
+    /// What the files of this repository's sessions begin with.
+    fn head(&self, repository: &RepositoryName) -> impl FnOnce(&Upload, &Session) -> Head + use<> {
+        let (registry, repository) = (self.record.id, repository.clone());
+        let touched = self.clock.now();
+        move |upload, session| {
+            Head::new(
+                upload.id,
+                registry,
+                repository,
+                upload.object,
+                session,
+                touched,
+            )
+        }
+    }
+
+    /// Goes on with an upload that an earlier process kept. One that cannot be read back ends here.
+    ///
+    /// # Errors
+    /// [`Error::BlobUploadUnknown`] if it cannot be read back. While the registry is revoked, it stays.
+    async fn resume_upload(&self, repository: &RepositoryName, turn: Turn) -> Result<Turn, Error> {
+        let lease = self.lease().await?;
+        let (registry, name) = (self.clone(), repository.clone());
+        let begun = spawn_blocking(move || Resumption::begin(registry, &name, turn, &lease.keys()));
+        let mut resumption = begun.await??;
+        while let Some(segments) = resumption.next() {
+            let lease = self.lease().await?;
+            let step = spawn_blocking(move || resumption.step(&lease.keys(), &segments));
+            resumption = step.await??;
+        }
+        let lease = self.lease().await?;
+        let head = self.head(repository);
+        spawn_blocking(move || resumption.finish(&lease.keys(), head)).await?
     }
 
     /// Appends a body to an upload. While one batch is hashed, sealed and written, the next arrives.
@@ -344,9 +366,8 @@ impl Registry {
             if batch.is_empty() {
                 return Ok(turn);
             }
-            let length: usize = batch.iter().map(Bytes::len).sum();
-            if turn.received() + length as u64 > BLOB_LIMIT {
-                return Err(Error::SizeInvalid("a blob has 200 GiB at most".to_owned()));
+            if let Some(session) = turn.session() {
+                session.check_room(batch.iter().map(Bytes::len).sum())?;
             }
             let lease = self.lease().await?;
             let job = spawn_blocking(move || {
@@ -368,14 +389,16 @@ impl Registry {
         // What takes long comes before the key is asked for.
         let mut turn = spawn_blocking(move || turn.sync().map(|()| turn)).await??;
         let lease = self.lease().await?;
-        let id = turn.id;
         let (store, in_flight) = (self.store.clone(), self.in_flight.clone());
-        let algorithm = turn.algorithm();
-        let published =
-            spawn_blocking(move || turn.publish(&store, &in_flight, &lease.keys(), &digest))
-                .await?;
-        self.uploads.remove(id);
-        let published = published?;
+        let uploads = self.uploads.clone();
+        let algorithm = turn.session().map(Session::algorithm);
+        let published = spawn_blocking(move || {
+            let published = turn.publish(&store, &in_flight, &lease.keys(), &digest);
+            turn.end(&store);
+            uploads.remove(turn.id);
+            published
+        });
+        let published = published.await??;
         if algorithm != Some(digest.algorithm()) {
             // The client has not said before by which algorithm it knows the content.
             let content = self.open(digest, &published.record).await?;

@@ -47,6 +47,15 @@ pub(crate) fn create_new(path: &Path) -> Result<fs::File> {
     Ok(options.open(path)?)
 }
 
+/// Removes a file; false if there was none. Not durable before its directory is synced.
+pub(crate) fn remove_file(path: &Path) -> io::Result<bool> {
+    match fs::remove_file(path) {
+        Ok(()) => Ok(true),
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(false),
+        Err(error) => Err(error),
+    }
+}
+
 /// Writes a new file (mode 0600) whole, or not at all.
 ///
 /// # Errors

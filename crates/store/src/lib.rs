@@ -1,5 +1,5 @@
-//! Where everything that must survive is kept: metadata records, objects (large, immutable files)
-//! and the append-only journal.
+//! Where everything that must survive is kept: metadata records, objects (large, immutable files),
+//! notes (small, replaceable ones) and the append-only journal.
 //!
 //! Reads are synchronous. There is one write, [`Store::commit`]: atomic, and durable once it
 //! returns. Each commit to a *control* table raises the [`Epoch`] after the write is visible and
@@ -12,6 +12,7 @@ mod durable;
 mod error;
 mod journal;
 pub mod metadata;
+pub mod notes;
 pub mod objects;
 mod table;
 
@@ -34,6 +35,7 @@ pub use table::{Batch, Entry, Record, Table};
 
 use crate::{
     metadata::{Metadata, Outcome},
+    notes::Notes,
     objects::Objects,
 };
 
@@ -58,6 +60,8 @@ pub struct Store {
     epoch: Arc<AtomicU64>,
     /// The content of registries.
     pub blobs: Arc<dyn Objects>,
+    /// How far each unfinished upload is. Its content is staged among the `blobs`.
+    pub uploads: Arc<dyn Notes>,
     /// The vault's private keys, sealed, and the keys that seal them.
     pub vault_keys: Arc<dyn Objects>,
     /// The vault's audit events.
@@ -70,11 +74,17 @@ impl Store {
     /// # Errors
     /// If the directory cannot be read or written, or its content is damaged.
     pub fn open(dir: &Path) -> Result<Self> {
+        let vault_keys = objects::ObjectFiles::open(&dir.join("vault-keys"))?;
+        // None of these is ever kept; of the blobs, the registry knows which are.
+        for unfinished in vault_keys.list_staged()? {
+            vault_keys.discard(unfinished)?;
+        }
         Ok(Self {
             metadata: Arc::new(metadata::SledMetadata::open(&dir.join("metadata"))?),
             epoch: Arc::default(),
             blobs: Arc::new(objects::ObjectFiles::open(&dir.join("blobs"))?),
-            vault_keys: Arc::new(objects::ObjectFiles::open(&dir.join("vault-keys"))?),
+            uploads: Arc::new(notes::NoteFiles::open(&dir.join("uploads"))?),
+            vault_keys: Arc::new(vault_keys),
             audit: Journal::open(&dir.join("audit.jsonl"))?,
         })
     }
@@ -85,6 +95,7 @@ impl Store {
             metadata: Arc::new(metadata::MemoryMetadata::default()),
             epoch: Arc::default(),
             blobs: Arc::new(objects::MemoryObjects::default()),
+            uploads: Arc::new(notes::MemoryNotes::default()),
             vault_keys: Arc::new(objects::MemoryObjects::default()),
             audit: Journal::in_memory(),
         }

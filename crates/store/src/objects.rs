@@ -1,7 +1,8 @@
 //! Objects: immutable files under random ids.
 //!
-//! An object is staged, written, then published: synced and moved to its place in one step. All of
-//! this blocks; callers in async code use `spawn_blocking`.
+//! An object is staged, written, then published: synced and moved to its place in one step. What is
+//! staged is gone with who writes it, unless it is [kept](Staged::keep), to be read by the next process.
+//! All of this blocks; callers in async code use `spawn_blocking`.
 
 mod files;
 mod memory;
@@ -26,9 +27,19 @@ pub trait Objects: Send + Sync + 'static {
 
     /// All published objects.
     fn list(&self) -> Result<Vec<ObjectId>>;
+
+    /// What was written so far of the object `id`, which was staged and kept, if there is any.
+    fn open_staged(&self, id: ObjectId) -> Result<Option<Arc<dyn Object>>>;
+
+    /// Removes an object that was staged and kept, once nobody writes it any more; false if there was
+    /// none.
+    fn discard(&self, id: ObjectId) -> Result<bool>;
+
+    /// All objects that are staged. Some may be of a process that ended while it wrote them.
+    fn list_staged(&self) -> Result<Vec<ObjectId>>;
 }
 
-/// An object that is being written. Dropped unpublished, it is gone.
+/// An object that is being written. Dropped unpublished, it is gone, unless it is kept.
 pub trait Staged: Send {
     /// The id that it will have.
     fn id(&self) -> ObjectId;
@@ -38,6 +49,9 @@ pub trait Staged: Send {
 
     /// Makes durable what was written so far.
     fn sync(&self) -> Result<()>;
+
+    /// From now on it is still there when it is dropped, until it is [discarded](Objects::discard).
+    fn keep(&mut self);
 
     /// Makes the object durable and visible under its id.
     fn publish(self: Box<Self>) -> Result<()>;

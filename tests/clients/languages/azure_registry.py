@@ -109,7 +109,13 @@ def pull(client):
 
 
 command, endpoint = sys.argv[1:]
-commands = {"content": content, "properties": properties, "deletes": deletes, "pull": pull, "push": lambda client: push(client, "v1")}
+commands = {
+    "content": content,
+    "properties": properties,
+    "deletes": deletes,
+    "pull": pull,
+    "push": lambda client: push(client, "v1"),
+}
 if command == "anonymous":
     credential, command = None, "pull"
 else:

@@ -99,11 +99,42 @@ pub(crate) fn seal_record(
     plaintext: &[u8],
 ) -> Vec<u8> {
     let record_key = hkdf(service_key, NO_DATA, b"sealock service record v1");
+    seal_under(&record_key, salt, associated_data, plaintext)
+}
+
+/// Seals a record in the layers of a registry's objects, each with its salt, the inner one first.
+pub(crate) fn seal_registry_record(
+    owner: &Owner,
+    salts: [[u8; 32]; 2],
+    associated_data: &[u8],
+    plaintext: &[u8],
+) -> Vec<u8> {
+    let secrets = [Some(owner.service), owner.dek];
+    let mut sealed = plaintext.to_vec();
+    for ((layer, secret), salt) in (1_u8..).zip(secrets.iter().flatten()).zip(salts) {
+        let info = [
+            b"sealock registry record v1",
+            &[layer][..],
+            owner.registry.as_bytes(),
+        ]
+        .concat();
+        let record_key = hkdf(secret, NO_DATA, &info);
+        sealed = seal_under(&record_key, salt, associated_data, &sealed);
+    }
+    sealed
+}
+
+fn seal_under(
+    record_key: &[u8; 32],
+    salt: [u8; 32],
+    associated_data: &[u8],
+    plaintext: &[u8],
+) -> Vec<u8> {
     let payload = Payload {
         msg: plaintext,
         aad: associated_data,
     };
-    let key = hkdf(&record_key, &salt, b"sealock record v1");
+    let key = hkdf(record_key, &salt, b"sealock record v1");
     let sealed = gcm(&key).encrypt(&[0; 12].into(), payload).unwrap();
     [&[1], &salt[..], &sealed].concat()
 }

@@ -47,6 +47,20 @@ struct RecordVector {
     refusal: Option<String>,
 }
 
+/// A sealed record of a registry's, and what becomes of opening it.
+#[derive(Debug, PartialEq, Serialize, Deserialize)]
+struct RegistryRecordVector {
+    name: String,
+    about: String,
+    registry: RegistryId,
+    service_key: Hex,
+    dek: Option<Hex>,
+    associated_data: String,
+    plaintext: String,
+    record: Hex,
+    refusal: Option<String>,
+}
+
 /// A DEK and its check value.
 #[derive(Debug, PartialEq, Serialize, Deserialize)]
 struct CheckVector {
@@ -63,6 +77,7 @@ struct Hex(Vec<u8>);
 struct Vectors {
     objects: Vec<(ObjectVector, Vec<u8>)>,
     records: Vec<RecordVector>,
+    of_registries: Vec<RegistryRecordVector>,
     checks: Vec<CheckVector>,
 }
 
@@ -72,6 +87,7 @@ fn all() -> Vectors {
     Vectors {
         objects,
         records: records::all(),
+        of_registries: records::of_registries(),
         checks: records::checks(),
     }
 }
@@ -193,6 +209,26 @@ fn records_open_or_are_refused() {
 }
 
 #[test]
+fn records_of_registries_open_or_are_refused() {
+    for vector in read::<Vec<RegistryRecordVector>>("registry-records.json") {
+        let owner = Owner {
+            registry: vector.registry,
+            service: vector.service_key.array(),
+            dek: vector.dek.as_ref().map(Hex::array),
+        };
+        let data = vector.associated_data.as_bytes();
+        let opened = owner.with_keys(|keys| keys.open_record(data, &vector.record.0));
+        match opened {
+            Ok(plaintext) => {
+                assert_eq!(vector.refusal, None, "{}", vector.name);
+                assert_eq!(*plaintext, vector.plaintext.as_bytes(), "{}", vector.name);
+            }
+            Err(error) => assert_eq!(vector.refusal, Some(refusal(&error)), "{}", vector.name),
+        }
+    }
+}
+
+#[test]
 fn check_values_are_those_of_their_keys() {
     for vector in read::<Vec<CheckVector>>("check-values.json") {
         let dek = Dek::from_slice(&vector.dek.0).unwrap();
@@ -204,7 +240,12 @@ fn check_values_are_those_of_their_keys() {
 #[test]
 fn the_vectors_are_those_that_are_written() {
     let (expected, names) = (all(), file_names());
-    let mut known = vec!["check-values.json", "objects.json", "records.json"];
+    let mut known = vec![
+        "check-values.json",
+        "objects.json",
+        "records.json",
+        "registry-records.json",
+    ];
     known.extend(expected.objects.iter().map(|(vector, _)| &*vector.object));
     known.sort_unstable();
     assert_eq!(names, known);
@@ -223,6 +264,10 @@ fn the_vectors_are_those_that_are_written() {
     assert_eq!(read::<Vec<ObjectVector>>("objects.json"), objects);
     assert_eq!(read::<Vec<RecordVector>>("records.json"), expected.records);
     assert_eq!(
+        read::<Vec<RegistryRecordVector>>("registry-records.json"),
+        expected.of_registries
+    );
+    assert_eq!(
         read::<Vec<CheckVector>>("check-values.json"),
         expected.checks
     );
@@ -239,6 +284,7 @@ fn write_the_vectors() {
     let objects: Vec<_> = vectors.objects.iter().map(|(vector, _)| vector).collect();
     write("objects.json", &objects);
     write("records.json", &vectors.records);
+    write("registry-records.json", &vectors.of_registries);
     write("check-values.json", &vectors.checks);
 }
 

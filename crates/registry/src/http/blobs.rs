@@ -2,7 +2,7 @@ use std::ops::Range;
 
 use axum::{
     body::Body,
-    http::{HeaderValue, Method, StatusCode, header},
+    http::{HeaderValue, Method, StatusCode, header, response::Builder},
     response::Response,
 };
 use futures_util::{StreamExt as _, TryStreamExt as _, stream};
@@ -30,15 +30,18 @@ pub(super) async fn answer(call: Call, repository: &RepositoryName, digest: Dige
 async fn get(call: Call, repository: &RepositoryName, digest: Digest) -> Answer {
     let content = call.registry.open_blob(repository, digest).await?;
     let size = content.size();
+    let etag = format!("\"{digest}\"");
+    if call.knows(&etag) {
+        return described(&etag, digest)
+            .status(StatusCode::NOT_MODIFIED)
+            .body(Body::empty())
+            .map_err(|error| Error::Internal(error.to_string()));
+    }
     let ranges = match call.header(header::RANGE) {
         Some(value) => range::parse(&value, size)?,
         None => Vec::new(),
     };
-    let response = Response::builder()
-        .header(header::ACCEPT_RANGES, "bytes")
-        .header(header::CACHE_CONTROL, "max-age=31536000")
-        .header(header::ETAG, format!("\"{digest}\""))
-        .header("docker-content-digest", digest.to_string());
+    let response = described(&etag, digest);
     let response = match <[Range<u64>; 1]>::try_from(ranges) {
         Ok([range]) => response
             .status(StatusCode::PARTIAL_CONTENT)
@@ -61,6 +64,14 @@ async fn get(call: Call, repository: &RepositoryName, digest: Digest) -> Answer 
         }
     };
     response.map_err(|error| Error::Internal(error.to_string()))
+}
+
+fn described(etag: &str, digest: Digest) -> Builder {
+    Response::builder()
+        .header(header::ACCEPT_RANGES, "bytes")
+        .header(header::CACHE_CONTROL, "max-age=31536000")
+        .header(header::ETAG, etag)
+        .header("docker-content-digest", digest.to_string())
 }
 
 fn content_range(range: &Range<u64>, size: u64) -> String {

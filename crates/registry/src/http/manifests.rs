@@ -38,8 +38,7 @@ async fn get(call: Call, repository: &RepositoryName, reference: &Reference) -> 
     let response = Response::builder()
         .header(header::ETAG, &etag)
         .header("docker-content-digest", found.digest.to_string());
-    let known = call.header(header::IF_NONE_MATCH);
-    let response = if known.is_some_and(|known| known.split(',').any(|tag| tag.trim() == etag)) {
+    let response = if call.knows(&etag) {
         response
             .status(StatusCode::NOT_MODIFIED)
             .body(Body::empty())

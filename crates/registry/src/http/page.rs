@@ -12,9 +12,9 @@ use crate::{Error, registry::Page};
 /// How many results a page has, unless the client asks for less.
 pub(super) const PAGE_LIMIT: usize = 1000;
 
-/// How many results a page of this call may have.
+/// How many results a page of this call may have. An empty `n` asks for nothing, as for Docker's registry.
 pub(super) fn limit(call: &Call) -> Result<Option<usize>, Error> {
-    let Some(n) = call.query("n") else {
+    let Some(n) = call.query("n").filter(|n| !n.is_empty()) else {
         return Ok(None);
     };
     let invalid = || Error::PaginationNumberInvalid(n.chars().take(40).collect());

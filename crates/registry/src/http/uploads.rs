@@ -48,21 +48,24 @@ pub(super) async fn begin(call: Call, repository: &RepositoryName) -> Answer {
 
 /// `PATCH` (end-5), `PUT` (end-6), `GET` (end-13) and `DELETE` (end-14) of an upload.
 pub(super) async fn answer(call: Call, repository: &RepositoryName, id: UploadId) -> Answer {
-    let turn = call.registry.upload(repository, id).await?;
     match call.method {
         Method::GET | Method::HEAD => {
+            let turn = call.registry.upload(repository, id).await?;
             status(StatusCode::NO_CONTENT, repository, id, turn.received())
         }
         Method::PATCH => {
-            let (_, turn) = append(call, repository, turn).await?;
+            let turn = call.registry.upload(repository, id).await?;
+            let (call, turn) = append(call, repository, turn).await?;
+            let turn = call.registry.keep_upload(repository, turn).await?;
             status(StatusCode::ACCEPTED, repository, id, turn.received())
         }
         Method::PUT => {
+            let turn = call.registry.upload(repository, id).await?;
             let digest = call.query("digest").ok_or(Error::DigestMissing)?.parse()?;
             finish(call, repository, turn, digest).await
         }
         Method::DELETE => {
-            call.registry.cancel_upload(&turn);
+            call.registry.cancel_upload(repository, id).await?;
             Ok(blobs::empty(StatusCode::NO_CONTENT))
         }
         _ => Err(call.method_not_allowed("GET, PATCH, PUT, DELETE")),
@@ -84,11 +87,11 @@ async fn append(
     turn: Turn,
 ) -> Result<(Call, Turn), Error> {
     let range = ContentRange::of(&call.headers)?;
-    let (begins, id) = (turn.received(), turn.id);
+    let begins = turn.received();
     if let Some(range) = &range {
-        if range.begins != begins {
+        if !turn.is_continued_at(range.begins) {
             return Err(Error::RangeOutOfOrder {
-                upload: id,
+                upload: turn.id,
                 repository: repository.clone(),
                 begins: range.begins,
                 received: begins,

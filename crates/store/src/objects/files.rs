@@ -11,7 +11,7 @@ use sealock_core::ObjectId;
 use super::{Object, Objects, Staged};
 use crate::{
     Result,
-    durable::{create_dir, create_new, sync_dir},
+    durable::{create_dir, create_new, remove_file, sync_dir},
 };
 
 /// Objects as files of one directory, staged in its subdirectory `staging`.
@@ -21,14 +21,11 @@ pub struct ObjectFiles {
 }
 
 impl ObjectFiles {
-    /// Opens the directory, creates it if it is missing, and sweeps what an earlier process had staged.
+    /// Opens the directory, and creates it if it is missing.
     pub fn open(dir: &Path) -> Result<Self> {
         let staging = dir.join("staging");
         create_dir(dir)?;
         create_dir(&staging)?;
-        for entry in fs::read_dir(&staging)? {
-            fs::remove_file(entry?.path())?;
-        }
         Ok(Self {
             dir: dir.to_owned(),
             staging,
@@ -38,55 +35,76 @@ impl ObjectFiles {
     fn path(&self, id: ObjectId) -> PathBuf {
         self.dir.join(id.to_string())
     }
+
+    fn staged_path(&self, id: ObjectId) -> PathBuf {
+        self.staging.join(id.to_string())
+    }
+}
+
+fn open(path: &Path) -> Result<Option<Arc<dyn Object>>> {
+    match fs::File::open(path) {
+        Ok(file) => {
+            let len = file.metadata()?.len();
+            Ok(Some(Arc::new(ObjectFile { file, len })))
+        }
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
+        Err(error) => Err(error.into()),
+    }
+}
+
+fn list(dir: &Path) -> Result<Vec<ObjectId>> {
+    let mut ids = Vec::new();
+    for entry in fs::read_dir(dir)? {
+        if let Some(id) = entry?
+            .file_name()
+            .to_str()
+            .and_then(|name| name.parse().ok())
+        {
+            ids.push(id);
+        }
+    }
+    Ok(ids)
 }
 
 impl Objects for ObjectFiles {
     fn stage(&self) -> Result<Box<dyn Staged>> {
         let id = ObjectId::random();
-        let staged = self.staging.join(id.to_string());
+        let staged = self.staged_path(id);
         create_new(&staged)?;
         Ok(Box::new(StagedFile {
             id,
             staged,
             dir: self.dir.clone(),
-            published: false,
+            stays: false,
         }))
     }
 
     fn open(&self, id: ObjectId) -> Result<Option<Arc<dyn Object>>> {
-        match fs::File::open(self.path(id)) {
-            Ok(file) => {
-                let len = file.metadata()?.len();
-                Ok(Some(Arc::new(ObjectFile { file, len })))
-            }
-            Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
-            Err(error) => Err(error.into()),
-        }
+        open(&self.path(id))
     }
 
     fn remove(&self, id: ObjectId) -> Result<bool> {
-        match fs::remove_file(self.path(id)) {
-            Ok(()) => {
-                sync_dir(&self.dir)?;
-                Ok(true)
-            }
-            Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(false),
-            Err(error) => Err(error.into()),
+        let removed = remove_file(&self.path(id))?;
+        if removed {
+            sync_dir(&self.dir)?;
         }
+        Ok(removed)
     }
 
     fn list(&self) -> Result<Vec<ObjectId>> {
-        let mut ids = Vec::new();
-        for entry in fs::read_dir(&self.dir)? {
-            if let Some(id) = entry?
-                .file_name()
-                .to_str()
-                .and_then(|name| name.parse().ok())
-            {
-                ids.push(id);
-            }
-        }
-        Ok(ids)
+        list(&self.dir)
+    }
+
+    fn open_staged(&self, id: ObjectId) -> Result<Option<Arc<dyn Object>>> {
+        open(&self.staged_path(id))
+    }
+
+    fn discard(&self, id: ObjectId) -> Result<bool> {
+        Ok(remove_file(&self.staged_path(id))?)
+    }
+
+    fn list_staged(&self) -> Result<Vec<ObjectId>> {
+        list(&self.staging)
     }
 }
 
@@ -95,7 +113,8 @@ struct StagedFile {
     id: ObjectId,
     staged: PathBuf,
     dir: PathBuf,
-    published: bool,
+    /// Whether the staged file is not to be removed: it is kept, or has become the published one.
+    stays: bool,
 }
 
 impl StagedFile {
@@ -117,17 +136,21 @@ impl Staged for StagedFile {
         Ok(self.open()?.sync_all()?)
     }
 
+    fn keep(&mut self) {
+        self.stays = true;
+    }
+
     fn publish(mut self: Box<Self>) -> Result<()> {
         self.sync()?;
         fs::rename(&self.staged, self.dir.join(self.id.to_string()))?;
-        self.published = true;
+        self.stays = true;
         sync_dir(&self.dir)
     }
 }
 
 impl Drop for StagedFile {
     fn drop(&mut self) {
-        if !self.published
+        if !self.stays
             && let Err(error) = fs::remove_file(&self.staged)
         {
             tracing::warn!(%error, "a staged object could not be removed; the next start sweeps it");

@@ -9,16 +9,23 @@ use sealock_core::ObjectId;
 use super::{Object, Objects, Staged};
 use crate::Result;
 
-type Published = Arc<Mutex<HashMap<ObjectId, Arc<Vec<u8>>>>>;
+type Shared = Arc<Mutex<HashMap<ObjectId, Arc<Vec<u8>>>>>;
 
 /// Objects that are gone with the process.
 #[derive(Default)]
 pub struct MemoryObjects {
-    published: Published,
+    published: Shared,
+    /// What was kept, and is not being written any more.
+    staged: Shared,
 }
 
-fn lock(published: &Published) -> MutexGuard<'_, HashMap<ObjectId, Arc<Vec<u8>>>> {
-    published.lock().unwrap_or_else(PoisonError::into_inner)
+fn open(shared: &Shared, id: ObjectId) -> Option<Arc<dyn Object>> {
+    let bytes = lock(shared).get(&id).cloned();
+    bytes.map(|bytes| Arc::new(Bytes(bytes)) as Arc<dyn Object>)
+}
+
+fn lock(shared: &Shared) -> MutexGuard<'_, HashMap<ObjectId, Arc<Vec<u8>>>> {
+    shared.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 impl Objects for MemoryObjects {
@@ -26,13 +33,14 @@ impl Objects for MemoryObjects {
         Ok(Box::new(StagedBytes {
             id: ObjectId::random(),
             bytes: Vec::new(),
+            kept: false,
             published: Arc::clone(&self.published),
+            staged: Arc::clone(&self.staged),
         }))
     }
 
     fn open(&self, id: ObjectId) -> Result<Option<Arc<dyn Object>>> {
-        let bytes = lock(&self.published).get(&id).cloned();
-        Ok(bytes.map(|bytes| Arc::new(Bytes(bytes)) as Arc<dyn Object>))
+        Ok(open(&self.published, id))
     }
 
     fn remove(&self, id: ObjectId) -> Result<bool> {
@@ -42,12 +50,26 @@ impl Objects for MemoryObjects {
     fn list(&self) -> Result<Vec<ObjectId>> {
         Ok(lock(&self.published).keys().copied().collect())
     }
+
+    fn open_staged(&self, id: ObjectId) -> Result<Option<Arc<dyn Object>>> {
+        Ok(open(&self.staged, id))
+    }
+
+    fn discard(&self, id: ObjectId) -> Result<bool> {
+        Ok(lock(&self.staged).remove(&id).is_some())
+    }
+
+    fn list_staged(&self) -> Result<Vec<ObjectId>> {
+        Ok(lock(&self.staged).keys().copied().collect())
+    }
 }
 
 struct StagedBytes {
     id: ObjectId,
     bytes: Vec<u8>,
-    published: Published,
+    kept: bool,
+    published: Shared,
+    staged: Shared,
 }
 
 impl Staged for StagedBytes {
@@ -69,10 +91,24 @@ impl Staged for StagedBytes {
         Ok(())
     }
 
+    fn keep(&mut self) {
+        self.kept = true;
+    }
+
     fn publish(mut self: Box<Self>) -> Result<()> {
+        self.kept = false;
         let bytes = Arc::new(std::mem::take(&mut self.bytes));
         lock(&self.published).insert(self.id, bytes);
         Ok(())
+    }
+}
+
+impl Drop for StagedBytes {
+    fn drop(&mut self) {
+        if self.kept {
+            let bytes = Arc::new(std::mem::take(&mut self.bytes));
+            lock(&self.staged).insert(self.id, bytes);
+        }
     }
 }
 

@@ -4,6 +4,7 @@ use sealock_store::objects::{Objects, publish, read};
 pub(crate) fn all(objects: &dyn Objects) {
     a_staged_object_is_invisible_until_published(objects);
     a_dropped_stage_leaves_nothing(objects);
+    what_is_kept_stays_until_it_is_discarded(objects);
     reads_are_exact(objects);
     a_removed_object_stays_readable_for_who_has_it_open(objects);
 }
@@ -27,6 +28,45 @@ pub(crate) fn a_dropped_stage_leaves_nothing(objects: &dyn Objects) {
     drop(staged);
     assert!(objects.open(id).unwrap().is_none());
     assert_eq!(objects.list().unwrap().len(), before);
+}
+
+pub(crate) fn what_is_kept_stays_until_it_is_discarded(objects: &dyn Objects) {
+    let id = kept(objects, b"so far");
+    assert_eq!(staged(objects, id).unwrap(), b"so far");
+    assert!(objects.list_staged().unwrap().contains(&id));
+    assert!(
+        !objects.list().unwrap().contains(&id),
+        "it is not published"
+    );
+    assert!(objects.open(id).unwrap().is_none());
+    assert!(objects.discard(id).unwrap());
+    assert!(!objects.discard(id).unwrap());
+    assert_eq!(staged(objects, id), None);
+    assert!(!objects.list_staged().unwrap().contains(&id));
+
+    let mut published = objects.stage().unwrap();
+    let id = published.id();
+    published.keep();
+    published.write_at(0, b"whole").unwrap();
+    published.publish().unwrap();
+    assert_eq!(read(objects, id).unwrap(), Some(b"whole".to_vec()));
+    assert!(!objects.discard(id).unwrap(), "it is not staged any more");
+}
+
+/// An object that was staged with these bytes, and kept.
+pub(crate) fn kept(objects: &dyn Objects, bytes: &[u8]) -> ObjectId {
+    let mut staged = objects.stage().unwrap();
+    staged.keep();
+    staged.write_at(0, bytes).unwrap();
+    staged.id()
+}
+
+/// What was kept of an object.
+pub(crate) fn staged(objects: &dyn Objects, id: ObjectId) -> Option<Vec<u8>> {
+    let staged = objects.open_staged(id).unwrap()?;
+    let mut bytes = vec![0; staged.len().try_into().unwrap()];
+    staged.read_at(0, &mut bytes).unwrap();
+    Some(bytes)
 }
 
 pub(crate) fn reads_are_exact(objects: &dyn Objects) {

@@ -1,5 +1,6 @@
 use std::{fs, ops::Bound, path::Path};
 
+use sealock_core::ObjectId;
 use sealock_store::{Batch, Commit, DataDir, Error, Store, Table};
 
 const KEYS: Table<String> = Table::control("keys");
@@ -100,13 +101,16 @@ async fn a_torn_journal_line_is_dropped_at_the_next_start() {
 }
 
 #[test]
-fn a_staged_file_does_not_outlive_the_next_start() {
+fn a_staged_private_key_does_not_outlive_the_next_start_and_a_staged_blob_does() {
     let dir = tempfile::tempdir().unwrap();
-    let staging = dir.path().join("blobs/staging");
-    fs::create_dir_all(&staging).unwrap();
-    fs::write(staging.join("left-over"), "x").unwrap();
+    let left = ["vault-keys", "blobs"].map(|objects| {
+        let staging = dir.path().join(objects).join("staging");
+        fs::create_dir_all(&staging).unwrap();
+        fs::write(staging.join(ObjectId::random().to_string()), "x").unwrap();
+        staging
+    });
     Store::open(dir.path()).unwrap();
-    assert_eq!(fs::read_dir(&staging).unwrap().count(), 0);
+    assert_eq!(left.map(|dir| fs::read_dir(dir).unwrap().count()), [0, 1]);
 }
 
 #[test]

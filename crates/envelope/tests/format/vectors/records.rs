@@ -3,7 +3,7 @@
 use base64::{Engine as _, engine::general_purpose::STANDARD};
 use sealock_envelope::Layers;
 
-use super::{CheckVector, Hex, RecordVector, accepted::owner};
+use super::{CheckVector, Hex, RecordVector, RegistryRecordVector, accepted::owner};
 use crate::by_the_book;
 
 /// As sealock writes it: the registry of the vectors under version 3f0c... of contoso's key.
@@ -82,6 +82,84 @@ pub(super) fn all() -> Vec<RecordVector> {
             vector.record.0.clear();
         }),
     ]
+}
+
+pub(super) fn of_registries() -> Vec<RegistryRecordVector> {
+    let (service, both) = (Layers::Service, Layers::ServiceAndCmk);
+    let refused = |name, about, layers, edit: fn(&mut RegistryRecordVector)| {
+        let mut vector = registry_record(name, about, layers, 0x64);
+        edit(&mut vector);
+        vector.refusal = Some("record".to_owned());
+        vector
+    };
+    vec![
+        registry_record("registry-record-service", "one layer", service, 0x60),
+        registry_record("registry-record-cmk", "both layers", both, 0x62),
+        refused(
+            "refused-registry-record-elsewhere",
+            "other associated data",
+            both,
+            |vector| vector.associated_data.insert_str(0, "not "),
+        ),
+        refused(
+            "refused-registry-record-of-another",
+            "another registry",
+            both,
+            |vector| vector.registry = "00000000-0000-4000-8000-000000000000".parse().unwrap(),
+        ),
+        refused(
+            "refused-registry-record-dek",
+            "another DEK",
+            both,
+            |vector| vector.dek = Some([0xff; 32].into()),
+        ),
+        refused(
+            "refused-registry-record-without-dek",
+            "two layers in a registry that has one",
+            both,
+            |vector| vector.dek = None,
+        ),
+        refused(
+            "refused-registry-record-with-dek",
+            "one layer in a registry that has two",
+            service,
+            |vector| vector.dek = Some(dek().into()),
+        ),
+        refused(
+            "refused-registry-record-service-key",
+            "another service key",
+            both,
+            |vector| vector.service_key = [0xff; 32].into(),
+        ),
+        refused(
+            "refused-registry-record-byte",
+            "a byte is flipped",
+            both,
+            |vector| vector.record.0[40] ^= 1,
+        ),
+    ]
+}
+
+fn registry_record(name: &str, about: &str, layers: Layers, salt: u8) -> RegistryRecordVector {
+    let owner = owner(layers);
+    let (associated_data, text) = ("where it belongs", "the content of a record");
+    let salts = [[salt; 32], [salt + 1; 32]];
+    RegistryRecordVector {
+        name: name.to_owned(),
+        about: about.to_owned(),
+        registry: owner.registry,
+        service_key: owner.service.into(),
+        dek: owner.dek.map(Hex::from),
+        associated_data: associated_data.to_owned(),
+        plaintext: text.to_owned(),
+        record: Hex(by_the_book::seal_registry_record(
+            &owner,
+            salts,
+            associated_data.as_bytes(),
+            text.as_bytes(),
+        )),
+        refusal: None,
+    }
 }
 
 pub(super) fn checks() -> Vec<CheckVector> {

@@ -97,7 +97,8 @@ async fn view(
     tags: &Tags,
 ) -> Result<Value, Error> {
     let reference = Reference::Digest(*digest);
-    let located = registry.locate(name, &reference)?;
+    let target = registry.resolve(name, &reference)?;
+    let located = registry.locate(name, &reference, &target)?;
     // Whoever may see what it is need not be allowed to pull it.
     let bytes = registry.manifest_bytes(&located, &reference).await?;
     let manifest = Manifest::parse(&bytes, Some(&record.media_type))?;

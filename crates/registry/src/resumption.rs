@@ -1,0 +1,136 @@
+use std::sync::Arc;
+
+use sealock_envelope::{ObjectKeys, RegistryKeys, Segments};
+use sealock_store::objects::{Object, Staged};
+
+use crate::{
+    Error, Registry, RepositoryName,
+    session::{
+        Reseal, Session,
+        file::{self, Head},
+    },
+    upload::{Open, Turn, Upload},
+};
+
+/// How much is opened and sealed anew at once, under one lease.
+const BATCH_BYTES: usize = 1024 * 1024;
+
+/// An upload that an earlier process kept, on its way into a new object. All of it blocks.
+///
+/// Until it is [finished](Self::finish) nothing has changed: whatever stops it, the registry's revocation
+/// or a client that leaves, the session's file stands and the next request begins anew.
+pub(crate) struct Resumption {
+    registry: Registry,
+    turn: Turn,
+    reseal: Reseal,
+    old: Arc<dyn Object>,
+    new: Box<dyn Staged>,
+    batches: Box<dyn Iterator<Item = Segments> + Send>,
+}
+
+impl Resumption {
+    /// Reads what the session's file says.
+    ///
+    /// # Errors
+    /// [`Error::BlobUploadUnknown`] if file and object do not agree; the session is over then.
+    pub(crate) fn begin(
+        registry: Registry,
+        repository: &RepositoryName,
+        turn: Turn,
+        keys: &RegistryKeys<'_>,
+    ) -> Result<Self, Error> {
+        let store = &registry.store;
+        let Some(bytes) = store.uploads.get(turn.id.note())? else {
+            return Err(lose(&registry, turn, "its file is missing"));
+        };
+        let opened = file::open(&bytes, keys).filter(|(head, _)| {
+            head.upload == turn.id
+                && head.object == turn.object
+                && head.registry == registry.record.id
+                && head.repository == *repository
+        });
+        let Some((_, kept)) = opened else {
+            return Err(lose(&registry, turn, "its file does not open"));
+        };
+        let old = store.blobs.open_staged(turn.object)?;
+        let Some(old) = old.filter(|old| old.len() >= kept.stored_len()) else {
+            return Err(lose(&registry, turn, "its segments are missing"));
+        };
+        Ok(Self {
+            new: store.blobs.stage()?,
+            batches: Box::new(kept.segments(BATCH_BYTES)),
+            reseal: Reseal::new(kept),
+            registry,
+            turn,
+            old,
+        })
+    }
+
+    /// The segments that are to be sealed anew next.
+    pub(crate) fn next(&mut self) -> Option<Segments> {
+        self.batches.next()
+    }
+
+    /// Seals these segments anew.
+    ///
+    /// # Errors
+    /// [`Error::BlobUploadUnknown`] if they do not open; the session is over then.
+    pub(crate) fn step(
+        mut self,
+        keys: &RegistryKeys<'_>,
+        segments: &Segments,
+    ) -> Result<Self, Error> {
+        let mut stored = vec![0; segments.stored_len];
+        self.old.read_at(segments.offset, &mut stored)?;
+        let resealed = keys.object(self.reseal.old_header()).and_then(|old| {
+            let new = keys.object(self.reseal.new_header())?;
+            self.reseal.step(&old, &new, segments, &mut stored)
+        });
+        match resealed {
+            Ok((offset, sealed)) => {
+                self.new.write_at(offset, &sealed)?;
+                Ok(self)
+            }
+            Err(error) => Err(lose(&self.registry, self.turn, &error.to_string())),
+        }
+    }
+
+    /// Goes on in the new object: the session's file says so, and the old object is gone.
+    pub(crate) fn finish(
+        self,
+        keys: &RegistryKeys<'_>,
+        head: impl FnOnce(&Upload, &Session) -> Head,
+    ) -> Result<Turn, Error> {
+        let Self {
+            registry,
+            mut turn,
+            reseal,
+            new: mut staged,
+            ..
+        } = self;
+        let keys_of_new: ObjectKeys = keys.object(reseal.new_header()).map_err(Error::internal)?;
+        let (offset, sealed, session) = reseal.finish(&keys_of_new).map_err(Error::internal)?;
+        staged.write_at(offset, &sealed)?;
+        let before = Upload::kept(turn.id, turn.object, session.received());
+        turn.reopen(Open { session, staged });
+        if let Err(error) = turn.keep(&registry.store, keys, head) {
+            // The file still says what it said, of the old object.
+            *turn = before;
+            return Err(error);
+        }
+        if let Err(error) = registry.store.blobs.discard(before.object) {
+            let object = before.object;
+            tracing::warn!(%object, %error, "a staged object could not be removed; the next start sweeps it");
+        }
+        Ok(turn)
+    }
+}
+
+/// Ends a session that cannot be read back.
+fn lose(registry: &Registry, mut turn: Turn, why: &str) -> Error {
+    let upload = turn.id;
+    tracing::warn!(%upload, why, "an upload that was kept is lost");
+    turn.end(&registry.store);
+    registry.uploads.remove(upload);
+    Error::BlobUploadUnknown(upload.to_string())
+}

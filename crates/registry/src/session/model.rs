@@ -1,0 +1,336 @@
+//! Sessions compared with a plain `Vec<u8>`, whatever the sizes of their chunks and however often the
+//! process ends.
+
+use std::collections::HashSet;
+
+use bytes::Bytes;
+use jiff::Timestamp;
+use proptest::{prelude::*, sample::Index};
+use sealock_core::{Algorithm, Digest, ObjectId, RegistryId};
+use sealock_envelope::{
+    Dek, HEADER_LEN, Header, Layers, Layout, RegistryKeys, SegmentSize, ServiceKey,
+};
+
+use super::{Kept, Reseal, Session, file};
+use crate::{UploadId, hasher::Hasher};
+
+/// The smallest segments, which keep the test fast.
+const SEGMENT: usize = SegmentSize::MIN.bytes();
+
+/// What happens to a session.
+#[derive(Clone, Debug)]
+enum Step {
+    /// A batch arrives, in frames that end here.
+    Append(usize, Vec<Index>),
+    /// A chunk comes that does not continue it.
+    OutOfOrder(u64),
+    /// What it has is written to its file.
+    Keep,
+    /// The process ends, and the next one has what the file says.
+    Restart,
+}
+
+fn step() -> impl Strategy<Value = Step> {
+    let exact = (0..4_usize).prop_map(|segments| segments * SEGMENT);
+    let length = prop_oneof![0..3 * SEGMENT, exact, 0..40_usize];
+    let frames = prop::collection::vec(any::<Index>(), 0..4);
+    prop_oneof![
+        6 => (length, frames).prop_map(|(length, frames)| Step::Append(length, frames)),
+        1 => any::<u64>().prop_map(Step::OutOfOrder),
+        3 => Just(Step::Keep),
+        2 => Just(Step::Restart),
+    ]
+}
+
+/// A session with the disk around it.
+struct World {
+    registry: RegistryId,
+    service: ServiceKey,
+    dek: Option<Dek>,
+    algorithm: Algorithm,
+    session: Session,
+    /// The staged object.
+    staged: Vec<u8>,
+    file: Vec<u8>,
+    /// What was sealed, by salt and offset: nothing twice.
+    sealed: HashSet<([u8; 32], u64)>,
+    arrived: Vec<u8>,
+    kept: usize,
+}
+
+/// Puts `segments` where they belong, as a staged object does.
+fn write(
+    staged: &mut Vec<u8>,
+    sealed: &mut HashSet<([u8; 32], u64)>,
+    header: &Header,
+    offset: u64,
+    segments: &[u8],
+) {
+    let at = usize::try_from(offset).unwrap();
+    staged.resize(staged.len().max(at + segments.len()), 0);
+    staged[at..at + segments.len()].copy_from_slice(segments);
+    let stored = SEGMENT + 16 * usize::from(header.layers.count());
+    for segment in (at..at + segments.len()).step_by(stored) {
+        assert!(
+            sealed.insert((header.salt, segment as u64)),
+            "a key seals a segment twice"
+        );
+    }
+}
+
+impl World {
+    fn new(layers: Layers, algorithm: Algorithm) -> Self {
+        let mut world = Self {
+            registry: RegistryId::random(),
+            service: ServiceKey::random(),
+            dek: (layers == Layers::ServiceAndCmk).then(Dek::random),
+            algorithm,
+            session: Session::new(Header::new(layers, SegmentSize::MIN), algorithm),
+            staged: Vec::new(),
+            file: Vec::new(),
+            sealed: HashSet::new(),
+            arrived: Vec::new(),
+            kept: 0,
+        };
+        world.keep();
+        world
+    }
+
+    fn keys(&self) -> RegistryKeys<'_> {
+        RegistryKeys {
+            registry: self.registry,
+            service: &self.service,
+            dek: self.dek.as_ref(),
+        }
+    }
+
+    fn take_session(&mut self) -> Session {
+        let nothing = Session::new(*self.session.header(), self.algorithm);
+        std::mem::replace(&mut self.session, nothing)
+    }
+
+    fn append(&mut self, length: usize, frames: &[Index]) {
+        let begins = self.arrived.len();
+        self.arrived
+            .extend((begins..begins + length).map(|at| u8::try_from(at % 251).unwrap()));
+        let mut cuts: Vec<_> = frames.iter().map(|cut| cut.index(length + 1)).collect();
+        cuts.extend([0, length]);
+        cuts.sort_unstable();
+        let batch: Vec<_> = cuts
+            .windows(2)
+            .map(|cut| Bytes::copy_from_slice(&self.arrived[begins + cut[0]..begins + cut[1]]))
+            .collect();
+        let session = self.take_session();
+        let header = *session.header();
+        let keys = self.keys().object(&header).unwrap();
+        let (staged, sealed) = (&mut self.staged, &mut self.sealed);
+        self.session = session
+            .append(&keys, &batch, |offset, segments| {
+                write(staged, sealed, &header, offset, segments);
+                Ok(())
+            })
+            .unwrap();
+    }
+
+    fn keep(&mut self) {
+        let head = file::Head::new(
+            UploadId::random(),
+            self.registry,
+            "app".parse().unwrap(),
+            ObjectId::random(),
+            &self.session,
+            Timestamp::UNIX_EPOCH,
+        );
+        self.file = file::seal(&head, &self.keys(), &self.session).unwrap();
+        assert_eq!(file::Head::parse(&self.file), Some(head));
+        self.kept = self.arrived.len();
+    }
+
+    fn restart(&mut self) {
+        let (head, kept) = file::open(&self.file, &self.keys()).unwrap();
+        self.arrived.truncate(self.kept);
+        assert_eq!(head.received, self.kept as u64);
+        assert!(kept.stored_len() <= self.staged.len() as u64);
+        let segments = kept.segments(2 * SEGMENT);
+        let mut reseal = Reseal::new(kept);
+        let (old_header, header) = (*reseal.old_header(), *reseal.new_header());
+        let old = self.keys().object(&old_header).unwrap();
+        let new = self.keys().object(&header).unwrap();
+        let mut staged = Vec::new();
+        for batch in segments {
+            let at = usize::try_from(batch.offset).unwrap();
+            let stored = &mut self.staged[at..at + batch.stored_len];
+            let (offset, segments) = reseal.step(&old, &new, &batch, stored).unwrap();
+            write(&mut staged, &mut self.sealed, &header, offset, &segments);
+        }
+        let (offset, segments, session) = reseal.finish(&new).unwrap();
+        write(&mut staged, &mut self.sealed, &header, offset, &segments);
+        (self.staged, self.session) = (staged, session);
+        self.keep();
+    }
+
+    fn finish(mut self) {
+        let digest = Hasher::digest(self.algorithm, &self.arrived);
+        let session = self.take_session();
+        let header = *session.header();
+        let keys = self.keys().object(&header).unwrap();
+        let (staged, sealed) = (&mut self.staged, &mut self.sealed);
+        let finished = session
+            .finish(&keys, &digest, |offset, segments| {
+                write(staged, sealed, &header, offset, segments);
+                Ok(())
+            })
+            .unwrap();
+        assert_eq!(finished.plaintext_len, self.arrived.len() as u64);
+        keys.verify_binding(&finished.header, finished.plaintext_len, &digest)
+            .unwrap();
+        let layout = Layout::new(&finished.header, finished.plaintext_len);
+        layout.check_len(self.staged.len() as u64).unwrap();
+        let all = 0..finished.plaintext_len;
+        let mut content = Vec::new();
+        for batch in layout.batches(&all, 3 * SEGMENT) {
+            let at = usize::try_from(batch.offset).unwrap();
+            let stored = &mut self.staged[at..at + batch.stored_len];
+            for part in layout.open(&keys, &batch, &all, stored).unwrap() {
+                content.extend_from_slice(&stored[part]);
+            }
+        }
+        assert!(content == self.arrived, "the content has changed");
+    }
+}
+
+fn layers() -> impl Strategy<Value = Layers> {
+    prop_oneof![Just(Layers::Service), Just(Layers::ServiceAndCmk)]
+}
+
+fn algorithm() -> impl Strategy<Value = Algorithm> {
+    prop_oneof![Just(Algorithm::Sha256), Just(Algorithm::Sha512)]
+}
+
+proptest! {
+    #[test]
+    fn a_session_has_what_arrived(
+        layers in layers(),
+        algorithm in algorithm(),
+        steps in prop::collection::vec(step(), 0..24),
+    ) {
+        let mut world = World::new(layers, algorithm);
+        for step in steps {
+            match step {
+                Step::Append(length, frames) => world.append(length, &frames),
+                Step::OutOfOrder(begins) => assert_eq!(
+                    world.session.is_continued_at(begins),
+                    begins == world.arrived.len() as u64
+                ),
+                Step::Keep => world.keep(),
+                Step::Restart => world.restart(),
+            }
+            assert_eq!(world.session.received(), world.arrived.len() as u64);
+            assert!(world.session.is_continued_at(world.session.received()));
+        }
+        world.finish();
+    }
+
+    #[test]
+    fn a_session_with_another_digest_is_refused(algorithm in algorithm(), length in 0..2 * SEGMENT) {
+        let mut world = World::new(Layers::Service, algorithm);
+        world.append(length, &[]);
+        let keys = world.keys().object(world.session.header()).unwrap();
+        let digest = Hasher::digest(algorithm, b"not what arrived");
+        let refused = world.session.finish(&keys, &digest, |_, _| panic!("nothing is written"));
+        assert!(matches!(refused, Err(crate::Error::DigestMismatch(_))));
+    }
+
+    #[test]
+    fn a_file_that_was_changed_or_cut_does_not_open(
+        layers in layers(),
+        length in 0..2 * SEGMENT,
+        at in any::<Index>(),
+    ) {
+        let mut world = World::new(layers, Algorithm::default());
+        world.append(length, &[]);
+        world.keep();
+        let mut file = world.file.clone();
+        let at = at.index(file.len());
+        prop_assert!(file::open(&file[..at], &world.keys()).is_none());
+        file[at] ^= 1;
+        prop_assert!(file::open(&file, &world.keys()).is_none());
+    }
+}
+
+/// The longest content that is kept without a segment, and the shortest with one.
+#[test]
+fn one_segment_is_held_back() {
+    for (length, in_segments) in [(0, 0), (1, 0), (SEGMENT, 0), (SEGMENT + 1, SEGMENT)] {
+        let mut world = World::new(Layers::Service, Algorithm::default());
+        world.append(length, &[]);
+        world.keep();
+        let (_, kept) = file::open(&world.file, &world.keys()).unwrap();
+        assert_eq!(kept.in_segments(), in_segments as u64);
+        let stored = if in_segments == 0 {
+            0
+        } else {
+            HEADER_LEN + SEGMENT + 16
+        };
+        assert_eq!(kept.stored_len(), stored as u64, "{length}");
+    }
+}
+
+/// As docs/blob-format.md has it.
+#[test]
+fn a_file_is_head_and_sealed_state() {
+    let mut world = World::new(Layers::ServiceAndCmk, Algorithm::Sha256);
+    world.append(2 * SEGMENT + 5, &[]);
+    world.keep();
+    let head_len = world.file.iter().position(|byte| *byte == b'\n').unwrap();
+    let (head, sealed) = (&world.file[..head_len], &world.file[head_len + 1..]);
+    let shown: serde_json::Value = serde_json::from_slice(head).unwrap();
+    assert_eq!(shown["version"], 1);
+    assert_eq!(shown["registry"], world.registry.to_string());
+    assert_eq!(shown["repository"], "app");
+    assert_eq!(shown["algorithm"], "sha256");
+    assert_eq!(shown["received"], 2 * SEGMENT + 5);
+    assert_eq!(shown["touched"], "1970-01-01T00:00:00Z");
+    let state = world.keys().open_record(head, sealed).unwrap();
+    let mut hasher = Hasher::new(Algorithm::Sha256);
+    hasher.update(&world.arrived);
+    let header = world.session.header().to_bytes();
+    let tail = &world.arrived[2 * SEGMENT..];
+    assert!(*state == [&header[..], &hasher.state(), tail].concat());
+}
+
+#[test]
+fn a_head_of_another_version_is_none_that_is_known() {
+    let world = World::new(Layers::Service, Algorithm::Sha256);
+    let text = String::from_utf8_lossy(&world.file);
+    let end = text.find('\n').unwrap();
+    let head = format!("{}\n", &text[..end]);
+    assert!(file::Head::parse(head.as_bytes()).is_some());
+    for (known, unknown) in [
+        ("\"version\":1", "\"version\":2"),
+        ("\"app\"", "\"APP\""),
+        ("}", ",\"more\":1}"),
+        ("\n", ""),
+    ] {
+        let changed = head.replace(known, unknown);
+        assert_ne!(changed, head);
+        assert_eq!(file::Head::parse(changed.as_bytes()), None, "{unknown}");
+    }
+}
+
+#[test]
+fn a_state_of_another_length_is_no_sessions() {
+    let session = Session::new(
+        Header::new(Layers::Service, SegmentSize::MIN),
+        Algorithm::Sha256,
+    );
+    let state = session.state();
+    assert!(Kept::parse(Algorithm::Sha256, 0, &state).is_some());
+    assert!(Kept::parse(Algorithm::Sha256, 1, &state).is_none());
+    assert!(Kept::parse(Algorithm::Sha256, u64::MAX, &state).is_none());
+    assert!(Kept::parse(Algorithm::Sha512, 0, &state).is_none());
+    assert!(Kept::parse(Algorithm::Sha256, 0, &state[1..]).is_none());
+    assert!(Kept::parse(Algorithm::Sha256, 0, &[]).is_none());
+    let digest = Hasher::digest(Algorithm::Sha256, b"");
+    assert!(matches!(digest, Digest::Sha256(_)));
+}

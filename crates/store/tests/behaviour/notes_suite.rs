@@ -1,0 +1,30 @@
+use sealock_store::notes::Notes;
+use uuid::Uuid;
+
+pub(crate) fn all(notes: &dyn Notes) {
+    a_note_says_what_was_written_last(notes);
+    a_removed_note_is_gone(notes);
+}
+
+pub(crate) fn a_note_says_what_was_written_last(notes: &dyn Notes) {
+    let (one, other) = (Uuid::new_v4(), Uuid::new_v4());
+    assert_eq!(notes.get(one).unwrap(), None);
+    for text in ["a long first note", "short", ""] {
+        notes.put(one, text.as_bytes()).unwrap();
+        notes.put(other, b"another").unwrap();
+        assert_eq!(notes.get(one).unwrap().unwrap(), text.as_bytes());
+    }
+    assert_eq!(notes.get(other).unwrap().unwrap(), b"another");
+    let listed = notes.list().unwrap();
+    assert_eq!(listed.iter().filter(|id| **id == one).count(), 1);
+    assert!(listed.contains(&other));
+}
+
+pub(crate) fn a_removed_note_is_gone(notes: &dyn Notes) {
+    let id = Uuid::new_v4();
+    notes.put(id, b"a note").unwrap();
+    assert!(notes.remove(id).unwrap());
+    assert!(!notes.remove(id).unwrap());
+    assert_eq!(notes.get(id).unwrap(), None);
+    assert!(!notes.list().unwrap().contains(&id));
+}

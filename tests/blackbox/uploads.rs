@@ -1,0 +1,452 @@
+use std::{
+    fs,
+    io::Write as _,
+    net::TcpStream,
+    os::unix::fs::PermissionsExt as _,
+    path::{Path, PathBuf},
+};
+
+use sealock_tests::{Answer, Client, Emulator, digest_of, eventually, random_bytes};
+use sha2::{Digest as _, Sha512};
+
+const UPLOADS: &str = "/v2/app/blobs/uploads/";
+
+/// The plaintext of a full segment.
+const SEGMENT: usize = 65_536;
+
+/// How an emulator comes to its end.
+type End = fn(&mut Emulator);
+
+const ENDS: [(&str, End); 2] = [("stopped", Emulator::stop), ("killed", Emulator::kill)];
+
+fn begin(client: &Client) -> String {
+    let begun = client.send("POST", UPLOADS, &[], b"");
+    assert_eq!(begun.status, 202);
+    begun.header("location").to_owned()
+}
+
+/// Sends the part of `content` between the two, as a chunk that says where it belongs.
+fn patch(client: &Client, location: &str, content: &[u8], begins: usize, ends: usize) -> Answer {
+    let range = format!("{begins}-{}", ends.saturating_sub(1));
+    let headers = [("content-range", &*range)];
+    let headers = if begins == ends { &[][..] } else { &headers };
+    client.send("PATCH", location, headers, &content[begins..ends])
+}
+
+/// Checks that an upload is there, with so many bytes.
+fn check_received(client: &Client, location: &str, received: usize, what: &str) {
+    let status = client.get(location);
+    assert_eq!(status.status, 204, "{what}: {status:?}");
+    assert_eq!(status.header("location"), location, "{what}");
+    let last = received.saturating_sub(1);
+    assert_eq!(status.header("range"), format!("0-{last}"), "{what}");
+}
+
+/// Checks that an upload is not known, whatever it is asked for.
+fn check_unknown(client: &Client, location: &str, what: &str) {
+    let finish = format!("{location}?digest={}", digest_of(b""));
+    for (method, path) in [
+        ("GET", location),
+        ("PATCH", location),
+        ("PUT", &finish),
+        ("DELETE", location),
+    ] {
+        let answer = client.send(method, path, &[], b"");
+        assert_eq!(
+            (answer.status, answer.code().as_str()),
+            (404, "BLOB_UPLOAD_UNKNOWN"),
+            "{what}: {method}"
+        );
+    }
+}
+
+fn files(emulator: &Emulator, directory: &str) -> Vec<PathBuf> {
+    let entries = fs::read_dir(emulator.data_dir().join(directory)).unwrap();
+    entries.map(|entry| entry.unwrap().path()).collect()
+}
+
+/// How many files of sessions there are, and how many staged objects.
+fn left(emulator: &Emulator) -> (usize, usize) {
+    (
+        files(emulator, "uploads").len(),
+        files(emulator, "blobs/staging").len(),
+    )
+}
+
+fn only(emulator: &Emulator, directory: &str) -> PathBuf {
+    let files = files(emulator, directory);
+    assert_eq!(files.len(), 1, "{directory}: {files:?}");
+    files[0].clone()
+}
+
+#[test]
+fn an_upload_goes_on_where_it_was_however_the_emulator_ended() {
+    // Where the chunks end: between them, and before the last, the emulator does.
+    let chunks: &[&[usize]] = &[
+        &[0, 0, 0],
+        &[1, 1, 2],
+        &[10, 40_000, 70_000],
+        &[SEGMENT, 2 * SEGMENT, 3 * SEGMENT],
+        &[SEGMENT + 1, 2 * SEGMENT + 1, 2 * SEGMENT + 2],
+        &[300_000, 3_000_000, 3_000_001],
+        &[2_500_000, 2_500_000, 2_500_000],
+    ];
+    let mut emulator = Emulator::start();
+    for (how, end) in ENDS {
+        let content = random_bytes(3_000_002);
+        let client = emulator.client();
+        let begun = chunks.iter().map(|cuts| (begin(&client), *cuts));
+        let uploads: Vec<_> = begun.collect();
+        let mut begins = vec![0; uploads.len()];
+        for round in 0..3 {
+            // Also with a session that nobody asked for since the last end.
+            for _ in 0..=round % 2 {
+                end(&mut emulator);
+                emulator.start_again();
+            }
+            let client = emulator.client();
+            for ((location, cuts), begins) in uploads.iter().zip(&mut begins) {
+                let what = format!("{how}, {cuts:?}, round {round}");
+                if round != 1 {
+                    check_received(&client, location, *begins, &what);
+                    let far = patch(&client, location, &content, *begins + 1, *begins + 2);
+                    assert_eq!(far.status, 416, "{what}");
+                }
+                let sent = patch(&client, location, &content, *begins, cuts[round]);
+                assert_eq!(sent.status, 202, "{what}: {sent:?}");
+                // What was acknowledged holds, whether or not somebody asks for it before the end.
+                *begins = cuts[round];
+            }
+        }
+        end(&mut emulator);
+        emulator.start_again();
+        let client = emulator.client();
+        for (location, cuts) in &uploads {
+            let what = format!("{how}, {cuts:?}");
+            // One byte more comes with the last request.
+            let whole = &content[..=cuts[2]];
+            let digest = digest_of(whole);
+            let finish = format!("{location}?digest={digest}");
+            let finished = client.send("PUT", &finish, &[], &whole[cuts[2]..]);
+            assert_eq!(finished.status, 201, "{what}: {finished:?}");
+            let pulled = client.get(&format!("/v2/app/blobs/{digest}"));
+            assert!(pulled.body == whole, "{what}: the content has changed");
+            check_unknown(&client, location, &what);
+        }
+        assert_eq!(left(&emulator), (0, 0), "{how}");
+        emulator.restart();
+        emulator.cli(&["verify"]);
+    }
+}
+
+#[test]
+fn an_upload_that_is_hashed_by_sha512_goes_on_after_a_restart() {
+    let mut emulator = Emulator::start();
+    let client = emulator.client();
+    let content = random_bytes(200_003);
+    let begun = client.send(
+        "POST",
+        &format!("{UPLOADS}?digest-algorithm=sha512"),
+        &[],
+        b"",
+    );
+    let location = begun.header("location");
+    let sent = patch(&client, location, &content, 0, 150_001);
+    assert_eq!(sent.status, 202);
+    emulator.restart();
+    let client = emulator.client();
+    let digest = format!("sha512:{}", hex::encode(Sha512::digest(&content)));
+    let finish = format!("{location}?digest={digest}");
+    let finished = client.send("PUT", &finish, &[], &content[150_001..]);
+    assert_eq!(finished.status, 201, "{finished:?}");
+    let pulled = client.get(&format!("/v2/app/blobs/{digest}"));
+    assert!(pulled.body == content, "the content has changed");
+}
+
+#[test]
+fn an_upload_stays_while_its_registry_is_revoked_across_a_kill() {
+    let mut emulator = Emulator::start();
+    let client = emulator.client();
+    let content = random_bytes(400_000);
+    let location = begin(&client);
+    assert_eq!(patch(&client, &location, &content, 0, 200_000).status, 202);
+    emulator.cli(&["key", "disable"]);
+    let finish = format!("{location}?digest={}", digest_of(&content));
+    for _ in 0..2 {
+        emulator.kill();
+        emulator.start_again();
+        let client = emulator.client();
+        for (method, path) in [
+            ("GET", &location),
+            ("PATCH", &location),
+            ("PUT", &finish),
+            ("DELETE", &location),
+        ] {
+            let answer = client.send(method, path, &[], b"");
+            assert_eq!(
+                (answer.status, answer.code().as_str()),
+                (403, "DENIED"),
+                "{method}"
+            );
+        }
+        assert_eq!(left(&emulator), (1, 1));
+    }
+    emulator.cli(&["key", "enable"]);
+    let client = emulator.client();
+    check_received(&client, &location, 200_000, "restored");
+    let sent = patch(&client, &location, &content, 200_000, 300_000);
+    assert_eq!(sent.status, 202);
+    let finished = client.send("PUT", &finish, &[], &content[300_000..]);
+    assert_eq!(finished.status, 201);
+    let pulled = client.get(&format!("/v2/app/blobs/{}", digest_of(&content)));
+    assert!(pulled.body == content, "the content has changed");
+}
+
+/// Begins to send `content`, and stops after so many bytes.
+fn unfinished_patch(emulator: &Emulator, location: &str, content: &[u8], sent: usize) -> TcpStream {
+    let mut connection = TcpStream::connect(emulator.address()).unwrap();
+    let length = content.len();
+    write!(
+        connection,
+        "PATCH {location} HTTP/1.1\r\nHost: localhost\r\nContent-Length: {length}\r\n\r\n"
+    )
+    .unwrap();
+    connection.write_all(&content[..sent]).unwrap();
+    connection
+}
+
+#[test]
+fn what_was_written_but_not_acknowledged_is_forgotten_by_a_kill() {
+    let mut emulator = Emulator::start();
+    let client = emulator.client();
+    let content = random_bytes(5 << 20);
+    let location = begin(&client);
+    let acknowledged = 300_000;
+    let sent = patch(&client, &location, &content, 0, acknowledged);
+    assert_eq!(sent.status, 202);
+    let object = only(&emulator, "blobs/staging");
+    let written = || fs::metadata(&object).unwrap().len();
+    let before = written();
+    // Other bytes than those that follow in the end.
+    let other = random_bytes(4 << 20);
+    let connection = unfinished_patch(&emulator, &location, &other, 3 << 20);
+    eventually("a part to be written", || written() > before);
+    emulator.kill();
+    drop(connection);
+    emulator.start_again();
+    let client = emulator.client();
+    check_received(&client, &location, acknowledged, "killed");
+    let finish = format!("{location}?digest={}", digest_of(&content));
+    let finished = client.send("PUT", &finish, &[], &content[acknowledged..]);
+    assert_eq!(finished.status, 201, "{finished:?}");
+    let pulled = client.get(&format!("/v2/app/blobs/{}", digest_of(&content)));
+    assert!(pulled.body == content, "the content has changed");
+}
+
+#[test]
+fn what_a_broken_request_brought_is_there_after_a_kill_once_it_was_told() {
+    let mut emulator = Emulator::start();
+    let client = emulator.client();
+    let content = random_bytes(5 << 20);
+    let location = begin(&client);
+    drop(unfinished_patch(&emulator, &location, &content, 3 << 20));
+    let received = |client: &Client| -> usize {
+        let status = client.get(&location);
+        assert_eq!(status.status, 204);
+        let range = status.header("range").strip_prefix("0-").unwrap();
+        range.parse::<usize>().unwrap() + 1
+    };
+    let mut told = 0;
+    eventually("a part to arrive", || {
+        told = received(&client);
+        told > SEGMENT
+    });
+    emulator.kill();
+    emulator.start_again();
+    let client = emulator.client();
+    assert_eq!(received(&client), told);
+    let finish = format!("{location}?digest={}", digest_of(&content));
+    let finished = client.send("PUT", &finish, &[], &content[told..]);
+    assert_eq!(finished.status, 201, "{finished:?}");
+}
+
+#[test]
+fn an_upload_that_is_over_leaves_no_file() {
+    let mut emulator = Emulator::start();
+    let content = random_bytes(100_000);
+    let wrong = format!("?digest={}", digest_of(b"something else"));
+    let right = format!("?digest={}", digest_of(&content));
+    for (what, method, query, status) in [
+        ("cancelled", "DELETE", "", 204),
+        ("of another digest", "PUT", &*wrong, 400),
+        ("completed", "PUT", &*right, 201),
+    ] {
+        for restarted in [false, true] {
+            let client = emulator.client();
+            let location = begin(&client);
+            assert_eq!(left(&emulator), (1, 1), "{what}");
+            assert_eq!(patch(&client, &location, &content, 0, 100_000).status, 202);
+            assert_eq!(left(&emulator), (1, 1), "{what}");
+            if restarted {
+                emulator.restart();
+                assert_eq!(left(&emulator), (1, 1), "{what}");
+            }
+            let client = emulator.client();
+            let over = client.send(method, &format!("{location}{query}"), &[], b"");
+            assert_eq!(over.status, status, "{what}: {over:?}");
+            assert_eq!(left(&emulator), (0, 0), "{what}");
+            check_unknown(&client, &location, what);
+            emulator.restart();
+            check_unknown(&emulator.client(), &location, what);
+        }
+    }
+}
+
+#[test]
+fn an_upload_that_nobody_continues_for_a_day_expires_and_leaves_no_file() {
+    let mut emulator = Emulator::start();
+    emulator.cli(&["clock", "freeze"]);
+    let content = random_bytes(100_000);
+    for restarted in [false, true] {
+        let client = emulator.client();
+        let (old, young) = (begin(&client), begin(&client));
+        assert_eq!(patch(&client, &old, &content, 0, 100_000).status, 202);
+        emulator.cli(&["clock", "advance", "23h"]);
+        assert_eq!(patch(&client, &young, &content, 0, 100_000).status, 202);
+        if restarted {
+            emulator.restart();
+            assert_eq!(left(&emulator), (2, 2), "neither has expired");
+        }
+        emulator.cli(&["clock", "advance", "1h"]);
+        if restarted {
+            emulator.restart();
+            assert_eq!(left(&emulator), (1, 1), "the start sweeps it");
+        }
+        let client = emulator.client();
+        let new = begin(&client);
+        assert_eq!(left(&emulator), (2, 2), "the next upload sweeps it");
+        check_unknown(&client, &old, "expired");
+        check_received(&client, &young, 100_000, "an hour old");
+        for location in [young, new] {
+            assert_eq!(client.send("DELETE", &location, &[], b"").status, 204);
+        }
+        assert_eq!(left(&emulator), (0, 0));
+    }
+}
+
+fn edit(path: &Path, edit: impl FnOnce(&mut Vec<u8>)) {
+    let mut bytes = fs::read(path).unwrap();
+    edit(&mut bytes);
+    fs::write(path, bytes).unwrap();
+}
+
+fn head_len(file: &[u8]) -> usize {
+    file.iter().position(|byte| *byte == b'\n').unwrap()
+}
+
+/// What may become of an upload's two files.
+type Damage = (&'static str, fn(&Path, &Path));
+
+const DAMAGES: &[Damage] = &[
+    ("no file", |file, _| fs::remove_file(file).unwrap()),
+    ("an empty file", |file, _| edit(file, Vec::clear)),
+    ("a file of zeros", |file, _| {
+        edit(file, |bytes| bytes.fill(0));
+    }),
+    ("a file cut in its head", |file, _| {
+        edit(file, |bytes| bytes.truncate(20));
+    }),
+    ("a file cut behind its head", |file, _| {
+        edit(file, |bytes| bytes.truncate(head_len(bytes) + 1));
+    }),
+    ("a file cut short", |file, _| {
+        edit(file, |bytes| bytes.truncate(bytes.len() - 1));
+    }),
+    ("another state", |file, _| {
+        edit(file, |bytes| *bytes.last_mut().unwrap() ^= 1);
+    }),
+    ("another head", |file, _| {
+        edit(file, |bytes| {
+            let text = String::from_utf8_lossy(&bytes[..head_len(bytes)]).into_owned();
+            let changed = text.replace("200000", "200001");
+            assert_ne!(text, changed);
+            bytes.splice(..text.len(), changed.into_bytes());
+        });
+    }),
+    ("another upload's file", |file, _| {
+        let other = file.with_file_name("00000000-0000-4000-8000-000000000000");
+        fs::rename(file, other).unwrap();
+    }),
+    ("no object", |_, object| fs::remove_file(object).unwrap()),
+    ("an object cut short", |_, object| {
+        edit(object, |bytes| bytes.truncate(bytes.len() - 1));
+    }),
+    ("an object of zeros", |_, object| {
+        edit(object, |bytes| bytes.fill(0));
+    }),
+    ("an object with another last segment", |_, object| {
+        edit(object, |bytes| *bytes.last_mut().unwrap() ^= 1);
+    }),
+];
+
+#[test]
+fn an_upload_whose_files_are_damaged_is_unknown_and_swept() {
+    let mut emulator = Emulator::start();
+    let content = random_bytes(200_000);
+    for (what, damage) in DAMAGES {
+        let client = emulator.client();
+        let location = begin(&client);
+        assert_eq!(patch(&client, &location, &content, 0, 200_000).status, 202);
+        emulator.kill();
+        damage(
+            &only(&emulator, "uploads"),
+            &only(&emulator, "blobs/staging"),
+        );
+        emulator.start_again();
+        check_unknown(&emulator.client(), &location, what);
+        assert_eq!(left(&emulator), (0, 0), "{what}");
+    }
+    emulator.cli(&["verify"]);
+}
+
+#[test]
+fn an_upload_cannot_be_put_back_under_another_repository() {
+    let mut emulator = Emulator::start();
+    let client = emulator.client();
+    let location = begin(&client);
+    emulator.kill();
+    edit(&only(&emulator, "uploads"), |bytes| {
+        let text = String::from_utf8_lossy(&bytes[..head_len(bytes)]).into_owned();
+        let changed = text.replace("\"app\"", "\"other\"");
+        assert_ne!(text, changed);
+        bytes.splice(..text.len(), changed.into_bytes());
+    });
+    emulator.start_again();
+    let moved = location.replace("/v2/app/", "/v2/other/");
+    check_unknown(
+        &emulator.client(),
+        &moved,
+        "its head is not as it was sealed",
+    );
+    assert_eq!(left(&emulator), (0, 0));
+}
+
+#[test]
+fn only_an_upload_that_goes_on_in_another_request_has_a_file() {
+    let emulator = Emulator::start();
+    let client = emulator.client();
+    // Whatever is made in it is seen here.
+    let directory = emulator.data_dir().join("uploads");
+    let changed = || fs::metadata(&directory).unwrap().modified().unwrap();
+    let before = changed();
+    let content = random_bytes(100_000);
+    let whole = format!("{UPLOADS}?digest={}", digest_of(&content));
+    assert_eq!(client.send("POST", &whole, &[], &content).status, 201);
+    assert_eq!(changed(), before);
+    begin(&client);
+    assert_ne!(changed(), before);
+    let mode = fs::metadata(only(&emulator, "uploads"))
+        .unwrap()
+        .permissions();
+    assert_eq!(mode.mode() & 0o777, 0o600);
+}
