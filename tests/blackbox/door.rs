@@ -293,12 +293,8 @@ fn services_that_are_yet_to_come_say_so_in_their_own_shape() {
             body["error"]["message"].clone(),
         )
     };
-    let entra = |body: &Value| (body["error"].clone(), body["error_description"].clone());
-    let (oci, arm, entra): ((Shape, _), (Shape, _), (Shape, _)) = (
-        (oci, "UNSUPPORTED"),
-        (arm, "NotSupportedByEmulator"),
-        (entra, "unsupported"),
-    );
+    let (oci, arm): ((Shape, _), (Shape, _)) =
+        ((oci, "UNSUPPORTED"), (arm, "NotSupportedByEmulator"));
 
     for (host, path, (shape, code), named) in [
         (
@@ -327,13 +323,6 @@ fn services_that_are_yet_to_come_say_so_in_their_own_shape() {
             "Azure Resource Manager",
         ),
         ("management.azure.com", "/", arm, "Azure Resource Manager"),
-        (
-            "login.localhost",
-            "/common/oauth2/v2.0/token",
-            entra,
-            "Entra",
-        ),
-        ("login.microsoftonline.com", "/", entra, "Entra"),
         ("graph.localhost", "/v1.0/me", arm, "Graph"),
         ("localhost", "/keys", arm, "vault"),
         (
@@ -349,13 +338,6 @@ fn services_that_are_yet_to_come_say_so_in_their_own_shape() {
             arm,
             "Azure Resource Manager",
         ),
-        (
-            "localhost",
-            "/metadata/identity/oauth2/token",
-            entra,
-            "managed identity",
-        ),
-        ("localhost", "/common/oauth2/v2.0/token", entra, "Entra"),
     ] {
         for method in ["GET", "POST"] {
             let answer = client.send(method, path, &[("host", host)], b"");

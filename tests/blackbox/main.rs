@@ -14,6 +14,8 @@ mod clock;
 mod crash;
 mod crowd;
 mod door;
+mod entra;
+mod exchange;
 mod garbage;
 mod hosts;
 mod locks;

@@ -87,7 +87,7 @@ fn one_port_speaks_tls_under_every_name_that_is_served_and_no_other() {
         ("sealock.eastus.geo.azurecr.localhost", "/v2/", 501),
         ("sealock.vault.localhost", "/keys", 501),
         ("management.localhost", "/subscriptions", 501),
-        ("login.localhost", "/", 501),
+        ("login.localhost", "/", 404),
         ("graph.localhost", "/", 501),
     ] {
         let (answered, _) = get(&emulator, &ca, name, path).expect(name);
@@ -210,7 +210,7 @@ fn azures_own_names_have_a_ca_of_their_own_that_nothing_installs() {
         ("sealock.azurecr.io", 401),
         ("sealock.vault.azure.net", 501),
         ("management.azure.com", 501),
-        ("login.microsoftonline.com", 501),
+        ("login.microsoftonline.com", 404),
         ("graph.microsoft.com", 501),
     ] {
         let answered = get(&emulator, &azure, name, "/v2/").expect(name).0;

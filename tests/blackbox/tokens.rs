@@ -9,14 +9,14 @@ use serde_json::{Value, json};
 const HOST: &str = "sealock.azurecr.localhost";
 
 /// What somebody says to the faithful door.
-struct Guest {
+pub(crate) struct Guest {
     client: Client,
-    host: String,
+    pub(crate) host: String,
     authorization: Option<String>,
 }
 
 impl Guest {
-    fn of(emulator: &Emulator) -> Self {
+    pub(crate) fn of(emulator: &Emulator) -> Self {
         let port = emulator.address().rsplit_once(':').unwrap().1;
         Self {
             client: emulator.client(),
@@ -25,7 +25,7 @@ impl Guest {
         }
     }
 
-    fn with(&self, authorization: &str) -> Self {
+    pub(crate) fn with(&self, authorization: &str) -> Self {
         Self {
             client: self.client.clone(),
             host: self.host.clone(),
@@ -33,12 +33,12 @@ impl Guest {
         }
     }
 
-    fn basic(&self, user: &str, password: &str) -> Self {
+    pub(crate) fn basic(&self, user: &str, password: &str) -> Self {
         let credentials = STANDARD.encode(format!("{user}:{password}"));
         self.with(&format!("Basic {credentials}"))
     }
 
-    fn send(&self, method: &str, path: &str, body: &[u8]) -> Answer {
+    pub(crate) fn send(&self, method: &str, path: &str, body: &[u8]) -> Answer {
         let form = "application/x-www-form-urlencoded";
         let mut headers = vec![("host", self.host.as_str())];
         headers.extend(
@@ -53,12 +53,12 @@ impl Guest {
         self.client.send(method, path, &headers, body)
     }
 
-    fn get(&self, path: &str) -> Answer {
+    pub(crate) fn get(&self, path: &str) -> Answer {
         self.send("GET", path, b"")
     }
 
     /// Asks for an access token as docker does.
-    fn token(&self, scopes: &[&str]) -> Answer {
+    pub(crate) fn token(&self, scopes: &[&str]) -> Answer {
         let mut path = format!("/oauth2/token?service={}", self.host);
         for scope in scopes {
             path.push_str("&scope=");
@@ -68,7 +68,7 @@ impl Guest {
     }
 
     /// One who has an access token for `scopes`.
-    fn bearer(&self, scopes: &[&str]) -> Self {
+    pub(crate) fn bearer(&self, scopes: &[&str]) -> Self {
         let answer = self.token(scopes);
         assert_eq!(answer.status, 200, "{answer:?}");
         let answer = answer.json();
@@ -77,7 +77,7 @@ impl Guest {
     }
 
     /// What an access token says of itself.
-    fn claims(&self) -> Value {
+    pub(crate) fn claims(&self) -> Value {
         let token = self.authorization.as_deref().unwrap();
         let payload = token.split('.').nth(1).unwrap();
         serde_json::from_slice(&URL_SAFE_NO_PAD.decode(payload).unwrap()).unwrap()
@@ -561,8 +561,8 @@ fn what_no_token_is_given_for_is_said() {
         ),
         (
             guest.send("POST", "/oauth2/exchange", b"grant_type=access_token"),
-            400,
-            "Entra",
+            401,
+            "authentication required",
         ),
     ] {
         assert_eq!(answer.status, status, "{answer:?}");

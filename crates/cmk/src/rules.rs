@@ -273,7 +273,7 @@ pub fn encrypted_only(registry: &RegistryName, encrypted: bool) -> Result<(), Re
 }
 
 /// The ARM id of a registry, as Azure writes it in errors.
-pub(crate) fn resource_id(registry: &RegistryName) -> String {
+pub fn resource_id(registry: &RegistryName) -> String {
     format!(
         "/subscriptions/00000000-0000-0000-0000-000000000000/resourcegroups/sealock/providers/\
          Microsoft.ContainerRegistry/registries/{registry}"

@@ -16,6 +16,7 @@ mod inspect;
 mod keys;
 mod logins;
 mod registries;
+mod role_assignments;
 mod scope_maps;
 mod tokens;
 mod trust;
@@ -89,6 +90,7 @@ pub(crate) fn router(services: Services, trust: Trust, token: Option<ControlToke
             "/identities/{identity}",
             axum::routing::put(identities::create).delete(identities::delete),
         )
+        .merge(roles())
         .route("/registries", get(registries::list))
         .route(
             "/registries/{registry}",
@@ -125,6 +127,20 @@ pub(crate) fn router(services: Services, trust: Trust, token: Option<ControlToke
         })
         .layer(DefaultBodyLimit::max(BODY_LIMIT))
         .with_state(services)
+}
+
+/// Which roles the identities have.
+fn roles() -> Router<Services> {
+    Router::new()
+        .route("/role-assignments", get(role_assignments::list))
+        .route(
+            "/role-assignments/{identity}/assign",
+            post(role_assignments::assign),
+        )
+        .route(
+            "/role-assignments/{identity}/remove",
+            post(role_assignments::remove),
+        )
 }
 
 /// Who may log in to a registry.

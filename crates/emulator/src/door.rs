@@ -5,6 +5,7 @@ use axum::{
     response::{IntoResponse as _, Response},
 };
 use sealock_core::RegistryName;
+use sealock_entra::http as entra_http;
 use sealock_registry::http as registry_http;
 use serde_json::json;
 use tower::ServiceExt as _;
@@ -95,7 +96,10 @@ impl Door {
                 "a vault under its own name (use the command line: sealock key)",
             ),
             Service::ResourceManager => unsupported(ARM, "Azure Resource Manager"),
-            Service::Entra => unsupported(ENTRA, "Entra ID"),
+            Service::Entra => {
+                let door = entra_door(&host, &request);
+                entra_http::authority(&self.services.tokens, door, request).await
+            }
             Service::Graph => unsupported(ARM, "Microsoft Graph"),
         }
     }
@@ -127,8 +131,14 @@ impl Door {
                 "the vault's data plane (use the command line: sealock key)",
             ),
             "subscriptions" | "providers" => unsupported(ARM, "Azure Resource Manager"),
-            "metadata" => unsupported(ENTRA, "the managed identity endpoint"),
-            _ if path.contains("/oauth2/") => unsupported(ENTRA, "Entra ID"),
+            "metadata" | "msi" => {
+                let door = entra_door(host, &request);
+                entra_http::managed_identity(&self.services.tokens, door, request).await
+            }
+            _ if is_authority(path) => {
+                let door = entra_door(host, &request);
+                entra_http::authority(&self.services.tokens, door, request).await
+            }
             _ => no_service(),
         }
     }
@@ -141,12 +151,8 @@ impl Door {
         request: Request,
     ) -> Response {
         let names = &self.services.names;
-        let peer = request.extensions().get::<Peer>();
         let door = registry_http::Door {
-            scheme: match peer {
-                Some(peer) if peer.uses_tls => "https",
-                _ => "http",
-            },
+            scheme: scheme(&request),
             authority: host.to_string(),
             login_server: names.login_server(name),
             is_open,
@@ -158,11 +164,33 @@ impl Door {
     }
 }
 
+fn entra_door(host: &Authority, request: &Request) -> entra_http::Door {
+    let peer = request.extensions().get::<Peer>();
+    entra_http::Door {
+        origin: format!("{}://{host}", scheme(request)),
+        is_local: peer.is_some_and(|peer| peer.address.is_loopback()),
+    }
+}
+
+fn scheme(request: &Request) -> &'static str {
+    match request.extensions().get::<Peer>() {
+        Some(peer) if peer.uses_tls => "https",
+        _ => "http",
+    }
+}
+
+/// Whether it is `/{tenant}/` with one of the authority's endpoints behind it.
+fn is_authority(path: &str) -> bool {
+    let second = path.split('/').nth(2).unwrap_or_default();
+    [".well-known", "discovery", "oauth2", "v2.0"].contains(&second)
+}
+
 const INDEX: &str = "\
 Sealock: a local container registry whose content is encrypted with a customer-managed key.
 
 /v2/            the registry: docker push localhost:5000/hello
 /acr/v1/        the same in Azure's own words; /oauth2/ has its tokens
+/metadata/      tokens for managed identities, as on a virtual machine; /msi/token as in App Service
 /_sealock/v1/   the control API: sealock status, sealock key disable
 
 Both with TLS, too; /_sealock/v1/ca.pem is the CA to trust.
@@ -175,7 +203,6 @@ const OCI: Shape =
     |message| json!({"errors": [{"code": "UNSUPPORTED", "message": message, "detail": null}]});
 const ARM: Shape =
     |message| json!({"error": {"code": "NotSupportedByEmulator", "message": message}});
-const ENTRA: Shape = |message| json!({"error": "unsupported", "error_description": message});
 
 fn unsupported(shape: Shape, what: &str) -> Response {
     let message = format!("This version of the emulator does not support {what}.");

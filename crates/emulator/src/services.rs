@@ -3,7 +3,7 @@ use std::{net::IpAddr, sync::Arc};
 use jiff::Timestamp;
 use sealock_cmk::Custodian;
 use sealock_core::{Clock, PublicName, RegistryName};
-use sealock_entra::Directory;
+use sealock_entra::{Directory, TokenIssuer};
 use sealock_envelope::ServiceKey;
 use sealock_registry::Registries;
 use sealock_store::Store;
@@ -21,6 +21,7 @@ pub(crate) struct Services {
     /// Where this machine reaches the emulator.
     pub(crate) address: IpAddr,
     pub(crate) directory: Directory,
+    pub(crate) tokens: TokenIssuer,
     pub(crate) vault: KeyVault,
     pub(crate) custodian: Custodian,
     pub(crate) registries: Registries,
@@ -41,6 +42,7 @@ impl Services {
     ) -> Result<Self, Error> {
         let service_key = Arc::new(service_key);
         let directory = Directory::open(store.clone(), clock.clone()).await?;
+        let tokens = TokenIssuer::new(directory.clone(), Arc::clone(&service_key));
         let vault = KeyVault::new(
             store.clone(),
             Arc::clone(&service_key),
@@ -64,6 +66,7 @@ impl Services {
                 service_key,
                 clock.clone(),
                 config.fidelity,
+                tokens.clone(),
             ),
             started: clock.now(),
             clock,
@@ -71,6 +74,7 @@ impl Services {
             names,
             address,
             directory,
+            tokens,
             vault,
             custodian,
             default_registry: config.registry.default.clone(),

@@ -14,8 +14,8 @@ const HOME: &[&str] = &["home"];
 /// The tenant and its managed identities. Clones share them.
 #[derive(Clone)]
 pub struct Directory {
-    store: Store,
-    clock: Clock,
+    pub(crate) store: Store,
+    pub(crate) clock: Clock,
     tenant: TenantId,
 }
 

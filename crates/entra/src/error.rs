@@ -1,28 +1,191 @@
-use sealock_core::IdentityName;
+use axum::http::StatusCode;
+use sealock_core::{IdentityName, TenantId};
 
-/// Why the directory could not do what it was asked.
+use crate::{Role, RoleScope};
+
+/// Why the directory, the managed identity endpoint or the authority could not do what it was asked.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum Error {
+    /// A request to the managed identity endpoint without a version.
+    #[error("api-version was not specified in the request")]
+    ApiVersionMissing,
+    /// A version that it does not have.
+    #[error("api-version '{given}' is not supported; expected {expected} or later")]
+    ApiVersionUnsupported {
+        /// The request's.
+        given: String,
+        /// The oldest that is supported.
+        expected: &'static str,
+    },
+    /// `unauthorized_client`: there are no applications but managed identities.
+    #[error(
+        "Application with identifier '{client}' was not found in the directory '{tenant}'. This can happen if the application has not been installed by the administrator of the tenant or consented to by any user in the tenant. You may have sent your authentication request to the wrong tenant."
+    )]
+    ApplicationNotFound {
+        /// The one that was named.
+        client: String,
+        /// The tenant.
+        tenant: TenantId,
+    },
+    /// A token is for something.
+    #[error("Required audience parameter not specified")]
+    AudienceMissing,
+    /// What it is for has a name of a reasonable length.
+    #[error("the resource is no name of a service")]
+    AudienceInvalid,
+    /// A form that did not arrive.
+    #[error("the request body did not arrive: {0}")]
+    BodyIncomplete(String),
+    /// `invalid_client`: a managed identity has no secret.
+    #[error(
+        "Invalid client secret provided. Ensure the secret being sent in the request is the client secret value, not the client secret ID, for a secret added to app '{0}'."
+    )]
+    ClientSecretInvalid(String),
+    /// A request that came through a proxy is not its sender's own.
+    #[error("a request with the header X-Forwarded-For gets no token")]
+    Forwarded,
+    /// `unsupported_grant_type`
+    #[error("The app requested an unsupported grant type '{0}'.")]
+    GrantUnsupported(String),
+    /// Several identities, and none is named.
+    #[error(
+        "Multiple user assigned identities exist, please specify the clientId / resourceId of the identity in the token request"
+    )]
+    IdentityAmbiguous,
     /// There is no managed identity of this name.
     #[error("The managed identity '{name}' was not found.")]
     IdentityNotFound {
         /// The name that was asked for.
         name: IdentityName,
     },
+    /// The identity that a request for a token names is not there.
+    #[error("Identity not found")]
+    IdentityUnavailable,
+    /// Whoever can send a header of its choice is no web page, and no server that was talked into a request.
+    #[error("Required metadata header not specified")]
+    MetadataHeaderMissing,
+    /// An endpoint that does not know this method.
+    #[error("the method {method} is not allowed here; allowed is {allowed}")]
+    MethodNotAllowed {
+        /// The request's.
+        method: String,
+        /// The endpoint's.
+        allowed: &'static str,
+    },
+    /// No endpoint.
+    #[error("'{0}' is not an endpoint of this version of the emulator")]
+    NotAnEndpoint(String),
+    /// Tokens are for whoever sits at this machine.
+    #[error("the managed identity endpoint answers on loopback addresses only")]
+    NotFromHere,
+    /// `invalid_request`
+    #[error("The request body must contain the following parameter: '{0}'.")]
+    ParameterMissing(&'static str),
+    /// The identity has no such role in this very scope.
+    #[error("The managed identity '{identity}' has no role {role} assigned at {scope}.")]
+    RoleAssignmentNotFound {
+        /// Whose.
+        identity: IdentityName,
+        /// Which role.
+        role: Role,
+        /// Where.
+        scope: RoleScope,
+    },
+    /// Not a role that the emulator knows.
+    #[error(
+        "'{0}' is not a role; expected AcrPull, AcrPush, AcrDelete, Reader, Contributor or Owner"
+    )]
+    RoleUnknown(String),
+    /// Not a place where a role can be assigned.
+    #[error(
+        "'{0}' is not a scope; expected the id of a resource, or of a resource group or the subscription, such as /subscriptions/00000000-0000-0000-0000-000000000000/resourceGroups/sealock"
+    )]
+    ScopeInvalid(String),
+    /// An identity is named in one way.
+    #[error(
+        "the identity is named in several ways; expected one of client_id, object_id, principal_id, msi_res_id and mi_res_id"
+    )]
+    SelectorAmbiguous,
+    /// `invalid_tenant`
+    #[error(
+        "Tenant '{0}' not found. Check to make sure you have the correct tenant ID and are signing into the correct cloud. Check with your subscription administrator, this may happen if there are no active subscriptions for the tenant."
+    )]
+    TenantNotFound(String),
+    /// Not a token that was issued here, for this service, and serves now.
+    #[error("the token is not valid")]
+    TokenInvalid,
     /// The store.
     #[error(transparent)]
     Store(#[from] sealock_store::Error),
+    /// The key that signs, or a task of ours.
+    #[error("internal: {0}")]
+    Internal(String),
 }
 
 impl Error {
+    /// The status and the code of the answer. The codes of tokens are those of OAuth (RFC 6749, 5.2) and
+    /// Entra's.
+    ///
+    /// <https://learn.microsoft.com/entra/identity-platform/reference-error-codes>
+    pub fn status_and_code(&self) -> (StatusCode, &'static str) {
+        let bad_request = StatusCode::BAD_REQUEST;
+        match self {
+            Self::ApiVersionMissing
+            | Self::ApiVersionUnsupported { .. }
+            | Self::AudienceMissing
+            | Self::BodyIncomplete(_)
+            | Self::Forwarded
+            | Self::IdentityAmbiguous
+            | Self::IdentityUnavailable
+            | Self::MetadataHeaderMissing
+            | Self::ParameterMissing(_)
+            | Self::SelectorAmbiguous => (bad_request, "invalid_request"),
+            Self::AudienceInvalid => (bad_request, "invalid_resource"),
+            Self::ApplicationNotFound { .. } => (bad_request, "unauthorized_client"),
+            Self::ClientSecretInvalid(_) => (StatusCode::UNAUTHORIZED, "invalid_client"),
+            Self::GrantUnsupported(_) => (bad_request, "unsupported_grant_type"),
+            Self::TenantNotFound(_) => (bad_request, "invalid_tenant"),
+            Self::TokenInvalid => (StatusCode::UNAUTHORIZED, "invalid_token"),
+            Self::NotFromHere => (StatusCode::FORBIDDEN, "access_denied"),
+            Self::MethodNotAllowed { .. } => (StatusCode::METHOD_NOT_ALLOWED, "invalid_request"),
+            Self::NotAnEndpoint(_) => (StatusCode::NOT_FOUND, "not_found"),
+            Self::IdentityNotFound { .. } => (StatusCode::NOT_FOUND, "IdentityNotFound"),
+            Self::RoleAssignmentNotFound { .. } => {
+                (StatusCode::NOT_FOUND, "RoleAssignmentNotFound")
+            }
+            Self::RoleUnknown(_) => (bad_request, "RoleUnknown"),
+            Self::ScopeInvalid(_) => (bad_request, "ScopeInvalid"),
+            Self::Store(_) | Self::Internal(_) => {
+                (StatusCode::INTERNAL_SERVER_ERROR, "server_error")
+            }
+        }
+    }
+
+    /// The number that Entra has for it, if it has one.
+    ///
+    /// <https://learn.microsoft.com/entra/identity-platform/reference-error-codes>
+    pub(crate) fn aadsts(&self) -> Option<u32> {
+        match self {
+            Self::ApplicationNotFound { .. } => Some(700_016),
+            Self::ClientSecretInvalid(_) => Some(7_000_215),
+            Self::GrantUnsupported(_) => Some(70_003),
+            Self::ParameterMissing(_) => Some(900_144),
+            Self::TenantNotFound(_) => Some(90_002),
+            _ => None,
+        }
+    }
+
     /// What to do next.
     pub fn hint(&self) -> Option<String> {
         match self {
             Self::IdentityNotFound { name } => Some(format!(
                 "see the identities with: sealock identity list; create it with: sealock identity create {name}"
             )),
-            Self::Store(_) => None,
+            Self::RoleAssignmentNotFound { .. } => {
+                Some("see the roles that are assigned with: sealock role list".to_owned())
+            }
+            _ => None,
         }
     }
 }

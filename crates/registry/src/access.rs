@@ -1,5 +1,6 @@
-use std::{fmt, str::FromStr};
+use std::{collections::BTreeSet, fmt, str::FromStr};
 
+use sealock_entra::Role;
 use serde::{Deserialize, Serialize};
 
 use crate::{Error, RepositoryName};
@@ -166,6 +167,29 @@ impl Permissions {
         }
     }
 
+    /// Those that roles over the registry give.
+    ///
+    /// The right to pull is also one to read metadata: the description of the role Container Registry Data
+    /// Importer and Data Reader, which has `registries/pull/read` and nothing else of the kind, is "list
+    /// repositories, view images and tags, get manifests, and pull images". The other roles' actions are
+    /// `push/write` and `artifacts/delete`; Reader has `*/read`, Contributor and Owner have `*`. What no
+    /// action but `*` permits is to write metadata.
+    ///
+    /// <https://learn.microsoft.com/azure/role-based-access-control/built-in-roles/containers>,
+    /// <https://learn.microsoft.com/azure/container-registry/container-registry-roles>
+    pub(crate) fn of_roles(roles: &BTreeSet<Role>) -> Self {
+        use Action::{Delete, MetadataRead, Pull, Push};
+        let permits = |action: &Action| {
+            roles.iter().any(|role| match role {
+                Role::AcrPull | Role::Reader => matches!(action, Pull | MetadataRead),
+                Role::AcrPush => matches!(action, Pull | Push | MetadataRead),
+                Role::AcrDelete => matches!(action, Delete),
+                Role::Contributor | Role::Owner => true,
+            })
+        };
+        Self::in_every_repository(Action::ALL.into_iter().filter(permits).collect())
+    }
+
     /// Those that a repository-scoped token has by its scope map. None lists the repositories.
     pub(crate) fn in_repositories(grants: Vec<(Pattern, Vec<Action>)>) -> Self {
         Self {
@@ -298,6 +322,36 @@ mod tests {
                 .grant(&scope(asked))
                 .map(|found| found.to_string());
             assert_eq!(found.as_deref(), granted, "{asked}");
+        }
+    }
+
+    #[test]
+    fn roles_add_up_to_what_they_permit() {
+        use Action::{Delete, MetadataRead, MetadataWrite, Pull, Push};
+        let all = &[Pull, Push, Delete, MetadataRead, MetadataWrite][..];
+        for (roles, actions) in [
+            (&[][..], &[][..]),
+            (&[Role::AcrPull], &[Pull, MetadataRead]),
+            (&[Role::Reader], &[Pull, MetadataRead]),
+            (&[Role::AcrPush], &[Pull, Push, MetadataRead]),
+            (&[Role::AcrDelete], &[Delete]),
+            (
+                &[Role::AcrDelete, Role::AcrPull],
+                &[Pull, Delete, MetadataRead],
+            ),
+            (&[Role::Contributor], all),
+            (&[Role::Owner], all),
+        ] {
+            let found = Permissions::of_roles(&roles.iter().copied().collect());
+            for action in Action::ALL {
+                let expected = actions.contains(&action);
+                assert_eq!(
+                    found.allow_everywhere(action),
+                    expected,
+                    "{roles:?} {action:?}"
+                );
+            }
+            assert_eq!(found.allow_catalog(), actions.contains(&MetadataRead));
         }
     }
 

@@ -1,17 +1,22 @@
 use jiff::{SignedDuration, Timestamp};
 use jsonwebtoken::{Algorithm, DecodingKey, EncodingKey, Header, Validation};
+use sealock_core::{ClientId, TenantId};
 use serde::{Deserialize, Serialize, de::DeserializeOwned};
 use uuid::Uuid;
 
 use crate::{
     Error, Registry,
-    access::{Permissions, Scope},
+    access::{Action, Permissions, Scope},
+    exchange::Subject,
 };
 
 const ISSUER: &str = "Azure Container Registry";
 
 /// As long as ACR's.
 const ACCESS_VALID_FOR: SignedDuration = SignedDuration::from_mins(75);
+
+/// As long as ACR's: three hours and a quarter.
+const REFRESH_VALID_FOR: SignedDuration = SignedDuration::from_secs(11_700);
 
 /// What a token that a registry issues says of itself.
 ///
@@ -30,9 +35,19 @@ struct Claims<T> {
     /// The registry's id.
     rid: String,
     grant_type: String,
+    /// Whose it is, if Entra knows them.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    appid: Option<ClientId>,
     #[serde(flatten)]
     rights: T,
     roles: [String; 0],
+}
+
+/// A kind of token, which says what it is good for.
+trait Kind: Serialize + DeserializeOwned {
+    const GRANT_TYPE: &str;
+    const VERSION: &str;
+    const VALID_FOR: SignedDuration;
 }
 
 /// What an access token is good for.
@@ -41,8 +56,41 @@ struct Access {
     access: Vec<Scope>,
 }
 
-impl Access {
+impl Kind for Access {
     const GRANT_TYPE: &str = "access_token";
+    const VERSION: &str = "2.0";
+    const VALID_FOR: SignedDuration = ACCESS_VALID_FOR;
+}
+
+/// What a refresh token says of its bearer's rights. They are looked up again when it is used.
+#[derive(Serialize, Deserialize)]
+struct Refresh {
+    tenant: TenantId,
+    permissions: RefreshPermissions,
+}
+
+#[derive(Serialize, Deserialize)]
+struct RefreshPermissions {
+    actions: Vec<String>,
+}
+
+impl Kind for Refresh {
+    const GRANT_TYPE: &str = "refresh_token";
+    const VERSION: &str = "1.0";
+    const VALID_FOR: SignedDuration = REFRESH_VALID_FOR;
+}
+
+impl Action {
+    /// As refresh tokens write it.
+    const fn as_permission(self) -> &'static str {
+        match self {
+            Self::Pull => "read",
+            Self::Push => "write",
+            Self::Delete => "delete",
+            Self::MetadataRead => "metadata/read",
+            Self::MetadataWrite => "metadata/write",
+        }
+    }
 }
 
 impl Registry {
@@ -50,22 +98,51 @@ impl Registry {
     pub(crate) fn issue_access_token(
         &self,
         login_server: &str,
-        subject: &str,
+        subject: &Subject,
         access: Vec<Scope>,
+    ) -> Result<String, Error> {
+        self.issue(login_server, subject, Access { access })
+    }
+
+    /// A token with which `subject` gets access tokens, for a while.
+    pub(crate) fn issue_refresh_token(
+        &self,
+        login_server: &str,
+        subject: &Subject,
+    ) -> Result<String, Error> {
+        let actions = Action::ALL.into_iter();
+        let actions = actions.filter(|action| subject.permissions.allow_everywhere(*action));
+        let rights = Refresh {
+            tenant: self.entra.directory().tenant(),
+            permissions: RefreshPermissions {
+                actions: actions
+                    .map(|action| action.as_permission().to_owned())
+                    .collect(),
+            },
+        };
+        self.issue(login_server, subject, rights)
+    }
+
+    fn issue<K: Kind>(
+        &self,
+        login_server: &str,
+        subject: &Subject,
+        rights: K,
     ) -> Result<String, Error> {
         let now = self.clock.now();
         let claims = Claims {
             jti: Uuid::new_v4(),
-            sub: subject.to_owned(),
+            sub: subject.name.clone(),
             nbf: now.as_second(),
             iat: now.as_second(),
-            exp: seconds_after(now, ACCESS_VALID_FOR),
+            exp: seconds_after(now, K::VALID_FOR),
             iss: ISSUER.to_owned(),
             aud: login_server.to_owned(),
-            version: "2.0".to_owned(),
+            version: K::VERSION.to_owned(),
             rid: hex::encode(self.record.id.as_bytes()),
-            grant_type: Access::GRANT_TYPE.to_owned(),
-            rights: Access { access },
+            grant_type: K::GRANT_TYPE.to_owned(),
+            appid: subject.application,
+            rights,
             roles: [],
         };
         let key = self.service_key.token_key(self.record.id);
@@ -76,16 +153,17 @@ impl Registry {
 
     /// What the bearer of `token` may do. None if it is not one that this registry issued, or has ended.
     pub(crate) fn bearer(&self, login_server: &str, token: &str) -> Option<Permissions> {
-        let claims: Claims<Access> = self.claims(login_server, token, Access::GRANT_TYPE)?;
+        let claims: Claims<Access> = self.claims(login_server, token)?;
         Some(Permissions::granted(&claims.rights.access))
     }
 
-    fn claims<T: DeserializeOwned>(
-        &self,
-        login_server: &str,
-        token: &str,
-        grant_type: &str,
-    ) -> Option<Claims<T>> {
+    /// Whose refresh token it is. None as for [`Self::bearer`].
+    pub(crate) fn refresher(&self, login_server: &str, token: &str) -> Option<ClientId> {
+        let claims: Claims<Refresh> = self.claims(login_server, token)?;
+        claims.appid
+    }
+
+    fn claims<K: Kind>(&self, login_server: &str, token: &str) -> Option<Claims<K>> {
         let key = self.service_key.token_key(self.record.id);
         let mut validation = Validation::new(Algorithm::HS256);
         // By the emulator's clock, below.
@@ -93,10 +171,10 @@ impl Registry {
         validation.set_audience(&[login_server]);
         validation.set_issuer(&[ISSUER]);
         let key = DecodingKey::from_secret(key.expose());
-        let claims: Claims<T> = jsonwebtoken::decode(token, &key, &validation).ok()?.claims;
+        let claims: Claims<K> = jsonwebtoken::decode(token, &key, &validation).ok()?.claims;
         let now = self.clock.now().as_second();
         let is_current = claims.nbf <= now && now < claims.exp;
-        (is_current && claims.grant_type == grant_type).then_some(claims)
+        (is_current && claims.grant_type == K::GRANT_TYPE).then_some(claims)
     }
 }
 

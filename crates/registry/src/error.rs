@@ -297,6 +297,16 @@ impl From<sealock_cmk::Error> for Error {
     }
 }
 
+/// For all but a token that is no good, which is told apart where tokens are taken.
+impl From<sealock_entra::Error> for Error {
+    fn from(error: sealock_entra::Error) -> Self {
+        match error {
+            sealock_entra::Error::Store(error) => Self::Store(error),
+            other => Self::Internal(other.to_string()),
+        }
+    }
+}
+
 impl From<tokio::task::JoinError> for Error {
     fn from(error: tokio::task::JoinError) -> Self {
         Self::Internal(error.to_string())

@@ -136,7 +136,7 @@ async fn route(registry: Registry, door: Door, request: Request) -> Answer {
         Endpoint::Base => base::answer(&call),
         Endpoint::Blob(repository, digest) => blobs::answer(call, &repository, digest).await,
         Endpoint::Catalog => catalog::answer(&call),
-        Endpoint::Exchange => oauth2::exchange(&call),
+        Endpoint::Exchange => oauth2::exchange(call).await,
         Endpoint::Manifest(repository, reference) => {
             manifests::answer(call, &repository, &reference).await
         }

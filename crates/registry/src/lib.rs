@@ -14,6 +14,7 @@ mod blob;
 mod content;
 mod download;
 mod error;
+mod exchange;
 mod garbage;
 mod hasher;
 pub mod http;

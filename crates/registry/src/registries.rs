@@ -3,6 +3,7 @@ use std::{ops::Bound, sync::Arc};
 use jiff::Timestamp;
 use sealock_cmk::{Custodian, Encryption, Sku, rules};
 use sealock_core::{Clock, RegistryId, RegistryName};
+use sealock_entra::TokenIssuer;
 use sealock_envelope::ServiceKey;
 use sealock_store::{Batch, Commit, Record, Store, Table};
 use serde::{Deserialize, Serialize};
@@ -36,6 +37,7 @@ pub struct Registries {
     pub(crate) uploads: Uploads,
     pub(crate) in_flight: InFlight,
     settings: Settings,
+    entra: TokenIssuer,
 }
 
 impl Registries {
@@ -46,8 +48,10 @@ impl Registries {
         service_key: Arc<ServiceKey>,
         clock: Clock,
         settings: Settings,
+        entra: TokenIssuer,
     ) -> Self {
         Self {
+            entra,
             service_key,
             settings,
             uploads: Uploads::new(clock.clone()),
@@ -162,6 +166,7 @@ impl Registries {
             uploads: self.uploads.clone(),
             in_flight: self.in_flight.clone(),
             settings: self.settings,
+            entra: self.entra.clone(),
         }
     }
 }

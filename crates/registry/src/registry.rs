@@ -2,6 +2,7 @@ use std::{ops::Bound, sync::Arc};
 
 use sealock_cmk::{Custody, Lease};
 use sealock_core::Clock;
+use sealock_entra::TokenIssuer;
 use sealock_envelope::ServiceKey;
 use sealock_store::Store;
 
@@ -25,6 +26,8 @@ pub struct Registry {
     pub(crate) uploads: Uploads,
     pub(crate) in_flight: InFlight,
     pub(crate) settings: Settings,
+    /// Whose tokens it takes.
+    pub(crate) entra: TokenIssuer,
 }
 
 /// A part of a sorted list.

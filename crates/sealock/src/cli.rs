@@ -4,7 +4,8 @@ use url::Url;
 use crate::{
     access::AccessCommand, audit::Audit, client::Client, clock::ClockCommand, error::Error, health,
     hosts::Hosts, identity::IdentityCommand, inspect::Inspect, key::KeyCommand, output::Output,
-    registry::RegistryCommand, serve::Serve, status, trust::Trust, vault::VaultCommand, verify,
+    registry::RegistryCommand, role::RoleCommand, serve::Serve, status, trust::Trust,
+    vault::VaultCommand, verify,
 };
 
 /// A local container registry whose content is encrypted with a key that you can take away
@@ -84,6 +85,12 @@ Example:
         after_help = "Example:\n  sealock identity create myidentity"
     )]
     Identity(IdentityCommand),
+    /// Manage the roles of identities: what they may do in a registry
+    #[command(
+        subcommand,
+        after_help = "Example:\n  sealock role assign --identity registry-identity --role AcrPull"
+    )]
+    Role(RoleCommand),
     Audit(Audit),
     /// Look at the emulator's time, or move it
     #[command(subcommand, after_help = "Example:\n  sealock clock advance 1h")]
@@ -109,6 +116,7 @@ impl Cli {
             Command::Registry(command) => command.run(&client, output),
             Command::Access(command) => command.run(&client, output),
             Command::Identity(command) => command.run(&client, output),
+            Command::Role(command) => command.run(&client, output),
             Command::Audit(audit) => audit.run(&client.patient(), output),
             Command::Clock(command) => command.run(&client, output),
             Command::Inspect(inspect) => inspect.run(&client, output),

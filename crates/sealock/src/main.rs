@@ -16,6 +16,7 @@ mod inspect;
 mod key;
 mod output;
 mod registry;
+mod role;
 mod serve;
 mod status;
 mod token;

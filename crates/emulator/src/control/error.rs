@@ -144,14 +144,15 @@ impl From<sealock_vault::Error> for ControlError {
 
 impl From<sealock_entra::Error> for ControlError {
     fn from(error: sealock_entra::Error) -> Self {
-        match &error {
-            sealock_entra::Error::IdentityNotFound { .. } => Self {
-                status: StatusCode::NOT_FOUND,
-                code: "IdentityNotFound".to_owned(),
-                message: error.to_string(),
-                hint: error.hint(),
-            },
-            _ => Self::internal(&error),
+        let (status, code) = error.status_and_code();
+        if status.is_server_error() {
+            return Self::internal(&error);
+        }
+        Self {
+            status,
+            code: code.to_owned(),
+            message: error.to_string(),
+            hint: error.hint(),
         }
     }
 }

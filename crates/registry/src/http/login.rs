@@ -9,10 +9,11 @@ use crate::{
     Error, Registry, Scope,
     access::{Action, Permissions},
     error::Challenge,
+    exchange::Subject,
 };
 
-/// The user whose password is a token of Entra's or of the registry's own.
-pub(super) const NULL_GUID: &str = "00000000-0000-0000-0000-000000000000";
+/// The user whose password is a refresh token.
+const NULL_GUID: &str = "00000000-0000-0000-0000-000000000000";
 
 /// What a request shows.
 pub(super) enum Credentials {
@@ -108,7 +109,9 @@ pub(super) fn authorise(
     let permissions = match Credentials::of(headers) {
         Ok(None) if door.is_open => Some(Permissions::admin()),
         Ok(None) => return Err(refused(None)),
-        Ok(Some(Credentials::Basic(user, password))) => registry.login(&user, &password)?,
+        Ok(Some(Credentials::Basic(user, password))) => {
+            by_password(registry, door, &user, &password)?.map(|subject| subject.permissions)
+        }
         Ok(Some(Credentials::Bearer(token))) => registry.bearer(&door.login_server, &token),
         Err(Unreadable) => None,
     };
@@ -117,6 +120,20 @@ pub(super) fn authorise(
         Some(permissions) if need.is_met(&permissions) => Ok(permissions),
         Some(_) => Err(refused(Some("insufficient_scope"))),
     }
+}
+
+/// Who logs in as `user` with `password`: the admin user, a token, or whoever has a refresh token.
+pub(super) fn by_password(
+    registry: &Registry,
+    door: &Door,
+    user: &str,
+    password: &str,
+) -> Result<Option<Subject>, Error> {
+    if user == NULL_GUID {
+        return registry.refreshed(&door.login_server, password);
+    }
+    let permissions = registry.login(user, password)?;
+    Ok(permissions.map(|permissions| Subject::named(user, permissions)))
 }
 
 fn challenge(door: &Door, scope: Option<Scope>, error: Option<&'static str>) -> Challenge {

@@ -11,20 +11,14 @@ use zeroize::Zeroizing;
 
 use super::{
     Answer, Call,
-    login::{Credentials, NULL_GUID},
+    login::{Credentials, by_password},
 };
-use crate::{Error, Registry, Scope, access::Permissions};
+use crate::{Error, Scope, access::Permissions, exchange::Subject};
 
 const FORM_LIMIT: usize = 64 * 1024;
 
 /// How many scopes one token may be asked for.
 const SCOPES_LIMIT: usize = 100;
-
-/// Whom a token is for.
-struct Subject {
-    name: String,
-    permissions: Permissions,
-}
 
 /// `GET` with a user and a password, or `POST` with a form: an access token.
 pub(super) async fn token(mut call: Call) -> Answer {
@@ -35,37 +29,58 @@ pub(super) async fn token(mut call: Call) -> Answer {
     }
     check_service(&call)?;
     let scopes = scopes(&call)?;
-    let Some(subject) = subject(&call)? else {
-        return Err(Error::LoginRefused {
-            correlation_id: Uuid::new_v4(),
-        });
-    };
+    let subject = subject(&call)?.ok_or_else(refused)?;
     let access = scopes
         .iter()
         .filter_map(|scope| subject.permissions.grant(scope))
         .collect();
     let token = call
         .registry
-        .issue_access_token(&call.door.login_server, &subject.name, access)?;
+        .issue_access_token(&call.door.login_server, &subject, access)?;
     Ok(Json(json!({ "access_token": token })).into_response())
 }
 
-/// Entra's token for one of the registry's own. There is no Entra yet.
-pub(super) fn exchange(call: &Call) -> Answer {
+/// `POST` with a form: Entra's token for a refresh token of the registry.
+///
+/// <https://github.com/Azure/acr/blob/main/docs/AAD-OAuth.md#calling-post-oauth2exchange-to-get-an-acr-refresh-token>
+pub(super) async fn exchange(mut call: Call) -> Answer {
     if call.method != Method::POST {
         return Err(call.method_not_allowed("POST"));
     }
-    Err(Error::GrantUnsupported(
-        "this version of the emulator takes no tokens of Entra ID; log in as the admin user or with a token: sealock registry credential show, sealock registry token create"
-            .to_owned(),
-    ))
+    call = with_form(call).await?;
+    check_service(&call)?;
+    let token = match call.query("grant_type") {
+        // The refresh token beside it would serve once it has expired; there are none.
+        Some("access_token" | "access_token_refresh_token") => call.query("access_token"),
+        // Entra gives managed identities none, so that no refresh token of Entra's is one.
+        Some("refresh_token") => None,
+        _ => {
+            return Err(Error::GrantUnsupported(
+                "expected the grant_type access_token, access_token_refresh_token or refresh_token"
+                    .to_owned(),
+            ));
+        }
+    };
+    let token = token.ok_or_else(refused)?;
+    let (registry, login_server) = (&call.registry, &call.door.login_server);
+    let exchanged = registry
+        .exchange(login_server, call.query("tenant"), token)
+        .await?;
+    let token = exchanged.ok_or_else(refused)?;
+    Ok(Json(json!({ "refresh_token": token })).into_response())
+}
+
+fn refused() -> Error {
+    Error::LoginRefused {
+        correlation_id: Uuid::new_v4(),
+    }
 }
 
 /// None for whoever gets no token.
 fn subject(call: &Call) -> Result<Option<Subject>, Error> {
     let registry = &call.registry;
     if let Ok(Some(Credentials::Basic(user, password))) = Credentials::of(&call.headers) {
-        return by_password(registry, user, &password);
+        return by_password(registry, &call.door, &user, &password);
     }
     if call.headers.contains_key(axum::http::header::AUTHORIZATION) {
         return Ok(None);
@@ -75,32 +90,18 @@ fn subject(call: &Call) -> Result<Option<Subject>, Error> {
         // Microsoft's clients ask so for a token without a user, with an empty refresh token.
         Some("password") => match (call.query("username"), call.query("password")) {
             (Some(user), Some(password)) if !user.is_empty() => {
-                by_password(registry, user.to_owned(), password)
+                by_password(registry, &call.door, user, password)
             }
             _ => anonymous(call),
         },
-        // None was ever issued.
-        Some("refresh_token") => Ok(None),
+        Some("refresh_token") => match call.query("refresh_token") {
+            Some(token) => registry.refreshed(&call.door.login_server, token),
+            None => Ok(None),
+        },
         _ => Err(Error::GrantUnsupported(
             "expected the grant_type refresh_token or password".to_owned(),
         )),
     }
-}
-
-fn by_password(
-    registry: &Registry,
-    user: String,
-    password: &str,
-) -> Result<Option<Subject>, Error> {
-    if user == NULL_GUID {
-        // Its password is a refresh token, and none was ever issued.
-        return Ok(None);
-    }
-    let permissions = registry.login(&user, password)?;
-    Ok(permissions.map(|permissions| Subject {
-        name: user,
-        permissions,
-    }))
 }
 
 fn anonymous(call: &Call) -> Result<Option<Subject>, Error> {
@@ -111,10 +112,7 @@ fn anonymous(call: &Call) -> Result<Option<Subject>, Error> {
     } else {
         return Ok(None);
     };
-    Ok(Some(Subject {
-        name: "anonymous".to_owned(),
-        permissions,
-    }))
+    Ok(Some(Subject::named("anonymous", permissions)))
 }
 
 /// A token for another registry is not to be had here.

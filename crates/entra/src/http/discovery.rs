@@ -1,0 +1,72 @@
+//! What the authority says of itself, as `OpenID` Connect has it.
+//!
+//! <https://learn.microsoft.com/entra/identity-platform/v2-protocols-oidc>
+
+use axum::{
+    Json,
+    response::{IntoResponse as _, Response},
+};
+use serde_json::json;
+
+use super::Call;
+use crate::{Error, Result};
+
+/// The names by which any tenant is meant.
+const ANY_TENANT: [&str; 2] = ["common", "organizations"];
+
+/// Which of the authority's two sets of endpoints.
+#[derive(Clone, Copy)]
+pub(super) enum Version {
+    V1,
+    V2,
+}
+
+/// `GET /{tenant}[/v2.0]/.well-known/openid-configuration`
+///
+/// The issuer of version 1.0 is the one that tokens name; there are no tokens of version 2.0.
+pub(super) fn configuration(call: &Call<'_>, tenant: &str, version: Version) -> Result<Response> {
+    call.expect("GET")?;
+    check_tenant(call, tenant)?;
+    let base = format!("{}/{tenant}", call.door.origin);
+    let (issuer, oauth2, keys) = match version {
+        Version::V1 => (
+            call.issuer.name(),
+            format!("{base}/oauth2"),
+            format!("{base}/discovery/keys"),
+        ),
+        Version::V2 => (
+            format!("{base}/v2.0"),
+            format!("{base}/oauth2/v2.0"),
+            format!("{base}/discovery/v2.0/keys"),
+        ),
+    };
+    Ok(Json(json!({
+        "issuer": issuer,
+        "authorization_endpoint": format!("{oauth2}/authorize"),
+        "token_endpoint": format!("{oauth2}/token"),
+        "jwks_uri": keys,
+        "token_endpoint_auth_methods_supported": ["client_secret_post"],
+        "response_types_supported": ["token"],
+        "subject_types_supported": ["pairwise"],
+        "id_token_signing_alg_values_supported": ["RS256"],
+        "claims_supported": ["sub", "iss", "aud", "exp", "iat", "nbf", "tid", "ver"],
+    }))
+    .into_response())
+}
+
+/// `GET /{tenant}/discovery[/v2.0]/keys`: a JSON Web Key Set (RFC 7517, 5).
+pub(super) async fn keys(call: &Call<'_>, tenant: &str) -> Result<Response> {
+    call.expect("GET")?;
+    check_tenant(call, tenant)?;
+    let key = call.issuer.public_key().await?;
+    Ok(Json(json!({ "keys": [key] })).into_response())
+}
+
+/// There is one tenant.
+pub(super) fn check_tenant(call: &Call<'_>, tenant: &str) -> Result<()> {
+    let ours = call.issuer.directory().tenant();
+    if ANY_TENANT.contains(&tenant) || tenant.parse() == Ok(ours) {
+        return Ok(());
+    }
+    Err(Error::TenantNotFound(tenant.chars().take(80).collect()))
+}

@@ -1,0 +1,128 @@
+//! Tokens for workloads on this machine. Whoever can reach the endpoint has any identity's: that is what
+//! it is for.
+
+use axum::{
+    Json,
+    response::{IntoResponse as _, Response},
+};
+use serde_json::json;
+
+use super::Call;
+use crate::{AccessToken, Error, ManagedIdentity, Result};
+
+/// The oldest versions that have all that is answered here.
+const IMDS_VERSION: &str = "2018-02-01";
+const APP_SERVICE_VERSION: &str = "2019-08-01";
+
+/// `GET /metadata/identity/oauth2/token`
+///
+/// <https://learn.microsoft.com/entra/identity/managed-identities-azure-resources/how-to-use-vm-token#get-a-token-using-http>
+pub(super) async fn imds(call: &Call<'_>) -> Result<Response> {
+    check_origin(call)?;
+    let metadata = call.headers.get("metadata");
+    if !metadata.is_some_and(|value| value.as_bytes().eq_ignore_ascii_case(b"true")) {
+        return Err(Error::MetadataHeaderMissing);
+    }
+    check_version(call, IMDS_VERSION)?;
+    let issued = issue(call).await?;
+    let (from, until) = (issued.not_before.as_second(), issued.expires.as_second());
+    // Numbers are strings here, as in Azure.
+    let seconds = (until - from).to_string();
+    Ok(Json(json!({
+        "access_token": *issued.token,
+        "client_id": issued.client_id,
+        "expires_in": seconds,
+        "expires_on": until.to_string(),
+        "ext_expires_in": seconds,
+        "not_before": from.to_string(),
+        "resource": issued.audience,
+        "token_type": "Bearer",
+    }))
+    .into_response())
+}
+
+/// `GET /msi/token`, which is what `IDENTITY_ENDPOINT` names. Any `IDENTITY_HEADER` will do: that only a
+/// client of one's own can send the header is what protects the endpoint.
+///
+/// <https://learn.microsoft.com/azure/app-service/overview-managed-identity#rest-endpoint-reference>
+pub(super) async fn app_service(call: &Call<'_>) -> Result<Response> {
+    check_origin(call)?;
+    if !call.headers.contains_key("x-identity-header") {
+        return Err(Error::MetadataHeaderMissing);
+    }
+    check_version(call, APP_SERVICE_VERSION)?;
+    let issued = issue(call).await?;
+    Ok(Json(json!({
+        "access_token": *issued.token,
+        "client_id": issued.client_id,
+        "expires_on": issued.expires.as_second().to_string(),
+        "resource": issued.audience,
+        "token_type": "Bearer",
+    }))
+    .into_response())
+}
+
+/// Only whoever is on this machine, by itself: a proxy asks for others.
+fn check_origin(call: &Call<'_>) -> Result<()> {
+    if !call.door.is_local {
+        return Err(Error::NotFromHere);
+    }
+    if call.headers.contains_key("x-forwarded-for") {
+        return Err(Error::Forwarded);
+    }
+    call.expect("GET")
+}
+
+/// Versions are dates, so that later ones are greater.
+fn check_version(call: &Call<'_>, oldest: &'static str) -> Result<()> {
+    let given = call.query("api-version").ok_or(Error::ApiVersionMissing)?;
+    let is_date = given.parse::<jiff::civil::Date>().is_ok();
+    if is_date && given >= oldest {
+        return Ok(());
+    }
+    Err(Error::ApiVersionUnsupported {
+        given: given.chars().take(40).collect(),
+        expected: oldest,
+    })
+}
+
+async fn issue(call: &Call<'_>) -> Result<AccessToken> {
+    let audience = call.query("resource").ok_or(Error::AudienceMissing)?;
+    call.issuer.issue(&identity(call)?, audience).await
+}
+
+/// The identity that is named, or the only one there is.
+fn identity(call: &Call<'_>) -> Result<ManagedIdentity> {
+    let directory = call.issuer.directory();
+    let names = [
+        "client_id",
+        "object_id",
+        "principal_id",
+        "msi_res_id",
+        "mi_res_id",
+    ];
+    let mut named = names
+        .into_iter()
+        .filter_map(|name| Some((name, call.query(name)?)));
+    let found = match (named.next(), named.next()) {
+        (Some(_), Some(_)) => return Err(Error::SelectorAmbiguous),
+        (Some((name, value)), None) => {
+            directory
+                .identities()?
+                .into_iter()
+                .find(|identity| match name {
+                    "client_id" => value.parse() == Ok(identity.client_id),
+                    "object_id" | "principal_id" => value.parse() == Ok(identity.principal_id),
+                    _ => value.eq_ignore_ascii_case(&identity.resource_id()),
+                })
+        }
+        (None, _) => {
+            let mut all = directory.identities()?;
+            if all.len() > 1 {
+                return Err(Error::IdentityAmbiguous);
+            }
+            all.pop()
+        }
+    };
+    found.ok_or(Error::IdentityUnavailable)
+}

@@ -1,0 +1,225 @@
+use std::{collections::BTreeSet, ops::Bound};
+
+use jiff::Timestamp;
+use sealock_core::PrincipalId;
+use sealock_store::{Batch, Commit, Table};
+use serde::{Deserialize, Serialize};
+use uuid::Uuid;
+
+use crate::{Directory, Error, ManagedIdentity, Result, Role, RoleScope};
+
+const ROLE_ASSIGNMENTS: Table<RoleAssignment> = Table::control("role-assignments");
+
+/// That a principal has a role in a scope.
+///
+/// <https://learn.microsoft.com/azure/role-based-access-control/role-assignments>
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct RoleAssignment {
+    /// Its name in ARM.
+    pub id: Uuid,
+    /// Whose it is.
+    pub principal_id: PrincipalId,
+    /// What it permits.
+    pub role: Role,
+    /// Where.
+    pub scope: RoleScope,
+    /// When it was created.
+    pub created: Timestamp,
+}
+
+/// The roles that `assignments` give to `principal` over `resource`: those that are assigned at the
+/// resource, or at a resource group or subscription that it lies in. Roles add up.
+///
+/// <https://learn.microsoft.com/azure/role-based-access-control/overview#how-azure-rbac-determines-if-a-user-has-access-to-a-resource>
+fn effective_roles(
+    assignments: impl IntoIterator<Item = RoleAssignment>,
+    principal: PrincipalId,
+    resource: &str,
+) -> BTreeSet<Role> {
+    assignments
+        .into_iter()
+        .filter(|assignment| {
+            assignment.principal_id == principal && assignment.scope.covers(resource)
+        })
+        .map(|assignment| assignment.role)
+        .collect()
+}
+
+impl Directory {
+    /// Assigns a role to an identity. True if it is new.
+    ///
+    /// # Errors
+    /// If the store fails.
+    pub async fn assign_role(
+        &self,
+        identity: &ManagedIdentity,
+        role: Role,
+        scope: RoleScope,
+    ) -> Result<(RoleAssignment, bool)> {
+        let key = key(identity.principal_id, role, &scope);
+        let key = key.each_ref().map(String::as_str);
+        let new = RoleAssignment {
+            id: Uuid::new_v4(),
+            principal_id: identity.principal_id,
+            role,
+            scope,
+            created: self.clock.now(),
+        };
+        loop {
+            if let Some(existing) = self.store.get(&ROLE_ASSIGNMENTS, &key)? {
+                return Ok((existing.value, false));
+            }
+            let batch = Batch::new().expect_absent(&ROLE_ASSIGNMENTS, &key).put(
+                &ROLE_ASSIGNMENTS,
+                &key,
+                &new,
+            );
+            if self.store.commit(batch).await? == Commit::Done {
+                return Ok((new, true));
+            }
+        }
+    }
+
+    /// All role assignments. Those of an identity that was deleted stay, and name nobody.
+    ///
+    /// # Errors
+    /// If the store fails.
+    pub fn role_assignments(&self) -> Result<Vec<RoleAssignment>> {
+        self.store
+            .scan(&ROLE_ASSIGNMENTS, &[], Bound::Unbounded)
+            .map(|entry| Ok(entry?.record.value))
+            .collect()
+    }
+
+    /// Takes a role away that was assigned at this very scope.
+    ///
+    /// # Errors
+    /// [`Error::RoleAssignmentNotFound`]
+    pub async fn remove_role(
+        &self,
+        identity: &ManagedIdentity,
+        role: Role,
+        scope: &RoleScope,
+    ) -> Result<()> {
+        let key = key(identity.principal_id, role, scope);
+        let key = key.each_ref().map(String::as_str);
+        let batch = Batch::new()
+            .expect_present(&ROLE_ASSIGNMENTS, &key)
+            .delete(&ROLE_ASSIGNMENTS, &key);
+        match self.store.commit(batch).await? {
+            Commit::Done => Ok(()),
+            Commit::Conflict => Err(Error::RoleAssignmentNotFound {
+                identity: identity.name.clone(),
+                role,
+                scope: scope.clone(),
+            }),
+        }
+    }
+
+    /// The roles that `principal` has over `resource`.
+    ///
+    /// # Errors
+    /// If the store fails.
+    pub fn roles(&self, principal: PrincipalId, resource: &str) -> Result<BTreeSet<Role>> {
+        let theirs = self
+            .store
+            .scan(
+                &ROLE_ASSIGNMENTS,
+                &[&principal.to_string()],
+                Bound::Unbounded,
+            )
+            .map(|entry| Ok(entry?.record.value))
+            .collect::<Result<Vec<_>>>()?;
+        Ok(effective_roles(theirs, principal, resource))
+    }
+}
+
+/// One assignment for each role in each scope.
+fn key(principal: PrincipalId, role: Role, scope: &RoleScope) -> [String; 3] {
+    [
+        principal.to_string(),
+        role.definition_id().to_owned(),
+        scope.as_str().to_ascii_lowercase(),
+    ]
+}
+
+#[cfg(test)]
+mod tests {
+    use sealock_core::Clock;
+    use sealock_store::Store;
+
+    use super::*;
+    use crate::SUBSCRIPTION;
+
+    const REGISTRY: &str =
+        "/resourcegroups/sealock/providers/Microsoft.ContainerRegistry/registries/sealock";
+
+    #[test]
+    fn a_role_counts_at_its_scope_and_below() {
+        let (ours, other) = (PrincipalId::random(), PrincipalId::random());
+        let resource = format!("/subscriptions/{SUBSCRIPTION}{REGISTRY}");
+        let assigned = |principal_id, role, scope: &str| RoleAssignment {
+            id: Uuid::new_v4(),
+            principal_id,
+            role,
+            scope: format!("/subscriptions/{SUBSCRIPTION}{scope}")
+                .parse()
+                .unwrap(),
+            created: Timestamp::UNIX_EPOCH,
+        };
+        for (principal, scope, counts) in [
+            (ours, REGISTRY, true),
+            (ours, &REGISTRY.to_ascii_uppercase(), true),
+            (ours, &format!("{REGISTRY}/"), true),
+            (ours, "/resourceGroups/sealock", true),
+            (ours, "/resourceGroups/sealoc", false),
+            (ours, "/resourceGroups/sealock2", false),
+            (ours, "", true),
+            (ours, &format!("{REGISTRY}2"), false),
+            (ours, &format!("{REGISTRY}/tokens/x"), false),
+            (other, REGISTRY, false),
+            (other, "", false),
+        ] {
+            let found =
+                effective_roles([assigned(principal, Role::AcrPull, scope)], ours, &resource);
+            assert_eq!(!found.is_empty(), counts, "{scope}");
+        }
+        let several = [
+            assigned(ours, Role::AcrPull, REGISTRY),
+            assigned(ours, Role::AcrDelete, ""),
+            assigned(ours, Role::Owner, "/resourceGroups/another"),
+            assigned(other, Role::Owner, ""),
+        ];
+        let both = BTreeSet::from([Role::AcrDelete, Role::AcrPull]);
+        assert_eq!(effective_roles(several, ours, &resource), both);
+    }
+
+    #[tokio::test]
+    async fn a_role_is_assigned_once_and_each_change_raises_the_epoch() {
+        let store = Store::ephemeral();
+        let directory = Directory::open(store.clone(), Clock::system())
+            .await
+            .unwrap();
+        let name = "builder".parse().unwrap();
+        let (identity, _) = directory.create_identity(name).await.unwrap();
+        let resource = format!("/subscriptions/{SUBSCRIPTION}{REGISTRY}");
+        let scope: RoleScope = resource.parse().unwrap();
+        let before = store.epoch();
+        let assign = || directory.assign_role(&identity, Role::AcrPush, scope.clone());
+        let (assigned, is_new) = assign().await.unwrap();
+        assert!(is_new && before < store.epoch());
+        assert_eq!(assign().await.unwrap(), (assigned.clone(), false));
+        assert_eq!(directory.role_assignments().unwrap(), [assigned]);
+        let roles = || directory.roles(identity.principal_id, &resource).unwrap();
+        assert_eq!(roles(), BTreeSet::from([Role::AcrPush]));
+
+        let before = store.epoch();
+        let remove = || directory.remove_role(&identity, Role::AcrPush, &scope);
+        remove().await.unwrap();
+        assert!(roles().is_empty() && before < store.epoch());
+        assert!(matches!(
+            remove().await,
+            Err(Error::RoleAssignmentNotFound { .. })
+        ));
+    }
+}

@@ -1,0 +1,90 @@
+use sealock_cmk::rules;
+use sealock_core::ClientId;
+use sealock_entra::ManagedIdentity;
+
+use crate::{Error, Registry, access::Permissions};
+
+/// For whom tokens of Entra must be: ACR, or Azure Resource Manager, as older clients ask for.
+///
+/// <https://learn.microsoft.com/azure/container-registry/container-registry-disable-authentication-as-arm>
+const AUDIENCES: [&str; 6] = [
+    "https://containerregistry.azure.net",
+    "https://containerregistry.azure.net/",
+    "https://management.azure.com",
+    "https://management.azure.com/",
+    "https://management.core.windows.net",
+    "https://management.core.windows.net/",
+];
+
+/// Whom a token of the registry is for.
+pub(crate) struct Subject {
+    pub(crate) name: String,
+    /// By which Entra knows it, if it does.
+    pub(crate) application: Option<ClientId>,
+    pub(crate) permissions: Permissions,
+}
+
+impl Subject {
+    /// One that the registry itself knows.
+    pub(crate) fn named(name: &str, permissions: Permissions) -> Self {
+        Self {
+            name: name.to_owned(),
+            application: None,
+            permissions,
+        }
+    }
+}
+
+impl Registry {
+    /// A refresh token for whoever shows a token of Entra. None if that is not one, is another tenant's, or
+    /// has no right here.
+    pub(crate) async fn exchange(
+        &self,
+        login_server: &str,
+        tenant: Option<&str>,
+        token: &str,
+    ) -> Result<Option<String>, Error> {
+        let ours = self.entra.directory().tenant();
+        if tenant.is_some_and(|tenant| !tenant.is_empty() && tenant.parse() != Ok(ours)) {
+            return Ok(None);
+        }
+        let identity = match self.entra.verify(token, &AUDIENCES).await {
+            Ok(identity) => identity,
+            Err(sealock_entra::Error::TokenInvalid) => return Ok(None),
+            Err(error) => return Err(error.into()),
+        };
+        let Some(subject) = self.subject(&identity)? else {
+            return Ok(None);
+        };
+        self.issue_refresh_token(login_server, &subject).map(Some)
+    }
+
+    /// Who has this refresh token, with the rights that they have now. None if they have none any more.
+    pub(crate) fn refreshed(
+        &self,
+        login_server: &str,
+        token: &str,
+    ) -> Result<Option<Subject>, Error> {
+        let Some(client) = self.refresher(login_server, token) else {
+            return Ok(None);
+        };
+        match self.entra.directory().identity_by_client_id(client)? {
+            Some(identity) => self.subject(&identity),
+            None => Ok(None),
+        }
+    }
+
+    /// None for whoever has no role here.
+    fn subject(&self, identity: &ManagedIdentity) -> Result<Option<Subject>, Error> {
+        let resource = rules::resource_id(&self.record.name);
+        let roles = self
+            .entra
+            .directory()
+            .roles(identity.principal_id, &resource)?;
+        Ok((!roles.is_empty()).then(|| Subject {
+            name: identity.client_id.to_string(),
+            application: Some(identity.client_id),
+            permissions: Permissions::of_roles(&roles),
+        }))
+    }
+}

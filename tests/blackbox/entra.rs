@@ -1,0 +1,342 @@
+use base64::{Engine as _, engine::general_purpose::URL_SAFE_NO_PAD};
+use ring::signature::{RSA_PKCS1_2048_8192_SHA256, RsaPublicKeyComponents};
+use sealock_tests::{Answer, Emulator, Options};
+use serde_json::{Value, json};
+
+const IMDS: &str = "/metadata/identity/oauth2/token?api-version=2018-02-01";
+const APP_SERVICE: &str = "/msi/token?api-version=2019-08-01";
+const RESOURCE: &str = "&resource=https://containerregistry.azure.net";
+const METADATA: (&str, &str) = ("metadata", "true");
+const SECRET: (&str, &str) = ("x-identity-header", "any");
+
+fn ask(emulator: &Emulator, path: &str, headers: &[(&str, &str)]) -> Answer {
+    emulator.client().send("GET", path, headers, b"")
+}
+
+/// A token of the only identity there is.
+pub(crate) fn token(emulator: &Emulator, query: &str) -> String {
+    let answer = ask(emulator, &format!("{IMDS}{query}"), &[METADATA]);
+    assert_eq!(answer.status, 200, "{answer:?}");
+    answer.json()["access_token"].as_str().unwrap().to_owned()
+}
+
+/// One of a token's two parts that are JSON.
+pub(crate) fn part(token: &str, index: usize) -> Value {
+    let part = token.split('.').nth(index).unwrap();
+    serde_json::from_slice(&URL_SAFE_NO_PAD.decode(part).unwrap()).unwrap()
+}
+
+fn identity(emulator: &Emulator) -> Value {
+    emulator.json(&["identity", "list"])["identities"][0].clone()
+}
+
+#[test]
+fn a_managed_identitys_token_says_whose_it_is() {
+    let emulator = Emulator::start();
+    emulator.cli(&["clock", "freeze"]);
+    let identity = identity(&emulator);
+    let answer = ask(&emulator, &format!("{IMDS}{RESOURCE}"), &[METADATA]);
+    assert_eq!(answer.status, 200, "{answer:?}");
+    assert_eq!(answer.header("cache-control"), "no-store");
+    let body = answer.json();
+    let claims = part(body["access_token"].as_str().unwrap(), 1);
+    let now = claims["iat"].as_i64().unwrap();
+    let tenant = identity["tenant_id"].as_str().unwrap();
+    let issuer = format!("https://sts.windows.net/{tenant}/");
+    assert_eq!(
+        claims,
+        json!({
+            "aud": "https://containerregistry.azure.net",
+            "iss": issuer,
+            "idp": issuer,
+            "iat": now,
+            "nbf": now,
+            "exp": now + 86_400,
+            "appid": identity["client_id"],
+            "appidacr": "2",
+            "idtyp": "app",
+            "oid": identity["principal_id"],
+            "sub": identity["principal_id"],
+            "tid": tenant,
+            "ver": "1.0",
+            "xms_mirid": "/subscriptions/00000000-0000-0000-0000-000000000000/resourcegroups/sealock/providers/Microsoft.ManagedIdentity/userAssignedIdentities/registry-identity",
+        })
+    );
+    assert_eq!(
+        body,
+        json!({
+            "access_token": body["access_token"],
+            "client_id": identity["client_id"],
+            "expires_in": "86400",
+            "expires_on": (now + 86_400).to_string(),
+            "ext_expires_in": "86400",
+            "not_before": now.to_string(),
+            "resource": "https://containerregistry.azure.net",
+            "token_type": "Bearer",
+        })
+    );
+    let answer = ask(&emulator, &format!("{APP_SERVICE}{RESOURCE}"), &[SECRET]);
+    let body = answer.json();
+    assert_eq!(body["expires_on"], (now + 86_400).to_string());
+    assert_eq!(part(body["access_token"].as_str().unwrap(), 1), claims);
+    let logged = emulator.logged();
+    assert!(!logged.contains(body["access_token"].as_str().unwrap()));
+}
+
+#[test]
+fn an_identity_is_named_once_there_are_several() {
+    let emulator = Emulator::start();
+    let first = identity(&emulator);
+    emulator.cli(&["identity", "create", "another"]);
+    let resource_id = part(
+        &token(
+            &emulator,
+            &format!(
+                "{RESOURCE}&client_id={}",
+                first["client_id"].as_str().unwrap()
+            ),
+        ),
+        1,
+    )["xms_mirid"]
+        .as_str()
+        .unwrap()
+        .to_owned();
+    for (parameter, value) in [
+        ("client_id", first["client_id"].as_str().unwrap()),
+        ("object_id", first["principal_id"].as_str().unwrap()),
+        ("principal_id", first["principal_id"].as_str().unwrap()),
+        ("msi_res_id", &resource_id),
+        ("mi_res_id", &resource_id.to_ascii_uppercase()),
+    ] {
+        let query = format!("{RESOURCE}&{parameter}={value}");
+        let claims = part(&token(&emulator, &query), 1);
+        assert_eq!(claims["appid"], first["client_id"], "{parameter}");
+    }
+    let nobody = format!("{RESOURCE}&client_id={}", uuid());
+    let twice = format!("{nobody}&object_id={}", uuid());
+    for (query, said) in [
+        (RESOURCE, "Multiple user assigned identities exist"),
+        (&nobody, "Identity not found"),
+        (&twice, "in several ways"),
+    ] {
+        let answer = ask(&emulator, &format!("{IMDS}{query}"), &[METADATA]);
+        assert_eq!(answer.status, 400, "{query}");
+        let body = answer.json();
+        assert_eq!(body["error"], "invalid_request");
+        let description = body["error_description"].as_str().unwrap();
+        assert!(description.contains(said), "{description}");
+
+        let answer = ask(&emulator, &format!("{APP_SERVICE}{query}"), &[SECRET]);
+        assert_eq!(answer.status, 400, "{query}");
+        let body = answer.json();
+        assert_eq!(body["statusCode"], 400);
+        assert!(body["message"].as_str().unwrap().contains(said), "{body}");
+    }
+}
+
+fn uuid() -> &'static str {
+    "9b3f7a52-1a4e-4c0d-8f27-5f0f6c1d2e3a"
+}
+
+#[test]
+fn the_managed_identity_endpoint_refuses_in_imds_words() {
+    let emulator = Emulator::start();
+    let long = format!("{IMDS}&resource={}", "x".repeat(300));
+    let good = format!("{IMDS}{RESOURCE}");
+    let forwarded = [METADATA, ("x-forwarded-for", "192.0.2.1")];
+    for (path, headers, status, said) in [
+        (good.as_str(), &[][..], 400, "Required metadata header"),
+        (
+            &good,
+            &[("metadata", "false")],
+            400,
+            "Required metadata header",
+        ),
+        (&good, &forwarded, 400, "X-Forwarded-For"),
+        (IMDS, &[METADATA], 400, "Required audience parameter"),
+        (&long, &[METADATA], 400, "resource"),
+        (
+            "/metadata/identity/oauth2/token?resource=x",
+            &[METADATA],
+            400,
+            "api-version was not",
+        ),
+        (
+            "/metadata/identity/oauth2/token?api-version=2017-04-02&resource=x",
+            &[METADATA],
+            400,
+            "2018-02-01",
+        ),
+        (
+            "/metadata/identity/oauth2/token?api-version=latest&resource=x",
+            &[METADATA],
+            400,
+            "2018-02-01",
+        ),
+        (
+            "/metadata/instance?api-version=2021-02-01",
+            &[METADATA],
+            404,
+            "/metadata/instance",
+        ),
+    ] {
+        let answer = ask(&emulator, path, headers);
+        assert_eq!(answer.status, status, "{path}");
+        let description = answer.json()["error_description"].clone();
+        assert!(
+            description.as_str().unwrap().contains(said),
+            "{description}"
+        );
+    }
+    let app_service = format!("{APP_SERVICE}{RESOURCE}");
+    assert_eq!(ask(&emulator, &app_service, &[METADATA]).status, 400);
+    let posted = emulator.client().send("POST", &good, &[METADATA], b"");
+    assert_eq!((posted.status, posted.header("allow")), (405, "GET"));
+    // The authority's own name has no such endpoint.
+    let host = [METADATA, ("host", "login.localhost")];
+    assert_eq!(ask(&emulator, &good, &host).status, 404);
+}
+
+#[test]
+fn tokens_are_for_this_machine_alone() {
+    let address = std::net::UdpSocket::bind("0.0.0.0:0").and_then(|socket| {
+        // No packet is sent: this asks for the address that would be used.
+        socket.connect("192.0.2.1:9")?;
+        socket.local_addr()
+    });
+    let Some(address) = address.ok().filter(|address| !address.ip().is_loopback()) else {
+        return;
+    };
+    let emulator = Emulator::start_with(Options {
+        listen: Some("0.0.0.0:0".to_owned()),
+        environment: vec![(
+            "SEALOCK_SERVER__OPEN_TO_NETWORK".to_owned(),
+            "true".to_owned(),
+        )],
+        ..Options::default()
+    });
+    let port = emulator.address().rsplit_once(':').unwrap().1.to_owned();
+    let outside = sealock_tests::Client::new(&format!("http://{}:{port}", address.ip()));
+    let host = format!("localhost:{port}");
+    let headers = [METADATA, SECRET, ("host", host.as_str())];
+    for path in [IMDS, APP_SERVICE] {
+        let answer = outside.send("GET", &format!("{path}{RESOURCE}"), &headers, b"");
+        assert_eq!(answer.status, 403, "{answer:?}");
+    }
+}
+
+#[test]
+fn whoever_is_shown_a_token_can_verify_it() {
+    let mut emulator = Emulator::start();
+    let identity = identity(&emulator);
+    let tenant = identity["tenant_id"].as_str().unwrap().to_owned();
+    let token = token(&emulator, RESOURCE);
+    emulator.restart();
+    for (host, path, keys) in [
+        (
+            "login.localhost:1",
+            format!("/{tenant}/v2.0"),
+            "discovery/v2.0/keys",
+        ),
+        ("login.localhost:1", format!("/{tenant}"), "discovery/keys"),
+        (
+            "localhost:1",
+            format!("/{tenant}/v2.0"),
+            "discovery/v2.0/keys",
+        ),
+        ("localhost:1", "/common".to_owned(), "discovery/keys"),
+    ] {
+        let asked = format!("{path}/.well-known/openid-configuration");
+        let answer = ask(&emulator, &asked, &[("host", host)]);
+        assert_eq!(answer.status, 200, "{answer:?}");
+        let found = answer.json();
+        let tenant = path.split('/').nth(1).unwrap();
+        let origin = format!("http://{host}");
+        assert_eq!(found["jwks_uri"], format!("{origin}/{tenant}/{keys}"));
+        let endpoint = found["token_endpoint"].as_str().unwrap();
+        assert!(endpoint.starts_with(&format!("{origin}/{tenant}/oauth2")));
+        if !path.ends_with("v2.0") {
+            assert_eq!(found["issuer"], part(&token, 1)["iss"]);
+        }
+
+        let keys = ask(&emulator, &format!("/{tenant}/{keys}"), &[("host", host)]).json();
+        let key = &keys["keys"][0];
+        assert_eq!(key["kid"], part(&token, 0)["kid"]);
+        let number = |name: &str| URL_SAFE_NO_PAD.decode(key[name].as_str().unwrap()).unwrap();
+        let public = RsaPublicKeyComponents {
+            n: number("n"),
+            e: number("e"),
+        };
+        let (signed, signature) = token.rsplit_once('.').unwrap();
+        let signature = URL_SAFE_NO_PAD.decode(signature).unwrap();
+        let verified = public.verify(&RSA_PKCS1_2048_8192_SHA256, signed.as_bytes(), &signature);
+        assert!(verified.is_ok());
+    }
+    for (_, content) in emulator.files() {
+        // PKCS#1 with a modulus of 2048 bits begins so.
+        let begins = [0x30, 0x82, 0x04];
+        assert!(
+            !content
+                .windows(15)
+                .any(|found| found.starts_with(&begins) && found[4..7] == [2, 1, 0]),
+            "a private key lies in the clear"
+        );
+    }
+}
+
+#[test]
+fn what_the_authority_does_not_give_it_refuses_in_entras_words() {
+    let emulator = Emulator::start();
+    let identity = identity(&emulator);
+    let tenant = identity["tenant_id"].as_str().unwrap();
+    let client = emulator.client();
+    let ours = format!("/{tenant}/oauth2/v2.0/token");
+    let ours_v1 = format!("/{tenant}/oauth2/token");
+    let theirs = format!("/{}/oauth2/v2.0/token", uuid());
+    let secret = |id: &str| format!("grant_type=client_credentials&client_id={id}&client_secret=x");
+    let identitys = secret(identity["client_id"].as_str().unwrap());
+    for (path, form, status, error, number) in [
+        (&ours, secret(uuid()), 400, "unauthorized_client", 700_016),
+        (&ours_v1, secret("x"), 400, "unauthorized_client", 700_016),
+        (&ours, identitys, 401, "invalid_client", 7_000_215),
+        (
+            &ours,
+            "grant_type=password".to_owned(),
+            400,
+            "unsupported_grant_type",
+            70_003,
+        ),
+        (&ours, String::new(), 400, "invalid_request", 900_144),
+        (
+            &ours,
+            "grant_type=client_credentials".to_owned(),
+            400,
+            "invalid_request",
+            900_144,
+        ),
+        (&theirs, secret(uuid()), 400, "invalid_tenant", 90_002),
+    ] {
+        for host in ["login.localhost", "localhost"] {
+            let answer = client.send("POST", path, &[("host", host)], form.as_bytes());
+            assert_eq!(answer.status, status, "{form}");
+            let body = answer.json();
+            assert_eq!(body["error"], error);
+            assert_eq!(body["error_codes"], json!([number]));
+            let description = body["error_description"].as_str().unwrap();
+            assert!(
+                description.starts_with(&format!("AADSTS{number}: ")),
+                "{description}"
+            );
+        }
+    }
+    assert_eq!(ask(&emulator, &ours, &[]).status, 405);
+    let large = "x".repeat(70_000);
+    assert_eq!(
+        client.send("POST", &ours, &[], large.as_bytes()).status,
+        400
+    );
+    let authorize = format!("/{tenant}/oauth2/v2.0/authorize");
+    assert_eq!(ask(&emulator, &authorize, &[]).status, 404);
+    let login = [("host", "login.localhost")];
+    assert_eq!(ask(&emulator, "/", &login).status, 404);
+}
