@@ -22,8 +22,8 @@ helm() { timeout --foreground 180 "$CACHE/bin/helm-$HELM" "$@"; }
 
 # --- oras -----------------------------------------------------------------------------------------------------------
 
-# Everything below REPOSITORY, which is HOST:PORT/NAME, and with OPTIONS.
-options=()
+# REPOSITORY is HOST:PORT/NAME below.
+options=() # of every command
 
 push_artifact() {
     cd "$STATE"
@@ -54,7 +54,6 @@ discovers() {
 
 copies() {
     oras copy --from-plain-http --to-plain-http --recursive "$1:v1" "$2:v1"
-    repository=$2
 }
 
 tags_are() { equal "$2" "$(oras repo tags "${options[@]}" "$1" | grep -v '^sha256-' | paste -sd ' ')"; }
@@ -82,15 +81,15 @@ check "hosts --write" sealock hosts --write
 
 options=(--plain-http)
 round_trip "$REGISTRY/notes" "with a key"
-check "oras: push, to copy it" push_artifact "$REGISTRY/notes"
-check "oras: attach, to copy it" attach "$REGISTRY/notes" third
-check "oras: copy with all that is attached" copies "$REGISTRY/notes" "$REGISTRY/copy"
+check "oras: push, to copy it" push_artifact "$REGISTRY/original"
+check "oras: attach, to copy it" attach "$REGISTRY/original" third
+check "oras: copy with all that is attached" copies "$REGISTRY/original" "$REGISTRY/copy"
 check "oras: it came along" discovers "$REGISTRY/copy" third
 
 check "key disable" sealock key disable
-refused "key disable: the next pull is refused" "$FORBIDDEN" pull_artifact "$REGISTRY/notes"
+refused "key disable: the next pull is refused" "$FORBIDDEN" pull_artifact "$REGISTRY/original"
 check "key enable" sealock key enable
-check "key enable: the next pull" pull_artifact "$REGISTRY/notes"
+check "key enable: the next pull" pull_artifact "$REGISTRY/original"
 
 # The other door, and a registry without a key.
 plain=plain.azurecr.$REGISTRY
