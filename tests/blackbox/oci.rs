@@ -108,6 +108,22 @@ fn content_is_known_by_sha512_however_it_is_pushed() {
 }
 
 #[test]
+fn whoever_takes_it_for_a_mirror_is_served_what_it_has() {
+    let emulator = Emulator::start();
+    let client = emulator.client();
+    let image = Image::random(&[100]);
+    assert_eq!(client.push("app", "v1", &image).status, 201);
+    for path in [
+        "manifests/v1".to_owned(),
+        format!("manifests/{}", image.digest()),
+    ] {
+        let answer = client.get(&format!("/v2/app/{path}?ns=docker.io"));
+        assert_eq!(answer.status, 200);
+        assert_eq!(answer.body, image.manifest());
+    }
+}
+
+#[test]
 fn a_push_by_digest_sets_all_its_tags() {
     let emulator = Emulator::start();
     let client = emulator.client();

@@ -9,6 +9,8 @@ fi
 source "$(dirname "$0")/lib.sh"
 # shellcheck source=dockerd.sh
 source "$(dirname "$0")/dockerd.sh"
+# shellcheck source=images.sh
+source "$(dirname "$0")/images.sh"
 
 readonly ELSEWHERE=192.0.2.1 # RFC 5737: an address for examples
 readonly TOKEN=$STATE/data/control.token
@@ -56,6 +58,21 @@ check "sealock key disable, with the token" with_token sealock key disable
 check "sealock key enable, with the token" with_token sealock key enable
 check "registry: without a login it answers 401" answers 401 /v2/
 
+# --- Logins, on localhost too ---------------------------------------------------------------------------------------
+
+enables_admin() { with_token sealock registry update --admin-enabled true; }
+
+admin_password() { with_token sealock registry credential show --json | jq -r '.passwords[0].value'; }
+
+copies() { skopeo copy --all "$@"; }
+
+check "enable the admin user, with the token" enables_admin
+check "build an image" build_index "$STATE/layout" v1
+refused "skopeo: without a login the push is refused" 'authentication required|unauthorized' \
+    copies --dest-tls-verify=false "oci:$STATE/layout:v1" "docker://$REGISTRY/hello:v1"
+check "skopeo: as the admin user it pushes" copies --dest-tls-verify=false --dest-creds "sealock:$(admin_password)" \
+    "oci:$STATE/layout:v1" "docker://$REGISTRY/hello:v1"
+
 check "elsewhere: health answers" answers_elsewhere 200 /_sealock/v1/health
 check "elsewhere: ca.pem answers" answers_elsewhere 200 /_sealock/v1/ca.pem
 check "elsewhere: the control API is refused" denied_elsewhere /_sealock/v1/status
@@ -82,4 +99,11 @@ refused "docker: without the CA it is refused" 'x509: certificate signed by unkn
 check "docker: what trust says, with that name" trust_name
 refused "docker: the registry's name is verified, and wants a login" 'authentication required|unauthorized' docker pull "$NAME/hello:v1"
 rm -r "/etc/docker/certs.d/$NAME"
+refused "docker: a wrong password is refused" '401|unauthorized' \
+    docker login --username sealock --password-stdin "$REGISTRY" <<<wrong
+check "docker: log in on localhost" docker login --username sealock --password-stdin "$REGISTRY" <<<"$(admin_password)"
+check "docker: pull from localhost" docker pull --platform linux/amd64 "$REGISTRY/hello:v1"
+check "docker: log out" docker logout "$REGISTRY"
+refused "docker: logged out, the pull is refused" 'authentication required|unauthorized' \
+    docker pull --platform linux/amd64 "$REGISTRY/hello:v1"
 check_stop
