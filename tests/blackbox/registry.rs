@@ -488,6 +488,20 @@ fn a_range_is_that_slice() {
 }
 
 #[test]
+fn a_manifest_that_does_not_say_its_type_has_that_of_the_last_push() {
+    let emulator = Emulator::start();
+    let client = emulator.client();
+    let manifest = br#"{"schemaVersion":2,"layers":[]}"#;
+    for media_type in [Image::MEDIA_TYPE, "application/vnd.example.other.v1+json"] {
+        let headers = [("content-type", media_type)];
+        let pushed = client.send("PUT", "/v2/app/manifests/v1", &headers, manifest);
+        assert_eq!(pushed.status, 201);
+        let served = client.get("/v2/app/manifests/v1");
+        assert_eq!(served.header("content-type"), media_type);
+    }
+}
+
+#[test]
 fn a_manifest_is_served_byte_for_byte_under_its_type() {
     let emulator = Emulator::start();
     let client = emulator.client();
