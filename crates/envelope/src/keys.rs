@@ -284,7 +284,7 @@ pub(crate) fn derive(
 }
 
 #[expect(clippy::expect_used, reason = "the length is the type's")]
-fn aead(key: &[u8; KEY_LEN]) -> LessSafeKey {
+pub(crate) fn aead(key: &[u8; KEY_LEN]) -> LessSafeKey {
     LessSafeKey::new(UnboundKey::new(&AES_256_GCM, key).expect("AES-256 keys have 32 bytes"))
 }
 

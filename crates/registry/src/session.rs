@@ -49,6 +49,11 @@ impl Session {
         self.sealer.plaintext_len()
     }
 
+    /// Whether any segment was sealed, and so written, yet.
+    pub(crate) fn has_segments(&self) -> bool {
+        self.sealer.offset() > HEADER_LEN as u64
+    }
+
     /// By which algorithm its digest is computed as it arrives.
     pub(crate) fn algorithm(&self) -> Algorithm {
         self.hasher.algorithm()

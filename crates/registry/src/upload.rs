@@ -387,18 +387,40 @@ impl Registry {
         digest: Digest,
     ) -> Result<(), Error> {
         // What takes long comes before the key is asked for.
-        let mut turn = spawn_blocking(move || turn.sync().map(|()| turn)).await??;
+        if turn.session().is_some_and(Session::has_segments) {
+            turn = spawn_blocking(move || turn.sync().map(|()| turn)).await??;
+        }
         let lease = self.lease().await?;
         let (store, in_flight) = (self.store.clone(), self.in_flight.clone());
         let uploads = self.uploads.clone();
         let algorithm = turn.session().map(Session::algorithm);
         let published = spawn_blocking(move || {
             let published = turn.publish(&store, &in_flight, &lease.keys(), &digest);
-            turn.end(&store);
             uploads.remove(turn.id);
-            published
+            (published, turn)
         });
-        let published = published.await??;
+        let (published, mut turn) = published.await?;
+        // Beside the commit: what it removes is of no use any more, to the next process neither.
+        let store = self.store.clone();
+        let ended = spawn_blocking(move || turn.end(&store));
+        let committed = match published {
+            Ok(published) => {
+                let committed = self.commit_upload(repository, published, algorithm, digest);
+                committed.await
+            }
+            Err(error) => Err(error),
+        };
+        ended.await?;
+        committed
+    }
+
+    async fn commit_upload(
+        &self,
+        repository: &RepositoryName,
+        published: Fresh,
+        algorithm: Option<Algorithm>,
+        digest: Digest,
+    ) -> Result<(), Error> {
         if algorithm != Some(digest.algorithm()) {
             // The client has not said before by which algorithm it knows the content.
             let content = self.open(digest, &published.record).await?;
