@@ -28,7 +28,7 @@ fn what_nothing_refers_to_is_collected_once_nobody_counts_on_it() {
         json!({"blobs": [], "freed_bytes": 0}),
         "a push may be under way"
     );
-    emulator.cli(&["clock", "advance", "59m"]);
+    emulator.cli(&["clock", "advance", "89m"]);
     assert_eq!(plan()["blobs"], json!([]));
     // Whoever asks whether it is there counts on it.
     let head = |blob: &[u8]| {
@@ -59,7 +59,7 @@ fn what_nothing_refers_to_is_collected_once_nobody_counts_on_it() {
         1,
         "and so did asking"
     );
-    emulator.cli(&["clock", "advance", "1h"]);
+    emulator.cli(&["clock", "advance", "90m"]);
     assert_eq!(plan()["freed_bytes"], 5700);
     let collected = emulator.json(&["registry", "gc"]);
     assert_eq!(collected["freed_bytes"], 5700);

@@ -179,3 +179,26 @@ fn locks_survive_a_restart_and_a_push_elsewhere() {
         "all tags or none"
     );
 }
+
+#[test]
+fn a_lock_counts_for_uploads_under_way_and_for_mounts() {
+    let emulator = Emulator::start();
+    let client = emulator.client();
+    let image = Image::random(&[100]);
+    for repository in ["locked", "unreadable"] {
+        assert_eq!(client.push(repository, "v1", &image).status, 201);
+    }
+    let begun = client.send("POST", "/v2/locked/blobs/uploads/", &[], b"");
+    patch(&client, "/acr/v1/locked", r#"{"writeEnabled":false}"#);
+    let end = format!("{}?digest={}", begun.header("location"), digest_of(b"late"));
+    assert!(is_disallowed(&client.send("PUT", &end, &[], b"late")));
+    let late = format!("/v2/locked/blobs/{}", digest_of(b"late"));
+    assert_eq!(client.get(&late).status, 404);
+
+    patch(&client, "/acr/v1/unreadable", r#"{"readEnabled":false}"#);
+    let blob = digest_of(image.blobs().next().unwrap());
+    let mount = format!("/v2/other/blobs/uploads/?mount={blob}&from=unreadable");
+    assert!(is_disallowed(&client.send("POST", &mount, &[], b"")));
+    assert_eq!(client.get(&format!("/v2/other/blobs/{blob}")).status, 404);
+    assert_eq!(emulator.json(&["verify"])["problems"], json!([]));
+}

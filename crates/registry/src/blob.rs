@@ -27,7 +27,8 @@ pub(crate) struct BlobRecord {
 impl BlobRecord {
     /// Whether no client counts on it any more.
     pub(crate) fn is_idle(&self, now: Timestamp) -> bool {
-        self.is_older(now, GRACE)
+        // The hour counts from when it was last noted that somebody asked.
+        self.is_older(now, GRACE + RENEWAL)
     }
 
     fn is_older(&self, now: Timestamp, age: SignedDuration) -> bool {
@@ -136,13 +137,18 @@ impl Registry {
         loop {
             let existing = self.content(digest)?;
             if existing.is_some() && self.has_blob(repository, digest)? {
-                self.renew_blob(repository, digest).await?;
+                match self.renew_blob(repository, digest).await {
+                    // It went in the meantime.
+                    Err(Error::BlobUnknown { .. }) => continue,
+                    renewed => renewed?,
+                }
                 return Ok(self.store.settled().await?);
             }
             let batch =
                 Batch::new()
                     .expect_absent(&BLOBS, &key)
                     .put(&BLOBS, &key, &self.asked_now());
+            let batch = self.expect_writable(repository, batch)?;
             let batch = self.link(digest, existing.as_ref(), Some(&fresh.record), batch);
             fresh.is_referred_to = existing.is_none();
             if self.store.commit(batch).await? == Commit::Done {
@@ -173,16 +179,28 @@ impl Registry {
                 if self.store.get(&BLOBS, &from_key)?.is_none() {
                     return Ok(false);
                 }
+                let attributes = self.repository_attributes(from)?;
+                attributes.get().check_readable()?;
+                batch = self.expect_attributes(from, &attributes, batch);
                 batch = batch.expect_present(&BLOBS, &from_key);
             }
             if self.has_blob(to, digest)? {
-                self.renew_blob(to, digest).await?;
+                match self.renew_blob(to, digest).await {
+                    // It went in the meantime.
+                    Err(Error::BlobUnknown { .. }) => continue,
+                    renewed => renewed?,
+                }
                 self.store.settled().await?;
                 return Ok(true);
             }
             let batch = batch
                 .expect_absent(&BLOBS, &key)
                 .put(&BLOBS, &key, &self.asked_now());
+            let batch = match from {
+                // One expectation for a record is enough.
+                Some(from) if from == to => batch,
+                _ => self.expect_writable(to, batch)?,
+            };
             let batch = self.link(digest, Some(&existing), None, batch);
             if self.store.commit(batch).await? == Commit::Done {
                 return Ok(true);

@@ -217,6 +217,12 @@ impl Registry {
             if is_new && fresh.is_none() {
                 fresh = Some(self.seal_small(digest, bytes.clone()).await?);
             }
+            if let Some(known) = &known
+                && known.media_type != manifest.media_type
+            {
+                // A locked manifest stays what it is; other tags may be put on it.
+                known.attributes.check_writable()?;
+            }
             if known.is_none() {
                 let fresh = fresh.as_ref().map(|fresh| &fresh.record);
                 batch = self.link(&digest, existing.as_ref(), fresh, batch);
@@ -298,7 +304,11 @@ impl Registry {
     }
 
     /// Adds to `batch` that the repository may be written to.
-    fn expect_writable(&self, repository: &RepositoryName, batch: Batch) -> Result<Batch, Error> {
+    pub(crate) fn expect_writable(
+        &self,
+        repository: &RepositoryName,
+        batch: Batch,
+    ) -> Result<Batch, Error> {
         let attributes = self.repository_attributes(repository)?;
         attributes.get().check_writable()?;
         Ok(self.expect_attributes(repository, &attributes, batch))

@@ -1,7 +1,7 @@
 use std::ops::Range;
 
 use axum::{
-    body::Body,
+    body::{Body, Bytes},
     http::{HeaderValue, Method, StatusCode, header, response::Builder},
     response::Response,
 };
@@ -22,7 +22,7 @@ pub(super) async fn answer(call: Call, repository: &RepositoryName, digest: Dige
         Method::HEAD => {
             let registry = call.registry.clone();
             let answer = get(call, repository, digest).await?;
-            // Whoever asks whether it is there will not push it, and refer to it.
+            // Whoever asks whether it is there will refer to it without pushing it.
             registry.renew_blob(repository, &digest).await?;
             Ok(answer)
         }
@@ -67,7 +67,7 @@ async fn get(call: Call, repository: &RepositoryName, digest: Digest) -> Answer 
                 .status(StatusCode::PARTIAL_CONTENT)
                 .header(header::CONTENT_TYPE, parts.content_type())
                 .header(header::CONTENT_LENGTH, parts.len())
-                .body(parts.body(&call.method, content).await?)
+                .body(parts.body(&call.method, content))
         }
     };
     response.map_err(|error| Error::Internal(error.to_string()))
@@ -121,18 +121,15 @@ impl Parts {
         lengths.sum::<u64>() + self.end.len() as u64
     }
 
-    async fn body(self, method: &Method, content: Content) -> Result<Body, Error> {
-        let mut pieces = Vec::new();
-        for (head, range) in self.ranges {
-            pieces.push(Body::from(head));
-            pieces.push(body(method, content.clone(), range).await?);
-        }
-        pieces.push(Body::from(self.end));
+    /// Each range is opened when the client gets to it.
+    fn body(self, method: &Method, content: Content) -> Body {
         if method == Method::HEAD {
-            return Ok(Body::empty());
+            return Body::empty();
         }
-        let pieces = stream::iter(pieces).flat_map(Body::into_data_stream);
-        Ok(Body::from_stream(pieces))
+        let once = |text: String| stream::iter([Ok::<_, Error>(Bytes::from(text))]);
+        let parts = stream::iter(self.ranges)
+            .flat_map(move |(head, range)| once(head).chain(content.clone().stream(range)));
+        Body::from_stream(parts.chain(once(self.end)))
     }
 }
 
