@@ -122,9 +122,14 @@ impl Registry {
         batch.expect_same(&REPOSITORIES, &key, read.0.as_ref())
     }
 
-    /// Adds to `batch` that nothing is said of the repository any more.
-    pub(crate) fn forget_attributes(&self, repository: &RepositoryName, batch: Batch) -> Batch {
-        batch.delete(&REPOSITORIES, &[&self.id, repository.as_str()])
+    /// A batch after which nothing is said of the repository any more, if it still has the attributes that were read.
+    pub(crate) fn forget_attributes(
+        &self,
+        repository: &RepositoryName,
+        read: &RepositoryAttributes,
+    ) -> Batch {
+        self.expect_attributes(repository, read, Batch::new())
+            .delete(&REPOSITORIES, &[&self.id, repository.as_str()])
     }
 
     pub(crate) async fn change_repository(
@@ -134,14 +139,23 @@ impl Registry {
     ) -> Result<(), Error> {
         let key = [&*self.id, repository.as_str()];
         loop {
-            self.check_known(repository)?;
+            let manifests = self.repository_manifests(repository)?;
+            // As long as one of them is there, the repository is.
+            let Some((digest, _)) = manifests.first() else {
+                return Err(Error::NameUnknown(repository.clone()));
+            };
+            let digest = digest.to_string();
+            let batch =
+                Batch::new().expect_present(&MANIFESTS, &[&self.id, repository.as_str(), &digest]);
             let existing = self.repository_attributes(repository)?;
             let record = RepositoryRecord {
                 attributes: existing.get().with(change),
             };
-            let batch = self
-                .expect_attributes(repository, &existing, Batch::new())
-                .put(&REPOSITORIES, &key, &record);
+            let batch = self.expect_attributes(repository, &existing, batch).put(
+                &REPOSITORIES,
+                &key,
+                &record,
+            );
             if self.store.commit(batch).await? == Commit::Done {
                 return Ok(());
             }

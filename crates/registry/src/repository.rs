@@ -2,7 +2,7 @@ use std::ops::Bound;
 
 use jiff::Timestamp;
 use sealock_core::Digest;
-use sealock_store::{Batch, Commit, Entry};
+use sealock_store::{Commit, Entry};
 
 use crate::{
     Error, Reference, Registry, RepositoryName, Tag,
@@ -76,7 +76,8 @@ impl Registry {
     /// Deletes a repository with all that it has, if nothing in it is locked.
     pub(crate) async fn delete_repository(&self, name: &RepositoryName) -> Result<Deleted, Error> {
         self.check_known(name)?;
-        self.repository_attributes(name)?.get().check_deletable()?;
+        let attributes = self.repository_attributes(name)?;
+        attributes.get().check_deletable()?;
         let tags = self.repository_tags(name)?;
         let manifests = self.repository_manifests(name)?;
         let tagged = tags.iter().map(|(_, tag)| tag.attributes);
@@ -98,8 +99,9 @@ impl Registry {
             }
         }
         self.delete_blobs(name).await?;
-        let batch = self.forget_attributes(name, Batch::new());
-        match self.store.commit(batch).await? {
+        let forgotten = self.forget_attributes(name, &attributes);
+        match self.store.commit(forgotten).await? {
+            // What somebody said of it in the meantime counts.
             Commit::Done | Commit::Conflict => Ok(deleted),
         }
     }

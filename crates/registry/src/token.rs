@@ -228,7 +228,11 @@ impl Registry {
         if !token.enabled || !is_right {
             return Ok(None);
         }
-        Ok(Some(self.scope_map(&token.scope_map)?.permissions()))
+        match self.scope_map(&token.scope_map) {
+            Ok(scope_map) => Ok(Some(scope_map.permissions())),
+            Err(Error::Refused(Refusal::ScopeMapUnknown(_))) => Ok(None),
+            Err(error) => Err(error),
+        }
     }
 
     fn token_record(&self, name: &TokenName) -> Result<Record<TokenRecord>, Error> {
