@@ -152,7 +152,10 @@ impl Registry {
     }
 
     /// Everything that the manifests of a repository refer to.
-    async fn referred_to(&self, repository: &RepositoryName) -> Result<HashSet<Digest>, Error> {
+    pub(crate) async fn referred_to(
+        &self,
+        repository: &RepositoryName,
+    ) -> Result<HashSet<Digest>, Error> {
         let mut referred_to = HashSet::new();
         for (digest, record) in self.repository_manifests(repository)? {
             let reference = Reference::Digest(digest);

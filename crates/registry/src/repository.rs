@@ -112,8 +112,10 @@ impl Registry {
             .scan(&BLOBS, &[&self.id, name.as_str()], Bound::Unbounded)
             .map(|entry| Ok(named(entry?).0.parse()?))
             .collect::<Result<_, Error>>()?;
-        for digest in blobs {
-            match self.delete_blob(name, &digest).await {
+        // Somebody may have pushed since the manifests were listed.
+        let referred_to = self.referred_to(name).await?;
+        for digest in blobs.iter().filter(|blob| !referred_to.contains(blob)) {
+            match self.delete_blob(name, digest).await {
                 Ok(()) | Err(Error::BlobUnknown { .. }) => {}
                 Err(error) => return Err(error),
             }
