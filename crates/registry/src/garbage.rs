@@ -8,7 +8,7 @@ use sealock_store::{Batch, Commit, Record};
 use serde::Serialize;
 
 use crate::{
-    Error, Manifest, Reference, Registry, RepositoryName,
+    Error, Manifest, Registry, RepositoryName,
     blob::{BLOBS, BlobRecord},
     content::CONTENTS,
 };
@@ -158,13 +158,7 @@ impl Registry {
     ) -> Result<HashSet<Digest>, Error> {
         let mut referred_to = HashSet::new();
         for (digest, record) in self.repository_manifests(repository)? {
-            let reference = Reference::Digest(digest);
-            let target = self.resolve(repository, &reference)?;
-            let bytes = match self.locate(repository, &reference, &target) {
-                Ok(located) => self.manifest_bytes(&located, &reference).await,
-                Err(error) => Err(error),
-            };
-            match bytes {
+            match self.manifest_of(repository, &digest).await {
                 Ok(bytes) => {
                     let manifest = Manifest::parse(&bytes, Some(&record.media_type))?;
                     referred_to.extend(manifest.descriptors.iter().map(|found| found.digest));

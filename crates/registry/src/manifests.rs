@@ -108,7 +108,7 @@ impl Registry {
     }
 
     /// The bytes of the manifest that was found as `reference`, whatever its attributes.
-    pub(crate) async fn manifest_bytes(
+    async fn manifest_bytes(
         &self,
         located: &Located,
         reference: &Reference,
@@ -127,6 +127,18 @@ impl Registry {
             opened.keep(object, &bytes);
         }
         Ok(bytes)
+    }
+
+    /// The bytes of the manifest with this digest, whatever its attributes.
+    pub(crate) async fn manifest_of(
+        &self,
+        repository: &RepositoryName,
+        digest: &Digest,
+    ) -> Result<Bytes, Error> {
+        let reference = Reference::Digest(*digest);
+        let target = self.resolve(repository, &reference)?;
+        let located = self.locate(repository, &reference, &target)?;
+        self.manifest_bytes(&located, &reference).await
     }
 
     /// Where the manifest lies that `reference` names, which is `target`.

@@ -96,11 +96,8 @@ async fn view(
     record: &ManifestRecord,
     tags: &Tags,
 ) -> Result<Value, Error> {
-    let reference = Reference::Digest(*digest);
-    let target = registry.resolve(name, &reference)?;
-    let located = registry.locate(name, &reference, &target)?;
     // Whoever may see what it is need not be allowed to pull it.
-    let bytes = registry.manifest_bytes(&located, &reference).await?;
+    let bytes = registry.manifest_of(name, digest).await?;
     let manifest = Manifest::parse(&bytes, Some(&record.media_type))?;
     let descriptors = manifest.descriptors.iter();
     let mut view = json!({
