@@ -13,6 +13,15 @@ pub enum Cause {
     /// The identity lacks the permission in the vault's access policies.
     #[error("AccessDenied")]
     AccessDenied,
+    /// The vault cannot be reached: its access from the network is disabled.
+    #[error("ForbiddenByConnection")]
+    ForbiddenByConnection,
+    /// The vault's firewall does not let registries in.
+    #[error("ForbiddenByFirewall")]
+    ForbiddenByFirewall,
+    /// The identity has no role that permits it.
+    #[error("ForbiddenByRbac")]
+    ForbiddenByRbac,
     /// The managed identity does not exist any more.
     #[error("IdentityNotFound")]
     IdentityNotFound,
@@ -25,6 +34,9 @@ pub enum Cause {
     /// There is no such key version, or not any more.
     #[error("KeyNotFound")]
     KeyNotFound,
+    /// The key version is not for this; its `key_ops` say what it is for.
+    #[error("KeyOperationForbidden")]
+    KeyOperationForbidden,
     /// The vault is soft-deleted; recovering it restores the registry.
     #[error("VaultDeleted")]
     VaultDeleted,

@@ -1,8 +1,10 @@
 use async_trait::async_trait;
 use sealock_cmk::{Cause, KeyFacts};
 use sealock_core::{ClientId, KeyIdentifier, Kid};
-use sealock_entra::{Caller, Directory};
-use sealock_vault::{Error, KeyVault, WrapAlgorithm};
+use sealock_entra::Directory;
+use sealock_vault::{
+    EncryptionAlgorithm, Error, KeyUse, KeyVault, Outcome, Requester, Unreachable,
+};
 use zeroize::Zeroizing;
 
 /// The whole way from a registry to its key: managed identity, access decision, key version. No mode
@@ -17,9 +19,9 @@ impl Chain {
         Self { directory, vault }
     }
 
-    fn caller(&self, identity: ClientId) -> Result<Caller, Cause> {
+    fn registry(&self, identity: ClientId) -> Result<Requester, Cause> {
         match self.directory.identity_by_client_id(identity) {
-            Ok(Some(identity)) => Ok(Caller::Identity(identity)),
+            Ok(Some(identity)) => Ok(Requester::registry(identity)),
             Ok(None) => Err(Cause::IdentityNotFound),
             Err(error) => {
                 tracing::error!(%error, "the directory could not be read");
@@ -27,21 +29,39 @@ impl Chain {
             }
         }
     }
+
+    async fn use_key(
+        &self,
+        identity: ClientId,
+        kid: &Kid,
+        usage: KeyUse,
+    ) -> Result<Zeroizing<Vec<u8>>, Cause> {
+        let registry = self.registry(identity)?;
+        let operation = usage.operation();
+        let used = self
+            .vault
+            .use_key(&registry, &kid.identifier(), operation, Ok(usage))
+            .await
+            .map_err(|error| cause(&error))?;
+        match used.outcome {
+            Outcome::Bytes(bytes) => Ok(bytes),
+            Outcome::Encrypted(_) | Outcome::Verified(_) => Err(Cause::VaultUnavailable),
+        }
+    }
 }
+
+const ALGORITHM: EncryptionAlgorithm = EncryptionAlgorithm::RsaOaep256;
 
 #[async_trait]
 impl sealock_cmk::KeyVault for Chain {
     async fn get_key(&self, identity: ClientId, key: &KeyIdentifier) -> Result<KeyFacts, Cause> {
-        let caller = self.caller(identity)?;
-        let facts = self
-            .vault
-            .get_key(&caller, key)
-            .await
-            .map_err(|error| cause(&error))?;
+        let registry = self.registry(identity)?;
+        let found = self.vault.get_key(&registry, key).await;
+        let bundle = found.map_err(|error| cause(&error))?;
         Ok(KeyFacts {
-            kid: facts.kid,
-            kty: facts.kty.to_string(),
-            enabled: facts.enabled,
+            kid: bundle.kid,
+            kty: bundle.kty.to_string(),
+            enabled: bundle.attributes.enabled,
         })
     }
 
@@ -51,12 +71,11 @@ impl sealock_cmk::KeyVault for Chain {
         kid: &Kid,
         plaintext: &[u8],
     ) -> Result<Vec<u8>, Cause> {
-        let caller = self.caller(identity)?;
-        let wrapped = self
-            .vault
-            .wrap_key(&caller, kid, WrapAlgorithm::RsaOaep256, plaintext)
-            .await;
-        wrapped.map_err(|error| cause(&error))
+        let usage = KeyUse::WrapKey {
+            algorithm: ALGORITHM,
+            value: Zeroizing::new(plaintext.to_vec()),
+        };
+        Ok(self.use_key(identity, kid, usage).await?.to_vec())
     }
 
     async fn unwrap_key(
@@ -65,12 +84,11 @@ impl sealock_cmk::KeyVault for Chain {
         kid: &Kid,
         wrapped: &[u8],
     ) -> Result<Zeroizing<Vec<u8>>, Cause> {
-        let caller = self.caller(identity)?;
-        let unwrapped = self
-            .vault
-            .unwrap_key(&caller, kid, WrapAlgorithm::RsaOaep256, wrapped)
-            .await;
-        unwrapped.map_err(|error| cause(&error))
+        let usage = KeyUse::UnwrapKey {
+            algorithm: ALGORITHM,
+            value: wrapped.to_vec(),
+        };
+        self.use_key(identity, kid, usage).await
     }
 }
 
@@ -78,8 +96,16 @@ impl sealock_cmk::KeyVault for Chain {
 fn cause(error: &Error) -> Cause {
     match error {
         Error::AccessDenied { .. } => Cause::AccessDenied,
+        Error::ForbiddenByRbac { .. } => Cause::ForbiddenByRbac,
+        Error::Unreachable { why, .. } => match why {
+            Unreachable::PublicAccessDisabled => Cause::ForbiddenByConnection,
+            Unreachable::AddressNotAuthorized | Unreachable::BypassDisabled => {
+                Cause::ForbiddenByFirewall
+            }
+        },
         Error::KeyDeleted { .. } => Cause::KeyDeleted,
         Error::KeyDisabled { .. } => Cause::KeyDisabled,
+        Error::KeyOperationForbidden { .. } => Cause::KeyOperationForbidden,
         Error::KeyNotFound { .. } => Cause::KeyNotFound,
         Error::VaultDeleted { .. } => Cause::VaultDeleted,
         Error::VaultNotFound { .. } => Cause::VaultNotFound,

@@ -5,9 +5,12 @@ use std::{
 };
 
 use fs_err as fs;
+use jiff::SignedDuration;
 use sealock_cmk::Sku;
 use sealock_core::{IdentityName, KeyIdentifier, KeyName, RegistryName, VaultName};
-use sealock_vault::{KeyPermission, KeySpec, KeyType, VaultSettings};
+use sealock_vault::{
+    Curve, KeyPermission, KeySpec, KeyType, KeyVaultFidelity, VaultSettings, VaultSku,
+};
 use serde::{Deserialize, Deserializer, de::Error as _};
 use toml::{Table, Value};
 
@@ -37,7 +40,7 @@ pub struct Config {
     /// TLS.
     pub tls: Tls,
     /// Where Azure differs from what is standard.
-    pub fidelity: sealock_registry::Settings,
+    pub fidelity: Fidelity,
     /// Vaults to create at the first start.
     pub vaults: Vec<SeedVault>,
     /// Managed identities to create at the first start.
@@ -155,12 +158,45 @@ impl Default for Registry {
     }
 }
 
+/// `[fidelity]`
+#[derive(Clone, Copy, Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Fidelity {
+    /// Offer the referrers API on a registry with a customer-managed key, too.
+    pub referrers_on_cmk: bool,
+    /// Take manifests that refer to content which was never pushed.
+    pub sparse_manifests: bool,
+    /// How long the deletion or recovery of a key takes.
+    pub keyvault_delete_delay: SignedDuration,
+}
+
+impl Fidelity {
+    pub(crate) fn registry(self) -> sealock_registry::Settings {
+        sealock_registry::Settings {
+            referrers_on_cmk: self.referrers_on_cmk,
+            sparse_manifests: self.sparse_manifests,
+        }
+    }
+
+    pub(crate) fn key_vault(self) -> KeyVaultFidelity {
+        KeyVaultFidelity {
+            delete_delay: self.keyvault_delete_delay,
+        }
+    }
+}
+
 /// `[[vaults]]`
 #[derive(Clone, Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct SeedVault {
     /// Its name.
     pub name: VaultName,
+    /// Which keys it can have.
+    #[serde(default)]
+    pub sku: VaultSku,
+    /// Whether roles decide who may do what, instead of access policies.
+    #[serde(default)]
+    pub rbac: bool,
     /// Whether what is deleted can be purged before its time.
     #[serde(default)]
     pub purge_protection: bool,
@@ -189,16 +225,14 @@ pub struct SeedKey {
     #[serde(default = "default_kty")]
     pub kty: KeyType,
     /// Its size in bits.
-    #[serde(default = "default_key_size")]
-    pub key_size: u32,
+    pub key_size: Option<u32>,
+    /// Its curve.
+    #[serde(rename = "crv")]
+    pub curve: Option<Curve>,
 }
 
 fn default_kty() -> KeyType {
     KeySpec::default().kty
-}
-
-fn default_key_size() -> u32 {
-    KeySpec::default().key_size
 }
 
 /// `[[vaults.access]]`
@@ -362,6 +396,8 @@ fn value_of(text: &str) -> Value {
 impl SeedVault {
     pub(crate) fn settings(&self) -> VaultSettings {
         VaultSettings {
+            sku: self.sku,
+            rbac: self.rbac,
             purge_protection: self.purge_protection,
             soft_delete_retention_days: self.soft_delete_retention_days,
         }
@@ -373,6 +409,7 @@ impl SeedKey {
         KeySpec {
             kty: self.kty,
             key_size: self.key_size,
+            curve: self.curve,
         }
     }
 }

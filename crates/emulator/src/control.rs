@@ -31,15 +31,11 @@ use axum::{
     routing::{delete, get, post},
 };
 use sealock_core::{KeyName, VaultName};
-use sealock_entra::Caller;
 
 use self::{error::ControlError, guard::Guard};
 use crate::{control_token::ControlToken, services::Services, tls::Trust};
 
 const BODY_LIMIT: usize = 64 * 1024;
-
-/// Whoever reaches the control API owns the emulator.
-const OPERATOR: &Caller = &Caller::Operator;
 
 type Answer<T> = Result<axum::Json<T>, ControlError>;
 
@@ -54,7 +50,10 @@ pub(crate) fn router(services: Services, trust: Trust, token: Option<ControlToke
         .route("/vaults", get(vaults::list))
         .route(
             "/vaults/{vault}",
-            get(vaults::show).put(vaults::create).delete(vaults::delete),
+            get(vaults::show)
+                .put(vaults::create)
+                .patch(vaults::update)
+                .delete(vaults::delete),
         )
         .route("/deleted-vaults/{vault}", delete(vaults::purge))
         .route("/deleted-vaults/{vault}/recover", post(vaults::recover))
@@ -67,6 +66,8 @@ pub(crate) fn router(services: Services, trust: Trust, token: Option<ControlToke
                 .delete(keys::delete),
         )
         .route("/vaults/{vault}/keys/{key}/rotate", post(keys::rotate))
+        .route("/vaults/{vault}/keys/{key}/backup", post(keys::backup))
+        .route("/vaults/{vault}/restore", post(keys::restore))
         .route(
             "/vaults/{vault}/keys/{key}/{version}",
             axum::routing::patch(keys::update_version),

@@ -1,6 +1,6 @@
 use sealock_cmk::{Encryption, Identity};
-use sealock_entra::Caller;
 use sealock_store::{Batch, Table};
+use sealock_vault::{KeyChange, Requester};
 
 use crate::{Config, Error, services::Services};
 
@@ -28,19 +28,20 @@ pub(crate) async fn seed(services: &Services, config: &Config) -> Result<(), Err
 }
 
 async fn vaults(services: &Services, config: &Config) -> Result<(), Error> {
-    let (vault, operator) = (&services.vault, &Caller::Operator);
+    let (vault, operator) = (&services.vault, &Requester::operator());
     for seed in &config.vaults {
         let existing = vault.vaults(operator).await?;
         if !existing.iter().any(|existing| existing.name == seed.name) {
             vault
-                .create_vault(operator, seed.name.clone(), seed.settings())
+                .create_vault(operator, &seed.name, seed.settings())
                 .await?;
         }
         let existing = vault.keys(operator, &seed.name).await?;
         for key in &seed.keys {
             if !existing.iter().any(|existing| existing.name == key.name) {
+                let asked = (key.spec(), KeyChange::default());
                 vault
-                    .create_key(operator, &seed.name, &key.name, key.spec())
+                    .create_key(operator, &seed.name, &key.name, Ok(asked))
                     .await?;
             }
         }

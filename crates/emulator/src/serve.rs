@@ -133,6 +133,7 @@ async fn run(config: Config, ready_file: Option<PathBuf>) -> Result<(), Error> {
         _ = interrupt.recv() => return Ok(()),
     }
 
+    tokio::spawn(timekeeping::keep(services.clone()));
     let door = Door::new(services.clone(), hosts, trust.clone(), control_token);
     let shutdown = services.shutdown.clone();
     let served = tokio::spawn(listener.serve(

@@ -2,7 +2,7 @@ use std::{net::IpAddr, sync::Arc};
 
 use jiff::Timestamp;
 use sealock_cmk::Custodian;
-use sealock_core::{Clock, PublicName, RegistryName};
+use sealock_core::{Clock, Kid, PublicName, RegistryName};
 use sealock_entra::{Directory, TokenIssuer};
 use sealock_envelope::ServiceKey;
 use sealock_registry::Registries;
@@ -48,7 +48,8 @@ impl Services {
             Arc::clone(&service_key),
             clock.clone(),
             names.clone(),
-            directory.tenant(),
+            directory.clone(),
+            config.fidelity.key_vault(),
         );
         let chain = Chain::new(directory.clone(), vault.clone());
         let custodian = Custodian::new(
@@ -65,7 +66,7 @@ impl Services {
                 custodian.clone(),
                 service_key,
                 clock.clone(),
-                config.fidelity,
+                config.fidelity.registry(),
                 tokens.clone(),
             ),
             started: clock.now(),
@@ -80,6 +81,20 @@ impl Services {
             default_registry: config.registry.default.clone(),
             shutdown: CancellationToken::new(),
         })
+    }
+
+    /// Has every registry that follows a key move to its version `current`, before this returns. The
+    /// registries that could not move yet are returned.
+    pub(crate) async fn follow(
+        &self,
+        current: &Kid,
+    ) -> Result<Vec<RegistryName>, sealock_registry::Error> {
+        let left_behind = self.custodian.follow(current).await?;
+        let registries = self.registries.list()?.into_iter();
+        Ok(registries
+            .filter(|registry| left_behind.contains(&registry.record.id))
+            .map(|registry| registry.record.name)
+            .collect())
     }
 
     /// Removes, in the background, what a crash left behind or what its time has come for. Call it

@@ -3,6 +3,32 @@ use sealock_core::{IdentityName, TenantId};
 
 use crate::{Role, RoleScope};
 
+/// What is wrong with a token.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum InvalidToken {
+    /// It is for another service.
+    #[error("it is for '{0}'")]
+    Audience(String),
+    /// Its time is over.
+    #[error("it has expired")]
+    Expired,
+    /// Somebody else issued it.
+    #[error("'{0}' issued it")]
+    Issuer(String),
+    /// It is no JWT with the claims that it must have.
+    #[error("it cannot be read")]
+    Malformed,
+    /// Its time has not come.
+    #[error("it is not valid yet")]
+    NotYetValid,
+    /// Whose it is was deleted.
+    #[error("its principal does not exist any more")]
+    PrincipalUnknown,
+    /// Its signature is another's.
+    #[error("its signature is not ours")]
+    Signature,
+}
+
 /// Why the directory, the managed identity endpoint or the authority could not do what it was asked.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
@@ -94,7 +120,8 @@ pub enum Error {
     },
     /// Not a role that the emulator knows.
     #[error(
-        "'{0}' is not a role; expected AcrPull, AcrPush, AcrDelete, Reader, Contributor or Owner"
+        "'{0}' is not a role; expected one of {roles}",
+        roles = Role::ALL.map(Role::as_str).join(", ")
     )]
     RoleUnknown(String),
     /// Not a place where a role can be assigned.
@@ -113,8 +140,8 @@ pub enum Error {
     )]
     TenantNotFound(String),
     /// Not a token that was issued here, for this service, and serves now.
-    #[error("the token is not valid")]
-    TokenInvalid,
+    #[error("the token is not valid: {0}")]
+    TokenInvalid(#[from] InvalidToken),
     /// The store.
     #[error(transparent)]
     Store(#[from] sealock_store::Error),
@@ -146,7 +173,7 @@ impl Error {
             Self::ClientSecretInvalid(_) => (StatusCode::UNAUTHORIZED, "invalid_client"),
             Self::GrantUnsupported(_) => (bad_request, "unsupported_grant_type"),
             Self::TenantNotFound(_) => (bad_request, "invalid_tenant"),
-            Self::TokenInvalid => (StatusCode::UNAUTHORIZED, "invalid_token"),
+            Self::TokenInvalid(_) => (StatusCode::UNAUTHORIZED, "invalid_token"),
             Self::NotFromHere => (StatusCode::FORBIDDEN, "access_denied"),
             Self::MethodNotAllowed { .. } => (StatusCode::METHOD_NOT_ALLOWED, "invalid_request"),
             Self::NotAnEndpoint(_) => (StatusCode::NOT_FOUND, "not_found"),

@@ -1,7 +1,7 @@
 use std::sync::Arc;
 
 use jiff::{SignedDuration, Timestamp};
-use jsonwebtoken::{Algorithm, Header, Validation};
+use jsonwebtoken::{Algorithm, Header, Validation, errors::ErrorKind};
 use sealock_core::{ClientId, PrincipalId, TenantId};
 use sealock_envelope::ServiceKey;
 use serde::{Deserialize, Serialize};
@@ -9,7 +9,7 @@ use tokio::sync::OnceCell;
 use zeroize::Zeroizing;
 
 use crate::{
-    Directory, Error, ManagedIdentity, Result,
+    Directory, Error, InvalidToken, ManagedIdentity, Result,
     signing_key::{PublicKey, SigningKey},
 };
 
@@ -142,20 +142,33 @@ impl TokenIssuer {
     /// [`Error::TokenInvalid`], or if the store fails.
     pub async fn verify(&self, token: &str, audiences: &[&str]) -> Result<ManagedIdentity> {
         let mut validation = Validation::new(Algorithm::RS256);
-        // By the emulator's clock, below.
+        // Below: by the emulator's clock, and with a reason for each.
         validation.validate_exp = false;
-        validation.set_audience(audiences);
-        validation.set_issuer(&[self.name()]);
+        validation.validate_aud = false;
         let key = self.key().await?;
         let claims: Claims = jsonwebtoken::decode(token, &key.verifying, &validation)
-            .map_err(|_| Error::TokenInvalid)?
+            .map_err(|error| match error.kind() {
+                ErrorKind::InvalidSignature | ErrorKind::InvalidAlgorithm => {
+                    InvalidToken::Signature
+                }
+                _ => InvalidToken::Malformed,
+            })?
             .claims;
+        if claims.iss != self.name() {
+            return Err(InvalidToken::Issuer(claims.iss).into());
+        }
+        if !audiences.contains(&claims.aud.as_str()) {
+            return Err(InvalidToken::Audience(claims.aud).into());
+        }
         let now = self.directory.clock.now().as_second();
-        if now < claims.nbf || claims.exp <= now {
-            return Err(Error::TokenInvalid);
+        if now < claims.nbf {
+            return Err(InvalidToken::NotYetValid.into());
+        }
+        if claims.exp <= now {
+            return Err(InvalidToken::Expired.into());
         }
         let identity = self.directory.identity_by_principal_id(claims.oid)?;
-        identity.ok_or(Error::TokenInvalid)
+        Ok(identity.ok_or(InvalidToken::PrincipalUnknown)?)
     }
 
     /// With what whoever is given a token can verify it.

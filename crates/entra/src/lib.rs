@@ -18,7 +18,7 @@ mod signing_key;
 
 pub use caller::Caller;
 pub use directory::Directory;
-pub use error::{Error, Result};
+pub use error::{Error, InvalidToken, Result};
 pub use identity::{ManagedIdentity, RESOURCE_GROUP, SUBSCRIPTION};
 pub use issuer::{AccessToken, TokenIssuer};
 pub use role::Role;

@@ -17,6 +17,22 @@ pub enum Role {
     AcrPush,
     /// Everything but to assign roles.
     Contributor,
+    /// Everything with what is in a vault.
+    KeyVaultAdministrator,
+    /// Manage vaults, but not what is in them.
+    KeyVaultContributor,
+    /// Everything with keys.
+    KeyVaultCryptoOfficer,
+    /// Read keys, wrap and unwrap with them: what a registry needs.
+    KeyVaultCryptoServiceEncryptionUser,
+    /// Release keys.
+    KeyVaultCryptoServiceReleaseUser,
+    /// Use keys.
+    KeyVaultCryptoUser,
+    /// Purge deleted vaults.
+    KeyVaultPurgeOperator,
+    /// Read what vaults say of their keys.
+    KeyVaultReader,
     /// Everything.
     Owner,
     /// Read everything.
@@ -25,11 +41,19 @@ pub enum Role {
 
 impl Role {
     /// All of them.
-    pub const ALL: [Self; 6] = [
+    pub const ALL: [Self; 14] = [
         Self::AcrDelete,
         Self::AcrPull,
         Self::AcrPush,
         Self::Contributor,
+        Self::KeyVaultAdministrator,
+        Self::KeyVaultContributor,
+        Self::KeyVaultCryptoOfficer,
+        Self::KeyVaultCryptoServiceEncryptionUser,
+        Self::KeyVaultCryptoServiceReleaseUser,
+        Self::KeyVaultCryptoUser,
+        Self::KeyVaultPurgeOperator,
+        Self::KeyVaultReader,
         Self::Owner,
         Self::Reader,
     ];
@@ -41,6 +65,14 @@ impl Role {
             Self::AcrPull => "AcrPull",
             Self::AcrPush => "AcrPush",
             Self::Contributor => "Contributor",
+            Self::KeyVaultAdministrator => "Key Vault Administrator",
+            Self::KeyVaultContributor => "Key Vault Contributor",
+            Self::KeyVaultCryptoOfficer => "Key Vault Crypto Officer",
+            Self::KeyVaultCryptoServiceEncryptionUser => "Key Vault Crypto Service Encryption User",
+            Self::KeyVaultCryptoServiceReleaseUser => "Key Vault Crypto Service Release User",
+            Self::KeyVaultCryptoUser => "Key Vault Crypto User",
+            Self::KeyVaultPurgeOperator => "Key Vault Purge Operator",
+            Self::KeyVaultReader => "Key Vault Reader",
             Self::Owner => "Owner",
             Self::Reader => "Reader",
         }
@@ -50,6 +82,7 @@ impl Role {
     ///
     /// <https://learn.microsoft.com/azure/role-based-access-control/built-in-roles/containers>,
     /// <https://learn.microsoft.com/azure/role-based-access-control/built-in-roles/privileged>,
+    /// <https://learn.microsoft.com/azure/role-based-access-control/built-in-roles/security>,
     /// <https://learn.microsoft.com/azure/role-based-access-control/built-in-roles/general>
     pub const fn definition_id(self) -> &'static str {
         match self {
@@ -57,6 +90,14 @@ impl Role {
             Self::AcrPull => "7f951dda-4ed3-4680-a7ca-43fe172d538d",
             Self::AcrPush => "8311e382-0749-4cb8-b61a-304f252e45ec",
             Self::Contributor => "b24988ac-6180-42a0-ab88-20f7382dd24c",
+            Self::KeyVaultAdministrator => "00482a5a-887f-4fb3-b363-3b7fe8e74483",
+            Self::KeyVaultContributor => "f25e0fa2-a7c8-4377-a976-54943a77a395",
+            Self::KeyVaultCryptoOfficer => "14b46e9e-c2b7-41b4-b07b-48a6ebf60603",
+            Self::KeyVaultCryptoServiceEncryptionUser => "e147488a-f6f5-4113-8e2d-b22465e65bf6",
+            Self::KeyVaultCryptoServiceReleaseUser => "08bbd89e-9f13-488c-ac41-acfcb10c90ab",
+            Self::KeyVaultCryptoUser => "12338af0-0e69-4776-bea7-57ae8d297424",
+            Self::KeyVaultPurgeOperator => "a68e7c17-0ab2-4c09-9a58-125dae29748c",
+            Self::KeyVaultReader => "21090545-7ca7-4776-b22c-e363652d74d2",
             Self::Owner => "8e3af657-a8ff-443c-a75c-2fe8c4bcb635",
             Self::Reader => "acdd72a7-3385-48ef-bd42-f606fba81ae7",
         }

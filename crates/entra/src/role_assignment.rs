@@ -116,6 +116,21 @@ impl Directory {
         }
     }
 
+    /// Adds to `batch` that all role assignments go whose scope is `resource` or lies in it.
+    ///
+    /// # Errors
+    /// If the store fails.
+    pub fn without_roles_within(&self, resource: &str, mut batch: Batch) -> Result<Batch> {
+        let resource: RoleScope = resource.parse()?;
+        for assignment in self.role_assignments()? {
+            if resource.covers(assignment.scope.as_str()) {
+                let key = key(assignment.principal_id, assignment.role, &assignment.scope);
+                batch = batch.delete(&ROLE_ASSIGNMENTS, &key.each_ref().map(String::as_str));
+            }
+        }
+        Ok(batch)
+    }
+
     /// The roles that `principal` has over `resource`.
     ///
     /// # Errors

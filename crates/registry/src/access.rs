@@ -185,6 +185,8 @@ impl Permissions {
                 Role::AcrPush => matches!(action, Pull | Push | MetadataRead),
                 Role::AcrDelete => matches!(action, Delete),
                 Role::Contributor | Role::Owner => true,
+                // Those of other services.
+                _ => false,
             })
         };
         Self::in_every_repository(Action::ALL.into_iter().filter(permits).collect())

@@ -50,7 +50,7 @@ impl Registry {
         }
         let identity = match self.entra.verify(token, &AUDIENCES).await {
             Ok(identity) => identity,
-            Err(sealock_entra::Error::TokenInvalid) => return Ok(None),
+            Err(sealock_entra::Error::TokenInvalid(_)) => return Ok(None),
             Err(error) => return Err(error.into()),
         };
         let Some(subject) = self.subject(&identity)? else {

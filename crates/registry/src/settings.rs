@@ -1,8 +1,5 @@
-use serde::Deserialize;
-
-/// `[fidelity]`: where Azure Container Registry does less than OCI Distribution, or is stricter.
-#[derive(Clone, Copy, Debug, Default, Deserialize)]
-#[serde(deny_unknown_fields, default)]
+/// Where Azure Container Registry does less than OCI Distribution, or is stricter.
+#[derive(Clone, Copy, Debug, Default)]
 pub struct Settings {
     /// Offer the referrers API on a registry with a customer-managed key, too. ACR does not:
     /// <https://learn.microsoft.com/azure/container-registry/container-registry-manage-artifact>

@@ -1,4 +1,4 @@
-use sealock_entra::Caller;
+use sealock_entra::ManagedIdentity;
 
 use crate::{KeyPermission, Policy};
 
@@ -11,20 +11,19 @@ pub enum Decision {
     Denied,
 }
 
-/// Decides whether a vault's access policies give the caller a permission.
-///
-/// The operator needs none. `all` includes every other permission.
+/// Decides whether a vault's access policies give an identity a permission. `all` includes every other.
 ///
 /// <https://learn.microsoft.com/azure/key-vault/general/assign-access-policy>
-pub fn decide(caller: &Caller, policies: &[Policy], permission: KeyPermission) -> Decision {
-    let granted = match caller {
-        Caller::Operator => true,
-        Caller::Identity(identity) => policies.iter().any(|policy| {
-            policy.principal == identity.principal_id
-                && (policy.permissions.contains(&permission)
-                    || policy.permissions.contains(&KeyPermission::All))
-        }),
-    };
+pub fn decide(
+    identity: &ManagedIdentity,
+    policies: &[Policy],
+    permission: KeyPermission,
+) -> Decision {
+    let granted = policies.iter().any(|policy| {
+        policy.principal == identity.principal_id
+            && (policy.permissions.contains(&permission)
+                || policy.permissions.contains(&KeyPermission::All))
+    });
     if granted {
         Decision::Granted
     } else {
@@ -41,7 +40,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_permission_is_needed_unless_the_caller_is_the_operator() {
+    fn a_permission_is_needed_in_a_policy_of_ones_own() {
         use Decision::{Denied, Granted};
         use KeyPermission::{All, Get, UnwrapKey, WrapKey};
 
@@ -60,27 +59,20 @@ mod tests {
             principal: PrincipalId::random(),
             permissions: permissions.iter().copied().collect(),
         };
-        let caller = Caller::Identity(identity.clone());
-        for (caller, policies, permission, decision) in [
-            (&Caller::Operator, vec![], UnwrapKey, Granted),
-            (&caller, vec![], Get, Denied),
-            (&caller, vec![own(&[])], Get, Denied),
-            (&caller, vec![own(&[Get])], Get, Granted),
-            (&caller, vec![own(&[Get])], WrapKey, Denied),
-            (&caller, vec![own(&[Get, WrapKey])], UnwrapKey, Denied),
-            (&caller, vec![own(&[Get, WrapKey])], WrapKey, Granted),
-            (&caller, vec![own(&[All])], UnwrapKey, Granted),
-            (&caller, vec![of_another(&[All])], Get, Denied),
-            (&caller, vec![of_another(&[Get]), own(&[Get])], Get, Granted),
-            (
-                &caller,
-                vec![of_another(&[Get]), own(&[WrapKey])],
-                Get,
-                Denied,
-            ),
+        for (policies, permission, decision) in [
+            (vec![], Get, Denied),
+            (vec![own(&[])], Get, Denied),
+            (vec![own(&[Get])], Get, Granted),
+            (vec![own(&[Get])], WrapKey, Denied),
+            (vec![own(&[Get, WrapKey])], UnwrapKey, Denied),
+            (vec![own(&[Get, WrapKey])], WrapKey, Granted),
+            (vec![own(&[All])], UnwrapKey, Granted),
+            (vec![of_another(&[All])], Get, Denied),
+            (vec![of_another(&[Get]), own(&[Get])], Get, Granted),
+            (vec![of_another(&[Get]), own(&[WrapKey])], Get, Denied),
         ] {
             assert_eq!(
-                decide(caller, &policies, permission),
+                decide(&identity, &policies, permission),
                 decision,
                 "{permission} of {policies:?}"
             );

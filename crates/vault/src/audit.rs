@@ -1,4 +1,4 @@
-use std::time::Instant;
+use std::{net::IpAddr, time::Instant};
 
 use jiff::Timestamp;
 use sealock_core::{
@@ -8,7 +8,7 @@ use sealock_entra::{Caller, RESOURCE_GROUP, SUBSCRIPTION};
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
-use crate::{Error, KeyType, LOCATION, WrapAlgorithm};
+use crate::{Client, Error, Key, KeyBundle, KeyOperation, KeyType, LOCATION, Origin, Requester};
 
 const KEYS_API_VERSION: &str = "7.4";
 const VAULTS_API_VERSION: &str = "2023-07-01";
@@ -36,7 +36,7 @@ pub struct AuditEvent {
     /// How long it took, in milliseconds.
     pub duration_ms: String,
     /// From where it was asked.
-    pub caller_ip_address: String,
+    pub caller_ip_address: IpAddr,
     /// This operation's own id.
     pub correlation_id: Uuid,
     /// Who asked.
@@ -89,9 +89,18 @@ pub struct Properties {
     /// Whether an access policy permitted it. Absent where none was asked.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub is_access_policy_match: Option<bool>,
-    /// The algorithm, of a wrap or unwrap.
+    /// Whether a role permitted it. Absent where none was asked.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub algorithm: Option<WrapAlgorithm>,
+    pub is_rbac_authorized: Option<bool>,
+    /// Whether the vault's firewall let the request in. Absent where it was not asked.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub is_address_authorized: Option<bool>,
+    /// As what it came: `PublicIP` or `TrustedService`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub address_authorization_type: Option<String>,
+    /// The algorithm, of what was done with a key.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub algorithm: Option<String>,
     /// The key that was used or made.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub key_properties: Option<KeyProperties>,
@@ -108,28 +117,47 @@ pub struct KeyProperties {
 }
 
 /// An operation, as the log tells them apart.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Operation {
     VaultPut,
     VaultGet,
+    VaultPatch,
     VaultDelete,
     VaultRecover,
     VaultPurge,
     PoliciesGrant,
     PoliciesRevoke,
+    Authentication,
     KeyCreate,
+    KeyImport,
     KeyGet,
     KeyList,
+    KeyListVersions,
     KeyUpdate,
     KeyDelete,
+    KeyGetDeleted,
+    KeyListDeleted,
     KeyRecover,
     KeyPurge,
+    KeyBackup,
+    KeyRestore,
     KeyRotate,
+    KeyRotateIfDue,
+    KeyRotationPolicyGet,
+    KeyRotationPolicySet,
+    KeyNearExpiry,
+    KeyEncrypt,
+    KeyDecrypt,
     KeyWrap,
     KeyUnwrap,
+    KeySign,
+    KeyVerify,
+    KeyRelease,
+    RandomBytesGet,
 }
 
 /// What an operation is about.
+#[derive(Clone)]
 pub(crate) enum Target {
     Vaults,
     Vault(VaultName),
@@ -144,19 +172,38 @@ pub(crate) struct Subject {
     pub(crate) key_size: u32,
 }
 
+impl KeyBundle {
+    pub(crate) fn subject(&self) -> Subject {
+        Subject {
+            kid: self.kid.clone(),
+            kty: self.kty,
+            key_size: self.key_size,
+        }
+    }
+}
+
+impl Key {
+    pub(crate) fn subject(&self) -> Subject {
+        self.current.subject()
+    }
+}
+
 /// An operation that has begun, from which its record is made once it has ended.
 pub(crate) struct Request {
-    caller: Caller,
+    /// None if it could not be told.
+    caller: Option<Caller>,
+    client: Client,
     operation: Operation,
     target: Target,
-    algorithm: Option<WrapAlgorithm>,
+    algorithm: Option<String>,
     began: Instant,
 }
 
 impl Request {
-    pub(crate) fn new(caller: &Caller, operation: Operation, target: Target) -> Self {
+    pub(crate) fn new(requester: &Requester, operation: Operation, target: Target) -> Self {
         Self {
-            caller: caller.clone(),
+            caller: Some(requester.caller.clone()),
+            client: requester.client.clone(),
             operation,
             target,
             algorithm: None,
@@ -164,19 +211,42 @@ impl Request {
         }
     }
 
-    pub(crate) fn with_algorithm(mut self, algorithm: WrapAlgorithm) -> Self {
+    /// One whose sender could not be told: it gets no further.
+    pub(crate) fn unauthenticated(client: &Client, vault: VaultName) -> Self {
+        Self {
+            caller: None,
+            client: client.clone(),
+            operation: Operation::Authentication,
+            target: Target::Vault(vault),
+            algorithm: None,
+            began: Instant::now(),
+        }
+    }
+
+    pub(crate) fn with_algorithm(mut self, algorithm: String) -> Self {
         self.algorithm = Some(algorithm);
         self
     }
 
-    /// The record of this operation's end. A success may tell which key version it was about.
+    /// The vault that it is about, if it is about one.
+    pub(crate) fn vault(&self) -> Option<&VaultName> {
+        match &self.target {
+            Target::Vaults => None,
+            Target::Vault(vault) | Target::Keys(vault) => Some(vault),
+            Target::Key(key) => Some(&key.vault),
+        }
+    }
+
+    /// The record of this operation's end. A success may tell which key version it was about. `rbac` says
+    /// what decides about the vault's keys: roles, or access policies.
     pub(crate) fn ended(
         &self,
         result: Result<Option<Subject>, &Error>,
+        rbac: bool,
         names: &PublicName,
         clock: &Clock,
     ) -> AuditEvent {
-        let is_access_policy_match = self.is_access_policy_match(result.as_ref().err().copied());
+        let evidence = Evidence::of(self, rbac, result.as_ref().err().copied());
         let (status, description, subject) = match result {
             Ok(subject) => (self.operation.success(), String::new(), subject),
             Err(error) => (error.status(), error.to_string(), None),
@@ -185,26 +255,29 @@ impl Request {
             time: clock.now(),
             category: "AuditEvent".to_owned(),
             operation_name: self.operation.name().to_owned(),
-            operation_version: self.operation.api_version().to_owned(),
+            operation_version: self.api_version().to_owned(),
             result_type: "Success".to_owned(),
             result_signature: signature(status).to_owned(),
             result_description: description,
             duration_ms: self.began.elapsed().as_millis().to_string(),
-            caller_ip_address: "127.0.0.1".to_owned(),
-            correlation_id: Uuid::new_v4(),
+            caller_ip_address: self.client.origin.address(),
+            correlation_id: self.client.correlation_id,
             identity: Identity {
-                claim: claim(&self.caller),
+                claim: self.caller.as_ref().map(claim).unwrap_or_default(),
             },
             properties: Properties {
                 id: match &subject {
                     Some(subject) => names.key_uri(&subject.kid.identifier()),
                     None => self.target.id(names),
                 },
-                client_info: client_info(&self.caller).to_owned(),
+                client_info: self.client.info.clone(),
                 http_status_code: status,
                 request_uri: self.request_uri(names),
-                is_access_policy_match,
-                algorithm: self.algorithm,
+                is_access_policy_match: evidence.access_policy,
+                is_rbac_authorized: evidence.rbac,
+                is_address_authorized: evidence.address,
+                address_authorization_type: evidence.address_type.map(str::to_owned),
+                algorithm: self.algorithm.clone(),
                 key_properties: subject.map(|subject| KeyProperties {
                     kty: subject.kty,
                     size: subject.key_size,
@@ -214,15 +287,12 @@ impl Request {
         }
     }
 
-    fn is_access_policy_match(&self, error: Option<&Error>) -> Option<bool> {
-        match (&self.caller, &self.target) {
-            (Caller::Identity(_), Target::Keys(_) | Target::Key(_)) => match error {
-                Some(Error::VaultNotFound { .. } | Error::VaultDeleted { .. }) => None,
-                Some(Error::AccessDenied { .. }) => Some(false),
-                _ => Some(true),
-            },
-            _ => None,
-        }
+    /// The one that the request names, or the one that the operation has had for long.
+    fn api_version(&self) -> &str {
+        self.client
+            .api_version
+            .as_deref()
+            .unwrap_or_else(|| self.operation.api_version())
     }
 
     fn request_uri(&self, names: &PublicName) -> String {
@@ -233,6 +303,8 @@ impl Request {
                 ),
                 "/purge",
             ),
+            (Target::Vault(vault), Operation::Authentication) => (names.vault_uri(vault), ""),
+            (Target::Vault(vault), Operation::RandomBytesGet) => (names.vault_uri(vault), "rng"),
             (target @ (Target::Vaults | Target::Vault(_)), operation) => (
                 format!("https://management.{names}{}", target.resource_id()),
                 match operation {
@@ -241,27 +313,67 @@ impl Request {
                     _ => "",
                 },
             ),
-            (Target::Key(key), Operation::KeyRecover) => {
-                (deleted_key_uri(names, &key.vault, &key.key), "/recover")
+            (Target::Keys(vault), Operation::KeyListDeleted) => {
+                (format!("{}deletedkeys", names.vault_uri(vault)), "")
             }
-            (Target::Key(key), Operation::KeyPurge) => {
-                (deleted_key_uri(names, &key.vault, &key.key), "")
-            }
-            (target @ (Target::Keys(_) | Target::Key(_)), operation) => (
-                target.id(names),
-                match operation {
-                    Operation::KeyCreate => "/create",
-                    Operation::KeyRotate => "/rotate",
-                    Operation::KeyWrap => "/wrapkey",
-                    Operation::KeyUnwrap => "/unwrapkey",
+            (
+                Target::Key(key),
+                operation
+                @ (Operation::KeyRecover | Operation::KeyPurge | Operation::KeyGetDeleted),
+            ) => {
+                let suffix = match operation {
+                    Operation::KeyRecover => "/recover",
                     _ => "",
-                },
-            ),
+                };
+                (deleted_key_uri(names, &key.vault, &key.key), suffix)
+            }
+            (target @ (Target::Keys(_) | Target::Key(_)), operation) => {
+                (target.id(names), operation.path())
+            }
         };
-        format!(
-            "{base}{suffix}?api-version={}",
-            self.operation.api_version()
-        )
+        format!("{base}{suffix}?api-version={}", self.api_version())
+    }
+}
+
+/// What decided about a request, as far as how it ended tells. Nothing decides about the operator.
+#[derive(Default)]
+struct Evidence {
+    address: Option<bool>,
+    address_type: Option<&'static str>,
+    access_policy: Option<bool>,
+    rbac: Option<bool>,
+}
+
+impl Evidence {
+    fn of(request: &Request, rbac: bool, error: Option<&Error>) -> Self {
+        let is_judged = matches!(request.caller, Some(Caller::Identity(_)))
+            && matches!(request.target, Target::Keys(_) | Target::Key(_))
+            && !matches!(
+                error,
+                Some(Error::VaultNotFound { .. } | Error::VaultDeleted { .. })
+            );
+        if !is_judged {
+            return Self::default();
+        }
+        if matches!(error, Some(Error::Unreachable { .. })) {
+            return Self {
+                address: Some(false),
+                ..Self::default()
+            };
+        }
+        let is_permitted = !matches!(
+            error,
+            Some(Error::AccessDenied { .. } | Error::ForbiddenByRbac { .. })
+        );
+        Self {
+            address: Some(true),
+            address_type: Some(match request.client.origin {
+                Origin::Address(_) => "PublicIP",
+                Origin::TrustedService => "TrustedService",
+            }),
+            access_policy: (!rbac).then_some(is_permitted),
+            rbac: rbac.then_some(is_permitted),
+        }
     }
 }
 
@@ -294,25 +406,79 @@ impl Target {
 }
 
 impl Operation {
+    /// The use of a key for this.
+    pub(crate) fn using(operation: KeyOperation) -> Self {
+        match operation {
+            KeyOperation::Encrypt => Self::KeyEncrypt,
+            KeyOperation::Decrypt => Self::KeyDecrypt,
+            KeyOperation::Sign => Self::KeySign,
+            KeyOperation::Verify => Self::KeyVerify,
+            KeyOperation::WrapKey => Self::KeyWrap,
+            KeyOperation::UnwrapKey => Self::KeyUnwrap,
+            KeyOperation::Import => Self::KeyImport,
+            KeyOperation::Export => Self::KeyRelease,
+        }
+    }
+
     /// Azure's name for it.
+    ///
+    /// <https://learn.microsoft.com/azure/key-vault/general/logging#interpret-your-key-vault-logs>
     fn name(self) -> &'static str {
         match self {
+            Self::PoliciesGrant | Self::PoliciesRevoke => "VaultPatch",
+            Self::KeyNearExpiry => "KeyNearExpiryEventGridNotification",
             Self::VaultPut => "VaultPut",
             Self::VaultGet => "VaultGet",
+            Self::VaultPatch => "VaultPatch",
             Self::VaultDelete => "VaultDelete",
             Self::VaultRecover => "VaultRecover",
             Self::VaultPurge => "VaultPurge",
-            Self::PoliciesGrant | Self::PoliciesRevoke => "VaultPatch",
+            Self::Authentication => "Authentication",
             Self::KeyCreate => "KeyCreate",
+            Self::KeyImport => "KeyImport",
             Self::KeyGet => "KeyGet",
             Self::KeyList => "KeyList",
+            Self::KeyListVersions => "KeyListVersions",
             Self::KeyUpdate => "KeyUpdate",
             Self::KeyDelete => "KeyDelete",
+            Self::KeyGetDeleted => "KeyGetDeleted",
+            Self::KeyListDeleted => "KeyListDeleted",
             Self::KeyRecover => "KeyRecover",
             Self::KeyPurge => "KeyPurge",
+            Self::KeyBackup => "KeyBackup",
+            Self::KeyRestore => "KeyRestore",
             Self::KeyRotate => "KeyRotate",
+            Self::KeyRotateIfDue => "KeyRotateIfDue",
+            Self::KeyRotationPolicyGet => "KeyRotationPolicyGet",
+            Self::KeyRotationPolicySet => "KeyRotationPolicySet",
+            Self::KeyEncrypt => "KeyEncrypt",
+            Self::KeyDecrypt => "KeyDecrypt",
             Self::KeyWrap => "KeyWrap",
             Self::KeyUnwrap => "KeyUnwrap",
+            Self::KeySign => "KeySign",
+            Self::KeyVerify => "KeyVerify",
+            Self::KeyRelease => "KeyRelease",
+            Self::RandomBytesGet => "RandomBytesGet",
+        }
+    }
+
+    /// What its URL has behind the key's.
+    fn path(self) -> &'static str {
+        match self {
+            Self::KeyCreate => "/create",
+            Self::KeyListVersions => "/versions",
+            Self::KeyBackup => "/backup",
+            Self::KeyRestore => "/restore",
+            Self::KeyRotate => "/rotate",
+            Self::KeyRotationPolicyGet | Self::KeyRotationPolicySet => "/rotationpolicy",
+            Self::KeyEncrypt => "/encrypt",
+            Self::KeyDecrypt => "/decrypt",
+            Self::KeyWrap => "/wrapkey",
+            Self::KeyUnwrap => "/unwrapkey",
+            Self::KeySign => "/sign",
+            Self::KeyVerify => "/verify",
+            Self::KeyRelease => "/release",
+            _ => "",
         }
     }
 
@@ -320,6 +486,7 @@ impl Operation {
         match self {
             Self::VaultPut
             | Self::VaultGet
+            | Self::VaultPatch
             | Self::VaultDelete
             | Self::VaultRecover
             | Self::VaultPurge
@@ -350,13 +517,6 @@ fn deleted_key_uri(names: &PublicName, vault: &VaultName, key: &KeyName) -> Stri
     format!("{}deletedkeys/{key}", names.vault_uri(vault))
 }
 
-fn client_info(caller: &Caller) -> &'static str {
-    match caller {
-        Caller::Operator => "sealock",
-        Caller::Identity(_) => "AzureContainerRegistry/emulator",
-    }
-}
-
 fn claim(caller: &Caller) -> Claim {
     match caller {
         Caller::Operator => Claim::default(),
@@ -374,10 +534,12 @@ fn signature(status: u16) -> &'static str {
     match status {
         200..=299 => "OK",
         400 => "BadRequest",
+        401 => "Unauthorized",
         403 => "Forbidden",
         404 => "NotFound",
         405 => "MethodNotAllowed",
         409 => "Conflict",
+        501 => "NotImplemented",
         _ => "InternalServerError",
     }
 }

@@ -1,7 +1,9 @@
-use sealock_core::{KeyName, KeyVersion, Kid, TenantId, VaultName};
+use std::net::IpAddr;
+
+use sealock_core::{KeyIdentifier, KeyName, KeyVersion, Kid, VaultName};
 use sealock_entra::ManagedIdentity;
 
-use crate::{KeyPermission, KeyUse, LOCATION};
+use crate::{KeyOperation, KeyPermission, LOCATION, network::Unreachable};
 
 /// Why the vault refused. Texts are Azure's where Azure's are public.
 ///
@@ -10,13 +12,13 @@ use crate::{KeyPermission, KeyUse, LOCATION};
 #[non_exhaustive]
 pub enum Error {
     /// No vault has this name.
-    #[error("The key vault '{vault}' was not found.")]
+    #[error("Azure Key Vault '{vault}' does not exist.")]
     VaultNotFound {
         /// The name that was asked for.
         vault: VaultName,
     },
     /// The vault is soft-deleted: nothing in it can be reached until it is recovered.
-    #[error("The key vault '{vault}' was not found: it is in a deleted but recoverable state.")]
+    #[error("Azure Key Vault '{vault}' does not exist: it is in a deleted but recoverable state.")]
     VaultDeleted {
         /// The deleted vault.
         vault: VaultName,
@@ -87,13 +89,57 @@ pub enum Error {
         /// The deleted key.
         key: KeyName,
     },
+    /// The key is on its way to being deleted.
+    #[error("Key {key} is currently being deleted and cannot be re-created; retry later.")]
+    ObjectIsBeingDeleted {
+        /// The key.
+        key: KeyName,
+    },
+    /// The key is on its way back.
+    #[error("Key {key} is currently being recovered and cannot be re-created; retry later.")]
+    ObjectIsBeingRecovered {
+        /// The key.
+        key: KeyName,
+    },
+    /// A backup cannot replace a key that is there, deleted or not.
+    #[error(
+        "There was a conflict restoring the key '{key}'. This can happen if either: a second key with the same name was created after the first key was deleted; thus trying to restore a key whose name is already in use. Or if the key was deleted and is still recoverable."
+    )]
+    RestoreConflict {
+        /// The key.
+        key: KeyIdentifier,
+    },
     /// The key version is disabled.
     #[error("Operation {operation} is not allowed on a disabled key.")]
     KeyDisabled {
         /// The disabled version.
         kid: Kid,
         /// What was to be done with it.
-        operation: KeyUse,
+        operation: KeyOperation,
+    },
+    /// The key version is not for this.
+    #[error("Operation {operation} is not permitted on this key.")]
+    KeyOperationForbidden {
+        /// The version.
+        kid: Kid,
+        /// What was to be done with it.
+        operation: KeyOperation,
+    },
+    /// The key version's time has not come.
+    #[error("Operation {operation} is not allowed on a key that is not yet valid.")]
+    KeyNotYetValid {
+        /// The version.
+        kid: Kid,
+        /// What was to be done with it.
+        operation: KeyOperation,
+    },
+    /// The key version's time is over.
+    #[error("Operation {operation} is not allowed on an expired key.")]
+    KeyExpired {
+        /// The version.
+        kid: Kid,
+        /// What was to be done with it.
+        operation: KeyOperation,
     },
     /// The key may not be purged before its retention has passed.
     #[error(
@@ -107,17 +153,50 @@ pub enum Error {
     },
     /// No access policy gives the caller this permission.
     #[error(
-        "The user, group or application 'appid={};oid={};iss=https://sts.windows.net/{tenant}/' does not have keys {permission} permission on key vault '{vault};location={LOCATION}'. For help resolving this issue, please see https://go.microsoft.com/fwlink/?linkid=2125287",
-        .identity.client_id,
-        .identity.principal_id
+        "The user, group or application '{}' does not have keys {permission} permission on key vault '{vault};location={LOCATION}'. For help resolving this issue, please see https://go.microsoft.com/fwlink/?linkid=2125287",
+        caller(.identity)
     )]
     AccessDenied {
         /// Who was refused.
         identity: Box<ManagedIdentity>,
-        /// The vault's tenant, whose tokens it takes.
-        tenant: TenantId,
         /// What is missing.
         permission: KeyPermission,
+        /// The vault.
+        vault: VaultName,
+    },
+    /// No role of the caller's permits this.
+    #[error(
+        "Caller is not authorized to perform action on resource.\r\nIf role assignments, deny assignments or role definitions were changed recently, please observe propagation time.\r\nCaller: {}\r\nAction: '{action}'\r\nResource: '{}'\r\nAssignment: (not found)\r\nDenyAssignmentId: null\r\nDecisionReason: null \r\nVault: {vault};location={LOCATION}\r\n",
+        caller(.identity),
+        .resource.to_lowercase()
+    )]
+    ForbiddenByRbac {
+        /// Who was refused.
+        identity: Box<ManagedIdentity>,
+        /// What it wanted to do.
+        action: &'static str,
+        /// The ARM id of what it wanted to do it to.
+        resource: String,
+        /// The vault.
+        vault: VaultName,
+    },
+    /// The vault cannot be reached from there.
+    #[error("{}", unreachable(*.why, *.address, .identity, .vault))]
+    Unreachable {
+        /// Why not.
+        why: Unreachable,
+        /// From where.
+        address: IpAddr,
+        /// Who was refused.
+        identity: Box<ManagedIdentity>,
+        /// The vault.
+        vault: VaultName,
+    },
+    /// The vault serves from its paired region, where nothing can be changed.
+    #[error(
+        "The vault '{vault}' has failed over to its paired region and is read-only until it has failed back."
+    )]
+    FailedOver {
         /// The vault.
         vault: VaultName,
     },
@@ -135,15 +214,24 @@ pub enum Error {
         /// The ARM id of what it wanted to do it to.
         scope: String,
     },
+    /// Whoever asks could not be told. An `AKV1xxxx` text says why.
+    #[error("{0}")]
+    Unauthorized(String),
     /// A parameter is not what the operation takes.
     #[error("{0}")]
     BadParameter(String),
+    /// Azure can do it; the emulator cannot.
+    #[error("The emulator does not support {0}.")]
+    NotSupported(&'static str),
     /// Others changed the same thing again and again while this operation tried to.
     #[error("The resource was changed by other requests at the same time; retry later.")]
     ConcurrentChange,
     /// The store.
     #[error("the vault's storage failed: {0}")]
     Storage(#[from] sealock_store::Error),
+    /// The directory of identities.
+    #[error("the directory failed: {0}")]
+    Directory(#[from] sealock_entra::Error),
     /// A stored private key is missing, or is not the one that this version was created with.
     #[error("the stored private key of {kid} is damaged: {why}")]
     Damaged {
@@ -155,6 +243,12 @@ pub enum Error {
     /// The RSA implementation failed where no input can make it fail.
     #[error("RSA: {0}")]
     Rsa(#[from] rsa::Error),
+    /// The ECDSA implementation failed where no input can make it fail.
+    #[error("ECDSA: {0}")]
+    Ecdsa(#[from] ecdsa::Error),
+    /// What is plain data could not be written.
+    #[error("JSON: {0}")]
+    Json(#[from] serde_json::Error),
     /// The operation did not come to its end.
     #[error("the operation was interrupted: {0}")]
     Interrupted(#[from] tokio::task::JoinError),
@@ -175,15 +269,31 @@ impl Error {
             Self::KeyNotFound { .. }
             | Self::KeyDeleted { .. }
             | Self::DeletedKeyNotFound { .. } => "KeyNotFound",
-            Self::ObjectIsDeletedButRecoverable { .. } | Self::ConcurrentChange => "Conflict",
-            Self::KeyDisabled { .. } | Self::PurgeProtected { .. } | Self::AccessDenied { .. } => {
-                "Forbidden"
-            }
+            Self::ObjectIsDeletedButRecoverable { .. }
+            | Self::ObjectIsBeingDeleted { .. }
+            | Self::ObjectIsBeingRecovered { .. }
+            | Self::RestoreConflict { .. }
+            | Self::ConcurrentChange => "Conflict",
+            Self::KeyDisabled { .. }
+            | Self::KeyOperationForbidden { .. }
+            | Self::KeyNotYetValid { .. }
+            | Self::KeyExpired { .. }
+            | Self::PurgeProtected { .. }
+            | Self::AccessDenied { .. }
+            | Self::ForbiddenByRbac { .. }
+            | Self::Unreachable { .. }
+            | Self::FailedOver { .. } => "Forbidden",
             Self::AuthorizationFailed { .. } => "AuthorizationFailed",
+            Self::Unauthorized(_) => "Unauthorized",
             Self::BadParameter(_) => "BadParameter",
-            Self::Storage(_) | Self::Damaged { .. } | Self::Rsa(_) | Self::Interrupted(_) => {
-                "InternalServerError"
-            }
+            Self::NotSupported(_) => "NotSupportedByEmulator",
+            Self::Storage(_)
+            | Self::Directory(_)
+            | Self::Damaged { .. }
+            | Self::Rsa(_)
+            | Self::Ecdsa(_)
+            | Self::Json(_)
+            | Self::Interrupted(_) => "InternalServerError",
         }
     }
 
@@ -191,32 +301,36 @@ impl Error {
     pub fn inner_code(&self) -> Option<&'static str> {
         match self {
             Self::KeyDisabled { .. } => Some("KeyDisabled"),
+            Self::KeyOperationForbidden { .. } => Some("KeyOperationForbidden"),
+            Self::KeyNotYetValid { .. } => Some("KeyNotYetValid"),
+            Self::KeyExpired { .. } => Some("KeyExpired"),
             Self::AccessDenied { .. } => Some("AccessDenied"),
+            Self::ForbiddenByRbac { .. } => Some("ForbiddenByRbac"),
+            Self::Unreachable { why, .. } => Some(match why {
+                Unreachable::PublicAccessDisabled => "ForbiddenByConnection",
+                Unreachable::AddressNotAuthorized | Unreachable::BypassDisabled => {
+                    "ForbiddenByFirewall"
+                }
+            }),
+            Self::FailedOver { .. } => Some("VaultIsReadOnly"),
             Self::ObjectIsDeletedButRecoverable { .. } => Some("ObjectIsDeletedButRecoverable"),
+            Self::ObjectIsBeingDeleted { .. } => Some("ObjectIsBeingDeleted"),
+            Self::ObjectIsBeingRecovered { .. } => Some("ObjectIsBeingRecovered"),
             _ => None,
         }
     }
 
     /// The HTTP status.
     pub fn status(&self) -> u16 {
-        match self {
-            Self::BadParameter(_) => 400,
-            Self::KeyDisabled { .. }
-            | Self::PurgeProtected { .. }
-            | Self::AccessDenied { .. }
-            | Self::AuthorizationFailed { .. } => 403,
-            Self::VaultNotFound { .. }
-            | Self::VaultDeleted { .. }
-            | Self::DeletedVaultNotFound { .. }
-            | Self::KeyNotFound { .. }
-            | Self::KeyDeleted { .. }
-            | Self::DeletedKeyNotFound { .. } => 404,
-            Self::VaultPurgeProtected { .. } => 405,
-            Self::VaultNameTaken { .. }
-            | Self::VaultNameHeld { .. }
-            | Self::ObjectIsDeletedButRecoverable { .. }
-            | Self::ConcurrentChange => 409,
-            Self::Storage(_) | Self::Damaged { .. } | Self::Rsa(_) | Self::Interrupted(_) => 500,
+        match self.code() {
+            "BadParameter" => 400,
+            "Unauthorized" => 401,
+            "Forbidden" | "AuthorizationFailed" => 403,
+            "VaultNotFound" | "DeletedVaultNotFound" | "KeyNotFound" => 404,
+            "MethodNotAllowed" => 405,
+            "VaultAlreadyExists" | "ConflictError" | "Conflict" => 409,
+            "NotSupportedByEmulator" => 501,
+            _ => 500,
         }
     }
 
@@ -256,6 +370,22 @@ impl Error {
                 "enable it with: sealock key enable {} --vault {} --version {}",
                 kid.key, kid.vault, kid.version
             ),
+            Self::KeyOperationForbidden { kid, operation } => format!(
+                "its operations are fixed by whoever made or updated it; see them, and whether {operation} is one, with: sealock key show {} --vault {}",
+                kid.key, kid.vault
+            ),
+            Self::KeyNotYetValid { kid, .. } | Self::KeyExpired { kid, .. } => format!(
+                "rotate the key with: sealock key rotate {} --vault {}; or see the clock: sealock clock",
+                kid.key, kid.vault
+            ),
+            Self::ObjectIsBeingDeleted { .. } | Self::ObjectIsBeingRecovered { .. } => {
+                "wait for the time of fidelity.keyvault_delete_delay, or advance the clock"
+                    .to_owned()
+            }
+            Self::RestoreConflict { key } => format!(
+                "delete and purge the key first, with: sealock key delete {} --vault {}, then sealock key purge",
+                key.key, key.vault
+            ),
             Self::PurgeProtected { vault, key } => format!(
                 "it is purged once its retention has passed; until then, recover it with: sealock key recover {key} --vault {vault}"
             ),
@@ -268,12 +398,29 @@ impl Error {
                 "grant it with: sealock access grant --vault {vault} --identity {} --permissions {permission}",
                 identity.name
             ),
+            Self::ForbiddenByRbac {
+                identity, resource, ..
+            } => format!(
+                "assign a role with: sealock role assign \"Key Vault Crypto Service Encryption User\" --identity {} --scope {resource}",
+                identity.name
+            ),
+            Self::Unreachable { vault, .. } => format!(
+                "see what its firewall lets in with: sealock vault show {vault}; change it with: sealock vault network"
+            ),
+            Self::FailedOver { vault } => {
+                format!("let it fail back with: sealock vault update {vault} --failed-over false")
+            }
             Self::ConcurrentChange => "try again".to_owned(),
             Self::Damaged { .. } => "restore the data directory from a copy".to_owned(),
             Self::AuthorizationFailed { .. }
             | Self::BadParameter(_)
+            | Self::NotSupported(_)
+            | Self::Unauthorized(_)
             | Self::Storage(_)
+            | Self::Directory(_)
             | Self::Rsa(_)
+            | Self::Ecdsa(_)
+            | Self::Json(_)
             | Self::Interrupted(_) => return None,
         })
     }
@@ -287,4 +434,36 @@ fn key_not_found(key: &KeyName, version: Option<&KeyVersion>) -> String {
     format!(
         "A key with (name/id) {id} was not found in this key vault. If you recently deleted this key you may be able to recover it using the correct recovery command. For help resolving this issue, please see https://go.microsoft.com/fwlink/?linkid=2125182"
     )
+}
+
+/// Whom Azure's texts name.
+fn caller(identity: &ManagedIdentity) -> String {
+    format!(
+        "appid={};oid={};iss=https://sts.windows.net/{}/",
+        identity.client_id, identity.principal_id, identity.tenant_id
+    )
+}
+
+fn unreachable(
+    why: Unreachable,
+    address: IpAddr,
+    identity: &ManagedIdentity,
+    vault: &VaultName,
+) -> String {
+    let caller = format!("{};xms_mirid={}", caller(identity), identity.resource_id());
+    let (why, address) = match why {
+        Unreachable::PublicAccessDisabled => (
+            "Public network access is disabled and request is not from a trusted service nor via an approved private link.",
+            String::new(),
+        ),
+        Unreachable::AddressNotAuthorized => (
+            "Client address is not authorized and caller is not a trusted service.",
+            format!("Client address: {address}\r\n"),
+        ),
+        Unreachable::BypassDisabled => (
+            "Request was not allowed by NSP rules and the client address is not authorized and caller was ignored because bypass is set to None",
+            format!("Client address: {address}\r\n"),
+        ),
+    };
+    format!("{why}\r\n{address}Caller: {caller}\r\nVault: {vault};location={LOCATION}")
 }

@@ -1,84 +1,83 @@
 use std::{ops::Bound, sync::Arc};
 
 use sealock_core::{KeyIdentifier, KeyName, KeyVersion, Kid, ObjectId, VaultName};
-use sealock_entra::Caller;
 use sealock_store::{Batch, Record};
 
 use crate::{
-    Error, Key, KeyPermission, KeySpec, KeyVersionFacts, PublicKey, Result, State, Version,
-    audit::Subject,
+    Error, Key, KeyAttributes, KeyBundle, KeyChange, KeyOperation, KeyPermission, KeySpec, KeyType,
+    PublicKey, Recovery, Requester, Result,
+    attributes::{hardware_keys_are_premium, key_exchange_keys_expire},
+    key_material::KeyMaterial,
     key_vault::Service,
-    lookup::{Versions, part},
+    lookup::{StoredVersion, Tags, part},
     private_keys,
-    records::{Deletion, KEYS, KeyRecord, SealedKey, VAULTS, VERSIONS, VaultRecord, VersionRecord},
+    records::{
+        Deletion, KEYS, KeyRecord, ROTATION_POLICIES, SealedKey, VAULTS, VERSIONS, VaultRecord,
+        VersionRecord,
+    },
 };
+
+/// A version that is about to be made.
+#[derive(Clone)]
+pub(crate) struct NewVersion {
+    pub(crate) kty: KeyType,
+    pub(crate) change: KeyChange,
+}
+
+/// The vault, and the key if it is there: what a new version depends on.
+pub(crate) type Place = (Record<VaultRecord>, Option<Record<KeyRecord>>);
 
 impl Service {
     pub(crate) async fn create_key(
         self: &Arc<Self>,
-        caller: &Caller,
+        requester: &Requester,
         vault: &VaultName,
         key: &KeyName,
-        spec: KeySpec,
+        asked: Result<(KeySpec, KeyChange)>,
     ) -> Result<Key> {
-        let state = || -> Result<_> {
-            let vault_record = self.permitted_vault(caller, vault, KeyPermission::Create)?;
-            let record = self.find_key(vault, key)?;
-            match &record {
-                Some(record) if record.deletion.is_some() => {
-                    Err(Error::ObjectIsDeletedButRecoverable {
-                        vault: vault.clone(),
-                        key: key.clone(),
-                    })
-                }
-                _ => Ok((vault_record, record)),
-            }
+        let place = || {
+            let vault_record =
+                self.permitted_vault(requester, vault, Some(key), KeyPermission::Create)?;
+            Ok((vault_record, self.creatable_key(vault, key)?))
         };
-        state()?;
-        spec.check()?;
+        place()?;
+        let (spec, change) = asked?;
+        let shape = spec.check()?;
+        change.check(spec.kty)?;
         self.remove_expired_key(vault, key).await?;
-        self.add_version(vault, key, spec, state).await
+        let new = NewVersion {
+            kty: spec.kty,
+            change,
+        };
+        self.add_version(vault, key, move || KeyMaterial::generate(shape), new, place)
+            .await
     }
 
-    pub(crate) async fn rotate_key(
-        self: &Arc<Self>,
-        caller: &Caller,
-        vault: &VaultName,
-        key: &KeyName,
-    ) -> Result<Key> {
-        let state = || {
-            let vault_record = self.permitted_vault(caller, vault, KeyPermission::Rotate)?;
-            Ok((vault_record, Some(self.active_key(vault, key, None)?)))
-        };
-        state()?;
-        let current = self.current_version(vault, key)?;
-        let spec = KeySpec {
-            kty: current.kty,
-            key_size: current.key_size,
-        };
-        self.add_version(vault, key, spec, state).await
-    }
-
-    pub(crate) fn keys(&self, caller: &Caller, vault: &VaultName) -> Result<Vec<Key>> {
-        self.permitted_vault(caller, vault, KeyPermission::List)?;
+    /// All keys, deleted ones included.
+    pub(crate) fn keys(&self, requester: &Requester, vault: &VaultName) -> Result<Vec<Key>> {
+        let vault_record = self.permitted_vault(requester, vault, None, KeyPermission::List)?;
         let mut keys = Vec::new();
         for entry in self.store.scan(&KEYS, &[vault.as_str()], Bound::Unbounded) {
             let entry = entry?;
             if self.is_over(entry.record.deletion) {
                 continue;
             }
-            let key = part(&entry.key, 0)?;
-            let versions = self.versions_of(vault, &key)?;
-            match self.view_of_key(vault, &key, &entry.record, versions) {
+            match self.stored_key(&vault_record, vault, &part(&entry.key, 0)?, &entry.record) {
                 Err(Error::KeyNotFound { .. }) => {}
-                view => keys.push(view?),
+                key => keys.push(key?),
             }
         }
         Ok(keys)
     }
 
-    pub(crate) fn key(&self, caller: &Caller, vault: &VaultName, key: &KeyName) -> Result<Key> {
-        self.permitted_vault(caller, vault, KeyPermission::Get)?;
+    /// A key with all its versions, deleted or not.
+    pub(crate) fn key(
+        &self,
+        requester: &Requester,
+        vault: &VaultName,
+        key: &KeyName,
+    ) -> Result<Key> {
+        let vault_record = self.permitted_vault(requester, vault, Some(key), KeyPermission::Get)?;
         let record = self
             .find_key(vault, key)?
             .ok_or_else(|| Error::KeyNotFound {
@@ -86,88 +85,153 @@ impl Service {
                 key: key.clone(),
                 version: None,
             })?;
-        self.view_of_key(vault, key, &record, self.versions_of(vault, key)?)
+        self.stored_key(&vault_record, vault, key, &record)
+    }
+
+    /// A key version, even a disabled one.
+    pub(crate) fn get_key(
+        &self,
+        requester: &Requester,
+        identifier: &KeyIdentifier,
+    ) -> Result<KeyBundle> {
+        let KeyIdentifier { vault, key, .. } = identifier;
+        let vault_record = self.permitted_vault(requester, vault, Some(key), KeyPermission::Get)?;
+        let (_, kid) = self.active_kid(identifier)?;
+        let stored = StoredVersion {
+            record: self.version(&kid)?.value,
+            tags: self.tags_of(&kid)?,
+            version: kid.version,
+        };
+        Ok(stored.bundle(&vault_record, vault, key))
+    }
+
+    pub(crate) fn deleted_key_of(
+        &self,
+        requester: &Requester,
+        vault: &VaultName,
+        key: &KeyName,
+    ) -> Result<Key> {
+        let vault_record = self.permitted_vault(requester, vault, Some(key), KeyPermission::Get)?;
+        let record = self.deleted_key(vault, key)?;
+        self.stored_key(&vault_record, vault, key, &record)
     }
 
     /// Returns the key, and the version that was changed.
-    pub(crate) async fn set_enabled(
+    pub(crate) async fn update_key(
         &self,
-        caller: &Caller,
-        vault: &VaultName,
-        key: &KeyName,
-        version: Option<&KeyVersion>,
-        enabled: bool,
-    ) -> Result<(Key, KeyVersionFacts)> {
+        requester: &Requester,
+        identifier: &KeyIdentifier,
+        change: Result<KeyChange>,
+    ) -> Result<(Key, KeyBundle)> {
+        let KeyIdentifier { vault, key, .. } = identifier;
+        let place = || {
+            let vault_record =
+                self.permitted_vault(requester, vault, Some(key), KeyPermission::Update)?;
+            Ok::<_, Error>((vault_record, self.active_kid(identifier)?))
+        };
+        place()?;
+        let change = change?;
         self.change(|| {
-            let vault_record = self.permitted_vault(caller, vault, KeyPermission::Update)?;
-            let record = self.active_key(vault, key, version)?;
-            let kid = Kid {
-                vault: vault.clone(),
-                key: key.clone(),
-                version: version.unwrap_or(&record.current).clone(),
-            };
-            let changed = VersionRecord {
-                enabled,
-                updated: self.clock.now(),
-                ..self.version(&kid)?.value
+            let (vault_record, (record, kid)) = place()?;
+            let known = self.version(&kid)?.value;
+            change.check(known.kty)?;
+            let changed = StoredVersion {
+                version: kid.version.clone(),
+                tags: match &change.tags {
+                    Some(tags) => tags.clone(),
+                    None => self.tags_of(&kid)?,
+                },
+                record: VersionRecord {
+                    key_ops: change.key_ops.clone().or(known.key_ops),
+                    enabled: change.enabled.unwrap_or(known.enabled),
+                    not_before: change.not_before.or(known.not_before),
+                    expires: change.expires.or(known.expires),
+                    near_expiry_noted: known.near_expiry_noted && change.expires.is_none(),
+                    updated: self.clock.now(),
+                    ..known
+                },
             };
             let mut versions = self.versions_of(vault, key)?;
-            for (version, known) in &mut versions {
-                if *version == kid.version {
-                    *known = changed.clone();
+            for stored in &mut versions {
+                if stored.version == changed.version {
+                    *stored = changed.clone();
                 }
             }
             let parts = [vault.as_str(), key.as_str(), kid.version.as_str()];
+            let new = KeyRecord {
+                revision: ObjectId::random(),
+                ..record.value.clone()
+            };
             let (batch, view) =
-                self.replacement_of_key(vault, key, &vault_record, &record, None, versions)?;
-            let facts = changed.facts(kid.clone());
-            Ok((batch.put(&VERSIONS, &parts, &changed), (view, facts)))
+                self.replacement_of_key(vault, key, &vault_record, &record, new, versions)?;
+            let batch = Self::put_tags(&kid, &changed.tags, batch);
+            let bundle = changed.bundle(&vault_record, vault, key);
+            Ok((
+                batch.put(&VERSIONS, &parts, &changed.record),
+                (view, bundle),
+            ))
         })
         .await
     }
 
     pub(crate) async fn delete_key(
         &self,
-        caller: &Caller,
+        requester: &Requester,
         vault: &VaultName,
         key: &KeyName,
     ) -> Result<Key> {
         self.change(|| {
-            let vault_record = self.permitted_vault(caller, vault, KeyPermission::Delete)?;
+            let vault_record =
+                self.permitted_vault(requester, vault, Some(key), KeyPermission::Delete)?;
             let record = self.active_key(vault, key, None)?;
+            let new = KeyRecord {
+                deletion: Some(Deletion {
+                    under_way_until: self.delayed(),
+                    ..self.deletion(vault_record.soft_delete_retention_days)
+                }),
+                recovering_until: None,
+                revision: ObjectId::random(),
+                ..record.value.clone()
+            };
             let versions = self.versions_of(vault, key)?;
-            let deletion = self.deletion(vault_record.soft_delete_retention_days);
-            let deletion = Some(deletion);
-            self.replacement_of_key(vault, key, &vault_record, &record, deletion, versions)
+            self.replacement_of_key(vault, key, &vault_record, &record, new, versions)
         })
         .await
     }
 
     pub(crate) async fn recover_key(
         &self,
-        caller: &Caller,
+        requester: &Requester,
         vault: &VaultName,
         key: &KeyName,
     ) -> Result<Key> {
         self.change(|| {
-            let vault_record = self.permitted_vault(caller, vault, KeyPermission::Recover)?;
-            let record = self.deleted_key(vault, key)?;
+            let vault_record =
+                self.permitted_vault(requester, vault, Some(key), KeyPermission::Recover)?;
+            let record = self.recoverable_key(vault, key)?;
+            let new = KeyRecord {
+                deletion: None,
+                recovering_until: self.delayed(),
+                revision: ObjectId::random(),
+                ..record.value.clone()
+            };
             let versions = self.versions_of(vault, key)?;
-            self.replacement_of_key(vault, key, &vault_record, &record, None, versions)
+            self.replacement_of_key(vault, key, &vault_record, &record, new, versions)
         })
         .await
     }
 
     pub(crate) async fn purge_key(
         &self,
-        caller: &Caller,
+        requester: &Requester,
         vault: &VaultName,
         key: &KeyName,
     ) -> Result<()> {
         let files = self
             .change(|| {
-                let vault_record = self.permitted_vault(caller, vault, KeyPermission::Purge)?;
-                let record = self.deleted_key(vault, key)?;
+                let vault_record =
+                    self.permitted_vault(requester, vault, Some(key), KeyPermission::Purge)?;
+                let record = self.recoverable_key(vault, key)?;
                 if vault_record.purge_protection {
                     return Err(Error::PurgeProtected {
                         vault: vault.clone(),
@@ -220,22 +284,24 @@ impl Service {
     }
 
     /// Makes a key version: the key first, then its files, then the commit that makes it one.
-    /// `state` says, each time the commit is tried, what the vault and key are, or refuses.
-    async fn add_version(
+    /// `place` says, each time the commit is tried, what the vault and key are, or refuses.
+    pub(crate) async fn add_version(
         self: &Arc<Self>,
         vault: &VaultName,
         key: &KeyName,
-        spec: KeySpec,
-        state: impl Fn() -> Result<(Record<VaultRecord>, Option<Record<KeyRecord>>)>,
+        make: impl FnOnce() -> Result<KeyMaterial> + Send + 'static,
+        new: NewVersion,
+        place: impl Fn() -> Result<Place>,
     ) -> Result<Key> {
+        let (vault_record, _) = place()?;
+        hardware_keys_are_premium(vault_record.sku, new.kty)?;
         let kid = Kid {
             vault: vault.clone(),
             key: key.clone(),
             version: KeyVersion::random(),
         };
-        let bits = spec.key_size;
-        let made = tokio::task::spawn_blocking(move || private_keys::generate(bits)).await??;
-        let public_key = PublicKey::of(&made);
+        let made = tokio::task::spawn_blocking(make).await??;
+        let (public_key, key_size) = (made.public_key(), made.shape().bits());
 
         // From here to the commit, the files look like nobody's; the sweep waits.
         let _creating = self.creations.read().await;
@@ -249,11 +315,11 @@ impl Service {
         .await??;
         let added = self
             .change(|| {
-                let (vault_record, record) = state()?;
+                let (vault_record, record) = place()?;
                 self.addition_of_version(
                     &kid,
-                    spec,
-                    public_key.clone(),
+                    &new,
+                    (public_key.clone(), key_size),
                     private_key,
                     &vault_record,
                     record.as_ref(),
@@ -275,27 +341,41 @@ impl Service {
     fn addition_of_version(
         &self,
         kid: &Kid,
-        spec: KeySpec,
-        public_key: PublicKey,
+        new: &NewVersion,
+        (public_key, key_size): (PublicKey, u32),
         private_key: SealedKey,
         vault_record: &Record<VaultRecord>,
         record: Option<&Record<KeyRecord>>,
     ) -> Result<(Batch, Key)> {
         let now = self.clock.now();
         let number = record.map_or(0, |record| record.latest) + 1;
-        let version = VersionRecord {
-            number,
-            kty: spec.kty,
-            key_size: spec.key_size,
-            public_key,
-            enabled: true,
-            created: now,
-            updated: now,
-            private_key,
+        let change = &new.change;
+        let key_ops = match &change.key_ops {
+            Some(given) => given.clone(),
+            None => KeyOperation::defaults(new.kty),
+        };
+        let stored = StoredVersion {
+            version: kid.version.clone(),
+            tags: change.tags.clone().unwrap_or_default(),
+            record: VersionRecord {
+                number,
+                kty: new.kty,
+                key_size,
+                public_key,
+                expires: key_exchange_keys_expire(&key_ops, change.expires, now),
+                key_ops: Some(key_ops),
+                enabled: change.enabled.unwrap_or(true),
+                not_before: change.not_before,
+                created: now,
+                updated: now,
+                near_expiry_noted: false,
+                private_key,
+            },
         };
         let changed = KeyRecord {
             created: record.map_or(now, |record| record.created),
             deletion: None,
+            recovering_until: None,
             current: kid.version.clone(),
             latest: number,
             revision: ObjectId::random(),
@@ -305,34 +385,35 @@ impl Service {
             .expect(&VAULTS, &[vault], vault_record)
             .expect_same(&KEYS, &[vault, key], record)
             .put(&KEYS, &[vault, key], &changed)
-            .put(&VERSIONS, &[vault, key, kid.version.as_str()], &version);
+            .put(
+                &VERSIONS,
+                &[vault, key, kid.version.as_str()],
+                &stored.record,
+            );
+        let batch = Self::put_tags(kid, &stored.tags, batch);
         let mut versions = self.versions_of(&kid.vault, &kid.key)?;
-        versions.insert(0, (kid.version.clone(), version));
-        let view = self.view_of_key(&kid.vault, &kid.key, &changed, versions)?;
+        versions.insert(0, stored);
+        let view = self.view_of_key(vault_record, &kid.vault, &kid.key, &changed, versions)?;
         Ok((batch, view))
     }
 
-    /// The key with another (or no) deletion, and with `versions` as they will be.
+    /// The key with another record, and with `versions` as they will be.
     fn replacement_of_key(
         &self,
         vault: &VaultName,
         key: &KeyName,
         vault_record: &Record<VaultRecord>,
         record: &Record<KeyRecord>,
-        deletion: Option<Deletion>,
-        versions: Versions,
+        new: KeyRecord,
+        versions: Vec<StoredVersion>,
     ) -> Result<(Batch, Key)> {
-        let changed = KeyRecord {
-            deletion,
-            revision: ObjectId::random(),
-            ..record.value.clone()
-        };
         let parts = [vault.as_str(), key.as_str()];
         let batch = Batch::new()
             .expect(&VAULTS, &[vault.as_str()], vault_record)
             .expect(&KEYS, &parts, record)
-            .put(&KEYS, &parts, &changed);
-        Ok((batch, self.view_of_key(vault, key, &changed, versions)?))
+            .put(&KEYS, &parts, &new);
+        let view = self.view_of_key(vault_record, vault, key, &new, versions)?;
+        Ok((batch, view))
     }
 
     fn removal_of_key(
@@ -345,41 +426,48 @@ impl Service {
         let mut files = Vec::new();
         let mut batch = Batch::new()
             .expect(&KEYS, &parts, record)
-            .delete(&KEYS, &parts);
-        for (version, record) in self.versions_of(vault, key)? {
-            files.extend(record.private_key.objects());
-            batch = batch.delete(&VERSIONS, &[parts[0], parts[1], version.as_str()]);
+            .delete(&KEYS, &parts)
+            .delete(&ROTATION_POLICIES, &parts);
+        for stored in self.versions_of(vault, key)? {
+            files.extend(stored.record.private_key.objects());
+            let kid = Kid {
+                vault: vault.clone(),
+                key: key.clone(),
+                version: stored.version,
+            };
+            batch = batch.delete(&VERSIONS, &[parts[0], parts[1], kid.version.as_str()]);
+            batch = Self::put_tags(&kid, &Tags::new(), batch);
         }
         Ok((batch, files))
     }
 
-    fn current_version(&self, vault: &VaultName, key: &KeyName) -> Result<Record<VersionRecord>> {
-        let record = self.active_key(vault, key, None)?;
-        self.version(&Kid {
-            vault: vault.clone(),
-            key: key.clone(),
-            version: record.current.clone(),
-        })
-    }
-
-    fn view_of_key(
+    /// The key as it is stored.
+    pub(crate) fn stored_key(
         &self,
+        vault_record: &VaultRecord,
         vault: &VaultName,
         key: &KeyName,
         record: &KeyRecord,
-        mut versions: Versions,
+    ) -> Result<Key> {
+        let versions = self.versions_of(vault, key)?;
+        self.view_of_key(vault_record, vault, key, record, versions)
+    }
+
+    pub(crate) fn view_of_key(
+        &self,
+        vault_record: &VaultRecord,
+        vault: &VaultName,
+        key: &KeyName,
+        record: &KeyRecord,
+        mut versions: Vec<StoredVersion>,
     ) -> Result<Key> {
         // Those that were added after the key's record was read are not part of this view.
-        versions.retain(|(_, version)| version.number <= record.latest);
-        let uri = |version: &KeyVersion| {
-            self.names.key_uri(&KeyIdentifier {
-                vault: vault.clone(),
-                key: key.clone(),
-                version: Some(version.clone()),
-            })
-        };
+        versions.retain(|stored| stored.record.number <= record.latest);
+        let mut bundles = versions
+            .iter()
+            .map(|stored| stored.bundle(vault_record, vault, key));
         // Without versions, the key was purged since its record was read.
-        let Some((newest, current)) = versions.first() else {
+        let Some(current) = bundles.next() else {
             return Err(Error::KeyNotFound {
                 vault: vault.clone(),
                 key: key.clone(),
@@ -389,65 +477,46 @@ impl Service {
         Ok(Key {
             vault: vault.clone(),
             name: key.clone(),
-            current: Kid {
-                vault: vault.clone(),
-                key: key.clone(),
-                version: newest.clone(),
-            },
-            kid: uri(newest),
-            state: match record.deletion {
-                None => State::Active,
-                Some(_) => State::Deleted,
-            },
-            kty: current.kty,
-            key_size: current.key_size,
-            enabled: current.enabled,
+            current,
+            older: bundles.collect(),
+            state: self.state_of(record),
             created: record.created,
             deleted: record.deletion.map(|deletion| deletion.deleted),
             scheduled_purge: record.deletion.map(|deletion| deletion.scheduled_purge),
-            versions: versions
-                .iter()
-                .map(|(version, stored)| Version {
-                    version: version.clone(),
-                    kid: uri(version),
-                    enabled: stored.enabled,
-                    current: version == newest,
-                    created: stored.created,
-                    updated: stored.updated,
-                })
-                .collect(),
         })
     }
 }
 
-impl VersionRecord {
-    pub(crate) fn facts(&self, kid: Kid) -> KeyVersionFacts {
-        KeyVersionFacts {
-            kid,
-            kty: self.kty,
-            key_size: self.key_size,
-            enabled: self.enabled,
-            public_key: self.public_key.clone(),
-        }
-    }
-}
-
-impl Key {
-    pub(crate) fn subject(&self) -> Subject {
-        Subject {
-            kid: self.current.clone(),
-            kty: self.kty,
-            key_size: self.key_size,
-        }
-    }
-}
-
-impl KeyVersionFacts {
-    pub(crate) fn subject(&self) -> Subject {
-        Subject {
-            kid: self.kid.clone(),
-            kty: self.kty,
-            key_size: self.key_size,
+impl StoredVersion {
+    pub(crate) fn bundle(
+        &self,
+        vault_record: &VaultRecord,
+        vault: &VaultName,
+        key: &KeyName,
+    ) -> KeyBundle {
+        let record = &self.record;
+        KeyBundle {
+            kid: Kid {
+                vault: vault.clone(),
+                key: key.clone(),
+                version: self.version.clone(),
+            },
+            kty: record.kty,
+            key_size: record.key_size,
+            key_ops: record.key_ops(),
+            public_key: record.public_key.clone(),
+            attributes: KeyAttributes {
+                enabled: record.enabled,
+                not_before: record.not_before,
+                expires: record.expires,
+                created: record.created,
+                updated: record.updated,
+                recovery: Recovery {
+                    days: vault_record.soft_delete_retention_days,
+                    purge_protection: vault_record.purge_protection,
+                },
+            },
+            tags: self.tags.clone(),
         }
     }
 }

@@ -1,30 +1,42 @@
-//! What every operation begins with: the vault, the permission, the key, the version. In this order.
+//! What every operation begins with: the vault, the network, the permission, the key, the version. In
+//! this order.
 
 use std::ops::Bound;
 
-use sealock_core::{KeyName, KeyVersion, Kid, VaultName};
+use sealock_core::{KeyIdentifier, KeyName, KeyVersion, Kid, VaultName};
 use sealock_entra::{Caller, SUBSCRIPTION};
 use sealock_store::Record;
 
 use crate::{
-    Decision, Error, KeyPermission, Policy, Result,
+    Decision, Error, IpRule, KeyPermission, Policy, Requester, Result, State,
     access::decide,
     audit::resource_id,
     key_vault::Service,
-    records::{KEYS, KeyRecord, POLICIES, VAULTS, VERSIONS, VaultRecord, VersionRecord},
+    network::may_reach,
+    rbac,
+    records::{
+        IP_RULES, KEYS, KeyRecord, POLICIES, TAGS, VAULTS, VERSIONS, VaultRecord, VersionRecord,
+    },
 };
 
-/// A key's versions, newest first.
-pub(crate) type Versions = Vec<(KeyVersion, VersionRecord)>;
+/// A key version as it is stored, with its tags.
+#[derive(Clone)]
+pub(crate) struct StoredVersion {
+    pub(crate) version: KeyVersion,
+    pub(crate) record: VersionRecord,
+    pub(crate) tags: Tags,
+}
+
+pub(crate) type Tags = std::collections::BTreeMap<String, String>;
 
 impl Service {
     /// Vaults and access policies are the operator's to manage; no identity has been given a role.
     pub(crate) fn check_operator(
-        caller: &Caller,
+        requester: &Requester,
         action: &'static str,
         vault: Option<&VaultName>,
     ) -> Result<()> {
-        match caller {
+        match &requester.caller {
             Caller::Operator => Ok(()),
             Caller::Identity(identity) => Err(Error::AuthorizationFailed {
                 identity: Box::new(identity.clone()),
@@ -53,25 +65,104 @@ impl Service {
         }
     }
 
-    /// The vault, if it is active and its access policies let the caller do this.
+    /// The vault, if it is active and can be changed.
+    pub(crate) fn changeable_vault(&self, vault: &VaultName) -> Result<Record<VaultRecord>> {
+        let record = self.active_vault(vault)?;
+        if record.failed_over {
+            return Err(Error::FailedOver {
+                vault: vault.clone(),
+            });
+        }
+        Ok(record)
+    }
+
+    /// The vault, if it is active, can be reached from where the request comes, and permits it, be it by
+    /// its access policies or by roles over the vault or the `key`.
     pub(crate) fn permitted_vault(
         &self,
-        caller: &Caller,
+        requester: &Requester,
         vault: &VaultName,
+        key: Option<&KeyName>,
         permission: KeyPermission,
     ) -> Result<Record<VaultRecord>> {
+        let record = self.reachable_vault(requester, vault)?;
+        self.check_permitted(requester, vault, &record, key, permission)?;
+        if permission.is_change() && record.failed_over {
+            return Err(Error::FailedOver {
+                vault: vault.clone(),
+            });
+        }
+        Ok(record)
+    }
+
+    /// The vault, if it is active and can be reached from where the request comes.
+    pub(crate) fn reachable_vault(
+        &self,
+        requester: &Requester,
+        vault: &VaultName,
+    ) -> Result<Record<VaultRecord>> {
         let record = self.active_vault(vault)?;
-        match (
-            decide(caller, &self.policies_of(vault)?, permission),
-            caller,
-        ) {
-            (Decision::Denied, Caller::Identity(identity)) => Err(Error::AccessDenied {
+        let Caller::Identity(identity) = &requester.caller else {
+            return Ok(record);
+        };
+        let ip_rules = self.ip_rules_of(vault)?;
+        may_reach(record.network, &ip_rules, requester.client.origin).map_err(|why| {
+            Error::Unreachable {
+                why,
+                address: requester.client.origin.address(),
                 identity: Box::new(identity.clone()),
-                tenant: self.tenant,
+                vault: vault.clone(),
+            }
+        })?;
+        Ok(record)
+    }
+
+    fn check_permitted(
+        &self,
+        requester: &Requester,
+        vault: &VaultName,
+        record: &VaultRecord,
+        key: Option<&KeyName>,
+        permission: KeyPermission,
+    ) -> Result<()> {
+        let Caller::Identity(identity) = &requester.caller else {
+            return Ok(());
+        };
+        if record.rbac {
+            let resource = match key {
+                Some(key) => format!("{}/keys/{key}", resource_id(vault)),
+                None => resource_id(vault),
+            };
+            let roles = self.directory.roles(identity.principal_id, &resource)?;
+            let action = permission.data_action();
+            if rbac::permit(&roles, action) {
+                return Ok(());
+            }
+            return Err(Error::ForbiddenByRbac {
+                identity: Box::new(identity.clone()),
+                action,
+                resource,
+                vault: vault.clone(),
+            });
+        }
+        match decide(identity, &self.policies_of(vault)?, permission) {
+            Decision::Granted => Ok(()),
+            Decision::Denied => Err(Error::AccessDenied {
+                identity: Box::new(identity.clone()),
                 permission,
                 vault: vault.clone(),
             }),
-            (Decision::Granted, _) | (_, Caller::Operator) => Ok(record),
+        }
+    }
+
+    /// Where a key is in its life now.
+    pub(crate) fn state_of(&self, record: &KeyRecord) -> State {
+        let now = self.clock.now();
+        match record.deletion {
+            Some(deletion) if deletion.is_under_way(now) => State::Deleting,
+            Some(_) => State::Deleted,
+            None if record.recovering_until.is_some_and(|end| now < end) => State::Recovering,
+            None => State::Active,
         }
     }
 
@@ -94,7 +185,7 @@ impl Service {
     ) -> Result<Record<KeyRecord>> {
         let (vault, key, version) = (vault.clone(), key.clone(), version.cloned());
         match self.find_key(&vault, &key)? {
-            Some(record) if record.deletion.is_none() => Ok(record),
+            Some(record) if self.state_of(&record) == State::Active => Ok(record),
             Some(_) => Err(Error::KeyDeleted {
                 vault,
                 key,
@@ -108,18 +199,54 @@ impl Service {
         }
     }
 
-    /// The key, if it is deleted and can be recovered.
+    /// The key, if its name is free or it is active: what can have another version.
+    pub(crate) fn creatable_key(
+        &self,
+        vault: &VaultName,
+        key: &KeyName,
+    ) -> Result<Option<Record<KeyRecord>>> {
+        let record = self.find_key(vault, key)?;
+        let Some(state) = record.as_ref().map(|record| self.state_of(record)) else {
+            return Ok(None);
+        };
+        let (vault, key) = (vault.clone(), key.clone());
+        match state {
+            State::Active => Ok(record),
+            State::Deleting => Err(Error::ObjectIsBeingDeleted { key }),
+            State::Deleted => Err(Error::ObjectIsDeletedButRecoverable { vault, key }),
+            State::Recovering => Err(Error::ObjectIsBeingRecovered { key }),
+        }
+    }
+
+    /// The key, if it is deleted.
     pub(crate) fn deleted_key(
         &self,
         vault: &VaultName,
         key: &KeyName,
     ) -> Result<Record<KeyRecord>> {
         self.find_key(vault, key)?
-            .filter(|record| record.deletion.is_some())
+            .filter(|record| self.state_of(record) == State::Deleted)
             .ok_or_else(|| Error::DeletedKeyNotFound {
                 vault: vault.clone(),
                 key: key.clone(),
             })
+    }
+
+    /// The key, if it can be recovered or purged.
+    pub(crate) fn recoverable_key(
+        &self,
+        vault: &VaultName,
+        key: &KeyName,
+    ) -> Result<Record<KeyRecord>> {
+        match self.find_key(vault, key)? {
+            Some(record) if self.state_of(&record) == State::Deleting => {
+                Err(Error::ObjectIsBeingDeleted { key: key.clone() })
+            }
+            Some(record) if self.state_of(&record) == State::Recovering => {
+                Err(Error::ObjectIsBeingRecovered { key: key.clone() })
+            }
+            _ => self.deleted_key(vault, key),
+        }
     }
 
     pub(crate) fn version(&self, kid: &Kid) -> Result<Record<VersionRecord>> {
@@ -133,18 +260,63 @@ impl Service {
             })
     }
 
-    pub(crate) fn versions_of(&self, vault: &VaultName, key: &KeyName) -> Result<Versions> {
+    /// Which version of an active key is meant.
+    pub(crate) fn active_kid(
+        &self,
+        identifier: &KeyIdentifier,
+    ) -> Result<(Record<KeyRecord>, Kid)> {
+        let KeyIdentifier {
+            vault,
+            key,
+            version,
+        } = identifier;
+        let record = self.active_key(vault, key, version.as_ref())?;
+        let kid = Kid {
+            vault: vault.clone(),
+            key: key.clone(),
+            version: version.as_ref().unwrap_or(&record.current).clone(),
+        };
+        Ok((record, kid))
+    }
+
+    /// A key's versions, newest first.
+    pub(crate) fn versions_of(
+        &self,
+        vault: &VaultName,
+        key: &KeyName,
+    ) -> Result<Vec<StoredVersion>> {
         let prefix = [vault.as_str(), key.as_str()];
-        let mut versions: Versions = self
+        let mut versions: Vec<StoredVersion> = self
             .store
             .scan(&VERSIONS, &prefix, Bound::Unbounded)
             .map(|entry| {
                 let entry = entry?;
-                Ok((part(&entry.key, 0)?, entry.record.value))
+                let version = part(&entry.key, 0)?;
+                let kid = Kid {
+                    vault: vault.clone(),
+                    key: key.clone(),
+                    version,
+                };
+                Ok(StoredVersion {
+                    tags: self.tags_of(&kid)?,
+                    version: kid.version,
+                    record: entry.record.value,
+                })
             })
             .collect::<Result<_>>()?;
-        versions.sort_by_key(|(_, version)| std::cmp::Reverse(version.number));
+        versions.sort_by_key(|stored| std::cmp::Reverse(stored.record.number));
         Ok(versions)
+    }
+
+    pub(crate) fn tags_of(&self, kid: &Kid) -> Result<Tags> {
+        let prefix = [kid.vault.as_str(), kid.key.as_str(), kid.version.as_str()];
+        self.store
+            .scan(&TAGS, &prefix, Bound::Unbounded)
+            .map(|entry| {
+                let tag = entry?.record.value;
+                Ok((tag.name, tag.value))
+            })
+            .collect()
     }
 
     pub(crate) fn policies_of(&self, vault: &VaultName) -> Result<Vec<Policy>> {
@@ -157,6 +329,13 @@ impl Service {
                     permissions: entry.record.value,
                 })
             })
+            .collect()
+    }
+
+    pub(crate) fn ip_rules_of(&self, vault: &VaultName) -> Result<Vec<IpRule>> {
+        self.store
+            .scan(&IP_RULES, &[vault.as_str()], Bound::Unbounded)
+            .map(|entry| Ok(entry?.record.value))
             .collect()
     }
 }

@@ -61,6 +61,24 @@ impl KeyPermission {
         Self::SetRotationPolicy,
     ];
 
+    /// Whether it is one to change something, which a vault that has failed over refuses.
+    ///
+    /// <https://learn.microsoft.com/azure/key-vault/general/disaster-recovery-guidance>
+    pub(crate) fn is_change(self) -> bool {
+        matches!(
+            self,
+            Self::Create
+                | Self::Update
+                | Self::Import
+                | Self::Delete
+                | Self::Recover
+                | Self::Restore
+                | Self::Purge
+                | Self::Rotate
+                | Self::SetRotationPolicy
+        )
+    }
+
     /// As Azure writes it.
     pub fn as_str(self) -> &'static str {
         match self {

@@ -1,11 +1,10 @@
 use std::collections::BTreeSet;
 
 use sealock_core::{PrincipalId, VaultName};
-use sealock_entra::Caller;
 use sealock_store::Batch;
 
 use crate::{
-    KeyPermission, Policy, Result,
+    KeyPermission, Policy, Requester, Result,
     key_vault::Service,
     permission::without,
     records::{POLICIES, VAULTS},
@@ -15,46 +14,48 @@ const READ: &str = "Microsoft.KeyVault/vaults/read";
 const WRITE: &str = "Microsoft.KeyVault/vaults/accessPolicies/write";
 
 impl Service {
-    pub(crate) fn policies(&self, caller: &Caller, vault: &VaultName) -> Result<Vec<Policy>> {
-        Self::check_operator(caller, READ, Some(vault))?;
+    pub(crate) fn policies(&self, requester: &Requester, vault: &VaultName) -> Result<Vec<Policy>> {
+        Self::check_operator(requester, READ, Some(vault))?;
         self.active_vault(vault)?;
         self.policies_of(vault)
     }
 
     pub(crate) async fn grant(
         &self,
-        caller: &Caller,
+        requester: &Requester,
         vault: &VaultName,
         principal: PrincipalId,
         permissions: BTreeSet<KeyPermission>,
     ) -> Result<Policy> {
-        self.change_policy(caller, vault, principal, |held| held | &permissions)
+        self.change_policy(requester, vault, principal, |held| held | &permissions)
             .await
     }
 
     pub(crate) async fn revoke(
         &self,
-        caller: &Caller,
+        requester: &Requester,
         vault: &VaultName,
         principal: PrincipalId,
         permissions: BTreeSet<KeyPermission>,
     ) -> Result<Policy> {
-        self.change_policy(caller, vault, principal, |held| without(held, &permissions))
-            .await
+        self.change_policy(requester, vault, principal, |held| {
+            without(held, &permissions)
+        })
+        .await
     }
 
     async fn change_policy(
         &self,
-        caller: &Caller,
+        requester: &Requester,
         vault: &VaultName,
         principal: PrincipalId,
         change: impl Fn(&BTreeSet<KeyPermission>) -> BTreeSet<KeyPermission>,
     ) -> Result<Policy> {
-        Self::check_operator(caller, WRITE, Some(vault))?;
+        Self::check_operator(requester, WRITE, Some(vault))?;
         let id = principal.to_string();
         let parts = [vault.as_str(), id.as_str()];
         self.change(|| {
-            let vault_record = self.active_vault(vault)?;
+            let vault_record = self.changeable_vault(vault)?;
             let held = self.store.get(&POLICIES, &parts)?;
             let permissions = match &held {
                 Some(held) => change(held),

@@ -1,4 +1,4 @@
-//! What is stored of vaults, keys, versions and policies.
+//! What is stored of vaults, keys, versions, policies and rules.
 //!
 //! A vault's record guards everything in the vault, and a key's record guards the key's versions:
 //! whoever changes a part expects the whole's record unchanged, and writes the key's record anew.
@@ -11,7 +11,10 @@ use sealock_core::{KeyVersion, ObjectId};
 use sealock_store::Table;
 use serde::{Deserialize, Serialize};
 
-use crate::{KeyPermission, KeyType, PublicKey};
+use crate::{
+    IpRule, KeyOperation, KeyPermission, KeyShape, KeyType, NetworkRules, PublicKey,
+    RotationPolicy, VaultSku,
+};
 
 /// Keyed by vault.
 pub(crate) const VAULTS: Table<VaultRecord> = Table::control("vaults");
@@ -19,13 +22,30 @@ pub(crate) const VAULTS: Table<VaultRecord> = Table::control("vaults");
 pub(crate) const KEYS: Table<KeyRecord> = Table::control("keys");
 /// Keyed by vault, key and version.
 pub(crate) const VERSIONS: Table<VersionRecord> = Table::control("key-versions");
+/// Keyed by vault, key, version and a number. Together they would not fit into a version's record.
+pub(crate) const TAGS: Table<TagRecord> = Table::control("key-tags");
+/// Keyed by vault and key.
+pub(crate) const ROTATION_POLICIES: Table<RotationPolicyRecord> =
+    Table::control("rotation-policies");
 /// Keyed by vault and principal.
 pub(crate) const POLICIES: Table<BTreeSet<KeyPermission>> = Table::control("access-policies");
+/// Keyed by vault and rule.
+pub(crate) const IP_RULES: Table<IpRule> = Table::control("ip-rules");
 
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub(crate) struct VaultRecord {
+    #[serde(default)]
+    pub(crate) sku: VaultSku,
     pub(crate) purge_protection: bool,
     pub(crate) soft_delete_retention_days: u16,
+    /// Whether roles decide who may do what, instead of access policies.
+    #[serde(default)]
+    pub(crate) rbac: bool,
+    #[serde(default)]
+    pub(crate) network: NetworkRules,
+    /// Whether it serves from its paired region, where nothing can be changed.
+    #[serde(default)]
+    pub(crate) failed_over: bool,
     pub(crate) created: Timestamp,
     pub(crate) deletion: Option<Deletion>,
     pub(crate) revision: ObjectId,
@@ -35,6 +55,9 @@ pub(crate) struct VaultRecord {
 pub(crate) struct KeyRecord {
     pub(crate) created: Timestamp,
     pub(crate) deletion: Option<Deletion>,
+    /// Until when it is being recovered: neither there nor deleted.
+    #[serde(default)]
+    pub(crate) recovering_until: Option<Timestamp>,
     /// The current version, and how many there have been.
     pub(crate) current: KeyVersion,
     pub(crate) latest: u64,
@@ -48,10 +71,34 @@ pub(crate) struct VersionRecord {
     pub(crate) kty: KeyType,
     pub(crate) key_size: u32,
     pub(crate) public_key: PublicKey,
+    /// One of an earlier version does not say; it has those that its type has by default.
+    #[serde(default)]
+    pub(crate) key_ops: Option<Vec<KeyOperation>>,
     pub(crate) enabled: bool,
+    #[serde(default)]
+    pub(crate) not_before: Option<Timestamp>,
+    #[serde(default)]
+    pub(crate) expires: Option<Timestamp>,
     pub(crate) created: Timestamp,
     pub(crate) updated: Timestamp,
+    /// Whether it was told already that it expires soon.
+    #[serde(default)]
+    pub(crate) near_expiry_noted: bool,
     pub(crate) private_key: SealedKey,
+}
+
+/// One of a key version's tags.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub(crate) struct TagRecord {
+    pub(crate) name: String,
+    pub(crate) value: String,
+}
+
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub(crate) struct RotationPolicyRecord {
+    pub(crate) policy: RotationPolicy,
+    pub(crate) created: Timestamp,
+    pub(crate) updated: Timestamp,
 }
 
 /// The two objects in which a private key is sealed.
@@ -68,6 +115,25 @@ pub(crate) struct SealedKey {
 pub(crate) struct Deletion {
     pub(crate) deleted: Timestamp,
     pub(crate) scheduled_purge: Timestamp,
+    /// Until when it is under way: what is deleted is neither there nor among the deleted.
+    #[serde(default)]
+    pub(crate) under_way_until: Option<Timestamp>,
+}
+
+impl VersionRecord {
+    pub(crate) fn key_ops(&self) -> Vec<KeyOperation> {
+        let given = self.key_ops.clone();
+        given.unwrap_or_else(|| KeyOperation::defaults(self.kty))
+    }
+
+    pub(crate) fn shape(&self) -> KeyShape {
+        let bits = self.key_size;
+        match self.public_key.curve() {
+            Some(curve) => KeyShape::Ec { curve },
+            None if self.public_key == PublicKey::Oct => KeyShape::Oct { bits },
+            None => KeyShape::Rsa { bits },
+        }
+    }
 }
 
 impl SealedKey {
@@ -80,5 +146,9 @@ impl Deletion {
     /// Whether the retention has passed, which counts as purged, whether it was swept yet or not.
     pub(crate) fn is_over(&self, now: Timestamp) -> bool {
         self.scheduled_purge <= now
+    }
+
+    pub(crate) fn is_under_way(&self, now: Timestamp) -> bool {
+        self.under_way_until.is_some_and(|end| now < end)
     }
 }

@@ -22,6 +22,15 @@ pub struct Swept {
 
 impl Service {
     pub(crate) async fn sweep(&self) -> Result<Swept> {
+        let mut swept = self.remove_expired().await?;
+        let orphans = self.orphans().await?;
+        swept.files = orphans.len();
+        self.unlink(orphans).await?;
+        Ok(swept)
+    }
+
+    /// Removes the vaults and keys whose retention has passed.
+    pub(crate) async fn remove_expired(&self) -> Result<Swept> {
         let mut swept = Swept::default();
         for entry in self.store.scan(&VAULTS, &[], Bound::Unbounded) {
             let entry = entry?;
@@ -38,9 +47,6 @@ impl Service {
                 swept.keys += usize::from(removed);
             }
         }
-        let orphans = self.orphans().await?;
-        swept.files = orphans.len();
-        self.unlink(orphans).await?;
         Ok(swept)
     }
 

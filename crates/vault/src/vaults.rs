@@ -1,15 +1,18 @@
-use std::ops::Bound;
+use std::{collections::BTreeSet, ops::Bound};
 
 use sealock_core::{ObjectId, VaultName};
-use sealock_entra::Caller;
-use sealock_store::{Batch, Record};
-use serde::{Deserialize, Serialize};
+use sealock_store::{Batch, Record, Table};
+use serde::{Deserialize, Serialize, de::DeserializeOwned};
 
 use crate::{
-    Error, Result, State, Vault,
+    Bypass, DefaultAction, Error, IpRule, NetworkRules, Requester, Result, State, Vault,
+    audit::resource_id,
     key_vault::Service,
     lookup::part,
-    records::{Deletion, KEYS, POLICIES, VAULTS, VERSIONS, VaultRecord},
+    network::IP_RULE_LIMIT,
+    records::{
+        Deletion, IP_RULES, KEYS, POLICIES, ROTATION_POLICIES, TAGS, VAULTS, VERSIONS, VaultRecord,
+    },
 };
 
 const READ: &str = "Microsoft.KeyVault/vaults/read";
@@ -17,21 +20,62 @@ const WRITE: &str = "Microsoft.KeyVault/vaults/write";
 const DELETE: &str = "Microsoft.KeyVault/vaults/delete";
 const PURGE: &str = "Microsoft.KeyVault/locations/deletedVaults/purge/action";
 
-/// What is fixed when a vault is created.
+/// What a vault is to be.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct VaultSettings {
+    /// Which keys it can have.
+    pub sku: VaultSku,
     /// Whether nothing can be purged before its retention has passed.
     pub purge_protection: bool,
-    /// For how many days, 7 to 90, what was deleted can be recovered.
+    /// For how many days, 7 to 90, what was deleted can be recovered. It stays as it is.
     pub soft_delete_retention_days: u16,
+    /// Whether roles decide who may do what, instead of access policies.
+    pub rbac: bool,
+}
+
+/// Which keys a vault can have.
+///
+/// <https://learn.microsoft.com/azure/key-vault/keys/about-keys#key-types-and-protection-methods>
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum VaultSku {
+    /// Those in software.
+    Standard,
+    /// Those in hardware security modules, too.
+    #[default]
+    Premium,
+}
+
+/// A change of a vault. What it does not name stays.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct VaultChange {
+    /// Can be turned on, for good.
+    pub purge_protection: Option<bool>,
+    /// Whether roles decide who may do what, instead of access policies.
+    pub rbac: Option<bool>,
+    /// Whether it serves from its paired region, where nothing can be changed.
+    pub failed_over: Option<bool>,
+    /// Whether it can be reached from the network at all.
+    pub public_network_access: Option<bool>,
+    /// What becomes of a request from an address that no rule names.
+    pub default_action: Option<DefaultAction>,
+    /// Whether trusted services get in whatever the rules say.
+    pub bypass: Option<Bypass>,
+    /// Addresses to let in.
+    pub add_ip_rules: BTreeSet<IpRule>,
+    /// Addresses not to let in any more.
+    pub remove_ip_rules: BTreeSet<IpRule>,
 }
 
 impl Default for VaultSettings {
     fn default() -> Self {
         Self {
+            sku: VaultSku::default(),
             purge_protection: false,
             soft_delete_retention_days: 90,
+            rbac: false,
         }
     }
 }
@@ -48,14 +92,57 @@ impl VaultSettings {
     }
 }
 
+impl VaultChange {
+    /// Whether it only has the vault fail over or back: what the vault cannot refuse.
+    fn is_failover(&self) -> bool {
+        let rest = Self {
+            failed_over: None,
+            ..self.clone()
+        };
+        self.failed_over.is_some() && rest == Self::default()
+    }
+
+    /// The vault with this change.
+    fn apply(&self, vault: &VaultRecord) -> Result<VaultRecord> {
+        let purge_protection =
+            purge_protection_is_irreversible(vault.purge_protection, self.purge_protection)?;
+        Ok(VaultRecord {
+            purge_protection,
+            rbac: self.rbac.unwrap_or(vault.rbac),
+            failed_over: self.failed_over.unwrap_or(vault.failed_over),
+            network: NetworkRules {
+                public_network_access: self
+                    .public_network_access
+                    .unwrap_or(vault.network.public_network_access),
+                default_action: self.default_action.unwrap_or(vault.network.default_action),
+                bypass: self.bypass.unwrap_or(vault.network.bypass),
+            },
+            revision: ObjectId::random(),
+            ..vault.clone()
+        })
+    }
+}
+
+/// Purge protection can be turned on, but never off.
+///
+/// <https://learn.microsoft.com/azure/key-vault/general/soft-delete-overview#purge-protection>
+fn purge_protection_is_irreversible(is_on: bool, asked: Option<bool>) -> Result<bool> {
+    if is_on && asked == Some(false) {
+        return Err(Error::BadParameter(
+            "The property \"enablePurgeProtection\" cannot be set to false. Enabling the purge protection for a vault is an irreversible action.".to_owned(),
+        ));
+    }
+    Ok(is_on || asked == Some(true))
+}
+
 impl Service {
     pub(crate) async fn create_vault(
         &self,
-        caller: &Caller,
+        requester: &Requester,
         vault: &VaultName,
         settings: VaultSettings,
     ) -> Result<Vault> {
-        Self::check_operator(caller, WRITE, Some(vault))?;
+        Self::check_operator(requester, WRITE, Some(vault))?;
         self.remove_expired_vault(vault).await?;
         self.change(|| {
             match self.find_vault(vault)? {
@@ -72,8 +159,12 @@ impl Service {
                 None => settings.check()?,
             }
             let record = VaultRecord {
+                sku: settings.sku,
                 purge_protection: settings.purge_protection,
                 soft_delete_retention_days: settings.soft_delete_retention_days,
+                rbac: settings.rbac,
+                network: NetworkRules::default(),
+                failed_over: false,
                 created: self.clock.now(),
                 deletion: None,
                 revision: ObjectId::random(),
@@ -83,54 +174,106 @@ impl Service {
                 &[vault.as_str()],
                 &record,
             );
-            Ok((batch, self.view_of_vault(vault, &record)))
+            Ok((batch, self.view_of_vault(vault, &record, Vec::new())))
         })
         .await
     }
 
-    pub(crate) fn vaults(&self, caller: &Caller) -> Result<Vec<Vault>> {
-        Self::check_operator(caller, READ, None)?;
+    pub(crate) fn vaults(&self, requester: &Requester) -> Result<Vec<Vault>> {
+        Self::check_operator(requester, READ, None)?;
         let mut vaults = Vec::new();
         for entry in self.store.scan(&VAULTS, &[], Bound::Unbounded) {
             let entry = entry?;
             if !self.is_over(entry.record.deletion) {
-                vaults.push(self.view_of_vault(&part(&entry.key, 0)?, &entry.record));
+                let vault = part(&entry.key, 0)?;
+                let ip_rules = self.ip_rules_of(&vault)?;
+                vaults.push(self.view_of_vault(&vault, &entry.record, ip_rules));
             }
         }
         Ok(vaults)
     }
 
-    pub(crate) fn vault(&self, caller: &Caller, vault: &VaultName) -> Result<Vault> {
-        Self::check_operator(caller, READ, Some(vault))?;
+    pub(crate) fn vault(&self, requester: &Requester, vault: &VaultName) -> Result<Vault> {
+        Self::check_operator(requester, READ, Some(vault))?;
         let record = self
             .find_vault(vault)?
             .ok_or_else(|| Error::VaultNotFound {
                 vault: vault.clone(),
             })?;
-        Ok(self.view_of_vault(vault, &record))
+        Ok(self.view_of_vault(vault, &record, self.ip_rules_of(vault)?))
     }
 
-    pub(crate) async fn delete_vault(&self, caller: &Caller, vault: &VaultName) -> Result<Vault> {
-        Self::check_operator(caller, DELETE, Some(vault))?;
+    pub(crate) async fn update_vault(
+        &self,
+        requester: &Requester,
+        vault: &VaultName,
+        change: VaultChange,
+    ) -> Result<Vault> {
+        Self::check_operator(requester, WRITE, Some(vault))?;
         self.change(|| {
-            let record = self.active_vault(vault)?;
-            let deletion = self.deletion(record.soft_delete_retention_days);
-            Ok(self.replacement_of_vault(vault, &record, Some(deletion)))
+            let record = if change.is_failover() {
+                self.active_vault(vault)?
+            } else {
+                self.changeable_vault(vault)?
+            };
+            let changed = change.apply(&record)?;
+            let mut ip_rules: BTreeSet<_> = self.ip_rules_of(vault)?.into_iter().collect();
+            let mut batch = Batch::new()
+                .expect(&VAULTS, &[vault.as_str()], &record)
+                .put(&VAULTS, &[vault.as_str()], &changed);
+            for rule in &change.add_ip_rules {
+                ip_rules.insert(*rule);
+                batch = batch.put(&IP_RULES, &[vault.as_str(), &rule.to_string()], rule);
+            }
+            for rule in change.remove_ip_rules.difference(&change.add_ip_rules) {
+                ip_rules.remove(rule);
+                batch = batch.delete(&IP_RULES, &[vault.as_str(), &rule.to_string()]);
+            }
+            if ip_rules.len() > IP_RULE_LIMIT {
+                return Err(Error::BadParameter(format!(
+                    "A vault's firewall takes at most {IP_RULE_LIMIT} addresses and ranges."
+                )));
+            }
+            let ip_rules = ip_rules.into_iter().collect();
+            Ok((batch, self.view_of_vault(vault, &changed, ip_rules)))
         })
         .await
     }
 
-    pub(crate) async fn recover_vault(&self, caller: &Caller, vault: &VaultName) -> Result<Vault> {
-        Self::check_operator(caller, WRITE, Some(vault))?;
+    pub(crate) async fn delete_vault(
+        &self,
+        requester: &Requester,
+        vault: &VaultName,
+    ) -> Result<Vault> {
+        Self::check_operator(requester, DELETE, Some(vault))?;
+        self.change(|| {
+            let record = self.changeable_vault(vault)?;
+            let deletion = self.deletion(record.soft_delete_retention_days);
+            let (batch, view) = self.replacement_of_vault(vault, &record, Some(deletion))?;
+            // Whoever recovers it assigns them anew, as in Azure.
+            let batch = self
+                .directory
+                .without_roles_within(&resource_id(vault), batch)?;
+            Ok((batch, view))
+        })
+        .await
+    }
+
+    pub(crate) async fn recover_vault(
+        &self,
+        requester: &Requester,
+        vault: &VaultName,
+    ) -> Result<Vault> {
+        Self::check_operator(requester, WRITE, Some(vault))?;
         self.change(|| {
             let record = self.deleted_vault(vault)?;
-            Ok(self.replacement_of_vault(vault, &record, None))
+            self.replacement_of_vault(vault, &record, None)
         })
         .await
     }
 
-    pub(crate) async fn purge_vault(&self, caller: &Caller, vault: &VaultName) -> Result<()> {
-        Self::check_operator(caller, PURGE, Some(vault))?;
+    pub(crate) async fn purge_vault(&self, requester: &Requester, vault: &VaultName) -> Result<()> {
+        Self::check_operator(requester, PURGE, Some(vault))?;
         let files = self
             .change(|| {
                 let record = self.deleted_vault(vault)?;
@@ -175,7 +318,7 @@ impl Service {
         vault: &VaultName,
         record: &Record<VaultRecord>,
         deletion: Option<Deletion>,
-    ) -> (Batch, Vault) {
+    ) -> Result<(Batch, Vault)> {
         let changed = VaultRecord {
             deletion,
             revision: ObjectId::random(),
@@ -186,8 +329,8 @@ impl Service {
             &[vault.as_str()],
             &changed,
         );
-        let view = self.view_of_vault(vault, &changed);
-        (batch, view)
+        let view = self.view_of_vault(vault, &changed, self.ip_rules_of(vault)?);
+        Ok((batch, view))
     }
 
     /// Everything of a deleted vault. Nothing can have been added to it since its record was written,
@@ -202,25 +345,40 @@ impl Service {
         let mut batch = Batch::new()
             .expect(&VAULTS, &[vault], record)
             .delete(&VAULTS, &[vault]);
-        for entry in self.store.scan(&KEYS, &[vault], Bound::Unbounded) {
-            batch = batch.delete(&KEYS, &[vault, &part::<String>(&entry?.key, 0)?]);
-        }
         for entry in self.store.scan(&VERSIONS, &[vault], Bound::Unbounded) {
-            let entry = entry?;
-            let (key, version) = (
-                part::<String>(&entry.key, 0)?,
-                part::<String>(&entry.key, 1)?,
-            );
-            files.extend(entry.record.private_key.objects());
-            batch = batch.delete(&VERSIONS, &[vault, &key, &version]);
+            files.extend(entry?.record.private_key.objects());
         }
-        for entry in self.store.scan(&POLICIES, &[vault], Bound::Unbounded) {
-            batch = batch.delete(&POLICIES, &[vault, &part::<String>(&entry?.key, 0)?]);
-        }
+        batch = self.without(&KEYS, vault, batch)?;
+        batch = self.without(&VERSIONS, vault, batch)?;
+        batch = self.without(&TAGS, vault, batch)?;
+        batch = self.without(&ROTATION_POLICIES, vault, batch)?;
+        batch = self.without(&POLICIES, vault, batch)?;
+        batch = self.without(&IP_RULES, vault, batch)?;
         Ok((batch, files))
     }
 
-    fn view_of_vault(&self, vault: &VaultName, record: &VaultRecord) -> Vault {
+    /// Adds to `batch` that everything goes that a table has of a vault.
+    fn without<T: DeserializeOwned>(
+        &self,
+        table: &Table<T>,
+        vault: &str,
+        mut batch: Batch,
+    ) -> Result<Batch> {
+        for entry in self.store.scan(table, &[vault], Bound::Unbounded) {
+            let mut key = vec![vault.to_owned()];
+            key.extend(entry?.key);
+            let key: Vec<&str> = key.iter().map(String::as_str).collect();
+            batch = batch.delete(table, &key);
+        }
+        Ok(batch)
+    }
+
+    fn view_of_vault(
+        &self,
+        vault: &VaultName,
+        record: &VaultRecord,
+        ip_rules: Vec<IpRule>,
+    ) -> Vault {
         Vault {
             name: vault.clone(),
             vault_uri: self.names.vault_uri(vault),
@@ -228,8 +386,13 @@ impl Service {
                 None => State::Active,
                 Some(_) => State::Deleted,
             },
+            sku: record.sku,
+            rbac: record.rbac,
             purge_protection: record.purge_protection,
             soft_delete_retention_days: record.soft_delete_retention_days,
+            network: record.network,
+            ip_rules,
+            failed_over: record.failed_over,
             created: record.created,
             deleted: record.deletion.map(|deletion| deletion.deleted),
             scheduled_purge: record.deletion.map(|deletion| deletion.scheduled_purge),

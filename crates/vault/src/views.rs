@@ -1,10 +1,10 @@
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use jiff::Timestamp;
 use sealock_core::{KeyName, KeyVersion, Kid, PrincipalId, VaultName};
 use serde::Serialize;
 
-use crate::{KeyPermission, KeyType, PublicKey};
+use crate::{IpRule, KeyOperation, KeyPermission, KeyType, NetworkRules, PublicKey, VaultSku};
 
 /// Where a vault or key is in its life.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
@@ -12,8 +12,12 @@ use crate::{KeyPermission, KeyType, PublicKey};
 pub enum State {
     /// It can be used.
     Active,
+    /// It is on its way to being deleted.
+    Deleting,
     /// It is soft-deleted: it can only be recovered or purged.
     Deleted,
+    /// It is on its way back.
+    Recovering,
 }
 
 /// A vault.
@@ -25,10 +29,20 @@ pub struct Vault {
     pub vault_uri: String,
     /// Active or deleted.
     pub state: State,
+    /// Which keys it can have.
+    pub sku: VaultSku,
+    /// Whether roles decide who may do what, instead of access policies.
+    pub rbac: bool,
     /// Whether nothing in it can be purged before its retention has passed.
     pub purge_protection: bool,
     /// For how many days what was deleted can be recovered.
     pub soft_delete_retention_days: u16,
+    /// From where it can be reached.
+    pub network: NetworkRules,
+    /// The addresses that its firewall lets in.
+    pub ip_rules: Vec<IpRule>,
+    /// Whether it serves from its paired region, where nothing can be changed.
+    pub failed_over: bool,
     /// When it was created.
     pub created: Timestamp,
     /// When it was deleted.
@@ -40,67 +54,71 @@ pub struct Vault {
 }
 
 /// A key and all its versions.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Key {
     /// The vault that holds it.
     pub vault: VaultName,
     /// Its name.
     pub name: KeyName,
-    /// The current version.
-    #[serde(skip)]
-    pub current: Kid,
-    /// The current version, as clients see it.
-    pub kid: String,
-    /// Active or deleted.
+    /// Where it is in its life.
     pub state: State,
-    /// The current version's type.
-    pub kty: KeyType,
-    /// The current version's size in bits.
-    pub key_size: u32,
-    /// Whether the current version is enabled.
-    pub enabled: bool,
     /// When the first version was created.
     pub created: Timestamp,
     /// When it was deleted.
-    #[serde(skip_serializing_if = "Option::is_none")]
     pub deleted: Option<Timestamp>,
     /// When it will be purged.
-    #[serde(skip_serializing_if = "Option::is_none")]
     pub scheduled_purge: Option<Timestamp>,
-    /// Its versions, newest first.
-    pub versions: Vec<Version>,
+    /// The current version, which is meant when none is named.
+    pub current: KeyBundle,
+    /// The versions before it, newest first.
+    pub older: Vec<KeyBundle>,
 }
 
-/// A key version.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
-pub struct Version {
-    /// The version.
-    pub version: KeyVersion,
-    /// The version, as clients see it.
-    pub kid: String,
-    /// Whether it can be used.
-    pub enabled: bool,
-    /// Whether it is the one that is meant when none is named.
-    pub current: bool,
-    /// When it was created.
-    pub created: Timestamp,
-    /// When it was last changed.
-    pub updated: Timestamp,
-}
-
-/// What the data plane tells about a key version.
+/// What a vault tells of a key version.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct KeyVersionFacts {
+pub struct KeyBundle {
     /// Which version it is.
     pub kid: Kid,
     /// Its type.
     pub kty: KeyType,
     /// Its size in bits.
     pub key_size: u32,
-    /// Whether it can be used.
-    pub enabled: bool,
+    /// What it is for.
+    pub key_ops: Vec<KeyOperation>,
     /// Its public half.
     pub public_key: PublicKey,
+    /// Whether and when it can be used.
+    pub attributes: KeyAttributes,
+    /// Its tags.
+    pub tags: BTreeMap<String, String>,
+}
+
+/// Whether and when a key version can be used, and what becomes of it when it is deleted.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct KeyAttributes {
+    /// Whether it can be used.
+    pub enabled: bool,
+    /// From when on, `nbf`.
+    pub not_before: Option<Timestamp>,
+    /// Until when, `exp`.
+    pub expires: Option<Timestamp>,
+    /// When it was created.
+    pub created: Timestamp,
+    /// When it was last changed.
+    pub updated: Timestamp,
+    /// What its vault does with what was deleted.
+    pub recovery: Recovery,
+}
+
+/// What a vault does with what was deleted.
+///
+/// <https://learn.microsoft.com/azure/key-vault/general/soft-delete-overview>
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Recovery {
+    /// For how many days it can be recovered.
+    pub days: u16,
+    /// Whether it cannot be purged before they have passed.
+    pub purge_protection: bool,
 }
 
 /// What one principal may do with a vault's keys.
@@ -111,4 +129,31 @@ pub struct Policy {
     pub principal: PrincipalId,
     /// What it may do.
     pub permissions: BTreeSet<KeyPermission>,
+}
+
+impl Key {
+    /// All versions, newest first.
+    pub fn versions(&self) -> impl Iterator<Item = &KeyBundle> {
+        [&self.current].into_iter().chain(&self.older)
+    }
+
+    /// The version of this name.
+    pub fn version(&self, version: &KeyVersion) -> Option<&KeyBundle> {
+        self.versions()
+            .find(|bundle| bundle.kid.version == *version)
+    }
+}
+
+impl Recovery {
+    /// The `recoveryLevel`.
+    ///
+    /// <https://learn.microsoft.com/rest/api/keyvault/keys/get-key/get-key#deletionrecoverylevel>
+    pub fn level(self) -> &'static str {
+        match (self.days, self.purge_protection) {
+            (90, true) => "Recoverable",
+            (90, false) => "Recoverable+Purgeable",
+            (_, true) => "CustomizedRecoverable",
+            (_, false) => "CustomizedRecoverable+Purgeable",
+        }
+    }
 }

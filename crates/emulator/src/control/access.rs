@@ -2,11 +2,11 @@ use std::collections::BTreeSet;
 
 use axum::{Json, extract::State};
 use sealock_core::{IdentityName, PrincipalId, VaultName};
-use sealock_vault::{KeyPermission, Policy};
+use sealock_vault::{KeyPermission, Policy, Requester};
 use serde::{Deserialize, Serialize};
 
 use super::{
-    Answer, ControlError, OPERATOR,
+    Answer, ControlError,
     extract::{Body, Path},
 };
 use crate::services::Services;
@@ -31,7 +31,10 @@ pub(super) async fn list(
     Path(vault): Path<String>,
 ) -> Answer<List> {
     let vault: VaultName = vault.parse()?;
-    let policies = services.vault.policies(OPERATOR, &vault).await?;
+    let policies = services
+        .vault
+        .policies(&Requester::operator(), &vault)
+        .await?;
     let policies = policies
         .into_iter()
         .map(|policy| view(&services, &vault, policy));
@@ -52,9 +55,10 @@ pub(super) async fn grant(
     Body(asked): Body<Permissions>,
 ) -> Answer<PolicyView> {
     let (vault, principal) = vault_and_principal(&services, path)?;
+    let operator = Requester::operator();
     let granted = services
         .vault
-        .grant(OPERATOR, &vault, principal, asked.permissions);
+        .grant(&operator, &vault, principal, asked.permissions);
     let policy = granted.await?;
     Ok(Json(view(&services, &vault, policy)?))
 }
@@ -65,9 +69,10 @@ pub(super) async fn revoke(
     Body(asked): Body<Permissions>,
 ) -> Answer<PolicyView> {
     let (vault, principal) = vault_and_principal(&services, path)?;
+    let operator = Requester::operator();
     let revoked = services
         .vault
-        .revoke(OPERATOR, &vault, principal, asked.permissions);
+        .revoke(&operator, &vault, principal, asked.permissions);
     let policy = revoked.await?;
     Ok(Json(view(&services, &vault, policy)?))
 }

@@ -57,8 +57,7 @@ pub(super) async fn resume(State(services): State<Services>) -> Answer<View> {
 
 async fn changed(services: &Services) -> Answer<View> {
     timekeeping::remember(&services.store, &services.clock).await?;
-    // What was deleted long enough ago by now.
-    services.vault.sweep().await?;
+    timekeeping::run_due(services).await?;
     Ok(Json(view(services)))
 }
 

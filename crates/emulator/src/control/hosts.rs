@@ -3,7 +3,9 @@ use std::net::IpAddr;
 use axum::{Json, extract::State};
 use serde::Serialize;
 
-use super::{Answer, OPERATOR};
+use super::Answer;
+use sealock_vault::Requester;
+
 use crate::services::Services;
 
 #[derive(Serialize)]
@@ -21,7 +23,7 @@ pub(super) async fn hosts(State(services): State<Services>) -> Answer<View> {
     for registry in services.registries.list()? {
         hosts.push(names.registry_host(&registry.record.name));
     }
-    for vault in services.vault.vaults(OPERATOR).await? {
+    for vault in services.vault.vaults(&Requester::operator()).await? {
         hosts.push(names.vault_host(&vault.name));
     }
     hosts.extend(["management", "login", "graph"].map(|service| names.service_host(service)));

@@ -1,10 +1,15 @@
-use axum::{Json, extract::State, http::StatusCode};
-use sealock_core::{KeyVersion, RegistryName};
-use sealock_vault::{Key, KeySpec};
+use std::collections::BTreeMap;
+
+use axum::{Json, extract::State as Shared, http::StatusCode};
+use jiff::Timestamp;
+use sealock_core::{KeyIdentifier, KeyName, KeyVersion, Kid, RegistryName, VaultName};
+use sealock_vault::{
+    Curve, Key, KeyBundle, KeyChange, KeyOperation, KeySpec, KeyType, Requester, State,
+};
 use serde::{Deserialize, Serialize};
 
 use super::{
-    Answer, ControlError, OPERATOR,
+    Answer, ControlError,
     extract::{Body, Path},
     vault_and_key,
 };
@@ -12,44 +17,139 @@ use crate::services::Services;
 
 #[derive(Serialize)]
 pub(super) struct List {
-    keys: Vec<Key>,
+    keys: Vec<KeyView>,
+}
+
+/// A key, as the command line shows it.
+#[derive(Serialize)]
+pub(super) struct KeyView {
+    vault: VaultName,
+    name: KeyName,
+    /// The current version, as clients see it.
+    kid: String,
+    state: State,
+    kty: KeyType,
+    key_size: u32,
+    enabled: bool,
+    created: Timestamp,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    deleted: Option<Timestamp>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    scheduled_purge: Option<Timestamp>,
+    /// Newest first.
+    versions: Vec<VersionView>,
+}
+
+#[derive(Serialize)]
+struct VersionView {
+    version: KeyVersion,
+    kid: String,
+    enabled: bool,
+    current: bool,
+    key_ops: Vec<KeyOperation>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    not_before: Option<Timestamp>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    expires: Option<Timestamp>,
+    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
+    tags: BTreeMap<String, String>,
+    created: Timestamp,
+    updated: Timestamp,
+}
+
+impl KeyView {
+    fn new(services: &Services, key: Key) -> Self {
+        let uri = |kid: &Kid| services.names.key_uri(&kid.identifier());
+        let version = |bundle: &KeyBundle| VersionView {
+            version: bundle.kid.version.clone(),
+            kid: uri(&bundle.kid),
+            enabled: bundle.attributes.enabled,
+            current: bundle.kid == key.current.kid,
+            key_ops: bundle.key_ops.clone(),
+            not_before: bundle.attributes.not_before,
+            expires: bundle.attributes.expires,
+            tags: bundle.tags.clone(),
+            created: bundle.attributes.created,
+            updated: bundle.attributes.updated,
+        };
+        Self {
+            versions: key.versions().map(version).collect(),
+            kid: uri(&key.current.kid),
+            state: key.state,
+            kty: key.current.kty,
+            key_size: key.current.key_size,
+            enabled: key.current.attributes.enabled,
+            created: key.created,
+            deleted: key.deleted,
+            scheduled_purge: key.scheduled_purge,
+            vault: key.vault,
+            name: key.name,
+        }
+    }
 }
 
 pub(super) async fn list(
-    State(services): State<Services>,
+    Shared(services): Shared<Services>,
     Path(vault): Path<String>,
 ) -> Answer<List> {
-    let keys = services.vault.keys(OPERATOR, &vault.parse()?).await?;
-    Ok(Json(List { keys }))
+    let operator = Requester::operator();
+    let keys = services.vault.keys(&operator, &vault.parse()?).await?;
+    let keys = keys.into_iter().map(|key| KeyView::new(&services, key));
+    Ok(Json(List {
+        keys: keys.collect(),
+    }))
 }
 
 pub(super) async fn show(
-    State(services): State<Services>,
+    Shared(services): Shared<Services>,
     Path(path): Path<(String, String)>,
-) -> Answer<Key> {
+) -> Answer<KeyView> {
     let (vault, key) = vault_and_key(path)?;
-    Ok(Json(services.vault.key(OPERATOR, &vault, &key).await?))
+    let operator = Requester::operator();
+    let key = services.vault.key(&operator, &vault, &key).await?;
+    Ok(Json(KeyView::new(&services, key)))
+}
+
+/// What a new version is to be.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct Create {
+    kty: Option<KeyType>,
+    key_size: Option<u32>,
+    crv: Option<Curve>,
+    key_ops: Option<Vec<KeyOperation>>,
 }
 
 pub(super) async fn create(
-    State(services): State<Services>,
+    Shared(services): Shared<Services>,
     Path(path): Path<(String, String)>,
-    Body(spec): Body<KeySpec>,
+    Body(asked): Body<Create>,
 ) -> Answer<Followed> {
     let (vault, key) = vault_and_key(path)?;
+    let spec = KeySpec {
+        kty: asked.kty.unwrap_or(KeySpec::default().kty),
+        key_size: asked.key_size,
+        curve: asked.crv,
+    };
+    let change = KeyChange {
+        key_ops: asked.key_ops,
+        ..KeyChange::default()
+    };
+    let operator = Requester::operator();
     let created = services
         .vault
-        .create_key(OPERATOR, &vault, &key, spec)
+        .create_key(&operator, &vault, &key, Ok((spec, change)))
         .await?;
     followed(&services, created).await
 }
 
 pub(super) async fn rotate(
-    State(services): State<Services>,
+    Shared(services): Shared<Services>,
     Path(path): Path<(String, String)>,
 ) -> Answer<Followed> {
     let (vault, key) = vault_and_key(path)?;
-    let rotated = services.vault.rotate_key(OPERATOR, &vault, &key).await?;
+    let operator = Requester::operator();
+    let rotated = services.vault.rotate_key(&operator, &vault, &key).await?;
     followed(&services, rotated).await
 }
 
@@ -57,88 +157,132 @@ pub(super) async fn rotate(
 #[derive(Serialize)]
 pub(super) struct Followed {
     #[serde(flatten)]
-    key: Key,
+    key: KeyView,
     /// The registries that follow the key, but could not move yet.
     left_behind: Vec<RegistryName>,
 }
 
 /// A new key version is answered for once every registry that follows the key has moved to it.
 async fn followed(services: &Services, key: Key) -> Answer<Followed> {
-    let left_behind = services.custodian.follow(&key.current).await?;
-    let registries = services.registries.list()?.into_iter();
-    let left_behind = registries
-        .filter(|registry| left_behind.contains(&registry.record.id))
-        .map(|registry| registry.record.name)
-        .collect();
+    let left_behind = services.follow(&key.current.kid).await?;
+    let key = KeyView::new(services, key);
     Ok(Json(Followed { key, left_behind }))
+}
+
+#[derive(Serialize)]
+pub(super) struct Backup {
+    value: String,
+}
+
+pub(super) async fn backup(
+    Shared(services): Shared<Services>,
+    Path(path): Path<(String, String)>,
+) -> Answer<Backup> {
+    let (vault, key) = vault_and_key(path)?;
+    let operator = Requester::operator();
+    let value = services.vault.backup_key(&operator, &vault, &key).await?;
+    Ok(Json(Backup { value }))
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct Restore {
+    value: String,
+}
+
+pub(super) async fn restore(
+    Shared(services): Shared<Services>,
+    Path(vault): Path<String>,
+    Body(asked): Body<Restore>,
+) -> Answer<Followed> {
+    let operator = Requester::operator();
+    let restored = services
+        .vault
+        .restore_key(&operator, &vault.parse()?, Ok(asked.value))
+        .await?;
+    followed(&services, restored).await
 }
 
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(super) struct Update {
-    enabled: bool,
+    enabled: Option<bool>,
+    key_ops: Option<Vec<KeyOperation>>,
+    not_before: Option<Timestamp>,
+    expires: Option<Timestamp>,
 }
 
 pub(super) async fn update(
-    State(services): State<Services>,
+    Shared(services): Shared<Services>,
     Path(path): Path<(String, String)>,
     Body(asked): Body<Update>,
-) -> Answer<Key> {
-    set_enabled(&services, path, None, asked.enabled).await
+) -> Answer<KeyView> {
+    change(&services, path, None, asked).await
 }
 
 pub(super) async fn update_version(
-    State(services): State<Services>,
+    Shared(services): Shared<Services>,
     Path((vault, key, version)): Path<(String, String, String)>,
     Body(asked): Body<Update>,
-) -> Answer<Key> {
-    set_enabled(
-        &services,
-        (vault, key),
-        Some(version.parse()?),
-        asked.enabled,
-    )
-    .await
+) -> Answer<KeyView> {
+    change(&services, (vault, key), Some(version.parse()?), asked).await
 }
 
-async fn set_enabled(
+async fn change(
     services: &Services,
     path: (String, String),
     version: Option<KeyVersion>,
-    enabled: bool,
-) -> Answer<Key> {
+    asked: Update,
+) -> Answer<KeyView> {
     let (vault, key) = vault_and_key(path)?;
-    let changed = services
+    let identifier = KeyIdentifier {
+        vault,
+        key,
+        version,
+    };
+    let change = KeyChange {
+        key_ops: asked.key_ops,
+        enabled: asked.enabled,
+        not_before: asked.not_before,
+        expires: asked.expires,
+        tags: None,
+    };
+    let operator = Requester::operator();
+    let (key, _) = services
         .vault
-        .set_enabled(OPERATOR, &vault, &key, version.as_ref(), enabled);
-    Ok(Json(changed.await?))
+        .update_key(&operator, &identifier, Ok(change))
+        .await?;
+    Ok(Json(KeyView::new(services, key)))
 }
 
 pub(super) async fn delete(
-    State(services): State<Services>,
+    Shared(services): Shared<Services>,
     Path(path): Path<(String, String)>,
-) -> Answer<Key> {
+) -> Answer<KeyView> {
     let (vault, key) = vault_and_key(path)?;
-    Ok(Json(
-        services.vault.delete_key(OPERATOR, &vault, &key).await?,
-    ))
+    let operator = Requester::operator();
+    let key = services.vault.delete_key(&operator, &vault, &key).await?;
+    Ok(Json(KeyView::new(&services, key)))
 }
 
 pub(super) async fn recover(
-    State(services): State<Services>,
+    Shared(services): Shared<Services>,
     Path(path): Path<(String, String)>,
-) -> Answer<Key> {
+) -> Answer<KeyView> {
     let (vault, key) = vault_and_key(path)?;
-    Ok(Json(
-        services.vault.recover_key(OPERATOR, &vault, &key).await?,
-    ))
+    let operator = Requester::operator();
+    let key = services.vault.recover_key(&operator, &vault, &key).await?;
+    Ok(Json(KeyView::new(&services, key)))
 }
 
 pub(super) async fn purge(
-    State(services): State<Services>,
+    Shared(services): Shared<Services>,
     Path(path): Path<(String, String)>,
 ) -> Result<StatusCode, ControlError> {
     let (vault, key) = vault_and_key(path)?;
-    services.vault.purge_key(OPERATOR, &vault, &key).await?;
+    services
+        .vault
+        .purge_key(&Requester::operator(), &vault, &key)
+        .await?;
     Ok(StatusCode::NO_CONTENT)
 }

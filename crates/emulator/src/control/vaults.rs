@@ -1,9 +1,9 @@
 use axum::{Json, extract::State, http::StatusCode};
-use sealock_vault::{Vault, VaultSettings};
+use sealock_vault::{Requester, Vault, VaultChange, VaultSettings, VaultSku};
 use serde::{Deserialize, Serialize};
 
 use super::{
-    Answer, ControlError, OPERATOR,
+    Answer, ControlError,
     extract::{Body, Path},
 };
 use crate::services::Services;
@@ -14,7 +14,7 @@ pub(super) struct List {
 }
 
 pub(super) async fn list(State(services): State<Services>) -> Answer<List> {
-    let vaults = services.vault.vaults(OPERATOR).await?;
+    let vaults = services.vault.vaults(&Requester::operator()).await?;
     Ok(Json(List { vaults }))
 }
 
@@ -22,12 +22,19 @@ pub(super) async fn show(
     State(services): State<Services>,
     Path(vault): Path<String>,
 ) -> Answer<Vault> {
-    Ok(Json(services.vault.vault(OPERATOR, &vault.parse()?).await?))
+    Ok(Json(
+        services
+            .vault
+            .vault(&Requester::operator(), &vault.parse()?)
+            .await?,
+    ))
 }
 
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(super) struct Create {
+    sku: Option<VaultSku>,
+    rbac: Option<bool>,
     purge_protection: Option<bool>,
     soft_delete_retention_days: Option<u16>,
 }
@@ -39,6 +46,8 @@ pub(super) async fn create(
 ) -> Result<(StatusCode, Json<Vault>), ControlError> {
     let default = VaultSettings::default();
     let settings = VaultSettings {
+        sku: asked.sku.unwrap_or(default.sku),
+        rbac: asked.rbac.unwrap_or(default.rbac),
         purge_protection: asked.purge_protection.unwrap_or(default.purge_protection),
         soft_delete_retention_days: asked
             .soft_delete_retention_days
@@ -46,9 +55,19 @@ pub(super) async fn create(
     };
     let vault = services
         .vault
-        .create_vault(OPERATOR, vault.parse()?, settings)
+        .create_vault(&Requester::operator(), &vault.parse()?, settings)
         .await?;
     Ok((StatusCode::CREATED, Json(vault)))
+}
+
+pub(super) async fn update(
+    State(services): State<Services>,
+    Path(vault): Path<String>,
+    Body(change): Body<VaultChange>,
+) -> Answer<Vault> {
+    let (operator, vault) = (Requester::operator(), vault.parse()?);
+    let updated = services.vault.update_vault(&operator, &vault, change);
+    Ok(Json(updated.await?))
 }
 
 pub(super) async fn delete(
@@ -58,7 +77,7 @@ pub(super) async fn delete(
     Ok(Json(
         services
             .vault
-            .delete_vault(OPERATOR, &vault.parse()?)
+            .delete_vault(&Requester::operator(), &vault.parse()?)
             .await?,
     ))
 }
@@ -70,7 +89,7 @@ pub(super) async fn recover(
     Ok(Json(
         services
             .vault
-            .recover_vault(OPERATOR, &vault.parse()?)
+            .recover_vault(&Requester::operator(), &vault.parse()?)
             .await?,
     ))
 }
@@ -81,7 +100,7 @@ pub(super) async fn purge(
 ) -> Result<StatusCode, ControlError> {
     services
         .vault
-        .purge_vault(OPERATOR, &vault.parse()?)
+        .purge_vault(&Requester::operator(), &vault.parse()?)
         .await?;
     Ok(StatusCode::NO_CONTENT)
 }

@@ -1,0 +1,350 @@
+//! Backups: a key with all its versions in one text, sealed, which no client can read.
+//!
+//! `&AzureKeyVaultKeyBackupV1.microsoft.com`, a header in JSON and the sealed versions, joined by dots as
+//! in a JWE, and all of it in base64url. The header is the seal's associated data.
+
+use std::sync::Arc;
+
+use base64::{Engine as _, engine::general_purpose::URL_SAFE_NO_PAD};
+use jiff::Timestamp;
+use sealock_core::{KeyIdentifier, KeyName, KeyVersion, Kid, ObjectId, VaultName};
+use sealock_entra::SUBSCRIPTION;
+use sealock_store::Batch;
+use serde::{Deserialize, Serialize};
+use zeroize::{Zeroize, ZeroizeOnDrop, Zeroizing};
+
+use crate::{
+    Error, Key, KeyOperation, KeyPermission, KeyType, Requester, Result,
+    attributes::hardware_keys_are_premium,
+    key_material::KeyMaterial,
+    key_vault::Service,
+    lookup::{StoredVersion, Tags},
+    private_keys,
+    records::{KEYS, KeyRecord, VAULTS, VERSIONS, VersionRecord},
+};
+
+const PREFIX: &str = "&AzureKeyVaultKeyBackupV1.microsoft.com";
+
+/// Backups go where the data may go: not out of the part of the world that they are from.
+const GEOGRAPHY: &str = "United States";
+
+/// How many versions a key can have and still be backed up.
+///
+/// <https://learn.microsoft.com/azure/key-vault/general/backup#limitations>
+const VERSION_LIMIT: usize = 500;
+
+/// Where a backup is from.
+#[derive(Serialize, Deserialize)]
+struct Header {
+    alg: String,
+    enc: String,
+    subscription: String,
+    geography: String,
+}
+
+#[derive(Serialize, Deserialize)]
+struct Backup {
+    name: KeyName,
+    created: Timestamp,
+    versions: Vec<BackedUpVersion>,
+}
+
+#[derive(Serialize, Deserialize)]
+struct BackedUpVersion {
+    version: KeyVersion,
+    number: u64,
+    kty: KeyType,
+    key_ops: Vec<KeyOperation>,
+    enabled: bool,
+    not_before: Option<Timestamp>,
+    expires: Option<Timestamp>,
+    created: Timestamp,
+    updated: Timestamp,
+    tags: Tags,
+    secret: Secret,
+}
+
+/// A private key, in base64.
+#[derive(Serialize, Deserialize, Zeroize, ZeroizeOnDrop)]
+#[serde(transparent)]
+struct Secret(String);
+
+impl Header {
+    fn ours() -> Self {
+        Self {
+            alg: "dir".to_owned(),
+            enc: "A256GCM".to_owned(),
+            subscription: SUBSCRIPTION.to_owned(),
+            geography: GEOGRAPHY.to_owned(),
+        }
+    }
+
+    /// A backup is restored in the subscription and in the part of the world that it is from.
+    ///
+    /// <https://learn.microsoft.com/azure/key-vault/general/backup#design-considerations>
+    fn same_subscription_and_geography(&self) -> Result<()> {
+        let ours = Self::ours();
+        if self.subscription == ours.subscription && self.geography == ours.geography {
+            return Ok(());
+        }
+        Err(Error::BadParameter(
+            "The backup is from another subscription or geography; it can be restored there only."
+                .to_owned(),
+        ))
+    }
+}
+
+impl Service {
+    pub(crate) async fn backup_key(
+        self: &Arc<Self>,
+        requester: &Requester,
+        vault: &VaultName,
+        key: &KeyName,
+    ) -> Result<String> {
+        self.permitted_vault(requester, vault, Some(key), KeyPermission::Backup)?;
+        let record = self.active_key(vault, key, None)?;
+        let versions = self.versions_of(vault, key)?;
+        if versions.len() > VERSION_LIMIT {
+            return Err(Error::BadParameter(format!(
+                "The key has {} versions; one with more than {VERSION_LIMIT} cannot be backed up.",
+                versions.len()
+            )));
+        }
+        let backup = tokio::task::spawn_blocking({
+            let (service, vault, key) = (Arc::clone(self), vault.clone(), key.clone());
+            move || {
+                let versions = versions
+                    .into_iter()
+                    .map(|stored| service.back_up(&vault, &key, stored))
+                    .collect::<Result<_>>()?;
+                Ok::<_, Error>(Backup {
+                    name: key,
+                    created: record.created,
+                    versions,
+                })
+            }
+        })
+        .await??;
+        self.seal_backup(&backup)
+    }
+
+    fn back_up(
+        &self,
+        vault: &VaultName,
+        key: &KeyName,
+        stored: StoredVersion,
+    ) -> Result<BackedUpVersion> {
+        let StoredVersion {
+            version,
+            record,
+            tags,
+        } = stored;
+        let kid = Kid {
+            vault: vault.clone(),
+            key: key.clone(),
+            version,
+        };
+        let objects = &*self.store.vault_keys;
+        let (kty, sealed) = (record.kty, record.private_key);
+        let Some(material) = private_keys::open(objects, &self.service_key, &kid, kty, sealed)?
+        else {
+            return Err(Error::Damaged {
+                kid,
+                why: "it is missing",
+            });
+        };
+        Ok(BackedUpVersion {
+            key_ops: record.key_ops(),
+            version: kid.version,
+            number: record.number,
+            kty,
+            enabled: record.enabled,
+            not_before: record.not_before,
+            expires: record.expires,
+            created: record.created,
+            updated: record.updated,
+            tags,
+            secret: Secret(URL_SAFE_NO_PAD.encode(material.to_secret()?.as_slice())),
+        })
+    }
+
+    fn seal_backup(&self, backup: &Backup) -> Result<String> {
+        let plain = Zeroizing::new(serde_json::to_vec(backup)?);
+        let header = URL_SAFE_NO_PAD.encode(serde_json::to_vec(&Header::ours())?);
+        let sealed = self
+            .service_key
+            .backup_key()
+            .seal(header.as_bytes(), &plain);
+        let sealed = URL_SAFE_NO_PAD.encode(sealed);
+        Ok(URL_SAFE_NO_PAD.encode(format!("{PREFIX}.{header}.{sealed}")))
+    }
+
+    fn open_backup(&self, text: &str) -> Result<Backup> {
+        let foreign = || {
+            Error::BadParameter(
+                "The backup cannot be opened: it is damaged, or from an emulator with another service key."
+                    .to_owned(),
+            )
+        };
+        let no_backup = || Error::BadParameter("The value is not the backup of a key.".to_owned());
+        let decode = |text: &str| URL_SAFE_NO_PAD.decode(text).map_err(|_| no_backup());
+        let bytes = decode(text.trim_end_matches('='))?;
+        let parts = str::from_utf8(&bytes).ok().and_then(|text| {
+            text.strip_prefix(PREFIX)?
+                .strip_prefix('.')?
+                .split_once('.')
+        });
+        let (header, sealed) = parts.ok_or_else(no_backup)?;
+        let from: Header = serde_json::from_slice(&decode(header)?).map_err(|_| foreign())?;
+        let plain = self
+            .service_key
+            .backup_key()
+            .open(header.as_bytes(), &decode(sealed)?)
+            .map_err(|_| foreign())?;
+        from.same_subscription_and_geography()?;
+        serde_json::from_slice(&plain).map_err(|_| foreign())
+    }
+
+    pub(crate) async fn restore_key(
+        self: &Arc<Self>,
+        requester: &Requester,
+        vault: &VaultName,
+        backup: Result<String>,
+    ) -> Result<Key> {
+        let vault_record = self.permitted_vault(requester, vault, None, KeyPermission::Restore)?;
+        let backup = self.open_backup(&backup?)?;
+        for version in &backup.versions {
+            hardware_keys_are_premium(vault_record.sku, version.kty)?;
+        }
+        let name = backup.name.clone();
+        self.remove_expired_key(vault, &name).await?;
+        self.name_is_free(vault, &name)?;
+
+        // From here to the commit, the files look like nobody's; the sweep waits.
+        let _creating = self.creations.read().await;
+        let (created, versions) = tokio::task::spawn_blocking({
+            let (service, vault) = (Arc::clone(self), vault.clone());
+            move || service.store_versions(&vault, backup)
+        })
+        .await??;
+        let restored = self
+            .change(|| {
+                let vault_record =
+                    self.permitted_vault(requester, vault, None, KeyPermission::Restore)?;
+                self.name_is_free(vault, &name)?;
+                let Some(newest) = versions.first() else {
+                    return Err(Error::BadParameter("The backup has no version.".to_owned()));
+                };
+                let record = KeyRecord {
+                    created,
+                    deletion: None,
+                    recovering_until: None,
+                    current: newest.version.clone(),
+                    latest: newest.record.number,
+                    revision: ObjectId::random(),
+                };
+                let parts = [vault.as_str(), name.as_str()];
+                let mut batch = Batch::new()
+                    .expect(&VAULTS, &[vault.as_str()], &vault_record)
+                    .expect_absent(&KEYS, &parts)
+                    .put(&KEYS, &parts, &record);
+                for stored in &versions {
+                    let kid = Kid {
+                        vault: vault.clone(),
+                        key: name.clone(),
+                        version: stored.version.clone(),
+                    };
+                    let parts = [parts[0], parts[1], kid.version.as_str()];
+                    batch = batch.put(&VERSIONS, &parts, &stored.record);
+                    batch = Self::put_tags(&kid, &stored.tags, batch);
+                }
+                let view =
+                    self.view_of_key(&vault_record, vault, &name, &record, versions.clone())?;
+                Ok((batch, view))
+            })
+            .await;
+        match &restored {
+            // Whether it was committed is unknown: if not, the files are the sweep's.
+            Ok(_) | Err(Error::Storage(_)) => {}
+            Err(_) => {
+                let files = versions
+                    .iter()
+                    .flat_map(|stored| stored.record.private_key.objects())
+                    .collect();
+                if let Err(error) = self.unlink(files).await {
+                    tracing::warn!(%error, %vault, "the files of a refused restore are left to the sweep");
+                }
+            }
+        }
+        restored
+    }
+
+    fn name_is_free(&self, vault: &VaultName, key: &KeyName) -> Result<()> {
+        match self.find_key(vault, key)? {
+            None => Ok(()),
+            Some(_) => Err(Error::RestoreConflict {
+                key: KeyIdentifier {
+                    vault: vault.clone(),
+                    key: key.clone(),
+                    version: None,
+                },
+            }),
+        }
+    }
+
+    /// Stores the private keys of a backup, newest version first.
+    fn store_versions(
+        &self,
+        vault: &VaultName,
+        backup: Backup,
+    ) -> Result<(Timestamp, Vec<StoredVersion>)> {
+        let Backup {
+            name,
+            created,
+            versions,
+        } = backup;
+        let store = |backed_up: BackedUpVersion| {
+            let kid = Kid {
+                vault: vault.clone(),
+                key: name.clone(),
+                version: backed_up.version,
+            };
+            let unreadable = || {
+                Error::BadParameter(format!(
+                    "The backup's version {} is not a key of its type.",
+                    kid.version
+                ))
+            };
+            let secret = URL_SAFE_NO_PAD
+                .decode(backed_up.secret.0.as_bytes())
+                .map(Zeroizing::new)
+                .map_err(|_| unreadable())?;
+            let material =
+                KeyMaterial::from_secret(backed_up.kty, &secret).ok_or_else(unreadable)?;
+            let objects = &*self.store.vault_keys;
+            let record = VersionRecord {
+                number: backed_up.number,
+                kty: backed_up.kty,
+                key_size: material.shape().bits(),
+                public_key: material.public_key(),
+                key_ops: Some(backed_up.key_ops),
+                enabled: backed_up.enabled,
+                not_before: backed_up.not_before,
+                expires: backed_up.expires,
+                created: backed_up.created,
+                updated: backed_up.updated,
+                near_expiry_noted: false,
+                private_key: private_keys::seal(objects, &self.service_key, &kid, &material)?,
+            };
+            Ok(StoredVersion {
+                version: kid.version,
+                record,
+                tags: backed_up.tags,
+            })
+        };
+        let mut versions: Vec<StoredVersion> =
+            versions.into_iter().map(store).collect::<Result<_>>()?;
+        versions.sort_by_key(|stored| std::cmp::Reverse(stored.record.number));
+        Ok((created, versions))
+    }
+}

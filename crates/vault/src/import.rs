@@ -1,0 +1,63 @@
+use std::sync::Arc;
+
+use sealock_core::{KeyName, VaultName};
+
+use crate::{
+    Error, JsonWebKey, Key, KeyChange, KeyPermission, KeyType, Requester, Result,
+    key_material::KeyMaterial, key_vault::Service, keys::NewVersion,
+};
+
+/// A key that a client brings along. There is no `Debug`: its secret half is in it.
+pub struct ImportedKey {
+    /// The key.
+    pub key: JsonWebKey,
+    /// Whether it is to be in hardware, whatever its type says.
+    pub hsm: bool,
+    /// What it is to be for, and when.
+    pub change: KeyChange,
+}
+
+impl Service {
+    pub(crate) async fn import_key(
+        self: &Arc<Self>,
+        requester: &Requester,
+        vault: &VaultName,
+        key: &KeyName,
+        imported: Result<ImportedKey>,
+    ) -> Result<Key> {
+        let place = || {
+            let vault_record =
+                self.permitted_vault(requester, vault, Some(key), KeyPermission::Import)?;
+            Ok((vault_record, self.creatable_key(vault, key)?))
+        };
+        place()?;
+        let imported = imported?;
+        let (given, material) = KeyMaterial::import(&imported.key)?;
+        let kty = if imported.hsm {
+            given.in_hardware()
+        } else {
+            given
+        };
+        symmetric_keys_are_in_hardware(kty)?;
+        imported.change.check(kty)?;
+        self.remove_expired_key(vault, key).await?;
+        let new = NewVersion {
+            kty,
+            change: imported.change,
+        };
+        self.add_version(vault, key, move || Ok(material), new, place)
+            .await
+    }
+}
+
+/// A vault has no symmetric keys in software.
+///
+/// <https://learn.microsoft.com/azure/key-vault/keys/about-keys#key-types-and-protection-methods>
+fn symmetric_keys_are_in_hardware(kty: KeyType) -> Result<()> {
+    if kty == KeyType::Oct {
+        return Err(Error::BadParameter(
+            "Keys of the type 'oct' cannot be imported into a vault; use oct-HSM.".to_owned(),
+        ));
+    }
+    Ok(())
+}

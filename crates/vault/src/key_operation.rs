@@ -1,0 +1,118 @@
+use std::{fmt, str::FromStr};
+
+use serde::{Deserialize, Serialize};
+
+use crate::{Error, KeyType, Result};
+
+/// What a key can be for: an entry of its `key_ops`.
+///
+/// <https://learn.microsoft.com/azure/key-vault/keys/about-keys-details#key-operations>
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(try_from = "String", into = "String")]
+#[expect(missing_docs, reason = "they are the names of operations")]
+pub enum KeyOperation {
+    Encrypt,
+    Decrypt,
+    Sign,
+    Verify,
+    WrapKey,
+    UnwrapKey,
+    /// To import another key, which is not supported.
+    Import,
+    /// To be released, which is not supported.
+    Export,
+}
+
+impl KeyOperation {
+    const EVERY: [Self; 8] = [
+        Self::Encrypt,
+        Self::Decrypt,
+        Self::Sign,
+        Self::Verify,
+        Self::WrapKey,
+        Self::UnwrapKey,
+        Self::Import,
+        Self::Export,
+    ];
+
+    /// As Azure writes it.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Encrypt => "encrypt",
+            Self::Decrypt => "decrypt",
+            Self::Sign => "sign",
+            Self::Verify => "verify",
+            Self::WrapKey => "wrapKey",
+            Self::UnwrapKey => "unwrapKey",
+            Self::Import => "import",
+            Self::Export => "export",
+        }
+    }
+
+    /// What a new key is for, unless its creator says so.
+    pub(crate) fn defaults(kty: KeyType) -> Vec<Self> {
+        use KeyOperation::{Decrypt, Encrypt, Sign, UnwrapKey, Verify, WrapKey};
+        match kty {
+            KeyType::Rsa | KeyType::RsaHsm => {
+                vec![Encrypt, Decrypt, Sign, Verify, WrapKey, UnwrapKey]
+            }
+            KeyType::Ec | KeyType::EcHsm => vec![Sign, Verify],
+            KeyType::Oct | KeyType::OctHsm => vec![Encrypt, Decrypt, WrapKey, UnwrapKey],
+        }
+    }
+
+    /// Checks what a key is to be for.
+    pub(crate) fn check(operations: &[Self], kty: KeyType) -> Result<()> {
+        let is_curve = matches!(kty, KeyType::Ec | KeyType::EcHsm);
+        for (place, operation) in operations.iter().enumerate() {
+            if operations[..place].contains(operation) {
+                return Err(Error::BadParameter(format!(
+                    "The key operation '{operation}' is named twice."
+                )));
+            }
+            if is_curve && !matches!(operation, Self::Sign | Self::Verify) {
+                return Err(Error::BadParameter(format!(
+                    "The key operation '{operation}' is not valid for {kty} keys; use sign and verify."
+                )));
+            }
+        }
+        Ok(())
+    }
+}
+
+impl fmt::Display for KeyOperation {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.as_str())
+    }
+}
+
+impl FromStr for KeyOperation {
+    type Err = Error;
+
+    fn from_str(text: &str) -> Result<Self> {
+        Self::EVERY
+            .into_iter()
+            .find(|operation| operation.as_str().eq_ignore_ascii_case(text))
+            .ok_or_else(|| {
+                Error::BadParameter(format!(
+                    "'{}' is not a key operation; expected one of {}.",
+                    text.chars().take(80).collect::<String>(),
+                    Self::EVERY.map(Self::as_str).join(", ")
+                ))
+            })
+    }
+}
+
+impl TryFrom<String> for KeyOperation {
+    type Error = Error;
+
+    fn try_from(text: String) -> Result<Self> {
+        text.parse()
+    }
+}
+
+impl From<KeyOperation> for String {
+    fn from(operation: KeyOperation) -> Self {
+        operation.as_str().to_owned()
+    }
+}

@@ -1,0 +1,243 @@
+use std::{
+    fmt,
+    net::{IpAddr, Ipv4Addr},
+    str::FromStr,
+};
+
+use ipnet::Ipv4Net;
+use serde::{Deserialize, Serialize};
+
+use crate::{Error, Origin, Result};
+
+/// How many addresses a vault's firewall can let in.
+///
+/// <https://learn.microsoft.com/azure/key-vault/general/network-security#key-vault-firewall-enabled-ipv4-addresses-and-ranges---static-ips>
+pub(crate) const IP_RULE_LIMIT: usize = 1000;
+
+/// From where a vault can be reached: its `networkAcls` and `publicNetworkAccess`.
+///
+/// <https://learn.microsoft.com/azure/key-vault/general/network-security>
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct NetworkRules {
+    /// Whether the vault can be reached from the network at all.
+    pub public_network_access: bool,
+    /// What becomes of a request from an address that no rule names.
+    pub default_action: DefaultAction,
+    /// Whether trusted services get in whatever the rules say.
+    pub bypass: Bypass,
+}
+
+/// What a vault's firewall does with an address that no rule names.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub enum DefaultAction {
+    /// Let it in.
+    Allow,
+    /// Refuse it.
+    Deny,
+}
+
+/// Who gets past a vault's firewall.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Bypass {
+    /// The services that Azure trusts: a registry among them.
+    AzureServices,
+    /// Nobody.
+    None,
+}
+
+/// An IPv4 address, or a range of them, that a vault's firewall lets in.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(try_from = "String", into = "String")]
+pub struct IpRule(Ipv4Net);
+
+/// Why a vault cannot be reached from somewhere.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Unreachable {
+    /// The vault cannot be reached from the network.
+    PublicAccessDisabled,
+    /// No rule names the address, and it is not a trusted service's.
+    AddressNotAuthorized,
+    /// No rule names the address, and not even trusted services are exempt.
+    BypassDisabled,
+}
+
+impl Default for NetworkRules {
+    fn default() -> Self {
+        Self {
+            public_network_access: true,
+            default_action: DefaultAction::Allow,
+            bypass: Bypass::AzureServices,
+        }
+    }
+}
+
+/// Decides whether a vault can be reached from `origin`.
+///
+/// <https://learn.microsoft.com/azure/key-vault/general/network-security>
+pub fn may_reach(
+    rules: NetworkRules,
+    ip_rules: &[IpRule],
+    origin: Origin,
+) -> std::result::Result<(), Unreachable> {
+    let is_trusted = origin == Origin::TrustedService;
+    if is_trusted && rules.bypass == Bypass::AzureServices {
+        return Ok(());
+    }
+    if !rules.public_network_access {
+        return Err(Unreachable::PublicAccessDisabled);
+    }
+    if rules.default_action == DefaultAction::Allow {
+        return Ok(());
+    }
+    match (origin, rules.bypass) {
+        (Origin::Address(address), _) if ip_rules.iter().any(|rule| rule.covers(address)) => Ok(()),
+        (_, Bypass::AzureServices) => Err(Unreachable::AddressNotAuthorized),
+        (_, Bypass::None) => Err(Unreachable::BypassDisabled),
+    }
+}
+
+impl IpRule {
+    fn covers(self, address: IpAddr) -> bool {
+        let address = match address.to_canonical() {
+            IpAddr::V4(address) => address,
+            // The same machine, by its other name.
+            IpAddr::V6(address) if address.is_loopback() => Ipv4Addr::LOCALHOST,
+            IpAddr::V6(_) => return false,
+        };
+        self.0.contains(&address)
+    }
+}
+
+/// `203.0.113.7` or `203.0.113.0/24`. Private ranges are refused, as Azure does; loopback addresses, which
+/// mean nothing to Azure, stand for this machine.
+impl FromStr for IpRule {
+    type Err = Error;
+
+    fn from_str(text: &str) -> Result<Self> {
+        let given = || text.chars().take(80).collect::<String>();
+        let parsed = match text.parse::<Ipv4Addr>() {
+            Ok(address) => Some(Ipv4Net::from(address)),
+            Err(_) => text.parse::<Ipv4Net>().ok(),
+        };
+        let Some(net) = parsed else {
+            return Err(Error::BadParameter(format!(
+                "'{}' is not an IPv4 address or range; expected one such as 203.0.113.7 or 203.0.113.0/24.",
+                given()
+            )));
+        };
+        if net.network().is_private() {
+            return Err(Error::BadParameter(format!(
+                "'{}' is private; a vault's firewall takes public addresses only.",
+                given()
+            )));
+        }
+        Ok(Self(net.trunc()))
+    }
+}
+
+impl fmt::Display for IpRule {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.fmt(f)
+    }
+}
+
+impl TryFrom<String> for IpRule {
+    type Error = Error;
+
+    fn try_from(text: String) -> Result<Self> {
+        text.parse()
+    }
+}
+
+impl From<IpRule> for String {
+    fn from(rule: IpRule) -> Self {
+        rule.to_string()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_vault_is_reached_from_where_its_rules_say() {
+        use Bypass::{AzureServices, None};
+        use DefaultAction::{Allow, Deny};
+        use Unreachable::{AddressNotAuthorized, BypassDisabled, PublicAccessDisabled};
+
+        let from = |text: &str| Origin::Address(text.parse().unwrap());
+        let service = Origin::TrustedService;
+        let listed = ["203.0.113.0/24", "127.0.0.1"].map(|rule| rule.parse().unwrap());
+        for (public, default, bypass, origin, reached) in [
+            (true, Allow, AzureServices, from("198.51.100.1"), Ok(())),
+            (true, Allow, None, service, Ok(())),
+            (
+                true,
+                Deny,
+                AzureServices,
+                from("198.51.100.1"),
+                Err(AddressNotAuthorized),
+            ),
+            (true, Deny, None, from("203.0.113.9"), Ok(())),
+            (true, Deny, None, from("::ffff:203.0.113.9"), Ok(())),
+            (true, Deny, None, from("2001:db8::1"), Err(BypassDisabled)),
+            (true, Deny, None, from("127.0.0.1"), Ok(())),
+            (true, Deny, None, from("::1"), Ok(())),
+            (true, Deny, AzureServices, service, Ok(())),
+            (true, Deny, None, service, Err(BypassDisabled)),
+            (false, Allow, AzureServices, service, Ok(())),
+            (false, Allow, None, service, Err(PublicAccessDisabled)),
+            (
+                false,
+                Allow,
+                AzureServices,
+                from("127.0.0.1"),
+                Err(PublicAccessDisabled),
+            ),
+            (
+                false,
+                Deny,
+                AzureServices,
+                from("203.0.113.9"),
+                Err(PublicAccessDisabled),
+            ),
+        ] {
+            let rules = NetworkRules {
+                public_network_access: public,
+                default_action: default,
+                bypass,
+            };
+            assert_eq!(
+                may_reach(rules, &listed, origin),
+                reached,
+                "{rules:?} {origin:?}"
+            );
+        }
+    }
+
+    #[test]
+    fn a_rule_is_a_public_ipv4_range() {
+        for (given, written) in [
+            ("203.0.113.7", "203.0.113.7/32"),
+            ("203.0.113.7/24", "203.0.113.0/24"),
+            ("127.0.0.1", "127.0.0.1/32"),
+        ] {
+            assert_eq!(given.parse::<IpRule>().unwrap().to_string(), written);
+        }
+        for bad in [
+            "",
+            "::1",
+            "10.0.0.0/8",
+            "192.168.1.1",
+            "172.16.0.0/12",
+            "203.0.113.0/33",
+            "x",
+        ] {
+            assert!(
+                matches!(bad.parse::<IpRule>(), Err(Error::BadParameter(_))),
+                "{bad}"
+            );
+        }
+    }
+}

@@ -1,0 +1,154 @@
+use std::sync::Arc;
+
+use jiff::Timestamp;
+use sealock_core::{KeyName, Kid, VaultName};
+use sealock_store::Batch;
+
+use crate::{
+    Error, Key, KeyChange, KeyPermission, Requester, Result, RotationPolicy,
+    key_material::KeyMaterial,
+    key_vault::Service,
+    keys::NewVersion,
+    records::{KEYS, KeyRecord, ROTATION_POLICIES, RotationPolicyRecord, VAULTS, VersionRecord},
+};
+
+/// A key's rotation policy, and since when it has been so. One that was never set has no times.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct RotationPolicyView {
+    /// The policy.
+    pub policy: RotationPolicy,
+    /// When the first one was set.
+    pub created: Option<Timestamp>,
+    /// When this one was set.
+    pub updated: Option<Timestamp>,
+}
+
+impl Service {
+    pub(crate) async fn rotate_key(
+        self: &Arc<Self>,
+        requester: &Requester,
+        vault: &VaultName,
+        key: &KeyName,
+    ) -> Result<Key> {
+        let place = || {
+            let vault_record =
+                self.permitted_vault(requester, vault, Some(key), KeyPermission::Rotate)?;
+            Ok((vault_record, Some(self.active_key(vault, key, None)?)))
+        };
+        place()?;
+        let (current, record) = self.current_version(vault, key)?;
+        let expires = self
+            .rotation_policy_of(vault, key)?
+            .policy
+            .expires(self.clock.now())?;
+        let new = NewVersion {
+            kty: record.kty,
+            change: KeyChange {
+                key_ops: Some(record.key_ops()),
+                expires,
+                tags: Some(self.tags_of(&current)?),
+                ..KeyChange::default()
+            },
+        };
+        let shape = record.shape();
+        let make = move || KeyMaterial::generate(shape);
+        self.add_version(vault, key, make, new, place).await
+    }
+
+    pub(crate) fn rotation_policy(
+        &self,
+        requester: &Requester,
+        vault: &VaultName,
+        key: &KeyName,
+    ) -> Result<RotationPolicyView> {
+        self.permitted_vault(
+            requester,
+            vault,
+            Some(key),
+            KeyPermission::GetRotationPolicy,
+        )?;
+        self.active_key(vault, key, None)?;
+        self.rotation_policy_of(vault, key)
+    }
+
+    pub(crate) async fn set_rotation_policy(
+        &self,
+        requester: &Requester,
+        vault: &VaultName,
+        key: &KeyName,
+        policy: Result<RotationPolicy>,
+    ) -> Result<RotationPolicyView> {
+        let place = || {
+            let vault_record = self.permitted_vault(
+                requester,
+                vault,
+                Some(key),
+                KeyPermission::SetRotationPolicy,
+            )?;
+            Ok::<_, Error>((vault_record, self.active_key(vault, key, None)?))
+        };
+        place()?;
+        let policy = policy?;
+        let parts = [vault.as_str(), key.as_str()];
+        self.change(|| {
+            let (vault_record, key_record) = place()?;
+            let now = self.clock.now();
+            let existing = self.store.get(&ROTATION_POLICIES, &parts)?;
+            let record = RotationPolicyRecord {
+                policy: policy.clone().checked(now)?,
+                created: existing.as_ref().map_or(now, |existing| existing.created),
+                updated: now,
+            };
+            let batch = Batch::new()
+                .expect(&VAULTS, &[vault.as_str()], &vault_record)
+                .expect(&KEYS, &parts, &key_record)
+                .expect_same(&ROTATION_POLICIES, &parts, existing.as_ref())
+                .put(&ROTATION_POLICIES, &parts, &record);
+            Ok((batch, record.view()))
+        })
+        .await
+    }
+
+    pub(crate) fn rotation_policy_of(
+        &self,
+        vault: &VaultName,
+        key: &KeyName,
+    ) -> Result<RotationPolicyView> {
+        let record = self
+            .store
+            .get(&ROTATION_POLICIES, &[vault.as_str(), key.as_str()])?;
+        Ok(match record {
+            Some(record) => record.view(),
+            None => RotationPolicyView {
+                policy: RotationPolicy::default(),
+                created: None,
+                updated: None,
+            },
+        })
+    }
+
+    pub(crate) fn current_version(
+        &self,
+        vault: &VaultName,
+        key: &KeyName,
+    ) -> Result<(Kid, VersionRecord)> {
+        let KeyRecord { current, .. } = self.active_key(vault, key, None)?.value;
+        let kid = Kid {
+            vault: vault.clone(),
+            key: key.clone(),
+            version: current,
+        };
+        let record = self.version(&kid)?.value;
+        Ok((kid, record))
+    }
+}
+
+impl RotationPolicyRecord {
+    fn view(&self) -> RotationPolicyView {
+        RotationPolicyView {
+            policy: self.policy.clone(),
+            created: Some(self.created),
+            updated: Some(self.updated),
+        }
+    }
+}
