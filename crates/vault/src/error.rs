@@ -217,6 +217,17 @@ pub enum Error {
     /// Whoever asks could not be told. An `AKV1xxxx` text says why.
     #[error("{0}")]
     Unauthorized(String),
+    /// No endpoint has this path.
+    #[error("'{0}' is not an endpoint of the vault.")]
+    NotAnEndpoint(String),
+    /// The endpoint does not know this method.
+    #[error("The method {method} is not allowed here; allowed is {allowed}.")]
+    MethodNotAllowed {
+        /// The request's.
+        method: String,
+        /// The endpoint's.
+        allowed: &'static str,
+    },
     /// A parameter is not what the operation takes.
     #[error("{0}")]
     BadParameter(String),
@@ -265,7 +276,8 @@ impl Error {
             Self::DeletedVaultNotFound { .. } => "DeletedVaultNotFound",
             Self::VaultNameTaken { .. } => "VaultAlreadyExists",
             Self::VaultNameHeld { .. } => "ConflictError",
-            Self::VaultPurgeProtected { .. } => "MethodNotAllowed",
+            Self::VaultPurgeProtected { .. } | Self::MethodNotAllowed { .. } => "MethodNotAllowed",
+            Self::NotAnEndpoint(_) => "NotFound",
             Self::KeyNotFound { .. }
             | Self::KeyDeleted { .. }
             | Self::DeletedKeyNotFound { .. } => "KeyNotFound",
@@ -326,7 +338,7 @@ impl Error {
             "BadParameter" => 400,
             "Unauthorized" => 401,
             "Forbidden" | "AuthorizationFailed" => 403,
-            "VaultNotFound" | "DeletedVaultNotFound" | "KeyNotFound" => 404,
+            "VaultNotFound" | "DeletedVaultNotFound" | "KeyNotFound" | "NotFound" => 404,
             "MethodNotAllowed" => 405,
             "VaultAlreadyExists" | "ConflictError" | "Conflict" => 409,
             "NotSupportedByEmulator" => 501,
@@ -416,6 +428,8 @@ impl Error {
             | Self::BadParameter(_)
             | Self::NotSupported(_)
             | Self::Unauthorized(_)
+            | Self::NotAnEndpoint(_)
+            | Self::MethodNotAllowed { .. }
             | Self::Storage(_)
             | Self::Directory(_)
             | Self::Rsa(_)

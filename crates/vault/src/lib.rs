@@ -1,9 +1,9 @@
 //! Key Vault: vaults, their keys and versions, the life cycle, the access decision and the audit log.
 //!
 //! [`KeyVault`] is the whole service. Each operation names its caller, is judged in Azure's order
-//! (vault, permission, key, state, parameters), takes effect in one atomic write, and leaves one
+//! (vault, network, permission, key, state, parameters), takes effect in one atomic write, and leaves one
 //! [`AuditEvent`] in the journal, whether it was served or refused. Once begun it goes to its end,
-//! even if whoever asked has left. There is no HTTP here, and nothing that knows a registry.
+//! even if whoever asked has left. Nothing here knows a registry. [`http`] is the data plane.
 //!
 //! A private key is in memory only while an operation needs it; `private_keys` says how it is stored.
 
@@ -15,6 +15,7 @@ mod backup;
 mod curve;
 mod due;
 mod error;
+pub mod http;
 mod import;
 mod key_material;
 mod key_operation;

@@ -1,0 +1,128 @@
+use axum::{
+    http::{HeaderMap, HeaderValue, header},
+    response::{IntoResponse as _, Response},
+};
+use sealock_core::PublicName;
+use sealock_entra::{Caller, InvalidToken, TokenIssuer};
+
+use super::{Door, error};
+use crate::{Client, Error, KeyVault, Requester, Result};
+
+/// What Azure's own tokens are for, by name and by number.
+const AZURE: [&str; 3] = [
+    "https://vault.azure.net",
+    "https://vault.azure.net/",
+    "cfa8b339-82a2-471a-a3c9-0fc0be7a4093",
+];
+
+/// Whose a request is, or what is wanted to tell.
+pub(super) enum Authenticated {
+    As(Box<Requester>),
+    Challenged(Challenge),
+}
+
+/// Why a request's sender could not be told.
+pub(super) struct Challenge(String);
+
+/// Tells whose a request is by its token. What is refused is recorded, the first request of each client
+/// included, which comes without a token to learn what is wanted.
+///
+/// <https://learn.microsoft.com/azure/key-vault/general/authentication-requests-and-responses>
+pub(super) async fn authenticate(
+    vaults: &KeyVault,
+    tokens: &TokenIssuer,
+    door: &Door,
+    client: Client,
+    headers: &HeaderMap,
+) -> Result<Authenticated> {
+    let refused = match bearer(headers) {
+        None => "AKV10000: Request is missing a Bearer or PoP token.".to_owned(),
+        Some(token) => match verify(tokens, door, token).await {
+            Ok(identity) => {
+                return Ok(Authenticated::As(Box::new(Requester {
+                    caller: identity,
+                    client,
+                })));
+            }
+            Err(sealock_entra::Error::TokenInvalid(why)) => reason(&why, tokens, token),
+            Err(error) => return Err(error.into()),
+        },
+    };
+    let recorded = vaults.record_unauthenticated(&client, &door.vault, refused.clone());
+    recorded.await?;
+    Ok(Authenticated::Challenged(Challenge(refused)))
+}
+
+async fn verify(
+    tokens: &TokenIssuer,
+    door: &Door,
+    token: &str,
+) -> std::result::Result<Caller, sealock_entra::Error> {
+    let slash = format!("{}/", door.resource);
+    let without_port = door.resource.rsplit_once(':').map_or("", |it| it.0);
+    let [name, name_slash, number] = AZURE;
+    let audiences = [
+        &door.resource,
+        &slash,
+        without_port,
+        name,
+        name_slash,
+        number,
+    ];
+    let identity = tokens.verify(token, &audiences).await?;
+    Ok(Caller::Identity(identity))
+}
+
+/// The token, if there is one; the scheme's name can be in any case (RFC 9110, 11.1).
+fn bearer(headers: &HeaderMap) -> Option<&str> {
+    let value = headers.get(header::AUTHORIZATION)?.to_str().ok()?;
+    let (scheme, token) = value.split_once(' ')?;
+    let token = token.trim();
+    (scheme.eq_ignore_ascii_case("bearer") && !token.is_empty()).then_some(token)
+}
+
+/// Azure's texts, where they are public; the others have no number.
+fn reason(why: &InvalidToken, tokens: &TokenIssuer, token: &str) -> String {
+    match why {
+        InvalidToken::Audience(found) => {
+            format!(
+                "AKV10022: Invalid audience. Expected https://vault.azure.net, found: {}.",
+                super::cut(found)
+            )
+        }
+        InvalidToken::Issuer(found) => format!(
+            "AKV10032: Invalid issuer. Expected one of {}, found {}.",
+            tokens.name(),
+            super::cut(found)
+        ),
+        InvalidToken::Signature => format!(
+            "AKV10046: Unable to resolve the key used for signature validation. EncodedJwtHeader: '{}'.",
+            super::cut(token.split('.').next().unwrap_or_default())
+        ),
+        InvalidToken::Expired => "The token has expired.".to_owned(),
+        InvalidToken::NotYetValid => "The token is not valid yet.".to_owned(),
+        InvalidToken::Malformed => "The token is not a JWT of Entra's.".to_owned(),
+        InvalidToken::PrincipalUnknown => {
+            "The principal that the token is for does not exist any more.".to_owned()
+        }
+    }
+}
+
+impl Challenge {
+    /// Clients take the tenant from `authorization`, and ask for a token for `resource` only if the
+    /// vault's host lies below it, port included.
+    pub(super) fn render(self, tokens: &TokenIssuer, names: &PublicName, door: &Door) -> Response {
+        let tenant = tokens.directory().tenant();
+        let resource = &door.resource;
+        let challenge = format!(
+            "Bearer authorization=\"https://login.{names}/{tenant}\", resource=\"{resource}\""
+        );
+        let mut response = error::render(&Error::Unauthorized(self.0)).into_response();
+        if let Ok(challenge) = HeaderValue::from_str(&challenge) {
+            response
+                .headers_mut()
+                .insert(header::WWW_AUTHENTICATE, challenge);
+        }
+        response
+    }
+}

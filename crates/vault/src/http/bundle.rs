@@ -1,0 +1,196 @@
+//! What is told of a key, in Azure's JSON.
+
+use std::collections::BTreeMap;
+
+use jiff::Timestamp;
+use sealock_core::{KeyName, PublicName, VaultName};
+use serde::{Deserialize, Serialize};
+
+use crate::{Key, KeyAttributes, KeyBundle, KeyChange, KeyOperation, KeyType, PublicKey, Result};
+
+/// `KeyBundle`, and `DeletedKeyBundle`.
+///
+/// <https://learn.microsoft.com/rest/api/keyvault/keys/get-key/get-key#keybundle>
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+pub(super) struct BundleBody {
+    #[serde(flatten)]
+    deletion: Option<DeletionBody>,
+    key: JwkBody,
+    attributes: AttributesBody,
+    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
+    tags: BTreeMap<String, String>,
+}
+
+/// `KeyItem`, and `DeletedKeyItem`.
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+pub(super) struct ItemBody {
+    #[serde(flatten)]
+    deletion: Option<DeletionBody>,
+    kid: String,
+    attributes: AttributesBody,
+    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
+    tags: BTreeMap<String, String>,
+}
+
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+struct DeletionBody {
+    recovery_id: String,
+    deleted_date: i64,
+    scheduled_purge_date: i64,
+}
+
+#[derive(Serialize)]
+struct JwkBody {
+    kid: String,
+    kty: KeyType,
+    key_ops: Vec<KeyOperation>,
+    #[serde(flatten)]
+    public_key: Option<PublicKey>,
+}
+
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+struct AttributesBody {
+    enabled: bool,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    nbf: Option<i64>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    exp: Option<i64>,
+    created: i64,
+    updated: i64,
+    recovery_level: &'static str,
+    recoverable_days: u16,
+    exportable: bool,
+    hsm_platform: &'static str,
+}
+
+/// The attributes that a client sends. What only the vault knows is not asked for, but sent back by some.
+#[derive(Default, Deserialize)]
+pub(super) struct AttributesChangeBody {
+    enabled: Option<bool>,
+    nbf: Option<i64>,
+    exp: Option<i64>,
+    exportable: Option<bool>,
+}
+
+impl BundleBody {
+    pub(super) fn of(names: &PublicName, bundle: &KeyBundle) -> Self {
+        Self {
+            deletion: None,
+            key: JwkBody {
+                kid: names.key_uri(&bundle.kid.identifier()),
+                kty: bundle.kty,
+                key_ops: bundle.key_ops.clone(),
+                public_key: match &bundle.public_key {
+                    PublicKey::Oct => None,
+                    public_key => Some(public_key.clone()),
+                },
+            },
+            attributes: AttributesBody::of(bundle.kty, bundle.attributes),
+            tags: bundle.tags.clone(),
+        }
+    }
+
+    pub(super) fn deleted(names: &PublicName, key: &Key) -> Self {
+        Self {
+            deletion: DeletionBody::of(names, key),
+            ..Self::of(names, &key.current)
+        }
+    }
+}
+
+impl ItemBody {
+    /// A key, which bears no version in lists.
+    pub(super) fn of(names: &PublicName, key: &Key) -> Self {
+        let identifier = key.current.kid.identifier().unversioned();
+        Self {
+            deletion: DeletionBody::of(names, key),
+            kid: names.key_uri(&identifier),
+            ..Self::version(names, &key.current)
+        }
+    }
+
+    pub(super) fn version(names: &PublicName, bundle: &KeyBundle) -> Self {
+        Self {
+            deletion: None,
+            kid: names.key_uri(&bundle.kid.identifier()),
+            attributes: AttributesBody::of(bundle.kty, bundle.attributes),
+            tags: bundle.tags.clone(),
+        }
+    }
+}
+
+impl DeletionBody {
+    fn of(names: &PublicName, key: &Key) -> Option<Self> {
+        Some(Self {
+            recovery_id: recovery_id(names, &key.vault, &key.name),
+            deleted_date: key.deleted?.as_second(),
+            scheduled_purge_date: key.scheduled_purge?.as_second(),
+        })
+    }
+}
+
+fn recovery_id(names: &PublicName, vault: &VaultName, key: &KeyName) -> String {
+    format!("{}deletedkeys/{key}", names.vault_uri(vault))
+}
+
+impl AttributesBody {
+    fn of(kty: KeyType, attributes: KeyAttributes) -> Self {
+        Self {
+            enabled: attributes.enabled,
+            nbf: attributes.not_before.map(Timestamp::as_second),
+            exp: attributes.expires.map(Timestamp::as_second),
+            created: attributes.created.as_second(),
+            updated: attributes.updated.as_second(),
+            recovery_level: attributes.recovery.level(),
+            recoverable_days: attributes.recovery.days,
+            exportable: false,
+            hsm_platform: if kty.is_hardware() { "2" } else { "0" },
+        }
+    }
+}
+
+/// What a client says of a key version.
+pub(super) fn change(
+    key_ops: Option<Vec<KeyOperation>>,
+    attributes: Option<AttributesChangeBody>,
+    tags: Option<BTreeMap<String, String>>,
+    release_policy: Option<&serde_json::Value>,
+) -> Result<KeyChange> {
+    let attributes = attributes.unwrap_or_default();
+    let is_exportable = attributes.exportable.unwrap_or(false);
+    exportable_keys_have_release_policies(is_exportable, release_policy.is_some())?;
+    Ok(KeyChange {
+        key_ops,
+        enabled: attributes.enabled,
+        not_before: attributes
+            .nbf
+            .map(|nbf| timestamp("nbf", nbf))
+            .transpose()?,
+        expires: attributes
+            .exp
+            .map(|exp| timestamp("exp", exp))
+            .transpose()?,
+        tags,
+    })
+}
+
+/// <https://learn.microsoft.com/azure/key-vault/keys/policy-grammar>
+fn exportable_keys_have_release_policies(is_exportable: bool, has_policy: bool) -> Result<()> {
+    let bad = |why: &str| Err(crate::Error::BadParameter(why.to_owned()));
+    match (is_exportable, has_policy) {
+        (false, false) => Ok(()),
+        (true, false) => bad("Exportable keys must have release policy"),
+        (false, true) => bad("Non-exportable keys must not have release policy"),
+        (true, true) => Err(crate::Error::NotSupported("exportable keys")),
+    }
+}
+
+fn timestamp(field: &str, second: i64) -> Result<Timestamp> {
+    Timestamp::from_second(second).map_err(|_| {
+        crate::Error::BadParameter(format!("'{field}' is not a time in seconds since 1970."))
+    })
+}

@@ -1,0 +1,40 @@
+use axum::{Json, http::StatusCode, response::IntoResponse as _};
+use sealock_core::KeyName;
+
+use super::{
+    Answer, Call,
+    bundle::{BundleBody, ItemBody},
+};
+
+pub(super) async fn list(call: Call<'_>) -> Answer {
+    let vault = &call.door.vault;
+    let keys = call
+        .vaults
+        .list_deleted_keys(&call.requester, vault, call.page())
+        .await?;
+    Ok(call.listed("/deletedkeys", &keys, |key| ItemBody::of(call.names, key)))
+}
+
+pub(super) async fn get(call: Call<'_>, key: KeyName) -> Answer {
+    let vault = &call.door.vault;
+    let deleted = call
+        .vaults
+        .deleted_key(&call.requester, vault, &key)
+        .await?;
+    Ok(Json(BundleBody::deleted(call.names, &deleted)).into_response())
+}
+
+pub(super) async fn purge(call: Call<'_>, key: KeyName) -> Answer {
+    let vault = &call.door.vault;
+    call.vaults.purge_key(&call.requester, vault, &key).await?;
+    Ok(StatusCode::NO_CONTENT.into_response())
+}
+
+pub(super) async fn recover(call: Call<'_>, key: KeyName) -> Answer {
+    let vault = &call.door.vault;
+    let recovered = call
+        .vaults
+        .recover_key(&call.requester, vault, &key)
+        .await?;
+    Ok(Json(BundleBody::of(call.names, &recovered.current)).into_response())
+}

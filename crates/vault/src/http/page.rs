@@ -1,0 +1,89 @@
+use axum::{
+    Json,
+    response::{IntoResponse as _, Response},
+};
+use serde::{Deserialize, Serialize};
+use serde_json::json;
+
+use super::{Call, body};
+use crate::{Error, Listing, Page, Result};
+
+/// How many entries a page has at most, and by default.
+///
+/// <https://learn.microsoft.com/rest/api/keyvault/keys/get-keys/get-keys#uri-parameters>
+const PAGE_LIMIT: usize = 25;
+
+/// Where the next page begins, as the client gives it back.
+#[derive(Serialize, Deserialize)]
+#[serde(rename_all = "PascalCase")]
+struct SkipToken {
+    next_marker: String,
+    target_location: u8,
+}
+
+impl Call<'_> {
+    pub(super) fn page(&self) -> Result<Page> {
+        let limit = match self.query("maxresults") {
+            None => PAGE_LIMIT,
+            Some(text) => match text.parse() {
+                Ok(limit @ 1..=PAGE_LIMIT) => limit,
+                _ => {
+                    return Err(Error::BadParameter(format!(
+                        "maxresults is a number from 1 to {PAGE_LIMIT}."
+                    )));
+                }
+            },
+        };
+        let after = self.query("$skiptoken").map(SkipToken::read).transpose()?;
+        Ok(Page { after, limit })
+    }
+
+    /// `{"value":[...],"nextLink":...}` of the list at `path`.
+    pub(super) fn listed<T, B: Serialize>(
+        &self,
+        path: &str,
+        listing: &Listing<T>,
+        entry: impl Fn(&T) -> B,
+    ) -> Response {
+        let entries: Vec<B> = listing.entries.iter().map(entry).collect();
+        let next = listing.next.as_deref().map(|next| self.link(path, next));
+        Json(json!({"value": entries, "nextLink": next})).into_response()
+    }
+
+    /// With the port, even where it goes without saying, as Azure writes it.
+    fn link(&self, path: &str, next: &str) -> String {
+        let mut origin = self.door.origin.clone();
+        let host = origin.split_once("://").map_or("", |it| it.1);
+        if origin.starts_with("https://") && !host.contains(':') {
+            origin.push_str(":443");
+        }
+        let version = self.requester.client.api_version.as_deref();
+        let mut query = url::form_urlencoded::Serializer::new(String::new());
+        query.append_pair("api-version", version.unwrap_or_default());
+        let token = SkipToken::write(next);
+        let mut link = format!("{origin}{path}?{}&$skiptoken={token}", query.finish());
+        if let Some(limit) = self.query("maxresults") {
+            link.push_str("&maxresults=");
+            link.push_str(limit);
+        }
+        link
+    }
+}
+
+impl SkipToken {
+    fn write(next: &str) -> String {
+        let token = json!({"NextMarker": next, "TargetLocation": 0});
+        body::encode(token.to_string().as_bytes())
+    }
+
+    fn read(text: &str) -> Result<String> {
+        body::decode("$skiptoken", text)
+            .ok()
+            .and_then(|bytes| serde_json::from_slice::<Self>(&bytes).ok())
+            .map(|token| token.next_marker)
+            .filter(|marker| !marker.contains('\0'))
+            .ok_or_else(|| {
+                Error::BadParameter("The $skiptoken is not one of this vault's.".to_owned())
+            })
+    }
+}

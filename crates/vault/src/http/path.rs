@@ -1,0 +1,182 @@
+use axum::http::Method;
+use sealock_core::{KeyName, KeyVersion};
+
+use crate::{Error, KeyOperation, Result};
+
+/// What a path names.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) enum Endpoint {
+    Keys,
+    Create(KeyName),
+    Key(KeyName, Option<KeyVersion>),
+    Versions(KeyName),
+    Backup(KeyName),
+    Restore,
+    Rotate(KeyName),
+    RotationPolicy(KeyName),
+    Use(KeyName, Option<KeyVersion>, KeyOperation),
+    DeletedKeys,
+    DeletedKey(KeyName),
+    Recover(KeyName),
+    Random,
+    /// What Azure has and the emulator has not.
+    Unsupported(&'static str),
+}
+
+impl Endpoint {
+    /// Clients differ: some leave the version of a key empty, some leave it out; the case of words varies,
+    /// and slashes are doubled or trail.
+    pub(super) fn parse(method: &Method, path: &str) -> Result<Self> {
+        let segments: Vec<&str> = path.split('/').filter(|part| !part.is_empty()).collect();
+        let words: Vec<String> = segments
+            .iter()
+            .map(|part| part.to_ascii_lowercase())
+            .collect();
+        let words: Vec<&str> = words.iter().map(String::as_str).collect();
+        let key = || name(segments[1]);
+        Ok(match words[..] {
+            ["keys"] => Self::Keys,
+            ["keys", "restore"] if method == Method::POST => Self::Restore,
+            ["keys", _] => Self::Key(key()?, None),
+            ["keys", _, "create"] => Self::Create(key()?),
+            ["keys", _, "versions"] => Self::Versions(key()?),
+            ["keys", _, "backup"] => Self::Backup(key()?),
+            ["keys", _, "rotate"] => Self::Rotate(key()?),
+            ["keys", _, "rotationpolicy"] => Self::RotationPolicy(key()?),
+            ["keys", _, word] => match operation(word) {
+                Some(Use::Supported(operation)) => Self::Use(key()?, None, operation),
+                Some(Use::Unsupported(what)) => Self::Unsupported(what),
+                None => Self::Key(key()?, Some(version(word)?)),
+            },
+            ["keys", _, of, word] => match operation(word) {
+                Some(Use::Supported(operation)) => Self::Use(key()?, Some(version(of)?), operation),
+                Some(Use::Unsupported(what)) => Self::Unsupported(what),
+                None => return Err(not_an_endpoint(path)),
+            },
+            ["deletedkeys"] => Self::DeletedKeys,
+            ["deletedkeys", _] => Self::DeletedKey(key()?),
+            ["deletedkeys", _, "recover"] => Self::Recover(key()?),
+            ["rng"] => Self::Random,
+            ["secrets" | "deletedsecrets", ..] => Self::Unsupported("secrets"),
+            ["certificates" | "deletedcertificates", ..] => Self::Unsupported("certificates"),
+            ["storage" | "deletedstorage", ..] => Self::Unsupported("managed storage accounts"),
+            _ => return Err(not_an_endpoint(path)),
+        })
+    }
+
+    pub(super) fn allowed(&self) -> &'static str {
+        match self {
+            Self::Keys | Self::Versions(_) | Self::DeletedKeys => "GET",
+            Self::Key(_, None) => "GET, PUT, PATCH, DELETE",
+            Self::Key(_, Some(_)) => "GET, PATCH",
+            Self::RotationPolicy(_) => "GET, PUT",
+            Self::DeletedKey(_) => "GET, DELETE",
+            Self::Create(_)
+            | Self::Backup(_)
+            | Self::Restore
+            | Self::Rotate(_)
+            | Self::Use(..)
+            | Self::Recover(_)
+            | Self::Random => "POST",
+            Self::Unsupported(_) => "",
+        }
+    }
+}
+
+enum Use {
+    Supported(KeyOperation),
+    Unsupported(&'static str),
+}
+
+fn operation(word: &str) -> Option<Use> {
+    Some(match word {
+        "encrypt" => Use::Supported(KeyOperation::Encrypt),
+        "decrypt" => Use::Supported(KeyOperation::Decrypt),
+        "sign" => Use::Supported(KeyOperation::Sign),
+        "verify" => Use::Supported(KeyOperation::Verify),
+        "wrapkey" => Use::Supported(KeyOperation::WrapKey),
+        "unwrapkey" => Use::Supported(KeyOperation::UnwrapKey),
+        "release" => Use::Unsupported("releasing keys"),
+        "attestation" => Use::Unsupported("attestation"),
+        "securewrapkey" | "secureunwrapkey" => Use::Unsupported("secure wrapping"),
+        _ => return None,
+    })
+}
+
+fn name(segment: &str) -> Result<KeyName> {
+    let name = segment.parse();
+    name.map_err(|error| Error::BadParameter(format!("{error}.")))
+}
+
+fn version(word: &str) -> Result<KeyVersion> {
+    let version = word.parse();
+    version.map_err(|error| Error::BadParameter(format!("{error}.")))
+}
+
+fn not_an_endpoint(path: &str) -> Error {
+    Error::NotAnEndpoint(path.chars().take(200).collect())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_path_is_taken_as_the_clients_write_it() {
+        use Endpoint::{
+            Backup, Create, DeletedKey, DeletedKeys, Key, Keys, Random, Recover, Restore, Rotate,
+            RotationPolicy, Unsupported, Use, Versions,
+        };
+        use KeyOperation::{Encrypt, WrapKey};
+
+        let key = || "Key-1".parse::<KeyName>().unwrap();
+        let version = "0123456789abcdef0123456789abcdef";
+        let some = || Some(version.parse::<KeyVersion>().unwrap());
+        let upper = version.to_uppercase();
+        for (path, endpoint) in [
+            ("/keys", Keys),
+            ("/KEYS/", Keys),
+            ("/keys/Key-1", Key(key(), None)),
+            ("/keys/Key-1/", Key(key(), None)),
+            ("//keys//Key-1", Key(key(), None)),
+            (&format!("/keys/Key-1/{version}"), Key(key(), some())),
+            (&format!("/keys/Key-1/{upper}"), Key(key(), some())),
+            ("/keys/Key-1/create", Create(key())),
+            ("/keys/Key-1/Versions", Versions(key())),
+            ("/keys/Key-1/backup", Backup(key())),
+            ("/keys/Key-1/rotate", Rotate(key())),
+            ("/keys/Key-1/rotationPolicy", RotationPolicy(key())),
+            ("/keys/Key-1//encrypt", Use(key(), None, Encrypt)),
+            ("/keys/Key-1/wrapKey", Use(key(), None, WrapKey)),
+            (
+                &format!("/keys/Key-1/{version}/wrapkey"),
+                Use(key(), some(), WrapKey),
+            ),
+            ("/keys/restore", Restore),
+            ("/deletedkeys", DeletedKeys),
+            ("/deletedKeys/Key-1", DeletedKey(key())),
+            ("/deletedkeys/Key-1/recover", Recover(key())),
+            ("/rng", Random),
+            ("/secrets/x", Unsupported("secrets")),
+            ("/certificates", Unsupported("certificates")),
+            ("/keys/Key-1/release", Unsupported("releasing keys")),
+        ] {
+            assert_eq!(Endpoint::parse(&Method::POST, path).unwrap(), endpoint);
+        }
+        for bad in [
+            "/",
+            "/x",
+            "/keys/a_b",
+            "/keys/Key-1/x",
+            "/keys/Key-1/x/encrypt",
+            &format!("/keys/Key-1/{version}/x"),
+            &format!("/keys/Key-1/{version}/encrypt/x"),
+            "/deletedkeys/Key-1/x",
+            "/rng/x",
+        ] {
+            assert!(Endpoint::parse(&Method::POST, bad).is_err(), "{bad}");
+        }
+        let named_so = Endpoint::parse(&Method::GET, "/keys/restore").unwrap();
+        assert_eq!(named_so, Key("restore".parse().unwrap(), None));
+    }
+}

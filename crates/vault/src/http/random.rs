@@ -1,0 +1,21 @@
+use axum::{Json, response::IntoResponse as _};
+use serde::Deserialize;
+use serde_json::json;
+
+use super::{Answer, Call, body::encode};
+
+#[derive(Deserialize)]
+struct RandomBody {
+    count: usize,
+}
+
+/// <https://learn.microsoft.com/rest/api/keyvault/keys/get-random-bytes/get-random-bytes>
+pub(super) async fn answer(mut call: Call<'_>) -> Answer {
+    let count = call.json().map(|body: RandomBody| body.count);
+    let vault = &call.door.vault;
+    let bytes = call
+        .vaults
+        .random_bytes(&call.requester, vault, count)
+        .await?;
+    Ok(Json(json!({ "value": encode(&bytes) })).into_response())
+}

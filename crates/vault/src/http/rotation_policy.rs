@@ -1,0 +1,159 @@
+use axum::{Json, response::IntoResponse as _};
+use jiff::Timestamp;
+use sealock_core::{KeyIdentifier, KeyName, PublicName};
+use serde::{Deserialize, Serialize};
+
+use super::{Answer, Call, keys::identifier};
+use crate::{
+    Action, Error, LifetimeAction, Period, Result, RotationPolicy, RotationPolicyView, Trigger,
+};
+
+/// A rotation policy in Azure's JSON.
+///
+/// <https://learn.microsoft.com/rest/api/keyvault/keys/get-key-rotation-policy/get-key-rotation-policy#keyrotationpolicy>
+#[derive(Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct RotationPolicyBody {
+    #[serde(skip_deserializing)]
+    id: String,
+    #[serde(default)]
+    lifetime_actions: Vec<LifetimeActionBody>,
+    #[serde(default)]
+    attributes: AttributesBody,
+}
+
+#[derive(Serialize, Deserialize)]
+struct LifetimeActionBody {
+    trigger: TriggerBody,
+    action: ActionBody,
+}
+
+#[derive(Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct TriggerBody {
+    #[serde(skip_serializing_if = "Option::is_none")]
+    time_after_create: Option<Period>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    time_before_expiry: Option<Period>,
+}
+
+#[derive(Serialize, Deserialize)]
+struct ActionBody {
+    #[serde(rename = "type")]
+    kind: String,
+}
+
+#[derive(Default, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct AttributesBody {
+    #[serde(skip_serializing_if = "Option::is_none")]
+    expiry_time: Option<Period>,
+    #[serde(skip_deserializing, skip_serializing_if = "Option::is_none")]
+    created: Option<i64>,
+    #[serde(skip_deserializing, skip_serializing_if = "Option::is_none")]
+    updated: Option<i64>,
+}
+
+pub(super) async fn get(call: Call<'_>, key: KeyName) -> Answer {
+    let vault = &call.door.vault;
+    let policy = call
+        .vaults
+        .rotation_policy(&call.requester, vault, &key)
+        .await?;
+    let key = identifier(&call, key, None);
+    Ok(Json(RotationPolicyBody::of(call.names, &key, &policy)).into_response())
+}
+
+pub(super) async fn put(mut call: Call<'_>, key: KeyName) -> Answer {
+    let policy = call
+        .json()
+        .and_then(|body: RotationPolicyBody| body.policy());
+    let vault = &call.door.vault;
+    let policy = call
+        .vaults
+        .set_rotation_policy(&call.requester, vault, &key, policy)
+        .await?;
+    let key = identifier(&call, key, None);
+    Ok(Json(RotationPolicyBody::of(call.names, &key, &policy)).into_response())
+}
+
+impl RotationPolicyBody {
+    /// The policy of `key`.
+    pub fn of(names: &PublicName, key: &KeyIdentifier, view: &RotationPolicyView) -> Self {
+        let policy = &view.policy;
+        Self {
+            id: format!("{}/rotationpolicy", names.key_uri(key)),
+            lifetime_actions: policy
+                .lifetime_actions
+                .iter()
+                .map(LifetimeActionBody::of)
+                .collect(),
+            attributes: AttributesBody {
+                expiry_time: policy.expiry_time.clone(),
+                created: view.created.map(Timestamp::as_second),
+                updated: view.updated.map(Timestamp::as_second),
+            },
+        }
+    }
+
+    /// The policy, as far as it can be told without a key.
+    ///
+    /// # Errors
+    /// [`Error::BadParameter`]
+    pub fn policy(self) -> Result<RotationPolicy> {
+        Ok(RotationPolicy {
+            lifetime_actions: self
+                .lifetime_actions
+                .into_iter()
+                .map(LifetimeActionBody::action)
+                .collect::<Result<_>>()?,
+            expiry_time: self.attributes.expiry_time,
+        })
+    }
+}
+
+impl LifetimeActionBody {
+    fn of(action: &LifetimeAction) -> Self {
+        let (after, before) = match &action.trigger {
+            Trigger::AfterCreate(period) => (Some(period.clone()), None),
+            Trigger::BeforeExpiry(period) => (None, Some(period.clone())),
+        };
+        Self {
+            trigger: TriggerBody {
+                time_after_create: after,
+                time_before_expiry: before,
+            },
+            action: ActionBody {
+                kind: action.action.to_string(),
+            },
+        }
+    }
+
+    fn action(self) -> Result<LifetimeAction> {
+        let trigger = match (
+            self.trigger.time_after_create,
+            self.trigger.time_before_expiry,
+        ) {
+            (Some(period), None) => Trigger::AfterCreate(period),
+            (None, Some(period)) => Trigger::BeforeExpiry(period),
+            _ => {
+                return Err(Error::BadParameter(
+                    "A lifetime action has one trigger: timeAfterCreate or timeBeforeExpiry."
+                        .to_owned(),
+                ));
+            }
+        };
+        // Clients write it in either case.
+        let action = match self.action.kind.to_ascii_lowercase().as_str() {
+            "rotate" => Action::Rotate,
+            "notify" => Action::Notify,
+            _ => {
+                return Err(Error::BadParameter(format!(
+                    "'{}' is not an action; expected Rotate or Notify.",
+                    super::cut(&self.action.kind)
+                )));
+            }
+        };
+        Ok(LifetimeAction { trigger, action })
+    }
+}
