@@ -7,7 +7,7 @@ use std::{
 use fs_err as fs;
 use sealock_cmk::Sku;
 use sealock_core::{IdentityName, KeyIdentifier, KeyName, RegistryName, VaultName};
-use sealock_vault::{KeyPermission, KeySpec, KeyType, VaultSettings};
+use sealock_vault::{Curve, KeyPermission, KeySpec, KeyType, VaultSettings};
 use serde::{Deserialize, Deserializer, de::Error as _};
 use toml::{Table, Value};
 
@@ -189,16 +189,14 @@ pub struct SeedKey {
     #[serde(default = "default_kty")]
     pub kty: KeyType,
     /// Its size in bits.
-    #[serde(default = "default_key_size")]
-    pub key_size: u32,
+    pub key_size: Option<u32>,
+    /// Its curve.
+    #[serde(rename = "crv")]
+    pub curve: Option<Curve>,
 }
 
 fn default_kty() -> KeyType {
     KeySpec::default().kty
-}
-
-fn default_key_size() -> u32 {
-    KeySpec::default().key_size
 }
 
 /// `[[vaults.access]]`
@@ -373,6 +371,7 @@ impl SeedKey {
         KeySpec {
             kty: self.kty,
             key_size: self.key_size,
+            curve: self.curve,
         }
     }
 }

@@ -155,6 +155,9 @@ pub enum Error {
     /// The RSA implementation failed where no input can make it fail.
     #[error("RSA: {0}")]
     Rsa(#[from] rsa::Error),
+    /// The ECDSA implementation failed where no input can make it fail.
+    #[error("ECDSA: {0}")]
+    Ecdsa(#[from] ecdsa::Error),
     /// The operation did not come to its end.
     #[error("the operation was interrupted: {0}")]
     Interrupted(#[from] tokio::task::JoinError),
@@ -181,9 +184,11 @@ impl Error {
             }
             Self::AuthorizationFailed { .. } => "AuthorizationFailed",
             Self::BadParameter(_) => "BadParameter",
-            Self::Storage(_) | Self::Damaged { .. } | Self::Rsa(_) | Self::Interrupted(_) => {
-                "InternalServerError"
-            }
+            Self::Storage(_)
+            | Self::Damaged { .. }
+            | Self::Rsa(_)
+            | Self::Ecdsa(_)
+            | Self::Interrupted(_) => "InternalServerError",
         }
     }
 
@@ -216,7 +221,11 @@ impl Error {
             | Self::VaultNameHeld { .. }
             | Self::ObjectIsDeletedButRecoverable { .. }
             | Self::ConcurrentChange => 409,
-            Self::Storage(_) | Self::Damaged { .. } | Self::Rsa(_) | Self::Interrupted(_) => 500,
+            Self::Storage(_)
+            | Self::Damaged { .. }
+            | Self::Rsa(_)
+            | Self::Ecdsa(_)
+            | Self::Interrupted(_) => 500,
         }
     }
 
@@ -274,6 +283,7 @@ impl Error {
             | Self::BadParameter(_)
             | Self::Storage(_)
             | Self::Rsa(_)
+            | Self::Ecdsa(_)
             | Self::Interrupted(_) => return None,
         })
     }

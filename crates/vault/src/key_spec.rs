@@ -2,7 +2,7 @@ use std::{fmt, str::FromStr};
 
 use serde::{Deserialize, Serialize};
 
-use crate::{Error, Result};
+use crate::{Curve, Error, Result};
 
 /// The type of a key, `kty`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
@@ -22,44 +22,118 @@ pub enum KeyType {
     OctHsm,
 }
 
-/// What a new key version is to be. RSA with 2048 bits unless said otherwise.
+/// What a new key version is asked to be. RSA unless said otherwise.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct KeySpec {
     /// The type.
     pub kty: KeyType,
-    /// The modulus' length in bits: 2048, 3072 or 4096.
-    pub key_size: u32,
+    /// The size in bits: of an RSA key's modulus, or of a symmetric key.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub key_size: Option<u32>,
+    /// An EC key's curve.
+    #[serde(rename = "crv", skip_serializing_if = "Option::is_none")]
+    pub curve: Option<Curve>,
+}
+
+/// What a key is: its kind, and all that tells it from others of its kind.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum KeyShape {
+    /// RSA.
+    Rsa {
+        /// The modulus' length.
+        bits: u32,
+    },
+    /// Elliptic curve.
+    Ec {
+        /// The curve.
+        curve: Curve,
+    },
+    /// Symmetric.
+    Oct {
+        /// The key's length.
+        bits: u32,
+    },
 }
 
 impl Default for KeySpec {
     fn default() -> Self {
         Self {
             kty: KeyType::Rsa,
-            key_size: 2048,
+            key_size: None,
+            curve: None,
         }
     }
 }
 
 impl KeySpec {
-    /// Checks that such a key can be made.
+    /// Checks that such a key can be made, and says what it is with nothing left open.
     ///
     /// <https://learn.microsoft.com/azure/key-vault/keys/about-keys-details#key-types-and-protection-methods>
-    pub(crate) fn check(self) -> Result<()> {
+    pub(crate) fn check(self) -> Result<KeyShape> {
+        if let Some(curve) = self.curve
+            && !matches!(self.kty, KeyType::Ec | KeyType::EcHsm)
+        {
+            return Err(Error::BadParameter(format!(
+                "The curve {curve} is not valid for {} keys; only EC and EC-HSM keys have one.",
+                self.kty
+            )));
+        }
         match self.kty {
-            KeyType::Rsa | KeyType::RsaHsm => {}
-            kty => {
-                return Err(Error::BadParameter(format!(
-                    "The key type '{kty}' is not supported yet; use RSA or RSA-HSM."
-                )));
+            KeyType::Rsa | KeyType::RsaHsm => {
+                let bits = self.key_size.unwrap_or(2048);
+                self.check_size(bits, KeyShape::RSA_BITS)?;
+                Ok(KeyShape::Rsa { bits })
+            }
+            KeyType::Ec | KeyType::EcHsm => {
+                let curve = self.curve.unwrap_or(Curve::P256);
+                match self.key_size {
+                    Some(size) if size != curve.bits() => Err(Error::BadParameter(format!(
+                        "The key size {size} is not valid for {} keys on the curve {curve}; leave it out.",
+                        self.kty
+                    ))),
+                    _ => Ok(KeyShape::Ec { curve }),
+                }
+            }
+            KeyType::Oct => Err(Error::BadParameter(
+                "Keys of the type 'oct' cannot be created in a vault; use oct-HSM.".to_owned(),
+            )),
+            KeyType::OctHsm => {
+                let bits = self.key_size.unwrap_or(256);
+                self.check_size(bits, KeyShape::OCT_BITS)?;
+                Ok(KeyShape::Oct { bits })
             }
         }
-        match self.key_size {
-            2048 | 3072 | 4096 => Ok(()),
-            size => Err(Error::BadParameter(format!(
-                "The key size {size} is not valid for {} keys; use 2048, 3072 or 4096.",
-                self.kty
-            ))),
+    }
+
+    fn check_size(self, size: u32, [least, middle, most]: [u32; 3]) -> Result<()> {
+        if [least, middle, most].contains(&size) {
+            return Ok(());
+        }
+        Err(Error::BadParameter(format!(
+            "The key size {size} is not valid for {} keys; use {least}, {middle} or {most}.",
+            self.kty
+        )))
+    }
+}
+
+impl KeyShape {
+    pub(crate) const RSA_BITS: [u32; 3] = [2048, 3072, 4096];
+    pub(crate) const OCT_BITS: [u32; 3] = [128, 192, 256];
+
+    /// The size that Azure gives as the key's: of the modulus, the curve's field, or the key.
+    pub fn bits(self) -> u32 {
+        match self {
+            Self::Rsa { bits } | Self::Oct { bits } => bits,
+            Self::Ec { curve } => curve.bits(),
+        }
+    }
+
+    /// The curve, if there is one.
+    pub fn curve(self) -> Option<Curve> {
+        match self {
+            Self::Ec { curve } => Some(curve),
+            Self::Rsa { .. } | Self::Oct { .. } => None,
         }
     }
 }
@@ -102,7 +176,7 @@ impl FromStr for KeyType {
             .find(|kty| kty.as_str().eq_ignore_ascii_case(text))
             .ok_or_else(|| {
                 Error::BadParameter(format!(
-                    "'{}' is not a key type; use RSA or RSA-HSM.",
+                    "'{}' is not a key type; use RSA, RSA-HSM, EC, EC-HSM or oct-HSM.",
                     text.chars().take(80).collect::<String>()
                 ))
             })
@@ -127,22 +201,68 @@ impl From<KeyType> for String {
 mod tests {
     use super::*;
 
+    fn check(json: &str) -> Result<KeyShape> {
+        serde_json::from_str::<KeySpec>(json).unwrap().check()
+    }
+
     #[test]
-    fn only_rsa_of_azures_sizes_can_be_made() {
-        let check = |json: &str| serde_json::from_str::<KeySpec>(json).unwrap().check();
-        assert!(check("{}").is_ok());
-        assert!(check(r#"{"kty":"RSA-HSM","key_size":4096}"#).is_ok());
-        for refused in [
-            r#"{"kty":"EC"}"#,
-            r#"{"kty":"oct","key_size":2048}"#,
-            r#"{"key_size":1024}"#,
-            r#"{"key_size":2049}"#,
+    fn what_is_left_open_is_azures_default() {
+        for (json, shape) in [
+            ("{}", KeyShape::Rsa { bits: 2048 }),
+            (
+                r#"{"kty":"RSA-HSM","key_size":4096}"#,
+                KeyShape::Rsa { bits: 4096 },
+            ),
+            (r#"{"kty":"EC"}"#, KeyShape::Ec { curve: Curve::P256 }),
+            (
+                r#"{"kty":"EC-HSM","crv":"P-521","key_size":521}"#,
+                KeyShape::Ec { curve: Curve::P521 },
+            ),
+            (
+                r#"{"kty":"EC","crv":"SECP256K1"}"#,
+                KeyShape::Ec {
+                    curve: Curve::P256K,
+                },
+            ),
+            (r#"{"kty":"oct-HSM"}"#, KeyShape::Oct { bits: 256 }),
+            (
+                r#"{"kty":"oct-HSM","key_size":192}"#,
+                KeyShape::Oct { bits: 192 },
+            ),
         ] {
-            assert!(
-                matches!(check(refused), Err(Error::BadParameter(_))),
-                "{refused}"
-            );
+            assert_eq!(check(json).unwrap(), shape, "{json}");
         }
-        assert!(serde_json::from_str::<KeySpec>(r#"{"kty":"DSA"}"#).is_err());
+    }
+
+    #[test]
+    fn what_no_vault_makes_is_refused_with_the_reason() {
+        for (json, reason) in [
+            (r#"{"key_size":1024}"#, "use 2048, 3072 or 4096"),
+            (r#"{"key_size":2049}"#, "use 2048, 3072 or 4096"),
+            (r#"{"crv":"P-256"}"#, "only EC and EC-HSM keys have one"),
+            (r#"{"kty":"EC","key_size":384}"#, "on the curve P-256"),
+            (r#"{"kty":"oct"}"#, "use oct-HSM"),
+            (r#"{"kty":"oct-HSM","key_size":512}"#, "use 128, 192 or 256"),
+            (
+                r#"{"kty":"oct-HSM","crv":"P-256"}"#,
+                "only EC and EC-HSM keys have one",
+            ),
+        ] {
+            match check(json) {
+                Err(Error::BadParameter(text)) => assert!(text.contains(reason), "{json}: {text}"),
+                other => panic!("{json}: {other:?}"),
+            }
+        }
+        for json in [r#"{"kty":"DSA"}"#, r#"{"kty":"EC","crv":"P-257"}"#] {
+            assert!(serde_json::from_str::<KeySpec>(json).is_err(), "{json}");
+        }
+    }
+
+    #[test]
+    fn an_alias_of_a_curve_is_not_written_back() {
+        let spec = r#"{"kty":"EC","crv":"SECP256K1"}"#;
+        let spec: KeySpec = serde_json::from_str(spec).unwrap();
+        let written = serde_json::to_string(&spec).unwrap();
+        assert_eq!(written, r#"{"kty":"EC","crv":"P-256K"}"#);
     }
 }

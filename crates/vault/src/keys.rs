@@ -7,6 +7,7 @@ use sealock_store::{Batch, Record};
 use crate::{
     Error, Key, KeyPermission, KeySpec, KeyVersionFacts, PublicKey, Result, State, Version,
     audit::Subject,
+    key_material::KeyMaterial,
     key_vault::Service,
     lookup::{Versions, part},
     private_keys,
@@ -54,7 +55,8 @@ impl Service {
         let current = self.current_version(vault, key)?;
         let spec = KeySpec {
             kty: current.kty,
-            key_size: current.key_size,
+            key_size: Some(current.key_size),
+            curve: current.public_key.curve(),
         };
         self.add_version(vault, key, spec, state).await
     }
@@ -233,9 +235,9 @@ impl Service {
             key: key.clone(),
             version: KeyVersion::random(),
         };
-        let bits = spec.key_size;
-        let made = tokio::task::spawn_blocking(move || private_keys::generate(bits)).await??;
-        let public_key = PublicKey::of(&made);
+        let shape = spec.check()?;
+        let made = tokio::task::spawn_blocking(move || KeyMaterial::generate(shape)).await??;
+        let public_key = made.public_key();
 
         // From here to the commit, the files look like nobody's; the sweep waits.
         let _creating = self.creations.read().await;
@@ -286,7 +288,7 @@ impl Service {
         let version = VersionRecord {
             number,
             kty: spec.kty,
-            key_size: spec.key_size,
+            key_size: spec.check()?.bits(),
             public_key,
             enabled: true,
             created: now,

@@ -8,9 +8,19 @@
 //! A private key is in memory only while an operation needs it; `private_keys` says how it is stored.
 
 mod access;
+#[cfg_attr(
+    not(test),
+    expect(dead_code, reason = "no operation asks for all of it yet")
+)]
 mod algorithm;
 mod audit;
+mod curve;
 mod error;
+#[cfg_attr(
+    not(test),
+    expect(dead_code, reason = "no operation asks for all of it yet")
+)]
+mod key_material;
 mod key_spec;
 mod key_vault;
 mod keys;
@@ -18,6 +28,7 @@ mod lookup;
 mod permission;
 mod policies;
 mod private_keys;
+mod public_key;
 mod records;
 mod sweep;
 mod usage;
@@ -26,13 +37,17 @@ mod views;
 mod wrapping;
 
 pub use access::{Decision, decide};
-pub use algorithm::WrapAlgorithm;
+pub use algorithm::{AesSize, EncryptionAlgorithm, Sha, SignatureAlgorithm};
+// What wraps is an encryption algorithm like any other.
+pub use algorithm::EncryptionAlgorithm as WrapAlgorithm;
 pub use audit::{AuditEvent, Claim, Identity, KeyProperties, Properties};
+pub use curve::Curve;
 pub use error::{Error, Result};
-pub use key_spec::{KeySpec, KeyType};
+pub use key_material::{Encrypted, JsonWebKey};
+pub use key_spec::{KeyShape, KeySpec, KeyType};
 pub use key_vault::KeyVault;
 pub use permission::KeyPermission;
-pub use private_keys::PublicKey;
+pub use public_key::PublicKey;
 pub use sweep::Swept;
 pub use usage::{KeyUse, Unusable, VersionState, may_use};
 pub use vaults::VaultSettings;

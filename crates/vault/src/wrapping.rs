@@ -1,15 +1,14 @@
 use std::sync::Arc;
 
-use rsa::{PrivateKey, traits::PublicKeyParts as _};
 use sealock_core::{KeyIdentifier, Kid};
 use sealock_entra::Caller;
 use sealock_store::Record;
-use sha2::{Digest as _, Sha256};
 use zeroize::Zeroizing;
 
 use crate::{
-    Error, KeyPermission, KeyUse, KeyVersionFacts, PublicKey, Result, Unusable, VersionState,
-    WrapAlgorithm, key_vault::Service, private_keys, records::VersionRecord, usage::may_use,
+    EncryptionAlgorithm, Error, KeyPermission, KeyUse, KeyVersionFacts, Result, Unusable,
+    VersionState, key_material::KeyMaterial, key_vault::Service, private_keys,
+    records::VersionRecord, usage::may_use,
 };
 
 impl Service {
@@ -40,11 +39,11 @@ impl Service {
         self: &Arc<Self>,
         caller: &Caller,
         kid: &Kid,
-        algorithm: WrapAlgorithm,
+        algorithm: EncryptionAlgorithm,
         value: Zeroizing<Vec<u8>>,
     ) -> Result<(Vec<u8>, KeyVersionFacts)> {
-        self.with_private_key(caller, kid, KeyUse::WrapKey, move |key| match algorithm {
-            WrapAlgorithm::RsaOaep256 => wrap_with_oaep_256(key, &value),
+        self.with_private_key(caller, kid, KeyUse::WrapKey, move |key| {
+            key.wrap(algorithm, &value)
         })
         .await
     }
@@ -54,11 +53,11 @@ impl Service {
         self: &Arc<Self>,
         caller: &Caller,
         kid: &Kid,
-        algorithm: WrapAlgorithm,
+        algorithm: EncryptionAlgorithm,
         value: Vec<u8>,
     ) -> Result<(Zeroizing<Vec<u8>>, KeyVersionFacts)> {
-        self.with_private_key(caller, kid, KeyUse::UnwrapKey, move |key| match algorithm {
-            WrapAlgorithm::RsaOaep256 => unwrap_with_oaep_256(key, &value),
+        self.with_private_key(caller, kid, KeyUse::UnwrapKey, move |key| {
+            key.unwrap(algorithm, &value)
         })
         .await
     }
@@ -70,7 +69,7 @@ impl Service {
         caller: &Caller,
         kid: &Kid,
         usage: KeyUse,
-        work: impl FnOnce(&PrivateKey) -> Result<T> + Send + 'static,
+        work: impl FnOnce(&KeyMaterial) -> Result<T> + Send + 'static,
     ) -> Result<(T, KeyVersionFacts)> {
         let version = self.usable_version(caller, kid, usage)?;
         let facts = version.facts(kid.clone());
@@ -96,14 +95,20 @@ impl Service {
         &self,
         kid: &Kid,
         version: &VersionRecord,
-        work: impl FnOnce(&PrivateKey) -> Result<T>,
+        work: impl FnOnce(&KeyMaterial) -> Result<T>,
     ) -> Result<Option<T>> {
         let objects = &*self.store.vault_keys;
-        let opened = private_keys::open(objects, &self.service_key, kid, version.private_key)?;
+        let opened = private_keys::open(
+            objects,
+            &self.service_key,
+            kid,
+            version.kty,
+            version.private_key,
+        )?;
         let Some(key) = opened else {
             return Ok(None);
         };
-        if PublicKey::of(&key) != version.public_key {
+        if key.public_key() != version.public_key {
             return Err(Error::Damaged {
                 kid: kid.clone(),
                 why: "it does not belong to the public key",
@@ -141,27 +146,4 @@ fn check_usable(kid: &Kid, version: &VersionRecord, operation: KeyUse) -> Result
             operation,
         },
     })
-}
-
-fn wrap_with_oaep_256(key: &PrivateKey, value: &[u8]) -> Result<Vec<u8>> {
-    // RFC 8017, 7.1.1: two hashes and two bytes of padding.
-    let limit = key.size() - 2 * Sha256::output_size() - 2;
-    if value.len() > limit {
-        return Err(Error::BadParameter(format!(
-            "The value has {} bytes; RSA-OAEP-256 with this key wraps at most {limit}.",
-            value.len()
-        )));
-    }
-    Ok(key.as_public_key().oaep_encrypt::<Sha256>(value)?)
-}
-
-fn unwrap_with_oaep_256(key: &PrivateKey, value: &[u8]) -> Result<Zeroizing<Vec<u8>>> {
-    // One text for all reasons: which it was is an oracle (RFC 8017, 7.1.2).
-    key.oaep_decrypt::<Sha256>(value)
-        .map(Zeroizing::new)
-        .map_err(|_| {
-            Error::BadParameter(
-                "The value cannot be unwrapped with this key version and RSA-OAEP-256.".to_owned(),
-            )
-        })
 }

@@ -1,0 +1,211 @@
+//! Encryption and key wrapping.
+
+use sha1::Sha1;
+use sha2::Sha256;
+use zeroize::Zeroizing;
+
+use super::KeyMaterial;
+use crate::{EncryptionAlgorithm, Error, Result};
+
+/// What came of an encryption.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Encrypted {
+    /// The ciphertext.
+    pub ciphertext: Vec<u8>,
+    /// The initialisation vector of AES-GCM and AES-CBC.
+    pub iv: Option<Vec<u8>>,
+    /// The authentication tag of AES-GCM.
+    pub tag: Option<Vec<u8>>,
+}
+
+/// `None`, whatever is wrong with the ciphertext: which it was is an oracle (RFC 8017, 7.1.2).
+pub(super) type Decrypted = Option<Zeroizing<Vec<u8>>>;
+
+impl KeyMaterial {
+    /// Without an `iv`, AES-CBC gets a random one. AES-GCM always does: one that is used twice gives
+    /// the key away.
+    ///
+    /// <https://learn.microsoft.com/rest/api/keyvault/keys/encrypt/encrypt>
+    pub(crate) fn encrypt(
+        &self,
+        algorithm: EncryptionAlgorithm,
+        plaintext: &[u8],
+        iv: Option<&[u8]>,
+        aad: Option<&[u8]>,
+    ) -> Result<Encrypted> {
+        use EncryptionAlgorithm::{AesCbc, AesCbcPad, AesGcm, AesKw};
+
+        refuse_unused(algorithm, aad, "aad", matches!(algorithm, AesGcm(_)))?;
+        let chosen = matches!(algorithm, AesCbc(_) | AesCbcPad(_));
+        refuse_unused(algorithm, iv, "iv", chosen)?;
+        match (self, algorithm) {
+            (Self::Oct(key), AesGcm(size)) => {
+                key.encrypt_gcm(size, plaintext, aad.unwrap_or_default())
+            }
+            (Self::Oct(key), AesCbc(size)) => key.encrypt_cbc(size, plaintext, iv),
+            (Self::Oct(key), AesCbcPad(size)) => key.encrypt_cbc_pad(size, plaintext, iv),
+            (_, AesKw(_)) => Err(only_for(algorithm, "wrapKey and unwrapKey")),
+            _ => Ok(Encrypted {
+                ciphertext: self.encrypt_with_rsa(algorithm, plaintext)?,
+                ..Encrypted::default()
+            }),
+        }
+    }
+
+    /// <https://learn.microsoft.com/rest/api/keyvault/keys/decrypt/decrypt>
+    pub(crate) fn decrypt(
+        &self,
+        algorithm: EncryptionAlgorithm,
+        encrypted: &Encrypted,
+        aad: Option<&[u8]>,
+    ) -> Result<Zeroizing<Vec<u8>>> {
+        use EncryptionAlgorithm::{AesCbc, AesCbcPad, AesGcm, AesKw};
+
+        let ciphertext = encrypted.ciphertext.as_slice();
+        let (iv, tag) = (encrypted.iv.as_deref(), encrypted.tag.as_deref());
+        let gcm = matches!(algorithm, AesGcm(_));
+        refuse_unused(algorithm, aad, "aad", gcm)?;
+        refuse_unused(algorithm, tag, "tag", gcm)?;
+        let cbc = matches!(algorithm, AesCbc(_) | AesCbcPad(_));
+        refuse_unused(algorithm, iv, "iv", gcm || cbc)?;
+        let decrypted = match (self, algorithm) {
+            (Self::Oct(key), AesGcm(size)) => key.decrypt_gcm(
+                size,
+                ciphertext,
+                required(algorithm, iv, "iv")?,
+                aad.unwrap_or_default(),
+                required(algorithm, tag, "tag")?,
+            )?,
+            (Self::Oct(key), AesCbc(size)) => {
+                key.decrypt_cbc(size, ciphertext, required(algorithm, iv, "iv")?)?
+            }
+            (Self::Oct(key), AesCbcPad(size)) => {
+                key.decrypt_cbc_pad(size, ciphertext, required(algorithm, iv, "iv")?)?
+            }
+            (_, AesKw(_)) => return Err(only_for(algorithm, "wrapKey and unwrapKey")),
+            _ => self.decrypt_with_rsa(algorithm, ciphertext)?,
+        };
+        decrypted.ok_or_else(|| {
+            Error::BadParameter(format!(
+                "The value cannot be decrypted with this key version and {algorithm}."
+            ))
+        })
+    }
+
+    /// <https://learn.microsoft.com/rest/api/keyvault/keys/wrap-key/wrap-key>
+    pub(crate) fn wrap(&self, algorithm: EncryptionAlgorithm, value: &[u8]) -> Result<Vec<u8>> {
+        use EncryptionAlgorithm::{AesCbc, AesCbcPad, AesGcm, AesKw};
+
+        match (self, algorithm) {
+            (Self::Oct(key), AesKw(size)) => key.wrap(size, value),
+            (_, AesGcm(_) | AesCbc(_) | AesCbcPad(_)) => {
+                Err(only_for(algorithm, "encrypt and decrypt"))
+            }
+            _ => self.encrypt_with_rsa(algorithm, value),
+        }
+    }
+
+    /// <https://learn.microsoft.com/rest/api/keyvault/keys/unwrap-key/unwrap-key>
+    pub(crate) fn unwrap(
+        &self,
+        algorithm: EncryptionAlgorithm,
+        value: &[u8],
+    ) -> Result<Zeroizing<Vec<u8>>> {
+        use EncryptionAlgorithm::{AesCbc, AesCbcPad, AesGcm, AesKw};
+
+        let unwrapped = match (self, algorithm) {
+            (Self::Oct(key), AesKw(size)) => key.unwrap(size, value)?,
+            (_, AesGcm(_) | AesCbc(_) | AesCbcPad(_)) => {
+                return Err(only_for(algorithm, "encrypt and decrypt"));
+            }
+            _ => self.decrypt_with_rsa(algorithm, value)?,
+        };
+        unwrapped.ok_or_else(|| {
+            Error::BadParameter(format!(
+                "The value cannot be unwrapped with this key version and {algorithm}."
+            ))
+        })
+    }
+
+    fn encrypt_with_rsa(
+        &self,
+        algorithm: EncryptionAlgorithm,
+        plaintext: &[u8],
+    ) -> Result<Vec<u8>> {
+        match (self, algorithm) {
+            (Self::Rsa(key), EncryptionAlgorithm::RsaOaep256) => {
+                key.encrypt_oaep::<Sha256>(algorithm, plaintext)
+            }
+            (Self::Rsa(key), EncryptionAlgorithm::RsaOaep) => {
+                key.encrypt_oaep::<Sha1>(algorithm, plaintext)
+            }
+            (Self::Rsa(key), EncryptionAlgorithm::Rsa15) => key.encrypt_pkcs1(algorithm, plaintext),
+            _ => Err(self.unfit(algorithm)),
+        }
+    }
+
+    fn decrypt_with_rsa(
+        &self,
+        algorithm: EncryptionAlgorithm,
+        ciphertext: &[u8],
+    ) -> Result<Decrypted> {
+        match (self, algorithm) {
+            (Self::Rsa(key), EncryptionAlgorithm::RsaOaep256) => {
+                Ok(key.decrypt_oaep::<Sha256>(ciphertext))
+            }
+            (Self::Rsa(key), EncryptionAlgorithm::RsaOaep) => {
+                Ok(key.decrypt_oaep::<Sha1>(ciphertext))
+            }
+            (Self::Rsa(key), EncryptionAlgorithm::Rsa15) => Ok(key.decrypt_pkcs1(ciphertext)),
+            _ => Err(self.unfit(algorithm)),
+        }
+    }
+
+    fn unfit(&self, algorithm: EncryptionAlgorithm) -> Error {
+        let kind = self.kind();
+        Error::BadParameter(match self {
+            Self::Ec(_) => format!(
+                "Keys of the type {kind} sign and verify only; {algorithm} cannot be used with them."
+            ),
+            Self::Rsa(_) | Self::Oct(_) => {
+                format!("The algorithm {algorithm} cannot be used with keys of the type {kind}.")
+            }
+        })
+    }
+}
+
+/// What would be ignored is refused, lest a client think it is bound to the ciphertext.
+fn refuse_unused(
+    algorithm: EncryptionAlgorithm,
+    given: Option<&[u8]>,
+    field: &str,
+    used: bool,
+) -> Result<()> {
+    if given.is_none() || used {
+        return Ok(());
+    }
+    Err(Error::BadParameter(match (algorithm, field) {
+        (EncryptionAlgorithm::AesGcm(_), "iv") => {
+            format!("'iv' cannot be given with {algorithm}: the service chooses it.")
+        }
+        _ => format!("'{field}' cannot be given with {algorithm}."),
+    }))
+}
+
+fn required<'a>(
+    algorithm: EncryptionAlgorithm,
+    given: Option<&'a [u8]>,
+    field: &str,
+) -> Result<&'a [u8]> {
+    given.ok_or_else(|| {
+        Error::BadParameter(format!(
+            "'{field}' is required to decrypt with {algorithm}."
+        ))
+    })
+}
+
+fn only_for(algorithm: EncryptionAlgorithm, operations: &str) -> Error {
+    Error::BadParameter(format!(
+        "The algorithm {algorithm} can only be used for {operations}."
+    ))
+}

@@ -1,0 +1,124 @@
+use base64::{
+    Engine as _,
+    alphabet::URL_SAFE,
+    engine::{DecodePaddingMode, GeneralPurpose, GeneralPurposeConfig},
+};
+use serde::{Deserialize, Deserializer, de::IgnoredAny};
+use zeroize::Zeroizing;
+
+use crate::{Curve, Error, KeyType, Result};
+
+/// Clients leave the padding out, as they should, or not.
+const BASE64URL: GeneralPurpose = GeneralPurpose::new(
+    &URL_SAFE,
+    GeneralPurposeConfig::new().with_decode_padding_mode(DecodePaddingMode::Indifferent),
+);
+
+/// How many bytes a member has at most: those of a number as long as an RSA key of 4096 bits, and a
+/// leading zero.
+const MEMBER_BYTES: usize = 513;
+
+/// A JSON Web Key (RFC 7517) as clients send it to be imported. What is in it is wiped on drop; there is
+/// no `Debug`.
+#[derive(Deserialize)]
+pub struct JsonWebKey {
+    kty: Option<KeyType>,
+    /// What the key may be used for; what is not said is left to the vault.
+    pub key_ops: Option<Vec<String>>,
+    crv: Option<Curve>,
+    pub(super) n: Option<Base64Url>,
+    pub(super) e: Option<Base64Url>,
+    pub(super) d: Option<Base64Url>,
+    pub(super) p: Option<Base64Url>,
+    pub(super) q: Option<Base64Url>,
+    pub(super) dp: Option<Base64Url>,
+    pub(super) dq: Option<Base64Url>,
+    pub(super) qi: Option<Base64Url>,
+    pub(super) x: Option<Base64Url>,
+    pub(super) y: Option<Base64Url>,
+    pub(super) k: Option<Base64Url>,
+    key_hsm: Option<IgnoredAny>,
+}
+
+/// A member as it was sent; whoever takes it out knows its name and decodes it.
+pub(super) struct Base64Url(Zeroizing<String>);
+
+impl<'de> Deserialize<'de> for Base64Url {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> std::result::Result<Self, D::Error> {
+        String::deserialize(deserializer).map(|text| Self(Zeroizing::new(text)))
+    }
+}
+
+impl JsonWebKey {
+    pub(super) fn kty(&self) -> Result<KeyType> {
+        self.kty.ok_or_else(|| missing("kty"))
+    }
+
+    pub(super) fn crv(&self) -> Result<Curve> {
+        self.crv.ok_or_else(|| missing("crv"))
+    }
+
+    /// A key out of another HSM, wrapped for this one.
+    ///
+    /// <https://learn.microsoft.com/azure/key-vault/keys/byok-specification>
+    pub(super) fn refuse_transfer_blob(&self) -> Result<()> {
+        match self.key_hsm {
+            None => Ok(()),
+            Some(_) => Err(Error::BadParameter(
+                "'key_hsm' is not supported: import the key itself.".to_owned(),
+            )),
+        }
+    }
+
+    pub(super) fn bytes(
+        &self,
+        field: &str,
+        member: &Option<Base64Url>,
+    ) -> Result<Zeroizing<Vec<u8>>> {
+        let text = member.as_ref().ok_or_else(|| missing(field))?.0.as_str();
+        if text.len() > MEMBER_BYTES.div_ceil(3) * 4 {
+            return Err(Error::BadParameter(format!("'{field}' is too long.")));
+        }
+        BASE64URL
+            .decode(text)
+            .map(Zeroizing::new)
+            .map_err(|_| Error::BadParameter(format!("'{field}' is not base64url.")))
+    }
+
+    /// A positive number, big-endian, without leading zeros.
+    pub(super) fn number(
+        &self,
+        field: &str,
+        member: &Option<Base64Url>,
+    ) -> Result<Zeroizing<Vec<u8>>> {
+        let mut bytes = self.bytes(field, member)?;
+        let zeros = bytes.iter().take_while(|byte| **byte == 0).count();
+        if zeros == bytes.len() {
+            return Err(Error::BadParameter(format!("'{field}' is zero.")));
+        }
+        bytes.rotate_left(zeros);
+        let length = bytes.len() - zeros;
+        bytes.truncate(length);
+        Ok(bytes)
+    }
+
+    /// A number as long as the curve's field, as it should have been sent; clients drop zeros.
+    pub(super) fn coordinate(
+        &self,
+        field: &str,
+        member: &Option<Base64Url>,
+        curve: Curve,
+    ) -> Result<Zeroizing<Vec<u8>>> {
+        let number = self.number(field, member)?;
+        let mut padded = Zeroizing::new(vec![0; curve.bytes()]);
+        let start = curve.bytes().checked_sub(number.len()).ok_or_else(|| {
+            Error::BadParameter(format!("'{field}' is too long for the curve {curve}."))
+        })?;
+        padded[start..].copy_from_slice(&number);
+        Ok(padded)
+    }
+}
+
+fn missing(field: &str) -> Error {
+    Error::BadParameter(format!("'{field}' is missing."))
+}
