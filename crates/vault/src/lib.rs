@@ -8,10 +8,6 @@
 //! A private key is in memory only while an operation needs it; `private_keys` says how it is stored.
 
 mod access;
-#[cfg_attr(
-    not(test),
-    expect(dead_code, reason = "no operation asks for all of it yet")
-)]
 mod algorithm;
 mod audit;
 mod curve;
