@@ -493,3 +493,21 @@ fn no_exponent_upsets_the_search_for_the_primes() {
         }
     }
 }
+
+/// The `rsa` crate takes their word for it: 2^1024 - 1 and 2^1024 - 3 pass for primes.
+#[test]
+fn primes_that_are_none_are_refused() {
+    let b64 = |bytes: &[u8]| json!(URL_SAFE_NO_PAD.encode(bytes));
+    let p = [0xff; 128];
+    let mut q = p;
+    q[127] = 0xfd;
+    let mut n = [0xff; 256];
+    n[127] = 0xfc;
+    n[128..].fill(0);
+    n[255] = 3;
+    let jwk = json!({
+        "kty": "RSA", "n": b64(&n), "e": "AQAB", "p": b64(&p), "q": b64(&q),
+        "d": "KqpVVaqqVVWqqlVVqqpVVaqqVVWqqlVVqqpVVaqqVVWqqlVVqqpVVaqqVVWqqlVVqqpVVaqqVVWqqlVVqqpVVaqqVVWqqlVVqqpVVaqqVVWqqlVVqqpVVaqqVVWqqlVVqqpVVaqqVVWqqlVVqqpVVaqqVVWqqlVVqqpVVaqqVVSqrFVTqqxVU6qsVVOqrFVTqqxVU6qsVVOqrFVTqqxVU6qsVVOqrFVTqqxVU6qsVVOqrFVTqqxVU6qsVVOqrFVTqqxVU6qsVVOqrFVTqqxVU6qsVVOqrFVTqqxVU6qsVVOqrFVTqqxVU6qsVVOqrFVTqqxVU6qsVVOqrFVTqqxVVQ",
+    });
+    refused(import(&jwk), "do not belong to one RSA key");
+}

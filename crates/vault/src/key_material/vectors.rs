@@ -18,7 +18,7 @@ fn base64url(value: &Value) -> Vec<u8> {
 }
 
 fn oct(key: &str) -> KeyMaterial {
-    KeyMaterial::from_secret(KeyType::OctHsm, &hex(key)).expect(key)
+    KeyMaterial::from_secret(KeyType::OctHsm, &hex(key)).unwrap()
 }
 
 fn import(jwk: &Value) -> KeyMaterial {
