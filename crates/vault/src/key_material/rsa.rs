@@ -88,7 +88,7 @@ impl RsaKey {
                     "'{field}' cannot be given without 'p' and 'q'."
                 )));
             }
-            let given = Zeroizing::new(uint(&*number(field, given)?));
+            let given = Zeroizing::new(uint(&number(field, given)?));
             if own.is_none_or(|own| *own != *given) {
                 return Err(Error::BadParameter(format!(
                     "'{field}' does not belong to 'd', 'p' and 'q'."
