@@ -5,7 +5,8 @@
 //! [`AuditEvent`] in the journal, whether it was served or refused. Once begun it goes to its end,
 //! even if whoever asked has left. There is no HTTP here, and nothing that knows a registry.
 //!
-//! A private key is in memory only while an operation needs it; `private_keys` says how it is stored.
+//! A private key is in memory only while an operation needs it; `private_keys` says how it is stored,
+//! and `key_material` what can be done with it.
 
 mod access;
 mod algorithm;

@@ -302,7 +302,14 @@ fn a_ciphertext_that_is_wrong_in_any_way_gets_the_same_refusal() {
     }
     let oct = KeyMaterial::generate(KeyShape::Oct { bits: 128 }).unwrap();
     let kw = EncryptionAlgorithm::AesKw(AesSize::Aes128);
-    for garbage in [&[][..], &[0; 8], &[0; 16], &[0; 23], &[0; 24], &[0; 4096]] {
+    for garbage in [
+        &[][..],
+        &[0xa6; 8],
+        &[0; 16],
+        &[0; 23],
+        &[0; 24],
+        &[0; 4096],
+    ] {
         refused(
             oct.unwrap(kw, garbage),
             "The value cannot be unwrapped with this key version and A128KW.",
