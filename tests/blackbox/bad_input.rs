@@ -30,7 +30,7 @@ fn the_control_api_refuses_in_its_own_shape() {
         (
             "POST",
             "vaults/sealock/keys/k",
-            b"{\"kty\": \"EC\"}",
+            b"{\"kty\": \"oct\"}",
             400,
             "BadParameter",
         ),

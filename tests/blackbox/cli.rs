@@ -592,8 +592,8 @@ fn errors_say_what_to_do_next() {
             "there is no registry nowhere; create it with: sealock registry create nowhere",
         ),
         (
-            &["key", "create", "k", "--kty", "EC"][..],
-            "key type 'EC' is not supported yet; use RSA or RSA-HSM",
+            &["key", "create", "k", "--kty", "oct"][..],
+            "type 'oct' cannot be created in a vault; use oct-HSM",
         ),
         (
             &["key", "create", "k", "--kty", "DSA"],
@@ -602,6 +602,10 @@ fn errors_say_what_to_do_next() {
         (
             &["key", "create", "k", "--size", "1024"],
             "key size 1024 is not valid for RSA keys; use 2048, 3072 or 4096",
+        ),
+        (
+            &["key", "create", "k", "--curve", "P-384"],
+            "curve P-384 is not valid for RSA keys",
         ),
         (
             &["vault", "create", "kv1", "--retention-days", "6"],

@@ -29,9 +29,12 @@ pub(crate) enum KeyCommand {
         /// The type of key
         #[arg(long, default_value = "RSA")]
         kty: String,
-        /// Its size in bits
-        #[arg(long, value_name = "BITS", default_value_t = 2048)]
-        size: u32,
+        /// Its size in bits; 2048 with RSA if not given
+        #[arg(long, value_name = "BITS")]
+        size: Option<u32>,
+        /// Its curve, with EC; P-256 if not given
+        #[arg(long)]
+        curve: Option<String>,
     },
     /// Show a key and its versions
     #[command(after_help = "Example:\n  sealock key show")]
@@ -132,8 +135,13 @@ impl KeyCommand {
                 let answer = client.get(&format!("vaults/{vault}/keys"))?;
                 output.show(&answer, Keys::render)
             }
-            Self::Create { key, kty, size } => {
-                let body = json!({ "kty": kty, "key_size": size });
+            Self::Create {
+                key,
+                kty,
+                size,
+                curve,
+            } => {
+                let body = json!({ "kty": kty, "key_size": size, "crv": curve });
                 let answer = client.post(&key.path(), Some(&body))?;
                 output.show(&answer, |key: &Key| key.followed("created"))
             }

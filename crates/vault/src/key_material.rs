@@ -10,6 +10,8 @@ mod oct;
 mod rsa;
 mod signing;
 #[cfg(test)]
+mod tests;
+#[cfg(test)]
 mod vectors;
 
 use zeroize::Zeroizing;

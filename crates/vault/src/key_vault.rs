@@ -679,10 +679,10 @@ mod tests {
     use std::{collections::HashSet, fs, path::Path};
 
     use base64::{Engine as _, engine::general_purpose::URL_SAFE_NO_PAD};
-    use rsa::{pkcs8::EncodePrivateKey as _, traits::PrivateKeyParts as _};
+    use rsa::{PrivateKey, pkcs8::DecodePrivateKey as _, traits::PrivateKeyParts as _};
 
     use super::*;
-    use crate::private_keys;
+    use crate::{KeyShape, KeyType, PublicKey, key_material::KeyMaterial, private_keys};
 
     const WINDOW: usize = 16;
 
@@ -748,21 +748,25 @@ mod tests {
             objects,
             &service.service_key,
             &created.current,
+            version.kty,
             version.private_key,
         )
         .unwrap()
         .unwrap();
-        let der = private_key.to_pkcs8_der().unwrap();
+        let der = private_key.to_secret().unwrap();
+        let private_key = PrivateKey::from_pkcs8_der(&der).unwrap();
         let exponent = URL_SAFE_NO_PAD.encode(private_key.d().to_be_bytes());
         let secrets: HashSet<&[u8]> = der
-            .as_bytes()
             .windows(WINDOW)
             .chain(exponent.as_bytes().windows(WINDOW))
             .chain(service.service_key.expose().windows(WINDOW))
             .collect();
 
         let stored = files(dir.path());
-        let public = version.public_key.n.as_bytes();
+        let PublicKey::Rsa { n, .. } = &version.public_key else {
+            panic!("an RSA key is the default");
+        };
+        let public = n.as_bytes();
         assert!(
             stored
                 .iter()
@@ -780,21 +784,21 @@ mod tests {
         let service_key = ServiceKey::random();
         let kid: Kid = format!("kv1/k1/{}", KeyVersion::random()).parse().unwrap();
         let other: Kid = format!("kv1/k1/{}", KeyVersion::random()).parse().unwrap();
-        let key = private_keys::generate(2048).unwrap();
+        let key = KeyMaterial::generate(KeyShape::Rsa { bits: 2048 }).unwrap();
         let objects = &*store.vault_keys;
         let sealed = private_keys::seal(objects, &service_key, &kid, &key).unwrap();
-        let opened = private_keys::open(objects, &service_key, &kid, sealed).unwrap();
-        assert!(opened.unwrap() == key);
+        let opened = private_keys::open(objects, &service_key, &kid, KeyType::Rsa, sealed).unwrap();
+        assert!(opened.unwrap().to_secret().unwrap() == key.to_secret().unwrap());
         assert!(matches!(
-            private_keys::open(objects, &service_key, &other, sealed),
+            private_keys::open(objects, &service_key, &other, KeyType::Rsa, sealed),
             Err(Error::Damaged { .. })
         ));
         assert!(matches!(
-            private_keys::open(objects, &ServiceKey::random(), &kid, sealed),
+            private_keys::open(objects, &ServiceKey::random(), &kid, KeyType::Rsa, sealed),
             Err(Error::Damaged { .. })
         ));
         objects.remove(sealed.record_key).unwrap();
-        let gone = private_keys::open(objects, &service_key, &kid, sealed).unwrap();
+        let gone = private_keys::open(objects, &service_key, &kid, KeyType::Rsa, sealed).unwrap();
         assert!(gone.is_none());
     }
 }

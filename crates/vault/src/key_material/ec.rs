@@ -9,7 +9,7 @@ use ecdsa::{
 use rsa::pkcs8::{DecodePrivateKey as _, EncodePrivateKey as _};
 use zeroize::Zeroizing;
 
-use super::jwk::JsonWebKey;
+use super::jwk::{JsonWebKey, coordinate};
 use crate::{Curve, Error, PublicKey, Result};
 
 pub(crate) enum EcKey {
@@ -45,7 +45,7 @@ impl EcKey {
     /// The point may be missing: it is found from `d`.
     pub(super) fn import(jwk: &JsonWebKey) -> Result<Self> {
         let curve = jwk.crv()?;
-        let d = jwk.coordinate("d", &jwk.d, curve)?;
+        let d = coordinate("d", jwk.d.as_ref(), curve)?;
         let key = match curve {
             Curve::P256 => p256::SecretKey::from_slice(&d).map(Self::P256),
             Curve::P256K => k256::SecretKey::from_slice(&d).map(Self::P256K),
@@ -56,8 +56,8 @@ impl EcKey {
             Error::BadParameter(format!("'d' is not a private key of the curve {curve}."))
         })?;
         let (x, y) = key.point();
-        for (field, given, own) in [("x", &jwk.x, x), ("y", &jwk.y, y)] {
-            if given.is_some() && *jwk.coordinate(field, given, curve)? != own {
+        for (field, given, own) in [("x", jwk.x.as_ref(), x), ("y", jwk.y.as_ref(), y)] {
+            if given.is_some() && *coordinate(field, given, curve)? != own {
                 return Err(Error::BadParameter(format!(
                     "'{field}' does not belong to 'd' on the curve {curve}."
                 )));

@@ -69,54 +69,45 @@ impl JsonWebKey {
             )),
         }
     }
+}
 
-    pub(super) fn bytes(
-        &self,
-        field: &str,
-        member: &Option<Base64Url>,
-    ) -> Result<Zeroizing<Vec<u8>>> {
-        let text = member.as_ref().ok_or_else(|| missing(field))?.0.as_str();
-        if text.len() > MEMBER_BYTES.div_ceil(3) * 4 {
-            return Err(Error::BadParameter(format!("'{field}' is too long.")));
-        }
-        BASE64URL
-            .decode(text)
-            .map(Zeroizing::new)
-            .map_err(|_| Error::BadParameter(format!("'{field}' is not base64url.")))
+pub(super) fn bytes(field: &str, member: Option<&Base64Url>) -> Result<Zeroizing<Vec<u8>>> {
+    let text = member.ok_or_else(|| missing(field))?.0.as_str();
+    if text.len() > MEMBER_BYTES.div_ceil(3) * 4 {
+        return Err(Error::BadParameter(format!("'{field}' is too long.")));
     }
+    BASE64URL
+        .decode(text)
+        .map(Zeroizing::new)
+        .map_err(|_| Error::BadParameter(format!("'{field}' is not base64url.")))
+}
 
-    /// A positive number, big-endian, without leading zeros.
-    pub(super) fn number(
-        &self,
-        field: &str,
-        member: &Option<Base64Url>,
-    ) -> Result<Zeroizing<Vec<u8>>> {
-        let mut bytes = self.bytes(field, member)?;
-        let zeros = bytes.iter().take_while(|byte| **byte == 0).count();
-        if zeros == bytes.len() {
-            return Err(Error::BadParameter(format!("'{field}' is zero.")));
-        }
-        bytes.rotate_left(zeros);
-        let length = bytes.len() - zeros;
-        bytes.truncate(length);
-        Ok(bytes)
+/// A positive number, big-endian, without leading zeros.
+pub(super) fn number(field: &str, member: Option<&Base64Url>) -> Result<Zeroizing<Vec<u8>>> {
+    let mut bytes = bytes(field, member)?;
+    let zeros = bytes.iter().take_while(|byte| **byte == 0).count();
+    if zeros == bytes.len() {
+        return Err(Error::BadParameter(format!("'{field}' is zero.")));
     }
+    bytes.rotate_left(zeros);
+    let length = bytes.len() - zeros;
+    bytes.truncate(length);
+    Ok(bytes)
+}
 
-    /// A number as long as the curve's field, as it should have been sent; clients drop zeros.
-    pub(super) fn coordinate(
-        &self,
-        field: &str,
-        member: &Option<Base64Url>,
-        curve: Curve,
-    ) -> Result<Zeroizing<Vec<u8>>> {
-        let number = self.number(field, member)?;
-        let mut padded = Zeroizing::new(vec![0; curve.bytes()]);
-        let start = curve.bytes().checked_sub(number.len()).ok_or_else(|| {
-            Error::BadParameter(format!("'{field}' is too long for the curve {curve}."))
-        })?;
-        padded[start..].copy_from_slice(&number);
-        Ok(padded)
-    }
+/// A number as long as the curve's field, as it should have been sent; clients drop zeros.
+pub(super) fn coordinate(
+    field: &str,
+    member: Option<&Base64Url>,
+    curve: Curve,
+) -> Result<Zeroizing<Vec<u8>>> {
+    let number = number(field, member)?;
+    let mut padded = Zeroizing::new(vec![0; curve.bytes()]);
+    let start = curve.bytes().checked_sub(number.len()).ok_or_else(|| {
+        Error::BadParameter(format!("'{field}' is too long for the curve {curve}."))
+    })?;
+    padded[start..].copy_from_slice(&number);
+    Ok(padded)
 }
 
 fn missing(field: &str) -> Error {

@@ -15,7 +15,7 @@ use zeroize::Zeroizing;
 
 use super::{
     encryption::{Decrypted, Encrypted},
-    jwk::JsonWebKey,
+    jwk::{JsonWebKey, bytes},
 };
 use crate::{AesSize, Error, KeyShape, Result, Sha};
 
@@ -73,7 +73,7 @@ impl OctKey {
     }
 
     pub(super) fn import(jwk: &JsonWebKey) -> Result<Self> {
-        let k = jwk.bytes("k", &jwk.k)?;
+        let k = bytes("k", jwk.k.as_ref())?;
         let bits = k.len() * 8;
         Self::from_bytes(&k).ok_or_else(|| {
             Error::BadParameter(format!(

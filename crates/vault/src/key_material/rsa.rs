@@ -12,7 +12,10 @@ use sha2::{
 };
 use zeroize::Zeroizing;
 
-use super::{encryption::Decrypted, jwk::JsonWebKey};
+use super::{
+    encryption::Decrypted,
+    jwk::{JsonWebKey, number},
+};
 use crate::{EncryptionAlgorithm, Error, KeyShape, PublicKey, Result, Sha};
 
 /// 65537: no other is taken.
@@ -30,31 +33,22 @@ impl RsaKey {
 
     /// The primes may be missing (RFC 7518, 6.3.2): they are found from the rest.
     pub(super) fn import(jwk: &JsonWebKey) -> Result<Self> {
-        let n = jwk.number("n", &jwk.n)?;
-        let bits = bit_length(&n);
+        let n = number("n", jwk.n.as_ref())?;
+        let bits = uint(&n).bit_width_vartime();
         if !KeyShape::RSA_BITS.contains(&bits) {
             return Err(Error::BadParameter(format!(
                 "'n' has {bits} bits; RSA keys have 2048, 3072 or 4096."
             )));
         }
-        if *jwk.number("e", &jwk.e)? != EXPONENT {
+        if *number("e", jwk.e.as_ref())? != EXPONENT {
             return Err(Error::BadParameter(
                 "'e' must be 65537, which is 'AQAB' in base64url.".to_owned(),
             ));
         }
-        let d = jwk.number("d", &jwk.d)?;
-        let primes = match (&jwk.p, &jwk.q) {
-            (None, None) => {
-                for (field, value) in [("dp", &jwk.dp), ("dq", &jwk.dq), ("qi", &jwk.qi)] {
-                    if value.is_some() {
-                        return Err(Error::BadParameter(format!(
-                            "'{field}' cannot be given without 'p' and 'q'."
-                        )));
-                    }
-                }
-                Vec::new()
-            }
-            (p, q) => vec![jwk.number("p", p)?, jwk.number("q", q)?],
+        let d = number("d", jwk.d.as_ref())?;
+        let primes = match (jwk.p.as_ref(), jwk.q.as_ref()) {
+            (None, None) => Vec::new(),
+            (p, q) => vec![number("p", p)?, number("q", q)?],
         };
         let inconsistent = |_| {
             Error::BadParameter(
@@ -72,23 +66,36 @@ impl RsaKey {
         key.pkcs1v15_sign_prehash::<Sha256>(&[0; 32])
             .map_err(inconsistent)?;
 
+        let key = Self(key);
+        key.check_crt(jwk)?;
+        Ok(key)
+    }
+
+    /// What serves the Chinese remainder theorem may be missing, but not be another key's.
+    fn check_crt(&self, jwk: &JsonWebKey) -> Result<()> {
+        let Self(key) = self;
+        let qi = key.crt_coefficient().map(Zeroizing::new);
         for (field, given, own) in [
-            ("dp", &jwk.dp, key.dp().map(BoxedUint::to_be_bytes)),
-            ("dq", &jwk.dq, key.dq().map(BoxedUint::to_be_bytes)),
-            (
-                "qi",
-                &jwk.qi,
-                key.crt_coefficient().map(|qi| qi.to_be_bytes()),
-            ),
+            ("dp", jwk.dp.as_ref(), key.dp()),
+            ("dq", jwk.dq.as_ref(), key.dq()),
+            ("qi", jwk.qi.as_ref(), qi.as_deref()),
         ] {
-            let own = Zeroizing::new(own.unwrap_or_default());
-            if given.is_some() && *jwk.number(field, given)? != without_zeros(&own) {
+            if given.is_none() {
+                continue;
+            }
+            if jwk.p.is_none() {
+                return Err(Error::BadParameter(format!(
+                    "'{field}' cannot be given without 'p' and 'q'."
+                )));
+            }
+            let given = Zeroizing::new(uint(&number(field, given)?));
+            if own.is_none_or(|own| *own != *given) {
                 return Err(Error::BadParameter(format!(
                     "'{field}' does not belong to 'd', 'p' and 'q'."
                 )));
             }
         }
-        Ok(Self(key))
+        Ok(())
     }
 
     pub(super) fn from_pkcs8(der: &[u8]) -> Option<Self> {
@@ -201,13 +208,4 @@ fn check_length(algorithm: EncryptionAlgorithm, plaintext: &[u8], limit: usize) 
 
 fn uint(big_endian: &[u8]) -> BoxedUint {
     BoxedUint::from_be_slice_vartime(big_endian)
-}
-
-fn bit_length(big_endian: &[u8]) -> u32 {
-    uint(big_endian).bit_width_vartime()
-}
-
-fn without_zeros(big_endian: &[u8]) -> &[u8] {
-    let zeros = big_endian.iter().take_while(|byte| **byte == 0).count();
-    &big_endian[zeros..]
 }

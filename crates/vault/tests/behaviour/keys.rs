@@ -142,7 +142,11 @@ async fn a_purged_key_is_gone_for_good_also_for_a_new_one_of_its_name() {
 async fn what_no_key_can_be_or_wrap_is_refused() {
     let world = World::new().await;
     let create = async |kty, key_size| {
-        let spec = KeySpec { kty, key_size };
+        let spec = KeySpec {
+            kty,
+            key_size: Some(key_size),
+            curve: None,
+        };
         let vaults = &world.vaults;
         vaults
             .create_key(&OPERATOR, &world.vault, &world.key, spec)
@@ -167,7 +171,6 @@ async fn what_no_key_can_be_or_wrap_is_refused() {
     for garbage in [&[][..], &[0; 255], &[0xff; 256], &[0; 257]] {
         assert_eq!(wire(world.unwrap(&created.current, garbage).await), bad);
     }
-    assert!("RSA1_5".parse::<WrapAlgorithm>().is_err());
 }
 
 #[tokio::test]
