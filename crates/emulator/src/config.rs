@@ -37,6 +37,8 @@ pub struct Config {
     pub cmk: sealock_cmk::Settings,
     /// The registry of the friendly door.
     pub registry: Registry,
+    /// The vault of the friendly door.
+    pub vault: Vault,
     /// TLS.
     pub tls: Tls,
     /// Where Azure differs from what is standard.
@@ -154,6 +156,23 @@ impl Default for Registry {
     fn default() -> Self {
         Self {
             default: "sealock".parse().expect("a registry name"),
+        }
+    }
+}
+
+/// `[vault]`
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Vault {
+    /// Which vault plain localhost is.
+    pub default: VaultName,
+}
+
+impl Default for Vault {
+    #[expect(clippy::expect_used, reason = "a constant")]
+    fn default() -> Self {
+        Self {
+            default: "sealock".parse().expect("a vault name"),
         }
     }
 }

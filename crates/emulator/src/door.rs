@@ -1,12 +1,15 @@
+use std::net::{IpAddr, Ipv4Addr};
+
 use axum::{
     Json, Router,
     extract::Request,
     http::{HeaderValue, Method, StatusCode, header, uri::Authority},
     response::{IntoResponse as _, Response},
 };
-use sealock_core::RegistryName;
+use sealock_core::{RegistryName, VaultName};
 use sealock_entra::http as entra_http;
 use sealock_registry::http as registry_http;
+use sealock_vault::http as vault_http;
 use serde_json::json;
 use tower::ServiceExt as _;
 
@@ -91,10 +94,13 @@ impl Door {
                 Ok(name) => self.registry(&name, &host, false, request).await,
                 Err(error) => plain(StatusCode::NOT_FOUND, &format!("{error}")),
             },
-            Service::Vault => unsupported(
-                ARM,
-                "a vault under its own name (use the command line: sealock key)",
-            ),
+            Service::Vault(name) => match name.parse() {
+                Ok(name) => {
+                    let resource = format!("https://{}", parent(&host));
+                    self.vault(name, &host, resource, request).await
+                }
+                Err(error) => plain(StatusCode::NOT_FOUND, &format!("{error}")),
+            },
             Service::ResourceManager => unsupported(ARM, "Azure Resource Manager"),
             Service::Entra => {
                 let door = entra_door(&host, &request);
@@ -126,10 +132,17 @@ impl Door {
                 INDEX,
             )
                 .into_response(),
-            "keys" | "deletedkeys" => unsupported(
-                ARM,
-                "the vault's data plane (use the command line: sealock key)",
-            ),
+            "keys"
+            | "deletedkeys"
+            | "rng"
+            | "secrets"
+            | "deletedsecrets"
+            | "certificates"
+            | "deletedcertificates" => {
+                let name = self.services.default_vault.clone();
+                let resource = format!("https://vault.{}", self.services.names);
+                self.vault(name, host, resource, request).await
+            }
             "subscriptions" | "providers" => unsupported(ARM, "Azure Resource Manager"),
             "metadata" | "msi" => {
                 let door = entra_door(host, &request);
@@ -162,6 +175,37 @@ impl Door {
             Err(error) => registry_http::with_common_headers(registry_http::render(&error, names)),
         }
     }
+
+    /// An answer that made a key version is sent once every registry that follows the key has moved to it.
+    async fn vault(
+        self,
+        vault: VaultName,
+        host: &Authority,
+        resource: String,
+        request: Request,
+    ) -> Response {
+        let services = &self.services;
+        let door = vault_http::Door {
+            vault,
+            origin: format!("{}://{host}", scheme(&request)),
+            resource,
+            address: address(&request),
+        };
+        let (vaults, tokens) = (&services.vault, &services.tokens);
+        let response = vault_http::answer(vaults, tokens, &services.names, door, request).await;
+        if let Some(vault_http::NewVersion(kid)) = response.extensions().get()
+            && let Err(error) = services.follow(kid).await
+        {
+            tracing::error!(%error, %kid, "the registries could not follow a key");
+        }
+        response
+    }
+}
+
+/// The host without its first label; a port that goes without saying is left out.
+fn parent(host: &Authority) -> String {
+    let below = host.as_str().split_once('.').map_or("", |it| it.1);
+    below.strip_suffix(":443").unwrap_or(below).to_owned()
 }
 
 fn entra_door(host: &Authority, request: &Request) -> entra_http::Door {
@@ -170,6 +214,12 @@ fn entra_door(host: &Authority, request: &Request) -> entra_http::Door {
         origin: format!("{}://{host}", scheme(request)),
         is_local: peer.is_some_and(|peer| peer.address.is_loopback()),
     }
+}
+
+/// A request that came in by no connection is nobody's from outside.
+fn address(request: &Request) -> IpAddr {
+    let peer = request.extensions().get::<Peer>();
+    peer.map_or(Ipv4Addr::LOCALHOST.into(), |peer| peer.address)
 }
 
 fn scheme(request: &Request) -> &'static str {
@@ -190,6 +240,7 @@ Sealock: a local container registry whose content is encrypted with a customer-m
 
 /v2/            the registry: docker push localhost:5000/hello
 /acr/v1/        the same in Azure's own words; /oauth2/ has its tokens
+/keys           the vault's keys, as on Azure; they ask for a token
 /metadata/      tokens for managed identities, as on a virtual machine; /msi/token as in App Service
 /_sealock/v1/   the control API: sealock status, sealock key disable
 

@@ -10,8 +10,8 @@ pub(crate) enum Service {
     Friendly,
     /// The registry of this name, or one replica of it: `NAME.REGION.geo`, `NAME.REGION.data`.
     Registry(String),
-    /// One vault.
-    Vault,
+    /// The vault of this name.
+    Vault(String),
     /// Azure Resource Manager.
     ResourceManager,
     /// Entra ID.
@@ -74,7 +74,7 @@ impl Hosts {
                 "graph" => Some(Service::Graph),
                 name => below(name, ".azurecr")
                     .map(Service::Registry)
-                    .or_else(|| below(name, ".vault").map(|_| Service::Vault)),
+                    .or_else(|| below(name, ".vault").map(Service::Vault)),
             }
         })
     }
@@ -88,7 +88,7 @@ fn azures_own(host: &str) -> Option<Service> {
         name if ENTRA.contains(&name) => Some(Service::Entra),
         name => below(name, ".azurecr.io")
             .map(Service::Registry)
-            .or_else(|| below(name, ".vault.azure.net").map(|_| Service::Vault)),
+            .or_else(|| below(name, ".vault.azure.net").map(Service::Vault)),
     }
 }
 
@@ -142,8 +142,14 @@ mod tests {
             ),
             ("sealock.azurecr.registry.test", registry("sealock")),
             ("sealock.azurecr.io", registry("sealock")),
-            ("kv1.vault.localhost", Some(Service::Vault)),
-            ("kv1.vault.azure.net", Some(Service::Vault)),
+            (
+                "kv1.vault.localhost",
+                Some(Service::Vault("kv1".to_owned())),
+            ),
+            (
+                "kv1.vault.azure.net",
+                Some(Service::Vault("kv1".to_owned())),
+            ),
             ("management.localhost", Some(Service::ResourceManager)),
             ("management.azure.com", Some(Service::ResourceManager)),
             ("login.localhost", Some(Service::Entra)),

@@ -2,7 +2,7 @@ use std::{net::IpAddr, sync::Arc};
 
 use jiff::Timestamp;
 use sealock_cmk::Custodian;
-use sealock_core::{Clock, Kid, PublicName, RegistryName};
+use sealock_core::{Clock, Kid, PublicName, RegistryName, VaultName};
 use sealock_entra::{Directory, TokenIssuer};
 use sealock_envelope::ServiceKey;
 use sealock_registry::Registries;
@@ -26,6 +26,7 @@ pub(crate) struct Services {
     pub(crate) custodian: Custodian,
     pub(crate) registries: Registries,
     pub(crate) default_registry: RegistryName,
+    pub(crate) default_vault: VaultName,
     pub(crate) started: Timestamp,
     /// Ends what would otherwise go on for as long as its client likes.
     pub(crate) shutdown: CancellationToken,
@@ -79,6 +80,7 @@ impl Services {
             vault,
             custodian,
             default_registry: config.registry.default.clone(),
+            default_vault: config.vault.default.clone(),
             shutdown: CancellationToken::new(),
         })
     }
