@@ -3,9 +3,27 @@ use axum::{
     http::{HeaderValue, StatusCode, header},
     response::{IntoResponse as _, Response},
 };
-use serde_json::json;
+use serde::Serialize;
 
 use crate::Error;
+
+#[derive(Serialize)]
+struct ErrorBody {
+    error: Inner,
+}
+
+#[derive(Serialize)]
+struct Inner {
+    code: &'static str,
+    message: String,
+    #[serde(rename = "innererror", skip_serializing_if = "Option::is_none")]
+    inner: Option<InnerCode>,
+}
+
+#[derive(Serialize)]
+struct InnerCode {
+    code: &'static str,
+}
 
 /// `{"error":{"code","message","innererror":{"code"}}}`
 ///
@@ -17,11 +35,14 @@ pub(super) fn render(error: &Error) -> Response {
         tracing::error!(%error, "the vault failed");
         "The emulator failed; its log says why.".clone_into(&mut message);
     }
-    let mut body = json!({"code": error.code(), "message": message});
-    if let Some(inner) = error.inner_code() {
-        body["innererror"] = json!({ "code": inner });
-    }
-    let mut response = (status, Json(json!({ "error": body }))).into_response();
+    let body = ErrorBody {
+        error: Inner {
+            code: error.code(),
+            message,
+            inner: error.inner_code().map(|code| InnerCode { code }),
+        },
+    };
+    let mut response = (status, Json(body)).into_response();
     if let Error::MethodNotAllowed { allowed, .. } = error {
         let allowed = HeaderValue::from_static(allowed);
         response.headers_mut().insert(header::ALLOW, allowed);

@@ -13,6 +13,14 @@ use crate::{Error, Listing, Page, Result};
 /// <https://learn.microsoft.com/rest/api/keyvault/keys/get-keys/get-keys#uri-parameters>
 const PAGE_LIMIT: usize = 25;
 
+/// The link is there even on the last page, as null.
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+struct ListBody<B> {
+    value: Vec<B>,
+    next_link: Option<String>,
+}
+
 /// Where the next page begins, as the client gives it back.
 #[derive(Serialize, Deserialize)]
 #[serde(rename_all = "PascalCase")]
@@ -47,7 +55,11 @@ impl Call<'_> {
     ) -> Response {
         let entries: Vec<B> = listing.entries.iter().map(entry).collect();
         let next = listing.next.as_deref().map(|next| self.link(path, next));
-        Json(json!({"value": entries, "nextLink": next})).into_response()
+        let body = ListBody {
+            value: entries,
+            next_link: next,
+        };
+        Json(body).into_response()
     }
 
     /// With the port, even where it goes without saying, as Azure writes it.
