@@ -425,11 +425,10 @@ impl Operation {
     /// <https://learn.microsoft.com/azure/key-vault/general/logging#interpret-your-key-vault-logs>
     fn name(self) -> &'static str {
         match self {
-            Self::PoliciesGrant | Self::PoliciesRevoke => "VaultPatch",
+            Self::VaultPatch | Self::PoliciesGrant | Self::PoliciesRevoke => "VaultPatch",
             Self::KeyNearExpiry => "KeyNearExpiryEventGridNotification",
             Self::VaultPut => "VaultPut",
             Self::VaultGet => "VaultGet",
-            Self::VaultPatch => "VaultPatch",
             Self::VaultDelete => "VaultDelete",
             Self::VaultRecover => "VaultRecover",
             Self::VaultPurge => "VaultPurge",

@@ -163,7 +163,7 @@ impl Service {
                 ..record.value.clone()
             };
             let (batch, view) =
-                self.replacement_of_key(vault, key, &vault_record, &record, new, versions)?;
+                self.replacement_of_key(vault, key, &vault_record, &record, &new, versions)?;
             let batch = Self::put_tags(&kid, &changed.tags, batch);
             let bundle = changed.bundle(&vault_record, vault, key);
             Ok((
@@ -194,7 +194,7 @@ impl Service {
                 ..record.value.clone()
             };
             let versions = self.versions_of(vault, key)?;
-            self.replacement_of_key(vault, key, &vault_record, &record, new, versions)
+            self.replacement_of_key(vault, key, &vault_record, &record, &new, versions)
         })
         .await
     }
@@ -216,7 +216,7 @@ impl Service {
                 ..record.value.clone()
             };
             let versions = self.versions_of(vault, key)?;
-            self.replacement_of_key(vault, key, &vault_record, &record, new, versions)
+            self.replacement_of_key(vault, key, &vault_record, &record, &new, versions)
         })
         .await
     }
@@ -404,15 +404,15 @@ impl Service {
         key: &KeyName,
         vault_record: &Record<VaultRecord>,
         record: &Record<KeyRecord>,
-        new: KeyRecord,
+        new: &KeyRecord,
         versions: Vec<StoredVersion>,
     ) -> Result<(Batch, Key)> {
         let parts = [vault.as_str(), key.as_str()];
         let batch = Batch::new()
             .expect(&VAULTS, &[vault.as_str()], vault_record)
             .expect(&KEYS, &parts, record)
-            .put(&KEYS, &parts, &new);
-        let view = self.view_of_key(vault_record, vault, key, &new, versions)?;
+            .put(&KEYS, &parts, new);
+        let view = self.view_of_key(vault_record, vault, key, new, versions)?;
         Ok((batch, view))
     }
 

@@ -79,7 +79,7 @@ impl RotationPolicy {
     pub(crate) fn checked(mut self, now: Timestamp) -> Result<Self> {
         self.each_action_once()?;
         let expires = match &self.expiry_time {
-            Some(expiry) => Some(self.expiry_is_long_enough(expiry, now)?),
+            Some(expiry) => Some(expiry_is_long_enough(expiry, now)?),
             None => None,
         };
         for LifetimeAction { trigger, action } in &self.lifetime_actions {
@@ -113,16 +113,6 @@ impl RotationPolicy {
         Ok(())
     }
 
-    fn expiry_is_long_enough(&self, expiry: &Period, now: Timestamp) -> Result<Timestamp> {
-        let expires = expiry.after(now)?;
-        if expires < at(now, TWENTY_EIGHT_DAYS)? {
-            return Err(bad(&format!(
-                "The expiryTime '{expiry}' is too short; it is at least {TWENTY_EIGHT_DAYS}."
-            )));
-        }
-        Ok(expires)
-    }
-
     /// When a version that is made at `now` expires.
     pub(crate) fn expires(&self, now: Timestamp) -> Result<Option<Timestamp>> {
         let expiry = self.expiry_time.as_ref();
@@ -145,6 +135,17 @@ impl RotationPolicy {
             _ => Ok(None),
         }
     }
+}
+
+/// A version is valid for four weeks at least.
+fn expiry_is_long_enough(expiry: &Period, now: Timestamp) -> Result<Timestamp> {
+    let expires = expiry.after(now)?;
+    if expires < at(now, TWENTY_EIGHT_DAYS)? {
+        return Err(bad(&format!(
+            "The expiryTime '{expiry}' is too short; it is at least {TWENTY_EIGHT_DAYS}."
+        )));
+    }
+    Ok(expires)
 }
 
 /// A rotation is at least seven days after creation and before expiry.

@@ -9,19 +9,19 @@ use crate::Error;
 
 #[derive(Serialize)]
 struct ErrorBody {
-    error: Inner,
+    error: Detail,
 }
 
 #[derive(Serialize)]
-struct Inner {
+struct Detail {
     code: &'static str,
     message: String,
-    #[serde(rename = "innererror", skip_serializing_if = "Option::is_none")]
-    inner: Option<InnerCode>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    innererror: Option<InnerError>,
 }
 
 #[derive(Serialize)]
-struct InnerCode {
+struct InnerError {
     code: &'static str,
 }
 
@@ -36,10 +36,10 @@ pub(super) fn render(error: &Error) -> Response {
         "The emulator failed; its log says why.".clone_into(&mut message);
     }
     let body = ErrorBody {
-        error: Inner {
+        error: Detail {
             code: error.code(),
             message,
-            inner: error.inner_code().map(|code| InnerCode { code }),
+            innererror: error.inner_code().map(|code| InnerError { code }),
         },
     };
     let mut response = (status, Json(body)).into_response();
