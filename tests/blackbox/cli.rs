@@ -30,7 +30,7 @@ fn what_is_read_is_shown_for_people_and_as_json() {
     let login_server = format!("sealock.azurecr.localhost:{port}");
     let digest = image.digest();
 
-    let shown: [Shown<'_>; 14] = [
+    let shown: [Shown<'_>; 16] = [
         (
             &["health"],
             vec!["ok, version 0.1.0, up "],
@@ -62,7 +62,14 @@ fn what_is_read_is_shown_for_people_and_as_json() {
         ),
         (
             &["key", "show"],
-            vec!["registry-key  enabled\n", "VERSION", "CURRENT", "yes", &key],
+            vec![
+                "registry-key  enabled\n",
+                "  operations  encrypt, decrypt, sign, verify, wrapKey, unwrapKey\n",
+                "VERSION",
+                "CURRENT",
+                "yes",
+                &key,
+            ],
             vec![
                 ("/versions/0/current", true.into()),
                 ("/state", "active".into()),
@@ -72,19 +79,53 @@ fn what_is_read_is_shown_for_people_and_as_json() {
         (
             &["vault", "list"],
             vec![
-                "NAME     STATE   RETENTION  PURGE PROTECTION  URI\n",
-                "sealock  active  90 days    off               ",
+                "NAME     STATE   SKU      ACCESS    NETWORK  RETENTION  PURGE PROTECTION  URI\n",
+                "sealock  active  premium  policies  open     90 days    off               ",
                 &vault,
             ],
             vec![("/vaults/0/vault_uri", vault.as_str().into())],
         ),
         (
             &["vault", "show"],
-            vec!["sealock  active\n", "  purge protection  off\n", &vault],
+            vec![
+                "sealock  active\n",
+                "  sku               premium\n",
+                "  access            policies\n",
+                "  purge protection  off\n",
+                "  failed over       no\n",
+                "  public access     enabled\n",
+                &vault,
+            ],
             vec![
                 ("/purge_protection", false.into()),
                 ("/soft_delete_retention_days", 90.into()),
+                ("/sku", "premium".into()),
+                ("/rbac", false.into()),
+                ("/failed_over", false.into()),
             ],
+        ),
+        (
+            &["vault", "network"],
+            vec![
+                "sealock\n",
+                "  public access   enabled\n",
+                "  default action  Allow\n",
+                "  bypass          AzureServices\n",
+                "  ip rules        none\n",
+            ],
+            vec![
+                ("/network/default_action", "Allow".into()),
+                ("/ip_rules", json!([])),
+            ],
+        ),
+        (
+            &["key", "rotation-policy", "show"],
+            vec![
+                "registry-key\n",
+                "  Notify               P30D before expiry\n",
+                "  new versions expire  never\n",
+            ],
+            vec![("/lifetimeActions/0/trigger/timeBeforeExpiry", "P30D".into())],
         ),
         (
             &["registry", "list"],
@@ -539,7 +580,7 @@ fn errors_say_what_to_do_next() {
         ),
         (
             &["key", "list", "--vault", "nope"],
-            "The key vault 'nope' was not found",
+            "Azure Key Vault 'nope' does not exist.",
             "sealock vault list",
         ),
         (
@@ -592,8 +633,47 @@ fn errors_say_what_to_do_next() {
             "there is no registry nowhere; create it with: sealock registry create nowhere",
         ),
         (
-            &["key", "create", "k", "--kty", "EC"][..],
-            "key type 'EC' is not supported yet; use RSA or RSA-HSM",
+            &["vault", "network", "--add-ip", "10.0.0.0/8"],
+            "'10.0.0.0/8' is private; a vault's firewall takes public addresses only.",
+        ),
+        (
+            &["key", "create", "k", "--kty", "EC", "--ops", "sign,wrapKey"],
+            "The key operation 'wrapKey' is not valid for EC keys; use sign and verify.",
+        ),
+        (
+            &["key", "create", "k", "--ops", "fly"],
+            "'fly' is not a key operation; expected one of encrypt, decrypt",
+        ),
+        (&["key", "restore", "--file", "config.toml"], "config.toml"),
+        (
+            &["key", "rotation-policy", "update", "--file", "log"],
+            "log is not JSON",
+        ),
+        (
+            &["audit", "--result", "ok"],
+            "'ok' is not a result; expected success, refused or a status such as 403",
+        ),
+        (
+            &["audit", "--identity", "x"],
+            "'x' is not a managed identity name; expected 3 to 128",
+        ),
+        (
+            &["audit", "--operation", "Key Unwrap"],
+            "'Key Unwrap' is not the name of an operation; expected one such as KeyUnwrap",
+        ),
+        (
+            &[
+                "audit",
+                "--since",
+                "2026-01-02T00:00:00Z",
+                "--until",
+                "2026-01-01T00:00:00Z",
+            ],
+            "nothing can have happened since 2026-01-02T00:00:00Z and until 2026-01-01T00:00:00Z",
+        ),
+        (
+            &["key", "create", "k", "--kty", "oct"],
+            "Keys of the type 'oct' cannot be created in a vault; use oct-HSM",
         ),
         (
             &["key", "create", "k", "--kty", "DSA"],
@@ -653,6 +733,20 @@ fn errors_say_what_to_do_next() {
         ),
         (&["key", "explode"], "unrecognized subcommand 'explode'"),
         (&["verify", "--fast"], "unexpected argument '--fast'"),
+        (&["vault", "update"], "required arguments were not provided"),
+        (&["key", "update"], "required arguments were not provided"),
+        (
+            &["key", "update", "--expires", "tomorrow"],
+            "invalid value 'tomorrow' for '--expires <TIME>'",
+        ),
+        (
+            &["vault", "network", "--bypass", "everybody"],
+            "[possible values: azure-services, none]",
+        ),
+        (
+            &["audit", "--vault", "A"],
+            "'A' is not a vault name; expected 3 to 24",
+        ),
     ] {
         assert_contains(&failed(&emulator, command, 2), &[error], &command.join(" "));
     }

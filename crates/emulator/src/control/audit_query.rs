@@ -250,7 +250,7 @@ mod tests {
         for (text, wanted) in [
             ("follow=true", true),
             ("vault=kv1", true),
-            ("vault=kv", false),
+            ("vault=kv2", false),
             ("key=Registry-Key", true),
             ("key=5cb356db", false),
             ("identity=registry-identity", true),
