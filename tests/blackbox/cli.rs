@@ -2,6 +2,7 @@ use std::{
     fs,
     io::{BufRead as _, BufReader},
     net::TcpListener,
+    os::unix::fs::PermissionsExt as _,
     path::{Path, PathBuf},
     process::{Command, Stdio},
 };
@@ -271,6 +272,25 @@ fn what_is_done_to_keys_and_vaults_is_said_in_a_sentence_and_as_json() {
         &["created vault kv1 at https://kv1.vault.localhost:"],
     );
     json(
+        &["vault", "create", "kv3", "--rbac", "--sku", "standard"],
+        "/sku",
+        "standard".into(),
+    );
+    json(&["vault", "show", "kv3"], "/rbac", true.into());
+    done(
+        &["vault", "update", "kv3", "--rbac", "false"],
+        &["updated vault kv3: access by policies, purge protection off, not failed over"],
+    );
+    json(
+        &["vault", "update", "kv3", "--purge-protection", "true"],
+        "/purge_protection",
+        true.into(),
+    );
+    done(
+        &["vault", "update", "kv3", "--failed-over", "true"],
+        &["updated vault kv3: access by policies, purge protection on, failed over"],
+    );
+    json(
         &["vault", "create", "kv2", "--purge-protection"],
         "/purge_protection",
         true.into(),
@@ -353,6 +373,167 @@ fn what_is_done_to_keys_and_vaults_is_said_in_a_sentence_and_as_json() {
     );
     json(&["vault", "delete", "kv1"], "/state", "deleted".into());
     done(&["vault", "purge", "kv1"], &["purged vault kv1"]);
+}
+
+#[test]
+fn what_a_key_is_for_and_when_is_said_and_shown() {
+    let emulator = Emulator::start();
+    let curve = ["--kty", "EC", "--curve", "P-521", "--ops", "sign"];
+    done(
+        &emulator,
+        &[&["key", "create", "signer"], &curve[..]].concat(),
+        &["created https://sealock.", "/keys/signer/"],
+    );
+    done(
+        &emulator,
+        &["key", "update", "signer", "--ops", "verify,sign"],
+        &["updated https://sealock.", "/keys/signer/"],
+    );
+    let times = [
+        "--not-before",
+        "2020-01-01T00:00:00Z",
+        "--expires",
+        "2030-01-01T01:00:00+01:00",
+    ];
+    let update = [&["key", "update", "signer"], &times[..]].concat();
+    json(
+        &emulator,
+        &update,
+        "/versions/0/not_before",
+        &"2020-01-01T00:00:00Z".into(),
+    );
+    let shown = emulator.cli(&["key", "show", "signer"]);
+    for said in [
+        "  type        EC P-521\n",
+        "  operations  verify, sign\n",
+        "  not before  2020-01-01T00:00:00Z\n",
+        "  expires     2030-01-01T00:00:00Z\n",
+    ] {
+        assert_contains(&shown, &[said], "key show");
+    }
+    // An older version has what it had.
+    let old = emulator.json(&["key", "show", "signer"])["versions"][0]["version"].clone();
+    emulator.cli(&["key", "create", "signer", "--kty", "EC-HSM"]);
+    let by_version = ["--version", old.as_str().unwrap(), "--ops", "verify"];
+    done(
+        &emulator,
+        &[&["key", "update", "signer"], &by_version[..]].concat(),
+        &["updated ", old.as_str().unwrap()],
+    );
+    let versions = emulator.json(&["key", "show", "signer"])["versions"].clone();
+    let operations = versions
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|version| &version["key_ops"]);
+    assert_eq!(
+        operations.collect::<Vec<_>>(),
+        [&json!(["sign", "verify"]), &json!(["verify"])]
+    );
+}
+
+#[test]
+fn a_backup_is_a_file_for_its_owner_that_brings_back_all_versions() {
+    let emulator = Emulator::start();
+    emulator.cli(&["key", "rotate"]);
+    let before = emulator.json(&["key", "show"]);
+    let file = emulator.data_dir().parent().unwrap().join("key.backup");
+    fs::write(&file, "an older backup").unwrap();
+    done(
+        &emulator,
+        &["key", "backup", "--file", "key.backup"],
+        &["backed up registry-key of vault sealock to key.backup"],
+    );
+    let backup = fs::read(&file).unwrap();
+    assert!(backup.starts_with(b"&AzureKeyVaultKeyBackupV1.microsoft.com."));
+    assert_eq!(
+        fs::metadata(&file).unwrap().permissions().mode() & 0o777,
+        0o600
+    );
+    failed(
+        &emulator,
+        &["key", "backup", "nope", "--file", "key.backup"],
+        1,
+    );
+    assert_eq!(
+        fs::read(&file).unwrap(),
+        backup,
+        "what fails replaces nothing"
+    );
+    failed(
+        &emulator,
+        &["key", "backup", "--file", "nowhere/key.backup"],
+        1,
+    );
+
+    let restore = ["key", "restore", "--file", "key.backup"];
+    let conflict = failed(&emulator, &restore, 1);
+    assert_contains(
+        &conflict,
+        &[
+            "There was a conflict restoring the key",
+            "sealock key delete registry-key",
+        ],
+        "a key that is there",
+    );
+    emulator.cli(&["key", "delete"]);
+    failed(&emulator, &restore, 1);
+    emulator.cli(&["key", "purge"]);
+    done(
+        &emulator,
+        &restore,
+        &["restored https://sealock.", "/keys/registry-key/"],
+    );
+    assert_eq!(
+        emulator.json(&["key", "show"])["versions"],
+        before["versions"]
+    );
+
+    // Another emulator cannot read it.
+    let another = Emulator::start();
+    another.cli(&["key", "delete"]);
+    another.cli(&["key", "purge"]);
+    let foreign = [&restore[..3], &[file.to_str().unwrap()]].concat();
+    failed(&another, &foreign, 1);
+}
+
+#[test]
+fn the_audit_shows_what_is_asked_for() {
+    let emulator = Emulator::start();
+    emulator.cli(&["vault", "create", "kv1"]);
+    emulator.cli(&["key", "create", "k", "--vault", "kv1"]);
+    emulator.cli(&["access", "revoke"]);
+    assert_eq!(emulator.client().get("/v2/app/manifests/v1").status, 403);
+    emulator.cli(&["access", "grant"]);
+    let time = emulator.json(&["clock", "advance", "1d"])["now"].clone();
+    assert_eq!(emulator.client().get("/v2/app/manifests/v1").status, 404);
+
+    let events = |filter: &[&str]| -> Vec<String> {
+        let shown = emulator.cli(&[&["audit", "--json"], filter].concat());
+        let name = |line: &str| {
+            let event: Value = serde_json::from_str(line).unwrap();
+            event["operationName"].as_str().unwrap().to_owned()
+        };
+        shown.lines().map(name).collect()
+    };
+    let refused = ["--identity", "registry-identity", "--result", "refused"];
+    assert_eq!(events(&refused), ["KeyUnwrap"]);
+    assert_eq!(events(&["--result", "403"]), ["KeyUnwrap"]);
+    assert_eq!(events(&["--vault", "kv1"]), ["VaultPut", "KeyCreate"]);
+    assert_eq!(events(&["--key", "k"]), ["KeyCreate"]);
+    let vault_of_another_key = ["--key", "registry-key", "--vault", "kv1"];
+    assert!(events(&vault_of_another_key).is_empty());
+    let id = emulator.json(&["identity", "list"])["identities"][0]["principal_id"].clone();
+    let unwraps = ["--operation", "keyunwrap", "--result", "success"];
+    let since = ["--since", time.as_str().unwrap()];
+    let by_id = ["--identity", id.as_str().unwrap()];
+    assert_eq!(
+        events(&[&unwraps[..], &since, &by_id].concat()),
+        ["KeyUnwrap"]
+    );
+    let (all, later) = (events(&[]), events(&since));
+    let earlier = events(&["--until", time.as_str().unwrap()]);
+    assert_eq!(all, [earlier, later].concat());
 }
 
 #[test]
@@ -580,7 +761,7 @@ fn errors_say_what_to_do_next() {
         ),
         (
             &["key", "list", "--vault", "nope"],
-            "Azure Key Vault 'nope' does not exist.",
+            "Azure Key Vault 'nope' does not exist",
             "sealock vault list",
         ),
         (
@@ -634,11 +815,11 @@ fn errors_say_what_to_do_next() {
         ),
         (
             &["vault", "network", "--add-ip", "10.0.0.0/8"],
-            "'10.0.0.0/8' is private; a vault's firewall takes public addresses only.",
+            "'10.0.0.0/8' is private; a vault's firewall takes public addresses only",
         ),
         (
             &["key", "create", "k", "--kty", "EC", "--ops", "sign,wrapKey"],
-            "The key operation 'wrapKey' is not valid for EC keys; use sign and verify.",
+            "The key operation 'wrapKey' is not valid for EC keys; use sign and verify",
         ),
         (
             &["key", "create", "k", "--ops", "fly"],

@@ -381,10 +381,16 @@ impl Key {
                 current.to_owned(),
                 version.created.clone(),
                 version.updated.clone(),
+                version
+                    .expires
+                    .clone()
+                    .unwrap_or_else(|| "never".to_owned()),
             ]
         });
         let versions = table(
-            ["VERSION", "STATE", "CURRENT", "CREATED", "UPDATED"],
+            [
+                "VERSION", "STATE", "CURRENT", "CREATED", "UPDATED", "EXPIRES",
+            ],
             versions,
         );
         format!("{}\n\n{versions}", record(title, fields))
