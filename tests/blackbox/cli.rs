@@ -261,6 +261,7 @@ fn json(emulator: &Emulator, command: &[&str], pointer: &str, value: &Value) {
 }
 
 #[test]
+#[expect(clippy::too_many_lines, reason = "a list of commands")]
 fn what_is_done_to_keys_and_vaults_is_said_in_a_sentence_and_as_json() {
     let emulator = Emulator::start();
     let done = |command: &[&str], sentence: &[&str]| done(&emulator, command, sentence);

@@ -57,7 +57,8 @@ const KILL_SWITCHES: &[KillSwitch] = &[
     },
     KillSwitch {
         name: "remove access policy",
-        given: &[],
+        // A role says nothing where access policies decide.
+        given: &[&["role", "assign", "--role", ROLE, "--scope", VAULT]],
         revoke: &[&["access", "revoke"]],
         cause: "AccessDenied",
         restore: &[&["access", "grant"]],
@@ -81,7 +82,15 @@ const KILL_SWITCHES: &[KillSwitch] = &[
     },
     KillSwitch {
         name: "firewall deny",
-        given: &[&["vault", "network", "--bypass", "none"]],
+        // A registry has no address that a rule could let in.
+        given: &[&[
+            "vault",
+            "network",
+            "--bypass",
+            "none",
+            "--add-ip",
+            "127.0.0.1",
+        ]],
         revoke: &[&["vault", "network", "--default-action", "deny"]],
         cause: "ForbiddenByFirewall",
         restore: &[&["vault", "network", "--default-action", "allow"]],

@@ -97,7 +97,7 @@ Examples:
         #[command(flatten)]
         key: KeyArgs,
     },
-    /// Purge a deleted key: what it encrypts is lost for good
+    /// Purge a deleted key: what it encrypts is lost, unless there is a backup
     #[command(after_help = "Example:\n  sealock key delete && sealock key purge")]
     Purge {
         #[command(flatten)]
