@@ -24,7 +24,7 @@ pub(crate) async fn remember(store: &Store, clock: &Clock) -> Result<()> {
 }
 
 /// How long to wait for the clock at most: it may be moved in ways that nobody tells of.
-const LONGEST_WAIT: Duration = Duration::from_secs(60 * 60);
+const LONGEST_WAIT: Duration = Duration::from_hours(1);
 
 /// Does what is due, now, and has the registries follow.
 pub(crate) async fn run_due(

@@ -3,6 +3,7 @@
 //! <https://learn.microsoft.com/rest/api/keyvault/keys/update-key-rotation-policy/update-key-rotation-policy>
 
 use axum::{Json, extract::State};
+use jiff::Timestamp;
 use sealock_core::{KeyIdentifier, KeyName, VaultName};
 use sealock_vault::{
     Action, LifetimeAction, Period, Requester, RotationPolicy, RotationPolicyView, Trigger,
@@ -112,8 +113,8 @@ impl PolicyJson {
                 .collect(),
             attributes: AttributesJson {
                 expiry_time: policy.expiry_time,
-                created: created.map(|time| time.as_second()),
-                updated: updated.map(|time| time.as_second()),
+                created: created.map(Timestamp::as_second),
+                updated: updated.map(Timestamp::as_second),
             },
         }
     }
