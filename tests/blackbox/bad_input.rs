@@ -84,6 +84,8 @@ fn the_control_api_refuses_in_its_own_shape() {
             400,
             "BadParameter",
         ),
+        // A backup may be larger than what else is sent.
+        ("POST", "vaults/sealock/restore", &large, 400, "BadRequest"),
         ("GET", "audit?color=red", b"", 400, "BadRequest"),
         (
             "PATCH",
