@@ -55,6 +55,38 @@ fn the_control_api_refuses_in_its_own_shape() {
             400,
             "BadRequest",
         ),
+        ("PATCH", "vaults/sealock", b"", 400, "BadRequest"),
+        (
+            "PATCH",
+            "vaults/sealock",
+            b"{\"soft_delete_retention_days\": 7}",
+            400,
+            "BadRequest",
+        ),
+        (
+            "PUT",
+            "vaults/sealock/keys/registry-key/rotation-policy",
+            b"{\"lifetimeActions\": [{\"trigger\": {\"timeAfterCreate\": \"P15D\"}, \"action\": {\"type\": \"Burn\"}}]}",
+            400,
+            "BadRequest",
+        ),
+        (
+            "PUT",
+            "vaults/sealock/keys/registry-key/rotation-policy",
+            b"{\"attributes\": {\"expiryTime\": \"P1D\"}}",
+            400,
+            "BadParameter",
+        ),
+        (
+            "POST",
+            "vaults/sealock/restore",
+            b"{\"value\": \"bm8gYmFja3Vw\"}",
+            400,
+            "BadParameter",
+        ),
+        // A backup may be larger than what else is sent.
+        ("POST", "vaults/sealock/restore", &large, 400, "BadRequest"),
+        ("GET", "audit?color=red", b"", 400, "BadRequest"),
         (
             "PATCH",
             "vaults/sealock/keys/registry-key/v1",

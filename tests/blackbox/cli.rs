@@ -2,6 +2,7 @@ use std::{
     fs,
     io::{BufRead as _, BufReader},
     net::TcpListener,
+    os::unix::fs::PermissionsExt as _,
     path::{Path, PathBuf},
     process::{Command, Stdio},
 };
@@ -30,7 +31,7 @@ fn what_is_read_is_shown_for_people_and_as_json() {
     let login_server = format!("sealock.azurecr.localhost:{port}");
     let digest = image.digest();
 
-    let shown: [Shown<'_>; 14] = [
+    let shown: [Shown<'_>; 16] = [
         (
             &["health"],
             vec!["ok, version 0.1.0, up "],
@@ -62,7 +63,14 @@ fn what_is_read_is_shown_for_people_and_as_json() {
         ),
         (
             &["key", "show"],
-            vec!["registry-key  enabled\n", "VERSION", "CURRENT", "yes", &key],
+            vec![
+                "registry-key  enabled\n",
+                "  operations  encrypt, decrypt, sign, verify, wrapKey, unwrapKey\n",
+                "VERSION",
+                "CURRENT",
+                "yes",
+                &key,
+            ],
             vec![
                 ("/versions/0/current", true.into()),
                 ("/state", "active".into()),
@@ -72,19 +80,53 @@ fn what_is_read_is_shown_for_people_and_as_json() {
         (
             &["vault", "list"],
             vec![
-                "NAME     STATE   RETENTION  PURGE PROTECTION  URI\n",
-                "sealock  active  90 days    off               ",
+                "NAME     STATE   SKU      ACCESS    NETWORK  RETENTION  PURGE PROTECTION  URI\n",
+                "sealock  active  premium  policies  open     90 days    off               ",
                 &vault,
             ],
             vec![("/vaults/0/vault_uri", vault.as_str().into())],
         ),
         (
             &["vault", "show"],
-            vec!["sealock  active\n", "  purge protection  off\n", &vault],
+            vec![
+                "sealock  active\n",
+                "  sku               premium\n",
+                "  access            policies\n",
+                "  purge protection  off\n",
+                "  failed over       no\n",
+                "  public access     enabled\n",
+                &vault,
+            ],
             vec![
                 ("/purge_protection", false.into()),
                 ("/soft_delete_retention_days", 90.into()),
+                ("/sku", "premium".into()),
+                ("/rbac", false.into()),
+                ("/failed_over", false.into()),
             ],
+        ),
+        (
+            &["vault", "network"],
+            vec![
+                "sealock\n",
+                "  public access   enabled\n",
+                "  default action  Allow\n",
+                "  bypass          AzureServices\n",
+                "  ip rules        none\n",
+            ],
+            vec![
+                ("/network/default_action", "Allow".into()),
+                ("/ip_rules", json!([])),
+            ],
+        ),
+        (
+            &["key", "rotation-policy", "show"],
+            vec![
+                "registry-key\n",
+                "  Notify               P30D before expiry\n",
+                "  new versions expire  never\n",
+            ],
+            vec![("/lifetimeActions/0/trigger/timeBeforeExpiry", "P30D".into())],
         ),
         (
             &["registry", "list"],
@@ -219,6 +261,7 @@ fn json(emulator: &Emulator, command: &[&str], pointer: &str, value: &Value) {
 }
 
 #[test]
+#[expect(clippy::too_many_lines, reason = "a list of commands")]
 fn what_is_done_to_keys_and_vaults_is_said_in_a_sentence_and_as_json() {
     let emulator = Emulator::start();
     let done = |command: &[&str], sentence: &[&str]| done(&emulator, command, sentence);
@@ -228,6 +271,25 @@ fn what_is_done_to_keys_and_vaults_is_said_in_a_sentence_and_as_json() {
     done(
         &["vault", "create", "kv1", "--retention-days", "7"],
         &["created vault kv1 at https://kv1.vault.localhost:"],
+    );
+    json(
+        &["vault", "create", "kv3", "--rbac", "--sku", "standard"],
+        "/sku",
+        "standard".into(),
+    );
+    json(&["vault", "show", "kv3"], "/rbac", true.into());
+    done(
+        &["vault", "update", "kv3", "--rbac", "false"],
+        &["updated vault kv3: access by policies, purge protection off, not failed over"],
+    );
+    json(
+        &["vault", "update", "kv3", "--purge-protection", "true"],
+        "/purge_protection",
+        true.into(),
+    );
+    done(
+        &["vault", "update", "kv3", "--failed-over", "true"],
+        &["updated vault kv3: access by policies, purge protection on, failed over"],
     );
     json(
         &["vault", "create", "kv2", "--purge-protection"],
@@ -312,6 +374,167 @@ fn what_is_done_to_keys_and_vaults_is_said_in_a_sentence_and_as_json() {
     );
     json(&["vault", "delete", "kv1"], "/state", "deleted".into());
     done(&["vault", "purge", "kv1"], &["purged vault kv1"]);
+}
+
+#[test]
+fn what_a_key_is_for_and_when_is_said_and_shown() {
+    let emulator = Emulator::start();
+    let curve = ["--kty", "EC", "--curve", "P-521", "--ops", "sign"];
+    done(
+        &emulator,
+        &[&["key", "create", "signer"], &curve[..]].concat(),
+        &["created https://sealock.", "/keys/signer/"],
+    );
+    done(
+        &emulator,
+        &["key", "update", "signer", "--ops", "verify,sign"],
+        &["updated https://sealock.", "/keys/signer/"],
+    );
+    let times = [
+        "--not-before",
+        "2020-01-01T00:00:00Z",
+        "--expires",
+        "2030-01-01T01:00:00+01:00",
+    ];
+    let update = [&["key", "update", "signer"], &times[..]].concat();
+    json(
+        &emulator,
+        &update,
+        "/versions/0/not_before",
+        &"2020-01-01T00:00:00Z".into(),
+    );
+    let shown = emulator.cli(&["key", "show", "signer"]);
+    for said in [
+        "  type        EC P-521\n",
+        "  operations  verify, sign\n",
+        "  not before  2020-01-01T00:00:00Z\n",
+        "  expires     2030-01-01T00:00:00Z\n",
+    ] {
+        assert_contains(&shown, &[said], "key show");
+    }
+    // An older version has what it had.
+    let old = emulator.json(&["key", "show", "signer"])["versions"][0]["version"].clone();
+    emulator.cli(&["key", "create", "signer", "--kty", "EC-HSM"]);
+    let by_version = ["--version", old.as_str().unwrap(), "--ops", "verify"];
+    done(
+        &emulator,
+        &[&["key", "update", "signer"], &by_version[..]].concat(),
+        &["updated ", old.as_str().unwrap()],
+    );
+    let versions = emulator.json(&["key", "show", "signer"])["versions"].clone();
+    let operations = versions
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|version| &version["key_ops"]);
+    assert_eq!(
+        operations.collect::<Vec<_>>(),
+        [&json!(["sign", "verify"]), &json!(["verify"])]
+    );
+}
+
+#[test]
+fn a_backup_is_a_file_for_its_owner_that_brings_back_all_versions() {
+    let emulator = Emulator::start();
+    emulator.cli(&["key", "rotate"]);
+    let before = emulator.json(&["key", "show"]);
+    let file = emulator.data_dir().parent().unwrap().join("key.backup");
+    fs::write(&file, "an older backup").unwrap();
+    done(
+        &emulator,
+        &["key", "backup", "--file", "key.backup"],
+        &["backed up registry-key of vault sealock to key.backup"],
+    );
+    let backup = fs::read(&file).unwrap();
+    assert!(backup.starts_with(b"&AzureKeyVaultKeyBackupV1.microsoft.com."));
+    assert_eq!(
+        fs::metadata(&file).unwrap().permissions().mode() & 0o777,
+        0o600
+    );
+    failed(
+        &emulator,
+        &["key", "backup", "nope", "--file", "key.backup"],
+        1,
+    );
+    assert_eq!(
+        fs::read(&file).unwrap(),
+        backup,
+        "what fails replaces nothing"
+    );
+    failed(
+        &emulator,
+        &["key", "backup", "--file", "nowhere/key.backup"],
+        1,
+    );
+
+    let restore = ["key", "restore", "--file", "key.backup"];
+    let conflict = failed(&emulator, &restore, 1);
+    assert_contains(
+        &conflict,
+        &[
+            "There was a conflict restoring the key",
+            "sealock key delete registry-key",
+        ],
+        "a key that is there",
+    );
+    emulator.cli(&["key", "delete"]);
+    failed(&emulator, &restore, 1);
+    emulator.cli(&["key", "purge"]);
+    done(
+        &emulator,
+        &restore,
+        &["restored https://sealock.", "/keys/registry-key/"],
+    );
+    assert_eq!(
+        emulator.json(&["key", "show"])["versions"],
+        before["versions"]
+    );
+
+    // Another emulator cannot read it.
+    let another = Emulator::start();
+    another.cli(&["key", "delete"]);
+    another.cli(&["key", "purge"]);
+    let foreign = [&restore[..3], &[file.to_str().unwrap()]].concat();
+    failed(&another, &foreign, 1);
+}
+
+#[test]
+fn the_audit_shows_what_is_asked_for() {
+    let emulator = Emulator::start();
+    emulator.cli(&["vault", "create", "kv1"]);
+    emulator.cli(&["key", "create", "k", "--vault", "kv1"]);
+    emulator.cli(&["access", "revoke"]);
+    assert_eq!(emulator.client().get("/v2/app/manifests/v1").status, 403);
+    emulator.cli(&["access", "grant"]);
+    let time = emulator.json(&["clock", "advance", "1d"])["now"].clone();
+    assert_eq!(emulator.client().get("/v2/app/manifests/v1").status, 404);
+
+    let events = |filter: &[&str]| -> Vec<String> {
+        let shown = emulator.cli(&[&["audit", "--json"], filter].concat());
+        let name = |line: &str| {
+            let event: Value = serde_json::from_str(line).unwrap();
+            event["operationName"].as_str().unwrap().to_owned()
+        };
+        shown.lines().map(name).collect()
+    };
+    let refused = ["--identity", "registry-identity", "--result", "refused"];
+    assert_eq!(events(&refused), ["KeyUnwrap"]);
+    assert_eq!(events(&["--result", "403"]), ["KeyUnwrap"]);
+    assert_eq!(events(&["--vault", "kv1"]), ["VaultPut", "KeyCreate"]);
+    assert_eq!(events(&["--key", "k"]), ["KeyCreate"]);
+    let vault_of_another_key = ["--key", "registry-key", "--vault", "kv1"];
+    assert!(events(&vault_of_another_key).is_empty());
+    let id = emulator.json(&["identity", "list"])["identities"][0]["principal_id"].clone();
+    let unwraps = ["--operation", "keyunwrap", "--result", "success"];
+    let since = ["--since", time.as_str().unwrap()];
+    let by_id = ["--identity", id.as_str().unwrap()];
+    assert_eq!(
+        events(&[&unwraps[..], &since, &by_id].concat()),
+        ["KeyUnwrap"]
+    );
+    let (all, later) = (events(&[]), events(&since));
+    let earlier = events(&["--until", time.as_str().unwrap()]);
+    assert_eq!(all, [earlier, later].concat());
 }
 
 #[test]
@@ -539,7 +762,7 @@ fn errors_say_what_to_do_next() {
         ),
         (
             &["key", "list", "--vault", "nope"],
-            "The key vault 'nope' was not found",
+            "Azure Key Vault 'nope' does not exist",
             "sealock vault list",
         ),
         (
@@ -592,8 +815,47 @@ fn errors_say_what_to_do_next() {
             "there is no registry nowhere; create it with: sealock registry create nowhere",
         ),
         (
-            &["key", "create", "k", "--kty", "oct"][..],
-            "type 'oct' cannot be created in a vault; use oct-HSM",
+            &["vault", "network", "--add-ip", "10.0.0.0/8"],
+            "'10.0.0.0/8' is private; a vault's firewall takes public addresses only",
+        ),
+        (
+            &["key", "create", "k", "--kty", "EC", "--ops", "sign,wrapKey"],
+            "The key operation 'wrapKey' is not valid for EC keys; use sign and verify",
+        ),
+        (
+            &["key", "create", "k", "--ops", "fly"],
+            "'fly' is not a key operation; expected one of encrypt, decrypt",
+        ),
+        (&["key", "restore", "--file", "config.toml"], "config.toml"),
+        (
+            &["key", "rotation-policy", "update", "--file", "log"],
+            "log is not JSON",
+        ),
+        (
+            &["audit", "--result", "ok"],
+            "'ok' is not a result; expected success, refused or a status such as 403",
+        ),
+        (
+            &["audit", "--identity", "x"],
+            "'x' is not a managed identity name; expected 3 to 128",
+        ),
+        (
+            &["audit", "--operation", "Key Unwrap"],
+            "'Key Unwrap' is not the name of an operation; expected one such as KeyUnwrap",
+        ),
+        (
+            &[
+                "audit",
+                "--since",
+                "2026-01-02T00:00:00Z",
+                "--until",
+                "2026-01-01T00:00:00Z",
+            ],
+            "nothing can have happened since 2026-01-02T00:00:00Z and until 2026-01-01T00:00:00Z",
+        ),
+        (
+            &["key", "create", "k", "--kty", "oct"],
+            "Keys of the type 'oct' cannot be created in a vault; use oct-HSM",
         ),
         (
             &["key", "create", "k", "--kty", "DSA"],
@@ -657,6 +919,20 @@ fn errors_say_what_to_do_next() {
         ),
         (&["key", "explode"], "unrecognized subcommand 'explode'"),
         (&["verify", "--fast"], "unexpected argument '--fast'"),
+        (&["vault", "update"], "required arguments were not provided"),
+        (&["key", "update"], "required arguments were not provided"),
+        (
+            &["key", "update", "--expires", "tomorrow"],
+            "invalid value 'tomorrow' for '--expires <TIME>'",
+        ),
+        (
+            &["vault", "network", "--bypass", "everybody"],
+            "[possible values: azure-services, none]",
+        ),
+        (
+            &["audit", "--vault", "A"],
+            "'A' is not a vault name; expected 3 to 24",
+        ),
     ] {
         assert_contains(&failed(&emulator, command, 2), &[error], &command.join(" "));
     }

@@ -18,6 +18,7 @@ mod entra;
 mod exchange;
 mod garbage;
 mod hosts;
+mod kill_switches;
 mod locks;
 mod malformed;
 mod model;

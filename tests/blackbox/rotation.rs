@@ -72,6 +72,31 @@ fn a_new_version_by_create_counts_as_a_rotation() {
 }
 
 #[test]
+fn a_rotation_policy_acts_and_the_registry_follows() {
+    let (emulator, client, image) = with_image();
+    let policy = r#"{
+        "lifetimeActions": [{"trigger": {"timeAfterCreate": "P15D"}, "action": {"type": "Rotate"}}],
+        "attributes": {"expiryTime": "P30D"}
+    }"#;
+    let dir = emulator.data_dir();
+    std::fs::write(dir.parent().unwrap().join("policy.json"), policy).unwrap();
+    let said = emulator.cli(&["key", "rotation-policy", "update", "--file", "policy.json"]);
+    assert!(
+        said.contains("Rotate               P15D after creation\n"),
+        "{said}"
+    );
+    emulator.cli(&["clock", "advance", "14d"]);
+    assert_eq!(versions(&emulator).len(), 1);
+    emulator.cli(&["clock", "advance", "2d"]);
+    let newest = versions(&emulator).remove(0);
+    assert_eq!(versions(&emulator).len(), 2);
+    assert!(uses(&emulator, &newest));
+    assert_eq!(client.pull("app", "v1", &image).status, 200);
+    let expires = &emulator.json(&["key", "show"])["versions"][0]["expires"];
+    assert!(expires.is_string(), "{expires}");
+}
+
+#[test]
 fn a_registry_that_could_not_follow_does_so_once_it_can() {
     let (emulator, client, image) = with_image();
     let old = versions(&emulator).remove(0);

@@ -4,6 +4,7 @@
 
 mod access;
 mod audit;
+mod audit_query;
 mod clock;
 mod error;
 mod extract;
@@ -17,6 +18,7 @@ mod keys;
 mod logins;
 mod registries;
 mod role_assignments;
+mod rotation_policy;
 mod scope_maps;
 mod tokens;
 mod trust;
@@ -36,6 +38,9 @@ use self::{error::ControlError, guard::Guard};
 use crate::{control_token::ControlToken, services::Services, tls::Trust};
 
 const BODY_LIMIT: usize = 64 * 1024;
+
+/// How large a request may be that brings a key's backup: up to 500 versions, each with its tags.
+const BACKUP_LIMIT: usize = 16 * 1024 * 1024;
 
 type Answer<T> = Result<axum::Json<T>, ControlError>;
 
@@ -67,7 +72,14 @@ pub(crate) fn router(services: Services, trust: Trust, token: Option<ControlToke
         )
         .route("/vaults/{vault}/keys/{key}/rotate", post(keys::rotate))
         .route("/vaults/{vault}/keys/{key}/backup", post(keys::backup))
-        .route("/vaults/{vault}/restore", post(keys::restore))
+        .route(
+            "/vaults/{vault}/keys/{key}/rotation-policy",
+            get(rotation_policy::show).put(rotation_policy::set),
+        )
+        .route(
+            "/vaults/{vault}/restore",
+            post(keys::restore).layer(DefaultBodyLimit::max(BACKUP_LIMIT)),
+        )
         .route(
             "/vaults/{vault}/keys/{key}/{version}",
             axum::routing::patch(keys::update_version),

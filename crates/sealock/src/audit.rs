@@ -1,5 +1,8 @@
 use clap::Args;
+use jiff::Timestamp;
+use sealock_core::{KeyName, VaultName};
 use serde_json::Value;
+use url::form_urlencoded;
 
 use crate::{
     client::Client,
@@ -11,9 +14,30 @@ use crate::{
 #[derive(Debug, Args)]
 #[command(after_help = "\
 Examples:
-  sealock audit
+  sealock audit --identity registry-identity --result refused
   sealock audit --follow --json | jq .operationName")]
 pub(crate) struct Audit {
+    /// Of this vault only
+    #[arg(long)]
+    vault: Option<VaultName>,
+    /// Of this key only
+    #[arg(long)]
+    key: Option<KeyName>,
+    /// By this managed identity only: its name, its client id or its principal id
+    #[arg(long, value_name = "NAME|ID")]
+    identity: Option<String>,
+    /// Of this operation only, such as `KeyUnwrap`
+    #[arg(long)]
+    operation: Option<String>,
+    /// With this result only: `success`, `refused` or a status such as `403`
+    #[arg(long)]
+    result: Option<String>,
+    /// From this time on, as in RFC 3339
+    #[arg(long, value_name = "TIME")]
+    since: Option<Timestamp>,
+    /// Before this time
+    #[arg(long, value_name = "TIME")]
+    until: Option<Timestamp>,
     /// Go on with each event as it happens
     #[arg(long)]
     follow: bool,
@@ -21,7 +45,7 @@ pub(crate) struct Audit {
 
 impl Audit {
     pub(crate) fn run(self, client: &Client, output: &mut Output) -> Result<(), Error> {
-        for line in client.lines(&format!("audit?follow={}", self.follow))? {
+        for line in client.lines(&format!("audit?{}", self.query()))? {
             let line = line?;
             if output.is_json() {
                 output.line(line)?;
@@ -30,6 +54,25 @@ impl Audit {
             }
         }
         Ok(())
+    }
+
+    fn query(&self) -> String {
+        let mut query = form_urlencoded::Serializer::new(String::new());
+        query.append_pair("follow", if self.follow { "true" } else { "false" });
+        for (name, value) in [
+            ("vault", self.vault.as_ref().map(ToString::to_string)),
+            ("key", self.key.as_ref().map(ToString::to_string)),
+            ("identity", self.identity.clone()),
+            ("operation", self.operation.clone()),
+            ("result", self.result.clone()),
+            ("since", self.since.map(|time| time.to_string())),
+            ("until", self.until.map(|time| time.to_string())),
+        ] {
+            if let Some(value) = value {
+                query.append_pair(name, &value);
+            }
+        }
+        query.finish()
     }
 }
 

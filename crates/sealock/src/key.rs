@@ -1,7 +1,18 @@
+mod backup;
+mod rotation_policy;
+
+use std::collections::BTreeMap;
+
 use clap::{Args, Subcommand};
+use jiff::Timestamp;
 use sealock_core::{KeyName, KeyVersion, VaultName};
 use serde::Deserialize;
-use serde_json::json;
+use serde_json::{Value, json};
+
+use self::{
+    backup::{Backup, Restore},
+    rotation_policy::RotationPolicyCommand,
+};
 
 use crate::{
     client::Client,
@@ -22,19 +33,25 @@ pub(crate) enum KeyCommand {
         vault: VaultName,
     },
     /// Create a key, or a new version of it if it exists
-    #[command(after_help = "Example:\n  sealock key create mykey --size 3072")]
+    #[command(after_help = "\
+Examples:
+  sealock key create mykey --size 3072
+  sealock key create signer --kty EC --curve P-384")]
     Create {
         #[command(flatten)]
         key: KeyArgs,
-        /// The type of key
+        /// The type of key: `RSA`, `RSA-HSM`, `EC`, `EC-HSM` or `oct-HSM`
         #[arg(long, default_value = "RSA")]
         kty: String,
-        /// Its size in bits; 2048 with RSA if not given
+        /// Its size in bits, unless it is the type's usual one
         #[arg(long, value_name = "BITS")]
         size: Option<u32>,
-        /// Its curve, with EC; P-256 if not given
+        /// An EC key's curve: `P-256`, `P-256K`, `P-384` or `P-521`
         #[arg(long)]
         curve: Option<String>,
+        /// What it is for, separated by commas, unless for all that its type can do
+        #[arg(long, value_delimiter = ',')]
+        ops: Option<Vec<String>>,
     },
     /// Show a key and its versions
     #[command(after_help = "Example:\n  sealock key show")]
@@ -54,6 +71,20 @@ pub(crate) enum KeyCommand {
     /// Enable a key version: registries that need it come back
     #[command(after_help = "Example:\n  sealock key enable")]
     Enable(Switch),
+    /// Change what a key version is for, and when
+    #[command(after_help = "\
+Examples:
+  sealock key update --ops wrapKey,unwrapKey
+  sealock key update mykey --expires 2030-01-01T00:00:00Z")]
+    Update(Update),
+    /// Show what becomes of a key as time passes, or say it
+    #[command(
+        subcommand,
+        after_help = "Example:\n  sealock key rotation-policy update --file policy.json"
+    )]
+    RotationPolicy(RotationPolicyCommand),
+    Backup(Backup),
+    Restore(Restore),
     /// Delete a key; it can be recovered until it is purged
     #[command(after_help = "Example:\n  sealock key delete && sealock key recover")]
     Delete {
@@ -66,7 +97,7 @@ pub(crate) enum KeyCommand {
         #[command(flatten)]
         key: KeyArgs,
     },
-    /// Purge a deleted key: what it encrypts is lost for good
+    /// Purge a deleted key: what it encrypts is lost, unless there is a backup
     #[command(after_help = "Example:\n  sealock key delete && sealock key purge")]
     Purge {
         #[command(flatten)]
@@ -93,6 +124,31 @@ pub(crate) struct Switch {
     version: Option<KeyVersion>,
 }
 
+#[derive(Debug, Args)]
+pub(crate) struct Update {
+    #[command(flatten)]
+    key: KeyArgs,
+    /// The version, if not the current one
+    #[arg(long)]
+    version: Option<KeyVersion>,
+    #[command(flatten)]
+    change: KeyChange,
+}
+
+#[derive(Debug, Args)]
+#[group(required = true, multiple = true)]
+struct KeyChange {
+    /// What it is for, separated by commas
+    #[arg(long, value_delimiter = ',')]
+    ops: Option<Vec<String>>,
+    /// From when on it can be used, as in RFC 3339
+    #[arg(long, value_name = "TIME")]
+    not_before: Option<Timestamp>,
+    /// Until when it can be used, as in RFC 3339
+    #[arg(long, value_name = "TIME")]
+    expires: Option<Timestamp>,
+}
+
 #[derive(Debug, Deserialize)]
 struct Keys {
     keys: Vec<Key>,
@@ -107,6 +163,8 @@ struct Key {
     kty: String,
     #[serde(rename = "key_size")]
     bits: Option<u32>,
+    #[serde(rename = "crv")]
+    curve: Option<String>,
     enabled: bool,
     created: String,
     deleted: Option<String>,
@@ -124,6 +182,11 @@ struct Version {
     kid: String,
     enabled: bool,
     current: bool,
+    key_ops: Vec<String>,
+    not_before: Option<String>,
+    expires: Option<String>,
+    #[serde(default)]
+    tags: BTreeMap<String, String>,
     created: String,
     updated: String,
 }
@@ -140,8 +203,9 @@ impl KeyCommand {
                 kty,
                 size,
                 curve,
+                ops,
             } => {
-                let body = json!({ "kty": kty, "key_size": size, "crv": curve });
+                let body = json!({ "kty": kty, "key_size": size, "crv": curve, "key_ops": ops });
                 let answer = client.post(&key.path(), Some(&body))?;
                 output.show(&answer, |key: &Key| key.followed("created"))
             }
@@ -152,6 +216,10 @@ impl KeyCommand {
             }
             Self::Disable(switch) => switch.set_enabled(false, client, output),
             Self::Enable(switch) => switch.set_enabled(true, client, output),
+            Self::Update(update) => update.run(client, output),
+            Self::RotationPolicy(command) => command.run(client, output),
+            Self::Backup(backup) => backup.run(client, output),
+            Self::Restore(restore) => restore.run(client, output),
             Self::Delete { key } => {
                 let answer = client.delete(&key.path())?;
                 output.show(&answer, |key: &Key| {
@@ -175,10 +243,7 @@ impl KeyCommand {
 
 impl Switch {
     fn set_enabled(self, enabled: bool, client: &Client, output: &mut Output) -> Result<(), Error> {
-        let mut path = self.key.path();
-        if let Some(version) = &self.version {
-            path = format!("{path}/{version}");
-        }
+        let path = self.key.path_of(self.version.as_ref());
         let answer = client.patch(&path, &json!({ "enabled": enabled }))?;
         let done = if enabled { "enabled" } else { "disabled" };
         output.show(&answer, |key: &Key| {
@@ -187,7 +252,30 @@ impl Switch {
     }
 }
 
+impl Update {
+    fn run(self, client: &Client, output: &mut Output) -> Result<(), Error> {
+        let path = self.key.path_of(self.version.as_ref());
+        let answer = client.patch(&path, &self.change.body())?;
+        output.show(&answer, |key: &Key| {
+            format!("updated {}", key.kid_of(self.version.as_ref()))
+        })
+    }
+}
+
+impl KeyChange {
+    fn body(&self) -> Value {
+        json!({ "key_ops": self.ops, "not_before": self.not_before, "expires": self.expires })
+    }
+}
+
 impl KeyArgs {
+    fn path_of(&self, version: Option<&KeyVersion>) -> String {
+        match version {
+            Some(version) => format!("{}/{version}", self.path()),
+            None => self.path(),
+        }
+    }
+
     fn path(&self) -> String {
         format!("vaults/{}/keys/{}", self.vault, self.name)
     }
@@ -240,9 +328,10 @@ impl Key {
     }
 
     fn kind(&self) -> String {
-        match self.bits {
-            Some(bits) => format!("{} {bits}", self.kty),
-            None => self.kty.clone(),
+        match (&self.curve, self.bits) {
+            (Some(curve), _) => format!("{} {curve}", self.kty),
+            (None, Some(bits)) => format!("{} {bits}", self.kty),
+            (None, None) => self.kty.clone(),
         }
     }
 
@@ -272,8 +361,10 @@ impl Key {
             ("kid", self.kid.clone()),
             ("vault", self.vault.clone()),
             ("type", self.kind()),
-            ("created", self.created.clone()),
         ];
+        let current = self.versions.iter().find(|version| version.current);
+        fields.extend(current.into_iter().flat_map(Version::fields));
+        fields.push(("created", self.created.clone()));
         fields.extend(self.deleted.clone().map(|time| ("deleted", time)));
         fields.extend(
             self.scheduled_purge
@@ -290,13 +381,36 @@ impl Key {
                 current.to_owned(),
                 version.created.clone(),
                 version.updated.clone(),
+                version
+                    .expires
+                    .clone()
+                    .unwrap_or_else(|| "never".to_owned()),
             ]
         });
         let versions = table(
-            ["VERSION", "STATE", "CURRENT", "CREATED", "UPDATED"],
+            [
+                "VERSION", "STATE", "CURRENT", "CREATED", "UPDATED", "EXPIRES",
+            ],
             versions,
         );
         format!("{}\n\n{versions}", record(title, fields))
+    }
+}
+
+impl Version {
+    /// What is said of the current one beside the key.
+    fn fields(&self) -> Vec<(&'static str, String)> {
+        let mut fields = vec![("operations", self.key_ops.join(", "))];
+        fields.extend(self.not_before.clone().map(|time| ("not before", time)));
+        fields.extend(self.expires.clone().map(|time| ("expires", time)));
+        if !self.tags.is_empty() {
+            let tags = self
+                .tags
+                .iter()
+                .map(|(name, value)| format!("{name}={value}"));
+            fields.push(("tags", tags.collect::<Vec<_>>().join(", ")));
+        }
+        fields
     }
 }
 
@@ -312,7 +426,7 @@ mod tests {
         let version = |version: &str, current: bool| {
             json!({
                 "version": version, "kid": format!("https://kv/keys/k/{version}"), "enabled": !current,
-                "current": current, "created": "T1", "updated": "T2"
+                "current": current, "key_ops": ["sign"], "created": "T1", "updated": "T2"
             })
         };
         let (new, old) = ("b".repeat(32), "a".repeat(32));

@@ -17,9 +17,10 @@ pub(crate) enum RoleCommand {
     #[command(after_help = "Example:\n  sealock role list")]
     List,
     /// Give an identity a role in a registry, or in everything below a scope
-    #[command(
-        after_help = "Example:\n  sealock role assign --identity registry-identity --role AcrPull --registry sealock"
-    )]
+    #[command(after_help = "\
+Examples:
+  sealock role assign --identity registry-identity --role AcrPull --registry sealock
+  sealock role assign --role 'Key Vault Crypto Service Encryption User' --scope VAULT_ID")]
     Assign(Assignment),
     /// Take a role away from an identity
     #[command(
@@ -33,7 +34,8 @@ pub(crate) struct Assignment {
     /// The managed identity
     #[arg(long, value_name = "NAME", default_value = DEFAULT_IDENTITY)]
     identity: IdentityName,
-    /// What it permits: `AcrPull`, `AcrPush`, `AcrDelete`, `Reader`, `Contributor` or `Owner`
+    /// What it permits: `AcrPull`, `AcrPush` and so on in a registry, `Key Vault Crypto Service Encryption
+    /// User` and so on in a vault with roles
     #[arg(long)]
     role: String,
     /// The registry

@@ -1,3 +1,5 @@
+use std::sync::Arc;
+
 use axum::{
     body::{Body, Bytes},
     extract::State,
@@ -5,28 +7,21 @@ use axum::{
     response::{IntoResponse as _, Response},
 };
 use futures_util::stream;
-use serde::Deserialize;
 
-use super::{ControlError, extract::Query};
+use super::{ControlError, audit_query::AuditQuery, extract::Query};
 use crate::services::Services;
 
-#[derive(Deserialize)]
-#[serde(deny_unknown_fields)]
-pub(super) struct Options {
-    #[serde(default)]
-    follow: bool,
-}
-
-/// The vault's audit events, one JSON object a line, and with `follow` those that come.
+/// The vaults' audit events that are wanted, one JSON object a line, and with `follow` those that come.
 pub(super) async fn audit(
     State(services): State<Services>,
-    Query(options): Query<Options>,
+    Query(query): Query<AuditQuery>,
 ) -> Result<Response, ControlError> {
+    let query = Arc::new(query.check()?);
     let end = services.store.audit.end();
     let lines = stream::try_unfold(0, move |offset| {
-        let services = services.clone();
+        let (services, query) = (services.clone(), query.clone());
         async move {
-            if offset >= end && options.follow {
+            if offset >= end && query.follow {
                 tokio::select! {
                     () = services.store.audit.grown_beyond(offset) => {}
                     () = services.shutdown.cancelled() => return Ok(None),
@@ -35,7 +30,7 @@ pub(super) async fn audit(
                 return Ok(None);
             }
             let (lines, next) = services.store.audit.read(offset)?;
-            Ok::<_, sealock_store::Error>(Some((Bytes::from(lines), next)))
+            Ok::<_, sealock_store::Error>(Some((Bytes::from(query.select(lines)), next)))
         }
     });
     let content_type = [(header::CONTENT_TYPE, "application/x-ndjson")];

@@ -28,6 +28,11 @@ impl ControlError {
         }
     }
 
+    /// A change that names nothing.
+    pub(super) fn nothing_to_change() -> Self {
+        Self::bad_request("the request says of nothing what it is to be")
+    }
+
     /// A path, query or body that could not be read.
     pub(super) fn unreadable(status: StatusCode, message: String) -> Self {
         Self {

@@ -1,5 +1,7 @@
 //! What a request carries, refused in the control API's own shape where it is not what is expected.
 
+use std::error::Error as _;
+
 use axum::{
     body::Bytes,
     extract::{self, FromRequest, FromRequestParts, Request},
@@ -55,7 +57,9 @@ impl<S: Send + Sync, T: DeserializeOwned> FromRequestParts<S> for Query<T> {
         query
             .map(|extract::Query(value)| Self(value))
             .map_err(|rejection| {
-                ControlError::unreadable(rejection.status(), rejection.body_text())
+                let why = rejection.source().map(ToString::to_string);
+                let why = why.unwrap_or_else(|| rejection.body_text());
+                ControlError::bad_request(format!("the query is not what is expected: {why}"))
             })
     }
 }

@@ -4,7 +4,7 @@ use axum::{Json, extract::State as Shared, http::StatusCode};
 use jiff::Timestamp;
 use sealock_core::{KeyIdentifier, KeyName, KeyVersion, Kid, RegistryName, VaultName};
 use sealock_vault::{
-    Curve, Key, KeyBundle, KeyChange, KeyOperation, KeySpec, KeyType, Requester, State,
+    Curve, Key, KeyBundle, KeyChange, KeyOperation, KeySpec, KeyType, PublicKey, Requester, State,
 };
 use serde::{Deserialize, Serialize};
 
@@ -30,6 +30,8 @@ pub(super) struct KeyView {
     state: State,
     kty: KeyType,
     key_size: u32,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    crv: Option<Curve>,
     enabled: bool,
     created: Timestamp,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -78,6 +80,10 @@ impl KeyView {
             state: key.state,
             kty: key.current.kty,
             key_size: key.current.key_size,
+            crv: match key.current.public_key {
+                PublicKey::Ec { crv, .. } => Some(crv),
+                PublicKey::Rsa { .. } | PublicKey::Oct => None,
+            },
             enabled: key.current.attributes.enabled,
             created: key.created,
             deleted: key.deleted,
@@ -212,6 +218,22 @@ pub(super) struct Update {
     expires: Option<Timestamp>,
 }
 
+impl Update {
+    fn change(self) -> Result<KeyChange, ControlError> {
+        let change = KeyChange {
+            key_ops: self.key_ops,
+            enabled: self.enabled,
+            not_before: self.not_before,
+            expires: self.expires,
+            tags: None,
+        };
+        if change == KeyChange::default() {
+            return Err(ControlError::nothing_to_change());
+        }
+        Ok(change)
+    }
+}
+
 pub(super) async fn update(
     Shared(services): Shared<Services>,
     Path(path): Path<(String, String)>,
@@ -234,18 +256,12 @@ async fn change(
     version: Option<KeyVersion>,
     asked: Update,
 ) -> Answer<KeyView> {
+    let change = asked.change()?;
     let (vault, key) = vault_and_key(path)?;
     let identifier = KeyIdentifier {
         vault,
         key,
         version,
-    };
-    let change = KeyChange {
-        key_ops: asked.key_ops,
-        enabled: asked.enabled,
-        not_before: asked.not_before,
-        expires: asked.expires,
-        tags: None,
     };
     let operator = Requester::operator();
     let (key, _) = services

@@ -1,7 +1,10 @@
 use axum::{Json, extract::State, http::StatusCode};
 use jiff::Timestamp;
 use sealock_cmk::{Cause, Encryption, Identity, Sku, rules};
-use sealock_core::{ClientId, IdentityName, KeyIdentifier, Kid, RegistryId, RegistryName};
+use sealock_core::{
+    ClientId, IdentityName, KeyIdentifier, Kid, RegistryId, RegistryName, VaultName,
+};
+use sealock_entra::{RESOURCE_GROUP, Role, SUBSCRIPTION};
 use sealock_registry::{LoginSettings, Registry};
 use serde::{Deserialize, Serialize};
 
@@ -240,6 +243,16 @@ fn restore(
     match cause {
         Cause::AccessDenied => identity
             .map(|identity| format!("sealock access grant --vault {vault} --identity {identity}")),
+        Cause::ForbiddenByConnection | Cause::ForbiddenByFirewall => Some(format!(
+            "sealock vault network {vault} --bypass azure-services"
+        )),
+        Cause::ForbiddenByRbac => identity.map(|identity| {
+            format!(
+                "sealock role assign --role \"{}\" --identity {identity} --scope {}",
+                Role::KeyVaultCryptoServiceEncryptionUser,
+                vault_id(vault)
+            )
+        }),
         Cause::IdentityNotFound => Some(format!(
             "sealock registry rotate-key {registry} --identity NAME, with an identity that may use the key"
         )),
@@ -247,8 +260,21 @@ fn restore(
         Cause::KeyDisabled => Some(format!(
             "sealock key enable {key} --vault {vault} --version {version}"
         )),
+        Cause::KeyNotFound => Some(format!(
+            "sealock key restore --vault {vault} --file BACKUP, with a backup of {key}"
+        )),
+        Cause::KeyOperationForbidden => Some(format!(
+            "sealock key update {key} --vault {vault} --version {version} --ops wrapKey,unwrapKey"
+        )),
         Cause::VaultDeleted => Some(format!("sealock vault recover {vault}")),
         // What was purged is gone for good.
         _ => None,
     }
+}
+
+/// A vault's ARM id.
+fn vault_id(vault: &VaultName) -> String {
+    format!(
+        "/subscriptions/{SUBSCRIPTION}/resourceGroups/{RESOURCE_GROUP}/providers/Microsoft.KeyVault/vaults/{vault}"
+    )
 }

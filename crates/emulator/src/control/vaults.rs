@@ -65,6 +65,9 @@ pub(super) async fn update(
     Path(vault): Path<String>,
     Body(change): Body<VaultChange>,
 ) -> Answer<Vault> {
+    if change == VaultChange::default() {
+        return Err(ControlError::nothing_to_change());
+    }
     let (operator, vault) = (Requester::operator(), vault.parse()?);
     let updated = services.vault.update_vault(&operator, &vault, change);
     Ok(Json(updated.await?))

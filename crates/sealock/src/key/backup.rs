@@ -1,0 +1,89 @@
+use std::{
+    io::{self, Write as _},
+    path::{Path, PathBuf},
+};
+
+use base64::{Engine as _, engine::general_purpose::URL_SAFE_NO_PAD};
+use clap::Args;
+use fs_err::{self as fs, os::unix::fs::OpenOptionsExt as _};
+use sealock_core::VaultName;
+use serde::Deserialize;
+use serde_json::json;
+
+use super::{Key, KeyArgs};
+use crate::{client::Client, error::Error, output::Output, vault::DEFAULT_VAULT};
+
+/// Write a key with all its versions to a file that only this emulator can read
+#[derive(Debug, Args)]
+#[command(after_help = "Example:\n  sealock key backup --file registry-key.backup")]
+pub(crate) struct Backup {
+    #[command(flatten)]
+    key: KeyArgs,
+    /// The file; what it has is replaced
+    #[arg(long)]
+    file: PathBuf,
+}
+
+/// Bring back a key from its backup, with all versions; registries that need it come back
+#[derive(Debug, Args)]
+#[command(after_help = "Example:\n  sealock key restore --file registry-key.backup")]
+pub(crate) struct Restore {
+    /// The backup
+    #[arg(long)]
+    file: PathBuf,
+    /// The vault to bring it back into
+    #[arg(long, default_value = DEFAULT_VAULT)]
+    vault: VaultName,
+}
+
+#[derive(Deserialize)]
+struct Blob {
+    value: String,
+}
+
+impl Backup {
+    /// The file is what `az keyvault key backup` writes: the blob itself, not the base64url of the API.
+    pub(super) fn run(self, client: &Client, output: &mut Output) -> Result<(), Error> {
+        let answer = client.post(&format!("{}/backup", self.key.path()), None)?;
+        let Blob { value } = answer.parse()?;
+        let blob = URL_SAFE_NO_PAD.decode(value);
+        let blob = blob.map_err(|error| answer.unexpected(&error))?;
+        write(&self.file, &blob).map_err(|error| Error::system(&error))?;
+        let KeyArgs { name, vault } = self.key;
+        output.done(format!(
+            "backed up {name} of vault {vault} to {}",
+            self.file.display()
+        ))
+    }
+}
+
+impl Restore {
+    pub(super) fn run(self, client: &Client, output: &mut Output) -> Result<(), Error> {
+        let blob = fs::read(&self.file).map_err(|error| Error::system(&error))?;
+        let body = json!({ "value": URL_SAFE_NO_PAD.encode(blob) });
+        let answer = client.post(&format!("vaults/{}/restore", self.vault), Some(&body))?;
+        output.show(&answer, |key: &Key| key.followed("restored"))
+    }
+}
+
+/// Replaces the file as a whole: if it cannot be written, an older backup in it stays.
+fn write(file: &Path, blob: &[u8]) -> io::Result<()> {
+    let mut staged = file.as_os_str().to_owned();
+    staged.push(format!(".{}.tmp", std::process::id()));
+    let staged = PathBuf::from(staged);
+    let mut options = fs::OpenOptions::new();
+    let written = options
+        .write(true)
+        .create_new(true)
+        .mode(0o600)
+        .open(&staged)
+        .and_then(|mut to| {
+            to.write_all(blob)?;
+            to.sync_all()
+        })
+        .and_then(|()| fs::rename(&staged, file));
+    if written.is_err() {
+        let _ = fs::remove_file(&staged);
+    }
+    written
+}

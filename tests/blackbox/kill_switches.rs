@@ -1,0 +1,241 @@
+use std::thread;
+
+use sealock_tests::{Client, Emulator, Image};
+use serde_json::Value;
+
+type Commands = &'static [&'static [&'static str]];
+
+/// A way to take a registry's key away, and the way back. `VERSION` stands for the key's current one.
+struct KillSwitch {
+    name: &'static str,
+    /// What is so beforehand. By itself it revokes nothing.
+    given: Commands,
+    revoke: Commands,
+    cause: &'static str,
+    restore: Commands,
+}
+
+const VAULT: &str = "/subscriptions/00000000-0000-0000-0000-000000000000/resourceGroups/sealock/providers/\
+                     Microsoft.KeyVault/vaults/sealock";
+const ROLE: &str = "Key Vault Crypto Service Encryption User";
+
+const KILL_SWITCHES: &[KillSwitch] = &[
+    KillSwitch {
+        name: "disable version",
+        given: &[&["key", "rotate"]],
+        revoke: &[&["key", "disable", "--version", "VERSION"]],
+        cause: "KeyDisabled",
+        restore: &[&["key", "enable", "--version", "VERSION"]],
+    },
+    KillSwitch {
+        name: "disable key",
+        given: &[],
+        revoke: &[&["key", "disable"]],
+        cause: "KeyDisabled",
+        restore: &[&["key", "enable"]],
+    },
+    KillSwitch {
+        name: "take unwrapKey out of its operations",
+        given: &[],
+        revoke: &[&["key", "update", "--ops", "encrypt,wrapKey"]],
+        cause: "KeyOperationForbidden",
+        restore: &[&["key", "update", "--ops", "wrapKey,unwrapKey"]],
+    },
+    KillSwitch {
+        name: "delete key",
+        given: &[],
+        revoke: &[&["key", "delete"]],
+        cause: "KeyDeleted",
+        restore: &[&["key", "recover"]],
+    },
+    KillSwitch {
+        name: "purge key",
+        given: &[&["key", "backup", "--file", "key.backup"]],
+        revoke: &[&["key", "delete"], &["key", "purge"]],
+        cause: "KeyNotFound",
+        restore: &[&["key", "restore", "--file", "key.backup"]],
+    },
+    KillSwitch {
+        name: "remove access policy",
+        // A role says nothing where access policies decide.
+        given: &[&["role", "assign", "--role", ROLE, "--scope", VAULT]],
+        revoke: &[&["access", "revoke"]],
+        cause: "AccessDenied",
+        restore: &[&["access", "grant"]],
+    },
+    KillSwitch {
+        name: "remove role assignment",
+        given: &[
+            &["role", "assign", "--role", ROLE, "--scope", VAULT],
+            &["vault", "update", "--rbac", "true"],
+        ],
+        revoke: &[&["role", "remove", "--role", ROLE, "--scope", VAULT]],
+        cause: "ForbiddenByRbac",
+        restore: &[&["role", "assign", "--role", ROLE, "--scope", VAULT]],
+    },
+    KillSwitch {
+        name: "have roles decide where there are none",
+        given: &[],
+        revoke: &[&["vault", "update", "--rbac", "true"]],
+        cause: "ForbiddenByRbac",
+        restore: &[&["vault", "update", "--rbac", "false"]],
+    },
+    KillSwitch {
+        name: "firewall deny",
+        // A registry has no address that a rule could let in.
+        given: &[&[
+            "vault",
+            "network",
+            "--bypass",
+            "none",
+            "--add-ip",
+            "127.0.0.1",
+        ]],
+        revoke: &[&["vault", "network", "--default-action", "deny"]],
+        cause: "ForbiddenByFirewall",
+        restore: &[&["vault", "network", "--default-action", "allow"]],
+    },
+    KillSwitch {
+        name: "bypass none",
+        given: &[&["vault", "network", "--default-action", "deny"]],
+        revoke: &[&["vault", "network", "--bypass", "none"]],
+        cause: "ForbiddenByFirewall",
+        restore: &[&["vault", "network", "--bypass", "azure-services"]],
+    },
+    KillSwitch {
+        name: "public access off",
+        given: &[&["vault", "network", "--bypass", "none"]],
+        revoke: &[&["vault", "network", "--public-access", "disabled"]],
+        cause: "ForbiddenByConnection",
+        restore: &[&["vault", "network", "--public-access", "enabled"]],
+    },
+    KillSwitch {
+        name: "delete vault",
+        given: &[],
+        revoke: &[&["vault", "delete"]],
+        cause: "VaultDeleted",
+        restore: &[&["vault", "recover"]],
+    },
+];
+
+#[test]
+fn each_kill_switch_revokes_the_next_request_and_undoing_it_restores_the_one_after() {
+    thread::scope(|scope| {
+        for switch in KILL_SWITCHES {
+            scope.spawn(move || {
+                let drill = Drill::begin(switch);
+                drill.revoked_by(|emulator| run(emulator, switch.revoke));
+                drill.restored_by(|emulator| run(emulator, switch.restore));
+                drill.revoked_by(|emulator| run(emulator, switch.revoke));
+                drill.restored_by(the_command_of_status);
+            });
+        }
+    });
+}
+
+/// A kill switch, with a registry that has an image, and a key that can be used.
+struct Drill<'a> {
+    switch: &'a KillSwitch,
+    emulator: Emulator,
+    client: Client,
+    image: Image,
+}
+
+impl<'a> Drill<'a> {
+    fn begin(switch: &'a KillSwitch) -> Self {
+        let emulator = Emulator::start();
+        let client = emulator.client();
+        let image = Image::random(&[1000]);
+        assert_eq!(client.push("app", "v1", &image).status, 201);
+        run(&emulator, switch.given);
+        let drill = Self {
+            switch,
+            emulator,
+            client,
+            image,
+        };
+        drill.serves("beforehand");
+        drill
+    }
+
+    /// Takes the key away by some means, and has the very next request refused.
+    fn revoked_by(&self, means: impl Fn(&Emulator)) {
+        means(&self.emulator);
+        let name = self.switch.name;
+        let answer = self.client.get("/v2/app/manifests/v1");
+        let code = answer.code();
+        assert_eq!((answer.status, code.as_str()), (403, "DENIED"), "{name}");
+        let detail = &answer.json()["errors"][0]["detail"];
+        assert_eq!(detail["cause"], self.switch.cause, "{name}");
+    }
+
+    /// Brings the key back by some means, and has the very next request served.
+    fn restored_by(&self, means: impl Fn(&Emulator)) {
+        means(&self.emulator);
+        self.serves("restored");
+    }
+
+    fn serves(&self, when: &str) {
+        let answer = self.client.pull("app", "v1", &self.image);
+        assert_eq!(answer.status, 200, "{}: {when}", self.switch.name);
+    }
+}
+
+fn run(emulator: &Emulator, commands: Commands) {
+    for command in commands {
+        let current = command.contains(&"VERSION").then(|| current(emulator));
+        let arguments = command.iter().map(|argument| match &current {
+            Some(version) if *argument == "VERSION" => version.as_str(),
+            _ => argument,
+        });
+        emulator.cli(&arguments.collect::<Vec<_>>());
+    }
+}
+
+fn current(emulator: &Emulator) -> String {
+    let key = emulator.json(&["key", "show"]);
+    let mut versions = key["versions"].as_array().unwrap().iter();
+    let current = versions.find(|version| version["current"] == true).unwrap();
+    current["version"].as_str().unwrap().to_owned()
+}
+
+/// Runs what `sealock status` says to run, as a shell would.
+fn the_command_of_status(emulator: &Emulator) {
+    let status = emulator.json(&["status"]);
+    let restore = &status["registries"][0]["gate"]["restore"];
+    let restore = restore.as_str().expect("a way back");
+    let restore = restore.replace(
+        "--file BACKUP, with a backup of registry-key",
+        "--file key.backup",
+    );
+    let arguments = restore.strip_prefix("sealock ").unwrap().split('"');
+    let arguments = arguments
+        .enumerate()
+        .flat_map(|(place, part)| match place % 2 {
+            0 => part.split_whitespace().collect(),
+            _ => vec![part],
+        });
+    emulator.cli(&arguments.collect::<Vec<_>>());
+}
+
+#[test]
+fn with_a_bypass_for_trusted_services_no_network_rule_revokes() {
+    let emulator = Emulator::start();
+    let client = emulator.client();
+    let image = Image::random(&[1000]);
+    assert_eq!(client.push("app", "v1", &image).status, 201);
+    for rules in [
+        &["--default-action", "deny"][..],
+        &["--public-access", "disabled"],
+        &["--default-action", "allow"],
+        &["--add-ip", "203.0.113.0/24", "--default-action", "deny"],
+    ] {
+        let shown = emulator.json(&[&["vault", "network"], rules].concat());
+        assert_eq!(shown["network"]["bypass"], "AzureServices", "{rules:?}");
+        let pulled = client.pull("app", "v1", &image);
+        assert_eq!(pulled.status, 200, "{rules:?}");
+        assert_eq!(client.push("app", "v2", &image).status, 201, "{rules:?}");
+    }
+    let gate = &emulator.json(&["status"])["registries"][0]["gate"];
+    assert_eq!(gate["state"], Value::from("available"));
+}
