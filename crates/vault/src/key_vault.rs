@@ -681,8 +681,12 @@ mod tests {
     use base64::{Engine as _, engine::general_purpose::URL_SAFE_NO_PAD};
     use rsa::{PrivateKey, pkcs8::DecodePrivateKey as _, traits::PrivateKeyParts as _};
 
+    use sealock_core::{KeyVersion, Kid};
+
     use super::*;
-    use crate::{KeyShape, KeyType, PublicKey, key_material::KeyMaterial, private_keys};
+    use crate::{
+        EncryptionAlgorithm, KeyShape, KeyType, PublicKey, key_material::KeyMaterial, private_keys,
+    };
 
     const WINDOW: usize = 16;
 
@@ -704,50 +708,42 @@ mod tests {
     #[tokio::test]
     async fn no_window_of_a_private_key_is_stored_in_the_clear() {
         let dir = tempfile::tempdir().unwrap();
+        let (store, clock) = (Store::open(dir.path()).unwrap(), Clock::system());
+        let directory = Directory::open(store.clone(), clock.clone()).await.unwrap();
         let vault = KeyVault::new(
-            Store::open(dir.path()).unwrap(),
+            store,
             Arc::new(ServiceKey::random()),
-            Clock::system(),
+            clock,
             PublicName::parse("localhost", 5000).unwrap(),
-            TenantId::random(),
+            directory,
+            KeyVaultFidelity::default(),
         );
         let (name, key): (VaultName, KeyName) = ("kv1".parse().unwrap(), "k1".parse().unwrap());
-        let operator = Caller::Operator;
+        let operator = Requester::operator();
         let settings = VaultSettings::default();
         vault
-            .create_vault(&operator, name.clone(), settings)
+            .create_vault(&operator, &name, settings)
             .await
             .unwrap();
-        let created = vault
-            .create_key(&operator, &name, &key, KeySpec::default())
-            .await
-            .unwrap();
-        let wrapped = vault
-            .wrap_key(
-                &operator,
-                &created.current,
-                WrapAlgorithm::RsaOaep256,
-                b"a data encryption key",
-            )
-            .await
-            .unwrap();
-        vault
-            .unwrap_key(
-                &operator,
-                &created.current,
-                WrapAlgorithm::RsaOaep256,
-                &wrapped,
-            )
-            .await
-            .unwrap();
+        let asked = (KeySpec::default(), KeyChange::default());
+        let created = vault.create_key(&operator, &name, &key, Ok(asked)).await;
+        let kid = created.unwrap().current.kid;
+        let usage = KeyUse::WrapKey {
+            algorithm: EncryptionAlgorithm::RsaOaep256,
+            value: Zeroizing::new(b"a data encryption key".to_vec()),
+        };
+        let (identifier, operation) = (kid.identifier(), KeyOperation::WrapKey);
+        let used = vault.use_key(&operator, &identifier, operation, Ok(usage));
+        used.await.map(drop).unwrap();
+        let backup = vault.backup_key(&operator, &name, &key).await.unwrap();
 
         let service = &vault.service;
-        let version = service.version(&created.current).unwrap();
+        let version = service.version(&kid).unwrap();
         let objects = &*service.store.vault_keys;
         let private_key = private_keys::open(
             objects,
             &service.service_key,
-            &created.current,
+            &kid,
             version.kty,
             version.private_key,
         )
@@ -762,7 +758,8 @@ mod tests {
             .chain(service.service_key.expose().windows(WINDOW))
             .collect();
 
-        let stored = files(dir.path());
+        let mut stored = files(dir.path());
+        stored.push(URL_SAFE_NO_PAD.decode(backup).unwrap());
         let PublicKey::Rsa { n, .. } = &version.public_key else {
             panic!("an RSA key is the default");
         };

@@ -1,18 +1,16 @@
+use std::net::Ipv4Addr;
+
 use sealock_vault::KeyProperties;
 
-use crate::world::{OPERATOR, World};
+use crate::world::{World, operator};
 
 #[tokio::test]
 async fn a_refused_unwrap_is_recorded_with_the_identity_that_asked() {
     let world = World::new().await;
     let key = world.create_key().await.unwrap();
-    let wrapped = world.wrap(&key.current).await.unwrap();
-    world
-        .vaults
-        .set_enabled(&OPERATOR, &world.vault, &world.key, None, false)
-        .await
-        .unwrap();
-    world.unwrap(&key.current, &wrapped).await.unwrap_err();
+    let wrapped = world.wrap(&key.current.kid).await.unwrap();
+    world.set_enabled(&key.current.kid, false).await.unwrap();
+    world.unwrap(&key.current.kid, &wrapped).await.unwrap_err();
 
     let event = world.audit().pop().unwrap();
     assert_eq!(event.operation_name, "KeyUnwrap");
@@ -26,7 +24,7 @@ async fn a_refused_unwrap_is_recorded_with_the_identity_that_asked() {
         "Operation unwrapKey is not allowed on a disabled key."
     );
     assert_eq!(event.time, world.clock.now());
-    assert_eq!(event.caller_ip_address, "127.0.0.1");
+    assert_eq!(event.caller_ip_address, Ipv4Addr::LOCALHOST);
     let claim = &event.identity.claim;
     assert_eq!(claim.oid, Some(world.identity.principal_id));
     assert_eq!(claim.appid, Some(world.identity.client_id));
@@ -38,10 +36,12 @@ async fn a_refused_unwrap_is_recorded_with_the_identity_that_asked() {
     );
     let properties = &event.properties;
     assert_eq!(properties.http_status_code, 403);
-    assert_eq!(properties.id, key.kid);
+    let version = &key.current.kid.version;
+    let url = format!("https://kv1.vault.localhost:5000/keys/k1/{version}");
+    assert_eq!(properties.id, url);
     assert_eq!(
         properties.request_uri,
-        format!("{}/unwrapkey?api-version=7.4", key.kid)
+        format!("{url}/unwrapkey?api-version=7.4")
     );
     assert_eq!(properties.client_info, "AzureContainerRegistry/emulator");
     assert_eq!(properties.is_access_policy_match, Some(true));
@@ -58,14 +58,14 @@ async fn a_missing_permission_is_recorded_as_no_match() {
     world
         .vaults
         .revoke(
-            &OPERATOR,
+            &operator(),
             &world.vault,
             world.identity.principal_id,
             [sealock_vault::KeyPermission::All].into(),
         )
         .await
         .unwrap();
-    world.wrap(&key.current).await.unwrap_err();
+    world.wrap(&key.current.kid).await.unwrap_err();
     let event = world.audit().pop().unwrap();
     assert_eq!(event.properties.http_status_code, 403);
     assert_eq!(event.properties.is_access_policy_match, Some(false));
@@ -75,9 +75,9 @@ async fn a_missing_permission_is_recorded_as_no_match() {
 async fn each_operation_leaves_one_record() {
     let world = World::new().await;
     let (vaults, vault, key) = (&world.vaults, &world.vault, &world.key);
-    let kid = world.create_key().await.unwrap().current;
-    vaults.keys(&OPERATOR, vault).await.unwrap();
-    vaults.key(&OPERATOR, vault, key).await.unwrap();
+    let kid = world.create_key().await.unwrap().current.kid;
+    vaults.keys(&operator(), vault).await.unwrap();
+    vaults.key(&operator(), vault, key).await.unwrap();
     vaults
         .get_key(&world.caller, &kid.identifier().unversioned())
         .await
@@ -85,20 +85,17 @@ async fn each_operation_leaves_one_record() {
     let wrapped = world.wrap(&kid).await.unwrap();
     world.unwrap(&kid, &wrapped).await.unwrap();
     world.unwrap(&kid, b"garbage").await.unwrap_err();
-    vaults.rotate_key(&OPERATOR, vault, key).await.unwrap();
-    vaults
-        .set_enabled(&OPERATOR, vault, key, Some(&kid.version), false)
-        .await
-        .unwrap();
-    vaults.delete_key(&OPERATOR, vault, key).await.unwrap();
-    vaults.recover_key(&OPERATOR, vault, key).await.unwrap();
+    vaults.rotate_key(&operator(), vault, key).await.unwrap();
+    world.set_enabled(&kid, false).await.unwrap();
+    vaults.delete_key(&operator(), vault, key).await.unwrap();
+    vaults.recover_key(&operator(), vault, key).await.unwrap();
     world.delete_and_purge_key().await;
-    vaults.vaults(&OPERATOR).await.unwrap();
-    vaults.delete_vault(&OPERATOR, vault).await.unwrap();
-    vaults.recover_vault(&OPERATOR, vault).await.unwrap();
-    vaults.delete_vault(&OPERATOR, vault).await.unwrap();
-    vaults.purge_vault(&OPERATOR, vault).await.unwrap();
-    vaults.vault(&OPERATOR, vault).await.unwrap_err();
+    vaults.vaults(&operator()).await.unwrap();
+    vaults.delete_vault(&operator(), vault).await.unwrap();
+    vaults.recover_vault(&operator(), vault).await.unwrap();
+    vaults.delete_vault(&operator(), vault).await.unwrap();
+    vaults.purge_vault(&operator(), vault).await.unwrap();
+    vaults.vault(&operator(), vault).await.unwrap_err();
 
     let events = world.audit();
     let recorded: Vec<_> = events
@@ -162,7 +159,8 @@ async fn an_operation_is_carried_out_and_recorded_even_if_its_caller_leaves() {
     let world = World::new().await;
     world.create_key().await.unwrap();
     {
-        let deletion = world.vaults.delete_key(&OPERATOR, &world.vault, &world.key);
+        let operator = operator();
+        let deletion = world.vaults.delete_key(&operator, &world.vault, &world.key);
         let mut deletion = std::pin::pin!(deletion);
         let left = tokio::select! {
             biased;

@@ -1,35 +1,28 @@
 use sealock_core::KeyIdentifier;
-use sealock_vault::{Error, KeySpec, KeyType, State, WrapAlgorithm};
+use sealock_vault::{Error, KeyChange, KeySpec, KeyType, State};
 
-use crate::world::{OPERATOR, SECRET, World, refused, wire};
+use crate::world::{SECRET, World, operator, refused, wire};
 
 #[tokio::test]
 async fn an_old_version_unwraps_after_a_rotation() {
     let world = World::new().await;
-    let first = world.create_key().await.unwrap().current;
+    let first = world.create_key().await.unwrap().current.kid;
     let wrapped = world.wrap(&first).await.unwrap();
     let rotated = world
         .vaults
-        .rotate_key(&OPERATOR, &world.vault, &world.key)
+        .rotate_key(&operator(), &world.vault, &world.key)
         .await
         .unwrap();
 
-    assert_ne!(rotated.current, first);
-    let versions: Vec<_> = rotated
-        .versions
-        .iter()
-        .map(|version| (&version.version, version.current))
-        .collect();
-    assert_eq!(
-        versions,
-        [(&rotated.current.version, true), (&first.version, false)]
-    );
+    assert_ne!(rotated.current.kid, first);
+    let versions: Vec<_> = rotated.versions().map(|version| &version.kid).collect();
+    assert_eq!(versions, [&rotated.current.kid, &first]);
     let unversioned = first.identifier().unversioned();
     let facts = world.vaults.get_key(&world.caller, &unversioned).await;
-    assert_eq!(facts.unwrap().kid, rotated.current);
+    assert_eq!(facts.unwrap().kid, rotated.current.kid);
     assert_eq!(*world.unwrap(&first, &wrapped).await.unwrap(), SECRET);
     assert_eq!(
-        wire(world.unwrap(&rotated.current, &wrapped).await),
+        wire(world.unwrap(&rotated.current.kid, &wrapped).await),
         (400, "BadParameter", None)
     );
 }
@@ -37,16 +30,9 @@ async fn an_old_version_unwraps_after_a_rotation() {
 #[tokio::test]
 async fn a_disabled_version_is_shown_but_neither_wraps_nor_unwraps() {
     let world = World::new().await;
-    let kid = world.create_key().await.unwrap().current;
+    let kid = world.create_key().await.unwrap().current.kid;
     let wrapped = world.wrap(&kid).await.unwrap();
-    let set = async |enabled| {
-        let vaults = &world.vaults;
-        vaults
-            .set_enabled(&OPERATOR, &world.vault, &world.key, None, enabled)
-            .await
-    };
-
-    assert!(!set(false).await.unwrap().enabled);
+    assert!(!world.set_enabled(&kid, false).await.unwrap().enabled);
     let disabled = (403, "Forbidden", Some("KeyDisabled"));
     assert_eq!(wire(world.wrap(&kid).await), disabled);
     assert_eq!(wire(world.unwrap(&kid, &wrapped).await), disabled);
@@ -63,24 +49,24 @@ async fn a_disabled_version_is_shown_but_neither_wraps_nor_unwraps() {
         )
     );
     let facts = world.vaults.get_key(&world.caller, &kid.identifier()).await;
-    assert!(!facts.unwrap().enabled);
+    assert!(!facts.unwrap().attributes.enabled);
 
-    assert!(set(true).await.unwrap().enabled);
+    assert!(world.set_enabled(&kid, true).await.unwrap().enabled);
     assert_eq!(*world.unwrap(&kid, &wrapped).await.unwrap(), SECRET);
 }
 
 #[tokio::test]
 async fn a_deleted_key_is_gone_until_it_is_recovered() {
     let world = World::new().await;
-    let kid = world.create_key().await.unwrap().current;
+    let kid = world.create_key().await.unwrap().current.kid;
     let wrapped = world.wrap(&kid).await.unwrap();
     let (vaults, vault, key) = (&world.vaults, &world.vault, &world.key);
     assert!(matches!(
-        vaults.recover_key(&OPERATOR, vault, key).await,
+        vaults.recover_key(&operator(), vault, key).await,
         Err(Error::DeletedKeyNotFound { .. })
     ));
 
-    let deleted = vaults.delete_key(&OPERATOR, vault, key).await.unwrap();
+    let deleted = vaults.delete_key(&operator(), vault, key).await.unwrap();
     assert_eq!(deleted.state, State::Deleted);
     assert!(deleted.scheduled_purge > deleted.deleted);
     let error = refused(world.unwrap(&kid, &wrapped).await);
@@ -97,9 +83,9 @@ async fn a_deleted_key_is_gone_until_it_is_recovered() {
         wire(world.create_key().await),
         (409, "Conflict", Some("ObjectIsDeletedButRecoverable"))
     );
-    assert_eq!(vaults.keys(&OPERATOR, vault).await.unwrap(), [deleted]);
+    assert_eq!(vaults.keys(&operator(), vault).await.unwrap(), [deleted]);
 
-    let recovered = vaults.recover_key(&OPERATOR, vault, key).await.unwrap();
+    let recovered = vaults.recover_key(&operator(), vault, key).await.unwrap();
     assert_eq!(recovered.state, State::Active);
     assert_eq!(*world.unwrap(&kid, &wrapped).await.unwrap(), SECRET);
 }
@@ -107,12 +93,12 @@ async fn a_deleted_key_is_gone_until_it_is_recovered() {
 #[tokio::test]
 async fn a_purged_key_is_gone_for_good_also_for_a_new_one_of_its_name() {
     let world = World::new().await;
-    let kid = world.create_key().await.unwrap().current;
+    let kid = world.create_key().await.unwrap().current.kid;
     let wrapped = world.wrap(&kid).await.unwrap();
     assert_eq!(world.files(), 2);
     let purged = world
         .vaults
-        .purge_key(&OPERATOR, &world.vault, &world.key)
+        .purge_key(&operator(), &world.vault, &world.key)
         .await;
     assert_eq!(wire(purged), (404, "KeyNotFound", None));
 
@@ -126,14 +112,14 @@ async fn a_purged_key_is_gone_for_good_also_for_a_new_one_of_its_name() {
     )));
 
     let again = world.create_key().await.unwrap();
-    assert_eq!(again.versions.len(), 1);
+    assert_eq!(again.versions().count(), 1);
     assert_eq!(world.files(), 2);
     assert!(matches!(
         world.unwrap(&kid, &wrapped).await,
         Err(Error::KeyNotFound { .. })
     ));
     assert!(matches!(
-        world.unwrap(&again.current, &wrapped).await,
+        world.unwrap(&again.current.kid, &wrapped).await,
         Err(Error::BadParameter(_))
     ));
 }
@@ -149,7 +135,12 @@ async fn what_no_key_can_be_or_wrap_is_refused() {
         };
         let vaults = &world.vaults;
         vaults
-            .create_key(&OPERATOR, &world.vault, &world.key, spec)
+            .create_key(
+                &operator(),
+                &world.vault,
+                &world.key,
+                Ok((spec, KeyChange::default())),
+            )
             .await
     };
     let bad = (400, "BadParameter", None);
@@ -158,25 +149,22 @@ async fn what_no_key_can_be_or_wrap_is_refused() {
     assert_eq!(world.files(), 0);
 
     let created = create(KeyType::RsaHsm, 2048).await.unwrap();
-    assert_eq!(created.kty, KeyType::RsaHsm);
-    let wrap = async |length: usize| {
-        let (vaults, algorithm) = (&world.vaults, WrapAlgorithm::RsaOaep256);
+    assert_eq!(created.current.kty, KeyType::RsaHsm);
+    let wrap = async |length| {
         let value = vec![7; length];
-        vaults
-            .wrap_key(&world.caller, &created.current, algorithm, &value)
-            .await
+        world.wrap_bytes(&created.current.kid, &value).await
     };
     assert_eq!(wrap(190).await.unwrap().len(), 256);
     assert_eq!(wire(wrap(191).await), bad);
     for garbage in [&[][..], &[0; 255], &[0xff; 256], &[0; 257]] {
-        assert_eq!(wire(world.unwrap(&created.current, garbage).await), bad);
+        assert_eq!(wire(world.unwrap(&created.current.kid, garbage).await), bad);
     }
 }
 
 #[tokio::test]
 async fn a_missing_private_key_is_damage_and_no_refusal() {
     let world = World::new().await;
-    let kid = world.create_key().await.unwrap().current;
+    let kid = world.create_key().await.unwrap().current.kid;
     let wrapped = world.wrap(&kid).await.unwrap();
     for id in world.store.vault_keys.list().unwrap() {
         world.store.vault_keys.remove(id).unwrap();
@@ -195,16 +183,16 @@ async fn versions_made_at_the_same_time_are_all_there() {
     let world = World::new().await;
     let (first, second) = tokio::join!(world.create_key(), world.create_key());
     let numbers = [
-        first.unwrap().versions.len(),
-        second.unwrap().versions.len(),
+        first.unwrap().versions().count(),
+        second.unwrap().versions().count(),
     ];
     assert!(numbers == [1, 2] || numbers == [2, 1], "{numbers:?}");
     let key = world
         .vaults
-        .key(&OPERATOR, &world.vault, &world.key)
+        .key(&operator(), &world.vault, &world.key)
         .await
         .unwrap();
-    assert_eq!(key.versions.len(), 2);
+    assert_eq!(key.versions().count(), 2);
     assert_eq!(world.files(), 4);
 }
 
@@ -217,7 +205,7 @@ async fn the_permission_is_judged_before_the_key_is_looked_up() {
     world
         .vaults
         .revoke(
-            &OPERATOR,
+            &operator(),
             &world.vault,
             world.identity.principal_id,
             [sealock_vault::KeyPermission::Get].into(),

@@ -1,7 +1,7 @@
 use sealock_store::objects;
-use sealock_vault::{Error, KeySpec, Swept, VaultSettings};
+use sealock_vault::{Error, KeyChange, KeySpec, Swept, VaultSettings};
 
-use crate::world::{OPERATOR, World};
+use crate::world::{World, operator};
 
 #[tokio::test]
 async fn a_key_counts_as_purged_once_its_retention_has_passed() {
@@ -9,12 +9,13 @@ async fn a_key_counts_as_purged_once_its_retention_has_passed() {
     let world = World::with(VaultSettings {
         purge_protection: true,
         soft_delete_retention_days: 7,
+        ..VaultSettings::default()
     })
     .await;
-    let kid = world.create_key().await.unwrap().current;
+    let kid = world.create_key().await.unwrap().current.kid;
     let wrapped = world.wrap(&kid).await.unwrap();
     let (vaults, vault, key) = (&world.vaults, &world.vault, &world.key);
-    vaults.delete_key(&OPERATOR, vault, key).await.unwrap();
+    vaults.delete_key(&operator(), vault, key).await.unwrap();
 
     world.pass_days(6);
     assert_eq!(vaults.sweep().await.unwrap(), Swept::default());
@@ -28,10 +29,10 @@ async fn a_key_counts_as_purged_once_its_retention_has_passed() {
         Err(Error::KeyNotFound { .. })
     ));
     assert!(matches!(
-        vaults.recover_key(&OPERATOR, vault, key).await,
+        vaults.recover_key(&operator(), vault, key).await,
         Err(Error::DeletedKeyNotFound { .. })
     ));
-    assert!(vaults.keys(&OPERATOR, vault).await.unwrap().is_empty());
+    assert!(vaults.keys(&operator(), vault).await.unwrap().is_empty());
     assert_eq!(world.files(), 2);
 
     let swept = vaults.sweep().await.unwrap();
@@ -48,25 +49,25 @@ async fn a_name_is_free_once_the_retention_has_passed_even_unswept() {
     .await;
     world.create_key().await.unwrap();
     let (vaults, vault, key) = (&world.vaults, &world.vault, &world.key);
-    vaults.delete_key(&OPERATOR, vault, key).await.unwrap();
+    vaults.delete_key(&operator(), vault, key).await.unwrap();
     world.pass_days(7);
     let again = world.create_key().await.unwrap();
-    assert_eq!(again.versions.len(), 1);
+    assert_eq!(again.versions().count(), 1);
     assert_eq!(world.files(), 2);
 
-    vaults.delete_vault(&OPERATOR, vault).await.unwrap();
+    vaults.delete_vault(&operator(), vault).await.unwrap();
     world.pass_days(7);
     assert!(matches!(
-        vaults.vault(&OPERATOR, vault).await,
+        vaults.vault(&operator(), vault).await,
         Err(Error::VaultNotFound { .. })
     ));
     let settings = VaultSettings::default();
     vaults
-        .create_vault(&OPERATOR, vault.clone(), settings)
+        .create_vault(&operator(), vault, settings)
         .await
         .unwrap();
     assert_eq!(world.files(), 0);
-    assert!(vaults.keys(&OPERATOR, vault).await.unwrap().is_empty());
+    assert!(vaults.keys(&operator(), vault).await.unwrap().is_empty());
 }
 
 #[tokio::test]
@@ -75,7 +76,7 @@ async fn a_vault_whose_retention_has_passed_is_swept_with_its_keys() {
     world.create_key().await.unwrap();
     world
         .vaults
-        .delete_vault(&OPERATOR, &world.vault)
+        .delete_vault(&operator(), &world.vault)
         .await
         .unwrap();
     world.pass_days(90);
@@ -91,8 +92,10 @@ async fn the_sweep_takes_what_is_nobodys_and_nothing_that_is_being_made() {
     let creation = tokio::spawn({
         let (vaults, vault, key) = (world.vaults.clone(), world.vault.clone(), world.key.clone());
         async move {
-            let spec = KeySpec::default();
-            vaults.create_key(&OPERATOR, &vault, &key, spec).await
+            let asked = (KeySpec::default(), KeyChange::default());
+            vaults
+                .create_key(&operator(), &vault, &key, Ok(asked))
+                .await
         }
     });
     let mut files = 0;
@@ -106,5 +109,5 @@ async fn the_sweep_takes_what_is_nobodys_and_nothing_that_is_being_made() {
     let created = creation.await.unwrap().unwrap();
     assert_eq!(files, 1);
     assert_eq!(world.files(), 2);
-    assert!(world.wrap(&created.current).await.is_ok());
+    assert!(world.wrap(&created.current.kid).await.is_ok());
 }

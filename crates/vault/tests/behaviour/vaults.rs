@@ -1,25 +1,23 @@
 use sealock_core::VaultName;
 use sealock_vault::{Error, KeyPermission, State, VaultSettings};
 
-use crate::world::{OPERATOR, SECRET, World, refused, wire};
+use crate::world::{SECRET, World, operator, refused, wire};
 
 #[tokio::test]
 async fn a_deleted_vault_keeps_its_name_and_its_keys_to_itself() {
     let world = World::new().await;
-    let kid = world.create_key().await.unwrap().current;
+    let kid = world.create_key().await.unwrap().current.kid;
     let wrapped = world.wrap(&kid).await.unwrap();
     let (vaults, vault) = (&world.vaults, &world.vault);
     let create = async || {
         let settings = VaultSettings::default();
-        vaults
-            .create_vault(&OPERATOR, vault.clone(), settings)
-            .await
+        vaults.create_vault(&operator(), vault, settings).await
     };
     assert_eq!(wire(create().await), (409, "VaultAlreadyExists", None));
 
-    let deleted = vaults.delete_vault(&OPERATOR, vault).await.unwrap();
+    let deleted = vaults.delete_vault(&operator(), vault).await.unwrap();
     assert_eq!(deleted.state, State::Deleted);
-    assert_eq!(vaults.vaults(&OPERATOR).await.unwrap(), [deleted]);
+    assert_eq!(vaults.vaults(&operator()).await.unwrap(), [deleted]);
     let error = refused(world.unwrap(&kid, &wrapped).await);
     assert!(matches!(error, Error::VaultDeleted { .. }));
     assert_eq!(
@@ -34,34 +32,40 @@ async fn a_deleted_vault_keeps_its_name_and_its_keys_to_itself() {
         "{hint}"
     );
     assert_eq!(
-        wire(vaults.keys(&OPERATOR, vault).await),
+        wire(vaults.keys(&operator(), vault).await),
         (404, "VaultNotFound", None)
     );
 
-    vaults.recover_vault(&OPERATOR, vault).await.unwrap();
+    vaults.recover_vault(&operator(), vault).await.unwrap();
     assert_eq!(*world.unwrap(&kid, &wrapped).await.unwrap(), SECRET);
 }
 
 #[tokio::test]
 async fn purging_a_vault_purges_its_keys_and_policies() {
     let world = World::new().await;
-    let kid = world.create_key().await.unwrap().current;
+    let kid = world.create_key().await.unwrap().current.kid;
     let (vaults, vault) = (&world.vaults, &world.vault);
     assert_eq!(
-        wire(vaults.purge_vault(&OPERATOR, vault).await),
+        wire(vaults.purge_vault(&operator(), vault).await),
         (404, "DeletedVaultNotFound", None)
     );
-    vaults.delete_vault(&OPERATOR, vault).await.unwrap();
-    vaults.purge_vault(&OPERATOR, vault).await.unwrap();
+    vaults.delete_vault(&operator(), vault).await.unwrap();
+    vaults.purge_vault(&operator(), vault).await.unwrap();
     assert_eq!(world.files(), 0);
-    assert!(vaults.vaults(&OPERATOR).await.unwrap().is_empty());
+    assert!(vaults.vaults(&operator()).await.unwrap().is_empty());
 
     vaults
-        .create_vault(&OPERATOR, vault.clone(), VaultSettings::default())
+        .create_vault(&operator(), vault, VaultSettings::default())
         .await
         .unwrap();
-    assert!(vaults.policies(&OPERATOR, vault).await.unwrap().is_empty());
-    assert!(vaults.keys(&OPERATOR, vault).await.unwrap().is_empty());
+    assert!(
+        vaults
+            .policies(&operator(), vault)
+            .await
+            .unwrap()
+            .is_empty()
+    );
+    assert!(vaults.keys(&operator(), vault).await.unwrap().is_empty());
     assert_eq!(
         wire(world.wrap(&kid).await),
         (403, "Forbidden", Some("AccessDenied"))
@@ -77,8 +81,8 @@ async fn purge_protection_refuses_both_purges() {
     .await;
     world.create_key().await.unwrap();
     let (vaults, vault, key) = (&world.vaults, &world.vault, &world.key);
-    vaults.delete_key(&OPERATOR, vault, key).await.unwrap();
-    let error = refused(vaults.purge_key(&OPERATOR, vault, key).await);
+    vaults.delete_key(&operator(), vault, key).await.unwrap();
+    let error = refused(vaults.purge_key(&operator(), vault, key).await);
     assert_eq!((error.status(), error.code()), (403, "Forbidden"));
     assert!(
         error
@@ -86,8 +90,8 @@ async fn purge_protection_refuses_both_purges() {
             .starts_with("Operation \"purge\" is not allowed because purge protection is enabled"),
         "{error}"
     );
-    vaults.delete_vault(&OPERATOR, vault).await.unwrap();
-    let error = refused(vaults.purge_vault(&OPERATOR, vault).await);
+    vaults.delete_vault(&operator(), vault).await.unwrap();
+    let error = refused(vaults.purge_vault(&operator(), vault).await);
     assert!(matches!(error, Error::VaultPurgeProtected { .. }));
     assert_eq!(world.files(), 2);
 }
@@ -101,7 +105,10 @@ async fn a_retention_out_of_bounds_is_refused() {
             ..VaultSettings::default()
         };
         let name: VaultName = format!("kv-{days}d").parse().unwrap();
-        let created = world.vaults.create_vault(&OPERATOR, name, settings).await;
+        let created = world
+            .vaults
+            .create_vault(&operator(), &name, settings)
+            .await;
         assert_eq!(created.is_ok(), served, "{days} days");
     }
 }
@@ -113,7 +120,7 @@ async fn vaults_and_policies_are_the_operators_alone() {
     let name: VaultName = "kv2".parse().unwrap();
     let principal = world.identity.principal_id;
     let refused = (403, "AuthorizationFailed", None);
-    let create = vaults.create_vault(caller, name, VaultSettings::default());
+    let create = vaults.create_vault(caller, &name, VaultSettings::default());
     assert_eq!(wire(create.await), refused);
     assert_eq!(wire(vaults.delete_vault(caller, vault).await), refused);
     let grant = vaults.grant(caller, vault, principal, [KeyPermission::All].into());
@@ -129,14 +136,17 @@ async fn grants_add_up_and_revocations_leave_the_rest() {
     let (vaults, vault) = (&world.vaults, &world.vault);
     let principal = world.identity.principal_id;
     let granted = vaults
-        .grant(&OPERATOR, vault, principal, [List].into())
+        .grant(&operator(), vault, principal, [List].into())
         .await
         .unwrap();
     assert_eq!(granted.permissions, [Get, List, WrapKey, UnwrapKey].into());
-    assert_eq!(vaults.policies(&OPERATOR, vault).await.unwrap(), [granted]);
+    assert_eq!(
+        vaults.policies(&operator(), vault).await.unwrap(),
+        [granted]
+    );
 
     let remaining = vaults
-        .revoke(&OPERATOR, vault, principal, [List, WrapKey].into())
+        .revoke(&operator(), vault, principal, [List, WrapKey].into())
         .await
         .unwrap();
     assert_eq!(
@@ -147,9 +157,15 @@ async fn grants_add_up_and_revocations_leave_the_rest() {
         })
     );
     let remaining = vaults
-        .revoke(&OPERATOR, vault, principal, [Get, UnwrapKey].into())
+        .revoke(&operator(), vault, principal, [Get, UnwrapKey].into())
         .await
         .unwrap();
     assert!(remaining.permissions.is_empty());
-    assert!(vaults.policies(&OPERATOR, vault).await.unwrap().is_empty());
+    assert!(
+        vaults
+            .policies(&operator(), vault)
+            .await
+            .unwrap()
+            .is_empty()
+    );
 }

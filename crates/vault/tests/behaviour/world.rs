@@ -2,15 +2,15 @@ use std::sync::Arc;
 
 use jiff::{SignedDuration, Timestamp};
 use sealock_core::{Clock, KeyName, Kid, PublicName, VaultName};
-use sealock_entra::{Caller, Directory, ManagedIdentity};
+use sealock_entra::{Directory, ManagedIdentity};
 use sealock_envelope::ServiceKey;
 use sealock_store::Store;
 use sealock_vault::{
-    AuditEvent, Error, Key, KeyPermission, KeySpec, KeyVault, Result, VaultSettings, WrapAlgorithm,
+    AuditEvent, EncryptionAlgorithm, Error, Key, KeyAttributes, KeyChange, KeyPermission, KeySpec,
+    KeyUse, KeyVault, KeyVaultFidelity, Outcome, Requester, Result, VaultSettings,
 };
 use zeroize::Zeroizing;
 
-pub(crate) const OPERATOR: Caller = Caller::Operator;
 pub(crate) const SECRET: &[u8] = b"a data encryption key of 32 byte";
 
 /// A vault `kv1`, an identity that may use its keys, and a clock that stands still.
@@ -21,7 +21,13 @@ pub(crate) struct World {
     pub(crate) vault: VaultName,
     pub(crate) key: KeyName,
     pub(crate) identity: ManagedIdentity,
-    pub(crate) caller: Caller,
+    /// That identity, as the registry's.
+    pub(crate) caller: Requester,
+    pub(crate) directory: Directory,
+}
+
+pub(crate) fn operator() -> Requester {
+    Requester::operator()
 }
 
 impl World {
@@ -40,7 +46,8 @@ impl World {
             Arc::new(ServiceKey::random()),
             clock.clone(),
             PublicName::parse("localhost", 5000).unwrap(),
-            directory.tenant(),
+            directory.clone(),
+            KeyVaultFidelity::default(),
         );
         let world = Self {
             store,
@@ -48,12 +55,13 @@ impl World {
             vaults,
             vault: "kv1".parse().unwrap(),
             key: "k1".parse().unwrap(),
-            caller: Caller::Identity(identity.clone()),
+            caller: Requester::registry(identity.clone()),
             identity,
+            directory,
         };
         world
             .vaults
-            .create_vault(&OPERATOR, world.vault.clone(), settings)
+            .create_vault(&operator(), &world.vault, settings)
             .await
             .unwrap();
         let permissions = [
@@ -64,7 +72,7 @@ impl World {
         world
             .vaults
             .grant(
-                &OPERATOR,
+                &operator(),
                 &world.vault,
                 world.identity.principal_id,
                 permissions.into(),
@@ -75,31 +83,65 @@ impl World {
     }
 
     pub(crate) async fn create_key(&self) -> Result<Key> {
+        let asked = (KeySpec::default(), KeyChange::default());
         self.vaults
-            .create_key(&OPERATOR, &self.vault, &self.key, KeySpec::default())
+            .create_key(&operator(), &self.vault, &self.key, Ok(asked))
             .await
     }
 
     pub(crate) async fn wrap(&self, kid: &Kid) -> Result<Vec<u8>> {
-        self.vaults
-            .wrap_key(&self.caller, kid, WrapAlgorithm::RsaOaep256, SECRET)
-            .await
+        self.wrap_bytes(kid, SECRET).await
+    }
+
+    pub(crate) async fn wrap_bytes(&self, kid: &Kid, value: &[u8]) -> Result<Vec<u8>> {
+        let usage = KeyUse::WrapKey {
+            algorithm: EncryptionAlgorithm::RsaOaep256,
+            value: Zeroizing::new(value.to_vec()),
+        };
+        Ok(self.use_key(kid, usage).await?.to_vec())
     }
 
     pub(crate) async fn unwrap(&self, kid: &Kid, wrapped: &[u8]) -> Result<Zeroizing<Vec<u8>>> {
-        self.vaults
-            .unwrap_key(&self.caller, kid, WrapAlgorithm::RsaOaep256, wrapped)
-            .await
+        let usage = KeyUse::UnwrapKey {
+            algorithm: EncryptionAlgorithm::RsaOaep256,
+            value: wrapped.to_vec(),
+        };
+        self.use_key(kid, usage).await
+    }
+
+    async fn use_key(&self, kid: &Kid, usage: KeyUse) -> Result<Zeroizing<Vec<u8>>> {
+        let (kid, operation) = (kid.identifier(), usage.operation());
+        let used = self
+            .vaults
+            .use_key(&self.caller, &kid, operation, Ok(usage))
+            .await?;
+        match used.outcome {
+            Outcome::Bytes(bytes) => Ok(bytes),
+            Outcome::Encrypted(_) | Outcome::Verified(_) => panic!("neither was asked for"),
+        }
+    }
+
+    pub(crate) async fn set_enabled(&self, kid: &Kid, enabled: bool) -> Result<KeyAttributes> {
+        let change = KeyChange {
+            enabled: Some(enabled),
+            ..KeyChange::default()
+        };
+        let identifier = kid.identifier();
+        let changed = self
+            .vaults
+            .update_key(&operator(), &identifier, Ok(change))
+            .await;
+        changed.map(|(_, version)| version.attributes)
     }
 
     pub(crate) async fn delete_and_purge_key(&self) {
         let vaults = &self.vaults;
         vaults
-            .delete_key(&OPERATOR, &self.vault, &self.key)
+            .delete_key(&operator(), &self.vault, &self.key)
             .await
             .unwrap();
         vaults
-            .purge_key(&OPERATOR, &self.vault, &self.key)
+            .purge_key(&operator(), &self.vault, &self.key)
             .await
             .unwrap();
     }
