@@ -309,13 +309,6 @@ fn services_that_are_yet_to_come_say_so_in_their_own_shape() {
             oci,
             "replicas",
         ),
-        ("sealock.vault.localhost", "/keys", arm, "vault"),
-        (
-            "sealock.vault.azure.net",
-            "/keys/registry-key",
-            arm,
-            "vault",
-        ),
         (
             "management.localhost",
             "/subscriptions",
@@ -324,14 +317,6 @@ fn services_that_are_yet_to_come_say_so_in_their_own_shape() {
         ),
         ("management.azure.com", "/", arm, "Azure Resource Manager"),
         ("graph.localhost", "/v1.0/me", arm, "Graph"),
-        ("localhost", "/keys", arm, "vault"),
-        (
-            "localhost",
-            "/keys/registry-key/wrapkey?api-version=7.4",
-            arm,
-            "vault",
-        ),
-        ("localhost", "/deletedkeys", arm, "vault"),
         (
             "localhost",
             "/subscriptions/0?api-version=2023-07-01",

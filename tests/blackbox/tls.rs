@@ -85,7 +85,7 @@ fn one_port_speaks_tls_under_every_name_that_is_served_and_no_other() {
         ("LocalHost", "/_sealock/v1/status", 200),
         ("sealock.azurecr.localhost", "/v2/", 401),
         ("sealock.eastus.geo.azurecr.localhost", "/v2/", 501),
-        ("sealock.vault.localhost", "/keys", 501),
+        ("sealock.vault.localhost", "/keys", 401),
         ("management.localhost", "/subscriptions", 501),
         ("login.localhost", "/", 404),
         ("graph.localhost", "/", 501),
@@ -208,7 +208,7 @@ fn azures_own_names_have_a_ca_of_their_own_that_nothing_installs() {
     let azure = String::from_utf8(azure.body).unwrap();
     for (name, status) in [
         ("sealock.azurecr.io", 401),
-        ("sealock.vault.azure.net", 501),
+        ("sealock.vault.azure.net", 401),
         ("management.azure.com", 501),
         ("login.microsoftonline.com", 404),
         ("graph.microsoft.com", 501),
