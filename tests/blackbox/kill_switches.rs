@@ -13,7 +13,12 @@ struct KillSwitch {
     revoke: Commands,
     cause: &'static str,
     restore: Commands,
+    /// The same over the vault's own HTTP, where it has that: what revokes, and what restores.
+    data_plane: Option<(Requests, Requests)>,
 }
+
+/// Method, path and body. `BACKUP` stands for the backup that was taken beforehand.
+type Requests = &'static [(&'static str, &'static str, &'static str)];
 
 const VAULT: &str = "/subscriptions/00000000-0000-0000-0000-000000000000/resourceGroups/sealock/providers/\
                      Microsoft.KeyVault/vaults/sealock";
@@ -26,6 +31,18 @@ const KILL_SWITCHES: &[KillSwitch] = &[
         revoke: &[&["key", "disable", "--version", "VERSION"]],
         cause: "KeyDisabled",
         restore: &[&["key", "enable", "--version", "VERSION"]],
+        data_plane: Some((
+            &[(
+                "PATCH",
+                "/keys/registry-key/VERSION",
+                r#"{"attributes":{"enabled":false}}"#,
+            )],
+            &[(
+                "PATCH",
+                "/keys/registry-key/VERSION",
+                r#"{"attributes":{"enabled":true}}"#,
+            )],
+        )),
     },
     KillSwitch {
         name: "disable key",
@@ -33,6 +50,18 @@ const KILL_SWITCHES: &[KillSwitch] = &[
         revoke: &[&["key", "disable"]],
         cause: "KeyDisabled",
         restore: &[&["key", "enable"]],
+        data_plane: Some((
+            &[(
+                "PATCH",
+                "/keys/registry-key/",
+                r#"{"attributes":{"enabled":false}}"#,
+            )],
+            &[(
+                "PATCH",
+                "/keys/registry-key/",
+                r#"{"attributes":{"enabled":true}}"#,
+            )],
+        )),
     },
     KillSwitch {
         name: "take unwrapKey out of its operations",
@@ -40,6 +69,14 @@ const KILL_SWITCHES: &[KillSwitch] = &[
         revoke: &[&["key", "update", "--ops", "encrypt,wrapKey"]],
         cause: "KeyOperationForbidden",
         restore: &[&["key", "update", "--ops", "wrapKey,unwrapKey"]],
+        data_plane: Some((
+            &[("PATCH", "/keys/registry-key/", r#"{"key_ops":["wrapKey"]}"#)],
+            &[(
+                "PATCH",
+                "/keys/registry-key/",
+                r#"{"key_ops":["wrapKey","unwrapKey"]}"#,
+            )],
+        )),
     },
     KillSwitch {
         name: "delete key",
@@ -47,6 +84,10 @@ const KILL_SWITCHES: &[KillSwitch] = &[
         revoke: &[&["key", "delete"]],
         cause: "KeyDeleted",
         restore: &[&["key", "recover"]],
+        data_plane: Some((
+            &[("DELETE", "/keys/registry-key", "")],
+            &[("POST", "/deletedkeys/registry-key/recover", "")],
+        )),
     },
     KillSwitch {
         name: "purge key",
@@ -54,6 +95,13 @@ const KILL_SWITCHES: &[KillSwitch] = &[
         revoke: &[&["key", "delete"], &["key", "purge"]],
         cause: "KeyNotFound",
         restore: &[&["key", "restore", "--file", "key.backup"]],
+        data_plane: Some((
+            &[
+                ("DELETE", "/keys/registry-key", ""),
+                ("DELETE", "/deletedkeys/registry-key", ""),
+            ],
+            &[("POST", "/keys/restore", r#"{"value":"BACKUP"}"#)],
+        )),
     },
     KillSwitch {
         name: "remove access policy",
@@ -62,6 +110,7 @@ const KILL_SWITCHES: &[KillSwitch] = &[
         revoke: &[&["access", "revoke"]],
         cause: "AccessDenied",
         restore: &[&["access", "grant"]],
+        data_plane: None,
     },
     KillSwitch {
         name: "remove role assignment",
@@ -72,6 +121,7 @@ const KILL_SWITCHES: &[KillSwitch] = &[
         revoke: &[&["role", "remove", "--role", ROLE, "--scope", VAULT]],
         cause: "ForbiddenByRbac",
         restore: &[&["role", "assign", "--role", ROLE, "--scope", VAULT]],
+        data_plane: None,
     },
     KillSwitch {
         name: "have roles decide where there are none",
@@ -79,6 +129,7 @@ const KILL_SWITCHES: &[KillSwitch] = &[
         revoke: &[&["vault", "update", "--rbac", "true"]],
         cause: "ForbiddenByRbac",
         restore: &[&["vault", "update", "--rbac", "false"]],
+        data_plane: None,
     },
     KillSwitch {
         name: "firewall deny",
@@ -94,6 +145,7 @@ const KILL_SWITCHES: &[KillSwitch] = &[
         revoke: &[&["vault", "network", "--default-action", "deny"]],
         cause: "ForbiddenByFirewall",
         restore: &[&["vault", "network", "--default-action", "allow"]],
+        data_plane: None,
     },
     KillSwitch {
         name: "bypass none",
@@ -101,6 +153,7 @@ const KILL_SWITCHES: &[KillSwitch] = &[
         revoke: &[&["vault", "network", "--bypass", "none"]],
         cause: "ForbiddenByFirewall",
         restore: &[&["vault", "network", "--bypass", "azure-services"]],
+        data_plane: None,
     },
     KillSwitch {
         name: "public access off",
@@ -108,6 +161,7 @@ const KILL_SWITCHES: &[KillSwitch] = &[
         revoke: &[&["vault", "network", "--public-access", "disabled"]],
         cause: "ForbiddenByConnection",
         restore: &[&["vault", "network", "--public-access", "enabled"]],
+        data_plane: None,
     },
     KillSwitch {
         name: "delete vault",
@@ -115,6 +169,7 @@ const KILL_SWITCHES: &[KillSwitch] = &[
         revoke: &[&["vault", "delete"]],
         cause: "VaultDeleted",
         restore: &[&["vault", "recover"]],
+        data_plane: None,
     },
 ];
 
@@ -128,6 +183,11 @@ fn each_kill_switch_revokes_the_next_request_and_undoing_it_restores_the_one_aft
                 drill.restored_by(|emulator| run(emulator, switch.restore));
                 drill.revoked_by(|emulator| run(emulator, switch.revoke));
                 drill.restored_by(the_command_of_status);
+                if let Some((revoke, restore)) = switch.data_plane {
+                    let owner = Owner::of(&drill.emulator);
+                    drill.revoked_by(|_| owner.send(revoke));
+                    drill.restored_by(|_| owner.send(restore));
+                }
             });
         }
     });
@@ -178,6 +238,58 @@ impl<'a> Drill<'a> {
     fn serves(&self, when: &str) {
         let answer = self.client.pull("app", "v1", &self.image);
         assert_eq!(answer.status, 200, "{}: {when}", self.switch.name);
+    }
+}
+
+/// An identity that may do everything with the vault's keys, over HTTP.
+struct Owner {
+    client: Client,
+    authorization: String,
+    version: String,
+    backup: String,
+}
+
+impl Owner {
+    fn of(emulator: &Emulator) -> Self {
+        let identity = emulator.json(&["identity", "create", "owner"]);
+        emulator.cli(&[
+            "access",
+            "grant",
+            "--identity",
+            "owner",
+            "--permissions",
+            "all",
+        ]);
+        let client = emulator.client();
+        let path = format!(
+            "/msi/token?api-version=2019-08-01&resource=https://vault.azure.net&client_id={}",
+            identity["client_id"].as_str().unwrap()
+        );
+        let token = client.send("GET", &path, &[("x-identity-header", "any")], b"");
+        let mut owner = Self {
+            authorization: format!("Bearer {}", token.json()["access_token"].as_str().unwrap()),
+            version: current(emulator),
+            backup: String::new(),
+            client,
+        };
+        let backup = owner.request("POST", "/keys/registry-key/backup", "");
+        owner.backup = backup["value"].as_str().unwrap().to_owned();
+        owner
+    }
+
+    fn send(&self, requests: Requests) {
+        for (method, path, body) in requests {
+            let path = path.replace("VERSION", &self.version);
+            self.request(method, &path, &body.replace("BACKUP", &self.backup));
+        }
+    }
+
+    fn request(&self, method: &str, path: &str, body: &str) -> Value {
+        let path = format!("{path}?api-version=7.4");
+        let headers = [("authorization", self.authorization.as_str())];
+        let answer = self.client.send(method, &path, &headers, body.as_bytes());
+        assert!(matches!(answer.status, 200 | 204), "{method} {path}");
+        serde_json::from_slice(&answer.body).unwrap_or_default()
     }
 }
 
