@@ -31,3 +31,5 @@ mod serve;
 mod tls;
 mod tokens;
 mod uploads;
+mod vault_authentication;
+mod vault_errors;

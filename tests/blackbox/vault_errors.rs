@@ -1,0 +1,280 @@
+use sealock_tests::{Client, Emulator};
+use serde_json::{Value, json};
+
+use crate::entra::token;
+
+/// The default vault, as an identity that may do everything with its keys.
+struct Vault {
+    emulator: Emulator,
+    client: Client,
+    authorization: String,
+}
+
+impl Vault {
+    fn start() -> Self {
+        let emulator = Emulator::start();
+        emulator.cli(&["access", "grant", "--permissions", "all"]);
+        let token = token(&emulator, "&resource=https://vault.azure.net");
+        Self {
+            authorization: format!("Bearer {token}"),
+            client: emulator.client(),
+            emulator,
+        }
+    }
+
+    fn ask(&self, method: &str, path: &str, body: &str) -> (u16, Value) {
+        let separator = if path.contains('?') { '&' } else { '?' };
+        let path = format!("{path}{separator}api-version=7.4");
+        let headers = [("authorization", self.authorization.as_str())];
+        let answer = self.client.send(method, &path, &headers, body.as_bytes());
+        let body = serde_json::from_slice(&answer.body).unwrap_or_default();
+        (answer.status, body)
+    }
+
+    fn refused(&self, method: &str, path: &str, body: &str) -> (u16, String, String) {
+        let (status, answer) = self.ask(method, path, body);
+        let text = |pointer: &str| answer.pointer(pointer).and_then(Value::as_str);
+        let said = |pointer| text(pointer).unwrap_or_default().to_owned();
+        (status, said("/error/code"), said("/error/message"))
+    }
+}
+
+#[test]
+fn what_is_asked_wrongly_is_refused_with_what_is_wrong() {
+    let vault = Vault::start();
+    let created = vault.ask(
+        "POST",
+        "/keys/k256/create",
+        r#"{"kty":"EC","crv":"P-256K"}"#,
+    );
+    assert_eq!(created.0, 200);
+    let kid = created.1["key"]["kid"].as_str().unwrap();
+    let digest = "A".repeat(43);
+    let many: Value = (0..16).map(|n| (n.to_string(), json!(""))).collect();
+    let many = json!({"kty": "EC", "tags": many}).to_string();
+    let before = vault.emulator.json(&["key", "list"]);
+    for (method, path, body, said) in [
+        // Rows of Azure's own texts.
+        (
+            "POST",
+            "/keys/registry-key/encrypt",
+            r#"{"alg":"","value":"AA"}"#,
+            "Property  has invalid value\r\n",
+        ),
+        (
+            "POST",
+            "/keys/k256/sign",
+            &format!(r#"{{"alg":"ES256","value":"{digest}"}}"#),
+            &format!(
+                "Key and signing algorithm are incompatible. Key {kid} uses curve 'P-256K', and algorithm 'ES256' can only be used with curve 'P-256'."
+            ),
+        ),
+        (
+            "POST",
+            "/rng",
+            r#"{"count":0}"#,
+            "GetRandomBytesRequest: count cannot be greater than 128 or less than 1",
+        ),
+        (
+            "POST",
+            "/rng",
+            r#"{"count":129}"#,
+            "GetRandomBytesRequest: count cannot be greater than 128 or less than 1",
+        ),
+        (
+            "POST",
+            "/keys/x/create",
+            r#"{"kty":"RSA","attributes":{"exportable":true}}"#,
+            "Exportable keys must have release policy",
+        ),
+        (
+            "POST",
+            "/keys/x/create",
+            r#"{"kty":"RSA","release_policy":{"data":"e30"}}"#,
+            "Non-exportable keys must not have release policy",
+        ),
+        // Ours.
+        ("POST", "/keys/x/create", "", "no body"),
+        ("POST", "/keys/x/create", "[]", "not what is expected"),
+        ("POST", "/keys/x/create", "{", "not what is expected"),
+        ("POST", "/keys/x/create", "{}", "'kty' is missing"),
+        (
+            "POST",
+            "/keys/x/create",
+            r#"{"kty":"DSA"}"#,
+            "'DSA' is not a key type",
+        ),
+        (
+            "POST",
+            "/keys/x/create",
+            r#"{"kty":"RSA","key_size":1024}"#,
+            "2048, 3072 or 4096",
+        ),
+        (
+            "POST",
+            "/keys/x/create",
+            r#"{"kty":"RSA","public_exponent":3}"#,
+            "65537",
+        ),
+        (
+            "POST",
+            "/keys/x/create",
+            r#"{"kty":"EC","crv":"P-1"}"#,
+            "P-1",
+        ),
+        (
+            "POST",
+            "/keys/x/create",
+            r#"{"kty":"EC","key_ops":["encrypt"]}"#,
+            "not valid for EC keys",
+        ),
+        (
+            "POST",
+            "/keys/x/create",
+            r#"{"kty":"EC","attributes":{"exp":99999999999999999}}"#,
+            "'exp' is not a time",
+        ),
+        ("POST", "/keys/x/create", &many, "at most 15 tags"),
+        (
+            "POST",
+            "/keys/a_b/create",
+            r#"{"kty":"EC"}"#,
+            "'a_b' is not a key name",
+        ),
+        ("PUT", "/keys/x", r#"{"key":{}}"#, "'kty'"),
+        ("PUT", "/keys/x", r#"{"key":{"kty":"RSA","n":"AQAB"}}"#, "'"),
+        (
+            "PUT",
+            "/keys/x",
+            r#"{"key":{"kty":"oct","k":"AAAAAAAAAAAAAAAAAAAAAA"}}"#,
+            "use oct-HSM",
+        ),
+        (
+            "PATCH",
+            "/keys/registry-key",
+            "null",
+            "not what is expected",
+        ),
+        ("GET", "/keys?maxresults=0", "", "1 to 25"),
+        ("GET", "/keys?maxresults=26", "", "1 to 25"),
+        ("GET", "/keys?maxresults=x", "", "1 to 25"),
+        ("GET", "/keys?$skiptoken=x", "", "$skiptoken"),
+        (
+            "GET",
+            "/keys/registry-key/nonsense",
+            "",
+            "'nonsense' is not a key version",
+        ),
+        (
+            "POST",
+            "/keys/registry-key/wrapkey",
+            r#"{"alg":"RSA-OAEP-512","value":"AA"}"#,
+            "The algorithm 'RSA-OAEP-512' is not supported",
+        ),
+        (
+            "POST",
+            "/keys/registry-key/wrapkey",
+            r#"{"alg":"RSA-OAEP"}"#,
+            "'value' is missing",
+        ),
+        (
+            "POST",
+            "/keys/registry-key/wrapkey",
+            r#"{"alg":"RSA-OAEP","value":"+/"}"#,
+            "'value' is not encoded with base64url",
+        ),
+        (
+            "POST",
+            "/keys/registry-key/sign",
+            r#"{"alg":"RS256","value":"AAAA"}"#,
+            "32 bytes",
+        ),
+        (
+            "POST",
+            "/keys/registry-key/verify",
+            &format!(r#"{{"alg":"RS256","value":"{digest}"}}"#),
+            "'digest' is missing",
+        ),
+        (
+            "POST",
+            "/keys/restore",
+            r#"{"value":"AAAA"}"#,
+            "not the backup of a key",
+        ),
+        (
+            "POST",
+            "/keys/restore",
+            r#"{"value":"$"}"#,
+            "not the backup of a key",
+        ),
+        (
+            "PUT",
+            "/keys/registry-key/rotationpolicy",
+            r#"{"attributes":{"expiryTime":"P1D"}}"#,
+            "at least P28D",
+        ),
+        (
+            "PUT",
+            "/keys/registry-key/rotationpolicy",
+            r#"{"lifetimeActions":[{"trigger":{},"action":{"type":"Rotate"}}]}"#,
+            "one trigger",
+        ),
+        (
+            "PUT",
+            "/keys/registry-key/rotationpolicy",
+            r#"{"lifetimeActions":[{"trigger":{"timeAfterCreate":"P9D"},"action":{"type":"Fly"}}]}"#,
+            "'Fly' is not an action",
+        ),
+    ] {
+        let (status, code, message) = vault.refused(method, path, body);
+        assert_eq!(
+            (status, code.as_str()),
+            (400, "BadParameter"),
+            "{method} {path} {body}: {message}"
+        );
+        assert!(message.contains(said), "{method} {path} {body}: {message}");
+    }
+    assert_eq!(vault.emulator.json(&["key", "list"]), before);
+}
+
+#[test]
+fn what_the_emulator_does_not_have_says_so() {
+    let vault = Vault::start();
+    for (method, path, named) in [
+        ("GET", "/secrets", "secrets"),
+        ("PUT", "/secrets/x", "secrets"),
+        ("GET", "/deletedsecrets", "secrets"),
+        ("POST", "/certificates/x/create", "certificates"),
+        ("GET", "/deletedcertificates/x", "certificates"),
+        ("POST", "/keys/registry-key/release", "releasing keys"),
+        ("GET", "/keys/registry-key/attestation", "attestation"),
+    ] {
+        let (status, code, message) = vault.refused(method, path, "{}");
+        assert_eq!(
+            (status, code.as_str()),
+            (501, "NotSupportedByEmulator"),
+            "{path}"
+        );
+        assert_eq!(message, format!("The emulator does not support {named}."));
+    }
+    for (method, path, status, code) in [
+        ("GET", "/", 404, "NotFound"),
+        ("GET", "/keys/k/v/w/x", 404, "NotFound"),
+        ("PUT", "/keys", 405, "MethodNotAllowed"),
+        ("GET", "/keys/k/create", 405, "MethodNotAllowed"),
+        ("POST", "/deletedkeys/k", 405, "MethodNotAllowed"),
+    ] {
+        let host = [
+            ("host", "sealock.vault.localhost"),
+            ("authorization", vault.authorization.as_str()),
+        ];
+        let path = format!("{path}?api-version=7.4");
+        let answer = vault.client.send(method, &path, &host, b"");
+        let said = answer.json()["error"]["code"].clone();
+        assert_eq!(
+            (answer.status, said),
+            (status, json!(code)),
+            "{method} {path}"
+        );
+    }
+}
