@@ -196,6 +196,15 @@ impl World {
         Ok(self.use_key(kid, usage).await?.to_vec())
     }
 
+    /// With the current version.
+    pub(crate) async fn wrap_as(&self, requester: &Requester) -> Result<Zeroizing<Vec<u8>>> {
+        let usage = KeyUse::WrapKey {
+            algorithm: EncryptionAlgorithm::RsaOaep256,
+            value: Zeroizing::new(SECRET.to_vec()),
+        };
+        self.use_as(requester, &self.identifier(), usage).await
+    }
+
     pub(crate) async fn unwrap(&self, kid: &Kid, wrapped: &[u8]) -> Result<Zeroizing<Vec<u8>>> {
         let usage = KeyUse::UnwrapKey {
             algorithm: EncryptionAlgorithm::RsaOaep256,
