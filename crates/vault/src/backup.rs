@@ -104,6 +104,10 @@ impl Service {
         self.permitted_vault(requester, vault, Some(key), KeyPermission::Backup)?;
         let record = self.active_key(vault, key, None)?;
         let versions = self.versions_of(vault, key)?;
+        if versions.is_empty() {
+            // Purged since its record was read.
+            self.active_key(vault, key, None)?;
+        }
         if versions.len() > VERSION_LIMIT {
             return Err(Error::BadParameter(format!(
                 "The key has {} versions; one with more than {VERSION_LIMIT} cannot be backed up.",
@@ -124,7 +128,9 @@ impl Service {
                 })
             }
         })
-        .await??;
+        .await?
+        // Purged since its versions were read? Then this is what the refusal is.
+        .or_else(|error| self.active_key(vault, key, None).and(Err(error)))?;
         self.seal_backup(&backup)
     }
 
@@ -211,14 +217,21 @@ impl Service {
         vault: &VaultName,
         backup: Result<String>,
     ) -> Result<Key> {
-        let vault_record = self.permitted_vault(requester, vault, None, KeyPermission::Restore)?;
+        let permitted = || self.permitted_vault(requester, vault, None, KeyPermission::Restore);
+        permitted()?;
         let backup = self.open_backup(&backup?)?;
-        for version in &backup.versions {
-            hardware_keys_are_premium(vault_record.sku, version.kty)?;
-        }
         let name = backup.name.clone();
+        let types: Vec<KeyType> = backup.versions.iter().map(|version| version.kty).collect();
+        let place = || {
+            let vault_record = permitted()?;
+            self.name_is_free(vault, &name)?;
+            for kty in &types {
+                hardware_keys_are_premium(vault_record.sku, *kty)?;
+            }
+            Ok::<_, Error>(vault_record)
+        };
         self.remove_expired_key(vault, &name).await?;
-        self.name_is_free(vault, &name)?;
+        place()?;
 
         // From here to the commit, the files look like nobody's; the sweep waits.
         let _creating = self.creations.read().await;
@@ -229,9 +242,7 @@ impl Service {
         .await??;
         let restored = self
             .change(|| {
-                let vault_record =
-                    self.permitted_vault(requester, vault, None, KeyPermission::Restore)?;
-                self.name_is_free(vault, &name)?;
+                let vault_record = place()?;
                 let Some(newest) = versions.first() else {
                     return Err(Error::BadParameter("The backup has no version.".to_owned()));
                 };

@@ -3,11 +3,11 @@
 use std::ops::Bound;
 
 use jiff::Timestamp;
-use sealock_core::{KeyName, Kid, VaultName};
-use sealock_store::{Batch, Record};
+use sealock_core::{KeyName, Kid, ObjectId, VaultName};
+use sealock_store::Batch;
 
 use crate::{
-    Error, Key, KeyVault, Requester, Result,
+    Error, Key, KeyBundle, KeyVault, Requester, Result,
     audit::{Operation, Request, Target},
     key_vault::Service,
     lookup::part,
@@ -42,51 +42,34 @@ impl KeyVault {
     pub async fn run_due(&self) -> Result<Due> {
         let service = &self.service;
         let _turn = service.due.lock().await;
-        let mut due = Due::default();
         let now = service.clock.now();
-        let mut note = |times: &[Option<Timestamp>]| {
-            let future = times.iter().flatten().filter(|time| now < **time);
-            due.next = future.copied().chain(due.next).min();
-        };
+        let is_due = |time: Option<Timestamp>| time.is_some_and(|time| time <= now);
         service.remove_expired().await?;
-        for entry in service.store.scan(&VAULTS, &[], Bound::Unbounded) {
-            let deletion = entry?.record.value.deletion;
-            note(&[deletion.map(|deletion| deletion.scheduled_purge)]);
-        }
-        let mut keys: Vec<(VaultName, KeyName, Record<KeyRecord>)> = Vec::new();
-        for entry in service.store.scan(&KEYS, &[], Bound::Unbounded) {
-            let entry = entry?;
-            keys.push((part(&entry.key, 0)?, part(&entry.key, 1)?, entry.record));
-        }
-        let mut rotations = Vec::new();
-        for (vault, key, record) in keys {
-            let schedule = service.schedule(&vault, &key, &record)?;
-            note(&[
-                schedule.purge,
-                schedule.deleted,
-                schedule.recovered,
-                schedule.rotation,
-                schedule.notice,
-            ]);
-            let is_due = |time: Option<Timestamp>| time.is_some_and(|time| time <= now);
+        let mut rotated = Vec::new();
+        for (vault, key, schedule) in service.schedules()? {
             if is_due(schedule.recovered) {
                 service.end_recovery(&vault, &key).await?;
             }
-            if is_due(schedule.notice) {
-                self.notify_of_expiry(&vault, &key).await?;
+            if is_due(schedule.notice)
+                && let Err(error) = self.notify_of_expiry(&vault, &key).await
+            {
+                tracing::warn!(%vault, %key, %error, "that a key expires soon could not be noted");
             }
             if is_due(schedule.rotation) {
-                rotations.push((vault, key));
+                match self.rotate_if_due(&vault, &key).await {
+                    Ok(key) => rotated.push(key.current.kid),
+                    Err(error) => {
+                        tracing::warn!(%vault, %key, %error, "a key could not be rotated");
+                    }
+                }
             }
         }
-        for (vault, key) in rotations {
-            match self.rotate_if_due(&vault, &key).await {
-                Ok(rotated) => due.rotated.push(rotated.current.kid),
-                // Such as in a vault that has failed over: the next change is another try.
-                Err(error) => tracing::warn!(%vault, %key, %error, "a key could not be rotated"),
-            }
-        }
-        Ok(due)
+        // Asked anew: what was done may have brought something new.
+        let next = service.times()?.into_iter().filter(|time| now < *time);
+        Ok(Due {
+            rotated,
+            next: next.min(),
+        })
     }
 
     /// Returns once something has changed, so that something may be due sooner than before.
@@ -107,7 +90,7 @@ impl KeyVault {
             .await
     }
 
-    /// The audit log is told, once for each version.
+    /// The audit log is told of the version, once.
     async fn notify_of_expiry(&self, vault: &VaultName, key: &KeyName) -> Result<()> {
         let request = Request::new(
             &Requester::operator(),
@@ -116,11 +99,51 @@ impl KeyVault {
         );
         let (service, vault, key) = (self.service.clone(), vault.clone(), key.clone());
         let work = async move { service.note_near_expiry(&vault, &key).await };
-        self.audited(request, |()| None, work).await
+        self.audited(request, |noted: &KeyBundle| Some(noted.subject()), work)
+            .await
+            .map(drop)
+    }
+}
+
+impl Schedule {
+    fn times(&self) -> impl Iterator<Item = Timestamp> {
+        let Self {
+            purge,
+            deleted,
+            recovered,
+            rotation,
+            notice,
+        } = *self;
+        [purge, deleted, recovered, rotation, notice]
+            .into_iter()
+            .flatten()
     }
 }
 
 impl Service {
+    /// When anything comes, be it past or future.
+    fn times(&self) -> Result<Vec<Timestamp>> {
+        let mut times = Vec::new();
+        for entry in self.store.scan(&VAULTS, &[], Bound::Unbounded) {
+            times.extend(entry?.record.deletion.map(|it| it.scheduled_purge));
+        }
+        for (_, _, schedule) in self.schedules()? {
+            times.extend(schedule.times());
+        }
+        Ok(times)
+    }
+
+    fn schedules(&self) -> Result<Vec<(VaultName, KeyName, Schedule)>> {
+        let keys = self.store.scan(&KEYS, &[], Bound::Unbounded);
+        keys.map(|entry| {
+            let entry = entry?;
+            let (vault, key) = (part(&entry.key, 0)?, part(&entry.key, 1)?);
+            let schedule = self.schedule(&vault, &key, &entry.record)?;
+            Ok((vault, key, schedule))
+        })
+        .collect()
+    }
+
     fn schedule(&self, vault: &VaultName, key: &KeyName, record: &KeyRecord) -> Result<Schedule> {
         if let Some(deletion) = record.deletion {
             return Ok(Schedule {
@@ -133,6 +156,14 @@ impl Service {
             recovered: record.recovering_until,
             ..Schedule::default()
         };
+        match self.changeable_vault(vault) {
+            Ok(_) => {}
+            // Its keys wait until it is back.
+            Err(
+                Error::VaultNotFound { .. } | Error::VaultDeleted { .. } | Error::FailedOver { .. },
+            ) => return Ok(schedule),
+            Err(error) => return Err(error),
+        }
         let policy = self.rotation_policy_of(vault, key)?.policy;
         let (_, version) = match self.current_version(vault, key) {
             Ok(current) => current,
@@ -143,9 +174,9 @@ impl Service {
         let VersionRecord {
             created, expires, ..
         } = version;
-        schedule.rotation = policy.due(Action::Rotate, created, expires)?;
+        schedule.rotation = policy.due(Action::Rotate, created, expires);
         if !version.near_expiry_noted {
-            schedule.notice = policy.due(Action::Notify, created, expires)?;
+            schedule.notice = policy.due(Action::Notify, created, expires);
         }
         Ok(schedule)
     }
@@ -154,11 +185,17 @@ impl Service {
     async fn end_recovery(&self, vault: &VaultName, key: &KeyName) -> Result<()> {
         let parts = [vault.as_str(), key.as_str()];
         self.change(|| {
-            let Some(record) = self.store.get(&KEYS, &parts)? else {
+            let found = self.store.get(&KEYS, &parts)?;
+            let now = self.clock.now();
+            let Some(record) =
+                found.filter(|record| record.recovering_until.is_some_and(|end| end <= now))
+            else {
+                // Deleted since it was looked up, and maybe on its way back again.
                 return Ok((Batch::new(), ()));
             };
             let ended = KeyRecord {
                 recovering_until: None,
+                revision: ObjectId::random(),
                 ..record.value.clone()
             };
             let batch = Batch::new().expect(&KEYS, &parts, &record);
@@ -167,17 +204,32 @@ impl Service {
         .await
     }
 
-    async fn note_near_expiry(&self, vault: &VaultName, key: &KeyName) -> Result<()> {
+    async fn note_near_expiry(&self, vault: &VaultName, key: &KeyName) -> Result<KeyBundle> {
         self.change(|| {
-            let (kid, _) = self.current_version(vault, key)?;
-            let parts = [vault.as_str(), key.as_str(), kid.version.as_str()];
-            let record = self.version(&kid)?;
-            let noted = VersionRecord {
-                near_expiry_noted: true,
+            let vault_record = self.changeable_vault(vault)?;
+            let record = self.active_key(vault, key, None)?;
+            let mut versions = self.versions_of(vault, key)?;
+            let noted = versions
+                .iter_mut()
+                .find(|stored| stored.version == record.current);
+            let Some(noted) = noted else {
+                return Err(Error::KeyNotFound {
+                    vault: vault.clone(),
+                    key: key.clone(),
+                    version: None,
+                });
+            };
+            noted.record.near_expiry_noted = true;
+            let noted = noted.clone();
+            let new = KeyRecord {
+                revision: ObjectId::random(),
                 ..record.value.clone()
             };
-            let batch = Batch::new().expect(&VERSIONS, &parts, &record);
-            Ok((batch.put(&VERSIONS, &parts, &noted), ()))
+            let (batch, _) =
+                self.replacement_of_key(vault, key, &vault_record, &record, &new, versions)?;
+            let parts = [vault.as_str(), key.as_str(), noted.version.as_str()];
+            let bundle = noted.bundle(&vault_record, vault, key);
+            Ok((batch.put(&VERSIONS, &parts, &noted.record), bundle))
         })
         .await
     }

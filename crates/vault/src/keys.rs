@@ -398,7 +398,7 @@ impl Service {
     }
 
     /// The key with another record, and with `versions` as they will be.
-    fn replacement_of_key(
+    pub(crate) fn replacement_of_key(
         &self,
         vault: &VaultName,
         key: &KeyName,

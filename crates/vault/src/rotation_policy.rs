@@ -48,6 +48,9 @@ pub enum Action {
 #[serde(try_from = "String", into = "String")]
 pub struct Period(String);
 
+/// How long the text of a period can be.
+const LENGTH_LIMIT: usize = 80;
+
 const SEVEN_DAYS: &str = "P7D";
 const TWENTY_EIGHT_DAYS: &str = "P28D";
 const THIRTY_DAYS: &str = "P30D";
@@ -125,14 +128,15 @@ impl RotationPolicy {
         action: Action,
         created: Timestamp,
         expires: Option<Timestamp>,
-    ) -> Result<Option<Timestamp>> {
+    ) -> Option<Timestamp> {
         let found = self.lifetime_actions.iter().find(|a| a.action == action);
         match (found.map(|found| &found.trigger), expires) {
-            (Some(Trigger::AfterCreate(period)), _) => period.after(created).map(Some),
+            // Never, if no calendar has it.
+            (Some(Trigger::AfterCreate(period)), _) => period.after(created).ok(),
             (Some(Trigger::BeforeExpiry(period)), Some(expires)) => {
-                period.before(expires).map(Some)
+                Some(period.before(expires).unwrap_or(Timestamp::MIN))
             }
-            _ => Ok(None),
+            _ => None,
         }
     }
 }
@@ -202,19 +206,22 @@ impl Period {
     fn span(&self) -> Result<Span> {
         let mut span = 0.days();
         let mut digits = String::new();
+        // Each at most once, and in this order.
+        let mut units = "YMWD".chars();
         for letter in self.0.chars().skip(1) {
-            let number = || digits.parse::<i64>().ok();
-            let with = match letter {
-                '0'..='9' => {
-                    digits.push(letter);
-                    continue;
-                }
-                'Y' => number().and_then(|number| span.try_years(number).ok()),
-                'M' => number().and_then(|number| span.try_months(number).ok()),
-                'W' => number().and_then(|number| span.try_weeks(number).ok()),
-                'D' => number().and_then(|number| span.try_days(number).ok()),
+            if letter.is_ascii_digit() {
+                digits.push(letter);
+                continue;
+            }
+            let number = digits.parse::<i64>().ok();
+            let number = number.filter(|_| units.any(|unit| unit == letter));
+            let with = number.and_then(|number| match letter {
+                'Y' => span.try_years(number).ok(),
+                'M' => span.try_months(number).ok(),
+                'W' => span.try_weeks(number).ok(),
+                'D' => span.try_days(number).ok(),
                 _ => None,
-            };
+            });
             span = with.ok_or_else(|| self.invalid())?;
             digits.clear();
         }
@@ -237,8 +244,8 @@ impl FromStr for Period {
     type Err = Error;
 
     fn from_str(text: &str) -> Result<Self> {
-        let period = Self(text.chars().take(80).collect());
-        if !period.0.starts_with('P') {
+        let period = Self(text.chars().take(LENGTH_LIMIT).collect());
+        if period.0.len() < text.len() || !period.0.starts_with('P') {
             return Err(period.invalid());
         }
         period.span()?;
@@ -308,6 +315,9 @@ mod tests {
             "p1d",
             "P99999999999D",
             "P1.5D",
+            "P1D2D",
+            "P1D1Y",
+            &format!("P{}9Dx", "0".repeat(77)),
         ] {
             assert!(bad.parse::<Period>().is_err(), "{bad}");
         }
@@ -369,7 +379,7 @@ mod tests {
         let expires = Some("2026-03-01T00:00:00Z".parse().unwrap());
         let policy = policy(&["R+P15D", "N-P7D"], None);
         let due = |action, expires| {
-            let due = policy.due(action, now(), expires).unwrap();
+            let due = policy.due(action, now(), expires);
             due.map(|due: Timestamp| due.to_string())
         };
         assert_eq!(

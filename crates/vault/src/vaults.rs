@@ -340,7 +340,7 @@ impl Service {
         vault: &VaultName,
         record: &Record<VaultRecord>,
     ) -> Result<(Batch, Vec<ObjectId>)> {
-        let vault = vault.as_str();
+        let (vault, id) = (vault.as_str(), resource_id(vault));
         let mut files = Vec::new();
         let mut batch = Batch::new()
             .expect(&VAULTS, &[vault], record)
@@ -354,6 +354,8 @@ impl Service {
         batch = self.without(&ROTATION_POLICIES, vault, batch)?;
         batch = self.without(&POLICIES, vault, batch)?;
         batch = self.without(&IP_RULES, vault, batch)?;
+        // Those that were assigned since it was deleted.
+        batch = self.directory.without_roles_within(&id, batch)?;
         Ok((batch, files))
     }
 

@@ -1,8 +1,21 @@
 //! What callers of the vault rely on, over a store in memory.
 
 mod audit;
+mod backups;
+mod earlier_records;
+mod errors;
+mod failover;
+mod firewall;
 mod keys;
+mod listings;
+mod order;
+mod recovery_levels;
 mod retention;
+mod roles;
+mod rotation;
+mod soft_deletion;
+mod tags;
+mod validity;
 mod vaults;
 #[cfg(test)] // so that clippy takes its helpers for tests
 mod world;

@@ -1,14 +1,16 @@
-use std::sync::Arc;
+use std::{net::Ipv4Addr, sync::Arc};
 
 use jiff::{SignedDuration, Timestamp};
-use sealock_core::{Clock, KeyName, Kid, PublicName, VaultName};
-use sealock_entra::{Directory, ManagedIdentity};
+use sealock_core::{Clock, KeyIdentifier, KeyName, Kid, PublicName, VaultName};
+use sealock_entra::{Caller, Directory, ManagedIdentity};
 use sealock_envelope::ServiceKey;
 use sealock_store::Store;
 use sealock_vault::{
-    AuditEvent, EncryptionAlgorithm, Error, Key, KeyAttributes, KeyChange, KeyPermission, KeySpec,
-    KeyUse, KeyVault, KeyVaultFidelity, Outcome, Requester, Result, VaultSettings,
+    AuditEvent, Client, EncryptionAlgorithm, Error, Key, KeyAttributes, KeyBundle, KeyChange,
+    KeyPermission, KeySpec, KeyType, KeyUse, KeyVault, KeyVaultFidelity, Origin, Outcome,
+    Requester, Result, Vault, VaultChange, VaultSettings,
 };
+use uuid::Uuid;
 use zeroize::Zeroizing;
 
 pub(crate) const SECRET: &[u8] = b"a data encryption key of 32 byte";
@@ -36,6 +38,15 @@ impl World {
     }
 
     pub(crate) async fn with(settings: VaultSettings) -> Self {
+        Self::made(settings, SignedDuration::ZERO).await
+    }
+
+    /// One in which deletions and recoveries take a minute.
+    pub(crate) async fn slow() -> Self {
+        Self::made(VaultSettings::default(), SignedDuration::from_mins(1)).await
+    }
+
+    async fn made(settings: VaultSettings, delete_delay: SignedDuration) -> Self {
         let store = Store::ephemeral();
         let clock = Clock::frozen_at(Timestamp::from_second(1_800_000_000).unwrap());
         let directory = Directory::open(store.clone(), clock.clone()).await.unwrap();
@@ -47,7 +58,7 @@ impl World {
             clock.clone(),
             PublicName::parse("localhost", 5000).unwrap(),
             directory.clone(),
-            KeyVaultFidelity::default(),
+            KeyVaultFidelity { delete_delay },
         );
         let world = Self {
             store,
@@ -69,23 +80,107 @@ impl World {
             KeyPermission::WrapKey,
             KeyPermission::UnwrapKey,
         ];
-        world
-            .vaults
-            .grant(
-                &operator(),
-                &world.vault,
-                world.identity.principal_id,
-                permissions.into(),
-            )
-            .await
-            .unwrap();
+        world.grant(&permissions).await;
         world
     }
 
-    pub(crate) async fn create_key(&self) -> Result<Key> {
-        let asked = (KeySpec::default(), KeyChange::default());
+    /// The identity, but on some machine instead of in a registry.
+    pub(crate) fn machine(&self) -> Requester {
+        Requester {
+            caller: Caller::Identity(self.identity.clone()),
+            client: Client {
+                origin: Origin::Address(Ipv4Addr::new(203, 0, 113, 7).into()),
+                info: "azsdk-python-keyvault-keys/4.11.3".to_owned(),
+                api_version: Some("7.6".to_owned()),
+                correlation_id: Uuid::from_u128(7),
+            },
+        }
+    }
+
+    pub(crate) async fn grant(&self, permissions: &[KeyPermission]) {
+        let permissions = permissions.iter().copied().collect();
+        let principal = self.identity.principal_id;
         self.vaults
-            .create_key(&operator(), &self.vault, &self.key, Ok(asked))
+            .grant(&operator(), &self.vault, principal, permissions)
+            .await
+            .unwrap();
+    }
+
+    pub(crate) async fn revoke(&self, permission: KeyPermission) {
+        let principal = self.identity.principal_id;
+        self.vaults
+            .revoke(&operator(), &self.vault, principal, [permission].into())
+            .await
+            .unwrap();
+    }
+
+    pub(crate) async fn change_vault(&self, change: VaultChange) -> Result<Vault> {
+        self.vaults
+            .update_vault(&operator(), &self.vault, change)
+            .await
+    }
+
+    /// An RSA key.
+    pub(crate) async fn create_key(&self) -> Result<Key> {
+        self.create(KeyType::Rsa, KeyChange::default()).await
+    }
+
+    /// An EC key: it is made faster.
+    pub(crate) async fn create_ec_key(&self) -> Result<Key> {
+        self.create(KeyType::Ec, KeyChange::default()).await
+    }
+
+    pub(crate) async fn create(&self, kty: KeyType, change: KeyChange) -> Result<Key> {
+        let spec = KeySpec {
+            kty,
+            ..KeySpec::default()
+        };
+        self.vaults
+            .create_key(&operator(), &self.vault, &self.key, Ok((spec, change)))
+            .await
+    }
+
+    /// The key, in its current version.
+    pub(crate) fn identifier(&self) -> KeyIdentifier {
+        KeyIdentifier {
+            vault: self.vault.clone(),
+            key: self.key.clone(),
+            version: None,
+        }
+    }
+
+    /// The key as its operator sees it.
+    pub(crate) async fn shown(&self) -> Result<Key> {
+        self.vaults.key(&operator(), &self.vault, &self.key).await
+    }
+
+    pub(crate) async fn update(&self, change: KeyChange) -> Result<(Key, KeyBundle)> {
+        self.vaults
+            .update_key(&operator(), &self.identifier(), Ok(change))
+            .await
+    }
+
+    pub(crate) async fn rotate_key(&self) -> Result<Key> {
+        self.vaults
+            .rotate_key(&operator(), &self.vault, &self.key)
+            .await
+    }
+
+    pub(crate) async fn delete_key(&self) -> Result<Key> {
+        self.vaults
+            .delete_key(&operator(), &self.vault, &self.key)
+            .await
+    }
+
+    pub(crate) async fn recover_key(&self) -> Result<Key> {
+        self.vaults
+            .recover_key(&operator(), &self.vault, &self.key)
+            .await
+    }
+
+    pub(crate) async fn purge_key(&self) -> Result<()> {
+        self.vaults
+            .purge_key(&operator(), &self.vault, &self.key)
             .await
     }
 
@@ -101,6 +196,15 @@ impl World {
         Ok(self.use_key(kid, usage).await?.to_vec())
     }
 
+    /// With the current version.
+    pub(crate) async fn wrap_as(&self, requester: &Requester) -> Result<Zeroizing<Vec<u8>>> {
+        let usage = KeyUse::WrapKey {
+            algorithm: EncryptionAlgorithm::RsaOaep256,
+            value: Zeroizing::new(SECRET.to_vec()),
+        };
+        self.use_as(requester, &self.identifier(), usage).await
+    }
+
     pub(crate) async fn unwrap(&self, kid: &Kid, wrapped: &[u8]) -> Result<Zeroizing<Vec<u8>>> {
         let usage = KeyUse::UnwrapKey {
             algorithm: EncryptionAlgorithm::RsaOaep256,
@@ -109,16 +213,27 @@ impl World {
         self.use_key(kid, usage).await
     }
 
-    async fn use_key(&self, kid: &Kid, usage: KeyUse) -> Result<Zeroizing<Vec<u8>>> {
-        let (kid, operation) = (kid.identifier(), usage.operation());
+    pub(crate) async fn use_key(&self, kid: &Kid, usage: KeyUse) -> Result<Zeroizing<Vec<u8>>> {
+        self.use_as(&self.caller, &kid.identifier(), usage).await
+    }
+
+    /// What came of it in bytes: of a verification one, whether it is valid.
+    pub(crate) async fn use_as(
+        &self,
+        requester: &Requester,
+        identifier: &KeyIdentifier,
+        usage: KeyUse,
+    ) -> Result<Zeroizing<Vec<u8>>> {
+        let operation = usage.operation();
         let used = self
             .vaults
-            .use_key(&self.caller, &kid, operation, Ok(usage))
+            .use_key(requester, identifier, operation, Ok(usage))
             .await?;
-        match used.outcome {
-            Outcome::Bytes(bytes) => Ok(bytes),
-            Outcome::Encrypted(_) | Outcome::Verified(_) => panic!("neither was asked for"),
-        }
+        Ok(match used.outcome {
+            Outcome::Bytes(bytes) => bytes,
+            Outcome::Encrypted(encrypted) => encrypted.ciphertext.into(),
+            Outcome::Verified(is_valid) => vec![u8::from(is_valid)].into(),
+        })
     }
 
     pub(crate) async fn set_enabled(&self, kid: &Kid, enabled: bool) -> Result<KeyAttributes> {
@@ -135,15 +250,8 @@ impl World {
     }
 
     pub(crate) async fn delete_and_purge_key(&self) {
-        let vaults = &self.vaults;
-        vaults
-            .delete_key(&operator(), &self.vault, &self.key)
-            .await
-            .unwrap();
-        vaults
-            .purge_key(&operator(), &self.vault, &self.key)
-            .await
-            .unwrap();
+        self.delete_key().await.unwrap();
+        self.purge_key().await.unwrap();
     }
 
     pub(crate) fn files(&self) -> usize {
@@ -151,8 +259,11 @@ impl World {
     }
 
     pub(crate) fn pass_days(&self, days: i64) {
-        let by = SignedDuration::from_hours(24 * days);
-        self.clock.advance(by).unwrap();
+        self.pass(SignedDuration::from_hours(24 * days));
+    }
+
+    pub(crate) fn pass(&self, time: SignedDuration) {
+        self.clock.advance(time).unwrap();
     }
 
     pub(crate) fn audit(&self) -> Vec<AuditEvent> {
@@ -162,6 +273,14 @@ impl World {
             .filter(|line| !line.is_empty())
             .map(|line| serde_json::from_slice(line).unwrap())
             .collect()
+    }
+
+    /// How Azure's texts name the identity.
+    pub(crate) fn named(&self) -> String {
+        format!(
+            "appid={};oid={};iss=https://sts.windows.net/{}/",
+            self.identity.client_id, self.identity.principal_id, self.identity.tenant_id
+        )
     }
 }
 

@@ -1,0 +1,496 @@
+//! Every row of Azure's table of errors that is not HTTP's own, by its name: status, code, inner code and
+//! the whole text.
+
+use jiff::SignedDuration;
+use sealock_core::{KeyIdentifier, KeyVersion};
+use sealock_vault::{
+    Bypass, Curve, DefaultAction, EncryptionAlgorithm, KeyChange, KeyOperation, KeyPermission,
+    KeySpec, KeyType, KeyUse, Result, Sha, SignatureAlgorithm, VaultChange, VaultSettings,
+};
+
+use crate::world::{SECRET, World, operator, refused};
+
+const RECOVERY: &str = "If you recently deleted this key you may be able to recover it using the correct recovery command. For help resolving this issue, please see https://go.microsoft.com/fwlink/?linkid=2125182";
+
+/// Status, code and inner code.
+type Wire = (u16, &'static str, Option<&'static str>);
+
+const BAD: Wire = (400, "BadParameter", None);
+const MISSING: Wire = (404, "KeyNotFound", None);
+
+const fn forbidden(inner: &'static str) -> Wire {
+    (403, "Forbidden", Some(inner))
+}
+
+const fn conflict(inner: &'static str) -> Wire {
+    (409, "Conflict", Some(inner))
+}
+
+fn row<T>(name: &str, result: Result<T>, wire: Wire, text: &str) {
+    let error = refused(result);
+    let found = (error.status(), error.code(), error.inner_code());
+    assert_eq!(found, wire, "{name}");
+    assert_eq!(error.to_string(), text, "{name}");
+}
+
+#[tokio::test]
+async fn key_missing() {
+    let world = World::new().await;
+    let other: KeyIdentifier = "kv1/k2".parse().unwrap();
+    row(
+        "key missing",
+        world.vaults.get_key(&world.caller, &other).await,
+        MISSING,
+        &format!("A key with (name/id) k2 was not found in this key vault. {RECOVERY}"),
+    );
+    world.create_ec_key().await.unwrap();
+    let version = KeyVersion::random();
+    let identifier = format!("kv1/k1/{version}").parse().unwrap();
+    row(
+        "version missing",
+        world.vaults.get_key(&world.caller, &identifier).await,
+        MISSING,
+        &format!("A key with (name/id) k1/{version} was not found in this key vault. {RECOVERY}"),
+    );
+    world.delete_key().await.unwrap();
+    row(
+        "deleted key looked up as if it were there",
+        world
+            .vaults
+            .get_key(&world.caller, &world.identifier())
+            .await,
+        MISSING,
+        &format!("A key with (name/id) k1 was not found in this key vault. {RECOVERY}"),
+    );
+    row(
+        "deleted key missing",
+        world
+            .vaults
+            .deleted_key(&world.caller, &other.vault, &other.key)
+            .await,
+        MISSING,
+        "Deleted Key not found: k2",
+    );
+}
+
+/// One of each.
+fn uses() -> [KeyUse; 6] {
+    let algorithm = EncryptionAlgorithm::RsaOaep256;
+    let signed = SignatureAlgorithm::Rs(Sha::Sha256);
+    let digest = || vec![7; 32];
+    [
+        KeyUse::Encrypt {
+            algorithm,
+            plaintext: SECRET.to_vec().into(),
+            iv: None,
+            aad: None,
+        },
+        KeyUse::Decrypt {
+            algorithm,
+            encrypted: sealock_vault::Encrypted::default(),
+            aad: None,
+        },
+        KeyUse::WrapKey {
+            algorithm,
+            value: SECRET.to_vec().into(),
+        },
+        KeyUse::UnwrapKey {
+            algorithm,
+            value: Vec::new(),
+        },
+        KeyUse::Sign {
+            algorithm: signed,
+            digest: digest(),
+        },
+        KeyUse::Verify {
+            algorithm: signed,
+            digest: digest(),
+            signature: Vec::new(),
+        },
+    ]
+}
+
+#[tokio::test]
+async fn disabled_key_used_and_operation_not_in_key_ops() {
+    let world = World::new().await;
+    let kid = world.create_ec_key().await.unwrap().current.kid;
+    let identifier = world.identifier();
+    world.grant(&[KeyPermission::All]).await;
+    for (usage, name) in uses().into_iter().zip([
+        "encrypt",
+        "decrypt",
+        "wrapKey",
+        "unwrapKey",
+        "sign",
+        "verify",
+    ]) {
+        world.set_enabled(&kid, false).await.unwrap();
+        row(
+            "disabled key used",
+            world.use_as(&world.caller, &identifier, usage).await,
+            forbidden("KeyDisabled"),
+            &format!("Operation {name} is not allowed on a disabled key."),
+        );
+        world.set_enabled(&kid, true).await.unwrap();
+    }
+    for usage in uses().into_iter().take(4) {
+        let name = usage.operation();
+        row(
+            "op not in key_ops",
+            world.use_as(&world.caller, &identifier, usage).await,
+            forbidden("KeyOperationForbidden"),
+            &format!("Operation {name} is not permitted on this key."),
+        );
+    }
+}
+
+#[tokio::test]
+async fn expired_or_not_yet_valid() {
+    let world = World::new().await;
+    let hour = SignedDuration::from_hours(1);
+    let change = KeyChange {
+        not_before: Some(world.clock.now() + hour),
+        expires: Some(world.clock.now() + hour * 2),
+        ..KeyChange::default()
+    };
+    world.create(KeyType::Rsa, change).await.unwrap();
+    row(
+        "not yet valid",
+        world.wrap_as(&world.caller).await,
+        forbidden("KeyNotYetValid"),
+        "Operation wrapKey is not allowed on a key that is not yet valid.",
+    );
+    world.pass(hour * 2);
+    row(
+        "expired",
+        world.wrap_as(&world.caller).await,
+        forbidden("KeyExpired"),
+        "Operation wrapKey is not allowed on an expired key.",
+    );
+}
+
+#[tokio::test]
+async fn name_soft_deleted_being_deleted_and_being_recovered() {
+    let world = World::slow().await;
+    let minute = SignedDuration::from_mins(1);
+    world.create_ec_key().await.unwrap();
+    world.delete_key().await.unwrap();
+    row(
+        "being deleted",
+        world.create_ec_key().await,
+        conflict("ObjectIsBeingDeleted"),
+        "Key k1 is currently being deleted and cannot be re-created; retry later.",
+    );
+    world.pass(minute);
+    row(
+        "name soft-deleted",
+        world.create_ec_key().await,
+        conflict("ObjectIsDeletedButRecoverable"),
+        "Key k1 is currently in a deleted but recoverable state, and its name cannot be reused; in this state, the key can only be recovered or purged.",
+    );
+    world.recover_key().await.unwrap();
+    row(
+        "being recovered",
+        world.create_ec_key().await,
+        conflict("ObjectIsBeingRecovered"),
+        "Key k1 is currently being recovered and cannot be re-created; retry later.",
+    );
+}
+
+#[tokio::test]
+async fn access_policy_denies() {
+    let world = World::new().await;
+    for (permission, name) in [
+        (KeyPermission::Get, "get"),
+        (KeyPermission::WrapKey, "wrapKey"),
+    ] {
+        world.revoke(permission).await;
+        let result = match permission {
+            KeyPermission::Get => world
+                .vaults
+                .get_key(&world.caller, &world.identifier())
+                .await
+                .map(drop),
+            _ => world.wrap_as(&world.caller).await.map(drop),
+        };
+        row(
+            "access policy denies",
+            result,
+            forbidden("AccessDenied"),
+            &format!(
+                "The user, group or application '{}' does not have keys {name} permission on key vault 'kv1;location=eastus'. For help resolving this issue, please see https://go.microsoft.com/fwlink/?linkid=2125287",
+                world.named()
+            ),
+        );
+    }
+}
+
+#[tokio::test]
+async fn rbac_denies() {
+    let world = World::with(VaultSettings {
+        rbac: true,
+        ..VaultSettings::default()
+    })
+    .await;
+    let vault = "/subscriptions/00000000-0000-0000-0000-000000000000/resourcegroups/sealock/providers/microsoft.keyvault/vaults/kv1";
+    let text = |action: &str, resource: &str| {
+        format!(
+            "Caller is not authorized to perform action on resource.\r\nIf role assignments, deny assignments or role definitions were changed recently, please observe propagation time.\r\nCaller: {}\r\nAction: '{action}'\r\nResource: '{resource}'\r\nAssignment: (not found)\r\nDenyAssignmentId: null\r\nDecisionReason: null \r\nVault: kv1;location=eastus\r\n",
+            world.named()
+        )
+    };
+    let key = format!("{vault}/keys/k1");
+    row(
+        "RBAC denies, on a key that is not even there",
+        world
+            .vaults
+            .get_key(&world.caller, &world.identifier())
+            .await,
+        forbidden("ForbiddenByRbac"),
+        &text("Microsoft.KeyVault/vaults/keys/read", &key),
+    );
+    row(
+        "RBAC denies, on a key",
+        world.wrap_as(&world.caller).await,
+        forbidden("ForbiddenByRbac"),
+        &text("Microsoft.KeyVault/vaults/keys/wrap/action", &key),
+    );
+    row(
+        "RBAC denies, on a vault",
+        world.vaults.keys(&world.caller, &world.vault).await,
+        forbidden("ForbiddenByRbac"),
+        &text("Microsoft.KeyVault/vaults/keys/read", vault),
+    );
+}
+
+#[tokio::test]
+async fn firewall_and_public_access_disabled() {
+    let world = World::new().await;
+    let from = format!(
+        "Caller: {};xms_mirid=/subscriptions/00000000-0000-0000-0000-000000000000/resourcegroups/sealock/providers/Microsoft.ManagedIdentity/userAssignedIdentities/registry-identity\r\nVault: kv1;location=eastus",
+        world.named()
+    );
+    let change = VaultChange {
+        default_action: Some(DefaultAction::Deny),
+        ..VaultChange::default()
+    };
+    world.change_vault(change).await.unwrap();
+    row(
+        "firewall",
+        world.wrap_as(&world.machine()).await,
+        forbidden("ForbiddenByFirewall"),
+        &format!(
+            "Client address is not authorized and caller is not a trusted service.\r\nClient address: 203.0.113.7\r\n{from}"
+        ),
+    );
+    let change = VaultChange {
+        bypass: Some(Bypass::None),
+        ..VaultChange::default()
+    };
+    world.change_vault(change).await.unwrap();
+    for (requester, address) in [
+        (world.machine(), "203.0.113.7"),
+        (world.caller.clone(), "127.0.0.1"),
+    ] {
+        row(
+            "firewall + bypass None",
+            world.wrap_as(&requester).await,
+            forbidden("ForbiddenByFirewall"),
+            &format!(
+                "Request was not allowed by NSP rules and the client address is not authorized and caller was ignored because bypass is set to None\r\nClient address: {address}\r\n{from}"
+            ),
+        );
+    }
+    let change = VaultChange {
+        public_network_access: Some(false),
+        ..VaultChange::default()
+    };
+    world.change_vault(change).await.unwrap();
+    row(
+        "public access disabled",
+        world.wrap_as(&world.machine()).await,
+        forbidden("ForbiddenByConnection"),
+        &format!(
+            "Public network access is disabled and request is not from a trusted service nor via an approved private link.\r\n{from}"
+        ),
+    );
+}
+
+#[tokio::test]
+async fn purge_protected_object_and_vault() {
+    let world = World::with(VaultSettings {
+        purge_protection: true,
+        ..VaultSettings::default()
+    })
+    .await;
+    world.create_ec_key().await.unwrap();
+    world.delete_key().await.unwrap();
+    row(
+        "purge protected object",
+        world.purge_key().await,
+        (403, "Forbidden", None),
+        "Operation \"purge\" is not allowed because purge protection is enabled for this vault. Key Vault service will automatically purge it after the retention period has passed.\r\nVault: kv1;location=eastus",
+    );
+    let change = VaultChange {
+        purge_protection: Some(false),
+        ..VaultChange::default()
+    };
+    row(
+        "purge protection is irreversible",
+        world.change_vault(change).await,
+        BAD,
+        "The property \"enablePurgeProtection\" cannot be set to false. Enabling the purge protection for a vault is an irreversible action.",
+    );
+    let (vaults, vault) = (&world.vaults, &world.vault);
+    vaults.delete_vault(&operator(), vault).await.unwrap();
+    row(
+        "purge protected vault",
+        vaults.purge_vault(&operator(), vault).await,
+        (405, "MethodNotAllowed", None),
+        "Operation 'DeletedVaultPurge' is not allowed: purge protection is enabled for the vault 'kv1'.",
+    );
+}
+
+#[tokio::test]
+async fn vault_missing_or_its_name_taken() {
+    let world = World::new().await;
+    let (vaults, vault) = (&world.vaults, &world.vault);
+    let other = "kv2".parse().unwrap();
+    row(
+        "vault missing",
+        vaults.keys(&world.caller, &other).await,
+        (404, "VaultNotFound", None),
+        "Azure Key Vault 'kv2' does not exist.",
+    );
+    row(
+        "deleted vault missing",
+        vaults.recover_vault(&operator(), vault).await,
+        (404, "DeletedVaultNotFound", None),
+        "The specified deleted vault 'kv1' does not exist.",
+    );
+    let create = async || {
+        let settings = VaultSettings::default();
+        vaults.create_vault(&operator(), vault, settings).await
+    };
+    row(
+        "vault name taken",
+        create().await,
+        (409, "VaultAlreadyExists", None),
+        "The vault name 'kv1' is already in use.",
+    );
+    vaults.delete_vault(&operator(), vault).await.unwrap();
+    row(
+        "vault name held",
+        create().await,
+        (409, "ConflictError", None),
+        "A vault with the same name already exists in deleted state. You need to either recover or purge existing key vault 'kv1'.",
+    );
+    row(
+        "vault deleted",
+        vaults.keys(&world.caller, vault).await,
+        (404, "VaultNotFound", None),
+        "Azure Key Vault 'kv1' does not exist: it is in a deleted but recoverable state.",
+    );
+}
+
+#[tokio::test]
+async fn bad_input() {
+    let world = World::with(VaultSettings {
+        sku: sealock_vault::VaultSku::Standard,
+        ..VaultSettings::default()
+    })
+    .await;
+    let vaults = &world.vaults;
+    for count in [0, 129] {
+        row(
+            "too many random bytes, or none",
+            vaults
+                .random_bytes(&world.caller, &world.vault, Ok(count))
+                .await,
+            BAD,
+            "GetRandomBytesRequest: count cannot be greater than 128 or less than 1",
+        );
+    }
+    row(
+        "a key in hardware in a standard vault",
+        world.create(KeyType::EcHsm, KeyChange::default()).await,
+        BAD,
+        "Keys of type EC-HSM need a vault of the premium SKU; this one is standard.",
+    );
+    let change = KeyChange {
+        key_ops: Some(vec![KeyOperation::WrapKey]),
+        ..KeyChange::default()
+    };
+    row(
+        "an EC key to wrap with",
+        world.create(KeyType::Ec, change).await,
+        BAD,
+        "The key operation 'wrapKey' is not valid for EC keys; use sign and verify.",
+    );
+    let spec = KeySpec {
+        kty: KeyType::Ec,
+        curve: Some(Curve::P256K),
+        ..KeySpec::default()
+    };
+    let asked = Ok((spec, KeyChange::default()));
+    let created = vaults
+        .create_key(&operator(), &world.vault, &world.key, asked)
+        .await;
+    let version = created.unwrap().current.kid.version;
+    world.grant(&[KeyPermission::Sign]).await;
+    let usage = KeyUse::Sign {
+        algorithm: SignatureAlgorithm::Es(Curve::P256),
+        digest: vec![7; 32],
+    };
+    row(
+        "an algorithm of another curve",
+        world
+            .use_as(&world.caller, &world.identifier(), usage)
+            .await,
+        BAD,
+        &format!(
+            "Key and signing algorithm are incompatible. Key https://kv1.vault.localhost:5000/keys/k1/{version} uses curve 'P-256K', and algorithm 'ES256' can only be used with curve 'P-256'."
+        ),
+    );
+    assert_eq!(world.files(), 2, "nothing refused left a file");
+}
+
+#[tokio::test]
+async fn read_only() {
+    let world = World::new().await;
+    let change = VaultChange {
+        failed_over: Some(true),
+        ..VaultChange::default()
+    };
+    world.change_vault(change).await.unwrap();
+    row(
+        "read-only",
+        world.create_ec_key().await,
+        forbidden("VaultIsReadOnly"),
+        "The vault 'kv1' has failed over to its paired region and is read-only until it has failed back.",
+    );
+}
+
+#[tokio::test]
+async fn restore_over_a_name_in_use() {
+    let world = World::new().await;
+    world.create_ec_key().await.unwrap();
+    let (vaults, vault) = (&world.vaults, &world.vault);
+    let backup = vaults.backup_key(&operator(), vault, &world.key).await;
+    let backup = backup.unwrap();
+    let text = "There was a conflict restoring the key 'kv1/keys/k1'. This can happen if either: a second key with the same name was created after the first key was deleted; thus trying to restore a key whose name is already in use. Or if the key was deleted and is still recoverable.";
+    for state in ["active", "deleted"] {
+        row(
+            state,
+            vaults
+                .restore_key(&operator(), vault, Ok(backup.clone()))
+                .await,
+            (409, "Conflict", None),
+            text,
+        );
+        if state == "active" {
+            world.delete_key().await.unwrap();
+        }
+    }
+    assert_eq!(world.files(), 2, "nothing refused left a file");
+}

@@ -1,0 +1,218 @@
+//! What is wrong in two ways is refused for what Azure judges first: vault, network, permission, lookup,
+//! state, parameters.
+
+use sealock_core::{KeyIdentifier, VaultName};
+use sealock_vault::{
+    DefaultAction, Error, KeyChange, KeyOperation, KeyPermission, KeySpec, KeyType, Page,
+    VaultChange, VaultSettings, VaultSku,
+};
+
+use crate::world::{World, operator, wire};
+
+type Wire = (u16, &'static str, Option<&'static str>);
+
+const NO_VAULT: Wire = (404, "VaultNotFound", None);
+const FIREWALL: Wire = (403, "Forbidden", Some("ForbiddenByFirewall"));
+const DENIED: Wire = (403, "Forbidden", Some("AccessDenied"));
+const READ_ONLY: Wire = (403, "Forbidden", Some("VaultIsReadOnly"));
+const MISSING: Wire = (404, "KeyNotFound", None);
+const DISABLED: Wire = (403, "Forbidden", Some("KeyDisabled"));
+const FORBIDDEN: Wire = (403, "Forbidden", Some("KeyOperationForbidden"));
+const HELD: Wire = (409, "Conflict", Some("ObjectIsDeletedButRecoverable"));
+const BAD: Wire = (400, "BadParameter", None);
+
+/// A parameter that could not be read.
+fn unreadable<T>() -> Result<T, Error> {
+    Err(Error::BadParameter("unreadable".to_owned()))
+}
+
+/// What wraps with unreadable parameters, and creates with them.
+async fn wraps_and_creates(world: &World, key: &str) -> (Wire, Wire) {
+    let identifier: KeyIdentifier = key.parse().unwrap();
+    let (vaults, requester) = (&world.vaults, world.machine());
+    let operation = KeyOperation::WrapKey;
+    let wrapped = vaults
+        .use_key(&requester, &identifier, operation, unreadable())
+        .await;
+    let created = vaults
+        .create_key(&requester, &identifier.vault, &identifier.key, unreadable())
+        .await;
+    (wire(wrapped), wire(created))
+}
+
+#[tokio::test]
+async fn a_request_wrong_in_every_way_is_refused_for_the_first() {
+    let world = World::new().await;
+    world.revoke(KeyPermission::All).await;
+    let firewall = |default_action| VaultChange {
+        default_action: Some(default_action),
+        ..VaultChange::default()
+    };
+    let failed_over = |failed_over| VaultChange {
+        failed_over: Some(failed_over),
+        ..VaultChange::default()
+    };
+    world
+        .change_vault(firewall(DefaultAction::Deny))
+        .await
+        .unwrap();
+    assert_eq!(
+        wraps_and_creates(&world, "kv2/k1").await,
+        (NO_VAULT, NO_VAULT)
+    );
+    // All is wrong from here on, and is put right one by one.
+    assert_eq!(
+        wraps_and_creates(&world, "kv1/k1").await,
+        (FIREWALL, FIREWALL)
+    );
+    world
+        .change_vault(firewall(DefaultAction::Allow))
+        .await
+        .unwrap();
+    assert_eq!(wraps_and_creates(&world, "kv1/k1").await, (DENIED, DENIED));
+
+    world
+        .grant(&[KeyPermission::WrapKey, KeyPermission::Create])
+        .await;
+    world.change_vault(failed_over(true)).await.unwrap();
+    assert_eq!(
+        wraps_and_creates(&world, "kv1/k1").await,
+        (MISSING, READ_ONLY)
+    );
+    world.change_vault(failed_over(false)).await.unwrap();
+    let kid = world.create_ec_key().await.unwrap().current.kid;
+    world.set_enabled(&kid, false).await.unwrap();
+    assert_eq!(wraps_and_creates(&world, "kv1/k1").await, (DISABLED, BAD));
+    world.set_enabled(&kid, true).await.unwrap();
+    assert_eq!(wraps_and_creates(&world, "kv1/k1").await, (FORBIDDEN, BAD));
+    world.delete_key().await.unwrap();
+    assert_eq!(wraps_and_creates(&world, "kv1/k1").await, (MISSING, HELD));
+    world.purge_key().await.unwrap();
+    world.create_key().await.unwrap();
+    assert_eq!(wraps_and_creates(&world, "kv1/k1").await, (BAD, BAD));
+}
+
+/// Whether the key is there or not, and whatever the parameters are.
+#[tokio::test]
+async fn without_permission_nothing_is_told_of_a_key() {
+    let world = World::new().await;
+    world.revoke(KeyPermission::All).await;
+    world.create_ec_key().await.unwrap();
+    let (vaults, caller) = (&world.vaults, &world.caller);
+    for name in ["k1", "k2"] {
+        let (vault, key): (&VaultName, _) = (&world.vault, &name.parse().unwrap());
+        let id: KeyIdentifier = format!("kv1/{name}").parse().unwrap();
+        let page = || unreadable::<Page>();
+        for (operation, refused) in [
+            ("get", wire(vaults.get_key(caller, &id).await)),
+            ("key", wire(vaults.key(caller, vault, key).await)),
+            ("keys", wire(vaults.list_keys(caller, vault, page()).await)),
+            (
+                "deleted keys",
+                wire(vaults.list_deleted_keys(caller, vault, page()).await),
+            ),
+            (
+                "versions",
+                wire(vaults.list_versions(caller, vault, key, page()).await),
+            ),
+            (
+                "deleted key",
+                wire(vaults.deleted_key(caller, vault, key).await),
+            ),
+            (
+                "create",
+                wire(vaults.create_key(caller, vault, key, unreadable()).await),
+            ),
+            (
+                "import",
+                wire(vaults.import_key(caller, vault, key, unreadable()).await),
+            ),
+            (
+                "update",
+                wire(vaults.update_key(caller, &id, unreadable()).await),
+            ),
+            ("delete", wire(vaults.delete_key(caller, vault, key).await)),
+            (
+                "recover",
+                wire(vaults.recover_key(caller, vault, key).await),
+            ),
+            ("purge", wire(vaults.purge_key(caller, vault, key).await)),
+            ("backup", wire(vaults.backup_key(caller, vault, key).await)),
+            (
+                "restore",
+                wire(vaults.restore_key(caller, vault, unreadable()).await),
+            ),
+            ("rotate", wire(vaults.rotate_key(caller, vault, key).await)),
+            (
+                "rotation policy",
+                wire(vaults.rotation_policy(caller, vault, key).await),
+            ),
+            (
+                "set rotation policy",
+                wire(
+                    vaults
+                        .set_rotation_policy(caller, vault, key, unreadable())
+                        .await,
+                ),
+            ),
+        ] {
+            assert_eq!(refused, DENIED, "{operation} {name}");
+        }
+        for operation in [
+            KeyOperation::Encrypt,
+            KeyOperation::Decrypt,
+            KeyOperation::WrapKey,
+            KeyOperation::UnwrapKey,
+            KeyOperation::Sign,
+            KeyOperation::Verify,
+            KeyOperation::Export,
+        ] {
+            let used = vaults.use_key(caller, &id, operation, unreadable()).await;
+            assert_eq!(wire(used), DENIED, "{operation} {name}");
+        }
+    }
+    let shown = world.shown().await.unwrap();
+    assert_eq!(shown.versions().count(), 1, "and nothing happened");
+}
+
+/// The name of the key is in the backup, so that it is read first of all parameters.
+#[tokio::test]
+async fn a_restore_is_judged_by_the_name_before_the_rest() {
+    let standard = VaultSettings {
+        sku: VaultSku::Standard,
+        ..VaultSettings::default()
+    };
+    let world = World::new().await;
+    let (vaults, vault) = (&world.vaults, "kv2".parse().unwrap());
+    vaults
+        .create_vault(&operator(), &vault, standard)
+        .await
+        .unwrap();
+    world
+        .create(KeyType::EcHsm, KeyChange::default())
+        .await
+        .unwrap();
+    let backup = vaults
+        .backup_key(&operator(), &world.vault, &world.key)
+        .await
+        .unwrap();
+    let restore = async || {
+        let backup = Ok(backup.clone());
+        wire(vaults.restore_key(&operator(), &vault, backup).await)
+    };
+    assert_eq!(restore().await, BAD);
+    let spec = KeySpec {
+        kty: KeyType::Ec,
+        ..KeySpec::default()
+    };
+    vaults
+        .create_key(
+            &operator(),
+            &vault,
+            &world.key,
+            Ok((spec, KeyChange::default())),
+        )
+        .await
+        .unwrap();
+    assert_eq!(restore().await, (409, "Conflict", None));
+}

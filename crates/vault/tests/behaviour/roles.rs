@@ -1,0 +1,178 @@
+use sealock_entra::{Role, RoleScope, SUBSCRIPTION};
+use sealock_vault::{KeyPermission, VaultChange, VaultSettings};
+
+use crate::world::{World, operator, wire};
+
+const FORBIDDEN: (u16, &str, Option<&str>) = (403, "Forbidden", Some("ForbiddenByRbac"));
+const VAULTS: &str = "/resourceGroups/sealock/providers/Microsoft.KeyVault/vaults";
+
+fn scope(path: &str) -> RoleScope {
+    let scope = format!("/subscriptions/{SUBSCRIPTION}{path}");
+    scope.parse().unwrap()
+}
+
+impl World {
+    /// With a vault whose roles decide, and an RSA key.
+    async fn with_roles() -> Self {
+        let settings = VaultSettings {
+            rbac: true,
+            ..VaultSettings::default()
+        };
+        let world = Self::with(settings).await;
+        world.create_key().await.unwrap();
+        world
+    }
+
+    async fn assign(&self, role: Role, path: &str) {
+        let assigned = self
+            .directory
+            .assign_role(&self.identity, role, scope(path));
+        assigned.await.unwrap();
+    }
+
+    async fn unassign(&self, role: Role, path: &str) {
+        let removed = self
+            .directory
+            .remove_role(&self.identity, role, &scope(path))
+            .await;
+        removed.unwrap();
+    }
+}
+
+#[tokio::test]
+async fn a_role_counts_from_the_subscription_down_to_a_single_key() {
+    let world = World::with_roles().await;
+    let role = Role::KeyVaultCryptoServiceEncryptionUser;
+    for (path, wraps, lists) in [
+        ("", true, true),
+        ("/resourceGroups/sealock", true, true),
+        (&format!("{VAULTS}/kv1"), true, true),
+        (&format!("{VAULTS}/KV1").to_ascii_uppercase(), true, true),
+        (&format!("{VAULTS}/kv1/keys/k1"), true, false),
+        (&format!("{VAULTS}/kv1/keys/k2"), false, false),
+        (&format!("{VAULTS}/kv2"), false, false),
+        ("/resourceGroups/another", false, false),
+    ] {
+        assert_eq!(wire(world.wrap_as(&world.caller).await), FORBIDDEN);
+        world.assign(role, path).await;
+        let wrapped = world.wrap_as(&world.caller).await;
+        assert_eq!(wrapped.is_ok(), wraps, "{path}");
+        let listed = world.vaults.keys(&world.caller, &world.vault).await;
+        assert_eq!(listed.is_ok(), lists, "{path}");
+        world.unassign(role, path).await;
+    }
+}
+
+#[tokio::test]
+async fn a_registrys_role_neither_changes_nor_uses_a_key_otherwise() {
+    let world = World::with_roles().await;
+    let role = Role::KeyVaultCryptoServiceEncryptionUser;
+    world.assign(role, &format!("{VAULTS}/kv1")).await;
+    let (vaults, caller, vault, key) = (&world.vaults, &world.caller, &world.vault, &world.key);
+    assert!(vaults.get_key(caller, &world.identifier()).await.is_ok());
+    for refused in [
+        wire(vaults.rotate_key(caller, vault, key).await),
+        wire(vaults.delete_key(caller, vault, key).await),
+        wire(vaults.backup_key(caller, vault, key).await),
+        wire(vaults.rotation_policy(caller, vault, key).await),
+    ] {
+        assert_eq!(refused, FORBIDDEN);
+    }
+}
+
+#[tokio::test]
+async fn a_vault_goes_by_roles_or_by_policies_and_can_be_switched() {
+    let world = World::with_roles().await;
+    let path = format!("{VAULTS}/kv1");
+    let switch = async |rbac| {
+        let change = VaultChange {
+            rbac: Some(rbac),
+            ..VaultChange::default()
+        };
+        world.change_vault(change).await.unwrap();
+    };
+    let denied = (403, "Forbidden", Some("AccessDenied"));
+    assert_eq!(
+        wire(world.wrap_as(&world.caller).await),
+        FORBIDDEN,
+        "its policy does not count"
+    );
+    switch(false).await;
+    assert!(world.wrap_as(&world.caller).await.is_ok());
+    world.assign(Role::KeyVaultAdministrator, &path).await;
+    world.revoke(KeyPermission::All).await;
+    assert_eq!(
+        wire(world.wrap_as(&world.caller).await),
+        denied,
+        "its role does not count"
+    );
+    switch(true).await;
+    assert!(world.wrap_as(&world.caller).await.is_ok());
+}
+
+#[tokio::test]
+async fn each_change_of_what_permits_raises_the_epoch() {
+    let world = World::with_roles().await;
+    let mut epoch = world.store.epoch();
+    let mut raised = || {
+        let before = std::mem::replace(&mut epoch, world.store.epoch());
+        assert!(before < world.store.epoch());
+    };
+    world.assign(Role::KeyVaultReader, "").await;
+    raised();
+    world.unassign(Role::KeyVaultReader, "").await;
+    raised();
+    world.grant(&[KeyPermission::List]).await;
+    raised();
+    world.revoke(KeyPermission::List).await;
+    raised();
+    let change = VaultChange {
+        add_ip_rules: ["203.0.113.7".parse().unwrap()].into(),
+        ..VaultChange::default()
+    };
+    world.change_vault(change).await.unwrap();
+    raised();
+}
+
+/// Those over the vault and over its keys; those above stay.
+#[tokio::test]
+async fn a_vault_that_was_deleted_has_no_roles_any_more() {
+    let world = World::with_roles().await;
+    let role = Role::KeyVaultCryptoServiceEncryptionUser;
+    let (vaults, vault) = (&world.vaults, &world.vault);
+    for path in ["kv1", "kv1/keys/k1", "kv10"] {
+        world.assign(role, &format!("{VAULTS}/{path}")).await;
+    }
+    world.assign(Role::Reader, "").await;
+    vaults.delete_vault(&operator(), vault).await.unwrap();
+    vaults.recover_vault(&operator(), vault).await.unwrap();
+    assert_eq!(wire(world.wrap_as(&world.caller).await), FORBIDDEN);
+    let left: Vec<_> = world
+        .directory
+        .role_assignments()
+        .unwrap()
+        .into_iter()
+        .map(|assignment| assignment.scope)
+        .collect();
+    assert_eq!(left.len(), 2);
+    assert!(left.contains(&scope("")) && left.contains(&scope(&format!("{VAULTS}/kv10"))));
+}
+
+#[tokio::test]
+async fn a_role_over_a_deleted_vault_is_not_one_over_its_successor() {
+    let world = World::with_roles().await;
+    let (vaults, vault) = (&world.vaults, &world.vault);
+    vaults.delete_vault(&operator(), vault).await.unwrap();
+    let role = Role::KeyVaultCryptoServiceEncryptionUser;
+    world.assign(role, &format!("{VAULTS}/kv1")).await;
+    vaults.purge_vault(&operator(), vault).await.unwrap();
+    let settings = VaultSettings {
+        rbac: true,
+        ..VaultSettings::default()
+    };
+    vaults
+        .create_vault(&operator(), vault, settings)
+        .await
+        .unwrap();
+    assert_eq!(wire(world.wrap_as(&world.caller).await), FORBIDDEN);
+}
