@@ -30,3 +30,4 @@ mod serve;
 mod tls;
 mod tokens;
 mod uploads;
+mod vault;
