@@ -75,6 +75,9 @@ fn a_managed_identitys_token_says_whose_it_is() {
             "token_type": "Bearer",
         })
     );
+    let with_slash = IMDS.replace('?', "/?");
+    let answer = ask(&emulator, &format!("{with_slash}{RESOURCE}"), &[METADATA]);
+    assert_eq!(answer.json(), body, "as JavaScript's client asks");
     let answer = ask(&emulator, &format!("{APP_SERVICE}{RESOURCE}"), &[SECRET]);
     let body = answer.json();
     assert_eq!(body["expires_on"], (now + 86_400).to_string());

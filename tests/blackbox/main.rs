@@ -31,5 +31,6 @@ mod serve;
 mod tls;
 mod tokens;
 mod uploads;
+mod vault;
 mod vault_authentication;
 mod vault_errors;

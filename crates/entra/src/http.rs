@@ -42,7 +42,10 @@ pub async fn managed_identity(issuer: &TokenIssuer, door: Door, request: Request
     let path = request.uri().path().to_owned();
     let (call, _) = Call::new(issuer, door, request);
     let (answer, shape) = match path.as_str() {
-        "/metadata/identity/oauth2/token" => (managed_identity::imds(&call).await, Shape::OAuth),
+        // MSAL for JavaScript writes a slash behind both.
+        "/metadata/identity/oauth2/token" | "/metadata/identity/oauth2/token/" => {
+            (managed_identity::imds(&call).await, Shape::OAuth)
+        }
         "/msi/token" | "/msi/token/" => (
             managed_identity::app_service(&call).await,
             Shape::AppService,

@@ -39,10 +39,22 @@ impl Call<'_> {
             ));
         }
         serde_json::from_slice(&body).map_err(|error| {
+            let why = without_value(&error.to_string());
             Error::BadParameter(format!(
-                "The request's body is not what is expected: {error}."
+                "The request's body is not what is expected: {why}."
             ))
         })
+    }
+}
+
+/// What serde found wrong, without the value that it quotes: it may be a private key, and what is told here
+/// is recorded, too.
+fn without_value(why: &str) -> String {
+    match (why.split_once(": "), why.rsplit_once(", expected ")) {
+        (Some((kind @ ("invalid type" | "invalid value"), _)), Some((_, expected))) => {
+            format!("{kind}, expected {expected}")
+        }
+        _ => why.to_owned(),
     }
 }
 

@@ -1,0 +1,462 @@
+"""Drives a vault's keys with Microsoft's SDK: key_vault.py COMMAND VAULT_URL DIRECTORY, with a managed identity.
+
+The identity's tokens come from where the environment says, as the SDK finds it. The private keys that are imported go to
+DIRECTORY/imported, and backups and answers to DIRECTORY/told, for key_material.py.
+"""
+
+import asyncio
+import functools
+import hashlib
+import inspect
+import os
+import pathlib
+import sys
+from datetime import datetime, timedelta, timezone
+
+from azure.core.exceptions import (
+    ClientAuthenticationError,
+    HttpResponseError,
+    ResourceExistsError,
+    ResourceNotFoundError,
+)
+from azure.core.rest import HttpRequest
+from azure.identity import DefaultAzureCredential, ManagedIdentityCredential
+from azure.identity.aio import DefaultAzureCredential as DefaultAzureCredentialAio
+from azure.keyvault.keys import (
+    JsonWebKey,
+    KeyClient,
+    KeyCurveName,
+    KeyOperation,
+    KeyReleasePolicy,
+    KeyRotationLifetimeAction,
+    KeyRotationPolicy,
+    KeyRotationPolicyAction,
+    KeyType,
+)
+from azure.keyvault.keys.aio import KeyClient as KeyClientAio
+from azure.keyvault.keys.crypto import (
+    CryptographyClient,
+    EncryptionAlgorithm,
+    KeyWrapAlgorithm,
+    SignatureAlgorithm,
+)
+from azure.keyvault.keys.crypto.aio import CryptographyClient as CryptographyClientAio
+from cryptography.hazmat.primitives import hashes
+from cryptography.hazmat.primitives.asymmetric import padding
+
+from private_jwk import ec_jwk, oct_jwk, rsa_jwk, save_imported, save_told
+
+# What is no request: constructors, properties, the end.
+NO_SCENARIO = {"close", "from_jwk", "key_id", "vault_url"}
+
+
+def same(actual, expected):
+    if actual != expected:
+        raise AssertionError(f"expected {expected!r}, not {actual!r}")
+
+
+class Watched:
+    """A client, sync or async, whose methods can all be awaited. It notes which were called."""
+
+    seen = {}
+
+    def __init__(self, client):
+        self.client = client
+        self.called = Watched.seen.setdefault(type(client), set())
+
+    def __getattr__(self, name):
+        attribute = getattr(self.client, name)
+        if not callable(attribute):
+            return attribute
+        self.called.add(name)
+
+        @functools.wraps(attribute)
+        async def awaited(*arguments, **options):
+            result = attribute(*arguments, **options)
+            return await result if inspect.isawaitable(result) else result
+
+        return awaited
+
+    @staticmethod
+    def leave_nothing_out():
+        for kind, called in Watched.seen.items():
+            public = {name for name in dir(kind) if not name.startswith("_")} - NO_SCENARIO
+            same(sorted(public - called), [])
+
+
+async def every(pages):
+    """What a paged list has."""
+    if hasattr(pages, "__aiter__"):
+        return [entry async for entry in pages]
+    return list(pages)
+
+
+async def refused(status, code, inner, call, *arguments, **options):
+    """The call is refused with this status, and these codes in the body. Returns the text."""
+    try:
+        await call(*arguments, **options)
+    except HttpResponseError as error:
+        same(error.status_code, status)
+        same(error.error.code, code)
+        same((error.error.innererror or {}).get("code"), inner)
+        return error.error.message
+    raise AssertionError(f"{call.__name__}{arguments} was not refused")
+
+
+async def delete(client, name):
+    if hasattr(client.client, "begin_delete_key"):
+        poller = await client.begin_delete_key(name)
+        poller.wait()
+        return poller.result()
+    return await client.delete_key(name)
+
+
+async def recover(client, name):
+    if hasattr(client.client, "begin_recover_deleted_key"):
+        poller = await client.begin_recover_deleted_key(name)
+        poller.wait()
+        return poller.result()
+    return await client.recover_deleted_key(name)
+
+
+async def keys(client):
+    """Everything that a KeyClient has."""
+    await create_and_import(client)
+    await versions_and_properties(client)
+    await pages(client)
+    await life_cycle(client)
+    await backups(client)
+    await rotation(client)
+    await refusals(client)
+
+
+async def create_and_import(client):
+    now = datetime.now(timezone.utc).replace(microsecond=0)
+    options = {
+        "enabled": True,
+        "not_before": now - timedelta(hours=1),
+        "expires_on": now + timedelta(days=400),
+        "tags": {"purpose": "test"},
+    }
+    made = await client.create_key(
+        "any", KeyType.rsa, size=3072, key_operations=[KeyOperation.wrap_key, KeyOperation.unwrap_key], **options
+    )
+    same((made.key_type, made.key_operations, len(made.key.n)), (KeyType.rsa, ["wrapKey", "unwrapKey"], 384))
+    properties = made.properties
+    same((properties.not_before, properties.expires_on), (options["not_before"], options["expires_on"]))
+    same((properties.tags, properties.enabled, properties.managed), ({"purpose": "test"}, True, None))
+    same((properties.exportable, properties.hsm_platform, properties.release_policy), (False, "0", None))
+    same((properties.recovery_level, properties.recoverable_days), ("CustomizedRecoverable+Purgeable", 7))
+    same(properties.vault_url, client.vault_url)
+    same(made.id, f"{client.vault_url}/keys/any/{properties.version}")
+    assert now - timedelta(minutes=5) <= properties.created_on <= properties.updated_on
+
+    rsa = await client.create_rsa_key("rsa", hardware_protected=True)
+    same((rsa.key_type, len(rsa.key.n), rsa.properties.hsm_platform), (KeyType.rsa_hsm, 256, "2"))
+    same(rsa.key_operations, ["encrypt", "decrypt", "sign", "verify", "wrapKey", "unwrapKey"])
+    for curve, bytes_of in ("P-256", 32), ("P-256K", 32), ("P-384", 48), ("P-521", 66):
+        ec = await client.create_ec_key(f"ec-{curve}", curve=KeyCurveName(curve), hardware_protected=curve == "P-384")
+        same((ec.key_type, ec.key.crv), ("EC-HSM" if curve == "P-384" else "EC", curve))
+        same((len(ec.key.x), len(ec.key.y), ec.key_operations), (bytes_of, bytes_of, ["sign", "verify"]))
+    for size in 128, 192, 256:
+        secret = await client.create_oct_key(f"oct-{size}", size=size, hardware_protected=True)
+        same((secret.key_type, secret.key.k), (KeyType.oct_hsm, None))
+
+    for name, jwk in ("imported-rsa", rsa_jwk(2048)), ("imported-ec", ec_jwk("P-521")), ("imported-oct", oct_jwk(32)):
+        save_imported(jwk, directory)
+        hardware = name == "imported-oct"
+        imported = await client.import_key(name, JsonWebKey(**jwk.fields), hardware_protected=hardware, tags={"a": "b"})
+        for public in "n", "e", "crv", "x", "y":
+            same(getattr(imported.key, public), jwk.fields.get(public))
+        for private in "d", "p", "q", "dp", "dq", "qi", "k":
+            same(getattr(imported.key, private), None)
+        same(imported.properties.tags, {"a": "b"})
+
+
+async def versions_and_properties(client):
+    made = [await client.create_ec_key("versioned") for _ in range(3)]
+    same((await client.get_key("versioned")).id, made[2].id)
+    same((await client.get_key("versioned", made[0].properties.version)).id, made[0].id)
+    found = await every(await client.list_properties_of_key_versions("versioned"))
+    same({properties.id for properties in found}, {key.id for key in made})
+
+    expires = datetime.now(timezone.utc).replace(microsecond=0) + timedelta(days=30)
+    updated = await client.update_key_properties(
+        "versioned", made[0].properties.version, key_operations=["verify"], enabled=False, expires_on=expires, tags={"x": "y"}
+    )
+    same((updated.id, updated.key_operations), (made[0].id, ["verify"]))
+    same((updated.properties.enabled, updated.properties.expires_on), (False, expires))
+    same((updated.properties.tags, updated.properties.not_before), ({"x": "y"}, None))
+    latest = await client.update_key_properties("versioned", tags={"latest": "yes"})
+    same((latest.id, latest.properties.enabled), (made[2].id, True))
+
+    answer = await client.send_request(HttpRequest("GET", "keys/versioned"))
+    answer.raise_for_status()
+    same(answer.json()["key"]["kid"], made[2].id)
+
+
+async def pages(client):
+    """More keys than a page has, and one at a time."""
+    names = {f"page-{number}" for number in range(30)}
+    for name in names:
+        await client.create_ec_key(name)
+    found = [properties.name for properties in await every(await client.list_properties_of_keys())]
+    assert names <= set(found)
+    same(len(found), len(set(found)))
+    same(found, [it.name for it in await every(await client.list_properties_of_keys(max_page_size=7))])
+    for name in names:
+        await delete(client, name)
+    deleted = await every(await client.list_deleted_keys(max_page_size=7))
+    same({key.name for key in deleted}, names)
+    assert all(key.recovery_id == f"{client.vault_url}/deletedkeys/{key.name}" for key in deleted)
+    for name in names:
+        await client.purge_deleted_key(name)
+    same(await every(await client.list_deleted_keys()), [])
+
+
+async def life_cycle(client):
+    made = await client.create_rsa_key("mortal")
+    deleted = await delete(client, "mortal")
+    same((deleted.id, deleted.recovery_id), (made.id, f"{client.vault_url}/deletedkeys/mortal"))
+    same(deleted.scheduled_purge_date - deleted.deleted_date, timedelta(days=7))
+    found = await client.get_deleted_key("mortal")
+    same((found.id, found.deleted_date, found.key.n), (made.id, deleted.deleted_date, made.key.n))
+    text = await refused(404, "KeyNotFound", None, client.get_key, "mortal")
+    assert text.startswith("A key with (name/id) mortal was not found in this key vault."), text
+    text = await refused(409, "Conflict", "ObjectIsDeletedButRecoverable", client.create_rsa_key, "mortal")
+    assert text.startswith("Key mortal is currently in a deleted but recoverable state"), text
+
+    same((await recover(client, "mortal")).id, made.id)
+    same((await client.get_key("mortal")).id, made.id)
+    await delete(client, "mortal")
+    await client.purge_deleted_key("mortal")
+    same(await refused(404, "KeyNotFound", None, client.get_deleted_key, "mortal"), "Deleted Key not found: mortal")
+
+
+async def backups(client):
+    made = [await client.create_ec_key("kept") for _ in range(2)]
+    backup = await client.backup_key("kept")
+    save_told(backup, directory)
+    await refused(409, "Conflict", None, client.restore_key_backup, backup)
+    await delete(client, "kept")
+    await client.purge_deleted_key("kept")
+    restored = await client.restore_key_backup(backup)
+    same(restored.id, made[1].id)
+    found = await every(await client.list_properties_of_key_versions("kept"))
+    same({properties.id for properties in found}, {key.id for key in made})
+    await refused(400, "BadParameter", None, client.restore_key_backup, b"no backup")
+    save_told(await client.backup_key("imported-rsa"), directory)
+    save_told(await client.backup_key("imported-oct"), directory)
+
+
+async def rotation(client):
+    made = await client.create_rsa_key("rotated", tags={"a": "b"})
+    policy = await client.get_key_rotation_policy("rotated")
+    same(policy.id, f"{client.vault_url}/keys/rotated/rotationpolicy")
+    same([(it.action, it.time_before_expiry) for it in policy.lifetime_actions], [("Notify", "P30D")])
+    rotate = KeyRotationLifetimeAction(KeyRotationPolicyAction.rotate, time_after_create="P60D")
+    policy = await client.update_key_rotation_policy(
+        "rotated", KeyRotationPolicy(), lifetime_actions=[rotate], expires_in="P90D"
+    )
+    actions = [(it.action, it.time_after_create, it.time_before_expiry) for it in policy.lifetime_actions]
+    same(sorted(actions), [("Notify", None, "P30D"), ("Rotate", "P60D", None)])
+    same(policy.expires_in, "P90D")
+    assert policy.created_on <= policy.updated_on
+    same((await client.get_key_rotation_policy("rotated")).expires_in, "P90D")
+    rotated = await client.rotate_key("rotated")
+    assert rotated.id != made.id
+    same((rotated.key_type, rotated.properties.tags), (made.key_type, {"a": "b"}))
+    same(rotated.properties.expires_on - rotated.properties.created_on, timedelta(days=90))
+    await refused(
+        400, "BadParameter", None, client.update_key_rotation_policy, "rotated", KeyRotationPolicy(), expires_in="P1D"
+    )
+
+
+async def refusals(client):
+    same(len(await client.get_random_bytes(32)), 32)
+    await refused(400, "BadParameter", None, client.get_random_bytes, 129)
+    for call, arguments in (client.release_key, ["any", "token"]), (client.get_key_attestation, ["any"]):
+        text = await refused(501, "NotSupportedByEmulator", None, call, *arguments)
+        assert text.startswith("The emulator does not support "), text
+    await refused(
+        501, "NotSupportedByEmulator", None, client.create_rsa_key, "exportable",
+        exportable=True, release_policy=KeyReleasePolicy(b"{}"),
+    )  # fmt: skip
+    await refused(400, "BadParameter", None, client.create_rsa_key, "small", size=1024)
+    await refused(400, "BadParameter", None, client.create_oct_key, "soft", size=256)
+
+
+async def cryptography(client):
+    """Everything that a CryptographyClient has."""
+    await algorithms(client)
+    await as_of_the_library(client)
+
+
+async def remote(client):
+    """The same, but without `get`: a client that cannot see the key leaves everything to the vault.
+
+    With it, it encrypts, wraps and verifies by itself, and does so even with a symmetric key, for which it makes one up.
+    """
+    await refused(403, "Forbidden", "AccessDenied", client.get_key, "rsa")
+    await algorithms(client)
+
+
+async def algorithms(client):
+    async def of(name):
+        return Watched(await client.get_cryptography_client(name))
+
+    secret, digests = os.urandom(32), {bits: hashlib.new(f"sha{bits}", b"data").digest() for bits in (256, 384, 512)}
+
+    rsa = await of("rsa")
+    for algorithm in "RSA-OAEP-256", "RSA-OAEP", "RSA1_5":
+        encrypted = await rsa.encrypt(EncryptionAlgorithm(algorithm), secret)
+        same((await rsa.decrypt(EncryptionAlgorithm(algorithm), encrypted.ciphertext)).plaintext, secret)
+        wrapped = await rsa.wrap_key(KeyWrapAlgorithm(algorithm), secret)
+        same((await rsa.unwrap_key(KeyWrapAlgorithm(algorithm), wrapped.encrypted_key)).key, secret)
+    for bits, digest in digests.items():
+        await signs(rsa, f"PS{bits}", digest)
+        await signs(rsa, f"RS{bits}", digest)
+    for curve, algorithm, bits in ("256", "ES256", 256), ("256K", "ES256K", 256), ("384", "ES384", 384), ("521", "ES512", 512):
+        await signs(await of(f"ec-P-{curve}"), algorithm, digests[bits])
+    for bits in 128, 192, 256:
+        await symmetric(await of(f"oct-{bits}"), bits)
+
+
+
+async def as_of_the_library(client):
+    """A key of the vault's in the place of one of the library `cryptography`."""
+    rsa, secret = Watched(await client.get_cryptography_client("rsa")), os.urandom(32)
+    same((await rsa.send_request(HttpRequest("GET", "keys/rsa"))).status_code, 200)
+    if not hasattr(rsa.client, "create_rsa_private_key"):
+        return  # the library is not asynchronous
+    private = await rsa.create_rsa_private_key()
+    public = await rsa.create_rsa_public_key()
+    same(private.public_key().public_numbers(), public.public_numbers())
+    same((private.key_size, public.key_size), (2048, 2048))
+    oaep = padding.OAEP(padding.MGF1(hashes.SHA256()), hashes.SHA256(), None)
+    pss = padding.PSS(padding.MGF1(hashes.SHA256()), padding.PSS.DIGEST_LENGTH)
+    same(private.decrypt(public.encrypt(secret, oaep), oaep), secret)
+    signature = private.sign(b"data", pss, hashes.SHA256())
+    public.verify(signature, b"data", pss, hashes.SHA256())
+    signature = private.sign(b"data", padding.PKCS1v15(), hashes.SHA512())
+    public.verify(signature, b"data", padding.PKCS1v15(), hashes.SHA512())
+
+
+async def signs(client, algorithm, digest):
+    algorithm = SignatureAlgorithm(algorithm)
+    signed = await client.sign(algorithm, digest)
+    same((await client.verify(algorithm, digest, signed.signature)).is_valid, True)
+    same((await client.verify(algorithm, bytes(len(digest)), signed.signature)).is_valid, False)
+
+
+async def symmetric(client, bits):
+    secret, text = os.urandom(32), b"sixteen bytes are one, these are not"
+    wrapped = await client.wrap_key(KeyWrapAlgorithm(f"A{bits}KW"), secret)
+    same(len(wrapped.encrypted_key), 40)
+    same((await client.unwrap_key(KeyWrapAlgorithm(f"A{bits}KW"), wrapped.encrypted_key)).key, secret)
+    for algorithm, plaintext in (f"A{bits}CBC", secret), (f"A{bits}CBCPAD", text):
+        algorithm, iv = EncryptionAlgorithm(algorithm), os.urandom(16)
+        encrypted = await client.encrypt(algorithm, plaintext, iv=iv)
+        same((await client.decrypt(algorithm, encrypted.ciphertext, iv=iv)).plaintext, plaintext)
+    algorithm = EncryptionAlgorithm(f"A{bits}GCM")
+    encrypted = await client.encrypt(algorithm, text, additional_authenticated_data=b"aad")
+    same((len(encrypted.iv), len(encrypted.tag)), (12, 16))
+    options = {"iv": encrypted.iv, "authentication_tag": encrypted.tag}
+    decrypted = await client.decrypt(algorithm, encrypted.ciphertext, additional_authenticated_data=b"aad", **options)
+    same(decrypted.plaintext, text)
+    await refused(400, "BadParameter", None, client.decrypt, algorithm, encrypted.ciphertext, **options)
+
+
+async def unusable(client):
+    """Disabled, expired, not yet valid, and for other operations only."""
+
+    async def of(name, **options):
+        made = await client.create_rsa_key(name)
+        before = Watched(await client.get_cryptography_client(name))
+        wrapped = await before.wrap_key(KeyWrapAlgorithm.rsa_oaep_256, b"secret")
+        await client.update_key_properties(name, made.properties.version, **options)
+        return Watched(await client.get_cryptography_client(name)), wrapped.encrypted_key
+
+    oaep = KeyWrapAlgorithm.rsa_oaep_256
+    disabled, wrapped = await of("disabled", enabled=False)
+    same((await client.get_key("disabled")).properties.enabled, False)
+    text = await refused(403, "Forbidden", "KeyDisabled", disabled.unwrap_key, oaep, wrapped)
+    same(text, "Operation unwrapKey is not allowed on a disabled key.")
+    await disabled.wrap_key(oaep, b"secret")  # locally: the vault is not asked
+    await refused(403, "Forbidden", "KeyDisabled", disabled.sign, SignatureAlgorithm.rs256, bytes(32))
+
+    now = datetime.now(timezone.utc)
+    for name, inner, options in (
+        ("expired", "KeyExpired", {"expires_on": now - timedelta(minutes=1)}),
+        ("unborn", "KeyNotYetValid", {"not_before": now + timedelta(hours=1)}),
+    ):
+        unusable, wrapped = await of(name, **options)
+        same((await unusable.unwrap_key(oaep, wrapped)).key, b"secret")
+        text = await refused(403, "Forbidden", inner, unusable.sign, SignatureAlgorithm.rs256, bytes(32))
+        assert text.startswith("Operation sign is not allowed on a"), text
+    for_nothing, wrapped = await of("for-nothing", key_operations=["sign"])
+    text = await refused(403, "Forbidden", "KeyOperationForbidden", for_nothing.unwrap_key, oaep, wrapped)
+    same(text, "Operation unwrapKey is not permitted on this key.")
+    await refused(404, "KeyNotFound", None, Watched(await client.get_cryptography_client("nosuch")).unwrap_key, oaep, wrapped)
+
+
+async def delayed(client):
+    """Deleting and recovering take time: the client waits for it."""
+    made = await client.create_rsa_key("slow")
+    poller = await client.begin_delete_key("slow")
+    same((poller.status(), poller.result().id), ("polling", made.id))
+    same(await refused(404, "KeyNotFound", None, client.get_deleted_key, "slow"), "Deleted Key not found: slow")
+    text = await refused(409, "Conflict", "ObjectIsBeingDeleted", client.create_rsa_key, "slow")
+    same(text, "Key slow is currently being deleted and cannot be re-created; retry later.")
+    poller.wait()
+    same((poller.status(), (await client.get_deleted_key("slow")).id), ("finished", made.id))
+    poller = await client.begin_recover_deleted_key("slow")
+    same(poller.status(), "polling")
+    await refused(409, "Conflict", "ObjectIsBeingRecovered", client.create_rsa_key, "slow")
+    poller.wait()
+    same((await client.get_key("slow")).id, made.id)
+
+
+async def forbidden(client):
+    await refused(403, "Forbidden", "ForbiddenByRbac", client.get_key, "shared")
+    await refused(403, "Forbidden", "ForbiddenByRbac", client.create_rsa_key, "shared")
+    unwraps = Watched(await client.get_cryptography_client("shared"))
+    await refused(403, "Forbidden", "ForbiddenByRbac", unwraps.unwrap_key, KeyWrapAlgorithm.rsa_oaep_256, b"x")
+
+
+async def officer(client):
+    await client.create_rsa_key("shared")
+    await client.get_key_rotation_policy("shared")
+
+
+async def user(client):
+    """Uses a key, and may do no more."""
+    uses = Watched(await client.get_cryptography_client("shared"))
+    wrapped = await uses.wrap_key(KeyWrapAlgorithm.rsa_oaep_256, b"secret")
+    same((await uses.unwrap_key(KeyWrapAlgorithm.rsa_oaep_256, wrapped.encrypted_key)).key, b"secret")
+    text = await refused(403, "Forbidden", "ForbiddenByRbac", client.create_rsa_key, "other")
+    assert "\r\nAction: 'Microsoft.KeyVault/vaults/keys/create/action'\r\n" in text, text
+
+
+async def everything(client):
+    await keys(client)
+    await cryptography(client)
+    Watched.leave_nothing_out()
+
+
+def note(response):
+    save_told(response.http_response.body(), directory)
+
+
+async def run_aio(scenario):
+    async with DefaultAzureCredentialAio() as credential, KeyClientAio(url, credential, raw_response_hook=note) as client:
+        await scenario(Watched(client))
+
+
+command, url, directory = sys.argv[1], sys.argv[2], pathlib.Path(sys.argv[3])
+if command.endswith("-aio"):
+    asyncio.run(run_aio(globals()[command.removesuffix("-aio")]))
+else:
+    credential = {"default": DefaultAzureCredential, "managed": ManagedIdentityCredential}[os.environ["CREDENTIAL"]]()
+    with KeyClient(url, credential, raw_response_hook=note) as client:
+        asyncio.run(globals()[command](Watched(client)))

@@ -1,0 +1,100 @@
+#!/usr/bin/env bash
+# Microsoft's SDKs for keys in vaults, in Python and JavaScript: over TLS with its normal verification, under the vault's
+# own name, with a managed identity that they find by the environment. And, with nothing but HTTP, the vault's
+# cryptography beside OpenSSL's.
+set -euo pipefail
+# shellcheck source=lib.sh
+source "$(dirname "$0")/lib.sh"
+
+here=$(cd "$(dirname "$0")" && pwd)
+readonly GROUP=/subscriptions/00000000-0000-0000-0000-000000000000/resourceGroups/sealock
+readonly RBAC=$GROUP/providers/Microsoft.KeyVault/vaults/roles
+IMPORTED=$STATE/sdk/imported TOLD=$STATE/sdk/told
+
+# python COMMAND VAULT
+python() {
+    timeout --foreground 120 "$CACHE/python/bin/python" "$here/languages/key_vault.py" "$1" "$(url "$2")" "$STATE/sdk"
+}
+
+# javascript COMMAND VAULT
+javascript() { timeout --foreground 120 node "$CACHE/node/key_vault.mjs" "$1" "$(url "$2")"; }
+
+url() { echo "https://$1.vault.$REGISTRY"; }
+
+rest() { timeout --foreground 120 "$CACHE/python/bin/python" "$here/languages/key_vault_rest.py" "$(url "$1")" "$STATE/sdk"; }
+
+# as on a virtual machine
+imds() (
+    unset IDENTITY_ENDPOINT IDENTITY_HEADER
+    AZURE_POD_IDENTITY_AUTHORITY_HOST=http://$REGISTRY "$@"
+)
+
+# as in App Service
+app_service() {
+    export IDENTITY_ENDPOINT=http://$REGISTRY/msi/token IDENTITY_HEADER=any
+}
+
+# vault NAME SETTINGS
+vault() {
+    curl --fail --request PUT "http://$REGISTRY/_sealock/v1/vaults/$1" \
+        --data "{\"sku\":\"premium\",\"soft_delete_retention_days\":7$2}"
+}
+
+may_do_everything() { sealock access grant --vault "$1" --permissions all; }
+
+# role assign|remove ROLE SCOPE
+role() { sealock role "$1" --role "$2" --scope "$3"; }
+
+both_delayed() {
+    python delayed python &
+    javascript delayed javascript
+    wait $!
+}
+
+start_emulator
+for name in python aio javascript plain; do
+    check "create the vault $name" vault "$name" ""
+    check "give the identity access to $name" may_do_everything "$name"
+done
+check "create a vault with roles" vault roles ',"rbac":true'
+check "hosts --write" sealock hosts --write
+app_service
+export CREDENTIAL=default
+refused "Python: without the CA it is refused" CERTIFICATE_VERIFY_FAILED python unusable python
+refused "JavaScript: without the CA it is refused" 'UNABLE_TO_VERIFY_LEAF_SIGNATURE|SELF_SIGNED_CERT_IN_CHAIN' \
+    javascript everything javascript
+follow Python >/dev/null
+follow Node.js >/dev/null
+
+check "Python: every method" python everything python
+check "Python, asynchronous: every method" python everything-aio aio
+check "JavaScript: every method" javascript everything javascript
+check "Python: disabled, expired and other keys that serve for little" python unusable python
+check "Python, asynchronous: the same" python unusable-aio aio
+check "take the permission to get keys away" sealock access revoke --vault python --permissions get
+check "Python: what the vault then does for the client" python remote python
+check "Python, asynchronous: the same" python remote-aio python
+check "give it back" may_do_everything python
+
+CREDENTIAL=managed
+check "Python: the identity as on a virtual machine" imds python unusable python
+check "JavaScript: the same" imds javascript wraps javascript
+check "Python: the identity alone" python unusable-aio aio
+
+check "without a role nothing is permitted" python forbidden roles
+check "assign the role of an officer" role assign "Key Vault Crypto Officer" "$RBAC"
+check "it makes keys" python officer roles
+check "take it away" role remove "Key Vault Crypto Officer" "$RBAC"
+check "without it nothing is permitted any more" python forbidden roles
+check "assign the role of a user, for one key" role assign "Key Vault Crypto User" "$RBAC/keys/shared"
+check "it uses that key, and does not make others" python user roles
+
+check "the vault's cryptography is OpenSSL's" rest plain
+
+stop_emulator
+SEALOCK_FIDELITY__KEYVAULT_DELETE_DELAY=5s start_emulator "$ADDRESS"
+check "clients wait for a key to be deleted and recovered" both_delayed
+
+check "no private key lies in a file, a log, a backup or an answer" \
+    timeout --foreground 120 python3 "$here/languages/key_material.py" "$IMPORTED" "$TOLD" "$STATE/data" "$EMULATOR_LOG"
+check_stop
