@@ -266,15 +266,17 @@ impl Owner {
             identity["client_id"].as_str().unwrap()
         );
         let token = client.send("GET", &path, &[("x-identity-header", "any")], b"");
-        let mut owner = Self {
+        let owner = Self {
             authorization: format!("Bearer {}", token.json()["access_token"].as_str().unwrap()),
             version: current(emulator),
             backup: String::new(),
             client,
         };
         let backup = owner.request("POST", "/keys/registry-key/backup", "");
-        owner.backup = backup["value"].as_str().unwrap().to_owned();
-        owner
+        Self {
+            backup: backup["value"].as_str().unwrap().to_owned(),
+            ..owner
+        }
     }
 
     fn send(&self, requests: Requests) {

@@ -40,6 +40,7 @@ impl Vault {
 }
 
 #[test]
+#[expect(clippy::too_many_lines, reason = "a table")]
 fn what_is_asked_wrongly_is_refused_with_what_is_wrong() {
     let vault = Vault::start();
     let created = vault.ask(
