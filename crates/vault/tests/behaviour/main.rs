@@ -4,6 +4,7 @@ mod audit;
 mod backups;
 mod earlier_records;
 mod errors;
+mod evidence;
 mod failover;
 mod firewall;
 mod keys;
