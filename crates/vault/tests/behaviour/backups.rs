@@ -1,3 +1,5 @@
+use std::slice;
+
 use base64::{Engine as _, engine::general_purpose::URL_SAFE_NO_PAD};
 use jiff::SignedDuration;
 use sealock_core::{KeyName, VaultName};
@@ -81,7 +83,7 @@ async fn a_key_comes_back_from_its_backup_with_all_that_it_was() {
     assert_eq!(restored, before);
     assert_eq!(world.shown().await.unwrap(), before);
     assert_eq!(*world.unwrap(&first, &wrapped).await.unwrap(), SECRET);
-    world.has_only(&world.vault, &[before.clone()]).await;
+    world.has_only(&world.vault, slice::from_ref(&before)).await;
 
     // It goes on from there.
     let rotated = world.rotate_key().await.unwrap();

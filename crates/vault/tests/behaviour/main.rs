@@ -1,4 +1,5 @@
 //! What callers of the vault rely on, over a store in memory.
+#![cfg(test)] // so that clippy takes the helpers for tests
 
 mod audit;
 mod backups;
@@ -18,5 +19,4 @@ mod soft_deletion;
 mod tags;
 mod validity;
 mod vaults;
-#[cfg(test)] // so that clippy takes its helpers for tests
 mod world;
