@@ -346,8 +346,9 @@ struct Evidence {
 
 impl Evidence {
     fn of(request: &Request, rbac: bool, error: Option<&Error>) -> Self {
+        let is_random = request.operation == Operation::RandomBytesGet;
         let is_judged = matches!(request.caller, Some(Caller::Identity(_)))
-            && matches!(request.target, Target::Keys(_) | Target::Key(_))
+            && (is_random || matches!(request.target, Target::Keys(_) | Target::Key(_)))
             && !matches!(
                 error,
                 Some(Error::VaultNotFound { .. } | Error::VaultDeleted { .. })
@@ -361,18 +362,26 @@ impl Evidence {
                 ..Self::default()
             };
         }
-        let is_permitted = !matches!(
-            error,
-            Some(Error::AccessDenied { .. } | Error::ForbiddenByRbac { .. })
-        );
-        Self {
+        let reached = Self {
             address: Some(true),
             address_type: Some(match request.client.origin {
                 Origin::Address(_) => "PublicIP",
                 Origin::TrustedService => "TrustedService",
             }),
+            ..Self::default()
+        };
+        if is_random {
+            // Neither a policy nor a role is for them.
+            return reached;
+        }
+        let is_permitted = !matches!(
+            error,
+            Some(Error::AccessDenied { .. } | Error::ForbiddenByRbac { .. })
+        );
+        Self {
             access_policy: (!rbac).then_some(is_permitted),
             rbac: rbac.then_some(is_permitted),
+            ..reached
         }
     }
 }

@@ -1,6 +1,6 @@
 use std::net::Ipv4Addr;
 
-use sealock_vault::KeyProperties;
+use sealock_vault::{Error, ImportedKey, KeyChange, KeyOperation, KeyProperties, Page};
 
 use crate::world::{World, operator};
 
@@ -173,4 +173,103 @@ async fn an_operation_is_carried_out_and_recorded_even_if_its_caller_leaves() {
         tokio::task::yield_now().await;
     }
     assert_eq!(world.audit()[3].operation_name, "KeyDelete");
+}
+
+/// Each operation on keys that the one above leaves out, with what it asked for.
+#[tokio::test]
+async fn each_operation_of_the_data_plane_has_its_name_and_its_url() {
+    let world = World::new().await;
+    let (vaults, vault, key) = (&world.vaults, &world.vault, &world.key);
+    let (operator, identifier) = (operator(), world.identifier());
+    let page = || {
+        Ok(Page {
+            after: None,
+            limit: 25,
+        })
+    };
+    let jwk = r#"{"kty":"oct-HSM","k":"AAECAwQFBgcICQoLDA0ODw"}"#;
+    let imported = ImportedKey {
+        key: serde_json::from_str(jwk).unwrap(),
+        hsm: false,
+        change: KeyChange::default(),
+    };
+    let before = world.audit().len();
+    vaults
+        .import_key(&operator, vault, key, Ok(imported))
+        .await
+        .unwrap();
+    vaults.list_keys(&operator, vault, page()).await.unwrap();
+    vaults
+        .list_versions(&operator, vault, key, page())
+        .await
+        .unwrap();
+    let policy = vaults.rotation_policy(&operator, vault, key).await;
+    vaults
+        .set_rotation_policy(&operator, vault, key, policy.map(|view| view.policy))
+        .await
+        .unwrap();
+    for operation in [
+        KeyOperation::Encrypt,
+        KeyOperation::Decrypt,
+        KeyOperation::Sign,
+        KeyOperation::Verify,
+        KeyOperation::Export,
+    ] {
+        let unreadable = Err(Error::NotSupported("this"));
+        let used = vaults.use_key(&operator, &identifier, operation, unreadable);
+        assert!(used.await.is_err());
+    }
+    let backup = vaults.backup_key(&operator, vault, key).await.unwrap();
+    world.delete_key().await.unwrap();
+    vaults.deleted_key(&operator, vault, key).await.unwrap();
+    vaults
+        .list_deleted_keys(&operator, vault, page())
+        .await
+        .unwrap();
+    world.recover_key().await.unwrap();
+    world.delete_and_purge_key().await;
+    vaults
+        .restore_key(&operator, vault, Ok(backup))
+        .await
+        .unwrap();
+    vaults.random_bytes(&operator, vault, Ok(1)).await.unwrap();
+
+    let events = world.audit().split_off(before);
+    let recorded: Vec<_> = events
+        .iter()
+        .map(|event| {
+            let uri = event.properties.request_uri.as_str();
+            let uri = uri.strip_prefix("https://kv1.vault.localhost:5000/");
+            (
+                event.operation_name.as_str(),
+                uri.and_then(|uri| uri.strip_suffix("?api-version=7.4"))
+                    .unwrap(),
+                event.properties.http_status_code,
+            )
+        })
+        .collect();
+    assert_eq!(
+        recorded,
+        [
+            ("KeyImport", "keys/k1", 200),
+            ("KeyList", "keys", 200),
+            ("KeyListVersions", "keys/k1/versions", 200),
+            ("KeyRotationPolicyGet", "keys/k1/rotationpolicy", 200),
+            ("KeyRotationPolicySet", "keys/k1/rotationpolicy", 200),
+            ("KeyEncrypt", "keys/k1/encrypt", 501),
+            ("KeyDecrypt", "keys/k1/decrypt", 501),
+            ("KeySign", "keys/k1/sign", 403),
+            ("KeyVerify", "keys/k1/verify", 403),
+            ("KeyRelease", "keys/k1/release", 403),
+            ("KeyBackup", "keys/k1/backup", 200),
+            ("KeyDelete", "keys/k1", 200),
+            ("KeyGetDeleted", "deletedkeys/k1", 200),
+            ("KeyListDeleted", "deletedkeys", 200),
+            ("KeyRecover", "deletedkeys/k1/recover", 200),
+            ("KeyDelete", "keys/k1", 200),
+            ("KeyPurge", "deletedkeys/k1", 204),
+            ("KeyRestore", "keys/restore", 200),
+            ("RandomBytesGet", "rng", 200),
+        ]
+    );
 }

@@ -1,1 +1,258 @@
+use std::slice;
 
+use base64::{Engine as _, engine::general_purpose::URL_SAFE_NO_PAD};
+use jiff::SignedDuration;
+use sealock_core::{KeyName, VaultName};
+use sealock_vault::{
+    EncryptionAlgorithm, Key, KeyChange, KeyOperation, KeyType, KeyUse, Result, RotationPolicyView,
+    VaultSettings, VaultSku,
+};
+
+use crate::world::{SECRET, World, operator, refused, wire};
+
+const BAD: (u16, &str, Option<&str>) = (400, "BadParameter", None);
+
+impl World {
+    async fn backup(&self) -> String {
+        let vaults = &self.vaults;
+        let backup = vaults.backup_key(&operator(), &self.vault, &self.key).await;
+        backup.unwrap()
+    }
+
+    async fn restore(&self, vault: &VaultName, backup: &str) -> Result<Key> {
+        let backup = Ok(backup.to_owned());
+        self.vaults.restore_key(&operator(), vault, backup).await
+    }
+
+    async fn create_vault(&self, name: &str, sku: VaultSku) -> VaultName {
+        let vault = name.parse().unwrap();
+        let settings = VaultSettings {
+            sku,
+            ..VaultSettings::default()
+        };
+        self.vaults
+            .create_vault(&operator(), &vault, settings)
+            .await
+            .unwrap();
+        vault
+    }
+
+    /// That there is nothing, on disk or in the vault, but `keys` and their files.
+    async fn has_only(&self, vault: &VaultName, keys: &[Key]) {
+        let found = self.vaults.keys(&operator(), vault).await.unwrap();
+        assert_eq!(found, keys);
+        let versions: usize = keys.iter().map(|key| key.versions().count()).sum();
+        assert_eq!(self.files(), 2 * versions);
+        assert_eq!(self.vaults.sweep().await.unwrap().files, 0);
+    }
+}
+
+#[tokio::test]
+async fn a_key_comes_back_from_its_backup_with_all_that_it_was() {
+    let world = World::new().await;
+    let first = world.create_key().await.unwrap().current.kid;
+    let wrapped = world.wrap(&first).await.unwrap();
+    world.pass_days(1);
+    let now = world.clock.now();
+    let change = KeyChange {
+        key_ops: Some(vec![KeyOperation::Verify, KeyOperation::Sign]),
+        not_before: Some(now + SignedDuration::from_hours(1)),
+        expires: Some(now + SignedDuration::from_hours(9)),
+        enabled: Some(false),
+        tags: Some(
+            (0..15)
+                .map(|n| (format!("{n}"), "\u{1F511}".repeat(256)))
+                .collect(),
+        ),
+    };
+    world.create(KeyType::EcHsm, change).await.unwrap();
+    world.pass_days(1);
+    world
+        .create(KeyType::OctHsm, KeyChange::default())
+        .await
+        .unwrap();
+    let before = world.shown().await.unwrap();
+    let types = [KeyType::OctHsm, KeyType::EcHsm, KeyType::Rsa];
+    assert!(before.versions().map(|version| version.kty).eq(types));
+
+    let backup = world.backup().await;
+    world.rotate_key().await.unwrap();
+    world.delete_and_purge_key().await;
+    world.pass_days(100);
+    let restored = world.restore(&world.vault, &backup).await.unwrap();
+    assert_eq!(restored, before);
+    assert_eq!(world.shown().await.unwrap(), before);
+    assert_eq!(*world.unwrap(&first, &wrapped).await.unwrap(), SECRET);
+    world.has_only(&world.vault, slice::from_ref(&before)).await;
+
+    // It goes on from there.
+    let rotated = world.rotate_key().await.unwrap();
+    assert!(rotated.older.iter().eq(before.versions()));
+}
+
+/// The same subscription and geography is enough. The name stays, and so do the versions.
+#[tokio::test]
+async fn a_backup_can_be_restored_in_another_vault_and_by_a_client_that_pads() {
+    let world = World::new().await;
+    let kid = world.create_key().await.unwrap().current.kid;
+    let wrapped = world.wrap(&kid).await.unwrap();
+    let other = world.create_vault("kv2", VaultSku::Standard).await;
+    let backup = world.backup().await + "==";
+    let restored = world.restore(&other, &backup).await.unwrap().current.kid;
+    assert_eq!(
+        (&restored.vault, &restored.key, &restored.version),
+        (&other, &kid.key, &kid.version)
+    );
+    let usage = KeyUse::UnwrapKey {
+        algorithm: EncryptionAlgorithm::RsaOaep256,
+        value: wrapped,
+    };
+    let unwrapped = world
+        .use_as(&operator(), &restored.identifier(), usage)
+        .await;
+    assert_eq!(*unwrapped.unwrap(), SECRET);
+}
+
+#[tokio::test]
+async fn what_is_no_backup_of_ours_is_refused_and_leaves_nothing() {
+    let world = World::new().await;
+    world.create_ec_key().await.unwrap();
+    let backup = world.backup().await;
+    world.delete_and_purge_key().await;
+
+    let elsewhere = World::new().await;
+    elsewhere.create_ec_key().await.unwrap();
+    let foreign = elsewhere.backup().await;
+    let opened = String::from_utf8(URL_SAFE_NO_PAD.decode(&backup).unwrap()).unwrap();
+    let written = |opened: &str| URL_SAFE_NO_PAD.encode(opened);
+    let (start, sealed) = opened.rsplit_once('.').unwrap();
+    let (prefix, header) = start.rsplit_once('.').unwrap();
+    assert_eq!(prefix, "&AzureKeyVaultKeyBackupV1.microsoft.com");
+    let said = String::from_utf8(URL_SAFE_NO_PAD.decode(header).unwrap()).unwrap();
+    let moved = said.replace("United States", "Europe");
+    let sold = said.replace("00000000-0000", "11111111-0000");
+    assert!(moved != said && sold != said);
+    let with_header = |said: &str| written(&format!("{prefix}.{}.{sealed}", written(said)));
+    assert_eq!(with_header(&said), backup);
+
+    let damaged = |place: usize| {
+        let mut bytes = URL_SAFE_NO_PAD.decode(sealed).unwrap();
+        let place = place % bytes.len();
+        bytes[place] ^= 1;
+        let sealed = URL_SAFE_NO_PAD.encode(bytes);
+        written(&format!("{start}.{sealed}"))
+    };
+    let cannot_be_opened =
+        "The backup cannot be opened: it is damaged, or from an emulator with another service key.";
+    let no_backup = "The value is not the backup of a key.";
+    let long = "A".repeat(1 << 20);
+    for (given, why) in [
+        (foreign, cannot_be_opened),
+        (damaged(0), cannot_be_opened),
+        (damaged(100), cannot_be_opened),
+        (damaged(usize::MAX), cannot_be_opened),
+        (written(&format!("{start}.")), cannot_be_opened),
+        (
+            written(&format!("{start}.{}", &sealed[..80])),
+            cannot_be_opened,
+        ),
+        (with_header(&moved), cannot_be_opened),
+        (with_header(&sold), cannot_be_opened),
+        (with_header("{}"), cannot_be_opened),
+        (with_header("not JSON"), cannot_be_opened),
+        (written(start), no_backup),
+        (written(prefix), no_backup),
+        (written(&format!("{start}.{sealed}.")), no_backup),
+        (written("junk"), no_backup),
+        (
+            written(&format!("{start}.{}", &sealed[..sealed.len() / 8 * 4])),
+            cannot_be_opened,
+        ),
+        (format!("{backup}!"), no_backup),
+        (String::new(), no_backup),
+        (long, no_backup),
+    ] {
+        let error = refused(world.restore(&world.vault, &given).await);
+        let given: String = given.chars().take(200).collect();
+        assert_eq!(error.to_string(), why, "{given}");
+        assert_eq!(error.code(), "BadParameter");
+    }
+    world.has_only(&world.vault, &[]).await;
+    world.restore(&world.vault, &backup).await.unwrap();
+}
+
+#[tokio::test]
+async fn a_key_in_hardware_is_not_restored_in_a_standard_vault() {
+    let world = World::new().await;
+    world
+        .create(KeyType::Ec, KeyChange::default())
+        .await
+        .unwrap();
+    let mixed = world.create(KeyType::EcHsm, KeyChange::default()).await;
+    let standard = world.create_vault("kv2", VaultSku::Standard).await;
+    let backup = world.backup().await;
+    let refused = world.restore(&standard, &backup).await;
+    assert_eq!(wire(refused), BAD);
+    assert!(
+        world
+            .vaults
+            .keys(&operator(), &standard)
+            .await
+            .unwrap()
+            .is_empty()
+    );
+    world.has_only(&world.vault, &[mixed.unwrap()]).await;
+}
+
+#[tokio::test]
+async fn only_a_key_that_is_there_is_backed_up() {
+    let world = World::new().await;
+    let (vaults, vault) = (&world.vaults, &world.vault);
+    let backup = async |key: &KeyName| wire(vaults.backup_key(&operator(), vault, key).await);
+    let missing = (404, "KeyNotFound", None);
+    assert_eq!(backup(&world.key).await, missing);
+    world.create_ec_key().await.unwrap();
+    world.delete_key().await.unwrap();
+    assert_eq!(backup(&world.key).await, missing);
+}
+
+/// A backup is of the key alone.
+#[tokio::test]
+async fn a_restored_key_has_the_policy_of_a_new_one() {
+    let world = World::new().await;
+    world.create_ec_key().await.unwrap();
+    let (vaults, vault, key) = (&world.vaults, &world.vault, &world.key);
+    let policy = async || {
+        let policy = vaults.rotation_policy(&operator(), vault, key).await;
+        policy.unwrap()
+    };
+    let by_default: RotationPolicyView = policy().await;
+    vaults
+        .set_rotation_policy(&operator(), vault, key, Ok(by_default.policy.clone()))
+        .await
+        .unwrap();
+    let backup = world.backup().await;
+    world.delete_and_purge_key().await;
+    world.restore(vault, &backup).await.unwrap();
+    assert_eq!(policy().await, by_default);
+}
+
+/// One of them wins, and nothing is left of the others.
+#[tokio::test]
+async fn restores_and_a_creation_at_the_same_time_do_not_mix() {
+    let world = World::new().await;
+    world.create_ec_key().await.unwrap();
+    let backup = world.backup().await;
+    world.delete_and_purge_key().await;
+    let (one, other, created) = tokio::join!(
+        world.restore(&world.vault, &backup),
+        world.restore(&world.vault, &backup),
+        world.create_ec_key(),
+    );
+    let restored = usize::from(one.is_ok()) + usize::from(other.is_ok());
+    assert!(restored <= 1);
+    let versions = restored + usize::from(created.is_ok());
+    let shown = world.shown().await.unwrap();
+    assert_eq!(shown.versions().count(), versions);
+    world.has_only(&world.vault, &[shown]).await;
+}

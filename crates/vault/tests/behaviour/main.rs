@@ -1,9 +1,11 @@
 //! What callers of the vault rely on, over a store in memory.
+#![cfg(test)] // so that clippy takes the helpers for tests
 
 mod audit;
 mod backups;
 mod earlier_records;
 mod errors;
+mod evidence;
 mod failover;
 mod firewall;
 mod keys;
@@ -17,5 +19,4 @@ mod soft_deletion;
 mod tags;
 mod validity;
 mod vaults;
-#[cfg(test)] // so that clippy takes its helpers for tests
 mod world;

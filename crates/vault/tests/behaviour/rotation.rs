@@ -1,1 +1,300 @@
+//! Rotation policies that act, by the clock.
 
+use std::slice;
+
+use jiff::{SignedDuration, Timestamp};
+use sealock_vault::{
+    Action, AuditEvent, KeyChange, KeyOperation, KeyType, LifetimeAction, Result, RotationPolicy,
+    RotationPolicyView, Trigger, VaultChange,
+};
+
+use crate::world::{World, operator, wire};
+
+const NOTIFICATION: &str = "KeyNearExpiryEventGridNotification";
+
+fn rotate(trigger: Trigger) -> LifetimeAction {
+    LifetimeAction {
+        trigger,
+        action: Action::Rotate,
+    }
+}
+
+fn after_create(period: &str) -> Trigger {
+    Trigger::AfterCreate(period.parse().unwrap())
+}
+
+fn before_expiry(period: &str) -> Trigger {
+    Trigger::BeforeExpiry(period.parse().unwrap())
+}
+
+impl World {
+    async fn set_policy(
+        &self,
+        lifetime_actions: Vec<LifetimeAction>,
+        expiry_time: Option<&str>,
+    ) -> Result<RotationPolicyView> {
+        let policy = RotationPolicy {
+            lifetime_actions,
+            expiry_time: expiry_time.map(|period| period.parse().unwrap()),
+        };
+        self.vaults
+            .set_rotation_policy(&operator(), &self.vault, &self.key, Ok(policy))
+            .await
+    }
+
+    async fn policy(&self) -> Result<RotationPolicyView> {
+        self.vaults
+            .rotation_policy(&operator(), &self.vault, &self.key)
+            .await
+    }
+
+    /// How many versions were made, and when something is due next.
+    async fn run_due(&self) -> (usize, Option<Timestamp>) {
+        let due = self.vaults.run_due().await.unwrap();
+        (due.rotated.len(), due.next)
+    }
+
+    fn in_days(&self, days: i64) -> Option<Timestamp> {
+        let days = SignedDuration::from_hours(24 * days);
+        self.clock.now().checked_add(days).ok()
+    }
+
+    fn recorded(&self, operation: &str) -> Vec<AuditEvent> {
+        let mut events = self.audit();
+        events.retain(|event| event.operation_name == operation);
+        events
+    }
+}
+
+#[tokio::test]
+async fn a_key_rotates_so_long_after_its_version_was_created() {
+    let world = World::new().await;
+    let tags = [("owner".to_owned(), "someone".to_owned())];
+    let change = KeyChange {
+        key_ops: Some(vec![KeyOperation::Sign]),
+        tags: Some(tags.clone().into()),
+        enabled: Some(false),
+        ..KeyChange::default()
+    };
+    let first = world.create(KeyType::EcHsm, change).await.unwrap().current;
+    let actions = vec![rotate(after_create("P15D"))];
+    world.set_policy(actions, Some("P30D")).await.unwrap();
+    assert_eq!(world.run_due().await, (0, world.in_days(15)));
+    world.pass_days(14);
+    assert_eq!(world.run_due().await, (0, world.in_days(1)));
+
+    world.pass_days(1);
+    // Of the new version: rotated again in 15 days; that it expires soon is told at once, by default.
+    assert_eq!(world.run_due().await, (1, world.in_days(15)));
+    let rotated = world.shown().await.unwrap();
+    assert_eq!(rotated.older, slice::from_ref(&first), "untouched");
+    let new = &rotated.current;
+    assert_eq!(new.attributes.expires, world.in_days(30));
+    assert_eq!(new.attributes.created, world.clock.now());
+    assert!(new.attributes.enabled);
+    assert_eq!(new.attributes.not_before, None);
+    assert_eq!(
+        (new.kty, new.key_size, &new.key_ops, &new.tags),
+        (KeyType::EcHsm, 256, &first.key_ops, &tags.into())
+    );
+    let recorded = world.recorded("KeyRotateIfDue");
+    assert_eq!(recorded.len(), 1);
+    assert!(
+        recorded[0]
+            .properties
+            .id
+            .ends_with(new.kid.version.as_str())
+    );
+    assert_eq!(world.run_due().await.0, 0, "once");
+}
+
+#[tokio::test]
+async fn a_key_rotates_so_long_before_its_version_expires() {
+    let world = World::new().await;
+    world.create_ec_key().await.unwrap();
+    let actions = vec![rotate(before_expiry("P10D"))];
+    world.set_policy(actions, Some("P60D")).await.unwrap();
+    assert_eq!(world.run_due().await, (0, None), "it does not expire");
+    let expires = world.in_days(60);
+    let change = KeyChange {
+        expires,
+        ..KeyChange::default()
+    };
+    world.update(change).await.unwrap();
+    assert_eq!(world.run_due().await, (0, world.in_days(30)), "the notice");
+    world.pass_days(30);
+    assert_eq!(world.run_due().await, (0, world.in_days(20)));
+    world.pass_days(20);
+    assert_eq!(world.run_due().await, (1, world.in_days(30)));
+    let new = world.shown().await.unwrap().current;
+    assert_eq!(new.attributes.expires, world.in_days(60));
+}
+
+#[tokio::test]
+async fn a_step_over_several_periods_rotates_once() {
+    let world = World::new().await;
+    world.create_ec_key().await.unwrap();
+    let actions = vec![rotate(after_create("P7D"))];
+    world.set_policy(actions, None).await.unwrap();
+    world.pass_days(365);
+    assert_eq!(world.run_due().await, (1, world.in_days(7)));
+    assert_eq!(world.shown().await.unwrap().versions().count(), 2);
+}
+
+#[tokio::test]
+async fn concurrent_runs_rotate_once() {
+    let world = World::new().await;
+    world.create_ec_key().await.unwrap();
+    let actions = vec![rotate(after_create("P7D"))];
+    world.set_policy(actions, None).await.unwrap();
+    world.pass_days(7);
+    let (one, other) = tokio::join!(world.run_due(), world.run_due());
+    assert_eq!(one.0 + other.0, 1);
+}
+
+#[tokio::test]
+async fn a_notice_is_recorded_once_for_each_version() {
+    let world = World::new().await;
+    let expires = world.in_days(40);
+    let change = || KeyChange {
+        expires,
+        ..KeyChange::default()
+    };
+    let first = world.create(KeyType::Ec, change()).await.unwrap().current;
+    // Nobody set a policy: 30 days before.
+    assert_eq!(world.run_due().await, (0, world.in_days(10)));
+    world.pass_days(10);
+    for _ in 0..2 {
+        assert_eq!(world.run_due().await, (0, None));
+    }
+    let recorded = world.recorded(NOTIFICATION);
+    assert_eq!(recorded.len(), 1);
+    let properties = &recorded[0].properties;
+    assert!(properties.id.ends_with(first.kid.version.as_str()));
+    assert_eq!(recorded[0].result_signature, "OK");
+
+    // What is not about its end changes nothing of that.
+    world.set_enabled(&first.kid, false).await.unwrap();
+    world.run_due().await;
+    assert_eq!(world.recorded(NOTIFICATION).len(), 1);
+    // Another end is another notice, and another version is, too.
+    world.update(change()).await.unwrap();
+    world.run_due().await;
+    assert_eq!(world.recorded(NOTIFICATION).len(), 2);
+    world.create(KeyType::Ec, change()).await.unwrap();
+    world.run_due().await;
+    assert_eq!(world.recorded(NOTIFICATION).len(), 3);
+}
+
+#[tokio::test]
+async fn a_policy_is_azures_by_default_and_goes_with_its_key() {
+    let world = World::new().await;
+    assert_eq!(wire(world.policy().await), (404, "KeyNotFound", None));
+    world.create_ec_key().await.unwrap();
+    let by_default = world.policy().await.unwrap();
+    assert_eq!((by_default.created, by_default.updated), (None, None));
+    let notify = LifetimeAction {
+        trigger: before_expiry("P30D"),
+        action: Action::Notify,
+    };
+    let actions = by_default.policy.lifetime_actions.as_slice();
+    assert_eq!(actions, slice::from_ref(&notify));
+
+    let first = world.clock.now();
+    let actions = vec![rotate(after_create("P90D"))];
+    let set = world.set_policy(actions, Some("P1Y")).await.unwrap();
+    assert_eq!(
+        set.policy.lifetime_actions,
+        [rotate(after_create("P90D")), notify]
+    );
+    world.pass_days(1);
+    let set = world.set_policy(vec![], None).await.unwrap();
+    let now = world.clock.now();
+    assert_eq!((set.created, set.updated), (Some(first), Some(now)));
+    assert_eq!(world.policy().await.unwrap(), set);
+
+    world.delete_key().await.unwrap();
+    assert_eq!(wire(world.policy().await), (404, "KeyNotFound", None));
+    world.recover_key().await.unwrap();
+    assert_eq!(world.policy().await.unwrap(), set);
+    world.delete_and_purge_key().await;
+    world.create_ec_key().await.unwrap();
+    assert_eq!(world.policy().await.unwrap(), by_default);
+}
+
+#[tokio::test]
+async fn a_policy_out_of_bounds_is_refused_and_changes_nothing() {
+    let world = World::new().await;
+    world.create_ec_key().await.unwrap();
+    let actions = vec![rotate(after_create("P6D"))];
+    let refused = world.set_policy(actions, None).await;
+    assert_eq!(wire(refused), (400, "BadParameter", None));
+    assert_eq!(world.policy().await.unwrap().updated, None);
+}
+
+/// Neither when they are away, nor all at once and again and again when they are back.
+#[tokio::test]
+async fn the_keys_of_a_vault_that_is_away_wait_until_it_is_back() {
+    let world = World::new().await;
+    world.create_ec_key().await.unwrap();
+    let actions = vec![rotate(after_create("P7D"))];
+    world.set_policy(actions, None).await.unwrap();
+    let failed_over = |failed_over| VaultChange {
+        failed_over: Some(failed_over),
+        ..VaultChange::default()
+    };
+    let (vaults, vault) = (&world.vaults, &world.vault);
+    world.change_vault(failed_over(true)).await.unwrap();
+    world.pass_days(7);
+    assert_eq!(world.run_due().await, (0, None));
+    world.change_vault(failed_over(false)).await.unwrap();
+    assert_eq!(world.run_due().await, (1, world.in_days(7)));
+
+    vaults.delete_vault(&operator(), vault).await.unwrap();
+    world.pass_days(7);
+    assert_eq!(world.run_due().await, (0, world.in_days(83)));
+    vaults.recover_vault(&operator(), vault).await.unwrap();
+    assert_eq!(world.run_due().await, (1, world.in_days(7)));
+    world.delete_key().await.unwrap();
+    world.pass_days(7);
+    assert_eq!(world.run_due().await, (0, world.in_days(83)));
+    world.recover_key().await.unwrap();
+    assert_eq!(world.run_due().await, (1, world.in_days(7)));
+    let recorded = world.recorded("KeyRotateIfDue");
+    assert!(recorded.iter().all(|event| event.result_signature == "OK"));
+}
+
+/// The other keys have their turn all the same.
+#[tokio::test]
+async fn a_notice_before_all_time_is_due_at_once_and_holds_nothing_up() {
+    let world = World::new().await;
+    let change = KeyChange {
+        expires: world.in_days(365),
+        ..KeyChange::default()
+    };
+    world.create(KeyType::Ec, change).await.unwrap();
+    let notify = LifetimeAction {
+        trigger: before_expiry("P19000Y"),
+        action: Action::Notify,
+    };
+    let actions = vec![rotate(after_create("P7D")), notify];
+    world.set_policy(actions, None).await.unwrap();
+    world.pass_days(7);
+    assert_eq!(world.run_due().await.0, 1);
+    assert_eq!(world.recorded(NOTIFICATION).len(), 1);
+}
+
+#[tokio::test]
+async fn a_rotation_by_hand_takes_its_end_from_the_policy() {
+    let world = World::new().await;
+    let change = KeyChange {
+        expires: world.in_days(3),
+        ..KeyChange::default()
+    };
+    world.create(KeyType::Ec, change).await.unwrap();
+    let rotated = world.rotate_key().await.unwrap().current;
+    assert_eq!(rotated.attributes.expires, None, "no policy, no end");
+    world.set_policy(vec![], Some("P30D")).await.unwrap();
+    let rotated = world.rotate_key().await.unwrap().current;
+    assert_eq!(rotated.attributes.expires, world.in_days(30));
+}
