@@ -16,8 +16,8 @@ python() {
     timeout --foreground 120 "$CACHE/python/bin/python" "$here/languages/key_vault.py" "$1" "$(url "$2")" "$STATE/sdk"
 }
 
-# javascript COMMAND VAULT
-javascript() { timeout --foreground 120 node "$CACHE/node/key_vault.mjs" "$1" "$(url "$2")"; }
+# javascript COMMAND VAULT: with a Node.js that is young enough for the SDK, which Debian's may not be.
+javascript() { timeout --foreground 120 "$CACHE/python/bin/node" "$CACHE/node/key_vault.mjs" "$1" "$(url "$2")"; }
 
 url() { echo "https://$1.vault.$REGISTRY"; }
 

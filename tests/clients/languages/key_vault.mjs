@@ -25,29 +25,17 @@ function watched(client) {
   });
 }
 
-// By the declarations, since the code also has the methods that are the library's own.
-const METHODS = new Map([
-  [KeyClient, [
-    "backupKey", "beginDeleteKey", "beginRecoverDeletedKey", "createEcKey", "createKey", "createOctKey", "createRsaKey",
-    "getCryptographyClient", "getDeletedKey", "getKey", "getKeyAttestation", "getKeyRotationPolicy", "getRandomBytes",
-    "importKey", "listDeletedKeys", "listPropertiesOfKeyVersions", "listPropertiesOfKeys", "purgeDeletedKey",
-    "releaseKey", "restoreKeyBackup", "rotateKey", "updateKeyProperties", "updateKeyRotationPolicy",
-  ]],
-  [CryptographyClient, [
-    "decrypt", "encrypt", "keyID", "sign", "signData", "unwrapKey", "vaultUrl", "verify", "verifyData", "wrapKey",
-  ]],
-]);
+// What the declarations say is private.
+const PRIVATE = [
+  "constructor", "disambiguateDecryptArguments", "disambiguateEncryptArguments", "disambiguateUpdateKeyPropertiesArgs",
+  "ensureValid", "fetchKey", "getKeyMaterial", "getProvider", "initializeIV",
+];
 
-// Nothing that the classes have, but for what their declarations say is private, was left out.
 function leaveNothingOut() {
-  const PRIVATE = [
-    "constructor", "disambiguateUpdateKeyPropertiesArgs", "disambiguateDecryptArguments", "disambiguateEncryptArguments",
-    "ensureValid", "fetchKey", "getKeyMaterial", "getProvider", "initializeIV", "withTrace",
-  ];
-  for (const [kind, methods] of METHODS) {
-    const has = Object.getOwnPropertyNames(kind.prototype).filter((name) => !PRIVATE.includes(name));
-    assert.deepEqual(has.sort(), methods);
-    assert.deepEqual(methods.filter((name) => !seen.get(kind)?.has(name)), []);
+  for (const kind of [KeyClient, CryptographyClient]) {
+    const names = Object.getOwnPropertyNames(kind.prototype).filter((name) => !PRIVATE.includes(name));
+    assert.ok(names.length > 8, names);
+    assert.deepEqual(names.filter((name) => !seen.get(kind).has(name)), []);
   }
 }
 
