@@ -1,5 +1,3 @@
-use std::thread;
-
 use sealock_tests::{Emulator, Image, digest_of, random_bytes};
 use serde_json::json;
 
@@ -96,7 +94,7 @@ fn a_push_that_counts_on_an_idle_blob_keeps_it_or_is_told_that_it_is_gone() {
     // No HEAD before it: the manifest itself is what counts on them.
     let headers = [("content-type", "application/vnd.oci.image.manifest.v1+json")];
     let push = || client.send("PUT", "/v2/app/manifests/v1", &headers, image.manifest());
-    thread::scope(|scope| {
+    std::thread::scope(|scope| {
         let collector = scope.spawn(|| emulator.cli(&["registry", "gc"]));
         let pushed = push();
         collector.join().unwrap();
@@ -123,39 +121,4 @@ fn revoked_nothing_is_collected() {
     );
     emulator.cli(&["key", "enable"]);
     assert_eq!(emulator.json(&["registry", "gc"])["freed_bytes"], 5);
-}
-
-#[test]
-fn what_is_acknowledged_while_its_repository_is_deleted_is_whole_or_gone() {
-    let emulator = Emulator::start();
-    let client = emulator.client();
-    for round in 0..40 {
-        let old: Vec<_> = (0..4).map(|_| Image::random(&[100; 4])).collect();
-        for (tag, image) in old.iter().enumerate() {
-            assert_eq!(client.push("app", &format!("v{tag}"), image).status, 201);
-        }
-        // It has everything in common with what goes.
-        let late = &old[0];
-        let pushed = thread::scope(|scope| {
-            let deletion = scope.spawn(|| client.send("DELETE", "/acr/v1/app", &[], b""));
-            let push = scope.spawn(|| {
-                let headers = [("content-type", "application/vnd.oci.image.manifest.v1+json")];
-                let path = "/v2/app/manifests/late";
-                client.send("PUT", path, &headers, late.manifest())
-            });
-            assert_eq!(deletion.join().unwrap().status, 202);
-            push.join().unwrap()
-        });
-        assert!(
-            pushed.status == 201 || pushed.code() == "MANIFEST_BLOB_UNKNOWN",
-            "{pushed:?}"
-        );
-        if client.get("/v2/app/manifests/late").status == 200 {
-            for blob in late.blobs() {
-                let path = format!("/v2/app/blobs/{}", digest_of(blob));
-                assert_eq!(client.get(&path).status, 200, "round {round}");
-            }
-        }
-    }
-    assert_eq!(emulator.json(&["verify"])["problems"], json!([]));
 }

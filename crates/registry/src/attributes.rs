@@ -168,8 +168,6 @@ impl Registry {
         tag: &Tag,
         change: AttributesChange,
     ) -> Result<TagRecord, Error> {
-        // As below: its manifest is kept, too.
-        let _turn = self.turns.push(&self.id, repository).await;
         let key = [&*self.id, repository.as_str(), tag.as_str()];
         loop {
             let existing = self.tag(repository, tag)?;
@@ -190,8 +188,6 @@ impl Registry {
         digest: &Digest,
         change: AttributesChange,
     ) -> Result<ManifestRecord, Error> {
-        // A lock keeps what the manifest refers to, too.
-        let _turn = self.turns.push(&self.id, repository).await;
         let text = digest.to_string();
         let key = [&*self.id, repository.as_str(), &text];
         loop {

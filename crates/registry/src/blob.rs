@@ -1,5 +1,3 @@
-use std::collections::HashSet;
-
 use jiff::{SignedDuration, Timestamp};
 use sealock_core::Digest;
 use sealock_store::{Batch, Commit, Record, Table};
@@ -95,16 +93,30 @@ impl Registry {
             if !record.is_older(self.clock.now(), RENEWAL) {
                 return Ok(());
             }
-            let text = digest.to_string();
-            let key = [&*self.id, repository.as_str(), &text];
-            let batch =
-                Batch::new()
-                    .expect(&BLOBS, &key, &record)
-                    .put(&BLOBS, &key, &self.asked_now());
+            let batch = self.expect_blob(repository, digest, &record, Batch::new());
             if self.store.commit(batch).await? == Commit::Done {
                 return Ok(());
             }
         }
+    }
+
+    /// Adds to `batch` that the blob stays. If it has been idle it is noted as asked for, and so conflicts
+    /// with whoever takes it for garbage.
+    pub(crate) fn expect_blob(
+        &self,
+        repository: &RepositoryName,
+        digest: &Digest,
+        record: &Record<BlobRecord>,
+        batch: Batch,
+    ) -> Batch {
+        let key = digest.to_string();
+        let key = [&*self.id, repository.as_str(), &key];
+        if !record.is_older(self.clock.now(), RENEWAL) {
+            return batch.expect_present(&BLOBS, &key);
+        }
+        batch
+            .expect(&BLOBS, &key, record)
+            .put(&BLOBS, &key, &self.asked_now())
     }
 
     fn asked_now(&self) -> BlobRecord {
@@ -196,30 +208,8 @@ impl Registry {
         }
     }
 
-    /// Deletes a blob from a repository, unless a manifest refers to it that may not be deleted.
-    pub(crate) async fn delete_blob(
-        &self,
-        repository: &RepositoryName,
-        digest: &Digest,
-    ) -> Result<(), Error> {
-        let _turn = self.turns.take(&self.id, repository).await;
-        let locked_tags = self.repository_tags(repository)?.into_iter();
-        let kept: HashSet<Digest> = locked_tags
-            .filter(|(_, tag)| tag.attributes.check_deletable().is_err())
-            .map(|(_, tag)| tag.digest)
-            .collect();
-        let locked = self.references(repository, |manifest, record| {
-            kept.contains(manifest) || record.attributes.check_deletable().is_err()
-        });
-        let locked = locked.await?;
-        if locked.contains(digest) {
-            return Err(Error::DisallowedOperation);
-        }
-        self.take_blob(repository, digest).await
-    }
-
     /// Takes a blob from a repository. Its content is freed at once, if no other repository has it.
-    pub(crate) async fn take_blob(
+    pub(crate) async fn delete_blob(
         &self,
         repository: &RepositoryName,
         digest: &Digest,

@@ -11,7 +11,6 @@ use crate::{
     Error, Manifest, Registry, RepositoryName,
     blob::{BLOBS, BlobRecord},
     content::CONTENTS,
-    manifests::ManifestRecord,
 };
 
 /// A blob that no manifest of its repository refers to, and that no client has asked for lately.
@@ -70,7 +69,16 @@ impl Registry {
         self.lease().await?;
         let mut blobs = Vec::new();
         for repository in self.repositories_with_blobs()? {
-            blobs.extend(self.unused_blobs(&repository).await?);
+            // In this order: whatever is referred to by now was asked for just before.
+            let idle = self.idle_blobs(&repository)?;
+            if idle.is_empty() {
+                continue;
+            }
+            let referred_to = self.referred_to(&repository).await?;
+            blobs.extend(
+                idle.into_iter()
+                    .filter(|blob| !referred_to.contains(&blob.digest)),
+            );
         }
         Ok(Collection {
             freed_bytes: self.freed_with(&blobs)?,
@@ -84,32 +92,18 @@ impl Registry {
     /// # Errors
     /// [`Error::Denied`] while the registry is revoked; what was taken before stays taken.
     pub async fn collect_garbage(&self) -> Result<Collection, Error> {
-        self.lease().await?;
         let mut taken = Vec::new();
         let mut freed_bytes = 0;
-        for repository in self.repositories_with_blobs()? {
-            let _turn = self.turns.take(&self.id, &repository).await;
-            for blob in self.unused_blobs(&repository).await? {
-                if let Some(freed) = self.take(&blob).await? {
-                    freed_bytes += freed;
-                    taken.push(blob);
-                }
+        for blob in self.garbage().await?.blobs {
+            if let Some(freed) = self.take(&blob).await? {
+                freed_bytes += freed;
+                taken.push(blob);
             }
         }
         Ok(Collection {
             blobs: taken,
             freed_bytes,
         })
-    }
-
-    /// The idle blobs that no manifest of the repository refers to.
-    async fn unused_blobs(&self, repository: &RepositoryName) -> Result<Vec<Garbage>, Error> {
-        let mut idle = self.idle_blobs(repository)?;
-        if !idle.is_empty() {
-            let referred_to = self.references(repository, |_, _| true).await?;
-            idle.retain(|blob| !referred_to.contains(&blob.digest));
-        }
-        Ok(idle)
     }
 
     /// How many bytes were freed. None if somebody asked for the blob, or deleted it, in the meantime.
@@ -157,17 +151,13 @@ impl Registry {
         Ok(idle)
     }
 
-    /// Everything that those manifests of a repository refer to which are `wanted`.
-    pub(crate) async fn references(
+    /// Everything that the manifests of a repository refer to.
+    pub(crate) async fn referred_to(
         &self,
         repository: &RepositoryName,
-        wanted: impl Fn(&Digest, &ManifestRecord) -> bool,
     ) -> Result<HashSet<Digest>, Error> {
         let mut referred_to = HashSet::new();
         for (digest, record) in self.repository_manifests(repository)? {
-            if !wanted(&digest, &record) {
-                continue;
-            }
             match self.manifest_of(repository, &digest).await {
                 Ok(bytes) => {
                     let manifest = Manifest::parse(&bytes, Some(&record.media_type))?;

@@ -35,7 +35,6 @@ mod session;
 mod settings;
 mod sweep;
 mod token;
-mod turns;
 mod upload;
 mod uploads;
 mod verify;

@@ -10,7 +10,6 @@ use tokio::task::spawn_blocking;
 use crate::{
     Error, Kind, Manifest, Reference, Registry, RepositoryName, Tag,
     attributes::Attributes,
-    blob::BLOBS,
     content::{ContentRecord, Fresh},
     hasher::Hasher,
     upload::publish_whole,
@@ -221,7 +220,6 @@ impl Registry {
             Error::check_digest(provided, digest)?;
         }
         let mut fresh: Option<Fresh> = None;
-        let _turn = self.turns.push(&self.id, repository).await;
         loop {
             let known = self.manifest_record(repository, &digest)?;
             let existing = self.content(&digest)?;
@@ -359,8 +357,8 @@ impl Registry {
             if descriptor.kind == Kind::Child && self.manifest_record(repository, digest)?.is_some()
             {
                 batch = batch.expect_present(&MANIFESTS, &key);
-            } else if self.has_blob(repository, digest)? {
-                batch = batch.expect_present(&BLOBS, &key);
+            } else if let Some(blob) = self.blob_record(repository, digest)? {
+                batch = self.expect_blob(repository, digest, &blob, batch);
             } else if self.settings.sparse_manifests {
                 sparse = true;
             } else {

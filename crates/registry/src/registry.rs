@@ -10,7 +10,6 @@ use crate::{
     Error, RegistryRecord, RepositoryName, Settings, Tag, Uploads,
     content::InFlight,
     manifests::{MANIFESTS, TAGS},
-    turns::Turns,
 };
 
 /// One registry. Clones share it.
@@ -26,7 +25,6 @@ pub struct Registry {
     pub(crate) clock: Clock,
     pub(crate) uploads: Uploads,
     pub(crate) in_flight: InFlight,
-    pub(crate) turns: Turns,
     pub(crate) settings: Settings,
     /// Whose tokens it takes.
     pub(crate) entra: TokenIssuer,

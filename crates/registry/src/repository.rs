@@ -73,10 +73,8 @@ impl Registry {
             .collect()
     }
 
-    /// Deletes a repository with all that it has, if nothing in it is locked. Who pushes to it meanwhile
-    /// waits, and finds it gone.
+    /// Deletes a repository with all that it has, if nothing in it is locked.
     pub(crate) async fn delete_repository(&self, name: &RepositoryName) -> Result<Deleted, Error> {
-        let _turn = self.turns.take(&self.id, name).await;
         self.check_known(name)?;
         let attributes = self.repository_attributes(name)?;
         attributes.get().check_deletable()?;
@@ -114,8 +112,10 @@ impl Registry {
             .scan(&BLOBS, &[&self.id, name.as_str()], Bound::Unbounded)
             .map(|entry| Ok(named(entry?).0.parse()?))
             .collect::<Result<_, Error>>()?;
-        for digest in &blobs {
-            match self.take_blob(name, digest).await {
+        // Somebody may have pushed since the manifests were listed.
+        let referred_to = self.referred_to(name).await?;
+        for digest in blobs.iter().filter(|blob| !referred_to.contains(blob)) {
+            match self.delete_blob(name, digest).await {
                 Ok(()) | Err(Error::BlobUnknown { .. }) => {}
                 Err(error) => return Err(error),
             }
