@@ -51,9 +51,7 @@ impl Registry {
         if self.blob_record(repository, &digest)?.is_none() {
             return Err(unknown());
         }
-        self.repository_attributes(repository)?
-            .get()
-            .check_readable()?;
+        self.repository_attributes(repository)?.check_readable()?;
         let record = self.content(&digest)?.ok_or_else(unknown)?;
         self.open(digest, &record).await?.ok_or_else(unknown)
     }
@@ -132,6 +130,8 @@ impl Registry {
         digest: &Digest,
         mut fresh: Fresh,
     ) -> Result<(), Error> {
+        let _turn = self.shared_turn(repository).await;
+        self.check_writable(repository)?;
         let text = digest.to_string();
         let key = [&*self.id, repository.as_str(), &text];
         loop {
@@ -148,7 +148,6 @@ impl Registry {
                 Batch::new()
                     .expect_absent(&BLOBS, &key)
                     .put(&BLOBS, &key, &self.asked_now());
-            let batch = self.expect_writable(repository, batch)?;
             let batch = self.link(digest, existing.as_ref(), Some(&fresh.record), batch);
             fresh.is_referred_to = existing.is_none();
             if self.store.commit(batch).await? == Commit::Done {
@@ -166,6 +165,8 @@ impl Registry {
         from: Option<&RepositoryName>,
         to: &RepositoryName,
     ) -> Result<bool, Error> {
+        let _turn = self.shared_turn(to).await;
+        self.check_writable(to)?;
         let text = digest.to_string();
         let key = [&*self.id, to.as_str(), &text];
         loop {
@@ -179,9 +180,7 @@ impl Registry {
                 if self.store.get(&BLOBS, &from_key)?.is_none() {
                     return Ok(false);
                 }
-                let attributes = self.repository_attributes(from)?;
-                attributes.get().check_readable()?;
-                batch = self.expect_attributes(from, &attributes, batch);
+                self.repository_attributes(from)?.check_readable()?;
                 batch = batch.expect_present(&BLOBS, &from_key);
             }
             if self.has_blob(to, digest)? {
@@ -196,11 +195,6 @@ impl Registry {
             let batch = batch
                 .expect_absent(&BLOBS, &key)
                 .put(&BLOBS, &key, &self.asked_now());
-            let batch = match from {
-                // One expectation for a record is enough.
-                Some(from) if from == to => batch,
-                _ => self.expect_writable(to, batch)?,
-            };
             let batch = self.link(digest, Some(&existing), None, batch);
             if self.store.commit(batch).await? == Commit::Done {
                 return Ok(true);
@@ -210,6 +204,17 @@ impl Registry {
 
     /// Takes a blob from a repository. Its content is freed at once, if no other repository has it.
     pub(crate) async fn delete_blob(
+        &self,
+        repository: &RepositoryName,
+        digest: &Digest,
+    ) -> Result<(), Error> {
+        let _turn = self.shared_turn(repository).await;
+        self.check_deletable(repository)?;
+        self.remove_blob(repository, digest).await
+    }
+
+    /// Takes a blob from a repository, whatever its attributes. For whoever has a turn.
+    pub(crate) async fn remove_blob(
         &self,
         repository: &RepositoryName,
         digest: &Digest,
@@ -226,7 +231,6 @@ impl Registry {
             let batch = Batch::new()
                 .expect_present(&BLOBS, &key)
                 .delete(&BLOBS, &key);
-            let batch = self.expect_deletable(repository, batch)?;
             let (batch, freed) = self.unlink(digest, batch)?;
             if self.store.commit(batch).await? == Commit::Done {
                 return self.free(freed).await;

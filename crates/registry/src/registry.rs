@@ -10,6 +10,7 @@ use crate::{
     Error, RegistryRecord, RepositoryName, Settings, Tag, Uploads,
     content::InFlight,
     manifests::{MANIFESTS, TAGS},
+    turns::Turns,
 };
 
 /// One registry. Clones share it.
@@ -25,6 +26,7 @@ pub struct Registry {
     pub(crate) clock: Clock,
     pub(crate) uploads: Uploads,
     pub(crate) in_flight: InFlight,
+    pub(crate) turns: Turns,
     pub(crate) settings: Settings,
     /// Whose tokens it takes.
     pub(crate) entra: TokenIssuer,
@@ -88,7 +90,7 @@ impl Registry {
             }
             from = Some(behind(&name));
             let name = name.parse()?;
-            if self.repository_attributes(&name)?.get().list_enabled {
+            if self.repository_attributes(&name)?.list_enabled {
                 items.push(name);
             }
         }
