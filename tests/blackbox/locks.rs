@@ -72,18 +72,19 @@ fn each_lock_forbids_what_it_says() {
         ("app", r#"{"deleteEnabled":false}"#, "DTBR"),
         ("app", r#"{"readEnabled":false}"#, "tdb"),
         ("app", r#"{"listEnabled":false}"#, ""),
-        ("app/_tags/v1", r#"{"writeEnabled":false}"#, "DpTR"),
+        ("app/_tags/v1", r#"{"writeEnabled":false}"#, "DpTBR"),
+        // The push takes it away from its manifest.
         ("app/_tags/v1", r#"{"deleteEnabled":false}"#, "DTR"),
         ("app/_tags/v1", r#"{"readEnabled":false}"#, "t"),
         (
             &format!("app/_manifests/{digest}"),
             r#"{"writeEnabled":false}"#,
-            "DR",
+            "DBR",
         ),
         (
             &format!("app/_manifests/{digest}"),
             r#"{"deleteEnabled":false}"#,
-            "DR",
+            "DBR",
         ),
         (
             &format!("app/_manifests/{digest}"),

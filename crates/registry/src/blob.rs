@@ -202,18 +202,26 @@ impl Registry {
         }
     }
 
-    /// Takes a blob from a repository. Its content is freed at once, if no other repository has it.
+    /// Takes a blob from a repository, unless a locked manifest there refers to it.
+    ///
+    /// <https://learn.microsoft.com/azure/container-registry/container-registry-image-lock>
     pub(crate) async fn delete_blob(
         &self,
         repository: &RepositoryName,
         digest: &Digest,
     ) -> Result<(), Error> {
-        let _turn = self.shared_turn(repository).await;
+        // Neither a lock nor a manifest comes in between.
+        let _turn = self.sole_turn(repository).await;
         self.check_deletable(repository)?;
+        let locked = self.locked_manifests(repository)?;
+        if self.referred_to(repository, locked).await?.contains(digest) {
+            return Err(Error::DisallowedOperation);
+        }
         self.remove_blob(repository, digest).await
     }
 
-    /// Takes a blob from a repository, whatever its attributes. For whoever has a turn.
+    /// Takes a blob from a repository, whatever refers to it. Its content is freed at once, if no other
+    /// repository has it. For whoever has a turn.
     pub(crate) async fn remove_blob(
         &self,
         repository: &RepositoryName,

@@ -11,6 +11,7 @@ use crate::{
     Error, Manifest, Registry, RepositoryName,
     blob::{BLOBS, BlobRecord},
     content::CONTENTS,
+    manifests::ManifestRecord,
 };
 
 /// A blob that no manifest of its repository refers to, and that no client has asked for lately.
@@ -74,7 +75,8 @@ impl Registry {
             if idle.is_empty() {
                 continue;
             }
-            let referred_to = self.referred_to(&repository).await?;
+            let manifests = self.repository_manifests(&repository)?;
+            let referred_to = self.referred_to(&repository, manifests).await?;
             blobs.extend(
                 idle.into_iter()
                     .filter(|blob| !referred_to.contains(&blob.digest)),
@@ -151,13 +153,14 @@ impl Registry {
         Ok(idle)
     }
 
-    /// Everything that the manifests of a repository refer to.
+    /// Everything that these manifests of a repository refer to.
     pub(crate) async fn referred_to(
         &self,
         repository: &RepositoryName,
+        manifests: Vec<(Digest, ManifestRecord)>,
     ) -> Result<HashSet<Digest>, Error> {
         let mut referred_to = HashSet::new();
-        for (digest, record) in self.repository_manifests(repository)? {
+        for (digest, record) in manifests {
             match self.manifest_of(repository, &digest).await {
                 Ok(bytes) => {
                     let manifest = Manifest::parse(&bytes, Some(&record.media_type))?;

@@ -1,4 +1,4 @@
-use std::ops::Bound;
+use std::{collections::HashSet, ops::Bound};
 
 use jiff::Timestamp;
 use sealock_core::Digest;
@@ -57,6 +57,24 @@ impl Registry {
                 Ok((digest.parse()?, record))
             })
             .collect()
+    }
+
+    /// The manifests of a repository that may not be deleted, because they are locked or a tag on them is.
+    pub(crate) fn locked_manifests(
+        &self,
+        name: &RepositoryName,
+    ) -> Result<Vec<(Digest, ManifestRecord)>, Error> {
+        let is_locked = |attributes: Attributes| attributes.check_deletable().is_err();
+        let mut tagged = HashSet::new();
+        for (_, tag) in self.repository_tags(name)? {
+            if is_locked(tag.attributes) {
+                tagged.insert(tag.digest);
+            }
+        }
+        let mut manifests = self.repository_manifests(name)?;
+        manifests
+            .retain(|(digest, manifest)| tagged.contains(digest) || is_locked(manifest.attributes));
+        Ok(manifests)
     }
 
     /// All tags of a repository, by their names.
