@@ -201,5 +201,16 @@ fn a_lock_counts_for_uploads_under_way_and_for_mounts() {
     let mount = format!("/v2/other/blobs/uploads/?mount={blob}&from=unreadable");
     assert!(is_disallowed(&client.send("POST", &mount, &[], b"")));
     assert_eq!(client.get(&format!("/v2/other/blobs/{blob}")).status, 404);
+
+    // Whoever names no repository gets what can be read somewhere. Manifests are no blobs.
+    let mount = |digest: &str| {
+        let path = format!("/v2/other/blobs/uploads/?mount={digest}");
+        client.send("POST", &path, &[], b"").status
+    };
+    let other = Image::random(&[10]);
+    assert_eq!(client.push("unreadable", "v2", &other).status, 201);
+    assert_eq!(mount(&digest_of(other.blobs().next().unwrap())), 202);
+    assert_eq!(mount(&image.digest()), 202);
+    assert_eq!(mount(&blob), 201, "the locked repository can be read");
     assert_eq!(emulator.json(&["verify"])["problems"], json!([]));
 }

@@ -14,6 +14,9 @@ pub(crate) const BLOBS: Table<BlobRecord> = Table::content("blobs");
 /// How long a blob is kept for the client that asked for it, although nothing refers to it.
 const GRACE: SignedDuration = SignedDuration::from_hours(1);
 
+/// In how many repositories a blob is looked for that is to be mounted from whichever has it. Beyond them it is pushed.
+const MOUNT_SEARCH_LIMIT: usize = 1000;
+
 /// What a client has made sure of is noted again once this much has passed, and not each time.
 const RENEWAL: SignedDuration = SignedDuration::from_mins(30);
 
@@ -157,8 +160,8 @@ impl Registry {
         }
     }
 
-    /// Gives `to` the blob that `from` has, or that any repository has if none is named. False if it
-    /// has none.
+    /// Gives `to` the blob that `from` has, or that some repository has if none is named. False if there
+    /// is none from which it could be read.
     pub(crate) async fn mount_blob(
         &self,
         digest: &Digest,
@@ -170,19 +173,12 @@ impl Registry {
         let text = digest.to_string();
         let key = [&*self.id, to.as_str(), &text];
         loop {
-            // It is there as long as any repository has it.
             let Some(existing) = self.content(digest)? else {
                 return Ok(false);
             };
-            let mut batch = Batch::new();
-            if let Some(from) = from {
-                let from_key = [&*self.id, from.as_str(), &text];
-                if self.store.get(&BLOBS, &from_key)?.is_none() {
-                    return Ok(false);
-                }
-                self.repository_attributes(from)?.check_readable()?;
-                batch = batch.expect_present(&BLOBS, &from_key);
-            }
+            let Some(from) = self.mount_source(digest, from)? else {
+                return Ok(false);
+            };
             if self.has_blob(to, digest)? {
                 match self.renew_blob(to, digest).await {
                     // It went in the meantime.
@@ -192,7 +188,8 @@ impl Registry {
                 self.store.settled().await?;
                 return Ok(true);
             }
-            let batch = batch
+            let batch = Batch::new()
+                .expect_present(&BLOBS, &[&self.id, from.as_str(), &text])
                 .expect_absent(&BLOBS, &key)
                 .put(&BLOBS, &key, &self.asked_now());
             let batch = self.link(digest, Some(&existing), None, batch);
@@ -200,6 +197,31 @@ impl Registry {
                 return Ok(true);
             }
         }
+    }
+
+    /// Where a blob that is to be mounted can be read: in `from`, or in some repository if none is named.
+    /// A manifest's content is no blob.
+    fn mount_source(
+        &self,
+        digest: &Digest,
+        from: Option<&RepositoryName>,
+    ) -> Result<Option<RepositoryName>, Error> {
+        if let Some(from) = from {
+            if !self.has_blob(from, digest)? {
+                return Ok(None);
+            }
+            self.repository_attributes(from)?.check_readable()?;
+            return Ok(Some(from.clone()));
+        }
+        for repository in self.repositories_in(&BLOBS, None).take(MOUNT_SEARCH_LIMIT) {
+            let repository = repository?;
+            if self.has_blob(&repository, digest)?
+                && self.repository_attributes(&repository)?.read_enabled
+            {
+                return Ok(Some(repository));
+            }
+        }
+        Ok(None)
     }
 
     /// Takes a blob from a repository, unless a locked manifest there refers to it.

@@ -1,5 +1,5 @@
 use std::{
-    collections::{BTreeSet, HashMap, HashSet},
+    collections::{HashMap, HashSet},
     ops::Bound,
 };
 
@@ -11,7 +11,7 @@ use crate::{
     Error, Manifest, Registry, RepositoryName,
     blob::{BLOBS, BlobRecord},
     content::CONTENTS,
-    manifests::ManifestRecord,
+    manifests::{MANIFESTS, ManifestRecord},
 };
 
 /// A blob that no manifest of its repository refers to, and that no client has asked for lately.
@@ -58,7 +58,10 @@ impl Registry {
             usage.bytes += entry?.record.size;
             usage.objects += 1;
         }
-        usage.repositories = self.repository_names()?.len() as u64;
+        for repository in self.repositories_in(&MANIFESTS, None) {
+            repository?;
+            usage.repositories += 1;
+        }
         Ok(usage)
     }
 
@@ -69,7 +72,8 @@ impl Registry {
     pub async fn garbage(&self) -> Result<Collection, Error> {
         self.lease().await?;
         let mut blobs = Vec::new();
-        for repository in self.repositories_with_blobs()? {
+        for repository in self.repositories_in(&BLOBS, None) {
+            let repository = repository?;
             // In this order: whatever is referred to by now was asked for just before.
             let idle = self.idle_blobs(&repository)?;
             if idle.is_empty() {
@@ -189,14 +193,5 @@ impl Registry {
             }
         }
         Ok(freed)
-    }
-
-    fn repositories_with_blobs(&self) -> Result<Vec<RepositoryName>, Error> {
-        let mut names = BTreeSet::new();
-        for entry in self.store.scan(&BLOBS, &[&self.id], Bound::Unbounded) {
-            let name = entry?.key.into_iter().next().unwrap_or_default();
-            names.insert(name);
-        }
-        names.into_iter().map(|name| name.parse()).collect()
     }
 }
