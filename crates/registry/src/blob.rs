@@ -94,30 +94,16 @@ impl Registry {
             if !record.is_older(self.clock.now(), RENEWAL) {
                 return Ok(());
             }
-            let batch = self.expect_blob(repository, digest, &record, Batch::new());
+            let key = digest.to_string();
+            let key = [&*self.id, repository.as_str(), &key];
+            let batch =
+                Batch::new()
+                    .expect(&BLOBS, &key, &record)
+                    .put(&BLOBS, &key, &self.asked_now());
             if self.store.commit(batch).await? == Commit::Done {
                 return Ok(());
             }
         }
-    }
-
-    /// Adds to `batch` that the blob stays. If it has been idle it is noted as asked for, and so conflicts
-    /// with whoever takes it for garbage.
-    pub(crate) fn expect_blob(
-        &self,
-        repository: &RepositoryName,
-        digest: &Digest,
-        record: &Record<BlobRecord>,
-        batch: Batch,
-    ) -> Batch {
-        let key = digest.to_string();
-        let key = [&*self.id, repository.as_str(), &key];
-        if !record.is_older(self.clock.now(), RENEWAL) {
-            return batch.expect_present(&BLOBS, &key);
-        }
-        batch
-            .expect(&BLOBS, &key, record)
-            .put(&BLOBS, &key, &self.asked_now())
     }
 
     fn asked_now(&self) -> BlobRecord {

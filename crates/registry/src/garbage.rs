@@ -73,18 +73,7 @@ impl Registry {
         self.lease().await?;
         let mut blobs = Vec::new();
         for repository in self.repositories_in(&BLOBS, None) {
-            let repository = repository?;
-            // In this order: whatever is referred to by now was asked for just before.
-            let idle = self.idle_blobs(&repository)?;
-            if idle.is_empty() {
-                continue;
-            }
-            let manifests = self.repository_manifests(&repository)?;
-            let referred_to = self.referred_to(&repository, manifests).await?;
-            blobs.extend(
-                idle.into_iter()
-                    .filter(|blob| !referred_to.contains(&blob.digest)),
-            );
+            blobs.extend(self.garbage_of(&repository?).await?);
         }
         Ok(Collection {
             freed_bytes: self.freed_with(&blobs)?,
@@ -98,12 +87,18 @@ impl Registry {
     /// # Errors
     /// [`Error::Denied`] while the registry is revoked; what was taken before stays taken.
     pub async fn collect_garbage(&self) -> Result<Collection, Error> {
+        self.lease().await?;
         let mut taken = Vec::new();
         let mut freed_bytes = 0;
-        for blob in self.garbage().await?.blobs {
-            if let Some(freed) = self.take(&blob).await? {
-                freed_bytes += freed;
-                taken.push(blob);
+        for repository in self.repositories_in(&BLOBS, None) {
+            let repository = repository?;
+            // No manifest comes to refer to what is found to be garbage.
+            let _turn = self.sole_turn(&repository).await;
+            for blob in self.garbage_of(&repository).await? {
+                if let Some(freed) = self.take(&blob).await? {
+                    freed_bytes += freed;
+                    taken.push(blob);
+                }
             }
         }
         Ok(Collection {
@@ -112,7 +107,17 @@ impl Registry {
         })
     }
 
-    /// How many bytes were freed. None if somebody asked for the blob, or deleted it, in the meantime.
+    async fn garbage_of(&self, repository: &RepositoryName) -> Result<Vec<Garbage>, Error> {
+        let mut garbage = self.idle_blobs(repository)?;
+        if !garbage.is_empty() {
+            let manifests = self.repository_manifests(repository)?;
+            let referred_to = self.referred_to(repository, manifests).await?;
+            garbage.retain(|blob| !referred_to.contains(&blob.digest));
+        }
+        Ok(garbage)
+    }
+
+    /// How many bytes were freed. None if somebody asked for the blob in the meantime.
     async fn take(&self, blob: &Garbage) -> Result<Option<u64>, Error> {
         let text = blob.digest.to_string();
         let key = [&*self.id, blob.repository.as_str(), &text];

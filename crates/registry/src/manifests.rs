@@ -10,6 +10,7 @@ use tokio::task::spawn_blocking;
 use crate::{
     Error, Kind, Manifest, Reference, Registry, RepositoryName, Tag,
     attributes::Attributes,
+    blob::BLOBS,
     content::{ContentRecord, Fresh},
     hasher::Hasher,
     upload::publish_whole,
@@ -336,8 +337,8 @@ impl Registry {
             if descriptor.kind == Kind::Child && self.manifest_record(repository, digest)?.is_some()
             {
                 batch = batch.expect_present(&MANIFESTS, &key);
-            } else if let Some(blob) = self.blob_record(repository, digest)? {
-                batch = self.expect_blob(repository, digest, &blob, batch);
+            } else if self.has_blob(repository, digest)? {
+                batch = batch.expect_present(&BLOBS, &key);
             } else if self.settings.sparse_manifests {
                 sparse = true;
             } else {
