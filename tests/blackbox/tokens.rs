@@ -496,6 +496,24 @@ fn anonymous_pull_is_for_pulling() {
         "true",
     ]);
     assert!(refused.stderr.contains("Standard or Premium"));
+    // What was enabled does not count in a lower tier.
+    let open = [
+        "registry",
+        "update",
+        "open",
+        "--anonymous-pull-enabled",
+        "true",
+    ];
+    emulator.cli(&["registry", "create", "open", "--sku", "Standard"]);
+    emulator.cli(&open);
+    let open = Guest {
+        host: guest.host.replace("sealock", "open"),
+        ..guest
+    };
+    let scopes = ["repository:app:pull"];
+    assert_eq!(open.token(&scopes).status, 200);
+    emulator.cli(&["registry", "create", "open", "--sku", "Basic"]);
+    assert_eq!(open.token(&scopes).status, 401);
 }
 
 #[test]
