@@ -1,3 +1,5 @@
+use std::thread;
+
 use sealock_tests::{Client, Emulator, Image};
 use serde_json::{Value, json};
 
@@ -257,5 +259,43 @@ fn what_is_deleted_is_gone_and_its_space_with_it() {
         Vec::<std::path::PathBuf>::new()
     );
     assert_eq!(client.send("DELETE", "/acr/v1/app", &[], b"").status, 404);
+    assert_eq!(emulator.json(&["verify"])["problems"], json!([]));
+}
+
+#[test]
+fn what_is_acknowledged_beside_the_deletion_of_its_repository_is_whole() {
+    const ROUNDS: usize = 40;
+    let emulator = Emulator::start();
+    let client = emulator.client();
+    let base = Image::random(&[10]);
+    for round in 0..ROUNDS {
+        let image = Image::random(&[10; 12]);
+        assert_eq!(client.push("app", "base", &base).status, 201);
+        for blob in image.blobs() {
+            assert_eq!(client.push_blob("app", blob).status, 201);
+        }
+        let late = thread::scope(|scope| {
+            let deletion =
+                scope.spawn(|| emulator.client().send("DELETE", "/acr/v1/app", &[], b""));
+            // From round to round a little later.
+            for _ in 0..round % 20 {
+                client.get("/v2/");
+            }
+            let headers = [("content-type", Image::MEDIA_TYPE)];
+            let path = "/v2/app/manifests/late";
+            let late = client.send("PUT", path, &headers, image.manifest());
+            assert_eq!(deletion.join().unwrap().status, 202);
+            late
+        });
+        match late.status {
+            // Deleted with the repository, perhaps; but not in part.
+            201 if client.get("/v2/app/manifests/late").status == 200 => {
+                let pulled = client.pull("app", "late", &image);
+                assert_eq!(pulled.status, 200, "round {round}: {pulled:?}");
+            }
+            201 => {}
+            status => assert_eq!((status, &*late.code()), (400, "MANIFEST_BLOB_UNKNOWN")),
+        }
+    }
     assert_eq!(emulator.json(&["verify"])["problems"], json!([]));
 }

@@ -1,3 +1,5 @@
+use std::thread;
+
 use sealock_tests::{Emulator, Image, digest_of, random_bytes};
 use serde_json::json;
 
@@ -86,23 +88,38 @@ fn a_push_that_counts_on_an_idle_blob_keeps_it_or_is_told_that_it_is_gone() {
     let emulator = Emulator::start();
     let client = emulator.client();
     emulator.cli(&["clock", "freeze"]);
-    let image = Image::random(&[1000]);
-    for blob in image.blobs() {
-        assert_eq!(client.push_blob("app", blob).status, 201);
+    // So that whoever looks for what is referred to takes a while.
+    for tag in 0..100 {
+        let image = Image::random(&[]);
+        assert_eq!(client.push("app", &tag.to_string(), &image).status, 201);
     }
-    emulator.cli(&["clock", "advance", "2h"]);
-    // No HEAD before it: the manifest itself is what counts on them.
-    let headers = [("content-type", "application/vnd.oci.image.manifest.v1+json")];
-    let push = || client.send("PUT", "/v2/app/manifests/v1", &headers, image.manifest());
-    std::thread::scope(|scope| {
-        let collector = scope.spawn(|| emulator.cli(&["registry", "gc"]));
-        let pushed = push();
-        collector.join().unwrap();
-        match pushed.status {
-            201 => assert_eq!(client.pull("app", "v1", &image).status, 200),
-            _ => assert_eq!(pushed.code(), "MANIFEST_BLOB_UNKNOWN"),
+    for round in 0..30 {
+        let image = Image::random(&[1000; 8]);
+        for blob in image.blobs() {
+            assert_eq!(client.push_blob("app", blob).status, 201);
         }
-    });
+        emulator.cli(&["clock", "advance", "2h"]);
+        let late = thread::scope(|scope| {
+            let collector = scope.spawn(|| {
+                let path = "/_sealock/v1/registries/sealock/garbage";
+                emulator.client().send("DELETE", path, &[], b"").status
+            });
+            // From round to round a little later.
+            for _ in 0..round % 10 {
+                client.get("/v2/");
+            }
+            // No HEAD before it: the manifest itself is what counts on them.
+            let headers = [("content-type", Image::MEDIA_TYPE)];
+            let path = "/v2/app/manifests/late";
+            let late = client.send("PUT", path, &headers, image.manifest());
+            assert_eq!(collector.join().unwrap(), 200);
+            late
+        });
+        match late.status {
+            201 => assert_eq!(client.pull("app", "late", &image).status, 200),
+            status => assert_eq!((status, &*late.code()), (400, "MANIFEST_BLOB_UNKNOWN")),
+        }
+    }
     assert_eq!(emulator.json(&["verify"])["problems"], json!([]));
 }
 

@@ -72,18 +72,19 @@ fn each_lock_forbids_what_it_says() {
         ("app", r#"{"deleteEnabled":false}"#, "DTBR"),
         ("app", r#"{"readEnabled":false}"#, "tdb"),
         ("app", r#"{"listEnabled":false}"#, ""),
-        ("app/_tags/v1", r#"{"writeEnabled":false}"#, "DpTR"),
+        ("app/_tags/v1", r#"{"writeEnabled":false}"#, "DpTBR"),
+        // The push takes it away from its manifest.
         ("app/_tags/v1", r#"{"deleteEnabled":false}"#, "DTR"),
         ("app/_tags/v1", r#"{"readEnabled":false}"#, "t"),
         (
             &format!("app/_manifests/{digest}"),
             r#"{"writeEnabled":false}"#,
-            "DR",
+            "DBR",
         ),
         (
             &format!("app/_manifests/{digest}"),
             r#"{"deleteEnabled":false}"#,
-            "DR",
+            "DBR",
         ),
         (
             &format!("app/_manifests/{digest}"),
@@ -192,13 +193,32 @@ fn a_lock_counts_for_uploads_under_way_and_for_mounts() {
     patch(&client, "/acr/v1/locked", r#"{"writeEnabled":false}"#);
     let end = format!("{}?digest={}", begun.header("location"), digest_of(b"late"));
     assert!(is_disallowed(&client.send("PUT", &end, &[], b"late")));
+    let session = begun.header("location");
+    assert!(is_disallowed(&client.send("PATCH", session, &[], b"late")));
     let late = format!("/v2/locked/blobs/{}", digest_of(b"late"));
     assert_eq!(client.get(&late).status, 404);
+    // The upload goes on where it was.
+    assert_eq!(client.get(session).header("range"), "0-0");
+    patch(&client, "/acr/v1/locked", r#"{"writeEnabled":true}"#);
+    assert_eq!(client.send("PUT", &end, &[], b"late").status, 201);
+    assert_eq!(client.get(&late).status, 200);
+    patch(&client, "/acr/v1/locked", r#"{"writeEnabled":false}"#);
 
     patch(&client, "/acr/v1/unreadable", r#"{"readEnabled":false}"#);
     let blob = digest_of(image.blobs().next().unwrap());
     let mount = format!("/v2/other/blobs/uploads/?mount={blob}&from=unreadable");
     assert!(is_disallowed(&client.send("POST", &mount, &[], b"")));
     assert_eq!(client.get(&format!("/v2/other/blobs/{blob}")).status, 404);
+
+    // Whoever names no repository gets what can be read somewhere. Manifests are no blobs.
+    let mount = |digest: &str| {
+        let path = format!("/v2/other/blobs/uploads/?mount={digest}");
+        client.send("POST", &path, &[], b"").status
+    };
+    let other = Image::random(&[10]);
+    assert_eq!(client.push("unreadable", "v2", &other).status, 201);
+    assert_eq!(mount(&digest_of(other.blobs().next().unwrap())), 202);
+    assert_eq!(mount(&image.digest()), 202);
+    assert_eq!(mount(&blob), 201, "the locked repository can be read");
     assert_eq!(emulator.json(&["verify"])["problems"], json!([]));
 }

@@ -1,3 +1,5 @@
+use std::thread;
+
 use base64::{
     Engine as _,
     engine::general_purpose::{STANDARD, URL_SAFE_NO_PAD},
@@ -494,6 +496,24 @@ fn anonymous_pull_is_for_pulling() {
         "true",
     ]);
     assert!(refused.stderr.contains("Standard or Premium"));
+    // What was enabled does not count in a lower tier.
+    let open = [
+        "registry",
+        "update",
+        "open",
+        "--anonymous-pull-enabled",
+        "true",
+    ];
+    emulator.cli(&["registry", "create", "open", "--sku", "Standard"]);
+    emulator.cli(&open);
+    let open = Guest {
+        host: guest.host.replace("sealock", "open"),
+        ..guest
+    };
+    let scopes = ["repository:app:pull"];
+    assert_eq!(open.token(&scopes).status, 200);
+    emulator.cli(&["registry", "create", "open", "--sku", "Basic"]);
+    assert_eq!(open.token(&scopes).status, 401);
 }
 
 #[test]
@@ -626,4 +646,69 @@ fn on_localhost_credentials_are_not_needed_but_checked() {
     // As whoever asks nothing: with all rights.
     let bearer = guest.bearer(&["repository:app:delete"]);
     assert_eq!(bearer.claims()["access"][0]["actions"], json!(["delete"]));
+}
+
+#[test]
+fn no_token_is_left_without_its_scope_map() {
+    const CONTROL: &str = "/_sealock/v1/registries/sealock";
+    let emulator = Emulator::start();
+    let client = emulator.client();
+    let put = |client: &Client, path: &str, body: &str| {
+        let headers = [("content-type", "application/json")];
+        client.send(
+            "PUT",
+            &format!("{CONTROL}/{path}"),
+            &headers,
+            body.as_bytes(),
+        )
+    };
+    let map = r#"{"actions":["repositories/a/content/read"]}"#;
+    // So that whoever looks for a map's tokens takes a while.
+    let others = r#"{"scope_map":"_repositories_pull"}"#;
+    for other in 0..100 {
+        assert_eq!(
+            put(&client, &format!("tokens/other{other}"), others).status,
+            201
+        );
+    }
+    for round in 0..100 {
+        assert_eq!(put(&client, "scope-maps/racer", map).status, 201);
+        let (given, deleted) = thread::scope(|scope| {
+            let deletion = scope.spawn(|| {
+                let path = format!("{CONTROL}/scope-maps/racer");
+                emulator.client().send("DELETE", &path, &[], b"").status
+            });
+            for _ in 0..round % 10 {
+                client.get("/v2/");
+            }
+            let given = put(&client, "tokens/newest", r#"{"scope_map":"racer"}"#).status;
+            (given, deletion.join().unwrap())
+        });
+        assert!(
+            matches!((given, deleted), (201, 409) | (404, 204)),
+            "round {round}: {given}, {deleted}"
+        );
+        for path in ["tokens/newest", "scope-maps/racer"] {
+            client.send("DELETE", &format!("{CONTROL}/{path}"), &[], b"");
+        }
+    }
+}
+
+#[test]
+fn a_scope_map_that_no_record_holds_is_refused() {
+    let emulator = Emulator::start();
+    let path = "/_sealock/v1/registries/sealock/scope-maps/large";
+    let put = |description: &str| {
+        let map = json!({"description": description, "actions": []}).to_string();
+        let headers = [("content-type", "application/json")];
+        let client = emulator.client();
+        client.send("PUT", path, &headers, map.as_bytes())
+    };
+    assert_eq!(put(&"x".repeat(3000)).status, 201);
+    // Each is written as six characters.
+    for too_large in ["x".repeat(4000), "\u{1}".repeat(600)] {
+        let refused = put(&too_large);
+        let code = refused.json()["error"]["code"].clone();
+        assert_eq!((refused.status, code), (400, "ScopeMapTooLarge".into()));
+    }
 }

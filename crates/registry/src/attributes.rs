@@ -83,53 +83,29 @@ fn allow(is_allowed: bool) -> Result<(), Error> {
     }
 }
 
-/// The attributes of a repository, as they were read.
-pub(crate) struct RepositoryAttributes(Option<Record<RepositoryRecord>>);
-
-impl RepositoryAttributes {
-    pub(crate) fn get(&self) -> Attributes {
-        self.0
-            .as_ref()
-            .map(|record| record.attributes)
-            .unwrap_or_default()
-    }
-}
-
 impl Registry {
     pub(crate) fn repository_attributes(
         &self,
         repository: &RepositoryName,
-    ) -> Result<RepositoryAttributes, Error> {
+    ) -> Result<Attributes, Error> {
         let key = [&*self.id, repository.as_str()];
-        Ok(RepositoryAttributes(self.store.get(&REPOSITORIES, &key)?))
+        let record = self.store.get(&REPOSITORIES, &key)?;
+        Ok(record.map(|record| record.attributes).unwrap_or_default())
     }
 
-    /// Refuses what would be written to a locked repository.
+    /// Refuses what would be written to a locked repository. It stays so for as long as one has a turn.
     pub(crate) fn check_writable(&self, repository: &RepositoryName) -> Result<(), Error> {
-        self.repository_attributes(repository)?
-            .get()
-            .check_writable()
+        self.repository_attributes(repository)?.check_writable()
     }
 
-    /// Adds to `batch` that the repository still has these attributes.
-    pub(crate) fn expect_attributes(
-        &self,
-        repository: &RepositoryName,
-        read: &RepositoryAttributes,
-        batch: Batch,
-    ) -> Batch {
-        let key = [&*self.id, repository.as_str()];
-        batch.expect_same(&REPOSITORIES, &key, read.0.as_ref())
+    /// Refuses what would be deleted from a locked repository, as [`Self::check_writable`] does.
+    pub(crate) fn check_deletable(&self, repository: &RepositoryName) -> Result<(), Error> {
+        self.repository_attributes(repository)?.check_deletable()
     }
 
-    /// A batch after which nothing is said of the repository any more, if it still has the attributes that were read.
-    pub(crate) fn forget_attributes(
-        &self,
-        repository: &RepositoryName,
-        read: &RepositoryAttributes,
-    ) -> Batch {
-        self.expect_attributes(repository, read, Batch::new())
-            .delete(&REPOSITORIES, &[&self.id, repository.as_str()])
+    /// A batch after which nothing is said of the repository any more.
+    pub(crate) fn forget_attributes(&self, repository: &RepositoryName) -> Batch {
+        Batch::new().delete(&REPOSITORIES, &[&self.id, repository.as_str()])
     }
 
     pub(crate) async fn change_repository(
@@ -137,28 +113,16 @@ impl Registry {
         repository: &RepositoryName,
         change: AttributesChange,
     ) -> Result<(), Error> {
+        let _turn = self.sole_turn(repository).await;
+        self.check_known(repository)?;
+        let record = RepositoryRecord {
+            attributes: self.repository_attributes(repository)?.with(change),
+        };
         let key = [&*self.id, repository.as_str()];
-        loop {
-            let manifests = self.repository_manifests(repository)?;
-            // As long as one of them is there, the repository is.
-            let Some((digest, _)) = manifests.first() else {
-                return Err(Error::NameUnknown(repository.clone()));
-            };
-            let digest = digest.to_string();
-            let batch =
-                Batch::new().expect_present(&MANIFESTS, &[&self.id, repository.as_str(), &digest]);
-            let existing = self.repository_attributes(repository)?;
-            let record = RepositoryRecord {
-                attributes: existing.get().with(change),
-            };
-            let batch = self.expect_attributes(repository, &existing, batch).put(
-                &REPOSITORIES,
-                &key,
-                &record,
-            );
-            if self.store.commit(batch).await? == Commit::Done {
-                return Ok(());
-            }
+        let batch = Batch::new().put(&REPOSITORIES, &key, &record);
+        match self.store.commit(batch).await? {
+            // It expects nothing: nobody else has a turn.
+            Commit::Done | Commit::Conflict => Ok(()),
         }
     }
 
@@ -168,6 +132,7 @@ impl Registry {
         tag: &Tag,
         change: AttributesChange,
     ) -> Result<TagRecord, Error> {
+        let _turn = self.shared_turn(repository).await;
         let key = [&*self.id, repository.as_str(), tag.as_str()];
         loop {
             let existing = self.tag(repository, tag)?;
@@ -188,6 +153,7 @@ impl Registry {
         digest: &Digest,
         change: AttributesChange,
     ) -> Result<ManifestRecord, Error> {
+        let _turn = self.shared_turn(repository).await;
         let text = digest.to_string();
         let key = [&*self.id, repository.as_str(), &text];
         loop {

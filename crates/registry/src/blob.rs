@@ -14,6 +14,9 @@ pub(crate) const BLOBS: Table<BlobRecord> = Table::content("blobs");
 /// How long a blob is kept for the client that asked for it, although nothing refers to it.
 const GRACE: SignedDuration = SignedDuration::from_hours(1);
 
+/// In how many repositories a blob is looked for that is to be mounted from whichever has it. Beyond them it is pushed.
+const MOUNT_SEARCH_LIMIT: usize = 1000;
+
 /// What a client has made sure of is noted again once this much has passed, and not each time.
 const RENEWAL: SignedDuration = SignedDuration::from_mins(30);
 
@@ -51,9 +54,7 @@ impl Registry {
         if self.blob_record(repository, &digest)?.is_none() {
             return Err(unknown());
         }
-        self.repository_attributes(repository)?
-            .get()
-            .check_readable()?;
+        self.repository_attributes(repository)?.check_readable()?;
         let record = self.content(&digest)?.ok_or_else(unknown)?;
         self.open(digest, &record).await?.ok_or_else(unknown)
     }
@@ -93,30 +94,16 @@ impl Registry {
             if !record.is_older(self.clock.now(), RENEWAL) {
                 return Ok(());
             }
-            let batch = self.expect_blob(repository, digest, &record, Batch::new());
+            let key = digest.to_string();
+            let key = [&*self.id, repository.as_str(), &key];
+            let batch =
+                Batch::new()
+                    .expect(&BLOBS, &key, &record)
+                    .put(&BLOBS, &key, &self.asked_now());
             if self.store.commit(batch).await? == Commit::Done {
                 return Ok(());
             }
         }
-    }
-
-    /// Adds to `batch` that the blob stays. If it has been idle it is noted as asked for, and so conflicts
-    /// with whoever takes it for garbage.
-    pub(crate) fn expect_blob(
-        &self,
-        repository: &RepositoryName,
-        digest: &Digest,
-        record: &Record<BlobRecord>,
-        batch: Batch,
-    ) -> Batch {
-        let key = digest.to_string();
-        let key = [&*self.id, repository.as_str(), &key];
-        if !record.is_older(self.clock.now(), RENEWAL) {
-            return batch.expect_present(&BLOBS, &key);
-        }
-        batch
-            .expect(&BLOBS, &key, record)
-            .put(&BLOBS, &key, &self.asked_now())
     }
 
     fn asked_now(&self) -> BlobRecord {
@@ -132,6 +119,8 @@ impl Registry {
         digest: &Digest,
         mut fresh: Fresh,
     ) -> Result<(), Error> {
+        let _turn = self.shared_turn(repository).await;
+        self.check_writable(repository)?;
         let text = digest.to_string();
         let key = [&*self.id, repository.as_str(), &text];
         loop {
@@ -148,7 +137,6 @@ impl Registry {
                 Batch::new()
                     .expect_absent(&BLOBS, &key)
                     .put(&BLOBS, &key, &self.asked_now());
-            let batch = self.expect_writable(repository, batch)?;
             let batch = self.link(digest, existing.as_ref(), Some(&fresh.record), batch);
             fresh.is_referred_to = existing.is_none();
             if self.store.commit(batch).await? == Commit::Done {
@@ -158,32 +146,25 @@ impl Registry {
         }
     }
 
-    /// Gives `to` the blob that `from` has, or that any repository has if none is named. False if it
-    /// has none.
+    /// Gives `to` the blob that `from` has, or that some repository has if none is named. False if there
+    /// is none from which it could be read.
     pub(crate) async fn mount_blob(
         &self,
         digest: &Digest,
         from: Option<&RepositoryName>,
         to: &RepositoryName,
     ) -> Result<bool, Error> {
+        let _turn = self.shared_turn(to).await;
+        self.check_writable(to)?;
         let text = digest.to_string();
         let key = [&*self.id, to.as_str(), &text];
         loop {
-            // It is there as long as any repository has it.
             let Some(existing) = self.content(digest)? else {
                 return Ok(false);
             };
-            let mut batch = Batch::new();
-            if let Some(from) = from {
-                let from_key = [&*self.id, from.as_str(), &text];
-                if self.store.get(&BLOBS, &from_key)?.is_none() {
-                    return Ok(false);
-                }
-                let attributes = self.repository_attributes(from)?;
-                attributes.get().check_readable()?;
-                batch = self.expect_attributes(from, &attributes, batch);
-                batch = batch.expect_present(&BLOBS, &from_key);
-            }
+            let Some(from) = self.mount_source(digest, from)? else {
+                return Ok(false);
+            };
             if self.has_blob(to, digest)? {
                 match self.renew_blob(to, digest).await {
                     // It went in the meantime.
@@ -193,14 +174,10 @@ impl Registry {
                 self.store.settled().await?;
                 return Ok(true);
             }
-            let batch = batch
+            let batch = Batch::new()
+                .expect_present(&BLOBS, &[&self.id, from.as_str(), &text])
                 .expect_absent(&BLOBS, &key)
                 .put(&BLOBS, &key, &self.asked_now());
-            let batch = match from {
-                // One expectation for a record is enough.
-                Some(from) if from == to => batch,
-                _ => self.expect_writable(to, batch)?,
-            };
             let batch = self.link(digest, Some(&existing), None, batch);
             if self.store.commit(batch).await? == Commit::Done {
                 return Ok(true);
@@ -208,8 +185,52 @@ impl Registry {
         }
     }
 
-    /// Takes a blob from a repository. Its content is freed at once, if no other repository has it.
+    /// Where a blob that is to be mounted can be read: in `from`, or in some repository if none is named.
+    /// A manifest's content is no blob.
+    fn mount_source(
+        &self,
+        digest: &Digest,
+        from: Option<&RepositoryName>,
+    ) -> Result<Option<RepositoryName>, Error> {
+        if let Some(from) = from {
+            if !self.has_blob(from, digest)? {
+                return Ok(None);
+            }
+            self.repository_attributes(from)?.check_readable()?;
+            return Ok(Some(from.clone()));
+        }
+        for repository in self.repositories_in(&BLOBS, None).take(MOUNT_SEARCH_LIMIT) {
+            let repository = repository?;
+            if self.has_blob(&repository, digest)?
+                && self.repository_attributes(&repository)?.read_enabled
+            {
+                return Ok(Some(repository));
+            }
+        }
+        Ok(None)
+    }
+
+    /// Takes a blob from a repository, unless a locked manifest there refers to it.
+    ///
+    /// <https://learn.microsoft.com/azure/container-registry/container-registry-image-lock>
     pub(crate) async fn delete_blob(
+        &self,
+        repository: &RepositoryName,
+        digest: &Digest,
+    ) -> Result<(), Error> {
+        // Neither a lock nor a manifest comes in between.
+        let _turn = self.sole_turn(repository).await;
+        self.check_deletable(repository)?;
+        let locked = self.locked_manifests(repository)?;
+        if self.referred_to(repository, locked).await?.contains(digest) {
+            return Err(Error::DisallowedOperation);
+        }
+        self.remove_blob(repository, digest).await
+    }
+
+    /// Takes a blob from a repository, whatever refers to it. Its content is freed at once, if no other
+    /// repository has it. For whoever has a turn.
+    pub(crate) async fn remove_blob(
         &self,
         repository: &RepositoryName,
         digest: &Digest,
@@ -226,7 +247,6 @@ impl Registry {
             let batch = Batch::new()
                 .expect_present(&BLOBS, &key)
                 .delete(&BLOBS, &key);
-            let batch = self.expect_deletable(repository, batch)?;
             let (batch, freed) = self.unlink(digest, batch)?;
             if self.store.commit(batch).await? == Commit::Done {
                 return self.free(freed).await;

@@ -1,5 +1,5 @@
 use std::{
-    collections::{BTreeSet, HashMap, HashSet},
+    collections::{HashMap, HashSet},
     ops::Bound,
 };
 
@@ -11,6 +11,7 @@ use crate::{
     Error, Manifest, Registry, RepositoryName,
     blob::{BLOBS, BlobRecord},
     content::CONTENTS,
+    manifests::{MANIFESTS, ManifestRecord},
 };
 
 /// A blob that no manifest of its repository refers to, and that no client has asked for lately.
@@ -57,7 +58,10 @@ impl Registry {
             usage.bytes += entry?.record.size;
             usage.objects += 1;
         }
-        usage.repositories = self.repository_names()?.len() as u64;
+        for repository in self.repositories_in(&MANIFESTS, None) {
+            repository?;
+            usage.repositories += 1;
+        }
         Ok(usage)
     }
 
@@ -68,17 +72,8 @@ impl Registry {
     pub async fn garbage(&self) -> Result<Collection, Error> {
         self.lease().await?;
         let mut blobs = Vec::new();
-        for repository in self.repositories_with_blobs()? {
-            // In this order: whatever is referred to by now was asked for just before.
-            let idle = self.idle_blobs(&repository)?;
-            if idle.is_empty() {
-                continue;
-            }
-            let referred_to = self.referred_to(&repository).await?;
-            blobs.extend(
-                idle.into_iter()
-                    .filter(|blob| !referred_to.contains(&blob.digest)),
-            );
+        for repository in self.repositories_in(&BLOBS, None) {
+            blobs.extend(self.garbage_of(&repository?).await?);
         }
         Ok(Collection {
             freed_bytes: self.freed_with(&blobs)?,
@@ -92,12 +87,18 @@ impl Registry {
     /// # Errors
     /// [`Error::Denied`] while the registry is revoked; what was taken before stays taken.
     pub async fn collect_garbage(&self) -> Result<Collection, Error> {
+        self.lease().await?;
         let mut taken = Vec::new();
         let mut freed_bytes = 0;
-        for blob in self.garbage().await?.blobs {
-            if let Some(freed) = self.take(&blob).await? {
-                freed_bytes += freed;
-                taken.push(blob);
+        for repository in self.repositories_in(&BLOBS, None) {
+            let repository = repository?;
+            // No manifest comes to refer to what is found to be garbage.
+            let _turn = self.sole_turn(&repository).await;
+            for blob in self.garbage_of(&repository).await? {
+                if let Some(freed) = self.take(&blob).await? {
+                    freed_bytes += freed;
+                    taken.push(blob);
+                }
             }
         }
         Ok(Collection {
@@ -106,7 +107,17 @@ impl Registry {
         })
     }
 
-    /// How many bytes were freed. None if somebody asked for the blob, or deleted it, in the meantime.
+    async fn garbage_of(&self, repository: &RepositoryName) -> Result<Vec<Garbage>, Error> {
+        let mut garbage = self.idle_blobs(repository)?;
+        if !garbage.is_empty() {
+            let manifests = self.repository_manifests(repository)?;
+            let referred_to = self.referred_to(repository, manifests).await?;
+            garbage.retain(|blob| !referred_to.contains(&blob.digest));
+        }
+        Ok(garbage)
+    }
+
+    /// How many bytes were freed. None if somebody asked for the blob in the meantime.
     async fn take(&self, blob: &Garbage) -> Result<Option<u64>, Error> {
         let text = blob.digest.to_string();
         let key = [&*self.id, blob.repository.as_str(), &text];
@@ -151,13 +162,14 @@ impl Registry {
         Ok(idle)
     }
 
-    /// Everything that the manifests of a repository refer to.
+    /// Everything that these manifests of a repository refer to.
     pub(crate) async fn referred_to(
         &self,
         repository: &RepositoryName,
+        manifests: Vec<(Digest, ManifestRecord)>,
     ) -> Result<HashSet<Digest>, Error> {
         let mut referred_to = HashSet::new();
-        for (digest, record) in self.repository_manifests(repository)? {
+        for (digest, record) in manifests {
             match self.manifest_of(repository, &digest).await {
                 Ok(bytes) => {
                     let manifest = Manifest::parse(&bytes, Some(&record.media_type))?;
@@ -186,14 +198,5 @@ impl Registry {
             }
         }
         Ok(freed)
-    }
-
-    fn repositories_with_blobs(&self) -> Result<Vec<RepositoryName>, Error> {
-        let mut names = BTreeSet::new();
-        for entry in self.store.scan(&BLOBS, &[&self.id], Bound::Unbounded) {
-            let name = entry?.key.into_iter().next().unwrap_or_default();
-            names.insert(name);
-        }
-        names.into_iter().map(|name| name.parse()).collect()
     }
 }

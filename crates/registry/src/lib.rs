@@ -35,6 +35,7 @@ mod session;
 mod settings;
 mod sweep;
 mod token;
+mod turns;
 mod upload;
 mod uploads;
 mod verify;

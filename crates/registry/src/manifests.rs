@@ -10,6 +10,7 @@ use tokio::task::spawn_blocking;
 use crate::{
     Error, Kind, Manifest, Reference, Registry, RepositoryName, Tag,
     attributes::Attributes,
+    blob::BLOBS,
     content::{ContentRecord, Fresh},
     hasher::Hasher,
     upload::publish_whole,
@@ -99,7 +100,7 @@ impl Registry {
         target: &Target,
     ) -> Result<(Located, Bytes), Error> {
         let located = self.locate(repository, reference, target)?;
-        let of_repository = self.repository_attributes(repository)?.get();
+        let of_repository = self.repository_attributes(repository)?;
         for attributes in [of_repository, target.attributes, located.attributes] {
             attributes.check_readable()?;
         }
@@ -219,12 +220,13 @@ impl Registry {
         if let Some(provided) = &provided {
             Error::check_digest(provided, digest)?;
         }
+        let _turn = self.shared_turn(repository).await;
+        self.check_writable(repository)?;
         let mut fresh: Option<Fresh> = None;
         loop {
             let known = self.manifest_record(repository, &digest)?;
             let existing = self.content(&digest)?;
-            let (batch, sparse) = self.expect_references(repository, &manifest)?;
-            let mut batch = self.expect_writable(repository, batch)?;
+            let (mut batch, sparse) = self.expect_references(repository, &manifest)?;
             let is_new = known.is_none() && existing.is_none();
             if is_new && fresh.is_none() {
                 fresh = Some(self.seal_small(digest, bytes.clone()).await?);
@@ -315,28 +317,6 @@ impl Registry {
         Ok(batch)
     }
 
-    /// Adds to `batch` that the repository may be written to.
-    pub(crate) fn expect_writable(
-        &self,
-        repository: &RepositoryName,
-        batch: Batch,
-    ) -> Result<Batch, Error> {
-        let attributes = self.repository_attributes(repository)?;
-        attributes.get().check_writable()?;
-        Ok(self.expect_attributes(repository, &attributes, batch))
-    }
-
-    /// Adds to `batch` that something may be deleted from the repository.
-    pub(crate) fn expect_deletable(
-        &self,
-        repository: &RepositoryName,
-        batch: Batch,
-    ) -> Result<Batch, Error> {
-        let attributes = self.repository_attributes(repository)?;
-        attributes.get().check_deletable()?;
-        Ok(self.expect_attributes(repository, &attributes, batch))
-    }
-
     /// A batch that holds only while everything is there that the manifest refers to; and whether
     /// something is missing, if that may be.
     fn expect_references(
@@ -357,8 +337,8 @@ impl Registry {
             if descriptor.kind == Kind::Child && self.manifest_record(repository, digest)?.is_some()
             {
                 batch = batch.expect_present(&MANIFESTS, &key);
-            } else if let Some(blob) = self.blob_record(repository, digest)? {
-                batch = self.expect_blob(repository, digest, &blob, batch);
+            } else if self.has_blob(repository, digest)? {
+                batch = batch.expect_present(&BLOBS, &key);
             } else if self.settings.sparse_manifests {
                 sparse = true;
             } else {
@@ -391,7 +371,11 @@ impl Registry {
                 }),
                 deleted => deleted.map(drop),
             },
-            Reference::Digest(digest) => self.delete_manifest_by_digest(repository, digest).await,
+            Reference::Digest(digest) => {
+                let _turn = self.shared_turn(repository).await;
+                self.check_deletable(repository)?;
+                self.remove_manifest(repository, digest).await
+            }
         }
     }
 
@@ -400,6 +384,8 @@ impl Registry {
         repository: &RepositoryName,
         tag: &Tag,
     ) -> Result<Digest, Error> {
+        let _turn = self.shared_turn(repository).await;
+        self.check_deletable(repository)?;
         let key = [&*self.id, repository.as_str(), tag.as_str()];
         loop {
             let existing = self.tag(repository, tag)?;
@@ -407,14 +393,14 @@ impl Registry {
             let batch = Batch::new()
                 .expect(&TAGS, &key, &existing)
                 .delete(&TAGS, &key);
-            let batch = self.expect_deletable(repository, batch)?;
             if self.store.commit(batch).await? == Commit::Done {
                 return Ok(existing.digest);
             }
         }
     }
 
-    pub(crate) async fn delete_manifest_by_digest(
+    /// Deletes a manifest with its tags, unless one of them is locked. For whoever has a turn.
+    pub(crate) async fn remove_manifest(
         &self,
         repository: &RepositoryName,
         digest: &Digest,
@@ -428,10 +414,9 @@ impl Registry {
                 });
             };
             existing.attributes.check_deletable()?;
-            let batch = Batch::new()
+            let mut batch = Batch::new()
                 .expect(&MANIFESTS, &key, &existing)
                 .delete(&MANIFESTS, &key);
-            let mut batch = self.expect_deletable(repository, batch)?;
             for entry in self
                 .store
                 .scan(&TAGS, &[&self.id, repository.as_str()], Bound::Unbounded)

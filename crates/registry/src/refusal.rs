@@ -41,7 +41,7 @@ pub enum Refusal {
     ScopeMapMissing(TokenName),
     /// More than one record holds.
     #[error(
-        "the actions of scope map {name} take {bytes} bytes, but {limit} are the most; use * in the names of repositories"
+        "the scope map {name} takes {bytes} bytes, but {limit} are the most; use * in the names of repositories"
     )]
     ScopeMapTooLarge {
         /// The scope map.

@@ -8,7 +8,7 @@ use sealock_envelope::ServiceKey;
 use sealock_store::{Batch, Commit, Record, Store, Table};
 use serde::{Deserialize, Serialize};
 
-use crate::{Error, Registry, Settings, Uploads, content::InFlight};
+use crate::{Error, Registry, Settings, Uploads, content::InFlight, turns::Turns};
 
 const REGISTRIES: Table<RegistryRecord> = Table::content("registries");
 
@@ -36,6 +36,7 @@ pub struct Registries {
     clock: Clock,
     pub(crate) uploads: Uploads,
     pub(crate) in_flight: InFlight,
+    turns: Turns,
     settings: Settings,
     entra: TokenIssuer,
 }
@@ -59,6 +60,7 @@ impl Registries {
             custodian,
             clock,
             in_flight: InFlight::default(),
+            turns: Turns::default(),
         }
     }
 
@@ -165,6 +167,7 @@ impl Registries {
             clock: self.clock.clone(),
             uploads: self.uploads.clone(),
             in_flight: self.in_flight.clone(),
+            turns: self.turns.clone(),
             settings: self.settings,
             entra: self.entra.clone(),
         }

@@ -1,15 +1,17 @@
-use std::{ops::Bound, sync::Arc};
+use std::{iter, ops::Bound, sync::Arc};
 
 use sealock_cmk::{Custody, Lease};
 use sealock_core::Clock;
 use sealock_entra::TokenIssuer;
 use sealock_envelope::ServiceKey;
-use sealock_store::Store;
+use sealock_store::{Store, Table};
+use serde::de::DeserializeOwned;
 
 use crate::{
     Error, RegistryRecord, RepositoryName, Settings, Tag, Uploads,
     content::InFlight,
     manifests::{MANIFESTS, TAGS},
+    turns::Turns,
 };
 
 /// One registry. Clones share it.
@@ -25,6 +27,7 @@ pub struct Registry {
     pub(crate) clock: Clock,
     pub(crate) uploads: Uploads,
     pub(crate) in_flight: InFlight,
+    pub(crate) turns: Turns,
     pub(crate) settings: Settings,
     /// Whose tokens it takes.
     pub(crate) entra: TokenIssuer,
@@ -54,19 +57,21 @@ impl Registry {
         Ok(self.custody.lease().await?)
     }
 
-    /// All repositories with a manifest, those that are not to be listed, too.
-    pub(crate) fn repository_names(&self) -> Result<Vec<RepositoryName>, Error> {
-        let mut names = Vec::new();
-        let mut from = None;
-        loop {
+    /// The repositories that have a record in `table`, sorted by the bytes of their names. Each costs as
+    /// much, however many records it has.
+    pub(crate) fn repositories_in<'a, T: DeserializeOwned>(
+        &'a self,
+        table: &'a Table<T>,
+        after: Option<&str>,
+    ) -> impl Iterator<Item = Result<RepositoryName, Error>> + 'a {
+        let mut from = after.map(behind);
+        iter::from_fn(move || {
             let bound = from.as_deref().map_or(Bound::Unbounded, Bound::Included);
-            let Some(entry) = self.store.scan(&MANIFESTS, &[&self.id], bound).next() else {
-                return Ok(names);
-            };
-            let name = entry?.key.into_iter().next().unwrap_or_default();
-            from = Some(behind(&name));
-            names.push(name.parse()?);
-        }
+            let entry = self.store.scan(table, &[&self.id], bound).next()?;
+            let name = entry.map(|entry| entry.key.into_iter().next().unwrap_or_default());
+            from = name.as_deref().ok().map(behind);
+            Some(name.map_err(Error::from).and_then(|name| name.parse()))
+        })
     }
 
     /// The repositories with a manifest, up to `limit`, sorted by the bytes of their names.
@@ -75,23 +80,18 @@ impl Registry {
         after: Option<&str>,
         limit: usize,
     ) -> Result<Page<RepositoryName>, Error> {
-        let mut from = after.map(behind);
         let mut items = Vec::new();
-        loop {
-            let bound = from.as_deref().map_or(Bound::Unbounded, Bound::Included);
-            let Some(entry) = self.store.scan(&MANIFESTS, &[&self.id], bound).next() else {
-                return Ok(Page { items, more: false });
-            };
-            let name = entry?.key.into_iter().next().unwrap_or_default();
+        for name in self.repositories_in(&MANIFESTS, after) {
+            let name = name?;
+            if !self.repository_attributes(&name)?.list_enabled {
+                continue;
+            }
             if items.len() == limit {
                 return Ok(Page { items, more: true });
             }
-            from = Some(behind(&name));
-            let name = name.parse()?;
-            if self.repository_attributes(&name)?.get().list_enabled {
-                items.push(name);
-            }
+            items.push(name);
         }
+        Ok(Page { items, more: false })
     }
 
     /// The tags of a repository, up to `limit`, sorted by their bytes.

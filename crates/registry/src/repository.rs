@@ -1,11 +1,11 @@
-use std::ops::Bound;
+use std::{collections::HashSet, ops::Bound};
 
 use jiff::Timestamp;
 use sealock_core::Digest;
 use sealock_store::{Commit, Entry};
 
 use crate::{
-    Error, Reference, Registry, RepositoryName, Tag,
+    Error, Registry, RepositoryName, Tag,
     attributes::Attributes,
     blob::BLOBS,
     manifests::{MANIFESTS, ManifestRecord, TAGS, TagRecord},
@@ -41,7 +41,7 @@ impl Registry {
             updated: pushed.chain(tagged).max().unwrap_or(created),
             manifests: manifests.len(),
             tags: tags.len(),
-            attributes: self.repository_attributes(name)?.get(),
+            attributes: self.repository_attributes(name)?,
         })
     }
 
@@ -57,6 +57,24 @@ impl Registry {
                 Ok((digest.parse()?, record))
             })
             .collect()
+    }
+
+    /// The manifests of a repository that may not be deleted, because they are locked or a tag on them is.
+    pub(crate) fn locked_manifests(
+        &self,
+        name: &RepositoryName,
+    ) -> Result<Vec<(Digest, ManifestRecord)>, Error> {
+        let is_locked = |attributes: Attributes| attributes.check_deletable().is_err();
+        let mut tagged = HashSet::new();
+        for (_, tag) in self.repository_tags(name)? {
+            if is_locked(tag.attributes) {
+                tagged.insert(tag.digest);
+            }
+        }
+        let mut manifests = self.repository_manifests(name)?;
+        manifests
+            .retain(|(digest, manifest)| tagged.contains(digest) || is_locked(manifest.attributes));
+        Ok(manifests)
     }
 
     /// All tags of a repository, by their names.
@@ -75,9 +93,10 @@ impl Registry {
 
     /// Deletes a repository with all that it has, if nothing in it is locked.
     pub(crate) async fn delete_repository(&self, name: &RepositoryName) -> Result<Deleted, Error> {
+        // No manifest that is pushed beside it refers to what goes.
+        let _turn = self.sole_turn(name).await;
         self.check_known(name)?;
-        let attributes = self.repository_attributes(name)?;
-        attributes.get().check_deletable()?;
+        self.check_deletable(name)?;
         let tags = self.repository_tags(name)?;
         let manifests = self.repository_manifests(name)?;
         let tagged = tags.iter().map(|(_, tag)| tag.attributes);
@@ -85,42 +104,27 @@ impl Registry {
         for attributes in tagged.chain(pushed) {
             attributes.check_deletable()?;
         }
-        let mut deleted = Deleted {
-            manifests: Vec::new(),
+        let deleted = Deleted {
+            manifests: manifests.into_iter().map(|(digest, _)| digest).collect(),
             tags: tags.into_iter().map(|(tag, _)| tag).collect(),
         };
-        for (digest, _) in manifests {
-            let reference = Reference::Digest(digest);
-            match self.delete_manifest(name, &reference).await {
-                Ok(()) => deleted.manifests.push(digest),
-                // Another was faster.
-                Err(Error::ManifestUnknown { .. }) => {}
-                Err(error) => return Err(error),
-            }
+        for digest in &deleted.manifests {
+            self.remove_manifest(name, digest).await?;
         }
-        self.delete_blobs(name).await?;
-        let forgotten = self.forget_attributes(name, &attributes);
-        match self.store.commit(forgotten).await? {
-            // What somebody said of it in the meantime counts.
+        for digest in self.repository_blobs(name)? {
+            self.remove_blob(name, &digest).await?;
+        }
+        match self.store.commit(self.forget_attributes(name)).await? {
+            // It expects nothing: nobody else has a turn.
             Commit::Done | Commit::Conflict => Ok(deleted),
         }
     }
 
-    async fn delete_blobs(&self, name: &RepositoryName) -> Result<(), Error> {
-        let blobs: Vec<Digest> = self
-            .store
+    fn repository_blobs(&self, name: &RepositoryName) -> Result<Vec<Digest>, Error> {
+        self.store
             .scan(&BLOBS, &[&self.id, name.as_str()], Bound::Unbounded)
             .map(|entry| Ok(named(entry?).0.parse()?))
-            .collect::<Result<_, Error>>()?;
-        // Somebody may have pushed since the manifests were listed.
-        let referred_to = self.referred_to(name).await?;
-        for digest in blobs.iter().filter(|blob| !referred_to.contains(blob)) {
-            match self.delete_blob(name, digest).await {
-                Ok(()) | Err(Error::BlobUnknown { .. }) => {}
-                Err(error) => return Err(error),
-            }
-        }
-        Ok(())
+            .collect()
     }
 }
 

@@ -12,8 +12,8 @@ use crate::{
 
 const SCOPE_MAPS: Table<ScopeMapRecord> = Table::content("scope-maps");
 
-/// How many bytes a scope map's actions may have together: they lie in one record.
-const ACTIONS_LIMIT: usize = 3000;
+/// How many bytes a scope map may have as it is stored: in one record.
+const RECORD_LIMIT: usize = 3500;
 
 /// One action of a scope map: `repositories/NAME/content/read` and its like. The name may end with `*`.
 ///
@@ -126,6 +126,25 @@ pub(crate) struct ScopeMapRecord {
     description: Option<String>,
     actions: Vec<ScopeMapAction>,
     created: Timestamp,
+    /// Counts the tokens that were ever given it, so that a deletion that has not seen the newest one
+    /// conflicts instead of leaving it behind. One of an earlier version has not counted.
+    #[serde(default)]
+    assignments: u64,
+}
+
+impl ScopeMapRecord {
+    fn check_size(&self, name: &ScopeMapName) -> Result<(), Error> {
+        let bytes = serde_json::to_vec(self).map_err(Error::internal)?.len();
+        if bytes > RECORD_LIMIT {
+            return Err(Refusal::ScopeMapTooLarge {
+                name: name.clone(),
+                bytes,
+                limit: RECORD_LIMIT,
+            }
+            .into());
+        }
+        Ok(())
+    }
 }
 
 /// What tokens that have it may do.
@@ -217,17 +236,6 @@ impl Registry {
         actions: Vec<ScopeMapAction>,
     ) -> Result<(ScopeMap, bool), Error> {
         check_changeable(name)?;
-        let text = |action: &ScopeMapAction| action.to_string().len() + 3;
-        let bytes =
-            actions.iter().map(text).sum::<usize>() + description.as_ref().map_or(0, String::len);
-        if bytes > ACTIONS_LIMIT {
-            return Err(Refusal::ScopeMapTooLarge {
-                name: name.clone(),
-                bytes,
-                limit: ACTIONS_LIMIT,
-            }
-            .into());
-        }
         loop {
             let existing = self.scope_map_record(name)?;
             let record = ScopeMapRecord {
@@ -236,7 +244,9 @@ impl Registry {
                 created: existing
                     .as_ref()
                     .map_or_else(|| self.clock.now(), |existing| existing.created),
+                assignments: existing.as_ref().map_or(0, |existing| existing.assignments),
             };
+            record.check_size(name)?;
             let key = [&*self.id, name.as_str()];
             let batch = Batch::new()
                 .expect_same(&SCOPE_MAPS, &key, existing.as_ref())
@@ -287,12 +297,24 @@ impl Registry {
         Ok(self.store.get(&SCOPE_MAPS, &[&self.id, name.as_str()])?)
     }
 
-    /// Adds to `batch` that the scope map stays for now.
-    pub(crate) fn expect_scope_map(&self, name: &ScopeMapName, batch: Batch) -> Batch {
+    /// Adds to `batch` that a token has the scope map, which must be there.
+    pub(crate) fn assign_scope_map(
+        &self,
+        name: &ScopeMapName,
+        batch: Batch,
+    ) -> Result<Batch, Error> {
         if is_built_in(name) {
-            return batch;
+            return Ok(batch);
         }
-        batch.expect_present(&SCOPE_MAPS, &[&self.id, name.as_str()])
+        let existing = self
+            .scope_map_record(name)?
+            .ok_or_else(|| Refusal::ScopeMapUnknown(name.clone()))?;
+        let mut record = existing.value.clone();
+        record.assignments += 1;
+        let key = [&*self.id, name.as_str()];
+        Ok(batch
+            .expect(&SCOPE_MAPS, &key, &existing)
+            .put(&SCOPE_MAPS, &key, &record))
     }
 }
 

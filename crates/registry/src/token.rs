@@ -120,9 +120,6 @@ impl Registry {
         scope_map: Option<ScopeMapName>,
         enabled: Option<bool>,
     ) -> Result<(Token, bool), Error> {
-        if let Some(scope_map) = &scope_map {
-            self.scope_map(scope_map)?;
-        }
         let key = [&*self.id, name.as_str()];
         loop {
             let existing = self.store.get(&TOKENS, &key)?;
@@ -143,13 +140,9 @@ impl Registry {
             let batch = Batch::new()
                 .expect_same(&TOKENS, &key, existing.as_ref())
                 .put(&TOKENS, &key, &record);
-            let batch = self.expect_scope_map(&record.scope_map, batch);
-            match self.store.commit(batch).await? {
-                Commit::Done => {
-                    return Ok((Token::stored(name.clone(), record), existing.is_none()));
-                }
-                // Told apart from a token that another changed.
-                Commit::Conflict => drop(self.scope_map(&record.scope_map)?),
+            let batch = self.assign_scope_map(&record.scope_map, batch)?;
+            if self.store.commit(batch).await? == Commit::Done {
+                return Ok((Token::stored(name.clone(), record), existing.is_none()));
             }
         }
     }
