@@ -496,6 +496,24 @@ fn anonymous_pull_is_for_pulling() {
         "true",
     ]);
     assert!(refused.stderr.contains("Standard or Premium"));
+    // What was enabled does not count in a lower tier.
+    let open = [
+        "registry",
+        "update",
+        "opened",
+        "--anonymous-pull-enabled",
+        "true",
+    ];
+    emulator.cli(&["registry", "create", "opened", "--sku", "Standard"]);
+    emulator.cli(&open);
+    let open = Guest {
+        host: guest.host.replacen("sealock", "opened", 1),
+        ..guest
+    };
+    let scopes = ["repository:app:pull"];
+    assert_eq!(open.token(&scopes).status, 200);
+    emulator.cli(&["registry", "create", "opened", "--sku", "Basic"]);
+    assert_eq!(open.token(&scopes).status, 401);
 }
 
 #[test]

@@ -41,15 +41,6 @@ pub struct AdminCredentials {
     pub passwords: [Zeroizing<String>; 2],
 }
 
-impl From<&LoginRecord> for LoginSettings {
-    fn from(record: &LoginRecord) -> Self {
-        Self {
-            admin_enabled: record.admin_enabled,
-            anonymous_pull_enabled: record.anonymous_pull_enabled,
-        }
-    }
-}
-
 impl Registry {
     /// Who may log in, besides tokens.
     ///
@@ -57,10 +48,27 @@ impl Registry {
     /// If the store fails.
     pub fn login_settings(&self) -> Result<LoginSettings, Error> {
         let record = self.login_record()?;
-        Ok(record.map_or_else(
-            || (&LoginRecord::default()).into(),
-            |record| (&record.value).into(),
-        ))
+        let record = record.map(|record| record.value).unwrap_or_default();
+        Ok(self.settings(&record))
+    }
+
+    fn settings(&self, record: &LoginRecord) -> LoginSettings {
+        LoginSettings {
+            admin_enabled: record.admin_enabled,
+            // Its tier may be another by now.
+            anonymous_pull_enabled: record.anonymous_pull_enabled
+                && self.anonymous_pull_tier().is_ok(),
+        }
+    }
+
+    /// Anonymous pull is for the tiers Standard and Premium.
+    ///
+    /// <https://learn.microsoft.com/azure/container-registry/anonymous-pull-access>
+    fn anonymous_pull_tier(&self) -> Result<(), Refusal> {
+        if self.record.sku == Sku::Basic {
+            return Err(Refusal::AnonymousPullTier(self.record.name.clone()));
+        }
+        Ok(())
     }
 
     /// Changes who may log in, where it is said.
@@ -72,8 +80,8 @@ impl Registry {
         admin_enabled: Option<bool>,
         anonymous_pull_enabled: Option<bool>,
     ) -> Result<LoginSettings, Error> {
-        if anonymous_pull_enabled == Some(true) && self.record.sku == Sku::Basic {
-            return Err(Refusal::AnonymousPullTier(self.record.name.clone()).into());
+        if anonymous_pull_enabled == Some(true) {
+            self.anonymous_pull_tier()?;
         }
         let changed = self.change_login(|record| {
             record.admin_enabled = admin_enabled.unwrap_or(record.admin_enabled);
@@ -86,7 +94,7 @@ impl Registry {
                 }));
             }
         });
-        Ok((&changed.await?).into())
+        Ok(self.settings(&changed.await?))
     }
 
     /// The admin user's name and passwords.
