@@ -193,8 +193,16 @@ fn a_lock_counts_for_uploads_under_way_and_for_mounts() {
     patch(&client, "/acr/v1/locked", r#"{"writeEnabled":false}"#);
     let end = format!("{}?digest={}", begun.header("location"), digest_of(b"late"));
     assert!(is_disallowed(&client.send("PUT", &end, &[], b"late")));
+    let session = begun.header("location");
+    assert!(is_disallowed(&client.send("PATCH", session, &[], b"late")));
     let late = format!("/v2/locked/blobs/{}", digest_of(b"late"));
     assert_eq!(client.get(&late).status, 404);
+    // The upload goes on where it was.
+    assert_eq!(client.get(session).header("range"), "0-0");
+    patch(&client, "/acr/v1/locked", r#"{"writeEnabled":true}"#);
+    assert_eq!(client.send("PUT", &end, &[], b"late").status, 201);
+    assert_eq!(client.get(&late).status, 200);
+    patch(&client, "/acr/v1/locked", r#"{"writeEnabled":false}"#);
 
     patch(&client, "/acr/v1/unreadable", r#"{"readEnabled":false}"#);
     let blob = digest_of(image.blobs().next().unwrap());

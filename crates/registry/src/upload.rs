@@ -378,8 +378,8 @@ impl Registry {
         }
     }
 
-    /// Completes an upload: its content must be that of `digest`. While the registry is revoked the
-    /// upload stays, to be completed after the restore.
+    /// Completes an upload: its content must be that of `digest`. While the registry is revoked or the
+    /// repository locked, the upload stays, to be completed afterwards.
     pub(crate) async fn finish_upload(
         &self,
         repository: &RepositoryName,
@@ -390,6 +390,7 @@ impl Registry {
         if turn.session().is_some_and(Session::has_segments) {
             turn = spawn_blocking(move || turn.sync().map(|()| turn)).await??;
         }
+        self.check_writable(repository)?;
         let lease = self.lease().await?;
         let (store, in_flight) = (self.store.clone(), self.in_flight.clone());
         let uploads = self.uploads.clone();

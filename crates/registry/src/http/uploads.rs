@@ -86,6 +86,7 @@ async fn append(
     repository: &RepositoryName,
     turn: Turn,
 ) -> Result<(Call, Turn), Error> {
+    call.registry.check_writable(repository)?;
     let range = ContentRange::of(&call.headers)?;
     let begins = turn.received();
     if let Some(range) = &range {
