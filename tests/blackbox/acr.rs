@@ -1,6 +1,6 @@
 use std::thread;
 
-use sealock_tests::{Client, Emulator, Image};
+use sealock_tests::{Answer, Client, Emulator, Image, digest_of};
 use serde_json::{Value, json};
 
 fn get(client: &Client, path: &str) -> Value {
@@ -14,6 +14,13 @@ fn names(list: &Value, field: &str) -> Vec<String> {
     items
         .map(|item| item[field].as_str().unwrap().to_owned())
         .collect()
+}
+
+/// Where the page behind this one is, if there is one.
+fn next(answer: &Answer) -> Option<&str> {
+    let link = answer.headers.get("link")?.to_str().unwrap();
+    let link = link.strip_suffix(">; rel=\"next\"").unwrap();
+    Some(link.strip_prefix('<').unwrap())
 }
 
 /// Follows the links of a list to its end.
@@ -33,14 +40,10 @@ fn pages(client: &Client, path: &str, list: &str, field: &str) -> Vec<Vec<String
                 .collect(),
             field => names(items, field),
         });
-        let Some(link) = answer.headers.get("link") else {
-            return pages;
-        };
-        let link = link.to_str().unwrap().strip_suffix(">; rel=\"next\"");
-        link.unwrap()
-            .strip_prefix('<')
-            .unwrap()
-            .clone_into(&mut path);
+        match next(&answer) {
+            Some(next) => next.clone_into(&mut path),
+            None => return pages,
+        }
     }
 }
 
@@ -190,6 +193,17 @@ fn lists_come_in_pages_and_in_the_order_that_was_asked_for() {
             &[digests[0].clone()]
         ]
     );
+    // A page goes on behind what is gone by then, whether clients follow the link or make it up.
+    let first = client.get("/acr/v1/app/_tags?n=1&orderby=timeasc");
+    assert_eq!(names(&first.json()["tags"], "name"), ["c"]);
+    let made_up = "/acr/v1/app/_tags?last=c&orderby=timeasc";
+    assert_eq!(names(&get(&client, made_up)["tags"], "name"), ["a", "b"]);
+    client.send("DELETE", "/acr/v1/app/_tags/c", &[], b"");
+    let rest = get(&client, next(&first).unwrap());
+    assert_eq!(names(&rest["tags"], "name"), ["a"]);
+    let unknown = client.get(made_up);
+    assert_eq!((unknown.status, &*unknown.code()), (400, "UNSUPPORTED"));
+
     let filtered = get(&client, &format!("/acr/v1/app/_tags?digest={}", digests[1]));
     assert_eq!(names(&filtered["tags"], "name"), ["a"]);
     for (path, status, code) in [
@@ -253,7 +267,7 @@ fn what_is_deleted_is_gone_and_its_space_with_it() {
     let left = emulator
         .files()
         .into_iter()
-        .filter(|(path, _)| path.starts_with("blobs"));
+        .filter(|(path, _)| path.starts_with(emulator.data_dir().join("blobs")));
     assert_eq!(
         left.map(|(path, _)| path).collect::<Vec<_>>(),
         Vec::<std::path::PathBuf>::new()
@@ -298,4 +312,47 @@ fn what_is_acknowledged_beside_the_deletion_of_its_repository_is_whole() {
         }
     }
     assert_eq!(emulator.json(&["verify"])["problems"], json!([]));
+}
+
+#[test]
+fn a_page_of_manifests_that_say_much_ends_early() {
+    let emulator = Emulator::start();
+    let client = emulator.client();
+    for tag in ["a", "b", "c"] {
+        // What lives elsewhere need not be there.
+        let entry = |at: usize| {
+            let digest = digest_of(format!("{tag}{at}").as_bytes());
+            json!({ "digest": digest, "urls": ["http://elsewhere.test"] })
+        };
+        let entries: Vec<Value> = (0..7000).map(entry).collect();
+        let media_type = "application/vnd.oci.image.index.v1+json";
+        let index = json!({
+            "schemaVersion": 2, "mediaType": media_type, "manifests": entries,
+        });
+        let path = format!("/v2/app/manifests/{tag}");
+        let headers = [("content-type", media_type)];
+        let put = client.send("PUT", &path, &headers, index.to_string().as_bytes());
+        assert_eq!(put.status, 201, "{put:?}");
+    }
+    let pages = pages(&client, "/acr/v1/app/_manifests", "manifests", "digest");
+    let sizes: Vec<usize> = pages.iter().map(Vec::len).collect();
+    assert_eq!(sizes, [2, 1]);
+}
+
+#[test]
+fn a_manifest_whose_configuration_does_not_open_is_not_described_without_it() {
+    let emulator = Emulator::start();
+    let client = emulator.client();
+    let image = Image::random(&[]);
+    let config = image.blobs().next().unwrap();
+    assert_eq!(client.push_blob("app", config).status, 201);
+    let files = emulator.files().into_iter();
+    let mut objects = files.filter(|(path, _)| path.starts_with(emulator.data_dir().join("blobs")));
+    let (path, mut object) = objects.next().unwrap();
+    assert_eq!(client.push("app", "v1", &image).status, 201);
+    *object.last_mut().unwrap() ^= 1;
+    std::fs::write(path, object).unwrap();
+    let path = format!("/acr/v1/app/_manifests/{}", image.digest());
+    let damaged = client.get(&path);
+    assert_eq!((damaged.status, &*damaged.code()), (500, "UNKNOWN"));
 }

@@ -78,7 +78,7 @@ fn what_nothing_refers_to_is_collected_once_nobody_counts_on_it() {
     let left = emulator
         .files()
         .into_iter()
-        .filter(|(path, _)| path.starts_with("blobs"));
+        .filter(|(path, _)| path.starts_with(emulator.data_dir().join("blobs")));
     assert_eq!(left.count(), 0);
     assert_eq!(emulator.json(&["verify"])["problems"], json!([]));
 }

@@ -500,19 +500,19 @@ fn anonymous_pull_is_for_pulling() {
     let open = [
         "registry",
         "update",
-        "open",
+        "opened",
         "--anonymous-pull-enabled",
         "true",
     ];
-    emulator.cli(&["registry", "create", "open", "--sku", "Standard"]);
+    emulator.cli(&["registry", "create", "opened", "--sku", "Standard"]);
     emulator.cli(&open);
     let open = Guest {
-        host: guest.host.replace("sealock", "open"),
+        host: guest.host.replacen("sealock", "opened", 1),
         ..guest
     };
     let scopes = ["repository:app:pull"];
     assert_eq!(open.token(&scopes).status, 200);
-    emulator.cli(&["registry", "create", "open", "--sku", "Basic"]);
+    emulator.cli(&["registry", "create", "opened", "--sku", "Basic"]);
     assert_eq!(open.token(&scopes).status, 401);
 }
 

@@ -89,6 +89,11 @@ pub enum Error {
         /// What was asked for.
         reference: Reference,
     },
+    /// `UNSUPPORTED`: a list by time that is to go on behind something of which nobody knows when it was.
+    #[error(
+        "the list cannot go on behind '{0}', which is not there; follow the link of the page before, or begin anew"
+    )]
+    MarkerUnknown(String),
     /// `UNSUPPORTED`: an endpoint that does not know this method.
     #[error("the method {method} is not allowed here; allowed are {allowed}")]
     MethodNotAllowed {
@@ -276,6 +281,7 @@ impl Error {
             ),
             Self::AttributesInvalid(_)
             | Self::GrantUnsupported(_)
+            | Self::MarkerUnknown(_)
             | Self::OrderInvalid(_)
             | Self::ScopeInvalid(_) => (StatusCode::BAD_REQUEST, "UNSUPPORTED"),
             Self::TagUnknown => (StatusCode::NOT_FOUND, "TAG_UNKNOWN"),

@@ -23,6 +23,7 @@ mod login;
 mod manifest;
 mod manifests;
 mod name;
+mod order;
 mod password;
 mod referrers;
 mod refusal;

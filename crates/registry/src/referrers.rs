@@ -5,13 +5,13 @@ use sealock_store::{Batch, Table};
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
-use crate::{Error, Manifest, Reference, Registry, RepositoryName, Tag, registry::Page};
+use crate::{
+    Error, Manifest, Reference, Registry, RepositoryName, Tag,
+    registry::{PAGE_BYTES, Page},
+};
 
 /// Which manifests are about which, whether those are there or not.
 const REFERRERS: Table<ReferrerRecord> = Table::content("referrers");
-
-/// How much of descriptors a page has, unless one alone has more.
-const PAGE_BYTES: usize = 1 << 20;
 
 #[derive(Clone, Debug, Serialize, Deserialize)]
 struct ReferrerRecord {}

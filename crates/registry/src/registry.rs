@@ -33,6 +33,9 @@ pub struct Registry {
     pub(crate) entra: TokenIssuer,
 }
 
+/// How much a page has of what manifests say, unless one alone says more.
+pub(crate) const PAGE_BYTES: usize = 1 << 20;
+
 /// A part of a sorted list.
 #[derive(Clone, Debug)]
 pub(crate) struct Page<T> {

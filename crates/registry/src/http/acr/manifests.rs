@@ -1,11 +1,16 @@
+use std::collections::{HashMap, HashSet};
+
 use axum::{Json, http::Method, response::IntoResponse as _};
 use sealock_core::Digest;
 use serde_json::{Value, json};
 
-use super::{Answer, Call, Order, about, change, limit, page, page_of, time};
+use super::{Answer, Call, about, change, last, limit, order, page, time};
 use crate::{
-    Error, Kind, Manifest, Reference, Registry, RepositoryName, Tag, manifest::Platform,
+    Error, Kind, Manifest, Reference, Registry, RepositoryName, Tag,
+    manifest::Platform,
     manifests::ManifestRecord,
+    order::Place,
+    registry::{PAGE_BYTES, Page},
 };
 
 /// The configuration of an image is small; what is larger is another artifact's.
@@ -17,28 +22,48 @@ pub(in super::super) async fn list(call: Call, name: &RepositoryName) -> Answer 
         return Err(call.method_not_allowed("GET, HEAD"));
     }
     call.registry.check_known(name)?;
-    let order = Order::of(&call)?;
+    let order = order(&call)?;
     let registry = call.registry.clone();
-    let mut manifests = registry.repository_manifests(name)?;
-    manifests.retain(|(_, record)| record.attributes.list_enabled);
-    order.sort(&mut manifests, |(_, record)| record.pushed);
-    let page = page_of(&call, manifests, |(digest, _)| digest.to_string())?;
-    let next = page.next(|(digest, _)| digest.to_string());
-    let tags = Tags::of(&registry, name)?;
+    let manifests = registry.repository_manifests(name)?.into_iter();
+    let manifests = manifests.filter(|(_, record)| record.attributes.list_enabled);
+    let manifests = manifests.map(|(digest, record)| {
+        let place = Place {
+            time: record.pushed,
+            name: digest.to_string(),
+        };
+        (place, (digest, record))
+    });
+    let limit = limit(&call)?;
+    let mut items = order.behind(last(&call), manifests.collect())?;
+    let more = items.len() > limit;
+    items.truncate(limit);
+    let mut page = Page { items, more };
+    let digests = page.items.iter().map(|(_, (digest, _))| *digest);
+    let tags = Tags::on(&registry, name, &digests.collect())?;
     let mut views = Vec::new();
-    for (digest, record) in &page.items {
+    let mut bytes = 0;
+    for (at, (_, (digest, record))) in page.items.iter().enumerate() {
+        if bytes >= PAGE_BYTES {
+            page.items.truncate(at);
+            page.more = true;
+            break;
+        }
         match view(&registry, name, digest, record, &tags).await {
-            Ok(view) => views.push(view),
+            Ok(view) => {
+                bytes += view.to_string().len();
+                views.push(view);
+            }
             // Deleted since the list was read.
             Err(Error::ManifestUnknown { .. }) => {}
             Err(error) => return Err(error),
         }
     }
+    let next = page.next(|(place, _)| order.marker(place));
     let mut body = about(&call, name);
     body["manifests"] = views.into();
     page::with_link(
         Json(body).into_response(),
-        limit(&call)?,
+        limit,
         Some(order.as_str()),
         &format!("/acr/v1/{name}/_manifests"),
         next,
@@ -66,26 +91,32 @@ pub(in super::super) async fn one(
         }
         _ => return Err(call.method_not_allowed("GET, HEAD, PATCH")),
     };
-    let tags = Tags::of(&registry, name)?;
+    let tags = Tags::on(&registry, name, &HashSet::from([*digest]))?;
     let mut body = about(&call, name);
     body["manifest"] = view(&registry, name, digest, &record, &tags).await?;
     Ok(Json(body).into_response())
 }
 
-/// The tags of a repository.
-struct Tags(Vec<(Tag, Digest)>);
+/// The tags on some of a repository's manifests.
+struct Tags(HashMap<Digest, Vec<Tag>>);
 
 impl Tags {
-    fn of(registry: &Registry, name: &RepositoryName) -> Result<Self, Error> {
-        let tags = registry.repository_tags(name)?.into_iter();
-        Ok(Self(
-            tags.map(|(tag, record)| (tag, record.digest)).collect(),
-        ))
+    fn on(
+        registry: &Registry,
+        name: &RepositoryName,
+        manifests: &HashSet<Digest>,
+    ) -> Result<Self, Error> {
+        let mut tags: HashMap<_, Vec<_>> = HashMap::new();
+        for (tag, record) in registry.repository_tags(name)? {
+            if manifests.contains(&record.digest) {
+                tags.entry(record.digest).or_default().push(tag);
+            }
+        }
+        Ok(Self(tags))
     }
 
-    fn on(&self, digest: &Digest) -> Vec<&Tag> {
-        let tags = self.0.iter().filter(|(_, tagged)| tagged == digest);
-        tags.map(|(tag, _)| tag).collect()
+    fn of(&self, manifest: &Digest) -> &[Tag] {
+        self.0.get(manifest).map_or(&[], Vec::as_slice)
     }
 }
 
@@ -106,7 +137,7 @@ async fn view(
         "createdTime": time(record.pushed),
         "lastUpdateTime": time(record.pushed),
         "mediaType": record.media_type,
-        "tags": tags.on(digest),
+        "tags": tags.of(digest),
         "changeableAttributes": record.attributes,
     });
     let config = descriptors
@@ -114,7 +145,7 @@ async fn view(
         .find(|descriptor| descriptor.kind == Kind::Config);
     if let Some(config) = config {
         view["configMediaType"] = config.media_type.as_str().into();
-        let platform = platform(registry, name, config.digest).await;
+        let platform = platform(registry, name, config.digest).await?;
         merge(&mut view, platform);
     }
     let children = descriptors.filter(|descriptor| descriptor.kind == Kind::Child);
@@ -141,11 +172,19 @@ fn merge(view: &mut Value, platform: Option<Platform>) {
     }
 }
 
-/// None if the configuration is no image's, or is not there.
-async fn platform(registry: &Registry, name: &RepositoryName, config: Digest) -> Option<Platform> {
-    let content = registry.open_blob(name, config).await.ok()?;
+/// None if the configuration is no image's, is not there, or may not be read.
+async fn platform(
+    registry: &Registry,
+    name: &RepositoryName,
+    config: Digest,
+) -> Result<Option<Platform>, Error> {
+    let content = match registry.open_blob(name, config).await {
+        Ok(content) => content,
+        Err(Error::BlobUnknown { .. } | Error::DisallowedOperation) => return Ok(None),
+        Err(error) => return Err(error),
+    };
     if content.size() > CONFIG_LIMIT {
-        return None;
+        return Ok(None);
     }
-    serde_json::from_slice(&content.bytes().await.ok()?).ok()
+    Ok(serde_json::from_slice(&content.bytes().await?).ok())
 }

@@ -5,7 +5,7 @@ use axum::{
 };
 use serde_json::json;
 
-use super::{Answer, Call, about, change, limit, page, time};
+use super::{Answer, Call, about, change, last, limit, page, time};
 use crate::RepositoryName;
 
 /// `GET /acr/v1/_catalog`
@@ -13,11 +13,10 @@ pub(in super::super) fn list(call: &Call) -> Answer {
     if !matches!(call.method, Method::GET | Method::HEAD) {
         return Err(call.method_not_allowed("GET, HEAD"));
     }
-    let last = call.query("last").filter(|last| !last.is_empty());
     page::answer(
         "/acr/v1/_catalog",
         Some(limit(call)?),
-        |limit| call.registry.repositories(last, limit),
+        |limit| call.registry.repositories(last(call), limit),
         |repositories| json!({ "repositories": repositories }),
     )
 }

@@ -6,8 +6,8 @@ use axum::{
 use sealock_core::Digest;
 use serde_json::{Value, json};
 
-use super::{Answer, Call, Order, about, change, limit, page, page_of, time};
-use crate::{Error, RepositoryName, Tag, manifests::TagRecord};
+use super::{Answer, Call, about, change, last, limit, order, page, time};
+use crate::{Error, RepositoryName, Tag, manifests::TagRecord, order::Place, registry::Page};
 
 /// `GET /acr/v1/{name}/_tags`
 pub(in super::super) fn list(call: &Call, name: &RepositoryName) -> Answer {
@@ -15,22 +15,33 @@ pub(in super::super) fn list(call: &Call, name: &RepositoryName) -> Answer {
         return Err(call.method_not_allowed("GET, HEAD"));
     }
     call.registry.check_known(name)?;
-    let order = Order::of(call)?;
+    let order = order(call)?;
     let digest = call.query("digest").filter(|digest| !digest.is_empty());
     let digest: Option<Digest> = digest.map(str::parse).transpose()?;
-    let mut tags = call.registry.repository_tags(name)?;
-    tags.retain(|(_, record)| {
+    let tags = call.registry.repository_tags(name)?.into_iter();
+    let tags = tags.filter(|(_, record)| {
         record.attributes.list_enabled && digest.is_none_or(|digest| record.digest == digest)
     });
-    order.sort(&mut tags, |(_, record)| record.updated);
-    let page = page_of(call, tags, |(tag, _)| tag.to_string())?;
-    let next = page.next(|(tag, _)| tag.to_string());
-    let tags = page.items.iter().map(|(tag, record)| view(tag, record));
+    let tags = tags.map(|(tag, record)| {
+        let place = Place {
+            time: record.updated,
+            name: tag.to_string(),
+        };
+        (place, (tag, record))
+    });
+    let limit = limit(call)?;
+    let mut items = order.behind(last(call), tags.collect())?;
+    let more = items.len() > limit;
+    items.truncate(limit);
+    let page = Page { items, more };
+    let next = page.next(|(place, _)| order.marker(place));
+    let tags = page.items.iter();
+    let tags = tags.map(|(_, (tag, record))| view(tag, record));
     let mut body = about(call, name);
     body["tags"] = tags.collect();
     page::with_link(
         Json(body).into_response(),
-        limit(call)?,
+        limit,
         Some(order.as_str()),
         &format!("/acr/v1/{name}/_tags"),
         next,
