@@ -291,16 +291,18 @@ impl Service {
     }
 
     fn name_is_free(&self, vault: &VaultName, key: &KeyName) -> Result<()> {
-        match self.find_key(vault, key)? {
-            None => Ok(()),
-            Some(_) => Err(Error::RestoreConflict {
-                key: KeyIdentifier {
-                    vault: vault.clone(),
-                    key: key.clone(),
-                    version: None,
-                },
-            }),
+        if self.find_key(vault, key)?.is_none() {
+            return Ok(());
         }
+        let key = KeyIdentifier {
+            vault: vault.clone(),
+            key: key.clone(),
+            version: None,
+        };
+        Err(Error::RestoreConflict {
+            uri: self.names.key_uri(&key),
+            key,
+        })
     }
 
     /// Stores the private keys of a backup, newest version first.

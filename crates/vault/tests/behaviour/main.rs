@@ -3,6 +3,7 @@
 
 mod audit;
 mod backups;
+mod concurrency;
 mod earlier_records;
 mod errors;
 mod evidence;
