@@ -361,3 +361,28 @@ impl Service {
         Ok((created, versions))
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_backup_stays_in_its_subscription_and_geography() {
+        let from = |subscription: &str, geography: &str| Header {
+            subscription: subscription.to_owned(),
+            geography: geography.to_owned(),
+            ..Header::ours()
+        };
+        let another = "11111111-0000-0000-0000-000000000000";
+        for (header, restorable) in [
+            (Header::ours(), true),
+            (from(SUBSCRIPTION, "United States"), true),
+            (from(another, "United States"), false),
+            (from(SUBSCRIPTION, "Europe"), false),
+        ] {
+            let judged = header.same_subscription_and_geography();
+            assert_eq!(judged.is_ok(), restorable);
+            assert!(matches!(judged, Ok(()) | Err(Error::BadParameter(_))));
+        }
+    }
+}

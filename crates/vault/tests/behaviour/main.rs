@@ -9,6 +9,7 @@ mod errors;
 mod evidence;
 mod failover;
 mod firewall;
+mod imports;
 mod keys;
 mod listings;
 mod order;
