@@ -291,16 +291,18 @@ impl Service {
     }
 
     fn name_is_free(&self, vault: &VaultName, key: &KeyName) -> Result<()> {
-        match self.find_key(vault, key)? {
-            None => Ok(()),
-            Some(_) => Err(Error::RestoreConflict {
-                key: KeyIdentifier {
-                    vault: vault.clone(),
-                    key: key.clone(),
-                    version: None,
-                },
-            }),
+        if self.find_key(vault, key)?.is_none() {
+            return Ok(());
         }
+        let key = KeyIdentifier {
+            vault: vault.clone(),
+            key: key.clone(),
+            version: None,
+        };
+        Err(Error::RestoreConflict {
+            uri: self.names.key_uri(&key),
+            key,
+        })
     }
 
     /// Stores the private keys of a backup, newest version first.
@@ -357,5 +359,30 @@ impl Service {
             versions.into_iter().map(store).collect::<Result<_>>()?;
         versions.sort_by_key(|stored| std::cmp::Reverse(stored.record.number));
         Ok((created, versions))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_backup_stays_in_its_subscription_and_geography() {
+        let from = |subscription: &str, geography: &str| Header {
+            subscription: subscription.to_owned(),
+            geography: geography.to_owned(),
+            ..Header::ours()
+        };
+        let another = "11111111-0000-0000-0000-000000000000";
+        for (header, restorable) in [
+            (Header::ours(), true),
+            (from(SUBSCRIPTION, "United States"), true),
+            (from(another, "United States"), false),
+            (from(SUBSCRIPTION, "Europe"), false),
+        ] {
+            let judged = header.same_subscription_and_geography();
+            assert_eq!(judged.is_ok(), restorable);
+            assert!(matches!(judged, Ok(()) | Err(Error::BadParameter(_))));
+        }
     }
 }

@@ -46,7 +46,8 @@ impl KeyVault {
         let is_due = |time: Option<Timestamp>| time.is_some_and(|time| time <= now);
         service.remove_expired().await?;
         let mut rotated = Vec::new();
-        for (vault, key, schedule) in service.schedules()? {
+        for (vault, key) in service.key_names()? {
+            let schedule = service.schedule(&vault, &key)?;
             if is_due(schedule.recovered) {
                 service.end_recovery(&vault, &key).await?;
             }
@@ -127,24 +128,26 @@ impl Service {
         for entry in self.store.scan(&VAULTS, &[], Bound::Unbounded) {
             times.extend(entry?.record.deletion.map(|it| it.scheduled_purge));
         }
-        for (_, _, schedule) in self.schedules()? {
-            times.extend(schedule.times());
+        for (vault, key) in self.key_names()? {
+            times.extend(self.schedule(&vault, &key)?.times());
         }
         Ok(times)
     }
 
-    fn schedules(&self) -> Result<Vec<(VaultName, KeyName, Schedule)>> {
+    /// The keys of all vaults, deleted ones included.
+    fn key_names(&self) -> Result<Vec<(VaultName, KeyName)>> {
         let keys = self.store.scan(&KEYS, &[], Bound::Unbounded);
         keys.map(|entry| {
-            let entry = entry?;
-            let (vault, key) = (part(&entry.key, 0)?, part(&entry.key, 1)?);
-            let schedule = self.schedule(&vault, &key, &entry.record)?;
-            Ok((vault, key, schedule))
+            let key = entry?.key;
+            Ok((part(&key, 0)?, part(&key, 1)?))
         })
         .collect()
     }
 
-    fn schedule(&self, vault: &VaultName, key: &KeyName, record: &KeyRecord) -> Result<Schedule> {
+    fn schedule(&self, vault: &VaultName, key: &KeyName) -> Result<Schedule> {
+        let Some(record) = self.find_key(vault, key)? else {
+            return Ok(Schedule::default());
+        };
         if let Some(deletion) = record.deletion {
             return Ok(Schedule {
                 purge: Some(deletion.scheduled_purge),

@@ -103,11 +103,13 @@ pub enum Error {
     },
     /// A backup cannot replace a key that is there, deleted or not.
     #[error(
-        "There was a conflict restoring the key '{key}'. This can happen if either: a second key with the same name was created after the first key was deleted; thus trying to restore a key whose name is already in use. Or if the key was deleted and is still recoverable."
+        "There was a conflict restoring the key '{uri}'. This can happen if either: a second key with the same name was created after the first key was deleted; thus trying to restore a key whose name is already in use. Or if the key was deleted and is still recoverable."
     )]
     RestoreConflict {
         /// The key.
         key: KeyIdentifier,
+        /// Its URL.
+        uri: String,
     },
     /// The key version is disabled.
     #[error("Operation {operation} is not allowed on a disabled key.")]
@@ -394,7 +396,7 @@ impl Error {
                 "wait for the time of fidelity.keyvault_delete_delay, or advance the clock"
                     .to_owned()
             }
-            Self::RestoreConflict { key } => format!(
+            Self::RestoreConflict { key, .. } => format!(
                 "delete and purge the key first, with: sealock key delete {} --vault {}, then sealock key purge",
                 key.key, key.vault
             ),

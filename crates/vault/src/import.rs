@@ -31,20 +31,19 @@ impl Service {
             Ok((vault_record, self.creatable_key(vault, key)?))
         };
         place()?;
-        let imported = imported?;
-        let (given, material) = KeyMaterial::import(&imported.key)?;
-        let kty = if imported.hsm {
-            given.in_hardware()
-        } else {
-            given
-        };
+        let ImportedKey {
+            key: jwk,
+            hsm,
+            change,
+        } = imported?;
+        // With RSA, this takes a while: its primes are tried.
+        let read = tokio::task::spawn_blocking(move || KeyMaterial::import(&jwk));
+        let (given, material) = read.await??;
+        let kty = if hsm { given.in_hardware() } else { given };
         symmetric_keys_are_in_hardware(kty)?;
-        imported.change.check(kty)?;
+        change.check(kty)?;
         self.remove_expired_key(vault, key).await?;
-        let new = NewVersion {
-            kty,
-            change: imported.change,
-        };
+        let new = NewVersion { kty, change };
         self.add_version(vault, key, move || Ok(material), new, place)
             .await
     }

@@ -17,7 +17,7 @@ use crate::{
 };
 
 /// How often a change is tried that others keep overtaking.
-const ATTEMPTS: usize = 16;
+pub(crate) const ATTEMPTS: usize = 16;
 
 /// All vaults of the emulator. Clones share them.
 ///

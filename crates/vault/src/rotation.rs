@@ -7,7 +7,7 @@ use sealock_store::Batch;
 use crate::{
     Error, Key, KeyChange, KeyPermission, Requester, Result, RotationPolicy,
     key_material::KeyMaterial,
-    key_vault::Service,
+    key_vault::{ATTEMPTS, Service},
     keys::NewVersion,
     records::{KEYS, KeyRecord, ROTATION_POLICIES, RotationPolicyRecord, VAULTS, VersionRecord},
 };
@@ -30,12 +30,28 @@ impl Service {
         vault: &VaultName,
         key: &KeyName,
     ) -> Result<Key> {
+        for _ in 0..ATTEMPTS {
+            match self.rotate_unchanged(requester, vault, key).await {
+                Err(Error::ConcurrentChange) => {}
+                rotated => return rotated,
+            }
+        }
+        Err(Error::ConcurrentChange)
+    }
+
+    /// Rotates the key, unless it is changed meanwhile: the new version takes after the current one.
+    async fn rotate_unchanged(
+        self: &Arc<Self>,
+        requester: &Requester,
+        vault: &VaultName,
+        key: &KeyName,
+    ) -> Result<Key> {
         let place = || {
             let vault_record =
                 self.permitted_vault(requester, vault, Some(key), KeyPermission::Rotate)?;
-            Ok((vault_record, Some(self.active_key(vault, key, None)?)))
+            Ok::<_, Error>((vault_record, self.active_key(vault, key, None)?))
         };
-        place()?;
+        let (_, before) = place()?;
         let (current, record) = self.current_version(vault, key)?;
         let expires = self
             .rotation_policy_of(vault, key)?
@@ -52,7 +68,14 @@ impl Service {
         };
         let shape = record.shape();
         let make = move || KeyMaterial::generate(shape);
-        self.add_version(vault, key, make, new, place).await
+        self.add_version(vault, key, make, new, || {
+            let (vault_record, record) = place()?;
+            if record.revision != before.revision {
+                return Err(Error::ConcurrentChange);
+            }
+            Ok((vault_record, Some(record)))
+        })
+        .await
     }
 
     pub(crate) fn rotation_policy(

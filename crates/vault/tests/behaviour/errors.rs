@@ -478,7 +478,7 @@ async fn restore_over_a_name_in_use() {
     let (vaults, vault) = (&world.vaults, &world.vault);
     let backup = vaults.backup_key(&operator(), vault, &world.key).await;
     let backup = backup.unwrap();
-    let text = "There was a conflict restoring the key 'kv1/keys/k1'. This can happen if either: a second key with the same name was created after the first key was deleted; thus trying to restore a key whose name is already in use. Or if the key was deleted and is still recoverable.";
+    let text = "There was a conflict restoring the key 'https://kv1.vault.localhost:5000/keys/k1'. This can happen if either: a second key with the same name was created after the first key was deleted; thus trying to restore a key whose name is already in use. Or if the key was deleted and is still recoverable.";
     for state in ["active", "deleted"] {
         row(
             state,

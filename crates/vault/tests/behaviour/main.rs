@@ -3,11 +3,13 @@
 
 mod audit;
 mod backups;
+mod concurrency;
 mod earlier_records;
 mod errors;
 mod evidence;
 mod failover;
 mod firewall;
+mod imports;
 mod keys;
 mod listings;
 mod order;

@@ -1,5 +1,11 @@
+use std::ops::Bound;
+
 use sealock_core::VaultName;
-use sealock_vault::{Error, KeyPermission, State, VaultSettings};
+use sealock_store::Table;
+use sealock_vault::{
+    Error, KeyChange, KeyPermission, KeyType, RotationPolicy, State, VaultChange, VaultSettings,
+};
+use serde_json::Value;
 
 use crate::world::{SECRET, World, operator, refused, wire};
 
@@ -168,4 +174,45 @@ async fn grants_add_up_and_revocations_leave_the_rest() {
             .unwrap()
             .is_empty()
     );
+}
+
+#[tokio::test]
+async fn nothing_is_left_of_a_purged_vault() {
+    const TABLES: [&str; 7] = [
+        "vaults",
+        "keys",
+        "key-versions",
+        "key-tags",
+        "rotation-policies",
+        "access-policies",
+        "ip-rules",
+    ];
+    let world = World::new().await;
+    let (vaults, vault, key) = (&world.vaults, &world.vault, &world.key);
+    let records = || {
+        TABLES.map(|table| {
+            let table: Table<Value> = Table::control(table);
+            world.store.scan(&table, &[], Bound::Unbounded).count()
+        })
+    };
+    let change = KeyChange {
+        tags: Some([("owner".to_owned(), "someone".to_owned())].into()),
+        ..KeyChange::default()
+    };
+    world.create(KeyType::Ec, change).await.unwrap();
+    let policy = Ok(RotationPolicy::default());
+    vaults
+        .set_rotation_policy(&operator(), vault, key, policy)
+        .await
+        .unwrap();
+    let change = VaultChange {
+        add_ip_rules: ["203.0.113.7".parse().unwrap()].into(),
+        ..VaultChange::default()
+    };
+    world.change_vault(change).await.unwrap();
+    assert_eq!(records(), [1; 7]);
+    vaults.delete_vault(&operator(), vault).await.unwrap();
+    assert_eq!(records(), [1; 7]);
+    vaults.purge_vault(&operator(), vault).await.unwrap();
+    assert_eq!(records(), [0; 7]);
 }

@@ -1,0 +1,144 @@
+//! What happens at the same time is as if one had come after the other.
+
+use jiff::SignedDuration;
+use sealock_vault::{
+    Action, Error, KeyChange, KeyType, LifetimeAction, RotationPolicy, State, Trigger, VaultChange,
+};
+
+use crate::world::{SECRET, World, operator};
+
+fn tagged() -> KeyChange {
+    KeyChange {
+        tags: Some([("owner".to_owned(), "someone".to_owned())].into()),
+        ..KeyChange::default()
+    }
+}
+
+/// Whichever comes first, the current version has the tags.
+#[tokio::test]
+async fn a_rotation_takes_over_what_is_changed_meanwhile() {
+    let world = World::new().await;
+    world.create_key().await.unwrap();
+    let (rotated, changed) = tokio::join!(world.rotate_key(), world.update(tagged()));
+    rotated.unwrap();
+    let (_, changed) = changed.unwrap();
+    assert_eq!(changed.tags.len(), 1);
+    let shown = world.shown().await.unwrap();
+    assert_eq!(shown.current.tags, changed.tags);
+    assert_eq!(shown.versions().count(), 2);
+    assert_eq!(world.files(), 4);
+}
+
+#[tokio::test]
+async fn rotations_at_the_same_time_all_count() {
+    let world = World::new().await;
+    world.create_ec_key().await.unwrap();
+    let (one, other, third) =
+        tokio::join!(world.rotate_key(), world.rotate_key(), world.rotate_key());
+    assert!(one.is_ok() && other.is_ok() && third.is_ok());
+    assert_eq!(world.shown().await.unwrap().versions().count(), 4);
+    assert_eq!(world.files(), 8);
+}
+
+/// A new version's key takes a while to make; what came meanwhile counts.
+#[tokio::test]
+async fn a_creation_that_was_overtaken_is_refused_and_leaves_nothing() {
+    let world = World::new().await;
+    let change = |failed_over| VaultChange {
+        failed_over: Some(failed_over),
+        ..VaultChange::default()
+    };
+    let (created, changed) = tokio::join!(world.create_key(), world.change_vault(change(true)));
+    changed.unwrap();
+    assert!(matches!(created, Err(Error::FailedOver { .. })));
+    assert_eq!(world.files(), 0);
+    world.change_vault(change(false)).await.unwrap();
+
+    world.create_ec_key().await.unwrap();
+    let (rotated, deleted) = tokio::join!(world.create_key(), world.delete_key());
+    deleted.unwrap();
+    assert!(matches!(
+        rotated,
+        Err(Error::ObjectIsDeletedButRecoverable { .. })
+    ));
+    assert_eq!(world.files(), 2);
+
+    let (vaults, vault, operator) = (&world.vaults, &world.vault, operator());
+    world.recover_key().await.unwrap();
+    let (rotated, deleted) =
+        tokio::join!(world.create_key(), vaults.delete_vault(&operator, vault));
+    deleted.unwrap();
+    assert!(matches!(rotated, Err(Error::VaultDeleted { .. })));
+    assert_eq!(world.files(), 2);
+}
+
+/// Never with half a key, and never as damage.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_key_that_is_purged_is_used_or_missing() {
+    let world = World::new().await;
+    for _ in 0..20 {
+        let kid = world.create_key().await.unwrap().current.kid;
+        let wrapped = world.wrap(&kid).await.unwrap();
+        world.delete_key().await.unwrap();
+        world.recover_key().await.unwrap();
+        let purge = async {
+            world.delete_key().await.unwrap();
+            world.purge_key().await.unwrap();
+        };
+        let backup = async {
+            let operator = operator();
+            let vaults = &world.vaults;
+            vaults.backup_key(&operator, &world.vault, &world.key).await
+        };
+        let ((), unwrapped, backup) = tokio::join!(purge, world.unwrap(&kid, &wrapped), backup);
+        match unwrapped {
+            Ok(secret) => assert_eq!(*secret, SECRET),
+            Err(Error::KeyDeleted { .. } | Error::KeyNotFound { .. }) => {}
+            Err(error) => panic!("{error:?}"),
+        }
+        match backup {
+            Ok(_) | Err(Error::KeyDeleted { .. } | Error::KeyNotFound { .. }) => {}
+            Err(error) => panic!("{error:?}"),
+        }
+        assert_eq!(world.files(), 0);
+    }
+}
+
+/// What is due is done while all else goes on, and nothing of it gets lost.
+#[tokio::test(flavor = "multi_thread")]
+async fn what_is_due_does_not_get_in_the_way() {
+    let world = World::new().await;
+    let change = KeyChange {
+        expires: Some(world.clock.now() + SignedDuration::from_hours(24 * 37)),
+        ..KeyChange::default()
+    };
+    world.create(KeyType::Ec, change).await.unwrap();
+    let policy = RotationPolicy {
+        lifetime_actions: vec![LifetimeAction {
+            trigger: Trigger::AfterCreate("P7D".parse().unwrap()),
+            action: Action::Rotate,
+        }],
+        expiry_time: None,
+    };
+    let vaults = &world.vaults;
+    vaults
+        .set_rotation_policy(&operator(), &world.vault, &world.key, Ok(policy))
+        .await
+        .unwrap();
+    world.pass_days(7);
+    let (one, other, changed) =
+        tokio::join!(vaults.run_due(), vaults.run_due(), world.update(tagged()),);
+    changed.unwrap();
+    let rotated = one.unwrap().rotated.len() + other.unwrap().rotated.len();
+    assert_eq!(rotated, 1);
+    let shown = world.shown().await.unwrap();
+    assert_eq!(shown.state, State::Active);
+    assert_eq!(shown.versions().count(), 2);
+    assert_eq!(shown.current.tags.len(), 1);
+    vaults.run_due().await.unwrap();
+    let notices = world.audit();
+    let notices = notices
+        .iter()
+        .filter(|event| event.operation_name == "KeyNearExpiryEventGridNotification");
+    assert_eq!(notices.count(), 1);
+}
