@@ -14,6 +14,13 @@ use crate::{Error, Origin, Result};
 /// <https://learn.microsoft.com/azure/key-vault/general/network-security#key-vault-firewall-enabled-ipv4-addresses-and-ranges---static-ips>
 pub(crate) const IP_RULE_LIMIT: usize = 1000;
 
+/// RFC 1918, 3.
+const PRIVATE: [Ipv4Net; 3] = [
+    Ipv4Net::new_assert(Ipv4Addr::new(10, 0, 0, 0), 8),
+    Ipv4Net::new_assert(Ipv4Addr::new(172, 16, 0, 0), 12),
+    Ipv4Net::new_assert(Ipv4Addr::new(192, 168, 0, 0), 16),
+];
+
 /// From where a vault can be reached: its `networkAcls` and `publicNetworkAccess`.
 ///
 /// <https://learn.microsoft.com/azure/key-vault/general/network-security>
@@ -126,7 +133,11 @@ impl FromStr for IpRule {
                 given()
             )));
         };
-        if net.network().is_private() {
+        // Of two ranges that overlap, the larger contains the other's first address.
+        let is_private = PRIVATE
+            .iter()
+            .any(|private| private.contains(&net.network()) || net.contains(&private.network()));
+        if is_private {
             return Err(Error::BadParameter(format!(
                 "'{}' is private; a vault's firewall takes public addresses only.",
                 given()
@@ -229,6 +240,8 @@ mod tests {
             "",
             "::1",
             "10.0.0.0/8",
+            "8.0.0.0/5",
+            "0.0.0.0/0",
             "192.168.1.1",
             "172.16.0.0/12",
             "203.0.113.0/33",
