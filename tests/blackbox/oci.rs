@@ -314,3 +314,35 @@ fn sparse_manifests_are_taken_only_on_request() {
     assert_eq!(client.get(path).body, manifest.to_string().into_bytes());
     emulator.cli(&["verify"]);
 }
+
+#[test]
+fn everything_that_a_manifest_lacks_is_named() {
+    let emulator = Emulator::start();
+    let client = emulator.client();
+    assert_eq!(client.push_blob("app", b"there").status, 201);
+    let descriptor = |content: &str| {
+        let digest = digest_of(content.as_bytes());
+        json!({"mediaType": "a/b", "digest": digest, "size": content.len()})
+    };
+    let named = |layers: Vec<Value>| -> Vec<Value> {
+        let manifest = json!({
+            "schemaVersion": 2, "mediaType": Image::MEDIA_TYPE, "config": descriptor("config"), "layers": layers,
+        });
+        let path = "/v2/app/manifests/v1";
+        let refused = put(&client, path, Image::MEDIA_TYPE, &manifest);
+        assert_eq!(refused.status, 400);
+        let errors = refused.json()["errors"].as_array().unwrap().clone();
+        for error in &errors {
+            assert_eq!(error["code"], "MANIFEST_BLOB_UNKNOWN");
+            let digest = error["detail"]["digest"].as_str().unwrap();
+            assert!(error["message"].as_str().unwrap().contains(digest));
+        }
+        let digests = errors.iter().map(|error| error["detail"]["digest"].clone());
+        digests.collect()
+    };
+    let layers = ["there", "one", "other", "one"].map(descriptor).to_vec();
+    let expected = ["config", "one", "other"].map(|content| digest_of(content.as_bytes()));
+    assert_eq!(named(layers), expected);
+    let many = (0..1000).map(|at| descriptor(&at.to_string()));
+    assert_eq!(named(many.collect()).len(), 100);
+}

@@ -6,8 +6,9 @@ use std::{
     path::{Path, PathBuf},
 };
 
-use sealock_tests::{Answer, Client, Emulator, digest_of, eventually, random_bytes};
+use sealock_tests::{Answer, Client, Emulator, Options, digest_of, eventually, random_bytes};
 use sha2::{Digest as _, Sha512};
+use ureq::SendBody;
 
 const UPLOADS: &str = "/v2/app/blobs/uploads/";
 
@@ -449,4 +450,78 @@ fn only_an_upload_that_goes_on_in_another_request_has_a_file() {
         .unwrap()
         .permissions();
     assert_eq!(mode.mode() & 0o777, 0o600);
+}
+
+#[test]
+fn a_chunk_that_is_refused_after_all_leaves_the_upload_as_it_was() {
+    for ephemeral in [false, true] {
+        let emulator = Emulator::start_with(Options {
+            ephemeral,
+            ..Options::default()
+        });
+        let client = emulator.client();
+        let content = random_bytes(3_000_000);
+        let location = begin(&client);
+        let finish = format!("{location}?digest={}", digest_of(&content));
+        let mut arrived = 0;
+        for next in [10, SEGMENT, 500_000, 2_000_000] {
+            assert_eq!(
+                patch(&client, &location, &content, arrived, next).status,
+                202
+            );
+            arrived = next;
+            for (method, path, length) in [
+                ("PATCH", &location, 9),
+                ("PATCH", &location, 2 * SEGMENT),
+                ("PUT", &finish, 900_000),
+            ] {
+                let what = format!("{method} of {length} at {arrived}, ephemeral: {ephemeral}");
+                // Its length is known only once all has come.
+                let range = format!("{arrived}-{}", arrived + length);
+                let other = random_bytes(length);
+                let refused = client.try_send(
+                    method,
+                    path,
+                    &[("content-range", &range)],
+                    SendBody::from_reader(&mut &*other),
+                    None,
+                );
+                assert_eq!(refused.unwrap().status(), 400, "{what}");
+                check_received(&client, &location, arrived, &what);
+            }
+        }
+        let finished = client.send("PUT", &finish, &[], &content[arrived..]);
+        assert_eq!(finished.status, 201);
+        let pulled = client.get(&format!("/v2/app/blobs/{}", digest_of(&content)));
+        assert!(pulled.body == content, "the content has changed");
+        if !ephemeral {
+            assert_eq!(left(&emulator), (0, 0));
+        }
+    }
+}
+
+#[test]
+fn an_upload_is_taken_up_although_whoever_asked_for_it_has_left() {
+    let mut emulator = Emulator::start();
+    let client = emulator.client();
+    let content = random_bytes(30 << 20);
+    let location = begin(&client);
+    assert_eq!(
+        patch(&client, &location, &content, 0, content.len()).status,
+        202
+    );
+    emulator.restart();
+    let before = only(&emulator, "blobs/staging");
+    let mut connection = TcpStream::connect(emulator.address()).unwrap();
+    write!(
+        connection,
+        "GET {location} HTTP/1.1\r\nHost: localhost\r\n\r\n"
+    )
+    .unwrap();
+    eventually("it to be begun", || {
+        files(&emulator, "blobs/staging") != [before.clone()]
+    });
+    drop(connection);
+    eventually("it to be done", || !before.exists());
+    check_received(&emulator.client(), &location, content.len(), "taken up");
 }

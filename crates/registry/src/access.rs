@@ -1,5 +1,6 @@
 use std::{collections::BTreeSet, fmt, str::FromStr};
 
+use sealock_core::ClientId;
 use sealock_entra::Role;
 use serde::{Deserialize, Serialize};
 
@@ -253,6 +254,25 @@ impl Permissions {
             actions,
             ..asked.clone()
         })
+    }
+}
+
+/// Whom a token of the registry is for.
+pub(crate) struct Subject {
+    pub(crate) name: String,
+    /// By which Entra knows it, if it does.
+    pub(crate) application: Option<ClientId>,
+    pub(crate) permissions: Permissions,
+}
+
+impl Subject {
+    /// One that the registry itself knows.
+    pub(crate) fn named(name: &str, permissions: Permissions) -> Self {
+        Self {
+            name: name.to_owned(),
+            application: None,
+            permissions,
+        }
     }
 }
 

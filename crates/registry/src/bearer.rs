@@ -6,8 +6,7 @@ use uuid::Uuid;
 
 use crate::{
     Error, Registry,
-    access::{Action, Permissions, Scope},
-    exchange::Subject,
+    access::{Action, Permissions, Scope, Subject},
 };
 
 const ISSUER: &str = "Azure Container Registry";

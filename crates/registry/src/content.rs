@@ -103,14 +103,17 @@ impl Content {
     /// # Errors
     /// If it is revoked or damaged.
     pub(crate) async fn hash(self, algorithm: Algorithm) -> Result<Digest, Error> {
-        let size = self.size;
-        let hasher =
-            self.stream(0..size)
-                .try_fold(Hasher::new(algorithm), |mut hasher, bytes| async move {
-                    hasher.update(&bytes);
-                    Ok(hasher)
-                });
-        Ok(hasher.await?.finish())
+        let (content, size) = (self.clone(), self.size);
+        let read = (Hasher::new(algorithm), 0);
+        let read = self
+            .stream(0..size)
+            .try_fold(read, |(mut hasher, read), bytes| async move {
+                hasher.update(&bytes);
+                Ok((hasher, read + bytes.len()))
+            });
+        let (hasher, read) = read.await?;
+        content.check_read(read)?;
+        Ok(hasher.finish())
     }
 
     /// All bytes of a small content.
@@ -118,8 +121,9 @@ impl Content {
     /// # Errors
     /// If it is revoked or damaged.
     pub async fn bytes(self) -> Result<Bytes, Error> {
-        let size = self.size;
+        let (content, size) = (self.clone(), self.size);
         let parts: Vec<Bytes> = self.stream(0..size).try_collect().await?;
+        content.check_read(parts.iter().map(Bytes::len).sum())?;
         match <[Bytes; 1]>::try_from(parts) {
             Ok([whole]) => Ok(whole),
             Err(parts) => Ok(parts.concat().into()),
@@ -153,6 +157,15 @@ impl Content {
             .map_err(damaged)?;
         let buffer = Bytes::from_owner(buffer);
         Ok(parts.into_iter().map(|part| buffer.slice(part)).collect())
+    }
+
+    /// Checks that all of it was read: a stream that ends early looks like one that is whole.
+    fn check_read(&self, read: usize) -> Result<(), Error> {
+        if read as u64 == self.size {
+            return Ok(());
+        }
+        let size = self.size;
+        Err(self.damaged(&format!("{read} of its {size} bytes were read")))
     }
 
     fn damaged(&self, why: &dyn fmt::Display) -> Error {

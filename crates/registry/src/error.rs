@@ -64,15 +64,16 @@ pub enum Error {
         /// What the answer's header says, too.
         correlation_id: Uuid,
     },
-    /// `MANIFEST_BLOB_UNKNOWN`
+    /// `MANIFEST_BLOB_UNKNOWN`, for each.
     #[error(
-        "the manifest refers to {digest}, which is not known to the repository {repository}; push it first"
+        "the manifest refers to {}, which is not known to the repository {repository}; push it first",
+        list(.missing)
     )]
     ManifestBlobUnknown {
         /// The repository.
         repository: RepositoryName,
         /// What is missing.
-        digest: Digest,
+        missing: Vec<Digest>,
     },
     /// `MANIFEST_INVALID`
     #[error("the manifest is invalid: {0}")]
@@ -317,6 +318,11 @@ impl From<tokio::task::JoinError> for Error {
     fn from(error: tokio::task::JoinError) -> Self {
         Self::Internal(error.to_string())
     }
+}
+
+fn list(digests: &[Digest]) -> String {
+    let digests: Vec<String> = digests.iter().map(Digest::to_string).collect();
+    digests.join(", ")
 }
 
 /// In Azure's words, for a tag.

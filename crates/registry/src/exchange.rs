@@ -1,8 +1,10 @@
 use sealock_cmk::rules;
-use sealock_core::ClientId;
 use sealock_entra::ManagedIdentity;
 
-use crate::{Error, Registry, access::Permissions};
+use crate::{
+    Error, Registry,
+    access::{Permissions, Subject},
+};
 
 /// For whom tokens of Entra must be: ACR, or Azure Resource Manager, as older clients ask for.
 ///
@@ -15,25 +17,6 @@ const AUDIENCES: [&str; 6] = [
     "https://management.core.windows.net",
     "https://management.core.windows.net/",
 ];
-
-/// Whom a token of the registry is for.
-pub(crate) struct Subject {
-    pub(crate) name: String,
-    /// By which Entra knows it, if it does.
-    pub(crate) application: Option<ClientId>,
-    pub(crate) permissions: Permissions,
-}
-
-impl Subject {
-    /// One that the registry itself knows.
-    pub(crate) fn named(name: &str, permissions: Permissions) -> Self {
-        Self {
-            name: name.to_owned(),
-            application: None,
-            permissions,
-        }
-    }
-}
 
 impl Registry {
     /// A refresh token for whoever shows a token of Entra. None if that is not one, is another tenant's, or

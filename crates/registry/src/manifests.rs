@@ -22,6 +22,9 @@ pub(crate) const MANIFESTS: Table<ManifestRecord> = Table::content("manifests");
 /// The tags of each repository.
 pub(crate) const TAGS: Table<TagRecord> = Table::content("tags");
 
+/// How much of what a manifest refers to and is missing is named.
+const MISSING_LIMIT: usize = 100;
+
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub(crate) struct ManifestRecord {
     pub(crate) media_type: String,
@@ -326,6 +329,7 @@ impl Registry {
     ) -> Result<(Batch, bool), Error> {
         let mut batch = Batch::new();
         let mut sparse = false;
+        let mut missing = Vec::new();
         let mut expected = HashSet::new();
         for descriptor in manifest.descriptors.iter().filter(|found| !found.foreign) {
             let digest = &descriptor.digest;
@@ -341,14 +345,17 @@ impl Registry {
                 batch = batch.expect_present(&BLOBS, &key);
             } else if self.settings.sparse_manifests {
                 sparse = true;
-            } else {
-                return Err(Error::ManifestBlobUnknown {
-                    repository: repository.clone(),
-                    digest: *digest,
-                });
+            } else if missing.len() < MISSING_LIMIT {
+                missing.push(*digest);
             }
         }
-        Ok((batch, sparse))
+        if missing.is_empty() {
+            return Ok((batch, sparse));
+        }
+        Err(Error::ManifestBlobUnknown {
+            repository: repository.clone(),
+            missing,
+        })
     }
 
     async fn seal_small(&self, digest: Digest, bytes: Bytes) -> Result<Fresh, Error> {

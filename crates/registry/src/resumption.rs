@@ -18,7 +18,7 @@ const BATCH_BYTES: usize = 1024 * 1024;
 /// An upload that an earlier process kept, on its way into a new object. All of it blocks.
 ///
 /// Until it is [finished](Self::finish) nothing has changed: whatever stops it, the registry's revocation
-/// or a client that leaves, the session's file stands and the next request begins anew.
+/// or the process's end, the session's file stands and the next request begins anew.
 pub(crate) struct Resumption {
     registry: Registry,
     turn: Turn,

@@ -85,6 +85,14 @@ impl Upload {
         self.state = State::Open(Box::new(open));
     }
 
+    /// Takes back what came since its file was written: a chunk that is refused after all. Some of it may be
+    /// sealed under the object's keys, so that it goes on in another object, as after a restart.
+    pub(crate) fn take_back(&mut self) {
+        if let Some(received) = self.in_file {
+            *self = Self::kept(self.id, self.object, received);
+        }
+    }
+
     /// How many bytes have arrived.
     pub(crate) fn received(&self) -> u64 {
         self.session().map_or(0, Session::received)
@@ -257,7 +265,13 @@ impl Registry {
                 self.end_upload(turn).await?;
                 Err(Error::BlobUploadInvalid(id))
             }
-            State::Kept => self.resume_upload(repository, turn).await,
+            State::Kept => {
+                // Of its own: it goes to its end also if whoever asked first has left.
+                let (registry, repository) = (self.clone(), repository.clone());
+                let resumed =
+                    tokio::spawn(async move { registry.resume_upload(&repository, turn).await });
+                resumed.await?
+            }
             State::Open(_) => self.keep_upload(repository, turn).await,
         }
     }

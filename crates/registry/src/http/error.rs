@@ -13,24 +13,48 @@ use crate::Error;
 ///
 /// A refusal by the key's gate is also noted in the response's extensions, for the log.
 pub fn render(error: &Error, names: &PublicName) -> Response {
-    let (status, code) = error.status_and_code();
-    let mut message = error.to_string();
+    let (status, _) = error.status_and_code();
     if status.is_server_error() {
         tracing::error!(%error, "the registry failed");
-        if !matches!(error, Error::Damaged { .. }) {
-            // It may name files of the data directory.
-            "the registry failed; the emulator's log says why".clone_into(&mut message);
-        }
     }
-    let detail = detail(error, names);
-    // Spelled out, for those who compare it with ACR's byte by byte.
-    let (code, message) = (Value::from(code), Value::from(message));
-    let body =
-        format!("{{\"errors\":[{{\"code\":{code},\"message\":{message},\"detail\":{detail}}}]}}\n");
+    let body = format!("{{\"errors\":[{}]}}\n", entries(error, names));
     let content_type = (header::CONTENT_TYPE, "application/json");
     let mut response = (status, [content_type], Body::from(body)).into_response();
     add_headers(error, &mut response);
     response
+}
+
+/// One entry, or one for each of what is missing.
+fn entries(error: &Error, names: &PublicName) -> String {
+    let Error::ManifestBlobUnknown {
+        repository,
+        missing,
+    } = error
+    else {
+        return entry(error, names);
+    };
+    let entries = missing.iter().map(|digest| {
+        let one = Error::ManifestBlobUnknown {
+            repository: repository.clone(),
+            missing: vec![*digest],
+        };
+        entry(&one, names)
+    });
+    entries.collect::<Vec<_>>().join(",")
+}
+
+fn entry(error: &Error, names: &PublicName) -> String {
+    let (status, code) = error.status_and_code();
+    let message = if status.is_server_error() && !matches!(error, Error::Damaged { .. }) {
+        // It may name files of the data directory.
+        "the registry failed; the emulator's log says why".to_owned()
+    } else {
+        error.to_string()
+    };
+    let detail = detail(error, names);
+    // Spelled out, for those who compare it with ACR's byte by byte.
+    let (code, message) = (Value::from(code), Value::from(message));
+    format!("{{\"code\":{code},\"message\":{message},\"detail\":{detail}}}")
 }
 
 fn detail(error: &Error, names: &PublicName) -> Value {
@@ -40,9 +64,8 @@ fn detail(error: &Error, names: &PublicName) -> Value {
             "key": names.key_uri(&revocation.key.identifier()),
             "since": revocation.since,
         }),
-        Error::BlobUnknown { digest, .. } | Error::ManifestBlobUnknown { digest, .. } => {
-            json!({"digest": digest})
-        }
+        Error::BlobUnknown { digest, .. } => json!({"digest": digest}),
+        Error::ManifestBlobUnknown { missing, .. } => json!({"digest": missing.first()}),
         Error::DisallowedOperation => json!({}),
         Error::NameUnknown(name) => json!({"name": name}),
         Error::Unauthorized(challenge) => match &challenge.scope {

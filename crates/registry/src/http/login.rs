@@ -7,9 +7,8 @@ use zeroize::Zeroizing;
 use super::Door;
 use crate::{
     Error, Registry, Scope,
-    access::{Action, Permissions},
+    access::{Action, Permissions, Subject},
     error::Challenge,
-    exchange::Subject,
 };
 
 /// The user whose password is a refresh token.

@@ -13,7 +13,10 @@ use super::{
     Answer, Call,
     login::{Credentials, by_password},
 };
-use crate::{Error, Scope, access::Permissions, exchange::Subject};
+use crate::{
+    Error, Scope,
+    access::{Permissions, Subject},
+};
 
 const FORM_LIMIT: usize = 64 * 1024;
 

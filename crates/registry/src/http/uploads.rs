@@ -105,9 +105,10 @@ async fn append(
         }
     }
     let body = std::mem::take(&mut call.body).into_data_stream();
-    let turn = call.registry.append(turn, body).await?;
+    let mut turn = call.registry.append(turn, body).await?;
     if let Some(range) = range {
-        range.check_length(turn.received() - begins)?;
+        let checked = range.check_length(turn.received() - begins);
+        checked.inspect_err(|_| turn.take_back())?;
     }
     Ok((call, turn))
 }
