@@ -14,7 +14,8 @@ pub(crate) const BLOBS: Table<BlobRecord> = Table::content("blobs");
 /// How long a blob is kept for the client that asked for it, although nothing refers to it.
 const GRACE: SignedDuration = SignedDuration::from_hours(1);
 
-/// In how many repositories a blob is looked for that is to be mounted from whichever has it. Beyond them it is pushed.
+/// In how many repositories a blob is looked for that is to be mounted from whichever has it. If none of
+/// them does, it is pushed.
 const MOUNT_SEARCH_LIMIT: usize = 1000;
 
 /// What a client has made sure of is noted again once this much has passed, and not each time.

@@ -45,6 +45,19 @@ pub(crate) struct Page<T> {
 }
 
 impl<T> Page<T> {
+    /// The first `limit` of `items`.
+    pub(crate) fn first(limit: usize, items: Vec<T>) -> Self {
+        let mut page = Self { items, more: false };
+        page.end_after(limit);
+        page
+    }
+
+    /// Leaves no more than the first `length` items.
+    pub(crate) fn end_after(&mut self, length: usize) {
+        self.more |= self.items.len() > length;
+        self.items.truncate(length);
+    }
+
     /// The name of the last item, if there is more behind it.
     pub(crate) fn next(&self, name: impl Fn(&T) -> String) -> Option<String> {
         self.items.last().filter(|_| self.more).map(name)

@@ -126,7 +126,7 @@ pub(crate) struct ScopeMapRecord {
     description: Option<String>,
     actions: Vec<ScopeMapAction>,
     created: Timestamp,
-    /// Counts the tokens that were ever given it, so that a deletion that has not seen the newest one
+    /// Counts how often a token was given it, so that a deletion that has not seen the newest one
     /// conflicts instead of leaving it behind. One of an earlier version has not counted.
     #[serde(default)]
     assignments: u64,

@@ -34,18 +34,14 @@ pub(in super::super) async fn list(call: Call, name: &RepositoryName) -> Answer 
         (place, (digest, record))
     });
     let limit = limit(&call)?;
-    let mut items = order.behind(last(&call), manifests.collect())?;
-    let more = items.len() > limit;
-    items.truncate(limit);
-    let mut page = Page { items, more };
+    let mut page = Page::first(limit, order.behind(last(&call), manifests.collect())?);
     let digests = page.items.iter().map(|(_, (digest, _))| *digest);
     let tags = Tags::on(&registry, name, &digests.collect())?;
     let mut views = Vec::new();
     let mut bytes = 0;
     for (at, (_, (digest, record))) in page.items.iter().enumerate() {
         if bytes >= PAGE_BYTES {
-            page.items.truncate(at);
-            page.more = true;
+            page.end_after(at);
             break;
         }
         match view(&registry, name, digest, record, &tags).await {

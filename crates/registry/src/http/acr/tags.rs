@@ -30,10 +30,7 @@ pub(in super::super) fn list(call: &Call, name: &RepositoryName) -> Answer {
         (place, (tag, record))
     });
     let limit = limit(call)?;
-    let mut items = order.behind(last(call), tags.collect())?;
-    let more = items.len() > limit;
-    items.truncate(limit);
-    let page = Page { items, more };
+    let page = Page::first(limit, order.behind(last(call), tags.collect())?);
     let next = page.next(|(place, _)| order.marker(place));
     let tags = page.items.iter();
     let tags = tags.map(|(_, (tag, record))| view(tag, record));
