@@ -385,11 +385,13 @@ impl Error {
                 kid.key, kid.vault, kid.version
             ),
             Self::KeyOperationForbidden { kid, operation } => format!(
-                "its operations are fixed by whoever made or updated it; see them, and whether {operation} is one, with: sealock key show {} --vault {}",
-                kid.key, kid.vault
+                "see what it is for with: sealock key show {key} --vault {vault}; have it be for {operation} beside that with: sealock key update {key} --vault {vault} --version {version} --ops {operation},...",
+                key = kid.key,
+                vault = kid.vault,
+                version = kid.version
             ),
             Self::KeyNotYetValid { kid, .. } | Self::KeyExpired { kid, .. } => format!(
-                "rotate the key with: sealock key rotate {} --vault {}; or see the clock: sealock clock",
+                "rotate the key with: sealock key rotate {} --vault {}; or see the clock: sealock clock show",
                 kid.key, kid.vault
             ),
             Self::ObjectIsBeingDeleted { .. } | Self::ObjectIsBeingRecovered { .. } => {
@@ -397,8 +399,9 @@ impl Error {
                     .to_owned()
             }
             Self::RestoreConflict { key, .. } => format!(
-                "delete and purge the key first, with: sealock key delete {} --vault {}, then sealock key purge",
-                key.key, key.vault
+                "delete the key, unless it is deleted, with: sealock key delete {key} --vault {vault}; then, for good, remove it with: sealock key purge {key} --vault {vault}",
+                key = key.key,
+                vault = key.vault
             ),
             Self::PurgeProtected { vault, key } => format!(
                 "it is purged once its retention has passed; until then, recover it with: sealock key recover {key} --vault {vault}"
@@ -415,11 +418,11 @@ impl Error {
             Self::ForbiddenByRbac {
                 identity, resource, ..
             } => format!(
-                "assign a role with: sealock role assign \"Key Vault Crypto Service Encryption User\" --identity {} --scope {resource}",
+                "assign a role with: sealock role assign --role \"Key Vault Crypto Service Encryption User\" --identity {} --scope {resource}",
                 identity.name
             ),
             Self::Unreachable { vault, .. } => format!(
-                "see what its firewall lets in with: sealock vault show {vault}; change it with: sealock vault network"
+                "see from where it can be reached, and change it, with: sealock vault network {vault}"
             ),
             Self::FailedOver { vault } => {
                 format!("let it fail back with: sealock vault update {vault} --failed-over false")

@@ -9,6 +9,7 @@ mod errors;
 mod evidence;
 mod failover;
 mod firewall;
+mod hints;
 mod imports;
 mod keys;
 mod listings;

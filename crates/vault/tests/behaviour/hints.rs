@@ -1,0 +1,95 @@
+//! What a refusal says to do next: commands as `sealock` takes them, with the names in question.
+
+use jiff::SignedDuration;
+use sealock_vault::{
+    DefaultAction, KeyChange, KeyOperation, KeyType, Result, VaultChange, VaultSettings,
+};
+
+use crate::world::{World, operator, refused};
+
+fn hint<T>(result: Result<T>) -> String {
+    refused(result).hint().unwrap()
+}
+
+#[tokio::test]
+async fn a_role_that_is_missing_can_be_assigned() {
+    let settings = VaultSettings {
+        rbac: true,
+        ..VaultSettings::default()
+    };
+    let world = World::with(settings).await;
+    assert_eq!(
+        hint(world.wrap_as(&world.caller).await),
+        "assign a role with: sealock role assign --role \"Key Vault Crypto Service Encryption User\" --identity registry-identity --scope /subscriptions/00000000-0000-0000-0000-000000000000/resourceGroups/sealock/providers/Microsoft.KeyVault/vaults/kv1/keys/k1"
+    );
+}
+
+#[tokio::test]
+async fn a_firewall_can_be_changed() {
+    let world = World::new().await;
+    let change = VaultChange {
+        default_action: Some(DefaultAction::Deny),
+        ..VaultChange::default()
+    };
+    world.change_vault(change).await.unwrap();
+    assert_eq!(
+        hint(world.wrap_as(&world.machine()).await),
+        "see from where it can be reached, and change it, with: sealock vault network kv1"
+    );
+}
+
+#[tokio::test]
+async fn a_key_outside_its_time_can_be_rotated_or_the_clock_looked_at() {
+    let world = World::new().await;
+    let hour = SignedDuration::from_hours(1);
+    let change = KeyChange {
+        not_before: Some(world.clock.now() + hour),
+        expires: Some(world.clock.now() + hour * 2),
+        ..KeyChange::default()
+    };
+    world.create(KeyType::Rsa, change).await.unwrap();
+    let next = "rotate the key with: sealock key rotate k1 --vault kv1; or see the clock: sealock clock show";
+    assert_eq!(hint(world.wrap_as(&world.caller).await), next);
+    world.pass(hour * 2);
+    assert_eq!(hint(world.wrap_as(&world.caller).await), next);
+}
+
+/// The version is named, since it need not be the current one.
+#[tokio::test]
+async fn a_key_can_be_made_to_be_for_more() {
+    let world = World::new().await;
+    let change = KeyChange {
+        key_ops: Some(vec![KeyOperation::UnwrapKey]),
+        ..KeyChange::default()
+    };
+    let first = world.create(KeyType::Rsa, change).await.unwrap();
+    let kid = first.current.kid;
+    world.create_ec_key().await.unwrap();
+    assert_eq!(
+        hint(world.wrap(&kid).await),
+        format!(
+            "see what it is for with: sealock key show k1 --vault kv1; have it be for wrapKey beside that with: sealock key update k1 --vault kv1 --version {} --ops wrapKey,...",
+            kid.version
+        )
+    );
+}
+
+/// Whether the key in its way is active or deleted.
+#[tokio::test]
+async fn a_name_can_be_made_free_for_a_restore() {
+    let world = World::new().await;
+    world.create_ec_key().await.unwrap();
+    let (vaults, vault) = (&world.vaults, &world.vault);
+    let backup = vaults.backup_key(&operator(), vault, &world.key).await;
+    let backup = backup.unwrap();
+    let restore = async || {
+        let backup = Ok(backup.clone());
+        vaults.restore_key(&operator(), vault, backup).await
+    };
+    let next = "delete the key, unless it is deleted, with: sealock key delete k1 --vault kv1; then, for good, remove it with: sealock key purge k1 --vault kv1";
+    assert_eq!(hint(restore().await), next);
+    world.delete_key().await.unwrap();
+    assert_eq!(hint(restore().await), next);
+    world.purge_key().await.unwrap();
+    restore().await.unwrap();
+}
