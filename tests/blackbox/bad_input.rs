@@ -68,7 +68,7 @@ fn the_control_api_refuses_in_its_own_shape() {
             "vaults/sealock/keys/registry-key/rotation-policy",
             b"{\"lifetimeActions\": [{\"trigger\": {\"timeAfterCreate\": \"P15D\"}, \"action\": {\"type\": \"Burn\"}}]}",
             400,
-            "BadRequest",
+            "BadParameter",
         ),
         (
             "PUT",

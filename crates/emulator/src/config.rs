@@ -8,9 +8,7 @@ use fs_err as fs;
 use jiff::SignedDuration;
 use sealock_cmk::Sku;
 use sealock_core::{IdentityName, KeyIdentifier, KeyName, RegistryName, VaultName};
-use sealock_vault::{
-    Curve, KeyPermission, KeySpec, KeyType, KeyVaultFidelity, VaultSettings, VaultSku,
-};
+use sealock_vault::{Curve, KeyPermission, KeySpec, KeyType, VaultSettings, VaultSku};
 use serde::{Deserialize, Deserializer, de::Error as _};
 use toml::{Table, Value};
 
@@ -197,8 +195,8 @@ impl Fidelity {
         }
     }
 
-    pub(crate) fn key_vault(self) -> KeyVaultFidelity {
-        KeyVaultFidelity {
+    pub(crate) fn key_vault(self) -> sealock_vault::Settings {
+        sealock_vault::Settings {
             delete_delay: self.keyvault_delete_delay,
         }
     }

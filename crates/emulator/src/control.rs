@@ -39,9 +39,6 @@ use crate::{control_token::ControlToken, services::Services, tls::Trust};
 
 const BODY_LIMIT: usize = 64 * 1024;
 
-/// How large a request may be that brings a key's backup: up to 500 versions, each with its tags.
-const BACKUP_LIMIT: usize = 16 * 1024 * 1024;
-
 type Answer<T> = Result<axum::Json<T>, ControlError>;
 
 /// The control API, for whoever has the `token`, if there is one.
@@ -78,7 +75,7 @@ pub(crate) fn router(services: Services, trust: Trust, token: Option<ControlToke
         )
         .route(
             "/vaults/{vault}/restore",
-            post(keys::restore).layer(DefaultBodyLimit::max(BACKUP_LIMIT)),
+            post(keys::restore).layer(DefaultBodyLimit::max(sealock_vault::BACKUP_BYTES)),
         )
         .route(
             "/vaults/{vault}/keys/{key}/{version}",

@@ -6,9 +6,9 @@ use sealock_store::Batch;
 
 use crate::{
     Error, KeyOperation, KeyType, Result, VaultSku,
-    key_vault::Service,
     lookup::Tags,
     records::{TAGS, TagRecord},
+    service::Service,
 };
 
 /// How many tags a key version can have, and how many characters each name and value.

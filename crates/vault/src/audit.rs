@@ -4,11 +4,14 @@ use jiff::Timestamp;
 use sealock_core::{
     ClientId, Clock, KeyIdentifier, KeyName, Kid, PrincipalId, PublicName, VaultName,
 };
-use sealock_entra::{Caller, RESOURCE_GROUP, SUBSCRIPTION};
+use sealock_entra::{Caller, SUBSCRIPTION};
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
-use crate::{Client, Error, Key, KeyBundle, KeyOperation, KeyType, LOCATION, Origin, Requester};
+use crate::{
+    Client, Error, Key, KeyBundle, KeyOperation, KeyType, LOCATION, Origin, Requester,
+    vaults::resource_id,
+};
 
 const KEYS_API_VERSION: &str = "7.4";
 const VAULTS_API_VERSION: &str = "2023-07-01";
@@ -512,13 +515,6 @@ impl Operation {
             _ => 200,
         }
     }
-}
-
-/// A vault's ARM id.
-pub(crate) fn resource_id(vault: &VaultName) -> String {
-    format!(
-        "/subscriptions/{SUBSCRIPTION}/resourceGroups/{RESOURCE_GROUP}/providers/Microsoft.KeyVault/vaults/{vault}"
-    )
 }
 
 fn deleted_key_uri(names: &PublicName, vault: &VaultName, key: &KeyName) -> String {

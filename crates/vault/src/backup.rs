@@ -17,16 +17,19 @@ use crate::{
     Error, Key, KeyOperation, KeyPermission, KeyType, Requester, Result,
     attributes::hardware_keys_are_premium,
     key_material::KeyMaterial,
-    key_vault::Service,
     lookup::{StoredVersion, Tags},
     private_keys,
     records::{KEYS, KeyRecord, VAULTS, VERSIONS, VersionRecord},
+    service::Service,
 };
 
 const PREFIX: &str = "&AzureKeyVaultKeyBackupV1.microsoft.com";
 
 /// Backups go where the data may go: not out of the part of the world that they are from.
 const GEOGRAPHY: &str = "United States";
+
+/// How large a request may be that brings a backup: so many versions, each with its tags.
+pub const BACKUP_BYTES: usize = 16 << 20;
 
 /// How many versions a key can have and still be backed up.
 ///

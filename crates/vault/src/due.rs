@@ -9,10 +9,10 @@ use sealock_store::Batch;
 use crate::{
     Error, Key, KeyBundle, KeyVault, Requester, Result,
     audit::{Operation, Request, Target},
-    key_vault::Service,
     lookup::part,
     records::{KEYS, KeyRecord, VAULTS, VERSIONS, VersionRecord},
     rotation_policy::Action,
+    service::Service,
 };
 
 /// What was due, and what will be.

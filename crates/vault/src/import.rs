@@ -4,7 +4,7 @@ use sealock_core::{KeyName, VaultName};
 
 use crate::{
     Error, JsonWebKey, Key, KeyChange, KeyPermission, KeyType, Requester, Result,
-    key_material::KeyMaterial, key_vault::Service, keys::NewVersion,
+    key_material::KeyMaterial, keys::NewVersion, service::Service,
 };
 
 /// A key that a client brings along. There is no `Debug`: its secret half is in it.

@@ -1,23 +1,19 @@
-use std::{collections::BTreeSet, sync::Arc, time::Duration};
+use std::{collections::BTreeSet, sync::Arc};
 
-use jiff::{SignedDuration, Timestamp};
 use sealock_core::{Clock, KeyIdentifier, KeyName, PrincipalId, PublicName, VaultName};
 use sealock_entra::Directory;
 use sealock_envelope::ServiceKey;
-use sealock_store::{Batch, Commit, Store};
+use sealock_store::Store;
 use tokio::sync::{Mutex, Notify, RwLock};
 use zeroize::Zeroizing;
 
 use crate::{
     Client, Error, ImportedKey, Key, KeyBundle, KeyChange, KeyOperation, KeyPermission, KeySpec,
-    KeyUse, Listing, Page, Policy, Requester, Result, RotationPolicy, RotationPolicyView, State,
-    Swept, Used, Vault, VaultChange, VaultSettings,
+    KeyUse, Listing, Page, Policy, Requester, Result, RotationPolicy, RotationPolicyView, Settings,
+    State, Swept, Used, Vault, VaultChange, VaultSettings,
     audit::{Operation, Request, Subject, Target},
-    records::Deletion,
+    service::Service,
 };
-
-/// How often a change is tried that others keep overtaking.
-pub(crate) const ATTEMPTS: usize = 16;
 
 /// All vaults of the emulator. Clones share them.
 ///
@@ -29,33 +25,6 @@ pub struct KeyVault {
     pub(crate) service: Arc<Service>,
 }
 
-/// How true to Azure the vaults are where that costs time.
-#[derive(Clone, Copy, Debug, Default)]
-pub struct KeyVaultFidelity {
-    /// How long a deletion or a recovery takes.
-    pub delete_delay: SignedDuration,
-}
-
-/// What the operations are carried out with. They are methods in the modules of their nouns.
-#[expect(
-    clippy::struct_field_names,
-    reason = "the service key is called so everywhere"
-)]
-pub(crate) struct Service {
-    pub(crate) store: Store,
-    pub(crate) service_key: Arc<ServiceKey>,
-    pub(crate) clock: Clock,
-    pub(crate) names: PublicName,
-    pub(crate) directory: Directory,
-    pub(crate) fidelity: KeyVaultFidelity,
-    /// Read while a private key is stored but its version not yet committed; see `sweep`.
-    pub(crate) creations: RwLock<()>,
-    /// Held while what is due is done, so that nothing is done twice.
-    pub(crate) due: Mutex<()>,
-    /// Told of each change, since something may be due sooner than before.
-    pub(crate) changed: Notify,
-}
-
 impl KeyVault {
     /// The vaults in `store`. `service_key` seals what seals their private keys; `names` is what
     /// their URLs are rendered with; `directory` knows whose roles count.
@@ -65,7 +34,7 @@ impl KeyVault {
         clock: Clock,
         names: PublicName,
         directory: Directory,
-        fidelity: KeyVaultFidelity,
+        settings: Settings,
     ) -> Self {
         let service = Service {
             store,
@@ -73,7 +42,7 @@ impl KeyVault {
             clock,
             names,
             directory,
-            fidelity,
+            settings,
             creations: RwLock::default(),
             due: Mutex::default(),
             changed: Notify::new(),
@@ -630,189 +599,4 @@ impl KeyVault {
 /// For operations that are about no key version.
 fn nothing<T>(_: &T) -> Option<Subject> {
     None
-}
-
-impl Service {
-    /// Commits what `plan` reads and decides, anew if others changed it in between.
-    pub(crate) async fn change<T>(
-        &self,
-        mut plan: impl FnMut() -> Result<(Batch, T)>,
-    ) -> Result<T> {
-        for _ in 0..ATTEMPTS {
-            let (batch, answer) = plan()?;
-            match self.store.commit(batch).await? {
-                Commit::Done => {
-                    self.changed.notify_one();
-                    return Ok(answer);
-                }
-                Commit::Conflict => {}
-            }
-        }
-        Err(Error::ConcurrentChange)
-    }
-
-    /// A soft deletion that begins now.
-    pub(crate) fn deletion(&self, retention_days: u16) -> Deletion {
-        let deleted = self.clock.now();
-        let retention = Duration::from_secs(u64::from(retention_days) * 24 * 60 * 60);
-        Deletion {
-            deleted,
-            scheduled_purge: deleted.saturating_add(retention).unwrap_or(Timestamp::MAX),
-            under_way_until: None,
-        }
-    }
-
-    /// Until when a deletion or recovery that begins now is under way, if that takes time.
-    pub(crate) fn delayed(&self) -> Option<Timestamp> {
-        let delay = self.fidelity.delete_delay;
-        let end = self.clock.now().checked_add(delay).ok();
-        end.filter(|_| delay > SignedDuration::ZERO)
-    }
-
-    pub(crate) fn is_over(&self, deletion: Option<Deletion>) -> bool {
-        deletion.is_some_and(|deletion| deletion.is_over(self.clock.now()))
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use std::{collections::HashSet, fs, path::Path};
-
-    use base64::{Engine as _, engine::general_purpose::URL_SAFE_NO_PAD};
-    use sealock_core::{KeyVersion, Kid};
-
-    use super::*;
-    use crate::{KeyShape, KeyType, PublicKey, key_material::KeyMaterial, private_keys};
-
-    /// So many bytes of a key are not found anywhere by chance.
-    const WINDOW: usize = 12;
-
-    /// The stored bytes, file by file, whatever they are for.
-    fn files(dir: &Path) -> Vec<Vec<u8>> {
-        fs::read_dir(dir)
-            .unwrap()
-            .flat_map(|entry| {
-                let path = entry.unwrap().path();
-                if path.is_dir() {
-                    files(&path)
-                } else {
-                    vec![fs::read(path).unwrap()]
-                }
-            })
-            .collect()
-    }
-
-    /// What there is of a text in base64url, wherever in it the text begins.
-    fn encoded(bytes: &[u8]) -> Vec<Vec<u8>> {
-        (0..3.min(bytes.len()))
-            .map(|start| URL_SAFE_NO_PAD.encode(&bytes[start..]).into_bytes())
-            .collect()
-    }
-
-    #[tokio::test]
-    async fn no_window_of_a_private_key_is_stored_or_backed_up_in_the_clear() {
-        let dir = tempfile::tempdir().unwrap();
-        let (store, clock) = (Store::open(dir.path()).unwrap(), Clock::system());
-        let directory = Directory::open(store.clone(), clock.clone()).await.unwrap();
-        let vaults = KeyVault::new(
-            store,
-            Arc::new(ServiceKey::random()),
-            clock,
-            PublicName::parse("localhost", 5000).unwrap(),
-            directory,
-            KeyVaultFidelity::default(),
-        );
-        let (operator, vault) = (Requester::operator(), "kv1".parse().unwrap());
-        let settings = VaultSettings::default();
-        vaults
-            .create_vault(&operator, &vault, settings)
-            .await
-            .unwrap();
-        let service = &vaults.service;
-        let mut secrets = vec![service.service_key.expose().to_vec()];
-        let mut searched = Vec::new();
-        let mut public = Vec::new();
-        for (name, kty) in [
-            ("rsa", KeyType::Rsa),
-            ("ec", KeyType::Ec),
-            ("oct", KeyType::OctHsm),
-        ] {
-            let key: KeyName = name.parse().unwrap();
-            let spec = KeySpec {
-                kty,
-                ..KeySpec::default()
-            };
-            let asked = Ok((spec, KeyChange::default()));
-            let created = vaults.create_key(&operator, &vault, &key, asked).await;
-            let kid = created.unwrap().current.kid;
-            let identifier = kid.identifier();
-            let used = vaults.get_key(&operator, &identifier).await.unwrap();
-            public.extend(match used.public_key {
-                PublicKey::Rsa { n, .. } => vec![n],
-                PublicKey::Ec { x, y, .. } => vec![x, y],
-                PublicKey::Oct => vec![],
-            });
-            let backup = vaults.backup_key(&operator, &vault, &key).await.unwrap();
-            // A backup is base64url in base64url.
-            let opened = URL_SAFE_NO_PAD.decode(&backup).unwrap();
-            for part in opened.split(|byte| *byte == b'.').skip(3) {
-                searched.push(URL_SAFE_NO_PAD.decode(part).unwrap());
-            }
-            searched.extend([backup.into_bytes(), opened]);
-
-            let sealed = service.version(&kid).unwrap().private_key;
-            let objects = &*service.store.vault_keys;
-            let private_key =
-                private_keys::open(objects, &service.service_key, &kid, kty, sealed).unwrap();
-            secrets.push(private_key.unwrap().to_secret().unwrap().to_vec());
-        }
-        let encoded: Vec<_> = secrets.iter().flat_map(|secret| encoded(secret)).collect();
-        let mut secrets: HashSet<&[u8]> = secrets
-            .iter()
-            .chain(&encoded)
-            .flat_map(|secret| secret.windows(WINDOW))
-            .collect();
-
-        let stored = files(dir.path());
-        for public in public.iter().map(String::as_bytes) {
-            // A private key is written with its public half.
-            secrets.retain(|window| !public.windows(WINDOW).any(|public| public == *window));
-            assert!(
-                stored
-                    .iter()
-                    .any(|file| file.windows(public.len()).any(|bytes| bytes == public)),
-                "the search finds what is there in the clear"
-            );
-        }
-        assert!(searched.len() >= 9 && stored.len() > 6);
-        for file in stored.iter().chain(&searched) {
-            assert!(file.windows(WINDOW).all(|bytes| !secrets.contains(bytes)));
-        }
-    }
-
-    #[tokio::test]
-    async fn a_private_key_opens_only_under_its_own_kid() {
-        let store = Store::ephemeral();
-        let service_key = ServiceKey::random();
-        let kid: Kid = format!("kv1/k1/{}", KeyVersion::random()).parse().unwrap();
-        let other: Kid = format!("kv1/k1/{}", KeyVersion::random()).parse().unwrap();
-        let key = KeyMaterial::generate(KeyShape::Oct { bits: 256 }).unwrap();
-        let objects = &*store.vault_keys;
-        let sealed = private_keys::seal(objects, &service_key, &kid, &key).unwrap();
-        let open = |service_key: &ServiceKey, kid: &Kid| {
-            private_keys::open(objects, service_key, kid, KeyType::OctHsm, sealed)
-        };
-        let opened = open(&service_key, &kid).unwrap().unwrap();
-        assert_eq!(opened.to_secret().unwrap(), key.to_secret().unwrap());
-        assert!(matches!(
-            open(&service_key, &other),
-            Err(Error::Damaged { .. })
-        ));
-        assert!(matches!(
-            open(&ServiceKey::random(), &kid),
-            Err(Error::Damaged { .. })
-        ));
-        objects.remove(sealed.record_key).unwrap();
-        assert!(open(&service_key, &kid).unwrap().is_none());
-    }
 }

@@ -8,13 +8,13 @@ use crate::{
     PublicKey, Recovery, Requester, Result,
     attributes::{hardware_keys_are_premium, key_exchange_keys_expire},
     key_material::KeyMaterial,
-    key_vault::Service,
     lookup::{StoredVersion, Tags, part},
     private_keys,
     records::{
         Deletion, KEYS, KeyRecord, ROTATION_POLICIES, SealedKey, VAULTS, VERSIONS, VaultRecord,
         VersionRecord,
     },
+    service::Service,
 };
 
 /// A version that is about to be made.
@@ -97,11 +97,7 @@ impl Service {
         let KeyIdentifier { vault, key, .. } = identifier;
         let vault_record = self.permitted_vault(requester, vault, Some(key), KeyPermission::Get)?;
         let (_, kid) = self.active_kid(identifier)?;
-        let stored = StoredVersion {
-            record: self.version(&kid)?.value,
-            tags: self.tags_of(&kid)?,
-            version: kid.version,
-        };
+        let stored = self.stored_version(&kid)?;
         Ok(stored.bundle(&vault_record, vault, key))
     }
 

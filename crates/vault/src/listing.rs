@@ -4,9 +4,9 @@ use sealock_core::{KeyName, Kid, VaultName};
 
 use crate::{
     Error, Key, KeyBundle, KeyPermission, Requester, Result, State,
-    key_vault::Service,
     lookup::{StoredVersion, part},
     records::{KEYS, VERSIONS},
+    service::Service,
 };
 
 /// Which part of a list is asked for.

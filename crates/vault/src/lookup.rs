@@ -10,13 +10,13 @@ use sealock_store::Record;
 use crate::{
     Decision, Error, IpRule, KeyPermission, Policy, Requester, Result, State,
     access::decide,
-    audit::resource_id,
-    key_vault::Service,
     network::may_reach,
     rbac,
     records::{
         IP_RULES, KEYS, KeyRecord, POLICIES, TAGS, VAULTS, VERSIONS, VaultRecord, VersionRecord,
     },
+    service::Service,
+    vaults::resource_id,
 };
 
 /// A key version as it is stored, with its tags.
@@ -277,6 +277,15 @@ impl Service {
             version: version.as_ref().unwrap_or(&record.current).clone(),
         };
         Ok((record, kid))
+    }
+
+    /// A version with its tags.
+    pub(crate) fn stored_version(&self, kid: &Kid) -> Result<StoredVersion> {
+        Ok(StoredVersion {
+            version: kid.version.clone(),
+            record: self.version(kid)?.value,
+            tags: self.tags_of(kid)?,
+        })
     }
 
     /// A key's versions, newest first.

@@ -5,9 +5,9 @@ use sealock_store::Batch;
 
 use crate::{
     KeyPermission, Policy, Requester, Result,
-    key_vault::Service,
     permission::without,
     records::{POLICIES, VAULTS},
+    service::Service,
 };
 
 const READ: &str = "Microsoft.KeyVault/vaults/read";

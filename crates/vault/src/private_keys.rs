@@ -5,6 +5,9 @@
 //! key is taken for another. Purging unlinks both: without the second, not even the service key opens
 //! a copy of the first.
 
+#[cfg(test)]
+mod tests;
+
 use sealock_core::{Kid, ObjectId};
 use sealock_envelope::{RecordKey, ServiceKey};
 use sealock_store::objects::{self, Objects};

@@ -1,7 +1,7 @@
 use sealock_core::VaultName;
 use zeroize::Zeroizing;
 
-use crate::{Error, Requester, Result, key_vault::Service};
+use crate::{Error, Requester, Result, service::Service};
 
 /// How many random bytes can be asked for at once.
 const RANDOM_LIMIT: usize = 128;

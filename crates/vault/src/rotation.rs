@@ -7,9 +7,9 @@ use sealock_store::Batch;
 use crate::{
     Error, Key, KeyChange, KeyPermission, Requester, Result, RotationPolicy,
     key_material::KeyMaterial,
-    key_vault::{ATTEMPTS, Service},
     keys::NewVersion,
     records::{KEYS, KeyRecord, ROTATION_POLICIES, RotationPolicyRecord, VAULTS, VersionRecord},
+    service::{ATTEMPTS, Service},
 };
 
 /// A key's rotation policy, and since when it has been so. One that was never set has no times.

@@ -4,9 +4,9 @@ use sealock_core::ObjectId;
 
 use crate::{
     Result,
-    key_vault::Service,
     lookup::part,
     records::{KEYS, VAULTS, VERSIONS},
+    service::Service,
 };
 
 /// What a sweep removed.

@@ -5,9 +5,8 @@ use zeroize::Zeroizing;
 
 use crate::{
     Encrypted, EncryptionAlgorithm, Error, KeyBundle, KeyOperation, KeyPermission, Requester,
-    Result, SignatureAlgorithm, Unusable, VersionState, key_material::KeyMaterial,
-    key_vault::Service, lookup::StoredVersion, private_keys, records::VersionRecord,
-    usage::may_use,
+    Result, SignatureAlgorithm, Unusable, VersionState, key_material::KeyMaterial, private_keys,
+    records::VersionRecord, service::Service, usage::may_use,
 };
 
 /// What is to be done with a key version. There is no `Debug`: it holds what clients keep secret.
@@ -220,11 +219,7 @@ impl Service {
             .ok_or(Error::NotSupported("using a key to import others"))?;
         let vault_record = self.permitted_vault(requester, vault, Some(key), permission)?;
         let (_, kid) = self.active_kid(identifier)?;
-        let stored = StoredVersion {
-            record: self.version(&kid)?.value,
-            tags: self.tags_of(&kid)?,
-            version: kid.version.clone(),
-        };
+        let stored = self.stored_version(&kid)?;
         self.check_usable(&kid, &stored.record, operation)?;
         let bundle = stored.bundle(&vault_record, vault, key);
         Ok((kid, stored.record, bundle))

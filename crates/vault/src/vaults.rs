@@ -1,18 +1,18 @@
 use std::{collections::BTreeSet, ops::Bound};
 
 use sealock_core::{ObjectId, VaultName};
+use sealock_entra::{RESOURCE_GROUP, SUBSCRIPTION};
 use sealock_store::{Batch, Record, Table};
 use serde::{Deserialize, Serialize, de::DeserializeOwned};
 
 use crate::{
     Bypass, DefaultAction, Error, IpRule, NetworkRules, Requester, Result, State, Vault,
-    audit::resource_id,
-    key_vault::Service,
     lookup::part,
     network::IP_RULE_LIMIT,
     records::{
         Deletion, IP_RULES, KEYS, POLICIES, ROTATION_POLICIES, TAGS, VAULTS, VERSIONS, VaultRecord,
     },
+    service::Service,
 };
 
 const READ: &str = "Microsoft.KeyVault/vaults/read";
@@ -133,6 +133,13 @@ fn purge_protection_is_irreversible(is_on: bool, asked: Option<bool>) -> Result<
         ));
     }
     Ok(is_on || asked == Some(true))
+}
+
+/// A vault's ARM id.
+pub fn resource_id(vault: &VaultName) -> String {
+    format!(
+        "/subscriptions/{SUBSCRIPTION}/resourceGroups/{RESOURCE_GROUP}/providers/Microsoft.KeyVault/vaults/{vault}"
+    )
 }
 
 impl Service {

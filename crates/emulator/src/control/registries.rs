@@ -1,10 +1,8 @@
 use axum::{Json, extract::State, http::StatusCode};
 use jiff::Timestamp;
 use sealock_cmk::{Cause, Encryption, Identity, Sku, rules};
-use sealock_core::{
-    ClientId, IdentityName, KeyIdentifier, Kid, RegistryId, RegistryName, VaultName,
-};
-use sealock_entra::{RESOURCE_GROUP, Role, SUBSCRIPTION};
+use sealock_core::{ClientId, IdentityName, KeyIdentifier, Kid, RegistryId, RegistryName};
+use sealock_entra::Role;
 use sealock_registry::{LoginSettings, Registry};
 use serde::{Deserialize, Serialize};
 
@@ -250,7 +248,7 @@ fn restore(
             format!(
                 "sealock role assign --role \"{}\" --identity {identity} --scope {}",
                 Role::KeyVaultCryptoServiceEncryptionUser,
-                vault_id(vault)
+                sealock_vault::resource_id(vault)
             )
         }),
         Cause::IdentityNotFound => Some(format!(
@@ -270,11 +268,4 @@ fn restore(
         // What was purged is gone for good.
         _ => None,
     }
-}
-
-/// A vault's ARM id.
-fn vault_id(vault: &VaultName) -> String {
-    format!(
-        "/subscriptions/{SUBSCRIPTION}/resourceGroups/{RESOURCE_GROUP}/providers/Microsoft.KeyVault/vaults/{vault}"
-    )
 }

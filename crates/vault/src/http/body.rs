@@ -1,30 +1,14 @@
 use axum::body::{Body, Bytes, to_bytes};
-use base64::{
-    Engine as _,
-    alphabet::URL_SAFE,
-    engine::{
-        DecodePaddingMode, GeneralPurpose, GeneralPurposeConfig, general_purpose::URL_SAFE_NO_PAD,
-    },
-};
 use serde::de::DeserializeOwned;
-use zeroize::Zeroizing;
 
 use super::Call;
-use crate::{Error, Result};
+use crate::{BACKUP_BYTES, Error, Result};
 
-/// How large a body can be: the backup of a key with many versions is the largest.
-const BODY_LIMIT: usize = 4 << 20;
-
-/// Clients leave the padding out, as they should, or not.
-const BASE64URL: GeneralPurpose = GeneralPurpose::new(
-    &URL_SAFE,
-    GeneralPurposeConfig::new().with_decode_padding_mode(DecodePaddingMode::Indifferent),
-);
-
+/// What is longer than the largest that is asked for, a backup, is refused.
 pub(super) async fn read(body: Body) -> Result<Bytes> {
-    to_bytes(body, BODY_LIMIT).await.map_err(|error| {
+    to_bytes(body, BACKUP_BYTES).await.map_err(|error| {
         Error::BadParameter(format!(
-            "The request's body did not arrive, or is longer than {BODY_LIMIT} bytes: {error}."
+            "The request's body did not arrive, or is longer than {BACKUP_BYTES} bytes: {error}."
         ))
     })
 }
@@ -56,16 +40,4 @@ fn without_value(why: &str) -> String {
         }
         _ => why.to_owned(),
     }
-}
-
-/// The bytes that `field` has in base64url.
-pub(super) fn decode(field: &str, text: &str) -> Result<Zeroizing<Vec<u8>>> {
-    BASE64URL
-        .decode(text)
-        .map(Zeroizing::new)
-        .map_err(|_| Error::BadParameter(format!("'{field}' is not encoded with base64url.")))
-}
-
-pub(super) fn encode(bytes: &[u8]) -> String {
-    URL_SAFE_NO_PAD.encode(bytes)
 }

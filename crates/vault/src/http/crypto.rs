@@ -4,12 +4,11 @@ use serde::Deserialize;
 use serde_json::json;
 use zeroize::Zeroizing;
 
-use super::{
-    Answer, Call,
-    body::{decode, encode},
-    keys::identifier,
+use super::{Answer, Call, keys::identifier};
+use crate::{
+    Encrypted, Error, KeyOperation, KeyUse, Outcome, Result,
+    base64url::{decode, encode},
 };
-use crate::{Encrypted, Error, KeyOperation, KeyUse, Outcome, Result};
 
 /// What to do with a key, and how. Binary is in base64url.
 ///

@@ -5,8 +5,8 @@ use axum::{
 use serde::{Deserialize, Serialize};
 use serde_json::json;
 
-use super::{Call, body};
-use crate::{Error, Listing, Page, Result};
+use super::Call;
+use crate::{Error, Listing, Page, Result, base64url};
 
 /// How many entries a page has at most, and by default.
 ///
@@ -85,11 +85,11 @@ impl Call<'_> {
 impl SkipToken {
     fn write(next: &str) -> String {
         let token = json!({"NextMarker": next, "TargetLocation": 0});
-        body::encode(token.to_string().as_bytes())
+        base64url::encode(token.to_string().as_bytes())
     }
 
     fn read(text: &str) -> Result<String> {
-        body::decode("$skiptoken", text)
+        base64url::decode("$skiptoken", text)
             .ok()
             .and_then(|bytes| serde_json::from_slice::<Self>(&bytes).ok())
             .map(|token| token.next_marker)

@@ -2,7 +2,8 @@ use axum::{Json, response::IntoResponse as _};
 use serde::Deserialize;
 use serde_json::json;
 
-use super::{Answer, Call, body::encode};
+use super::{Answer, Call};
+use crate::base64url::encode;
 
 #[derive(Deserialize)]
 struct RandomBody {

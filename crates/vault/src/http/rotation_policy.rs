@@ -8,13 +8,14 @@ use crate::{
     Action, Error, LifetimeAction, Period, Result, RotationPolicy, RotationPolicyView, Trigger,
 };
 
-/// A rotation policy in Azure's JSON.
+/// A rotation policy in Azure's JSON. What is not part of one is refused, rather than taken for said; `id`,
+/// `created` and `updated` are shown only, and may be sent back.
 ///
 /// <https://learn.microsoft.com/rest/api/keyvault/keys/get-key-rotation-policy/get-key-rotation-policy#keyrotationpolicy>
 #[derive(Serialize, Deserialize)]
-#[serde(rename_all = "camelCase")]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct RotationPolicyBody {
-    #[serde(skip_deserializing)]
+    #[serde(default)]
     id: String,
     #[serde(default)]
     lifetime_actions: Vec<LifetimeActionBody>,
@@ -23,13 +24,14 @@ pub struct RotationPolicyBody {
 }
 
 #[derive(Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
 struct LifetimeActionBody {
     trigger: TriggerBody,
     action: ActionBody,
 }
 
 #[derive(Serialize, Deserialize)]
-#[serde(rename_all = "camelCase")]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
 struct TriggerBody {
     #[serde(skip_serializing_if = "Option::is_none")]
     time_after_create: Option<Period>,
@@ -38,19 +40,20 @@ struct TriggerBody {
 }
 
 #[derive(Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
 struct ActionBody {
     #[serde(rename = "type")]
     kind: String,
 }
 
 #[derive(Default, Serialize, Deserialize)]
-#[serde(rename_all = "camelCase")]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
 struct AttributesBody {
     #[serde(skip_serializing_if = "Option::is_none")]
     expiry_time: Option<Period>,
-    #[serde(skip_deserializing, skip_serializing_if = "Option::is_none")]
+    #[serde(skip_serializing_if = "Option::is_none")]
     created: Option<i64>,
-    #[serde(skip_deserializing, skip_serializing_if = "Option::is_none")]
+    #[serde(skip_serializing_if = "Option::is_none")]
     updated: Option<i64>,
 }
 

@@ -1,6 +1,5 @@
 //! Elliptic curve keys: ECDSA (FIPS 186-5) on the curves that Azure has.
 
-use base64::{Engine as _, engine::general_purpose::URL_SAFE_NO_PAD};
 use ecdsa::{
     Signature, SigningKey, VerifyingKey,
     elliptic_curve::{Generate as _, sec1::ToSec1Point as _},
@@ -10,7 +9,7 @@ use rsa::pkcs8::{DecodePrivateKey as _, EncodePrivateKey as _};
 use zeroize::Zeroizing;
 
 use super::jwk::{JsonWebKey, coordinate};
-use crate::{Curve, Error, PublicKey, Result};
+use crate::{Curve, Error, PublicKey, Result, base64url};
 
 pub(crate) enum EcKey {
     P256(p256::SecretKey),
@@ -93,8 +92,8 @@ impl EcKey {
         let (x, y) = self.point();
         PublicKey::Ec {
             crv: self.curve(),
-            x: URL_SAFE_NO_PAD.encode(x),
-            y: URL_SAFE_NO_PAD.encode(y),
+            x: base64url::encode(&x),
+            y: base64url::encode(&y),
         }
     }
 

@@ -1,18 +1,7 @@
-use base64::{
-    Engine as _,
-    alphabet::URL_SAFE,
-    engine::{DecodePaddingMode, GeneralPurpose, GeneralPurposeConfig},
-};
 use serde::{Deserialize, Deserializer, de::IgnoredAny};
 use zeroize::Zeroizing;
 
-use crate::{Curve, Error, KeyType, Result};
-
-/// Clients leave the padding out, as they should, or not.
-const BASE64URL: GeneralPurpose = GeneralPurpose::new(
-    &URL_SAFE,
-    GeneralPurposeConfig::new().with_decode_padding_mode(DecodePaddingMode::Indifferent),
-);
+use crate::{Curve, Error, KeyType, Result, base64url};
 
 /// How many bytes a member has at most: those of a number as long as an RSA key of 4096 bits, and a
 /// leading zero.
@@ -76,10 +65,7 @@ pub(super) fn bytes(field: &str, member: Option<&Base64Url>) -> Result<Zeroizing
     if text.len() > MEMBER_BYTES.div_ceil(3) * 4 {
         return Err(Error::BadParameter(format!("'{field}' is too long.")));
     }
-    BASE64URL
-        .decode(text)
-        .map(Zeroizing::new)
-        .map_err(|_| Error::BadParameter(format!("'{field}' is not base64url.")))
+    base64url::decode(field, text)
 }
 
 /// A positive number, big-endian, without leading zeros.

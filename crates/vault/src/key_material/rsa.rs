@@ -1,6 +1,5 @@
 //! RSA keys (RFC 8017). Each private operation is blinded: the `rsa` crate draws from the system.
 
-use base64::{Engine as _, engine::general_purpose::URL_SAFE_NO_PAD};
 use rsa::{
     BoxedUint, Pkcs1v15Sign, PrivateKey, Pss,
     pkcs8::{DecodePrivateKey as _, EncodePrivateKey as _},
@@ -16,7 +15,7 @@ use super::{
     encryption::Decrypted,
     jwk::{JsonWebKey, number},
 };
-use crate::{EncryptionAlgorithm, Error, KeyShape, PublicKey, Result, Sha};
+use crate::{EncryptionAlgorithm, Error, KeyShape, PublicKey, Result, Sha, base64url};
 
 /// 65537: no other is taken.
 const EXPONENT: [u8; 3] = [1, 0, 1];
@@ -113,8 +112,8 @@ impl RsaKey {
 
     pub(super) fn public_key(&self) -> PublicKey {
         PublicKey::Rsa {
-            n: URL_SAFE_NO_PAD.encode(self.0.n_bytes()),
-            e: URL_SAFE_NO_PAD.encode(self.0.e_bytes()),
+            n: base64url::encode(&self.0.n_bytes()),
+            e: base64url::encode(&self.0.e_bytes()),
         }
     }
 

@@ -437,7 +437,10 @@ fn what_is_wrong_with_an_imported_key_is_named() {
         (without(rsa, &["p"]), "'p' is missing"),
         (without(rsa, &["q"]), "'q' is missing"),
         (without(rsa, &["p", "q"]), "'dp' cannot be given without"),
-        (with(rsa, "n", json!("a+b/")), "'n' is not base64url"),
+        (
+            with(rsa, "n", json!("a+b/")),
+            "'n' is not encoded with base64url",
+        ),
         (with(rsa, "n", json!("A".repeat(2000))), "'n' is too long"),
         (with(rsa, "n", b64(vec![0xff; 128])), "'n' has 1024 bits"),
         (with(rsa, "n", b64(vec![0xff; 255])), "'n' has 2040 bits"),

@@ -7,8 +7,8 @@ use sealock_envelope::ServiceKey;
 use sealock_store::Store;
 use sealock_vault::{
     AuditEvent, Client, EncryptionAlgorithm, Error, Key, KeyAttributes, KeyBundle, KeyChange,
-    KeyPermission, KeySpec, KeyType, KeyUse, KeyVault, KeyVaultFidelity, Origin, Outcome,
-    Requester, Result, Vault, VaultChange, VaultSettings,
+    KeyPermission, KeySpec, KeyType, KeyUse, KeyVault, Origin, Outcome, Requester, Result,
+    Settings, Vault, VaultChange, VaultSettings,
 };
 use uuid::Uuid;
 use zeroize::Zeroizing;
@@ -58,7 +58,7 @@ impl World {
             clock.clone(),
             PublicName::parse("localhost", 5000).unwrap(),
             directory.clone(),
-            KeyVaultFidelity { delete_delay },
+            Settings { delete_delay },
         );
         let world = Self {
             store,

@@ -1,0 +1,82 @@
+use std::{sync::Arc, time::Duration};
+
+use jiff::{SignedDuration, Timestamp};
+use sealock_core::{Clock, PublicName};
+use sealock_entra::Directory;
+use sealock_envelope::ServiceKey;
+use sealock_store::{Batch, Commit, Store};
+use tokio::sync::{Mutex, Notify, RwLock};
+
+use crate::{Error, Result, records::Deletion};
+
+/// How often a change is tried that others keep overtaking.
+pub(crate) const ATTEMPTS: usize = 16;
+
+/// How true to Azure the vaults are where that costs time.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Settings {
+    /// How long a deletion or a recovery takes.
+    pub delete_delay: SignedDuration,
+}
+
+/// What the operations are carried out with. They are methods in the modules of their nouns.
+#[expect(
+    clippy::struct_field_names,
+    reason = "the service key is called so everywhere"
+)]
+pub(crate) struct Service {
+    pub(crate) store: Store,
+    pub(crate) service_key: Arc<ServiceKey>,
+    pub(crate) clock: Clock,
+    pub(crate) names: PublicName,
+    pub(crate) directory: Directory,
+    pub(crate) settings: Settings,
+    /// Read while a private key is stored but its version not yet committed; see `sweep`.
+    pub(crate) creations: RwLock<()>,
+    /// Held while what is due is done, so that nothing is done twice.
+    pub(crate) due: Mutex<()>,
+    /// Told of each change, since something may be due sooner than before.
+    pub(crate) changed: Notify,
+}
+
+impl Service {
+    /// Commits what `plan` reads and decides, anew if others changed it in between.
+    pub(crate) async fn change<T>(
+        &self,
+        mut plan: impl FnMut() -> Result<(Batch, T)>,
+    ) -> Result<T> {
+        for _ in 0..ATTEMPTS {
+            let (batch, answer) = plan()?;
+            match self.store.commit(batch).await? {
+                Commit::Done => {
+                    self.changed.notify_one();
+                    return Ok(answer);
+                }
+                Commit::Conflict => {}
+            }
+        }
+        Err(Error::ConcurrentChange)
+    }
+
+    /// A soft deletion that begins now.
+    pub(crate) fn deletion(&self, retention_days: u16) -> Deletion {
+        let deleted = self.clock.now();
+        let retention = Duration::from_secs(u64::from(retention_days) * 24 * 60 * 60);
+        Deletion {
+            deleted,
+            scheduled_purge: deleted.saturating_add(retention).unwrap_or(Timestamp::MAX),
+            under_way_until: None,
+        }
+    }
+
+    /// Until when a deletion or recovery that begins now is under way, if that takes time.
+    pub(crate) fn delayed(&self) -> Option<Timestamp> {
+        let delay = self.settings.delete_delay;
+        let end = self.clock.now().checked_add(delay).ok();
+        end.filter(|_| delay > SignedDuration::ZERO)
+    }
+
+    pub(crate) fn is_over(&self, deletion: Option<Deletion>) -> bool {
+        deletion.is_some_and(|deletion| deletion.is_over(self.clock.now()))
+    }
+}
