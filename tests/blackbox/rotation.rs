@@ -294,3 +294,21 @@ fn a_purged_key_shreds_the_registry_for_good() {
     assert_eq!(client.push("app", "v2", &image).status, 403);
     assert_eq!(client.get("/v2/").status, 200);
 }
+
+#[test]
+fn a_registry_follows_its_key_whatever_case_its_name_is_written_in() {
+    let (emulator, client, image) = with_image();
+    emulator.cli(&["key", "rotate", "REGISTRY-KEY"]);
+    let [new, old] = versions(&emulator).try_into().unwrap();
+    assert!(uses(&emulator, &new));
+    emulator.cli(&["registry", "rotate-key", "--key", "sealock/Registry-Key"]);
+    emulator.cli(&["key", "create", "Registry-Key"]);
+    let newest = versions(&emulator).remove(0);
+    assert!(uses(&emulator, &newest));
+    for version in [&old, &new] {
+        emulator.cli(&["key", "disable", "Registry-key", "--version", version]);
+    }
+    assert_eq!(client.pull("app", "v1", &image).status, 200);
+    emulator.cli(&["key", "disable", "Registry-key"]);
+    assert_eq!(client.get("/v2/app/manifests/v1").status, 403);
+}

@@ -43,6 +43,15 @@ pub struct InvalidKeyIdentifier {
 }
 
 impl KeyIdentifier {
+    /// The key, in whichever version is current.
+    pub fn current(vault: &VaultName, key: &KeyName) -> Self {
+        Self {
+            vault: vault.clone(),
+            key: key.clone(),
+            version: None,
+        }
+    }
+
     /// The same key, following its current version.
     #[must_use]
     pub fn unversioned(&self) -> Self {
@@ -88,7 +97,7 @@ impl FromStr for KeyIdentifier {
             vault: vault.parse().map_err(|error| invalid(format!("{error}")))?,
             key: key.parse().map_err(|error| invalid(format!("{error}")))?,
             version: version
-                .map(str::parse)
+                .map(|version| version.to_ascii_lowercase().parse())
                 .transpose()
                 .map_err(|error| invalid(format!("{error}")))?,
         })
@@ -182,6 +191,13 @@ mod tests {
                 "kv1/keys/k1".to_owned(),
             ),
             ("kv1/k1", "kv1/keys/k1".to_owned()),
+            (
+                &format!(
+                    "https://KV1.vault.azure.net/keys/K1/{}",
+                    version.to_uppercase()
+                ),
+                format!("kv1/keys/K1/{version}"),
+            ),
             (
                 &format!("kv1/k1/{version}"),
                 format!("kv1/keys/k1/{version}"),

@@ -7,6 +7,7 @@ mod clock;
 mod digest;
 mod ids;
 mod key_identifier;
+mod key_name;
 mod names;
 mod public_name;
 
@@ -14,8 +15,8 @@ pub use clock::{Clock, ClockRange, ClockSetting};
 pub use digest::{Algorithm, Digest, InvalidDigest};
 pub use ids::{ClientId, ObjectId, PrincipalId, RegistryId, TenantId};
 pub use key_identifier::{InvalidKeyIdentifier, KeyIdentifier, Kid};
+pub use key_name::KeyName;
 pub use names::{
-    IdentityName, InvalidName, KeyName, KeyVersion, RegistryName, ScopeMapName, TokenName,
-    VaultName,
+    IdentityName, InvalidName, KeyVersion, RegistryName, ScopeMapName, TokenName, VaultName,
 };
 pub use public_name::{InvalidPublicName, PublicName};

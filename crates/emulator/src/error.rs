@@ -73,6 +73,9 @@ pub enum Error {
     /// The directory of identities.
     #[error(transparent)]
     Entra(#[from] sealock_entra::Error),
+    /// The vaults.
+    #[error(transparent)]
+    Vault(sealock_vault::Error),
     /// The registries.
     #[error(transparent)]
     Registry(#[from] sealock_registry::Error),

@@ -44,14 +44,16 @@ impl Services {
         let service_key = Arc::new(service_key);
         let directory = Directory::open(store.clone(), clock.clone()).await?;
         let tokens = TokenIssuer::new(directory.clone(), Arc::clone(&service_key));
-        let vault = KeyVault::new(
+        let vault = KeyVault::open(
             store.clone(),
             Arc::clone(&service_key),
             clock.clone(),
             names.clone(),
             directory.clone(),
             config.fidelity.key_vault(),
-        );
+        )
+        .await
+        .map_err(Error::Vault)?;
         let chain = Chain::new(directory.clone(), vault.clone());
         let custodian = Custodian::new(
             store.clone(),

@@ -13,7 +13,7 @@ use crate::{
 /// The layout of the data directory. It rises when an older sealock could not read what is written.
 ///
 /// 2: digests may be of SHA-512.
-const FORMAT: u32 = 2;
+const FORMAT: u32 = 3;
 
 /// A data directory that this process alone uses.
 #[derive(Debug)]

@@ -102,7 +102,7 @@ impl Service {
             let number = format!("{number:02}");
             let key = [
                 kid.vault.as_str(),
-                kid.key.as_str(),
+                kid.key.folded(),
                 kid.version.as_str(),
                 &number,
             ];

@@ -391,11 +391,7 @@ impl Evidence {
 
 impl Target {
     pub(crate) fn key(vault: &VaultName, key: &KeyName) -> Self {
-        Self::Key(KeyIdentifier {
-            vault: vault.clone(),
-            key: key.clone(),
-            version: None,
-        })
+        Self::Key(KeyIdentifier::current(vault, key))
     }
 
     fn id(&self, names: &PublicName) -> String {

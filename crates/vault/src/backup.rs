@@ -118,15 +118,16 @@ impl Service {
             )));
         }
         let backup = tokio::task::spawn_blocking({
-            let (service, vault, key) = (Arc::clone(self), vault.clone(), key.clone());
+            let (service, vault) = (Arc::clone(self), vault.clone());
+            let KeyRecord { name, created, .. } = record.value;
             move || {
                 let versions = versions
                     .into_iter()
-                    .map(|stored| service.back_up(&vault, &key, stored))
+                    .map(|stored| service.back_up(&vault, &name, stored))
                     .collect::<Result<_>>()?;
                 Ok::<_, Error>(Backup {
-                    name: key,
-                    created: record.created,
+                    name,
+                    created,
                     versions,
                 })
             }
@@ -250,6 +251,7 @@ impl Service {
                     return Err(Error::BadParameter("The backup has no version.".to_owned()));
                 };
                 let record = KeyRecord {
+                    name: name.clone(),
                     created,
                     deletion: None,
                     recovering_until: None,
@@ -257,7 +259,7 @@ impl Service {
                     latest: newest.record.number,
                     revision: ObjectId::random(),
                 };
-                let parts = [vault.as_str(), name.as_str()];
+                let parts = [vault.as_str(), name.folded()];
                 let mut batch = Batch::new()
                     .expect(&VAULTS, &[vault.as_str()], &vault_record)
                     .expect_absent(&KEYS, &parts)
@@ -272,8 +274,7 @@ impl Service {
                     batch = batch.put(&VERSIONS, &parts, &stored.record);
                     batch = Self::put_tags(&kid, &stored.tags, batch);
                 }
-                let view =
-                    self.view_of_key(&vault_record, vault, &name, &record, versions.clone())?;
+                let view = self.view_of_key(&vault_record, vault, &record, versions.clone())?;
                 Ok((batch, view))
             })
             .await;
@@ -294,14 +295,10 @@ impl Service {
     }
 
     fn name_is_free(&self, vault: &VaultName, key: &KeyName) -> Result<()> {
-        if self.find_key(vault, key)?.is_none() {
+        let Some(record) = self.find_key(vault, key)? else {
             return Ok(());
-        }
-        let key = KeyIdentifier {
-            vault: vault.clone(),
-            key: key.clone(),
-            version: None,
         };
+        let key = KeyIdentifier::current(vault, &record.name);
         Err(Error::RestoreConflict {
             uri: self.names.key_uri(&key),
             key,

@@ -138,8 +138,8 @@ impl Service {
     fn key_names(&self) -> Result<Vec<(VaultName, KeyName)>> {
         let keys = self.store.scan(&KEYS, &[], Bound::Unbounded);
         keys.map(|entry| {
-            let key = entry?.key;
-            Ok((part(&key, 0)?, part(&key, 1)?))
+            let entry = entry?;
+            Ok((part(&entry.key, 0)?, entry.record.value.name))
         })
         .collect()
     }
@@ -186,7 +186,7 @@ impl Service {
 
     /// A recovery that is over is forgotten, so that whoever was refused meanwhile asks again.
     async fn end_recovery(&self, vault: &VaultName, key: &KeyName) -> Result<()> {
-        let parts = [vault.as_str(), key.as_str()];
+        let parts = [vault.as_str(), key.folded()];
         self.change(|| {
             let found = self.store.get(&KEYS, &parts)?;
             let now = self.clock.now();
@@ -229,9 +229,9 @@ impl Service {
                 ..record.value.clone()
             };
             let (batch, _) =
-                self.replacement_of_key(vault, key, &vault_record, &record, &new, versions)?;
-            let parts = [vault.as_str(), key.as_str(), noted.version.as_str()];
-            let bundle = noted.bundle(&vault_record, vault, key);
+                self.replacement_of_key(vault, &vault_record, &record, &new, versions)?;
+            let parts = [vault.as_str(), key.folded(), noted.version.as_str()];
+            let bundle = noted.bundle(&vault_record, vault, &record.name);
             Ok((batch.put(&VERSIONS, &parts, &noted.record), bundle))
         })
         .await

@@ -28,14 +28,18 @@ pub struct KeyVault {
 impl KeyVault {
     /// The vaults in `store`. `service_key` seals what seals their private keys; `names` is what
     /// their URLs are rendered with; `directory` knows whose roles count.
-    pub fn new(
+    ///
+    /// # Errors
+    ///
+    /// The store cannot be read or written.
+    pub async fn open(
         store: Store,
         service_key: Arc<ServiceKey>,
         clock: Clock,
         names: PublicName,
         directory: Directory,
         settings: Settings,
-    ) -> Self {
+    ) -> Result<Self> {
         let service = Service {
             store,
             service_key,
@@ -47,9 +51,10 @@ impl KeyVault {
             due: Mutex::default(),
             changed: Notify::new(),
         };
-        Self {
+        service.name_earlier_keys().await?;
+        Ok(Self {
             service: Arc::new(service),
-        }
+        })
     }
 
     /// Creates a vault.

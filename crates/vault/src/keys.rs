@@ -8,7 +8,7 @@ use crate::{
     PublicKey, Recovery, Requester, Result,
     attributes::{hardware_keys_are_premium, key_exchange_keys_expire},
     key_material::KeyMaterial,
-    lookup::{StoredVersion, Tags, part},
+    lookup::{StoredVersion, Tags},
     private_keys,
     records::{
         Deletion, KEYS, KeyRecord, ROTATION_POLICIES, SealedKey, VAULTS, VERSIONS, VaultRecord,
@@ -62,7 +62,7 @@ impl Service {
             if self.is_over(entry.record.deletion) {
                 continue;
             }
-            match self.stored_key(&vault_record, vault, &part(&entry.key, 0)?, &entry.record) {
+            match self.stored_key(&vault_record, vault, &entry.record) {
                 Err(Error::KeyNotFound { .. }) => {}
                 key => keys.push(key?),
             }
@@ -85,7 +85,7 @@ impl Service {
                 key: key.clone(),
                 version: None,
             })?;
-        self.stored_key(&vault_record, vault, key, &record)
+        self.stored_key(&vault_record, vault, &record)
     }
 
     /// A key version, even a disabled one.
@@ -98,7 +98,7 @@ impl Service {
         let vault_record = self.permitted_vault(requester, vault, Some(key), KeyPermission::Get)?;
         let (_, kid) = self.active_kid(identifier)?;
         let stored = self.stored_version(&kid)?;
-        Ok(stored.bundle(&vault_record, vault, key))
+        Ok(stored.bundle(&vault_record, vault, &kid.key))
     }
 
     pub(crate) fn deleted_key_of(
@@ -109,7 +109,7 @@ impl Service {
     ) -> Result<Key> {
         let vault_record = self.permitted_vault(requester, vault, Some(key), KeyPermission::Get)?;
         let record = self.deleted_key(vault, key)?;
-        self.stored_key(&vault_record, vault, key, &record)
+        self.stored_key(&vault_record, vault, &record)
     }
 
     /// Returns the key, and the version that was changed.
@@ -153,15 +153,15 @@ impl Service {
                     *stored = changed.clone();
                 }
             }
-            let parts = [vault.as_str(), key.as_str(), kid.version.as_str()];
+            let parts = [vault.as_str(), key.folded(), kid.version.as_str()];
             let new = KeyRecord {
                 revision: ObjectId::random(),
                 ..record.value.clone()
             };
             let (batch, view) =
-                self.replacement_of_key(vault, key, &vault_record, &record, &new, versions)?;
+                self.replacement_of_key(vault, &vault_record, &record, &new, versions)?;
             let batch = Self::put_tags(&kid, &changed.tags, batch);
-            let bundle = changed.bundle(&vault_record, vault, key);
+            let bundle = changed.bundle(&vault_record, vault, &kid.key);
             Ok((
                 batch.put(&VERSIONS, &parts, &changed.record),
                 (view, bundle),
@@ -190,7 +190,7 @@ impl Service {
                 ..record.value.clone()
             };
             let versions = self.versions_of(vault, key)?;
-            self.replacement_of_key(vault, key, &vault_record, &record, &new, versions)
+            self.replacement_of_key(vault, &vault_record, &record, &new, versions)
         })
         .await
     }
@@ -212,7 +212,7 @@ impl Service {
                 ..record.value.clone()
             };
             let versions = self.versions_of(vault, key)?;
-            self.replacement_of_key(vault, key, &vault_record, &record, &new, versions)
+            self.replacement_of_key(vault, &vault_record, &record, &new, versions)
         })
         .await
     }
@@ -234,7 +234,7 @@ impl Service {
                         key: key.clone(),
                     });
                 }
-                let (batch, files) = self.removal_of_key(vault, key, &record)?;
+                let (batch, files) = self.removal_of_key(vault, &record)?;
                 let batch = batch.expect(&VAULTS, &[vault.as_str()], &vault_record);
                 Ok((batch, files))
             })
@@ -248,11 +248,11 @@ impl Service {
         vault: &VaultName,
         key: &KeyName,
     ) -> Result<bool> {
-        let parts = [vault.as_str(), key.as_str()];
+        let parts = [vault.as_str(), key.folded()];
         let files = self
             .change(|| match self.store.get(&KEYS, &parts)? {
                 Some(record) if self.is_over(record.deletion) => {
-                    let (batch, files) = self.removal_of_key(vault, key, &record)?;
+                    let (batch, files) = self.removal_of_key(vault, &record)?;
                     Ok((batch, Some(files)))
                 }
                 _ => Ok((Batch::new(), None)),
@@ -289,11 +289,12 @@ impl Service {
         new: NewVersion,
         place: impl Fn() -> Result<Place>,
     ) -> Result<Key> {
-        let (vault_record, _) = place()?;
+        let (vault_record, record) = place()?;
         hardware_keys_are_premium(vault_record.sku, new.kty)?;
+        let name = record.as_ref().map_or(key, |record| &record.name);
         let kid = Kid {
             vault: vault.clone(),
-            key: key.clone(),
+            key: name.clone(),
             version: KeyVersion::random(),
         };
         let made = tokio::task::spawn_blocking(make).await??;
@@ -343,6 +344,10 @@ impl Service {
         vault_record: &Record<VaultRecord>,
         record: Option<&Record<KeyRecord>>,
     ) -> Result<(Batch, Key)> {
+        if record.is_some_and(|record| record.name.as_str() != kid.key.as_str()) {
+            // Made by somebody else since the private key was sealed, for a name in another case.
+            return Err(Error::ConcurrentChange);
+        }
         let now = self.clock.now();
         let number = record.map_or(0, |record| record.latest) + 1;
         let change = &new.change;
@@ -369,6 +374,7 @@ impl Service {
             },
         };
         let changed = KeyRecord {
+            name: kid.key.clone(),
             created: record.map_or(now, |record| record.created),
             deletion: None,
             recovering_until: None,
@@ -376,7 +382,7 @@ impl Service {
             latest: number,
             revision: ObjectId::random(),
         };
-        let (vault, key) = (kid.vault.as_str(), kid.key.as_str());
+        let (vault, key) = (kid.vault.as_str(), kid.key.folded());
         let batch = Batch::new()
             .expect(&VAULTS, &[vault], vault_record)
             .expect_same(&KEYS, &[vault, key], record)
@@ -389,7 +395,7 @@ impl Service {
         let batch = Self::put_tags(kid, &stored.tags, batch);
         let mut versions = self.versions_of(&kid.vault, &kid.key)?;
         versions.insert(0, stored);
-        let view = self.view_of_key(vault_record, &kid.vault, &kid.key, &changed, versions)?;
+        let view = self.view_of_key(vault_record, &kid.vault, &changed, versions)?;
         Ok((batch, view))
     }
 
@@ -397,28 +403,27 @@ impl Service {
     pub(crate) fn replacement_of_key(
         &self,
         vault: &VaultName,
-        key: &KeyName,
         vault_record: &Record<VaultRecord>,
         record: &Record<KeyRecord>,
         new: &KeyRecord,
         versions: Vec<StoredVersion>,
     ) -> Result<(Batch, Key)> {
-        let parts = [vault.as_str(), key.as_str()];
+        let parts = [vault.as_str(), record.name.folded()];
         let batch = Batch::new()
             .expect(&VAULTS, &[vault.as_str()], vault_record)
             .expect(&KEYS, &parts, record)
             .put(&KEYS, &parts, new);
-        let view = self.view_of_key(vault_record, vault, key, new, versions)?;
+        let view = self.view_of_key(vault_record, vault, new, versions)?;
         Ok((batch, view))
     }
 
     fn removal_of_key(
         &self,
         vault: &VaultName,
-        key: &KeyName,
         record: &Record<KeyRecord>,
     ) -> Result<(Batch, Vec<ObjectId>)> {
-        let parts = [vault.as_str(), key.as_str()];
+        let key = &record.name;
+        let parts = [vault.as_str(), key.folded()];
         let mut files = Vec::new();
         let mut batch = Batch::new()
             .expect(&KEYS, &parts, record)
@@ -442,21 +447,20 @@ impl Service {
         &self,
         vault_record: &VaultRecord,
         vault: &VaultName,
-        key: &KeyName,
         record: &KeyRecord,
     ) -> Result<Key> {
-        let versions = self.versions_of(vault, key)?;
-        self.view_of_key(vault_record, vault, key, record, versions)
+        let versions = self.versions_of(vault, &record.name)?;
+        self.view_of_key(vault_record, vault, record, versions)
     }
 
     pub(crate) fn view_of_key(
         &self,
         vault_record: &VaultRecord,
         vault: &VaultName,
-        key: &KeyName,
         record: &KeyRecord,
         mut versions: Vec<StoredVersion>,
     ) -> Result<Key> {
+        let key = &record.name;
         // Those that were added after the key's record was read are not part of this view.
         versions.retain(|stored| stored.record.number <= record.latest);
         let mut bundles = versions

@@ -15,6 +15,7 @@ mod backup;
 mod base64url;
 mod curve;
 mod due;
+mod earlier_keys;
 mod error;
 pub mod http;
 mod import;

@@ -72,9 +72,8 @@ impl Service {
                 if self.is_over(record.deletion) || self.state_of(record) != state {
                     return Ok(None);
                 }
-                let name: KeyName = part(&entry.key, 0)?;
-                match self.stored_key(&vault_record, vault, &name, record) {
-                    Ok(key) => Ok(Some((name.to_string(), key))),
+                match self.stored_key(&vault_record, vault, record) {
+                    Ok(key) => Ok(Some((record.name.folded().to_owned(), key))),
                     // It was purged since its record was read.
                     Err(Error::KeyNotFound { .. }) => Ok(None),
                     Err(error) => Err(error),
@@ -93,9 +92,9 @@ impl Service {
     ) -> Result<Listing<KeyBundle>> {
         let vault_record =
             self.permitted_vault(requester, vault, Some(key), KeyPermission::List)?;
-        self.active_key(vault, key, None)?;
+        let key = self.active_key(vault, key, None)?.value.name;
         let page = page?;
-        let prefix = [vault.as_str(), key.as_str()];
+        let prefix = [vault.as_str(), key.folded()];
         let versions = self
             .store
             .scan(&VERSIONS, &prefix, page.start())
@@ -112,7 +111,7 @@ impl Service {
                     record: entry.record.value,
                 };
                 let name = stored.version.to_string();
-                Ok(Some((name, stored.bundle(&vault_record, vault, key))))
+                Ok(Some((name, stored.bundle(&vault_record, vault, &key))))
             });
         Listing::of(versions, page.limit)
     }

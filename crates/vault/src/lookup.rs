@@ -172,7 +172,7 @@ impl Service {
         vault: &VaultName,
         key: &KeyName,
     ) -> Result<Option<Record<KeyRecord>>> {
-        let record = self.store.get(&KEYS, &[vault.as_str(), key.as_str()])?;
+        let record = self.store.get(&KEYS, &[vault.as_str(), key.folded()])?;
         Ok(record.filter(|record| !self.is_over(record.deletion)))
     }
 
@@ -250,7 +250,7 @@ impl Service {
     }
 
     pub(crate) fn version(&self, kid: &Kid) -> Result<Record<VersionRecord>> {
-        let parts = [kid.vault.as_str(), kid.key.as_str(), kid.version.as_str()];
+        let parts = [kid.vault.as_str(), kid.key.folded(), kid.version.as_str()];
         self.store
             .get(&VERSIONS, &parts)?
             .ok_or_else(|| Error::KeyNotFound {
@@ -273,7 +273,7 @@ impl Service {
         let record = self.active_key(vault, key, version.as_ref())?;
         let kid = Kid {
             vault: vault.clone(),
-            key: key.clone(),
+            key: record.name.clone(),
             version: version.as_ref().unwrap_or(&record.current).clone(),
         };
         Ok((record, kid))
@@ -294,7 +294,7 @@ impl Service {
         vault: &VaultName,
         key: &KeyName,
     ) -> Result<Vec<StoredVersion>> {
-        let prefix = [vault.as_str(), key.as_str()];
+        let prefix = [vault.as_str(), key.folded()];
         let mut versions: Vec<StoredVersion> = self
             .store
             .scan(&VERSIONS, &prefix, Bound::Unbounded)
@@ -318,7 +318,7 @@ impl Service {
     }
 
     pub(crate) fn tags_of(&self, kid: &Kid) -> Result<Tags> {
-        let prefix = [kid.vault.as_str(), kid.key.as_str(), kid.version.as_str()];
+        let prefix = [kid.vault.as_str(), kid.key.folded(), kid.version.as_str()];
         self.store
             .scan(&TAGS, &prefix, Bound::Unbounded)
             .map(|entry| {

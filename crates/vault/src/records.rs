@@ -7,7 +7,7 @@
 use std::collections::BTreeSet;
 
 use jiff::Timestamp;
-use sealock_core::{KeyVersion, ObjectId};
+use sealock_core::{KeyName, KeyVersion, ObjectId};
 use sealock_store::Table;
 use serde::{Deserialize, Serialize};
 
@@ -53,6 +53,8 @@ pub(crate) struct VaultRecord {
 
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub(crate) struct KeyRecord {
+    /// As it was written when the key was created.
+    pub(crate) name: KeyName,
     pub(crate) created: Timestamp,
     pub(crate) deletion: Option<Deletion>,
     /// Until when it is being recovered: neither there nor deleted.

@@ -1,7 +1,7 @@
 use std::sync::Arc;
 
 use jiff::Timestamp;
-use sealock_core::{KeyName, Kid, VaultName};
+use sealock_core::{KeyIdentifier, KeyName, Kid, VaultName};
 use sealock_store::Batch;
 
 use crate::{
@@ -15,6 +15,8 @@ use crate::{
 /// A key's rotation policy, and since when it has been so. One that was never set has no times.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct RotationPolicyView {
+    /// The key, in any version.
+    pub key: KeyIdentifier,
     /// The policy.
     pub policy: RotationPolicy,
     /// When the first one was set.
@@ -90,8 +92,8 @@ impl Service {
             Some(key),
             KeyPermission::GetRotationPolicy,
         )?;
-        self.active_key(vault, key, None)?;
-        self.rotation_policy_of(vault, key)
+        let record = self.active_key(vault, key, None)?;
+        self.rotation_policy_of(vault, &record.name)
     }
 
     pub(crate) async fn set_rotation_policy(
@@ -112,7 +114,7 @@ impl Service {
         };
         place()?;
         let policy = policy?;
-        let parts = [vault.as_str(), key.as_str()];
+        let parts = [vault.as_str(), key.folded()];
         self.change(|| {
             let (vault_record, key_record) = place()?;
             let now = self.clock.now();
@@ -127,7 +129,7 @@ impl Service {
                 .expect(&KEYS, &parts, &key_record)
                 .expect_same(&ROTATION_POLICIES, &parts, existing.as_ref())
                 .put(&ROTATION_POLICIES, &parts, &record);
-            Ok((batch, record.view()))
+            Ok((batch, record.view(vault, &key_record.name)))
         })
         .await
     }
@@ -139,10 +141,11 @@ impl Service {
     ) -> Result<RotationPolicyView> {
         let record = self
             .store
-            .get(&ROTATION_POLICIES, &[vault.as_str(), key.as_str()])?;
+            .get(&ROTATION_POLICIES, &[vault.as_str(), key.folded()])?;
         Ok(match record {
-            Some(record) => record.view(),
+            Some(record) => record.view(vault, key),
             None => RotationPolicyView {
+                key: KeyIdentifier::current(vault, key),
                 policy: RotationPolicy::default(),
                 created: None,
                 updated: None,
@@ -155,10 +158,10 @@ impl Service {
         vault: &VaultName,
         key: &KeyName,
     ) -> Result<(Kid, VersionRecord)> {
-        let KeyRecord { current, .. } = self.active_key(vault, key, None)?.value;
+        let KeyRecord { name, current, .. } = self.active_key(vault, key, None)?.value;
         let kid = Kid {
             vault: vault.clone(),
-            key: key.clone(),
+            key: name,
             version: current,
         };
         let record = self.version(&kid)?.value;
@@ -167,8 +170,9 @@ impl Service {
 }
 
 impl RotationPolicyRecord {
-    fn view(&self) -> RotationPolicyView {
+    fn view(&self, vault: &VaultName, key: &KeyName) -> RotationPolicyView {
         RotationPolicyView {
+            key: KeyIdentifier::current(vault, key),
             policy: self.policy.clone(),
             created: Some(self.created),
             updated: Some(self.updated),

@@ -42,7 +42,7 @@ impl Service {
         for entry in self.store.scan(&KEYS, &[], Bound::Unbounded) {
             let entry = entry?;
             if self.is_over(entry.record.deletion) {
-                let (vault, key) = (part(&entry.key, 0)?, part(&entry.key, 1)?);
+                let (vault, key) = (part(&entry.key, 0)?, entry.record.value.name);
                 let removed = self.remove_expired_key(&vault, &key).await?;
                 swept.keys += usize::from(removed);
             }

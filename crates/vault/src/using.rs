@@ -221,7 +221,7 @@ impl Service {
         let (_, kid) = self.active_kid(identifier)?;
         let stored = self.stored_version(&kid)?;
         self.check_usable(&kid, &stored.record, operation)?;
-        let bundle = stored.bundle(&vault_record, vault, key);
+        let bundle = stored.bundle(&vault_record, vault, &kid.key);
         Ok((kid, stored.record, bundle))
     }
 

@@ -1,8 +1,7 @@
 //! A key's rotation policy, in the vault's own JSON.
 
 use axum::{Json, extract::State};
-use sealock_core::KeyIdentifier;
-use sealock_vault::{Requester, RotationPolicyView, http::RotationPolicyBody};
+use sealock_vault::{Requester, http::RotationPolicyBody};
 
 use super::{
     Answer,
@@ -15,10 +14,13 @@ pub(super) async fn show(
     State(services): State<Services>,
     Path(path): Path<(String, String)>,
 ) -> Answer<RotationPolicyBody> {
-    let (vault, key) = vault_and_key(path.clone())?;
+    let (vault, key) = vault_and_key(path)?;
     let operator = Requester::operator();
     let policy = services.vault.rotation_policy(&operator, &vault, &key);
-    body(&services, path, &policy.await?)
+    Ok(Json(RotationPolicyBody::of(
+        &services.names,
+        &policy.await?,
+    )))
 }
 
 pub(super) async fn set(
@@ -26,24 +28,10 @@ pub(super) async fn set(
     Path(path): Path<(String, String)>,
     Body(asked): Body<RotationPolicyBody>,
 ) -> Answer<RotationPolicyBody> {
-    let (vault, key) = vault_and_key(path.clone())?;
+    let (vault, key) = vault_and_key(path)?;
     let operator = Requester::operator();
     let set = services
         .vault
         .set_rotation_policy(&operator, &vault, &key, asked.policy());
-    body(&services, path, &set.await?)
-}
-
-fn body(
-    services: &Services,
-    path: (String, String),
-    policy: &RotationPolicyView,
-) -> Answer<RotationPolicyBody> {
-    let (vault, key) = vault_and_key(path)?;
-    let key = KeyIdentifier {
-        vault,
-        key,
-        version: None,
-    };
-    Ok(Json(RotationPolicyBody::of(&services.names, &key, policy)))
+    Ok(Json(RotationPolicyBody::of(&services.names, &set.await?)))
 }

@@ -1,9 +1,9 @@
 use axum::{Json, response::IntoResponse as _};
 use jiff::Timestamp;
-use sealock_core::{KeyIdentifier, KeyName, PublicName};
+use sealock_core::{KeyName, PublicName};
 use serde::{Deserialize, Serialize};
 
-use super::{Answer, Call, keys::identifier};
+use super::{Answer, Call};
 use crate::{
     Action, Error, LifetimeAction, Period, Result, RotationPolicy, RotationPolicyView, Trigger,
 };
@@ -63,8 +63,7 @@ pub(super) async fn get(call: Call<'_>, key: KeyName) -> Answer {
         .vaults
         .rotation_policy(&call.requester, vault, &key)
         .await?;
-    let key = identifier(&call, key, None);
-    Ok(Json(RotationPolicyBody::of(call.names, &key, &policy)).into_response())
+    Ok(Json(RotationPolicyBody::of(call.names, &policy)).into_response())
 }
 
 pub(super) async fn put(mut call: Call<'_>, key: KeyName) -> Answer {
@@ -76,16 +75,15 @@ pub(super) async fn put(mut call: Call<'_>, key: KeyName) -> Answer {
         .vaults
         .set_rotation_policy(&call.requester, vault, &key, policy)
         .await?;
-    let key = identifier(&call, key, None);
-    Ok(Json(RotationPolicyBody::of(call.names, &key, &policy)).into_response())
+    Ok(Json(RotationPolicyBody::of(call.names, &policy)).into_response())
 }
 
 impl RotationPolicyBody {
-    /// The policy of `key`.
-    pub fn of(names: &PublicName, key: &KeyIdentifier, view: &RotationPolicyView) -> Self {
+    /// The policy of a key.
+    pub fn of(names: &PublicName, view: &RotationPolicyView) -> Self {
         let policy = &view.policy;
         Self {
-            id: format!("{}/rotationpolicy", names.key_uri(key)),
+            id: format!("{}/rotationpolicy", names.key_uri(&view.key)),
             lifetime_actions: policy
                 .lifetime_actions
                 .iter()

@@ -41,14 +41,16 @@ async fn no_window_of_a_private_key_is_stored_or_backed_up_in_the_clear() {
     let dir = tempfile::tempdir().unwrap();
     let (store, clock) = (Store::open(dir.path()).unwrap(), Clock::system());
     let directory = Directory::open(store.clone(), clock.clone()).await.unwrap();
-    let vaults = KeyVault::new(
+    let vaults = KeyVault::open(
         store,
         Arc::new(ServiceKey::random()),
         clock,
         PublicName::parse("localhost", 5000).unwrap(),
         directory,
         Settings::default(),
-    );
+    )
+    .await
+    .unwrap();
     let (operator, vault) = (Requester::operator(), "kv1".parse().unwrap());
     let settings = VaultSettings::default();
     vaults

@@ -13,13 +13,13 @@ use crate::world::{SECRET, World, operator, refused, wire};
 const BAD: (u16, &str, Option<&str>) = (400, "BadParameter", None);
 
 impl World {
-    async fn backup(&self) -> String {
+    pub(crate) async fn backup(&self) -> String {
         let vaults = &self.vaults;
         let backup = vaults.backup_key(&operator(), &self.vault, &self.key).await;
         backup.unwrap()
     }
 
-    async fn restore(&self, vault: &VaultName, backup: &str) -> Result<Key> {
+    pub(crate) async fn restore(&self, vault: &VaultName, backup: &str) -> Result<Key> {
         let backup = Ok(backup.to_owned());
         self.vaults.restore_key(&operator(), vault, backup).await
     }

@@ -1,10 +1,17 @@
 //! What an earlier version of the emulator stored is still read, and is what it was.
 
+use std::ops::Bound;
+
 use sealock_store::{Batch, Commit, Table};
-use sealock_vault::{AuditEvent, Bypass, KeyOperation, NetworkRules, State, VaultSku};
+use sealock_vault::{
+    AuditEvent, Bypass, KeyChange, KeyOperation, KeyType, NetworkRules, State, VaultSku,
+};
 use serde_json::Value;
 
-use crate::world::{SECRET, World, operator};
+use crate::{
+    rotation::{after_create, rotate},
+    world::{SECRET, World, operator},
+};
 
 impl World {
     /// Writes the record as it was before it had these members.
@@ -24,6 +31,29 @@ impl World {
         let batch = Batch::new().put(&table, key, &record);
         let done = self.store.commit(batch).await.unwrap();
         assert_eq!(done, Commit::Done);
+    }
+}
+
+impl World {
+    /// Moves what there is of a key of the vault to another name.
+    async fn rename(&self, table: &'static str, from: &str, to: &str) {
+        let table: Table<Value> = Table::control(table);
+        let mut moved = 0;
+        for entry in self.store.scan(&table, &["kv1"], Bound::Unbounded) {
+            let entry = entry.unwrap();
+            if entry.key[0] != from {
+                continue;
+            }
+            let below = entry.key.iter().skip(1).map(String::as_str);
+            let key = |name| ["kv1", name].into_iter().chain(below.clone()).collect();
+            let (from, to): (Vec<&str>, Vec<&str>) = (key(from), key(to));
+            let batch = Batch::new()
+                .delete(&table, &from)
+                .put(&table, &to, &entry.record.value);
+            assert_eq!(self.store.commit(batch).await.unwrap(), Commit::Done);
+            moved += 1;
+        }
+        assert!(moved > 0);
     }
 }
 
@@ -63,6 +93,40 @@ async fn a_vault_and_its_keys_are_what_they_were() {
     let rotated = world.rotate_key().await.unwrap().current;
     assert_eq!(rotated.key_ops, recovered.key_ops);
     world.vaults.run_due().await.unwrap();
+}
+
+/// It was stored under its name as it was written, and its record did not tell the name.
+#[tokio::test]
+async fn a_key_is_found_in_any_case_and_keeps_its_own() {
+    let mut world = World::new().await;
+    world.key = "My-Key".parse().unwrap();
+    let change = KeyChange {
+        tags: Some([("owner".to_owned(), "someone".to_owned())].into()),
+        ..KeyChange::default()
+    };
+    let kid = world.create(KeyType::Rsa, change).await.unwrap().current;
+    let kid = kid.kid;
+    let wrapped = world.wrap(&kid).await.unwrap();
+    world.rotate_key().await.unwrap();
+    let actions = vec![rotate(after_create("P30D"))];
+    world.set_policy(actions, None).await.unwrap();
+    let (before, policy) = (world.shown().await.unwrap(), world.policy().await.unwrap());
+
+    world.forget("keys", &["kv1", "my-key"], &["name"]).await;
+    for table in ["keys", "key-versions", "key-tags", "rotation-policies"] {
+        world.rename(table, "my-key", "My-Key").await;
+    }
+    world.reopen().await;
+    world.key = "MY-KEY".parse().unwrap();
+    let after = world.shown().await.unwrap();
+    assert_eq!(after, before);
+    assert_eq!(after.name.as_str(), "My-Key");
+    assert_eq!(world.policy().await.unwrap(), policy);
+    assert_eq!(*world.unwrap(&kid, &wrapped).await.unwrap(), SECRET);
+    world.reopen().await;
+    assert_eq!(world.shown().await.unwrap(), before);
+    world.delete_and_purge_key().await;
+    assert_eq!(world.files(), 0);
 }
 
 #[test]

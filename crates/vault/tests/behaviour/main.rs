@@ -13,6 +13,7 @@ mod hints;
 mod imports;
 mod keys;
 mod listings;
+mod names;
 mod order;
 mod recovery_levels;
 mod retention;

@@ -49,6 +49,7 @@ async fn a_role_counts_from_the_subscription_down_to_a_single_key() {
         (&format!("{VAULTS}/kv1"), true, true),
         (&format!("{VAULTS}/KV1").to_ascii_uppercase(), true, true),
         (&format!("{VAULTS}/kv1/keys/k1"), true, false),
+        (&format!("{VAULTS}/kv1/keys/K1"), true, false),
         (&format!("{VAULTS}/kv1/keys/k2"), false, false),
         (&format!("{VAULTS}/kv2"), false, false),
         ("/resourceGroups/another", false, false),

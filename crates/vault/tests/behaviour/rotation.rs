@@ -12,14 +12,14 @@ use crate::world::{World, operator, wire};
 
 const NOTIFICATION: &str = "KeyNearExpiryEventGridNotification";
 
-fn rotate(trigger: Trigger) -> LifetimeAction {
+pub(crate) fn rotate(trigger: Trigger) -> LifetimeAction {
     LifetimeAction {
         trigger,
         action: Action::Rotate,
     }
 }
 
-fn after_create(period: &str) -> Trigger {
+pub(crate) fn after_create(period: &str) -> Trigger {
     Trigger::AfterCreate(period.parse().unwrap())
 }
 
@@ -28,7 +28,7 @@ fn before_expiry(period: &str) -> Trigger {
 }
 
 impl World {
-    async fn set_policy(
+    pub(crate) async fn set_policy(
         &self,
         lifetime_actions: Vec<LifetimeAction>,
         expiry_time: Option<&str>,
@@ -42,7 +42,7 @@ impl World {
             .await
     }
 
-    async fn policy(&self) -> Result<RotationPolicyView> {
+    pub(crate) async fn policy(&self) -> Result<RotationPolicyView> {
         self.vaults
             .rotation_policy(&operator(), &self.vault, &self.key)
             .await

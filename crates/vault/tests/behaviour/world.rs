@@ -18,6 +18,7 @@ pub(crate) const SECRET: &[u8] = b"a data encryption key of 32 byte";
 /// A vault `kv1`, an identity that may use its keys, and a clock that stands still.
 pub(crate) struct World {
     pub(crate) store: Store,
+    service_key: Arc<ServiceKey>,
     pub(crate) clock: Clock,
     pub(crate) vaults: KeyVault,
     pub(crate) vault: VaultName,
@@ -30,6 +31,24 @@ pub(crate) struct World {
 
 pub(crate) fn operator() -> Requester {
     Requester::operator()
+}
+
+async fn opened(
+    (store, directory, service_key): (Store, Directory, Arc<ServiceKey>),
+    clock: &Clock,
+    delete_delay: SignedDuration,
+) -> KeyVault {
+    let names = PublicName::parse("localhost", 5000).unwrap();
+    let settings = Settings { delete_delay };
+    let opened = KeyVault::open(
+        store,
+        service_key,
+        clock.clone(),
+        names,
+        directory,
+        settings,
+    );
+    opened.await.unwrap()
 }
 
 impl World {
@@ -52,18 +71,13 @@ impl World {
         let directory = Directory::open(store.clone(), clock.clone()).await.unwrap();
         let name = "registry-identity".parse().unwrap();
         let (identity, _) = directory.create_identity(name).await.unwrap();
-        let vaults = KeyVault::new(
-            store.clone(),
-            Arc::new(ServiceKey::random()),
-            clock.clone(),
-            PublicName::parse("localhost", 5000).unwrap(),
-            directory.clone(),
-            Settings { delete_delay },
-        );
+        let service_key = Arc::new(ServiceKey::random());
+        let service = (store.clone(), directory.clone(), Arc::clone(&service_key));
         let world = Self {
+            vaults: opened(service, &clock, delete_delay).await,
             store,
+            service_key,
             clock,
-            vaults,
             vault: "kv1".parse().unwrap(),
             key: "k1".parse().unwrap(),
             caller: Requester::registry(identity.clone()),
@@ -82,6 +96,13 @@ impl World {
         ];
         world.grant(&permissions).await;
         world
+    }
+
+    /// As after a restart.
+    pub(crate) async fn reopen(&mut self) {
+        let service_key = Arc::clone(&self.service_key);
+        let service = (self.store.clone(), self.directory.clone(), service_key);
+        self.vaults = opened(service, &self.clock, SignedDuration::ZERO).await;
     }
 
     /// The identity, but on some machine instead of in a registry.
