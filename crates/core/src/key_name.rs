@@ -15,8 +15,8 @@ use crate::InvalidName;
 #[derive(Clone, Serialize, Deserialize)]
 #[serde(try_from = "String", into = "String")]
 pub struct KeyName {
-    written: String,
-    folded: String,
+    written: Box<str>,
+    folded: Box<str>,
 }
 
 impl KeyName {
@@ -41,8 +41,8 @@ impl FromStr for KeyName {
                 .all(|byte| byte.is_ascii_alphanumeric() || byte == b'-');
         if is_valid {
             Ok(Self {
-                written: text.to_owned(),
-                folded: text.to_ascii_lowercase(),
+                written: text.into(),
+                folded: text.to_ascii_lowercase().into(),
             })
         } else {
             Err(InvalidName {
@@ -102,7 +102,7 @@ impl TryFrom<String> for KeyName {
 
 impl From<KeyName> for String {
     fn from(name: KeyName) -> Self {
-        name.written
+        name.written.into()
     }
 }
 
