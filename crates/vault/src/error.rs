@@ -3,7 +3,7 @@ use std::net::IpAddr;
 use sealock_core::{KeyIdentifier, KeyName, KeyVersion, Kid, VaultName};
 use sealock_entra::ManagedIdentity;
 
-use crate::{KeyOperation, KeyPermission, LOCATION, network::Unreachable};
+use crate::{KeyOperation, KeyPermission, LOCATION, network::Unreachable, rbac::least_role};
 
 /// Why the vault refused. Texts are Azure's where Azure's are public.
 ///
@@ -416,9 +416,13 @@ impl Error {
                 identity.name
             ),
             Self::ForbiddenByRbac {
-                identity, resource, ..
+                identity,
+                action,
+                resource,
+                ..
             } => format!(
-                "assign a role with: sealock role assign --role \"Key Vault Crypto Service Encryption User\" --identity {} --scope {resource}",
+                "assign a role with: sealock role assign --role \"{}\" --identity {} --scope {resource}",
+                least_role(action),
                 identity.name
             ),
             Self::Unreachable { vault, .. } => format!(

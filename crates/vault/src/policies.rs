@@ -4,7 +4,7 @@ use sealock_core::{PrincipalId, VaultName};
 use sealock_store::Batch;
 
 use crate::{
-    KeyPermission, Policy, Requester, Result,
+    Error, KeyPermission, Policy, Requester, Result,
     permission::without,
     records::{POLICIES, VAULTS},
     service::Service,
@@ -12,6 +12,9 @@ use crate::{
 
 const READ: &str = "Microsoft.KeyVault/vaults/read";
 const WRITE: &str = "Microsoft.KeyVault/vaults/accessPolicies/write";
+
+/// How many access policies a vault can have.
+const POLICY_LIMIT: usize = 1024;
 
 impl Service {
     pub(crate) fn policies(&self, requester: &Requester, vault: &VaultName) -> Result<Vec<Policy>> {
@@ -61,6 +64,9 @@ impl Service {
                 Some(held) => change(held),
                 None => change(&BTreeSet::new()),
             };
+            if held.is_none() && !permissions.is_empty() {
+                at_most_1024_policies(self.policies_of(vault)?.len() + 1)?;
+            }
             let batch = Batch::new()
                 .expect(&VAULTS, &[vault.as_str()], &vault_record)
                 .expect_same(&POLICIES, &parts, held.as_ref());
@@ -77,4 +83,14 @@ impl Service {
         })
         .await
     }
+}
+
+/// <https://learn.microsoft.com/azure/key-vault/general/assign-access-policy>
+fn at_most_1024_policies(count: usize) -> Result<()> {
+    if count <= POLICY_LIMIT {
+        return Ok(());
+    }
+    Err(Error::BadParameter(format!(
+        "The vault has {POLICY_LIMIT} access policies, which is as many as it can have; revoke one, or let roles decide."
+    )))
 }

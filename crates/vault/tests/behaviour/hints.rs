@@ -18,10 +18,20 @@ async fn a_role_that_is_missing_can_be_assigned() {
         ..VaultSettings::default()
     };
     let world = World::with(settings).await;
+    let next = |role| {
+        format!(
+            "assign a role with: sealock role assign --role \"{role}\" --identity registry-identity --scope /subscriptions/00000000-0000-0000-0000-000000000000/resourceGroups/sealock/providers/Microsoft.KeyVault/vaults/kv1/keys/k1"
+        )
+    };
     assert_eq!(
         hint(world.wrap_as(&world.caller).await),
-        "assign a role with: sealock role assign --role \"Key Vault Crypto Service Encryption User\" --identity registry-identity --scope /subscriptions/00000000-0000-0000-0000-000000000000/resourceGroups/sealock/providers/Microsoft.KeyVault/vaults/kv1/keys/k1"
+        next("Key Vault Crypto Service Encryption User")
     );
+    let vaults = &world.vaults;
+    let backup = vaults.backup_key(&world.caller, &world.vault, &world.key);
+    assert_eq!(hint(backup.await), next("Key Vault Crypto User"));
+    let deleted = vaults.delete_key(&world.caller, &world.vault, &world.key);
+    assert_eq!(hint(deleted.await), next("Key Vault Crypto Officer"));
 }
 
 #[tokio::test]

@@ -6,6 +6,7 @@ use sealock_vault::{
     Error, KeyChange, KeyPermission, KeyType, RotationPolicy, State, VaultChange, VaultSettings,
 };
 use serde_json::Value;
+use uuid::Uuid;
 
 use crate::world::{SECRET, World, operator, refused, wire};
 
@@ -215,4 +216,25 @@ async fn nothing_is_left_of_a_purged_vault() {
     assert_eq!(records(), [1; 7]);
     vaults.purge_vault(&operator(), vault).await.unwrap();
     assert_eq!(records(), [0; 7]);
+}
+
+#[tokio::test]
+async fn a_vault_takes_1024_access_policies() {
+    let world = World::new().await;
+    let grant = async |principal: u128| {
+        let (vaults, permissions) = (&world.vaults, [KeyPermission::Get].into());
+        let principal = Uuid::from_u128(principal).to_string().parse().unwrap();
+        vaults
+            .grant(&operator(), &world.vault, principal, permissions)
+            .await
+    };
+    for principal in 1..1024 {
+        grant(principal).await.unwrap();
+    }
+    assert_eq!(wire(grant(1024).await), (400, "BadParameter", None));
+    grant(1023).await.unwrap();
+    world.revoke(KeyPermission::Get).await;
+    world.revoke(KeyPermission::WrapKey).await;
+    world.revoke(KeyPermission::UnwrapKey).await;
+    grant(1024).await.unwrap();
 }
