@@ -1,5 +1,6 @@
 use std::{fmt, str::FromStr};
 
+use sealock_core::excerpt;
 use serde::{Deserialize, Serialize};
 
 use crate::Error;
@@ -116,7 +117,7 @@ impl FromStr for Role {
                     .iter()
                     .any(|known| known.eq_ignore_ascii_case(text))
             })
-            .ok_or_else(|| Error::RoleUnknown(text.chars().take(80).collect()))
+            .ok_or_else(|| Error::RoleUnknown(excerpt(text).to_owned()))
     }
 }
 

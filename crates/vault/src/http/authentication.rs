@@ -2,7 +2,7 @@ use axum::{
     http::{HeaderMap, HeaderValue, header},
     response::{IntoResponse as _, Response},
 };
-use sealock_core::PublicName;
+use sealock_core::{PublicName, excerpt};
 use sealock_entra::{Caller, InvalidToken, TokenIssuer};
 
 use super::{Door, error};
@@ -87,17 +87,17 @@ fn reason(why: &InvalidToken, tokens: &TokenIssuer, token: &str) -> String {
         InvalidToken::Audience(found) => {
             format!(
                 "AKV10022: Invalid audience. Expected https://vault.azure.net, found: {}.",
-                super::cut(found)
+                excerpt(found)
             )
         }
         InvalidToken::Issuer(found) => format!(
             "AKV10032: Invalid issuer. Expected one of {}, found {}.",
             tokens.name(),
-            super::cut(found)
+            excerpt(found)
         ),
         InvalidToken::Signature => format!(
             "AKV10046: Unable to resolve the key used for signature validation. EncodedJwtHeader: '{}'.",
-            super::cut(token.split('.').next().unwrap_or_default())
+            excerpt(token.split('.').next().unwrap_or_default())
         ),
         InvalidToken::Expired => "The token has expired.".to_owned(),
         InvalidToken::NotYetValid => "The token is not valid yet.".to_owned(),
