@@ -382,11 +382,18 @@ fn a_private_key_that_is_not_taken_is_not_repeated() {
         format!(r#"{{"key":{{"kty":"EC","crv":"P-256","x":"AA","y":"AA","d":"{secret}"}}}}"#),
         format!(r#"{{"key":{{"kty":"RSA","n":"AA","e":"AQAB","d":"{secret}","p":"{secret}"}}}}"#),
         format!(r#"{{"key":{{"kty":"oct","k":"{secret}""#),
+        format!(r#"{{"key":{{"kty":"oct","key_ops":["{secret}"]}}}}"#),
+        format!(r#"{{"key":{{"kty":"{secret}"}}}}"#),
+        format!(r#"{{"key":{{"kty":"EC","crv":"{secret}"}}}}"#),
+        format!(r#"{{"key":{{"kty":"oct","k":"AA"}},"attributes":{{"exp":"{secret}"}}}}"#),
     ] {
         let answer = vault.send("PUT", "/keys/k1", &body);
         assert_eq!(answer.status, 400, "{body}: {answer:?}");
         assert!(!text(&answer).contains(secret), "{answer:?}");
     }
+    let policy = format!(r#"{{"{secret}, expected x":1}}"#);
+    let answer = vault.send("PUT", "/keys/k1/rotationpolicy", &policy);
+    assert!(!text(&answer).contains(secret), "{answer:?}");
     let restored = format!(r#"{{"value":["{secret}"]}}"#);
     assert_eq!(vault.send("POST", "/keys/restore", &restored).status, 400);
     let mut places = vault.emulator.files();

@@ -6,6 +6,7 @@ use jiff::Timestamp;
 use sealock_core::{KeyName, PublicName, VaultName};
 use serde::{Deserialize, Serialize};
 
+use super::body::Object;
 use crate::{Key, KeyAttributes, KeyBundle, KeyChange, KeyOperation, KeyType, PublicKey, Result};
 
 /// `KeyBundle`, and `DeletedKeyBundle`.
@@ -156,11 +157,11 @@ impl AttributesBody {
 /// What a client says of a key version.
 pub(super) fn change(
     key_ops: Option<Vec<KeyOperation>>,
-    attributes: Option<AttributesChangeBody>,
+    attributes: Option<Object<AttributesChangeBody>>,
     tags: Option<BTreeMap<String, String>>,
     release_policy: Option<&serde_json::Value>,
 ) -> Result<KeyChange> {
-    let attributes = attributes.unwrap_or_default();
+    let Object(attributes) = attributes.unwrap_or_default();
     let is_exportable = attributes.exportable.unwrap_or(false);
     exportable_keys_have_release_policies(is_exportable, release_policy.is_some())?;
     Ok(KeyChange {
