@@ -313,6 +313,9 @@ fn paths_and_methods_are_taken_as_the_clients_write_them() {
         "",
         "?api-version=",
         "?api-version=8.0",
+        "?api-version=20250701",
+        "?api-version=7.%2B4",
+        "?api-version=7.4-previewxyz%22%3C%0D%0A",
         "?api-version=latest",
     ] {
         let path = format!("/keys{query}");
@@ -332,7 +335,7 @@ fn a_list_goes_on_where_its_link_leads() {
     made.sort();
     for (query, sizes) in [
         ("", vec![25, 5]),
-        ("?maxresults=25", vec![25, 5]),
+        ("?maxresults=025", vec![25, 5]),
         ("?maxresults=15", vec![15, 15]),
         ("?maxresults=12", vec![12, 12, 6]),
     ] {
@@ -361,6 +364,8 @@ fn a_list_goes_on_where_its_link_leads() {
         "maxresults=0",
         "maxresults=26",
         "maxresults=x",
+        "maxresults=%2B1",
+        "maxresults=",
         "$skiptoken=x",
     ] {
         let answer = vault.send("GET", &format!("/keys?{bad}"), "");

@@ -194,12 +194,17 @@ fn check_api_version(version: Option<&str>) -> Result<()> {
                 .to_owned(),
         ));
     };
-    let number = version.split_once("-preview").map_or(version, |it| it.0);
-    let is_date = number.parse::<jiff::civil::Date>().is_ok();
-    let is_number = number
-        .split_once('.')
-        .is_some_and(|(major, minor)| major == "7" && minor.parse::<u8>().is_ok());
-    if is_date || is_number {
+    let (number, preview) = match version.split_once("-preview") {
+        Some((number, "")) => (number, None),
+        Some((number, preview)) => (number, Some(preview)),
+        None => (version, None),
+    };
+    let is_date = number.split('-').all(is_digits)
+        && number.len() == "2025-07-01".len()
+        && number.parse::<jiff::civil::Date>().is_ok();
+    let is_number = number.strip_prefix("7.").is_some_and(is_digits);
+    let is_preview = preview.is_none_or(|it| it.strip_prefix('.').is_some_and(is_digits));
+    if (is_date || is_number) && is_preview {
         return Ok(());
     }
     Err(Error::BadParameter(format!(
@@ -212,6 +217,11 @@ impl Call<'_> {
     fn query(&self, name: &str) -> Option<&str> {
         find(&self.query, name)
     }
+}
+
+/// Whether it is a number as a query has it: Rust would take a sign, too.
+fn is_digits(text: &str) -> bool {
+    !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit())
 }
 
 fn find<'a>(query: &'a [(String, String)], name: &str) -> Option<&'a str> {
@@ -307,7 +317,27 @@ mod tests {
         ] {
             assert!(check_api_version(Some(good)).is_ok(), "{good}");
         }
-        for bad in ["", "7", "8.0", "7.x", "v7.4", "2025-13-01", "latest"] {
+        for bad in [
+            "",
+            "7",
+            "7.",
+            "8.0",
+            "7.x",
+            "7.+4",
+            "v7.4",
+            "7.4-previewx",
+            "7.4-preview.",
+            "7.4-preview.+1",
+            "7.4-preview.1-preview",
+            "-preview",
+            "20250701",
+            "2025-13-01",
+            "2025-7-01",
+            "+2025-07-01",
+            "2025-07-01T00",
+            "2025-07-01-",
+            "latest",
+        ] {
             assert!(check_api_version(Some(bad)).is_err(), "{bad}");
         }
         assert!(check_api_version(None).is_err());

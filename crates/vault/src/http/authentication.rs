@@ -59,18 +59,25 @@ async fn verify(
     token: &str,
 ) -> std::result::Result<Caller, sealock_entra::Error> {
     let slash = format!("{}/", door.resource);
-    let without_port = door.resource.rsplit_once(':').map_or("", |it| it.0);
     let [name, name_slash, number] = AZURE;
     let audiences = [
         &door.resource,
         &slash,
-        without_port,
+        without_port(&door.resource),
         name,
         name_slash,
         number,
     ];
     let identity = tokens.verify(token, &audiences).await?;
     Ok(Caller::Identity(identity))
+}
+
+/// `https://HOST` of `https://HOST:PORT`.
+fn without_port(resource: &str) -> &str {
+    match resource.rsplit_once(':') {
+        Some((host, port)) if super::is_digits(port) => host,
+        _ => resource,
+    }
 }
 
 /// The token, if there is one; the scheme's name can be in any case (RFC 9110, 11.1).
