@@ -386,3 +386,18 @@ fn what_the_emulator_does_not_have_says_so() {
         );
     }
 }
+
+#[test]
+fn a_tag_does_nothing_to_the_terminal_that_shows_it() {
+    let vault = Vault::start();
+    let tags = json!({"a\u{1b}[2J": "x\u{7}y\r\nkid  fake"});
+    let body = json!({ "kty": "EC", "tags": tags }).to_string();
+    assert_eq!(vault.ask("POST", "/keys/k/create", &body).0, 200);
+    let shown = vault.emulator.cli(&["key", "show", "k"]);
+    let line = shown.lines().find(|line| line.contains("tags"));
+    let harmless = "a\u{fffd}[2J=x\u{fffd}y\u{fffd}\u{fffd}kid  fake";
+    assert!(line.is_some_and(|line| line.ends_with(harmless)), "{shown}");
+    assert!(!shown.contains(['\u{1b}', '\u{7}', '\r']), "{shown:?}");
+    let json = vault.emulator.json(&["key", "show", "k"]);
+    assert_eq!(json["versions"][0]["tags"], tags);
+}
