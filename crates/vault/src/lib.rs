@@ -9,6 +9,7 @@
 
 mod access;
 mod algorithm;
+mod api_version;
 mod attributes;
 mod audit;
 mod backup;

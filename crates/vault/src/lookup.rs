@@ -87,6 +87,7 @@ impl Service {
     ) -> Result<Record<VaultRecord>> {
         let record = self.reachable_vault(requester, vault)?;
         self.check_permitted(requester, vault, &record, key, permission)?;
+        requester.api_version_is_named()?;
         if permission.is_change() && record.failed_over {
             return Err(Error::FailedOver {
                 vault: vault.clone(),
