@@ -9,7 +9,7 @@ use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
 use crate::{
-    Client, Error, Key, KeyBundle, KeyOperation, KeyType, LOCATION, Origin, Requester,
+    Client, Error, Key, KeyBundle, KeyOperation, KeySpec, KeyType, LOCATION, Origin, Requester,
     vaults::resource_id,
 };
 
@@ -194,10 +194,12 @@ impl Key {
 /// An operation that has begun, from which its record is made once it has ended.
 pub(crate) struct Request {
     /// None if it could not be told.
-    caller: Option<Caller>,
-    client: Client,
-    operation: Operation,
-    target: Target,
+    pub(crate) caller: Option<Caller>,
+    pub(crate) client: Client,
+    pub(crate) operation: Operation,
+    pub(crate) target: Target,
+    /// What is to be made, if that can be.
+    pub(crate) new_key: Option<KeyProperties>,
     algorithm: Option<String>,
     began: Instant,
 }
@@ -209,6 +211,7 @@ impl Request {
             client: requester.client.clone(),
             operation,
             target,
+            new_key: None,
             algorithm: None,
             began: Instant::now(),
         }
@@ -221,9 +224,19 @@ impl Request {
             client: client.clone(),
             operation: Operation::Authentication,
             target: Target::Vault(vault),
+            new_key: None,
             algorithm: None,
             began: Instant::now(),
         }
+    }
+
+    pub(crate) fn with_new_key(mut self, spec: KeySpec) -> Self {
+        let shape = spec.check().ok();
+        self.new_key = shape.map(|shape| KeyProperties {
+            kty: spec.kty,
+            size: shape.bits(),
+        });
+        self
     }
 
     pub(crate) fn with_algorithm(mut self, algorithm: String) -> Self {
@@ -354,7 +367,11 @@ impl Evidence {
             && (is_random || matches!(request.target, Target::Keys(_) | Target::Key(_)))
             && !matches!(
                 error,
-                Some(Error::VaultNotFound { .. } | Error::VaultDeleted { .. })
+                Some(
+                    Error::VaultNotFound { .. }
+                        | Error::VaultDeleted { .. }
+                        | Error::Throttled { .. }
+                )
             );
         if !is_judged {
             return Self::default();
@@ -539,6 +556,7 @@ fn signature(status: u16) -> &'static str {
         404 => "NotFound",
         405 => "MethodNotAllowed",
         409 => "Conflict",
+        429 => "TooManyRequests",
         501 => "NotImplemented",
         _ => "InternalServerError",
     }

@@ -202,6 +202,14 @@ pub enum Error {
         /// The vault.
         vault: VaultName,
     },
+    /// The vault has served its clients as much as it may within ten seconds.
+    #[error(
+        "Request was not processed because too many requests were received. Reason: VaultRequestTypeLimitReached"
+    )]
+    Throttled {
+        /// In how many seconds it can serve this.
+        retry_after: i64,
+    },
     /// Vaults and their access policies are the operator's to manage.
     #[error(
         "The client '{}' with object id '{}' does not have authorization to perform action '{action}' over scope '{scope}' or the scope is invalid. If access was recently granted, please refresh your credentials.",
@@ -297,6 +305,7 @@ impl Error {
             | Self::ForbiddenByRbac { .. }
             | Self::Unreachable { .. }
             | Self::FailedOver { .. } => "Forbidden",
+            Self::Throttled { .. } => "Throttled",
             Self::AuthorizationFailed { .. } => "AuthorizationFailed",
             Self::Unauthorized(_) => "Unauthorized",
             Self::BadParameter(_) => "BadParameter",
@@ -343,6 +352,7 @@ impl Error {
             "VaultNotFound" | "DeletedVaultNotFound" | "KeyNotFound" | "NotFound" => 404,
             "MethodNotAllowed" => 405,
             "VaultAlreadyExists" | "ConflictError" | "Conflict" => 409,
+            "Throttled" => 429,
             "NotSupportedByEmulator" => 501,
             _ => 500,
         }
@@ -430,6 +440,9 @@ impl Error {
             ),
             Self::FailedOver { vault } => {
                 format!("let it fail back with: sealock vault update {vault} --failed-over false")
+            }
+            Self::Throttled { retry_after } => {
+                format!("let the time pass with: sealock clock advance {retry_after}s")
             }
             Self::ConcurrentChange => "try again".to_owned(),
             Self::Damaged { .. } => "restore the data directory from a copy".to_owned(),

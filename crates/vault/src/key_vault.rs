@@ -13,6 +13,7 @@ use crate::{
     State, Swept, Used, Vault, VaultChange, VaultSettings,
     audit::{Operation, Request, Subject, Target},
     service::Service,
+    throttling::Throttling,
 };
 
 /// All vaults of the emulator. Clones share them.
@@ -47,6 +48,7 @@ impl KeyVault {
             names,
             directory,
             settings,
+            throttling: Throttling::default(),
             creations: RwLock::default(),
             due: Mutex::default(),
             changed: Notify::new(),
@@ -208,7 +210,10 @@ impl KeyVault {
         key: &KeyName,
         asked: Result<(KeySpec, KeyChange)>,
     ) -> Result<Key> {
-        let request = Request::new(requester, Operation::KeyCreate, Target::key(vault, key));
+        let mut request = Request::new(requester, Operation::KeyCreate, Target::key(vault, key));
+        if let Ok((spec, _)) = &asked {
+            request = request.with_new_key(*spec);
+        }
         let (service, requester) = self.owned(requester);
         let vault = vault.clone();
         let key = key.clone();
@@ -571,7 +576,7 @@ impl KeyVault {
         self.service.sweep().await
     }
 
-    /// Carries an operation out and records how it ended. It runs in a task of its own, which goes to
+    /// Carries an operation out, unless it is throttled, and records how it ended. It runs in a task of its own, which goes to
     /// its end even if the caller leaves: what takes effect is recorded, and nothing is half purged.
     /// Only a crash in between leaves a change without its record.
     pub(crate) async fn audited<T: Send + 'static>(
@@ -582,7 +587,10 @@ impl KeyVault {
     ) -> Result<T> {
         let service = Arc::clone(&self.service);
         let task = tokio::spawn(async move {
-            let result = work.await;
+            let result = match service.throttle(&request) {
+                Ok(()) => work.await,
+                Err(error) => Err(error),
+            };
             let vault = match request.vault() {
                 Some(vault) => service.find_vault(vault)?,
                 None => None,

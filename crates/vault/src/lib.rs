@@ -40,6 +40,7 @@ mod rotation;
 mod rotation_policy;
 mod service;
 mod sweep;
+mod throttling;
 mod usage;
 mod using;
 mod vaults;

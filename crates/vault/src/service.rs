@@ -7,16 +7,18 @@ use sealock_envelope::ServiceKey;
 use sealock_store::{Batch, Commit, Store};
 use tokio::sync::{Mutex, Notify, RwLock};
 
-use crate::{Error, Result, records::Deletion};
+use crate::{Error, Result, records::Deletion, throttling::Throttling};
 
 /// How often a change is tried that others keep overtaking.
 pub(crate) const ATTEMPTS: usize = 16;
 
-/// How true to Azure the vaults are where that costs time.
+/// How true to Azure the vaults are where that costs time or patience.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Settings {
     /// How long a deletion or a recovery takes.
     pub delete_delay: SignedDuration,
+    /// Whether clients are refused what is more than a vault of Azure's serves within ten seconds.
+    pub throttling: bool,
 }
 
 /// What the operations are carried out with. They are methods in the modules of their nouns.
@@ -31,6 +33,7 @@ pub(crate) struct Service {
     pub(crate) names: PublicName,
     pub(crate) directory: Directory,
     pub(crate) settings: Settings,
+    pub(crate) throttling: Throttling,
     /// Read while a private key is stored but its version not yet committed; see `sweep`.
     pub(crate) creations: RwLock<()>,
     /// Held while what is due is done, so that nothing is done twice.

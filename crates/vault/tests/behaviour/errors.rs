@@ -472,6 +472,25 @@ async fn read_only() {
 }
 
 #[tokio::test]
+async fn throttled() {
+    let world = World::throttled().await;
+    world.grant(&[KeyPermission::All]).await;
+    for _ in 0..20 {
+        world
+            .create_as(&world.machine(), KeyType::Ec)
+            .await
+            .unwrap();
+    }
+    row(
+        "throttled",
+        world.create_as(&world.machine(), KeyType::Ec).await,
+        (429, "Throttled", None),
+        "Request was not processed because too many requests were received. Reason: VaultRequestTypeLimitReached",
+    );
+    assert_eq!(world.shown().await.unwrap().versions().count(), 20);
+}
+
+#[tokio::test]
 async fn restore_over_a_name_in_use() {
     let world = World::new().await;
     world.create_ec_key().await.unwrap();

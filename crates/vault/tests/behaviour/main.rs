@@ -21,6 +21,7 @@ mod roles;
 mod rotation;
 mod soft_deletion;
 mod tags;
+mod throttling;
 mod validity;
 mod vaults;
 mod world;
