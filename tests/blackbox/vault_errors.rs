@@ -279,3 +279,62 @@ fn what_the_emulator_does_not_have_says_so() {
         );
     }
 }
+
+/// Who may not reach the vault learns nothing else, and who may not do something not what is wrong with it.
+#[test]
+fn the_network_and_the_permission_are_judged_before_what_a_request_says() {
+    let vault = Vault::start();
+    let inner = |(status, answer): (u16, Value)| {
+        let code = answer.pointer("/error/innererror/code");
+        (
+            status,
+            code.and_then(Value::as_str).unwrap_or_default().to_owned(),
+        )
+    };
+    let ask = |method: &str, path: &str| {
+        let headers = [("authorization", vault.authorization.as_str())];
+        let answer = vault.client.send(method, path, &headers, b"{}");
+        inner((answer.status, answer.json()))
+    };
+    let requests = [
+        ("GET", "/keys/registry-key"),
+        ("GET", "/keys/a_b?api-version=7.4"),
+        ("GET", "/keys/k/zzz?api-version=7.4"),
+        ("GET", "/secrets/x?api-version=7.4"),
+        ("POST", "/keys/registry-key/release?api-version=7.4"),
+        ("DELETE", "/keys?api-version=7.4"),
+        ("POST", "/rng"),
+    ];
+    vault
+        .emulator
+        .cli(&["access", "revoke", "--permissions", "all"]);
+    let denied = (403, "AccessDenied".to_owned());
+    assert_eq!(ask("GET", "/keys/registry-key"), denied);
+    assert_eq!(
+        ask("POST", "/keys/registry-key/release?api-version=7.4"),
+        denied
+    );
+    vault
+        .emulator
+        .cli(&["vault", "network", "sealock", "--default-action", "deny"]);
+    for (method, path) in requests {
+        let firewall = (403, "ForbiddenByFirewall".to_owned());
+        assert_eq!(ask(method, path), firewall, "{method} {path}");
+    }
+    let recorded = vault.emulator.cli(&["audit", "--result", "403", "--json"]);
+    let operations: Vec<String> = recorded
+        .lines()
+        .map(|line| serde_json::from_str::<Value>(line).unwrap()["operationName"].to_string())
+        .collect();
+    assert_eq!(
+        operations,
+        [
+            "KeyGet",
+            "KeyRelease",
+            "KeyGet",
+            "KeyRelease",
+            "RandomBytesGet"
+        ]
+        .map(|name| json!(name).to_string())
+    );
+}

@@ -220,7 +220,9 @@ impl Service {
         let vault_record = self.permitted_vault(requester, vault, Some(key), permission)?;
         let (_, kid) = self.active_kid(identifier)?;
         let stored = self.stored_version(&kid)?;
-        self.check_usable(&kid, &stored.record, operation)?;
+        if operation != KeyOperation::Export {
+            self.check_usable(&kid, &stored.record, operation)?;
+        }
         let bundle = stored.bundle(&vault_record, vault, &kid.key);
         Ok((kid, stored.record, bundle))
     }
