@@ -241,16 +241,23 @@ fn what_is_asked_wrongly_is_refused_with_what_is_wrong() {
 #[test]
 fn what_the_emulator_does_not_have_says_so() {
     let vault = Vault::start();
-    for (method, path, named) in [
-        ("GET", "/secrets", "secrets"),
-        ("PUT", "/secrets/x", "secrets"),
-        ("GET", "/deletedsecrets", "secrets"),
-        ("POST", "/certificates/x/create", "certificates"),
-        ("GET", "/deletedcertificates/x", "certificates"),
-        ("POST", "/keys/registry-key/release", "releasing keys"),
-        ("GET", "/keys/registry-key/attestation", "attestation"),
+    let wrapped = r#"{"key":{"kty":"RSA-HSM","key_hsm":"AA"}}"#;
+    for (method, path, body, named) in [
+        ("GET", "/secrets", "{}", "secrets"),
+        ("PUT", "/secrets/x", "{}", "secrets"),
+        ("GET", "/deletedsecrets", "{}", "secrets"),
+        ("POST", "/certificates/x/create", "{}", "certificates"),
+        ("GET", "/deletedcertificates/x", "{}", "certificates"),
+        ("POST", "/keys/registry-key/release", "{}", "releasing keys"),
+        ("GET", "/keys/registry-key/attestation", "{}", "attestation"),
+        (
+            "PUT",
+            "/keys/x",
+            wrapped,
+            "importing keys that are wrapped for an HSM",
+        ),
     ] {
-        let (status, code, message) = vault.refused(method, path, "{}");
+        let (status, code, message) = vault.refused(method, path, body);
         assert_eq!(
             (status, code.as_str()),
             (501, "NotSupportedByEmulator"),

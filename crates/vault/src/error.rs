@@ -101,6 +101,12 @@ pub enum Error {
         /// The key.
         key: KeyName,
     },
+    /// A key on its way to being deleted can be neither recovered nor purged yet.
+    #[error("Key is currently being deleted.")]
+    StillBeingDeleted,
+    /// A key on its way back can be neither recovered nor purged any more.
+    #[error("Key is currently being recovered.")]
+    StillBeingRecovered,
     /// A backup cannot replace a key that is there, deleted or not.
     #[error(
         "There was a conflict restoring the key '{uri}'. This can happen if either: a second key with the same name was created after the first key was deleted; thus trying to restore a key whose name is already in use. Or if the key was deleted and is still recoverable."
@@ -294,6 +300,8 @@ impl Error {
             Self::ObjectIsDeletedButRecoverable { .. }
             | Self::ObjectIsBeingDeleted { .. }
             | Self::ObjectIsBeingRecovered { .. }
+            | Self::StillBeingDeleted
+            | Self::StillBeingRecovered
             | Self::RestoreConflict { .. }
             | Self::ConcurrentChange => "Conflict",
             Self::KeyDisabled { .. }
@@ -337,8 +345,12 @@ impl Error {
             }),
             Self::FailedOver { .. } => Some("VaultIsReadOnly"),
             Self::ObjectIsDeletedButRecoverable { .. } => Some("ObjectIsDeletedButRecoverable"),
-            Self::ObjectIsBeingDeleted { .. } => Some("ObjectIsBeingDeleted"),
-            Self::ObjectIsBeingRecovered { .. } => Some("ObjectIsBeingRecovered"),
+            Self::ObjectIsBeingDeleted { .. } | Self::StillBeingDeleted => {
+                Some("ObjectIsBeingDeleted")
+            }
+            Self::ObjectIsBeingRecovered { .. } | Self::StillBeingRecovered => {
+                Some("ObjectIsBeingRecovered")
+            }
             _ => None,
         }
     }
@@ -404,7 +416,10 @@ impl Error {
                 "rotate the key with: sealock key rotate {} --vault {}; or see the clock: sealock clock show",
                 kid.key, kid.vault
             ),
-            Self::ObjectIsBeingDeleted { .. } | Self::ObjectIsBeingRecovered { .. } => {
+            Self::ObjectIsBeingDeleted { .. }
+            | Self::ObjectIsBeingRecovered { .. }
+            | Self::StillBeingDeleted
+            | Self::StillBeingRecovered => {
                 "wait for the time of fidelity.keyvault_delete_delay, or advance the clock"
                     .to_owned()
             }

@@ -241,10 +241,10 @@ impl Service {
     ) -> Result<Record<KeyRecord>> {
         match self.find_key(vault, key)? {
             Some(record) if self.state_of(&record) == State::Deleting => {
-                Err(Error::ObjectIsBeingDeleted { key: key.clone() })
+                Err(Error::StillBeingDeleted)
             }
             Some(record) if self.state_of(&record) == State::Recovering => {
-                Err(Error::ObjectIsBeingRecovered { key: key.clone() })
+                Err(Error::StillBeingRecovered)
             }
             _ => self.deleted_key(vault, key),
         }

@@ -181,6 +181,15 @@ async fn name_soft_deleted_being_deleted_and_being_recovered() {
         conflict("ObjectIsBeingDeleted"),
         "Key k1 is currently being deleted and cannot be re-created; retry later.",
     );
+    // Recorded of a purge.
+    for refused in [world.purge_key().await, world.recover_key().await.map(drop)] {
+        row(
+            "being deleted",
+            refused,
+            conflict("ObjectIsBeingDeleted"),
+            "Key is currently being deleted.",
+        );
+    }
     world.pass(minute);
     row(
         "name soft-deleted",
@@ -194,6 +203,12 @@ async fn name_soft_deleted_being_deleted_and_being_recovered() {
         world.create_ec_key().await,
         conflict("ObjectIsBeingRecovered"),
         "Key k1 is currently being recovered and cannot be re-created; retry later.",
+    );
+    row(
+        "being recovered",
+        world.purge_key().await,
+        conflict("ObjectIsBeingRecovered"),
+        "Key is currently being recovered.",
     );
 }
 
