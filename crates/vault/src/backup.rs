@@ -14,7 +14,7 @@ use serde::{Deserialize, Serialize};
 use zeroize::{Zeroize, ZeroizeOnDrop, Zeroizing};
 
 use crate::{
-    Error, Key, KeyOperation, KeyPermission, KeyType, Requester, Result,
+    Error, Key, KeyOperation, KeyPermission, KeyType, ReleasePolicy, Requester, Result,
     attributes::hardware_keys_are_premium,
     key_material::KeyMaterial,
     lookup::{StoredVersion, Tags},
@@ -49,6 +49,8 @@ struct Header {
 struct Backup {
     name: KeyName,
     created: Timestamp,
+    #[serde(default)]
+    release_policy: Option<ReleasePolicy>,
     versions: Vec<BackedUpVersion>,
 }
 
@@ -127,6 +129,7 @@ impl Service {
                 Ok::<_, Error>(Backup {
                     name: key,
                     created: record.created,
+                    release_policy: record.value.release_policy,
                     versions,
                 })
             }
@@ -224,6 +227,7 @@ impl Service {
         permitted()?;
         let backup = self.open_backup(&backup?)?;
         let name = backup.name.clone();
+        let release_policy = backup.release_policy.clone();
         let types: Vec<KeyType> = backup.versions.iter().map(|version| version.kty).collect();
         let place = || {
             let vault_record = permitted()?;
@@ -255,6 +259,7 @@ impl Service {
                     recovering_until: None,
                     current: newest.version.clone(),
                     latest: newest.record.number,
+                    release_policy: release_policy.clone(),
                     revision: ObjectId::random(),
                 };
                 let parts = [vault.as_str(), name.as_str()];
@@ -318,6 +323,7 @@ impl Service {
             name,
             created,
             versions,
+            ..
         } = backup;
         let store = |backed_up: BackedUpVersion| {
             let kid = Kid {
@@ -368,6 +374,13 @@ impl Service {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_backup_of_an_earlier_version_is_read() {
+        let made = r#"{"name":"k1","created":"2026-01-01T00:00:00Z","versions":[]}"#;
+        let backup: Backup = serde_json::from_str(made).unwrap();
+        assert_eq!(backup.release_policy, None);
+    }
 
     #[test]
     fn a_backup_stays_in_its_subscription_and_geography() {

@@ -231,7 +231,7 @@ impl Service {
             let (batch, _) =
                 self.replacement_of_key(vault, key, &vault_record, &record, &new, versions)?;
             let parts = [vault.as_str(), key.as_str(), noted.version.as_str()];
-            let bundle = noted.bundle(&vault_record, vault, key);
+            let bundle = noted.bundle(&vault_record, &new, vault, key);
             Ok((batch.put(&VERSIONS, &parts, &noted.record), bundle))
         })
         .await

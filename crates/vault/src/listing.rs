@@ -93,7 +93,7 @@ impl Service {
     ) -> Result<Listing<KeyBundle>> {
         let vault_record =
             self.permitted_vault(requester, vault, Some(key), KeyPermission::List)?;
-        self.active_key(vault, key, None)?;
+        let record = self.active_key(vault, key, None)?;
         let page = page?;
         let prefix = [vault.as_str(), key.as_str()];
         let versions = self
@@ -112,7 +112,10 @@ impl Service {
                     record: entry.record.value,
                 };
                 let name = stored.version.to_string();
-                Ok(Some((name, stored.bundle(&vault_record, vault, key))))
+                Ok(Some((
+                    name,
+                    stored.bundle(&vault_record, &record, vault, key),
+                )))
             });
         Listing::of(versions, page.limit)
     }

@@ -15,6 +15,7 @@ mod keys;
 mod listings;
 mod order;
 mod recovery_levels;
+mod release_policies;
 mod retention;
 mod roles;
 mod rotation;
