@@ -1,3 +1,4 @@
+use base64::{Engine as _, engine::general_purpose::URL_SAFE_NO_PAD};
 use sealock_tests::{Client, Emulator};
 use serde_json::{Value, json};
 
@@ -53,6 +54,13 @@ fn what_is_asked_wrongly_is_refused_with_what_is_wrong() {
     let digest = "A".repeat(43);
     let many: Value = (0..16).map(|n| (n.to_string(), json!(""))).collect();
     let many = json!({"kty": "EC", "tags": many}).to_string();
+    let exportable = r#""kty":"EC-HSM","attributes":{"exportable":true}"#;
+    let rules =
+        r#"{"version":"1.0.0","anyOf":[{"authority":"//a","allOf":[{"claim":"c","equals":1}]}]}"#;
+    let policy = |asked: &str, rules: &str| {
+        let data = URL_SAFE_NO_PAD.encode(rules);
+        format!(r#"{{{asked},"release_policy":{{"data":"{data}"}}}}"#)
+    };
     let before = vault.emulator.json(&["key", "list"]);
     for (method, path, body, said) in [
         // Rows of Azure's own texts.
@@ -86,13 +94,13 @@ fn what_is_asked_wrongly_is_refused_with_what_is_wrong() {
             "POST",
             "/keys/x/create",
             r#"{"kty":"RSA","attributes":{"exportable":true}}"#,
-            "Exportable keys must have release policy",
+            "AKV.SKR.1004: Exportable keys must have release policy.",
         ),
         (
             "POST",
             "/keys/x/create",
-            r#"{"kty":"RSA","release_policy":{"data":"e30"}}"#,
-            "Non-exportable keys must not have release policy",
+            &policy(r#""kty":"RSA""#, rules),
+            "AKV.SKR.1005: Non-exportable keys must not have release policy.",
         ),
         // Ours.
         ("POST", "/keys/x/create", "", "no body"),
@@ -136,6 +144,42 @@ fn what_is_asked_wrongly_is_refused_with_what_is_wrong() {
             "'exp' is not a time",
         ),
         ("POST", "/keys/x/create", &many, "at most 15 tags"),
+        (
+            "POST",
+            "/keys/x/create",
+            &policy(r#""kty":"RSA","attributes":{"exportable":true}"#, rules),
+            "AKV.SKR.1006: The exportable attribute is only supported with keys in hardware",
+        ),
+        (
+            "POST",
+            "/keys/x/create",
+            &policy(exportable, "{}"),
+            "The data of the release policy is not in the grammar of https://learn.microsoft.com/azure/key-vault/keys/policy-grammar: missing field `version`",
+        ),
+        (
+            "POST",
+            "/keys/x/create",
+            &policy(exportable, &rules.replace("//a", &"a".repeat(4000))),
+            "at most 3072 are kept",
+        ),
+        (
+            "POST",
+            "/keys/x/create",
+            &format!(r#"{{{exportable},"release_policy":{{"data":"+/"}}}}"#),
+            "'release_policy.data' is not encoded with base64url",
+        ),
+        (
+            "POST",
+            "/keys/x/create",
+            &format!(r#"{{{exportable},"release_policy":{{"immutable":true}}}}"#),
+            "missing field `data`",
+        ),
+        (
+            "PATCH",
+            "/keys/k256",
+            r#"{"release_policy":{"data":"","contentType":"text/plain"}}"#,
+            "The contentType 'text/plain' of the release policy is not supported",
+        ),
         (
             "POST",
             "/keys/a_b/create",

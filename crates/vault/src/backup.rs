@@ -14,7 +14,7 @@ use serde::{Deserialize, Serialize};
 use zeroize::{Zeroize, ZeroizeOnDrop, Zeroizing};
 
 use crate::{
-    Error, Key, KeyOperation, KeyPermission, KeyType, Requester, Result,
+    Error, Key, KeyOperation, KeyPermission, KeyType, ReleasePolicy, Requester, Result,
     attributes::hardware_keys_are_premium,
     key_material::KeyMaterial,
     lookup::{StoredVersion, Tags},
@@ -49,6 +49,8 @@ struct Header {
 struct Backup {
     name: KeyName,
     created: Timestamp,
+    #[serde(default)]
+    release_policy: Option<ReleasePolicy>,
     versions: Vec<BackedUpVersion>,
 }
 
@@ -119,7 +121,12 @@ impl Service {
         }
         let backup = tokio::task::spawn_blocking({
             let (service, vault) = (Arc::clone(self), vault.clone());
-            let KeyRecord { name, created, .. } = record.value;
+            let KeyRecord {
+                name,
+                created,
+                release_policy,
+                ..
+            } = record.value;
             move || {
                 let versions = versions
                     .into_iter()
@@ -128,6 +135,7 @@ impl Service {
                 Ok::<_, Error>(Backup {
                     name,
                     created,
+                    release_policy,
                     versions,
                 })
             }
@@ -225,6 +233,7 @@ impl Service {
         permitted()?;
         let backup = self.open_backup(&backup?)?;
         let name = backup.name.clone();
+        let release_policy = backup.release_policy.clone();
         let types: Vec<KeyType> = backup.versions.iter().map(|version| version.kty).collect();
         let place = || {
             let vault_record = permitted()?;
@@ -257,6 +266,7 @@ impl Service {
                     recovering_until: None,
                     current: newest.version.clone(),
                     latest: newest.record.number,
+                    release_policy: release_policy.clone(),
                     revision: ObjectId::random(),
                 };
                 let parts = [vault.as_str(), name.folded()];
@@ -315,6 +325,7 @@ impl Service {
             name,
             created,
             versions,
+            ..
         } = backup;
         let store = |backed_up: BackedUpVersion| {
             let kid = Kid {
@@ -365,6 +376,13 @@ impl Service {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_backup_of_an_earlier_version_is_read() {
+        let made = r#"{"name":"k1","created":"2026-01-01T00:00:00Z","versions":[]}"#;
+        let backup: Backup = serde_json::from_str(made).unwrap();
+        assert_eq!(backup.release_policy, None);
+    }
 
     #[test]
     fn a_backup_stays_in_its_subscription_and_geography() {

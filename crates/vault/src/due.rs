@@ -231,7 +231,7 @@ impl Service {
             let (batch, _) =
                 self.replacement_of_key(vault, &vault_record, &record, &new, versions)?;
             let parts = [vault.as_str(), key.folded(), noted.version.as_str()];
-            let bundle = noted.bundle(&vault_record, vault, &record.name);
+            let bundle = noted.bundle(&vault_record, &new, vault);
             Ok((batch.put(&VERSIONS, &parts, &noted.record), bundle))
         })
         .await

@@ -16,6 +16,7 @@ mod keys;
 mod page;
 mod path;
 mod random;
+mod release_policy;
 mod rotation_policy;
 
 use std::net::IpAddr;

@@ -14,6 +14,7 @@ use crate::{
         Deletion, KEYS, KeyRecord, ROTATION_POLICIES, SealedKey, VAULTS, VERSIONS, VaultRecord,
         VersionRecord,
     },
+    release_policy,
     service::Service,
 };
 
@@ -96,9 +97,9 @@ impl Service {
     ) -> Result<KeyBundle> {
         let KeyIdentifier { vault, key, .. } = identifier;
         let vault_record = self.permitted_vault(requester, vault, Some(key), KeyPermission::Get)?;
-        let (_, kid) = self.active_kid(identifier)?;
+        let (record, kid) = self.active_kid(identifier)?;
         let stored = self.stored_version(&kid)?;
-        Ok(stored.bundle(&vault_record, vault, &kid.key))
+        Ok(stored.bundle(&vault_record, &record, vault))
     }
 
     pub(crate) fn deleted_key_of(
@@ -119,7 +120,11 @@ impl Service {
         identifier: &KeyIdentifier,
         change: Result<KeyChange>,
     ) -> Result<(Key, KeyBundle)> {
-        let KeyIdentifier { vault, key, .. } = identifier;
+        let KeyIdentifier {
+            vault,
+            key,
+            version,
+        } = identifier;
         let place = || {
             let vault_record =
                 self.permitted_vault(requester, vault, Some(key), KeyPermission::Update)?;
@@ -155,13 +160,14 @@ impl Service {
             }
             let parts = [vault.as_str(), key.folded(), kid.version.as_str()];
             let new = KeyRecord {
+                release_policy: release_policy::after_update(&record, version.as_ref(), &change)?,
                 revision: ObjectId::random(),
                 ..record.value.clone()
             };
             let (batch, view) =
                 self.replacement_of_key(vault, &vault_record, &record, &new, versions)?;
             let batch = Self::put_tags(&kid, &changed.tags, batch);
-            let bundle = changed.bundle(&vault_record, vault, &kid.key);
+            let bundle = changed.bundle(&vault_record, &new, vault);
             Ok((
                 batch.put(&VERSIONS, &parts, &changed.record),
                 (view, bundle),
@@ -290,7 +296,9 @@ impl Service {
         place: impl Fn() -> Result<Place>,
     ) -> Result<Key> {
         let (vault_record, record) = place()?;
-        hardware_keys_are_premium(vault_record.sku, new.kty)?;
+        let (kty, change) = (new.kty, &new.change);
+        release_policy::after_new_version(&vault_record, record.as_deref(), kty, change)?;
+        hardware_keys_are_premium(vault_record.sku, kty)?;
         let name = record.as_ref().map_or(key, |record| &record.name);
         let kid = Kid {
             vault: vault.clone(),
@@ -380,6 +388,12 @@ impl Service {
             recovering_until: None,
             current: kid.version.clone(),
             latest: number,
+            release_policy: release_policy::after_new_version(
+                vault_record,
+                record.map(|record| &record.value),
+                new.kty,
+                change,
+            )?,
             revision: ObjectId::random(),
         };
         let (vault, key) = (kid.vault.as_str(), kid.key.folded());
@@ -465,7 +479,7 @@ impl Service {
         versions.retain(|stored| stored.record.number <= record.latest);
         let mut bundles = versions
             .iter()
-            .map(|stored| stored.bundle(vault_record, vault, key));
+            .map(|stored| stored.bundle(vault_record, record, vault));
         // Without versions, the key was purged since its record was read.
         let Some(current) = bundles.next() else {
             return Err(Error::KeyNotFound {
@@ -491,14 +505,14 @@ impl StoredVersion {
     pub(crate) fn bundle(
         &self,
         vault_record: &VaultRecord,
+        key_record: &KeyRecord,
         vault: &VaultName,
-        key: &KeyName,
     ) -> KeyBundle {
         let record = &self.record;
         KeyBundle {
             kid: Kid {
                 vault: vault.clone(),
-                key: key.clone(),
+                key: key_record.name.clone(),
                 version: self.version.clone(),
             },
             kty: record.kty,
@@ -516,6 +530,7 @@ impl StoredVersion {
                     purge_protection: vault_record.purge_protection,
                 },
             },
+            release_policy: key_record.release_policy.clone(),
             tags: self.tags.clone(),
         }
     }

@@ -92,7 +92,7 @@ impl Service {
     ) -> Result<Listing<KeyBundle>> {
         let vault_record =
             self.permitted_vault(requester, vault, Some(key), KeyPermission::List)?;
-        let key = self.active_key(vault, key, None)?.value.name;
+        let record = self.active_key(vault, key, None)?;
         let page = page?;
         let prefix = [vault.as_str(), key.folded()];
         let versions = self
@@ -111,7 +111,7 @@ impl Service {
                     record: entry.record.value,
                 };
                 let name = stored.version.to_string();
-                Ok(Some((name, stored.bundle(&vault_record, vault, &key))))
+                Ok(Some((name, stored.bundle(&vault_record, &record, vault))))
             });
         Listing::of(versions, page.limit)
     }

@@ -4,7 +4,9 @@ use jiff::Timestamp;
 use sealock_core::{KeyName, KeyVersion, Kid, PrincipalId, VaultName};
 use serde::Serialize;
 
-use crate::{IpRule, KeyOperation, KeyPermission, KeyType, NetworkRules, PublicKey, VaultSku};
+use crate::{
+    IpRule, KeyOperation, KeyPermission, KeyType, NetworkRules, PublicKey, ReleasePolicy, VaultSku,
+};
 
 /// Where a vault or key is in its life.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
@@ -89,6 +91,8 @@ pub struct KeyBundle {
     pub public_key: PublicKey,
     /// Whether and when it can be used.
     pub attributes: KeyAttributes,
+    /// Its key's release policy, if that is exportable.
+    pub release_policy: Option<ReleasePolicy>,
     /// Its tags.
     pub tags: BTreeMap<String, String>,
 }

@@ -6,7 +6,8 @@ use jiff::Timestamp;
 use sealock_core::{KeyName, PublicName, VaultName};
 use serde::{Deserialize, Serialize};
 
-use crate::{Key, KeyAttributes, KeyBundle, KeyChange, KeyOperation, KeyType, PublicKey, Result};
+use super::release_policy::{ReleasePolicyBody, ReleasePolicyChangeBody};
+use crate::{Key, KeyBundle, KeyChange, KeyOperation, KeyType, PublicKey, Result};
 
 /// `KeyBundle`, and `DeletedKeyBundle`.
 ///
@@ -20,6 +21,8 @@ pub(super) struct BundleBody {
     attributes: AttributesBody,
     #[serde(skip_serializing_if = "BTreeMap::is_empty")]
     tags: BTreeMap<String, String>,
+    #[serde(rename = "release_policy", skip_serializing_if = "Option::is_none")]
+    release_policy: Option<ReleasePolicyBody>,
 }
 
 /// `KeyItem`, and `DeletedKeyItem`.
@@ -89,8 +92,9 @@ impl BundleBody {
                     public_key => Some(public_key.clone()),
                 },
             },
-            attributes: AttributesBody::of(bundle.kty, bundle.attributes),
+            attributes: AttributesBody::of(bundle),
             tags: bundle.tags.clone(),
+            release_policy: bundle.release_policy.as_ref().map(Into::into),
         }
     }
 
@@ -117,7 +121,7 @@ impl ItemBody {
         Self {
             deletion: None,
             kid: names.key_uri(&bundle.kid.identifier()),
-            attributes: AttributesBody::of(bundle.kty, bundle.attributes),
+            attributes: AttributesBody::of(bundle),
             tags: bundle.tags.clone(),
         }
     }
@@ -138,7 +142,8 @@ fn recovery_id(names: &PublicName, vault: &VaultName, key: &KeyName) -> String {
 }
 
 impl AttributesBody {
-    fn of(kty: KeyType, attributes: KeyAttributes) -> Self {
+    fn of(bundle: &KeyBundle) -> Self {
+        let attributes = bundle.attributes;
         Self {
             enabled: attributes.enabled,
             nbf: attributes.not_before.map(Timestamp::as_second),
@@ -147,8 +152,8 @@ impl AttributesBody {
             updated: attributes.updated.as_second(),
             recovery_level: attributes.recovery.level(),
             recoverable_days: attributes.recovery.days,
-            exportable: false,
-            hsm_platform: if kty.is_hardware() { "2" } else { "0" },
+            exportable: bundle.release_policy.is_some(),
+            hsm_platform: if bundle.kty.is_hardware() { "2" } else { "0" },
         }
     }
 }
@@ -158,11 +163,9 @@ pub(super) fn change(
     key_ops: Option<Vec<KeyOperation>>,
     attributes: Option<AttributesChangeBody>,
     tags: Option<BTreeMap<String, String>>,
-    release_policy: Option<&serde_json::Value>,
+    release_policy: Option<&ReleasePolicyChangeBody>,
 ) -> Result<KeyChange> {
     let attributes = attributes.unwrap_or_default();
-    let is_exportable = attributes.exportable.unwrap_or(false);
-    exportable_keys_have_release_policies(is_exportable, release_policy.is_some())?;
     Ok(KeyChange {
         key_ops,
         enabled: attributes.enabled,
@@ -174,19 +177,12 @@ pub(super) fn change(
             .exp
             .map(|exp| timestamp("exp", exp))
             .transpose()?,
+        exportable: attributes.exportable,
+        release_policy: release_policy
+            .map(ReleasePolicyChangeBody::policy)
+            .transpose()?,
         tags,
     })
-}
-
-/// <https://learn.microsoft.com/azure/key-vault/keys/policy-grammar>
-fn exportable_keys_have_release_policies(is_exportable: bool, has_policy: bool) -> Result<()> {
-    let bad = |why: &str| Err(crate::Error::BadParameter(why.to_owned()));
-    match (is_exportable, has_policy) {
-        (false, false) => Ok(()),
-        (true, false) => bad("Exportable keys must have release policy"),
-        (false, true) => bad("Non-exportable keys must not have release policy"),
-        (true, true) => Err(crate::Error::NotSupported("exportable keys")),
-    }
 }
 
 fn timestamp(field: &str, second: i64) -> Result<Timestamp> {

@@ -6,11 +6,12 @@ use axum::{
 };
 use sealock_core::{KeyIdentifier, KeyName, KeyVersion};
 use serde::Deserialize;
-use serde_json::{Value, json};
+use serde_json::json;
 
 use super::{
     Answer, Call, NewVersion,
     bundle::{self, AttributesChangeBody, BundleBody, ItemBody},
+    release_policy::ReleasePolicyChangeBody,
 };
 use crate::{Curve, Error, ImportedKey, JsonWebKey, Key, KeyOperation, KeySpec, KeyType, Result};
 
@@ -24,7 +25,7 @@ struct CreateBody {
     crv: Option<Curve>,
     attributes: Option<AttributesChangeBody>,
     tags: Option<BTreeMap<String, String>>,
-    release_policy: Option<Value>,
+    release_policy: Option<ReleasePolicyChangeBody>,
 }
 
 /// <https://learn.microsoft.com/rest/api/keyvault/keys/import-key/import-key#request-body>
@@ -35,7 +36,7 @@ struct ImportBody {
     key: JsonWebKey,
     attributes: Option<AttributesChangeBody>,
     tags: Option<BTreeMap<String, String>>,
-    release_policy: Option<Value>,
+    release_policy: Option<ReleasePolicyChangeBody>,
 }
 
 /// <https://learn.microsoft.com/rest/api/keyvault/keys/update-key/update-key#request-body>
@@ -44,7 +45,7 @@ struct UpdateBody {
     key_ops: Option<Vec<KeyOperation>>,
     attributes: Option<AttributesChangeBody>,
     tags: Option<BTreeMap<String, String>>,
-    release_policy: Option<Value>,
+    release_policy: Option<ReleasePolicyChangeBody>,
 }
 
 #[derive(Deserialize)]

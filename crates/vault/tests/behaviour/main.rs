@@ -16,6 +16,7 @@ mod listings;
 mod names;
 mod order;
 mod recovery_levels;
+mod release_policies;
 mod retention;
 mod roles;
 mod rotation;

@@ -7,8 +7,8 @@ use sealock_envelope::ServiceKey;
 use sealock_store::Store;
 use sealock_vault::{
     AuditEvent, Client, EncryptionAlgorithm, Error, Key, KeyAttributes, KeyBundle, KeyChange,
-    KeyPermission, KeySpec, KeyType, KeyUse, KeyVault, Origin, Outcome, Requester, Result,
-    Settings, Vault, VaultChange, VaultSettings,
+    KeyPermission, KeySpec, KeyType, KeyUse, KeyVault, Origin, Outcome, ReleasePolicy,
+    ReleaseRules, Requester, Result, Settings, Vault, VaultChange, VaultSettings,
 };
 use uuid::Uuid;
 use zeroize::Zeroizing;
@@ -327,6 +327,33 @@ impl World {
             "appid={};oid={};iss=https://sts.windows.net/{}/",
             self.identity.client_id, self.identity.principal_id, self.identity.tenant_id
         )
+    }
+}
+
+/// A release policy that trusts this authority.
+pub(crate) fn release_policy(authority: &str, immutable: bool) -> ReleasePolicy {
+    let rules = format!(
+        r#"{{"version":"1.0.0","anyOf":[{{"authority":"{authority}","allOf":[{{"claim":"sdk-test","equals":true}}]}}]}}"#
+    );
+    ReleasePolicy {
+        rules: ReleaseRules::from_json(rules.as_bytes()).unwrap(),
+        immutable,
+    }
+}
+
+/// Has a key be exportable under this policy.
+pub(crate) fn exportable(policy: ReleasePolicy) -> KeyChange {
+    KeyChange {
+        exportable: Some(true),
+        ..given(policy)
+    }
+}
+
+/// Gives a key this policy.
+pub(crate) fn given(policy: ReleasePolicy) -> KeyChange {
+    KeyChange {
+        release_policy: Some(policy),
+        ..KeyChange::default()
     }
 }
 
