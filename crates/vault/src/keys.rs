@@ -1,11 +1,12 @@
 use std::{ops::Bound, sync::Arc};
 
+use jiff::Timestamp;
 use sealock_core::{KeyIdentifier, KeyName, KeyVersion, Kid, ObjectId, VaultName};
 use sealock_store::{Batch, Record};
 
 use crate::{
     Error, Key, KeyAttributes, KeyBundle, KeyChange, KeyOperation, KeyPermission, KeySpec, KeyType,
-    PublicKey, Recovery, Requester, Result,
+    PublicKey, Recovery, ReleasePolicy, Requester, Result,
     attributes::{hardware_keys_are_premium, key_exchange_keys_expire},
     key_material::KeyMaterial,
     lookup::{StoredVersion, Tags},
@@ -18,15 +19,21 @@ use crate::{
     service::Service,
 };
 
-/// A version that is about to be made.
-#[derive(Clone)]
-pub(crate) struct NewVersion {
+/// What a new version is to be, in the vault and of the key, if it is there, as they are now.
+pub(crate) struct Addition {
+    pub(crate) vault: Record<VaultRecord>,
+    pub(crate) key: Option<Record<KeyRecord>>,
     pub(crate) kty: KeyType,
     pub(crate) change: KeyChange,
 }
 
-/// The vault, and the key if it is there: what a new version depends on.
-pub(crate) type Place = (Record<VaultRecord>, Option<Record<KeyRecord>>);
+impl Addition {
+    /// The key's release policy with the new version.
+    fn release_policy(&self) -> Result<Option<ReleasePolicy>> {
+        let key = self.key.as_deref();
+        release_policy::after_new_version(&self.vault, key, self.kty, &self.change)
+    }
+}
 
 impl Service {
     pub(crate) async fn create_key(
@@ -39,19 +46,24 @@ impl Service {
         let place = || {
             let vault_record =
                 self.permitted_vault(requester, vault, Some(key), KeyPermission::Create)?;
-            Ok((vault_record, self.creatable_key(vault, key)?))
+            Ok::<_, Error>((vault_record, self.creatable_key(vault, key)?))
         };
         place()?;
         let (spec, change) = asked?;
         let shape = spec.check()?;
         change.check(spec.kty)?;
         self.remove_expired_key(vault, key).await?;
-        let new = NewVersion {
-            kty: spec.kty,
-            change,
-        };
-        self.add_version(vault, key, move || KeyMaterial::generate(shape), new, place)
-            .await
+        let make = move || KeyMaterial::generate(shape);
+        self.add_version(vault, key, make, |_| {
+            let (vault, key) = place()?;
+            Ok(Addition {
+                vault,
+                key,
+                kty: spec.kty,
+                change: change.clone(),
+            })
+        })
+        .await
     }
 
     /// All keys, deleted ones included.
@@ -286,20 +298,18 @@ impl Service {
     }
 
     /// Makes a key version: the key first, then its files, then the commit that makes it one.
-    /// `place` says, each time the commit is tried, what the vault and key are, or refuses.
+    /// `plan` says, each time the commit is tried, what the version is to be, or refuses.
     pub(crate) async fn add_version(
         self: &Arc<Self>,
         vault: &VaultName,
         key: &KeyName,
         make: impl FnOnce() -> Result<KeyMaterial> + Send + 'static,
-        new: NewVersion,
-        place: impl Fn() -> Result<Place>,
+        plan: impl Fn(Timestamp) -> Result<Addition>,
     ) -> Result<Key> {
-        let (vault_record, record) = place()?;
-        let (kty, change) = (new.kty, &new.change);
-        release_policy::after_new_version(&vault_record, record.as_deref(), kty, change)?;
-        hardware_keys_are_premium(vault_record.sku, kty)?;
-        let name = record.as_ref().map_or(key, |record| &record.name);
+        let addition = plan(self.clock.now())?;
+        addition.release_policy()?;
+        hardware_keys_are_premium(addition.vault.sku, addition.kty)?;
+        let name = addition.key.as_ref().map_or(key, |record| &record.name);
         let kid = Kid {
             vault: vault.clone(),
             key: name.clone(),
@@ -320,15 +330,9 @@ impl Service {
         .await??;
         let added = self
             .change(|| {
-                let (vault_record, record) = place()?;
-                self.addition_of_version(
-                    &kid,
-                    &new,
-                    (public_key.clone(), key_size),
-                    private_key,
-                    &vault_record,
-                    record.as_ref(),
-                )
+                let now = self.clock.now();
+                let made = (public_key.clone(), key_size, private_key);
+                self.addition_of_version(&kid, &plan(now)?, made, now)
             })
             .await;
         match &added {
@@ -346,29 +350,32 @@ impl Service {
     fn addition_of_version(
         &self,
         kid: &Kid,
-        new: &NewVersion,
-        (public_key, key_size): (PublicKey, u32),
-        private_key: SealedKey,
-        vault_record: &Record<VaultRecord>,
-        record: Option<&Record<KeyRecord>>,
+        addition: &Addition,
+        (public_key, key_size, private_key): (PublicKey, u32, SealedKey),
+        now: Timestamp,
     ) -> Result<(Batch, Key)> {
+        let Addition {
+            vault: vault_record,
+            key: record,
+            kty,
+            change,
+        } = addition;
+        let record = record.as_ref();
         if record.is_some_and(|record| record.name.as_str() != kid.key.as_str()) {
             // Made by somebody else since the private key was sealed, for a name in another case.
             return Err(Error::ConcurrentChange);
         }
-        let now = self.clock.now();
         let number = record.map_or(0, |record| record.latest) + 1;
-        let change = &new.change;
         let key_ops = match &change.key_ops {
             Some(given) => given.clone(),
-            None => KeyOperation::defaults(new.kty),
+            None => KeyOperation::defaults(*kty),
         };
         let stored = StoredVersion {
             version: kid.version.clone(),
             tags: change.tags.clone().unwrap_or_default(),
             record: VersionRecord {
                 number,
-                kty: new.kty,
+                kty: *kty,
                 key_size,
                 public_key,
                 expires: key_exchange_keys_expire(&key_ops, change.expires, now),
@@ -388,12 +395,7 @@ impl Service {
             recovering_until: None,
             current: kid.version.clone(),
             latest: number,
-            release_policy: release_policy::after_new_version(
-                vault_record,
-                record.map(|record| &record.value),
-                new.kty,
-                change,
-            )?,
+            release_policy: addition.release_policy()?,
             revision: ObjectId::random(),
         };
         let (vault, key) = (kid.vault.as_str(), kid.key.folded());

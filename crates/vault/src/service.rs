@@ -10,7 +10,7 @@ use tokio::sync::{Mutex, Notify, RwLock};
 use crate::{Error, Result, records::Deletion, throttling::Throttling};
 
 /// How often a change is tried that others keep overtaking.
-pub(crate) const ATTEMPTS: usize = 16;
+const ATTEMPTS: usize = 16;
 
 /// How true to Azure the vaults are where that costs time or patience.
 #[derive(Clone, Copy, Debug, Default)]

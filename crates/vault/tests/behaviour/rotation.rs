@@ -66,6 +66,30 @@ impl World {
     }
 }
 
+/// However long it took to make.
+#[tokio::test]
+async fn a_version_expires_so_long_after_it_was_created() {
+    let world = World::new().await;
+    world.create_key().await.unwrap();
+    world.set_policy(vec![], Some("P30D")).await.unwrap();
+    let passed = async { world.pass(SignedDuration::from_secs(1)) };
+    let (rotated, ()) = tokio::join!(world.rotate_key(), passed);
+    let made = rotated.unwrap().current.attributes;
+    assert_eq!(made.created, world.clock.now());
+    assert_eq!(made.expires, world.in_days(30));
+}
+
+/// By then, there is no calendar.
+#[tokio::test]
+async fn a_version_that_outlives_the_calendar_never_expires() {
+    let world = World::new().await;
+    world.create_ec_key().await.unwrap();
+    world.set_policy(vec![], Some("P7000Y")).await.unwrap();
+    world.pass_days(365 * 1500);
+    let rotated = world.rotate_key().await.unwrap();
+    assert_eq!(rotated.current.attributes.expires, None);
+}
+
 #[tokio::test]
 async fn a_key_rotates_so_long_after_its_version_was_created() {
     let world = World::new().await;
