@@ -149,6 +149,7 @@ pub(crate) enum Operation {
     KeyRotationPolicyGet,
     KeyRotationPolicySet,
     KeyNearExpiry,
+    KeyExpired,
     KeyEncrypt,
     KeyDecrypt,
     KeyWrap,
@@ -452,6 +453,7 @@ impl Operation {
         match self {
             Self::VaultPatch | Self::PoliciesGrant | Self::PoliciesRevoke => "VaultPatch",
             Self::KeyNearExpiry => "KeyNearExpiryEventGridNotification",
+            Self::KeyExpired => "KeyExpiredEventGridNotification",
             Self::VaultPut => "VaultPut",
             Self::VaultGet => "VaultGet",
             Self::VaultDelete => "VaultDelete",

@@ -285,25 +285,20 @@ pub enum Error {
 pub type Result<T> = std::result::Result<T, Error>;
 
 impl Error {
+    /// The HTTP status.
+    pub fn status(&self) -> u16 {
+        self.status_and_code().0
+    }
+
     /// Azure's `error.code`.
     pub fn code(&self) -> &'static str {
+        self.status_and_code().1
+    }
+
+    fn status_and_code(&self) -> (u16, &'static str) {
         match self {
-            Self::VaultNotFound { .. } | Self::VaultDeleted { .. } => "VaultNotFound",
-            Self::DeletedVaultNotFound { .. } => "DeletedVaultNotFound",
-            Self::VaultNameTaken { .. } => "VaultAlreadyExists",
-            Self::VaultNameHeld { .. } => "ConflictError",
-            Self::VaultPurgeProtected { .. } | Self::MethodNotAllowed { .. } => "MethodNotAllowed",
-            Self::NotAnEndpoint(_) => "NotFound",
-            Self::KeyNotFound { .. }
-            | Self::KeyDeleted { .. }
-            | Self::DeletedKeyNotFound { .. } => "KeyNotFound",
-            Self::ObjectIsDeletedButRecoverable { .. }
-            | Self::ObjectIsBeingDeleted { .. }
-            | Self::ObjectIsBeingRecovered { .. }
-            | Self::StillBeingDeleted
-            | Self::StillBeingRecovered
-            | Self::RestoreConflict { .. }
-            | Self::ConcurrentChange => "Conflict",
+            Self::BadParameter(_) => (400, "BadParameter"),
+            Self::Unauthorized(_) => (401, "Unauthorized"),
             Self::KeyDisabled { .. }
             | Self::KeyOperationForbidden { .. }
             | Self::KeyNotYetValid { .. }
@@ -312,19 +307,35 @@ impl Error {
             | Self::AccessDenied { .. }
             | Self::ForbiddenByRbac { .. }
             | Self::Unreachable { .. }
-            | Self::FailedOver { .. } => "Forbidden",
-            Self::Throttled { .. } => "Throttled",
-            Self::AuthorizationFailed { .. } => "AuthorizationFailed",
-            Self::Unauthorized(_) => "Unauthorized",
-            Self::BadParameter(_) => "BadParameter",
-            Self::NotSupported(_) => "NotSupportedByEmulator",
+            | Self::FailedOver { .. } => (403, "Forbidden"),
+            Self::AuthorizationFailed { .. } => (403, "AuthorizationFailed"),
+            Self::VaultNotFound { .. } | Self::VaultDeleted { .. } => (404, "VaultNotFound"),
+            Self::DeletedVaultNotFound { .. } => (404, "DeletedVaultNotFound"),
+            Self::KeyNotFound { .. }
+            | Self::KeyDeleted { .. }
+            | Self::DeletedKeyNotFound { .. } => (404, "KeyNotFound"),
+            Self::NotAnEndpoint(_) => (404, "NotFound"),
+            Self::VaultPurgeProtected { .. } | Self::MethodNotAllowed { .. } => {
+                (405, "MethodNotAllowed")
+            }
+            Self::VaultNameTaken { .. } => (409, "VaultAlreadyExists"),
+            Self::VaultNameHeld { .. } => (409, "ConflictError"),
+            Self::ObjectIsDeletedButRecoverable { .. }
+            | Self::ObjectIsBeingDeleted { .. }
+            | Self::ObjectIsBeingRecovered { .. }
+            | Self::StillBeingDeleted
+            | Self::StillBeingRecovered
+            | Self::RestoreConflict { .. }
+            | Self::ConcurrentChange => (409, "Conflict"),
+            Self::Throttled { .. } => (429, "Throttled"),
+            Self::NotSupported(_) => (501, "NotSupportedByEmulator"),
             Self::Storage(_)
             | Self::Directory(_)
             | Self::Damaged { .. }
             | Self::Rsa(_)
             | Self::Ecdsa(_)
             | Self::Json(_)
-            | Self::Interrupted(_) => "InternalServerError",
+            | Self::Interrupted(_) => (500, "InternalServerError"),
         }
     }
 
@@ -352,21 +363,6 @@ impl Error {
                 Some("ObjectIsBeingRecovered")
             }
             _ => None,
-        }
-    }
-
-    /// The HTTP status.
-    pub fn status(&self) -> u16 {
-        match self.code() {
-            "BadParameter" => 400,
-            "Unauthorized" => 401,
-            "Forbidden" | "AuthorizationFailed" => 403,
-            "VaultNotFound" | "DeletedVaultNotFound" | "KeyNotFound" | "NotFound" => 404,
-            "MethodNotAllowed" => 405,
-            "VaultAlreadyExists" | "ConflictError" | "Conflict" => 409,
-            "Throttled" => 429,
-            "NotSupportedByEmulator" => 501,
-            _ => 500,
         }
     }
 
@@ -435,7 +431,6 @@ impl Error {
                 identity,
                 permission,
                 vault,
-                ..
             } => format!(
                 "grant it with: sealock access grant --vault {vault} --identity {} --permissions {permission}",
                 identity.name

@@ -160,6 +160,7 @@ impl Service {
                     not_before: change.not_before.or(known.not_before),
                     expires: change.expires.or(known.expires),
                     near_expiry_noted: known.near_expiry_noted && change.expires.is_none(),
+                    expiry_noted: known.expiry_noted && change.expires.is_none(),
                     updated: self.clock.now(),
                     ..known
                 },
@@ -281,22 +282,6 @@ impl Service {
         Ok(expired)
     }
 
-    /// Removes objects whose metadata is gone. Tries all of them, whichever fails.
-    pub(crate) async fn unlink(&self, files: Vec<ObjectId>) -> Result<()> {
-        if files.is_empty() {
-            return Ok(());
-        }
-        let objects = Arc::clone(&self.store.vault_keys);
-        let removed = tokio::task::spawn_blocking(move || {
-            let mut result = Ok(());
-            for id in files {
-                result = result.and(objects.remove(id).map(drop));
-            }
-            result
-        });
-        Ok(removed.await??)
-    }
-
     /// Makes a key version: the key first, then its files, then the commit that makes it one.
     /// `plan` says, each time the commit is tried, what the version is to be, or refuses.
     pub(crate) async fn add_version(
@@ -318,33 +303,20 @@ impl Service {
         let made = tokio::task::spawn_blocking(make).await??;
         let (public_key, key_size) = (made.public_key(), made.shape().bits());
 
-        // From here to the commit, the files look like nobody's; the sweep waits.
-        let _creating = self.creations.read().await;
-        let private_key = tokio::task::spawn_blocking({
-            let (service, kid) = (Arc::clone(self), kid.clone());
-            move || {
+        let seal = {
+            let kid = kid.clone();
+            move |service: &Self| {
                 let objects = &*service.store.vault_keys;
-                private_keys::seal(objects, &service.service_key, &kid, &made)
+                let sealed = private_keys::seal(objects, &service.service_key, &kid, &made)?;
+                Ok((sealed, sealed.objects().into()))
             }
+        };
+        self.change_with_files(seal, |private_key| {
+            let now = self.clock.now();
+            let made = (public_key.clone(), key_size, *private_key);
+            self.addition_of_version(&kid, &plan(now)?, made, now)
         })
-        .await??;
-        let added = self
-            .change(|| {
-                let now = self.clock.now();
-                let made = (public_key.clone(), key_size, private_key);
-                self.addition_of_version(&kid, &plan(now)?, made, now)
-            })
-            .await;
-        match &added {
-            // Whether it was committed is unknown: if not, the files are the sweep's.
-            Ok(_) | Err(Error::Storage(_)) => {}
-            Err(_) => {
-                if let Err(error) = self.unlink(private_key.objects().into()).await {
-                    tracing::warn!(%error, %kid, "the files of a refused key version are left to the sweep");
-                }
-            }
-        }
-        added
+        .await
     }
 
     fn addition_of_version(
@@ -385,6 +357,7 @@ impl Service {
                 created: now,
                 updated: now,
                 near_expiry_noted: false,
+                expiry_noted: false,
                 private_key,
             },
         };

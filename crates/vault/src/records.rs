@@ -89,6 +89,9 @@ pub(crate) struct VersionRecord {
     /// Whether it was told already that it expires soon.
     #[serde(default)]
     pub(crate) near_expiry_noted: bool,
+    /// Whether it was told already that it has expired.
+    #[serde(default)]
+    pub(crate) expiry_noted: bool,
     pub(crate) private_key: SealedKey,
 }
 

@@ -1,7 +1,7 @@
 use std::{sync::Arc, time::Duration};
 
 use jiff::{SignedDuration, Timestamp};
-use sealock_core::{Clock, PublicName};
+use sealock_core::{Clock, ObjectId, PublicName};
 use sealock_entra::Directory;
 use sealock_envelope::ServiceKey;
 use sealock_store::{Batch, Commit, Store};
@@ -59,6 +59,49 @@ impl Service {
             }
         }
         Err(Error::ConcurrentChange)
+    }
+
+    /// Stores files, then commits what `plan` makes of them. If that is refused, they are removed.
+    ///
+    /// From the first file to the commit, they look like nobody's; the sweep waits.
+    pub(crate) async fn change_with_files<S, T>(
+        self: &Arc<Self>,
+        store: impl FnOnce(&Self) -> Result<(S, Vec<ObjectId>)> + Send + 'static,
+        mut plan: impl FnMut(&S) -> Result<(Batch, T)>,
+    ) -> Result<T>
+    where
+        S: Send + 'static,
+    {
+        let _creating = self.creations.read().await;
+        let service = Arc::clone(self);
+        let (stored, files) = tokio::task::spawn_blocking(move || store(&service)).await??;
+        let done = self.change(|| plan(&stored)).await;
+        match &done {
+            // Whether it was committed is unknown: if not, the files are the sweep's.
+            Ok(_) | Err(Error::Storage(_)) => {}
+            Err(_) => {
+                if let Err(error) = self.unlink(files).await {
+                    tracing::warn!(%error, "the files of a refused key version are left to the sweep");
+                }
+            }
+        }
+        done
+    }
+
+    /// Removes objects whose metadata is gone. Tries all of them, whichever fails.
+    pub(crate) async fn unlink(&self, files: Vec<ObjectId>) -> Result<()> {
+        if files.is_empty() {
+            return Ok(());
+        }
+        let objects = Arc::clone(&self.store.vault_keys);
+        let removed = tokio::task::spawn_blocking(move || {
+            let mut result = Ok(());
+            for id in files {
+                result = result.and(objects.remove(id).map(drop));
+            }
+            result
+        });
+        Ok(removed.await??)
     }
 
     /// A soft deletion that begins now.

@@ -76,7 +76,13 @@ async fn a_vault_and_its_keys_are_what_they_were() {
         "release_policy",
     ];
     world.forget("keys", &[vault, key], &new_of_keys).await;
-    let new_of_versions = ["key_ops", "not_before", "expires", "near_expiry_noted"];
+    let new_of_versions = [
+        "key_ops",
+        "not_before",
+        "expires",
+        "near_expiry_noted",
+        "expiry_noted",
+    ];
     world
         .forget("key-versions", &[vault, key, version], &new_of_versions)
         .await;
