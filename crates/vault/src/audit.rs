@@ -342,7 +342,7 @@ impl Request {
                     Operation::KeyRecover => "/recover",
                     _ => "",
                 };
-                (deleted_key_uri(names, &key.vault, &key.key), suffix)
+                (names.deleted_key_uri(&key.vault, &key.key), suffix)
             }
             (target @ (Target::Keys(_) | Target::Key(_)), operation) => {
                 (target.id(names), operation.path())
@@ -530,10 +530,6 @@ impl Operation {
             _ => 200,
         }
     }
-}
-
-fn deleted_key_uri(names: &PublicName, vault: &VaultName, key: &KeyName) -> String {
-    format!("{}deletedkeys/{key}", names.vault_uri(vault))
 }
 
 fn claim(caller: &Caller) -> Claim {

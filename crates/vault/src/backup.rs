@@ -157,11 +157,7 @@ impl Service {
             record,
             tags,
         } = stored;
-        let kid = Kid {
-            vault: vault.clone(),
-            key: key.clone(),
-            version,
-        };
+        let kid = Kid::new(vault, key, version);
         let objects = &*self.store.vault_keys;
         let (kty, sealed) = (record.kty, record.private_key);
         let Some(material) = private_keys::open(objects, &self.service_key, &kid, kty, sealed)?
@@ -271,11 +267,7 @@ impl Service {
                 .expect_absent(&KEYS, &parts)
                 .put(&KEYS, &parts, &record);
             for stored in versions {
-                let kid = Kid {
-                    vault: vault.clone(),
-                    key: name.clone(),
-                    version: stored.version.clone(),
-                };
+                let kid = Kid::new(vault, &name, stored.version.clone());
                 let parts = [parts[0], parts[1], kid.version.as_str()];
                 batch = batch.put(&VERSIONS, &parts, &stored.record);
                 batch = Self::put_tags(&kid, &stored.tags, batch);
@@ -305,11 +297,7 @@ impl Service {
     ) -> Result<(Vec<StoredVersion>, Vec<ObjectId>)> {
         let Backup { name, versions, .. } = backup;
         let store = |backed_up: BackedUpVersion| {
-            let kid = Kid {
-                vault: vault.clone(),
-                key: name.clone(),
-                version: backed_up.version,
-            };
+            let kid = Kid::new(vault, &name, backed_up.version);
             let unreadable = || {
                 Error::BadParameter(format!(
                     "The backup's version {} is not a key of its type.",

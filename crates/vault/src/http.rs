@@ -131,7 +131,7 @@ async fn route(
         Ok((endpoint, method)) => {
             call.method = method;
             call.body = body::read(body).await;
-            dispatch(call, endpoint).await
+            Box::pin(dispatch(call, endpoint)).await
         }
         Err(error) => call.refuse(error),
     }

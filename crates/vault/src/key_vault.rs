@@ -8,9 +8,9 @@ use tokio::sync::{Mutex, Notify, RwLock};
 use zeroize::Zeroizing;
 
 use crate::{
-    Client, Error, ImportedKey, Key, KeyBundle, KeyChange, KeyOperation, KeyPermission, KeySpec,
-    KeyUse, Listing, Page, Policy, Requester, Result, RotationPolicy, RotationPolicyView, Settings,
-    State, Swept, Used, Vault, VaultChange, VaultSettings,
+    Client, Error, ImportedKey, Key, KeyBundle, KeyChange, KeyItem, KeyOperation, KeyPermission,
+    KeySpec, KeyUse, Listing, Page, Policy, Requester, Result, RotationPolicy, RotationPolicyView,
+    Settings, State, Swept, Used, Vault, VaultChange, VaultSettings,
     audit::{Operation, Request, Subject, Target},
     service::Service,
     throttling::Throttling,
@@ -270,7 +270,7 @@ impl KeyVault {
         requester: &Requester,
         vault: &VaultName,
         page: Result<Page>,
-    ) -> Result<Listing<Key>> {
+    ) -> Result<Listing<KeyItem>> {
         let request = Request::new(requester, Operation::KeyList, Target::Keys(vault.clone()));
         let (service, requester) = self.owned(requester);
         let vault = vault.clone();
@@ -284,7 +284,7 @@ impl KeyVault {
         requester: &Requester,
         vault: &VaultName,
         page: Result<Page>,
-    ) -> Result<Listing<Key>> {
+    ) -> Result<Listing<KeyItem>> {
         let request = Request::new(
             requester,
             Operation::KeyListDeleted,

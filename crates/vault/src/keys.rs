@@ -295,11 +295,7 @@ impl Service {
         addition.release_policy()?;
         hardware_keys_are_premium(addition.vault.sku, addition.kty)?;
         let name = addition.key.as_ref().map_or(key, |record| &record.name);
-        let kid = Kid {
-            vault: vault.clone(),
-            key: name.clone(),
-            version: KeyVersion::random(),
-        };
+        let kid = Kid::new(vault, name, KeyVersion::random());
         let made = tokio::task::spawn_blocking(make).await??;
         let (public_key, key_size) = (made.public_key(), made.shape().bits());
 
@@ -420,11 +416,7 @@ impl Service {
             .delete(&ROTATION_POLICIES, &parts);
         for stored in self.versions_of(vault, key)? {
             files.extend(stored.record.private_key.objects());
-            let kid = Kid {
-                vault: vault.clone(),
-                key: key.clone(),
-                version: stored.version,
-            };
+            let kid = Kid::new(vault, key, stored.version);
             batch = batch.delete(&VERSIONS, &[parts[0], parts[1], kid.version.as_str()]);
             batch = Self::put_tags(&kid, &Tags::new(), batch);
         }
@@ -485,11 +477,7 @@ impl StoredVersion {
     ) -> KeyBundle {
         let record = &self.record;
         KeyBundle {
-            kid: Kid {
-                vault: vault.clone(),
-                key: key_record.name.clone(),
-                version: self.version.clone(),
-            },
+            kid: Kid::new(vault, &key_record.name, self.version.clone()),
             kty: record.kty,
             key_size: record.key_size,
             key_ops: record.key_ops(),

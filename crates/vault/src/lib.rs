@@ -73,7 +73,7 @@ pub use sweep::Swept;
 pub use usage::{Unusable, VersionState, may_use};
 pub use using::{KeyUse, Outcome, Used};
 pub use vaults::{VaultChange, VaultSettings, VaultSku, resource_id};
-pub use views::{Key, KeyAttributes, KeyBundle, Policy, Recovery, State, Vault};
+pub use views::{Key, KeyAttributes, KeyBundle, KeyItem, Policy, Recovery, State, Vault};
 
 /// Where every vault is, until one can say so.
 const LOCATION: &str = "eastus";

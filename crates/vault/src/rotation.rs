@@ -143,11 +143,7 @@ impl Service {
         key: &KeyName,
     ) -> Result<(Kid, VersionRecord)> {
         let KeyRecord { name, current, .. } = self.active_key(vault, key, None)?.value;
-        let kid = Kid {
-            vault: vault.clone(),
-            key: name,
-            version: current,
-        };
+        let kid = Kid::new(vault, &name, current);
         let record = self.version(&kid)?.value;
         Ok((kid, record))
     }

@@ -153,11 +153,11 @@ impl Service {
         let Some(record) = self.find_key(&key.vault, &key.key)? else {
             return Ok(None);
         };
-        let version = self.version(&Kid {
-            vault: key.vault.clone(),
-            key: key.key.clone(),
-            version: key.version.as_ref().unwrap_or(&record.current).clone(),
-        });
+        let version = self.version(&Kid::new(
+            &key.vault,
+            &key.key,
+            key.version.as_ref().unwrap_or(&record.current).clone(),
+        ));
         match version {
             Ok(version) => Ok(Some(KeyProperties {
                 kty: version.kty,

@@ -76,6 +76,17 @@ pub struct Key {
     pub older: Vec<KeyBundle>,
 }
 
+/// What a list tells of a key.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct KeyItem {
+    /// The current version.
+    pub current: KeyBundle,
+    /// When the key was deleted.
+    pub deleted: Option<Timestamp>,
+    /// When it will be purged.
+    pub scheduled_purge: Option<Timestamp>,
+}
+
 /// What a vault tells of a key version.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct KeyBundle {

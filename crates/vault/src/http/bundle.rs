@@ -3,11 +3,11 @@
 use std::collections::BTreeMap;
 
 use jiff::Timestamp;
-use sealock_core::{KeyName, PublicName, VaultName};
+use sealock_core::{Kid, PublicName};
 use serde::{Deserialize, Serialize};
 
 use super::release_policy::{ReleasePolicyBody, ReleasePolicyChangeBody};
-use crate::{Key, KeyBundle, KeyChange, KeyOperation, KeyType, PublicKey, Result};
+use crate::{Key, KeyBundle, KeyChange, KeyItem, KeyOperation, KeyType, PublicKey, Result};
 
 /// `KeyBundle`, and `DeletedKeyBundle`.
 ///
@@ -100,7 +100,7 @@ impl BundleBody {
 
     pub(super) fn deleted(names: &PublicName, key: &Key) -> Self {
         Self {
-            deletion: DeletionBody::of(names, key),
+            deletion: DeletionBody::of(names, &key.current.kid, key.deleted, key.scheduled_purge),
             ..Self::of(names, &key.current)
         }
     }
@@ -108,10 +108,10 @@ impl BundleBody {
 
 impl ItemBody {
     /// A key, which bears no version in lists.
-    pub(super) fn of(names: &PublicName, key: &Key) -> Self {
+    pub(super) fn of(names: &PublicName, key: &KeyItem) -> Self {
         let identifier = key.current.kid.identifier().unversioned();
         Self {
-            deletion: DeletionBody::of(names, key),
+            deletion: DeletionBody::of(names, &key.current.kid, key.deleted, key.scheduled_purge),
             kid: names.key_uri(&identifier),
             ..Self::version(names, &key.current)
         }
@@ -128,17 +128,18 @@ impl ItemBody {
 }
 
 impl DeletionBody {
-    fn of(names: &PublicName, key: &Key) -> Option<Self> {
+    fn of(
+        names: &PublicName,
+        kid: &Kid,
+        deleted: Option<Timestamp>,
+        scheduled_purge: Option<Timestamp>,
+    ) -> Option<Self> {
         Some(Self {
-            recovery_id: recovery_id(names, &key.vault, &key.name),
-            deleted_date: key.deleted?.as_second(),
-            scheduled_purge_date: key.scheduled_purge?.as_second(),
+            recovery_id: names.deleted_key_uri(&kid.vault, &kid.key),
+            deleted_date: deleted?.as_second(),
+            scheduled_purge_date: scheduled_purge?.as_second(),
         })
     }
-}
-
-fn recovery_id(names: &PublicName, vault: &VaultName, key: &KeyName) -> String {
-    format!("{}deletedkeys/{key}", names.vault_uri(vault))
 }
 
 impl AttributesBody {
