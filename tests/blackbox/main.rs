@@ -29,6 +29,7 @@ mod revocation;
 mod rotation;
 mod secrets;
 mod serve;
+mod throttling;
 mod tls;
 mod tokens;
 mod uploads;

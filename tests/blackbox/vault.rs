@@ -1,5 +1,6 @@
+use base64::{Engine as _, engine::general_purpose::URL_SAFE_NO_PAD};
 use sealock_tests::{Answer, Client, Emulator};
-use serde_json::Value;
+use serde_json::{Value, json};
 
 use crate::entra::token;
 
@@ -231,6 +232,56 @@ fn answers_are_written_as_azure_writes_them() {
         let answer = vault.send(method, path, "");
         assert_eq!(answer.status, 200, "{method} {path}");
         assert_eq!(text(&answer), expected, "{method} {path}");
+    }
+}
+
+/// The order of a policy's members is the vault's, however they are sent.
+#[test]
+fn a_release_policy_is_written_as_azure_writes_it() {
+    let vault = Vault::start();
+    let policy = |sent: &str, immutable: bool| {
+        let data = URL_SAFE_NO_PAD.encode(sent);
+        json!({"release_policy": {"data": data, "immutable": immutable}})
+    };
+    let sent = r#"{"anyOf":[{"allOf":[{"equals":"true","claim":"c"}],"authority":"https://a"}],"version":"1.0.0"}"#;
+    let kept = r#"{"version":"1.0.0","anyOf":[{"authority":"https://a","allOf":[{"claim":"c","equals":"true"}]}]}"#;
+    let written = |immutable: bool| {
+        format!(
+            r#","exportable":true,"hsmPlatform":"2"}},"release_policy":{{"contentType":"application/json; charset=utf-8","data":"{}","immutable":{immutable}}}}}"#,
+            URL_SAFE_NO_PAD.encode(kept)
+        )
+    };
+    let mut asked = policy(sent, false);
+    asked["kty"] = json!("EC-HSM");
+    asked["attributes"] = json!({"exportable": true});
+    let created = vault.send("POST", "/keys/k1/create", &asked.to_string());
+    assert!(text(&created).ends_with(&written(false)), "{created:?}");
+    let listed = vault.must("GET", "/keys", "");
+    assert_eq!(listed["value"][0]["attributes"]["exportable"], true);
+    assert_eq!(listed["value"][0]["release_policy"], Value::Null);
+
+    let immutable = policy(sent, true).to_string();
+    for (method, path, body) in [
+        ("PATCH", "/keys/k1", immutable.as_str()),
+        ("GET", "/keys/k1", ""),
+        ("POST", "/keys/k1/rotate", ""),
+        ("DELETE", "/keys/k1", ""),
+        ("GET", "/deletedkeys/k1", ""),
+        ("POST", "/deletedkeys/k1/recover", ""),
+    ] {
+        let answer = vault.send(method, path, body);
+        assert!(text(&answer).ends_with(&written(true)), "{method} {path}");
+    }
+    for changed in [
+        policy(sent, false),
+        policy(&kept.replace("//a", "//b"), true),
+    ] {
+        let refused = vault.send("PATCH", "/keys/k1", &changed.to_string());
+        assert_eq!(refused.status, 400);
+        assert_eq!(
+            text(&refused),
+            r#"{"error":{"code":"BadParameter","message":"AKV.SKR.1020: Immutable Key Release Policy cannot be modified."}}"#
+        );
     }
 }
 

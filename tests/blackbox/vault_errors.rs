@@ -1,3 +1,4 @@
+use base64::{Engine as _, engine::general_purpose::URL_SAFE_NO_PAD};
 use sealock_tests::{Client, Emulator};
 use serde_json::{Value, json};
 
@@ -53,6 +54,13 @@ fn what_is_asked_wrongly_is_refused_with_what_is_wrong() {
     let digest = "A".repeat(43);
     let many: Value = (0..16).map(|n| (n.to_string(), json!(""))).collect();
     let many = json!({"kty": "EC", "tags": many}).to_string();
+    let exportable = r#""kty":"EC-HSM","attributes":{"exportable":true}"#;
+    let rules =
+        r#"{"version":"1.0.0","anyOf":[{"authority":"//a","allOf":[{"claim":"c","equals":1}]}]}"#;
+    let policy = |asked: &str, rules: &str| {
+        let data = URL_SAFE_NO_PAD.encode(rules);
+        format!(r#"{{{asked},"release_policy":{{"data":"{data}"}}}}"#)
+    };
     let before = vault.emulator.json(&["key", "list"]);
     for (method, path, body, said) in [
         // Rows of Azure's own texts.
@@ -86,13 +94,13 @@ fn what_is_asked_wrongly_is_refused_with_what_is_wrong() {
             "POST",
             "/keys/x/create",
             r#"{"kty":"RSA","attributes":{"exportable":true}}"#,
-            "Exportable keys must have release policy",
+            "AKV.SKR.1004: Exportable keys must have release policy.",
         ),
         (
             "POST",
             "/keys/x/create",
-            r#"{"kty":"RSA","release_policy":{"data":"e30"}}"#,
-            "Non-exportable keys must not have release policy",
+            &policy(r#""kty":"RSA""#, rules),
+            "AKV.SKR.1005: Non-exportable keys must not have release policy.",
         ),
         // Ours.
         ("POST", "/keys/x/create", "", "no body"),
@@ -167,6 +175,42 @@ fn what_is_asked_wrongly_is_refused_with_what_is_wrong() {
             "'exp' is not a time",
         ),
         ("POST", "/keys/x/create", &many, "at most 15 tags"),
+        (
+            "POST",
+            "/keys/x/create",
+            &policy(r#""kty":"RSA","attributes":{"exportable":true}"#, rules),
+            "AKV.SKR.1006: The exportable attribute is only supported with keys in hardware",
+        ),
+        (
+            "POST",
+            "/keys/x/create",
+            &policy(exportable, "{}"),
+            "The data of the release policy is not in the grammar of https://learn.microsoft.com/azure/key-vault/keys/policy-grammar: missing field `version`",
+        ),
+        (
+            "POST",
+            "/keys/x/create",
+            &policy(exportable, &rules.replace("//a", &"a".repeat(4000))),
+            "at most 3072 are kept",
+        ),
+        (
+            "POST",
+            "/keys/x/create",
+            &format!(r#"{{{exportable},"release_policy":{{"data":"+/"}}}}"#),
+            "'release_policy.data' is not encoded with base64url",
+        ),
+        (
+            "POST",
+            "/keys/x/create",
+            &format!(r#"{{{exportable},"release_policy":{{"immutable":true}}}}"#),
+            "missing field `data`",
+        ),
+        (
+            "PATCH",
+            "/keys/k256",
+            r#"{"release_policy":{"data":"","contentType":"text/plain"}}"#,
+            "The contentType 'text/plain' of the release policy is not supported",
+        ),
         (
             "POST",
             "/keys/a_b/create",
@@ -348,16 +392,23 @@ fn a_rotation_policy_takes_null_for_what_is_not_said() {
 #[test]
 fn what_the_emulator_does_not_have_says_so() {
     let vault = Vault::start();
-    for (method, path, named) in [
-        ("GET", "/secrets", "secrets"),
-        ("PUT", "/secrets/x", "secrets"),
-        ("GET", "/deletedsecrets", "secrets"),
-        ("POST", "/certificates/x/create", "certificates"),
-        ("GET", "/deletedcertificates/x", "certificates"),
-        ("POST", "/keys/registry-key/release", "releasing keys"),
-        ("GET", "/keys/registry-key/attestation", "attestation"),
+    let wrapped = r#"{"key":{"kty":"RSA-HSM","key_hsm":"AA"}}"#;
+    for (method, path, body, named) in [
+        ("GET", "/secrets", "{}", "secrets"),
+        ("PUT", "/secrets/x", "{}", "secrets"),
+        ("GET", "/deletedsecrets", "{}", "secrets"),
+        ("POST", "/certificates/x/create", "{}", "certificates"),
+        ("GET", "/deletedcertificates/x", "{}", "certificates"),
+        ("POST", "/keys/registry-key/release", "{}", "releasing keys"),
+        ("GET", "/keys/registry-key/attestation", "{}", "attestation"),
+        (
+            "PUT",
+            "/keys/x",
+            wrapped,
+            "importing keys that are wrapped for an HSM",
+        ),
     ] {
-        let (status, code, message) = vault.refused(method, path, "{}");
+        let (status, code, message) = vault.refused(method, path, body);
         assert_eq!(
             (status, code.as_str()),
             (501, "NotSupportedByEmulator"),
@@ -400,4 +451,63 @@ fn a_tag_does_nothing_to_the_terminal_that_shows_it() {
     assert!(!shown.contains(['\u{1b}', '\u{7}', '\r']), "{shown:?}");
     let json = vault.emulator.json(&["key", "show", "k"]);
     assert_eq!(json["versions"][0]["tags"], tags);
+}
+
+/// Who may not reach the vault learns nothing else, and who may not do something not what is wrong with it.
+#[test]
+fn the_network_and_the_permission_are_judged_before_what_a_request_says() {
+    let vault = Vault::start();
+    let inner = |(status, answer): (u16, Value)| {
+        let code = answer.pointer("/error/innererror/code");
+        (
+            status,
+            code.and_then(Value::as_str).unwrap_or_default().to_owned(),
+        )
+    };
+    let ask = |method: &str, path: &str| {
+        let headers = [("authorization", vault.authorization.as_str())];
+        let answer = vault.client.send(method, path, &headers, b"{}");
+        inner((answer.status, answer.json()))
+    };
+    let requests = [
+        ("GET", "/keys/registry-key"),
+        ("GET", "/keys/a_b?api-version=7.4"),
+        ("GET", "/keys/k/zzz?api-version=7.4"),
+        ("GET", "/secrets/x?api-version=7.4"),
+        ("POST", "/keys/registry-key/release?api-version=7.4"),
+        ("DELETE", "/keys?api-version=7.4"),
+        ("POST", "/rng"),
+    ];
+    vault
+        .emulator
+        .cli(&["access", "revoke", "--permissions", "all"]);
+    let denied = (403, "AccessDenied".to_owned());
+    assert_eq!(ask("GET", "/keys/registry-key"), denied);
+    assert_eq!(
+        ask("POST", "/keys/registry-key/release?api-version=7.4"),
+        denied
+    );
+    vault
+        .emulator
+        .cli(&["vault", "network", "sealock", "--default-action", "deny"]);
+    for (method, path) in requests {
+        let firewall = (403, "ForbiddenByFirewall".to_owned());
+        assert_eq!(ask(method, path), firewall, "{method} {path}");
+    }
+    let recorded = vault.emulator.cli(&["audit", "--result", "403", "--json"]);
+    let operations: Vec<String> = recorded
+        .lines()
+        .map(|line| serde_json::from_str::<Value>(line).unwrap()["operationName"].to_string())
+        .collect();
+    assert_eq!(
+        operations,
+        [
+            "KeyGet",
+            "KeyRelease",
+            "KeyGet",
+            "KeyRelease",
+            "RandomBytesGet"
+        ]
+        .map(|name| json!(name).to_string())
+    );
 }

@@ -115,6 +115,15 @@ impl fmt::Display for KeyIdentifier {
 }
 
 impl Kid {
+    /// The version of the key in the vault.
+    pub fn new(vault: &VaultName, key: &KeyName, version: KeyVersion) -> Self {
+        Self {
+            vault: vault.clone(),
+            key: key.clone(),
+            version,
+        }
+    }
+
     /// The identifier that is fixed to this version.
     pub fn identifier(&self) -> KeyIdentifier {
         KeyIdentifier {

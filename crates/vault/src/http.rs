@@ -2,7 +2,7 @@
 //!
 //! A request is judged in Azure's order. Whether the vault is there and whose token it is comes first;
 //! what the request says is read before the domain is asked, but what is wrong with it is judged by the
-//! domain, and last.
+//! domain, and last. What asks for no operation is judged no further than by the network.
 //!
 //! <https://learn.microsoft.com/rest/api/keyvault/keys/operation-groups>
 
@@ -16,6 +16,7 @@ mod keys;
 mod page;
 mod path;
 mod random;
+mod release_policy;
 mod rotation_policy;
 
 use std::net::IpAddr;
@@ -115,19 +116,25 @@ async fn route(
                 return Ok(challenge.render(tokens, names, &door));
             }
         };
-    check_api_version(requester.client.api_version.as_deref())?;
-    let method = overridden(parts.method, &parts.headers)?;
-    let endpoint = Endpoint::parse(&method, parts.uri.path())?;
-    let call = Call {
+    let mut call = Call {
         vaults,
         names,
         door,
         requester,
-        method,
+        method: parts.method,
         query,
-        body: body::read(body).await,
+        body: Ok(Bytes::new()),
     };
-    dispatch(call, endpoint).await
+    let asked = overridden(&call.method, &parts.headers)
+        .and_then(|method| Ok((Endpoint::parse(&method, parts.uri.path())?, method)));
+    match asked {
+        Ok((endpoint, method)) => {
+            call.method = method;
+            call.body = body::read(body).await;
+            Box::pin(dispatch(call, endpoint)).await
+        }
+        Err(error) => call.refuse(error),
+    }
 }
 
 /// Which function answers at which endpoint.
@@ -153,8 +160,8 @@ async fn dispatch(call: Call<'_>, endpoint: Endpoint) -> Answer {
         (Endpoint::DeletedKey(key), "DELETE") => deleted_keys::purge(call, key).await,
         (Endpoint::Recover(key), "POST") => deleted_keys::recover(call, key).await,
         (Endpoint::Random, "POST") => random::answer(call).await,
-        (Endpoint::Unsupported(what), _) => Err(Error::NotSupported(what)),
-        (endpoint, method) => Err(Error::MethodNotAllowed {
+        (Endpoint::Unsupported(what), _) => call.refuse(Error::NotSupported(what)),
+        (endpoint, method) => call.refuse(Error::MethodNotAllowed {
             method: method.to_owned(),
             allowed: endpoint.allowed(),
         }),
@@ -164,12 +171,12 @@ async fn dispatch(call: Call<'_>, endpoint: Endpoint) -> Answer {
 /// A client that cannot send the method sends it in a header.
 ///
 /// <https://learn.microsoft.com/azure/key-vault/general/authentication-requests-and-responses>
-fn overridden(method: Method, headers: &HeaderMap) -> Result<Method> {
+fn overridden(method: &Method, headers: &HeaderMap) -> Result<Method> {
     let Some(wanted) = headers
         .get("x-http-method")
         .filter(|_| method == Method::POST)
     else {
-        return Ok(method);
+        return Ok(method.clone());
     };
     match wanted.as_bytes() {
         b"GET" => Ok(Method::GET),
@@ -184,35 +191,15 @@ fn overridden(method: Method, headers: &HeaderMap) -> Result<Method> {
     }
 }
 
-/// Every version that is written like one is taken: what each of them has is served to all.
-///
-/// <https://learn.microsoft.com/rest/api/keyvault/keys/operation-groups>
-fn check_api_version(version: Option<&str>) -> Result<()> {
-    let Some(version) = version else {
-        return Err(Error::BadParameter(
-            "The query parameter api-version is missing; name one such as 7.4 or 2025-07-01."
-                .to_owned(),
-        ));
-    };
-    let (number, preview) = match version.split_once("-preview") {
-        Some((number, "")) => (number, None),
-        Some((number, preview)) => (number, Some(preview)),
-        None => (version, None),
-    };
-    let is_date = number.split('-').all(is_digits)
-        && number.len() == "2025-07-01".len()
-        && number.parse::<jiff::civil::Date>().is_ok();
-    let is_number = number.strip_prefix("7.").is_some_and(is_digits);
-    let is_preview = preview.is_none_or(|it| it.strip_prefix('.').is_some_and(is_digits));
-    if (is_date || is_number) && is_preview {
-        return Ok(());
-    }
-    Err(Error::BadParameter(format!(
-        "'{version}' is not a version of the API; name one such as 7.4 or 2025-07-01."
-    )))
-}
-
 impl Call<'_> {
+    /// Refuses what asks for no operation of the vault's.
+    fn refuse(&self, error: Error) -> Answer {
+        self.vaults
+            .service
+            .reachable_vault(&self.requester, &self.door.vault)?;
+        Err(error)
+    }
+
     /// The first query parameter of this name, in any case.
     fn query(&self, name: &str) -> Option<&str> {
         find(&self.query, name)
@@ -296,50 +283,5 @@ impl Headers {
             headers.insert("x-ms-client-request-id", id);
         }
         response
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_version_of_the_api_is_written_like_one() {
-        for good in [
-            "7.0",
-            "7.4",
-            "7.5-preview.1",
-            "7.6-preview.2",
-            "7.10",
-            "2016-10-01",
-            "2025-07-01",
-            "2026-01-01-preview",
-        ] {
-            assert!(check_api_version(Some(good)).is_ok(), "{good}");
-        }
-        for bad in [
-            "",
-            "7",
-            "7.",
-            "8.0",
-            "7.x",
-            "7.+4",
-            "v7.4",
-            "7.4-previewx",
-            "7.4-preview.",
-            "7.4-preview.+1",
-            "7.4-preview.1-preview",
-            "-preview",
-            "20250701",
-            "2025-13-01",
-            "2025-7-01",
-            "+2025-07-01",
-            "2025-07-01T00",
-            "2025-07-01-",
-            "latest",
-        ] {
-            assert!(check_api_version(Some(bad)).is_err(), "{bad}");
-        }
-        assert!(check_api_version(None).is_err());
     }
 }

@@ -6,12 +6,13 @@ use axum::{
 };
 use sealock_core::{KeyIdentifier, KeyName, KeyVersion};
 use serde::Deserialize;
-use serde_json::{Value, json};
+use serde_json::json;
 
 use super::{
     Answer, Call, NewVersion,
     body::Object,
     bundle::{self, AttributesChangeBody, BundleBody, ItemBody},
+    release_policy::ReleasePolicyChangeBody,
 };
 use crate::{Curve, Error, ImportedKey, JsonWebKey, Key, KeyOperation, KeySpec, KeyType, Result};
 
@@ -25,7 +26,7 @@ struct CreateBody {
     crv: Option<Curve>,
     attributes: Option<Object<AttributesChangeBody>>,
     tags: Option<BTreeMap<String, String>>,
-    release_policy: Option<Value>,
+    release_policy: Option<ReleasePolicyChangeBody>,
 }
 
 /// <https://learn.microsoft.com/rest/api/keyvault/keys/import-key/import-key#request-body>
@@ -36,7 +37,7 @@ struct ImportBody {
     key: Object<JsonWebKey>,
     attributes: Option<Object<AttributesChangeBody>>,
     tags: Option<BTreeMap<String, String>>,
-    release_policy: Option<Value>,
+    release_policy: Option<ReleasePolicyChangeBody>,
 }
 
 /// <https://learn.microsoft.com/rest/api/keyvault/keys/update-key/update-key#request-body>
@@ -45,7 +46,7 @@ struct UpdateBody {
     key_ops: Option<Vec<KeyOperation>>,
     attributes: Option<Object<AttributesChangeBody>>,
     tags: Option<BTreeMap<String, String>>,
-    release_policy: Option<Value>,
+    release_policy: Option<ReleasePolicyChangeBody>,
 }
 
 #[derive(Deserialize)]
