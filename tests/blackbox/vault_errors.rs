@@ -219,6 +219,12 @@ fn what_is_asked_wrongly_is_refused_with_what_is_wrong() {
         ),
         ("PUT", "/keys/x", r#"{"key":{}}"#, "'kty'"),
         ("PUT", "/keys/x", r#"{"key":["EC"]}"#, "expected an object"),
+        (
+            "POST",
+            "/keys/x/create",
+            r#"{"kty":"EC-HSM","release_policy":[null,"e30",null]}"#,
+            "expected an object",
+        ),
         ("PUT", "/keys/x", r#"{"key":{"kty":"RSA","n":"AQAB"}}"#, "'"),
         (
             "PUT",
@@ -353,6 +359,19 @@ fn whatever_a_client_sends_what_is_said_of_it_stays_short() {
             "POST",
             "/keys/x/create",
             format!(r#"{{"kty":"EC","tags":"{long}"}}"#),
+        ),
+        (
+            "POST",
+            "/keys/x/create",
+            format!(r#"{{"kty":"EC-HSM","release_policy":{{"contentType":"{long}","data":""}}}}"#),
+        ),
+        (
+            "POST",
+            "/keys/x/create",
+            format!(
+                r#"{{"kty":"EC-HSM","release_policy":{{"data":"{}"}}}}"#,
+                URL_SAFE_NO_PAD.encode(format!(r#"{{"{long}":1}}"#))
+            ),
         ),
         (
             "POST",

@@ -24,7 +24,7 @@ impl<S: Send + Sync, T: DeserializeOwned> FromRequest<S> for Body<T> {
                 ControlError::unreadable(rejection.status(), rejection.body_text())
             })?;
         let bytes = if bytes.is_empty() { b"{}" } else { &bytes[..] };
-        let object = sealock_vault::http::object(bytes);
+        let object = sealock_vault::json::object(bytes);
         object.map(Self).map_err(ControlError::bad_request)
     }
 }
