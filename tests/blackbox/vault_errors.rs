@@ -530,3 +530,25 @@ fn the_network_and_the_permission_are_judged_before_what_a_request_says() {
         .map(|name| json!(name).to_string())
     );
 }
+
+#[test]
+fn on_localhost_a_vaults_paths_are_taken_as_on_its_own_name() {
+    let vault = Vault::start();
+    let kid = vault.ask("GET", "/keys/registry-key", "").1["key"]["kid"].clone();
+    for path in [
+        "/KEYS/registry-key",
+        "//keys/registry-key",
+        "///Keys//registry-key/",
+    ] {
+        let (status, bundle) = vault.ask("GET", path, "");
+        assert_eq!((status, &bundle["key"]["kid"]), (200, &kid), "{path}");
+    }
+    assert_eq!(vault.ask("GET", "//DeletedKeys", "").0, 200);
+    for (path, status) in [
+        ("/storage/k", 501),
+        ("/DeletedStorage", 501),
+        ("/keyss", 404),
+    ] {
+        assert_eq!(vault.ask("GET", path, "").0, status, "{path}");
+    }
+}

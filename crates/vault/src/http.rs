@@ -31,8 +31,8 @@ use sealock_core::{Kid, PublicName, VaultName, excerpt};
 use sealock_entra::TokenIssuer;
 use uuid::Uuid;
 
-pub use self::rotation_policy::RotationPolicyBody;
 use self::{authentication::Authenticated, path::Endpoint};
+pub use self::{path::is_vaults, rotation_policy::RotationPolicyBody};
 use crate::{Client, Error, KeyVault, LOCATION, Origin, Requester, Result};
 
 /// How long an id of a client's is at most that is sent back.
