@@ -4,6 +4,7 @@ use serde::Deserialize;
 use serde_json::json;
 
 use crate::{
+    cli::one_of_several,
     client::Client,
     error::Error,
     identity::DEFAULT_IDENTITY,
@@ -37,7 +38,7 @@ pub(crate) struct Change {
     #[arg(long, value_name = "NAME", default_value = DEFAULT_IDENTITY)]
     identity: IdentityName,
     /// The key permissions, separated by commas
-    #[arg(long, value_delimiter = ',', default_value = "get,wrapKey,unwrapKey")]
+    #[arg(long, value_delimiter = ',', value_parser = one_of_several, default_value = "get,wrapKey,unwrapKey")]
     permissions: Vec<String>,
 }
 

@@ -74,7 +74,7 @@ pub fn object<T: DeserializeOwned>(json: &[u8]) -> Result<T, String> {
 fn reason(error: &serde_json::Error) -> String {
     let why = error.to_string();
     if !error.is_data() {
-        return why;
+        return format!("no JSON, {why}");
     }
     let place = format!(" at line {} column {}", error.line(), error.column());
     let why = why.strip_suffix(&place).unwrap_or(&why);
