@@ -134,6 +134,8 @@ pub enum Error {
         kid: Kid,
         /// What was to be done with it.
         operation: KeyOperation,
+        /// What it is for, and this; none if keys of its type cannot be.
+        wider: Option<Vec<KeyOperation>>,
     },
     /// The key version's time has not come.
     #[error("Operation {operation} is not allowed on a key that is not yet valid.")]
@@ -417,11 +419,26 @@ impl Error {
                 "enable it with: sealock key enable {} --vault {} --version {}",
                 kid.key, kid.vault, kid.version
             ),
-            Self::KeyOperationForbidden { kid, operation } => format!(
-                "see what it is for with: sealock key show {key} --vault {vault}; have it be for {operation} beside that with: sealock key update {key} --vault {vault} --version {version} --ops {operation},...",
-                key = kid.key,
-                vault = kid.vault,
-                version = kid.version
+            Self::KeyOperationForbidden {
+                kid,
+                operation,
+                wider: Some(wider),
+            } => format!(
+                "have it be for {operation}, too, with: sealock key update {} --vault {} --version {} --ops {}",
+                kid.key,
+                kid.vault,
+                kid.version,
+                wider
+                    .iter()
+                    .map(|operation| operation.as_str())
+                    .collect::<Vec<_>>()
+                    .join(",")
+            ),
+            Self::KeyOperationForbidden {
+                kid, wider: None, ..
+            } => format!(
+                "see what it is for with: sealock key show {} --vault {}",
+                kid.key, kid.vault
             ),
             Self::KeyNotYetValid { kid, .. } | Self::KeyExpired { kid, .. } => format!(
                 "rotate the key with: sealock key rotate {} --vault {}; or see the clock: sealock clock show",
