@@ -38,7 +38,7 @@ pub(crate) struct Change {
     #[arg(long, value_name = "NAME", default_value = DEFAULT_IDENTITY)]
     identity: IdentityName,
     /// The key permissions, separated by commas
-    #[arg(long, value_delimiter = ',', value_parser = one_of_several, default_value = "get,wrapKey,unwrapKey")]
+    #[arg(long, value_delimiter = ',', value_parser = one_of_several(), default_value = "get,wrapKey,unwrapKey")]
     permissions: Vec<String>,
 }
 
