@@ -49,7 +49,7 @@ impl Requester {
     /// A registry, as its managed identity.
     pub fn registry(identity: ManagedIdentity) -> Self {
         Self {
-            caller: Caller::Identity(identity),
+            caller: Caller::Principal(identity.into()),
             client: Client::of_ours(Origin::TrustedService, "AzureContainerRegistry/emulator"),
         }
     }
