@@ -6,6 +6,7 @@
 )]
 
 mod acr;
+mod applications;
 mod auth;
 mod bad_input;
 mod ca;
