@@ -15,7 +15,7 @@ const BEHIND: usize = 34;
 pub struct ClientSecret(Zeroizing<String>);
 
 impl ClientSecret {
-    /// A new random secret, of Azure's form. Letters and digits, so that no shell or form needs quotes around it.
+    /// A new random secret, of Azure's form. Letters and digits, so that no shell needs quotes around it.
     pub(crate) fn random() -> Self {
         let mut random = Alphanumeric.sample_iter(rand::rng()).map(char::from);
         let mut secret = Zeroizing::new(String::with_capacity(BEFORE + MARK.len() + BEHIND));
@@ -31,8 +31,8 @@ impl ClientSecret {
     }
 }
 
-/// All that is kept of a client secret. It has more than 200 random bits, which nobody finds by trying: a hash that is
-/// slow on purpose, as for passwords that people choose, would only slow down each login.
+/// All that is kept of a client secret. It has more than 200 random bits, which nobody finds by trying: a
+/// hash that is slow on purpose, as for passwords that people choose, would only slow down each login.
 #[derive(Serialize, Deserialize)]
 pub(crate) struct SecretHash {
     salt: String,

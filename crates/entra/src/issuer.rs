@@ -18,7 +18,8 @@ use crate::{
 /// <https://learn.microsoft.com/entra/identity/managed-identities-azure-resources/managed-identity-best-practice-recommendations>
 const IDENTITY_VALID_FOR: SignedDuration = SignedDuration::from_hours(24);
 
-/// What Entra says that an application's token has left when it is issued. In Azure it lives for 60 to 90 minutes.
+/// What Entra says that an application's token has left when it is issued. In Azure it lives for 60 to 90
+/// minutes.
 ///
 /// <https://learn.microsoft.com/entra/identity-platform/v2-oauth2-client-creds-grant-flow#successful-response-1>
 const APPLICATION_VALID_FOR: SignedDuration = SignedDuration::from_secs(3599);

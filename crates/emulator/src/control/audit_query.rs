@@ -75,9 +75,8 @@ impl AuditQuery {
     pub(super) fn look_up(mut self, directory: &Directory) -> Result<Self, ControlError> {
         if let Some(Who::Name { name, application }) = &mut self.identity {
             let mut all = directory.applications()?.into_iter();
-            *application = all
-                .find(|found| is_same(found.name.as_str(), name.as_str()))
-                .map(|found| found.client_id);
+            let found = all.find(|found| found.name.as_str() == name.as_str());
+            *application = found.map(|found| found.client_id);
         }
         Ok(self)
     }
@@ -99,8 +98,9 @@ impl AuditQuery {
     }
 
     fn wants(&self, event: &AuditEvent) -> bool {
-        let is =
-            |wanted: &str, found: Option<&str>| found.is_some_and(|found| is_same(found, wanted));
+        let is = |wanted: &str, found: Option<&str>| {
+            found.is_some_and(|found| found.eq_ignore_ascii_case(wanted))
+        };
         let Self {
             follow: _,
             vault,
@@ -127,10 +127,6 @@ impl AuditQuery {
     }
 }
 
-fn is_same(one: &str, other: &str) -> bool {
-    one.eq_ignore_ascii_case(other)
-}
-
 /// The vault whose ARM id the event has.
 fn vault_of(event: &AuditEvent) -> Option<&str> {
     let (parent, name) = event.resource_id.rsplit_once('/')?;
@@ -154,7 +150,7 @@ impl Who {
             Self::Name { name, application } => {
                 let id = claim.xms_mirid.as_deref();
                 let found = id.and_then(|id| id.rsplit('/').next());
-                found.is_some_and(|found| is_same(found, name.as_str()))
+                found.is_some_and(|found| found.eq_ignore_ascii_case(name.as_str()))
                     || application.is_some() && claim.appid == *application
             }
             Self::Id(id) => {

@@ -11,15 +11,15 @@ use serde_json::json;
 use super::Call;
 use crate::{Error, Result};
 
-/// In the place of a tenant, what clients take for a server with Active Directory Federation Services: an authority
-/// of one's own, which they do not look up among Microsoft's.
+/// In the place of a tenant, what clients take for a server with Active Directory Federation Services: an
+/// authority of one's own, which they do not look up among Microsoft's.
 pub(super) const ADFS: &str = "adfs";
 
 /// The names by which any tenant is meant.
 const ANY_TENANT: [&str; 3] = ["common", "organizations", ADFS];
 
 /// Which of the authority's two sets of endpoints.
-#[derive(Clone, Copy, PartialEq, Eq)]
+#[derive(Clone, Copy)]
 pub(super) enum Version {
     V1,
     V2,
