@@ -6,6 +6,7 @@
 )]
 
 mod acr;
+mod advice;
 mod auth;
 mod bad_input;
 mod ca;

@@ -364,6 +364,9 @@ fn paths_and_methods_are_taken_as_the_clients_write_them() {
         "",
         "?api-version=",
         "?api-version=8.0",
+        "?api-version=20250701",
+        "?api-version=7.%2B4",
+        "?api-version=7.4-previewxyz%22%3C%0D%0A",
         "?api-version=latest",
     ] {
         let path = format!("/keys{query}");
@@ -383,7 +386,7 @@ fn a_list_goes_on_where_its_link_leads() {
     made.sort();
     for (query, sizes) in [
         ("", vec![25, 5]),
-        ("?maxresults=25", vec![25, 5]),
+        ("?maxresults=025", vec![25, 5]),
         ("?maxresults=15", vec![15, 15]),
         ("?maxresults=12", vec![12, 12, 6]),
     ] {
@@ -412,6 +415,8 @@ fn a_list_goes_on_where_its_link_leads() {
         "maxresults=0",
         "maxresults=26",
         "maxresults=x",
+        "maxresults=%2B1",
+        "maxresults=",
         "$skiptoken=x",
     ] {
         let answer = vault.send("GET", &format!("/keys?{bad}"), "");
@@ -433,11 +438,18 @@ fn a_private_key_that_is_not_taken_is_not_repeated() {
         format!(r#"{{"key":{{"kty":"EC","crv":"P-256","x":"AA","y":"AA","d":"{secret}"}}}}"#),
         format!(r#"{{"key":{{"kty":"RSA","n":"AA","e":"AQAB","d":"{secret}","p":"{secret}"}}}}"#),
         format!(r#"{{"key":{{"kty":"oct","k":"{secret}""#),
+        format!(r#"{{"key":{{"kty":"oct","key_ops":["{secret}"]}}}}"#),
+        format!(r#"{{"key":{{"kty":"{secret}"}}}}"#),
+        format!(r#"{{"key":{{"kty":"EC","crv":"{secret}"}}}}"#),
+        format!(r#"{{"key":{{"kty":"oct","k":"AA"}},"attributes":{{"exp":"{secret}"}}}}"#),
     ] {
         let answer = vault.send("PUT", "/keys/k1", &body);
         assert_eq!(answer.status, 400, "{body}: {answer:?}");
         assert!(!text(&answer).contains(secret), "{answer:?}");
     }
+    let policy = format!(r#"{{"{secret}, expected x":1}}"#);
+    let answer = vault.send("PUT", "/keys/k1/rotationpolicy", &policy);
+    assert!(!text(&answer).contains(secret), "{answer:?}");
     let restored = format!(r#"{{"value":["{secret}"]}}"#);
     assert_eq!(vault.send("POST", "/keys/restore", &restored).status, 400);
     let mut places = vault.emulator.files();

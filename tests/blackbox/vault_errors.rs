@@ -104,7 +104,38 @@ fn what_is_asked_wrongly_is_refused_with_what_is_wrong() {
         ),
         // Ours.
         ("POST", "/keys/x/create", "", "no body"),
-        ("POST", "/keys/x/create", "[]", "not what is expected"),
+        ("POST", "/keys/x/create", "[]", "expected an object"),
+        ("POST", "/keys/x/create", r#"["EC"]"#, "expected an object"),
+        (
+            "POST",
+            "/keys/x/create",
+            r#"{"kty":"EC","attributes":[true]}"#,
+            "expected an object",
+        ),
+        (
+            "POST",
+            "/keys/x/create",
+            r#"{"kty":"EC","attributes":{"exp":"soon"}}"#,
+            "invalid type, expected a whole number.",
+        ),
+        (
+            "POST",
+            "/keys/x/create",
+            r#"{"kty":"RSA","key_size":-1}"#,
+            "invalid value, expected a whole number.",
+        ),
+        (
+            "POST",
+            "/keys/x/create",
+            r#"{"kty":"EC","key_ops":"sign"}"#,
+            "invalid type, expected an array.",
+        ),
+        (
+            "POST",
+            "/keys/x/create",
+            r#"{"kty":"EC","key_ops":["sing"]}"#,
+            "'sing' is not a key operation; expected one of",
+        ),
         ("POST", "/keys/x/create", "{", "not what is expected"),
         ("POST", "/keys/x/create", "{}", "'kty' is missing"),
         (
@@ -187,6 +218,7 @@ fn what_is_asked_wrongly_is_refused_with_what_is_wrong() {
             "'a_b' is not a key name",
         ),
         ("PUT", "/keys/x", r#"{"key":{}}"#, "'kty'"),
+        ("PUT", "/keys/x", r#"{"key":["EC"]}"#, "expected an object"),
         ("PUT", "/keys/x", r#"{"key":{"kty":"RSA","n":"AQAB"}}"#, "'"),
         (
             "PUT",
@@ -261,6 +293,18 @@ fn what_is_asked_wrongly_is_refused_with_what_is_wrong() {
         (
             "PUT",
             "/keys/registry-key/rotationpolicy",
+            r#"{"attributes":["P30D"]}"#,
+            "expected an object",
+        ),
+        (
+            "PUT",
+            "/keys/registry-key/rotationpolicy",
+            r#"{"lifetimeActions":[[{"timeAfterCreate":"P9D"},{"type":"Rotate"}]]}"#,
+            "expected an object",
+        ),
+        (
+            "PUT",
+            "/keys/registry-key/rotationpolicy",
             r#"{"lifetimeActions":[{"trigger":{},"action":{"type":"Rotate"}}]}"#,
             "one trigger",
         ),
@@ -280,6 +324,69 @@ fn what_is_asked_wrongly_is_refused_with_what_is_wrong() {
         assert!(message.contains(said), "{method} {path} {body}: {message}");
     }
     assert_eq!(vault.emulator.json(&["key", "list"]), before);
+}
+
+#[test]
+fn whatever_a_client_sends_what_is_said_of_it_stays_short() {
+    let vault = Vault::start();
+    let long = "S".repeat(1_000_000);
+    for (method, path, body) in [
+        (
+            "PUT",
+            "/keys/registry-key/rotationpolicy",
+            format!(r#"{{"{long}":1}}"#),
+        ),
+        (
+            "PUT",
+            "/keys/registry-key/rotationpolicy",
+            format!(r#"{{"attributes":{{"expiryTime":"{long}"}}}}"#),
+        ),
+        (
+            "PUT",
+            "/keys/registry-key/rotationpolicy",
+            format!(
+                r#"{{"lifetimeActions":[{{"trigger":{{"timeAfterCreate":"P9D"}},"action":{{"type":"{long}"}}}}]}}"#
+            ),
+        ),
+        ("PUT", "/keys/x", format!(r#"{{"key":{{"kty":"{long}"}}}}"#)),
+        (
+            "POST",
+            "/keys/x/create",
+            format!(r#"{{"kty":"EC","tags":"{long}"}}"#),
+        ),
+        (
+            "POST",
+            "/keys/registry-key/sign",
+            format!(r#"{{"alg":"{long}","value":"AA"}}"#),
+        ),
+    ] {
+        let (status, _, message) = vault.refused(method, path, &body);
+        assert_eq!(status, 400, "{method} {path}");
+        assert!(message.len() < 1_000, "{method} {path}: {}", message.len());
+    }
+    let control = format!(r#"{{"{}":1}}"#, &long[..60_000]);
+    let path = "/_sealock/v1/vaults/sealock/keys/registry-key";
+    let answer = vault.client.send("PATCH", path, &[], control.as_bytes());
+    assert_eq!(answer.status, 400);
+    assert!(answer.body.len() < 1_000, "{}", answer.body.len());
+    let audit = vault.emulator.cli(&["audit", "--json"]);
+    assert!(audit.lines().all(|line| line.len() < 4_000));
+}
+
+#[test]
+fn a_rotation_policy_takes_null_for_what_is_not_said() {
+    let vault = Vault::start();
+    let path = "/keys/registry-key/rotationpolicy";
+    let default = vault.ask("GET", path, "").1["lifetimeActions"].clone();
+    for body in [
+        r#"{"lifetimeActions":null}"#,
+        r#"{"id":null,"attributes":null}"#,
+        r#"{"lifetimeActions":[],"attributes":{"expiryTime":null,"created":null}}"#,
+    ] {
+        let (status, policy) = vault.ask("PUT", path, body);
+        assert_eq!(status, 200, "{body}: {policy}");
+        assert_eq!(policy["lifetimeActions"], default, "{body}");
+    }
 }
 
 #[test]
@@ -329,6 +436,21 @@ fn what_the_emulator_does_not_have_says_so() {
             "{method} {path}"
         );
     }
+}
+
+#[test]
+fn a_tag_does_nothing_to_the_terminal_that_shows_it() {
+    let vault = Vault::start();
+    let tags = json!({"a\u{1b}[2J": "x\u{7}y\r\nkid  fake"});
+    let body = json!({ "kty": "EC", "tags": tags }).to_string();
+    assert_eq!(vault.ask("POST", "/keys/k/create", &body).0, 200);
+    let shown = vault.emulator.cli(&["key", "show", "k"]);
+    let line = shown.lines().find(|line| line.contains("tags"));
+    let harmless = "a\u{fffd}[2J=x\u{fffd}y\u{fffd}\u{fffd}kid  fake";
+    assert!(line.is_some_and(|line| line.ends_with(harmless)), "{shown}");
+    assert!(!shown.contains(['\u{1b}', '\u{7}', '\r']), "{shown:?}");
+    let json = vault.emulator.json(&["key", "show", "k"]);
+    assert_eq!(json["versions"][0]["tags"], tags);
 }
 
 /// Who may not reach the vault learns nothing else, and who may not do something not what is wrong with it.

@@ -7,7 +7,7 @@ use crate::{
     client::Client,
     error::Error,
     identity::DEFAULT_IDENTITY,
-    output::{Output, table},
+    output::{HINT, Output, table},
     vault::DEFAULT_VAULT,
 };
 
@@ -52,6 +52,7 @@ struct Policy {
     identity: Option<String>,
     principal_id: String,
     permissions: Vec<String>,
+    in_effect: bool,
 }
 
 impl AccessCommand {
@@ -85,7 +86,11 @@ impl Policies {
                 policy.permissions.join(", "),
             ]
         });
-        table(["IDENTITY", "PRINCIPAL", "KEY PERMISSIONS"], rows)
+        let rows = table(["IDENTITY", "PRINCIPAL", "KEY PERMISSIONS"], rows);
+        match self.policies.first() {
+            Some(policy) => policy.noted(rows),
+            None => rows,
+        }
     }
 }
 
@@ -96,6 +101,21 @@ impl Policy {
             [] => "no permission".to_owned(),
             permissions => permissions.join(", "),
         };
-        format!("{who} now has {permissions} in vault {}", self.vault)
+        self.noted(format!(
+            "{who} now has {permissions} in vault {}",
+            self.vault
+        ))
+    }
+
+    /// What was said of the vault's policies, and that they count for nothing if that is so.
+    fn noted(&self, said: String) -> String {
+        if self.in_effect {
+            return said;
+        }
+        let vault = &self.vault;
+        format!(
+            "{said}\n{HINT}note:{HINT:#} roles decide in vault {vault}, so access policies have no effect there; \
+             see: sealock role assign --help"
+        )
     }
 }

@@ -65,6 +65,12 @@ mod tests {
             "2025-13-01",
             "7.4-previewer",
             "7.4-preview.",
+            "7.4-preview.+1",
+            "7.4-preview.1-preview",
+            "-preview",
+            "2025-7-01",
+            "+2025-07-0",
+            "2025-W27-2",
             "latest",
         ] {
             assert!(!is_version(bad), "{bad}");

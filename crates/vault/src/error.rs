@@ -482,6 +482,19 @@ fn key_not_found(key: &KeyName, version: Option<&KeyVersion>) -> String {
     )
 }
 
+/// How long a word can be that one of a key's few words was to be.
+const WORD_LIMIT: usize = 16;
+
+/// A word that a client wrote where one of a few is expected. A longer one is not quoted: it may be key material
+/// in the wrong place, and what is told is recorded, too.
+pub(crate) fn quotable(word: &str) -> &str {
+    if word.len() <= WORD_LIMIT {
+        word
+    } else {
+        "..."
+    }
+}
+
 /// Whom Azure's texts name.
 fn caller(identity: &ManagedIdentity) -> String {
     format!(

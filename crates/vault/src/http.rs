@@ -27,15 +27,15 @@ use axum::{
     http::{HeaderMap, HeaderName, HeaderValue, Method, header},
     response::{IntoResponse, Response},
 };
-use sealock_core::{Kid, PublicName, VaultName};
+use sealock_core::{Kid, PublicName, VaultName, excerpt};
 use sealock_entra::TokenIssuer;
 use uuid::Uuid;
 
-pub use self::rotation_policy::RotationPolicyBody;
 use self::{authentication::Authenticated, path::Endpoint};
+pub use self::{body::object, rotation_policy::RotationPolicyBody};
 use crate::{Client, Error, KeyVault, LOCATION, Origin, Requester, Result};
 
-/// How much of a header is noted.
+/// How long an id of a client's is at most that is sent back.
 const HEADER_LIMIT: usize = 256;
 
 /// The name under which Azure's vaults answer; the emulator's has no other.
@@ -106,7 +106,7 @@ async fn route(
     let client = Client {
         origin: Origin::Address(door.address),
         info: noted(&parts.headers, &header::USER_AGENT),
-        api_version: find(&query, "api-version").map(|version| cut(version).to_owned()),
+        api_version: find(&query, "api-version").map(|version| excerpt(version).to_owned()),
         correlation_id: headers.request_id,
     };
     let requester =
@@ -206,6 +206,11 @@ impl Call<'_> {
     }
 }
 
+/// Whether it is a number as a query has it: Rust would take a sign, too.
+fn is_digits(text: &str) -> bool {
+    !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit())
+}
+
 fn find<'a>(query: &'a [(String, String)], name: &str) -> Option<&'a str> {
     query
         .iter()
@@ -215,13 +220,7 @@ fn find<'a>(query: &'a [(String, String)], name: &str) -> Option<&'a str> {
 
 fn noted(headers: &HeaderMap, name: &HeaderName) -> String {
     let value = headers.get(name).and_then(|value| value.to_str().ok());
-    cut(value.unwrap_or_default()).to_owned()
-}
-
-fn cut(text: &str) -> &str {
-    text.char_indices()
-        .nth(HEADER_LIMIT)
-        .map_or(text, |(end, _)| &text[..end])
+    excerpt(value.unwrap_or_default()).to_owned()
 }
 
 /// What every answer carries.

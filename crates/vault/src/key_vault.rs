@@ -147,6 +147,16 @@ impl KeyVault {
         self.audited(request, nothing, work).await
     }
 
+    /// Checks that a vault is there and not deleted. Nothing is asked of the vault, so nothing is recorded.
+    pub fn check_active(&self, vault: &VaultName) -> Result<()> {
+        self.service.active_vault(vault).map(drop)
+    }
+
+    /// Whether roles decide who may do what with a vault's keys, instead of access policies. Nothing is recorded.
+    pub fn has_roles(&self, vault: &VaultName) -> Result<bool> {
+        Ok(self.service.active_vault(vault)?.rbac)
+    }
+
     /// A vault's access policies.
     pub async fn policies(&self, requester: &Requester, vault: &VaultName) -> Result<Vec<Policy>> {
         let request = Request::new(requester, Operation::VaultGet, Target::Vault(vault.clone()));

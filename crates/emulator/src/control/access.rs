@@ -19,6 +19,8 @@ pub(super) struct PolicyView {
     identity: Option<IdentityName>,
     principal_id: PrincipalId,
     permissions: BTreeSet<KeyPermission>,
+    /// Not while roles decide in the vault.
+    in_effect: bool,
 }
 
 #[derive(Serialize)]
@@ -98,5 +100,6 @@ fn view(
         identity: identity.map(|identity| identity.name),
         principal_id: policy.principal,
         permissions: policy.permissions,
+        in_effect: !services.vault.has_roles(vault)?,
     })
 }

@@ -6,7 +6,10 @@ use jiff::Timestamp;
 use sealock_core::{Kid, PublicName};
 use serde::{Deserialize, Serialize};
 
-use super::release_policy::{ReleasePolicyBody, ReleasePolicyChangeBody};
+use super::{
+    body::Object,
+    release_policy::{ReleasePolicyBody, ReleasePolicyChangeBody},
+};
 use crate::{Key, KeyBundle, KeyChange, KeyItem, KeyOperation, KeyType, PublicKey, Result};
 
 /// `KeyBundle`, and `DeletedKeyBundle`.
@@ -162,11 +165,11 @@ impl AttributesBody {
 /// What a client says of a key version.
 pub(super) fn change(
     key_ops: Option<Vec<KeyOperation>>,
-    attributes: Option<AttributesChangeBody>,
+    attributes: Option<Object<AttributesChangeBody>>,
     tags: Option<BTreeMap<String, String>>,
     release_policy: Option<&ReleasePolicyChangeBody>,
 ) -> Result<KeyChange> {
-    let attributes = attributes.unwrap_or_default();
+    let Object(attributes) = attributes.unwrap_or_default();
     Ok(KeyChange {
         key_ops,
         enabled: attributes.enabled,

@@ -10,6 +10,7 @@ use serde_json::json;
 
 use super::{
     Answer, Call, NewVersion,
+    body::Object,
     bundle::{self, AttributesChangeBody, BundleBody, ItemBody},
     release_policy::ReleasePolicyChangeBody,
 };
@@ -23,7 +24,7 @@ struct CreateBody {
     public_exponent: Option<u64>,
     key_ops: Option<Vec<KeyOperation>>,
     crv: Option<Curve>,
-    attributes: Option<AttributesChangeBody>,
+    attributes: Option<Object<AttributesChangeBody>>,
     tags: Option<BTreeMap<String, String>>,
     release_policy: Option<ReleasePolicyChangeBody>,
 }
@@ -33,8 +34,8 @@ struct CreateBody {
 struct ImportBody {
     #[serde(rename = "Hsm", alias = "hsm")]
     hsm: Option<bool>,
-    key: JsonWebKey,
-    attributes: Option<AttributesChangeBody>,
+    key: Object<JsonWebKey>,
+    attributes: Option<Object<AttributesChangeBody>>,
     tags: Option<BTreeMap<String, String>>,
     release_policy: Option<ReleasePolicyChangeBody>,
 }
@@ -43,7 +44,7 @@ struct ImportBody {
 #[derive(Deserialize)]
 struct UpdateBody {
     key_ops: Option<Vec<KeyOperation>>,
-    attributes: Option<AttributesChangeBody>,
+    attributes: Option<Object<AttributesChangeBody>>,
     tags: Option<BTreeMap<String, String>>,
     release_policy: Option<ReleasePolicyChangeBody>,
 }
@@ -88,16 +89,17 @@ fn public_exponent_is_65537(given: Option<u64>) -> Result<()> {
 
 pub(super) async fn import(mut call: Call<'_>, key: KeyName) -> Answer {
     let imported = call.json().and_then(|body: ImportBody| {
-        let key_ops = body.key.key_ops.iter().flatten();
+        let Object(key) = body.key;
+        let key_ops = key.key_ops.iter().flatten();
         let key_ops = key_ops
             .map(|operation| operation.parse())
             .collect::<Result<Vec<KeyOperation>>>()?;
-        let key_ops = body.key.key_ops.is_some().then_some(key_ops);
+        let key_ops = key.key_ops.is_some().then_some(key_ops);
         let policy = body.release_policy.as_ref();
         Ok(ImportedKey {
             change: bundle::change(key_ops, body.attributes, body.tags, policy)?,
             hsm: body.hsm.unwrap_or(false),
-            key: body.key,
+            key,
         })
     });
     let vault = &call.door.vault;

@@ -1,5 +1,5 @@
 use axum::http::Method;
-use sealock_core::{KeyName, KeyVersion};
+use sealock_core::{KeyName, KeyVersion, excerpt};
 
 use crate::{Error, KeyOperation, Result};
 
@@ -114,7 +114,7 @@ fn version(word: &str) -> Result<KeyVersion> {
 }
 
 fn not_an_endpoint(path: &str) -> Error {
-    Error::NotAnEndpoint(path.chars().take(200).collect())
+    Error::NotAnEndpoint(excerpt(path).to_owned())
 }
 
 #[cfg(test)]
