@@ -314,6 +314,7 @@ fn tokens_end_by_the_emulators_clock() {
 }
 
 #[test]
+#[expect(clippy::too_many_lines, reason = "a list of refusals")]
 fn roles_are_assigned_listed_and_removed() {
     let emulator = Emulator::start();
     let assign = ["role", "assign", "--role", "acrpull"];
@@ -333,6 +334,19 @@ fn roles_are_assigned_listed_and_removed() {
     );
     let scope = listed[0]["scope"].as_str().unwrap();
     assert!(emulator.cli(&["role", "list"]).contains(scope));
+    let at = |group: &str, resource: &str| {
+        format!(
+            "/subscriptions/00000000-0000-0000-0000-000000000000/resourceGroups/{group}{resource}"
+        )
+    };
+    let vault = |name: &str| {
+        at(
+            "sealock",
+            &format!("/providers/Microsoft.KeyVault/vaults/{name}"),
+        )
+    };
+    emulator.cli(&["vault", "create", "gone"]);
+    emulator.cli(&["vault", "delete", "gone"]);
     for (arguments, said) in [
         (
             &["--role", "AcrPull", "--identity", "nobody"][..],
@@ -344,6 +358,54 @@ fn roles_are_assigned_listed_and_removed() {
             "there is no registry nothere",
         ),
         (&["--role", "AcrPull", "--scope", "/"], "'/' is not a scope"),
+        (
+            &["--role", "AcrPull", "--scope", &format!("{scope}?x=1")],
+            "is not a registry name",
+        ),
+        (
+            &["--role", "AcrPull", "--scope", &format!("{scope}/tokens/x")],
+            "is not a scope",
+        ),
+        (
+            &["--role", "AcrPull", "--scope", &format!("{scope}/../../..")],
+            "is not a scope",
+        ),
+        (
+            &["--role", "AcrPull", "--scope", &at("another", "")],
+            "is not a scope",
+        ),
+        (
+            &["--role", "AcrPull", "--scope", &at("sealock", "/.")],
+            "is not a scope",
+        ),
+        (
+            &["--role", "Reader", "--scope", &vault("nosuch")],
+            "'nosuch' does not exist",
+        ),
+        (
+            &["--role", "Reader", "--scope", &vault("gone")],
+            "in a deleted but recoverable state",
+        ),
+        (
+            &["--role", "Reader", "--scope", &vault("gone/keys/k")],
+            "in a deleted but recoverable state",
+        ),
+        (
+            &["--role", "Reader", "--scope", &vault("sealock%2Fkeys")],
+            "is not a vault name",
+        ),
+        (
+            &["--role", "Reader", "--scope", &vault("sealock/keys/a_b")],
+            "is not a key name",
+        ),
+        (
+            &["--role", "Reader", "--scope", &vault("sealock/keys/k/abc")],
+            "is not a scope",
+        ),
+        (
+            &["--role", "Reader", "--scope", &vault("sealock/secrets/x")],
+            "is not a scope",
+        ),
         (
             &[
                 "--role",
@@ -359,6 +421,26 @@ fn roles_are_assigned_listed_and_removed() {
         let output = emulator.run(&[&["role", "assign"], arguments].concat());
         assert_ne!(output.code, 0);
         assert!(output.stderr.contains(said), "{}", output.stderr);
+    }
+    let identity = "/providers/Microsoft.ManagedIdentity/userAssignedIdentities/registry-identity";
+    for scope in [
+        at("SEALOCK", ""),
+        at("sealock", identity),
+        vault("sealock"),
+        vault("SEALOCK/Keys/no-key-yet").to_uppercase(),
+    ] {
+        emulator.cli(&["role", "assign", "--role", "Owner", "--scope", &scope]);
+        emulator.cli(&["role", "remove", "--role", "Owner", "--scope", &scope]);
+    }
+    // A role is taken as it is shown.
+    for role in ["Key Vault Crypto Officer", "KeyVaultSecretsUser"] {
+        let said = emulator.cli(&["role", "assign", "--role", role]);
+        let listed = emulator.json(&["role", "list"])["role_assignments"].clone();
+        let mut shown = listed.as_array().unwrap().iter();
+        let shown = shown.find_map(|one| one["role"].as_str().filter(|role| role.contains(' ')));
+        let shown = shown.expect("a role by Azure's name");
+        assert!(said.contains(&format!("has role {shown} at")), "{said}");
+        emulator.cli(&["role", "remove", "--role", shown]);
     }
     let remove = ["role", "remove", "--role", "AcrPull", "--scope", scope];
     emulator.cli(&remove);

@@ -6,6 +6,7 @@
 )]
 
 mod acr;
+mod advice;
 mod applications;
 mod auth;
 mod bad_input;
@@ -29,6 +30,7 @@ mod revocation;
 mod rotation;
 mod secrets;
 mod serve;
+mod throttling;
 mod tls;
 mod tokens;
 mod uploads;

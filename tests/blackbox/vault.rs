@@ -1,5 +1,6 @@
+use base64::{Engine as _, engine::general_purpose::URL_SAFE_NO_PAD};
 use sealock_tests::{Answer, Client, Emulator};
-use serde_json::Value;
+use serde_json::{Value, json};
 
 use crate::entra::token;
 
@@ -234,6 +235,83 @@ fn answers_are_written_as_azure_writes_them() {
     }
 }
 
+/// It sends what it was not told: an exponent of 0 and no operations.
+#[test]
+fn what_the_sdk_for_java_leaves_open_is_left_to_the_vault() {
+    let vault = Vault::start();
+    let rsa = json!([
+        "encrypt",
+        "decrypt",
+        "sign",
+        "verify",
+        "wrapKey",
+        "unwrapKey"
+    ]);
+    let body = r#"{"kty":"RSA","public_exponent":0,"attributes":{}}"#;
+    let made = vault.must("POST", "/keys/rsa/create", body);
+    assert_eq!(made["key"]["key_ops"], rsa);
+    let body =
+        r#"{"key_ops":[],"attributes":{"enabled":true,"exportable":false},"tags":{"a":"b"}}"#;
+    let changed = vault.must("PATCH", "/keys/rsa", body);
+    assert_eq!(changed["key"]["key_ops"], rsa);
+    assert_eq!(changed["tags"]["a"], "b");
+    let body =
+        r#"{"key":{"kty":"oct-HSM","key_ops":[],"k":"AAECAwQFBgcICQoLDA0ODw"},"attributes":{}}"#;
+    let imported = vault.must("PUT", "/keys/oct", body);
+    let oct = json!(["encrypt", "decrypt", "wrapKey", "unwrapKey"]);
+    assert_eq!(imported["key"]["key_ops"], oct);
+}
+
+/// The order of a policy's members is the vault's, however they are sent.
+#[test]
+fn a_release_policy_is_written_as_azure_writes_it() {
+    let vault = Vault::start();
+    let policy = |sent: &str, immutable: bool| {
+        let data = URL_SAFE_NO_PAD.encode(sent);
+        json!({"release_policy": {"data": data, "immutable": immutable}})
+    };
+    let sent = r#"{"anyOf":[{"allOf":[{"equals":"true","claim":"c"}],"authority":"https://a"}],"version":"1.0.0"}"#;
+    let kept = r#"{"version":"1.0.0","anyOf":[{"authority":"https://a","allOf":[{"claim":"c","equals":"true"}]}]}"#;
+    let written = |immutable: bool| {
+        format!(
+            r#","exportable":true,"hsmPlatform":"2"}},"release_policy":{{"contentType":"application/json; charset=utf-8","data":"{}","immutable":{immutable}}}}}"#,
+            URL_SAFE_NO_PAD.encode(kept)
+        )
+    };
+    let mut asked = policy(sent, false);
+    asked["kty"] = json!("EC-HSM");
+    asked["attributes"] = json!({"exportable": true});
+    let created = vault.send("POST", "/keys/k1/create", &asked.to_string());
+    assert!(text(&created).ends_with(&written(false)), "{created:?}");
+    let listed = vault.must("GET", "/keys", "");
+    assert_eq!(listed["value"][0]["attributes"]["exportable"], true);
+    assert_eq!(listed["value"][0]["release_policy"], Value::Null);
+
+    let immutable = policy(sent, true).to_string();
+    for (method, path, body) in [
+        ("PATCH", "/keys/k1", immutable.as_str()),
+        ("GET", "/keys/k1", ""),
+        ("POST", "/keys/k1/rotate", ""),
+        ("DELETE", "/keys/k1", ""),
+        ("GET", "/deletedkeys/k1", ""),
+        ("POST", "/deletedkeys/k1/recover", ""),
+    ] {
+        let answer = vault.send(method, path, body);
+        assert!(text(&answer).ends_with(&written(true)), "{method} {path}");
+    }
+    for changed in [
+        policy(sent, false),
+        policy(&kept.replace("//a", "//b"), true),
+    ] {
+        let refused = vault.send("PATCH", "/keys/k1", &changed.to_string());
+        assert_eq!(refused.status, 400);
+        assert_eq!(
+            text(&refused),
+            r#"{"error":{"code":"BadParameter","message":"AKV.SKR.1020: Immutable Key Release Policy cannot be modified."}}"#
+        );
+    }
+}
+
 #[test]
 fn every_answer_has_the_vaults_headers() {
     let vault = Vault::start();
@@ -313,6 +391,9 @@ fn paths_and_methods_are_taken_as_the_clients_write_them() {
         "",
         "?api-version=",
         "?api-version=8.0",
+        "?api-version=20250701",
+        "?api-version=7.%2B4",
+        "?api-version=7.4-previewxyz%22%3C%0D%0A",
         "?api-version=latest",
     ] {
         let path = format!("/keys{query}");
@@ -332,7 +413,7 @@ fn a_list_goes_on_where_its_link_leads() {
     made.sort();
     for (query, sizes) in [
         ("", vec![25, 5]),
-        ("?maxresults=25", vec![25, 5]),
+        ("?maxresults=025", vec![25, 5]),
         ("?maxresults=15", vec![15, 15]),
         ("?maxresults=12", vec![12, 12, 6]),
     ] {
@@ -361,6 +442,8 @@ fn a_list_goes_on_where_its_link_leads() {
         "maxresults=0",
         "maxresults=26",
         "maxresults=x",
+        "maxresults=%2B1",
+        "maxresults=",
         "$skiptoken=x",
     ] {
         let answer = vault.send("GET", &format!("/keys?{bad}"), "");
@@ -382,11 +465,18 @@ fn a_private_key_that_is_not_taken_is_not_repeated() {
         format!(r#"{{"key":{{"kty":"EC","crv":"P-256","x":"AA","y":"AA","d":"{secret}"}}}}"#),
         format!(r#"{{"key":{{"kty":"RSA","n":"AA","e":"AQAB","d":"{secret}","p":"{secret}"}}}}"#),
         format!(r#"{{"key":{{"kty":"oct","k":"{secret}""#),
+        format!(r#"{{"key":{{"kty":"oct","key_ops":["{secret}"]}}}}"#),
+        format!(r#"{{"key":{{"kty":"{secret}"}}}}"#),
+        format!(r#"{{"key":{{"kty":"EC","crv":"{secret}"}}}}"#),
+        format!(r#"{{"key":{{"kty":"oct","k":"AA"}},"attributes":{{"exp":"{secret}"}}}}"#),
     ] {
         let answer = vault.send("PUT", "/keys/k1", &body);
         assert_eq!(answer.status, 400, "{body}: {answer:?}");
         assert!(!text(&answer).contains(secret), "{answer:?}");
     }
+    let policy = format!(r#"{{"{secret}, expected x":1}}"#);
+    let answer = vault.send("PUT", "/keys/k1/rotationpolicy", &policy);
+    assert!(!text(&answer).contains(secret), "{answer:?}");
     let restored = format!(r#"{{"value":["{secret}"]}}"#);
     assert_eq!(vault.send("POST", "/keys/restore", &restored).status, 400);
     let mut places = vault.emulator.files();

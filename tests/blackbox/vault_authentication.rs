@@ -147,6 +147,18 @@ fn a_token_is_refused_with_what_is_wrong_with_it() {
         assert_eq!(answer.status, 200, "{resource}");
     }
 
+    // A host without a port is compared whole, too.
+    for (audience, is_ours) in [("https", false), ("https://vault.localhost", true)] {
+        let token = token(&emulator, &format!("&resource={audience}"));
+        let authorization = format!("Bearer {token}");
+        let headers = [
+            ("host", "sealock.vault.localhost"),
+            ("authorization", authorization.as_str()),
+        ];
+        let answer = client.send("GET", KEYS, &headers, b"");
+        assert_eq!(answer.status == 200, is_ours, "{audience}: {answer:?}");
+    }
+
     emulator.cli(&["clock", "advance", "25h"]);
     assert_eq!(
         refusal(&get(&client, KEYS, &good)),

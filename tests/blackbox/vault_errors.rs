@@ -1,3 +1,4 @@
+use base64::{Engine as _, engine::general_purpose::URL_SAFE_NO_PAD};
 use sealock_tests::{Client, Emulator};
 use serde_json::{Value, json};
 
@@ -53,6 +54,13 @@ fn what_is_asked_wrongly_is_refused_with_what_is_wrong() {
     let digest = "A".repeat(43);
     let many: Value = (0..16).map(|n| (n.to_string(), json!(""))).collect();
     let many = json!({"kty": "EC", "tags": many}).to_string();
+    let exportable = r#""kty":"EC-HSM","attributes":{"exportable":true}"#;
+    let rules =
+        r#"{"version":"1.0.0","anyOf":[{"authority":"//a","allOf":[{"claim":"c","equals":1}]}]}"#;
+    let policy = |asked: &str, rules: &str| {
+        let data = URL_SAFE_NO_PAD.encode(rules);
+        format!(r#"{{{asked},"release_policy":{{"data":"{data}"}}}}"#)
+    };
     let before = vault.emulator.json(&["key", "list"]);
     for (method, path, body, said) in [
         // Rows of Azure's own texts.
@@ -84,19 +92,62 @@ fn what_is_asked_wrongly_is_refused_with_what_is_wrong() {
         ),
         (
             "POST",
-            "/keys/x/create",
-            r#"{"kty":"RSA","attributes":{"exportable":true}}"#,
-            "Exportable keys must have release policy",
+            "/rng",
+            r#"{"count":-1}"#,
+            "GetRandomBytesRequest: count cannot be greater than 128 or less than 1",
         ),
         (
             "POST",
             "/keys/x/create",
-            r#"{"kty":"RSA","release_policy":{"data":"e30"}}"#,
-            "Non-exportable keys must not have release policy",
+            r#"{"kty":"RSA","attributes":{"exportable":true}}"#,
+            "AKV.SKR.1004: Exportable keys must have release policy.",
+        ),
+        (
+            "POST",
+            "/keys/x/create",
+            &policy(r#""kty":"RSA""#, rules),
+            "AKV.SKR.1005: Non-exportable keys must not have release policy.",
         ),
         // Ours.
+        (
+            "POST",
+            "/keys/x/create",
+            r#"{"kty":"EC","attributes":{"exp":253402300799}}"#,
+            "expected seconds since 1970, up to 253402207200",
+        ),
         ("POST", "/keys/x/create", "", "no body"),
-        ("POST", "/keys/x/create", "[]", "not what is expected"),
+        ("POST", "/keys/x/create", "[]", "expected an object"),
+        ("POST", "/keys/x/create", r#"["EC"]"#, "expected an object"),
+        (
+            "POST",
+            "/keys/x/create",
+            r#"{"kty":"EC","attributes":[true]}"#,
+            "expected an object",
+        ),
+        (
+            "POST",
+            "/keys/x/create",
+            r#"{"kty":"EC","attributes":{"exp":"soon"}}"#,
+            "invalid type, expected a whole number.",
+        ),
+        (
+            "POST",
+            "/keys/x/create",
+            r#"{"kty":"RSA","key_size":-1}"#,
+            "invalid value, expected a whole number.",
+        ),
+        (
+            "POST",
+            "/keys/x/create",
+            r#"{"kty":"EC","key_ops":"sign"}"#,
+            "invalid type, expected an array.",
+        ),
+        (
+            "POST",
+            "/keys/x/create",
+            r#"{"kty":"EC","key_ops":["sing"]}"#,
+            "'sing' is not a key operation; expected one of",
+        ),
         ("POST", "/keys/x/create", "{", "not what is expected"),
         ("POST", "/keys/x/create", "{}", "'kty' is missing"),
         (
@@ -133,9 +184,45 @@ fn what_is_asked_wrongly_is_refused_with_what_is_wrong() {
             "POST",
             "/keys/x/create",
             r#"{"kty":"EC","attributes":{"exp":99999999999999999}}"#,
-            "'exp' is not a time",
+            "no time that the emulator knows",
         ),
         ("POST", "/keys/x/create", &many, "at most 15 tags"),
+        (
+            "POST",
+            "/keys/x/create",
+            &policy(r#""kty":"RSA","attributes":{"exportable":true}"#, rules),
+            "AKV.SKR.1006: The exportable attribute is only supported with keys in hardware",
+        ),
+        (
+            "POST",
+            "/keys/x/create",
+            &policy(exportable, "{}"),
+            "The data of the release policy is not in the grammar of https://learn.microsoft.com/azure/key-vault/keys/policy-grammar: missing field `version`",
+        ),
+        (
+            "POST",
+            "/keys/x/create",
+            &policy(exportable, &rules.replace("//a", &"a".repeat(4000))),
+            "at most 3072 are kept",
+        ),
+        (
+            "POST",
+            "/keys/x/create",
+            &format!(r#"{{{exportable},"release_policy":{{"data":"+/"}}}}"#),
+            "'release_policy.data' is not encoded with base64url",
+        ),
+        (
+            "POST",
+            "/keys/x/create",
+            &format!(r#"{{{exportable},"release_policy":{{"immutable":true}}}}"#),
+            "missing field `data`",
+        ),
+        (
+            "PATCH",
+            "/keys/k256",
+            r#"{"release_policy":{"data":"","contentType":"text/plain"}}"#,
+            "The contentType 'text/plain' of the release policy is not supported",
+        ),
         (
             "POST",
             "/keys/a_b/create",
@@ -143,6 +230,7 @@ fn what_is_asked_wrongly_is_refused_with_what_is_wrong() {
             "'a_b' is not a key name",
         ),
         ("PUT", "/keys/x", r#"{"key":{}}"#, "'kty'"),
+        ("PUT", "/keys/x", r#"{"key":["EC"]}"#, "expected an object"),
         ("PUT", "/keys/x", r#"{"key":{"kty":"RSA","n":"AQAB"}}"#, "'"),
         (
             "PUT",
@@ -217,6 +305,18 @@ fn what_is_asked_wrongly_is_refused_with_what_is_wrong() {
         (
             "PUT",
             "/keys/registry-key/rotationpolicy",
+            r#"{"attributes":["P30D"]}"#,
+            "expected an object",
+        ),
+        (
+            "PUT",
+            "/keys/registry-key/rotationpolicy",
+            r#"{"lifetimeActions":[[{"timeAfterCreate":"P9D"},{"type":"Rotate"}]]}"#,
+            "expected an object",
+        ),
+        (
+            "PUT",
+            "/keys/registry-key/rotationpolicy",
             r#"{"lifetimeActions":[{"trigger":{},"action":{"type":"Rotate"}}]}"#,
             "one trigger",
         ),
@@ -239,18 +339,88 @@ fn what_is_asked_wrongly_is_refused_with_what_is_wrong() {
 }
 
 #[test]
+fn whatever_a_client_sends_what_is_said_of_it_stays_short() {
+    let vault = Vault::start();
+    let long = "S".repeat(1_000_000);
+    for (method, path, body) in [
+        (
+            "PUT",
+            "/keys/registry-key/rotationpolicy",
+            format!(r#"{{"{long}":1}}"#),
+        ),
+        (
+            "PUT",
+            "/keys/registry-key/rotationpolicy",
+            format!(r#"{{"attributes":{{"expiryTime":"{long}"}}}}"#),
+        ),
+        (
+            "PUT",
+            "/keys/registry-key/rotationpolicy",
+            format!(
+                r#"{{"lifetimeActions":[{{"trigger":{{"timeAfterCreate":"P9D"}},"action":{{"type":"{long}"}}}}]}}"#
+            ),
+        ),
+        ("PUT", "/keys/x", format!(r#"{{"key":{{"kty":"{long}"}}}}"#)),
+        (
+            "POST",
+            "/keys/x/create",
+            format!(r#"{{"kty":"EC","tags":"{long}"}}"#),
+        ),
+        (
+            "POST",
+            "/keys/registry-key/sign",
+            format!(r#"{{"alg":"{long}","value":"AA"}}"#),
+        ),
+    ] {
+        let (status, _, message) = vault.refused(method, path, &body);
+        assert_eq!(status, 400, "{method} {path}");
+        assert!(message.len() < 1_000, "{method} {path}: {}", message.len());
+    }
+    let control = format!(r#"{{"{}":1}}"#, &long[..60_000]);
+    let path = "/_sealock/v1/vaults/sealock/keys/registry-key";
+    let answer = vault.client.send("PATCH", path, &[], control.as_bytes());
+    assert_eq!(answer.status, 400);
+    assert!(answer.body.len() < 1_000, "{}", answer.body.len());
+    let audit = vault.emulator.cli(&["audit", "--json"]);
+    assert!(audit.lines().all(|line| line.len() < 4_000));
+}
+
+#[test]
+fn a_rotation_policy_takes_null_for_what_is_not_said() {
+    let vault = Vault::start();
+    let path = "/keys/registry-key/rotationpolicy";
+    let default = vault.ask("GET", path, "").1["lifetimeActions"].clone();
+    for body in [
+        r#"{"lifetimeActions":null}"#,
+        r#"{"id":null,"attributes":null}"#,
+        r#"{"lifetimeActions":[],"attributes":{"expiryTime":null,"created":null}}"#,
+    ] {
+        let (status, policy) = vault.ask("PUT", path, body);
+        assert_eq!(status, 200, "{body}: {policy}");
+        assert_eq!(policy["lifetimeActions"], default, "{body}");
+    }
+}
+
+#[test]
 fn what_the_emulator_does_not_have_says_so() {
     let vault = Vault::start();
-    for (method, path, named) in [
-        ("GET", "/secrets", "secrets"),
-        ("PUT", "/secrets/x", "secrets"),
-        ("GET", "/deletedsecrets", "secrets"),
-        ("POST", "/certificates/x/create", "certificates"),
-        ("GET", "/deletedcertificates/x", "certificates"),
-        ("POST", "/keys/registry-key/release", "releasing keys"),
-        ("GET", "/keys/registry-key/attestation", "attestation"),
+    let wrapped = r#"{"key":{"kty":"RSA-HSM","key_hsm":"AA"}}"#;
+    for (method, path, body, named) in [
+        ("GET", "/secrets", "{}", "secrets"),
+        ("PUT", "/secrets/x", "{}", "secrets"),
+        ("GET", "/deletedsecrets", "{}", "secrets"),
+        ("POST", "/certificates/x/create", "{}", "certificates"),
+        ("GET", "/deletedcertificates/x", "{}", "certificates"),
+        ("POST", "/keys/registry-key/release", "{}", "releasing keys"),
+        ("GET", "/keys/registry-key/attestation", "{}", "attestation"),
+        (
+            "PUT",
+            "/keys/x",
+            wrapped,
+            "importing keys that are wrapped for an HSM",
+        ),
     ] {
-        let (status, code, message) = vault.refused(method, path, "{}");
+        let (status, code, message) = vault.refused(method, path, body);
         assert_eq!(
             (status, code.as_str()),
             (501, "NotSupportedByEmulator"),
@@ -278,4 +448,78 @@ fn what_the_emulator_does_not_have_says_so() {
             "{method} {path}"
         );
     }
+}
+
+#[test]
+fn a_tag_does_nothing_to_the_terminal_that_shows_it() {
+    let vault = Vault::start();
+    let tags = json!({"a\u{1b}[2J": "x\u{7}y\r\nkid  fake"});
+    let body = json!({ "kty": "EC", "tags": tags }).to_string();
+    assert_eq!(vault.ask("POST", "/keys/k/create", &body).0, 200);
+    let shown = vault.emulator.cli(&["key", "show", "k"]);
+    let line = shown.lines().find(|line| line.contains("tags"));
+    let harmless = "a\u{fffd}[2J=x\u{fffd}y\u{fffd}\u{fffd}kid  fake";
+    assert!(line.is_some_and(|line| line.ends_with(harmless)), "{shown}");
+    assert!(!shown.contains(['\u{1b}', '\u{7}', '\r']), "{shown:?}");
+    let json = vault.emulator.json(&["key", "show", "k"]);
+    assert_eq!(json["versions"][0]["tags"], tags);
+}
+
+/// Who may not reach the vault learns nothing else, and who may not do something not what is wrong with it.
+#[test]
+fn the_network_and_the_permission_are_judged_before_what_a_request_says() {
+    let vault = Vault::start();
+    let inner = |(status, answer): (u16, Value)| {
+        let code = answer.pointer("/error/innererror/code");
+        (
+            status,
+            code.and_then(Value::as_str).unwrap_or_default().to_owned(),
+        )
+    };
+    let ask = |method: &str, path: &str| {
+        let headers = [("authorization", vault.authorization.as_str())];
+        let answer = vault.client.send(method, path, &headers, b"{}");
+        inner((answer.status, answer.json()))
+    };
+    let requests = [
+        ("GET", "/keys/registry-key"),
+        ("GET", "/keys/a_b?api-version=7.4"),
+        ("GET", "/keys/k/zzz?api-version=7.4"),
+        ("GET", "/secrets/x?api-version=7.4"),
+        ("POST", "/keys/registry-key/release?api-version=7.4"),
+        ("DELETE", "/keys?api-version=7.4"),
+        ("POST", "/rng"),
+    ];
+    vault
+        .emulator
+        .cli(&["access", "revoke", "--permissions", "all"]);
+    let denied = (403, "AccessDenied".to_owned());
+    assert_eq!(ask("GET", "/keys/registry-key"), denied);
+    assert_eq!(
+        ask("POST", "/keys/registry-key/release?api-version=7.4"),
+        denied
+    );
+    vault
+        .emulator
+        .cli(&["vault", "network", "sealock", "--default-action", "deny"]);
+    for (method, path) in requests {
+        let firewall = (403, "ForbiddenByFirewall".to_owned());
+        assert_eq!(ask(method, path), firewall, "{method} {path}");
+    }
+    let recorded = vault.emulator.cli(&["audit", "--result", "403", "--json"]);
+    let operations: Vec<String> = recorded
+        .lines()
+        .map(|line| serde_json::from_str::<Value>(line).unwrap()["operationName"].to_string())
+        .collect();
+    assert_eq!(
+        operations,
+        [
+            "KeyGet",
+            "KeyRelease",
+            "KeyGet",
+            "KeyRelease",
+            "RandomBytesGet"
+        ]
+        .map(|name| json!(name).to_string())
+    );
 }

@@ -4,7 +4,7 @@
 
 use std::{fmt, str::FromStr};
 
-use sealock_core::{ClientId, KeyIdentifier, RegistryName};
+use sealock_core::{ClientId, KeyIdentifier, RegistryName, excerpt};
 use serde::{Deserialize, Serialize};
 
 /// A registry's service tier.
@@ -292,7 +292,7 @@ impl FromStr for Sku {
         [Self::Basic, Self::Standard, Self::Premium]
             .into_iter()
             .find(|sku| sku.to_string().eq_ignore_ascii_case(text))
-            .ok_or_else(|| InvalidSku(text.chars().take(40).collect()))
+            .ok_or_else(|| InvalidSku(excerpt(text).to_owned()))
     }
 }
 

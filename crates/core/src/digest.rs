@@ -2,6 +2,8 @@ use std::{fmt, str::FromStr};
 
 use serde::{Deserialize, Serialize};
 
+use crate::excerpt;
+
 /// The content address of a blob or manifest: `sha256:` or `sha512:`, and the hash in lower-case
 /// hexadecimal digits.
 ///
@@ -69,7 +71,7 @@ impl FromStr for Algorithm {
             _ if (1..=32).contains(&text.len()) && text.chars().all(well_formed) => {
                 Err(InvalidDigest::UnsupportedAlgorithm(text.to_owned()))
             }
-            _ => Err(InvalidDigest::Malformed(text.chars().take(160).collect())),
+            _ => Err(InvalidDigest::Malformed(excerpt(text).to_owned())),
         }
     }
 }
@@ -87,7 +89,7 @@ impl FromStr for Digest {
     type Err = InvalidDigest;
 
     fn from_str(text: &str) -> Result<Self, InvalidDigest> {
-        let malformed = || InvalidDigest::Malformed(text.chars().take(160).collect());
+        let malformed = || InvalidDigest::Malformed(excerpt(text).to_owned());
         let (algorithm, encoded) = text.split_once(':').ok_or_else(malformed)?;
         let algorithm: Algorithm = algorithm.parse().map_err(|error| match error {
             InvalidDigest::Malformed(_) => malformed(),

@@ -3,7 +3,7 @@ use std::{fmt, str::FromStr};
 use serde::{Deserialize, Serialize};
 use url::Url;
 
-use crate::{KeyName, KeyVersion, VaultName};
+use crate::{KeyName, KeyVersion, VaultName, excerpt};
 
 /// Which key of which vault: the current version, whichever that is, or one fixed version.
 ///
@@ -72,7 +72,7 @@ impl FromStr for KeyIdentifier {
 
     fn from_str(text: &str) -> Result<Self, InvalidKeyIdentifier> {
         let invalid = |why: String| InvalidKeyIdentifier {
-            given: text.chars().take(200).collect(),
+            given: excerpt(text).to_owned(),
             why,
         };
         let (vault, path) = if text.contains("://") {
@@ -115,6 +115,15 @@ impl fmt::Display for KeyIdentifier {
 }
 
 impl Kid {
+    /// The version of the key in the vault.
+    pub fn new(vault: &VaultName, key: &KeyName, version: KeyVersion) -> Self {
+        Self {
+            vault: vault.clone(),
+            key: key.clone(),
+            version,
+        }
+    }
+
     /// The identifier that is fixed to this version.
     pub fn identifier(&self) -> KeyIdentifier {
         KeyIdentifier {

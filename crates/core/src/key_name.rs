@@ -7,7 +7,7 @@ use std::{
 
 use serde::{Deserialize, Serialize};
 
-use crate::InvalidName;
+use crate::{InvalidName, excerpt};
 
 /// A key's name. It keeps the case in which it was written, and is the same name in any other.
 ///
@@ -47,7 +47,7 @@ impl FromStr for KeyName {
         } else {
             Err(InvalidName {
                 kind: "key",
-                given: text.chars().take(80).collect(),
+                given: excerpt(text).to_owned(),
                 expected: "1 to 127 letters, digits and hyphens",
             })
         }

@@ -1,10 +1,12 @@
 //! What every other crate names things by, and the time.
 //!
 //! Identifiers are parsed once, at the edge, and are valid from then on: a [`VaultName`] in hand is
-//! a vault name that Azure would accept. Nothing here does I/O or knows a service.
+//! a vault name that Azure would accept. What is not valid is quoted as an [`excerpt()`]. Nothing here does I/O
+//! or knows a service.
 
 mod clock;
 mod digest;
+mod excerpt;
 mod ids;
 mod key_identifier;
 mod key_name;
@@ -13,6 +15,7 @@ mod public_name;
 
 pub use clock::{Clock, ClockRange, ClockSetting};
 pub use digest::{Algorithm, Digest, InvalidDigest};
+pub use excerpt::excerpt;
 pub use ids::{ClientId, ObjectId, PrincipalId, RegistryId, TenantId};
 pub use key_identifier::{InvalidKeyIdentifier, KeyIdentifier, Kid};
 pub use key_name::KeyName;

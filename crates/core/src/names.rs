@@ -2,6 +2,8 @@ use std::{fmt, str::FromStr};
 
 use serde::{Deserialize, Serialize};
 
+use crate::excerpt;
+
 /// A text that is not a name of the kind that it was given for.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("'{given}' is not {article} {kind} name; expected {expected}", article = article(kind))]
@@ -47,7 +49,7 @@ macro_rules! name {
                 } else {
                     Err(InvalidName {
                         kind: $kind,
-                        given: text.chars().take(80).collect(),
+                        given: excerpt(text).to_owned(),
                         expected: $expected,
                     })
                 }

@@ -1,6 +1,6 @@
 use std::{fmt, str::FromStr};
 
-use crate::{KeyIdentifier, RegistryName, VaultName};
+use crate::{KeyIdentifier, KeyName, RegistryName, VaultName};
 
 /// The name and port under which clients reach the emulator. Everything that is stored without host
 /// and port (`kid`, `vaultUri`, `loginServer`) is rendered from it.
@@ -81,6 +81,11 @@ impl PublicName {
             Some(version) => format!("{base}/{version}"),
             None => base,
         }
+    }
+
+    /// `https://VAULT.vault.HOST:PORT/deletedkeys/KEY`
+    pub fn deleted_key_uri(&self, vault: &VaultName, key: &KeyName) -> String {
+        format!("{}deletedkeys/{key}", self.vault_uri(vault))
     }
 
     /// `REGISTRY.azurecr.HOST:PORT`

@@ -185,6 +185,8 @@ pub struct Fidelity {
     pub sparse_manifests: bool,
     /// How long the deletion or recovery of a key takes.
     pub keyvault_delete_delay: SignedDuration,
+    /// Refuse what is more than a vault of Azure's serves within ten seconds.
+    pub keyvault_throttling: bool,
 }
 
 impl Fidelity {
@@ -198,6 +200,7 @@ impl Fidelity {
     pub(crate) fn key_vault(self) -> sealock_vault::Settings {
         sealock_vault::Settings {
             delete_delay: self.keyvault_delete_delay,
+            throttling: self.keyvault_throttling,
         }
     }
 }

@@ -1,7 +1,7 @@
 use std::ops::Bound;
 
 use jiff::{SignedDuration, Timestamp};
-use sealock_core::{ApplicationName, ClientId, PrincipalId, TenantId};
+use sealock_core::{ApplicationName, ClientId, PrincipalId, TenantId, excerpt};
 use sealock_store::{Batch, Commit, Record, Table};
 use serde::{Deserialize, Serialize};
 
@@ -141,7 +141,7 @@ impl Directory {
     /// [`Error::ClientUnknown`], [`Error::ClientSecretInvalid`], [`Error::ClientSecretExpired`]
     pub(crate) fn log_in(&self, client: &str, secret: &str) -> Result<Application> {
         let unknown = || Error::ClientUnknown {
-            client: client.chars().take(80).collect(),
+            client: excerpt(client).to_owned(),
             tenant: self.tenant(),
         };
         let client: ClientId = client.parse().map_err(|_| unknown())?;

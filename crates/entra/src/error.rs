@@ -147,7 +147,7 @@ pub enum Error {
     RoleUnknown(String),
     /// Not a place where a role can be assigned.
     #[error(
-        "'{0}' is not a scope; expected the id of a resource, or of a resource group or the subscription, such as /subscriptions/00000000-0000-0000-0000-000000000000/resourceGroups/sealock"
+        "'{0}' is not a scope; expected the id of a registry, a vault, a key, an identity, the resource group or the subscription, such as /subscriptions/00000000-0000-0000-0000-000000000000/resourceGroups/sealock"
     )]
     ScopeInvalid(String),
     /// `invalid_scope`: an application gets everything that it was permitted, and asks for nothing less.

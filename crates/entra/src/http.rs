@@ -12,6 +12,7 @@ use axum::{
     http::{HeaderMap, HeaderValue, Method, header},
     response::Response,
 };
+use sealock_core::excerpt;
 
 use self::{
     discovery::Version,
@@ -130,5 +131,5 @@ fn finish(answer: Result<Response>, shape: Shape) -> Response {
 }
 
 fn not_an_endpoint(path: &str) -> Error {
-    Error::NotAnEndpoint(path.chars().take(200).collect())
+    Error::NotAnEndpoint(excerpt(path).to_owned())
 }

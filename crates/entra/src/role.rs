@@ -1,5 +1,6 @@
 use std::{fmt, str::FromStr};
 
+use sealock_core::excerpt;
 use serde::{Deserialize, Serialize};
 
 use crate::Error;
@@ -8,6 +9,7 @@ use crate::Error;
 ///
 /// <https://learn.microsoft.com/azure/role-based-access-control/built-in-roles>
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(try_from = "String", into = "String")]
 pub enum Role {
     /// Delete images of a registry.
     AcrDelete,
@@ -29,10 +31,16 @@ pub enum Role {
     KeyVaultCryptoServiceReleaseUser,
     /// Use keys.
     KeyVaultCryptoUser,
+    /// Assign the roles for what is in a vault.
+    KeyVaultDataAccessAdministrator,
     /// Purge deleted vaults.
     KeyVaultPurgeOperator,
     /// Read what vaults say of their keys.
     KeyVaultReader,
+    /// Everything with secrets.
+    KeyVaultSecretsOfficer,
+    /// Read secrets.
+    KeyVaultSecretsUser,
     /// Everything.
     Owner,
     /// Read everything.
@@ -41,7 +49,7 @@ pub enum Role {
 
 impl Role {
     /// All of them.
-    pub const ALL: [Self; 14] = [
+    pub const ALL: [Self; 17] = [
         Self::AcrDelete,
         Self::AcrPull,
         Self::AcrPush,
@@ -52,8 +60,11 @@ impl Role {
         Self::KeyVaultCryptoServiceEncryptionUser,
         Self::KeyVaultCryptoServiceReleaseUser,
         Self::KeyVaultCryptoUser,
+        Self::KeyVaultDataAccessAdministrator,
         Self::KeyVaultPurgeOperator,
         Self::KeyVaultReader,
+        Self::KeyVaultSecretsOfficer,
+        Self::KeyVaultSecretsUser,
         Self::Owner,
         Self::Reader,
     ];
@@ -71,8 +82,11 @@ impl Role {
             Self::KeyVaultCryptoServiceEncryptionUser => "Key Vault Crypto Service Encryption User",
             Self::KeyVaultCryptoServiceReleaseUser => "Key Vault Crypto Service Release User",
             Self::KeyVaultCryptoUser => "Key Vault Crypto User",
+            Self::KeyVaultDataAccessAdministrator => "Key Vault Data Access Administrator",
             Self::KeyVaultPurgeOperator => "Key Vault Purge Operator",
             Self::KeyVaultReader => "Key Vault Reader",
+            Self::KeyVaultSecretsOfficer => "Key Vault Secrets Officer",
+            Self::KeyVaultSecretsUser => "Key Vault Secrets User",
             Self::Owner => "Owner",
             Self::Reader => "Reader",
         }
@@ -96,27 +110,42 @@ impl Role {
             Self::KeyVaultCryptoServiceEncryptionUser => "e147488a-f6f5-4113-8e2d-b22465e65bf6",
             Self::KeyVaultCryptoServiceReleaseUser => "08bbd89e-9f13-488c-ac41-acfcb10c90ab",
             Self::KeyVaultCryptoUser => "12338af0-0e69-4776-bea7-57ae8d297424",
+            Self::KeyVaultDataAccessAdministrator => "8b54135c-b56d-4d72-a534-26097cfdc8d8",
             Self::KeyVaultPurgeOperator => "a68e7c17-0ab2-4c09-9a58-125dae29748c",
             Self::KeyVaultReader => "21090545-7ca7-4776-b22c-e363652d74d2",
+            Self::KeyVaultSecretsOfficer => "b86a8fe4-44ce-4948-aee5-eccb2c155cd7",
+            Self::KeyVaultSecretsUser => "4633458b-17de-408a-b874-0445c86b69e6",
             Self::Owner => "8e3af657-a8ff-443c-a75c-2fe8c4bcb635",
             Self::Reader => "acdd72a7-3385-48ef-bd42-f606fba81ae7",
         }
     }
 }
 
-/// By its name, in any case, or by the name of its definition.
+/// By its name, in any case and without its spaces, too, as roles were once stored; or by the name of its definition.
 impl FromStr for Role {
     type Err = Error;
 
     fn from_str(text: &str) -> Result<Self, Error> {
+        let solid = |name: &str| name.replace(' ', "").to_ascii_lowercase();
+        let given = solid(text);
         Self::ALL
             .into_iter()
-            .find(|role| {
-                [role.as_str(), role.definition_id()]
-                    .iter()
-                    .any(|known| known.eq_ignore_ascii_case(text))
-            })
-            .ok_or_else(|| Error::RoleUnknown(text.chars().take(80).collect()))
+            .find(|role| solid(role.as_str()) == given || role.definition_id() == given)
+            .ok_or_else(|| Error::RoleUnknown(excerpt(text).to_owned()))
+    }
+}
+
+impl TryFrom<String> for Role {
+    type Error = Error;
+
+    fn try_from(text: String) -> Result<Self, Error> {
+        text.parse()
+    }
+}
+
+impl From<Role> for String {
+    fn from(role: Role) -> Self {
+        role.as_str().to_owned()
     }
 }
 
@@ -137,6 +166,13 @@ mod tests {
             assert_eq!(role.definition_id().parse::<Role>().unwrap(), role);
             let lower = role.as_str().to_ascii_lowercase();
             assert_eq!(lower.parse::<Role>().unwrap(), role);
+            let upper = role.definition_id().to_ascii_uppercase();
+            assert_eq!(upper.parse::<Role>().unwrap(), role);
+            // As it was stored before it was stored by its name.
+            assert_eq!(format!("{role:?}").parse::<Role>().unwrap(), role);
+            let json = serde_json::to_value(role).unwrap();
+            assert_eq!(json, role.as_str());
+            assert_eq!(serde_json::from_value::<Role>(json).unwrap(), role);
         }
         assert!("".parse::<Role>().is_err() && "AcrPul".parse::<Role>().is_err());
     }

@@ -1,5 +1,6 @@
 use std::{fmt, str::FromStr};
 
+use sealock_core::excerpt;
 use serde::{Deserialize, Serialize};
 
 use crate::{Error, SUBSCRIPTION};
@@ -45,7 +46,7 @@ impl FromStr for RoleScope {
         if is_valid {
             Ok(scope)
         } else {
-            Err(Error::ScopeInvalid(text.chars().take(200).collect()))
+            Err(Error::ScopeInvalid(excerpt(text).to_owned()))
         }
     }
 }

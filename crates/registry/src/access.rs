@@ -1,6 +1,6 @@
 use std::{collections::BTreeSet, fmt, str::FromStr};
 
-use sealock_core::ClientId;
+use sealock_core::{ClientId, excerpt};
 use sealock_entra::Role;
 use serde::{Deserialize, Serialize};
 
@@ -99,7 +99,7 @@ impl FromStr for Scope {
     type Err = Error;
 
     fn from_str(text: &str) -> Result<Self, Error> {
-        let invalid = || Error::ScopeInvalid(text.chars().take(120).collect());
+        let invalid = || Error::ScopeInvalid(excerpt(text).to_owned());
         let (kind, rest) = text.split_once(':').ok_or_else(invalid)?;
         let (name, actions) = rest.rsplit_once(':').ok_or_else(invalid)?;
         if kind.is_empty() || name.is_empty() || text.len() > 1024 {

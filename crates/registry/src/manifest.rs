@@ -1,4 +1,4 @@
-use sealock_core::{Digest, InvalidDigest};
+use sealock_core::{Digest, InvalidDigest, excerpt};
 use serde::Deserialize;
 use serde_json::{Map, Value};
 
@@ -110,8 +110,11 @@ impl Manifest {
             .filter(|value| !value.is_empty());
         let media_type = match (content_type, raw.media_type.as_deref()) {
             (Some(header), Some(body)) if header != body => {
-                let why = format!("its mediaType is '{body}', but it was sent as '{header}'");
-                return Err(Error::ManifestInvalid(why));
+                return Err(Error::ManifestInvalid(format!(
+                    "its mediaType is '{}', but it was sent as '{}'",
+                    excerpt(body),
+                    excerpt(header)
+                )));
             }
             (Some(either), _) | (None, Some(either)) => either.to_owned(),
             (None, None) => {
@@ -175,7 +178,8 @@ impl Manifest {
             .find(|(_, value)| !value.is_string())
         {
             Some((name, _)) => Err(Error::ManifestInvalid(format!(
-                "its annotation '{name}' is not a string"
+                "its annotation '{}' is not a string",
+                excerpt(name)
             ))),
             None => Ok(()),
         }
@@ -200,7 +204,7 @@ impl RawDescriptor {
 }
 
 fn invalid(why: &dyn std::fmt::Display) -> Error {
-    Error::ManifestInvalid(why.to_string())
+    Error::ManifestInvalid(excerpt(&why.to_string()).to_owned())
 }
 
 #[cfg(test)]

@@ -1,6 +1,6 @@
 use std::{fmt, str::FromStr};
 
-use sealock_core::Digest;
+use sealock_core::{Digest, excerpt};
 use serde::{Deserialize, Serialize};
 
 use crate::Error;
@@ -29,7 +29,7 @@ impl FromStr for RepositoryName {
         if text.len() <= NAME_MAX && text.split('/').all(is_path_component) {
             Ok(Self(text.to_owned()))
         } else {
-            Err(Error::NameInvalid(text.chars().take(80).collect()))
+            Err(Error::NameInvalid(excerpt(text).to_owned()))
         }
     }
 }
@@ -94,7 +94,7 @@ impl FromStr for Tag {
         if valid {
             Ok(Self(text.to_owned()))
         } else {
-            Err(Error::TagInvalid(text.chars().take(140).collect()))
+            Err(Error::TagInvalid(excerpt(text).to_owned()))
         }
     }
 }

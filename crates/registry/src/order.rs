@@ -1,6 +1,7 @@
 use std::{cmp::Ordering, str::FromStr};
 
 use jiff::Timestamp;
+use sealock_core::excerpt;
 
 use crate::Error;
 
@@ -70,7 +71,7 @@ impl Order {
         // Some clients make it up from the last name that they saw.
         let mut places = items.iter().map(|(place, _)| place);
         let place = places.find(|place| place.name == marker).cloned();
-        place.ok_or_else(|| Error::MarkerUnknown(marker.chars().take(140).collect()))
+        place.ok_or_else(|| Error::MarkerUnknown(excerpt(marker).to_owned()))
     }
 
     fn compare(self, one: &Place, other: &Place) -> Ordering {
@@ -91,7 +92,7 @@ impl FromStr for Order {
             "" | "none" => Ok(Self::Name),
             "timeasc" => Ok(Self::OldestFirst),
             "timedesc" => Ok(Self::NewestFirst),
-            other => Err(Error::OrderInvalid(other.chars().take(40).collect())),
+            other => Err(Error::OrderInvalid(excerpt(other).to_owned())),
         }
     }
 }

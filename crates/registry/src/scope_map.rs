@@ -1,7 +1,7 @@
 use std::{fmt, ops::Bound, str::FromStr};
 
 use jiff::Timestamp;
-use sealock_core::{ScopeMapName, TokenName};
+use sealock_core::{ScopeMapName, TokenName, excerpt};
 use sealock_store::{Batch, Commit, Record, Table};
 use serde::{Deserialize, Serialize};
 
@@ -38,7 +38,7 @@ impl FromStr for ScopeMapAction {
     type Err = Refusal;
 
     fn from_str(text: &str) -> Result<Self, Refusal> {
-        let invalid = || Refusal::ScopeMapActionInvalid(text.chars().take(120).collect());
+        let invalid = || Refusal::ScopeMapActionInvalid(excerpt(text).to_owned());
         let rest = text.strip_prefix("repositories/").ok_or_else(invalid)?;
         let (name, action) = ACTIONS
             .iter()

@@ -6,7 +6,7 @@ use std::{
 };
 
 use jiff::{SignedDuration, Timestamp};
-use sealock_core::{Clock, ObjectId, RegistryId};
+use sealock_core::{Clock, ObjectId, RegistryId, excerpt};
 use sealock_store::Store;
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
@@ -43,7 +43,7 @@ impl FromStr for UploadId {
     type Err = Error;
 
     fn from_str(text: &str) -> Result<Self, Error> {
-        let unknown = || Error::BlobUploadUnknown(text.chars().take(80).collect());
+        let unknown = || Error::BlobUploadUnknown(excerpt(text).to_owned());
         Ok(Self(text.parse().map_err(|_| unknown())?))
     }
 }

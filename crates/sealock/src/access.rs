@@ -6,7 +6,7 @@ use serde_json::json;
 use crate::{
     client::Client,
     error::Error,
-    output::{Output, table},
+    output::{HINT, Output, table},
     principal::{Principal, PrincipalArgs},
     vault::DEFAULT_VAULT,
 };
@@ -54,6 +54,7 @@ struct Policy {
     #[serde(flatten)]
     principal: Principal,
     permissions: Vec<String>,
+    in_effect: bool,
 }
 
 impl AccessCommand {
@@ -87,7 +88,11 @@ impl Policies {
                 policy.permissions.join(", "),
             ]
         });
-        table(["IDENTITY", "PRINCIPAL", "KEY PERMISSIONS"], rows)
+        let rows = table(["IDENTITY", "PRINCIPAL", "KEY PERMISSIONS"], rows);
+        match self.policies.first() {
+            Some(policy) => policy.noted(rows),
+            None => rows,
+        }
     }
 }
 
@@ -97,9 +102,21 @@ impl Policy {
             [] => "no permission".to_owned(),
             permissions => permissions.join(", "),
         };
-        format!(
+        self.noted(format!(
             "{} now has {permissions} in vault {}",
             self.principal, self.vault
+        ))
+    }
+
+    /// What was said of the vault's policies, and that they count for nothing if that is so.
+    fn noted(&self, said: String) -> String {
+        if self.in_effect {
+            return said;
+        }
+        let vault = &self.vault;
+        format!(
+            "{said}\n{HINT}note:{HINT:#} roles decide in vault {vault}, so access policies have no effect there; \
+             see: sealock role assign --help"
         )
     }
 }

@@ -7,7 +7,7 @@ use url::form_urlencoded;
 use crate::{
     client::Client,
     error::Error,
-    output::{BAD, GOOD, Output},
+    output::{BAD, GOOD, Output, harmless, printable},
 };
 
 /// Show who used which key, and with what success
@@ -78,8 +78,8 @@ impl Audit {
 
 /// One event on one line. What is no event is shown as it came: an audit leaves nothing out.
 fn render(line: &str) -> String {
-    let Ok(event) = serde_json::from_str::<Value>(line) else {
-        return line.to_owned();
+    let Ok(event) = serde_json::from_str(line).map(harmless) else {
+        return printable(line);
     };
     let text = |pointer: &str| event.pointer(pointer).and_then(Value::as_str);
     let status = event
@@ -137,5 +137,6 @@ mod tests {
             "-  -             -              -  -"
         );
         assert_eq!(plain("no event"), "no event");
+        assert_eq!(plain("no\u{1b}[2J event"), "no\u{fffd}[2J event");
     }
 }

@@ -3,6 +3,7 @@ use std::{fmt, io::Write as _};
 use anstyle::{AnsiColor, Style};
 use comfy_table::{Row, Table, presets::NOTHING};
 use serde::de::DeserializeOwned;
+use serde_json::Value;
 
 use crate::{client::Answer, error::Error};
 
@@ -39,7 +40,9 @@ impl Output {
         if self.json {
             self.line(pretty(answer)?)
         } else {
-            self.line(render(&answer.parse()?))
+            let record = T::deserialize(harmless(answer.parse()?));
+            let record = record.map_err(|error| answer.unexpected(&error))?;
+            self.line(render(&record))
         }
     }
 
@@ -77,6 +80,24 @@ pub(crate) fn record<'a>(
     let mut lines = vec![title.to_string()];
     lines.extend(align(None, rows).iter().map(|line| format!("  {line}")));
     lines.join("\n")
+}
+
+/// What was answered, without what a terminal would take for more than text: a tag, say, can be anything.
+pub(crate) fn harmless(answer: Value) -> Value {
+    match answer {
+        Value::String(text) => Value::String(printable(&text)),
+        Value::Array(values) => values.into_iter().map(harmless).collect(),
+        Value::Object(fields) => fields
+            .into_iter()
+            .map(|(name, value)| (printable(&name), harmless(value)))
+            .collect(),
+        value => value,
+    }
+}
+
+/// The text on one line, each control character replaced.
+pub(crate) fn printable(text: &str) -> String {
+    text.replace(char::is_control, "\u{fffd}")
 }
 
 fn align(heading: Option<Row>, rows: impl Iterator<Item = Row>) -> Vec<String> {

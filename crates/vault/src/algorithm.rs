@@ -6,7 +6,7 @@ use std::{fmt, str::FromStr};
 
 use serde::{Deserialize, Serialize};
 
-use crate::{Curve, Error, Result};
+use crate::{Curve, Error, Result, error::quotable};
 
 /// How a key encrypts data or wraps another key.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
@@ -152,7 +152,7 @@ fn parse<A: Copy>(every: &[(A, &'static str)], text: &str) -> Result<A> {
             let names: Vec<_> = every.iter().map(|(_, name)| *name).collect();
             Error::BadParameter(format!(
                 "The algorithm '{}' is not supported; use one of {}.",
-                text.chars().take(80).collect::<String>(),
+                quotable(text),
                 names.join(", ")
             ))
         })

@@ -5,7 +5,7 @@ use sealock_core::Kid;
 use sealock_store::Batch;
 
 use crate::{
-    Error, KeyOperation, KeyType, Result, VaultSku,
+    Error, KeyOperation, KeyType, ReleasePolicy, Result, VaultSku,
     lookup::Tags,
     records::{TAGS, TagRecord},
     service::Service,
@@ -31,6 +31,10 @@ pub struct KeyChange {
     pub not_before: Option<Timestamp>,
     /// Until when.
     pub expires: Option<Timestamp>,
+    /// Whether its key is exportable. Only the first version can say otherwise.
+    pub exportable: Option<bool>,
+    /// Its key's release policy, instead of the one that it had.
+    pub release_policy: Option<ReleasePolicy>,
     /// Its tags, instead of those that it had.
     pub tags: Option<BTreeMap<String, String>>,
 }

@@ -9,7 +9,7 @@ use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
 use crate::{
-    Client, Error, Key, KeyBundle, KeyOperation, KeyType, LOCATION, Origin, Requester,
+    Client, Error, Key, KeyBundle, KeyOperation, KeySpec, KeyType, LOCATION, Origin, Requester,
     vaults::resource_id,
 };
 
@@ -149,6 +149,7 @@ pub(crate) enum Operation {
     KeyRotationPolicyGet,
     KeyRotationPolicySet,
     KeyNearExpiry,
+    KeyExpired,
     KeyEncrypt,
     KeyDecrypt,
     KeyWrap,
@@ -194,10 +195,12 @@ impl Key {
 /// An operation that has begun, from which its record is made once it has ended.
 pub(crate) struct Request {
     /// None if it could not be told.
-    caller: Option<Caller>,
-    client: Client,
-    operation: Operation,
-    target: Target,
+    pub(crate) caller: Option<Caller>,
+    pub(crate) client: Client,
+    pub(crate) operation: Operation,
+    pub(crate) target: Target,
+    /// What is to be made, if that can be.
+    pub(crate) new_key: Option<KeyProperties>,
     algorithm: Option<String>,
     began: Instant,
 }
@@ -209,6 +212,7 @@ impl Request {
             client: requester.client.clone(),
             operation,
             target,
+            new_key: None,
             algorithm: None,
             began: Instant::now(),
         }
@@ -221,9 +225,19 @@ impl Request {
             client: client.clone(),
             operation: Operation::Authentication,
             target: Target::Vault(vault),
+            new_key: None,
             algorithm: None,
             began: Instant::now(),
         }
+    }
+
+    pub(crate) fn with_new_key(mut self, spec: KeySpec) -> Self {
+        let shape = spec.check().ok();
+        self.new_key = shape.map(|shape| KeyProperties {
+            kty: spec.kty,
+            size: shape.bits(),
+        });
+        self
     }
 
     pub(crate) fn with_algorithm(mut self, algorithm: String) -> Self {
@@ -328,7 +342,7 @@ impl Request {
                     Operation::KeyRecover => "/recover",
                     _ => "",
                 };
-                (deleted_key_uri(names, &key.vault, &key.key), suffix)
+                (names.deleted_key_uri(&key.vault, &key.key), suffix)
             }
             (target @ (Target::Keys(_) | Target::Key(_)), operation) => {
                 (target.id(names), operation.path())
@@ -354,7 +368,11 @@ impl Evidence {
             && (is_random || matches!(request.target, Target::Keys(_) | Target::Key(_)))
             && !matches!(
                 error,
-                Some(Error::VaultNotFound { .. } | Error::VaultDeleted { .. })
+                Some(
+                    Error::VaultNotFound { .. }
+                        | Error::VaultDeleted { .. }
+                        | Error::Throttled { .. }
+                )
             );
         if !is_judged {
             return Self::default();
@@ -435,6 +453,7 @@ impl Operation {
         match self {
             Self::VaultPatch | Self::PoliciesGrant | Self::PoliciesRevoke => "VaultPatch",
             Self::KeyNearExpiry => "KeyNearExpiryEventGridNotification",
+            Self::KeyExpired => "KeyExpiredEventGridNotification",
             Self::VaultPut => "VaultPut",
             Self::VaultGet => "VaultGet",
             Self::VaultDelete => "VaultDelete",
@@ -513,10 +532,6 @@ impl Operation {
     }
 }
 
-fn deleted_key_uri(names: &PublicName, vault: &VaultName, key: &KeyName) -> String {
-    format!("{}deletedkeys/{key}", names.vault_uri(vault))
-}
-
 fn claim(caller: &Caller) -> Claim {
     match caller {
         Caller::Operator => Claim::default(),
@@ -539,6 +554,7 @@ fn signature(status: u16) -> &'static str {
         404 => "NotFound",
         405 => "MethodNotAllowed",
         409 => "Conflict",
+        429 => "TooManyRequests",
         501 => "NotImplemented",
         _ => "InternalServerError",
     }

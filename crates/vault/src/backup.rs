@@ -14,7 +14,7 @@ use serde::{Deserialize, Serialize};
 use zeroize::{Zeroize, ZeroizeOnDrop, Zeroizing};
 
 use crate::{
-    Error, Key, KeyOperation, KeyPermission, KeyType, Requester, Result,
+    Error, Key, KeyOperation, KeyPermission, KeyType, ReleasePolicy, Requester, Result,
     attributes::hardware_keys_are_premium,
     key_material::KeyMaterial,
     lookup::{StoredVersion, Tags},
@@ -49,6 +49,8 @@ struct Header {
 struct Backup {
     name: KeyName,
     created: Timestamp,
+    #[serde(default)]
+    release_policy: Option<ReleasePolicy>,
     versions: Vec<BackedUpVersion>,
 }
 
@@ -119,7 +121,12 @@ impl Service {
         }
         let backup = tokio::task::spawn_blocking({
             let (service, vault) = (Arc::clone(self), vault.clone());
-            let KeyRecord { name, created, .. } = record.value;
+            let KeyRecord {
+                name,
+                created,
+                release_policy,
+                ..
+            } = record.value;
             move || {
                 let versions = versions
                     .into_iter()
@@ -128,6 +135,7 @@ impl Service {
                 Ok::<_, Error>(Backup {
                     name,
                     created,
+                    release_policy,
                     versions,
                 })
             }
@@ -149,11 +157,7 @@ impl Service {
             record,
             tags,
         } = stored;
-        let kid = Kid {
-            vault: vault.clone(),
-            key: key.clone(),
-            version,
-        };
+        let kid = Kid::new(vault, key, version);
         let objects = &*self.store.vault_keys;
         let (kty, sealed) = (record.kty, record.private_key);
         let Some(material) = private_keys::open(objects, &self.service_key, &kid, kty, sealed)?
@@ -224,7 +228,8 @@ impl Service {
         let permitted = || self.permitted_vault(requester, vault, None, KeyPermission::Restore);
         permitted()?;
         let backup = self.open_backup(&backup?)?;
-        let name = backup.name.clone();
+        let (name, created) = (backup.name.clone(), backup.created);
+        let release_policy = backup.release_policy.clone();
         let types: Vec<KeyType> = backup.versions.iter().map(|version| version.kty).collect();
         let place = || {
             let vault_record = permitted()?;
@@ -237,61 +242,40 @@ impl Service {
         self.remove_expired_key(vault, &name).await?;
         place()?;
 
-        // From here to the commit, the files look like nobody's; the sweep waits.
-        let _creating = self.creations.read().await;
-        let (created, versions) = tokio::task::spawn_blocking({
-            let (service, vault) = (Arc::clone(self), vault.clone());
-            move || service.store_versions(&vault, backup)
-        })
-        .await??;
-        let restored = self
-            .change(|| {
-                let vault_record = place()?;
-                let Some(newest) = versions.first() else {
-                    return Err(Error::BadParameter("The backup has no version.".to_owned()));
-                };
-                let record = KeyRecord {
-                    name: name.clone(),
-                    created,
-                    deletion: None,
-                    recovering_until: None,
-                    current: newest.version.clone(),
-                    latest: newest.record.number,
-                    revision: ObjectId::random(),
-                };
-                let parts = [vault.as_str(), name.folded()];
-                let mut batch = Batch::new()
-                    .expect(&VAULTS, &[vault.as_str()], &vault_record)
-                    .expect_absent(&KEYS, &parts)
-                    .put(&KEYS, &parts, &record);
-                for stored in &versions {
-                    let kid = Kid {
-                        vault: vault.clone(),
-                        key: name.clone(),
-                        version: stored.version.clone(),
-                    };
-                    let parts = [parts[0], parts[1], kid.version.as_str()];
-                    batch = batch.put(&VERSIONS, &parts, &stored.record);
-                    batch = Self::put_tags(&kid, &stored.tags, batch);
-                }
-                let view = self.view_of_key(&vault_record, vault, &record, versions.clone())?;
-                Ok((batch, view))
-            })
-            .await;
-        match &restored {
-            // Whether it was committed is unknown: if not, the files are the sweep's.
-            Ok(_) | Err(Error::Storage(_)) => {}
-            Err(_) => {
-                let files = versions
-                    .iter()
-                    .flat_map(|stored| stored.record.private_key.objects())
-                    .collect();
-                if let Err(error) = self.unlink(files).await {
-                    tracing::warn!(%error, %vault, "the files of a refused restore are left to the sweep");
-                }
+        let store = {
+            let vault = vault.clone();
+            move |service: &Self| service.store_versions(&vault, backup)
+        };
+        self.change_with_files(store, |versions| {
+            let vault_record = place()?;
+            let Some(newest) = versions.first() else {
+                return Err(Error::BadParameter("The backup has no version.".to_owned()));
+            };
+            let record = KeyRecord {
+                name: name.clone(),
+                created,
+                deletion: None,
+                recovering_until: None,
+                current: newest.version.clone(),
+                latest: newest.record.number,
+                release_policy: release_policy.clone(),
+                revision: ObjectId::random(),
+            };
+            let parts = [vault.as_str(), name.folded()];
+            let mut batch = Batch::new()
+                .expect(&VAULTS, &[vault.as_str()], &vault_record)
+                .expect_absent(&KEYS, &parts)
+                .put(&KEYS, &parts, &record);
+            for stored in versions {
+                let kid = Kid::new(vault, &name, stored.version.clone());
+                let parts = [parts[0], parts[1], kid.version.as_str()];
+                batch = batch.put(&VERSIONS, &parts, &stored.record);
+                batch = Self::put_tags(&kid, &stored.tags, batch);
             }
-        }
-        restored
+            let view = self.view_of_key(&vault_record, vault, &record, versions.clone())?;
+            Ok((batch, view))
+        })
+        .await
     }
 
     fn name_is_free(&self, vault: &VaultName, key: &KeyName) -> Result<()> {
@@ -310,18 +294,10 @@ impl Service {
         &self,
         vault: &VaultName,
         backup: Backup,
-    ) -> Result<(Timestamp, Vec<StoredVersion>)> {
-        let Backup {
-            name,
-            created,
-            versions,
-        } = backup;
+    ) -> Result<(Vec<StoredVersion>, Vec<ObjectId>)> {
+        let Backup { name, versions, .. } = backup;
         let store = |backed_up: BackedUpVersion| {
-            let kid = Kid {
-                vault: vault.clone(),
-                key: name.clone(),
-                version: backed_up.version,
-            };
+            let kid = Kid::new(vault, &name, backed_up.version);
             let unreadable = || {
                 Error::BadParameter(format!(
                     "The backup's version {} is not a key of its type.",
@@ -347,6 +323,7 @@ impl Service {
                 created: backed_up.created,
                 updated: backed_up.updated,
                 near_expiry_noted: false,
+                expiry_noted: false,
                 private_key: private_keys::seal(objects, &self.service_key, &kid, &material)?,
             };
             Ok(StoredVersion {
@@ -358,13 +335,24 @@ impl Service {
         let mut versions: Vec<StoredVersion> =
             versions.into_iter().map(store).collect::<Result<_>>()?;
         versions.sort_by_key(|stored| std::cmp::Reverse(stored.record.number));
-        Ok((created, versions))
+        let files = versions
+            .iter()
+            .flat_map(|stored| stored.record.private_key.objects())
+            .collect();
+        Ok((versions, files))
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_backup_of_an_earlier_version_is_read() {
+        let made = r#"{"name":"k1","created":"2026-01-01T00:00:00Z","versions":[]}"#;
+        let backup: Backup = serde_json::from_str(made).unwrap();
+        assert_eq!(backup.release_policy, None);
+    }
 
     #[test]
     fn a_backup_stays_in_its_subscription_and_geography() {

@@ -2,7 +2,7 @@ use std::{fmt, str::FromStr};
 
 use serde::{Deserialize, Serialize};
 
-use crate::{Error, Result};
+use crate::{Error, Result, error::quotable};
 
 /// An elliptic curve, `crv`.
 ///
@@ -68,7 +68,7 @@ impl FromStr for Curve {
             .ok_or_else(|| {
                 Error::BadParameter(format!(
                     "'{}' is not a curve; use P-256, P-256K, P-384 or P-521.",
-                    text.chars().take(80).collect::<String>()
+                    quotable(text)
                 ))
             })
     }

@@ -31,7 +31,15 @@ struct Schedule {
     deleted: Option<Timestamp>,
     recovered: Option<Timestamp>,
     rotation: Option<Timestamp>,
-    notice: Option<Timestamp>,
+    near_expiry: Option<Timestamp>,
+    expiry: Option<Timestamp>,
+}
+
+/// What the audit log is told of a version, once.
+#[derive(Clone, Copy)]
+enum Notice {
+    NearExpiry,
+    Expiry,
 }
 
 impl KeyVault {
@@ -43,34 +51,56 @@ impl KeyVault {
         let service = &self.service;
         let _turn = service.due.lock().await;
         let now = service.clock.now();
-        let is_due = |time: Option<Timestamp>| time.is_some_and(|time| time <= now);
         service.remove_expired().await?;
+        let mut times = service.vault_purges()?;
         let mut rotated = Vec::new();
         for (vault, key) in service.key_names()? {
-            let schedule = service.schedule(&vault, &key)?;
-            if is_due(schedule.recovered) {
-                service.end_recovery(&vault, &key).await?;
+            let mut schedule = service.schedule(&vault, &key)?;
+            if schedule.times().any(|time| time <= now) {
+                rotated.extend(self.do_due(&vault, &key, &schedule, now).await?);
+                // Which may have brought something new.
+                schedule = service.schedule(&vault, &key)?;
             }
-            if is_due(schedule.notice)
-                && let Err(error) = self.notify_of_expiry(&vault, &key).await
-            {
-                tracing::warn!(%vault, %key, %error, "that a key expires soon could not be noted");
-            }
-            if is_due(schedule.rotation) {
-                match self.rotate_if_due(&vault, &key).await {
-                    Ok(key) => rotated.push(key.current.kid),
-                    Err(error) => {
-                        tracing::warn!(%vault, %key, %error, "a key could not be rotated");
-                    }
-                }
-            }
+            times.extend(schedule.times());
         }
-        // Asked anew: what was done may have brought something new.
-        let next = service.times()?.into_iter().filter(|time| now < *time);
         Ok(Due {
             rotated,
-            next: next.min(),
+            next: times.into_iter().filter(|time| now < *time).min(),
         })
+    }
+
+    /// Does what is due to a key, and returns the version that this made.
+    async fn do_due(
+        &self,
+        vault: &VaultName,
+        key: &KeyName,
+        schedule: &Schedule,
+        now: Timestamp,
+    ) -> Result<Option<Kid>> {
+        let is_due = |time: Option<Timestamp>| time.is_some_and(|time| time <= now);
+        if is_due(schedule.recovered) {
+            self.service.end_recovery(vault, key).await?;
+        }
+        let rotates = is_due(schedule.rotation);
+        for (notice, is_due) in [
+            (Notice::NearExpiry, is_due(schedule.near_expiry)),
+            // What was to be rotated before would not have expired.
+            (Notice::Expiry, is_due(schedule.expiry) && !rotates),
+        ] {
+            if is_due && let Err(error) = self.notify(vault, key, notice).await {
+                tracing::warn!(%vault, %key, %error, "the end of a key could not be noted");
+            }
+        }
+        if !rotates {
+            return Ok(None);
+        }
+        match self.rotate_if_due(vault, key).await {
+            Ok(key) => Ok(Some(key.current.kid)),
+            Err(error) => {
+                tracing::warn!(%vault, %key, %error, "a key could not be rotated");
+                Ok(None)
+            }
+        }
     }
 
     /// Returns once something has changed, so that something may be due sooner than before.
@@ -91,15 +121,15 @@ impl KeyVault {
             .await
     }
 
-    /// The audit log is told of the version, once.
-    async fn notify_of_expiry(&self, vault: &VaultName, key: &KeyName) -> Result<()> {
-        let request = Request::new(
-            &Requester::operator(),
-            Operation::KeyNearExpiry,
-            Target::key(vault, key),
-        );
+    async fn notify(&self, vault: &VaultName, key: &KeyName, notice: Notice) -> Result<()> {
+        let operation = match notice {
+            Notice::NearExpiry => Operation::KeyNearExpiry,
+            Notice::Expiry => Operation::KeyExpired,
+        };
+        let target = Target::key(vault, key);
+        let request = Request::new(&Requester::operator(), operation, target);
         let (service, vault, key) = (self.service.clone(), vault.clone(), key.clone());
-        let work = async move { service.note_near_expiry(&vault, &key).await };
+        let work = async move { service.note(&vault, &key, notice).await };
         self.audited(request, |noted: &KeyBundle| Some(noted.subject()), work)
             .await
             .map(drop)
@@ -113,23 +143,21 @@ impl Schedule {
             deleted,
             recovered,
             rotation,
-            notice,
+            near_expiry,
+            expiry,
         } = *self;
-        [purge, deleted, recovered, rotation, notice]
+        [purge, deleted, recovered, rotation, near_expiry, expiry]
             .into_iter()
             .flatten()
     }
 }
 
 impl Service {
-    /// When anything comes, be it past or future.
-    fn times(&self) -> Result<Vec<Timestamp>> {
+    /// When deleted vaults are purged.
+    fn vault_purges(&self) -> Result<Vec<Timestamp>> {
         let mut times = Vec::new();
         for entry in self.store.scan(&VAULTS, &[], Bound::Unbounded) {
             times.extend(entry?.record.deletion.map(|it| it.scheduled_purge));
-        }
-        for (vault, key) in self.key_names()? {
-            times.extend(self.schedule(&vault, &key)?.times());
         }
         Ok(times)
     }
@@ -179,7 +207,10 @@ impl Service {
         } = version;
         schedule.rotation = policy.due(Action::Rotate, created, expires);
         if !version.near_expiry_noted {
-            schedule.notice = policy.due(Action::Notify, created, expires);
+            schedule.near_expiry = policy.due(Action::Notify, created, expires);
+        }
+        if !version.expiry_noted {
+            schedule.expiry = expires;
         }
         Ok(schedule)
     }
@@ -207,7 +238,7 @@ impl Service {
         .await
     }
 
-    async fn note_near_expiry(&self, vault: &VaultName, key: &KeyName) -> Result<KeyBundle> {
+    async fn note(&self, vault: &VaultName, key: &KeyName, notice: Notice) -> Result<KeyBundle> {
         self.change(|| {
             let vault_record = self.changeable_vault(vault)?;
             let record = self.active_key(vault, key, None)?;
@@ -222,7 +253,10 @@ impl Service {
                     version: None,
                 });
             };
-            noted.record.near_expiry_noted = true;
+            match notice {
+                Notice::NearExpiry => noted.record.near_expiry_noted = true,
+                Notice::Expiry => noted.record.expiry_noted = true,
+            }
             let noted = noted.clone();
             let new = KeyRecord {
                 revision: ObjectId::random(),
@@ -231,7 +265,7 @@ impl Service {
             let (batch, _) =
                 self.replacement_of_key(vault, &vault_record, &record, &new, versions)?;
             let parts = [vault.as_str(), key.folded(), noted.version.as_str()];
-            let bundle = noted.bundle(&vault_record, vault, &record.name);
+            let bundle = noted.bundle(&vault_record, &new, vault);
             Ok((batch.put(&VERSIONS, &parts, &noted.record), bundle))
         })
         .await

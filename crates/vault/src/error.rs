@@ -101,6 +101,12 @@ pub enum Error {
         /// The key.
         key: KeyName,
     },
+    /// A key on its way to being deleted can be neither recovered nor purged yet.
+    #[error("Key is currently being deleted.")]
+    StillBeingDeleted,
+    /// A key on its way back can be neither recovered nor purged any more.
+    #[error("Key is currently being recovered.")]
+    StillBeingRecovered,
     /// A backup cannot replace a key that is there, deleted or not.
     #[error(
         "There was a conflict restoring the key '{uri}'. This can happen if either: a second key with the same name was created after the first key was deleted; thus trying to restore a key whose name is already in use. Or if the key was deleted and is still recoverable."
@@ -202,6 +208,14 @@ pub enum Error {
         /// The vault.
         vault: VaultName,
     },
+    /// The vault has served its clients as much as it may within ten seconds.
+    #[error(
+        "Request was not processed because too many requests were received. Reason: VaultRequestTypeLimitReached"
+    )]
+    Throttled {
+        /// In how many seconds it can serve this.
+        retry_after: i64,
+    },
     /// Vaults and their access policies are the operator's to manage.
     #[error(
         "The client '{}' with object id '{}' does not have authorization to perform action '{action}' over scope '{scope}' or the scope is invalid. If access was recently granted, please refresh your credentials.",
@@ -271,23 +285,20 @@ pub enum Error {
 pub type Result<T> = std::result::Result<T, Error>;
 
 impl Error {
+    /// The HTTP status.
+    pub fn status(&self) -> u16 {
+        self.status_and_code().0
+    }
+
     /// Azure's `error.code`.
     pub fn code(&self) -> &'static str {
+        self.status_and_code().1
+    }
+
+    fn status_and_code(&self) -> (u16, &'static str) {
         match self {
-            Self::VaultNotFound { .. } | Self::VaultDeleted { .. } => "VaultNotFound",
-            Self::DeletedVaultNotFound { .. } => "DeletedVaultNotFound",
-            Self::VaultNameTaken { .. } => "VaultAlreadyExists",
-            Self::VaultNameHeld { .. } => "ConflictError",
-            Self::VaultPurgeProtected { .. } | Self::MethodNotAllowed { .. } => "MethodNotAllowed",
-            Self::NotAnEndpoint(_) => "NotFound",
-            Self::KeyNotFound { .. }
-            | Self::KeyDeleted { .. }
-            | Self::DeletedKeyNotFound { .. } => "KeyNotFound",
-            Self::ObjectIsDeletedButRecoverable { .. }
-            | Self::ObjectIsBeingDeleted { .. }
-            | Self::ObjectIsBeingRecovered { .. }
-            | Self::RestoreConflict { .. }
-            | Self::ConcurrentChange => "Conflict",
+            Self::BadParameter(_) => (400, "BadParameter"),
+            Self::Unauthorized(_) => (401, "Unauthorized"),
             Self::KeyDisabled { .. }
             | Self::KeyOperationForbidden { .. }
             | Self::KeyNotYetValid { .. }
@@ -296,18 +307,35 @@ impl Error {
             | Self::AccessDenied { .. }
             | Self::ForbiddenByRbac { .. }
             | Self::Unreachable { .. }
-            | Self::FailedOver { .. } => "Forbidden",
-            Self::AuthorizationFailed { .. } => "AuthorizationFailed",
-            Self::Unauthorized(_) => "Unauthorized",
-            Self::BadParameter(_) => "BadParameter",
-            Self::NotSupported(_) => "NotSupportedByEmulator",
+            | Self::FailedOver { .. } => (403, "Forbidden"),
+            Self::AuthorizationFailed { .. } => (403, "AuthorizationFailed"),
+            Self::VaultNotFound { .. } | Self::VaultDeleted { .. } => (404, "VaultNotFound"),
+            Self::DeletedVaultNotFound { .. } => (404, "DeletedVaultNotFound"),
+            Self::KeyNotFound { .. }
+            | Self::KeyDeleted { .. }
+            | Self::DeletedKeyNotFound { .. } => (404, "KeyNotFound"),
+            Self::NotAnEndpoint(_) => (404, "NotFound"),
+            Self::VaultPurgeProtected { .. } | Self::MethodNotAllowed { .. } => {
+                (405, "MethodNotAllowed")
+            }
+            Self::VaultNameTaken { .. } => (409, "VaultAlreadyExists"),
+            Self::VaultNameHeld { .. } => (409, "ConflictError"),
+            Self::ObjectIsDeletedButRecoverable { .. }
+            | Self::ObjectIsBeingDeleted { .. }
+            | Self::ObjectIsBeingRecovered { .. }
+            | Self::StillBeingDeleted
+            | Self::StillBeingRecovered
+            | Self::RestoreConflict { .. }
+            | Self::ConcurrentChange => (409, "Conflict"),
+            Self::Throttled { .. } => (429, "Throttled"),
+            Self::NotSupported(_) => (501, "NotSupportedByEmulator"),
             Self::Storage(_)
             | Self::Directory(_)
             | Self::Damaged { .. }
             | Self::Rsa(_)
             | Self::Ecdsa(_)
             | Self::Json(_)
-            | Self::Interrupted(_) => "InternalServerError",
+            | Self::Interrupted(_) => (500, "InternalServerError"),
         }
     }
 
@@ -328,27 +356,18 @@ impl Error {
             }),
             Self::FailedOver { .. } => Some("VaultIsReadOnly"),
             Self::ObjectIsDeletedButRecoverable { .. } => Some("ObjectIsDeletedButRecoverable"),
-            Self::ObjectIsBeingDeleted { .. } => Some("ObjectIsBeingDeleted"),
-            Self::ObjectIsBeingRecovered { .. } => Some("ObjectIsBeingRecovered"),
+            Self::ObjectIsBeingDeleted { .. } | Self::StillBeingDeleted => {
+                Some("ObjectIsBeingDeleted")
+            }
+            Self::ObjectIsBeingRecovered { .. } | Self::StillBeingRecovered => {
+                Some("ObjectIsBeingRecovered")
+            }
             _ => None,
         }
     }
 
-    /// The HTTP status.
-    pub fn status(&self) -> u16 {
-        match self.code() {
-            "BadParameter" => 400,
-            "Unauthorized" => 401,
-            "Forbidden" | "AuthorizationFailed" => 403,
-            "VaultNotFound" | "DeletedVaultNotFound" | "KeyNotFound" | "NotFound" => 404,
-            "MethodNotAllowed" => 405,
-            "VaultAlreadyExists" | "ConflictError" | "Conflict" => 409,
-            "NotSupportedByEmulator" => 501,
-            _ => 500,
-        }
-    }
-
     /// What to do next.
+    #[expect(clippy::too_many_lines, reason = "a list")]
     pub fn hint(&self) -> Option<String> {
         Some(match self {
             Self::VaultNotFound { .. } | Self::DeletedVaultNotFound { .. } => {
@@ -394,7 +413,10 @@ impl Error {
                 "rotate the key with: sealock key rotate {} --vault {}; or see the clock: sealock clock show",
                 kid.key, kid.vault
             ),
-            Self::ObjectIsBeingDeleted { .. } | Self::ObjectIsBeingRecovered { .. } => {
+            Self::ObjectIsBeingDeleted { .. }
+            | Self::ObjectIsBeingRecovered { .. }
+            | Self::StillBeingDeleted
+            | Self::StillBeingRecovered => {
                 "wait for the time of fidelity.keyvault_delete_delay, or advance the clock"
                     .to_owned()
             }
@@ -410,7 +432,6 @@ impl Error {
                 principal,
                 permission,
                 vault,
-                ..
             } => format!(
                 "grant it with: sealock access grant --vault {vault} {} --permissions {permission}",
                 principal.option()
@@ -430,6 +451,9 @@ impl Error {
             ),
             Self::FailedOver { vault } => {
                 format!("let it fail back with: sealock vault update {vault} --failed-over false")
+            }
+            Self::Throttled { retry_after } => {
+                format!("let the time pass with: sealock clock advance {retry_after}s")
             }
             Self::ConcurrentChange => "try again".to_owned(),
             Self::Damaged { .. } => "restore the data directory from a copy".to_owned(),
@@ -457,6 +481,19 @@ fn key_not_found(key: &KeyName, version: Option<&KeyVersion>) -> String {
     format!(
         "A key with (name/id) {id} was not found in this key vault. If you recently deleted this key you may be able to recover it using the correct recovery command. For help resolving this issue, please see https://go.microsoft.com/fwlink/?linkid=2125182"
     )
+}
+
+/// How long a word can be that one of a key's few words was to be.
+const WORD_LIMIT: usize = 16;
+
+/// A word that a client wrote where one of a few is expected. A longer one is not quoted: it may be key material
+/// in the wrong place, and what is told is recorded, too.
+pub(crate) fn quotable(word: &str) -> &str {
+    if word.len() <= WORD_LIMIT {
+        word
+    } else {
+        "..."
+    }
 }
 
 /// Whom Azure's texts name.

@@ -4,7 +4,7 @@ use sealock_core::{KeyName, VaultName};
 
 use crate::{
     Error, JsonWebKey, Key, KeyChange, KeyPermission, KeyType, Requester, Result,
-    key_material::KeyMaterial, keys::NewVersion, service::Service,
+    key_material::KeyMaterial, keys::Addition, service::Service,
 };
 
 /// A key that a client brings along. There is no `Debug`: its secret half is in it.
@@ -28,7 +28,7 @@ impl Service {
         let place = || {
             let vault_record =
                 self.permitted_vault(requester, vault, Some(key), KeyPermission::Import)?;
-            Ok((vault_record, self.creatable_key(vault, key)?))
+            Ok::<_, Error>((vault_record, self.creatable_key(vault, key)?))
         };
         place()?;
         let ImportedKey {
@@ -43,9 +43,21 @@ impl Service {
         symmetric_keys_are_in_hardware(kty)?;
         change.check(kty)?;
         self.remove_expired_key(vault, key).await?;
-        let new = NewVersion { kty, change };
-        self.add_version(vault, key, move || Ok(material), new, place)
-            .await
+        self.add_version(
+            vault,
+            key,
+            move || Ok(material),
+            |_| {
+                let (vault, key) = place()?;
+                Ok(Addition {
+                    vault,
+                    key,
+                    kty,
+                    change: change.clone(),
+                })
+            },
+        )
+        .await
     }
 }
 

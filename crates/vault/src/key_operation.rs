@@ -2,7 +2,7 @@ use std::{fmt, str::FromStr};
 
 use serde::{Deserialize, Serialize};
 
-use crate::{Error, KeyType, Result};
+use crate::{Error, KeyType, Result, error::quotable};
 
 /// What a key can be for: an entry of its `key_ops`.
 ///
@@ -96,7 +96,7 @@ impl FromStr for KeyOperation {
             .ok_or_else(|| {
                 Error::BadParameter(format!(
                     "'{}' is not a key operation; expected one of {}.",
-                    text.chars().take(80).collect::<String>(),
+                    quotable(text),
                     Self::EVERY.map(Self::as_str).join(", ")
                 ))
             })

@@ -2,7 +2,7 @@ use std::{fmt, str::FromStr};
 
 use serde::{Deserialize, Serialize};
 
-use crate::{Curve, Error, Result};
+use crate::{Curve, Error, Result, error::quotable};
 
 /// The type of a key, `kty`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
@@ -191,7 +191,7 @@ impl FromStr for KeyType {
             .ok_or_else(|| {
                 Error::BadParameter(format!(
                     "'{}' is not a key type; use RSA, RSA-HSM, EC, EC-HSM or oct-HSM.",
-                    text.chars().take(80).collect::<String>()
+                    quotable(text)
                 ))
             })
     }

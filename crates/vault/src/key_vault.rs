@@ -8,11 +8,12 @@ use tokio::sync::{Mutex, Notify, RwLock};
 use zeroize::Zeroizing;
 
 use crate::{
-    Client, Error, ImportedKey, Key, KeyBundle, KeyChange, KeyOperation, KeyPermission, KeySpec,
-    KeyUse, Listing, Page, Policy, Requester, Result, RotationPolicy, RotationPolicyView, Settings,
-    State, Swept, Used, Vault, VaultChange, VaultSettings,
+    Client, Error, ImportedKey, Key, KeyBundle, KeyChange, KeyItem, KeyOperation, KeyPermission,
+    KeySpec, KeyUse, Listing, Page, Policy, Requester, Result, RotationPolicy, RotationPolicyView,
+    Settings, State, Swept, Used, Vault, VaultChange, VaultSettings,
     audit::{Operation, Request, Subject, Target},
     service::Service,
+    throttling::Throttling,
 };
 
 /// All vaults of the emulator. Clones share them.
@@ -47,6 +48,7 @@ impl KeyVault {
             names,
             directory,
             settings,
+            throttling: Throttling::default(),
             creations: RwLock::default(),
             due: Mutex::default(),
             changed: Notify::new(),
@@ -145,6 +147,16 @@ impl KeyVault {
         self.audited(request, nothing, work).await
     }
 
+    /// Checks that a vault is there and not deleted. Nothing is asked of the vault, so nothing is recorded.
+    pub fn check_active(&self, vault: &VaultName) -> Result<()> {
+        self.service.active_vault(vault).map(drop)
+    }
+
+    /// Whether roles decide who may do what with a vault's keys, instead of access policies. Nothing is recorded.
+    pub fn has_roles(&self, vault: &VaultName) -> Result<bool> {
+        Ok(self.service.active_vault(vault)?.rbac)
+    }
+
     /// A vault's access policies.
     pub async fn policies(&self, requester: &Requester, vault: &VaultName) -> Result<Vec<Policy>> {
         let request = Request::new(requester, Operation::VaultGet, Target::Vault(vault.clone()));
@@ -208,7 +220,10 @@ impl KeyVault {
         key: &KeyName,
         asked: Result<(KeySpec, KeyChange)>,
     ) -> Result<Key> {
-        let request = Request::new(requester, Operation::KeyCreate, Target::key(vault, key));
+        let mut request = Request::new(requester, Operation::KeyCreate, Target::key(vault, key));
+        if let Ok((spec, _)) = &asked {
+            request = request.with_new_key(*spec);
+        }
         let (service, requester) = self.owned(requester);
         let vault = vault.clone();
         let key = key.clone();
@@ -265,7 +280,7 @@ impl KeyVault {
         requester: &Requester,
         vault: &VaultName,
         page: Result<Page>,
-    ) -> Result<Listing<Key>> {
+    ) -> Result<Listing<KeyItem>> {
         let request = Request::new(requester, Operation::KeyList, Target::Keys(vault.clone()));
         let (service, requester) = self.owned(requester);
         let vault = vault.clone();
@@ -279,7 +294,7 @@ impl KeyVault {
         requester: &Requester,
         vault: &VaultName,
         page: Result<Page>,
-    ) -> Result<Listing<Key>> {
+    ) -> Result<Listing<KeyItem>> {
         let request = Request::new(
             requester,
             Operation::KeyListDeleted,
@@ -571,7 +586,7 @@ impl KeyVault {
         self.service.sweep().await
     }
 
-    /// Carries an operation out and records how it ended. It runs in a task of its own, which goes to
+    /// Carries an operation out, unless it is throttled, and records how it ended. It runs in a task of its own, which goes to
     /// its end even if the caller leaves: what takes effect is recorded, and nothing is half purged.
     /// Only a crash in between leaves a change without its record.
     pub(crate) async fn audited<T: Send + 'static>(
@@ -582,7 +597,10 @@ impl KeyVault {
     ) -> Result<T> {
         let service = Arc::clone(&self.service);
         let task = tokio::spawn(async move {
-            let result = work.await;
+            let result = match service.throttle(&request) {
+                Ok(()) => work.await,
+                Err(error) => Err(error),
+            };
             let vault = match request.vault() {
                 Some(vault) => service.find_vault(vault)?,
                 None => None,

@@ -1,11 +1,12 @@
 use std::{ops::Bound, sync::Arc};
 
+use jiff::Timestamp;
 use sealock_core::{KeyIdentifier, KeyName, KeyVersion, Kid, ObjectId, VaultName};
 use sealock_store::{Batch, Record};
 
 use crate::{
     Error, Key, KeyAttributes, KeyBundle, KeyChange, KeyOperation, KeyPermission, KeySpec, KeyType,
-    PublicKey, Recovery, Requester, Result,
+    PublicKey, Recovery, ReleasePolicy, Requester, Result,
     attributes::{hardware_keys_are_premium, key_exchange_keys_expire},
     key_material::KeyMaterial,
     lookup::{StoredVersion, Tags},
@@ -14,18 +15,25 @@ use crate::{
         Deletion, KEYS, KeyRecord, ROTATION_POLICIES, SealedKey, VAULTS, VERSIONS, VaultRecord,
         VersionRecord,
     },
+    release_policy,
     service::Service,
 };
 
-/// A version that is about to be made.
-#[derive(Clone)]
-pub(crate) struct NewVersion {
+/// What a new version is to be, in the vault and of the key, if it is there, as they are now.
+pub(crate) struct Addition {
+    pub(crate) vault: Record<VaultRecord>,
+    pub(crate) key: Option<Record<KeyRecord>>,
     pub(crate) kty: KeyType,
     pub(crate) change: KeyChange,
 }
 
-/// The vault, and the key if it is there: what a new version depends on.
-pub(crate) type Place = (Record<VaultRecord>, Option<Record<KeyRecord>>);
+impl Addition {
+    /// The key's release policy with the new version.
+    fn release_policy(&self) -> Result<Option<ReleasePolicy>> {
+        let key = self.key.as_deref();
+        release_policy::after_new_version(&self.vault, key, self.kty, &self.change)
+    }
+}
 
 impl Service {
     pub(crate) async fn create_key(
@@ -38,19 +46,24 @@ impl Service {
         let place = || {
             let vault_record =
                 self.permitted_vault(requester, vault, Some(key), KeyPermission::Create)?;
-            Ok((vault_record, self.creatable_key(vault, key)?))
+            Ok::<_, Error>((vault_record, self.creatable_key(vault, key)?))
         };
         place()?;
         let (spec, change) = asked?;
         let shape = spec.check()?;
         change.check(spec.kty)?;
         self.remove_expired_key(vault, key).await?;
-        let new = NewVersion {
-            kty: spec.kty,
-            change,
-        };
-        self.add_version(vault, key, move || KeyMaterial::generate(shape), new, place)
-            .await
+        let make = move || KeyMaterial::generate(shape);
+        self.add_version(vault, key, make, |_| {
+            let (vault, key) = place()?;
+            Ok(Addition {
+                vault,
+                key,
+                kty: spec.kty,
+                change: change.clone(),
+            })
+        })
+        .await
     }
 
     /// All keys, deleted ones included.
@@ -96,9 +109,9 @@ impl Service {
     ) -> Result<KeyBundle> {
         let KeyIdentifier { vault, key, .. } = identifier;
         let vault_record = self.permitted_vault(requester, vault, Some(key), KeyPermission::Get)?;
-        let (_, kid) = self.active_kid(identifier)?;
+        let (record, kid) = self.active_kid(identifier)?;
         let stored = self.stored_version(&kid)?;
-        Ok(stored.bundle(&vault_record, vault, &kid.key))
+        Ok(stored.bundle(&vault_record, &record, vault))
     }
 
     pub(crate) fn deleted_key_of(
@@ -119,7 +132,11 @@ impl Service {
         identifier: &KeyIdentifier,
         change: Result<KeyChange>,
     ) -> Result<(Key, KeyBundle)> {
-        let KeyIdentifier { vault, key, .. } = identifier;
+        let KeyIdentifier {
+            vault,
+            key,
+            version,
+        } = identifier;
         let place = || {
             let vault_record =
                 self.permitted_vault(requester, vault, Some(key), KeyPermission::Update)?;
@@ -143,6 +160,7 @@ impl Service {
                     not_before: change.not_before.or(known.not_before),
                     expires: change.expires.or(known.expires),
                     near_expiry_noted: known.near_expiry_noted && change.expires.is_none(),
+                    expiry_noted: known.expiry_noted && change.expires.is_none(),
                     updated: self.clock.now(),
                     ..known
                 },
@@ -155,13 +173,14 @@ impl Service {
             }
             let parts = [vault.as_str(), key.folded(), kid.version.as_str()];
             let new = KeyRecord {
+                release_policy: release_policy::after_update(&record, version.as_ref(), &change)?,
                 revision: ObjectId::random(),
                 ..record.value.clone()
             };
             let (batch, view) =
                 self.replacement_of_key(vault, &vault_record, &record, &new, versions)?;
             let batch = Self::put_tags(&kid, &changed.tags, batch);
-            let bundle = changed.bundle(&vault_record, vault, &kid.key);
+            let bundle = changed.bundle(&vault_record, &new, vault);
             Ok((
                 batch.put(&VERSIONS, &parts, &changed.record),
                 (view, bundle),
@@ -263,104 +282,68 @@ impl Service {
         Ok(expired)
     }
 
-    /// Removes objects whose metadata is gone. Tries all of them, whichever fails.
-    pub(crate) async fn unlink(&self, files: Vec<ObjectId>) -> Result<()> {
-        if files.is_empty() {
-            return Ok(());
-        }
-        let objects = Arc::clone(&self.store.vault_keys);
-        let removed = tokio::task::spawn_blocking(move || {
-            let mut result = Ok(());
-            for id in files {
-                result = result.and(objects.remove(id).map(drop));
-            }
-            result
-        });
-        Ok(removed.await??)
-    }
-
     /// Makes a key version: the key first, then its files, then the commit that makes it one.
-    /// `place` says, each time the commit is tried, what the vault and key are, or refuses.
+    /// `plan` says, each time the commit is tried, what the version is to be, or refuses.
     pub(crate) async fn add_version(
         self: &Arc<Self>,
         vault: &VaultName,
         key: &KeyName,
         make: impl FnOnce() -> Result<KeyMaterial> + Send + 'static,
-        new: NewVersion,
-        place: impl Fn() -> Result<Place>,
+        plan: impl Fn(Timestamp) -> Result<Addition>,
     ) -> Result<Key> {
-        let (vault_record, record) = place()?;
-        hardware_keys_are_premium(vault_record.sku, new.kty)?;
-        let name = record.as_ref().map_or(key, |record| &record.name);
-        let kid = Kid {
-            vault: vault.clone(),
-            key: name.clone(),
-            version: KeyVersion::random(),
-        };
+        let addition = plan(self.clock.now())?;
+        addition.release_policy()?;
+        hardware_keys_are_premium(addition.vault.sku, addition.kty)?;
+        let name = addition.key.as_ref().map_or(key, |record| &record.name);
+        let kid = Kid::new(vault, name, KeyVersion::random());
         let made = tokio::task::spawn_blocking(make).await??;
         let (public_key, key_size) = (made.public_key(), made.shape().bits());
 
-        // From here to the commit, the files look like nobody's; the sweep waits.
-        let _creating = self.creations.read().await;
-        let private_key = tokio::task::spawn_blocking({
-            let (service, kid) = (Arc::clone(self), kid.clone());
-            move || {
+        let seal = {
+            let kid = kid.clone();
+            move |service: &Self| {
                 let objects = &*service.store.vault_keys;
-                private_keys::seal(objects, &service.service_key, &kid, &made)
+                let sealed = private_keys::seal(objects, &service.service_key, &kid, &made)?;
+                Ok((sealed, sealed.objects().into()))
             }
+        };
+        self.change_with_files(seal, |private_key| {
+            let now = self.clock.now();
+            let made = (public_key.clone(), key_size, *private_key);
+            self.addition_of_version(&kid, &plan(now)?, made, now)
         })
-        .await??;
-        let added = self
-            .change(|| {
-                let (vault_record, record) = place()?;
-                self.addition_of_version(
-                    &kid,
-                    &new,
-                    (public_key.clone(), key_size),
-                    private_key,
-                    &vault_record,
-                    record.as_ref(),
-                )
-            })
-            .await;
-        match &added {
-            // Whether it was committed is unknown: if not, the files are the sweep's.
-            Ok(_) | Err(Error::Storage(_)) => {}
-            Err(_) => {
-                if let Err(error) = self.unlink(private_key.objects().into()).await {
-                    tracing::warn!(%error, %kid, "the files of a refused key version are left to the sweep");
-                }
-            }
-        }
-        added
+        .await
     }
 
     fn addition_of_version(
         &self,
         kid: &Kid,
-        new: &NewVersion,
-        (public_key, key_size): (PublicKey, u32),
-        private_key: SealedKey,
-        vault_record: &Record<VaultRecord>,
-        record: Option<&Record<KeyRecord>>,
+        addition: &Addition,
+        (public_key, key_size, private_key): (PublicKey, u32, SealedKey),
+        now: Timestamp,
     ) -> Result<(Batch, Key)> {
+        let Addition {
+            vault: vault_record,
+            key: record,
+            kty,
+            change,
+        } = addition;
+        let record = record.as_ref();
         if record.is_some_and(|record| record.name.as_str() != kid.key.as_str()) {
             // Made by somebody else since the private key was sealed, for a name in another case.
             return Err(Error::ConcurrentChange);
         }
-        let now = self.clock.now();
         let number = record.map_or(0, |record| record.latest) + 1;
-        let change = &new.change;
         let key_ops = match &change.key_ops {
             Some(given) => given.clone(),
-            None => KeyOperation::defaults(new.kty),
+            None => KeyOperation::defaults(*kty),
         };
         let stored = StoredVersion {
             version: kid.version.clone(),
             tags: change.tags.clone().unwrap_or_default(),
             record: VersionRecord {
                 number,
-                kty: new.kty,
+                kty: *kty,
                 key_size,
                 public_key,
                 expires: key_exchange_keys_expire(&key_ops, change.expires, now),
@@ -370,6 +353,7 @@ impl Service {
                 created: now,
                 updated: now,
                 near_expiry_noted: false,
+                expiry_noted: false,
                 private_key,
             },
         };
@@ -380,6 +364,7 @@ impl Service {
             recovering_until: None,
             current: kid.version.clone(),
             latest: number,
+            release_policy: addition.release_policy()?,
             revision: ObjectId::random(),
         };
         let (vault, key) = (kid.vault.as_str(), kid.key.folded());
@@ -431,11 +416,7 @@ impl Service {
             .delete(&ROTATION_POLICIES, &parts);
         for stored in self.versions_of(vault, key)? {
             files.extend(stored.record.private_key.objects());
-            let kid = Kid {
-                vault: vault.clone(),
-                key: key.clone(),
-                version: stored.version,
-            };
+            let kid = Kid::new(vault, key, stored.version);
             batch = batch.delete(&VERSIONS, &[parts[0], parts[1], kid.version.as_str()]);
             batch = Self::put_tags(&kid, &Tags::new(), batch);
         }
@@ -465,7 +446,7 @@ impl Service {
         versions.retain(|stored| stored.record.number <= record.latest);
         let mut bundles = versions
             .iter()
-            .map(|stored| stored.bundle(vault_record, vault, key));
+            .map(|stored| stored.bundle(vault_record, record, vault));
         // Without versions, the key was purged since its record was read.
         let Some(current) = bundles.next() else {
             return Err(Error::KeyNotFound {
@@ -491,16 +472,12 @@ impl StoredVersion {
     pub(crate) fn bundle(
         &self,
         vault_record: &VaultRecord,
+        key_record: &KeyRecord,
         vault: &VaultName,
-        key: &KeyName,
     ) -> KeyBundle {
         let record = &self.record;
         KeyBundle {
-            kid: Kid {
-                vault: vault.clone(),
-                key: key.clone(),
-                version: self.version.clone(),
-            },
+            kid: Kid::new(vault, &key_record.name, self.version.clone()),
             kty: record.kty,
             key_size: record.key_size,
             key_ops: record.key_ops(),
@@ -516,6 +493,7 @@ impl StoredVersion {
                     purge_protection: vault_record.purge_protection,
                 },
             },
+            release_policy: key_record.release_policy.clone(),
             tags: self.tags.clone(),
         }
     }

@@ -9,6 +9,7 @@
 
 mod access;
 mod algorithm;
+mod api_version;
 mod attributes;
 mod audit;
 mod backup;
@@ -34,11 +35,13 @@ mod public_key;
 mod random;
 mod rbac;
 mod records;
+mod release_policy;
 mod requester;
 mod rotation;
 mod rotation_policy;
 mod service;
 mod sweep;
+mod throttling;
 mod usage;
 mod using;
 mod vaults;
@@ -61,6 +64,7 @@ pub use listing::{Listing, Page};
 pub use network::{Bypass, DefaultAction, IpRule, NetworkRules, Unreachable, may_reach};
 pub use permission::KeyPermission;
 pub use public_key::PublicKey;
+pub use release_policy::{ReleasePolicy, ReleaseRules};
 pub use requester::{Client, Origin, Requester};
 pub use rotation::RotationPolicyView;
 pub use rotation_policy::{Action, LifetimeAction, Period, RotationPolicy, Trigger};
@@ -69,7 +73,7 @@ pub use sweep::Swept;
 pub use usage::{Unusable, VersionState, may_use};
 pub use using::{KeyUse, Outcome, Used};
 pub use vaults::{VaultChange, VaultSettings, VaultSku, resource_id};
-pub use views::{Key, KeyAttributes, KeyBundle, Policy, Recovery, State, Vault};
+pub use views::{Key, KeyAttributes, KeyBundle, KeyItem, Policy, Recovery, State, Vault};
 
 /// Where every vault is, until one can say so.
 const LOCATION: &str = "eastus";

@@ -3,8 +3,7 @@ use std::ops::Bound;
 use sealock_core::{KeyName, Kid, VaultName};
 
 use crate::{
-    Error, Key, KeyBundle, KeyPermission, Requester, Result, State,
-    lookup::{StoredVersion, part},
+    Error, KeyBundle, KeyItem, KeyPermission, Requester, Result, State,
     records::{KEYS, VERSIONS},
     service::Service,
 };
@@ -60,7 +59,7 @@ impl Service {
         vault: &VaultName,
         state: State,
         page: Result<Page>,
-    ) -> Result<Listing<Key>> {
+    ) -> Result<Listing<KeyItem>> {
         let vault_record = self.permitted_vault(requester, vault, None, KeyPermission::List)?;
         let page = page?;
         let keys = self
@@ -72,12 +71,19 @@ impl Service {
                 if self.is_over(record.deletion) || self.state_of(record) != state {
                     return Ok(None);
                 }
-                match self.stored_key(&vault_record, vault, record) {
-                    Ok(key) => Ok(Some((record.name.folded().to_owned(), key))),
+                let kid = Kid::new(vault, &record.name, record.current.clone());
+                let current = match self.stored_version(&kid) {
+                    Ok(stored) => stored.bundle(&vault_record, record, vault),
                     // It was purged since its record was read.
-                    Err(Error::KeyNotFound { .. }) => Ok(None),
-                    Err(error) => Err(error),
-                }
+                    Err(Error::KeyNotFound { .. }) => return Ok(None),
+                    Err(error) => return Err(error),
+                };
+                let item = KeyItem {
+                    current,
+                    deleted: record.deletion.map(|deletion| deletion.deleted),
+                    scheduled_purge: record.deletion.map(|deletion| deletion.scheduled_purge),
+                };
+                Ok(Some((record.name.folded().to_owned(), item)))
             });
         Listing::of(keys, page.limit)
     }
@@ -92,26 +98,16 @@ impl Service {
     ) -> Result<Listing<KeyBundle>> {
         let vault_record =
             self.permitted_vault(requester, vault, Some(key), KeyPermission::List)?;
-        let key = self.active_key(vault, key, None)?.value.name;
+        let record = self.active_key(vault, key, None)?;
         let page = page?;
         let prefix = [vault.as_str(), key.folded()];
         let versions = self
             .store
             .scan(&VERSIONS, &prefix, page.start())
             .map(|entry| {
-                let entry = entry?;
-                let kid = Kid {
-                    vault: vault.clone(),
-                    key: key.clone(),
-                    version: part(&entry.key, 0)?,
-                };
-                let stored = StoredVersion {
-                    tags: self.tags_of(&kid)?,
-                    version: kid.version,
-                    record: entry.record.value,
-                };
+                let stored = self.found_version(vault, key, entry?)?;
                 let name = stored.version.to_string();
-                Ok(Some((name, stored.bundle(&vault_record, vault, &key))))
+                Ok(Some((name, stored.bundle(&vault_record, &record, vault))))
             });
         Listing::of(versions, page.limit)
     }

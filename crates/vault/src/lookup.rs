@@ -5,7 +5,7 @@ use std::ops::Bound;
 
 use sealock_core::{KeyIdentifier, KeyName, KeyVersion, Kid, VaultName};
 use sealock_entra::{Caller, SUBSCRIPTION};
-use sealock_store::Record;
+use sealock_store::{Entry, Record};
 
 use crate::{
     Decision, Error, IpRule, KeyPermission, Policy, Requester, Result, State,
@@ -87,6 +87,7 @@ impl Service {
     ) -> Result<Record<VaultRecord>> {
         let record = self.reachable_vault(requester, vault)?;
         self.check_permitted(requester, vault, &record, key, permission)?;
+        requester.api_version_is_named()?;
         if permission.is_change() && record.failed_over {
             return Err(Error::FailedOver {
                 vault: vault.clone(),
@@ -244,10 +245,10 @@ impl Service {
     ) -> Result<Record<KeyRecord>> {
         match self.find_key(vault, key)? {
             Some(record) if self.state_of(&record) == State::Deleting => {
-                Err(Error::ObjectIsBeingDeleted { key: key.clone() })
+                Err(Error::StillBeingDeleted)
             }
             Some(record) if self.state_of(&record) == State::Recovering => {
-                Err(Error::ObjectIsBeingRecovered { key: key.clone() })
+                Err(Error::StillBeingRecovered)
             }
             _ => self.deleted_key(vault, key),
         }
@@ -275,11 +276,11 @@ impl Service {
             version,
         } = identifier;
         let record = self.active_key(vault, key, version.as_ref())?;
-        let kid = Kid {
-            vault: vault.clone(),
-            key: record.name.clone(),
-            version: version.as_ref().unwrap_or(&record.current).clone(),
-        };
+        let kid = Kid::new(
+            vault,
+            &record.name,
+            version.as_ref().unwrap_or(&record.current).clone(),
+        );
         Ok((record, kid))
     }
 
@@ -302,23 +303,25 @@ impl Service {
         let mut versions: Vec<StoredVersion> = self
             .store
             .scan(&VERSIONS, &prefix, Bound::Unbounded)
-            .map(|entry| {
-                let entry = entry?;
-                let version = part(&entry.key, 0)?;
-                let kid = Kid {
-                    vault: vault.clone(),
-                    key: key.clone(),
-                    version,
-                };
-                Ok(StoredVersion {
-                    tags: self.tags_of(&kid)?,
-                    version: kid.version,
-                    record: entry.record.value,
-                })
-            })
+            .map(|entry| self.found_version(vault, key, entry?))
             .collect::<Result<_>>()?;
         versions.sort_by_key(|stored| std::cmp::Reverse(stored.record.number));
         Ok(versions)
+    }
+
+    /// A version that a scan of the key's found.
+    pub(crate) fn found_version(
+        &self,
+        vault: &VaultName,
+        key: &KeyName,
+        entry: Entry<VersionRecord>,
+    ) -> Result<StoredVersion> {
+        let kid = Kid::new(vault, key, part(&entry.key, 0)?);
+        Ok(StoredVersion {
+            tags: self.tags_of(&kid)?,
+            version: kid.version,
+            record: entry.record.value,
+        })
     }
 
     pub(crate) fn tags_of(&self, kid: &Kid) -> Result<Tags> {

@@ -5,6 +5,7 @@ use std::{
 };
 
 use ipnet::Ipv4Net;
+use sealock_core::excerpt;
 use serde::{Deserialize, Serialize};
 
 use crate::{Error, Origin, Result};
@@ -122,7 +123,7 @@ impl FromStr for IpRule {
     type Err = Error;
 
     fn from_str(text: &str) -> Result<Self> {
-        let given = || text.chars().take(80).collect::<String>();
+        let given = || excerpt(text);
         let parsed = match text.parse::<Ipv4Addr>() {
             Ok(address) => Some(Ipv4Net::from(address)),
             Err(_) => text.parse::<Ipv4Net>().ok(),

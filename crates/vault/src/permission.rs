@@ -1,5 +1,6 @@
 use std::{collections::BTreeSet, fmt, str::FromStr};
 
+use sealock_core::excerpt;
 use serde::{Deserialize, Serialize};
 
 use crate::{Error, Result};
@@ -145,7 +146,7 @@ impl FromStr for KeyPermission {
             .ok_or_else(|| {
                 Error::BadParameter(format!(
                     "'{}' is not a key permission; expected one of {}",
-                    text.chars().take(80).collect::<String>(),
+                    excerpt(text),
                     Self::EVERY.map(Self::as_str).join(", ")
                 ))
             })

@@ -17,6 +17,7 @@ impl Service {
         count: Result<usize>,
     ) -> Result<Zeroizing<Vec<u8>>> {
         self.reachable_vault(requester, vault)?;
+        requester.api_version_is_named()?;
         let count = count?;
         if !(1..=RANDOM_LIMIT).contains(&count) {
             return Err(Error::BadParameter(format!(

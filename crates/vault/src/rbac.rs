@@ -34,7 +34,7 @@ impl KeyPermission {
     }
 }
 
-/// What a role permits to do with what is in a vault. Those that manage vaults permit nothing of it.
+/// What a role permits to do with the keys in a vault. Those that manage vaults, or are for secrets, permit nothing.
 ///
 /// <https://learn.microsoft.com/azure/role-based-access-control/built-in-roles/security>
 fn data_actions(role: Role) -> &'static [&'static str] {
@@ -69,7 +69,10 @@ fn data_actions(role: Role) -> &'static [&'static str] {
         | Role::AcrPush
         | Role::Contributor
         | Role::KeyVaultContributor
+        | Role::KeyVaultDataAccessAdministrator
         | Role::KeyVaultPurgeOperator
+        | Role::KeyVaultSecretsOfficer
+        | Role::KeyVaultSecretsUser
         | Role::Owner
         | Role::Reader => &[],
     }
@@ -134,6 +137,9 @@ mod tests {
             (Role::KeyVaultCryptoServiceReleaseUser, vec![Release]),
             (Role::KeyVaultReader, vec![Get, List, GetRotationPolicy]),
             (Role::KeyVaultContributor, vec![]),
+            (Role::KeyVaultDataAccessAdministrator, vec![]),
+            (Role::KeyVaultSecretsOfficer, vec![]),
+            (Role::KeyVaultSecretsUser, vec![]),
             (Role::KeyVaultPurgeOperator, vec![]),
             (Role::Owner, vec![]),
             (Role::Contributor, vec![]),

@@ -12,7 +12,7 @@ use sealock_store::Table;
 use serde::{Deserialize, Serialize};
 
 use crate::{
-    IpRule, KeyOperation, KeyPermission, KeyShape, KeyType, NetworkRules, PublicKey,
+    IpRule, KeyOperation, KeyPermission, KeyShape, KeyType, NetworkRules, PublicKey, ReleasePolicy,
     RotationPolicy, VaultSku,
 };
 
@@ -63,6 +63,9 @@ pub(crate) struct KeyRecord {
     /// The current version, and how many there have been.
     pub(crate) current: KeyVersion,
     pub(crate) latest: u64,
+    /// That of all versions. A key is exportable if it has one.
+    #[serde(default)]
+    pub(crate) release_policy: Option<ReleasePolicy>,
     pub(crate) revision: ObjectId,
 }
 
@@ -86,6 +89,9 @@ pub(crate) struct VersionRecord {
     /// Whether it was told already that it expires soon.
     #[serde(default)]
     pub(crate) near_expiry_noted: bool,
+    /// Whether it was told already that it has expired.
+    #[serde(default)]
+    pub(crate) expiry_noted: bool,
     pub(crate) private_key: SealedKey,
 }
 

@@ -53,6 +53,12 @@ impl Requester {
             client: Client::of_ours(Origin::TrustedService, "AzureContainerRegistry/emulator"),
         }
     }
+
+    /// Whether it asks by the vault's HTTP: neither the operator nor a registry does.
+    pub(crate) fn is_client(&self) -> bool {
+        matches!(self.caller, Caller::Principal(_))
+            && matches!(self.client.origin, Origin::Address(_))
+    }
 }
 
 impl Client {

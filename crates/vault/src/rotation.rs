@@ -7,9 +7,9 @@ use sealock_store::Batch;
 use crate::{
     Error, Key, KeyChange, KeyPermission, Requester, Result, RotationPolicy,
     key_material::KeyMaterial,
-    keys::NewVersion,
+    keys::Addition,
     records::{KEYS, KeyRecord, ROTATION_POLICIES, RotationPolicyRecord, VAULTS, VersionRecord},
-    service::{ATTEMPTS, Service},
+    service::Service,
 };
 
 /// A key's rotation policy, and since when it has been so. One that was never set has no times.
@@ -32,50 +32,34 @@ impl Service {
         vault: &VaultName,
         key: &KeyName,
     ) -> Result<Key> {
-        for _ in 0..ATTEMPTS {
-            match self.rotate_unchanged(requester, vault, key).await {
-                Err(Error::ConcurrentChange) => {}
-                rotated => return rotated,
-            }
-        }
-        Err(Error::ConcurrentChange)
-    }
-
-    /// Rotates the key, unless it is changed meanwhile: the new version takes after the current one.
-    async fn rotate_unchanged(
-        self: &Arc<Self>,
-        requester: &Requester,
-        vault: &VaultName,
-        key: &KeyName,
-    ) -> Result<Key> {
         let place = || {
             let vault_record =
                 self.permitted_vault(requester, vault, Some(key), KeyPermission::Rotate)?;
             Ok::<_, Error>((vault_record, self.active_key(vault, key, None)?))
         };
-        let (_, before) = place()?;
-        let (current, record) = self.current_version(vault, key)?;
-        let expires = self
-            .rotation_policy_of(vault, key)?
-            .policy
-            .expires(self.clock.now())?;
-        let new = NewVersion {
-            kty: record.kty,
-            change: KeyChange {
-                key_ops: Some(record.key_ops()),
-                expires,
-                tags: Some(self.tags_of(&current)?),
-                ..KeyChange::default()
-            },
-        };
-        let shape = record.shape();
+        place()?;
+        let (_, before) = self.current_version(vault, key)?;
+        let shape = before.shape();
         let make = move || KeyMaterial::generate(shape);
-        self.add_version(vault, key, make, new, || {
+        self.add_version(vault, key, make, |now| {
             let (vault_record, record) = place()?;
-            if record.revision != before.revision {
+            let (current, version) = self.current_version(vault, key)?;
+            if (version.kty, version.shape()) != (before.kty, shape) {
+                // It has become a key of another type, and what was generated is of no use.
                 return Err(Error::ConcurrentChange);
             }
-            Ok((vault_record, Some(record)))
+            let policy = self.rotation_policy_of(vault, key)?.policy;
+            Ok(Addition {
+                vault: vault_record,
+                key: Some(record),
+                kty: version.kty,
+                change: KeyChange {
+                    key_ops: Some(version.key_ops()),
+                    expires: policy.expires(now),
+                    tags: Some(self.tags_of(&current)?),
+                    ..KeyChange::default()
+                },
+            })
         })
         .await
     }
@@ -159,11 +143,7 @@ impl Service {
         key: &KeyName,
     ) -> Result<(Kid, VersionRecord)> {
         let KeyRecord { name, current, .. } = self.active_key(vault, key, None)?.value;
-        let kid = Kid {
-            vault: vault.clone(),
-            key: name,
-            version: current,
-        };
+        let kid = Kid::new(vault, &name, current);
         let record = self.version(&kid)?.value;
         Ok((kid, record))
     }

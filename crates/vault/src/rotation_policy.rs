@@ -116,10 +116,9 @@ impl RotationPolicy {
         Ok(())
     }
 
-    /// When a version that is made at `now` expires.
-    pub(crate) fn expires(&self, now: Timestamp) -> Result<Option<Timestamp>> {
-        let expiry = self.expiry_time.as_ref();
-        expiry.map(|expiry| expiry.after(now)).transpose()
+    /// When a version that is made at `now` expires; never, if no calendar has it.
+    pub(crate) fn expires(&self, now: Timestamp) -> Option<Timestamp> {
+        self.expiry_time.as_ref()?.after(now).ok()
     }
 
     /// When `action` is to be done with a version that was made at `created` and expires at `expires`.
@@ -131,7 +130,7 @@ impl RotationPolicy {
     ) -> Option<Timestamp> {
         let found = self.lifetime_actions.iter().find(|a| a.action == action);
         match (found.map(|found| &found.trigger), expires) {
-            // Never, if no calendar has it.
+            // As above: never, if no calendar has it.
             (Some(Trigger::AfterCreate(period)), _) => period.after(created).ok(),
             (Some(Trigger::BeforeExpiry(period)), Some(expires)) => {
                 Some(period.before(expires).unwrap_or(Timestamp::MIN))

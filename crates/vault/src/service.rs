@@ -1,22 +1,24 @@
 use std::{sync::Arc, time::Duration};
 
 use jiff::{SignedDuration, Timestamp};
-use sealock_core::{Clock, PublicName};
+use sealock_core::{Clock, ObjectId, PublicName};
 use sealock_entra::Directory;
 use sealock_envelope::ServiceKey;
 use sealock_store::{Batch, Commit, Store};
 use tokio::sync::{Mutex, Notify, RwLock};
 
-use crate::{Error, Result, records::Deletion};
+use crate::{Error, Result, records::Deletion, throttling::Throttling};
 
 /// How often a change is tried that others keep overtaking.
-pub(crate) const ATTEMPTS: usize = 16;
+const ATTEMPTS: usize = 16;
 
-/// How true to Azure the vaults are where that costs time.
+/// How true to Azure the vaults are where that costs time or patience.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Settings {
     /// How long a deletion or a recovery takes.
     pub delete_delay: SignedDuration,
+    /// Whether clients are refused what is more than a vault of Azure's serves within ten seconds.
+    pub throttling: bool,
 }
 
 /// What the operations are carried out with. They are methods in the modules of their nouns.
@@ -31,6 +33,7 @@ pub(crate) struct Service {
     pub(crate) names: PublicName,
     pub(crate) directory: Directory,
     pub(crate) settings: Settings,
+    pub(crate) throttling: Throttling,
     /// Read while a private key is stored but its version not yet committed; see `sweep`.
     pub(crate) creations: RwLock<()>,
     /// Held while what is due is done, so that nothing is done twice.
@@ -56,6 +59,49 @@ impl Service {
             }
         }
         Err(Error::ConcurrentChange)
+    }
+
+    /// Stores files, then commits what `plan` makes of them. If that is refused, they are removed.
+    ///
+    /// From the first file to the commit, they look like nobody's; the sweep waits.
+    pub(crate) async fn change_with_files<S, T>(
+        self: &Arc<Self>,
+        store: impl FnOnce(&Self) -> Result<(S, Vec<ObjectId>)> + Send + 'static,
+        mut plan: impl FnMut(&S) -> Result<(Batch, T)>,
+    ) -> Result<T>
+    where
+        S: Send + 'static,
+    {
+        let _creating = self.creations.read().await;
+        let service = Arc::clone(self);
+        let (stored, files) = tokio::task::spawn_blocking(move || store(&service)).await??;
+        let done = self.change(|| plan(&stored)).await;
+        match &done {
+            // Whether it was committed is unknown: if not, the files are the sweep's.
+            Ok(_) | Err(Error::Storage(_)) => {}
+            Err(_) => {
+                if let Err(error) = self.unlink(files).await {
+                    tracing::warn!(%error, "the files of a refused key version are left to the sweep");
+                }
+            }
+        }
+        done
+    }
+
+    /// Removes objects whose metadata is gone. Tries all of them, whichever fails.
+    pub(crate) async fn unlink(&self, files: Vec<ObjectId>) -> Result<()> {
+        if files.is_empty() {
+            return Ok(());
+        }
+        let objects = Arc::clone(&self.store.vault_keys);
+        let removed = tokio::task::spawn_blocking(move || {
+            let mut result = Ok(());
+            for id in files {
+                result = result.and(objects.remove(id).map(drop));
+            }
+            result
+        });
+        Ok(removed.await??)
     }
 
     /// A soft deletion that begins now.

@@ -218,10 +218,12 @@ impl Service {
             .permission()
             .ok_or(Error::NotSupported("using a key to import others"))?;
         let vault_record = self.permitted_vault(requester, vault, Some(key), permission)?;
-        let (_, kid) = self.active_kid(identifier)?;
+        let (record, kid) = self.active_kid(identifier)?;
         let stored = self.stored_version(&kid)?;
-        self.check_usable(&kid, &stored.record, operation)?;
-        let bundle = stored.bundle(&vault_record, vault, &kid.key);
+        if operation != KeyOperation::Export {
+            self.check_usable(&kid, &stored.record, operation)?;
+        }
+        let bundle = stored.bundle(&vault_record, &record, vault);
         Ok((kid, stored.record, bundle))
     }
 

@@ -4,7 +4,9 @@ use jiff::Timestamp;
 use sealock_core::{KeyName, KeyVersion, Kid, PrincipalId, VaultName};
 use serde::Serialize;
 
-use crate::{IpRule, KeyOperation, KeyPermission, KeyType, NetworkRules, PublicKey, VaultSku};
+use crate::{
+    IpRule, KeyOperation, KeyPermission, KeyType, NetworkRules, PublicKey, ReleasePolicy, VaultSku,
+};
 
 /// Where a vault or key is in its life.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
@@ -74,6 +76,17 @@ pub struct Key {
     pub older: Vec<KeyBundle>,
 }
 
+/// What a list tells of a key.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct KeyItem {
+    /// The current version.
+    pub current: KeyBundle,
+    /// When the key was deleted.
+    pub deleted: Option<Timestamp>,
+    /// When it will be purged.
+    pub scheduled_purge: Option<Timestamp>,
+}
+
 /// What a vault tells of a key version.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct KeyBundle {
@@ -89,6 +102,8 @@ pub struct KeyBundle {
     pub public_key: PublicKey,
     /// Whether and when it can be used.
     pub attributes: KeyAttributes,
+    /// Its key's release policy, if that is exportable.
+    pub release_policy: Option<ReleasePolicy>,
     /// Its tags.
     pub tags: BTreeMap<String, String>,
 }

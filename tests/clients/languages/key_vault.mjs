@@ -141,10 +141,28 @@ async function rotation(client) {
   assert.equal(rotated.properties.expiresOn - rotated.properties.createdOn, 90 * DAY);
 }
 
+async function releasePolicies(client) {
+  const policy = (authority, immutable) => {
+    const rules = { version: "1.0.0", anyOf: [{ authority, allOf: [{ claim: "sdk-test", equals: true }] }] };
+    return { encodedPolicy: Buffer.from(JSON.stringify(rules)), immutable };
+  };
+  const has = (properties, { encodedPolicy, immutable }) => {
+    const kept = properties.releasePolicy;
+    assert.deepEqual([properties.exportable, kept.contentType, kept.immutable], [true, "application/json; charset=utf-8", immutable]);
+    assert.deepEqual(Buffer.from(kept.encodedPolicy), encodedPolicy);
+  };
+  const [one, two] = [policy("https://one", false), policy("https://two", true)];
+  has((await client.createEcKey("exportable", { hsm: true, exportable: true, releasePolicy: one })).properties, one);
+  has((await client.updateKeyProperties("exportable", { releasePolicy: two })).properties, two);
+  has((await client.getKey("exportable")).properties, two);
+  const text = await refused(400, "BadParameter", undefined, client.updateKeyProperties("exportable", { releasePolicy: one }));
+  assert.equal(text, "AKV.SKR.1020: Immutable Key Release Policy cannot be modified.");
+}
+
 async function refusals(client) {
   assert.equal((await client.getRandomBytes(32)).length, 32);
-  for (const call of [client.releaseKey("any", "token"), client.getKeyAttestation("any")]) {
-    assert.match(await refused(501, "NotSupportedByEmulator", undefined, call), /^The emulator does not support /);
+  for (const call of [() => client.releaseKey("any", "token"), () => client.getKeyAttestation("any")]) {
+    assert.match(await refused(501, "NotSupportedByEmulator", undefined, call()), /^The emulator does not support /);
   }
   await client.updateKeyProperties("any", { enabled: false });
   assert.equal((await client.getKey("any")).properties.enabled, false);
@@ -225,7 +243,7 @@ async function wraps(client) {
 }
 
 async function everything(client) {
-  for (const part of [createAndImport, versionsAndProperties, pages, lifeCycle, rotation, cryptography, refusals]) await part(client);
+  for (const part of [createAndImport, versionsAndProperties, pages, lifeCycle, rotation, releasePolicies, cryptography, refusals]) await part(client);
   leaveNothingOut();
 }
 

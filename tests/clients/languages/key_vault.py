@@ -8,6 +8,7 @@ import asyncio
 import functools
 import hashlib
 import inspect
+import json
 import os
 import pathlib
 import sys
@@ -127,6 +128,7 @@ async def keys(client):
     await life_cycle(client)
     await backups(client)
     await rotation(client)
+    await release_policies(client)
     await refusals(client)
 
 
@@ -272,16 +274,45 @@ async def rotation(client):
     )
 
 
+async def release_policies(client):
+    """They are kept, in the vault's order of members, until they are immutable."""
+
+    def policy(authority, **options):
+        condition = {"claim": "sdk-test", "equals": True}
+        rules = {"version": "1.0.0", "anyOf": [{"authority": authority, "allOf": [condition]}]}
+        return KeyReleasePolicy(json.dumps(rules, separators=(",", ":")).encode(), **options)
+
+    async def has(made, encoded, immutable):
+        for properties in made.properties, (await client.get_key(made.name)).properties:
+            kept = properties.release_policy
+            same((properties.exportable, kept.content_type), (True, "application/json; charset=utf-8"))
+            same((kept.encoded_policy, kept.immutable), (encoded, immutable))
+
+    one, two = policy("https://one"), policy("https://two", immutable=True)
+    options = {"exportable": True, "release_policy": one}
+    made = await client.create_rsa_key("exportable", hardware_protected=True, **options)
+    await has(made, one.encoded_policy, False)
+    await has(await client.rotate_key("exportable"), one.encoded_policy, False)
+    await has(await client.update_key_properties("exportable", release_policy=two), two.encoded_policy, True)
+    text = await refused(400, "BadParameter", None, client.update_key_properties, "exportable", release_policy=one)
+    same(text, "AKV.SKR.1020: Immutable Key Release Policy cannot be modified.")
+    # Of this one, a client sends back what it got.
+    kept = (await client.get_key("exportable")).properties.release_policy
+    updated = await client.update_key_properties("exportable", made.properties.version, release_policy=kept, enabled=False)
+    same((updated.properties.enabled, updated.properties.release_policy.immutable), (False, True))
+
+    imported = await client.import_key("exportable-ec", JsonWebKey(**ec_jwk("P-256").fields), hardware_protected=True, **options)
+    await has(imported, one.encoded_policy, False)
+    text = await refused(400, "BadParameter", None, client.create_rsa_key, "software", **options)
+    assert text.startswith("AKV.SKR.1006: "), text
+
+
 async def refusals(client):
     same(len(await client.get_random_bytes(32)), 32)
     await refused(400, "BadParameter", None, client.get_random_bytes, 129)
     for call, arguments in (client.release_key, ["any", "token"]), (client.get_key_attestation, ["any"]):
         text = await refused(501, "NotSupportedByEmulator", None, call, *arguments)
         assert text.startswith("The emulator does not support "), text
-    await refused(
-        501, "NotSupportedByEmulator", None, client.create_rsa_key, "exportable",
-        exportable=True, release_policy=KeyReleasePolicy(b"{}"),
-    )  # fmt: skip
     await refused(400, "BadParameter", None, client.create_rsa_key, "small", size=1024)
     await refused(400, "BadParameter", None, client.create_oct_key, "soft", size=256)
 

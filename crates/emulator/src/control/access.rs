@@ -20,6 +20,8 @@ pub(super) struct PolicyView {
     principal: PrincipalView,
     principal_id: PrincipalId,
     permissions: BTreeSet<KeyPermission>,
+    /// Not while roles decide in the vault.
+    in_effect: bool,
 }
 
 #[derive(Serialize)]
@@ -96,5 +98,6 @@ fn view(
         principal: PrincipalView::of(&services.directory, policy.principal)?,
         principal_id: policy.principal,
         permissions: policy.permissions,
+        in_effect: !services.vault.has_roles(vault)?,
     })
 }

@@ -1,7 +1,7 @@
 use std::{fmt, str::FromStr};
 
 use jiff::Timestamp;
-use sealock_core::{ClientId, IdentityName, KeyName, VaultName};
+use sealock_core::{ClientId, IdentityName, KeyName, VaultName, excerpt};
 use sealock_entra::Directory;
 use sealock_vault::AuditEvent;
 use serde::{Deserialize, Deserializer, de};
@@ -219,10 +219,6 @@ impl FromStr for Ended {
             },
         }
     }
-}
-
-fn excerpt(text: &str) -> String {
-    text.chars().take(80).collect()
 }
 
 /// What a parameter of the query says.

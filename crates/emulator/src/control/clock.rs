@@ -1,6 +1,6 @@
 use axum::{Json, extract::State};
 use jiff::{SignedDuration, Span, SpanRelativeTo, Timestamp};
-use sealock_core::{ClockRange, ClockSetting};
+use sealock_core::{ClockRange, ClockSetting, excerpt};
 use serde::{Deserialize, Serialize};
 
 use super::{Answer, ControlError, extract::Body};
@@ -77,7 +77,7 @@ fn duration(text: &str) -> Result<SignedDuration, ControlError> {
     let span: Result<Span, _> = text.parse();
     span.and_then(|span| span.to_duration(SpanRelativeTo::days_are_24_hours()))
         .map_err(|_| {
-            let given: String = text.chars().take(40).collect();
+            let given = excerpt(text);
             ControlError::bad_request(format!(
                 "'{given}' is not a duration; expected one such as 90s, 1h, '1h 30m' or 90d"
             ))

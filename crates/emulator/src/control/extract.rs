@@ -24,10 +24,8 @@ impl<S: Send + Sync, T: DeserializeOwned> FromRequest<S> for Body<T> {
                 ControlError::unreadable(rejection.status(), rejection.body_text())
             })?;
         let bytes = if bytes.is_empty() { b"{}" } else { &bytes[..] };
-        let value = serde_json::from_slice(bytes);
-        value.map(Self).map_err(|error| {
-            ControlError::bad_request(format!("the request is not what is expected: {error}"))
-        })
+        let object = sealock_vault::http::object(bytes);
+        object.map(Self).map_err(ControlError::bad_request)
     }
 }
 

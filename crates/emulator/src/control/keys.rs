@@ -225,7 +225,7 @@ impl Update {
             enabled: self.enabled,
             not_before: self.not_before,
             expires: self.expires,
-            tags: None,
+            ..KeyChange::default()
         };
         if change == KeyChange::default() {
             return Err(ControlError::nothing_to_change());

@@ -1,8 +1,8 @@
 use axum::{Json, extract::State, http::StatusCode};
 use jiff::Timestamp;
 use sealock_cmk::rules;
-use sealock_core::{PrincipalId, RegistryName};
-use sealock_entra::{Principal, Role, RoleAssignment, RoleScope};
+use sealock_core::{KeyName, PrincipalId, RegistryName, excerpt};
+use sealock_entra::{Principal, RESOURCE_GROUP, Role, RoleAssignment, RoleScope};
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
@@ -55,10 +55,8 @@ pub(super) async fn assign(
     Path(principal): Path<String>,
     Body(asked): Body<Asked>,
 ) -> Result<(StatusCode, Json<RoleAssignmentView>), ControlError> {
-    if let Some(registry) = &asked.registry {
-        services.registries.get(registry)?;
-    }
     let (principal, role, scope) = read(&services, &principal, asked)?;
+    scope_is_there(&services, &scope)?;
     let assigned = services.directory.assign_role(&principal, role, scope);
     let (assignment, is_new) = assigned.await?;
     let status = if is_new {
@@ -96,6 +94,47 @@ fn read(
     };
     let principal = named(&services.directory, principal)?;
     Ok((principal, asked.role.parse()?, scope.parse()?))
+}
+
+/// A role is assigned to something that is there; of a key, it is the vault that must be. Ids are the same in any
+/// case.
+///
+/// <https://learn.microsoft.com/azure/role-based-access-control/scope-overview>
+fn scope_is_there(services: &Services, scope: &RoleScope) -> Result<(), ControlError> {
+    let lower = scope.as_str().to_ascii_lowercase();
+    let (_, name) = scope.as_str().rsplit_once('/').unwrap_or_default();
+    // Behind `/subscriptions/ID`, which every scope begins with.
+    match lower.split('/').skip(3).collect::<Vec<_>>()[..] {
+        [] | ["resourcegroups", RESOURCE_GROUP] => Ok(()),
+        [
+            "resourcegroups",
+            RESOURCE_GROUP,
+            "providers",
+            ref resource @ ..,
+        ] => match *resource {
+            ["microsoft.containerregistry", "registries", registry] => {
+                services.registries.get(&registry.parse()?)?;
+                Ok(())
+            }
+            ["microsoft.keyvault", "vaults", vault] => {
+                Ok(services.vault.check_active(&vault.parse()?)?)
+            }
+            ["microsoft.keyvault", "vaults", vault, "keys", key] => {
+                let _: KeyName = key.parse()?;
+                Ok(services.vault.check_active(&vault.parse()?)?)
+            }
+            ["microsoft.managedidentity", "userassignedidentities", _] => {
+                services.directory.identity(&name.parse()?)?;
+                Ok(())
+            }
+            _ => Err(names_nothing(scope)),
+        },
+        _ => Err(names_nothing(scope)),
+    }
+}
+
+fn names_nothing(scope: &RoleScope) -> ControlError {
+    sealock_entra::Error::ScopeInvalid(excerpt(scope.as_str()).to_owned()).into()
 }
 
 fn view(

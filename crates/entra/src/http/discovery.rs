@@ -6,6 +6,7 @@ use axum::{
     Json,
     response::{IntoResponse as _, Response},
 };
+use sealock_core::excerpt;
 use serde_json::json;
 
 use super::Call;
@@ -73,5 +74,5 @@ pub(super) fn check_tenant(call: &Call<'_>, tenant: &str) -> Result<()> {
     if ANY_TENANT.contains(&tenant) || tenant.parse() == Ok(ours) {
         return Ok(());
     }
-    Err(Error::TenantNotFound(tenant.chars().take(80).collect()))
+    Err(Error::TenantNotFound(excerpt(tenant).to_owned()))
 }

@@ -5,6 +5,7 @@ use axum::{
     Json,
     response::{IntoResponse as _, Response},
 };
+use sealock_core::excerpt;
 use serde_json::json;
 
 use super::Call;
@@ -81,7 +82,7 @@ fn check_version(call: &Call<'_>, oldest: &'static str) -> Result<()> {
         return Ok(());
     }
     Err(Error::ApiVersionUnsupported {
-        given: given.chars().take(40).collect(),
+        given: excerpt(given).to_owned(),
         expected: oldest,
     })
 }

@@ -11,6 +11,7 @@ use axum::{
 use base64::{Engine as _, engine::general_purpose::STANDARD};
 use http_body_util::{BodyExt as _, Limited};
 use percent_encoding::percent_decode_str;
+use sealock_core::excerpt;
 use serde_json::json;
 use zeroize::Zeroizing;
 
@@ -39,7 +40,7 @@ pub(super) async fn answer(
     let form = Form::read(body).await?;
     let grant = form.expect("grant_type")?;
     if grant != "client_credentials" {
-        return Err(Error::GrantUnsupported(cut(grant)));
+        return Err(Error::GrantUnsupported(excerpt(grant).to_owned()));
     }
     let (client, secret) = credentials(&form, &call.headers)?;
     let resource = match version {
@@ -49,7 +50,7 @@ pub(super) async fn answer(
             let resource = scope.strip_suffix(DEFAULT);
             resource
                 .filter(|resource| !resource.is_empty() && !resource.contains(' '))
-                .ok_or_else(|| Error::ScopeNotDefault(cut(scope)))?
+                .ok_or_else(|| Error::ScopeNotDefault(excerpt(scope).to_owned()))?
         }
     };
     let application = call.issuer.directory().log_in(&client, &secret)?;
@@ -140,8 +141,4 @@ impl Form {
     fn expect(&self, name: &'static str) -> Result<&str> {
         self.get(name).ok_or(Error::ParameterMissing(name))
     }
-}
-
-fn cut(text: &str) -> String {
-    text.chars().take(80).collect()
 }

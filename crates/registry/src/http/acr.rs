@@ -9,6 +9,7 @@ mod tags;
 use axum::body::Body;
 use http_body_util::{BodyExt as _, Limited};
 use jiff::Timestamp;
+use sealock_core::excerpt;
 use serde_json::{Value, json};
 
 pub(super) use self::{
@@ -55,5 +56,5 @@ async fn change(call: &mut Call) -> Result<AttributesChange, Error> {
         .await
         .map_err(|error| Error::BodyIncomplete(error.to_string()))?;
     serde_json::from_slice(&body.to_bytes())
-        .map_err(|error| Error::AttributesInvalid(error.to_string()))
+        .map_err(|error| Error::AttributesInvalid(excerpt(&error.to_string()).to_owned()))
 }

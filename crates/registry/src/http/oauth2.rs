@@ -5,6 +5,7 @@
 
 use axum::{Json, body::Body, http::Method, response::IntoResponse as _};
 use http_body_util::{BodyExt as _, Limited};
+use sealock_core::excerpt;
 use serde_json::json;
 use uuid::Uuid;
 use zeroize::Zeroizing;
@@ -123,7 +124,7 @@ fn check_service(call: &Call) -> Result<(), Error> {
     let known = [&call.door.authority, &call.door.login_server];
     match call.query("service") {
         Some(service) if known.iter().all(|known| *known != service) => {
-            let service: String = service.chars().take(120).collect();
+            let service = excerpt(service);
             Err(Error::GrantUnsupported(format!(
                 "the service '{service}' is not served here; expected {}",
                 call.door.authority

@@ -4,6 +4,7 @@ use axum::{
     response::{IntoResponse as _, Response},
 };
 use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
+use sealock_core::excerpt;
 use serde_json::Value;
 
 use super::Call;
@@ -17,7 +18,7 @@ pub(super) fn limit(call: &Call) -> Result<Option<usize>, Error> {
     let Some(n) = call.query("n").filter(|n| !n.is_empty()) else {
         return Ok(None);
     };
-    let invalid = || Error::PaginationNumberInvalid(n.chars().take(40).collect());
+    let invalid = || Error::PaginationNumberInvalid(excerpt(n).to_owned());
     Ok(Some(
         n.parse::<usize>().map_err(|_| invalid())?.min(PAGE_LIMIT),
     ))

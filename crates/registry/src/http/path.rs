@@ -2,7 +2,7 @@ use std::borrow::Cow;
 
 use axum::http::Method;
 use percent_encoding::percent_decode_str;
-use sealock_core::Digest;
+use sealock_core::{Digest, excerpt};
 
 use super::login::Need;
 use crate::{Error, Reference, RepositoryName, Tag, UploadId, access::Action};
@@ -32,7 +32,7 @@ impl Endpoint {
     /// Reads a path. Repository names have slashes and may contain the endpoints' own words, so it is
     /// read from its end.
     pub(super) fn parse(path: &str) -> Result<Self, Error> {
-        let not_an_endpoint = || Error::NotAnEndpoint(path.chars().take(200).collect());
+        let not_an_endpoint = || Error::NotAnEndpoint(excerpt(path).to_owned());
         let decoded: Cow<'_, str> = percent_decode_str(path)
             .decode_utf8()
             .map_err(|_| not_an_endpoint())?;
@@ -85,7 +85,7 @@ impl Endpoint {
             return match rest.strip_prefix('/') {
                 Some(tag) => Ok(Self::AcrTag(name, tag.parse()?)),
                 None if rest.is_empty() => Ok(Self::AcrTags(name)),
-                None => Err(Error::NameInvalid(rest.chars().take(80).collect())),
+                None => Err(Error::NameInvalid(excerpt(rest).to_owned())),
             };
         }
         if let Some((name, rest)) = rest.split_once("/_manifests") {
@@ -93,7 +93,7 @@ impl Endpoint {
             return match rest.strip_prefix('/') {
                 Some(digest) => Ok(Self::AcrManifest(name, digest.parse()?)),
                 None if rest.is_empty() => Ok(Self::AcrManifests(name)),
-                None => Err(Error::NameInvalid(rest.chars().take(80).collect())),
+                None => Err(Error::NameInvalid(excerpt(rest).to_owned())),
             };
         }
         Ok(Self::AcrRepository(rest.parse()?))

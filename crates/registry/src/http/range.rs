@@ -1,6 +1,7 @@
 use std::ops::{Range, RangeInclusive};
 
 use http_range_header::{RangeRejected, RangeUnsatisfiableError, parse_range_header};
+use sealock_core::excerpt;
 
 use crate::Error;
 
@@ -16,7 +17,7 @@ pub(super) fn parse(header: &str, size: u64) -> Result<Vec<Range<u64>>, Error> {
         return Ok(Vec::new());
     }
     let unsatisfiable = || Error::RangeUnsatisfiable {
-        range: header.chars().take(80).collect(),
+        range: excerpt(header).to_owned(),
         size,
     };
     let ranges = parse_range_header(header).and_then(|parsed| parsed.validate(size));

@@ -5,7 +5,7 @@ use axum::{
     http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode, header},
     response::Response,
 };
-use sealock_core::Digest;
+use sealock_core::{Digest, excerpt};
 
 use super::{Answer, Call, blobs};
 use crate::{Error, RepositoryName, UploadId, access::Action, upload::Turn};
@@ -204,7 +204,7 @@ impl FromStr for ContentRange {
             Some(Self { begins, length })
         });
         parsed.ok_or_else(|| {
-            let given: String = text.chars().take(80).collect();
+            let given = excerpt(text);
             Error::SizeInvalid(format!(
                 "'{given}' is not a Content-Range; expected START-END, the end inclusive"
             ))

@@ -2,7 +2,7 @@ use axum::{
     http::{HeaderMap, HeaderValue, header},
     response::{IntoResponse as _, Response},
 };
-use sealock_core::PublicName;
+use sealock_core::{PublicName, excerpt};
 use sealock_entra::{Caller, InvalidToken, TokenIssuer};
 
 use super::{Door, error};
@@ -56,18 +56,25 @@ async fn verify(
     token: &str,
 ) -> std::result::Result<Caller, sealock_entra::Error> {
     let slash = format!("{}/", door.resource);
-    let without_port = door.resource.rsplit_once(':').map_or("", |it| it.0);
     let [name, name_slash, number] = AZURE;
     let audiences = [
         &door.resource,
         &slash,
-        without_port,
+        without_port(&door.resource),
         name,
         name_slash,
         number,
     ];
     let principal = tokens.verify(token, &audiences).await?;
     Ok(Caller::Principal(principal))
+}
+
+/// `https://HOST` of `https://HOST:PORT`.
+fn without_port(resource: &str) -> &str {
+    match resource.rsplit_once(':') {
+        Some((host, port)) if super::is_digits(port) => host,
+        _ => resource,
+    }
 }
 
 /// The token, if there is one; the scheme's name can be in any case (RFC 9110, 11.1).
@@ -84,17 +91,17 @@ fn reason(why: &InvalidToken, tokens: &TokenIssuer, token: &str) -> String {
         InvalidToken::Audience(found) => {
             format!(
                 "AKV10022: Invalid audience. Expected https://vault.azure.net, found: {}.",
-                super::cut(found)
+                excerpt(found)
             )
         }
         InvalidToken::Issuer(found) => format!(
             "AKV10032: Invalid issuer. Expected one of {}, found {}.",
             tokens.name(),
-            super::cut(found)
+            excerpt(found)
         ),
         InvalidToken::Signature => format!(
             "AKV10046: Unable to resolve the key used for signature validation. EncodedJwtHeader: '{}'.",
-            super::cut(token.split('.').next().unwrap_or_default())
+            excerpt(token.split('.').next().unwrap_or_default())
         ),
         InvalidToken::Expired => "The token has expired.".to_owned(),
         InvalidToken::NotYetValid => "The token is not valid yet.".to_owned(),

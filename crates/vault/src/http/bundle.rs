@@ -3,10 +3,14 @@
 use std::collections::BTreeMap;
 
 use jiff::Timestamp;
-use sealock_core::{KeyName, PublicName, VaultName};
+use sealock_core::{Kid, PublicName};
 use serde::{Deserialize, Serialize};
 
-use crate::{Key, KeyAttributes, KeyBundle, KeyChange, KeyOperation, KeyType, PublicKey, Result};
+use super::{
+    body::Object,
+    release_policy::{ReleasePolicyBody, ReleasePolicyChangeBody},
+};
+use crate::{Key, KeyBundle, KeyChange, KeyItem, KeyOperation, KeyType, PublicKey, Result};
 
 /// `KeyBundle`, and `DeletedKeyBundle`.
 ///
@@ -20,6 +24,8 @@ pub(super) struct BundleBody {
     attributes: AttributesBody,
     #[serde(skip_serializing_if = "BTreeMap::is_empty")]
     tags: BTreeMap<String, String>,
+    #[serde(rename = "release_policy", skip_serializing_if = "Option::is_none")]
+    release_policy: Option<ReleasePolicyBody>,
 }
 
 /// `KeyItem`, and `DeletedKeyItem`.
@@ -89,14 +95,15 @@ impl BundleBody {
                     public_key => Some(public_key.clone()),
                 },
             },
-            attributes: AttributesBody::of(bundle.kty, bundle.attributes),
+            attributes: AttributesBody::of(bundle),
             tags: bundle.tags.clone(),
+            release_policy: bundle.release_policy.as_ref().map(Into::into),
         }
     }
 
     pub(super) fn deleted(names: &PublicName, key: &Key) -> Self {
         Self {
-            deletion: DeletionBody::of(names, key),
+            deletion: DeletionBody::of(names, &key.current.kid, key.deleted, key.scheduled_purge),
             ..Self::of(names, &key.current)
         }
     }
@@ -104,10 +111,10 @@ impl BundleBody {
 
 impl ItemBody {
     /// A key, which bears no version in lists.
-    pub(super) fn of(names: &PublicName, key: &Key) -> Self {
+    pub(super) fn of(names: &PublicName, key: &KeyItem) -> Self {
         let identifier = key.current.kid.identifier().unversioned();
         Self {
-            deletion: DeletionBody::of(names, key),
+            deletion: DeletionBody::of(names, &key.current.kid, key.deleted, key.scheduled_purge),
             kid: names.key_uri(&identifier),
             ..Self::version(names, &key.current)
         }
@@ -117,28 +124,30 @@ impl ItemBody {
         Self {
             deletion: None,
             kid: names.key_uri(&bundle.kid.identifier()),
-            attributes: AttributesBody::of(bundle.kty, bundle.attributes),
+            attributes: AttributesBody::of(bundle),
             tags: bundle.tags.clone(),
         }
     }
 }
 
 impl DeletionBody {
-    fn of(names: &PublicName, key: &Key) -> Option<Self> {
+    fn of(
+        names: &PublicName,
+        kid: &Kid,
+        deleted: Option<Timestamp>,
+        scheduled_purge: Option<Timestamp>,
+    ) -> Option<Self> {
         Some(Self {
-            recovery_id: recovery_id(names, &key.vault, &key.name),
-            deleted_date: key.deleted?.as_second(),
-            scheduled_purge_date: key.scheduled_purge?.as_second(),
+            recovery_id: names.deleted_key_uri(&kid.vault, &kid.key),
+            deleted_date: deleted?.as_second(),
+            scheduled_purge_date: scheduled_purge?.as_second(),
         })
     }
 }
 
-fn recovery_id(names: &PublicName, vault: &VaultName, key: &KeyName) -> String {
-    format!("{}deletedkeys/{key}", names.vault_uri(vault))
-}
-
 impl AttributesBody {
-    fn of(kty: KeyType, attributes: KeyAttributes) -> Self {
+    fn of(bundle: &KeyBundle) -> Self {
+        let attributes = bundle.attributes;
         Self {
             enabled: attributes.enabled,
             nbf: attributes.not_before.map(Timestamp::as_second),
@@ -147,24 +156,23 @@ impl AttributesBody {
             updated: attributes.updated.as_second(),
             recovery_level: attributes.recovery.level(),
             recoverable_days: attributes.recovery.days,
-            exportable: false,
-            hsm_platform: if kty.is_hardware() { "2" } else { "0" },
+            exportable: bundle.release_policy.is_some(),
+            hsm_platform: if bundle.kty.is_hardware() { "2" } else { "0" },
         }
     }
 }
 
-/// What a client says of a key version.
+/// What a client says of a key version. The SDK for Java sends an empty list of operations where it has been
+/// told none.
 pub(super) fn change(
     key_ops: Option<Vec<KeyOperation>>,
-    attributes: Option<AttributesChangeBody>,
+    attributes: Option<Object<AttributesChangeBody>>,
     tags: Option<BTreeMap<String, String>>,
-    release_policy: Option<&serde_json::Value>,
+    release_policy: Option<&ReleasePolicyChangeBody>,
 ) -> Result<KeyChange> {
-    let attributes = attributes.unwrap_or_default();
-    let is_exportable = attributes.exportable.unwrap_or(false);
-    exportable_keys_have_release_policies(is_exportable, release_policy.is_some())?;
+    let Object(attributes) = attributes.unwrap_or_default();
     Ok(KeyChange {
-        key_ops,
+        key_ops: key_ops.filter(|operations| !operations.is_empty()),
         enabled: attributes.enabled,
         not_before: attributes
             .nbf
@@ -174,23 +182,19 @@ pub(super) fn change(
             .exp
             .map(|exp| timestamp("exp", exp))
             .transpose()?,
+        exportable: attributes.exportable,
+        release_policy: release_policy
+            .map(ReleasePolicyChangeBody::policy)
+            .transpose()?,
         tags,
     })
 }
 
-/// <https://learn.microsoft.com/azure/key-vault/keys/policy-grammar>
-fn exportable_keys_have_release_policies(is_exportable: bool, has_policy: bool) -> Result<()> {
-    let bad = |why: &str| Err(crate::Error::BadParameter(why.to_owned()));
-    match (is_exportable, has_policy) {
-        (false, false) => Ok(()),
-        (true, false) => bad("Exportable keys must have release policy"),
-        (false, true) => bad("Non-exportable keys must not have release policy"),
-        (true, true) => Err(crate::Error::NotSupported("exportable keys")),
-    }
-}
-
 fn timestamp(field: &str, second: i64) -> Result<Timestamp> {
     Timestamp::from_second(second).map_err(|_| {
-        crate::Error::BadParameter(format!("'{field}' is not a time in seconds since 1970."))
+        crate::Error::BadParameter(format!(
+            "'{field}' is no time that the emulator knows; expected seconds since 1970, up to {}.",
+            Timestamp::MAX.as_second()
+        ))
     })
 }

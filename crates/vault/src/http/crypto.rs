@@ -29,7 +29,10 @@ pub(super) async fn answer(
     version: Option<KeyVersion>,
     operation: KeyOperation,
 ) -> Answer {
-    let usage = call.json().and_then(|body: UseBody| body.usage(operation));
+    let usage = match operation {
+        KeyOperation::Export => Err(Error::NotSupported("releasing keys")),
+        _ => call.json().and_then(|body: UseBody| body.usage(operation)),
+    };
     let identifier = identifier(&call, key, version);
     let used = call
         .vaults

@@ -43,9 +43,15 @@ pub(super) fn render(error: &Error) -> Response {
         },
     };
     let mut response = (status, Json(body)).into_response();
-    if let Error::MethodNotAllowed { allowed, .. } = error {
-        let allowed = HeaderValue::from_static(allowed);
-        response.headers_mut().insert(header::ALLOW, allowed);
+    let headers = response.headers_mut();
+    match error {
+        Error::MethodNotAllowed { allowed, .. } => {
+            headers.insert(header::ALLOW, HeaderValue::from_static(allowed));
+        }
+        Error::Throttled { retry_after } => {
+            headers.insert(header::RETRY_AFTER, HeaderValue::from(*retry_after));
+        }
+        _ => {}
     }
     response
 }

@@ -6,11 +6,13 @@ use axum::{
 };
 use sealock_core::{KeyIdentifier, KeyName, KeyVersion};
 use serde::Deserialize;
-use serde_json::{Value, json};
+use serde_json::json;
 
 use super::{
     Answer, Call, NewVersion,
+    body::Object,
     bundle::{self, AttributesChangeBody, BundleBody, ItemBody},
+    release_policy::ReleasePolicyChangeBody,
 };
 use crate::{Curve, Error, ImportedKey, JsonWebKey, Key, KeyOperation, KeySpec, KeyType, Result};
 
@@ -22,9 +24,9 @@ struct CreateBody {
     public_exponent: Option<u64>,
     key_ops: Option<Vec<KeyOperation>>,
     crv: Option<Curve>,
-    attributes: Option<AttributesChangeBody>,
+    attributes: Option<Object<AttributesChangeBody>>,
     tags: Option<BTreeMap<String, String>>,
-    release_policy: Option<Value>,
+    release_policy: Option<ReleasePolicyChangeBody>,
 }
 
 /// <https://learn.microsoft.com/rest/api/keyvault/keys/import-key/import-key#request-body>
@@ -32,19 +34,19 @@ struct CreateBody {
 struct ImportBody {
     #[serde(rename = "Hsm", alias = "hsm")]
     hsm: Option<bool>,
-    key: JsonWebKey,
-    attributes: Option<AttributesChangeBody>,
+    key: Object<JsonWebKey>,
+    attributes: Option<Object<AttributesChangeBody>>,
     tags: Option<BTreeMap<String, String>>,
-    release_policy: Option<Value>,
+    release_policy: Option<ReleasePolicyChangeBody>,
 }
 
 /// <https://learn.microsoft.com/rest/api/keyvault/keys/update-key/update-key#request-body>
 #[derive(Deserialize)]
 struct UpdateBody {
     key_ops: Option<Vec<KeyOperation>>,
-    attributes: Option<AttributesChangeBody>,
+    attributes: Option<Object<AttributesChangeBody>>,
     tags: Option<BTreeMap<String, String>>,
-    release_policy: Option<Value>,
+    release_policy: Option<ReleasePolicyChangeBody>,
 }
 
 #[derive(Deserialize)]
@@ -75,10 +77,10 @@ pub(super) async fn create(mut call: Call<'_>, key: KeyName) -> Answer {
     Ok(new_version(&call, &created))
 }
 
-/// Another one is in the API, but for vaults it is this one.
+/// Another one is in the API, but for vaults it is this one. The SDK for Java leaves it out by a 0.
 fn public_exponent_is_65537(given: Option<u64>) -> Result<()> {
     match given {
-        None | Some(65_537) => Ok(()),
+        None | Some(0 | 65_537) => Ok(()),
         Some(other) => Err(Error::BadParameter(format!(
             "The public_exponent {other} is not supported; leave it out, or use 65537."
         ))),
@@ -87,16 +89,17 @@ fn public_exponent_is_65537(given: Option<u64>) -> Result<()> {
 
 pub(super) async fn import(mut call: Call<'_>, key: KeyName) -> Answer {
     let imported = call.json().and_then(|body: ImportBody| {
-        let key_ops = body.key.key_ops.iter().flatten();
+        let Object(key) = body.key;
+        let key_ops = key.key_ops.iter().flatten();
         let key_ops = key_ops
             .map(|operation| operation.parse())
             .collect::<Result<Vec<KeyOperation>>>()?;
-        let key_ops = body.key.key_ops.is_some().then_some(key_ops);
+        let key_ops = key.key_ops.is_some().then_some(key_ops);
         let policy = body.release_policy.as_ref();
         Ok(ImportedKey {
             change: bundle::change(key_ops, body.attributes, body.tags, policy)?,
             hsm: body.hsm.unwrap_or(false),
-            key: body.key,
+            key,
         })
     });
     let vault = &call.door.vault;

@@ -5,7 +5,7 @@ use axum::{
 use serde::{Deserialize, Serialize};
 use serde_json::json;
 
-use super::Call;
+use super::{Call, is_digits};
 use crate::{Error, Listing, Page, Result, base64url};
 
 /// How many entries a page has at most, and by default.
@@ -31,17 +31,7 @@ struct SkipToken {
 
 impl Call<'_> {
     pub(super) fn page(&self) -> Result<Page> {
-        let limit = match self.query("maxresults") {
-            None => PAGE_LIMIT,
-            Some(text) => match text.parse() {
-                Ok(limit @ 1..=PAGE_LIMIT) => limit,
-                _ => {
-                    return Err(Error::BadParameter(format!(
-                        "maxresults is a number from 1 to {PAGE_LIMIT}."
-                    )));
-                }
-            },
-        };
+        let limit = self.max_results()?.unwrap_or(PAGE_LIMIT);
         let after = self.query("$skiptoken").map(SkipToken::read).transpose()?;
         Ok(Page { after, limit })
     }
@@ -73,12 +63,26 @@ impl Call<'_> {
         let mut query = url::form_urlencoded::Serializer::new(String::new());
         query.append_pair("api-version", version.unwrap_or_default());
         let token = SkipToken::write(next);
-        let mut link = format!("{origin}{path}?{}&$skiptoken={token}", query.finish());
-        if let Some(limit) = self.query("maxresults") {
-            link.push_str("&maxresults=");
-            link.push_str(limit);
+        let limit = match self.max_results() {
+            Ok(Some(limit)) => format!("&maxresults={limit}"),
+            _ => String::new(),
+        };
+        format!(
+            "{origin}{path}?{}&$skiptoken={token}{limit}",
+            query.finish()
+        )
+    }
+
+    fn max_results(&self) -> Result<Option<usize>> {
+        let Some(text) = self.query("maxresults") else {
+            return Ok(None);
+        };
+        match text.parse() {
+            Ok(limit @ 1..=PAGE_LIMIT) if is_digits(text) => Ok(Some(limit)),
+            _ => Err(Error::BadParameter(format!(
+                "maxresults is a number from 1 to {PAGE_LIMIT}."
+            ))),
         }
-        link
     }
 }
 

@@ -1,5 +1,5 @@
 use axum::http::Method;
-use sealock_core::{KeyName, KeyVersion};
+use sealock_core::{KeyName, KeyVersion, excerpt};
 
 use crate::{Error, KeyOperation, Result};
 
@@ -96,7 +96,7 @@ fn operation(word: &str) -> Option<Use> {
         "verify" => Use::Supported(KeyOperation::Verify),
         "wrapkey" => Use::Supported(KeyOperation::WrapKey),
         "unwrapkey" => Use::Supported(KeyOperation::UnwrapKey),
-        "release" => Use::Unsupported("releasing keys"),
+        "release" => Use::Supported(KeyOperation::Export),
         "attestation" => Use::Unsupported("attestation"),
         "securewrapkey" | "secureunwrapkey" => Use::Unsupported("secure wrapping"),
         _ => return None,
@@ -114,7 +114,7 @@ fn version(word: &str) -> Result<KeyVersion> {
 }
 
 fn not_an_endpoint(path: &str) -> Error {
-    Error::NotAnEndpoint(path.chars().take(200).collect())
+    Error::NotAnEndpoint(excerpt(path).to_owned())
 }
 
 #[cfg(test)]
@@ -127,7 +127,7 @@ mod tests {
             Backup, Create, DeletedKey, DeletedKeys, Key, Keys, Random, Recover, Restore, Rotate,
             RotationPolicy, Unsupported, Use, Versions,
         };
-        use KeyOperation::{Encrypt, WrapKey};
+        use KeyOperation::{Encrypt, Export, WrapKey};
 
         let key = || "Key-1".parse::<KeyName>().unwrap();
         let version = "0123456789abcdef0123456789abcdef";
@@ -159,7 +159,7 @@ mod tests {
             ("/rng", Random),
             ("/secrets/x", Unsupported("secrets")),
             ("/certificates", Unsupported("certificates")),
-            ("/keys/Key-1/release", Unsupported("releasing keys")),
+            ("/keys/Key-1/release", Use(key(), None, Export)),
         ] {
             assert_eq!(Endpoint::parse(&Method::POST, path).unwrap(), endpoint);
         }

@@ -1,9 +1,9 @@
 use axum::{Json, response::IntoResponse as _};
 use jiff::Timestamp;
-use sealock_core::{KeyName, PublicName};
+use sealock_core::{KeyName, PublicName, excerpt};
 use serde::{Deserialize, Serialize};
 
-use super::{Answer, Call};
+use super::{Answer, Call, body::Object};
 use crate::{
     Action, Error, LifetimeAction, Period, Result, RotationPolicy, RotationPolicyView, Trigger,
 };
@@ -15,19 +15,16 @@ use crate::{
 #[derive(Serialize, Deserialize)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct RotationPolicyBody {
-    #[serde(default)]
-    id: String,
-    #[serde(default)]
-    lifetime_actions: Vec<LifetimeActionBody>,
-    #[serde(default)]
-    attributes: AttributesBody,
+    id: Option<String>,
+    lifetime_actions: Option<Vec<Object<LifetimeActionBody>>>,
+    attributes: Option<Object<AttributesBody>>,
 }
 
 #[derive(Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 struct LifetimeActionBody {
-    trigger: TriggerBody,
-    action: ActionBody,
+    trigger: Object<TriggerBody>,
+    action: Object<ActionBody>,
 }
 
 #[derive(Serialize, Deserialize)]
@@ -83,17 +80,19 @@ impl RotationPolicyBody {
     pub fn of(names: &PublicName, view: &RotationPolicyView) -> Self {
         let policy = &view.policy;
         Self {
-            id: format!("{}/rotationpolicy", names.key_uri(&view.key)),
-            lifetime_actions: policy
-                .lifetime_actions
-                .iter()
-                .map(LifetimeActionBody::of)
-                .collect(),
-            attributes: AttributesBody {
+            id: Some(format!("{}/rotationpolicy", names.key_uri(&view.key))),
+            lifetime_actions: Some(
+                policy
+                    .lifetime_actions
+                    .iter()
+                    .map(|action| Object(LifetimeActionBody::of(action)))
+                    .collect(),
+            ),
+            attributes: Some(Object(AttributesBody {
                 expiry_time: policy.expiry_time.clone(),
                 created: view.created.map(Timestamp::as_second),
                 updated: view.updated.map(Timestamp::as_second),
-            },
+            })),
         }
     }
 
@@ -102,13 +101,13 @@ impl RotationPolicyBody {
     /// # Errors
     /// [`Error::BadParameter`]
     pub fn policy(self) -> Result<RotationPolicy> {
+        let actions = self.lifetime_actions.unwrap_or_default().into_iter();
+        let Object(attributes) = self.attributes.unwrap_or_default();
         Ok(RotationPolicy {
-            lifetime_actions: self
-                .lifetime_actions
-                .into_iter()
-                .map(LifetimeActionBody::action)
+            lifetime_actions: actions
+                .map(|Object(action)| action.action())
                 .collect::<Result<_>>()?,
-            expiry_time: self.attributes.expiry_time,
+            expiry_time: attributes.expiry_time,
         })
     }
 }
@@ -120,21 +119,19 @@ impl LifetimeActionBody {
             Trigger::BeforeExpiry(period) => (None, Some(period.clone())),
         };
         Self {
-            trigger: TriggerBody {
+            trigger: Object(TriggerBody {
                 time_after_create: after,
                 time_before_expiry: before,
-            },
-            action: ActionBody {
+            }),
+            action: Object(ActionBody {
                 kind: action.action.to_string(),
-            },
+            }),
         }
     }
 
     fn action(self) -> Result<LifetimeAction> {
-        let trigger = match (
-            self.trigger.time_after_create,
-            self.trigger.time_before_expiry,
-        ) {
+        let (Object(trigger), Object(action)) = (self.trigger, self.action);
+        let trigger = match (trigger.time_after_create, trigger.time_before_expiry) {
             (Some(period), None) => Trigger::AfterCreate(period),
             (None, Some(period)) => Trigger::BeforeExpiry(period),
             _ => {
@@ -145,13 +142,13 @@ impl LifetimeActionBody {
             }
         };
         // Clients write it in either case.
-        let action = match self.action.kind.to_ascii_lowercase().as_str() {
+        let action = match action.kind.to_ascii_lowercase().as_str() {
             "rotate" => Action::Rotate,
             "notify" => Action::Notify,
             _ => {
                 return Err(Error::BadParameter(format!(
                     "'{}' is not an action; expected Rotate or Notify.",
-                    super::cut(&self.action.kind)
+                    excerpt(&action.kind)
                 )));
             }
         };

@@ -53,8 +53,8 @@ impl JsonWebKey {
     pub(super) fn refuse_transfer_blob(&self) -> Result<()> {
         match self.key_hsm {
             None => Ok(()),
-            Some(_) => Err(Error::BadParameter(
-                "'key_hsm' is not supported: import the key itself.".to_owned(),
+            Some(_) => Err(Error::NotSupported(
+                "importing keys that are wrapped for an HSM",
             )),
         }
     }

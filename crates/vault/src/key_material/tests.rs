@@ -428,10 +428,6 @@ fn what_is_wrong_with_an_imported_key_is_named() {
     let swapped = with(&with(rsa, "p", rsa["q"].clone()), "q", rsa["p"].clone());
     for (jwk, reason) in [
         (without(rsa, &["kty"]), "'kty' is missing"),
-        (
-            with(rsa, "key_hsm", json!("AA")),
-            "'key_hsm' is not supported",
-        ),
         (without(rsa, &["n"]), "'n' is missing"),
         (without(rsa, &["d"]), "'d' is missing"),
         (without(rsa, &["p"]), "'p' is missing"),

@@ -260,7 +260,7 @@ async fn each_operation_of_the_data_plane_has_its_name_and_its_url() {
             ("KeyDecrypt", "keys/k1/decrypt", 501),
             ("KeySign", "keys/k1/sign", 403),
             ("KeyVerify", "keys/k1/verify", 403),
-            ("KeyRelease", "keys/k1/release", 403),
+            ("KeyRelease", "keys/k1/release", 501),
             ("KeyBackup", "keys/k1/backup", 200),
             ("KeyDelete", "keys/k1", 200),
             ("KeyGetDeleted", "deletedkeys/k1", 200),

@@ -64,6 +64,7 @@ async fn a_key_comes_back_from_its_backup_with_all_that_it_was() {
                 .map(|n| (format!("{n}"), "\u{1F511}".repeat(256)))
                 .collect(),
         ),
+        ..KeyChange::default()
     };
     world.create(KeyType::EcHsm, change).await.unwrap();
     world.pass_days(1);

@@ -40,6 +40,33 @@ async fn rotations_at_the_same_time_all_count() {
     assert_eq!(world.files(), 8);
 }
 
+/// However many others get in between.
+#[tokio::test(flavor = "multi_thread")]
+async fn many_rotations_and_changes_at_the_same_time_all_count() {
+    let world = World::new().await;
+    world.create_ec_key().await.unwrap();
+    let rotations = futures_util::future::join_all((0..64).map(|_| world.rotate_key()));
+    let changes = futures_util::future::join_all((0..64).map(|_| world.update(tagged())));
+    let (rotations, changes) = tokio::join!(rotations, changes);
+    assert!(rotations.iter().all(Result::is_ok));
+    assert!(changes.iter().all(Result::is_ok));
+    assert_eq!(world.shown().await.unwrap().versions().count(), 65);
+    assert_eq!(world.files(), 130);
+}
+
+/// What is generated for it takes a while, and is of no use then.
+#[tokio::test]
+async fn a_rotation_gives_way_to_a_version_of_another_type() {
+    let world = World::new().await;
+    world.create_key().await.unwrap();
+    let (rotated, created) = tokio::join!(world.rotate_key(), world.create_ec_key());
+    created.unwrap();
+    assert!(matches!(rotated, Err(Error::ConcurrentChange)));
+    let shown = world.shown().await.unwrap();
+    assert_eq!(shown.current.kty, KeyType::Ec);
+    assert_eq!(world.files(), 2 * shown.versions().count());
+}
+
 /// A new version's key takes a while to make; what came meanwhile counts.
 #[tokio::test]
 async fn a_creation_that_was_overtaken_is_refused_and_leaves_nothing() {

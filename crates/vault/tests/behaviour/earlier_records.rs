@@ -70,9 +70,19 @@ async fn a_vault_and_its_keys_are_what_they_were() {
     );
     let new_of_vaults = ["sku", "rbac", "network", "failed_over"];
     world.forget("vaults", &[vault], &new_of_vaults).await;
-    let new_of_keys = ["recovering_until", "deletion.under_way_until"];
+    let new_of_keys = [
+        "recovering_until",
+        "deletion.under_way_until",
+        "release_policy",
+    ];
     world.forget("keys", &[vault, key], &new_of_keys).await;
-    let new_of_versions = ["key_ops", "not_before", "expires", "near_expiry_noted"];
+    let new_of_versions = [
+        "key_ops",
+        "not_before",
+        "expires",
+        "near_expiry_noted",
+        "expiry_noted",
+    ];
     world
         .forget("key-versions", &[vault, key, version], &new_of_versions)
         .await;
@@ -88,6 +98,7 @@ async fn a_vault_and_its_keys_are_what_they_were() {
     assert_eq!(recovered.key_ops.len(), 6);
     assert!(recovered.key_ops.contains(&KeyOperation::UnwrapKey));
     assert!(recovered.attributes.enabled && recovered.tags.is_empty());
+    assert_eq!(recovered.release_policy, None);
     assert_eq!(*world.unwrap(&kid, &wrapped).await.unwrap(), SECRET);
     world.set_enabled(&kid, false).await.unwrap();
     let rotated = world.rotate_key().await.unwrap().current;

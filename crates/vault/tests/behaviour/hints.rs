@@ -2,7 +2,8 @@
 
 use jiff::SignedDuration;
 use sealock_vault::{
-    DefaultAction, KeyChange, KeyOperation, KeyType, Result, VaultChange, VaultSettings,
+    DefaultAction, KeyChange, KeyOperation, KeyPermission, KeyType, Result, VaultChange,
+    VaultSettings,
 };
 
 use crate::world::{World, operator, refused};
@@ -81,6 +82,21 @@ async fn a_key_can_be_made_to_be_for_more() {
             "see what it is for with: sealock key show k1 --vault kv1; have it be for wrapKey beside that with: sealock key update k1 --vault kv1 --version {} --ops wrapKey,...",
             kid.version
         )
+    );
+}
+
+#[tokio::test]
+async fn what_is_throttled_can_be_had_later() {
+    let world = World::throttled().await;
+    world.grant(&[KeyPermission::Create]).await;
+    let client = world.machine();
+    for _ in 0..20 {
+        world.create_as(&client, KeyType::Ec).await.unwrap();
+    }
+    world.pass(SignedDuration::from_secs(7));
+    assert_eq!(
+        hint(world.create_as(&client, KeyType::Ec).await),
+        "let the time pass with: sealock clock advance 3s"
     );
 }
 

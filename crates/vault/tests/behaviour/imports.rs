@@ -6,11 +6,17 @@ use sealock_vault::{
 use crate::world::{World, operator, wire};
 
 /// The key of RFC 7517, A.2, without its type.
-const EC: &str = r#""crv":"P-256","x":"MKBCTNIcKUSDii11ySs3526iDZ8AiTo7Tu6KPAqv7D4","y":"4Etl6SRW2YiLUrN5vfvVHuhp7x8PxltmWWlbbM4IFyM","d":"870MB6gfuTJ4HtUnUvYMyJpr5eUZNP4Bk43bVdj3eAE""#;
+pub(crate) const EC: &str = r#""crv":"P-256","x":"MKBCTNIcKUSDii11ySs3526iDZ8AiTo7Tu6KPAqv7D4","y":"4Etl6SRW2YiLUrN5vfvVHuhp7x8PxltmWWlbbM4IFyM","d":"870MB6gfuTJ4HtUnUvYMyJpr5eUZNP4Bk43bVdj3eAE""#;
 const OCT: &str = r#""k":"AAECAwQFBgcICQoLDA0ODw""#;
 
 impl World {
-    async fn import(&self, kty: &str, rest: &str, hsm: bool, change: KeyChange) -> Result<Key> {
+    pub(crate) async fn import(
+        &self,
+        kty: &str,
+        rest: &str,
+        hsm: bool,
+        change: KeyChange,
+    ) -> Result<Key> {
         let jwk = format!(r#"{{"kty":"{kty}",{rest}}}"#);
         let imported = ImportedKey {
             key: serde_json::from_str(&jwk).unwrap(),

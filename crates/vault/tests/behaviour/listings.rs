@@ -1,4 +1,4 @@
-use sealock_vault::{Key, KeyChange, KeySpec, KeyType, Listing, Page, Result, VaultSettings};
+use sealock_vault::{KeyChange, KeyItem, KeySpec, KeyType, Listing, Page, Result, VaultSettings};
 
 use crate::world::{World, operator};
 
@@ -72,9 +72,12 @@ async fn keys_are_listed_in_pages_active_and_deleted_apart() {
             .await
             .unwrap();
     }
-    let names = |pages: Vec<Vec<Key>>| -> Vec<String> {
-        let names = |page: &Vec<Key>| {
-            let names: Vec<_> = page.iter().map(|key| key.name.as_str()).collect();
+    let names = |pages: Vec<Vec<KeyItem>>| -> Vec<String> {
+        let names = |page: &Vec<KeyItem>| {
+            let names: Vec<_> = page
+                .iter()
+                .map(|key| key.current.kid.key.as_str())
+                .collect();
             names.join(" ")
         };
         pages.iter().map(names).collect()
@@ -95,7 +98,7 @@ async fn keys_are_listed_in_pages_active_and_deleted_apart() {
         limit: 1,
     };
     let found = active(Ok(after)).await.unwrap();
-    assert_eq!(found.entries[0].name.as_str(), "ab");
+    assert_eq!(found.entries[0].current.kid.key.as_str(), "ab");
     world.pass_days(90);
     assert_eq!(names(paged(1, deleted).await), [""]);
 }

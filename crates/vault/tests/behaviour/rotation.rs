@@ -11,6 +11,7 @@ use sealock_vault::{
 use crate::world::{World, operator, wire};
 
 const NOTIFICATION: &str = "KeyNearExpiryEventGridNotification";
+const EXPIRED: &str = "KeyExpiredEventGridNotification";
 
 pub(crate) fn rotate(trigger: Trigger) -> LifetimeAction {
     LifetimeAction {
@@ -64,6 +65,30 @@ impl World {
         events.retain(|event| event.operation_name == operation);
         events
     }
+}
+
+/// However long it took to make.
+#[tokio::test]
+async fn a_version_expires_so_long_after_it_was_created() {
+    let world = World::new().await;
+    world.create_key().await.unwrap();
+    world.set_policy(vec![], Some("P30D")).await.unwrap();
+    let passed = async { world.pass(SignedDuration::from_secs(1)) };
+    let (rotated, ()) = tokio::join!(world.rotate_key(), passed);
+    let made = rotated.unwrap().current.attributes;
+    assert_eq!(made.created, world.clock.now());
+    assert_eq!(made.expires, world.in_days(30));
+}
+
+/// By then, there is no calendar.
+#[tokio::test]
+async fn a_version_that_outlives_the_calendar_never_expires() {
+    let world = World::new().await;
+    world.create_ec_key().await.unwrap();
+    world.set_policy(vec![], Some("P7000Y")).await.unwrap();
+    world.pass_days(365 * 1500);
+    let rotated = world.rotate_key().await.unwrap();
+    assert_eq!(rotated.current.attributes.expires, None);
 }
 
 #[tokio::test]
@@ -165,7 +190,7 @@ async fn a_notice_is_recorded_once_for_each_version() {
     assert_eq!(world.run_due().await, (0, world.in_days(10)));
     world.pass_days(10);
     for _ in 0..2 {
-        assert_eq!(world.run_due().await, (0, None));
+        assert_eq!(world.run_due().await, (0, expires));
     }
     let recorded = world.recorded(NOTIFICATION);
     assert_eq!(recorded.len(), 1);
@@ -184,6 +209,35 @@ async fn a_notice_is_recorded_once_for_each_version() {
     world.create(KeyType::Ec, change()).await.unwrap();
     world.run_due().await;
     assert_eq!(world.recorded(NOTIFICATION).len(), 3);
+}
+
+#[tokio::test]
+async fn that_a_version_has_expired_is_recorded_once_if_it_is_still_current() {
+    let world = World::new().await;
+    let change = KeyChange {
+        expires: world.in_days(40),
+        ..KeyChange::default()
+    };
+    let first = world.create(KeyType::Ec, change).await.unwrap().current;
+    world.pass_days(40);
+    for _ in 0..2 {
+        assert_eq!(world.run_due().await, (0, None));
+    }
+    let recorded = world.recorded(EXPIRED);
+    assert_eq!(recorded.len(), 1);
+    assert!(
+        recorded[0]
+            .properties
+            .id
+            .ends_with(first.kid.version.as_str())
+    );
+
+    let actions = vec![rotate(before_expiry("P10D"))];
+    world.set_policy(actions, Some("P40D")).await.unwrap();
+    world.rotate_key().await.unwrap();
+    world.pass_days(100);
+    assert_eq!(world.run_due().await.0, 1);
+    assert_eq!(world.recorded(EXPIRED).len(), 1);
 }
 
 #[tokio::test]

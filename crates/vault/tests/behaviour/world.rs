@@ -7,8 +7,8 @@ use sealock_envelope::ServiceKey;
 use sealock_store::Store;
 use sealock_vault::{
     AuditEvent, Client, EncryptionAlgorithm, Error, Key, KeyAttributes, KeyBundle, KeyChange,
-    KeyPermission, KeySpec, KeyType, KeyUse, KeyVault, Origin, Outcome, Requester, Result,
-    Settings, Vault, VaultChange, VaultSettings,
+    KeyPermission, KeySpec, KeyType, KeyUse, KeyVault, Origin, Outcome, ReleasePolicy,
+    ReleaseRules, Requester, Result, Settings, Vault, VaultChange, VaultSettings,
 };
 use uuid::Uuid;
 use zeroize::Zeroizing;
@@ -36,17 +36,16 @@ pub(crate) fn operator() -> Requester {
 async fn opened(
     (store, directory, service_key): (Store, Directory, Arc<ServiceKey>),
     clock: &Clock,
-    delete_delay: SignedDuration,
+    fidelity: Settings,
 ) -> KeyVault {
     let names = PublicName::parse("localhost", 5000).unwrap();
-    let settings = Settings { delete_delay };
     let opened = KeyVault::open(
         store,
         service_key,
         clock.clone(),
         names,
         directory,
-        settings,
+        fidelity,
     );
     opened.await.unwrap()
 }
@@ -57,15 +56,28 @@ impl World {
     }
 
     pub(crate) async fn with(settings: VaultSettings) -> Self {
-        Self::made(settings, SignedDuration::ZERO).await
+        Self::made(settings, Settings::default()).await
     }
 
     /// One in which deletions and recoveries take a minute.
     pub(crate) async fn slow() -> Self {
-        Self::made(VaultSettings::default(), SignedDuration::from_mins(1)).await
+        let slow = Settings {
+            delete_delay: SignedDuration::from_mins(1),
+            ..Settings::default()
+        };
+        Self::made(VaultSettings::default(), slow).await
     }
 
-    async fn made(settings: VaultSettings, delete_delay: SignedDuration) -> Self {
+    /// One in which vaults serve no more than Azure's.
+    pub(crate) async fn throttled() -> Self {
+        let throttled = Settings {
+            throttling: true,
+            ..Settings::default()
+        };
+        Self::made(VaultSettings::default(), throttled).await
+    }
+
+    async fn made(settings: VaultSettings, fidelity: Settings) -> Self {
         let store = Store::ephemeral();
         let clock = Clock::frozen_at(Timestamp::from_second(1_800_000_000).unwrap());
         let directory = Directory::open(store.clone(), clock.clone()).await.unwrap();
@@ -74,7 +86,7 @@ impl World {
         let service_key = Arc::new(ServiceKey::random());
         let service = (store.clone(), directory.clone(), Arc::clone(&service_key));
         let world = Self {
-            vaults: opened(service, &clock, delete_delay).await,
+            vaults: opened(service, &clock, fidelity).await,
             store,
             service_key,
             clock,
@@ -102,7 +114,7 @@ impl World {
     pub(crate) async fn reopen(&mut self) {
         let service_key = Arc::clone(&self.service_key);
         let service = (self.store.clone(), self.directory.clone(), service_key);
-        self.vaults = opened(service, &self.clock, SignedDuration::ZERO).await;
+        self.vaults = opened(service, &self.clock, Settings::default()).await;
     }
 
     pub(crate) fn principal(&self) -> Principal {
@@ -156,12 +168,25 @@ impl World {
     }
 
     pub(crate) async fn create(&self, kty: KeyType, change: KeyChange) -> Result<Key> {
+        self.create_so(&operator(), kty, change).await
+    }
+
+    pub(crate) async fn create_as(&self, requester: &Requester, kty: KeyType) -> Result<Key> {
+        self.create_so(requester, kty, KeyChange::default()).await
+    }
+
+    async fn create_so(
+        &self,
+        requester: &Requester,
+        kty: KeyType,
+        change: KeyChange,
+    ) -> Result<Key> {
         let spec = KeySpec {
             kty,
             ..KeySpec::default()
         };
         self.vaults
-            .create_key(&operator(), &self.vault, &self.key, Ok((spec, change)))
+            .create_key(requester, &self.vault, &self.key, Ok((spec, change)))
             .await
     }
 
@@ -306,6 +331,33 @@ impl World {
             "appid={};oid={};iss=https://sts.windows.net/{}/",
             self.identity.client_id, self.identity.principal_id, self.identity.tenant_id
         )
+    }
+}
+
+/// A release policy that trusts this authority.
+pub(crate) fn release_policy(authority: &str, immutable: bool) -> ReleasePolicy {
+    let rules = format!(
+        r#"{{"version":"1.0.0","anyOf":[{{"authority":"{authority}","allOf":[{{"claim":"sdk-test","equals":true}}]}}]}}"#
+    );
+    ReleasePolicy {
+        rules: ReleaseRules::from_json(rules.as_bytes()).unwrap(),
+        immutable,
+    }
+}
+
+/// Has a key be exportable under this policy.
+pub(crate) fn exportable(policy: ReleasePolicy) -> KeyChange {
+    KeyChange {
+        exportable: Some(true),
+        ..given(policy)
+    }
+}
+
+/// Gives a key this policy.
+pub(crate) fn given(policy: ReleasePolicy) -> KeyChange {
+    KeyChange {
+        release_policy: Some(policy),
+        ..KeyChange::default()
     }
 }
 
