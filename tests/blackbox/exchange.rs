@@ -314,6 +314,7 @@ fn tokens_end_by_the_emulators_clock() {
 }
 
 #[test]
+#[expect(clippy::too_many_lines, reason = "a list of refusals")]
 fn roles_are_assigned_listed_and_removed() {
     let emulator = Emulator::start();
     let assign = ["role", "assign", "--role", "acrpull"];

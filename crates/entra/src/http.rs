@@ -1,5 +1,5 @@
-//! Entra's HTTP: the managed identity endpoint, where workloads get their tokens, and the authority, which
-//! says how to verify them.
+//! Entra's HTTP: the managed identity endpoint, where workloads get their tokens, and the authority, where
+//! applications get theirs, and which says how to verify them.
 
 mod discovery;
 mod error;
@@ -14,7 +14,10 @@ use axum::{
 };
 use sealock_core::excerpt;
 
-use self::error::{Shape, render};
+use self::{
+    discovery::Version,
+    error::{Shape, render},
+};
 use crate::{Error, Result, TokenIssuer};
 
 /// How a request came in.
@@ -63,17 +66,19 @@ pub async fn authority(issuer: &TokenIssuer, door: Door, request: Request) -> Re
     let segments: Vec<&str> = path.split('/').skip(1).collect();
     let answer = match segments[..] {
         [tenant, ".well-known", "openid-configuration"] => {
-            discovery::configuration(&call, tenant, discovery::Version::V1)
+            discovery::configuration(&call, tenant, Version::V1)
         }
         [tenant, "v2.0", ".well-known", "openid-configuration"] => {
-            discovery::configuration(&call, tenant, discovery::Version::V2)
+            discovery::configuration(&call, tenant, Version::V2)
         }
         [tenant, "discovery", "keys"] | [tenant, "discovery", "v2.0", "keys"] => {
             discovery::keys(&call, tenant).await
         }
-        [tenant, "oauth2", "token"] | [tenant, "oauth2", "v2.0", "token"] => {
-            token::answer(&call, tenant, body).await
+        // Federation Services have one endpoint, which asks and answers as version 2.0 does.
+        [tenant @ discovery::ADFS, "oauth2", "token"] | [tenant, "oauth2", "v2.0", "token"] => {
+            token::answer(&call, tenant, Version::V2, body).await
         }
+        [tenant, "oauth2", "token"] => token::answer(&call, tenant, Version::V1, body).await,
         _ => Err(not_an_endpoint(&path)),
     };
     finish(answer, Shape::Entra(issuer.directory().clock.now()))

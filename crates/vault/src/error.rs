@@ -1,7 +1,7 @@
 use std::net::IpAddr;
 
 use sealock_core::{KeyIdentifier, KeyName, KeyVersion, Kid, VaultName};
-use sealock_entra::ManagedIdentity;
+use sealock_entra::Principal;
 
 use crate::{KeyOperation, KeyPermission, LOCATION, network::Unreachable, rbac::least_role};
 
@@ -162,11 +162,11 @@ pub enum Error {
     /// No access policy gives the caller this permission.
     #[error(
         "The user, group or application '{}' does not have keys {permission} permission on key vault '{vault};location={LOCATION}'. For help resolving this issue, please see https://go.microsoft.com/fwlink/?linkid=2125287",
-        caller(.identity)
+        caller(.principal)
     )]
     AccessDenied {
         /// Who was refused.
-        identity: Box<ManagedIdentity>,
+        principal: Box<Principal>,
         /// What is missing.
         permission: KeyPermission,
         /// The vault.
@@ -175,12 +175,12 @@ pub enum Error {
     /// No role of the caller's permits this.
     #[error(
         "Caller is not authorized to perform action on resource.\r\nIf role assignments, deny assignments or role definitions were changed recently, please observe propagation time.\r\nCaller: {}\r\nAction: '{action}'\r\nResource: '{}'\r\nAssignment: (not found)\r\nDenyAssignmentId: null\r\nDecisionReason: null \r\nVault: {vault};location={LOCATION}\r\n",
-        caller(.identity),
+        caller(.principal),
         .resource.to_lowercase()
     )]
     ForbiddenByRbac {
         /// Who was refused.
-        identity: Box<ManagedIdentity>,
+        principal: Box<Principal>,
         /// What it wanted to do.
         action: &'static str,
         /// The ARM id of what it wanted to do it to.
@@ -189,14 +189,14 @@ pub enum Error {
         vault: VaultName,
     },
     /// The vault cannot be reached from there.
-    #[error("{}", unreachable(*.why, *.address, .identity, .vault))]
+    #[error("{}", unreachable(*.why, *.address, .principal, .vault))]
     Unreachable {
         /// Why not.
         why: Unreachable,
         /// From where.
         address: IpAddr,
         /// Who was refused.
-        identity: Box<ManagedIdentity>,
+        principal: Box<Principal>,
         /// The vault.
         vault: VaultName,
     },
@@ -219,12 +219,12 @@ pub enum Error {
     /// Vaults and their access policies are the operator's to manage.
     #[error(
         "The client '{}' with object id '{}' does not have authorization to perform action '{action}' over scope '{scope}' or the scope is invalid. If access was recently granted, please refresh your credentials.",
-        .identity.client_id,
-        .identity.principal_id
+        .principal.client_id(),
+        .principal.principal_id()
     )]
     AuthorizationFailed {
         /// Who was refused.
-        identity: Box<ManagedIdentity>,
+        principal: Box<Principal>,
         /// What it wanted to do.
         action: &'static str,
         /// The ARM id of what it wanted to do it to.
@@ -367,6 +367,7 @@ impl Error {
     }
 
     /// What to do next.
+    #[expect(clippy::too_many_lines, reason = "a list")]
     pub fn hint(&self) -> Option<String> {
         Some(match self {
             Self::VaultNotFound { .. } | Self::DeletedVaultNotFound { .. } => {
@@ -428,22 +429,22 @@ impl Error {
                 "it is purged once its retention has passed; until then, recover it with: sealock key recover {key} --vault {vault}"
             ),
             Self::AccessDenied {
-                identity,
+                principal,
                 permission,
                 vault,
             } => format!(
-                "grant it with: sealock access grant --vault {vault} --identity {} --permissions {permission}",
-                identity.name
+                "grant it with: sealock access grant --vault {vault} {} --permissions {permission}",
+                principal.option()
             ),
             Self::ForbiddenByRbac {
-                identity,
+                principal,
                 action,
                 resource,
                 ..
             } => format!(
-                "assign a role with: sealock role assign --role \"{}\" --identity {} --scope {resource}",
+                "assign a role with: sealock role assign --role \"{}\" {} --scope {resource}",
                 least_role(action),
-                identity.name
+                principal.option()
             ),
             Self::Unreachable { vault, .. } => format!(
                 "see from where it can be reached, and change it, with: sealock vault network {vault}"
@@ -496,20 +497,25 @@ pub(crate) fn quotable(word: &str) -> &str {
 }
 
 /// Whom Azure's texts name.
-fn caller(identity: &ManagedIdentity) -> String {
+fn caller(principal: &Principal) -> String {
     format!(
         "appid={};oid={};iss=https://sts.windows.net/{}/",
-        identity.client_id, identity.principal_id, identity.tenant_id
+        principal.client_id(),
+        principal.principal_id(),
+        principal.tenant_id()
     )
 }
 
 fn unreachable(
     why: Unreachable,
     address: IpAddr,
-    identity: &ManagedIdentity,
+    principal: &Principal,
     vault: &VaultName,
 ) -> String {
-    let caller = format!("{};xms_mirid={}", caller(identity), identity.resource_id());
+    let mut caller = caller(principal);
+    if let Some(resource_id) = principal.resource_id() {
+        caller = format!("{caller};xms_mirid={resource_id}");
+    }
     let (why, address) = match why {
         Unreachable::PublicAccessDisabled => (
             "Public network access is disabled and request is not from a trusted service nor via an approved private link.",
