@@ -1,6 +1,13 @@
 //! What the command line says where something has no effect, is wrong, or has to wait.
 
-use sealock_tests::Emulator;
+use sealock_tests::{Emulator, Options};
+
+/// What a command that is refused says.
+fn refused(emulator: &Emulator, command: &[&str]) -> String {
+    let output = emulator.run(command);
+    assert_ne!(output.code, 0, "{command:?}: {output:?}");
+    output.stderr
+}
 
 #[test]
 fn an_access_policy_says_that_roles_decide_while_they_do() {
@@ -18,4 +25,130 @@ fn an_access_policy_says_that_roles_decide_while_they_do() {
     assert_eq!(emulator.json(&grant)["in_effect"], false);
     emulator.cli(&["vault", "update", "--rbac", "false"]);
     assert_eq!(emulator.json(&revoke)["in_effect"], true);
+}
+
+#[test]
+fn who_meets_a_key_on_its_way_is_told_to_wait() {
+    let emulator = Emulator::start_with(Options {
+        environment: vec![(
+            "SEALOCK_FIDELITY__KEYVAULT_DELETE_DELAY".to_owned(),
+            "15s".to_owned(),
+        )],
+        ..Options::default()
+    });
+    emulator.cli(&["clock", "freeze"]);
+    let says = |command: &[&str], message: &str, hint: &str| {
+        let said = refused(&emulator, command);
+        assert!(said.contains(message), "{command:?}: {said}");
+        let hint = format!("hint: {hint}\n");
+        assert!(said.ends_with(&hint), "{command:?}: {said}");
+    };
+    let wait = "wait for the time of fidelity.keyvault_delete_delay, or advance the clock";
+    let recover = "recover it with: sealock key recover registry-key --vault sealock";
+
+    emulator.cli(&["key", "delete"]);
+    for command in [["key", "disable"], ["key", "delete"], ["key", "rotate"]] {
+        says(
+            &command,
+            "was not found",
+            &format!("{wait}; then {recover}"),
+        );
+    }
+    says(&["key", "create", "registry-key"], "being deleted", wait);
+    says(&["key", "recover"], "Key is currently being deleted", wait);
+    says(&["key", "purge"], "Key is currently being deleted", wait);
+
+    emulator.cli(&["clock", "advance", "15s"]);
+    says(&["key", "disable"], "was not found", recover);
+    emulator.cli(&["key", "recover"]);
+    says(&["key", "disable"], "was not found", wait);
+    says(
+        &["key", "recover"],
+        "Key is currently being recovered",
+        wait,
+    );
+    says(&["key", "purge"], "Key is currently being recovered", wait);
+
+    emulator.cli(&["clock", "advance", "15s"]);
+    emulator.cli(&["key", "disable"]);
+}
+
+#[test]
+fn a_value_is_refused_with_what_is_wrong_with_it_alone() {
+    let emulator = Emulator::start();
+    emulator.cli(&["vault", "network", "--add-ip", "203.0.113.7"]);
+    for (command, said) in [
+        (
+            &["vault", "network", "--add-ip", "x"][..],
+            "'x' is not an IPv4 address or range; expected one such as 203.0.113.7 or 203.0.113.0/24",
+        ),
+        (
+            &["vault", "network", "--add-ip", "10.1.0.0/16"],
+            "'10.1.0.0/16' is private; a vault's firewall takes public addresses only",
+        ),
+        (
+            &["vault", "network", "--add-ip", "0.0.0.0/0"],
+            "'0.0.0.0/0' contains private addresses; a vault's firewall takes public addresses only",
+        ),
+        (
+            &["vault", "network", "--add-ip", "172.0.0.0/8"],
+            "'172.0.0.0/8' contains private addresses; a vault's firewall takes public addresses only",
+        ),
+        (
+            &[
+                "vault",
+                "network",
+                "--add-ip",
+                "203.0.113.9",
+                "--remove-ip",
+                "203.0.113.9",
+            ],
+            "The rule '203.0.113.9/32' cannot be both added and removed",
+        ),
+        (
+            &["vault", "network", "--remove-ip", "203.0.113.8"],
+            "The vault's firewall has no rule '203.0.113.8/32'",
+        ),
+        (
+            &["vault", "create", "kv1", "--retention-days", "70000"],
+            "The soft delete retention of 70000 days is not valid; it can be 7 to 90 days",
+        ),
+        (
+            &["key", "create", "k", "--kty", "DSA"],
+            "'DSA' is not a key type; use RSA, RSA-HSM, EC, EC-HSM or oct-HSM",
+        ),
+        (
+            &["key", "update", "--ops", "wrap"],
+            "'wrap' is not a key operation; expected one of \
+             encrypt, decrypt, sign, verify, wrapKey, unwrapKey, import, export",
+        ),
+    ] {
+        assert_eq!(
+            refused(&emulator, command),
+            format!("error: {said}\n"),
+            "{command:?}"
+        );
+    }
+    let said = refused(
+        &emulator,
+        &["access", "grant", "--permissions", "list, wrap"],
+    );
+    assert!(
+        said.starts_with("error: 'wrap' is not a key permission; expected one of all, get, "),
+        "{said}"
+    );
+    let kept = emulator.json(&["vault", "show"]);
+    assert_eq!(kept["ip_rules"], serde_json::json!(["203.0.113.7/32"]));
+}
+
+#[test]
+fn a_list_may_have_blanks_between_its_values() {
+    let emulator = Emulator::start();
+    let granted = emulator.json(&["access", "grant", "--permissions", "list, create"]);
+    assert_eq!(granted["permissions"].as_array().map(Vec::len), Some(5));
+    let made = emulator.json(&["key", "create", "k", "--ops", "sign, verify"]);
+    assert_eq!(
+        made["versions"][0]["key_ops"],
+        serde_json::json!(["sign", "verify"])
+    );
 }

@@ -203,7 +203,7 @@ fn what_is_read_is_shown_for_people_and_as_json() {
         (
             &["audit"],
             vec![
-                "KeyUnwrap     OK/200         registry-identity  https://",
+                "KeyUnwrap             OK/200            registry-identity  https://",
                 "VaultPut",
                 "KeyCreate",
             ],

@@ -231,6 +231,12 @@ fn what_is_asked_wrongly_is_refused_with_what_is_wrong() {
         ),
         ("PUT", "/keys/x", r#"{"key":{}}"#, "'kty'"),
         ("PUT", "/keys/x", r#"{"key":["EC"]}"#, "expected an object"),
+        (
+            "POST",
+            "/keys/x/create",
+            r#"{"kty":"EC-HSM","release_policy":[null,"e30",null]}"#,
+            "expected an object",
+        ),
         ("PUT", "/keys/x", r#"{"key":{"kty":"RSA","n":"AQAB"}}"#, "'"),
         (
             "PUT",
@@ -365,6 +371,19 @@ fn whatever_a_client_sends_what_is_said_of_it_stays_short() {
             "POST",
             "/keys/x/create",
             format!(r#"{{"kty":"EC","tags":"{long}"}}"#),
+        ),
+        (
+            "POST",
+            "/keys/x/create",
+            format!(r#"{{"kty":"EC-HSM","release_policy":{{"contentType":"{long}","data":""}}}}"#),
+        ),
+        (
+            "POST",
+            "/keys/x/create",
+            format!(
+                r#"{{"kty":"EC-HSM","release_policy":{{"data":"{}"}}}}"#,
+                URL_SAFE_NO_PAD.encode(format!(r#"{{"{long}":1}}"#))
+            ),
         ),
         (
             "POST",
@@ -522,4 +541,26 @@ fn the_network_and_the_permission_are_judged_before_what_a_request_says() {
         ]
         .map(|name| json!(name).to_string())
     );
+}
+
+#[test]
+fn on_localhost_a_vaults_paths_are_taken_as_on_its_own_name() {
+    let vault = Vault::start();
+    let kid = vault.ask("GET", "/keys/registry-key", "").1["key"]["kid"].clone();
+    for path in [
+        "/KEYS/registry-key",
+        "//keys/registry-key",
+        "///Keys//registry-key/",
+    ] {
+        let (status, bundle) = vault.ask("GET", path, "");
+        assert_eq!((status, &bundle["key"]["kid"]), (200, &kid), "{path}");
+    }
+    assert_eq!(vault.ask("GET", "//DeletedKeys", "").0, 200);
+    for (path, status) in [
+        ("/storage/k", 501),
+        ("/DeletedStorage", 501),
+        ("/keyss", 404),
+    ] {
+        assert_eq!(vault.ask("GET", path, "").0, status, "{path}");
+    }
 }

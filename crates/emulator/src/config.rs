@@ -222,7 +222,7 @@ pub struct SeedVault {
     pub purge_protection: bool,
     /// How long what is deleted can be recovered.
     #[serde(default = "default_retention_days")]
-    pub soft_delete_retention_days: u16,
+    pub soft_delete_retention_days: u32,
     /// Its keys.
     #[serde(default)]
     pub keys: Vec<SeedKey>,
@@ -231,7 +231,7 @@ pub struct SeedVault {
     pub access: Vec<SeedAccess>,
 }
 
-fn default_retention_days() -> u16 {
+fn default_retention_days() -> u32 {
     VaultSettings::default().soft_delete_retention_days
 }
 

@@ -115,6 +115,11 @@ impl Door {
         let path = request.uri().path();
         let first = path.split('/').nth(1).unwrap_or_default();
         match first {
+            _ if vault_http::is_vaults(path) => {
+                let name = self.services.default_vault.clone();
+                let resource = format!("https://vault.{}", self.services.names);
+                self.vault(name, host, resource, request).await
+            }
             "v2" | "acr" | "oauth2" => {
                 let name = self.services.default_registry.clone();
                 let is_open = !self.is_enforced;
@@ -132,17 +137,6 @@ impl Door {
                 INDEX,
             )
                 .into_response(),
-            "keys"
-            | "deletedkeys"
-            | "rng"
-            | "secrets"
-            | "deletedsecrets"
-            | "certificates"
-            | "deletedcertificates" => {
-                let name = self.services.default_vault.clone();
-                let resource = format!("https://vault.{}", self.services.names);
-                self.vault(name, host, resource, request).await
-            }
             "subscriptions" | "providers" => unsupported(ARM, "Azure Resource Manager"),
             "metadata" | "msi" => {
                 let door = entra_door(host, &request);

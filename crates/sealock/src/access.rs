@@ -4,6 +4,7 @@ use serde::Deserialize;
 use serde_json::json;
 
 use crate::{
+    cli::one_of_several,
     client::Client,
     error::Error,
     output::{HINT, Output, table},
@@ -39,7 +40,7 @@ pub(crate) struct Change {
     #[command(flatten)]
     principal: PrincipalArgs,
     /// The key permissions, separated by commas
-    #[arg(long, value_delimiter = ',', default_value = "get,wrapKey,unwrapKey")]
+    #[arg(long, value_delimiter = ',', value_parser = one_of_several, default_value = "get,wrapKey,unwrapKey")]
     permissions: Vec<String>,
 }
 

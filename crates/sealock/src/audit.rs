@@ -45,12 +45,13 @@ pub(crate) struct Audit {
 
 impl Audit {
     pub(crate) fn run(self, client: &Client, output: &mut Output) -> Result<(), Error> {
+        let mut columns = Columns::default();
         for line in client.lines(&format!("audit?{}", self.query()))? {
             let line = line?;
             if output.is_json() {
                 output.line(line)?;
             } else {
-                output.line(render(&line))?;
+                output.line(columns.render(&line))?;
             }
         }
         Ok(())
@@ -76,34 +77,59 @@ impl Audit {
     }
 }
 
-/// One event on one line. What is no event is shown as it came: an audit leaves nothing out.
-fn render(line: &str) -> String {
-    let Ok(event) = serde_json::from_str(line).map(harmless) else {
-        return printable(line);
-    };
-    let text = |pointer: &str| event.pointer(pointer).and_then(Value::as_str);
-    let status = event
-        .pointer("/properties/httpStatusCode")
-        .and_then(Value::as_u64);
+/// How wide the columns are: as what is usual, and wider from the first event on that needs more.
+struct Columns {
+    operation: usize,
+    result: usize,
+}
 
-    let time = text("/time").unwrap_or("-");
-    let operation = text("/operationName").unwrap_or("-");
-    let signature = text("/resultSignature").unwrap_or("-");
-    let result = status.map_or_else(
-        || signature.to_owned(),
-        |status| format!("{signature}/{status}"),
-    );
-    let style = if status.is_none_or(|status| status < 400) {
-        GOOD
-    } else {
-        BAD
-    };
-    let resource = text("/identity/claim/xms_mirid").and_then(|id| id.rsplit('/').next());
-    let identity = resource
-        .or_else(|| text("/identity/claim/appid"))
-        .unwrap_or("-");
-    let key = text("/properties/id").unwrap_or("-");
-    format!("{time}  {operation:<12}  {style}{result:<13}{style:#}  {identity}  {key}")
+impl Default for Columns {
+    fn default() -> Self {
+        Self {
+            operation: "KeyRotationPolicyGet".len(),
+            result: "Unauthorized/401".len(),
+        }
+    }
+}
+
+impl Columns {
+    /// One event on one line. What is no event is shown as it came: an audit leaves nothing out.
+    fn render(&mut self, line: &str) -> String {
+        let Ok(event) = serde_json::from_str(line).map(harmless) else {
+            return printable(line);
+        };
+        let text = |pointer: &str| event.pointer(pointer).and_then(Value::as_str);
+        let status = event
+            .pointer("/properties/httpStatusCode")
+            .and_then(Value::as_u64);
+
+        let time = text("/time").unwrap_or("-");
+        let operation = text("/operationName").unwrap_or("-");
+        let signature = text("/resultSignature").unwrap_or("-");
+        let result = status.map_or_else(
+            || signature.to_owned(),
+            |status| format!("{signature}/{status}"),
+        );
+        let style = if status.is_none_or(|status| status < 400) {
+            GOOD
+        } else {
+            BAD
+        };
+        let resource = text("/identity/claim/xms_mirid").and_then(|id| id.rsplit('/').next());
+        let identity = resource
+            .or_else(|| text("/identity/claim/appid"))
+            .unwrap_or("-");
+        let key = text("/properties/id").unwrap_or("-");
+        self.operation = self.operation.max(operation.len());
+        self.result = self.result.max(result.len());
+        let Self {
+            operation: operation_width,
+            result: result_width,
+        } = *self;
+        format!(
+            "{time}  {operation:<operation_width$}  {style}{result:<result_width$}{style:#}  {identity}  {key}"
+        )
+    }
 }
 
 #[cfg(test)]
@@ -111,7 +137,7 @@ mod tests {
     use super::*;
 
     fn plain(line: &str) -> String {
-        anstream::adapter::strip_str(&render(line)).to_string()
+        anstream::adapter::strip_str(&Columns::default().render(line)).to_string()
     }
 
     #[test]
@@ -121,20 +147,40 @@ mod tests {
             "properties":{"id":"https://kv/keys/k/v","httpStatusCode":403}}"#;
         assert_eq!(
             plain(line),
-            "2026-01-01T00:00:00Z  KeyUnwrap     Forbidden/403  registry-identity  https://kv/keys/k/v"
+            "2026-01-01T00:00:00Z  KeyUnwrap             Forbidden/403     registry-identity  https://kv/keys/k/v"
         );
     }
 
     #[test]
+    fn a_column_is_as_wide_as_what_was_in_it() {
+        let mut columns = Columns::default();
+        let mut place_of_key = |operation: &str, signature: &str| {
+            let event = serde_json::json!({
+                "operationName": operation, "resultSignature": signature, "properties": {"id": "KEY"}
+            });
+            let line = columns.render(&event.to_string());
+            anstream::adapter::strip_str(&line).to_string().find("KEY")
+        };
+        let place = place_of_key("KeyRotationPolicySet", "OK");
+        assert_eq!(place_of_key("KeyGet", "Unauthorized"), place);
+        let wider = place_of_key("KeyNearExpiryEventGridNotification", "OK");
+        assert!(wider > place);
+        assert_eq!(place_of_key("KeyGet", "OK"), wider);
+    }
+
+    #[test]
     fn absent_fields_and_foreign_lines_are_borne() {
-        assert_eq!(plain("{}"), "-  -             -              -  -");
+        assert_eq!(
+            plain("{}"),
+            "-  -                     -                 -  -"
+        );
         assert_eq!(
             plain(r#"{"identity":{"claim":{"appid":"a"}}}"#),
-            "-  -             -              a  -"
+            "-  -                     -                 a  -"
         );
         assert_eq!(
             plain(r#"{"time":1,"identity":[]}"#),
-            "-  -             -              -  -"
+            "-  -                     -                 -  -"
         );
         assert_eq!(plain("no event"), "no event");
         assert_eq!(plain("no\u{1b}[2J event"), "no\u{fffd}[2J event");

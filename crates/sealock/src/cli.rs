@@ -1,3 +1,5 @@
+use std::convert::Infallible;
+
 use clap::{Args, Parser, Subcommand};
 use url::Url;
 
@@ -129,6 +131,11 @@ impl Cli {
             Command::Verify => verify::run(&client.patient(), output),
         }
     }
+}
+
+/// One of several values, with blanks around it as people write lists.
+pub(crate) fn one_of_several(text: &str) -> Result<String, Infallible> {
+    Ok(text.trim().to_owned())
 }
 
 fn emulator_url(text: &str) -> Result<Url, String> {

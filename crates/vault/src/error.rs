@@ -3,7 +3,7 @@ use std::net::IpAddr;
 use sealock_core::{KeyIdentifier, KeyName, KeyVersion, Kid, VaultName};
 use sealock_entra::Principal;
 
-use crate::{KeyOperation, KeyPermission, LOCATION, network::Unreachable, rbac::least_role};
+use crate::{KeyOperation, KeyPermission, LOCATION, State, network::Unreachable, rbac::least_role};
 
 /// Why the vault refused. Texts are Azure's where Azure's are public.
 ///
@@ -61,7 +61,7 @@ pub enum Error {
         /// The version, if one was asked for.
         version: Option<KeyVersion>,
     },
-    /// The key is soft-deleted. Clients see [`KeyNotFound`](Self::KeyNotFound).
+    /// The key is soft-deleted, or on its way there or back. Clients see [`KeyNotFound`](Self::KeyNotFound).
     #[error("{}", key_not_found(.key, .version.as_ref()))]
     KeyDeleted {
         /// The vault.
@@ -70,6 +70,8 @@ pub enum Error {
         key: KeyName,
         /// The version, if one was asked for.
         version: Option<KeyVersion>,
+        /// Where it is in its life.
+        state: State,
     },
     /// The vault has no deleted key of this name.
     #[error("Deleted Key not found: {key}")]
@@ -281,6 +283,9 @@ pub enum Error {
     Interrupted(#[from] tokio::task::JoinError),
 }
 
+/// What to do while a deletion or a recovery takes its time.
+const WAIT: &str = "wait for the time of fidelity.keyvault_delete_delay, or advance the clock";
+
 /// A result with the vault's error.
 pub type Result<T> = std::result::Result<T, Error>;
 
@@ -393,8 +398,18 @@ impl Error {
             Self::KeyNotFound { vault, .. } | Self::DeletedKeyNotFound { vault, .. } => format!(
                 "see the vault's keys, deleted ones included, with: sealock key list --vault {vault}"
             ),
-            Self::KeyDeleted { vault, key, .. } => {
-                format!("recover it with: sealock key recover {key} --vault {vault}")
+            Self::KeyDeleted {
+                state: State::Recovering,
+                ..
+            } => WAIT.to_owned(),
+            Self::KeyDeleted {
+                vault, key, state, ..
+            } => {
+                let recover = format!("recover it with: sealock key recover {key} --vault {vault}");
+                match state {
+                    State::Deleting => format!("{WAIT}; then {recover}"),
+                    _ => recover,
+                }
             }
             Self::ObjectIsDeletedButRecoverable { vault, key } => format!(
                 "recover it with: sealock key recover {key} --vault {vault}; or, for good, remove it with: sealock key purge {key} --vault {vault}"
@@ -416,10 +431,7 @@ impl Error {
             Self::ObjectIsBeingDeleted { .. }
             | Self::ObjectIsBeingRecovered { .. }
             | Self::StillBeingDeleted
-            | Self::StillBeingRecovered => {
-                "wait for the time of fidelity.keyvault_delete_delay, or advance the clock"
-                    .to_owned()
-            }
+            | Self::StillBeingRecovered => WAIT.to_owned(),
             Self::RestoreConflict { key, .. } => format!(
                 "delete the key, unless it is deleted, with: sealock key delete {key} --vault {vault}; then, for good, remove it with: sealock key purge {key} --vault {vault}",
                 key = key.key,

@@ -32,7 +32,7 @@ use sealock_entra::TokenIssuer;
 use uuid::Uuid;
 
 use self::{authentication::Authenticated, path::Endpoint};
-pub use self::{body::object, rotation_policy::RotationPolicyBody};
+pub use self::{path::is_vaults, rotation_policy::RotationPolicyBody};
 use crate::{Client, Error, KeyVault, LOCATION, Origin, Requester, Result};
 
 /// How long an id of a client's is at most that is sent back.

@@ -20,6 +20,7 @@ mod earlier_keys;
 mod error;
 pub mod http;
 mod import;
+pub mod json;
 mod key_material;
 mod key_operation;
 mod key_spec;

@@ -190,12 +190,15 @@ impl Service {
     ) -> Result<Record<KeyRecord>> {
         let (vault, key, version) = (vault.clone(), key.clone(), version.cloned());
         match self.find_key(&vault, &key)? {
-            Some(record) if self.state_of(&record) == State::Active => Ok(record),
-            Some(_) => Err(Error::KeyDeleted {
-                vault,
-                key,
-                version,
-            }),
+            Some(record) => match self.state_of(&record) {
+                State::Active => Ok(record),
+                state => Err(Error::KeyDeleted {
+                    vault,
+                    key,
+                    version,
+                    state,
+                }),
+            },
             None => Err(Error::KeyNotFound {
                 vault,
                 key,

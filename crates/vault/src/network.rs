@@ -134,15 +134,17 @@ impl FromStr for IpRule {
                 given()
             )));
         };
-        // Of two ranges that overlap, the larger contains the other's first address.
-        let is_private = PRIVATE
-            .iter()
-            .any(|private| private.contains(&net.network()) || net.contains(&private.network()));
-        if is_private {
-            return Err(Error::BadParameter(format!(
-                "'{}' is private; a vault's firewall takes public addresses only.",
+        let refused = |is: &str| {
+            Err(Error::BadParameter(format!(
+                "'{}' {is}; a vault's firewall takes public addresses only.",
                 given()
-            )));
+            )))
+        };
+        if PRIVATE.iter().any(|private| private.contains(&net)) {
+            return refused("is private");
+        }
+        if PRIVATE.iter().any(|private| net.contains(private)) {
+            return refused("contains private addresses");
         }
         Ok(Self(net.trunc()))
     }

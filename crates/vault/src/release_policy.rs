@@ -2,12 +2,13 @@
 //!
 //! A policy is the key's, not a version's, and a key is exportable if it has one.
 
-use sealock_core::KeyVersion;
+use sealock_core::{KeyVersion, excerpt};
 use serde::{Deserialize, Serialize};
 use serde_json::Number;
 
 use crate::{
     Error, KeyChange, KeyType, Result, VaultSku,
+    json::{Object, objects, objects_or_null},
     records::{KeyRecord, VaultRecord},
 };
 
@@ -34,7 +35,7 @@ pub struct ReleasePolicy {
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct ReleaseRules {
     version: String,
-    #[serde(alias = "anyof")]
+    #[serde(alias = "anyof", deserialize_with = "objects")]
     any_of: Vec<Trust>,
 }
 
@@ -43,9 +44,19 @@ pub struct ReleaseRules {
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 struct Trust {
     authority: String,
-    #[serde(alias = "anyof", skip_serializing_if = "Option::is_none")]
+    #[serde(
+        alias = "anyof",
+        default,
+        deserialize_with = "objects_or_null",
+        skip_serializing_if = "Option::is_none"
+    )]
     any_of: Option<Vec<Condition>>,
-    #[serde(alias = "allof", skip_serializing_if = "Option::is_none")]
+    #[serde(
+        alias = "allof",
+        default,
+        deserialize_with = "objects_or_null",
+        skip_serializing_if = "Option::is_none"
+    )]
     all_of: Option<Vec<Condition>>,
 }
 
@@ -69,9 +80,19 @@ struct Condition {
     greater_or_equals: Option<Comparand>,
     #[serde(skip_serializing_if = "Option::is_none")]
     exists: Option<Comparand>,
-    #[serde(alias = "anyof", skip_serializing_if = "Option::is_none")]
+    #[serde(
+        alias = "anyof",
+        default,
+        deserialize_with = "objects_or_null",
+        skip_serializing_if = "Option::is_none"
+    )]
     any_of: Option<Vec<Self>>,
-    #[serde(alias = "allof", skip_serializing_if = "Option::is_none")]
+    #[serde(
+        alias = "allof",
+        default,
+        deserialize_with = "objects_or_null",
+        skip_serializing_if = "Option::is_none"
+    )]
     all_of: Option<Vec<Self>>,
 }
 
@@ -90,8 +111,8 @@ impl ReleaseRules {
     /// # Errors
     /// If it is no policy, or too large a one.
     pub fn from_json(json: &[u8]) -> Result<Self> {
-        let rules: Self =
-            serde_json::from_slice(json).map_err(|error| ungrammatical(&error.to_string()))?;
+        let Object(rules) = serde_json::from_slice::<Object<Self>>(json)
+            .map_err(|error| ungrammatical(excerpt(&error.to_string())))?;
         rules.check()?;
         let size = serde_json::to_vec(&rules)?.len();
         if size > SIZE_LIMIT {
@@ -352,7 +373,19 @@ mod tests {
         ));
         for (json, why) in [
             (String::new(), "EOF"),
-            ("[]".to_owned(), "invalid length"),
+            ("[]".to_owned(), "expected an object"),
+            (
+                format!(r#"["1.0.0",[["{AUTHORITY}",null,[{claim}]]]]"#),
+                "expected an object",
+            ),
+            (
+                format!(r#"{{"version":"1.0.0","anyOf":[["{AUTHORITY}",null,[{claim}]]]}}"#),
+                "expected an object",
+            ),
+            (
+                with_conditions(r#""allOf":[["c",1]]"#),
+                "expected an object",
+            ),
             ("{}".to_owned(), "missing field `version`"),
             (r#"{"version":"1.0.0"}"#.to_owned(), "missing field `anyOf`"),
             (

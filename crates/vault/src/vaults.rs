@@ -29,7 +29,7 @@ pub struct VaultSettings {
     /// Whether nothing can be purged before its retention has passed.
     pub purge_protection: bool,
     /// For how many days, 7 to 90, what was deleted can be recovered. It stays as it is.
-    pub soft_delete_retention_days: u16,
+    pub soft_delete_retention_days: u32,
     /// Whether roles decide who may do what, instead of access policies.
     pub rbac: bool,
 }
@@ -82,10 +82,11 @@ impl Default for VaultSettings {
 
 impl VaultSettings {
     /// <https://learn.microsoft.com/azure/key-vault/general/soft-delete-overview>
-    fn check(self) -> Result<()> {
-        match self.soft_delete_retention_days {
-            7..=90 => Ok(()),
-            days => Err(Error::BadParameter(format!(
+    fn retention_is_7_to_90_days(self) -> Result<u16> {
+        let days = self.soft_delete_retention_days;
+        match u16::try_from(days) {
+            Ok(days @ 7..=90) => Ok(days),
+            _ => Err(Error::BadParameter(format!(
                 "The soft delete retention of {days} days is not valid; it can be 7 to 90 days."
             ))),
         }
@@ -100,6 +101,27 @@ impl VaultChange {
             ..self.clone()
         };
         self.failed_over.is_some() && rest == Self::default()
+    }
+
+    /// The rules of a firewall that has `rules`, with this change.
+    fn apply_to_rules(&self, mut rules: BTreeSet<IpRule>) -> Result<BTreeSet<IpRule>> {
+        let bad = |why: String| Err(Error::BadParameter(why));
+        if let Some(rule) = self.add_ip_rules.intersection(&self.remove_ip_rules).next() {
+            return bad(format!(
+                "The rule '{rule}' cannot be both added and removed."
+            ));
+        }
+        if let Some(rule) = self.remove_ip_rules.difference(&rules).next() {
+            return bad(format!("The vault's firewall has no rule '{rule}'."));
+        }
+        rules.extend(&self.add_ip_rules);
+        rules.retain(|rule| !self.remove_ip_rules.contains(rule));
+        if rules.len() > IP_RULE_LIMIT {
+            return bad(format!(
+                "A vault's firewall takes at most {IP_RULE_LIMIT} addresses and ranges."
+            ));
+        }
+        Ok(rules)
     }
 
     /// The vault with this change.
@@ -152,7 +174,7 @@ impl Service {
         Self::check_operator(requester, WRITE, Some(vault))?;
         self.remove_expired_vault(vault).await?;
         self.change(|| {
-            match self.find_vault(vault)? {
+            let retention_days = match self.find_vault(vault)? {
                 Some(record) if record.deletion.is_some() => {
                     return Err(Error::VaultNameHeld {
                         vault: vault.clone(),
@@ -163,12 +185,12 @@ impl Service {
                         vault: vault.clone(),
                     });
                 }
-                None => settings.check()?,
-            }
+                None => settings.retention_is_7_to_90_days()?,
+            };
             let record = VaultRecord {
                 sku: settings.sku,
                 purge_protection: settings.purge_protection,
-                soft_delete_retention_days: settings.soft_delete_retention_days,
+                soft_delete_retention_days: retention_days,
                 rbac: settings.rbac,
                 network: NetworkRules::default(),
                 failed_over: false,
@@ -224,22 +246,16 @@ impl Service {
                 self.changeable_vault(vault)?
             };
             let changed = change.apply(&record)?;
-            let mut ip_rules: BTreeSet<_> = self.ip_rules_of(vault)?.into_iter().collect();
+            let ip_rules = self.ip_rules_of(vault)?.into_iter().collect();
+            let ip_rules = change.apply_to_rules(ip_rules)?;
             let mut batch = Batch::new()
                 .expect(&VAULTS, &[vault.as_str()], &record)
                 .put(&VAULTS, &[vault.as_str()], &changed);
             for rule in &change.add_ip_rules {
-                ip_rules.insert(*rule);
                 batch = batch.put(&IP_RULES, &[vault.as_str(), &rule.to_string()], rule);
             }
-            for rule in change.remove_ip_rules.difference(&change.add_ip_rules) {
-                ip_rules.remove(rule);
+            for rule in &change.remove_ip_rules {
                 batch = batch.delete(&IP_RULES, &[vault.as_str(), &rule.to_string()]);
-            }
-            if ip_rules.len() > IP_RULE_LIMIT {
-                return Err(Error::BadParameter(format!(
-                    "A vault's firewall takes at most {IP_RULE_LIMIT} addresses and ranges."
-                )));
             }
             let ip_rules = ip_rules.into_iter().collect();
             Ok((batch, self.view_of_vault(vault, &changed, ip_rules)))

@@ -4,7 +4,7 @@ use axum::{
     response::{IntoResponse, Response},
 };
 use sealock_cmk::Refusal as CmkRefusal;
-use sealock_core::{InvalidKeyIdentifier, InvalidName};
+use sealock_core::{InvalidKeyIdentifier, InvalidName, excerpt};
 use sealock_registry::Refusal;
 use serde_json::json;
 
@@ -47,7 +47,7 @@ impl ControlError {
         Self {
             status: StatusCode::NOT_FOUND,
             code: "NotFound".to_owned(),
-            message: format!("the control API has no '{path}'"),
+            message: format!("the control API has no '{}'", excerpt(path)),
             hint: Some("use a command line of the same version as the emulator".to_owned()),
         }
     }

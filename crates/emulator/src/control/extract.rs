@@ -7,6 +7,7 @@ use axum::{
     extract::{self, FromRequest, FromRequestParts, Request},
     http::request::Parts,
 };
+use sealock_core::excerpt;
 use serde::de::DeserializeOwned;
 
 use super::ControlError;
@@ -24,7 +25,7 @@ impl<S: Send + Sync, T: DeserializeOwned> FromRequest<S> for Body<T> {
                 ControlError::unreadable(rejection.status(), rejection.body_text())
             })?;
         let bytes = if bytes.is_empty() { b"{}" } else { &bytes[..] };
-        let object = sealock_vault::http::object(bytes);
+        let object = sealock_vault::json::object(bytes);
         object.map(Self).map_err(ControlError::bad_request)
     }
 }
@@ -57,7 +58,10 @@ impl<S: Send + Sync, T: DeserializeOwned> FromRequestParts<S> for Query<T> {
             .map_err(|rejection| {
                 let why = rejection.source().map(ToString::to_string);
                 let why = why.unwrap_or_else(|| rejection.body_text());
-                ControlError::bad_request(format!("the query is not what is expected: {why}"))
+                ControlError::bad_request(format!(
+                    "the query is not what is expected: {}",
+                    excerpt(&why)
+                ))
             })
     }
 }

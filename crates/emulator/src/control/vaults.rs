@@ -36,7 +36,7 @@ pub(super) struct Create {
     sku: Option<VaultSku>,
     rbac: Option<bool>,
     purge_protection: Option<bool>,
-    soft_delete_retention_days: Option<u16>,
+    soft_delete_retention_days: Option<u32>,
 }
 
 pub(super) async fn create(

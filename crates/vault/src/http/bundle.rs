@@ -6,11 +6,10 @@ use jiff::Timestamp;
 use sealock_core::{Kid, PublicName};
 use serde::{Deserialize, Serialize};
 
-use super::{
-    body::Object,
-    release_policy::{ReleasePolicyBody, ReleasePolicyChangeBody},
+use super::release_policy::{ReleasePolicyBody, ReleasePolicyChangeBody};
+use crate::{
+    Key, KeyBundle, KeyChange, KeyItem, KeyOperation, KeyType, PublicKey, Result, json::Object,
 };
-use crate::{Key, KeyBundle, KeyChange, KeyItem, KeyOperation, KeyType, PublicKey, Result};
 
 /// `KeyBundle`, and `DeletedKeyBundle`.
 ///
@@ -168,7 +167,7 @@ pub(super) fn change(
     key_ops: Option<Vec<KeyOperation>>,
     attributes: Option<Object<AttributesChangeBody>>,
     tags: Option<BTreeMap<String, String>>,
-    release_policy: Option<&ReleasePolicyChangeBody>,
+    release_policy: Option<&Object<ReleasePolicyChangeBody>>,
 ) -> Result<KeyChange> {
     let Object(attributes) = attributes.unwrap_or_default();
     Ok(KeyChange {
@@ -184,7 +183,7 @@ pub(super) fn change(
             .transpose()?,
         exportable: attributes.exportable,
         release_policy: release_policy
-            .map(ReleasePolicyChangeBody::policy)
+            .map(|Object(policy)| policy.policy())
             .transpose()?,
         tags,
     })

@@ -10,11 +10,13 @@ use serde_json::json;
 
 use super::{
     Answer, Call, NewVersion,
-    body::Object,
     bundle::{self, AttributesChangeBody, BundleBody, ItemBody},
     release_policy::ReleasePolicyChangeBody,
 };
-use crate::{Curve, Error, ImportedKey, JsonWebKey, Key, KeyOperation, KeySpec, KeyType, Result};
+use crate::{
+    Curve, Error, ImportedKey, JsonWebKey, Key, KeyOperation, KeySpec, KeyType, Result,
+    json::Object,
+};
 
 /// <https://learn.microsoft.com/rest/api/keyvault/keys/create-key/create-key#request-body>
 #[derive(Deserialize)]
@@ -26,7 +28,7 @@ struct CreateBody {
     crv: Option<Curve>,
     attributes: Option<Object<AttributesChangeBody>>,
     tags: Option<BTreeMap<String, String>>,
-    release_policy: Option<ReleasePolicyChangeBody>,
+    release_policy: Option<Object<ReleasePolicyChangeBody>>,
 }
 
 /// <https://learn.microsoft.com/rest/api/keyvault/keys/import-key/import-key#request-body>
@@ -37,7 +39,7 @@ struct ImportBody {
     key: Object<JsonWebKey>,
     attributes: Option<Object<AttributesChangeBody>>,
     tags: Option<BTreeMap<String, String>>,
-    release_policy: Option<ReleasePolicyChangeBody>,
+    release_policy: Option<Object<ReleasePolicyChangeBody>>,
 }
 
 /// <https://learn.microsoft.com/rest/api/keyvault/keys/update-key/update-key#request-body>
@@ -46,7 +48,7 @@ struct UpdateBody {
     key_ops: Option<Vec<KeyOperation>>,
     attributes: Option<Object<AttributesChangeBody>>,
     tags: Option<BTreeMap<String, String>>,
-    release_policy: Option<ReleasePolicyChangeBody>,
+    release_policy: Option<Object<ReleasePolicyChangeBody>>,
 }
 
 #[derive(Deserialize)]

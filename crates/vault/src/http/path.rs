@@ -3,6 +3,25 @@ use sealock_core::{KeyName, KeyVersion, excerpt};
 
 use crate::{Error, KeyOperation, Result};
 
+/// What the path of every endpoint begins with, those of what the emulator has not included.
+const FIRST: [&str; 9] = [
+    "keys",
+    "deletedkeys",
+    "rng",
+    "secrets",
+    "deletedsecrets",
+    "certificates",
+    "deletedcertificates",
+    "storage",
+    "deletedstorage",
+];
+
+/// Whether a path is a vault's, where a host serves other services, too.
+pub fn is_vaults(path: &str) -> bool {
+    let first = path.split('/').find(|part| !part.is_empty());
+    first.is_some_and(|first| FIRST.iter().any(|word| first.eq_ignore_ascii_case(word)))
+}
+
 /// What a path names.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) enum Endpoint {
@@ -159,9 +178,11 @@ mod tests {
             ("/rng", Random),
             ("/secrets/x", Unsupported("secrets")),
             ("/certificates", Unsupported("certificates")),
+            ("/Storage/x", Unsupported("managed storage accounts")),
             ("/keys/Key-1/release", Use(key(), None, Export)),
         ] {
             assert_eq!(Endpoint::parse(&Method::POST, path).unwrap(), endpoint);
+            assert!(is_vaults(path), "{path}");
         }
         for bad in [
             "/",
@@ -175,6 +196,9 @@ mod tests {
             "/rng/x",
         ] {
             assert!(Endpoint::parse(&Method::POST, bad).is_err(), "{bad}");
+        }
+        for other in ["", "/", "//", "/v2/keys", "/keyss", "/%6Beys"] {
+            assert!(!is_vaults(other), "{other}");
         }
         let named_so = Endpoint::parse(&Method::GET, "/keys/restore").unwrap();
         assert_eq!(named_so, Key("restore".parse().unwrap(), None));

@@ -1,3 +1,4 @@
+use sealock_core::excerpt;
 use serde::{Deserialize, Serialize, Serializer, ser::Error as _};
 
 use crate::{Error, ReleasePolicy, ReleaseRules, Result, base64url};
@@ -65,6 +66,7 @@ fn release_policies_are_json(content_type: Option<&str>) -> Result<()> {
         return Ok(());
     }
     Err(Error::BadParameter(format!(
-        "The contentType '{given}' of the release policy is not supported; leave it out, or use '{CONTENT_TYPE}'."
+        "The contentType '{}' of the release policy is not supported; leave it out, or use '{CONTENT_TYPE}'.",
+        excerpt(given)
     )))
 }

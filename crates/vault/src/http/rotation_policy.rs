@@ -3,9 +3,10 @@ use jiff::Timestamp;
 use sealock_core::{KeyName, PublicName, excerpt};
 use serde::{Deserialize, Serialize};
 
-use super::{Answer, Call, body::Object};
+use super::{Answer, Call};
 use crate::{
     Action, Error, LifetimeAction, Period, Result, RotationPolicy, RotationPolicyView, Trigger,
+    json::Object,
 };
 
 /// A rotation policy in Azure's JSON. What is not part of one is refused, rather than taken for said; `id`,

@@ -27,7 +27,7 @@ async fn a_key_has_the_recovery_level_of_its_vault() {
             .await;
         assert_eq!(got.unwrap(), created);
         let recovery = created.attributes.recovery;
-        assert_eq!((recovery.level(), recovery.days), (level, days));
+        assert_eq!((recovery.level(), u32::from(recovery.days)), (level, days));
         let deleted = world.delete_key().await.unwrap();
         let retained = deleted.scheduled_purge.unwrap() - deleted.deleted.unwrap();
         assert_eq!(retained.as_secs(), i64::from(days) * 24 * 60 * 60);
