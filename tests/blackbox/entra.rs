@@ -141,6 +141,19 @@ fn uuid() -> &'static str {
     "9b3f7a52-1a4e-4c0d-8f27-5f0f6c1d2e3a"
 }
 
+/// The SDK for Java doubles the slash before its path, and MSAL for JavaScript writes one behind it.
+#[test]
+fn the_managed_identity_endpoint_is_found_with_slashes_too_many() {
+    let emulator = Emulator::start();
+    for path in [
+        format!("/{IMDS}{RESOURCE}"),
+        format!("//{IMDS}{RESOURCE}"),
+        format!("{IMDS}{RESOURCE}").replace("token?", "token/?"),
+    ] {
+        assert_eq!(ask(&emulator, &path, &[METADATA]).status, 200, "{path}");
+    }
+}
+
 #[test]
 fn the_managed_identity_endpoint_refuses_in_imds_words() {
     let emulator = Emulator::start();

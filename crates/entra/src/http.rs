@@ -38,6 +38,17 @@ struct Call<'a> {
     query: Vec<(String, String)>,
 }
 
+/// Whether a path is one of the managed identity endpoint's.
+pub fn is_managed_identitys(path: &str) -> bool {
+    matches!(segments(path).first(), Some(&("metadata" | "msi")))
+}
+
+/// Java's SDK doubles the slash before a path of the managed identity endpoint, and MSAL for JavaScript writes
+/// one behind it.
+fn segments(path: &str) -> Vec<&str> {
+    path.split('/').filter(|part| !part.is_empty()).collect()
+}
+
 /// Answers a request to the managed identity endpoint: the Instance Metadata Service's, or App Service's.
 ///
 /// <https://learn.microsoft.com/entra/identity/managed-identities-azure-resources/how-to-use-vm-token>,
@@ -45,12 +56,11 @@ struct Call<'a> {
 pub async fn managed_identity(issuer: &TokenIssuer, door: Door, request: Request) -> Response {
     let path = request.uri().path().to_owned();
     let (call, _) = Call::new(issuer, door, request);
-    let (answer, shape) = match path.as_str() {
-        // MSAL for JavaScript writes a slash behind both.
-        "/metadata/identity/oauth2/token" | "/metadata/identity/oauth2/token/" => {
+    let (answer, shape) = match segments(&path)[..] {
+        ["metadata", "identity", "oauth2", "token"] => {
             (managed_identity::imds(&call).await, Shape::OAuth)
         }
-        "/msi/token" | "/msi/token/" => (
+        ["msi", "token"] => (
             managed_identity::app_service(&call).await,
             Shape::AppService,
         ),
