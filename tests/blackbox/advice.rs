@@ -152,3 +152,40 @@ fn a_list_may_have_blanks_between_its_values() {
         serde_json::json!(["sign", "verify"])
     );
 }
+
+#[test]
+fn a_key_outside_its_time_is_no_failure_of_the_vault() {
+    let emulator = Emulator::start();
+    for (key, time) in [("old", "--expires"), ("young", "--not-before")] {
+        emulator.cli(&["key", "create", key]);
+        let year = if key == "old" { "2001" } else { "2101" };
+        emulator.cli(&[
+            "key",
+            "update",
+            key,
+            time,
+            &format!("{year}-01-01T00:00:00Z"),
+        ]);
+        let key = format!("sealock/{key}");
+        let create = [
+            "registry",
+            "create",
+            "locked",
+            "--identity",
+            "registry-identity",
+        ];
+        let said = refused(&emulator, &[&create[..], &["--key", &key]].concat());
+        assert!(said.contains("Failed to access KeyId"), "{said}");
+    }
+    let expire = ["key", "update", "--expires", "2001-01-01T00:00:00Z"];
+    emulator.cli(&expire);
+    assert_eq!(
+        emulator.json(&["status"])["registries"][0]["gate"]["state"],
+        "available"
+    );
+    assert!(
+        !emulator.logged().contains("the vault failed"),
+        "{}",
+        emulator.logged()
+    );
+}

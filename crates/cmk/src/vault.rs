@@ -34,7 +34,7 @@ pub enum Cause {
     /// There is no such key version, or not any more.
     #[error("KeyNotFound")]
     KeyNotFound,
-    /// The key version is not for this; its `key_ops` say what it is for.
+    /// The key version is not for this; its `key_ops` say what it is for, and its times when it wraps.
     #[error("KeyOperationForbidden")]
     KeyOperationForbidden,
     /// The vault is soft-deleted; recovering it restores the registry.

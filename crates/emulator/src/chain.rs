@@ -105,7 +105,10 @@ fn cause(error: &Error) -> Cause {
         },
         Error::KeyDeleted { .. } => Cause::KeyDeleted,
         Error::KeyDisabled { .. } => Cause::KeyDisabled,
-        Error::KeyOperationForbidden { .. } => Cause::KeyOperationForbidden,
+        // Outside its time a key wraps nothing, but unwraps: this refuses a rotation, and revokes nobody.
+        Error::KeyOperationForbidden { .. }
+        | Error::KeyNotYetValid { .. }
+        | Error::KeyExpired { .. } => Cause::KeyOperationForbidden,
         Error::KeyNotFound { .. } => Cause::KeyNotFound,
         Error::VaultDeleted { .. } => Cause::VaultDeleted,
         Error::VaultNotFound { .. } => Cause::VaultNotFound,

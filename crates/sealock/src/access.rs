@@ -40,7 +40,7 @@ pub(crate) struct Change {
     #[command(flatten)]
     principal: PrincipalArgs,
     /// The key permissions, separated by commas
-    #[arg(long, value_delimiter = ',', value_parser = one_of_several, default_value = "get,wrapKey,unwrapKey")]
+    #[arg(long, value_delimiter = ',', value_parser = one_of_several(), default_value = "get,wrapKey,unwrapKey")]
     permissions: Vec<String>,
 }
 

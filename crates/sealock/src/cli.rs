@@ -1,6 +1,7 @@
-use std::convert::Infallible;
-
-use clap::{Args, Parser, Subcommand};
+use clap::{
+    Args, Parser, Subcommand,
+    builder::{StringValueParser, TypedValueParser},
+};
 use url::Url;
 
 use crate::{
@@ -134,8 +135,8 @@ impl Cli {
 }
 
 /// One of several values, with blanks around it as people write lists.
-pub(crate) fn one_of_several(text: &str) -> Result<String, Infallible> {
-    Ok(text.trim().to_owned())
+pub(crate) fn one_of_several() -> impl TypedValueParser<Value = String> {
+    StringValueParser::new().map(|text| text.trim().to_owned())
 }
 
 fn emulator_url(text: &str) -> Result<Url, String> {

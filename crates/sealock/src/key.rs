@@ -51,7 +51,7 @@ Examples:
         #[arg(long)]
         curve: Option<String>,
         /// What it is for, separated by commas, unless for all that its type can do
-        #[arg(long, value_delimiter = ',', value_parser = one_of_several)]
+        #[arg(long, value_delimiter = ',', value_parser = one_of_several())]
         ops: Option<Vec<String>>,
     },
     /// Show a key and its versions
@@ -140,7 +140,7 @@ pub(crate) struct Update {
 #[group(required = true, multiple = true)]
 struct KeyChange {
     /// What it is for, separated by commas
-    #[arg(long, value_delimiter = ',', value_parser = one_of_several)]
+    #[arg(long, value_delimiter = ',', value_parser = one_of_several())]
     ops: Option<Vec<String>>,
     /// From when on it can be used, as in RFC 3339
     #[arg(long, value_name = "TIME")]

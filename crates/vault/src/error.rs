@@ -134,6 +134,8 @@ pub enum Error {
         kid: Kid,
         /// What was to be done with it.
         operation: KeyOperation,
+        /// What it is for, and this; none if keys of its type cannot be.
+        wider: Option<Vec<KeyOperation>>,
     },
     /// The key version's time has not come.
     #[error("Operation {operation} is not allowed on a key that is not yet valid.")]
@@ -372,7 +374,6 @@ impl Error {
     }
 
     /// What to do next.
-    #[expect(clippy::too_many_lines, reason = "a list")]
     pub fn hint(&self) -> Option<String> {
         Some(match self {
             Self::VaultNotFound { .. } | Self::DeletedVaultNotFound { .. } => {
@@ -399,18 +400,8 @@ impl Error {
                 "see the vault's keys, deleted ones included, with: sealock key list --vault {vault}"
             ),
             Self::KeyDeleted {
-                state: State::Recovering,
-                ..
-            } => WAIT.to_owned(),
-            Self::KeyDeleted {
                 vault, key, state, ..
-            } => {
-                let recover = format!("recover it with: sealock key recover {key} --vault {vault}");
-                match state {
-                    State::Deleting => format!("{WAIT}; then {recover}"),
-                    _ => recover,
-                }
-            }
+            } => way_back(vault, key, *state),
             Self::ObjectIsDeletedButRecoverable { vault, key } => format!(
                 "recover it with: sealock key recover {key} --vault {vault}; or, for good, remove it with: sealock key purge {key} --vault {vault}"
             ),
@@ -418,12 +409,11 @@ impl Error {
                 "enable it with: sealock key enable {} --vault {} --version {}",
                 kid.key, kid.vault, kid.version
             ),
-            Self::KeyOperationForbidden { kid, operation } => format!(
-                "see what it is for with: sealock key show {key} --vault {vault}; have it be for {operation} beside that with: sealock key update {key} --vault {vault} --version {version} --ops {operation},...",
-                key = kid.key,
-                vault = kid.vault,
-                version = kid.version
-            ),
+            Self::KeyOperationForbidden {
+                kid,
+                operation,
+                wider,
+            } => widening(kid, *operation, wider.as_deref()),
             Self::KeyNotYetValid { kid, .. } | Self::KeyExpired { kid, .. } => format!(
                 "rotate the key with: sealock key rotate {} --vault {}; or see the clock: sealock clock show",
                 kid.key, kid.vault
@@ -483,6 +473,33 @@ impl Error {
             | Self::Interrupted(_) => return None,
         })
     }
+}
+
+/// How a key comes back that is not active.
+fn way_back(vault: &VaultName, key: &KeyName, state: State) -> String {
+    let recover = format!("recover it with: sealock key recover {key} --vault {vault}");
+    match state {
+        State::Active | State::Deleted => recover,
+        State::Deleting => format!("{WAIT}; then {recover}"),
+        State::Recovering => WAIT.to_owned(),
+    }
+}
+
+/// How a version comes to be for an operation, too, if it can.
+fn widening(kid: &Kid, operation: KeyOperation, wider: Option<&[KeyOperation]>) -> String {
+    let Kid {
+        vault,
+        key,
+        version,
+    } = kid;
+    let Some(wider) = wider else {
+        return format!("see what it is for with: sealock key show {key} --vault {vault}");
+    };
+    let names: Vec<_> = wider.iter().map(|operation| operation.as_str()).collect();
+    format!(
+        "have it be for {operation}, too, with: sealock key update {key} --vault {vault} --version {version} --ops {}",
+        names.join(",")
+    )
 }
 
 fn key_not_found(key: &KeyName, version: Option<&KeyVersion>) -> String {

@@ -75,13 +75,18 @@ async fn a_key_can_be_made_to_be_for_more() {
     };
     let first = world.create(KeyType::Rsa, change).await.unwrap();
     let kid = first.current.kid;
-    world.create_ec_key().await.unwrap();
+    let ec = world.create_ec_key().await.unwrap();
     assert_eq!(
         hint(world.wrap(&kid).await),
         format!(
-            "see what it is for with: sealock key show k1 --vault kv1; have it be for wrapKey beside that with: sealock key update k1 --vault kv1 --version {} --ops wrapKey,...",
+            "have it be for wrapKey, too, with: sealock key update k1 --vault kv1 --version {} --ops unwrapKey,wrapKey",
             kid.version
         )
+    );
+    // No key on a curve wraps anything.
+    assert_eq!(
+        hint(world.wrap(&ec.current.kid).await),
+        "see what it is for with: sealock key show k1 --vault kv1"
     );
 }
 
