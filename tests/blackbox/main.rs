@@ -7,6 +7,7 @@
 
 mod acr;
 mod advice;
+mod applications;
 mod auth;
 mod bad_input;
 mod ca;

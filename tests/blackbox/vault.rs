@@ -235,6 +235,33 @@ fn answers_are_written_as_azure_writes_them() {
     }
 }
 
+/// It sends what it was not told: an exponent of 0 and no operations.
+#[test]
+fn what_the_sdk_for_java_leaves_open_is_left_to_the_vault() {
+    let vault = Vault::start();
+    let rsa = json!([
+        "encrypt",
+        "decrypt",
+        "sign",
+        "verify",
+        "wrapKey",
+        "unwrapKey"
+    ]);
+    let body = r#"{"kty":"RSA","public_exponent":0,"attributes":{}}"#;
+    let made = vault.must("POST", "/keys/rsa/create", body);
+    assert_eq!(made["key"]["key_ops"], rsa);
+    let body =
+        r#"{"key_ops":[],"attributes":{"enabled":true,"exportable":false},"tags":{"a":"b"}}"#;
+    let changed = vault.must("PATCH", "/keys/rsa", body);
+    assert_eq!(changed["key"]["key_ops"], rsa);
+    assert_eq!(changed["tags"]["a"], "b");
+    let body =
+        r#"{"key":{"kty":"oct-HSM","key_ops":[],"k":"AAECAwQFBgcICQoLDA0ODw"},"attributes":{}}"#;
+    let imported = vault.must("PUT", "/keys/oct", body);
+    let oct = json!(["encrypt", "decrypt", "wrapKey", "unwrapKey"]);
+    assert_eq!(imported["key"]["key_ops"], oct);
+}
+
 /// The order of a policy's members is the vault's, however they are sent.
 #[test]
 fn a_release_policy_is_written_as_azure_writes_it() {

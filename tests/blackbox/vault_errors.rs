@@ -92,6 +92,12 @@ fn what_is_asked_wrongly_is_refused_with_what_is_wrong() {
         ),
         (
             "POST",
+            "/rng",
+            r#"{"count":-1}"#,
+            "GetRandomBytesRequest: count cannot be greater than 128 or less than 1",
+        ),
+        (
+            "POST",
             "/keys/x/create",
             r#"{"kty":"RSA","attributes":{"exportable":true}}"#,
             "AKV.SKR.1004: Exportable keys must have release policy.",
@@ -103,6 +109,12 @@ fn what_is_asked_wrongly_is_refused_with_what_is_wrong() {
             "AKV.SKR.1005: Non-exportable keys must not have release policy.",
         ),
         // Ours.
+        (
+            "POST",
+            "/keys/x/create",
+            r#"{"kty":"EC","attributes":{"exp":253402300799}}"#,
+            "expected seconds since 1970, up to 253402207200",
+        ),
         ("POST", "/keys/x/create", "", "no body"),
         ("POST", "/keys/x/create", "[]", "expected an object"),
         ("POST", "/keys/x/create", r#"["EC"]"#, "expected an object"),
@@ -172,7 +184,7 @@ fn what_is_asked_wrongly_is_refused_with_what_is_wrong() {
             "POST",
             "/keys/x/create",
             r#"{"kty":"EC","attributes":{"exp":99999999999999999}}"#,
-            "'exp' is not a time",
+            "no time that the emulator knows",
         ),
         ("POST", "/keys/x/create", &many, "at most 15 tags"),
         (

@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # Microsoft's SDKs for keys in vaults, in Python and JavaScript: over TLS with its normal verification, under the vault's
-# own name, with a managed identity that they find by the environment. And, with nothing but HTTP, the vault's
-# cryptography beside OpenSSL's.
+# own name, with a managed identity or an application that they find by the environment. And, with nothing but HTTP, the
+# vault's cryptography beside OpenSSL's.
 set -euo pipefail
 # shellcheck source=lib.sh
 source "$(dirname "$0")/lib.sh"
@@ -33,6 +33,13 @@ imds() (
 app_service() {
     export IDENTITY_ENDPOINT=http://$REGISTRY/msi/token IDENTITY_HEADER=any
 }
+
+# as an application, at an authority that its SDK does not look up among Microsoft's
+client_secret() (
+    unset IDENTITY_ENDPOINT IDENTITY_HEADER
+    export AZURE_AUTHORITY_HOST=https://login.$REGISTRY AZURE_TENANT_ID=adfs
+    AZURE_CLIENT_ID=$(jq -r .client_id <<<"$app") AZURE_CLIENT_SECRET=$(jq -r .secret <<<"$app") "$@"
+)
 
 # vault NAME SETTINGS
 vault() {
@@ -81,6 +88,16 @@ check "Python: the identity as on a virtual machine" imds python unusable python
 check "JavaScript: the same" imds javascript wraps javascript
 check "Python: the identity alone" python unusable-aio aio
 
+CREDENTIAL=default
+app=$(sealock app create deploy --json)
+check "give an application access" sealock access grant --app deploy --vault python --permissions all
+check "Python: an application with its secret" client_secret python unusable python
+check "Python, asynchronous: the same" client_secret python unusable-aio python
+check "JavaScript: the same" client_secret javascript wraps python
+app=$(jq '.secret = "another"' <<<"$app")
+refused "Python: with another secret it is refused" AADSTS7000215 client_secret python unusable python
+
+CREDENTIAL=managed
 check "without a role nothing is permitted" python forbidden roles
 check "assign the role of an officer" role assign "Key Vault Crypto Officer" "$RBAC"
 check "it makes keys" python officer roles

@@ -6,7 +6,7 @@ use crate::excerpt;
 
 /// A text that is not a name of the kind that it was given for.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("'{given}' is not a {kind} name; expected {expected}")]
+#[error("'{given}' is not {article} {kind} name; expected {expected}", article = article(kind))]
 pub struct InvalidName {
     /// What was named.
     pub kind: &'static str,
@@ -14,6 +14,14 @@ pub struct InvalidName {
     pub given: String,
     /// The rule that it breaks.
     pub expected: &'static str,
+}
+
+fn article(noun: &str) -> &'static str {
+    if noun.starts_with(['a', 'e', 'i', 'o']) {
+        "an"
+    } else {
+        "a"
+    }
 }
 
 /// A newtype over a string that follows one of Azure's naming rules.
@@ -111,9 +119,16 @@ name!(
     IdentityName,
     "managed identity",
     "3 to 128 letters, digits, hyphens and underscores, a letter or digit first",
-    |name| (3..=128).contains(&name.len())
-        && name.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'-' || byte == b'_')
-        && name.starts_with(|first: char| first.is_ascii_alphanumeric())
+    is_identity_like
+);
+
+name!(
+    /// An application's name: its display name in Entra, where it can be any text, and several may have the
+    /// same. Here it names one, as an identity's does.
+    ApplicationName,
+    "application",
+    "3 to 128 letters, digits, hyphens and underscores, a letter or digit first",
+    is_identity_like
 );
 
 name!(
@@ -135,6 +150,14 @@ name!(
     "5 to 50 letters, digits, hyphens and underscores",
     is_token_like
 );
+
+fn is_identity_like(name: &str) -> bool {
+    (3..=128).contains(&name.len())
+        && name
+            .bytes()
+            .all(|byte| byte.is_ascii_alphanumeric() || byte == b'-' || byte == b'_')
+        && name.starts_with(|first: char| first.is_ascii_alphanumeric())
+}
 
 fn is_token_like(name: &str) -> bool {
     (5..=50).contains(&name.len())
@@ -177,5 +200,17 @@ mod tests {
         }
         assert!(KeyVersion::random().as_str().parse::<KeyVersion>().is_ok());
         assert!("g".repeat(32).parse::<KeyVersion>().is_err());
+        for (error, begins) in [
+            (
+                "x".parse::<ApplicationName>().err(),
+                "'x' is not an application name",
+            ),
+            (
+                "-xx".parse::<IdentityName>().err(),
+                "'-xx' is not a managed identity name",
+            ),
+        ] {
+            assert!(error.unwrap().to_string().starts_with(begins));
+        }
     }
 }

@@ -3,6 +3,7 @@
 //! Each module is one resource; it parses, calls the domain as the operator, and renders.
 
 mod access;
+mod applications;
 mod audit;
 mod audit_query;
 mod clock;
@@ -16,6 +17,7 @@ mod identities;
 mod inspect;
 mod keys;
 mod logins;
+mod principals;
 mod registries;
 mod role_assignments;
 mod rotation_policy;
@@ -88,19 +90,14 @@ pub(crate) fn router(services: Services, trust: Trust, token: Option<ControlToke
         )
         .route("/vaults/{vault}/access", get(access::list))
         .route(
-            "/vaults/{vault}/access/{identity}/grant",
+            "/vaults/{vault}/access/{principal}/grant",
             post(access::grant),
         )
         .route(
-            "/vaults/{vault}/access/{identity}/revoke",
+            "/vaults/{vault}/access/{principal}/revoke",
             post(access::revoke),
         )
-        .route("/identities", get(identities::list))
-        .route(
-            "/identities/{identity}",
-            axum::routing::put(identities::create).delete(identities::delete),
-        )
-        .merge(roles())
+        .merge(principals())
         .route("/registries", get(registries::list))
         .route(
             "/registries/{registry}",
@@ -139,16 +136,32 @@ pub(crate) fn router(services: Services, trust: Trust, token: Option<ControlToke
         .with_state(services)
 }
 
-/// Which roles the identities have.
-fn roles() -> Router<Services> {
+/// Who there is, and which roles they have.
+fn principals() -> Router<Services> {
     Router::new()
+        .route("/identities", get(identities::list))
+        .route(
+            "/identities/{identity}",
+            axum::routing::put(identities::create).delete(identities::delete),
+        )
+        .route("/applications", get(applications::list))
+        .route(
+            "/applications/{application}",
+            get(applications::show)
+                .put(applications::create)
+                .delete(applications::delete),
+        )
+        .route(
+            "/applications/{application}/reset-secret",
+            post(applications::reset_secret),
+        )
         .route("/role-assignments", get(role_assignments::list))
         .route(
-            "/role-assignments/{identity}/assign",
+            "/role-assignments/{principal}/assign",
             post(role_assignments::assign),
         )
         .route(
-            "/role-assignments/{identity}/remove",
+            "/role-assignments/{principal}/remove",
             post(role_assignments::remove),
         )
 }

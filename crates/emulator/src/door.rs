@@ -120,6 +120,10 @@ impl Door {
                 let resource = format!("https://vault.{}", self.services.names);
                 self.vault(name, host, resource, request).await
             }
+            _ if entra_http::is_managed_identitys(path) => {
+                let door = entra_door(host, &request);
+                entra_http::managed_identity(&self.services.tokens, door, request).await
+            }
             "v2" | "acr" | "oauth2" => {
                 let name = self.services.default_registry.clone();
                 let is_open = !self.is_enforced;
@@ -138,10 +142,6 @@ impl Door {
             )
                 .into_response(),
             "subscriptions" | "providers" => unsupported(ARM, "Azure Resource Manager"),
-            "metadata" | "msi" => {
-                let door = entra_door(host, &request);
-                entra_http::managed_identity(&self.services.tokens, door, request).await
-            }
             _ if is_authority(path) => {
                 let door = entra_door(host, &request);
                 entra_http::authority(&self.services.tokens, door, request).await

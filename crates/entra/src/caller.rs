@@ -1,10 +1,10 @@
-use crate::ManagedIdentity;
+use crate::Principal;
 
 /// Who asks a service to do something.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Caller {
     /// Whoever uses the control API: the emulator's owner, who may do everything.
     Operator,
-    /// A managed identity, which may do what it was permitted.
-    Identity(ManagedIdentity),
+    /// A principal, which may do what it was permitted.
+    Principal(Principal),
 }

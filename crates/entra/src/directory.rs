@@ -11,7 +11,7 @@ const IDENTITIES: Table<ManagedIdentity> = Table::control("identities");
 /// The key of the one tenant's record.
 const HOME: &[&str] = &["home"];
 
-/// The tenant and its managed identities. Clones share them.
+/// The tenant, its managed identities and its applications. Clones share them.
 #[derive(Clone)]
 pub struct Directory {
     pub(crate) store: Store,
@@ -43,7 +43,7 @@ impl Directory {
         })
     }
 
-    /// The tenant that all identities belong to.
+    /// The tenant that all principals belong to.
     pub fn tenant(&self) -> TenantId {
         self.tenant
     }
@@ -85,14 +85,15 @@ impl Directory {
             .ok_or_else(|| Error::IdentityNotFound { name: name.clone() })
     }
 
-    /// The identity with this client id, if it is still there.
+    /// The identity with this client id, if it is still there. Looks at all of them: an emulator has few.
     pub fn identity_by_client_id(&self, id: ClientId) -> Result<Option<ManagedIdentity>> {
-        self.find_by(|identity| identity.client_id == id)
-    }
-
-    /// The identity with this principal id, if it is still there.
-    pub fn identity_by_principal_id(&self, id: PrincipalId) -> Result<Option<ManagedIdentity>> {
-        self.find_by(|identity| identity.principal_id == id)
+        self.scan()
+            .find(|identity| {
+                identity
+                    .as_ref()
+                    .map_or(true, |found| found.client_id == id)
+            })
+            .transpose()
     }
 
     /// Deletes an identity. Access policies that name it stay, and name nobody.
@@ -112,16 +113,6 @@ impl Directory {
     fn find(&self, name: &IdentityName) -> Result<Option<ManagedIdentity>> {
         let record = self.store.get(&IDENTITIES, &[name.as_str()])?;
         Ok(record.map(|record| record.value))
-    }
-
-    /// Looks at all of them: an emulator has few.
-    fn find_by(
-        &self,
-        wanted: impl Fn(&ManagedIdentity) -> bool,
-    ) -> Result<Option<ManagedIdentity>> {
-        self.scan()
-            .find(|identity| identity.as_ref().map_or(true, &wanted))
-            .transpose()
     }
 
     fn scan(&self) -> impl Iterator<Item = Result<ManagedIdentity>> {
@@ -149,7 +140,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn an_identity_is_found_by_its_name_and_its_ids_until_it_is_deleted() {
+    async fn an_identity_is_found_by_its_name_and_its_client_id_until_it_is_deleted() {
         let directory = directory(&Store::ephemeral()).await;
         let name: IdentityName = "registry-identity".parse().unwrap();
         let (identity, created) = directory.create_identity(name.clone()).await.unwrap();
@@ -163,21 +154,13 @@ mod tests {
             directory.identities().unwrap(),
             std::slice::from_ref(&identity)
         );
-        let by_ids = |identity: &ManagedIdentity| {
-            (
-                directory.identity_by_client_id(identity.client_id).unwrap(),
-                directory
-                    .identity_by_principal_id(identity.principal_id)
-                    .unwrap(),
-            )
+        let by_id = |identity: &ManagedIdentity| {
+            directory.identity_by_client_id(identity.client_id).unwrap()
         };
-        assert_eq!(
-            by_ids(&identity),
-            (Some(identity.clone()), Some(identity.clone()))
-        );
+        assert_eq!(by_id(&identity), Some(identity.clone()));
 
         directory.delete_identity(&name).await.unwrap();
-        assert_eq!(by_ids(&identity), (None, None));
+        assert_eq!(by_id(&identity), None);
         assert!(matches!(
             directory.identity(&name),
             Err(Error::IdentityNotFound { .. })

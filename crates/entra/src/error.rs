@@ -1,7 +1,7 @@
 use axum::http::StatusCode;
-use sealock_core::{IdentityName, TenantId};
+use sealock_core::{ApplicationName, ClientId, IdentityName, TenantId};
 
-use crate::{Role, RoleScope};
+use crate::{Principal, Role, RoleScope};
 
 /// What is wrong with a token.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -44,15 +44,11 @@ pub enum Error {
         /// The oldest that is supported.
         expected: &'static str,
     },
-    /// `unauthorized_client`: there are no applications but managed identities.
-    #[error(
-        "Application with identifier '{client}' was not found in the directory '{tenant}'. This can happen if the application has not been installed by the administrator of the tenant or consented to by any user in the tenant. You may have sent your authentication request to the wrong tenant."
-    )]
+    /// There is no application of this name.
+    #[error("The application '{name}' was not found.")]
     ApplicationNotFound {
-        /// The one that was named.
-        client: String,
-        /// The tenant.
-        tenant: TenantId,
+        /// The name that was asked for.
+        name: ApplicationName,
     },
     /// A token is for something.
     #[error("Required audience parameter not specified")]
@@ -63,11 +59,36 @@ pub enum Error {
     /// A form that did not arrive.
     #[error("the request body did not arrive: {0}")]
     BodyIncomplete(String),
-    /// `invalid_client`: a managed identity has no secret.
+    /// `invalid_client`: how workloads of other providers log in.
+    #[error(
+        "This version of the emulator does not support the parameter 'client_assertion'; expected 'client_secret'."
+    )]
+    ClientAssertionUnsupported,
+    /// An application proves itself.
+    #[error(
+        "'client_assertion', 'client_secret' or 'request' is required for the 'client_credentials' grant type."
+    )]
+    ClientCredentialMissing,
+    /// `invalid_client`: the secret was the right one.
+    #[error(
+        "The provided client secret keys for app '{0}' are expired. Visit the Azure portal to create new keys for your app: https://aka.ms/NewClientSecret, or consider using certificate credentials for added security: https://aka.ms/certCreds."
+    )]
+    ClientSecretExpired(ClientId),
+    /// `invalid_client`
     #[error(
         "Invalid client secret provided. Ensure the secret being sent in the request is the client secret value, not the client secret ID, for a secret added to app '{0}'."
     )]
-    ClientSecretInvalid(String),
+    ClientSecretInvalid(ClientId),
+    /// `unauthorized_client`
+    #[error(
+        "Application with identifier '{client}' was not found in the directory '{tenant}'. This can happen if the application has not been installed by the administrator of the tenant or consented to by any user in the tenant. You may have sent your authentication request to the wrong tenant."
+    )]
+    ClientUnknown {
+        /// The one that was named.
+        client: String,
+        /// The tenant.
+        tenant: TenantId,
+    },
     /// A request that came through a proxy is not its sender's own.
     #[error("a request with the header X-Forwarded-For gets no token")]
     Forwarded,
@@ -108,11 +129,11 @@ pub enum Error {
     /// `invalid_request`
     #[error("The request body must contain the following parameter: '{0}'.")]
     ParameterMissing(&'static str),
-    /// The identity has no such role in this very scope.
-    #[error("The managed identity '{identity}' has no role {role} assigned at {scope}.")]
+    /// The principal has no such role in this very scope.
+    #[error("The {principal} has no role {role} assigned at {scope}.")]
     RoleAssignmentNotFound {
         /// Whose.
-        identity: IdentityName,
+        principal: Box<Principal>,
         /// Which role.
         role: Role,
         /// Where.
@@ -129,6 +150,11 @@ pub enum Error {
         "'{0}' is not a scope; expected the id of a registry, a vault, a key, an identity, the resource group or the subscription, such as /subscriptions/00000000-0000-0000-0000-000000000000/resourceGroups/sealock"
     )]
     ScopeInvalid(String),
+    /// `invalid_scope`: an application gets everything that it was permitted, and asks for nothing less.
+    #[error(
+        "The provided value for scope {0} is not valid. Client credential flows must have a scope value with /.default suffixed to the resource identifier (application ID URI)."
+    )]
+    ScopeNotDefault(String),
     /// An identity is named in one way.
     #[error(
         "the identity is named in several ways; expected one of client_id, object_id, principal_id, msi_res_id and mi_res_id"
@@ -162,6 +188,7 @@ impl Error {
             | Self::ApiVersionUnsupported { .. }
             | Self::AudienceMissing
             | Self::BodyIncomplete(_)
+            | Self::ClientCredentialMissing
             | Self::Forwarded
             | Self::IdentityAmbiguous
             | Self::IdentityUnavailable
@@ -169,20 +196,24 @@ impl Error {
             | Self::ParameterMissing(_)
             | Self::SelectorAmbiguous => (bad_request, "invalid_request"),
             Self::AudienceInvalid => (bad_request, "invalid_resource"),
-            Self::ApplicationNotFound { .. } => (bad_request, "unauthorized_client"),
-            Self::ClientSecretInvalid(_) => (StatusCode::UNAUTHORIZED, "invalid_client"),
+            Self::ClientUnknown { .. } => (bad_request, "unauthorized_client"),
+            Self::ClientAssertionUnsupported
+            | Self::ClientSecretExpired(_)
+            | Self::ClientSecretInvalid(_) => (StatusCode::UNAUTHORIZED, "invalid_client"),
             Self::GrantUnsupported(_) => (bad_request, "unsupported_grant_type"),
             Self::TenantNotFound(_) => (bad_request, "invalid_tenant"),
             Self::TokenInvalid(_) => (StatusCode::UNAUTHORIZED, "invalid_token"),
             Self::NotFromHere => (StatusCode::FORBIDDEN, "access_denied"),
             Self::MethodNotAllowed { .. } => (StatusCode::METHOD_NOT_ALLOWED, "invalid_request"),
             Self::NotAnEndpoint(_) => (StatusCode::NOT_FOUND, "not_found"),
+            Self::ApplicationNotFound { .. } => (StatusCode::NOT_FOUND, "ApplicationNotFound"),
             Self::IdentityNotFound { .. } => (StatusCode::NOT_FOUND, "IdentityNotFound"),
             Self::RoleAssignmentNotFound { .. } => {
                 (StatusCode::NOT_FOUND, "RoleAssignmentNotFound")
             }
             Self::RoleUnknown(_) => (bad_request, "RoleUnknown"),
             Self::ScopeInvalid(_) => (bad_request, "ScopeInvalid"),
+            Self::ScopeNotDefault(_) => (bad_request, "invalid_scope"),
             Self::Store(_) | Self::Internal(_) => {
                 (StatusCode::INTERNAL_SERVER_ERROR, "server_error")
             }
@@ -194,10 +225,13 @@ impl Error {
     /// <https://learn.microsoft.com/entra/identity-platform/reference-error-codes>
     pub(crate) fn aadsts(&self) -> Option<u32> {
         match self {
-            Self::ApplicationNotFound { .. } => Some(700_016),
+            Self::ClientCredentialMissing => Some(7_000_216),
+            Self::ClientSecretExpired(_) => Some(7_000_222),
             Self::ClientSecretInvalid(_) => Some(7_000_215),
+            Self::ClientUnknown { .. } => Some(700_016),
             Self::GrantUnsupported(_) => Some(70_003),
             Self::ParameterMissing(_) => Some(900_144),
+            Self::ScopeNotDefault(_) => Some(1_002_012),
             Self::TenantNotFound(_) => Some(90_002),
             _ => None,
         }
@@ -206,6 +240,9 @@ impl Error {
     /// What to do next.
     pub fn hint(&self) -> Option<String> {
         match self {
+            Self::ApplicationNotFound { name } => Some(format!(
+                "see the applications with: sealock app list; create it with: sealock app create {name}"
+            )),
             Self::IdentityNotFound { name } => Some(format!(
                 "see the identities with: sealock identity list; create it with: sealock identity create {name}"
             )),

@@ -1,5 +1,5 @@
-//! Entra's HTTP: the managed identity endpoint, where workloads get their tokens, and the authority, which
-//! says how to verify them.
+//! Entra's HTTP: the managed identity endpoint, where workloads get their tokens, and the authority, where
+//! applications get theirs, and which says how to verify them.
 
 mod discovery;
 mod error;
@@ -14,7 +14,10 @@ use axum::{
 };
 use sealock_core::excerpt;
 
-use self::error::{Shape, render};
+use self::{
+    discovery::Version,
+    error::{Shape, render},
+};
 use crate::{Error, Result, TokenIssuer};
 
 /// How a request came in.
@@ -35,6 +38,17 @@ struct Call<'a> {
     query: Vec<(String, String)>,
 }
 
+/// Whether a path is one of the managed identity endpoint's.
+pub fn is_managed_identitys(path: &str) -> bool {
+    matches!(segments(path).first(), Some(&("metadata" | "msi")))
+}
+
+/// Java's SDK doubles the slash before a path of the managed identity endpoint, and MSAL for JavaScript writes
+/// one behind it.
+fn segments(path: &str) -> Vec<&str> {
+    path.split('/').filter(|part| !part.is_empty()).collect()
+}
+
 /// Answers a request to the managed identity endpoint: the Instance Metadata Service's, or App Service's.
 ///
 /// <https://learn.microsoft.com/entra/identity/managed-identities-azure-resources/how-to-use-vm-token>,
@@ -42,12 +56,11 @@ struct Call<'a> {
 pub async fn managed_identity(issuer: &TokenIssuer, door: Door, request: Request) -> Response {
     let path = request.uri().path().to_owned();
     let (call, _) = Call::new(issuer, door, request);
-    let (answer, shape) = match path.as_str() {
-        // MSAL for JavaScript writes a slash behind both.
-        "/metadata/identity/oauth2/token" | "/metadata/identity/oauth2/token/" => {
+    let (answer, shape) = match segments(&path)[..] {
+        ["metadata", "identity", "oauth2", "token"] => {
             (managed_identity::imds(&call).await, Shape::OAuth)
         }
-        "/msi/token" | "/msi/token/" => (
+        ["msi", "token"] => (
             managed_identity::app_service(&call).await,
             Shape::AppService,
         ),
@@ -63,17 +76,19 @@ pub async fn authority(issuer: &TokenIssuer, door: Door, request: Request) -> Re
     let segments: Vec<&str> = path.split('/').skip(1).collect();
     let answer = match segments[..] {
         [tenant, ".well-known", "openid-configuration"] => {
-            discovery::configuration(&call, tenant, discovery::Version::V1)
+            discovery::configuration(&call, tenant, Version::V1)
         }
         [tenant, "v2.0", ".well-known", "openid-configuration"] => {
-            discovery::configuration(&call, tenant, discovery::Version::V2)
+            discovery::configuration(&call, tenant, Version::V2)
         }
         [tenant, "discovery", "keys"] | [tenant, "discovery", "v2.0", "keys"] => {
             discovery::keys(&call, tenant).await
         }
-        [tenant, "oauth2", "token"] | [tenant, "oauth2", "v2.0", "token"] => {
-            token::answer(&call, tenant, body).await
+        // Federation Services have one endpoint, which asks and answers as version 2.0 does.
+        [tenant @ discovery::ADFS, "oauth2", "token"] | [tenant, "oauth2", "v2.0", "token"] => {
+            token::answer(&call, tenant, Version::V2, body).await
         }
+        [tenant, "oauth2", "token"] => token::answer(&call, tenant, Version::V1, body).await,
         _ => Err(not_an_endpoint(&path)),
     };
     finish(answer, Shape::Entra(issuer.directory().clock.now()))

@@ -9,24 +9,25 @@ use tokio::sync::OnceCell;
 use zeroize::Zeroizing;
 
 use crate::{
-    Directory, Error, InvalidToken, ManagedIdentity, Result,
+    Directory, Error, InvalidToken, Principal, Result,
     signing_key::{PublicKey, SigningKey},
 };
 
 /// As long as a managed identity's token lives in Azure.
 ///
 /// <https://learn.microsoft.com/entra/identity/managed-identities-azure-resources/managed-identity-best-practice-recommendations>
-const VALID_FOR: SignedDuration = SignedDuration::from_hours(24);
+const IDENTITY_VALID_FOR: SignedDuration = SignedDuration::from_hours(24);
+
+/// What Entra says that an application's token has left when it is issued. In Azure it lives for 60 to 90
+/// minutes.
+///
+/// <https://learn.microsoft.com/entra/identity-platform/v2-oauth2-client-creds-grant-flow#successful-response-1>
+const APPLICATION_VALID_FOR: SignedDuration = SignedDuration::from_secs(3599);
 
 /// How many bytes the name of a resource may have.
 const AUDIENCE_LIMIT: usize = 256;
 
-/// That the caller proved itself with a certificate, as managed identities do.
-///
-/// <https://learn.microsoft.com/entra/identity-platform/access-token-claims-reference>
-const BY_CERTIFICATE: &str = "2";
-
-/// What a token says of a managed identity: version 1.0 of Entra's access tokens.
+/// What a token says of a principal: version 1.0 of Entra's access tokens.
 ///
 /// <https://learn.microsoft.com/entra/identity-platform/access-token-claims-reference>
 #[derive(Serialize, Deserialize)]
@@ -44,10 +45,11 @@ struct Claims {
     sub: PrincipalId,
     tid: TenantId,
     ver: String,
-    xms_mirid: String,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    xms_mirid: Option<String>,
 }
 
-/// A token of a managed identity.
+/// A token of a principal.
 pub struct AccessToken {
     /// The token itself, a JWT.
     pub token: Zeroizing<String>,
@@ -61,7 +63,7 @@ pub struct AccessToken {
     pub expires: Timestamp,
 }
 
-/// Gives tokens to the tenant's managed identities, and tells whose a token is. Clones share the key.
+/// Gives tokens to the tenant's principals, and tells whose a token is. Clones share the key.
 #[derive(Clone)]
 pub struct TokenIssuer {
     directory: Directory,
@@ -92,31 +94,35 @@ impl TokenIssuer {
         format!("https://sts.windows.net/{}/", self.directory.tenant())
     }
 
-    /// A token with which `identity` can call whatever `audience` names.
+    /// A token with which `principal` can call whatever `audience` names.
     ///
     /// # Errors
     /// [`Error::AudienceInvalid`], or if the store fails.
-    pub async fn issue(&self, identity: &ManagedIdentity, audience: &str) -> Result<AccessToken> {
+    pub async fn issue(&self, principal: &Principal, audience: &str) -> Result<AccessToken> {
         if audience.is_empty() || audience.len() > AUDIENCE_LIMIT {
             return Err(Error::AudienceInvalid);
         }
+        let valid_for = match principal {
+            Principal::ManagedIdentity(_) => IDENTITY_VALID_FOR,
+            Principal::Application(_) => APPLICATION_VALID_FOR,
+        };
         let now = self.directory.clock.now();
-        let expires = now.checked_add(VALID_FOR).unwrap_or(Timestamp::MAX);
+        let expires = now.checked_add(valid_for).unwrap_or(Timestamp::MAX);
         let claims = Claims {
             aud: audience.to_owned(),
             iss: self.name(),
             iat: now.as_second(),
             nbf: now.as_second(),
             exp: expires.as_second(),
-            appid: identity.client_id,
-            appidacr: BY_CERTIFICATE.to_owned(),
+            appid: principal.client_id(),
+            appidacr: principal.appidacr().to_owned(),
             idp: self.name(),
             idtyp: "app".to_owned(),
-            oid: identity.principal_id,
-            sub: identity.principal_id,
-            tid: identity.tenant_id,
+            oid: principal.principal_id(),
+            sub: principal.principal_id(),
+            tid: principal.tenant_id(),
             ver: "1.0".to_owned(),
-            xms_mirid: identity.resource_id(),
+            xms_mirid: principal.resource_id(),
         };
         let key = self.key().await?;
         let header = Header {
@@ -128,7 +134,7 @@ impl TokenIssuer {
         Ok(AccessToken {
             token: Zeroizing::new(token),
             audience: claims.aud,
-            client_id: identity.client_id,
+            client_id: principal.client_id(),
             not_before: now,
             expires,
         })
@@ -136,11 +142,11 @@ impl TokenIssuer {
 
     /// Whose `token` is, if it was issued here, for one of `audiences`, and serves now.
     ///
-    /// An identity that was deleted has no tokens any more. In Azure they go on until they expire.
+    /// A principal that was deleted has no tokens any more. In Azure they go on until they expire.
     ///
     /// # Errors
     /// [`Error::TokenInvalid`], or if the store fails.
-    pub async fn verify(&self, token: &str, audiences: &[&str]) -> Result<ManagedIdentity> {
+    pub async fn verify(&self, token: &str, audiences: &[&str]) -> Result<Principal> {
         let mut validation = Validation::new(Algorithm::RS256);
         // Below: by the emulator's clock, and with a reason for each.
         validation.validate_exp = false;
@@ -167,8 +173,8 @@ impl TokenIssuer {
         if claims.exp <= now {
             return Err(InvalidToken::Expired.into());
         }
-        let identity = self.directory.identity_by_principal_id(claims.oid)?;
-        Ok(identity.ok_or(InvalidToken::PrincipalUnknown)?)
+        let principal = self.directory.principal(claims.oid)?;
+        Ok(principal.ok_or(InvalidToken::PrincipalUnknown)?)
     }
 
     /// With what whoever is given a token can verify it.
@@ -208,15 +214,16 @@ mod tests {
         let tokens = issuer(&store, &service_key, &clock).await;
         let name = "registry-identity".parse().unwrap();
         let (identity, _) = tokens.directory().create_identity(name).await.unwrap();
-        let issued = tokens.issue(&identity, AUDIENCE).await.unwrap();
+        let principal = Principal::from(identity.clone());
+        let issued = tokens.issue(&principal, AUDIENCE).await.unwrap();
         let verify = async |tokens: &TokenIssuer, audience: &str| {
             tokens.verify(&issued.token, &[audience]).await.ok()
         };
-        assert_eq!(verify(&tokens, AUDIENCE).await, Some(identity.clone()));
+        assert_eq!(verify(&tokens, AUDIENCE).await, Some(principal.clone()));
         assert_eq!(verify(&tokens, "https://vault.azure.net/").await, None);
         // After a restart the key is the same; another service key does not open it.
         let again = issuer(&store, &service_key, &clock).await;
-        assert_eq!(verify(&again, AUDIENCE).await, Some(identity.clone()));
+        assert_eq!(verify(&again, AUDIENCE).await, Some(principal.clone()));
         let other = issuer(&store, &Arc::new(ServiceKey::random()), &clock).await;
         assert!(matches!(
             other.verify(&issued.token, &[AUDIENCE]).await,
@@ -247,7 +254,7 @@ mod tests {
         let (identity, _) = tokens.directory().create_identity(name).await.unwrap();
         for audience in ["", &"x".repeat(257)] {
             assert!(matches!(
-                tokens.issue(&identity, audience).await,
+                tokens.issue(&identity.clone().into(), audience).await,
                 Err(Error::AudienceInvalid)
             ));
         }

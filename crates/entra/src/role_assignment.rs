@@ -6,7 +6,7 @@ use sealock_store::{Batch, Commit, Table};
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
-use crate::{Directory, Error, ManagedIdentity, Result, Role, RoleScope};
+use crate::{Directory, Error, Principal, Result, Role, RoleScope};
 
 const ROLE_ASSIGNMENTS: Table<RoleAssignment> = Table::control("role-assignments");
 
@@ -46,21 +46,21 @@ fn effective_roles(
 }
 
 impl Directory {
-    /// Assigns a role to an identity. True if it is new.
+    /// Assigns a role to a principal. True if it is new.
     ///
     /// # Errors
     /// If the store fails.
     pub async fn assign_role(
         &self,
-        identity: &ManagedIdentity,
+        principal: &Principal,
         role: Role,
         scope: RoleScope,
     ) -> Result<(RoleAssignment, bool)> {
-        let key = key(identity.principal_id, role, &scope);
+        let key = key(principal.principal_id(), role, &scope);
         let key = key.each_ref().map(String::as_str);
         let new = RoleAssignment {
             id: Uuid::new_v4(),
-            principal_id: identity.principal_id,
+            principal_id: principal.principal_id(),
             role,
             scope,
             created: self.clock.now(),
@@ -80,7 +80,7 @@ impl Directory {
         }
     }
 
-    /// All role assignments. Those of an identity that was deleted stay, and name nobody.
+    /// All role assignments. Those of a principal that was deleted stay, and name nobody.
     ///
     /// # Errors
     /// If the store fails.
@@ -97,11 +97,11 @@ impl Directory {
     /// [`Error::RoleAssignmentNotFound`]
     pub async fn remove_role(
         &self,
-        identity: &ManagedIdentity,
+        principal: &Principal,
         role: Role,
         scope: &RoleScope,
     ) -> Result<()> {
-        let key = key(identity.principal_id, role, scope);
+        let key = key(principal.principal_id(), role, scope);
         let key = key.each_ref().map(String::as_str);
         let batch = Batch::new()
             .expect_present(&ROLE_ASSIGNMENTS, &key)
@@ -109,7 +109,7 @@ impl Directory {
         match self.store.commit(batch).await? {
             Commit::Done => Ok(()),
             Commit::Conflict => Err(Error::RoleAssignmentNotFound {
-                identity: identity.name.clone(),
+                principal: Box::new(principal.clone()),
                 role,
                 scope: scope.clone(),
             }),
@@ -217,19 +217,23 @@ mod tests {
             .unwrap();
         let name = "builder".parse().unwrap();
         let (identity, _) = directory.create_identity(name).await.unwrap();
+        let principal = Principal::from(identity);
         let resource = format!("/subscriptions/{SUBSCRIPTION}{REGISTRY}");
         let scope: RoleScope = resource.parse().unwrap();
         let before = store.epoch();
-        let assign = || directory.assign_role(&identity, Role::AcrPush, scope.clone());
+        let assign = || directory.assign_role(&principal, Role::AcrPush, scope.clone());
         let (assigned, is_new) = assign().await.unwrap();
         assert!(is_new && before < store.epoch());
         assert_eq!(assign().await.unwrap(), (assigned.clone(), false));
         assert_eq!(directory.role_assignments().unwrap(), [assigned]);
-        let roles = || directory.roles(identity.principal_id, &resource).unwrap();
+        let roles = || {
+            let id = principal.principal_id();
+            directory.roles(id, &resource).unwrap()
+        };
         assert_eq!(roles(), BTreeSet::from([Role::AcrPush]));
 
         let before = store.epoch();
-        let remove = || directory.remove_role(&identity, Role::AcrPush, &scope);
+        let remove = || directory.remove_role(&principal, Role::AcrPush, &scope);
         remove().await.unwrap();
         assert!(roles().is_empty() && before < store.epoch());
         assert!(matches!(

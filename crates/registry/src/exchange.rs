@@ -1,5 +1,5 @@
 use sealock_cmk::rules;
-use sealock_entra::ManagedIdentity;
+use sealock_entra::Principal;
 
 use crate::{
     Error, Registry,
@@ -31,12 +31,12 @@ impl Registry {
         if tenant.is_some_and(|tenant| !tenant.is_empty() && tenant.parse() != Ok(ours)) {
             return Ok(None);
         }
-        let identity = match self.entra.verify(token, &AUDIENCES).await {
-            Ok(identity) => identity,
+        let principal = match self.entra.verify(token, &AUDIENCES).await {
+            Ok(principal) => principal,
             Err(sealock_entra::Error::TokenInvalid(_)) => return Ok(None),
             Err(error) => return Err(error.into()),
         };
-        let Some(subject) = self.subject(&identity)? else {
+        let Some(subject) = self.subject(&principal)? else {
             return Ok(None);
         };
         self.issue_refresh_token(login_server, &subject).map(Some)
@@ -51,22 +51,22 @@ impl Registry {
         let Some(client) = self.refresher(login_server, token) else {
             return Ok(None);
         };
-        match self.entra.directory().identity_by_client_id(client)? {
-            Some(identity) => self.subject(&identity),
+        match self.entra.directory().principal_by_client_id(client)? {
+            Some(principal) => self.subject(&principal),
             None => Ok(None),
         }
     }
 
     /// None for whoever has no role here.
-    fn subject(&self, identity: &ManagedIdentity) -> Result<Option<Subject>, Error> {
+    fn subject(&self, principal: &Principal) -> Result<Option<Subject>, Error> {
         let resource = rules::resource_id(&self.record.name);
         let roles = self
             .entra
             .directory()
-            .roles(identity.principal_id, &resource)?;
+            .roles(principal.principal_id(), &resource)?;
         Ok((!roles.is_empty()).then(|| Subject {
-            name: identity.client_id.to_string(),
-            application: Some(identity.client_id),
+            name: principal.client_id().to_string(),
+            application: Some(principal.client_id()),
             permissions: Permissions::of_roles(&roles),
         }))
     }

@@ -1,5 +1,5 @@
 use clap::{Args, Subcommand};
-use sealock_core::{IdentityName, VaultName};
+use sealock_core::VaultName;
 use serde::Deserialize;
 use serde_json::json;
 
@@ -7,8 +7,8 @@ use crate::{
     cli::one_of_several,
     client::Client,
     error::Error,
-    identity::DEFAULT_IDENTITY,
     output::{HINT, Output, table},
+    principal::{Principal, PrincipalArgs},
     vault::DEFAULT_VAULT,
 };
 
@@ -21,10 +21,13 @@ pub(crate) enum AccessCommand {
         #[arg(long, default_value = DEFAULT_VAULT)]
         vault: VaultName,
     },
-    /// Let an identity use a vault's keys
-    #[command(after_help = "Example:\n  sealock access grant --identity registry-identity")]
+    /// Let an identity or application use a vault's keys
+    #[command(after_help = "\
+Examples:
+  sealock access grant --identity registry-identity
+  sealock access grant --app deploy --permissions get,sign")]
     Grant(Change),
-    /// Take permissions away from an identity
+    /// Take permissions away from an identity or application
     #[command(after_help = "Example:\n  sealock access revoke --permissions unwrapKey")]
     Revoke(Change),
 }
@@ -34,9 +37,8 @@ pub(crate) struct Change {
     /// The vault
     #[arg(long, default_value = DEFAULT_VAULT)]
     vault: VaultName,
-    /// The managed identity
-    #[arg(long, value_name = "NAME", default_value = DEFAULT_IDENTITY)]
-    identity: IdentityName,
+    #[command(flatten)]
+    principal: PrincipalArgs,
     /// The key permissions, separated by commas
     #[arg(long, value_delimiter = ',', value_parser = one_of_several(), default_value = "get,wrapKey,unwrapKey")]
     permissions: Vec<String>,
@@ -50,8 +52,8 @@ struct Policies {
 #[derive(Debug, Deserialize)]
 struct Policy {
     vault: String,
-    identity: Option<String>,
-    principal_id: String,
+    #[serde(flatten)]
+    principal: Principal,
     permissions: Vec<String>,
     in_effect: bool,
 }
@@ -71,7 +73,8 @@ impl AccessCommand {
 
 impl Change {
     fn apply(self, how: &str, client: &Client, output: &mut Output) -> Result<(), Error> {
-        let path = format!("vaults/{}/access/{}/{how}", self.vault, self.identity);
+        let principal = self.principal.path_segment(client)?;
+        let path = format!("vaults/{}/access/{principal}/{how}", self.vault);
         let answer = client.post(&path, Some(&json!({ "permissions": self.permissions })))?;
         output.show(&answer, Policy::sentence)
     }
@@ -80,10 +83,9 @@ impl Change {
 impl Policies {
     fn render(&self) -> String {
         let rows = self.policies.iter().map(|policy| {
-            let identity = policy.identity.clone();
             [
-                identity.unwrap_or_else(|| "(gone)".to_owned()),
-                policy.principal_id.clone(),
+                policy.principal.listed(),
+                policy.principal.id.clone(),
                 policy.permissions.join(", "),
             ]
         });
@@ -97,14 +99,13 @@ impl Policies {
 
 impl Policy {
     fn sentence(&self) -> String {
-        let who = self.identity.as_ref().unwrap_or(&self.principal_id);
         let permissions = match &*self.permissions {
             [] => "no permission".to_owned(),
             permissions => permissions.join(", "),
         };
         self.noted(format!(
-            "{who} now has {permissions} in vault {}",
-            self.vault
+            "{} now has {permissions} in vault {}",
+            self.principal, self.vault
         ))
     }
 

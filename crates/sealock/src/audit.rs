@@ -23,7 +23,7 @@ pub(crate) struct Audit {
     /// Of this key only
     #[arg(long)]
     key: Option<KeyName>,
-    /// By this managed identity only: its name, its client id or its principal id
+    /// By this managed identity or application only: its name, its client id or its principal id
     #[arg(long, value_name = "NAME|ID")]
     identity: Option<String>,
     /// Of this operation only, such as `KeyUnwrap`

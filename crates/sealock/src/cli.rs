@@ -5,10 +5,10 @@ use clap::{
 use url::Url;
 
 use crate::{
-    access::AccessCommand, audit::Audit, client::Client, clock::ClockCommand, error::Error, health,
-    hosts::Hosts, identity::IdentityCommand, inspect::Inspect, key::KeyCommand, output::Output,
-    registry::RegistryCommand, role::RoleCommand, serve::Serve, status, trust::Trust,
-    vault::VaultCommand, verify,
+    access::AccessCommand, app::AppCommand, audit::Audit, client::Client, clock::ClockCommand,
+    error::Error, health, hosts::Hosts, identity::IdentityCommand, inspect::Inspect,
+    key::KeyCommand, output::Output, registry::RegistryCommand, role::RoleCommand, serve::Serve,
+    status, trust::Trust, vault::VaultCommand, verify,
 };
 
 /// A local container registry whose content is encrypted with a key that you can take away
@@ -76,7 +76,7 @@ Example:
   sealock registry create myregistry --key sealock/registry-key --identity registry-identity"
     )]
     Registry(RegistryCommand),
-    /// Manage what an identity may do with a vault's keys
+    /// Manage what an identity or application may do with a vault's keys
     #[command(
         subcommand,
         after_help = "Example:\n  sealock access revoke --permissions unwrapKey"
@@ -88,7 +88,10 @@ Example:
         after_help = "Example:\n  sealock identity create myidentity"
     )]
     Identity(IdentityCommand),
-    /// Manage the roles of identities: what they may do in a registry
+    /// Manage applications, which log in with a client secret
+    #[command(subcommand, after_help = "Example:\n  sealock app create deploy")]
+    App(AppCommand),
+    /// Manage the roles of identities and applications: what they may do in a registry
     #[command(
         subcommand,
         after_help = "Example:\n  sealock role assign --identity registry-identity --role AcrPull"
@@ -119,6 +122,7 @@ impl Cli {
             Command::Registry(command) => command.run(&client, output),
             Command::Access(command) => command.run(&client, output),
             Command::Identity(command) => command.run(&client, output),
+            Command::App(command) => command.run(&client, output),
             Command::Role(command) => command.run(&client, output),
             Command::Audit(audit) => audit.run(&client.patient(), output),
             Command::Clock(command) => command.run(&client, output),

@@ -4,6 +4,7 @@
 //! records that it shows, and how they are shown. Nothing here decides anything: the emulator does.
 
 mod access;
+mod app;
 mod audit;
 mod cli;
 mod client;
@@ -15,6 +16,7 @@ mod identity;
 mod inspect;
 mod key;
 mod output;
+mod principal;
 mod registry;
 mod role;
 mod serve;

@@ -1,13 +1,13 @@
 use clap::{Args, Subcommand};
-use sealock_core::{IdentityName, RegistryName};
+use sealock_core::RegistryName;
 use serde::Deserialize;
 use serde_json::{Value, json};
 
 use crate::{
     client::Client,
     error::Error,
-    identity::DEFAULT_IDENTITY,
     output::{Output, table},
+    principal::{Principal, PrincipalArgs},
     registry::DEFAULT_REGISTRY,
 };
 
@@ -16,13 +16,14 @@ pub(crate) enum RoleCommand {
     /// List the role assignments
     #[command(after_help = "Example:\n  sealock role list")]
     List,
-    /// Give an identity a role in a registry, or in everything below a scope
+    /// Give an identity or application a role in a registry, or in everything below a scope
     #[command(after_help = "\
 Examples:
   sealock role assign --identity registry-identity --role AcrPull --registry sealock
+  sealock role assign --app deploy --role AcrPush
   sealock role assign --role 'Key Vault Crypto Service Encryption User' --scope VAULT_ID")]
     Assign(Assignment),
-    /// Take a role away from an identity
+    /// Take a role away from an identity or application
     #[command(
         after_help = "Example:\n  sealock role remove --identity registry-identity --role AcrPull --registry sealock"
     )]
@@ -31,9 +32,8 @@ Examples:
 
 #[derive(Debug, Args)]
 pub(crate) struct Assignment {
-    /// The managed identity
-    #[arg(long, value_name = "NAME", default_value = DEFAULT_IDENTITY)]
-    identity: IdentityName,
+    #[command(flatten)]
+    principal: PrincipalArgs,
     /// What it permits: `AcrPull`, `AcrPush` and so on in a registry, `Key Vault Crypto Service Encryption
     /// User` and so on in a vault with roles
     #[arg(long)]
@@ -53,8 +53,8 @@ struct RoleAssignments {
 
 #[derive(Debug, Deserialize)]
 struct RoleAssignment {
-    identity: Option<String>,
-    principal_id: String,
+    #[serde(flatten)]
+    principal: Principal,
     role: String,
     scope: String,
 }
@@ -64,19 +64,23 @@ impl RoleCommand {
         match self {
             Self::List => output.show(&client.get("role-assignments")?, RoleAssignments::render),
             Self::Assign(assignment) => {
-                let path = format!("role-assignments/{}/assign", assignment.identity);
+                let principal = assignment.principal.path_segment(client)?;
+                let path = format!("role-assignments/{principal}/assign");
                 let answer = client.post(&path, Some(&assignment.body()))?;
                 output.show(&answer, |made: &RoleAssignment| {
                     let was = if answer.created() { "now" } else { "already" };
-                    let who = made.identity.as_ref().unwrap_or(&made.principal_id);
-                    format!("{who} {was} has role {} at {}", made.role, made.scope)
+                    let (who, role, scope) = (&made.principal, &made.role, &made.scope);
+                    format!("{who} {was} has role {role} at {scope}")
                 })
             }
             Self::Remove(assignment) => {
-                let path = format!("role-assignments/{}/remove", assignment.identity);
+                let principal = assignment.principal.path_segment(client)?;
+                let path = format!("role-assignments/{principal}/remove");
                 client.post(&path, Some(&assignment.body()))?;
-                let Assignment { identity, role, .. } = assignment;
-                output.done(format!("{identity} no longer has role {role} there"))
+                let Assignment {
+                    principal, role, ..
+                } = assignment;
+                output.done(format!("{principal} no longer has role {role} there"))
             }
         }
     }
@@ -94,10 +98,9 @@ impl Assignment {
 impl RoleAssignments {
     fn render(&self) -> String {
         let rows = self.role_assignments.iter().map(|assignment| {
-            let identity = assignment.identity.clone();
             [
-                identity.unwrap_or_else(|| "(gone)".to_owned()),
-                assignment.principal_id.clone(),
+                assignment.principal.listed(),
+                assignment.principal.id.clone(),
                 assignment.role.clone(),
                 assignment.scope.clone(),
             ]

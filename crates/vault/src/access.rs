@@ -1,4 +1,4 @@
-use sealock_entra::ManagedIdentity;
+use sealock_core::PrincipalId;
 
 use crate::{KeyPermission, Policy};
 
@@ -11,16 +11,12 @@ pub enum Decision {
     Denied,
 }
 
-/// Decides whether a vault's access policies give an identity a permission. `all` includes every other.
+/// Decides whether a vault's access policies give a principal a permission. `all` includes every other.
 ///
 /// <https://learn.microsoft.com/azure/key-vault/general/assign-access-policy>
-pub fn decide(
-    identity: &ManagedIdentity,
-    policies: &[Policy],
-    permission: KeyPermission,
-) -> Decision {
+pub fn decide(principal: PrincipalId, policies: &[Policy], permission: KeyPermission) -> Decision {
     let granted = policies.iter().any(|policy| {
-        policy.principal == identity.principal_id
+        policy.principal == principal
             && (policy.permissions.contains(&permission)
                 || policy.permissions.contains(&KeyPermission::All))
     });
@@ -33,10 +29,6 @@ pub fn decide(
 
 #[cfg(test)]
 mod tests {
-    use jiff::Timestamp;
-    use sealock_core::{ClientId, PrincipalId, TenantId};
-    use sealock_entra::ManagedIdentity;
-
     use super::*;
 
     #[test]
@@ -44,15 +36,9 @@ mod tests {
         use Decision::{Denied, Granted};
         use KeyPermission::{All, Get, UnwrapKey, WrapKey};
 
-        let identity = ManagedIdentity {
-            name: "registry-identity".parse().unwrap(),
-            client_id: ClientId::random(),
-            principal_id: PrincipalId::random(),
-            tenant_id: TenantId::random(),
-            created: Timestamp::UNIX_EPOCH,
-        };
+        let principal = PrincipalId::random();
         let own = |permissions: &[KeyPermission]| Policy {
-            principal: identity.principal_id,
+            principal,
             permissions: permissions.iter().copied().collect(),
         };
         let of_another = |permissions: &[KeyPermission]| Policy {
@@ -72,7 +58,7 @@ mod tests {
             (vec![of_another(&[Get]), own(&[WrapKey])], Get, Denied),
         ] {
             assert_eq!(
-                decide(&identity, &policies, permission),
+                decide(principal, &policies, permission),
                 decision,
                 "{permission} of {policies:?}"
             );

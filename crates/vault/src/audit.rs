@@ -57,7 +57,7 @@ pub struct Identity {
     pub claim: Claim,
 }
 
-/// The claims of a managed identity's token.
+/// The claims of a principal's token.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Claim {
     /// The principal.
@@ -66,13 +66,13 @@ pub struct Claim {
     /// The client.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub appid: Option<ClientId>,
-    /// How the client proved itself: `2`, by a certificate.
+    /// How the client proved itself: `1`, with a secret; `2`, with a certificate.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub appidacr: Option<String>,
     /// `app`
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub idtyp: Option<String>,
-    /// The identity's ARM id.
+    /// A managed identity's ARM id.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub xms_mirid: Option<String>,
 }
@@ -364,7 +364,7 @@ struct Evidence {
 impl Evidence {
     fn of(request: &Request, rbac: bool, error: Option<&Error>) -> Self {
         let is_random = request.operation == Operation::RandomBytesGet;
-        let is_judged = matches!(request.caller, Some(Caller::Identity(_)))
+        let is_judged = matches!(request.caller, Some(Caller::Principal(_)))
             && (is_random || matches!(request.target, Target::Keys(_) | Target::Key(_)))
             && !matches!(
                 error,
@@ -535,12 +535,12 @@ impl Operation {
 fn claim(caller: &Caller) -> Claim {
     match caller {
         Caller::Operator => Claim::default(),
-        Caller::Identity(identity) => Claim {
-            oid: Some(identity.principal_id),
-            appid: Some(identity.client_id),
-            appidacr: Some("2".to_owned()),
+        Caller::Principal(principal) => Claim {
+            oid: Some(principal.principal_id()),
+            appid: Some(principal.client_id()),
+            appidacr: Some(principal.appidacr().to_owned()),
             idtyp: Some("app".to_owned()),
-            xms_mirid: Some(identity.resource_id()),
+            xms_mirid: principal.resource_id(),
         },
     }
 }

@@ -1,9 +1,9 @@
 use std::net::IpAddr;
 
 use sealock_core::{KeyIdentifier, KeyName, KeyVersion, Kid, VaultName};
-use sealock_entra::ManagedIdentity;
+use sealock_entra::Principal;
 
-use crate::{KeyOperation, KeyPermission, LOCATION, State, network::Unreachable, rbac::least_role};
+use crate::{KeyOperation, KeyPermission, LOCATION, State, network::Unreachable};
 
 /// Why the vault refused. Texts are Azure's where Azure's are public.
 ///
@@ -166,11 +166,11 @@ pub enum Error {
     /// No access policy gives the caller this permission.
     #[error(
         "The user, group or application '{}' does not have keys {permission} permission on key vault '{vault};location={LOCATION}'. For help resolving this issue, please see https://go.microsoft.com/fwlink/?linkid=2125287",
-        caller(.identity)
+        caller(.principal)
     )]
     AccessDenied {
         /// Who was refused.
-        identity: Box<ManagedIdentity>,
+        principal: Box<Principal>,
         /// What is missing.
         permission: KeyPermission,
         /// The vault.
@@ -179,12 +179,12 @@ pub enum Error {
     /// No role of the caller's permits this.
     #[error(
         "Caller is not authorized to perform action on resource.\r\nIf role assignments, deny assignments or role definitions were changed recently, please observe propagation time.\r\nCaller: {}\r\nAction: '{action}'\r\nResource: '{}'\r\nAssignment: (not found)\r\nDenyAssignmentId: null\r\nDecisionReason: null \r\nVault: {vault};location={LOCATION}\r\n",
-        caller(.identity),
+        caller(.principal),
         .resource.to_lowercase()
     )]
     ForbiddenByRbac {
         /// Who was refused.
-        identity: Box<ManagedIdentity>,
+        principal: Box<Principal>,
         /// What it wanted to do.
         action: &'static str,
         /// The ARM id of what it wanted to do it to.
@@ -193,14 +193,14 @@ pub enum Error {
         vault: VaultName,
     },
     /// The vault cannot be reached from there.
-    #[error("{}", unreachable(*.why, *.address, .identity, .vault))]
+    #[error("{}", unreachable(*.why, *.address, .principal, .vault))]
     Unreachable {
         /// Why not.
         why: Unreachable,
         /// From where.
         address: IpAddr,
         /// Who was refused.
-        identity: Box<ManagedIdentity>,
+        principal: Box<Principal>,
         /// The vault.
         vault: VaultName,
     },
@@ -223,12 +223,12 @@ pub enum Error {
     /// Vaults and their access policies are the operator's to manage.
     #[error(
         "The client '{}' with object id '{}' does not have authorization to perform action '{action}' over scope '{scope}' or the scope is invalid. If access was recently granted, please refresh your credentials.",
-        .identity.client_id,
-        .identity.principal_id
+        .principal.client_id(),
+        .principal.principal_id()
     )]
     AuthorizationFailed {
         /// Who was refused.
-        identity: Box<ManagedIdentity>,
+        principal: Box<Principal>,
         /// What it wanted to do.
         action: &'static str,
         /// The ARM id of what it wanted to do it to.
@@ -284,9 +284,6 @@ pub enum Error {
     #[error("the operation was interrupted: {0}")]
     Interrupted(#[from] tokio::task::JoinError),
 }
-
-/// What to do while a deletion or a recovery takes its time.
-const WAIT: &str = "wait for the time of fidelity.keyvault_delete_delay, or advance the clock";
 
 /// A result with the vault's error.
 pub type Result<T> = std::result::Result<T, Error>;
@@ -372,134 +369,6 @@ impl Error {
             _ => None,
         }
     }
-
-    /// What to do next.
-    pub fn hint(&self) -> Option<String> {
-        Some(match self {
-            Self::VaultNotFound { .. } | Self::DeletedVaultNotFound { .. } => {
-                "see the vaults, deleted ones included, with: sealock vault list".to_owned()
-            }
-            Self::VaultDeleted { vault } => {
-                format!("recover it with: sealock vault recover {vault}")
-            }
-            Self::VaultNameTaken { vault } => {
-                format!("choose another name, or see the vault with: sealock vault show {vault}")
-            }
-            Self::VaultNameHeld { vault } => format!(
-                "recover it with: sealock vault recover {vault}; or, for good, remove it with: sealock vault purge {vault}"
-            ),
-            Self::VaultPurgeProtected { vault } => format!(
-                "it is purged once its retention has passed; until then, recover it with: sealock vault recover {vault}"
-            ),
-            Self::KeyNotFound {
-                vault,
-                key,
-                version: Some(_),
-            } => format!("see its versions with: sealock key show {key} --vault {vault}"),
-            Self::KeyNotFound { vault, .. } | Self::DeletedKeyNotFound { vault, .. } => format!(
-                "see the vault's keys, deleted ones included, with: sealock key list --vault {vault}"
-            ),
-            Self::KeyDeleted {
-                vault, key, state, ..
-            } => way_back(vault, key, *state),
-            Self::ObjectIsDeletedButRecoverable { vault, key } => format!(
-                "recover it with: sealock key recover {key} --vault {vault}; or, for good, remove it with: sealock key purge {key} --vault {vault}"
-            ),
-            Self::KeyDisabled { kid, .. } => format!(
-                "enable it with: sealock key enable {} --vault {} --version {}",
-                kid.key, kid.vault, kid.version
-            ),
-            Self::KeyOperationForbidden {
-                kid,
-                operation,
-                wider,
-            } => widening(kid, *operation, wider.as_deref()),
-            Self::KeyNotYetValid { kid, .. } | Self::KeyExpired { kid, .. } => format!(
-                "rotate the key with: sealock key rotate {} --vault {}; or see the clock: sealock clock show",
-                kid.key, kid.vault
-            ),
-            Self::ObjectIsBeingDeleted { .. }
-            | Self::ObjectIsBeingRecovered { .. }
-            | Self::StillBeingDeleted
-            | Self::StillBeingRecovered => WAIT.to_owned(),
-            Self::RestoreConflict { key, .. } => format!(
-                "delete the key, unless it is deleted, with: sealock key delete {key} --vault {vault}; then, for good, remove it with: sealock key purge {key} --vault {vault}",
-                key = key.key,
-                vault = key.vault
-            ),
-            Self::PurgeProtected { vault, key } => format!(
-                "it is purged once its retention has passed; until then, recover it with: sealock key recover {key} --vault {vault}"
-            ),
-            Self::AccessDenied {
-                identity,
-                permission,
-                vault,
-            } => format!(
-                "grant it with: sealock access grant --vault {vault} --identity {} --permissions {permission}",
-                identity.name
-            ),
-            Self::ForbiddenByRbac {
-                identity,
-                action,
-                resource,
-                ..
-            } => format!(
-                "assign a role with: sealock role assign --role \"{}\" --identity {} --scope {resource}",
-                least_role(action),
-                identity.name
-            ),
-            Self::Unreachable { vault, .. } => format!(
-                "see from where it can be reached, and change it, with: sealock vault network {vault}"
-            ),
-            Self::FailedOver { vault } => {
-                format!("let it fail back with: sealock vault update {vault} --failed-over false")
-            }
-            Self::Throttled { retry_after } => {
-                format!("let the time pass with: sealock clock advance {retry_after}s")
-            }
-            Self::ConcurrentChange => "try again".to_owned(),
-            Self::Damaged { .. } => "restore the data directory from a copy".to_owned(),
-            Self::AuthorizationFailed { .. }
-            | Self::BadParameter(_)
-            | Self::NotSupported(_)
-            | Self::Unauthorized(_)
-            | Self::NotAnEndpoint(_)
-            | Self::MethodNotAllowed { .. }
-            | Self::Storage(_)
-            | Self::Directory(_)
-            | Self::Rsa(_)
-            | Self::Ecdsa(_)
-            | Self::Json(_)
-            | Self::Interrupted(_) => return None,
-        })
-    }
-}
-
-/// How a key comes back that is not active.
-fn way_back(vault: &VaultName, key: &KeyName, state: State) -> String {
-    let recover = format!("recover it with: sealock key recover {key} --vault {vault}");
-    match state {
-        State::Active | State::Deleted => recover,
-        State::Deleting => format!("{WAIT}; then {recover}"),
-        State::Recovering => WAIT.to_owned(),
-    }
-}
-
-/// How a version comes to be for an operation, too, if it can.
-fn widening(kid: &Kid, operation: KeyOperation, wider: Option<&[KeyOperation]>) -> String {
-    let Kid {
-        vault,
-        key,
-        version,
-    } = kid;
-    let Some(wider) = wider else {
-        return format!("see what it is for with: sealock key show {key} --vault {vault}");
-    };
-    let names: Vec<_> = wider.iter().map(|operation| operation.as_str()).collect();
-    format!(
-        "have it be for {operation}, too, with: sealock key update {key} --vault {vault} --version {version} --ops {}",
-        names.join(",")
-    )
 }
 
 fn key_not_found(key: &KeyName, version: Option<&KeyVersion>) -> String {
@@ -526,20 +395,25 @@ pub(crate) fn quotable(word: &str) -> &str {
 }
 
 /// Whom Azure's texts name.
-fn caller(identity: &ManagedIdentity) -> String {
+fn caller(principal: &Principal) -> String {
     format!(
         "appid={};oid={};iss=https://sts.windows.net/{}/",
-        identity.client_id, identity.principal_id, identity.tenant_id
+        principal.client_id(),
+        principal.principal_id(),
+        principal.tenant_id()
     )
 }
 
 fn unreachable(
     why: Unreachable,
     address: IpAddr,
-    identity: &ManagedIdentity,
+    principal: &Principal,
     vault: &VaultName,
 ) -> String {
-    let caller = format!("{};xms_mirid={}", caller(identity), identity.resource_id());
+    let mut caller = caller(principal);
+    if let Some(resource_id) = principal.resource_id() {
+        caller = format!("{caller};xms_mirid={resource_id}");
+    }
     let (why, address) = match why {
         Unreachable::PublicAccessDisabled => (
             "Public network access is disabled and request is not from a trusted service nor via an approved private link.",

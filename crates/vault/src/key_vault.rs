@@ -50,6 +50,7 @@ impl KeyVault {
             settings,
             throttling: Throttling::default(),
             creations: RwLock::default(),
+            overtaken: Mutex::default(),
             due: Mutex::default(),
             changed: Notify::new(),
         };

@@ -18,6 +18,7 @@ mod curve;
 mod due;
 mod earlier_keys;
 mod error;
+mod hint;
 pub mod http;
 mod import;
 pub mod json;

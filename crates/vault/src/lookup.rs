@@ -30,7 +30,7 @@ pub(crate) struct StoredVersion {
 pub(crate) type Tags = std::collections::BTreeMap<String, String>;
 
 impl Service {
-    /// Vaults and access policies are the operator's to manage; no identity has been given a role.
+    /// Vaults and access policies are the operator's to manage; no principal has been given a role.
     pub(crate) fn check_operator(
         requester: &Requester,
         action: &'static str,
@@ -38,8 +38,8 @@ impl Service {
     ) -> Result<()> {
         match &requester.caller {
             Caller::Operator => Ok(()),
-            Caller::Identity(identity) => Err(Error::AuthorizationFailed {
-                identity: Box::new(identity.clone()),
+            Caller::Principal(principal) => Err(Error::AuthorizationFailed {
+                principal: Box::new(principal.clone()),
                 action,
                 scope: vault.map_or_else(|| format!("/subscriptions/{SUBSCRIPTION}"), resource_id),
             }),
@@ -103,7 +103,7 @@ impl Service {
         vault: &VaultName,
     ) -> Result<Record<VaultRecord>> {
         let record = self.active_vault(vault)?;
-        let Caller::Identity(identity) = &requester.caller else {
+        let Caller::Principal(principal) = &requester.caller else {
             return Ok(record);
         };
         let ip_rules = self.ip_rules_of(vault)?;
@@ -111,7 +111,7 @@ impl Service {
             Error::Unreachable {
                 why,
                 address: requester.client.origin.address(),
-                identity: Box::new(identity.clone()),
+                principal: Box::new(principal.clone()),
                 vault: vault.clone(),
             }
         })?;
@@ -126,7 +126,7 @@ impl Service {
         key: Option<&KeyName>,
         permission: KeyPermission,
     ) -> Result<()> {
-        let Caller::Identity(identity) = &requester.caller else {
+        let Caller::Principal(principal) = &requester.caller else {
             return Ok(());
         };
         if record.rbac {
@@ -134,22 +134,26 @@ impl Service {
                 Some(key) => format!("{}/keys/{key}", resource_id(vault)),
                 None => resource_id(vault),
             };
-            let roles = self.directory.roles(identity.principal_id, &resource)?;
+            let roles = self.directory.roles(principal.principal_id(), &resource)?;
             let action = permission.data_action();
             if rbac::permit(&roles, action) {
                 return Ok(());
             }
             return Err(Error::ForbiddenByRbac {
-                identity: Box::new(identity.clone()),
+                principal: Box::new(principal.clone()),
                 action,
                 resource,
                 vault: vault.clone(),
             });
         }
-        match decide(identity, &self.policies_of(vault)?, permission) {
+        match decide(
+            principal.principal_id(),
+            &self.policies_of(vault)?,
+            permission,
+        ) {
             Decision::Granted => Ok(()),
             Decision::Denied => Err(Error::AccessDenied {
-                identity: Box::new(identity.clone()),
+                principal: Box::new(principal.clone()),
                 permission,
                 vault: vault.clone(),
             }),

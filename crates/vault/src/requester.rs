@@ -49,14 +49,14 @@ impl Requester {
     /// A registry, as its managed identity.
     pub fn registry(identity: ManagedIdentity) -> Self {
         Self {
-            caller: Caller::Identity(identity),
+            caller: Caller::Principal(identity.into()),
             client: Client::of_ours(Origin::TrustedService, "AzureContainerRegistry/emulator"),
         }
     }
 
     /// Whether it asks by the vault's HTTP: neither the operator nor a registry does.
     pub(crate) fn is_client(&self) -> bool {
-        matches!(self.caller, Caller::Identity(_))
+        matches!(self.caller, Caller::Principal(_))
             && matches!(self.client.origin, Origin::Address(_))
     }
 }

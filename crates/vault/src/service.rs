@@ -36,6 +36,8 @@ pub(crate) struct Service {
     pub(crate) throttling: Throttling,
     /// Read while a private key is stored but its version not yet committed; see `sweep`.
     pub(crate) creations: RwLock<()>,
+    /// Held by a change that was overtaken, so that those that were take turns instead of overtaking each other.
+    pub(crate) overtaken: Mutex<()>,
     /// Held while what is due is done, so that nothing is done twice.
     pub(crate) due: Mutex<()>,
     /// Told of each change, since something may be due sooner than before.
@@ -48,6 +50,7 @@ impl Service {
         &self,
         mut plan: impl FnMut() -> Result<(Batch, T)>,
     ) -> Result<T> {
+        let mut turn = None;
         for _ in 0..ATTEMPTS {
             let (batch, answer) = plan()?;
             match self.store.commit(batch).await? {
@@ -55,6 +58,7 @@ impl Service {
                     self.changed.notify_one();
                     return Ok(answer);
                 }
+                Commit::Conflict if turn.is_none() => turn = Some(self.overtaken.lock().await),
                 Commit::Conflict => {}
             }
         }

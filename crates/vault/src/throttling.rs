@@ -127,7 +127,7 @@ impl Throttling {
 impl Service {
     /// Counts a client's request, or refuses it.
     pub(crate) fn throttle(&self, request: &Request) -> Result<()> {
-        let is_clients = matches!(request.caller, Some(Caller::Identity(_)))
+        let is_clients = matches!(request.caller, Some(Caller::Principal(_)))
             && matches!(request.client.origin, Origin::Address(_));
         let Some(vault) = request
             .vault()

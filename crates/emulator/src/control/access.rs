@@ -1,13 +1,14 @@
 use std::collections::BTreeSet;
 
 use axum::{Json, extract::State};
-use sealock_core::{IdentityName, PrincipalId, VaultName};
+use sealock_core::{PrincipalId, VaultName};
 use sealock_vault::{KeyPermission, Policy, Requester};
 use serde::{Deserialize, Serialize};
 
 use super::{
     Answer, ControlError,
     extract::{Body, Path},
+    principals::{PrincipalView, named},
 };
 use crate::services::Services;
 
@@ -15,8 +16,8 @@ use crate::services::Services;
 #[derive(Serialize)]
 pub(super) struct PolicyView {
     vault: VaultName,
-    /// `None` if the identity is gone; its policy stays, as in Azure.
-    identity: Option<IdentityName>,
+    #[serde(flatten)]
+    principal: PrincipalView,
     principal_id: PrincipalId,
     permissions: BTreeSet<KeyPermission>,
     /// Not while roles decide in the vault.
@@ -81,10 +82,10 @@ pub(super) async fn revoke(
 
 fn vault_and_principal(
     services: &Services,
-    (vault, identity): (String, String),
+    (vault, principal): (String, String),
 ) -> Result<(VaultName, PrincipalId), ControlError> {
-    let identity = services.directory.identity(&identity.parse()?)?;
-    Ok((vault.parse()?, identity.principal_id))
+    let principal = named(&services.directory, &principal)?;
+    Ok((vault.parse()?, principal.principal_id()))
 }
 
 fn view(
@@ -92,12 +93,9 @@ fn view(
     vault: &VaultName,
     policy: Policy,
 ) -> Result<PolicyView, ControlError> {
-    let identity = services
-        .directory
-        .identity_by_principal_id(policy.principal)?;
     Ok(PolicyView {
         vault: vault.clone(),
-        identity: identity.map(|identity| identity.name),
+        principal: PrincipalView::of(&services.directory, policy.principal)?,
         principal_id: policy.principal,
         permissions: policy.permissions,
         in_effect: !services.vault.has_roles(vault)?,

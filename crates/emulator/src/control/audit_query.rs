@@ -1,7 +1,8 @@
 use std::{fmt, str::FromStr};
 
 use jiff::Timestamp;
-use sealock_core::{IdentityName, KeyName, VaultName, excerpt};
+use sealock_core::{ClientId, IdentityName, KeyName, VaultName, excerpt};
+use sealock_entra::Directory;
 use sealock_vault::AuditEvent;
 use serde::{Deserialize, Deserializer, de};
 use uuid::Uuid;
@@ -35,10 +36,15 @@ pub(super) struct AuditQuery {
     until: Option<Timestamp>,
 }
 
-/// A managed identity, by its name or by one of its ids.
+/// A principal, by its name or by one of its ids. Events have a managed identity's name, but of an application
+/// the ids alone.
 #[derive(Debug, PartialEq)]
 enum Who {
-    Name(IdentityName),
+    Name {
+        name: IdentityName,
+        /// Of the application that has this name now.
+        application: Option<ClientId>,
+    },
     Id(Uuid),
 }
 
@@ -63,6 +69,16 @@ impl AuditQuery {
             )),
             _ => Ok(self),
         }
+    }
+
+    /// Looks up whether it is an application that it names.
+    pub(super) fn look_up(mut self, directory: &Directory) -> Result<Self, ControlError> {
+        if let Some(Who::Name { name, application }) = &mut self.identity {
+            let mut all = directory.applications()?.into_iter();
+            let found = all.find(|found| found.name.as_str() == name.as_str());
+            *application = found.map(|found| found.client_id);
+        }
+        Ok(self)
     }
 
     /// Those of `lines` that are wanted. A line that is no event is wanted only where everything is, since
@@ -131,10 +147,11 @@ impl Who {
     fn asked(&self, event: &AuditEvent) -> bool {
         let claim = &event.identity.claim;
         match self {
-            Self::Name(name) => {
+            Self::Name { name, application } => {
                 let id = claim.xms_mirid.as_deref();
                 let found = id.and_then(|id| id.rsplit('/').next());
                 found.is_some_and(|found| found.eq_ignore_ascii_case(name.as_str()))
+                    || application.is_some() && claim.appid == *application
             }
             Self::Id(id) => {
                 let id = id.to_string();
@@ -163,7 +180,11 @@ impl FromStr for Who {
             return Ok(Self::Id(id));
         }
         let name: Result<IdentityName, _> = text.parse();
-        name.map(Self::Name).map_err(|error| error.to_string())
+        name.map(|name| Self::Name {
+            name,
+            application: None,
+        })
+        .map_err(|error| error.to_string())
     }
 }
 

@@ -1,14 +1,15 @@
 use axum::{Json, extract::State, http::StatusCode};
 use jiff::Timestamp;
 use sealock_cmk::rules;
-use sealock_core::{IdentityName, KeyName, PrincipalId, RegistryName, excerpt};
-use sealock_entra::{ManagedIdentity, RESOURCE_GROUP, Role, RoleAssignment, RoleScope};
+use sealock_core::{KeyName, PrincipalId, RegistryName, excerpt};
+use sealock_entra::{Principal, RESOURCE_GROUP, Role, RoleAssignment, RoleScope};
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
 use super::{
     Answer, ControlError,
     extract::{Body, Path},
+    principals::{PrincipalView, named},
 };
 use crate::services::Services;
 
@@ -16,8 +17,8 @@ use crate::services::Services;
 #[derive(Serialize)]
 pub(super) struct RoleAssignmentView {
     id: Uuid,
-    /// `None` if the identity is gone; its roles stay, as in Azure.
-    identity: Option<IdentityName>,
+    #[serde(flatten)]
+    principal: PrincipalView,
     principal_id: PrincipalId,
     role: Role,
     role_definition_id: &'static str,
@@ -51,12 +52,12 @@ pub(super) async fn list(State(services): State<Services>) -> Answer<List> {
 
 pub(super) async fn assign(
     State(services): State<Services>,
-    Path(identity): Path<String>,
+    Path(principal): Path<String>,
     Body(asked): Body<Asked>,
 ) -> Result<(StatusCode, Json<RoleAssignmentView>), ControlError> {
-    let (identity, role, scope) = read(&services, &identity, asked)?;
+    let (principal, role, scope) = read(&services, &principal, asked)?;
     scope_is_there(&services, &scope)?;
-    let assigned = services.directory.assign_role(&identity, role, scope);
+    let assigned = services.directory.assign_role(&principal, role, scope);
     let (assignment, is_new) = assigned.await?;
     let status = if is_new {
         StatusCode::CREATED
@@ -68,20 +69,20 @@ pub(super) async fn assign(
 
 pub(super) async fn remove(
     State(services): State<Services>,
-    Path(identity): Path<String>,
+    Path(principal): Path<String>,
     Body(asked): Body<Asked>,
 ) -> Result<StatusCode, ControlError> {
-    let (identity, role, scope) = read(&services, &identity, asked)?;
-    let removed = services.directory.remove_role(&identity, role, &scope);
+    let (principal, role, scope) = read(&services, &principal, asked)?;
+    let removed = services.directory.remove_role(&principal, role, &scope);
     removed.await?;
     Ok(StatusCode::NO_CONTENT)
 }
 
 fn read(
     services: &Services,
-    identity: &str,
+    principal: &str,
     asked: Asked,
-) -> Result<(ManagedIdentity, Role, RoleScope), ControlError> {
+) -> Result<(Principal, Role, RoleScope), ControlError> {
     let scope = match (asked.registry, asked.scope) {
         (Some(registry), None) => rules::resource_id(&registry),
         (None, Some(scope)) => scope,
@@ -91,8 +92,8 @@ fn read(
             ));
         }
     };
-    let identity = services.directory.identity(&identity.parse()?)?;
-    Ok((identity, asked.role.parse()?, scope.parse()?))
+    let principal = named(&services.directory, principal)?;
+    Ok((principal, asked.role.parse()?, scope.parse()?))
 }
 
 /// A role is assigned to something that is there; of a key, it is the vault that must be. Ids are the same in any
@@ -140,12 +141,9 @@ fn view(
     services: &Services,
     assignment: RoleAssignment,
 ) -> Result<RoleAssignmentView, ControlError> {
-    let identity = services
-        .directory
-        .identity_by_principal_id(assignment.principal_id)?;
     Ok(RoleAssignmentView {
         id: assignment.id,
-        identity: identity.map(|identity| identity.name),
+        principal: PrincipalView::of(&services.directory, assignment.principal_id)?,
         principal_id: assignment.principal_id,
         role: assignment.role,
         role_definition_id: assignment.role.definition_id(),

@@ -12,8 +12,12 @@ use serde_json::json;
 use super::Call;
 use crate::{Error, Result};
 
+/// In the place of a tenant, what clients take for a server with Active Directory Federation Services: an
+/// authority of one's own, which they do not look up among Microsoft's.
+pub(super) const ADFS: &str = "adfs";
+
 /// The names by which any tenant is meant.
-const ANY_TENANT: [&str; 2] = ["common", "organizations"];
+const ANY_TENANT: [&str; 3] = ["common", "organizations", ADFS];
 
 /// Which of the authority's two sets of endpoints.
 #[derive(Clone, Copy)]
@@ -46,7 +50,8 @@ pub(super) fn configuration(call: &Call<'_>, tenant: &str, version: Version) -> 
         "authorization_endpoint": format!("{oauth2}/authorize"),
         "token_endpoint": format!("{oauth2}/token"),
         "jwks_uri": keys,
-        "token_endpoint_auth_methods_supported": ["client_secret_post"],
+        "token_endpoint_auth_methods_supported": ["client_secret_post", "client_secret_basic"],
+        "grant_types_supported": ["client_credentials"],
         "response_types_supported": ["token"],
         "subject_types_supported": ["pairwise"],
         "id_token_signing_alg_values_supported": ["RS256"],

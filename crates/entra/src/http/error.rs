@@ -47,12 +47,16 @@ fn entra(error: &Error, code: &str, message: &str, now: Timestamp) -> Value {
     let timestamp = now.strftime("%Y-%m-%d %H:%M:%SZ").to_string();
     let number = error.aadsts();
     let name = number.map_or_else(String::new, |number| format!("AADSTS{number}: "));
-    json!({
+    let mut body = json!({
         "error": code,
         "error_description": format!("{name}{message} Trace ID: {trace} Correlation ID: {correlation} Timestamp: {timestamp}"),
         "error_codes": number.into_iter().collect::<Vec<_>>(),
         "timestamp": timestamp,
         "trace_id": trace,
         "correlation_id": correlation,
-    })
+    });
+    if let Some(number) = number {
+        body["error_uri"] = format!("https://login.microsoftonline.com/error?code={number}").into();
+    }
+    body
 }

@@ -89,7 +89,7 @@ fn check_version(call: &Call<'_>, oldest: &'static str) -> Result<()> {
 
 async fn issue(call: &Call<'_>) -> Result<AccessToken> {
     let audience = call.query("resource").ok_or(Error::AudienceMissing)?;
-    call.issuer.issue(&identity(call)?, audience).await
+    call.issuer.issue(&identity(call)?.into(), audience).await
 }
 
 /// The identity that is named, or the only one there is.

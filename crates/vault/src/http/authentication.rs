@@ -38,11 +38,8 @@ pub(super) async fn authenticate(
     let refused = match bearer(headers) {
         None => "AKV10000: Request is missing a Bearer or PoP token.".to_owned(),
         Some(token) => match verify(tokens, door, token).await {
-            Ok(identity) => {
-                return Ok(Authenticated::As(Box::new(Requester {
-                    caller: identity,
-                    client,
-                })));
+            Ok(caller) => {
+                return Ok(Authenticated::As(Box::new(Requester { caller, client })));
             }
             Err(sealock_entra::Error::TokenInvalid(why)) => reason(&why, tokens, token),
             Err(error) => return Err(error.into()),
@@ -68,8 +65,8 @@ async fn verify(
         name_slash,
         number,
     ];
-    let identity = tokens.verify(token, &audiences).await?;
-    Ok(Caller::Identity(identity))
+    let principal = tokens.verify(token, &audiences).await?;
+    Ok(Caller::Principal(principal))
 }
 
 /// `https://HOST` of `https://HOST:PORT`.

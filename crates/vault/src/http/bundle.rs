@@ -161,7 +161,8 @@ impl AttributesBody {
     }
 }
 
-/// What a client says of a key version.
+/// What a client says of a key version. The SDK for Java sends an empty list of operations where it has been
+/// told none.
 pub(super) fn change(
     key_ops: Option<Vec<KeyOperation>>,
     attributes: Option<Object<AttributesChangeBody>>,
@@ -170,7 +171,7 @@ pub(super) fn change(
 ) -> Result<KeyChange> {
     let Object(attributes) = attributes.unwrap_or_default();
     Ok(KeyChange {
-        key_ops,
+        key_ops: key_ops.filter(|operations| !operations.is_empty()),
         enabled: attributes.enabled,
         not_before: attributes
             .nbf
@@ -190,6 +191,9 @@ pub(super) fn change(
 
 fn timestamp(field: &str, second: i64) -> Result<Timestamp> {
     Timestamp::from_second(second).map_err(|_| {
-        crate::Error::BadParameter(format!("'{field}' is not a time in seconds since 1970."))
+        crate::Error::BadParameter(format!(
+            "'{field}' is no time that the emulator knows; expected seconds since 1970, up to {}.",
+            Timestamp::MAX.as_second()
+        ))
     })
 }

@@ -79,10 +79,10 @@ pub(super) async fn create(mut call: Call<'_>, key: KeyName) -> Answer {
     Ok(new_version(&call, &created))
 }
 
-/// Another one is in the API, but for vaults it is this one.
+/// Another one is in the API, but for vaults it is this one. The SDK for Java leaves it out by a 0.
 fn public_exponent_is_65537(given: Option<u64>) -> Result<()> {
     match given {
-        None | Some(65_537) => Ok(()),
+        None | Some(0 | 65_537) => Ok(()),
         Some(other) => Err(Error::BadParameter(format!(
             "The public_exponent {other} is not supported; leave it out, or use 65537."
         ))),

@@ -7,12 +7,14 @@ use crate::base64url::encode;
 
 #[derive(Deserialize)]
 struct RandomBody {
-    count: usize,
+    count: i64,
 }
 
 /// <https://learn.microsoft.com/rest/api/keyvault/keys/get-random-bytes/get-random-bytes>
 pub(super) async fn answer(mut call: Call<'_>) -> Answer {
-    let count = call.json().map(|body: RandomBody| body.count);
+    let count = call
+        .json()
+        .map(|body: RandomBody| usize::try_from(body.count).unwrap_or_default());
     let vault = &call.door.vault;
     let bytes = call
         .vaults

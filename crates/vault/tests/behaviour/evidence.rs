@@ -52,7 +52,8 @@ async fn a_record_tells_what_decided() {
     tells(&registry, 403, (None, NO, YES, TRUSTED)).await;
     let scope = format!("/subscriptions/{SUBSCRIPTION}").parse().unwrap();
     let role = Role::KeyVaultCryptoServiceEncryptionUser;
-    let assigned = world.directory.assign_role(&world.identity, role, scope);
+    let principal = world.principal();
+    let assigned = world.directory.assign_role(&principal, role, scope);
     assigned.await.unwrap();
     tells(&registry, 200, (None, YES, YES, TRUSTED)).await;
     // What comes after does not matter.

@@ -26,14 +26,15 @@ impl World {
     async fn assign(&self, role: Role, path: &str) {
         let assigned = self
             .directory
-            .assign_role(&self.identity, role, scope(path));
-        assigned.await.unwrap();
+            .assign_role(&self.principal(), role, scope(path))
+            .await;
+        assigned.unwrap();
     }
 
     async fn unassign(&self, role: Role, path: &str) {
         let removed = self
             .directory
-            .remove_role(&self.identity, role, &scope(path))
+            .remove_role(&self.principal(), role, &scope(path))
             .await;
         removed.unwrap();
     }

@@ -2,7 +2,7 @@ use std::{net::Ipv4Addr, sync::Arc};
 
 use jiff::{SignedDuration, Timestamp};
 use sealock_core::{Clock, KeyIdentifier, KeyName, Kid, PublicName, VaultName};
-use sealock_entra::{Caller, Directory, ManagedIdentity};
+use sealock_entra::{Caller, Directory, ManagedIdentity, Principal};
 use sealock_envelope::ServiceKey;
 use sealock_store::Store;
 use sealock_vault::{
@@ -117,10 +117,14 @@ impl World {
         self.vaults = opened(service, &self.clock, Settings::default()).await;
     }
 
+    pub(crate) fn principal(&self) -> Principal {
+        self.identity.clone().into()
+    }
+
     /// The identity, but on some machine instead of in a registry.
     pub(crate) fn machine(&self) -> Requester {
         Requester {
-            caller: Caller::Identity(self.identity.clone()),
+            caller: Caller::Principal(self.principal()),
             client: Client {
                 origin: Origin::Address(Ipv4Addr::new(203, 0, 113, 7).into()),
                 info: "azsdk-python-keyvault-keys/4.11.3".to_owned(),

@@ -1,0 +1,38 @@
+use sealock_core::{ApplicationName, IdentityName, PrincipalId};
+use sealock_entra::{Directory, Principal};
+use serde::Serialize;
+
+use super::ControlError;
+
+/// Whom a right is for, by name. Neither is there once the principal is gone; its rights stay, as in Azure.
+#[derive(Default, Serialize)]
+pub(super) struct PrincipalView {
+    identity: Option<IdentityName>,
+    application: Option<ApplicationName>,
+}
+
+impl PrincipalView {
+    pub(super) fn of(directory: &Directory, id: PrincipalId) -> Result<Self, ControlError> {
+        Ok(match directory.principal(id)? {
+            Some(Principal::ManagedIdentity(identity)) => Self {
+                identity: Some(identity.name),
+                ..Self::default()
+            },
+            Some(Principal::Application(application)) => Self {
+                application: Some(application.name),
+                ..Self::default()
+            },
+            None => Self::default(),
+        })
+    }
+}
+
+/// Whom a path names: a managed identity by its name, or any principal by its id.
+pub(super) fn named(directory: &Directory, text: &str) -> Result<Principal, ControlError> {
+    if let Ok(id) = text.parse()
+        && let Some(principal) = directory.principal(id)?
+    {
+        return Ok(principal);
+    }
+    Ok(directory.identity(&text.parse()?)?.into())
+}
