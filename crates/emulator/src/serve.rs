@@ -125,6 +125,9 @@ async fn run(config: Config, ready_file: Option<PathBuf>) -> Result<(), Error> {
     };
     let clock = timekeeping::restore(&store)?;
     let services = Services::open(store, service_key, clock, names, address.ip(), &config).await?;
+    if let Some(dir) = &data_dir {
+        dir.raise_format()?;
+    }
     services.sweep()?;
     tokio::select! {
         seeded = seed::seed(&services, &config) => seeded?,

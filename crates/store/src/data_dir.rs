@@ -53,25 +53,45 @@ impl DataDir {
         &self.path
     }
 
-    fn check_format(&self) -> Result<()> {
-        let file = self.path.join("format");
-        if !file.exists() {
-            return create_secret(&file, format!("{FORMAT}\n").as_bytes());
+    /// Has the directory be for those alone who know this version's format. To be called once what an older
+    /// version stored was taken over.
+    ///
+    /// # Errors
+    /// If it cannot be read or written.
+    pub fn raise_format(&self) -> Result<()> {
+        if self.format()? == Some(FORMAT) {
+            return Ok(());
         }
-        let text = fs::read_to_string(&file)?;
-        match text.trim().parse::<u32>() {
-            Ok(FORMAT) => Ok(()),
-            // From now on, what is written is for those alone who know this format.
-            Ok(older) if older < FORMAT => create_secret(&file, format!("{FORMAT}\n").as_bytes()),
-            Ok(found) => Err(Error::TooNew {
+        create_secret(&self.format_file(), format!("{FORMAT}\n").as_bytes())
+    }
+
+    fn check_format(&self) -> Result<()> {
+        match self.format()? {
+            None => self.raise_format(),
+            Some(known) if known <= FORMAT => Ok(()),
+            Some(found) => Err(Error::TooNew {
                 dir: self.path.display().to_string(),
                 found,
                 known: FORMAT,
             }),
-            Err(error) => Err(Error::Damaged {
-                key: file.display().to_string(),
-                why: error.to_string(),
-            }),
         }
+    }
+
+    /// The format that it has; a new directory has none yet.
+    fn format(&self) -> Result<Option<u32>> {
+        let file = self.format_file();
+        if !file.exists() {
+            return Ok(None);
+        }
+        let text = fs::read_to_string(&file)?;
+        let format = text.trim().parse().map_err(|error| Error::Damaged {
+            key: file.display().to_string(),
+            why: format!("{error}"),
+        })?;
+        Ok(Some(format))
+    }
+
+    fn format_file(&self) -> PathBuf {
+        self.path.join("format")
     }
 }

@@ -8,7 +8,7 @@ use sealock_store::Batch;
 
 use crate::{
     Error, Key, KeyBundle, KeyVault, Requester, Result,
-    audit::{Operation, Request, Target},
+    audit::{Operation, Request, Subject, Target},
     lookup::part,
     records::{KEYS, KeyRecord, VAULTS, VERSIONS, VersionRecord},
     rotation_policy::Action,
@@ -95,7 +95,7 @@ impl KeyVault {
             return Ok(None);
         }
         match self.rotate_if_due(vault, key).await {
-            Ok(key) => Ok(Some(key.current.kid)),
+            Ok(rotated) => Ok(rotated.map(|key| key.current.kid)),
             Err(error) => {
                 tracing::warn!(%vault, %key, %error, "a key could not be rotated");
                 Ok(None)
@@ -108,16 +108,18 @@ impl KeyVault {
         self.service.changed.notified().await;
     }
 
-    async fn rotate_if_due(&self, vault: &VaultName, key: &KeyName) -> Result<Key> {
-        let requester = Requester::operator();
-        let request = Request::new(
-            &requester,
-            Operation::KeyRotateIfDue,
-            Target::key(vault, key),
-        );
-        let (service, vault, key) = (self.service.clone(), vault.clone(), key.clone());
-        let work = async move { service.rotate_key(&requester, &vault, &key).await };
-        self.audited(request, |key: &Key| Some(key.subject()), work)
+    async fn rotate_if_due(&self, vault: &VaultName, key: &KeyName) -> Result<Option<Key>> {
+        let (service, requester) = (&self.service, Requester::operator());
+        let target = Target::key(vault, key);
+        let request = Request::new(&requester, Operation::KeyRotateIfDue, target);
+        let is_due = |now| {
+            let schedule = service.schedule(vault, key)?;
+            Ok(schedule.rotation.is_some_and(|time| time <= now))
+        };
+        let done = service
+            .rotate_key_while(&requester, vault, key, is_due)
+            .await;
+        self.recorded(request, |key: &Key| Some(key.subject()), done)
             .await
     }
 
@@ -128,11 +130,26 @@ impl KeyVault {
         };
         let target = Target::key(vault, key);
         let request = Request::new(&Requester::operator(), operation, target);
-        let (service, vault, key) = (self.service.clone(), vault.clone(), key.clone());
-        let work = async move { service.note(&vault, &key, notice).await };
-        self.audited(request, |noted: &KeyBundle| Some(noted.subject()), work)
+        let done = self.service.note(vault, key, notice).await;
+        self.recorded(request, |noted: &KeyBundle| Some(noted.subject()), done)
             .await
             .map(drop)
+    }
+
+    /// Records what was done, unless others were faster, so that it was not due any more.
+    async fn recorded<T: Send + 'static>(
+        &self,
+        request: Request,
+        about: fn(&T) -> Option<Subject>,
+        done: Result<T>,
+    ) -> Result<Option<T>> {
+        match done {
+            Err(Error::ConcurrentChange) => Ok(None),
+            done => {
+                let recorded = self.audited(request, about, async move { done });
+                recorded.await.map(Some)
+            }
+        }
     }
 }
 
@@ -242,6 +259,14 @@ impl Service {
         self.change(|| {
             let vault_record = self.changeable_vault(vault)?;
             let record = self.active_key(vault, key, None)?;
+            let schedule = self.schedule(vault, key)?;
+            let time = match notice {
+                Notice::NearExpiry => schedule.near_expiry,
+                Notice::Expiry => schedule.expiry,
+            };
+            if time.is_none_or(|time| self.clock.now() < time) {
+                return Err(Error::ConcurrentChange);
+            }
             let mut versions = self.versions_of(vault, key)?;
             let noted = versions
                 .iter_mut()

@@ -257,6 +257,18 @@ pub enum Error {
     /// Others changed the same thing again and again while this operation tried to.
     #[error("The resource was changed by other requests at the same time; retry later.")]
     ConcurrentChange,
+    /// An earlier version took names that differ in case for different keys, and there are such keys.
+    #[error(
+        "the vault '{vault}' has keys '{one}' and '{other}', which are one name in this version: purge one of them with the version that made them, or start with a new data directory"
+    )]
+    NamesCollide {
+        /// The vault.
+        vault: VaultName,
+        /// The one.
+        one: KeyName,
+        /// The other.
+        other: KeyName,
+    },
     /// The store.
     #[error("the vault's storage failed: {0}")]
     Storage(#[from] sealock_store::Error),
@@ -333,7 +345,8 @@ impl Error {
             | Self::ConcurrentChange => (409, "Conflict"),
             Self::Throttled { .. } => (429, "Throttled"),
             Self::NotSupported(_) => (501, "NotSupportedByEmulator"),
-            Self::Storage(_)
+            Self::NamesCollide { .. }
+            | Self::Storage(_)
             | Self::Directory(_)
             | Self::Damaged { .. }
             | Self::Rsa(_)

@@ -100,6 +100,7 @@ impl Error {
             | Self::Unauthorized(_)
             | Self::NotAnEndpoint(_)
             | Self::MethodNotAllowed { .. }
+            | Self::NamesCollide { .. }
             | Self::Storage(_)
             | Self::Directory(_)
             | Self::Rsa(_)

@@ -32,6 +32,18 @@ impl Service {
         vault: &VaultName,
         key: &KeyName,
     ) -> Result<Key> {
+        self.rotate_key_while(requester, vault, key, |_| Ok(true))
+            .await
+    }
+
+    /// Rotates the key, unless `is_wanted` does not hold at the commit any more.
+    pub(crate) async fn rotate_key_while(
+        self: &Arc<Self>,
+        requester: &Requester,
+        vault: &VaultName,
+        key: &KeyName,
+        is_wanted: impl Fn(Timestamp) -> Result<bool>,
+    ) -> Result<Key> {
         let place = || {
             let vault_record =
                 self.permitted_vault(requester, vault, Some(key), KeyPermission::Rotate)?;
@@ -44,8 +56,9 @@ impl Service {
         self.add_version(vault, key, make, |now| {
             let (vault_record, record) = place()?;
             let (current, version) = self.current_version(vault, key)?;
-            if (version.kty, version.shape()) != (before.kty, shape) {
-                // It has become a key of another type, and what was generated is of no use.
+            // If it has become a key of another type, what was generated is of no use.
+            let is_alike = (version.kty, version.shape()) == (before.kty, shape);
+            if !is_alike || !is_wanted(now)? {
                 return Err(Error::ConcurrentChange);
             }
             let policy = self.rotation_policy_of(vault, key)?.policy;

@@ -5,7 +5,10 @@ use sealock_vault::{
     Action, Error, KeyChange, KeyType, LifetimeAction, RotationPolicy, State, Trigger, VaultChange,
 };
 
-use crate::world::{SECRET, World, operator};
+use crate::{
+    rotation::{after_create, rotate},
+    world::{SECRET, World, operator},
+};
 
 fn tagged() -> KeyChange {
     KeyChange {
@@ -52,6 +55,48 @@ async fn many_rotations_and_changes_at_the_same_time_all_count() {
     assert!(changes.iter().all(Result::is_ok));
     assert_eq!(world.shown().await.unwrap().versions().count(), 65);
     assert_eq!(world.files(), 130);
+}
+
+/// What somebody else has done already is not due any more.
+#[tokio::test(flavor = "multi_thread")]
+async fn what_is_due_is_judged_again_when_it_is_done() {
+    for _ in 0..20 {
+        let world = World::new().await;
+        let change = KeyChange {
+            expires: Some(world.clock.now() + SignedDuration::from_hours(24 * 60)),
+            ..KeyChange::default()
+        };
+        world.create(KeyType::Ec, change).await.unwrap();
+        let actions = vec![rotate(after_create("P10D"))];
+        world.set_policy(actions, None).await.unwrap();
+        world.pass_days(10);
+        let (due, rotated) = tokio::join!(world.vaults.run_due(), world.rotate_key());
+        rotated.unwrap();
+        // Either comes first; after the one by hand, that by the policy is not due any more.
+        let current = world.shown().await.unwrap().current.kid;
+        assert!(!due.unwrap().rotated.contains(&current));
+
+        // A version that was made after the expiry of the one before has not expired.
+        world.set_policy(vec![], Some("P60D")).await.unwrap();
+        world.rotate_key().await.unwrap();
+        world.pass_days(60);
+        let rotations = futures_util::future::join_all((0..4).map(|_| world.rotate_key()));
+        let (due, _) = tokio::join!(world.vaults.run_due(), rotations);
+        due.unwrap();
+        let events = world.audit();
+        let expired = events
+            .iter()
+            .filter(|event| event.operation_name == "KeyExpiredEventGridNotification");
+        let shown = world.shown().await.unwrap();
+        for event in expired {
+            let id = &event.properties.id;
+            let version = shown
+                .versions()
+                .find(|version| id.ends_with(version.kid.version.as_str()));
+            let expires = version.unwrap().attributes.expires;
+            assert!(expires.is_some_and(|end| end <= world.clock.now()), "{id}");
+        }
+    }
 }
 
 /// What is generated for it takes a while, and is of no use then.

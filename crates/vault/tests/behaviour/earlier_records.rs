@@ -10,7 +10,7 @@ use serde_json::Value;
 
 use crate::{
     rotation::{after_create, rotate},
-    world::{SECRET, World, operator},
+    world::{SECRET, World, operator, refused},
 };
 
 impl World {
@@ -127,17 +127,36 @@ async fn a_key_is_found_in_any_case_and_keeps_its_own() {
     for table in ["keys", "key-versions", "key-tags", "rotation-policies"] {
         world.rename(table, "my-key", "My-Key").await;
     }
-    world.reopen().await;
+    world.reopen().await.unwrap();
     world.key = "MY-KEY".parse().unwrap();
     let after = world.shown().await.unwrap();
     assert_eq!(after, before);
     assert_eq!(after.name.as_str(), "My-Key");
     assert_eq!(world.policy().await.unwrap(), policy);
     assert_eq!(*world.unwrap(&kid, &wrapped).await.unwrap(), SECRET);
-    world.reopen().await;
+    world.reopen().await.unwrap();
     assert_eq!(world.shown().await.unwrap(), before);
     world.delete_and_purge_key().await;
     assert_eq!(world.files(), 0);
+}
+
+/// Two of an earlier version's keys can have become one name. Then nothing is touched.
+#[tokio::test]
+async fn keys_whose_names_differ_in_case_alone_are_named() {
+    let mut world = World::new().await;
+    world.key = "My-Key".parse().unwrap();
+    world.create_ec_key().await.unwrap();
+    world.forget("keys", &["kv1", "my-key"], &["name"]).await;
+    world.rename("keys", "my-key", "My-Key").await;
+    world.key = "my-key".parse().unwrap();
+    world.create_ec_key().await.unwrap();
+    world.forget("keys", &["kv1", "my-key"], &["name"]).await;
+    for _ in 0..2 {
+        let refusal = refused(world.reopen().await).to_string();
+        for said in ["'kv1'", "'My-Key'", "'my-key'"] {
+            assert!(refusal.contains(said), "{refusal}");
+        }
+    }
 }
 
 #[test]

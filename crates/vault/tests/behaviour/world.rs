@@ -37,7 +37,7 @@ async fn opened(
     (store, directory, service_key): (Store, Directory, Arc<ServiceKey>),
     clock: &Clock,
     fidelity: Settings,
-) -> KeyVault {
+) -> Result<KeyVault> {
     let names = PublicName::parse("localhost", 5000).unwrap();
     let opened = KeyVault::open(
         store,
@@ -47,7 +47,7 @@ async fn opened(
         directory,
         fidelity,
     );
-    opened.await.unwrap()
+    opened.await
 }
 
 impl World {
@@ -86,7 +86,7 @@ impl World {
         let service_key = Arc::new(ServiceKey::random());
         let service = (store.clone(), directory.clone(), Arc::clone(&service_key));
         let world = Self {
-            vaults: opened(service, &clock, fidelity).await,
+            vaults: opened(service, &clock, fidelity).await.unwrap(),
             store,
             service_key,
             clock,
@@ -111,10 +111,11 @@ impl World {
     }
 
     /// As after a restart.
-    pub(crate) async fn reopen(&mut self) {
+    pub(crate) async fn reopen(&mut self) -> Result<()> {
         let service_key = Arc::clone(&self.service_key);
         let service = (self.store.clone(), self.directory.clone(), service_key);
-        self.vaults = opened(service, &self.clock, Settings::default()).await;
+        self.vaults = opened(service, &self.clock, Settings::default()).await?;
+        Ok(())
     }
 
     pub(crate) fn principal(&self) -> Principal {
