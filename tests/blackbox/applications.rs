@@ -382,6 +382,19 @@ fn a_deleted_applications_tokens_end_with_it() {
     let theirs = theirs.expect("its policy stays");
     assert!(theirs["identity"].is_null() && theirs["application"].is_null());
     assert!(emulator.cli(&["role", "list"]).contains("(gone)"));
+    // By its id, what it was permitted can be taken away.
+    let gone = app.principal.as_str();
+    emulator.cli(&["role", "remove", "--identity", gone, "--role", "AcrPull"]);
+    emulator.cli(&[
+        "access",
+        "revoke",
+        "--identity",
+        gone,
+        "--permissions",
+        "all",
+    ]);
+    assert!(!emulator.cli(&["role", "list"]).contains(gone));
+    assert!(!emulator.cli(&["access", "show"]).contains(gone));
 
     let again = App::create(&emulator);
     assert!(again.client != app.client && again.principal != app.principal);

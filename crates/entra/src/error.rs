@@ -1,7 +1,7 @@
 use axum::http::StatusCode;
 use sealock_core::{ApplicationName, ClientId, IdentityName, TenantId};
 
-use crate::{Principal, Role, RoleScope};
+use crate::{Role, RoleScope};
 
 /// What is wrong with a token.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -132,8 +132,8 @@ pub enum Error {
     /// The principal has no such role in this very scope.
     #[error("The {principal} has no role {role} assigned at {scope}.")]
     RoleAssignmentNotFound {
-        /// Whose.
-        principal: Box<Principal>,
+        /// Whose, in words.
+        principal: String,
         /// Which role.
         role: Role,
         /// Where.

@@ -91,17 +91,17 @@ impl Directory {
             .collect()
     }
 
-    /// Takes a role away that was assigned at this very scope.
+    /// Takes a role away that was assigned at this very scope, also from a principal that is gone.
     ///
     /// # Errors
     /// [`Error::RoleAssignmentNotFound`]
     pub async fn remove_role(
         &self,
-        principal: &Principal,
+        principal: PrincipalId,
         role: Role,
         scope: &RoleScope,
     ) -> Result<()> {
-        let key = key(principal.principal_id(), role, scope);
+        let key = key(principal, role, scope);
         let key = key.each_ref().map(String::as_str);
         let batch = Batch::new()
             .expect_present(&ROLE_ASSIGNMENTS, &key)
@@ -109,7 +109,10 @@ impl Directory {
         match self.store.commit(batch).await? {
             Commit::Done => Ok(()),
             Commit::Conflict => Err(Error::RoleAssignmentNotFound {
-                principal: Box::new(principal.clone()),
+                principal: match self.principal(principal)? {
+                    Some(principal) => principal.to_string(),
+                    None => format!("principal '{principal}'"),
+                },
                 role,
                 scope: scope.clone(),
             }),
@@ -233,7 +236,7 @@ mod tests {
         assert_eq!(roles(), BTreeSet::from([Role::AcrPush]));
 
         let before = store.epoch();
-        let remove = || directory.remove_role(&principal, Role::AcrPush, &scope);
+        let remove = || directory.remove_role(principal.principal_id(), Role::AcrPush, &scope);
         remove().await.unwrap();
         assert!(roles().is_empty() && before < store.epoch());
         assert!(matches!(

@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 use super::{
     Answer, ControlError,
     extract::{Body, Path},
-    principals::{PrincipalView, named},
+    principals::{PrincipalView, id_of, named},
 };
 use crate::services::Services;
 
@@ -57,8 +57,9 @@ pub(super) async fn grant(
     Path(path): Path<(String, String)>,
     Body(asked): Body<Permissions>,
 ) -> Answer<PolicyView> {
-    let (vault, principal) = vault_and_principal(&services, path)?;
-    let operator = Requester::operator();
+    let (vault, principal) = path;
+    let principal = named(&services.directory, &principal)?.principal_id();
+    let (vault, operator) = (vault.parse()?, Requester::operator());
     let granted = services
         .vault
         .grant(&operator, &vault, principal, asked.permissions);
@@ -71,21 +72,14 @@ pub(super) async fn revoke(
     Path(path): Path<(String, String)>,
     Body(asked): Body<Permissions>,
 ) -> Answer<PolicyView> {
-    let (vault, principal) = vault_and_principal(&services, path)?;
-    let operator = Requester::operator();
+    let (vault, principal) = path;
+    let principal = id_of(&services.directory, &principal)?;
+    let (vault, operator) = (vault.parse()?, Requester::operator());
     let revoked = services
         .vault
         .revoke(&operator, &vault, principal, asked.permissions);
     let policy = revoked.await?;
     Ok(Json(view(&services, &vault, policy)?))
-}
-
-fn vault_and_principal(
-    services: &Services,
-    (vault, principal): (String, String),
-) -> Result<(VaultName, PrincipalId), ControlError> {
-    let principal = named(&services.directory, &principal)?;
-    Ok((vault.parse()?, principal.principal_id()))
 }
 
 fn view(

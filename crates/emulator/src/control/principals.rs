@@ -27,6 +27,15 @@ impl PrincipalView {
     }
 }
 
+/// Whom a path names, be it there or not: a managed identity by its name, or any principal by its id. What it
+/// was permitted outlives it, and can be taken away.
+pub(super) fn id_of(directory: &Directory, text: &str) -> Result<PrincipalId, ControlError> {
+    match text.parse() {
+        Ok(id) => Ok(id),
+        Err(_) => Ok(named(directory, text)?.principal_id()),
+    }
+}
+
 /// Whom a path names: a managed identity by its name, or any principal by its id.
 pub(super) fn named(directory: &Directory, text: &str) -> Result<Principal, ControlError> {
     if let Ok(id) = text.parse()

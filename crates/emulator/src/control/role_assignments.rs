@@ -2,14 +2,14 @@ use axum::{Json, extract::State, http::StatusCode};
 use jiff::Timestamp;
 use sealock_cmk::rules;
 use sealock_core::{KeyName, PrincipalId, RegistryName, excerpt};
-use sealock_entra::{Principal, RESOURCE_GROUP, Role, RoleAssignment, RoleScope};
+use sealock_entra::{RESOURCE_GROUP, Role, RoleAssignment, RoleScope};
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
 use super::{
     Answer, ControlError,
     extract::{Body, Path},
-    principals::{PrincipalView, named},
+    principals::{PrincipalView, id_of, named},
 };
 use crate::services::Services;
 
@@ -55,7 +55,8 @@ pub(super) async fn assign(
     Path(principal): Path<String>,
     Body(asked): Body<Asked>,
 ) -> Result<(StatusCode, Json<RoleAssignmentView>), ControlError> {
-    let (principal, role, scope) = read(&services, &principal, asked)?;
+    let (role, scope) = read(asked)?;
+    let principal = named(&services.directory, &principal)?;
     scope_is_there(&services, &scope)?;
     let assigned = services.directory.assign_role(&principal, role, scope);
     let (assignment, is_new) = assigned.await?;
@@ -72,17 +73,14 @@ pub(super) async fn remove(
     Path(principal): Path<String>,
     Body(asked): Body<Asked>,
 ) -> Result<StatusCode, ControlError> {
-    let (principal, role, scope) = read(&services, &principal, asked)?;
-    let removed = services.directory.remove_role(&principal, role, &scope);
+    let (role, scope) = read(asked)?;
+    let principal = id_of(&services.directory, &principal)?;
+    let removed = services.directory.remove_role(principal, role, &scope);
     removed.await?;
     Ok(StatusCode::NO_CONTENT)
 }
 
-fn read(
-    services: &Services,
-    principal: &str,
-    asked: Asked,
-) -> Result<(Principal, Role, RoleScope), ControlError> {
+fn read(asked: Asked) -> Result<(Role, RoleScope), ControlError> {
     let scope = match (asked.registry, asked.scope) {
         (Some(registry), None) => rules::resource_id(&registry),
         (None, Some(scope)) => scope,
@@ -92,8 +90,7 @@ fn read(
             ));
         }
     };
-    let principal = named(&services.directory, principal)?;
-    Ok((principal, asked.role.parse()?, scope.parse()?))
+    Ok((asked.role.parse()?, scope.parse()?))
 }
 
 /// A role is assigned to something that is there; of a key, it is the vault that must be. Ids are the same in any

@@ -34,7 +34,7 @@ impl World {
     async fn unassign(&self, role: Role, path: &str) {
         let removed = self
             .directory
-            .remove_role(&self.principal(), role, &scope(path))
+            .remove_role(self.identity.principal_id, role, &scope(path))
             .await;
         removed.unwrap();
     }
