@@ -114,16 +114,16 @@ impl Door {
     async fn friendly(self, host: &Authority, request: Request) -> Response {
         let path = request.uri().path();
         let first = path.split('/').nth(1).unwrap_or_default();
+        if vault_http::is_vaults(path) {
+            let name = self.services.default_vault.clone();
+            let resource = format!("https://vault.{}", self.services.names);
+            return self.vault(name, host, resource, request).await;
+        }
+        if entra_http::is_managed_identitys(path) {
+            let door = entra_door(host, &request);
+            return entra_http::managed_identity(&self.services.tokens, door, request).await;
+        }
         match first {
-            _ if vault_http::is_vaults(path) => {
-                let name = self.services.default_vault.clone();
-                let resource = format!("https://vault.{}", self.services.names);
-                self.vault(name, host, resource, request).await
-            }
-            _ if entra_http::is_managed_identitys(path) => {
-                let door = entra_door(host, &request);
-                entra_http::managed_identity(&self.services.tokens, door, request).await
-            }
             "v2" | "acr" | "oauth2" => {
                 let name = self.services.default_registry.clone();
                 let is_open = !self.is_enforced;
@@ -142,6 +142,7 @@ impl Door {
             )
                 .into_response(),
             "subscriptions" | "providers" => unsupported(ARM, "Azure Resource Manager"),
+            // Not before the others: a repository can be called as one of the authority's endpoints.
             _ if is_authority(path) => {
                 let door = entra_door(host, &request);
                 entra_http::authority(&self.services.tokens, door, request).await

@@ -195,8 +195,10 @@ impl Key {
 /// An operation that has begun, from which its record is made once it has ended.
 pub(crate) struct Request {
     /// None if it could not be told.
-    pub(crate) caller: Option<Caller>,
-    pub(crate) client: Client,
+    caller: Option<Caller>,
+    client: Client,
+    /// Whether it came by the vault's HTTP, from somebody who could be told.
+    pub(crate) is_clients: bool,
     pub(crate) operation: Operation,
     pub(crate) target: Target,
     /// What is to be made, if that can be.
@@ -210,6 +212,7 @@ impl Request {
         Self {
             caller: Some(requester.caller.clone()),
             client: requester.client.clone(),
+            is_clients: requester.is_client(),
             operation,
             target,
             new_key: None,
@@ -223,6 +226,7 @@ impl Request {
         Self {
             caller: None,
             client: client.clone(),
+            is_clients: false,
             operation: Operation::Authentication,
             target: Target::Vault(vault),
             new_key: None,

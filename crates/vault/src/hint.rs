@@ -1,6 +1,7 @@
 //! What to do next after a refusal: commands as `sealock` takes them.
 
 use sealock_core::{KeyName, Kid, VaultName};
+use sealock_entra::Principal;
 
 use crate::{Error, KeyOperation, State, rbac::least_role};
 
@@ -71,7 +72,7 @@ impl Error {
                 vault,
             } => format!(
                 "grant it with: sealock access grant --vault {vault} {} --permissions {permission}",
-                principal.option()
+                option(principal)
             ),
             Self::ForbiddenByRbac {
                 principal,
@@ -81,7 +82,7 @@ impl Error {
             } => format!(
                 "assign a role with: sealock role assign --role \"{}\" {} --scope {resource}",
                 least_role(action),
-                principal.option()
+                option(principal)
             ),
             Self::Unreachable { vault, .. } => format!(
                 "see from where it can be reached, and change it, with: sealock vault network {vault}"
@@ -108,6 +109,14 @@ impl Error {
             | Self::Json(_)
             | Self::Interrupted(_) => return None,
         })
+    }
+}
+
+/// The option by which the command line names a principal.
+fn option(principal: &Principal) -> String {
+    match principal {
+        Principal::ManagedIdentity(identity) => format!("--identity {}", identity.name),
+        Principal::Application(application) => format!("--app {}", application.name),
     }
 }
 

@@ -14,10 +14,9 @@ use std::{
 };
 
 use sealock_core::{Clock, Kid, VaultName};
-use sealock_entra::Caller;
 
 use crate::{
-    Error, KeyProperties, KeyType, Origin, Result,
+    Error, KeyProperties, KeyType, Result,
     audit::{Operation, Request, Target},
     service::Service,
 };
@@ -127,11 +126,9 @@ impl Throttling {
 impl Service {
     /// Counts a client's request, or refuses it.
     pub(crate) fn throttle(&self, request: &Request) -> Result<()> {
-        let is_clients = matches!(request.caller, Some(Caller::Principal(_)))
-            && matches!(request.client.origin, Origin::Address(_));
         let Some(vault) = request
             .vault()
-            .filter(|_| self.settings.throttling && is_clients)
+            .filter(|_| self.settings.throttling && request.is_clients)
         else {
             return Ok(());
         };

@@ -1,7 +1,7 @@
 use std::collections::BTreeSet;
 
 use axum::{Json, extract::State};
-use sealock_core::{PrincipalId, VaultName};
+use sealock_core::VaultName;
 use sealock_vault::{KeyPermission, Policy, Requester};
 use serde::{Deserialize, Serialize};
 
@@ -18,7 +18,6 @@ pub(super) struct PolicyView {
     vault: VaultName,
     #[serde(flatten)]
     principal: PrincipalView,
-    principal_id: PrincipalId,
     permissions: BTreeSet<KeyPermission>,
     /// Not while roles decide in the vault.
     in_effect: bool,
@@ -90,7 +89,6 @@ fn view(
     Ok(PolicyView {
         vault: vault.clone(),
         principal: PrincipalView::of(&services.directory, policy.principal)?,
-        principal_id: policy.principal,
         permissions: policy.permissions,
         in_effect: !services.vault.has_roles(vault)?,
     })

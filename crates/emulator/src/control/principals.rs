@@ -4,25 +4,25 @@ use serde::Serialize;
 
 use super::ControlError;
 
-/// Whom a right is for, by name. Neither is there once the principal is gone; its rights stay, as in Azure.
-#[derive(Default, Serialize)]
+/// Whom a right is for, by name. Neither name is there once the principal is gone; its rights stay, as in Azure.
+#[derive(Serialize)]
 pub(super) struct PrincipalView {
     identity: Option<IdentityName>,
     application: Option<ApplicationName>,
+    principal_id: PrincipalId,
 }
 
 impl PrincipalView {
     pub(super) fn of(directory: &Directory, id: PrincipalId) -> Result<Self, ControlError> {
-        Ok(match directory.principal(id)? {
-            Some(Principal::ManagedIdentity(identity)) => Self {
-                identity: Some(identity.name),
-                ..Self::default()
-            },
-            Some(Principal::Application(application)) => Self {
-                application: Some(application.name),
-                ..Self::default()
-            },
-            None => Self::default(),
+        let (identity, application) = match directory.principal(id)? {
+            Some(Principal::ManagedIdentity(identity)) => (Some(identity.name), None),
+            Some(Principal::Application(application)) => (None, Some(application.name)),
+            None => (None, None),
+        };
+        Ok(Self {
+            identity,
+            application,
+            principal_id: id,
         })
     }
 }

@@ -1,7 +1,7 @@
 use axum::{Json, extract::State, http::StatusCode};
 use jiff::Timestamp;
 use sealock_cmk::rules;
-use sealock_core::{KeyName, PrincipalId, RegistryName, excerpt};
+use sealock_core::{KeyName, RegistryName, excerpt};
 use sealock_entra::{RESOURCE_GROUP, Role, RoleAssignment, RoleScope};
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
@@ -19,7 +19,6 @@ pub(super) struct RoleAssignmentView {
     id: Uuid,
     #[serde(flatten)]
     principal: PrincipalView,
-    principal_id: PrincipalId,
     role: Role,
     role_definition_id: &'static str,
     scope: RoleScope,
@@ -141,7 +140,6 @@ fn view(
     Ok(RoleAssignmentView {
         id: assignment.id,
         principal: PrincipalView::of(&services.directory, assignment.principal_id)?,
-        principal_id: assignment.principal_id,
         role: assignment.role,
         role_definition_id: assignment.role.definition_id(),
         scope: assignment.scope,

@@ -32,9 +32,7 @@ impl World {
         let done = self.store.commit(batch).await.unwrap();
         assert_eq!(done, Commit::Done);
     }
-}
 
-impl World {
     /// Moves what there is of a key of the vault to another name.
     async fn rename(&self, table: &'static str, from: &str, to: &str) {
         let table: Table<Value> = Table::control(table);
