@@ -146,7 +146,7 @@ impl Condition {
             }
             _ => {
                 return Err(ungrammatical(
-                    "an authority and what is no claim need one list of conditions, anyOf or allOf",
+                    "an authority, and a condition without a claim, need exactly one of anyOf and allOf",
                 ));
             }
         };
