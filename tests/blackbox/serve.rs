@@ -568,6 +568,18 @@ fn sigterm_stops_it_whatever_its_clients_do() {
 }
 
 #[test]
+fn a_flag_that_names_no_address_says_what_was_expected() {
+    for text in ["5001", "localhost:5001", "127.0.0.1:99999"] {
+        let output = Serve::start(TempDir::new().unwrap(), &["--listen", text], &[]).end();
+        assert_eq!(output.code, 2, "{text}");
+        let expected = format!(
+            "'{text}' for '--listen <ADDR>': expected an address and a port, such as 127.0.0.1:5000"
+        );
+        assert_contains(&output.stderr, &[&expected], text);
+    }
+}
+
+#[test]
 fn the_banner_names_endpoints_key_and_commands() {
     let arguments = [
         &ANY_PORT[..],
@@ -596,6 +608,7 @@ fn the_banner_names_endpoints_key_and_commands() {
             "kept/here/tls/ca.pem\n",
             &format!("sealock trust --emulator http://localhost:{port}\n"),
             &format!("sealock hosts --emulator http://localhost:{port}\n"),
+            &format!("docker tag busybox localhost:{port}/hello:v1 "),
             &format!("docker push localhost:{port}/hello:v1\n"),
             &format!("sealock key disable --emulator http://localhost:{port}\n"),
             &format!("docker pull localhost:{port}/hello:v1\n"),

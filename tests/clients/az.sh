@@ -45,7 +45,8 @@ deleted_id() { echo "https://$1.vault.$REGISTRY/deletedkeys/$2"; }
 register_cloud() {
     az cloud register --name sealock --skip-endpoint-discovery --endpoint-resource-manager "https://management.$REGISTRY" \
         --endpoint-active-directory "https://login.$REGISTRY" \
-        --endpoint-active-directory-resource-id "https://management.$REGISTRY" --suffix-keyvault-dns ".vault.$REGISTRY"
+        --endpoint-active-directory-resource-id "https://management.$REGISTRY" --suffix-keyvault-dns ".vault.$REGISTRY" \
+        --suffix-acr-login-server-endpoint ".azurecr.$REGISTRY"
     az cloud set --name sealock
 }
 

@@ -38,8 +38,9 @@ pub(crate) async fn print(
     let command = |words: &str| format!("{sealock} {words}{emulator}");
     let commands = match auth {
         // There is nothing yet to log in with.
-        Auth::Enforced => ["status", "key show", "audit"].map(command),
-        Auth::Friendly => [
+        Auth::Enforced => ["status", "key show", "audit"].map(command).to_vec(),
+        Auth::Friendly => vec![
+            format!("docker tag busybox {at}/hello:v1    # or any other image that you have"),
             format!("docker push {at}/hello:v1"),
             command(if encrypted {
                 "key disable"
@@ -55,7 +56,10 @@ pub(crate) async fn print(
     };
 
     let mut out = anstream::stdout().lock();
-    let commands = commands.map(|command| format!("  {COMMAND}{command}{COMMAND:#}"));
+    let commands: Vec<_> = commands
+        .iter()
+        .map(|command| format!("  {COMMAND}{command}{COMMAND:#}"))
+        .collect();
     // With standard output closed there is nobody to tell.
     let _ = writeln!(
         out,

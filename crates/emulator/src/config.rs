@@ -115,11 +115,20 @@ fn addresses<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Vec<SocketAdd
         OneOrMany::Many(texts) => texts,
     };
     let address = |text: String| {
-        let expected = "expected an address and a port, such as 127.0.0.1:5000 or [::1]:0";
-        text.parse()
-            .map_err(|_| D::Error::custom(format!("'{text}' is not one to listen on: {expected}")))
+        listen_address(&text).map_err(|expected| {
+            D::Error::custom(format!("'{text}' is not one to listen on: {expected}"))
+        })
     };
     texts.into_iter().map(address).collect()
+}
+
+/// An address to listen on.
+///
+/// # Errors
+/// If it is none; then, what was expected.
+pub fn listen_address(text: &str) -> Result<SocketAddr, &'static str> {
+    text.parse()
+        .map_err(|_| "expected an address and a port, such as 127.0.0.1:5000 or [::1]:0")
 }
 
 /// `[log]`

@@ -233,10 +233,11 @@ fn is_authority(path: &str) -> bool {
 const INDEX: &str = "\
 Sealock: a local container registry whose content is encrypted with a customer-managed key.
 
-/v2/            the registry: docker push localhost:5000/hello
+/v2/            the registry: docker push localhost:5000/hello:v1
 /acr/v1/        the same in Azure's own words; /oauth2/ has its tokens
 /keys           the vault's keys, as on Azure; they ask for a token
 /metadata/      tokens for managed identities, as on a virtual machine; /msi/token as in App Service
+/TENANT/oauth2/ tokens for applications, as Entra's; /TENANT/discovery/ and /TENANT/v2.0/ have the keys
 /_sealock/v1/   the control API: sealock status, sealock key disable
 
 Both with TLS, too; /_sealock/v1/ca.pem is the CA to trust.

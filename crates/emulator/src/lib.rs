@@ -24,7 +24,7 @@ mod services;
 mod timekeeping;
 mod tls;
 
-pub use config::{Auth, Config, ConfigError, LogFormat};
+pub use config::{Auth, Config, ConfigError, LogFormat, listen_address};
 pub use control_token::CONTROL_TOKEN_FILE;
 pub use error::Error;
 pub use serve::{Flags, serve};

@@ -21,7 +21,7 @@ const SECRET_VALID_FOR: SignedDuration = SignedDuration::from_hours(365 * 24);
 pub struct Application {
     /// Its name.
     pub name: ApplicationName,
-    /// With which it logs in. Claim `appid`.
+    /// What it logs in with. Claim `appid`.
     pub client_id: ClientId,
     /// By which access policies and role assignments name its service principal. Claim `oid`.
     pub principal_id: PrincipalId,

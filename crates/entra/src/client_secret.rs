@@ -7,25 +7,25 @@ use zeroize::Zeroizing;
 /// In every client secret of Azure's, and what looks for leaked secrets knows them by it.
 const MARK: &str = "8Q~";
 
-/// How many characters are before the mark, and behind it.
+/// How many characters are before the mark, and after it.
 const BEFORE: usize = 3;
-const BEHIND: usize = 34;
+const AFTER: usize = 34;
 
-/// With what an application proves itself. It cannot be printed by mistake.
+/// What an application proves itself with. It cannot be printed by mistake.
 pub struct ClientSecret(Zeroizing<String>);
 
 impl ClientSecret {
     /// A new random secret, of Azure's form. Letters and digits, so that no shell needs quotes around it.
     pub(crate) fn random() -> Self {
         let mut random = Alphanumeric.sample_iter(rand::rng()).map(char::from);
-        let mut secret = Zeroizing::new(String::with_capacity(BEFORE + MARK.len() + BEHIND));
+        let mut secret = Zeroizing::new(String::with_capacity(BEFORE + MARK.len() + AFTER));
         secret.extend(random.by_ref().take(BEFORE));
         secret.push_str(MARK);
-        secret.extend(random.take(BEHIND));
+        secret.extend(random.take(AFTER));
         Self(secret)
     }
 
-    /// The secret itself, for whoever made it to see this once.
+    /// The secret itself, to be shown once, to whoever made it.
     pub fn as_str(&self) -> &str {
         &self.0
     }

@@ -28,7 +28,10 @@ Examples:
   sealock access grant --app deploy --permissions get,sign")]
     Grant(Change),
     /// Take permissions away from an identity or application
-    #[command(after_help = "Example:\n  sealock access revoke --permissions unwrapKey")]
+    #[command(after_help = "\
+Examples:
+  sealock access revoke --permissions unwrapKey
+  sealock access revoke --app deploy --permissions get,sign")]
     Revoke(Change),
 }
 
@@ -39,7 +42,9 @@ pub(crate) struct Change {
     vault: VaultName,
     #[command(flatten)]
     principal: PrincipalArgs,
-    /// The key permissions, separated by commas
+    /// The key permissions, separated by commas: `all`, `get`, `list`, `create`, `update`, `import`, `delete`,
+    /// `recover`, `backup`, `restore`, `purge`, `encrypt`, `decrypt`, `wrapKey`, `unwrapKey`, `sign`, `verify`,
+    /// `release`, `rotate`, `getrotationpolicy`, `setrotationpolicy`
     #[arg(long, value_delimiter = ',', value_parser = one_of_several(), default_value = "get,wrapKey,unwrapKey")]
     permissions: Vec<String>,
 }

@@ -20,9 +20,9 @@ use crate::{
     after_help = "\
 Example:
   sealock serve &
-  docker push localhost:5000/hello
+  docker push localhost:5000/hello:v1
   sealock key disable
-  docker pull localhost:5000/hello    # denied: the key is disabled
+  docker pull localhost:5000/hello:v1    # denied: the key is disabled
   sealock key enable"
 )]
 pub(crate) struct Cli {
@@ -91,7 +91,8 @@ Example:
     /// Manage applications, which log in with a client secret
     #[command(subcommand, after_help = "Example:\n  sealock app create deploy")]
     App(AppCommand),
-    /// Manage the roles of identities and applications: what they may do in a registry
+    /// Manage the roles of identities and applications: what they may do in registries, vaults, groups and
+    /// the subscription
     #[command(
         subcommand,
         after_help = "Example:\n  sealock role assign --identity registry-identity --role AcrPull"

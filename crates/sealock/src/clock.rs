@@ -18,7 +18,9 @@ pub(crate) enum ClockCommand {
     #[command(after_help = "\
 Examples:
   sealock clock advance 1h
-  sealock clock advance 90d")]
+  sealock clock advance 90d
+  sealock clock advance -1h
+  sealock clock set $(date -u +%FT%TZ)    # the system's time again")]
     Advance {
         /// How far: 90s, 1h, '1h 30m', 90d; negative to go back
         #[arg(allow_hyphen_values = true)]
@@ -31,7 +33,10 @@ Examples:
     #[command(after_help = "Example:\n  sealock clock resume")]
     Resume,
     /// Set the emulator's time
-    #[command(after_help = "Example:\n  sealock clock set 2030-01-01T00:00:00Z")]
+    #[command(after_help = "\
+Examples:
+  sealock clock set 2030-01-01T00:00:00Z
+  sealock clock set $(date -u +%FT%TZ)    # the system's time again")]
     Set {
         /// The time, as in RFC 3339
         now: Timestamp,

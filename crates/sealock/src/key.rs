@@ -44,13 +44,14 @@ Examples:
         /// The type of key: `RSA`, `RSA-HSM`, `EC`, `EC-HSM` or `oct-HSM`
         #[arg(long, default_value = "RSA")]
         kty: String,
-        /// Its size in bits, unless it is the type's usual one
+        /// Its size in bits: 2048, 3072 or 4096 for RSA (2048 unless said), 128, 192 or 256 for oct-HSM (256)
         #[arg(long, value_name = "BITS")]
         size: Option<u32>,
         /// An EC key's curve: `P-256`, `P-256K`, `P-384` or `P-521`
         #[arg(long)]
         curve: Option<String>,
-        /// What it is for, separated by commas, unless for all that its type can do
+        /// What it is for, separated by commas, unless for all that its type can do: `encrypt`, `decrypt`,
+        /// `sign`, `verify`, `wrapKey`, `unwrapKey`, `import`, `export`
         #[arg(long, value_delimiter = ',', value_parser = one_of_several())]
         ops: Option<Vec<String>>,
     },
@@ -139,7 +140,8 @@ pub(crate) struct Update {
 #[derive(Debug, Args)]
 #[group(required = true, multiple = true)]
 struct KeyChange {
-    /// What it is for, separated by commas
+    /// What it is for, separated by commas: `encrypt`, `decrypt`, `sign`, `verify`, `wrapKey`, `unwrapKey`,
+    /// `import`, `export`
     #[arg(long, value_delimiter = ',', value_parser = one_of_several())]
     ops: Option<Vec<String>>,
     /// From when on it can be used, as in RFC 3339

@@ -24,9 +24,10 @@ Examples:
   sealock role assign --role 'Key Vault Crypto Service Encryption User' --scope VAULT_ID")]
     Assign(Assignment),
     /// Take a role away from an identity or application
-    #[command(
-        after_help = "Example:\n  sealock role remove --identity registry-identity --role AcrPull --registry sealock"
-    )]
+    #[command(after_help = "\
+Examples:
+  sealock role remove --identity registry-identity --role AcrPull --registry sealock
+  sealock role remove --app deploy --role AcrPush")]
     Remove(Assignment),
 }
 

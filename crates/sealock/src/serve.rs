@@ -15,7 +15,7 @@ pub(crate) struct Serve {
     #[arg(long, value_name = "FILE")]
     config: Option<PathBuf>,
     /// The address to listen on; port 0 takes a free one (may be repeated)
-    #[arg(long, value_name = "ADDR")]
+    #[arg(long, value_name = "ADDR", value_parser = sealock_emulator::listen_address)]
     listen: Vec<SocketAddr>,
     /// Where the state is kept
     #[arg(long, value_name = "DIR")]

@@ -31,7 +31,7 @@ pub(crate) enum VaultCommand {
         /// Refuse to purge the vault and its keys before their time
         #[arg(long)]
         purge_protection: bool,
-        /// How long what was deleted can be recovered
+        /// For how many days what was deleted can be recovered: 7 to 90, and 90 unless said
         #[arg(long, value_name = "N")]
         retention_days: Option<u32>,
     },
@@ -42,7 +42,8 @@ pub(crate) enum VaultCommand {
     #[command(after_help = "\
 Examples:
   sealock vault update kv1 --rbac true
-  sealock vault update --failed-over true")]
+  sealock vault update --failed-over true
+  sealock vault update --failed-over false")]
     Update(Update),
     /// Show from where a vault can be reached, or change it
     #[command(after_help = "\

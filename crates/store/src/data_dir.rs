@@ -13,6 +13,7 @@ use crate::{
 /// The layout of the data directory. It rises when an older sealock could not read what is written.
 ///
 /// 2: digests may be of SHA-512.
+/// 3: keys are stored under their names in lower case.
 const FORMAT: u32 = 3;
 
 /// A data directory that this process alone uses.

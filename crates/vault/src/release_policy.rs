@@ -146,7 +146,7 @@ impl Condition {
             }
             _ => {
                 return Err(ungrammatical(
-                    "an authority and what is no claim need one list of conditions, anyOf or allOf",
+                    "an authority, and a condition without a claim, need exactly one of anyOf and allOf",
                 ));
             }
         };
@@ -400,16 +400,25 @@ mod tests {
                 with_conditions(&format!(r#""allOf":[{claim}]"#)).replace("1.0.0", "2.0.0"),
                 "its version is not 1.0.0",
             ),
-            (with_conditions(r#""allOf":[]"#), "need one list"),
-            (with_conditions(r#""allOf":null"#), "need one list"),
+            (
+                with_conditions(r#""allOf":[]"#),
+                "need exactly one of anyOf and allOf",
+            ),
+            (
+                with_conditions(r#""allOf":null"#),
+                "need exactly one of anyOf and allOf",
+            ),
             (
                 with_conditions(&format!(r#""allOf":[{claim}],"anyOf":[{claim}]"#)),
-                "need one list",
+                "need exactly one of anyOf and allOf",
             ),
-            (with_conditions(r#""allOf":[{}]"#), "need one list"),
+            (
+                with_conditions(r#""allOf":[{}]"#),
+                "need exactly one of anyOf and allOf",
+            ),
             (
                 with_conditions(r#""allOf":[{"anyOf":[]}]"#),
-                "need one list",
+                "need exactly one of anyOf and allOf",
             ),
             (
                 with_conditions(r#""allOf":[{"claim":"c"}]"#),

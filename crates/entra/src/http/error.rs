@@ -47,9 +47,10 @@ fn entra(error: &Error, code: &str, message: &str, now: Timestamp) -> Value {
     let timestamp = now.strftime("%Y-%m-%d %H:%M:%SZ").to_string();
     let number = error.aadsts();
     let name = number.map_or_else(String::new, |number| format!("AADSTS{number}: "));
+    let stop = if message.ends_with('.') { "" } else { "." };
     let mut body = json!({
         "error": code,
-        "error_description": format!("{name}{message} Trace ID: {trace} Correlation ID: {correlation} Timestamp: {timestamp}"),
+        "error_description": format!("{name}{message}{stop} Trace ID: {trace} Correlation ID: {correlation} Timestamp: {timestamp}"),
         "error_codes": number.into_iter().collect::<Vec<_>>(),
         "timestamp": timestamp,
         "trace_id": trace,

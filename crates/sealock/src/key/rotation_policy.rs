@@ -23,8 +23,8 @@ pub(crate) enum RotationPolicyCommand {
     /// Give a key another rotation policy
     #[command(after_help = "\
 Example:
-  echo '{\"lifetimeActions\": [{\"trigger\": {\"timeAfterCreate\": \"P15D\"}, \"action\": {\"type\": \"Rotate\"}}],
-         \"attributes\": {\"expiryTime\": \"P30D\"}}' > policy.json
+  echo '{\"lifetimeActions\": [{\"trigger\": {\"timeAfterCreate\": \"P15D\"},
+    \"action\": {\"type\": \"Rotate\"}}], \"attributes\": {}}' > policy.json
   sealock key rotation-policy update --file policy.json")]
     Update(Update),
 }

@@ -92,6 +92,25 @@ async fn a_request_wrong_in_every_way_is_refused_for_the_first() {
     assert_eq!(wraps_and_creates(&world, "kv1/k1").await, (BAD, BAD));
 }
 
+#[tokio::test]
+async fn the_version_of_the_api_is_judged_after_the_permission_and_before_the_key() {
+    let world = World::new().await;
+    world.revoke(KeyPermission::All).await;
+    let get = async |version: Option<&str>| {
+        let mut client = world.machine();
+        client.client.api_version = version.map(str::to_owned);
+        wire(world.vaults.get_key(&client, &world.identifier()).await)
+    };
+    for bad in [None, Some("latest")] {
+        assert_eq!(get(bad).await, DENIED);
+    }
+    world.grant(&[KeyPermission::Get]).await;
+    for bad in [None, Some("latest")] {
+        assert_eq!(get(bad).await, BAD);
+    }
+    assert_eq!(get(Some("7.4")).await, MISSING);
+}
+
 /// Whether the key is there or not, and whatever the parameters are.
 #[tokio::test]
 async fn without_permission_nothing_is_told_of_a_key() {
