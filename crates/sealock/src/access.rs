@@ -63,7 +63,7 @@ impl AccessCommand {
         match self {
             Self::Show { vault } => {
                 let answer = client.get(&format!("vaults/{vault}/access"))?;
-                output.show(&answer, Policies::render)
+                output.show(&answer, |policies: &Policies| policies.render(client))
             }
             Self::Grant(change) => change.apply("grant", client, output),
             Self::Revoke(change) => change.apply("revoke", client, output),
@@ -76,12 +76,12 @@ impl Change {
         let principal = self.principal.path_segment(client)?;
         let path = format!("vaults/{}/access/{principal}/{how}", self.vault);
         let answer = client.post(&path, Some(&json!({ "permissions": self.permissions })))?;
-        output.show(&answer, Policy::sentence)
+        output.show(&answer, |policy: &Policy| policy.sentence(client))
     }
 }
 
 impl Policies {
-    fn render(&self) -> String {
+    fn render(&self, client: &Client) -> String {
         let rows = self.policies.iter().map(|policy| {
             [
                 policy.principal.listed(),
@@ -91,33 +91,34 @@ impl Policies {
         });
         let rows = table(["IDENTITY", "PRINCIPAL", "KEY PERMISSIONS"], rows);
         match self.policies.first() {
-            Some(policy) => policy.noted(rows),
+            Some(policy) => policy.noted(rows, client),
             None => rows,
         }
     }
 }
 
 impl Policy {
-    fn sentence(&self) -> String {
+    fn sentence(&self, client: &Client) -> String {
         let permissions = match &*self.permissions {
             [] => "no permission".to_owned(),
             permissions => permissions.join(", "),
         };
-        self.noted(format!(
+        let said = format!(
             "{} now has {permissions} in vault {}",
             self.principal, self.vault
-        ))
+        );
+        self.noted(said, client)
     }
 
     /// What was said of the vault's policies, and that they count for nothing if that is so.
-    fn noted(&self, said: String) -> String {
+    fn noted(&self, said: String, client: &Client) -> String {
         if self.in_effect {
             return said;
         }
         let vault = &self.vault;
-        format!(
-            "{said}\n{HINT}note:{HINT:#} roles decide in vault {vault}, so access policies have no effect there; \
-             see: sealock role assign --help"
-        )
+        let note = client.commands(&format!(
+            "roles decide in vault {vault}, so access policies have no effect there; see: sealock role assign --help"
+        ));
+        format!("{said}\n{HINT}note:{HINT:#} {note}")
     }
 }

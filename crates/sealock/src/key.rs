@@ -208,12 +208,12 @@ impl KeyCommand {
             } => {
                 let body = json!({ "kty": kty, "key_size": size, "crv": curve, "key_ops": ops });
                 let answer = client.post(&key.path(), Some(&body))?;
-                output.show(&answer, |key: &Key| key.followed("created"))
+                output.show(&answer, |key: &Key| key.followed("created", client))
             }
             Self::Show { key } => output.show(&client.get(&key.path())?, Key::render),
             Self::Rotate { key } => {
                 let answer = client.post(&format!("{}/rotate", key.path()), None)?;
-                output.show(&answer, |key: &Key| key.followed("rotated to"))
+                output.show(&answer, |key: &Key| key.followed("rotated to", client))
             }
             Self::Disable(switch) => switch.set_enabled(false, client, output),
             Self::Enable(switch) => switch.set_enabled(true, client, output),
@@ -337,13 +337,13 @@ impl Key {
     }
 
     /// What was done, and which registries it did not reach.
-    fn followed(&self, done: &str) -> String {
+    fn followed(&self, done: &str, client: &Client) -> String {
         let mut lines = vec![format!("{done} {}", self.kid)];
         lines.extend(self.left_behind.iter().map(|registry| {
-            format!(
-                "{BAD}warning:{BAD:#} registry {registry} still needs its old version; \
-                 see: sealock registry show {registry}"
-            )
+            let warning = format!(
+                "registry {registry} still needs its old version; see: sealock registry show {registry}"
+            );
+            format!("{BAD}warning:{BAD:#} {}", client.commands(&warning))
         }));
         lines.join("\n")
     }

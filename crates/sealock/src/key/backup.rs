@@ -62,7 +62,7 @@ impl Restore {
         let blob = fs::read(&self.file).map_err(|error| Error::system(&error))?;
         let body = json!({ "value": URL_SAFE_NO_PAD.encode(blob) });
         let answer = client.post(&format!("vaults/{}/restore", self.vault), Some(&body))?;
-        output.show(&answer, |key: &Key| key.followed("restored"))
+        output.show(&answer, |key: &Key| key.followed("restored", client))
     }
 }
 
