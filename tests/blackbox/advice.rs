@@ -28,6 +28,44 @@ fn an_access_policy_says_that_roles_decide_while_they_do() {
 }
 
 #[test]
+fn a_role_for_vaults_is_assigned_in_a_vault_and_says_that_policies_decide_while_they_do() {
+    let emulator = Emulator::start();
+    let role = ["role", "assign", "--role", "Key Vault Crypto User"];
+    assert_eq!(
+        refused(&emulator, &role),
+        "error: the role Key Vault Crypto User is for vaults and permits nothing in a registry\n\
+         hint: assign it in a vault with: sealock role assign --role \"Key Vault Crypto User\" \
+         --identity registry-identity --vault NAME\n"
+    );
+    let in_vault = [&role[..], &["--vault", "sealock"]].concat();
+    let said = emulator.cli(&in_vault);
+    let note = "/vaults/sealock\nnote: access policies decide in vault sealock, so roles have no effect on its keys; \
+                have roles decide with: sealock vault update sealock --rbac true\n";
+    assert!(said.ends_with(note), "{said}");
+    assert_eq!(emulator.json(&in_vault)["in_effect"], false);
+    emulator.cli(&["vault", "update", "sealock", "--rbac", "true"]);
+    assert!(!emulator.cli(&in_vault).contains("note"));
+    assert_eq!(
+        emulator.json(&["role", "list"])["role_assignments"][0]["in_effect"],
+        true
+    );
+    for vault in ["nope", "sealock"] {
+        let mut command = in_vault.clone();
+        command[5] = vault;
+        let output = emulator.run(&command);
+        assert_eq!(output.code == 0, vault == "sealock", "{output:?}");
+    }
+    let remove = ["role", "remove", "--role", "Key Vault Crypto User"];
+    emulator.cli(&[&remove[..], &["--vault", "sealock"]].concat());
+    assert_eq!(
+        emulator.json(&["role", "list"])["role_assignments"],
+        serde_json::json!([])
+    );
+    let both = [&in_vault[..], &["--registry", "sealock"]].concat();
+    assert!(refused(&emulator, &both).contains("cannot be used with"));
+}
+
+#[test]
 fn who_meets_a_key_on_its_way_is_told_to_wait() {
     let emulator = Emulator::start_with(Options {
         environment: vec![(

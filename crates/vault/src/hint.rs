@@ -76,10 +76,10 @@ impl Error {
             Self::ForbiddenByRbac {
                 principal,
                 action,
-                resource,
+                vault,
                 ..
             } => format!(
-                "assign a role with: sealock role assign --role \"{}\" {} --scope {resource}",
+                "assign a role with: sealock role assign --role \"{}\" {} --vault {vault}",
                 least_role(action),
                 principal.option()
             ),

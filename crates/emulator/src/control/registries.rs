@@ -246,9 +246,8 @@ fn restore(
         )),
         Cause::ForbiddenByRbac => identity.map(|identity| {
             format!(
-                "sealock role assign --role \"{}\" --identity {identity} --scope {}",
-                Role::KeyVaultCryptoServiceEncryptionUser,
-                sealock_vault::resource_id(vault)
+                "sealock role assign --role \"{}\" --identity {identity} --vault {vault}",
+                Role::KeyVaultCryptoServiceEncryptionUser
             )
         }),
         Cause::IdentityNotFound => Some(format!(

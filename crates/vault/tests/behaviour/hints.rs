@@ -21,7 +21,7 @@ async fn a_role_that_is_missing_can_be_assigned() {
     let world = World::with(settings).await;
     let next = |role| {
         format!(
-            "assign a role with: sealock role assign --role \"{role}\" --identity registry-identity --scope /subscriptions/00000000-0000-0000-0000-000000000000/resourceGroups/sealock/providers/Microsoft.KeyVault/vaults/kv1/keys/k1"
+            "assign a role with: sealock role assign --role \"{role}\" --identity registry-identity --vault kv1"
         )
     };
     assert_eq!(
