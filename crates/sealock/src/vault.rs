@@ -36,7 +36,10 @@ pub(crate) enum VaultCommand {
         retention_days: Option<u32>,
     },
     /// Show a vault
-    #[command(after_help = "Example:\n  sealock vault show")]
+    #[command(after_help = "\
+Examples:
+  sealock vault show
+  sealock vault show kv1 --json | jq -r .id")]
     Show(VaultArgs),
     /// Change what a vault is
     #[command(after_help = "\
@@ -147,6 +150,7 @@ struct Vaults {
 #[derive(Debug, Deserialize)]
 struct Vault {
     name: String,
+    id: String,
     #[serde(rename = "vault_uri")]
     uri: String,
     state: String,
@@ -336,6 +340,7 @@ impl Vault {
             ("failed over", yes_or_no(self.failed_over).to_owned()),
         ];
         fields.extend(self.network_fields());
+        fields.push(("id", self.id.clone()));
         fields.push(("created", self.created.clone()));
         fields.extend(self.deleted.clone().map(|time| ("deleted", time)));
         fields.extend(

@@ -406,6 +406,7 @@ impl Service {
     ) -> Vault {
         Vault {
             name: vault.clone(),
+            id: resource_id(vault),
             vault_uri: self.names.vault_uri(vault),
             state: match record.deletion {
                 None => State::Active,

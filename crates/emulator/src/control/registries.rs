@@ -226,6 +226,18 @@ async fn encrypted(
     Ok((encryption, gate))
 }
 
+/// The way back for a registry, if it is revoked and there is one.
+pub(super) async fn way_back(
+    services: &Services,
+    id: RegistryId,
+    registry: &RegistryName,
+) -> Result<Option<String>, ControlError> {
+    Ok(match encrypted(services, id, registry).await? {
+        (_, GateView::Revoked { restore, .. }) => restore,
+        (_, GateView::Available) => None,
+    })
+}
+
 /// The way back from a revocation.
 fn restore(
     registry: &RegistryName,
