@@ -751,11 +751,11 @@ fn errors_say_what_to_do_next() {
         (
             &["key", "recover"],
             "Deleted Key not found: registry-key",
-            "sealock key list",
+            "it is not deleted; to purge it, delete it first with: sealock key delete registry-key --vault sealock",
         ),
         (
-            &["key", "purge"],
-            "Deleted Key not found: registry-key",
+            &["key", "purge", "nope"],
+            "Deleted Key not found: nope",
             "sealock key list",
         ),
         (
@@ -796,6 +796,11 @@ fn errors_say_what_to_do_next() {
         (
             &["vault", "recover"],
             "deleted vault 'sealock' does not exist",
+            "it is not deleted; to purge it, delete it first with: sealock vault delete sealock",
+        ),
+        (
+            &["vault", "purge", "nope"],
+            "deleted vault 'nope' does not exist",
             "sealock vault list",
         ),
         (

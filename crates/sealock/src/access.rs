@@ -66,7 +66,10 @@ impl AccessCommand {
                 output.show(&answer, |policies: &Policies| policies.render(client))
             }
             Self::Grant(change) => change.apply("grant", client, output),
-            Self::Revoke(change) => change.apply("revoke", client, output),
+            Self::Revoke(change) => {
+                let revoked = change.apply("revoke", client, output);
+                revoked.map_err(Error::without_creation)
+            }
         }
     }
 }

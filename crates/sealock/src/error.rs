@@ -72,6 +72,26 @@ impl Error {
         }
     }
 
+    /// The same error, for who wants no more than to be rid of what it says is missing.
+    pub(crate) fn without_creation(self) -> Self {
+        match self {
+            Self::Failed {
+                message,
+                hint: Some(hint),
+            } => {
+                let hint = match hint.split_once("; create it with: ") {
+                    Some((before, _)) => before.to_owned(),
+                    None => hint,
+                };
+                Self::Failed {
+                    message,
+                    hint: Some(hint),
+                }
+            }
+            error => error,
+        }
+    }
+
     /// Whether the reader of the output went away.
     pub(crate) fn is_broken_pipe(&self) -> bool {
         matches!(self, Self::Output(error) if error.kind() == io::ErrorKind::BrokenPipe)

@@ -77,9 +77,8 @@ impl RoleCommand {
                 })
             }
             Self::Remove(assignment) => {
-                let principal = assignment.principal.path_segment(client)?;
-                let path = format!("role-assignments/{principal}/remove");
-                client.post(&path, Some(&assignment.body()))?;
+                let removed = assignment.remove(client);
+                removed.map_err(Error::without_creation)?;
                 let Assignment {
                     principal, role, ..
                 } = assignment;
@@ -90,6 +89,12 @@ impl RoleCommand {
 }
 
 impl Assignment {
+    fn remove(&self, client: &Client) -> Result<(), Error> {
+        let principal = self.principal.path_segment(client)?;
+        let path = format!("role-assignments/{principal}/remove");
+        client.post(&path, Some(&self.body())).map(drop)
+    }
+
     fn body(&self) -> Value {
         match (&self.vault, &self.scope) {
             (Some(vault), _) => json!({"role": self.role, "vault": vault}),

@@ -1,6 +1,6 @@
 //! What to do next after a refusal: commands as `sealock` takes them.
 
-use sealock_core::{KeyName, Kid, VaultName};
+use sealock_core::{KeyIdentifier, KeyName, Kid, VaultName};
 
 use crate::{Error, KeyOperation, State, rbac::least_role};
 
@@ -11,6 +11,17 @@ impl Error {
     /// What to do next.
     pub fn hint(&self) -> Option<String> {
         Some(match self {
+            Self::DeletedVaultNotFound {
+                vault,
+                is_active: true,
+            } => format!("it is not deleted; to purge it, delete it first with: sealock vault delete {vault}"),
+            Self::DeletedKeyNotFound {
+                vault,
+                key,
+                is_active: true,
+            } => format!(
+                "it is not deleted; to purge it, delete it first with: sealock key delete {key} --vault {vault}"
+            ),
             Self::VaultNotFound { .. } | Self::DeletedVaultNotFound { .. } => {
                 "see the vaults, deleted ones included, with: sealock vault list".to_owned()
             }
@@ -57,11 +68,17 @@ impl Error {
             | Self::ObjectIsBeingRecovered { .. }
             | Self::StillBeingDeleted
             | Self::StillBeingRecovered => WAIT.to_owned(),
-            Self::RestoreConflict { key, .. } => format!(
-                "delete the key, unless it is deleted, with: sealock key delete {key} --vault {vault}; then, for good, remove it with: sealock key purge {key} --vault {vault}",
-                key = key.key,
-                vault = key.vault
-            ),
+            Self::RestoreConflict { key, state, .. } => {
+                let KeyIdentifier { vault, key, .. } = key;
+                let purge =
+                    format!("for good, remove it with: sealock key purge {key} --vault {vault}");
+                match state {
+                    State::Active => format!(
+                        "the key is there and needs no restore; to replace it, delete it with: sealock key delete {key} --vault {vault}; then, {purge}"
+                    ),
+                    state => format!("{}; or, {purge}", way_back(vault, key, *state)),
+                }
+            }
             Self::PurgeProtected { vault, key } => format!(
                 "it is purged once its retention has passed; until then, recover it with: sealock key recover {key} --vault {vault}"
             ),

@@ -117,10 +117,15 @@ async fn a_name_can_be_made_free_for_a_restore() {
         let backup = Ok(backup.clone());
         vaults.restore_key(&operator(), vault, backup).await
     };
-    let next = "delete the key, unless it is deleted, with: sealock key delete k1 --vault kv1; then, for good, remove it with: sealock key purge k1 --vault kv1";
-    assert_eq!(hint(restore().await), next);
+    assert_eq!(
+        hint(restore().await),
+        "the key is there and needs no restore; to replace it, delete it with: sealock key delete k1 --vault kv1; then, for good, remove it with: sealock key purge k1 --vault kv1"
+    );
     world.delete_key().await.unwrap();
-    assert_eq!(hint(restore().await), next);
+    assert_eq!(
+        hint(restore().await),
+        "recover it with: sealock key recover k1 --vault kv1; or, for good, remove it with: sealock key purge k1 --vault kv1"
+    );
     world.purge_key().await.unwrap();
     restore().await.unwrap();
 }
