@@ -9,18 +9,17 @@ use crate::{
     error::Error,
     output::{HINT, Output, table},
     principal::{Principal, PrincipalArgs},
-    vault::DEFAULT_VAULT,
+    vault::{DEFAULT_VAULT, WhichVault},
 };
 
 #[derive(Debug, Subcommand)]
 pub(crate) enum AccessCommand {
     /// Show the access policies of a vault
-    #[command(after_help = "Example:\n  sealock access show --vault sealock")]
-    Show {
-        /// The vault
-        #[arg(long, default_value = DEFAULT_VAULT)]
-        vault: VaultName,
-    },
+    #[command(
+        alias = "list",
+        after_help = "Example:\n  sealock access show --vault sealock"
+    )]
+    Show(WhichVault),
     /// Let an identity or application use a vault's keys
     #[command(after_help = "\
 Examples:
@@ -61,7 +60,8 @@ struct Policy {
 impl AccessCommand {
     pub(crate) fn run(self, client: &Client, output: &mut Output) -> Result<(), Error> {
         match self {
-            Self::Show { vault } => {
+            Self::Show(which) => {
+                let vault = which.name();
                 let answer = client.get(&format!("vaults/{vault}/access"))?;
                 output.show(&answer, |policies: &Policies| policies.render(client))
             }
@@ -89,7 +89,7 @@ impl Policies {
             [
                 policy.principal.listed(),
                 policy.principal.id.clone(),
-                policy.permissions.join(", "),
+                policy.permissions(),
             ]
         });
         let rows = table(["IDENTITY", "PRINCIPAL", "KEY PERMISSIONS"], rows);
@@ -104,13 +104,23 @@ impl Policy {
     fn sentence(&self, client: &Client) -> String {
         let permissions = match &*self.permissions {
             [] => "no permission".to_owned(),
-            permissions => permissions.join(", "),
+            _ => self.permissions(),
         };
         let said = format!(
             "{} now has {permissions} in vault {}",
             self.principal, self.vault
         );
         self.noted(said, client)
+    }
+
+    /// Those that say it all: beside `all` the others say nothing.
+    fn permissions(&self) -> String {
+        let all = "all";
+        if self.permissions.iter().any(|one| one == all) {
+            all.to_owned()
+        } else {
+            self.permissions.join(", ")
+        }
     }
 
     /// What was said of the vault's policies, and that they count for nothing if that is so.

@@ -3,6 +3,7 @@ use clap::{
     builder::{StringValueParser, TypedValueParser},
     parser::ValueSource,
 };
+use jiff::Timestamp;
 use url::Url;
 
 use crate::{
@@ -163,6 +164,13 @@ pub(crate) fn one_of_several() -> impl TypedValueParser<Value = String> {
     StringValueParser::new().map(|text| text.trim().to_owned())
 }
 
+/// A time as in RFC 3339; a date is its midnight, in UTC.
+pub(crate) fn time(text: &str) -> Result<Timestamp, String> {
+    text.parse()
+        .or_else(|_| format!("{text}T00:00:00Z").parse())
+        .map_err(|_| "expected a time such as 2030-01-01T00:00:00Z, or a date".to_owned())
+}
+
 fn emulator_url(text: &str) -> Result<Url, String> {
     let expected = "expected http://HOST:PORT, such as http://localhost:5000";
     let url = Url::parse(text).map_err(|error| format!("{error}; {expected}"))?;
@@ -211,6 +219,16 @@ mod tests {
         let global = cli.unwrap().global;
         assert!(global.json);
         assert_eq!(global.emulator.as_str(), "http://[::1]:1/");
+    }
+
+    #[test]
+    fn a_time_is_one_or_a_date() {
+        let midnight: Timestamp = "2030-01-02T00:00:00Z".parse().unwrap();
+        assert_eq!(time("2030-01-02"), Ok(midnight));
+        assert_eq!(time("2030-01-02T01:00:00+01:00"), Ok(midnight));
+        for bad in ["", "tomorrow", "2030", "2030-13-01", "2030-01-02T12:00:00"] {
+            assert!(time(bad).is_err(), "{bad}");
+        }
     }
 
     #[test]

@@ -4,6 +4,7 @@ use serde::Deserialize;
 use serde_json::json;
 
 use crate::{
+    cli::time,
     client::{Answer, Client},
     error::Error,
     output::Output,
@@ -34,6 +35,7 @@ Examples:
     #[command(after_help = "Example:\n  sealock clock set 2030-01-01T00:00:00Z")]
     Set {
         /// The time, as in RFC 3339
+        #[arg(value_parser = time)]
         now: Timestamp,
     },
 }

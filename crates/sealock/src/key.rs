@@ -15,11 +15,12 @@ use self::{
 };
 
 use crate::{
-    cli::one_of_several,
+    cli::{one_of_several, time},
     client::Client,
     error::Error,
     output::{BAD, Output, TITLE, record, table},
-    vault::{DEFAULT_VAULT, recoverable_until},
+    registry::Registry,
+    vault::{DEFAULT_VAULT, WhichVault, recoverable_until},
 };
 
 const DEFAULT_KEY: &str = "registry-key";
@@ -28,11 +29,7 @@ const DEFAULT_KEY: &str = "registry-key";
 pub(crate) enum KeyCommand {
     /// List the keys of a vault, deleted ones included
     #[command(after_help = "Example:\n  sealock key list --vault sealock")]
-    List {
-        /// The vault
-        #[arg(long, default_value = DEFAULT_VAULT)]
-        vault: VaultName,
-    },
+    List(WhichVault),
     /// Create a key, or a new version of it if it exists
     #[command(after_help = "\
 Examples:
@@ -143,10 +140,10 @@ struct KeyChange {
     #[arg(long, value_delimiter = ',', value_parser = one_of_several())]
     ops: Option<Vec<String>>,
     /// From when on it can be used, as in RFC 3339
-    #[arg(long, value_name = "TIME")]
+    #[arg(long, value_name = "TIME", value_parser = time)]
     not_before: Option<Timestamp>,
     /// Until when it can be used, as in RFC 3339
-    #[arg(long, value_name = "TIME")]
+    #[arg(long, value_name = "TIME", value_parser = time)]
     expires: Option<Timestamp>,
 }
 
@@ -195,7 +192,8 @@ struct Version {
 impl KeyCommand {
     pub(crate) fn run(self, client: &Client, output: &mut Output) -> Result<(), Error> {
         match self {
-            Self::List { vault } => {
+            Self::List(which) => {
+                let vault = which.name();
                 let answer = client.get(&format!("vaults/{vault}/keys"))?;
                 output.show(&answer, Keys::render)
             }
@@ -340,9 +338,7 @@ impl Key {
     fn followed(&self, done: &str, client: &Client) -> String {
         let mut lines = vec![format!("{done} {}", self.kid)];
         lines.extend(self.left_behind.iter().map(|registry| {
-            let warning = format!(
-                "registry {registry} still needs its old version; see: sealock registry show {registry}"
-            );
+            let warning = warning(registry, client);
             format!("{BAD}warning:{BAD:#} {}", client.commands(&warning))
         }));
         lines.join("\n")
@@ -413,6 +409,20 @@ impl Version {
         }
         fields
     }
+}
+
+/// That a registry did not follow the key to a new version, and how it comes to.
+fn warning(registry: &str, client: &Client) -> String {
+    let answer = client.get(&format!("registries/{registry}"));
+    let found = answer.and_then(|answer| answer.parse::<Registry>());
+    // What was done is done, whether or not more can be said of it.
+    let next = match found.as_ref().map(Registry::restore) {
+        Ok(Some(restore)) => format!("bring that back with: {restore}"),
+        _ => format!("see: sealock registry show {registry}"),
+    };
+    format!(
+        "registry {registry} still needs its old version, which a new one does not replace; {next}"
+    )
 }
 
 fn enabled_or_disabled(enabled: bool) -> String {

@@ -288,6 +288,14 @@ impl Registry {
         }
     }
 
+    /// The command that brings it back, if it is revoked and there is one.
+    pub(crate) fn restore(&self) -> Option<&str> {
+        match &self.gate {
+            Gate::Revoked { restore, .. } => restore.as_deref(),
+            Gate::Available => None,
+        }
+    }
+
     /// Who holds its data encryption key, and why it is refused if it is.
     pub(crate) fn custody(&self, client: &Client) -> Vec<(&'static str, String)> {
         let mut fields = Vec::new();

@@ -23,7 +23,7 @@ pub(crate) enum VaultCommand {
         /// The vault
         name: VaultName,
         /// Which keys it can have: those in hardware need premium
-        #[arg(long, default_value = "premium")]
+        #[arg(long, default_value = "premium", ignore_case = true)]
         sku: VaultSku,
         /// Have roles decide who may do what, instead of access policies
         #[arg(long)]
@@ -72,6 +72,23 @@ pub(crate) struct VaultArgs {
     name: VaultName,
 }
 
+/// The vault whose content is to be shown. By its name alone it can be named, too, as other things are.
+#[derive(Debug, Args)]
+pub(crate) struct WhichVault {
+    /// The vault
+    #[arg(long, default_value = DEFAULT_VAULT)]
+    vault: VaultName,
+    #[arg(hide = true, conflicts_with = "vault")]
+    name: Option<VaultName>,
+}
+
+impl WhichVault {
+    /// The vault's name.
+    pub(crate) fn name(&self) -> &VaultName {
+        self.name.as_ref().unwrap_or(&self.vault)
+    }
+}
+
 #[derive(Clone, Copy, Debug, Serialize, ValueEnum)]
 #[serde(rename_all = "lowercase")]
 pub(crate) enum VaultSku {
@@ -108,13 +125,13 @@ pub(crate) struct Network {
     #[arg(default_value = DEFAULT_VAULT)]
     name: VaultName,
     /// Whether it can be reached from the network at all
-    #[arg(long, value_name = "HOW")]
+    #[arg(long, value_name = "HOW", ignore_case = true)]
     public_access: Option<PublicAccess>,
     /// What becomes of a request from an address that no rule names
-    #[arg(long, value_name = "ACTION")]
+    #[arg(long, value_name = "ACTION", ignore_case = true)]
     default_action: Option<DefaultAction>,
     /// Who gets in whatever the rules say: trusted services, such as registries, or nobody
-    #[arg(long, value_name = "WHO")]
+    #[arg(long, value_name = "WHO", ignore_case = true)]
     bypass: Option<Bypass>,
     /// An IPv4 address or range to let in; it can be given several times
     #[arg(long, value_name = "CIDR")]
@@ -138,6 +155,7 @@ enum DefaultAction {
 
 #[derive(Clone, Copy, Debug, Serialize, ValueEnum)]
 enum Bypass {
+    #[value(alias = "AzureServices")]
     AzureServices,
     None,
 }

@@ -14,7 +14,9 @@ impl Error {
             Self::DeletedVaultNotFound {
                 vault,
                 is_active: true,
-            } => format!("it is not deleted; to purge it, delete it first with: sealock vault delete {vault}"),
+            } => format!(
+                "it is not deleted; to purge it, delete it first with: sealock vault delete {vault}"
+            ),
             Self::DeletedKeyNotFound {
                 vault,
                 key,

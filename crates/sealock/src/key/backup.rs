@@ -85,5 +85,9 @@ fn write(file: &Path, blob: &[u8]) -> io::Result<()> {
     if written.is_err() {
         let _ = fs::remove_file(&staged);
     }
-    written
+    // Nobody asked for the file beside it.
+    written.map_err(|error| {
+        let [staged, file] = [&*staged, file].map(Path::to_string_lossy);
+        io::Error::new(error.kind(), error.to_string().replace(&*staged, &file))
+    })
 }
