@@ -9,6 +9,7 @@ const WAIT: &str = "wait for the time of fidelity.keyvault_delete_delay, or adva
 
 impl Error {
     /// What to do next.
+    #[expect(clippy::too_many_lines, reason = "a table")]
     pub fn hint(&self) -> Option<String> {
         Some(match self {
             Self::DeletedVaultNotFound {
@@ -70,17 +71,7 @@ impl Error {
             | Self::ObjectIsBeingRecovered { .. }
             | Self::StillBeingDeleted
             | Self::StillBeingRecovered => WAIT.to_owned(),
-            Self::RestoreConflict { key, state, .. } => {
-                let KeyIdentifier { vault, key, .. } = key;
-                let purge =
-                    format!("for good, remove it with: sealock key purge {key} --vault {vault}");
-                match state {
-                    State::Active => format!(
-                        "the key is there and needs no restore; to replace it, delete it with: sealock key delete {key} --vault {vault}; then, {purge}"
-                    ),
-                    state => format!("{}; or, {purge}", way_back(vault, key, *state)),
-                }
-            }
+            Self::RestoreConflict { key, state, .. } => instead_of_a_restore(key, *state),
             Self::PurgeProtected { vault, key } => format!(
                 "it is purged once its retention has passed; until then, recover it with: sealock key recover {key} --vault {vault}"
             ),
@@ -136,6 +127,18 @@ fn way_back(vault: &VaultName, key: &KeyName, state: State) -> String {
         State::Active | State::Deleted => recover,
         State::Deleting => format!("{WAIT}; then {recover}"),
         State::Recovering => WAIT.to_owned(),
+    }
+}
+
+/// What to do with a key that is in the way of its restore.
+fn instead_of_a_restore(key: &KeyIdentifier, state: State) -> String {
+    let KeyIdentifier { vault, key, .. } = key;
+    let purge = format!("for good, remove it with: sealock key purge {key} --vault {vault}");
+    match state {
+        State::Active => format!(
+            "the key is there and needs no restore; to replace it, delete it with: sealock key delete {key} --vault {vault}; then, {purge}"
+        ),
+        state => format!("{}; or, {purge}", way_back(vault, key, state)),
     }
 }
 
