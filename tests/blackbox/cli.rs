@@ -989,8 +989,9 @@ fn without_an_emulator_it_says_how_to_start_one() {
                 (1, ""),
                 "{command:?}"
             );
-            let expected =
-                format!("error: no emulator answers at {url}\nhint: start one with: sealock serve");
+            let expected = format!(
+                "error: no emulator answers at {url}\nhint: start one with: sealock serve; or name it with --emulator http://localhost:PORT\n"
+            );
             assert_contains(&output.stderr, &[&expected], &command.join(" "));
         }
     }

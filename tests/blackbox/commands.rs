@@ -35,6 +35,7 @@ fn a_command_that_is_told_of_is_for_the_emulator_that_was_named() {
             &["registry", "show"],
             "sealock key enable registry-key --vault sealock",
         ),
+        (&["trust"], "sudo sealock trust --install"),
         (&["key", "show", "nope"], "sealock key list --vault sealock"),
         (
             &["registry", "show", "nowhere"],

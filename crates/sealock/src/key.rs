@@ -290,7 +290,7 @@ impl KeyArgs {
         let key = keys
             .keys
             .into_iter()
-            .find(|key| key.name == self.name.as_str());
+            .find(|key| key.name.eq_ignore_ascii_case(self.name.as_str()));
         Ok(key.map_or_else(
             || format!("{}/keys/{}", self.vault, self.name),
             |key| key.kid,

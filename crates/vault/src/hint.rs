@@ -136,7 +136,7 @@ fn instead_of_a_restore(key: &KeyIdentifier, state: State) -> String {
     let purge = format!("for good, remove it with: sealock key purge {key} --vault {vault}");
     match state {
         State::Active => format!(
-            "the key is there and needs no restore; to replace it, delete it with: sealock key delete {key} --vault {vault}; then, {purge}"
+            "a key of this name is there, and needs no restore if it is the one; to replace it, delete it with: sealock key delete {key} --vault {vault}; then, {purge}"
         ),
         state => format!("{}; or, {purge}", way_back(vault, key, state)),
     }

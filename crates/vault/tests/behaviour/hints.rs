@@ -119,7 +119,7 @@ async fn a_name_can_be_made_free_for_a_restore() {
     };
     assert_eq!(
         hint(restore().await),
-        "the key is there and needs no restore; to replace it, delete it with: sealock key delete k1 --vault kv1; then, for good, remove it with: sealock key purge k1 --vault kv1"
+        "a key of this name is there, and needs no restore if it is the one; to replace it, delete it with: sealock key delete k1 --vault kv1; then, for good, remove it with: sealock key purge k1 --vault kv1"
     );
     world.delete_key().await.unwrap();
     assert_eq!(
