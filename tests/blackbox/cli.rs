@@ -1464,6 +1464,21 @@ fn verify_cannot_say_that_a_revoked_registry_is_whole() {
     assert_contains(&text.stderr, &[hint], "purged");
     emulator.cli(&["key", "restore", "--file", "BACKUP"]);
     emulator.cli(&["verify"]);
+
+    emulator.cli(&["vault", "delete"]);
+    emulator.cli(&["vault", "purge"]);
+    let (text, _) = verify(&emulator);
+    let hint = "hint: bring the key back with: sealock vault create sealock, and then with a backup of registry-key: \
+                sealock key restore --vault sealock --file BACKUP; without a backup, the content is gone\n";
+    assert_contains(&text.stderr, &[hint], "a vault that was purged");
+    emulator.cli(&["vault", "create", "sealock"]);
+    emulator.cli(&["key", "restore", "--file", "BACKUP"]);
+    let (text, _) = verify(&emulator);
+    let hint =
+        "hint: give the identity access to the key with: sealock access grant --vault sealock";
+    assert_contains(&text.stderr, &[hint], "a new vault");
+    emulator.cli(&["access", "grant"]);
+    emulator.cli(&["verify"]);
 }
 
 #[test]

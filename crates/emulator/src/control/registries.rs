@@ -276,7 +276,9 @@ fn restore(
             "sealock key update {key} --vault {vault} --version {version} --ops wrapKey,unwrapKey"
         )),
         Cause::VaultDeleted => Some(format!("sealock vault recover {vault}")),
-        // What was purged is gone for good.
+        Cause::VaultNotFound => Some(format!(
+            "sealock vault create {vault}, and then with a backup of {key}: sealock key restore --vault {vault} --file BACKUP"
+        )),
         _ => None,
     }
 }
