@@ -1,6 +1,6 @@
 //! What the command line says where something has no effect, is wrong, or has to wait.
 
-use sealock_tests::{Emulator, Options};
+use sealock_tests::{Emulator, Image, Options};
 
 /// What a command that is refused says.
 fn refused(emulator: &Emulator, command: &[&str]) -> String {
@@ -25,6 +25,44 @@ fn an_access_policy_says_that_roles_decide_while_they_do() {
     assert_eq!(emulator.json(&grant)["in_effect"], false);
     emulator.cli(&["vault", "update", "--rbac", "false"]);
     assert_eq!(emulator.json(&revoke)["in_effect"], true);
+}
+
+#[test]
+fn a_role_for_vaults_is_assigned_in_a_vault_and_says_that_policies_decide_while_they_do() {
+    let emulator = Emulator::start();
+    let role = ["role", "assign", "--role", "Key Vault Crypto User"];
+    assert_eq!(
+        refused(&emulator, &role),
+        "error: the role Key Vault Crypto User is for vaults and permits nothing in a registry\n\
+         hint: assign it in a vault with: sealock role assign --role \"Key Vault Crypto User\" \
+         --identity registry-identity --vault NAME\n"
+    );
+    let in_vault = [&role[..], &["--vault", "sealock"]].concat();
+    let said = emulator.cli(&in_vault);
+    let note = "/vaults/sealock\nnote: access policies decide in vault sealock, so roles have no effect on its keys; \
+                have roles decide with: sealock vault update sealock --rbac true\n";
+    assert!(said.ends_with(note), "{said}");
+    assert_eq!(emulator.json(&in_vault)["in_effect"], false);
+    emulator.cli(&["vault", "update", "sealock", "--rbac", "true"]);
+    assert!(!emulator.cli(&in_vault).contains("note"));
+    assert_eq!(
+        emulator.json(&["role", "list"])["role_assignments"][0]["in_effect"],
+        true
+    );
+    for vault in ["nope", "sealock"] {
+        let mut command = in_vault.clone();
+        command[5] = vault;
+        let output = emulator.run(&command);
+        assert_eq!(output.code == 0, vault == "sealock", "{output:?}");
+    }
+    let remove = ["role", "remove", "--role", "Key Vault Crypto User"];
+    emulator.cli(&[&remove[..], &["--vault", "sealock"]].concat());
+    assert_eq!(
+        emulator.json(&["role", "list"])["role_assignments"],
+        serde_json::json!([])
+    );
+    let both = [&in_vault[..], &["--registry", "sealock"]].concat();
+    assert!(refused(&emulator, &both).contains("cannot be used with"));
 }
 
 #[test]
@@ -188,4 +226,155 @@ fn a_key_outside_its_time_is_no_failure_of_the_vault() {
         "{}",
         emulator.logged()
     );
+}
+
+#[test]
+fn a_time_is_refused_with_an_example_and_may_be_a_date() {
+    let emulator = Emulator::start();
+    for command in [
+        &["clock", "set", "tomorrow"][..],
+        &["audit", "--since", "tomorrow"],
+        &["key", "update", "--expires", "never"],
+        &["key", "update", "--expires", "2030-01-01T12:00:00"],
+    ] {
+        let said = refused(&emulator, command);
+        let expected = "expected a time such as 2030-01-01T00:00:00Z, or a date";
+        assert!(said.contains(expected), "{said}");
+    }
+    let key = emulator.json(&["key", "update", "--expires", "2030-01-02"]);
+    assert_eq!(key["versions"][0]["expires"], "2030-01-02T00:00:00Z");
+    emulator.cli(&["clock", "freeze"]);
+    let set = emulator.json(&["clock", "set", "2029-12-31"]);
+    assert_eq!(set["now"], "2029-12-31T00:00:00Z");
+}
+
+#[test]
+fn the_audit_is_a_table_with_a_heading() {
+    let emulator = Emulator::start();
+    emulator.cli(&["key", "rotate"]);
+    let said = emulator.cli(&["audit"]);
+    let mut lines = said.lines();
+    let heading = lines.next().unwrap();
+    assert_eq!(
+        heading.split_whitespace().collect::<Vec<_>>(),
+        ["TIME", "OPERATION", "RESULT", "IDENTITY", "KEY"]
+    );
+    let key = heading.find("KEY").unwrap();
+    for line in lines {
+        assert!(
+            matches!(&line[key - 2..=key], "  h" | "  /" | "  -"),
+            "{said}"
+        );
+    }
+}
+
+#[test]
+fn an_image_is_inspected_by_the_name_that_docker_prints() {
+    let emulator = Emulator::start();
+    let image = Image::random(&[100]);
+    assert_eq!(emulator.client().push("a/b", "v1", &image).status, 201);
+    let port = emulator.address().rsplit_once(':').unwrap().1;
+    for host in [
+        String::new(),
+        format!("localhost:{port}/"),
+        format!("127.0.0.1:{port}/"),
+        format!("sealock.azurecr.localhost:{port}/"),
+    ] {
+        let shown = emulator.json(&["inspect", &format!("{host}a/b:v1")]);
+        assert_eq!(shown["repository"], "a/b", "{host}");
+    }
+    for other in ["localhost:1/a/b:v1", "plain.azurecr.localhost:1/a/b:v1"] {
+        assert!(refused(&emulator, &["inspect", other]).contains("is not a repository name"));
+    }
+}
+
+#[test]
+fn what_azure_or_another_command_calls_so_is_taken() {
+    let emulator = Emulator::start();
+    let network = |option: &str, value: &str| {
+        emulator.json(&["vault", "network", option, value])["network"].clone()
+    };
+    assert_eq!(network("--bypass", "None")["bypass"], "None");
+    assert_eq!(
+        network("--bypass", "AzureServices")["bypass"],
+        "AzureServices"
+    );
+    assert_eq!(
+        network("--default-action", "Deny")["default_action"],
+        "Deny"
+    );
+    assert_eq!(
+        network("--public-access", "Disabled")["public_network_access"],
+        false
+    );
+
+    emulator.cli(&["vault", "create", "kv1", "--sku", "Standard"]);
+    emulator.cli(&["key", "create", "k1", "--vault", "kv1"]);
+    assert_eq!(
+        emulator.json(&["key", "list", "kv1"])["keys"][0]["name"],
+        "k1"
+    );
+    for command in [["access", "show", "kv1"], ["access", "list", "kv1"]] {
+        assert_eq!(emulator.json(&command)["policies"], serde_json::json!([]));
+    }
+    let both = ["key", "list", "kv1", "--vault", "kv1"];
+    assert!(refused(&emulator, &both).contains("cannot be used with"));
+}
+
+#[test]
+fn all_permissions_are_called_all() {
+    let emulator = Emulator::start();
+    let grant = ["access", "grant", "--permissions", "all"];
+    assert_eq!(
+        emulator.cli(&grant),
+        "registry-identity now has all in vault sealock\n"
+    );
+    assert!(emulator.cli(&["access", "show"]).ends_with("  all\n"));
+}
+
+#[test]
+fn who_removes_lines_twice_is_told_that_there_were_none() {
+    let emulator = Emulator::start();
+    let file = ["--file", "hosts"];
+    std::fs::write(emulator.data_dir().with_file_name("hosts"), "").unwrap();
+    emulator.cli(&[&["hosts", "--write"], &file[..]].concat());
+    let remove = [&["hosts", "--remove"], &file[..]].concat();
+    assert_eq!(emulator.cli(&remove), "removed the lines from hosts\n");
+    assert_eq!(
+        emulator.cli(&remove),
+        "there were no lines to remove from hosts\n"
+    );
+}
+
+#[test]
+fn a_backup_that_cannot_be_written_is_called_by_its_name() {
+    let emulator = Emulator::start();
+    let said = refused(&emulator, &["key", "backup", "--file", "/nonexistent/x"]);
+    assert_eq!(
+        said,
+        "error: failed to open file `/nonexistent/x`: No such file or directory (os error 2)\n"
+    );
+}
+
+#[test]
+fn who_makes_a_new_version_hears_what_brings_a_registry_back_that_did_not_follow() {
+    let emulator = Emulator::start();
+    let needs =
+        "warning: registry sealock still needs its old version, which a new one does not replace; ";
+    emulator.cli(&["key", "disable"]);
+    let restore = emulator.json(&["status"])["registries"][0]["gate"]["restore"].clone();
+    let said = emulator.cli(&["key", "rotate"]);
+    let next = format!(
+        "{needs}bring that back with: {}\n",
+        restore.as_str().unwrap()
+    );
+    assert!(said.ends_with(&next), "{said}");
+
+    emulator.cli(&["key", "delete"]);
+    emulator.cli(&["key", "purge"]);
+    let said = emulator.cli(&["key", "create", "registry-key"]);
+    let next = format!(
+        "{needs}bring that back with: sealock key restore --vault sealock --file BACKUP, with a backup of registry-key\n"
+    );
+    assert!(said.ends_with(&next), "{said}");
 }

@@ -623,13 +623,38 @@ fn what_is_done_to_applications_is_said_in_a_sentence_and_as_json() {
     let not_found = "error: The application 'nobody' was not found\nhint: see the applications with: sealock app list; create it with: sealock app create nobody";
     for command in [
         &["app", "show", "nobody"][..],
-        &["app", "delete", "nobody"],
-        &["app", "reset-secret", "nobody"],
         &["access", "grant", "--app", "nobody"],
         &["role", "assign", "--app", "nobody", "--role", "AcrPull"],
     ] {
         let output = emulator.run(command);
         assert_eq!((output.code, output.stderr.trim()), (1, not_found));
+    }
+    // Whoever wants to be rid of something is not told to create it.
+    let (not_found, _) = not_found.rsplit_once(';').unwrap();
+    for command in [
+        &["app", "delete", "nobody"][..],
+        &["app", "reset-secret", "nobody"],
+        &["access", "revoke", "--app", "nobody"],
+        &["role", "remove", "--app", "nobody", "--role", "AcrPull"],
+    ] {
+        let output = emulator.run(command);
+        assert_eq!((output.code, output.stderr.trim()), (1, not_found));
+    }
+    for command in [
+        &["identity", "delete", "nobody"][..],
+        &["access", "revoke", "--identity", "nobody"],
+        &[
+            "role",
+            "remove",
+            "--identity",
+            "nobody",
+            "--role",
+            "AcrPull",
+        ],
+    ] {
+        let output = emulator.run(command);
+        let hint = "hint: see the identities with: sealock identity list\n";
+        assert!(output.stderr.ends_with(hint), "{output:?}");
     }
     for (command, says) in [
         (

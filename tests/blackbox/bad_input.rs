@@ -177,3 +177,46 @@ fn the_control_api_refuses_in_its_own_shape() {
         1
     );
 }
+
+#[test]
+fn a_vault_and_a_registry_have_their_names_in_any_case() {
+    let emulator = Emulator::start();
+    let made = emulator.cli(&["vault", "create", "KV9"]);
+    assert!(
+        made.starts_with("created vault kv9 at https://kv9."),
+        "{made}"
+    );
+    assert_eq!(emulator.json(&["vault", "show", "kV9"])["name"], "kv9");
+    let again = emulator.run(&["vault", "create", "kv9"]);
+    assert_eq!(again.code, 1, "{again:?}");
+    emulator.cli(&["key", "create", "k", "--vault", "KV9"]);
+    let registry = emulator.json(&["registry", "show", "SEALOCK"]);
+    assert_eq!(registry["name"], "sealock");
+    emulator.cli(&[
+        "role",
+        "assign",
+        "--role",
+        "AcrPull",
+        "--registry",
+        "SeaLock",
+    ]);
+    let rotated = emulator.cli(&[
+        "registry",
+        "rotate-key",
+        "SEALOCK",
+        "--key",
+        "SEALOCK/Registry-Key",
+    ]);
+    assert!(
+        rotated.starts_with("rotated registry sealock to "),
+        "{rotated}"
+    );
+    for (path, status) in [
+        ("vaults/KV9", 200),
+        ("vaults/K_9", 400),
+        ("registries/SEALOCK", 200),
+    ] {
+        let answer = emulator.client().get(&format!("/_sealock/v1/{path}"));
+        assert_eq!(answer.status, status, "{path}");
+    }
+}

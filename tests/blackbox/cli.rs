@@ -27,6 +27,9 @@ fn what_is_read_is_shown_for_people_and_as_json() {
     assert_eq!(emulator.client().push("hello", "v1", &image).status, 201);
     let port = emulator.address().rsplit_once(':').unwrap().1;
     let vault = format!("https://sealock.vault.localhost:{port}/");
+    let vault_id = "  id                /subscriptions/00000000-0000-0000-0000-000000000000/resourceGroups/sealock/\
+                    providers/Microsoft.KeyVault/vaults/sealock"
+        .to_owned();
     let key = format!("{vault}keys/registry-key");
     let login_server = format!("sealock.azurecr.localhost:{port}");
     let digest = image.digest();
@@ -96,8 +99,13 @@ fn what_is_read_is_shown_for_people_and_as_json() {
                 "  failed over       no\n",
                 "  public access     enabled\n",
                 &vault,
+                &vault_id,
             ],
             vec![
+                (
+                    "/id",
+                    vault_id.trim_start_matches("  id                ").into(),
+                ),
                 ("/purge_protection", false.into()),
                 ("/soft_delete_retention_days", 90.into()),
                 ("/sku", "premium".into()),
@@ -743,11 +751,11 @@ fn errors_say_what_to_do_next() {
         (
             &["key", "recover"],
             "Deleted Key not found: registry-key",
-            "sealock key list",
+            "it is not deleted; to purge it, delete it first with: sealock key delete registry-key --vault sealock",
         ),
         (
-            &["key", "purge"],
-            "Deleted Key not found: registry-key",
+            &["key", "purge", "nope"],
+            "Deleted Key not found: nope",
             "sealock key list",
         ),
         (
@@ -788,6 +796,11 @@ fn errors_say_what_to_do_next() {
         (
             &["vault", "recover"],
             "deleted vault 'sealock' does not exist",
+            "it is not deleted; to purge it, delete it first with: sealock vault delete sealock",
+        ),
+        (
+            &["vault", "purge", "nope"],
+            "deleted vault 'nope' does not exist",
             "sealock vault list",
         ),
         (
@@ -976,8 +989,9 @@ fn without_an_emulator_it_says_how_to_start_one() {
                 (1, ""),
                 "{command:?}"
             );
-            let expected =
-                format!("error: no emulator answers at {url}\nhint: start one with: sealock serve");
+            let expected = format!(
+                "error: no emulator answers at {url}\nhint: start one with: sealock serve; or name it with --emulator http://localhost:PORT\n"
+            );
             assert_contains(&output.stderr, &[&expected], &command.join(" "));
         }
     }
@@ -1420,7 +1434,8 @@ fn verify_cannot_say_that_a_revoked_registry_is_whole() {
         &text.stderr,
         &[
             "error: registry sealock is revoked (KeyDisabled), so its content could not be read",
-            "hint: enable the key",
+            "hint: enable the key with: sealock key enable registry-key --vault sealock --version ",
+            "; then verify again\n",
         ],
         "revoked",
     );
@@ -1438,6 +1453,31 @@ fn verify_cannot_say_that_a_revoked_registry_is_whole() {
         "inspect",
     );
     emulator.cli(&["key", "enable"]);
+    emulator.cli(&["verify"]);
+
+    emulator.cli(&["key", "backup", "--file", "BACKUP"]);
+    emulator.cli(&["key", "delete"]);
+    emulator.cli(&["key", "purge"]);
+    let (text, _) = verify(&emulator);
+    let hint = "hint: bring the key back with: sealock key restore --vault sealock --file BACKUP, with a backup of \
+                registry-key; without a backup, the content is gone\n";
+    assert_contains(&text.stderr, &[hint], "purged");
+    emulator.cli(&["key", "restore", "--file", "BACKUP"]);
+    emulator.cli(&["verify"]);
+
+    emulator.cli(&["vault", "delete"]);
+    emulator.cli(&["vault", "purge"]);
+    let (text, _) = verify(&emulator);
+    let hint = "hint: bring the key back with: sealock vault create sealock, and then with a backup of registry-key: \
+                sealock key restore --vault sealock --file BACKUP; without a backup, the content is gone\n";
+    assert_contains(&text.stderr, &[hint], "a vault that was purged");
+    emulator.cli(&["vault", "create", "sealock"]);
+    emulator.cli(&["key", "restore", "--file", "BACKUP"]);
+    let (text, _) = verify(&emulator);
+    let hint =
+        "hint: give the identity access to the key with: sealock access grant --vault sealock";
+    assert_contains(&text.stderr, &[hint], "a new vault");
+    emulator.cli(&["access", "grant"]);
     emulator.cli(&["verify"]);
 }
 

@@ -344,3 +344,29 @@ fn what_the_authority_does_not_give_it_refuses_in_entras_words() {
     let login = [("host", "login.localhost")];
     assert_eq!(ask(&emulator, "/", &login).status, 404);
 }
+
+#[test]
+fn an_identity_and_an_application_have_their_names_in_any_case() {
+    let emulator = Emulator::start();
+    let granted = emulator.cli(&["access", "grant", "--identity", "REGISTRY-IDENTITY"]);
+    assert!(
+        granted.starts_with("registry-identity now has "),
+        "{granted}"
+    );
+    let made = emulator.cli(&["identity", "create", "REGISTRY-IDENTITY"]);
+    assert!(
+        made.starts_with("identity registry-identity was there already"),
+        "{made}"
+    );
+    emulator.cli(&["identity", "create", "My-Own"]);
+    emulator.cli(&["app", "create", "Deploy"]);
+    let shown = emulator.json(&["app", "show", "deploy"]);
+    assert_eq!(shown["name"], "Deploy");
+    let given = emulator.cli(&["role", "assign", "--role", "AcrPull", "--app", "DEPLOY"]);
+    assert!(given.starts_with("Deploy now has "), "{given}");
+    emulator.cli(&["app", "delete", "dePLOY"]);
+    let listed = emulator.cli(&["identity", "list"]);
+    assert!(listed.contains("My-Own"), "{listed}");
+    emulator.cli(&["identity", "delete", "my-OWN"]);
+    assert!(!emulator.cli(&["identity", "list"]).contains("My-Own"));
+}

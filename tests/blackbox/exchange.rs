@@ -362,13 +362,13 @@ fn roles_are_assigned_listed_and_removed() {
     }
     // A role is taken as it is shown.
     for role in ["Key Vault Crypto Officer", "KeyVaultSecretsUser"] {
-        let said = emulator.cli(&["role", "assign", "--role", role]);
+        let said = emulator.cli(&["role", "assign", "--role", role, "--vault", "sealock"]);
         let listed = emulator.json(&["role", "list"])["role_assignments"].clone();
         let mut shown = listed.as_array().unwrap().iter();
         let shown = shown.find_map(|one| one["role"].as_str().filter(|role| role.contains(' ')));
         let shown = shown.expect("a role by Azure's name");
         assert!(said.contains(&format!("has role {shown} at")), "{said}");
-        emulator.cli(&["role", "remove", "--role", shown]);
+        emulator.cli(&["role", "remove", "--role", shown, "--vault", "sealock"]);
     }
     let remove = ["role", "remove", "--role", "AcrPull", "--scope", scope];
     emulator.cli(&remove);

@@ -20,8 +20,6 @@ struct KillSwitch {
 /// Method, path and body. `BACKUP` stands for the backup that was taken beforehand.
 type Requests = &'static [(&'static str, &'static str, &'static str)];
 
-const VAULT: &str = "/subscriptions/00000000-0000-0000-0000-000000000000/resourceGroups/sealock/providers/\
-                     Microsoft.KeyVault/vaults/sealock";
 const ROLE: &str = "Key Vault Crypto Service Encryption User";
 
 const KILL_SWITCHES: &[KillSwitch] = &[
@@ -106,7 +104,7 @@ const KILL_SWITCHES: &[KillSwitch] = &[
     KillSwitch {
         name: "remove access policy",
         // A role says nothing where access policies decide.
-        given: &[&["role", "assign", "--role", ROLE, "--scope", VAULT]],
+        given: &[&["role", "assign", "--role", ROLE, "--vault", "sealock"]],
         revoke: &[&["access", "revoke"]],
         cause: "AccessDenied",
         restore: &[&["access", "grant"]],
@@ -115,12 +113,12 @@ const KILL_SWITCHES: &[KillSwitch] = &[
     KillSwitch {
         name: "remove role assignment",
         given: &[
-            &["role", "assign", "--role", ROLE, "--scope", VAULT],
+            &["role", "assign", "--role", ROLE, "--vault", "sealock"],
             &["vault", "update", "--rbac", "true"],
         ],
-        revoke: &[&["role", "remove", "--role", ROLE, "--scope", VAULT]],
+        revoke: &[&["role", "remove", "--role", ROLE, "--vault", "sealock"]],
         cause: "ForbiddenByRbac",
-        restore: &[&["role", "assign", "--role", ROLE, "--scope", VAULT]],
+        restore: &[&["role", "assign", "--role", ROLE, "--vault", "sealock"]],
         data_plane: None,
     },
     KillSwitch {

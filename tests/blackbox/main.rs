@@ -13,6 +13,7 @@ mod bad_input;
 mod ca;
 mod cli;
 mod clock;
+mod commands;
 mod crash;
 mod crowd;
 mod door;

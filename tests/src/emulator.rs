@@ -167,11 +167,11 @@ impl Emulator {
         let token = token
             .as_deref()
             .map(|path| ("SEALOCK_CONTROL_TOKEN_FILE", path));
-        run(
-            &[arguments, &["--emulator", &url]].concat(),
-            self.dir.path(),
-            token.as_slice(),
-        )
+        let environment: Vec<_> = [("SEALOCK_EMULATOR", &*url)]
+            .into_iter()
+            .chain(token)
+            .collect();
+        run(arguments, self.dir.path(), &environment)
     }
 
     /// Runs the command line against it; it must succeed.

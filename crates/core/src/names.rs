@@ -24,16 +24,16 @@ fn article(noun: &str) -> &'static str {
     }
 }
 
-/// A newtype over a string that follows one of Azure's naming rules.
+/// A newtype over a string that follows one of Azure's naming rules, in the case that it is kept in.
 macro_rules! name {
-    ($(#[$doc:meta])* $name:ident, $kind:literal, $expected:literal, $valid:expr) => {
+    ($(#[$doc:meta])* $name:ident, $kind:literal, $expected:literal, $kept:expr, $valid:expr) => {
         $(#[$doc])*
         #[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
         #[serde(try_from = "String", into = "String")]
         pub struct $name(String);
 
         impl $name {
-            /// The name as it was given.
+            /// The name.
             pub fn as_str(&self) -> &str {
                 &self.0
             }
@@ -43,9 +43,11 @@ macro_rules! name {
             type Err = InvalidName;
 
             fn from_str(text: &str) -> Result<Self, InvalidName> {
+                let kept: fn(&str) -> String = $kept;
                 let valid: fn(&str) -> bool = $valid;
-                if valid(text) {
-                    Ok(Self(text.to_owned()))
+                let name = kept(text);
+                if valid(&name) {
+                    Ok(Self(name))
                 } else {
                     Err(InvalidName {
                         kind: $kind,
@@ -79,23 +81,25 @@ macro_rules! name {
 }
 
 name!(
-    /// A registry's name. Login servers are lower case, so the emulator takes lower case only.
+    /// A registry's name, in lower case as login servers are. Azure takes it in any case.
     ///
     /// <https://learn.microsoft.com/azure/azure-resource-manager/management/resource-name-rules#microsoftcontainerregistry>
     RegistryName,
     "registry",
-    "5 to 50 lower-case letters and digits",
+    "5 to 50 letters and digits",
+    str::to_ascii_lowercase,
     |name| (5..=50).contains(&name.len())
         && name.bytes().all(|byte| byte.is_ascii_lowercase() || byte.is_ascii_digit())
 );
 
 name!(
-    /// A vault's name.
+    /// A vault's name, in lower case as its host is. Azure takes it in any case.
     ///
     /// <https://learn.microsoft.com/azure/azure-resource-manager/management/resource-name-rules#microsoftkeyvault>
     VaultName,
     "vault",
-    "3 to 24 lower-case letters, digits and single hyphens, a letter first and no hyphen last",
+    "3 to 24 letters, digits and single hyphens, a letter first and no hyphen last",
+    str::to_ascii_lowercase,
     |name| (3..=24).contains(&name.len())
         && name.bytes().all(|byte| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'-')
         && name.starts_with(|first: char| first.is_ascii_lowercase())
@@ -108,6 +112,7 @@ name!(
     KeyVersion,
     "key version",
     "32 lower-case hexadecimal digits",
+    str::to_owned,
     |name| name.len() == 32
         && name.bytes().all(|byte| byte.is_ascii_digit() || (b'a'..=b'f').contains(&byte))
 );
@@ -119,6 +124,7 @@ name!(
     IdentityName,
     "managed identity",
     "3 to 128 letters, digits, hyphens and underscores, a letter or digit first",
+    str::to_owned,
     is_identity_like
 );
 
@@ -128,6 +134,7 @@ name!(
     ApplicationName,
     "application",
     "3 to 128 letters, digits, hyphens and underscores, a letter or digit first",
+    str::to_owned,
     is_identity_like
 );
 
@@ -138,6 +145,7 @@ name!(
     TokenName,
     "token",
     "5 to 50 letters, digits, hyphens and underscores",
+    str::to_owned,
     is_token_like
 );
 
@@ -148,6 +156,7 @@ name!(
     ScopeMapName,
     "scope map",
     "5 to 50 letters, digits, hyphens and underscores",
+    str::to_owned,
     is_token_like
 );
 
@@ -185,8 +194,9 @@ mod tests {
         for bad in [
             "",
             "abcd",
-            "Sealock",
             "sea-lock",
+            "Sea-Lock",
+            "ſealock",
             "sea.lock",
             &"a".repeat(51),
         ] {
@@ -195,9 +205,23 @@ mod tests {
         for good in ["sealock", "a-b", &"a".repeat(24)] {
             assert!(good.parse::<VaultName>().is_ok(), "{good}");
         }
-        for bad in ["", "ab", "1ab", "a--b", "ab-", "a_b", &"a".repeat(25)] {
+        for bad in [
+            "",
+            "ab",
+            "1ab",
+            "a--b",
+            "ab-",
+            "a_b",
+            "Kelvın",
+            &"a".repeat(25),
+        ] {
             assert!(bad.parse::<VaultName>().is_err(), "{bad}");
         }
+        assert_eq!("MyVault".parse::<VaultName>().unwrap().as_str(), "myvault");
+        let registry: RegistryName = "MyRegistry".parse().unwrap();
+        assert_eq!(registry.as_str(), "myregistry");
+        let identity: IdentityName = "My-Own".parse().unwrap();
+        assert_eq!(identity.as_str(), "My-Own");
         assert!(KeyVersion::random().as_str().parse::<KeyVersion>().is_ok());
         assert!("g".repeat(32).parse::<KeyVersion>().is_err());
         for (error, begins) in [

@@ -2,10 +2,10 @@ use std::ops::Bound;
 
 use jiff::{SignedDuration, Timestamp};
 use sealock_core::{ApplicationName, ClientId, PrincipalId, TenantId, excerpt};
-use sealock_store::{Batch, Commit, Record, Table};
+use sealock_store::{Batch, Commit, Entry, Table};
 use serde::{Deserialize, Serialize};
 
-use crate::{ClientSecret, Directory, Error, Result, client_secret::SecretHash};
+use crate::{ClientSecret, Directory, Error, Result, client_secret::SecretHash, directory::folded};
 
 const APPLICATIONS: Table<ApplicationRecord> = Table::control("applications");
 
@@ -53,8 +53,8 @@ impl Directory {
     ) -> Result<(Application, Option<ClientSecret>)> {
         let secret = ClientSecret::random();
         loop {
-            if let Some(found) = self.find_application(&name)? {
-                return Ok((found.value.application, None));
+            if let Some(found) = self.named(&APPLICATIONS, name.as_str())? {
+                return Ok((found.record.value.application, None));
             }
             let record = ApplicationRecord {
                 application: Application {
@@ -67,9 +67,12 @@ impl Directory {
                 },
                 secret: SecretHash::of(&secret),
             };
-            let batch = Batch::new()
-                .expect_absent(&APPLICATIONS, &[name.as_str()])
-                .put(&APPLICATIONS, &[name.as_str()], &record);
+            let key = folded(name.as_str());
+            let batch = Batch::new().expect_absent(&APPLICATIONS, &[&key]).put(
+                &APPLICATIONS,
+                &[&key],
+                &record,
+            );
             if self.store.commit(batch).await? == Commit::Done {
                 return Ok((record.application, Some(secret)));
             }
@@ -90,7 +93,7 @@ impl Directory {
     /// # Errors
     /// [`Error::ApplicationNotFound`]
     pub fn application(&self, name: &ApplicationName) -> Result<Application> {
-        Ok(self.known_application(name)?.value.application)
+        Ok(self.known_application(name)?.record.value.application)
     }
 
     /// Gives an application a new secret. The old one ends; tokens that it brought serve until they expire.
@@ -103,7 +106,11 @@ impl Directory {
     ) -> Result<(Application, ClientSecret)> {
         let secret = ClientSecret::random();
         loop {
-            let existing = self.known_application(name)?;
+            let Entry {
+                key,
+                record: existing,
+            } = self.known_application(name)?;
+            let key: Vec<_> = key.iter().map(String::as_str).collect();
             let record = ApplicationRecord {
                 application: Application {
                     secret_expires: self.end_of_a_new_secret(),
@@ -111,9 +118,11 @@ impl Directory {
                 },
                 secret: SecretHash::of(&secret),
             };
-            let batch = Batch::new()
-                .expect(&APPLICATIONS, &[name.as_str()], &existing)
-                .put(&APPLICATIONS, &[name.as_str()], &record);
+            let batch = Batch::new().expect(&APPLICATIONS, &key, &existing).put(
+                &APPLICATIONS,
+                &key,
+                &record,
+            );
             if self.store.commit(batch).await? == Commit::Done {
                 return Ok((record.application, secret));
             }
@@ -125,9 +134,11 @@ impl Directory {
     /// # Errors
     /// [`Error::ApplicationNotFound`]
     pub async fn delete_application(&self, name: &ApplicationName) -> Result<()> {
+        let key = self.known_application(name)?.key;
+        let key: Vec<_> = key.iter().map(String::as_str).collect();
         let batch = Batch::new()
-            .expect_present(&APPLICATIONS, &[name.as_str()])
-            .delete(&APPLICATIONS, &[name.as_str()]);
+            .expect_present(&APPLICATIONS, &key)
+            .delete(&APPLICATIONS, &key);
         match self.store.commit(batch).await? {
             Commit::Done => Ok(()),
             Commit::Conflict => Err(Error::ApplicationNotFound { name: name.clone() }),
@@ -176,15 +187,8 @@ impl Directory {
             .collect()
     }
 
-    fn find_application(
-        &self,
-        name: &ApplicationName,
-    ) -> Result<Option<Record<ApplicationRecord>>> {
-        Ok(self.store.get(&APPLICATIONS, &[name.as_str()])?)
-    }
-
-    fn known_application(&self, name: &ApplicationName) -> Result<Record<ApplicationRecord>> {
-        let found = self.find_application(name)?;
+    fn known_application(&self, name: &ApplicationName) -> Result<Entry<ApplicationRecord>> {
+        let found = self.named(&APPLICATIONS, name.as_str())?;
         found.ok_or_else(|| Error::ApplicationNotFound { name: name.clone() })
     }
 }

@@ -1,7 +1,8 @@
 use std::ops::Bound;
 
 use sealock_core::{ClientId, Clock, IdentityName, PrincipalId, TenantId};
-use sealock_store::{Batch, Commit, Store, Table};
+use sealock_store::{Batch, Commit, Entry, Store, Table};
+use serde::de::DeserializeOwned;
 
 use crate::{Error, ManagedIdentity, Result};
 
@@ -52,8 +53,8 @@ impl Directory {
     /// after its deletion is another identity with other ids.
     pub async fn create_identity(&self, name: IdentityName) -> Result<(ManagedIdentity, bool)> {
         loop {
-            if let Some(found) = self.find(&name)? {
-                return Ok((found, false));
+            if let Some(found) = self.named(&IDENTITIES, name.as_str())? {
+                return Ok((found.record.value, false));
             }
             let identity = ManagedIdentity {
                 name: name.clone(),
@@ -62,9 +63,12 @@ impl Directory {
                 tenant_id: self.tenant,
                 created: self.clock.now(),
             };
-            let batch = Batch::new()
-                .expect_absent(&IDENTITIES, &[name.as_str()])
-                .put(&IDENTITIES, &[name.as_str()], &identity);
+            let key = folded(name.as_str());
+            let batch = Batch::new().expect_absent(&IDENTITIES, &[&key]).put(
+                &IDENTITIES,
+                &[&key],
+                &identity,
+            );
             if self.store.commit(batch).await? == Commit::Done {
                 return Ok((identity, true));
             }
@@ -81,8 +85,7 @@ impl Directory {
     /// # Errors
     /// If there is none, or the store fails.
     pub fn identity(&self, name: &IdentityName) -> Result<ManagedIdentity> {
-        self.find(name)?
-            .ok_or_else(|| Error::IdentityNotFound { name: name.clone() })
+        Ok(self.known_identity(name)?.record.value)
     }
 
     /// The identity with this client id, if it is still there. Looks at all of them: an emulator has few.
@@ -101,18 +104,38 @@ impl Directory {
     /// # Errors
     /// If there is none, or the store fails.
     pub async fn delete_identity(&self, name: &IdentityName) -> Result<()> {
+        let Entry { key, record } = self.known_identity(name)?;
+        let key: Vec<_> = key.iter().map(String::as_str).collect();
         let batch = Batch::new()
-            .expect_present(&IDENTITIES, &[name.as_str()])
-            .delete(&IDENTITIES, &[name.as_str()]);
+            .expect(&IDENTITIES, &key, &record)
+            .delete(&IDENTITIES, &key);
         match self.store.commit(batch).await? {
             Commit::Done => Ok(()),
             Commit::Conflict => Err(Error::IdentityNotFound { name: name.clone() }),
         }
     }
 
-    fn find(&self, name: &IdentityName) -> Result<Option<ManagedIdentity>> {
-        let record = self.store.get(&IDENTITIES, &[name.as_str()])?;
-        Ok(record.map(|record| record.value))
+    fn known_identity(&self, name: &IdentityName) -> Result<Entry<ManagedIdentity>> {
+        let found = self.named(&IDENTITIES, name.as_str())?;
+        found.ok_or_else(|| Error::IdentityNotFound { name: name.clone() })
+    }
+
+    /// What is stored under a name in any case; earlier versions stored it as it was written. If they let in
+    /// several, the one of just this name goes first. Looks at all of them: an emulator has few.
+    pub(crate) fn named<T: DeserializeOwned>(
+        &self,
+        table: &Table<T>,
+        name: &str,
+    ) -> Result<Option<Entry<T>>> {
+        let entries = self.store.scan(table, &[], Bound::Unbounded);
+        let mut entries = entries.collect::<sealock_store::Result<Vec<_>>>()?;
+        let is = |name: &str| entries.iter().position(|entry| entry.key == [name]);
+        let place = is(name).or_else(|| {
+            let name = folded(name);
+            let mut keys = entries.iter().map(|entry| &entry.key[..]);
+            keys.position(|key| matches!(key, [key] if folded(key) == name))
+        });
+        Ok(place.map(|place| entries.swap_remove(place)))
     }
 
     fn scan(&self) -> impl Iterator<Item = Result<ManagedIdentity>> {
@@ -120,6 +143,13 @@ impl Directory {
             .scan(&IDENTITIES, &[], Bound::Unbounded)
             .map(|entry| Ok(entry?.record.value))
     }
+}
+
+/// A name in lower case: what it is stored under, since Azure compares names so.
+///
+/// <https://learn.microsoft.com/azure/azure-resource-manager/management/resource-name-rules>
+pub(crate) fn folded(name: &str) -> String {
+    name.to_ascii_lowercase()
 }
 
 #[cfg(test)]
@@ -170,6 +200,41 @@ mod tests {
         let (again, _) = directory.create_identity(name).await.unwrap();
         assert_ne!(again.client_id, identity.client_id);
         assert_ne!(again.principal_id, identity.principal_id);
+    }
+
+    #[tokio::test]
+    async fn an_identity_has_its_name_in_any_case_also_one_of_an_earlier_version() {
+        let store = Store::ephemeral();
+        let directory = directory(&store).await;
+        let name = |text: &str| text.parse::<IdentityName>().unwrap();
+        let create = |text: &str| directory.create_identity(name(text));
+        let (new, _) = create("New-One").await.unwrap();
+        let mut earlier = Vec::new();
+        for text in ["Old-One", "Twice", "twice"] {
+            let identity = ManagedIdentity {
+                name: name(text),
+                client_id: ClientId::random(),
+                ..new.clone()
+            };
+            let batch = Batch::new().put(&IDENTITIES, &[text], &identity);
+            assert_eq!(store.commit(batch).await.unwrap(), Commit::Done);
+            earlier.push(identity);
+        }
+        for (text, identity) in [
+            ("new-one", &new),
+            ("NEW-ONE", &new),
+            ("old-one", &earlier[0]),
+            ("Old-One", &earlier[0]),
+            ("Twice", &earlier[1]),
+            ("twice", &earlier[2]),
+        ] {
+            assert_eq!(&directory.identity(&name(text)).unwrap(), identity);
+            assert_eq!(create(text).await.unwrap(), (identity.clone(), false));
+        }
+        for text in ["NEW-one", "OLD-one", "TWICE", "TWICE"] {
+            directory.delete_identity(&name(text)).await.unwrap();
+        }
+        assert_eq!(directory.identities().unwrap(), []);
     }
 
     #[tokio::test]

@@ -92,6 +92,11 @@ impl Role {
         }
     }
 
+    /// Whether it is for vaults and what is in them, and for nothing else.
+    pub fn is_for_vaults(self) -> bool {
+        self.as_str().starts_with("Key Vault ")
+    }
+
     /// The name of its role definition, the same in every tenant.
     ///
     /// <https://learn.microsoft.com/azure/role-based-access-control/built-in-roles/containers>,

@@ -9,18 +9,17 @@ use crate::{
     error::Error,
     output::{HINT, Output, table},
     principal::{Principal, PrincipalArgs},
-    vault::DEFAULT_VAULT,
+    vault::{DEFAULT_VAULT, WhichVault},
 };
 
 #[derive(Debug, Subcommand)]
 pub(crate) enum AccessCommand {
     /// Show the access policies of a vault
-    #[command(after_help = "Example:\n  sealock access show --vault sealock")]
-    Show {
-        /// The vault
-        #[arg(long, default_value = DEFAULT_VAULT)]
-        vault: VaultName,
-    },
+    #[command(
+        alias = "list",
+        after_help = "Example:\n  sealock access show --vault sealock"
+    )]
+    Show(WhichVault),
     /// Let an identity or application use a vault's keys
     #[command(after_help = "\
 Examples:
@@ -66,12 +65,16 @@ struct Policy {
 impl AccessCommand {
     pub(crate) fn run(self, client: &Client, output: &mut Output) -> Result<(), Error> {
         match self {
-            Self::Show { vault } => {
+            Self::Show(which) => {
+                let vault = which.name();
                 let answer = client.get(&format!("vaults/{vault}/access"))?;
-                output.show(&answer, Policies::render)
+                output.show(&answer, |policies: &Policies| policies.render(client))
             }
             Self::Grant(change) => change.apply("grant", client, output),
-            Self::Revoke(change) => change.apply("revoke", client, output),
+            Self::Revoke(change) => {
+                let revoked = change.apply("revoke", client, output);
+                revoked.map_err(Error::without_creation)
+            }
         }
     }
 }
@@ -81,48 +84,59 @@ impl Change {
         let principal = self.principal.path_segment(client)?;
         let path = format!("vaults/{}/access/{principal}/{how}", self.vault);
         let answer = client.post(&path, Some(&json!({ "permissions": self.permissions })))?;
-        output.show(&answer, Policy::sentence)
+        output.show(&answer, |policy: &Policy| policy.sentence(client))
     }
 }
 
 impl Policies {
-    fn render(&self) -> String {
+    fn render(&self, client: &Client) -> String {
         let rows = self.policies.iter().map(|policy| {
             [
                 policy.principal.listed(),
                 policy.principal.id.clone(),
-                policy.permissions.join(", "),
+                policy.permissions(),
             ]
         });
         let rows = table(["IDENTITY", "PRINCIPAL", "KEY PERMISSIONS"], rows);
         match self.policies.first() {
-            Some(policy) => policy.noted(rows),
+            Some(policy) => policy.noted(rows, client),
             None => rows,
         }
     }
 }
 
 impl Policy {
-    fn sentence(&self) -> String {
+    fn sentence(&self, client: &Client) -> String {
         let permissions = match &*self.permissions {
             [] => "no permission".to_owned(),
-            permissions => permissions.join(", "),
+            _ => self.permissions(),
         };
-        self.noted(format!(
+        let said = format!(
             "{} now has {permissions} in vault {}",
             self.principal, self.vault
-        ))
+        );
+        self.noted(said, client)
+    }
+
+    /// Those that say it all: beside `all` the others say nothing.
+    fn permissions(&self) -> String {
+        let all = "all";
+        if self.permissions.iter().any(|one| one == all) {
+            all.to_owned()
+        } else {
+            self.permissions.join(", ")
+        }
     }
 
     /// What was said of the vault's policies, and that they count for nothing if that is so.
-    fn noted(&self, said: String) -> String {
+    fn noted(&self, said: String, client: &Client) -> String {
         if self.in_effect {
             return said;
         }
         let vault = &self.vault;
-        format!(
-            "{said}\n{HINT}note:{HINT:#} roles decide in vault {vault}, so access policies have no effect there; \
-             see: sealock role assign --help"
-        )
+        let note = client.commands(&format!(
+            "roles decide in vault {vault}, so access policies have no effect there; see: sealock role assign --help"
+        ));
+        format!("{said}\n{HINT}note:{HINT:#} {note}")
     }
 }

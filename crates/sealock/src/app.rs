@@ -75,11 +75,13 @@ impl AppCommand {
                 })
             }
             Self::ResetSecret(AppArgs { name }) => {
-                let answer = client.post(&format!("applications/{name}/reset-secret"), None)?;
+                let answer = client.post(&format!("applications/{name}/reset-secret"), None);
+                let answer = answer.map_err(Error::without_creation)?;
                 output.show(&answer, Application::render)
             }
             Self::Delete(AppArgs { name }) => {
-                client.delete(&format!("applications/{name}"))?;
+                let answer = client.delete(&format!("applications/{name}"));
+                answer.map_err(Error::without_creation)?;
                 output.done(format!("deleted application {name}"))
             }
         }

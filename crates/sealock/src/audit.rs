@@ -1,3 +1,4 @@
+use anstyle::Style;
 use clap::Args;
 use jiff::Timestamp;
 use sealock_core::{KeyName, VaultName};
@@ -5,6 +6,7 @@ use serde_json::Value;
 use url::form_urlencoded;
 
 use crate::{
+    cli::time,
     client::Client,
     error::Error,
     output::{BAD, GOOD, Output, harmless, printable},
@@ -33,10 +35,10 @@ pub(crate) struct Audit {
     #[arg(long)]
     result: Option<String>,
     /// From this time on, as in RFC 3339
-    #[arg(long, value_name = "TIME")]
+    #[arg(long, value_name = "TIME", value_parser = time)]
     since: Option<Timestamp>,
     /// Before this time
-    #[arg(long, value_name = "TIME")]
+    #[arg(long, value_name = "TIME", value_parser = time)]
     until: Option<Timestamp>,
     /// Go on with each event as it happens
     #[arg(long)]
@@ -46,7 +48,19 @@ pub(crate) struct Audit {
 impl Audit {
     pub(crate) fn run(self, client: &Client, output: &mut Output) -> Result<(), Error> {
         let mut columns = Columns::default();
-        for line in client.lines(&format!("audit?{}", self.query()))? {
+        let path = format!("audit?{}", self.query());
+        let lines = client.lines(&path)?;
+        if !self.follow && !output.is_json() {
+            output.line(columns.row(
+                "TIME",
+                "OPERATION",
+                "RESULT",
+                Style::new(),
+                "IDENTITY",
+                "KEY",
+            ))?;
+        }
+        for line in lines {
             let line = line?;
             if output.is_json() {
                 output.line(line)?;
@@ -79,15 +93,19 @@ impl Audit {
 
 /// How wide the columns are: as what is usual, and wider from the first event on that needs more.
 struct Columns {
+    time: usize,
     operation: usize,
     result: usize,
+    identity: usize,
 }
 
 impl Default for Columns {
     fn default() -> Self {
         Self {
+            time: "2026-01-01T00:00:00Z".len(),
             operation: "KeyRotationPolicyGet".len(),
             result: "Unauthorized/401".len(),
+            identity: "registry-identity".len(),
         }
     }
 }
@@ -120,15 +138,27 @@ impl Columns {
             .or_else(|| text("/identity/claim/appid"))
             .unwrap_or("-");
         let key = text("/properties/id").unwrap_or("-");
-        self.operation = self.operation.max(operation.len());
-        self.result = self.result.max(result.len());
-        let Self {
-            operation: operation_width,
-            result: result_width,
-        } = *self;
-        format!(
-            "{time}  {operation:<operation_width$}  {style}{result:<result_width$}{style:#}  {identity}  {key}"
-        )
+        self.row(time, operation, &result, style, identity, key)
+    }
+
+    fn row(
+        &mut self,
+        time: &str,
+        operation: &str,
+        result: &str,
+        style: Style,
+        identity: &str,
+        key: &str,
+    ) -> String {
+        let pad = |width: &mut usize, text: &str| {
+            *width = text.len().max(*width);
+            format!("{text:<0$}", *width)
+        };
+        let time = pad(&mut self.time, time);
+        let operation = pad(&mut self.operation, operation);
+        let result = pad(&mut self.result, result);
+        let identity = pad(&mut self.identity, identity);
+        format!("{time}  {operation}  {style}{result}{style:#}  {identity}  {key}")
     }
 }
 
@@ -172,15 +202,15 @@ mod tests {
     fn absent_fields_and_foreign_lines_are_borne() {
         assert_eq!(
             plain("{}"),
-            "-  -                     -                 -  -"
+            "-                     -                     -                 -                  -"
         );
         assert_eq!(
             plain(r#"{"identity":{"claim":{"appid":"a"}}}"#),
-            "-  -                     -                 a  -"
+            "-                     -                     -                 a                  -"
         );
         assert_eq!(
             plain(r#"{"time":1,"identity":[]}"#),
-            "-  -                     -                 -  -"
+            "-                     -                     -                 -                  -"
         );
         assert_eq!(plain("no event"), "no event");
         assert_eq!(plain("no\u{1b}[2J event"), "no\u{fffd}[2J event");

@@ -1,7 +1,9 @@
 use clap::{
-    Args, Parser, Subcommand,
+    Args, CommandFactory as _, FromArgMatches as _, Parser, Subcommand,
     builder::{StringValueParser, TypedValueParser},
+    parser::ValueSource,
 };
+use jiff::Timestamp;
 use url::Url;
 
 use crate::{
@@ -45,6 +47,9 @@ struct Global {
         value_parser = emulator_url
     )]
     emulator: Url,
+    /// Whether it was named right here, and not by the environment or by default.
+    #[arg(skip)]
+    is_emulator_named: bool,
     /// Print the control API's JSON
     #[arg(long, global = true)]
     json: bool,
@@ -111,26 +116,46 @@ Example:
 }
 
 impl Cli {
+    /// What this process was called with. Ends it if that is no command line of ours.
+    pub(crate) fn read() -> Self {
+        let matches = Self::command().get_matches();
+        let mut cli = Self::from_arg_matches(&matches).unwrap_or_else(|error| error.exit());
+        cli.global.is_emulator_named =
+            matches.value_source("emulator") == Some(ValueSource::CommandLine);
+        cli
+    }
+
     pub(crate) fn run(self) -> Result<(), Error> {
-        let client = Client::new(&self.global.emulator);
-        let output = &mut Output::new(self.global.json);
-        match self.command {
-            Command::Serve(serve) => serve.run(),
-            Command::Health => health::run(&client, output),
-            Command::Status => status::run(&client, output),
-            Command::Key(command) => command.run(&client, output),
-            Command::Vault(command) => command.run(&client, output),
-            Command::Registry(command) => command.run(&client, output),
-            Command::Access(command) => command.run(&client, output),
-            Command::Identity(command) => command.run(&client, output),
-            Command::App(command) => command.run(&client, output),
-            Command::Role(command) => command.run(&client, output),
-            Command::Audit(audit) => audit.run(&client.patient(), output),
-            Command::Clock(command) => command.run(&client, output),
-            Command::Inspect(inspect) => inspect.run(&client, output),
-            Command::Hosts(hosts) => hosts.run(&client, output),
-            Command::Trust(trust) => trust.run(&client, output),
-            Command::Verify => verify::run(&client.patient(), output),
+        let Global {
+            emulator,
+            is_emulator_named,
+            json,
+        } = self.global;
+        let client = Client::new(&emulator, is_emulator_named);
+        let done = self.command.run(&client, &mut Output::new(json));
+        done.map_err(|error| error.map_commands(|text| client.commands(text)))
+    }
+}
+
+impl Command {
+    fn run(self, client: &Client, output: &mut Output) -> Result<(), Error> {
+        match self {
+            Self::Serve(serve) => serve.run(),
+            Self::Health => health::run(client, output),
+            Self::Status => status::run(client, output),
+            Self::Key(command) => command.run(client, output),
+            Self::Vault(command) => command.run(client, output),
+            Self::Registry(command) => command.run(client, output),
+            Self::Access(command) => command.run(client, output),
+            Self::Identity(command) => command.run(client, output),
+            Self::App(command) => command.run(client, output),
+            Self::Role(command) => command.run(client, output),
+            Self::Audit(audit) => audit.run(&client.patient(), output),
+            Self::Clock(command) => command.run(client, output),
+            Self::Inspect(inspect) => inspect.run(client, output),
+            Self::Hosts(hosts) => hosts.run(client, output),
+            Self::Trust(trust) => trust.run(client, output),
+            Self::Verify => verify::run(&client.patient(), output),
         }
     }
 }
@@ -138,6 +163,13 @@ impl Cli {
 /// One of several values, with blanks around it as people write lists.
 pub(crate) fn one_of_several() -> impl TypedValueParser<Value = String> {
     StringValueParser::new().map(|text| text.trim().to_owned())
+}
+
+/// A time as in RFC 3339; a date is its midnight, in UTC.
+pub(crate) fn time(text: &str) -> Result<Timestamp, String> {
+    text.parse()
+        .or_else(|_| format!("{text}T00:00:00Z").parse())
+        .map_err(|_| "expected a time such as 2030-01-01T00:00:00Z, or a date".to_owned())
 }
 
 fn emulator_url(text: &str) -> Result<Url, String> {
@@ -156,8 +188,6 @@ fn emulator_url(text: &str) -> Result<Url, String> {
 
 #[cfg(test)]
 mod tests {
-    use clap::CommandFactory as _;
-
     use super::*;
 
     #[test]
@@ -190,6 +220,16 @@ mod tests {
         let global = cli.unwrap().global;
         assert!(global.json);
         assert_eq!(global.emulator.as_str(), "http://[::1]:1/");
+    }
+
+    #[test]
+    fn a_time_is_one_or_a_date() {
+        let midnight: Timestamp = "2030-01-02T00:00:00Z".parse().unwrap();
+        assert_eq!(time("2030-01-02"), Ok(midnight));
+        assert_eq!(time("2030-01-02T01:00:00+01:00"), Ok(midnight));
+        for bad in ["", "tomorrow", "2030", "2030-13-01", "2030-01-02T12:00:00"] {
+            assert!(time(bad).is_err(), "{bad}");
+        }
     }
 
     #[test]

@@ -4,7 +4,10 @@ use std::{
     time::Duration,
 };
 
-use serde::{Deserialize, de::DeserializeOwned};
+use serde::{
+    Deserialize,
+    de::{DeserializeOwned, IgnoredAny},
+};
 use serde_json::Value;
 use ureq::{
     Agent, Body, Timeout,
@@ -22,17 +25,27 @@ const ANSWER_TIMEOUT: Duration = Duration::from_mins(1);
 const ANSWER_BYTES_MAX: u64 = 64 << 20;
 const EXCERPT_CHARS: usize = 200;
 
+/// What each of our commands begins with.
+const SEALOCK: &str = "sealock ";
+
+/// The command that starts an emulator, and is for none.
+const SERVE: &str = "sealock serve";
+
 /// A client of an emulator's control API.
+#[derive(Clone)]
 pub(crate) struct Client {
     emulator: String,
     /// Whether it is on this machine: no other may see the token.
     is_here: bool,
+    /// Whether it was named on the command line: then a command that we tell of has to name it, too.
+    is_named: bool,
     agent: Agent,
     timeout: Option<Duration>,
 }
 
 /// An answer of the control API that is no refusal.
 pub(crate) struct Answer {
+    emulator: String,
     request: String,
     status: StatusCode,
     body: String,
@@ -40,7 +53,7 @@ pub(crate) struct Answer {
 
 impl Client {
     /// A client of the emulator at `emulator`.
-    pub(crate) fn new(emulator: &Url) -> Self {
+    pub(crate) fn new(emulator: &Url, is_named: bool) -> Self {
         let config = Agent::config_builder()
             .http_status_as_error(false)
             .max_redirects(0)
@@ -56,6 +69,7 @@ impl Client {
         };
         Self {
             is_here,
+            is_named,
             emulator: emulator.origin().ascii_serialization(),
             agent: config.build().new_agent(),
             timeout: Some(ANSWER_TIMEOUT),
@@ -67,11 +81,35 @@ impl Client {
         &self.emulator
     }
 
+    /// The text with each command in it as one for this emulator. A command follows a colon or begins the
+    /// text, and ends before a comma, a semicolon or with the text.
+    pub(crate) fn commands(&self, text: &str) -> String {
+        if !self.is_named {
+            return text.to_owned();
+        }
+        let option = format!(" --emulator {}", self.emulator);
+        let mut done = String::new();
+        let mut rest = text;
+        while let Some(begin) = command(rest) {
+            let (before, from) = rest.split_at(begin);
+            let end = [", ", "; "].iter().filter_map(|end| from.find(end)).min();
+            let (command, after) = from.split_at(end.unwrap_or(from.len()));
+            let option = if command.starts_with(SERVE) {
+                ""
+            } else {
+                &option
+            };
+            done.extend([before, command.trim_end_matches('.'), option]);
+            rest = after;
+        }
+        done + rest
+    }
+
     /// The same client, but one that waits for an answer as long as it takes.
-    pub(crate) fn patient(self) -> Self {
+    pub(crate) fn patient(&self) -> Self {
         Self {
             timeout: None,
-            ..self
+            ..self.clone()
         }
     }
 
@@ -112,7 +150,7 @@ impl Client {
 
     fn ask(&self, method: &Method, path: &str, body: Option<&Value>) -> Result<Answer, Error> {
         let (request, response) = self.send(method, path, body)?;
-        Answer::read(request, response)
+        self.read(request, response)
     }
 
     /// Sends a request, and returns what to call it and the answer, unless that is a refusal.
@@ -135,16 +173,36 @@ impl Client {
         let body = body.map(Value::to_string).unwrap_or_default();
         let response = self.run(builder.body(body));
         let response = response.map_err(|error| self.unanswered(&request, error))?;
-        if response.status().is_success() {
+        if is_page(&response) {
+            Err(Error::NoSealock(self.emulator.clone()))
+        } else if response.status().is_success() {
             Ok((request, response))
         } else {
-            Err(Answer::read(request, response)?.refusal())
+            Err(self.read(request, response)?.refusal())
         }
     }
 
     fn run(&self, request: http::Result<Request<String>>) -> Result<Response<Body>, ureq::Error> {
         let request = self.agent.configure_request(request?);
         self.agent.run(request.timeout_global(self.timeout).build())
+    }
+
+    fn read(&self, request: String, response: Response<Body>) -> Result<Answer, Error> {
+        let status = response.status();
+        let body = response.into_body().into_with_config();
+        match body
+            .limit(ANSWER_BYTES_MAX)
+            .lossy_utf8(true)
+            .read_to_string()
+        {
+            Ok(body) => Ok(Answer {
+                emulator: self.emulator.clone(),
+                request,
+                status,
+                body,
+            }),
+            Err(error) => Err(incomplete(&request, error)),
+        }
     }
 
     fn unanswered(&self, request: &str, error: ureq::Error) -> Error {
@@ -163,6 +221,8 @@ impl Client {
         };
         if nobody_listens {
             Error::NoEmulator(self.emulator.clone())
+        } else if matches!(error, ureq::Error::Protocol(_)) {
+            Error::NoSealock(self.emulator.clone())
         } else {
             incomplete(request, error)
         }
@@ -170,23 +230,6 @@ impl Client {
 }
 
 impl Answer {
-    fn read(request: String, response: Response<Body>) -> Result<Self, Error> {
-        let status = response.status();
-        let body = response.into_body().into_with_config();
-        match body
-            .limit(ANSWER_BYTES_MAX)
-            .lossy_utf8(true)
-            .read_to_string()
-        {
-            Ok(body) => Ok(Self {
-                request,
-                status,
-                body,
-            }),
-            Err(error) => Err(incomplete(&request, error)),
-        }
-    }
-
     /// Whether something was created that was not there before.
     pub(crate) fn created(&self) -> bool {
         self.status == StatusCode::CREATED
@@ -199,7 +242,26 @@ impl Answer {
 
     /// The record that was asked for.
     pub(crate) fn parse<T: DeserializeOwned>(&self) -> Result<T, Error> {
-        serde_json::from_str(&self.body).map_err(|error| self.unexpected(&error))
+        serde_json::from_str(&self.body).map_err(|error| self.unreadable(&error))
+    }
+
+    /// The error for an answer that could not be read. One that is no JSON at all is not a Sealock's.
+    pub(crate) fn unreadable(&self, error: &serde_json::Error) -> Error {
+        if serde_json::from_str::<IgnoredAny>(&self.body).is_ok() {
+            self.unexpected(error)
+        } else {
+            self.foreign(error)
+        }
+    }
+
+    /// The error for an answer of something else. Our own door answers in plain text where it is misdirected or
+    /// fails.
+    fn foreign(&self, error: &serde_json::Error) -> Error {
+        if self.status == StatusCode::MISDIRECTED_REQUEST || self.status.is_server_error() {
+            self.unexpected(error)
+        } else {
+            Error::NoSealock(self.emulator.clone())
+        }
     }
 
     /// The error for an answer that is not what the control API promises.
@@ -222,13 +284,29 @@ impl Answer {
             message: String,
             hint: Option<String>,
         }
-        match self.parse() {
+        match serde_json::from_str(&self.body) {
             Ok(Refusal {
                 error: Details { message, hint },
             }) => Error::Failed { message, hint },
-            Err(error) => error,
+            Err(error) => self.foreign(&error),
         }
     }
+}
+
+/// Where the first command in a text begins.
+fn command(text: &str) -> Option<usize> {
+    if text.starts_with(SEALOCK) {
+        return Some(0);
+    }
+    let colon = ": ";
+    text.find(&format!("{colon}{SEALOCK}"))
+        .map(|place| place + colon.len())
+}
+
+/// Whether it is for a browser: the control API answers with no such thing.
+fn is_page(response: &Response<Body>) -> bool {
+    let mime_type = response.body().mime_type();
+    mime_type.is_some_and(|it| it.eq_ignore_ascii_case("text/html"))
 }
 
 fn incomplete(request: &str, error: impl Into<ureq::Error>) -> Error {
@@ -258,6 +336,7 @@ mod tests {
 
     fn answer(status: StatusCode, body: &str) -> Answer {
         Answer {
+            emulator: "http://localhost:5000".to_owned(),
             request: "GET http://localhost:5000/_sealock/v1/status".to_owned(),
             status,
             body: body.to_owned(),
@@ -275,7 +354,11 @@ mod tests {
             ("http://localhost.example", false),
             ("http://[2001:db8::1]", false),
         ] {
-            assert_eq!(Client::new(&url.parse().unwrap()).is_here, is_here, "{url}");
+            assert_eq!(
+                Client::new(&url.parse().unwrap(), false).is_here,
+                is_here,
+                "{url}"
+            );
         }
     }
 
@@ -289,15 +372,51 @@ mod tests {
 
     #[test]
     fn an_answer_of_something_else_is_quoted_and_cut() {
-        let page = format!("<html>\n\u{1b}[31m{}", "x".repeat(1_000));
-        let error = answer(StatusCode::FORBIDDEN, &page).refusal().to_string();
+        let text = format!("text\n\u{1b}[31m{}", "x".repeat(1_000));
+        let error = answer(StatusCode::BAD_GATEWAY, &text).refusal().to_string();
         assert!(
-            error.contains("answered 403 Forbidden with something unexpected"),
+            error.contains("answered 502 Bad Gateway with something unexpected"),
             "{error}"
         );
-        assert!(error.contains("<html>  [31mxxx"), "{error}");
+        assert!(error.contains("text  [31mxxx"), "{error}");
         assert!(error.len() < 500, "{error}");
-        let error = answer(StatusCode::FORBIDDEN, "").refusal().to_string();
+        let error = answer(StatusCode::BAD_GATEWAY, "").refusal().to_string();
         assert!(error.ends_with(": an empty body"), "{error}");
+    }
+
+    #[test]
+    fn what_speaks_otherwise_is_no_sealock() {
+        for body in ["", "not found", "{}", r#"{"message":"no such key"}"#] {
+            let error = answer(StatusCode::NOT_FOUND, body).refusal();
+            assert!(matches!(error, Error::NoSealock(_)), "{body}: {error}");
+        }
+        let error = |body| answer(StatusCode::OK, body).parse::<Vec<u8>>().err();
+        assert!(matches!(error("ready"), Some(Error::NoSealock(_))));
+        assert!(matches!(error("{}"), Some(Error::Unexpected { .. })));
+    }
+
+    #[test]
+    fn commands_in_a_text_name_the_emulator_that_was_named() {
+        let client = |is_named| Client::new(&"http://localhost:1".parse().unwrap(), is_named);
+        for (text, named) in [
+            (
+                "sealock key enable",
+                "sealock key enable --emulator http://localhost:1",
+            ),
+            (
+                "do it with: sealock key update --ops a,b; or see: sealock status, which tells",
+                "do it with: sealock key update --ops a,b --emulator http://localhost:1; \
+                 or see: sealock status --emulator http://localhost:1, which tells",
+            ),
+            ("registry sealock is revoked", "registry sealock is revoked"),
+            (
+                "start one with: sealock serve; or wait",
+                "start one with: sealock serve; or wait",
+            ),
+            ("", ""),
+        ] {
+            assert_eq!(client(true).commands(text), named);
+            assert_eq!(client(false).commands(text), text);
+        }
     }
 }

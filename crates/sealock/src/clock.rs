@@ -4,6 +4,7 @@ use serde::Deserialize;
 use serde_json::json;
 
 use crate::{
+    cli::time,
     client::{Answer, Client},
     error::Error,
     output::Output,
@@ -39,6 +40,7 @@ Examples:
   sealock clock set $(date -u +%FT%TZ)    # the system's time again")]
     Set {
         /// The time, as in RFC 3339
+        #[arg(value_parser = time)]
         now: Timestamp,
     },
 }

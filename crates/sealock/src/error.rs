@@ -14,6 +14,9 @@ pub(crate) enum Error {
     /// Nothing listens where an emulator was expected.
     #[error("no emulator answers at {0}")]
     NoEmulator(String),
+    /// Something else answers there.
+    #[error("what answers at {0} is no Sealock")]
+    NoSealock(String),
     /// There was no answer, or not all of it.
     #[error("{request} failed: {why}")]
     Incomplete { request: String, why: String },
@@ -44,13 +47,48 @@ impl Error {
     pub(crate) fn hint(&self) -> Option<&str> {
         match self {
             Self::Failed { hint, .. } => hint.as_deref(),
-            Self::NoEmulator(_) => {
-                Some("start one with: sealock serve, or name it with --emulator")
-            }
+            Self::NoEmulator(_) => Some(
+                "start one with: sealock serve; or name it with --emulator http://localhost:PORT",
+            ),
+            Self::NoSealock(_) => Some(
+                "start one on another port with: sealock serve --listen 127.0.0.1:5001; \
+                 and name it with --emulator http://localhost:PORT",
+            ),
             Self::Unexpected { .. } => {
                 Some("is that an emulator of this version? name another one with --emulator")
             }
             Self::Incomplete { .. } | Self::Output(_) => None,
+        }
+    }
+
+    /// The same error, with the commands that it tells of mapped.
+    pub(crate) fn map_commands(self, commands: impl Fn(&str) -> String) -> Self {
+        match self {
+            Self::Failed { message, hint } => Self::Failed {
+                message: commands(&message),
+                hint: hint.map(|hint| commands(&hint)),
+            },
+            error => error,
+        }
+    }
+
+    /// The same error, for who wants no more than to be rid of what it says is missing.
+    pub(crate) fn without_creation(self) -> Self {
+        match self {
+            Self::Failed {
+                message,
+                hint: Some(hint),
+            } => {
+                let hint = match hint.split_once("; create it with: ") {
+                    Some((before, _)) => before.to_owned(),
+                    None => hint,
+                };
+                Self::Failed {
+                    message,
+                    hint: Some(hint),
+                }
+            }
+            error => error,
         }
     }
 

@@ -47,8 +47,12 @@ impl Hosts {
     pub(crate) fn run(self, client: &Client, output: &mut Output) -> Result<(), Error> {
         let file = &self.file;
         if self.remove {
-            rewrite(file, &[])?;
-            return output.done(format!("removed the lines from {}", file.display()));
+            let path = file.display();
+            return if rewrite(file, &[])? {
+                output.done(format!("removed the lines from {path}"))
+            } else {
+                output.done(format!("there were no lines to remove from {path}"))
+            };
         }
         let answer = client.get("hosts")?;
         if !self.write {
@@ -76,9 +80,9 @@ impl Names {
     }
 }
 
-/// Replaces the lines between our marks. In place, because a container's hosts file is a mount, which
+/// Replaces the lines between our marks, and says whether that changed the file. In place, because a container's hosts file is a mount, which
 /// no other file can be renamed to.
-fn rewrite(file: &Path, lines: &[String]) -> Result<(), Error> {
+fn rewrite(file: &Path, lines: &[String]) -> Result<bool, Error> {
     let old = fs::read_to_string(file).map_err(|error| Error::system(&error))?;
     let new = replaced(&old, lines).ok_or_else(|| Error::Failed {
         message: format!("{} has '{BEGIN}' without '{END}'", file.display()),
@@ -91,9 +95,10 @@ fn rewrite(file: &Path, lines: &[String]) -> Result<(), Error> {
         file.sync_all()
     };
     if new == old {
-        return Ok(());
+        return Ok(false);
     }
-    write().map_err(|error| Error::system(&error))
+    write().map_err(|error| Error::system(&error))?;
+    Ok(true)
 }
 
 /// `old` with `lines` between our marks, or without them if there are none. `None` if a mark is missing.

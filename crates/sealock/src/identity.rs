@@ -60,7 +60,8 @@ impl IdentityCommand {
                 })
             }
             Self::Delete(IdentityArgs { name }) => {
-                client.delete(&format!("identities/{name}"))?;
+                let answer = client.delete(&format!("identities/{name}"));
+                answer.map_err(Error::without_creation)?;
                 output.done(format!("deleted identity {name}"))
             }
         }

@@ -60,9 +60,28 @@ struct Object {
 
 impl Inspect {
     pub(crate) fn run(self, client: &Client, output: &mut Output) -> Result<(), Error> {
-        let name: String = form_urlencoded::byte_serialize(self.name.as_bytes()).collect();
+        let name = self.without_host(client.emulator());
+        let name: String = form_urlencoded::byte_serialize(name.as_bytes()).collect();
         let answer = client.get(&format!("registries/{}/inspect?name={name}", self.registry))?;
         output.show(&answer, Inspection::render)
+    }
+}
+
+impl Inspect {
+    /// The image as it is named in its registry. Docker's name for it begins with where that is.
+    fn without_host(&self, emulator: &str) -> &str {
+        let (_, authority) = emulator.split_once("://").unwrap_or_default();
+        let port = authority.rsplit_once(':').map_or("80", |it| it.1);
+        match self.name.split_once('/') {
+            Some((host, name))
+                if host == authority
+                    || host == format!("localhost:{port}")
+                    || host == format!("{}.azurecr.localhost:{port}", self.registry) =>
+            {
+                name
+            }
+            _ => &self.name,
+        }
     }
 }
 

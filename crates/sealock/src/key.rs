@@ -15,11 +15,12 @@ use self::{
 };
 
 use crate::{
-    cli::one_of_several,
+    cli::{one_of_several, time},
     client::Client,
     error::Error,
     output::{BAD, Output, TITLE, record, table},
-    vault::{DEFAULT_VAULT, recoverable_until},
+    registry::Registry,
+    vault::{DEFAULT_VAULT, WhichVault, recoverable_until},
 };
 
 const DEFAULT_KEY: &str = "registry-key";
@@ -28,11 +29,7 @@ const DEFAULT_KEY: &str = "registry-key";
 pub(crate) enum KeyCommand {
     /// List the keys of a vault, deleted ones included
     #[command(after_help = "Example:\n  sealock key list --vault sealock")]
-    List {
-        /// The vault
-        #[arg(long, default_value = DEFAULT_VAULT)]
-        vault: VaultName,
-    },
+    List(WhichVault),
     /// Create a key, or a new version of it if it exists
     #[command(after_help = "\
 Examples:
@@ -145,10 +142,10 @@ struct KeyChange {
     #[arg(long, value_delimiter = ',', value_parser = one_of_several())]
     ops: Option<Vec<String>>,
     /// From when on it can be used, as in RFC 3339
-    #[arg(long, value_name = "TIME")]
+    #[arg(long, value_name = "TIME", value_parser = time)]
     not_before: Option<Timestamp>,
     /// Until when it can be used, as in RFC 3339
-    #[arg(long, value_name = "TIME")]
+    #[arg(long, value_name = "TIME", value_parser = time)]
     expires: Option<Timestamp>,
 }
 
@@ -197,7 +194,8 @@ struct Version {
 impl KeyCommand {
     pub(crate) fn run(self, client: &Client, output: &mut Output) -> Result<(), Error> {
         match self {
-            Self::List { vault } => {
+            Self::List(which) => {
+                let vault = which.name();
                 let answer = client.get(&format!("vaults/{vault}/keys"))?;
                 output.show(&answer, Keys::render)
             }
@@ -210,12 +208,12 @@ impl KeyCommand {
             } => {
                 let body = json!({ "kty": kty, "key_size": size, "crv": curve, "key_ops": ops });
                 let answer = client.post(&key.path(), Some(&body))?;
-                output.show(&answer, |key: &Key| key.followed("created"))
+                output.show(&answer, |key: &Key| key.followed("created", client))
             }
             Self::Show { key } => output.show(&client.get(&key.path())?, Key::render),
             Self::Rotate { key } => {
                 let answer = client.post(&format!("{}/rotate", key.path()), None)?;
-                output.show(&answer, |key: &Key| key.followed("rotated to"))
+                output.show(&answer, |key: &Key| key.followed("rotated to", client))
             }
             Self::Disable(switch) => switch.set_enabled(false, client, output),
             Self::Enable(switch) => switch.set_enabled(true, client, output),
@@ -294,7 +292,7 @@ impl KeyArgs {
         let key = keys
             .keys
             .into_iter()
-            .find(|key| key.name == self.name.as_str());
+            .find(|key| key.name.eq_ignore_ascii_case(self.name.as_str()));
         Ok(key.map_or_else(
             || format!("{}/keys/{}", self.vault, self.name),
             |key| key.kid,
@@ -339,13 +337,11 @@ impl Key {
     }
 
     /// What was done, and which registries it did not reach.
-    fn followed(&self, done: &str) -> String {
+    fn followed(&self, done: &str, client: &Client) -> String {
         let mut lines = vec![format!("{done} {}", self.kid)];
         lines.extend(self.left_behind.iter().map(|registry| {
-            format!(
-                "{BAD}warning:{BAD:#} registry {registry} still needs its old version; \
-                 see: sealock registry show {registry}"
-            )
+            let warning = warning(registry, client);
+            format!("{BAD}warning:{BAD:#} {}", client.commands(&warning))
         }));
         lines.join("\n")
     }
@@ -415,6 +411,20 @@ impl Version {
         }
         fields
     }
+}
+
+/// That a registry did not follow the key to a new version, and how it comes to.
+fn warning(registry: &str, client: &Client) -> String {
+    let answer = client.get(&format!("registries/{registry}"));
+    let found = answer.and_then(|answer| answer.parse::<Registry>());
+    // What was done is done, whether or not more can be said of it.
+    let next = match found.as_ref().map(Registry::restore) {
+        Ok(Some(restore)) => format!("bring that back with: {restore}"),
+        _ => format!("see: sealock registry show {registry}"),
+    };
+    format!(
+        "registry {registry} still needs its old version, which a new one does not replace; {next}"
+    )
 }
 
 fn enabled_or_disabled(enabled: bool) -> String {

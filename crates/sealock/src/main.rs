@@ -28,8 +28,6 @@ mod verify;
 
 use std::{io::Write as _, process::ExitCode};
 
-use clap::Parser as _;
-
 use crate::{
     cli::Cli,
     error::Error,
@@ -37,7 +35,7 @@ use crate::{
 };
 
 fn main() -> ExitCode {
-    match Cli::parse().run() {
+    match Cli::read().run() {
         Ok(()) => ExitCode::SUCCESS,
         // The reader of our output has seen enough, as in `sealock audit --follow | head`.
         Err(error) if error.is_broken_pipe() => ExitCode::SUCCESS,

@@ -121,7 +121,7 @@ fn pretty(answer: &Answer) -> Result<String, Error> {
     let mut json = serde_json::Deserializer::from_str(answer.body());
     serde_transcode::transcode(&mut json, &mut serde_json::Serializer::pretty(&mut pretty))
         .and_then(|()| json.end())
-        .map_err(|error| answer.unexpected(&error))?;
+        .map_err(|error| answer.unreadable(&error))?;
     Ok(String::from_utf8_lossy(&pretty).into_owned())
 }
 

@@ -175,7 +175,7 @@ impl RegistryCommand {
             Self::Create(create) => create.run(client, output),
             Self::Show { name } => output.show(
                 &client.get(&format!("registries/{name}"))?,
-                Registry::render,
+                |registry: &Registry| registry.render(client),
             ),
             Self::Update(update) => update.run(client, output),
             Self::Credential(command) => command.run(client, output),
@@ -288,15 +288,27 @@ impl Registry {
         }
     }
 
+    /// The command that brings it back, if it is revoked and there is one.
+    pub(crate) fn restore(&self) -> Option<&str> {
+        match &self.gate {
+            Gate::Revoked { restore, .. } => restore.as_deref(),
+            Gate::Available => None,
+        }
+    }
+
     /// Who holds its data encryption key, and why it is refused if it is.
-    pub(crate) fn custody(&self) -> Vec<(&'static str, String)> {
+    pub(crate) fn custody(&self, client: &Client) -> Vec<(&'static str, String)> {
         let mut fields = Vec::new();
         if let Gate::Revoked {
             message, restore, ..
         } = &self.gate
         {
             fields.push(("message", message.clone()));
-            fields.extend(restore.clone().map(|restore| ("restore", restore)));
+            fields.extend(
+                restore
+                    .as_ref()
+                    .map(|restore| ("restore", client.commands(restore))),
+            );
         }
         match &self.encryption {
             Encryption::Disabled => fields.push(("key", "none, only the service's own".to_owned())),
@@ -309,8 +321,8 @@ impl Registry {
         fields
     }
 
-    fn render(&self) -> String {
-        let mut fields = self.custody();
+    fn render(&self, client: &Client) -> String {
+        let mut fields = self.custody(client);
         if let Encryption::Enabled(custody) = &self.encryption {
             let follows = if custody.key_rotation_enabled {
                 "follows the key"
@@ -363,7 +375,8 @@ mod tests {
             }
         }))
         .unwrap();
-        let text = anstream::adapter::strip_str(&registry.render()).to_string();
+        let client = Client::new(&"http://localhost:5000".parse().unwrap(), false);
+        let text = anstream::adapter::strip_str(&registry.render(&client)).to_string();
         assert_eq!(
             text,
             "\

@@ -8,7 +8,7 @@ use crate::{
 pub(crate) fn run(client: &Client, output: &mut Output) -> Result<(), Error> {
     output.show(&client.get("status")?, |answer: &Registries| {
         let registries = answer.registries.iter();
-        let records = registries.map(|registry| record(registry.title(), registry.custody()));
+        let records = registries.map(|registry| record(registry.title(), registry.custody(client)));
         records.collect::<Vec<_>>().join("\n\n")
     })
 }

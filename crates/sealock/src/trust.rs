@@ -75,7 +75,7 @@ impl Trust {
             return output.done("the system trusts the CA; programs that run need to be restarted");
         }
         let answer = client.get("trust")?;
-        output.show(&answer, |files: &Files| files.render(client.emulator()))
+        output.show(&answer, |files: &Files| files.render(client))
     }
 }
 
@@ -118,7 +118,8 @@ const LOOPBACK: [&[u8]; 2] = [
 ];
 
 impl Files {
-    fn render(&self, emulator: &str) -> String {
+    fn render(&self, client: &Client) -> String {
+        let emulator = client.emulator();
         let at = emulator
             .split_once("://")
             .map_or(emulator, |(_, authority)| authority);
@@ -177,7 +178,10 @@ impl Files {
             ),
             section(
                 "This system's store, for all that use it",
-                &["sudo sealock trust --install".to_owned()],
+                &[format!(
+                    "sudo {}",
+                    client.commands("sealock trust --install")
+                )],
             ),
         ];
         [fetch, sections.join("\n\n")].concat()

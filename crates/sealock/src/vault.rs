@@ -23,7 +23,7 @@ pub(crate) enum VaultCommand {
         /// The vault
         name: VaultName,
         /// Which keys it can have: those in hardware need premium
-        #[arg(long, default_value = "premium")]
+        #[arg(long, default_value = "premium", ignore_case = true)]
         sku: VaultSku,
         /// Have roles decide who may do what, instead of access policies
         #[arg(long)]
@@ -36,7 +36,10 @@ pub(crate) enum VaultCommand {
         retention_days: Option<u32>,
     },
     /// Show a vault
-    #[command(after_help = "Example:\n  sealock vault show")]
+    #[command(after_help = "\
+Examples:
+  sealock vault show
+  sealock vault show kv1 --json | jq -r .id")]
     Show(VaultArgs),
     /// Change what a vault is
     #[command(after_help = "\
@@ -68,6 +71,23 @@ pub(crate) struct VaultArgs {
     /// The vault
     #[arg(default_value = DEFAULT_VAULT)]
     name: VaultName,
+}
+
+/// The vault whose content is to be shown. By its name alone it can be named, too, as other things are.
+#[derive(Debug, Args)]
+pub(crate) struct WhichVault {
+    /// The vault
+    #[arg(long, default_value = DEFAULT_VAULT)]
+    vault: VaultName,
+    #[arg(hide = true, conflicts_with = "vault")]
+    name: Option<VaultName>,
+}
+
+impl WhichVault {
+    /// The vault's name.
+    pub(crate) fn name(&self) -> &VaultName {
+        self.name.as_ref().unwrap_or(&self.vault)
+    }
 }
 
 #[derive(Clone, Copy, Debug, Serialize, ValueEnum)]
@@ -106,13 +126,13 @@ pub(crate) struct Network {
     #[arg(default_value = DEFAULT_VAULT)]
     name: VaultName,
     /// Whether it can be reached from the network at all
-    #[arg(long, value_name = "HOW")]
+    #[arg(long, value_name = "HOW", ignore_case = true)]
     public_access: Option<PublicAccess>,
     /// What becomes of a request from an address that no rule names
-    #[arg(long, value_name = "ACTION")]
+    #[arg(long, value_name = "ACTION", ignore_case = true)]
     default_action: Option<DefaultAction>,
     /// Who gets in whatever the rules say: trusted services, such as registries, or nobody
-    #[arg(long, value_name = "WHO")]
+    #[arg(long, value_name = "WHO", ignore_case = true)]
     bypass: Option<Bypass>,
     /// An IPv4 address or range to let in; it can be given several times
     #[arg(long, value_name = "CIDR")]
@@ -136,6 +156,7 @@ enum DefaultAction {
 
 #[derive(Clone, Copy, Debug, Serialize, ValueEnum)]
 enum Bypass {
+    #[value(alias = "AzureServices")]
     AzureServices,
     None,
 }
@@ -148,6 +169,7 @@ struct Vaults {
 #[derive(Debug, Deserialize)]
 struct Vault {
     name: String,
+    id: String,
     #[serde(rename = "vault_uri")]
     uri: String,
     state: String,
@@ -337,6 +359,7 @@ impl Vault {
             ("failed over", yes_or_no(self.failed_over).to_owned()),
         ];
         fields.extend(self.network_fields());
+        fields.push(("id", self.id.clone()));
         fields.push(("created", self.created.clone()));
         fields.extend(self.deleted.clone().map(|time| ("deleted", time)));
         fields.extend(

@@ -19,6 +19,7 @@ struct Registry {
     name: String,
     state: String,
     cause: Option<String>,
+    restore: Option<String>,
     objects: u64,
     bytes: u64,
     references: u64,
@@ -111,16 +112,22 @@ impl Registry {
     }
 
     fn remedy(&self) -> String {
-        let remedy = match self.cause.as_deref() {
-            Some("KeyDisabled") => "enable the key",
-            Some("KeyDeleted") => "recover the key",
-            Some("KeyNotFound" | "VaultNotFound") => {
-                return "what is purged is gone, and this registry's content with it".to_owned();
+        let (remedy, then) = match self.cause.as_deref() {
+            Some("KeyDisabled") => ("enable the key", "then verify again"),
+            Some("KeyDeleted") => ("recover the key", "then verify again"),
+            Some("KeyNotFound" | "VaultNotFound") => (
+                "bring the key back",
+                "without a backup, the content is gone",
+            ),
+            Some("AccessDenied" | "ForbiddenByRbac") => {
+                ("give the identity access to the key", "then verify again")
             }
-            Some("AccessDenied" | "ForbiddenByRbac") => "give the identity access to the key",
-            _ => "restore the way to the key",
+            _ => ("restore the way to the key", "then verify again"),
         };
-        format!("{remedy}, then verify again")
+        match &self.restore {
+            Some(restore) => format!("{remedy} with: {restore}; {then}"),
+            None => format!("{remedy}; {then}"),
+        }
     }
 }
 
@@ -152,7 +159,12 @@ mod tests {
             message.starts_with("registry sealock is revoked (KeyDisabled)"),
             "{message}"
         );
-        assert_eq!(hint.as_deref(), Some("enable the key, then verify again"));
+        assert_eq!(hint.as_deref(), Some("enable the key; then verify again"));
+
+        registry["restore"] = "sealock key enable".into();
+        let (_, hint) = conclude(&registry, true).unwrap_err();
+        let with_command = "enable the key with: sealock key enable; then verify again";
+        assert_eq!(hint.as_deref(), Some(with_command));
 
         registry["problems"] = json!([{ "kind": "ObjectMissing", "what": "object 00" }]);
         let (message, hint) = conclude(&registry, false).unwrap_err();

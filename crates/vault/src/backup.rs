@@ -285,6 +285,7 @@ impl Service {
         let key = KeyIdentifier::current(vault, &record.name);
         Err(Error::RestoreConflict {
             uri: self.names.key_uri(&key),
+            state: self.state_of(&record),
             key,
         })
     }

@@ -28,6 +28,8 @@ pub enum Error {
     DeletedVaultNotFound {
         /// The name that was asked for.
         vault: VaultName,
+        /// Whether a vault of this name is there and not deleted.
+        is_active: bool,
     },
     /// A vault of this name is there already.
     #[error("The vault name '{vault}' is already in use.")]
@@ -80,6 +82,8 @@ pub enum Error {
         vault: VaultName,
         /// The name that was asked for.
         key: KeyName,
+        /// Whether a key of this name is there and not deleted.
+        is_active: bool,
     },
     /// A deleted key holds the name.
     #[error(
@@ -118,6 +122,8 @@ pub enum Error {
         key: KeyIdentifier,
         /// Its URL.
         uri: String,
+        /// Where it is in its life.
+        state: State,
     },
     /// The key version is disabled.
     #[error("Operation {operation} is not allowed on a disabled key.")]

@@ -1,7 +1,6 @@
 //! What to do next after a refusal: commands as `sealock` takes them.
 
-use sealock_core::{KeyName, Kid, VaultName};
-use sealock_entra::Principal;
+use sealock_core::{KeyIdentifier, KeyName, Kid, VaultName};
 
 use crate::{Error, KeyOperation, State, rbac::least_role};
 
@@ -10,8 +9,22 @@ const WAIT: &str = "wait for the time of fidelity.keyvault_delete_delay, or adva
 
 impl Error {
     /// What to do next.
+    #[expect(clippy::too_many_lines, reason = "a table")]
     pub fn hint(&self) -> Option<String> {
         Some(match self {
+            Self::DeletedVaultNotFound {
+                vault,
+                is_active: true,
+            } => format!(
+                "it is not deleted; to purge it, delete it first with: sealock vault delete {vault}"
+            ),
+            Self::DeletedKeyNotFound {
+                vault,
+                key,
+                is_active: true,
+            } => format!(
+                "it is not deleted; to purge it, delete it first with: sealock key delete {key} --vault {vault}"
+            ),
             Self::VaultNotFound { .. } | Self::DeletedVaultNotFound { .. } => {
                 "see the vaults, deleted ones included, with: sealock vault list".to_owned()
             }
@@ -58,11 +71,7 @@ impl Error {
             | Self::ObjectIsBeingRecovered { .. }
             | Self::StillBeingDeleted
             | Self::StillBeingRecovered => WAIT.to_owned(),
-            Self::RestoreConflict { key, .. } => format!(
-                "delete the key, unless it is deleted, with: sealock key delete {key} --vault {vault}; then, for good, remove it with: sealock key purge {key} --vault {vault}",
-                key = key.key,
-                vault = key.vault
-            ),
+            Self::RestoreConflict { key, state, .. } => instead_of_a_restore(key, *state),
             Self::PurgeProtected { vault, key } => format!(
                 "it is purged once its retention has passed; until then, recover it with: sealock key recover {key} --vault {vault}"
             ),
@@ -72,17 +81,17 @@ impl Error {
                 vault,
             } => format!(
                 "grant it with: sealock access grant --vault {vault} {} --permissions {permission}",
-                option(principal)
+                principal.option()
             ),
             Self::ForbiddenByRbac {
                 principal,
                 action,
-                resource,
+                vault,
                 ..
             } => format!(
-                "assign a role with: sealock role assign --role \"{}\" {} --scope {resource}",
+                "assign a role with: sealock role assign --role \"{}\" {} --vault {vault}",
                 least_role(action),
-                option(principal)
+                principal.option()
             ),
             Self::Unreachable { vault, .. } => format!(
                 "see from where it can be reached, and change it, with: sealock vault network {vault}"
@@ -112,14 +121,6 @@ impl Error {
     }
 }
 
-/// The option by which the command line names a principal.
-fn option(principal: &Principal) -> String {
-    match principal {
-        Principal::ManagedIdentity(identity) => format!("--identity {}", identity.name),
-        Principal::Application(application) => format!("--app {}", application.name),
-    }
-}
-
 /// How a key comes back that is not active.
 fn way_back(vault: &VaultName, key: &KeyName, state: State) -> String {
     let recover = format!("recover it with: sealock key recover {key} --vault {vault}");
@@ -127,6 +128,18 @@ fn way_back(vault: &VaultName, key: &KeyName, state: State) -> String {
         State::Active | State::Deleted => recover,
         State::Deleting => format!("{WAIT}; then {recover}"),
         State::Recovering => WAIT.to_owned(),
+    }
+}
+
+/// What to do with a key that is in the way of its restore.
+fn instead_of_a_restore(key: &KeyIdentifier, state: State) -> String {
+    let KeyIdentifier { vault, key, .. } = key;
+    let purge = format!("for good, remove it with: sealock key purge {key} --vault {vault}");
+    match state {
+        State::Active => format!(
+            "a key of this name is there, and needs no restore if it is the one; to replace it, delete it with: sealock key delete {key} --vault {vault}; then, {purge}"
+        ),
+        state => format!("{}; or, {purge}", way_back(vault, key, state)),
     }
 }
 

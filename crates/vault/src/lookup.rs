@@ -232,11 +232,14 @@ impl Service {
         vault: &VaultName,
         key: &KeyName,
     ) -> Result<Record<KeyRecord>> {
-        self.find_key(vault, key)?
+        let found = self.find_key(vault, key)?;
+        let is_active = found.is_some();
+        found
             .filter(|record| self.state_of(record) == State::Deleted)
             .ok_or_else(|| Error::DeletedKeyNotFound {
                 vault: vault.clone(),
                 key: key.clone(),
+                is_active,
             })
     }
 

@@ -328,10 +328,13 @@ impl Service {
     }
 
     fn deleted_vault(&self, vault: &VaultName) -> Result<Record<VaultRecord>> {
-        self.find_vault(vault)?
+        let found = self.find_vault(vault)?;
+        let is_active = found.is_some();
+        found
             .filter(|record| record.deletion.is_some())
             .ok_or_else(|| Error::DeletedVaultNotFound {
                 vault: vault.clone(),
+                is_active,
             })
     }
 
@@ -406,6 +409,7 @@ impl Service {
     ) -> Vault {
         Vault {
             name: vault.clone(),
+            id: resource_id(vault),
             vault_uri: self.names.vault_uri(vault),
             state: match record.deletion {
                 None => State::Active,

@@ -27,6 +27,8 @@ pub enum State {
 pub struct Vault {
     /// Its name.
     pub name: VaultName,
+    /// Its ARM id.
+    pub id: String,
     /// `https://NAME.vault.HOST:PORT/`
     pub vault_uri: String,
     /// Active or deleted.

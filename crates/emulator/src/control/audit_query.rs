@@ -75,7 +75,7 @@ impl AuditQuery {
     pub(super) fn look_up(mut self, directory: &Directory) -> Result<Self, ControlError> {
         if let Some(Who::Name { name, application }) = &mut self.identity {
             let mut all = directory.applications()?.into_iter();
-            let found = all.find(|found| found.name.as_str() == name.as_str());
+            let found = all.find(|found| found.name.as_str().eq_ignore_ascii_case(name.as_str()));
             *application = found.map(|found| found.client_id);
         }
         Ok(self)

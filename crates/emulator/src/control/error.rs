@@ -5,6 +5,7 @@ use axum::{
 };
 use sealock_cmk::Refusal as CmkRefusal;
 use sealock_core::{InvalidKeyIdentifier, InvalidName, excerpt};
+use sealock_entra::{Principal, Role};
 use sealock_registry::Refusal;
 use serde_json::json;
 
@@ -85,6 +86,19 @@ impl ControlError {
             code: "MethodNotAllowed".to_owned(),
             message: format!("the control API does not take {method} here"),
             hint: None,
+        }
+    }
+
+    /// A role for vaults, in a registry.
+    pub(super) fn role_for_vaults(role: Role, principal: &Principal) -> Self {
+        Self {
+            hint: Some(format!(
+                "assign it in a vault with: sealock role assign --role \"{role}\" {} --vault NAME",
+                principal.option()
+            )),
+            ..Self::bad_request(format!(
+                "the role {role} is for vaults and permits nothing in a registry"
+            ))
         }
     }
 

@@ -226,6 +226,18 @@ async fn encrypted(
     Ok((encryption, gate))
 }
 
+/// The way back for a registry, if it is revoked and there is one.
+pub(super) async fn way_back(
+    services: &Services,
+    id: RegistryId,
+    registry: &RegistryName,
+) -> Result<Option<String>, ControlError> {
+    Ok(match encrypted(services, id, registry).await? {
+        (_, GateView::Revoked { restore, .. }) => restore,
+        (_, GateView::Available) => None,
+    })
+}
+
 /// The way back from a revocation.
 fn restore(
     registry: &RegistryName,
@@ -246,9 +258,8 @@ fn restore(
         )),
         Cause::ForbiddenByRbac => identity.map(|identity| {
             format!(
-                "sealock role assign --role \"{}\" --identity {identity} --scope {}",
-                Role::KeyVaultCryptoServiceEncryptionUser,
-                sealock_vault::resource_id(vault)
+                "sealock role assign --role \"{}\" --identity {identity} --vault {vault}",
+                Role::KeyVaultCryptoServiceEncryptionUser
             )
         }),
         Cause::IdentityNotFound => Some(format!(
@@ -265,7 +276,9 @@ fn restore(
             "sealock key update {key} --vault {vault} --version {version} --ops wrapKey,unwrapKey"
         )),
         Cause::VaultDeleted => Some(format!("sealock vault recover {vault}")),
-        // What was purged is gone for good.
+        Cause::VaultNotFound => Some(format!(
+            "sealock vault create {vault}, and then with a backup of {key}: sealock key restore --vault {vault} --file BACKUP"
+        )),
         _ => None,
     }
 }

@@ -1,7 +1,7 @@
 use axum::{Json, extract::State, http::StatusCode};
 use jiff::Timestamp;
 use sealock_cmk::rules;
-use sealock_core::{KeyName, RegistryName, excerpt};
+use sealock_core::{KeyName, RegistryName, VaultName, excerpt};
 use sealock_entra::{RESOURCE_GROUP, Role, RoleAssignment, RoleScope};
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
@@ -22,6 +22,8 @@ pub(super) struct RoleAssignmentView {
     role: Role,
     role_definition_id: &'static str,
     scope: RoleScope,
+    /// Not in a vault where access policies decide.
+    in_effect: bool,
     created: Timestamp,
 }
 
@@ -30,12 +32,13 @@ pub(super) struct List {
     role_assignments: Vec<RoleAssignmentView>,
 }
 
-/// Which role, and where: in a registry, or wherever a scope says.
+/// Which role, and where: in a registry, in a vault, or wherever a scope says.
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(super) struct Asked {
     role: String,
     registry: Option<RegistryName>,
+    vault: Option<VaultName>,
     scope: Option<String>,
 }
 
@@ -54,8 +57,12 @@ pub(super) async fn assign(
     Path(principal): Path<String>,
     Body(asked): Body<Asked>,
 ) -> Result<(StatusCode, Json<RoleAssignmentView>), ControlError> {
+    let in_registry = asked.registry.is_some();
     let (role, scope) = read(asked)?;
     let principal = named(&services.directory, &principal)?;
+    if in_registry && role.is_for_vaults() {
+        return Err(ControlError::role_for_vaults(role, &principal));
+    }
     scope_is_there(&services, &scope)?;
     let assigned = services.directory.assign_role(&principal, role, scope);
     let (assignment, is_new) = assigned.await?;
@@ -80,12 +87,13 @@ pub(super) async fn remove(
 }
 
 fn read(asked: Asked) -> Result<(Role, RoleScope), ControlError> {
-    let scope = match (asked.registry, asked.scope) {
-        (Some(registry), None) => rules::resource_id(&registry),
-        (None, Some(scope)) => scope,
+    let scope = match (asked.registry, asked.vault, asked.scope) {
+        (Some(registry), None, None) => rules::resource_id(&registry),
+        (None, Some(vault), None) => sealock_vault::resource_id(&vault),
+        (None, None, Some(scope)) => scope,
         _ => {
             return Err(ControlError::bad_request(
-                "a role is assigned either in a registry or at a scope: name one of them",
+                "a role is assigned in a registry, in a vault or at a scope: name one of them",
             ));
         }
     };
@@ -129,6 +137,17 @@ fn scope_is_there(services: &Services, scope: &RoleScope) -> Result<(), ControlE
     }
 }
 
+/// Whether roles count there: in a vault they do if it says so.
+fn in_effect(services: &Services, scope: &RoleScope) -> bool {
+    let lower = scope.as_str().to_ascii_lowercase();
+    let Some((_, vault)) = lower.split_once("/providers/microsoft.keyvault/vaults/") else {
+        return true;
+    };
+    let (vault, _) = vault.split_once('/').unwrap_or((vault, ""));
+    let has_roles = |vault: VaultName| services.vault.has_roles(&vault).unwrap_or_default();
+    vault.parse().is_ok_and(has_roles)
+}
+
 fn names_nothing(scope: &RoleScope) -> ControlError {
     sealock_entra::Error::ScopeInvalid(excerpt(scope.as_str()).to_owned()).into()
 }
@@ -142,6 +161,7 @@ fn view(
         principal: PrincipalView::of(&services.directory, assignment.principal_id)?,
         role: assignment.role,
         role_definition_id: assignment.role.definition_id(),
+        in_effect: in_effect(services, &assignment.scope),
         scope: assignment.scope,
         created: assignment.created,
     })

@@ -4,7 +4,7 @@ use sealock_core::RegistryName;
 use sealock_registry::{Error, Problem, Verification};
 use serde::Serialize;
 
-use super::Answer;
+use super::{Answer, registries::way_back};
 use crate::services::Services;
 
 #[derive(Serialize)]
@@ -22,6 +22,9 @@ struct RegistryView {
     state: &'static str,
     #[serde(skip_serializing_if = "Option::is_none")]
     cause: Option<Cause>,
+    /// The command that brings it back.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    restore: Option<String>,
     #[serde(flatten)]
     verification: Verification,
 }
@@ -38,10 +41,16 @@ pub(super) async fn verify(State(services): State<Services>) -> Answer<View> {
             }
             Err(error) => return Err(error.into()),
         };
+        let record = &registry.record;
+        let restore = match cause {
+            Some(_) => way_back(&services, record.id, &record.name).await?,
+            None => None,
+        };
         registries.push(RegistryView {
-            name: registry.record.name.clone(),
+            name: record.name.clone(),
             state,
             cause,
+            restore,
             verification,
         });
     }

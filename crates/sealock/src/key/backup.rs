@@ -62,7 +62,7 @@ impl Restore {
         let blob = fs::read(&self.file).map_err(|error| Error::system(&error))?;
         let body = json!({ "value": URL_SAFE_NO_PAD.encode(blob) });
         let answer = client.post(&format!("vaults/{}/restore", self.vault), Some(&body))?;
-        output.show(&answer, |key: &Key| key.followed("restored"))
+        output.show(&answer, |key: &Key| key.followed("restored", client))
     }
 }
 
@@ -85,5 +85,9 @@ fn write(file: &Path, blob: &[u8]) -> io::Result<()> {
     if written.is_err() {
         let _ = fs::remove_file(&staged);
     }
-    written
+    // Nobody asked for the file beside it.
+    written.map_err(|error| {
+        let [staged, file] = [&*staged, file].map(Path::to_string_lossy);
+        io::Error::new(error.kind(), error.to_string().replace(&*staged, &file))
+    })
 }

@@ -21,7 +21,7 @@ async fn a_role_that_is_missing_can_be_assigned() {
     let world = World::with(settings).await;
     let next = |role| {
         format!(
-            "assign a role with: sealock role assign --role \"{role}\" --identity registry-identity --scope /subscriptions/00000000-0000-0000-0000-000000000000/resourceGroups/sealock/providers/Microsoft.KeyVault/vaults/kv1/keys/k1"
+            "assign a role with: sealock role assign --role \"{role}\" --identity registry-identity --vault kv1"
         )
     };
     assert_eq!(
@@ -117,10 +117,15 @@ async fn a_name_can_be_made_free_for_a_restore() {
         let backup = Ok(backup.clone());
         vaults.restore_key(&operator(), vault, backup).await
     };
-    let next = "delete the key, unless it is deleted, with: sealock key delete k1 --vault kv1; then, for good, remove it with: sealock key purge k1 --vault kv1";
-    assert_eq!(hint(restore().await), next);
+    assert_eq!(
+        hint(restore().await),
+        "a key of this name is there, and needs no restore if it is the one; to replace it, delete it with: sealock key delete k1 --vault kv1; then, for good, remove it with: sealock key purge k1 --vault kv1"
+    );
     world.delete_key().await.unwrap();
-    assert_eq!(hint(restore().await), next);
+    assert_eq!(
+        hint(restore().await),
+        "recover it with: sealock key recover k1 --vault kv1; or, for good, remove it with: sealock key purge k1 --vault kv1"
+    );
     world.purge_key().await.unwrap();
     restore().await.unwrap();
 }

@@ -1,0 +1,99 @@
+//! The commands that the command line tells of, and whom it speaks with.
+
+use std::{
+    io::{Read as _, Write as _},
+    net::TcpListener,
+    path::Path,
+    thread,
+};
+
+use sealock_tests::{Emulator, run};
+
+/// What a command says, on both outputs, with the emulator named on the command line.
+fn said(emulator: &Emulator, command: &[&str]) -> String {
+    let url = format!("http://{}", emulator.address());
+    let output = run(
+        &[command, &["--emulator", &url]].concat(),
+        Path::new("."),
+        &[],
+    );
+    output.stdout + &output.stderr
+}
+
+#[test]
+fn a_command_that_is_told_of_is_for_the_emulator_that_was_named() {
+    let emulator = Emulator::start();
+    let option = format!("--emulator http://{}", emulator.address());
+    emulator.cli(&["key", "disable"]);
+    emulator.cli(&["vault", "create", "roles", "--rbac"]);
+    for (command, told) in [
+        (
+            &["status"][..],
+            "sealock key enable registry-key --vault sealock",
+        ),
+        (
+            &["registry", "show"],
+            "sealock key enable registry-key --vault sealock",
+        ),
+        (&["trust"], "sudo sealock trust --install"),
+        (&["key", "show", "nope"], "sealock key list --vault sealock"),
+        (
+            &["registry", "show", "nowhere"],
+            "sealock registry create nowhere",
+        ),
+        (
+            &["access", "grant", "--vault", "roles"],
+            "sealock role assign --help",
+        ),
+    ] {
+        let line_of = |said: &str| {
+            let mut lines = said.lines().filter(|line| line.contains(told));
+            lines.next().expect(said).to_owned()
+        };
+        let unnamed = emulator.run(command);
+        let unnamed = line_of(&(unnamed.stdout + &unnamed.stderr));
+        let named = line_of(&said(&emulator, command));
+        assert_eq!(named, format!("{unnamed} {option}"));
+    }
+
+    emulator.cli(&["identity", "delete"]);
+    let restore =
+        format!("sealock registry rotate-key sealock --identity NAME {option}, with an identity");
+    let status = said(&emulator, &["status"]);
+    assert!(status.contains(&restore), "{status}");
+}
+
+/// Answers whoever comes with just these bytes.
+fn answering(bytes: &'static [u8]) -> String {
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let url = format!("http://{}", listener.local_addr().unwrap());
+    thread::spawn(move || {
+        for mut client in listener.incoming().flatten() {
+            let _ = client.read(&mut [0; 4096]);
+            let _ = client.write_all(bytes);
+        }
+    });
+    url
+}
+
+#[test]
+fn what_is_no_sealock_is_called_that() {
+    for bytes in [
+        &b"HTTP/1.1 403 Forbidden\r\ncontent-length: 0\r\nserver: AirTunes\r\n\r\n"[..],
+        b"HTTP/1.1 200 OK\r\ncontent-type: text/html\r\ncontent-length: 6\r\n\r\n<html>",
+        b"HTTP/1.1 502 Bad Gateway\r\ncontent-type: text/html\r\ncontent-length: 6\r\n\r\n<html>",
+        b"HTTP/1.1 200 OK\r\ncontent-length: 5\r\n\r\nready",
+        b"HTTP/1.1 404 Not Found\r\ncontent-type: application/json\r\ncontent-length: 16\r\n\r\n{\"message\":\"no\"}",
+        b"SSH-2.0-OpenSSH_9.2\r\n",
+    ] {
+        let url = answering(bytes);
+        for command in [&["status"][..], &["status", "--json"], &["key", "disable"]] {
+            let output = run(&[command, &["--emulator", &url]].concat(), Path::new("."), &[]);
+            assert_eq!((output.code, &*output.stdout), (1, ""), "{command:?}");
+            let expected = format!("error: what answers at {url} is no Sealock\nhint: ");
+            assert!(output.stderr.starts_with(&expected), "{}", output.stderr);
+            let hint = "name it with --emulator http://localhost:PORT\n";
+            assert!(output.stderr.ends_with(hint), "{}", output.stderr);
+        }
+    }
+}
