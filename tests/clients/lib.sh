@@ -68,7 +68,7 @@ restart_emulator() {
 
 # --- The clients, none of which may hang --------------------------------------------------------------------------
 
-sealock() { timeout --foreground 120 "$SEALOCK" "$@" --emulator "http://localhost:${ADDRESS##*:}"; }
+sealock() { SEALOCK_EMULATOR="http://localhost:${ADDRESS##*:}" timeout --foreground 120 "$SEALOCK" "$@"; }
 
 docker() { timeout --foreground 180 docker "$@"; }
 
