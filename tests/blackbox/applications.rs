@@ -91,6 +91,17 @@ fn refused(answer: &Answer, status: u16) -> String {
     message.as_str().unwrap().to_owned()
 }
 
+fn may_list_keys(emulator: &Emulator) {
+    emulator.cli(&[
+        "access",
+        "grant",
+        "--app",
+        "deploy",
+        "--permissions",
+        "list",
+    ]);
+}
+
 #[test]
 fn an_application_gets_a_token_for_its_secret() {
     let emulator = Emulator::start();
@@ -311,14 +322,7 @@ fn tokens_and_secrets_end_by_the_emulators_clock() {
     let mut emulator = Emulator::start();
     emulator.cli(&["clock", "freeze"]);
     let app = App::create(&emulator);
-    emulator.cli(&[
-        "access",
-        "grant",
-        "--app",
-        "deploy",
-        "--permissions",
-        "list",
-    ]);
+    may_list_keys(&emulator);
     let token = app.token(&emulator, VAULT);
     emulator.cli(&["clock", "advance", "3598s"]);
     assert_eq!(keys(&emulator, &token).status, 200);
@@ -357,14 +361,7 @@ fn tokens_and_secrets_end_by_the_emulators_clock() {
 fn a_deleted_applications_tokens_end_with_it() {
     let emulator = Emulator::start();
     let app = App::create(&emulator);
-    emulator.cli(&[
-        "access",
-        "grant",
-        "--app",
-        "deploy",
-        "--permissions",
-        "list",
-    ]);
+    may_list_keys(&emulator);
     emulator.cli(&["role", "assign", "--app", "deploy", "--role", "AcrPull"]);
     let token = app.token(&emulator, VAULT);
     assert_eq!(keys(&emulator, &token).status, 200);

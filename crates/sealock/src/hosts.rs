@@ -80,8 +80,8 @@ impl Names {
     }
 }
 
-/// Replaces the lines between our marks, and says whether that changed the file. In place, because a container's hosts file is a mount, which
-/// no other file can be renamed to.
+/// Replaces the lines between our marks, and says whether that changed the file. In place, because a
+/// container's hosts file is a mount, which no other file can be renamed to.
 fn rewrite(file: &Path, lines: &[String]) -> Result<bool, Error> {
     let old = fs::read_to_string(file).map_err(|error| Error::system(&error))?;
     let new = replaced(&old, lines).ok_or_else(|| Error::Failed {

@@ -233,13 +233,13 @@ impl Service {
         key: &KeyName,
     ) -> Result<Record<KeyRecord>> {
         let found = self.find_key(vault, key)?;
-        let is_active = found.is_some();
+        let state = found.as_ref().map(|record| self.state_of(record));
         found
-            .filter(|record| self.state_of(record) == State::Deleted)
+            .filter(|_| state == Some(State::Deleted))
             .ok_or_else(|| Error::DeletedKeyNotFound {
                 vault: vault.clone(),
                 key: key.clone(),
-                is_active,
+                is_active: state == Some(State::Active),
             })
     }
 

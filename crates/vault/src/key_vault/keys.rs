@@ -1,0 +1,366 @@
+//! What is done with keys.
+
+use sealock_core::{KeyIdentifier, KeyName, VaultName};
+use zeroize::Zeroizing;
+
+use super::{KeyVault, nothing};
+use crate::{
+    ImportedKey, Key, KeyBundle, KeyChange, KeyItem, KeyOperation, KeySpec, KeyUse, Listing, Page,
+    Requester, Result, RotationPolicy, RotationPolicyView, State, Used,
+    audit::{Operation, Request, Target},
+};
+
+impl KeyVault {
+    /// Creates a key, or a new version of one that is there.
+    pub async fn create_key(
+        &self,
+        requester: &Requester,
+        vault: &VaultName,
+        key: &KeyName,
+        asked: Result<(KeySpec, KeyChange)>,
+    ) -> Result<Key> {
+        let mut request = Request::new(requester, Operation::KeyCreate, Target::key(vault, key));
+        if let Ok((spec, _)) = &asked {
+            request = request.with_new_key(*spec);
+        }
+        let (service, requester) = self.owned(requester);
+        let vault = vault.clone();
+        let key = key.clone();
+        let work = async move { service.create_key(&requester, &vault, &key, asked).await };
+        self.audited(request, |key: &Key| Some(key.subject()), work)
+            .await
+    }
+
+    /// Imports a key, or a new version of one that is there.
+    pub async fn import_key(
+        &self,
+        requester: &Requester,
+        vault: &VaultName,
+        key: &KeyName,
+        imported: Result<ImportedKey>,
+    ) -> Result<Key> {
+        let request = Request::new(requester, Operation::KeyImport, Target::key(vault, key));
+        let (service, requester) = self.owned(requester);
+        let vault = vault.clone();
+        let key = key.clone();
+        let work = async move { service.import_key(&requester, &vault, &key, imported).await };
+        self.audited(request, |key: &Key| Some(key.subject()), work)
+            .await
+    }
+
+    /// A vault's keys by name, deleted ones included.
+    pub async fn keys(&self, requester: &Requester, vault: &VaultName) -> Result<Vec<Key>> {
+        let request = Request::new(requester, Operation::KeyList, Target::Keys(vault.clone()));
+        let (service, requester) = self.owned(requester);
+        let vault = vault.clone();
+        let work = async move { service.keys(&requester, &vault) };
+        self.audited(request, nothing, work).await
+    }
+
+    /// A key with all its versions, even if it is deleted.
+    pub async fn key(
+        &self,
+        requester: &Requester,
+        vault: &VaultName,
+        key: &KeyName,
+    ) -> Result<Key> {
+        let request = Request::new(requester, Operation::KeyGet, Target::key(vault, key));
+        let (service, requester) = self.owned(requester);
+        let vault = vault.clone();
+        let key = key.clone();
+        let work = async move { service.key(&requester, &vault, &key) };
+        self.audited(request, |key: &Key| Some(key.subject()), work)
+            .await
+    }
+
+    /// A page of a vault's keys.
+    pub async fn list_keys(
+        &self,
+        requester: &Requester,
+        vault: &VaultName,
+        page: Result<Page>,
+    ) -> Result<Listing<KeyItem>> {
+        let request = Request::new(requester, Operation::KeyList, Target::Keys(vault.clone()));
+        let (service, requester) = self.owned(requester);
+        let vault = vault.clone();
+        let work = async move { service.list_keys(&requester, &vault, State::Active, page) };
+        self.audited(request, nothing, work).await
+    }
+
+    /// A page of a vault's deleted keys.
+    pub async fn list_deleted_keys(
+        &self,
+        requester: &Requester,
+        vault: &VaultName,
+        page: Result<Page>,
+    ) -> Result<Listing<KeyItem>> {
+        let request = Request::new(
+            requester,
+            Operation::KeyListDeleted,
+            Target::Keys(vault.clone()),
+        );
+        let (service, requester) = self.owned(requester);
+        let vault = vault.clone();
+        let work = async move { service.list_keys(&requester, &vault, State::Deleted, page) };
+        self.audited(request, nothing, work).await
+    }
+
+    /// A page of a key's versions.
+    pub async fn list_versions(
+        &self,
+        requester: &Requester,
+        vault: &VaultName,
+        key: &KeyName,
+        page: Result<Page>,
+    ) -> Result<Listing<KeyBundle>> {
+        let request = Request::new(
+            requester,
+            Operation::KeyListVersions,
+            Target::key(vault, key),
+        );
+        let (service, requester) = self.owned(requester);
+        let vault = vault.clone();
+        let key = key.clone();
+        let work = async move { service.list_versions(&requester, &vault, &key, page) };
+        self.audited(request, nothing, work).await
+    }
+
+    /// What is known of a key version; without one, of the current.
+    pub async fn get_key(
+        &self,
+        requester: &Requester,
+        identifier: &KeyIdentifier,
+    ) -> Result<KeyBundle> {
+        let request = Request::new(
+            requester,
+            Operation::KeyGet,
+            Target::Key(identifier.clone()),
+        );
+        let (service, requester) = self.owned(requester);
+        let identifier = identifier.clone();
+        let work = async move { service.get_key(&requester, &identifier) };
+        self.audited(request, |bundle: &KeyBundle| Some(bundle.subject()), work)
+            .await
+    }
+
+    /// A deleted key.
+    pub async fn deleted_key(
+        &self,
+        requester: &Requester,
+        vault: &VaultName,
+        key: &KeyName,
+    ) -> Result<Key> {
+        let request = Request::new(requester, Operation::KeyGetDeleted, Target::key(vault, key));
+        let (service, requester) = self.owned(requester);
+        let vault = vault.clone();
+        let key = key.clone();
+        let work = async move { service.deleted_key_of(&requester, &vault, &key) };
+        self.audited(request, |key: &Key| Some(key.subject()), work)
+            .await
+    }
+
+    /// Changes a version; without one, the current. Returns the key, and the version that was changed.
+    pub async fn update_key(
+        &self,
+        requester: &Requester,
+        identifier: &KeyIdentifier,
+        change: Result<KeyChange>,
+    ) -> Result<(Key, KeyBundle)> {
+        let request = Request::new(
+            requester,
+            Operation::KeyUpdate,
+            Target::Key(identifier.clone()),
+        );
+        let (service, requester) = self.owned(requester);
+        let identifier = identifier.clone();
+        let work = async move { service.update_key(&requester, &identifier, change).await };
+        self.audited(
+            request,
+            |(_, changed): &(Key, KeyBundle)| Some(changed.subject()),
+            work,
+        )
+        .await
+    }
+
+    /// Deletes a key with all its versions, softly.
+    pub async fn delete_key(
+        &self,
+        requester: &Requester,
+        vault: &VaultName,
+        key: &KeyName,
+    ) -> Result<Key> {
+        let request = Request::new(requester, Operation::KeyDelete, Target::key(vault, key));
+        let (service, requester) = self.owned(requester);
+        let vault = vault.clone();
+        let key = key.clone();
+        let work = async move { service.delete_key(&requester, &vault, &key).await };
+        self.audited(request, |key: &Key| Some(key.subject()), work)
+            .await
+    }
+
+    /// Recovers a deleted key, each version as it was.
+    pub async fn recover_key(
+        &self,
+        requester: &Requester,
+        vault: &VaultName,
+        key: &KeyName,
+    ) -> Result<Key> {
+        let request = Request::new(requester, Operation::KeyRecover, Target::key(vault, key));
+        let (service, requester) = self.owned(requester);
+        let vault = vault.clone();
+        let key = key.clone();
+        let work = async move { service.recover_key(&requester, &vault, &key).await };
+        self.audited(request, |key: &Key| Some(key.subject()), work)
+            .await
+    }
+
+    /// Purges a deleted key. Its files are gone when this returns.
+    pub async fn purge_key(
+        &self,
+        requester: &Requester,
+        vault: &VaultName,
+        key: &KeyName,
+    ) -> Result<()> {
+        let request = Request::new(requester, Operation::KeyPurge, Target::key(vault, key));
+        let (service, requester) = self.owned(requester);
+        let vault = vault.clone();
+        let key = key.clone();
+        let work = async move { service.purge_key(&requester, &vault, &key).await };
+        self.audited(request, nothing, work).await
+    }
+
+    /// A key with all its versions, sealed: it can be restored where the same service key is.
+    pub async fn backup_key(
+        &self,
+        requester: &Requester,
+        vault: &VaultName,
+        key: &KeyName,
+    ) -> Result<String> {
+        let request = Request::new(requester, Operation::KeyBackup, Target::key(vault, key));
+        let (service, requester) = self.owned(requester);
+        let vault = vault.clone();
+        let key = key.clone();
+        let work = async move { service.backup_key(&requester, &vault, &key).await };
+        self.audited(request, nothing, work).await
+    }
+
+    /// Restores a key from its backup, if its name is free.
+    pub async fn restore_key(
+        &self,
+        requester: &Requester,
+        vault: &VaultName,
+        backup: Result<String>,
+    ) -> Result<Key> {
+        let request = Request::new(
+            requester,
+            Operation::KeyRestore,
+            Target::Keys(vault.clone()),
+        );
+        let (service, requester) = self.owned(requester);
+        let vault = vault.clone();
+        let work = async move { service.restore_key(&requester, &vault, backup).await };
+        self.audited(request, |key: &Key| Some(key.subject()), work)
+            .await
+    }
+
+    /// Makes a new version of the same type and size. Older ones stay as they are.
+    pub async fn rotate_key(
+        &self,
+        requester: &Requester,
+        vault: &VaultName,
+        key: &KeyName,
+    ) -> Result<Key> {
+        let request = Request::new(requester, Operation::KeyRotate, Target::key(vault, key));
+        let (service, requester) = self.owned(requester);
+        let vault = vault.clone();
+        let key = key.clone();
+        let work = async move { service.rotate_key(&requester, &vault, &key).await };
+        self.audited(request, |key: &Key| Some(key.subject()), work)
+            .await
+    }
+
+    /// What becomes of a key as time passes.
+    pub async fn rotation_policy(
+        &self,
+        requester: &Requester,
+        vault: &VaultName,
+        key: &KeyName,
+    ) -> Result<RotationPolicyView> {
+        let request = Request::new(
+            requester,
+            Operation::KeyRotationPolicyGet,
+            Target::key(vault, key),
+        );
+        let (service, requester) = self.owned(requester);
+        let vault = vault.clone();
+        let key = key.clone();
+        let work = async move { service.rotation_policy(&requester, &vault, &key) };
+        self.audited(request, nothing, work).await
+    }
+
+    /// Says what is to become of a key as time passes.
+    pub async fn set_rotation_policy(
+        &self,
+        requester: &Requester,
+        vault: &VaultName,
+        key: &KeyName,
+        policy: Result<RotationPolicy>,
+    ) -> Result<RotationPolicyView> {
+        let request = Request::new(
+            requester,
+            Operation::KeyRotationPolicySet,
+            Target::key(vault, key),
+        );
+        let (service, requester) = self.owned(requester);
+        let vault = vault.clone();
+        let key = key.clone();
+        let work = async move {
+            service
+                .set_rotation_policy(&requester, &vault, &key, policy)
+                .await
+        };
+        self.audited(request, nothing, work).await
+    }
+
+    /// As many random bytes as are asked for, 1 to 128.
+    pub async fn random_bytes(
+        &self,
+        requester: &Requester,
+        vault: &VaultName,
+        count: Result<usize>,
+    ) -> Result<Zeroizing<Vec<u8>>> {
+        let request = Request::new(
+            requester,
+            Operation::RandomBytesGet,
+            Target::Vault(vault.clone()),
+        );
+        let (service, requester) = self.owned(requester);
+        let vault = vault.clone();
+        let work = async move { service.random_bytes(&requester, &vault, count) };
+        self.audited(request, nothing, work).await
+    }
+
+    /// Uses a key version; without one, the current. `operation` is the one of `usage`.
+    pub async fn use_key(
+        &self,
+        requester: &Requester,
+        identifier: &KeyIdentifier,
+        operation: KeyOperation,
+        usage: Result<KeyUse>,
+    ) -> Result<Used> {
+        let target = Target::Key(identifier.clone());
+        let mut request = Request::new(requester, Operation::using(operation), target);
+        if let Ok(usage) = &usage {
+            request = request.with_algorithm(usage.algorithm());
+        }
+        let (service, requester) = self.owned(requester);
+        let identifier = identifier.clone();
+        let work = async move {
+            service
+                .use_key(&requester, &identifier, operation, usage)
+                .await
+        };
+        self.audited(request, |used: &Used| Some(used.key.subject()), work)
+            .await
+    }
+}
