@@ -1,9 +1,35 @@
-use std::io;
+use std::{io, path::PathBuf};
+
+use rustix::io::Errno;
 
 /// Why the store could not do what it was asked.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum Error {
+    /// A stored record is not what was written.
+    #[error("the stored record '{key}' is damaged: {why}")]
+    Damaged {
+        /// The record's key, its parts separated by slashes.
+        key: String,
+        /// What is wrong with it.
+        why: String,
+    },
+    /// A file of the data directory is not what was written.
+    #[error("{} is damaged: {why}", .file.display())]
+    DamagedFile {
+        /// The file.
+        file: PathBuf,
+        /// What is wrong with it, and from where on.
+        why: String,
+    },
+    /// The data directory is another engine's.
+    #[error("the data directory {dir} was written with store.engine = \"{found}\"")]
+    EngineDiffers {
+        /// The data directory.
+        dir: String,
+        /// The engine that wrote it.
+        found: String,
+    },
     /// Another process has the data directory open.
     #[error(
         "the data directory {0} is in use by another sealock; stop that one, or choose another with --data-dir"
@@ -12,21 +38,24 @@ pub enum Error {
     /// The disk, with the path in the message.
     #[error(transparent)]
     Io(#[from] io::Error),
-    /// The metadata database.
-    #[error("metadata: {0}")]
-    Metadata(#[from] sled::Error),
-    /// An earlier write failed, so what is on disk is no longer known.
-    #[error("an earlier write failed ({0}); restart the emulator")]
-    Poisoned(String),
-    /// A stored record does not parse.
-    #[error("the stored record '{key}' is damaged: {why}")]
-    Damaged {
-        /// The record's key, its parts separated by slashes.
-        key: String,
-        /// What the parser says.
-        why: String,
+    /// The service key and the data directory do not belong together.
+    #[error(
+        "the service key is not the one that the data directory was written with, or {} is damaged",
+        .format.display()
+    )]
+    KeyForeign {
+        /// The file that says so.
+        format: PathBuf,
     },
-    /// A record that the database would keep outside of the files that it syncs.
+    /// A data directory that was used has no database any more.
+    #[error("the data directory {dir} was used, but {} is missing", .file.display())]
+    Missing {
+        /// The data directory.
+        dir: String,
+        /// What is missing.
+        file: PathBuf,
+    },
+    /// A record that is larger than every engine can hold.
     #[error("the record '{key}' has {bytes} bytes, more than the {limit} that are stored safely")]
     RecordTooLarge {
         /// The record's key, its parts separated by slashes.
@@ -36,18 +65,118 @@ pub enum Error {
         /// The most there may be.
         limit: usize,
     },
-    /// The data directory was written by a newer sealock.
+    /// The emulator is stopping.
+    #[error("the store is closed")]
+    Closed,
+    /// The data directory was written by another version of sealock.
     #[error(
-        "the data directory {dir} has format {found}; this sealock knows formats up to {known}: use a newer one"
+        "the data directory {dir} has format {found}; this sealock knows format {known}: use the sealock that wrote it, or another directory"
     )]
-    TooNew {
+    UnknownFormat {
         /// The data directory.
         dir: String,
         /// Its format.
-        found: u32,
-        /// The newest known format.
+        found: String,
+        /// The known format.
         known: u32,
     },
+}
+
+/// What the disk lacks.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum Fault {
+    /// No room.
+    #[error("no space is left on the disk of the data directory")]
+    Full,
+    /// The disk takes no writes.
+    #[error("the disk of the data directory is read-only")]
+    ReadOnly,
+    /// The disk fails.
+    #[error("the disk of the data directory fails")]
+    Failing,
+    /// The process has as many files open as it may.
+    #[error("too many files are open")]
+    TooManyFiles,
+}
+
+impl Error {
+    /// What the disk lacks, if it is the disk's fault.
+    pub fn fault(&self) -> Option<Fault> {
+        match self {
+            Self::Io(error) => fault(error),
+            _ => None,
+        }
+    }
+
+    pub(crate) fn damaged_file(file: impl Into<PathBuf>, why: impl ToString) -> Self {
+        Self::DamagedFile {
+            file: file.into(),
+            why: why.to_string(),
+        }
+    }
+
+    /// The same error for each of several that waited for one write.
+    pub(crate) fn share(&self) -> Self {
+        match self {
+            Self::Io(error) => {
+                let shared = match fault(error) {
+                    Some(fault) => io::Error::new(fault.kind(), SharedFault(fault, error.to_string())),
+                    None => io::Error::new(error.kind(), error.to_string()),
+                };
+                Self::Io(shared)
+            }
+            Self::Damaged { key, why } => Self::Damaged {
+                key: key.clone(),
+                why: why.clone(),
+            },
+            Self::DamagedFile { file, why } => Self::DamagedFile {
+                file: file.clone(),
+                why: why.clone(),
+            },
+            other => Self::Io(io::Error::other(other.to_string())),
+        }
+    }
+}
+
+/// A fault that several requests are told of.
+#[derive(Debug, thiserror::Error)]
+#[error("{1}")]
+struct SharedFault(Fault, String);
+
+impl Fault {
+    fn kind(self) -> io::ErrorKind {
+        match self {
+            Self::Full => io::ErrorKind::StorageFull,
+            Self::ReadOnly => io::ErrorKind::ReadOnlyFilesystem,
+            Self::Failing | Self::TooManyFiles => io::ErrorKind::Other,
+        }
+    }
+}
+
+/// What the disk lacks, as an operation on a file tells.
+pub fn fault(error: &io::Error) -> Option<Fault> {
+    use io::ErrorKind::{QuotaExceeded, ReadOnlyFilesystem, StorageFull};
+    if let Some(SharedFault(fault, _)) = error.get_ref().and_then(|inner| inner.downcast_ref()) {
+        return Some(*fault);
+    }
+    match error.kind() {
+        StorageFull | QuotaExceeded => return Some(Fault::Full),
+        ReadOnlyFilesystem => return Some(Fault::ReadOnly),
+        _ => {}
+    }
+    let mut number = error.raw_os_error();
+    let mut source = error.get_ref().and_then(|inner| inner.source());
+    while let (None, Some(inner)) = (number, source) {
+        number = inner
+            .downcast_ref()
+            .and_then(io::Error::raw_os_error);
+        source = inner.source();
+    }
+    match Errno::from_raw_os_error(number?) {
+        Errno::MFILE | Errno::NFILE => Some(Fault::TooManyFiles),
+        Errno::IO => Some(Fault::Failing),
+        _ => None,
+    }
 }
 
 /// A result with the store's error.

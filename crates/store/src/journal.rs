@@ -1,86 +1,134 @@
 use std::{
-    io::{self, Seek as _, SeekFrom, Write as _},
-    os::unix::fs::FileExt as _,
+    io,
     path::Path,
-    sync::{Arc, Mutex, PoisonError},
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
 };
 
-use fs_err::{self as fs, os::unix::fs::OpenOptionsExt as _};
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
+use sha2::{Digest as _, Sha256};
 use tokio::sync::watch;
 
-use crate::{Error, Result, durable::sync_dir};
+use crate::{
+    Error, Result,
+    disk::{self, Access, Disk, DiskFile},
+};
 
 /// How much one read returns at most, if a single line is not longer.
 const READ_BYTES: u64 = 256 * 1024;
 
+pub(crate) const FILE: &str = "audit.jsonl";
+
 /// Lines of JSON that are appended, read back and followed. Clones share them.
+///
+/// Its lines are those of the commits, in their order. They are durable in the commit log; the file follows it,
+/// and is synced before the log lets go of them.
 #[derive(Clone)]
 pub struct Journal {
     lines: Arc<Mutex<Lines>>,
     length: watch::Sender<u64>,
 }
 
-enum Lines {
-    File(fs::File),
-    Memory(Vec<u8>),
+/// How far the journal is, and what authenticates it until there.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct JournalMark {
+    pub(crate) length: u64,
+    /// The hash over the hash before and the last line.
+    #[serde(with = "hex::serde")]
+    chain: [u8; 32],
+}
+
+impl JournalMark {
+    /// The mark behind further lines.
+    pub(crate) fn after(mut self, lines: &[u8]) -> Self {
+        for line in lines.split_inclusive(|byte| *byte == b'\n') {
+            let mut hash = Sha256::new();
+            hash.update(self.chain);
+            hash.update(line);
+            self.chain = hash.finalize().into();
+            self.length += line.len() as u64;
+        }
+        self
+    }
+}
+
+#[derive(Default)]
+struct Lines {
+    file: Option<Arc<dyn DiskFile>>,
+    /// How much of it is in the file.
+    written: u64,
+    /// What comes behind that: all of it in memory, or what the disk does not take yet.
+    tail: Vec<u8>,
+    /// Whether it was said that the disk does not take it.
+    is_failing: bool,
 }
 
 impl Journal {
-    pub(crate) fn open(path: &Path) -> Result<Self> {
-        let mut options = fs::OpenOptions::new();
-        options.read(true).write(true).create(true).mode(0o600);
-        let mut file = options.open(path)?;
-        if let Some(dir) = path.parent() {
-            sync_dir(dir)?;
+    /// Opens the journal in a directory and goes on at `mark`: what lies behind is written anew from the commit
+    /// log, or was never acknowledged.
+    pub(crate) fn open(disk: &dyn Disk, dir: &Path, mark: JournalMark) -> Result<Self> {
+        let path = dir.join(FILE);
+        let file = match disk::open_if_present(disk, &path, Access::Write)? {
+            Some(file) => file,
+            None => disk.create(&path)?,
+        };
+        disk.sync_dir(dir)?;
+        let length = file.len()?;
+        if length < mark.length {
+            let why = format!("it has {length} bytes instead of {} or more", mark.length);
+            return Err(Error::damaged_file(path, why));
         }
-        let length = end_of_last_line(&file)?;
-        file.set_len(length)?;
-        file.seek(SeekFrom::Start(length))?;
         Ok(Self {
-            lines: Arc::new(Mutex::new(Lines::File(file))),
-            length: watch::Sender::new(length),
+            lines: Arc::new(Mutex::new(Lines {
+                file: Some(file),
+                written: mark.length,
+                ..Lines::default()
+            })),
+            length: watch::Sender::new(mark.length),
         })
     }
 
     pub(crate) fn in_memory() -> Self {
         Self {
-            lines: Arc::new(Mutex::new(Lines::Memory(Vec::new()))),
+            lines: Arc::default(),
             length: watch::Sender::new(0),
         }
     }
 
-    /// Appends a line. Once this returns, the line is durable.
-    ///
-    /// # Errors
-    /// If the disk fails.
-    pub async fn append(&self, value: &impl Serialize) -> Result<()> {
-        let mut line = serde_json::to_vec(value).map_err(io::Error::from)?;
-        line.push(b'\n');
-        let journal = self.clone();
-        tokio::task::spawn_blocking(move || journal.append_line(&line))
-            .await
-            .map_err(io::Error::from)?
+    /// Cuts off what lies behind the last line.
+    pub(crate) fn cut(&self) -> Result<()> {
+        let lines = self.lock();
+        match &lines.file {
+            Some(file) if file.len()? > lines.written => Ok(file.set_len(lines.written)?),
+            _ => Ok(()),
+        }
     }
 
-    fn append_line(&self, line: &[u8]) -> Result<()> {
-        let mut lines = self.lock();
-        match &mut *lines {
-            Lines::File(file) => {
-                let length = *self.length.borrow();
-                let written = file.write_all(line).and_then(|()| file.sync_data());
-                if let Err(error) = written {
-                    // A torn line must not be glued to the next one.
-                    file.set_len(length)?;
-                    file.seek(SeekFrom::Start(length))?;
-                    return Err(error.into());
-                }
-            }
-            Lines::Memory(bytes) => bytes.extend_from_slice(line),
+    /// Appends whole lines that are durable elsewhere. While the disk does not take them, they are in memory.
+    pub(crate) fn append(&self, bytes: &[u8]) {
+        if bytes.is_empty() {
+            return;
         }
+        let mut lines = self.lock();
+        lines.tail.extend_from_slice(bytes);
+        if let Err(error) = lines.write_tail()
+            && !lines.is_failing
+        {
+            lines.is_failing = true;
+            tracing::error!(%error, "the journal's file cannot be written; its lines are in the commit log");
+        }
+        drop(lines);
         self.length
-            .send_modify(|length| *length += line.len() as u64);
-        Ok(())
+            .send_modify(|length| *length += bytes.len() as u64);
+    }
+
+    /// Makes the file durable as far as it goes.
+    pub(crate) fn sync(&self) -> Result<()> {
+        let mut lines = self.lock();
+        lines.write_tail()?;
+        match &lines.file {
+            Some(file) => Ok(file.sync()?),
+            None => Ok(()),
+        }
     }
 
     /// Whole lines from the offset `from` on, and the offset behind them.
@@ -89,9 +137,9 @@ impl Journal {
     /// If the disk fails, or no line begins at `from`.
     pub fn read(&self, from: u64) -> Result<(Vec<u8>, u64)> {
         let lines = self.lock();
-        let length = *self.length.borrow();
+        let length = lines.length();
         let damaged = || Error::Damaged {
-            key: "audit.jsonl".to_owned(),
+            key: FILE.to_owned(),
             why: format!("no line begins at {from}"),
         };
         let mut bytes = Vec::new();
@@ -122,35 +170,52 @@ impl Journal {
         *self.length.borrow()
     }
 
-    fn lock(&self) -> std::sync::MutexGuard<'_, Lines> {
+    /// Whether the lines until `mark` are those that were written.
+    pub(crate) fn is_whole(&self, mark: JournalMark) -> Result<bool> {
+        let mut found = JournalMark::default();
+        let mut unread = Vec::new();
+        let mut offset = 0;
+        while offset < mark.length {
+            let end = (offset + READ_BYTES).min(mark.length);
+            unread.extend(self.lock().slice(offset, end)?);
+            offset = end;
+            let whole = unread.iter().rposition(|byte| *byte == b'\n');
+            let rest = unread.split_off(whole.map_or(0, |last| last + 1));
+            found = found.after(&unread);
+            unread = rest;
+        }
+        Ok(found == mark)
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Lines> {
         self.lines.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
 impl Lines {
+    fn length(&self) -> u64 {
+        self.written + self.tail.len() as u64
+    }
+
+    fn write_tail(&mut self) -> Result<()> {
+        if let (Some(file), false) = (&self.file, self.tail.is_empty()) {
+            file.write_at(self.written, &self.tail)?;
+            self.written += self.tail.len() as u64;
+            self.tail.clear();
+            self.is_failing = false;
+        }
+        Ok(())
+    }
+
     fn slice(&self, start: u64, end: u64) -> io::Result<Vec<u8>> {
         let position = |offset| usize::try_from(offset).map_err(|_| io::ErrorKind::UnexpectedEof);
-        match self {
-            Self::File(file) => {
-                let mut bytes = vec![0; position(end - start)?];
-                file.file().read_exact_at(&mut bytes, start)?;
-                Ok(bytes)
-            }
-            Self::Memory(bytes) => Ok(bytes[position(start)?..position(end)?].to_vec()),
+        let in_file = start.min(self.written)..end.min(self.written);
+        let mut bytes = vec![0; position(in_file.end - in_file.start)?];
+        if let (Some(file), false) = (&self.file, bytes.is_empty()) {
+            file.read_at(in_file.start, &mut bytes)?;
         }
+        let in_tail = start.max(self.written) - self.written..end.max(self.written) - self.written;
+        bytes.extend(&self.tail[position(in_tail.start)?..position(in_tail.end)?]);
+        Ok(bytes)
     }
-}
-
-/// A crash may have torn the last line; what it was writing was not acknowledged.
-fn end_of_last_line(file: &fs::File) -> Result<u64> {
-    let mut end = file.metadata()?.len();
-    let mut byte = [0];
-    while end > 0 {
-        file.file().read_exact_at(&mut byte, end - 1)?;
-        if byte == *b"\n" {
-            break;
-        }
-        end -= 1;
-    }
-    Ok(end)
 }

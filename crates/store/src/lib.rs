@@ -1,49 +1,57 @@
 //! Where everything that must survive is kept: metadata records, objects (large, immutable files),
 //! notes (small, replaceable ones) and the append-only journal.
 //!
-//! Reads are synchronous. There is one write, [`Store::commit`]: atomic, and durable once it
-//! returns. Each commit to a *control* table raises the [`Epoch`] after the write is visible and
-//! before it is acknowledged, so that whoever remembers a verdict under an epoch notices.
+//! Reads are synchronous. There is one write, [`Store::commit`]: atomic, and durable before it is visible. Each
+//! commit to a *control* table raises the [`Epoch`] after the write is visible and before it is acknowledged, so
+//! that whoever remembers a verdict under an epoch notices. What the journal is told of a change is in the change's
+//! commit, and an object that a change makes nobody's is named in it, so that it goes whatever happens then.
 //!
 //! The store knows no other crate's records: their tables are declared by the crates that own them.
 
+mod authentication;
 mod data_dir;
+pub mod disk;
 mod durable;
 mod error;
+mod format;
 mod journal;
 pub mod metadata;
 pub mod notes;
 pub mod objects;
+mod quarantine;
+mod removals;
 mod table;
 
 use std::{
     ops::Bound,
-    path::Path,
-    sync::{
-        Arc,
-        atomic::{AtomicU64, Ordering},
-    },
+    path::PathBuf,
+    sync::{Arc, Mutex},
 };
 
-use serde::de::DeserializeOwned;
+use serde::{Serialize, de::DeserializeOwned};
+use uuid::Uuid;
 
+pub use authentication::Authenticator;
 pub use data_dir::DataDir;
 pub use durable::{create_dir, create_secret};
-pub use error::{Error, Result};
+pub use error::{Error, Fault, Result, fault};
 pub use journal::Journal;
+pub use quarantine::{Quarantine, Quarantined};
 pub use table::{Batch, Entry, Record, Table};
 
 use crate::{
-    metadata::{Metadata, Outcome},
-    notes::Notes,
-    objects::Objects,
+    disk::Disk,
+    format::Format,
+    metadata::{Condition, Database, EngineKind, MemoryMetadata, Metadata},
+    notes::{Durability, NoteFiles, Notes},
+    objects::{ObjectFiles, ObjectSet, Objects},
 };
 
 /// What became of a commit.
 #[must_use = "a conflict means that nothing was written"]
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Commit {
-    /// Written, visible and durable.
+    /// Written, durable and visible.
     Done,
     /// An expectation did not hold; nothing was written.
     Conflict,
@@ -53,60 +61,148 @@ pub enum Commit {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Epoch(u64);
 
+/// Where a store lies, and what authenticates it.
+#[derive(Clone, Debug)]
+pub struct StoreFiles {
+    /// The disk.
+    pub disk: Arc<dyn Disk>,
+    /// The data directory.
+    pub dir: PathBuf,
+    /// What holds the records.
+    pub engine: EngineKind,
+    /// What authenticates them.
+    pub authenticator: Authenticator,
+}
+
 /// The emulator's whole persistent state. Clones share it.
 #[derive(Clone)]
 pub struct Store {
     metadata: Arc<dyn Metadata>,
-    epoch: Arc<AtomicU64>,
+    /// Records of removals that were carried out: the next commit removes them.
+    carried_out: Arc<Mutex<Vec<Vec<u8>>>>,
     /// The content of registries.
     pub blobs: Arc<dyn Objects>,
     /// How far each unfinished upload is. Its content is staged among the `blobs`.
     pub uploads: Arc<dyn Notes>,
+    /// A second copy of each registry's custody of its key.
+    pub custodies: Arc<dyn Notes>,
     /// The vault's private keys, sealed, and the keys that seal them.
     pub vault_keys: Arc<dyn Objects>,
     /// The vault's audit events.
     pub audit: Journal,
+    /// What no record mentions.
+    pub quarantine: Quarantine,
+}
+
+impl StoreFiles {
+    pub(crate) fn metadata(&self) -> PathBuf {
+        self.dir.join("metadata")
+    }
+
+    pub(crate) fn database(&self) -> PathBuf {
+        self.metadata().join(self.engine.file_name())
+    }
+
+    /// Makes a new store's database, or finds the one that is there.
+    fn find_or_create(&self) -> Result<()> {
+        let is_there = self.is_there(&self.database())?;
+        match Format::read(self)? {
+            Some(format) if format.engine != self.engine => Err(Error::EngineDiffers {
+                dir: self.dir.display().to_string(),
+                found: format.engine.to_string(),
+            }),
+            Some(_) if !is_there => Err(self.missing(self.database())),
+            Some(_) => Ok(()),
+            None if is_there => Ok(()),
+            None => {
+                // A directory whose records are gone is no new one.
+                for set in [ObjectSet::Blobs, ObjectSet::VaultKeys] {
+                    let names = self.disk.list(&self.dir.join(set.name()))?;
+                    if names.iter().any(|name| name != "staging") {
+                        return Err(self.missing(format::path(&self.dir)));
+                    }
+                }
+                Database::create(self, Uuid::new_v4())
+            }
+        }
+    }
+
+    fn is_there(&self, path: &std::path::Path) -> Result<bool> {
+        let name = path.file_name();
+        let names = self.disk.list(&self.metadata())?;
+        Ok(names.iter().any(|found| Some(found.as_os_str()) == name))
+    }
+
+    fn missing(&self, file: PathBuf) -> Error {
+        Error::Missing {
+            dir: self.dir.display().to_string(),
+            file,
+        }
+    }
+
+    /// Compares the database with what the directory says of itself, or has it say so.
+    fn check_format(&self, store: Uuid) -> Result<()> {
+        match Format::read(self)? {
+            Some(format) if format.store == store => Ok(()),
+            Some(_) => {
+                let why = "it is another data directory's";
+                Err(Error::damaged_file(self.database(), why))
+            }
+            None => {
+                let engine = self.engine;
+                Format { store, engine }.write(&*self.disk, &self.dir, &self.authenticator)
+            }
+        }
+    }
 }
 
 impl Store {
-    /// Opens the store in a data directory, and creates what is missing.
+    /// Opens the store in a data directory, and creates what is missing of a new one.
     ///
     /// # Errors
-    /// If the directory cannot be read or written, or its content is damaged.
-    pub fn open(dir: &Path) -> Result<Self> {
-        let vault_keys = objects::ObjectFiles::open(&dir.join("vault-keys"))?;
-        // None of these is ever kept; of the blobs, the registry knows which are.
-        for unfinished in vault_keys.list_staged()? {
-            vault_keys.discard(unfinished)?;
-        }
+    /// If the directory cannot be read or written, or something that was acknowledged is missing or damaged.
+    pub fn open(files: StoreFiles) -> Result<Self> {
+        let StoreFiles { disk, dir, .. } = files.clone();
+        disk.create_dir(&dir)?;
+        files.find_or_create()?;
+        let (database, audit, store) = Database::open(files.clone())?;
+        files.check_format(store)?;
         Ok(Self {
-            metadata: Arc::new(metadata::SledMetadata::open(&dir.join("metadata"))?),
-            epoch: Arc::default(),
-            blobs: Arc::new(objects::ObjectFiles::open(&dir.join("blobs"))?),
-            uploads: Arc::new(notes::NoteFiles::open(&dir.join("uploads"))?),
-            vault_keys: Arc::new(vault_keys),
-            audit: Journal::open(&dir.join("audit.jsonl"))?,
+            metadata: Arc::new(database),
+            carried_out: Arc::default(),
+            blobs: Arc::new(ObjectFiles::open(&disk, &dir, ObjectSet::Blobs)?),
+            uploads: Arc::new(NoteFiles::open(&disk, &dir, "uploads", Durability::Process)?),
+            custodies: Arc::new(NoteFiles::open(&disk, &dir, "custodies", Durability::Power)?),
+            vault_keys: Arc::new(ObjectFiles::open(&disk, &dir, ObjectSet::VaultKeys)?),
+            audit,
+            quarantine: Quarantine::open(&disk, &dir),
         })
     }
 
     /// A store in memory, gone with the process.
     pub fn ephemeral() -> Self {
+        let audit = Journal::in_memory();
         Self {
-            metadata: Arc::new(metadata::MemoryMetadata::default()),
-            epoch: Arc::default(),
+            metadata: Arc::new(MemoryMetadata::new(audit.clone())),
+            carried_out: Arc::default(),
             blobs: Arc::new(objects::MemoryObjects::default()),
             uploads: Arc::new(notes::MemoryNotes::default()),
+            custodies: Arc::new(notes::MemoryNotes::default()),
             vault_keys: Arc::new(objects::MemoryObjects::default()),
-            audit: Journal::in_memory(),
+            audit,
+            quarantine: Quarantine::in_memory(),
         }
     }
 
     /// The epoch now. Read it before what is concluded under it.
     pub fn epoch(&self) -> Epoch {
-        Epoch(self.epoch.load(Ordering::SeqCst))
+        Epoch(self.metadata.epoch())
     }
 
     /// The record under `key`, if there is one.
+    ///
+    /// # Errors
+    /// If it is damaged, or the disk fails.
     pub fn get<T: DeserializeOwned>(
         &self,
         table: &Table<T>,
@@ -138,32 +234,60 @@ impl Store {
             .map(move |item| item.and_then(|(key, raw)| Entry::decode(&prefix, &key, raw)))
     }
 
-    /// Returns once everything that is visible now is durable: for whoever acknowledges what another
-    /// has committed.
+    /// Writes all of `batch` or nothing. Done means durable, and that the objects that it removes are gone.
+    ///
+    /// # Errors
+    /// If a record is too large or the disk fails: nothing is written. If an object cannot be removed: the rest is
+    /// done, and the next start removes it.
+    pub async fn commit(&self, batch: Batch) -> Result<Commit> {
+        let (mut changes, removals) = batch.into_changes()?;
+        let carried_out = self.take_carried_out();
+        changes.deletes.extend(carried_out.iter().cloned());
+        let committed = self.metadata.commit(changes).await;
+        match &committed {
+            Ok(Commit::Done) if !removals.is_empty() => self.carry_out(removals).await?,
+            Ok(Commit::Done) => {}
+            _ => self.note_carried_out(carried_out),
+        }
+        committed
+    }
+
+    /// Has the journal have a line about something that changes no record.
     ///
     /// # Errors
     /// If the disk fails.
-    pub async fn settled(&self) -> Result<()> {
-        self.metadata.durable(self.metadata.latest()).await
+    pub async fn record(&self, event: &impl Serialize) -> Result<()> {
+        // Lines alone meet no conflict.
+        let _done = self.commit(Batch::new().record(event)).await?;
+        Ok(())
     }
 
-    /// Writes all of `batch` or nothing. Done means durable.
+    /// Has the journal have a line, now or once the disk works again: about what must go on meanwhile.
+    pub async fn record_or_hold(&self, event: &impl Serialize) {
+        self.metadata.note(table::line(event)).await;
+    }
+
+    /// How the store is.
+    pub fn condition(&self) -> Condition {
+        self.metadata.condition()
+    }
+
+    /// What is damaged of metadata and journal, after a look at everything. Nothing is changed.
     ///
     /// # Errors
-    /// If a record is too large (nothing is written), or the disk fails: the store then refuses every
-    /// further commit, because what is on disk is no longer known.
-    pub async fn commit(&self, batch: Batch) -> Result<Commit> {
-        let control = batch.is_control();
-        match self.metadata.apply(batch.into_changes()?)? {
-            Outcome::Conflict => Ok(Commit::Conflict),
-            Outcome::Applied(ticket) => {
-                // Not after the wait below: its future may be dropped with the client's connection.
-                if control {
-                    self.epoch.fetch_add(1, Ordering::SeqCst);
-                }
-                self.metadata.durable(ticket).await?;
-                Ok(Commit::Done)
-            }
-        }
+    /// If the disk fails.
+    pub async fn check(&self) -> Result<Vec<String>> {
+        self.metadata.check().await
+    }
+
+    /// Whether all records are there, so that what none of them mentions is nobody's. Waits until the start's look
+    /// at them is over.
+    pub async fn is_sound(&self) -> bool {
+        self.metadata.is_sound().await
+    }
+
+    /// Leaves everything in order, and a copy of the metadata. Nothing can be written any more.
+    pub async fn close(&self) {
+        self.metadata.close().await;
     }
 }

@@ -1,14 +1,28 @@
-//! The metadata database: a sorted map of small records with one atomic write.
+//! Metadata: a sorted map of small records with one atomic write.
 
+mod copies;
+mod database;
+mod engine;
+mod ledger;
+mod log;
 mod memory;
+mod newest;
+mod recovery;
+mod redb;
 mod sled;
+mod writer;
 
 use std::ops::Bound;
 
 use async_trait::async_trait;
 
-pub use self::{memory::MemoryMetadata, sled::SledMetadata};
-use crate::Result;
+pub use self::{
+    database::Database,
+    engine::EngineKind,
+    memory::MemoryMetadata,
+    writer::{Condition, Failure},
+};
+use crate::{Commit, Result};
 
 /// Raw puts, deletes and expectations.
 #[derive(Default)]
@@ -19,6 +33,17 @@ pub struct Changes {
     pub deletes: Vec<Vec<u8>>,
     /// What must hold for any of it to happen.
     pub expectations: Vec<(Vec<u8>, Expectation)>,
+    /// Lines that the journal is to have, if the rest happens, and only then.
+    pub lines: Vec<Vec<u8>>,
+    /// Whether a verdict on access may depend on it.
+    pub control: bool,
+}
+
+impl Changes {
+    /// Whether they change no record.
+    pub(crate) fn is_only_lines(&self) -> bool {
+        self.puts.is_empty() && self.deletes.is_empty()
+    }
 }
 
 /// What a commit expects to find under a key.
@@ -32,7 +57,7 @@ pub enum Expectation {
 }
 
 impl Expectation {
-    fn holds(&self, found: Option<&[u8]>) -> bool {
+    pub(crate) fn holds(&self, found: Option<&[u8]>) -> bool {
         match self {
             Self::Absent => found.is_none(),
             Self::Present => found.is_some(),
@@ -41,36 +66,48 @@ impl Expectation {
     }
 }
 
-/// What became of changes.
-pub enum Outcome {
-    /// They are visible; the ticket tells when they are durable.
-    Applied(Ticket),
-    /// An expectation did not hold.
-    Conflict,
-}
-
-/// The position of applied changes among all.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub struct Ticket(u64);
-
 /// Keys and values in the order of the keys' bytes.
 pub type Items<'a> = Box<dyn Iterator<Item = Result<(Vec<u8>, Vec<u8>)>> + Send + 'a>;
 
 /// A sorted map with one atomic write. `tests/behaviour` holds what every implementation must do.
+///
+/// Nothing is visible before it is durable: whoever reads may acknowledge what another committed.
 #[async_trait]
 pub trait Metadata: Send + Sync + 'static {
     /// The value under `key`.
+    ///
+    /// # Errors
+    /// If it is damaged, or the disk fails.
     fn get(&self, key: &[u8]) -> Result<Option<Vec<u8>>>;
 
     /// The items from `start` up to and without `end`.
     fn range(&self, start: Bound<Vec<u8>>, end: Vec<u8>) -> Items<'_>;
 
-    /// Makes all changes visible at once, or none.
-    fn apply(&self, changes: Changes) -> Result<Outcome>;
+    /// Makes all changes, or none. Done means durable, then visible. It goes on if the future is dropped.
+    ///
+    /// # Errors
+    /// If the disk fails: then nothing is changed.
+    async fn commit(&self, changes: Changes) -> Result<Commit>;
 
-    /// The ticket of the changes that were applied last.
-    fn latest(&self) -> Ticket;
+    /// Has the journal have a line, now or once the disk works again: for what must go on meanwhile.
+    async fn note(&self, line: Vec<u8>);
 
-    /// Returns once the changes of `ticket`, and all before them, survive a loss of power.
-    async fn durable(&self, ticket: Ticket) -> Result<()>;
+    /// How many control commits there have been in this process. It rises after a change is visible and
+    /// before it is acknowledged.
+    fn epoch(&self) -> u64;
+
+    /// How the store is.
+    fn condition(&self) -> Condition;
+
+    /// What is damaged, after a look at everything. Nothing is changed.
+    ///
+    /// # Errors
+    /// If the disk fails.
+    async fn check(&self) -> Result<Vec<String>>;
+
+    /// Whether all records are there. Waits until the start's look at them is over.
+    async fn is_sound(&self) -> bool;
+
+    /// Leaves everything in order. Nothing can be written any more.
+    async fn close(&self);
 }

@@ -14,29 +14,83 @@ use sealock_core::ObjectId;
 pub use self::{files::ObjectFiles, memory::MemoryObjects};
 use crate::Result;
 
+/// Which objects.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum ObjectSet {
+    /// The content of registries.
+    Blobs,
+    /// The vault's private keys, sealed, and the keys that seal them.
+    VaultKeys,
+}
+
+impl ObjectSet {
+    /// The name of its directory.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Blobs => "blobs",
+            Self::VaultKeys => "vault-keys",
+        }
+    }
+}
+
 /// A set of objects. `tests/behaviour` holds what every implementation must do.
 pub trait Objects: Send + Sync + 'static {
     /// Begins a new object.
+    ///
+    /// # Errors
+    /// If the disk fails or has no room to spare.
     fn stage(&self) -> Result<Box<dyn Staged>>;
 
     /// The published object `id`, if there is one.
+    ///
+    /// # Errors
+    /// If the disk fails.
     fn open(&self, id: ObjectId) -> Result<Option<Arc<dyn Object>>>;
 
     /// Removes a published object; false if there was none. Whoever has it open can go on reading.
+    ///
+    /// # Errors
+    /// If the disk fails.
     fn remove(&self, id: ObjectId) -> Result<bool>;
 
     /// All published objects.
+    ///
+    /// # Errors
+    /// If the disk fails.
     fn list(&self) -> Result<Vec<ObjectId>>;
 
+    /// Moves a published object that no record mentions into quarantine, where it is `since` a time in seconds
+    /// since 1970; false if there was none.
+    ///
+    /// # Errors
+    /// If the disk fails.
+    fn set_aside(&self, id: ObjectId, since: i64) -> Result<bool>;
+
     /// What was written so far of the object `id`, which was staged and kept, if there is any.
+    ///
+    /// # Errors
+    /// If the disk fails.
     fn open_staged(&self, id: ObjectId) -> Result<Option<Arc<dyn Object>>>;
 
     /// Removes an object that was staged and kept, once nobody writes it any more; false if there was
     /// none.
+    ///
+    /// # Errors
+    /// If the disk fails.
     fn discard(&self, id: ObjectId) -> Result<bool>;
 
-    /// All objects that are staged. Some may be of a process that ended while it wrote them.
+    /// All objects that are staged and kept.
+    ///
+    /// # Errors
+    /// If the disk fails.
     fn list_staged(&self) -> Result<Vec<ObjectId>>;
+
+    /// Moves an object that was staged and kept, and that nothing mentions, into quarantine; false if there was
+    /// none.
+    ///
+    /// # Errors
+    /// If the disk fails.
+    fn set_staged_aside(&self, id: ObjectId, since: i64) -> Result<bool>;
 }
 
 /// An object that is being written. Dropped unpublished, it is gone, unless it is kept.
@@ -45,15 +99,27 @@ pub trait Staged: Send {
     fn id(&self) -> ObjectId;
 
     /// Writes `bytes` at `offset`.
+    ///
+    /// # Errors
+    /// If the disk fails or has no room to spare.
     fn write_at(&mut self, offset: u64, bytes: &[u8]) -> Result<()>;
 
     /// Makes durable what was written so far.
+    ///
+    /// # Errors
+    /// If the disk fails.
     fn sync(&self) -> Result<()>;
 
     /// From now on it is still there when it is dropped, until it is [discarded](Objects::discard).
-    fn keep(&mut self);
+    ///
+    /// # Errors
+    /// If the disk fails.
+    fn keep(&mut self) -> Result<()>;
 
     /// Makes the object durable and visible under its id.
+    ///
+    /// # Errors
+    /// If the disk fails.
     fn publish(self: Box<Self>) -> Result<()>;
 }
 
@@ -74,6 +140,9 @@ pub trait Object: Send + Sync {
 }
 
 /// Publishes a small object in one step.
+///
+/// # Errors
+/// If the disk fails or has no room to spare.
 pub fn publish(objects: &dyn Objects, bytes: &[u8]) -> Result<ObjectId> {
     let mut staged = objects.stage()?;
     staged.write_at(0, bytes)?;
@@ -83,6 +152,9 @@ pub fn publish(objects: &dyn Objects, bytes: &[u8]) -> Result<ObjectId> {
 }
 
 /// Reads a small object whole, if there is one.
+///
+/// # Errors
+/// If the disk fails.
 pub fn read(objects: &dyn Objects, id: ObjectId) -> Result<Option<Vec<u8>>> {
     let Some(object) = objects.open(id)? else {
         return Ok(None);

@@ -5,13 +5,15 @@ use serde::{Serialize, de::DeserializeOwned};
 use crate::{
     Error, Result,
     metadata::{Changes, Expectation},
+    removals::Removal,
 };
 
-/// Key and value together. Above some 4 KiB, sled moves pages into files that it never syncs.
+/// Key and value together, so that either engine can hold it: above some 4 KiB, sled moves pages into files that it
+/// never syncs.
 const RECORD_LIMIT: usize = 4000;
 
 /// Separates the parts of a key; no part contains it.
-const SEPARATOR: u8 = 0;
+pub(crate) const SEPARATOR: u8 = 0;
 
 /// A named set of records of one type. A key has one or more parts.
 pub struct Table<T> {
@@ -69,7 +71,7 @@ pub(crate) fn end_of(prefix: &[u8]) -> Vec<u8> {
     end
 }
 
-fn readable(key: &[u8]) -> String {
+pub(crate) fn readable(key: &[u8]) -> String {
     String::from_utf8_lossy(key).replace(char::from(SEPARATOR), "/")
 }
 
@@ -127,7 +129,7 @@ impl<T: DeserializeOwned> Entry<T> {
 #[derive(Default)]
 pub struct Batch {
     changes: Changes,
-    control: bool,
+    pub(crate) removals: Vec<Removal>,
 }
 
 impl Batch {
@@ -145,7 +147,7 @@ impl Batch {
     pub fn put<T: Serialize>(mut self, table: &Table<T>, key: &[&str], value: &T) -> Self {
         let raw = serde_json::to_vec(value).expect("a record is plain data");
         self.changes.puts.push((table.key(key), raw));
-        self.control |= table.control;
+        self.changes.control |= table.control;
         self
     }
 
@@ -153,7 +155,7 @@ impl Batch {
     #[must_use]
     pub fn delete<T>(mut self, table: &Table<T>, key: &[&str]) -> Self {
         self.changes.deletes.push(table.key(key));
-        self.control |= table.control;
+        self.changes.control |= table.control;
         self
     }
 
@@ -192,11 +194,14 @@ impl Batch {
         }
     }
 
-    pub(crate) fn is_control(&self) -> bool {
-        self.control
+    /// Has the journal have a line, if all this happens.
+    #[must_use]
+    pub fn record(mut self, event: &impl Serialize) -> Self {
+        self.changes.lines.push(line(event));
+        self
     }
 
-    pub(crate) fn into_changes(self) -> Result<Changes> {
+    pub(crate) fn into_changes(self) -> Result<(Changes, Vec<Removal>)> {
         for (key, value) in &self.changes.puts {
             let bytes = key.len() + value.len();
             if bytes > RECORD_LIMIT {
@@ -207,6 +212,14 @@ impl Batch {
                 });
             }
         }
-        Ok(self.changes)
+        Ok((self.changes, self.removals))
     }
+}
+
+/// A line of the journal.
+#[expect(clippy::expect_used, reason = "events are plain data")]
+pub(crate) fn line(event: &impl Serialize) -> Vec<u8> {
+    let mut line = serde_json::to_vec(event).expect("an event is plain data");
+    line.push(b'\n');
+    line
 }

@@ -1,21 +1,34 @@
 use std::{
     collections::BTreeMap,
     ops::Bound,
-    sync::{PoisonError, RwLock, RwLockReadGuard},
+    sync::{
+        PoisonError, RwLock, RwLockReadGuard,
+        atomic::{AtomicU64, Ordering},
+    },
 };
 
 use async_trait::async_trait;
 
-use super::{Changes, Items, Metadata, Outcome, Ticket};
-use crate::Result;
+use super::{Changes, Condition, Items, Metadata};
+use crate::{Commit, Journal, Result};
 
 /// Metadata that is gone with the process.
-#[derive(Default)]
 pub struct MemoryMetadata {
     map: RwLock<BTreeMap<Vec<u8>, Vec<u8>>>,
+    epoch: AtomicU64,
+    journal: Journal,
 }
 
 impl MemoryMetadata {
+    /// A map without records, whose commits write their lines to `journal`.
+    pub fn new(journal: Journal) -> Self {
+        Self {
+            map: RwLock::default(),
+            epoch: AtomicU64::default(),
+            journal,
+        }
+    }
+
     fn read(&self) -> RwLockReadGuard<'_, BTreeMap<Vec<u8>, Vec<u8>>> {
         self.map.read().unwrap_or_else(PoisonError::into_inner)
     }
@@ -45,25 +58,45 @@ impl Metadata for MemoryMetadata {
         }))
     }
 
-    fn apply(&self, changes: Changes) -> Result<Outcome> {
+    async fn commit(&self, changes: Changes) -> Result<Commit> {
         let mut map = self.map.write().unwrap_or_else(PoisonError::into_inner);
         for (key, expectation) in &changes.expectations {
             if !expectation.holds(map.get(key).map(Vec::as_slice)) {
-                return Ok(Outcome::Conflict);
+                return Ok(Commit::Conflict);
             }
         }
         for key in &changes.deletes {
             map.remove(key);
         }
         map.extend(changes.puts);
-        Ok(Outcome::Applied(Ticket(0)))
+        // Under the lock, so that the lines are in the order of their changes.
+        self.journal.append(&changes.lines.concat());
+        drop(map);
+        if changes.control {
+            self.epoch.fetch_add(1, Ordering::SeqCst);
+        }
+        Ok(Commit::Done)
     }
 
-    fn latest(&self) -> Ticket {
-        Ticket(0)
+    async fn note(&self, line: Vec<u8>) {
+        self.journal.append(&line);
     }
 
-    async fn durable(&self, _: Ticket) -> Result<()> {
-        Ok(())
+    fn epoch(&self) -> u64 {
+        self.epoch.load(Ordering::SeqCst)
     }
+
+    fn condition(&self) -> Condition {
+        Condition::default()
+    }
+
+    async fn check(&self) -> Result<Vec<String>> {
+        Ok(Vec::new())
+    }
+
+    async fn is_sound(&self) -> bool {
+        true
+    }
+
+    async fn close(&self) {}
 }

@@ -1,152 +1,175 @@
 use std::{
+    collections::BTreeMap,
     ops::Bound,
-    path::Path,
-    sync::{Mutex, PoisonError, mpsc},
-    thread::JoinHandle,
+    path::{Path, PathBuf},
+    sync::Arc,
 };
 
-use async_trait::async_trait;
 use fs_err as fs;
-use tokio::sync::watch;
 
-use super::{Changes, Items, Metadata, Outcome, Ticket};
-use crate::{
-    Error, Result,
-    durable::{create_dir, sync_dir},
+use super::{
+    Items,
+    engine::{Engine, Records, Snapshot},
 };
+use crate::{Error, Result, disk};
 
 const CACHE_BYTES: u64 = 32 * 1024 * 1024;
 
-/// Metadata in a sled database.
-///
-/// sled 0.34 flushes with `sync_file_range`, which is no barrier, so one thread does what is missing:
-/// it flushes, then syncs sled's `db` file, once for all commits that wait.
-pub struct SledMetadata {
+struct Sled {
     db: sled::Db,
-    applied: Mutex<u64>,
-    synced: watch::Receiver<Synced>,
-    wake: Option<mpsc::SyncSender<u64>>,
-    syncer: Option<JoinHandle<()>>,
+    path: PathBuf,
 }
 
-#[derive(Clone, Default)]
-struct Synced {
-    up_to: u64,
-    failure: Option<String>,
+/// Opens the database in the directory `path`.
+pub(super) fn open(path: &Path) -> Result<Box<dyn Engine>> {
+    remove_unfinished_snapshots(path)?;
+    Ok(Box::new(Sled::open(path)?))
 }
 
-impl SledMetadata {
-    /// Opens the database in the directory `dir`, or creates it.
-    ///
-    /// # Errors
-    /// If the directory cannot be used or the database is damaged.
-    pub fn open(dir: &Path) -> Result<Self> {
-        create_dir(dir)?;
-        let db = sled::Config::new()
-            .path(dir)
-            .cache_capacity(CACHE_BYTES)
-            .flush_every_ms(None)
-            .open()?;
-        let db_file = fs::File::open(dir.join("db"))?;
-        sync_dir(dir)?;
-
-        let (wake, woken) = mpsc::sync_channel(1);
-        let (publish, synced) = watch::channel(Synced::default());
-        let syncer = std::thread::Builder::new()
-            .name("metadata-sync".to_owned())
-            .spawn({
-                let db = db.clone();
-                move || {
-                    while let Ok(up_to) = woken.recv() {
-                        let result = db
-                            .flush()
-                            .map_err(Error::from)
-                            .and_then(|_| Ok(db_file.sync_data()?));
-                        publish.send_modify(|synced| match result {
-                            Ok(()) => synced.up_to = synced.up_to.max(up_to),
-                            Err(error) => synced.failure = Some(error.to_string()),
-                        });
-                    }
-                }
-            })?;
-        Ok(Self {
-            db,
-            applied: Mutex::new(0),
-            synced,
-            wake: Some(wake),
-            syncer: Some(syncer),
-        })
+pub(super) fn create(
+    path: &Path,
+    fill: &mut dyn FnMut(&mut dyn Records) -> Result<bool>,
+) -> Result<Box<dyn Engine>> {
+    let unfinished = disk::unfinished(path);
+    if unfinished.exists() {
+        fs::remove_dir_all(&unfinished)?;
     }
+    let mut engine = Sled::open(&unfinished)?;
+    engine.write(fill)?;
+    engine.checkpoint()?;
+    drop(engine);
+    fs::rename(&unfinished, path)?;
+    fs::File::open(disk::parent(path))?.sync_all()?;
+    Ok(Box::new(Sled::open(path)?))
+}
 
-    fn check_not_poisoned(&self) -> Result<()> {
-        match &self.synced.borrow().failure {
-            Some(failure) => Err(Error::Poisoned(failure.clone())),
-            None => Ok(()),
+/// sled takes a snapshot that a kill left half written for its newest one, and does not open any more.
+fn remove_unfinished_snapshots(dir: &Path) -> Result<()> {
+    for entry in fs::read_dir(dir)? {
+        let path = entry?.path();
+        if path.extension().is_some_and(|it| it == "generating") {
+            fs::remove_file(path)?;
         }
     }
+    Ok(())
 }
 
-#[async_trait]
-impl Metadata for SledMetadata {
-    fn get(&self, key: &[u8]) -> Result<Option<Vec<u8>>> {
-        Ok(self.db.get(key)?.map(|value| value.to_vec()))
+impl Sled {
+    fn open(path: &Path) -> Result<Self> {
+        let db = sled::Config::new()
+            .path(path)
+            .cache_capacity(CACHE_BYTES)
+            .flush_every_ms(None)
+            .open()
+            .map_err(|error| convert(path, error))?;
+        Ok(Self {
+            db,
+            path: path.to_owned(),
+        })
+    }
+}
+
+fn convert(path: &Path, error: sled::Error) -> Error {
+    match error {
+        sled::Error::Io(error) => Error::Io(error),
+        error => Error::damaged_file(path, error),
+    }
+}
+
+impl Engine for Sled {
+    fn snapshot(&self) -> Result<Arc<dyn Snapshot>> {
+        Ok(Arc::new(Reading {
+            db: self.db.clone(),
+            path: self.path.clone(),
+        }))
     }
 
-    fn range(&self, start: Bound<Vec<u8>>, end: Vec<u8>) -> Items<'_> {
-        let range = self.db.range::<Vec<u8>, _>((start, Bound::Excluded(end)));
-        Box::new(range.map(|item| {
-            let (key, value) = item?;
+    fn write(&mut self, work: &mut dyn FnMut(&mut dyn Records) -> Result<bool>) -> Result<()> {
+        let mut writing = Writing {
+            sled: self,
+            changes: BTreeMap::new(),
+        };
+        if !work(&mut writing)? {
+            return Ok(());
+        }
+        let mut batch = sled::Batch::default();
+        for (key, value) in writing.changes {
+            match value {
+                Some(value) => batch.insert(key, value),
+                None => batch.remove(key),
+            }
+        }
+        let applied = self.db.apply_batch(batch);
+        applied.map_err(|error| convert(&self.path, error))
+    }
+
+    /// sled flushes with `sync_file_range`, which is no barrier, and never syncs its `conf`.
+    fn checkpoint(&mut self) -> Result<()> {
+        let flushed = self.db.flush();
+        flushed.map_err(|error| convert(&self.path, error))?;
+        for file in ["db", "conf"] {
+            fs::File::open(self.path.join(file))?.sync_data()?;
+        }
+        Ok(fs::File::open(&self.path)?.sync_all()?)
+    }
+}
+
+/// A batch that is being made, over what is there.
+struct Writing<'a> {
+    sled: &'a Sled,
+    changes: BTreeMap<Vec<u8>, Option<Vec<u8>>>,
+}
+
+impl Writing<'_> {
+    fn change(&mut self, key: &[u8], value: Option<&[u8]>) -> Result<Option<Vec<u8>>> {
+        let replaced = self.get(key)?;
+        let value = value.map(<[u8]>::to_vec);
+        self.changes.insert(key.to_vec(), value);
+        Ok(replaced)
+    }
+}
+
+impl Records for Writing<'_> {
+    fn get(&self, key: &[u8]) -> Result<Option<Vec<u8>>> {
+        if let Some(changed) = self.changes.get(key) {
+            return Ok(changed.clone());
+        }
+        let found = self.sled.db.get(key);
+        let found = found.map_err(|error| convert(&self.sled.path, error))?;
+        Ok(found.map(|value| value.to_vec()))
+    }
+
+    fn put(&mut self, key: &[u8], value: &[u8]) -> Result<Option<Vec<u8>>> {
+        self.change(key, Some(value))
+    }
+
+    fn delete(&mut self, key: &[u8]) -> Result<Option<Vec<u8>>> {
+        self.change(key, None)
+    }
+}
+
+struct Reading {
+    db: sled::Db,
+    path: PathBuf,
+}
+
+impl Snapshot for Reading {
+    fn get(&self, key: &[u8]) -> Result<Option<Vec<u8>>> {
+        let found = self.db.get(key);
+        let found = found.map_err(|error| convert(&self.path, error))?;
+        Ok(found.map(|value| value.to_vec()))
+    }
+
+    fn range(&self, start: Bound<&[u8]>, end: Bound<&[u8]>) -> Items<'static> {
+        let path = self.path.clone();
+        let range = self.db.range::<&[u8], _>((start, end));
+        Box::new(range.map(move |item| {
+            let (key, value) = item.map_err(|error| convert(&path, error))?;
             Ok((key.to_vec(), value.to_vec()))
         }))
     }
 
-    fn apply(&self, changes: Changes) -> Result<Outcome> {
-        self.check_not_poisoned()?;
-        let mut applied = self.applied.lock().unwrap_or_else(PoisonError::into_inner);
-        for (key, expectation) in &changes.expectations {
-            if !expectation.holds(self.db.get(key)?.as_deref()) {
-                return Ok(Outcome::Conflict);
-            }
-        }
-        let mut batch = sled::Batch::default();
-        for key in changes.deletes {
-            batch.remove(key);
-        }
-        for (key, value) in changes.puts {
-            batch.insert(key, value);
-        }
-        self.db.apply_batch(batch)?;
-        *applied += 1;
-        Ok(Outcome::Applied(Ticket(*applied)))
-    }
-
-    fn latest(&self) -> Ticket {
-        Ticket(*self.applied.lock().unwrap_or_else(PoisonError::into_inner))
-    }
-
-    async fn durable(&self, Ticket(ticket): Ticket) -> Result<()> {
-        // With one wake-up waiting already, the sync that it starts covers this ticket too, if its
-        // number is no smaller; so the newest number is what counts, not whose it is.
-        let mut synced = self.synced.clone();
-        while synced.borrow_and_update().up_to < ticket {
-            self.check_not_poisoned()?;
-            let Ticket(newest) = self.latest();
-            if let Some(wake) = &self.wake {
-                let _ = wake.try_send(newest);
-            }
-            if synced.changed().await.is_err() {
-                return Err(Error::Poisoned("the syncing thread has ended".to_owned()));
-            }
-        }
-        Ok(())
-    }
-}
-
-impl Drop for SledMetadata {
-    fn drop(&mut self) {
-        self.wake = None;
-        if let Some(syncer) = self.syncer.take() {
-            let _ = syncer.join();
-        }
+    fn is_frozen(&self) -> bool {
+        false
     }
 }

@@ -1,39 +1,46 @@
 use std::{
-    ffi::OsStr,
-    io::{self, Write as _},
     path::{Path, PathBuf},
+    sync::Arc,
 };
 
-use fs_err as fs;
 use uuid::Uuid;
 
-use super::Notes;
+use super::{Durability, Notes};
 use crate::{
-    Result,
-    durable::{create_dir, create_new, remove_file},
+    Quarantine, Result,
+    disk::{self, Disk},
 };
-
-/// What is being written. It takes a note's place once it is whole.
-const UNFINISHED: &str = "new";
 
 /// Notes as files of one directory.
 pub struct NoteFiles {
+    disk: Arc<dyn Disk>,
+    name: &'static str,
     dir: PathBuf,
+    durability: Durability,
+    quarantine: Quarantine,
 }
 
 impl NoteFiles {
-    /// Opens the directory, creates it if it is missing, and sweeps what an earlier process had not
-    /// finished writing.
-    pub fn open(dir: &Path) -> Result<Self> {
-        create_dir(dir)?;
-        for entry in fs::read_dir(dir)? {
-            let path = entry?.path();
-            if path.extension() == Some(OsStr::new(UNFINISHED)) {
-                fs::remove_file(path)?;
-            }
-        }
+    /// Opens the directory `name` below `dir`, creates it if it is missing, and sweeps what an earlier process had
+    /// not finished writing.
+    ///
+    /// # Errors
+    /// If the disk fails.
+    pub fn open(
+        disk: &Arc<dyn Disk>,
+        dir: &Path,
+        name: &'static str,
+        durability: Durability,
+    ) -> Result<Self> {
+        let notes = dir.join(name);
+        disk.create_dir(&notes)?;
+        disk::sweep_unfinished(&**disk, &notes)?;
         Ok(Self {
-            dir: dir.to_owned(),
+            disk: Arc::clone(disk),
+            name,
+            dir: notes,
+            durability,
+            quarantine: Quarantine::open(disk, dir),
         })
     }
 
@@ -45,35 +52,41 @@ impl NoteFiles {
 impl Notes for NoteFiles {
     fn put(&self, id: Uuid, bytes: &[u8]) -> Result<()> {
         let path = self.path(id);
-        let unfinished = path.with_extension(UNFINISHED);
-        let written = create_new(&unfinished).and_then(|mut file| {
-            file.write_all(bytes)?;
-            Ok(fs::rename(&unfinished, &path)?)
+        if self.durability == Durability::Power {
+            return Ok(disk::replace(&*self.disk, &path, bytes)?);
+        }
+        let unfinished = disk::unfinished(&path);
+        let written = self.disk.create(&unfinished).and_then(|file| {
+            file.write_at(0, bytes)?;
+            self.disk.rename(&unfinished, &path)
         });
         if written.is_err() {
-            remove_file(&unfinished)?;
+            disk::remove_if_present(&*self.disk, &unfinished)?;
         }
-        written
+        Ok(written?)
     }
 
     fn get(&self, id: Uuid) -> Result<Option<Vec<u8>>> {
-        match fs::read(self.path(id)) {
-            Ok(bytes) => Ok(Some(bytes)),
-            Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
-            Err(error) => Err(error.into()),
-        }
+        Ok(disk::read(&*self.disk, &self.path(id))?)
     }
 
     fn remove(&self, id: Uuid) -> Result<bool> {
-        Ok(remove_file(&self.path(id))?)
+        let removed = disk::remove_if_present(&*self.disk, &self.path(id))?;
+        if removed && self.durability == Durability::Power {
+            self.disk.sync_dir(&self.dir)?;
+        }
+        Ok(removed)
     }
 
     fn list(&self) -> Result<Vec<Uuid>> {
-        let mut ids = Vec::new();
-        for entry in fs::read_dir(&self.dir)? {
-            let name = entry?.file_name();
-            ids.extend(name.to_str().and_then(|name| name.parse::<Uuid>().ok()));
-        }
-        Ok(ids)
+        let names = self.disk.list(&self.dir)?;
+        let note = |name: &std::ffi::OsString| name.to_str()?.parse().ok();
+        Ok(names.iter().filter_map(note).collect())
+    }
+
+    fn set_aside(&self, id: Uuid, since: i64) -> Result<bool> {
+        let file = self.path(id);
+        self.quarantine
+            .add(&file, self.name, &id.to_string(), since)
     }
 }

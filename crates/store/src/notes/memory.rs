@@ -35,4 +35,8 @@ impl Notes for MemoryNotes {
     fn list(&self) -> Result<Vec<Uuid>> {
         Ok(self.lock().keys().copied().collect())
     }
+
+    fn set_aside(&self, id: Uuid, _: i64) -> Result<bool> {
+        self.remove(id)
+    }
 }

@@ -1,125 +1,175 @@
 use std::{
+    ffi::OsString,
     io,
-    os::unix::fs::FileExt,
     path::{Path, PathBuf},
     sync::Arc,
 };
 
-use fs_err as fs;
 use sealock_core::ObjectId;
 
-use super::{Object, Objects, Staged};
+use super::{Object, ObjectSet, Objects, Staged};
 use crate::{
-    Result,
-    durable::{create_dir, create_new, remove_file, sync_dir},
+    Quarantine, Result,
+    disk::{self, Access, Disk, DiskFile},
 };
+
+/// How much room objects leave on the disk: operations on keys and registries go on when pushes are refused.
+const SPARED_BYTES: u64 = 8 * 1024 * 1024;
+
+/// What the name of a staged file ends with that outlives who writes it.
+const KEPT: &str = ".kept";
 
 /// Objects as files of one directory, staged in its subdirectory `staging`.
 pub struct ObjectFiles {
+    place: Arc<Place>,
+    quarantine: Quarantine,
+}
+
+#[derive(Debug)]
+struct Place {
+    disk: Arc<dyn Disk>,
+    set: ObjectSet,
     dir: PathBuf,
     staging: PathBuf,
 }
 
 impl ObjectFiles {
-    /// Opens the directory, and creates it if it is missing.
-    pub fn open(dir: &Path) -> Result<Self> {
-        let staging = dir.join("staging");
-        create_dir(dir)?;
-        create_dir(&staging)?;
+    /// Opens the directory below `dir`, and creates it if it is missing. What an earlier process had staged, and
+    /// told nobody of, is removed.
+    ///
+    /// # Errors
+    /// If the disk fails.
+    pub fn open(disk: &Arc<dyn Disk>, dir: &Path, set: ObjectSet) -> Result<Self> {
+        let place = Place {
+            disk: Arc::clone(disk),
+            set,
+            dir: dir.join(set.name()),
+            staging: dir.join(set.name()).join("staging"),
+        };
+        disk.create_dir(&place.dir)?;
+        disk.create_dir(&place.staging)?;
+        for name in disk.list(&place.staging)? {
+            if object(&name).is_some() {
+                disk.remove(&place.staging.join(name))?;
+            }
+        }
         Ok(Self {
-            dir: dir.to_owned(),
-            staging,
+            place: Arc::new(place),
+            quarantine: Quarantine::open(disk, dir),
         })
     }
+}
 
-    fn path(&self, id: ObjectId) -> PathBuf {
+impl Place {
+    fn published(&self, id: ObjectId) -> PathBuf {
         self.dir.join(id.to_string())
     }
 
-    fn staged_path(&self, id: ObjectId) -> PathBuf {
+    fn staged(&self, id: ObjectId) -> PathBuf {
         self.staging.join(id.to_string())
     }
-}
 
-fn open(path: &Path) -> Result<Option<Arc<dyn Object>>> {
-    match fs::File::open(path) {
-        Ok(file) => {
-            let len = file.metadata()?.len();
-            Ok(Some(Arc::new(ObjectFile { file, len })))
+    fn kept(&self, id: ObjectId) -> PathBuf {
+        self.staging.join(format!("{id}{KEPT}"))
+    }
+
+    fn open(&self, path: &Path) -> Result<Option<Arc<dyn Object>>> {
+        let opened = disk::open_if_present(&*self.disk, path, Access::Read)?;
+        let Some(file) = opened else {
+            return Ok(None);
+        };
+        let len = file.len()?;
+        Ok(Some(Arc::new(ObjectFile { file, len })))
+    }
+
+    /// Refuses what would take the room that is left for everything else.
+    fn check_room(&self, bytes: usize) -> Result<()> {
+        if self.disk.free_bytes(&self.dir)? < SPARED_BYTES + bytes as u64 {
+            let dir = self.dir.display();
+            let what = format!("cannot write below `{dir}`: no more than {SPARED_BYTES} bytes are left on the disk");
+            return Err(io::Error::new(io::ErrorKind::StorageFull, what).into());
         }
-        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
-        Err(error) => Err(error.into()),
+        Ok(())
     }
 }
 
-fn list(dir: &Path) -> Result<Vec<ObjectId>> {
-    let mut ids = Vec::new();
-    for entry in fs::read_dir(dir)? {
-        if let Some(id) = entry?
-            .file_name()
-            .to_str()
-            .and_then(|name| name.parse().ok())
-        {
-            ids.push(id);
-        }
-    }
-    Ok(ids)
+/// The object that a file is, by its name.
+fn object(name: &OsString) -> Option<ObjectId> {
+    name.to_str()?.parse().ok()
 }
 
 impl Objects for ObjectFiles {
     fn stage(&self) -> Result<Box<dyn Staged>> {
+        self.place.check_room(0)?;
         let id = ObjectId::random();
-        let staged = self.staged_path(id);
-        create_new(&staged)?;
+        let path = self.place.staged(id);
+        self.place.disk.create(&path)?;
         Ok(Box::new(StagedFile {
             id,
-            staged,
-            dir: self.dir.clone(),
+            path,
+            place: Arc::clone(&self.place),
             stays: false,
         }))
     }
 
     fn open(&self, id: ObjectId) -> Result<Option<Arc<dyn Object>>> {
-        open(&self.path(id))
+        self.place.open(&self.place.published(id))
     }
 
     fn remove(&self, id: ObjectId) -> Result<bool> {
-        let removed = remove_file(&self.path(id))?;
+        let place = &self.place;
+        let removed = disk::remove_if_present(&*place.disk, &place.published(id))?;
         if removed {
-            sync_dir(&self.dir)?;
+            place.disk.sync_dir(&place.dir)?;
         }
         Ok(removed)
     }
 
     fn list(&self) -> Result<Vec<ObjectId>> {
-        list(&self.dir)
+        let names = self.place.disk.list(&self.place.dir)?;
+        Ok(names.iter().filter_map(object).collect())
+    }
+
+    fn set_aside(&self, id: ObjectId, since: i64) -> Result<bool> {
+        let file = self.place.published(id);
+        let set = self.place.set.name();
+        self.quarantine.add(&file, set, &id.to_string(), since)
     }
 
     fn open_staged(&self, id: ObjectId) -> Result<Option<Arc<dyn Object>>> {
-        open(&self.staged_path(id))
+        self.place.open(&self.place.kept(id))
     }
 
     fn discard(&self, id: ObjectId) -> Result<bool> {
-        Ok(remove_file(&self.staged_path(id))?)
+        let place = &self.place;
+        Ok(disk::remove_if_present(&*place.disk, &place.kept(id))?)
     }
 
     fn list_staged(&self) -> Result<Vec<ObjectId>> {
-        list(&self.staging)
+        let names = self.place.disk.list(&self.place.staging)?;
+        let kept = |name: &OsString| name.to_str()?.strip_suffix(KEPT)?.parse().ok();
+        Ok(names.iter().filter_map(kept).collect())
+    }
+
+    fn set_staged_aside(&self, id: ObjectId, since: i64) -> Result<bool> {
+        let file = self.place.kept(id);
+        self.quarantine
+            .add(&file, "staging", &id.to_string(), since)
     }
 }
 
 /// A file that is opened for each write: there may be more uploads than a process may have files open.
 struct StagedFile {
     id: ObjectId,
-    staged: PathBuf,
-    dir: PathBuf,
+    path: PathBuf,
+    place: Arc<Place>,
     /// Whether the staged file is not to be removed: it is kept, or has become the published one.
     stays: bool,
 }
 
 impl StagedFile {
-    fn open(&self) -> Result<fs::File> {
-        Ok(fs::OpenOptions::new().write(true).open(&self.staged)?)
+    fn open(&self) -> Result<Arc<dyn DiskFile>> {
+        Ok(self.place.disk.open(&self.path, Access::Write)?)
     }
 }
 
@@ -129,29 +179,37 @@ impl Staged for StagedFile {
     }
 
     fn write_at(&mut self, offset: u64, bytes: &[u8]) -> Result<()> {
-        Ok(self.open()?.file().write_all_at(bytes, offset)?)
+        self.place.check_room(bytes.len())?;
+        Ok(self.open()?.write_at(offset, bytes)?)
     }
 
     fn sync(&self) -> Result<()> {
-        Ok(self.open()?.sync_all()?)
+        Ok(self.open()?.sync()?)
     }
 
-    fn keep(&mut self) {
-        self.stays = true;
+    fn keep(&mut self) -> Result<()> {
+        if !self.stays {
+            let kept = self.place.kept(self.id);
+            self.place.disk.rename(&self.path, &kept)?;
+            self.path = kept;
+            self.stays = true;
+        }
+        Ok(())
     }
 
     fn publish(mut self: Box<Self>) -> Result<()> {
         self.sync()?;
-        fs::rename(&self.staged, self.dir.join(self.id.to_string()))?;
+        let published = self.place.published(self.id);
+        self.place.disk.rename(&self.path, &published)?;
         self.stays = true;
-        sync_dir(&self.dir)
+        Ok(self.place.disk.sync_dir(&self.place.dir)?)
     }
 }
 
 impl Drop for StagedFile {
     fn drop(&mut self) {
         if !self.stays
-            && let Err(error) = fs::remove_file(&self.staged)
+            && let Err(error) = self.place.disk.remove(&self.path)
         {
             tracing::warn!(%error, "a staged object could not be removed; the next start sweeps it");
         }
@@ -159,7 +217,7 @@ impl Drop for StagedFile {
 }
 
 struct ObjectFile {
-    file: fs::File,
+    file: Arc<dyn DiskFile>,
     len: u64,
 }
 
@@ -169,6 +227,6 @@ impl Object for ObjectFile {
     }
 
     fn read_at(&self, offset: u64, buffer: &mut [u8]) -> Result<()> {
-        Ok(self.file.file().read_exact_at(buffer, offset)?)
+        Ok(self.file.read_at(offset, buffer)?)
     }
 }

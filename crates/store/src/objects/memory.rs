@@ -51,6 +51,10 @@ impl Objects for MemoryObjects {
         Ok(lock(&self.published).keys().copied().collect())
     }
 
+    fn set_aside(&self, id: ObjectId, _: i64) -> Result<bool> {
+        self.remove(id)
+    }
+
     fn open_staged(&self, id: ObjectId) -> Result<Option<Arc<dyn Object>>> {
         Ok(open(&self.staged, id))
     }
@@ -61,6 +65,10 @@ impl Objects for MemoryObjects {
 
     fn list_staged(&self) -> Result<Vec<ObjectId>> {
         Ok(lock(&self.staged).keys().copied().collect())
+    }
+
+    fn set_staged_aside(&self, id: ObjectId, _: i64) -> Result<bool> {
+        self.discard(id)
     }
 }
 
@@ -91,8 +99,9 @@ impl Staged for StagedBytes {
         Ok(())
     }
 
-    fn keep(&mut self) {
+    fn keep(&mut self) -> Result<()> {
         self.kept = true;
+        Ok(())
     }
 
     fn publish(mut self: Box<Self>) -> Result<()> {

@@ -1,121 +1,122 @@
 use std::ops::Bound;
 
-use sealock_store::metadata::{Changes, Expectation, Metadata, Outcome};
+use sealock_store::{Batch, Commit, Store, Table};
 
-pub(crate) async fn all(metadata: &dyn Metadata) {
-    put_get_and_delete(metadata).await;
-    a_range_is_sorted_and_bounded(metadata).await;
-    expectations_guard_the_whole_batch(metadata).await;
-    one_of_many_racing_writers_wins(metadata);
+const TABLE: Table<String> = Table::content("table");
+const OTHER: Table<String> = Table::content("tablf");
+const CONTROL: Table<String> = Table::control("control");
+
+pub(crate) async fn all(store: &Store) {
+    put_get_and_delete(store).await;
+    a_scan_is_sorted_and_bounded(store).await;
+    expectations_guard_the_whole_batch(store).await;
+    one_of_many_racing_writers_wins(store).await;
+    lines_come_with_their_commit_and_in_its_order(store).await;
+    only_a_control_commit_raises_the_epoch(store).await;
 }
 
-fn put(key: &str, value: &str) -> Changes {
-    Changes {
-        puts: vec![(key.into(), value.into())],
-        ..Changes::default()
+async fn commit(store: &Store, batch: Batch) -> bool {
+    store.commit(batch).await.unwrap() == Commit::Done
+}
+
+async fn put(store: &Store, key: &[&str], value: &str) {
+    assert!(commit(store, Batch::new().put(&TABLE, key, &value.to_owned())).await);
+}
+
+fn get(store: &Store, key: &[&str]) -> Option<String> {
+    let record = store.get(&TABLE, key).unwrap();
+    record.map(|record| record.value)
+}
+
+fn scan(store: &Store, prefix: &[&str], from: Bound<&str>) -> Vec<String> {
+    let entries = store.scan(&TABLE, prefix, from);
+    entries.map(|entry| entry.unwrap().key.join("/")).collect()
+}
+
+async fn put_get_and_delete(store: &Store) {
+    let key = ["pgd", "a"];
+    assert_eq!(get(store, &key), None);
+    put(store, &key, "1").await;
+    put(store, &key, "2").await;
+    assert_eq!(get(store, &key).unwrap(), "2");
+    let delete = Batch::new()
+        .delete(&TABLE, &key)
+        .delete(&TABLE, &["pgd", "never-there"]);
+    assert!(commit(store, delete).await);
+    assert_eq!(get(store, &key), None);
+}
+
+async fn a_scan_is_sorted_and_bounded(store: &Store) {
+    for key in ["b", "a", "c\u{e9}", "c"] {
+        put(store, &["scan", key], "").await;
     }
+    put(store, &["scam", "z"], "").await;
+    let other = Batch::new().put(&OTHER, &["scan", "d"], &String::new());
+    assert!(commit(store, other).await);
+    let all = scan(store, &["scan"], Bound::Unbounded);
+    assert_eq!(all, ["a", "b", "c", "c\u{e9}"]);
+    let behind = scan(store, &["scan"], Bound::Excluded("b"));
+    assert_eq!(behind, ["c", "c\u{e9}"]);
+    assert_eq!(scan(store, &["scan"], Bound::Included("x")), [""; 0]);
+    assert_eq!(scan(store, &["sca"], Bound::Unbounded), [""; 0]);
 }
 
-fn expecting(mut changes: Changes, key: &str, expectation: Expectation) -> Changes {
-    changes.expectations.push((key.into(), expectation));
-    changes
+async fn expectations_guard_the_whole_batch(store: &Store) {
+    let (a, b) = (["exp", "a"], ["exp", "b"]);
+    let put_a = || Batch::new().put(&TABLE, &a, &"1".to_owned());
+    let put_b = || Batch::new().put(&TABLE, &b, &"1".to_owned());
+    assert!(commit(store, put_a().expect_absent(&TABLE, &a)).await);
+    let stale = store.get(&TABLE, &a).unwrap().unwrap();
+    assert!(!commit(store, put_b().expect_absent(&TABLE, &a)).await);
+    assert!(!commit(store, put_b().expect_present(&TABLE, &b)).await);
+    put(store, &a, "2").await;
+    assert!(!commit(store, put_b().expect(&TABLE, &a, &stale)).await);
+    assert_eq!(get(store, &b), None);
+    let current = store.get(&TABLE, &a).unwrap().unwrap();
+    assert!(commit(store, put_b().expect(&TABLE, &a, &current)).await);
+    assert_eq!(get(store, &b).unwrap(), "1");
 }
 
-async fn commit(metadata: &dyn Metadata, changes: Changes) -> bool {
-    match metadata.apply(changes).unwrap() {
-        Outcome::Applied(ticket) => {
-            metadata.durable(ticket).await.unwrap();
-            true
-        }
-        Outcome::Conflict => false,
-    }
-}
-
-fn range(metadata: &dyn Metadata, start: Bound<&str>, end: &str) -> Vec<String> {
-    metadata
-        .range(start.map(|key| key.as_bytes().to_vec()), end.into())
-        .map(|item| String::from_utf8(item.unwrap().0).unwrap())
-        .collect()
-}
-
-pub(crate) async fn put_get_and_delete(metadata: &dyn Metadata) {
-    assert_eq!(metadata.get(b"pgd/a").unwrap(), None);
-    assert!(commit(metadata, put("pgd/a", "1")).await);
-    assert!(commit(metadata, put("pgd/a", "2")).await);
-    assert_eq!(metadata.get(b"pgd/a").unwrap(), Some(b"2".to_vec()));
-    let delete = Changes {
-        deletes: vec!["pgd/a".into(), "pgd/never-there".into()],
-        ..Changes::default()
-    };
-    assert!(commit(metadata, delete).await);
-    assert_eq!(metadata.get(b"pgd/a").unwrap(), None);
-}
-
-pub(crate) async fn a_range_is_sorted_and_bounded(metadata: &dyn Metadata) {
-    for key in ["range/b", "range/a", "range/c\u{e9}", "range/c", "rangf"] {
-        assert!(commit(metadata, put(key, "")).await);
-    }
-    let all = range(metadata, Bound::Included("range/"), "range0");
-    assert_eq!(all, ["range/a", "range/b", "range/c", "range/c\u{e9}"]);
-    assert_eq!(
-        range(metadata, Bound::Excluded("range/a"), "range/c"),
-        ["range/b"]
-    );
-    assert_eq!(
-        range(metadata, Bound::Included("range/c"), "range/c"),
-        [""; 0]
-    );
-    assert_eq!(
-        range(metadata, Bound::Excluded("range/x"), "range/b"),
-        [""; 0]
-    );
-}
-
-pub(crate) async fn expectations_guard_the_whole_batch(metadata: &dyn Metadata) {
-    assert!(
-        commit(
-            metadata,
-            expecting(put("exp/a", "1"), "exp/a", Expectation::Absent)
-        )
-        .await
-    );
-    assert!(
-        !commit(
-            metadata,
-            expecting(put("exp/b", "1"), "exp/a", Expectation::Absent)
-        )
-        .await
-    );
-    assert!(
-        !commit(
-            metadata,
-            expecting(put("exp/b", "1"), "exp/b", Expectation::Present)
-        )
-        .await
-    );
-    let stale = Expectation::Unchanged("0".into());
-    assert!(!commit(metadata, expecting(put("exp/b", "1"), "exp/a", stale)).await);
-    assert_eq!(metadata.get(b"exp/b").unwrap(), None);
-    let current = Expectation::Unchanged("1".into());
-    assert!(commit(metadata, expecting(put("exp/b", "1"), "exp/a", current)).await);
-    assert_eq!(metadata.get(b"exp/b").unwrap(), Some(b"1".to_vec()));
-}
-
-pub(crate) fn one_of_many_racing_writers_wins(metadata: &dyn Metadata) {
-    let wins = std::thread::scope(|scope| {
-        let writers: Vec<_> = (0..8)
-            .map(|n| {
-                scope.spawn(move || {
-                    let changes =
-                        expecting(put("race", &n.to_string()), "race", Expectation::Absent);
-                    matches!(metadata.apply(changes).unwrap(), Outcome::Applied(_))
-                })
-            })
-            .collect();
-        writers
-            .into_iter()
-            .filter_map(|writer| writer.join().unwrap().then_some(()))
-            .count()
+async fn one_of_many_racing_writers_wins(store: &Store) {
+    let writers = (0..8).map(|n: i32| {
+        let store = store.clone();
+        tokio::spawn(async move {
+            let batch = Batch::new()
+                .expect_absent(&TABLE, &["race"])
+                .put(&TABLE, &["race"], &n.to_string());
+            commit(&store, batch).await
+        })
     });
+    let writers: Vec<_> = writers.collect();
+    let mut wins = 0;
+    for writer in writers {
+        wins += i32::from(writer.await.unwrap());
+    }
     assert_eq!(wins, 1);
+}
+
+async fn lines_come_with_their_commit_and_in_its_order(store: &Store) {
+    let from = store.audit.end();
+    let batch = Batch::new().put(&TABLE, &["line"], &String::new());
+    assert!(commit(store, batch.record(&"one")).await);
+    let refused = Batch::new().expect_absent(&TABLE, &["line"]);
+    assert!(!commit(store, refused.record(&"refused")).await);
+    store.record(&"two").await.unwrap();
+    store.record_or_hold(&"three").await;
+    let (lines, end) = store.audit.read(from).unwrap();
+    assert_eq!(lines, b"\"one\"\n\"two\"\n\"three\"\n");
+    assert_eq!(end, store.audit.end());
+}
+
+async fn only_a_control_commit_raises_the_epoch(store: &Store) {
+    let before = store.epoch();
+    put(store, &["epoch"], "").await;
+    store.record(&"nothing changes").await.unwrap();
+    assert_eq!(store.epoch(), before);
+    let control = Batch::new().put(&CONTROL, &["epoch"], &String::new());
+    assert!(commit(store, control).await);
+    assert!(store.epoch() > before);
+    let after = store.epoch();
+    assert!(commit(store, Batch::new().delete(&CONTROL, &["epoch"])).await);
+    assert!(store.epoch() > after);
 }

@@ -46,7 +46,7 @@ pub(crate) fn what_is_kept_stays_until_it_is_discarded(objects: &dyn Objects) {
 
     let mut published = objects.stage().unwrap();
     let id = published.id();
-    published.keep();
+    published.keep().unwrap();
     published.write_at(0, b"whole").unwrap();
     published.publish().unwrap();
     assert_eq!(read(objects, id).unwrap(), Some(b"whole".to_vec()));
@@ -56,7 +56,7 @@ pub(crate) fn what_is_kept_stays_until_it_is_discarded(objects: &dyn Objects) {
 /// An object that was staged with these bytes, and kept.
 pub(crate) fn kept(objects: &dyn Objects, bytes: &[u8]) -> ObjectId {
     let mut staged = objects.stage().unwrap();
-    staged.keep();
+    staged.keep().unwrap();
     staged.write_at(0, bytes).unwrap();
     staged.id()
 }

@@ -1,7 +1,17 @@
-use std::{fs, ops::Bound, path::Path};
+use std::{
+    fs,
+    ops::Bound,
+    path::{Path, PathBuf},
+};
 
 use sealock_core::ObjectId;
-use sealock_store::{Batch, Commit, DataDir, Error, Store, Table};
+use sealock_store::{
+    Authenticator, Batch, Commit, DataDir, Error, Store, StoreFiles, Table,
+    metadata::EngineKind,
+    objects::{self, ObjectSet},
+};
+
+use crate::{files, open};
 
 const KEYS: Table<String> = Table::control("keys");
 const BLOBS: Table<String> = Table::content("blobs");
@@ -14,31 +24,142 @@ async fn put(store: &Store, table: &Table<String>, key: &[&str], value: &str) {
 #[tokio::test]
 async fn what_was_committed_is_there_after_reopening() {
     let dir = tempfile::tempdir().unwrap();
-    {
-        let store = Store::open(dir.path()).unwrap();
-        put(&store, &KEYS, &["v", "k"], "one").await;
-        store.audit.append(&"first").await.unwrap();
+    for engine in [EngineKind::Redb, EngineKind::Sled] {
+        let files = files(&dir.path().join(engine.name()), engine);
+        {
+            let store = Store::open(files.clone()).unwrap();
+            put(&store, &KEYS, &["v", "k"], "one").await;
+            store.record(&"first").await.unwrap();
+        }
+        let store = Store::open(files).unwrap();
+        assert_eq!(store.get(&KEYS, &["v", "k"]).unwrap().unwrap().value, "one");
+        assert_eq!(store.audit.read(0).unwrap().0, b"\"first\"\n");
+        assert_eq!(store.check().await.unwrap(), [""; 0]);
     }
-    let store = Store::open(dir.path()).unwrap();
-    assert_eq!(store.get(&KEYS, &["v", "k"]).unwrap().unwrap().value, "one");
-    assert_eq!(store.audit.read(0).unwrap().0, b"\"first\"\n");
+}
+
+/// What a kill would leave of the data directory, as a directory of its own.
+fn as_killed(dir: &Path, to: &Path) -> PathBuf {
+    fs::create_dir(to).unwrap();
+    for entry in fs::read_dir(dir).unwrap() {
+        let entry = entry.unwrap();
+        let copy = to.join(entry.file_name());
+        if entry.file_type().unwrap().is_dir() {
+            as_killed(&entry.path(), &copy);
+        } else {
+            fs::copy(entry.path(), copy).unwrap();
+        }
+    }
+    to.to_owned()
 }
 
 #[tokio::test]
-async fn only_a_control_commit_raises_the_epoch() {
-    let store = Store::ephemeral();
-    let epoch = store.epoch();
-    put(&store, &BLOBS, &["b"], "").await;
-    assert_eq!(store.epoch(), epoch);
-    put(&store, &KEYS, &["k"], "").await;
-    assert!(store.epoch() > epoch);
+async fn what_was_committed_is_there_after_a_kill() {
+    let dir = tempfile::tempdir().unwrap();
+    for engine in [EngineKind::Redb, EngineKind::Sled] {
+        let files = files(&dir.path().join(engine.name()), engine);
+        let store = Store::open(files.clone()).unwrap();
+        for number in 0..20 {
+            put(&store, &BLOBS, &[&number.to_string()], "x").await;
+            store.record(&number).await.unwrap();
+        }
+        let killed = StoreFiles {
+            dir: as_killed(&files.dir, &dir.path().join("killed")),
+            ..files
+        };
+        let again = Store::open(killed.clone()).unwrap();
+        assert_eq!(again.scan(&BLOBS, &[], Bound::Unbounded).count(), 20);
+        assert_eq!(again.audit.read(0).unwrap(), store.audit.read(0).unwrap());
+        put(&again, &BLOBS, &["more"], "x").await;
+        assert_eq!(again.check().await.unwrap(), [""; 0]);
+        drop(again);
+        let again = Store::open(killed.clone()).unwrap();
+        assert_eq!(again.scan(&BLOBS, &[], Bound::Unbounded).count(), 21);
+        drop(again);
+        fs::remove_dir_all(killed.dir).unwrap();
+    }
+}
 
-    let epoch = store.epoch();
-    let refused = Batch::new()
-        .expect_absent(&KEYS, &["k"])
-        .delete(&KEYS, &["k"]);
-    assert_eq!(store.commit(refused).await.unwrap(), Commit::Conflict);
-    assert_eq!(store.epoch(), epoch);
+#[tokio::test]
+async fn a_used_directory_never_starts_on_another_database_or_none() {
+    let dir = tempfile::tempdir().unwrap();
+    let (used, other) = (dir.path().join("used"), dir.path().join("other"));
+    for path in [&used, &other] {
+        put(&open(path), &KEYS, &["k"], "x").await;
+    }
+    let refused = |dir: &Path| Store::open(files(dir, EngineKind::Redb)).err().unwrap();
+
+    let foreign = as_killed(&used, &dir.path().join("foreign"));
+    fs::remove_dir_all(foreign.join("metadata")).unwrap();
+    as_killed(&other.join("metadata"), &foreign.join("metadata"));
+    assert!(refused(&foreign).to_string().contains("records.redb"));
+
+    let empty = as_killed(&used, &dir.path().join("empty"));
+    fs::write(empty.join("metadata/records.redb"), "").unwrap();
+    assert!(matches!(refused(&empty), Error::DamagedFile { .. }));
+
+    let missing = as_killed(&used, &dir.path().join("missing"));
+    fs::remove_dir_all(missing.join("metadata")).unwrap();
+    assert!(matches!(refused(&missing), Error::Missing { .. }));
+    assert!(!missing.join("metadata").exists(), "nothing is made there");
+
+    let content = dir.path().join("content");
+    fs::create_dir_all(content.join("blobs")).unwrap();
+    fs::write(content.join("blobs").join(ObjectId::random().to_string()), "x").unwrap();
+    assert!(matches!(refused(&content), Error::Missing { .. }));
+
+    let sled = files(&used, EngineKind::Sled);
+    assert!(matches!(Store::open(sled), Err(Error::EngineDiffers { .. })));
+    let foreign_key = StoreFiles {
+        authenticator: Authenticator::new(&[8; 32]),
+        ..files(&used, EngineKind::Redb)
+    };
+    assert!(matches!(Store::open(foreign_key), Err(Error::KeyForeign { .. })));
+    open(&used);
+}
+
+#[tokio::test]
+async fn an_object_that_a_commit_removes_is_gone_even_if_the_process_ended_before() {
+    let dir = tempfile::tempdir().unwrap();
+    let store = open(dir.path());
+    let now = objects::publish(&*store.blobs, b"one").unwrap();
+    let later = objects::publish(&*store.vault_keys, b"two").unwrap();
+    let kept = objects::publish(&*store.blobs, b"three").unwrap();
+    let batch = Batch::new().remove(ObjectSet::Blobs, now);
+    assert_eq!(store.commit(batch).await.unwrap(), Commit::Done);
+    assert_eq!(store.blobs.list().unwrap(), [kept]);
+    // As if the process had ended right behind the commit.
+    let name = later.to_string();
+    let removals = Table::<()>::content("removals");
+    let batch = Batch::new().put(&removals, &["vault-keys", &name], &());
+    assert_eq!(store.commit(batch).await.unwrap(), Commit::Done);
+    drop(store);
+
+    let store = open(dir.path());
+    assert!(store.removals(ObjectSet::VaultKeys).unwrap().contains(&later));
+    store.finish_removals().await.unwrap();
+    assert_eq!(store.vault_keys.list().unwrap(), []);
+    assert_eq!(store.blobs.list().unwrap(), [kept]);
+    assert!(store.removals(ObjectSet::VaultKeys).unwrap().is_empty());
+    assert!(store.removals(ObjectSet::Blobs).unwrap().is_empty());
+}
+
+#[test]
+fn what_is_set_aside_lies_in_quarantine_until_its_time() {
+    let dir = tempfile::tempdir().unwrap();
+    let store = open(dir.path());
+    let id = objects::publish(&*store.blobs, b"whose?").unwrap();
+    assert!(store.blobs.set_aside(id, 1000).unwrap());
+    assert!(!store.blobs.set_aside(id, 1000).unwrap());
+    assert!(store.blobs.open(id).unwrap().is_none());
+    drop(store);
+    let store = open(dir.path());
+    let found = store.quarantine.list().unwrap();
+    let found: Vec<_> = found.iter().map(|it| (&*it.name, it.since, it.bytes)).collect();
+    assert_eq!(found, [(&*format!("blobs/{id}"), 1000, 6)]);
+    assert!(store.quarantine.remove(1000).unwrap().is_empty());
+    assert_eq!(store.quarantine.remove(1001).unwrap().len(), 1);
+    assert!(store.quarantine.list().unwrap().is_empty());
 }
 
 #[tokio::test]
@@ -81,51 +202,53 @@ async fn an_oversized_record_is_refused_and_nothing_of_its_batch_written() {
 }
 
 #[tokio::test]
-async fn a_torn_journal_line_is_dropped_at_the_next_start() {
+async fn a_torn_journal_line_is_written_anew_at_the_next_start() {
     let dir = tempfile::tempdir().unwrap();
-    let journal = dir.path().join("audit.jsonl");
-    fs::write(&journal, "\"whole\"\n\"torn").unwrap();
-    let store = Store::open(dir.path()).unwrap();
-    store.audit.append(&"next").await.unwrap();
+    let store = open(&dir.path().join("data"));
+    store.record(&"first").await.unwrap();
+    store.record(&"second").await.unwrap();
+    let killed = as_killed(&dir.path().join("data"), &dir.path().join("killed"));
+    drop(store);
+    fs::write(killed.join("audit.jsonl"), "\"first\"\n\"sec").unwrap();
+    let store = open(&killed);
+    store.record(&"next").await.unwrap();
     let (lines, next) = store.audit.read(0).unwrap();
-    assert_eq!(lines, b"\"whole\"\n\"next\"\n");
+    assert_eq!(lines, b"\"first\"\n\"second\"\n\"next\"\n");
     assert_eq!(next, store.audit.end());
     assert_eq!(store.audit.read(next).unwrap(), (Vec::new(), next));
-    assert!(
-        store
-            .audit
-            .read(3)
-            .is_ok_and(|(lines, _)| lines == b"ole\"\n\"next\"\n")
-    );
     assert!(store.audit.read(next + 1).is_err());
 }
 
-#[test]
-fn a_staged_private_key_does_not_outlive_the_next_start_and_a_staged_blob_does() {
+#[tokio::test]
+async fn a_journal_that_was_cut_or_changed_is_found() {
     let dir = tempfile::tempdir().unwrap();
-    let left = ["vault-keys", "blobs"].map(|objects| {
-        let staging = dir.path().join(objects).join("staging");
-        fs::create_dir_all(&staging).unwrap();
-        fs::write(staging.join(ObjectId::random().to_string()), "x").unwrap();
-        staging
-    });
-    Store::open(dir.path()).unwrap();
-    assert_eq!(left.map(|dir| fs::read_dir(dir).unwrap().count()), [0, 1]);
+    let store = open(dir.path());
+    store.record(&"first").await.unwrap();
+    drop(store);
+    let journal = dir.path().join("audit.jsonl");
+    fs::write(&journal, "\"worst\"\n").unwrap();
+    let found = open(dir.path()).check().await.unwrap();
+    assert!(found.len() == 1 && found[0].contains("audit.jsonl"), "{found:?}");
+    fs::write(&journal, "\"fir").unwrap();
+    let refused = Store::open(files(dir.path(), EngineKind::Redb)).err().unwrap();
+    assert!(refused.to_string().contains("audit.jsonl"), "{refused}");
 }
 
 #[test]
-fn a_data_directory_has_one_owner_and_is_not_opened_by_an_older_version() {
+fn a_data_directory_has_one_owner_and_is_not_opened_by_another_version() {
     let dir = tempfile::tempdir().unwrap();
     let path: &Path = &dir.path().join("data");
     let owner = DataDir::open(path).unwrap();
     assert!(matches!(DataDir::open(path), Err(Error::InUse(_))));
     drop(owner);
     drop(DataDir::open(path).unwrap());
-    fs::write(path.join("format"), "99\n").unwrap();
-    assert!(matches!(
-        DataDir::open(path),
-        Err(Error::TooNew { found: 99, .. })
-    ));
-    fs::write(path.join("format"), "x\n").unwrap();
-    assert!(matches!(DataDir::open(path), Err(Error::Damaged { .. })));
+    open(path);
+    for (text, found) in [("99 x\n", "99"), ("3\n", "3"), ("", "")] {
+        fs::write(path.join("format"), text).unwrap();
+        let refused = Store::open(files(path, EngineKind::Redb)).err().unwrap();
+        let Error::UnknownFormat { found: shown, .. } = refused else {
+            panic!("{refused}");
+        };
+        assert_eq!(shown, found);
+    }
 }

@@ -1,0 +1,133 @@
+use std::{
+    ffi::OsString,
+    fs, io,
+    os::unix::fs::{DirBuilderExt as _, FileExt as _, OpenOptionsExt as _},
+    path::{Path, PathBuf},
+    sync::Arc,
+};
+
+use super::{Access, Disk, DiskFile, parent};
+
+/// The file system of this machine. Its errors name the file.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct RealDisk;
+
+#[derive(Debug)]
+struct RealFile {
+    file: fs::File,
+    path: PathBuf,
+}
+
+/// What failed, with the file that it failed on.
+#[derive(Debug, thiserror::Error)]
+#[error("cannot {action} `{}`: {source}", .path.display())]
+struct PathError {
+    action: &'static str,
+    path: PathBuf,
+    source: io::Error,
+}
+
+fn naming(action: &'static str, path: &Path) -> impl FnOnce(io::Error) -> io::Error {
+    let path = path.to_owned();
+    move |source| {
+        let kind = source.kind();
+        io::Error::new(
+            kind,
+            PathError {
+                action,
+                path,
+                source,
+            },
+        )
+    }
+}
+
+fn file(file: fs::File, path: &Path) -> Arc<dyn DiskFile> {
+    Arc::new(RealFile {
+        file,
+        path: path.to_owned(),
+    })
+}
+
+impl Disk for RealDisk {
+    fn create(&self, path: &Path) -> io::Result<Arc<dyn DiskFile>> {
+        let mut options = fs::OpenOptions::new();
+        options.read(true).write(true).create_new(true).mode(0o600);
+        let created = options.open(path).map_err(naming("create", path))?;
+        Ok(file(created, path))
+    }
+
+    fn open(&self, path: &Path, access: Access) -> io::Result<Arc<dyn DiskFile>> {
+        let mut options = fs::OpenOptions::new();
+        options.read(true).write(access == Access::Write);
+        let opened = options.open(path).map_err(naming("open", path))?;
+        Ok(file(opened, path))
+    }
+
+    fn rename(&self, from: &Path, to: &Path) -> io::Result<()> {
+        fs::rename(from, to).map_err(naming("rename", from))
+    }
+
+    fn remove(&self, path: &Path) -> io::Result<()> {
+        fs::remove_file(path).map_err(naming("remove", path))
+    }
+
+    fn create_dir(&self, dir: &Path) -> io::Result<()> {
+        if dir.is_dir() {
+            return Ok(());
+        }
+        let mut builder = fs::DirBuilder::new();
+        let created = builder.recursive(true).mode(0o700).create(dir);
+        created.map_err(naming("create the directory", dir))?;
+        self.sync_dir(parent(dir))
+    }
+
+    fn sync_dir(&self, dir: &Path) -> io::Result<()> {
+        fs::File::open(dir)
+            .and_then(|file| file.sync_all())
+            .map_err(naming("sync the directory", dir))
+    }
+
+    fn list(&self, dir: &Path) -> io::Result<Vec<OsString>> {
+        let entries = match fs::read_dir(dir) {
+            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Vec::new()),
+            entries => entries.map_err(naming("list", dir))?,
+        };
+        entries
+            .map(|entry| Ok(entry.map_err(naming("list", dir))?.file_name()))
+            .collect()
+    }
+
+    fn free_bytes(&self, dir: &Path) -> io::Result<u64> {
+        let found = rustix::fs::statvfs(dir).map_err(io::Error::from);
+        let found = found.map_err(naming("ask for the room of", dir))?;
+        Ok(found.f_bavail.saturating_mul(found.f_frsize))
+    }
+}
+
+impl DiskFile for RealFile {
+    fn len(&self) -> io::Result<u64> {
+        let metadata = self.file.metadata();
+        Ok(metadata.map_err(naming("measure", &self.path))?.len())
+    }
+
+    fn read_at(&self, offset: u64, buffer: &mut [u8]) -> io::Result<()> {
+        let read = self.file.read_exact_at(buffer, offset);
+        read.map_err(naming("read", &self.path))
+    }
+
+    fn write_at(&self, offset: u64, bytes: &[u8]) -> io::Result<()> {
+        let written = self.file.write_all_at(bytes, offset);
+        written.map_err(naming("write", &self.path))
+    }
+
+    fn set_len(&self, length: u64) -> io::Result<()> {
+        let set = self.file.set_len(length);
+        set.map_err(naming("resize", &self.path))
+    }
+
+    fn sync(&self) -> io::Result<()> {
+        let synced = self.file.sync_data();
+        synced.map_err(naming("sync", &self.path))
+    }
+}

@@ -1,0 +1,72 @@
+use std::path::{Path, PathBuf};
+
+use uuid::Uuid;
+
+use crate::{
+    Authenticator, Error, Result, StoreFiles,
+    authentication::Label,
+    disk::{self, Disk},
+    metadata::EngineKind,
+};
+
+pub(crate) const FILE: &str = "format";
+
+/// The layout of the data directory.
+const FORMAT: u32 = 4;
+
+/// What the file `format` says: that the data directory was used, by which store, in which layout.
+///
+/// Its first line has layout, store and engine, its second what authenticates them.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Format {
+    pub(crate) store: Uuid,
+    pub(crate) engine: EngineKind,
+}
+
+pub(crate) fn path(dir: &Path) -> PathBuf {
+    dir.join(FILE)
+}
+
+impl Format {
+    /// What a data directory says of itself. A new one says nothing.
+    pub(crate) fn read(files: &StoreFiles) -> Result<Option<Self>> {
+        let path = path(&files.dir);
+        let Some(bytes) = disk::read(&*files.disk, &path)? else {
+            return Ok(None);
+        };
+        let text = String::from_utf8_lossy(&bytes);
+        let (line, tag) = text.trim().split_once('\n').unwrap_or((text.trim(), ""));
+        let (layout, rest) = line.split_once(' ').unwrap_or((line, ""));
+        if layout != FORMAT.to_string() {
+            return Err(Error::UnknownFormat {
+                dir: files.dir.display().to_string(),
+                found: layout.chars().take(20).collect(),
+                known: FORMAT,
+            });
+        }
+        let tag = hex::decode(tag).unwrap_or_default();
+        let is_authentic = files
+            .authenticator
+            .is_tag(&tag, Label::Format, &[line.as_bytes()]);
+        let parsed = rest.split_once(' ').and_then(|(store, engine)| {
+            let (store, engine) = (store.parse().ok()?, engine.parse().ok()?);
+            Some(Self { store, engine })
+        });
+        match parsed {
+            Some(format) if is_authentic => Ok(Some(format)),
+            _ => Err(Error::KeyForeign { format: path }),
+        }
+    }
+
+    pub(crate) fn write(
+        &self,
+        disk: &dyn Disk,
+        dir: &Path,
+        authenticator: &Authenticator,
+    ) -> Result<()> {
+        let line = format!("{FORMAT} {} {}", self.store, self.engine);
+        let tag = authenticator.tag(Label::Format, &[line.as_bytes()]);
+        let text = format!("{line}\n{}\n", hex::encode(tag));
+        Ok(disk::replace(disk, &path(dir), text.as_bytes())?)
+    }
+}

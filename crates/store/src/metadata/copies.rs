@@ -1,0 +1,144 @@
+//! Whole copies of the metadata, from which the commit log leads on: what a damaged database is restored from.
+//!
+//! `copy-N` has all records as the commit N left them, in no database's format, and a tag over all of it.
+
+use std::{
+    ops::Bound,
+    path::{Path, PathBuf},
+};
+
+use sha2::{Digest as _, Sha256};
+
+use super::{
+    engine::Guarded,
+    ledger::{LEDGER, Ledger},
+    log::{numbered, put_bytes, take_bytes},
+};
+use crate::{
+    Error, Result,
+    authentication::{Authenticator, Label, TAG_LEN},
+    disk::{self, Disk},
+};
+
+const MAGIC: &[u8; 13] = b"sealock copy\n";
+
+/// How much is written at once.
+const WRITE_BYTES: usize = 1024 * 1024;
+
+/// How many are kept: the newest may be the one that is damaged.
+const KEPT: usize = 2;
+
+/// All records of one commit.
+pub(crate) struct Copy {
+    pub(crate) ledger: Ledger,
+    /// Keys and sealed values.
+    pub(crate) records: Vec<(Vec<u8>, Vec<u8>)>,
+}
+
+pub(crate) fn path(dir: &Path, number: u64) -> PathBuf {
+    dir.join(format!("copy-{number:020}"))
+}
+
+/// The numbers of the copies in `dir`, in order.
+pub(crate) fn list(disk: &dyn Disk, dir: &Path) -> Result<Vec<u64>> {
+    numbered(disk, dir, "copy-")
+}
+
+/// Writes a copy of what a snapshot holds, durably.
+pub(crate) fn write(
+    disk: &dyn Disk,
+    dir: &Path,
+    snapshot: &Guarded,
+    ledger: &Ledger,
+    authenticator: &Authenticator,
+) -> Result<()> {
+    let path = path(dir, ledger.number);
+    let unfinished = disk::unfinished(&path);
+    disk::remove_if_present(disk, &unfinished)?;
+    let written = write_to(disk, &unfinished, snapshot, ledger, authenticator);
+    if let Err(error) = written.and_then(|()| Ok(disk.rename(&unfinished, &path)?)) {
+        let _ = disk::remove_if_present(disk, &unfinished);
+        return Err(error);
+    }
+    Ok(disk.sync_dir(dir)?)
+}
+
+fn write_to(
+    disk: &dyn Disk,
+    path: &Path,
+    snapshot: &Guarded,
+    ledger: &Ledger,
+    authenticator: &Authenticator,
+) -> Result<()> {
+    let file = disk.create(path)?;
+    let mut hash = Sha256::new();
+    let mut offset = 0;
+    let mut buffer = MAGIC.to_vec();
+    put_bytes(&mut buffer, &ledger.seal(authenticator)?);
+    for item in snapshot.range(Bound::Unbounded, Bound::Unbounded) {
+        let (key, sealed) = item?;
+        if key == LEDGER {
+            continue;
+        }
+        put_bytes(&mut buffer, &key);
+        put_bytes(&mut buffer, &sealed);
+        if buffer.len() >= WRITE_BYTES {
+            hash.update(&buffer);
+            file.write_at(offset, &buffer)?;
+            offset += buffer.len() as u64;
+            buffer.clear();
+        }
+    }
+    hash.update(&buffer);
+    buffer.extend(authenticator.tag(Label::Copy, &[&hash.finalize()]));
+    file.write_at(offset, &buffer)?;
+    Ok(file.sync()?)
+}
+
+/// Reads a copy, if it is whole.
+pub(crate) fn read(
+    disk: &dyn Disk,
+    dir: &Path,
+    number: u64,
+    authenticator: &Authenticator,
+) -> Result<Copy> {
+    let path = path(dir, number);
+    let bytes = disk::read(disk, &path)?.unwrap_or_default();
+    parse(&bytes, authenticator)
+        .filter(|copy| copy.ledger.number == number)
+        .ok_or_else(|| Error::damaged_file(path, "it is not the copy that was written"))
+}
+
+fn parse(bytes: &[u8], authenticator: &Authenticator) -> Option<Copy> {
+    let (content, tag) = bytes.split_at_checked(bytes.len().checked_sub(TAG_LEN)?)?;
+    if !authenticator.is_tag(tag, Label::Copy, &[&Sha256::digest(content)]) {
+        return None;
+    }
+    let mut rest = content.strip_prefix(MAGIC)?;
+    let ledger = Ledger::open(&take_bytes(&mut rest)?, authenticator)?;
+    let mut records = Vec::new();
+    while !rest.is_empty() {
+        records.push((take_bytes(&mut rest)?, take_bytes(&mut rest)?));
+    }
+    Some(Copy { ledger, records })
+}
+
+/// Removes the copies that are older than those that are kept, and the logs that lead to these.
+pub(crate) fn remove_old(disk: &dyn Disk, dir: &Path) -> Result<()> {
+    let copies = list(disk, dir)?;
+    let Some(oldest) = copies.iter().rev().nth(KEPT - 1).copied() else {
+        return Ok(());
+    };
+    for number in copies.into_iter().filter(|number| *number < oldest) {
+        disk.remove(&path(dir, number))?;
+    }
+    // The newest log that begins before the oldest copy may lead beyond it.
+    let logs = super::log::list(disk, dir)?;
+    let needed = logs.iter().rev().find(|base| **base <= oldest).copied();
+    for base in logs {
+        if Some(base) < needed {
+            disk.remove(&super::log::path(dir, base))?;
+        }
+    }
+    Ok(disk.sync_dir(dir)?)
+}

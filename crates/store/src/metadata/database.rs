@@ -1,0 +1,201 @@
+use std::{
+    ops::Bound,
+    sync::{Arc, atomic::Ordering, mpsc},
+    thread::JoinHandle,
+    time::{Duration, Instant},
+};
+
+use async_trait::async_trait;
+use tokio::sync::{Semaphore, oneshot};
+use uuid::Uuid;
+
+use super::{
+    Changes, Condition, Items, Metadata,
+    ledger::LEDGER,
+    recovery::{self, Recovered, Walk},
+    writer::{Message, Request, Shared, Writer, forged},
+};
+use crate::{Authenticator, Commit, Error, Journal, Result, StoreFiles};
+
+/// How many commits wait at most; further ones wait until there is room.
+const WAITING: usize = 1024;
+
+/// How long a start compares records with the ledger; what is left is compared in the background.
+const CHECK_AT_START: Duration = Duration::from_millis(100);
+
+/// Metadata in an embedded database, with a commit log before it.
+pub struct Database {
+    shared: Arc<Shared>,
+    authenticator: Authenticator,
+    messages: Option<mpsc::Sender<Message>>,
+    places: Arc<Semaphore>,
+    writer: Option<JoinHandle<()>>,
+    check: Check,
+}
+
+/// The comparison of all records with the ledger.
+type Check = tokio::sync::watch::Receiver<bool>;
+
+impl Database {
+    /// Makes the database of a new store. After a crash on the way there is none.
+    ///
+    /// # Errors
+    /// If the disk fails.
+    pub fn create(files: &StoreFiles, store: Uuid) -> Result<()> {
+        recovery::create(files, store)
+    }
+
+    /// Opens a database, with the journal that belongs to it and the id of the store.
+    ///
+    /// # Errors
+    /// If something that was acknowledged is missing or damaged, as far as a look of a tenth of a second tells.
+    pub fn open(files: StoreFiles) -> Result<(Self, Journal, Uuid)> {
+        let recovered: Recovered = recovery::open(&files)?;
+        let (store, journal) = (recovered.ledger.store, recovered.journal.clone());
+        let snapshot = recovery::guarded(&*recovered.engine, &files)?;
+        let mut walk = Walk::new(&snapshot, &files.authenticator)?;
+        let deadline = Instant::now() + CHECK_AT_START;
+        let is_over = walk.run(snapshot.snapshot.is_frozen().then_some(deadline));
+        if let Some(first) = walk.findings.first() {
+            let more = walk.findings.len() - 1;
+            let why = match more {
+                0 => first.clone(),
+                _ => format!("{first} (and {more} more)"),
+            };
+            return Err(Error::damaged_file(files.database(), why));
+        }
+        let shared = Arc::new(Shared::new(snapshot));
+        let (checked, check) = tokio::sync::watch::channel(is_over);
+        if !is_over {
+            let shared = Arc::clone(&shared);
+            let thread = std::thread::Builder::new().name("metadata-check".to_owned());
+            thread.spawn(move || {
+                walk.run(None);
+                for finding in &walk.findings {
+                    tracing::error!(finding, "the metadata is damaged");
+                }
+                shared.condition().damage.append(&mut walk.findings);
+                checked.send_replace(true);
+            })?;
+        }
+        let (messages, received) = mpsc::channel();
+        let authenticator = files.authenticator.clone();
+        let writer = Writer::new(files, recovered, Arc::clone(&shared))?;
+        let thread = std::thread::Builder::new().name("metadata-writer".to_owned());
+        let database = Self {
+            shared,
+            authenticator,
+            messages: Some(messages),
+            places: Arc::new(Semaphore::new(WAITING)),
+            writer: Some(thread.spawn(move || writer.run(&received))?),
+            check,
+        };
+        Ok((database, journal, store))
+    }
+
+    fn send(&self, message: Message) -> Result<()> {
+        let messages = self.messages.as_ref().ok_or(Error::Closed)?;
+        messages.send(message).map_err(|_| Error::Closed)
+    }
+
+    fn open_value(&self, key: &[u8], sealed: &[u8]) -> Result<Vec<u8>> {
+        let value = self.authenticator.open(key, sealed);
+        value.map(<[u8]>::to_vec).ok_or_else(|| forged(key))
+    }
+}
+
+#[async_trait]
+impl Metadata for Database {
+    fn get(&self, key: &[u8]) -> Result<Option<Vec<u8>>> {
+        let sealed = self.shared.snapshot().get(key)?;
+        sealed
+            .map(|sealed| self.open_value(key, &sealed))
+            .transpose()
+    }
+
+    fn range(&self, start: Bound<Vec<u8>>, end: Vec<u8>) -> Items<'_> {
+        let begins_behind = match &start {
+            Bound::Included(key) | Bound::Excluded(key) => *key >= end,
+            Bound::Unbounded => false,
+        };
+        if begins_behind {
+            return Box::new(std::iter::empty());
+        }
+        let start = start.as_ref().map(Vec::as_slice);
+        let items = self.shared.snapshot().range(start, Bound::Excluded(&end));
+        Box::new(items.filter_map(|item| match item {
+            Ok((key, _)) if key == LEDGER => None,
+            Ok((key, sealed)) => Some(self.open_value(&key, &sealed).map(|value| (key, value))),
+            Err(error) => Some(Err(error)),
+        }))
+    }
+
+    async fn commit(&self, changes: Changes) -> Result<Commit> {
+        let place = Arc::clone(&self.places).acquire_owned().await;
+        let (done, outcome) = oneshot::channel();
+        self.send(Message::Commit(Request {
+            changes,
+            done,
+            place: place.map_err(|_| Error::Closed)?,
+        }))?;
+        outcome.await.map_err(|_| Error::Closed)?
+    }
+
+    async fn note(&self, line: Vec<u8>) {
+        let changes = Changes {
+            lines: vec![line.clone()],
+            ..Changes::default()
+        };
+        if self.commit(changes).await.is_err() {
+            self.shared.hold(line);
+        }
+    }
+
+    fn epoch(&self) -> u64 {
+        self.shared.epoch.load(Ordering::SeqCst)
+    }
+
+    fn condition(&self) -> Condition {
+        self.shared.condition().clone()
+    }
+
+    async fn check(&self) -> Result<Vec<String>> {
+        let mut check = self.check.clone();
+        // The thread that sends ends with success.
+        let _ = check.wait_for(|is_over| *is_over).await;
+        let snapshot = self.shared.snapshot();
+        let authenticator = self.authenticator.clone();
+        let walked = tokio::task::spawn_blocking(move || {
+            let mut walk = Walk::new(&snapshot, &authenticator)?;
+            walk.run(None);
+            Ok::<_, Error>(walk.findings)
+        });
+        let mut findings = walked.await.map_err(std::io::Error::from)??;
+        let (done, checked) = oneshot::channel();
+        self.send(Message::Check(done))?;
+        findings.append(&mut checked.await.map_err(|_| Error::Closed)??);
+        Ok(findings)
+    }
+
+    async fn is_sound(&self) -> bool {
+        let mut check = self.check.clone();
+        let _ = check.wait_for(|is_over| *is_over).await;
+        self.shared.condition().damage.is_empty()
+    }
+
+    async fn close(&self) {
+        let (done, stopped) = oneshot::channel();
+        if self.send(Message::Stop(done)).is_ok() {
+            let _ = stopped.await;
+        }
+    }
+}
+
+impl Drop for Database {
+    fn drop(&mut self) {
+        self.messages = None;
+        if let Some(writer) = self.writer.take() {
+            let _ = writer.join();
+        }
+    }
+}

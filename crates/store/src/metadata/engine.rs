@@ -1,0 +1,159 @@
+use std::{
+    any::Any,
+    fmt,
+    ops::Bound,
+    panic::{AssertUnwindSafe, catch_unwind},
+    path::{Path, PathBuf},
+    str::FromStr,
+    sync::Arc,
+};
+
+use super::Items;
+use crate::{Error, Result, disk::Disk};
+
+/// Which embedded database holds the records.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum EngineKind {
+    /// redb 4: one file.
+    #[default]
+    Redb,
+    /// sled 0.34: a directory of files.
+    Sled,
+}
+
+/// An embedded database. It may lose what it was given since the last checkpoint, and nothing before.
+pub(crate) trait Engine: Send {
+    /// The records as they are now, whatever is written later.
+    fn snapshot(&self) -> Result<Arc<dyn Snapshot>>;
+
+    /// Carries out `work`, whose writes become visible together if it says true, and not at all otherwise.
+    fn write(&mut self, work: &mut dyn FnMut(&mut dyn Records) -> Result<bool>) -> Result<()>;
+
+    /// Makes durable what was written so far.
+    fn checkpoint(&mut self) -> Result<()>;
+}
+
+/// The records within one write.
+pub(crate) trait Records {
+    fn get(&self, key: &[u8]) -> Result<Option<Vec<u8>>>;
+
+    /// Writes a record and returns the one that it replaces.
+    fn put(&mut self, key: &[u8], value: &[u8]) -> Result<Option<Vec<u8>>>;
+
+    /// Removes a record and returns it.
+    fn delete(&mut self, key: &[u8]) -> Result<Option<Vec<u8>>>;
+}
+
+/// Records that can be read.
+pub(crate) trait Snapshot: Send + Sync {
+    fn get(&self, key: &[u8]) -> Result<Option<Vec<u8>>>;
+
+    fn range(&self, start: Bound<&[u8]>, end: Bound<&[u8]>) -> Items<'static>;
+
+    /// Whether later writes do not show in it.
+    fn is_frozen(&self) -> bool;
+}
+
+impl EngineKind {
+    /// Its name in the configuration.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Redb => "redb",
+            Self::Sled => "sled",
+        }
+    }
+
+    /// The name of its file or directory.
+    pub(crate) fn file_name(self) -> &'static str {
+        match self {
+            Self::Redb => "records.redb",
+            Self::Sled => "records.sled",
+        }
+    }
+
+    /// Opens the database at `path`, which must be there.
+    pub(crate) fn open(self, disk: &Arc<dyn Disk>, path: &Path) -> Result<Box<dyn Engine>> {
+        guard(path, || match self {
+            Self::Redb => super::redb::open(disk, path),
+            Self::Sled => super::sled::open(path),
+        })
+    }
+
+    /// Makes an empty database at `path`, has `fill` write its first records, and makes it durable. After a
+    /// crash on the way there is none.
+    pub(crate) fn create(
+        self,
+        disk: &Arc<dyn Disk>,
+        path: &Path,
+        fill: &mut dyn FnMut(&mut dyn Records) -> Result<bool>,
+    ) -> Result<Box<dyn Engine>> {
+        guard(path, || match self {
+            Self::Redb => super::redb::create(disk, path, fill),
+            Self::Sled => super::sled::create(path, fill),
+        })
+    }
+}
+
+impl FromStr for EngineKind {
+    type Err = String;
+
+    fn from_str(text: &str) -> std::result::Result<Self, String> {
+        match text {
+            "redb" => Ok(Self::Redb),
+            "sled" => Ok(Self::Sled),
+            _ => Err(format!("'{text}' is not an engine; expected redb or sled")),
+        }
+    }
+}
+
+impl fmt::Display for EngineKind {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.name())
+    }
+}
+
+/// Carries out what a database's library may panic in, over a file that is damaged.
+pub(crate) fn guard<T>(file: &Path, work: impl FnOnce() -> Result<T>) -> Result<T> {
+    catch_unwind(AssertUnwindSafe(work)).unwrap_or_else(|panic| {
+        let why = format!("the database's library gave up: {}", message(&*panic));
+        Err(Error::damaged_file(file, why))
+    })
+}
+
+fn message(panic: &(dyn Any + Send)) -> &str {
+    panic
+        .downcast_ref::<&str>()
+        .copied()
+        .or_else(|| panic.downcast_ref::<String>().map(String::as_str))
+        .unwrap_or("it does not say why")
+}
+
+/// Reads a snapshot without letting a panic out.
+pub(crate) struct Guarded {
+    pub(crate) snapshot: Arc<dyn Snapshot>,
+    pub(crate) file: PathBuf,
+}
+
+impl Guarded {
+    pub(crate) fn get(&self, key: &[u8]) -> Result<Option<Vec<u8>>> {
+        guard(&self.file, || self.snapshot.get(key))
+    }
+
+    pub(crate) fn range(&self, start: Bound<&[u8]>, end: Bound<&[u8]>) -> Items<'static> {
+        let range = guard(&self.file, || Ok(self.snapshot.range(start, end)));
+        let mut items = match range {
+            Ok(items) => items,
+            Err(error) => return Box::new(std::iter::once(Err(error))),
+        };
+        let file = self.file.clone();
+        let mut is_over = false;
+        Box::new(std::iter::from_fn(move || {
+            if is_over {
+                return None;
+            }
+            let item = guard(&file, || items.next().transpose()).transpose();
+            is_over = !matches!(item, Some(Ok(_)));
+            item
+        }))
+    }
+}

@@ -1,0 +1,159 @@
+use std::collections::BTreeMap;
+
+use serde::{Deserialize, Serialize};
+use uuid::Uuid;
+
+use super::{engine::Records, log::LogPosition};
+use crate::{
+    Result,
+    authentication::{Authenticator, TAG_LEN, Tag},
+    journal::JournalMark,
+    table::SEPARATOR,
+};
+
+/// Where the ledger lies among the records. No table's name is empty.
+pub(crate) const LEDGER: &[u8] = b"\0ledger";
+
+/// What the database is to hold: it says of a record that is missing, or that is an earlier one, that the
+/// database is not the one that was written, where each record's own tag is right.
+///
+/// It is a record itself, changed in each write.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct Ledger {
+    /// Which store it is. The data directory's `format` file repeats it.
+    pub(crate) store: Uuid,
+    /// The number of the newest commit. They are numbered without gaps.
+    pub(crate) number: u64,
+    /// Where the commit log goes on after that commit.
+    pub(crate) log: LogPosition,
+    /// Where the journal goes on.
+    pub(crate) journal: JournalMark,
+    tables: BTreeMap<String, Account>,
+}
+
+/// How many records a table has, and the sum of their tags.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+struct Account {
+    count: u64,
+    sum: [u64; 2],
+}
+
+impl Account {
+    fn add(&mut self, tag: Tag) {
+        self.count += 1;
+        for (sum, half) in self.sum.iter_mut().zip(halves(tag)) {
+            *sum = sum.wrapping_add(half);
+        }
+    }
+
+    fn remove(&mut self, tag: Tag) {
+        self.count = self.count.wrapping_sub(1);
+        for (sum, half) in self.sum.iter_mut().zip(halves(tag)) {
+            *sum = sum.wrapping_sub(half);
+        }
+    }
+}
+
+fn halves(tag: Tag) -> [u64; 2] {
+    let tag = u128::from_be_bytes(tag);
+    #[expect(clippy::cast_possible_truncation, reason = "the lower half is what is wanted")]
+    let lower = tag as u64;
+    [(tag >> 64) as u64, lower]
+}
+
+/// The accounts of records that are counted one by one.
+#[derive(Default)]
+pub(crate) struct Count(BTreeMap<String, Account>);
+
+impl Count {
+    pub(crate) fn add(&mut self, key: &[u8], sealed: &[u8]) {
+        self.0.entry(table(key)).or_default().add(tag(sealed));
+    }
+}
+
+impl Ledger {
+    /// The ledger of a new store.
+    pub(crate) fn new(store: Uuid, log: LogPosition) -> Self {
+        Self {
+            store,
+            number: 0,
+            log,
+            journal: JournalMark::default(),
+            tables: BTreeMap::new(),
+        }
+    }
+
+    /// Writes a sealed record, and accounts for it.
+    pub(crate) fn put(&mut self, records: &mut dyn Records, key: &[u8], sealed: &[u8]) -> Result<()> {
+        let replaced = records.put(key, sealed)?;
+        let account = self.tables.entry(table(key)).or_default();
+        if let Some(replaced) = replaced {
+            account.remove(tag(&replaced));
+        }
+        account.add(tag(sealed));
+        Ok(())
+    }
+
+    /// Removes a record, and accounts for it.
+    pub(crate) fn delete(&mut self, records: &mut dyn Records, key: &[u8]) -> Result<()> {
+        let Some(removed) = records.delete(key)? else {
+            return Ok(());
+        };
+        let table = table(key);
+        let account = self.tables.entry(table.clone()).or_default();
+        account.remove(tag(&removed));
+        if *account == Account::default() {
+            self.tables.remove(&table);
+        }
+        Ok(())
+    }
+
+    /// Writes itself among the records.
+    pub(crate) fn write(&self, records: &mut dyn Records, authenticator: &Authenticator) -> Result<()> {
+        records.put(LEDGER, &self.seal(authenticator)?)?;
+        Ok(())
+    }
+
+    pub(crate) fn seal(&self, authenticator: &Authenticator) -> Result<Vec<u8>> {
+        let value = serde_json::to_vec(self).map_err(std::io::Error::from)?;
+        Ok(authenticator.seal(LEDGER, &value))
+    }
+
+    /// The ledger that was sealed, if it is authentic.
+    pub(crate) fn open(sealed: &[u8], authenticator: &Authenticator) -> Option<Self> {
+        serde_json::from_slice(authenticator.open(LEDGER, sealed)?).ok()
+    }
+
+    /// What differs between the records that were counted and those that there should be.
+    pub(crate) fn differences(&self, found: &Count) -> Vec<String> {
+        let names = self.tables.keys().chain(found.0.keys());
+        let names: std::collections::BTreeSet<&String> = names.collect();
+        let mut differences = Vec::new();
+        for name in names {
+            let wanted = self.tables.get(name).copied().unwrap_or_default();
+            let found = found.0.get(name).copied().unwrap_or_default();
+            if wanted.count != found.count {
+                differences.push(format!(
+                    "the table '{name}' has {} records instead of {}",
+                    found.count, wanted.count
+                ));
+            } else if wanted != found {
+                differences.push(format!("the table '{name}' has an earlier record in the place of a later one"));
+            }
+        }
+        differences
+    }
+}
+
+/// The table that a key belongs to.
+fn table(key: &[u8]) -> String {
+    let name = key.split(|byte| *byte == SEPARATOR).next().unwrap_or(key);
+    String::from_utf8_lossy(name).into_owned()
+}
+
+fn tag(sealed: &[u8]) -> Tag {
+    sealed
+        .first_chunk::<TAG_LEN>()
+        .copied()
+        .unwrap_or_default()
+}

@@ -1,0 +1,384 @@
+//! The commit log: every commit since the last copy, in order, each synced before it becomes visible.
+//!
+//! `log-N` follows the commit with the number N. It begins with a header; behind it lies one entry for each
+//! commit: length u32, tag 16, body. A tag covers the one before it, so that entries can neither be left out nor
+//! moved. Behind the last entry lie zeros, written ahead: a disk that others fill leaves room for some commits.
+
+use std::{
+    path::{Path, PathBuf},
+    sync::Arc,
+};
+
+use serde::{Deserialize, Serialize};
+use uuid::Uuid;
+
+use crate::{
+    Error, Result,
+    authentication::{Authenticator, Label, TAG_LEN, Tag},
+    disk::{self, Access, Disk, DiskFile},
+};
+
+const MAGIC: &[u8; 12] = b"sealock log\n";
+
+const HEADER_LEN: usize = MAGIC.len() + 8 + TAG_LEN;
+
+/// What comes before an entry's body.
+const ENTRY_HEAD: usize = 4 + TAG_LEN;
+
+/// How much is written ahead with zeros.
+const RESERVE: u64 = 256 * 1024;
+
+/// Where the log goes on.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct LogPosition {
+    /// The number in the name of the file.
+    pub(crate) base: u64,
+    /// Where the next entry begins.
+    pub(crate) offset: u64,
+    /// The tag of the entry before it, or the header's.
+    #[serde(with = "hex::serde")]
+    pub(crate) tag: Tag,
+}
+
+/// One commit, as it is written.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(crate) struct LogEntry {
+    pub(crate) number: u64,
+    /// Where its lines begin in the journal.
+    pub(crate) journal: u64,
+    /// Keys and sealed values.
+    pub(crate) puts: Vec<(Vec<u8>, Vec<u8>)>,
+    pub(crate) deletes: Vec<Vec<u8>>,
+    /// Whole lines.
+    pub(crate) lines: Vec<u8>,
+}
+
+/// The log that is written.
+pub(crate) struct Log {
+    path: PathBuf,
+    file: Arc<dyn DiskFile>,
+    position: LogPosition,
+    /// How long the file is.
+    length: u64,
+    authenticator: Authenticator,
+}
+
+/// Why an entry was not written.
+pub(crate) struct NotAppended {
+    pub(crate) error: Error,
+    /// Whether some of it may lie in the log all the same. Nothing may be appended to this log any more.
+    pub(crate) is_in_doubt: bool,
+}
+
+pub(crate) fn path(dir: &Path, base: u64) -> PathBuf {
+    dir.join(format!("log-{base:020}"))
+}
+
+/// The numbers of the logs in `dir`, in order.
+pub(crate) fn list(disk: &dyn Disk, dir: &Path) -> Result<Vec<u64>> {
+    numbered(disk, dir, "log-")
+}
+
+/// The numbers behind `prefix` in the names of files, in order.
+pub(crate) fn numbered(disk: &dyn Disk, dir: &Path, prefix: &str) -> Result<Vec<u64>> {
+    let mut numbers: Vec<u64> = disk
+        .list(dir)?
+        .iter()
+        .filter_map(|name| name.to_str()?.strip_prefix(prefix)?.parse().ok())
+        .collect();
+    numbers.sort_unstable();
+    Ok(numbers)
+}
+
+impl Log {
+    /// Makes a log that follows the commit `base`, durably, in the place of one that follows the same.
+    pub(crate) fn create(
+        disk: &dyn Disk,
+        dir: &Path,
+        base: u64,
+        store: Uuid,
+        authenticator: &Authenticator,
+    ) -> Result<Self> {
+        let path = path(dir, base);
+        let tag = header_tag(base, store, authenticator);
+        let mut bytes = vec![0; HEADER_LEN + usize::try_from(RESERVE).unwrap_or_default()];
+        bytes[..MAGIC.len()].copy_from_slice(MAGIC);
+        bytes[MAGIC.len()..MAGIC.len() + 8].copy_from_slice(&base.to_be_bytes());
+        bytes[MAGIC.len() + 8..HEADER_LEN].copy_from_slice(&tag);
+        disk::replace(disk, &path, &bytes)?;
+        let position = LogPosition {
+            base,
+            offset: HEADER_LEN as u64,
+            tag,
+        };
+        Self::open(disk, dir, position, authenticator)
+    }
+
+    /// Opens a log to go on at `position`, and erases what lies behind.
+    pub(crate) fn open(
+        disk: &dyn Disk,
+        dir: &Path,
+        position: LogPosition,
+        authenticator: &Authenticator,
+    ) -> Result<Self> {
+        let path = path(dir, position.base);
+        let file = disk.open(&path, Access::Write)?;
+        Ok(Self {
+            length: file.len()?,
+            path,
+            file,
+            position,
+            authenticator: authenticator.clone(),
+        })
+    }
+
+    /// Has zeros behind the last entry: some of one may lie there that was never acknowledged.
+    pub(crate) fn erase_behind(&mut self) -> Result<()> {
+        self.file.set_len(self.position.offset)?;
+        self.length = self.position.offset;
+        self.write_ahead();
+        Ok(self.file.sync()?)
+    }
+
+    pub(crate) fn position(&self) -> LogPosition {
+        self.position
+    }
+
+    pub(crate) fn path(&self) -> &Path {
+        &self.path
+    }
+
+    /// Where the log will go on once `entry` is appended.
+    pub(crate) fn position_after(&self, entry: &Encoded) -> LogPosition {
+        LogPosition {
+            base: self.position.base,
+            offset: self.position.offset + entry.bytes.len() as u64,
+            tag: entry.tag,
+        }
+    }
+
+    pub(crate) fn encode(&self, entry: &LogEntry) -> Encoded {
+        let body = entry.encode();
+        let tag = self
+            .authenticator
+            .tag(Label::LogEntry, &[&self.position.tag, &body]);
+        let length = u32::try_from(body.len()).unwrap_or(u32::MAX);
+        let bytes = [length.to_be_bytes().as_slice(), &tag, &body].concat();
+        Encoded { bytes, tag }
+    }
+
+    /// Appends an entry and syncs it.
+    pub(crate) fn append(&mut self, entry: &Encoded) -> std::result::Result<(), NotAppended> {
+        let at = self.position.offset;
+        if let Err(error) = self.file.write_at(at, &entry.bytes) {
+            let zeros = vec![0; entry.bytes.len()];
+            let left = self.length.saturating_sub(at);
+            let zeros = &zeros[..zeros.len().min(usize::try_from(left).unwrap_or(usize::MAX))];
+            let erased = self
+                .file
+                .set_len(self.length)
+                .and_then(|()| self.file.write_at(at, zeros));
+            return Err(NotAppended {
+                error: error.into(),
+                is_in_doubt: erased.is_err(),
+            });
+        }
+        if let Err(error) = self.file.sync() {
+            return Err(NotAppended {
+                error: error.into(),
+                is_in_doubt: true,
+            });
+        }
+        self.position = self.position_after(entry);
+        self.length = self.length.max(self.position.offset);
+        self.write_ahead();
+        Ok(())
+    }
+
+    /// Takes the last entry back, which was appended behind `position`.
+    pub(crate) fn take_back(&mut self, position: LogPosition) -> Result<()> {
+        self.position = position;
+        self.erase_behind()
+    }
+
+    fn write_ahead(&mut self) {
+        let left = self.length.saturating_sub(self.position.offset);
+        if left > RESERVE / 2 {
+            return;
+        }
+        let zeros = vec![0; usize::try_from(RESERVE - left).unwrap_or_default()];
+        // Where there is no room, the next entry finds out.
+        if self.file.write_at(self.length, &zeros).is_ok() {
+            self.length += zeros.len() as u64;
+        }
+    }
+}
+
+/// An entry as it lies in the log.
+pub(crate) struct Encoded {
+    bytes: Vec<u8>,
+    tag: Tag,
+}
+
+/// What a log has behind a position.
+pub(crate) struct Read {
+    /// Its entries, each with the position behind it.
+    pub(crate) entries: Vec<(LogEntry, LogPosition)>,
+    /// Whether something lies behind them that is no entry, and from where on.
+    pub(crate) rest: Option<u64>,
+}
+
+/// Where the entries of a log begin, if its header is whole.
+pub(crate) fn beginning(
+    disk: &dyn Disk,
+    dir: &Path,
+    base: u64,
+    store: Uuid,
+    authenticator: &Authenticator,
+) -> Result<LogPosition> {
+    let path = path(dir, base);
+    let mut header = [0; HEADER_LEN];
+    let damaged = |why: &str| Error::damaged_file(&path, why);
+    let file = disk.open(&path, Access::Read)?;
+    if file.len()? < HEADER_LEN as u64 {
+        return Err(damaged("it is shorter than its header"));
+    }
+    file.read_at(0, &mut header)?;
+    let tag = header_tag(base, store, authenticator);
+    let is_whole = header.starts_with(MAGIC)
+        && header[MAGIC.len()..MAGIC.len() + 8] == base.to_be_bytes()
+        && header[MAGIC.len() + 8..] == tag;
+    if !is_whole {
+        return Err(damaged("its header is not the one that was written"));
+    }
+    Ok(LogPosition {
+        base,
+        offset: HEADER_LEN as u64,
+        tag,
+    })
+}
+
+/// Reads the entries behind `position`, up to the commit `last`.
+pub(crate) fn read(
+    disk: &dyn Disk,
+    dir: &Path,
+    mut position: LogPosition,
+    last: u64,
+    authenticator: &Authenticator,
+) -> Result<Read> {
+    let path = path(dir, position.base);
+    let file = disk.open(&path, Access::Read)?;
+    let length = file.len()?;
+    if length < position.offset {
+        return Err(Error::damaged_file(
+            path,
+            format!("it ends before byte {}, where commits were acknowledged", position.offset),
+        ));
+    }
+    let mut bytes = vec![0; usize::try_from(length - position.offset).unwrap_or_default()];
+    file.read_at(position.offset, &mut bytes)?;
+    let mut entries = Vec::new();
+    let mut rest = bytes.as_slice();
+    while let Some((entry, tag, length)) = LogEntry::parse(rest, position.tag, authenticator) {
+        if entry.number > last {
+            return Ok(Read {
+                entries,
+                rest: None,
+            });
+        }
+        position.offset += length as u64;
+        position.tag = tag;
+        entries.push((entry, position));
+        rest = &rest[length..];
+    }
+    let is_zero = rest.iter().all(|byte| *byte == 0);
+    Ok(Read {
+        entries,
+        rest: (!is_zero).then_some(position.offset),
+    })
+}
+
+fn header_tag(base: u64, store: Uuid, authenticator: &Authenticator) -> Tag {
+    authenticator.tag(Label::LogHeader, &[store.as_bytes(), &base.to_be_bytes()])
+}
+
+impl LogEntry {
+    fn encode(&self) -> Vec<u8> {
+        let mut body = Vec::new();
+        body.extend(self.number.to_be_bytes());
+        body.extend(self.journal.to_be_bytes());
+        put_count(&mut body, self.puts.len());
+        for (key, value) in &self.puts {
+            put_bytes(&mut body, key);
+            put_bytes(&mut body, value);
+        }
+        put_count(&mut body, self.deletes.len());
+        for key in &self.deletes {
+            put_bytes(&mut body, key);
+        }
+        put_bytes(&mut body, &self.lines);
+        body
+    }
+
+    /// The entry at the start of `bytes`, its tag, and how many bytes it takes.
+    fn parse(
+        bytes: &[u8],
+        before: Tag,
+        authenticator: &Authenticator,
+    ) -> Option<(Self, Tag, usize)> {
+        let (length, rest) = bytes.split_first_chunk::<4>()?;
+        let (tag, rest) = rest.split_first_chunk::<TAG_LEN>()?;
+        let length = usize::try_from(u32::from_be_bytes(*length)).ok()?;
+        let body = rest.get(..length)?;
+        if length == 0 || !authenticator.is_tag(tag, Label::LogEntry, &[&before, body]) {
+            return None;
+        }
+        Some((Self::decode(body)?, *tag, ENTRY_HEAD + length))
+    }
+
+    fn decode(mut body: &[u8]) -> Option<Self> {
+        let bytes = &mut body;
+        let number = u64::from_be_bytes(*take::<8>(bytes)?);
+        let journal = u64::from_be_bytes(*take::<8>(bytes)?);
+        let puts = (0..take_count(bytes)?)
+            .map(|_| Some((take_bytes(bytes)?, take_bytes(bytes)?)))
+            .collect::<Option<_>>()?;
+        let deletes = (0..take_count(bytes)?)
+            .map(|_| take_bytes(bytes))
+            .collect::<Option<_>>()?;
+        let lines = take_bytes(bytes)?;
+        bytes.is_empty().then_some(Self {
+            number,
+            journal,
+            puts,
+            deletes,
+            lines,
+        })
+    }
+}
+
+fn put_count(body: &mut Vec<u8>, count: usize) {
+    body.extend(u32::try_from(count).unwrap_or(u32::MAX).to_be_bytes());
+}
+
+pub(crate) fn put_bytes(body: &mut Vec<u8>, bytes: &[u8]) {
+    put_count(body, bytes.len());
+    body.extend(bytes);
+}
+
+pub(crate) fn take<'a, const N: usize>(bytes: &mut &'a [u8]) -> Option<&'a [u8; N]> {
+    let (taken, rest) = bytes.split_first_chunk::<N>()?;
+    *bytes = rest;
+    Some(taken)
+}
+
+fn take_count(bytes: &mut &[u8]) -> Option<u32> {
+    Some(u32::from_be_bytes(*take::<4>(bytes)?))
+}
+
+pub(crate) fn take_bytes(bytes: &mut &[u8]) -> Option<Vec<u8>> {
+    let length = usize::try_from(take_count(bytes)?).ok()?;
+    let (taken, rest) = bytes.split_at_checked(length)?;
+    *bytes = rest;
+    Some(taken.to_vec())
+}

@@ -1,0 +1,291 @@
+//! The way from what lies on disk to what was acknowledged: the database as of its last checkpoint, and the
+//! commits behind it from the log.
+
+use std::{ops::Bound, path::Path, sync::Arc, time::Instant};
+
+use uuid::Uuid;
+
+use super::{
+    copies,
+    engine::{Engine, Guarded, guard},
+    ledger::{Count, LEDGER, Ledger},
+    log::{self, Log, LogEntry, LogPosition},
+    newest::Newest,
+};
+use crate::{Error, Journal, Result, StoreFiles, authentication::Authenticator, journal, table::readable};
+
+/// A database that has caught up with its log.
+pub(crate) struct Recovered {
+    pub(crate) engine: Box<dyn Engine>,
+    pub(crate) ledger: Ledger,
+    pub(crate) log: Log,
+    pub(crate) newest: Newest,
+    pub(crate) journal: Journal,
+}
+
+/// Makes the database of a new store. After a crash on the way there is none.
+pub(crate) fn create(files: &StoreFiles, store: Uuid) -> Result<()> {
+    let StoreFiles {
+        disk,
+        authenticator,
+        ..
+    } = files;
+    let dir = files.metadata();
+    disk.create_dir(&dir)?;
+    let log = Log::create(&**disk, &dir, 0, store, authenticator)?;
+    let ledger = Ledger::new(store, log.position());
+    // The journal is there before the database is.
+    drop(Journal::open(&**disk, &files.dir, ledger.journal)?);
+    let database = files.database();
+    let engine = files.engine.create(disk, &database, &mut |records| {
+        ledger.write(records, authenticator)?;
+        Ok(true)
+    })?;
+    let snapshot = Guarded {
+        snapshot: engine.snapshot()?,
+        file: database,
+    };
+    copies::write(&**disk, &dir, &snapshot, &ledger, authenticator)
+}
+
+/// Opens a database and has it catch up with its log.
+///
+/// # Errors
+/// If anything that was acknowledged is missing.
+pub(crate) fn open(files: &StoreFiles) -> Result<Recovered> {
+    let StoreFiles {
+        disk,
+        authenticator,
+        ..
+    } = files;
+    let (dir, database) = (files.metadata(), files.database());
+    crate::disk::sweep_unfinished(&**disk, &dir)?;
+    let mut engine = files.engine.open(disk, &database)?;
+    let mut ledger = read_ledger(&*engine, &database, authenticator)?;
+    let newest = Newest::open(&**disk, &dir, ledger.store, authenticator)?;
+    let journal = Journal::open(&**disk, &files.dir, ledger.journal)?;
+    let (entries, torn) = commits_behind(files, &ledger)?;
+    guard(&database, || {
+        replay(&mut *engine, &mut ledger, &journal, entries, authenticator)
+    })?;
+    let acknowledged = newest.read()?;
+    if acknowledged > ledger.number {
+        let why = format!(
+            "it ends at the commit {} (byte {}), but {acknowledged} was acknowledged",
+            ledger.number, ledger.log.offset
+        );
+        return Err(Error::damaged_file(log::path(&dir, ledger.log.base), why));
+    }
+    journal.cut()?;
+    let mut log = Log::open(&**disk, &dir, ledger.log, authenticator)?;
+    if torn {
+        tracing::info!(file = %log.path().display(), "the last commit was not finished before a crash; nobody was told of it");
+        log.erase_behind()?;
+    }
+    Ok(Recovered {
+        engine,
+        ledger,
+        log,
+        newest,
+        journal,
+    })
+}
+
+pub(crate) fn read_ledger(
+    engine: &dyn Engine,
+    database: &Path,
+    authenticator: &Authenticator,
+) -> Result<Ledger> {
+    let sealed = guard(database, || engine.snapshot()?.get(LEDGER))?;
+    let Some(sealed) = sealed else {
+        return Err(Error::damaged_file(database, "it has no ledger: it is empty, or another program's"));
+    };
+    Ledger::open(&sealed, authenticator)
+        .ok_or_else(|| Error::damaged_file(database, "its ledger is not the one that was written"))
+}
+
+/// The commits in the logs behind what `ledger` accounts for, and whether an unfinished one lies behind them.
+pub(crate) fn commits_behind(
+    files: &StoreFiles,
+    ledger: &Ledger,
+) -> Result<(Vec<(LogEntry, LogPosition)>, bool)> {
+    let StoreFiles {
+        disk,
+        authenticator,
+        ..
+    } = files;
+    let dir = files.metadata();
+    let bases = log::list(&**disk, &dir)?;
+    let mut position = ledger.log;
+    let mut number = ledger.number;
+    let mut commits = Vec::new();
+    loop {
+        if !bases.contains(&position.base) {
+            return Err(Error::damaged_file(log::path(&dir, position.base), "it is missing"));
+        }
+        // A later log takes the place of what an earlier one has behind its beginning.
+        let next = bases.iter().copied().find(|base| *base > position.base);
+        let last = next.unwrap_or(u64::MAX);
+        let read = log::read(&**disk, &dir, position, last, authenticator)?;
+        for (entry, position) in read.entries {
+            number += 1;
+            if entry.number != number {
+                let why = format!("it has the commit {} where {number} should be", entry.number);
+                return Err(Error::damaged_file(log::path(&dir, position.base), why));
+            }
+            commits.push((entry, position));
+        }
+        let Some(next) = next else {
+            return Ok((commits, read.rest.is_some()));
+        };
+        if number != next {
+            let why = format!("it ends at the commit {number}, and the next log begins behind {next}");
+            return Err(Error::damaged_file(log::path(&dir, position.base), why));
+        }
+        position = log::beginning(&**disk, &dir, next, ledger.store, authenticator)?;
+        // So that the ledger points there, too, where nothing follows.
+        if let Some((_, last)) = commits.last_mut() {
+            *last = position;
+        }
+    }
+}
+
+/// Carries out commits from the log.
+pub(crate) fn replay(
+    engine: &mut dyn Engine,
+    ledger: &mut Ledger,
+    journal: &Journal,
+    commits: Vec<(LogEntry, LogPosition)>,
+    authenticator: &Authenticator,
+) -> Result<()> {
+    if commits.is_empty() {
+        return Ok(());
+    }
+    engine.write(&mut |records| {
+        for (entry, position) in &commits {
+            for key in &entry.deletes {
+                ledger.delete(records, key)?;
+            }
+            for (key, sealed) in &entry.puts {
+                ledger.put(records, key, sealed)?;
+            }
+            if entry.journal != ledger.journal.length {
+                return Err(Error::damaged_file(journal::FILE, "it does not go on where the log does"));
+            }
+            ledger.journal = ledger.journal.after(&entry.lines);
+            ledger.number = entry.number;
+            ledger.log = *position;
+            journal.append(&entry.lines);
+        }
+        ledger.write(records, authenticator)?;
+        Ok(true)
+    })
+}
+
+/// A walk over all records, which compares them with the ledger.
+pub(crate) struct Walk {
+    items: super::Items<'static>,
+    ledger: Ledger,
+    authenticator: Authenticator,
+    count: Count,
+    pub(crate) findings: Vec<String>,
+}
+
+/// How many findings are named: a file that is cut in the middle has as many as it had records.
+const FINDINGS: usize = 20;
+
+impl Walk {
+    pub(crate) fn new(snapshot: &Guarded, authenticator: &Authenticator) -> Result<Self> {
+        let sealed = snapshot.get(LEDGER)?.unwrap_or_default();
+        let ledger = Ledger::open(&sealed, authenticator).ok_or_else(|| {
+            Error::damaged_file(&snapshot.file, "its ledger is not the one that was written")
+        })?;
+        Ok(Self {
+            items: snapshot.range(Bound::Unbounded, Bound::Unbounded),
+            ledger,
+            authenticator: authenticator.clone(),
+            count: Count::default(),
+            findings: Vec::new(),
+        })
+    }
+
+    /// Goes on until the end, or until `deadline`. True at the end.
+    pub(crate) fn run(&mut self, deadline: Option<Instant>) -> bool {
+        for item in self.items.by_ref() {
+            match item {
+                Ok((key, _)) if key == LEDGER => {}
+                Ok((key, sealed)) => {
+                    self.count.add(&key, &sealed);
+                    if self.authenticator.open(&key, &sealed).is_none() {
+                        let key = readable(&key);
+                        self.findings
+                            .push(format!("the record '{key}' is not the one that was written"));
+                    }
+                }
+                Err(error) => {
+                    self.findings.push(error.to_string());
+                    break;
+                }
+            }
+            if deadline.is_some_and(|deadline| Instant::now() >= deadline) {
+                return false;
+            }
+        }
+        self.findings.truncate(FINDINGS);
+        self.findings.extend(self.ledger.differences(&self.count));
+        self.findings.truncate(FINDINGS);
+        true
+    }
+}
+
+/// What is wrong with the files beside the database: the copies, the logs that lead on from them, and the journal.
+pub(crate) fn check_files(
+    files: &StoreFiles,
+    ledger: &Ledger,
+    journal: &Journal,
+) -> Result<Vec<String>> {
+    let StoreFiles {
+        disk,
+        authenticator,
+        ..
+    } = files;
+    let dir = files.metadata();
+    let mut findings = Vec::new();
+    let mut note = |error: Error| match error {
+        Error::DamagedFile { .. } => {
+            findings.push(error.to_string());
+            Ok(())
+        }
+        error => Err(error),
+    };
+    for number in copies::list(&**disk, &dir)? {
+        let led = copies::read(&**disk, &dir, number, authenticator)
+            .and_then(|copy| commits_behind(files, &copy.ledger))
+            .and_then(|(commits, _)| match commits.last() {
+                Some((last, _)) if last.number < ledger.number => Err(Error::damaged_file(
+                    copies::path(&dir, number),
+                    format!("the log leads from it to the commit {} only", last.number),
+                )),
+                _ => Ok(()),
+            });
+        if let Err(error) = led {
+            note(error)?;
+        }
+    }
+    if !journal.is_whole(ledger.journal)? {
+        note(Error::damaged_file(
+            files.dir.join(journal::FILE),
+            "its lines are not those that were written",
+        ))?;
+    }
+    Ok(findings)
+}
+
+/// A snapshot that can be read without a panic.
+pub(crate) fn guarded(engine: &dyn Engine, files: &StoreFiles) -> Result<Arc<Guarded>> {
+    let file = files.database();
+    Ok(Arc::new(Guarded {
+        snapshot: guard(&file, || engine.snapshot())?,
+        file,
+    }))
+}

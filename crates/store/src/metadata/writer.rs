@@ -1,0 +1,594 @@
+use std::{
+    collections::VecDeque,
+    sync::{
+        Arc, Mutex, MutexGuard, PoisonError, RwLock,
+        atomic::{AtomicU64, Ordering},
+        mpsc,
+    },
+    thread::JoinHandle,
+    time::{Duration, Instant},
+};
+
+use tokio::sync::{OwnedSemaphorePermit, oneshot};
+
+use super::{
+    Changes, copies,
+    engine::{Engine, Guarded, Records, guard},
+    ledger::Ledger,
+    log::{Encoded, Log, LogEntry, LogPosition},
+    newest::Newest,
+    recovery::{self, Recovered},
+};
+use crate::{Commit, Error, Fault, Journal, Result, StoreFiles, table::readable};
+
+/// How many commits share one sync at most.
+const GROUP: usize = 256;
+
+/// After how many syncs the database is made durable. A start carries out as many commits anew, at most.
+const CHECKPOINT_AFTER: usize = 512;
+
+/// After how long without a commit the database is made durable, and what failed is tried again.
+const IDLE: Duration = Duration::from_secs(1);
+
+/// How often the metadata is copied while it changes.
+const COPY_AFTER: Duration = Duration::from_secs(10 * 60);
+
+/// How large a log may become before the metadata is copied.
+const LOG_BYTES: u64 = 64 * 1024 * 1024;
+
+/// How many lines are held while the disk takes none.
+const HELD_LINES: usize = 1024;
+
+/// How the store is.
+#[derive(Clone, Debug, Default)]
+pub struct Condition {
+    /// Why the last write failed, until one goes well.
+    pub failure: Option<Failure>,
+    /// How many lines of the journal wait in memory for the disk to take them.
+    pub held_lines: usize,
+    /// How many lines there was no room for.
+    pub lost_lines: u64,
+    /// What is damaged, as far as it was looked at.
+    pub damage: Vec<String>,
+}
+
+/// Why a write failed.
+#[derive(Clone, Debug)]
+pub struct Failure {
+    /// What the disk lacks, where that is known.
+    pub fault: Option<Fault>,
+    /// What failed, and on which file.
+    pub what: String,
+}
+
+/// What the writer shares with those who read.
+pub(crate) struct Shared {
+    snapshot: RwLock<Arc<Guarded>>,
+    pub(crate) epoch: AtomicU64,
+    condition: Mutex<Condition>,
+    held: Mutex<VecDeque<Vec<u8>>>,
+}
+
+/// Changes that somebody waits for.
+pub(crate) struct Request {
+    pub(crate) changes: Changes,
+    pub(crate) done: oneshot::Sender<Result<Commit>>,
+    /// Bounds how many wait.
+    pub(crate) place: OwnedSemaphorePermit,
+}
+
+pub(crate) enum Message {
+    Commit(Request),
+    /// What is wrong with the files beside the database.
+    Check(oneshot::Sender<Result<Vec<String>>>),
+    Stop(oneshot::Sender<()>),
+}
+
+/// The one thread that writes.
+///
+/// It takes the commits that wait, has the log have them (one sync for all), and only then makes them visible. A
+/// commit that the log does not take has not happened.
+pub(crate) struct Writer {
+    files: StoreFiles,
+    engine: Box<dyn Engine>,
+    ledger: Ledger,
+    log: Log,
+    /// Whether the log may have something that nobody was told of: then a new one must take its place.
+    is_in_doubt: bool,
+    newest: Newest,
+    journal: Journal,
+    shared: Arc<Shared>,
+    since_checkpoint: usize,
+    /// Whether the last checkpoint failed.
+    is_checkpoint_due: bool,
+    copied: u64,
+    copied_at: Instant,
+    copying: Option<JoinHandle<Result<u64>>>,
+}
+
+impl Shared {
+    pub(crate) fn new(snapshot: Arc<Guarded>) -> Self {
+        Self {
+            snapshot: RwLock::new(snapshot),
+            epoch: AtomicU64::default(),
+            condition: Mutex::default(),
+            held: Mutex::default(),
+        }
+    }
+
+    pub(crate) fn snapshot(&self) -> Arc<Guarded> {
+        Arc::clone(&self.snapshot.read().unwrap_or_else(PoisonError::into_inner))
+    }
+
+    pub(crate) fn condition(&self) -> MutexGuard<'_, Condition> {
+        self.condition.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Holds a line until the disk takes it.
+    pub(crate) fn hold(&self, line: Vec<u8>) {
+        let mut held = self.held.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut condition = self.condition();
+        if held.len() < HELD_LINES {
+            held.push_back(line);
+        } else {
+            condition.lost_lines += 1;
+        }
+        condition.held_lines = held.len();
+    }
+
+    fn take_held(&self) -> Vec<Vec<u8>> {
+        let mut held = self.held.lock().unwrap_or_else(PoisonError::into_inner);
+        self.condition().held_lines = 0;
+        held.drain(..).collect()
+    }
+
+    fn report(&self, error: &Error) {
+        let mut condition = self.condition();
+        if condition.failure.is_none() {
+            tracing::error!(%error, "the store cannot write");
+        }
+        condition.failure = Some(Failure {
+            fault: error.fault(),
+            what: error.to_string(),
+        });
+    }
+
+    fn report_recovery(&self) {
+        if self.condition().failure.take().is_some() {
+            tracing::info!("the store can write again");
+        }
+    }
+}
+
+/// A group of commits on its way.
+#[derive(Default)]
+struct Group {
+    entry: LogEntry,
+    outcomes: Vec<Commit>,
+    is_control: bool,
+}
+
+impl Writer {
+    pub(crate) fn new(
+        files: StoreFiles,
+        recovered: Recovered,
+        shared: Arc<Shared>,
+    ) -> Result<Self> {
+        let Recovered {
+            engine,
+            ledger,
+            log,
+            newest,
+            journal,
+        } = recovered;
+        let copies = copies::list(&*files.disk, &files.metadata())?;
+        Ok(Self {
+            files,
+            engine,
+            ledger,
+            log,
+            is_in_doubt: false,
+            newest,
+            journal,
+            shared,
+            since_checkpoint: 1,
+            is_checkpoint_due: false,
+            copied: copies.last().copied().unwrap_or_default(),
+            copied_at: Instant::now(),
+            copying: None,
+        })
+    }
+
+    pub(crate) fn run(mut self, messages: &mpsc::Receiver<Message>) {
+        let mut stopped = None;
+        while stopped.is_none() {
+            let mut group = Vec::new();
+            let mut next = messages.recv_timeout(IDLE);
+            loop {
+                match next {
+                    Ok(Message::Commit(request)) => group.push(request),
+                    Ok(Message::Check(done)) => {
+                        let checked = recovery::check_files(&self.files, &self.ledger, &self.journal);
+                        let _ = done.send(checked);
+                    }
+                    Ok(Message::Stop(done)) => {
+                        stopped = Some(Some(done));
+                        break;
+                    }
+                    Err(mpsc::RecvTimeoutError::Disconnected) => {
+                        stopped = Some(None);
+                        break;
+                    }
+                    Err(mpsc::RecvTimeoutError::Timeout) => break,
+                }
+                if group.len() == GROUP {
+                    break;
+                }
+                next = match messages.try_recv() {
+                    Ok(message) => Ok(message),
+                    Err(_) => break,
+                };
+            }
+            if group.is_empty() {
+                self.use_idle_time();
+            } else {
+                self.commit(group);
+            }
+            self.copy_if_due();
+        }
+        self.stop();
+        if let Some(Some(done)) = stopped {
+            let _ = done.send(());
+        }
+    }
+
+    /// Commits a group. If a record in the way of one of them is damaged, the others go on without it.
+    fn commit(&mut self, requests: Vec<Request>) {
+        let (changes, waiting): (Vec<Changes>, Vec<_>) = requests
+            .into_iter()
+            .map(|request| (request.changes, (request.done, request.place)))
+            .unzip();
+        let outcomes = match self.commit_together(&changes) {
+            Ok(outcomes) => outcomes.into_iter().map(Ok).collect(),
+            Err(error) if error.fault().is_none() && changes.len() > 1 => changes
+                .iter()
+                .map(|changes| {
+                    let outcome = self.commit_together(std::slice::from_ref(changes));
+                    outcome.map(|outcomes| outcomes.first().copied().unwrap_or(Commit::Conflict))
+                })
+                .collect(),
+            Err(error) => changes.iter().map(|_| Err(error.share())).collect::<Vec<_>>(),
+        };
+        for ((done, _place), outcome) in waiting.into_iter().zip(outcomes) {
+            let _ = done.send(outcome);
+        }
+    }
+
+    fn commit_together(&mut self, changes: &[Changes]) -> Result<Vec<Commit>> {
+        let held = self.shared.take_held();
+        let done = self.write(&held, changes);
+        match &done {
+            Ok(_) if !self.is_checkpoint_due => self.shared.report_recovery(),
+            Ok(_) => {}
+            Err(error) => {
+                held.into_iter().for_each(|line| self.shared.hold(line));
+                if error.fault().is_some() || matches!(error, Error::Io(_)) {
+                    self.shared.report(error);
+                }
+            }
+        }
+        if self.since_checkpoint >= CHECKPOINT_AFTER {
+            self.checkpoint_or_report();
+        }
+        done
+    }
+
+    fn write(&mut self, held: &[Vec<u8>], changes: &[Changes]) -> Result<Vec<Commit>> {
+        if self.is_in_doubt {
+            self.begin_log()?;
+        }
+        let group = Group {
+            entry: LogEntry {
+                number: self.ledger.number + 1,
+                journal: self.ledger.journal.length,
+                lines: held.concat(),
+                ..LogEntry::default()
+            },
+            ..Group::default()
+        };
+        let is_only_lines = |changes: &Changes| {
+            changes.is_only_lines() && changes.expectations.is_empty()
+        };
+        let group = if changes.iter().all(is_only_lines) {
+            self.write_lines(group, changes)?
+        } else {
+            self.write_records(group, changes)?
+        };
+        if group.is_control {
+            self.shared.epoch.fetch_add(1, Ordering::SeqCst);
+        }
+        Ok(group.outcomes)
+    }
+
+    /// Has the log alone have lines: the database has nothing of them.
+    fn write_lines(&mut self, mut group: Group, changes: &[Changes]) -> Result<Group> {
+        for changes in changes {
+            group.entry.lines.extend(changes.lines.concat());
+            group.outcomes.push(Commit::Done);
+        }
+        let ledger = self.ledger.clone();
+        let (encoded, ledger) = account(ledger, &group.entry, &self.log);
+        self.append(&encoded)?;
+        self.acknowledge(ledger, &group.entry);
+        Ok(group)
+    }
+
+    fn write_records(&mut self, mut group: Group, changes: &[Changes]) -> Result<Group> {
+        let mut ledger = self.ledger.clone();
+        let before = self.log.position();
+        let mut appended = None;
+        let database = self.files.database();
+        let authenticator = self.files.authenticator.clone();
+        let Self {
+            engine,
+            log,
+            is_in_doubt,
+            ..
+        } = self;
+        let written = guard(&database, || {
+            engine.write(&mut |records| {
+                for changes in changes {
+                    let outcome = group.add(changes, records, &mut ledger, &authenticator)?;
+                    group.outcomes.push(outcome);
+                }
+                if !group.outcomes.contains(&Commit::Done) && group.entry.lines.is_empty() {
+                    return Ok(false);
+                }
+                let (encoded, accounted) = account(ledger.clone(), &group.entry, log);
+                accounted.write(records, &authenticator)?;
+                append(log, is_in_doubt, &encoded)?;
+                appended = Some(accounted);
+                Ok(true)
+            })
+        });
+        match (written, appended) {
+            (Ok(()), Some(ledger)) => {
+                self.acknowledge(ledger, &group.entry);
+                self.publish()?;
+                Ok(group)
+            }
+            (Ok(()), None) => Ok(group),
+            (Err(error), appended) => {
+                if appended.is_some() {
+                    self.take_back(before);
+                }
+                Err(error)
+            }
+        }
+    }
+
+    fn append(&mut self, encoded: &Encoded) -> Result<()> {
+        append(&mut self.log, &mut self.is_in_doubt, encoded)
+    }
+
+    /// Has the log forget a commit that the database did not take.
+    fn take_back(&mut self, before: LogPosition) {
+        if let Err(error) = self.log.take_back(before) {
+            tracing::error!(%error, "a commit that failed may take effect at the next start");
+            self.is_in_doubt = true;
+        }
+    }
+
+    /// Shows what was written.
+    fn publish(&self) -> Result<()> {
+        let snapshot = recovery::guarded(&*self.engine, &self.files)?;
+        *self
+            .shared
+            .snapshot
+            .write()
+            .unwrap_or_else(PoisonError::into_inner) = snapshot;
+        Ok(())
+    }
+
+    fn acknowledge(&mut self, ledger: Ledger, entry: &LogEntry) {
+        self.ledger = ledger;
+        self.since_checkpoint += 1;
+        if let Err(error) = self.newest.write(self.ledger.number) {
+            tracing::warn!(%error, "the number of the newest commit could not be noted");
+        }
+        self.journal.append(&entry.lines);
+    }
+
+    /// Begins another log, in the place of one that cannot be trusted or has become long.
+    fn begin_log(&mut self) -> Result<()> {
+        let StoreFiles {
+            disk,
+            authenticator,
+            ..
+        } = &self.files;
+        let (base, store) = (self.ledger.number, self.ledger.store);
+        self.log = Log::create(&**disk, &self.files.metadata(), base, store, authenticator)?;
+        self.ledger.log = self.log.position();
+        self.is_in_doubt = false;
+        Ok(())
+    }
+
+    /// Makes the database durable, and the journal's file before.
+    fn checkpoint(&mut self) -> Result<()> {
+        if self.since_checkpoint == 0 {
+            return Ok(());
+        }
+        self.journal.sync()?;
+        let database = self.files.database();
+        let Self {
+            engine,
+            ledger,
+            files,
+            ..
+        } = self;
+        guard(&database, || {
+            engine.write(&mut |records| {
+                ledger.write(records, &files.authenticator)?;
+                Ok(true)
+            })?;
+            engine.checkpoint()
+        })?;
+        self.since_checkpoint = 0;
+        Ok(())
+    }
+
+    fn checkpoint_or_report(&mut self) {
+        let checkpoint = self.checkpoint();
+        self.is_checkpoint_due = checkpoint.is_err();
+        match checkpoint {
+            Ok(()) => self.shared.report_recovery(),
+            Err(error) => self.shared.report(&error),
+        }
+    }
+
+    fn use_idle_time(&mut self) {
+        let is_failing = self.shared.condition().failure.is_some();
+        let has_held = self.shared.condition().held_lines > 0;
+        // An entry with nothing in it, if need be, tells whether the disk takes writes again.
+        if (is_failing || has_held) && self.commit_together(&[]).is_err() {
+            return;
+        }
+        if self.since_checkpoint > 0 {
+            self.checkpoint_or_report();
+        }
+    }
+
+    fn copy_if_due(&mut self) {
+        if self.copying.as_ref().is_some_and(JoinHandle::is_finished) {
+            self.end_copy();
+        }
+        let is_due = self.ledger.number > self.copied
+            && (self.copied_at.elapsed() >= COPY_AFTER || self.log.position().offset >= LOG_BYTES);
+        if !is_due || self.copying.is_some() || self.is_in_doubt {
+            return;
+        }
+        self.copied_at = Instant::now();
+        if let Err(error) = self.begin_copy() {
+            tracing::warn!(%error, "the metadata could not be copied");
+        }
+    }
+
+    /// Copies the metadata in the background, and begins the log that leads on from the copy.
+    fn begin_copy(&mut self) -> Result<()> {
+        self.begin_log()?;
+        self.since_checkpoint += 1;
+        self.checkpoint()?;
+        self.publish()?;
+        let (snapshot, ledger) = (self.shared.snapshot(), self.ledger.clone());
+        let files = self.files.clone();
+        let copy = move || {
+            let dir = files.metadata();
+            copies::write(&*files.disk, &dir, &snapshot, &ledger, &files.authenticator)?;
+            Ok(ledger.number)
+        };
+        if self.shared.snapshot().snapshot.is_frozen() {
+            let thread = std::thread::Builder::new().name("metadata-copy".to_owned());
+            self.copying = Some(thread.spawn(copy)?);
+            return Ok(());
+        }
+        self.copied = copy()?;
+        copies::remove_old(&*self.files.disk, &self.files.metadata())
+    }
+
+    fn end_copy(&mut self) {
+        let Some(copying) = self.copying.take() else {
+            return;
+        };
+        let copied = copying
+            .join()
+            .unwrap_or_else(|_| Err(Error::damaged_file(self.files.database(), "it could not be copied")));
+        let removed = copied.and_then(|number| {
+            self.copied = number;
+            copies::remove_old(&*self.files.disk, &self.files.metadata())
+        });
+        if let Err(error) = removed {
+            tracing::warn!(%error, "the metadata could not be copied");
+        }
+    }
+
+    /// Leaves everything durable, and a copy of it.
+    fn stop(mut self) {
+        self.end_copy();
+        let stopped = if self.ledger.number > self.copied && !self.is_in_doubt {
+            self.begin_copy()
+        } else {
+            self.checkpoint()
+        };
+        self.end_copy();
+        if let Err(error) = stopped {
+            tracing::warn!(%error, "the store was not left in order; the next start mends that");
+        }
+    }
+}
+
+fn append(log: &mut Log, is_in_doubt: &mut bool, encoded: &Encoded) -> Result<()> {
+    log.append(encoded).map_err(|failed| {
+        *is_in_doubt |= failed.is_in_doubt;
+        failed.error
+    })
+}
+
+/// The entry as it will lie in the log, and the ledger with it.
+fn account(mut ledger: Ledger, entry: &LogEntry, log: &Log) -> (Encoded, Ledger) {
+    let encoded = log.encode(entry);
+    ledger.number = entry.number;
+    ledger.journal = ledger.journal.after(&entry.lines);
+    ledger.log = log.position_after(&encoded);
+    (encoded, ledger)
+}
+
+impl Group {
+    fn add(
+        &mut self,
+        changes: &Changes,
+        records: &mut dyn Records,
+        ledger: &mut Ledger,
+        authenticator: &crate::Authenticator,
+    ) -> Result<Commit> {
+        for (key, expectation) in &changes.expectations {
+            let sealed = records.get(key)?;
+            let found = match &sealed {
+                Some(sealed) => Some(authenticator.open(key, sealed).ok_or_else(|| forged(key))?),
+                None => None,
+            };
+            if !expectation.holds(found) {
+                return Ok(Commit::Conflict);
+            }
+        }
+        for key in &changes.deletes {
+            ledger.delete(records, key)?;
+            self.entry.forget(key);
+            self.entry.deletes.push(key.clone());
+        }
+        for (key, value) in &changes.puts {
+            let sealed = authenticator.seal(key, value);
+            ledger.put(records, key, &sealed)?;
+            self.entry.forget(key);
+            self.entry.puts.push((key.clone(), sealed));
+        }
+        self.entry.lines.extend(changes.lines.concat());
+        self.is_control |= changes.control;
+        Ok(Commit::Done)
+    }
+}
+
+impl LogEntry {
+    /// Leaves out what an earlier commit of the group did to a record: the last one counts.
+    fn forget(&mut self, key: &[u8]) {
+        self.puts.retain(|(put, _)| put != key);
+        self.deletes.retain(|deleted| deleted != key);
+    }
+}
+
+/// A record that is not the one that was written.
+pub(crate) fn forged(key: &[u8]) -> Error {
+    Error::Damaged {
+        key: readable(key),
+        why: "it is not the one that was written".to_owned(),
+    }
+}
