@@ -56,10 +56,14 @@ pub enum Error {
         why: &'static str,
     },
     /// Another service key than the data directory was written with.
-    #[error("the service key {path} is not the one that the data directory was written with")]
+    #[error(
+        "the service key {path} is not the one that the data directory was written with, or {format} is damaged"
+    )]
     ServiceKeyForeign {
         /// The file.
         path: PathBuf,
+        /// The file that says which one it is.
+        format: PathBuf,
     },
     /// Without the service key, nothing that is stored can be opened.
     #[error("the service key {path} is missing, but the data directory was written with one")]
