@@ -1,7 +1,7 @@
-use std::time::Duration;
+use std::{sync::Arc, time::Duration};
 
 use jiff::Timestamp;
-use sealock_core::{Clock, ClockSetting};
+use sealock_core::{Clock, ClockSetting, SystemTime};
 use sealock_store::{Batch, Result, Store, Table};
 
 use crate::services::Services;
@@ -13,7 +13,9 @@ const KEY: [&str; 1] = ["setting"];
 /// The clock as it was set before the last stop. A frozen one stands where it stood.
 pub(crate) fn restore(store: &Store) -> Result<Clock> {
     let setting = store.get(&CLOCK, &KEY)?;
-    Ok(setting.map_or_else(Clock::system, |setting| Clock::restored(setting.value)))
+    Ok(setting.map_or_else(Clock::system, |setting| {
+        Clock::restored(Arc::new(SystemTime), setting.value, None)
+    }))
 }
 
 /// Remembers how the clock was set, and has everything that depends on time decided anew.
