@@ -170,6 +170,9 @@ async fn run(config: Config, ready_file: Option<PathBuf>) -> Result<(), Error> {
     tracing::info!("stopping");
     shutdown.cancel();
     let _ = served.await;
+    if let Err(error) = timekeeping::remember_confirmed(&services.store, &services.clock).await {
+        tracing::warn!(%error, "the time of this stop could not be remembered");
+    }
     store.close().await;
     if let Some(path) = &ready_file {
         let _ = std::fs::remove_file(path);

@@ -168,7 +168,7 @@ impl Service {
     fn vault_purges(&self) -> Result<Vec<Timestamp>> {
         let mut times = Vec::new();
         for entry in self.store.scan(&VAULTS, &[], Bound::Unbounded) {
-            times.extend(entry?.record.deletion.map(|it| it.scheduled_purge));
+            times.extend(entry?.record.deletion.map(|it| self.end_of(it)));
         }
         Ok(times)
     }
@@ -189,7 +189,7 @@ impl Service {
         };
         if let Some(deletion) = record.deletion {
             return Ok(Schedule {
-                purge: Some(deletion.scheduled_purge),
+                purge: Some(self.end_of(deletion)),
                 deleted: deletion.under_way_until,
                 ..Schedule::default()
             });

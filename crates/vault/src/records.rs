@@ -157,11 +157,6 @@ impl SealedKey {
 }
 
 impl Deletion {
-    /// Whether the retention has passed, which counts as purged, whether it was swept yet or not.
-    pub(crate) fn is_over(&self, now: Timestamp) -> bool {
-        self.scheduled_purge <= now
-    }
-
     pub(crate) fn is_under_way(&self, now: Timestamp) -> bool {
         self.under_way_until.is_some_and(|end| now < end)
     }

@@ -150,7 +150,23 @@ impl Service {
         end.filter(|_| delay > SignedDuration::ZERO)
     }
 
+    /// Whether the retention has passed, which counts as purged, whether it was swept yet or not.
+    ///
+    /// One that passed unconfirmed, say while the emulator was stopped, lasts for another while: a purge
+    /// cannot be undone, and the system's clock may be wrong.
     pub(crate) fn is_over(&self, deletion: Option<Deletion>) -> bool {
-        deletion.is_some_and(|deletion| deletion.is_over(self.clock.now()))
+        deletion.is_some_and(|deletion| self.clock.has_passed(deletion.scheduled_purge))
+    }
+
+    /// When a retention is over.
+    pub(crate) fn end_of(&self, deletion: Deletion) -> Timestamp {
+        match self.clock.doubt(deletion.scheduled_purge) {
+            Some(doubt) => self
+                .clock
+                .now()
+                .saturating_add(doubt)
+                .unwrap_or(Timestamp::MAX),
+            None => deletion.scheduled_purge,
+        }
     }
 }
