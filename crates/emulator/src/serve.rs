@@ -2,13 +2,12 @@ use std::{
     io::{self, IsTerminal as _},
     net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr},
     path::PathBuf,
-    sync::Arc,
     time::Duration,
 };
 
 use sealock_core::PublicName;
 use sealock_envelope::ServiceKey;
-use sealock_store::{Authenticator, DataDir, Store, StoreFiles, disk::RealDisk};
+use sealock_store::{Authenticator, DataDir, Store, StoreFiles};
 use tokio::signal::unix::{SignalKind, signal};
 use tracing_subscriber::EnvFilter;
 
@@ -181,11 +180,10 @@ async fn run(config: Config, ready_file: Option<PathBuf>) -> Result<(), Error> {
 }
 
 fn open_store(dir: &DataDir, service_key: &ServiceKey, config: &Config) -> Result<Store, Error> {
+    let authenticator = Authenticator::new(&service_key.store_key());
     let opened = Store::open(StoreFiles {
-        disk: Arc::new(RealDisk),
-        dir: dir.path().to_owned(),
         engine: config.store.engine,
-        authenticator: Authenticator::new(&service_key.store_key()),
+        ..StoreFiles::new(dir.path(), authenticator)
     });
     opened.map_err(|error| match error {
         sealock_store::Error::KeyForeign { format } => Error::ServiceKeyForeign {

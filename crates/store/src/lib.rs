@@ -40,7 +40,7 @@ pub use quarantine::{Quarantine, Quarantined};
 pub use table::{Batch, Entry, Record, Table};
 
 use crate::{
-    disk::Disk,
+    disk::{Disk, RealDisk},
     format::Format,
     metadata::{Condition, Database, EngineKind, MemoryMetadata, Metadata},
     notes::{Durability, NoteFiles, Notes},
@@ -95,6 +95,16 @@ pub struct Store {
 }
 
 impl StoreFiles {
+    /// Those in a directory of this machine, with the default engine.
+    pub fn new(dir: impl Into<PathBuf>, authenticator: Authenticator) -> Self {
+        Self {
+            disk: Arc::new(RealDisk),
+            dir: dir.into(),
+            engine: EngineKind::default(),
+            authenticator,
+        }
+    }
+
     pub(crate) fn metadata(&self) -> PathBuf {
         self.dir.join("metadata")
     }
