@@ -1,5 +1,6 @@
 use std::{
     fs::TryLockError,
+    io,
     path::{Path, PathBuf},
 };
 
@@ -8,6 +9,7 @@ use fs_err::{self as fs, os::unix::fs::OpenOptionsExt as _};
 use crate::{
     Error, Result,
     durable::{create_dir, create_secret},
+    ownership,
 };
 
 /// The layout of the data directory. It rises when an older sealock could not read what is written.
@@ -27,20 +29,20 @@ impl DataDir {
     /// Takes possession of a data directory, and creates it if it is missing.
     ///
     /// # Errors
-    /// If another process has it, a newer version wrote it, or it cannot be written.
+    /// If another process has it, a newer version wrote it, another user planted something in it, or it cannot be
+    /// written.
     pub fn open(path: &Path) -> Result<Self> {
         create_dir(path)?;
-        let lock = fs::OpenOptions::new()
-            .create(true)
-            .write(true)
-            .truncate(false)
-            .mode(0o600)
-            .open(path.join("lock"))?;
+        ownership::check_data_dir(path)?;
+        let mut options = fs::OpenOptions::new();
+        options.create(true).write(true).truncate(false).mode(0o600);
+        let lock = ownership::open_inside_with(&path.join("lock"), &mut options)?;
         match lock.file().try_lock() {
             Ok(()) => {}
             Err(TryLockError::WouldBlock) => return Err(Error::InUse(path.display().to_string())),
             Err(TryLockError::Error(error)) => return Err(error.into()),
         }
+        ownership::check_tree(path)?;
         let dir = Self {
             path: path.to_owned(),
             _lock: lock,
@@ -84,7 +86,7 @@ impl DataDir {
         if !file.exists() {
             return Ok(None);
         }
-        let text = fs::read_to_string(&file)?;
+        let text = io::read_to_string(ownership::open_inside(&file)?)?;
         let format = text.trim().parse().map_err(|error| Error::Damaged {
             key: file.display().to_string(),
             why: format!("{error}"),

@@ -40,7 +40,7 @@ pub fn create_dir(dir: &Path) -> Result<()> {
     Ok(())
 }
 
-/// Creates a file (mode 0600) that must not exist yet.
+/// Creates a file (mode 0600) that must not exist yet, not even as a link.
 pub(crate) fn create_new(path: &Path) -> Result<fs::File> {
     let mut options = fs::OpenOptions::new();
     options.read(true).write(true).create_new(true).mode(0o600);

@@ -9,7 +9,7 @@ use fs_err::{self as fs, os::unix::fs::OpenOptionsExt as _};
 use serde::Serialize;
 use tokio::sync::watch;
 
-use crate::{Error, Result, durable::sync_dir};
+use crate::{Error, Result, durable::sync_dir, ownership::open_inside_with};
 
 /// How much one read returns at most, if a single line is not longer.
 const READ_BYTES: u64 = 256 * 1024;
@@ -30,7 +30,7 @@ impl Journal {
     pub(crate) fn open(path: &Path) -> Result<Self> {
         let mut options = fs::OpenOptions::new();
         options.read(true).write(true).create(true).mode(0o600);
-        let mut file = options.open(path)?;
+        let mut file = open_inside_with(path, &mut options)?;
         if let Some(dir) = path.parent() {
             sync_dir(dir)?;
         }

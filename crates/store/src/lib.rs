@@ -14,6 +14,7 @@ mod journal;
 pub mod metadata;
 pub mod notes;
 pub mod objects;
+pub mod ownership;
 mod table;
 
 use std::{

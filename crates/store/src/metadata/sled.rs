@@ -6,13 +6,13 @@ use std::{
 };
 
 use async_trait::async_trait;
-use fs_err as fs;
 use tokio::sync::watch;
 
 use super::{Changes, Items, Metadata, Outcome, Ticket};
 use crate::{
     Error, Result,
     durable::{create_dir, sync_dir},
+    ownership::open_inside,
 };
 
 const CACHE_BYTES: u64 = 32 * 1024 * 1024;
@@ -47,7 +47,7 @@ impl SledMetadata {
             .cache_capacity(CACHE_BYTES)
             .flush_every_ms(None)
             .open()?;
-        let db_file = fs::File::open(dir.join("db"))?;
+        let db_file = open_inside(&dir.join("db"))?;
         sync_dir(dir)?;
 
         let (wake, woken) = mpsc::sync_channel(1);

@@ -1,6 +1,6 @@
 use std::{
     ffi::OsStr,
-    io::{self, Write as _},
+    io::{self, Read as _, Write as _},
     path::{Path, PathBuf},
 };
 
@@ -9,8 +9,9 @@ use uuid::Uuid;
 
 use super::Notes;
 use crate::{
-    Result,
+    Error, Result,
     durable::{create_dir, create_new, remove_file},
+    ownership::open_inside,
 };
 
 /// What is being written. It takes a note's place once it is whole.
@@ -57,10 +58,14 @@ impl Notes for NoteFiles {
     }
 
     fn get(&self, id: Uuid) -> Result<Option<Vec<u8>>> {
-        match fs::read(self.path(id)) {
-            Ok(bytes) => Ok(Some(bytes)),
-            Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
-            Err(error) => Err(error.into()),
+        match open_inside(&self.path(id)) {
+            Ok(mut file) => {
+                let mut bytes = Vec::new();
+                file.read_to_end(&mut bytes)?;
+                Ok(Some(bytes))
+            }
+            Err(Error::Io(error)) if error.kind() == io::ErrorKind::NotFound => Ok(None),
+            Err(error) => Err(error),
         }
     }
 

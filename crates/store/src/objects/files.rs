@@ -10,8 +10,9 @@ use sealock_core::ObjectId;
 
 use super::{Object, Objects, Staged};
 use crate::{
-    Result,
+    Error, Result,
     durable::{create_dir, create_new, remove_file, sync_dir},
+    ownership::{open_inside, open_inside_with},
 };
 
 /// Objects as files of one directory, staged in its subdirectory `staging`.
@@ -42,13 +43,13 @@ impl ObjectFiles {
 }
 
 fn open(path: &Path) -> Result<Option<Arc<dyn Object>>> {
-    match fs::File::open(path) {
+    match open_inside(path) {
         Ok(file) => {
             let len = file.metadata()?.len();
             Ok(Some(Arc::new(ObjectFile { file, len })))
         }
-        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
-        Err(error) => Err(error.into()),
+        Err(Error::Io(error)) if error.kind() == io::ErrorKind::NotFound => Ok(None),
+        Err(error) => Err(error),
     }
 }
 
@@ -119,7 +120,7 @@ struct StagedFile {
 
 impl StagedFile {
     fn open(&self) -> Result<fs::File> {
-        Ok(fs::OpenOptions::new().write(true).open(&self.staged)?)
+        open_inside_with(&self.staged, fs::OpenOptions::new().write(true))
     }
 }
 
