@@ -1,9 +1,8 @@
 use std::path::{Path, PathBuf};
 
 use base64::{Engine as _, engine::general_purpose::STANDARD};
-use fs_err as fs;
 use sealock_envelope::ServiceKey;
-use sealock_store::{Batch, Store, Table};
+use sealock_store::{Batch, Store, Table, ownership};
 use zeroize::Zeroizing;
 
 use crate::Error;
@@ -15,9 +14,14 @@ const SERVICE_KEY_FILE: &str = "SEALOCK_SERVICE_KEY_FILE";
 const CHECK: Table<String> = Table::content("service-key");
 const CHECK_KEY: [&str; 1] = ["check"];
 
+/// Where the service key lies, if the user says so.
+fn named() -> Option<PathBuf> {
+    std::env::var_os(SERVICE_KEY_FILE).map(PathBuf::from)
+}
+
 /// Where the service key lies.
 fn path(data_dir: &Path) -> PathBuf {
-    std::env::var_os(SERVICE_KEY_FILE).map_or_else(|| data_dir.join("service.key"), PathBuf::from)
+    named().unwrap_or_else(|| data_dir.join("service.key"))
 }
 
 /// Reads the platform's own key, or makes one for an empty data directory.
@@ -61,7 +65,11 @@ fn read(path: &Path) -> Result<ServiceKey, Error> {
         path: path.to_owned(),
         why,
     };
-    let text = Zeroizing::new(fs::read_to_string(path)?);
+    let file = match named() {
+        Some(_) => ownership::open_named(path)?,
+        None => ownership::open_inside(path)?,
+    };
+    let text = Zeroizing::new(ownership::read_to_string(file)?);
     let bytes = STANDARD
         .decode(text.trim())
         .map_err(|_| damaged("it is not base64"))?;
