@@ -236,7 +236,13 @@ impl Walk<'_> {
     fn directory(&mut self, dir: &Path, metadata: &std::fs::Metadata) -> Result<()> {
         self.check(dir, metadata)?;
         report(dir, mend_at(dir, metadata, OTHERS_ANY));
-        // One line for a directory: on a file system without modes it is about all that it holds.
+        self.entries(dir)
+    }
+
+    /// Looks at what lies in a directory. That it was mended is not worth a line: the database makes its files as the
+    /// umask has it, and nobody gets at them through a directory that is closed. If it cannot be, the first is named:
+    /// on a file system without modes that is true of all.
+    fn entries(&mut self, dir: &Path) -> Result<()> {
         let mut unmended = None;
         for entry in fs::read_dir(dir)? {
             let Some(left) = self.left.checked_sub(1) else {
@@ -247,12 +253,12 @@ impl Walk<'_> {
             let Some(metadata) = look_at(&path)? else {
                 continue;
             };
-            if metadata.is_dir() {
-                self.directory(&path, &metadata)?;
-                continue;
-            }
             self.check(&path, &metadata)?;
-            if let Err(error) = mend_at(&path, &metadata, forbidden(&path)) {
+            let mended = mend_at(&path, &metadata, forbidden(&path));
+            if metadata.is_dir() {
+                self.entries(&path)?;
+            }
+            if let Err(error) = mended {
                 unmended.get_or_insert((path, error));
             }
         }
