@@ -310,8 +310,8 @@ fn a_data_directory_whose_user_changed_is_refused_until_it_is_handed_over() {
     place.user = Some((USER, None));
     set_mode(&place.data_dir(), 0o755);
     let refused = place.refused();
-    assert_contains(&refused, &["closed to sealock", "uid 0"]);
-    shell(&format!("chown -R {USER} {}", place.data_dir().display()));
+    assert_contains(&refused, &["lock is closed to sealock", "uid 0"]);
+    follow(&refused, "chown -R");
     place.pull(&image);
 }
 

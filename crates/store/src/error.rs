@@ -39,7 +39,7 @@ pub enum Error {
     /// The system keeps its user from a part of the data directory.
     #[error(
         "{path} is closed to sealock: it belongs to uid {owner}, and sealock runs as uid {user}; as root: \
-         chown -R {user} {path}"
+         chown -R {user} {dir}"
     )]
     Denied {
         /// The file or directory.
@@ -48,6 +48,8 @@ pub enum Error {
         owner: u32,
         /// Who runs sealock.
         user: u32,
+        /// The directory in which there may be more of that kind.
+        dir: PathBuf,
     },
     /// Another user put something into the data directory, or made it.
     #[error(

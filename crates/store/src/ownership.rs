@@ -12,6 +12,8 @@
 //! share unchanged files (`cp -al`) make them, and Linux (`fs.protected_hardlinks`) permits one only to whoever
 //! could write the file anyway.
 
+mod tree;
+
 use std::{
     io::{self, Read as _},
     os::unix::fs::{FileTypeExt as _, MetadataExt as _, PermissionsExt as _},
@@ -21,6 +23,7 @@ use std::{
 use fs_err::{self as fs, os::unix::fs::OpenOptionsExt as _};
 use rustix::fs::OFlags;
 
+pub use self::tree::{check_data_dir, check_tree};
 use crate::{Error, Result};
 
 /// The user whose files everybody has to trust.
@@ -36,34 +39,6 @@ const EVERYONE_WRITES: u32 = 0o002;
 const EVERYONE_READS: u32 = 0o004;
 /// What the group may write.
 const GROUP_WRITES: u32 = 0o020;
-/// The bit of shared directories, such as `/tmp`, in which nobody can rename or remove what is another's.
-const STICKY: u32 = 0o1000;
-
-/// The files at the top of a data directory. Others there keep their modes: the directory may be somebody's project or
-/// home.
-const FILES: [&str; 5] = [
-    "audit.jsonl",
-    "control.token",
-    "format",
-    "lock",
-    "service.key",
-];
-
-/// The directories that the emulator makes, and how many entries of each are looked at when it starts. Content is
-/// looked at when it is opened, too, and its amount must not delay the start.
-const DIRECTORIES: [(&str, usize); 7] = [
-    ("metadata", usize::MAX),
-    ("tls", usize::MAX),
-    ("vault-keys", 2000),
-    ("vault-keys/staging", 2000),
-    ("blobs", 2000),
-    ("blobs/staging", 2000),
-    ("uploads", 2000),
-];
-
-/// The only files that hold private keys in the directory `tls`; all others there are certificates.
-const AUTHORITIES: &str = "authority.pem";
-
 /// Opens a file of the data directory for reading.
 ///
 /// # Errors
@@ -77,14 +52,16 @@ pub fn open_inside(path: &Path) -> Result<fs::File> {
 /// # Errors
 /// If it is a link or no regular file, belongs to another user, or cannot be opened.
 pub fn open_inside_with(path: &Path, options: &mut fs::OpenOptions) -> Result<fs::File> {
-    // Without `NONBLOCK` a planted FIFO would have us wait for its other end.
-    let flags = OFlags::NOFOLLOW | OFlags::NONBLOCK;
-    let file = options
-        .custom_flags(flags.bits().cast_signed())
-        .open(path)
-        .map_err(|error| explain(path, error))?;
+    let file = open_itself(path, options).map_err(|error| explain(path, error))?;
     check_inside(&file)?;
     Ok(file)
+}
+
+/// Opens what is at `path`, and not what a link there leads to.
+fn open_itself(path: &Path, options: &mut fs::OpenOptions) -> io::Result<fs::File> {
+    // Without `NONBLOCK` a planted FIFO would have us wait for its other end.
+    let flags = OFlags::NOFOLLOW | OFlags::NONBLOCK;
+    options.custom_flags(flags.bits().cast_signed()).open(path)
 }
 
 /// Refuses an open file of the data directory that is not our user's, and mends its mode.
@@ -97,7 +74,9 @@ pub fn check_inside(file: &fs::File) -> Result<()> {
     check_kind(path, &metadata)?;
     check_owner(path, &metadata, parent(path), user())?;
     // A line for each time that it is read would be too much, and the start has warned.
-    if let Err(error) = mend(file, &metadata, OTHERS_ANY) {
+    if metadata.mode() & OTHERS_ANY != 0
+        && let Err(error) = mend(file, OTHERS_ANY)
+    {
         tracing::debug!(%error, "others can get at a file, and its mode cannot be mended");
     }
     Ok(())
@@ -157,123 +136,6 @@ pub fn read_to_string(mut file: fs::File) -> io::Result<String> {
     Ok(text)
 }
 
-/// Refuses a data directory that belongs to another user, and takes from everyone the right to write to ours.
-///
-/// # Errors
-/// If it, or the link that leads to it, belongs to another user.
-pub fn check_data_dir(dir: &Path) -> Result<()> {
-    let user = user();
-    check_owner(dir, &fs::symlink_metadata(dir)?, dir, user)?;
-    let metadata = fs::metadata(dir)?;
-    check_owner(dir, &metadata, dir, user)?;
-    let shown = dir.display();
-    match judge_data_dir(metadata.mode(), metadata.uid() == user) {
-        DataDirMode::Fine => {}
-        DataDirMode::Mendable => {
-            let mode = metadata.mode() & 0o7777 & !EVERYONE_WRITES;
-            match fs::set_permissions(dir, std::fs::Permissions::from_mode(mode)) {
-                Ok(()) => {
-                    tracing::info!("everyone could write to {shown}; now its owner and group can");
-                }
-                Err(error) => {
-                    tracing::warn!(%error, "everyone can write to {shown}; to prevent that: chmod o-w {shown}");
-                }
-            }
-        }
-        DataDirMode::Warned => {
-            tracing::warn!(
-                "everyone can write to {shown}, and so stop this emulator; a directory of its own would be better"
-            );
-        }
-    }
-    Ok(())
-}
-
-/// Refuses a data directory in which something was planted, and mends the modes of what the emulator made in it.
-///
-/// # Errors
-/// If anything in it belongs to another user, or what the emulator would use is a link, or neither file nor
-/// directory. Of content only a part is looked at; [`open_inside`] sees to the rest.
-pub fn check_tree(dir: &Path) -> Result<()> {
-    let user = user();
-    for entry in fs::read_dir(dir)? {
-        let path = entry?.path();
-        if let Some(metadata) = look_at(&path)? {
-            check_owner(&path, &metadata, dir, user)?;
-        }
-    }
-    let mut walk = Walk {
-        data_dir: dir,
-        user,
-        left: usize::MAX,
-    };
-    for name in FILES {
-        let path = dir.join(name);
-        if let Some(metadata) = look_at(&path)? {
-            walk.check(&path, &metadata)?;
-            report(&path, mend_at(&path, &metadata, OTHERS_ANY));
-        }
-    }
-    for (name, entries) in DIRECTORIES {
-        let path = dir.join(name);
-        if let Some(metadata) = look_at(&path)? {
-            walk.left = entries;
-            walk.directory(&path, &metadata)?;
-        }
-    }
-    Ok(())
-}
-
-/// A look at what the emulator made in a data directory.
-struct Walk<'a> {
-    data_dir: &'a Path,
-    user: u32,
-    /// How many more entries are looked at.
-    left: usize,
-}
-
-impl Walk<'_> {
-    fn directory(&mut self, dir: &Path, metadata: &std::fs::Metadata) -> Result<()> {
-        self.check(dir, metadata)?;
-        report(dir, mend_at(dir, metadata, OTHERS_ANY));
-        self.entries(dir)
-    }
-
-    /// Looks at what lies in a directory. That it was mended is not worth a line: the database makes its files as the
-    /// umask has it, and nobody gets at them through a directory that is closed. If it cannot be, the first is named:
-    /// on a file system without modes that is true of all.
-    fn entries(&mut self, dir: &Path) -> Result<()> {
-        let mut unmended = None;
-        for entry in fs::read_dir(dir)? {
-            let Some(left) = self.left.checked_sub(1) else {
-                break;
-            };
-            self.left = left;
-            let path = entry?.path();
-            let Some(metadata) = look_at(&path)? else {
-                continue;
-            };
-            self.check(&path, &metadata)?;
-            let mended = mend_at(&path, &metadata, forbidden(&path));
-            if metadata.is_dir() {
-                self.entries(&path)?;
-            }
-            if let Err(error) = mended {
-                unmended.get_or_insert((path, error));
-            }
-        }
-        if let Some((path, error)) = unmended {
-            report(&path, Err(error));
-        }
-        Ok(())
-    }
-
-    fn check(&self, path: &Path, metadata: &std::fs::Metadata) -> Result<()> {
-        check_kind(path, metadata)?;
-        check_owner(path, metadata, self.data_dir, self.user)
-    }
-}
-
 /// Who runs this process, and owns what it makes.
 fn user() -> u32 {
     rustix::process::geteuid().as_raw()
@@ -309,40 +171,6 @@ fn judge_named(mode: u32, ours: bool) -> Named {
     }
 }
 
-/// What is to be done about the mode of a data directory.
-#[derive(Debug, PartialEq, Eq)]
-enum DataDirMode {
-    Fine,
-    Mendable,
-    Warned,
-}
-
-/// Judges the mode of the data directory. One with the sticky bit is shared on purpose: it may be `/tmp` itself, which
-/// root must not take from everyone. Root's that everyone can write is let pass, too: so the kubelet makes each
-/// `emptyDir`, and what others put into it is refused.
-/// <https://github.com/kubernetes/kubernetes/blob/v1.34.0/pkg/volume/emptydir/empty_dir.go>
-fn judge_data_dir(mode: u32, ours: bool) -> DataDirMode {
-    if mode & EVERYONE_WRITES == 0 {
-        DataDirMode::Fine
-    } else if ours && mode & STICKY == 0 {
-        DataDirMode::Mendable
-    } else {
-        DataDirMode::Warned
-    }
-}
-
-/// What others must not do with a file below the top of a data directory. Certificates are for everyone to read: a
-/// container of another user may have `ca.pem` mounted.
-fn forbidden(path: &Path) -> u32 {
-    let name = path.file_name().unwrap_or_default().to_string_lossy();
-    let in_tls = parent(path).ends_with("tls");
-    if in_tls && name.ends_with(".pem") && !name.ends_with(AUTHORITIES) {
-        OTHERS_WRITE
-    } else {
-        OTHERS_ANY
-    }
-}
-
 /// Refuses what belongs to another user, who may have more in `dir`.
 fn check_owner(path: &Path, metadata: &std::fs::Metadata, dir: &Path, user: u32) -> Result<()> {
     if is_trusted(metadata.uid(), user) {
@@ -372,48 +200,13 @@ fn check_kind(path: &Path, metadata: &std::fs::Metadata) -> Result<()> {
 }
 
 /// Takes from the group and others what is `forbidden`; true if there was anything to take.
-fn mend(file: &fs::File, metadata: &std::fs::Metadata, forbidden: u32) -> io::Result<bool> {
-    let mode = metadata.mode() & 0o777;
+fn mend(file: &fs::File, forbidden: u32) -> io::Result<bool> {
+    let mode = file.metadata()?.mode() & 0o777;
     if mode & forbidden == 0 {
         return Ok(false);
     }
     file.set_permissions(std::fs::Permissions::from_mode(mode & !forbidden))?;
     Ok(true)
-}
-
-/// As [`mend`], for what is not open yet.
-fn mend_at(path: &Path, metadata: &std::fs::Metadata, forbidden: u32) -> io::Result<bool> {
-    if metadata.mode() & forbidden == 0 {
-        return Ok(false);
-    }
-    // A mode is set by what is open, since `chmod` would follow a link that took the file's place.
-    let flags = OFlags::NOFOLLOW | OFlags::NONBLOCK;
-    let file = fs::OpenOptions::new()
-        .read(true)
-        .custom_flags(flags.bits().cast_signed())
-        .open(path)?;
-    mend(&file, metadata, forbidden)
-}
-
-/// Says what became of a mode.
-fn report(path: &Path, mended: io::Result<bool>) {
-    let path = path.display();
-    match mended {
-        Ok(false) => {}
-        Ok(true) => tracing::info!("others could get at {path}; now only its owner can"),
-        Err(error) => {
-            tracing::warn!(%error, "others can get at {path}; to prevent that: chmod go-rwx {path}");
-        }
-    }
-}
-
-/// What is at `path`, no link followed, if there still is something: an upload may end at any time.
-fn look_at(path: &Path) -> io::Result<Option<std::fs::Metadata>> {
-    match fs::symlink_metadata(path) {
-        Ok(metadata) => Ok(Some(metadata)),
-        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
-        Err(error) => Err(error),
-    }
 }
 
 /// Says why a file of the data directory could not be opened: because of what it is, or of whose it is, if that is it.
@@ -440,6 +233,7 @@ fn explain(path: &Path, error: io::Error) -> Error {
             path: place.to_owned(),
             owner: metadata.uid(),
             user: user(),
+            dir: parent(path).to_owned(),
         },
         _ => error.into(),
     }

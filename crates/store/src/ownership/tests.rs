@@ -5,7 +5,10 @@ use std::{
 
 use tempfile::TempDir;
 
-use super::*;
+use super::{
+    tree::{DIRECTORIES, DataDirMode, FILES, forbidden, judge_data_dir},
+    *,
+};
 
 fn mode(path: &Path) -> u32 {
     std::fs::metadata(path).unwrap().mode() & 0o7777
