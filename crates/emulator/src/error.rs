@@ -118,6 +118,9 @@ impl Error {
                 "set SEALOCK_SERVICE_KEY_FILE to the file that was used before, or begin with an empty data directory"
                     .to_owned(),
             ),
+            Self::Store(sealock_store::Error::Link { path }) if path.ends_with("service.key") => Some(
+                "or, if the key is to lie where the link leads, name that file in SEALOCK_SERVICE_KEY_FILE".to_owned(),
+            ),
             Self::Tls(error) => error.hint(),
             _ => None,
         }

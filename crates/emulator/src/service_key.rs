@@ -1,9 +1,8 @@
 use std::path::{Path, PathBuf};
 
 use base64::{Engine as _, engine::general_purpose::STANDARD};
-use fs_err as fs;
 use sealock_envelope::ServiceKey;
-use sealock_store::DataDir;
+use sealock_store::{DataDir, ownership};
 use zeroize::Zeroizing;
 
 use crate::Error;
@@ -11,9 +10,14 @@ use crate::Error;
 /// Names a file to keep the service key in, elsewhere than in the data directory.
 const SERVICE_KEY_FILE: &str = "SEALOCK_SERVICE_KEY_FILE";
 
+/// Where the service key lies, if the user says so.
+fn named() -> Option<PathBuf> {
+    std::env::var_os(SERVICE_KEY_FILE).map(PathBuf::from)
+}
+
 /// Where the service key lies.
 pub(crate) fn path(data_dir: &Path) -> PathBuf {
-    std::env::var_os(SERVICE_KEY_FILE).map_or_else(|| data_dir.join("service.key"), PathBuf::from)
+    named().unwrap_or_else(|| data_dir.join("service.key"))
 }
 
 /// Reads the platform's own key, or makes one for an empty data directory.
@@ -39,7 +43,11 @@ fn read(path: &Path) -> Result<ServiceKey, Error> {
         path: path.to_owned(),
         why,
     };
-    let text = Zeroizing::new(fs::read_to_string(path)?);
+    let file = match named() {
+        Some(_) => ownership::open_named(path)?,
+        None => ownership::open_inside(path)?,
+    };
+    let text = Zeroizing::new(ownership::read_to_string(file)?);
     let bytes = STANDARD
         .decode(text.trim())
         .map_err(|_| damaged("it is not base64"))?;

@@ -18,6 +18,7 @@ mod journal;
 pub mod metadata;
 pub mod notes;
 pub mod objects;
+pub mod ownership;
 mod quarantine;
 mod removals;
 mod table;
