@@ -120,7 +120,9 @@ impl Error {
         match self {
             Self::Io(error) => {
                 let shared = match fault(error) {
-                    Some(fault) => io::Error::new(fault.kind(), SharedFault(fault, error.to_string())),
+                    Some(fault) => {
+                        io::Error::new(fault.kind(), SharedFault(fault, error.to_string()))
+                    }
                     None => io::Error::new(error.kind(), error.to_string()),
                 };
                 Self::Io(shared)
@@ -167,9 +169,7 @@ pub fn fault(error: &io::Error) -> Option<Fault> {
     let mut number = error.raw_os_error();
     let mut source = error.get_ref().and_then(|inner| inner.source());
     while let (None, Some(inner)) = (number, source) {
-        number = inner
-            .downcast_ref()
-            .and_then(io::Error::raw_os_error);
+        number = inner.downcast_ref().and_then(io::Error::raw_os_error);
         source = inner.source();
     }
     match Errno::from_raw_os_error(number?) {

@@ -42,7 +42,13 @@ impl Quarantine {
     ///
     /// # Errors
     /// If the disk fails.
-    pub(crate) fn add(&self, file: &std::path::Path, set: &str, name: &str, since: i64) -> Result<bool> {
+    pub(crate) fn add(
+        &self,
+        file: &std::path::Path,
+        set: &str,
+        name: &str,
+        since: i64,
+    ) -> Result<bool> {
         let Some((disk, dir)) = &self.place else {
             return Ok(false);
         };

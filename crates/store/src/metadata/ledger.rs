@@ -56,7 +56,10 @@ impl Account {
 
 fn halves(tag: Tag) -> [u64; 2] {
     let tag = u128::from_be_bytes(tag);
-    #[expect(clippy::cast_possible_truncation, reason = "the lower half is what is wanted")]
+    #[expect(
+        clippy::cast_possible_truncation,
+        reason = "the lower half is what is wanted"
+    )]
     let lower = tag as u64;
     [(tag >> 64) as u64, lower]
 }
@@ -84,7 +87,12 @@ impl Ledger {
     }
 
     /// Writes a sealed record, and accounts for it.
-    pub(crate) fn put(&mut self, records: &mut dyn Records, key: &[u8], sealed: &[u8]) -> Result<()> {
+    pub(crate) fn put(
+        &mut self,
+        records: &mut dyn Records,
+        key: &[u8],
+        sealed: &[u8],
+    ) -> Result<()> {
         let replaced = records.put(key, sealed)?;
         let account = self.tables.entry(table(key)).or_default();
         if let Some(replaced) = replaced {
@@ -109,7 +117,11 @@ impl Ledger {
     }
 
     /// Writes itself among the records.
-    pub(crate) fn write(&self, records: &mut dyn Records, authenticator: &Authenticator) -> Result<()> {
+    pub(crate) fn write(
+        &self,
+        records: &mut dyn Records,
+        authenticator: &Authenticator,
+    ) -> Result<()> {
         records.put(LEDGER, &self.seal(authenticator)?)?;
         Ok(())
     }
@@ -138,7 +150,9 @@ impl Ledger {
                     found.count, wanted.count
                 ));
             } else if wanted != found {
-                differences.push(format!("the table '{name}' has an earlier record in the place of a later one"));
+                differences.push(format!(
+                    "the table '{name}' has an earlier record in the place of a later one"
+                ));
             }
         }
         differences
@@ -152,8 +166,5 @@ fn table(key: &[u8]) -> String {
 }
 
 fn tag(sealed: &[u8]) -> Tag {
-    sealed
-        .first_chunk::<TAG_LEN>()
-        .copied()
-        .unwrap_or_default()
+    sealed.first_chunk::<TAG_LEN>().copied().unwrap_or_default()
 }

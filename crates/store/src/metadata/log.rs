@@ -272,7 +272,10 @@ pub(crate) fn read(
     if length < position.offset {
         return Err(Error::damaged_file(
             path,
-            format!("it ends before byte {}, where commits were acknowledged", position.offset),
+            format!(
+                "it ends before byte {}, where commits were acknowledged",
+                position.offset
+            ),
         ));
     }
     let mut bytes = vec![0; usize::try_from(length - position.offset).unwrap_or_default()];

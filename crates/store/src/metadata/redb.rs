@@ -7,8 +7,8 @@ use std::{
 };
 
 use redb::{
-    Builder, Database, Durability, ReadOnlyTable, ReadableDatabase as _,
-    ReadableTable as _, StorageBackend, Table, TableDefinition,
+    Builder, Database, Durability, ReadOnlyTable, ReadableDatabase as _, ReadableTable as _,
+    StorageBackend, Table, TableDefinition,
 };
 
 use super::{
@@ -283,7 +283,9 @@ impl State {
             return self.file.read_at(offset, buffer);
         };
         let on_disk = self.file.len()?.saturating_sub(offset);
-        let on_disk = usize::try_from(on_disk).unwrap_or(usize::MAX).min(buffer.len());
+        let on_disk = usize::try_from(on_disk)
+            .unwrap_or(usize::MAX)
+            .min(buffer.len());
         self.file.read_at(offset, &mut buffer[..on_disk])?;
         buffer[on_disk..].fill(0);
         for (block, from, part) in blocks(offset, buffer.len()) {
@@ -330,7 +332,10 @@ impl State {
 
 /// The blocks that a range touches: each one's number, where the range begins in it, and which part of the range
 /// lies in it.
-fn blocks(offset: u64, length: usize) -> impl Iterator<Item = (u64, usize, std::ops::Range<usize>)> {
+fn blocks(
+    offset: u64,
+    length: usize,
+) -> impl Iterator<Item = (u64, usize, std::ops::Range<usize>)> {
     let mut done = 0;
     std::iter::from_fn(move || {
         if done == length {
@@ -371,7 +376,8 @@ impl StorageBackend for Backend {
             }
             if let Some(held) = &mut state.held {
                 held.length = length;
-                held.blocks.retain(|block, _| block * (BLOCK as u64) < length);
+                held.blocks
+                    .retain(|block, _| block * (BLOCK as u64) < length);
             }
             Ok(())
         })

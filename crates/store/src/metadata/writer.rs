@@ -121,7 +121,9 @@ impl Shared {
     }
 
     pub(crate) fn condition(&self) -> MutexGuard<'_, Condition> {
-        self.condition.lock().unwrap_or_else(PoisonError::into_inner)
+        self.condition
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Holds a line until the disk takes it.
@@ -208,7 +210,8 @@ impl Writer {
                 match next {
                     Ok(Message::Commit(request)) => group.push(request),
                     Ok(Message::Check(done)) => {
-                        let checked = recovery::check_files(&self.files, &self.ledger, &self.journal);
+                        let checked =
+                            recovery::check_files(&self.files, &self.ledger, &self.journal);
                         let _ = done.send(checked);
                     }
                     Ok(Message::Stop(done)) => {
@@ -257,7 +260,10 @@ impl Writer {
                     outcome.map(|outcomes| outcomes.first().copied().unwrap_or(Commit::Conflict))
                 })
                 .collect(),
-            Err(error) => changes.iter().map(|_| Err(error.share())).collect::<Vec<_>>(),
+            Err(error) => changes
+                .iter()
+                .map(|_| Err(error.share()))
+                .collect::<Vec<_>>(),
         };
         for ((done, _place), outcome) in waiting.into_iter().zip(outcomes) {
             let _ = done.send(outcome);
@@ -296,9 +302,8 @@ impl Writer {
             },
             ..Group::default()
         };
-        let is_only_lines = |changes: &Changes| {
-            changes.is_only_lines() && changes.expectations.is_empty()
-        };
+        let is_only_lines =
+            |changes: &Changes| changes.is_only_lines() && changes.expectations.is_empty();
         let group = if changes.iter().all(is_only_lines) {
             self.write_lines(group, changes)?
         } else {
@@ -499,9 +504,12 @@ impl Writer {
         let Some(copying) = self.copying.take() else {
             return;
         };
-        let copied = copying
-            .join()
-            .unwrap_or_else(|_| Err(Error::damaged_file(self.files.database(), "it could not be copied")));
+        let copied = copying.join().unwrap_or_else(|_| {
+            Err(Error::damaged_file(
+                self.files.database(),
+                "it could not be copied",
+            ))
+        });
         let removed = copied.and_then(|number| {
             self.copied = number;
             copies::remove_old(&*self.files.disk, &self.files.metadata())
