@@ -173,11 +173,11 @@ impl Store {
     /// # Errors
     /// If the directory cannot be read or written, or something that was acknowledged is missing or damaged.
     pub fn open(files: StoreFiles) -> Result<Self> {
-        let StoreFiles { disk, dir, .. } = files.clone();
-        disk.create_dir(&dir)?;
+        files.disk.create_dir(&files.dir)?;
         files.find_or_create()?;
         let (database, audit, store) = Database::open(files.clone())?;
         files.check_format(store)?;
+        let StoreFiles { disk, dir, .. } = files;
         Ok(Self {
             metadata: Arc::new(database),
             carried_out: Arc::default(),

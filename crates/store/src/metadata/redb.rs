@@ -213,7 +213,7 @@ impl File {
     fn error(&self, error: impl Into<redb::Error>) -> Error {
         match error.into() {
             redb::Error::Io(error) => Error::Io(error),
-            error => Error::damaged_file(&self.path, error),
+            error => Error::damaged_file(&self.path, error.to_string()),
         }
     }
 
