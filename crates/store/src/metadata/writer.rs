@@ -79,9 +79,18 @@ pub(crate) struct Request {
 
 pub(crate) enum Message {
     Commit(Request),
-    /// What is wrong with the files beside the database.
+    /// What is wrong with the files beside the database, while none of them is written.
     Check(oneshot::Sender<Result<Vec<String>>>),
+    /// What there is to compare them with.
+    State(oneshot::Sender<Box<State>>),
     Stop(oneshot::Sender<()>),
+}
+
+/// What the files beside the database are to agree with.
+pub(crate) struct State {
+    pub(crate) files: StoreFiles,
+    pub(crate) ledger: Ledger,
+    pub(crate) journal: Journal,
 }
 
 /// The one thread that writes.
@@ -213,6 +222,13 @@ impl Writer {
                         let checked =
                             recovery::check_files(&self.files, &self.ledger, &self.journal);
                         let _ = done.send(checked);
+                    }
+                    Ok(Message::State(done)) => {
+                        let _ = done.send(Box::new(State {
+                            files: self.files.clone(),
+                            ledger: self.ledger.clone(),
+                            journal: self.journal.clone(),
+                        }));
                     }
                     Ok(Message::Stop(done)) => {
                         stopped = Some(Some(done));
