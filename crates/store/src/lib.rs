@@ -24,6 +24,7 @@ mod removals;
 mod table;
 
 use std::{
+    io::ErrorKind,
     ops::Bound,
     path::PathBuf,
     sync::{Arc, Mutex},
@@ -114,6 +115,16 @@ impl StoreFiles {
         self.metadata().join(self.engine.file_name())
     }
 
+    /// Makes the data directory. An earlier process may have, and have been killed before that was durable.
+    fn make_dir(&self) -> Result<()> {
+        self.disk.create_dir(&self.dir)?;
+        match self.disk.sync_dir(disk::parent(&self.dir)) {
+            // It was made by somebody else, who may read what is above.
+            Err(error) if error.kind() == ErrorKind::PermissionDenied => Ok(()),
+            synced => Ok(synced?),
+        }
+    }
+
     /// Makes a new store's database, or finds the one that is there.
     fn find_or_create(&self) -> Result<()> {
         let is_there = self.is_there(&self.database())?;
@@ -173,7 +184,7 @@ impl Store {
     /// # Errors
     /// If the directory cannot be read or written, or something that was acknowledged is missing or damaged.
     pub fn open(files: StoreFiles) -> Result<Self> {
-        files.disk.create_dir(&files.dir)?;
+        files.make_dir()?;
         files.find_or_create()?;
         let (database, audit, store) = Database::open(files.clone())?;
         files.check_format(store)?;
