@@ -11,8 +11,9 @@ use sha2::{Digest as _, Sha256};
 
 use super::{
     engine::Guarded,
-    ledger::{LEDGER, Ledger},
+    ledger::{Count, LEDGER, Ledger},
     log::{numbered, put_bytes, take_bytes},
+    writer::forged,
 };
 use crate::{
     Error, Result,
@@ -44,7 +45,8 @@ pub(crate) fn list(disk: &dyn Disk, dir: &Path) -> Result<Vec<u64>> {
     numbered(disk, dir, "copy-")
 }
 
-/// Writes a copy of what a snapshot holds, durably.
+/// Writes a copy of what a snapshot holds, durably. Of one that is damaged there is none: it would take the place
+/// of what the database can be restored from.
 pub(crate) fn write(
     disk: &dyn Disk,
     dir: &Path,
@@ -72,6 +74,7 @@ fn write_to(
 ) -> Result<()> {
     let file = disk.create(path)?;
     let mut hash = Sha256::new();
+    let mut count = Count::default();
     let mut offset = 0;
     let mut buffer = MAGIC.to_vec();
     put_bytes(&mut buffer, &ledger.seal(authenticator)?);
@@ -80,6 +83,10 @@ fn write_to(
         if key == LEDGER {
             continue;
         }
+        if authenticator.open(&key, &sealed).is_none() {
+            return Err(forged(&key));
+        }
+        count.add(&key, &sealed);
         put_bytes(&mut buffer, &key);
         put_bytes(&mut buffer, &sealed);
         if buffer.len() >= WRITE_BYTES {
@@ -88,6 +95,9 @@ fn write_to(
             offset += buffer.len() as u64;
             buffer.clear();
         }
+    }
+    if let Some(difference) = ledger.differences(&count).first() {
+        return Err(Error::damaged_file(&snapshot.file, difference));
     }
     hash.update(&buffer);
     buffer.extend(authenticator.tag(Label::Copy, &[&hash.finalize()]));
@@ -143,4 +153,86 @@ pub(crate) fn remove_old(disk: &dyn Disk, dir: &Path) -> Result<()> {
         }
     }
     Ok(disk.sync_dir(dir)?)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+
+    use uuid::Uuid;
+
+    use super::*;
+    use crate::{
+        disk::RealDisk,
+        metadata::{
+            Items,
+            engine::{Records, Snapshot},
+            log::LogPosition,
+        },
+    };
+
+    #[derive(Clone, Default)]
+    struct Held(std::collections::BTreeMap<Vec<u8>, Vec<u8>>);
+
+    impl Snapshot for Held {
+        fn get(&self, key: &[u8]) -> Result<Option<Vec<u8>>> {
+            Ok(self.0.get(key).cloned())
+        }
+
+        fn range(&self, _: Bound<&[u8]>, _: Bound<&[u8]>) -> Items<'static> {
+            Box::new(self.0.clone().into_iter().map(Ok))
+        }
+
+        fn is_frozen(&self) -> bool {
+            true
+        }
+    }
+
+    impl Records for Held {
+        fn get(&self, key: &[u8]) -> Result<Option<Vec<u8>>> {
+            Ok(self.0.get(key).cloned())
+        }
+
+        fn put(&mut self, key: &[u8], value: &[u8]) -> Result<Option<Vec<u8>>> {
+            Ok(self.0.insert(key.to_vec(), value.to_vec()))
+        }
+
+        fn delete(&mut self, key: &[u8]) -> Result<Option<Vec<u8>>> {
+            Ok(self.0.remove(key))
+        }
+    }
+
+    #[test]
+    fn a_database_with_a_record_that_is_missing_or_forged_is_not_copied() {
+        let dir = tempfile::tempdir().unwrap();
+        let authenticator = Authenticator::new(&[7; 32]);
+        let log = LogPosition {
+            base: 0,
+            offset: 0,
+            tag: [0; TAG_LEN],
+        };
+        let (mut ledger, mut whole) = (Ledger::new(Uuid::new_v4(), log), Held::default());
+        for key in [b"t\0one", b"t\0two"] {
+            let sealed = authenticator.seal(key, b"value");
+            ledger.put(&mut whole, key, &sealed).unwrap();
+        }
+        let copy = |records: Held| {
+            let snapshot = Guarded {
+                snapshot: Arc::new(records),
+                file: dir.path().join("records"),
+            };
+            write(&RealDisk, dir.path(), &snapshot, &ledger, &authenticator)
+        };
+        let mut missing = whole.clone();
+        missing.0.remove(b"t\0one".as_slice());
+        assert!(matches!(copy(missing), Err(Error::DamagedFile { .. })));
+        let mut forged = whole.clone();
+        forged
+            .0
+            .insert(b"t\0one".to_vec(), b"another value, and no tag".to_vec());
+        assert!(matches!(copy(forged), Err(Error::Damaged { .. })));
+        assert_eq!(list(&RealDisk, dir.path()).unwrap(), [0; 0]);
+        copy(whole).unwrap();
+        assert_eq!(list(&RealDisk, dir.path()).unwrap(), [0]);
+    }
 }

@@ -55,7 +55,7 @@ impl Database {
         let snapshot = recovery::guarded(&*recovered.engine, &files)?;
         let mut walk = Walk::new(&snapshot, &files.authenticator)?;
         let deadline = Instant::now() + CHECK_AT_START;
-        let is_over = walk.run(snapshot.snapshot.is_frozen().then_some(deadline));
+        let is_over = walk.run(snapshot.snapshot.is_frozen().then_some(deadline))?;
         if let Some(first) = walk.findings.first() {
             let more = walk.findings.len() - 1;
             let why = match more {
@@ -70,7 +70,10 @@ impl Database {
             let shared = Arc::clone(&shared);
             let thread = std::thread::Builder::new().name("metadata-check".to_owned());
             thread.spawn(move || {
-                walk.run(None);
+                // What could not be looked at is not sound, either.
+                if let Err(error) = walk.run(None) {
+                    walk.findings.push(error.to_string());
+                }
                 for finding in &walk.findings {
                     tracing::error!(finding, "the metadata is damaged");
                 }
@@ -167,7 +170,7 @@ impl Metadata for Database {
         let authenticator = self.authenticator.clone();
         let walked = tokio::task::spawn_blocking(move || {
             let mut walk = Walk::new(&snapshot, &authenticator)?;
-            walk.run(None);
+            walk.run(None)?;
             Ok::<_, Error>(walk.findings)
         });
         let mut findings = walked.await.map_err(std::io::Error::from)??;

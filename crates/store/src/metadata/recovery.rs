@@ -256,7 +256,10 @@ impl Walk {
     }
 
     /// Goes on until the end, or until `deadline`. True at the end.
-    pub(crate) fn run(&mut self, deadline: Option<Instant>) -> bool {
+    ///
+    /// # Errors
+    /// If the disk fails: that says nothing of what it holds.
+    pub(crate) fn run(&mut self, deadline: Option<Instant>) -> Result<bool> {
         for item in self.items.by_ref() {
             match item {
                 Ok((key, _)) if key == LEDGER => {}
@@ -269,19 +272,20 @@ impl Walk {
                         ));
                     }
                 }
+                Err(error @ Error::Io(_)) => return Err(error),
                 Err(error) => {
                     self.findings.push(error.to_string());
                     break;
                 }
             }
             if deadline.is_some_and(|deadline| Instant::now() >= deadline) {
-                return false;
+                return Ok(false);
             }
         }
         self.findings.truncate(FINDINGS);
         self.findings.extend(self.ledger.differences(&self.count));
         self.findings.truncate(FINDINGS);
-        true
+        Ok(true)
     }
 }
 

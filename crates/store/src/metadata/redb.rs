@@ -80,8 +80,10 @@ impl Redb {
         self.db.as_ref().ok_or_else(closed)
     }
 
-    /// Its library may panic over what is damaged, also where it is dropped.
+    /// Its library may panic over what is damaged, also where it is dropped. And it would make durable there what
+    /// no checkpoint did: what the journal does not have yet, or a commit that was taken back.
     fn close(&mut self) {
+        self.file.is_closed.store(true, Ordering::SeqCst);
         let db = self.db.take();
         let closed = guard(&self.file.path, || {
             drop(db);
@@ -151,6 +153,7 @@ impl Engine for Redb {
 
     fn reopen(&mut self) -> Result<()> {
         self.close();
+        self.file.is_closed.store(false, Ordering::SeqCst);
         self.file.is_broken.store(false, Ordering::SeqCst);
         let opened = open_file(&self.file);
         self.file
@@ -236,6 +239,8 @@ struct File {
     state: RwLock<State>,
     /// Whether the library was told that the disk failed: it does nothing from then on, until it is opened anew.
     is_broken: AtomicBool,
+    /// Whether nothing is written any more.
+    is_closed: AtomicBool,
 }
 
 struct State {
@@ -261,6 +266,7 @@ impl File {
             path: path.to_owned(),
             state: RwLock::new(State::new(file, length)),
             is_broken: AtomicBool::new(false),
+            is_closed: AtomicBool::new(false),
         })
     }
 
@@ -280,6 +286,15 @@ impl File {
             }
             error => Error::damaged_file(&self.path, error.to_string()),
         }
+    }
+
+    /// Changes the file, unless it is closed.
+    fn change<T>(&self, change: impl FnOnce(&mut State) -> io::Result<T>) -> io::Result<T> {
+        if self.is_closed.load(Ordering::SeqCst) {
+            return Err(io::Error::other("the database is closed"));
+        }
+        let changed = self.write_state(change);
+        self.noting(changed)
     }
 
     /// Notes that the library is told of a failure.
@@ -472,20 +487,21 @@ impl StorageBackend for Backend {
     }
 
     fn set_len(&self, length: u64) -> io::Result<()> {
-        self.0
-            .write_state(|state| state.set_len(&self.0.path, length));
-        Ok(())
+        self.0.change(|state| {
+            state.set_len(&self.0.path, length);
+            Ok(())
+        })
     }
 
     fn sync_data(&self) -> io::Result<()> {
-        self.0.write_state(|state| state.sync(&self.0.path));
-        Ok(())
+        self.0.change(|state| {
+            state.sync(&self.0.path);
+            Ok(())
+        })
     }
 
     fn write(&self, offset: u64, data: &[u8]) -> io::Result<()> {
-        let written = self
-            .0
-            .write_state(|state| state.write(&self.0.path, offset, data));
-        self.0.noting(written)
+        self.0
+            .change(|state| state.write(&self.0.path, offset, data))
     }
 }

@@ -2,17 +2,16 @@
 
 use std::{
     future::Future,
-    path::Path,
     time::{Duration, Instant},
 };
 
 use rustix::io::Errno;
-use sealock_store::{Commit, Error, Fault};
+use sealock_store::{Commit, Error, Fault, Store};
 use tokio::task::JoinSet;
 use uuid::Uuid;
 
 use crate::{
-    model::{Change, Session, recover},
+    model::{Change, Session, files, found, recover},
     simulated_disk::{Failure, Kind, Operation, Random, SimulatedDisk},
 };
 
@@ -63,10 +62,6 @@ async fn check_starts(session: &mut Session, what: &str) {
     let image = session.disk.image().after_loss_of_power(&mut random);
     let recovered = recover(image, &session.account, session.disk.effects(), true).await;
     recovered.unwrap_or_else(|error| panic!("{what}, after a close: {error}"));
-}
-
-fn is_metadata(path: &Path) -> bool {
-    path.starts_with("/data/metadata")
 }
 
 fn is_change(operation: &Operation<'_>) -> bool {
@@ -260,4 +255,122 @@ async fn whichever_operations_fail_nothing_is_lost_and_the_store_goes_on() {
     for first in 0..4 {
         operations_fail(1, first).await;
     }
+}
+
+#[tokio::test]
+async fn a_full_disk_refuses_objects_first_and_commits_once_nothing_is_left() {
+    let mut session = used().await;
+    session.disk.leave_room(1024 * 1024);
+    let refused = session.publish(&[5; 100]).unwrap_err();
+    assert_eq!(refused.fault(), Some(Fault::Full));
+    session
+        .commit(Change::default().put("c", "1").line("there is room for it"))
+        .await;
+    session.disk.leave_room(0);
+    let mut committed = 0;
+    let refused = loop {
+        let change = Change::default().put("c", &"x".repeat(3000)).line("more");
+        match session.try_commit(change).await {
+            Ok(()) => committed += 1,
+            Err(error) => break error,
+        }
+    };
+    assert!(
+        committed > 20,
+        "{committed} went into what is written ahead"
+    );
+    assert_eq!(refused.fault(), Some(Fault::Full));
+    assert_eq!(session.found(), session.account.all());
+    let full = SimulatedDisk::new(session.disk.image().after_kill());
+    full.leave_room(0);
+    let read = Store::open(files(&full)).map(|store| found(&store).unwrap());
+    assert_eq!(read.unwrap(), session.account.all(), "a full disk is read");
+    let store = session.store().clone();
+    session.disk.mend();
+    until("a disk with room is written", || async {
+        store.condition().failure.is_none()
+    })
+    .await;
+    session.commit(Change::default().put("d", "1")).await;
+    session.publish(&[6; 100]).unwrap();
+    drop(store);
+    check_starts(&mut session, "a disk that was full").await;
+}
+
+#[tokio::test]
+async fn lines_are_not_lost_while_the_journals_file_fails_and_the_log_goes_on() {
+    let mut session = used().await;
+    session.disk.fail(|operation| {
+        let is_journal = operation.path.ends_with("audit.jsonl");
+        (is_journal && is_change(operation)).then_some(Errno::IO.into())
+    });
+    for number in 0..600 {
+        let change = Change::default().line(&format!("line {number}"));
+        session.commit(change.put("a", &number.to_string())).await;
+    }
+    let failure = session.store().condition().failure.unwrap();
+    assert_eq!(failure.fault, Some(Fault::Failing), "the checkpoint");
+    assert_eq!(session.found(), session.account.all());
+    // The log is followed by another, and the one that has the lines stays.
+    session.close().await;
+    session.disk.mend();
+    session.open().unwrap();
+    assert_eq!(session.found(), session.account.all());
+    session.commit(Change::default().line("then")).await;
+    check_starts(&mut session, "a journal that failed").await;
+}
+
+/// Whether it is on the database, or on what is to take its place.
+fn is_database(operation: &Operation<'_>) -> bool {
+    let path = operation.path.to_string_lossy();
+    path.contains("records.redb")
+}
+
+#[tokio::test]
+async fn a_database_that_could_not_be_written_is_written_anew() {
+    let mut session = used().await;
+    session.disk.fail(move |operation| {
+        (is_change(operation) && is_database(operation)).then_some(Errno::IO.into())
+    });
+    for number in 0..600 {
+        let change = Change::default().put(&format!("record {number}"), "y");
+        session.commit(change).await;
+    }
+    let failure = session.store().condition().failure.unwrap();
+    assert_eq!(failure.fault, Some(Fault::Failing), "the checkpoint");
+    assert_eq!(session.found(), session.account.all());
+    session.disk.mend();
+    let store = session.store().clone();
+    until("the database is written again", || async {
+        store.condition().failure.is_none()
+    })
+    .await;
+    assert_eq!(session.found(), session.account.all());
+    assert_eq!(store.check().await.unwrap(), [""; 0]);
+    drop(store);
+    check_starts(&mut session, "a database that failed").await;
+}
+
+#[tokio::test]
+async fn a_database_that_could_not_be_read_is_read_again_without_a_start() {
+    let mut session = used().await;
+    // More than is kept in memory.
+    for batch in 0..10 {
+        let change = (0..1000).fold(Change::default(), |change, number| {
+            change.put(&format!("record {batch} {number}"), &"x".repeat(3900))
+        });
+        session.commit(change).await;
+    }
+    session.disk.fail(|operation| {
+        let is_read = operation.kind == Kind::Read && is_database(operation);
+        is_read.then_some(Errno::IO.into())
+    });
+    let failed = found(session.store()).unwrap_err();
+    assert_eq!(failed.fault(), Some(Fault::Failing));
+    session.disk.mend();
+    let store = session.store().clone();
+    let reads = || async { found(&store).is_ok() };
+    until("the database is read again", reads).await;
+    session.commit(Change::default().put("a", "5")).await;
+    assert!(session.found() == session.account.all());
 }

@@ -2,6 +2,7 @@
 #![expect(clippy::unwrap_used, reason = "in a test, a surprise is a failure")]
 
 mod faults;
+mod flips;
 mod metadata_suite;
 mod model;
 mod notes_suite;

@@ -139,6 +139,45 @@ async fn what_was_acknowledged_is_there_after_a_loss_of_power_at_any_operation()
     stop_at(&session, points).await;
 }
 
+/// A store whose database is made durable several times, and whose log is followed by others.
+async fn long(session: &mut Session) {
+    for start in 0..2 {
+        session.open().unwrap();
+        for number in 0..700 {
+            let key = format!("record {}", number % 50);
+            let change = Change::default().put(&key, &format!("{start} {number}"));
+            let change = match number % 40 {
+                0 => change.line(&format!("line {start} {number}")),
+                7 => change.delete("record 3"),
+                _ => change,
+            };
+            session.commit(change).await;
+        }
+        if start == 0 {
+            session.close().await;
+        }
+    }
+    session.kill();
+}
+
+#[tokio::test]
+async fn what_was_acknowledged_is_there_after_a_loss_of_power_in_a_long_run() {
+    let mut session = Session::new(SimulatedDisk::empty());
+    long(&mut session).await;
+    let mut random = Random(3);
+    let end = session.disk.effects();
+    let mut points: Vec<_> = (0..60).map(|_| random.below(end + 1)).collect();
+    points.sort_unstable();
+    let points = points.into_iter().map(|effects| {
+        let how = match effects % 2 {
+            0 => Stop::Kill(effects as u64),
+            _ => Stop::LossOfPower(effects as u64),
+        };
+        (effects, how, true)
+    });
+    stop_at(&session, points).await;
+}
+
 #[tokio::test]
 #[ignore = "takes minutes"]
 async fn what_was_acknowledged_is_there_after_many_kills_and_losses_of_power_at_any_operation() {

@@ -1,0 +1,218 @@
+//! What a store makes of a file in which one byte is not what was written.
+
+use std::{
+    path::{Path, PathBuf},
+    sync::mpsc,
+    thread,
+    time::Duration,
+};
+
+use rustix::io::Errno;
+use sealock_store::{Error, Store};
+
+use crate::{
+    model::{Change, Session, files, found},
+    simulated_disk::{Image, Random, SimulatedDisk},
+};
+
+/// How long a look at one damaged store may take.
+const DEADLINE: Duration = Duration::from_mins(1);
+
+/// What a store holds.
+type Found = (std::collections::BTreeMap<String, String>, String);
+
+/// A small store with what every file may have: entries in two logs, two copies, lines.
+async fn used() -> Session {
+    let mut session = Session::new(SimulatedDisk::empty());
+    session.open().unwrap();
+    for number in 0..12 {
+        let key = format!("record {number}");
+        let change = Change::default().put(&key, &"value ".repeat(number));
+        session.commit(change.line("a line")).await;
+    }
+    session.close().await;
+    session.open().unwrap();
+    let change = Change::default().delete("record 1").put("key", "1");
+    session.commit(change.line("another line")).await;
+    session
+        .commit(Change::default().put("record 2", "2").line("the last line"))
+        .await;
+    session
+}
+
+async fn closed() -> (Image, Found) {
+    let mut session = used().await;
+    let expected = session.found();
+    session.close().await;
+    (session.disk.image(), expected)
+}
+
+async fn killed() -> (Image, Found) {
+    let session = used().await;
+    (session.disk.image(), session.found())
+}
+
+/// A byte, and the bits of it that change.
+#[derive(Clone, Debug)]
+struct Flip {
+    file: PathBuf,
+    at: usize,
+    mask: u8,
+}
+
+/// Opens a store with a flip in it. `Err` says what is silently wrong.
+async fn look(mut image: Image, expected: &Found, flip: &Flip) -> Result<(), String> {
+    let mut bytes = image.files().remove(&flip.file).unwrap();
+    bytes[flip.at] ^= flip.mask;
+    image.set(&flip.file, &bytes);
+    let disk = SimulatedDisk::new(image);
+    let name = flip.file.file_name().unwrap().to_string_lossy();
+    let outcome = match Store::open(files(&disk)) {
+        Ok(store) => {
+            let seen = see(&store, expected, &name).await;
+            disk.fail(|_| Some(Errno::IO.into()));
+            seen
+        }
+        Err(error) if error.to_string().contains(&*name) => Ok(()),
+        Err(error) => Err(format!("refused for another reason: {error}")),
+    };
+    let is_there = disk.image().files().contains_key(&flip.file);
+    match outcome {
+        Ok(()) if !is_there => Err("it was removed".to_owned()),
+        outcome => outcome,
+    }
+}
+
+async fn see(store: &Store, expected: &Found, name: &str) -> Result<(), String> {
+    let findings = store.check().await.map_err(|error| error.to_string())?;
+    match findings.first() {
+        Some(first) if first.contains(name) || first.contains("record") => return Ok(()),
+        Some(first) => return Err(format!("found something else: {first}")),
+        None => {}
+    }
+    let found = found(store).map_err(|error: Error| format!("not found by the check: {error}"))?;
+    if found != *expected {
+        return Err(format!("not the same: {found:?}"));
+    }
+    Ok(())
+}
+
+/// Whether a file is the store's own business: what is in objects and notes, their owners authenticate.
+fn is_own(file: &Path) -> bool {
+    file.parent() == Some(Path::new("/data")) || file.starts_with("/data/metadata")
+}
+
+fn is_database(file: &Path) -> bool {
+    file.ends_with("records.redb")
+}
+
+/// Where a file has something else than zeros, and a little behind.
+fn used_bytes(bytes: &[u8]) -> usize {
+    let used = bytes.iter().rposition(|byte| *byte != 0);
+    used.map_or(0, |last| (last + 24).min(bytes.len()))
+}
+
+/// The bytes of the store's own files beside the database, so many apart.
+fn beside_the_database(image: &Image, apart: usize) -> Vec<Flip> {
+    let mut flips = Vec::new();
+    for (file, bytes) in image.files() {
+        if !is_own(&file) || is_database(&file) {
+            continue;
+        }
+        for at in (flips.len() % apart..used_bytes(&bytes)).step_by(apart) {
+            let mask = if at % 5 == 0 { 1 << (at % 8) } else { 1 };
+            let file = file.clone();
+            flips.push(Flip { file, at, mask });
+        }
+    }
+    flips
+}
+
+/// Bytes of the pages of the database that have anything in them.
+fn in_the_database(image: &Image, chosen: impl Fn(usize) -> bool) -> Vec<Flip> {
+    let mut flips = Vec::new();
+    for (file, bytes) in image.files() {
+        if !is_database(&file) {
+            continue;
+        }
+        for (page, bytes) in bytes.chunks(4096).enumerate() {
+            if bytes.iter().all(|byte| *byte == 0) {
+                continue;
+            }
+            let bytes = page * 4096..page * 4096 + bytes.len();
+            flips.extend(bytes.filter(|at| chosen(*at)).map(|at| Flip {
+                file: file.clone(),
+                at,
+                mask: 1,
+            }));
+        }
+    }
+    flips
+}
+
+/// Looks at each flip on its own, and fails with what is wrong, or with what does not end.
+fn look_at(image: Image, expected: Found, flips: Vec<Flip>) {
+    let (begun, news) = mpsc::channel();
+    let looking = thread::spawn(move || {
+        let runtime = tokio::runtime::Builder::new_current_thread()
+            .enable_all()
+            .build();
+        let runtime = runtime.unwrap();
+        let mut wrong = Vec::new();
+        for flip in flips {
+            begun.send(flip.clone()).unwrap();
+            if let Err(error) = runtime.block_on(look(image.clone(), &expected, &flip)) {
+                wrong.push(format!("{flip:?}: {error}"));
+            }
+        }
+        wrong
+    });
+    let mut last = None;
+    loop {
+        match news.recv_timeout(DEADLINE) {
+            Ok(flip) => last = Some(flip),
+            Err(mpsc::RecvTimeoutError::Disconnected) => break,
+            Err(mpsc::RecvTimeoutError::Timeout) => panic!("{last:?} does not end"),
+        }
+    }
+    let wrong = looking
+        .join()
+        .unwrap_or_else(|_| panic!("{last:?}: a panic got out"));
+    let some: Vec<_> = wrong.iter().take(20).collect();
+    assert!(wrong.is_empty(), "{} times wrong: {some:#?}", wrong.len());
+}
+
+#[tokio::test]
+async fn a_byte_that_changed_in_a_closed_store_is_found_or_changes_nothing() {
+    let (image, expected) = closed().await;
+    let flips = beside_the_database(&image, 5);
+    look_at(image, expected, flips);
+}
+
+#[tokio::test]
+async fn a_byte_that_changed_in_a_killed_store_is_found_or_changes_nothing() {
+    let (image, expected) = killed().await;
+    let flips = beside_the_database(&image, 5);
+    look_at(image, expected, flips);
+}
+
+#[tokio::test]
+async fn a_byte_that_changed_in_the_database_is_found_or_changes_nothing() {
+    for (seed, (image, expected)) in [(1, closed().await), (2, killed().await)] {
+        let mut random = Random(seed);
+        let mut flips = in_the_database(&image, |_| true);
+        let sample = (0..200).map(|_| flips.swap_remove(random.below(flips.len())));
+        let sample = sample.collect();
+        look_at(image, expected, sample);
+    }
+}
+
+#[tokio::test]
+#[ignore = "takes many minutes"]
+async fn any_byte_that_changed_is_found_or_changes_nothing() {
+    for (image, expected) in [closed().await, killed().await] {
+        let mut flips = beside_the_database(&image, 1);
+        flips.extend(in_the_database(&image, |_| true));
+        look_at(image, expected, flips);
+    }
+}
