@@ -55,6 +55,9 @@ pub enum Error {
         /// What is missing.
         file: PathBuf,
     },
+    /// Neither database nor copies have anything that the service key authenticates.
+    #[error("nothing of the metadata in the data directory {0} can be restored")]
+    NothingToRestore(String),
     /// A record that is larger than every engine can hold.
     #[error("the record '{key}' has {bytes} bytes, more than the {limit} that are stored safely")]
     RecordTooLarge {
@@ -65,6 +68,9 @@ pub enum Error {
         /// The most there may be.
         limit: usize,
     },
+    /// A repair was begun and not finished.
+    #[error("the repair of the data directory {0} was not finished")]
+    RepairUnfinished(String),
     /// The emulator is stopping.
     #[error("the store is closed")]
     Closed,
@@ -120,7 +126,9 @@ impl Error {
         match self {
             Self::Io(error) => {
                 let shared = match fault(error) {
-                    Some(fault) => io::Error::new(fault.kind(), SharedFault(fault, error.to_string())),
+                    Some(fault) => {
+                        io::Error::new(fault.kind(), SharedFault(fault, error.to_string()))
+                    }
                     None => io::Error::new(error.kind(), error.to_string()),
                 };
                 Self::Io(shared)
@@ -167,9 +175,7 @@ pub fn fault(error: &io::Error) -> Option<Fault> {
     let mut number = error.raw_os_error();
     let mut source = error.get_ref().and_then(|inner| inner.source());
     while let (None, Some(inner)) = (number, source) {
-        number = inner
-            .downcast_ref()
-            .and_then(io::Error::raw_os_error);
+        number = inner.downcast_ref().and_then(io::Error::raw_os_error);
         source = inner.source();
     }
     match Errno::from_raw_os_error(number?) {

@@ -20,6 +20,7 @@ pub mod notes;
 pub mod objects;
 mod quarantine;
 mod removals;
+mod repair;
 mod table;
 
 use std::{
@@ -37,12 +38,13 @@ pub use durable::{create_dir, create_secret};
 pub use error::{Error, Fault, Result, fault};
 pub use journal::Journal;
 pub use quarantine::{Quarantine, Quarantined};
+pub use repair::{Repair, Source, TableDifference, check_offline, finish, repair};
 pub use table::{Batch, Entry, Record, Table};
 
 use crate::{
     disk::Disk,
     format::Format,
-    metadata::{Condition, Database, EngineKind, MemoryMetadata, Metadata},
+    metadata::{Condition, Database, EngineKind, MemoryMetadata, Metadata, copies},
     notes::{Durability, NoteFiles, Notes},
     objects::{ObjectFiles, ObjectSet, Objects},
 };
@@ -114,6 +116,10 @@ impl StoreFiles {
             Some(_) if !is_there => Err(self.missing(self.database())),
             Some(_) => Ok(()),
             None if is_there => Ok(()),
+            // The first copy is written behind the database.
+            None if !copies::list(&*self.disk, &self.metadata())?.is_empty() => {
+                Err(self.missing(self.database()))
+            }
             None => {
                 // A directory whose records are gone is no new one.
                 for set in [ObjectSet::Blobs, ObjectSet::VaultKeys] {
@@ -162,17 +168,35 @@ impl Store {
     /// # Errors
     /// If the directory cannot be read or written, or something that was acknowledged is missing or damaged.
     pub fn open(files: StoreFiles) -> Result<Self> {
-        let StoreFiles { disk, dir, .. } = files.clone();
-        disk.create_dir(&dir)?;
+        if repair::is_unfinished(&*files.disk, &files.dir)? {
+            return Err(Error::RepairUnfinished(files.dir.display().to_string()));
+        }
+        Self::open_whatever(files)
+    }
+
+    /// Opens the store, repaired or not.
+    fn open_whatever(files: StoreFiles) -> Result<Self> {
+        files.disk.create_dir(&files.dir)?;
         files.find_or_create()?;
         let (database, audit, store) = Database::open(files.clone())?;
         files.check_format(store)?;
+        let StoreFiles { disk, dir, .. } = files;
         Ok(Self {
             metadata: Arc::new(database),
             carried_out: Arc::default(),
             blobs: Arc::new(ObjectFiles::open(&disk, &dir, ObjectSet::Blobs)?),
-            uploads: Arc::new(NoteFiles::open(&disk, &dir, "uploads", Durability::Process)?),
-            custodies: Arc::new(NoteFiles::open(&disk, &dir, "custodies", Durability::Power)?),
+            uploads: Arc::new(NoteFiles::open(
+                &disk,
+                &dir,
+                "uploads",
+                Durability::Process,
+            )?),
+            custodies: Arc::new(NoteFiles::open(
+                &disk,
+                &dir,
+                "custodies",
+                Durability::Power,
+            )?),
             vault_keys: Arc::new(ObjectFiles::open(&disk, &dir, ObjectSet::VaultKeys)?),
             audit,
             quarantine: Quarantine::open(&disk, &dir),

@@ -78,12 +78,18 @@ impl Store {
     }
 
     pub(crate) fn take_carried_out(&self) -> Vec<Vec<u8>> {
-        let mut carried_out = self.carried_out.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut carried_out = self
+            .carried_out
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner);
         std::mem::take(&mut *carried_out)
     }
 
     pub(crate) fn note_carried_out(&self, keys: Vec<Vec<u8>>) {
-        let mut carried_out = self.carried_out.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut carried_out = self
+            .carried_out
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner);
         carried_out.extend(keys);
     }
 

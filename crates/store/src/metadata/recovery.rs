@@ -12,7 +12,9 @@ use super::{
     log::{self, Log, LogEntry, LogPosition},
     newest::Newest,
 };
-use crate::{Error, Journal, Result, StoreFiles, authentication::Authenticator, journal, table::readable};
+use crate::{
+    Error, Journal, Result, StoreFiles, authentication::Authenticator, journal, table::readable,
+};
 
 /// A database that has caught up with its log.
 pub(crate) struct Recovered {
@@ -68,7 +70,7 @@ pub(crate) fn open(files: &StoreFiles) -> Result<Recovered> {
     guard(&database, || {
         replay(&mut *engine, &mut ledger, &journal, entries, authenticator)
     })?;
-    let acknowledged = newest.read()?;
+    let acknowledged = newest.read()?.unwrap_or_default().number;
     if acknowledged > ledger.number {
         let why = format!(
             "it ends at the commit {} (byte {}), but {acknowledged} was acknowledged",
@@ -98,7 +100,10 @@ pub(crate) fn read_ledger(
 ) -> Result<Ledger> {
     let sealed = guard(database, || engine.snapshot()?.get(LEDGER))?;
     let Some(sealed) = sealed else {
-        return Err(Error::damaged_file(database, "it has no ledger: it is empty, or another program's"));
+        return Err(Error::damaged_file(
+            database,
+            "it has no ledger: it is empty, or another program's",
+        ));
     };
     Ledger::open(&sealed, authenticator)
         .ok_or_else(|| Error::damaged_file(database, "its ledger is not the one that was written"))
@@ -121,7 +126,10 @@ pub(crate) fn commits_behind(
     let mut commits = Vec::new();
     loop {
         if !bases.contains(&position.base) {
-            return Err(Error::damaged_file(log::path(&dir, position.base), "it is missing"));
+            return Err(Error::damaged_file(
+                log::path(&dir, position.base),
+                "it is missing",
+            ));
         }
         // A later log takes the place of what an earlier one has behind its beginning.
         let next = bases.iter().copied().find(|base| *base > position.base);
@@ -130,7 +138,10 @@ pub(crate) fn commits_behind(
         for (entry, position) in read.entries {
             number += 1;
             if entry.number != number {
-                let why = format!("it has the commit {} where {number} should be", entry.number);
+                let why = format!(
+                    "it has the commit {} where {number} should be",
+                    entry.number
+                );
                 return Err(Error::damaged_file(log::path(&dir, position.base), why));
             }
             commits.push((entry, position));
@@ -139,7 +150,8 @@ pub(crate) fn commits_behind(
             return Ok((commits, read.rest.is_some()));
         };
         if number != next {
-            let why = format!("it ends at the commit {number}, and the next log begins behind {next}");
+            let why =
+                format!("it ends at the commit {number}, and the next log begins behind {next}");
             return Err(Error::damaged_file(log::path(&dir, position.base), why));
         }
         position = log::beginning(&**disk, &dir, next, ledger.store, authenticator)?;
@@ -170,10 +182,14 @@ pub(crate) fn replay(
                 ledger.put(records, key, sealed)?;
             }
             if entry.journal != ledger.journal.length {
-                return Err(Error::damaged_file(journal::FILE, "it does not go on where the log does"));
+                return Err(Error::damaged_file(
+                    journal::FILE,
+                    "it does not go on where the log does",
+                ));
             }
             ledger.journal = ledger.journal.after(&entry.lines);
             ledger.number = entry.number;
+            ledger.control = entry.control;
             ledger.log = *position;
             journal.append(&entry.lines);
         }
@@ -218,8 +234,9 @@ impl Walk {
                     self.count.add(&key, &sealed);
                     if self.authenticator.open(&key, &sealed).is_none() {
                         let key = readable(&key);
-                        self.findings
-                            .push(format!("the record '{key}' is not the one that was written"));
+                        self.findings.push(format!(
+                            "the record '{key}' is not the one that was written"
+                        ));
                     }
                 }
                 Err(error) => {
@@ -232,7 +249,9 @@ impl Walk {
             }
         }
         self.findings.truncate(FINDINGS);
-        self.findings.extend(self.ledger.differences(&self.count));
+        let differences = self.ledger.differences(&self.count);
+        self.findings
+            .extend(differences.iter().map(ToString::to_string));
         self.findings.truncate(FINDINGS);
         true
     }

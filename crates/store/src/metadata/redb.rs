@@ -7,8 +7,8 @@ use std::{
 };
 
 use redb::{
-    Builder, Database, Durability, ReadOnlyTable, ReadableDatabase as _,
-    ReadableTable as _, StorageBackend, Table, TableDefinition,
+    Builder, Database, Durability, ReadOnlyTable, ReadableDatabase as _, ReadableTable as _,
+    StorageBackend, Table, TableDefinition,
 };
 
 use super::{
@@ -43,7 +43,24 @@ struct Redb {
 pub(super) fn open(disk: &Arc<dyn Disk>, path: &Path) -> Result<Box<dyn Engine>> {
     let opened = disk.open(path, Access::Write)?;
     let file = Arc::new(File::new(disk, path, opened));
-    Ok(Box::new(Redb::open(file)?))
+    Ok(Box::new(Redb::open(file, false)?))
+}
+
+/// Opens the database at `path` to look at it: what its library writes on the way stays in memory. With `check`
+/// the library compares each page with its checksum, and goes back to the checkpoint before if one is damaged.
+pub(super) fn open_aside(
+    disk: &Arc<dyn Disk>,
+    path: &Path,
+    check: bool,
+) -> Result<Box<dyn Engine>> {
+    let opened = disk.open(path, Access::Read)?;
+    if opened.len()? == 0 {
+        return Err(Error::damaged_file(path, "it is empty"));
+    }
+    let file = File::new(disk, path, opened);
+    let aside = io::Error::from(io::ErrorKind::ReadOnlyFilesystem);
+    file.write_state(|state| state.hold_back(aside))?;
+    Ok(Box::new(Redb::open(Arc::new(file), check)?))
 }
 
 pub(super) fn create(
@@ -55,7 +72,7 @@ pub(super) fn create(
     disk::remove_if_present(&**disk, &unfinished)?;
     let created = disk.create(&unfinished)?;
     let file = Arc::new(File::new(disk, path, created));
-    let mut engine = Redb::open(file)?;
+    let mut engine = Redb::open(file, false)?;
     engine.write(fill)?;
     engine.checkpoint()?;
     disk.rename(&unfinished, path)?;
@@ -64,9 +81,10 @@ pub(super) fn create(
 }
 
 impl Redb {
-    fn open(file: Arc<File>) -> Result<Self> {
+    fn open(file: Arc<File>, check: bool) -> Result<Self> {
         let db = Builder::new()
             .set_cache_size(CACHE_BYTES)
+            .set_check_integrity_on_open(check)
             .create_with_backend(Backend(Arc::clone(&file)))
             .map_err(|error| file.error(error))?;
         Ok(Self { db, file })
@@ -212,6 +230,10 @@ impl File {
 
     fn error(&self, error: impl Into<redb::Error>) -> Error {
         match error.into() {
+            // The library's own error for what is no database.
+            redb::Error::Io(error) if error.kind() == io::ErrorKind::InvalidData => {
+                Error::damaged_file(&self.path, error)
+            }
             redb::Error::Io(error) => Error::Io(error),
             error => Error::damaged_file(&self.path, error),
         }
@@ -283,7 +305,9 @@ impl State {
             return self.file.read_at(offset, buffer);
         };
         let on_disk = self.file.len()?.saturating_sub(offset);
-        let on_disk = usize::try_from(on_disk).unwrap_or(usize::MAX).min(buffer.len());
+        let on_disk = usize::try_from(on_disk)
+            .unwrap_or(usize::MAX)
+            .min(buffer.len());
         self.file.read_at(offset, &mut buffer[..on_disk])?;
         buffer[on_disk..].fill(0);
         for (block, from, part) in blocks(offset, buffer.len()) {
@@ -318,19 +342,27 @@ impl State {
     fn freeze(&mut self, path: &Path, failure: io::Error) -> io::Result<()> {
         if self.held.is_none() {
             tracing::error!(file = %path.display(), error = %failure, "the database cannot be written; it goes on in memory and in the commit log");
-            self.held = Some(Held {
-                blocks: BTreeMap::new(),
-                length: self.file.len()?,
-                failure,
-            });
+            self.hold_back(failure)?;
         }
+        Ok(())
+    }
+
+    fn hold_back(&mut self, failure: io::Error) -> io::Result<()> {
+        self.held = Some(Held {
+            blocks: BTreeMap::new(),
+            length: self.file.len()?,
+            failure,
+        });
         Ok(())
     }
 }
 
 /// The blocks that a range touches: each one's number, where the range begins in it, and which part of the range
 /// lies in it.
-fn blocks(offset: u64, length: usize) -> impl Iterator<Item = (u64, usize, std::ops::Range<usize>)> {
+fn blocks(
+    offset: u64,
+    length: usize,
+) -> impl Iterator<Item = (u64, usize, std::ops::Range<usize>)> {
     let mut done = 0;
     std::iter::from_fn(move || {
         if done == length {
@@ -371,7 +403,8 @@ impl StorageBackend for Backend {
             }
             if let Some(held) = &mut state.held {
                 held.length = length;
-                held.blocks.retain(|block, _| block * (BLOCK as u64) < length);
+                held.blocks
+                    .retain(|block, _| block * (BLOCK as u64) < length);
             }
             Ok(())
         })

@@ -121,7 +121,9 @@ impl Shared {
     }
 
     pub(crate) fn condition(&self) -> MutexGuard<'_, Condition> {
-        self.condition.lock().unwrap_or_else(PoisonError::into_inner)
+        self.condition
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Holds a line until the disk takes it.
@@ -208,7 +210,8 @@ impl Writer {
                 match next {
                     Ok(Message::Commit(request)) => group.push(request),
                     Ok(Message::Check(done)) => {
-                        let checked = recovery::check_files(&self.files, &self.ledger, &self.journal);
+                        let checked =
+                            recovery::check_files(&self.files, &self.ledger, &self.journal);
                         let _ = done.send(checked);
                     }
                     Ok(Message::Stop(done)) => {
@@ -257,7 +260,10 @@ impl Writer {
                     outcome.map(|outcomes| outcomes.first().copied().unwrap_or(Commit::Conflict))
                 })
                 .collect(),
-            Err(error) => changes.iter().map(|_| Err(error.share())).collect::<Vec<_>>(),
+            Err(error) => changes
+                .iter()
+                .map(|_| Err(error.share()))
+                .collect::<Vec<_>>(),
         };
         for ((done, _place), outcome) in waiting.into_iter().zip(outcomes) {
             let _ = done.send(outcome);
@@ -290,15 +296,15 @@ impl Writer {
         let group = Group {
             entry: LogEntry {
                 number: self.ledger.number + 1,
+                control: self.ledger.control,
                 journal: self.ledger.journal.length,
                 lines: held.concat(),
                 ..LogEntry::default()
             },
             ..Group::default()
         };
-        let is_only_lines = |changes: &Changes| {
-            changes.is_only_lines() && changes.expectations.is_empty()
-        };
+        let is_only_lines =
+            |changes: &Changes| changes.is_only_lines() && changes.expectations.is_empty();
         let group = if changes.iter().all(is_only_lines) {
             self.write_lines(group, changes)?
         } else {
@@ -344,6 +350,7 @@ impl Writer {
                 if !group.outcomes.contains(&Commit::Done) && group.entry.lines.is_empty() {
                     return Ok(false);
                 }
+                group.entry.control += u64::from(group.is_control);
                 let (encoded, accounted) = account(ledger.clone(), &group.entry, log);
                 accounted.write(records, &authenticator)?;
                 append(log, is_in_doubt, &encoded)?;
@@ -393,7 +400,7 @@ impl Writer {
     fn acknowledge(&mut self, ledger: Ledger, entry: &LogEntry) {
         self.ledger = ledger;
         self.since_checkpoint += 1;
-        if let Err(error) = self.newest.write(self.ledger.number) {
+        if let Err(error) = self.newest.write(self.ledger.acknowledged()) {
             tracing::warn!(%error, "the number of the newest commit could not be noted");
         }
         self.journal.append(&entry.lines);
@@ -499,9 +506,12 @@ impl Writer {
         let Some(copying) = self.copying.take() else {
             return;
         };
-        let copied = copying
-            .join()
-            .unwrap_or_else(|_| Err(Error::damaged_file(self.files.database(), "it could not be copied")));
+        let copied = copying.join().unwrap_or_else(|_| {
+            Err(Error::damaged_file(
+                self.files.database(),
+                "it could not be copied",
+            ))
+        });
         let removed = copied.and_then(|number| {
             self.copied = number;
             copies::remove_old(&*self.files.disk, &self.files.metadata())
@@ -537,6 +547,7 @@ fn append(log: &mut Log, is_in_doubt: &mut bool, encoded: &Encoded) -> Result<()
 fn account(mut ledger: Ledger, entry: &LogEntry, log: &Log) -> (Encoded, Ledger) {
     let encoded = log.encode(entry);
     ledger.number = entry.number;
+    ledger.control = entry.control;
     ledger.journal = ledger.journal.after(&entry.lines);
     ledger.log = log.position_after(&encoded);
     (encoded, ledger)

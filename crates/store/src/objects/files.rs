@@ -86,7 +86,9 @@ impl Place {
     fn check_room(&self, bytes: usize) -> Result<()> {
         if self.disk.free_bytes(&self.dir)? < SPARED_BYTES + bytes as u64 {
             let dir = self.dir.display();
-            let what = format!("cannot write below `{dir}`: no more than {SPARED_BYTES} bytes are left on the disk");
+            let what = format!(
+                "cannot write below `{dir}`: no more than {SPARED_BYTES} bytes are left on the disk"
+            );
             return Err(io::Error::new(io::ErrorKind::StorageFull, what).into());
         }
         Ok(())

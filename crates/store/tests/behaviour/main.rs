@@ -4,6 +4,7 @@
 mod metadata_suite;
 mod notes_suite;
 mod objects_suite;
+mod repair;
 mod store;
 
 use std::{path::Path, sync::Arc};

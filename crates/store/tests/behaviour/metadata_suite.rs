@@ -81,9 +81,11 @@ async fn one_of_many_racing_writers_wins(store: &Store) {
     let writers = (0..8).map(|n: i32| {
         let store = store.clone();
         tokio::spawn(async move {
-            let batch = Batch::new()
-                .expect_absent(&TABLE, &["race"])
-                .put(&TABLE, &["race"], &n.to_string());
+            let batch = Batch::new().expect_absent(&TABLE, &["race"]).put(
+                &TABLE,
+                &["race"],
+                &n.to_string(),
+            );
             commit(&store, batch).await
         })
     });

@@ -13,10 +13,10 @@ use sealock_store::{
 
 use crate::{files, open};
 
-const KEYS: Table<String> = Table::control("keys");
-const BLOBS: Table<String> = Table::content("blobs");
+pub(crate) const KEYS: Table<String> = Table::control("keys");
+pub(crate) const BLOBS: Table<String> = Table::content("blobs");
 
-async fn put(store: &Store, table: &Table<String>, key: &[&str], value: &str) {
+pub(crate) async fn put(store: &Store, table: &Table<String>, key: &[&str], value: &str) {
     let batch = Batch::new().put(table, key, &value.to_owned());
     assert_eq!(store.commit(batch).await.unwrap(), Commit::Done);
 }
@@ -39,7 +39,7 @@ async fn what_was_committed_is_there_after_reopening() {
 }
 
 /// What a kill would leave of the data directory, as a directory of its own.
-fn as_killed(dir: &Path, to: &Path) -> PathBuf {
+pub(crate) fn as_killed(dir: &Path, to: &Path) -> PathBuf {
     fs::create_dir(to).unwrap();
     for entry in fs::read_dir(dir).unwrap() {
         let entry = entry.unwrap();
@@ -105,16 +105,26 @@ async fn a_used_directory_never_starts_on_another_database_or_none() {
 
     let content = dir.path().join("content");
     fs::create_dir_all(content.join("blobs")).unwrap();
-    fs::write(content.join("blobs").join(ObjectId::random().to_string()), "x").unwrap();
+    fs::write(
+        content.join("blobs").join(ObjectId::random().to_string()),
+        "x",
+    )
+    .unwrap();
     assert!(matches!(refused(&content), Error::Missing { .. }));
 
     let sled = files(&used, EngineKind::Sled);
-    assert!(matches!(Store::open(sled), Err(Error::EngineDiffers { .. })));
+    assert!(matches!(
+        Store::open(sled),
+        Err(Error::EngineDiffers { .. })
+    ));
     let foreign_key = StoreFiles {
         authenticator: Authenticator::new(&[8; 32]),
         ..files(&used, EngineKind::Redb)
     };
-    assert!(matches!(Store::open(foreign_key), Err(Error::KeyForeign { .. })));
+    assert!(matches!(
+        Store::open(foreign_key),
+        Err(Error::KeyForeign { .. })
+    ));
     open(&used);
 }
 
@@ -136,7 +146,12 @@ async fn an_object_that_a_commit_removes_is_gone_even_if_the_process_ended_befor
     drop(store);
 
     let store = open(dir.path());
-    assert!(store.removals(ObjectSet::VaultKeys).unwrap().contains(&later));
+    assert!(
+        store
+            .removals(ObjectSet::VaultKeys)
+            .unwrap()
+            .contains(&later)
+    );
     store.finish_removals().await.unwrap();
     assert_eq!(store.vault_keys.list().unwrap(), []);
     assert_eq!(store.blobs.list().unwrap(), [kept]);
@@ -155,7 +170,10 @@ fn what_is_set_aside_lies_in_quarantine_until_its_time() {
     drop(store);
     let store = open(dir.path());
     let found = store.quarantine.list().unwrap();
-    let found: Vec<_> = found.iter().map(|it| (&*it.name, it.since, it.bytes)).collect();
+    let found: Vec<_> = found
+        .iter()
+        .map(|it| (&*it.name, it.since, it.bytes))
+        .collect();
     assert_eq!(found, [(&*format!("blobs/{id}"), 1000, 6)]);
     assert!(store.quarantine.remove(1000).unwrap().is_empty());
     assert_eq!(store.quarantine.remove(1001).unwrap().len(), 1);
@@ -228,9 +246,14 @@ async fn a_journal_that_was_cut_or_changed_is_found() {
     let journal = dir.path().join("audit.jsonl");
     fs::write(&journal, "\"worst\"\n").unwrap();
     let found = open(dir.path()).check().await.unwrap();
-    assert!(found.len() == 1 && found[0].contains("audit.jsonl"), "{found:?}");
+    assert!(
+        found.len() == 1 && found[0].contains("audit.jsonl"),
+        "{found:?}"
+    );
     fs::write(&journal, "\"fir").unwrap();
-    let refused = Store::open(files(dir.path(), EngineKind::Redb)).err().unwrap();
+    let refused = Store::open(files(dir.path(), EngineKind::Redb))
+        .err()
+        .unwrap();
     assert!(refused.to_string().contains("audit.jsonl"), "{refused}");
 }
 
