@@ -51,6 +51,7 @@ fn what_is_read_is_shown_for_people_and_as_json() {
             vec![
                 ("/registries/0/gate/state", "available".into()),
                 ("/registries/0/name", "sealock".into()),
+                ("/pending_purges", json!([])),
             ],
         ),
         (

@@ -102,6 +102,24 @@ fn the_clock_is_moved_frozen_and_remembered() {
 }
 
 #[test]
+fn what_falls_due_when_the_clock_is_set_is_purged_at_once() {
+    let mut emulator = Emulator::start();
+    emulator.cli(&["key", "create", "other"]);
+    let pending = |emulator: &Emulator| emulator.json(&["status"])["pending_purges"].clone();
+    for (key, time) in [
+        ("registry-key", "2099-01-01T00:00:00Z"),
+        ("other", "2199-01-01T00:00:00Z"),
+    ] {
+        emulator.cli(&["key", "delete", key]);
+        emulator.restart();
+        assert_eq!(emulator.json(&["key", "show", key])["state"], "deleted");
+        emulator.cli(&["clock", "set", time]);
+        assert_eq!(emulator.run(&["key", "show", key]).code, 1, "{key}");
+        assert_eq!(pending(&emulator), serde_json::json!([]));
+    }
+}
+
+#[test]
 fn what_was_deleted_is_purged_when_its_retention_has_passed() {
     let emulator = Emulator::start();
     let client = emulator.client();

@@ -26,6 +26,7 @@ mod locks;
 mod malformed;
 mod model;
 mod oci;
+mod ownership;
 mod registry;
 mod revocation;
 mod rotation;

@@ -11,7 +11,7 @@ use base64::{
 use hkdf::Hkdf;
 use rsa::{Oaep, PrivateKey, pkcs8::DecodePrivateKey as _};
 use sealock_core::ObjectId;
-use sealock_store::{Store, Table, objects};
+use sealock_store::{Authenticator, Store, StoreFiles, Table, objects};
 use sealock_tests::{Emulator, Image};
 use serde_json::Value;
 use sha2::Sha256;
@@ -125,7 +125,9 @@ fn opened_with_the_service_key(data_dir: &Path) -> (Vec<u8>, Vec<u8>) {
     let service_key = std::fs::read_to_string(data_dir.join("service.key")).unwrap();
     let service_key = STANDARD.decode(service_key.trim()).unwrap();
     let record_key = derive(&service_key, &[], b"sealock service record v1");
-    let store = Store::open(data_dir).unwrap();
+    let store_key = derive(&service_key, &[], b"sealock store v1");
+    let authenticator = Authenticator::new(store_key.first_chunk().unwrap());
+    let store = Store::open(StoreFiles::new(data_dir, authenticator)).unwrap();
 
     let version = only(&store, "key-versions", true);
     let read = |name: &str| {

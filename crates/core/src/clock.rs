@@ -1,12 +1,30 @@
+mod gap;
+mod reading;
+
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use jiff::{SignedDuration, Timestamp};
 use serde::{Deserialize, Serialize};
 
+use self::gap::Gap;
+pub use self::reading::{Reading, SystemTime, TimeSource};
+
 /// The emulator's time: the system's, until it is moved or frozen. Clones share one time.
-#[derive(Clone, Debug, Default)]
+///
+/// What cannot be undone asks whether a time [has passed](Self::has_passed), instead of comparing it with
+/// [`now`](Self::now): a stretch of time that nothing confirms counts only after an hour.
+#[derive(Clone, Debug)]
 pub struct Clock {
-    setting: Arc<Mutex<ClockSetting>>,
+    state: Arc<Mutex<State>>,
+}
+
+#[derive(Debug)]
+struct State {
+    source: Arc<dyn TimeSource>,
+    setting: ClockSetting,
+    /// What the source showed last.
+    seen: Reading,
+    gap: Option<Gap>,
 }
 
 /// How a clock tells its time.
@@ -30,38 +48,77 @@ impl Default for ClockSetting {
 #[error("the clock cannot go there: its time would leave the years -9999 to 9999")]
 pub struct ClockRange;
 
+impl Default for Clock {
+    fn default() -> Self {
+        Self::system()
+    }
+}
+
 impl Clock {
     /// The system's time.
     pub fn system() -> Self {
-        Self::default()
+        Self::new(Arc::new(SystemTime), ClockSetting::default(), |_| None)
     }
 
     /// A time that stands still until it is moved.
     pub fn frozen_at(now: Timestamp) -> Self {
-        Self::restored(ClockSetting::Frozen(now))
+        Self::new(Arc::new(SystemTime), ClockSetting::Frozen(now), |_| None)
     }
 
-    /// A clock that goes on as another one was set.
-    pub fn restored(setting: ClockSetting) -> Self {
+    /// A clock that goes on as another one was set, which was last known to be right at `confirmed`, if at
+    /// all. What has passed since is in doubt.
+    pub fn restored(
+        source: Arc<dyn TimeSource>,
+        setting: ClockSetting,
+        confirmed: Option<Timestamp>,
+    ) -> Self {
+        Self::new(source, setting, |reading| {
+            Gap::at_start(confirmed, setting, reading)
+        })
+    }
+
+    fn new(
+        source: Arc<dyn TimeSource>,
+        setting: ClockSetting,
+        gap: impl FnOnce(Reading) -> Option<Gap>,
+    ) -> Self {
+        let seen = source.read();
+        let state = State {
+            source,
+            setting,
+            seen,
+            gap: gap(seen),
+        };
         Self {
-            setting: Arc::new(Mutex::new(setting)),
+            state: Arc::new(Mutex::new(state)),
         }
     }
 
     /// How it tells its time.
     pub fn setting(&self) -> ClockSetting {
-        *self.lock()
+        self.lock().setting
     }
 
     /// The time now, to the second: Azure's records are no finer.
     pub fn now(&self) -> Timestamp {
-        let now = match self.setting() {
-            ClockSetting::Frozen(now) => now,
-            ClockSetting::Running(ahead) => {
-                system_now().saturating_add(ahead).unwrap_or(Timestamp::MAX)
-            }
-        };
-        Timestamp::from_second(now.as_second()).unwrap_or(now)
+        self.lock().now()
+    }
+
+    /// Up to when its time is confirmed.
+    pub fn confirmed(&self) -> Timestamp {
+        let state = self.lock();
+        state.gap.map_or_else(|| state.now(), |gap| gap.from)
+    }
+
+    /// Whether `time` has come, and is not in doubt.
+    pub fn has_passed(&self, time: Timestamp) -> bool {
+        let state = self.lock();
+        time <= state.now() && state.doubt(time).is_none()
+    }
+
+    /// For how long the emulator has to run before `time` has passed, if that is in doubt.
+    pub fn doubt(&self, time: Timestamp) -> Option<SignedDuration> {
+        self.lock().doubt(time)
     }
 
     /// Moves it on, or back if `by` is negative. A frozen clock stays frozen.
@@ -69,7 +126,7 @@ impl Clock {
     /// # Errors
     /// If its time would leave the range of timestamps; it is not moved then.
     pub fn advance(&self, by: SignedDuration) -> Result<(), ClockRange> {
-        self.change(|setting| match setting {
+        self.lock().change(|setting, _| match setting {
             ClockSetting::Frozen(now) => now.checked_add(by).ok().map(ClockSetting::Frozen),
             ClockSetting::Running(ahead) => ahead.checked_add(by).map(ClockSetting::Running),
         })
@@ -80,53 +137,68 @@ impl Clock {
     /// # Errors
     /// If `now` is too far from the system's time; it is not set then.
     pub fn set(&self, now: Timestamp) -> Result<(), ClockRange> {
-        self.change(|setting| match setting {
+        self.lock().change(|setting, wall| match setting {
             ClockSetting::Frozen(_) => Some(ClockSetting::Frozen(now)),
-            ClockSetting::Running(_) => {
-                Some(ClockSetting::Running(now.duration_since(system_now())))
-            }
+            ClockSetting::Running(_) => Some(ClockSetting::Running(now.duration_since(wall))),
         })
     }
 
     /// Makes it stand still.
     pub fn freeze(&self) {
-        let now = self.now();
-        *self.lock() = ClockSetting::Frozen(now);
+        let mut state = self.lock();
+        state.setting = ClockSetting::Frozen(state.now());
     }
 
     /// Lets it run on from where it stands.
     pub fn resume(&self) {
-        let ahead = self.now().duration_since(system_now());
-        let mut setting = self.lock();
-        if matches!(*setting, ClockSetting::Frozen(_)) {
-            *setting = ClockSetting::Running(ahead);
+        let mut state = self.lock();
+        if let ClockSetting::Frozen(now) = state.setting {
+            state.setting = ClockSetting::Running(now.duration_since(state.seen.wall));
         }
     }
 
-    fn change(
-        &self,
-        to: impl FnOnce(ClockSetting) -> Option<ClockSetting>,
-    ) -> Result<(), ClockRange> {
-        let mut setting = self.lock();
-        let changed = to(*setting).filter(|changed| match changed {
-            ClockSetting::Frozen(_) => true,
-            ClockSetting::Running(ahead) => system_now().checked_add(*ahead).is_ok(),
-        });
-        *setting = changed.ok_or(ClockRange)?;
-        Ok(())
-    }
-
-    fn lock(&self) -> MutexGuard<'_, ClockSetting> {
-        self.setting.lock().unwrap_or_else(PoisonError::into_inner)
+    /// The state, with whatever the source shows now.
+    fn lock(&self) -> MutexGuard<'_, State> {
+        let mut state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
+        let reading = state.source.read();
+        state.gap = Gap::after(state.gap, state.setting, state.seen, reading);
+        state.seen = reading;
+        state
     }
 }
 
-#[expect(
-    clippy::disallowed_methods,
-    reason = "the one place that asks the system"
-)]
-fn system_now() -> Timestamp {
-    Timestamp::now()
+impl State {
+    fn now(&self) -> Timestamp {
+        self.setting.shown_at(self.seen)
+    }
+
+    fn doubt(&self, time: Timestamp) -> Option<SignedDuration> {
+        self.gap.and_then(|gap| gap.doubt(time, self.seen))
+    }
+
+    fn change(
+        &mut self,
+        to: impl FnOnce(ClockSetting, Timestamp) -> Option<ClockSetting>,
+    ) -> Result<(), ClockRange> {
+        let wall = self.seen.wall;
+        let changed = to(self.setting, wall).filter(|changed| match changed {
+            ClockSetting::Frozen(_) => true,
+            ClockSetting::Running(ahead) => wall.checked_add(*ahead).is_ok(),
+        });
+        self.setting = changed.ok_or(ClockRange)?;
+        Ok(())
+    }
+}
+
+impl ClockSetting {
+    /// What a clock shows so, to the second.
+    fn shown_at(self, reading: Reading) -> Timestamp {
+        let now = match self {
+            Self::Frozen(now) => now,
+            Self::Running(ahead) => reading.wall.saturating_add(ahead).unwrap_or(Timestamp::MAX),
+        };
+        Timestamp::from_second(now.as_second()).unwrap_or(now)
+    }
 }
 
 #[cfg(test)]
@@ -153,14 +225,15 @@ mod tests {
         let clock = Clock::system();
         clock.advance(HOUR).unwrap();
         assert_eq!(clock.setting(), ClockSetting::Running(HOUR));
-        let ahead = clock.now().duration_since(system_now());
+        let ahead = clock.now().duration_since(SystemTime.read().wall);
         assert!(ahead > HOUR - SignedDuration::from_mins(1) && ahead <= HOUR);
         clock.freeze();
         let frozen = clock.now();
         clock.resume();
         assert!(matches!(clock.setting(), ClockSetting::Running(_)));
         assert!(clock.now() >= frozen);
-        assert_eq!(Clock::restored(clock.setting()).setting(), clock.setting());
+        let restored = Clock::restored(Arc::new(SystemTime), clock.setting(), None);
+        assert_eq!(restored.setting(), clock.setting());
     }
 
     #[test]
@@ -174,5 +247,59 @@ mod tests {
             );
             assert_eq!(clock.setting(), before);
         }
+    }
+
+    const DAY: SignedDuration = SignedDuration::from_hours(24);
+
+    fn at(day: i32) -> Timestamp {
+        Timestamp::UNIX_EPOCH + DAY * day
+    }
+
+    fn source(day: i32) -> Arc<Mutex<Reading>> {
+        Arc::new(Mutex::new(Reading {
+            wall: at(day),
+            boot: SignedDuration::ZERO,
+        }))
+    }
+
+    #[test]
+    fn a_time_within_a_step_of_the_wall_passes_after_an_hour() {
+        let source = source(0);
+        let clock = Clock::restored(source.clone(), ClockSetting::default(), Some(at(0)));
+        source.lock().unwrap().wall += DAY * 10;
+        assert_eq!(clock.now(), at(10));
+        assert_eq!(clock.confirmed(), at(0));
+        assert!(!clock.has_passed(at(5)));
+        assert_eq!(clock.doubt(at(5)), Some(HOUR));
+        assert!(clock.has_passed(at(0)) && clock.doubt(at(0)).is_none());
+        assert!(!clock.has_passed(at(11)) && clock.doubt(at(11)).is_none());
+        let mut reading = source.lock().unwrap();
+        (reading.wall, reading.boot) = (reading.wall + HOUR, HOUR);
+        drop(reading);
+        assert!(clock.has_passed(at(5)));
+        assert_eq!(clock.confirmed(), clock.now());
+    }
+
+    #[test]
+    fn a_step_of_the_clock_itself_passes_at_once_and_leaves_a_doubt_as_it_is() {
+        let clock = Clock::restored(source(10), ClockSetting::default(), Some(at(0)));
+        clock.advance(DAY).unwrap();
+        clock.set(at(20)).unwrap();
+        assert!(clock.has_passed(at(11)) && clock.has_passed(at(20)));
+        assert!(!clock.has_passed(at(10)));
+        clock.freeze();
+        assert_eq!(
+            (clock.confirmed(), clock.doubt(at(10))),
+            (at(0), Some(HOUR))
+        );
+    }
+
+    #[test]
+    fn a_time_that_the_clock_was_set_back_over_passes_when_it_comes_again() {
+        let clock = Clock::restored(source(10), ClockSetting::default(), None);
+        clock.set(at(2)).unwrap();
+        clock.advance(DAY * 3).unwrap();
+        assert!(clock.has_passed(at(5)));
+        assert!(!clock.has_passed(at(2)));
     }
 }

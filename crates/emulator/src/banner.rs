@@ -1,14 +1,19 @@
 use std::io::Write as _;
 
 use anstyle::{AnsiColor, Style};
+use sealock_vault::PendingPurge;
 
 use crate::{Auth, services::Services, tls::Trust};
 
 const NAME: Style = Style::new().bold();
+const WARNING: Style = AnsiColor::Yellow.on_default().bold();
 const COMMAND: Style = AnsiColor::Cyan.on_default();
 
 /// The port that the command line expects an emulator at.
 const DEFAULT_PORT: u16 = 5000;
+
+/// How many pending purges are named. `sealock status` has all of them.
+const PURGES_NAMED: usize = 8;
 
 /// Tells a person where everything is and what to try.
 pub(crate) async fn print(
@@ -55,6 +60,11 @@ pub(crate) async fn print(
         None => format!("http://{at}/_sealock/v1/ca.pem"),
     };
 
+    let purges = match services.vault.pending_purges() {
+        Ok(purges) => pending(&purges, &command("status")),
+        Err(error) => format!("{WARNING}What is to be purged is unknown{WARNING:#}: {error}\n"),
+    };
+
     let mut out = anstream::stdout().lock();
     let commands: Vec<_> = commands
         .iter()
@@ -69,7 +79,7 @@ pub(crate) async fn print(
   control   http://{at}/_sealock/v1
   key       {key}
   data      {data_dir}
-
+{purges}
 Try, in another terminal:
 {commands}
 
@@ -94,5 +104,75 @@ async fn key(services: &Services, registry: &sealock_registry::Registry) -> Stri
             format!("{kid} (revoked: {})", revocation.cause)
         }
         Err(error) => format!("unknown: {error}"),
+    }
+}
+
+/// Tells of what is purged soon, and of the commands that prevent it.
+fn pending(purges: &[PendingPurge], status: &str) -> String {
+    let Some(last) = purges.iter().map(|purge| purge.purged_in).max() else {
+        return String::new();
+    };
+    let mut lines: Vec<_> = purges
+        .iter()
+        .take(PURGES_NAMED)
+        .map(|purge| {
+            let (vault, due) = (&purge.vault, purge.scheduled_purge);
+            match &purge.key {
+                Some(key) => format!("  key {vault}/{key}, due {due}"),
+                None => format!("  vault {vault}, due {due}"),
+            }
+        })
+        .collect();
+    if purges.len() > PURGES_NAMED {
+        lines.push(format!("  and {} more", purges.len() - PURGES_NAMED));
+    }
+    format!(
+        "
+{WARNING}Purged in {last:#} of running{WARNING:#}, unless recovered; fell due while the emulator was stopped, or in a
+step of the system's clock:
+{lines}
+For the commands that recover it: {COMMAND}{status}{COMMAND:#}
+",
+        lines = lines.join("\n")
+    )
+}
+
+#[cfg(test)]
+mod tests {
+    use jiff::{SignedDuration, Timestamp};
+
+    use super::*;
+
+    fn told(purges: &[PendingPurge]) -> String {
+        anstream::adapter::strip_str(&pending(purges, "sealock status")).to_string()
+    }
+
+    #[test]
+    fn pending_purges_are_told_with_when_and_what_to_do() {
+        let of_vault = PendingPurge {
+            vault: "kv1".parse().unwrap(),
+            key: None,
+            scheduled_purge: Timestamp::UNIX_EPOCH,
+            purged_in: SignedDuration::from_hours(1),
+            vault_is_deleted: true,
+        };
+        let of_key = PendingPurge {
+            key: Some("k1".parse().unwrap()),
+            ..of_vault.clone()
+        };
+        assert_eq!(told(&[]), "");
+        assert_eq!(
+            told(&[of_vault, of_key.clone()]),
+            "
+Purged in 1h of running, unless recovered; fell due while the emulator was stopped, or in a
+step of the system's clock:
+  vault kv1, due 1970-01-01T00:00:00Z
+  key kv1/k1, due 1970-01-01T00:00:00Z
+For the commands that recover it: sealock status
+"
+        );
+        let told = told(&vec![of_key; PURGES_NAMED + 2]);
+        assert_eq!(told.matches("kv1/k1").count(), PURGES_NAMED);
+        assert!(told.contains("  and 2 more\n"), "{told}");
     }
 }

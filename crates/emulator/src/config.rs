@@ -8,6 +8,7 @@ use fs_err as fs;
 use jiff::SignedDuration;
 use sealock_cmk::Sku;
 use sealock_core::{IdentityName, KeyIdentifier, KeyName, RegistryName, VaultName};
+use sealock_store::metadata::EngineKind;
 use sealock_vault::{Curve, KeyPermission, KeySpec, KeyType, VaultSettings, VaultSku};
 use serde::{Deserialize, Deserializer, de::Error as _};
 use toml::{Table, Value};
@@ -31,6 +32,8 @@ pub struct Config {
     pub server: Server,
     /// The log.
     pub log: Log,
+    /// Where everything is kept, and how.
+    pub store: StoreSection,
     /// Customer-managed keys.
     pub cmk: sealock_cmk::Settings,
     /// The registry of the friendly door.
@@ -148,6 +151,31 @@ pub enum LogFormat {
     Text,
     /// One JSON object a line.
     Json,
+}
+
+/// `[store]`
+#[derive(Clone, Copy, Debug, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct StoreSection {
+    /// What holds the metadata.
+    #[serde(deserialize_with = "engine")]
+    pub engine: EngineKind,
+    /// After how many days what no record mentions is removed from the quarantine.
+    pub quarantine_days: u32,
+}
+
+impl Default for StoreSection {
+    fn default() -> Self {
+        Self {
+            engine: EngineKind::default(),
+            quarantine_days: 30,
+        }
+    }
+}
+
+fn engine<'de, D: Deserializer<'de>>(deserializer: D) -> Result<EngineKind, D::Error> {
+    let name = String::deserialize(deserializer)?;
+    name.parse().map_err(D::Error::custom)
 }
 
 /// `[registry]`

@@ -22,6 +22,7 @@ mod registries;
 mod role_assignments;
 mod rotation_policy;
 mod scope_maps;
+mod status;
 mod tokens;
 mod trust;
 mod vaults;
@@ -50,7 +51,7 @@ pub(crate) fn router(services: Services, trust: Trust, token: Option<ControlToke
         .route("/health", get(health::health))
         .merge(trust::open().with_state(trust.clone()));
     let guarded = Router::new()
-        .route("/status", get(registries::status))
+        .route("/status", get(status::status))
         .route("/vaults", get(vaults::list))
         .route(
             "/vaults/{vault}",

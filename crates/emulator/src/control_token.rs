@@ -1,6 +1,6 @@
 use std::path::{Path, PathBuf};
 
-use fs_err as fs;
+use sealock_store::ownership;
 use subtle::ConstantTimeEq as _;
 use zeroize::Zeroizing;
 
@@ -18,6 +18,7 @@ impl ControlToken {
     /// Reads the token from its file, or makes one.
     pub(crate) fn load_or_create(data_dir: Option<&Path>) -> Result<Self, Error> {
         let named = std::env::var_os(CONTROL_TOKEN_FILE).map(PathBuf::from);
+        let is_named = named.is_some();
         let path = named
             .or_else(|| data_dir.map(|dir| dir.join("control.token")))
             .ok_or(Error::ControlTokenHomeless)?;
@@ -25,7 +26,12 @@ impl ControlToken {
             let token = Zeroizing::new(hex::encode(Zeroizing::new(rand::random::<[u8; 32]>())));
             sealock_store::create_secret(&path, token.as_bytes())?;
         }
-        let text = Zeroizing::new(fs::read_to_string(&path)?);
+        let file = if is_named {
+            ownership::open_named(&path)?
+        } else {
+            ownership::open_inside(&path)?
+        };
+        let text = Zeroizing::new(ownership::read_to_string(file)?);
         Self::parse(text.trim()).ok_or(Error::ControlTokenDamaged { path })
     }
 

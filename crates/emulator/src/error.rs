@@ -56,10 +56,14 @@ pub enum Error {
         why: &'static str,
     },
     /// Another service key than the data directory was written with.
-    #[error("the service key {path} is not the one that the data directory was written with")]
+    #[error(
+        "the service key {path} is not the one that the data directory was written with, or {format} is damaged"
+    )]
     ServiceKeyForeign {
         /// The file.
         path: PathBuf,
+        /// The file that says which one it is.
+        format: PathBuf,
     },
     /// Without the service key, nothing that is stored can be opened.
     #[error("the service key {path} is missing, but the data directory was written with one")]
@@ -113,6 +117,9 @@ impl Error {
             Self::ServiceKeyForeign { .. } | Self::ServiceKeyMissing { .. } => Some(
                 "set SEALOCK_SERVICE_KEY_FILE to the file that was used before, or begin with an empty data directory"
                     .to_owned(),
+            ),
+            Self::Store(sealock_store::Error::Link { path }) if path.ends_with("service.key") => Some(
+                "or, if the key is to lie where the link leads, name that file in SEALOCK_SERVICE_KEY_FILE".to_owned(),
             ),
             Self::Tls(error) => error.hint(),
             _ => None,

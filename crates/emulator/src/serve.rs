@@ -7,7 +7,7 @@ use std::{
 
 use sealock_core::PublicName;
 use sealock_envelope::ServiceKey;
-use sealock_store::{DataDir, Store};
+use sealock_store::{Authenticator, DataDir, Store, StoreFiles};
 use tokio::signal::unix::{SignalKind, signal};
 use tracing_subscriber::EnvFilter;
 
@@ -113,21 +113,23 @@ async fn run(config: Config, ready_file: Option<PathBuf>) -> Result<(), Error> {
         Auth::Enforced => Some(ControlToken::load_or_create(dir)?),
     };
 
-    let (store, service_key) = match dir {
-        // In this order: the store's presence tells whether a key that is missing was there before.
+    let (store, service_key) = match &data_dir {
         Some(dir) => {
             let service_key = service_key::load_or_create(dir)?;
-            let store = Store::open(dir)?;
-            service_key::check(&service_key, &store, dir).await?;
-            (store, service_key)
+            (open_store(dir, &service_key, &config)?, service_key)
         }
         None => (Store::ephemeral(), ServiceKey::random()),
     };
     let clock = timekeeping::restore(&store)?;
-    let services = Services::open(store, service_key, clock, names, address.ip(), &config).await?;
-    if let Some(dir) = &data_dir {
-        dir.raise_format()?;
-    }
+    let services = Services::open(
+        store.clone(),
+        service_key,
+        clock,
+        names,
+        address.ip(),
+        &config,
+    )
+    .await?;
     services.sweep()?;
     tokio::select! {
         seeded = seed::seed(&services, &config) => seeded?,
@@ -167,10 +169,29 @@ async fn run(config: Config, ready_file: Option<PathBuf>) -> Result<(), Error> {
     tracing::info!("stopping");
     shutdown.cancel();
     let _ = served.await;
+    if let Err(error) = timekeeping::remember_confirmed(&services.store, &services.clock).await {
+        tracing::warn!(%error, "the time of this stop could not be remembered");
+    }
+    store.close().await;
     if let Some(path) = &ready_file {
         let _ = std::fs::remove_file(path);
     }
     Ok(())
+}
+
+fn open_store(dir: &DataDir, service_key: &ServiceKey, config: &Config) -> Result<Store, Error> {
+    let authenticator = Authenticator::new(&service_key.store_key());
+    let opened = Store::open(StoreFiles {
+        engine: config.store.engine,
+        ..StoreFiles::new(dir.path(), authenticator)
+    });
+    opened.map_err(|error| match error {
+        sealock_store::Error::KeyForeign { format } => Error::ServiceKeyForeign {
+            path: service_key::path(dir.path()),
+            format,
+        },
+        error => error.into(),
+    })
 }
 
 /// Refuses to serve others on the network what asks nobody for a login, unless told to in so many words.

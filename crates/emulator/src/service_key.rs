@@ -1,9 +1,8 @@
 use std::path::{Path, PathBuf};
 
 use base64::{Engine as _, engine::general_purpose::STANDARD};
-use fs_err as fs;
 use sealock_envelope::ServiceKey;
-use sealock_store::{Batch, Store, Table};
+use sealock_store::{DataDir, ownership};
 use zeroize::Zeroizing;
 
 use crate::Error;
@@ -11,22 +10,23 @@ use crate::Error;
 /// Names a file to keep the service key in, elsewhere than in the data directory.
 const SERVICE_KEY_FILE: &str = "SEALOCK_SERVICE_KEY_FILE";
 
-/// Something that only the right service key opens.
-const CHECK: Table<String> = Table::content("service-key");
-const CHECK_KEY: [&str; 1] = ["check"];
+/// Where the service key lies, if the user says so.
+fn named() -> Option<PathBuf> {
+    std::env::var_os(SERVICE_KEY_FILE).map(PathBuf::from)
+}
 
 /// Where the service key lies.
-fn path(data_dir: &Path) -> PathBuf {
-    std::env::var_os(SERVICE_KEY_FILE).map_or_else(|| data_dir.join("service.key"), PathBuf::from)
+pub(crate) fn path(data_dir: &Path) -> PathBuf {
+    named().unwrap_or_else(|| data_dir.join("service.key"))
 }
 
 /// Reads the platform's own key, or makes one for an empty data directory.
-pub(crate) fn load_or_create(data_dir: &Path) -> Result<ServiceKey, Error> {
-    let path = path(data_dir);
+pub(crate) fn load_or_create(data_dir: &DataDir) -> Result<ServiceKey, Error> {
+    let path = path(data_dir.path());
     if path.exists() {
         return read(&path);
     }
-    if data_dir.join("metadata").exists() {
+    if data_dir.is_used() {
         return Err(Error::ServiceKeyMissing { path });
     }
     let key = ServiceKey::random();
@@ -38,30 +38,16 @@ pub(crate) fn load_or_create(data_dir: &Path) -> Result<ServiceKey, Error> {
     Ok(key)
 }
 
-/// Refuses to go on with a service key that is not the one the store was written with.
-pub(crate) async fn check(key: &ServiceKey, store: &Store, data_dir: &Path) -> Result<(), Error> {
-    let Some(sealed) = store.get(&CHECK, &CHECK_KEY)? else {
-        let sealed = STANDARD.encode(key.record_key().seal(b"service key check", b""));
-        let _unconditional = store
-            .commit(Batch::new().put(&CHECK, &CHECK_KEY, &sealed))
-            .await?;
-        return Ok(());
-    };
-    let sealed = STANDARD.decode(&sealed.value).unwrap_or_default();
-    match key.record_key().open(b"service key check", &sealed) {
-        Ok(_) => Ok(()),
-        Err(_) => Err(Error::ServiceKeyForeign {
-            path: path(data_dir),
-        }),
-    }
-}
-
 fn read(path: &Path) -> Result<ServiceKey, Error> {
     let damaged = |why| Error::ServiceKeyDamaged {
         path: path.to_owned(),
         why,
     };
-    let text = Zeroizing::new(fs::read_to_string(path)?);
+    let file = match named() {
+        Some(_) => ownership::open_named(path)?,
+        None => ownership::open_inside(path)?,
+    };
+    let text = Zeroizing::new(ownership::read_to_string(file)?);
     let bytes = STANDARD
         .decode(text.trim())
         .map_err(|_| damaged("it is not base64"))?;

@@ -12,6 +12,8 @@ use tokio_util::sync::CancellationToken;
 
 use crate::{Config, Error, chain::Chain};
 
+const QUARANTINED: &str = "objects that no record mentions are in quarantine";
+
 /// Every service of the emulator, joined.
 #[derive(Clone)]
 pub(crate) struct Services {
@@ -101,19 +103,31 @@ impl Services {
             .collect())
     }
 
-    /// Removes, in the background, what a crash left behind or what its time has come for. Call it
-    /// before requests are served.
+    /// Removes, in the background, what an earlier process was about to remove or what its time has come for, and sets
+    /// aside what no record mentions. Call it before requests are served.
     pub(crate) fn sweep(&self) -> Result<(), Error> {
         let sweep = self.registries.sweep()?;
-        tokio::task::spawn_blocking(move || match sweep.run() {
-            Ok(0) => {}
-            Ok(removed) => tracing::info!(removed, "swept objects that a crash left behind"),
-            Err(error) => tracing::warn!(%error, "the sweep for orphaned objects failed"),
-        });
-        let vault = self.vault.clone();
+        let (store, vault) = (self.store.clone(), self.vault.clone());
         tokio::spawn(async move {
-            if let Err(error) = vault.sweep().await {
-                tracing::warn!(%error, "the sweep of the vaults failed");
+            if let Err(error) = store.finish_removals().await {
+                tracing::warn!(%error, "what was to be removed is not removed yet");
+            }
+            if !store.is_sound().await {
+                tracing::warn!("records are missing, so nothing is swept");
+                return;
+            }
+            let swept = tokio::task::spawn_blocking(move || sweep.run()).await;
+            match swept.map_err(sealock_registry::Error::from).flatten() {
+                Ok(0) => {}
+                Ok(objects) => tracing::warn!(objects, "{QUARANTINED}"),
+                Err(error) => tracing::warn!(%error, "the sweep for objects of no registry failed"),
+            }
+            match vault.sweep().await {
+                Ok(swept) if swept.files > 0 => {
+                    tracing::warn!(objects = swept.files, "{QUARANTINED}");
+                }
+                Ok(_) => {}
+                Err(error) => tracing::warn!(%error, "the sweep of the vaults failed"),
             }
         });
         Ok(())

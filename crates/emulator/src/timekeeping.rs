@@ -1,7 +1,7 @@
-use std::time::Duration;
+use std::{sync::Arc, time::Duration};
 
 use jiff::Timestamp;
-use sealock_core::{Clock, ClockSetting};
+use sealock_core::{Clock, ClockSetting, SystemTime, TimeSource};
 use sealock_store::{Batch, Result, Store, Table};
 
 use crate::services::Services;
@@ -10,17 +10,41 @@ use crate::services::Services;
 const CLOCK: Table<ClockSetting> = Table::control("clock");
 const KEY: [&str; 1] = ["setting"];
 
+/// Up to when the clock's time was confirmed, now and then. What has passed since at a start is in doubt, so
+/// that one that is too early only lengthens the doubt.
+const CONFIRMED: Table<Timestamp> = Table::content("confirmed-time");
+
 /// The clock as it was set before the last stop. A frozen one stands where it stood.
 pub(crate) fn restore(store: &Store) -> Result<Clock> {
+    restore_from(Arc::new(SystemTime), store)
+}
+
+fn restore_from(source: Arc<dyn TimeSource>, store: &Store) -> Result<Clock> {
     let setting = store.get(&CLOCK, &KEY)?;
-    Ok(setting.map_or_else(Clock::system, |setting| Clock::restored(setting.value)))
+    let setting = setting.map_or_else(ClockSetting::default, |setting| setting.value);
+    let confirmed = store.get(&CONFIRMED, &KEY)?;
+    Ok(Clock::restored(
+        source,
+        setting,
+        confirmed.map(|confirmed| confirmed.value),
+    ))
 }
 
 /// Remembers how the clock was set, and has everything that depends on time decided anew.
 pub(crate) async fn remember(store: &Store, clock: &Clock) -> Result<()> {
-    let batch = Batch::new().put(&CLOCK, &KEY, &clock.setting());
+    let batch = with_confirmed(clock).put(&CLOCK, &KEY, &clock.setting());
     let _unconditional = store.commit(batch).await?;
     Ok(())
+}
+
+/// Remembers up to when the clock's time is confirmed.
+pub(crate) async fn remember_confirmed(store: &Store, clock: &Clock) -> Result<()> {
+    let _unconditional = store.commit(with_confirmed(clock)).await?;
+    Ok(())
+}
+
+fn with_confirmed(clock: &Clock) -> Batch {
+    Batch::new().put(&CONFIRMED, &KEY, &clock.confirmed())
 }
 
 /// How long to wait for the clock at most: it may be moved in ways that nobody tells of.
@@ -39,13 +63,29 @@ pub(crate) async fn run_due(
     Ok(due.next)
 }
 
+/// How often it is remembered up to when the clock's time is confirmed.
+const REMEMBERED_EVERY: Duration = Duration::from_hours(1);
+
 /// Does what is due when its time comes, until the emulator stops.
 pub(crate) async fn keep(services: Services) {
+    let mut remembers = tokio::time::interval(REMEMBERED_EVERY);
+    let mut told = 0;
     loop {
         let next = run_due(&services).await.unwrap_or_else(|error| {
             tracing::error!(%error, "what was due in the vaults could not be done");
             None
         });
+        let pending = services
+            .vault
+            .pending_purges()
+            .map_or(0, |purges| purges.len());
+        if pending > told {
+            tracing::warn!(
+                pending,
+                "what fell due while nothing confirmed the time is purged within an hour; `sealock status` says how to recover it"
+            );
+        }
+        told = pending;
         let wait = next.map_or(LONGEST_WAIT, |next| {
             let until = next.duration_since(services.clock.now());
             Duration::try_from(until).unwrap_or_default()
@@ -53,7 +93,89 @@ pub(crate) async fn keep(services: Services) {
         tokio::select! {
             () = tokio::time::sleep(wait.clamp(Duration::from_secs(1), LONGEST_WAIT)) => {}
             () = services.vault.changed() => {}
+            _ = remembers.tick() => {
+                if let Err(error) = remember_confirmed(&services.store, &services.clock).await {
+                    tracing::warn!(%error, "the time could not be remembered");
+                }
+            }
             () = services.shutdown.cancelled() => return,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Mutex;
+
+    use jiff::SignedDuration;
+    use sealock_core::Reading;
+
+    use super::*;
+
+    const DAY: SignedDuration = SignedDuration::from_hours(24);
+
+    struct Host {
+        store: Store,
+        clocks: Arc<Mutex<Reading>>,
+    }
+
+    impl Host {
+        fn new() -> Self {
+            let clocks = Mutex::new(Reading {
+                wall: Timestamp::UNIX_EPOCH,
+                boot: SignedDuration::ZERO,
+            });
+            Self {
+                store: Store::ephemeral(),
+                clocks: Arc::new(clocks),
+            }
+        }
+
+        fn pass(&self, time: SignedDuration) {
+            let mut clocks = self.clocks.lock().unwrap();
+            clocks.wall += time;
+            clocks.boot += time;
+        }
+
+        fn start(&self) -> Clock {
+            restore_from(self.clocks.clone(), &self.store).unwrap()
+        }
+    }
+
+    #[tokio::test]
+    async fn what_passes_after_a_stop_is_in_doubt_at_the_next_start() {
+        let host = Host::new();
+        let clock = host.start();
+        host.pass(DAY);
+        remember_confirmed(&host.store, &clock).await.unwrap();
+        let stopped = clock.now();
+        host.pass(DAY);
+        let clock = host.start();
+        assert_eq!(clock.confirmed(), stopped);
+        assert!(clock.has_passed(stopped));
+        assert!(!clock.has_passed(clock.now()));
+    }
+
+    #[tokio::test]
+    async fn a_step_of_the_clock_is_not_in_doubt_at_the_next_start() {
+        let host = Host::new();
+        let clock = host.start();
+        host.pass(DAY);
+        clock.advance(DAY * 90).unwrap();
+        remember(&host.store, &clock).await.unwrap();
+        let restored = host.start();
+        assert_eq!(restored.now(), clock.now());
+        assert!(restored.has_passed(clock.now()));
+    }
+
+    #[tokio::test]
+    async fn a_doubt_is_remembered() {
+        let host = Host::new();
+        host.pass(DAY * 90);
+        for _ in 0..2 {
+            let clock = host.start();
+            assert!(!clock.has_passed(clock.now()), "never known");
+            remember_confirmed(&host.store, &clock).await.unwrap();
         }
     }
 }

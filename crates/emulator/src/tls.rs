@@ -125,7 +125,7 @@ pub(crate) fn prepare(
 ) -> Result<(Arc<ServerConfig>, Trust), TlsError> {
     let dir = data_dir.map(trust::create_dir).transpose()?;
     let authority = match &settings.ca {
-        Some(path) => Authority::read(path)?,
+        Some(path) => Authority::read_named(path)?,
         None => Authority::load_or_create(dir.as_deref(), Scope::Loopback)?,
     };
     let azure_authority = settings

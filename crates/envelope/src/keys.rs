@@ -18,6 +18,7 @@ const LABEL_BINDING: &[u8] = b"sealock object binding v1";
 const LABEL_CHECK: &[u8] = b"sealock dek check v1";
 const LABEL_RECORD: &[u8] = b"sealock service record v1";
 const LABEL_TOKEN: &[u8] = b"sealock registry token v1";
+const LABEL_STORE: &[u8] = b"sealock store v1";
 const LABEL_BACKUP: &[u8] = b"sealock key backup v1";
 const LABEL_REGISTRY_RECORD: &[u8] = b"sealock registry record v1";
 
@@ -82,6 +83,11 @@ impl ServiceKey {
     /// The key that seals the backups of the vault's keys.
     pub fn backup_key(&self) -> RecordKey {
         RecordKey::derived(&derive(&self.0, &[], &[LABEL_BACKUP]))
+    }
+
+    /// The key that authenticates what the store writes.
+    pub fn store_key(&self) -> Zeroizing<[u8; KEY_LEN]> {
+        derive(&self.0, &[], &[LABEL_STORE])
     }
 
     /// The key that signs the tokens of `registry`.

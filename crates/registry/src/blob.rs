@@ -132,7 +132,7 @@ impl Registry {
                     Err(Error::BlobUnknown { .. }) => continue,
                     renewed => renewed?,
                 }
-                return Ok(self.store.settled().await?);
+                return Ok(());
             }
             let batch =
                 Batch::new()
@@ -140,10 +140,11 @@ impl Registry {
                     .put(&BLOBS, &key, &self.asked_now());
             let batch = self.link(digest, existing.as_ref(), Some(&fresh.record), batch);
             fresh.is_referred_to = existing.is_none();
-            if self.store.commit(batch).await? == Commit::Done {
+            let committed = self.store.commit(batch).await;
+            fresh.note_commit(&committed);
+            if committed? == Commit::Done {
                 return Ok(());
             }
-            fresh.is_referred_to = false;
         }
     }
 
@@ -172,7 +173,6 @@ impl Registry {
                     Err(Error::BlobUnknown { .. }) => continue,
                     renewed => renewed?,
                 }
-                self.store.settled().await?;
                 return Ok(true);
             }
             let batch = Batch::new()
@@ -248,9 +248,9 @@ impl Registry {
             let batch = Batch::new()
                 .expect_present(&BLOBS, &key)
                 .delete(&BLOBS, &key);
-            let (batch, freed) = self.unlink(digest, batch)?;
+            let (batch, _) = self.unlink(digest, batch)?;
             if self.store.commit(batch).await? == Commit::Done {
-                return self.free(freed).await;
+                return Ok(());
             }
         }
     }

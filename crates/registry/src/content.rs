@@ -11,8 +11,8 @@ use sealock_cmk::{Custody, Lease};
 use sealock_core::{Algorithm, Digest, ObjectId};
 use sealock_envelope::{HEADER_LEN, Header, Layout, Sealed, Segments};
 use sealock_store::{
-    Batch, Record, Store, Table,
-    objects::{Object, Staged},
+    Batch, Commit, Fault, Record, Store, Table,
+    objects::{Object, ObjectSet, Staged},
 };
 use serde::{Deserialize, Serialize};
 use tokio::task::spawn_blocking;
@@ -230,40 +230,28 @@ impl Registry {
             .put(&CONTENTS, &[&self.id, &key], &linked)
     }
 
-    /// Adds to `batch` one link less to the content of `digest`. If this was the last link, what is to
-    /// be [freed](Self::free) once the batch is committed is returned.
-    pub(crate) fn unlink(
-        &self,
-        digest: &Digest,
-        batch: Batch,
-    ) -> Result<(Batch, Option<Unlinked>), Error> {
+    /// Adds to `batch` one link less to the content of `digest`. With the last link its object goes; then this
+    /// says true.
+    pub(crate) fn unlink(&self, digest: &Digest, batch: Batch) -> Result<(Batch, bool), Error> {
         let key = digest.to_string();
         let key = [&*self.id, &key];
         let Some(existing) = self.content(digest)? else {
-            return Ok((batch, None));
+            return Ok((batch, false));
         };
         let batch = batch.expect(&CONTENTS, &key, &existing);
         if existing.links > 1 {
             let mut unlinked = existing.value.clone();
             unlinked.links -= 1;
-            Ok((batch.put(&CONTENTS, &key, &unlinked), None))
+            Ok((batch.put(&CONTENTS, &key, &unlinked), false))
         } else {
-            let unlinked = Unlinked::new(&self.in_flight, existing.object);
-            Ok((batch.delete(&CONTENTS, &key), Some(unlinked)))
+            let batch = batch.remove(ObjectSet::Blobs, existing.object);
+            Ok((batch.delete(&CONTENTS, &key), true))
         }
-    }
-
-    /// Removes an object that no record refers to any more.
-    pub(crate) async fn free(&self, unlinked: Option<Unlinked>) -> Result<(), Error> {
-        if let Some(unlinked) = unlinked {
-            let store = self.store.clone();
-            spawn_blocking(move || store.blobs.remove(unlinked.object)).await??;
-        }
-        Ok(())
     }
 }
 
-/// Objects on their way between file and record: no record refers to them, and yet they are no orphans. Clones share them.
+/// Objects that are published and wait for their record: none refers to them yet, and they are no orphans. Clones share
+/// them.
 #[derive(Clone, Default)]
 pub(crate) struct InFlight(Arc<Mutex<HashSet<ObjectId>>>);
 
@@ -272,7 +260,7 @@ pub(crate) struct InFlight(Arc<Mutex<HashSet<ObjectId>>>);
 pub(crate) struct Fresh {
     pub(crate) record: ContentRecord,
     /// Whether a record may refer to the object. To be set before the commit: whatever becomes of the
-    /// commit then, the object stays, and the next start sweeps it if no record does.
+    /// commit then, the object stays, and the next start sets it aside if no record does.
     pub(crate) is_referred_to: bool,
     store: Store,
     in_flight: InFlight,
@@ -305,6 +293,22 @@ impl Fresh {
     }
 }
 
+impl Fresh {
+    /// Notes how the commit ended that was to refer to it.
+    ///
+    /// A disk that took nothing has no record of it. One that failed may have.
+    pub(crate) fn note_commit(&mut self, committed: &Result<Commit, sealock_store::Error>) {
+        let is_written = match committed {
+            Ok(committed) => *committed == Commit::Done,
+            Err(error) => !matches!(
+                error.fault(),
+                Some(Fault::Full | Fault::ReadOnly | Fault::TooManyFiles)
+            ),
+        };
+        self.is_referred_to &= is_written;
+    }
+}
+
 impl Drop for Fresh {
     fn drop(&mut self) {
         // It blocks for the time of an unlink, and only where two pushed the same at once.
@@ -312,31 +316,9 @@ impl Drop for Fresh {
         if !self.is_referred_to
             && let Err(error) = self.store.blobs.remove(object)
         {
-            tracing::warn!(%object, %error, "an unneeded object could not be removed; the next start sweeps it");
+            tracing::warn!(%object, %error, "an unneeded object could not be removed; the next start sets it aside");
         }
         self.in_flight.lock().remove(&object);
-    }
-}
-
-/// An object whose last link goes with a commit. It stays in flight until it is freed.
-pub(crate) struct Unlinked {
-    object: ObjectId,
-    in_flight: InFlight,
-}
-
-impl Unlinked {
-    fn new(in_flight: &InFlight, object: ObjectId) -> Self {
-        in_flight.lock().insert(object);
-        Self {
-            object,
-            in_flight: in_flight.clone(),
-        }
-    }
-}
-
-impl Drop for Unlinked {
-    fn drop(&mut self) {
-        self.in_flight.lock().remove(&self.object);
     }
 }
 

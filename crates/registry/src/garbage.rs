@@ -130,9 +130,8 @@ impl Registry {
                 .expect(&BLOBS, &key, &blob.record)
                 .delete(&BLOBS, &key);
             let (batch, unlinked) = self.unlink(&blob.digest, batch)?;
-            let freed = if unlinked.is_some() { blob.size } else { 0 };
+            let freed = if unlinked { blob.size } else { 0 };
             if self.store.commit(batch).await? == Commit::Done {
-                self.free(unlinked).await?;
                 return Ok(Some(freed));
             }
         }

@@ -270,14 +270,15 @@ impl Registry {
             if let Some(fresh) = &mut fresh {
                 fresh.is_referred_to = is_new;
             }
-            if self.store.commit(batch).await? == Commit::Done {
+            let committed = self.store.commit(batch).await;
+            if let Some(fresh) = &mut fresh {
+                fresh.note_commit(&committed);
+            }
+            if committed? == Commit::Done {
                 return Ok(PutManifest {
                     digest,
                     subject: manifest.subject,
                 });
-            }
-            if let Some(fresh) = &mut fresh {
-                fresh.is_referred_to = false;
             }
         }
     }
@@ -439,9 +440,9 @@ impl Registry {
             if let Some(subject) = &existing.subject {
                 batch = self.unrefer(repository, digest, subject, batch);
             }
-            let (batch, freed) = self.unlink(digest, batch)?;
+            let (batch, _) = self.unlink(digest, batch)?;
             if self.store.commit(batch).await? == Commit::Done {
-                return self.free(freed).await;
+                return Ok(());
             }
         }
     }

@@ -33,7 +33,7 @@ pub struct Registries {
     pub(crate) store: Store,
     custodian: Custodian,
     service_key: Arc<ServiceKey>,
-    clock: Clock,
+    pub(crate) clock: Clock,
     pub(crate) uploads: Uploads,
     pub(crate) in_flight: InFlight,
     turns: Turns,

@@ -1,55 +1,62 @@
 use std::{collections::HashSet, ops::Bound};
 
+use jiff::Timestamp;
 use sealock_core::ObjectId;
-use sealock_store::Store;
+use sealock_store::{Store, objects::ObjectSet};
 
 use crate::{Error, Registries, content::CONTENTS};
 
-/// The removal of objects that an earlier process left behind.
+/// The search for objects that no record mentions.
 ///
 /// What exists is listed when the sweep is made, before the first request: whatever is published later
 /// is none of its business, so it can [run](Self::run) in the background.
 pub struct Sweep {
     store: Store,
     existing: Vec<ObjectId>,
+    since: Timestamp,
 }
 
 impl Registries {
-    /// Takes up the uploads that an earlier process kept, removes what it had staged for others, and lists
-    /// what a sweep may remove. Only before requests are served.
+    /// Takes up the uploads that an earlier process kept, sets aside what is staged and belongs to none of them, and
+    /// lists what a sweep may set aside. Only before requests are served.
     ///
     /// # Errors
     /// If the store fails.
     pub fn sweep(&self) -> Result<Sweep, Error> {
+        let since = self.clock.now();
         let kept = self.uploads.restore(&self.store)?;
         for object in self.store.blobs.list_staged()? {
             if !kept.contains(&object) {
-                self.store.blobs.discard(object)?;
+                self.store
+                    .blobs
+                    .set_staged_aside(object, since.as_second())?;
             }
         }
         Ok(Sweep {
             existing: self.store.blobs.list()?,
             store: self.store.clone(),
+            since,
         })
     }
 }
 
 impl Sweep {
-    /// Removes the objects that no content record refers to, and says how many. Blocks.
+    /// Moves the objects into quarantine that no content record mentions, and says how many. Nothing is removed: a
+    /// record may be missing because it was lost. Blocks.
     ///
     /// # Errors
     /// If the store fails.
     pub fn run(self) -> Result<usize, Error> {
         let referenced = referenced(&self.store)?;
-        let mut removed = 0;
-        for object in self
-            .existing
-            .into_iter()
-            .filter(|object| !referenced.contains(object))
-        {
-            removed += usize::from(self.store.blobs.remove(object)?);
+        let removals = self.store.removals(ObjectSet::Blobs)?;
+        let mut set_aside = 0;
+        for object in self.existing {
+            if !referenced.contains(&object) && !removals.contains(&object) {
+                let moved = self.store.blobs.set_aside(object, self.since.as_second())?;
+                set_aside += usize::from(moved);
+            }
         }
-        Ok(removed)
+        Ok(set_aside)
     }
 }
 

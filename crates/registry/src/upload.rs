@@ -13,7 +13,7 @@ use sealock_store::{Store, objects::Staged};
 use tokio::{sync::OwnedMutexGuard, task::spawn_blocking};
 
 use crate::{
-    Error, Registry, RepositoryName, UploadId,
+    Error, Registry, RepositoryName, UploadId, Uploads,
     content::{Fresh, InFlight},
     resumption::Resumption,
     session::{
@@ -152,10 +152,10 @@ impl Upload {
         };
         let received = session.received();
         let file = file::seal(&head(self, session), keys, session)?;
-        store.uploads.put(self.id.note(), &file)?;
         if let State::Open(open) = &mut self.state {
-            open.staged.keep();
+            open.staged.keep()?;
         }
+        store.uploads.put(self.id.note(), &file)?;
         self.in_file = Some(received);
         Ok(())
     }
@@ -184,9 +184,13 @@ impl Upload {
     pub(crate) fn end(&mut self, store: &Store) {
         // What is staged is closed before it is discarded.
         self.state = State::Over;
-        if self.in_file.take().is_none() {
-            return;
+        if self.in_file.take().is_some() {
+            self.abandon(store);
         }
+    }
+
+    /// Removes its files.
+    fn abandon(&self, store: &Store) {
         let file = store.uploads.remove(self.id.note());
         let staged = store.blobs.discard(self.object);
         if let Err(error) = file.and(staged) {
@@ -231,7 +235,8 @@ impl Registry {
         let head = self.head(repository);
         let upload = spawn_blocking(move || {
             let mut upload = Upload::new(&store, &lease.keys(), algorithm)?;
-            upload.keep(&store, &lease.keys(), head)?;
+            let kept = upload.keep(&store, &lease.keys(), head);
+            kept.inspect_err(|_| upload.abandon(&store))?;
             Ok::<_, Error>(upload)
         });
         let upload = upload.await??;
@@ -319,9 +324,10 @@ impl Registry {
         let lease = self.lease().await?;
         let store = self.store.clone();
         let head = self.head(repository);
-        let kept = spawn_blocking(move || {
-            turn.keep(&store, &lease.keys(), head)?;
-            Ok(turn)
+        let uploads = self.uploads.clone();
+        let kept = spawn_blocking(move || match turn.keep(&store, &lease.keys(), head) {
+            Ok(()) => Ok(turn),
+            Err(error) => Err(give_up(turn, &store, &uploads, error)),
         });
         kept.await?
     }
@@ -384,9 +390,10 @@ impl Registry {
                 session.check_room(batch.iter().map(Bytes::len).sum())?;
             }
             let lease = self.lease().await?;
-            let job = spawn_blocking(move || {
-                turn.append(&lease.keys(), &batch)?;
-                Ok(turn)
+            let (store, uploads) = (self.store.clone(), self.uploads.clone());
+            let job = spawn_blocking(move || match turn.append(&lease.keys(), &batch) {
+                Ok(()) => Ok(turn),
+                Err(error) => Err(give_up(turn, &store, &uploads, error)),
             });
             work = Box::pin(async { job.await? });
         }
@@ -415,9 +422,6 @@ impl Registry {
             (published, turn)
         });
         let (published, mut turn) = published.await?;
-        // Beside the commit: what it removes is of no use any more, to the next process neither.
-        let store = self.store.clone();
-        let ended = spawn_blocking(move || turn.end(&store));
         let committed = match published {
             Ok(published) => {
                 let committed = self.commit_upload(repository, published, algorithm, digest);
@@ -425,7 +429,9 @@ impl Registry {
             }
             Err(error) => Err(error),
         };
-        ended.await?;
+        // After the commit: a process that ends before leaves the session, to be completed by the next.
+        let store = self.store.clone();
+        spawn_blocking(move || turn.end(&store)).await?;
         committed
     }
 
@@ -445,6 +451,13 @@ impl Registry {
         }
         self.put_blob(repository, &digest, published).await
     }
+}
+
+/// Ends an upload that the disk does not take, so that it takes no room either.
+fn give_up(mut turn: Turn, store: &Store, uploads: &Uploads, error: Error) -> Error {
+    turn.end(store);
+    uploads.remove(turn.id);
+    error
 }
 
 /// The frames that make up the next batch; none at the body's end.

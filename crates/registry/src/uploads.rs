@@ -14,6 +14,7 @@ use uuid::Uuid;
 use crate::{
     Error, RepositoryName,
     session::file::Head,
+    sweep,
     upload::{Turn, Upload},
 };
 
@@ -92,27 +93,31 @@ impl Uploads {
         }
     }
 
-    /// Takes up the sessions that an earlier process kept, and returns the objects that they have staged.
-    /// What cannot be taken up is removed. Blocks.
+    /// Takes up the sessions that an earlier process kept, and returns the objects that they have staged. Those of
+    /// uploads that were completed, or that have expired, are removed; those that cannot be read are set aside.
+    /// Blocks.
     pub(crate) fn restore(&self, store: &Store) -> Result<HashSet<ObjectId>, Error> {
         let now = self.clock.now();
         let mut objects = HashSet::new();
+        let mut referenced = None;
         for note in store.uploads.list()? {
             let file = store.uploads.get(note)?;
-            let head = file.and_then(|file| Head::parse(&file)).filter(|head| {
-                head.upload.note() == note && now.duration_since(head.touched) < SESSION_EXPIRY
-            });
-            let is_staged = |head: &Head| store.blobs.open_staged(head.object);
-            match head {
-                Some(head) if is_staged(&head)?.is_some() => {
-                    objects.insert(head.object);
-                    let upload = Upload::kept(head.upload, head.object, head.received);
-                    let entry = Entry::new(head.registry, head.repository, upload, head.touched);
-                    self.lock().insert(head.upload, entry);
-                }
-                _ => {
-                    store.uploads.remove(note)?;
-                }
+            let head = file.and_then(|file| Head::parse(&file));
+            let Some(head) = head.filter(|head| head.upload.note() == note) else {
+                tracing::warn!(upload = %note, "an upload's file is damaged, and is set aside");
+                store.uploads.set_aside(note, now.as_second())?;
+                continue;
+            };
+            if now.duration_since(head.touched) >= SESSION_EXPIRY {
+                store.uploads.remove(note)?;
+                store.blobs.discard(head.object)?;
+            } else if is_staged(store, head.object, &mut referenced)? {
+                objects.insert(head.object);
+                let upload = Upload::kept(head.upload, head.object, head.received);
+                let entry = Entry::new(head.registry, head.repository, upload, head.touched);
+                self.lock().insert(head.upload, entry);
+            } else {
+                store.uploads.remove(note)?;
             }
         }
         Ok(objects)
@@ -169,4 +174,20 @@ impl Uploads {
     fn lock(&self) -> MutexGuard<'_, HashMap<UploadId, Entry>> {
         self.entries.lock().unwrap_or_else(PoisonError::into_inner)
     }
+}
+
+/// Whether an upload's content is staged, after it was staged again if it was published and never committed.
+fn is_staged(
+    store: &Store,
+    object: ObjectId,
+    referenced: &mut Option<HashSet<ObjectId>>,
+) -> Result<bool, Error> {
+    if store.blobs.open_staged(object)?.is_some() {
+        return Ok(true);
+    }
+    let referenced = match referenced {
+        Some(referenced) => referenced,
+        None => referenced.insert(sweep::referenced(store)?),
+    };
+    Ok(!referenced.contains(&object) && store.blobs.unpublish(object)?)
 }

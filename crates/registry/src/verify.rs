@@ -1,6 +1,7 @@
 use std::{collections::HashMap, ops::Bound};
 
 use sealock_core::Digest;
+use sealock_store::objects::ObjectSet;
 use serde::Serialize;
 
 use crate::{
@@ -55,13 +56,17 @@ impl Registries {
     /// If the store fails.
     pub fn verify_objects(&self) -> Result<Vec<Problem>, Error> {
         // In this order: what is published after the list is not in it, what is committed after the
-        // snapshot was in flight, and what was committed before is among the referenced.
+        // snapshot was in flight, and what was committed before is among the referenced. An object that goes
+        // in between is not there any more when it is looked for.
         let existing = self.store.blobs.list()?;
         let in_flight = self.in_flight.snapshot();
+        let removals = self.store.removals(ObjectSet::Blobs)?;
         let referenced = referenced(&self.store)?;
         let mut problems = Vec::new();
         for object in existing {
-            let accounted_for = referenced.contains(&object) || in_flight.contains(&object);
+            let accounted_for = referenced.contains(&object)
+                || in_flight.contains(&object)
+                || removals.contains(&object);
             if !accounted_for && self.store.blobs.open(object)?.is_some() {
                 problems.push(Problem {
                     kind: ProblemKind::ObjectOrphaned,

@@ -1,12 +1,8 @@
 //! What a record and an object cost, on the disk with the build.
 #![expect(clippy::unwrap_used, reason = "a measurement that fails has no value")]
 
-use std::sync::Arc;
-
 use criterion::{Criterion, criterion_group, criterion_main};
-use sealock_store::{
-    Authenticator, Batch, Store, StoreFiles, Table, disk::RealDisk, metadata::EngineKind, objects,
-};
+use sealock_store::{Authenticator, Batch, Store, StoreFiles, Table, objects};
 use tokio::runtime::Runtime;
 
 const RECORDS: Table<String> = Table::content("records");
@@ -17,13 +13,8 @@ const COUNT: usize = 10_000;
 fn store(criterion: &mut Criterion) {
     let runtime = Runtime::new().unwrap();
     let dir = tempfile::tempdir_in(env!("CARGO_TARGET_TMPDIR")).unwrap();
-    let store = Store::open(StoreFiles {
-        disk: Arc::new(RealDisk),
-        dir: dir.path().to_owned(),
-        engine: EngineKind::Redb,
-        authenticator: Authenticator::new(&[7; 32]),
-    })
-    .unwrap();
+    let authenticator = Authenticator::new(&[7; 32]);
+    let store = Store::open(StoreFiles::new(dir.path(), authenticator)).unwrap();
     let value = "x".repeat(160);
     let key = |number: usize| format!("{number:064}");
     for first in (0..COUNT).step_by(100) {

@@ -9,7 +9,7 @@ use crate::{
     Error, Result,
     disk::{self, RealDisk},
     durable::create_dir,
-    format,
+    format, ownership,
 };
 
 /// A data directory that this process alone uses.
@@ -23,20 +23,19 @@ impl DataDir {
     /// Takes possession of a data directory, and creates it if it is missing.
     ///
     /// # Errors
-    /// If another process has it, or it cannot be written.
+    /// If another process has it, another user planted something in it, or it cannot be written.
     pub fn open(path: &Path) -> Result<Self> {
         create_dir(path)?;
-        let lock = fs::OpenOptions::new()
-            .create(true)
-            .write(true)
-            .truncate(false)
-            .mode(0o600)
-            .open(path.join("lock"))?;
+        ownership::check_data_dir(path)?;
+        let mut options = fs::OpenOptions::new();
+        options.create(true).write(true).truncate(false).mode(0o600);
+        let lock = ownership::open_inside_with(&path.join("lock"), &mut options)?;
         match lock.file().try_lock() {
             Ok(()) => {}
             Err(TryLockError::WouldBlock) => return Err(Error::InUse(path.display().to_string())),
             Err(TryLockError::Error(error)) => return Err(error.into()),
         }
+        ownership::check_tree(path)?;
         for dir in [path.to_owned(), path.join("tls")] {
             disk::sweep_unfinished(&RealDisk, &dir)?;
         }

@@ -74,6 +74,73 @@ pub enum Error {
     /// The emulator is stopping.
     #[error("the store is closed")]
     Closed,
+    /// The system keeps its user from a part of the data directory.
+    #[error(
+        "{path} is closed to sealock: it belongs to uid {owner}, and sealock runs as uid {user}; as root: \
+         chown -R {user} {dir}"
+    )]
+    Denied {
+        /// The file or directory.
+        path: PathBuf,
+        /// Whose it is.
+        owner: u32,
+        /// Who runs sealock.
+        user: u32,
+        /// The directory in which there may be more of that kind.
+        dir: PathBuf,
+    },
+    /// Another user put something into the data directory, or made it.
+    #[error(
+        "{path} belongs to another user: to uid {owner}, and sealock runs as uid {user}; remove it if it was \
+         planted, or, if all in {dir} can be trusted, as root: chown -R {user} {dir}"
+    )]
+    ForeignFile {
+        /// The file or directory.
+        path: PathBuf,
+        /// Whose it is.
+        owner: u32,
+        /// Who runs sealock.
+        user: u32,
+        /// The directory in which there may be more of that user's.
+        dir: PathBuf,
+    },
+    /// A file that the user named is another user's.
+    #[error(
+        "{path} belongs to another user: to uid {owner}, and sealock runs as uid {user}; if it holds what it \
+         should, as root: chown {user} {path}"
+    )]
+    ForeignNamed {
+        /// The file.
+        path: PathBuf,
+        /// Whose it is.
+        owner: u32,
+        /// Who runs sealock.
+        user: u32,
+    },
+    /// A link that leads out of the data directory.
+    #[error(
+        "{path} is a link; the data directory itself may be one, but links inside of it are not followed: rm {path}"
+    )]
+    Link {
+        /// The link.
+        path: PathBuf,
+    },
+    /// Something in a file's place.
+    #[error("{path} is {what}, where a file has to be: rm {path}")]
+    NotAFile {
+        /// The thing.
+        path: PathBuf,
+        /// What kind of thing it is.
+        what: &'static str,
+    },
+    /// A file with a secret that anybody may have put there.
+    #[error(
+        "everyone can write {path}, so what it holds may be anybody's; if it is what it should be: chmod o-w {path}"
+    )]
+    WritableByEveryone {
+        /// The file.
+        path: PathBuf,
+    },
     /// The data directory was written by another version of sealock.
     #[error(
         "the data directory {dir} has format {found}; this sealock knows format {known}: use the sealock that wrote it, or another directory"

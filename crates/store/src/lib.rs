@@ -18,6 +18,7 @@ mod journal;
 pub mod metadata;
 pub mod notes;
 pub mod objects;
+pub mod ownership;
 mod quarantine;
 mod removals;
 mod repair;
@@ -42,7 +43,7 @@ pub use repair::{Repair, Source, TableDifference, check_offline, finish, repair}
 pub use table::{Batch, Entry, Record, Table};
 
 use crate::{
-    disk::Disk,
+    disk::{Disk, RealDisk},
     format::Format,
     metadata::{Condition, Database, EngineKind, MemoryMetadata, Metadata, copies},
     notes::{Durability, NoteFiles, Notes},
@@ -97,6 +98,16 @@ pub struct Store {
 }
 
 impl StoreFiles {
+    /// Those in a directory of this machine, with the default engine.
+    pub fn new(dir: impl Into<PathBuf>, authenticator: Authenticator) -> Self {
+        Self {
+            disk: Arc::new(RealDisk),
+            dir: dir.into(),
+            engine: EngineKind::default(),
+            authenticator,
+        }
+    }
+
     pub(crate) fn metadata(&self) -> PathBuf {
         self.dir.join("metadata")
     }

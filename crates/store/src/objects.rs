@@ -66,6 +66,13 @@ pub trait Objects: Send + Sync + 'static {
     /// If the disk fails.
     fn set_aside(&self, id: ObjectId, since: i64) -> Result<bool>;
 
+    /// Makes a published object one that is staged and kept again; false if there was none. For one that a process
+    /// published just before its end.
+    ///
+    /// # Errors
+    /// If the disk fails.
+    fn unpublish(&self, id: ObjectId) -> Result<bool>;
+
     /// What was written so far of the object `id`, which was staged and kept, if there is any.
     ///
     /// # Errors

@@ -1,4 +1,8 @@
-use std::{net::IpAddr, time::Instant};
+use std::{
+    net::IpAddr,
+    sync::atomic::{AtomicBool, Ordering},
+    time::Instant,
+};
 
 use jiff::Timestamp;
 use sealock_core::{
@@ -7,9 +11,11 @@ use sealock_core::{
 use sealock_entra::{Caller, SUBSCRIPTION};
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
+use zeroize::Zeroizing;
 
 use crate::{
-    Client, Error, Key, KeyBundle, KeyOperation, KeySpec, KeyType, LOCATION, Origin, Requester,
+    Client, Error, Key, KeyBundle, KeyItem, KeyOperation, KeySpec, KeyType, LOCATION, Listing,
+    Origin, Policy, Requester, Result, RotationPolicyView, Used, Vault, service::Service,
     vaults::resource_id,
 };
 
@@ -176,29 +182,62 @@ pub(crate) struct Subject {
     pub(crate) key_size: u32,
 }
 
-impl KeyBundle {
-    pub(crate) fn subject(&self) -> Subject {
-        Subject {
-            kid: self.kid.clone(),
-            kty: self.kty,
-            key_size: self.key_size,
-        }
+/// What an operation answers, as far as the log tells of it.
+pub(crate) trait Answer {
+    /// The key version that the operation was about, if it was about one.
+    fn subject(&self) -> Option<Subject> {
+        None
     }
 }
 
-impl Key {
-    pub(crate) fn subject(&self) -> Subject {
+impl Answer for () {}
+impl Answer for Listing<KeyBundle> {}
+impl Answer for Listing<KeyItem> {}
+impl Answer for Policy {}
+impl Answer for RotationPolicyView {}
+impl Answer for String {}
+impl Answer for Vault {}
+impl Answer for Vec<Key> {}
+impl Answer for Vec<Policy> {}
+impl Answer for Vec<Vault> {}
+impl Answer for Zeroizing<Vec<u8>> {}
+
+impl Answer for KeyBundle {
+    fn subject(&self) -> Option<Subject> {
+        Some(Subject {
+            kid: self.kid.clone(),
+            kty: self.kty,
+            key_size: self.key_size,
+        })
+    }
+}
+
+impl Answer for Key {
+    fn subject(&self) -> Option<Subject> {
         self.current.subject()
+    }
+}
+
+/// A key, and the version of it that was changed.
+impl Answer for (Key, KeyBundle) {
+    fn subject(&self) -> Option<Subject> {
+        self.1.subject()
+    }
+}
+
+impl Answer for Used {
+    fn subject(&self) -> Option<Subject> {
+        self.key.subject()
     }
 }
 
 /// An operation that has begun, from which its record is made once it has ended.
 pub(crate) struct Request {
-    /// None if it could not be told.
-    caller: Option<Caller>,
-    client: Client,
-    /// Whether it came by the vault's HTTP, from somebody who could be told.
-    pub(crate) is_clients: bool,
+    /// Who asks. Of one whose sender could not be told, only the client is right.
+    pub(crate) requester: Requester,
+    is_authenticated: bool,
+    /// Whether the record of its end was in the commit of what it changed.
+    is_recorded: AtomicBool,
     pub(crate) operation: Operation,
     pub(crate) target: Target,
     /// What is to be made, if that can be.
@@ -210,9 +249,9 @@ pub(crate) struct Request {
 impl Request {
     pub(crate) fn new(requester: &Requester, operation: Operation, target: Target) -> Self {
         Self {
-            caller: Some(requester.caller.clone()),
-            client: requester.client.clone(),
-            is_clients: requester.is_client(),
+            requester: requester.clone(),
+            is_authenticated: true,
+            is_recorded: AtomicBool::default(),
             operation,
             target,
             new_key: None,
@@ -224,9 +263,12 @@ impl Request {
     /// One whose sender could not be told: it gets no further.
     pub(crate) fn unauthenticated(client: &Client, vault: VaultName) -> Self {
         Self {
-            caller: None,
-            client: client.clone(),
-            is_clients: false,
+            requester: Requester {
+                caller: Caller::Operator,
+                client: client.clone(),
+            },
+            is_authenticated: false,
+            is_recorded: AtomicBool::default(),
             operation: Operation::Authentication,
             target: Target::Vault(vault),
             new_key: None,
@@ -249,6 +291,23 @@ impl Request {
         self
     }
 
+    /// Whether it came by the vault's HTTP, from somebody who could be told.
+    pub(crate) fn is_clients(&self) -> bool {
+        self.is_authenticated && self.requester.is_client()
+    }
+
+    pub(crate) fn is_recorded(&self) -> bool {
+        self.is_recorded.load(Ordering::Relaxed)
+    }
+
+    pub(crate) fn note_recorded(&self) {
+        self.is_recorded.store(true, Ordering::Relaxed);
+    }
+
+    fn caller(&self) -> Option<&Caller> {
+        self.is_authenticated.then_some(&self.requester.caller)
+    }
+
     /// The vault that it is about, if it is about one.
     pub(crate) fn vault(&self) -> Option<&VaultName> {
         match &self.target {
@@ -262,7 +321,7 @@ impl Request {
     /// what decides about the vault's keys: roles, or access policies.
     pub(crate) fn ended(
         &self,
-        result: Result<Option<Subject>, &Error>,
+        result: std::result::Result<Option<Subject>, &Error>,
         rbac: bool,
         names: &PublicName,
         clock: &Clock,
@@ -281,17 +340,17 @@ impl Request {
             result_signature: signature(status).to_owned(),
             result_description: description,
             duration_ms: self.began.elapsed().as_millis().to_string(),
-            caller_ip_address: self.client.origin.address(),
-            correlation_id: self.client.correlation_id,
+            caller_ip_address: self.requester.client.origin.address(),
+            correlation_id: self.requester.client.correlation_id,
             identity: Identity {
-                claim: self.caller.as_ref().map(claim).unwrap_or_default(),
+                claim: self.caller().map(claim).unwrap_or_default(),
             },
             properties: Properties {
                 id: match &subject {
                     Some(subject) => names.key_uri(&subject.kid.identifier()),
                     None => self.target.id(names),
                 },
-                client_info: self.client.info.clone(),
+                client_info: self.requester.client.info.clone(),
                 http_status_code: status,
                 request_uri: self.request_uri(names),
                 is_access_policy_match: evidence.access_policy,
@@ -310,7 +369,8 @@ impl Request {
 
     /// The one that the request names, or the one that the operation has had for long.
     fn api_version(&self) -> &str {
-        self.client
+        self.requester
+            .client
             .api_version
             .as_deref()
             .unwrap_or_else(|| self.operation.api_version())
@@ -368,7 +428,7 @@ struct Evidence {
 impl Evidence {
     fn of(request: &Request, rbac: bool, error: Option<&Error>) -> Self {
         let is_random = request.operation == Operation::RandomBytesGet;
-        let is_judged = matches!(request.caller, Some(Caller::Principal(_)))
+        let is_judged = matches!(request.caller(), Some(Caller::Principal(_)))
             && (is_random || matches!(request.target, Target::Keys(_) | Target::Key(_)))
             && !matches!(
                 error,
@@ -389,7 +449,7 @@ impl Evidence {
         }
         let reached = Self {
             address: Some(true),
-            address_type: Some(match request.client.origin {
+            address_type: Some(match request.requester.client.origin {
                 Origin::Address(_) => "PublicIP",
                 Origin::TrustedService => "TrustedService",
             }),
@@ -561,5 +621,33 @@ fn signature(status: u16) -> &'static str {
         429 => "TooManyRequests",
         501 => "NotImplemented",
         _ => "InternalServerError",
+    }
+}
+
+impl Service {
+    /// The record of an operation's end.
+    pub(crate) fn event(
+        &self,
+        request: &Request,
+        ended: std::result::Result<Option<Subject>, &Error>,
+    ) -> Result<AuditEvent> {
+        let vault = match request.vault() {
+            Some(vault) => self.find_vault(vault)?,
+            None => None,
+        };
+        let rbac = vault.is_some_and(|vault| vault.rbac);
+        Ok(request.ended(ended, rbac, &self.names, &self.clock))
+    }
+
+    /// Records how an operation ended that has changed nothing.
+    ///
+    /// What a registry does goes on while the disk takes no record of it: the disk is not its key. Its record is held
+    /// meanwhile. Others are refused.
+    pub(crate) async fn record(&self, request: &Request, event: &AuditEvent) -> Result<()> {
+        if request.requester.client.origin == Origin::TrustedService {
+            self.store.record_or_hold(event).await;
+            return Ok(());
+        }
+        Ok(self.store.record(event).await?)
     }
 }

@@ -16,6 +16,7 @@ use zeroize::{Zeroize, ZeroizeOnDrop, Zeroizing};
 use crate::{
     Error, Key, KeyOperation, KeyPermission, KeyType, ReleasePolicy, Requester, Result,
     attributes::hardware_keys_are_premium,
+    audit::Request,
     key_material::KeyMaterial,
     lookup::{StoredVersion, Tags},
     private_keys,
@@ -221,11 +222,12 @@ impl Service {
 
     pub(crate) async fn restore_key(
         self: &Arc<Self>,
-        requester: &Requester,
+        request: &Request,
         vault: &VaultName,
         backup: Result<String>,
     ) -> Result<Key> {
-        let permitted = || self.permitted_vault(requester, vault, None, KeyPermission::Restore);
+        let permitted =
+            || self.permitted_vault(&request.requester, vault, None, KeyPermission::Restore);
         permitted()?;
         let backup = self.open_backup(&backup?)?;
         let (name, created) = (backup.name.clone(), backup.created);
@@ -246,7 +248,7 @@ impl Service {
             let vault = vault.clone();
             move |service: &Self| service.store_versions(&vault, backup)
         };
-        self.change_with_files(store, |versions| {
+        self.change_with_files(request, store, |versions| {
             let vault_record = place()?;
             let Some(newest) = versions.first() else {
                 return Err(Error::BadParameter("The backup has no version.".to_owned()));

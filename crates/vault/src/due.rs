@@ -8,7 +8,7 @@ use sealock_store::Batch;
 
 use crate::{
     Error, Key, KeyBundle, KeyVault, Requester, Result,
-    audit::{Operation, Request, Subject, Target},
+    audit::{Answer, Operation, Request, Target},
     lookup::part,
     records::{KEYS, KeyRecord, VAULTS, VERSIONS, VersionRecord},
     rotation_policy::Action,
@@ -116,11 +116,8 @@ impl KeyVault {
             let schedule = service.schedule(vault, key)?;
             Ok(schedule.rotation.is_some_and(|time| time <= now))
         };
-        let done = service
-            .rotate_key_while(&requester, vault, key, is_due)
-            .await;
-        self.recorded(request, |key: &Key| Some(key.subject()), done)
-            .await
+        let done = service.rotate_key_while(&request, vault, key, is_due).await;
+        self.recorded(request, done).await
     }
 
     async fn notify(&self, vault: &VaultName, key: &KeyName, notice: Notice) -> Result<()> {
@@ -130,24 +127,21 @@ impl KeyVault {
         };
         let target = Target::key(vault, key);
         let request = Request::new(&Requester::operator(), operation, target);
-        let done = self.service.note(vault, key, notice).await;
-        self.recorded(request, |noted: &KeyBundle| Some(noted.subject()), done)
-            .await
-            .map(drop)
+        let done = self.service.note(&request, vault, key, notice).await;
+        self.recorded(request, done).await.map(drop)
     }
 
-    /// Records what was done, unless others were faster, so that it was not due any more.
-    async fn recorded<T: Send + 'static>(
-        &self,
-        request: Request,
-        about: fn(&T) -> Option<Subject>,
-        done: Result<T>,
-    ) -> Result<Option<T>> {
+    /// Records how it ended, unless others were faster, so that it was not due any more.
+    async fn recorded<T: Answer>(&self, request: Request, done: Result<T>) -> Result<Option<T>> {
         match done {
             Err(Error::ConcurrentChange) => Ok(None),
             done => {
-                let recorded = self.audited(request, about, async move { done });
-                recorded.await.map(Some)
+                if !request.is_recorded() {
+                    let ended = done.as_ref().map(Answer::subject);
+                    let event = self.service.event(&request, ended)?;
+                    self.service.record(&request, &event).await?;
+                }
+                done.map(Some)
             }
         }
     }
@@ -174,7 +168,7 @@ impl Service {
     fn vault_purges(&self) -> Result<Vec<Timestamp>> {
         let mut times = Vec::new();
         for entry in self.store.scan(&VAULTS, &[], Bound::Unbounded) {
-            times.extend(entry?.record.deletion.map(|it| it.scheduled_purge));
+            times.extend(entry?.record.deletion.map(|it| self.end_of(it)));
         }
         Ok(times)
     }
@@ -195,7 +189,7 @@ impl Service {
         };
         if let Some(deletion) = record.deletion {
             return Ok(Schedule {
-                purge: Some(deletion.scheduled_purge),
+                purge: Some(self.end_of(deletion)),
                 deleted: deletion.under_way_until,
                 ..Schedule::default()
             });
@@ -235,7 +229,7 @@ impl Service {
     /// A recovery that is over is forgotten, so that whoever was refused meanwhile asks again.
     async fn end_recovery(&self, vault: &VaultName, key: &KeyName) -> Result<()> {
         let parts = [vault.as_str(), key.folded()];
-        self.change(|| {
+        self.change_silently(|| {
             let found = self.store.get(&KEYS, &parts)?;
             let now = self.clock.now();
             let Some(record) =
@@ -255,8 +249,14 @@ impl Service {
         .await
     }
 
-    async fn note(&self, vault: &VaultName, key: &KeyName, notice: Notice) -> Result<KeyBundle> {
-        self.change(|| {
+    async fn note(
+        &self,
+        request: &Request,
+        vault: &VaultName,
+        key: &KeyName,
+        notice: Notice,
+    ) -> Result<KeyBundle> {
+        self.change(request, || {
             let vault_record = self.changeable_vault(vault)?;
             let record = self.active_key(vault, key, None)?;
             let schedule = self.schedule(vault, key)?;

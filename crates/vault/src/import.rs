@@ -3,7 +3,7 @@ use std::sync::Arc;
 use sealock_core::{KeyName, VaultName};
 
 use crate::{
-    Error, JsonWebKey, Key, KeyChange, KeyPermission, KeyType, Requester, Result,
+    Error, JsonWebKey, Key, KeyChange, KeyPermission, KeyType, Result, audit::Request,
     key_material::KeyMaterial, keys::Addition, service::Service,
 };
 
@@ -20,14 +20,14 @@ pub struct ImportedKey {
 impl Service {
     pub(crate) async fn import_key(
         self: &Arc<Self>,
-        requester: &Requester,
+        request: &Request,
         vault: &VaultName,
         key: &KeyName,
         imported: Result<ImportedKey>,
     ) -> Result<Key> {
         let place = || {
             let vault_record =
-                self.permitted_vault(requester, vault, Some(key), KeyPermission::Import)?;
+                self.permitted_vault(&request.requester, vault, Some(key), KeyPermission::Import)?;
             Ok::<_, Error>((vault_record, self.creatable_key(vault, key)?))
         };
         place()?;
@@ -44,6 +44,7 @@ impl Service {
         change.check(kty)?;
         self.remove_expired_key(vault, key).await?;
         self.add_version(
+            request,
             vault,
             key,
             move || Ok(material),

@@ -11,7 +11,7 @@ use tokio::sync::{Mutex, Notify, RwLock};
 use crate::{
     Client, Error, KeyPermission, Policy, Requester, Result, Settings, Swept, Vault, VaultChange,
     VaultSettings,
-    audit::{Operation, Request, Subject, Target},
+    audit::{Answer, Operation, Request, Target},
     service::Service,
     throttling::Throttling,
 };
@@ -68,27 +68,30 @@ impl KeyVault {
         settings: VaultSettings,
     ) -> Result<Vault> {
         let request = Request::new(requester, Operation::VaultPut, Target::Vault(vault.clone()));
-        let (service, requester) = self.owned(requester);
         let vault = vault.clone();
-        let work = async move { service.create_vault(&requester, &vault, settings).await };
-        self.audited(request, nothing, work).await
+        self.audited(request, move |service, request| async move {
+            service.create_vault(&request, &vault, settings).await
+        })
+        .await
     }
 
     /// All vaults by name, deleted ones included.
     pub async fn vaults(&self, requester: &Requester) -> Result<Vec<Vault>> {
         let request = Request::new(requester, Operation::VaultGet, Target::Vaults);
-        let (service, requester) = self.owned(requester);
-        let work = async move { service.vaults(&requester) };
-        self.audited(request, nothing, work).await
+        self.audited(request, move |service, request| async move {
+            service.vaults(&request.requester)
+        })
+        .await
     }
 
     /// A vault, even if it is deleted.
     pub async fn vault(&self, requester: &Requester, vault: &VaultName) -> Result<Vault> {
         let request = Request::new(requester, Operation::VaultGet, Target::Vault(vault.clone()));
-        let (service, requester) = self.owned(requester);
         let vault = vault.clone();
-        let work = async move { service.vault(&requester, &vault) };
-        self.audited(request, nothing, work).await
+        self.audited(request, move |service, request| async move {
+            service.vault(&request.requester, &vault)
+        })
+        .await
     }
 
     /// Changes what a vault is, and from where it can be reached.
@@ -103,10 +106,11 @@ impl KeyVault {
             Operation::VaultPatch,
             Target::Vault(vault.clone()),
         );
-        let (service, requester) = self.owned(requester);
         let vault = vault.clone();
-        let work = async move { service.update_vault(&requester, &vault, change).await };
-        self.audited(request, nothing, work).await
+        self.audited(request, move |service, request| async move {
+            service.update_vault(&request, &vault, change).await
+        })
+        .await
     }
 
     /// Deletes a vault, softly: nothing in it can be reached until it is recovered.
@@ -116,10 +120,11 @@ impl KeyVault {
             Operation::VaultDelete,
             Target::Vault(vault.clone()),
         );
-        let (service, requester) = self.owned(requester);
         let vault = vault.clone();
-        let work = async move { service.delete_vault(&requester, &vault).await };
-        self.audited(request, nothing, work).await
+        self.audited(request, move |service, request| async move {
+            service.delete_vault(&request, &vault).await
+        })
+        .await
     }
 
     /// Recovers a deleted vault, with all that was in it.
@@ -129,10 +134,11 @@ impl KeyVault {
             Operation::VaultRecover,
             Target::Vault(vault.clone()),
         );
-        let (service, requester) = self.owned(requester);
         let vault = vault.clone();
-        let work = async move { service.recover_vault(&requester, &vault).await };
-        self.audited(request, nothing, work).await
+        self.audited(request, move |service, request| async move {
+            service.recover_vault(&request, &vault).await
+        })
+        .await
     }
 
     /// Purges a deleted vault and all its keys. Their files are gone when this returns.
@@ -142,10 +148,11 @@ impl KeyVault {
             Operation::VaultPurge,
             Target::Vault(vault.clone()),
         );
-        let (service, requester) = self.owned(requester);
         let vault = vault.clone();
-        let work = async move { service.purge_vault(&requester, &vault).await };
-        self.audited(request, nothing, work).await
+        self.audited(request, move |service, request| async move {
+            service.purge_vault(&request, &vault).await
+        })
+        .await
     }
 
     /// Checks that a vault is there and not deleted. Nothing is asked of the vault, so nothing is recorded.
@@ -161,10 +168,11 @@ impl KeyVault {
     /// A vault's access policies.
     pub async fn policies(&self, requester: &Requester, vault: &VaultName) -> Result<Vec<Policy>> {
         let request = Request::new(requester, Operation::VaultGet, Target::Vault(vault.clone()));
-        let (service, requester) = self.owned(requester);
         let vault = vault.clone();
-        let work = async move { service.policies(&requester, &vault) };
-        self.audited(request, nothing, work).await
+        self.audited(request, move |service, request| async move {
+            service.policies(&request.requester, &vault)
+        })
+        .await
     }
 
     /// Gives a principal permissions, in addition to those that it has.
@@ -180,14 +188,13 @@ impl KeyVault {
             Operation::PoliciesGrant,
             Target::Vault(vault.clone()),
         );
-        let (service, requester) = self.owned(requester);
         let vault = vault.clone();
-        let work = async move {
+        self.audited(request, move |service, request| async move {
             service
-                .grant(&requester, &vault, principal, permissions)
+                .grant(&request, &vault, principal, permissions)
                 .await
-        };
-        self.audited(request, nothing, work).await
+        })
+        .await
     }
 
     /// Takes permissions from a principal. Returns what remains.
@@ -203,14 +210,13 @@ impl KeyVault {
             Operation::PoliciesRevoke,
             Target::Vault(vault.clone()),
         );
-        let (service, requester) = self.owned(requester);
         let vault = vault.clone();
-        let work = async move {
+        self.audited(request, move |service, request| async move {
             service
-                .revoke(&requester, &vault, principal, permissions)
+                .revoke(&request, &vault, principal, permissions)
                 .await
-        };
-        self.audited(request, nothing, work).await
+        })
+        .await
     }
 
     /// Records that a request's sender could not be told, and why.
@@ -222,7 +228,7 @@ impl KeyVault {
     ) -> Result<()> {
         let request = Request::unauthenticated(client, vault.clone());
         let refused: Result<()> = Err(Error::Unauthorized(why));
-        match self.audited(request, nothing, async move { refused }).await {
+        match self.audited(request, |_, _| async move { refused }).await {
             Err(Error::Unauthorized(_)) | Ok(()) => Ok(()),
             Err(error) => Err(error),
         }
@@ -235,39 +241,30 @@ impl KeyVault {
     }
 
     /// Carries an operation out, unless it is throttled, and records how it ended. It runs in a task of its
-    /// own, which goes to its end even if the caller leaves: what takes effect is recorded, and nothing is
-    /// half purged. Only a crash in between leaves a change without its record.
-    pub(crate) async fn audited<T: Send + 'static>(
+    /// own, which goes to its end even if the caller leaves. A change that took effect is recorded already: its
+    /// record was in its commit.
+    pub(crate) async fn audited<T, F>(
         &self,
         request: Request,
-        about: fn(&T) -> Option<Subject>,
-        work: impl Future<Output = Result<T>> + Send + 'static,
-    ) -> Result<T> {
-        let service = Arc::clone(&self.service);
+        work: impl FnOnce(Arc<Service>, Arc<Request>) -> F,
+    ) -> Result<T>
+    where
+        T: Answer + Send + 'static,
+        F: Future<Output = Result<T>> + Send + 'static,
+    {
+        let (service, request) = (Arc::clone(&self.service), Arc::new(request));
+        let work = work(Arc::clone(&service), Arc::clone(&request));
         let task = tokio::spawn(async move {
             let result = match service.throttle(&request) {
                 Ok(()) => work.await,
                 Err(error) => Err(error),
             };
-            let vault = match request.vault() {
-                Some(vault) => service.find_vault(vault)?,
-                None => None,
-            };
-            let rbac = vault.is_some_and(|vault| vault.rbac);
-            let ended = result.as_ref().map(about);
-            let event = request.ended(ended, rbac, &service.names, &service.clock);
-            service.store.audit.append(&event).await?;
+            if !request.is_recorded() {
+                let event = service.event(&request, result.as_ref().map(Answer::subject))?;
+                service.record(&request, &event).await?;
+            }
             result
         });
         task.await?
     }
-
-    fn owned(&self, requester: &Requester) -> (Arc<Service>, Requester) {
-        (Arc::clone(&self.service), requester.clone())
-    }
-}
-
-/// For operations that are about no key version.
-fn nothing<T>(_: &T) -> Option<Subject> {
-    None
 }

@@ -8,6 +8,7 @@ use crate::{
     Error, Key, KeyAttributes, KeyBundle, KeyChange, KeyOperation, KeyPermission, KeySpec, KeyType,
     PublicKey, Recovery, ReleasePolicy, Requester, Result,
     attributes::{hardware_keys_are_premium, key_exchange_keys_expire},
+    audit::Request,
     key_material::KeyMaterial,
     lookup::{StoredVersion, Tags},
     private_keys,
@@ -38,14 +39,14 @@ impl Addition {
 impl Service {
     pub(crate) async fn create_key(
         self: &Arc<Self>,
-        requester: &Requester,
+        request: &Request,
         vault: &VaultName,
         key: &KeyName,
         asked: Result<(KeySpec, KeyChange)>,
     ) -> Result<Key> {
         let place = || {
             let vault_record =
-                self.permitted_vault(requester, vault, Some(key), KeyPermission::Create)?;
+                self.permitted_vault(&request.requester, vault, Some(key), KeyPermission::Create)?;
             Ok::<_, Error>((vault_record, self.creatable_key(vault, key)?))
         };
         place()?;
@@ -54,7 +55,7 @@ impl Service {
         change.check(spec.kty)?;
         self.remove_expired_key(vault, key).await?;
         let make = move || KeyMaterial::generate(shape);
-        self.add_version(vault, key, make, |_| {
+        self.add_version(request, vault, key, make, |_| {
             let (vault, key) = place()?;
             Ok(Addition {
                 vault,
@@ -128,7 +129,7 @@ impl Service {
     /// Returns the key, and the version that was changed.
     pub(crate) async fn update_key(
         &self,
-        requester: &Requester,
+        request: &Request,
         identifier: &KeyIdentifier,
         change: Result<KeyChange>,
     ) -> Result<(Key, KeyBundle)> {
@@ -139,12 +140,12 @@ impl Service {
         } = identifier;
         let place = || {
             let vault_record =
-                self.permitted_vault(requester, vault, Some(key), KeyPermission::Update)?;
+                self.permitted_vault(&request.requester, vault, Some(key), KeyPermission::Update)?;
             Ok::<_, Error>((vault_record, self.active_kid(identifier)?))
         };
         place()?;
         let change = change?;
-        self.change(|| {
+        self.change(request, || {
             let (vault_record, (record, kid)) = place()?;
             let known = self.version(&kid)?.value;
             change.check(known.kty)?;
@@ -191,13 +192,13 @@ impl Service {
 
     pub(crate) async fn delete_key(
         &self,
-        requester: &Requester,
+        request: &Request,
         vault: &VaultName,
         key: &KeyName,
     ) -> Result<Key> {
-        self.change(|| {
+        self.change(request, || {
             let vault_record =
-                self.permitted_vault(requester, vault, Some(key), KeyPermission::Delete)?;
+                self.permitted_vault(&request.requester, vault, Some(key), KeyPermission::Delete)?;
             let record = self.active_key(vault, key, None)?;
             let new = KeyRecord {
                 deletion: Some(Deletion {
@@ -216,13 +217,13 @@ impl Service {
 
     pub(crate) async fn recover_key(
         &self,
-        requester: &Requester,
+        request: &Request,
         vault: &VaultName,
         key: &KeyName,
     ) -> Result<Key> {
-        self.change(|| {
+        self.change(request, || {
             let vault_record =
-                self.permitted_vault(requester, vault, Some(key), KeyPermission::Recover)?;
+                self.permitted_vault(&request.requester, vault, Some(key), KeyPermission::Recover)?;
             let record = self.recoverable_key(vault, key)?;
             let new = KeyRecord {
                 deletion: None,
@@ -238,27 +239,25 @@ impl Service {
 
     pub(crate) async fn purge_key(
         &self,
-        requester: &Requester,
+        request: &Request,
         vault: &VaultName,
         key: &KeyName,
     ) -> Result<()> {
-        let files = self
-            .change(|| {
-                let vault_record =
-                    self.permitted_vault(requester, vault, Some(key), KeyPermission::Purge)?;
-                let record = self.recoverable_key(vault, key)?;
-                if vault_record.purge_protection {
-                    return Err(Error::PurgeProtected {
-                        vault: vault.clone(),
-                        key: key.clone(),
-                    });
-                }
-                let (batch, files) = self.removal_of_key(vault, &record)?;
-                let batch = batch.expect(&VAULTS, &[vault.as_str()], &vault_record);
-                Ok((batch, files))
-            })
-            .await?;
-        self.unlink(files).await
+        self.change(request, || {
+            let vault_record =
+                self.permitted_vault(&request.requester, vault, Some(key), KeyPermission::Purge)?;
+            let record = self.recoverable_key(vault, key)?;
+            if vault_record.purge_protection {
+                return Err(Error::PurgeProtected {
+                    vault: vault.clone(),
+                    key: key.clone(),
+                });
+            }
+            let batch = self.removal_of_key(vault, &record)?;
+            let batch = batch.expect(&VAULTS, &[vault.as_str()], &vault_record);
+            Ok((batch, ()))
+        })
+        .await
     }
 
     /// Removes the key if its retention has passed.
@@ -268,24 +267,20 @@ impl Service {
         key: &KeyName,
     ) -> Result<bool> {
         let parts = [vault.as_str(), key.folded()];
-        let files = self
-            .change(|| match self.store.get(&KEYS, &parts)? {
-                Some(record) if self.is_over(record.deletion) => {
-                    let (batch, files) = self.removal_of_key(vault, &record)?;
-                    Ok((batch, Some(files)))
-                }
-                _ => Ok((Batch::new(), None)),
-            })
-            .await?;
-        let expired = files.is_some();
-        self.unlink(files.unwrap_or_default()).await?;
-        Ok(expired)
+        self.change_silently(|| match self.store.get(&KEYS, &parts)? {
+            Some(record) if self.is_over(record.deletion) => {
+                Ok((self.removal_of_key(vault, &record)?, true))
+            }
+            _ => Ok((Batch::new(), false)),
+        })
+        .await
     }
 
     /// Makes a key version: the key first, then its files, then the commit that makes it one.
     /// `plan` says, each time the commit is tried, what the version is to be, or refuses.
     pub(crate) async fn add_version(
         self: &Arc<Self>,
+        request: &Request,
         vault: &VaultName,
         key: &KeyName,
         make: impl FnOnce() -> Result<KeyMaterial> + Send + 'static,
@@ -307,7 +302,7 @@ impl Service {
                 Ok((sealed, sealed.objects().into()))
             }
         };
-        self.change_with_files(seal, |private_key| {
+        self.change_with_files(request, seal, |private_key| {
             let now = self.clock.now();
             let made = (public_key.clone(), key_size, *private_key);
             self.addition_of_version(&kid, &plan(now)?, made, now)
@@ -402,25 +397,20 @@ impl Service {
         Ok((batch, view))
     }
 
-    fn removal_of_key(
-        &self,
-        vault: &VaultName,
-        record: &Record<KeyRecord>,
-    ) -> Result<(Batch, Vec<ObjectId>)> {
+    fn removal_of_key(&self, vault: &VaultName, record: &Record<KeyRecord>) -> Result<Batch> {
         let key = &record.name;
         let parts = [vault.as_str(), key.folded()];
-        let mut files = Vec::new();
         let mut batch = Batch::new()
             .expect(&KEYS, &parts, record)
             .delete(&KEYS, &parts)
             .delete(&ROTATION_POLICIES, &parts);
         for stored in self.versions_of(vault, key)? {
-            files.extend(stored.record.private_key.objects());
+            batch = stored.record.private_key.remove(batch);
             let kid = Kid::new(vault, key, stored.version);
             batch = batch.delete(&VERSIONS, &[parts[0], parts[1], kid.version.as_str()]);
             batch = Self::put_tags(&kid, &Tags::new(), batch);
         }
-        Ok((batch, files))
+        Ok(batch)
     }
 
     /// The key as it is stored.

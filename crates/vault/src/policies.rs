@@ -5,6 +5,7 @@ use sealock_store::Batch;
 
 use crate::{
     Error, KeyPermission, Policy, Requester, Result,
+    audit::Request,
     permission::without,
     records::{POLICIES, VAULTS},
     service::Service,
@@ -25,23 +26,23 @@ impl Service {
 
     pub(crate) async fn grant(
         &self,
-        requester: &Requester,
+        request: &Request,
         vault: &VaultName,
         principal: PrincipalId,
         permissions: BTreeSet<KeyPermission>,
     ) -> Result<Policy> {
-        self.change_policy(requester, vault, principal, |held| held | &permissions)
+        self.change_policy(request, vault, principal, |held| held | &permissions)
             .await
     }
 
     pub(crate) async fn revoke(
         &self,
-        requester: &Requester,
+        request: &Request,
         vault: &VaultName,
         principal: PrincipalId,
         permissions: BTreeSet<KeyPermission>,
     ) -> Result<Policy> {
-        self.change_policy(requester, vault, principal, |held| {
+        self.change_policy(request, vault, principal, |held| {
             without(held, &permissions)
         })
         .await
@@ -49,15 +50,15 @@ impl Service {
 
     async fn change_policy(
         &self,
-        requester: &Requester,
+        request: &Request,
         vault: &VaultName,
         principal: PrincipalId,
         change: impl Fn(&BTreeSet<KeyPermission>) -> BTreeSet<KeyPermission>,
     ) -> Result<Policy> {
-        Self::check_operator(requester, WRITE, Some(vault))?;
+        Self::check_operator(&request.requester, WRITE, Some(vault))?;
         let id = principal.to_string();
         let parts = [vault.as_str(), id.as_str()];
-        self.change(|| {
+        self.change(request, || {
             let vault_record = self.changeable_vault(vault)?;
             let held = self.store.get(&POLICIES, &parts)?;
             let permissions = match &held {

@@ -8,7 +8,7 @@ use std::collections::BTreeSet;
 
 use jiff::Timestamp;
 use sealock_core::{KeyName, KeyVersion, ObjectId};
-use sealock_store::Table;
+use sealock_store::{Batch, Table, objects::ObjectSet};
 use serde::{Deserialize, Serialize};
 
 use crate::{
@@ -145,17 +145,18 @@ impl VersionRecord {
 }
 
 impl SealedKey {
+    /// Adds to `batch` that it goes.
+    pub(crate) fn remove(self, batch: Batch) -> Batch {
+        let remove = |batch: Batch, object| batch.remove(ObjectSet::VaultKeys, object);
+        self.objects().into_iter().fold(batch, remove)
+    }
+
     pub(crate) fn objects(self) -> [ObjectId; 2] {
         [self.object, self.record_key]
     }
 }
 
 impl Deletion {
-    /// Whether the retention has passed, which counts as purged, whether it was swept yet or not.
-    pub(crate) fn is_over(&self, now: Timestamp) -> bool {
-        self.scheduled_purge <= now
-    }
-
     pub(crate) fn is_under_way(&self, now: Timestamp) -> bool {
         self.under_way_until.is_some_and(|end| now < end)
     }

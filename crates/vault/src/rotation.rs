@@ -6,6 +6,7 @@ use sealock_store::Batch;
 
 use crate::{
     Error, Key, KeyChange, KeyPermission, Requester, Result, RotationPolicy,
+    audit::Request,
     key_material::KeyMaterial,
     keys::Addition,
     records::{KEYS, KeyRecord, ROTATION_POLICIES, RotationPolicyRecord, VAULTS, VersionRecord},
@@ -28,32 +29,32 @@ pub struct RotationPolicyView {
 impl Service {
     pub(crate) async fn rotate_key(
         self: &Arc<Self>,
-        requester: &Requester,
+        request: &Request,
         vault: &VaultName,
         key: &KeyName,
     ) -> Result<Key> {
-        self.rotate_key_while(requester, vault, key, |_| Ok(true))
+        self.rotate_key_while(request, vault, key, |_| Ok(true))
             .await
     }
 
     /// Rotates the key, unless `is_wanted` does not hold at the commit any more.
     pub(crate) async fn rotate_key_while(
         self: &Arc<Self>,
-        requester: &Requester,
+        request: &Request,
         vault: &VaultName,
         key: &KeyName,
         is_wanted: impl Fn(Timestamp) -> Result<bool>,
     ) -> Result<Key> {
         let place = || {
             let vault_record =
-                self.permitted_vault(requester, vault, Some(key), KeyPermission::Rotate)?;
+                self.permitted_vault(&request.requester, vault, Some(key), KeyPermission::Rotate)?;
             Ok::<_, Error>((vault_record, self.active_key(vault, key, None)?))
         };
         place()?;
         let (_, before) = self.current_version(vault, key)?;
         let shape = before.shape();
         let make = move || KeyMaterial::generate(shape);
-        self.add_version(vault, key, make, |now| {
+        self.add_version(request, vault, key, make, |now| {
             let (vault_record, record) = place()?;
             let (current, version) = self.current_version(vault, key)?;
             // If it has become a key of another type, what was generated is of no use.
@@ -95,14 +96,14 @@ impl Service {
 
     pub(crate) async fn set_rotation_policy(
         &self,
-        requester: &Requester,
+        request: &Request,
         vault: &VaultName,
         key: &KeyName,
         policy: Result<RotationPolicy>,
     ) -> Result<RotationPolicyView> {
         let place = || {
             let vault_record = self.permitted_vault(
-                requester,
+                &request.requester,
                 vault,
                 Some(key),
                 KeyPermission::SetRotationPolicy,
@@ -112,7 +113,7 @@ impl Service {
         place()?;
         let policy = policy?;
         let parts = [vault.as_str(), key.folded()];
-        self.change(|| {
+        self.change(request, || {
             let (vault_record, key_record) = place()?;
             let now = self.clock.now();
             let existing = self.store.get(&ROTATION_POLICIES, &parts)?;

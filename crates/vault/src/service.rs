@@ -7,7 +7,12 @@ use sealock_envelope::ServiceKey;
 use sealock_store::{Batch, Commit, Store};
 use tokio::sync::{Mutex, Notify, RwLock};
 
-use crate::{Error, Result, records::Deletion, throttling::Throttling};
+use crate::{
+    Error, Result,
+    audit::{Answer, Request},
+    records::Deletion,
+    throttling::Throttling,
+};
 
 /// How often a change is tried that others keep overtaking.
 const ATTEMPTS: usize = 16;
@@ -45,8 +50,26 @@ pub(crate) struct Service {
 }
 
 impl Service {
-    /// Commits what `plan` reads and decides, anew if others changed it in between.
-    pub(crate) async fn change<T>(
+    /// Commits what `plan` reads and decides, anew if others changed it in between. The record of the `request` is in
+    /// the same commit, so that neither is without the other.
+    pub(crate) async fn change<T: Answer>(
+        &self,
+        request: &Request,
+        mut plan: impl FnMut() -> Result<(Batch, T)>,
+    ) -> Result<T> {
+        let recorded = self.change_silently(|| {
+            let (batch, answer) = plan()?;
+            let event = self.event(request, Ok(answer.subject()))?;
+            Ok((batch.record(&event), answer))
+        });
+        // An object that could not be removed has not kept the rest from happening.
+        let answer = recorded.await?;
+        request.note_recorded();
+        Ok(answer)
+    }
+
+    /// Commits what `plan` reads and decides, and that nobody asked for.
+    pub(crate) async fn change_silently<T>(
         &self,
         mut plan: impl FnMut() -> Result<(Batch, T)>,
     ) -> Result<T> {
@@ -68,8 +91,9 @@ impl Service {
     /// Stores files, then commits what `plan` makes of them. If that is refused, they are removed.
     ///
     /// From the first file to the commit, they look like nobody's; the sweep waits.
-    pub(crate) async fn change_with_files<S, T>(
+    pub(crate) async fn change_with_files<S, T: Answer>(
         self: &Arc<Self>,
+        request: &Request,
         store: impl FnOnce(&Self) -> Result<(S, Vec<ObjectId>)> + Send + 'static,
         mut plan: impl FnMut(&S) -> Result<(Batch, T)>,
     ) -> Result<T>
@@ -79,9 +103,9 @@ impl Service {
         let _creating = self.creations.read().await;
         let service = Arc::clone(self);
         let (stored, files) = tokio::task::spawn_blocking(move || store(&service)).await??;
-        let done = self.change(|| plan(&stored)).await;
+        let done = self.change(request, || plan(&stored)).await;
         match &done {
-            // Whether it was committed is unknown: if not, the files are the sweep's.
+            // Whether it was committed may be unknown: if not, the files are the sweep's.
             Ok(_) | Err(Error::Storage(_)) => {}
             Err(_) => {
                 if let Err(error) = self.unlink(files).await {
@@ -92,7 +116,7 @@ impl Service {
         done
     }
 
-    /// Removes objects whose metadata is gone. Tries all of them, whichever fails.
+    /// Removes objects that no record mentions yet. Tries all of them, whichever fails.
     pub(crate) async fn unlink(&self, files: Vec<ObjectId>) -> Result<()> {
         if files.is_empty() {
             return Ok(());
@@ -126,7 +150,23 @@ impl Service {
         end.filter(|_| delay > SignedDuration::ZERO)
     }
 
+    /// Whether the retention has passed, which counts as purged, whether it was swept yet or not.
+    ///
+    /// One that passed unconfirmed, say while the emulator was stopped, lasts for another while: a purge
+    /// cannot be undone, and the system's clock may be wrong.
     pub(crate) fn is_over(&self, deletion: Option<Deletion>) -> bool {
-        deletion.is_some_and(|deletion| deletion.is_over(self.clock.now()))
+        deletion.is_some_and(|deletion| self.clock.has_passed(deletion.scheduled_purge))
+    }
+
+    /// When a retention is over.
+    pub(crate) fn end_of(&self, deletion: Deletion) -> Timestamp {
+        match self.clock.doubt(deletion.scheduled_purge) {
+            Some(doubt) => self
+                .clock
+                .now()
+                .saturating_add(doubt)
+                .unwrap_or(Timestamp::MAX),
+            None => deletion.scheduled_purge,
+        }
     }
 }

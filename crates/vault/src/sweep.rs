@@ -1,6 +1,7 @@
 use std::{collections::HashSet, ops::Bound, sync::Arc};
 
 use sealock_core::ObjectId;
+use sealock_store::objects::ObjectSet;
 
 use crate::{
     Result,
@@ -16,7 +17,7 @@ pub struct Swept {
     pub vaults: usize,
     /// Keys whose retention had passed, not counting those of removed vaults.
     pub keys: usize,
-    /// Files that no key version referred to.
+    /// Files that no key version referred to, which were set aside.
     pub files: usize,
 }
 
@@ -24,8 +25,14 @@ impl Service {
     pub(crate) async fn sweep(&self) -> Result<Swept> {
         let mut swept = self.remove_expired().await?;
         let orphans = self.orphans().await?;
-        swept.files = orphans.len();
-        self.unlink(orphans).await?;
+        let (objects, since) = (Arc::clone(&self.store.vault_keys), self.clock.now());
+        let moved = tokio::task::spawn_blocking(move || {
+            let moved = orphans
+                .into_iter()
+                .map(|id| objects.set_aside(id, since.as_second()));
+            moved.collect::<sealock_store::Result<Vec<bool>>>()
+        });
+        swept.files = moved.await??.into_iter().filter(|moved| *moved).count();
         Ok(swept)
     }
 
@@ -64,6 +71,9 @@ impl Service {
             .await??
             .into_iter()
             .collect();
+        for id in self.store.removals(ObjectSet::VaultKeys)? {
+            orphans.remove(&id);
+        }
         for entry in self.store.scan(&VERSIONS, &[], Bound::Unbounded) {
             for id in entry?.record.private_key.objects() {
                 orphans.remove(&id);

@@ -128,7 +128,7 @@ impl Service {
     pub(crate) fn throttle(&self, request: &Request) -> Result<()> {
         let Some(vault) = request
             .vault()
-            .filter(|_| self.settings.throttling && request.is_clients)
+            .filter(|_| self.settings.throttling && request.is_clients())
         else {
             return Ok(());
         };

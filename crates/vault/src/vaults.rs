@@ -7,6 +7,7 @@ use serde::{Deserialize, Serialize, de::DeserializeOwned};
 
 use crate::{
     Bypass, DefaultAction, Error, IpRule, NetworkRules, Requester, Result, State, Vault,
+    audit::Request,
     lookup::part,
     network::IP_RULE_LIMIT,
     records::{
@@ -167,13 +168,13 @@ pub fn resource_id(vault: &VaultName) -> String {
 impl Service {
     pub(crate) async fn create_vault(
         &self,
-        requester: &Requester,
+        request: &Request,
         vault: &VaultName,
         settings: VaultSettings,
     ) -> Result<Vault> {
-        Self::check_operator(requester, WRITE, Some(vault))?;
+        Self::check_operator(&request.requester, WRITE, Some(vault))?;
         self.remove_expired_vault(vault).await?;
-        self.change(|| {
+        self.change(request, || {
             let retention_days = match self.find_vault(vault)? {
                 Some(record) if record.deletion.is_some() => {
                     return Err(Error::VaultNameHeld {
@@ -234,12 +235,12 @@ impl Service {
 
     pub(crate) async fn update_vault(
         &self,
-        requester: &Requester,
+        request: &Request,
         vault: &VaultName,
         change: VaultChange,
     ) -> Result<Vault> {
-        Self::check_operator(requester, WRITE, Some(vault))?;
-        self.change(|| {
+        Self::check_operator(&request.requester, WRITE, Some(vault))?;
+        self.change(request, || {
             let record = if change.is_failover() {
                 self.active_vault(vault)?
             } else {
@@ -263,13 +264,9 @@ impl Service {
         .await
     }
 
-    pub(crate) async fn delete_vault(
-        &self,
-        requester: &Requester,
-        vault: &VaultName,
-    ) -> Result<Vault> {
-        Self::check_operator(requester, DELETE, Some(vault))?;
-        self.change(|| {
+    pub(crate) async fn delete_vault(&self, request: &Request, vault: &VaultName) -> Result<Vault> {
+        Self::check_operator(&request.requester, DELETE, Some(vault))?;
+        self.change(request, || {
             let record = self.changeable_vault(vault)?;
             let deletion = self.deletion(record.soft_delete_retention_days);
             let (batch, view) = self.replacement_of_vault(vault, &record, Some(deletion))?;
@@ -284,47 +281,40 @@ impl Service {
 
     pub(crate) async fn recover_vault(
         &self,
-        requester: &Requester,
+        request: &Request,
         vault: &VaultName,
     ) -> Result<Vault> {
-        Self::check_operator(requester, WRITE, Some(vault))?;
-        self.change(|| {
+        Self::check_operator(&request.requester, WRITE, Some(vault))?;
+        self.change(request, || {
             let record = self.deleted_vault(vault)?;
             self.replacement_of_vault(vault, &record, None)
         })
         .await
     }
 
-    pub(crate) async fn purge_vault(&self, requester: &Requester, vault: &VaultName) -> Result<()> {
-        Self::check_operator(requester, PURGE, Some(vault))?;
-        let files = self
-            .change(|| {
-                let record = self.deleted_vault(vault)?;
-                if record.purge_protection {
-                    return Err(Error::VaultPurgeProtected {
-                        vault: vault.clone(),
-                    });
-                }
-                self.removal_of_vault(vault, &record)
-            })
-            .await?;
-        self.unlink(files).await
+    pub(crate) async fn purge_vault(&self, request: &Request, vault: &VaultName) -> Result<()> {
+        Self::check_operator(&request.requester, PURGE, Some(vault))?;
+        self.change(request, || {
+            let record = self.deleted_vault(vault)?;
+            if record.purge_protection {
+                return Err(Error::VaultPurgeProtected {
+                    vault: vault.clone(),
+                });
+            }
+            Ok((self.removal_of_vault(vault, &record)?, ()))
+        })
+        .await
     }
 
     /// Removes the vault if its retention has passed.
     pub(crate) async fn remove_expired_vault(&self, vault: &VaultName) -> Result<bool> {
-        let files = self
-            .change(|| match self.store.get(&VAULTS, &[vault.as_str()])? {
-                Some(record) if self.is_over(record.deletion) => {
-                    let (batch, files) = self.removal_of_vault(vault, &record)?;
-                    Ok((batch, Some(files)))
-                }
-                _ => Ok((Batch::new(), None)),
-            })
-            .await?;
-        let expired = files.is_some();
-        self.unlink(files.unwrap_or_default()).await?;
-        Ok(expired)
+        self.change_silently(|| match self.store.get(&VAULTS, &[vault.as_str()])? {
+            Some(record) if self.is_over(record.deletion) => {
+                Ok((self.removal_of_vault(vault, &record)?, true))
+            }
+            _ => Ok((Batch::new(), false)),
+        })
+        .await
     }
 
     fn deleted_vault(&self, vault: &VaultName) -> Result<Record<VaultRecord>> {
@@ -361,18 +351,13 @@ impl Service {
 
     /// Everything of a deleted vault. Nothing can have been added to it since its record was written,
     /// so what is found now is all there is as long as the record is unchanged.
-    fn removal_of_vault(
-        &self,
-        vault: &VaultName,
-        record: &Record<VaultRecord>,
-    ) -> Result<(Batch, Vec<ObjectId>)> {
+    fn removal_of_vault(&self, vault: &VaultName, record: &Record<VaultRecord>) -> Result<Batch> {
         let (vault, id) = (vault.as_str(), resource_id(vault));
-        let mut files = Vec::new();
         let mut batch = Batch::new()
             .expect(&VAULTS, &[vault], record)
             .delete(&VAULTS, &[vault]);
         for entry in self.store.scan(&VERSIONS, &[vault], Bound::Unbounded) {
-            files.extend(entry?.record.private_key.objects());
+            batch = entry?.record.private_key.remove(batch);
         }
         batch = self.without(&KEYS, vault, batch)?;
         batch = self.without(&VERSIONS, vault, batch)?;
@@ -381,8 +366,7 @@ impl Service {
         batch = self.without(&POLICIES, vault, batch)?;
         batch = self.without(&IP_RULES, vault, batch)?;
         // Those that were assigned since it was deleted.
-        batch = self.directory.without_roles_within(&id, batch)?;
-        Ok((batch, files))
+        Ok(self.directory.without_roles_within(&id, batch)?)
     }
 
     /// Adds to `batch` that everything goes that a table has of a vault.

@@ -68,15 +68,16 @@ pub(super) struct List {
 }
 
 pub(super) async fn list(State(services): State<Services>) -> Answer<List> {
-    let mut registries = Vec::new();
-    for registry in services.registries.list()? {
-        registries.push(view(&services, registry).await?);
-    }
-    Ok(Json(List { registries }))
+    Ok(Json(all(&services).await?))
 }
 
-pub(super) async fn status(state: State<Services>) -> Answer<List> {
-    list(state).await
+/// Every registry, each gate evaluated.
+pub(super) async fn all(services: &Services) -> Result<List, ControlError> {
+    let mut registries = Vec::new();
+    for registry in services.registries.list()? {
+        registries.push(view(services, registry).await?);
+    }
+    Ok(List { registries })
 }
 
 pub(super) async fn show(

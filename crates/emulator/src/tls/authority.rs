@@ -1,6 +1,5 @@
 use std::{fmt::Display, net::IpAddr, path::Path, sync::Arc};
 
-use fs_err as fs;
 use rcgen::{
     BasicConstraints, CertificateParams, CidrSubnet, DistinguishedName, DnType,
     ExtendedKeyUsagePurpose, GeneralSubtree, IsCa, Issuer, KeyPair, KeyUsagePurpose,
@@ -12,6 +11,7 @@ use rustls::{
     crypto::ring,
     pki_types::{CertificateDer, PrivateKeyDer, ServerName, UnixTime, pem::PemObject as _},
 };
+use sealock_store::ownership;
 use time::{Duration, OffsetDateTime};
 use zeroize::Zeroizing;
 
@@ -104,26 +104,38 @@ impl Authority {
     pub(super) fn load_or_create(dir: Option<&Path>, scope: Scope) -> Result<Self, TlsError> {
         let path = dir.map(|dir| dir.join(scope.file()));
         match path {
-            Some(path) if path.exists() => Self::read(&path),
+            Some(path) if path.exists() => Self::read_inside(&path),
             Some(path) => {
                 sealock_store::create_secret(&path, Self::create(scope)?.as_bytes())?;
-                Self::read(&path)
+                Self::read_inside(&path)
             }
             None => Self::parse(&Self::create(scope)?).map_err(TlsError::Failed),
         }
     }
 
-    /// A CA from a PEM file with its certificate and private key.
-    pub(super) fn read(path: &Path) -> Result<Self, TlsError> {
+    /// A CA from a PEM file of the user's, with its certificate and private key.
+    pub(super) fn read_named(path: &Path) -> Result<Self, TlsError> {
+        Self::read(path, ownership::open_named(path))
+    }
+
+    fn read_inside(path: &Path) -> Result<Self, TlsError> {
+        Self::read(path, ownership::open_inside(path))
+    }
+
+    fn read(path: &Path, opened: sealock_store::Result<fs_err::File>) -> Result<Self, TlsError> {
         let invalid = |why: String| TlsError::CaInvalid {
             path: path.to_owned(),
             why,
         };
-        let text = fs::read_to_string(path).map_err(|error| invalid(error.to_string()))?;
+        let file = match opened {
+            Err(sealock_store::Error::Io(error)) => return Err(invalid(error.to_string())),
+            opened => opened?,
+        };
+        let text = ownership::read_to_string(file).map_err(|error| invalid(error.to_string()))?;
         Self::parse(&Zeroizing::new(text)).map_err(invalid)
     }
 
-    /// A new CA, as the PEM text that [`read`](Self::read) takes.
+    /// A new CA, as the PEM text that [`read_named`](Self::read_named) takes.
     fn create(scope: Scope) -> Result<Zeroizing<String>, TlsError> {
         let key = KeyPair::generate()?;
         let mut params = CertificateParams::default();

@@ -1,4 +1,5 @@
 use std::{
+    io::{self, Write as _},
     path::{Path, PathBuf},
     sync::Arc,
 };
@@ -109,6 +110,12 @@ fn write_if_new(path: &Path, text: &str) -> Result<(), TlsError> {
         return Ok(());
     }
     let staged = path.with_extension("new");
-    fs::write(&staged, text)?;
+    // Of a process that was killed.
+    match fs::remove_file(&staged) {
+        Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error.into()),
+        _ => {}
+    }
+    // New: what is there already might lead elsewhere.
+    fs::File::create_new(&staged)?.write_all(text.as_bytes())?;
     Ok(fs::rename(staged, path)?)
 }

@@ -7,6 +7,7 @@ use std::{
 };
 
 use super::{Access, Disk, DiskFile, parent};
+use crate::{Error, ownership};
 
 /// The file system of this machine. Its errors name the file.
 #[derive(Clone, Copy, Debug, Default)]
@@ -58,10 +59,15 @@ impl Disk for RealDisk {
     }
 
     fn open(&self, path: &Path, access: Access) -> io::Result<Arc<dyn DiskFile>> {
-        let mut options = fs::OpenOptions::new();
+        let mut options = fs_err::OpenOptions::new();
         options.read(true).write(access == Access::Write);
-        let opened = options.open(path).map_err(naming("open", path))?;
-        Ok(file(opened, path))
+        let opened = ownership::open_inside_with(path, &mut options);
+        let opened = opened.map_err(|error| match error {
+            Error::Io(error) => error,
+            // Whose file it is says its own message.
+            foreign => io::Error::other(foreign),
+        })?;
+        Ok(file(opened.into_parts().0, path))
     }
 
     fn rename(&self, from: &Path, to: &Path) -> io::Result<()> {

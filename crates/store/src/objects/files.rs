@@ -84,7 +84,9 @@ impl Place {
 
     /// Refuses what would take the room that is left for everything else.
     fn check_room(&self, bytes: usize) -> Result<()> {
-        if self.disk.free_bytes(&self.dir)? < SPARED_BYTES + bytes as u64 {
+        if self.set == ObjectSet::Blobs
+            && self.disk.free_bytes(&self.dir)? < SPARED_BYTES + bytes as u64
+        {
             let dir = self.dir.display();
             let what = format!(
                 "cannot write below `{dir}`: no more than {SPARED_BYTES} bytes are left on the disk"
@@ -136,6 +138,15 @@ impl Objects for ObjectFiles {
         let file = self.place.published(id);
         let set = self.place.set.name();
         self.quarantine.add(&file, set, &id.to_string(), since)
+    }
+
+    fn unpublish(&self, id: ObjectId) -> Result<bool> {
+        let (published, kept) = (self.place.published(id), self.place.kept(id));
+        match self.place.disk.rename(&published, &kept) {
+            Ok(()) => Ok(true),
+            Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(false),
+            Err(error) => Err(error.into()),
+        }
     }
 
     fn open_staged(&self, id: ObjectId) -> Result<Option<Arc<dyn Object>>> {

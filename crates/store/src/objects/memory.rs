@@ -55,6 +55,14 @@ impl Objects for MemoryObjects {
         self.remove(id)
     }
 
+    fn unpublish(&self, id: ObjectId) -> Result<bool> {
+        let published = lock(&self.published).remove(&id);
+        Ok(published.is_some_and(|bytes| {
+            lock(&self.staged).insert(id, bytes);
+            true
+        }))
+    }
+
     fn open_staged(&self, id: ObjectId) -> Result<Option<Arc<dyn Object>>> {
         Ok(open(&self.staged, id))
     }

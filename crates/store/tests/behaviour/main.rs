@@ -20,10 +20,8 @@ use sealock_store::{
 /// The files of a store in `dir`.
 pub(crate) fn files(dir: &Path, engine: EngineKind) -> StoreFiles {
     StoreFiles {
-        disk: Arc::new(RealDisk),
-        dir: dir.to_owned(),
         engine,
-        authenticator: Authenticator::new(&[7; 32]),
+        ..StoreFiles::new(dir, Authenticator::new(&[7; 32]))
     }
 }
 

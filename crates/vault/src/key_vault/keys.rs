@@ -3,7 +3,7 @@
 use sealock_core::{KeyIdentifier, KeyName, VaultName};
 use zeroize::Zeroizing;
 
-use super::{KeyVault, nothing};
+use super::KeyVault;
 use crate::{
     ImportedKey, Key, KeyBundle, KeyChange, KeyItem, KeyOperation, KeySpec, KeyUse, Listing, Page,
     Requester, Result, RotationPolicy, RotationPolicyView, State, Used,
@@ -23,12 +23,12 @@ impl KeyVault {
         if let Ok((spec, _)) = &asked {
             request = request.with_new_key(*spec);
         }
-        let (service, requester) = self.owned(requester);
         let vault = vault.clone();
         let key = key.clone();
-        let work = async move { service.create_key(&requester, &vault, &key, asked).await };
-        self.audited(request, |key: &Key| Some(key.subject()), work)
-            .await
+        self.audited(request, move |service, request| async move {
+            service.create_key(&request, &vault, &key, asked).await
+        })
+        .await
     }
 
     /// Imports a key, or a new version of one that is there.
@@ -40,21 +40,22 @@ impl KeyVault {
         imported: Result<ImportedKey>,
     ) -> Result<Key> {
         let request = Request::new(requester, Operation::KeyImport, Target::key(vault, key));
-        let (service, requester) = self.owned(requester);
         let vault = vault.clone();
         let key = key.clone();
-        let work = async move { service.import_key(&requester, &vault, &key, imported).await };
-        self.audited(request, |key: &Key| Some(key.subject()), work)
-            .await
+        self.audited(request, move |service, request| async move {
+            service.import_key(&request, &vault, &key, imported).await
+        })
+        .await
     }
 
     /// A vault's keys by name, deleted ones included.
     pub async fn keys(&self, requester: &Requester, vault: &VaultName) -> Result<Vec<Key>> {
         let request = Request::new(requester, Operation::KeyList, Target::Keys(vault.clone()));
-        let (service, requester) = self.owned(requester);
         let vault = vault.clone();
-        let work = async move { service.keys(&requester, &vault) };
-        self.audited(request, nothing, work).await
+        self.audited(request, move |service, request| async move {
+            service.keys(&request.requester, &vault)
+        })
+        .await
     }
 
     /// A key with all its versions, even if it is deleted.
@@ -65,12 +66,12 @@ impl KeyVault {
         key: &KeyName,
     ) -> Result<Key> {
         let request = Request::new(requester, Operation::KeyGet, Target::key(vault, key));
-        let (service, requester) = self.owned(requester);
         let vault = vault.clone();
         let key = key.clone();
-        let work = async move { service.key(&requester, &vault, &key) };
-        self.audited(request, |key: &Key| Some(key.subject()), work)
-            .await
+        self.audited(request, move |service, request| async move {
+            service.key(&request.requester, &vault, &key)
+        })
+        .await
     }
 
     /// A page of a vault's keys.
@@ -81,10 +82,11 @@ impl KeyVault {
         page: Result<Page>,
     ) -> Result<Listing<KeyItem>> {
         let request = Request::new(requester, Operation::KeyList, Target::Keys(vault.clone()));
-        let (service, requester) = self.owned(requester);
         let vault = vault.clone();
-        let work = async move { service.list_keys(&requester, &vault, State::Active, page) };
-        self.audited(request, nothing, work).await
+        self.audited(request, move |service, request| async move {
+            service.list_keys(&request.requester, &vault, State::Active, page)
+        })
+        .await
     }
 
     /// A page of a vault's deleted keys.
@@ -99,10 +101,11 @@ impl KeyVault {
             Operation::KeyListDeleted,
             Target::Keys(vault.clone()),
         );
-        let (service, requester) = self.owned(requester);
         let vault = vault.clone();
-        let work = async move { service.list_keys(&requester, &vault, State::Deleted, page) };
-        self.audited(request, nothing, work).await
+        self.audited(request, move |service, request| async move {
+            service.list_keys(&request.requester, &vault, State::Deleted, page)
+        })
+        .await
     }
 
     /// A page of a key's versions.
@@ -118,11 +121,12 @@ impl KeyVault {
             Operation::KeyListVersions,
             Target::key(vault, key),
         );
-        let (service, requester) = self.owned(requester);
         let vault = vault.clone();
         let key = key.clone();
-        let work = async move { service.list_versions(&requester, &vault, &key, page) };
-        self.audited(request, nothing, work).await
+        self.audited(request, move |service, request| async move {
+            service.list_versions(&request.requester, &vault, &key, page)
+        })
+        .await
     }
 
     /// What is known of a key version; without one, of the current.
@@ -136,11 +140,11 @@ impl KeyVault {
             Operation::KeyGet,
             Target::Key(identifier.clone()),
         );
-        let (service, requester) = self.owned(requester);
         let identifier = identifier.clone();
-        let work = async move { service.get_key(&requester, &identifier) };
-        self.audited(request, |bundle: &KeyBundle| Some(bundle.subject()), work)
-            .await
+        self.audited(request, move |service, request| async move {
+            service.get_key(&request.requester, &identifier)
+        })
+        .await
     }
 
     /// A deleted key.
@@ -151,12 +155,12 @@ impl KeyVault {
         key: &KeyName,
     ) -> Result<Key> {
         let request = Request::new(requester, Operation::KeyGetDeleted, Target::key(vault, key));
-        let (service, requester) = self.owned(requester);
         let vault = vault.clone();
         let key = key.clone();
-        let work = async move { service.deleted_key_of(&requester, &vault, &key) };
-        self.audited(request, |key: &Key| Some(key.subject()), work)
-            .await
+        self.audited(request, move |service, request| async move {
+            service.deleted_key_of(&request.requester, &vault, &key)
+        })
+        .await
     }
 
     /// Changes a version; without one, the current. Returns the key, and the version that was changed.
@@ -171,14 +175,10 @@ impl KeyVault {
             Operation::KeyUpdate,
             Target::Key(identifier.clone()),
         );
-        let (service, requester) = self.owned(requester);
         let identifier = identifier.clone();
-        let work = async move { service.update_key(&requester, &identifier, change).await };
-        self.audited(
-            request,
-            |(_, changed): &(Key, KeyBundle)| Some(changed.subject()),
-            work,
-        )
+        self.audited(request, move |service, request| async move {
+            service.update_key(&request, &identifier, change).await
+        })
         .await
     }
 
@@ -190,12 +190,12 @@ impl KeyVault {
         key: &KeyName,
     ) -> Result<Key> {
         let request = Request::new(requester, Operation::KeyDelete, Target::key(vault, key));
-        let (service, requester) = self.owned(requester);
         let vault = vault.clone();
         let key = key.clone();
-        let work = async move { service.delete_key(&requester, &vault, &key).await };
-        self.audited(request, |key: &Key| Some(key.subject()), work)
-            .await
+        self.audited(request, move |service, request| async move {
+            service.delete_key(&request, &vault, &key).await
+        })
+        .await
     }
 
     /// Recovers a deleted key, each version as it was.
@@ -206,12 +206,12 @@ impl KeyVault {
         key: &KeyName,
     ) -> Result<Key> {
         let request = Request::new(requester, Operation::KeyRecover, Target::key(vault, key));
-        let (service, requester) = self.owned(requester);
         let vault = vault.clone();
         let key = key.clone();
-        let work = async move { service.recover_key(&requester, &vault, &key).await };
-        self.audited(request, |key: &Key| Some(key.subject()), work)
-            .await
+        self.audited(request, move |service, request| async move {
+            service.recover_key(&request, &vault, &key).await
+        })
+        .await
     }
 
     /// Purges a deleted key. Its files are gone when this returns.
@@ -222,11 +222,12 @@ impl KeyVault {
         key: &KeyName,
     ) -> Result<()> {
         let request = Request::new(requester, Operation::KeyPurge, Target::key(vault, key));
-        let (service, requester) = self.owned(requester);
         let vault = vault.clone();
         let key = key.clone();
-        let work = async move { service.purge_key(&requester, &vault, &key).await };
-        self.audited(request, nothing, work).await
+        self.audited(request, move |service, request| async move {
+            service.purge_key(&request, &vault, &key).await
+        })
+        .await
     }
 
     /// A key with all its versions, sealed: it can be restored where the same service key is.
@@ -237,11 +238,12 @@ impl KeyVault {
         key: &KeyName,
     ) -> Result<String> {
         let request = Request::new(requester, Operation::KeyBackup, Target::key(vault, key));
-        let (service, requester) = self.owned(requester);
         let vault = vault.clone();
         let key = key.clone();
-        let work = async move { service.backup_key(&requester, &vault, &key).await };
-        self.audited(request, nothing, work).await
+        self.audited(request, move |service, request| async move {
+            service.backup_key(&request.requester, &vault, &key).await
+        })
+        .await
     }
 
     /// Restores a key from its backup, if its name is free.
@@ -256,11 +258,11 @@ impl KeyVault {
             Operation::KeyRestore,
             Target::Keys(vault.clone()),
         );
-        let (service, requester) = self.owned(requester);
         let vault = vault.clone();
-        let work = async move { service.restore_key(&requester, &vault, backup).await };
-        self.audited(request, |key: &Key| Some(key.subject()), work)
-            .await
+        self.audited(request, move |service, request| async move {
+            service.restore_key(&request, &vault, backup).await
+        })
+        .await
     }
 
     /// Makes a new version of the same type and size. Older ones stay as they are.
@@ -271,12 +273,12 @@ impl KeyVault {
         key: &KeyName,
     ) -> Result<Key> {
         let request = Request::new(requester, Operation::KeyRotate, Target::key(vault, key));
-        let (service, requester) = self.owned(requester);
         let vault = vault.clone();
         let key = key.clone();
-        let work = async move { service.rotate_key(&requester, &vault, &key).await };
-        self.audited(request, |key: &Key| Some(key.subject()), work)
-            .await
+        self.audited(request, move |service, request| async move {
+            service.rotate_key(&request, &vault, &key).await
+        })
+        .await
     }
 
     /// What becomes of a key as time passes.
@@ -291,11 +293,12 @@ impl KeyVault {
             Operation::KeyRotationPolicyGet,
             Target::key(vault, key),
         );
-        let (service, requester) = self.owned(requester);
         let vault = vault.clone();
         let key = key.clone();
-        let work = async move { service.rotation_policy(&requester, &vault, &key) };
-        self.audited(request, nothing, work).await
+        self.audited(request, move |service, request| async move {
+            service.rotation_policy(&request.requester, &vault, &key)
+        })
+        .await
     }
 
     /// Says what is to become of a key as time passes.
@@ -311,15 +314,14 @@ impl KeyVault {
             Operation::KeyRotationPolicySet,
             Target::key(vault, key),
         );
-        let (service, requester) = self.owned(requester);
         let vault = vault.clone();
         let key = key.clone();
-        let work = async move {
+        self.audited(request, move |service, request| async move {
             service
-                .set_rotation_policy(&requester, &vault, &key, policy)
+                .set_rotation_policy(&request, &vault, &key, policy)
                 .await
-        };
-        self.audited(request, nothing, work).await
+        })
+        .await
     }
 
     /// As many random bytes as are asked for, 1 to 128.
@@ -334,10 +336,11 @@ impl KeyVault {
             Operation::RandomBytesGet,
             Target::Vault(vault.clone()),
         );
-        let (service, requester) = self.owned(requester);
         let vault = vault.clone();
-        let work = async move { service.random_bytes(&requester, &vault, count) };
-        self.audited(request, nothing, work).await
+        self.audited(request, move |service, request| async move {
+            service.random_bytes(&request.requester, &vault, count)
+        })
+        .await
     }
 
     /// Uses a key version; without one, the current. `operation` is the one of `usage`.
@@ -353,14 +356,12 @@ impl KeyVault {
         if let Ok(usage) = &usage {
             request = request.with_algorithm(usage.algorithm());
         }
-        let (service, requester) = self.owned(requester);
         let identifier = identifier.clone();
-        let work = async move {
+        self.audited(request, move |service, request| async move {
             service
-                .use_key(&requester, &identifier, operation, usage)
+                .use_key(&request.requester, &identifier, operation, usage)
                 .await
-        };
-        self.audited(request, |used: &Used| Some(used.key.subject()), work)
-            .await
+        })
+        .await
     }
 }

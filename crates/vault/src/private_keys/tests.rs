@@ -4,7 +4,7 @@ use base64::{Engine as _, engine::general_purpose::URL_SAFE_NO_PAD};
 use sealock_core::{Clock, KeyName, KeyVersion, Kid, PublicName};
 use sealock_entra::Directory;
 use sealock_envelope::ServiceKey;
-use sealock_store::Store;
+use sealock_store::{Authenticator, Store, StoreFiles};
 
 use crate::{
     Error, KeyChange, KeyShape, KeySpec, KeyType, KeyVault, PublicKey, Requester, Settings,
@@ -39,7 +39,8 @@ fn encoded(bytes: &[u8]) -> Vec<Vec<u8>> {
 #[tokio::test]
 async fn no_window_of_a_private_key_is_stored_or_backed_up_in_the_clear() {
     let dir = tempfile::tempdir().unwrap();
-    let (store, clock) = (Store::open(dir.path()).unwrap(), Clock::system());
+    let files_of_store = StoreFiles::new(dir.path(), Authenticator::new(&[7; 32]));
+    let (store, clock) = (Store::open(files_of_store).unwrap(), Clock::system());
     let directory = Directory::open(store.clone(), clock.clone()).await.unwrap();
     let vaults = KeyVault::open(
         store,

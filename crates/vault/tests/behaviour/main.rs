@@ -15,6 +15,7 @@ mod keys;
 mod listings;
 mod names;
 mod order;
+mod pending_purges;
 mod recovery_levels;
 mod release_policies;
 mod retention;

@@ -15,7 +15,7 @@ use zeroize::Zeroizing;
 
 pub(crate) const SECRET: &[u8] = b"a data encryption key of 32 byte";
 
-/// A vault `kv1`, an identity that may use its keys, and a clock that stands still.
+/// A vault `kv1`, an identity that may use its keys, and a clock, which stands still unless said otherwise.
 pub(crate) struct World {
     pub(crate) store: Store,
     service_key: Arc<ServiceKey>,
@@ -77,9 +77,18 @@ impl World {
         Self::made(VaultSettings::default(), throttled).await
     }
 
+    /// One whose clock runs.
+    pub(crate) async fn running(clock: Clock) -> Self {
+        Self::at(clock, VaultSettings::default(), Settings::default()).await
+    }
+
     async fn made(settings: VaultSettings, fidelity: Settings) -> Self {
-        let store = Store::ephemeral();
         let clock = Clock::frozen_at(Timestamp::from_second(1_800_000_000).unwrap());
+        Self::at(clock, settings, fidelity).await
+    }
+
+    async fn at(clock: Clock, settings: VaultSettings, fidelity: Settings) -> Self {
+        let store = Store::ephemeral();
         let directory = Directory::open(store.clone(), clock.clone()).await.unwrap();
         let name = "registry-identity".parse().unwrap();
         let (identity, _) = directory.create_identity(name).await.unwrap();

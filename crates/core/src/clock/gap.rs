@@ -1,0 +1,215 @@
+use jiff::{SignedDuration, Timestamp};
+
+use super::{ClockSetting, Reading};
+
+/// How far the wall's clock may run ahead of the boot time at once. A time server corrects it by seconds.
+const TOLERANCE: SignedDuration = SignedDuration::from_mins(1);
+
+/// How long the emulator has to run before a gap counts as time that has passed. Whoever starts it or sets
+/// the system's clock should have the time to look.
+const HOLD: SignedDuration = SignedDuration::from_hours(1);
+
+/// A stretch of the clock's time that nothing confirms: the emulator was stopped, or the wall's clock was
+/// set forward. For a while it is in doubt.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Gap {
+    /// Up to when time is confirmed.
+    pub(super) from: Timestamp,
+    to: Timestamp,
+    /// The boot time at which the doubt ends.
+    doubted_until: SignedDuration,
+}
+
+impl Gap {
+    /// What is in doubt at the start of an emulator whose predecessor knew its time `confirmed` last, if
+    /// at all.
+    pub(super) fn at_start(
+        confirmed: Option<Timestamp>,
+        setting: ClockSetting,
+        reading: Reading,
+    ) -> Option<Self> {
+        Self::since(
+            confirmed.unwrap_or(Timestamp::MIN),
+            setting.shown_at(reading),
+            reading,
+        )
+    }
+
+    /// What is in doubt once the system's clocks show `reading` after `seen`, if `known` was before.
+    pub(super) fn after(
+        known: Option<Self>,
+        setting: ClockSetting,
+        seen: Reading,
+        reading: Reading,
+    ) -> Option<Self> {
+        let now = setting.shown_at(reading);
+        let known = known.and_then(|gap| gap.kept_at(now, reading));
+        let confirmed = match setting {
+            ClockSetting::Frozen(_) => now,
+            ClockSetting::Running(_) => {
+                let by_wall = reading.wall.duration_since(seen.wall);
+                let by_boot = reading.boot - seen.boot;
+                now.saturating_sub(by_wall - by_boot)
+                    .unwrap_or(Timestamp::MIN)
+            }
+        };
+        match Self::since(confirmed, now, reading) {
+            Some(new) => Some(Self {
+                from: known.map_or(new.from, |known| known.from.min(new.from)),
+                ..new
+            }),
+            None => known,
+        }
+    }
+
+    /// For how long what is due at `time` is in doubt, if it is.
+    pub(super) fn doubt(&self, time: Timestamp, reading: Reading) -> Option<SignedDuration> {
+        let is_within = self.from < time && time <= self.to;
+        is_within.then(|| self.doubted_until - reading.boot)
+    }
+
+    fn since(confirmed: Timestamp, now: Timestamp, reading: Reading) -> Option<Self> {
+        (now.duration_since(confirmed) > TOLERANCE).then(|| Self {
+            from: confirmed,
+            to: now,
+            doubted_until: reading.boot + HOLD,
+        })
+    }
+
+    /// What remains of it. What the clock was set back over is yet to come.
+    fn kept_at(self, now: Timestamp, reading: Reading) -> Option<Self> {
+        let kept = Self {
+            to: self.to.min(now),
+            ..self
+        };
+        (kept.from < kept.to && reading.boot < kept.doubted_until).then_some(kept)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const NOON: i64 = 1_800_000_000;
+    const MINUTE: i64 = 60;
+    const HOUR: i64 = 60 * MINUTE;
+    const DAY: i64 = 24 * HOUR;
+    const RUNNING: ClockSetting = ClockSetting::Running(SignedDuration::ZERO);
+
+    fn at(seconds: i64) -> Timestamp {
+        Timestamp::from_second(NOON + seconds).unwrap()
+    }
+
+    fn reading((wall, boot): (i64, i64)) -> Reading {
+        Reading {
+            wall: at(wall),
+            boot: SignedDuration::from_secs(boot),
+        }
+    }
+
+    fn gap((from, to, doubted_until): (i64, i64, i64)) -> Gap {
+        Gap {
+            from: at(from),
+            to: at(to),
+            doubted_until: SignedDuration::from_secs(doubted_until),
+        }
+    }
+
+    /// What is known, the wall's clock and the boot time before and after, what is in doubt then.
+    type Case = (
+        &'static str,
+        Option<(i64, i64, i64)>,
+        (i64, i64),
+        (i64, i64),
+        Option<(i64, i64, i64)>,
+    );
+
+    #[test]
+    fn time_that_the_boot_time_does_not_confirm_is_in_doubt_for_an_hour() {
+        let old = Some((-DAY, 0, HOUR));
+        let cases: [Case; 14] = [
+            ("nothing passes", None, (0, 0), (0, 0), None),
+            ("time runs", None, (0, 0), (DAY, DAY), None),
+            ("suspended", None, (0, 0), (99 * DAY, 99 * DAY), None),
+            ("corrected by seconds", None, (0, 0), (15, 10), None),
+            ("corrected back", None, (0, 0), (-DAY, 10), None),
+            ("at the tolerance", None, (0, 0), (MINUTE, 0), None),
+            ("set forward", None, (0, 0), (DAY, 0), Some((0, DAY, HOUR))),
+            (
+                "set forward while time runs",
+                None,
+                (0, 0),
+                (DAY + HOUR, HOUR),
+                Some((HOUR, DAY + HOUR, 2 * HOUR)),
+            ),
+            ("within the hour", old, (0, 0), (HOUR - 1, HOUR - 1), old),
+            ("after the hour", old, (0, 0), (HOUR, HOUR), None),
+            (
+                "set back into it",
+                old,
+                (0, 0),
+                (-HOUR, 0),
+                Some((-DAY, -HOUR, HOUR)),
+            ),
+            ("set back before it", old, (0, 0), (-2 * DAY, 0), None),
+            (
+                "set forward again",
+                old,
+                (0, 0),
+                (DAY, MINUTE),
+                Some((-DAY, DAY, HOUR + MINUTE)),
+            ),
+            (
+                "set forward after the hour",
+                old,
+                (0, 0),
+                (DAY + HOUR, HOUR),
+                Some((HOUR, DAY + HOUR, 2 * HOUR)),
+            ),
+        ];
+        for (case, known, seen, now, expected) in cases {
+            let after = Gap::after(known.map(gap), RUNNING, reading(seen), reading(now));
+            assert_eq!(after, expected.map(gap), "{case}");
+        }
+    }
+
+    #[test]
+    fn of_a_frozen_clock_nothing_is_in_doubt_but_what_was() {
+        let frozen = ClockSetting::Frozen(at(0));
+        let (seen, now) = (reading((0, 0)), reading((DAY, 0)));
+        assert_eq!(Gap::after(None, frozen, seen, now), None);
+        let known = Some(gap((-DAY, 0, HOUR)));
+        assert_eq!(Gap::after(known, frozen, seen, now), known);
+        assert_eq!(Gap::at_start(Some(at(0)), frozen, now), None);
+    }
+
+    #[test]
+    fn what_passed_before_a_start_is_in_doubt_for_an_hour() {
+        let now = reading((DAY, 7));
+        let of_a_stop = gap((0, DAY, 7 + HOUR));
+        for (case, confirmed, expected) in [
+            ("stopped for a day", Some(at(0)), Some(of_a_stop)),
+            ("started again", Some(at(DAY - MINUTE)), None),
+            ("a clock that was further", Some(at(2 * DAY)), None),
+            (
+                "never known",
+                None,
+                Some(Gap {
+                    from: Timestamp::MIN,
+                    ..of_a_stop
+                }),
+            ),
+        ] {
+            assert_eq!(Gap::at_start(confirmed, RUNNING, now), expected, "{case}");
+        }
+    }
+
+    #[test]
+    fn a_doubt_is_about_what_falls_into_the_gap() {
+        let (gap, now) = (gap((-DAY, 0, HOUR)), reading((MINUTE, MINUTE)));
+        let doubt = Some(SignedDuration::from_secs(HOUR - MINUTE));
+        for (time, expected) in [(-DAY, None), (1 - DAY, doubt), (0, doubt), (1, None)] {
+            assert_eq!(gap.doubt(at(time), now), expected, "{time}");
+        }
+    }
+}

@@ -1,0 +1,197 @@
+use std::{
+    os::unix::{fs::symlink, net::UnixListener},
+    path::PathBuf,
+};
+
+use tempfile::TempDir;
+
+use super::{
+    tree::{DIRECTORIES, DataDirMode, FILES, forbidden, judge_data_dir},
+    *,
+};
+
+fn mode(path: &Path) -> u32 {
+    std::fs::metadata(path).unwrap().mode() & 0o7777
+}
+
+fn with_mode(path: &Path, mode: u32) {
+    std::fs::set_permissions(path, std::fs::Permissions::from_mode(mode)).unwrap();
+}
+
+/// A new data directory with one file in each place.
+fn data_dir() -> (TempDir, Vec<PathBuf>) {
+    let dir = TempDir::new().unwrap();
+    let mut files: Vec<_> = FILES.map(|name| dir.path().join(name)).into();
+    for (name, _) in DIRECTORIES {
+        std::fs::create_dir_all(dir.path().join(name)).unwrap();
+        files.push(dir.path().join(name).join("file"));
+    }
+    for file in &files {
+        std::fs::write(file, "content").unwrap();
+    }
+    (dir, files)
+}
+
+#[test]
+fn ones_own_and_roots_are_trusted() {
+    assert!(is_trusted(1000, 1000));
+    assert!(is_trusted(ROOT, 1000));
+    assert!(!is_trusted(1001, 1000));
+    assert!(!is_trusted(1000, ROOT));
+}
+
+#[test]
+fn a_data_directory_that_everyone_can_write_is_mended_if_it_is_ours_alone() {
+    for (mode, ours, expected) in [
+        (0o700, true, DataDirMode::Fine),
+        (0o755, false, DataDirMode::Fine),
+        (0o2775, false, DataDirMode::Fine),
+        (0o777, true, DataDirMode::Mendable),
+        (0o1777, true, DataDirMode::Warned),
+        (0o1777, false, DataDirMode::Warned),
+        (0o777, false, DataDirMode::Warned),
+    ] {
+        assert_eq!(judge_data_dir(mode, ours), expected, "{mode:o} {ours}");
+    }
+}
+
+#[test]
+fn a_named_file_is_refused_if_everyone_can_write_it() {
+    for (mode, ours, expected) in [
+        (0o600, true, Named::Fine),
+        (0o440, false, Named::Fine),
+        (0o444, false, Named::Fine),
+        (0o644, true, Named::EveryoneReads),
+        (0o660, true, Named::GroupWrites),
+        (0o664, false, Named::GroupWrites),
+        (0o602, true, Named::Refused),
+        (0o666, false, Named::Refused),
+    ] {
+        assert_eq!(judge_named(mode, ours), expected, "{mode:o} {ours}");
+    }
+}
+
+#[test]
+fn certificates_are_for_everyone_to_read_and_all_else_is_not() {
+    for (path, expected) in [
+        ("data/tls/ca.pem", OTHERS_WRITE),
+        ("data/tls/bundle.pem", OTHERS_WRITE),
+        ("data/tls/authority.pem", OTHERS_ANY),
+        ("data/tls/azure-authority.pem", OTHERS_ANY),
+        ("data/tls/other", OTHERS_ANY),
+        ("data/blobs/ca.pem", OTHERS_ANY),
+    ] {
+        assert_eq!(forbidden(Path::new(path)), expected, "{path}");
+    }
+}
+
+#[test]
+fn what_lies_in_a_data_directory_is_closed_to_others() {
+    let (dir, files) = data_dir();
+    let other = dir.path().join("notes.txt");
+    std::fs::write(&other, "").unwrap();
+    with_mode(&other, 0o644);
+    for file in &files {
+        with_mode(file, 0o664);
+    }
+    for (name, _) in DIRECTORIES {
+        with_mode(&dir.path().join(name), 0o2770);
+    }
+    check_tree(dir.path()).unwrap();
+    for file in &files {
+        assert_eq!(mode(file), 0o600, "{}", file.display());
+    }
+    for (name, _) in DIRECTORIES {
+        assert_eq!(mode(&dir.path().join(name)) & 0o777, 0o700, "{name}");
+    }
+    assert_eq!(mode(&other), 0o644, "what is not the emulator's stays");
+}
+
+#[test]
+fn a_link_in_the_place_of_a_file_or_directory_is_refused() {
+    let (target, _) = data_dir();
+    let places: Vec<_> = FILES
+        .into_iter()
+        .chain(DIRECTORIES.map(|(name, _)| name))
+        .chain(["blobs/staging/file", "metadata/file", "tls/new.pem"])
+        .collect();
+    for name in places {
+        let (dir, _) = data_dir();
+        let path = dir.path().join(name);
+        if path.is_dir() {
+            std::fs::remove_dir_all(&path).unwrap();
+        } else {
+            let _ = std::fs::remove_file(&path);
+        }
+        symlink(target.path().join("lock"), &path).unwrap();
+        let refused = check_tree(dir.path());
+        assert!(
+            matches!(&refused, Err(Error::Link { path: found }) if *found == path),
+            "{name}: {refused:?}"
+        );
+    }
+}
+
+#[test]
+fn what_is_no_file_is_refused() {
+    let (dir, _) = data_dir();
+    let path = dir.path().join("uploads/file");
+    std::fs::remove_file(&path).unwrap();
+    let _socket = UnixListener::bind(&path).unwrap();
+    for refused in [check_tree(dir.path()), open_inside(&path).map(drop)] {
+        assert!(
+            matches!(
+                refused,
+                Err(Error::NotAFile {
+                    what: "a socket",
+                    ..
+                })
+            ),
+            "{refused:?}"
+        );
+    }
+}
+
+#[test]
+fn a_file_that_is_opened_is_closed_to_others() {
+    let (dir, files) = data_dir();
+    with_mode(&files[0], 0o646);
+    let file = open_inside(&files[0]).unwrap();
+    assert_eq!(read_to_string(file).unwrap(), "content");
+    assert_eq!(mode(&files[0]), 0o600);
+
+    let link = dir.path().join("link");
+    for target in [&*files[0], Path::new("nowhere")] {
+        symlink(target, &link).unwrap();
+        let mut options = fs::OpenOptions::new();
+        options.write(true).create(true).mode(0o600);
+        let refused = open_inside_with(&link, &mut options);
+        assert!(matches!(refused, Err(Error::Link { .. })), "{refused:?}");
+        std::fs::remove_file(&link).unwrap();
+    }
+    let missing = open_inside(&link);
+    assert!(
+        matches!(&missing, Err(Error::Io(error)) if error.kind() == io::ErrorKind::NotFound),
+        "{missing:?}"
+    );
+}
+
+#[test]
+fn a_named_file_is_followed_through_links() {
+    let dir = TempDir::new().unwrap();
+    let (file, link) = (dir.path().join("file"), dir.path().join("link"));
+    std::fs::write(&file, "content").unwrap();
+    with_mode(&file, 0o440);
+    symlink(&file, &link).unwrap();
+    assert_eq!(
+        read_to_string(open_named(&link).unwrap()).unwrap(),
+        "content"
+    );
+    with_mode(&file, 0o442);
+    let refused = open_named(&link);
+    assert!(
+        matches!(&refused, Err(Error::WritableByEveryone { path }) if *path == link),
+        "{refused:?}"
+    );
+    assert_eq!(mode(&file), 0o442, "what the user named keeps its mode");
+}
