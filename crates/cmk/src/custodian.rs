@@ -72,12 +72,48 @@ impl Custodian {
     }
 
     /// The custody of a registry.
-    pub fn custody(&self, registry: RegistryId, encrypted: bool) -> Custody {
-        Custody {
+    ///
+    /// A registry with a custody record is never anything but encrypted, whatever its own record says: what was
+    /// encrypted once is not stored in the clear because of one word elsewhere.
+    ///
+    /// # Errors
+    /// If the store fails.
+    pub fn custody(&self, registry: RegistryId, encrypted: bool) -> Result<Custody, Error> {
+        let gate = self.gate(registry);
+        Ok(Custody {
             registry,
             service_key: Arc::clone(&self.context.service_key),
-            gate: encrypted.then(|| self.gate(registry)),
+            gate: (encrypted || gate.find_record()?.is_some()).then_some(gate),
+        })
+    }
+
+    /// Has a registry's custody record lie in its second place, too. To be called once the registry is created.
+    ///
+    /// # Errors
+    /// If the store fails.
+    pub async fn back_up(&self, registry: RegistryId) -> Result<(), Error> {
+        if let Some(record) = self.gate(registry).find_record()? {
+            self.context.back_up(registry, &record).await;
         }
+        Ok(())
+    }
+
+    /// Has each custody record lie in its second place, too, as it is now. To be called at start.
+    ///
+    /// # Errors
+    /// If the store fails.
+    pub async fn back_up_all(&self) -> Result<(), Error> {
+        let mut records = Vec::new();
+        for entry in self.context.store.scan(&CUSTODIES, &[], Bound::Unbounded) {
+            let entry = entry?;
+            if let Some(Ok(registry)) = entry.key.first().map(|id| id.parse::<RegistryId>()) {
+                records.push((registry, entry.record.value));
+            }
+        }
+        for (registry, record) in records {
+            self.context.back_up(registry, &record).await;
+        }
+        Ok(())
     }
 
     /// Makes a DEK for a registry to be created, wraps it, and adds the custody to the `batch` that
@@ -212,6 +248,27 @@ impl Custodian {
 }
 
 impl Context {
+    /// Writes a custody record to its second place: whoever has the content and the vault's keys still has the way
+    /// from the one to the other when the metadata is lost.
+    pub(crate) async fn back_up(&self, registry: RegistryId, record: &CustodyRecord) {
+        let (store, id, text) = (self.store.clone(), registry.as_uuid(), record.to_json());
+        let written = tokio::task::spawn_blocking(move || {
+            if store.custodies.get(id)?.as_deref() == Some(&*text) {
+                return Ok(());
+            }
+            store.custodies.put(id, &text)
+        });
+        match written.await {
+            Ok(Ok(())) => {}
+            Ok(Err(error)) => {
+                tracing::warn!(%registry, %error, "the custody record's second copy could not be written; the next start tries again");
+            }
+            Err(error) => {
+                tracing::warn!(%registry, %error, "the custody record's second copy was not written")
+            }
+        }
+    }
+
     /// The key version that `key` names: it must be found, enabled and of type RSA.
     pub(crate) async fn usable_key(
         &self,

@@ -106,6 +106,11 @@ impl WrappedDek {
 }
 
 impl CustodyRecord {
+    #[expect(clippy::expect_used, reason = "plain data")]
+    pub(crate) fn to_json(&self) -> Vec<u8> {
+        serde_json::to_vec(self).expect("a record becomes JSON")
+    }
+
     pub(crate) fn new(
         registry: RegistryId,
         service_key: &ServiceKey,

@@ -281,6 +281,7 @@ impl Gate {
         match self.context.store.commit(batch).await? {
             Commit::Done => {
                 tracing::info!(registry = %self.registry, kid = %new.kid, "the registry's key was rotated");
+                self.context.back_up(self.registry, &new).await;
                 Ok(())
             }
             Commit::Conflict => Err(Error::Damaged {
@@ -323,15 +324,16 @@ impl Gate {
         Ok(())
     }
 
-    pub(crate) fn record(&self) -> Result<Record<CustodyRecord>, Error> {
+    pub(crate) fn find_record(&self) -> Result<Option<Record<CustodyRecord>>, Error> {
         let id = self.registry.to_string();
-        self.context
-            .store
-            .get(&CUSTODIES, &[&id])?
-            .ok_or(Error::Damaged {
-                registry: self.registry,
-                why: "it is missing",
-            })
+        Ok(self.context.store.get(&CUSTODIES, &[&id])?)
+    }
+
+    pub(crate) fn record(&self) -> Result<Record<CustodyRecord>, Error> {
+        self.find_record()?.ok_or(Error::Damaged {
+            registry: self.registry,
+            why: "it is missing",
+        })
     }
 }
 

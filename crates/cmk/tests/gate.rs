@@ -130,7 +130,7 @@ impl World {
         let establishment = establish(&custodian, registry, key).await.unwrap();
         assert_eq!(store.commit(establishment).await.unwrap(), Commit::Done);
         let world = Self {
-            custody: custodian.custody(registry, true),
+            custody: custodian.custody(registry, true).unwrap(),
             vault,
             store,
             clock,
@@ -416,4 +416,34 @@ async fn a_registry_is_not_established_with_a_key_that_it_could_not_use() {
         refused,
         Err(Error::Refused(Refusal::KeyTypeUnsupported { .. }))
     ));
+}
+
+#[tokio::test]
+async fn a_registry_with_a_custody_record_is_encrypted_whatever_its_own_record_says() {
+    let world = World::with_key("kv1/k1").await;
+    let custody = world.custodian.custody(world.registry, false).unwrap();
+    assert!(custody.lease().await.unwrap().keys().dek.is_some());
+    world.set(|state| state.refuses_unwrap = Some(Cause::KeyDisabled));
+    world.control_commit().await;
+    assert!(matches!(custody.lease().await, Err(Error::Revoked(_))));
+    let another = world
+        .custodian
+        .custody(RegistryId::random(), false)
+        .unwrap();
+    assert!(another.lease().await.unwrap().keys().dek.is_none());
+}
+
+#[tokio::test]
+async fn the_custody_records_second_copy_follows_each_rotation() {
+    let world = World::with_key("kv1/k1").await;
+    let copy = || world.store.custodies.get(world.registry.as_uuid()).unwrap();
+    assert_eq!(copy(), None);
+    world.custodian.back_up_all().await.unwrap();
+    let created = copy().unwrap();
+    world.set(|state| state.current = version(2));
+    assert!(world.follow(2).await.is_empty());
+    let rotated = copy().unwrap();
+    assert!(rotated != created);
+    world.custodian.back_up_all().await.unwrap();
+    assert_eq!(copy().unwrap(), rotated);
 }

@@ -17,6 +17,11 @@ macro_rules! uuid_id {
                 Self(Uuid::new_v4())
             }
 
+            /// The id itself.
+            pub fn as_uuid(&self) -> Uuid {
+                self.0
+            }
+
             /// The id's 16 bytes, in network order.
             pub fn as_bytes(&self) -> &[u8; 16] {
                 self.0.as_bytes()

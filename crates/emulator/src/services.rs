@@ -108,9 +108,13 @@ impl Services {
     pub(crate) fn sweep(&self) -> Result<(), Error> {
         let sweep = self.registries.sweep()?;
         let (store, vault) = (self.store.clone(), self.vault.clone());
+        let custodian = self.custodian.clone();
         tokio::spawn(async move {
             if let Err(error) = store.finish_removals().await {
                 tracing::warn!(%error, "what was to be removed is not removed yet");
+            }
+            if let Err(error) = custodian.back_up_all().await {
+                tracing::warn!(%error, "the custody records' second copies could not be compared");
             }
             if !store.is_sound().await {
                 tracing::warn!("records are missing, so nothing is swept");

@@ -82,6 +82,7 @@ impl Registries {
                 None => self.create(name, sku, encryption).await?,
             };
             if self.store.commit(batch).await? == Commit::Done {
+                self.custodian.back_up(record.id).await?;
                 return Ok((record, is_new));
             }
         }
@@ -141,7 +142,7 @@ impl Registries {
     pub fn get(&self, name: &RegistryName) -> Result<Registry, Error> {
         let record = self.store.get(&REGISTRIES, &[name.as_str()])?;
         match record {
-            Some(record) => Ok(self.handle(record.value)),
+            Some(record) => self.handle(record.value),
             None => Err(Error::RegistryUnknown(name.clone())),
         }
     }
@@ -153,13 +154,13 @@ impl Registries {
     pub fn list(&self) -> Result<Vec<Registry>, Error> {
         self.store
             .scan(&REGISTRIES, &[], Bound::Unbounded)
-            .map(|entry| Ok(self.handle(entry?.record.value)))
+            .map(|entry| self.handle(entry?.record.value))
             .collect()
     }
 
-    fn handle(&self, record: RegistryRecord) -> Registry {
-        Registry {
-            custody: self.custodian.custody(record.id, record.encrypted),
+    fn handle(&self, record: RegistryRecord) -> Result<Registry, Error> {
+        Ok(Registry {
+            custody: self.custodian.custody(record.id, record.encrypted)?,
             service_key: Arc::clone(&self.service_key),
             id: Arc::from(record.id.to_string()),
             record,
@@ -170,6 +171,6 @@ impl Registries {
             turns: self.turns.clone(),
             settings: self.settings,
             entra: self.entra.clone(),
-        }
+        })
     }
 }
