@@ -25,6 +25,7 @@ mod repair;
 mod table;
 
 use std::{
+    collections::BTreeMap,
     ops::Bound,
     path::PathBuf,
     sync::{Arc, Mutex},
@@ -39,7 +40,7 @@ pub use durable::{create_dir, create_secret};
 pub use error::{Error, Fault, Result, fault};
 pub use journal::Journal;
 pub use quarantine::{Quarantine, Quarantined};
-pub use repair::{Repair, Source, TableDifference, check_offline, finish, repair};
+pub use repair::{Look, Repair, Source, TableDifference, check_offline, finish, look, repair};
 pub use table::{Batch, Entry, Record, Table};
 
 use crate::{
@@ -212,6 +213,23 @@ impl Store {
             audit,
             quarantine: Quarantine::open(&disk, &dir),
         })
+    }
+
+    /// What lies on disk, with these records.
+    fn look(files: &StoreFiles, records: BTreeMap<Vec<u8>, Vec<u8>>) -> Self {
+        let StoreFiles { disk, dir, .. } = files;
+        let notes = |name, durability| NoteFiles::look(disk, dir, name, durability);
+        let audit = Journal::in_memory();
+        Self {
+            metadata: Arc::new(MemoryMetadata::with(records, audit.clone())),
+            carried_out: Arc::default(),
+            blobs: Arc::new(ObjectFiles::look(disk, dir, ObjectSet::Blobs)),
+            uploads: Arc::new(notes("uploads", Durability::Process)),
+            custodies: Arc::new(notes("custodies", Durability::Power)),
+            vault_keys: Arc::new(ObjectFiles::look(disk, dir, ObjectSet::VaultKeys)),
+            audit,
+            quarantine: Quarantine::open(disk, dir),
+        }
     }
 
     /// A store in memory, gone with the process.

@@ -57,7 +57,7 @@ pub struct Repair {
     /// How many bytes of the journal are nowhere to be found, as far as it is known how many there should be.
     pub missing_journal_bytes: u64,
     /// Whether vaults, keys, policies, identities, roles or networks may be earlier ones, which may permit what was
-    /// revoked since. The store is not opened before [`finish`], but by [`Store::open_repaired`].
+    /// revoked since.
     pub control_state_is_older: bool,
     /// What was moved into quarantine, by the names that the files had.
     pub quarantined: Vec<String>,
@@ -78,21 +78,47 @@ struct Plan {
     moves: Vec<(String, String)>,
 }
 
+/// What a look at a store found that no process has open.
+pub struct Look {
+    /// What is damaged or missing of the metadata and the journal, a sentence for each.
+    pub findings: Vec<String>,
+    /// The state that reaches furthest, in memory, with the objects and notes on disk, if there is any. What is
+    /// changed of it, on disk or in memory, is no business of this one's.
+    pub store: Option<Store>,
+}
+
 /// Judges a store that no process has open, and changes nothing: what is damaged or missing, a sentence for each.
 ///
 /// # Errors
 /// If the disk fails, or another version of sealock wrote the directory.
 pub fn check_offline(files: &StoreFiles) -> Result<Vec<String>> {
-    let mut findings = Remains::examine(files)?.findings;
+    Ok(look(files)?.findings)
+}
+
+/// Looks at a store that no process has open, and changes nothing.
+///
+/// # Errors
+/// If the disk fails, or another version of sealock wrote the directory.
+pub fn look(files: &StoreFiles) -> Result<Look> {
+    let remains = Remains::examine(files)?;
+    let mut findings = remains.findings;
     if is_unfinished(&*files.disk, &files.dir)? {
         let unfinished = Error::RepairUnfinished(files.dir.display().to_string());
         findings.insert(0, unfinished.to_string());
     }
-    Ok(findings)
+    let store = remains.best.map(|state| {
+        let opened = state.records.0.into_iter().filter_map(|(key, sealed)| {
+            let value = files.authenticator.open(&key, &sealed)?.to_vec();
+            Some((key, value))
+        });
+        Store::look(files, opened.collect())
+    });
+    Ok(Look { findings, store })
 }
 
 /// Brings the metadata of a store that no process has open to the state that reaches furthest, at `now`, in seconds
-/// since 1970. What it replaces goes into quarantine. If nothing is wrong, nothing is changed.
+/// since 1970. What it replaces goes into quarantine. If nothing is wrong, nothing is changed. Otherwise nobody opens
+/// the store before [`finish`], but by [`Store::open_repaired`].
 ///
 /// # Errors
 /// If the disk fails, another version of sealock wrote the directory, or nothing can be restored.
@@ -122,8 +148,7 @@ pub fn repair(files: &StoreFiles, now: i64) -> Result<Repair> {
     plan.carry_out(files)
 }
 
-/// Has the store be opened again, after a repair whose state of vaults, keys, policies, identities, roles or networks
-/// may be an earlier one.
+/// Has the store be opened again after a repair, once nothing in it permits what it must not.
 ///
 /// # Errors
 /// If the disk fails.
@@ -423,9 +448,6 @@ impl Plan {
             for dir in &dirs {
                 disk.sync_dir(dir)?;
             }
-        }
-        if !self.repair.control_state_is_older {
-            finish(files)?;
         }
         Ok(self.repair)
     }

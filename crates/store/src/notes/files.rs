@@ -32,16 +32,26 @@ impl NoteFiles {
         name: &'static str,
         durability: Durability,
     ) -> Result<Self> {
-        let notes = dir.join(name);
-        disk.create_dir(&notes)?;
-        disk::sweep_unfinished(&**disk, &notes)?;
-        Ok(Self {
+        let files = Self::look(disk, dir, name, durability);
+        disk.create_dir(&files.dir)?;
+        disk::sweep_unfinished(&**disk, &files.dir)?;
+        Ok(files)
+    }
+
+    /// The notes in the directory `name` below `dir`, to look at: nothing is created or removed.
+    pub(crate) fn look(
+        disk: &Arc<dyn Disk>,
+        dir: &Path,
+        name: &'static str,
+        durability: Durability,
+    ) -> Self {
+        Self {
             disk: Arc::clone(disk),
             name,
-            dir: notes,
+            dir: dir.join(name),
             durability,
             quarantine: Quarantine::open(disk, dir),
-        })
+        }
     }
 
     fn path(&self, id: Uuid) -> PathBuf {
