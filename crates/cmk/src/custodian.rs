@@ -20,7 +20,7 @@ use crate::{
 /// Keeps the keys of all registries. Clones share them.
 #[derive(Clone)]
 pub struct Custodian {
-    context: Arc<Context>,
+    pub(crate) context: Arc<Context>,
     gates: Arc<Mutex<HashMap<RegistryId, Arc<Gate>>>>,
 }
 

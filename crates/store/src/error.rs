@@ -173,6 +173,20 @@ pub enum Fault {
 }
 
 impl Error {
+    /// Whether the data directory is not what was written, or not all of it.
+    pub fn is_damage(&self) -> bool {
+        matches!(
+            self,
+            Self::Damaged { .. }
+                | Self::DamagedFile { .. }
+                | Self::EngineDiffers { .. }
+                | Self::Missing { .. }
+                | Self::NothingToRestore(_)
+                | Self::RepairUnfinished(_)
+                | Self::UnknownFormat { .. }
+        )
+    }
+
     /// What the disk lacks, if it is the disk's fault.
     pub fn fault(&self) -> Option<Fault> {
         match self {

@@ -36,7 +36,6 @@ const COPY_BYTES: u64 = 1024 * 1024;
 
 /// What a repair found and did.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "camelCase")]
 pub struct Repair {
     /// What was wrong, a sentence for each. Nothing was changed if it is empty.
     pub findings: Vec<String>,

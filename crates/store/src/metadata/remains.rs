@@ -25,7 +25,7 @@ const NAMED: usize = 20;
 
 /// What metadata is restored from.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "camelCase")]
+#[serde(rename_all = "snake_case")]
 pub enum Source {
     /// The database, whole as of its last checkpoint or the one before, and the commit log.
     Database,
