@@ -268,7 +268,7 @@ fn what_another_user_planted_is_refused_until_it_is_removed() {
         "vault-keys/planted",
         "uploads/planted",
         "metadata/planted",
-        "metadata/blobs/planted",
+        "custodies/planted",
         "tls/ca.new",
     ] {
         let path = data_dir.join(name);

@@ -441,6 +441,7 @@ async fn the_custody_records_second_copy_follows_each_rotation() {
     world.custodian.back_up_all().await.unwrap();
     let created = copy().unwrap();
     world.set(|state| state.current = version(2));
+    world.control_commit().await;
     assert!(world.follow(2).await.is_empty());
     let rotated = copy().unwrap();
     assert!(rotated != created);

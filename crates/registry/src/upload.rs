@@ -7,6 +7,7 @@ use std::{
 
 use bytes::Bytes;
 use futures_util::{Stream, StreamExt as _, future::BoxFuture};
+use jiff::Timestamp;
 use sealock_core::{Algorithm, Digest, ObjectId};
 use sealock_envelope::{Header, RegistryKeys, Sealer, SegmentSize};
 use sealock_store::{Store, objects::Staged};
@@ -187,6 +188,15 @@ impl Upload {
         if self.in_file.take().is_some() {
             self.abandon(store);
         }
+    }
+
+    /// Ends it, and moves its files into quarantine. Blocks.
+    pub(crate) fn set_aside(&mut self, store: &Store, now: Timestamp) -> Result<(), Error> {
+        self.state = State::Over;
+        self.in_file = None;
+        store.uploads.set_aside(self.id.note(), now.as_second())?;
+        store.blobs.set_staged_aside(self.object, now.as_second())?;
+        Ok(())
     }
 
     /// Removes its files.

@@ -195,10 +195,10 @@ impl Error {
         }
     }
 
-    pub(crate) fn damaged_file(file: impl Into<PathBuf>, why: impl ToString) -> Self {
+    pub(crate) fn damaged_file(file: impl Into<PathBuf>, why: impl Into<String>) -> Self {
         Self::DamagedFile {
             file: file.into(),
-            why: why.to_string(),
+            why: why.into(),
         }
     }
 

@@ -159,6 +159,8 @@ pub(crate) fn remove_old(disk: &dyn Disk, dir: &Path) -> Result<()> {
     for number in copies.into_iter().filter(|number| *number < oldest) {
         disk.remove(&path(dir, number))?;
     }
+    // No copy outlives the logs that lead on from it.
+    disk.sync_dir(dir)?;
     // The newest log that begins before the oldest copy may lead beyond it.
     let logs = super::log::list(disk, dir)?;
     let needed = logs.iter().rev().find(|base| **base <= oldest).copied();

@@ -28,6 +28,9 @@ const ENTRY_HEAD: usize = 4 + TAG_LEN;
 /// How much is written ahead with zeros.
 const RESERVE: u64 = 256 * 1024;
 
+/// What lies behind the last entry.
+const ZEROS: [u8; 4096] = [0; 4096];
+
 /// Where the log goes on.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct LogPosition {
@@ -127,7 +130,7 @@ impl Log {
         Self::open(disk, dir, position, authenticator)
     }
 
-    /// Opens a log to go on at `position`, and erases what lies behind.
+    /// Opens a log to go on at `position`.
     pub(crate) fn open(
         disk: &dyn Disk,
         dir: &Path,
@@ -150,6 +153,11 @@ impl Log {
         self.file.set_len(self.position.offset)?;
         self.length = self.position.offset;
         self.write_ahead();
+        Ok(self.file.sync()?)
+    }
+
+    /// Makes durable what it has.
+    pub(crate) fn sync(&self) -> Result<()> {
         Ok(self.file.sync()?)
     }
 
@@ -312,7 +320,9 @@ pub(crate) fn read(
         entries.push((entry, position));
         rest = &rest[length..];
     }
-    let is_zero = rest.iter().all(|byte| *byte == 0);
+    let is_zero = rest
+        .chunks(ZEROS.len())
+        .all(|part| part == &ZEROS[..part.len()]);
     Ok(Read {
         entries,
         rest: (!is_zero).then_some(position.offset),

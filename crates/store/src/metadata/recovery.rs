@@ -66,10 +66,19 @@ pub(crate) fn open(files: &StoreFiles) -> Result<Recovered> {
     let mut ledger = read_ledger(&*engine, &database, authenticator)?;
     let newest = Newest::open(&**disk, &dir, ledger.store, authenticator)?;
     let journal = Journal::open(&**disk, &files.dir, ledger.journal)?;
-    let (entries, torn) = commits_behind(files, &ledger)?;
+    let Behind {
+        commits,
+        end,
+        is_torn,
+    } = commits_behind(files, &ledger)?;
+    let mut log = Log::open(&**disk, &dir, end, authenticator)?;
+    // After a kill, its last entry may be one that was not synced yet, and nothing is visible before it is durable.
+    log.sync()?;
     guard(&database, || {
-        replay(&mut *engine, &mut ledger, &journal, entries, authenticator)
+        replay(&mut *engine, &mut ledger, &journal, &commits, authenticator)
     })?;
+    // Where no commit lies behind, the database may still point into the log before.
+    ledger.log = end;
     let acknowledged = newest.read()?.unwrap_or_default().number;
     if acknowledged > ledger.number {
         let why = format!(
@@ -79,8 +88,7 @@ pub(crate) fn open(files: &StoreFiles) -> Result<Recovered> {
         return Err(Error::damaged_file(log::path(&dir, ledger.log.base), why));
     }
     journal.cut()?;
-    let mut log = Log::open(&**disk, &dir, ledger.log, authenticator)?;
-    if torn {
+    if is_torn {
         tracing::info!(file = %log.path().display(), "the last commit was not finished before a crash; nobody was told of it");
         log.erase_behind()?;
     }
@@ -109,11 +117,18 @@ pub(crate) fn read_ledger(
         .ok_or_else(|| Error::damaged_file(database, "its ledger is not the one that was written"))
 }
 
-/// The commits in the logs behind what `ledger` accounts for, and whether an unfinished one lies behind them.
-pub(crate) fn commits_behind(
-    files: &StoreFiles,
-    ledger: &Ledger,
-) -> Result<(Vec<(LogEntry, LogPosition)>, bool)> {
+/// What the logs have behind a ledger.
+pub(crate) struct Behind {
+    /// Each commit, with the position behind it.
+    pub(crate) commits: Vec<(LogEntry, LogPosition)>,
+    /// Where the newest log goes on.
+    pub(crate) end: LogPosition,
+    /// Whether an unfinished commit lies there.
+    pub(crate) is_torn: bool,
+}
+
+/// The commits in the logs behind what `ledger` accounts for.
+pub(crate) fn commits_behind(files: &StoreFiles, ledger: &Ledger) -> Result<Behind> {
     let StoreFiles {
         disk,
         authenticator,
@@ -135,7 +150,7 @@ pub(crate) fn commits_behind(
         let next = bases.iter().copied().find(|base| *base > position.base);
         let last = next.unwrap_or(u64::MAX);
         let read = log::read(&**disk, &dir, position, last, authenticator)?;
-        for (entry, position) in read.entries {
+        for (entry, behind) in read.entries {
             number += 1;
             if entry.number != number {
                 let why = format!(
@@ -144,10 +159,15 @@ pub(crate) fn commits_behind(
                 );
                 return Err(Error::damaged_file(log::path(&dir, position.base), why));
             }
-            commits.push((entry, position));
+            commits.push((entry, behind));
+            position = behind;
         }
         let Some(next) = next else {
-            return Ok((commits, read.rest.is_some()));
+            return Ok(Behind {
+                commits,
+                end: position,
+                is_torn: read.rest.is_some(),
+            });
         };
         if number != next {
             let why =
@@ -155,10 +175,6 @@ pub(crate) fn commits_behind(
             return Err(Error::damaged_file(log::path(&dir, position.base), why));
         }
         position = log::beginning(&**disk, &dir, next, ledger.store, authenticator)?;
-        // So that the ledger points there, too, where nothing follows.
-        if let Some((_, last)) = commits.last_mut() {
-            *last = position;
-        }
     }
 }
 
@@ -167,14 +183,14 @@ pub(crate) fn replay(
     engine: &mut dyn Engine,
     ledger: &mut Ledger,
     journal: &Journal,
-    commits: Vec<(LogEntry, LogPosition)>,
+    commits: &[(LogEntry, LogPosition)],
     authenticator: &Authenticator,
 ) -> Result<()> {
     if commits.is_empty() {
         return Ok(());
     }
     engine.write(&mut |records| {
-        for (entry, position) in &commits {
+        for (entry, position) in commits {
             for key in &entry.deletes {
                 ledger.delete(records, key)?;
             }
@@ -280,12 +296,18 @@ pub(crate) fn check_files(
     for number in copies::list(&**disk, &dir)? {
         let led = copies::read(&**disk, &dir, number, authenticator)
             .and_then(|copy| commits_behind(files, &copy.ledger))
-            .and_then(|(commits, _)| match commits.last() {
-                Some((last, _)) if last.number < ledger.number => Err(Error::damaged_file(
-                    copies::path(&dir, number),
-                    format!("the log leads from it to the commit {} only", last.number),
-                )),
-                _ => Ok(()),
+            .and_then(|behind| {
+                let last = behind
+                    .commits
+                    .last()
+                    .map_or(number, |(last, _)| last.number);
+                if last < ledger.number {
+                    return Err(Error::damaged_file(
+                        log::path(&dir, behind.end.base),
+                        format!("it leads from the copy {number} to the commit {last} only"),
+                    ));
+                }
+                Ok(())
             });
         if let Err(error) = led {
             note(error)?;

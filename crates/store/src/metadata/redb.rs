@@ -232,10 +232,10 @@ impl File {
         match error.into() {
             // The library's own error for what is no database.
             redb::Error::Io(error) if error.kind() == io::ErrorKind::InvalidData => {
-                Error::damaged_file(&self.path, error)
+                Error::damaged_file(&self.path, error.to_string())
             }
             redb::Error::Io(error) => Error::Io(error),
-            error => Error::damaged_file(&self.path, error),
+            error => Error::damaged_file(&self.path, error.to_string()),
         }
     }
 

@@ -105,7 +105,7 @@ impl Sled {
 fn convert(path: &Path, error: sled::Error) -> Error {
     match error {
         sled::Error::Io(error) => Error::Io(error),
-        error => Error::damaged_file(path, error),
+        error => Error::damaged_file(path, error.to_string()),
     }
 }
 

@@ -31,7 +31,7 @@ const CHECKPOINT_AFTER: usize = 512;
 const IDLE: Duration = Duration::from_secs(1);
 
 /// How often the metadata is copied while it changes.
-const COPY_AFTER: Duration = Duration::from_secs(10 * 60);
+const COPY_AFTER: Duration = Duration::from_mins(10);
 
 /// How large a log may become before the metadata is copied.
 const LOG_BYTES: u64 = 64 * 1024 * 1024;
@@ -277,7 +277,9 @@ impl Writer {
             Ok(_) if !self.is_checkpoint_due => self.shared.report_recovery(),
             Ok(_) => {}
             Err(error) => {
-                held.into_iter().for_each(|line| self.shared.hold(line));
+                for line in held {
+                    self.shared.hold(line);
+                }
                 if error.fault().is_some() || matches!(error, Error::Io(_)) {
                     self.shared.report(error);
                 }
@@ -414,6 +416,8 @@ impl Writer {
             ..
         } = &self.files;
         let (base, store) = (self.ledger.number, self.ledger.store);
+        // If this fails, the new log may be there all the same: what the old one had from then on would be lost.
+        self.is_in_doubt = true;
         self.log = Log::create(&**disk, &self.files.metadata(), base, store, authenticator)?;
         self.ledger.log = self.log.position();
         self.is_in_doubt = false;

@@ -2,9 +2,12 @@
 #![expect(clippy::unwrap_used, reason = "in a test, a surprise is a failure")]
 
 mod metadata_suite;
+mod model;
 mod notes_suite;
 mod objects_suite;
+mod power;
 mod repair;
+mod simulated_disk;
 mod store;
 
 use std::{path::Path, sync::Arc};

@@ -1,0 +1,411 @@
+//! A store on a simulated disk, with a plain account of what was acknowledged and when.
+
+use std::{collections::BTreeMap, ops::Bound, path::Path, sync::Arc};
+
+use rustix::io::Errno;
+use sealock_core::ObjectId;
+use sealock_store::{
+    Authenticator, Batch, Commit, Error, Store, StoreFiles, Table,
+    metadata::EngineKind,
+    objects::{self, ObjectSet},
+};
+use uuid::Uuid;
+
+use crate::simulated_disk::{Image, SimulatedDisk};
+
+pub(crate) const DIR: &str = "/srv/data";
+
+const CONTROL: Table<String> = Table::control("keys");
+const CONTENT: Table<String> = Table::content("blobs");
+
+/// When something was begun and when it was acknowledged, each as the number of the disk's effects until then.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct When {
+    begun: usize,
+    done: usize,
+}
+
+impl When {
+    const BEFORE: Self = Self { begun: 0, done: 0 };
+
+    /// Whether it must have happened if the disk stopped behind `effects`.
+    fn is_certain(self, effects: usize) -> bool {
+        self.done <= effects
+    }
+
+    fn is_possible(self, effects: usize) -> bool {
+        self.begun < effects || self.is_certain(effects)
+    }
+}
+
+/// What one commit did.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Change {
+    puts: Vec<(String, String)>,
+    deletes: Vec<String>,
+    lines: Vec<String>,
+    removes: Vec<ObjectId>,
+}
+
+/// What a note said, or that it was removed.
+type Version = (When, Option<Vec<u8>>);
+
+type Records = BTreeMap<String, String>;
+
+/// All that was acknowledged, or may have happened.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Account {
+    commits: Vec<(When, Change)>,
+    objects: BTreeMap<ObjectId, (When, Vec<u8>)>,
+    custodies: BTreeMap<Uuid, Vec<Version>>,
+    uploads: BTreeMap<Uuid, Vec<Version>>,
+}
+
+pub(crate) fn files(disk: &SimulatedDisk) -> StoreFiles {
+    StoreFiles {
+        disk: Arc::new(disk.clone()),
+        dir: Path::new(DIR).to_owned(),
+        engine: EngineKind::Redb,
+        authenticator: Authenticator::new(&[7; 32]),
+    }
+}
+
+/// A store and what it was told.
+pub(crate) struct Session {
+    pub(crate) disk: SimulatedDisk,
+    pub(crate) account: Account,
+    store: Option<Store>,
+}
+
+impl Session {
+    pub(crate) fn new(disk: SimulatedDisk) -> Self {
+        Self {
+            disk,
+            account: Account::default(),
+            store: None,
+        }
+    }
+
+    pub(crate) fn open(&mut self) -> Result<(), Error> {
+        self.store = None;
+        self.store = Some(Store::open(files(&self.disk))?);
+        Ok(())
+    }
+
+    pub(crate) fn store(&self) -> &Store {
+        self.store.as_ref().unwrap()
+    }
+
+    /// Ends as a kill does: the disk takes nothing any more.
+    pub(crate) fn kill(&mut self) {
+        self.disk.fail(|_| Some(Errno::IO.into()));
+        self.store = None;
+    }
+
+    pub(crate) async fn close(&mut self) {
+        self.store().close().await;
+        self.store = None;
+    }
+
+    fn since(&self, begun: usize) -> When {
+        When {
+            begun,
+            done: self.disk.effects(),
+        }
+    }
+
+    pub(crate) async fn try_commit(&mut self, change: Change) -> Result<(), Error> {
+        let begun = self.disk.effects();
+        let outcome = self.store().commit(change.batch()).await?;
+        assert_eq!(outcome, Commit::Done);
+        self.account.commits.push((self.since(begun), change));
+        Ok(())
+    }
+
+    pub(crate) async fn commit(&mut self, change: Change) {
+        self.try_commit(change).await.unwrap();
+    }
+
+    /// Commits several changes that wait for one sync.
+    pub(crate) async fn commit_together(&mut self, changes: Vec<Change>) {
+        let begun = self.disk.effects();
+        let store = self.store().clone();
+        let commits = changes.iter().map(|change| {
+            let (store, batch) = (store.clone(), change.batch());
+            tokio::spawn(async move { store.commit(batch).await })
+        });
+        let commits: Vec<_> = commits.collect();
+        for commit in commits {
+            assert_eq!(commit.await.unwrap().unwrap(), Commit::Done);
+        }
+        let when = self.since(begun);
+        let changes = changes.into_iter().map(|change| (when, change));
+        self.account.commits.extend(changes);
+    }
+
+    pub(crate) async fn conflict(&self, key: &str) {
+        let change = Change::default().put("conflict", "x").line("conflict");
+        let batch = change.batch().expect_absent(&CONTENT, &[key]);
+        assert_eq!(self.store().commit(batch).await.unwrap(), Commit::Conflict);
+    }
+
+    pub(crate) async fn record_or_hold(&mut self, line: &str) {
+        let begun = self.disk.effects();
+        self.store().record_or_hold(&line).await;
+        let change = Change::default().line(line);
+        self.account.commits.push((self.since(begun), change));
+    }
+
+    pub(crate) fn publish(&mut self, bytes: &[u8]) -> ObjectId {
+        let begun = self.disk.effects();
+        let mut staged = self.store().blobs.stage().unwrap();
+        let half = bytes.len() / 2;
+        staged.write_at(0, &bytes[..half]).unwrap();
+        staged.write_at(half as u64, &bytes[half..]).unwrap();
+        let id = staged.id();
+        staged.publish().unwrap();
+        let published = (self.since(begun), bytes.to_vec());
+        self.account.objects.insert(id, published);
+        id
+    }
+
+    pub(crate) fn note(&mut self, id: Uuid, bytes: Option<&[u8]>) {
+        for is_custody in [true, false] {
+            let begun = self.disk.effects();
+            let store = self.store();
+            let notes = if is_custody {
+                &store.custodies
+            } else {
+                &store.uploads
+            };
+            match bytes {
+                Some(bytes) => notes.put(id, bytes).unwrap(),
+                None => assert!(notes.remove(id).unwrap()),
+            }
+            let version = (self.since(begun), bytes.map(<[u8]>::to_vec));
+            let account = if is_custody {
+                &mut self.account.custodies
+            } else {
+                &mut self.account.uploads
+            };
+            account.entry(id).or_default().push(version);
+        }
+    }
+
+    /// The records and lines that can be read.
+    pub(crate) fn found(&self) -> (Records, String) {
+        found(self.store())
+    }
+}
+
+impl Drop for Session {
+    fn drop(&mut self) {
+        self.kill();
+    }
+}
+
+/// Everything that a store holds of records and lines.
+pub(crate) fn found(store: &Store) -> (Records, String) {
+    let mut records = Records::new();
+    for table in [CONTENT, CONTROL] {
+        for entry in store.scan(&table, &[], Bound::Unbounded) {
+            let entry = entry.unwrap();
+            records.insert(entry.key.concat(), entry.record.value);
+        }
+    }
+    let (mut lines, mut from) = (Vec::new(), 0);
+    while from < store.audit.end() {
+        let (read, next) = store.audit.read(from).unwrap();
+        lines.extend(read);
+        from = next;
+    }
+    (records, String::from_utf8(lines).unwrap())
+}
+
+impl Change {
+    pub(crate) fn put(mut self, key: &str, value: &str) -> Self {
+        self.puts.push((key.to_owned(), value.to_owned()));
+        self
+    }
+
+    pub(crate) fn delete(mut self, key: &str) -> Self {
+        self.deletes.push(key.to_owned());
+        self
+    }
+
+    pub(crate) fn line(mut self, line: &str) -> Self {
+        self.lines.push(line.to_owned());
+        self
+    }
+
+    pub(crate) fn remove(mut self, id: ObjectId) -> Self {
+        self.removes.push(id);
+        self
+    }
+
+    fn batch(&self) -> Batch {
+        let mut batch = Batch::new();
+        for key in &self.deletes {
+            batch = batch.delete(table(key), &[key]);
+        }
+        for (key, value) in &self.puts {
+            batch = batch.put(table(key), &[key], value);
+        }
+        for line in &self.lines {
+            batch = batch.record(line);
+        }
+        for id in &self.removes {
+            batch = batch.remove(ObjectSet::Blobs, *id);
+        }
+        batch
+    }
+
+    fn apply(&self, records: &mut Records, lines: &mut String) {
+        for key in &self.deletes {
+            records.remove(key);
+        }
+        records.extend(self.puts.iter().cloned());
+        for line in &self.lines {
+            lines.extend(["\"", line, "\"\n"]);
+        }
+    }
+}
+
+fn table(key: &str) -> &'static Table<String> {
+    if key.starts_with("key") {
+        &CONTROL
+    } else {
+        &CONTENT
+    }
+}
+
+impl Account {
+    /// Records and lines behind all commits.
+    pub(crate) fn all(&self) -> (Records, String) {
+        let (mut records, mut lines) = <(Records, String)>::default();
+        for (_, change) in &self.commits {
+            change.apply(&mut records, &mut lines);
+        }
+        (records, lines)
+    }
+
+    /// Compares what a store holds, whose disk stopped behind `effects`, with what it was told; and forgets what did
+    /// not happen. `Err` says what differs.
+    fn compare(
+        &mut self,
+        store: &Store,
+        effects: usize,
+        is_loss_of_power: bool,
+    ) -> Result<(), String> {
+        let found = found(store);
+        let certain = self
+            .commits
+            .iter()
+            .filter(|(when, _)| when.is_certain(effects));
+        let possible = self
+            .commits
+            .iter()
+            .filter(|(when, _)| when.is_possible(effects));
+        let (certain, possible) = (certain.count(), possible.count());
+        let happened = (certain..=possible).find(|count| {
+            let (mut records, mut lines) = <(Records, String)>::default();
+            for (_, change) in &self.commits[..*count] {
+                change.apply(&mut records, &mut lines);
+            }
+            (records, lines) == found
+        });
+        let Some(happened) = happened else {
+            return Err(format!(
+                "the first {certain} to {possible} commits are not what there is: {found:?}"
+            ));
+        };
+        self.commits.truncate(happened);
+        let removed: Vec<_> = self
+            .commits
+            .iter()
+            .flat_map(|(_, change)| &change.removes)
+            .copied()
+            .collect();
+        let mut differences = Vec::new();
+        self.objects.retain(|id, (when, bytes)| {
+            let read = objects::read(&*store.blobs, *id).unwrap();
+            let is_right = match &read {
+                Some(read) => read == bytes && when.is_possible(effects) && !removed.contains(id),
+                None => removed.contains(id) || !when.is_certain(effects),
+            };
+            if !is_right {
+                let length = read.as_ref().map(Vec::len);
+                differences.push(format!("the object {id} {when:?} is {length:?} long"));
+            }
+            read.is_some()
+        });
+        for (id, versions) in &mut self.custodies {
+            let read = store.custodies.get(*id).unwrap();
+            differences.extend(settle(versions, read, effects).err());
+        }
+        for (id, versions) in &mut self.uploads {
+            let read = store.uploads.get(*id).unwrap();
+            if is_loss_of_power {
+                *versions = vec![(When::BEFORE, read)];
+            } else {
+                differences.extend(settle(versions, read, effects).err());
+            }
+        }
+        for (when, _) in &mut self.commits {
+            *when = When::BEFORE;
+        }
+        for (when, _) in self.objects.values_mut() {
+            *when = When::BEFORE;
+        }
+        match differences.first() {
+            Some(first) => Err(first.clone()),
+            None => Ok(()),
+        }
+    }
+}
+
+/// Compares a note with the versions that it may be.
+fn settle(
+    versions: &mut Vec<Version>,
+    read: Option<Vec<u8>>,
+    effects: usize,
+) -> Result<(), String> {
+    let certain = versions
+        .iter()
+        .rposition(|(when, _)| when.is_certain(effects));
+    let possible = versions
+        .iter()
+        .enumerate()
+        .filter(|(number, (when, version))| {
+            Some(*number) >= certain && when.is_possible(effects) && *version == read
+        });
+    let is_right = possible.count() > 0 || (certain.is_none() && read.is_none());
+    let what = format!("a note says {read:?} of {versions:?}");
+    *versions = vec![(When::BEFORE, read)];
+    if is_right { Ok(()) } else { Err(what) }
+}
+
+/// Opens the store that is found on a disk which stopped behind `effects`, and looks at everything.
+pub(crate) async fn recover(
+    found: Image,
+    account: &Account,
+    effects: usize,
+    is_loss_of_power: bool,
+) -> Result<Session, String> {
+    let mut session = Session::new(SimulatedDisk::new(found));
+    session.account = account.clone();
+    session
+        .open()
+        .map_err(|error| format!("refused: {error}"))?;
+    let store = session.store().clone();
+    store
+        .finish_removals()
+        .await
+        .map_err(|error| error.to_string())?;
+    session.account.compare(&store, effects, is_loss_of_power)?;
+    let findings = store.check().await.map_err(|error| error.to_string())?;
+    if !findings.is_empty() {
+        return Err(format!("findings: {findings:?}"));
+    }
+    Ok(session)
+}

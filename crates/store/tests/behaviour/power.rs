@@ -1,0 +1,138 @@
+//! What is there after a kill, or a loss of power, at any operation.
+
+use uuid::Uuid;
+
+use crate::{
+    model::{Account, Change, Session, recover},
+    simulated_disk::{History, Random, SimulatedDisk},
+};
+
+/// A store's first hour: every way to write, and three starts.
+async fn short(session: &mut Session) {
+    let note = Uuid::new_v4();
+    session.open().unwrap();
+    session
+        .commit(Change::default().put("a", "1").line("first"))
+        .await;
+    session.commit(Change::default().put("key", "1")).await;
+    session.note(note, Some(b"an earlier note"));
+    let removed = session.publish(&[1; 3000]);
+    session
+        .commit(Change::default().put("b", "1").put("a", "2").line("second"))
+        .await;
+    session.conflict("a").await;
+    session.record_or_hold("third").await;
+    session.close().await;
+
+    session.open().unwrap();
+    session.publish(&[2; 700]);
+    session
+        .commit(Change::default().delete("b").put("c", "1").line("fourth"))
+        .await;
+    session
+        .commit(Change::default().remove(removed).line("fifth"))
+        .await;
+    session.note(note, Some(b"a later note"));
+    let group = ["d", "e", "f"].map(|key| Change::default().put(key, "1").line(key));
+    session.commit_together(group.into()).await;
+    session.close().await;
+
+    session.open().unwrap();
+    session
+        .commit(Change::default().put("a", "3").delete("key").line("sixth"))
+        .await;
+    session.note(note, None);
+    session
+        .commit(
+            Change::default()
+                .put("key", "2")
+                .put("g", &"x".repeat(3000)),
+        )
+        .await;
+    session.kill();
+}
+
+/// Goes on with a store that was recovered, and ends it without a close.
+async fn go_on(session: &mut Session) {
+    session
+        .commit(Change::default().put("a", "on").put("more", "1").line("on"))
+        .await;
+    session
+        .commit(Change::default().delete("more").line("on and on"))
+        .await;
+}
+
+/// How a disk stops.
+#[derive(Clone, Copy, Debug)]
+enum Stop {
+    Kill,
+    LossOfPower(u64),
+}
+
+/// Stops the disk behind so many effects and recovers; then, if `is_twice`, again within the recovery or behind it.
+async fn stop(
+    history: &mut History,
+    account: &Account,
+    effects: usize,
+    how: Stop,
+    is_twice: bool,
+) -> Result<(), String> {
+    let image = history.at(effects);
+    let (seed, found) = match how {
+        Stop::Kill => (effects as u64, image.after_kill()),
+        Stop::LossOfPower(seed) => (seed, image.after_loss_of_power(&mut Random(seed))),
+    };
+    let is_loss_of_power = matches!(how, Stop::LossOfPower(_));
+    let mut session = recover(found, account, effects, is_loss_of_power).await?;
+    if !is_twice {
+        return Ok(());
+    }
+    go_on(&mut session).await;
+    let mut again = session.disk.history();
+    let mut random = Random(seed);
+    let effects = random.below(again.len() + 1);
+    let found = again.at(effects).after_loss_of_power(&mut random);
+    let recovered = recover(found, &session.account, effects, true).await;
+    recovered.map_err(|error| {
+        format!(
+            "then behind {effects} ({}): {error}",
+            again.describe(effects)
+        )
+    })?;
+    Ok(())
+}
+
+/// Stops the disk of a session everywhere, or behind some effects only, and fails with what is wrong then.
+async fn stop_at(
+    session: &Session,
+    points: impl Iterator<Item = usize>,
+    how: impl Fn(usize) -> Stop,
+) {
+    let mut history = session.disk.history();
+    let mut wrong = Vec::new();
+    for effects in points {
+        let (how, is_twice) = (how(effects), effects % 3 == 0);
+        let stopped = stop(&mut history, &session.account, effects, how, is_twice).await;
+        if let Err(error) = stopped {
+            let last = history.describe(effects);
+            wrong.push(format!("{how:?} behind {effects} ({last}): {error}"));
+        }
+    }
+    let some: Vec<_> = wrong.iter().take(10).collect();
+    assert!(wrong.is_empty(), "{} times wrong: {some:#?}", wrong.len());
+}
+
+#[tokio::test]
+async fn what_was_acknowledged_is_there_after_a_kill_at_any_operation() {
+    let mut session = Session::new(SimulatedDisk::empty());
+    short(&mut session).await;
+    stop_at(&session, 0..=session.disk.effects(), |_| Stop::Kill).await;
+}
+
+#[tokio::test]
+async fn what_was_acknowledged_is_there_after_a_loss_of_power_at_any_operation() {
+    let mut session = Session::new(SimulatedDisk::empty());
+    short(&mut session).await;
+    let how = |effects| Stop::LossOfPower(effects as u64);
+    stop_at(&session, 0..=session.disk.effects(), how).await;
+}
