@@ -264,7 +264,7 @@ impl Context {
                 tracing::warn!(%registry, %error, "the custody record's second copy could not be written; the next start tries again");
             }
             Err(error) => {
-                tracing::warn!(%registry, %error, "the custody record's second copy was not written")
+                tracing::warn!(%registry, %error, "the custody record's second copy was not written");
             }
         }
     }

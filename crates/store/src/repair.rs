@@ -292,7 +292,6 @@ fn describe(files: &StoreFiles, remains: &Remains, state: &State) -> Repair {
         Some(newest) if newest.number > reached => newest.differences(&state.ledger.count()),
         _ => state.missing.clone(),
     };
-    let has_all_records = state.is_whole() || state.has_ledger && state.missing.is_empty();
     let may_have_lost_commits = if remains.is_newest_known {
         known.control > state.ledger.control
     } else {
@@ -313,7 +312,7 @@ fn describe(files: &StoreFiles, remains: &Remains, state: &State) -> Repair {
         missing_commits,
         tables,
         missing_journal_bytes: 0,
-        control_state_is_older: !has_all_records || may_have_lost_commits,
+        control_state_is_older: !state.is_whole() || may_have_lost_commits,
         quarantined: Vec::new(),
     }
 }

@@ -72,7 +72,7 @@ pub fn check_private_keys(store: &Store, service_key: &ServiceKey) -> Result<Vec
             Ok(None) => damaged.push(format!("the private key of {kid} is missing")),
             Err(error @ Error::Damaged { .. }) => damaged.push(error.to_string()),
             Err(Error::Storage(error)) => {
-                damaged.push(format!("the private key of {kid} cannot be read: {error}"))
+                damaged.push(format!("the private key of {kid} cannot be read: {error}"));
             }
             Err(error) => return Err(error),
         }

@@ -59,6 +59,8 @@ pub(crate) struct State {
     pub(crate) records: Map,
     /// Where the journal was before the commits of the log.
     begins: JournalMark,
+    /// Its ledger as it was written, if it lacks records.
+    expected: Option<Ledger>,
     /// What is missing of it, besides later commits.
     pub(crate) missing: Vec<TableDifference>,
     pub(crate) end: End,
@@ -188,6 +190,7 @@ impl Remains {
         }
         let store = remains.store;
         states.retain(|state| !state.has_ledger || Some(state.ledger.store) == store);
+        fill(&mut states);
         for state in &mut states {
             remains.lines.add(state.ledger.journal, &[]);
             if state.has_ledger {
@@ -271,6 +274,7 @@ impl Remains {
                     ledger: copy.ledger,
                     has_ledger: true,
                     records: Map(copy.records.into_iter().collect()),
+                    expected: None,
                     missing: Vec::new(),
                     end: End::default(),
                 }),
@@ -489,6 +493,7 @@ impl Database {
                 ledger,
                 has_ledger: true,
                 records: self.records,
+                expected: None,
                 missing: Vec::new(),
                 end: End::default(),
             }),
@@ -505,6 +510,7 @@ impl State {
         }
         let count = records.count();
         let has_ledger = ledger.is_some();
+        let expected = ledger.clone();
         let mut ledger = ledger.unwrap_or_else(|| Ledger::new(Uuid::nil(), LogPosition::nowhere()));
         let missing = if has_ledger {
             ledger.differences(&count)
@@ -518,6 +524,7 @@ impl State {
             ledger,
             has_ledger,
             records,
+            expected,
             missing,
             end: End::default(),
         })
@@ -525,7 +532,7 @@ impl State {
 
     /// Whether it has everything that there was at some time.
     pub(crate) fn is_whole(&self) -> bool {
-        matches!(self.source, Source::Database | Source::Copy(_))
+        self.has_ledger && self.missing.is_empty()
     }
 
     fn carry_out(&mut self, entry: &LogEntry, lines: &mut Lines) -> Result<()> {
@@ -606,15 +613,58 @@ fn follow(files: &StoreFiles, state: &mut State, lines: &mut Lines) -> Result<()
     }
 }
 
-/// The state that reaches furthest, or where none is whole, the one that has the most records.
+/// Fills the gaps of states that are not whole with the records of copies that are. Whether that makes them whole,
+/// their ledgers say.
+fn fill(states: &mut [State]) {
+    let is_copy = |state: &&State| matches!(state.source, Source::Copy(_));
+    let copies: Vec<(u64, BTreeMap<Vec<u8>, Vec<u8>>)> = states
+        .iter()
+        .filter(is_copy)
+        .map(|copy| (copy.ledger.number, copy.records.0.clone()))
+        .collect();
+    for state in states {
+        let Some(expected) = &state.expected else {
+            continue;
+        };
+        for (number, copy) in &copies {
+            if *number > expected.number || state.missing.is_empty() {
+                continue;
+            }
+            for (key, sealed) in copy {
+                let has_gaps = |gap: &TableDifference| {
+                    let rest = key.strip_prefix(gap.table.as_bytes());
+                    gap.found < gap.expected
+                        && rest.is_some_and(|rest| rest.first() == Some(&SEPARATOR))
+                };
+                if !state.records.0.contains_key(key) && state.missing.iter().any(has_gaps) {
+                    state.records.0.insert(key.clone(), sealed.clone());
+                }
+            }
+            let count = state.records.count();
+            state.missing = expected.differences(&count);
+            state.ledger.recount(count);
+        }
+    }
+}
+
+/// The whole state that reaches furthest; or one that reaches further and has at least as many records, though not
+/// all.
 fn choose(states: Vec<State>) -> Option<State> {
     let mut best: Option<State> = None;
     for state in states {
+        let rank = |state: &State| (state.ledger.number, state.records.0.len());
+        let is_better = |whole: &State, part: &State| {
+            part.ledger.number > whole.ledger.number
+                && part.records.0.len() >= whole.records.0.len()
+        };
         let is_better = match &best {
             None => true,
-            Some(best) if best.is_whole() != state.is_whole() => state.is_whole(),
-            Some(best) if best.is_whole() => state.ledger.number > best.ledger.number,
-            Some(best) => state.records.0.len() > best.records.0.len(),
+            Some(best) if best.is_whole() && state.is_whole() => {
+                state.ledger.number > best.ledger.number
+            }
+            Some(best) if best.is_whole() => is_better(best, &state),
+            Some(best) if state.is_whole() => !is_better(&state, best),
+            Some(best) => rank(&state) > rank(best),
         };
         if is_better {
             best = Some(state);

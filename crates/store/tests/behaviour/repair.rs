@@ -1,25 +1,19 @@
 use std::{
     collections::BTreeMap,
-    ffi::OsString,
-    fs, io,
+    fs,
     ops::Bound,
     path::{Path, PathBuf},
-    sync::{
-        Arc,
-        atomic::{AtomicUsize, Ordering},
-    },
+    sync::Arc,
 };
 
 use sealock_store::{
-    Authenticator, Batch, Commit, Error, Repair, Source, Store, StoreFiles, check_offline,
-    disk::{Access, Disk, DiskFile, RealDisk},
-    finish,
-    metadata::EngineKind,
-    repair,
+    Authenticator, Batch, Commit, Error, Repair, Source, Store, StoreFiles, check_offline, finish,
+    metadata::EngineKind, repair,
 };
 
 use crate::{
     files, open,
+    simulated_disk::{Image, Random, SimulatedDisk},
     store::{BLOBS, KEYS, as_killed, put},
 };
 
@@ -397,6 +391,29 @@ async fn where_no_copy_is_whole_the_authentic_records_are_restored() {
 }
 
 #[tokio::test]
+async fn gaps_are_filled_from_an_older_copy_and_the_ledger_says_whether_that_is_all() {
+    for (lost, is_in_copy) in [("15", true), ("25", false)] {
+        let used = Used::new().await;
+        // As it was stopped: the database has all commits. From the older copy on the log leads nowhere.
+        fs::remove_dir_all(used.dir()).unwrap();
+        as_killed(&used.dir.path().join("live"), &used.dir());
+        flip(&used.metadata("records.redb"), &format!("\"blob {lost}\""));
+        fs::remove_file(used.metadata("copy-00000000000000000022")).unwrap();
+        change(&used.log(), |bytes| bytes.truncate(60));
+        let (done, content) = used.repair().await;
+        let mut wanted = used.content.clone();
+        if !is_in_copy {
+            wanted.blobs.remove(lost).unwrap();
+        }
+        assert_eq!(content, wanted, "{done:?}");
+        assert_eq!(done.source, Some(Source::PartOfDatabase));
+        assert_eq!((done.reached, done.missing_commits), (22, 0));
+        assert_eq!(done.tables.is_empty(), is_in_copy, "{done:?}");
+        assert_eq!(done.control_state_is_older, !is_in_copy);
+    }
+}
+
+#[tokio::test]
 async fn what_is_nowhere_is_not_restored() {
     let used = Used::new().await;
     let refused = |files: &StoreFiles| {
@@ -496,146 +513,112 @@ async fn another_engine_takes_over_what_one_has() {
     assert!(!before.is_empty() && store.quarantine.list().unwrap().is_empty());
 }
 
-/// A disk on which an operation fails, and all that follow: as if the process had been killed there.
-#[derive(Debug)]
-struct Killed {
-    left: Arc<AtomicUsize>,
+/// A store on a simulated disk whose database, log and format are damaged, and its files.
+async fn damaged() -> (Image, StoreFiles) {
+    let on = |image| {
+        let mut files = files(Path::new("/data"), EngineKind::Redb);
+        files.disk = Arc::new(SimulatedDisk::new(image));
+        files
+    };
+    let disk = SimulatedDisk::empty();
+    let files = StoreFiles {
+        disk: Arc::new(disk.clone()),
+        ..on(Image::default())
+    };
+    let store = Store::open(files.clone()).unwrap();
+    put(&store, &KEYS, &["k"], "enabled").await;
+    store.close().await;
+    drop(store);
+    let store = Store::open(files.clone()).unwrap();
+    for number in 20..25 {
+        blob(&store, number).await;
+    }
+    put(&store, &KEYS, &["k"], "disabled").await;
+    let mut image = disk.image().after_kill();
+    drop(store);
+    for (path, bytes) in image.files() {
+        let mut bytes = bytes;
+        match path.file_name().unwrap().to_str().unwrap() {
+            "records.redb" => bytes.fill(7),
+            "format" => bytes = b"x".to_vec(),
+            "log-00000000000000000001" => {
+                let at = bytes.windows(7).position(|it| it == b"blob 23").unwrap();
+                bytes[at] ^= 1;
+            }
+            _ => continue,
+        }
+        image.set(&path, &bytes);
+    }
+    (image, files)
 }
 
-#[derive(Debug)]
-struct KilledFile {
-    file: Arc<dyn DiskFile>,
-    left: Arc<AtomicUsize>,
-}
-
-fn go_on(left: &AtomicUsize) -> io::Result<()> {
-    let is_left = left.fetch_update(Ordering::SeqCst, Ordering::SeqCst, |left| {
-        left.checked_sub(1)
-    });
-    is_left.map(|_| ()).map_err(|_| io::Error::other("killed"))
-}
-
-impl Killed {
-    fn file(&self, file: Arc<dyn DiskFile>) -> Arc<dyn DiskFile> {
-        let left = Arc::clone(&self.left);
-        Arc::new(KilledFile { file, left })
+/// Shows that what a repair left that was stopped is refused, and is repaired by another one without a loss.
+fn stopped(found: Image, before: &Image, files: &StoreFiles, what: &str) {
+    let disk = SimulatedDisk::new(found.clone());
+    let on = |disk: &SimulatedDisk| StoreFiles {
+        disk: Arc::new(disk.clone()),
+        ..files.clone()
+    };
+    let refused = Store::open(on(&SimulatedDisk::new(found))).err().unwrap();
+    assert!(
+        matches!(
+            refused,
+            Error::UnknownFormat { .. } | Error::RepairUnfinished(_)
+        ),
+        "{what}: {refused:?}"
+    );
+    let done = repair(&on(&disk), NOW + 10).unwrap();
+    assert!(
+        done.control_state_is_older && done.missing_commits == 3,
+        "{what}: {done:?}"
+    );
+    let now = disk.image().files();
+    for (path, bytes) in before.files() {
+        let is_there = now.values().any(|there| *there == bytes);
+        assert!(is_there, "{what}: {} is gone", path.display());
     }
-}
-
-impl Disk for Killed {
-    fn create(&self, path: &Path) -> io::Result<Arc<dyn DiskFile>> {
-        go_on(&self.left)?;
-        Ok(self.file(RealDisk.create(path)?))
-    }
-
-    fn open(&self, path: &Path, access: Access) -> io::Result<Arc<dyn DiskFile>> {
-        Ok(self.file(RealDisk.open(path, access)?))
-    }
-
-    fn rename(&self, from: &Path, to: &Path) -> io::Result<()> {
-        go_on(&self.left)?;
-        RealDisk.rename(from, to)
-    }
-
-    fn remove(&self, path: &Path) -> io::Result<()> {
-        go_on(&self.left)?;
-        RealDisk.remove(path)
-    }
-
-    fn create_dir(&self, dir: &Path) -> io::Result<()> {
-        go_on(&self.left)?;
-        RealDisk.create_dir(dir)
-    }
-
-    fn sync_dir(&self, dir: &Path) -> io::Result<()> {
-        go_on(&self.left)?;
-        RealDisk.sync_dir(dir)
-    }
-
-    fn list(&self, dir: &Path) -> io::Result<Vec<OsString>> {
-        RealDisk.list(dir)
-    }
-
-    fn free_bytes(&self, dir: &Path) -> io::Result<u64> {
-        RealDisk.free_bytes(dir)
-    }
-}
-
-impl DiskFile for KilledFile {
-    fn len(&self) -> io::Result<u64> {
-        self.file.len()
-    }
-
-    fn read_at(&self, offset: u64, buffer: &mut [u8]) -> io::Result<()> {
-        self.file.read_at(offset, buffer)
-    }
-
-    fn write_at(&self, offset: u64, bytes: &[u8]) -> io::Result<()> {
-        go_on(&self.left)?;
-        self.file.write_at(offset, bytes)
-    }
-
-    fn set_len(&self, length: u64) -> io::Result<()> {
-        go_on(&self.left)?;
-        self.file.set_len(length)
-    }
-
-    fn sync(&self) -> io::Result<()> {
-        go_on(&self.left)?;
-        self.file.sync()
-    }
+    let store = Store::open_repaired(on(&disk)).unwrap();
+    let found = content(&store);
+    assert_eq!(found.keys["k"], "enabled", "{what}");
+    assert_eq!(found.blobs.len(), 3, "{what}");
+    drop(store);
+    finish(&on(&disk)).unwrap();
+    drop(Store::open(on(&disk)).unwrap());
 }
 
 #[tokio::test]
-async fn a_repair_that_is_killed_is_taken_up_again_and_nothing_is_lost() {
-    let used = Used::new().await;
-    riddle(&used.metadata("records.redb"));
-    flip(&used.log(), "blob 23");
-    fs::write(used.dir().join("format"), "x").unwrap();
-    let before = everything(&used.dir());
-    let mut wanted = None;
-    let mut kills = 0;
-    for operations in 0.. {
-        let dir = used.dir.path().join("killed");
-        as_killed(&used.dir(), &dir);
-        let left = Arc::new(AtomicUsize::new(operations));
-        let killed = StoreFiles {
-            disk: Arc::new(Killed { left }),
-            ..files(&dir, EngineKind::Redb)
-        };
-        let is_killed = repair(&killed, NOW).is_err();
-        let refused = Store::open(files(&dir, EngineKind::Redb)).err().unwrap();
-        assert!(
-            matches!(
-                refused,
-                Error::UnknownFormat { .. } | Error::RepairUnfinished(_)
-            ),
-            "{operations}: {refused:?}"
+async fn a_repair_that_is_stopped_is_taken_up_again_and_nothing_is_lost() {
+    let (image, files) = damaged().await;
+    let disk = SimulatedDisk::new(image.clone());
+    let files = StoreFiles {
+        disk: Arc::new(disk.clone()),
+        ..files
+    };
+    repair(&files, NOW).unwrap();
+    let mut history = disk.history();
+    let is_plan = |effects: &usize| history.describe(*effects).contains("repair/plan");
+    let planned = (0..=history.len()).find(is_plan).unwrap();
+    assert!(planned > 20 && planned + 20 < history.len());
+    for effects in 0..=history.len() {
+        let what = history.describe(effects);
+        let now = history.at(effects);
+        stopped(
+            now.after_kill(),
+            &image,
+            &files,
+            &format!("killed behind {what}"),
         );
-        let again = files(&dir, EngineKind::Redb);
-        let done = repair(&again, NOW + 10).unwrap();
-        assert!(
-            done.control_state_is_older && done.missing_commits == 8,
-            "{operations}: {done:?}"
-        );
-        let now = everything(&dir);
-        for (path, bytes) in &before {
-            let is_there = now.values().any(|there| there == bytes);
-            assert!(is_there, "{operations}: {} is gone", path.display());
+        // Until it has its plan it has changed nothing. From there on it relies on renames that are atomic.
+        if effects < planned {
+            let found = now.after_loss_of_power(&mut Random(effects as u64));
+            stopped(
+                found,
+                &image,
+                &files,
+                &format!("without power behind {what}"),
+            );
         }
-        let store = Store::open_repaired(again.clone()).unwrap();
-        let restored = content(&store);
-        drop(store);
-        finish(&again).unwrap();
-        drop(Store::open(again).unwrap());
-        assert_eq!(*wanted.get_or_insert_with(|| restored.clone()), restored);
-        fs::remove_dir_all(dir).unwrap();
-        if !is_killed {
-            break;
-        }
-        kills += 1;
     }
-    assert!(kills > 40, "{kills}");
 }
 
 #[tokio::test]
