@@ -17,6 +17,9 @@ use crate::{
     timekeeping,
 };
 
+/// The variable that names the engine.
+const ENGINE: &str = "SEALOCK_STORE__ENGINE";
+
 /// Which data directory.
 #[derive(Clone, Debug, Default)]
 pub struct OfflineFlags {
@@ -109,8 +112,9 @@ pub fn verify_offline(flags: OfflineFlags) -> Result<OfflineVerification, Error>
     let place = Place::find(flags)?;
     let data_dir = DataDir::look(&place.dir)?;
     let service_key = service_key::load(data_dir.path())?;
-    let files = place.files(&service_key);
-    let look = sealock_store::look(&files).map_err(|error| place.refused(error))?;
+    let files = place.files(&service_key)?;
+    let look = quietly(|| sealock_store::look(&files));
+    let look = look.map_err(|error| place.refused(error))?;
     let mut problems = Vec::new();
     let mut note = |kind, what| problems.push(OfflineProblem { kind, what });
     for finding in look.findings {
@@ -155,9 +159,9 @@ pub fn repair(flags: OfflineFlags) -> Result<Repaired, Error> {
     let place = Place::find(flags)?;
     let data_dir = DataDir::open(&place.dir)?;
     let service_key = service_key::load(data_dir.path())?;
-    let files = place.files(&service_key);
+    let files = place.files(&service_key)?;
     let now = Clock::system().now().as_second();
-    let repaired = sealock_store::repair(&files, now);
+    let repaired = quietly(|| sealock_store::repair(&files, now));
     let metadata = repaired.map_err(|error| place.refused(error))?;
     let mut repaired = Repaired {
         data_dir: place.dir.clone(),
@@ -239,6 +243,16 @@ impl DisabledKey {
     }
 }
 
+/// Does what a database's library may give up in, over a file that is damaged: that is told as what it is, and not by
+/// the panic's own message.
+fn quietly<T>(work: impl FnOnce() -> T) -> T {
+    let hook = std::panic::take_hook();
+    std::panic::set_hook(Box::new(|_| {}));
+    let done = work();
+    std::panic::set_hook(hook);
+    done
+}
+
 /// The objects that no record mentions, by their paths below the data directory.
 fn unmentioned(store: &Store) -> Result<Vec<String>, Error> {
     let blobs = unmentioned_objects(store)?.into_iter();
@@ -272,12 +286,18 @@ impl Place {
         })
     }
 
-    fn files(&self, service_key: &sealock_envelope::ServiceKey) -> StoreFiles {
+    /// Its files. Without a word about the engine it stays the one that it is: only who names another converts.
+    fn files(&self, service_key: &sealock_envelope::ServiceKey) -> Result<StoreFiles, Error> {
         let authenticator = Authenticator::new(&service_key.store_key());
-        StoreFiles {
+        let mut files = StoreFiles {
             engine: self.config.store.engine,
             ..StoreFiles::new(&self.dir, authenticator)
+        };
+        if self.config_file.is_none() && std::env::var_os(ENGINE).is_none() {
+            let engine = sealock_store::engine_of(&files);
+            files.engine = engine.map_err(|error| self.refused(error))?;
         }
+        Ok(files)
     }
 
     fn refused(&self, error: sealock_store::Error) -> Error {

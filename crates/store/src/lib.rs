@@ -40,7 +40,9 @@ pub use durable::{create_dir, create_secret};
 pub use error::{Error, Fault, Result, fault};
 pub use journal::Journal;
 pub use quarantine::{Quarantine, Quarantined};
-pub use repair::{Look, Repair, Source, TableDifference, check_offline, finish, look, repair};
+pub use repair::{
+    Look, Repair, Source, TableDifference, check_offline, engine_of, finish, look, repair,
+};
 pub use table::{Batch, Entry, Record, Table};
 
 use crate::{

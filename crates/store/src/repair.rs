@@ -17,7 +17,7 @@ use crate::{
     format::{self, Format},
     journal::{self, JournalMark},
     metadata::{
-        copies,
+        EngineKind, copies,
         engine::Guarded,
         ledger::Ledger,
         log::Log,
@@ -113,6 +113,23 @@ pub fn look(files: &StoreFiles) -> Result<Look> {
         Store::look(files, opened.collect())
     });
     Ok(Look { findings, store })
+}
+
+/// The engine that a data directory was written with, as far as it says so; otherwise the one of `files`.
+///
+/// # Errors
+/// If the disk fails, or another version of sealock wrote the directory.
+pub fn engine_of(files: &StoreFiles) -> Result<EngineKind> {
+    if let (Some(format), _) = Format::examine(files)? {
+        return Ok(format.engine);
+    }
+    let names = files.disk.list(&files.metadata())?;
+    let is_there = |kind: &EngineKind| names.iter().any(|name| name == kind.file_name());
+    let there: Vec<EngineKind> = EngineKind::ALL.into_iter().filter(is_there).collect();
+    match there[..] {
+        [only] => Ok(only),
+        _ => Ok(files.engine),
+    }
 }
 
 /// Brings the metadata of a store that no process has open to the state that reaches furthest, at `now`, in seconds
