@@ -205,15 +205,7 @@ impl Error {
     /// The same error for each of several that waited for one write.
     pub(crate) fn share(&self) -> Self {
         match self {
-            Self::Io(error) => {
-                let shared = match fault(error) {
-                    Some(fault) => {
-                        io::Error::new(fault.kind(), SharedFault(fault, error.to_string()))
-                    }
-                    None => io::Error::new(error.kind(), error.to_string()),
-                };
-                Self::Io(shared)
-            }
+            Self::Io(error) => Self::Io(share(error)),
             Self::Damaged { key, why } => Self::Damaged {
                 key: key.clone(),
                 why: why.clone(),
@@ -224,6 +216,14 @@ impl Error {
             },
             other => Self::Io(io::Error::other(other.to_string())),
         }
+    }
+}
+
+/// The same error again.
+pub(crate) fn share(error: &io::Error) -> io::Error {
+    match fault(error) {
+        Some(fault) => io::Error::new(fault.kind(), SharedFault(fault, error.to_string())),
+        None => io::Error::new(error.kind(), error.to_string()),
     }
 }
 

@@ -96,10 +96,12 @@ pub(crate) struct Found {
 #[derive(Default)]
 struct Lines {
     file: Option<Arc<dyn DiskFile>>,
-    /// How much of it is in the file.
-    written: u64,
-    /// What comes behind that: all of it in memory, or what the disk does not take yet.
+    /// How much of the file is durable.
+    synced: u64,
+    /// What comes behind that: all of it in memory. After a sync that failed, nothing says what the file has of it.
     tail: Vec<u8>,
+    /// How much of the tail is in the file.
+    written: usize,
     /// Whether it was said that the disk does not take it.
     is_failing: bool,
 }
@@ -122,7 +124,7 @@ impl Journal {
         Ok(Self {
             lines: Arc::new(Mutex::new(Lines {
                 file: Some(file),
-                written: mark.length,
+                synced: mark.length,
                 ..Lines::default()
             })),
             length: watch::Sender::new(mark.length),
@@ -140,7 +142,7 @@ impl Journal {
     pub(crate) fn cut(&self) -> Result<()> {
         let lines = self.lock();
         match &lines.file {
-            Some(file) if file.len()? > lines.written => Ok(file.set_len(lines.written)?),
+            Some(file) if file.len()? > lines.length() => Ok(file.set_len(lines.length())?),
             _ => Ok(()),
         }
     }
@@ -165,12 +167,12 @@ impl Journal {
 
     /// Makes the file durable as far as it goes.
     pub(crate) fn sync(&self) -> Result<()> {
-        let mut lines = self.lock();
-        lines.write_tail()?;
-        match &lines.file {
-            Some(file) => Ok(file.sync()?),
-            None => Ok(()),
-        }
+        self.lock().sync()
+    }
+
+    /// How much is not durable in the file.
+    pub(crate) fn unsynced(&self) -> usize {
+        self.lock().tail.len()
     }
 
     /// Whole lines from the offset `from` on, and the offset behind them.
@@ -236,27 +238,42 @@ impl Journal {
 
 impl Lines {
     fn length(&self) -> u64 {
-        self.written + self.tail.len() as u64
+        self.synced + self.tail.len() as u64
     }
 
     fn write_tail(&mut self) -> Result<()> {
-        if let (Some(file), false) = (&self.file, self.tail.is_empty()) {
-            file.write_at(self.written, &self.tail)?;
-            self.written += self.tail.len() as u64;
-            self.tail.clear();
+        let unwritten = &self.tail[self.written..];
+        if let (Some(file), false) = (&self.file, unwritten.is_empty()) {
+            file.write_at(self.synced + self.written as u64, unwritten)?;
+            self.written = self.tail.len();
             self.is_failing = false;
         }
         Ok(())
     }
 
+    fn sync(&mut self) -> Result<()> {
+        self.write_tail()?;
+        let Some(file) = &self.file else {
+            return Ok(());
+        };
+        if let Err(error) = file.sync() {
+            self.written = 0;
+            return Err(error.into());
+        }
+        self.synced += self.written as u64;
+        self.tail.drain(..self.written);
+        self.written = 0;
+        Ok(())
+    }
+
     fn slice(&self, start: u64, end: u64) -> io::Result<Vec<u8>> {
         let position = |offset| usize::try_from(offset).map_err(|_| io::ErrorKind::UnexpectedEof);
-        let in_file = start.min(self.written)..end.min(self.written);
+        let in_file = start.min(self.synced)..end.min(self.synced);
         let mut bytes = vec![0; position(in_file.end - in_file.start)?];
         if let (Some(file), false) = (&self.file, bytes.is_empty()) {
             file.read_at(in_file.start, &mut bytes)?;
         }
-        let in_tail = start.max(self.written) - self.written..end.max(self.written) - self.written;
+        let in_tail = start.max(self.synced) - self.synced..end.max(self.synced) - self.synced;
         bytes.extend(&self.tail[position(in_tail.start)?..position(in_tail.end)?]);
         Ok(bytes)
     }

@@ -26,6 +26,7 @@ mod table;
 
 use std::{
     collections::BTreeMap,
+    io::ErrorKind,
     ops::Bound,
     path::PathBuf,
     sync::{Arc, Mutex},
@@ -119,6 +120,16 @@ impl StoreFiles {
         self.metadata().join(self.engine.file_name())
     }
 
+    /// Makes the data directory. An earlier process may have, and have been killed before that was durable.
+    fn make_dir(&self) -> Result<()> {
+        self.disk.create_dir(&self.dir)?;
+        match self.disk.sync_dir(disk::parent(&self.dir)) {
+            // It was made by somebody else, who may read what is above.
+            Err(error) if error.kind() == ErrorKind::PermissionDenied => Ok(()),
+            synced => Ok(synced?),
+        }
+    }
+
     /// Makes a new store's database, or finds the one that is there.
     fn find_or_create(&self) -> Result<()> {
         let is_there = self.is_there(&self.database())?;
@@ -190,7 +201,7 @@ impl Store {
 
     /// Opens the store, repaired or not.
     fn open_whatever(files: StoreFiles) -> Result<Self> {
-        files.disk.create_dir(&files.dir)?;
+        files.make_dir()?;
         files.find_or_create()?;
         let (database, audit, store) = Database::open(files.clone())?;
         files.check_format(store)?;

@@ -26,7 +26,7 @@ pub trait Notes: Send + Sync + 'static {
     /// Writes the note `id`, in place of what it said before. One at a time for each note.
     ///
     /// # Errors
-    /// If the disk fails: the note says then what it said before.
+    /// If the disk fails: the note says then what it said before, or what it was to say.
     fn put(&self, id: Uuid, bytes: &[u8]) -> Result<()>;
 
     /// The note `id`, if there is one.

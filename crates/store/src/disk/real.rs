@@ -82,9 +82,14 @@ impl Disk for RealDisk {
         if dir.is_dir() {
             return Ok(());
         }
-        let mut builder = fs::DirBuilder::new();
-        let created = builder.recursive(true).mode(0o700).create(dir);
-        created.map_err(naming("create the directory", dir))?;
+        // Each one above is made durable, too.
+        if parent(dir) != dir {
+            self.create_dir(parent(dir))?;
+        }
+        match fs::DirBuilder::new().mode(0o700).create(dir) {
+            Err(error) if !dir.is_dir() => return Err(naming("create the directory", dir)(error)),
+            _ => {}
+        }
         self.sync_dir(parent(dir))
     }
 

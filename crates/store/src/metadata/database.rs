@@ -171,9 +171,18 @@ impl Metadata for Database {
             Ok::<_, Error>(walk.findings)
         });
         let mut findings = walked.await.map_err(std::io::Error::from)??;
-        let (done, checked) = oneshot::channel();
-        self.send(Message::Check(done))?;
-        findings.append(&mut checked.await.map_err(|_| Error::Closed)??);
+        let (done, state) = oneshot::channel();
+        self.send(Message::State(done))?;
+        let state = state.await.map_err(|_| Error::Closed)?;
+        let looked = tokio::task::spawn_blocking(move || {
+            recovery::check_files(&state.files, &state.ledger, &state.journal)
+        });
+        if !looked.await.map_err(std::io::Error::from)??.is_empty() {
+            // They may have been written meanwhile. The writer looks again, and writes nothing until it has.
+            let (done, checked) = oneshot::channel();
+            self.send(Message::Check(done))?;
+            findings.append(&mut checked.await.map_err(|_| Error::Closed)??);
+        }
         Ok(findings)
     }
 

@@ -31,6 +31,19 @@ pub(crate) trait Engine: Send {
 
     /// Makes durable what was written so far.
     fn checkpoint(&mut self) -> Result<()>;
+
+    /// Has it opened anew before it is used again: what was written since the last checkpoint does not count.
+    fn give_up(&mut self) {}
+
+    /// Whether it has failed, and does nothing before it is opened anew.
+    fn needs_reopening(&self) -> bool {
+        false
+    }
+
+    /// Opens it anew, as it was at the last checkpoint.
+    fn reopen(&mut self) -> Result<()> {
+        Ok(())
+    }
 }
 
 /// The records within one write.

@@ -62,6 +62,8 @@ pub(crate) fn open(files: &StoreFiles) -> Result<Recovered> {
     } = files;
     let (dir, database) = (files.metadata(), files.database());
     crate::disk::sweep_unfinished(&**disk, &dir)?;
+    // A kill leaves names that are not durable, and nothing may be acknowledged in a file that has such a one.
+    disk.sync_dir(&dir)?;
     let mut engine = files.engine.open(disk, &database)?;
     let mut ledger = read_ledger(&*engine, &database, authenticator)?;
     let newest = Newest::open(&**disk, &dir, ledger.store, authenticator)?;
@@ -178,11 +180,25 @@ pub(crate) fn commits_behind(files: &StoreFiles, ledger: &Ledger) -> Result<Behi
     }
 }
 
-/// Carries out commits from the log.
+/// Carries out commits from the log, and has the journal have their lines.
 pub(crate) fn replay(
     engine: &mut dyn Engine,
     ledger: &mut Ledger,
     journal: &Journal,
+    commits: &[(LogEntry, LogPosition)],
+    authenticator: &Authenticator,
+) -> Result<()> {
+    carry_out(engine, ledger, commits, authenticator)?;
+    for (entry, _) in commits {
+        journal.append(&entry.lines);
+    }
+    Ok(())
+}
+
+/// Carries out commits from the log.
+pub(crate) fn carry_out(
+    engine: &mut dyn Engine,
+    ledger: &mut Ledger,
     commits: &[(LogEntry, LogPosition)],
     authenticator: &Authenticator,
 ) -> Result<()> {
@@ -207,7 +223,6 @@ pub(crate) fn replay(
             ledger.number = entry.number;
             ledger.control = entry.control;
             ledger.log = *position;
-            journal.append(&entry.lines);
         }
         ledger.write(records, authenticator)?;
         Ok(true)

@@ -3,21 +3,26 @@ use std::{
     fmt, io,
     ops::Bound,
     path::{Path, PathBuf},
-    sync::{Arc, PoisonError, RwLock},
+    sync::{
+        Arc, PoisonError, RwLock,
+        atomic::{AtomicBool, Ordering},
+    },
 };
 
 use redb::{
     Builder, Database, Durability, ReadOnlyTable, ReadableDatabase as _, ReadableTable as _,
     StorageBackend, Table, TableDefinition,
 };
+use rustix::io::Errno;
 
 use super::{
     Items,
-    engine::{Engine, Records, Snapshot},
+    engine::{Engine, Records, Snapshot, guard},
 };
 use crate::{
     Error, Result,
     disk::{self, Access, Disk, DiskFile},
+    error::share,
 };
 
 const RECORDS: TableDefinition<'_, &[u8], &[u8]> = TableDefinition::new("records");
@@ -35,15 +40,16 @@ const ROOM_BESIDE_COPY: u64 = 1024 * 1024;
 const COPY_BYTES: usize = 1024 * 1024;
 
 struct Redb {
-    db: Database,
+    /// `None` if it could not be opened again.
+    db: Option<Database>,
     file: Arc<File>,
 }
 
 /// Opens the database at `path`.
 pub(super) fn open(disk: &Arc<dyn Disk>, path: &Path) -> Result<Box<dyn Engine>> {
     let opened = disk.open(path, Access::Write)?;
-    let file = Arc::new(File::new(disk, path, opened));
-    Ok(Box::new(Redb::open(file, false)?))
+    let file = Arc::new(File::new(disk, path, opened)?);
+    Ok(Box::new(Redb::open(file)?))
 }
 
 /// Opens the database at `path` to look at it: what its library writes on the way stays in memory. With `check`
@@ -57,10 +63,11 @@ pub(super) fn open_aside(
     if opened.len()? == 0 {
         return Err(Error::damaged_file(path, "it is empty"));
     }
-    let file = File::new(disk, path, opened);
-    let aside = io::Error::from(io::ErrorKind::ReadOnlyFilesystem);
-    file.write_state(|state| state.hold_back(aside))?;
-    Ok(Box::new(Redb::open(Arc::new(file), check)?))
+    let file = File::new(disk, path, opened)?;
+    file.write_state(State::look);
+    let file = Arc::new(file);
+    let db = Some(open_file(&file, check)?);
+    Ok(Box::new(Redb { db, file }))
 }
 
 pub(super) fn create(
@@ -71,8 +78,8 @@ pub(super) fn create(
     let unfinished = disk::unfinished(path);
     disk::remove_if_present(&**disk, &unfinished)?;
     let created = disk.create(&unfinished)?;
-    let file = Arc::new(File::new(disk, path, created));
-    let mut engine = Redb::open(file, false)?;
+    let file = Arc::new(File::new(disk, path, created)?);
+    let mut engine = Redb::open(file)?;
     engine.write(fill)?;
     engine.checkpoint()?;
     disk.rename(&unfinished, path)?;
@@ -81,13 +88,26 @@ pub(super) fn create(
 }
 
 impl Redb {
-    fn open(file: Arc<File>, check: bool) -> Result<Self> {
-        let db = Builder::new()
-            .set_cache_size(CACHE_BYTES)
-            .set_check_integrity_on_open(check)
-            .create_with_backend(Backend(Arc::clone(&file)))
-            .map_err(|error| file.error(error))?;
+    fn open(file: Arc<File>) -> Result<Self> {
+        let db = Some(open_file(&file, false)?);
         Ok(Self { db, file })
+    }
+
+    fn db(&self) -> Result<&Database> {
+        let closed = || self.file.error(redb::Error::DatabaseClosed);
+        self.db.as_ref().ok_or_else(closed)
+    }
+
+    /// Its library may panic over what is damaged, also where it is dropped.
+    fn close(&mut self) {
+        let db = self.db.take();
+        let closed = guard(&self.file.path, || {
+            drop(db);
+            Ok(())
+        });
+        if let Err(error) = closed {
+            tracing::warn!(%error, "the database could not be closed");
+        }
     }
 
     fn commit(
@@ -96,7 +116,10 @@ impl Redb {
         work: &mut dyn FnMut(&mut dyn Records) -> Result<bool>,
     ) -> Result<()> {
         let file = &self.file;
-        let mut write = self.db.begin_write().map_err(|error| file.error(error))?;
+        let mut write = self
+            .db()?
+            .begin_write()
+            .map_err(|error| file.error(error))?;
         write
             .set_durability(durability)
             .map_err(|error| file.error(error))?;
@@ -118,7 +141,7 @@ impl Redb {
 impl Engine for Redb {
     fn snapshot(&self) -> Result<Arc<dyn Snapshot>> {
         let file = &self.file;
-        let read = self.db.begin_read().map_err(|error| file.error(error))?;
+        let read = self.db()?.begin_read().map_err(|error| file.error(error))?;
         let table = read.open_table(RECORDS);
         Ok(Arc::new(Reading {
             table: table.map_err(|error| file.error(error))?,
@@ -135,6 +158,39 @@ impl Engine for Redb {
         self.commit(Durability::Immediate, &mut |_| Ok(true))?;
         self.file.check()
     }
+
+    fn give_up(&mut self) {
+        self.file.is_broken.store(true, Ordering::SeqCst);
+    }
+
+    fn needs_reopening(&self) -> bool {
+        self.file.is_broken.load(Ordering::SeqCst)
+    }
+
+    fn reopen(&mut self) -> Result<()> {
+        self.close();
+        self.file.is_broken.store(false, Ordering::SeqCst);
+        let opened = open_file(&self.file, false);
+        self.file
+            .is_broken
+            .fetch_or(opened.is_err(), Ordering::SeqCst);
+        self.db = Some(opened?);
+        Ok(())
+    }
+}
+
+impl Drop for Redb {
+    fn drop(&mut self) {
+        self.close();
+    }
+}
+
+fn open_file(file: &Arc<File>, check: bool) -> Result<Database> {
+    Builder::new()
+        .set_cache_size(CACHE_BYTES)
+        .set_check_integrity_on_open(check)
+        .create_with_backend(Backend(Arc::clone(file)))
+        .map_err(|error| file.error(error))
 }
 
 struct Writing<'a> {
@@ -197,27 +253,34 @@ struct File {
     disk: Arc<dyn Disk>,
     path: PathBuf,
     state: RwLock<State>,
+    /// Whether the library was told that the disk failed: it does nothing from then on, until it is opened anew.
+    is_broken: AtomicBool,
 }
 
 struct State {
     file: Arc<dyn DiskFile>,
-    held: Option<Held>,
+    length: u64,
+    /// What was written since the last sync, in blocks: one that fails may lose any of it.
+    unsynced: BTreeMap<u64, Vec<u8>>,
+    frozen: Option<Frozen>,
 }
 
-/// What was not written.
-struct Held {
-    blocks: BTreeMap<u64, Vec<u8>>,
-    length: u64,
+/// Why the file is left as it is.
+struct Frozen {
     failure: io::Error,
+    /// How much of the file still counts; zeros lie behind.
+    length: u64,
 }
 
 impl File {
-    fn new(disk: &Arc<dyn Disk>, path: &Path, file: Arc<dyn DiskFile>) -> Self {
-        Self {
+    fn new(disk: &Arc<dyn Disk>, path: &Path, file: Arc<dyn DiskFile>) -> Result<Self> {
+        let length = file.len()?;
+        Ok(Self {
             disk: Arc::clone(disk),
             path: path.to_owned(),
-            state: RwLock::new(State { file, held: None }),
-        }
+            state: RwLock::new(State::new(file, length)),
+            is_broken: AtomicBool::new(false),
+        })
     }
 
     fn read_state<T>(&self, read: impl FnOnce(&State) -> T) -> T {
@@ -235,17 +298,23 @@ impl File {
                 Error::damaged_file(&self.path, error.to_string())
             }
             redb::Error::Io(error) => Error::Io(error),
+            redb::Error::PreviousIo | redb::Error::DatabaseClosed => {
+                Error::Io(io::Error::from_raw_os_error(Errno::IO.raw_os_error()))
+            }
             error => Error::damaged_file(&self.path, error.to_string()),
         }
     }
 
+    /// Notes that the library is told of a failure.
+    fn noting<T>(&self, result: io::Result<T>) -> io::Result<T> {
+        self.is_broken.fetch_or(result.is_err(), Ordering::SeqCst);
+        result
+    }
+
     /// Fails if something is held back.
     fn check(&self) -> Result<()> {
-        self.read_state(|state| match &state.held {
-            Some(held) => Err(Error::Io(io::Error::new(
-                held.failure.kind(),
-                held.failure.to_string(),
-            ))),
+        self.read_state(|state| match &state.frozen {
+            Some(frozen) => Err(Error::Io(share(&frozen.failure))),
             None => Ok(()),
         })
     }
@@ -254,10 +323,10 @@ impl File {
     /// one holds.
     fn thaw(&self) -> Result<()> {
         self.write_state(|state| {
-            let Some(held) = &state.held else {
+            if state.frozen.is_none() {
                 return Ok(());
-            };
-            let length = held.length;
+            }
+            let length = state.length;
             let dir = disk::parent(&self.path);
             if self.disk.free_bytes(dir)? < length + ROOM_BESIDE_COPY {
                 return Err(io::Error::from(io::ErrorKind::StorageFull).into());
@@ -280,7 +349,7 @@ impl File {
             });
             match copied {
                 Ok(file) => {
-                    *state = State { file, held: None };
+                    *state = State::new(file, length);
                     Ok(())
                 }
                 Err(error) => {
@@ -293,25 +362,27 @@ impl File {
 }
 
 impl State {
-    fn length(&self) -> io::Result<u64> {
-        match &self.held {
-            Some(held) => Ok(held.length),
-            None => self.file.len(),
+    fn new(file: Arc<dyn DiskFile>, length: u64) -> Self {
+        Self {
+            file,
+            length,
+            unsynced: BTreeMap::new(),
+            frozen: None,
         }
     }
 
     fn read(&self, offset: u64, buffer: &mut [u8]) -> io::Result<()> {
-        let Some(held) = &self.held else {
+        let Some(frozen) = &self.frozen else {
             return self.file.read_at(offset, buffer);
         };
-        let on_disk = self.file.len()?.saturating_sub(offset);
+        let on_disk = self.file.len()?.min(frozen.length).saturating_sub(offset);
         let on_disk = usize::try_from(on_disk)
             .unwrap_or(usize::MAX)
             .min(buffer.len());
         self.file.read_at(offset, &mut buffer[..on_disk])?;
         buffer[on_disk..].fill(0);
         for (block, from, part) in blocks(offset, buffer.len()) {
-            if let Some(bytes) = held.blocks.get(&block) {
+            if let Some(bytes) = self.unsynced.get(&block) {
                 let length = part.len();
                 buffer[part].copy_from_slice(&bytes[from..from + length]);
             }
@@ -319,41 +390,78 @@ impl State {
         Ok(())
     }
 
-    /// Holds a write back.
-    fn hold(&mut self, offset: u64, bytes: &[u8]) -> io::Result<()> {
+    /// Keeps what is written, until it is durable.
+    fn keep(&mut self, offset: u64, bytes: &[u8]) -> io::Result<()> {
         for (block, from, part) in blocks(offset, bytes.len()) {
-            let mut whole = vec![0; BLOCK];
             let begins = block * BLOCK as u64;
-            if part.len() < BLOCK && begins < self.length()? {
-                let there = self.length()?.saturating_sub(begins).min(BLOCK as u64);
+            let mut whole = vec![0; BLOCK];
+            if let Some(kept) = self.unsynced.remove(&block) {
+                whole = kept;
+            } else if part.len() < BLOCK && begins < self.length {
+                let there = (self.length - begins).min(BLOCK as u64);
                 let there = usize::try_from(there).unwrap_or(BLOCK);
                 self.read(begins, &mut whole[..there])?;
             }
             whole[from..from + part.len()].copy_from_slice(&bytes[part]);
-            if let Some(held) = &mut self.held {
-                held.blocks.insert(block, whole);
-                held.length = held.length.max(offset + bytes.len() as u64);
-            }
+            self.unsynced.insert(block, whole);
         }
         Ok(())
+    }
+
+    fn write(&mut self, path: &Path, offset: u64, bytes: &[u8]) -> io::Result<()> {
+        self.keep(offset, bytes)?;
+        if self.frozen.is_none()
+            && let Err(error) = self.file.write_at(offset, bytes)
+        {
+            self.freeze(path, error);
+        }
+        self.length = self.length.max(offset + bytes.len() as u64);
+        Ok(())
+    }
+
+    fn set_len(&mut self, path: &Path, length: u64) {
+        if self.frozen.is_none()
+            && let Err(error) = self.file.set_len(length)
+        {
+            self.freeze(path, error);
+        }
+        if let Some(frozen) = &mut self.frozen {
+            frozen.length = frozen.length.min(length);
+        }
+        self.unsynced.retain(|block, bytes| {
+            let left = length.saturating_sub(block * BLOCK as u64);
+            let left = usize::try_from(left).unwrap_or(BLOCK).min(BLOCK);
+            bytes[left..].fill(0);
+            left > 0
+        });
+        self.length = length;
+    }
+
+    fn sync(&mut self, path: &Path) {
+        if self.frozen.is_some() {
+            return;
+        }
+        match self.file.sync() {
+            Ok(()) => self.unsynced.clear(),
+            Err(error) => self.freeze(path, error),
+        }
+    }
+
+    /// Holds back all that comes, since the file is only looked at.
+    fn look(&mut self) {
+        self.frozen = Some(Frozen {
+            failure: io::ErrorKind::ReadOnlyFilesystem.into(),
+            length: self.length,
+        });
     }
 
     /// Holds back all that comes, because of `failure`.
-    fn freeze(&mut self, path: &Path, failure: io::Error) -> io::Result<()> {
-        if self.held.is_none() {
-            tracing::error!(file = %path.display(), error = %failure, "the database cannot be written; it goes on in memory and in the commit log");
-            self.hold_back(failure)?;
-        }
-        Ok(())
-    }
-
-    fn hold_back(&mut self, failure: io::Error) -> io::Result<()> {
-        self.held = Some(Held {
-            blocks: BTreeMap::new(),
-            length: self.file.len()?,
+    fn freeze(&mut self, path: &Path, failure: io::Error) {
+        tracing::error!(file = %path.display(), error = %failure, "the database cannot be written; it goes on in memory and in the commit log");
+        self.frozen = Some(Frozen {
             failure,
+            length: self.length,
         });
-        Ok(())
     }
 }
 
@@ -386,50 +494,29 @@ impl fmt::Debug for Backend {
 
 impl StorageBackend for Backend {
     fn len(&self) -> io::Result<u64> {
-        self.0.read_state(State::length)
+        Ok(self.0.read_state(|state| state.length))
     }
 
     fn read(&self, offset: u64, out: &mut [u8]) -> io::Result<()> {
-        self.0.read_state(|state| state.read(offset, out))
+        let read = self.0.read_state(|state| state.read(offset, out));
+        self.0.noting(read)
     }
 
     fn set_len(&self, length: u64) -> io::Result<()> {
-        self.0.write_state(|state| {
-            if state.held.is_none() {
-                match state.file.set_len(length) {
-                    Ok(()) => return Ok(()),
-                    Err(error) => state.freeze(&self.0.path, error)?,
-                }
-            }
-            if let Some(held) = &mut state.held {
-                held.length = length;
-                held.blocks
-                    .retain(|block, _| block * (BLOCK as u64) < length);
-            }
-            Ok(())
-        })
+        self.0
+            .write_state(|state| state.set_len(&self.0.path, length));
+        Ok(())
     }
 
     fn sync_data(&self) -> io::Result<()> {
-        self.0.write_state(|state| {
-            if state.held.is_none()
-                && let Err(error) = state.file.sync()
-            {
-                state.freeze(&self.0.path, error)?;
-            }
-            Ok(())
-        })
+        self.0.write_state(|state| state.sync(&self.0.path));
+        Ok(())
     }
 
     fn write(&self, offset: u64, data: &[u8]) -> io::Result<()> {
-        self.0.write_state(|state| {
-            if state.held.is_none() {
-                match state.file.write_at(offset, data) {
-                    Ok(()) => return Ok(()),
-                    Err(error) => state.freeze(&self.0.path, error)?,
-                }
-            }
-            state.hold(offset, data)
-        })
+        let written = self
+            .0
+            .write_state(|state| state.write(&self.0.path, offset, data));
+        self.0.noting(written)
     }
 }

@@ -76,7 +76,7 @@ pub(crate) struct End {
 }
 
 /// Records in memory.
-#[derive(Default)]
+#[derive(Clone, Default)]
 pub(crate) struct Map(pub(crate) BTreeMap<Vec<u8>, Vec<u8>>);
 
 impl Records for Map {
@@ -617,10 +617,10 @@ fn follow(files: &StoreFiles, state: &mut State, lines: &mut Lines) -> Result<()
 /// their ledgers say.
 fn fill(states: &mut [State]) {
     let is_copy = |state: &&State| matches!(state.source, Source::Copy(_));
-    let copies: Vec<(u64, BTreeMap<Vec<u8>, Vec<u8>>)> = states
+    let copies: Vec<(u64, Map)> = states
         .iter()
         .filter(is_copy)
-        .map(|copy| (copy.ledger.number, copy.records.0.clone()))
+        .map(|copy| (copy.ledger.number, copy.records.clone()))
         .collect();
     for state in states {
         let Some(expected) = &state.expected else {
@@ -630,7 +630,7 @@ fn fill(states: &mut [State]) {
             if *number > expected.number || state.missing.is_empty() {
                 continue;
             }
-            for (key, sealed) in copy {
+            for (key, sealed) in &copy.0 {
                 let has_gaps = |gap: &TableDifference| {
                     let rest = key.strip_prefix(gap.table.as_bytes());
                     gap.found < gap.expected

@@ -36,6 +36,12 @@ const COPY_AFTER: Duration = Duration::from_mins(10);
 /// How large a log may become before the metadata is copied.
 const LOG_BYTES: u64 = 64 * 1024 * 1024;
 
+/// How much of the journal may be in memory alone, until the database is made durable and the journal before it.
+const UNSYNCED_LINES: usize = 4 * 1024 * 1024;
+
+/// How much of the journal may be in memory while its file fails. Behind that, nothing is committed.
+const MOST_UNSYNCED_LINES: usize = 64 * 1024 * 1024;
+
 /// How many lines are held while the disk takes none.
 const HELD_LINES: usize = 1024;
 
@@ -79,9 +85,18 @@ pub(crate) struct Request {
 
 pub(crate) enum Message {
     Commit(Request),
-    /// What is wrong with the files beside the database.
+    /// What is wrong with the files beside the database, while none of them is written.
     Check(oneshot::Sender<Result<Vec<String>>>),
+    /// What there is to compare them with.
+    State(oneshot::Sender<Box<State>>),
     Stop(oneshot::Sender<()>),
+}
+
+/// What the files beside the database are to agree with.
+pub(crate) struct State {
+    pub(crate) files: StoreFiles,
+    pub(crate) ledger: Ledger,
+    pub(crate) journal: Journal,
 }
 
 /// The one thread that writes.
@@ -99,8 +114,8 @@ pub(crate) struct Writer {
     journal: Journal,
     shared: Arc<Shared>,
     since_checkpoint: usize,
-    /// Whether the last checkpoint failed.
-    is_checkpoint_due: bool,
+    /// Whether the last checkpoint failed, and when.
+    failed_checkpoint: Option<Instant>,
     copied: u64,
     copied_at: Instant,
     copying: Option<JoinHandle<Result<u64>>>,
@@ -194,7 +209,7 @@ impl Writer {
             journal,
             shared,
             since_checkpoint: 1,
-            is_checkpoint_due: false,
+            failed_checkpoint: None,
             copied: copies.last().copied().unwrap_or_default(),
             copied_at: Instant::now(),
             copying: None,
@@ -213,6 +228,13 @@ impl Writer {
                         let checked =
                             recovery::check_files(&self.files, &self.ledger, &self.journal);
                         let _ = done.send(checked);
+                    }
+                    Ok(Message::State(done)) => {
+                        let _ = done.send(Box::new(State {
+                            files: self.files.clone(),
+                            ledger: self.ledger.clone(),
+                            journal: self.journal.clone(),
+                        }));
                     }
                     Ok(Message::Stop(done)) => {
                         stopped = Some(Some(done));
@@ -274,7 +296,7 @@ impl Writer {
         let held = self.shared.take_held();
         let done = self.write(&held, changes);
         match &done {
-            Ok(_) if !self.is_checkpoint_due => self.shared.report_recovery(),
+            Ok(_) if self.failed_checkpoint.is_none() => self.shared.report_recovery(),
             Ok(_) => {}
             Err(error) => {
                 for line in held {
@@ -285,7 +307,11 @@ impl Writer {
                 }
             }
         }
-        if self.since_checkpoint >= CHECKPOINT_AFTER {
+        let is_due =
+            self.since_checkpoint >= CHECKPOINT_AFTER || self.journal.unsynced() >= UNSYNCED_LINES;
+        // One that fails may have copied the whole database.
+        let is_early = self.failed_checkpoint.is_some_and(|at| at.elapsed() < IDLE);
+        if is_due && !is_early {
             self.checkpoint_or_report();
         }
         done
@@ -294,6 +320,10 @@ impl Writer {
     fn write(&mut self, held: &[Vec<u8>], changes: &[Changes]) -> Result<Vec<Commit>> {
         if self.is_in_doubt {
             self.begin_log()?;
+        }
+        self.reopen_if_needed()?;
+        if self.journal.unsynced() >= MOST_UNSYNCED_LINES {
+            self.journal.sync()?;
         }
         let group = Group {
             entry: LogEntry {
@@ -361,11 +391,17 @@ impl Writer {
             })
         });
         match (written, appended) {
-            (Ok(()), Some(ledger)) => {
-                self.acknowledge(ledger, &group.entry);
-                self.publish()?;
-                Ok(group)
-            }
+            (Ok(()), Some(ledger)) => match recovery::guarded(&*self.engine, &self.files) {
+                Ok(snapshot) => {
+                    self.acknowledge(ledger, &group.entry);
+                    self.show(snapshot);
+                    Ok(group)
+                }
+                Err(error) => {
+                    self.take_back(before);
+                    Err(error)
+                }
+            },
             (Ok(()), None) => Ok(group),
             (Err(error), appended) => {
                 if appended.is_some() {
@@ -380,23 +416,49 @@ impl Writer {
         append(&mut self.log, &mut self.is_in_doubt, encoded)
     }
 
-    /// Has the log forget a commit that the database did not take.
+    /// Has the log forget a commit that the database did not take, or took and cannot show.
     fn take_back(&mut self, before: LogPosition) {
+        self.engine.give_up();
         if let Err(error) = self.log.take_back(before) {
             tracing::error!(%error, "a commit that failed may take effect at the next start");
             self.is_in_doubt = true;
         }
     }
 
+    /// Opens the database anew, if it has failed, and has it catch up with the log.
+    fn reopen_if_needed(&mut self) -> Result<()> {
+        if !self.engine.needs_reopening() {
+            return Ok(());
+        }
+        let database = self.files.database();
+        let authenticator = &self.files.authenticator;
+        guard(&database, || self.engine.reopen())?;
+        let mut ledger = recovery::read_ledger(&*self.engine, &database, authenticator)?;
+        let mut commits = recovery::commits_behind(&self.files, &ledger)?.commits;
+        commits.retain(|(commit, _)| commit.number <= self.ledger.number);
+        guard(&database, || {
+            recovery::carry_out(&mut *self.engine, &mut ledger, &commits, authenticator)
+        })?;
+        if ledger.number != self.ledger.number {
+            let why = "it could not catch up with the commit log after a failure of the disk";
+            self.engine.give_up();
+            return Err(Error::damaged_file(database, why));
+        }
+        self.publish()
+    }
+
     /// Shows what was written.
     fn publish(&self) -> Result<()> {
-        let snapshot = recovery::guarded(&*self.engine, &self.files)?;
+        self.show(recovery::guarded(&*self.engine, &self.files)?);
+        Ok(())
+    }
+
+    fn show(&self, snapshot: Arc<Guarded>) {
         *self
             .shared
             .snapshot
             .write()
             .unwrap_or_else(PoisonError::into_inner) = snapshot;
-        Ok(())
     }
 
     fn acknowledge(&mut self, ledger: Ledger, entry: &LogEntry) {
@@ -450,7 +512,7 @@ impl Writer {
 
     fn checkpoint_or_report(&mut self) {
         let checkpoint = self.checkpoint();
-        self.is_checkpoint_due = checkpoint.is_err();
+        self.failed_checkpoint = checkpoint.is_err().then(Instant::now);
         match checkpoint {
             Ok(()) => self.shared.report_recovery(),
             Err(error) => self.shared.report(&error),
@@ -461,7 +523,8 @@ impl Writer {
         let is_failing = self.shared.condition().failure.is_some();
         let has_held = self.shared.condition().held_lines > 0;
         // An entry with nothing in it, if need be, tells whether the disk takes writes again.
-        if (is_failing || has_held) && self.commit_together(&[]).is_err() {
+        let is_broken = self.engine.needs_reopening() || self.is_in_doubt;
+        if (is_failing || has_held || is_broken) && self.commit_together(&[]).is_err() {
             return;
         }
         if self.since_checkpoint > 0 {
@@ -528,6 +591,11 @@ impl Writer {
     /// Leaves everything durable, and a copy of it.
     fn stop(mut self) {
         self.end_copy();
+        if self.is_in_doubt
+            && let Err(error) = self.begin_log()
+        {
+            tracing::warn!(%error, "a commit that failed may take effect at the next start");
+        }
         let stopped = if self.ledger.number > self.copied && !self.is_in_doubt {
             self.begin_copy()
         } else {

@@ -1,4 +1,5 @@
 use std::{
+    io,
     path::{Path, PathBuf},
     sync::Arc,
 };
@@ -35,6 +36,10 @@ impl NoteFiles {
         let files = Self::look(disk, dir, name, durability);
         disk.create_dir(&files.dir)?;
         disk::sweep_unfinished(&**disk, &files.dir)?;
+        if durability == Durability::Power {
+            // What a kill left written without a sync is durable before anybody reads it.
+            disk.sync_dir(&files.dir)?;
+        }
         Ok(files)
     }
 
@@ -66,12 +71,20 @@ impl Notes for NoteFiles {
             return Ok(disk::replace(&*self.disk, &path, bytes)?);
         }
         let unfinished = disk::unfinished(&path);
-        let written = self.disk.create(&unfinished).and_then(|file| {
+        let created = match self.disk.create(&unfinished) {
+            // One that failed could not be removed.
+            Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {
+                disk::remove_if_present(&*self.disk, &unfinished)?;
+                self.disk.create(&unfinished)
+            }
+            created => created,
+        };
+        let written = created.and_then(|file| {
             file.write_at(0, bytes)?;
             self.disk.rename(&unfinished, &path)
         });
         if written.is_err() {
-            disk::remove_if_present(&*self.disk, &unfinished)?;
+            let _ = disk::remove_if_present(&*self.disk, &unfinished);
         }
         Ok(written?)
     }

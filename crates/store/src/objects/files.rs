@@ -49,6 +49,8 @@ impl ObjectFiles {
                 disk.remove(&place.staging.join(name))?;
             }
         }
+        // What a kill left published without a sync is durable before anybody reads it.
+        disk.sync_dir(&place.dir)?;
         Ok(files)
     }
 

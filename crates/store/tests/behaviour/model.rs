@@ -1,6 +1,6 @@
 //! A store on a simulated disk, with a plain account of what was acknowledged and when.
 
-use std::{collections::BTreeMap, ops::Bound, path::Path, sync::Arc};
+use std::{collections::BTreeMap, ops::Bound, path::Path, sync::Arc, time::Duration};
 
 use rustix::io::Errno;
 use sealock_core::ObjectId;
@@ -13,7 +13,7 @@ use uuid::Uuid;
 
 use crate::simulated_disk::{Image, SimulatedDisk};
 
-pub(crate) const DIR: &str = "/srv/data";
+pub(crate) const DIR: &str = "/data";
 
 const CONTROL: Table<String> = Table::control("keys");
 const CONTENT: Table<String> = Table::content("blobs");
@@ -33,8 +33,16 @@ impl When {
         self.done <= effects
     }
 
+    /// When it was, for a later disk where it was found behind so many effects.
+    fn seen(self, effects: usize, seen: usize) -> Self {
+        Self {
+            begun: 0,
+            done: if self.is_certain(effects) { 0 } else { seen },
+        }
+    }
+
     fn is_possible(self, effects: usize) -> bool {
-        self.begun < effects || self.is_certain(effects)
+        self.begun <= effects || self.is_certain(effects)
     }
 }
 
@@ -56,6 +64,8 @@ type Records = BTreeMap<String, String>;
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Account {
     commits: Vec<(When, Change)>,
+    /// The last one, if it was refused: the next start may find it.
+    refused: Option<(When, Change)>,
     objects: BTreeMap<ObjectId, (When, Vec<u8>)>,
     custodies: BTreeMap<Uuid, Vec<Version>>,
     uploads: BTreeMap<Uuid, Vec<Version>>,
@@ -89,6 +99,10 @@ impl Session {
     pub(crate) fn open(&mut self) -> Result<(), Error> {
         self.store = None;
         self.store = Some(Store::open(files(&self.disk))?);
+        if self.account.refused.is_some() && found(self.store())? != self.account.all() {
+            self.account.commits.extend(self.account.refused.take());
+        }
+        self.account.refused = None;
         Ok(())
     }
 
@@ -116,8 +130,21 @@ impl Session {
 
     pub(crate) async fn try_commit(&mut self, change: Change) -> Result<(), Error> {
         let begun = self.disk.effects();
-        let outcome = self.store().commit(change.batch()).await?;
-        assert_eq!(outcome, Commit::Done);
+        let outcome = self.store().commit(change.batch()).await;
+        if outcome.is_err() {
+            let (mut records, mut lines) = self.account.all();
+            change.apply(&mut records, &mut lines);
+            if !change.removes.is_empty() && self.found_in_time().await == (records, lines) {
+                // Only the object could not be removed.
+                self.account.commits.push((self.since(begun), change));
+                return outcome.map(drop);
+            }
+            let done = usize::MAX;
+            self.account.refused = Some((When { begun, done }, change));
+            return outcome.map(drop);
+        }
+        assert_eq!(outcome?, Commit::Done);
+        self.account.refused = None;
         self.account.commits.push((self.since(begun), change));
         Ok(())
     }
@@ -143,10 +170,11 @@ impl Session {
         self.account.commits.extend(changes);
     }
 
-    pub(crate) async fn conflict(&self, key: &str) {
+    /// Commits what expects that there is no such record. `None` if the disk fails.
+    pub(crate) async fn conflict(&self, key: &str) -> Option<Commit> {
         let change = Change::default().put("conflict", "x").line("conflict");
         let batch = change.batch().expect_absent(&CONTENT, &[key]);
-        assert_eq!(self.store().commit(batch).await.unwrap(), Commit::Conflict);
+        self.store().commit(batch).await.ok()
     }
 
     pub(crate) async fn record_or_hold(&mut self, line: &str) {
@@ -156,20 +184,24 @@ impl Session {
         self.account.commits.push((self.since(begun), change));
     }
 
-    pub(crate) fn publish(&mut self, bytes: &[u8]) -> ObjectId {
+    pub(crate) fn publish(&mut self, bytes: &[u8]) -> Result<ObjectId, Error> {
         let begun = self.disk.effects();
-        let mut staged = self.store().blobs.stage().unwrap();
+        let mut staged = self.store().blobs.stage()?;
         let half = bytes.len() / 2;
-        staged.write_at(0, &bytes[..half]).unwrap();
-        staged.write_at(half as u64, &bytes[half..]).unwrap();
+        staged.write_at(0, &bytes[..half])?;
+        staged.write_at(half as u64, &bytes[half..])?;
         let id = staged.id();
-        staged.publish().unwrap();
-        let published = (self.since(begun), bytes.to_vec());
-        self.account.objects.insert(id, published);
-        id
+        let published = staged.publish();
+        let mut when = self.since(begun);
+        if published.is_err() {
+            when.done = usize::MAX;
+        }
+        self.account.objects.insert(id, (when, bytes.to_vec()));
+        published.map(|()| id)
     }
 
-    pub(crate) fn note(&mut self, id: Uuid, bytes: Option<&[u8]>) {
+    pub(crate) fn note(&mut self, id: Uuid, bytes: Option<&[u8]>) -> Result<(), Error> {
+        let mut result = Ok(());
         for is_custody in [true, false] {
             let begun = self.disk.effects();
             let store = self.store();
@@ -178,11 +210,16 @@ impl Session {
             } else {
                 &store.uploads
             };
-            match bytes {
-                Some(bytes) => notes.put(id, bytes).unwrap(),
-                None => assert!(notes.remove(id).unwrap()),
+            let noted = match bytes {
+                Some(bytes) => notes.put(id, bytes),
+                None => notes.remove(id).map(drop),
+            };
+            let mut when = self.since(begun);
+            if noted.is_err() {
+                when.done = usize::MAX;
             }
-            let version = (self.since(begun), bytes.map(<[u8]>::to_vec));
+            let version = (when, bytes.map(<[u8]>::to_vec));
+            result = result.and(noted);
             let account = if is_custody {
                 &mut self.account.custodies
             } else {
@@ -190,11 +227,23 @@ impl Session {
             };
             account.entry(id).or_default().push(version);
         }
+        result
+    }
+
+    /// The records and lines, as soon as they can be read.
+    async fn found_in_time(&self) -> (Records, String) {
+        for _ in 0..500 {
+            if let Ok(found) = found(self.store()) {
+                return found;
+            }
+            tokio::time::sleep(Duration::from_millis(20)).await;
+        }
+        self.found()
     }
 
     /// The records and lines that can be read.
     pub(crate) fn found(&self) -> (Records, String) {
-        found(self.store())
+        found(self.store()).unwrap()
     }
 }
 
@@ -205,21 +254,21 @@ impl Drop for Session {
 }
 
 /// Everything that a store holds of records and lines.
-pub(crate) fn found(store: &Store) -> (Records, String) {
+pub(crate) fn found(store: &Store) -> Result<(Records, String), Error> {
     let mut records = Records::new();
     for table in [CONTENT, CONTROL] {
         for entry in store.scan(&table, &[], Bound::Unbounded) {
-            let entry = entry.unwrap();
+            let entry = entry?;
             records.insert(entry.key.concat(), entry.record.value);
         }
     }
     let (mut lines, mut from) = (Vec::new(), 0);
     while from < store.audit.end() {
-        let (read, next) = store.audit.read(from).unwrap();
+        let (read, next) = store.audit.read(from)?;
         lines.extend(read);
         from = next;
     }
-    (records, String::from_utf8(lines).unwrap())
+    Ok((records, String::from_utf8(lines).unwrap()))
 }
 
 impl Change {
@@ -290,14 +339,16 @@ impl Account {
     }
 
     /// Compares what a store holds, whose disk stopped behind `effects`, with what it was told; and forgets what did
-    /// not happen. `Err` says what differs.
+    /// not happen. What did is certain behind the effects `seen` of the new disk. `Err` says what differs.
     fn compare(
         &mut self,
         store: &Store,
         effects: usize,
+        seen: usize,
         is_loss_of_power: bool,
     ) -> Result<(), String> {
-        let found = found(store);
+        let found = found(store).map_err(|error| error.to_string())?;
+        self.commits.extend(self.refused.take());
         let certain = self
             .commits
             .iter()
@@ -341,21 +392,20 @@ impl Account {
         });
         for (id, versions) in &mut self.custodies {
             let read = store.custodies.get(*id).unwrap();
-            differences.extend(settle(versions, read, effects).err());
+            differences.extend(settle(versions, read, effects, seen).err());
         }
         for (id, versions) in &mut self.uploads {
             let read = store.uploads.get(*id).unwrap();
             if is_loss_of_power {
                 *versions = vec![(When::BEFORE, read)];
             } else {
-                differences.extend(settle(versions, read, effects).err());
+                differences.extend(settle(versions, read, effects, seen).err());
             }
         }
-        for (when, _) in &mut self.commits {
-            *when = When::BEFORE;
-        }
-        for (when, _) in self.objects.values_mut() {
-            *when = When::BEFORE;
+        let commits = self.commits.iter_mut().map(|(when, _)| when);
+        let objects = self.objects.values_mut().map(|(when, _)| when);
+        for when in commits.chain(objects) {
+            *when = when.seen(effects, seen);
         }
         match differences.first() {
             Some(first) => Err(first.clone()),
@@ -369,19 +419,25 @@ fn settle(
     versions: &mut Vec<Version>,
     read: Option<Vec<u8>>,
     effects: usize,
+    seen: usize,
 ) -> Result<(), String> {
     let certain = versions
         .iter()
         .rposition(|(when, _)| when.is_certain(effects));
-    let possible = versions
-        .iter()
-        .enumerate()
-        .filter(|(number, (when, version))| {
-            Some(*number) >= certain && when.is_possible(effects) && *version == read
-        });
-    let is_right = possible.count() > 0 || (certain.is_none() && read.is_none());
-    let what = format!("a note says {read:?} of {versions:?}");
-    *versions = vec![(When::BEFORE, read)];
+    let mut possible = versions.split_off(certain.unwrap_or_default());
+    if certain.is_none() {
+        possible.insert(0, (When::BEFORE, None));
+    }
+    possible.retain(|(when, _)| when.is_possible(effects));
+    let is_right = possible.iter().any(|(_, version)| *version == read);
+    let what = format!("a note says {read:?} of {possible:?}");
+    let done = seen;
+    *versions = possible;
+    versions.truncate(1);
+    if let Some((when, _)) = versions.first_mut() {
+        *when = When::BEFORE;
+    }
+    versions.push((When { begun: 0, done }, read));
     if is_right { Ok(()) } else { Err(what) }
 }
 
@@ -397,12 +453,15 @@ pub(crate) async fn recover(
     session
         .open()
         .map_err(|error| format!("refused: {error}"))?;
+    let seen = session.disk.effects();
     let store = session.store().clone();
     store
         .finish_removals()
         .await
         .map_err(|error| error.to_string())?;
-    session.account.compare(&store, effects, is_loss_of_power)?;
+    session
+        .account
+        .compare(&store, effects, seen, is_loss_of_power)?;
     let findings = store.check().await.map_err(|error| error.to_string())?;
     if !findings.is_empty() {
         return Err(format!("findings: {findings:?}"));

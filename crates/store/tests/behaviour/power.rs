@@ -1,5 +1,6 @@
 //! What is there after a kill, or a loss of power, at any operation.
 
+use sealock_store::Commit;
 use uuid::Uuid;
 
 use crate::{
@@ -15,24 +16,24 @@ async fn short(session: &mut Session) {
         .commit(Change::default().put("a", "1").line("first"))
         .await;
     session.commit(Change::default().put("key", "1")).await;
-    session.note(note, Some(b"an earlier note"));
-    let removed = session.publish(&[1; 3000]);
+    session.note(note, Some(b"an earlier note")).unwrap();
+    let removed = session.publish(&[1; 3000]).unwrap();
     session
         .commit(Change::default().put("b", "1").put("a", "2").line("second"))
         .await;
-    session.conflict("a").await;
+    assert_eq!(session.conflict("a").await, Some(Commit::Conflict));
     session.record_or_hold("third").await;
     session.close().await;
 
     session.open().unwrap();
-    session.publish(&[2; 700]);
+    session.publish(&[2; 700]).unwrap();
     session
         .commit(Change::default().delete("b").put("c", "1").line("fourth"))
         .await;
     session
         .commit(Change::default().remove(removed).line("fifth"))
         .await;
-    session.note(note, Some(b"a later note"));
+    session.note(note, Some(b"a later note")).unwrap();
     let group = ["d", "e", "f"].map(|key| Change::default().put(key, "1").line(key));
     session.commit_together(group.into()).await;
     session.close().await;
@@ -41,7 +42,7 @@ async fn short(session: &mut Session) {
     session
         .commit(Change::default().put("a", "3").delete("key").line("sixth"))
         .await;
-    session.note(note, None);
+    session.note(note, None).unwrap();
     session
         .commit(
             Change::default()
@@ -65,7 +66,7 @@ async fn go_on(session: &mut Session) {
 /// How a disk stops.
 #[derive(Clone, Copy, Debug)]
 enum Stop {
-    Kill,
+    Kill(u64),
     LossOfPower(u64),
 }
 
@@ -78,9 +79,11 @@ async fn stop(
     is_twice: bool,
 ) -> Result<(), String> {
     let image = history.at(effects);
-    let (seed, found) = match how {
-        Stop::Kill => (effects as u64, image.after_kill()),
-        Stop::LossOfPower(seed) => (seed, image.after_loss_of_power(&mut Random(seed))),
+    let (Stop::Kill(seed) | Stop::LossOfPower(seed)) = how;
+    let mut random = Random(seed << 32 | effects as u64);
+    let found = match how {
+        Stop::Kill(_) => image.after_kill(),
+        Stop::LossOfPower(_) => image.after_loss_of_power(&mut random),
     };
     let is_loss_of_power = matches!(how, Stop::LossOfPower(_));
     let mut session = recover(found, account, effects, is_loss_of_power).await?;
@@ -89,8 +92,10 @@ async fn stop(
     }
     go_on(&mut session).await;
     let mut again = session.disk.history();
-    let mut random = Random(seed);
-    let effects = random.below(again.len() + 1);
+    let effects = match random.below(2) {
+        0 => again.len(),
+        _ => random.below(again.len()),
+    };
     let found = again.at(effects).after_loss_of_power(&mut random);
     let recovered = recover(found, &session.account, effects, true).await;
     recovered.map_err(|error| {
@@ -102,16 +107,11 @@ async fn stop(
     Ok(())
 }
 
-/// Stops the disk of a session everywhere, or behind some effects only, and fails with what is wrong then.
-async fn stop_at(
-    session: &Session,
-    points: impl Iterator<Item = usize>,
-    how: impl Fn(usize) -> Stop,
-) {
+/// Stops the disk of a session behind these effects, and fails with what is wrong then.
+async fn stop_at(session: &Session, points: impl Iterator<Item = (usize, Stop, bool)>) {
     let mut history = session.disk.history();
     let mut wrong = Vec::new();
-    for effects in points {
-        let (how, is_twice) = (how(effects), effects % 3 == 0);
+    for (effects, how, is_twice) in points {
         let stopped = stop(&mut history, &session.account, effects, how, is_twice).await;
         if let Err(error) = stopped {
             let last = history.describe(effects);
@@ -126,13 +126,27 @@ async fn stop_at(
 async fn what_was_acknowledged_is_there_after_a_kill_at_any_operation() {
     let mut session = Session::new(SimulatedDisk::empty());
     short(&mut session).await;
-    stop_at(&session, 0..=session.disk.effects(), |_| Stop::Kill).await;
+    let points = (0..=session.disk.effects()).map(|effects| (effects, Stop::Kill(0), true));
+    stop_at(&session, points).await;
 }
 
 #[tokio::test]
 async fn what_was_acknowledged_is_there_after_a_loss_of_power_at_any_operation() {
     let mut session = Session::new(SimulatedDisk::empty());
     short(&mut session).await;
-    let how = |effects| Stop::LossOfPower(effects as u64);
-    stop_at(&session, 0..=session.disk.effects(), how).await;
+    let points = (0..=session.disk.effects())
+        .map(|effects| (effects, Stop::LossOfPower(0), effects % 3 == 0));
+    stop_at(&session, points).await;
+}
+
+#[tokio::test]
+#[ignore = "takes minutes"]
+async fn what_was_acknowledged_is_there_after_many_kills_and_losses_of_power_at_any_operation() {
+    let mut session = Session::new(SimulatedDisk::empty());
+    short(&mut session).await;
+    let points = (0..=session.disk.effects()).flat_map(|effects| {
+        let both = |seed| [Stop::Kill(seed), Stop::LossOfPower(seed)];
+        (1..20).flat_map(both).map(move |how| (effects, how, true))
+    });
+    stop_at(&session, points).await;
 }

@@ -7,8 +7,8 @@ use std::{
 };
 
 use sealock_store::{
-    Authenticator, Batch, Commit, Error, Repair, Source, Store, StoreFiles, check_offline, finish,
-    metadata::EngineKind, repair,
+    Authenticator, Batch, Commit, Error, Repair, Source, Store, StoreFiles, check_offline,
+    disk::Disk as _, finish, metadata::EngineKind, repair,
 };
 
 use crate::{
@@ -19,6 +19,9 @@ use crate::{
 
 /// When the repairs are.
 const NOW: i64 = 1_800_000_000;
+
+/// What damages something.
+type Damage<T> = fn(&T);
 
 /// What a store has.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -201,14 +204,14 @@ async fn a_store_that_is_whole_is_left_as_it_is() {
 
 #[tokio::test]
 async fn a_damaged_database_is_restored_whole_from_copy_and_log() {
-    let damages: [(&str, fn(&Path)); 6] = [
+    let damages: [(&str, Damage<Path>); 6] = [
         ("riddled", riddle),
         ("emptied", |path| fs::write(path, "").unwrap()),
         ("another program's", |path| {
-            fs::write(path, "x".repeat(50_000)).unwrap()
+            fs::write(path, "x".repeat(50_000)).unwrap();
         }),
         ("cut", |path| {
-            change(path, |bytes| bytes.truncate(bytes.len() / 2))
+            change(path, |bytes| bytes.truncate(bytes.len() / 2));
         }),
         ("zeroed", |path| change(path, |bytes| bytes.fill(0))),
         ("missing", |path| fs::remove_file(path).unwrap()),
@@ -265,7 +268,7 @@ async fn a_record_of_the_database_that_was_changed_is_restored() {
 
 #[tokio::test]
 async fn a_damaged_file_beside_the_database_is_made_anew() {
-    let damages: [(&str, fn(&Used)); 11] = [
+    let damages: [(&str, Damage<Used>); 11] = [
         ("copy-00000000000000000011", |used| {
             riddle(&used.metadata("copy-00000000000000000011"));
         }),
@@ -278,26 +281,26 @@ async fn a_damaged_file_beside_the_database_is_made_anew() {
             fs::remove_file(used.metadata("log-00000000000000000000")).unwrap();
         }),
         ("log-00000000000000000011", |used| {
-            change(&used.log(), |bytes| bytes[3] ^= 1)
+            change(&used.log(), |bytes| bytes[3] ^= 1);
         }),
         ("newest", |used| {
-            fs::remove_file(used.metadata("newest")).unwrap()
+            fs::remove_file(used.metadata("newest")).unwrap();
         }),
         ("newest", |used| {
-            change(&used.metadata("newest"), |bytes| bytes.fill(0))
+            change(&used.metadata("newest"), |bytes| bytes.fill(0));
         }),
         ("format", |used| {
-            fs::remove_file(used.dir().join("format")).unwrap()
+            fs::remove_file(used.dir().join("format")).unwrap();
         }),
         ("format", |used| riddle(&used.dir().join("format"))),
         ("format", |used| {
-            fs::write(used.dir().join("format"), "").unwrap()
+            fs::write(used.dir().join("format"), "").unwrap();
         }),
         ("audit.jsonl", |used| {
-            flip(&used.dir().join("audit.jsonl"), "12")
+            flip(&used.dir().join("audit.jsonl"), "12");
         }),
         ("audit.jsonl", |used| {
-            fs::remove_file(used.dir().join("audit.jsonl")).unwrap()
+            fs::remove_file(used.dir().join("audit.jsonl")).unwrap();
         }),
     ];
     for (name, damage) in damages {
@@ -534,22 +537,29 @@ async fn damaged() -> (Image, StoreFiles) {
         blob(&store, number).await;
     }
     put(&store, &KEYS, &["k"], "disabled").await;
-    let mut image = disk.image().after_kill();
+    let found = disk.image().files();
     drop(store);
-    for (path, bytes) in image.files() {
-        let mut bytes = bytes;
+    // Another disk, which all of it has reached.
+    let disk = SimulatedDisk::empty();
+    for (path, mut bytes) in found {
         match path.file_name().unwrap().to_str().unwrap() {
             "records.redb" => bytes.fill(7),
             "format" => bytes = b"x".to_vec(),
             "log-00000000000000000001" => {
-                let at = bytes.windows(7).position(|it| it == b"blob 23").unwrap();
-                bytes[at] ^= 1;
+                let at = bytes.windows(7).position(|it| it == b"blob 23");
+                bytes[at.unwrap()] ^= 1;
             }
-            _ => continue,
+            _ => {}
         }
-        image.set(&path, &bytes);
+        disk.create_dir(path.parent().unwrap()).unwrap();
+        let file = disk.create(&path).unwrap();
+        file.write_at(0, &bytes).unwrap();
+        file.sync().unwrap();
+        for dir in path.ancestors().skip(1) {
+            disk.sync_dir(dir).unwrap();
+        }
     }
-    (image, files)
+    (disk.image(), files)
 }
 
 /// Shows that what a repair left that was stopped is refused, and is repaired by another one without a loss.

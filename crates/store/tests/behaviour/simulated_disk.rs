@@ -175,12 +175,9 @@ impl Image {
         content.unsynced.push(change);
     }
 
-    /// What is found after the process was killed.
+    /// What is found after the process was killed: everything, and what was not durable is not so yet.
     pub(crate) fn after_kill(&self) -> Self {
-        Self::found(
-            self.names.clone(),
-            self.contents.iter().map(|content| content.now.clone()),
-        )
+        self.clone()
     }
 
     /// What is found after the power was lost: what is durable, and some of what is not.

@@ -1,0 +1,263 @@
+//! What a store does while its disk fails or is full, and once it works again.
+
+use std::{
+    future::Future,
+    path::Path,
+    time::{Duration, Instant},
+};
+
+use rustix::io::Errno;
+use sealock_store::{Commit, Error, Fault};
+use tokio::task::JoinSet;
+use uuid::Uuid;
+
+use crate::{
+    model::{Change, Session, recover},
+    simulated_disk::{Failure, Kind, Operation, Random, SimulatedDisk},
+};
+
+/// How long a store may take to notice that its disk works again. It tries every second.
+const DEADLINE: Duration = Duration::from_secs(20);
+
+async fn until<F: Future<Output = bool>>(what: &str, mut holds: impl FnMut() -> F) {
+    let deadline = Instant::now() + DEADLINE;
+    while !holds().await {
+        assert!(Instant::now() < deadline, "{what} does not become true");
+        tokio::time::sleep(Duration::from_millis(20)).await;
+    }
+}
+
+/// A store that was closed and opened again, with some commits in each of its two logs.
+async fn used() -> Session {
+    let mut session = Session::new(SimulatedDisk::empty());
+    session.open().unwrap();
+    session
+        .commit(Change::default().put("a", "1").line("first"))
+        .await;
+    session.close().await;
+    session.open().unwrap();
+    session
+        .commit(Change::default().put("b", "1").put("key", "1"))
+        .await;
+    session.publish(&[3; 2000]).unwrap();
+    session
+        .commit(Change::default().put("a", "2").line("second"))
+        .await;
+    session
+}
+
+/// Whether the store holds what was acknowledged after a kill, a loss of power and a close, each on its own.
+async fn check_starts(session: &mut Session, what: &str) {
+    let (found, mut random) = (session.disk.image(), Random(7));
+    let images = [
+        (found.after_kill(), false),
+        (found.after_loss_of_power(&mut random), true),
+        (found.after_loss_of_power(&mut random), true),
+    ];
+    let effects = session.disk.effects();
+    for (image, is_loss_of_power) in images {
+        let recovered = recover(image, &session.account, effects, is_loss_of_power).await;
+        recovered.unwrap_or_else(|error| panic!("{what}: {error}"));
+    }
+    session.close().await;
+    let image = session.disk.image().after_loss_of_power(&mut random);
+    let recovered = recover(image, &session.account, session.disk.effects(), true).await;
+    recovered.unwrap_or_else(|error| panic!("{what}, after a close: {error}"));
+}
+
+fn is_metadata(path: &Path) -> bool {
+    path.starts_with("/data/metadata")
+}
+
+fn is_change(operation: &Operation<'_>) -> bool {
+    !operation.kind.is_read()
+}
+
+/// How a disk fails altogether, and what the store says of it.
+async fn a_disk_fails(
+    what: &str,
+    fault: Fault,
+    mut fails: impl FnMut(&Operation<'_>) -> Option<Failure> + Send + 'static,
+) {
+    let mut session = used().await;
+    let before = session.found();
+    session.disk.fail(move |operation| fails(operation));
+    for number in 0..3 {
+        let change = Change::default().put("a", "refused").line("refused");
+        let refused = session.try_commit(change).await.unwrap_err();
+        assert_eq!(refused.fault(), Some(fault), "{what} {number}: {refused}");
+        assert_eq!(session.found(), before, "{what} {number}");
+        let condition = session.store().condition();
+        assert_eq!(condition.failure.unwrap().fault, Some(fault), "{what}");
+    }
+    session.record_or_hold("held").await;
+    session.record_or_hold("held on").await;
+    assert_eq!(session.store().condition().held_lines, 2, "{what}");
+    let conflicted = session.conflict("a").await;
+    assert_ne!(conflicted, Some(Commit::Done), "{what}");
+
+    session.disk.mend();
+    let store = session.store().clone();
+    until(what, || async {
+        let condition = store.condition();
+        condition.failure.is_none() && condition.held_lines == 0
+    })
+    .await;
+    session
+        .commit(Change::default().put("a", "3").line("third"))
+        .await;
+    assert_eq!(session.found(), session.account.all(), "{what}");
+    assert_eq!(store.check().await.unwrap(), [""; 0], "{what}");
+    drop(store);
+    check_starts(&mut session, what).await;
+}
+
+#[tokio::test]
+async fn a_disk_that_fails_refuses_commits_and_is_written_again_once_it_works() {
+    let failing = |errno: Errno| {
+        move |operation: &Operation<'_>| is_change(operation).then_some(errno.into())
+    };
+    tokio::join!(
+        a_disk_fails("EIO", Fault::Failing, failing(Errno::IO)),
+        a_disk_fails("ENOSPC", Fault::Full, failing(Errno::NOSPC)),
+        a_disk_fails("EROFS", Fault::ReadOnly, failing(Errno::ROFS)),
+        a_disk_fails("a short write", Fault::Full, |operation| {
+            is_change(operation).then_some(Failure {
+                written: 30,
+                ..Errno::NOSPC.into()
+            })
+        }),
+        a_disk_fails("a sync that fails", Fault::Failing, |operation| {
+            (operation.kind == Kind::Sync).then_some(Errno::IO.into())
+        }),
+        a_disk_fails("a sync that forgets", Fault::Failing, |operation| {
+            (operation.kind == Kind::Sync).then_some(Failure {
+                forgets: true,
+                ..Errno::IO.into()
+            })
+        }),
+        a_disk_fails(
+            "no file can be made, nor the log synced",
+            Fault::TooManyFiles,
+            |operation| {
+                let is_log = operation.path.to_string_lossy().contains("log-");
+                match operation.kind {
+                    Kind::Create | Kind::Open => Some(Errno::MFILE.into()),
+                    Kind::Sync if is_log => Some(Errno::MFILE.into()),
+                    _ => None,
+                }
+            }
+        ),
+    );
+}
+
+/// Two starts and what lies between, whatever fails on the way.
+async fn go_through(session: &mut Session) {
+    open(session);
+    let note = Uuid::new_v4();
+    let change = |key, line| Change::default().put(key, "1").line(line);
+    let _ = session.try_commit(change("a", "first")).await;
+    let object = session.publish(&[4; 900]);
+    let _ = session.note(note, Some(b"a note"));
+    let _ = session.try_commit(change("key", "second")).await;
+    session.close().await;
+
+    open(session);
+    let _ = session.try_commit(change("b", "third")).await;
+    if let Ok(object) = object {
+        let removal = change("c", "fourth").delete("a").remove(object);
+        let _ = session.try_commit(removal).await;
+    }
+    let _ = session.note(note, Some(b"another note"));
+    let _ = session.try_commit(change("d", "fifth")).await;
+}
+
+/// Opens the store, at the second or third attempt if the disk fails.
+fn open(session: &mut Session) {
+    let opened = (0..3).any(|_| session.open().is_ok());
+    if !opened {
+        session.disk.mend();
+        session.open().unwrap();
+    }
+}
+
+/// How the operations from `first` on fail, so many of them.
+#[derive(Clone, Copy, Debug)]
+struct Fails {
+    first: usize,
+    count: usize,
+    failure: Failure,
+}
+
+async fn some_operations_fail(fails: Fails) {
+    let what = format!("{fails:?}");
+    let mut session = Session::new(SimulatedDisk::empty());
+    let range = fails.first..fails.first + fails.count;
+    session
+        .disk
+        .fail(move |operation| range.contains(&operation.number).then_some(fails.failure));
+    go_through(&mut session).await;
+    session.disk.mend();
+    let mut committed = Err(Error::Closed);
+    let deadline = Instant::now() + DEADLINE;
+    while committed.is_err() {
+        assert!(Instant::now() < deadline, "{what}: {committed:?}");
+        let change = Change::default().put("last", "1").line("last");
+        committed = session.try_commit(change).await;
+    }
+    let store = session.store().clone();
+    until(&what, || async { store.condition().failure.is_none() }).await;
+    assert_eq!(session.found(), session.account.all(), "{what}");
+    assert_eq!(store.check().await.unwrap(), [""; 0], "{what}");
+    drop(store);
+    check_starts(&mut session, &what).await;
+}
+
+/// Has operations fail that are so many apart.
+async fn operations_fail(apart: usize, first: usize) {
+    let mut session = Session::new(SimulatedDisk::empty());
+    go_through(&mut session).await;
+    let operations = session.disk.operations();
+    let failures = [
+        Errno::IO.into(),
+        Failure {
+            written: 700,
+            ..Errno::NOSPC.into()
+        },
+        Failure {
+            forgets: true,
+            ..Errno::IO.into()
+        },
+        Errno::MFILE.into(),
+    ];
+    let mut running = JoinSet::new();
+    for (number, first) in (first..operations).step_by(apart).enumerate() {
+        let failure = failures[number % failures.len()];
+        let count = [1, 1, 4, 25][number / failures.len() % 4];
+        let fails = Fails {
+            first,
+            count,
+            failure,
+        };
+        running.spawn(some_operations_fail(fails));
+        if running.len() >= 12 {
+            running.join_next().await.unwrap().unwrap();
+        }
+    }
+    while let Some(ended) = running.join_next().await {
+        ended.unwrap();
+    }
+}
+
+#[tokio::test]
+async fn whatever_operation_fails_nothing_is_lost_and_the_store_goes_on() {
+    operations_fail(5, 3).await;
+}
+
+#[tokio::test]
+#[ignore = "takes minutes"]
+async fn whichever_operations_fail_nothing_is_lost_and_the_store_goes_on() {
+    for first in 0..4 {
+        operations_fail(1, first).await;
+    }
+}
