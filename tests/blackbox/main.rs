@@ -28,6 +28,7 @@ mod model;
 mod oci;
 mod ownership;
 mod registry;
+mod repair;
 mod revocation;
 mod rotation;
 mod secrets;

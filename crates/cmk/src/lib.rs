@@ -11,6 +11,7 @@
 
 mod custodian;
 mod custody;
+mod damage;
 mod error;
 mod gate;
 mod opened;

@@ -1,4 +1,8 @@
-use std::{io, net::SocketAddr, path::PathBuf};
+use std::{
+    io,
+    net::SocketAddr,
+    path::{Path, PathBuf},
+};
 
 use crate::{ConfigError, TlsError, control_token::CONTROL_TOKEN_FILE};
 
@@ -28,6 +32,22 @@ pub enum Error {
     ControlTokenDamaged {
         /// The file.
         path: PathBuf,
+    },
+    /// The data directory is not what was written, or not all of it.
+    #[error("{error}")]
+    DataDirDamaged {
+        /// The data directory.
+        dir: PathBuf,
+        /// The configuration file, if one was named.
+        config_file: Option<PathBuf>,
+        /// What the store says.
+        error: sealock_store::Error,
+    },
+    /// There is no data directory to look at.
+    #[error("there is no data directory {dir}")]
+    NoDataDir {
+        /// The data directory.
+        dir: PathBuf,
     },
     /// Everybody on the network could use the registry without a login.
     #[error("{0} is not a loopback address, and on it everybody could push without a login")]
@@ -114,7 +134,18 @@ impl Error {
                  that is what you want, say so: server.open_to_network = true"
                     .to_owned(),
             ),
-            Self::ServiceKeyForeign { .. } | Self::ServiceKeyMissing { .. } => Some(
+            Self::DataDirDamaged {
+                dir,
+                config_file,
+                error,
+            } => Some(hint_on_damage(dir, config_file.as_deref(), error)),
+            Self::NoDataDir { .. } => Some("name it with --data-dir".to_owned()),
+            Self::ServiceKeyForeign { format, .. } => Some(format!(
+                "set SEALOCK_SERVICE_KEY_FILE to the file that was used before; or, if this is the right key, have the \
+                 other file written anew with: sealock repair --data-dir {}",
+                format.parent().unwrap_or(format).display()
+            )),
+            Self::ServiceKeyMissing { .. } => Some(
                 "set SEALOCK_SERVICE_KEY_FILE to the file that was used before, or begin with an empty data directory"
                     .to_owned(),
             ),
@@ -124,5 +155,25 @@ impl Error {
             Self::Tls(error) => error.hint(),
             _ => None,
         }
+    }
+}
+
+/// What to do about a data directory that is damaged.
+fn hint_on_damage(dir: &Path, config_file: Option<&Path>, error: &sealock_store::Error) -> String {
+    let config = config_file.map(|file| format!(" --config {}", file.display()));
+    let which = format!("--data-dir {}{}", dir.display(), config.unwrap_or_default());
+    let verify = format!("sealock verify --offline {which}");
+    let repair = format!("sealock repair {which}");
+    match error {
+        sealock_store::Error::EngineDiffers { found, .. } => {
+            format!("set store.engine = \"{found}\", or convert the directory with: {repair}")
+        }
+        sealock_store::Error::NothingToRestore(_) => {
+            "bring back a backup of it, or begin with an empty data directory".to_owned()
+        }
+        sealock_store::Error::RepairUnfinished(_) => format!("take it up again with: {repair}"),
+        _ => format!(
+            "see what is damaged with: {verify}; restore what can be restored with: {repair}"
+        ),
     }
 }

@@ -15,6 +15,7 @@ mod door;
 mod error;
 mod host;
 mod listener;
+mod offline;
 mod origin;
 mod ready_file;
 mod seed;
@@ -27,5 +28,9 @@ mod tls;
 pub use config::{Auth, Config, ConfigError, LogFormat, listen_address};
 pub use control_token::CONTROL_TOKEN_FILE;
 pub use error::Error;
+pub use offline::{
+    DisabledKey, OfflineFlags, OfflineProblem, OfflineProblemKind, OfflineVerification,
+    QuarantinedFile, Repaired, repair, verify_offline,
+};
 pub use serve::{Flags, serve};
 pub use tls::{LOCAL_CA_NAME, Tls, TlsError};

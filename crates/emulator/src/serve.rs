@@ -1,7 +1,7 @@
 use std::{
     io::{self, IsTerminal as _},
     net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr},
-    path::PathBuf,
+    path::{Path, PathBuf},
     time::Duration,
 };
 
@@ -67,12 +67,16 @@ pub fn serve(flags: Flags) -> Result<(), Error> {
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .enable_all()
         .build()?;
-    let result = runtime.block_on(run(config, flags.ready_file));
+    let result = runtime.block_on(run(config, flags.config.as_deref(), flags.ready_file));
     runtime.shutdown_timeout(BLOCKING_LIMIT);
     result
 }
 
-async fn run(config: Config, ready_file: Option<PathBuf>) -> Result<(), Error> {
+async fn run(
+    config: Config,
+    config_file: Option<&Path>,
+    ready_file: Option<PathBuf>,
+) -> Result<(), Error> {
     // Before anything is slow or written: a signal ends the emulator in order from here on.
     let mut terminate = signal(SignalKind::terminate())?;
     let mut interrupt = signal(SignalKind::interrupt())?;
@@ -116,7 +120,9 @@ async fn run(config: Config, ready_file: Option<PathBuf>) -> Result<(), Error> {
     let (store, service_key) = match &data_dir {
         Some(dir) => {
             let service_key = service_key::load_or_create(dir)?;
-            (open_store(dir, &service_key, &config)?, service_key)
+            let store = open_store(dir, &service_key, &config);
+            let store = store.map_err(|error| refused(error, dir.path(), config_file))?;
+            (store, service_key)
         }
         None => (Store::ephemeral(), ServiceKey::random()),
     };
@@ -179,19 +185,36 @@ async fn run(config: Config, ready_file: Option<PathBuf>) -> Result<(), Error> {
     Ok(())
 }
 
-fn open_store(dir: &DataDir, service_key: &ServiceKey, config: &Config) -> Result<Store, Error> {
+fn open_store(
+    dir: &DataDir,
+    service_key: &ServiceKey,
+    config: &Config,
+) -> sealock_store::Result<Store> {
     let authenticator = Authenticator::new(&service_key.store_key());
-    let opened = Store::open(StoreFiles {
+    Store::open(StoreFiles {
         engine: config.store.engine,
         ..StoreFiles::new(dir.path(), authenticator)
-    });
-    opened.map_err(|error| match error {
+    })
+}
+
+/// Why a data directory is refused.
+pub(crate) fn refused(
+    error: sealock_store::Error,
+    dir: &Path,
+    config_file: Option<&Path>,
+) -> Error {
+    match error {
         sealock_store::Error::KeyForeign { format } => Error::ServiceKeyForeign {
-            path: service_key::path(dir.path()),
+            path: service_key::path(dir),
             format,
         },
+        error if error.is_damage() => Error::DataDirDamaged {
+            dir: dir.to_owned(),
+            config_file: config_file.map(Path::to_owned),
+            error,
+        },
         error => error.into(),
-    })
+    }
 }
 
 /// Refuses to serve others on the network what asks nobody for a login, unless told to in so many words.
@@ -217,7 +240,7 @@ fn as_reached(address: IpAddr) -> IpAddr {
     }
 }
 
-fn environment() -> impl Iterator<Item = (String, String)> {
+pub(crate) fn environment() -> impl Iterator<Item = (String, String)> {
     std::env::vars_os()
         .filter_map(|(name, value)| Some((name.into_string().ok()?, value.into_string().ok()?)))
 }

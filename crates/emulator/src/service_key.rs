@@ -38,6 +38,16 @@ pub(crate) fn load_or_create(data_dir: &DataDir) -> Result<ServiceKey, Error> {
     Ok(key)
 }
 
+/// Reads the platform's own key, which must be there.
+pub(crate) fn load(data_dir: &Path) -> Result<ServiceKey, Error> {
+    let path = path(data_dir);
+    if path.exists() {
+        read(&path)
+    } else {
+        Err(Error::ServiceKeyMissing { path })
+    }
+}
+
 fn read(path: &Path) -> Result<ServiceKey, Error> {
     let damaged = |why| Error::ServiceKeyDamaged {
         path: path.to_owned(),

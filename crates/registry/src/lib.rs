@@ -12,6 +12,7 @@ mod attributes;
 mod bearer;
 mod blob;
 mod content;
+mod damage;
 mod download;
 mod error;
 mod exchange;
@@ -43,6 +44,7 @@ mod verify;
 
 pub use access::Scope;
 pub use content::Content;
+pub use damage::{DamagedContent, check_contents, unmentioned_objects};
 pub use error::{Challenge, DigestMismatch, Error};
 pub use garbage::{Collection, Garbage, Usage};
 pub use inspect::{Inspection, ObjectView, WrappedBy};

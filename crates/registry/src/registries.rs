@@ -10,7 +10,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::{Error, Registry, Settings, Uploads, content::InFlight, turns::Turns};
 
-const REGISTRIES: Table<RegistryRecord> = Table::content("registries");
+pub(crate) const REGISTRIES: Table<RegistryRecord> = Table::content("registries");
 
 /// What is stored of a registry, besides its content and the custody of its key.
 #[derive(Clone, Debug, Serialize, Deserialize)]

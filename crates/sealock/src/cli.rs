@@ -9,8 +9,8 @@ use url::Url;
 use crate::{
     access::AccessCommand, app::AppCommand, audit::Audit, client::Client, clock::ClockCommand,
     error::Error, health, hosts::Hosts, identity::IdentityCommand, inspect::Inspect,
-    key::KeyCommand, output::Output, registry::RegistryCommand, role::RoleCommand, serve::Serve,
-    status, trust::Trust, vault::VaultCommand, verify,
+    key::KeyCommand, output::Output, registry::RegistryCommand, repair::Repair, role::RoleCommand,
+    serve::Serve, status, trust::Trust, vault::VaultCommand, verify::Verify,
 };
 
 /// A local container registry whose content is encrypted with a key that you can take away
@@ -110,9 +110,8 @@ Example:
     Inspect(Inspect),
     Hosts(Hosts),
     Trust(Trust),
-    /// Read everything that is stored, and report what is missing or damaged
-    #[command(after_help = "Example:\n  sealock verify && echo whole")]
-    Verify,
+    Verify(Verify),
+    Repair(Repair),
 }
 
 impl Cli {
@@ -155,7 +154,8 @@ impl Command {
             Self::Inspect(inspect) => inspect.run(client, output),
             Self::Hosts(hosts) => hosts.run(client, output),
             Self::Trust(trust) => trust.run(client, output),
-            Self::Verify => verify::run(&client.patient(), output),
+            Self::Verify(verify) => verify.run(&client.patient(), output),
+            Self::Repair(repair) => repair.run(output),
         }
     }
 }

@@ -2,7 +2,7 @@ use std::{fmt, io::Write as _};
 
 use anstyle::{AnsiColor, Style};
 use comfy_table::{Row, Table, presets::NOTHING};
-use serde::de::DeserializeOwned;
+use serde::{Serialize, de::DeserializeOwned};
 use serde_json::Value;
 
 use crate::{client::Answer, error::Error};
@@ -44,6 +44,22 @@ impl Output {
             let record = record.map_err(|error| answer.unexpected(&error))?;
             self.line(render(&record))
         }
+    }
+
+    /// Shows a record that no emulator answered with.
+    pub(crate) fn report<T: Serialize>(
+        &mut self,
+        record: &T,
+        render: impl FnOnce(&T) -> Vec<String>,
+    ) -> Result<(), Error> {
+        if self.json {
+            let json = serde_json::to_string_pretty(record).map_err(std::io::Error::from)?;
+            return self.line(json);
+        }
+        for line in render(record) {
+            self.line(line)?;
+        }
+        Ok(())
     }
 
     /// Says what was done where the control API has nothing to add, in JSON neither.

@@ -2,7 +2,7 @@ use std::{net::SocketAddr, path::PathBuf};
 
 use clap::{Args, ValueEnum};
 
-use crate::error::Error;
+use crate::{error::Error, offline};
 
 /// Run the emulator until it is stopped
 #[derive(Debug, Args)]
@@ -54,9 +54,6 @@ impl Serve {
                 LogFormat::Json => sealock_emulator::LogFormat::Json,
             }),
         })
-        .map_err(|error| Error::Failed {
-            hint: error.hint(),
-            message: error.to_string(),
-        })
+        .map_err(offline::failed)
     }
 }

@@ -1,8 +1,13 @@
+use std::path::PathBuf;
+
+use clap::Args;
+use sealock_emulator::OfflineFlags;
 use serde::Deserialize;
 
 use crate::{
     client::Client,
     error::Error,
+    offline,
     output::{BAD, Output, table},
 };
 
@@ -32,7 +37,39 @@ struct Problem {
     what: String,
 }
 
-pub(crate) fn run(client: &Client, output: &mut Output) -> Result<(), Error> {
+/// Read everything that is stored, and report what is missing or damaged
+#[derive(Debug, Args)]
+#[command(after_help = "\
+Examples:
+  sealock verify && echo whole
+  sealock verify --offline --data-dir .sealock")]
+pub(crate) struct Verify {
+    /// Look at a data directory that no emulator has open, and change nothing: metadata, journal, private keys, and
+    /// whether the objects are there
+    #[arg(long)]
+    offline: bool,
+    /// Where the state is kept
+    #[arg(long, value_name = "DIR", requires = "offline")]
+    data_dir: Option<PathBuf>,
+    /// The configuration file
+    #[arg(long, value_name = "FILE", requires = "offline")]
+    config: Option<PathBuf>,
+}
+
+impl Verify {
+    pub(crate) fn run(self, client: &Client, output: &mut Output) -> Result<(), Error> {
+        if !self.offline {
+            return run(client, output);
+        }
+        let flags = OfflineFlags {
+            config: self.config,
+            data_dir: self.data_dir,
+        };
+        offline::verify(flags, output)
+    }
+}
+
+fn run(client: &Client, output: &mut Output) -> Result<(), Error> {
     let answer = client.post("verify", None)?;
     let verification: Verification = answer.parse()?;
     output.show(&answer, Verification::render)?;

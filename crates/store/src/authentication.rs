@@ -24,6 +24,7 @@ pub(crate) enum Label {
     Newest = 4,
     Copy = 5,
     Format = 6,
+    Plan = 7,
 }
 
 impl Authenticator {

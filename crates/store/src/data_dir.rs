@@ -1,5 +1,6 @@
 use std::{
     fs::TryLockError,
+    io,
     path::{Path, PathBuf},
 };
 
@@ -16,7 +17,8 @@ use crate::{
 #[derive(Debug)]
 pub struct DataDir {
     path: PathBuf,
-    _lock: fs::File,
+    /// `None` if nobody ever had it.
+    _lock: Option<fs::File>,
 }
 
 impl DataDir {
@@ -30,14 +32,30 @@ impl DataDir {
         let mut options = fs::OpenOptions::new();
         options.create(true).write(true).truncate(false).mode(0o600);
         let lock = ownership::open_inside_with(&path.join("lock"), &mut options)?;
-        match lock.file().try_lock() {
-            Ok(()) => {}
-            Err(TryLockError::WouldBlock) => return Err(Error::InUse(path.display().to_string())),
-            Err(TryLockError::Error(error)) => return Err(error.into()),
-        }
+        take(&lock, path)?;
         ownership::check_tree(path)?;
         for dir in [path.to_owned(), path.join("tls")] {
             disk::sweep_unfinished(&RealDisk, &dir)?;
+        }
+        Ok(Self {
+            path: path.to_owned(),
+            _lock: Some(lock),
+        })
+    }
+
+    /// Takes possession of a data directory that is there, to look at it: nothing in it is created or changed.
+    ///
+    /// # Errors
+    /// If another process has it, or it cannot be read.
+    pub fn look(path: &Path) -> Result<Self> {
+        fs::read_dir(path)?;
+        let lock = match fs::File::open(path.join("lock")) {
+            Ok(lock) => Some(lock),
+            Err(error) if error.kind() == io::ErrorKind::NotFound => None,
+            Err(error) => return Err(error.into()),
+        };
+        if let Some(lock) = &lock {
+            take(lock, path)?;
         }
         Ok(Self {
             path: path.to_owned(),
@@ -53,5 +71,13 @@ impl DataDir {
     /// Whether a store was made in it before.
     pub fn is_used(&self) -> bool {
         format::path(&self.path).exists() || self.path.join("metadata").exists()
+    }
+}
+
+fn take(lock: &fs::File, dir: &Path) -> Result<()> {
+    match lock.file().try_lock() {
+        Ok(()) => Ok(()),
+        Err(TryLockError::WouldBlock) => Err(Error::InUse(dir.display().to_string())),
+        Err(TryLockError::Error(error)) => Err(error.into()),
     }
 }

@@ -55,6 +55,9 @@ pub enum Error {
         /// What is missing.
         file: PathBuf,
     },
+    /// Neither database nor copies have anything that the service key authenticates.
+    #[error("nothing of the metadata in the data directory {0} can be restored")]
+    NothingToRestore(String),
     /// A record that is larger than every engine can hold.
     #[error("the record '{key}' has {bytes} bytes, more than the {limit} that are stored safely")]
     RecordTooLarge {
@@ -65,6 +68,9 @@ pub enum Error {
         /// The most there may be.
         limit: usize,
     },
+    /// A repair was begun and not finished.
+    #[error("the repair of the data directory {0} was not finished")]
+    RepairUnfinished(String),
     /// The emulator is stopping.
     #[error("the store is closed")]
     Closed,
@@ -167,6 +173,20 @@ pub enum Fault {
 }
 
 impl Error {
+    /// Whether the data directory is not what was written, or not all of it.
+    pub fn is_damage(&self) -> bool {
+        matches!(
+            self,
+            Self::Damaged { .. }
+                | Self::DamagedFile { .. }
+                | Self::EngineDiffers { .. }
+                | Self::Missing { .. }
+                | Self::NothingToRestore(_)
+                | Self::RepairUnfinished(_)
+                | Self::UnknownFormat { .. }
+        )
+    }
+
     /// What the disk lacks, if it is the disk's fault.
     pub fn fault(&self) -> Option<Fault> {
         match self {

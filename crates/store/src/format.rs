@@ -58,6 +58,38 @@ impl Format {
         }
     }
 
+    /// What a data directory says of itself, and what is wrong with that.
+    ///
+    /// # Errors
+    /// If another version of sealock wrote it.
+    pub(crate) fn examine(files: &StoreFiles) -> Result<(Option<Self>, Option<String>)> {
+        match Self::read(files) {
+            Ok(None) => Ok((
+                None,
+                Some(format!("{} is missing", path(&files.dir).display())),
+            )),
+            Ok(format) => Ok((format, None)),
+            Err(error @ Error::UnknownFormat { .. }) => {
+                let text = disk::read(&*files.disk, &path(&files.dir))?.unwrap_or_default();
+                let text = String::from_utf8_lossy(&text);
+                let (line, tag) = text.trim().split_once('\n').unwrap_or_default();
+                let tag = hex::decode(tag).unwrap_or_default();
+                let parts = [line.as_bytes()];
+                if files.authenticator.is_tag(&tag, Label::Format, &parts) {
+                    return Err(error);
+                }
+                Ok((
+                    None,
+                    Some(format!("{} is damaged", path(&files.dir).display())),
+                ))
+            }
+            Err(Error::KeyForeign { format }) => {
+                Ok((None, Some(format!("{} is damaged", format.display()))))
+            }
+            Err(error) => Err(error),
+        }
+    }
+
     pub(crate) fn write(
         &self,
         disk: &dyn Disk,

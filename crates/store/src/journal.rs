@@ -51,6 +51,48 @@ impl JournalMark {
     }
 }
 
+/// How far the journal's file is authentic: the last mark that is known and that it reaches unchanged.
+pub(crate) fn authentic(
+    disk: &dyn Disk,
+    path: &Path,
+    is_known: impl Fn(&JournalMark) -> bool,
+) -> Result<Found> {
+    let mut found = Found::default();
+    let Some(file) = disk::open_if_present(disk, path, Access::Read)? else {
+        return Ok(found);
+    };
+    found.length = Some(file.len()?);
+    let mut mark = JournalMark::default();
+    let mut unread = Vec::new();
+    let mut offset = 0;
+    while offset < file.len()? {
+        let bytes = (file.len()? - offset).min(READ_BYTES);
+        let mut buffer = vec![0; usize::try_from(bytes).unwrap_or_default()];
+        file.read_at(offset, &mut buffer)?;
+        offset += bytes;
+        unread.extend(buffer);
+        let whole = unread.iter().rposition(|byte| *byte == b'\n');
+        let rest = unread.split_off(whole.map_or(0, |last| last + 1));
+        for line in unread.split_inclusive(|byte| *byte == b'\n') {
+            mark = mark.after(line);
+            if is_known(&mark) {
+                found.authentic = mark;
+            }
+        }
+        unread = rest;
+    }
+    Ok(found)
+}
+
+/// What a journal's file has.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct Found {
+    /// `None` if there is no file.
+    pub(crate) length: Option<u64>,
+    /// How far it is authentic.
+    pub(crate) authentic: JournalMark,
+}
+
 #[derive(Default)]
 struct Lines {
     file: Option<Arc<dyn DiskFile>>,

@@ -21,9 +21,11 @@ pub mod objects;
 pub mod ownership;
 mod quarantine;
 mod removals;
+mod repair;
 mod table;
 
 use std::{
+    collections::BTreeMap,
     io::ErrorKind,
     ops::Bound,
     path::PathBuf,
@@ -39,12 +41,15 @@ pub use durable::{create_dir, create_secret};
 pub use error::{Error, Fault, Result, fault};
 pub use journal::Journal;
 pub use quarantine::{Quarantine, Quarantined};
+pub use repair::{
+    Look, Repair, Source, TableDifference, check_offline, engine_of, finish, look, repair,
+};
 pub use table::{Batch, Entry, Record, Table};
 
 use crate::{
     disk::{Disk, RealDisk},
     format::Format,
-    metadata::{Condition, Database, EngineKind, MemoryMetadata, Metadata},
+    metadata::{Condition, Database, EngineKind, MemoryMetadata, Metadata, copies},
     notes::{Durability, NoteFiles, Notes},
     objects::{ObjectFiles, ObjectSet, Objects},
 };
@@ -136,6 +141,10 @@ impl StoreFiles {
             Some(_) if !is_there => Err(self.missing(self.database())),
             Some(_) => Ok(()),
             None if is_there => Ok(()),
+            // The first copy is written behind the database.
+            None if !copies::list(&*self.disk, &self.metadata())?.is_empty() => {
+                Err(self.missing(self.database()))
+            }
             None => {
                 // A directory whose records are gone is no new one.
                 for set in [ObjectSet::Blobs, ObjectSet::VaultKeys] {
@@ -184,6 +193,14 @@ impl Store {
     /// # Errors
     /// If the directory cannot be read or written, or something that was acknowledged is missing or damaged.
     pub fn open(files: StoreFiles) -> Result<Self> {
+        if repair::is_unfinished(&*files.disk, &files.dir)? {
+            return Err(Error::RepairUnfinished(files.dir.display().to_string()));
+        }
+        Self::open_whatever(files)
+    }
+
+    /// Opens the store, repaired or not.
+    fn open_whatever(files: StoreFiles) -> Result<Self> {
         files.make_dir()?;
         files.find_or_create()?;
         let (database, audit, store) = Database::open(files.clone())?;
@@ -209,6 +226,23 @@ impl Store {
             audit,
             quarantine: Quarantine::open(&disk, &dir),
         })
+    }
+
+    /// What lies on disk, with these records.
+    fn look(files: &StoreFiles, records: BTreeMap<Vec<u8>, Vec<u8>>) -> Self {
+        let StoreFiles { disk, dir, .. } = files;
+        let notes = |name, durability| NoteFiles::look(disk, dir, name, durability);
+        let audit = Journal::in_memory();
+        Self {
+            metadata: Arc::new(MemoryMetadata::with(records, audit.clone())),
+            carried_out: Arc::default(),
+            blobs: Arc::new(ObjectFiles::look(disk, dir, ObjectSet::Blobs)),
+            uploads: Arc::new(notes("uploads", Durability::Process)),
+            custodies: Arc::new(notes("custodies", Durability::Power)),
+            vault_keys: Arc::new(ObjectFiles::look(disk, dir, ObjectSet::VaultKeys)),
+            audit,
+            quarantine: Quarantine::open(disk, dir),
+        }
     }
 
     /// A store in memory, gone with the process.

@@ -1,14 +1,15 @@
 //! Metadata: a sorted map of small records with one atomic write.
 
-mod copies;
+pub(crate) mod copies;
 mod database;
-mod engine;
-mod ledger;
-mod log;
+pub(crate) mod engine;
+pub(crate) mod ledger;
+pub(crate) mod log;
 mod memory;
-mod newest;
+pub(crate) mod newest;
 mod recovery;
 mod redb;
+pub(crate) mod remains;
 mod sled;
 mod writer;
 

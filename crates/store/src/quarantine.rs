@@ -1,11 +1,15 @@
-use std::{path::PathBuf, sync::Arc};
+use std::{
+    path::{Path, PathBuf},
+    sync::Arc,
+};
 
 use crate::{
     Result,
     disk::{self, Access, Disk},
 };
 
-const DIR: &str = "quarantine";
+/// The set of what lay in the data directory itself.
+const TOP: &str = "data";
 
 /// Files that no record mentions. They were moved aside, since a record that is missing says nothing about what it
 /// would have said, and are removed only when somebody says so, or long after.
@@ -18,7 +22,7 @@ pub struct Quarantine {
 /// A file in quarantine.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Quarantined {
-    /// Where it was, as `blobs/ID`.
+    /// Where it was, as `blobs/ID`, below the data directory.
     pub name: String,
     /// Since when it is there, in seconds since 1970.
     pub since: i64,
@@ -28,9 +32,11 @@ pub struct Quarantined {
 }
 
 impl Quarantine {
-    pub(crate) fn open(disk: &Arc<dyn Disk>, dir: &std::path::Path) -> Self {
+    pub(crate) const DIR: &'static str = "quarantine";
+
+    pub(crate) fn open(disk: &Arc<dyn Disk>, dir: &Path) -> Self {
         Self {
-            place: Some((Arc::clone(disk), dir.join(DIR))),
+            place: Some((Arc::clone(disk), dir.join(Self::DIR))),
         }
     }
 
@@ -42,13 +48,7 @@ impl Quarantine {
     ///
     /// # Errors
     /// If the disk fails.
-    pub(crate) fn add(
-        &self,
-        file: &std::path::Path,
-        set: &str,
-        name: &str,
-        since: i64,
-    ) -> Result<bool> {
+    pub(crate) fn add(&self, file: &Path, set: &str, name: &str, since: i64) -> Result<bool> {
         let Some((disk, dir)) = &self.place else {
             return Ok(false);
         };
@@ -63,6 +63,12 @@ impl Quarantine {
         Ok(true)
     }
 
+    /// Where files of the data directory are moved aside, each with its name below the quarantine, that says where
+    /// it was: of the directory `set`, or of the data directory itself.
+    pub(crate) fn name(set: Option<&str>, name: &str, since: i64) -> String {
+        format!("{}/{}.{name}.{since}", Self::DIR, set.unwrap_or(TOP))
+    }
+
     /// All files in quarantine.
     ///
     /// # Errors
@@ -75,17 +81,19 @@ impl Quarantine {
         for name in disk.list(dir)? {
             let file = dir.join(&name);
             let name = name.to_string_lossy();
-            let parts: Vec<&str> = name.split('.').collect();
-            let [set, name, since] = parts[..] else {
+            let Some((name, since)) = name.rsplit_once('.') else {
                 continue;
             };
-            let Some(opened) = disk::open_if_present(&**disk, &file, Access::Read)? else {
+            let Some(name) = was(name) else {
+                continue;
+            };
+            let Some(bytes) = size(&**disk, &file)? else {
                 continue;
             };
             found.push(Quarantined {
-                name: format!("{set}/{name}"),
+                name,
                 since: since.parse().unwrap_or_default(),
-                bytes: opened.len()?,
+                bytes,
                 file,
             });
         }
@@ -104,11 +112,43 @@ impl Quarantine {
         let mut removed = self.list()?;
         removed.retain(|quarantined| quarantined.since < before);
         for quarantined in &removed {
-            disk::remove_if_present(&**disk, &quarantined.file)?;
+            if is_dir(&quarantined.file) {
+                fs_err::remove_dir_all(&quarantined.file)?;
+            } else {
+                disk::remove_if_present(&**disk, &quarantined.file)?;
+            }
         }
         if !removed.is_empty() {
             disk.sync_dir(dir)?;
         }
         Ok(removed)
     }
+}
+
+/// Where something was, by its name in quarantine.
+fn was(name: &str) -> Option<String> {
+    match name.split_once('.')? {
+        (TOP, name) => Some(name.to_owned()),
+        (set, name) => Some(format!("{set}/{name}")),
+    }
+}
+
+/// The bytes of a file, or of all files of a directory.
+fn size(disk: &dyn Disk, path: &Path) -> Result<Option<u64>> {
+    if is_dir(path) {
+        let mut bytes = 0;
+        for name in disk.list(path)? {
+            bytes += size(disk, &path.join(name))?.unwrap_or_default();
+        }
+        return Ok(Some(bytes));
+    }
+    match disk::open_if_present(disk, path, Access::Read)? {
+        Some(file) => Ok(Some(file.len()?)),
+        None => Ok(None),
+    }
+}
+
+/// Whether it is the database of an engine that keeps it in a directory. Only a real disk has one.
+fn is_dir(path: &Path) -> bool {
+    path.is_dir()
 }

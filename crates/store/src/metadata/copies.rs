@@ -36,6 +36,13 @@ pub(crate) struct Copy {
     pub(crate) records: Vec<(Vec<u8>, Vec<u8>)>,
 }
 
+/// What is whole of a copy that is damaged.
+pub(crate) struct Part {
+    pub(crate) ledger: Option<Ledger>,
+    /// Keys and sealed values.
+    pub(crate) records: Vec<(Vec<u8>, Vec<u8>)>,
+}
+
 pub(crate) fn path(dir: &Path, number: u64) -> PathBuf {
     dir.join(format!("copy-{number:020}"))
 }
@@ -117,6 +124,26 @@ pub(crate) fn read(
     parse(&bytes, authenticator)
         .filter(|copy| copy.ledger.number == number)
         .ok_or_else(|| Error::damaged_file(path, "it is not the copy that was written"))
+}
+
+/// What can be read of a copy that is damaged: its ledger and the records before the damage, and those behind it
+/// unless it is in a length.
+pub(crate) fn read_partly(
+    disk: &dyn Disk,
+    dir: &Path,
+    number: u64,
+    authenticator: &Authenticator,
+) -> Result<Part> {
+    let bytes = disk::read(disk, &path(dir, number))?.unwrap_or_default();
+    let mut rest = bytes.get(MAGIC.len()..).unwrap_or_default();
+    let ledger = take_bytes(&mut rest).and_then(|sealed| Ledger::open(&sealed, authenticator));
+    let mut records = Vec::new();
+    while let (Some(key), Some(sealed)) = (take_bytes(&mut rest), take_bytes(&mut rest)) {
+        if authenticator.open(&key, &sealed).is_some() {
+            records.push((key, sealed));
+        }
+    }
+    Ok(Part { ledger, records })
 }
 
 fn parse(bytes: &[u8], authenticator: &Authenticator) -> Option<Copy> {

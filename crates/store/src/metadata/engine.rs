@@ -68,6 +68,8 @@ pub(crate) trait Snapshot: Send + Sync {
 }
 
 impl EngineKind {
+    pub(crate) const ALL: [Self; 2] = [Self::Redb, Self::Sled];
+
     /// Its name in the configuration.
     pub fn name(self) -> &'static str {
         match self {
@@ -89,6 +91,20 @@ impl EngineKind {
         guard(path, || match self {
             Self::Redb => super::redb::open(disk, path),
             Self::Sled => super::sled::open(path),
+        })
+    }
+
+    /// Opens what looks at the database at `path` and changes nothing on disk. With `check` its library compares
+    /// everything with its checksums, if it has any.
+    pub(crate) fn open_aside(
+        self,
+        disk: &Arc<dyn Disk>,
+        path: &Path,
+        check: bool,
+    ) -> Result<Box<dyn Engine>> {
+        guard(path, || match self {
+            Self::Redb => super::redb::open_aside(disk, path, check),
+            Self::Sled => super::sled::open_aside(path),
         })
     }
 

@@ -1,9 +1,9 @@
-use std::collections::BTreeMap;
+use std::{collections::BTreeMap, fmt};
 
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
-use super::{engine::Records, log::LogPosition};
+use super::{engine::Records, log::LogPosition, newest::Acknowledged};
 use crate::{
     Result,
     authentication::{Authenticator, TAG_LEN, Tag},
@@ -24,6 +24,8 @@ pub(crate) struct Ledger {
     pub(crate) store: Uuid,
     /// The number of the newest commit. They are numbered without gaps.
     pub(crate) number: u64,
+    /// How many of the commits so far changed who may use which key.
+    pub(crate) control: u64,
     /// Where the commit log goes on after that commit.
     pub(crate) log: LogPosition,
     /// Where the journal goes on.
@@ -65,7 +67,7 @@ fn halves(tag: Tag) -> [u64; 2] {
 }
 
 /// The accounts of records that are counted one by one.
-#[derive(Default)]
+#[derive(Clone, Default)]
 pub(crate) struct Count(BTreeMap<String, Account>);
 
 impl Count {
@@ -80,6 +82,7 @@ impl Ledger {
         Self {
             store,
             number: 0,
+            control: 0,
             log,
             journal: JournalMark::default(),
             tables: BTreeMap::new(),
@@ -116,6 +119,14 @@ impl Ledger {
         Ok(())
     }
 
+    /// What is acknowledged with it.
+    pub(crate) fn acknowledged(&self) -> Acknowledged {
+        Acknowledged {
+            number: self.number,
+            control: self.control,
+        }
+    }
+
     /// Writes itself among the records.
     pub(crate) fn write(
         &self,
@@ -137,25 +148,69 @@ impl Ledger {
     }
 
     /// What differs between the records that were counted and those that there should be.
-    pub(crate) fn differences(&self, found: &Count) -> Vec<String> {
+    pub(crate) fn differences(&self, found: &Count) -> Vec<TableDifference> {
         let names = self.tables.keys().chain(found.0.keys());
         let names: std::collections::BTreeSet<&String> = names.collect();
         let mut differences = Vec::new();
         for name in names {
             let wanted = self.tables.get(name).copied().unwrap_or_default();
             let found = found.0.get(name).copied().unwrap_or_default();
-            if wanted.count != found.count {
-                differences.push(format!(
-                    "the table '{name}' has {} records instead of {}",
-                    found.count, wanted.count
-                ));
-            } else if wanted != found {
-                differences.push(format!(
-                    "the table '{name}' has an earlier record in the place of a later one"
-                ));
+            if wanted != found {
+                differences.push(TableDifference {
+                    table: name.clone(),
+                    found: found.count,
+                    expected: wanted.count,
+                });
             }
         }
         differences
+    }
+
+    /// The names of the tables.
+    pub(crate) fn tables(&self) -> impl Iterator<Item = &String> {
+        self.tables.keys()
+    }
+
+    /// The records that it accounts for.
+    pub(crate) fn count(&self) -> Count {
+        Count(self.tables.clone())
+    }
+
+    /// Accounts for the records that were counted, whatever it did before.
+    pub(crate) fn recount(&mut self, found: Count) {
+        self.tables = found.0;
+    }
+}
+
+/// A table that has other records than it should.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct TableDifference {
+    /// The table.
+    pub table: String,
+    /// How many records it has.
+    pub found: u64,
+    /// How many it should have. If that is as many, some of them are earlier ones.
+    pub expected: u64,
+}
+
+impl fmt::Display for TableDifference {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self {
+            table,
+            found,
+            expected,
+        } = self;
+        if found == expected {
+            write!(
+                f,
+                "the table '{table}' has an earlier record in the place of a later one"
+            )
+        } else {
+            write!(
+                f,
+                "the table '{table}' has {found} records instead of {expected}"
+            )
+        }
     }
 }
 

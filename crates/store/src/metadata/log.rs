@@ -43,10 +43,23 @@ pub(crate) struct LogPosition {
     pub(crate) tag: Tag,
 }
 
+impl LogPosition {
+    /// Where no log goes on.
+    pub(crate) fn nowhere() -> Self {
+        Self {
+            base: u64::MAX,
+            offset: 0,
+            tag: Tag::default(),
+        }
+    }
+}
+
 /// One commit, as it is written.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(crate) struct LogEntry {
     pub(crate) number: u64,
+    /// How many of the commits so far, itself included, changed who may use which key.
+    pub(crate) control: u64,
     /// Where its lines begin in the journal.
     pub(crate) journal: u64,
     /// Keys and sealed values.
@@ -259,11 +272,16 @@ pub(crate) fn beginning(
     if !is_whole {
         return Err(damaged("its header is not the one that was written"));
     }
-    Ok(LogPosition {
+    Ok(behind_header(base, store, authenticator))
+}
+
+/// Where the entries of a log begin, whether or not its header is whole.
+pub(crate) fn behind_header(base: u64, store: Uuid, authenticator: &Authenticator) -> LogPosition {
+    LogPosition {
         base,
         offset: HEADER_LEN as u64,
-        tag,
-    })
+        tag: header_tag(base, store, authenticator),
+    }
 }
 
 /// Reads the entries behind `position`, up to the commit `last`.
@@ -319,6 +337,7 @@ impl LogEntry {
     fn encode(&self) -> Vec<u8> {
         let mut body = Vec::new();
         body.extend(self.number.to_be_bytes());
+        body.extend(self.control.to_be_bytes());
         body.extend(self.journal.to_be_bytes());
         put_count(&mut body, self.puts.len());
         for (key, value) in &self.puts {
@@ -352,6 +371,7 @@ impl LogEntry {
     fn decode(mut body: &[u8]) -> Option<Self> {
         let bytes = &mut body;
         let number = u64::from_be_bytes(*take::<8>(bytes)?);
+        let control = u64::from_be_bytes(*take::<8>(bytes)?);
         let journal = u64::from_be_bytes(*take::<8>(bytes)?);
         let puts = (0..take_count(bytes)?)
             .map(|_| Some((take_bytes(bytes)?, take_bytes(bytes)?)))
@@ -362,6 +382,7 @@ impl LogEntry {
         let lines = take_bytes(bytes)?;
         bytes.is_empty().then_some(Self {
             number,
+            control,
             journal,
             puts,
             deletes,

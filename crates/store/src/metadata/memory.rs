@@ -29,6 +29,14 @@ impl MemoryMetadata {
         }
     }
 
+    /// A map of these records.
+    pub(crate) fn with(map: BTreeMap<Vec<u8>, Vec<u8>>, journal: Journal) -> Self {
+        Self {
+            map: RwLock::new(map),
+            ..Self::new(journal)
+        }
+    }
+
     fn read(&self) -> RwLockReadGuard<'_, BTreeMap<Vec<u8>, Vec<u8>>> {
         self.map.read().unwrap_or_else(PoisonError::into_inner)
     }

@@ -10,9 +10,30 @@ use crate::{
 
 pub(crate) const FILE: &str = "newest";
 
-const SLOT: usize = 8 + TAG_LEN;
+/// A slot has number and control, and what authenticates them.
+const SLOT: usize = 8 + 8 + TAG_LEN;
 
-/// The number of the newest acknowledged commit, in a file beside the commit log.
+/// How far the commits go of which somebody was told.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Acknowledged {
+    /// The number of the newest one.
+    pub(crate) number: u64,
+    /// How many of them changed who may use which key.
+    pub(crate) control: u64,
+}
+
+impl Acknowledged {
+    /// As far as either of two says.
+    pub(crate) fn furthest(self, other: Self) -> Self {
+        Self {
+            number: self.number.max(other.number),
+            control: self.control.max(other.control),
+        }
+    }
+}
+
+/// The number of the newest acknowledged commit, and how many control commits there were, in a file beside the
+/// commit log.
 ///
 /// It tells an entry that a crash tore from an acknowledged one that was damaged. It is not synced: a kill leaves
 /// it right, and after a loss of power it is an earlier one at worst. Two slots take turns, so that one of them is
@@ -43,33 +64,58 @@ impl Newest {
         })
     }
 
-    /// The number, as far as the file knows it.
-    pub(crate) fn read(&self) -> Result<u64> {
-        let mut newest = 0;
-        for slot in 0..2 {
-            let mut bytes = [0; SLOT];
-            let offset = slot * SLOT as u64;
-            if self.file.len()? < offset + SLOT as u64 {
-                continue;
-            }
-            self.file.read_at(offset, &mut bytes)?;
-            let (number, tag) = bytes.split_at(8);
-            let parts = [self.store.as_bytes().as_slice(), number];
-            if self.authenticator.is_tag(tag, Label::Newest, &parts) {
-                let number: [u8; 8] = number.try_into().unwrap_or_default();
-                newest = newest.max(u64::from_be_bytes(number));
-            }
-        }
-        Ok(newest)
+    /// How far it goes, as far as the file knows it.
+    pub(crate) fn read(&self) -> Result<Option<Acknowledged>> {
+        read_file(&*self.file, self.store, &self.authenticator)
     }
 
-    /// Notes that the commit `number` is about to be acknowledged.
-    pub(crate) fn write(&self, number: u64) -> Result<()> {
-        let bytes = number.to_be_bytes();
+    /// Notes a commit that is about to be acknowledged.
+    pub(crate) fn write(&self, newest: Acknowledged) -> Result<()> {
+        let bytes = [newest.number.to_be_bytes(), newest.control.to_be_bytes()].concat();
         let tag = self
             .authenticator
             .tag(Label::Newest, &[self.store.as_bytes(), &bytes]);
         let slot = [bytes.as_slice(), &tag].concat();
-        Ok(self.file.write_at(number % 2 * SLOT as u64, &slot)?)
+        Ok(self.file.write_at(newest.number % 2 * SLOT as u64, &slot)?)
     }
+}
+
+/// What the file in `dir` says, if it is there and says something authentic.
+pub(crate) fn read(
+    disk: &dyn Disk,
+    dir: &Path,
+    store: Uuid,
+    authenticator: &Authenticator,
+) -> Result<Option<Acknowledged>> {
+    match disk::open_if_present(disk, &dir.join(FILE), Access::Read)? {
+        Some(file) => read_file(&*file, store, authenticator),
+        None => Ok(None),
+    }
+}
+
+fn read_file(
+    file: &dyn DiskFile,
+    store: Uuid,
+    authenticator: &Authenticator,
+) -> Result<Option<Acknowledged>> {
+    let mut newest: Option<Acknowledged> = None;
+    for slot in 0..2 {
+        let mut bytes = [0; SLOT];
+        let offset = slot * SLOT as u64;
+        if file.len()? < offset + SLOT as u64 {
+            continue;
+        }
+        file.read_at(offset, &mut bytes)?;
+        let (content, tag) = bytes.split_at(16);
+        let parts = [store.as_bytes().as_slice(), content];
+        if authenticator.is_tag(tag, Label::Newest, &parts) {
+            let number = |at: usize| content[at..].first_chunk::<8>().copied();
+            let found = Acknowledged {
+                number: u64::from_be_bytes(number(0).unwrap_or_default()),
+                control: u64::from_be_bytes(number(8).unwrap_or_default()),
+            };
+            newest = Some(newest.unwrap_or_default().furthest(found));
+        }
+    }
+    Ok(newest)
 }

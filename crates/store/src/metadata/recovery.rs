@@ -81,7 +81,7 @@ pub(crate) fn open(files: &StoreFiles) -> Result<Recovered> {
     })?;
     // Where no commit lies behind, the database may still point into the log before.
     ledger.log = end;
-    let acknowledged = newest.read()?;
+    let acknowledged = newest.read()?.unwrap_or_default().number;
     if acknowledged > ledger.number {
         let why = format!(
             "it ends at the commit {} (byte {}), but {acknowledged} was acknowledged",
@@ -221,6 +221,7 @@ pub(crate) fn carry_out(
             }
             ledger.journal = ledger.journal.after(&entry.lines);
             ledger.number = entry.number;
+            ledger.control = entry.control;
             ledger.log = *position;
         }
         ledger.write(records, authenticator)?;
@@ -283,7 +284,9 @@ impl Walk {
             }
         }
         self.findings.truncate(FINDINGS);
-        self.findings.extend(self.ledger.differences(&self.count));
+        let differences = self.ledger.differences(&self.count);
+        self.findings
+            .extend(differences.iter().map(ToString::to_string));
         self.findings.truncate(FINDINGS);
         Ok(true)
     }

@@ -52,6 +52,24 @@ pub(super) fn open(disk: &Arc<dyn Disk>, path: &Path) -> Result<Box<dyn Engine>>
     Ok(Box::new(Redb::open(file)?))
 }
 
+/// Opens the database at `path` to look at it: what its library writes on the way stays in memory. With `check`
+/// the library compares each page with its checksum, and goes back to the checkpoint before if one is damaged.
+pub(super) fn open_aside(
+    disk: &Arc<dyn Disk>,
+    path: &Path,
+    check: bool,
+) -> Result<Box<dyn Engine>> {
+    let opened = disk.open(path, Access::Read)?;
+    if opened.len()? == 0 {
+        return Err(Error::damaged_file(path, "it is empty"));
+    }
+    let file = File::new(disk, path, opened)?;
+    file.write_state(State::look);
+    let file = Arc::new(file);
+    let db = Some(open_file(&file, check)?);
+    Ok(Box::new(Redb { db, file }))
+}
+
 pub(super) fn create(
     disk: &Arc<dyn Disk>,
     path: &Path,
@@ -71,7 +89,7 @@ pub(super) fn create(
 
 impl Redb {
     fn open(file: Arc<File>) -> Result<Self> {
-        let db = Some(open_file(&file)?);
+        let db = Some(open_file(&file, false)?);
         Ok(Self { db, file })
     }
 
@@ -155,7 +173,7 @@ impl Engine for Redb {
         self.close();
         self.file.is_closed.store(false, Ordering::SeqCst);
         self.file.is_broken.store(false, Ordering::SeqCst);
-        let opened = open_file(&self.file);
+        let opened = open_file(&self.file, false);
         self.file
             .is_broken
             .fetch_or(opened.is_err(), Ordering::SeqCst);
@@ -170,9 +188,10 @@ impl Drop for Redb {
     }
 }
 
-fn open_file(file: &Arc<File>) -> Result<Database> {
+fn open_file(file: &Arc<File>, check: bool) -> Result<Database> {
     Builder::new()
         .set_cache_size(CACHE_BYTES)
+        .set_check_integrity_on_open(check)
         .create_with_backend(Backend(Arc::clone(file)))
         .map_err(|error| file.error(error))
 }
@@ -280,6 +299,10 @@ impl File {
 
     fn error(&self, error: impl Into<redb::Error>) -> Error {
         match error.into() {
+            // The library's own error for what is no database.
+            redb::Error::Io(error) if error.kind() == io::ErrorKind::InvalidData => {
+                Error::damaged_file(&self.path, error.to_string())
+            }
             redb::Error::Io(error) => Error::Io(error),
             redb::Error::PreviousIo | redb::Error::DatabaseClosed => {
                 Error::Io(io::Error::from_raw_os_error(Errno::IO.raw_os_error()))
@@ -437,6 +460,14 @@ impl State {
             Ok(()) => self.unsynced.clear(),
             Err(error) => self.freeze(path, error),
         }
+    }
+
+    /// Holds back all that comes, since the file is only looked at.
+    fn look(&mut self) {
+        self.frozen = Some(Frozen {
+            failure: io::ErrorKind::ReadOnlyFilesystem.into(),
+            length: self.length,
+        });
     }
 
     /// Holds back all that comes, because of `failure`.

@@ -18,12 +18,44 @@ const CACHE_BYTES: u64 = 32 * 1024 * 1024;
 struct Sled {
     db: sled::Db,
     path: PathBuf,
+    /// Where the copy lies that is looked at; gone after the database.
+    _aside: Option<tempfile::TempDir>,
 }
 
 /// Opens the database in the directory `path`.
 pub(super) fn open(path: &Path) -> Result<Box<dyn Engine>> {
     remove_unfinished_snapshots(path)?;
     Ok(Box::new(Sled::open(path)?))
+}
+
+/// Opens a copy of the database in the directory `path`, to look at it.
+pub(super) fn open_aside(path: &Path) -> Result<Box<dyn Engine>> {
+    let aside = tempfile::tempdir()?;
+    let copy = aside.path().join("records.sled");
+    copy_dir(path, &copy)?;
+    remove_unfinished_snapshots(&copy)?;
+    if !copy.join("db").exists() {
+        return Err(Error::damaged_file(path, "its file 'db' is missing"));
+    }
+    let sled = Sled::open(&copy)?;
+    Ok(Box::new(Sled {
+        _aside: Some(aside),
+        ..sled
+    }))
+}
+
+fn copy_dir(from: &Path, to: &Path) -> Result<()> {
+    fs::create_dir(to)?;
+    for entry in fs::read_dir(from)? {
+        let entry = entry?;
+        let copy = to.join(entry.file_name());
+        if entry.file_type()?.is_dir() {
+            copy_dir(&entry.path(), &copy)?;
+        } else {
+            fs::copy(entry.path(), copy)?;
+        }
+    }
+    Ok(())
 }
 
 pub(super) fn create(
@@ -65,6 +97,7 @@ impl Sled {
         Ok(Self {
             db,
             path: path.to_owned(),
+            _aside: None,
         })
     }
 }

@@ -328,6 +328,7 @@ impl Writer {
         let group = Group {
             entry: LogEntry {
                 number: self.ledger.number + 1,
+                control: self.ledger.control,
                 journal: self.ledger.journal.length,
                 lines: held.concat(),
                 ..LogEntry::default()
@@ -381,6 +382,7 @@ impl Writer {
                 if !group.outcomes.contains(&Commit::Done) && group.entry.lines.is_empty() {
                     return Ok(false);
                 }
+                group.entry.control += u64::from(group.is_control);
                 let (encoded, accounted) = account(ledger.clone(), &group.entry, log);
                 accounted.write(records, &authenticator)?;
                 append(log, is_in_doubt, &encoded)?;
@@ -462,7 +464,7 @@ impl Writer {
     fn acknowledge(&mut self, ledger: Ledger, entry: &LogEntry) {
         self.ledger = ledger;
         self.since_checkpoint += 1;
-        if let Err(error) = self.newest.write(self.ledger.number) {
+        if let Err(error) = self.newest.write(self.ledger.acknowledged()) {
             tracing::warn!(%error, "the number of the newest commit could not be noted");
         }
         self.journal.append(&entry.lines);
@@ -617,6 +619,7 @@ fn append(log: &mut Log, is_in_doubt: &mut bool, encoded: &Encoded) -> Result<()
 fn account(mut ledger: Ledger, entry: &LogEntry, log: &Log) -> (Encoded, Ledger) {
     let encoded = log.encode(entry);
     ledger.number = entry.number;
+    ledger.control = entry.control;
     ledger.journal = ledger.journal.after(&entry.lines);
     ledger.log = log.position_after(&encoded);
     (encoded, ledger)

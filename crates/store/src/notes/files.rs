@@ -33,20 +33,30 @@ impl NoteFiles {
         name: &'static str,
         durability: Durability,
     ) -> Result<Self> {
-        let notes = dir.join(name);
-        disk.create_dir(&notes)?;
-        disk::sweep_unfinished(&**disk, &notes)?;
+        let files = Self::look(disk, dir, name, durability);
+        disk.create_dir(&files.dir)?;
+        disk::sweep_unfinished(&**disk, &files.dir)?;
         if durability == Durability::Power {
             // What a kill left written without a sync is durable before anybody reads it.
-            disk.sync_dir(&notes)?;
+            disk.sync_dir(&files.dir)?;
         }
-        Ok(Self {
+        Ok(files)
+    }
+
+    /// The notes in the directory `name` below `dir`, to look at: nothing is created or removed.
+    pub(crate) fn look(
+        disk: &Arc<dyn Disk>,
+        dir: &Path,
+        name: &'static str,
+        durability: Durability,
+    ) -> Self {
+        Self {
             disk: Arc::clone(disk),
             name,
-            dir: notes,
+            dir: dir.join(name),
             durability,
             quarantine: Quarantine::open(disk, dir),
-        })
+        }
     }
 
     fn path(&self, id: Uuid) -> PathBuf {

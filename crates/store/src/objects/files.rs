@@ -40,12 +40,8 @@ impl ObjectFiles {
     /// # Errors
     /// If the disk fails.
     pub fn open(disk: &Arc<dyn Disk>, dir: &Path, set: ObjectSet) -> Result<Self> {
-        let place = Place {
-            disk: Arc::clone(disk),
-            set,
-            dir: dir.join(set.name()),
-            staging: dir.join(set.name()).join("staging"),
-        };
+        let files = Self::look(disk, dir, set);
+        let place = &files.place;
         disk.create_dir(&place.dir)?;
         disk.create_dir(&place.staging)?;
         for name in disk.list(&place.staging)? {
@@ -55,10 +51,21 @@ impl ObjectFiles {
         }
         // What a kill left published without a sync is durable before anybody reads it.
         disk.sync_dir(&place.dir)?;
-        Ok(Self {
+        Ok(files)
+    }
+
+    /// The objects in the directory below `dir`, to look at: nothing is created or removed.
+    pub(crate) fn look(disk: &Arc<dyn Disk>, dir: &Path, set: ObjectSet) -> Self {
+        let place = Place {
+            disk: Arc::clone(disk),
+            set,
+            dir: dir.join(set.name()),
+            staging: dir.join(set.name()).join("staging"),
+        };
+        Self {
             place: Arc::new(place),
             quarantine: Quarantine::open(disk, dir),
-        })
+        }
     }
 }
 

@@ -29,7 +29,7 @@ pub(super) const FILES: [&str; 5] = [
 
 /// The directories that the emulator makes, and how many entries of each are looked at when it starts. Content is
 /// looked at when it is opened, too, and its amount must not delay the start.
-pub(super) const DIRECTORIES: [(&str, usize); 9] = [
+pub(super) const DIRECTORIES: [(&str, usize); 10] = [
     ("metadata", usize::MAX),
     ("tls", usize::MAX),
     ("vault-keys", 2000),
@@ -39,6 +39,7 @@ pub(super) const DIRECTORIES: [(&str, usize); 9] = [
     ("uploads", 2000),
     ("custodies", 2000),
     ("quarantine", 2000),
+    ("repair", usize::MAX),
 ];
 
 /// The only files that hold private keys in the directory `tls`; all others there are certificates.

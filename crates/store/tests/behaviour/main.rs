@@ -8,6 +8,7 @@ mod model;
 mod notes_suite;
 mod objects_suite;
 mod power;
+mod repair;
 mod simulated_disk;
 mod store;
 

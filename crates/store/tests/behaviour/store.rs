@@ -13,10 +13,10 @@ use sealock_store::{
 
 use crate::{files, open};
 
-const KEYS: Table<String> = Table::control("keys");
-const BLOBS: Table<String> = Table::content("blobs");
+pub(crate) const KEYS: Table<String> = Table::control("keys");
+pub(crate) const BLOBS: Table<String> = Table::content("blobs");
 
-async fn put(store: &Store, table: &Table<String>, key: &[&str], value: &str) {
+pub(crate) async fn put(store: &Store, table: &Table<String>, key: &[&str], value: &str) {
     let batch = Batch::new().put(table, key, &value.to_owned());
     assert_eq!(store.commit(batch).await.unwrap(), Commit::Done);
 }
@@ -39,7 +39,7 @@ async fn what_was_committed_is_there_after_reopening() {
 }
 
 /// What a kill would leave of the data directory, as a directory of its own.
-fn as_killed(dir: &Path, to: &Path) -> PathBuf {
+pub(crate) fn as_killed(dir: &Path, to: &Path) -> PathBuf {
     fs::create_dir(to).unwrap();
     for entry in fs::read_dir(dir).unwrap() {
         let entry = entry.unwrap();

@@ -1,0 +1,53 @@
+//! What is done when the metadata was damaged.
+
+use sealock_core::RegistryId;
+use sealock_store::Batch;
+
+use crate::{
+    Custodian, Error,
+    custody::{CUSTODIES, CustodyRecord},
+};
+
+impl Custodian {
+    /// Restores the custody records that are missing from their second place, and says of which registries. `now` is in
+    /// seconds since 1970. Blocks between its commits.
+    ///
+    /// A second copy that differs from its record is set aside: it may be the later one, and the next start would
+    /// replace it.
+    ///
+    /// # Errors
+    /// If the store fails.
+    pub async fn restore(
+        &self,
+        registries: &[RegistryId],
+        now: i64,
+    ) -> Result<Vec<RegistryId>, Error> {
+        let (store, service_key) = (&self.context.store, &*self.context.service_key);
+        let mut restored = Vec::new();
+        for registry in registries.iter().copied() {
+            let (key, id) = (registry.to_string(), registry.as_uuid());
+            let Some(text) = store.custodies.get(id)? else {
+                continue;
+            };
+            if let Some(record) = store.get(&CUSTODIES, &[&key])? {
+                if record.to_json() != text {
+                    store.custodies.set_aside(id, now)?;
+                }
+                continue;
+            }
+            let copy: Option<CustodyRecord> = serde_json::from_slice(&text).ok();
+            let Some(copy) = copy.filter(|copy| copy.wrapped(registry, service_key).is_ok()) else {
+                store.custodies.set_aside(id, now)?;
+                continue;
+            };
+            let batch =
+                Batch::new()
+                    .expect_absent(&CUSTODIES, &[&key])
+                    .put(&CUSTODIES, &[&key], &copy);
+            // Nobody else has the store open.
+            let _done = store.commit(batch).await?;
+            restored.push(registry);
+        }
+        Ok(restored)
+    }
+}

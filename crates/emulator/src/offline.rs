@@ -1,0 +1,306 @@
+//! What is done with a data directory that no emulator has open: judging it, and repairing what is damaged.
+
+use std::{net::Ipv4Addr, path::PathBuf};
+
+use jiff::Timestamp;
+use sealock_core::{Clock, Kid, PublicName, RegistryId};
+use sealock_registry::{DamagedContent, check_contents, unmentioned_objects};
+use sealock_store::{Authenticator, DataDir, Repair, Store, StoreFiles};
+use sealock_vault::{Requester, check_private_keys, unmentioned_private_keys};
+use serde::Serialize;
+
+use crate::{
+    Config, Error,
+    serve::{environment, refused},
+    service_key,
+    services::Services,
+    timekeeping,
+};
+
+/// The variable that names the engine.
+const ENGINE: &str = "SEALOCK_STORE__ENGINE";
+
+/// Which data directory.
+#[derive(Clone, Debug, Default)]
+pub struct OfflineFlags {
+    /// The configuration file, instead of the built-in quickstart.
+    pub config: Option<PathBuf>,
+    /// The data directory, instead of the configuration's.
+    pub data_dir: Option<PathBuf>,
+}
+
+/// What a look at a data directory found.
+#[derive(Debug, Serialize)]
+pub struct OfflineVerification {
+    /// The data directory.
+    pub data_dir: PathBuf,
+    /// What is damaged or missing.
+    pub problems: Vec<OfflineProblem>,
+    /// What lies in quarantine.
+    pub quarantine: Vec<QuarantinedFile>,
+    /// Whether there are no problems.
+    pub whole: bool,
+}
+
+/// Something that is not as it should be.
+#[derive(Debug, Serialize)]
+pub struct OfflineProblem {
+    /// Of what kind.
+    pub kind: OfflineProblemKind,
+    /// Where, and what.
+    pub what: String,
+}
+
+/// A kind of problem.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+pub enum OfflineProblemKind {
+    /// Content's object is missing or has another length.
+    ContentDamaged,
+    /// Something of metadata and journal is damaged or missing.
+    MetadataDamaged,
+    /// No record mentions an object.
+    ObjectOrphaned,
+    /// A private key of a vault does not open.
+    PrivateKeyDamaged,
+}
+
+/// A file in quarantine.
+#[derive(Debug, Serialize)]
+pub struct QuarantinedFile {
+    /// Where it was.
+    pub name: String,
+    /// Since when it is there.
+    pub since: Timestamp,
+    /// Its length.
+    pub bytes: u64,
+}
+
+/// What was repaired, and what is missing now.
+#[derive(Debug, Serialize)]
+pub struct Repaired {
+    /// The data directory.
+    pub data_dir: PathBuf,
+    /// What became of the metadata.
+    #[serde(flatten)]
+    pub metadata: Repair,
+    /// The key versions that were disabled, since what was restored may permit more than what was lost.
+    pub disabled_keys: Vec<DisabledKey>,
+    /// The registries whose custody record came from its second place.
+    pub restored_custodies: Vec<RegistryId>,
+    /// Contents whose object is missing or has another length.
+    pub damaged_contents: Vec<DamagedContent>,
+    /// Private keys that do not open.
+    pub damaged_private_keys: Vec<String>,
+    /// The objects that no record mentions. The next start moves them into quarantine.
+    pub unmentioned_objects: Vec<String>,
+}
+
+/// A key version that was disabled.
+#[derive(Debug, Serialize)]
+pub struct DisabledKey {
+    /// Which one.
+    pub kid: String,
+    /// The command that enables it again.
+    pub enable: String,
+}
+
+/// Judges a data directory that no emulator has open, and changes nothing in it.
+///
+/// # Errors
+/// If it is in use, cannot be read, or its service key is missing.
+pub fn verify_offline(flags: OfflineFlags) -> Result<OfflineVerification, Error> {
+    let place = Place::find(flags)?;
+    let data_dir = DataDir::look(&place.dir)?;
+    let service_key = service_key::load(data_dir.path())?;
+    let files = place.files(&service_key)?;
+    let look = quietly(|| sealock_store::look(&files));
+    let look = look.map_err(|error| place.refused(error))?;
+    let mut problems = Vec::new();
+    let mut note = |kind, what| problems.push(OfflineProblem { kind, what });
+    for finding in look.findings {
+        note(OfflineProblemKind::MetadataDamaged, finding);
+    }
+    let mut quarantine = Vec::new();
+    if let Some(store) = look.store {
+        for content in check_contents(&store)? {
+            note(OfflineProblemKind::ContentDamaged, content.to_string());
+        }
+        let damaged = check_private_keys(&store, &service_key).map_err(Error::Vault)?;
+        for what in damaged {
+            note(OfflineProblemKind::PrivateKeyDamaged, what);
+        }
+        for object in unmentioned(&store)? {
+            let what = format!("no record mentions {object}");
+            note(OfflineProblemKind::ObjectOrphaned, what);
+        }
+        for found in store.quarantine.list()? {
+            quarantine.push(QuarantinedFile {
+                name: found.name,
+                since: Timestamp::from_second(found.since).unwrap_or_default(),
+                bytes: found.bytes,
+            });
+        }
+    }
+    Ok(OfflineVerification {
+        data_dir: place.dir,
+        whole: problems.is_empty(),
+        problems,
+        quarantine,
+    })
+}
+
+/// Repairs the metadata of a data directory that no emulator has open. Where that may permit what was revoked, every
+/// key is disabled before anything can be unwrapped.
+///
+/// # Errors
+/// If it is in use, cannot be read or written, its service key is missing, or nothing can be restored. Then the
+/// directory is as it was, or is not served before it is repaired.
+pub fn repair(flags: OfflineFlags) -> Result<Repaired, Error> {
+    let place = Place::find(flags)?;
+    let data_dir = DataDir::open(&place.dir)?;
+    let service_key = service_key::load(data_dir.path())?;
+    let files = place.files(&service_key)?;
+    let now = Clock::system().now().as_second();
+    let repaired = quietly(|| sealock_store::repair(&files, now));
+    let metadata = repaired.map_err(|error| place.refused(error))?;
+    let mut repaired = Repaired {
+        data_dir: place.dir.clone(),
+        metadata,
+        disabled_keys: Vec::new(),
+        restored_custodies: Vec::new(),
+        damaged_contents: Vec::new(),
+        damaged_private_keys: Vec::new(),
+        unmentioned_objects: Vec::new(),
+    };
+    if !repaired.metadata.is_done() {
+        return Ok(repaired);
+    }
+    let runtime = tokio::runtime::Builder::new_multi_thread()
+        .enable_all()
+        .build()?;
+    runtime.block_on(async {
+        let store = Store::open_repaired(files.clone()).map_err(|error| place.refused(error))?;
+        let done = complete(&mut repaired, &store, service_key, &place.config, now).await;
+        store.close().await;
+        done
+    })?;
+    drop(runtime);
+    sealock_store::finish(&files)?;
+    Ok(repaired)
+}
+
+/// Does what a restored store needs before it may be served, and says what is missing of it.
+async fn complete(
+    repaired: &mut Repaired,
+    store: &Store,
+    service_key: sealock_envelope::ServiceKey,
+    config: &Config,
+    now: i64,
+) -> Result<(), Error> {
+    repaired.damaged_private_keys =
+        check_private_keys(store, &service_key).map_err(Error::Vault)?;
+    repaired.damaged_contents = check_contents(store)?;
+    repaired.unmentioned_objects = unmentioned(store)?;
+    let clock = timekeeping::restore(store)?;
+    let public_name = config.server.public_name.as_deref().unwrap_or("localhost");
+    let port = config.server.listen.first().map_or(0, |it| it.port());
+    let names = PublicName::parse(public_name, port)?;
+    let address = Ipv4Addr::LOCALHOST.into();
+    let services =
+        Services::open(store.clone(), service_key, clock, names, address, config).await?;
+    if repaired.metadata.control_state_is_older {
+        let operator = Requester::operator();
+        let disabled = services.vault.disable_every_key(&operator).await;
+        let disabled = disabled.map_err(Error::Vault)?;
+        repaired.disabled_keys = disabled.iter().map(DisabledKey::new).collect();
+    }
+    let registries: Vec<RegistryId> = services
+        .registries
+        .list()?
+        .into_iter()
+        .filter(|registry| registry.record.encrypted)
+        .map(|registry| registry.record.id)
+        .collect();
+    repaired.restored_custodies = services
+        .custodian
+        .restore(&registries, now)
+        .await
+        .map_err(sealock_registry::Error::from)?;
+    Ok(())
+}
+
+impl DisabledKey {
+    fn new(kid: &Kid) -> Self {
+        let Kid {
+            vault,
+            key,
+            version,
+        } = kid;
+        Self {
+            enable: format!("sealock key enable {key} --vault {vault} --version {version}"),
+            kid: kid.to_string(),
+        }
+    }
+}
+
+/// Does what a database's library may give up in, over a file that is damaged: that is told as what it is, and not by
+/// the panic's own message.
+fn quietly<T>(work: impl FnOnce() -> T) -> T {
+    let hook = std::panic::take_hook();
+    std::panic::set_hook(Box::new(|_| {}));
+    let done = work();
+    std::panic::set_hook(hook);
+    done
+}
+
+/// The objects that no record mentions, by their paths below the data directory.
+fn unmentioned(store: &Store) -> Result<Vec<String>, Error> {
+    let blobs = unmentioned_objects(store)?.into_iter();
+    let mut unmentioned: Vec<String> = blobs.map(|object| format!("blobs/{object}")).collect();
+    let private_keys = unmentioned_private_keys(store).map_err(Error::Vault)?;
+    let private_keys = private_keys.into_iter();
+    unmentioned.extend(private_keys.map(|object| format!("vault-keys/{object}")));
+    Ok(unmentioned)
+}
+
+/// A data directory, and what is said of it.
+struct Place {
+    config: Config,
+    config_file: Option<PathBuf>,
+    dir: PathBuf,
+}
+
+impl Place {
+    fn find(flags: OfflineFlags) -> Result<Self, Error> {
+        let config = Config::load(flags.config.as_deref(), environment())?;
+        let dir = flags
+            .data_dir
+            .unwrap_or_else(|| config.server.data_dir.clone());
+        if !dir.is_dir() {
+            return Err(Error::NoDataDir { dir });
+        }
+        Ok(Self {
+            config,
+            config_file: flags.config,
+            dir,
+        })
+    }
+
+    /// Its files. Without a word about the engine it stays the one that it is: only who names another converts.
+    fn files(&self, service_key: &sealock_envelope::ServiceKey) -> Result<StoreFiles, Error> {
+        let authenticator = Authenticator::new(&service_key.store_key());
+        let mut files = StoreFiles {
+            engine: self.config.store.engine,
+            ..StoreFiles::new(&self.dir, authenticator)
+        };
+        if self.config_file.is_none() && std::env::var_os(ENGINE).is_none() {
+            let engine = sealock_store::engine_of(&files);
+            files.engine = engine.map_err(|error| self.refused(error))?;
+        }
+        Ok(files)
+    }
+
+    fn refused(&self, error: sealock_store::Error) -> Error {
+        refused(error, &self.dir, self.config_file.as_deref())
+    }
+}

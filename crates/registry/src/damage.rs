@@ -1,0 +1,127 @@
+//! What is looked at when the data directory was damaged, without any key.
+
+use std::{
+    collections::{BTreeMap, BTreeSet, HashMap},
+    fmt,
+    ops::Bound,
+};
+
+use sealock_core::ObjectId;
+use sealock_envelope::Layout;
+use sealock_store::{Store, objects::ObjectSet};
+use serde::Serialize;
+
+use crate::{
+    Error, Problem, ProblemKind, blob::BLOBS, content::CONTENTS, manifests::MANIFESTS,
+    registries::REGISTRIES, sweep::referenced,
+};
+
+/// Content without its object, or with one of another length.
+#[derive(Debug, Serialize)]
+pub struct DamagedContent {
+    /// The registry's name, or its id if it has no record.
+    pub registry: String,
+    /// The digest.
+    pub digest: String,
+    /// The repositories that refer to it.
+    pub repositories: Vec<String>,
+    /// What is wrong with its object.
+    pub problem: Problem,
+}
+
+impl fmt::Display for DamagedContent {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self {
+            registry,
+            digest,
+            repositories,
+            problem,
+        } = self;
+        let repositories = match repositories.as_slice() {
+            [] => "no repository".to_owned(),
+            repositories => repositories.join(", "),
+        };
+        let what = &problem.what;
+        write!(
+            f,
+            "{digest} of {repositories} in the registry {registry}: {what}"
+        )
+    }
+}
+
+/// Compares the records of contents with their objects, as far as that goes without a key.
+///
+/// # Errors
+/// If the store fails.
+pub fn check_contents(store: &Store) -> Result<Vec<DamagedContent>, Error> {
+    let mut damaged: BTreeMap<(String, String), Problem> = BTreeMap::new();
+    for entry in store.scan(&CONTENTS, &[], Bound::Unbounded) {
+        let entry = entry?;
+        let record = entry.record.value;
+        let object = record.object;
+        let problem = match store.blobs.open(object) {
+            Ok(Some(found)) => {
+                let layout = Layout::new(&record.header, record.size);
+                layout.check_len(found.len()).err().map(|error| Problem {
+                    kind: ProblemKind::ObjectDamaged,
+                    what: format!("the object {object}: {error}"),
+                })
+            }
+            Ok(None) => Some(Problem {
+                kind: ProblemKind::ObjectMissing,
+                what: format!("the object {object} is missing"),
+            }),
+            Err(error) => Some(Problem {
+                kind: ProblemKind::ObjectDamaged,
+                what: format!("the object {object} cannot be read: {error}"),
+            }),
+        };
+        if let (Some(problem), [registry, digest]) = (problem, &entry.key[..]) {
+            damaged.insert((registry.clone(), digest.clone()), problem);
+        }
+    }
+    if damaged.is_empty() {
+        return Ok(Vec::new());
+    }
+    let mut repositories: HashMap<(String, String), BTreeSet<String>> = HashMap::new();
+    let blobs = store.scan(&BLOBS, &[], Bound::Unbounded);
+    let keys = blobs.map(|entry| entry.map(|entry| entry.key));
+    let manifests = store.scan(&MANIFESTS, &[], Bound::Unbounded);
+    for key in keys.chain(manifests.map(|entry| entry.map(|entry| entry.key))) {
+        if let [registry, repository, digest] = &key?[..] {
+            let content = (registry.clone(), digest.clone());
+            if damaged.contains_key(&content) {
+                let names = repositories.entry(content).or_default();
+                names.insert(repository.clone());
+            }
+        }
+    }
+    let mut names: HashMap<String, String> = HashMap::new();
+    for entry in store.scan(&REGISTRIES, &[], Bound::Unbounded) {
+        let record = entry?.record.value;
+        names.insert(record.id.to_string(), record.name.to_string());
+    }
+    let damaged = damaged.into_iter().map(|(content, problem)| {
+        let names_of = repositories.remove(&content).unwrap_or_default();
+        let (registry, digest) = content;
+        DamagedContent {
+            repositories: names_of.into_iter().collect(),
+            registry: names.get(&registry).cloned().unwrap_or(registry),
+            digest,
+            problem,
+        }
+    });
+    Ok(damaged.collect())
+}
+
+/// The objects of contents that no record mentions.
+///
+/// # Errors
+/// If the store fails.
+pub fn unmentioned_objects(store: &Store) -> Result<Vec<ObjectId>, Error> {
+    let mut mentioned = referenced(store)?;
+    mentioned.extend(store.removals(ObjectSet::Blobs)?);
+    let mut objects = store.blobs.list()?;
+    objects.retain(|object| !mentioned.contains(object));
+    Ok(objects)
+}

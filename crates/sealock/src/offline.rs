@@ -1,0 +1,60 @@
+//! What is done without an emulator.
+
+use sealock_emulator::{OfflineFlags, OfflineVerification};
+
+use crate::{
+    error::Error,
+    output::{BAD, GOOD, Output, printable, table},
+};
+
+/// Judges a data directory. Success only if it is whole.
+pub(crate) fn verify(flags: OfflineFlags, output: &mut Output) -> Result<(), Error> {
+    let found = sealock_emulator::verify_offline(flags).map_err(failed)?;
+    output.report(&found, lines)?;
+    let message = match found.problems.len() {
+        0 => return Ok(()),
+        1 => "1 problem in the data directory".to_owned(),
+        problems => format!("{problems} problems in the data directory"),
+    };
+    let dir = found.data_dir.display();
+    Err(Error::Failed {
+        message,
+        hint: Some(format!(
+            "restore what can be restored of the metadata with: sealock repair --data-dir {dir}"
+        )),
+    })
+}
+
+fn lines(found: &OfflineVerification) -> Vec<String> {
+    let mut lines: Vec<String> = found
+        .problems
+        .iter()
+        .map(|problem| {
+            let what = printable(&problem.what);
+            format!("{BAD}{:?}{BAD:#}: {what}", problem.kind)
+        })
+        .collect();
+    if found.whole {
+        let dir = found.data_dir.display();
+        lines.push(format!("{GOOD}whole{GOOD:#}: {dir}"));
+    }
+    if !found.quarantine.is_empty() {
+        let rows = found.quarantine.iter().map(|file| {
+            [
+                printable(&file.name),
+                file.since.to_string(),
+                file.bytes.to_string(),
+            ]
+        });
+        lines.push(table(["IN QUARANTINE", "SINCE", "BYTES"], rows));
+    }
+    lines
+}
+
+/// Why it was not done.
+pub(crate) fn failed(error: sealock_emulator::Error) -> Error {
+    Error::Failed {
+        hint: error.hint(),
+        message: error.to_string(),
+    }
+}
