@@ -1,6 +1,7 @@
 //! One suite of behaviour for every implementation of the store's traits.
 #![expect(clippy::unwrap_used, reason = "in a test, a surprise is a failure")]
 
+mod faults;
 mod metadata_suite;
 mod notes_suite;
 mod objects_suite;
