@@ -16,6 +16,7 @@ mod clock;
 mod commands;
 mod crash;
 mod crowd;
+mod disk;
 mod door;
 mod entra;
 mod exchange;

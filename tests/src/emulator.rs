@@ -29,6 +29,8 @@ pub struct Emulator {
 pub struct Options {
     /// Where to listen, instead of a free port of 127.0.0.1.
     pub listen: Option<String>,
+    /// Where everything is kept, instead of a new directory.
+    pub data_dir: Option<PathBuf>,
     /// Keep everything in memory.
     pub ephemeral: bool,
     /// The text of a configuration file, instead of the quickstart.
@@ -132,7 +134,8 @@ impl Emulator {
 
     /// Where it keeps everything.
     pub fn data_dir(&self) -> PathBuf {
-        self.dir.path().join("data")
+        let data_dir = self.options.data_dir.clone();
+        data_dir.unwrap_or_else(|| self.dir.path().join("data"))
     }
 
     fn log(&self) -> PathBuf {
@@ -184,6 +187,14 @@ impl Emulator {
     /// Runs the command line with `--json`; it must succeed.
     pub fn json(&self, arguments: &[&str]) -> Value {
         serde_json::from_str(&self.cli(&[arguments, &["--json"]].concat())).expect("JSON")
+    }
+
+    /// Its process.
+    ///
+    /// # Panics
+    /// If it does not run.
+    pub fn pid(&self) -> u32 {
+        self.process.as_ref().expect("a running emulator").id()
     }
 
     /// Stops it as a service manager would, and waits.

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use async_trait::async_trait;
 use criterion::{Criterion, criterion_group, criterion_main};
-use sealock_cmk::{Cause, Custodian, Encryption, Identity, KeyFacts, KeyVault, Settings, Sku};
+use sealock_cmk::{Custodian, Encryption, Identity, KeyFacts, KeyVault, NotDone, Settings, Sku};
 use sealock_core::{ClientId, Clock, KeyIdentifier, Kid, PublicName, RegistryId};
 use sealock_envelope::ServiceKey;
 use sealock_store::{Batch, Store, Table};
@@ -19,7 +19,7 @@ struct FreeVault;
 
 #[async_trait]
 impl KeyVault for FreeVault {
-    async fn get_key(&self, _: ClientId, key: &KeyIdentifier) -> Result<KeyFacts, Cause> {
+    async fn get_key(&self, _: ClientId, key: &KeyIdentifier) -> Result<KeyFacts, NotDone> {
         let kid = format!("{}/{}/{:032x}", key.vault, key.key, 1);
         Ok(KeyFacts {
             kid: kid.parse().unwrap(),
@@ -28,7 +28,7 @@ impl KeyVault for FreeVault {
         })
     }
 
-    async fn wrap_key(&self, _: ClientId, _: &Kid, plaintext: &[u8]) -> Result<Vec<u8>, Cause> {
+    async fn wrap_key(&self, _: ClientId, _: &Kid, plaintext: &[u8]) -> Result<Vec<u8>, NotDone> {
         Ok(plaintext.to_vec())
     }
 
@@ -37,7 +37,7 @@ impl KeyVault for FreeVault {
         _: ClientId,
         _: &Kid,
         wrapped: &[u8],
-    ) -> Result<Zeroizing<Vec<u8>>, Cause> {
+    ) -> Result<Zeroizing<Vec<u8>>, NotDone> {
         Ok(Zeroizing::new(wrapped.to_vec()))
     }
 }

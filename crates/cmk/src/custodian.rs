@@ -10,8 +10,8 @@ use sealock_envelope::{Dek, ServiceKey};
 use sealock_store::{Batch, Store};
 
 use crate::{
-    Custody, Encryption, Error, Identity, KeyFacts, KeyVault, Propagation, Refusal, Revocation,
-    Settings, Sku,
+    Custody, Encryption, Error, Identity, KeyFacts, KeyVault, NotDone, Propagation, Refusal,
+    Revocation, Settings, Sku,
     custody::{CUSTODIES, CustodyRecord, WrappedDek},
     gate::Gate,
     rules,
@@ -45,6 +45,17 @@ pub struct CustodyStatus {
     pub identity: ClientId,
     /// When the DEK was last wrapped anew.
     pub rotated: Option<Timestamp>,
+}
+
+/// Whether a registry may use its key now.
+#[derive(Debug)]
+pub enum Standing {
+    /// It may.
+    Available,
+    /// The vault refuses.
+    Revoked(Revocation),
+    /// What is stored could not be read, so that the vault was not asked.
+    Unknown(sealock_store::Error),
 }
 
 impl Custodian {
@@ -218,14 +229,12 @@ impl Custodian {
     ///
     /// # Errors
     /// If the store fails or the custody is damaged.
-    pub async fn status(
-        &self,
-        registry: RegistryId,
-    ) -> Result<(CustodyStatus, Result<(), Revocation>), Error> {
+    pub async fn status(&self, registry: RegistryId) -> Result<(CustodyStatus, Standing), Error> {
         let gate = self.gate(registry);
-        let verdict = match gate.unlocked().await {
-            Ok(_) => Ok(()),
-            Err(Error::Revoked(revocation)) => Err(revocation),
+        let standing = match gate.unlocked().await {
+            Ok(_) => Standing::Available,
+            Err(Error::Revoked(revocation)) => Standing::Revoked(revocation),
+            Err(Error::Store(error)) if error.fault().is_some() => Standing::Unknown(error),
             Err(error) => return Err(error),
         };
         let record = gate.record()?;
@@ -235,7 +244,7 @@ impl Custodian {
             identity: record.identity,
             rotated: record.rotated,
         };
-        Ok((status, verdict))
+        Ok((status, standing))
     }
 
     fn gate(&self, registry: RegistryId) -> Arc<Gate> {
@@ -274,14 +283,14 @@ impl Context {
         &self,
         key: &KeyIdentifier,
         identity: ClientId,
-    ) -> Result<KeyFacts, Refusal> {
+    ) -> Result<KeyFacts, Error> {
         let facts = self.vault.get_key(identity, key).await;
-        let facts = facts.map_err(|_| self.inaccessible(key, identity))?;
+        let facts = facts.map_err(|error| self.not_done(error, key, identity))?;
         rules::rsa_only(&self.names.key_uri(key), &facts.kty)?;
         if facts.enabled {
             Ok(facts)
         } else {
-            Err(self.inaccessible(key, identity))
+            Err(self.inaccessible(key, identity).into())
         }
     }
 
@@ -291,8 +300,8 @@ impl Context {
         kid: &Kid,
         identity: ClientId,
         dek: &Dek,
-    ) -> Result<WrappedDek, Refusal> {
-        let refused = |_| self.inaccessible(&kid.identifier(), identity);
+    ) -> Result<WrappedDek, Error> {
+        let refused = |error| self.not_done(error, &kid.identifier(), identity);
         let value = self
             .vault
             .wrap_key(identity, kid, dek.expose())
@@ -306,7 +315,15 @@ impl Context {
         let wrapped = WrappedDek::new(dek, &value);
         match wrapped.admit(&unwrapped) {
             Some(_) => Ok(wrapped),
-            None => Err(self.inaccessible(&kid.identifier(), identity)),
+            None => Err(self.inaccessible(&kid.identifier(), identity).into()),
+        }
+    }
+
+    /// What it means for a request that needs a key that the vault did not do its part.
+    fn not_done(&self, error: NotDone, key: &KeyIdentifier, identity: ClientId) -> Error {
+        match error {
+            NotDone::Refused(_) => self.inaccessible(key, identity).into(),
+            NotDone::Store(error) => error.into(),
         }
     }
 

@@ -7,7 +7,7 @@ use sealock_store::{Batch, Commit, Epoch, Record, Table};
 use serde::{Deserialize, Serialize};
 
 use crate::{
-    Cause, Error, KeyFacts, Opened, Propagation, Refusal,
+    Cause, Error, KeyFacts, NotDone, Opened, Propagation, Refusal,
     custodian::Context,
     custody::{CUSTODIES, CustodyRecord, WrappedDek},
     rules,
@@ -182,7 +182,9 @@ impl Gate {
         let record = self.record()?;
         match self.unwrap(&record, record.identity).await? {
             Ok(dek) => {
-                self.note_restored().await?;
+                if let Err(error) = self.note_restored().await {
+                    self.pass_over(error, "that the registry is available again")?;
+                }
                 if record.key.version.is_none()
                     && let Err(error) = self.follow_current_version(&record, &dek).await
                 {
@@ -224,7 +226,8 @@ impl Gate {
                 Some(dek) => Ok(Ok(dek)),
                 None => Err(damaged("the vault unwrapped another key than was wrapped")),
             },
-            Err(cause) => Ok(Err(cause)),
+            Err(NotDone::Refused(cause)) => Ok(Err(cause)),
+            Err(NotDone::Store(error)) => Err(error.into()),
         }
     }
 
@@ -304,7 +307,9 @@ impl Gate {
                 let since = self.context.clock.now();
                 let batch =
                     Batch::new().put(&REVOCATIONS, &[&id], &RevocationRecord { cause, since });
-                let _unconditional = store.commit(batch).await?;
+                if let Err(error) = store.commit(batch).await {
+                    self.pass_over(error.into(), "since when the registry is revoked")?;
+                }
                 tracing::warn!(registry = %self.registry, %cause, key = %key, "the registry is revoked");
                 since
             }
@@ -322,6 +327,17 @@ impl Gate {
             tracing::info!(registry = %self.registry, "the registry is available again");
         }
         Ok(())
+    }
+
+    /// Lets a verdict stand that the disk does not take: whether the key may be used does not depend on that.
+    fn pass_over(&self, error: Error, what: &str) -> Result<(), Error> {
+        match &error {
+            Error::Store(fault) if fault.fault().is_some() => {
+                tracing::warn!(registry = %self.registry, %error, "{what} could not be noted");
+                Ok(())
+            }
+            _ => Err(error),
+        }
     }
 
     pub(crate) fn find_record(&self) -> Result<Option<Record<CustodyRecord>>, Error> {

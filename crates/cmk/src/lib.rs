@@ -19,11 +19,11 @@ pub mod rules;
 mod settings;
 mod vault;
 
-pub use custodian::{Custodian, CustodyStatus};
+pub use custodian::{Custodian, CustodyStatus, Standing};
 pub use custody::{Custody, Lease};
 pub use error::Error;
 pub use gate::Revocation;
 pub use opened::Opened;
 pub use rules::{Encryption, Identity, Refusal, Sku};
 pub use settings::{Propagation, Settings};
-pub use vault::{Cause, KeyFacts, KeyVault, WRAP_ALGORITHM};
+pub use vault::{Cause, KeyFacts, KeyVault, NotDone, WRAP_ALGORITHM};

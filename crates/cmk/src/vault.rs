@@ -76,12 +76,23 @@ pub struct KeyFacts {
     pub enabled: bool,
 }
 
+/// Why a vault did not do what a registry asked for.
+#[derive(Debug, thiserror::Error)]
+pub enum NotDone {
+    /// It refuses.
+    #[error(transparent)]
+    Refused(#[from] Cause),
+    /// It cannot: what is stored could not be read or written. That is no word about the key, and so no revocation.
+    #[error(transparent)]
+    Store(#[from] sealock_store::Error),
+}
+
 /// A vault, as a registry's managed identity reaches it: every call is decided, and audited, as that
 /// identity's.
 #[async_trait]
 pub trait KeyVault: Send + Sync + 'static {
     /// Gets the version that `key` names: the current one, if it names none.
-    async fn get_key(&self, identity: ClientId, key: &KeyIdentifier) -> Result<KeyFacts, Cause>;
+    async fn get_key(&self, identity: ClientId, key: &KeyIdentifier) -> Result<KeyFacts, NotDone>;
 
     /// Wraps `plaintext` under `kid` with [`WRAP_ALGORITHM`].
     async fn wrap_key(
@@ -89,7 +100,7 @@ pub trait KeyVault: Send + Sync + 'static {
         identity: ClientId,
         kid: &Kid,
         plaintext: &[u8],
-    ) -> Result<Vec<u8>, Cause>;
+    ) -> Result<Vec<u8>, NotDone>;
 
     /// Unwraps what [`wrap_key`](Self::wrap_key) gave.
     async fn unwrap_key(
@@ -97,5 +108,5 @@ pub trait KeyVault: Send + Sync + 'static {
         identity: ClientId,
         kid: &Kid,
         wrapped: &[u8],
-    ) -> Result<Zeroizing<Vec<u8>>, Cause>;
+    ) -> Result<Zeroizing<Vec<u8>>, NotDone>;
 }

@@ -1,21 +1,24 @@
 //! The gate over a vault that counts, refuses, stalls and lies on command.
 #![expect(clippy::unwrap_used, reason = "in a test, a surprise is a failure")]
 
-use std::sync::{
-    Arc, Mutex,
-    atomic::{AtomicUsize, Ordering},
+use std::{
+    io,
+    sync::{
+        Arc, Mutex,
+        atomic::{AtomicUsize, Ordering},
+    },
 };
 
 use async_trait::async_trait;
 use bytes::Bytes;
 use jiff::{SignedDuration, Timestamp};
 use sealock_cmk::{
-    Cause, Custodian, Custody, Encryption, Error, Identity, KeyFacts, KeyVault, Propagation,
-    Refusal, Settings, Sku,
+    Cause, Custodian, Custody, Encryption, Error, Identity, KeyFacts, KeyVault, NotDone,
+    Propagation, Refusal, Settings, Sku, Standing,
 };
 use sealock_core::{ClientId, Clock, KeyIdentifier, Kid, ObjectId, PublicName, RegistryId};
 use sealock_envelope::ServiceKey;
-use sealock_store::{Batch, Commit, Store, Table};
+use sealock_store::{Batch, Commit, Fault, Store, Table};
 use zeroize::Zeroizing;
 
 const ANY_CONTROL_TABLE: Table<u32> = Table::control("any");
@@ -36,6 +39,7 @@ struct State {
     enabled: bool,
     refuses_unwrap: Option<Cause>,
     refuses_wrap: Option<Cause>,
+    fails_with: Option<io::ErrorKind>,
     unwraps_to: Option<Vec<u8>>,
 }
 
@@ -47,6 +51,7 @@ impl Default for State {
             enabled: true,
             refuses_unwrap: None,
             refuses_wrap: None,
+            fails_with: None,
             unwraps_to: None,
         }
     }
@@ -58,7 +63,7 @@ fn version(n: u8) -> String {
 
 #[async_trait]
 impl KeyVault for FakeVault {
-    async fn get_key(&self, _: ClientId, key: &KeyIdentifier) -> Result<KeyFacts, Cause> {
+    async fn get_key(&self, _: ClientId, key: &KeyIdentifier) -> Result<KeyFacts, NotDone> {
         let state = self.state.lock().unwrap();
         let version = key
             .version
@@ -73,9 +78,9 @@ impl KeyVault for FakeVault {
         })
     }
 
-    async fn wrap_key(&self, _: ClientId, kid: &Kid, plaintext: &[u8]) -> Result<Vec<u8>, Cause> {
+    async fn wrap_key(&self, _: ClientId, kid: &Kid, plaintext: &[u8]) -> Result<Vec<u8>, NotDone> {
         match self.state.lock().unwrap().refuses_wrap {
-            Some(cause) => Err(cause),
+            Some(cause) => Err(cause.into()),
             None => Ok([kid.to_string().as_bytes(), plaintext].concat()),
         }
     }
@@ -85,12 +90,15 @@ impl KeyVault for FakeVault {
         _: ClientId,
         kid: &Kid,
         wrapped: &[u8],
-    ) -> Result<Zeroizing<Vec<u8>>, Cause> {
+    ) -> Result<Zeroizing<Vec<u8>>, NotDone> {
         self.unwraps.fetch_add(1, Ordering::SeqCst);
         tokio::task::yield_now().await;
         let state = self.state.lock().unwrap();
         if let Some(cause) = state.refuses_unwrap {
-            return Err(cause);
+            return Err(cause.into());
+        }
+        if let Some(kind) = state.fails_with {
+            return Err(NotDone::Store(io::Error::from(kind).into()));
         }
         let plaintext = wrapped.strip_prefix(kid.to_string().as_bytes());
         let plaintext = plaintext.ok_or(Cause::KeyNotFound)?.to_vec();
@@ -195,6 +203,21 @@ async fn establish(custodian: &Custodian, registry: RegistryId, key: &str) -> Re
     custodian
         .establish(registry, &name, Sku::Premium, &encryption, Batch::new())
         .await
+}
+
+#[tokio::test]
+async fn a_disk_that_fails_under_the_vault_is_no_revocation_and_is_not_remembered() {
+    let world = World::with_key("kv1/k1").await;
+    world.control_commit().await;
+    world.set(|state| state.fails_with = Some(io::ErrorKind::StorageFull));
+    match world.custody.lease().await {
+        Err(Error::Store(error)) => assert_eq!(error.fault(), Some(Fault::Full)),
+        other => panic!("{:?}", other.map(drop)),
+    }
+    let (_, standing) = world.custodian.status(world.registry).await.unwrap();
+    assert!(matches!(standing, Standing::Unknown(_)), "{standing:?}");
+    world.set(|state| state.fails_with = None);
+    assert_eq!(world.revoked().await, None);
 }
 
 #[tokio::test]

@@ -1,9 +1,15 @@
 use std::io::Write as _;
 
 use anstyle::{AnsiColor, Style};
+use sealock_cmk::Standing;
 use sealock_vault::PendingPurge;
 
-use crate::{Auth, services::Services, tls::Trust};
+use crate::{
+    Auth,
+    services::Services,
+    storage::{self, Relief, Storage},
+    tls::Trust,
+};
 
 const NAME: Style = Style::new().bold();
 const WARNING: Style = AnsiColor::Yellow.on_default().bold();
@@ -18,6 +24,7 @@ const PURGES_NAMED: usize = 8;
 /// Tells a person where everything is and what to try.
 pub(crate) async fn print(
     services: &Services,
+    storage: &Storage,
     port: u16,
     data_dir: &str,
     trust: &Trust,
@@ -65,6 +72,13 @@ pub(crate) async fn print(
         Err(error) => format!("{WARNING}What is to be purged is unknown{WARNING:#}: {error}\n"),
     };
 
+    let reliefs = if storage.is_full {
+        storage::reliefs(services).await
+    } else {
+        Vec::new()
+    };
+    let wrong = wrong(storage, &reliefs);
+
     let mut out = anstream::stdout().lock();
     let commands: Vec<_> = commands
         .iter()
@@ -79,7 +93,7 @@ pub(crate) async fn print(
   control   http://{at}/_sealock/v1
   key       {key}
   data      {data_dir}
-{purges}
+{purges}{wrong}
 Try, in another terminal:
 {commands}
 
@@ -98,13 +112,33 @@ For one that does not find {registry}.azurecr.localhost:
 
 async fn key(services: &Services, registry: &sealock_registry::Registry) -> String {
     match services.custodian.status(registry.record.id).await {
-        Ok((status, Ok(()))) => services.names.key_uri(&status.kid.identifier()),
-        Ok((status, Err(revocation))) => {
+        Ok((status, standing)) => {
             let kid = services.names.key_uri(&status.kid.identifier());
-            format!("{kid} (revoked: {})", revocation.cause)
+            match standing {
+                Standing::Available => kid,
+                Standing::Revoked(revocation) => format!("{kid} (revoked: {})", revocation.cause),
+                Standing::Unknown(error) => format!("{kid} (unknown: {error})"),
+            }
         }
         Err(error) => format!("unknown: {error}"),
     }
+}
+
+/// Tells of what is wrong with the disk, and of what frees room.
+fn wrong(storage: &Storage, reliefs: &[Relief]) -> String {
+    let mut lines = Vec::new();
+    for problem in &storage.problems {
+        lines.push(format!("\n{WARNING}{}{WARNING:#}", problem.what));
+        lines.push(format!("  {}", problem.remedy));
+    }
+    for relief in reliefs {
+        let (what, bytes) = (&relief.what, relief.bytes);
+        lines.push(match &relief.command {
+            Some(command) => format!("  {bytes} bytes: {what}: {COMMAND}{command}{COMMAND:#}"),
+            None => format!("  {bytes} bytes: {what}"),
+        });
+    }
+    lines.iter().map(|line| format!("{line}\n")).collect()
 }
 
 /// Tells of what is purged soon, and of the commands that prevent it.

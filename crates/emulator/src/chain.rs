@@ -1,5 +1,5 @@
 use async_trait::async_trait;
-use sealock_cmk::{Cause, KeyFacts};
+use sealock_cmk::{Cause, KeyFacts, NotDone};
 use sealock_core::{ClientId, KeyIdentifier, Kid};
 use sealock_entra::Directory;
 use sealock_vault::{
@@ -19,13 +19,14 @@ impl Chain {
         Self { directory, vault }
     }
 
-    fn registry(&self, identity: ClientId) -> Result<Requester, Cause> {
+    fn registry(&self, identity: ClientId) -> Result<Requester, NotDone> {
         match self.directory.identity_by_client_id(identity) {
             Ok(Some(identity)) => Ok(Requester::registry(identity)),
-            Ok(None) => Err(Cause::IdentityNotFound),
+            Ok(None) => Err(Cause::IdentityNotFound.into()),
+            Err(sealock_entra::Error::Store(error)) if error.fault().is_some() => Err(error.into()),
             Err(error) => {
                 tracing::error!(%error, "the directory could not be read");
-                Err(Cause::VaultUnavailable)
+                Err(Cause::VaultUnavailable.into())
             }
         }
     }
@@ -35,17 +36,17 @@ impl Chain {
         identity: ClientId,
         kid: &Kid,
         usage: KeyUse,
-    ) -> Result<Zeroizing<Vec<u8>>, Cause> {
+    ) -> Result<Zeroizing<Vec<u8>>, NotDone> {
         let registry = self.registry(identity)?;
         let operation = usage.operation();
         let used = self
             .vault
             .use_key(&registry, &kid.identifier(), operation, Ok(usage))
             .await
-            .map_err(|error| cause(&error))?;
+            .map_err(not_done)?;
         match used.outcome {
             Outcome::Bytes(bytes) => Ok(bytes),
-            Outcome::Encrypted(_) | Outcome::Verified(_) => Err(Cause::VaultUnavailable),
+            Outcome::Encrypted(_) | Outcome::Verified(_) => Err(Cause::VaultUnavailable.into()),
         }
     }
 }
@@ -54,10 +55,10 @@ const ALGORITHM: EncryptionAlgorithm = EncryptionAlgorithm::RsaOaep256;
 
 #[async_trait]
 impl sealock_cmk::KeyVault for Chain {
-    async fn get_key(&self, identity: ClientId, key: &KeyIdentifier) -> Result<KeyFacts, Cause> {
+    async fn get_key(&self, identity: ClientId, key: &KeyIdentifier) -> Result<KeyFacts, NotDone> {
         let registry = self.registry(identity)?;
         let found = self.vault.get_key(&registry, key).await;
-        let bundle = found.map_err(|error| cause(&error))?;
+        let bundle = found.map_err(not_done)?;
         Ok(KeyFacts {
             kid: bundle.kid,
             kty: bundle.kty.to_string(),
@@ -70,7 +71,7 @@ impl sealock_cmk::KeyVault for Chain {
         identity: ClientId,
         kid: &Kid,
         plaintext: &[u8],
-    ) -> Result<Vec<u8>, Cause> {
+    ) -> Result<Vec<u8>, NotDone> {
         let usage = KeyUse::WrapKey {
             algorithm: ALGORITHM,
             value: Zeroizing::new(plaintext.to_vec()),
@@ -83,12 +84,24 @@ impl sealock_cmk::KeyVault for Chain {
         identity: ClientId,
         kid: &Kid,
         wrapped: &[u8],
-    ) -> Result<Zeroizing<Vec<u8>>, Cause> {
+    ) -> Result<Zeroizing<Vec<u8>>, NotDone> {
         let usage = KeyUse::UnwrapKey {
             algorithm: ALGORITHM,
             value: wrapped.to_vec(),
         };
         self.use_key(identity, kid, usage).await
+    }
+}
+
+/// Tells what the disk lacks, which says nothing of the key, from what the vault refuses.
+fn not_done(error: Error) -> NotDone {
+    match error {
+        Error::Storage(error) | Error::Directory(sealock_entra::Error::Store(error))
+            if error.fault().is_some() =>
+        {
+            NotDone::Store(error)
+        }
+        error => NotDone::Refused(cause(&error)),
     }
 }
 

@@ -4,6 +4,8 @@ use std::{
     path::{Path, PathBuf},
 };
 
+use sealock_store::Fault;
+
 use crate::{ConfigError, TlsError, control_token::CONTROL_TOKEN_FILE};
 
 /// Why the emulator cannot start or go on.
@@ -109,8 +111,25 @@ pub enum Error {
 }
 
 impl Error {
+    /// What the disk lacks, if it is the disk's fault.
+    pub(crate) fn fault(&self) -> Option<Fault> {
+        match self {
+            Self::Io(error) | Self::Tls(TlsError::Io(error)) => sealock_store::fault(error),
+            Self::Store(error)
+            | Self::Tls(TlsError::Store(error))
+            | Self::SeedRegistry(sealock_cmk::Error::Store(error)) => error.fault(),
+            Self::SeedVault(error) | Self::Vault(error) => error.fault(),
+            Self::SeedIdentity(error) | Self::Entra(error) => error.fault(),
+            Self::Registry(error) => error.fault(),
+            _ => None,
+        }
+    }
+
     /// What to do about it.
     pub fn hint(&self) -> Option<String> {
+        if let Some(fault) = self.fault() {
+            return Some(at_start(fault).to_owned());
+        }
         match self {
             Self::AddressInUse(address) if address.port() == 5000 => Some(
                 "another sealock or registry may hold port 5000, or on macOS the AirPlay receiver (System Settings, \
@@ -175,5 +194,19 @@ fn hint_on_damage(dir: &Path, config_file: Option<&Path>, error: &sealock_store:
         _ => format!(
             "see what is damaged with: {verify}; restore what can be restored with: {repair}"
         ),
+    }
+}
+
+/// What to do about what the disk lacks for a start.
+fn at_start(fault: Fault) -> &'static str {
+    match fault {
+        Fault::Full => "make room on the disk of the data directory, and start again",
+        Fault::ReadOnly => {
+            "a start has to write: mount the disk of the data directory for writing, or choose another with --data-dir"
+        }
+        Fault::Failing => {
+            "see the system's log; the disk of the data directory may have to be replaced"
+        }
+        Fault::TooManyFiles => "permit more open files: ulimit -n",
     }
 }

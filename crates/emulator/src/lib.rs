@@ -22,6 +22,7 @@ mod seed;
 mod serve;
 mod service_key;
 mod services;
+mod storage;
 mod timekeeping;
 mod tls;
 

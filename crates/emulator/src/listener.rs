@@ -3,24 +3,22 @@ use std::{
     future::Future,
     io,
     net::{IpAddr, SocketAddr},
+    pin::pin,
     sync::Arc,
     time::Duration,
 };
 
 use axum::{extract::Request, http::header, response::Response};
 use hyper::{body::Incoming, server::conn::http1, service::service_fn};
-use hyper_util::{
-    rt::{TokioIo, TokioTimer},
-    server::graceful::{GracefulShutdown, Watcher},
-};
+use hyper_util::rt::{TokioIo, TokioTimer};
 use rustls::{AlertDescription, ServerConfig};
 #[cfg(target_os = "linux")]
 use socket2::SockRef;
 use socket2::{Domain, Protocol, Socket, Type};
 use tokio::{
-    io::{AsyncRead, AsyncWrite},
+    io::{AsyncRead, AsyncWrite, AsyncWriteExt as _},
     net::{TcpListener, TcpStream},
-    sync::Semaphore,
+    sync::{Notify, OwnedSemaphorePermit, Semaphore},
     task::JoinSet,
     time::timeout,
 };
@@ -30,8 +28,19 @@ use tower_http::timeout::TimeoutBody;
 
 use crate::{Error, body::Body};
 
-/// How many clients are served at a time; more wait in the system's backlog.
-const CONNECTION_LIMIT: usize = 1024;
+/// How many clients are served at a time.
+const CONNECTION_LIMIT: u32 = 1024;
+
+/// Which part of the files that may be open connections may be: a request opens another one, to read or to write.
+const SHARE_OF_FILES: u64 = 2;
+
+/// How long a client waits for another's connection to end, once those that do nothing were told to.
+const TURN_LIMIT: Duration = Duration::from_secs(1);
+
+/// What a client is told for whom there is no connection left. Its request has not been read.
+const NO_TURN: &str = "HTTP/1.1 503 Service Unavailable: too many open files\r\n\
+    retry-after: 1\r\nconnection: close\r\ncontent-type: application/json\r\ncontent-length: 87\r\n\r\n\
+    {\"errors\":[{\"code\":\"UNAVAILABLE\",\"message\":\"too many clients at once\",\"detail\":null}]}\n";
 
 /// How long a client may take to send a request's head, or leave its connection idle.
 const HEAD_LIMIT: Duration = Duration::from_secs(75);
@@ -42,10 +51,14 @@ const HANDSHAKE_LIMIT: Duration = Duration::from_secs(10);
 /// How long a client may send nothing in the middle of a request's body, or take nothing of an answer.
 const IDLE_LIMIT: Duration = Duration::from_mins(1);
 
+/// How long a client may take to say something while others wait for its connection.
+const BEGIN_LIMIT: Duration = Duration::from_millis(500);
+
 /// How long requests may go on after the emulator was told to stop.
 const DRAIN_LIMIT: Duration = Duration::from_secs(4);
 
-/// The pause after the system refused to accept a connection, for want of file descriptors perhaps.
+/// The pause before a connection is tried again that could not be accepted, for want of file descriptors perhaps, or had
+/// no place.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(50);
 
 /// `EAFNOSUPPORT`, which the standard library has no word for.
@@ -121,33 +134,41 @@ impl Listener {
         self,
         tls: Arc<ServerConfig>,
         handler: H,
+        open_files: u64,
         shutdown: CancellationToken,
     ) where
         H: Fn(Request) -> F + Clone + Send + Sync + 'static,
         F: Future<Output = Response> + Send + 'static,
     {
+        let limit = u32::try_from(open_files / SHARE_OF_FILES).unwrap_or(CONNECTION_LIMIT);
+        let limit = limit.clamp(1, CONNECTION_LIMIT);
         let server = Server {
             tls: tls.into(),
             handler,
             shutdown,
-            connections: Arc::new(Semaphore::new(CONNECTION_LIMIT)),
+            connections: Arc::new(Semaphore::new(limit as usize)),
+            crowded: Arc::default(),
         };
+        let connections = Arc::clone(&server.connections);
         let mut acceptors = JoinSet::new();
         for socket in self.sockets {
             let server = server.clone();
             acceptors.spawn(async move {
-                let graceful = GracefulShutdown::new();
                 tokio::select! {
-                    () = server.accept(&socket, &graceful) => {}
+                    () = server.accept(&socket) => {}
                     () = server.shutdown.cancelled() => {}
-                }
-                drop(socket);
-                if timeout(DRAIN_LIMIT, graceful.shutdown()).await.is_err() {
-                    tracing::warn!("some requests did not finish in time and were cut off");
                 }
             });
         }
+        drop(server);
         acceptors.join_all().await;
+        // All of them are free once every connection has ended.
+        if timeout(DRAIN_LIMIT, connections.acquire_many(limit))
+            .await
+            .is_err()
+        {
+            tracing::warn!("some requests did not finish in time and were cut off");
+        }
     }
 }
 
@@ -158,6 +179,8 @@ struct Server<H> {
     handler: H,
     shutdown: CancellationToken,
     connections: Arc<Semaphore>,
+    /// Tells connections that others wait: those that do nothing end.
+    crowded: Arc<Notify>,
 }
 
 impl<H, F> Server<H>
@@ -165,18 +188,28 @@ where
     H: Fn(Request) -> F + Clone + Send + Sync + 'static,
     F: Future<Output = Response> + Send + 'static,
 {
-    async fn accept(&self, socket: &TcpListener, graceful: &GracefulShutdown) {
+    async fn accept(&self, socket: &TcpListener) {
+        let mut is_failing = false;
         loop {
-            let Ok(permit) = Arc::clone(&self.connections).acquire_owned().await else {
-                return;
-            };
             let (stream, address) = match socket.accept().await {
                 Ok(accepted) => accepted,
                 Err(error) => {
-                    tracing::warn!(%error, "a connection could not be accepted");
+                    // Once, and not for each pause.
+                    if !is_failing {
+                        tracing::warn!(%error, "connections cannot be accepted");
+                    }
+                    is_failing = true;
+                    self.crowded.notify_waiters();
                     tokio::time::sleep(ACCEPT_PAUSE).await;
                     continue;
                 }
+            };
+            is_failing = false;
+            let Some(permit) = self.turn().await else {
+                tracing::warn!(client = %address.ip(), "a client was turned away: there are too many");
+                // It is short, and goes out at once.
+                let _ = timeout(ACCEPT_PAUSE, turn_away(stream)).await;
+                continue;
             };
             // Answers are small or come in large batches; waiting to fill a packet only delays them.
             let _ = stream.set_nodelay(true);
@@ -187,21 +220,54 @@ where
                 address: address.ip().to_canonical(),
                 uses_tls,
             };
-            let (server, watcher) = (self.clone(), graceful.watcher());
+            let server = self.clone();
             tokio::spawn(async move {
                 let shutdown = server.shutdown.clone();
-                match shutdown.run_until_cancelled(server.begin(stream)).await {
-                    Some(Some(Connection::Plain(stream))) => {
-                        server.requests(stream, peer(false), watcher).await;
-                    }
-                    Some(Some(Connection::Tls(stream))) => {
-                        server.requests(stream, peer(true), watcher).await;
-                    }
-                    Some(None) | None => {}
+                let begun = tokio::select! {
+                    begun = server.begin(stream) => begun,
+                    () = server.is_slow_to_begin() => None,
+                    () = shutdown.cancelled() => None,
+                };
+                match begun {
+                    Some(Connection::Plain(stream)) => server.requests(stream, peer(false)).await,
+                    Some(Connection::Tls(stream)) => server.requests(stream, peer(true)).await,
+                    None => {}
                 }
                 drop(permit);
             });
         }
+    }
+
+    /// A place among the connections, after those that do nothing were told to end if there is none.
+    async fn turn(&self) -> Option<OwnedSemaphorePermit> {
+        let connections = || Arc::clone(&self.connections);
+        if let Ok(permit) = connections().try_acquire_owned() {
+            return Some(permit);
+        }
+        let free = async {
+            loop {
+                self.crowded.notify_waiters();
+                // Some have begun so lately that they are told a little later.
+                if let Ok(permit) = timeout(ACCEPT_PAUSE, connections().acquire_owned()).await {
+                    return permit;
+                }
+            }
+        };
+        timeout(TURN_LIMIT, free).await.ok()?.ok()
+    }
+
+    /// Returns once a connection that does nothing is to end.
+    async fn told_to_end(&self) {
+        tokio::select! {
+            () = self.crowded.notified() => {}
+            () = self.shutdown.cancelled() => {}
+        }
+    }
+
+    /// Returns once others wait for a connection that has said nothing for a while.
+    async fn is_slow_to_begin(&self) {
+        tokio::time::sleep(BEGIN_LIMIT).await;
+        self.crowded.notified().await;
     }
 
     /// Tells TLS from plain HTTP by the first byte. None if the client leaves, or says nothing in time.
@@ -223,7 +289,7 @@ where
         None
     }
 
-    async fn requests<S>(&self, stream: S, peer: Peer, watcher: Watcher)
+    async fn requests<S>(&self, stream: S, peer: Peer)
     where
         S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
     {
@@ -236,10 +302,28 @@ where
             .timer(TokioTimer::new())
             .header_read_timeout(HEAD_LIMIT)
             .serve_connection(TokioIo::new(stream), service);
-        if let Err(error) = watcher.watch(connection).await {
+        let mut connection = pin!(connection);
+        let ended = tokio::select! {
+            ended = connection.as_mut() => ended,
+            () = self.told_to_end() => {
+                // One that serves a request ends behind it.
+                connection.as_mut().graceful_shutdown();
+                connection.await
+            }
+        };
+        if let Err(error) = ended {
             tracing::debug!(%error, "a connection ended early");
         }
     }
+}
+
+/// Answers a client without reading its request. What speaks TLS finds that it is none, and that the connection ends.
+async fn turn_away(mut stream: TcpStream) -> io::Result<()> {
+    stream.write_all(NO_TURN.as_bytes()).await?;
+    // The answer would be lost with a reset, if what the client has sent were left unread.
+    let mut sent = [0; 1024];
+    while let Ok(1..) = stream.try_read(&mut sent) {}
+    stream.shutdown().await
 }
 
 /// A connection on which requests can come.

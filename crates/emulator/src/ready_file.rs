@@ -18,6 +18,7 @@ pub(crate) fn write(path: &Path, address: SocketAddr, trust: &Trust) -> Result<(
         },
     });
     let staged = path.with_extension(format!("{}.new", std::process::id()));
-    fs::write(&staged, format!("{ready:#}\n"))?;
-    Ok(fs::rename(&staged, path)?)
+    let written = fs::write(&staged, format!("{ready:#}\n"));
+    let written = written.and_then(|()| fs::rename(&staged, path));
+    Ok(written.inspect_err(|_| drop(fs::remove_file(&staged)))?)
 }

@@ -14,7 +14,7 @@ use tracing_subscriber::EnvFilter;
 use crate::{
     Auth, Config, Error, LogFormat, banner, config::Server, control_token::ControlToken,
     door::Door, host::Hosts, listener::Listener, ready_file, seed, service_key, services::Services,
-    timekeeping, tls,
+    storage::Storage, timekeeping, tls,
 };
 
 /// What is logged unless `RUST_LOG` says otherwise.
@@ -22,6 +22,9 @@ const LOG_FILTER: &str = "warn,sealock=info";
 
 /// How many files may be open: one for each connection and each object that is read.
 const OPEN_FILES: u64 = 16 * 1024;
+
+/// How often the ready file is tried again while the disk takes none.
+const READY_FILE_AGAIN: Duration = Duration::from_secs(1);
 
 /// How long tasks that block may keep the process alive once everything else has ended.
 const BLOCKING_LIMIT: Duration = Duration::from_millis(500);
@@ -85,9 +88,10 @@ async fn run(
         // Of a process that was killed.
         let _ = std::fs::remove_file(path);
     }
-    if let Err(error) = rlimit::increase_nofile_limit(OPEN_FILES) {
+    let open_files = rlimit::increase_nofile_limit(OPEN_FILES).unwrap_or_else(|error| {
         tracing::warn!(%error, "the limit of open files could not be raised");
-    }
+        OPEN_FILES
+    });
 
     check_reach(&config.server)?;
     let data_dir = if config.server.ephemeral {
@@ -138,7 +142,12 @@ async fn run(
     .await?;
     services.sweep()?;
     tokio::select! {
-        seeded = seed::seed(&services, &config) => seeded?,
+        seeded = seed::seed(&services, &config) => match seeded {
+            Err(error) if error.fault().is_some() => {
+                tracing::error!(%error, "what the configuration names is not all created; the next start goes on");
+            }
+            seeded => seeded?,
+        },
         // What is missing then is created at the next start.
         _ = terminate.recv() => return Ok(()),
         _ = interrupt.recv() => return Ok(()),
@@ -150,17 +159,34 @@ async fn run(
     let served = tokio::spawn(listener.serve(
         tls,
         move |request| door.clone().answer(request),
+        open_files,
         shutdown.clone(),
     ));
-    if let Some(path) = &ready_file {
-        ready_file::write(path, address, &trust)?;
+    if let Some(path) = &ready_file
+        && let Err(error) = ready_file::write(path, address, &trust)
+    {
+        if error.fault().is_none() {
+            return Err(error);
+        }
+        tracing::error!(%error, "the ready file is written once there is room");
+        let (path, trust) = (path.clone(), trust.clone());
+        let shutdown = shutdown.clone();
+        tokio::spawn(async move {
+            let mut again = tokio::time::interval(READY_FILE_AGAIN);
+            while shutdown.run_until_cancelled(again.tick()).await.is_some()
+                && ready_file::write(&path, address, &trust).is_err()
+            {}
+        });
     }
     let data_dir_shown = match dir {
         Some(dir) => dir.display().to_string(),
         None => "in memory, gone with this process".to_owned(),
     };
+    let storage = Storage::look(&services.store).await;
+    storage.log();
     banner::print(
         &services,
+        &storage,
         address.port(),
         &data_dir_shown,
         &trust,

@@ -1,5 +1,6 @@
 use axum::http::StatusCode;
 use sealock_core::{ApplicationName, ClientId, IdentityName, TenantId};
+use sealock_store::Fault;
 
 use crate::{Role, RoleScope};
 
@@ -177,6 +178,14 @@ pub enum Error {
 }
 
 impl Error {
+    /// What the disk lacks, if it is the disk's fault.
+    pub fn fault(&self) -> Option<Fault> {
+        match self {
+            Self::Store(error) => error.fault(),
+            _ => None,
+        }
+    }
+
     /// The status and the code of the answer. The codes of tokens are those of OAuth (RFC 6749, 5.2) and
     /// Entra's.
     ///
@@ -184,6 +193,10 @@ impl Error {
     pub fn status_and_code(&self) -> (StatusCode, &'static str) {
         let bad_request = StatusCode::BAD_REQUEST;
         match self {
+            // The word is the authorisation endpoint's (RFC 6749, 4.1.2.1).
+            error if error.fault().is_some() => {
+                (StatusCode::SERVICE_UNAVAILABLE, "temporarily_unavailable")
+            }
             Self::ApiVersionMissing
             | Self::ApiVersionUnsupported { .. }
             | Self::AudienceMissing
@@ -233,6 +246,7 @@ impl Error {
             Self::ParameterMissing(_) => Some(900_144),
             Self::ScopeNotDefault(_) => Some(1_002_012),
             Self::TenantNotFound(_) => Some(90_002),
+            error if error.fault().is_some() => Some(90_033),
             _ => None,
         }
     }

@@ -300,10 +300,7 @@ impl Fresh {
     pub(crate) fn note_commit(&mut self, committed: &Result<Commit, sealock_store::Error>) {
         let is_written = match committed {
             Ok(committed) => *committed == Commit::Done,
-            Err(error) => !matches!(
-                error.fault(),
-                Some(Fault::Full | Fault::ReadOnly | Fault::TooManyFiles)
-            ),
+            Err(error) => !error.fault().is_some_and(Fault::took_nothing),
         };
         self.is_referred_to &= is_written;
     }

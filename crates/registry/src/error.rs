@@ -2,6 +2,7 @@ use axum::http::StatusCode;
 use sealock_cmk::Revocation;
 use sealock_core::{Digest, InvalidDigest, RegistryName};
 
+use sealock_store::Fault;
 use uuid::Uuid;
 
 use crate::{Reference, Refusal, RepositoryName, Scope, Tag, UploadId};
@@ -239,9 +240,18 @@ impl Error {
         Self::Internal(error.to_string())
     }
 
+    /// What the disk lacks, if it is the disk's fault.
+    pub fn fault(&self) -> Option<Fault> {
+        match self {
+            Self::Store(error) | Self::Custody(sealock_cmk::Error::Store(error)) => error.fault(),
+            _ => None,
+        }
+    }
+
     /// The status and the code of the answer.
     pub fn status_and_code(&self) -> (StatusCode, &'static str) {
         match self {
+            error if let Some(fault) = error.fault() => status_and_code_of(fault),
             Self::BlobUnknown { .. } => (StatusCode::NOT_FOUND, "BLOB_UNKNOWN"),
             Self::BlobUploadInvalid(_) => (StatusCode::NOT_FOUND, "BLOB_UPLOAD_INVALID"),
             Self::BlobUploadUnknown(_) => (StatusCode::NOT_FOUND, "BLOB_UPLOAD_UNKNOWN"),
@@ -317,6 +327,16 @@ impl From<sealock_entra::Error> for Error {
 impl From<tokio::task::JoinError> for Error {
     fn from(error: tokio::task::JoinError) -> Self {
         Self::Internal(error.to_string())
+    }
+}
+
+/// How a client learns what the disk lacks: so that Docker's engine gives up at once, and does not try for most of a
+/// minute, and so that nobody takes it for a revocation (403).
+fn status_and_code_of(fault: Fault) -> (StatusCode, &'static str) {
+    match fault {
+        Fault::Full | Fault::Failing => (StatusCode::INSUFFICIENT_STORAGE, "INSUFFICIENT_STORAGE"),
+        Fault::ReadOnly => (StatusCode::METHOD_NOT_ALLOWED, "UNSUPPORTED"),
+        Fault::TooManyFiles => (StatusCode::SERVICE_UNAVAILABLE, "UNAVAILABLE"),
     }
 }
 

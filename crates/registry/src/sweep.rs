@@ -26,10 +26,11 @@ impl Registries {
         let since = self.clock.now();
         let kept = self.uploads.restore(&self.store)?;
         for object in self.store.blobs.list_staged()? {
-            if !kept.contains(&object) {
-                self.store
-                    .blobs
-                    .set_staged_aside(object, since.as_second())?;
+            if !kept.contains(&object)
+                && let Err(error) = self.store.blobs.set_staged_aside(object, since.as_second())
+            {
+                // The next start does it.
+                tracing::warn!(%object, %error, "what no upload mentions could not be set aside");
             }
         }
         Ok(Sweep {

@@ -419,7 +419,12 @@ impl Registry {
     ) -> Result<(), Error> {
         // What takes long comes before the key is asked for.
         if turn.session().is_some_and(Session::has_segments) {
-            turn = spawn_blocking(move || turn.sync().map(|()| turn)).await??;
+            let (store, uploads) = (self.store.clone(), self.uploads.clone());
+            let synced = spawn_blocking(move || match turn.sync() {
+                Ok(()) => Ok(turn),
+                Err(error) => Err(give_up(turn, &store, &uploads, error)),
+            });
+            turn = synced.await??;
         }
         self.check_writable(repository)?;
         let lease = self.lease().await?;

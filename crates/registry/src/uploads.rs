@@ -105,7 +105,10 @@ impl Uploads {
             let head = file.and_then(|file| Head::parse(&file));
             let Some(head) = head.filter(|head| head.upload.note() == note) else {
                 tracing::warn!(upload = %note, "an upload's file is damaged, and is set aside");
-                store.uploads.set_aside(note, now.as_second())?;
+                if let Err(error) = store.uploads.set_aside(note, now.as_second()) {
+                    // The next start does it.
+                    tracing::warn!(upload = %note, %error, "it could not be set aside");
+                }
                 continue;
             };
             if now.duration_since(head.touched) >= SESSION_EXPIRY {

@@ -1,3 +1,5 @@
+use std::iter;
+
 use jiff::SignedDuration;
 use serde::Deserialize;
 
@@ -6,6 +8,7 @@ use crate::{client::Client, error::Error, output::Output};
 #[derive(Debug, Deserialize)]
 struct Health {
     status: String,
+    problems: Vec<String>,
     version: String,
     uptime_seconds: u32,
 }
@@ -13,9 +16,14 @@ struct Health {
 pub(crate) fn run(client: &Client, output: &mut Output) -> Result<(), Error> {
     output.show(&client.get("health")?, |health: &Health| {
         let uptime = SignedDuration::from_secs(health.uptime_seconds.into());
-        format!(
+        let state = format!(
             "{}, version {}, up {uptime:#}",
             health.status, health.version
-        )
+        );
+        let problems = health.problems.iter().cloned();
+        iter::once(state)
+            .chain(problems)
+            .collect::<Vec<_>>()
+            .join("\n")
     })
 }

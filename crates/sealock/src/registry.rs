@@ -166,6 +166,9 @@ enum Gate {
         since: String,
         restore: Option<String>,
     },
+    Unknown {
+        message: String,
+    },
 }
 
 impl RegistryCommand {
@@ -268,6 +271,7 @@ impl Registries {
             let gate = match &registry.gate {
                 Gate::Available => "available".to_owned(),
                 Gate::Revoked { cause, .. } => format!("revoked ({cause})"),
+                Gate::Unknown { .. } => "unknown".to_owned(),
             };
             let (name, login_server, sku) = (&registry.name, &registry.login_server, &registry.sku);
             [name.clone(), login_server.clone(), sku.clone(), gate, key]
@@ -285,6 +289,9 @@ impl Registry {
             Gate::Revoked { cause, since, .. } => {
                 format!("{TITLE}{name}{TITLE:#}  {BAD}revoked{BAD:#}: {cause} since {since}")
             }
+            Gate::Unknown { message } => {
+                format!("{TITLE}{name}{TITLE:#}  {BAD}unknown{BAD:#}: {message}")
+            }
         }
     }
 
@@ -292,7 +299,7 @@ impl Registry {
     pub(crate) fn restore(&self) -> Option<&str> {
         match &self.gate {
             Gate::Revoked { restore, .. } => restore.as_deref(),
-            Gate::Available => None,
+            Gate::Available | Gate::Unknown { .. } => None,
         }
     }
 

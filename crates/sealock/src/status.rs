@@ -11,8 +11,33 @@ use crate::{
 /// The control API's view of everything.
 #[derive(Debug, Deserialize)]
 struct Status {
+    storage: Storage,
     registries: Vec<Registry>,
     pending_purges: Vec<PendingPurge>,
+}
+
+/// The control API's view of how the store is.
+#[derive(Debug, Deserialize)]
+struct Storage {
+    status: String,
+    problems: Vec<Problem>,
+    reliefs: Vec<Relief>,
+}
+
+/// The control API's view of something that is wrong.
+#[derive(Debug, Deserialize)]
+struct Problem {
+    what: String,
+    remedy: String,
+    detail: Option<String>,
+}
+
+/// The control API's view of what takes room that could be freed.
+#[derive(Debug, Deserialize)]
+struct Relief {
+    what: String,
+    bytes: u64,
+    command: Option<String>,
 }
 
 /// The control API's view of what is purged before long, unless it is recovered.
@@ -34,10 +59,37 @@ pub(crate) fn run(client: &Client, output: &mut Output) -> Result<(), Error> {
 impl Status {
     fn render(&self, client: &Client) -> String {
         let registries = self.registries.iter();
-        let records = registries.map(|registry| record(registry.title(), registry.custody(client)));
+        let registries =
+            registries.map(|registry| record(registry.title(), registry.custody(client)));
+        let records = self.storage.render(client).into_iter().chain(registries);
         let purges = self.pending_purges.iter();
         let records = records.chain(purges.map(|purge| purge.render(client)));
         records.collect::<Vec<_>>().join("\n\n")
+    }
+}
+
+impl Storage {
+    /// Nothing, if nothing is wrong.
+    fn render(&self, client: &Client) -> Option<String> {
+        if self.problems.is_empty() {
+            return None;
+        }
+        let mut fields = Vec::new();
+        for problem in &self.problems {
+            fields.push(("problem", problem.what.clone()));
+            fields.extend(problem.detail.iter().map(|detail| ("", detail.clone())));
+            fields.push(("remedy", client.commands(&problem.remedy)));
+        }
+        for relief in &self.reliefs {
+            let (what, bytes) = (&relief.what, relief.bytes);
+            let frees = match &relief.command {
+                Some(command) => format!("{bytes} bytes: {}", client.commands(command)),
+                None => format!("{bytes} bytes"),
+            };
+            fields.push(("room", format!("{what}: {frees}")));
+        }
+        let title = format!("{TITLE}storage{TITLE:#}  {BAD}{}{BAD:#}", self.status);
+        Some(record(title, fields))
     }
 }
 
@@ -68,7 +120,9 @@ mod tests {
 
     #[test]
     fn a_pending_purge_is_shown_with_when_why_and_the_way_back() {
-        let status: Status = serde_json::from_value(json!({"registries": [], "pending_purges": [
+        let status: Status = serde_json::from_value(json!({
+            "storage": {"status": "ok", "problems": [], "reliefs": []},
+            "registries": [], "pending_purges": [
             {"vault": "kv1", "key": null, "scheduled_purge": "2027-01-01T00:00:00Z",
                 "purged_in_seconds": 3600, "recover": "sealock vault recover kv1"},
             {"vault": "kv1", "key": "k1", "scheduled_purge": "2027-01-01T00:00:00Z",
@@ -90,6 +144,35 @@ key kv1/k1  to be purged: in 59m of running
   message          its retention passed while the emulator was stopped, or in a step of the system's clock
   scheduled purge  2027-01-01T00:00:00Z
   recover          sealock vault recover kv1 --emulator http://localhost:1; then: sealock key recover k1 --vault kv1 --emulator http://localhost:1"
+        );
+    }
+
+    #[test]
+    fn what_is_wrong_with_the_disk_comes_first_with_what_frees_room() {
+        let status: Status = serde_json::from_value(json!({
+            "storage": {
+                "status": "degraded",
+                "problems": [{"what": "no space is left", "remedy": "run: sealock registry gc",
+                    "detail": "cannot write `/data/x`"}],
+                "reliefs": [
+                    {"what": "blobs", "bytes": 5, "command": "sealock registry gc r"},
+                    {"what": "uploads", "bytes": 7, "command": null},
+                ],
+            },
+            "registries": [], "pending_purges": [],
+        }))
+        .unwrap();
+        let client = Client::new(&"http://localhost:1".parse().unwrap(), true);
+        let shown = anstream::adapter::strip_str(&status.render(&client)).to_string();
+        assert_eq!(
+            shown,
+            "\
+storage  degraded
+  problem  no space is left
+           cannot write `/data/x`
+  remedy   run: sealock registry gc --emulator http://localhost:1
+  room     blobs: 5 bytes: sealock registry gc r --emulator http://localhost:1
+  room     uploads: 7 bytes"
         );
     }
 }

@@ -61,6 +61,14 @@ pub trait Disk: fmt::Debug + Send + Sync + 'static {
     /// # Errors
     /// If the disk fails.
     fn free_bytes(&self, dir: &Path) -> io::Result<u64>;
+
+    /// Whether nothing can be written below `dir`, as far as that is known without trying.
+    ///
+    /// # Errors
+    /// If the disk fails.
+    fn is_read_only(&self, _dir: &Path) -> io::Result<bool> {
+        Ok(false)
+    }
 }
 
 /// How a file is opened.

@@ -233,6 +233,11 @@ pub(crate) fn share(error: &io::Error) -> io::Error {
 struct SharedFault(Fault, String);
 
 impl Fault {
+    /// Whether a write that met it has surely changed nothing. What becomes of one that fails otherwise, nobody knows.
+    pub fn took_nothing(self) -> bool {
+        self != Self::Failing
+    }
+
     fn kind(self) -> io::ErrorKind {
         match self {
             Self::Full => io::ErrorKind::StorageFull,

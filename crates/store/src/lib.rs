@@ -333,9 +333,12 @@ impl Store {
         self.metadata.note(table::line(event)).await;
     }
 
-    /// How the store is.
+    /// How the store is. Blocks.
     pub fn condition(&self) -> Condition {
-        self.metadata.condition()
+        Condition {
+            content_failure: self.blobs.failure(),
+            ..self.metadata.condition()
+        }
     }
 
     /// What is damaged of metadata and journal, after a look at everything. Nothing is changed.

@@ -12,7 +12,7 @@ use std::sync::Arc;
 use sealock_core::ObjectId;
 
 pub use self::{files::ObjectFiles, memory::MemoryObjects};
-use crate::Result;
+use crate::{Result, metadata::Failure};
 
 /// Which objects.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -98,6 +98,9 @@ pub trait Objects: Send + Sync + 'static {
     /// # Errors
     /// If the disk fails.
     fn set_staged_aside(&self, id: ObjectId, since: i64) -> Result<bool>;
+
+    /// Why no object can be written now, if none can. Where the last write failed, one is tried.
+    fn failure(&self) -> Option<Failure>;
 }
 
 /// An object that is being written. Dropped unpublished, it is gone, unless it is kept.

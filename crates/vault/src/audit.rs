@@ -296,6 +296,11 @@ impl Request {
         self.is_authenticated && self.requester.is_client()
     }
 
+    /// Whether a registry asks, or the operator.
+    fn is_ours(&self) -> bool {
+        self.is_authenticated && !self.requester.is_client()
+    }
+
     pub(crate) fn is_recorded(&self) -> bool {
         self.is_recorded.load(Ordering::Relaxed)
     }
@@ -620,6 +625,7 @@ fn signature(status: u16) -> &'static str {
         409 => "Conflict",
         429 => "TooManyRequests",
         501 => "NotImplemented",
+        503 => "ServiceUnavailable",
         _ => "InternalServerError",
     }
 }
@@ -641,10 +647,10 @@ impl Service {
 
     /// Records how an operation ended that has changed nothing.
     ///
-    /// What a registry does goes on while the disk takes no record of it: the disk is not its key. Its record is held
-    /// meanwhile. Others are refused.
+    /// What a registry does goes on while the disk takes no record of it: the disk is not its key. So does what the
+    /// operator looks at, who is to see what is wrong. Their records are held meanwhile. Others are refused.
     pub(crate) async fn record(&self, request: &Request, event: &AuditEvent) -> Result<()> {
-        if request.requester.client.origin == Origin::TrustedService {
+        if request.is_ours() {
             self.store.record_or_hold(event).await;
             return Ok(());
         }

@@ -3,6 +3,8 @@ use std::net::IpAddr;
 use sealock_core::{KeyIdentifier, KeyName, KeyVersion, Kid, VaultName};
 use sealock_entra::Principal;
 
+use sealock_store::Fault;
+
 use crate::{KeyOperation, KeyPermission, LOCATION, State, network::Unreachable};
 
 /// Why the vault refused. Texts are Azure's where Azure's are public.
@@ -317,8 +319,19 @@ impl Error {
         self.status_and_code().1
     }
 
+    /// What the disk lacks, if it is the disk's fault.
+    pub fn fault(&self) -> Option<Fault> {
+        match self {
+            Self::Storage(error) | Self::Directory(sealock_entra::Error::Store(error)) => {
+                error.fault()
+            }
+            _ => None,
+        }
+    }
+
     fn status_and_code(&self) -> (u16, &'static str) {
         match self {
+            error if error.fault().is_some() => (503, "ServiceUnavailable"),
             Self::BadParameter(_) => (400, "BadParameter"),
             Self::Unauthorized(_) => (401, "Unauthorized"),
             Self::KeyDisabled { .. }

@@ -27,9 +27,12 @@ pub(crate) fn seal(
     let publish = |key: &RecordKey, secret: &[u8]| {
         objects::publish(objects, &key.seal(associated_data.as_bytes(), secret))
     };
+    let object = publish(&record_key, &secret)?;
+    let record_key = publish(&service_key.record_key(), record_key.expose());
     Ok(SealedKey {
-        object: publish(&record_key, &secret)?,
-        record_key: publish(&service_key.record_key(), record_key.expose())?,
+        object,
+        // Where the disk does not take the second one, the first is to take no room either.
+        record_key: record_key.inspect_err(|_| drop(objects.remove(object)))?,
     })
 }
 

@@ -4,7 +4,7 @@ use jiff::{SignedDuration, Timestamp};
 use sealock_core::{Clock, ObjectId, PublicName};
 use sealock_entra::Directory;
 use sealock_envelope::ServiceKey;
-use sealock_store::{Batch, Commit, Store};
+use sealock_store::{Batch, Commit, Fault, Store};
 use tokio::sync::{Mutex, Notify, RwLock};
 
 use crate::{
@@ -105,8 +105,9 @@ impl Service {
         let (stored, files) = tokio::task::spawn_blocking(move || store(&service)).await??;
         let done = self.change(request, || plan(&stored)).await;
         match &done {
+            Ok(_) => {}
             // Whether it was committed may be unknown: if not, the files are the sweep's.
-            Ok(_) | Err(Error::Storage(_)) => {}
+            Err(Error::Storage(error)) if !error.fault().is_some_and(Fault::took_nothing) => {}
             Err(_) => {
                 if let Err(error) = self.unlink(files).await {
                     tracing::warn!(%error, "the files of a refused key version are left to the sweep");

@@ -7,9 +7,10 @@ use sealock_cmk::Refusal as CmkRefusal;
 use sealock_core::{InvalidKeyIdentifier, InvalidName, excerpt};
 use sealock_entra::{Principal, Role};
 use sealock_registry::Refusal;
+use sealock_store::Fault;
 use serde_json::json;
 
-use crate::control_token::CONTROL_TOKEN_FILE;
+use crate::{control_token::CONTROL_TOKEN_FILE, storage};
 
 /// An error of the control API: `{"error":{"code","message","hint"}}`.
 pub(super) struct ControlError {
@@ -102,6 +103,30 @@ impl ControlError {
         }
     }
 
+    /// What the disk does not let the emulator do.
+    fn fault(fault: Fault, error: &dyn std::fmt::Display) -> Self {
+        tracing::error!(%error, "the control API cannot do what it was asked");
+        let (status, code) = match fault {
+            Fault::Full => (StatusCode::INSUFFICIENT_STORAGE, "DiskFull"),
+            Fault::ReadOnly => (StatusCode::INSUFFICIENT_STORAGE, "DiskReadOnly"),
+            Fault::Failing => (StatusCode::INSUFFICIENT_STORAGE, "DiskFailing"),
+            Fault::TooManyFiles => (StatusCode::SERVICE_UNAVAILABLE, "TooManyFiles"),
+        };
+        Self {
+            status,
+            code: code.to_owned(),
+            message: format!("{fault}: {error}"),
+            hint: Some(storage::remedy(fault).to_owned()),
+        }
+    }
+
+    fn from_store(error: &sealock_store::Error) -> Self {
+        match error.fault() {
+            Some(fault) => Self::fault(fault, error),
+            None => Self::internal(error),
+        }
+    }
+
     fn internal(error: &dyn std::fmt::Display) -> Self {
         tracing::error!(%error, "the control API failed");
         Self {
@@ -144,6 +169,9 @@ impl From<InvalidKeyIdentifier> for ControlError {
 
 impl From<sealock_vault::Error> for ControlError {
     fn from(error: sealock_vault::Error) -> Self {
+        if let Some(fault) = error.fault() {
+            return Self::fault(fault, &error);
+        }
         let status =
             StatusCode::from_u16(error.status()).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
         if status.is_server_error() {
@@ -163,6 +191,9 @@ impl From<sealock_vault::Error> for ControlError {
 
 impl From<sealock_entra::Error> for ControlError {
     fn from(error: sealock_entra::Error) -> Self {
+        if let Some(fault) = error.fault() {
+            return Self::fault(fault, &error);
+        }
         let (status, code) = error.status_and_code();
         if status.is_server_error() {
             return Self::internal(&error);
@@ -183,6 +214,7 @@ impl From<sealock_cmk::Error> for ControlError {
             sealock_cmk::Error::Revoked(_) => {
                 ("Denied", Some("see why with: sealock status".to_owned()))
             }
+            sealock_cmk::Error::Store(error) => return Self::from_store(error),
             _ => return Self::internal(&error),
         };
         Self {
@@ -217,6 +249,9 @@ impl From<sealock_registry::Error> for ControlError {
         if let sealock_registry::Error::Custody(error) = error {
             return error.into();
         }
+        if let Some(fault) = error.fault() {
+            return Self::fault(fault, &error);
+        }
         let (status, code) = error.status_and_code();
         if status.is_server_error() {
             return Self::internal(&error);
@@ -248,6 +283,6 @@ impl From<sealock_registry::Error> for ControlError {
 
 impl From<sealock_store::Error> for ControlError {
     fn from(error: sealock_store::Error) -> Self {
-        Self::internal(&error)
+        Self::from_store(&error)
     }
 }

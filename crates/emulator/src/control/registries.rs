@@ -1,6 +1,6 @@
 use axum::{Json, extract::State, http::StatusCode};
 use jiff::Timestamp;
-use sealock_cmk::{Cause, Encryption, Identity, Sku, rules};
+use sealock_cmk::{Cause, Encryption, Identity, Sku, Standing, rules};
 use sealock_core::{ClientId, IdentityName, KeyIdentifier, Kid, RegistryId, RegistryName};
 use sealock_entra::Role;
 use sealock_registry::{LoginSettings, Registry};
@@ -59,6 +59,10 @@ enum GateView {
         since: Timestamp,
         /// The command that restores the registry, if one does.
         restore: Option<String>,
+    },
+    /// What is stored could not be read.
+    Unknown {
+        message: String,
     },
 }
 
@@ -196,7 +200,7 @@ async fn encrypted(
     id: RegistryId,
     registry: &RegistryName,
 ) -> Result<(EncryptionView, GateView), ControlError> {
-    let (custody, verdict) = services.custodian.status(id).await?;
+    let (custody, standing) = services.custodian.status(id).await?;
     let identity = services.directory.identity_by_client_id(custody.identity)?;
     let identity_name = identity.map(|identity| identity.name);
     let encryption = EncryptionView::Enabled {
@@ -209,9 +213,12 @@ async fn encrypted(
         key_rotation_enabled: custody.key.version.is_none(),
         last_key_rotation: custody.rotated,
     };
-    let gate = match verdict {
-        Ok(()) => GateView::Available,
-        Err(revocation) => GateView::Revoked {
+    let gate = match standing {
+        Standing::Available => GateView::Available,
+        Standing::Unknown(error) => GateView::Unknown {
+            message: error.to_string(),
+        },
+        Standing::Revoked(revocation) => GateView::Revoked {
             restore: restore(
                 registry,
                 revocation.cause,
@@ -235,7 +242,7 @@ pub(super) async fn way_back(
 ) -> Result<Option<String>, ControlError> {
     Ok(match encrypted(services, id, registry).await? {
         (_, GateView::Revoked { restore, .. }) => restore,
-        (_, GateView::Available) => None,
+        (_, GateView::Available | GateView::Unknown { .. }) => None,
     })
 }
 

@@ -5,13 +5,27 @@ use sealock_vault::PendingPurge;
 use serde::Serialize;
 
 use super::{Answer, registries};
-use crate::services::Services;
+use crate::{
+    services::Services,
+    storage::{Relief, Storage, reliefs},
+};
 
 #[derive(Serialize)]
 pub(super) struct View {
+    storage: StorageView,
     #[serde(flatten)]
     registries: registries::List,
     pending_purges: Vec<PendingPurgeView>,
+}
+
+/// How the store is, and what to do about it.
+#[derive(Serialize)]
+struct StorageView {
+    status: &'static str,
+    #[serde(flatten)]
+    storage: Storage,
+    /// What could go, if room is missing.
+    reliefs: Vec<Relief>,
 }
 
 /// What is purged once the emulator has run for a while, unless it is recovered.
@@ -28,7 +42,17 @@ struct PendingPurgeView {
 
 pub(super) async fn status(State(services): State<Services>) -> Answer<View> {
     let pending = services.vault.pending_purges()?;
+    let storage = Storage::look(&services.store).await;
     Ok(Json(View {
+        storage: StorageView {
+            status: storage.status(),
+            reliefs: if storage.is_full {
+                reliefs(&services).await
+            } else {
+                Vec::new()
+            },
+            storage,
+        },
         registries: registries::all(&services).await?,
         pending_purges: pending.into_iter().map(PendingPurgeView::from).collect(),
     }))

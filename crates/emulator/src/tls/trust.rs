@@ -66,21 +66,32 @@ impl Trust {
             files: None,
         };
         if let Some(dir) = dir {
-            let ca = dir.join("ca.pem");
-            write_if_new(&ca, &trust.ca_pem)?;
-            let bundle = dir.join("bundle.pem");
-            write_if_new(&bundle, &trust.bundle_pem)?;
-            let azure_ca = dir.join("azure-ca.pem");
-            if let Some(pem) = &trust.azure_ca_pem {
-                write_if_new(&azure_ca, pem)?;
+            match trust.write(dir) {
+                Ok(files) => trust.files = Some(files),
+                // Clients have the CA from the emulator, too.
+                Err(TlsError::Io(error)) if sealock_store::fault(&error).is_some() => {
+                    tracing::error!(%error, "the files for clients that trust the CA are not up to date");
+                }
+                Err(error) => return Err(error),
             }
-            trust.files = Some(TrustFiles {
-                ca,
-                bundle,
-                azure_ca: trust.azure_ca_pem.is_some().then_some(azure_ca),
-            });
         }
         Ok(trust)
+    }
+
+    fn write(&self, dir: &Path) -> Result<TrustFiles, TlsError> {
+        let ca = dir.join("ca.pem");
+        write_if_new(&ca, &self.ca_pem)?;
+        let bundle = dir.join("bundle.pem");
+        write_if_new(&bundle, &self.bundle_pem)?;
+        let azure_ca = dir.join("azure-ca.pem");
+        if let Some(pem) = &self.azure_ca_pem {
+            write_if_new(&azure_ca, pem)?;
+        }
+        Ok(TrustFiles {
+            ca,
+            bundle,
+            azure_ca: self.azure_ca_pem.is_some().then_some(azure_ca),
+        })
     }
 }
 
@@ -116,6 +127,9 @@ fn write_if_new(path: &Path, text: &str) -> Result<(), TlsError> {
         _ => {}
     }
     // New: what is there already might lead elsewhere.
-    fs::File::create_new(&staged)?.write_all(text.as_bytes())?;
-    Ok(fs::rename(staged, path)?)
+    let written = fs::File::create_new(&staged).and_then(|mut file| {
+        file.write_all(text.as_bytes())?;
+        fs::rename(&staged, path)
+    });
+    Ok(written.inspect_err(|_| drop(fs::remove_file(&staged)))?)
 }

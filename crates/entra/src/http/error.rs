@@ -23,7 +23,10 @@ pub(super) enum Shape {
 pub(super) fn render(error: &Error, shape: Shape) -> Response {
     let (status, code) = error.status_and_code();
     let mut message = error.to_string();
-    if status.is_server_error() {
+    if let Some(fault) = error.fault() {
+        tracing::error!(%error, "the directory cannot do what it was asked");
+        message = format!("the emulator cannot do this now: {fault}");
+    } else if status.is_server_error() {
         tracing::error!(%error, "the directory failed");
         // It may name files of the data directory.
         "the directory failed; the emulator's log says why".clone_into(&mut message);
@@ -34,6 +37,10 @@ pub(super) fn render(error: &Error, shape: Shape) -> Response {
         Shape::Entra(now) => entra(error, code, &message, now),
     };
     let mut response = (status, Json(body)).into_response();
+    if error.fault().is_some() {
+        let seconds = HeaderValue::from_static("1");
+        response.headers_mut().insert(header::RETRY_AFTER, seconds);
+    }
     if let Error::MethodNotAllowed { allowed, .. } = error {
         let allowed = HeaderValue::from_static(allowed);
         response.headers_mut().insert(header::ALLOW, allowed);

@@ -23,7 +23,13 @@ pub(super) async fn answer(call: Call, repository: &RepositoryName, digest: Dige
             let registry = call.registry.clone();
             let answer = get(call, repository, digest).await?;
             // Whoever asks whether it is there will refer to it without pushing it.
-            registry.renew_blob(repository, &digest).await?;
+            match registry.renew_blob(repository, &digest).await {
+                // It is there all the same, and whoever pulls asks, too.
+                Err(error) if error.fault().is_some() => {
+                    tracing::warn!(%error, "that a client counts on a blob could not be noted");
+                }
+                renewed => renewed?,
+            }
             Ok(answer)
         }
         Method::DELETE => {

@@ -3,7 +3,9 @@ use axum::{
     http::{HeaderValue, header},
     response::{IntoResponse as _, Response},
 };
+use hyper::ext::ReasonPhrase;
 use sealock_core::PublicName;
+use sealock_store::Fault;
 use serde_json::{Value, json};
 
 use super::{CORRELATION_ID, uploads};
@@ -14,7 +16,9 @@ use crate::Error;
 /// A refusal by the key's gate is also noted in the response's extensions, for the log.
 pub fn render(error: &Error, names: &PublicName) -> Response {
     let (status, _) = error.status_and_code();
-    if status.is_server_error() {
+    if let Some(fault) = error.fault() {
+        tracing::error!(%error, %fault, "the registry cannot do what it was asked");
+    } else if status.is_server_error() {
         tracing::error!(%error, "the registry failed");
     }
     let body = format!("{{\"errors\":[{}]}}\n", entries(error, names));
@@ -45,8 +49,10 @@ fn entries(error: &Error, names: &PublicName) -> String {
 
 fn entry(error: &Error, names: &PublicName) -> String {
     let (status, code) = error.status_and_code();
-    let message = if status.is_server_error() && !matches!(error, Error::Damaged { .. }) {
-        // It may name files of the data directory.
+    // Otherwise it may name files of the data directory.
+    let message = if let Some(fault) = error.fault() {
+        format!("{fault}; to see what to do, on its machine: sealock status")
+    } else if status.is_server_error() && !matches!(error, Error::Damaged { .. }) {
         "the registry failed; the emulator's log says why".to_owned()
     } else {
         error.to_string()
@@ -81,6 +87,9 @@ fn detail(error: &Error, names: &PublicName) -> Value {
 }
 
 fn add_headers(error: &Error, response: &mut Response) {
+    if let Some(fault) = error.fault() {
+        add_words(fault, response);
+    }
     let headers = response.headers_mut();
     match error {
         Error::Denied(revocation) => {
@@ -119,5 +128,28 @@ fn add_headers(error: &Error, response: &mut Response) {
             }
         }
         _ => {}
+    }
+}
+
+/// Has the status line say what the disk lacks: of a status of 500 or more Docker's engine shows nothing else. It gives
+/// up, where it would try again for most of a minute, if that has the system's words for a full disk.
+///
+/// <https://github.com/moby/moby/blob/master/daemon/internal/distribution/errors.go>
+fn add_words(fault: Fault, response: &mut Response) {
+    let (words, retry) = match fault {
+        Fault::Full => ("Insufficient Storage: no space left on device", None),
+        Fault::Failing => ("Insufficient Storage: the disk fails", None),
+        Fault::TooManyFiles => ("Service Unavailable: too many open files", Some("1")),
+        Fault::ReadOnly => {
+            let allowed = HeaderValue::from_static("GET, HEAD");
+            response.headers_mut().insert(header::ALLOW, allowed);
+            return;
+        }
+    };
+    let words = ReasonPhrase::from_static(words.as_bytes());
+    response.extensions_mut().insert(words);
+    if let Some(seconds) = retry {
+        let seconds = HeaderValue::from_static(seconds);
+        response.headers_mut().insert(header::RETRY_AFTER, seconds);
     }
 }

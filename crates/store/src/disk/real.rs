@@ -6,6 +6,8 @@ use std::{
     sync::Arc,
 };
 
+use rustix::fs::{StatVfs, StatVfsMountFlags};
+
 use super::{Access, Disk, DiskFile, parent};
 use crate::{Error, ownership};
 
@@ -110,10 +112,18 @@ impl Disk for RealDisk {
     }
 
     fn free_bytes(&self, dir: &Path) -> io::Result<u64> {
-        let found = rustix::fs::statvfs(dir).map_err(io::Error::from);
-        let found = found.map_err(naming("ask for the room of", dir))?;
+        let found = file_system(dir)?;
         Ok(found.f_bavail.saturating_mul(found.f_frsize))
     }
+
+    fn is_read_only(&self, dir: &Path) -> io::Result<bool> {
+        Ok(file_system(dir)?.f_flag.contains(StatVfsMountFlags::RDONLY))
+    }
+}
+
+fn file_system(dir: &Path) -> io::Result<StatVfs> {
+    let found = rustix::fs::statvfs(dir).map_err(io::Error::from);
+    found.map_err(naming("ask for the room of", dir))
 }
 
 impl DiskFile for RealFile {

@@ -104,7 +104,7 @@ fn write_to(
         }
     }
     if let Some(difference) = ledger.differences(&count).first() {
-        return Err(Error::damaged_file(&snapshot.file, difference));
+        return Err(Error::damaged_file(&snapshot.file, difference.to_string()));
     }
     hash.update(&buffer);
     buffer.extend(authenticator.tag(Label::Copy, &[&hash.finalize()]));

@@ -222,8 +222,17 @@ impl Log {
         self.erase_behind()
     }
 
+    /// Whether commits would go on for a while without room on the disk.
+    pub(crate) fn has_reserve(&self) -> bool {
+        self.left() >= RESERVE / 4
+    }
+
+    fn left(&self) -> u64 {
+        self.length.saturating_sub(self.position.offset)
+    }
+
     fn write_ahead(&mut self) {
-        let left = self.length.saturating_sub(self.position.offset);
+        let left = self.left();
         if left > RESERVE / 2 {
             return;
         }

@@ -344,7 +344,11 @@ impl File {
             let length = state.length;
             let dir = disk::parent(&self.path);
             if self.disk.free_bytes(dir)? < length + ROOM_BESIDE_COPY {
-                return Err(io::Error::from(io::ErrorKind::StorageFull).into());
+                let what = format!(
+                    "cannot write `{}` anew: that takes {length} bytes",
+                    self.path.display()
+                );
+                return Err(io::Error::new(io::ErrorKind::StorageFull, what).into());
             }
             let unfinished = disk::unfinished(&self.path);
             disk::remove_if_present(&*self.disk, &unfinished)?;

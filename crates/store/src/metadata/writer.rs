@@ -50,6 +50,8 @@ const HELD_LINES: usize = 1024;
 pub struct Condition {
     /// Why the last write failed, until one goes well.
     pub failure: Option<Failure>,
+    /// Why no content is taken, whether records can be written or not.
+    pub content_failure: Option<Failure>,
     /// How many lines of the journal wait in memory for the disk to take them.
     pub held_lines: usize,
     /// How many lines there was no room for.
@@ -65,6 +67,15 @@ pub struct Failure {
     pub fault: Option<Fault>,
     /// What failed, and on which file.
     pub what: String,
+}
+
+impl From<&Error> for Failure {
+    fn from(error: &Error) -> Self {
+        Self {
+            fault: error.fault(),
+            what: error.to_string(),
+        }
+    }
 }
 
 /// What the writer shares with those who read.
@@ -164,10 +175,7 @@ impl Shared {
         if condition.failure.is_none() {
             tracing::error!(%error, "the store cannot write");
         }
-        condition.failure = Some(Failure {
-            fault: error.fault(),
-            what: error.to_string(),
-        });
+        condition.failure = Some(error.into());
     }
 
     fn report_recovery(&self) {
@@ -296,8 +304,7 @@ impl Writer {
         let held = self.shared.take_held();
         let done = self.write(&held, changes);
         match &done {
-            Ok(_) if self.failed_checkpoint.is_none() => self.shared.report_recovery(),
-            Ok(_) => {}
+            Ok(_) => self.report_recovery(),
             Err(error) => {
                 for line in held {
                     self.shared.hold(line);
@@ -514,8 +521,15 @@ impl Writer {
         let checkpoint = self.checkpoint();
         self.failed_checkpoint = checkpoint.is_err().then(Instant::now);
         match checkpoint {
-            Ok(()) => self.shared.report_recovery(),
+            Ok(()) => self.report_recovery(),
             Err(error) => self.shared.report(&error),
+        }
+    }
+
+    /// Says that writing works again, unless what worked is the last bit that fits.
+    fn report_recovery(&self) {
+        if self.failed_checkpoint.is_none() && self.log.has_reserve() {
+            self.shared.report_recovery();
         }
     }
 

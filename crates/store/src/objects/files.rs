@@ -2,7 +2,10 @@ use std::{
     ffi::OsString,
     io,
     path::{Path, PathBuf},
-    sync::Arc,
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering},
+    },
 };
 
 use sealock_core::ObjectId;
@@ -11,6 +14,7 @@ use super::{Object, ObjectSet, Objects, Staged};
 use crate::{
     Quarantine, Result,
     disk::{self, Access, Disk, DiskFile},
+    metadata::Failure,
 };
 
 /// How much room objects leave on the disk: operations on keys and registries go on when pushes are refused.
@@ -31,6 +35,8 @@ struct Place {
     set: ObjectSet,
     dir: PathBuf,
     staging: PathBuf,
+    /// Whether something failed since the last write that went well.
+    is_failing: AtomicBool,
 }
 
 impl ObjectFiles {
@@ -61,6 +67,7 @@ impl ObjectFiles {
             set,
             dir: dir.join(set.name()),
             staging: dir.join(set.name()).join("staging"),
+            is_failing: AtomicBool::default(),
         };
         Self {
             place: Arc::new(place),
@@ -83,12 +90,33 @@ impl Place {
     }
 
     fn open(&self, path: &Path) -> Result<Option<Arc<dyn Object>>> {
-        let opened = disk::open_if_present(&*self.disk, path, Access::Read)?;
+        let opened = disk::open_if_present(&*self.disk, path, Access::Read);
+        // The look at how the disk is shall find out why.
+        let opened = opened.inspect_err(|_| self.is_failing.store(true, Ordering::Relaxed))?;
         let Some(file) = opened else {
             return Ok(None);
         };
         let len = file.len()?;
         Ok(Some(Arc::new(ObjectFile { file, len })))
+    }
+
+    /// Notes how a write ended.
+    fn note<T>(&self, written: io::Result<T>) -> Result<T> {
+        self.is_failing.store(written.is_err(), Ordering::Relaxed);
+        Ok(written?)
+    }
+
+    /// Finds out whether an object could be written now, without one if none failed of late.
+    fn check_writable(&self) -> Result<()> {
+        self.check_room(0)?;
+        if self.disk.is_read_only(&self.dir)? {
+            let what = format!(
+                "cannot write below `{}`: it is read-only",
+                self.dir.display()
+            );
+            return Err(io::Error::new(io::ErrorKind::ReadOnlyFilesystem, what).into());
+        }
+        Ok(())
     }
 
     /// Refuses what would take the room that is left for everything else.
@@ -116,7 +144,7 @@ impl Objects for ObjectFiles {
         self.place.check_room(0)?;
         let id = ObjectId::random();
         let path = self.place.staged(id);
-        self.place.disk.create(&path)?;
+        self.place.note(self.place.disk.create(&path))?;
         Ok(Box::new(StagedFile {
             id,
             path,
@@ -178,6 +206,20 @@ impl Objects for ObjectFiles {
         self.quarantine
             .add(&file, "staging", &id.to_string(), since)
     }
+
+    fn failure(&self) -> Option<Failure> {
+        let checked = self.place.check_writable();
+        let checked = if self.place.is_failing.load(Ordering::Relaxed) {
+            checked.and_then(|()| {
+                let mut staged = self.stage()?;
+                staged.write_at(0, &[0])?;
+                staged.sync()
+            })
+        } else {
+            checked
+        };
+        checked.err().map(|error| Failure::from(&error))
+    }
 }
 
 /// A file that is opened for each write: there may be more uploads than a process may have files open.
@@ -191,7 +233,8 @@ struct StagedFile {
 
 impl StagedFile {
     fn open(&self) -> Result<Arc<dyn DiskFile>> {
-        Ok(self.place.disk.open(&self.path, Access::Write)?)
+        self.place
+            .note(self.place.disk.open(&self.path, Access::Write))
     }
 }
 
@@ -202,11 +245,13 @@ impl Staged for StagedFile {
 
     fn write_at(&mut self, offset: u64, bytes: &[u8]) -> Result<()> {
         self.place.check_room(bytes.len())?;
-        Ok(self.open()?.write_at(offset, bytes)?)
+        let file = self.open()?;
+        self.place.note(file.write_at(offset, bytes))
     }
 
     fn sync(&self) -> Result<()> {
-        Ok(self.open()?.sync()?)
+        let file = self.open()?;
+        self.place.note(file.sync())
     }
 
     fn keep(&mut self) -> Result<()> {
@@ -222,9 +267,10 @@ impl Staged for StagedFile {
     fn publish(mut self: Box<Self>) -> Result<()> {
         self.sync()?;
         let published = self.place.published(self.id);
-        self.place.disk.rename(&self.path, &published)?;
+        let disk = &self.place.disk;
+        self.place.note(disk.rename(&self.path, &published))?;
         self.stays = true;
-        Ok(self.place.disk.sync_dir(&self.place.dir)?)
+        self.place.note(disk.sync_dir(&self.place.dir))
     }
 }
 

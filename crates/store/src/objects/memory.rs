@@ -7,7 +7,7 @@ use std::{
 use sealock_core::ObjectId;
 
 use super::{Object, Objects, Staged};
-use crate::Result;
+use crate::{Result, metadata::Failure};
 
 type Shared = Arc<Mutex<HashMap<ObjectId, Arc<Vec<u8>>>>>;
 
@@ -77,6 +77,10 @@ impl Objects for MemoryObjects {
 
     fn set_staged_aside(&self, id: ObjectId, _: i64) -> Result<bool> {
         self.discard(id)
+    }
+
+    fn failure(&self) -> Option<Failure> {
+        None
     }
 }
 

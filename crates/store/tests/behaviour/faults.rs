@@ -374,3 +374,23 @@ async fn a_database_that_could_not_be_read_is_read_again_without_a_start() {
     session.commit(Change::default().put("a", "5")).await;
     assert!(session.found() == session.account.all());
 }
+
+#[tokio::test]
+async fn a_fault_that_only_content_met_is_told_until_content_can_be_written() {
+    for errno in [Errno::IO, Errno::MFILE, Errno::NOSPC] {
+        let mut session = used().await;
+        assert!(session.store().condition().content_failure.is_none());
+        session.disk.fail(move |operation| {
+            let is_content = operation.path.to_string_lossy().contains("blobs");
+            (is_content && is_change(operation)).then_some(errno.into())
+        });
+        let refused = session.publish(b"content").unwrap_err();
+        let told = session.store().condition().content_failure.unwrap();
+        assert_eq!(told.fault, refused.fault());
+        assert!(told.fault.is_some());
+
+        session.disk.mend();
+        assert!(session.store().condition().content_failure.is_none());
+        session.publish(b"content").unwrap();
+    }
+}

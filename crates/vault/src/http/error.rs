@@ -31,7 +31,11 @@ struct InnerError {
 pub(super) fn render(error: &Error) -> Response {
     let status = StatusCode::from_u16(error.status()).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
     let mut message = error.to_string();
-    if status == StatusCode::INTERNAL_SERVER_ERROR {
+    // It may name files of the data directory.
+    if let Some(fault) = error.fault() {
+        tracing::error!(%error, "the vault cannot do what it was asked");
+        message = format!("The emulator cannot do this now: {fault}.");
+    } else if status == StatusCode::INTERNAL_SERVER_ERROR {
         tracing::error!(%error, "the vault failed");
         "The emulator failed; its log says why.".clone_into(&mut message);
     }
@@ -50,6 +54,9 @@ pub(super) fn render(error: &Error) -> Response {
         }
         Error::Throttled { retry_after } => {
             headers.insert(header::RETRY_AFTER, HeaderValue::from(*retry_after));
+        }
+        error if error.fault().is_some() => {
+            headers.insert(header::RETRY_AFTER, HeaderValue::from_static("1"));
         }
         _ => {}
     }

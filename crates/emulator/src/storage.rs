@@ -1,0 +1,239 @@
+//! What is wrong with what is stored or with its disk, and what to do about it.
+
+use sealock_store::{Fault, Store, metadata::Condition};
+use serde::Serialize;
+
+use crate::services::Services;
+
+/// Something that is wrong.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub(crate) struct Problem {
+    /// What it is, and what it keeps from working.
+    pub(crate) what: String,
+    /// What to do about it.
+    pub(crate) remedy: String,
+    /// What failed, and on which file. For who has the data directory.
+    pub(crate) detail: Option<String>,
+}
+
+/// How the store is.
+#[derive(Debug, Serialize)]
+pub(crate) struct Storage {
+    pub(crate) problems: Vec<Problem>,
+    /// How many records of the vault's audit log wait in memory.
+    pub(crate) held_records: usize,
+    /// How many of them there was no room for.
+    pub(crate) lost_records: u64,
+    /// What is damaged.
+    pub(crate) damage: Vec<String>,
+    /// Whether it is room that is missing.
+    #[serde(skip)]
+    pub(crate) is_full: bool,
+}
+
+/// What takes room that could be freed.
+#[derive(Debug, PartialEq, Eq, Serialize)]
+pub(crate) struct Relief {
+    pub(crate) what: String,
+    /// How many bytes.
+    pub(crate) bytes: u64,
+    /// The command that frees them, if there is one.
+    pub(crate) command: Option<String>,
+}
+
+impl Storage {
+    /// How the store is now.
+    pub(crate) async fn look(store: &Store) -> Self {
+        let store = store.clone();
+        let condition = tokio::task::spawn_blocking(move || store.condition()).await;
+        // A look that ends early has found nothing out.
+        Self::of(condition.unwrap_or_default())
+    }
+
+    fn of(condition: Condition) -> Self {
+        let failures = [&condition.failure, &condition.content_failure];
+        let mut failures = failures.into_iter().flatten();
+        let is_full = failures.any(|failure| failure.fault == Some(Fault::Full));
+        let mut problems = Vec::new();
+        let disk = match (&condition.failure, &condition.content_failure) {
+            (Some(failure), _) => Some((failure, "what is there is served; changes are refused")),
+            (None, Some(failure)) if failure.fault == Some(Fault::TooManyFiles) => Some((
+                failure,
+                "what needs another one is refused, and may be tried again",
+            )),
+            (None, Some(failure)) => Some((
+                failure,
+                "pushes are refused; pulls and changes of keys go on",
+            )),
+            (None, None) => None,
+        };
+        if let Some((failure, consequence)) = disk {
+            let fault = failure.fault.unwrap_or(Fault::Failing);
+            problems.push(Problem {
+                what: format!("{fault}: {consequence}"),
+                remedy: remedy(fault).to_owned(),
+                detail: Some(failure.what.clone()),
+            });
+        }
+        let (held, lost) = (condition.held_lines, condition.lost_lines);
+        if held > 0 {
+            problems.push(Problem {
+                what: format!("{held} records of the audit log are in memory only"),
+                remedy: "leave the emulator running: they are written once the disk takes them"
+                    .to_owned(),
+                detail: None,
+            });
+        }
+        if lost > 0 {
+            problems.push(Problem {
+                what: format!(
+                    "{lost} records of the audit log are lost, which the disk did not take"
+                ),
+                remedy: "note it; a restart counts anew".to_owned(),
+                detail: None,
+            });
+        }
+        let damaged = condition.damage.len();
+        if damaged > 0 {
+            problems.push(Problem {
+                what: format!("{damaged} stored records or files are damaged"),
+                remedy: "see what is lost with: sealock verify".to_owned(),
+                detail: condition.damage.first().cloned(),
+            });
+        }
+        Self {
+            problems,
+            held_records: held,
+            lost_records: lost,
+            damage: condition.damage,
+            is_full,
+        }
+    }
+
+    /// Has the log say what is wrong.
+    pub(crate) fn log(&self) {
+        for Problem {
+            what,
+            remedy,
+            detail,
+        } in &self.problems
+        {
+            tracing::warn!(remedy, detail, "{what}");
+        }
+    }
+
+    /// `ok`, or `degraded`.
+    pub(crate) fn status(&self) -> &'static str {
+        if self.problems.is_empty() {
+            "ok"
+        } else {
+            "degraded"
+        }
+    }
+}
+
+/// What to do about what the disk lacks. Whatever it is, the emulator goes on by itself afterwards.
+pub(crate) fn remedy(fault: Fault) -> &'static str {
+    match fault {
+        Fault::Full => {
+            "make room on that disk, or free what nothing refers to: sealock registry gc; for what takes room: sealock \
+             status"
+        }
+        Fault::ReadOnly => "see why in the system's log, and mount it for writing again",
+        Fault::Failing => "see the system's log, and replace the disk if it does not recover",
+        Fault::TooManyFiles => "permit more open files: ulimit -n",
+    }
+}
+
+/// What could go to make room, as far as it can be found out now.
+pub(crate) async fn reliefs(services: &Services) -> Vec<Relief> {
+    let mut reliefs = Vec::new();
+    for registry in services.registries.list().unwrap_or_default() {
+        // While a registry is revoked, nobody knows what its manifests refer to.
+        let Ok(garbage) = registry.garbage().await else {
+            continue;
+        };
+        let name = &registry.record.name;
+        reliefs.push(Relief {
+            what: format!("blobs in {name} that nothing refers to"),
+            bytes: garbage.freed_bytes,
+            command: Some(format!("sealock registry gc {name}")),
+        });
+    }
+    let store = services.store.clone();
+    let found = tokio::task::spawn_blocking(move || {
+        let staged = store.blobs.list_staged().unwrap_or_default().into_iter();
+        let staged = staged.filter_map(|id| Some(store.blobs.open_staged(id).ok()??.len()));
+        let quarantined = store.quarantine.list().unwrap_or_default();
+        let quarantined = quarantined.iter().map(|quarantined| quarantined.bytes);
+        (staged.sum(), quarantined.sum())
+    });
+    let (staged, quarantined) = found.await.unwrap_or_default();
+    reliefs.push(Relief {
+        what: "unfinished uploads, which go when they are completed or cancelled, or after a day"
+            .to_owned(),
+        bytes: staged,
+        command: None,
+    });
+    reliefs.push(Relief {
+        what: "what no record mentions, in quarantine".to_owned(),
+        bytes: quarantined,
+        command: Some("sealock registry gc --orphans".to_owned()),
+    });
+    reliefs.retain(|relief| relief.bytes > 0);
+    reliefs
+}
+
+#[cfg(test)]
+mod tests {
+    use sealock_store::metadata::Failure;
+
+    use super::*;
+
+    fn failing(fault: Option<Fault>) -> Option<Failure> {
+        let what = "cannot write `/data/x`: because".to_owned();
+        Some(Failure { fault, what })
+    }
+
+    fn told(condition: Condition) -> (&'static str, Vec<String>) {
+        let storage = Storage::of(condition);
+        let problems = storage.problems.iter();
+        let told = problems.map(|problem| problem.what.clone()).collect();
+        (storage.status(), told)
+    }
+
+    #[test]
+    fn a_store_without_a_fault_is_ok() {
+        assert_eq!(told(Condition::default()), ("ok", vec![]));
+    }
+
+    #[test]
+    fn what_is_wrong_is_told_with_what_goes_on() {
+        let (status, told_of) = told(Condition {
+            content_failure: failing(Some(Fault::Full)),
+            held_lines: 2,
+            lost_lines: 1,
+            damage: vec!["the record 'a' is damaged".to_owned()],
+            ..Condition::default()
+        });
+        assert_eq!(status, "degraded");
+        assert_eq!(
+            told_of,
+            [
+                "no space is left on the disk of the data directory: pushes are refused; pulls and changes of keys go on",
+                "2 records of the audit log are in memory only",
+                "1 records of the audit log are lost, which the disk did not take",
+                "1 stored records or files are damaged",
+            ]
+        );
+        let (_, told_of) = told(Condition {
+            failure: failing(None),
+            content_failure: failing(Some(Fault::Full)),
+            ..Condition::default()
+        });
+        assert_eq!(
+            told_of,
+            ["the disk of the data directory fails: what is there is served; changes are refused"]
+        );
+    }
+}
