@@ -21,7 +21,7 @@ use crate::{Authenticator, Commit, Error, Journal, Result, StoreFiles};
 const WAITING: usize = 1024;
 
 /// How long a start compares records with the ledger; what is left is compared in the background.
-const CHECK_AT_START: Duration = Duration::from_millis(100);
+const CHECK_AT_START: Duration = Duration::from_millis(50);
 
 /// Metadata in an embedded database, with a commit log before it.
 pub struct Database {

@@ -19,7 +19,7 @@ use super::{
     newest::Newest,
     recovery::{self, Recovered},
 };
-use crate::{Commit, Error, Fault, Journal, Result, StoreFiles, table::readable};
+use crate::{Commit, Error, Fault, Journal, Result, StoreFiles, disk::Access, table::readable};
 
 /// How many commits share one sync at most.
 const GROUP: usize = 256;
@@ -41,6 +41,9 @@ const UNSYNCED_LINES: usize = 4 * 1024 * 1024;
 
 /// How much of the journal may be in memory while its file fails. Behind that, nothing is committed.
 const MOST_UNSYNCED_LINES: usize = 64 * 1024 * 1024;
+
+/// From which size on a copy takes so long that a stop waits for it only if much has changed.
+const LARGE_COPY: u64 = 64 * 1024 * 1024;
 
 /// How many lines are held while the disk takes none.
 const HELD_LINES: usize = 1024;
@@ -602,7 +605,18 @@ impl Writer {
         }
     }
 
-    /// Leaves everything durable, and a copy of it.
+    /// Whether a stop is to wait for a copy. Of much metadata it takes seconds, and the log leads on from the copy
+    /// before.
+    fn is_copy_worth_it(&self) -> bool {
+        let path = copies::path(&self.files.metadata(), self.copied);
+        let copied = self.files.disk.open(&path, Access::Read);
+        match copied.and_then(|file| file.len()) {
+            Ok(length) if length > LARGE_COPY => self.log.position().offset > length / 8,
+            _ => true,
+        }
+    }
+
+    /// Leaves everything durable, and a copy of it unless that takes long.
     fn stop(mut self) {
         self.end_copy();
         if self.is_in_doubt
@@ -610,11 +624,12 @@ impl Writer {
         {
             tracing::warn!(%error, "a commit that failed may take effect at the next start");
         }
-        let stopped = if self.ledger.number > self.copied && !self.is_in_doubt {
-            self.begin_copy()
-        } else {
-            self.checkpoint()
-        };
+        let stopped =
+            if self.ledger.number > self.copied && !self.is_in_doubt && self.is_copy_worth_it() {
+                self.begin_copy()
+            } else {
+                self.checkpoint()
+            };
         self.end_copy();
         if let Err(error) = stopped {
             tracing::warn!(%error, "the store was not left in order; the next start mends that");
