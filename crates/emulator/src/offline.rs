@@ -1,6 +1,9 @@
 //! What is done with a data directory that no emulator has open: judging it, and repairing what is damaged.
 
-use std::{net::Ipv4Addr, path::PathBuf};
+use std::{
+    net::{Ipv4Addr, SocketAddr},
+    path::PathBuf,
+};
 
 use jiff::Timestamp;
 use sealock_core::{Clock, Kid, PublicName, RegistryId};
@@ -203,7 +206,7 @@ async fn complete(
     repaired.unmentioned_objects = unmentioned(store)?;
     let clock = timekeeping::restore(store)?;
     let public_name = config.server.public_name.as_deref().unwrap_or("localhost");
-    let port = config.server.listen.first().map_or(0, |it| it.port());
+    let port = config.server.listen.first().map_or(0, SocketAddr::port);
     let names = PublicName::parse(public_name, port)?;
     let address = Ipv4Addr::LOCALHOST.into();
     let services =

@@ -9,7 +9,7 @@ use crate::{
 
 /// Judges a data directory. Success only if it is whole.
 pub(crate) fn verify(flags: OfflineFlags, output: &mut Output) -> Result<(), Error> {
-    let found = sealock_emulator::verify_offline(flags).map_err(failed)?;
+    let found = sealock_emulator::verify_offline(flags).map_err(|error| failed(&error))?;
     output.report(&found, lines)?;
     let message = match found.problems.len() {
         0 => return Ok(()),
@@ -52,7 +52,7 @@ fn lines(found: &OfflineVerification) -> Vec<String> {
 }
 
 /// Why it was not done.
-pub(crate) fn failed(error: sealock_emulator::Error) -> Error {
+pub(crate) fn failed(error: &sealock_emulator::Error) -> Error {
     Error::Failed {
         hint: error.hint(),
         message: error.to_string(),

@@ -34,7 +34,7 @@ impl Repair {
             config: self.config,
             data_dir: self.data_dir,
         };
-        let repaired = sealock_emulator::repair(flags).map_err(offline::failed)?;
+        let repaired = sealock_emulator::repair(flags).map_err(|error| offline::failed(&error))?;
         output.report(&repaired, lines)
     }
 }

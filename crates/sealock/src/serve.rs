@@ -54,6 +54,6 @@ impl Serve {
                 LogFormat::Json => sealock_emulator::LogFormat::Json,
             }),
         })
-        .map_err(offline::failed)
+        .map_err(|error| offline::failed(&error))
     }
 }
