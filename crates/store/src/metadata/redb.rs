@@ -299,11 +299,13 @@ impl File {
 
     fn error(&self, error: impl Into<redb::Error>) -> Error {
         match error.into() {
-            // The library's own error for what is no database.
-            redb::Error::Io(error) if error.kind() == io::ErrorKind::InvalidData => {
-                Error::damaged_file(&self.path, error.to_string())
-            }
-            redb::Error::Io(error) => Error::Io(error),
+            redb::Error::Io(error) => match error.kind() {
+                // What it says of a file that is not its own, or has a page that points behind its end.
+                io::ErrorKind::InvalidData | io::ErrorKind::UnexpectedEof => {
+                    Error::damaged_file(&self.path, error.to_string())
+                }
+                _ => Error::Io(error),
+            },
             redb::Error::PreviousIo | redb::Error::DatabaseClosed => {
                 Error::Io(io::Error::from_raw_os_error(Errno::IO.raw_os_error()))
             }

@@ -351,11 +351,86 @@ async fn a_database_that_could_not_be_written_is_written_anew() {
     check_starts(&mut session, "a database that failed").await;
 }
 
+/// A sync of one file fails and drops what was written, while the store goes on.
+async fn a_sync_forgets(name: &'static str) {
+    let mut session = used().await;
+    session.disk.fail(move |operation| {
+        let is_it = operation.kind == Kind::Sync && operation.path.ends_with(name);
+        is_it.then_some(Failure {
+            forgets: true,
+            ..Errno::IO.into()
+        })
+    });
+    for number in 0..600 {
+        let change = Change::default().put(&format!("record {number}"), "z");
+        session.commit(change.line(&format!("line {number}"))).await;
+        if session.store().condition().failure.is_some() {
+            session.disk.mend();
+        }
+    }
+    let store = session.store().clone();
+    until(name, || async { store.condition().failure.is_none() }).await;
+    assert_eq!(session.found(), session.account.all(), "{name}");
+    drop(store);
+    check_starts(&mut session, name).await;
+}
+
+#[tokio::test]
+async fn what_a_sync_that_failed_has_dropped_is_written_again() {
+    a_sync_forgets("audit.jsonl").await;
+    a_sync_forgets("records.redb").await;
+}
+
+#[tokio::test]
+async fn a_note_that_could_neither_be_written_nor_cleared_away_is_written_once_the_disk_works() {
+    let mut session = used().await;
+    let note = Uuid::new_v4();
+    session.disk.fail(|operation| {
+        matches!(operation.kind, Kind::Write | Kind::Remove).then_some(Errno::IO.into())
+    });
+    session.note(note, Some(b"refused")).unwrap_err();
+    session.disk.mend();
+    session.note(note, Some(b"a note")).unwrap();
+    check_starts(&mut session, "a note").await;
+}
+
+#[tokio::test]
+async fn a_log_that_could_not_take_the_place_of_a_long_one_loses_nothing() {
+    let mut session = used().await;
+    let fill = |batch: usize| {
+        (0..1000).fold(Change::default(), |change, number| {
+            change.put(
+                &format!("record {number}"),
+                &format!("{batch}").repeat(3500),
+            )
+        })
+    };
+    session.disk.fail(|operation| {
+        let is_it = operation.kind == Kind::SyncDir && operation.path.ends_with("metadata");
+        is_it.then_some(Errno::IO.into())
+    });
+    // A log is followed by another behind 64 MiB.
+    let mut refused = None;
+    for batch in 0..30 {
+        if let Err(error) = session.try_commit(fill(batch % 10)).await {
+            refused = Some(error);
+            break;
+        }
+    }
+    assert_eq!(refused.unwrap().fault(), Some(Fault::Failing));
+    session.disk.mend();
+    session.commit(Change::default().put("a", "then")).await;
+    let (found, effects) = (session.disk.image().after_kill(), session.disk.effects());
+    recover(found, &session.account, effects, false)
+        .await
+        .unwrap();
+}
+
 #[tokio::test]
 async fn a_database_that_could_not_be_read_is_read_again_without_a_start() {
     let mut session = used().await;
     // More than is kept in memory.
-    for batch in 0..10 {
+    for batch in 0..9 {
         let change = (0..1000).fold(Change::default(), |change, number| {
             change.put(&format!("record {batch} {number}"), &"x".repeat(3900))
         });
