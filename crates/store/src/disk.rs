@@ -11,6 +11,7 @@ use std::{
 };
 
 pub use self::real::RealDisk;
+pub(crate) use self::real::naming;
 
 /// A file system. Every operation blocks.
 pub trait Disk: fmt::Debug + Send + Sync + 'static {

@@ -24,7 +24,7 @@ use fs_err::{self as fs, os::unix::fs::OpenOptionsExt as _};
 use rustix::fs::OFlags;
 
 pub use self::tree::{check_data_dir, check_tree};
-use crate::{Error, Result};
+use crate::{Error, Result, disk};
 
 /// The user whose files everybody has to trust.
 const ROOT: u32 = 0;
@@ -61,7 +61,11 @@ pub fn open_inside_with(path: &Path, options: &mut fs::OpenOptions) -> Result<fs
 fn open_itself(path: &Path, options: &mut fs::OpenOptions) -> io::Result<fs::File> {
     // Without `NONBLOCK` a planted FIFO would have us wait for its other end.
     let flags = OFlags::NOFOLLOW | OFlags::NONBLOCK;
-    options.custom_flags(flags.bits().cast_signed()).open(path)
+    options.custom_flags(flags.bits().cast_signed());
+    // fs-err's own error does not give away the system's number, by which a lack of files is known.
+    let opened = options.options().open(path);
+    let file = opened.map_err(disk::naming("open", path))?;
+    Ok(fs::File::from_parts(file, path))
 }
 
 /// Refuses an open file of the data directory that is not our user's, and mends its mode.

@@ -30,7 +30,7 @@ struct PathError {
     source: io::Error,
 }
 
-fn naming(action: &'static str, path: &Path) -> impl FnOnce(io::Error) -> io::Error {
+pub(crate) fn naming(action: &'static str, path: &Path) -> impl FnOnce(io::Error) -> io::Error {
     let path = path.to_owned();
     move |source| {
         let kind = source.kind();
