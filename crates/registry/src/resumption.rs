@@ -126,11 +126,11 @@ impl Resumption {
     }
 }
 
-/// Ends a session that cannot be read back.
+/// Ends a session that cannot be read back. Its files are set aside: whoever knows what is damaged may mend them.
 fn lose(registry: &Registry, mut turn: Turn, why: &str) -> Error {
     let upload = turn.id;
-    tracing::warn!(%upload, why, "an upload that was kept is lost");
-    turn.end(&registry.store);
+    tracing::warn!(%upload, why, "an upload that was kept is lost, and its files are in quarantine");
+    turn.set_aside(&registry.store, registry.clock.now());
     registry.uploads.remove(upload);
     Error::BlobUploadUnknown(upload.to_string())
 }

@@ -7,6 +7,7 @@ use std::{
 
 use bytes::Bytes;
 use futures_util::{Stream, StreamExt as _, future::BoxFuture};
+use jiff::Timestamp;
 use sealock_core::{Algorithm, Digest, ObjectId};
 use sealock_envelope::{Header, RegistryKeys, Sealer, SegmentSize};
 use sealock_store::{Store, objects::Staged};
@@ -186,6 +187,19 @@ impl Upload {
         self.state = State::Over;
         if self.in_file.take().is_some() {
             self.abandon(store);
+        }
+    }
+
+    /// Moves what it leaves behind into quarantine. Blocks.
+    pub(crate) fn set_aside(&mut self, store: &Store, now: Timestamp) {
+        self.state = State::Over;
+        self.in_file = None;
+        let since = now.as_second();
+        let file = store.uploads.set_aside(self.id.note(), since);
+        let staged = store.blobs.set_staged_aside(self.object, since);
+        if let Err(error) = file.and(staged) {
+            let upload = self.id;
+            tracing::warn!(%upload, %error, "an upload's files could not be set aside; a later start does it");
         }
     }
 
