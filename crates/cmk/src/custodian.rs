@@ -20,7 +20,7 @@ use crate::{
 /// Keeps the keys of all registries. Clones share them.
 #[derive(Clone)]
 pub struct Custodian {
-    context: Arc<Context>,
+    pub(crate) context: Arc<Context>,
     gates: Arc<Mutex<HashMap<RegistryId, Arc<Gate>>>>,
 }
 
@@ -264,7 +264,7 @@ impl Context {
                 tracing::warn!(%registry, %error, "the custody record's second copy could not be written; the next start tries again");
             }
             Err(error) => {
-                tracing::warn!(%registry, %error, "the custody record's second copy was not written")
+                tracing::warn!(%registry, %error, "the custody record's second copy was not written");
             }
         }
     }

@@ -17,6 +17,7 @@ mod opened;
 pub mod rules;
 mod settings;
 mod vault;
+mod verify;
 
 pub use custodian::{Custodian, CustodyStatus};
 pub use custody::{Custody, Lease};
