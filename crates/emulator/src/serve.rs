@@ -79,7 +79,7 @@ async fn run(config: Config, ready_file: Option<PathBuf>) -> Result<(), Error> {
 
     if let Some(path) = &ready_file {
         // Of a process that was killed.
-        let _ = std::fs::remove_file(path);
+        ready_file::remove(path);
     }
     if let Err(error) = rlimit::increase_nofile_limit(OPEN_FILES) {
         tracing::warn!(%error, "the limit of open files could not be raised");
@@ -108,17 +108,16 @@ async fn run(config: Config, ready_file: Option<PathBuf>) -> Result<(), Error> {
     let hosts = Hosts::new(names.clone(), &config.server.aliases);
     let dir = data_dir.as_ref().map(DataDir::path);
     let (tls, trust) = tls::prepare(&config.tls, &hosts, dir)?;
-    let control_token = match config.server.auth {
-        Auth::Friendly => None,
-        Auth::Enforced => Some(ControlToken::load_or_create(dir)?),
-    };
-
     let (store, service_key) = match &data_dir {
         Some(dir) => {
             let service_key = service_key::load_or_create(dir)?;
             (open_store(dir, &service_key, &config)?, service_key)
         }
         None => (Store::ephemeral(), ServiceKey::random()),
+    };
+    let control_token = match config.server.auth {
+        Auth::Friendly => None,
+        Auth::Enforced => Some(ControlToken::load_or_create(dir, &store).await?),
     };
     let clock = timekeeping::restore(&store)?;
     let services = Services::open(
@@ -174,7 +173,7 @@ async fn run(config: Config, ready_file: Option<PathBuf>) -> Result<(), Error> {
     }
     store.close().await;
     if let Some(path) = &ready_file {
-        let _ = std::fs::remove_file(path);
+        ready_file::remove(path);
     }
     Ok(())
 }

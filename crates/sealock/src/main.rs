@@ -17,6 +17,7 @@ mod inspect;
 mod key;
 mod output;
 mod principal;
+mod quarantine;
 mod registry;
 mod role;
 mod serve;

@@ -4,7 +4,7 @@ use sealock_core::{KeyName, VaultName};
 use sealock_vault::PendingPurge;
 use serde::Serialize;
 
-use super::{Answer, registries};
+use super::{Answer, quarantine, registries};
 use crate::services::Services;
 
 #[derive(Serialize)]
@@ -12,6 +12,7 @@ pub(super) struct View {
     #[serde(flatten)]
     registries: registries::List,
     pending_purges: Vec<PendingPurgeView>,
+    quarantine: quarantine::Summary,
 }
 
 /// What is purged once the emulator has run for a while, unless it is recovered.
@@ -31,6 +32,7 @@ pub(super) async fn status(State(services): State<Services>) -> Answer<View> {
     Ok(Json(View {
         registries: registries::all(&services).await?,
         pending_purges: pending.into_iter().map(PendingPurgeView::from).collect(),
+        quarantine: quarantine::Summary::of(&services).await?,
     }))
 }
 
