@@ -1,6 +1,6 @@
-use std::thread;
+use std::{fs, thread};
 
-use sealock_tests::{Emulator, Image, digest_of, random_bytes};
+use sealock_tests::{Emulator, Image, digest_of, eventually, random_bytes};
 use serde_json::json;
 
 #[test]
@@ -138,4 +138,41 @@ fn revoked_nothing_is_collected() {
     );
     emulator.cli(&["key", "enable"]);
     assert_eq!(emulator.json(&["registry", "gc"])["freed_bytes"], 5);
+}
+
+#[test]
+fn what_no_record_mentions_is_moved_aside_and_removed_when_somebody_says_so() {
+    let mut emulator = Emulator::start();
+    let status = || emulator.json(&["status"])["quarantine"].clone();
+    assert_eq!(status(), json!({"files": 0, "bytes": 0, "since": null}));
+    emulator.stop();
+    let orphan = "00112233445566778899aabbccddeeff";
+    for (dir, content) in [("blobs", "12345"), ("vault-keys", "123")] {
+        fs::write(emulator.data_dir().join(dir).join(orphan), content).unwrap();
+    }
+    emulator.start_again();
+    let status = || emulator.json(&["status"])["quarantine"].clone();
+    eventually("both in quarantine", || status()["files"] == 2);
+    assert_eq!(status()["bytes"], 8);
+    assert!(status()["since"].is_string());
+    assert!(emulator.logged().contains("quarantine"));
+
+    let shown = emulator.cli(&["status"]);
+    assert!(shown.contains("2 files, 8 bytes"), "{shown}");
+    let verified = emulator.cli(&["verify"]);
+    assert!(
+        verified.contains("in quarantine, which is no problem: 2 files"),
+        "{verified}"
+    );
+    let listed = emulator.json(&["registry", "gc", "--orphans", "--dry-run"]);
+    assert_eq!(listed["files"][0]["name"], format!("blobs/{orphan}"));
+    assert_eq!(listed["files"][1]["name"], format!("vault-keys/{orphan}"));
+    assert_eq!(status()["files"], 2, "a dry run leaves them");
+    let removed = emulator.json(&["registry", "gc", "--orphans"]);
+    assert_eq!(removed, listed);
+    assert_eq!(status()["files"], 0);
+    let left = emulator.cli(&["registry", "gc", "--orphans"]);
+    assert!(left.contains("nothing is in quarantine"), "{left}");
+    let both = emulator.run(&["registry", "gc", "sealock", "--orphans"]);
+    assert_eq!(both.code, 2, "{both:?}");
 }

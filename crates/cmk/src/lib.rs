@@ -18,6 +18,7 @@ mod opened;
 pub mod rules;
 mod settings;
 mod vault;
+mod verify;
 
 pub use custodian::{Custodian, CustodyStatus, Standing};
 pub use custody::{Custody, Lease};

@@ -18,6 +18,7 @@ mod inspect;
 mod keys;
 mod logins;
 mod principals;
+mod quarantine;
 mod registries;
 mod role_assignments;
 mod rotation_policy;
@@ -29,7 +30,7 @@ mod vaults;
 mod verify;
 
 use axum::{
-    Router,
+    Extension, Router,
     extract::DefaultBodyLimit,
     http::{Method, Uri},
     middleware,
@@ -121,8 +122,15 @@ pub(crate) fn router(services: Services, trust: Trust, token: Option<ControlToke
         .route("/clock/freeze", post(clock::freeze))
         .route("/clock/resume", post(clock::resume))
         .route("/hosts", get(hosts::hosts))
+        .route(
+            "/quarantine",
+            get(quarantine::show).delete(quarantine::empty),
+        )
+        .route(
+            "/verify",
+            post(verify::verify).layer(Extension(trust.clone())),
+        )
         .merge(trust::guarded().with_state(trust))
-        .route("/verify", post(verify::verify))
         .route_layer(middleware::from_fn_with_state(
             Guard { token },
             guard::check,

@@ -1,6 +1,10 @@
-use std::path::{Path, PathBuf};
+use std::{
+    io,
+    path::{Path, PathBuf},
+};
 
-use sealock_store::ownership;
+use sealock_store::{Batch, Store, Table, ownership};
+use sha2::{Digest as _, Sha256};
 use subtle::ConstantTimeEq as _;
 use zeroize::Zeroizing;
 
@@ -10,29 +14,78 @@ use crate::Error;
 /// directory.
 pub const CONTROL_TOKEN_FILE: &str = "SEALOCK_CONTROL_TOKEN_FILE";
 
+/// The fingerprint of the token in the data directory.
+const MADE: Table<String> = Table::content("control-token");
+const KEY: [&str; 1] = ["made"];
+
 /// What the command line shows to the control API where that asks for it.
 #[derive(Clone)]
 pub(crate) struct ControlToken(Zeroizing<[u8; 32]>);
 
 impl ControlToken {
-    /// Reads the token from its file, or makes one.
-    pub(crate) fn load_or_create(data_dir: Option<&Path>) -> Result<Self, Error> {
-        let named = std::env::var_os(CONTROL_TOKEN_FILE).map(PathBuf::from);
-        let is_named = named.is_some();
-        let path = named
-            .or_else(|| data_dir.map(|dir| dir.join("control.token")))
-            .ok_or(Error::ControlTokenHomeless)?;
-        if !path.exists() {
-            let token = Zeroizing::new(hex::encode(Zeroizing::new(rand::random::<[u8; 32]>())));
-            sealock_store::create_secret(&path, token.as_bytes())?;
+    /// Reads the token from its file, or makes one. The store remembers which one lies in the data directory.
+    pub(crate) async fn load_or_create(
+        data_dir: Option<&Path>,
+        store: &Store,
+    ) -> Result<Self, Error> {
+        if let Some(path) = std::env::var_os(CONTROL_TOKEN_FILE).map(PathBuf::from) {
+            if !path.exists() {
+                Self::random().write(&path)?;
+            }
+            return Self::read(ownership::open_named(&path)?, &path);
         }
-        let file = if is_named {
-            ownership::open_named(&path)?
-        } else {
-            ownership::open_inside(&path)?
+        let dir = data_dir.ok_or(Error::ControlTokenHomeless)?;
+        let path = dir.join("control.token");
+        if !path.exists() {
+            let token = Self::random();
+            // Before the file is there: one that is there is the one that is remembered.
+            token.remember(store).await?;
+            token.write(&path)?;
+        }
+        let token = Self::read(ownership::open_inside(&path)?, &path)?;
+        match store.get(&MADE, &KEY)? {
+            Some(made) if made.value == token.fingerprint() => {}
+            Some(_) => {
+                let why = "it is not the one that was made";
+                return Err(Error::ControlTokenDamaged { path, why });
+            }
+            None => token.remember(store).await?,
+        }
+        Ok(token)
+    }
+
+    fn random() -> Self {
+        Self(Zeroizing::new(rand::random()))
+    }
+
+    fn read(file: fs_err::File, path: &Path) -> Result<Self, Error> {
+        let damaged = |why| Error::ControlTokenDamaged {
+            path: path.to_owned(),
+            why,
         };
-        let text = Zeroizing::new(ownership::read_to_string(file)?);
-        Self::parse(text.trim()).ok_or(Error::ControlTokenDamaged { path })
+        let text = Zeroizing::new(match ownership::read_to_string(file) {
+            Err(error) if error.kind() == io::ErrorKind::InvalidData => {
+                return Err(damaged("it is no text"));
+            }
+            text => text?,
+        });
+        Self::parse(text.trim()).ok_or_else(|| damaged("it is not 64 hexadecimal digits"))
+    }
+
+    fn write(&self, path: &Path) -> Result<(), Error> {
+        let text = Zeroizing::new(hex::encode(self.0.as_slice()));
+        Ok(sealock_store::create_secret(path, text.as_bytes())?)
+    }
+
+    async fn remember(&self, store: &Store) -> Result<(), Error> {
+        let batch = Batch::new().put(&MADE, &KEY, &self.fingerprint());
+        let _unconditional = store.commit(batch).await?;
+        Ok(())
+    }
+
+    /// What tells it from others, and nobody what it is.
+    fn fingerprint(&self) -> String {
+        hex::encode(Sha256::digest(self.0.as_slice()))
     }
 
     fn parse(text: &str) -> Option<Self> {

@@ -30,10 +30,12 @@ pub enum Error {
     #[error("the control API's token has no place: everything is kept in memory")]
     ControlTokenHomeless,
     /// The control API's token cannot be what it must be.
-    #[error("the control API's token in {path} is damaged: it is not 64 hexadecimal digits")]
+    #[error("the control API's token in {path} is damaged: {why}")]
     ControlTokenDamaged {
         /// The file.
         path: PathBuf,
+        /// What is wrong with it; never what is in it.
+        why: &'static str,
     },
     /// The data directory is not what was written, or not all of it.
     #[error("{error}")]
@@ -145,9 +147,10 @@ impl Error {
             Self::ControlTokenHomeless => Some(format!(
                 "name a file for it in the variable {CONTROL_TOKEN_FILE}"
             )),
-            Self::ControlTokenDamaged { path } => {
-                Some(format!("remove {} to have a new one made", path.display()))
-            }
+            Self::ControlTokenDamaged { path, .. } => Some(format!(
+                "remove {} to have a new one made; to bring one of your own, name it in {CONTROL_TOKEN_FILE}",
+                path.display()
+            )),
             Self::NotLoopback(_) => Some(
                 "listen on 127.0.0.1 or [::1]; or let the registry ask for a login: server.auth = \"enforced\"; or, if \
                  that is what you want, say so: server.open_to_network = true"

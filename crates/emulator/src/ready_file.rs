@@ -1,6 +1,7 @@
 use std::{net::SocketAddr, path::Path};
 
 use fs_err as fs;
+use sealock_store::disk;
 use serde_json::json;
 
 use crate::{Error, tls::Trust};
@@ -17,8 +18,15 @@ pub(crate) fn write(path: &Path, address: SocketAddr, trust: &Trust) -> Result<(
             "control": format!("http://localhost:{port}/_sealock/v1"),
         },
     });
-    let staged = path.with_extension(format!("{}.new", std::process::id()));
+    let staged = disk::unfinished(path);
     let written = fs::write(&staged, format!("{ready:#}\n"));
     let written = written.and_then(|()| fs::rename(&staged, path));
     Ok(written.inspect_err(|_| drop(fs::remove_file(&staged)))?)
+}
+
+/// Removes the file, and what a process that was killed left of one.
+pub(crate) fn remove(path: &Path) {
+    for path in [path, &disk::unfinished(path)] {
+        let _ = std::fs::remove_file(path);
+    }
 }

@@ -86,7 +86,7 @@ async fn run(
 
     if let Some(path) = &ready_file {
         // Of a process that was killed.
-        let _ = std::fs::remove_file(path);
+        ready_file::remove(path);
     }
     let open_files = rlimit::increase_nofile_limit(OPEN_FILES).unwrap_or_else(|error| {
         tracing::warn!(%error, "the limit of open files could not be raised");
@@ -116,11 +116,6 @@ async fn run(
     let hosts = Hosts::new(names.clone(), &config.server.aliases);
     let dir = data_dir.as_ref().map(DataDir::path);
     let (tls, trust) = tls::prepare(&config.tls, &hosts, dir)?;
-    let control_token = match config.server.auth {
-        Auth::Friendly => None,
-        Auth::Enforced => Some(ControlToken::load_or_create(dir)?),
-    };
-
     let (store, service_key) = match &data_dir {
         Some(dir) => {
             let service_key = service_key::load_or_create(dir)?;
@@ -129,6 +124,10 @@ async fn run(
             (store, service_key)
         }
         None => (Store::ephemeral(), ServiceKey::random()),
+    };
+    let control_token = match config.server.auth {
+        Auth::Friendly => None,
+        Auth::Enforced => Some(ControlToken::load_or_create(dir, &store).await?),
     };
     let clock = timekeeping::restore(&store)?;
     let services = Services::open(
@@ -206,7 +205,7 @@ async fn run(
     }
     store.close().await;
     if let Some(path) = &ready_file {
-        let _ = std::fs::remove_file(path);
+        ready_file::remove(path);
     }
     Ok(())
 }

@@ -1,4 +1,7 @@
-use std::path::{Path, PathBuf};
+use std::{
+    io,
+    path::{Path, PathBuf},
+};
 
 use base64::{Engine as _, engine::general_purpose::STANDARD};
 use sealock_envelope::ServiceKey;
@@ -57,7 +60,12 @@ fn read(path: &Path) -> Result<ServiceKey, Error> {
         Some(_) => ownership::open_named(path)?,
         None => ownership::open_inside(path)?,
     };
-    let text = Zeroizing::new(ownership::read_to_string(file)?);
+    let text = Zeroizing::new(match ownership::read_to_string(file) {
+        Err(error) if error.kind() == io::ErrorKind::InvalidData => {
+            return Err(damaged("it is no text"));
+        }
+        text => text?,
+    });
     let bytes = STANDARD
         .decode(text.trim())
         .map_err(|_| damaged("it is not base64"))?;

@@ -30,6 +30,8 @@ pub(crate) struct Services {
     pub(crate) default_registry: RegistryName,
     pub(crate) default_vault: VaultName,
     pub(crate) started: Timestamp,
+    /// After how many days the quarantine is left.
+    pub(crate) quarantine_days: u32,
     /// Ends what would otherwise go on for as long as its client likes.
     pub(crate) shutdown: CancellationToken,
 }
@@ -85,6 +87,7 @@ impl Services {
             custodian,
             default_registry: config.registry.default.clone(),
             default_vault: config.vault.default.clone(),
+            quarantine_days: config.store.quarantine_days,
             shutdown: CancellationToken::new(),
         })
     }
@@ -113,12 +116,14 @@ impl Services {
             if let Err(error) = store.finish_removals().await {
                 tracing::warn!(%error, "what was to be removed is not removed yet");
             }
+            if !store.is_sound().await {
+                tracing::warn!(
+                    "records are missing, so nothing is swept, and no second copy is made"
+                );
+                return;
+            }
             if let Err(error) = custodian.back_up_all().await {
                 tracing::warn!(%error, "the custody records' second copies could not be compared");
-            }
-            if !store.is_sound().await {
-                tracing::warn!("records are missing, so nothing is swept");
-                return;
             }
             let swept = tokio::task::spawn_blocking(move || sweep.run()).await;
             match swept.map_err(sealock_registry::Error::from).flatten() {

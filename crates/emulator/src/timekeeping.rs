@@ -66,9 +66,32 @@ pub(crate) async fn run_due(
 /// How often it is remembered up to when the clock's time is confirmed.
 const REMEMBERED_EVERY: Duration = Duration::from_hours(1);
 
+/// For how long an emulator runs before it looks whether the time of something in quarantine has come: whoever
+/// starts one after a loss has the time to look.
+const QUARANTINE_FIRST: Duration = Duration::from_hours(1);
+
+/// How often it looks then.
+const QUARANTINE_EVERY: Duration = Duration::from_hours(24);
+
+/// Removes what has been in quarantine for so many days of confirmed time. Blocks.
+fn leave_quarantine(store: &Store, clock: &Clock, days: u32) -> Result<()> {
+    let before = clock.confirmed().as_second() - i64::from(days) * 24 * 60 * 60;
+    let removed = store.quarantine.remove(before)?;
+    if !removed.is_empty() {
+        let names: Vec<_> = removed.iter().map(|file| file.name.as_str()).collect();
+        tracing::warn!(
+            files = names.join(", "),
+            "removed from quarantine after {days} days"
+        );
+    }
+    Ok(())
+}
+
 /// Does what is due when its time comes, until the emulator stops.
 pub(crate) async fn keep(services: Services) {
     let mut remembers = tokio::time::interval(REMEMBERED_EVERY);
+    let first = tokio::time::Instant::now() + QUARANTINE_FIRST;
+    let mut quarantine = tokio::time::interval_at(first, QUARANTINE_EVERY);
     let mut told = 0;
     loop {
         let next = run_due(&services).await.unwrap_or_else(|error| {
@@ -98,6 +121,14 @@ pub(crate) async fn keep(services: Services) {
                     tracing::warn!(%error, "the time could not be remembered");
                 }
             }
+            _ = quarantine.tick() => {
+                let (store, clock) = (services.store.clone(), services.clock.clone());
+                let days = services.quarantine_days;
+                let left = tokio::task::spawn_blocking(move || leave_quarantine(&store, &clock, days));
+                if let Ok(Err(error)) = left.await {
+                    tracing::warn!(%error, "what was in quarantine for long could not be removed");
+                }
+            }
             () = services.shutdown.cancelled() => return,
         }
     }
@@ -109,6 +140,7 @@ mod tests {
 
     use jiff::SignedDuration;
     use sealock_core::Reading;
+    use sealock_store::{Authenticator, StoreFiles};
 
     use super::*;
 
@@ -177,5 +209,32 @@ mod tests {
             assert!(!clock.has_passed(clock.now()), "never known");
             remember_confirmed(&host.store, &clock).await.unwrap();
         }
+    }
+
+    #[test]
+    fn what_is_in_quarantine_goes_after_its_days_of_confirmed_time() {
+        let dir = tempfile::tempdir().unwrap();
+        let host = Host {
+            store: Store::open(StoreFiles::new(dir.path(), Authenticator::new(&[7; 32]))).unwrap(),
+            ..Host::new()
+        };
+        let clock = host.start();
+        let object = sealock_core::ObjectId::random();
+        std::fs::write(dir.path().join(format!("blobs/{object}")), "nobody's").unwrap();
+        let moved = host.store.blobs.set_aside(object, clock.now().as_second());
+        assert!(moved.unwrap());
+        let left = || {
+            leave_quarantine(&host.store, &clock, 30).unwrap();
+            host.store.quarantine.list().unwrap().len()
+        };
+        assert_eq!(left(), 1, "just moved");
+        host.pass(DAY * 30);
+        assert_eq!(left(), 1, "not more than its days");
+        // Only the system's clock says so.
+        host.clocks.lock().unwrap().wall += DAY;
+        assert!(clock.now() > Timestamp::UNIX_EPOCH + DAY * 30);
+        assert_eq!(left(), 1, "in doubt");
+        host.pass(DAY);
+        assert_eq!(left(), 0, "its time has come");
     }
 }

@@ -132,7 +132,12 @@ pub(crate) fn prepare(
         .azure_names
         .then(|| Authority::load_or_create(dir.as_deref(), Scope::Azure))
         .transpose()?;
-    let trust = Trust::publish(dir.as_deref(), &authority, azure_authority.as_ref())?;
+    let trust = Trust::publish(
+        dir.as_deref(),
+        settings.ca.is_some(),
+        &authority,
+        azure_authority.as_ref(),
+    )?;
 
     let certificates = Certificates::new(hosts.clone(), authority, azure_authority)?;
     let mut config = ServerConfig::builder_with_provider(Arc::new(ring::default_provider()))

@@ -16,7 +16,7 @@ pub use error::Error;
 pub use header::{HEADER_LEN, Header, Layers, SegmentSize};
 pub use keys::{Dek, ObjectKeys, RegistryKeys, ServiceKey, TokenKey};
 pub use layout::{Layout, Segments};
-pub use record::RecordKey;
+pub use record::{RECORD_OVERHEAD, RecordKey};
 pub use sealer::{Sealed, Sealer};
 
 /// What AES-GCM adds to each segment, in each layer.

@@ -18,6 +18,9 @@ const VERSION: u8 = 1;
 const SALT_LEN: usize = 32;
 const LABEL: &[u8] = b"sealock record v1";
 
+/// How much longer a record is than what is sealed in it.
+pub const RECORD_OVERHEAD: usize = 1 + SALT_LEN + TAG_LEN;
+
 secret!(
     /// A key that seals small records: `version u8 || salt 32 || ciphertext || tag 16`.
     ///

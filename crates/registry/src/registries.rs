@@ -32,7 +32,7 @@ pub struct RegistryRecord {
 pub struct Registries {
     pub(crate) store: Store,
     custodian: Custodian,
-    service_key: Arc<ServiceKey>,
+    pub(crate) service_key: Arc<ServiceKey>,
     pub(crate) clock: Clock,
     pub(crate) uploads: Uploads,
     pub(crate) in_flight: InFlight,

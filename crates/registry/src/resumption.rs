@@ -126,13 +126,11 @@ impl Resumption {
     }
 }
 
-/// Ends a session that cannot be read back. Its files are set aside: they are damaged, and not nobody's.
+/// Ends a session that cannot be read back. Its files are set aside: whoever knows what is damaged may mend them.
 fn lose(registry: &Registry, mut turn: Turn, why: &str) -> Error {
     let upload = turn.id;
     tracing::warn!(%upload, why, "an upload that was kept is lost, and its files are in quarantine");
-    if let Err(error) = turn.set_aside(&registry.store, registry.clock.now()) {
-        tracing::warn!(%upload, %error, "an upload's files could not be set aside; a later start tries again");
-    }
+    turn.set_aside(&registry.store, registry.clock.now());
     registry.uploads.remove(upload);
     Error::BlobUploadUnknown(upload.to_string())
 }

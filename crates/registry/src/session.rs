@@ -177,6 +177,16 @@ impl Kept {
         batches.into_iter().flatten()
     }
 
+    /// The header of the object that has its segments.
+    pub(crate) fn header(&self) -> &Header {
+        &self.header
+    }
+
+    /// How many bytes have arrived.
+    pub(crate) fn received(&self) -> u64 {
+        self.received
+    }
+
     /// How many bytes lie in whole segments. One segment's worth at most is held back, since it might be
     /// the last.
     fn in_segments(&self) -> u64 {
@@ -185,7 +195,7 @@ impl Kept {
     }
 
     /// As if it were complete with what it has, so that no segment but the tail is the last.
-    fn layout(&self) -> Layout {
+    pub(crate) fn layout(&self) -> Layout {
         Layout::new(&self.header, self.received)
     }
 }

@@ -24,7 +24,7 @@ impl Registries {
     /// If the store fails.
     pub fn sweep(&self) -> Result<Sweep, Error> {
         let since = self.clock.now();
-        let kept = self.uploads.restore(&self.store)?;
+        let kept = self.uploads.restore(&self.store, &self.service_key)?;
         for object in self.store.blobs.list_staged()? {
             if !kept.contains(&object)
                 && let Err(error) = self.store.blobs.set_staged_aside(object, since.as_second())

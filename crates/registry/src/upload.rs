@@ -190,13 +190,17 @@ impl Upload {
         }
     }
 
-    /// Ends it, and moves its files into quarantine. Blocks.
-    pub(crate) fn set_aside(&mut self, store: &Store, now: Timestamp) -> Result<(), Error> {
+    /// Moves what it leaves behind into quarantine. Blocks.
+    pub(crate) fn set_aside(&mut self, store: &Store, now: Timestamp) {
         self.state = State::Over;
         self.in_file = None;
-        store.uploads.set_aside(self.id.note(), now.as_second())?;
-        store.blobs.set_staged_aside(self.object, now.as_second())?;
-        Ok(())
+        let since = now.as_second();
+        let file = store.uploads.set_aside(self.id.note(), since);
+        let staged = store.blobs.set_staged_aside(self.object, since);
+        if let Err(error) = file.and(staged) {
+            let upload = self.id;
+            tracing::warn!(%upload, %error, "an upload's files could not be set aside; a later start does it");
+        }
     }
 
     /// Removes its files.

@@ -7,6 +7,7 @@ use std::{
 
 use jiff::{SignedDuration, Timestamp};
 use sealock_core::{Clock, ObjectId, RegistryId, excerpt};
+use sealock_envelope::ServiceKey;
 use sealock_store::Store;
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
@@ -96,13 +97,17 @@ impl Uploads {
     /// Takes up the sessions that an earlier process kept, and returns the objects that they have staged. Those of
     /// uploads that were completed, or that have expired, are removed; those that cannot be read are set aside.
     /// Blocks.
-    pub(crate) fn restore(&self, store: &Store) -> Result<HashSet<ObjectId>, Error> {
+    pub(crate) fn restore(
+        &self,
+        store: &Store,
+        service_key: &ServiceKey,
+    ) -> Result<HashSet<ObjectId>, Error> {
         let now = self.clock.now();
         let mut objects = HashSet::new();
         let mut referenced = None;
         for note in store.uploads.list()? {
             let file = store.uploads.get(note)?;
-            let head = file.and_then(|file| Head::parse(&file));
+            let head = file.and_then(|file| Head::open(&file, service_key));
             let Some(head) = head.filter(|head| head.upload.note() == note) else {
                 tracing::warn!(upload = %note, "an upload's file is damaged, and is set aside");
                 if let Err(error) = store.uploads.set_aside(note, now.as_second()) {
@@ -119,8 +124,11 @@ impl Uploads {
                 let upload = Upload::kept(head.upload, head.object, head.received);
                 let entry = Entry::new(head.registry, head.repository, upload, head.touched);
                 self.lock().insert(head.upload, entry);
-            } else {
+            } else if is_referenced(store, head.object, &mut referenced)? {
                 store.uploads.remove(note)?;
+            } else {
+                tracing::warn!(upload = %note, "an upload's segments are missing, and its file is set aside");
+                store.uploads.set_aside(note, now.as_second())?;
             }
         }
         Ok(objects)
@@ -188,9 +196,18 @@ fn is_staged(
     if store.blobs.open_staged(object)?.is_some() {
         return Ok(true);
     }
+    Ok(!is_referenced(store, object, referenced)? && store.blobs.unpublish(object)?)
+}
+
+/// Whether an object is some content's. What is referenced is read once.
+fn is_referenced(
+    store: &Store,
+    object: ObjectId,
+    referenced: &mut Option<HashSet<ObjectId>>,
+) -> Result<bool, Error> {
     let referenced = match referenced {
         Some(referenced) => referenced,
         None => referenced.insert(sweep::referenced(store)?),
     };
-    Ok(!referenced.contains(&object) && store.blobs.unpublish(object)?)
+    Ok(referenced.contains(&object))
 }

@@ -1,3 +1,5 @@
+mod uploads;
+
 use std::{collections::HashMap, ops::Bound};
 
 use sealock_core::Digest;
@@ -21,12 +23,14 @@ pub struct Verification {
     pub bytes: u64,
     /// How many references were followed.
     pub references: u64,
+    /// How many unfinished uploads were opened.
+    pub uploads: u64,
     /// What is not as it should be.
     pub problems: Vec<Problem>,
 }
 
 /// Something that is not as it should be.
-#[derive(Debug, Serialize)]
+#[derive(Clone, Debug, Serialize)]
 pub struct Problem {
     /// Of what kind.
     pub kind: ProblemKind,
@@ -47,6 +51,8 @@ pub enum ProblemKind {
     ObjectOrphaned,
     /// A record or a manifest refers to something that is not there.
     ReferenceUnresolved,
+    /// An unfinished upload cannot go on.
+    UploadDamaged,
 }
 
 impl Registries {
@@ -79,7 +85,7 @@ impl Registries {
 }
 
 impl Registry {
-    /// Opens every object, compares every digest and follows every reference.
+    /// Opens every object and every unfinished upload, compares every digest and follows every reference.
     ///
     /// # Errors
     /// [`Error::Denied`] while the registry is revoked: nothing can be opened then.
@@ -91,6 +97,7 @@ impl Registry {
         self.verify_manifests(&mut verification, &mut links).await?;
         self.verify_tags(&mut verification)?;
         self.verify_contents(&mut verification, &links).await?;
+        self.verify_uploads(&mut verification).await?;
         Ok(verification)
     }
 

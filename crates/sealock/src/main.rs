@@ -18,6 +18,7 @@ mod key;
 mod offline;
 mod output;
 mod principal;
+mod quarantine;
 mod registry;
 mod repair;
 mod role;

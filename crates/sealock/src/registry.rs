@@ -60,7 +60,10 @@ Examples:
     #[command(after_help = "Example:\n  sealock registry show-usage")]
     ShowUsage(ShowUsage),
     /// Remove the blobs that no manifest refers to and that nobody asked for within the last hour
-    #[command(after_help = "Example:\n  sealock registry gc --dry-run")]
+    #[command(after_help = "\
+Examples:
+  sealock registry gc --dry-run
+  sealock registry gc --orphans --dry-run")]
     Gc(Gc),
     /// Wrap a registry's data encryption key anew: with its key's current version, or with another key
     #[command(after_help = "Example:\n  sealock registry rotate-key --key sealock/other-key")]

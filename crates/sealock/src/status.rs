@@ -5,6 +5,7 @@ use crate::{
     client::Client,
     error::Error,
     output::{BAD, Output, TITLE, record},
+    quarantine::Quarantine,
     registry::Registry,
 };
 
@@ -14,6 +15,7 @@ struct Status {
     storage: Storage,
     registries: Vec<Registry>,
     pending_purges: Vec<PendingPurge>,
+    quarantine: Quarantine,
 }
 
 /// The control API's view of how the store is.
@@ -64,6 +66,7 @@ impl Status {
         let records = self.storage.render(client).into_iter().chain(registries);
         let purges = self.pending_purges.iter();
         let records = records.chain(purges.map(|purge| purge.render(client)));
+        let records = records.chain(self.quarantine.render(client));
         records.collect::<Vec<_>>().join("\n\n")
     }
 }
@@ -122,7 +125,8 @@ mod tests {
     fn a_pending_purge_is_shown_with_when_why_and_the_way_back() {
         let status: Status = serde_json::from_value(json!({
             "storage": {"status": "ok", "problems": [], "reliefs": []},
-            "registries": [], "pending_purges": [
+            "registries": [],
+            "quarantine": {"files": 0, "bytes": 0, "since": null}, "pending_purges": [
             {"vault": "kv1", "key": null, "scheduled_purge": "2027-01-01T00:00:00Z",
                 "purged_in_seconds": 3600, "recover": "sealock vault recover kv1"},
             {"vault": "kv1", "key": "k1", "scheduled_purge": "2027-01-01T00:00:00Z",

@@ -9,6 +9,7 @@ use crate::{
     error::Error,
     offline,
     output::{BAD, Output, table},
+    quarantine::Quarantine,
 };
 
 #[derive(Debug, Deserialize)]
@@ -16,6 +17,7 @@ struct Verification {
     registries: Vec<Registry>,
     /// What belongs to no registry.
     problems: Vec<Problem>,
+    quarantine: Quarantine,
     whole: bool,
 }
 
@@ -107,6 +109,7 @@ impl Verification {
             let Problem { kind, what } = problem;
             format!("{BAD}{kind}{BAD:#}: {what}")
         }));
+        lines.extend(self.quarantine.note());
         lines.join("\n")
     }
 
@@ -175,7 +178,8 @@ mod tests {
     use super::*;
 
     fn conclude(registry: &Value, whole: bool) -> Result<(), (String, Option<String>)> {
-        let verification = json!({ "registries": [registry], "problems": [], "whole": whole });
+        let verification = json!({ "registries": [registry], "problems": [], "whole": whole,
+            "quarantine": {"files": 0, "bytes": 0, "since": null} });
         let verification: Verification = serde_json::from_value(verification).unwrap();
         let failure = |error: Error| (error.to_string(), error.hint().map(str::to_owned));
         verification.conclude().map_err(failure)

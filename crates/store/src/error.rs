@@ -143,7 +143,7 @@ pub enum Error {
     },
     /// The data directory was written by another version of sealock.
     #[error(
-        "the data directory {dir} has format {found}; this sealock knows format {known}: use the sealock that wrote it, or another directory"
+        "the data directory {dir} has format {found}, as {dir}/format says; this sealock knows format {known}: use the sealock that wrote it, or another directory"
     )]
     UnknownFormat {
         /// The data directory.

@@ -40,7 +40,11 @@ impl Format {
         if layout != FORMAT.to_string() {
             return Err(Error::UnknownFormat {
                 dir: files.dir.display().to_string(),
-                found: layout.chars().take(20).collect(),
+                found: layout
+                    .chars()
+                    .take(20)
+                    .flat_map(char::escape_debug)
+                    .collect(),
                 known: FORMAT,
             });
         }

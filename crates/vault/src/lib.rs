@@ -49,6 +49,7 @@ mod throttling;
 mod usage;
 mod using;
 mod vaults;
+mod verify;
 mod views;
 
 pub use access::{Decision, decide};

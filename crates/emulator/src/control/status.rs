@@ -4,7 +4,7 @@ use sealock_core::{KeyName, VaultName};
 use sealock_vault::PendingPurge;
 use serde::Serialize;
 
-use super::{Answer, registries};
+use super::{Answer, quarantine, registries};
 use crate::{
     services::Services,
     storage::{Relief, Storage, reliefs},
@@ -16,6 +16,7 @@ pub(super) struct View {
     #[serde(flatten)]
     registries: registries::List,
     pending_purges: Vec<PendingPurgeView>,
+    quarantine: quarantine::Summary,
 }
 
 /// How the store is, and what to do about it.
@@ -55,6 +56,7 @@ pub(super) async fn status(State(services): State<Services>) -> Answer<View> {
         },
         registries: registries::all(&services).await?,
         pending_purges: pending.into_iter().map(PendingPurgeView::from).collect(),
+        quarantine: quarantine::Summary::of(&services).await?,
     }))
 }
 

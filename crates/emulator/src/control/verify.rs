@@ -1,17 +1,19 @@
-use axum::{Json, extract::State};
+use axum::{Extension, Json, extract::State};
 use sealock_cmk::Cause;
 use sealock_core::RegistryName;
 use sealock_registry::{Error, Problem, Verification};
 use serde::Serialize;
 
-use super::{Answer, registries::way_back};
-use crate::services::Services;
+use super::{Answer, ControlError, quarantine, registries::way_back};
+use crate::{services::Services, tls::Trust};
 
 #[derive(Serialize)]
 pub(super) struct View {
     registries: Vec<RegistryView>,
     /// What belongs to no registry.
-    problems: Vec<Problem>,
+    problems: Vec<Finding>,
+    /// What no record mentions. It is no problem.
+    quarantine: quarantine::Summary,
     /// Whether everything could be checked and nothing was found.
     whole: bool,
 }
@@ -29,9 +31,36 @@ struct RegistryView {
     verification: Verification,
 }
 
-/// Checks that every object opens, every digest matches, every reference resolves, and nothing is
-/// orphaned.
-pub(super) async fn verify(State(services): State<Services>) -> Answer<View> {
+/// Something that is not as it should be, in no registry's content.
+#[derive(Serialize)]
+#[serde(untagged)]
+enum Finding {
+    Registry(Problem),
+    Other { kind: Kind, what: String },
+}
+
+#[derive(Clone, Copy, Serialize)]
+enum Kind {
+    /// A custody record, or its second copy.
+    #[serde(rename = "CustodyDamaged")]
+    Custody,
+    /// Records, their log and copies, or the journal.
+    #[serde(rename = "MetadataDamaged")]
+    Metadata,
+    /// A key version's private key.
+    #[serde(rename = "PrivateKeyDamaged")]
+    PrivateKey,
+    /// A file of TLS.
+    #[serde(rename = "TlsFileDamaged")]
+    TlsFile,
+}
+
+/// Checks that every record, object, private key and file is the one that was written, every digest matches, every
+/// reference resolves, and nothing is orphaned.
+pub(super) async fn verify(
+    State(services): State<Services>,
+    Extension(trust): Extension<Trust>,
+) -> Answer<View> {
     let mut registries = Vec::new();
     for registry in services.registries.list()? {
         let (state, cause, verification) = match registry.verify().await {
@@ -54,10 +83,7 @@ pub(super) async fn verify(State(services): State<Services>) -> Answer<View> {
             verification,
         });
     }
-    let all = services.registries.clone();
-    let problems = tokio::task::spawn_blocking(move || all.verify_objects())
-        .await
-        .map_err(Error::from)??;
+    let problems = Box::pin(beside_content(&services, trust)).await?;
     let whole = problems.is_empty()
         && registries
             .iter()
@@ -65,6 +91,30 @@ pub(super) async fn verify(State(services): State<Services>) -> Answer<View> {
     Ok(Json(View {
         registries,
         problems,
+        quarantine: quarantine::Summary::of(&services).await?,
         whole,
     }))
+}
+
+/// What is wrong with everything but the registries' content.
+async fn beside_content(services: &Services, trust: Trust) -> Result<Vec<Finding>, ControlError> {
+    let of_kind = |kind: Kind| move |what: String| Finding::Other { kind, what };
+    let mut findings = Vec::new();
+    let metadata = services.store.check().await?;
+    findings.extend(metadata.into_iter().map(of_kind(Kind::Metadata)));
+    let registries = services.registries.clone();
+    let of_no_registry = tokio::task::spawn_blocking(move || {
+        let objects = registries.verify_objects()?;
+        Ok::<_, Error>([objects, registries.verify_uploads()?].concat())
+    });
+    let of_no_registry = of_no_registry.await.map_err(Error::from)??;
+    findings.extend(of_no_registry.into_iter().map(Finding::Registry));
+    let custodies = services.custodian.verify().await.map_err(Error::from)?;
+    findings.extend(custodies.into_iter().map(of_kind(Kind::Custody)));
+    let vault = services.vault.clone();
+    let others = tokio::task::spawn_blocking(move || (vault.verify_private_keys(), trust.verify()));
+    let (private_keys, tls) = others.await.map_err(Error::from)?;
+    findings.extend(private_keys?.into_iter().map(of_kind(Kind::PrivateKey)));
+    findings.extend(tls.into_iter().map(of_kind(Kind::TlsFile)));
+    Ok(findings)
 }

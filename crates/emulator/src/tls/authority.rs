@@ -1,4 +1,9 @@
-use std::{fmt::Display, net::IpAddr, path::Path, sync::Arc};
+use std::{
+    fmt::Display,
+    net::IpAddr,
+    path::{Path, PathBuf},
+    sync::Arc,
+};
 
 use rcgen::{
     BasicConstraints, CertificateParams, CidrSubnet, DistinguishedName, DnType,
@@ -102,7 +107,7 @@ impl Scope {
 impl Authority {
     /// The emulator's own CA, from `dir` or new. Without a directory it lives in memory.
     pub(super) fn load_or_create(dir: Option<&Path>, scope: Scope) -> Result<Self, TlsError> {
-        let path = dir.map(|dir| dir.join(scope.file()));
+        let path = dir.map(|dir| Self::own_file(dir, scope));
         match path {
             Some(path) if path.exists() => Self::read_inside(&path),
             Some(path) => {
@@ -118,8 +123,36 @@ impl Authority {
         Self::read(path, ownership::open_named(path))
     }
 
+    /// The emulator's own CA. That it is the one that was made says the signature of its certificate.
     fn read_inside(path: &Path) -> Result<Self, TlsError> {
-        Self::read(path, ownership::open_inside(path))
+        let authority = Self::read(path, ownership::open_inside(path))?;
+        match authority.check_own_signature() {
+            Ok(()) => Ok(authority),
+            Err(why) => Err(TlsError::CaInvalid {
+                path: path.to_owned(),
+                why,
+            }),
+        }
+    }
+
+    fn check_own_signature(&self) -> Result<(), String> {
+        for certificate in &self.chain {
+            let (_, parsed) = x509_parser::parse_x509_certificate(certificate).map_err(text)?;
+            parsed
+                .verify_signature(None)
+                .map_err(|_| "its certificate was changed".to_owned())?;
+        }
+        Ok(())
+    }
+
+    /// The file of the emulator's own CA in the directory of TLS.
+    pub(super) fn own_file(dir: &Path, scope: Scope) -> PathBuf {
+        dir.join(scope.file())
+    }
+
+    /// The certificates in the file of the emulator's own CA, which is read as a start reads it.
+    pub(super) fn read_certificates(path: &Path) -> Result<Vec<CertificateDer<'static>>, TlsError> {
+        Ok(Self::read_inside(path)?.chain)
     }
 
     fn read(path: &Path, opened: sealock_store::Result<fs_err::File>) -> Result<Self, TlsError> {

@@ -6,8 +6,12 @@ use std::{
 
 use fs_err as fs;
 use rustls::pki_types::CertificateDer;
+use sealock_store::disk;
 
-use super::{TlsError, authority::Authority};
+use super::{
+    TlsError,
+    authority::{Authority, Scope},
+};
 
 /// Where systems keep the roots that they trust, in one PEM file. The variable `SSL_CERT_FILE`, which
 /// libraries for this look at first, may well name the very bundle that is made of it.
@@ -30,6 +34,8 @@ pub(crate) struct Trust {
     pub(crate) azure_ca_pem: Option<Arc<str>>,
     /// Where both lie, unless everything is in memory.
     pub(crate) files: Option<TrustFiles>,
+    /// The emulator's own CAs that are in use: each one's file, and its certificate in PEM.
+    authorities: Vec<(PathBuf, Arc<str>)>,
 }
 
 /// Files of the data directory, for clients that take a path.
@@ -51,9 +57,10 @@ pub(super) fn create_dir(data_dir: &Path) -> Result<PathBuf, TlsError> {
 }
 
 impl Trust {
-    /// Writes the files that clients are pointed at.
+    /// Writes the files that clients are pointed at. The CA of localhost may be one that the user named.
     pub(super) fn publish(
         dir: Option<&Path>,
+        is_named: bool,
         authority: &Authority,
         azure_authority: Option<&Authority>,
     ) -> Result<Self, TlsError> {
@@ -64,6 +71,7 @@ impl Trust {
             ca_pem: ca_pem.into(),
             azure_ca_pem,
             files: None,
+            authorities: Vec::new(),
         };
         if let Some(dir) = dir {
             match trust.write(dir) {
@@ -73,6 +81,14 @@ impl Trust {
                     tracing::error!(%error, "the files for clients that trust the CA are not up to date");
                 }
                 Err(error) => return Err(error),
+            }
+            if !is_named {
+                let file = Authority::own_file(dir, Scope::Loopback);
+                trust.authorities.push((file, Arc::clone(&trust.ca_pem)));
+            }
+            if let Some(pem) = &trust.azure_ca_pem {
+                let file = Authority::own_file(dir, Scope::Azure);
+                trust.authorities.push((file, Arc::clone(pem)));
             }
         }
         Ok(trust)
@@ -92,6 +108,40 @@ impl Trust {
             bundle,
             azure_ca: self.azure_ca_pem.is_some().then_some(azure_ca),
         })
+    }
+
+    /// Says which files in the directory of TLS are not what is in use. Blocks.
+    pub(crate) fn verify(&self) -> Vec<String> {
+        let mut findings = Vec::new();
+        for (path, in_use) in &self.authorities {
+            match Authority::read_certificates(path) {
+                Ok(certificates) if pem(&certificates) == **in_use => {}
+                Ok(_) => findings.push(format!(
+                    "{} has another certificate than the one in use",
+                    path.display()
+                )),
+                Err(error) => findings.push(error.to_string()),
+            }
+        }
+        let Some(files) = &self.files else {
+            return findings;
+        };
+        let published = [
+            (Some(&files.ca), Some(&self.ca_pem)),
+            (Some(&files.bundle), Some(&self.bundle_pem)),
+            (files.azure_ca.as_ref(), self.azure_ca_pem.as_ref()),
+        ];
+        for (path, text) in published {
+            if let (Some(path), Some(text)) = (path, text)
+                && !std::fs::read(path).is_ok_and(|found| found == text.as_bytes())
+            {
+                findings.push(format!(
+                    "{} is not as it was published; the next start writes it anew",
+                    path.display()
+                ));
+            }
+        }
+        findings
     }
 }
 
@@ -120,7 +170,7 @@ fn write_if_new(path: &Path, text: &str) -> Result<(), TlsError> {
     if std::fs::read_to_string(path).is_ok_and(|found| found == text) {
         return Ok(());
     }
-    let staged = path.with_extension("new");
+    let staged = disk::unfinished(path);
     // Of a process that was killed.
     match fs::remove_file(&staged) {
         Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error.into()),

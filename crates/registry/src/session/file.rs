@@ -1,19 +1,19 @@
-//! A session's file: a head in the clear, a line feed, and the session's state in a sealed record.
-//! docs/blob-format.md has it byte by byte.
+//! A session's file: a head in the clear, a line feed, the head's seal, and the session's state in a sealed
+//! record. docs/blob-format.md has it byte by byte.
 
 use jiff::Timestamp;
 use sealock_core::{Algorithm, ObjectId, RegistryId};
-use sealock_envelope::RegistryKeys;
+use sealock_envelope::{RECORD_OVERHEAD, RegistryKeys, ServiceKey};
 use serde::{Deserialize, Serialize};
 
 use super::{Kept, Session};
 use crate::{Error, RepositoryName, UploadId};
 
 /// It rises when a head or a state changes, and so does what `sha2` makes of a hash.
-const VERSION: u8 = 1;
+const VERSION: u8 = 2;
 
 /// What a session's file says in the clear, so that the session is known while its registry is revoked.
-/// It is the sealed state's associated data.
+/// It is the associated data of its seal, which the service key alone opens, and of the sealed state.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct Head {
@@ -50,13 +50,12 @@ impl Head {
         }
     }
 
-    /// The head of a file. `None` if there is none that this version knows.
-    pub(crate) fn parse(file: &[u8]) -> Option<Self> {
-        Self::parse_line(split(file)?.0)
-    }
-
-    fn parse_line(line: &[u8]) -> Option<Self> {
+    /// The head of a file. `None` if there is none that this version knows, or it is not the one that was written.
+    pub(crate) fn open(file: &[u8], service: &ServiceKey) -> Option<Self> {
+        let (line, seal, _) = split(file)?;
         let head: Self = serde_json::from_slice(line).ok()?;
+        let keys = without_dek(head.registry, service);
+        keys.open_record(line, seal).ok()?;
         (head.version == VERSION).then_some(head)
     }
 }
@@ -68,21 +67,32 @@ pub(crate) fn seal(
     session: &Session,
 ) -> Result<Vec<u8>, Error> {
     let line = serde_json::to_vec(head).map_err(|error| Error::Internal(error.to_string()))?;
+    let seal = without_dek(head.registry, keys.service).seal_record(&line, &[]);
     let sealed = keys.seal_record(&line, &session.state());
-    Ok([&line, &b"\n"[..], &sealed].concat())
+    Ok([&line, &b"\n"[..], &seal, &sealed].concat())
 }
 
 /// What a file says. `None` if it was not written under these keys, or has changed since.
 pub(crate) fn open(file: &[u8], keys: &RegistryKeys<'_>) -> Option<(Head, Kept)> {
-    let (line, sealed) = split(file)?;
+    let head = Head::open(file, keys.service)?;
+    let (line, _, sealed) = split(file)?;
     let state = keys.open_record(line, sealed).ok()?;
-    let head = Head::parse_line(line)?;
     let kept = Kept::parse(head.algorithm, head.received, &state)?;
     Some((head, kept))
 }
 
-/// JSON has no line feed that is not escaped.
-fn split(file: &[u8]) -> Option<(&[u8], &[u8])> {
+/// The keys that a head is sealed under: those that are there while its registry is revoked.
+fn without_dek(registry: RegistryId, service: &ServiceKey) -> RegistryKeys<'_> {
+    RegistryKeys {
+        registry,
+        service,
+        dek: None,
+    }
+}
+
+/// Head, seal and state. JSON has no line feed that is not escaped.
+fn split(file: &[u8]) -> Option<(&[u8], &[u8], &[u8])> {
     let end = file.iter().position(|byte| *byte == b'\n')?;
-    Some((&file[..end], &file[end + 1..]))
+    let (seal, state) = file[end + 1..].split_at_checked(RECORD_OVERHEAD)?;
+    Some((&file[..end], seal, state))
 }

@@ -8,7 +8,7 @@ use jiff::Timestamp;
 use proptest::{prelude::*, sample::Index};
 use sealock_core::{Algorithm, Digest, ObjectId, RegistryId};
 use sealock_envelope::{
-    Dek, HEADER_LEN, Header, Layers, Layout, RegistryKeys, SegmentSize, ServiceKey,
+    Dek, HEADER_LEN, Header, Layers, Layout, RECORD_OVERHEAD, RegistryKeys, SegmentSize, ServiceKey,
 };
 
 use super::{Kept, Reseal, Session, file};
@@ -142,7 +142,7 @@ impl World {
             Timestamp::UNIX_EPOCH,
         );
         self.file = file::seal(&head, &self.keys(), &self.session).unwrap();
-        assert_eq!(file::Head::parse(&self.file), Some(head));
+        assert_eq!(file::Head::open(&self.file, &self.service), Some(head));
         self.kept = self.arrived.len();
     }
 
@@ -284,8 +284,14 @@ fn a_file_is_head_and_sealed_state() {
     world.keep();
     let head_len = world.file.iter().position(|byte| *byte == b'\n').unwrap();
     let (head, sealed) = (&world.file[..head_len], &world.file[head_len + 1..]);
+    let (seal, sealed) = sealed.split_at(RECORD_OVERHEAD);
+    let of_service = RegistryKeys {
+        dek: None,
+        ..world.keys()
+    };
+    assert!(of_service.open_record(head, seal).unwrap().is_empty());
     let shown: serde_json::Value = serde_json::from_slice(head).unwrap();
-    assert_eq!(shown["version"], 1);
+    assert_eq!(shown["version"], 2);
     assert_eq!(shown["registry"], world.registry.to_string());
     assert_eq!(shown["repository"], "app");
     assert_eq!(shown["algorithm"], "sha256");
@@ -302,19 +308,41 @@ fn a_file_is_head_and_sealed_state() {
 #[test]
 fn a_head_of_another_version_is_none_that_is_known() {
     let world = World::new(Layers::Service, Algorithm::Sha256);
-    let text = String::from_utf8_lossy(&world.file);
-    let end = text.find('\n').unwrap();
-    let head = format!("{}\n", &text[..end]);
-    assert!(file::Head::parse(head.as_bytes()).is_some());
+    let end = world.file.iter().position(|byte| *byte == b'\n').unwrap();
+    let head = String::from_utf8(world.file[..end].to_vec()).unwrap();
+    let of_service = RegistryKeys {
+        dek: None,
+        ..world.keys()
+    };
+    let sealed = |head: &str| {
+        let seal = of_service.seal_record(head.as_bytes(), &[]);
+        [head.as_bytes(), b"\n", &seal].concat()
+    };
+    assert!(file::Head::open(&sealed(&head), &world.service).is_some());
     for (known, unknown) in [
-        ("\"version\":1", "\"version\":2"),
+        ("\"version\":2", "\"version\":1"),
         ("\"app\"", "\"APP\""),
         ("}", ",\"more\":1}"),
-        ("\n", ""),
     ] {
         let changed = head.replace(known, unknown);
         assert_ne!(changed, head);
-        assert_eq!(file::Head::parse(changed.as_bytes()), None, "{unknown}");
+        let opened = file::Head::open(&sealed(&changed), &world.service);
+        assert_eq!(opened, None, "{unknown}");
+    }
+}
+
+#[test]
+fn a_head_that_was_changed_or_cut_does_not_open_with_the_service_key_alone() {
+    let world = World::new(Layers::ServiceAndCmk, Algorithm::Sha256);
+    let end = world.file.iter().position(|byte| *byte == b'\n').unwrap();
+    let head_len = end + 1 + RECORD_OVERHEAD;
+    let opens = |file: &[u8]| file::Head::open(file, &world.service).is_some();
+    assert!(opens(&world.file[..head_len]));
+    for at in 0..head_len {
+        let mut file = world.file[..head_len].to_vec();
+        assert!(!opens(&file[..at]), "cut at {at}");
+        file[at] ^= 1;
+        assert!(!opens(&file), "changed at {at}");
     }
 }
 

@@ -7,6 +7,7 @@ use crate::{
     client::Client,
     error::Error,
     output::{Output, table},
+    quarantine,
 };
 
 #[derive(Debug, Args)]
@@ -14,6 +15,9 @@ pub(crate) struct Gc {
     /// The registry
     #[arg(default_value = DEFAULT_REGISTRY)]
     name: RegistryName,
+    /// Remove what is in quarantine instead: files that no record of any registry or vault mentions
+    #[arg(long, conflicts_with = "name")]
+    orphans: bool,
     /// Say what would go, and leave it
     #[arg(long)]
     dry_run: bool,
@@ -48,6 +52,9 @@ struct Usage {
 
 impl Gc {
     pub(super) fn run(self, client: &Client, output: &mut Output) -> Result<(), Error> {
+        if self.orphans {
+            return quarantine::remove(client, output, self.dry_run);
+        }
         let path = format!("registries/{}/garbage", self.name);
         let answer = if self.dry_run {
             client.get(&path)?

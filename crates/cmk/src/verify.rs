@@ -1,0 +1,73 @@
+use std::{collections::HashSet, ops::Bound, time::Duration};
+
+use sealock_core::RegistryId;
+use uuid::Uuid;
+
+use crate::{
+    Custodian, Error,
+    custody::{CUSTODIES, CustodyRecord},
+};
+
+/// How long after a change its second copy is looked for again: it is written just behind it.
+const COPIED_AFTER: Duration = Duration::from_millis(500);
+
+impl Custodian {
+    /// Opens every custody record under the service key and compares it with its second copy. Returned is what is
+    /// wrong, with the registry. No vault is asked.
+    ///
+    /// # Errors
+    /// If the store fails.
+    pub async fn verify(&self) -> Result<Vec<String>, Error> {
+        let mut findings = Vec::new();
+        let mut registries = HashSet::new();
+        for entry in self.context.store.scan(&CUSTODIES, &[], Bound::Unbounded) {
+            let entry = entry?;
+            let Ok(registry) = entry.key.concat().parse::<RegistryId>() else {
+                findings.push(format!(
+                    "the custody record {} is no registry's",
+                    entry.key.concat()
+                ));
+                continue;
+            };
+            registries.insert(registry.as_uuid());
+            let record = &entry.record.value;
+            if let Err(error) = record.wrapped(registry, &self.context.service_key) {
+                findings.push(error.to_string());
+            }
+            if !self.is_copied(registry)? {
+                tokio::time::sleep(COPIED_AFTER).await;
+                if !self.is_copied(registry)? {
+                    findings.push(format!(
+                        "the second copy of the custody record of the registry {registry} is not as the record \
+                         (custodies/{registry}); the next start writes it anew"
+                    ));
+                }
+            }
+        }
+        for copy in self.context.store.custodies.list()? {
+            if !registries.contains(&copy) && self.record(copy)?.is_none() {
+                findings.push(format!(
+                    "there is no custody record of the registry {copy}, but a second copy of one (custodies/{copy})"
+                ));
+            }
+        }
+        Ok(findings)
+    }
+
+    fn is_copied(&self, registry: RegistryId) -> Result<bool, Error> {
+        let id = registry.as_uuid();
+        let Some(record) = self.record(id)? else {
+            return Ok(true);
+        };
+        let copy = self.context.store.custodies.get(id)?;
+        Ok(copy.is_some_and(|copy| copy == record.to_json()))
+    }
+
+    fn record(&self, registry: Uuid) -> Result<Option<CustodyRecord>, Error> {
+        let record = self
+            .context
+            .store
+            .get(&CUSTODIES, &[&registry.to_string()])?;
+        Ok(record.map(|record| record.value))
+    }
+}

@@ -1,0 +1,122 @@
+//! Whether what an earlier process, or this one, kept of unfinished uploads can be gone on with.
+
+use sealock_envelope::RegistryKeys;
+use tokio::task::spawn_blocking;
+use uuid::Uuid;
+
+use super::{Problem, ProblemKind, Verification};
+use crate::{
+    Error, Registries, Registry,
+    session::{
+        Kept,
+        file::{self, Head},
+    },
+};
+
+/// How much of an upload's content is opened at once, under one lease.
+const BATCH_BYTES: usize = 1024 * 1024;
+
+impl Registries {
+    /// Finds files of uploads that nobody can tell the registry of. Blocks.
+    ///
+    /// # Errors
+    /// If the store fails.
+    pub fn verify_uploads(&self) -> Result<Vec<Problem>, Error> {
+        let mut problems = Vec::new();
+        for note in self.store.uploads.list()? {
+            let Some(file) = self.store.uploads.get(note)? else {
+                continue;
+            };
+            let head = Head::open(&file, &self.service_key);
+            if head.is_none_or(|head| head.upload.note() != note) {
+                problems.push(damaged(note, "its head is not the one that was written"));
+            }
+        }
+        Ok(problems)
+    }
+}
+
+impl Registry {
+    /// Opens the file of each unfinished upload, and what is staged for it.
+    pub(super) async fn verify_uploads(&self, found: &mut Verification) -> Result<(), Error> {
+        let store = self.store.clone();
+        for note in spawn_blocking(move || store.uploads.list()).await?? {
+            let Some(file) = self.store.uploads.get(note)? else {
+                continue;
+            };
+            let head = Head::open(&file, &self.service_key);
+            if head.is_none_or(|head| head.registry != self.record.id) {
+                continue;
+            }
+            found.uploads += 1;
+            if let Some(why) = self.damage_of_upload(&file).await? {
+                // Gone on with while it was read, perhaps.
+                if self.store.uploads.get(note)?.is_some_and(|now| now == file) {
+                    found.problems.push(damaged(note, &why));
+                }
+            }
+        }
+        Ok(())
+    }
+
+    /// Why an upload with this file cannot go on.
+    async fn damage_of_upload(&self, file: &[u8]) -> Result<Option<String>, Error> {
+        let lease = self.lease().await?;
+        let Some((head, kept)) = file::open(file, &lease.keys()) else {
+            return Ok(Some("its file does not open".to_owned()));
+        };
+        let object = head.object;
+        let store = self.store.clone();
+        let staged = spawn_blocking(move || match store.blobs.open_staged(object)? {
+            // One that is being completed is published before its file goes.
+            None => store.blobs.open(object),
+            staged => Ok(staged),
+        });
+        let Some(staged) = staged.await?? else {
+            return Ok(Some(format!("its staged object {object} is missing")));
+        };
+        if staged.len() < kept.stored_len() {
+            return Ok(Some(format!("its staged object {object} is too short")));
+        }
+        let mut kept = kept;
+        for segments in kept.segments(BATCH_BYTES) {
+            let lease = self.lease().await?;
+            let staged = staged.clone();
+            let opened = spawn_blocking(move || {
+                let mut stored = vec![0; segments.stored_len];
+                staged.read_at(segments.offset, &mut stored)?;
+                let opened = kept.opens(&lease.keys(), &segments, &mut stored);
+                Ok::<_, Error>((kept, opened))
+            });
+            let (back, opened) = opened.await??;
+            kept = back;
+            if !opened {
+                return Ok(Some(format!("its staged object {object} does not open")));
+            }
+        }
+        Ok(None)
+    }
+}
+
+impl Kept {
+    /// Whether `stored`, some of its segments, are those that were written.
+    fn opens(
+        &self,
+        keys: &RegistryKeys<'_>,
+        segments: &sealock_envelope::Segments,
+        stored: &mut [u8],
+    ) -> bool {
+        let opened = keys.object(self.header()).and_then(|keys| {
+            let all = 0..self.received();
+            self.layout().open(&keys, segments, &all, stored).map(drop)
+        });
+        opened.is_ok()
+    }
+}
+
+fn damaged(upload: Uuid, why: &str) -> Problem {
+    Problem {
+        kind: ProblemKind::UploadDamaged,
+        what: format!("the unfinished upload {upload} cannot go on: {why} (uploads/{upload})"),
+    }
+}

@@ -1,0 +1,163 @@
+//! docs/files.md against the data directory of an emulator that was used.
+
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    fs,
+    path::Path,
+};
+
+use sealock_tests::{Emulator, Image, Options, eventually, random_bytes};
+
+use crate::flips::{CONFIG, Door};
+
+const TABLE: &str = include_str!("../../docs/files.md");
+
+/// What stands for something in a path, with what it may stand for.
+const PLACEHOLDERS: [(&str, Check); 5] = [
+    ("UUID", |text| {
+        text.len() == 36 && text.bytes().all(|it| it.is_ascii_hexdigit() || it == b'-')
+    }),
+    ("ID", |text| {
+        text.len() == 32 && text.bytes().all(|it| it.is_ascii_hexdigit())
+    }),
+    ("NUMBER", |text| {
+        text.len() == 20 && text.bytes().all(|it| it.is_ascii_digit())
+    }),
+    ("SECONDS", |text| {
+        !text.is_empty() && text.bytes().all(|it| it.is_ascii_digit())
+    }),
+    ("HEX", |text| {
+        !text.is_empty() && text.bytes().all(|it| it.is_ascii_hexdigit())
+    }),
+];
+
+type Check = fn(&str) -> bool;
+
+const ID: &str = "00112233445566778899aabbccddeeff";
+const UUID: &str = "00112233-4455-4677-8899-aabbccddeeff";
+
+/// The paths of the table below a heading.
+fn paths(heading: &str) -> Vec<&'static str> {
+    let (_, section) = TABLE.split_once(&format!("## {heading}\n")).unwrap();
+    let section = section.split("\n## ").next().unwrap();
+    let rows = section.lines().filter(|line| line.starts_with("| `"));
+    rows.flat_map(|row| {
+        let cell = row.split(" | ").next().unwrap();
+        cell.split('`').skip(1).step_by(2)
+    })
+    .collect()
+}
+
+fn matches(pattern: &str, path: &str) -> bool {
+    let found = PLACEHOLDERS
+        .iter()
+        .find_map(|(name, is)| Some((pattern.split_once(name)?, is)));
+    let Some(((before, after), is)) = found else {
+        return pattern == path;
+    };
+    let Some(rest) = path.strip_prefix(before) else {
+        return false;
+    };
+    // What follows may have a placeholder of its own.
+    (0..=rest.len())
+        .any(|end| rest.is_char_boundary(end) && is(&rest[..end]) && matches(after, &rest[end..]))
+}
+
+/// Everything in a directory; a directory with a slash behind it.
+fn entries(dir: &Path) -> BTreeSet<String> {
+    let mut entries = BTreeSet::new();
+    let mut dirs = vec![dir.to_owned()];
+    while let Some(next) = dirs.pop() {
+        for entry in fs::read_dir(next).unwrap() {
+            let path = entry.unwrap().path();
+            let name = path.strip_prefix(dir).unwrap().to_str().unwrap().to_owned();
+            if path.is_dir() {
+                entries.insert(name + "/");
+                dirs.push(path);
+            } else {
+                entries.insert(name);
+            }
+        }
+    }
+    entries
+}
+
+/// An emulator that was used in all ways that leave a file, stopped and started again.
+fn used(engine: &str) -> Emulator {
+    let mut emulator = Emulator::start_with(Options {
+        config: Some(format!("store.engine = \"{engine}\"\n{CONFIG}")),
+        ..Options::default()
+    });
+    emulator.cli(&["registry", "update", "--admin-enabled", "true"]);
+    let data = emulator.data_dir();
+    let door = Door::of(&emulator.client(), emulator.address(), "sealock", &data);
+    door.push("app", "v1", &Image::random(&[1000]));
+    let begun = door.send("POST", "/v2/app/blobs/uploads/", b"");
+    let sent = door.send("PATCH", begun.header("location"), &random_bytes(1000));
+    assert_eq!(sent.status, 202);
+    emulator.cli(&["key", "rotate"]);
+    emulator.stop();
+    for orphan in [
+        format!("blobs/{ID}"),
+        format!("blobs/staging/{ID}.kept"),
+        format!("vault-keys/{ID}"),
+        format!("uploads/{UUID}"),
+    ] {
+        fs::write(data.join(orphan), "nobody's").unwrap();
+    }
+    emulator.start_again();
+    eventually("four files in quarantine", || {
+        fs::read_dir(data.join("quarantine")).is_ok_and(|found| found.count() == 4)
+    });
+    emulator
+}
+
+#[test]
+fn every_file_has_its_row_and_every_row_its_file() {
+    let kept = paths("What is kept");
+    let of_sled = paths("With sled");
+    let is_of_redb = |path: &&str| path.contains("redb");
+    for engine in ["redb", "sled"] {
+        let mut wanted = kept.clone();
+        if engine == "sled" {
+            wanted.retain(|path| !is_of_redb(path));
+            wanted.extend(&of_sled);
+        }
+        let emulator = used(engine);
+        let mut met: BTreeMap<&str, bool> = wanted.iter().map(|it| (*it, false)).collect();
+        for entry in entries(&emulator.data_dir()) {
+            let row = wanted.iter().find(|pattern| matches(pattern, &entry));
+            let row = row.unwrap_or_else(|| panic!("{entry} is in no row of docs/files.md"));
+            met.insert(row, true);
+        }
+        met.retain(|_, met| !*met);
+        assert!(met.is_empty(), "no such file with {engine}: {met:?}");
+        emulator.cli(&["verify"]);
+    }
+}
+
+#[test]
+fn what_an_interrupted_write_leaves_is_swept_by_the_next_start() {
+    let mut emulator = used("redb");
+    let data = emulator.data_dir();
+    emulator.stop();
+    let unfinished: Vec<_> = paths("What is there for a moment")
+        .into_iter()
+        .map(|path| {
+            path.replace("UUID", UUID)
+                .replace("ID", ID)
+                .replace("NUMBER", &"0".repeat(20))
+        })
+        .collect();
+    assert!(unfinished.len() > 10, "{unfinished:?}");
+    for path in &unfinished {
+        fs::write(data.join(path), "torn").unwrap();
+    }
+    emulator.start_again();
+    let left: Vec<_> = unfinished
+        .iter()
+        .filter(|path| data.join(path).exists())
+        .collect();
+    assert!(left.is_empty(), "{left:?}");
+    emulator.cli(&["verify"]);
+}
