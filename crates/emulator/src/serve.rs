@@ -1,7 +1,7 @@
 use std::{
     io::{self, IsTerminal as _},
     net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr},
-    path::PathBuf,
+    path::{Path, PathBuf},
     time::Duration,
 };
 
@@ -9,12 +9,21 @@ use sealock_core::PublicName;
 use sealock_envelope::ServiceKey;
 use sealock_store::{Authenticator, DataDir, Store, StoreFiles};
 use tokio::signal::unix::{SignalKind, signal};
+use tokio_util::sync::CancellationToken;
 use tracing_subscriber::EnvFilter;
 
 use crate::{
-    Auth, Config, Error, LogFormat, banner, config::Server, control_token::ControlToken,
-    door::Door, host::Hosts, listener::Listener, ready_file, seed, service_key, services::Services,
-    storage::Storage, timekeeping, tls,
+    Auth, Config, Error, LogFormat, banner,
+    config::Server,
+    control_token::ControlToken,
+    door::Door,
+    host::Hosts,
+    listener::Listener,
+    ready_file, seed, service_key,
+    services::Services,
+    storage::Storage,
+    timekeeping,
+    tls::{self, Trust},
 };
 
 /// What is logged unless `RUST_LOG` says otherwise.
@@ -136,12 +145,7 @@ async fn run(config: Config, ready_file: Option<PathBuf>) -> Result<(), Error> {
     .await?;
     services.sweep()?;
     tokio::select! {
-        seeded = seed::seed(&services, &config) => match seeded {
-            Err(error) if error.fault().is_some() => {
-                tracing::error!(%error, "what the configuration names is not all created; the next start goes on");
-            }
-            seeded => seeded?,
-        },
+        seeded = seed(&services, &config) => seeded?,
         // What is missing then is created at the next start.
         _ = terminate.recv() => return Ok(()),
         _ = interrupt.recv() => return Ok(()),
@@ -156,21 +160,8 @@ async fn run(config: Config, ready_file: Option<PathBuf>) -> Result<(), Error> {
         open_files,
         shutdown.clone(),
     ));
-    if let Some(path) = &ready_file
-        && let Err(error) = ready_file::write(path, address, &trust)
-    {
-        if error.fault().is_none() {
-            return Err(error);
-        }
-        tracing::error!(%error, "the ready file is written once there is room");
-        let (path, trust) = (path.clone(), trust.clone());
-        let shutdown = shutdown.clone();
-        tokio::spawn(async move {
-            let mut again = tokio::time::interval(READY_FILE_AGAIN);
-            while shutdown.run_until_cancelled(again.tick()).await.is_some()
-                && ready_file::write(&path, address, &trust).is_err()
-            {}
-        });
+    if let Some(path) = &ready_file {
+        announce(path, address, &trust, &shutdown)?;
     }
     let data_dir_shown = match dir {
         Some(dir) => dir.display().to_string(),
@@ -202,6 +193,40 @@ async fn run(config: Config, ready_file: Option<PathBuf>) -> Result<(), Error> {
     if let Some(path) = &ready_file {
         let _ = std::fs::remove_file(path);
     }
+    Ok(())
+}
+
+/// Creates what the configuration names. What the disk does not take is created at a later start.
+async fn seed(services: &Services, config: &Config) -> Result<(), Error> {
+    match seed::seed(services, config).await {
+        Err(error) if error.fault().is_some() => {
+            tracing::error!(%error, "what the configuration names is not all created; the next start goes on");
+            Ok(())
+        }
+        seeded => seeded,
+    }
+}
+
+/// Writes the ready file, or has it written once the disk takes it.
+fn announce(
+    path: &Path,
+    address: SocketAddr,
+    trust: &Trust,
+    shutdown: &CancellationToken,
+) -> Result<(), Error> {
+    match ready_file::write(path, address, trust) {
+        Err(error) if error.fault().is_some() => {
+            tracing::error!(%error, "the ready file is written once there is room");
+        }
+        written => return written,
+    }
+    let (path, trust, shutdown) = (path.to_owned(), trust.clone(), shutdown.clone());
+    tokio::spawn(async move {
+        let mut again = tokio::time::interval(READY_FILE_AGAIN);
+        while shutdown.run_until_cancelled(again.tick()).await.is_some()
+            && ready_file::write(&path, address, &trust).is_err()
+        {}
+    });
     Ok(())
 }
 
