@@ -93,10 +93,7 @@ async fn run(config: Config, ready_file: Option<PathBuf>) -> Result<(), Error> {
         // Of a process that was killed.
         let _ = std::fs::remove_file(path);
     }
-    let open_files = rlimit::increase_nofile_limit(OPEN_FILES).unwrap_or_else(|error| {
-        tracing::warn!(%error, "the limit of open files could not be raised");
-        OPEN_FILES
-    });
+    let open_files = permit_open_files();
 
     check_reach(&config.server)?;
     let data_dir = if config.server.ephemeral {
@@ -242,6 +239,14 @@ fn open_store(dir: &DataDir, service_key: &ServiceKey, config: &Config) -> Resul
             format,
         },
         error => error.into(),
+    })
+}
+
+/// Raises the limit of open files, and says what it is.
+fn permit_open_files() -> u64 {
+    rlimit::increase_nofile_limit(OPEN_FILES).unwrap_or_else(|error| {
+        tracing::warn!(%error, "the limit of open files could not be raised");
+        OPEN_FILES
     })
 }
 
