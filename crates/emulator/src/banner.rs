@@ -126,6 +126,9 @@ async fn key(services: &Services, registry: &sealock_registry::Registry) -> Stri
 
 /// Tells of what is wrong with the disk, and of what frees room.
 fn wrong(storage: &Storage, reliefs: &[Relief]) -> String {
+    if storage.problems.is_empty() {
+        return String::new();
+    }
     let mut lines = Vec::new();
     for problem in &storage.problems {
         lines.push(format!("\n{WARNING}{}{WARNING:#}", problem.what));
@@ -138,7 +141,8 @@ fn wrong(storage: &Storage, reliefs: &[Relief]) -> String {
             None => format!("  {bytes} bytes: {what}"),
         });
     }
-    lines.iter().map(|line| format!("{line}\n")).collect()
+    lines.push(String::new());
+    lines.join("\n")
 }
 
 /// Tells of what is purged soon, and of the commands that prevent it.

@@ -55,7 +55,7 @@ impl Door {
         let host = host::authority(request.uri(), request.headers());
         let logged = Logged::begin(request.method(), request.uri(), host.as_ref());
         let response = if request.method().is_safe() {
-            self.route(host, request).await
+            Box::pin(self.route(host, request)).await
         } else {
             // A client that leaves must not leave a change half done.
             let change = tokio::spawn(self.route(host, request));

@@ -375,7 +375,8 @@ where
     let body = axum::body::Body::new(TimeoutBody::new(IDLE_LIMIT, body));
     let response = handler(Request::from_parts(parts, body)).await;
     if !asks_first {
-        unread.drain().await;
+        // Beside the answer: who sends much reads it meanwhile, and stops.
+        tokio::spawn(unread.drain());
     }
     response
 }

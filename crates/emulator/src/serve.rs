@@ -9,12 +9,21 @@ use sealock_core::PublicName;
 use sealock_envelope::ServiceKey;
 use sealock_store::{Authenticator, DataDir, Store, StoreFiles};
 use tokio::signal::unix::{SignalKind, signal};
+use tokio_util::sync::CancellationToken;
 use tracing_subscriber::EnvFilter;
 
 use crate::{
-    Auth, Config, Error, LogFormat, banner, config::Server, control_token::ControlToken,
-    door::Door, host::Hosts, listener::Listener, ready_file, seed, service_key, services::Services,
-    storage::Storage, timekeeping, tls,
+    Auth, Config, Error, LogFormat, banner,
+    config::Server,
+    control_token::ControlToken,
+    door::Door,
+    host::Hosts,
+    listener::Listener,
+    ready_file, seed, service_key,
+    services::Services,
+    storage::Storage,
+    timekeeping,
+    tls::{self, Trust},
 };
 
 /// What is logged unless `RUST_LOG` says otherwise.
@@ -88,10 +97,7 @@ async fn run(
         // Of a process that was killed.
         ready_file::remove(path);
     }
-    let open_files = rlimit::increase_nofile_limit(OPEN_FILES).unwrap_or_else(|error| {
-        tracing::warn!(%error, "the limit of open files could not be raised");
-        OPEN_FILES
-    });
+    let open_files = permit_open_files();
 
     check_reach(&config.server)?;
     let data_dir = if config.server.ephemeral {
@@ -101,16 +107,7 @@ async fn run(
     };
     let listener = Listener::bind(&config.server.listen)?;
     let addresses = listener.addresses();
-    let is_here = |address: &&SocketAddr| {
-        let ip = address.ip();
-        ip.is_loopback() || ip.is_unspecified()
-    };
-    let mut address = *addresses
-        .iter()
-        .find(is_here)
-        .or(addresses.first())
-        .ok_or_else(|| io::Error::from(io::ErrorKind::AddrNotAvailable))?;
-    address.set_ip(as_reached(address.ip()));
+    let address = reached(&addresses)?;
     let public_name = config.server.public_name.as_deref().unwrap_or("localhost");
     let names = PublicName::parse(public_name, address.port())?;
     let hosts = Hosts::new(names.clone(), &config.server.aliases);
@@ -141,12 +138,7 @@ async fn run(
     .await?;
     services.sweep()?;
     tokio::select! {
-        seeded = seed::seed(&services, &config) => match seeded {
-            Err(error) if error.fault().is_some() => {
-                tracing::error!(%error, "what the configuration names is not all created; the next start goes on");
-            }
-            seeded => seeded?,
-        },
+        seeded = seed(&services, &config) => seeded?,
         // What is missing then is created at the next start.
         _ = terminate.recv() => return Ok(()),
         _ = interrupt.recv() => return Ok(()),
@@ -161,21 +153,8 @@ async fn run(
         open_files,
         shutdown.clone(),
     ));
-    if let Some(path) = &ready_file
-        && let Err(error) = ready_file::write(path, address, &trust)
-    {
-        if error.fault().is_none() {
-            return Err(error);
-        }
-        tracing::error!(%error, "the ready file is written once there is room");
-        let (path, trust) = (path.clone(), trust.clone());
-        let shutdown = shutdown.clone();
-        tokio::spawn(async move {
-            let mut again = tokio::time::interval(READY_FILE_AGAIN);
-            while shutdown.run_until_cancelled(again.tick()).await.is_some()
-                && ready_file::write(&path, address, &trust).is_err()
-            {}
-        });
+    if let Some(path) = &ready_file {
+        announce(path, address, &trust, &shutdown)?;
     }
     let data_dir_shown = match dir {
         Some(dir) => dir.display().to_string(),
@@ -207,6 +186,40 @@ async fn run(
     if let Some(path) = &ready_file {
         ready_file::remove(path);
     }
+    Ok(())
+}
+
+/// Creates what the configuration names. What the disk does not take is created at a later start.
+async fn seed(services: &Services, config: &Config) -> Result<(), Error> {
+    match seed::seed(services, config).await {
+        Err(error) if error.fault().is_some() => {
+            tracing::error!(%error, "what the configuration names is not all created; the next start goes on");
+            Ok(())
+        }
+        seeded => seeded,
+    }
+}
+
+/// Writes the ready file, or has it written once the disk takes it.
+fn announce(
+    path: &Path,
+    address: SocketAddr,
+    trust: &Trust,
+    shutdown: &CancellationToken,
+) -> Result<(), Error> {
+    match ready_file::write(path, address, trust) {
+        Err(error) if error.fault().is_some() => {
+            tracing::error!(%error, "the ready file is written once there is room");
+        }
+        written => return written,
+    }
+    let (path, trust, shutdown) = (path.to_owned(), trust.clone(), shutdown.clone());
+    tokio::spawn(async move {
+        let mut again = tokio::time::interval(READY_FILE_AGAIN);
+        while shutdown.run_until_cancelled(again.tick()).await.is_some()
+            && ready_file::write(&path, address, &trust).is_err()
+        {}
+    });
     Ok(())
 }
 
@@ -242,6 +255,14 @@ pub(crate) fn refused(
     }
 }
 
+/// Raises the limit of open files, and says what it is.
+fn permit_open_files() -> u64 {
+    rlimit::increase_nofile_limit(OPEN_FILES).unwrap_or_else(|error| {
+        tracing::warn!(%error, "the limit of open files could not be raised");
+        OPEN_FILES
+    })
+}
+
 /// Refuses to serve others on the network what asks nobody for a login, unless told to in so many words.
 fn check_reach(server: &Server) -> Result<(), Error> {
     let reached = server
@@ -254,6 +275,18 @@ fn check_reach(server: &Server) -> Result<(), Error> {
         }
         _ => Ok(()),
     }
+}
+
+/// Where this machine reaches what listens at one of `addresses`.
+fn reached(addresses: &[SocketAddr]) -> io::Result<SocketAddr> {
+    let is_here = |address: &&SocketAddr| {
+        let ip = address.ip();
+        ip.is_loopback() || ip.is_unspecified()
+    };
+    let found = addresses.iter().find(is_here).or(addresses.first());
+    let mut address = *found.ok_or(io::ErrorKind::AddrNotAvailable)?;
+    address.set_ip(as_reached(address.ip()));
+    Ok(address)
 }
 
 /// Where this machine reaches what listens at `address`.

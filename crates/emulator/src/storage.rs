@@ -190,9 +190,9 @@ mod tests {
 
     use super::*;
 
-    fn failing(fault: Option<Fault>) -> Option<Failure> {
+    fn failing(fault: Option<Fault>) -> Failure {
         let what = "cannot write `/data/x`: because".to_owned();
-        Some(Failure { fault, what })
+        Failure { fault, what }
     }
 
     fn told(condition: Condition) -> (&'static str, Vec<String>) {
@@ -210,7 +210,7 @@ mod tests {
     #[test]
     fn what_is_wrong_is_told_with_what_goes_on() {
         let (status, told_of) = told(Condition {
-            content_failure: failing(Some(Fault::Full)),
+            content_failure: Some(failing(Some(Fault::Full))),
             held_lines: 2,
             lost_lines: 1,
             damage: vec!["the record 'a' is damaged".to_owned()],
@@ -227,8 +227,8 @@ mod tests {
             ]
         );
         let (_, told_of) = told(Condition {
-            failure: failing(None),
-            content_failure: failing(Some(Fault::Full)),
+            failure: Some(failing(None)),
+            content_failure: Some(failing(Some(Fault::Full))),
             ..Condition::default()
         });
         assert_eq!(

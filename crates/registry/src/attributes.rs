@@ -158,7 +158,7 @@ impl Registry {
         let key = [&*self.id, repository.as_str(), &text];
         loop {
             let existing = self.manifest_record(repository, digest)?;
-            let existing = existing.ok_or_else(|| Error::ManifestUnknown {
+            let existing = existing.ok_or(Error::ManifestUnknown {
                 reference: Reference::Digest(*digest),
             })?;
             let mut record = existing.value.clone();
