@@ -107,7 +107,7 @@ async fn run(
     };
     let listener = Listener::bind(&config.server.listen)?;
     let addresses = listener.addresses();
-    let address = reached(&addresses)?;
+    let address = reached(addresses)?;
     let public_name = config.server.public_name.as_deref().unwrap_or("localhost");
     let names = PublicName::parse(public_name, address.port())?;
     let hosts = Hosts::new(names.clone(), &config.server.aliases);
