@@ -375,7 +375,7 @@ impl Running {
     /// The audit log. A start may add to it, and what else is read adds more.
     fn audit(&self) -> Reading {
         let audit = self.control("GET", "/audit");
-        let audit = String::from_utf8_lossy(&audit.body).replace(&self.port, "PORT");
+        let audit = String::from_utf8_lossy(&audit.body);
         let lines = audit.lines().enumerate();
         lines
             .map(|(number, line)| (format!("audit {number}"), line.to_owned()))
@@ -405,9 +405,10 @@ impl Running {
                 paths.push(format!("/registries/{registry}/{what}"));
             }
         }
+        let port = format!(":{}", self.port);
         for path in paths {
             let answer = self.control("GET", &path);
-            let body = String::from_utf8_lossy(&answer.body).replace(&self.port, "PORT");
+            let body = String::from_utf8_lossy(&answer.body).replace(&port, ":PORT");
             reading.insert(path, format!("{} {body}", answer.status));
         }
         for registry in ["sealock", "plain"] {
