@@ -17,7 +17,8 @@ use sealock_tests::{Answer, Client, Emulator, Image, Options, digest_of, random_
 use serde_json::{Value, json};
 use tempfile::TempDir;
 
-/// How many bytes are damaged, one after the other, unless `SEALOCK_FLIPS` says otherwise.
+/// How many bytes are damaged, one after the other, unless `SEALOCK_FLIPS` says otherwise. `SEALOCK_FLIPS_OF` names the
+/// only kind of file that is damaged, as the summary does.
 const FLIPS: usize = 24;
 
 /// How many emulators run beside each other.
@@ -201,7 +202,10 @@ fn flip(base: &Used, dir: &Path, number: usize) -> (String, Result<End, String>)
     let mut rng = rand::rng();
     // Each kind of file has its share.
     let mut kinds: BTreeMap<&str, Vec<&(String, u64)>> = BTreeMap::new();
-    for file in base.files.iter().filter(|(_, length)| *length > 0) {
+    let only = std::env::var("SEALOCK_FLIPS_OF").ok();
+    let is_wanted = |file: &str| only.as_deref().is_none_or(|only| kind(file) == only);
+    let files = base.files.iter();
+    for file in files.filter(|(file, length)| *length > 0 && is_wanted(file)) {
         kinds.entry(kind(&file.0)).or_default().push(file);
     }
     let of_kind = kinds.values().nth(number % kinds.len()).unwrap();
@@ -237,7 +241,8 @@ fn end_of(base: &Used, dir: &Path, file: &str) -> Result<End, String> {
             return match (is_clear, names_it) {
                 (true, true) => Ok(End::Refused),
                 (true, false) => Err("it is refused without its name".to_owned()),
-                (false, _) => Err("it is not refused, but does not start".to_owned()),
+                (false, _) if said.contains("panicked") => Err("it panics".to_owned()),
+                (false, _) => Err("it neither starts nor ends".to_owned()),
             };
         }
     };
@@ -370,7 +375,7 @@ impl Running {
     /// The audit log. A start may add to it, and what else is read adds more.
     fn audit(&self) -> Reading {
         let audit = self.control("GET", "/audit");
-        let audit = String::from_utf8_lossy(&audit.body).replace(&self.port, "PORT");
+        let audit = String::from_utf8_lossy(&audit.body);
         let lines = audit.lines().enumerate();
         lines
             .map(|(number, line)| (format!("audit {number}"), line.to_owned()))
@@ -400,9 +405,10 @@ impl Running {
                 paths.push(format!("/registries/{registry}/{what}"));
             }
         }
+        let port = format!(":{}", self.port);
         for path in paths {
             let answer = self.control("GET", &path);
-            let body = String::from_utf8_lossy(&answer.body).replace(&self.port, "PORT");
+            let body = String::from_utf8_lossy(&answer.body).replace(&port, ":PORT");
             reading.insert(path, format!("{} {body}", answer.status));
         }
         for registry in ["sealock", "plain"] {

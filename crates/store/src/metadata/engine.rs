@@ -1,11 +1,12 @@
 use std::{
     any::Any,
+    cell::Cell,
     fmt,
     ops::Bound,
-    panic::{AssertUnwindSafe, catch_unwind},
+    panic::{self, AssertUnwindSafe, catch_unwind},
     path::{Path, PathBuf},
     str::FromStr,
-    sync::Arc,
+    sync::{Arc, Once},
 };
 
 use super::Items;
@@ -141,9 +142,31 @@ impl fmt::Display for EngineKind {
     }
 }
 
+thread_local! {
+    /// Whether this thread is about to tell of a panic as of damage.
+    static IS_GUARDED: Cell<bool> = const { Cell::new(false) };
+}
+
+/// Has a panic that is caught here say nothing by itself: the error says it.
+fn silence_guarded_panics() {
+    static HOOK: Once = Once::new();
+    HOOK.call_once(|| {
+        let others = panic::take_hook();
+        panic::set_hook(Box::new(move |panic| {
+            if !IS_GUARDED.get() {
+                others(panic);
+            }
+        }));
+    });
+}
+
 /// Carries out what a database's library may panic in, over a file that is damaged.
 pub(crate) fn guard<T>(file: &Path, work: impl FnOnce() -> Result<T>) -> Result<T> {
-    catch_unwind(AssertUnwindSafe(work)).unwrap_or_else(|panic| {
+    silence_guarded_panics();
+    let was_guarded = IS_GUARDED.replace(true);
+    let done = catch_unwind(AssertUnwindSafe(work));
+    IS_GUARDED.set(was_guarded);
+    done.unwrap_or_else(|panic| {
         let why = format!("the database's library gave up: {}", message(&*panic));
         Err(Error::damaged_file(file, why))
     })
