@@ -173,6 +173,9 @@ impl Drop for Redb {
 fn open_file(file: &Arc<File>) -> Result<Database> {
     Builder::new()
         .set_cache_size(CACHE_BYTES)
+        // What it would trust otherwise, such as its list of free pages, it panics over much later, within a panic:
+        // then nothing can keep the process.
+        .set_check_integrity_on_open(true)
         .create_with_backend(Backend(Arc::clone(file)))
         .map_err(|error| file.error(error))
 }
