@@ -33,6 +33,9 @@ const CACHE_BYTES: usize = 32 * 1024 * 1024;
 /// What is held back of writes while the disk fails is kept in blocks of this size.
 const BLOCK: usize = 4096;
 
+/// How large a file is checked whole when it is opened, which takes some 10 ms then.
+const CHECKED_BYTES: u64 = 32 * 1024 * 1024;
+
 /// How much room there must be beside a copy of the file.
 const ROOM_BESIDE_COPY: u64 = 1024 * 1024;
 
@@ -89,7 +92,8 @@ pub(super) fn create(
 
 impl Redb {
     fn open(file: Arc<File>) -> Result<Self> {
-        let db = Some(open_file(&file, false)?);
+        let check = file.is_checked_at_start();
+        let db = Some(open_file(&file, check)?);
         Ok(Self { db, file })
     }
 
@@ -173,7 +177,8 @@ impl Engine for Redb {
         self.close();
         self.file.is_closed.store(false, Ordering::SeqCst);
         self.file.is_broken.store(false, Ordering::SeqCst);
-        let opened = open_file(&self.file, false);
+        let check = self.file.is_checked_at_start();
+        let opened = open_file(&self.file, check);
         self.file
             .is_broken
             .fetch_or(opened.is_err(), Ordering::SeqCst);
@@ -191,6 +196,8 @@ impl Drop for Redb {
 fn open_file(file: &Arc<File>, check: bool) -> Result<Database> {
     Builder::new()
         .set_cache_size(CACHE_BYTES)
+        // What it would trust otherwise, such as its list of free pages, it panics over much later, within a panic:
+        // then nothing can keep the process.
         .set_check_integrity_on_open(check)
         .create_with_backend(Backend(Arc::clone(file)))
         .map_err(|error| file.error(error))
@@ -295,6 +302,12 @@ impl File {
 
     fn write_state<T>(&self, write: impl FnOnce(&mut State) -> T) -> T {
         write(&mut self.state.write().unwrap_or_else(PoisonError::into_inner))
+    }
+
+    /// Whether its pages are compared with their checksums when it is opened. Of a large one that takes too long; its
+    /// records are compared all the same.
+    fn is_checked_at_start(&self) -> bool {
+        self.read_state(|state| state.length <= CHECKED_BYTES)
     }
 
     fn error(&self, error: impl Into<redb::Error>) -> Error {

@@ -218,7 +218,8 @@ async fn a_byte_that_changed_in_the_database_is_found_or_changes_nothing() {
 
 #[tokio::test]
 async fn an_entry_that_changed_behind_a_copy_is_found_though_the_database_has_it() {
-    let mut session = used().await;
+    let mut session = Session::new(SimulatedDisk::empty());
+    session.open().unwrap();
     for number in 0..520 {
         let change = Change::default().put("count", &number.to_string());
         session.commit(change).await;
