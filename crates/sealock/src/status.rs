@@ -164,6 +164,7 @@ key kv1/k1  to be purged: in 59m of running
                 ],
             },
             "registries": [], "pending_purges": [],
+            "quarantine": {"files": 0, "bytes": 0, "since": null},
         }))
         .unwrap();
         let client = Client::new(&"http://localhost:1".parse().unwrap(), true);

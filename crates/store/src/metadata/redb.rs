@@ -94,7 +94,13 @@ impl Redb {
     fn open(file: Arc<File>) -> Result<Self> {
         let check = file.is_checked_at_start();
         let db = Some(open_file(&file, check)?);
-        Ok(Self { db, file })
+        let mut opened = Self { db, file };
+        if check {
+            // The check ends with a commit of another kind, after which a file that is damaged cannot be opened to
+            // save what is whole in it. If this one fails, the next checkpoint says so.
+            let _ = opened.commit(Durability::Immediate, &mut |_| Ok(true));
+        }
+        Ok(opened)
     }
 
     fn db(&self) -> Result<&Database> {
