@@ -81,7 +81,7 @@ pub fn check_data_dir(dir: &Path) -> Result<()> {
 ///
 /// # Errors
 /// If anything in it belongs to another user, or what the emulator would use is a link, or neither file nor
-/// directory. Of content only a part is looked at; [`open_inside`] sees to the rest.
+/// directory. Of content only a part is looked at; [`open_inside`](super::open_inside) sees to the rest.
 pub fn check_tree(dir: &Path) -> Result<()> {
     let user = user();
     for entry in fs::read_dir(dir)? {
