@@ -25,6 +25,8 @@ pub struct Verification {
     pub references: u64,
     /// How many unfinished uploads were opened.
     pub uploads: u64,
+    /// Which unfinished uploads cannot go on, and why. It is no problem: a loss of power may take them.
+    pub lost_uploads: Vec<String>,
     /// What is not as it should be.
     pub problems: Vec<Problem>,
 }
@@ -51,7 +53,7 @@ pub enum ProblemKind {
     ObjectOrphaned,
     /// A record or a manifest refers to something that is not there.
     ReferenceUnresolved,
-    /// An unfinished upload cannot go on.
+    /// Nobody can tell whose an unfinished upload is.
     UploadDamaged,
 }
 

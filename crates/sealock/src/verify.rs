@@ -30,6 +30,7 @@ struct Registry {
     objects: u64,
     bytes: u64,
     references: u64,
+    lost_uploads: Vec<String>,
     problems: Vec<Problem>,
 }
 
@@ -104,6 +105,8 @@ impl Verification {
                 let Problem { kind, what } = problem;
                 format!("{}: {BAD}{kind}{BAD:#}: {what}", registry.name)
             }));
+            let lost = registry.lost_uploads.iter();
+            lines.extend(lost.map(|what| format!("{}: {what}", registry.name)));
         }
         lines.extend(self.problems.iter().map(|problem| {
             let Problem { kind, what } = problem;
@@ -188,7 +191,8 @@ mod tests {
     #[test]
     fn only_a_whole_and_available_registry_is_success() {
         let mut registry = json!({
-            "name": "sealock", "state": "verified", "objects": 1, "bytes": 1, "references": 1, "problems": []
+            "name": "sealock", "state": "verified", "objects": 1, "bytes": 1, "references": 1,
+            "lost_uploads": [], "problems": []
         });
         assert_eq!(conclude(&registry, true), Ok(()));
         assert!(conclude(&registry, false).is_err());

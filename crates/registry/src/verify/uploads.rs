@@ -52,7 +52,7 @@ impl Registry {
             if let Some(why) = self.damage_of_upload(&file).await? {
                 // Gone on with while it was read, perhaps.
                 if self.store.uploads.get(note)?.is_some_and(|now| now == file) {
-                    found.problems.push(damaged(note, &why));
+                    found.lost_uploads.push(lost(note, &why));
                 }
             }
         }
@@ -117,6 +117,10 @@ impl Kept {
 fn damaged(upload: Uuid, why: &str) -> Problem {
     Problem {
         kind: ProblemKind::UploadDamaged,
-        what: format!("the unfinished upload {upload} cannot go on: {why} (uploads/{upload})"),
+        what: lost(upload, why),
     }
+}
+
+fn lost(upload: Uuid, why: &str) -> String {
+    format!("the unfinished upload {upload} cannot go on: {why} (uploads/{upload})")
 }
