@@ -1,16 +1,20 @@
 //! Metadata: a sorted map of small records with one atomic write.
 
+mod condition;
 pub(crate) mod copies;
 mod database;
 pub(crate) mod engine;
+mod group;
 pub(crate) mod ledger;
 pub(crate) mod log;
 mod memory;
 pub(crate) mod newest;
-mod recovery;
+pub(crate) mod recovery;
 mod redb;
 pub(crate) mod remains;
+mod shared;
 mod sled;
+pub(crate) mod state;
 mod writer;
 
 use std::ops::Bound;
@@ -18,10 +22,10 @@ use std::ops::Bound;
 use async_trait::async_trait;
 
 pub use self::{
+    condition::{Condition, Failure},
     database::Database,
     engine::EngineKind,
     memory::MemoryMetadata,
-    writer::{Condition, Failure},
 };
 use crate::{Commit, Result};
 

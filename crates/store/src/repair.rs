@@ -9,7 +9,7 @@ use std::{ffi::OsStr, path::Path};
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
-pub use crate::metadata::{ledger::TableDifference, remains::Source};
+pub use crate::metadata::{ledger::TableDifference, state::Source};
 use crate::{
     Error, Quarantine, Result, Store, StoreFiles,
     authentication::{Label, TAG_LEN},
@@ -17,12 +17,13 @@ use crate::{
     format::{self, Format},
     journal::{self, JournalMark},
     metadata::{
-        EngineKind, copies,
-        engine::Guarded,
+        EngineKind,
         ledger::Ledger,
         log::Log,
         newest::{self, Acknowledged, Newest},
-        remains::{Remains, State},
+        recovery,
+        remains::Remains,
+        state::State,
     },
 };
 
@@ -248,21 +249,7 @@ fn prepare(files: &StoreFiles, mut remains: Remains, now: i64) -> Result<Plan> {
     ledger.control = newest.control;
     ledger.log = log.position();
     ledger.journal = mark;
-    let database = staging.join(files.engine.file_name());
-    let engine = files.engine.create(disk, &database, &mut |records| {
-        for (key, sealed) in &state.records.0 {
-            records.put(key, sealed)?;
-        }
-        ledger.write(records, authenticator)?;
-        Ok(true)
-    })?;
-    let snapshot = Guarded {
-        snapshot: engine.snapshot()?,
-        file: database,
-    };
-    copies::write(&**disk, &staging, &snapshot, &ledger, authenticator)?;
-    drop(snapshot);
-    drop(engine);
+    recovery::write_new(files, &staging, &ledger, &state.records.0)?;
     Newest::open(&**disk, &staging, store, authenticator)?.write(newest)?;
     disk.open(&staging.join(newest::FILE), Access::Write)?
         .sync()?;

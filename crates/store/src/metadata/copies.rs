@@ -11,9 +11,9 @@ use sha2::{Digest as _, Sha256};
 
 use super::{
     engine::Guarded,
+    group::forged,
     ledger::{Count, LEDGER, Ledger},
     log::{numbered, put_bytes, take_bytes},
-    writer::forged,
 };
 use crate::{
     Error, Result,
@@ -191,17 +191,10 @@ mod tests {
     use super::*;
     use crate::{
         disk::RealDisk,
-        metadata::{
-            Items,
-            engine::{Records, Snapshot},
-            log::LogPosition,
-        },
+        metadata::{Items, engine::Snapshot, log::LogPosition, state::Map},
     };
 
-    #[derive(Clone, Default)]
-    struct Held(std::collections::BTreeMap<Vec<u8>, Vec<u8>>);
-
-    impl Snapshot for Held {
+    impl Snapshot for Map {
         fn get(&self, key: &[u8]) -> Result<Option<Vec<u8>>> {
             Ok(self.0.get(key).cloned())
         }
@@ -215,20 +208,6 @@ mod tests {
         }
     }
 
-    impl Records for Held {
-        fn get(&self, key: &[u8]) -> Result<Option<Vec<u8>>> {
-            Ok(self.0.get(key).cloned())
-        }
-
-        fn put(&mut self, key: &[u8], value: &[u8]) -> Result<Option<Vec<u8>>> {
-            Ok(self.0.insert(key.to_vec(), value.to_vec()))
-        }
-
-        fn delete(&mut self, key: &[u8]) -> Result<Option<Vec<u8>>> {
-            Ok(self.0.remove(key))
-        }
-    }
-
     #[test]
     fn a_database_with_a_record_that_is_missing_or_forged_is_not_copied() {
         let dir = tempfile::tempdir().unwrap();
@@ -238,12 +217,12 @@ mod tests {
             offset: 0,
             tag: [0; TAG_LEN],
         };
-        let (mut ledger, mut whole) = (Ledger::new(Uuid::new_v4(), log), Held::default());
+        let (mut ledger, mut whole) = (Ledger::new(Uuid::new_v4(), log), Map::default());
         for key in [b"t\0one", b"t\0two"] {
             let sealed = authenticator.seal(key, b"value");
             ledger.put(&mut whole, key, &sealed).unwrap();
         }
-        let copy = |records: Held| {
+        let copy = |records: Map| {
             let snapshot = Guarded {
                 snapshot: Arc::new(records),
                 file: dir.path().join("records"),

@@ -6,14 +6,16 @@ use std::{
 };
 
 use async_trait::async_trait;
-use tokio::sync::{Semaphore, oneshot};
+use tokio::sync::{Semaphore, oneshot, watch};
 use uuid::Uuid;
 
 use super::{
     Changes, Condition, Items, Metadata,
+    group::forged,
     ledger::LEDGER,
     recovery::{self, Recovered, Walk},
-    writer::{Message, Request, Shared, Writer, forged},
+    shared::Shared,
+    writer::{Message, Request, Writer},
 };
 use crate::{Authenticator, Commit, Error, Journal, Result, StoreFiles};
 
@@ -30,11 +32,9 @@ pub struct Database {
     messages: Option<mpsc::Sender<Message>>,
     places: Arc<Semaphore>,
     writer: Option<JoinHandle<()>>,
-    check: Check,
+    /// True once all records were compared with the ledger.
+    compared: watch::Receiver<bool>,
 }
-
-/// The comparison of all records with the ledger.
-type Check = tokio::sync::watch::Receiver<bool>;
 
 impl Database {
     /// Makes the database of a new store. After a crash on the way there is none.
@@ -48,7 +48,7 @@ impl Database {
     /// Opens a database, with the journal that belongs to it and the id of the store.
     ///
     /// # Errors
-    /// If something that was acknowledged is missing or damaged, as far as a look of a tenth of a second tells.
+    /// If something that was acknowledged is missing or damaged, as far as a short look tells.
     pub fn open(files: StoreFiles) -> Result<(Self, Journal, Uuid)> {
         let recovered: Recovered = recovery::open(&files)?;
         let (store, journal) = (recovered.ledger.store, recovered.journal.clone());
@@ -65,7 +65,7 @@ impl Database {
             return Err(Error::damaged_file(files.database(), why));
         }
         let shared = Arc::new(Shared::new(snapshot));
-        let (checked, check) = tokio::sync::watch::channel(is_over);
+        let (compare, compared) = watch::channel(is_over);
         if !is_over {
             let shared = Arc::clone(&shared);
             let thread = std::thread::Builder::new().name("metadata-check".to_owned());
@@ -78,7 +78,7 @@ impl Database {
                     tracing::error!(finding, "the metadata is damaged");
                 }
                 shared.condition().damage.append(&mut walk.findings);
-                checked.send_replace(true);
+                compare.send_replace(true);
             })?;
         }
         let (messages, received) = mpsc::channel();
@@ -91,7 +91,7 @@ impl Database {
             messages: Some(messages),
             places: Arc::new(Semaphore::new(WAITING)),
             writer: Some(thread.spawn(move || writer.run(&received))?),
-            check,
+            compared,
         };
         Ok((database, journal, store))
     }
@@ -163,9 +163,7 @@ impl Metadata for Database {
     }
 
     async fn check(&self) -> Result<Vec<String>> {
-        let mut check = self.check.clone();
-        // The thread that sends ends with success.
-        let _ = check.wait_for(|is_over| *is_over).await;
+        self.is_sound().await;
         let snapshot = self.shared.snapshot();
         let authenticator = self.authenticator.clone();
         let walked = tokio::task::spawn_blocking(move || {
@@ -174,11 +172,11 @@ impl Metadata for Database {
             Ok::<_, Error>(walk.findings)
         });
         let mut findings = walked.await.map_err(std::io::Error::from)??;
-        let (done, state) = oneshot::channel();
-        self.send(Message::State(done))?;
-        let state = state.await.map_err(|_| Error::Closed)?;
+        let (done, expected) = oneshot::channel();
+        self.send(Message::Expect(done))?;
+        let expected = expected.await.map_err(|_| Error::Closed)?;
         let looked = tokio::task::spawn_blocking(move || {
-            recovery::check_files(&state.files, &state.ledger, &state.journal)
+            recovery::check_files(&expected.files, &expected.ledger, &expected.journal)
         });
         if !looked.await.map_err(std::io::Error::from)??.is_empty() {
             // They may have been written meanwhile. The writer looks again, and writes nothing until it has.
@@ -190,8 +188,9 @@ impl Metadata for Database {
     }
 
     async fn is_sound(&self) -> bool {
-        let mut check = self.check.clone();
-        let _ = check.wait_for(|is_over| *is_over).await;
+        let mut compared = self.compared.clone();
+        // The thread that sends ends with success.
+        let _ = compared.wait_for(|compared| *compared).await;
         self.shared.condition().damage.is_empty()
     }
 

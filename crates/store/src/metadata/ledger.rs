@@ -3,7 +3,11 @@ use std::{collections::BTreeMap, fmt};
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
-use super::{engine::Records, log::LogPosition, newest::Acknowledged};
+use super::{
+    engine::Records,
+    log::{LogEntry, LogPosition},
+    newest::Acknowledged,
+};
 use crate::{
     Result,
     authentication::{Authenticator, TAG_LEN, Tag},
@@ -117,6 +121,25 @@ impl Ledger {
             self.tables.remove(&table);
         }
         Ok(())
+    }
+
+    /// Carries out a commit on the records that it accounts for.
+    pub(crate) fn carry_out(&mut self, records: &mut dyn Records, entry: &LogEntry) -> Result<()> {
+        for key in &entry.deletes {
+            self.delete(records, key)?;
+        }
+        for (key, sealed) in &entry.puts {
+            self.put(records, key, sealed)?;
+        }
+        self.note(entry);
+        Ok(())
+    }
+
+    /// Notes the numbers of a commit whose records it has accounted for.
+    pub(crate) fn note(&mut self, entry: &LogEntry) {
+        self.number = entry.number;
+        self.control = entry.control;
+        self.journal = self.journal.after(&entry.lines);
     }
 
     /// What is acknowledged with it.

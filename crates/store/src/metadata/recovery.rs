@@ -38,16 +38,32 @@ pub(crate) fn create(files: &StoreFiles, store: Uuid) -> Result<()> {
     let ledger = Ledger::new(store, log.position());
     // The journal is there before the database is.
     drop(Journal::open(&**disk, &files.dir, ledger.journal)?);
-    let database = files.database();
-    let engine = files.engine.create(disk, &database, &mut |records| {
-        ledger.write(records, authenticator)?;
+    write_new(files, &dir, &ledger, [])
+}
+
+/// Makes a database in `dir` and a copy of it: the records, keys and sealed values, that `ledger` accounts for.
+pub(crate) fn write_new<'a>(
+    files: &StoreFiles,
+    dir: &Path,
+    ledger: &Ledger,
+    records: impl IntoIterator<Item = (&'a Vec<u8>, &'a Vec<u8>)> + Clone,
+) -> Result<()> {
+    let StoreFiles {
+        disk,
+        authenticator,
+        ..
+    } = files;
+    let file = dir.join(files.engine.file_name());
+    let engine = files.engine.create(disk, &file, &mut |database| {
+        for (key, sealed) in records.clone() {
+            database.put(key, sealed)?;
+        }
+        ledger.write(database, authenticator)?;
         Ok(true)
     })?;
-    let snapshot = Guarded {
-        snapshot: engine.snapshot()?,
-        file: database,
-    };
-    copies::write(&**disk, &dir, &snapshot, &ledger, authenticator)
+    let snapshot = engine.snapshot()?;
+    let snapshot = Guarded { snapshot, file };
+    copies::write(&**disk, dir, &snapshot, ledger, authenticator)
 }
 
 /// Opens a database and has it catch up with its log.
@@ -207,21 +223,13 @@ pub(crate) fn carry_out(
     }
     engine.write(&mut |records| {
         for (entry, position) in commits {
-            for key in &entry.deletes {
-                ledger.delete(records, key)?;
-            }
-            for (key, sealed) in &entry.puts {
-                ledger.put(records, key, sealed)?;
-            }
             if entry.journal != ledger.journal.length {
                 return Err(Error::damaged_file(
                     journal::FILE,
                     "it does not go on where the log does",
                 ));
             }
-            ledger.journal = ledger.journal.after(&entry.lines);
-            ledger.number = entry.number;
-            ledger.control = entry.control;
+            ledger.carry_out(records, entry)?;
             ledger.log = *position;
         }
         ledger.write(records, authenticator)?;

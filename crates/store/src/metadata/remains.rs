@@ -1,17 +1,17 @@
 //! What is left of the metadata in a directory that may be damaged, and the states that it can be brought to.
 //! Nothing here changes anything on disk.
 
-use std::{collections::BTreeMap, fmt, io, ops::Bound, path::Path};
+use std::{collections::BTreeMap, io, ops::Bound, path::Path};
 
-use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
 use super::{
     copies,
-    engine::{EngineKind, Guarded, Records, guard},
-    ledger::{Count, LEDGER, Ledger, TableDifference},
-    log::{self, LogEntry, LogPosition},
+    engine::{EngineKind, Guarded, guard},
+    ledger::{LEDGER, Ledger, TableDifference},
+    log,
     newest::{self, Acknowledged},
+    state::{End, Map, Source, State, choose, fill},
 };
 use crate::{
     Error, Result, StoreFiles,
@@ -22,86 +22,6 @@ use crate::{
 
 /// How many damaged records of a database are named.
 const NAMED: usize = 20;
-
-/// What metadata is restored from.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum Source {
-    /// The database, whole as of its last checkpoint or the one before, and the commit log.
-    Database,
-    /// A whole copy, which has everything up to a commit, and the commit log.
-    Copy(u64),
-    /// The records of a damaged database whose tags are right.
-    PartOfDatabase,
-    /// The records of a damaged copy whose tags are right.
-    PartOfCopy(u64),
-}
-
-impl fmt::Display for Source {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Database => f.write_str("the database and the commit log"),
-            Self::Copy(number) => write!(f, "the copy of commit {number} and the commit log"),
-            Self::PartOfDatabase => f.write_str("what could be read of the database"),
-            Self::PartOfCopy(number) => {
-                write!(f, "what could be read of the copy of commit {number}")
-            }
-        }
-    }
-}
-
-/// All records as some commit left them.
-pub(crate) struct State {
-    pub(crate) source: Source,
-    pub(crate) ledger: Ledger,
-    /// Whether the ledger is the one that was written, and not made up of the records.
-    pub(crate) has_ledger: bool,
-    pub(crate) records: Map,
-    /// Where the journal was before the commits of the log.
-    begins: JournalMark,
-    /// Its ledger as it was written, if it lacks records.
-    expected: Option<Ledger>,
-    /// What is missing of it, besides later commits.
-    pub(crate) missing: Vec<TableDifference>,
-    pub(crate) end: End,
-}
-
-/// How the commit log ends that leads on from a state.
-#[derive(Clone, Debug, Default)]
-pub(crate) struct End {
-    /// Why it leads no further, where that is not its end.
-    pub(crate) broken: Option<String>,
-    /// Whether something lies behind its last entry that is none.
-    pub(crate) is_torn: bool,
-}
-
-/// Records in memory.
-#[derive(Clone, Default)]
-pub(crate) struct Map(pub(crate) BTreeMap<Vec<u8>, Vec<u8>>);
-
-impl Records for Map {
-    fn get(&self, key: &[u8]) -> Result<Option<Vec<u8>>> {
-        Ok(self.0.get(key).cloned())
-    }
-
-    fn put(&mut self, key: &[u8], value: &[u8]) -> Result<Option<Vec<u8>>> {
-        Ok(self.0.insert(key.to_vec(), value.to_vec()))
-    }
-
-    fn delete(&mut self, key: &[u8]) -> Result<Option<Vec<u8>>> {
-        Ok(self.0.remove(key))
-    }
-}
-
-impl Map {
-    fn count(&self) -> Count {
-        let mut count = Count::default();
-        for (key, sealed) in &self.0 {
-            count.add(key, sealed);
-        }
-        count
-    }
-}
 
 /// What is left.
 pub(crate) struct Remains {
@@ -221,8 +141,8 @@ impl Remains {
                 }
                 continue;
             }
-            let mut found = Database::read(files, kind, &path, false)?;
-            let checked = Database::read(files, kind, &path, true)?;
+            let mut found = DatabaseAside::read(files, kind, &path, false)?;
+            let checked = DatabaseAside::read(files, kind, &path, true)?;
             let is_whole = found.findings.is_empty();
             if is_whole && checked.ledger != found.ledger {
                 let why = "a page of it is not the one that was written";
@@ -268,16 +188,10 @@ impl Remains {
         }
         for number in numbers.into_iter().rev() {
             match copies::read(&**disk, &dir, number, authenticator) {
-                Ok(copy) => states.push(State {
-                    source: Source::Copy(number),
-                    begins: copy.ledger.journal,
-                    ledger: copy.ledger,
-                    has_ledger: true,
-                    records: Map(copy.records.into_iter().collect()),
-                    expected: None,
-                    missing: Vec::new(),
-                    end: End::default(),
-                }),
+                Ok(copy) => {
+                    let records = Map(copy.records.into_iter().collect());
+                    states.push(State::whole(Source::Copy(number), copy.ledger, records));
+                }
                 Err(error) => {
                     self.findings.push(finding(error)?);
                     let read = copies::read_partly(&**disk, &dir, number, authenticator);
@@ -390,7 +304,7 @@ impl Remains {
 
 /// A database, read aside as far as it can be.
 #[derive(Default)]
-struct Database {
+struct DatabaseAside {
     ledger: Option<Ledger>,
     /// The records that are authentic.
     records: Map,
@@ -398,7 +312,7 @@ struct Database {
     differences: Vec<TableDifference>,
 }
 
-impl Database {
+impl DatabaseAside {
     fn read(files: &StoreFiles, kind: EngineKind, path: &Path, check: bool) -> Result<Self> {
         let mut read = Self::default();
         let done = read.read_all(files, kind, path, check);
@@ -487,66 +401,11 @@ impl Database {
 
     fn into_state(self) -> Option<State> {
         match self.ledger {
-            Some(ledger) if self.findings.is_empty() => Some(State {
-                source: Source::Database,
-                begins: ledger.journal,
-                ledger,
-                has_ledger: true,
-                records: self.records,
-                expected: None,
-                missing: Vec::new(),
-                end: End::default(),
-            }),
+            Some(ledger) if self.findings.is_empty() => {
+                Some(State::whole(Source::Database, ledger, self.records))
+            }
             ledger => State::partial(Source::PartOfDatabase, ledger, self.records),
         }
-    }
-}
-
-impl State {
-    /// The state that some records are, if there are any.
-    fn partial(source: Source, ledger: Option<Ledger>, records: Map) -> Option<Self> {
-        if records.0.is_empty() {
-            return None;
-        }
-        let count = records.count();
-        let has_ledger = ledger.is_some();
-        let expected = ledger.clone();
-        let mut ledger = ledger.unwrap_or_else(|| Ledger::new(Uuid::nil(), LogPosition::nowhere()));
-        let missing = if has_ledger {
-            ledger.differences(&count)
-        } else {
-            Vec::new()
-        };
-        ledger.recount(count);
-        Some(Self {
-            source,
-            begins: ledger.journal,
-            ledger,
-            has_ledger,
-            records,
-            expected,
-            missing,
-            end: End::default(),
-        })
-    }
-
-    /// Whether it has everything that there was at some time.
-    pub(crate) fn is_whole(&self) -> bool {
-        self.has_ledger && self.missing.is_empty()
-    }
-
-    fn carry_out(&mut self, entry: &LogEntry, lines: &mut Lines) -> Result<()> {
-        for key in &entry.deletes {
-            self.ledger.delete(&mut self.records, key)?;
-        }
-        for (key, sealed) in &entry.puts {
-            self.ledger.put(&mut self.records, key, sealed)?;
-        }
-        lines.add(self.ledger.journal, &entry.lines);
-        self.ledger.journal = self.ledger.journal.after(&entry.lines);
-        self.ledger.number = entry.number;
-        self.ledger.control = entry.control;
-        Ok(())
     }
 }
 
@@ -580,7 +439,8 @@ fn follow(files: &StoreFiles, state: &mut State, lines: &mut Lines) -> Result<()
                         end.broken = Some(Error::damaged_file(&path, why).to_string());
                         break;
                     }
-                    state.carry_out(&entry, lines)?;
+                    lines.add(state.ledger.journal, &entry.lines);
+                    state.ledger.carry_out(&mut state.records, &entry)?;
                 }
                 end.is_torn = read.rest.is_some();
             }
@@ -611,66 +471,6 @@ fn follow(files: &StoreFiles, state: &mut State, lines: &mut Lines) -> Result<()
             }
         }
     }
-}
-
-/// Fills the gaps of states that are not whole with the records of copies that are. Whether that makes them whole,
-/// their ledgers say.
-fn fill(states: &mut [State]) {
-    let is_copy = |state: &&State| matches!(state.source, Source::Copy(_));
-    let copies: Vec<(u64, Map)> = states
-        .iter()
-        .filter(is_copy)
-        .map(|copy| (copy.ledger.number, copy.records.clone()))
-        .collect();
-    for state in states {
-        let Some(expected) = &state.expected else {
-            continue;
-        };
-        for (number, copy) in &copies {
-            if *number > expected.number || state.missing.is_empty() {
-                continue;
-            }
-            for (key, sealed) in &copy.0 {
-                let has_gaps = |gap: &TableDifference| {
-                    let rest = key.strip_prefix(gap.table.as_bytes());
-                    gap.found < gap.expected
-                        && rest.is_some_and(|rest| rest.first() == Some(&SEPARATOR))
-                };
-                if !state.records.0.contains_key(key) && state.missing.iter().any(has_gaps) {
-                    state.records.0.insert(key.clone(), sealed.clone());
-                }
-            }
-            let count = state.records.count();
-            state.missing = expected.differences(&count);
-            state.ledger.recount(count);
-        }
-    }
-}
-
-/// The whole state that reaches furthest; or one that reaches further and has at least as many records, though not
-/// all.
-fn choose(states: Vec<State>) -> Option<State> {
-    let mut best: Option<State> = None;
-    for state in states {
-        let rank = |state: &State| (state.ledger.number, state.records.0.len());
-        let is_better = |whole: &State, part: &State| {
-            part.ledger.number > whole.ledger.number
-                && part.records.0.len() >= whole.records.0.len()
-        };
-        let is_better = match &best {
-            None => true,
-            Some(best) if best.is_whole() && state.is_whole() => {
-                state.ledger.number > best.ledger.number
-            }
-            Some(best) if best.is_whole() => is_better(best, &state),
-            Some(best) if state.is_whole() => !is_better(&state, best),
-            Some(best) => rank(&state) > rank(best),
-        };
-        if is_better {
-            best = Some(state);
-        }
-    }
-    best
 }
 
 /// What an error says of what is damaged. What is no damage stays an error.

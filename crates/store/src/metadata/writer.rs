@@ -1,10 +1,5 @@
 use std::{
-    collections::VecDeque,
-    sync::{
-        Arc, Mutex, MutexGuard, PoisonError, RwLock,
-        atomic::{AtomicU64, Ordering},
-        mpsc,
-    },
+    sync::{Arc, atomic::Ordering, mpsc},
     thread::JoinHandle,
     time::{Duration, Instant},
 };
@@ -13,13 +8,15 @@ use tokio::sync::{OwnedSemaphorePermit, oneshot};
 
 use super::{
     Changes, copies,
-    engine::{Engine, Guarded, Records, guard},
+    engine::{Engine, guard},
+    group::{Group, account},
     ledger::Ledger,
     log::{Encoded, Log, LogEntry, LogPosition},
     newest::Newest,
     recovery::{self, Recovered},
+    shared::Shared,
 };
-use crate::{Commit, Error, Fault, Journal, Result, StoreFiles, disk::Access, table::readable};
+use crate::{Commit, Error, Journal, Result, StoreFiles, disk::Access};
 
 /// How many commits share one sync at most.
 const GROUP: usize = 256;
@@ -45,50 +42,6 @@ const MOST_UNSYNCED_LINES: usize = 64 * 1024 * 1024;
 /// From which size on a copy takes so long that a stop waits for it only if much has changed.
 const LARGE_COPY: u64 = 64 * 1024 * 1024;
 
-/// How many lines are held while the disk takes none.
-const HELD_LINES: usize = 1024;
-
-/// How the store is.
-#[derive(Clone, Debug, Default)]
-pub struct Condition {
-    /// Why the last write failed, until one goes well.
-    pub failure: Option<Failure>,
-    /// Why no content is taken, whether records can be written or not.
-    pub content_failure: Option<Failure>,
-    /// How many lines of the journal wait in memory for the disk to take them.
-    pub held_lines: usize,
-    /// How many lines there was no room for.
-    pub lost_lines: u64,
-    /// What is damaged, as far as it was looked at.
-    pub damage: Vec<String>,
-}
-
-/// Why a write failed.
-#[derive(Clone, Debug)]
-pub struct Failure {
-    /// What the disk lacks, where that is known.
-    pub fault: Option<Fault>,
-    /// What failed, and on which file.
-    pub what: String,
-}
-
-impl From<&Error> for Failure {
-    fn from(error: &Error) -> Self {
-        Self {
-            fault: error.fault(),
-            what: error.to_string(),
-        }
-    }
-}
-
-/// What the writer shares with those who read.
-pub(crate) struct Shared {
-    snapshot: RwLock<Arc<Guarded>>,
-    pub(crate) epoch: AtomicU64,
-    condition: Mutex<Condition>,
-    held: Mutex<VecDeque<Vec<u8>>>,
-}
-
 /// Changes that somebody waits for.
 pub(crate) struct Request {
     pub(crate) changes: Changes,
@@ -102,12 +55,12 @@ pub(crate) enum Message {
     /// What is wrong with the files beside the database, while none of them is written.
     Check(oneshot::Sender<Result<Vec<String>>>),
     /// What there is to compare them with.
-    State(oneshot::Sender<Box<State>>),
+    Expect(oneshot::Sender<Box<Expected>>),
     Stop(oneshot::Sender<()>),
 }
 
 /// What the files beside the database are to agree with.
-pub(crate) struct State {
+pub(crate) struct Expected {
     pub(crate) files: StoreFiles,
     pub(crate) ledger: Ledger,
     pub(crate) journal: Journal,
@@ -133,67 +86,6 @@ pub(crate) struct Writer {
     copied: u64,
     copied_at: Instant,
     copying: Option<JoinHandle<Result<u64>>>,
-}
-
-impl Shared {
-    pub(crate) fn new(snapshot: Arc<Guarded>) -> Self {
-        Self {
-            snapshot: RwLock::new(snapshot),
-            epoch: AtomicU64::default(),
-            condition: Mutex::default(),
-            held: Mutex::default(),
-        }
-    }
-
-    pub(crate) fn snapshot(&self) -> Arc<Guarded> {
-        Arc::clone(&self.snapshot.read().unwrap_or_else(PoisonError::into_inner))
-    }
-
-    pub(crate) fn condition(&self) -> MutexGuard<'_, Condition> {
-        self.condition
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner)
-    }
-
-    /// Holds a line until the disk takes it.
-    pub(crate) fn hold(&self, line: Vec<u8>) {
-        let mut held = self.held.lock().unwrap_or_else(PoisonError::into_inner);
-        let mut condition = self.condition();
-        if held.len() < HELD_LINES {
-            held.push_back(line);
-        } else {
-            condition.lost_lines += 1;
-        }
-        condition.held_lines = held.len();
-    }
-
-    fn take_held(&self) -> Vec<Vec<u8>> {
-        let mut held = self.held.lock().unwrap_or_else(PoisonError::into_inner);
-        self.condition().held_lines = 0;
-        held.drain(..).collect()
-    }
-
-    fn report(&self, error: &Error) {
-        let mut condition = self.condition();
-        if condition.failure.is_none() {
-            tracing::error!(%error, "the store cannot write");
-        }
-        condition.failure = Some(error.into());
-    }
-
-    fn report_recovery(&self) {
-        if self.condition().failure.take().is_some() {
-            tracing::info!("the store can write again");
-        }
-    }
-}
-
-/// A group of commits on its way.
-#[derive(Default)]
-struct Group {
-    entry: LogEntry,
-    outcomes: Vec<Commit>,
-    is_control: bool,
 }
 
 impl Writer {
@@ -240,8 +132,8 @@ impl Writer {
                             recovery::check_files(&self.files, &self.ledger, &self.journal);
                         let _ = done.send(checked);
                     }
-                    Ok(Message::State(done)) => {
-                        let _ = done.send(Box::new(State {
+                    Ok(Message::Expect(done)) => {
+                        let _ = done.send(Box::new(Expected {
                             files: self.files.clone(),
                             ledger: self.ledger.clone(),
                             journal: self.journal.clone(),
@@ -404,7 +296,7 @@ impl Writer {
             (Ok(()), Some(ledger)) => match recovery::guarded(&*self.engine, &self.files) {
                 Ok(snapshot) => {
                     self.acknowledge(ledger, &group.entry);
-                    self.show(snapshot);
+                    self.shared.show(snapshot);
                     Ok(group)
                 }
                 Err(error) => {
@@ -459,16 +351,9 @@ impl Writer {
 
     /// Shows what was written.
     fn publish(&self) -> Result<()> {
-        self.show(recovery::guarded(&*self.engine, &self.files)?);
+        let snapshot = recovery::guarded(&*self.engine, &self.files)?;
+        self.shared.show(snapshot);
         Ok(())
-    }
-
-    fn show(&self, snapshot: Arc<Guarded>) {
-        *self
-            .shared
-            .snapshot
-            .write()
-            .unwrap_or_else(PoisonError::into_inner) = snapshot;
     }
 
     fn acknowledge(&mut self, ledger: Ledger, entry: &LogEntry) {
@@ -642,65 +527,4 @@ fn append(log: &mut Log, is_in_doubt: &mut bool, encoded: &Encoded) -> Result<()
         *is_in_doubt |= failed.is_in_doubt;
         failed.error
     })
-}
-
-/// The entry as it will lie in the log, and the ledger with it.
-fn account(mut ledger: Ledger, entry: &LogEntry, log: &Log) -> (Encoded, Ledger) {
-    let encoded = log.encode(entry);
-    ledger.number = entry.number;
-    ledger.control = entry.control;
-    ledger.journal = ledger.journal.after(&entry.lines);
-    ledger.log = log.position_after(&encoded);
-    (encoded, ledger)
-}
-
-impl Group {
-    fn add(
-        &mut self,
-        changes: &Changes,
-        records: &mut dyn Records,
-        ledger: &mut Ledger,
-        authenticator: &crate::Authenticator,
-    ) -> Result<Commit> {
-        for (key, expectation) in &changes.expectations {
-            let sealed = records.get(key)?;
-            let found = match &sealed {
-                Some(sealed) => Some(authenticator.open(key, sealed).ok_or_else(|| forged(key))?),
-                None => None,
-            };
-            if !expectation.holds(found) {
-                return Ok(Commit::Conflict);
-            }
-        }
-        for key in &changes.deletes {
-            ledger.delete(records, key)?;
-            self.entry.forget(key);
-            self.entry.deletes.push(key.clone());
-        }
-        for (key, value) in &changes.puts {
-            let sealed = authenticator.seal(key, value);
-            ledger.put(records, key, &sealed)?;
-            self.entry.forget(key);
-            self.entry.puts.push((key.clone(), sealed));
-        }
-        self.entry.lines.extend(changes.lines.concat());
-        self.is_control |= changes.control;
-        Ok(Commit::Done)
-    }
-}
-
-impl LogEntry {
-    /// Leaves out what an earlier commit of the group did to a record: the last one counts.
-    fn forget(&mut self, key: &[u8]) {
-        self.puts.retain(|(put, _)| put != key);
-        self.deletes.retain(|deleted| deleted != key);
-    }
-}
-
-/// A record that is not the one that was written.
-pub(crate) fn forged(key: &[u8]) -> Error {
-    Error::Damaged {
-        key: readable(key),
-        why: "it is not the one that was written".to_owned(),
-    }
 }

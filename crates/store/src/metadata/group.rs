@@ -1,0 +1,74 @@
+use super::{
+    Changes,
+    engine::Records,
+    ledger::Ledger,
+    log::{Encoded, Log, LogEntry},
+};
+use crate::{Authenticator, Commit, Error, Result, table::readable};
+
+/// A group of commits on its way.
+#[derive(Default)]
+pub(crate) struct Group {
+    pub(crate) entry: LogEntry,
+    pub(crate) outcomes: Vec<Commit>,
+    pub(crate) is_control: bool,
+}
+
+/// The entry as it will lie in the log, and the ledger with it.
+pub(crate) fn account(mut ledger: Ledger, entry: &LogEntry, log: &Log) -> (Encoded, Ledger) {
+    let encoded = log.encode(entry);
+    ledger.note(entry);
+    ledger.log = log.position_after(&encoded);
+    (encoded, ledger)
+}
+
+impl Group {
+    pub(crate) fn add(
+        &mut self,
+        changes: &Changes,
+        records: &mut dyn Records,
+        ledger: &mut Ledger,
+        authenticator: &Authenticator,
+    ) -> Result<Commit> {
+        for (key, expectation) in &changes.expectations {
+            let sealed = records.get(key)?;
+            let found = match &sealed {
+                Some(sealed) => Some(authenticator.open(key, sealed).ok_or_else(|| forged(key))?),
+                None => None,
+            };
+            if !expectation.holds(found) {
+                return Ok(Commit::Conflict);
+            }
+        }
+        for key in &changes.deletes {
+            ledger.delete(records, key)?;
+            self.entry.forget(key);
+            self.entry.deletes.push(key.clone());
+        }
+        for (key, value) in &changes.puts {
+            let sealed = authenticator.seal(key, value);
+            ledger.put(records, key, &sealed)?;
+            self.entry.forget(key);
+            self.entry.puts.push((key.clone(), sealed));
+        }
+        self.entry.lines.extend(changes.lines.concat());
+        self.is_control |= changes.control;
+        Ok(Commit::Done)
+    }
+}
+
+impl LogEntry {
+    /// Leaves out what an earlier commit of the group did to a record: the last one counts.
+    fn forget(&mut self, key: &[u8]) {
+        self.puts.retain(|(put, _)| put != key);
+        self.deletes.retain(|deleted| deleted != key);
+    }
+}
+
+/// A record that is not the one that was written.
+pub(crate) fn forged(key: &[u8]) -> Error {
+    Error::Damaged {
+        key: readable(key),
+        why: "it is not the one that was written".to_owned(),
+    }
+}
