@@ -8,6 +8,7 @@ use jiff::Timestamp;
 use sealock_core::{ClientId, Clock, KeyIdentifier, Kid, PublicName, RegistryId, RegistryName};
 use sealock_envelope::{Dek, ServiceKey};
 use sealock_store::{Batch, Store};
+use tokio::sync::OwnedMutexGuard;
 
 use crate::{
     Custody, Encryption, Error, Identity, KeyFacts, KeyVault, NotDone, Propagation, Refusal,
@@ -47,14 +48,14 @@ pub struct CustodyStatus {
     pub rotated: Option<Timestamp>,
 }
 
-/// Whether a registry may use its key now.
+/// A registry's access to its key at this moment.
 #[derive(Debug)]
 pub enum Standing {
-    /// It may.
+    /// The registry may use its key.
     Available,
-    /// The vault refuses.
+    /// The vault refuses the key.
     Revoked(Revocation),
-    /// What is stored could not be read, so that the vault was not asked.
+    /// The stored state could not be read, so the vault did not decide.
     Unknown(sealock_store::Error),
 }
 
@@ -84,8 +85,8 @@ impl Custodian {
 
     /// The custody of a registry.
     ///
-    /// A registry with a custody record is never anything but encrypted, whatever its own record says: what was
-    /// encrypted once is not stored in the clear because of one word elsewhere.
+    /// A registry with a custody record is always encrypted, whatever its own record says. One changed word elsewhere
+    /// must not cause its content to be stored in the clear.
     ///
     /// # Errors
     /// If the store fails.
@@ -98,7 +99,13 @@ impl Custodian {
         })
     }
 
-    /// Has a registry's custody record lie in its second place, too. To be called once the registry is created.
+    /// Waits until nobody else changes a registry's custody: from the commit that creates it until its record is
+    /// [backed up](Self::back_up), nobody is to miss the second copy.
+    pub async fn turn(&self, registry: RegistryId) -> OwnedMutexGuard<()> {
+        self.gate(registry).turn().await
+    }
+
+    /// Writes a registry's custody record to its second place, too. Its creator calls this behind the commit.
     ///
     /// # Errors
     /// If the store fails.
@@ -109,7 +116,7 @@ impl Custodian {
         Ok(())
     }
 
-    /// Has each custody record lie in its second place, too, as it is now. To be called at start.
+    /// Copies every custody record, as it is now, to its second place. Call it at start.
     ///
     /// # Errors
     /// If the store fails.
@@ -247,7 +254,7 @@ impl Custodian {
         Ok((status, standing))
     }
 
-    fn gate(&self, registry: RegistryId) -> Arc<Gate> {
+    pub(crate) fn gate(&self, registry: RegistryId) -> Arc<Gate> {
         let mut gates = self.gates.lock().unwrap_or_else(PoisonError::into_inner);
         let gate = gates
             .entry(registry)
@@ -257,8 +264,8 @@ impl Custodian {
 }
 
 impl Context {
-    /// Writes a custody record to its second place: whoever has the content and the vault's keys still has the way
-    /// from the one to the other when the metadata is lost.
+    /// Writes a custody record to its second place. If the metadata is lost, the copy still connects the content with
+    /// the vault's keys.
     pub(crate) async fn back_up(&self, registry: RegistryId, record: &CustodyRecord) {
         let (store, id, text) = (self.store.clone(), registry.as_uuid(), record.to_json());
         let written = tokio::task::spawn_blocking(move || {
@@ -319,7 +326,7 @@ impl Context {
         }
     }
 
-    /// What it means for a request that needs a key that the vault did not do its part.
+    /// Turns a vault's failure into the error of the request that needs the key.
     fn not_done(&self, error: NotDone, key: &KeyIdentifier, identity: ClientId) -> Error {
         match error {
             NotDone::Refused(_) => self.inaccessible(key, identity).into(),

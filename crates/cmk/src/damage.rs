@@ -1,4 +1,4 @@
-//! What is done when the metadata was damaged.
+//! The repair of custody records after damage to the metadata.
 
 use sealock_core::RegistryId;
 use sealock_store::Batch;
@@ -9,10 +9,10 @@ use crate::{
 };
 
 impl Custodian {
-    /// Restores the custody records that are missing from their second place, and says of which registries. `now` is in
+    /// Restores missing custody records from their second place, and returns the registries restored. `now` is in
     /// seconds since 1970. Blocks between its commits.
     ///
-    /// A second copy that differs from its record is set aside: it may be the later one, and the next start would
+    /// Sets aside a second copy that differs from its record: the copy may be the later one, and the next start would
     /// replace it.
     ///
     /// # Errors

@@ -5,6 +5,7 @@ use sealock_core::{ClientId, KeyIdentifier, Kid, RegistryId, RegistryName};
 use sealock_envelope::Dek;
 use sealock_store::{Batch, Commit, Epoch, Record, Table};
 use serde::{Deserialize, Serialize};
+use tokio::sync::OwnedMutexGuard;
 
 use crate::{
     Cause, Error, KeyFacts, NotDone, Opened, Propagation, Refusal,
@@ -43,7 +44,7 @@ pub(crate) struct Gate {
     context: Arc<Context>,
     verdict: RwLock<Option<Verdict>>,
     /// Held while the vault is asked or the custody is changed.
-    turn: tokio::sync::Mutex<()>,
+    turn: Arc<tokio::sync::Mutex<()>>,
 }
 
 struct Verdict {
@@ -75,8 +76,13 @@ impl Gate {
             registry,
             context,
             verdict: RwLock::default(),
-            turn: tokio::sync::Mutex::default(),
+            turn: Arc::default(),
         }
+    }
+
+    /// Waits until nobody else changes the custody.
+    pub(crate) async fn turn(&self) -> OwnedMutexGuard<()> {
+        Arc::clone(&self.turn).lock_owned().await
     }
 
     /// The DEK, if it may be used now.
@@ -84,7 +90,7 @@ impl Gate {
         if let Some(outcome) = self.standing_verdict() {
             return Ok(outcome?);
         }
-        let _turn = self.turn.lock().await;
+        let _turn = self.turn().await;
         if let Some(outcome) = self.standing_verdict() {
             return Ok(outcome?);
         }
@@ -104,7 +110,7 @@ impl Gate {
         key: Option<KeyIdentifier>,
         identity: Option<ClientId>,
     ) -> Result<(), Error> {
-        let _turn = self.turn.lock().await;
+        let _turn = self.turn().await;
         let epoch = self.context.store.epoch();
         let record = self.record()?;
         let key = key.unwrap_or_else(|| record.key.clone());
@@ -329,7 +335,8 @@ impl Gate {
         Ok(())
     }
 
-    /// Lets a verdict stand that the disk does not take: whether the key may be used does not depend on that.
+    /// Ignores an error of the disk, and returns any other. The verdict on a key stands even if the disk cannot note
+    /// it.
     fn pass_over(&self, error: Error, what: &str) -> Result<(), Error> {
         match &error {
             Error::Store(fault) if fault.fault().is_some() => {

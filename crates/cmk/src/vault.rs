@@ -76,13 +76,13 @@ pub struct KeyFacts {
     pub enabled: bool,
 }
 
-/// Why a vault did not do what a registry asked for.
+/// A vault's failure to serve a registry.
 #[derive(Debug, thiserror::Error)]
 pub enum NotDone {
-    /// It refuses.
+    /// The vault refuses.
     #[error(transparent)]
     Refused(#[from] Cause),
-    /// It cannot: what is stored could not be read or written. That is no word about the key, and so no revocation.
+    /// The vault cannot read or write its store. This says nothing about the key, so it is no revocation.
     #[error(transparent)]
     Store(#[from] sealock_store::Error),
 }

@@ -11,7 +11,7 @@ pub use self::reading::{Reading, SystemTime, TimeSource};
 
 /// The emulator's time: the system's, until it is moved or frozen. Clones share one time.
 ///
-/// What cannot be undone asks whether a time [has passed](Self::has_passed), instead of comparing it with
+/// Before a step that cannot be undone, ask if a time [has passed](Self::has_passed) instead of comparing it with
 /// [`now`](Self::now): a stretch of time that nothing confirms counts only after an hour.
 #[derive(Clone, Debug)]
 pub struct Clock {
@@ -22,7 +22,7 @@ pub struct Clock {
 struct State {
     source: Arc<dyn TimeSource>,
     setting: ClockSetting,
-    /// What the source showed last.
+    /// The last reading of the source.
     seen: Reading,
     gap: Option<Gap>,
 }
@@ -65,8 +65,8 @@ impl Clock {
         Self::new(Arc::new(SystemTime), ClockSetting::Frozen(now), |_| None)
     }
 
-    /// A clock that goes on as another one was set, which was last known to be right at `confirmed`, if at
-    /// all. What has passed since is in doubt.
+    /// A clock that continues with the setting of an earlier one. `confirmed` is the last confirmed time of the
+    /// earlier one, if there is one; the time since then is in doubt.
     pub fn restored(
         source: Arc<dyn TimeSource>,
         setting: ClockSetting,
@@ -104,19 +104,19 @@ impl Clock {
         self.lock().now()
     }
 
-    /// Up to when its time is confirmed.
+    /// The time up to which the clock is confirmed.
     pub fn confirmed(&self) -> Timestamp {
         let state = self.lock();
         state.gap.map_or_else(|| state.now(), |gap| gap.from)
     }
 
-    /// Whether `time` has come, and is not in doubt.
+    /// Returns true if `time` has come and is not in doubt.
     pub fn has_passed(&self, time: Timestamp) -> bool {
         let state = self.lock();
         time <= state.now() && state.doubt(time).is_none()
     }
 
-    /// For how long the emulator has to run before `time` has passed, if that is in doubt.
+    /// The time that the emulator still has to run before `time` counts as passed. `None` if `time` is not in doubt.
     pub fn doubt(&self, time: Timestamp) -> Option<SignedDuration> {
         self.lock().doubt(time)
     }
@@ -157,7 +157,7 @@ impl Clock {
         }
     }
 
-    /// The state, with whatever the source shows now.
+    /// Locks the state and updates it to the source's current reading.
     fn lock(&self) -> MutexGuard<'_, State> {
         let mut state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
         let reading = state.source.read();
@@ -191,7 +191,7 @@ impl State {
 }
 
 impl ClockSetting {
-    /// What a clock shows so, to the second.
+    /// The time that a clock with this setting shows, to the second.
     fn shown_at(self, reading: Reading) -> Timestamp {
         let now = match self {
             Self::Frozen(now) => now,

@@ -18,7 +18,7 @@ const COMMAND: Style = AnsiColor::Cyan.on_default();
 /// The port that the command line expects an emulator at.
 const DEFAULT_PORT: u16 = 5000;
 
-/// How many pending purges are named. `sealock status` has all of them.
+/// The number of pending purges that the banner names. `sealock status` names all of them.
 const PURGES_NAMED: usize = 8;
 
 /// Tells a person where everything is and what to try.
@@ -124,7 +124,7 @@ async fn key(services: &Services, registry: &sealock_registry::Registry) -> Stri
     }
 }
 
-/// Tells of what is wrong with the disk, and of what frees room.
+/// Describes the problems of the disk and the ways to free room.
 fn wrong(storage: &Storage, reliefs: &[Relief]) -> String {
     if storage.problems.is_empty() {
         return String::new();
@@ -145,7 +145,7 @@ fn wrong(storage: &Storage, reliefs: &[Relief]) -> String {
     lines.join("\n")
 }
 
-/// Tells of what is purged soon, and of the commands that prevent it.
+/// Describes the purges that come soon, and names the command that shows how to prevent them.
 fn pending(purges: &[PendingPurge], status: &str) -> String {
     let Some(last) = purges.iter().map(|purge| purge.purged_in).max() else {
         return String::new();

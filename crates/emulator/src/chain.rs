@@ -93,7 +93,7 @@ impl sealock_cmk::KeyVault for Chain {
     }
 }
 
-/// Tells what the disk lacks, which says nothing of the key, from what the vault refuses.
+/// Separates a fault of the disk, which says nothing about the key, from a refusal of the vault.
 fn not_done(error: Error) -> NotDone {
     match error {
         Error::Storage(error) | Error::Directory(sealock_entra::Error::Store(error))

@@ -32,7 +32,7 @@ pub struct Config {
     pub server: Server,
     /// The log.
     pub log: Log,
-    /// Where everything is kept, and how.
+    /// The storage of all state.
     pub store: StoreSection,
     /// Customer-managed keys.
     pub cmk: sealock_cmk::Settings,
@@ -157,10 +157,10 @@ pub enum LogFormat {
 #[derive(Clone, Copy, Debug, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct StoreSection {
-    /// What holds the metadata.
+    /// The engine that holds the metadata.
     #[serde(deserialize_with = "engine")]
     pub engine: EngineKind,
-    /// After how many days what no record mentions is removed from the quarantine.
+    /// The number of days that a file stays in quarantine before it is removed.
     pub quarantine_days: u32,
 }
 

@@ -23,7 +23,7 @@ const KEY: [&str; 1] = ["made"];
 pub(crate) struct ControlToken(Zeroizing<[u8; 32]>);
 
 impl ControlToken {
-    /// Reads the token from its file, or makes one. The store remembers which one lies in the data directory.
+    /// Reads the token from its file, or makes one. The store keeps the fingerprint of a token in the data directory.
     pub(crate) async fn load_or_create(
         data_dir: Option<&Path>,
         store: &Store,
@@ -38,7 +38,7 @@ impl ControlToken {
         let path = dir.join("control.token");
         if !path.exists() {
             let token = Self::random();
-            // Before the file is there: one that is there is the one that is remembered.
+            // Before the file exists, so that an existing file always matches the store.
             token.remember(store).await?;
             token.write(&path)?;
         }
@@ -83,7 +83,7 @@ impl ControlToken {
         Ok(())
     }
 
-    /// What tells it from others, and nobody what it is.
+    /// A hash that identifies the token and does not reveal it.
     fn fingerprint(&self) -> String {
         hex::encode(Sha256::digest(self.0.as_slice()))
     }

@@ -34,20 +34,20 @@ pub enum Error {
     ControlTokenDamaged {
         /// The file.
         path: PathBuf,
-        /// What is wrong with it; never what is in it.
+        /// The defect of the file; never its content.
         why: &'static str,
     },
-    /// The data directory is not what was written, or not all of it.
+    /// The data directory was changed, or a part of it is missing.
     #[error("{error}")]
     DataDirDamaged {
         /// The data directory.
         dir: PathBuf,
         /// The configuration file, if one was named.
         config_file: Option<PathBuf>,
-        /// What the store says.
+        /// The store's error.
         error: sealock_store::Error,
     },
-    /// There is no data directory to look at.
+    /// The data directory does not exist.
     #[error("there is no data directory {dir}")]
     NoDataDir {
         /// The data directory.
@@ -86,7 +86,7 @@ pub enum Error {
     ServiceKeyForeign {
         /// The file.
         path: PathBuf,
-        /// The file that says which one it is.
+        /// The file that identifies the data directory's service key.
         format: PathBuf,
     },
     /// Without the service key, nothing that is stored can be opened.
@@ -113,7 +113,7 @@ pub enum Error {
 }
 
 impl Error {
-    /// What the disk lacks, if it is the disk's fault.
+    /// The fault of the disk, if that is the cause.
     pub(crate) fn fault(&self) -> Option<Fault> {
         match self {
             Self::Io(error) | Self::Tls(TlsError::Io(error)) => sealock_store::fault(error),
@@ -180,7 +180,7 @@ impl Error {
     }
 }
 
-/// What to do about a data directory that is damaged.
+/// Suggests a remedy for a damaged data directory.
 fn hint_on_damage(dir: &Path, config_file: Option<&Path>, error: &sealock_store::Error) -> String {
     let config = config_file.map(|file| format!(" --config {}", file.display()));
     let which = format!("--data-dir {}{}", dir.display(), config.unwrap_or_default());
@@ -200,7 +200,7 @@ fn hint_on_damage(dir: &Path, config_file: Option<&Path>, error: &sealock_store:
     }
 }
 
-/// What to do about what the disk lacks for a start.
+/// Suggests a remedy for a fault of the disk that prevents a start.
 fn at_start(fault: Fault) -> &'static str {
     match fault {
         Fault::Full => "make room on the disk of the data directory, and start again",

@@ -17,6 +17,7 @@ mod host;
 mod listener;
 mod offline;
 mod origin;
+mod quarantine;
 mod ready_file;
 mod seed;
 mod serve;
@@ -30,8 +31,9 @@ pub use config::{Auth, Config, ConfigError, LogFormat, listen_address};
 pub use control_token::CONTROL_TOKEN_FILE;
 pub use error::Error;
 pub use offline::{
-    DisabledKey, OfflineFlags, OfflineProblem, OfflineProblemKind, OfflineVerification,
-    QuarantinedFile, Repaired, repair, verify_offline,
+    DisabledKey, OfflineFlags, OfflineProblem, OfflineProblemKind, OfflineVerification, Repaired,
+    repair, verify_offline,
 };
+pub use quarantine::QuarantinedFile;
 pub use serve::{Flags, serve};
 pub use tls::{LOCAL_CA_NAME, Tls, TlsError};

@@ -28,16 +28,17 @@ use tower_http::timeout::TimeoutBody;
 
 use crate::{Error, body::Body};
 
-/// How many clients are served at a time.
+/// The largest number of clients served at a time.
 const CONNECTION_LIMIT: u32 = 1024;
 
-/// Which part of the files that may be open connections may be: a request opens another one, to read or to write.
+/// The divisor of the open-file limit that gives the limit of connections: a request opens another file, to read or to
+/// write.
 const SHARE_OF_FILES: u64 = 2;
 
-/// How long a client waits for another's connection to end, once those that do nothing were told to.
+/// The time that a client waits for a place, once idle connections were told to end.
 const TURN_LIMIT: Duration = Duration::from_secs(1);
 
-/// What a client is told for whom there is no connection left. Its request has not been read.
+/// The answer to a client for whom there is no place left. Its request has not been read.
 const NO_TURN: &str = "HTTP/1.1 503 Service Unavailable: too many open files\r\n\
     retry-after: 1\r\nconnection: close\r\ncontent-type: application/json\r\ncontent-length: 87\r\n\r\n\
     {\"errors\":[{\"code\":\"UNAVAILABLE\",\"message\":\"too many clients at once\",\"detail\":null}]}\n";
@@ -51,14 +52,14 @@ const HANDSHAKE_LIMIT: Duration = Duration::from_secs(10);
 /// How long a client may send nothing in the middle of a request's body, or take nothing of an answer.
 const IDLE_LIMIT: Duration = Duration::from_mins(1);
 
-/// How long a client may take to say something while others wait for its connection.
+/// The time that a new client has to begin a request while others wait for its place.
 const BEGIN_LIMIT: Duration = Duration::from_millis(500);
 
 /// How long requests may go on after the emulator was told to stop.
 const DRAIN_LIMIT: Duration = Duration::from_secs(4);
 
-/// The pause before a connection is tried again that could not be accepted, for want of file descriptors perhaps, or had
-/// no place.
+/// The pause before another try, after a connection could not be accepted (for want of file descriptors perhaps) or
+/// found no place.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(50);
 
 /// `EAFNOSUPPORT`, which the standard library has no word for.
@@ -162,7 +163,7 @@ impl Listener {
         }
         drop(server);
         acceptors.join_all().await;
-        // All of them are free once every connection has ended.
+        // All permits are free once every connection has ended.
         if timeout(DRAIN_LIMIT, connections.acquire_many(limit))
             .await
             .is_err()
@@ -179,7 +180,7 @@ struct Server<H> {
     handler: H,
     shutdown: CancellationToken,
     connections: Arc<Semaphore>,
-    /// Tells connections that others wait: those that do nothing end.
+    /// Tells connections that others wait. Idle connections end then.
     crowded: Arc<Notify>,
 }
 
@@ -194,7 +195,7 @@ where
             let (stream, address) = match socket.accept().await {
                 Ok(accepted) => accepted,
                 Err(error) => {
-                    // Once, and not for each pause.
+                    // Logged once, not after each pause.
                     if !is_failing {
                         tracing::warn!(%error, "connections cannot be accepted");
                     }
@@ -207,7 +208,7 @@ where
             is_failing = false;
             let Some(permit) = self.turn().await else {
                 tracing::warn!(client = %address.ip(), "a client was turned away: there are too many");
-                // It is short, and goes out at once.
+                // The answer is short and goes out at once.
                 let _ = timeout(ACCEPT_PAUSE, turn_away(stream)).await;
                 continue;
             };
@@ -238,7 +239,8 @@ where
         }
     }
 
-    /// A place among the connections, after those that do nothing were told to end if there is none.
+    /// Takes a place among the connections. If none is free, tells idle connections to end and waits for
+    /// [`TURN_LIMIT`] at most.
     async fn turn(&self) -> Option<OwnedSemaphorePermit> {
         let connections = || Arc::clone(&self.connections);
         if let Ok(permit) = connections().try_acquire_owned() {
@@ -247,7 +249,7 @@ where
         let free = async {
             loop {
                 self.crowded.notify_waiters();
-                // Some have begun so lately that they are told a little later.
+                // A connection that has just begun does not listen yet: it is told in a later round.
                 if let Ok(permit) = timeout(ACCEPT_PAUSE, connections().acquire_owned()).await {
                     return permit;
                 }
@@ -256,7 +258,7 @@ where
         timeout(TURN_LIMIT, free).await.ok()?.ok()
     }
 
-    /// Returns once a connection that does nothing is to end.
+    /// Returns once an idle connection has to end.
     async fn told_to_end(&self) {
         tokio::select! {
             () = self.crowded.notified() => {}
@@ -264,7 +266,7 @@ where
         }
     }
 
-    /// Returns once others wait for a connection that has said nothing for a while.
+    /// Returns once others wait and this connection has not begun in time.
     async fn is_slow_to_begin(&self) {
         tokio::time::sleep(BEGIN_LIMIT).await;
         self.crowded.notified().await;
@@ -306,7 +308,7 @@ where
         let ended = tokio::select! {
             ended = connection.as_mut() => ended,
             () = self.told_to_end() => {
-                // One that serves a request ends behind it.
+                // A connection that serves a request ends after it.
                 connection.as_mut().graceful_shutdown();
                 connection.await
             }
@@ -317,10 +319,11 @@ where
     }
 }
 
-/// Answers a client without reading its request. What speaks TLS finds that it is none, and that the connection ends.
+/// Answers a client without reading its request. A TLS client sees that the answer is not TLS and that the connection
+/// ends.
 async fn turn_away(mut stream: TcpStream) -> io::Result<()> {
     stream.write_all(NO_TURN.as_bytes()).await?;
-    // The answer would be lost with a reset, if what the client has sent were left unread.
+    // Unread data would reset the connection, and the answer would be lost.
     let mut sent = [0; 1024];
     while let Ok(1..) = stream.try_read(&mut sent) {}
     stream.shutdown().await
@@ -375,7 +378,7 @@ where
     let body = axum::body::Body::new(TimeoutBody::new(IDLE_LIMIT, body));
     let response = handler(Request::from_parts(parts, body)).await;
     if !asks_first {
-        // Beside the answer: who sends much reads it meanwhile, and stops.
+        // In the background: a client that sends much reads the answer meanwhile and stops.
         tokio::spawn(unread.drain());
     }
     response

@@ -1,29 +1,28 @@
-//! What is done with a data directory that no emulator has open: judging it, and repairing what is damaged.
+//! Work on a data directory that no emulator has open: judging it and repairing damage.
 
 use std::{
     net::{Ipv4Addr, SocketAddr},
     path::PathBuf,
 };
 
-use jiff::Timestamp;
 use sealock_core::{Clock, Kid, PublicName, RegistryId};
 use sealock_registry::{DamagedContent, check_contents, unmentioned_objects};
 use sealock_store::{Authenticator, DataDir, Repair, Store, StoreFiles};
-use sealock_vault::{Requester, check_private_keys, unmentioned_private_keys};
+use sealock_vault::{Requester, unmentioned_private_keys, verify_private_keys};
 use serde::Serialize;
 
 use crate::{
-    Config, Error,
+    Config, Error, QuarantinedFile,
     serve::{environment, refused},
     service_key,
     services::Services,
     timekeeping,
 };
 
-/// The variable that names the engine.
+/// The environment variable that names the engine.
 const ENGINE: &str = "SEALOCK_STORE__ENGINE";
 
-/// Which data directory.
+/// The choice of a data directory.
 #[derive(Clone, Debug, Default)]
 pub struct OfflineFlags {
     /// The configuration file, instead of the built-in quickstart.
@@ -32,34 +31,34 @@ pub struct OfflineFlags {
     pub data_dir: Option<PathBuf>,
 }
 
-/// What a look at a data directory found.
+/// The findings in a data directory.
 #[derive(Debug, Serialize)]
 pub struct OfflineVerification {
     /// The data directory.
     pub data_dir: PathBuf,
-    /// What is damaged or missing.
+    /// The damaged and missing parts.
     pub problems: Vec<OfflineProblem>,
-    /// What lies in quarantine.
+    /// The files in quarantine.
     pub quarantine: Vec<QuarantinedFile>,
-    /// Whether there are no problems.
+    /// True if there are no problems.
     pub whole: bool,
 }
 
-/// Something that is not as it should be.
+/// A damaged or missing part.
 #[derive(Debug, Serialize)]
 pub struct OfflineProblem {
-    /// Of what kind.
+    /// The kind of the problem.
     pub kind: OfflineProblemKind,
-    /// Where, and what.
+    /// A sentence with the place and the problem.
     pub what: String,
 }
 
 /// A kind of problem.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 pub enum OfflineProblemKind {
-    /// Content's object is missing or has another length.
+    /// A content's object is missing or has the wrong length.
     ContentDamaged,
-    /// Something of metadata and journal is damaged or missing.
+    /// A part of the metadata or the journal is damaged or missing.
     MetadataDamaged,
     /// No record mentions an object.
     ObjectOrphaned,
@@ -67,32 +66,21 @@ pub enum OfflineProblemKind {
     PrivateKeyDamaged,
 }
 
-/// A file in quarantine.
-#[derive(Debug, Serialize)]
-pub struct QuarantinedFile {
-    /// Where it was.
-    pub name: String,
-    /// Since when it is there.
-    pub since: Timestamp,
-    /// Its length.
-    pub bytes: u64,
-}
-
-/// What was repaired, and what is missing now.
+/// The result of a repair, with the losses.
 #[derive(Debug, Serialize)]
 pub struct Repaired {
     /// The data directory.
     pub data_dir: PathBuf,
-    /// What became of the metadata.
+    /// The repair of the metadata.
     #[serde(flatten)]
     pub metadata: Repair,
-    /// The key versions that were disabled, since what was restored may permit more than what was lost.
+    /// The key versions that were disabled, because the restored state may permit more than the lost state did.
     pub disabled_keys: Vec<DisabledKey>,
-    /// The registries whose custody record came from its second place.
+    /// The registries whose custody record was restored from its second place.
     pub restored_custodies: Vec<RegistryId>,
-    /// Contents whose object is missing or has another length.
+    /// The contents whose object is missing or has the wrong length.
     pub damaged_contents: Vec<DamagedContent>,
-    /// Private keys that do not open.
+    /// The private keys that do not open.
     pub damaged_private_keys: Vec<String>,
     /// The objects that no record mentions. The next start moves them into quarantine.
     pub unmentioned_objects: Vec<String>,
@@ -101,7 +89,7 @@ pub struct Repaired {
 /// A key version that was disabled.
 #[derive(Debug, Serialize)]
 pub struct DisabledKey {
-    /// Which one.
+    /// The key version.
     pub kid: String,
     /// The command that enables it again.
     pub enable: String,
@@ -128,7 +116,7 @@ pub fn verify_offline(flags: OfflineFlags) -> Result<OfflineVerification, Error>
         for content in check_contents(&store)? {
             note(OfflineProblemKind::ContentDamaged, content.to_string());
         }
-        let damaged = check_private_keys(&store, &service_key).map_err(Error::Vault)?;
+        let damaged = verify_private_keys(&store, &service_key).map_err(Error::Vault)?;
         for what in damaged {
             note(OfflineProblemKind::PrivateKeyDamaged, what);
         }
@@ -136,13 +124,8 @@ pub fn verify_offline(flags: OfflineFlags) -> Result<OfflineVerification, Error>
             let what = format!("no record mentions {object}");
             note(OfflineProblemKind::ObjectOrphaned, what);
         }
-        for found in store.quarantine.list()? {
-            quarantine.push(QuarantinedFile {
-                name: found.name,
-                since: Timestamp::from_second(found.since).unwrap_or_default(),
-                bytes: found.bytes,
-            });
-        }
+        let found = store.quarantine.list()?;
+        quarantine.extend(found.into_iter().map(QuarantinedFile::from));
     }
     Ok(OfflineVerification {
         data_dir: place.dir,
@@ -152,12 +135,12 @@ pub fn verify_offline(flags: OfflineFlags) -> Result<OfflineVerification, Error>
     })
 }
 
-/// Repairs the metadata of a data directory that no emulator has open. Where that may permit what was revoked, every
-/// key is disabled before anything can be unwrapped.
+/// Repairs the metadata of a data directory that no emulator has open. If the result may permit revoked access,
+/// disables every key before anything can be unwrapped.
 ///
 /// # Errors
 /// If it is in use, cannot be read or written, its service key is missing, or nothing can be restored. Then the
-/// directory is as it was, or is not served before it is repaired.
+/// directory is unchanged, or no emulator serves it before it is repaired.
 pub fn repair(flags: OfflineFlags) -> Result<Repaired, Error> {
     let place = Place::find(flags)?;
     let data_dir = DataDir::open(&place.dir)?;
@@ -192,7 +175,7 @@ pub fn repair(flags: OfflineFlags) -> Result<Repaired, Error> {
     Ok(repaired)
 }
 
-/// Does what a restored store needs before it may be served, and says what is missing of it.
+/// Prepares a restored store to be served, and notes its losses in `repaired`.
 async fn complete(
     repaired: &mut Repaired,
     store: &Store,
@@ -201,7 +184,7 @@ async fn complete(
     now: i64,
 ) -> Result<(), Error> {
     repaired.damaged_private_keys =
-        check_private_keys(store, &service_key).map_err(Error::Vault)?;
+        verify_private_keys(store, &service_key).map_err(Error::Vault)?;
     repaired.damaged_contents = check_contents(store)?;
     repaired.unmentioned_objects = unmentioned(store)?;
     let clock = timekeeping::restore(store)?;
@@ -246,8 +229,8 @@ impl DisabledKey {
     }
 }
 
-/// Does what a database's library may give up in, over a file that is damaged: that is told as what it is, and not by
-/// the panic's own message.
+/// Runs `work` without the messages of panics. A database's library may panic over a damaged file, and that is reported
+/// as damage instead.
 fn quietly<T>(work: impl FnOnce() -> T) -> T {
     let hook = std::panic::take_hook();
     std::panic::set_hook(Box::new(|_| {}));
@@ -266,7 +249,7 @@ fn unmentioned(store: &Store) -> Result<Vec<String>, Error> {
     Ok(unmentioned)
 }
 
-/// A data directory, and what is said of it.
+/// A data directory, with its configuration.
 struct Place {
     config: Config,
     config_file: Option<PathBuf>,
@@ -289,7 +272,7 @@ impl Place {
         })
     }
 
-    /// Its files. Without a word about the engine it stays the one that it is: only who names another converts.
+    /// The files of the directory. They keep their engine unless the user names another, which converts them.
     fn files(&self, service_key: &sealock_envelope::ServiceKey) -> Result<StoreFiles, Error> {
         let authenticator = Authenticator::new(&service_key.store_key());
         let mut files = StoreFiles {

@@ -24,7 +24,7 @@ pub(crate) fn write(path: &Path, address: SocketAddr, trust: &Trust) -> Result<(
     Ok(written.inspect_err(|_| drop(fs::remove_file(&staged)))?)
 }
 
-/// Removes the file, and what a process that was killed left of one.
+/// Removes the file, and an unfinished one that a killed process left.
 pub(crate) fn remove(path: &Path) {
     for path in [path, &disk::unfinished(path)] {
         let _ = std::fs::remove_file(path);

@@ -32,7 +32,7 @@ const LOG_FILTER: &str = "warn,sealock=info";
 /// How many files may be open: one for each connection and each object that is read.
 const OPEN_FILES: u64 = 16 * 1024;
 
-/// How often the ready file is tried again while the disk takes none.
+/// The interval between attempts to write the ready file while the disk refuses it.
 const READY_FILE_AGAIN: Duration = Duration::from_secs(1);
 
 /// How long tasks that block may keep the process alive once everything else has ended.
@@ -189,7 +189,7 @@ async fn run(
     Ok(())
 }
 
-/// Creates what the configuration names. What the disk does not take is created at a later start.
+/// Creates the resources that the configuration names. If the disk refuses some, a later start creates them.
 async fn seed(services: &Services, config: &Config) -> Result<(), Error> {
     match seed::seed(services, config).await {
         Err(error) if error.fault().is_some() => {
@@ -200,7 +200,7 @@ async fn seed(services: &Services, config: &Config) -> Result<(), Error> {
     }
 }
 
-/// Writes the ready file, or has it written once the disk takes it.
+/// Writes the ready file, now or as soon as the disk accepts it.
 fn announce(
     path: &Path,
     address: SocketAddr,
@@ -235,7 +235,7 @@ fn open_store(
     })
 }
 
-/// Why a data directory is refused.
+/// Turns a store's error into the error that refuses its data directory.
 pub(crate) fn refused(
     error: sealock_store::Error,
     dir: &Path,
@@ -255,7 +255,7 @@ pub(crate) fn refused(
     }
 }
 
-/// Raises the limit of open files, and says what it is.
+/// Raises the limit of open files, and returns it.
 fn permit_open_files() -> u64 {
     rlimit::increase_nofile_limit(OPEN_FILES).unwrap_or_else(|error| {
         tracing::warn!(%error, "the limit of open files could not be raised");
@@ -277,7 +277,7 @@ fn check_reach(server: &Server) -> Result<(), Error> {
     }
 }
 
-/// Where this machine reaches what listens at one of `addresses`.
+/// The address at which this machine reaches a listener on one of `addresses`.
 fn reached(addresses: &[SocketAddr]) -> io::Result<SocketAddr> {
     let is_here = |address: &&SocketAddr| {
         let ip = address.ip();

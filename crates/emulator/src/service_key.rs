@@ -13,7 +13,7 @@ use crate::Error;
 /// Names a file to keep the service key in, elsewhere than in the data directory.
 const SERVICE_KEY_FILE: &str = "SEALOCK_SERVICE_KEY_FILE";
 
-/// Where the service key lies, if the user says so.
+/// The path of the service key, if the user names one.
 fn named() -> Option<PathBuf> {
     std::env::var_os(SERVICE_KEY_FILE).map(PathBuf::from)
 }
@@ -41,7 +41,7 @@ pub(crate) fn load_or_create(data_dir: &DataDir) -> Result<ServiceKey, Error> {
     Ok(key)
 }
 
-/// Reads the platform's own key, which must be there.
+/// Reads the platform's own key, which must exist.
 pub(crate) fn load(data_dir: &Path) -> Result<ServiceKey, Error> {
     let path = path(data_dir);
     if path.exists() {

@@ -30,7 +30,7 @@ pub(crate) struct Services {
     pub(crate) default_registry: RegistryName,
     pub(crate) default_vault: VaultName,
     pub(crate) started: Timestamp,
-    /// After how many days the quarantine is left.
+    /// The number of days that a file stays in quarantine.
     pub(crate) quarantine_days: u32,
     /// Ends what would otherwise go on for as long as its client likes.
     pub(crate) shutdown: CancellationToken,
@@ -106,8 +106,8 @@ impl Services {
             .collect())
     }
 
-    /// Removes, in the background, what an earlier process was about to remove or what its time has come for, and sets
-    /// aside what no record mentions. Call it before requests are served.
+    /// Finishes the removals of an earlier process, removes expired vaults and keys, and sets aside files that no
+    /// record mentions. Works in the background. Call it before requests are served.
     pub(crate) fn sweep(&self) -> Result<(), Error> {
         let sweep = self.registries.sweep()?;
         let (store, vault) = (self.store.clone(), self.vault.clone());

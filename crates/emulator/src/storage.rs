@@ -1,52 +1,52 @@
-//! What is wrong with what is stored or with its disk, and what to do about it.
+//! The problems of the store and its disk, with remedies.
 
 use sealock_store::{Fault, Store, metadata::Condition};
 use serde::Serialize;
 
 use crate::services::Services;
 
-/// Something that is wrong.
+/// A problem of the store or its disk.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub(crate) struct Problem {
-    /// What it is, and what it keeps from working.
+    /// The problem and its consequence.
     pub(crate) what: String,
-    /// What to do about it.
+    /// The suggested remedy.
     pub(crate) remedy: String,
-    /// What failed, and on which file. For who has the data directory.
+    /// The failed operation and its file, for users with access to the data directory.
     pub(crate) detail: Option<String>,
 }
 
-/// How the store is.
+/// The state of the store.
 #[derive(Debug, Serialize)]
 pub(crate) struct Storage {
     pub(crate) problems: Vec<Problem>,
-    /// How many records of the vault's audit log wait in memory.
+    /// The number of records of the vault's audit log that wait in memory.
     pub(crate) held_records: usize,
-    /// How many of them there was no room for.
+    /// The number of records lost because there was no room for them.
     pub(crate) lost_records: u64,
-    /// What is damaged.
+    /// The damaged records and files.
     pub(crate) damage: Vec<String>,
-    /// Whether it is room that is missing.
+    /// True if the disk is full.
     #[serde(skip)]
     pub(crate) is_full: bool,
 }
 
-/// What takes room that could be freed.
+/// Data that could be removed to free room.
 #[derive(Debug, PartialEq, Eq, Serialize)]
 pub(crate) struct Relief {
     pub(crate) what: String,
-    /// How many bytes.
+    /// The number of bytes.
     pub(crate) bytes: u64,
     /// The command that frees them, if there is one.
     pub(crate) command: Option<String>,
 }
 
 impl Storage {
-    /// How the store is now.
+    /// Determines the current state of the store.
     pub(crate) async fn look(store: &Store) -> Self {
         let store = store.clone();
         let condition = tokio::task::spawn_blocking(move || store.condition()).await;
-        // A look that ends early has found nothing out.
+        // A look that ends early has found nothing.
         Self::of(condition.unwrap_or_default())
     }
 
@@ -110,7 +110,7 @@ impl Storage {
         }
     }
 
-    /// Has the log say what is wrong.
+    /// Logs the problems.
     pub(crate) fn log(&self) {
         for Problem {
             what,
@@ -132,7 +132,7 @@ impl Storage {
     }
 }
 
-/// What to do about what the disk lacks. Whatever it is, the emulator goes on by itself afterwards.
+/// Suggests a remedy for a fault of the disk. The emulator goes on by itself once the fault is gone.
 pub(crate) fn remedy(fault: Fault) -> &'static str {
     match fault {
         Fault::Full => {
@@ -145,11 +145,11 @@ pub(crate) fn remedy(fault: Fault) -> &'static str {
     }
 }
 
-/// What could go to make room, as far as it can be found out now.
+/// Finds data that could be removed to make room, as far as that is possible now.
 pub(crate) async fn reliefs(services: &Services) -> Vec<Relief> {
     let mut reliefs = Vec::new();
     for registry in services.registries.list().unwrap_or_default() {
-        // While a registry is revoked, nobody knows what its manifests refer to.
+        // The manifests of a revoked registry cannot be read, so its garbage is unknown.
         let Ok(garbage) = registry.garbage().await else {
             continue;
         };

@@ -10,8 +10,8 @@ use crate::services::Services;
 const CLOCK: Table<ClockSetting> = Table::control("clock");
 const KEY: [&str; 1] = ["setting"];
 
-/// Up to when the clock's time was confirmed, now and then. What has passed since at a start is in doubt, so
-/// that one that is too early only lengthens the doubt.
+/// The time up to which the clock was confirmed, stored now and then. At a start, the time since then is in doubt, so a
+/// stored time that is too early only lengthens the doubt.
 const CONFIRMED: Table<Timestamp> = Table::content("confirmed-time");
 
 /// The clock as it was set before the last stop. A frozen one stands where it stood.
@@ -37,7 +37,7 @@ pub(crate) async fn remember(store: &Store, clock: &Clock) -> Result<()> {
     Ok(())
 }
 
-/// Remembers up to when the clock's time is confirmed.
+/// Stores the time up to which the clock is confirmed.
 pub(crate) async fn remember_confirmed(store: &Store, clock: &Clock) -> Result<()> {
     let _unconditional = store.commit(with_confirmed(clock)).await?;
     Ok(())
@@ -63,17 +63,17 @@ pub(crate) async fn run_due(
     Ok(due.next)
 }
 
-/// How often it is remembered up to when the clock's time is confirmed.
+/// The interval at which the confirmed time is stored.
 const REMEMBERED_EVERY: Duration = Duration::from_hours(1);
 
-/// For how long an emulator runs before it looks whether the time of something in quarantine has come: whoever
-/// starts one after a loss has the time to look.
+/// The time that an emulator runs before it first removes files from quarantine. It gives the person who starts an
+/// emulator after a loss the time to look.
 const QUARANTINE_FIRST: Duration = Duration::from_hours(1);
 
-/// How often it looks then.
+/// The interval of the later removals.
 const QUARANTINE_EVERY: Duration = Duration::from_hours(24);
 
-/// Removes what has been in quarantine for so many days of confirmed time. Blocks.
+/// Removes the files that have been in quarantine for more than `days` days of confirmed time. Blocks.
 fn leave_quarantine(store: &Store, clock: &Clock, days: u32) -> Result<()> {
     let before = clock.confirmed().as_second() - i64::from(days) * 24 * 60 * 60;
     let removed = store.quarantine.remove(before)?;
@@ -230,7 +230,7 @@ mod tests {
         assert_eq!(left(), 1, "just moved");
         host.pass(DAY * 30);
         assert_eq!(left(), 1, "not more than its days");
-        // Only the system's clock says so.
+        // Only the system's clock moves on, so nothing confirms the time.
         host.clocks.lock().unwrap().wall += DAY;
         assert!(clock.now() > Timestamp::UNIX_EPOCH + DAY * 30);
         assert_eq!(left(), 1, "in doubt");

@@ -178,7 +178,7 @@ pub enum Error {
 }
 
 impl Error {
-    /// What the disk lacks, if it is the disk's fault.
+    /// The fault of the disk, if that is the cause.
     pub fn fault(&self) -> Option<Fault> {
         match self {
             Self::Store(error) => error.fault(),
@@ -193,7 +193,7 @@ impl Error {
     pub fn status_and_code(&self) -> (StatusCode, &'static str) {
         let bad_request = StatusCode::BAD_REQUEST;
         match self {
-            // The word is the authorisation endpoint's (RFC 6749, 4.1.2.1).
+            // The code is one of the authorisation endpoint (RFC 6749, 4.1.2.1).
             error if error.fault().is_some() => {
                 (StatusCode::SERVICE_UNAVAILABLE, "temporarily_unavailable")
             }

@@ -18,7 +18,7 @@ const VERSION: u8 = 1;
 const SALT_LEN: usize = 32;
 const LABEL: &[u8] = b"sealock record v1";
 
-/// How much longer a record is than what is sealed in it.
+/// The number of bytes that a record has in addition to its content.
 pub const RECORD_OVERHEAD: usize = 1 + SALT_LEN + TAG_LEN;
 
 secret!(

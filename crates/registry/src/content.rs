@@ -230,8 +230,8 @@ impl Registry {
             .put(&CONTENTS, &[&self.id, &key], &linked)
     }
 
-    /// Adds to `batch` one link less to the content of `digest`. With the last link its object goes; then this
-    /// says true.
+    /// Adds to `batch` the removal of one link to the content of `digest`. The last link takes the object with it; the
+    /// returned flag is true then.
     pub(crate) fn unlink(&self, digest: &Digest, batch: Batch) -> Result<(Batch, bool), Error> {
         let key = digest.to_string();
         let key = [&*self.id, &key];
@@ -250,7 +250,7 @@ impl Registry {
     }
 }
 
-/// Objects that are published and wait for their record: none refers to them yet, and they are no orphans. Clones share
+/// Published objects that wait for their record. No record refers to them yet, but they are no orphans. Clones share
 /// them.
 #[derive(Clone, Default)]
 pub(crate) struct InFlight(Arc<Mutex<HashSet<ObjectId>>>);
@@ -259,8 +259,8 @@ pub(crate) struct InFlight(Arc<Mutex<HashSet<ObjectId>>>);
 /// is removed: another's was committed first, or the request was refused after all.
 pub(crate) struct Fresh {
     pub(crate) record: ContentRecord,
-    /// Whether a record may refer to the object. To be set before the commit: whatever becomes of the
-    /// commit then, the object stays, and the next start sets it aside if no record does.
+    /// True if a record may refer to the object. Set it before the commit: whatever becomes of the commit, the object
+    /// stays, and the next start sets it aside if no record refers to it.
     pub(crate) is_referred_to: bool,
     store: Store,
     in_flight: InFlight,
@@ -294,9 +294,9 @@ impl Fresh {
 }
 
 impl Fresh {
-    /// Notes how the commit ended that was to refer to it.
+    /// Notes the result of the commit that was to refer to the object.
     ///
-    /// A disk that took nothing has no record of it. One that failed may have.
+    /// A disk that took nothing has no record of the object. A disk that failed may have one.
     pub(crate) fn note_commit(&mut self, committed: &Result<Commit, sealock_store::Error>) {
         let is_written = match committed {
             Ok(committed) => *committed == Commit::Done,

@@ -1,4 +1,4 @@
-//! What is looked at when the data directory was damaged, without any key.
+//! Checks of a damaged data directory that need no key.
 
 use std::{
     collections::{BTreeMap, BTreeSet, HashMap},
@@ -8,15 +8,15 @@ use std::{
 
 use sealock_core::ObjectId;
 use sealock_envelope::Layout;
-use sealock_store::{Store, objects::ObjectSet};
+use sealock_store::Store;
 use serde::Serialize;
 
 use crate::{
     Error, Problem, ProblemKind, blob::BLOBS, content::CONTENTS, manifests::MANIFESTS,
-    registries::REGISTRIES, sweep::referenced,
+    registries::REGISTRIES, sweep::unmentioned,
 };
 
-/// Content without its object, or with one of another length.
+/// Content whose object is missing, cannot be read, or has the wrong length.
 #[derive(Debug, Serialize)]
 pub struct DamagedContent {
     /// The registry's name, or its id if it has no record.
@@ -25,7 +25,7 @@ pub struct DamagedContent {
     pub digest: String,
     /// The repositories that refer to it.
     pub repositories: Vec<String>,
-    /// What is wrong with its object.
+    /// The problem of its object.
     pub problem: Problem,
 }
 
@@ -49,7 +49,7 @@ impl fmt::Display for DamagedContent {
     }
 }
 
-/// Compares the records of contents with their objects, as far as that goes without a key.
+/// Compares the records of contents with their objects, as far as possible without a key.
 ///
 /// # Errors
 /// If the store fails.
@@ -114,14 +114,10 @@ pub fn check_contents(store: &Store) -> Result<Vec<DamagedContent>, Error> {
     Ok(damaged.collect())
 }
 
-/// The objects of contents that no record mentions.
+/// Lists the objects of contents that no record mentions.
 ///
 /// # Errors
 /// If the store fails.
 pub fn unmentioned_objects(store: &Store) -> Result<Vec<ObjectId>, Error> {
-    let mut mentioned = referenced(store)?;
-    mentioned.extend(store.removals(ObjectSet::Blobs)?);
-    let mut objects = store.blobs.list()?;
-    objects.retain(|object| !mentioned.contains(object));
-    Ok(objects)
+    unmentioned(store, store.blobs.list()?)
 }

@@ -240,7 +240,7 @@ impl Error {
         Self::Internal(error.to_string())
     }
 
-    /// What the disk lacks, if it is the disk's fault.
+    /// The fault of the disk, if that is the cause.
     pub fn fault(&self) -> Option<Fault> {
         match self {
             Self::Store(error) | Self::Custody(sealock_cmk::Error::Store(error)) => error.fault(),
@@ -330,8 +330,8 @@ impl From<tokio::task::JoinError> for Error {
     }
 }
 
-/// How a client learns what the disk lacks: so that Docker's engine gives up at once, and does not try for most of a
-/// minute, and so that nobody takes it for a revocation (403).
+/// The status and the code that tell a client about a fault of the disk. They make Docker's engine give up at once
+/// instead of retrying for most of a minute, and nobody can mistake them for a revocation (403).
 fn status_and_code_of(fault: Fault) -> (StatusCode, &'static str) {
     match fault {
         Fault::Full | Fault::Failing => (StatusCode::INSUFFICIENT_STORAGE, "INSUFFICIENT_STORAGE"),

@@ -81,6 +81,7 @@ impl Registries {
                 Some(existing) => self.update(&existing, sku, encryption)?,
                 None => self.create(name, sku, encryption).await?,
             };
+            let _turn = self.custodian.turn(record.id).await;
             if self.store.commit(batch).await? == Commit::Done {
                 self.custodian.back_up(record.id).await?;
                 return Ok((record, is_new));

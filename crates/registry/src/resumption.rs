@@ -126,7 +126,7 @@ impl Resumption {
     }
 }
 
-/// Ends a session that cannot be read back. Its files are set aside: whoever knows what is damaged may mend them.
+/// Ends a session that cannot be read back, and sets its files aside: a person who knows the damage may mend them.
 fn lose(registry: &Registry, mut turn: Turn, why: &str) -> Error {
     let upload = turn.id;
     tracing::warn!(%upload, why, "an upload that was kept is lost, and its files are in quarantine");

@@ -177,12 +177,12 @@ impl Kept {
         batches.into_iter().flatten()
     }
 
-    /// The header of the object that has its segments.
+    /// The header of the object that holds its segments.
     pub(crate) fn header(&self) -> &Header {
         &self.header
     }
 
-    /// How many bytes have arrived.
+    /// The number of bytes that have arrived.
     pub(crate) fn received(&self) -> u64 {
         self.received
     }

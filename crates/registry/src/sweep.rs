@@ -8,8 +8,8 @@ use crate::{Error, Registries, content::CONTENTS};
 
 /// The search for objects that no record mentions.
 ///
-/// What exists is listed when the sweep is made, before the first request: whatever is published later
-/// is none of its business, so it can [run](Self::run) in the background.
+/// The existing objects are listed when the sweep is made, before the first request. The sweep ignores objects that are
+/// published later, so it can [run](Self::run) in the background.
 pub struct Sweep {
     store: Store,
     existing: Vec<ObjectId>,
@@ -17,8 +17,8 @@ pub struct Sweep {
 }
 
 impl Registries {
-    /// Takes up the uploads that an earlier process kept, sets aside what is staged and belongs to none of them, and
-    /// lists what a sweep may set aside. Only before requests are served.
+    /// Takes up the uploads that an earlier process kept, sets aside staged objects of no such upload, and lists the
+    /// objects that a sweep may set aside. Call it only before requests are served.
     ///
     /// # Errors
     /// If the store fails.
@@ -29,7 +29,7 @@ impl Registries {
             if !kept.contains(&object)
                 && let Err(error) = self.store.blobs.set_staged_aside(object, since.as_second())
             {
-                // The next start does it.
+                // The next start tries again.
                 tracing::warn!(%object, %error, "what no upload mentions could not be set aside");
             }
         }
@@ -42,23 +42,31 @@ impl Registries {
 }
 
 impl Sweep {
-    /// Moves the objects into quarantine that no content record mentions, and says how many. Nothing is removed: a
+    /// Moves the objects that no content record mentions into quarantine, and returns their number. Removes nothing: a
     /// record may be missing because it was lost. Blocks.
     ///
     /// # Errors
     /// If the store fails.
     pub fn run(self) -> Result<usize, Error> {
-        let referenced = referenced(&self.store)?;
-        let removals = self.store.removals(ObjectSet::Blobs)?;
         let mut set_aside = 0;
-        for object in self.existing {
-            if !referenced.contains(&object) && !removals.contains(&object) {
-                let moved = self.store.blobs.set_aside(object, self.since.as_second())?;
-                set_aside += usize::from(moved);
-            }
+        for object in unmentioned(&self.store, self.existing)? {
+            let moved = self.store.blobs.set_aside(object, self.since.as_second())?;
+            set_aside += usize::from(moved);
         }
         Ok(set_aside)
     }
+}
+
+/// Leaves those objects that neither a content record nor a removal mentions. They must have been listed before.
+pub(crate) fn unmentioned(
+    store: &Store,
+    mut objects: Vec<ObjectId>,
+) -> Result<Vec<ObjectId>, Error> {
+    // In this order: a content that goes in between is among the removals.
+    let referenced = referenced(store)?;
+    let removals = store.removals(ObjectSet::Blobs)?;
+    objects.retain(|object| !referenced.contains(object) && !removals.contains(object));
+    Ok(objects)
 }
 
 /// The objects of all registries' contents.

@@ -190,7 +190,7 @@ impl Upload {
         }
     }
 
-    /// Moves what it leaves behind into quarantine. Blocks.
+    /// Moves the upload's files into quarantine. Blocks.
     pub(crate) fn set_aside(&mut self, store: &Store, now: Timestamp) {
         self.state = State::Over;
         self.in_file = None;
@@ -203,7 +203,7 @@ impl Upload {
         }
     }
 
-    /// Removes its files.
+    /// Removes the upload's files.
     fn abandon(&self, store: &Store) {
         let file = store.uploads.remove(self.id.note());
         let staged = store.blobs.discard(self.object);
@@ -448,7 +448,7 @@ impl Registry {
             }
             Err(error) => Err(error),
         };
-        // After the commit: a process that ends before leaves the session, to be completed by the next.
+        // After the commit: if this process ends before it, the next one can complete the session.
         let store = self.store.clone();
         spawn_blocking(move || turn.end(&store)).await?;
         committed
@@ -472,7 +472,7 @@ impl Registry {
     }
 }
 
-/// Ends an upload that the disk does not take, so that it takes no room either.
+/// Ends an upload that the disk refuses, so that it takes no room.
 fn give_up(mut turn: Turn, store: &Store, uploads: &Uploads, error: Error) -> Error {
     turn.end(store);
     uploads.remove(turn.id);

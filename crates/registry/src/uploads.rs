@@ -94,9 +94,8 @@ impl Uploads {
         }
     }
 
-    /// Takes up the sessions that an earlier process kept, and returns the objects that they have staged. Those of
-    /// uploads that were completed, or that have expired, are removed; those that cannot be read are set aside.
-    /// Blocks.
+    /// Takes up the sessions that an earlier process kept, and returns their staged objects. Removes the sessions of
+    /// completed or expired uploads, and sets aside those that cannot be read. Blocks.
     pub(crate) fn restore(
         &self,
         store: &Store,
@@ -111,7 +110,7 @@ impl Uploads {
             let Some(head) = head.filter(|head| head.upload.note() == note) else {
                 tracing::warn!(upload = %note, "an upload's file is damaged, and is set aside");
                 if let Err(error) = store.uploads.set_aside(note, now.as_second()) {
-                    // The next start does it.
+                    // The next start tries again.
                     tracing::warn!(upload = %note, %error, "it could not be set aside");
                 }
                 continue;
@@ -187,7 +186,7 @@ impl Uploads {
     }
 }
 
-/// Whether an upload's content is staged, after it was staged again if it was published and never committed.
+/// Returns true if an upload's content is staged. Stages content again that was published and never committed.
 fn is_staged(
     store: &Store,
     object: ObjectId,
@@ -199,7 +198,7 @@ fn is_staged(
     Ok(!is_referenced(store, object, referenced)? && store.blobs.unpublish(object)?)
 }
 
-/// Whether an object is some content's. What is referenced is read once.
+/// Returns true if an object belongs to a content. Reads the referenced objects only once.
 fn is_referenced(
     store: &Store,
     object: ObjectId,

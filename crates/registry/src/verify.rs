@@ -3,7 +3,6 @@ mod uploads;
 use std::{collections::HashMap, ops::Bound};
 
 use sealock_core::Digest;
-use sealock_store::objects::ObjectSet;
 use serde::Serialize;
 
 use crate::{
@@ -11,7 +10,7 @@ use crate::{
     blob::BLOBS,
     content::{CONTENTS, ContentRecord},
     manifests::{MANIFESTS, TAGS},
-    sweep::referenced,
+    sweep::unmentioned,
 };
 
 /// What a verification found in a registry.
@@ -23,9 +22,9 @@ pub struct Verification {
     pub bytes: u64,
     /// How many references were followed.
     pub references: u64,
-    /// How many unfinished uploads were opened.
+    /// The number of unfinished uploads that were opened.
     pub uploads: u64,
-    /// Which unfinished uploads cannot go on, and why. It is no problem: a loss of power may take them.
+    /// The unfinished uploads that cannot go on, with the reasons. This is no problem: a loss of power may take them.
     pub lost_uploads: Vec<String>,
     /// What is not as it should be.
     pub problems: Vec<Problem>,
@@ -53,7 +52,7 @@ pub enum ProblemKind {
     ObjectOrphaned,
     /// A record or a manifest refers to something that is not there.
     ReferenceUnresolved,
-    /// Nobody can tell whose an unfinished upload is.
+    /// The owner of an unfinished upload is unknown.
     UploadDamaged,
 }
 
@@ -64,18 +63,13 @@ impl Registries {
     /// If the store fails.
     pub fn verify_objects(&self) -> Result<Vec<Problem>, Error> {
         // In this order: what is published after the list is not in it, what is committed after the
-        // snapshot was in flight, and what was committed before is among the referenced. An object that goes
+        // snapshot was in flight, and what was committed before is mentioned. An object that goes
         // in between is not there any more when it is looked for.
         let existing = self.store.blobs.list()?;
         let in_flight = self.in_flight.snapshot();
-        let removals = self.store.removals(ObjectSet::Blobs)?;
-        let referenced = referenced(&self.store)?;
         let mut problems = Vec::new();
-        for object in existing {
-            let accounted_for = referenced.contains(&object)
-                || in_flight.contains(&object)
-                || removals.contains(&object);
-            if !accounted_for && self.store.blobs.open(object)?.is_some() {
+        for object in unmentioned(&self.store, existing)? {
+            if !in_flight.contains(&object) && self.store.blobs.open(object)?.is_some() {
                 problems.push(Problem {
                     kind: ProblemKind::ObjectOrphaned,
                     what: format!("no record refers to the object {object}"),

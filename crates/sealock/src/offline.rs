@@ -1,4 +1,4 @@
-//! What is done without an emulator.
+//! The work that needs no emulator.
 
 use sealock_emulator::{OfflineFlags, OfflineVerification};
 
@@ -7,7 +7,7 @@ use crate::{
     output::{BAD, GOOD, Output, printable, table},
 };
 
-/// Judges a data directory. Success only if it is whole.
+/// Judges a data directory. Succeeds only if it is whole.
 pub(crate) fn verify(flags: OfflineFlags, output: &mut Output) -> Result<(), Error> {
     let found = sealock_emulator::verify_offline(flags).map_err(|error| failed(&error))?;
     output.report(&found, lines)?;
@@ -42,7 +42,8 @@ fn lines(found: &OfflineVerification) -> Vec<String> {
         let rows = found.quarantine.iter().map(|file| {
             [
                 printable(&file.name),
-                file.since.to_string(),
+                file.since
+                    .map_or_else(String::new, |since| since.to_string()),
                 file.bytes.to_string(),
             ]
         });
@@ -51,7 +52,7 @@ fn lines(found: &OfflineVerification) -> Vec<String> {
     lines
 }
 
-/// Why it was not done.
+/// Turns an error of the emulator into one of the command, with its hint.
 pub(crate) fn failed(error: &sealock_emulator::Error) -> Error {
     Error::Failed {
         hint: error.hint(),

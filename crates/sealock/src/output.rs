@@ -46,7 +46,7 @@ impl Output {
         }
     }
 
-    /// Shows a record that no emulator answered with.
+    /// Shows a record that does not come from an emulator.
     pub(crate) fn report<T: Serialize>(
         &mut self,
         record: &T,

@@ -9,7 +9,7 @@ use crate::{
 const LIST: &str = "sealock registry gc --orphans --dry-run";
 const REMOVE: &str = "sealock registry gc --orphans";
 
-/// The control API's view of how much is in quarantine.
+/// The control API's view of the size of the quarantine.
 #[derive(Debug, Deserialize)]
 pub(crate) struct Quarantine {
     files: u64,
@@ -17,7 +17,7 @@ pub(crate) struct Quarantine {
     since: Option<String>,
 }
 
-/// The control API's view of what is in quarantine, or was.
+/// The control API's view of the files in quarantine, or of those just removed.
 #[derive(Debug, Deserialize)]
 struct Files {
     files: Vec<File>,
@@ -31,7 +31,7 @@ struct File {
     since: Option<String>,
 }
 
-/// Removes what is in quarantine, or only says what that is.
+/// Removes the files in quarantine, or only lists them.
 pub(crate) fn remove(client: &Client, output: &mut Output, dry_run: bool) -> Result<(), Error> {
     let answer = if dry_run {
         client.get("quarantine")?
@@ -42,7 +42,7 @@ pub(crate) fn remove(client: &Client, output: &mut Output, dry_run: bool) -> Res
 }
 
 impl Quarantine {
-    /// The record of it, if there is anything.
+    /// Renders the quarantine as a record. `None` if it is empty.
     pub(crate) fn render(&self, client: &Client) -> Option<String> {
         (self.files > 0).then(|| {
             record(
@@ -57,7 +57,7 @@ impl Quarantine {
         })
     }
 
-    /// A line about it, if there is anything.
+    /// Renders the quarantine as a line. `None` if it is empty.
     pub(crate) fn note(&self) -> Option<String> {
         let amount = self.amount();
         (self.files > 0)

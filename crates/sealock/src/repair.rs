@@ -11,7 +11,7 @@ use crate::{
 
 /// Restore a damaged data directory, while no emulator has it open
 ///
-/// What is replaced goes into the quarantine; nothing is removed. If changes to vaults, keys or access may be
+/// Replaced files go into the quarantine; nothing is removed. If changes to vaults, keys or access may be
 /// missing afterwards, every key is disabled, so that nothing is decrypted that was revoked.
 #[derive(Debug, Args)]
 #[command(after_help = "\
@@ -20,7 +20,7 @@ Examples:
   sealock repair
   sealock repair --data-dir .sealock --config sealock.toml")]
 pub(crate) struct Repair {
-    /// Where the state is kept
+    /// The directory where the state is kept
     #[arg(long, value_name = "DIR")]
     data_dir: Option<PathBuf>,
     /// The configuration file; if it names another engine, the state is converted

@@ -18,7 +18,7 @@ struct Status {
     quarantine: Quarantine,
 }
 
-/// The control API's view of how the store is.
+/// The control API's view of the store's state.
 #[derive(Debug, Deserialize)]
 struct Storage {
     status: String,
@@ -26,7 +26,7 @@ struct Storage {
     reliefs: Vec<Relief>,
 }
 
-/// The control API's view of something that is wrong.
+/// The control API's view of a problem.
 #[derive(Debug, Deserialize)]
 struct Problem {
     what: String,
@@ -34,7 +34,7 @@ struct Problem {
     detail: Option<String>,
 }
 
-/// The control API's view of what takes room that could be freed.
+/// The control API's view of data that could be removed to free room.
 #[derive(Debug, Deserialize)]
 struct Relief {
     what: String,
@@ -42,7 +42,7 @@ struct Relief {
     command: Option<String>,
 }
 
-/// The control API's view of what is purged before long, unless it is recovered.
+/// The control API's view of a vault or key that is purged before long, unless it is recovered.
 #[derive(Debug, Deserialize)]
 struct PendingPurge {
     vault: String,
@@ -72,7 +72,7 @@ impl Status {
 }
 
 impl Storage {
-    /// Nothing, if nothing is wrong.
+    /// Renders the problems. `None` if there are none.
     fn render(&self, client: &Client) -> Option<String> {
         if self.problems.is_empty() {
             return None;

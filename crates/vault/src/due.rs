@@ -8,8 +8,9 @@ use sealock_store::Batch;
 
 use crate::{
     Error, Key, KeyBundle, KeyVault, Requester, Result,
-    audit::{Answer, Operation, Request, Target},
+    audit::{Answer, Request, Target},
     lookup::part,
+    operation::Operation,
     records::{KEYS, KeyRecord, VAULTS, VERSIONS, VersionRecord},
     rotation_policy::Action,
     service::Service,
@@ -131,7 +132,7 @@ impl KeyVault {
         self.recorded(request, done).await.map(drop)
     }
 
-    /// Records how it ended, unless others were faster, so that it was not due any more.
+    /// Records the outcome. `None` if a concurrent change was faster, so that the work was no longer due.
     async fn recorded<T: Answer>(&self, request: Request, done: Result<T>) -> Result<Option<T>> {
         match done {
             Err(Error::ConcurrentChange) => Ok(None),

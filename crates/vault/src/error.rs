@@ -319,7 +319,7 @@ impl Error {
         self.status_and_code().1
     }
 
-    /// What the disk lacks, if it is the disk's fault.
+    /// The fault of the disk, if that is the cause.
     pub fn fault(&self) -> Option<Fault> {
         match self {
             Self::Storage(error) | Self::Directory(sealock_entra::Error::Store(error)) => {

@@ -11,7 +11,8 @@ use tokio::sync::{Mutex, Notify, RwLock};
 use crate::{
     Client, Error, KeyPermission, Policy, Requester, Result, Settings, Swept, Vault, VaultChange,
     VaultSettings,
-    audit::{Answer, Operation, Request, Target},
+    audit::{Answer, Request, Target},
+    operation::Operation,
     service::Service,
     throttling::Throttling,
 };
@@ -240,9 +241,8 @@ impl KeyVault {
         self.service.sweep().await
     }
 
-    /// Carries an operation out, unless it is throttled, and records how it ended. It runs in a task of its
-    /// own, which goes to its end even if the caller leaves. A change that took effect is recorded already: its
-    /// record was in its commit.
+    /// Carries out an operation, unless it is throttled, and records the outcome. It runs in a task of its own, which
+    /// finishes even if the caller leaves. A change that took effect is recorded already: its record was in its commit.
     pub(crate) async fn audited<T, F>(
         &self,
         request: Request,

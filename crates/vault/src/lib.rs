@@ -31,6 +31,7 @@ mod keys;
 mod listing;
 mod lookup;
 mod network;
+mod operation;
 mod pending_purges;
 mod permission;
 mod policies;
@@ -58,7 +59,6 @@ pub use attributes::KeyChange;
 pub use audit::{AuditEvent, Claim, Identity, KeyProperties, Properties};
 pub use backup::BACKUP_BYTES;
 pub use curve::Curve;
-pub use damage::{check_private_keys, unmentioned_private_keys};
 pub use due::Due;
 pub use error::{Error, Result};
 pub use import::ImportedKey;
@@ -76,10 +76,11 @@ pub use requester::{Client, Origin, Requester};
 pub use rotation::RotationPolicyView;
 pub use rotation_policy::{Action, LifetimeAction, Period, RotationPolicy, Trigger};
 pub use service::Settings;
-pub use sweep::Swept;
+pub use sweep::{Swept, unmentioned_private_keys};
 pub use usage::{Unusable, VersionState, may_use};
 pub use using::{KeyUse, Outcome, Used};
 pub use vaults::{VaultChange, VaultSettings, VaultSku, resource_id};
+pub use verify::verify_private_keys;
 pub use views::{Key, KeyAttributes, KeyBundle, KeyItem, Policy, Recovery, State, Vault};
 
 /// Where every vault is, until one can say so.

@@ -10,24 +10,24 @@ use crate::{
     service::Service,
 };
 
-/// A deleted vault or key whose retention passed unconfirmed, and that can be recovered until it is purged.
+/// A deleted vault or key whose retention passed in unconfirmed time. It can be recovered until it is purged.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct PendingPurge {
-    /// The vault, or that of the key.
+    /// The vault, or the vault of the key.
     pub vault: VaultName,
-    /// The key, unless it is the vault that is purged.
+    /// The key. `None` if the vault itself is purged.
     pub key: Option<KeyName>,
-    /// When its retention passed.
+    /// The end of its retention.
     pub scheduled_purge: Timestamp,
-    /// For how long the emulator has to run before.
+    /// The time that the emulator has to run before the purge.
     pub purged_in: SignedDuration,
-    /// Whether the vault is deleted.
+    /// True if the vault is deleted.
     pub vault_is_deleted: bool,
 }
 
 impl KeyVault {
-    /// What is purged once the emulator has run for a while: all that fell due while it was stopped, or in
-    /// a step of the system's clock. Nothing is recorded.
+    /// Lists the vaults and keys that are purged once the emulator has run for a while: those that fell due while it
+    /// was stopped, or in a step of the system's clock. Records nothing.
     pub fn pending_purges(&self) -> Result<Vec<PendingPurge>> {
         let service = &self.service;
         let mut pending = Vec::new();
@@ -71,7 +71,7 @@ impl Service {
 }
 
 impl PendingPurge {
-    /// How it comes back: commands as `sealock` takes them.
+    /// The commands of `sealock` that recover the vault or key.
     pub fn recovery(&self) -> String {
         let vault = &self.vault;
         let of_vault = format!("sealock vault recover {vault}");

@@ -31,7 +31,7 @@ pub(crate) fn seal(
     let record_key = publish(&service_key.record_key(), record_key.expose());
     Ok(SealedKey {
         object,
-        // Where the disk does not take the second one, the first is to take no room either.
+        // If the disk refuses the second object, the first must take no room either.
         record_key: record_key.inspect_err(|_| drop(objects.remove(object)))?,
     })
 }

@@ -145,7 +145,7 @@ impl VersionRecord {
 }
 
 impl SealedKey {
-    /// Adds to `batch` that it goes.
+    /// Adds to `batch` the removal of its objects.
     pub(crate) fn remove(self, batch: Batch) -> Batch {
         let remove = |batch: Batch, object| batch.remove(ObjectSet::VaultKeys, object);
         self.objects().into_iter().fold(batch, remove)

@@ -50,8 +50,8 @@ pub(crate) struct Service {
 }
 
 impl Service {
-    /// Commits what `plan` reads and decides, anew if others changed it in between. The record of the `request` is in
-    /// the same commit, so that neither is without the other.
+    /// Commits the changes of `plan`, and plans again if others changed its input in between. The record of the
+    /// `request` is in the same commit, so that neither exists without the other.
     pub(crate) async fn change<T: Answer>(
         &self,
         request: &Request,
@@ -62,13 +62,13 @@ impl Service {
             let event = self.event(request, Ok(answer.subject()))?;
             Ok((batch.record(&event), answer))
         });
-        // An object that could not be removed has not kept the rest from happening.
+        // If an object could not be removed, this fails although the rest is committed.
         let answer = recorded.await?;
         request.note_recorded();
         Ok(answer)
     }
 
-    /// Commits what `plan` reads and decides, and that nobody asked for.
+    /// Commits the changes of `plan` without a record of a request.
     pub(crate) async fn change_silently<T>(
         &self,
         mut plan: impl FnMut() -> Result<(Batch, T)>,
@@ -106,7 +106,7 @@ impl Service {
         let done = self.change(request, || plan(&stored)).await;
         match &done {
             Ok(_) => {}
-            // Whether it was committed may be unknown: if not, the files are the sweep's.
+            // The commit may have taken place. If not, the sweep takes the files.
             Err(Error::Storage(error)) if !error.fault().is_some_and(Fault::took_nothing) => {}
             Err(_) => {
                 if let Err(error) = self.unlink(files).await {
@@ -117,7 +117,7 @@ impl Service {
         done
     }
 
-    /// Removes objects that no record mentions yet. Tries all of them, whichever fails.
+    /// Removes objects that no record mentions yet. Tries all of them, even if some fail.
     pub(crate) async fn unlink(&self, files: Vec<ObjectId>) -> Result<()> {
         if files.is_empty() {
             return Ok(());
@@ -151,15 +151,15 @@ impl Service {
         end.filter(|_| delay > SignedDuration::ZERO)
     }
 
-    /// Whether the retention has passed, which counts as purged, whether it was swept yet or not.
+    /// Returns true if the retention has passed. The vault or key then counts as purged, even before a sweep.
     ///
-    /// One that passed unconfirmed, say while the emulator was stopped, lasts for another while: a purge
+    /// A retention that passed in unconfirmed time, say while the emulator was stopped, lasts a while longer: a purge
     /// cannot be undone, and the system's clock may be wrong.
     pub(crate) fn is_over(&self, deletion: Option<Deletion>) -> bool {
         deletion.is_some_and(|deletion| self.clock.has_passed(deletion.scheduled_purge))
     }
 
-    /// When a retention is over.
+    /// The end of a retention, including any doubt about the time.
     pub(crate) fn end_of(&self, deletion: Deletion) -> Timestamp {
         match self.clock.doubt(deletion.scheduled_purge) {
             Some(doubt) => self

@@ -1,7 +1,7 @@
 use std::{collections::HashSet, ops::Bound, sync::Arc};
 
 use sealock_core::ObjectId;
-use sealock_store::objects::ObjectSet;
+use sealock_store::{Store, objects::ObjectSet};
 
 use crate::{
     Result,
@@ -17,7 +17,7 @@ pub struct Swept {
     pub vaults: usize,
     /// Keys whose retention had passed, not counting those of removed vaults.
     pub keys: usize,
-    /// Files that no key version referred to, which were set aside.
+    /// Files that were set aside because no key version referred to them.
     pub files: usize,
 }
 
@@ -66,19 +66,23 @@ impl Service {
     /// lock. They can be removed after it was released: what is nobody's stays nobody's.
     async fn orphans(&self) -> Result<Vec<ObjectId>> {
         let _no_creations = self.creations.write().await;
-        let objects = Arc::clone(&self.store.vault_keys);
-        let mut orphans: HashSet<ObjectId> = tokio::task::spawn_blocking(move || objects.list())
-            .await??
-            .into_iter()
-            .collect();
-        for id in self.store.removals(ObjectSet::VaultKeys)? {
-            orphans.remove(&id);
-        }
-        for entry in self.store.scan(&VERSIONS, &[], Bound::Unbounded) {
-            for id in entry?.record.private_key.objects() {
-                orphans.remove(&id);
-            }
-        }
-        Ok(orphans.into_iter().collect())
+        let store = self.store.clone();
+        Ok(tokio::task::spawn_blocking(move || unmentioned_private_keys(&store)).await??)
     }
+}
+
+/// Lists the objects that no key version mentions, nor a removal.
+///
+/// # Errors
+/// If the store fails.
+pub fn unmentioned_private_keys(store: &Store) -> Result<Vec<ObjectId>> {
+    // In this order: a key that is purged in between is among the removals.
+    let mut objects = store.vault_keys.list()?;
+    let mut mentioned = HashSet::new();
+    for entry in store.scan(&VERSIONS, &[], Bound::Unbounded) {
+        mentioned.extend(entry?.record.private_key.objects());
+    }
+    mentioned.extend(store.removals(ObjectSet::VaultKeys)?);
+    objects.retain(|object| !mentioned.contains(object));
+    Ok(objects)
 }

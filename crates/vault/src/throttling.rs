@@ -17,7 +17,8 @@ use sealock_core::{Clock, Kid, VaultName};
 
 use crate::{
     Error, KeyProperties, KeyType, Result,
-    audit::{Operation, Request, Target},
+    audit::{Request, Target},
+    operation::Operation,
     service::Service,
 };
 

@@ -1,83 +1,84 @@
-use std::{collections::HashMap, ops::Bound};
+use std::ops::Bound;
 
 use sealock_core::{KeyName, KeyVersion, Kid, VaultName};
+use sealock_envelope::ServiceKey;
+use sealock_store::Store;
 
 use crate::{
     Error, KeyVault, Result,
     lookup::part,
     private_keys,
     records::{KEYS, VERSIONS, VersionRecord},
-    service::Service,
 };
 
 impl KeyVault {
-    /// Opens every private key under the service key and compares it with its public key. Returned is what is wrong,
-    /// with the kid. It is nobody's request, so the journal has nothing of it. Blocks.
+    /// Verifies every private key, as [`verify_private_keys`] does. The journal records nothing of it: it is nobody's
+    /// request.
     ///
     /// # Errors
     /// If the store fails.
     pub fn verify_private_keys(&self) -> Result<Vec<String>> {
-        self.service.verify_private_keys()
+        verify_private_keys(&self.service.store, &self.service.service_key)
     }
 }
 
-impl Service {
-    fn verify_private_keys(&self) -> Result<Vec<String>> {
-        let mut names: HashMap<(String, String), KeyName> = HashMap::new();
-        for entry in self.store.scan(&KEYS, &[], Bound::Unbounded) {
-            let entry = entry?;
-            let key = (part(&entry.key, 0)?, part(&entry.key, 1)?);
-            names.insert(key, entry.record.value.name);
+/// Opens every private key under the service key and compares it with its public key. Returns the findings, each with
+/// its kid. Blocks.
+///
+/// # Errors
+/// If the store fails.
+pub fn verify_private_keys(store: &Store, service_key: &ServiceKey) -> Result<Vec<String>> {
+    let mut findings = Vec::new();
+    for (kid, record) in versions(store)? {
+        if let Some(why) = damage_of(store, service_key, &kid, &record)? {
+            // Purged while it was read, perhaps.
+            let parts = [kid.vault.as_str(), kid.key.folded(), kid.version.as_str()];
+            if store.get(&VERSIONS, &parts)?.is_some() {
+                findings.push(format!("the private key of {kid}: {why}"));
+            }
         }
-        let mut findings = Vec::new();
-        for entry in self.store.scan(&VERSIONS, &[], Bound::Unbounded) {
+    }
+    Ok(findings)
+}
+
+/// Says why a version's private key cannot be used, if it cannot.
+fn damage_of(
+    store: &Store,
+    service_key: &ServiceKey,
+    kid: &Kid,
+    version: &VersionRecord,
+) -> Result<Option<String>> {
+    let [object, record_key] = version.private_key.objects();
+    let files = format!("vault-keys/{object} or vault-keys/{record_key}");
+    let (kty, sealed) = (version.kty, version.private_key);
+    match private_keys::open(&*store.vault_keys, service_key, kid, kty, sealed) {
+        Ok(Some(key))
+            if key.public_key() == version.public_key && key.shape() == version.shape() =>
+        {
+            Ok(None)
+        }
+        Ok(Some(_)) => Ok(Some("it belongs to another public key".to_owned())),
+        Ok(None) => Ok(Some(format!("{files} is missing"))),
+        Err(error @ (Error::Damaged { .. } | Error::Storage(_))) => {
+            Ok(Some(format!("{error} ({files})")))
+        }
+        Err(error) => Err(error),
+    }
+}
+
+/// Lists all key versions.
+pub(crate) fn versions(store: &Store) -> Result<Vec<(Kid, VersionRecord)>> {
+    let versions = store.scan(&VERSIONS, &[], Bound::Unbounded);
+    versions
+        .map(|entry| {
             let entry = entry?;
             let vault: VaultName = part(&entry.key, 0)?;
-            let folded: KeyName = part(&entry.key, 1)?;
+            let key: KeyName = part(&entry.key, 1)?;
             let version: KeyVersion = part(&entry.key, 2)?;
-            // A kid is sealed as its key's name was written.
-            let name = names.get(&(vault.to_string(), folded.to_string()));
-            let kid = Kid::new(&vault, name.unwrap_or(&folded), version);
-            if let Some(why) = self.damage_of_private_key(&kid, &entry.record)? {
-                // Purged while it was read, perhaps.
-                let parts = [kid.vault.as_str(), kid.key.folded(), kid.version.as_str()];
-                if self.store.get(&VERSIONS, &parts)?.is_some() {
-                    findings.push(format!("the private key of {kid}: {why}"));
-                }
-            }
-        }
-        Ok(findings)
-    }
-
-    /// What is wrong with a version's private key.
-    fn damage_of_private_key(&self, kid: &Kid, version: &VersionRecord) -> Result<Option<String>> {
-        let opened = private_keys::open(
-            &*self.store.vault_keys,
-            &self.service_key,
-            kid,
-            version.kty,
-            version.private_key,
-        );
-        match opened {
-            Ok(Some(key))
-                if key.public_key() == version.public_key && key.shape() == version.shape() =>
-            {
-                Ok(None)
-            }
-            Ok(Some(_)) => Ok(Some("it belongs to another public key".to_owned())),
-            Ok(None) => {
-                let [object, record_key] = version.private_key.objects();
-                Ok(Some(format!(
-                    "vault-keys/{object} or vault-keys/{record_key} is missing"
-                )))
-            }
-            Err(error @ Error::Damaged { .. }) => {
-                let [object, record_key] = version.private_key.objects();
-                Ok(Some(format!(
-                    "{error} (vault-keys/{object} or vault-keys/{record_key})"
-                )))
-            }
-            Err(error) => Err(error),
-        }
-    }
+            // Its seal has the name as it was written.
+            let written = store.get(&KEYS, &[vault.as_str(), key.folded()])?;
+            let key = written.map_or(key, |record| record.value.name);
+            Ok((Kid::new(&vault, &key, version), entry.record.value))
+        })
+        .collect()
 }

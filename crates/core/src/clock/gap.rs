@@ -2,18 +2,18 @@ use jiff::{SignedDuration, Timestamp};
 
 use super::{ClockSetting, Reading};
 
-/// How far the wall's clock may run ahead of the boot time at once. A time server corrects it by seconds.
+/// The largest step of the wall clock ahead of the boot time that raises no doubt. Time servers correct it by seconds.
 const TOLERANCE: SignedDuration = SignedDuration::from_mins(1);
 
-/// How long the emulator has to run before a gap counts as time that has passed. Whoever starts it or sets
-/// the system's clock should have the time to look.
+/// The time that the emulator has to run before a gap counts as passed. It gives the person who starts the emulator or
+/// sets the system's clock the time to look.
 const HOLD: SignedDuration = SignedDuration::from_hours(1);
 
-/// A stretch of the clock's time that nothing confirms: the emulator was stopped, or the wall's clock was
-/// set forward. For a while it is in doubt.
+/// A stretch of the clock's time that nothing confirms: the emulator was stopped, or the wall clock was set forward.
+/// It is in doubt for a while.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Gap {
-    /// Up to when time is confirmed.
+    /// The time up to which the clock is confirmed.
     pub(super) from: Timestamp,
     to: Timestamp,
     /// The boot time at which the doubt ends.
@@ -21,8 +21,7 @@ pub(super) struct Gap {
 }
 
 impl Gap {
-    /// What is in doubt at the start of an emulator whose predecessor knew its time `confirmed` last, if
-    /// at all.
+    /// The gap at the start of an emulator. `confirmed` is the last confirmed time of its predecessor, if there is one.
     pub(super) fn at_start(
         confirmed: Option<Timestamp>,
         setting: ClockSetting,
@@ -35,7 +34,7 @@ impl Gap {
         )
     }
 
-    /// What is in doubt once the system's clocks show `reading` after `seen`, if `known` was before.
+    /// The gap once the system's clocks show `reading` after `seen`. `known` is the gap before, if there was one.
     pub(super) fn after(
         known: Option<Self>,
         setting: ClockSetting,
@@ -62,7 +61,7 @@ impl Gap {
         }
     }
 
-    /// For how long what is due at `time` is in doubt, if it is.
+    /// The time until `time` is out of doubt. `None` if it is not in doubt.
     pub(super) fn doubt(&self, time: Timestamp, reading: Reading) -> Option<SignedDuration> {
         let is_within = self.from < time && time <= self.to;
         is_within.then(|| self.doubted_until - reading.boot)
@@ -76,7 +75,8 @@ impl Gap {
         })
     }
 
-    /// What remains of it. What the clock was set back over is yet to come.
+    /// The part of the gap that is still in doubt. If the clock was set back into the gap, the rest is cut off: that
+    /// time is yet to come.
     fn kept_at(self, now: Timestamp, reading: Reading) -> Option<Self> {
         let kept = Self {
             to: self.to.min(now),
@@ -115,7 +115,7 @@ mod tests {
         }
     }
 
-    /// What is known, the wall's clock and the boot time before and after, what is in doubt then.
+    /// A name, the known gap, the wall clock and the boot time before and after, and the expected gap.
     type Case = (
         &'static str,
         Option<(i64, i64, i64)>,

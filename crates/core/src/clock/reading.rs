@@ -6,19 +6,18 @@ use std::{
 use jiff::{SignedDuration, Timestamp};
 use rustix::time::{ClockId, clock_gettime};
 
-/// What the system's clocks show at one moment.
+/// The times that the system's clocks show at one moment.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Reading {
-    /// The time of day. Whoever administers the system can set it to anything.
+    /// The time of day. An administrator of the system can set it to anything.
     pub wall: Timestamp,
-    /// The whole seconds since the system was started, those of its suspensions included. Nobody can set
-    /// them.
+    /// The whole seconds since the start of the system, including its suspensions. Nobody can set them.
     pub boot: SignedDuration,
 }
 
-/// Where a clock reads the system's time.
+/// A source of the system's time.
 pub trait TimeSource: fmt::Debug + Send + Sync {
-    /// The time now.
+    /// Reads the time now.
     fn read(&self) -> Reading;
 }
 

@@ -103,7 +103,7 @@ impl ControlError {
         }
     }
 
-    /// What the disk does not let the emulator do.
+    /// A fault of the disk that keeps the emulator from serving the request.
     fn fault(fault: Fault, error: &dyn std::fmt::Display) -> Self {
         tracing::error!(%error, "the control API cannot do what it was asked");
         let (status, code) = match fault {

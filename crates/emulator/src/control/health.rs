@@ -3,10 +3,10 @@ use serde_json::{Value, json};
 
 use crate::{services::Services, storage::Storage};
 
-/// Answers as long as requests are served: with 200 also if something is wrong, since whoever watches this restarts or
-/// cuts off what does not say so, which makes no room on a disk and ends the pulls that go on.
+/// Answers as long as requests are served, with 200 even if there is a problem. On any other status, a monitor restarts
+/// the emulator or cuts it off, which makes no room on a disk and ends the running pulls.
 ///
-/// It asks nobody who he is, so it names no file and no record.
+/// The endpoint asks for no login, so it names no file and no record.
 pub(super) async fn health(State(services): State<Services>) -> Json<Value> {
     let uptime = services.clock.now().duration_since(services.started);
     let storage = Storage::look(&services.store).await;

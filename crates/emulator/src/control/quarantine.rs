@@ -5,30 +5,22 @@ use sealock_store::Quarantined;
 use serde::Serialize;
 
 use super::{Answer, ControlError};
-use crate::services::Services;
+use crate::{QuarantinedFile, services::Services};
 
-/// How much is in quarantine.
+/// The size of the quarantine.
 #[derive(Debug, Serialize)]
 pub(super) struct Summary {
     files: usize,
     bytes: u64,
-    /// Since when the first of them is there.
+    /// The time at which the oldest file was moved there.
     since: Option<Timestamp>,
 }
 
-/// What is in quarantine, or was.
+/// The files in quarantine, or those just removed from it.
 #[derive(Serialize)]
 pub(super) struct View {
-    files: Vec<FileView>,
+    files: Vec<QuarantinedFile>,
     bytes: u64,
-}
-
-#[derive(Serialize)]
-struct FileView {
-    /// Where it was in the data directory.
-    name: String,
-    bytes: u64,
-    since: Option<Timestamp>,
 }
 
 pub(super) async fn show(State(services): State<Services>) -> Answer<View> {
@@ -37,7 +29,7 @@ pub(super) async fn show(State(services): State<Services>) -> Answer<View> {
     Ok(Json(View::of(listed.await.map_err(Error::from)??)))
 }
 
-/// Removes everything that is in quarantine.
+/// Removes all files from the quarantine.
 pub(super) async fn empty(State(services): State<Services>) -> Answer<View> {
     let quarantine = services.store.quarantine.clone();
     let removed = tokio::task::spawn_blocking(move || quarantine.remove(i64::MAX));
@@ -60,7 +52,7 @@ impl Summary {
         Ok(Self {
             files: files.len(),
             bytes: files.iter().map(|file| file.bytes).sum(),
-            since: first.and_then(since),
+            since: first.and_then(|since| Timestamp::from_second(since).ok()),
         })
     }
 }
@@ -69,18 +61,7 @@ impl View {
     fn of(files: Vec<Quarantined>) -> Self {
         Self {
             bytes: files.iter().map(|file| file.bytes).sum(),
-            files: files
-                .into_iter()
-                .map(|file| FileView {
-                    since: since(file.since),
-                    name: file.name,
-                    bytes: file.bytes,
-                })
-                .collect(),
+            files: files.into_iter().map(QuarantinedFile::from).collect(),
         }
     }
-}
-
-fn since(second: i64) -> Option<Timestamp> {
-    Timestamp::from_second(second).ok()
 }

@@ -60,7 +60,7 @@ enum GateView {
         /// The command that restores the registry, if one does.
         restore: Option<String>,
     },
-    /// What is stored could not be read.
+    /// The stored state could not be read.
     Unknown {
         message: String,
     },
@@ -75,7 +75,7 @@ pub(super) async fn list(State(services): State<Services>) -> Answer<List> {
     Ok(Json(all(&services).await?))
 }
 
-/// Every registry, each gate evaluated.
+/// Lists every registry and evaluates its gate.
 pub(super) async fn all(services: &Services) -> Result<List, ControlError> {
     let mut registries = Vec::new();
     for registry in services.registries.list()? {

@@ -19,24 +19,24 @@ pub(super) struct View {
     quarantine: quarantine::Summary,
 }
 
-/// How the store is, and what to do about it.
+/// The state of the store, with remedies.
 #[derive(Serialize)]
 struct StorageView {
     status: &'static str,
     #[serde(flatten)]
     storage: Storage,
-    /// What could go, if room is missing.
+    /// The data that could be removed, if room is missing.
     reliefs: Vec<Relief>,
 }
 
-/// What is purged once the emulator has run for a while, unless it is recovered.
+/// A vault or key that is purged once the emulator has run for a while, unless it is recovered.
 #[derive(Serialize)]
 struct PendingPurgeView {
     vault: VaultName,
-    /// `None` if it is the vault itself.
+    /// `None` if the vault itself is purged.
     key: Option<KeyName>,
     scheduled_purge: Timestamp,
-    /// In seconds of running, not of the emulator's clock.
+    /// Counts the seconds that the emulator runs, not those of its clock.
     purged_in_seconds: i64,
     recover: String,
 }

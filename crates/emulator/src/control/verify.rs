@@ -12,7 +12,7 @@ pub(super) struct View {
     registries: Vec<RegistryView>,
     /// What belongs to no registry.
     problems: Vec<Finding>,
-    /// What no record mentions. It is no problem.
+    /// The files in quarantine, which no record mentions. They are no problem.
     quarantine: quarantine::Summary,
     /// Whether everything could be checked and nothing was found.
     whole: bool,
@@ -31,7 +31,7 @@ struct RegistryView {
     verification: Verification,
 }
 
-/// Something that is not as it should be, in no registry's content.
+/// A problem outside the registries' content.
 #[derive(Serialize)]
 #[serde(untagged)]
 enum Finding {
@@ -50,7 +50,7 @@ enum Kind {
     /// A key version's private key.
     #[serde(rename = "PrivateKeyDamaged")]
     PrivateKey,
-    /// A file of TLS.
+    /// A TLS file.
     #[serde(rename = "TlsFileDamaged")]
     TlsFile,
 }
@@ -96,7 +96,7 @@ pub(super) async fn verify(
     }))
 }
 
-/// What is wrong with everything but the registries' content.
+/// Finds the problems outside the registries' content.
 async fn beside_content(services: &Services, trust: Trust) -> Result<Vec<Finding>, ControlError> {
     let of_kind = |kind: Kind| move |what: String| Finding::Other { kind, what };
     let mut findings = Vec::new();

@@ -118,12 +118,12 @@ impl Authority {
         }
     }
 
-    /// A CA from a PEM file of the user's, with its certificate and private key.
+    /// Reads a CA from a PEM file of the user's, with its certificate and private key.
     pub(super) fn read_named(path: &Path) -> Result<Self, TlsError> {
         Self::read(path, ownership::open_named(path))
     }
 
-    /// The emulator's own CA. That it is the one that was made says the signature of its certificate.
+    /// Reads the emulator's own CA. The signature of its certificate proves that the certificate is unchanged.
     fn read_inside(path: &Path) -> Result<Self, TlsError> {
         let authority = Self::read(path, ownership::open_inside(path))?;
         match authority.check_own_signature() {
@@ -145,12 +145,12 @@ impl Authority {
         Ok(())
     }
 
-    /// The file of the emulator's own CA in the directory of TLS.
+    /// The file of the emulator's own CA in the TLS directory.
     pub(super) fn own_file(dir: &Path, scope: Scope) -> PathBuf {
         dir.join(scope.file())
     }
 
-    /// The certificates in the file of the emulator's own CA, which is read as a start reads it.
+    /// Reads the certificates in the file of the emulator's own CA, in the same way as a start does.
     pub(super) fn read_certificates(path: &Path) -> Result<Vec<CertificateDer<'static>>, TlsError> {
         Ok(Self::read_inside(path)?.chain)
     }

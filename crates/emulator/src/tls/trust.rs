@@ -34,7 +34,7 @@ pub(crate) struct Trust {
     pub(crate) azure_ca_pem: Option<Arc<str>>,
     /// Where both lie, unless everything is in memory.
     pub(crate) files: Option<TrustFiles>,
-    /// The emulator's own CAs that are in use: each one's file, and its certificate in PEM.
+    /// The emulator's own CAs in use: the file of each, and its certificate in PEM.
     authorities: Vec<(PathBuf, Arc<str>)>,
 }
 
@@ -57,7 +57,7 @@ pub(super) fn create_dir(data_dir: &Path) -> Result<PathBuf, TlsError> {
 }
 
 impl Trust {
-    /// Writes the files that clients are pointed at. The CA of localhost may be one that the user named.
+    /// Writes the files for clients. `is_named` is true if the CA of localhost is one that the user named.
     pub(super) fn publish(
         dir: Option<&Path>,
         is_named: bool,
@@ -76,7 +76,7 @@ impl Trust {
         if let Some(dir) = dir {
             match trust.write(dir) {
                 Ok(files) => trust.files = Some(files),
-                // Clients have the CA from the emulator, too.
+                // Clients can also get the CA from the emulator.
                 Err(TlsError::Io(error)) if sealock_store::fault(&error).is_some() => {
                     tracing::error!(%error, "the files for clients that trust the CA are not up to date");
                 }
@@ -110,7 +110,7 @@ impl Trust {
         })
     }
 
-    /// Says which files in the directory of TLS are not what is in use. Blocks.
+    /// Compares the files in the TLS directory with those in use, and returns the differences. Blocks.
     pub(crate) fn verify(&self) -> Vec<String> {
         let mut findings = Vec::new();
         for (path, in_use) in &self.authorities {
@@ -171,12 +171,12 @@ fn write_if_new(path: &Path, text: &str) -> Result<(), TlsError> {
         return Ok(());
     }
     let staged = disk::unfinished(path);
-    // Of a process that was killed.
+    // Left by a killed process.
     match fs::remove_file(&staged) {
         Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error.into()),
         _ => {}
     }
-    // New: what is there already might lead elsewhere.
+    // A new file: an existing one might lead elsewhere.
     let written = fs::File::create_new(&staged).and_then(|mut file| {
         file.write_all(text.as_bytes())?;
         fs::rename(&staged, path)

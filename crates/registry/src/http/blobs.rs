@@ -24,7 +24,7 @@ pub(super) async fn answer(call: Call, repository: &RepositoryName, digest: Dige
             let answer = get(call, repository, digest).await?;
             // Whoever asks whether it is there will refer to it without pushing it.
             match registry.renew_blob(repository, &digest).await {
-                // It is there all the same, and whoever pulls asks, too.
+                // The blob exists all the same, and clients that only pull ask, too.
                 Err(error) if error.fault().is_some() => {
                     tracing::warn!(%error, "that a client counts on a blob could not be noted");
                 }

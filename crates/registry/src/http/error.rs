@@ -49,7 +49,7 @@ fn entries(error: &Error, names: &PublicName) -> String {
 
 fn entry(error: &Error, names: &PublicName) -> String {
     let (status, code) = error.status_and_code();
-    // Otherwise it may name files of the data directory.
+    // The error's own message may name files of the data directory.
     let message = if let Some(fault) = error.fault() {
         format!("{fault}; to see what to do, on its machine: sealock status")
     } else if status.is_server_error() && !matches!(error, Error::Damaged { .. }) {
@@ -131,8 +131,8 @@ fn add_headers(error: &Error, response: &mut Response) {
     }
 }
 
-/// Has the status line say what the disk lacks: of a status of 500 or more Docker's engine shows nothing else. It gives
-/// up, where it would try again for most of a minute, if that has the system's words for a full disk.
+/// Names the fault of the disk in the status line: of a status of 500 or more, Docker's engine shows nothing else. The
+/// engine gives up if the line has the system's words for a full disk; otherwise it retries for most of a minute.
 ///
 /// <https://github.com/moby/moby/blob/master/daemon/internal/distribution/errors.go>
 fn add_words(fault: Fault, response: &mut Response) {

@@ -1,5 +1,5 @@
 //! A session's file: a head in the clear, a line feed, the head's seal, and the session's state in a sealed
-//! record. docs/blob-format.md has it byte by byte.
+//! record. docs/blob-format.md describes it byte by byte.
 
 use jiff::Timestamp;
 use sealock_core::{Algorithm, ObjectId, RegistryId};
@@ -12,8 +12,8 @@ use crate::{Error, RepositoryName, UploadId};
 /// It rises when a head or a state changes, and so does what `sha2` makes of a hash.
 const VERSION: u8 = 2;
 
-/// What a session's file says in the clear, so that the session is known while its registry is revoked.
-/// It is the associated data of its seal, which the service key alone opens, and of the sealed state.
+/// The part of a session's file in the clear. It identifies the session while its registry is revoked. It is the
+/// associated data of its seal, which the service key alone opens, and of the sealed state.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct Head {
@@ -50,7 +50,7 @@ impl Head {
         }
     }
 
-    /// The head of a file. `None` if there is none that this version knows, or it is not the one that was written.
+    /// Reads the head of a file. `None` if this version does not know the head, or if the head was changed.
     pub(crate) fn open(file: &[u8], service: &ServiceKey) -> Option<Self> {
         let (line, seal, _) = split(file)?;
         let head: Self = serde_json::from_slice(line).ok()?;
@@ -81,7 +81,7 @@ pub(crate) fn open(file: &[u8], keys: &RegistryKeys<'_>) -> Option<(Head, Kept)>
     Some((head, kept))
 }
 
-/// The keys that a head is sealed under: those that are there while its registry is revoked.
+/// The keys that seal a head: those available while its registry is revoked.
 fn without_dek(registry: RegistryId, service: &ServiceKey) -> RegistryKeys<'_> {
     RegistryKeys {
         registry,
@@ -90,7 +90,7 @@ fn without_dek(registry: RegistryId, service: &ServiceKey) -> RegistryKeys<'_> {
     }
 }
 
-/// Head, seal and state. JSON has no line feed that is not escaped.
+/// Splits a file into head, seal and state. JSON escapes every line feed.
 fn split(file: &[u8]) -> Option<(&[u8], &[u8], &[u8])> {
     let end = file.iter().position(|byte| *byte == b'\n')?;
     let (seal, state) = file[end + 1..].split_at_checked(RECORD_OVERHEAD)?;

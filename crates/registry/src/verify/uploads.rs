@@ -1,4 +1,4 @@
-//! Whether what an earlier process, or this one, kept of unfinished uploads can be gone on with.
+//! The check that the unfinished uploads of this process and of an earlier one can go on.
 
 use sealock_envelope::RegistryKeys;
 use tokio::task::spawn_blocking;
@@ -13,11 +13,11 @@ use crate::{
     },
 };
 
-/// How much of an upload's content is opened at once, under one lease.
+/// The number of bytes of an upload's content that are opened at once, under one lease.
 const BATCH_BYTES: usize = 1024 * 1024;
 
 impl Registries {
-    /// Finds files of uploads that nobody can tell the registry of. Blocks.
+    /// Finds files of uploads whose registry is unknown. Blocks.
     ///
     /// # Errors
     /// If the store fails.
@@ -37,7 +37,7 @@ impl Registries {
 }
 
 impl Registry {
-    /// Opens the file of each unfinished upload, and what is staged for it.
+    /// Opens the file and the staged object of each unfinished upload.
     pub(super) async fn verify_uploads(&self, found: &mut Verification) -> Result<(), Error> {
         let store = self.store.clone();
         for note in spawn_blocking(move || store.uploads.list()).await?? {
@@ -50,7 +50,7 @@ impl Registry {
             }
             found.uploads += 1;
             if let Some(why) = self.damage_of_upload(&file).await? {
-                // Gone on with while it was read, perhaps.
+                // The upload may have gone on while it was read.
                 if self.store.uploads.get(note)?.is_some_and(|now| now == file) {
                     found.lost_uploads.push(lost(note, &why));
                 }
@@ -59,7 +59,7 @@ impl Registry {
         Ok(())
     }
 
-    /// Why an upload with this file cannot go on.
+    /// Returns the reason if an upload with this file cannot go on.
     async fn damage_of_upload(&self, file: &[u8]) -> Result<Option<String>, Error> {
         let lease = self.lease().await?;
         let Some((head, kept)) = file::open(file, &lease.keys()) else {
@@ -68,7 +68,7 @@ impl Registry {
         let object = head.object;
         let store = self.store.clone();
         let staged = spawn_blocking(move || match store.blobs.open_staged(object)? {
-            // One that is being completed is published before its file goes.
+            // An object is published before the file of its upload is removed.
             None => store.blobs.open(object),
             staged => Ok(staged),
         });
@@ -99,7 +99,7 @@ impl Registry {
 }
 
 impl Kept {
-    /// Whether `stored`, some of its segments, are those that were written.
+    /// Returns true if `stored`, some of its segments, is as it was written.
     fn opens(
         &self,
         keys: &RegistryKeys<'_>,

@@ -31,7 +31,7 @@ struct InnerError {
 pub(super) fn render(error: &Error) -> Response {
     let status = StatusCode::from_u16(error.status()).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
     let mut message = error.to_string();
-    // It may name files of the data directory.
+    // The error's own message may name files of the data directory.
     if let Some(fault) = error.fault() {
         tracing::error!(%error, "the vault cannot do what it was asked");
         message = format!("The emulator cannot do this now: {fault}.");

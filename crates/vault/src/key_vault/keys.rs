@@ -7,7 +7,8 @@ use super::KeyVault;
 use crate::{
     ImportedKey, Key, KeyBundle, KeyChange, KeyItem, KeyOperation, KeySpec, KeyUse, Listing, Page,
     Requester, Result, RotationPolicy, RotationPolicyView, State, Used,
-    audit::{Operation, Request, Target},
+    audit::{Request, Target},
+    operation::Operation,
 };
 
 impl KeyVault {

@@ -1,4 +1,4 @@
-//! What falls due while nobody can tell whether the time has passed is kept for another hour.
+//! A vault or key that falls due in unconfirmed time is kept for another hour.
 
 use std::sync::{Arc, Mutex};
 
@@ -18,7 +18,7 @@ struct Host {
     clocks: Arc<Mutex<Reading>>,
 }
 
-/// How time goes on without the emulator.
+/// The cause of time that passes without the emulator.
 #[derive(Clone, Copy, Debug)]
 enum Cause {
     Stop,
@@ -39,7 +39,7 @@ impl Host {
         }
     }
 
-    /// One with a key that was deleted, and more than whose retention has passed so.
+    /// A host with a deleted key, after more time than its retention has passed by `cause`.
     async fn overdue(cause: Cause) -> Self {
         let mut host = Self::new().await;
         host.world.create_ec_key().await.unwrap();
@@ -55,19 +55,19 @@ impl Host {
         }
     }
 
-    /// The emulator and the system run on, or are suspended.
+    /// Lets time pass while the emulator and the system run or are suspended.
     fn pass(&self, time: SignedDuration) {
         let mut clocks = self.clocks.lock().unwrap();
         clocks.wall += time;
         clocks.boot += time;
     }
 
-    /// The system's clock is set.
+    /// Sets the system's clock.
     fn step(&self, by: SignedDuration) {
         self.clocks.lock().unwrap().wall += by;
     }
 
-    /// The emulator is stopped, and started after a while.
+    /// Stops the emulator, and starts it after a while.
     async fn restart_after(&mut self, time: SignedDuration) {
         let (setting, confirmed) = (self.world.clock.setting(), self.world.clock.confirmed());
         self.pass(time);
@@ -84,7 +84,7 @@ impl Host {
         vaults.delete_vault(&operator(), vault).await.unwrap();
     }
 
-    /// The key is there, deleted, and no sweep takes it.
+    /// Asserts that the deleted key is still there and that no sweep takes it.
     async fn keeps_the_key(&self, when: &str) {
         let world = &self.world;
         world.vaults.run_due().await.unwrap();

@@ -77,7 +77,7 @@ impl World {
         Self::made(VaultSettings::default(), throttled).await
     }
 
-    /// One whose clock runs.
+    /// A world whose clock runs.
     pub(crate) async fn running(clock: Clock) -> Self {
         Self::at(clock, VaultSettings::default(), Settings::default()).await
     }
