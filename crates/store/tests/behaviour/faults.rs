@@ -1,4 +1,4 @@
-//! What a store does while its disk fails or is full, and once it works again.
+//! The behaviour of a store while its disk fails or is full, and once the disk works again.
 
 use std::{
     future::Future,
@@ -15,7 +15,7 @@ use crate::{
     simulated_disk::{Failure, Kind, Operation, Random, SimulatedDisk},
 };
 
-/// How long a store may take to notice that its disk works again. It tries every second.
+/// The time that a store may take to notice that its disk works again. It tries every second.
 const DEADLINE: Duration = Duration::from_secs(20);
 
 async fn until<F: Future<Output = bool>>(what: &str, mut holds: impl FnMut() -> F) {
@@ -26,7 +26,7 @@ async fn until<F: Future<Output = bool>>(what: &str, mut holds: impl FnMut() -> 
     }
 }
 
-/// A store that was closed and opened again, with some commits in each of its two logs.
+/// Makes a store that was closed and opened again, with some commits in each of its two logs.
 async fn used() -> Session {
     let mut session = Session::new(SimulatedDisk::empty());
     session.open().unwrap();
@@ -45,7 +45,7 @@ async fn used() -> Session {
     session
 }
 
-/// Whether the store holds what was acknowledged after a kill, a loss of power and a close, each on its own.
+/// Checks that the store holds every acknowledged change after a kill, a loss of power and a close, each on its own.
 async fn check_starts(session: &mut Session, what: &str) {
     let (found, mut random) = (session.disk.image(), Random(7));
     let images = [
@@ -68,7 +68,7 @@ fn is_change(operation: &Operation<'_>) -> bool {
     !operation.kind.is_read()
 }
 
-/// How a disk fails altogether, and what the store says of it.
+/// Lets the disk fail. Checks that the store reports `fault`, and goes on once the disk works again.
 async fn a_disk_fails(
     what: &str,
     fault: Fault,
@@ -146,7 +146,7 @@ async fn a_disk_that_fails_refuses_commits_and_is_written_again_once_it_works() 
     );
 }
 
-/// Two starts and what lies between, whatever fails on the way.
+/// Starts and uses the store twice, whatever fails on the way.
 async fn go_through(session: &mut Session) {
     open(session);
     let note = Uuid::new_v4();
@@ -176,7 +176,7 @@ fn open(session: &mut Session) {
     }
 }
 
-/// How the operations from `first` on fail, so many of them.
+/// A failure of `count` operations, from the number `first` on.
 #[derive(Clone, Copy, Debug)]
 struct Fails {
     first: usize,
@@ -208,7 +208,7 @@ async fn some_operations_fail(fails: Fails) {
     check_starts(&mut session, &what).await;
 }
 
-/// Has operations fail that are so many apart.
+/// Lets operations fail that lie `apart` from each other, each in a session of its own.
 async fn operations_fail(apart: usize, first: usize) {
     let mut session = Session::new(SimulatedDisk::empty());
     go_through(&mut session).await;
@@ -250,7 +250,7 @@ async fn whatever_operation_fails_nothing_is_lost_and_the_store_goes_on() {
 }
 
 #[tokio::test]
-#[ignore = "takes minutes"]
+#[ignore = "takes minutes; `make e2e` runs it"]
 async fn whichever_operations_fail_nothing_is_lost_and_the_store_goes_on() {
     for first in 0..4 {
         operations_fail(1, first).await;
@@ -311,7 +311,7 @@ async fn lines_are_not_lost_while_the_journals_file_fails_and_the_log_goes_on() 
     let failure = session.store().condition().failure.unwrap();
     assert_eq!(failure.fault, Some(Fault::Failing), "the checkpoint");
     assert_eq!(session.found(), session.account.all());
-    // The log is followed by another, and the one that has the lines stays.
+    // Another log follows, and the one with the lines stays.
     session.close().await;
     session.disk.mend();
     session.open().unwrap();
@@ -320,7 +320,7 @@ async fn lines_are_not_lost_while_the_journals_file_fails_and_the_log_goes_on() 
     check_starts(&mut session, "a journal that failed").await;
 }
 
-/// Whether it is on the database, or on what is to take its place.
+/// Returns true if the operation is on the database, or on the file that is to replace it.
 fn is_database(operation: &Operation<'_>) -> bool {
     let path = operation.path.to_string_lossy();
     path.contains("records.redb")
@@ -351,7 +351,7 @@ async fn a_database_that_could_not_be_written_is_written_anew() {
     check_starts(&mut session, "a database that failed").await;
 }
 
-/// A sync of one file fails and drops what was written, while the store goes on.
+/// Lets a sync of one file fail and drop the written data, while the store goes on.
 async fn a_sync_forgets(name: &'static str) {
     let mut session = used().await;
     let mut has_failed = false;
@@ -415,7 +415,7 @@ async fn a_log_that_could_not_take_the_place_of_a_long_one_loses_nothing() {
         let is_it = operation.kind == Kind::SyncDir && operation.path.ends_with("metadata");
         is_it.then_some(Errno::IO.into())
     });
-    // A log is followed by another behind 64 MiB.
+    // Another log follows after 64 MiB.
     let mut refused = None;
     for batch in 0..30 {
         if let Err(error) = session.try_commit(fill(batch % 10)).await {
@@ -435,7 +435,7 @@ async fn a_log_that_could_not_take_the_place_of_a_long_one_loses_nothing() {
 #[tokio::test]
 async fn a_database_that_could_not_be_read_is_read_again_without_a_start() {
     let mut session = used().await;
-    // More than is kept in memory.
+    // More than the store keeps in memory.
     for batch in 0..9 {
         let change = (0..1000).fold(Change::default(), |change, number| {
             change.put(&format!("record {batch} {number}"), &"x".repeat(3900))

@@ -1,4 +1,4 @@
-//! What is there after a kill, or a loss of power, at any operation.
+//! The state of a store after a kill or a loss of power at any operation.
 
 use sealock_store::Commit;
 use uuid::Uuid;
@@ -8,7 +8,7 @@ use crate::{
     simulated_disk::{History, Random, SimulatedDisk},
 };
 
-/// A store's first hour: every way to write, and three starts.
+/// Runs the first hour of a store: every way to write, and three starts.
 async fn short(session: &mut Session) {
     let note = Uuid::new_v4();
     session.open().unwrap();
@@ -53,7 +53,7 @@ async fn short(session: &mut Session) {
     session.kill();
 }
 
-/// Goes on with a store that was recovered, and ends it without a close.
+/// Continues with a recovered store, and ends it without a close.
 async fn go_on(session: &mut Session) {
     session
         .commit(Change::default().put("a", "on").put("more", "1").line("on"))
@@ -63,14 +63,14 @@ async fn go_on(session: &mut Session) {
         .await;
 }
 
-/// How a disk stops.
+/// The way in which a disk stops.
 #[derive(Clone, Copy, Debug)]
 enum Stop {
     Kill(u64),
     LossOfPower(u64),
 }
 
-/// Stops the disk behind so many effects and recovers; then, if `is_twice`, again within the recovery or behind it.
+/// Stops the disk after `effects` and recovers. If `is_twice`, stops it again during the recovery or after it.
 async fn stop(
     history: &mut History,
     account: &Account,
@@ -107,7 +107,7 @@ async fn stop(
     Ok(())
 }
 
-/// Stops the disk of a session behind these effects, and fails with what is wrong then.
+/// Stops the disk of a session at each of `points`. Fails with a list of everything that is wrong.
 async fn stop_at(session: &Session, points: impl Iterator<Item = (usize, Stop, bool)>) {
     let mut history = session.disk.history();
     let mut wrong = Vec::new();
@@ -136,7 +136,7 @@ async fn what_was_acknowledged_is_there_after_a_loss_of_power_at_any_operation()
     short(&mut session).await;
     let history = session.disk.history();
     let points = (0..=history.len()).flat_map(|effects| {
-        // What becomes of names is tried more often.
+        // Operations on names are tried more often.
         let is_name = history.describe(effects).starts_with("Some(Re");
         let seeds = if is_name { 12 } else { 1 };
         (0..seeds).map(move |seed| {
@@ -147,7 +147,7 @@ async fn what_was_acknowledged_is_there_after_a_loss_of_power_at_any_operation()
     stop_at(&session, points).await;
 }
 
-/// A store whose database is made durable several times, and whose log is followed by others.
+/// Runs a store for long: its database is made durable several times, and several logs follow each other.
 async fn long(session: &mut Session) {
     for start in 0..2 {
         session.open().unwrap();
@@ -187,7 +187,7 @@ async fn what_was_acknowledged_is_there_after_a_loss_of_power_in_a_long_run() {
 }
 
 #[tokio::test]
-#[ignore = "takes minutes"]
+#[ignore = "takes minutes; `make e2e` runs it"]
 async fn what_was_acknowledged_is_there_after_many_kills_and_losses_of_power_at_any_operation() {
     let mut session = Session::new(SimulatedDisk::empty());
     short(&mut session).await;
