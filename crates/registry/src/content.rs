@@ -11,7 +11,7 @@ use sealock_cmk::{Custody, Lease};
 use sealock_core::{Algorithm, Digest, ObjectId};
 use sealock_envelope::{HEADER_LEN, Header, Layout, Sealed, Segments};
 use sealock_store::{
-    Batch, Commit, Fault, Record, Store, Table,
+    Batch, Commit, Record, Store, Table,
     objects::{Object, ObjectSet, Staged},
 };
 use serde::{Deserialize, Serialize};
@@ -300,7 +300,7 @@ impl Fresh {
     pub(crate) fn note_commit(&mut self, committed: &Result<Commit, sealock_store::Error>) {
         let is_written = match committed {
             Ok(committed) => *committed == Commit::Done,
-            Err(error) => !error.fault().is_some_and(Fault::took_nothing),
+            Err(error) => error.may_be_written(),
         };
         self.is_referred_to &= is_written;
     }

@@ -6,23 +6,23 @@ use rustix::io::Errno;
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum Error {
-    /// A stored record is not what was written.
+    /// A stored record differs from what was written.
     #[error("the stored record '{key}' is damaged: {why}")]
     Damaged {
         /// The record's key, its parts separated by slashes.
         key: String,
-        /// What is wrong with it.
+        /// A description of the damage.
         why: String,
     },
-    /// A file of the data directory is not what was written.
+    /// A file of the data directory differs from what was written.
     #[error("{} is damaged: {why}", .file.display())]
     DamagedFile {
         /// The file.
         file: PathBuf,
-        /// What is wrong with it, and from where on.
+        /// A description of the damage, and its position.
         why: String,
     },
-    /// The data directory is another engine's.
+    /// Another engine wrote the data directory.
     #[error("the data directory {dir} was written with store.engine = \"{found}\"")]
     EngineDiffers {
         /// The data directory.
@@ -44,21 +44,26 @@ pub enum Error {
         .format.display()
     )]
     KeyForeign {
-        /// The file that says so.
+        /// The file `format`, which the service key does not authenticate.
         format: PathBuf,
     },
-    /// A data directory that was used has no database any more.
+    /// The data directory was used before, but its database or its file `format` is missing.
     #[error("the data directory {dir} was used, but {} is missing", .file.display())]
     Missing {
         /// The data directory.
         dir: String,
-        /// What is missing.
+        /// The missing file.
         file: PathBuf,
     },
-    /// Neither database nor copies have anything that the service key authenticates.
+    /// The commit is done, but an object that it removes is still there. The next start removes the object.
+    #[error(
+        "the change is made, but a file that goes with it is still there until the next start: {0}"
+    )]
+    NotRemoved(#[source] Box<Error>),
+    /// Neither the database nor a copy contains anything that the service key authenticates.
     #[error("nothing of the metadata in the data directory {0} can be restored")]
     NothingToRestore(String),
-    /// A record that is larger than every engine can hold.
+    /// A record exceeds the size that every engine can hold.
     #[error("the record '{key}' has {bytes} bytes, more than the {limit} that are stored safely")]
     RecordTooLarge {
         /// The record's key, its parts separated by slashes.
@@ -68,13 +73,13 @@ pub enum Error {
         /// The most there may be.
         limit: usize,
     },
-    /// A repair was begun and not finished.
+    /// A repair was started but not finished.
     #[error("the repair of the data directory {0} was not finished")]
     RepairUnfinished(String),
     /// The emulator is stopping.
     #[error("the store is closed")]
     Closed,
-    /// The system keeps its user from a part of the data directory.
+    /// The user of this process has no access to a part of the data directory.
     #[error(
         "{path} is closed to sealock: it belongs to uid {owner}, and sealock runs as uid {user}; as root: \
          chown -R {user} {dir}"
@@ -82,14 +87,14 @@ pub enum Error {
     Denied {
         /// The file or directory.
         path: PathBuf,
-        /// Whose it is.
+        /// The user id of the owner.
         owner: u32,
-        /// Who runs sealock.
+        /// The user id of the sealock process.
         user: u32,
-        /// The directory in which there may be more of that kind.
+        /// The directory that may contain more such files.
         dir: PathBuf,
     },
-    /// Another user put something into the data directory, or made it.
+    /// Another user owns the data directory, or something in it.
     #[error(
         "{path} belongs to another user: to uid {owner}, and sealock runs as uid {user}; remove it if it was \
          planted, or, if all in {dir} can be trusted, as root: chown -R {user} {dir}"
@@ -97,14 +102,14 @@ pub enum Error {
     ForeignFile {
         /// The file or directory.
         path: PathBuf,
-        /// Whose it is.
+        /// The user id of the owner.
         owner: u32,
-        /// Who runs sealock.
+        /// The user id of the sealock process.
         user: u32,
-        /// The directory in which there may be more of that user's.
+        /// The directory that may contain more files of that user.
         dir: PathBuf,
     },
-    /// A file that the user named is another user's.
+    /// A file that the user named belongs to another user.
     #[error(
         "{path} belongs to another user: to uid {owner}, and sealock runs as uid {user}; if it holds what it \
          should, as root: chown {user} {path}"
@@ -112,12 +117,12 @@ pub enum Error {
     ForeignNamed {
         /// The file.
         path: PathBuf,
-        /// Whose it is.
+        /// The user id of the owner.
         owner: u32,
-        /// Who runs sealock.
+        /// The user id of the sealock process.
         user: u32,
     },
-    /// A link that leads out of the data directory.
+    /// A symbolic link in the data directory, which may lead out of it.
     #[error(
         "{path} is a link; the data directory itself may be one, but links inside of it are not followed: rm {path}"
     )]
@@ -125,15 +130,15 @@ pub enum Error {
         /// The link.
         path: PathBuf,
     },
-    /// Something in a file's place.
+    /// A thing of another kind in the place of a file.
     #[error("{path} is {what}, where a file has to be: rm {path}")]
     NotAFile {
-        /// The thing.
+        /// The path of the thing.
         path: PathBuf,
-        /// What kind of thing it is.
+        /// The kind of the thing, as in "a socket".
         what: &'static str,
     },
-    /// A file with a secret that anybody may have put there.
+    /// A file with a secret that everyone can write, so that anybody may have put it there.
     #[error(
         "everyone can write {path}, so what it holds may be anybody's; if it is what it should be: chmod o-w {path}"
     )]
@@ -155,25 +160,25 @@ pub enum Error {
     },
 }
 
-/// What the disk lacks.
+/// A fault of the disk, or of the limits of the system.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum Fault {
-    /// No room.
+    /// No space is left.
     #[error("no space is left on the disk of the data directory")]
     Full,
-    /// The disk takes no writes.
+    /// The disk is read-only.
     #[error("the disk of the data directory is read-only")]
     ReadOnly,
     /// The disk fails.
     #[error("the disk of the data directory fails")]
     Failing,
-    /// The process has as many files open as it may.
+    /// The process has reached its limit of open files.
     #[error("too many files are open")]
     TooManyFiles,
 }
 
 impl Error {
-    /// Whether the data directory is not what was written, or not all of it.
+    /// Returns true if the content of the data directory is damaged or incomplete.
     pub fn is_damage(&self) -> bool {
         matches!(
             self,
@@ -187,11 +192,20 @@ impl Error {
         )
     }
 
-    /// What the disk lacks, if it is the disk's fault.
+    /// Returns the fault of the disk that caused this error, if one did.
     pub fn fault(&self) -> Option<Fault> {
         match self {
             Self::Io(error) => fault(error),
+            Self::NotRemoved(error) => error.fault(),
             _ => None,
+        }
+    }
+
+    /// Returns true unless a commit that ended so has certainly written nothing.
+    pub fn may_be_written(&self) -> bool {
+        match self {
+            Self::NotRemoved(_) => true,
+            error => !error.fault().is_some_and(Fault::took_nothing),
         }
     }
 
@@ -202,7 +216,7 @@ impl Error {
         }
     }
 
-    /// The same error for each of several that waited for one write.
+    /// Copies the error, for each of the commits that waited for one write.
     pub(crate) fn share(&self) -> Self {
         match self {
             Self::Io(error) => Self::Io(share(error)),
@@ -219,7 +233,7 @@ impl Error {
     }
 }
 
-/// The same error again.
+/// Copies an I/O error together with its fault.
 pub(crate) fn share(error: &io::Error) -> io::Error {
     match fault(error) {
         Some(fault) => io::Error::new(fault.kind(), SharedFault(fault, error.to_string())),
@@ -227,14 +241,15 @@ pub(crate) fn share(error: &io::Error) -> io::Error {
     }
 }
 
-/// A fault that several requests are told of.
+/// A fault that is reported to several requests.
 #[derive(Debug, thiserror::Error)]
 #[error("{1}")]
 struct SharedFault(Fault, String);
 
 impl Fault {
-    /// Whether a write that met it has surely changed nothing. What becomes of one that fails otherwise, nobody knows.
-    pub fn took_nothing(self) -> bool {
+    /// Returns true if a write with this fault has certainly changed nothing. The effect of any other failed write is
+    /// unknown.
+    fn took_nothing(self) -> bool {
         self != Self::Failing
     }
 
@@ -247,7 +262,7 @@ impl Fault {
     }
 }
 
-/// What the disk lacks, as an operation on a file tells.
+/// Returns the fault behind the error of a file operation, if there is one.
 pub fn fault(error: &io::Error) -> Option<Fault> {
     use io::ErrorKind::{QuotaExceeded, ReadOnlyFilesystem, StorageFull};
     if let Some(SharedFault(fault, _)) = error.get_ref().and_then(|inner| inner.downcast_ref()) {

@@ -3,8 +3,8 @@
 //!
 //! Reads are synchronous. There is one write, [`Store::commit`]: atomic, and durable before it is visible. Each
 //! commit to a *control* table raises the [`Epoch`] after the write is visible and before it is acknowledged, so
-//! that whoever remembers a verdict under an epoch notices. What the journal is told of a change is in the change's
-//! commit, and an object that a change makes nobody's is named in it, so that it goes whatever happens then.
+//! that a verdict remembered under an older epoch is known to be stale. The commit of a change contains its lines for
+//! the journal. It also names the objects that lose their owner, so that they are removed even after a crash.
 //!
 //! The store knows no other crate's records: their tables are declared by the crates that own them.
 
@@ -68,16 +68,16 @@ pub enum Commit {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Epoch(u64);
 
-/// Where a store lies, and what authenticates it.
+/// The location of a store, with its engine and its authenticator.
 #[derive(Clone, Debug)]
 pub struct StoreFiles {
     /// The disk.
     pub disk: Arc<dyn Disk>,
     /// The data directory.
     pub dir: PathBuf,
-    /// What holds the records.
+    /// The engine that holds the records.
     pub engine: EngineKind,
-    /// What authenticates them.
+    /// The authenticator of all that the store writes.
     pub authenticator: Authenticator,
 }
 
@@ -85,7 +85,7 @@ pub struct StoreFiles {
 #[derive(Clone)]
 pub struct Store {
     metadata: Arc<dyn Metadata>,
-    /// Records of removals that were carried out: the next commit removes them.
+    /// The keys of the records of completed removals. The next commit deletes these records.
     carried_out: Arc<Mutex<Vec<Vec<u8>>>>,
     /// The content of registries.
     pub blobs: Arc<dyn Objects>,
@@ -97,12 +97,12 @@ pub struct Store {
     pub vault_keys: Arc<dyn Objects>,
     /// The vault's audit events.
     pub audit: Journal,
-    /// What no record mentions.
+    /// The files that no record mentions.
     pub quarantine: Quarantine,
 }
 
 impl StoreFiles {
-    /// Those in a directory of this machine, with the default engine.
+    /// Describes a store in a directory of this machine, with the default engine.
     pub fn new(dir: impl Into<PathBuf>, authenticator: Authenticator) -> Self {
         Self {
             disk: Arc::new(RealDisk),
@@ -120,17 +120,18 @@ impl StoreFiles {
         self.metadata().join(self.engine.file_name())
     }
 
-    /// Makes the data directory. An earlier process may have, and have been killed before that was durable.
+    /// Creates the data directory if it is missing, and makes it durable in any case: an earlier process may have been
+    /// killed before it did.
     fn make_dir(&self) -> Result<()> {
         self.disk.create_dir(&self.dir)?;
         match self.disk.sync_dir(disk::parent(&self.dir)) {
-            // It was made by somebody else, who may read what is above.
+            // Somebody with access to the parent directory made it.
             Err(error) if error.kind() == ErrorKind::PermissionDenied => Ok(()),
             synced => Ok(synced?),
         }
     }
 
-    /// Makes a new store's database, or finds the one that is there.
+    /// Creates the database of a new store, or checks that the existing one is there.
     fn find_or_create(&self) -> Result<()> {
         let is_there = self.is_there(&self.database())?;
         match Format::read(self)? {
@@ -141,12 +142,12 @@ impl StoreFiles {
             Some(_) if !is_there => Err(self.missing(self.database())),
             Some(_) => Ok(()),
             None if is_there => Ok(()),
-            // The first copy is written behind the database.
+            // The first copy is written after the database.
             None if !copies::list(&*self.disk, &self.metadata())?.is_empty() => {
                 Err(self.missing(self.database()))
             }
             None => {
-                // A directory whose records are gone is no new one.
+                // A directory with objects is not new: its records are gone.
                 for set in [ObjectSet::Blobs, ObjectSet::VaultKeys] {
                     let names = self.disk.list(&self.dir.join(set.name()))?;
                     if names.iter().any(|name| name != "staging") {
@@ -171,7 +172,7 @@ impl StoreFiles {
         }
     }
 
-    /// Compares the database with what the directory says of itself, or has it say so.
+    /// Checks that the file `format` belongs to the database. Writes the file if it is missing.
     fn check_format(&self, store: Uuid) -> Result<()> {
         match Format::read(self)? {
             Some(format) if format.store == store => Ok(()),
@@ -188,7 +189,7 @@ impl StoreFiles {
 }
 
 impl Store {
-    /// Opens the store in a data directory, and creates what is missing of a new one.
+    /// Opens the store in a data directory. Creates the missing files of a new store.
     ///
     /// # Errors
     /// If the directory cannot be read or written, or something that was acknowledged is missing or damaged.
@@ -199,7 +200,7 @@ impl Store {
         Self::open_whatever(files)
     }
 
-    /// Opens the store, repaired or not.
+    /// Opens the store, even while a repair is unfinished.
     fn open_whatever(files: StoreFiles) -> Result<Self> {
         files.make_dir()?;
         files.find_or_create()?;
@@ -228,7 +229,7 @@ impl Store {
         })
     }
 
-    /// What lies on disk, with these records.
+    /// Opens the objects and notes on disk for inspection, with the given records in memory.
     fn look(files: &StoreFiles, records: BTreeMap<Vec<u8>, Vec<u8>>) -> Self {
         let StoreFiles { disk, dir, .. } = files;
         let notes = |name, durability| NoteFiles::look(disk, dir, name, durability);
@@ -300,40 +301,44 @@ impl Store {
             .map(move |item| item.and_then(|(key, raw)| Entry::decode(&prefix, &key, raw)))
     }
 
-    /// Writes all of `batch` or nothing. Done means durable, and that the objects that it removes are gone.
+    /// Writes all of `batch` or nothing. After [`Commit::Done`], the changes are durable and the objects that the batch
+    /// removes are gone.
     ///
     /// # Errors
-    /// If a record is too large or the disk fails: nothing is written. If an object cannot be removed: the rest is
-    /// done, and the next start removes it.
+    /// If a record is too large or the disk fails: nothing is written. [`Error::NotRemoved`] if an object cannot be
+    /// removed: the rest is done, and the next start removes the object.
     pub async fn commit(&self, batch: Batch) -> Result<Commit> {
         let (mut changes, removals) = batch.into_changes()?;
         let carried_out = self.take_carried_out();
         changes.deletes.extend(carried_out.iter().cloned());
         let committed = self.metadata.commit(changes).await;
         match &committed {
-            Ok(Commit::Done) if !removals.is_empty() => self.carry_out(removals).await?,
+            Ok(Commit::Done) if !removals.is_empty() => {
+                let removed = self.carry_out(removals).await;
+                removed.map_err(|error| Error::NotRemoved(Box::new(error)))?;
+            }
             Ok(Commit::Done) => {}
             _ => self.note_carried_out(carried_out),
         }
         committed
     }
 
-    /// Has the journal have a line about something that changes no record.
+    /// Appends a line to the journal about an event that changes no record.
     ///
     /// # Errors
     /// If the disk fails.
     pub async fn record(&self, event: &impl Serialize) -> Result<()> {
-        // Lines alone meet no conflict.
+        // A batch of lines alone cannot conflict.
         let _done = self.commit(Batch::new().record(event)).await?;
         Ok(())
     }
 
-    /// Has the journal have a line, now or once the disk works again: about what must go on meanwhile.
+    /// Appends a line to the journal, now or once the disk works again. For events that a failing disk must not stop.
     pub async fn record_or_hold(&self, event: &impl Serialize) {
         self.metadata.note(table::line(event)).await;
     }
 
-    /// How the store is. Blocks.
+    /// Returns the condition of the store. Blocks.
     pub fn condition(&self) -> Condition {
         Condition {
             content_failure: self.blobs.failure(),
@@ -341,7 +346,7 @@ impl Store {
         }
     }
 
-    /// What is damaged of metadata and journal, after a look at everything. Nothing is changed.
+    /// Checks all of the metadata and the journal, and returns the damage found. Changes nothing.
     ///
     /// # Errors
     /// If the disk fails.
@@ -349,13 +354,13 @@ impl Store {
         self.metadata.check().await
     }
 
-    /// Whether all records are there, so that what none of them mentions is nobody's. Waits until the start's look
-    /// at them is over.
+    /// Returns true if no record is missing: an object that no record mentions then has no owner. Waits until the check
+    /// of the records at the start is over.
     pub async fn is_sound(&self) -> bool {
         self.metadata.is_sound().await
     }
 
-    /// Leaves everything in order, and a copy of the metadata. Nothing can be written any more.
+    /// Finishes all writes, and leaves a copy of the metadata. The store takes no writes afterwards.
     pub async fn close(&self) {
         self.metadata.close().await;
     }

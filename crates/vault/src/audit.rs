@@ -138,7 +138,7 @@ pub(crate) struct Subject {
     pub(crate) key_size: u32,
 }
 
-/// What an operation answers, as far as the log tells of it.
+/// The answer of an operation, as far as the log tells of it.
 pub(crate) trait Answer {
     /// The key version that the operation was about, if it was about one.
     fn subject(&self) -> Option<Subject> {
@@ -189,10 +189,10 @@ impl Answer for Used {
 
 /// An operation that has begun, from which its record is made once it has ended.
 pub(crate) struct Request {
-    /// Who asks. Of one whose sender could not be told, only the client is right.
+    /// The asker. Of one whose sender could not be told, only the client is right.
     pub(crate) requester: Requester,
     is_authenticated: bool,
-    /// Whether the record of its end was in the commit of what it changed.
+    /// True once a commit holds both the change and the record of its end.
     is_recorded: AtomicBool,
     pub(crate) operation: Operation,
     pub(crate) target: Target,
@@ -247,12 +247,12 @@ impl Request {
         self
     }
 
-    /// Whether it came by the vault's HTTP, from somebody who could be told.
+    /// True of a request by the vault's HTTP, from somebody who could be told.
     pub(crate) fn is_clients(&self) -> bool {
         self.is_authenticated && self.requester.is_client()
     }
 
-    /// Whether a registry asks, or the operator.
+    /// True if a registry or the operator asks.
     fn is_ours(&self) -> bool {
         self.is_authenticated && !self.requester.is_client()
     }
@@ -502,8 +502,8 @@ impl Service {
 
     /// Records how an operation ended that has changed nothing.
     ///
-    /// What a registry does goes on while the disk takes no record of it: the disk is not its key. So does what the
-    /// operator looks at, who is to see what is wrong. Their records are held meanwhile. Others are refused.
+    /// A registry's operation goes on while the disk takes no record of it: the disk is not its key. The operator's
+    /// goes on too, to show what is wrong. Their records are held meanwhile. Others are refused.
     pub(crate) async fn record(&self, request: &Request, event: &AuditEvent) -> Result<()> {
         if request.is_ours() {
             self.store.record_or_hold(event).await;

@@ -1,4 +1,4 @@
-//! What is looked at and done when the data directory was damaged.
+//! The vault's part in mending a damaged data directory.
 
 use sealock_core::Kid;
 use sealock_store::Batch;

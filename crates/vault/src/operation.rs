@@ -101,7 +101,7 @@ impl Operation {
         }
     }
 
-    /// What its URL has behind the key's.
+    /// The end of its URL, behind the key's.
     pub(crate) fn path(self) -> &'static str {
         match self {
             Self::KeyCreate => "/create",

@@ -4,7 +4,7 @@ use jiff::{SignedDuration, Timestamp};
 use sealock_core::{Clock, ObjectId, PublicName};
 use sealock_entra::Directory;
 use sealock_envelope::ServiceKey;
-use sealock_store::{Batch, Commit, Fault, Store};
+use sealock_store::{Batch, Commit, Store};
 use tokio::sync::{Mutex, Notify, RwLock};
 
 use crate::{
@@ -57,15 +57,20 @@ impl Service {
         request: &Request,
         mut plan: impl FnMut() -> Result<(Batch, T)>,
     ) -> Result<T> {
-        let recorded = self.change_silently(|| {
+        let changed = self.change_silently(|| {
             let (batch, answer) = plan()?;
             let event = self.event(request, Ok(answer.subject()))?;
             Ok((batch.record(&event), answer))
         });
-        // If an object could not be removed, this fails although the rest is committed.
-        let answer = recorded.await?;
-        request.note_recorded();
-        Ok(answer)
+        let changed = changed.await;
+        let is_committed = matches!(
+            changed,
+            Ok(_) | Err(Error::Storage(sealock_store::Error::NotRemoved(_)))
+        );
+        if is_committed {
+            request.note_recorded();
+        }
+        changed
     }
 
     /// Commits the changes of `plan` without a record of a request.
@@ -107,7 +112,7 @@ impl Service {
         match &done {
             Ok(_) => {}
             // The commit may have taken place. If not, the sweep takes the files.
-            Err(Error::Storage(error)) if !error.fault().is_some_and(Fault::took_nothing) => {}
+            Err(Error::Storage(error)) if error.may_be_written() => {}
             Err(_) => {
                 if let Err(error) = self.unlink(files).await {
                     tracing::warn!(%error, "the files of a refused key version are left to the sweep");

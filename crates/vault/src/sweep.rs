@@ -67,7 +67,7 @@ impl Service {
     async fn orphans(&self) -> Result<Vec<ObjectId>> {
         let _no_creations = self.creations.write().await;
         let store = self.store.clone();
-        Ok(tokio::task::spawn_blocking(move || unmentioned_private_keys(&store)).await??)
+        tokio::task::spawn_blocking(move || unmentioned_private_keys(&store)).await?
     }
 }
 

@@ -4,6 +4,7 @@
 mod audit;
 mod backups;
 mod concurrency;
+mod disk;
 mod earlier_records;
 mod errors;
 mod evidence;

@@ -79,16 +79,22 @@ impl World {
 
     /// A world whose clock runs.
     pub(crate) async fn running(clock: Clock) -> Self {
-        Self::at(clock, VaultSettings::default(), Settings::default()).await
+        let store = Store::ephemeral();
+        Self::at(store, clock, VaultSettings::default(), Settings::default()).await
+    }
+
+    /// A world whose vaults lie in `store`.
+    pub(crate) async fn over(store: Store) -> Self {
+        let clock = Clock::system();
+        Self::at(store, clock, VaultSettings::default(), Settings::default()).await
     }
 
     async fn made(settings: VaultSettings, fidelity: Settings) -> Self {
         let clock = Clock::frozen_at(Timestamp::from_second(1_800_000_000).unwrap());
-        Self::at(clock, settings, fidelity).await
+        Self::at(Store::ephemeral(), clock, settings, fidelity).await
     }
 
-    async fn at(clock: Clock, settings: VaultSettings, fidelity: Settings) -> Self {
-        let store = Store::ephemeral();
+    async fn at(store: Store, clock: Clock, settings: VaultSettings, fidelity: Settings) -> Self {
         let directory = Directory::open(store.clone(), clock.clone()).await.unwrap();
         let name = "registry-identity".parse().unwrap();
         let (identity, _) = directory.create_identity(name).await.unwrap();
