@@ -1,7 +1,7 @@
-//! A disk that fills up, turns read-only or fails, and no files left to open: what is there is served, what cannot be
-//! done is said at once, and the emulator goes on by itself.
+//! A disk that fills up, turns read-only or fails, and a lack of file descriptors: the existing content is served, an
+//! impossible request is refused at once, and the emulator recovers by itself.
 //!
-//! It takes file systems of the tests' own, and so root. Without it those tests say that they did nothing.
+//! Some tests mount file systems of their own and so need root. Without root they report that they did nothing.
 
 use std::{
     fs::{self, File},
@@ -20,23 +20,23 @@ use crate::entra;
 
 const MIB: usize = 1024 * 1024;
 
-/// How large the small disks are.
+/// The size of a small disk in bytes.
 const DISK: usize = 30 * MIB;
 
-/// A file system of its own, gone with the test.
+/// A separate file system, removed with the test.
 struct SmallDisk {
     dir: TempDir,
 }
 
 impl SmallDisk {
-    /// In memory. None if this user may not mount it.
+    /// Mounts a file system in memory. Returns `None` if this user may not mount it.
     fn in_memory() -> Option<Self> {
         let dir = TempDir::new().unwrap();
         let options = format!("size={DISK},mode=700");
         mount(&["-t", "tmpfs", "-o", &options, "tmpfs"], dir.path()).then_some(Self { dir })
     }
 
-    /// Ext4 in a file, which turns read-only when it is told to.
+    /// Mounts ext4 from a file. It turns read-only on demand.
     fn of_ext4() -> Option<Self> {
         let dir = TempDir::new().unwrap();
         let (image, files) = (dir.path().join("image"), dir.path().join("files"));
@@ -70,7 +70,7 @@ impl SmallDisk {
         self.path().join("foreign")
     }
 
-    /// Has somebody else's file take all the room but `left` bytes.
+    /// Fills all space but `left` bytes with a foreign file.
     fn fill_but(&self, left: usize) {
         let mut foreign = File::create(self.foreign()).unwrap();
         let chunk = vec![1; MIB];
@@ -123,7 +123,7 @@ fn push(client: &Client, bytes: &[u8]) -> String {
     format!("/v2/app/blobs/{}", digest_of(bytes))
 }
 
-/// The code and message of an OCI error.
+/// Returns the code and message of an OCI error.
 fn refusal(body: &[u8]) -> (String, String) {
     let body: Value = serde_json::from_slice(body).unwrap();
     let text = |name: &str| body["errors"][0][name].as_str().unwrap().to_owned();
@@ -141,13 +141,13 @@ fn problems(emulator: &Emulator) -> String {
     health["problems"].to_string()
 }
 
-/// What lets a client of the default vault's HTTP in.
+/// Returns the authorization of a client of the default vault.
 fn vault_token(emulator: &Emulator) -> String {
     let token = entra::token(emulator, "&resource=https://vault.azure.net");
     format!("Bearer {token}")
 }
 
-/// Sends a request with a body, and reads the answer meanwhile, as clients do that notice a refusal.
+/// Sends a request with a body, and reads the answer meanwhile, like a client that notices a refusal early.
 fn exchange(emulator: &Emulator, request: &str, body: Vec<u8>) -> String {
     let mut stream = TcpStream::connect(emulator.address()).unwrap();
     let length = body.len();
@@ -158,7 +158,7 @@ fn exchange(emulator: &Emulator, request: &str, body: Vec<u8>) -> String {
     let mut sending = stream.try_clone().unwrap();
     let sent = thread::spawn(move || drop(sending.write_all(&body)));
     let mut answer = Vec::new();
-    // It ends with a reset, if not all was taken.
+    // The connection ends with a reset if the emulator did not read the whole body.
     let _ = stream.read_to_end(&mut answer);
     sent.join().unwrap();
     String::from_utf8(answer).unwrap()
@@ -257,7 +257,7 @@ fn a_disk_that_others_filled_to_the_last_byte_is_served_and_started_from() {
     assert_eq!(refused.code, 1);
     assert!(refused.stderr.contains("no space is left"), "{refused:?}");
 
-    // Each record takes some of it.
+    // Each record takes some of the reserve.
     let mut answer = get_key(&client);
     eventually("the reserve to be used up", || {
         answer = get_key(&client);
@@ -282,7 +282,7 @@ fn a_disk_that_others_filled_to_the_last_byte_is_served_and_started_from() {
         } else {
             emulator.stop();
         }
-        // Of the room that a stop frees nothing is left either.
+        // The space that a stop frees is filled, too.
         disk.fill_but(0);
         emulator.start_again();
         let client = emulator.client();
@@ -360,7 +360,7 @@ fn without_files_left_to_open_a_request_is_refused_at_once_until_there_are() {
     if !permit_files(&emulator, 1) {
         return skipped("there is no prlimit");
     }
-    // On the connection that is there.
+    // On the existing connection.
     let refused = client.get(&blob);
     assert_eq!(refused.status, 503, "{refused:?}");
     assert_eq!(refusal(&refused.body).0, "UNAVAILABLE");

@@ -1,4 +1,4 @@
-//! docs/files.md against the data directory of an emulator that was used.
+//! Compares docs/files.md with the data directory of a used emulator.
 
 use std::{
     collections::{BTreeMap, BTreeSet},
@@ -12,7 +12,7 @@ use crate::flips::{CONFIG, Door};
 
 const TABLE: &str = include_str!("../../docs/files.md");
 
-/// What stands for something in a path, with what it may stand for.
+/// The placeholders in a path, each with a check of its values.
 const PLACEHOLDERS: [(&str, Check); 5] = [
     ("UUID", |text| {
         text.len() == 36 && text.bytes().all(|it| it.is_ascii_hexdigit() || it == b'-')
@@ -36,7 +36,7 @@ type Check = fn(&str) -> bool;
 const ID: &str = "00112233445566778899aabbccddeeff";
 const UUID: &str = "00112233-4455-4677-8899-aabbccddeeff";
 
-/// The paths of the table below a heading.
+/// Returns the paths in the table below a heading.
 fn paths(heading: &str) -> Vec<&'static str> {
     let (_, section) = TABLE.split_once(&format!("## {heading}\n")).unwrap();
     let section = section.split("\n## ").next().unwrap();
@@ -58,12 +58,12 @@ fn matches(pattern: &str, path: &str) -> bool {
     let Some(rest) = path.strip_prefix(before) else {
         return false;
     };
-    // What follows may have a placeholder of its own.
+    // The rest of the pattern may have a placeholder, too.
     (0..=rest.len())
         .any(|end| rest.is_char_boundary(end) && is(&rest[..end]) && matches(after, &rest[end..]))
 }
 
-/// Everything in a directory; a directory with a slash behind it.
+/// Lists everything in a directory. The name of a directory ends with a slash.
 fn entries(dir: &Path) -> BTreeSet<String> {
     let mut entries = BTreeSet::new();
     let mut dirs = vec![dir.to_owned()];
@@ -82,7 +82,7 @@ fn entries(dir: &Path) -> BTreeSet<String> {
     entries
 }
 
-/// An emulator that was used in all ways that leave a file, stopped and started again.
+/// Starts an emulator, uses it in every way that leaves a file, and restarts it.
 fn used(engine: &str) -> Emulator {
     let mut emulator = Emulator::start_with(Options {
         config: Some(format!("store.engine = \"{engine}\"\n{CONFIG}")),

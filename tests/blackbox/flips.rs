@@ -1,4 +1,4 @@
-//! What becomes of an emulator whose data directory was damaged, one byte at a time.
+//! The behaviour of an emulator with a damaged data directory, one byte at a time.
 
 use std::{
     collections::BTreeMap,
@@ -17,14 +17,14 @@ use sealock_tests::{Answer, Client, Emulator, Image, Options, digest_of, random_
 use serde_json::{Value, json};
 use tempfile::TempDir;
 
-/// How many bytes are damaged, one after the other, unless `SEALOCK_FLIPS` says otherwise. `SEALOCK_FLIPS_OF` names the
-/// only kind of file that is damaged, as the summary does.
+/// The number of bytes to damage, one after the other; `SEALOCK_FLIPS` overrides it. `SEALOCK_FLIPS_OF` limits the
+/// damage to one kind of file, by its name in the summary.
 const FLIPS: usize = 24;
 
-/// How many emulators run beside each other.
+/// The number of emulators that run at the same time.
 const WORKERS: usize = 3;
 
-/// How long a start may take.
+/// The time that a start may take.
 const DEADLINE: Duration = Duration::from_mins(1);
 
 pub(crate) const CONFIG: &str = r#"
@@ -56,20 +56,20 @@ sku = "Basic"
 
 const CONTROL: &str = "/_sealock/v1";
 
-/// Everything that can be read of a data directory, by name.
+/// All content that clients can read from a data directory, by name.
 type Reading = BTreeMap<String, String>;
 
-/// A used data directory, and what is read of it while it is whole.
+/// A used data directory, with its reading while it is whole.
 struct Used {
     dir: PathBuf,
-    /// The path below the data directory, and the length, of each file.
+    /// The path below the data directory and the length of each file.
     files: Vec<(String, u64)>,
-    /// Where the unfinished uploads of both registries go on.
+    /// The registry and the location of each unfinished upload.
     uploads: Vec<(&'static str, String)>,
     reading: Reading,
 }
 
-/// An emulator over a data directory.
+/// A running emulator on a data directory.
 struct Running {
     process: Child,
     client: Client,
@@ -77,7 +77,7 @@ struct Running {
     dir: PathBuf,
 }
 
-/// How a flip ended.
+/// The outcome of a flip.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 enum End {
     Refused,
@@ -125,7 +125,7 @@ fn a_flipped_byte_is_refused_found_or_makes_no_difference() {
     assert!(wrong.is_empty(), "{}:\n{}", wrong.len(), wrong.join("\n\n"));
 }
 
-/// Makes a data directory that was left in order, and one whose emulator was killed.
+/// Makes two used data directories: one of a stopped emulator, and one of a killed emulator.
 fn use_directories(place: &Path) -> Vec<Used> {
     let mut emulator = Emulator::start_with(Options {
         config: Some(CONFIG.to_owned()),
@@ -197,10 +197,10 @@ fn use_directories(place: &Path) -> Vec<Used> {
     bases.into_iter().zip(audited).map(read).collect()
 }
 
-/// Damages one byte of a copy, and says which and what came of it, or what should not have.
+/// Damages one byte of a copy. Returns a description of the byte, and the outcome or a description of the failure.
 fn flip(base: &Used, dir: &Path, number: usize) -> (String, Result<End, String>) {
     let mut rng = rand::rng();
-    // Each kind of file has its share.
+    // Each kind of file gets its share.
     let mut kinds: BTreeMap<&str, Vec<&(String, u64)>> = BTreeMap::new();
     let only = std::env::var("SEALOCK_FLIPS_OF").ok();
     let is_wanted = |file: &str| only.as_deref().is_none_or(|only| kind(file) == only);
@@ -213,7 +213,7 @@ fn flip(base: &Used, dir: &Path, number: usize) -> (String, Result<End, String>)
     copy(&base.dir, dir);
     let path = dir.join(file);
     let mut bytes = fs::read(&path).unwrap();
-    // Much of some files is room that nothing was written to.
+    // Large parts of some files are empty space.
     let mut offset = rng.random_range(0..bytes.len());
     for _ in 0..rng.random_range(0..20) {
         if bytes[offset] != 0 {
@@ -231,7 +231,7 @@ fn flip(base: &Used, dir: &Path, number: usize) -> (String, Result<End, String>)
     (what, end.map_err(|why| format!("{why}\n{log}")))
 }
 
-/// What comes of a start and of everything that is read then.
+/// Starts an emulator, reads everything, and returns the outcome.
 fn end_of(base: &Used, dir: &Path, file: &str) -> Result<End, String> {
     let running = match Running::start(dir) {
         Ok(running) => running,
@@ -250,7 +250,7 @@ fn end_of(base: &Used, dir: &Path, file: &str) -> Result<End, String> {
     let verified = running.control("POST", "/verify");
     if verified.status != 200 {
         let body = String::from_utf8_lossy(&verified.body).into_owned();
-        // An answer that names what is damaged is a finding.
+        // An answer that names the damage is a finding.
         let is_named = verified.status == 500 && body.contains("damaged");
         return if is_named {
             Ok(End::Found)
@@ -297,7 +297,7 @@ fn end_of(base: &Used, dir: &Path, file: &str) -> Result<End, String> {
     if verified["whole"] == json!(true) && !findings.iter().all(is_no_problem) {
         return Err(format!("whole, with {findings:?}"));
     }
-    // What a start or a request finds damaged may be set aside, but never goes.
+    // A start or a request may move a damaged file aside, but never removes it.
     let now = files(dir);
     for (name, _) in &base.files {
         let (place, id) = name.rsplit_once('/').unwrap_or(("", name));
@@ -319,7 +319,7 @@ fn end_of(base: &Used, dir: &Path, file: &str) -> Result<End, String> {
     }
 }
 
-/// What kind of file this is, of those that a data directory has.
+/// Returns the kind of a file of a data directory.
 fn kind(file: &str) -> &str {
     match file.rsplit_once('/') {
         Some(("metadata", name)) => name.split_once('-').map_or(file, |(kind, _)| kind),
@@ -329,7 +329,7 @@ fn kind(file: &str) -> &str {
 }
 
 impl Running {
-    /// Starts an emulator, or says why it does not start.
+    /// Starts an emulator. Returns `Err` with its output if it does not start.
     fn start(dir: &Path) -> Result<Self, String> {
         let ready = dir.with_extension("ready");
         let _ = fs::remove_file(&ready);
@@ -377,7 +377,7 @@ impl Running {
         control(&self.client, &self.dir, method, path)
     }
 
-    /// The audit log. A start may add to it, and what else is read adds more.
+    /// Reads the audit log. A start may add lines to it, and other reads add more.
     fn audit(&self) -> Reading {
         let audit = self.control("GET", "/audit");
         let audit = String::from_utf8_lossy(&audit.body);
@@ -387,7 +387,7 @@ impl Running {
             .collect()
     }
 
-    /// Everything else that clients can read.
+    /// Reads everything else that clients can read.
     fn read(&self, uploads: &[(&'static str, String)]) -> Reading {
         let mut reading = Reading::new();
         let mut paths: Vec<String> = [
@@ -444,7 +444,7 @@ impl Drop for Running {
     }
 }
 
-/// The way to a registry, as its admin.
+/// A client of a registry, as its admin.
 pub(crate) struct Door {
     client: Client,
     host: String,
@@ -552,7 +552,7 @@ fn copy(from: &Path, to: &Path) {
     }
 }
 
-/// All files below a directory, with their lengths.
+/// Lists all files below a directory, with their lengths.
 fn files(dir: &Path) -> Vec<(String, u64)> {
     let mut files = Vec::new();
     let mut dirs = vec![dir.to_owned()];

@@ -1,6 +1,6 @@
-//! Whose files the emulator takes for its own, in the places that containers keep them in.
+//! The owners and modes of files that the emulator accepts, in the places that containers use for them.
 //!
-//! Some of it takes several users, and so root. Without root those tests say that they did nothing.
+//! Some tests need several users, and so root. Without root they report that they did nothing.
 
 use std::{
     fs::{self, File},
@@ -14,30 +14,30 @@ use sealock_tests::{Client, Emulator, Image, digest_of, eventually, random_bytes
 use serde_json::Value;
 use tempfile::TempDir;
 
-/// Who runs emulators in containers that forbid root.
+/// The user of emulators in containers that forbid root.
 const USER: u32 = 1000;
-/// A pod's `fsGroup`.
+/// The `fsGroup` of a pod.
 const GROUP: u32 = 2000;
-/// Who has no business in any of it.
+/// A user that has no part in the tests' files.
 const STRANGER: u32 = 4242;
 
 /// A directory for one test, with a data directory in it.
 struct Place {
     dir: TempDir,
-    /// Who runs the emulator, and in which further group, if not who runs the test.
+    /// The user of the emulator and its additional group; `None` for the user of the test.
     user: Option<(u32, Option<u32>)>,
     environment: Vec<(&'static str, PathBuf)>,
     config: Option<String>,
 }
 
-/// An emulator that serves.
+/// A running emulator.
 struct Running {
     process: Child,
     client: Client,
 }
 
 impl Place {
-    /// For an emulator of whoever runs the test.
+    /// Makes a place for an emulator of the user of the test.
     fn new() -> Self {
         Self {
             dir: TempDir::new().unwrap(),
@@ -47,13 +47,13 @@ impl Place {
         }
     }
 
-    /// For an emulator of the user 1000.
+    /// Makes a place for an emulator of the user 1000.
     fn of_user(group: Option<u32>) -> Self {
         let place = Self {
             user: Some((USER, group)),
             ..Self::new()
         };
-        // For the ready file.
+        // The emulator writes its ready file there.
         chown(place.dir.path(), Some(USER), Some(USER)).unwrap();
         set_mode(place.dir.path(), 0o755);
         place
@@ -67,7 +67,7 @@ impl Place {
         self.path("data")
     }
 
-    /// Makes the data directory as a container's runtime does.
+    /// Makes the data directory like a container runtime does.
     fn mount(&self, owner: u32, group: u32, mode: u32) {
         fs::create_dir(self.data_dir()).unwrap();
         chown(self.data_dir(), Some(owner), Some(group)).unwrap();
@@ -106,7 +106,7 @@ impl Place {
             .expect("the emulator starts")
     }
 
-    /// The binary, where other users can get at it.
+    /// Returns a path of the binary that other users can reach.
     fn binary(&self) -> PathBuf {
         let binary = Emulator::binary();
         let mut above = binary.ancestors().skip(1);
@@ -138,7 +138,7 @@ impl Place {
         }
     }
 
-    /// What the emulator says when it does not start.
+    /// Checks that the emulator does not start, and returns its log.
     fn refused(&self) -> String {
         let mut process = Running {
             process: self.spawn(),
@@ -171,7 +171,7 @@ impl Place {
         fs::read_to_string(self.path("log")).unwrap()
     }
 
-    /// Everything in the data directory, and the directory.
+    /// Lists the data directory and everything in it.
     fn contents(&self) -> Vec<PathBuf> {
         let mut paths = vec![self.data_dir()];
         let mut seen = 0;
@@ -236,7 +236,7 @@ fn assert_contains(text: &str, parts: &[&str]) {
     }
 }
 
-/// Whether this test can act as several users.
+/// Returns true if this test can act as several users.
 fn is_root(test: &str) -> bool {
     let is_root = TempDir::new().unwrap().path().metadata().unwrap().uid() == 0;
     if !is_root {
@@ -306,7 +306,7 @@ fn a_data_directory_whose_user_changed_is_refused_until_it_is_handed_over() {
     follow(&refused, "chown -R");
     place.pull(&image);
 
-    // What root made is closed to others, and they are told so.
+    // The files of root are closed to others, and the emulator tells them so.
     place.user = Some((USER, None));
     set_mode(&place.data_dir(), 0o755);
     let refused = place.refused();
@@ -445,9 +445,9 @@ fn loose_modes_are_mended() {
             "data" => 0o775,
             "notes.txt" => 0o666,
             _ if path.is_dir() => 0o700,
-            // Clients of other users may be given them.
+            // Clients of other users may get them.
             _ if certificates.contains(&name) => 0o644,
-            // The database writes these anew, as the umask has it.
+            // The database writes these files again, with the modes of the umask.
             _ if name.starts_with("snap.") => continue,
             _ => 0o600,
         };
@@ -511,7 +511,7 @@ fn a_named_file_that_everyone_can_write_is_refused_until_that_is_mended() {
         assert!(!place.log().contains("WARN"), "{}", place.log());
     }
 
-    // What a group may write, or everyone read, is the user's to decide.
+    // The user may let a group write a named file, or everyone read it.
     for (mode, warning) in [(0o660, "chmod g-w"), (0o644, "chmod o-r")] {
         set_mode(&key, mode);
         place.start().stop();
@@ -563,7 +563,7 @@ fn a_secret_that_kubernetes_mounts_is_a_service_key() {
 #[test]
 fn a_named_volume_is_a_data_directory() {
     let place = Place::new();
-    // As Docker makes it for root; it is reached by a link of whoever mounted it.
+    // Docker makes the volume like this for root. A link of the user who mounted it leads to it.
     let volume = place.path("volume");
     fs::create_dir(&volume).unwrap();
     set_mode(&volume, 0o755);
@@ -590,7 +590,7 @@ fn a_bind_mount_is_a_data_directory_of_its_user() {
         assert_eq!(path.metadata().unwrap().uid(), USER, "{}", path.display());
     }
 
-    // What root mounted for another user cannot be written.
+    // Another user cannot write to a directory that root mounted.
     let place = Place::of_user(None);
     place.mount(0, 0, 0o755);
     let refused = place.refused();
@@ -606,12 +606,12 @@ fn a_volume_with_an_fsgroup_is_a_data_directory() {
     }
     let place = Place::of_user(Some(GROUP));
     place.mount(0, GROUP, 0o2775);
-    // What ext4 makes, and the user cannot look into.
+    // ext4 makes this directory, and the user cannot read it.
     fs::create_dir(place.data_dir().join("lost+found")).unwrap();
     set_mode(&place.data_dir().join("lost+found"), 0o700);
     let image = place.push();
     for _ in 0..2 {
-        // As the kubelet does at each mount.
+        // The kubelet does this at each mount.
         let data_dir = place.data_dir();
         let data_dir = data_dir.display();
         shell(&format!(

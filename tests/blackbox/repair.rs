@@ -1,4 +1,4 @@
-//! What becomes of a data directory that is damaged: refused, judged, repaired.
+//! A damaged data directory is refused, judged and repaired.
 
 use std::{
     fs,
@@ -8,7 +8,7 @@ use std::{
 use sealock_tests::{Emulator, Image, Output, run};
 use serde_json::Value;
 
-/// An emulator with images in its registry, which has a customer-managed key.
+/// An emulator with images in its registry. The registry has a customer-managed key.
 struct Used {
     emulator: Emulator,
     images: Vec<Image>,
@@ -40,7 +40,7 @@ impl Used {
         self.dir().join("metadata").join(name)
     }
 
-    /// The files of the metadata whose names begin so, oldest first.
+    /// Returns the files of the metadata whose names begin with `prefix`, oldest first.
     fn numbered(&self, prefix: &str) -> Vec<PathBuf> {
         let entries = fs::read_dir(self.dir().join("metadata")).unwrap();
         let mut found: Vec<PathBuf> = entries.map(|entry| entry.unwrap().path()).collect();
@@ -52,7 +52,7 @@ impl Used {
         found
     }
 
-    /// Starts it, which must be refused.
+    /// Checks that a start is refused.
     fn refused(&self) -> Output {
         let output = self.sealock(&["serve", "--listen", "127.0.0.1:0"]);
         assert_eq!(output.code, 1, "{output:?}");
@@ -84,7 +84,7 @@ impl Used {
         answer.status
     }
 
-    /// Shows that everything is there.
+    /// Checks that everything is there.
     fn assert_whole(&self) {
         for (number, image) in self.images.iter().enumerate() {
             let tag = format!("v{number}");
@@ -101,7 +101,7 @@ fn change(path: &Path, change: impl FnOnce(&mut Vec<u8>)) {
     fs::write(path, bytes).unwrap();
 }
 
-/// Flips bits of each part of a file, but its beginning, by which it is known.
+/// Flips bits in each part of a file except the beginning, which identifies the file.
 fn riddle(path: &Path) {
     change(path, |bytes| {
         let rest = bytes.iter_mut().skip(4096);
@@ -159,7 +159,7 @@ fn a_key_whose_revocation_may_be_lost_is_disabled_until_somebody_enables_it() {
     let mut used = Used::new();
     used.emulator.restart();
     used.push();
-    // Revoked by what will be lost, and so permitted by what is left.
+    // The revocation will be lost, and the remaining records permit the key.
     let key = used.emulator.json(&["key", "show"]);
     used.emulator.cli(&["key", "disable"]);
     used.emulator.stop();
@@ -167,7 +167,7 @@ fn a_key_whose_revocation_may_be_lost_is_disabled_until_somebody_enables_it() {
     let copies = used.numbered("copy-");
     fs::remove_file(copies.last().unwrap()).unwrap();
     let logs = used.numbered("log-");
-    // The log that leads from the older copy to the newer one, and from which the end is missing.
+    // The log that leads from the older copy to the newer one. It loses its end.
     let log = &logs[logs.len() - 2];
     change(log, |bytes| {
         let name = b"key-versions\0";
@@ -199,7 +199,7 @@ fn a_key_whose_revocation_may_be_lost_is_disabled_until_somebody_enables_it() {
 fn a_registry_gets_its_custody_record_back_from_its_second_place() {
     let mut used = Used::new();
     used.emulator.stop();
-    // Neither database nor copies are whole, and what is left has no custody record.
+    // Neither the database nor a copy is whole, and the rest has no custody record.
     for copy in used.numbered("copy-") {
         change(&copy, |bytes| {
             let name = b"custodies\0";

@@ -3,7 +3,7 @@ use std::fs;
 use sealock_tests::{Emulator, Image, random_bytes};
 use serde_json::{Value, json};
 
-/// Damages a file of a running emulator, and says what `verify` finds then.
+/// Damages a file of a running emulator, and returns the findings of `verify`.
 fn found_after(emulator: &Emulator, file: &str) -> Vec<(String, String)> {
     let path = emulator.data_dir().join(file);
     let whole = fs::read(&path).unwrap();
@@ -15,7 +15,7 @@ fn found_after(emulator: &Emulator, file: &str) -> Vec<(String, String)> {
     fs::write(&path, whole).unwrap();
     let found: Value = serde_json::from_str(&output.stdout).unwrap();
     let lost = found["registries"][0]["lost_uploads"].as_array().unwrap();
-    // A loss of power may take an upload: to have lost one is no problem.
+    // A loss of power may destroy an upload, so a lost upload is not a problem.
     assert_eq!(
         output.code,
         i32::from(lost.is_empty()),
@@ -125,7 +125,7 @@ fn a_damaged_upload_is_told_as_unknown_and_moved_aside() {
         .unwrap()
         .path();
     let whole = fs::read(&file).unwrap();
-    // The time of its last request, as if it had expired.
+    // Changes the time of the last request, as if the upload had expired.
     let text = String::from_utf8_lossy(&whole);
     let touched = text.find("\"touched\":\"20").unwrap() + "\"touched\":\"".len();
     let mut earlier = whole.clone();

@@ -29,7 +29,7 @@ pub struct Emulator {
 pub struct Options {
     /// Where to listen, instead of a free port of 127.0.0.1.
     pub listen: Option<String>,
-    /// Where everything is kept, instead of a new directory.
+    /// The data directory, instead of a new one.
     pub data_dir: Option<PathBuf>,
     /// Keep everything in memory.
     pub ephemeral: bool,
@@ -189,7 +189,7 @@ impl Emulator {
         serde_json::from_str(&self.cli(&[arguments, &["--json"]].concat())).expect("JSON")
     }
 
-    /// Its process.
+    /// Returns the id of the emulator's process.
     ///
     /// # Panics
     /// If it does not run.

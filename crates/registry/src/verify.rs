@@ -62,9 +62,9 @@ impl Registries {
     /// # Errors
     /// If the store fails.
     pub fn verify_objects(&self) -> Result<Vec<Problem>, Error> {
-        // In this order: what is published after the list is not in it, what is committed after the
-        // snapshot was in flight, and what was committed before is mentioned. An object that goes
-        // in between is not there any more when it is looked for.
+        // The order matters: an object published after the list is not in it, one committed after the snapshot was in
+        // flight, and one committed before is mentioned. An object removed in between is gone by the time it is looked
+        // for.
         let existing = self.store.blobs.list()?;
         let in_flight = self.in_flight.snapshot();
         let mut problems = Vec::new();

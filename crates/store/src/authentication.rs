@@ -4,18 +4,18 @@ use hmac::{Hmac, KeyInit as _, Mac as _};
 use sha2::Sha256;
 use subtle::ConstantTimeEq as _;
 
-/// Authenticates what the store writes: whoever edits it without the service key is found out.
+/// Authenticates all that the store writes: an edit without the service key is detected.
 ///
-/// Each use has a label of its own, so that no tag of one can be taken for one of another.
+/// Each use has its own label, so that a tag of one use is never valid for another.
 #[derive(Clone)]
 pub struct Authenticator(Hmac<Sha256>);
 
-/// What authenticates some bytes: the first half of an HMAC-SHA256 (RFC 2104, section 5).
+/// An authentication tag: the first half of an HMAC-SHA256 (RFC 2104, section 5).
 pub(crate) type Tag = [u8; TAG_LEN];
 
 pub(crate) const TAG_LEN: usize = 16;
 
-/// What a tag is for.
+/// The use of a tag.
 #[derive(Clone, Copy)]
 pub(crate) enum Label {
     Record = 1,
@@ -28,13 +28,13 @@ pub(crate) enum Label {
 }
 
 impl Authenticator {
-    /// One that works with `key`, which nothing else uses.
+    /// Creates an authenticator from `key`, which must have no other use.
     #[expect(clippy::expect_used, reason = "HMAC takes keys of any length")]
     pub fn new(key: &[u8; 32]) -> Self {
         Self(Hmac::new_from_slice(key).expect("HMAC takes any key"))
     }
 
-    /// The tag of `parts`, which are told apart by their lengths.
+    /// Returns the tag of `parts`. It covers their lengths, and so the boundaries between them.
     pub(crate) fn tag(&self, label: Label, parts: &[&[u8]]) -> Tag {
         let mut mac = self.0.clone();
         mac.update(&[label as u8]);
@@ -51,13 +51,13 @@ impl Authenticator {
         self.tag(label, parts).ct_eq(tag).into()
     }
 
-    /// A record's value with its tag before it.
+    /// Returns the value of a record, with its tag in front.
     pub(crate) fn seal(&self, key: &[u8], value: &[u8]) -> Vec<u8> {
         let tag = self.tag(Label::Record, &[key, value]);
         [tag.as_slice(), value].concat()
     }
 
-    /// The value that was sealed, if it is the one of `key`.
+    /// Returns the sealed value, if its tag is valid for `key`.
     pub(crate) fn open<'a>(&self, key: &[u8], sealed: &'a [u8]) -> Option<&'a [u8]> {
         let (tag, value) = sealed.split_at_checked(TAG_LEN)?;
         self.is_tag(tag, Label::Record, &[key, value])

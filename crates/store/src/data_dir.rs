@@ -17,7 +17,7 @@ use crate::{
 #[derive(Debug)]
 pub struct DataDir {
     path: PathBuf,
-    /// `None` if nobody ever had it.
+    /// The lock file; `None` if no process ever opened the directory.
     _lock: Option<fs::File>,
 }
 
@@ -25,7 +25,7 @@ impl DataDir {
     /// Takes possession of a data directory, and creates it if it is missing.
     ///
     /// # Errors
-    /// If another process has it, another user planted something in it, or it cannot be written.
+    /// If another process uses it, another user planted something in it, or it cannot be written.
     pub fn open(path: &Path) -> Result<Self> {
         create_dir(path)?;
         ownership::check_data_dir(path)?;
@@ -43,10 +43,10 @@ impl DataDir {
         })
     }
 
-    /// Takes possession of a data directory that is there, to look at it: nothing in it is created or changed.
+    /// Takes possession of an existing data directory, to inspect it. Creates and changes nothing in it.
     ///
     /// # Errors
-    /// If another process has it, or it cannot be read.
+    /// If another process uses it, or it cannot be read.
     pub fn look(path: &Path) -> Result<Self> {
         fs::read_dir(path)?;
         let lock = match fs::File::open(path.join("lock")) {
@@ -63,12 +63,12 @@ impl DataDir {
         })
     }
 
-    /// Where it is.
+    /// The path of the directory.
     pub fn path(&self) -> &Path {
         &self.path
     }
 
-    /// Whether a store was made in it before.
+    /// Returns true if the directory already contains a store.
     pub fn is_used(&self) -> bool {
         format::path(&self.path).exists() || self.path.join("metadata").exists()
     }

@@ -1,5 +1,5 @@
-//! The disk below everything that is stored, as a trait, so that a test can lose power, fail or fill up
-//! at any operation.
+//! The disk below the store, as a trait: a test can simulate a loss of power, a failure or a full disk at any
+//! operation.
 
 mod real;
 
@@ -27,7 +27,7 @@ pub trait Disk: fmt::Debug + Send + Sync + 'static {
     /// If it is missing, or the disk fails.
     fn open(&self, path: &Path, access: Access) -> io::Result<Arc<dyn DiskFile>>;
 
-    /// Gives a file another name, in the place of what had it.
+    /// Renames a file. Replaces the file that has the new name, if there is one.
     ///
     /// # Errors
     /// If the disk fails.
@@ -45,25 +45,25 @@ pub trait Disk: fmt::Debug + Send + Sync + 'static {
     /// If the disk fails.
     fn create_dir(&self, dir: &Path) -> io::Result<()>;
 
-    /// Makes durable which files a directory has.
+    /// Makes the entries of a directory durable.
     ///
     /// # Errors
     /// If the disk fails.
     fn sync_dir(&self, dir: &Path) -> io::Result<()>;
 
-    /// The names in a directory. A missing directory has none.
+    /// Returns the names in a directory. A missing directory has none.
     ///
     /// # Errors
     /// If the disk fails.
     fn list(&self, dir: &Path) -> io::Result<Vec<OsString>>;
 
-    /// How many bytes can still be written below `dir`.
+    /// Returns the number of bytes that can still be written below `dir`.
     ///
     /// # Errors
     /// If the disk fails.
     fn free_bytes(&self, dir: &Path) -> io::Result<u64>;
 
-    /// Whether nothing can be written below `dir`, as far as that is known without trying.
+    /// Returns true if `dir` is known to be read-only. Does not try to write.
     ///
     /// # Errors
     /// If the disk fails.
@@ -72,19 +72,19 @@ pub trait Disk: fmt::Debug + Send + Sync + 'static {
     }
 }
 
-/// How a file is opened.
+/// The access that a file is opened for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Access {
-    /// For reading alone.
+    /// Reading only.
     Read,
-    /// For reading and writing.
+    /// Reading and writing.
     Write,
 }
 
 /// An open file.
 #[expect(clippy::len_without_is_empty, reason = "nobody asks")]
 pub trait DiskFile: fmt::Debug + Send + Sync {
-    /// Its length in bytes.
+    /// Returns the length in bytes.
     ///
     /// # Errors
     /// If the disk fails.
@@ -93,16 +93,16 @@ pub trait DiskFile: fmt::Debug + Send + Sync {
     /// Fills `buffer` from `offset` on.
     ///
     /// # Errors
-    /// If the file ends before, or the disk fails.
+    /// If the file ends before the buffer is full, or the disk fails.
     fn read_at(&self, offset: u64, buffer: &mut [u8]) -> io::Result<()>;
 
     /// Writes all of `bytes` at `offset`.
     ///
     /// # Errors
-    /// If the disk fails: some of it may be written.
+    /// If the disk fails: a part of the bytes may be written.
     fn write_at(&self, offset: u64, bytes: &[u8]) -> io::Result<()>;
 
-    /// Cuts the file, or fills it up with zeros.
+    /// Truncates the file, or extends it with zeros.
     ///
     /// # Errors
     /// If the disk fails.
@@ -111,11 +111,11 @@ pub trait DiskFile: fmt::Debug + Send + Sync {
     /// Makes content and length durable.
     ///
     /// # Errors
-    /// If the disk fails: nobody can know then what is durable.
+    /// If the disk fails: it is then unknown which writes are durable.
     fn sync(&self) -> io::Result<()>;
 }
 
-/// Reads a file whole, if it is there.
+/// Reads a whole file; returns `None` if it is missing.
 ///
 /// # Errors
 /// If the disk fails.
@@ -129,7 +129,7 @@ pub fn read(disk: &dyn Disk, path: &Path) -> io::Result<Option<Vec<u8>>> {
     Ok(Some(bytes))
 }
 
-/// Opens a file, if it is there.
+/// Opens a file; returns `None` if it is missing.
 ///
 /// # Errors
 /// If the disk fails.
@@ -145,7 +145,7 @@ pub fn open_if_present(
     }
 }
 
-/// Removes a file; false if there was none. Not durable before its directory is synced.
+/// Removes a file; returns false if there was none. The removal is durable once the directory is synced.
 ///
 /// # Errors
 /// If the disk fails.
@@ -157,7 +157,7 @@ pub fn remove_if_present(disk: &dyn Disk, path: &Path) -> io::Result<bool> {
     }
 }
 
-/// Replaces a file by `bytes`, durably: after a loss of power it is the old one or the new one, whole.
+/// Replaces the content of a file with `bytes`, durably. A loss of power leaves the old or the new file, whole.
 ///
 /// # Errors
 /// If the disk fails.
@@ -175,14 +175,15 @@ pub fn replace(disk: &dyn Disk, path: &Path, bytes: &[u8]) -> io::Result<()> {
     disk.sync_dir(parent(path))
 }
 
-/// Where a file is written before it takes its place. [`sweep_unfinished`] removes it after a crash.
+/// Returns the temporary path that a file is written to before it is renamed to `path`. [`sweep_unfinished`] removes
+/// the temporary file after a crash.
 pub fn unfinished(path: &Path) -> PathBuf {
     let mut name = path.as_os_str().to_owned();
     name.push(UNFINISHED);
     name.into()
 }
 
-/// Removes what a crash left of files that were being replaced.
+/// Removes the temporary files that a crash left in `dir`.
 ///
 /// # Errors
 /// If the disk fails.
@@ -195,7 +196,7 @@ pub fn sweep_unfinished(disk: &dyn Disk, dir: &Path) -> io::Result<()> {
     Ok(())
 }
 
-/// The directory that a file lies in.
+/// Returns the directory of a file.
 pub(crate) fn parent(path: &Path) -> &Path {
     match path.parent() {
         Some(dir) if !dir.as_os_str().is_empty() => dir,

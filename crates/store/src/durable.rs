@@ -1,4 +1,4 @@
-//! Files and directories beside the store that are there after a loss of power, readable by their owner alone.
+//! Files and directories beside the store. They survive a loss of power, and only their owner can read them.
 
 use std::path::Path;
 

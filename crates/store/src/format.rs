@@ -14,9 +14,9 @@ pub(crate) const FILE: &str = "format";
 /// The layout of the data directory.
 const FORMAT: u32 = 4;
 
-/// What the file `format` says: that the data directory was used, by which store, in which layout.
+/// The content of the file `format`. It marks the data directory as used, and names its store and its layout.
 ///
-/// Its first line has layout, store and engine, its second what authenticates them.
+/// The first line has layout, store and engine; the second has the tag that authenticates them.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Format {
     pub(crate) store: Uuid,
@@ -28,7 +28,7 @@ pub(crate) fn path(dir: &Path) -> PathBuf {
 }
 
 impl Format {
-    /// What a data directory says of itself. A new one says nothing.
+    /// Reads the file `format` of a data directory; returns `None` for a new directory.
     pub(crate) fn read(files: &StoreFiles) -> Result<Option<Self>> {
         let path = path(&files.dir);
         let Some(bytes) = disk::read(&*files.disk, &path)? else {
@@ -62,7 +62,7 @@ impl Format {
         }
     }
 
-    /// What a data directory says of itself, and what is wrong with that.
+    /// Reads the file `format` of a data directory, and describes the problem if it is missing or damaged.
     ///
     /// # Errors
     /// If another version of sealock wrote it.

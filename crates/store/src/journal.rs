@@ -20,25 +20,25 @@ pub(crate) const FILE: &str = "audit.jsonl";
 
 /// Lines of JSON that are appended, read back and followed. Clones share them.
 ///
-/// Its lines are those of the commits, in their order. They are durable in the commit log; the file follows it,
-/// and is synced before the log lets go of them.
+/// The lines are those of the commits, in the order of the commits. The commit log makes them durable. The file
+/// follows the log, and is synced before the log drops them.
 #[derive(Clone)]
 pub struct Journal {
     lines: Arc<Mutex<Lines>>,
     length: watch::Sender<u64>,
 }
 
-/// How far the journal is, and what authenticates it until there.
+/// A position in the journal, with a hash that authenticates all lines up to it.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct JournalMark {
     pub(crate) length: u64,
-    /// The hash over the hash before and the last line.
+    /// The hash over the previous hash and the last line.
     #[serde(with = "hex::serde")]
     chain: [u8; 32],
 }
 
 impl JournalMark {
-    /// The mark behind further lines.
+    /// Returns the mark after further lines.
     pub(crate) fn after(mut self, lines: &[u8]) -> Self {
         for line in lines.split_inclusive(|byte| *byte == b'\n') {
             let mut hash = Sha256::new();
@@ -51,7 +51,7 @@ impl JournalMark {
     }
 }
 
-/// How far the journal's file is authentic: the last mark that is known and that it reaches unchanged.
+/// Finds the authentic part of the journal's file: it ends at the last known mark that the file reaches unchanged.
 pub(crate) fn authentic(
     disk: &dyn Disk,
     path: &Path,
@@ -84,31 +84,32 @@ pub(crate) fn authentic(
     Ok(found)
 }
 
-/// What a journal's file has.
+/// The state of a journal's file.
 #[derive(Clone, Copy, Debug, Default)]
 pub(crate) struct Found {
-    /// `None` if there is no file.
+    /// The length in bytes; `None` if there is no file.
     pub(crate) length: Option<u64>,
-    /// How far it is authentic.
+    /// The end of the authentic part.
     pub(crate) authentic: JournalMark,
 }
 
 #[derive(Default)]
 struct Lines {
     file: Option<Arc<dyn DiskFile>>,
-    /// How much of the file is durable.
+    /// The number of durable bytes in the file.
     synced: u64,
-    /// What comes behind that: all of it in memory. After a sync that failed, nothing says what the file has of it.
+    /// The bytes after the durable ones, all of them in memory. After a failed sync, their presence in the file is
+    /// unknown.
     tail: Vec<u8>,
-    /// How much of the tail is in the file.
+    /// The number of bytes of the tail that are written to the file.
     written: usize,
-    /// Whether it was said that the disk does not take it.
+    /// True while the disk refuses the tail and this is already logged.
     is_failing: bool,
 }
 
 impl Journal {
-    /// Opens the journal in a directory and goes on at `mark`: what lies behind is written anew from the commit
-    /// log, or was never acknowledged.
+    /// Opens the journal in a directory and continues at `mark`. The lines after it are written again from the commit
+    /// log, or were never acknowledged.
     pub(crate) fn open(disk: &dyn Disk, dir: &Path, mark: JournalMark) -> Result<Self> {
         let path = dir.join(FILE);
         let file = match disk::open_if_present(disk, &path, Access::Write)? {
@@ -138,7 +139,7 @@ impl Journal {
         }
     }
 
-    /// Cuts off what lies behind the last line.
+    /// Truncates the file after the last line.
     pub(crate) fn cut(&self) -> Result<()> {
         let lines = self.lock();
         match &lines.file {
@@ -147,7 +148,7 @@ impl Journal {
         }
     }
 
-    /// Appends whole lines that are durable elsewhere. While the disk does not take them, they are in memory.
+    /// Appends whole lines that are durable elsewhere. Lines that the disk refuses stay in memory.
     pub(crate) fn append(&self, bytes: &[u8]) {
         if bytes.is_empty() {
             return;
@@ -165,12 +166,12 @@ impl Journal {
             .send_modify(|length| *length += bytes.len() as u64);
     }
 
-    /// Makes the file durable as far as it goes.
+    /// Writes the rest of the tail to the file and syncs the file.
     pub(crate) fn sync(&self) -> Result<()> {
         self.lock().sync()
     }
 
-    /// How much is not durable in the file.
+    /// Returns the number of bytes that are not yet durable in the file.
     pub(crate) fn unsynced(&self) -> usize {
         self.lock().tail.len()
     }
@@ -214,7 +215,7 @@ impl Journal {
         *self.length.borrow()
     }
 
-    /// Whether the lines until `mark` are those that were written.
+    /// Returns true if the lines up to `mark` are the ones that were written.
     pub(crate) fn is_whole(&self, mark: JournalMark) -> Result<bool> {
         let mut found = JournalMark::default();
         let mut unread = Vec::new();

@@ -36,22 +36,22 @@ pub struct Changes {
     pub puts: Vec<(Vec<u8>, Vec<u8>)>,
     /// Keys to remove.
     pub deletes: Vec<Vec<u8>>,
-    /// What must hold for any of it to happen.
+    /// The conditions for any of it to happen.
     pub expectations: Vec<(Vec<u8>, Expectation)>,
-    /// Lines that the journal is to have, if the rest happens, and only then.
+    /// Lines that are appended to the journal if the rest happens, and only then.
     pub lines: Vec<Vec<u8>>,
-    /// Whether a verdict on access may depend on it.
+    /// True if a verdict on access may depend on the changes.
     pub control: bool,
 }
 
 impl Changes {
-    /// Whether they change no record.
+    /// Returns true if they change no record.
     pub(crate) fn is_only_lines(&self) -> bool {
         self.puts.is_empty() && self.deletes.is_empty()
     }
 }
 
-/// What a commit expects to find under a key.
+/// The state in which a commit expects a key.
 pub enum Expectation {
     /// No value.
     Absent,
@@ -74,45 +74,46 @@ impl Expectation {
 /// Keys and values in the order of the keys' bytes.
 pub type Items<'a> = Box<dyn Iterator<Item = Result<(Vec<u8>, Vec<u8>)>> + Send + 'a>;
 
-/// A sorted map with one atomic write. `tests/behaviour` holds what every implementation must do.
+/// A sorted map with one atomic write. `tests/behaviour` tests what every implementation must do.
 ///
-/// Nothing is visible before it is durable: whoever reads may acknowledge what another committed.
+/// Nothing is visible before it is durable, since a reader may acknowledge what another committed.
 #[async_trait]
 pub trait Metadata: Send + Sync + 'static {
-    /// The value under `key`.
+    /// Returns the value under `key`.
     ///
     /// # Errors
     /// If it is damaged, or the disk fails.
     fn get(&self, key: &[u8]) -> Result<Option<Vec<u8>>>;
 
-    /// The items from `start` up to and without `end`.
+    /// Returns the items from `start` up to and without `end`.
     fn range(&self, start: Bound<Vec<u8>>, end: Vec<u8>) -> Items<'_>;
 
-    /// Makes all changes, or none. Done means durable, then visible. It goes on if the future is dropped.
+    /// Makes all changes, or none. Once they are done, they are durable and then visible. The commit goes on if the
+    /// future is dropped.
     ///
     /// # Errors
     /// If the disk fails: then nothing is changed.
     async fn commit(&self, changes: Changes) -> Result<Commit>;
 
-    /// Has the journal have a line, now or once the disk works again: for what must go on meanwhile.
+    /// Appends a line to the journal, now or once the disk works again. It serves work that must go on in the meantime.
     async fn note(&self, line: Vec<u8>);
 
-    /// How many control commits there have been in this process. It rises after a change is visible and
-    /// before it is acknowledged.
+    /// Returns the number of control commits in this process so far. It rises after a change is visible and before it
+    /// is acknowledged.
     fn epoch(&self) -> u64;
 
-    /// How the store is.
+    /// Returns the condition of the store.
     fn condition(&self) -> Condition;
 
-    /// What is damaged, after a look at everything. Nothing is changed.
+    /// Looks at everything and returns the damage. Nothing is changed.
     ///
     /// # Errors
     /// If the disk fails.
     async fn check(&self) -> Result<Vec<String>>;
 
-    /// Whether all records are there. Waits until the start's look at them is over.
+    /// Returns true if all records are there. Waits until the start has looked at all of them.
     async fn is_sound(&self) -> bool;
 
-    /// Leaves everything in order. Nothing can be written any more.
+    /// Leaves everything in order. Nothing can be written afterwards.
     async fn close(&self);
 }

@@ -1,8 +1,8 @@
 //! Notes: small files, each of which is replaced as a whole.
 //!
-//! A note outlives the process, however that ends. A loss of power it outlives only by chance, unless its set is
-//! durable: it may then be missing, an earlier one, or torn. Who reads it must be able to tell. All of
-//! this blocks; callers in async code use `spawn_blocking`.
+//! A note survives the end of its process, even a kill. It survives a loss of power for certain only if its set is
+//! durable. Otherwise it may be missing, old or torn, and its reader must be able to tell. All of this blocks;
+//! callers in async code use `spawn_blocking`.
 
 mod files;
 mod memory;
@@ -12,12 +12,12 @@ use uuid::Uuid;
 pub use self::{files::NoteFiles, memory::MemoryNotes};
 use crate::Result;
 
-/// Whether a note is there after a loss of power.
+/// The durability of the notes of a set.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Durability {
-    /// By chance.
+    /// A note survives the end of the process for certain, but a loss of power only by chance.
     Process,
-    /// It is.
+    /// A note survives a loss of power.
     Power,
 }
 
@@ -26,7 +26,7 @@ pub trait Notes: Send + Sync + 'static {
     /// Writes the note `id`, in place of what it said before. One at a time for each note.
     ///
     /// # Errors
-    /// If the disk fails: the note says then what it said before, or what it was to say.
+    /// If the disk fails: the note then has its old or its new content.
     fn put(&self, id: Uuid, bytes: &[u8]) -> Result<()>;
 
     /// The note `id`, if there is one.
@@ -47,8 +47,8 @@ pub trait Notes: Send + Sync + 'static {
     /// If the disk fails.
     fn list(&self) -> Result<Vec<Uuid>>;
 
-    /// Moves a note that cannot be read into quarantine, where it is `since` a time in seconds since 1970; false
-    /// if there was none.
+    /// Moves an unreadable note into quarantine; returns false if there was none. `since` is the time of the move, in
+    /// seconds since 1970.
     ///
     /// # Errors
     /// If the disk fails.

@@ -14,7 +14,7 @@ use sealock_core::ObjectId;
 pub use self::{files::ObjectFiles, memory::MemoryObjects};
 use crate::{Result, metadata::Failure};
 
-/// Which objects.
+/// The sets of objects.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum ObjectSet {
     /// The content of registries.
@@ -24,7 +24,7 @@ pub enum ObjectSet {
 }
 
 impl ObjectSet {
-    /// The name of its directory.
+    /// The name of the set's directory.
     pub fn name(self) -> &'static str {
         match self {
             Self::Blobs => "blobs",
@@ -59,15 +59,15 @@ pub trait Objects: Send + Sync + 'static {
     /// If the disk fails.
     fn list(&self) -> Result<Vec<ObjectId>>;
 
-    /// Moves a published object that no record mentions into quarantine, where it is `since` a time in seconds
-    /// since 1970; false if there was none.
+    /// Moves a published object that no record mentions into quarantine; returns false if there was none. `since` is
+    /// the time of the move, in seconds since 1970.
     ///
     /// # Errors
     /// If the disk fails.
     fn set_aside(&self, id: ObjectId, since: i64) -> Result<bool>;
 
-    /// Makes a published object one that is staged and kept again; false if there was none. For one that a process
-    /// published just before its end.
+    /// Turns a published object back into a staged and kept one; returns false if there was none. For an object that a
+    /// process published just before its end.
     ///
     /// # Errors
     /// If the disk fails.
@@ -86,20 +86,20 @@ pub trait Objects: Send + Sync + 'static {
     /// If the disk fails.
     fn discard(&self, id: ObjectId) -> Result<bool>;
 
-    /// All objects that are staged and kept.
+    /// Lists all staged and kept objects.
     ///
     /// # Errors
     /// If the disk fails.
     fn list_staged(&self) -> Result<Vec<ObjectId>>;
 
-    /// Moves an object that was staged and kept, and that nothing mentions, into quarantine; false if there was
-    /// none.
+    /// Moves a staged and kept object that nothing mentions into quarantine; returns false if there was none. `since`
+    /// is the time of the move, in seconds since 1970.
     ///
     /// # Errors
     /// If the disk fails.
     fn set_staged_aside(&self, id: ObjectId, since: i64) -> Result<bool>;
 
-    /// Why no object can be written now, if none can. Where the last write failed, one is tried.
+    /// Returns the reason if no object can be written now. Tries a write if the last operation failed.
     fn failure(&self) -> Option<Failure>;
 }
 

@@ -1,16 +1,17 @@
-//! Whose files these are: what the emulator makes must be its user's, or root's, and nobody else's business.
+//! The ownership of files: those of the emulator must belong to its user or to root, and must be closed to others.
 //!
-//! Three places, three measures:
+//! Each of three places has its own rules:
 //!
-//! - *Inside* the data directory no link is followed, what belongs to another user is refused, and a mode that lets
-//!   others in is mended.
-//! - *The data directory* itself may be a link, may be root's, and may be a group's to write: so it is with volumes
-//!   of containers and with Kubernetes' `fsGroup`.
-//! - *Named* files, which the user chose, may be links and root's, and keep their mode: so it is with mounted secrets.
+//! - *Inside* the data directory, no link is followed, a file of another user is refused, and a mode that lets others
+//!   in is mended.
+//! - *The data directory* itself may be a link, may belong to root, and may be writable by a group. Volumes of
+//!   containers and Kubernetes' `fsGroup` need this.
+//! - *Named* files, which the user chose, may be links, may belong to root, and keep their mode. Mounted secrets need
+//!   this.
 //!
-//! `PostgreSQL` and OpenSSH go about it likewise. As in both, a further hard link to a file is no offence: backups that
-//! share unchanged files (`cp -al`) make them, and Linux (`fs.protected_hardlinks`) permits one only to whoever
-//! could write the file anyway.
+//! `PostgreSQL` and OpenSSH have similar rules. As in both, an additional hard link to a file is accepted: backups
+//! that share unchanged files (`cp -al`) create such links, and Linux (`fs.protected_hardlinks`) permits them only to
+//! users who could write the file anyway.
 
 mod tree;
 
@@ -26,18 +27,18 @@ use rustix::fs::OFlags;
 pub use self::tree::{check_data_dir, check_tree};
 use crate::{Error, Result, disk};
 
-/// The user whose files everybody has to trust.
+/// The user that everybody has to trust.
 const ROOT: u32 = 0;
 
-/// What the group and others may do with a file.
+/// All permissions of the group and others.
 const OTHERS_ANY: u32 = 0o077;
-/// What the group and others may write.
+/// The write permissions of the group and others.
 const OTHERS_WRITE: u32 = 0o022;
-/// What everyone may write.
+/// The write permission of everyone.
 const EVERYONE_WRITES: u32 = 0o002;
-/// What everyone may read.
+/// The read permission of everyone.
 const EVERYONE_READS: u32 = 0o004;
-/// What the group may write.
+/// The write permission of the group.
 const GROUP_WRITES: u32 = 0o020;
 /// Opens a file of the data directory for reading.
 ///
@@ -47,7 +48,7 @@ pub fn open_inside(path: &Path) -> Result<fs::File> {
     open_inside_with(path, fs::OpenOptions::new().read(true))
 }
 
-/// Opens a file of the data directory as `options` say, which must not truncate it: it is judged once it is open.
+/// Opens a file of the data directory with `options`. They must not truncate the file: it is checked once it is open.
 ///
 /// # Errors
 /// If it is a link or no regular file, belongs to another user, or cannot be opened.
@@ -57,18 +58,18 @@ pub fn open_inside_with(path: &Path, options: &mut fs::OpenOptions) -> Result<fs
     Ok(file)
 }
 
-/// Opens what is at `path`, and not what a link there leads to.
+/// Opens `path` without following a link.
 fn open_itself(path: &Path, options: &mut fs::OpenOptions) -> io::Result<fs::File> {
-    // Without `NONBLOCK` a planted FIFO would have us wait for its other end.
+    // Without `NONBLOCK`, the opening of a planted FIFO would wait for its other end.
     let flags = OFlags::NOFOLLOW | OFlags::NONBLOCK;
     options.custom_flags(flags.bits().cast_signed());
-    // fs-err's own error does not give away the system's number, by which a lack of files is known.
+    // fs-err's own error hides the system's error number, which tells a lack of file descriptors.
     let opened = options.options().open(path);
     let file = opened.map_err(disk::naming("open", path))?;
     Ok(fs::File::from_parts(file, path))
 }
 
-/// Refuses an open file of the data directory that is not our user's, and mends its mode.
+/// Refuses an open file of the data directory that belongs to another user. Mends the mode of any other.
 ///
 /// # Errors
 /// If it is no regular file or belongs to another user.
@@ -77,7 +78,7 @@ pub fn check_inside(file: &fs::File) -> Result<()> {
     let path = file.path();
     check_kind(path, &metadata)?;
     check_owner(path, &metadata, parent(path), user())?;
-    // A line for each time that it is read would be too much, and the start has warned.
+    // The start has already warned, and a warning at each read would be too much.
     if metadata.mode() & OTHERS_ANY != 0
         && let Err(error) = mend(file, OTHERS_ANY)
     {
@@ -96,7 +97,7 @@ pub fn open_named(path: &Path) -> Result<fs::File> {
     Ok(file)
 }
 
-/// Refuses an open file that the user named, if its content is not the user's or root's alone to decide.
+/// Refuses an open file that the user named, if others than the user and root control its content.
 ///
 /// # Errors
 /// If it belongs to another user, or everyone can write it.
@@ -128,11 +129,11 @@ pub fn check_named(file: &fs::File) -> Result<()> {
     Ok(())
 }
 
-/// Reads all of an open file into a text that has the room from the beginning, so that growing leaves no copy of a
-/// secret behind.
+/// Reads a whole open file into a string of sufficient initial capacity, so that growth leaves no copy of a secret
+/// behind.
 ///
 /// # Errors
-/// If it cannot be read, or is no text.
+/// If it cannot be read, or is not UTF-8.
 pub fn read_to_string(mut file: fs::File) -> io::Result<String> {
     let length = file.metadata()?.len();
     let mut text = String::with_capacity(usize::try_from(length).unwrap_or_default());
@@ -140,17 +141,17 @@ pub fn read_to_string(mut file: fs::File) -> io::Result<String> {
     Ok(text)
 }
 
-/// Who runs this process, and owns what it makes.
+/// Returns the user id of this process, which owns the files that it makes.
 fn user() -> u32 {
     rustix::process::geteuid().as_raw()
 }
 
-/// Whether what `owner` has may be used by `user`.
+/// Returns true if `user` may use the files of `owner`.
 fn is_trusted(owner: u32, user: u32) -> bool {
     owner == user || owner == ROOT
 }
 
-/// What is to be said of a named file.
+/// The verdict on the mode of a named file.
 #[derive(Debug, PartialEq, Eq)]
 enum Named {
     Fine,
@@ -159,9 +160,9 @@ enum Named {
     Refused,
 }
 
-/// Judges the mode of a named file. One that its group can write is let pass, where OpenSSH would refuse it: on a
-/// volume with an `fsGroup` the kubelet makes every file so, at each mount. That everyone can read root's is said to
-/// nobody: mounted secrets have mode 0444 or 0644 unless somebody chooses another.
+/// Judges the mode of a named file. A file that its group can write is accepted, where OpenSSH would refuse it: on a
+/// volume with an `fsGroup`, the kubelet makes every file writable by the group at each mount. A file of root that
+/// everyone can read causes no warning: mounted secrets have mode 0444 or 0644 unless somebody chooses another.
 /// <https://kubernetes.io/docs/tasks/configure-pod-container/security-context/>
 fn judge_named(mode: u32, ours: bool) -> Named {
     if mode & EVERYONE_WRITES != 0 {
@@ -175,7 +176,7 @@ fn judge_named(mode: u32, ours: bool) -> Named {
     }
 }
 
-/// Refuses what belongs to another user, who may have more in `dir`.
+/// Refuses a file of another user, who may have more files in `dir`.
 fn check_owner(path: &Path, metadata: &std::fs::Metadata, dir: &Path, user: u32) -> Result<()> {
     if is_trusted(metadata.uid(), user) {
         Ok(())
@@ -184,7 +185,7 @@ fn check_owner(path: &Path, metadata: &std::fs::Metadata, dir: &Path, user: u32)
     }
 }
 
-/// Refuses what is neither a regular file nor a directory.
+/// Refuses anything but a regular file or a directory.
 fn check_kind(path: &Path, metadata: &std::fs::Metadata) -> Result<()> {
     let kind = metadata.file_type();
     if kind.is_file() || kind.is_dir() {
@@ -203,7 +204,7 @@ fn check_kind(path: &Path, metadata: &std::fs::Metadata) -> Result<()> {
     })
 }
 
-/// Takes from the group and others what is `forbidden`; true if there was anything to take.
+/// Removes the `forbidden` permissions of the group and others; returns true if there were any.
 fn mend(file: &fs::File, forbidden: u32) -> io::Result<bool> {
     let mode = file.metadata()?.mode() & 0o777;
     if mode & forbidden == 0 {
@@ -213,7 +214,7 @@ fn mend(file: &fs::File, forbidden: u32) -> io::Result<bool> {
     Ok(true)
 }
 
-/// Says why a file of the data directory could not be opened: because of what it is, or of whose it is, if that is it.
+/// Explains why a file of the data directory could not be opened: its kind or its owner, if one of them is the cause.
 fn explain(path: &Path, error: io::Error) -> Error {
     let found = std::fs::symlink_metadata(path);
     if let Ok(metadata) = &found
@@ -224,7 +225,7 @@ fn explain(path: &Path, error: io::Error) -> Error {
     if error.kind() != io::ErrorKind::PermissionDenied {
         return error.into();
     }
-    // What is not there was to be made in its directory.
+    // A missing file was to be created in its directory.
     let (place, found) = match found {
         Ok(metadata) => (path, Ok(metadata)),
         Err(_) => (parent(path), std::fs::metadata(parent(path))),
@@ -252,7 +253,7 @@ fn foreign(path: &Path, metadata: &std::fs::Metadata, dir: &Path) -> Error {
     }
 }
 
-/// The directory that `path` lies in.
+/// Returns the directory of `path`.
 fn parent(path: &Path) -> &Path {
     match path.parent() {
         Some(dir) if !dir.as_os_str().is_empty() => dir,

@@ -8,25 +8,25 @@ use crate::{
     disk::{self, Access, Disk},
 };
 
-/// The set of what lay in the data directory itself.
+/// The name of the set for files from the top of the data directory.
 const TOP: &str = "data";
 
-/// Files that no record mentions. They were moved aside, since a record that is missing says nothing about what it
-/// would have said, and are removed only when somebody says so, or long after.
+/// Files that no record mentions. They are moved aside and not removed, since the record that mentions them may be
+/// lost. They are removed only on request, or after a long time.
 #[derive(Clone)]
 pub struct Quarantine {
-    /// `None` in memory, where nothing outlives its records.
+    /// The disk and the directory; `None` in memory, where no file outlives its records.
     place: Option<(Arc<dyn Disk>, PathBuf)>,
 }
 
 /// A file in quarantine.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Quarantined {
-    /// Where it was, as `blobs/ID`, below the data directory.
+    /// The former path below the data directory, such as `blobs/ID`.
     pub name: String,
-    /// Since when it is there, in seconds since 1970.
+    /// The time of the move, in seconds since 1970.
     pub since: i64,
-    /// Its length.
+    /// The length in bytes.
     pub bytes: u64,
     file: PathBuf,
 }
@@ -44,7 +44,7 @@ impl Quarantine {
         Self { place: None }
     }
 
-    /// Moves a file aside; false if it is not there. `name` says what it was, without a dot in it.
+    /// Moves a file aside; returns false if it is missing. `name` is its former name, without a dot in it.
     ///
     /// # Errors
     /// If the disk fails.
@@ -63,13 +63,13 @@ impl Quarantine {
         Ok(true)
     }
 
-    /// Where files of the data directory are moved aside, each with its name below the quarantine, that says where
-    /// it was: of the directory `set`, or of the data directory itself.
+    /// Returns the path in quarantine, below the data directory, of a file that is moved aside. The path tells the
+    /// former place: the directory `set`, or the data directory itself.
     pub(crate) fn name(set: Option<&str>, name: &str, since: i64) -> String {
         format!("{}/{}.{name}.{since}", Self::DIR, set.unwrap_or(TOP))
     }
 
-    /// All files in quarantine.
+    /// Lists all files in quarantine.
     ///
     /// # Errors
     /// If the disk fails.
@@ -101,7 +101,7 @@ impl Quarantine {
         Ok(found)
     }
 
-    /// Removes the files that are there since before `before`, and returns them.
+    /// Removes the files that were moved here before the time `before`, and returns them.
     ///
     /// # Errors
     /// If the disk fails.
@@ -125,7 +125,7 @@ impl Quarantine {
     }
 }
 
-/// Where something was, by its name in quarantine.
+/// Returns the former path of a file from its name in quarantine.
 fn was(name: &str) -> Option<String> {
     match name.split_once('.')? {
         (TOP, name) => Some(name.to_owned()),
@@ -133,7 +133,7 @@ fn was(name: &str) -> Option<String> {
     }
 }
 
-/// The bytes of a file, or of all files of a directory.
+/// Returns the length of a file, or the total length of all files in a directory.
 fn size(disk: &dyn Disk, path: &Path) -> Result<Option<u64>> {
     if is_dir(path) {
         let mut bytes = 0;
@@ -148,7 +148,7 @@ fn size(disk: &dyn Disk, path: &Path) -> Result<Option<u64>> {
     }
 }
 
-/// Whether it is the database of an engine that keeps it in a directory. Only a real disk has one.
+/// Returns true for the database of an engine that keeps it in a directory. Only a real disk has one.
 fn is_dir(path: &Path) -> bool {
     path.is_dir()
 }

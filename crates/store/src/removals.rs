@@ -1,5 +1,5 @@
-//! Objects that a commit makes nobody's: it names them, so that they are removed whatever happens behind it. An
-//! object that is only not mentioned any more could be one whose record was lost.
+//! The removal of objects. A commit names the objects that lose their owner, so that they are removed even after a
+//! crash. The lack of a mention alone is no reason to remove an object: its record may be lost.
 
 use std::{collections::HashSet, ops::Bound, sync::PoisonError};
 
@@ -10,14 +10,14 @@ use crate::{
     objects::{ObjectSet, Objects},
 };
 
-/// Which objects are to be removed.
+/// The objects to remove.
 const REMOVALS: Table<()> = Table::content("removals");
 
-/// An object that is to be removed.
+/// An object to remove.
 pub(crate) type Removal = (ObjectSet, ObjectId);
 
 impl Batch {
-    /// Removes an object once all this is committed.
+    /// Removes an object once the batch is committed.
     #[must_use]
     pub fn remove(self, set: ObjectSet, object: ObjectId) -> Self {
         let mut batch = self.put(&REMOVALS, &[set.name(), &object.to_string()], &());
@@ -27,7 +27,7 @@ impl Batch {
 }
 
 impl Store {
-    /// The objects of `set` that are being removed.
+    /// Returns the objects of `set` that are being removed.
     ///
     /// # Errors
     /// If the store fails.
@@ -43,7 +43,7 @@ impl Store {
             .collect()
     }
 
-    /// Removes what an earlier process was about to remove.
+    /// Completes the removals that an earlier process left unfinished.
     ///
     /// # Errors
     /// If the store or the disk fails.

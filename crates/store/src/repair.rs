@@ -1,8 +1,10 @@
-//! Judging a data directory that no process has open, and bringing a damaged one to the state that reaches furthest.
+//! Checks and repairs of a data directory that no process has open. A repair brings a damaged directory to the state
+//! that reaches furthest.
 //!
-//! What is repaired is written beside, into the directory `repair`. Then a plan is written there: which old files go
-//! into quarantine, and which new ones take their places. From then on the store is not opened before the plan is
-//! carried out, and carrying it out can be taken up at any point. Before it, nothing has changed.
+//! A repair first writes the new files into the directory `repair`. Then it writes a plan there, which lists the old
+//! files that go into quarantine and the new files that take their places. From then on, the store is not opened
+//! before the plan is carried out. An interrupted plan can be resumed at any point. Before the plan is written, the
+//! old files are unchanged.
 
 use std::{ffi::OsStr, path::Path};
 
@@ -27,50 +29,50 @@ use crate::{
     },
 };
 
-/// Where the new files lie until they take their places.
+/// The directory that holds the new files until they take their places.
 const DIR: &str = "repair";
 
 const PLAN: &str = "plan";
 
-/// How much of the journal is copied at once.
+/// The number of bytes of the journal that are copied at once.
 const COPY_BYTES: u64 = 1024 * 1024;
 
-/// What a repair found and did.
+/// The findings and the outcome of a repair.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Repair {
-    /// What was wrong, a sentence for each. Nothing was changed if it is empty.
+    /// The findings, one sentence each.
     pub findings: Vec<String>,
-    /// What the metadata was restored from; `None` if nothing was wrong.
+    /// The source that the metadata was restored from; `None` if nothing was wrong, and so nothing was changed.
     pub source: Option<Source>,
-    /// The engine that holds it now.
+    /// The engine that holds the metadata now.
     pub engine: String,
     /// The number of the commit that was reached.
     pub reached: u64,
-    /// The number of the newest commit that is known of.
+    /// The number of the newest known commit.
     pub newest: u64,
-    /// Whether the file that repeats the number of the newest commit could be read: otherwise there may be newer ones.
+    /// True if the file that repeats the number of the newest commit could be read. Otherwise there may be newer ones.
     pub is_newest_known: bool,
-    /// How many commits are missing in between.
+    /// The number of commits missing in between.
     pub missing_commits: u64,
     /// The tables that are known to have other records than they should.
     pub tables: Vec<TableDifference>,
-    /// How many bytes of the journal are nowhere to be found, as far as it is known how many there should be.
+    /// The number of journal bytes that are lost, as far as the journal's full length is known.
     pub missing_journal_bytes: u64,
-    /// Whether vaults, keys, policies, identities, roles or networks may be earlier ones, which may permit what was
+    /// True if vaults, keys, policies, identities, roles or networks may be earlier ones, which may permit what was
     /// revoked since.
     pub control_state_is_older: bool,
-    /// What was moved into quarantine, by the names that the files had.
+    /// The files that were moved into quarantine, by their former names.
     pub quarantined: Vec<String>,
 }
 
 impl Repair {
-    /// Whether anything was changed.
+    /// Returns true if anything was changed.
     pub fn is_done(&self) -> bool {
         self.source.is_some()
     }
 }
 
-/// What was repaired, and how the files take their places.
+/// The outcome of a repair, and the moves that put its files in their places.
 #[derive(Serialize, Deserialize)]
 struct Plan {
     repair: Repair,
@@ -78,16 +80,17 @@ struct Plan {
     moves: Vec<(String, String)>,
 }
 
-/// What a look at a store found that no process has open.
+/// The result of a look at a store that no process has open.
 pub struct Look {
-    /// What is damaged or missing of the metadata and the journal, a sentence for each.
+    /// The findings on damaged or missing parts of the metadata and the journal, one sentence each.
     pub findings: Vec<String>,
-    /// The state that reaches furthest, in memory, with the objects and notes on disk, if there is any. What is
-    /// changed of it, on disk or in memory, is no business of this one's.
+    /// The state that reaches furthest, if there is any: its records in memory, and the objects and notes on disk. A
+    /// look does not deal with changes that are made to it, on disk or in memory.
     pub store: Option<Store>,
 }
 
-/// Judges a store that no process has open, and changes nothing: what is damaged or missing, a sentence for each.
+/// Checks a store that no process has open, and changes nothing. Returns the findings on damaged or missing parts,
+/// one sentence each.
 ///
 /// # Errors
 /// If the disk fails, or another version of sealock wrote the directory.
@@ -116,7 +119,7 @@ pub fn look(files: &StoreFiles) -> Result<Look> {
     Ok(Look { findings, store })
 }
 
-/// The engine that a data directory was written with, as far as it says so; otherwise the one of `files`.
+/// Returns the engine that a data directory was written with, as far as it tells; otherwise the engine of `files`.
 ///
 /// # Errors
 /// If the disk fails, or another version of sealock wrote the directory.
@@ -134,8 +137,8 @@ pub fn engine_of(files: &StoreFiles) -> Result<EngineKind> {
 }
 
 /// Brings the metadata of a store that no process has open to the state that reaches furthest, at `now`, in seconds
-/// since 1970. What it replaces goes into quarantine. If nothing is wrong, nothing is changed. Otherwise nobody opens
-/// the store before [`finish`], but by [`Store::open_repaired`].
+/// since 1970. Replaced files go into quarantine. If nothing is wrong, nothing is changed. Otherwise only
+/// [`Store::open_repaired`] opens the store before [`finish`].
 ///
 /// # Errors
 /// If the disk fails, another version of sealock wrote the directory, or nothing can be restored.
@@ -144,7 +147,7 @@ pub fn repair(files: &StoreFiles, now: i64) -> Result<Repair> {
         return plan.carry_out(files);
     }
     let remains = Remains::examine(files)?;
-    // A plan that is there, but is none of ours, keeps the store from being opened.
+    // A plan that is not authentic keeps the store from being opened, too.
     if remains.findings.is_empty() && !is_unfinished(&*files.disk, &files.dir)? {
         return Ok(Repair {
             findings: Vec::new(),
@@ -165,7 +168,8 @@ pub fn repair(files: &StoreFiles, now: i64) -> Result<Repair> {
     plan.carry_out(files)
 }
 
-/// Has the store be opened again after a repair, once nothing in it permits what it must not.
+/// Lets the store be opened again after a repair. The caller first makes sure that nothing in it permits what it
+/// must not.
 ///
 /// # Errors
 /// If the disk fails.
@@ -174,12 +178,12 @@ pub fn finish(files: &StoreFiles) -> Result<()> {
     if disk::remove_if_present(&*files.disk, &dir.join(PLAN))? {
         files.disk.sync_dir(&dir)?;
     }
-    // It is empty. A disk that is no real one has no directories.
+    // The directory is empty. A simulated disk has no directories.
     let _ = std::fs::remove_dir(dir);
     Ok(())
 }
 
-/// Whether a repair was begun and not finished.
+/// Returns true if a repair was begun and not finished.
 pub(crate) fn is_unfinished(disk: &dyn Disk, dir: &Path) -> Result<bool> {
     has(disk, &dir.join(DIR).join(PLAN))
 }
@@ -203,7 +207,7 @@ fn prepare(files: &StoreFiles, mut remains: Remains, now: i64) -> Result<Plan> {
     } = files;
     let nothing = || match remains.format {
         Some(_) => Error::NothingToRestore(files.dir.display().to_string()),
-        // Neither does the file `format` say that it is the right key.
+        // The file `format` does not confirm the key, either.
         None => Error::KeyForeign {
             format: format::path(&files.dir),
         },
@@ -215,7 +219,7 @@ fn prepare(files: &StoreFiles, mut remains: Remains, now: i64) -> Result<Plan> {
     disk.create_dir(&staging)?;
     let mut moves = Moves::new(files, now)?;
     if has(&**disk, &staging.join(PLAN))? {
-        // It is none of ours.
+        // The plan is not authentic.
         disk.create_dir(&files.dir.join(Quarantine::DIR))?;
         let aside = Quarantine::name(Some(DIR), PLAN, moves.since);
         disk.rename(&staging.join(PLAN), &files.dir.join(aside))?;
@@ -224,7 +228,7 @@ fn prepare(files: &StoreFiles, mut remains: Remains, now: i64) -> Result<Plan> {
 
     let mut repair = describe(files, &remains, &state);
     let newest = Acknowledged {
-        // So that nothing that lies in quarantine can be taken for what follows.
+        // A number above all others keeps a file in quarantine from being taken for a later one.
         number: repair.newest.max(repair.reached) + 1,
         control: remains.known.control.max(state.ledger.control),
     };
@@ -287,7 +291,7 @@ fn prepare(files: &StoreFiles, mut remains: Remains, now: i64) -> Result<Plan> {
     })
 }
 
-/// What is known of the state that is restored.
+/// Describes the state that is restored, as far as it is known.
 fn describe(files: &StoreFiles, remains: &Remains, state: &State) -> Repair {
     let reached = state.ledger.number;
     let known = remains.known;
@@ -299,7 +303,7 @@ fn describe(files: &StoreFiles, remains: &Remains, state: &State) -> Repair {
     let may_have_lost_commits = if remains.is_newest_known {
         known.control > state.ledger.control
     } else {
-        // Commits may have been cut off that nothing knows of.
+        // Commits may have been cut off without a trace.
         let is_end_known = state.source == Source::Database
             && state.end.broken.is_none()
             && !state.end.is_torn
@@ -321,7 +325,7 @@ fn describe(files: &StoreFiles, remains: &Remains, state: &State) -> Repair {
     }
 }
 
-/// Writes the journal anew: what is authentic of the old one, and the lines behind that.
+/// Writes the journal anew: the authentic part of the old one, and `lines` behind it.
 fn write_journal(
     disk: &dyn Disk,
     old: &Path,
@@ -344,7 +348,7 @@ fn write_journal(
     Ok(new.sync()?)
 }
 
-/// Removes what a repair had written that did not come to its plan. It was made of what is still there.
+/// Removes the files of a repair that was interrupted before its plan was written. Their sources are still there.
 fn clear(disk: &dyn Disk, staging: &Path) -> Result<()> {
     for name in disk.list(staging)? {
         let path = staging.join(&name);
@@ -364,14 +368,15 @@ fn has(disk: &dyn Disk, path: &Path) -> Result<bool> {
         .any(|name| Some(name.as_os_str()) == path.file_name()))
 }
 
-/// Moves that are being planned.
+/// The moves of a plan in the making.
 struct Moves {
     moves: Vec<(String, String)>,
     since: i64,
 }
 
 impl Moves {
-    /// None yet. What is set aside is in quarantine since `now`, or a little later, so that it has names of its own.
+    /// Starts without moves. Files that are set aside count as in quarantine since `now`, or a little later if their
+    /// names would not be unique otherwise.
     fn new(files: &StoreFiles, now: i64) -> Result<Self> {
         let mut since = now;
         let quarantined = files.disk.list(&files.dir.join(Quarantine::DIR))?;
@@ -408,7 +413,7 @@ impl Moves {
 }
 
 impl Plan {
-    /// The plan that was being carried out, if there is one of ours.
+    /// Reads the plan that was being carried out. Returns `None` if there is no authentic plan.
     fn read(files: &StoreFiles) -> Result<Option<Self>> {
         let path = files.dir.join(DIR).join(PLAN);
         let bytes = disk::read(&*files.disk, &path)?.unwrap_or_default();
@@ -439,7 +444,7 @@ impl Plan {
             .moves
             .iter()
             .partition(|(from, _)| Path::new(from).starts_with(DIR));
-        // No new file takes the place of an old one before that is durably in quarantine.
+        // No new file takes the place of an old file before the old one is durably in quarantine.
         for moves in [set_aside, puts] {
             for (from, to) in moves {
                 let (from, to) = (dir.join(from), dir.join(to));

@@ -8,8 +8,8 @@ use crate::{
     removals::Removal,
 };
 
-/// Key and value together, so that either engine can hold it: above some 4 KiB, sled moves pages into files that it
-/// never syncs.
+/// The maximum length of key and value together, in bytes. Either engine can hold it: above some 4 KiB, sled moves
+/// pages into files that it never syncs.
 const RECORD_LIMIT: usize = 4000;
 
 /// Separates the parts of a key; no part contains it.
@@ -194,7 +194,7 @@ impl Batch {
         }
     }
 
-    /// Has the journal have a line, if all this happens.
+    /// Appends a line to the journal, if the batch is committed.
     #[must_use]
     pub fn record(mut self, event: &impl Serialize) -> Self {
         self.changes.lines.push(line(event));
@@ -216,7 +216,7 @@ impl Batch {
     }
 }
 
-/// A line of the journal.
+/// Encodes an event as a line of the journal.
 #[expect(clippy::expect_used, reason = "events are plain data")]
 pub(crate) fn line(event: &impl Serialize) -> Vec<u8> {
     let mut line = serde_json::to_vec(event).expect("an event is plain data");

@@ -21,7 +21,7 @@ struct RealFile {
     path: PathBuf,
 }
 
-/// What failed, with the file that it failed on.
+/// A failed action, with its file and its cause.
 #[derive(Debug, thiserror::Error)]
 #[error("cannot {action} `{}`: {source}", .path.display())]
 struct PathError {
@@ -66,7 +66,7 @@ impl Disk for RealDisk {
         let opened = ownership::open_inside_with(path, &mut options);
         let opened = opened.map_err(|error| match error {
             Error::Io(error) => error,
-            // Whose file it is says its own message.
+            // The error's own message names the file and its owner.
             foreign => io::Error::other(foreign),
         })?;
         Ok(file(opened.into_parts().0, path))
@@ -84,7 +84,7 @@ impl Disk for RealDisk {
         if dir.is_dir() {
             return Ok(());
         }
-        // Each one above is made durable, too.
+        // Each parent directory is made durable, too.
         if parent(dir) != dir {
             self.create_dir(parent(dir))?;
         }

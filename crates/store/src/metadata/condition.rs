@@ -1,26 +1,26 @@
 use crate::{Error, Fault};
 
-/// How the store is.
+/// The condition of the store.
 #[derive(Clone, Debug, Default)]
 pub struct Condition {
-    /// Why the last write failed, until one goes well.
+    /// The reason for the last failed write; the next good write clears it.
     pub failure: Option<Failure>,
-    /// Why no content is taken, whether records can be written or not.
+    /// The reason why no content is taken, whether or not records can be written.
     pub content_failure: Option<Failure>,
-    /// How many lines of the journal wait in memory for the disk to take them.
+    /// The number of journal lines that wait in memory for the disk to take them.
     pub held_lines: usize,
-    /// How many lines there was no room for.
+    /// The number of lines that were lost for lack of room.
     pub lost_lines: u64,
-    /// What is damaged, as far as it was looked at.
+    /// The damage found so far, one sentence each.
     pub damage: Vec<String>,
 }
 
-/// Why a write failed.
+/// The reason for a failed write.
 #[derive(Clone, Debug)]
 pub struct Failure {
-    /// What the disk lacks, where that is known.
+    /// The fault of the disk, if it is known.
     pub fault: Option<Fault>,
-    /// What failed, and on which file.
+    /// A description of the failure and its file.
     pub what: String,
 }
 

@@ -1,6 +1,7 @@
-//! Whole copies of the metadata, from which the commit log leads on: what a damaged database is restored from.
+//! Whole copies of the metadata, from which the commit log leads on. A damaged database is restored from them.
 //!
-//! `copy-N` has all records as the commit N left them, in no database's format, and a tag over all of it.
+//! `copy-N` has all records as the commit N left them, and a tag over all of it. Its format is independent of any
+//! database.
 
 use std::{
     ops::Bound,
@@ -23,10 +24,10 @@ use crate::{
 
 const MAGIC: &[u8; 13] = b"sealock copy\n";
 
-/// How much is written at once.
+/// The number of bytes in the buffer at which it is written.
 const WRITE_BYTES: usize = 1024 * 1024;
 
-/// How many are kept: the newest may be the one that is damaged.
+/// The number of copies that are kept. More than one is needed, since the newest may be damaged.
 const KEPT: usize = 2;
 
 /// All records of one commit.
@@ -36,7 +37,7 @@ pub(crate) struct Copy {
     pub(crate) records: Vec<(Vec<u8>, Vec<u8>)>,
 }
 
-/// What is whole of a copy that is damaged.
+/// The intact part of a damaged copy.
 pub(crate) struct Part {
     pub(crate) ledger: Option<Ledger>,
     /// Keys and sealed values.
@@ -47,13 +48,13 @@ pub(crate) fn path(dir: &Path, number: u64) -> PathBuf {
     dir.join(format!("copy-{number:020}"))
 }
 
-/// The numbers of the copies in `dir`, in order.
+/// Returns the numbers of the copies in `dir`, in order.
 pub(crate) fn list(disk: &dyn Disk, dir: &Path) -> Result<Vec<u64>> {
     numbered(disk, dir, "copy-")
 }
 
-/// Writes a copy of what a snapshot holds, durably. Of one that is damaged there is none: it would take the place
-/// of what the database can be restored from.
+/// Writes a copy of a snapshot, durably. A damaged snapshot is not copied: its copy would take the place of one that
+/// the database can be restored from.
 pub(crate) fn write(
     disk: &dyn Disk,
     dir: &Path,
@@ -126,8 +127,8 @@ pub(crate) fn read(
         .ok_or_else(|| Error::damaged_file(path, "it is not the copy that was written"))
 }
 
-/// What can be read of a copy that is damaged: its ledger and the records before the damage, and those behind it
-/// unless it is in a length.
+/// Reads the intact part of a damaged copy: its ledger and the records before the damage, and those behind it unless
+/// a length is damaged.
 pub(crate) fn read_partly(
     disk: &dyn Disk,
     dir: &Path,
@@ -160,7 +161,7 @@ fn parse(bytes: &[u8], authenticator: &Authenticator) -> Option<Copy> {
     Some(Copy { ledger, records })
 }
 
-/// Removes the copies that are older than those that are kept, and the logs that lead to these.
+/// Removes the copies that are older than the kept ones, and the logs that only lead up to the kept ones.
 pub(crate) fn remove_old(disk: &dyn Disk, dir: &Path) -> Result<()> {
     let copies = list(disk, dir)?;
     let Some(oldest) = copies.iter().rev().nth(KEPT - 1).copied() else {
@@ -169,7 +170,7 @@ pub(crate) fn remove_old(disk: &dyn Disk, dir: &Path) -> Result<()> {
     for number in copies.into_iter().filter(|number| *number < oldest) {
         disk.remove(&path(dir, number))?;
     }
-    // No copy outlives the logs that lead on from it.
+    // This way, no copy outlives the logs that lead on from it.
     disk.sync_dir(dir)?;
     // The newest log that begins before the oldest copy may lead beyond it.
     let logs = super::log::list(disk, dir)?;

@@ -19,10 +19,10 @@ use super::{
 };
 use crate::{Authenticator, Commit, Error, Journal, Result, StoreFiles};
 
-/// How many commits wait at most; further ones wait until there is room.
+/// The maximum number of commits in the queue. Further ones wait for room.
 const WAITING: usize = 1024;
 
-/// How long a start compares records with the ledger; what is left is compared in the background.
+/// The time that a start spends on comparing records with the ledger. The rest is compared in the background.
 const CHECK_AT_START: Duration = Duration::from_millis(50);
 
 /// Metadata in an embedded database, with a commit log before it.
@@ -37,7 +37,7 @@ pub struct Database {
 }
 
 impl Database {
-    /// Makes the database of a new store. After a crash on the way there is none.
+    /// Makes the database of a new store. A crash on the way leaves no database.
     ///
     /// # Errors
     /// If the disk fails.
@@ -70,7 +70,7 @@ impl Database {
             let shared = Arc::clone(&shared);
             let thread = std::thread::Builder::new().name("metadata-check".to_owned());
             thread.spawn(move || {
-                // What could not be looked at is not sound, either.
+                // Records that cannot be read are not sound, either.
                 if let Err(error) = walk.run(None) {
                     walk.findings.push(error.to_string());
                 }
@@ -179,7 +179,7 @@ impl Metadata for Database {
             recovery::check_files(&expected.files, &expected.ledger, &expected.journal)
         });
         if !looked.await.map_err(std::io::Error::from)??.is_empty() {
-            // They may have been written meanwhile. The writer looks again, and writes nothing until it has.
+            // The files may have been written in the meantime. The writer looks again, and writes nothing until then.
             let (done, checked) = oneshot::channel();
             self.send(Message::Check(done))?;
             findings.append(&mut checked.await.map_err(|_| Error::Closed)??);
@@ -189,7 +189,7 @@ impl Metadata for Database {
 
     async fn is_sound(&self) -> bool {
         let mut compared = self.compared.clone();
-        // The thread that sends ends with success.
+        // The value is true before its sender is dropped.
         let _ = compared.wait_for(|compared| *compared).await;
         self.shared.condition().damage.is_empty()
     }

@@ -12,7 +12,7 @@ use std::{
 use super::Items;
 use crate::{Error, Result, disk::Disk};
 
-/// Which embedded database holds the records.
+/// The embedded database that holds the records.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum EngineKind {
     /// redb 4: one file.
@@ -22,26 +22,26 @@ pub enum EngineKind {
     Sled,
 }
 
-/// An embedded database. It may lose what it was given since the last checkpoint, and nothing before.
+/// An embedded database. It may lose writes since the last checkpoint, but none before it.
 pub(crate) trait Engine: Send {
-    /// The records as they are now, whatever is written later.
+    /// Returns the records as they are now. Later writes do not show in a frozen snapshot.
     fn snapshot(&self) -> Result<Arc<dyn Snapshot>>;
 
-    /// Carries out `work`, whose writes become visible together if it says true, and not at all otherwise.
+    /// Carries out `work`. Its writes become visible together if it returns true, and not at all otherwise.
     fn write(&mut self, work: &mut dyn FnMut(&mut dyn Records) -> Result<bool>) -> Result<()>;
 
-    /// Makes durable what was written so far.
+    /// Makes all writes so far durable.
     fn checkpoint(&mut self) -> Result<()>;
 
-    /// Has it opened anew before it is used again: what was written since the last checkpoint does not count.
+    /// Gives up the writes since the last checkpoint. The database needs to be opened anew before it is used again.
     fn give_up(&mut self) {}
 
-    /// Whether it has failed, and does nothing before it is opened anew.
+    /// Returns true if the database has failed and does nothing before it is opened anew.
     fn needs_reopening(&self) -> bool {
         false
     }
 
-    /// Opens it anew, as it was at the last checkpoint.
+    /// Opens the database anew, as it was at the last checkpoint.
     fn reopen(&mut self) -> Result<()> {
         Ok(())
     }
@@ -64,14 +64,14 @@ pub(crate) trait Snapshot: Send + Sync {
 
     fn range(&self, start: Bound<&[u8]>, end: Bound<&[u8]>) -> Items<'static>;
 
-    /// Whether later writes do not show in it.
+    /// Returns true if later writes do not show in the snapshot.
     fn is_frozen(&self) -> bool;
 }
 
 impl EngineKind {
     pub(crate) const ALL: [Self; 2] = [Self::Redb, Self::Sled];
 
-    /// Its name in the configuration.
+    /// Returns the engine's name in the configuration.
     pub fn name(self) -> &'static str {
         match self {
             Self::Redb => "redb",
@@ -79,7 +79,7 @@ impl EngineKind {
         }
     }
 
-    /// The name of its file or directory.
+    /// Returns the name of the engine's file or directory.
     pub(crate) fn file_name(self) -> &'static str {
         match self {
             Self::Redb => "records.redb",
@@ -87,7 +87,7 @@ impl EngineKind {
         }
     }
 
-    /// Opens the database at `path`, which must be there.
+    /// Opens the database at `path`, which must exist.
     pub(crate) fn open(self, disk: &Arc<dyn Disk>, path: &Path) -> Result<Box<dyn Engine>> {
         guard(path, || match self {
             Self::Redb => super::redb::open(disk, path),
@@ -95,7 +95,7 @@ impl EngineKind {
         })
     }
 
-    /// Opens what looks at the database at `path` and changes nothing on disk. With `check` its library compares
+    /// Opens the database at `path` to look at it, and changes nothing on disk. With `check`, its library compares
     /// everything with its checksums, if it has any.
     pub(crate) fn open_aside(
         self,
@@ -109,8 +109,8 @@ impl EngineKind {
         })
     }
 
-    /// Makes an empty database at `path`, has `fill` write its first records, and makes it durable. After a
-    /// crash on the way there is none.
+    /// Makes an empty database at `path`, lets `fill` write its first records, and makes it durable. A crash on the
+    /// way leaves no database.
     pub(crate) fn create(
         self,
         disk: &Arc<dyn Disk>,
@@ -143,11 +143,11 @@ impl fmt::Display for EngineKind {
 }
 
 thread_local! {
-    /// Whether this thread is about to tell of a panic as of damage.
+    /// True while a panic of this thread would be reported as damage.
     static IS_GUARDED: Cell<bool> = const { Cell::new(false) };
 }
 
-/// Has a panic that is caught here say nothing by itself: the error says it.
+/// Silences the panic message of a panic that is caught here. The error carries it.
 fn silence_guarded_panics() {
     static HOOK: Once = Once::new();
     HOOK.call_once(|| {
@@ -160,7 +160,7 @@ fn silence_guarded_panics() {
     });
 }
 
-/// Carries out what a database's library may panic in, over a file that is damaged.
+/// Carries out work in which a database's library may panic over a damaged file. A panic becomes an error.
 pub(crate) fn guard<T>(file: &Path, work: impl FnOnce() -> Result<T>) -> Result<T> {
     silence_guarded_panics();
     let was_guarded = IS_GUARDED.replace(true);

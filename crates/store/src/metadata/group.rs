@@ -6,7 +6,7 @@ use super::{
 };
 use crate::{Authenticator, Commit, Error, Result, table::readable};
 
-/// A group of commits on its way.
+/// A group of commits that is being written.
 #[derive(Default)]
 pub(crate) struct Group {
     pub(crate) entry: LogEntry,
@@ -14,7 +14,7 @@ pub(crate) struct Group {
     pub(crate) is_control: bool,
 }
 
-/// The entry as it will lie in the log, and the ledger with it.
+/// Returns the entry as it will lie in the log, and the ledger that accounts for it.
 pub(crate) fn account(mut ledger: Ledger, entry: &LogEntry, log: &Log) -> (Encoded, Ledger) {
     let encoded = log.encode(entry);
     ledger.note(entry);
@@ -58,14 +58,14 @@ impl Group {
 }
 
 impl LogEntry {
-    /// Leaves out what an earlier commit of the group did to a record: the last one counts.
+    /// Drops the change that an earlier commit of the group made to a record. The last change counts.
     fn forget(&mut self, key: &[u8]) {
         self.puts.retain(|(put, _)| put != key);
         self.deletes.retain(|deleted| deleted != key);
     }
 }
 
-/// A record that is not the one that was written.
+/// Returns the error for a record that is not the one that was written.
 pub(crate) fn forged(key: &[u8]) -> Error {
     Error::Damaged {
         key: readable(key),

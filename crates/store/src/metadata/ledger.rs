@@ -15,29 +15,29 @@ use crate::{
     table::SEPARATOR,
 };
 
-/// Where the ledger lies among the records. No table's name is empty.
+/// The key of the ledger among the records. No table has an empty name.
 pub(crate) const LEDGER: &[u8] = b"\0ledger";
 
-/// What the database is to hold: it says of a record that is missing, or that is an earlier one, that the
-/// database is not the one that was written, where each record's own tag is right.
+/// An account of the records that the database must hold. It reveals a missing record, and an earlier record in the
+/// place of a later one, even if each record's own tag is right.
 ///
-/// It is a record itself, changed in each write.
+/// The ledger is itself a record that each write changes.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct Ledger {
-    /// Which store it is. The data directory's `format` file repeats it.
+    /// The id of the store. The data directory's `format` file repeats it.
     pub(crate) store: Uuid,
     /// The number of the newest commit. They are numbered without gaps.
     pub(crate) number: u64,
-    /// How many of the commits so far changed who may use which key.
+    /// The number of commits so far that changed who may use which key.
     pub(crate) control: u64,
-    /// Where the commit log goes on after that commit.
+    /// The position in the commit log behind that commit.
     pub(crate) log: LogPosition,
-    /// Where the journal goes on.
+    /// The end of the journal after that commit.
     pub(crate) journal: JournalMark,
     tables: BTreeMap<String, Account>,
 }
 
-/// How many records a table has, and the sum of their tags.
+/// The number of records in a table, and the sum of their tags.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 struct Account {
     count: u64,
@@ -81,7 +81,7 @@ impl Count {
 }
 
 impl Ledger {
-    /// The ledger of a new store.
+    /// Makes the ledger of a new store.
     pub(crate) fn new(store: Uuid, log: LogPosition) -> Self {
         Self {
             store,
@@ -142,7 +142,7 @@ impl Ledger {
         self.journal = self.journal.after(&entry.lines);
     }
 
-    /// What is acknowledged with it.
+    /// Returns the numbers that are acknowledged with the ledger.
     pub(crate) fn acknowledged(&self) -> Acknowledged {
         Acknowledged {
             number: self.number,
@@ -150,7 +150,7 @@ impl Ledger {
         }
     }
 
-    /// Writes itself among the records.
+    /// Writes the ledger among the records.
     pub(crate) fn write(
         &self,
         records: &mut dyn Records,
@@ -165,12 +165,12 @@ impl Ledger {
         Ok(authenticator.seal(LEDGER, &value))
     }
 
-    /// The ledger that was sealed, if it is authentic.
+    /// Opens a sealed ledger, if it is authentic.
     pub(crate) fn open(sealed: &[u8], authenticator: &Authenticator) -> Option<Self> {
         serde_json::from_slice(authenticator.open(LEDGER, sealed)?).ok()
     }
 
-    /// What differs between the records that were counted and those that there should be.
+    /// Returns the tables whose counted records differ from those that the ledger accounts for.
     pub(crate) fn differences(&self, found: &Count) -> Vec<TableDifference> {
         let names = self.tables.keys().chain(found.0.keys());
         let names: std::collections::BTreeSet<&String> = names.collect();
@@ -189,17 +189,17 @@ impl Ledger {
         differences
     }
 
-    /// The names of the tables.
+    /// Returns the names of the tables.
     pub(crate) fn tables(&self) -> impl Iterator<Item = &String> {
         self.tables.keys()
     }
 
-    /// The records that it accounts for.
+    /// Returns the accounts of the records that there should be.
     pub(crate) fn count(&self) -> Count {
         Count(self.tables.clone())
     }
 
-    /// Accounts for the records that were counted, whatever it did before.
+    /// Replaces the accounts with those of the counted records.
     pub(crate) fn recount(&mut self, found: Count) {
         self.tables = found.0;
     }
@@ -210,9 +210,9 @@ impl Ledger {
 pub struct TableDifference {
     /// The table.
     pub table: String,
-    /// How many records it has.
+    /// The number of records that the table has.
     pub found: u64,
-    /// How many it should have. If that is as many, some of them are earlier ones.
+    /// The number of records that the table should have. If both numbers are equal, some records are earlier ones.
     pub expected: u64,
 }
 
@@ -237,7 +237,7 @@ impl fmt::Display for TableDifference {
     }
 }
 
-/// The table that a key belongs to.
+/// Returns the name of the table that a key belongs to.
 fn table(key: &[u8]) -> String {
     let name = key.split(|byte| *byte == SEPARATOR).next().unwrap_or(key);
     String::from_utf8_lossy(name).into_owned()

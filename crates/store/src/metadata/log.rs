@@ -2,7 +2,7 @@
 //!
 //! `log-N` follows the commit with the number N. It begins with a header; behind it lies one entry for each
 //! commit: length u32, tag 16, body. A tag covers the one before it, so that entries can neither be left out nor
-//! moved. Behind the last entry lie zeros, written ahead: a disk that others fill leaves room for some commits.
+//! moved. Zeros are written ahead behind the last entry. They leave room for some commits when others fill the disk.
 
 use std::{
     path::{Path, PathBuf},
@@ -22,21 +22,21 @@ const MAGIC: &[u8; 12] = b"sealock log\n";
 
 const HEADER_LEN: usize = MAGIC.len() + 8 + TAG_LEN;
 
-/// What comes before an entry's body.
+/// The number of bytes before an entry's body.
 const ENTRY_HEAD: usize = 4 + TAG_LEN;
 
-/// How much is written ahead with zeros.
+/// The number of zeros that are written ahead.
 const RESERVE: u64 = 256 * 1024;
 
-/// What lies behind the last entry.
+/// A block of the zeros behind the last entry.
 const ZEROS: [u8; 4096] = [0; 4096];
 
-/// Where the log goes on.
+/// The position at which the log goes on.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct LogPosition {
     /// The number in the name of the file.
     pub(crate) base: u64,
-    /// Where the next entry begins.
+    /// The offset of the next entry.
     pub(crate) offset: u64,
     /// The tag of the entry before it, or the header's.
     #[serde(with = "hex::serde")]
@@ -44,7 +44,7 @@ pub(crate) struct LogPosition {
 }
 
 impl LogPosition {
-    /// Where no log goes on.
+    /// Returns a position at which no log goes on.
     pub(crate) fn nowhere() -> Self {
         Self {
             base: u64::MAX,
@@ -58,9 +58,9 @@ impl LogPosition {
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(crate) struct LogEntry {
     pub(crate) number: u64,
-    /// How many of the commits so far, itself included, changed who may use which key.
+    /// The number of commits so far, this one included, that changed who may use which key.
     pub(crate) control: u64,
-    /// Where its lines begin in the journal.
+    /// The offset of its lines in the journal.
     pub(crate) journal: u64,
     /// Keys and sealed values.
     pub(crate) puts: Vec<(Vec<u8>, Vec<u8>)>,
@@ -69,20 +69,20 @@ pub(crate) struct LogEntry {
     pub(crate) lines: Vec<u8>,
 }
 
-/// The log that is written.
+/// The log that entries are appended to.
 pub(crate) struct Log {
     path: PathBuf,
     file: Arc<dyn DiskFile>,
     position: LogPosition,
-    /// How long the file is.
+    /// The length of the file, in bytes.
     length: u64,
     authenticator: Authenticator,
 }
 
-/// Why an entry was not written.
+/// The failure to append an entry.
 pub(crate) struct NotAppended {
     pub(crate) error: Error,
-    /// Whether some of it may lie in the log all the same. Nothing may be appended to this log any more.
+    /// True if a part of the entry may lie in the log all the same. Then nothing may be appended to this log any more.
     pub(crate) is_in_doubt: bool,
 }
 
@@ -90,12 +90,12 @@ pub(crate) fn path(dir: &Path, base: u64) -> PathBuf {
     dir.join(format!("log-{base:020}"))
 }
 
-/// The numbers of the logs in `dir`, in order.
+/// Returns the numbers of the logs in `dir`, in order.
 pub(crate) fn list(disk: &dyn Disk, dir: &Path) -> Result<Vec<u64>> {
     numbered(disk, dir, "log-")
 }
 
-/// The numbers behind `prefix` in the names of files, in order.
+/// Returns the numbers behind `prefix` in the names of files, in order.
 pub(crate) fn numbered(disk: &dyn Disk, dir: &Path, prefix: &str) -> Result<Vec<u64>> {
     let mut numbers: Vec<u64> = disk
         .list(dir)?
@@ -107,7 +107,7 @@ pub(crate) fn numbered(disk: &dyn Disk, dir: &Path, prefix: &str) -> Result<Vec<
 }
 
 impl Log {
-    /// Makes a log that follows the commit `base`, durably, in the place of one that follows the same.
+    /// Makes a log that follows the commit `base`, durably. It replaces a log that follows the same commit.
     pub(crate) fn create(
         disk: &dyn Disk,
         dir: &Path,
@@ -130,7 +130,7 @@ impl Log {
         Self::open(disk, dir, position, authenticator)
     }
 
-    /// Opens a log to go on at `position`.
+    /// Opens a log that goes on at `position`.
     pub(crate) fn open(
         disk: &dyn Disk,
         dir: &Path,
@@ -148,7 +148,7 @@ impl Log {
         })
     }
 
-    /// Has zeros behind the last entry: some of one may lie there that was never acknowledged.
+    /// Puts zeros behind the last entry. A part of an entry that was never acknowledged may lie there.
     pub(crate) fn erase_behind(&mut self) -> Result<()> {
         self.file.set_len(self.position.offset)?;
         self.length = self.position.offset;
@@ -156,7 +156,7 @@ impl Log {
         Ok(self.file.sync()?)
     }
 
-    /// Makes durable what it has.
+    /// Makes the entries durable.
     pub(crate) fn sync(&self) -> Result<()> {
         Ok(self.file.sync()?)
     }
@@ -169,7 +169,7 @@ impl Log {
         &self.path
     }
 
-    /// Where the log will go on once `entry` is appended.
+    /// Returns the position at which the log will go on once `entry` is appended.
     pub(crate) fn position_after(&self, entry: &Encoded) -> LogPosition {
         LogPosition {
             base: self.position.base,
@@ -216,13 +216,13 @@ impl Log {
         Ok(())
     }
 
-    /// Takes the last entry back, which was appended behind `position`.
+    /// Takes back the last entry, which was appended at `position`.
     pub(crate) fn take_back(&mut self, position: LogPosition) -> Result<()> {
         self.position = position;
         self.erase_behind()
     }
 
-    /// Whether commits would go on for a while without room on the disk.
+    /// Returns true if commits would go on for a while without room on the disk.
     pub(crate) fn has_reserve(&self) -> bool {
         self.left() >= RESERVE / 4
     }
@@ -237,7 +237,7 @@ impl Log {
             return;
         }
         let zeros = vec![0; usize::try_from(RESERVE - left).unwrap_or_default()];
-        // Where there is no room, the next entry finds out.
+        // If there is no room, the next append reports it.
         if self.file.write_at(self.length, &zeros).is_ok() {
             self.length += zeros.len() as u64;
         }
@@ -250,15 +250,15 @@ pub(crate) struct Encoded {
     tag: Tag,
 }
 
-/// What a log has behind a position.
+/// The contents of a log behind a position.
 pub(crate) struct Read {
-    /// Its entries, each with the position behind it.
+    /// The entries, each with the position behind it.
     pub(crate) entries: Vec<(LogEntry, LogPosition)>,
-    /// Whether something lies behind them that is no entry, and from where on.
+    /// The offset of the bytes behind the entries, if they are neither entries nor zeros.
     pub(crate) rest: Option<u64>,
 }
 
-/// Where the entries of a log begin, if its header is whole.
+/// Returns the position of a log's first entry, if the log's header is whole.
 pub(crate) fn beginning(
     disk: &dyn Disk,
     dir: &Path,
@@ -284,7 +284,7 @@ pub(crate) fn beginning(
     Ok(behind_header(base, store, authenticator))
 }
 
-/// Where the entries of a log begin, whether or not its header is whole.
+/// Returns the position of a log's first entry, whether or not the log's header is whole.
 pub(crate) fn behind_header(base: u64, store: Uuid, authenticator: &Authenticator) -> LogPosition {
     LogPosition {
         base,
@@ -361,7 +361,7 @@ impl LogEntry {
         body
     }
 
-    /// The entry at the start of `bytes`, its tag, and how many bytes it takes.
+    /// Returns the entry at the start of `bytes`, its tag, and the number of bytes it takes.
     fn parse(
         bytes: &[u8],
         before: Tag,

@@ -12,7 +12,7 @@ use async_trait::async_trait;
 use super::{Changes, Condition, Items, Metadata};
 use crate::{Commit, Journal, Result};
 
-/// Metadata that is gone with the process.
+/// Metadata in memory, which ends with the process.
 pub struct MemoryMetadata {
     map: RwLock<BTreeMap<Vec<u8>, Vec<u8>>>,
     epoch: AtomicU64,
@@ -20,7 +20,7 @@ pub struct MemoryMetadata {
 }
 
 impl MemoryMetadata {
-    /// A map without records, whose commits write their lines to `journal`.
+    /// Makes a map without records. Its commits write their lines to `journal`.
     pub fn new(journal: Journal) -> Self {
         Self {
             map: RwLock::default(),
@@ -29,7 +29,7 @@ impl MemoryMetadata {
         }
     }
 
-    /// A map of these records.
+    /// Makes a map of these records.
     pub(crate) fn with(map: BTreeMap<Vec<u8>, Vec<u8>>, journal: Journal) -> Self {
         Self {
             map: RwLock::new(map),
@@ -49,7 +49,7 @@ impl Metadata for MemoryMetadata {
     }
 
     fn range(&self, mut start: Bound<Vec<u8>>, end: Vec<u8>) -> Items<'_> {
-        // Looked up anew for each item, so that no lock is held between two of them.
+        // Each item is looked up anew, so that no lock is held between two items.
         Box::new(std::iter::from_fn(move || {
             let map = self.read();
             let begins_behind = match &start {
@@ -77,7 +77,7 @@ impl Metadata for MemoryMetadata {
             map.remove(key);
         }
         map.extend(changes.puts);
-        // Under the lock, so that the lines are in the order of their changes.
+        // The lock is still held, so that the lines are in the order of their changes.
         self.journal.append(&changes.lines.concat());
         drop(map);
         if changes.control {

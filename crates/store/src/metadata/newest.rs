@@ -10,20 +10,20 @@ use crate::{
 
 pub(crate) const FILE: &str = "newest";
 
-/// A slot has number and control, and what authenticates them.
+/// The length of a slot, in bytes: number, control and the tag over both.
 const SLOT: usize = 8 + 8 + TAG_LEN;
 
-/// How far the commits go of which somebody was told.
+/// The extent of the acknowledged commits.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(crate) struct Acknowledged {
-    /// The number of the newest one.
+    /// The number of the newest acknowledged commit.
     pub(crate) number: u64,
-    /// How many of them changed who may use which key.
+    /// The number of acknowledged commits that changed who may use which key.
     pub(crate) control: u64,
 }
 
 impl Acknowledged {
-    /// As far as either of two says.
+    /// Returns the higher of both numbers, for each field.
     pub(crate) fn furthest(self, other: Self) -> Self {
         Self {
             number: self.number.max(other.number),
@@ -32,12 +32,11 @@ impl Acknowledged {
     }
 }
 
-/// The number of the newest acknowledged commit, and how many control commits there were, in a file beside the
-/// commit log.
+/// A file beside the commit log with the number of the newest acknowledged commit and the number of control commits.
 ///
-/// It tells an entry that a crash tore from an acknowledged one that was damaged. It is not synced: a kill leaves
-/// it right, and after a loss of power it is an earlier one at worst. Two slots take turns, so that one of them is
-/// whole.
+/// The file serves to tell an entry torn by a crash from a damaged entry that was acknowledged. It is not synced: a
+/// kill leaves it right, and after a loss of power its numbers are earlier ones at worst. Two slots take turns, so
+/// that one of them is whole.
 pub(crate) struct Newest {
     file: Arc<dyn DiskFile>,
     store: Uuid,
@@ -64,7 +63,7 @@ impl Newest {
         })
     }
 
-    /// How far it goes, as far as the file knows it.
+    /// Reads the numbers. Returns `None` if the file holds nothing authentic.
     pub(crate) fn read(&self) -> Result<Option<Acknowledged>> {
         read_file(&*self.file, self.store, &self.authenticator)
     }
@@ -80,7 +79,7 @@ impl Newest {
     }
 }
 
-/// What the file in `dir` says, if it is there and says something authentic.
+/// Reads the file in `dir`. Returns `None` if it is missing or holds nothing authentic.
 pub(crate) fn read(
     disk: &dyn Disk,
     dir: &Path,

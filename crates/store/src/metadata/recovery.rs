@@ -1,7 +1,7 @@
-//! The way from what lies on disk to what was acknowledged: the database as of its last checkpoint, and the
-//! commits behind it from the log.
+//! Recovery of the acknowledged commits from disk: the database as of its last checkpoint, and the commits behind it
+//! from the log.
 
-use std::{ops::Bound, path::Path, sync::Arc, time::Instant};
+use std::{collections::BTreeMap, ops::Bound, path::Path, sync::Arc, time::Instant};
 
 use uuid::Uuid;
 
@@ -25,7 +25,7 @@ pub(crate) struct Recovered {
     pub(crate) journal: Journal,
 }
 
-/// Makes the database of a new store. After a crash on the way there is none.
+/// Makes the database of a new store. A crash on the way leaves no database.
 pub(crate) fn create(files: &StoreFiles, store: Uuid) -> Result<()> {
     let StoreFiles {
         disk,
@@ -36,17 +36,17 @@ pub(crate) fn create(files: &StoreFiles, store: Uuid) -> Result<()> {
     disk.create_dir(&dir)?;
     let log = Log::create(&**disk, &dir, 0, store, authenticator)?;
     let ledger = Ledger::new(store, log.position());
-    // The journal is there before the database is.
+    // The journal must exist before the database does.
     drop(Journal::open(&**disk, &files.dir, ledger.journal)?);
-    write_new(files, &dir, &ledger, [])
+    write_new(files, &dir, &ledger, &BTreeMap::new())
 }
 
-/// Makes a database in `dir` and a copy of it: the records, keys and sealed values, that `ledger` accounts for.
-pub(crate) fn write_new<'a>(
+/// Makes a database in `dir` and a copy of it, from the records that `ledger` accounts for: keys and sealed values.
+pub(crate) fn write_new(
     files: &StoreFiles,
     dir: &Path,
     ledger: &Ledger,
-    records: impl IntoIterator<Item = (&'a Vec<u8>, &'a Vec<u8>)> + Clone,
+    records: &BTreeMap<Vec<u8>, Vec<u8>>,
 ) -> Result<()> {
     let StoreFiles {
         disk,
@@ -55,7 +55,7 @@ pub(crate) fn write_new<'a>(
     } = files;
     let file = dir.join(files.engine.file_name());
     let engine = files.engine.create(disk, &file, &mut |database| {
-        for (key, sealed) in records.clone() {
+        for (key, sealed) in records {
             database.put(key, sealed)?;
         }
         ledger.write(database, authenticator)?;
@@ -66,7 +66,7 @@ pub(crate) fn write_new<'a>(
     copies::write(&**disk, dir, &snapshot, ledger, authenticator)
 }
 
-/// Opens a database and has it catch up with its log.
+/// Opens a database and brings it up to date with its log.
 ///
 /// # Errors
 /// If anything that was acknowledged is missing.
@@ -78,7 +78,7 @@ pub(crate) fn open(files: &StoreFiles) -> Result<Recovered> {
     } = files;
     let (dir, database) = (files.metadata(), files.database());
     crate::disk::sweep_unfinished(&**disk, &dir)?;
-    // A kill leaves names that are not durable, and nothing may be acknowledged in a file that has such a one.
+    // A kill may leave file names that are not durable. Nothing may be acknowledged in a file with such a name.
     disk.sync_dir(&dir)?;
     let mut engine = files.engine.open(disk, &database)?;
     let mut ledger = read_ledger(&*engine, &database, authenticator)?;
@@ -90,12 +90,12 @@ pub(crate) fn open(files: &StoreFiles) -> Result<Recovered> {
         is_torn,
     } = commits_behind(files, &ledger)?;
     let mut log = Log::open(&**disk, &dir, end, authenticator)?;
-    // After a kill, its last entry may be one that was not synced yet, and nothing is visible before it is durable.
+    // After a kill, the last entry may not be synced yet. Nothing may be visible before it is durable.
     log.sync()?;
     guard(&database, || {
         replay(&mut *engine, &mut ledger, &journal, &commits, authenticator)
     })?;
-    // Where no commit lies behind, the database may still point into the log before.
+    // If no commit follows, the database may still point into the previous log.
     ledger.log = end;
     let acknowledged = newest.read()?.unwrap_or_default().number;
     if acknowledged > ledger.number {
@@ -135,17 +135,17 @@ pub(crate) fn read_ledger(
         .ok_or_else(|| Error::damaged_file(database, "its ledger is not the one that was written"))
 }
 
-/// What the logs have behind a ledger.
+/// The contents of the logs behind a ledger.
 pub(crate) struct Behind {
-    /// Each commit, with the position behind it.
+    /// The commits, each with the position behind it.
     pub(crate) commits: Vec<(LogEntry, LogPosition)>,
-    /// Where the newest log goes on.
+    /// The position at which the newest log goes on.
     pub(crate) end: LogPosition,
-    /// Whether an unfinished commit lies there.
+    /// True if an unfinished commit lies there.
     pub(crate) is_torn: bool,
 }
 
-/// The commits in the logs behind what `ledger` accounts for.
+/// Returns the commits in the logs behind those that `ledger` accounts for.
 pub(crate) fn commits_behind(files: &StoreFiles, ledger: &Ledger) -> Result<Behind> {
     let StoreFiles {
         disk,
@@ -164,7 +164,7 @@ pub(crate) fn commits_behind(files: &StoreFiles, ledger: &Ledger) -> Result<Behi
                 "it is missing",
             ));
         }
-        // A later log takes the place of what an earlier one has behind its beginning.
+        // A later log replaces the entries of an earlier one from the later one's beginning on.
         let next = bases.iter().copied().find(|base| *base > position.base);
         let last = next.unwrap_or(u64::MAX);
         let read = log::read(&**disk, &dir, position, last, authenticator)?;
@@ -196,7 +196,7 @@ pub(crate) fn commits_behind(files: &StoreFiles, ledger: &Ledger) -> Result<Behi
     }
 }
 
-/// Carries out commits from the log, and has the journal have their lines.
+/// Carries out commits from the log, and appends their lines to the journal.
 pub(crate) fn replay(
     engine: &mut dyn Engine,
     ledger: &mut Ledger,
@@ -246,7 +246,7 @@ pub(crate) struct Walk {
     pub(crate) findings: Vec<String>,
 }
 
-/// How many findings are named: a file that is cut in the middle has as many as it had records.
+/// The maximum number of findings. A file that is cut in the middle could have as many as it had records.
 const FINDINGS: usize = 20;
 
 impl Walk {
@@ -264,10 +264,10 @@ impl Walk {
         })
     }
 
-    /// Goes on until the end, or until `deadline`. True at the end.
+    /// Goes on until the end, or until `deadline`. Returns true at the end.
     ///
     /// # Errors
-    /// If the disk fails: that says nothing of what it holds.
+    /// If the disk fails. Such a failure says nothing about the records on it.
     pub(crate) fn run(&mut self, deadline: Option<Instant>) -> Result<bool> {
         for item in self.items.by_ref() {
             match item {
@@ -300,7 +300,8 @@ impl Walk {
     }
 }
 
-/// What is wrong with the files beside the database: the copies, the logs that lead on from them, and the journal.
+/// Checks the files beside the database: the copies, the logs that lead on from them, and the journal. Returns the
+/// findings, one sentence each.
 pub(crate) fn check_files(
     files: &StoreFiles,
     ledger: &Ledger,
@@ -349,7 +350,7 @@ pub(crate) fn check_files(
     Ok(findings)
 }
 
-/// A snapshot that can be read without a panic.
+/// Returns a snapshot that can be read without a panic.
 pub(crate) fn guarded(engine: &dyn Engine, files: &StoreFiles) -> Result<Arc<Guarded>> {
     let file = files.database();
     Ok(Arc::new(Guarded {

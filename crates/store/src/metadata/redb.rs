@@ -27,19 +27,19 @@ use crate::{
 
 const RECORDS: TableDefinition<'_, &[u8], &[u8]> = TableDefinition::new("records");
 
-/// How much of the file is kept in memory.
+/// The number of bytes of the file that are kept in memory.
 const CACHE_BYTES: usize = 32 * 1024 * 1024;
 
-/// What is held back of writes while the disk fails is kept in blocks of this size.
+/// The size of a block, in bytes. Writes that are held back while the disk fails are kept in blocks.
 const BLOCK: usize = 4096;
 
-/// How large a file is checked whole when it is opened, which takes some 10 ms then.
+/// The size of the largest file, in bytes, that is checked whole when it is opened. That takes some 10 ms.
 const CHECKED_BYTES: u64 = 32 * 1024 * 1024;
 
-/// How much room there must be beside a copy of the file.
+/// The number of bytes that must be free on the disk beside a copy of the file.
 const ROOM_BESIDE_COPY: u64 = 1024 * 1024;
 
-/// How much is copied at once.
+/// The number of bytes that are copied at once.
 const COPY_BYTES: usize = 1024 * 1024;
 
 struct Redb {
@@ -55,8 +55,8 @@ pub(super) fn open(disk: &Arc<dyn Disk>, path: &Path) -> Result<Box<dyn Engine>>
     Ok(Box::new(Redb::open(file)?))
 }
 
-/// Opens the database at `path` to look at it: what its library writes on the way stays in memory. With `check`
-/// the library compares each page with its checksum, and goes back to the checkpoint before if one is damaged.
+/// Opens the database at `path` to look at it. Writes of its library stay in memory. With `check`, the library
+/// compares each page with its checksum, and goes back to the previous checkpoint if a page is damaged.
 pub(super) fn open_aside(
     disk: &Arc<dyn Disk>,
     path: &Path,
@@ -96,8 +96,8 @@ impl Redb {
         let db = Some(open_file(&file, check)?);
         let mut opened = Self { db, file };
         if check {
-            // The check ends with a commit of another kind, after which a file that is damaged cannot be opened to
-            // save what is whole in it. If this one fails, the next checkpoint says so.
+            // The check ends with a commit of another kind. If the file is damaged after such a commit, it cannot be
+            // opened to save its intact records. If the commit here fails, the next checkpoint reports it.
             let _ = opened.commit(Durability::Immediate, &mut |_| Ok(true));
         }
         Ok(opened)
@@ -108,8 +108,8 @@ impl Redb {
         self.db.as_ref().ok_or_else(closed)
     }
 
-    /// Its library may panic over what is damaged, also where it is dropped. And it would make durable there what
-    /// no checkpoint did: what the journal does not have yet, or a commit that was taken back.
+    /// Closes the database. Its library may panic over damage even on a drop. A drop would also make commits durable
+    /// that no checkpoint covers: commits whose lines the journal does not have yet, or a commit that was taken back.
     fn close(&mut self) {
         self.file.is_closed.store(true, Ordering::SeqCst);
         let db = self.db.take();
@@ -135,7 +135,7 @@ impl Redb {
         write
             .set_durability(durability)
             .map_err(|error| file.error(error))?;
-        // Has the database open at once after a kill, since the commit that is found is whole.
+        // With this, the database opens at once after a kill, since the commit that it finds is whole.
         write.set_quick_repair(matches!(durability, Durability::Immediate));
         let is_wanted = {
             let table = write.open_table(RECORDS);
@@ -202,8 +202,8 @@ impl Drop for Redb {
 fn open_file(file: &Arc<File>, check: bool) -> Result<Database> {
     Builder::new()
         .set_cache_size(CACHE_BYTES)
-        // What it would trust otherwise, such as its list of free pages, it panics over much later, within a panic:
-        // then nothing can keep the process.
+        // Without a check, redb trusts data such as its list of free pages. If that is damaged, redb panics over it
+        // much later, within a panic, and nothing can save the process then.
         .set_check_integrity_on_open(check)
         .create_with_backend(Backend(Arc::clone(file)))
         .map_err(|error| file.error(error))
@@ -262,31 +262,32 @@ impl Snapshot for Reading {
     }
 }
 
-/// The database's file. Once a write or a sync has failed, it leaves the file as it is and holds what comes
-/// in memory: the database can be read on, and on disk it stays what it was at the last checkpoint, from
-/// where the commit log leads on.
+/// The database's file. After a failed write or sync, it leaves the file as it is and holds later writes in memory.
+/// The database can still be read. On disk it stays as it was at the last checkpoint, and the commit log leads on
+/// from there.
 struct File {
     disk: Arc<dyn Disk>,
     path: PathBuf,
     state: RwLock<State>,
-    /// Whether the library was told that the disk failed: it does nothing from then on, until it is opened anew.
+    /// True once the library was told that the disk failed, or the database was given up. Nothing is done with it
+    /// from then on until it is opened anew.
     is_broken: AtomicBool,
-    /// Whether nothing is written any more.
+    /// True if nothing is written any more.
     is_closed: AtomicBool,
 }
 
 struct State {
     file: Arc<dyn DiskFile>,
     length: u64,
-    /// What was written since the last sync, in blocks: one that fails may lose any of it.
+    /// The blocks written since the last sync. A failed sync may lose any of them.
     unsynced: BTreeMap<u64, Vec<u8>>,
     frozen: Option<Frozen>,
 }
 
-/// Why the file is left as it is.
+/// The reason for leaving the file as it is.
 struct Frozen {
     failure: io::Error,
-    /// How much of the file still counts; zeros lie behind.
+    /// The number of bytes of the file that still count. Zeros follow them.
     length: u64,
 }
 
@@ -310,8 +311,8 @@ impl File {
         write(&mut self.state.write().unwrap_or_else(PoisonError::into_inner))
     }
 
-    /// Whether its pages are compared with their checksums when it is opened. Of a large one that takes too long; its
-    /// records are compared all the same.
+    /// Returns true if the pages are compared with their checksums when the file is opened. That takes too long for a
+    /// large file, whose records are compared all the same.
     fn is_checked_at_start(&self) -> bool {
         self.read_state(|state| state.length <= CHECKED_BYTES)
     }
@@ -319,7 +320,7 @@ impl File {
     fn error(&self, error: impl Into<redb::Error>) -> Error {
         match error.into() {
             redb::Error::Io(error) => match error.kind() {
-                // What it says of a file that is not its own, or has a page that points behind its end.
+                // The library returns these for a foreign file, and for a page that points behind the file's end.
                 io::ErrorKind::InvalidData | io::ErrorKind::UnexpectedEof => {
                     Error::damaged_file(&self.path, error.to_string())
                 }
@@ -341,13 +342,13 @@ impl File {
         self.noting(changed)
     }
 
-    /// Notes that the library is told of a failure.
+    /// Notes a failure that the library is told of.
     fn noting<T>(&self, result: io::Result<T>) -> io::Result<T> {
         self.is_broken.fetch_or(result.is_err(), Ordering::SeqCst);
         result
     }
 
-    /// Fails if something is held back.
+    /// Fails if writes are held back.
     fn check(&self) -> Result<()> {
         self.read_state(|state| match &state.frozen {
             Some(frozen) => Err(Error::Io(share(&frozen.failure))),
@@ -355,8 +356,8 @@ impl File {
         })
     }
 
-    /// Goes on in a new file, if something is held back. After a sync that failed, nothing says what the old
-    /// one holds.
+    /// Goes on in a new file, if writes are held back. After a failed sync, the contents of the old file are
+    /// uncertain.
     fn thaw(&self) -> Result<()> {
         self.write_state(|state| {
             if state.frozen.is_none() {
@@ -430,7 +431,7 @@ impl State {
         Ok(())
     }
 
-    /// Keeps what is written, until it is durable.
+    /// Keeps written bytes until they are durable.
     fn keep(&mut self, offset: u64, bytes: &[u8]) -> io::Result<()> {
         for (block, from, part) in blocks(offset, bytes.len()) {
             let begins = block * BLOCK as u64;
@@ -487,7 +488,7 @@ impl State {
         }
     }
 
-    /// Holds back all that comes, since the file is only looked at.
+    /// Holds back all later writes, since the file is only looked at.
     fn look(&mut self) {
         self.frozen = Some(Frozen {
             failure: io::ErrorKind::ReadOnlyFilesystem.into(),
@@ -495,7 +496,7 @@ impl State {
         });
     }
 
-    /// Holds back all that comes, because of `failure`.
+    /// Holds back all later writes, because of `failure`.
     fn freeze(&mut self, path: &Path, failure: io::Error) {
         tracing::error!(file = %path.display(), error = %failure, "the database cannot be written; it goes on in memory and in the commit log");
         self.frozen = Some(Frozen {
@@ -505,8 +506,8 @@ impl State {
     }
 }
 
-/// The blocks that a range touches: each one's number, where the range begins in it, and which part of the range
-/// lies in it.
+/// Returns the blocks that a range touches. Each has its number, the offset in it at which the range begins, and the
+/// part of the range that lies in it.
 fn blocks(
     offset: u64,
     length: usize,

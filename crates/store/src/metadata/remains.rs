@@ -1,4 +1,4 @@
-//! What is left of the metadata in a directory that may be damaged, and the states that it can be brought to.
+//! The remains of the metadata in a directory that may be damaged, and the states that it can be brought to.
 //! Nothing here changes anything on disk.
 
 use std::{collections::BTreeMap, io, ops::Bound, path::Path};
@@ -20,27 +20,27 @@ use crate::{
     table::{SEPARATOR, end_of, readable},
 };
 
-/// How many damaged records of a database are named.
+/// The maximum number of damaged records that are named for a database.
 const NAMED: usize = 20;
 
-/// What is left.
+/// The remains of the metadata.
 pub(crate) struct Remains {
     pub(crate) format: Option<Format>,
     pub(crate) store: Option<Uuid>,
-    /// What is wrong, a sentence for each.
+    /// The findings, one sentence each.
     pub(crate) findings: Vec<String>,
     /// The state that reaches furthest.
     pub(crate) best: Option<State>,
-    /// The newest commits that are known of.
+    /// The numbers of the newest known commits.
     pub(crate) known: Acknowledged,
-    /// Whether the file that repeats the number of the newest commit can be read.
+    /// True if the file that repeats the number of the newest commit can be read.
     pub(crate) is_newest_known: bool,
-    /// The ledger of the newest commit of which there is one.
+    /// The newest of the ledgers that were found.
     pub(crate) newest_ledger: Option<Ledger>,
     pub(crate) lines: Lines,
 }
 
-/// The journal's lines that the commit logs have, each with the mark before it.
+/// The journal's lines in the commit logs, each with the mark before it.
 #[derive(Default)]
 pub(crate) struct Lines {
     marks: BTreeMap<u64, JournalMark>,
@@ -57,12 +57,12 @@ impl Lines {
         }
     }
 
-    /// Whether the journal was at `mark` once.
+    /// Returns true if the journal ended at `mark` at some time.
     pub(crate) fn knows(&self, mark: &JournalMark) -> bool {
         self.marks.get(&mark.length) == Some(mark)
     }
 
-    /// The lines from the offset `from` up to `to`, as far as they are there.
+    /// Returns the lines from the offset `from` up to `to`, as far as they are there.
     pub(crate) fn between(&self, from: u64, to: u64) -> Vec<u8> {
         let mut lines = Vec::new();
         for (offset, behind) in self.behind.range(from..to) {
@@ -125,7 +125,7 @@ impl Remains {
         Ok(remains)
     }
 
-    /// Adds what the databases hold, and what is wrong with the one that the directory says it has.
+    /// Returns the states of the databases, and adds the findings on the database that the directory names.
     fn databases(&mut self, files: &StoreFiles) -> Result<Vec<State>> {
         let dir = files.metadata();
         let names = files.disk.list(&dir)?;
@@ -217,7 +217,7 @@ impl Remains {
         }
     }
 
-    /// Notes how far the commits go of which the file `newest` and the logs know.
+    /// Notes the newest commits that the file `newest` and the logs know of.
     fn note_newest(&mut self, files: &StoreFiles) -> Result<()> {
         let StoreFiles {
             disk,
@@ -238,7 +238,7 @@ impl Remains {
                 self.known.number = self.known.number.max(base);
             }
             let position = log::behind_header(base, store, authenticator);
-            // What lies behind the beginning of a later log was taken back.
+            // Entries behind the beginning of a later log were taken back.
             let next = bases.iter().copied().find(|next| *next > base);
             let last = next.unwrap_or(u64::MAX);
             let read = log::read(&**disk, &dir, position, last, authenticator);
@@ -252,7 +252,7 @@ impl Remains {
         Ok(())
     }
 
-    /// Says what is wrong with what leads on from database and copies, and with the journal.
+    /// Adds the findings on the file `newest`, on the logs that lead on from database and copies, and on the journal.
     fn judge(&mut self, files: &StoreFiles, states: &[State]) -> Result<()> {
         let dir = files.metadata();
         let database = states.iter().find(|state| state.source == Source::Database);
@@ -281,7 +281,7 @@ impl Remains {
         }
         if let Some(state) = database {
             let path = files.dir.join(journal::FILE);
-            // What lies behind the last checkpoint, a start writes anew.
+            // A start writes the lines behind the last checkpoint anew.
             let wanted = state.begins;
             let found = journal::authentic(&*files.disk, &path, |mark| *mark == wanted)?;
             if found.authentic != wanted {
@@ -302,7 +302,7 @@ impl Remains {
     }
 }
 
-/// A database, read aside as far as it can be.
+/// The readable part of a database. The read changes nothing on disk.
 #[derive(Default)]
 struct DatabaseAside {
     ledger: Option<Ledger>,
@@ -335,7 +335,7 @@ impl DatabaseAside {
             file: path.to_owned(),
         };
         let walked = self.walk(files, &snapshot);
-        // A library may give up over a damaged file at its end, too.
+        // The library may also panic over a damaged file when it is dropped.
         let ended = guard(path, move || {
             drop(snapshot);
             drop(engine);
@@ -356,7 +356,7 @@ impl DatabaseAside {
         };
         if let Err(error) = self.take(files, snapshot, Bound::Unbounded, Bound::Unbounded) {
             self.findings.push(finding(error)?);
-            // What lies behind the damage may be found from its table's beginning.
+            // Records behind the damage may be found from the beginning of their table.
             for table in ledger.tables() {
                 let start = [table.as_bytes(), &[SEPARATOR]].concat();
                 let end = end_of(&start);
@@ -409,7 +409,7 @@ impl DatabaseAside {
     }
 }
 
-/// Carries out the commits of the logs that lead on from a state, as far as they are whole.
+/// Carries out the commits in the logs that lead on from a state, as far as they are whole.
 fn follow(files: &StoreFiles, state: &mut State, lines: &mut Lines) -> Result<()> {
     let StoreFiles {
         disk,
@@ -473,7 +473,7 @@ fn follow(files: &StoreFiles, state: &mut State, lines: &mut Lines) -> Result<()
     }
 }
 
-/// What an error says of what is damaged. What is no damage stays an error.
+/// Returns the finding for an error that tells of damage. Any other error stays an error.
 fn finding(error: Error) -> Result<String> {
     match error {
         Error::Io(error)

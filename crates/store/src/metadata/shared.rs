@@ -6,10 +6,10 @@ use std::{
 use super::{Condition, engine::Guarded};
 use crate::Error;
 
-/// How many lines are held while the disk takes none.
+/// The maximum number of lines that are held while the disk takes none.
 const HELD_LINES: usize = 1024;
 
-/// What the writer shares with those who read.
+/// The state that the writer shares with the readers.
 pub(crate) struct Shared {
     snapshot: RwLock<Arc<Guarded>>,
     pub(crate) epoch: AtomicU64,
@@ -31,7 +31,7 @@ impl Shared {
         Arc::clone(&self.snapshot.read().unwrap_or_else(PoisonError::into_inner))
     }
 
-    /// Has readers see a snapshot from now on.
+    /// Shows a snapshot to readers from now on.
     pub(crate) fn show(&self, snapshot: Arc<Guarded>) {
         *self
             .snapshot

@@ -18,7 +18,7 @@ const CACHE_BYTES: u64 = 32 * 1024 * 1024;
 struct Sled {
     db: sled::Db,
     path: PathBuf,
-    /// Where the copy lies that is looked at; gone after the database.
+    /// The directory of the copy that is looked at. It is removed after the database is dropped.
     _aside: Option<tempfile::TempDir>,
 }
 
@@ -75,7 +75,7 @@ pub(super) fn create(
     Ok(Box::new(Sled::open(path)?))
 }
 
-/// sled takes a snapshot that a kill left half written for its newest one, and does not open any more.
+/// Removes snapshots that a kill left half written. sled takes such a snapshot for its newest, and does not open.
 fn remove_unfinished_snapshots(dir: &Path) -> Result<()> {
     for entry in fs::read_dir(dir)? {
         let path = entry?.path();
@@ -136,7 +136,8 @@ impl Engine for Sled {
         applied.map_err(|error| convert(&self.path, error))
     }
 
-    /// sled flushes with `sync_file_range`, which is no barrier, and never syncs its `conf`.
+    /// Flushes the database and syncs its files. sled alone flushes with `sync_file_range`, which is no barrier, and
+    /// never syncs its `conf`.
     fn checkpoint(&mut self) -> Result<()> {
         let flushed = self.db.flush();
         flushed.map_err(|error| convert(&self.path, error))?;
@@ -147,7 +148,7 @@ impl Engine for Sled {
     }
 }
 
-/// A batch that is being made, over what is there.
+/// A batch in the making, over the records of the database.
 struct Writing<'a> {
     sled: &'a Sled,
     changes: BTreeMap<Vec<u8>, Option<Vec<u8>>>,

@@ -12,7 +12,7 @@ use super::{
 };
 use crate::{Result, journal::JournalMark, table::SEPARATOR};
 
-/// What metadata is restored from.
+/// The source that metadata is restored from.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Source {
@@ -43,24 +43,24 @@ impl fmt::Display for Source {
 pub(crate) struct State {
     pub(crate) source: Source,
     pub(crate) ledger: Ledger,
-    /// Whether the ledger is the one that was written, and not made up of the records.
+    /// True if the ledger is the one that was written, and not made up from the records.
     pub(crate) has_ledger: bool,
     pub(crate) records: Map,
-    /// Where the journal was before the commits of the log.
+    /// The end of the journal before the commits of the log.
     pub(crate) begins: JournalMark,
-    /// Its ledger as it was written, if it lacks records.
+    /// The ledger as it was written, if the state may lack records.
     expected: Option<Ledger>,
-    /// What is missing of it, besides later commits.
+    /// The tables that have other records than they should, apart from later commits.
     pub(crate) missing: Vec<TableDifference>,
     pub(crate) end: End,
 }
 
-/// How the commit log ends that leads on from a state.
+/// The end of the commit log that leads on from a state.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct End {
-    /// Why it leads no further, where that is not its end.
+    /// The damage that ends the log early, if there is any.
     pub(crate) broken: Option<String>,
-    /// Whether something lies behind its last entry that is none.
+    /// True if something that is no entry lies behind the last entry.
     pub(crate) is_torn: bool,
 }
 
@@ -93,7 +93,7 @@ impl Map {
 }
 
 impl State {
-    /// The state that a whole database or copy has.
+    /// Makes the state of a whole database or copy.
     pub(crate) fn whole(source: Source, ledger: Ledger, records: Map) -> Self {
         Self {
             source,
@@ -107,7 +107,7 @@ impl State {
         }
     }
 
-    /// The state that some records are, if there are any.
+    /// Makes a state of some records, if there are any.
     pub(crate) fn partial(source: Source, ledger: Option<Ledger>, records: Map) -> Option<Self> {
         if records.0.is_empty() {
             return None;
@@ -134,14 +134,14 @@ impl State {
         })
     }
 
-    /// Whether it has everything that there was at some time.
+    /// Returns true if the state has everything that there was at some time.
     pub(crate) fn is_whole(&self) -> bool {
         self.has_ledger && self.missing.is_empty()
     }
 }
 
-/// Fills the gaps of states that are not whole with the records of copies that are. Whether that makes them whole,
-/// their ledgers say.
+/// Fills the gaps of states that are not whole with the records of whole copies. The ledgers of these states tell if
+/// that makes them whole.
 pub(crate) fn fill(states: &mut [State]) {
     let is_copy = |state: &&State| matches!(state.source, Source::Copy(_));
     let copies: Vec<(u64, Map)> = states
@@ -174,8 +174,8 @@ pub(crate) fn fill(states: &mut [State]) {
     }
 }
 
-/// The whole state that reaches furthest; or one that reaches further and has at least as many records, though not
-/// all.
+/// Chooses the whole state that reaches furthest, or a state that is not whole but reaches further and has at least
+/// as many records.
 pub(crate) fn choose(states: Vec<State>) -> Option<State> {
     let mut best: Option<State> = None;
     for state in states {

@@ -18,48 +18,48 @@ use super::{
 };
 use crate::{Commit, Error, Journal, Result, StoreFiles, disk::Access};
 
-/// How many commits share one sync at most.
+/// The maximum number of commits that share one sync.
 const GROUP: usize = 256;
 
-/// After how many syncs the database is made durable. A start carries out as many commits anew, at most.
+/// The number of syncs after which the database is made durable. A start carries out as many commits anew, at most.
 const CHECKPOINT_AFTER: usize = 512;
 
-/// After how long without a commit the database is made durable, and what failed is tried again.
+/// The time without a commit after which the database is made durable, and failed writes are tried again.
 const IDLE: Duration = Duration::from_secs(1);
 
-/// How often the metadata is copied while it changes.
+/// The interval between copies of the metadata while it changes.
 const COPY_AFTER: Duration = Duration::from_mins(10);
 
-/// How large a log may become before the metadata is copied.
+/// The size of a log, in bytes, at which the metadata is copied.
 const LOG_BYTES: u64 = 64 * 1024 * 1024;
 
-/// How much of the journal may be in memory alone, until the database is made durable and the journal before it.
+/// The number of journal bytes in memory alone at which the database is made durable, and the journal before it.
 const UNSYNCED_LINES: usize = 4 * 1024 * 1024;
 
-/// How much of the journal may be in memory while its file fails. Behind that, nothing is committed.
+/// The maximum number of journal bytes in memory while the journal's file fails. Beyond it, nothing is committed.
 const MOST_UNSYNCED_LINES: usize = 64 * 1024 * 1024;
 
-/// From which size on a copy takes so long that a stop waits for it only if much has changed.
+/// The size of a copy, in bytes, above which it takes long. A stop waits for such a copy only if much has changed.
 const LARGE_COPY: u64 = 64 * 1024 * 1024;
 
 /// Changes that somebody waits for.
 pub(crate) struct Request {
     pub(crate) changes: Changes,
     pub(crate) done: oneshot::Sender<Result<Commit>>,
-    /// Bounds how many wait.
+    /// A place in the queue, which limits the number of waiting commits.
     pub(crate) place: OwnedSemaphorePermit,
 }
 
 pub(crate) enum Message {
     Commit(Request),
-    /// What is wrong with the files beside the database, while none of them is written.
+    /// Asks for the findings on the files beside the database, while none of them is written.
     Check(oneshot::Sender<Result<Vec<String>>>),
-    /// What there is to compare them with.
+    /// Asks for the state that these files are compared with.
     Expect(oneshot::Sender<Box<Expected>>),
     Stop(oneshot::Sender<()>),
 }
 
-/// What the files beside the database are to agree with.
+/// The state that the files beside the database must agree with.
 pub(crate) struct Expected {
     pub(crate) files: StoreFiles,
     pub(crate) ledger: Ledger,
@@ -68,20 +68,20 @@ pub(crate) struct Expected {
 
 /// The one thread that writes.
 ///
-/// It takes the commits that wait, has the log have them (one sync for all), and only then makes them visible. A
+/// It takes the waiting commits, appends them to the log with one sync for all, and only then makes them visible. A
 /// commit that the log does not take has not happened.
 pub(crate) struct Writer {
     files: StoreFiles,
     engine: Box<dyn Engine>,
     ledger: Ledger,
     log: Log,
-    /// Whether the log may have something that nobody was told of: then a new one must take its place.
+    /// True if the log may hold an entry that nobody was told of. Then a new log must take its place.
     is_in_doubt: bool,
     newest: Newest,
     journal: Journal,
     shared: Arc<Shared>,
     since_checkpoint: usize,
-    /// Whether the last checkpoint failed, and when.
+    /// The time of the last checkpoint, if it failed.
     failed_checkpoint: Option<Instant>,
     copied: u64,
     copied_at: Instant,
@@ -170,7 +170,7 @@ impl Writer {
         }
     }
 
-    /// Commits a group. If a record in the way of one of them is damaged, the others go on without it.
+    /// Commits a group. If one commit meets a damaged record, the others go on without it.
     fn commit(&mut self, requests: Vec<Request>) {
         let (changes, waiting): (Vec<Changes>, Vec<_>) = requests
             .into_iter()
@@ -211,7 +211,7 @@ impl Writer {
         }
         let is_due =
             self.since_checkpoint >= CHECKPOINT_AFTER || self.journal.unsynced() >= UNSYNCED_LINES;
-        // One that fails may have copied the whole database.
+        // A failed checkpoint may have copied the whole database.
         let is_early = self.failed_checkpoint.is_some_and(|at| at.elapsed() < IDLE);
         if is_due && !is_early {
             self.checkpoint_or_report();
@@ -250,7 +250,7 @@ impl Writer {
         Ok(group.outcomes)
     }
 
-    /// Has the log alone have lines: the database has nothing of them.
+    /// Appends lines to the log alone. The database does not hold them.
     fn write_lines(&mut self, mut group: Group, changes: &[Changes]) -> Result<Group> {
         for changes in changes {
             group.entry.lines.extend(changes.lines.concat());
@@ -318,7 +318,7 @@ impl Writer {
         append(&mut self.log, &mut self.is_in_doubt, encoded)
     }
 
-    /// Has the log forget a commit that the database did not take, or took and cannot show.
+    /// Takes a commit back from the log that the database did not take, or took and cannot show.
     fn take_back(&mut self, before: LogPosition) {
         self.engine.give_up();
         if let Err(error) = self.log.take_back(before) {
@@ -327,7 +327,7 @@ impl Writer {
         }
     }
 
-    /// Opens the database anew, if it has failed, and has it catch up with the log.
+    /// Opens the database anew, if it has failed, and brings it up to date with the log.
     fn reopen_if_needed(&mut self) -> Result<()> {
         if !self.engine.needs_reopening() {
             return Ok(());
@@ -349,7 +349,7 @@ impl Writer {
         self.publish()
     }
 
-    /// Shows what was written.
+    /// Shows the written records to readers.
     fn publish(&self) -> Result<()> {
         let snapshot = recovery::guarded(&*self.engine, &self.files)?;
         self.shared.show(snapshot);
@@ -365,7 +365,7 @@ impl Writer {
         self.journal.append(&entry.lines);
     }
 
-    /// Begins another log, in the place of one that cannot be trusted or has become long.
+    /// Begins a new log, in the place of one that cannot be trusted or that a copy replaces.
     fn begin_log(&mut self) -> Result<()> {
         let StoreFiles {
             disk,
@@ -373,7 +373,7 @@ impl Writer {
             ..
         } = &self.files;
         let (base, store) = (self.ledger.number, self.ledger.store);
-        // If this fails, the new log may be there all the same: what the old one had from then on would be lost.
+        // If this fails, the new log may exist all the same. Later entries of the old log would be lost then.
         self.is_in_doubt = true;
         self.log = Log::create(&**disk, &self.files.metadata(), base, store, authenticator)?;
         self.ledger.log = self.log.position();
@@ -381,7 +381,7 @@ impl Writer {
         Ok(())
     }
 
-    /// Makes the database durable, and the journal's file before.
+    /// Makes the journal's file durable, and then the database.
     fn checkpoint(&mut self) -> Result<()> {
         if self.since_checkpoint == 0 {
             return Ok(());
@@ -414,7 +414,7 @@ impl Writer {
         }
     }
 
-    /// Says that writing works again, unless what worked is the last bit that fits.
+    /// Reports that writes work again, unless the log has little room left or the last checkpoint failed.
     fn report_recovery(&self) {
         if self.failed_checkpoint.is_none() && self.log.has_reserve() {
             self.shared.report_recovery();
@@ -424,7 +424,7 @@ impl Writer {
     fn use_idle_time(&mut self) {
         let is_failing = self.shared.condition().failure.is_some();
         let has_held = self.shared.condition().held_lines > 0;
-        // An entry with nothing in it, if need be, tells whether the disk takes writes again.
+        // An entry, empty if need be, shows if the disk takes writes again.
         let is_broken = self.engine.needs_reopening() || self.is_in_doubt;
         if (is_failing || has_held || is_broken) && self.commit_together(&[]).is_err() {
             return;
@@ -490,8 +490,8 @@ impl Writer {
         }
     }
 
-    /// Whether a stop is to wait for a copy. Of much metadata it takes seconds, and the log leads on from the copy
-    /// before.
+    /// Returns true if a stop should wait for a copy. A copy of much metadata takes seconds, and the log leads on from
+    /// the previous copy.
     fn is_copy_worth_it(&self) -> bool {
         let path = copies::path(&self.files.metadata(), self.copied);
         let copied = self.files.disk.open(&path, Access::Read);

@@ -22,8 +22,8 @@ pub struct NoteFiles {
 }
 
 impl NoteFiles {
-    /// Opens the directory `name` below `dir`, creates it if it is missing, and sweeps what an earlier process had
-    /// not finished writing.
+    /// Opens the directory `name` below `dir`. Creates it if it is missing, and removes the unfinished writes of an
+    /// earlier process.
     ///
     /// # Errors
     /// If the disk fails.
@@ -37,13 +37,13 @@ impl NoteFiles {
         disk.create_dir(&files.dir)?;
         disk::sweep_unfinished(&**disk, &files.dir)?;
         if durability == Durability::Power {
-            // What a kill left written without a sync is durable before anybody reads it.
+            // A kill may leave a note without a sync. The note is made durable before anybody reads it.
             disk.sync_dir(&files.dir)?;
         }
         Ok(files)
     }
 
-    /// The notes in the directory `name` below `dir`, to look at: nothing is created or removed.
+    /// Opens the notes in the directory `name` below `dir` for inspection. Creates and removes nothing.
     pub(crate) fn look(
         disk: &Arc<dyn Disk>,
         dir: &Path,
@@ -72,7 +72,7 @@ impl Notes for NoteFiles {
         }
         let unfinished = disk::unfinished(&path);
         let created = match self.disk.create(&unfinished) {
-            // One that failed could not be removed.
+            // The file of an earlier, failed write could not be removed.
             Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {
                 disk::remove_if_present(&*self.disk, &unfinished)?;
                 self.disk.create(&unfinished)

@@ -17,10 +17,11 @@ use crate::{
     metadata::Failure,
 };
 
-/// How much room objects leave on the disk: operations on keys and registries go on when pushes are refused.
+/// The number of bytes that blobs leave free on the disk: operations on keys and registries go on when pushes are
+/// refused.
 const SPARED_BYTES: u64 = 8 * 1024 * 1024;
 
-/// What the name of a staged file ends with that outlives who writes it.
+/// The suffix of the name of a kept file: a staged file that outlives its writer.
 const KEPT: &str = ".kept";
 
 /// Objects as files of one directory, staged in its subdirectory `staging`.
@@ -35,13 +36,13 @@ struct Place {
     set: ObjectSet,
     dir: PathBuf,
     staging: PathBuf,
-    /// Whether something failed since the last write that went well.
+    /// True if an operation failed since the last successful write.
     is_failing: AtomicBool,
 }
 
 impl ObjectFiles {
-    /// Opens the directory below `dir`, and creates it if it is missing. What an earlier process had staged, and
-    /// told nobody of, is removed.
+    /// Opens the directory below `dir`, and creates it if it is missing. Removes the objects that an earlier process
+    /// staged but did not keep.
     ///
     /// # Errors
     /// If the disk fails.
@@ -55,12 +56,12 @@ impl ObjectFiles {
                 disk.remove(&place.staging.join(name))?;
             }
         }
-        // What a kill left published without a sync is durable before anybody reads it.
+        // A kill may leave a published object without a sync. It is made durable before anybody reads it.
         disk.sync_dir(&place.dir)?;
         Ok(files)
     }
 
-    /// The objects in the directory below `dir`, to look at: nothing is created or removed.
+    /// Opens the objects in the directory below `dir` for inspection. Creates and removes nothing.
     pub(crate) fn look(disk: &Arc<dyn Disk>, dir: &Path, set: ObjectSet) -> Self {
         let place = Place {
             disk: Arc::clone(disk),
@@ -91,7 +92,7 @@ impl Place {
 
     fn open(&self, path: &Path) -> Result<Option<Arc<dyn Object>>> {
         let opened = disk::open_if_present(&*self.disk, path, Access::Read);
-        // The look at how the disk is shall find out why.
+        // The next check of the disk's condition finds the reason.
         let opened = opened.inspect_err(|_| self.is_failing.store(true, Ordering::Relaxed))?;
         let Some(file) = opened else {
             return Ok(None);
@@ -100,13 +101,13 @@ impl Place {
         Ok(Some(Arc::new(ObjectFile { file, len })))
     }
 
-    /// Notes how a write ended.
+    /// Notes the outcome of a write.
     fn note<T>(&self, written: io::Result<T>) -> Result<T> {
         self.is_failing.store(written.is_err(), Ordering::Relaxed);
         Ok(written?)
     }
 
-    /// Finds out whether an object could be written now, without one if none failed of late.
+    /// Fails if the disk is known to be full or read-only. Does not try a write.
     fn check_writable(&self) -> Result<()> {
         self.check_room(0)?;
         if self.disk.is_read_only(&self.dir)? {
@@ -119,7 +120,7 @@ impl Place {
         Ok(())
     }
 
-    /// Refuses what would take the room that is left for everything else.
+    /// Refuses a write that would take the space reserved for everything else.
     fn check_room(&self, bytes: usize) -> Result<()> {
         if self.set == ObjectSet::Blobs
             && self.disk.free_bytes(&self.dir)? < SPARED_BYTES + bytes as u64
@@ -134,7 +135,7 @@ impl Place {
     }
 }
 
-/// The object that a file is, by its name.
+/// Parses the id of an object from the name of its file.
 fn object(name: &OsString) -> Option<ObjectId> {
     name.to_str()?.parse().ok()
 }

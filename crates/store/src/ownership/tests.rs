@@ -18,7 +18,7 @@ fn with_mode(path: &Path, mode: u32) {
     std::fs::set_permissions(path, std::fs::Permissions::from_mode(mode)).unwrap();
 }
 
-/// A new data directory with one file in each place.
+/// Makes a new data directory with one file in each place.
 fn data_dir() -> (TempDir, Vec<PathBuf>) {
     let dir = TempDir::new().unwrap();
     let mut files: Vec<_> = FILES.map(|name| dir.path().join(name)).into();

@@ -1,4 +1,4 @@
-//! The data directory itself, and a look at all that lies in it.
+//! Checks of the data directory itself, and of the files in it.
 
 use std::{
     io,
@@ -14,11 +14,11 @@ use super::{
 };
 use crate::Result;
 
-/// The bit of shared directories, such as `/tmp`, in which nobody can rename or remove what is another's.
+/// The sticky bit of shared directories, such as `/tmp`: nobody can rename or remove a file of another user there.
 const STICKY: u32 = 0o1000;
 
-/// The files at the top of a data directory. Others there keep their modes: the directory may be somebody's project or
-/// home.
+/// The files at the top of a data directory. Other files there keep their modes: the directory may be somebody's
+/// project or home.
 pub(super) const FILES: [&str; 5] = [
     "audit.jsonl",
     "control.token",
@@ -27,8 +27,8 @@ pub(super) const FILES: [&str; 5] = [
     "service.key",
 ];
 
-/// The directories that the emulator makes, and how many entries of each are looked at when it starts. Content is
-/// looked at when it is opened, too, and its amount must not delay the start.
+/// The directories that the emulator makes, with the number of entries that the start checks in each. Content is also
+/// checked when it is opened, and its amount must not delay the start.
 pub(super) const DIRECTORIES: [(&str, usize); 10] = [
     ("metadata", usize::MAX),
     ("tls", usize::MAX),
@@ -45,7 +45,7 @@ pub(super) const DIRECTORIES: [(&str, usize); 10] = [
 /// The only files that hold private keys in the directory `tls`; all others there are certificates.
 const AUTHORITIES: &str = "authority.pem";
 
-/// Refuses a data directory that belongs to another user, and takes from everyone the right to write to ours.
+/// Refuses a data directory that belongs to another user. Removes the write permission of everyone from our own.
 ///
 /// # Errors
 /// If it, or the link that leads to it, belongs to another user.
@@ -77,11 +77,11 @@ pub fn check_data_dir(dir: &Path) -> Result<()> {
     Ok(())
 }
 
-/// Refuses a data directory in which something was planted, and mends the modes of what the emulator made in it.
+/// Refuses a data directory in which something was planted. Mends the modes of the files that the emulator made.
 ///
 /// # Errors
-/// If anything in it belongs to another user, or what the emulator would use is a link, or neither file nor
-/// directory. Of content only a part is looked at; [`open_inside`](super::open_inside) sees to the rest.
+/// If anything in it belongs to another user, or if an entry that the emulator would use is a link, or neither a file
+/// nor a directory. Only a part of the content is checked; [`open_inside`](super::open_inside) checks the rest.
 pub fn check_tree(dir: &Path) -> Result<()> {
     let user = user();
     for entry in fs::read_dir(dir)? {
@@ -112,11 +112,11 @@ pub fn check_tree(dir: &Path) -> Result<()> {
     Ok(())
 }
 
-/// A look at what the emulator made in a data directory.
+/// A walk over the files that the emulator made in a data directory.
 struct Walk<'a> {
     data_dir: &'a Path,
     user: u32,
-    /// How many more entries are looked at.
+    /// The number of entries that the walk may still check.
     left: usize,
 }
 
@@ -127,9 +127,9 @@ impl Walk<'_> {
         self.entries(dir)
     }
 
-    /// Looks at what lies in a directory. That it was mended is not worth a line: the database makes its files as the
-    /// umask has it, and nobody gets at them through a directory that is closed. If it cannot be, the first is named:
-    /// on a file system without modes that is true of all.
+    /// Checks the entries of a directory. A mended mode is not logged: the database makes its files with the modes of
+    /// the umask, and nobody reaches them through a closed directory. Of the modes that cannot be mended, only the
+    /// first is logged: on a file system without modes, none can be.
     fn entries(&mut self, dir: &Path) -> Result<()> {
         let mut unmended = None;
         for entry in fs::read_dir(dir).map_err(|error| explain(dir, error))? {
@@ -162,7 +162,7 @@ impl Walk<'_> {
     }
 }
 
-/// What is to be done about the mode of a data directory.
+/// The verdict on the mode of a data directory.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) enum DataDirMode {
     Fine,
@@ -170,9 +170,9 @@ pub(super) enum DataDirMode {
     Warned,
 }
 
-/// Judges the mode of the data directory. One with the sticky bit is shared on purpose: it may be `/tmp` itself, which
-/// root must not take from everyone. Root's that everyone can write is let pass, too: so the kubelet makes each
-/// `emptyDir`, and what others put into it is refused.
+/// Judges the mode of the data directory. A directory with the sticky bit is shared on purpose: it may be `/tmp`
+/// itself, which root must not close to everyone. A directory of root that everyone can write is accepted, too: the
+/// kubelet makes each `emptyDir` like this, and files that others put into it are refused.
 /// <https://github.com/kubernetes/kubernetes/blob/v1.34.0/pkg/volume/emptydir/empty_dir.go>
 pub(super) fn judge_data_dir(mode: u32, ours: bool) -> DataDirMode {
     if mode & EVERYONE_WRITES == 0 {
@@ -184,8 +184,8 @@ pub(super) fn judge_data_dir(mode: u32, ours: bool) -> DataDirMode {
     }
 }
 
-/// What others must not do with a file below the top of a data directory. Certificates are for everyone to read: a
-/// container of another user may have `ca.pem` mounted.
+/// Returns the permissions that others must not have on a file below the top of a data directory. Everyone may read
+/// certificates: a container of another user may have `ca.pem` mounted.
 pub(super) fn forbidden(path: &Path) -> u32 {
     let name = path.file_name().unwrap_or_default().to_string_lossy();
     let in_tls = parent(path).ends_with("tls");
@@ -196,19 +196,19 @@ pub(super) fn forbidden(path: &Path) -> u32 {
     }
 }
 
-/// As [`mend`], for what is not open yet.
+/// Does the same as [`mend`], for a file that is not open yet.
 fn mend_at(path: &Path, metadata: &std::fs::Metadata, forbidden: u32) -> io::Result<bool> {
     if metadata.mode() & forbidden == 0 {
         return Ok(false);
     }
-    // A mode is set by what is open, since `chmod` would follow a link that took the file's place.
+    // The mode is set through the open file, since `chmod` would follow a link that took the file's place.
     mend(
         &open_itself(path, fs::OpenOptions::new().read(true))?,
         forbidden,
     )
 }
 
-/// Says what became of a mode.
+/// Logs the outcome of mending a mode.
 fn report(path: &Path, mended: io::Result<bool>) {
     let path = path.display();
     match mended {
@@ -220,7 +220,7 @@ fn report(path: &Path, mended: io::Result<bool>) {
     }
 }
 
-/// What is at `path`, no link followed, if there still is something: an upload may end at any time.
+/// Returns the metadata of `path` without following a link; `None` if it is gone, as an upload may end at any time.
 fn look_at(path: &Path) -> io::Result<Option<std::fs::Metadata>> {
     match fs::symlink_metadata(path) {
         Ok(metadata) => Ok(Some(metadata)),

@@ -22,7 +22,7 @@ use sealock_store::{
     objects::{MemoryObjects, ObjectFiles, ObjectSet, Objects as _},
 };
 
-/// The files of a store in `dir`.
+/// Describes the files of a store in `dir`.
 pub(crate) fn files(dir: &Path, engine: EngineKind) -> StoreFiles {
     StoreFiles {
         engine,
@@ -30,7 +30,7 @@ pub(crate) fn files(dir: &Path, engine: EngineKind) -> StoreFiles {
     }
 }
 
-/// The store in `dir`, which is made if it is not there.
+/// Opens the store in `dir`, and creates it if it is missing.
 pub(crate) fn open(dir: &Path) -> Store {
     Store::open(files(dir, EngineKind::Redb)).unwrap()
 }

@@ -1,4 +1,4 @@
-//! A store on a simulated disk, with a plain account of what was acknowledged and when.
+//! A store on a simulated disk, with a plain account of all acknowledged changes and their times.
 
 use std::{collections::BTreeMap, ops::Bound, path::Path, sync::Arc, time::Duration};
 
@@ -18,7 +18,7 @@ pub(crate) const DIR: &str = "/data";
 const CONTROL: Table<String> = Table::control("keys");
 const CONTENT: Table<String> = Table::content("blobs");
 
-/// When something was begun and when it was acknowledged, each as the number of the disk's effects until then.
+/// The beginning and the acknowledgement of a change, each as the number of effects on the disk until then.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct When {
     begun: usize,
@@ -28,12 +28,12 @@ pub(crate) struct When {
 impl When {
     const BEFORE: Self = Self { begun: 0, done: 0 };
 
-    /// Whether it must have happened if the disk stopped behind `effects`.
+    /// Returns true if the change must have happened if the disk stopped after `effects`.
     fn is_certain(self, effects: usize) -> bool {
         self.done <= effects
     }
 
-    /// When it was, for a later disk where it was found behind so many effects.
+    /// Returns the time on a later disk, where the change was found after `seen` effects.
     fn seen(self, effects: usize, seen: usize) -> Self {
         Self {
             begun: 0,
@@ -46,7 +46,7 @@ impl When {
     }
 }
 
-/// What one commit did.
+/// The changes of one commit.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Change {
     puts: Vec<(String, String)>,
@@ -55,16 +55,16 @@ pub(crate) struct Change {
     removes: Vec<ObjectId>,
 }
 
-/// What a note said, or that it was removed.
+/// The content of a note at a time; `None` if the note was removed.
 type Version = (When, Option<Vec<u8>>);
 
 type Records = BTreeMap<String, String>;
 
-/// All that was acknowledged, or may have happened.
+/// All changes that were acknowledged or may have happened.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Account {
     commits: Vec<(When, Change)>,
-    /// The last one, if it was refused: the next start may find it.
+    /// The last commit, if it was refused: the next start may find it.
     refused: Option<(When, Change)>,
     objects: BTreeMap<ObjectId, (When, Vec<u8>)>,
     custodies: BTreeMap<Uuid, Vec<Version>>,
@@ -80,7 +80,7 @@ pub(crate) fn files(disk: &SimulatedDisk) -> StoreFiles {
     }
 }
 
-/// A store and what it was told.
+/// A store, with an account of its changes.
 pub(crate) struct Session {
     pub(crate) disk: SimulatedDisk,
     pub(crate) account: Account,
@@ -110,7 +110,7 @@ impl Session {
         self.store.as_ref().unwrap()
     }
 
-    /// Ends as a kill does: the disk takes nothing any more.
+    /// Ends the store like a kill: the disk takes no more writes.
     pub(crate) fn kill(&mut self) {
         self.disk.fail(|_| Some(Errno::IO.into()));
         self.store = None;
@@ -170,7 +170,7 @@ impl Session {
         self.account.commits.extend(changes);
     }
 
-    /// Commits what expects that there is no such record. `None` if the disk fails.
+    /// Commits a change that expects no record under `key`. Returns `None` if the disk fails.
     pub(crate) async fn conflict(&self, key: &str) -> Option<Commit> {
         let change = Change::default().put("conflict", "x").line("conflict");
         let batch = change.batch().expect_absent(&CONTENT, &[key]);
@@ -230,7 +230,7 @@ impl Session {
         result
     }
 
-    /// The records and lines, as soon as they can be read.
+    /// Returns the records and lines as soon as they can be read.
     async fn found_in_time(&self) -> (Records, String) {
         for _ in 0..500 {
             if let Ok(found) = found(self.store()) {
@@ -241,7 +241,7 @@ impl Session {
         self.found()
     }
 
-    /// The records and lines that can be read.
+    /// Returns the records and lines of the store.
     pub(crate) fn found(&self) -> (Records, String) {
         found(self.store()).unwrap()
     }
@@ -253,7 +253,7 @@ impl Drop for Session {
     }
 }
 
-/// Everything that a store holds of records and lines.
+/// Returns all records and lines of a store.
 pub(crate) fn found(store: &Store) -> Result<(Records, String), Error> {
     let mut records = Records::new();
     for table in [CONTENT, CONTROL] {
@@ -329,7 +329,7 @@ fn table(key: &str) -> &'static Table<String> {
 }
 
 impl Account {
-    /// Records and lines behind all commits.
+    /// Returns the records and lines after all commits.
     pub(crate) fn all(&self) -> (Records, String) {
         let (mut records, mut lines) = <(Records, String)>::default();
         for (_, change) in &self.commits {
@@ -338,8 +338,9 @@ impl Account {
         (records, lines)
     }
 
-    /// Compares what a store holds, whose disk stopped behind `effects`, with what it was told; and forgets what did
-    /// not happen. What did is certain behind the effects `seen` of the new disk. `Err` says what differs.
+    /// Compares a store whose disk stopped after `effects` with the account. Forgets the changes that did not happen.
+    /// The others are certain after the effects `seen` of the new disk. Returns `Err` with the difference, if there is
+    /// one.
     fn compare(
         &mut self,
         store: &Store,
@@ -414,7 +415,7 @@ impl Account {
     }
 }
 
-/// Compares a note with the versions that it may be.
+/// Compares a note with its possible versions.
 fn settle(
     versions: &mut Vec<Version>,
     read: Option<Vec<u8>>,
@@ -441,7 +442,7 @@ fn settle(
     if is_right { Ok(()) } else { Err(what) }
 }
 
-/// Opens the store that is found on a disk which stopped behind `effects`, and looks at everything.
+/// Opens the store on a disk that stopped after `effects`, and checks everything.
 pub(crate) async fn recover(
     found: Image,
     account: &Account,

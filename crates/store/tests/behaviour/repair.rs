@@ -17,13 +17,13 @@ use crate::{
     store::{BLOBS, KEYS, as_killed, put},
 };
 
-/// When the repairs are.
+/// The time of the repairs, in seconds since 1970.
 const NOW: i64 = 1_800_000_000;
 
-/// What damages something.
+/// A function that damages its argument.
 type Damage<T> = fn(&T);
 
-/// What a store has.
+/// The content of a store.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 struct Content {
     keys: BTreeMap<String, String>,
@@ -51,9 +51,9 @@ fn content(store: &Store) -> Content {
     }
 }
 
-/// A store in use for the second time, as a kill leaves it. It has a copy of the beginning and one of the end of the
-/// first time. The second one's commits are in the log alone: 20 to 29 of blobs, with the key `k` disabled by the
-/// middle one, so that the commits are 21 in number.
+/// A store that a kill ended in its second use. It has a copy from the beginning and one from the end of the first
+/// use. The commits of the second use are in the log alone: the blobs 20 to 29, and after blob 24 the disabling of the
+/// key `k`. Both uses together have 22 commits.
 struct Used {
     dir: tempfile::TempDir,
     content: Content,
@@ -112,7 +112,7 @@ impl Used {
         refused
     }
 
-    /// Repairs it, and shows that it starts then, that nothing is wrong any more, and that nothing is gone.
+    /// Repairs the store. Checks that it then starts, that it is undamaged, and that nothing is gone.
     async fn repair(&self) -> (Repair, Content) {
         let before = everything(&self.dir());
         let files = self.files();
@@ -151,7 +151,7 @@ async fn blob(store: &Store, number: u32) {
     assert_eq!(store.commit(batch).await.unwrap(), Commit::Done);
 }
 
-/// All files below `dir` that are not empty, but the lock.
+/// Returns all files below `dir`, with their content.
 fn everything(dir: &Path) -> BTreeMap<PathBuf, Vec<u8>> {
     let mut found = BTreeMap::new();
     for entry in fs::read_dir(dir).unwrap() {
@@ -171,14 +171,14 @@ fn change(path: &Path, change: impl FnOnce(&mut Vec<u8>)) {
     fs::write(path, bytes).unwrap();
 }
 
-/// Flips a bit every so often.
+/// Flips a bit every 500 bytes.
 fn riddle(path: &Path) {
     change(path, |bytes| {
         bytes.iter_mut().step_by(500).for_each(|byte| *byte ^= 0x10);
     });
 }
 
-/// Flips a bit where `what` stands in the file last.
+/// Flips a bit of the last occurrence of `what` in the file.
 fn flip(path: &Path, what: &str) {
     change(path, |bytes| {
         let at = bytes
@@ -398,7 +398,7 @@ async fn where_no_copy_is_whole_the_authentic_records_are_restored() {
 async fn gaps_are_filled_from_an_older_copy_and_the_ledger_says_whether_that_is_all() {
     for (lost, is_in_copy) in [("15", true), ("25", false)] {
         let used = Used::new().await;
-        // As it was stopped: the database has all commits. From the older copy on the log leads nowhere.
+        // The state after a stop: the database has all commits. The log after the older copy leads nowhere.
         fs::remove_dir_all(used.dir()).unwrap();
         as_killed(&used.dir.path().join("live"), &used.dir());
         flip(&used.metadata("records.redb"), &format!("\"blob {lost}\""));
@@ -457,7 +457,7 @@ async fn the_database_of_another_directory_is_not_taken_for_this_ones() {
 async fn a_journal_that_lost_lines_goes_on_with_what_is_authentic() {
     let used = Used::new().await;
     let journal = used.dir().join("audit.jsonl");
-    // The lines of the first time, whose log is gone, but for its copy's mark.
+    // The log of the first use is gone. Only the mark of the copy authenticates its lines.
     for gone in ["log-00000000000000000000", "copy-00000000000000000000"] {
         fs::remove_file(used.metadata(gone)).unwrap();
     }
@@ -517,7 +517,7 @@ async fn another_engine_takes_over_what_one_has() {
     assert!(!before.is_empty() && store.quarantine.list().unwrap().is_empty());
 }
 
-/// A store on a simulated disk whose database, log and format are damaged, and its files.
+/// Makes a store on a simulated disk with a damaged database, log and `format`. Returns the disk and the files.
 async fn damaged() -> (Image, StoreFiles) {
     let on = |image| {
         let mut files = files(Path::new("/data"), EngineKind::Redb);
@@ -540,7 +540,7 @@ async fn damaged() -> (Image, StoreFiles) {
     put(&store, &KEYS, &["k"], "disabled").await;
     let found = disk.image().files();
     drop(store);
-    // Another disk, which all of it has reached.
+    // Another disk, on which everything is durable.
     let disk = SimulatedDisk::empty();
     for (path, mut bytes) in found {
         match path.file_name().unwrap().to_str().unwrap() {
@@ -563,7 +563,7 @@ async fn damaged() -> (Image, StoreFiles) {
     (disk.image(), files)
 }
 
-/// Shows that what a repair left that was stopped is refused, and is repaired by another one without a loss.
+/// Checks that the remains of a stopped repair are refused, and that another repair completes without a loss.
 fn stopped(found: Image, before: &Image, files: &StoreFiles, what: &str) {
     let disk = SimulatedDisk::new(found.clone());
     let on = |disk: &SimulatedDisk| StoreFiles {
@@ -619,7 +619,7 @@ async fn a_repair_that_is_stopped_is_taken_up_again_and_nothing_is_lost() {
             &files,
             &format!("killed behind {what}"),
         );
-        // Until it has its plan it has changed nothing. From there on it relies on renames that are atomic.
+        // The repair changes nothing before it has its plan. From then on it relies on atomic renames.
         if effects < planned {
             let found = now.after_loss_of_power(&mut Random(effects as u64));
             stopped(

@@ -1,4 +1,4 @@
-//! A disk in memory that knows what is durable, and that loses power, fails or fills up when it is told to.
+//! A disk in memory that keeps track of durable data, and that loses power, fails or fills up on demand.
 
 use std::{
     collections::{BTreeMap, BTreeSet},
@@ -11,10 +11,10 @@ use std::{
 use rustix::io::Errno;
 use sealock_store::disk::{Access, Disk, DiskFile};
 
-/// What a disk writes at once, so that a loss of power leaves it old or new.
+/// The number of bytes that a disk writes at once. A loss of power leaves a sector either old or new.
 const SECTOR: usize = 512;
 
-/// Numbers that follow from a seed (splitmix64).
+/// A generator of pseudorandom numbers from a seed (splitmix64).
 pub(crate) struct Random(pub(crate) u64);
 
 impl Random {
@@ -35,7 +35,7 @@ impl Random {
     }
 }
 
-/// What an operation did to the disk.
+/// The effect of an operation on the disk.
 #[derive(Clone, Debug)]
 enum Effect {
     Create(PathBuf),
@@ -46,11 +46,11 @@ enum Effect {
     Write(usize, u64, Arc<[u8]>),
     SetLen(usize, u64),
     Sync(usize),
-    /// A sync failed, and the file is what it was at the last one that went well.
+    /// A failed sync that resets the file to its state at the last successful one.
     Forget(usize),
 }
 
-/// A change of a file that is not durable.
+/// A change of a file that is not yet durable.
 #[derive(Clone, Debug)]
 enum Unsynced {
     Write(usize, Arc<[u8]>),
@@ -81,11 +81,11 @@ struct Content {
     unsynced: Vec<Unsynced>,
 }
 
-/// A change of a name that is not durable: what is durable once its directory is synced.
+/// A change of names that is not yet durable. It becomes durable once the directory is synced.
 #[derive(Clone, Debug)]
 struct Naming {
     dir: PathBuf,
-    /// Each name, and the file that has it from then on.
+    /// The names, each with its file after the change.
     names: Vec<(PathBuf, Option<Node>)>,
 }
 
@@ -97,7 +97,7 @@ enum Node {
 
 type Names = BTreeMap<PathBuf, Node>;
 
-/// All that a disk holds. A copy of it is another disk.
+/// The content of a disk. A copy of it is another disk.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Image {
     contents: Vec<Content>,
@@ -175,15 +175,15 @@ impl Image {
         content.unsynced.push(change);
     }
 
-    /// What is found after the process was killed: everything, and what was not durable is not so yet.
+    /// Returns the content after a kill of the process: all of it, with the unsynced changes still not durable.
     pub(crate) fn after_kill(&self) -> Self {
         self.clone()
     }
 
-    /// What is found after the power was lost: what is durable, and some of what is not.
+    /// Returns the content after a loss of power: the durable data, and some of the other data.
     pub(crate) fn after_loss_of_power(&self, random: &mut Random) -> Self {
         let mut names = self.durable.clone();
-        // How many of the unsynced changes reach the disk: none, some or all.
+        // None, some or all of the unsynced changes reach the disk.
         let chance = random.below(3);
         for change in &self.unsynced {
             if happens(random, chance) {
@@ -222,7 +222,7 @@ impl Image {
         }
     }
 
-    /// All files and what they contain.
+    /// Returns all files with their content.
     pub(crate) fn files(&self) -> BTreeMap<PathBuf, Vec<u8>> {
         let file = |(path, node): (&PathBuf, &Node)| match node {
             Node::File(file) => Some((path.clone(), self.contents[*file].now.clone())),
@@ -231,7 +231,7 @@ impl Image {
         self.names.iter().filter_map(file).collect()
     }
 
-    /// Puts bytes in the place of what a file contains, durably.
+    /// Replaces the content of a file, durably.
     pub(crate) fn set(&mut self, path: &Path, bytes: &[u8]) {
         let Some(Node::File(file)) = self.names.get(path).copied() else {
             panic!("{} is no file", path.display());
@@ -293,7 +293,7 @@ impl Content {
             }
             lengths.push(length);
         }
-        // A file may be as long as it ever was, without what was written there.
+        // A file may have any length that it ever had, without the bytes that were written there.
         if random.is() {
             found.resize(lengths[random.below(lengths.len())], 0);
         }
@@ -301,7 +301,7 @@ impl Content {
     }
 }
 
-/// Writes all of `bytes`, or some of it: up to any byte, or some sectors.
+/// Writes all of `bytes` or a part of them: a prefix of any length, or some sectors.
 fn write_torn(found: &mut Vec<u8>, at: usize, bytes: &[u8], is_whole: bool, random: &mut Random) {
     if is_whole {
         write(found, at, bytes);
@@ -319,7 +319,7 @@ fn write_torn(found: &mut Vec<u8>, at: usize, bytes: &[u8], is_whole: bool, rand
     }
 }
 
-/// What is asked of a disk.
+/// The kind of an operation on a disk.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Kind {
     Create,
@@ -338,7 +338,7 @@ pub(crate) enum Kind {
 }
 
 impl Kind {
-    /// Whether it leaves the disk as it is.
+    /// Returns true if the operation leaves the disk unchanged.
     pub(crate) fn is_read(self) -> bool {
         use Kind::{FreeBytes, Len, List, Open, Read};
         matches!(self, Open | List | FreeBytes | Len | Read)
@@ -348,19 +348,19 @@ impl Kind {
 /// An operation on a disk.
 #[derive(Debug)]
 pub(crate) struct Operation<'a> {
-    /// How many came before.
+    /// The number of operations before it.
     pub(crate) number: usize,
     pub(crate) kind: Kind,
     pub(crate) path: &'a Path,
 }
 
-/// How an operation fails.
+/// The failure of an operation.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Failure {
     pub(crate) errno: Errno,
-    /// How much of a write is written all the same.
+    /// The number of bytes that a failing write still writes.
     pub(crate) written: usize,
-    /// Whether a sync that fails leaves the file as it was at the last one that went well.
+    /// True if a failing sync resets the file to its state at the last successful one.
     pub(crate) forgets: bool,
 }
 
@@ -396,7 +396,7 @@ impl fmt::Debug for SimulatedDisk {
 }
 
 impl SimulatedDisk {
-    /// A disk that holds what `image` does, all of it durable.
+    /// Creates a disk with the content of `image`, all of it durable.
     pub(crate) fn new(image: Image) -> Self {
         Self(Arc::new(Mutex::new(State {
             began: image.clone(),
@@ -412,22 +412,22 @@ impl SimulatedDisk {
         Self::new(Image::default())
     }
 
-    /// What it holds now.
+    /// Returns the current content.
     pub(crate) fn image(&self) -> Image {
         self.lock().image.clone()
     }
 
-    /// How many operations changed something, or were to make it durable.
+    /// Returns the number of operations that changed something or were to make it durable.
     pub(crate) fn effects(&self) -> usize {
         self.lock().effects.len()
     }
 
-    /// How many operations there were.
+    /// Returns the number of operations so far.
     pub(crate) fn operations(&self) -> usize {
         self.lock().operations
     }
 
-    /// What it held before each of its effects, in their order, and what it holds now.
+    /// Returns the content before each effect, in the order of the effects, and the current content.
     pub(crate) fn history(&self) -> History {
         let state = self.lock();
         History {
@@ -437,7 +437,7 @@ impl SimulatedDisk {
         }
     }
 
-    /// Has `faults` say of each operation from now on whether it fails.
+    /// Lets `faults` decide the failure of each operation from now on.
     pub(crate) fn fail(
         &self,
         faults: impl FnMut(&Operation<'_>) -> Option<Failure> + Send + 'static,
@@ -445,14 +445,14 @@ impl SimulatedDisk {
         self.lock().faults = Some(Box::new(faults));
     }
 
-    /// Works from now on.
+    /// Lets all operations succeed from now on.
     pub(crate) fn mend(&self) {
         let mut state = self.lock();
         state.faults = None;
         state.capacity = u64::MAX;
     }
 
-    /// Holds so many bytes more, and no others.
+    /// Limits the free space to `bytes`.
     pub(crate) fn leave_room(&self, bytes: u64) {
         let mut state = self.lock();
         state.capacity = state.image.used() + bytes;
@@ -462,7 +462,7 @@ impl SimulatedDisk {
         self.0.lock().unwrap()
     }
 
-    /// The state, if the operation does not fail.
+    /// Returns the state, unless the operation fails.
     fn operate(&self, kind: Kind, path: &Path) -> io::Result<MutexGuard<'_, State>> {
         let mut state = self.lock();
         match state.fault(kind, path) {
@@ -472,7 +472,7 @@ impl SimulatedDisk {
     }
 }
 
-/// What a disk held, effect by effect.
+/// The past content of a disk, effect by effect.
 pub(crate) struct History {
     image: Image,
     effects: Vec<Effect>,
@@ -480,7 +480,7 @@ pub(crate) struct History {
 }
 
 impl History {
-    /// Goes on to what the disk held behind so many effects, which must not be fewer than before.
+    /// Advances to the content after `effects`, which must not be fewer than before.
     pub(crate) fn at(&mut self, effects: usize) -> &Image {
         while self.next < effects {
             self.image.apply(&self.effects[self.next]);
@@ -493,7 +493,7 @@ impl History {
         self.effects.len()
     }
 
-    /// The effect behind so many others, in words.
+    /// Describes the last one of the first `effects`.
     pub(crate) fn describe(&self, effects: usize) -> String {
         let effect = effects.checked_sub(1).map(|last| &self.effects[last]);
         match effect {

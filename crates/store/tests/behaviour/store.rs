@@ -38,7 +38,7 @@ async fn what_was_committed_is_there_after_reopening() {
     }
 }
 
-/// What a kill would leave of the data directory, as a directory of its own.
+/// Copies the data directory to another directory, in the state that a kill would leave.
 pub(crate) fn as_killed(dir: &Path, to: &Path) -> PathBuf {
     fs::create_dir(to).unwrap();
     for entry in fs::read_dir(dir).unwrap() {
@@ -138,7 +138,7 @@ async fn an_object_that_a_commit_removes_is_gone_even_if_the_process_ended_befor
     let batch = Batch::new().remove(ObjectSet::Blobs, now);
     assert_eq!(store.commit(batch).await.unwrap(), Commit::Done);
     assert_eq!(store.blobs.list().unwrap(), [kept]);
-    // As if the process had ended right behind the commit.
+    // As if the process had ended right after the commit.
     let name = later.to_string();
     let removals = Table::<()>::content("removals");
     let batch = Batch::new().put(&removals, &["vault-keys", &name], &());
