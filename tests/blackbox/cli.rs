@@ -181,7 +181,8 @@ fn what_is_read_is_shown_for_people_and_as_json() {
                 "config",
                 "layer",
                 &digest,
-                "00000050  ",
+                "binding",
+                "00000030  ",
             ],
             vec![
                 ("/digest", digest.as_str().into()),
@@ -1302,8 +1303,9 @@ fn verify_finds_damaged_and_missing_objects() {
     let layer = digest_of(image.blobs().next().unwrap());
     let path = format!("/v2/app/blobs/{layer}");
 
-    // The header's magic, version, salt and binding; the first, second and last segment; both lengths.
-    let flipped = [0, 8, 20, 60, 80, 70_000, content.len() - 1].map(|at| {
+    // The header's magic, version and salt; the first, second and last segment; the binding; both lengths.
+    let (last_segment, binding) = (content.len() - 33, content.len() - 1);
+    let flipped = [0, 8, 20, 48, 70_000, last_segment, binding].map(|at| {
         let mut flipped = content.clone();
         flipped[at] ^= 1;
         (format!("byte {at} flipped"), flipped)

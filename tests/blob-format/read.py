@@ -28,7 +28,8 @@ from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 from cryptography.hazmat.primitives.hashes import SHA256
 from cryptography.hazmat.primitives.kdf.hkdf import HKDF
 
-HEADER_LEN = 80
+HEADER_LEN = 48
+BINDING_LEN = 32
 TAG_LEN = 16
 SERVICE_LAYER, CMK_LAYER = 1, 2
 
@@ -69,16 +70,19 @@ def open_object(file: BinaryIO, owner: Owner, digest: str, length: int) -> Itera
 
     segments = max(1, -(-length // segment_size))
     tags = TAG_LEN * header[9]
-    expected = HEADER_LEN + length + segments * tags
+    expected = HEADER_LEN + length + segments * tags + BINDING_LEN
     if stored_len != expected:
         raise Refused("length", f"the object has {stored_len} bytes where its content takes {expected}")
 
-    if not hmac.compare_digest(binding(header, owner, digest, length), header[48:80]):
+    file.seek(-BINDING_LEN, 2)
+    if not hmac.compare_digest(binding(header, owner, digest, length), file.read(BINDING_LEN)):
         raise Refused("binding", "the object does not belong to this digest, length, registry and key")
 
     ciphers = [AESGCM(object_key(header, owner, layer, "sealock object key v1")) for layer, _ in owner.secrets()]
+    file.seek(HEADER_LEN)
     for index in range(segments):
-        segment = file.read(segment_size + tags)
+        in_segment = min(segment_size, length - index * segment_size)
+        segment = file.read(in_segment + tags)
         nonce = bytes(3) + index.to_bytes(8, "big") + bytes([index == segments - 1])
         try:
             for cipher in reversed(ciphers):
@@ -108,12 +112,12 @@ def check_header(header: bytes) -> int:
 def binding(header: bytes, owner: Owner, digest: str, length: int) -> bytes:
     outermost, _ = owner.secrets()[-1]
     key = object_key(header, owner, outermost, "sealock object binding v1")
-    return hmac.digest(key, header[:48] + length.to_bytes(8, "big") + digest.encode(), "sha256")
+    return hmac.digest(key, header + length.to_bytes(8, "big") + digest.encode(), "sha256")
 
 
 def object_key(header: bytes, owner: Owner, layer: int, label: str) -> bytes:
-    info = label.encode() + bytes([layer]) + owner.registry.bytes + header[:48]
-    return hkdf(dict(owner.secrets())[layer], header[16:48], info)
+    info = label.encode() + bytes([layer]) + owner.registry.bytes + header
+    return hkdf(dict(owner.secrets())[layer], header[16:], info)
 
 
 # --- Records ----------------------------------------------------------------------------------------------------------

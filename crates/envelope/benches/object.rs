@@ -4,7 +4,7 @@
 use criterion::{Criterion, Throughput, criterion_group, criterion_main};
 use sealock_core::{Digest, RegistryId};
 use sealock_envelope::{
-    Dek, HEADER_LEN, Header, Layout, RegistryKeys, Sealer, SegmentSize, ServiceKey,
+    BINDING_LEN, Dek, Header, Layout, RegistryKeys, Sealer, SegmentSize, ServiceKey,
 };
 
 const SIZE: usize = 1 << 20;
@@ -21,17 +21,20 @@ fn object(criterion: &mut Criterion) {
             dek,
         };
         let seal = || {
-            let mut sealer = Sealer::new(Header::new(keys.layers(), SegmentSize::default()));
-            let keys = keys.object(sealer.header()).unwrap();
-            let mut segments = Vec::with_capacity(2 * SIZE);
-            sealer.update(&keys, &plaintext, &mut segments).unwrap();
-            let sealed = sealer.finish(&keys, &digest, &mut segments).unwrap();
-            (sealed.header, segments)
+            let header = Header::new(keys.layers(), SegmentSize::default());
+            let keys = keys.object(&header).unwrap();
+            let mut sealer = Sealer::new(header);
+            let mut object = Vec::with_capacity(2 * SIZE);
+            object.extend_from_slice(&header.to_bytes());
+            sealer.update(&keys, &plaintext, &mut object).unwrap();
+            sealer.finish(&keys, &digest, &mut object).unwrap();
+            (header, object)
         };
         group.throughput(Throughput::Bytes(SIZE as u64));
         group.bench_function(format!("seal, {name}"), |bencher| bencher.iter(seal));
 
-        let (header, segments) = seal();
+        let (header, object) = seal();
+        let binding = object.last_chunk::<BINDING_LEN>().unwrap();
         let layout = Layout::new(&header, SIZE as u64);
         for (what, range) in [
             ("open", 0..SIZE as u64),
@@ -41,10 +44,10 @@ fn object(criterion: &mut Criterion) {
             group.bench_function(format!("{what}, {name}"), |bencher| {
                 bencher.iter(|| {
                     let keys = keys.object(&header).unwrap();
-                    keys.verify_binding(&header, SIZE as u64, &digest).unwrap();
+                    keys.verify_binding(binding, SIZE as u64, &digest).unwrap();
                     for batch in layout.batches(&range, SIZE) {
-                        let at = usize::try_from(batch.offset).unwrap() - HEADER_LEN;
-                        let mut buffer = segments[at..at + batch.stored_len].to_vec();
+                        let at = usize::try_from(batch.offset).unwrap();
+                        let mut buffer = object[at..at + batch.stored_len].to_vec();
                         layout.open(&keys, &batch, &range, &mut buffer).unwrap();
                     }
                 });

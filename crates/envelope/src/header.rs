@@ -4,17 +4,14 @@ use serde::{Deserialize, Serialize};
 use crate::Error;
 
 /// The length of a header in bytes.
-pub const HEADER_LEN: usize = 80;
-
-/// The header without its binding: what keys are derived from.
-pub(crate) const FIXED_LEN: usize = 48;
+pub const HEADER_LEN: usize = 48;
 
 const MAGIC: [u8; 8] = *b"sealock\0";
 const VERSION: u8 = 1;
 const PADDING: std::ops::Range<usize> = 11..16;
-const SALT: std::ops::Range<usize> = 16..FIXED_LEN;
+const SALT: std::ops::Range<usize> = 16..HEADER_LEN;
 
-const _: () = assert!(SALT.end - SALT.start == 32 && HEADER_LEN - FIXED_LEN == 32);
+const _: () = assert!(SALT.end - SALT.start == 32);
 
 /// Which layers of encryption an object has.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -60,7 +57,7 @@ impl Default for SegmentSize {
     }
 }
 
-/// The first 80 bytes of an object.
+/// The first 48 bytes of an object, which its keys are derived from.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(try_from = "String", into = "String")]
 pub struct Header {
@@ -70,8 +67,6 @@ pub struct Header {
     pub segment_size: SegmentSize,
     /// Random, and different for each object: the salt of its keys.
     pub salt: [u8; 32],
-    /// Ties the object to its digest and its length. Zero until the object is complete.
-    pub binding: [u8; 32],
 }
 
 impl Header {
@@ -81,7 +76,6 @@ impl Header {
             layers,
             segment_size,
             salt: rand::random(),
-            binding: [0; 32],
         }
     }
 
@@ -118,10 +112,8 @@ impl Header {
             layers,
             segment_size: SegmentSize { log2 },
             salt: [0; 32],
-            binding: [0; 32],
         };
         header.salt.copy_from_slice(&bytes[SALT]);
-        header.binding.copy_from_slice(&bytes[FIXED_LEN..]);
         Ok(header)
     }
 
@@ -133,14 +125,7 @@ impl Header {
         bytes[9] = self.layers.count();
         bytes[10] = self.segment_size.log2;
         bytes[SALT].copy_from_slice(&self.salt);
-        bytes[FIXED_LEN..].copy_from_slice(&self.binding);
         bytes
-    }
-
-    pub(crate) fn fixed(&self) -> [u8; FIXED_LEN] {
-        let mut fixed = [0; FIXED_LEN];
-        fixed.copy_from_slice(&self.to_bytes()[..FIXED_LEN]);
-        fixed
     }
 }
 
@@ -158,6 +143,6 @@ impl TryFrom<String> for Header {
             .decode(text)
             .ok()
             .and_then(|bytes| bytes.try_into().ok());
-        Self::parse(&bytes.ok_or(Error::HeaderInvalid("it is not 80 bytes in base64"))?)
+        Self::parse(&bytes.ok_or(Error::HeaderInvalid("it is not 48 bytes in base64"))?)
     }
 }

@@ -8,7 +8,7 @@ use sha2::Sha256;
 use subtle::ConstantTimeEq as _;
 use zeroize::Zeroizing;
 
-use crate::{Error, Header, Layers, RecordKey, TAG_LEN, header::FIXED_LEN};
+use crate::{BINDING_LEN, Error, Header, Layers, RecordKey, TAG_LEN};
 
 const KEY_LEN: usize = 32;
 const NONCE_LEN: usize = 12;
@@ -137,12 +137,12 @@ impl RegistryKeys<'_> {
         if header.layers != self.layers() {
             return Err(Error::LayersMismatch);
         }
-        let fixed = header.fixed();
+        let bytes = header.to_bytes();
         let derived = |secret: &[u8; KEY_LEN], label: &[u8], layer: u8| {
             derive(
                 secret,
                 &header.salt,
-                &[label, &[layer], self.registry.as_bytes(), &fixed],
+                &[label, &[layer], self.registry.as_bytes(), &bytes],
             )
         };
         let (outermost, outermost_layer) = match self.dek {
@@ -155,7 +155,7 @@ impl RegistryKeys<'_> {
                 .dek
                 .map(|dek| aead(&derived(&dek.0, LABEL_LAYER, LAYER_CMK))),
             binding: derived(outermost, LABEL_BINDING, outermost_layer),
-            fixed,
+            header: *header,
         })
     }
 }
@@ -205,7 +205,7 @@ pub struct ObjectKeys {
     service: LessSafeKey,
     cmk: Option<LessSafeKey>,
     binding: Zeroizing<[u8; KEY_LEN]>,
-    fixed: [u8; FIXED_LEN],
+    header: Header,
 }
 
 impl ObjectKeys {
@@ -250,32 +250,32 @@ impl ObjectKeys {
     }
 
     /// What ties these keys' object to its length and digest.
-    pub(crate) fn binding(&self, plaintext_len: u64, digest: &Digest) -> [u8; 32] {
+    pub(crate) fn binding(&self, plaintext_len: u64, digest: &Digest) -> [u8; BINDING_LEN] {
         self.binding_mac(plaintext_len, digest)
             .finalize()
             .into_bytes()
             .into()
     }
 
-    /// Checks, in constant time, that `header` is bound to this length and digest.
+    /// Checks, in constant time, that `binding` ties these keys' object to this length and digest.
     ///
     /// # Errors
     /// If it is not: the object was swapped, or sealed under another key.
     pub fn verify_binding(
         &self,
-        header: &Header,
+        binding: &[u8; BINDING_LEN],
         plaintext_len: u64,
         digest: &Digest,
     ) -> Result<(), Error> {
         self.binding_mac(plaintext_len, digest)
-            .verify_slice(&header.binding)
+            .verify_slice(binding)
             .map_err(|_| Error::BindingMismatch)
     }
 
     #[expect(clippy::expect_used, reason = "HMAC takes a key of any length")]
     fn binding_mac(&self, plaintext_len: u64, digest: &Digest) -> Hmac<Sha256> {
         let mut mac = Hmac::<Sha256>::new_from_slice(&*self.binding).expect("any length will do");
-        mac.update(&self.fixed);
+        mac.update(&self.header.to_bytes());
         mac.update(&plaintext_len.to_be_bytes());
         mac.update(digest.to_string().as_bytes());
         mac

@@ -1,12 +1,11 @@
 use std::ops::Range;
 
-use crate::{Error, HEADER_LEN, Header, ObjectKeys, TAG_LEN};
+use crate::{BINDING_LEN, Error, HEADER_LEN, Header, ObjectKeys, TAG_LEN};
 
-/// Where an object's segments lie.
+/// Where an object's segments and its binding lie.
 #[derive(Clone, Copy, Debug)]
 pub struct Layout {
-    segment_size: u64,
-    tags: u64,
+    header: Header,
     plaintext_len: u64,
 }
 
@@ -25,17 +24,21 @@ impl Layout {
     /// The layout of an object with this header and so much plaintext.
     pub fn new(header: &Header, plaintext_len: u64) -> Self {
         Self {
-            segment_size: header.segment_size.bytes() as u64,
-            tags: (TAG_LEN * usize::from(header.layers.count())) as u64,
+            header: *header,
             plaintext_len,
         }
     }
 
     /// The whole object's length.
     pub fn stored_len(&self) -> u64 {
+        self.binding_offset().saturating_add(BINDING_LEN as u64)
+    }
+
+    /// Where the binding begins, behind the last segment.
+    pub fn binding_offset(&self) -> u64 {
         // A damaged record may speak of a length that no object has.
         self.segments()
-            .saturating_mul(self.tags)
+            .saturating_mul(self.tags())
             .saturating_add(self.plaintext_len)
             .saturating_add(HEADER_LEN as u64)
     }
@@ -63,13 +66,13 @@ impl Layout {
         let layout = *self;
         let range = range.start.min(self.plaintext_len)..range.end.min(self.plaintext_len);
         let end = if range.is_empty() && self.plaintext_len > 0 {
-            range.start / self.segment_size
+            range.start / self.segment_size()
         } else {
             // An empty object has one segment, whose seal is checked all the same.
-            range.end.div_ceil(self.segment_size).max(1)
+            range.end.div_ceil(self.segment_size()).max(1)
         };
-        let step = (batch as u64 / self.segment_size).max(1);
-        let mut first = range.start / self.segment_size;
+        let step = (batch as u64 / self.segment_size()).max(1);
+        let mut first = range.start / self.segment_size();
         std::iter::from_fn(move || {
             let count = step.min(end.checked_sub(first)?);
             (count > 0).then(|| {
@@ -98,13 +101,13 @@ impl Layout {
                 expected: segments.stored_len as u64,
             });
         }
-        let stored = to_usize(self.segment_size + self.tags);
+        let stored = to_usize(self.segment_size() + self.tags());
         let mut parts = Vec::with_capacity(to_usize(segments.count));
         for (position, segment) in buffer.chunks_mut(stored).enumerate() {
             let index = segments.first + position as u64;
             let last = index + 1 == self.segments();
             let length = keys.open_segment(index, last, segment)? as u64;
-            let begin = index * self.segment_size;
+            let begin = index * self.segment_size();
             let wanted =
                 range.start.clamp(begin, begin + length)..range.end.clamp(begin, begin + length);
             if !wanted.is_empty() {
@@ -115,13 +118,22 @@ impl Layout {
         Ok(parts)
     }
 
+    fn segment_size(&self) -> u64 {
+        self.header.segment_size.bytes() as u64
+    }
+
+    /// The length of a segment's tags.
+    fn tags(&self) -> u64 {
+        (TAG_LEN * usize::from(self.header.layers.count())) as u64
+    }
+
     fn segments(&self) -> u64 {
-        self.plaintext_len.div_ceil(self.segment_size).max(1)
+        self.plaintext_len.div_ceil(self.segment_size()).max(1)
     }
 
     fn at(&self, first: u64, count: u64) -> Segments {
-        let offset = |index: u64| HEADER_LEN as u64 + index * (self.segment_size + self.tags);
-        let end = offset(first + count).min(self.stored_len());
+        let offset = |index: u64| HEADER_LEN as u64 + index * (self.segment_size() + self.tags());
+        let end = offset(first + count).min(self.binding_offset());
         Segments {
             first,
             count,

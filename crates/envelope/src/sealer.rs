@@ -1,11 +1,11 @@
 use sealock_core::Digest;
 
-use crate::{Error, HEADER_LEN, Header, ObjectKeys};
+use crate::{Error, Header, ObjectKeys};
 
 /// Seals an object, a piece of plaintext at a time, in constant memory.
 ///
 /// It keeps no key, so it may outlive the permission to use one: each step is given the keys anew.
-/// Sealed segments are appended to the caller's buffer, which belongs behind what earlier steps gave.
+/// The object is the header's bytes and then what each step appends to the caller's buffer.
 pub struct Sealer {
     header: Header,
     /// The index of the next segment.
@@ -18,14 +18,14 @@ pub struct Sealer {
 /// What is known of an object once it is complete.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Sealed {
-    /// The whole header, to be written at the object's beginning.
+    /// The header, which the object begins with.
     pub header: Header,
     /// The plaintext's length in bytes.
     pub plaintext_len: u64,
 }
 
 impl Sealer {
-    /// Begins an object. Its segments belong behind [`HEADER_LEN`] bytes for the header.
+    /// Begins an object, whose first bytes are [those of `header`](Header::to_bytes).
     pub fn new(header: Header) -> Self {
         Self {
             header,
@@ -35,7 +35,7 @@ impl Sealer {
         }
     }
 
-    /// The header so far, which the keys are derived from.
+    /// The header, which the keys are derived from.
     pub fn header(&self) -> &Header {
         &self.header
     }
@@ -49,12 +49,6 @@ impl Sealer {
     /// under another salt, and all that comes before it.
     pub fn tail(&self) -> &[u8] {
         &self.pending
-    }
-
-    /// Where the next sealed segment belongs in the object.
-    pub fn offset(&self) -> u64 {
-        let tags = crate::TAG_LEN * usize::from(self.header.layers.count());
-        HEADER_LEN as u64 + self.next * (self.header.segment_size.bytes() + tags) as u64
     }
 
     /// Takes `plaintext` and appends the segments that are now certain to `sealed`.
@@ -82,7 +76,7 @@ impl Sealer {
         Ok(())
     }
 
-    /// Seals the last segment, appends it to `sealed`, and binds the header to `digest`.
+    /// Appends the last segment to `sealed`, and the binding to `digest`, which ends the object.
     ///
     /// # Errors
     /// If the segments cannot be counted any more.
@@ -95,7 +89,7 @@ impl Sealer {
         let start = sealed.len();
         sealed.append(&mut self.pending);
         keys.seal_segment(self.next, true, sealed, start)?;
-        self.header.binding = keys.binding(self.plaintext_len, digest);
+        sealed.extend_from_slice(&keys.binding(self.plaintext_len, digest));
         Ok(Sealed {
             header: self.header,
             plaintext_len: self.plaintext_len,

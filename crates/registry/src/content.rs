@@ -9,7 +9,7 @@ use bytes::Bytes;
 use futures_util::{Stream, TryStreamExt as _};
 use sealock_cmk::{Custody, Lease};
 use sealock_core::{Algorithm, Digest, ObjectId};
-use sealock_envelope::{HEADER_LEN, Header, Layout, Sealed, Segments};
+use sealock_envelope::{BINDING_LEN, HEADER_LEN, Header, Layout, Sealed, Segments};
 use sealock_store::{
     Batch, Commit, Record, Store, Table,
     objects::{Object, ObjectSet, Staged},
@@ -74,7 +74,10 @@ impl Content {
             return Err(content.damaged(&"its object has another header"));
         }
         let keys = lease.keys().object(&record.header).map_err(damaged)?;
-        keys.verify_binding(&record.header, record.size, &digest)
+        let mut binding = [0; BINDING_LEN];
+        let at = content.layout.binding_offset();
+        content.object.read_at(at, &mut binding)?;
+        keys.verify_binding(&binding, record.size, &digest)
             .map_err(damaged)?;
         Ok(content)
     }
@@ -267,14 +270,13 @@ pub(crate) struct Fresh {
 }
 
 impl Fresh {
-    /// Writes a complete object's header and publishes it. Blocks.
+    /// Publishes a complete object. Blocks.
     pub(crate) fn publish(
         store: &Store,
         in_flight: &InFlight,
-        mut staged: Box<dyn Staged>,
+        staged: Box<dyn Staged>,
         sealed: &Sealed,
     ) -> Result<Self, Error> {
-        staged.write_at(0, &sealed.header.to_bytes())?;
         let object = staged.id();
         in_flight.lock().insert(object);
         let fresh = Self {

@@ -1,5 +1,8 @@
+use std::ops::Range;
+
 use sealock_core::Digest;
-use sealock_envelope::{HEADER_LEN, Layers};
+use sealock_envelope::{BINDING_LEN, HEADER_LEN, Layers};
+use sealock_store::objects::Object;
 use serde::Serialize;
 use tokio::task::spawn_blocking;
 
@@ -60,6 +63,8 @@ pub struct ObjectView {
     pub header: String,
     /// The beginning of what follows, in hexadecimal.
     pub ciphertext: String,
+    /// Its binding, the end of the file, in hexadecimal.
+    pub binding: String,
 }
 
 impl Registry {
@@ -141,22 +146,31 @@ impl Registry {
                     digest,
                     why: format!("its object {} is missing", content.object),
                 })?;
-            let shown = object.len().min(HEADER_LEN as u64 + SHOWN_BYTES);
-            let mut bytes = vec![0; usize::try_from(shown).unwrap_or(HEADER_LEN)];
-            object.read_at(0, &mut bytes)?;
-            let (header, ciphertext) = bytes.split_at(HEADER_LEN.min(bytes.len()));
+            // A damaged object may be too short for all of them.
+            let len = object.len();
+            let header_end = len.min(HEADER_LEN as u64);
+            let binding_start = len.saturating_sub(BINDING_LEN as u64).max(header_end);
+            let shown_end = binding_start.min(header_end + SHOWN_BYTES);
             Ok(ObjectView {
                 kind,
                 media_type,
                 digest,
                 size: content.size,
                 object: content.object.to_string(),
-                stored_size: object.len(),
+                stored_size: len,
                 segment_size: content.header.segment_size.bytes(),
-                header: hex::encode(header),
-                ciphertext: hex::encode(ciphertext),
+                header: shown(&*object, 0..header_end)?,
+                ciphertext: shown(&*object, header_end..shown_end)?,
+                binding: shown(&*object, binding_start..len)?,
             })
         })
         .await?
     }
+}
+
+/// A few bytes of an object, in hexadecimal.
+fn shown(object: &dyn Object, range: Range<u64>) -> Result<String, Error> {
+    let mut bytes = vec![0; usize::try_from(range.end - range.start).unwrap_or_default()];
+    object.read_at(range.start, &mut bytes)?;
+    Ok(hex::encode(bytes))
 }

@@ -56,13 +56,17 @@ impl Resumption {
         let Some(old) = old.filter(|old| old.len() >= kept.stored_len()) else {
             return Err(lose(&registry, turn, "its segments are missing"));
         };
+        let batches = Box::new(kept.segments(BATCH_BYTES));
+        let reseal = Reseal::new(kept);
+        let mut new = store.blobs.stage()?;
+        new.append(&reseal.new_header().to_bytes())?;
         Ok(Self {
-            new: store.blobs.stage()?,
-            batches: Box::new(kept.segments(BATCH_BYTES)),
-            reseal: Reseal::new(kept),
             registry,
             turn,
+            reseal,
             old,
+            new,
+            batches,
         })
     }
 
@@ -87,8 +91,8 @@ impl Resumption {
             self.reseal.step(&old, &new, segments, &mut stored)
         });
         match resealed {
-            Ok((offset, sealed)) => {
-                self.new.write_at(offset, &sealed)?;
+            Ok(sealed) => {
+                self.new.append(&sealed)?;
                 Ok(self)
             }
             Err(error) => Err(lose(&self.registry, self.turn, &error.to_string())),
@@ -109,8 +113,8 @@ impl Resumption {
             ..
         } = self;
         let keys_of_new: ObjectKeys = keys.object(reseal.new_header()).map_err(Error::internal)?;
-        let (offset, sealed, session) = reseal.finish(&keys_of_new).map_err(Error::internal)?;
-        staged.write_at(offset, &sealed)?;
+        let (sealed, session) = reseal.finish(&keys_of_new).map_err(Error::internal)?;
+        staged.append(&sealed)?;
         let before = Upload::kept(turn.id, turn.object, session.received());
         turn.reopen(Open { session, staged });
         if let Err(error) = turn.keep(&registry.store, keys, head) {

@@ -31,7 +31,7 @@ pub(crate) struct Session {
 }
 
 impl Session {
-    /// A session whose content becomes an object with this header.
+    /// A session whose content becomes an object with this header, which is written already.
     pub(crate) fn new(header: Header, algorithm: Algorithm) -> Self {
         Self {
             hasher: Hasher::new(algorithm),
@@ -39,7 +39,7 @@ impl Session {
         }
     }
 
-    /// The object's header so far, which its keys are derived from.
+    /// The object's header, which its keys are derived from.
     pub(crate) fn header(&self) -> &Header {
         self.sealer.header()
     }
@@ -51,7 +51,7 @@ impl Session {
 
     /// Whether any segment was sealed, and so written, yet.
     pub(crate) fn has_segments(&self) -> bool {
-        self.sealer.offset() > HEADER_LEN as u64
+        in_segments(self.header(), self.received()) > 0
     }
 
     /// By which algorithm its digest is computed as it arrives.
@@ -72,27 +72,26 @@ impl Session {
         Ok(())
     }
 
-    /// Takes a batch of bytes. The segments that are now certain are sealed and given to `write`, with
-    /// where they belong in the object.
+    /// Takes a batch of bytes. The segments that are now certain are sealed and given to `write`, to be appended to the
+    /// object.
     pub(crate) fn append(
         mut self,
         keys: &ObjectKeys,
         batch: &[Bytes],
-        write: impl FnOnce(u64, &[u8]) -> Result<(), Error> + Send,
+        write: impl FnOnce(&[u8]) -> Result<(), Error> + Send,
     ) -> Result<Self, Error> {
         let Self { hasher, sealer } = &mut self;
         let length: usize = batch.iter().map(Bytes::len).sum();
         // Hashing takes as long as sealing and writing together, and needs nothing of them.
         let mut hash = || batch.iter().for_each(|frame| hasher.update(frame));
         let seal = || {
-            let offset = sealer.offset();
             let mut sealed = Vec::with_capacity(length + length / 4);
             for frame in batch {
                 sealer
                     .update(keys, frame, &mut sealed)
                     .map_err(Error::internal)?;
             }
-            write(offset, &sealed)
+            write(&sealed)
         };
         let ((), sealed) = if length < BESIDE_BYTES {
             (hash(), seal())
@@ -103,24 +102,23 @@ impl Session {
         Ok(self)
     }
 
-    /// Seals the last segment, gives it to `write`, and binds the header to `digest`. Content whose
-    /// digest is another is refused, if it was hashed by that algorithm.
+    /// Seals the last segment and gives it to `write`, with the binding to `digest`. Content whose digest is another is
+    /// refused, if it was hashed by that algorithm.
     pub(crate) fn finish(
         self,
         keys: &ObjectKeys,
         digest: &Digest,
-        write: impl FnOnce(u64, &[u8]) -> Result<(), Error>,
+        write: impl FnOnce(&[u8]) -> Result<(), Error>,
     ) -> Result<Sealed, Error> {
         if self.algorithm() == digest.algorithm() {
             Error::check_digest(digest, self.hasher.finish())?;
         }
-        let offset = self.sealer.offset();
-        let mut segment = Vec::new();
+        let mut end = Vec::new();
         let sealed = self
             .sealer
-            .finish(keys, digest, &mut segment)
+            .finish(keys, digest, &mut end)
             .map_err(Error::internal)?;
-        write(offset, &segment)?;
+        write(&end)?;
         Ok(sealed)
     }
 
@@ -187,17 +185,21 @@ impl Kept {
         self.received
     }
 
-    /// How many bytes lie in whole segments. One segment's worth at most is held back, since it might be
-    /// the last.
     fn in_segments(&self) -> u64 {
-        let size = self.header.segment_size.bytes() as u64;
-        self.received.saturating_sub(1) / size * size
+        in_segments(&self.header, self.received)
     }
 
     /// As if it were complete with what it has, so that no segment but the tail is the last.
     pub(crate) fn layout(&self) -> Layout {
         Layout::new(&self.header, self.received)
     }
+}
+
+/// How many of the bytes that have arrived lie in whole segments. One segment's worth at most is held back, since it
+/// might be the last.
+fn in_segments(header: &Header, received: u64) -> u64 {
+    let size = header.segment_size.bytes() as u64;
+    received.saturating_sub(1) / size * size
 }
 
 /// A kept session on its way into a new object, whose keys have sealed nothing yet.
@@ -223,12 +225,12 @@ impl Reseal {
         &self.kept.header
     }
 
-    /// The header of the object that it goes on in.
+    /// The header of the object that it goes on in, which is written first.
     pub(crate) fn new_header(&self) -> &Header {
         self.sealer.header()
     }
 
-    /// Opens `stored`, the next segments, in place, and returns them sealed anew, with where they belong.
+    /// Opens `stored`, the next segments, in place, and returns them sealed anew, to be appended to the new object.
     ///
     /// # Errors
     /// If they do not open.
@@ -238,29 +240,28 @@ impl Reseal {
         new: &ObjectKeys,
         segments: &Segments,
         stored: &mut [u8],
-    ) -> Result<(u64, Vec<u8>), sealock_envelope::Error> {
-        let offset = self.sealer.offset();
+    ) -> Result<Vec<u8>, sealock_envelope::Error> {
         let all = 0..self.kept.received;
         let opened = self.layout.open(old, segments, &all, stored)?;
         let mut sealed = Vec::with_capacity(stored.len() * 2);
         for part in opened {
             self.sealer.update(new, &stored[part], &mut sealed)?;
         }
-        Ok((offset, sealed))
+        Ok(sealed)
     }
 
-    /// Goes on with what is in no segment yet. The session is open again.
+    /// Goes on with what is in no segment yet, and returns what is certain to be one now, to be appended. The session is
+    /// open again.
     pub(crate) fn finish(
         mut self,
         new: &ObjectKeys,
-    ) -> Result<(u64, Vec<u8>, Session), sealock_envelope::Error> {
-        let offset = self.sealer.offset();
+    ) -> Result<(Vec<u8>, Session), sealock_envelope::Error> {
         let mut sealed = Vec::new();
         self.sealer.update(new, &self.kept.tail, &mut sealed)?;
         let session = Session {
             hasher: self.kept.hasher,
             sealer: self.sealer,
         };
-        Ok((offset, sealed, session))
+        Ok((sealed, session))
     }
 }

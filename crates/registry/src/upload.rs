@@ -58,7 +58,8 @@ impl Upload {
     /// A new upload. It has no file yet. Blocks.
     fn new(store: &Store, keys: &RegistryKeys<'_>, algorithm: Algorithm) -> Result<Self, Error> {
         let header = Header::new(keys.layers(), SegmentSize::default());
-        let staged = store.blobs.stage()?;
+        let mut staged = store.blobs.stage()?;
+        staged.append(&header.to_bytes())?;
         Ok(Self {
             id: UploadId::random(),
             object: staged.id(),
@@ -126,9 +127,7 @@ impl Upload {
             mut staged,
         } = *self.take_open()?;
         let keys = keys.object(session.header()).map_err(Error::internal)?;
-        let session = session.append(&keys, batch, |offset, sealed| {
-            Ok(staged.write_at(offset, sealed)?)
-        })?;
+        let session = session.append(&keys, batch, |sealed| Ok(staged.append(sealed)?))?;
         self.state = State::Open(Box::new(Open { session, staged }));
         Ok(())
     }
@@ -161,8 +160,8 @@ impl Upload {
         Ok(())
     }
 
-    /// Seals the last segment, binds the header to `digest` and publishes the object. The session is
-    /// over then, whatever happens: the object's keys never seal this segment again.
+    /// Seals the last segment, binds the object to `digest` and publishes it. The session is over then, whatever
+    /// happens: the object's keys never seal this segment again.
     fn publish(
         &mut self,
         store: &Store,
@@ -175,9 +174,7 @@ impl Upload {
             mut staged,
         } = *self.take_open()?;
         let keys = keys.object(session.header()).map_err(Error::internal)?;
-        let sealed = session.finish(&keys, digest, |offset, segment| {
-            Ok(staged.write_at(offset, segment)?)
-        })?;
+        let sealed = session.finish(&keys, digest, |end| Ok(staged.append(end)?))?;
         Fresh::publish(store, in_flight, staged, &sealed)
     }
 
@@ -222,18 +219,18 @@ pub(crate) fn publish_whole(
     digest: &Digest,
     bytes: &[u8],
 ) -> Result<Fresh, Error> {
-    let mut sealer = Sealer::new(Header::new(keys.layers(), SegmentSize::default()));
-    let keys = keys.object(sealer.header()).map_err(Error::internal)?;
-    let offset = sealer.offset();
-    let mut segments = Vec::new();
+    let header = Header::new(keys.layers(), SegmentSize::default());
+    let keys = keys.object(&header).map_err(Error::internal)?;
+    let mut sealer = Sealer::new(header);
+    let mut object = header.to_bytes().to_vec();
     sealer
-        .update(&keys, bytes, &mut segments)
+        .update(&keys, bytes, &mut object)
         .map_err(Error::internal)?;
     let sealed = sealer
-        .finish(&keys, digest, &mut segments)
+        .finish(&keys, digest, &mut object)
         .map_err(Error::internal)?;
     let mut staged = store.blobs.stage()?;
-    staged.write_at(offset, &segments)?;
+    staged.append(&object)?;
     Fresh::publish(store, in_flight, staged, &sealed)
 }
 

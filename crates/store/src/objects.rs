@@ -1,6 +1,6 @@
 //! Objects: immutable files under random ids.
 //!
-//! An object is staged, written, then published: synced and moved to its place in one step. What is
+//! An object is staged, written front to back, then published: synced and moved to its place in one step. What is
 //! staged is gone with who writes it, unless it is [kept](Staged::keep), to be read by the next process.
 //! All of this blocks; callers in async code use `spawn_blocking`.
 
@@ -108,11 +108,11 @@ pub trait Staged: Send {
     /// The id that it will have.
     fn id(&self) -> ObjectId;
 
-    /// Writes `bytes` at `offset`.
+    /// Writes `bytes` behind what was written so far.
     ///
     /// # Errors
-    /// If the disk fails or has no room to spare.
-    fn write_at(&mut self, offset: u64, bytes: &[u8]) -> Result<()>;
+    /// If the disk fails or has no room to spare. A part of the bytes may be written: the object can only be dropped.
+    fn append(&mut self, bytes: &[u8]) -> Result<()>;
 
     /// Makes durable what was written so far.
     ///
@@ -155,7 +155,7 @@ pub trait Object: Send + Sync {
 /// If the disk fails or has no room to spare.
 pub fn publish(objects: &dyn Objects, bytes: &[u8]) -> Result<ObjectId> {
     let mut staged = objects.stage()?;
-    staged.write_at(0, bytes)?;
+    staged.append(bytes)?;
     let id = staged.id();
     staged.publish()?;
     Ok(id)

@@ -36,7 +36,7 @@ pub(crate) fn seal_segments(
     salt: [u8; 32],
     segments: &[(&[u8], bool)],
 ) -> Stored {
-    let fixed = fixed_header(owner, log2, salt);
+    let header = header_of(owner, log2, salt);
     let plaintext: Vec<u8> = segments
         .iter()
         .flat_map(|(segment, _)| *segment)
@@ -44,16 +44,17 @@ pub(crate) fn seal_segments(
         .collect();
     let hash: [u8; 32] = Sha256::digest(&plaintext).into();
     let length = plaintext.len() as u64;
-    let mut bytes = [&fixed[..], &binding(owner, &fixed, length, &hash)].concat();
+    let mut bytes = header.to_vec();
     for (index, (segment, last)) in (0..).zip(segments) {
         let mut sealed = segment.to_vec();
-        for key in layer_keys(owner, &fixed) {
+        for key in layer_keys(owner, &header) {
             sealed = gcm(&key)
                 .encrypt(&nonce(index, *last).into(), &*sealed)
                 .unwrap();
         }
         bytes.extend(sealed);
     }
+    bytes.extend(binding(owner, &header, length, &hash));
     Stored {
         bytes,
         digest: sealock_core::Digest::Sha256(hash),
@@ -63,24 +64,25 @@ pub(crate) fn seal_segments(
 
 /// Opens an object, or refuses it.
 pub(crate) fn open(owner: &Owner, object: &Stored) -> Option<Vec<u8>> {
-    let fixed: [u8; 48] = object.bytes.get(..48)?.try_into().unwrap();
-    let (log2, salt) = (fixed[10], fixed[16..].try_into().unwrap());
-    if !(12..=20).contains(&log2) || fixed != fixed_header(owner, log2, salt) {
+    let header: [u8; 48] = object.bytes.get(..48)?.try_into().unwrap();
+    let (log2, salt) = (header[10], header[16..].try_into().unwrap());
+    if !(12..=20).contains(&log2) || header != header_of(owner, log2, salt) {
         return None;
     }
-    let layers = layer_keys(owner, &fixed);
+    let layers = layer_keys(owner, &header);
     let count = object.plaintext_len.div_ceil(1 << log2).max(1);
     let tags = 16 * layers.len() as u64;
     if object.bytes.len() as u64 != 80 + object.plaintext_len + count * tags {
         return None;
     }
     let hash = hex::decode(object.digest.to_string().strip_prefix("sha256:")?).unwrap();
-    if object.bytes[48..80] != binding(owner, &fixed, object.plaintext_len, &hash) {
+    let (segments, found) = object.bytes[48..].split_at(object.bytes.len() - 80);
+    if found != binding(owner, &header, object.plaintext_len, &hash) {
         return None;
     }
     let mut plaintext = Vec::new();
     let stored = (1 << log2) + 16 * layers.len();
-    for (index, segment) in (0..).zip(object.bytes[80..].chunks(stored)) {
+    for (index, segment) in (0..).zip(segments.chunks(stored)) {
         let mut segment = segment.to_vec();
         for key in layers.iter().rev() {
             let nonce = nonce(index, index + 1 == count);
@@ -144,31 +146,31 @@ pub(crate) fn check_value(dek: &[u8; 32]) -> [u8; 32] {
     hkdf(dek, NO_DATA, b"sealock dek check v1")
 }
 
-fn fixed_header(owner: &Owner, log2: u8, salt: [u8; 32]) -> [u8; 48] {
+fn header_of(owner: &Owner, log2: u8, salt: [u8; 32]) -> [u8; 48] {
     let layers = 1 + u8::from(owner.dek.is_some());
-    let mut fixed = [0; 48];
-    fixed[..11].copy_from_slice(&[b's', b'e', b'a', b'l', b'o', b'c', b'k', 0, 1, layers, log2]);
-    fixed[16..].copy_from_slice(&salt);
-    fixed
+    let mut header = [0; 48];
+    header[..11].copy_from_slice(&[b's', b'e', b'a', b'l', b'o', b'c', b'k', 0, 1, layers, log2]);
+    header[16..].copy_from_slice(&salt);
+    header
 }
 
 /// The keys of the layers, the inner one first.
-fn layer_keys(owner: &Owner, fixed: &[u8; 48]) -> Vec<[u8; 32]> {
+fn layer_keys(owner: &Owner, header: &[u8; 48]) -> Vec<[u8; 32]> {
     let secrets = [Some(owner.service), owner.dek];
     let layers = (1..).zip(secrets.iter().flatten());
     layers
-        .map(|(layer, secret)| object_key(owner, secret, b"sealock object key v1", layer, fixed))
+        .map(|(layer, secret)| object_key(owner, secret, b"sealock object key v1", layer, header))
         .collect()
 }
 
-fn binding(owner: &Owner, fixed: &[u8; 48], length: u64, hash: &[u8]) -> [u8; 32] {
+fn binding(owner: &Owner, header: &[u8; 48], length: u64, hash: &[u8]) -> [u8; 32] {
     let (secret, layer) = match &owner.dek {
         Some(dek) => (dek, 2),
         None => (&owner.service, 1),
     };
-    let key = object_key(owner, secret, b"sealock object binding v1", layer, fixed);
+    let key = object_key(owner, secret, b"sealock object binding v1", layer, header);
     let mut mac = <Hmac<Sha256>>::new_from_slice(&key).unwrap();
-    mac.update(fixed);
+    mac.update(header);
     mac.update(&length.to_be_bytes());
     mac.update(b"sha256:");
     mac.update(hex::encode(hash).as_bytes());
@@ -180,10 +182,10 @@ fn object_key(
     secret: &[u8; 32],
     label: &[u8],
     layer: u8,
-    fixed: &[u8; 48],
+    header: &[u8; 48],
 ) -> [u8; 32] {
-    let info = [label, &[layer], owner.registry.as_bytes(), fixed].concat();
-    hkdf(secret, &fixed[16..], &info)
+    let info = [label, &[layer], owner.registry.as_bytes(), header].concat();
+    hkdf(secret, &header[16..], &info)
 }
 
 fn hkdf(secret: &[u8; 32], salt: &[u8], info: &[u8]) -> [u8; 32] {

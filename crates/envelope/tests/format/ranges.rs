@@ -63,14 +63,14 @@ proptest! {
         let end = length.min(start + span);
         let layout = Layout::new(&header(layers, log2, [0; 32]), length);
         let batches: Vec<_> = layout.batches(&(start..end), batch).collect();
-        let mut offset = 80 + start / segment * stored;
+        let mut offset = 48 + start / segment * stored;
         for segments in &batches {
             prop_assert_eq!(segments.offset, offset);
             offset += segments.stored_len as u64;
             let plaintext = segments.stored_len as u64 / stored * segment;
             prop_assert!(plaintext <= segment.max(batch as u64));
         }
-        let expected = (80 + end.div_ceil(segment) * stored).min(layout.stored_len());
+        let expected = (48 + end.div_ceil(segment) * stored).min(layout.binding_offset());
         prop_assert_eq!(offset, expected);
     }
 }
@@ -81,7 +81,7 @@ fn the_segment_of_an_empty_object_is_checked() {
     let owner = Owner::random(Layers::ServiceAndCmk);
     let mut stored = Stored::seal(&owner, header(owner.layers(), SMALLEST, [0; 32]), [&[][..]]);
     assert_eq!(stored.open(&owner), Ok(Vec::new()));
-    *stored.bytes.last_mut().unwrap() ^= 1;
+    stored.bytes[48] ^= 1;
     assert_eq!(stored.open(&owner), Err(Error::SegmentRefused { index: 0 }));
 }
 

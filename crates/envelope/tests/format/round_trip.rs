@@ -61,8 +61,7 @@ fn each_header_has_its_own_salt() {
 #[test]
 fn a_header_is_the_same_as_bytes_and_as_text() {
     for layers in BOTH {
-        let mut header = header(layers, 17, rand::random());
-        header.binding = rand::random();
+        let header = header(layers, 17, rand::random());
         assert_eq!(Header::parse(&header.to_bytes()), Ok(header));
         let text = serde_json::to_string(&header).unwrap();
         assert_eq!(serde_json::from_str::<Header>(&text).unwrap(), header);

@@ -4,8 +4,8 @@ use std::ops::Range;
 
 use sealock_core::{Digest, RegistryId};
 use sealock_envelope::{
-    Dek, Error, HEADER_LEN, Header, Layers, Layout, ObjectKeys, RegistryKeys, Sealer, SegmentSize,
-    ServiceKey,
+    BINDING_LEN, Dek, Error, HEADER_LEN, Header, Layers, Layout, ObjectKeys, RegistryKeys, Sealer,
+    SegmentSize, ServiceKey,
 };
 use sha2::{Digest as _, Sha256};
 
@@ -63,27 +63,24 @@ pub(crate) struct Stored {
 }
 
 impl Stored {
-    /// Seals `pieces` the way an upload does: each step has keys of its own, and writes where the
-    /// sealer says.
+    /// Seals `pieces` the way an upload does: each step has keys of its own.
     pub(crate) fn seal<'a>(
         owner: &Owner,
         header: Header,
         pieces: impl IntoIterator<Item = &'a [u8]>,
     ) -> Self {
         let mut sealer = Sealer::new(header);
-        let mut bytes = vec![0; HEADER_LEN];
+        let mut bytes = header.to_bytes().to_vec();
         let mut hasher = Sha256::new();
         for piece in pieces {
             hasher.update(piece);
-            assert_eq!(sealer.offset(), bytes.len() as u64);
             let keys = owner.object_keys(sealer.header()).unwrap();
             sealer.update(&keys, piece, &mut bytes).unwrap();
         }
         let digest = Digest::Sha256(hasher.finalize().into());
-        assert_eq!(sealer.offset(), bytes.len() as u64);
         let keys = owner.object_keys(sealer.header()).unwrap();
         let sealed = sealer.finish(&keys, &digest, &mut bytes).unwrap();
-        bytes[..HEADER_LEN].copy_from_slice(&sealed.header.to_bytes());
+        assert_eq!(sealed.header, header);
         Self {
             bytes,
             digest,
@@ -107,7 +104,8 @@ impl Stored {
         let keys = owner.object_keys(&header)?;
         let layout = Layout::new(&header, self.plaintext_len);
         layout.check_len(self.bytes.len() as u64)?;
-        keys.verify_binding(&header, self.plaintext_len, &self.digest)?;
+        let binding = self.bytes.last_chunk::<BINDING_LEN>().unwrap();
+        keys.verify_binding(binding, self.plaintext_len, &self.digest)?;
         let mut plaintext = Vec::new();
         for segments in layout.batches(range, batch) {
             let at = usize::try_from(segments.offset).unwrap();

@@ -54,10 +54,7 @@ fn every_other_sequence_of_segments() {
             let (owner, stored) = object(layers, 2 * SEGMENT + last);
             let segments = segments(&stored, layers);
             for sequence in sequences(segments.len(), 4) {
-                let mut other = edited(&stored, |bytes| {
-                    bytes.truncate(80);
-                    bytes.extend(sequence.iter().flat_map(|index| segments[*index]));
-                });
+                let mut other = arranged(&stored, &segments, &sequence);
                 let mut claims = lengths(SEGMENT);
                 claims.extend([2 * SEGMENT + last, 3 * SEGMENT + last, 4 * SEGMENT]);
                 for claim in claims {
@@ -83,11 +80,8 @@ fn segments_keep_their_places_without_the_binding() {
         let segments = segments(&stored, layers);
         for sequence in sequences(3, 3).filter(|sequence| *sequence != [0, 1, 2]) {
             let claim = sequence.len() * SEGMENT;
-            let mut forged = by_the_book::seal(&owner, SMALLEST, salt, &whole[..claim]);
-            forged.bytes.truncate(80);
-            forged
-                .bytes
-                .extend(sequence.iter().flat_map(|index| segments[*index]));
+            let honest = by_the_book::seal(&owner, SMALLEST, salt, &whole[..claim]);
+            let forged = arranged(&honest, &segments, &sequence);
             // The first segment that is out of place, or is the last without having been it.
             let index = (0..).zip(&sequence).find_map(|(place, index)| {
                 let ends = place + 1 == sequence.len();
@@ -231,9 +225,18 @@ fn edited(stored: &Stored, edit: impl FnOnce(&mut Vec<u8>)) -> Stored {
 }
 
 fn segments(stored: &Stored, layers: Layers) -> Vec<&[u8]> {
-    stored.bytes[80..]
+    stored.bytes[48..stored.bytes.len() - 32]
         .chunks(SEGMENT + 16 * usize::from(layers.count()))
         .collect()
+}
+
+/// The object with this sequence of `segments` in place of its own.
+fn arranged(stored: &Stored, segments: &[&[u8]], sequence: &[usize]) -> Stored {
+    edited(stored, |bytes| {
+        let end = bytes.len() - 32;
+        let arranged = sequence.iter().flat_map(|index| segments[*index]);
+        bytes.splice(48..end, arranged.copied());
+    })
 }
 
 /// All sequences of 1 to `longest` numbers below `count`.

@@ -8,7 +8,8 @@ use jiff::Timestamp;
 use proptest::{prelude::*, sample::Index};
 use sealock_core::{Algorithm, Digest, ObjectId, RegistryId};
 use sealock_envelope::{
-    Dek, HEADER_LEN, Header, Layers, Layout, RECORD_OVERHEAD, RegistryKeys, SegmentSize, ServiceKey,
+    BINDING_LEN, Dek, HEADER_LEN, Header, Layers, Layout, RECORD_OVERHEAD, RegistryKeys,
+    SegmentSize, ServiceKey,
 };
 
 use super::{Kept, Reseal, Session, file};
@@ -53,26 +54,24 @@ struct World {
     staged: Vec<u8>,
     file: Vec<u8>,
     /// What was sealed, by salt and offset: nothing twice.
-    sealed: HashSet<([u8; 32], u64)>,
+    sealed: HashSet<([u8; 32], usize)>,
     arrived: Vec<u8>,
     kept: usize,
 }
 
-/// Puts `segments` where they belong, as a staged object does.
+/// Appends `segments`, as a staged object does.
 fn write(
     staged: &mut Vec<u8>,
-    sealed: &mut HashSet<([u8; 32], u64)>,
+    sealed: &mut HashSet<([u8; 32], usize)>,
     header: &Header,
-    offset: u64,
     segments: &[u8],
 ) {
-    let at = usize::try_from(offset).unwrap();
-    staged.resize(staged.len().max(at + segments.len()), 0);
-    staged[at..at + segments.len()].copy_from_slice(segments);
+    let at = staged.len();
+    staged.extend_from_slice(segments);
     let stored = SEGMENT + 16 * usize::from(header.layers.count());
-    for segment in (at..at + segments.len()).step_by(stored) {
+    for segment in (at..staged.len()).step_by(stored) {
         assert!(
-            sealed.insert((header.salt, segment as u64)),
+            sealed.insert((header.salt, segment)),
             "a key seals a segment twice"
         );
     }
@@ -80,13 +79,14 @@ fn write(
 
 impl World {
     fn new(layers: Layers, algorithm: Algorithm) -> Self {
+        let header = Header::new(layers, SegmentSize::MIN);
         let mut world = Self {
             registry: RegistryId::random(),
             service: ServiceKey::random(),
             dek: (layers == Layers::ServiceAndCmk).then(Dek::random),
             algorithm,
-            session: Session::new(Header::new(layers, SegmentSize::MIN), algorithm),
-            staged: Vec::new(),
+            session: Session::new(header, algorithm),
+            staged: header.to_bytes().to_vec(),
             file: Vec::new(),
             sealed: HashSet::new(),
             arrived: Vec::new(),
@@ -125,8 +125,8 @@ impl World {
         let keys = self.keys().object(&header).unwrap();
         let (staged, sealed) = (&mut self.staged, &mut self.sealed);
         self.session = session
-            .append(&keys, &batch, |offset, segments| {
-                write(staged, sealed, &header, offset, segments);
+            .append(&keys, &batch, |segments| {
+                write(staged, sealed, &header, segments);
                 Ok(())
             })
             .unwrap();
@@ -156,15 +156,15 @@ impl World {
         let (old_header, header) = (*reseal.old_header(), *reseal.new_header());
         let old = self.keys().object(&old_header).unwrap();
         let new = self.keys().object(&header).unwrap();
-        let mut staged = Vec::new();
+        let mut staged = header.to_bytes().to_vec();
         for batch in segments {
             let at = usize::try_from(batch.offset).unwrap();
             let stored = &mut self.staged[at..at + batch.stored_len];
-            let (offset, segments) = reseal.step(&old, &new, &batch, stored).unwrap();
-            write(&mut staged, &mut self.sealed, &header, offset, &segments);
+            let segments = reseal.step(&old, &new, &batch, stored).unwrap();
+            write(&mut staged, &mut self.sealed, &header, &segments);
         }
-        let (offset, segments, session) = reseal.finish(&new).unwrap();
-        write(&mut staged, &mut self.sealed, &header, offset, &segments);
+        let (segments, session) = reseal.finish(&new).unwrap();
+        write(&mut staged, &mut self.sealed, &header, &segments);
         (self.staged, self.session) = (staged, session);
         self.keep();
     }
@@ -176,13 +176,18 @@ impl World {
         let keys = self.keys().object(&header).unwrap();
         let (staged, sealed) = (&mut self.staged, &mut self.sealed);
         let finished = session
-            .finish(&keys, &digest, |offset, segments| {
-                write(staged, sealed, &header, offset, segments);
+            .finish(&keys, &digest, |end| {
+                let (segment, binding) = end.split_at(end.len() - BINDING_LEN);
+                write(staged, sealed, &header, segment);
+                staged.extend_from_slice(binding);
                 Ok(())
             })
             .unwrap();
         assert_eq!(finished.plaintext_len, self.arrived.len() as u64);
-        keys.verify_binding(&finished.header, finished.plaintext_len, &digest)
+        let parsed = Header::parse(self.staged.first_chunk().unwrap());
+        assert_eq!(parsed, Ok(finished.header));
+        let binding = self.staged.last_chunk::<BINDING_LEN>().unwrap();
+        keys.verify_binding(binding, finished.plaintext_len, &digest)
             .unwrap();
         let layout = Layout::new(&finished.header, finished.plaintext_len);
         layout.check_len(self.staged.len() as u64).unwrap();
@@ -237,7 +242,7 @@ proptest! {
         world.append(length, &[]);
         let keys = world.keys().object(world.session.header()).unwrap();
         let digest = Hasher::digest(algorithm, b"not what arrived");
-        let refused = world.session.finish(&keys, &digest, |_, _| panic!("nothing is written"));
+        let refused = world.session.finish(&keys, &digest, |_| panic!("nothing is written"));
         assert!(matches!(refused, Err(crate::Error::DigestMismatch(_))));
     }
 

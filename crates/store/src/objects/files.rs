@@ -149,6 +149,7 @@ impl Objects for ObjectFiles {
         Ok(Box::new(StagedFile {
             id,
             path,
+            len: 0,
             place: Arc::clone(&self.place),
             stays: false,
         }))
@@ -213,7 +214,7 @@ impl Objects for ObjectFiles {
         let checked = if self.place.is_failing.load(Ordering::Relaxed) {
             checked.and_then(|()| {
                 let mut staged = self.stage()?;
-                staged.write_at(0, &[0])?;
+                staged.append(&[0])?;
                 staged.sync()
             })
         } else {
@@ -227,6 +228,8 @@ impl Objects for ObjectFiles {
 struct StagedFile {
     id: ObjectId,
     path: PathBuf,
+    /// The number of bytes that were written.
+    len: u64,
     place: Arc<Place>,
     /// Whether the staged file is not to be removed: it is kept, or has become the published one.
     stays: bool,
@@ -244,10 +247,12 @@ impl Staged for StagedFile {
         self.id
     }
 
-    fn write_at(&mut self, offset: u64, bytes: &[u8]) -> Result<()> {
+    fn append(&mut self, bytes: &[u8]) -> Result<()> {
         self.place.check_room(bytes.len())?;
         let file = self.open()?;
-        self.place.note(file.write_at(offset, bytes))
+        self.place.note(file.write_at(self.len, bytes))?;
+        self.len += bytes.len() as u64;
+        Ok(())
     }
 
     fn sync(&self) -> Result<()> {

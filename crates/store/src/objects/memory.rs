@@ -97,13 +97,8 @@ impl Staged for StagedBytes {
         self.id
     }
 
-    fn write_at(&mut self, offset: u64, bytes: &[u8]) -> Result<()> {
-        let start = position(offset)?;
-        let end = start + bytes.len();
-        if self.bytes.len() < end {
-            self.bytes.resize(end, 0);
-        }
-        self.bytes[start..end].copy_from_slice(bytes);
+    fn append(&mut self, bytes: &[u8]) -> Result<()> {
+        self.bytes.extend_from_slice(bytes);
         Ok(())
     }
 
@@ -141,16 +136,11 @@ impl Object for Bytes {
     }
 
     fn read_at(&self, offset: u64, buffer: &mut [u8]) -> Result<()> {
-        let start = position(offset)?;
-        let bytes = start
-            .checked_add(buffer.len())
-            .and_then(|end| self.0.get(start..end))
+        let bytes = usize::try_from(offset)
+            .ok()
+            .and_then(|start| self.0.get(start..)?.get(..buffer.len()))
             .ok_or_else(|| io::Error::from(io::ErrorKind::UnexpectedEof))?;
         buffer.copy_from_slice(bytes);
         Ok(())
     }
-}
-
-fn position(offset: u64) -> io::Result<usize> {
-    usize::try_from(offset).map_err(|_| io::ErrorKind::UnexpectedEof.into())
 }

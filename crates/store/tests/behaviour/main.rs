@@ -95,7 +95,7 @@ fn what_is_kept_outlives_the_process() {
     // As a kill leaves them.
     let mut unfinished = objects.stage().unwrap();
     let abandoned = unfinished.id();
-    unfinished.write_at(0, b"unfinished").unwrap();
+    unfinished.append(b"unfinished").unwrap();
     std::mem::forget(unfinished);
     let (note, torn) = (uuid::Uuid::new_v4(), uuid::Uuid::new_v4());
     notes.put(note, b"a note").unwrap();

@@ -188,8 +188,8 @@ impl Session {
         let begun = self.disk.effects();
         let mut staged = self.store().blobs.stage()?;
         let half = bytes.len() / 2;
-        staged.write_at(0, &bytes[..half])?;
-        staged.write_at(half as u64, &bytes[half..])?;
+        staged.append(&bytes[..half])?;
+        staged.append(&bytes[half..])?;
         let id = staged.id();
         let published = staged.publish();
         let mut when = self.since(begun);

@@ -12,7 +12,7 @@ pub(crate) fn all(objects: &dyn Objects) {
 pub(crate) fn a_staged_object_is_invisible_until_published(objects: &dyn Objects) {
     let mut staged = objects.stage().unwrap();
     let id = staged.id();
-    staged.write_at(0, b"hello").unwrap();
+    staged.append(b"hello").unwrap();
     assert!(objects.open(id).unwrap().is_none());
     assert!(!objects.list().unwrap().contains(&id));
     staged.publish().unwrap();
@@ -23,7 +23,7 @@ pub(crate) fn a_staged_object_is_invisible_until_published(objects: &dyn Objects
 pub(crate) fn a_dropped_stage_leaves_nothing(objects: &dyn Objects) {
     let before = objects.list().unwrap().len();
     let mut staged = objects.stage().unwrap();
-    staged.write_at(0, b"hello").unwrap();
+    staged.append(b"hello").unwrap();
     let id = staged.id();
     drop(staged);
     assert!(objects.open(id).unwrap().is_none());
@@ -47,7 +47,7 @@ pub(crate) fn what_is_kept_stays_until_it_is_discarded(objects: &dyn Objects) {
     let mut published = objects.stage().unwrap();
     let id = published.id();
     published.keep().unwrap();
-    published.write_at(0, b"whole").unwrap();
+    published.append(b"whole").unwrap();
     published.publish().unwrap();
     assert_eq!(read(objects, id).unwrap(), Some(b"whole".to_vec()));
     assert!(!objects.discard(id).unwrap(), "it is not staged any more");
@@ -57,7 +57,7 @@ pub(crate) fn what_is_kept_stays_until_it_is_discarded(objects: &dyn Objects) {
 pub(crate) fn kept(objects: &dyn Objects, bytes: &[u8]) -> ObjectId {
     let mut staged = objects.stage().unwrap();
     staged.keep().unwrap();
-    staged.write_at(0, bytes).unwrap();
+    staged.append(bytes).unwrap();
     staged.id()
 }
 
@@ -71,8 +71,9 @@ pub(crate) fn staged(objects: &dyn Objects, id: ObjectId) -> Option<Vec<u8>> {
 
 pub(crate) fn reads_are_exact(objects: &dyn Objects) {
     let mut staged = objects.stage().unwrap();
-    staged.write_at(4, b"efgh").unwrap();
-    staged.write_at(0, b"abcd").unwrap();
+    staged.append(b"abcd").unwrap();
+    staged.append(b"").unwrap();
+    staged.append(b"efgh").unwrap();
     let id = staged.id();
     staged.publish().unwrap();
     let object = objects.open(id).unwrap().unwrap();

@@ -12,6 +12,8 @@ use crate::{
     subject::{Owner, SMALLEST, Stored, plaintext},
 };
 
+const HEADER: usize = 48;
+const BINDING: usize = 32;
 const SEGMENT: usize = 4096;
 const LENGTH: usize = 100;
 const STORED_SEGMENT: usize = SEGMENT + 32;
@@ -119,13 +121,29 @@ fn lengths() -> Vec<Refused> {
             stored.bytes.truncate(length);
         })
     };
-    let whole = 80 + LENGTH + 32;
+    let whole = HEADER + LENGTH + 32 + BINDING;
     vec![
         cut("nothing", "the file is empty", 0),
         cut("header-truncated", "half a header", 40),
-        cut("header-only", "a header without segments", 80),
+        cut("header-only", "a header and nothing else", HEADER),
         cut("truncated", "the last byte is missing", whole - 1),
-        cut("tag-truncated", "the outer tag is missing", whole - 16),
+        cut("binding-missing", "the binding is missing", whole - BINDING),
+        edited(
+            "length",
+            "tag-missing",
+            "the outer tag is missing",
+            |_, stored| {
+                stored.bytes.drain(whole - BINDING - 16..whole - BINDING);
+            },
+        ),
+        edited(
+            "length",
+            "segment-missing",
+            "a header and a binding without segments",
+            |_, stored| {
+                stored.bytes.drain(HEADER..whole - BINDING);
+            },
+        ),
         edited("length", "extra-byte", "one byte more", |_, stored| {
             stored.bytes.push(0);
         }),
@@ -143,11 +161,18 @@ fn lengths() -> Vec<Refused> {
             "last-segment-dropped",
             "the second of two segments is missing",
             |owner, stored| {
-                *stored = sealed(owner, SMALLEST, 0x43, SEGMENT + 1);
-                stored.bytes.truncate(80 + STORED_SEGMENT);
+                *stored = without_last_segment(owner);
             },
         ),
     ]
+}
+
+/// The header, the first of two segments, and the binding.
+fn without_last_segment(owner: &Owner) -> Stored {
+    let mut stored = sealed(owner, SMALLEST, 0x43, SEGMENT + 1);
+    let end = stored.bytes.len() - BINDING;
+    stored.bytes.drain(HEADER + STORED_SEGMENT..end);
+    stored
 }
 
 fn bindings() -> Vec<Refused> {
@@ -165,7 +190,7 @@ fn bindings() -> Vec<Refused> {
             "binding-byte",
             "the last byte of the binding is flipped",
             |_, stored| {
-                stored.bytes[79] ^= 1;
+                *stored.bytes.last_mut().unwrap() ^= 1;
             },
         ),
         edited(
@@ -191,7 +216,7 @@ fn bindings() -> Vec<Refused> {
             "this header, but bound to another digest",
             |owner, stored| {
                 let other = by_the_book::seal(owner, SMALLEST, [0x40; 32], &[0xa5; LENGTH]);
-                stored.bytes[48..].copy_from_slice(&other.bytes[48..]);
+                stored.bytes = other.bytes;
             },
         ),
         edited(
@@ -199,8 +224,7 @@ fn bindings() -> Vec<Refused> {
             "shortened",
             "the last segment is missing, and the length says so",
             |owner, stored| {
-                *stored = sealed(owner, SMALLEST, 0x43, SEGMENT + 1);
-                stored.bytes.truncate(80 + STORED_SEGMENT);
+                *stored = without_last_segment(owner);
                 stored.plaintext_len = SEGMENT as u64;
             },
         ),
@@ -235,7 +259,7 @@ fn segments() -> Vec<Refused> {
             "two full segments, in the other order",
             |owner, stored| {
                 *stored = whole(owner);
-                stored.bytes[80..].rotate_left(STORED_SEGMENT);
+                stored.bytes[HEADER..HEADER + 2 * STORED_SEGMENT].rotate_left(STORED_SEGMENT);
             },
         ),
         edited(
@@ -244,9 +268,8 @@ fn segments() -> Vec<Refused> {
             "the first of two segments in the place of both",
             |owner, stored| {
                 *stored = whole(owner);
-                stored
-                    .bytes
-                    .copy_within(80..80 + STORED_SEGMENT, 80 + STORED_SEGMENT);
+                let second = HEADER + STORED_SEGMENT;
+                stored.bytes.copy_within(HEADER..second, second);
             },
         ),
         edited(
@@ -254,7 +277,7 @@ fn segments() -> Vec<Refused> {
             "ciphertext",
             "the first byte of the segment is flipped",
             |_, stored| {
-                stored.bytes[80] ^= 1;
+                stored.bytes[HEADER] ^= 1;
             },
         ),
         edited(
@@ -262,7 +285,7 @@ fn segments() -> Vec<Refused> {
             "inner-tag",
             "a byte of the service layer's tag is flipped",
             |_, stored| {
-                stored.bytes[80 + LENGTH] ^= 1;
+                stored.bytes[HEADER + LENGTH] ^= 1;
             },
         ),
         edited(
@@ -270,7 +293,7 @@ fn segments() -> Vec<Refused> {
             "outer-tag",
             "the last byte of the CMK layer's tag is flipped",
             |_, stored| {
-                *stored.bytes.last_mut().unwrap() ^= 1;
+                stored.bytes[HEADER + LENGTH + 31] ^= 1;
             },
         ),
     ]
