@@ -8,6 +8,9 @@ pub enum Error {
     /// Bytes in the header that this version cannot have written.
     #[error("the object's header is not one of this format: {0}")]
     HeaderInvalid(&'static str),
+    /// The keys are derived from another object's header.
+    #[error("the keys are those of another object")]
+    KeysMismatch,
     /// The object has layers other than its registry's.
     #[error("the object has other layers than its registry")]
     LayersMismatch,

@@ -209,6 +209,15 @@ pub struct ObjectKeys {
 }
 
 impl ObjectKeys {
+    /// Checks that these are the keys of the object with this header.
+    pub(crate) fn check_header(&self, header: &Header) -> Result<(), Error> {
+        if self.header == *header {
+            Ok(())
+        } else {
+            Err(Error::KeysMismatch)
+        }
+    }
+
     /// Seals the plaintext that begins at `start` of `buffer` in place and appends the tags.
     pub(crate) fn seal_segment(
         &self,

@@ -87,7 +87,7 @@ impl Layout {
     /// `buffer` hold, in order.
     ///
     /// # Errors
-    /// If a segment was changed, moved, cut or sealed under another key.
+    /// If a segment was changed, moved, cut or sealed under another key, or `keys` are another object's.
     pub fn open(
         &self,
         keys: &ObjectKeys,
@@ -95,6 +95,7 @@ impl Layout {
         range: &Range<u64>,
         buffer: &mut [u8],
     ) -> Result<Vec<Range<usize>>, Error> {
+        keys.check_header(&self.header)?;
         if buffer.len() != segments.stored_len {
             return Err(Error::LengthMismatch {
                 found: buffer.len() as u64,

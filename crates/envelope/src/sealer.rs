@@ -54,13 +54,14 @@ impl Sealer {
     /// Takes `plaintext` and appends the segments that are now certain to `sealed`.
     ///
     /// # Errors
-    /// If the segments cannot be counted any more.
+    /// If `keys` are another object's, or the segments cannot be counted any more.
     pub fn update(
         &mut self,
         keys: &ObjectKeys,
         mut plaintext: &[u8],
         sealed: &mut Vec<u8>,
     ) -> Result<(), Error> {
+        keys.check_header(&self.header)?;
         let size = self.header.segment_size.bytes();
         self.plaintext_len += plaintext.len() as u64;
         while self.pending.len() + plaintext.len() > size {
@@ -79,13 +80,14 @@ impl Sealer {
     /// Appends the last segment to `sealed`, and the binding to `digest`, which ends the object.
     ///
     /// # Errors
-    /// If the segments cannot be counted any more.
+    /// If `keys` are another object's, or the segments cannot be counted any more.
     pub fn finish(
         mut self,
         keys: &ObjectKeys,
         digest: &Digest,
         sealed: &mut Vec<u8>,
     ) -> Result<Sealed, Error> {
+        keys.check_header(&self.header)?;
         let start = sealed.len();
         sealed.append(&mut self.pending);
         keys.seal_segment(self.next, true, sealed, start)?;

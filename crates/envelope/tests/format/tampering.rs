@@ -1,7 +1,7 @@
 //! Whatever is done to an object without its keys is refused, and much of what is done with them.
 
 use sealock_core::RegistryId;
-use sealock_envelope::{Error, Layers};
+use sealock_envelope::{Error, Header, Layers, Layout, Sealer};
 
 use crate::{
     by_the_book,
@@ -158,6 +158,30 @@ fn another_object_under_this_digest() {
             };
             assert_eq!(lied.open(&owner), Err(Error::BindingMismatch));
         }
+    }
+}
+
+/// Neither seals nor opens anything.
+#[test]
+fn keys_of_another_object() {
+    for layers in BOTH {
+        let (owner, stored) = object(layers, 100);
+        let own = Header::parse(stored.bytes.first_chunk().unwrap()).unwrap();
+        let other = header(layers, SMALLEST, rand::random());
+        let keys = owner.object_keys(&other).unwrap();
+        let mut sealed = Vec::new();
+        let mut sealer = Sealer::new(own);
+        let refused = sealer.update(&keys, &[], &mut sealed);
+        assert_eq!(refused, Err(Error::KeysMismatch));
+        let refused = sealer.finish(&keys, &stored.digest, &mut sealed);
+        assert_eq!(refused, Err(Error::KeysMismatch));
+        assert!(sealed.is_empty());
+        let layout = Layout::new(&own, stored.plaintext_len);
+        let segments = layout.batches(&(0..100), 0).next().unwrap();
+        let at = usize::try_from(segments.offset).unwrap();
+        let mut buffer = stored.bytes[at..at + segments.stored_len].to_vec();
+        let refused = layout.open(&keys, &segments, &(0..100), &mut buffer);
+        assert_eq!(refused, Err(Error::KeysMismatch));
     }
 }
 
