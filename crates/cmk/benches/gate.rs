@@ -62,7 +62,7 @@ fn gate(criterion: &mut Criterion) {
     let establish = custodian.establish(registry, &name, Sku::Premium, &encryption, Batch::new());
     let batch = runtime.block_on(establish).unwrap();
     let _unconditional = runtime.block_on(store.commit(batch)).unwrap();
-    let custody = custodian.custody(registry, true).unwrap();
+    let custody = runtime.block_on(custodian.custody(registry, true)).unwrap();
 
     let mut group = criterion.benchmark_group("gate");
     group.bench_function("lease while nothing changes", |bencher| {

@@ -4,11 +4,11 @@ use std::{
     sync::{Arc, Mutex, PoisonError},
 };
 
+use futures_util::TryStreamExt as _;
 use jiff::Timestamp;
 use sealock_core::{ClientId, Clock, KeyIdentifier, Kid, PublicName, RegistryId, RegistryName};
 use sealock_envelope::{Dek, ServiceKey};
-use sealock_store::{Batch, Store};
-use tokio::sync::OwnedMutexGuard;
+use sealock_store::{Batch, LockGuard, Store};
 
 use crate::{
     Custody, Encryption, Error, Identity, KeyFacts, KeyVault, NotDone, Propagation, Refusal,
@@ -90,18 +90,18 @@ impl Custodian {
     ///
     /// # Errors
     /// If the store fails.
-    pub fn custody(&self, registry: RegistryId, encrypted: bool) -> Result<Custody, Error> {
+    pub async fn custody(&self, registry: RegistryId, encrypted: bool) -> Result<Custody, Error> {
         let gate = self.gate(registry);
         Ok(Custody {
             registry,
             service_key: Arc::clone(&self.context.service_key),
-            gate: (encrypted || gate.find_record()?.is_some()).then_some(gate),
+            gate: (encrypted || gate.find_record().await?.is_some()).then_some(gate),
         })
     }
 
     /// Waits until nobody else changes a registry's custody: from the commit that creates it until its record is
     /// [backed up](Self::back_up), nobody is to miss the second copy.
-    pub async fn turn(&self, registry: RegistryId) -> OwnedMutexGuard<()> {
+    pub async fn turn(&self, registry: RegistryId) -> Result<LockGuard, Error> {
         self.gate(registry).turn().await
     }
 
@@ -110,7 +110,7 @@ impl Custodian {
     /// # Errors
     /// If the store fails.
     pub async fn back_up(&self, registry: RegistryId) -> Result<(), Error> {
-        if let Some(record) = self.gate(registry).find_record()? {
+        if let Some(record) = self.gate(registry).find_record().await? {
             self.context.back_up(registry, &record).await;
         }
         Ok(())
@@ -122,8 +122,8 @@ impl Custodian {
     /// If the store fails.
     pub async fn back_up_all(&self) -> Result<(), Error> {
         let mut records = Vec::new();
-        for entry in self.context.store.scan(&CUSTODIES, &[], Bound::Unbounded) {
-            let entry = entry?;
+        let mut entries = self.context.store.scan(&CUSTODIES, &[], Bound::Unbounded);
+        while let Some(entry) = entries.try_next().await? {
             if let Some(Ok(registry)) = entry.key.first().map(|id| id.parse::<RegistryId>()) {
                 records.push((registry, entry.record.value));
             }
@@ -169,14 +169,14 @@ impl Custodian {
     ///
     /// # Errors
     /// [`Error::Refused`] if it is another.
-    pub fn check_unchanged(
+    pub async fn check_unchanged(
         &self,
         registry: RegistryId,
         name: &RegistryName,
         encryption: &Encryption,
     ) -> Result<(), Error> {
         let (key, identity) = rules::key_and_identity_together(name, encryption)?;
-        let record = self.gate(registry).record()?;
+        let record = self.gate(registry).record().await?;
         Ok(rules::changed_by_rotation_only(
             name,
             key == record.key && identity == Identity::UserAssigned(record.identity),
@@ -209,8 +209,8 @@ impl Custodian {
             return Ok(Vec::new());
         }
         let mut followers = Vec::new();
-        for entry in self.context.store.scan(&CUSTODIES, &[], Bound::Unbounded) {
-            let entry = entry?;
+        let mut entries = self.context.store.scan(&CUSTODIES, &[], Bound::Unbounded);
+        while let Some(entry) = entries.try_next().await? {
             let custody = &entry.record;
             let follows = custody.key.version.is_none()
                 && custody.key.names(&current.vault, &current.key)
@@ -225,7 +225,7 @@ impl Custodian {
             if let Err(error) = gate.unlocked().await {
                 tracing::warn!(%registry, %error, "the registry could not follow its key");
             }
-            if gate.record()?.kid == old {
+            if gate.record().await?.kid == old {
                 left_behind.push(registry);
             }
         }
@@ -244,7 +244,7 @@ impl Custodian {
             Err(Error::Store(error)) if error.fault().is_some() => Standing::Unknown(error),
             Err(error) => return Err(error),
         };
-        let record = gate.record()?;
+        let record = gate.record().await?;
         let status = CustodyStatus {
             key: record.key.clone(),
             kid: record.kid.clone(),

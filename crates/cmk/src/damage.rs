@@ -29,7 +29,7 @@ impl Custodian {
             let Some(text) = store.custodies.get(id)? else {
                 continue;
             };
-            if let Some(record) = store.get(&CUSTODIES, &[&key])? {
+            if let Some(record) = store.get(&CUSTODIES, &[&key]).await? {
                 if record.to_json() != text {
                     store.custodies.set_aside(id, now)?;
                 }

@@ -3,9 +3,8 @@ use std::sync::{Arc, PoisonError, RwLock};
 use jiff::Timestamp;
 use sealock_core::{ClientId, KeyIdentifier, Kid, RegistryId, RegistryName};
 use sealock_envelope::Dek;
-use sealock_store::{Batch, Commit, Epoch, Record, Table};
+use sealock_store::{Batch, Commit, Epoch, Lock, LockGuard, Record, Table};
 use serde::{Deserialize, Serialize};
-use tokio::sync::OwnedMutexGuard;
 
 use crate::{
     Cause, Error, KeyFacts, NotDone, Opened, Propagation, Refusal,
@@ -14,6 +13,9 @@ use crate::{
     rules,
     settings::AZURE_CACHE,
 };
+
+/// Held while the vault is asked for a registry's DEK, or its custody is changed.
+const CUSTODY: Lock = Lock::new("custody");
 
 const REVOCATIONS: Table<RevocationRecord> = Table::content("revocations");
 
@@ -43,8 +45,6 @@ pub(crate) struct Gate {
     registry: RegistryId,
     context: Arc<Context>,
     verdict: RwLock<Option<Verdict>>,
-    /// Held while the vault is asked or the custody is changed.
-    turn: Arc<tokio::sync::Mutex<()>>,
 }
 
 struct Verdict {
@@ -76,26 +76,26 @@ impl Gate {
             registry,
             context,
             verdict: RwLock::default(),
-            turn: Arc::default(),
         }
     }
 
     /// Waits until nobody else changes the custody.
-    pub(crate) async fn turn(&self) -> OwnedMutexGuard<()> {
-        Arc::clone(&self.turn).lock_owned().await
+    pub(crate) async fn turn(&self) -> Result<LockGuard, Error> {
+        let id = self.registry.to_string();
+        Ok(self.context.store.exclusive(&CUSTODY, &[&id]).await?)
     }
 
     /// The DEK, if it may be used now.
     pub(crate) async fn unlocked(&self) -> Result<Arc<Unlocked>, Error> {
-        if let Some(outcome) = self.standing_verdict() {
+        if let Some(outcome) = self.standing_verdict().await? {
             return Ok(outcome?);
         }
-        let _turn = self.turn().await;
-        if let Some(outcome) = self.standing_verdict() {
+        let _turn = self.turn().await?;
+        if let Some(outcome) = self.standing_verdict().await? {
             return Ok(outcome?);
         }
         // Before anything is read that a control commit could change.
-        let epoch = self.context.store.epoch();
+        let epoch = self.context.store.epoch().await?;
         let outcome = self.evaluate().await?;
         if !is_fault(&outcome) {
             self.decide(epoch, outcome.clone());
@@ -110,9 +110,9 @@ impl Gate {
         key: Option<KeyIdentifier>,
         identity: Option<ClientId>,
     ) -> Result<(), Error> {
-        let _turn = self.turn().await;
-        let epoch = self.context.store.epoch();
-        let record = self.record()?;
+        let _turn = self.turn().await?;
+        let epoch = self.context.store.epoch().await?;
+        let record = self.record().await?;
         let key = key.unwrap_or_else(|| record.key.clone());
         let dek = self.unwrap_to_rotate(registry, &record, identity).await?;
         let identity = identity.unwrap_or(record.identity);
@@ -155,13 +155,13 @@ impl Gate {
         }
     }
 
-    fn standing_verdict(&self) -> Option<Outcome> {
-        let epoch = self.context.store.epoch();
+    async fn standing_verdict(&self) -> Result<Option<Outcome>, Error> {
+        let epoch = self.context.store.epoch().await?;
         let verdict = self.verdict.read().unwrap_or_else(PoisonError::into_inner);
-        verdict
+        let standing = verdict
             .as_ref()
-            .filter(|verdict| self.still_stands(verdict, epoch))
-            .map(|verdict| verdict.outcome.clone())
+            .filter(|verdict| self.still_stands(verdict, epoch));
+        Ok(standing.map(|verdict| verdict.outcome.clone()))
     }
 
     fn still_stands(&self, verdict: &Verdict, epoch: Epoch) -> bool {
@@ -185,7 +185,7 @@ impl Gate {
     }
 
     async fn evaluate(&self) -> Result<Outcome, Error> {
-        let record = self.record()?;
+        let record = self.record().await?;
         match self.unwrap(&record, record.identity).await? {
             Ok(dek) => {
                 if let Err(error) = self.note_restored().await {
@@ -305,7 +305,8 @@ impl Gate {
         let id = self.registry.to_string();
         let store = &self.context.store;
         let known = store
-            .get(&REVOCATIONS, &[&id])?
+            .get(&REVOCATIONS, &[&id])
+            .await?
             .filter(|known| known.cause == cause);
         let since = match known {
             Some(known) => known.since,
@@ -326,7 +327,7 @@ impl Gate {
     async fn note_restored(&self) -> Result<(), Error> {
         let id = self.registry.to_string();
         let store = &self.context.store;
-        if store.get(&REVOCATIONS, &[&id])?.is_some() {
+        if store.get(&REVOCATIONS, &[&id]).await?.is_some() {
             let _unconditional = store
                 .commit(Batch::new().delete(&REVOCATIONS, &[&id]))
                 .await?;
@@ -347,13 +348,13 @@ impl Gate {
         }
     }
 
-    pub(crate) fn find_record(&self) -> Result<Option<Record<CustodyRecord>>, Error> {
+    pub(crate) async fn find_record(&self) -> Result<Option<Record<CustodyRecord>>, Error> {
         let id = self.registry.to_string();
-        Ok(self.context.store.get(&CUSTODIES, &[&id])?)
+        Ok(self.context.store.get(&CUSTODIES, &[&id]).await?)
     }
 
-    pub(crate) fn record(&self) -> Result<Record<CustodyRecord>, Error> {
-        self.find_record()?.ok_or(Error::Damaged {
+    pub(crate) async fn record(&self) -> Result<Record<CustodyRecord>, Error> {
+        self.find_record().await?.ok_or(Error::Damaged {
             registry: self.registry,
             why: "it is missing",
         })

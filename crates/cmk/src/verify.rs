@@ -1,5 +1,6 @@
 use std::{collections::HashSet, ops::Bound};
 
+use futures_util::TryStreamExt as _;
 use sealock_core::RegistryId;
 use uuid::Uuid;
 
@@ -17,8 +18,8 @@ impl Custodian {
     pub async fn verify(&self) -> Result<Vec<String>, Error> {
         let mut findings = Vec::new();
         let mut registries = HashSet::new();
-        for entry in self.context.store.scan(&CUSTODIES, &[], Bound::Unbounded) {
-            let entry = entry?;
+        let mut entries = self.context.store.scan(&CUSTODIES, &[], Bound::Unbounded);
+        while let Some(entry) = entries.try_next().await? {
             let Ok(registry) = entry.key.concat().parse::<RegistryId>() else {
                 findings.push(format!(
                     "the custody record {} is no registry's",
@@ -32,8 +33,8 @@ impl Custodian {
                 findings.push(error.to_string());
             }
             // The copy is written behind the record, in the same turn.
-            let _turn = self.turn(registry).await;
-            if !self.is_copied(registry)? {
+            let _turn = self.turn(registry).await?;
+            if !self.is_copied(registry).await? {
                 findings.push(format!(
                     "the second copy of the custody record of the registry {registry} is not as the record \
                      (custodies/{registry}); the next start writes it anew"
@@ -41,7 +42,7 @@ impl Custodian {
             }
         }
         for copy in self.context.store.custodies.list()? {
-            if !registries.contains(&copy) && self.record(copy)?.is_none() {
+            if !registries.contains(&copy) && self.record(copy).await?.is_none() {
                 findings.push(format!(
                     "there is no custody record of the registry {copy}, but a second copy of one (custodies/{copy})"
                 ));
@@ -50,20 +51,21 @@ impl Custodian {
         Ok(findings)
     }
 
-    fn is_copied(&self, registry: RegistryId) -> Result<bool, Error> {
+    async fn is_copied(&self, registry: RegistryId) -> Result<bool, Error> {
         let id = registry.as_uuid();
-        let Some(record) = self.record(id)? else {
+        let Some(record) = self.record(id).await? else {
             return Ok(true);
         };
         let copy = self.context.store.custodies.get(id)?;
         Ok(copy.is_some_and(|copy| copy == record.to_json()))
     }
 
-    fn record(&self, registry: Uuid) -> Result<Option<CustodyRecord>, Error> {
+    async fn record(&self, registry: Uuid) -> Result<Option<CustodyRecord>, Error> {
         let record = self
             .context
             .store
-            .get(&CUSTODIES, &[&registry.to_string()])?;
+            .get(&CUSTODIES, &[&registry.to_string()])
+            .await?;
         Ok(record.map(|record| record.value))
     }
 }

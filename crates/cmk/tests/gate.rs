@@ -138,7 +138,7 @@ impl World {
         let establishment = establish(&custodian, registry, key).await.unwrap();
         assert_eq!(store.commit(establishment).await.unwrap(), Commit::Done);
         let world = Self {
-            custody: custodian.custody(registry, true).unwrap(),
+            custody: custodian.custody(registry, true).await.unwrap(),
             vault,
             store,
             clock,
@@ -444,7 +444,11 @@ async fn a_registry_is_not_established_with_a_key_that_it_could_not_use() {
 #[tokio::test]
 async fn a_registry_with_a_custody_record_is_encrypted_whatever_its_own_record_says() {
     let world = World::with_key("kv1/k1").await;
-    let custody = world.custodian.custody(world.registry, false).unwrap();
+    let custody = world
+        .custodian
+        .custody(world.registry, false)
+        .await
+        .unwrap();
     assert!(custody.lease().await.unwrap().keys().dek.is_some());
     world.set(|state| state.refuses_unwrap = Some(Cause::KeyDisabled));
     world.control_commit().await;
@@ -452,6 +456,7 @@ async fn a_registry_with_a_custody_record_is_encrypted_whatever_its_own_record_s
     let another = world
         .custodian
         .custody(RegistryId::random(), false)
+        .await
         .unwrap();
     assert!(another.lease().await.unwrap().keys().dek.is_none());
 }

@@ -31,7 +31,7 @@ pub(crate) async fn print(
     auth: Auth,
 ) {
     let registry = &services.default_registry;
-    let (key, encrypted) = match services.registries.get(registry) {
+    let (key, encrypted) = match services.registries.get(registry).await {
         Ok(registry) if registry.record.encrypted => (key(services, &registry).await, true),
         Ok(_) => (
             "none: this registry has no customer-managed key".to_owned(),
@@ -67,7 +67,7 @@ pub(crate) async fn print(
         None => format!("http://{at}/_sealock/v1/ca.pem"),
     };
 
-    let purges = match services.vault.pending_purges() {
+    let purges = match services.vault.pending_purges().await {
         Ok(purges) => pending(&purges, &command("status")),
         Err(error) => format!("{WARNING}What is to be purged is unknown{WARNING:#}: {error}\n"),
     };

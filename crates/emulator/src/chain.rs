@@ -19,8 +19,8 @@ impl Chain {
         Self { directory, vault }
     }
 
-    fn registry(&self, identity: ClientId) -> Result<Requester, NotDone> {
-        match self.directory.identity_by_client_id(identity) {
+    async fn registry(&self, identity: ClientId) -> Result<Requester, NotDone> {
+        match self.directory.identity_by_client_id(identity).await {
             Ok(Some(identity)) => Ok(Requester::registry(identity)),
             Ok(None) => Err(Cause::IdentityNotFound.into()),
             Err(sealock_entra::Error::Store(error)) if error.fault().is_some() => Err(error.into()),
@@ -37,7 +37,7 @@ impl Chain {
         kid: &Kid,
         usage: KeyUse,
     ) -> Result<Zeroizing<Vec<u8>>, NotDone> {
-        let registry = self.registry(identity)?;
+        let registry = self.registry(identity).await?;
         let operation = usage.operation();
         let used = self
             .vault
@@ -56,7 +56,7 @@ const ALGORITHM: EncryptionAlgorithm = EncryptionAlgorithm::RsaOaep256;
 #[async_trait]
 impl sealock_cmk::KeyVault for Chain {
     async fn get_key(&self, identity: ClientId, key: &KeyIdentifier) -> Result<KeyFacts, NotDone> {
-        let registry = self.registry(identity)?;
+        let registry = self.registry(identity).await?;
         let found = self.vault.get_key(&registry, key).await;
         let bundle = found.map_err(not_done)?;
         Ok(KeyFacts {

@@ -43,7 +43,7 @@ impl ControlToken {
             token.write(&path)?;
         }
         let token = Self::read(ownership::open_inside(&path)?, &path)?;
-        match store.get(&MADE, &KEY)? {
+        match store.get(&MADE, &KEY).await? {
             Some(made) if made.value == token.fingerprint() => {}
             Some(_) => {
                 let why = "it is not the one that was made";

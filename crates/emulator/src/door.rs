@@ -165,7 +165,7 @@ impl Door {
             login_server: names.login_server(name),
             is_open,
         };
-        match self.services.registries.get(name) {
+        match self.services.registries.get(name).await {
             Ok(registry) => registry_http::answer(registry, names, door, request).await,
             Err(error) => registry_http::with_common_headers(registry_http::render(&error, names)),
         }

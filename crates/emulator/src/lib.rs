@@ -15,6 +15,7 @@ mod door;
 mod error;
 mod host;
 mod listener;
+mod node;
 mod offline;
 mod origin;
 mod quarantine;
@@ -30,6 +31,7 @@ mod tls;
 pub use config::{Auth, Config, ConfigError, LogFormat, listen_address};
 pub use control_token::CONTROL_TOKEN_FILE;
 pub use error::Error;
+pub use node::Node;
 pub use offline::{
     DisabledKey, OfflineFlags, OfflineProblem, OfflineProblemKind, OfflineVerification, Repaired,
     repair, verify_offline,

@@ -3,13 +3,16 @@
 use std::{
     net::{Ipv4Addr, SocketAddr},
     path::PathBuf,
+    sync::Arc,
 };
 
 use sealock_core::{Clock, Kid, PublicName, RegistryId};
+use sealock_envelope::ServiceKey;
 use sealock_registry::{DamagedContent, check_contents, unmentioned_objects};
 use sealock_store::{Authenticator, DataDir, Repair, Store, StoreFiles};
 use sealock_vault::{Requester, unmentioned_private_keys, verify_private_keys};
 use serde::Serialize;
+use tokio::runtime::Runtime;
 
 use crate::{
     Config, Error, QuarantinedFile,
@@ -101,8 +104,12 @@ pub struct DisabledKey {
 /// If it is in use, cannot be read, or its service key is missing.
 pub fn verify_offline(flags: OfflineFlags) -> Result<OfflineVerification, Error> {
     let place = Place::find(flags)?;
+    runtime()?.block_on(verify(place))
+}
+
+async fn verify(place: Place) -> Result<OfflineVerification, Error> {
     let data_dir = DataDir::look(&place.dir)?;
-    let service_key = service_key::load(data_dir.path())?;
+    let service_key = Arc::new(service_key::load(data_dir.path())?);
     let files = place.files(&service_key)?;
     let look = quietly(|| sealock_store::look(&files));
     let look = look.map_err(|error| place.refused(error))?;
@@ -113,14 +120,14 @@ pub fn verify_offline(flags: OfflineFlags) -> Result<OfflineVerification, Error>
     }
     let mut quarantine = Vec::new();
     if let Some(store) = look.store {
-        for content in check_contents(&store)? {
+        for content in check_contents(&store).await? {
             note(OfflineProblemKind::ContentDamaged, content.to_string());
         }
-        let damaged = verify_private_keys(&store, &service_key).map_err(Error::Vault)?;
-        for what in damaged {
+        let damaged = verify_private_keys(&store, &service_key).await;
+        for what in damaged.map_err(Error::Vault)? {
             note(OfflineProblemKind::PrivateKeyDamaged, what);
         }
-        for object in unmentioned(&store)? {
+        for object in unmentioned(&store).await? {
             let what = format!("no record mentions {object}");
             note(OfflineProblemKind::ObjectOrphaned, what);
         }
@@ -161,12 +168,17 @@ pub fn repair(flags: OfflineFlags) -> Result<Repaired, Error> {
     if !repaired.metadata.is_done() {
         return Ok(repaired);
     }
-    let runtime = tokio::runtime::Builder::new_multi_thread()
-        .enable_all()
-        .build()?;
+    let runtime = runtime()?;
     runtime.block_on(async {
         let store = Store::open_repaired(files.clone()).map_err(|error| place.refused(error))?;
-        let done = complete(&mut repaired, &store, service_key, &place.config, now).await;
+        let done = complete(
+            &mut repaired,
+            &store,
+            Arc::new(service_key),
+            &place.config,
+            now,
+        )
+        .await;
         store.close().await;
         done
     })?;
@@ -179,15 +191,15 @@ pub fn repair(flags: OfflineFlags) -> Result<Repaired, Error> {
 async fn complete(
     repaired: &mut Repaired,
     store: &Store,
-    service_key: sealock_envelope::ServiceKey,
+    service_key: Arc<ServiceKey>,
     config: &Config,
     now: i64,
 ) -> Result<(), Error> {
-    repaired.damaged_private_keys =
-        verify_private_keys(store, &service_key).map_err(Error::Vault)?;
-    repaired.damaged_contents = check_contents(store)?;
-    repaired.unmentioned_objects = unmentioned(store)?;
-    let clock = timekeeping::restore(store)?;
+    let damaged = verify_private_keys(store, &service_key).await;
+    repaired.damaged_private_keys = damaged.map_err(Error::Vault)?;
+    repaired.damaged_contents = check_contents(store).await?;
+    repaired.unmentioned_objects = unmentioned(store).await?;
+    let clock = timekeeping::restore(store).await?;
     let public_name = config.server.public_name.as_deref().unwrap_or("localhost");
     let port = config.server.listen.first().map_or(0, SocketAddr::port);
     let names = PublicName::parse(public_name, port)?;
@@ -202,7 +214,8 @@ async fn complete(
     }
     let registries: Vec<RegistryId> = services
         .registries
-        .list()?
+        .list()
+        .await?
         .into_iter()
         .filter(|registry| registry.record.encrypted)
         .map(|registry| registry.record.id)
@@ -229,6 +242,11 @@ impl DisabledKey {
     }
 }
 
+fn runtime() -> Result<Runtime, Error> {
+    let mut builder = tokio::runtime::Builder::new_multi_thread();
+    Ok(builder.enable_all().build()?)
+}
+
 /// Runs `work` without the messages of panics. A database's library may panic over a damaged file, and that is reported
 /// as damage instead.
 fn quietly<T>(work: impl FnOnce() -> T) -> T {
@@ -240,10 +258,12 @@ fn quietly<T>(work: impl FnOnce() -> T) -> T {
 }
 
 /// The objects that no record mentions, by their paths below the data directory.
-fn unmentioned(store: &Store) -> Result<Vec<String>, Error> {
-    let blobs = unmentioned_objects(store)?.into_iter();
+async fn unmentioned(store: &Store) -> Result<Vec<String>, Error> {
+    let blobs = unmentioned_objects(store).await?.into_iter();
     let mut unmentioned: Vec<String> = blobs.map(|object| format!("blobs/{object}")).collect();
-    let private_keys = unmentioned_private_keys(store).map_err(Error::Vault)?;
+    let private_keys = unmentioned_private_keys(store)
+        .await
+        .map_err(Error::Vault)?;
     let private_keys = private_keys.into_iter();
     unmentioned.extend(private_keys.map(|object| format!("vault-keys/{object}")));
     Ok(unmentioned)
@@ -273,7 +293,7 @@ impl Place {
     }
 
     /// The files of the directory. They keep their engine unless the user names another, which converts them.
-    fn files(&self, service_key: &sealock_envelope::ServiceKey) -> Result<StoreFiles, Error> {
+    fn files(&self, service_key: &ServiceKey) -> Result<StoreFiles, Error> {
         let authenticator = Authenticator::new(&service_key.store_key());
         let mut files = StoreFiles {
             engine: self.config.store.engine,

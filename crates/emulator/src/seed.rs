@@ -11,7 +11,12 @@ const SEEDED: Table<bool> = Table::content("seeded");
 ///
 /// A start that was interrupted is taken up again: what is there already is left as it is.
 pub(crate) async fn seed(services: &Services, config: &Config) -> Result<(), Error> {
-    if services.store.get(&SEEDED, &["configuration"])?.is_some() {
+    if services
+        .store
+        .get(&SEEDED, &["configuration"])
+        .await?
+        .is_some()
+    {
         return Ok(());
     }
     for identity in &config.identities {
@@ -47,7 +52,7 @@ async fn vaults(services: &Services, config: &Config) -> Result<(), Error> {
         }
         for access in &seed.access {
             let identity = services.directory.identity(&access.identity);
-            let identity = identity.map_err(Error::SeedIdentity)?;
+            let identity = identity.await.map_err(Error::SeedIdentity)?;
             let permissions = access.permissions.clone();
             vault
                 .grant(operator, &seed.name, identity.principal_id, permissions)
@@ -62,7 +67,7 @@ async fn registries(services: &Services, config: &Config) -> Result<(), Error> {
         let identity = match &seed.identity {
             Some(name) => {
                 let identity = services.directory.identity(name);
-                Some(identity.map_err(Error::SeedIdentity)?.client_id)
+                Some(identity.await.map_err(Error::SeedIdentity)?.client_id)
             }
             None => None,
         };

@@ -1,11 +1,11 @@
 use std::{
     io::{self, IsTerminal as _},
-    net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr},
+    net::SocketAddr,
     path::{Path, PathBuf},
+    sync::Arc,
     time::Duration,
 };
 
-use sealock_core::PublicName;
 use sealock_envelope::ServiceKey;
 use sealock_store::{Authenticator, DataDir, Store, StoreFiles};
 use tokio::signal::unix::{SignalKind, signal};
@@ -13,24 +13,13 @@ use tokio_util::sync::CancellationToken;
 use tracing_subscriber::EnvFilter;
 
 use crate::{
-    Auth, Config, Error, LogFormat, banner,
-    config::Server,
-    control_token::ControlToken,
-    door::Door,
-    host::Hosts,
-    listener::Listener,
-    ready_file, seed, service_key,
-    services::Services,
-    storage::Storage,
-    timekeeping,
-    tls::{self, Trust},
+    Auth, Config, Error, LogFormat, banner, config::Server, control_token::ControlToken,
+    node::Bound, ready_file, seed, service_key, services::Services, storage::Storage, timekeeping,
+    tls::Trust,
 };
 
 /// What is logged unless `RUST_LOG` says otherwise.
 const LOG_FILTER: &str = "warn,sealock=info";
-
-/// How many files may be open: one for each connection and each object that is read.
-const OPEN_FILES: u64 = 16 * 1024;
 
 /// The interval between attempts to write the ready file while the disk refuses it.
 const READY_FILE_AGAIN: Duration = Duration::from_secs(1);
@@ -97,22 +86,14 @@ async fn run(
         // Of a process that was killed.
         ready_file::remove(path);
     }
-    let open_files = permit_open_files();
-
     check_reach(&config.server)?;
     let data_dir = if config.server.ephemeral {
         None
     } else {
         Some(DataDir::open(&config.server.data_dir)?)
     };
-    let listener = Listener::bind(&config.server.listen)?;
-    let addresses = listener.addresses();
-    let address = reached(addresses)?;
-    let public_name = config.server.public_name.as_deref().unwrap_or("localhost");
-    let names = PublicName::parse(public_name, address.port())?;
-    let hosts = Hosts::new(names.clone(), &config.server.aliases);
     let dir = data_dir.as_ref().map(DataDir::path);
-    let (tls, trust) = tls::prepare(&config.tls, &hosts, dir)?;
+    let bound = Bound::bind(&config, dir)?;
     let (store, service_key) = match &data_dir {
         Some(dir) => {
             let service_key = service_key::load_or_create(dir)?;
@@ -126,17 +107,9 @@ async fn run(
         Auth::Friendly => None,
         Auth::Enforced => Some(ControlToken::load_or_create(dir, &store).await?),
     };
-    let clock = timekeeping::restore(&store)?;
-    let services = Services::open(
-        store.clone(),
-        service_key,
-        clock,
-        names,
-        address.ip(),
-        &config,
-    )
-    .await?;
-    services.sweep()?;
+    let services = bound
+        .open(&config, store.clone(), Arc::new(service_key))
+        .await?;
     tokio::select! {
         seeded = seed(&services, &config) => seeded?,
         // What is missing then is created at the next start.
@@ -144,15 +117,9 @@ async fn run(
         _ = interrupt.recv() => return Ok(()),
     }
 
-    tokio::spawn(timekeeping::keep(services.clone()));
-    let door = Door::new(services.clone(), hosts, trust.clone(), control_token);
+    let (address, trust) = (bound.address, bound.trust.clone());
     let shutdown = services.shutdown.clone();
-    let served = tokio::spawn(listener.serve(
-        tls,
-        move |request| door.clone().answer(request),
-        open_files,
-        shutdown.clone(),
-    ));
+    let served = bound.serve(services.clone(), control_token);
     if let Some(path) = &ready_file {
         announce(path, address, &trust, &shutdown)?;
     }
@@ -255,14 +222,6 @@ pub(crate) fn refused(
     }
 }
 
-/// Raises the limit of open files, and returns it.
-fn permit_open_files() -> u64 {
-    rlimit::increase_nofile_limit(OPEN_FILES).unwrap_or_else(|error| {
-        tracing::warn!(%error, "the limit of open files could not be raised");
-        OPEN_FILES
-    })
-}
-
 /// Refuses to serve others on the network what asks nobody for a login, unless told to in so many words.
 fn check_reach(server: &Server) -> Result<(), Error> {
     let reached = server
@@ -274,27 +233,6 @@ fn check_reach(server: &Server) -> Result<(), Error> {
             Err(Error::NotLoopback(*address))
         }
         _ => Ok(()),
-    }
-}
-
-/// The address at which this machine reaches a listener on one of `addresses`.
-fn reached(addresses: &[SocketAddr]) -> io::Result<SocketAddr> {
-    let is_here = |address: &&SocketAddr| {
-        let ip = address.ip();
-        ip.is_loopback() || ip.is_unspecified()
-    };
-    let found = addresses.iter().find(is_here).or(addresses.first());
-    let mut address = *found.ok_or(io::ErrorKind::AddrNotAvailable)?;
-    address.set_ip(as_reached(address.ip()));
-    Ok(address)
-}
-
-/// Where this machine reaches what listens at `address`.
-fn as_reached(address: IpAddr) -> IpAddr {
-    match address {
-        IpAddr::V4(address) if address.is_unspecified() => Ipv4Addr::LOCALHOST.into(),
-        IpAddr::V6(address) if address.is_unspecified() => Ipv6Addr::LOCALHOST.into(),
-        address => address,
     }
 }
 

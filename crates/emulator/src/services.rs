@@ -39,13 +39,12 @@ pub(crate) struct Services {
 impl Services {
     pub(crate) async fn open(
         store: Store,
-        service_key: ServiceKey,
+        service_key: Arc<ServiceKey>,
         clock: Clock,
         names: PublicName,
         address: IpAddr,
         config: &Config,
     ) -> Result<Self, Error> {
-        let service_key = Arc::new(service_key);
         let directory = Directory::open(store.clone(), clock.clone()).await?;
         let tokens = TokenIssuer::new(directory.clone(), Arc::clone(&service_key));
         let vault = KeyVault::open(
@@ -99,7 +98,7 @@ impl Services {
         current: &Kid,
     ) -> Result<Vec<RegistryName>, sealock_registry::Error> {
         let left_behind = self.custodian.follow(current).await?;
-        let registries = self.registries.list()?.into_iter();
+        let registries = self.registries.list().await?.into_iter();
         Ok(registries
             .filter(|registry| left_behind.contains(&registry.record.id))
             .map(|registry| registry.record.name)
@@ -108,8 +107,8 @@ impl Services {
 
     /// Finishes the removals of an earlier process, removes expired vaults and keys, and sets aside files that no
     /// record mentions. Works in the background. Call it before requests are served.
-    pub(crate) fn sweep(&self) -> Result<(), Error> {
-        let sweep = self.registries.sweep()?;
+    pub(crate) async fn sweep(&self) -> Result<(), Error> {
+        let sweep = self.registries.sweep().await?;
         let (store, vault) = (self.store.clone(), self.vault.clone());
         let custodian = self.custodian.clone();
         tokio::spawn(async move {
@@ -125,8 +124,7 @@ impl Services {
             if let Err(error) = custodian.back_up_all().await {
                 tracing::warn!(%error, "the custody records' second copies could not be compared");
             }
-            let swept = tokio::task::spawn_blocking(move || sweep.run()).await;
-            match swept.map_err(sealock_registry::Error::from).flatten() {
+            match sweep.run().await {
                 Ok(0) => {}
                 Ok(objects) => tracing::warn!(objects, "{QUARANTINED}"),
                 Err(error) => tracing::warn!(%error, "the sweep for objects of no registry failed"),

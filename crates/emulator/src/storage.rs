@@ -148,7 +148,7 @@ pub(crate) fn remedy(fault: Fault) -> &'static str {
 /// Finds data that could be removed to make room, as far as that is possible now.
 pub(crate) async fn reliefs(services: &Services) -> Vec<Relief> {
     let mut reliefs = Vec::new();
-    for registry in services.registries.list().unwrap_or_default() {
+    for registry in services.registries.list().await.unwrap_or_default() {
         // The manifests of a revoked registry cannot be read, so its garbage is unknown.
         let Ok(garbage) = registry.garbage().await else {
             continue;

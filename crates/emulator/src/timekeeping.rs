@@ -15,14 +15,14 @@ const KEY: [&str; 1] = ["setting"];
 const CONFIRMED: Table<Timestamp> = Table::content("confirmed-time");
 
 /// The clock as it was set before the last stop. A frozen one stands where it stood.
-pub(crate) fn restore(store: &Store) -> Result<Clock> {
-    restore_from(Arc::new(SystemTime), store)
+pub(crate) async fn restore(store: &Store) -> Result<Clock> {
+    restore_from(Arc::new(SystemTime), store).await
 }
 
-fn restore_from(source: Arc<dyn TimeSource>, store: &Store) -> Result<Clock> {
-    let setting = store.get(&CLOCK, &KEY)?;
+async fn restore_from(source: Arc<dyn TimeSource>, store: &Store) -> Result<Clock> {
+    let setting = store.get(&CLOCK, &KEY).await?;
     let setting = setting.map_or_else(ClockSetting::default, |setting| setting.value);
-    let confirmed = store.get(&CONFIRMED, &KEY)?;
+    let confirmed = store.get(&CONFIRMED, &KEY).await?;
     Ok(Clock::restored(
         source,
         setting,
@@ -101,6 +101,7 @@ pub(crate) async fn keep(services: Services) {
         let pending = services
             .vault
             .pending_purges()
+            .await
             .map_or(0, |purges| purges.len());
         if pending > told {
             tracing::warn!(
@@ -169,20 +170,22 @@ mod tests {
             clocks.boot += time;
         }
 
-        fn start(&self) -> Clock {
-            restore_from(self.clocks.clone(), &self.store).unwrap()
+        async fn start(&self) -> Clock {
+            restore_from(self.clocks.clone(), &self.store)
+                .await
+                .unwrap()
         }
     }
 
     #[tokio::test]
     async fn what_passes_after_a_stop_is_in_doubt_at_the_next_start() {
         let host = Host::new();
-        let clock = host.start();
+        let clock = host.start().await;
         host.pass(DAY);
         remember_confirmed(&host.store, &clock).await.unwrap();
         let stopped = clock.now();
         host.pass(DAY);
-        let clock = host.start();
+        let clock = host.start().await;
         assert_eq!(clock.confirmed(), stopped);
         assert!(clock.has_passed(stopped));
         assert!(!clock.has_passed(clock.now()));
@@ -191,11 +194,11 @@ mod tests {
     #[tokio::test]
     async fn a_step_of_the_clock_is_not_in_doubt_at_the_next_start() {
         let host = Host::new();
-        let clock = host.start();
+        let clock = host.start().await;
         host.pass(DAY);
         clock.advance(DAY * 90).unwrap();
         remember(&host.store, &clock).await.unwrap();
-        let restored = host.start();
+        let restored = host.start().await;
         assert_eq!(restored.now(), clock.now());
         assert!(restored.has_passed(clock.now()));
     }
@@ -205,20 +208,20 @@ mod tests {
         let host = Host::new();
         host.pass(DAY * 90);
         for _ in 0..2 {
-            let clock = host.start();
+            let clock = host.start().await;
             assert!(!clock.has_passed(clock.now()), "never known");
             remember_confirmed(&host.store, &clock).await.unwrap();
         }
     }
 
-    #[test]
-    fn what_is_in_quarantine_goes_after_its_days_of_confirmed_time() {
+    #[tokio::test]
+    async fn what_is_in_quarantine_goes_after_its_days_of_confirmed_time() {
         let dir = tempfile::tempdir().unwrap();
         let host = Host {
             store: Store::open(StoreFiles::new(dir.path(), Authenticator::new(&[7; 32]))).unwrap(),
             ..Host::new()
         };
-        let clock = host.start();
+        let clock = host.start().await;
         let object = sealock_core::ObjectId::random();
         std::fs::write(dir.path().join(format!("blobs/{object}")), "nobody's").unwrap();
         let moved = host.store.blobs.set_aside(object, clock.now().as_second());

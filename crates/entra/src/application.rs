@@ -1,5 +1,3 @@
-use std::ops::Bound;
-
 use jiff::{SignedDuration, Timestamp};
 use sealock_core::{ApplicationName, ClientId, PrincipalId, TenantId, excerpt};
 use sealock_store::{Batch, Commit, Entry, Table};
@@ -52,9 +50,9 @@ impl Directory {
         name: ApplicationName,
     ) -> Result<(Application, Option<ClientSecret>)> {
         let secret = ClientSecret::random();
-        loop {
-            if let Some(found) = self.named(&APPLICATIONS, name.as_str())? {
-                return Ok((found.record.value.application, None));
+        let created = self.store.update(|| async {
+            if let Some(found) = self.named(&APPLICATIONS, name.as_str()).await? {
+                return Ok((Batch::new(), (found.record.value.application, false)));
             }
             let record = ApplicationRecord {
                 application: Application {
@@ -73,18 +71,18 @@ impl Directory {
                 &[&key],
                 &record,
             );
-            if self.store.commit(batch).await? == Commit::Done {
-                return Ok((record.application, Some(secret)));
-            }
-        }
+            Ok::<_, Error>((batch, (record.application, true)))
+        });
+        let (application, is_new) = created.await?;
+        Ok((application, is_new.then_some(secret)))
     }
 
     /// All applications, by name.
     ///
     /// # Errors
     /// If the store fails.
-    pub fn applications(&self) -> Result<Vec<Application>> {
-        let records = self.application_records()?;
+    pub async fn applications(&self) -> Result<Vec<Application>> {
+        let records = self.all(&APPLICATIONS).await?;
         Ok(records.into_iter().map(|it| it.application).collect())
     }
 
@@ -92,8 +90,8 @@ impl Directory {
     ///
     /// # Errors
     /// [`Error::ApplicationNotFound`]
-    pub fn application(&self, name: &ApplicationName) -> Result<Application> {
-        Ok(self.known_application(name)?.record.value.application)
+    pub async fn application(&self, name: &ApplicationName) -> Result<Application> {
+        Ok(self.known_application(name).await?.record.value.application)
     }
 
     /// Gives an application a new secret. The old one ends; tokens that it brought serve until they expire.
@@ -105,11 +103,11 @@ impl Directory {
         name: &ApplicationName,
     ) -> Result<(Application, ClientSecret)> {
         let secret = ClientSecret::random();
-        loop {
+        let reset = self.store.update(|| async {
             let Entry {
                 key,
                 record: existing,
-            } = self.known_application(name)?;
+            } = self.known_application(name).await?;
             let key: Vec<_> = key.iter().map(String::as_str).collect();
             let record = ApplicationRecord {
                 application: Application {
@@ -123,10 +121,9 @@ impl Directory {
                 &key,
                 &record,
             );
-            if self.store.commit(batch).await? == Commit::Done {
-                return Ok((record.application, secret));
-            }
-        }
+            Ok::<_, Error>((batch, record.application))
+        });
+        Ok((reset.await?, secret))
     }
 
     /// Deletes an application, and with it its tokens. What names it stays, and names nobody.
@@ -134,7 +131,7 @@ impl Directory {
     /// # Errors
     /// [`Error::ApplicationNotFound`]
     pub async fn delete_application(&self, name: &ApplicationName) -> Result<()> {
-        let key = self.known_application(name)?.key;
+        let key = self.known_application(name).await?.key;
         let key: Vec<_> = key.iter().map(String::as_str).collect();
         let batch = Batch::new()
             .expect_present(&APPLICATIONS, &key)
@@ -150,18 +147,18 @@ impl Directory {
     ///
     /// # Errors
     /// [`Error::ClientUnknown`], [`Error::ClientSecretInvalid`], [`Error::ClientSecretExpired`]
-    pub(crate) fn log_in(&self, client: &str, secret: &str) -> Result<Application> {
+    pub(crate) async fn log_in(&self, client: &str, secret: &str) -> Result<Application> {
         let unknown = || Error::ClientUnknown {
             client: excerpt(client).to_owned(),
             tenant: self.tenant(),
         };
         let client: ClientId = client.parse().map_err(|_| unknown())?;
-        let record = self
-            .application_records()?
+        let records = self.all(&APPLICATIONS).await?;
+        let record = records
             .into_iter()
             .find(|record| record.application.client_id == client);
         let Some(record) = record else {
-            return Err(match self.identity_by_client_id(client)? {
+            return Err(match self.identity_by_client_id(client).await? {
                 Some(_) => Error::ClientSecretInvalid(client),
                 None => unknown(),
             });
@@ -180,15 +177,8 @@ impl Directory {
         end.unwrap_or(Timestamp::MAX)
     }
 
-    fn application_records(&self) -> Result<Vec<ApplicationRecord>> {
-        self.store
-            .scan(&APPLICATIONS, &[], Bound::Unbounded)
-            .map(|entry| Ok(entry?.record.value))
-            .collect()
-    }
-
-    fn known_application(&self, name: &ApplicationName) -> Result<Entry<ApplicationRecord>> {
-        let found = self.named(&APPLICATIONS, name.as_str())?;
+    async fn known_application(&self, name: &ApplicationName) -> Result<Entry<ApplicationRecord>> {
+        let found = self.named(&APPLICATIONS, name.as_str()).await?;
         found.ok_or_else(|| Error::ApplicationNotFound { name: name.clone() })
     }
 }
@@ -214,39 +204,42 @@ mod tests {
         let client = created.client_id.to_string();
         let (again, none) = directory.create_application(name.clone()).await.unwrap();
         assert!(again == created && none.is_none());
-        assert_eq!(directory.log_in(&client, first.as_str()).unwrap(), created);
+        assert_eq!(
+            directory.log_in(&client, first.as_str()).await.unwrap(),
+            created
+        );
 
         clock.advance(SignedDuration::from_hours(24)).unwrap();
         let (reset, second) = directory.reset_secret(&name).await.unwrap();
         assert_eq!(reset.client_id, created.client_id);
-        assert_eq!(directory.application(&name).unwrap(), reset);
-        let refused = |secret: &str| directory.log_in(&client, secret).unwrap_err();
+        assert_eq!(directory.application(&name).await.unwrap(), reset);
+        let refused = async |secret: &str| directory.log_in(&client, secret).await.unwrap_err();
         assert!(matches!(
-            refused(first.as_str()),
+            refused(first.as_str()).await,
             Error::ClientSecretInvalid(_)
         ));
         let almost = SECRET_VALID_FOR - SignedDuration::from_secs(1);
         clock.advance(almost).unwrap();
-        assert!(directory.log_in(&client, second.as_str()).is_ok());
+        assert!(directory.log_in(&client, second.as_str()).await.is_ok());
         clock.advance(SignedDuration::from_secs(1)).unwrap();
         assert!(matches!(
-            refused(second.as_str()),
+            refused(second.as_str()).await,
             Error::ClientSecretExpired(_)
         ));
         assert!(
-            matches!(refused("x"), Error::ClientSecretInvalid(_)),
+            matches!(refused("x").await, Error::ClientSecretInvalid(_)),
             "of no use to whoever guesses"
         );
 
         directory.delete_application(&name).await.unwrap();
         assert!(matches!(
-            refused(second.as_str()),
+            refused(second.as_str()).await,
             Error::ClientUnknown { .. }
         ));
         for missing in [
             directory.delete_application(&name).await.err(),
             directory.reset_secret(&name).await.err(),
-            directory.application(&name).err(),
+            directory.application(&name).await.err(),
         ] {
             assert!(matches!(missing, Some(Error::ApplicationNotFound { .. })));
         }
@@ -266,22 +259,28 @@ mod tests {
             .create_identity("same-name".parse().unwrap())
             .await
             .unwrap();
-        let before = store.epoch();
+        let before = store.epoch().await.unwrap();
         let name: ApplicationName = "same-name".parse().unwrap();
         let (application, _) = directory.create_application(name.clone()).await.unwrap();
-        assert!(before < store.epoch());
+        assert!(before < store.epoch().await.unwrap());
         for principal in [
             Principal::from(identity),
             Principal::from(application.clone()),
         ] {
             let (id, client) = (principal.principal_id(), principal.client_id());
-            assert_eq!(directory.principal(id).unwrap(), Some(principal.clone()));
             assert_eq!(
-                directory.principal_by_client_id(client).unwrap(),
+                directory.principal(id).await.unwrap(),
+                Some(principal.clone())
+            );
+            assert_eq!(
+                directory.principal_by_client_id(client).await.unwrap(),
                 Some(principal)
             );
         }
         directory.delete_application(&name).await.unwrap();
-        assert_eq!(directory.principal(application.principal_id).unwrap(), None);
+        assert_eq!(
+            directory.principal(application.principal_id).await.unwrap(),
+            None
+        );
     }
 }

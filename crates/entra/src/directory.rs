@@ -1,5 +1,6 @@
 use std::ops::Bound;
 
+use futures_util::TryStreamExt as _;
 use sealock_core::{ClientId, Clock, IdentityName, PrincipalId, TenantId};
 use sealock_store::{Batch, Commit, Entry, Store, Table};
 use serde::de::DeserializeOwned;
@@ -26,17 +27,17 @@ impl Directory {
     /// # Errors
     /// If the store fails.
     pub async fn open(store: Store, clock: Clock) -> Result<Self> {
-        let tenant = loop {
-            if let Some(known) = store.get(&TENANTS, HOME)? {
-                break known.value;
+        let tenant = store.update(|| async {
+            if let Some(known) = store.get(&TENANTS, HOME).await? {
+                return Ok((Batch::new(), known.value));
             }
-            let batch =
-                Batch::new()
-                    .expect_absent(&TENANTS, HOME)
-                    .put(&TENANTS, HOME, &TenantId::random());
-            // Whoever came first, the record is what counts.
-            let (Commit::Done | Commit::Conflict) = store.commit(batch).await?;
-        };
+            let tenant = TenantId::random();
+            let batch = Batch::new()
+                .expect_absent(&TENANTS, HOME)
+                .put(&TENANTS, HOME, &tenant);
+            Ok::<_, Error>((batch, tenant))
+        });
+        let tenant = tenant.await?;
         Ok(Self {
             store,
             clock,
@@ -52,9 +53,9 @@ impl Directory {
     /// The identity of this name, and whether it was created just now. One that is created again
     /// after its deletion is another identity with other ids.
     pub async fn create_identity(&self, name: IdentityName) -> Result<(ManagedIdentity, bool)> {
-        loop {
-            if let Some(found) = self.named(&IDENTITIES, name.as_str())? {
-                return Ok((found.record.value, false));
+        let created = self.store.update(|| async {
+            if let Some(found) = self.named(&IDENTITIES, name.as_str()).await? {
+                return Ok((Batch::new(), (found.record.value, false)));
             }
             let identity = ManagedIdentity {
                 name: name.clone(),
@@ -69,34 +70,33 @@ impl Directory {
                 &[&key],
                 &identity,
             );
-            if self.store.commit(batch).await? == Commit::Done {
-                return Ok((identity, true));
-            }
-        }
+            Ok((batch, (identity, true)))
+        });
+        created.await
     }
 
     /// All identities, by name.
-    pub fn identities(&self) -> Result<Vec<ManagedIdentity>> {
-        self.scan().collect()
+    pub async fn identities(&self) -> Result<Vec<ManagedIdentity>> {
+        self.all(&IDENTITIES).await
     }
 
     /// The identity of this name.
     ///
     /// # Errors
     /// If there is none, or the store fails.
-    pub fn identity(&self, name: &IdentityName) -> Result<ManagedIdentity> {
-        Ok(self.known_identity(name)?.record.value)
+    pub async fn identity(&self, name: &IdentityName) -> Result<ManagedIdentity> {
+        Ok(self.known_identity(name).await?.record.value)
     }
 
     /// The identity with this client id, if it is still there. Looks at all of them: an emulator has few.
-    pub fn identity_by_client_id(&self, id: ClientId) -> Result<Option<ManagedIdentity>> {
-        self.scan()
-            .find(|identity| {
-                identity
-                    .as_ref()
-                    .map_or(true, |found| found.client_id == id)
-            })
-            .transpose()
+    pub async fn identity_by_client_id(&self, id: ClientId) -> Result<Option<ManagedIdentity>> {
+        let mut entries = self.store.scan(&IDENTITIES, &[], Bound::Unbounded);
+        while let Some(entry) = entries.try_next().await? {
+            if entry.record.client_id == id {
+                return Ok(Some(entry.record.value));
+            }
+        }
+        Ok(None)
     }
 
     /// Deletes an identity. Access policies that name it stay, and name nobody.
@@ -104,7 +104,7 @@ impl Directory {
     /// # Errors
     /// If there is none, or the store fails.
     pub async fn delete_identity(&self, name: &IdentityName) -> Result<()> {
-        let Entry { key, record } = self.known_identity(name)?;
+        let Entry { key, record } = self.known_identity(name).await?;
         let key: Vec<_> = key.iter().map(String::as_str).collect();
         let batch = Batch::new()
             .expect(&IDENTITIES, &key, &record)
@@ -115,20 +115,20 @@ impl Directory {
         }
     }
 
-    fn known_identity(&self, name: &IdentityName) -> Result<Entry<ManagedIdentity>> {
-        let found = self.named(&IDENTITIES, name.as_str())?;
+    async fn known_identity(&self, name: &IdentityName) -> Result<Entry<ManagedIdentity>> {
+        let found = self.named(&IDENTITIES, name.as_str()).await?;
         found.ok_or_else(|| Error::IdentityNotFound { name: name.clone() })
     }
 
     /// What is stored under a name in any case; earlier versions stored it as it was written. If they let in
     /// several, the one of just this name goes first. Looks at all of them: an emulator has few.
-    pub(crate) fn named<T: DeserializeOwned>(
+    pub(crate) async fn named<T: DeserializeOwned>(
         &self,
         table: &Table<T>,
         name: &str,
     ) -> Result<Option<Entry<T>>> {
         let entries = self.store.scan(table, &[], Bound::Unbounded);
-        let mut entries = entries.collect::<sealock_store::Result<Vec<_>>>()?;
+        let mut entries: Vec<Entry<T>> = entries.try_collect().await?;
         let is = |name: &str| entries.iter().position(|entry| entry.key == [name]);
         let place = is(name).or_else(|| {
             let name = folded(name);
@@ -138,10 +138,11 @@ impl Directory {
         Ok(place.map(|place| entries.swap_remove(place)))
     }
 
-    fn scan(&self) -> impl Iterator<Item = Result<ManagedIdentity>> {
-        self.store
-            .scan(&IDENTITIES, &[], Bound::Unbounded)
-            .map(|entry| Ok(entry?.record.value))
+    /// All records of a table.
+    pub(crate) async fn all<T: DeserializeOwned>(&self, table: &Table<T>) -> Result<Vec<T>> {
+        let entries = self.store.scan(table, &[], Bound::Unbounded);
+        let values = entries.map_ok(|entry| entry.record.value);
+        Ok(values.try_collect().await?)
     }
 }
 
@@ -179,20 +180,21 @@ mod tests {
             directory.create_identity(name.clone()).await.unwrap(),
             (identity.clone(), false)
         );
-        assert_eq!(directory.identity(&name).unwrap(), identity);
+        assert_eq!(directory.identity(&name).await.unwrap(), identity);
         assert_eq!(
-            directory.identities().unwrap(),
+            directory.identities().await.unwrap(),
             std::slice::from_ref(&identity)
         );
-        let by_id = |identity: &ManagedIdentity| {
-            directory.identity_by_client_id(identity.client_id).unwrap()
+        let by_id = || async {
+            let found = directory.identity_by_client_id(identity.client_id).await;
+            found.unwrap()
         };
-        assert_eq!(by_id(&identity), Some(identity.clone()));
+        assert_eq!(by_id().await, Some(identity.clone()));
 
         directory.delete_identity(&name).await.unwrap();
-        assert_eq!(by_id(&identity), None);
+        assert_eq!(by_id().await, None);
         assert!(matches!(
-            directory.identity(&name),
+            directory.identity(&name).await,
             Err(Error::IdentityNotFound { .. })
         ));
         assert!(directory.delete_identity(&name).await.is_err());
@@ -228,13 +230,13 @@ mod tests {
             ("Twice", &earlier[1]),
             ("twice", &earlier[2]),
         ] {
-            assert_eq!(&directory.identity(&name(text)).unwrap(), identity);
+            assert_eq!(&directory.identity(&name(text)).await.unwrap(), identity);
             assert_eq!(create(text).await.unwrap(), (identity.clone(), false));
         }
         for text in ["NEW-one", "OLD-one", "TWICE", "TWICE"] {
             directory.delete_identity(&name(text)).await.unwrap();
         }
-        assert_eq!(directory.identities().unwrap(), []);
+        assert_eq!(directory.identities().await.unwrap(), []);
     }
 
     #[tokio::test]
@@ -242,11 +244,11 @@ mod tests {
         let store = Store::ephemeral();
         let directory = directory(&store).await;
         let name: IdentityName = "registry-identity".parse().unwrap();
-        let before = store.epoch();
+        let before = store.epoch().await.unwrap();
         directory.create_identity(name.clone()).await.unwrap();
-        let created = store.epoch();
+        let created = store.epoch().await.unwrap();
         directory.delete_identity(&name).await.unwrap();
-        assert!(before < created && created < store.epoch());
+        assert!(before < created && created < store.epoch().await.unwrap());
     }
 
     #[tokio::test]

@@ -227,6 +227,9 @@ impl Error {
             Self::RoleUnknown(_) => (bad_request, "RoleUnknown"),
             Self::ScopeInvalid(_) => (bad_request, "ScopeInvalid"),
             Self::ScopeNotDefault(_) => (bad_request, "invalid_scope"),
+            Self::Store(sealock_store::Error::Overtaken) => {
+                (StatusCode::SERVICE_UNAVAILABLE, "temporarily_unavailable")
+            }
             Self::Store(_) | Self::Internal(_) => {
                 (StatusCode::INTERNAL_SERVER_ERROR, "server_error")
             }

@@ -173,7 +173,7 @@ impl TokenIssuer {
         if claims.exp <= now {
             return Err(InvalidToken::Expired.into());
         }
-        let principal = self.directory.principal(claims.oid)?;
+        let principal = self.directory.principal(claims.oid).await?;
         Ok(principal.ok_or(InvalidToken::PrincipalUnknown)?)
     }
 

@@ -93,22 +93,27 @@ impl Directory {
     ///
     /// # Errors
     /// If the store fails.
-    pub fn principal(&self, id: PrincipalId) -> Result<Option<Principal>> {
+    pub async fn principal(&self, id: PrincipalId) -> Result<Option<Principal>> {
         self.find_principal(|principal| principal.principal_id() == id)
+            .await
     }
 
     /// The principal with this client id, if it is still there.
     ///
     /// # Errors
     /// If the store fails.
-    pub fn principal_by_client_id(&self, id: ClientId) -> Result<Option<Principal>> {
+    pub async fn principal_by_client_id(&self, id: ClientId) -> Result<Option<Principal>> {
         self.find_principal(|principal| principal.client_id() == id)
+            .await
     }
 
     /// Looks at all of them: an emulator has few.
-    fn find_principal(&self, wanted: impl Fn(&Principal) -> bool) -> Result<Option<Principal>> {
-        let identities = self.identities()?.into_iter().map(Principal::from);
-        let applications = self.applications()?.into_iter().map(Principal::from);
+    async fn find_principal(
+        &self,
+        wanted: impl Fn(&Principal) -> bool,
+    ) -> Result<Option<Principal>> {
+        let identities = self.identities().await?.into_iter().map(Principal::from);
+        let applications = self.applications().await?.into_iter().map(Principal::from);
         Ok(identities.chain(applications).find(wanted))
     }
 }

@@ -1,5 +1,6 @@
 use std::{collections::BTreeSet, ops::Bound};
 
+use futures_util::TryStreamExt as _;
 use jiff::Timestamp;
 use sealock_core::PrincipalId;
 use sealock_store::{Batch, Commit, Table};
@@ -58,37 +59,34 @@ impl Directory {
     ) -> Result<(RoleAssignment, bool)> {
         let key = key(principal.principal_id(), role, &scope);
         let key = key.each_ref().map(String::as_str);
-        let new = RoleAssignment {
+        let assignment = || RoleAssignment {
             id: Uuid::new_v4(),
             principal_id: principal.principal_id(),
             role,
-            scope,
+            scope: scope.clone(),
             created: self.clock.now(),
         };
-        loop {
-            if let Some(existing) = self.store.get(&ROLE_ASSIGNMENTS, &key)? {
-                return Ok((existing.value, false));
+        let assigned = self.store.update(|| async {
+            if let Some(existing) = self.store.get(&ROLE_ASSIGNMENTS, &key).await? {
+                return Ok((Batch::new(), (existing.value, false)));
             }
+            let new = assignment();
             let batch = Batch::new().expect_absent(&ROLE_ASSIGNMENTS, &key).put(
                 &ROLE_ASSIGNMENTS,
                 &key,
                 &new,
             );
-            if self.store.commit(batch).await? == Commit::Done {
-                return Ok((new, true));
-            }
-        }
+            Ok((batch, (new, true)))
+        });
+        assigned.await
     }
 
     /// All role assignments. Those of a principal that was deleted stay, and name nobody.
     ///
     /// # Errors
     /// If the store fails.
-    pub fn role_assignments(&self) -> Result<Vec<RoleAssignment>> {
-        self.store
-            .scan(&ROLE_ASSIGNMENTS, &[], Bound::Unbounded)
-            .map(|entry| Ok(entry?.record.value))
-            .collect()
+    pub async fn role_assignments(&self) -> Result<Vec<RoleAssignment>> {
+        self.all(&ROLE_ASSIGNMENTS).await
     }
 
     /// Takes a role away that was assigned at this very scope, also from a principal that is gone.
@@ -109,7 +107,7 @@ impl Directory {
         match self.store.commit(batch).await? {
             Commit::Done => Ok(()),
             Commit::Conflict => Err(Error::RoleAssignmentNotFound {
-                principal: match self.principal(principal)? {
+                principal: match self.principal(principal).await? {
                     Some(principal) => principal.to_string(),
                     None => format!("principal '{principal}'"),
                 },
@@ -123,9 +121,9 @@ impl Directory {
     ///
     /// # Errors
     /// If the store fails.
-    pub fn without_roles_within(&self, resource: &str, mut batch: Batch) -> Result<Batch> {
+    pub async fn without_roles_within(&self, resource: &str, mut batch: Batch) -> Result<Batch> {
         let resource: RoleScope = resource.parse()?;
-        for assignment in self.role_assignments()? {
+        for assignment in self.role_assignments().await? {
             if resource.covers(assignment.scope.as_str()) {
                 let key = key(assignment.principal_id, assignment.role, &assignment.scope);
                 batch = batch.delete(&ROLE_ASSIGNMENTS, &key.each_ref().map(String::as_str));
@@ -138,16 +136,11 @@ impl Directory {
     ///
     /// # Errors
     /// If the store fails.
-    pub fn roles(&self, principal: PrincipalId, resource: &str) -> Result<BTreeSet<Role>> {
-        let theirs = self
-            .store
-            .scan(
-                &ROLE_ASSIGNMENTS,
-                &[&principal.to_string()],
-                Bound::Unbounded,
-            )
-            .map(|entry| Ok(entry?.record.value))
-            .collect::<Result<Vec<_>>>()?;
+    pub async fn roles(&self, principal: PrincipalId, resource: &str) -> Result<BTreeSet<Role>> {
+        let id = principal.to_string();
+        let theirs = self.store.scan(&ROLE_ASSIGNMENTS, &[&id], Bound::Unbounded);
+        let theirs = theirs.map_ok(|entry| entry.record.value);
+        let theirs: Vec<_> = theirs.try_collect().await?;
         Ok(effective_roles(theirs, principal, resource))
     }
 }
@@ -223,22 +216,22 @@ mod tests {
         let principal = Principal::from(identity);
         let resource = format!("/subscriptions/{SUBSCRIPTION}{REGISTRY}");
         let scope: RoleScope = resource.parse().unwrap();
-        let before = store.epoch();
+        let before = store.epoch().await.unwrap();
         let assign = || directory.assign_role(&principal, Role::AcrPush, scope.clone());
         let (assigned, is_new) = assign().await.unwrap();
-        assert!(is_new && before < store.epoch());
+        assert!(is_new && before < store.epoch().await.unwrap());
         assert_eq!(assign().await.unwrap(), (assigned.clone(), false));
-        assert_eq!(directory.role_assignments().unwrap(), [assigned]);
-        let roles = || {
+        assert_eq!(directory.role_assignments().await.unwrap(), [assigned]);
+        let roles = async || {
             let id = principal.principal_id();
-            directory.roles(id, &resource).unwrap()
+            directory.roles(id, &resource).await.unwrap()
         };
-        assert_eq!(roles(), BTreeSet::from([Role::AcrPush]));
+        assert_eq!(roles().await, BTreeSet::from([Role::AcrPush]));
 
-        let before = store.epoch();
+        let before = store.epoch().await.unwrap();
         let remove = || directory.remove_role(principal.principal_id(), Role::AcrPush, &scope);
         remove().await.unwrap();
-        assert!(roles().is_empty() && before < store.epoch());
+        assert!(roles().await.is_empty() && before < store.epoch().await.unwrap());
         assert!(matches!(
             remove().await,
             Err(Error::RoleAssignmentNotFound { .. })

@@ -14,7 +14,7 @@ use rsa::{
 };
 use sealock_core::TenantId;
 use sealock_envelope::ServiceKey;
-use sealock_store::{Batch, Commit, Store, Table};
+use sealock_store::{Batch, Store, Table};
 use serde::{Deserialize, Serialize};
 use sha2::{Digest as _, Sha256};
 use zeroize::Zeroizing;
@@ -60,28 +60,37 @@ impl SigningKey {
     ) -> Result<Self> {
         let tenant = tenant.to_string();
         let purpose = format!("signing key {tenant}");
-        loop {
-            if let Some(record) = store.get(&SIGNING_KEYS, &[&tenant])? {
-                let damaged = || Error::Internal("the key that signs tokens is damaged".into());
-                let sealed = STANDARD.decode(&record.sealed).map_err(|_| damaged())?;
-                let der = service_key.record_key().open(purpose.as_bytes(), &sealed);
-                return Self::read(&der.map_err(|_| damaged())?);
-            }
-            let der = tokio::task::spawn_blocking(generate)
-                .await
-                .map_err(|error| Error::Internal(error.to_string()))??;
-            let sealed = service_key.record_key().seal(purpose.as_bytes(), &der);
-            let sealed = SealedKey {
-                sealed: STANDARD.encode(sealed),
+        let stored = async || {
+            let Some(record) = store.get(&SIGNING_KEYS, &[&tenant]).await? else {
+                return Ok(None);
             };
+            let damaged = || Error::Internal("the key that signs tokens is damaged".into());
+            let sealed = STANDARD.decode(&record.sealed).map_err(|_| damaged())?;
+            let der = service_key.record_key().open(purpose.as_bytes(), &sealed);
+            Self::read(&der.map_err(|_| damaged())?).map(Some)
+        };
+        if let Some(key) = stored().await? {
+            return Ok(key);
+        }
+        let der = tokio::task::spawn_blocking(generate)
+            .await
+            .map_err(|error| Error::Internal(error.to_string()))??;
+        let sealed = service_key.record_key().seal(purpose.as_bytes(), &der);
+        let sealed = SealedKey {
+            sealed: STANDARD.encode(sealed),
+        };
+        let key = store.update(|| async {
+            if let Some(key) = stored().await? {
+                return Ok((Batch::new(), key));
+            }
             let batch = Batch::new().expect_absent(&SIGNING_KEYS, &[&tenant]).put(
                 &SIGNING_KEYS,
                 &[&tenant],
                 &sealed,
             );
-            // Whoever came first, the record is what counts.
-            let (Commit::Done | Commit::Conflict) = store.commit(batch).await?;
-        }
+            Ok((batch, Self::read(&der)?))
+        });
+        key.await
     }
 
     fn read(der: &[u8]) -> Result<Self> {

@@ -84,23 +84,25 @@ fn allow(is_allowed: bool) -> Result<(), Error> {
 }
 
 impl Registry {
-    pub(crate) fn repository_attributes(
+    pub(crate) async fn repository_attributes(
         &self,
         repository: &RepositoryName,
     ) -> Result<Attributes, Error> {
         let key = [&*self.id, repository.as_str()];
-        let record = self.store.get(&REPOSITORIES, &key)?;
+        let record = self.store.get(&REPOSITORIES, &key).await?;
         Ok(record.map(|record| record.attributes).unwrap_or_default())
     }
 
     /// Refuses what would be written to a locked repository. It stays so for as long as one has a turn.
-    pub(crate) fn check_writable(&self, repository: &RepositoryName) -> Result<(), Error> {
-        self.repository_attributes(repository)?.check_writable()
+    pub(crate) async fn check_writable(&self, repository: &RepositoryName) -> Result<(), Error> {
+        let attributes = self.repository_attributes(repository).await?;
+        attributes.check_writable()
     }
 
     /// Refuses what would be deleted from a locked repository, as [`Self::check_writable`] does.
-    pub(crate) fn check_deletable(&self, repository: &RepositoryName) -> Result<(), Error> {
-        self.repository_attributes(repository)?.check_deletable()
+    pub(crate) async fn check_deletable(&self, repository: &RepositoryName) -> Result<(), Error> {
+        let attributes = self.repository_attributes(repository).await?;
+        attributes.check_deletable()
     }
 
     /// A batch after which nothing is said of the repository any more.
@@ -113,10 +115,10 @@ impl Registry {
         repository: &RepositoryName,
         change: AttributesChange,
     ) -> Result<(), Error> {
-        let _turn = self.sole_turn(repository).await;
-        self.check_known(repository)?;
+        let _turn = self.sole_turn(repository).await?;
+        self.check_known(repository).await?;
         let record = RepositoryRecord {
-            attributes: self.repository_attributes(repository)?.with(change),
+            attributes: self.repository_attributes(repository).await?.with(change),
         };
         let key = [&*self.id, repository.as_str()];
         let batch = Batch::new().put(&REPOSITORIES, &key, &record);
@@ -132,19 +134,18 @@ impl Registry {
         tag: &Tag,
         change: AttributesChange,
     ) -> Result<TagRecord, Error> {
-        let _turn = self.shared_turn(repository).await;
+        let _turn = self.shared_turn(repository).await?;
         let key = [&*self.id, repository.as_str(), tag.as_str()];
-        loop {
-            let existing = self.tag(repository, tag)?;
+        let changed = self.store.update(|| async {
+            let existing = self.tag(repository, tag).await?;
             let mut record = existing.value.clone();
             record.attributes = record.attributes.with(change);
             let batch = Batch::new()
                 .expect(&TAGS, &key, &existing)
                 .put(&TAGS, &key, &record);
-            if self.store.commit(batch).await? == Commit::Done {
-                return Ok(record);
-            }
-        }
+            Ok((batch, record))
+        });
+        changed.await
     }
 
     pub(crate) async fn change_manifest(
@@ -153,11 +154,11 @@ impl Registry {
         digest: &Digest,
         change: AttributesChange,
     ) -> Result<ManifestRecord, Error> {
-        let _turn = self.shared_turn(repository).await;
+        let _turn = self.shared_turn(repository).await?;
         let text = digest.to_string();
         let key = [&*self.id, repository.as_str(), &text];
-        loop {
-            let existing = self.manifest_record(repository, digest)?;
+        let changed = self.store.update(|| async {
+            let existing = self.manifest_record(repository, digest).await?;
             let existing = existing.ok_or(Error::ManifestUnknown {
                 reference: Reference::Digest(*digest),
             })?;
@@ -166,19 +167,19 @@ impl Registry {
             let batch = Batch::new()
                 .expect(&MANIFESTS, &key, &existing)
                 .put(&MANIFESTS, &key, &record);
-            if self.store.commit(batch).await? == Commit::Done {
-                return Ok(record);
-            }
-        }
+            Ok((batch, record))
+        });
+        changed.await
     }
 
     /// The tag, if the repository has it.
-    pub(crate) fn tag(
+    pub(crate) async fn tag(
         &self,
         repository: &RepositoryName,
         tag: &Tag,
     ) -> Result<Record<TagRecord>, Error> {
         let key = [&*self.id, repository.as_str(), tag.as_str()];
-        self.store.get(&TAGS, &key)?.ok_or(Error::TagUnknown)
+        let found = self.store.get(&TAGS, &key).await?;
+        found.ok_or(Error::TagUnknown)
     }
 }

@@ -1,6 +1,7 @@
+use futures_util::{StreamExt as _, TryStreamExt as _};
 use jiff::{SignedDuration, Timestamp};
 use sealock_core::Digest;
-use sealock_store::{Batch, Commit, Record, Table};
+use sealock_store::{Batch, Record, Table};
 use serde::{Deserialize, Serialize};
 
 use crate::{
@@ -52,23 +53,25 @@ impl Registry {
             repository: repository.clone(),
             digest,
         };
-        if self.blob_record(repository, &digest)?.is_none() {
+        if self.blob_record(repository, &digest).await?.is_none() {
             return Err(unknown());
         }
-        self.repository_attributes(repository)?.check_readable()?;
-        let record = self.content(&digest)?.ok_or_else(unknown)?;
+        self.repository_attributes(repository)
+            .await?
+            .check_readable()?;
+        let record = self.content(&digest).await?.ok_or_else(unknown)?;
         self.open(digest, &record).await?.ok_or_else(unknown)
     }
 
-    pub(crate) fn has_blob(
+    pub(crate) async fn has_blob(
         &self,
         repository: &RepositoryName,
         digest: &Digest,
     ) -> Result<bool, Error> {
-        Ok(self.blob_record(repository, digest)?.is_some())
+        Ok(self.blob_record(repository, digest).await?.is_some())
     }
 
-    pub(crate) fn blob_record(
+    pub(crate) async fn blob_record(
         &self,
         repository: &RepositoryName,
         digest: &Digest,
@@ -76,7 +79,8 @@ impl Registry {
         let key = digest.to_string();
         Ok(self
             .store
-            .get(&BLOBS, &[&self.id, repository.as_str(), &key])?)
+            .get(&BLOBS, &[&self.id, repository.as_str(), &key])
+            .await?)
     }
 
     /// Notes that a client was told of a blob, and so counts on it for a while.
@@ -85,26 +89,38 @@ impl Registry {
         repository: &RepositoryName,
         digest: &Digest,
     ) -> Result<(), Error> {
-        loop {
-            let Some(record) = self.blob_record(repository, digest)? else {
-                return Err(Error::BlobUnknown {
-                    repository: repository.clone(),
-                    digest: *digest,
-                });
-            };
-            if !record.is_older(self.clock.now(), RENEWAL) {
-                return Ok(());
-            }
-            let key = digest.to_string();
-            let key = [&*self.id, repository.as_str(), &key];
-            let batch =
-                Batch::new()
-                    .expect(&BLOBS, &key, &record)
-                    .put(&BLOBS, &key, &self.asked_now());
-            if self.store.commit(batch).await? == Commit::Done {
-                return Ok(());
-            }
+        let renewal = async || match self.blob_record(repository, digest).await? {
+            Some(record) => Ok(self.renewal(repository, digest, &record)),
+            None => Err(Error::BlobUnknown {
+                repository: repository.clone(),
+                digest: *digest,
+            }),
+        };
+        // Most have nothing to note, and wait for nobody.
+        if renewal().await?.is_empty() {
+            return Ok(());
         }
+        let renewed = self
+            .store
+            .update(|| async { Ok::<_, Error>((renewal().await?, ())) });
+        renewed.await
+    }
+
+    /// A batch that notes that a client was told of a blob, unless that was noted lately.
+    fn renewal(
+        &self,
+        repository: &RepositoryName,
+        digest: &Digest,
+        record: &Record<BlobRecord>,
+    ) -> Batch {
+        if !record.is_older(self.clock.now(), RENEWAL) {
+            return Batch::new();
+        }
+        let key = digest.to_string();
+        let key = [&*self.id, repository.as_str(), &key];
+        Batch::new()
+            .expect(&BLOBS, &key, record)
+            .put(&BLOBS, &key, &self.asked_now())
     }
 
     fn asked_now(&self) -> BlobRecord {
@@ -113,39 +129,35 @@ impl Registry {
         }
     }
 
-    /// Gives `repository` the blob `digest`, whose content is `fresh` unless the registry has it already.
+    /// Gives `repository` the blob `digest`, whose content is `fresh` unless the registry has it already. For whoever has
+    /// a turn.
     pub(crate) async fn put_blob(
         &self,
         repository: &RepositoryName,
         digest: &Digest,
-        mut fresh: Fresh,
+        fresh: Fresh,
     ) -> Result<(), Error> {
-        let _turn = self.shared_turn(repository).await;
-        self.check_writable(repository)?;
         let text = digest.to_string();
         let key = [&*self.id, repository.as_str(), &text];
-        loop {
-            let existing = self.content(digest)?;
-            if existing.is_some() && self.has_blob(repository, digest)? {
-                match self.renew_blob(repository, digest).await {
-                    // It went in the meantime.
-                    Err(Error::BlobUnknown { .. }) => continue,
-                    renewed => renewed?,
-                }
-                return Ok(());
+        let put = self.store.update(|| async {
+            fresh.note_reference(false);
+            let existing = self.content(digest).await?;
+            if existing.is_some()
+                && let Some(record) = self.blob_record(repository, digest).await?
+            {
+                return Ok((self.renewal(repository, digest, &record), ()));
             }
             let batch =
                 Batch::new()
                     .expect_absent(&BLOBS, &key)
                     .put(&BLOBS, &key, &self.asked_now());
             let batch = self.link(digest, existing.as_ref(), Some(&fresh.record), batch);
-            fresh.is_referred_to = existing.is_none();
-            let committed = self.store.commit(batch).await;
-            fresh.note_commit(&committed);
-            if committed? == Commit::Done {
-                return Ok(());
-            }
-        }
+            fresh.note_reference(existing.is_none());
+            Ok((batch, ()))
+        });
+        let put = put.await;
+        fresh.note_update(&put);
+        put
     }
 
     /// Gives `to` the blob that `from` has, or that some repository has if none is named. False if there
@@ -156,54 +168,48 @@ impl Registry {
         from: Option<&RepositoryName>,
         to: &RepositoryName,
     ) -> Result<bool, Error> {
-        let _turn = self.shared_turn(to).await;
-        self.check_writable(to)?;
+        let _turn = self.shared_turn(to).await?;
+        self.check_writable(to).await?;
         let text = digest.to_string();
         let key = [&*self.id, to.as_str(), &text];
-        loop {
-            let Some(existing) = self.content(digest)? else {
-                return Ok(false);
+        let mounted = self.store.update(|| async {
+            let Some(existing) = self.content(digest).await? else {
+                return Ok((Batch::new(), false));
             };
-            let Some(from) = self.mount_source(digest, from)? else {
-                return Ok(false);
+            let Some(from) = self.mount_source(digest, from).await? else {
+                return Ok((Batch::new(), false));
             };
-            if self.has_blob(to, digest)? {
-                match self.renew_blob(to, digest).await {
-                    // It went in the meantime.
-                    Err(Error::BlobUnknown { .. }) => continue,
-                    renewed => renewed?,
-                }
-                return Ok(true);
+            if let Some(record) = self.blob_record(to, digest).await? {
+                return Ok((self.renewal(to, digest, &record), true));
             }
             let batch = Batch::new()
                 .expect_present(&BLOBS, &[&self.id, from.as_str(), &text])
                 .expect_absent(&BLOBS, &key)
                 .put(&BLOBS, &key, &self.asked_now());
-            let batch = self.link(digest, Some(&existing), None, batch);
-            if self.store.commit(batch).await? == Commit::Done {
-                return Ok(true);
-            }
-        }
+            Ok((self.link(digest, Some(&existing), None, batch), true))
+        });
+        mounted.await
     }
 
     /// Where a blob that is to be mounted can be read: in `from`, or in some repository if none is named.
     /// A manifest's content is no blob.
-    fn mount_source(
+    async fn mount_source(
         &self,
         digest: &Digest,
         from: Option<&RepositoryName>,
     ) -> Result<Option<RepositoryName>, Error> {
         if let Some(from) = from {
-            if !self.has_blob(from, digest)? {
+            if !self.has_blob(from, digest).await? {
                 return Ok(None);
             }
-            self.repository_attributes(from)?.check_readable()?;
+            self.repository_attributes(from).await?.check_readable()?;
             return Ok(Some(from.clone()));
         }
-        for repository in self.repositories_in(&BLOBS, None).take(MOUNT_SEARCH_LIMIT) {
-            let repository = repository?;
-            if self.has_blob(&repository, digest)?
-                && self.repository_attributes(&repository)?.read_enabled
+        let repositories = self.repositories_in(&BLOBS, None);
+        let mut repositories = repositories.take(MOUNT_SEARCH_LIMIT);
+        while let Some(repository) = repositories.try_next().await? {
+            if self.has_blob(&repository, digest).await?
+                && self.repository_attributes(&repository).await?.read_enabled
             {
                 return Ok(Some(repository));
             }
@@ -220,9 +226,9 @@ impl Registry {
         digest: &Digest,
     ) -> Result<(), Error> {
         // Neither a lock nor a manifest comes in between.
-        let _turn = self.sole_turn(repository).await;
-        self.check_deletable(repository)?;
-        let locked = self.locked_manifests(repository)?;
+        let _turn = self.sole_turn(repository).await?;
+        self.check_deletable(repository).await?;
+        let locked = self.locked_manifests(repository).await?;
         if self.referred_to(repository, locked).await?.contains(digest) {
             return Err(Error::DisallowedOperation);
         }
@@ -238,8 +244,8 @@ impl Registry {
     ) -> Result<(), Error> {
         let text = digest.to_string();
         let key = [&*self.id, repository.as_str(), &text];
-        loop {
-            if !self.has_blob(repository, digest)? {
+        let removed = self.store.update(|| async {
+            if !self.has_blob(repository, digest).await? {
                 return Err(Error::BlobUnknown {
                     repository: repository.clone(),
                     digest: *digest,
@@ -248,10 +254,9 @@ impl Registry {
             let batch = Batch::new()
                 .expect_present(&BLOBS, &key)
                 .delete(&BLOBS, &key);
-            let (batch, _) = self.unlink(digest, batch)?;
-            if self.store.commit(batch).await? == Commit::Done {
-                return Ok(());
-            }
-        }
+            let (batch, _) = self.unlink(digest, batch).await?;
+            Ok((batch, ()))
+        });
+        removed.await
     }
 }

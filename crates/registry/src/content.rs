@@ -1,8 +1,10 @@
 use std::{
-    collections::HashSet,
     fmt,
     ops::Range,
-    sync::{Arc, Mutex, MutexGuard, PoisonError},
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering},
+    },
 };
 
 use bytes::Bytes;
@@ -11,7 +13,7 @@ use sealock_cmk::{Custody, Lease};
 use sealock_core::{Algorithm, Digest, ObjectId};
 use sealock_envelope::{BINDING_LEN, HEADER_LEN, Header, Layout, Sealed, Segments};
 use sealock_store::{
-    Batch, Commit, Record, Store, Table,
+    Batch, Record, Store, Table,
     objects::{Object, ObjectSet, Staged},
 };
 use serde::{Deserialize, Serialize};
@@ -198,7 +200,7 @@ impl Registry {
         if let Some(content) = opened.await?? {
             return Ok(Some(content));
         }
-        match self.content(&digest)? {
+        match self.content(&digest).await? {
             Some(now) if now.object == object => Err(Error::Damaged {
                 digest,
                 why: format!("its object {object} is missing"),
@@ -207,10 +209,14 @@ impl Registry {
         }
     }
 
-    pub(crate) fn content(&self, digest: &Digest) -> Result<Option<Record<ContentRecord>>, Error> {
+    pub(crate) async fn content(
+        &self,
+        digest: &Digest,
+    ) -> Result<Option<Record<ContentRecord>>, Error> {
         Ok(self
             .store
-            .get(&CONTENTS, &[&self.id, &digest.to_string()])?)
+            .get(&CONTENTS, &[&self.id, &digest.to_string()])
+            .await?)
     }
 
     /// Adds to `batch` one more link to the content of `digest`: to what is `existing`, or else to what
@@ -235,10 +241,14 @@ impl Registry {
 
     /// Adds to `batch` the removal of one link to the content of `digest`. The last link takes the object with it; the
     /// returned flag is true then.
-    pub(crate) fn unlink(&self, digest: &Digest, batch: Batch) -> Result<(Batch, bool), Error> {
+    pub(crate) async fn unlink(
+        &self,
+        digest: &Digest,
+        batch: Batch,
+    ) -> Result<(Batch, bool), Error> {
         let key = digest.to_string();
         let key = [&*self.id, &key];
-        let Some(existing) = self.content(digest)? else {
+        let Some(existing) = self.content(digest).await? else {
             return Ok((batch, false));
         };
         let batch = batch.expect(&CONTENTS, &key, &existing);
@@ -253,32 +263,24 @@ impl Registry {
     }
 }
 
-/// Published objects that wait for their record. No record refers to them yet, but they are no orphans. Clones share
-/// them.
-#[derive(Clone, Default)]
-pub(crate) struct InFlight(Arc<Mutex<HashSet<ObjectId>>>);
-
 /// Content that is published but not committed yet. Dropped while no record may refer to it, its object
 /// is removed: another's was committed first, or the request was refused after all.
 pub(crate) struct Fresh {
     pub(crate) record: ContentRecord,
-    /// True if a record may refer to the object. Set it before the commit: whatever becomes of the commit, the object
-    /// stays, and the next start sets it aside if no record refers to it.
-    pub(crate) is_referred_to: bool,
+    /// True if a record may refer to the object. Whatever becomes of the commit then, the object stays, and the next
+    /// start sets it aside if no record refers to it.
+    is_referred_to: AtomicBool,
     store: Store,
-    in_flight: InFlight,
 }
 
 impl Fresh {
     /// Publishes a complete object. Blocks.
     pub(crate) fn publish(
         store: &Store,
-        in_flight: &InFlight,
         staged: Box<dyn Staged>,
         sealed: &Sealed,
     ) -> Result<Self, Error> {
         let object = staged.id();
-        in_flight.lock().insert(object);
         let fresh = Self {
             record: ContentRecord {
                 object,
@@ -286,9 +288,8 @@ impl Fresh {
                 size: sealed.plaintext_len,
                 links: 0,
             },
-            is_referred_to: false,
+            is_referred_to: AtomicBool::new(false),
             store: store.clone(),
-            in_flight: in_flight.clone(),
         };
         staged.publish()?;
         Ok(fresh)
@@ -296,15 +297,23 @@ impl Fresh {
 }
 
 impl Fresh {
-    /// Notes the result of the commit that was to refer to the object.
+    /// Notes whether the commit that comes next refers to the object. A plan notes first that none does yet.
+    pub(crate) fn note_reference(&self, is_referred_to: bool) {
+        self.is_referred_to.store(is_referred_to, Ordering::SeqCst);
+    }
+
+    /// Notes the result of the update whose last commit may have referred to the object.
     ///
     /// A disk that took nothing has no record of the object. A disk that failed may have one.
-    pub(crate) fn note_commit(&mut self, committed: &Result<Commit, sealock_store::Error>) {
-        let is_written = match committed {
-            Ok(committed) => *committed == Commit::Done,
-            Err(error) => error.may_be_written(),
+    pub(crate) fn note_update<T>(&self, updated: &Result<T, Error>) {
+        let may_be_written = match updated {
+            Ok(_) => true,
+            Err(Error::Store(error)) => error.may_be_written(),
+            Err(_) => false,
         };
-        self.is_referred_to &= is_written;
+        if !may_be_written {
+            self.note_reference(false);
+        }
     }
 }
 
@@ -312,21 +321,10 @@ impl Drop for Fresh {
     fn drop(&mut self) {
         // It blocks for the time of an unlink, and only where two pushed the same at once.
         let object = self.record.object;
-        if !self.is_referred_to
+        if !*self.is_referred_to.get_mut()
             && let Err(error) = self.store.blobs.remove(object)
         {
             tracing::warn!(%object, %error, "an unneeded object could not be removed; the next start sets it aside");
         }
-        self.in_flight.lock().remove(&object);
-    }
-}
-
-impl InFlight {
-    pub(crate) fn snapshot(&self) -> HashSet<ObjectId> {
-        self.lock().clone()
-    }
-
-    fn lock(&self) -> MutexGuard<'_, HashSet<ObjectId>> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }

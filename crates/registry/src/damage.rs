@@ -6,6 +6,7 @@ use std::{
     ops::Bound,
 };
 
+use futures_util::{StreamExt as _, TryStreamExt as _};
 use sealock_core::ObjectId;
 use sealock_envelope::Layout;
 use sealock_store::Store;
@@ -53,10 +54,10 @@ impl fmt::Display for DamagedContent {
 ///
 /// # Errors
 /// If the store fails.
-pub fn check_contents(store: &Store) -> Result<Vec<DamagedContent>, Error> {
+pub async fn check_contents(store: &Store) -> Result<Vec<DamagedContent>, Error> {
     let mut damaged: BTreeMap<(String, String), Problem> = BTreeMap::new();
-    for entry in store.scan(&CONTENTS, &[], Bound::Unbounded) {
-        let entry = entry?;
+    let mut contents = store.scan(&CONTENTS, &[], Bound::Unbounded);
+    while let Some(entry) = contents.try_next().await? {
         let record = entry.record.value;
         let object = record.object;
         let problem = match store.blobs.open(object) {
@@ -85,10 +86,11 @@ pub fn check_contents(store: &Store) -> Result<Vec<DamagedContent>, Error> {
     }
     let mut repositories: HashMap<(String, String), BTreeSet<String>> = HashMap::new();
     let blobs = store.scan(&BLOBS, &[], Bound::Unbounded);
-    let keys = blobs.map(|entry| entry.map(|entry| entry.key));
     let manifests = store.scan(&MANIFESTS, &[], Bound::Unbounded);
-    for key in keys.chain(manifests.map(|entry| entry.map(|entry| entry.key))) {
-        if let [registry, repository, digest] = &key?[..] {
+    let manifests = manifests.map_ok(|entry| entry.key);
+    let mut keys = blobs.map_ok(|entry| entry.key).chain(manifests);
+    while let Some(key) = keys.try_next().await? {
+        if let [registry, repository, digest] = &key[..] {
             let content = (registry.clone(), digest.clone());
             if damaged.contains_key(&content) {
                 let names = repositories.entry(content).or_default();
@@ -97,8 +99,9 @@ pub fn check_contents(store: &Store) -> Result<Vec<DamagedContent>, Error> {
         }
     }
     let mut names: HashMap<String, String> = HashMap::new();
-    for entry in store.scan(&REGISTRIES, &[], Bound::Unbounded) {
-        let record = entry?.record.value;
+    let mut registries = store.scan(&REGISTRIES, &[], Bound::Unbounded);
+    while let Some(entry) = registries.try_next().await? {
+        let record = entry.record.value;
         names.insert(record.id.to_string(), record.name.to_string());
     }
     let damaged = damaged.into_iter().map(|(content, problem)| {
@@ -118,6 +121,6 @@ pub fn check_contents(store: &Store) -> Result<Vec<DamagedContent>, Error> {
 ///
 /// # Errors
 /// If the store fails.
-pub fn unmentioned_objects(store: &Store) -> Result<Vec<ObjectId>, Error> {
-    unmentioned(store, store.blobs.list()?)
+pub async fn unmentioned_objects(store: &Store) -> Result<Vec<ObjectId>, Error> {
+    unmentioned(store, store.blobs.list()?).await
 }

@@ -297,6 +297,9 @@ impl Error {
             | Self::ScopeInvalid(_) => (StatusCode::BAD_REQUEST, "UNSUPPORTED"),
             Self::TagUnknown => (StatusCode::NOT_FOUND, "TAG_UNKNOWN"),
             Self::Refused(refusal) => (refusal.status(), refusal.code()),
+            Self::Store(sealock_store::Error::Overtaken) => {
+                (StatusCode::SERVICE_UNAVAILABLE, "UNAVAILABLE")
+            }
             Self::Damaged { .. } | Self::Custody(_) | Self::Store(_) | Self::Internal(_) => {
                 (StatusCode::INTERNAL_SERVER_ERROR, "UNKNOWN")
             }

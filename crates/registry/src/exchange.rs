@@ -36,14 +36,14 @@ impl Registry {
             Err(sealock_entra::Error::TokenInvalid(_)) => return Ok(None),
             Err(error) => return Err(error.into()),
         };
-        let Some(subject) = self.subject(&principal)? else {
+        let Some(subject) = self.subject(&principal).await? else {
             return Ok(None);
         };
         self.issue_refresh_token(login_server, &subject).map(Some)
     }
 
     /// Who has this refresh token, with the rights that they have now. None if they have none any more.
-    pub(crate) fn refreshed(
+    pub(crate) async fn refreshed(
         &self,
         login_server: &str,
         token: &str,
@@ -51,19 +51,25 @@ impl Registry {
         let Some(client) = self.refresher(login_server, token) else {
             return Ok(None);
         };
-        match self.entra.directory().principal_by_client_id(client)? {
-            Some(principal) => self.subject(&principal),
+        match self
+            .entra
+            .directory()
+            .principal_by_client_id(client)
+            .await?
+        {
+            Some(principal) => self.subject(&principal).await,
             None => Ok(None),
         }
     }
 
     /// None for whoever has no role here.
-    fn subject(&self, principal: &Principal) -> Result<Option<Subject>, Error> {
+    async fn subject(&self, principal: &Principal) -> Result<Option<Subject>, Error> {
         let resource = rules::resource_id(&self.record.name);
         let roles = self
             .entra
             .directory()
-            .roles(principal.principal_id(), &resource)?;
+            .roles(principal.principal_id(), &resource)
+            .await?;
         Ok((!roles.is_empty()).then(|| Subject {
             name: principal.client_id().to_string(),
             application: Some(principal.client_id()),

@@ -3,8 +3,9 @@ use std::{
     ops::Bound,
 };
 
+use futures_util::TryStreamExt as _;
 use sealock_core::Digest;
-use sealock_store::{Batch, Commit, Record};
+use sealock_store::{Batch, Record};
 use serde::Serialize;
 
 use crate::{
@@ -52,16 +53,17 @@ impl Registry {
     ///
     /// # Errors
     /// If the store fails.
-    pub fn usage(&self) -> Result<Usage, Error> {
+    pub async fn usage(&self) -> Result<Usage, Error> {
         let mut usage = Usage::default();
-        for entry in self.store.scan(&CONTENTS, &[&self.id], Bound::Unbounded) {
-            usage.bytes += entry?.record.size;
+        let mut contents = self.store.scan(&CONTENTS, &[&self.id], Bound::Unbounded);
+        while let Some(entry) = contents.try_next().await? {
+            usage.bytes += entry.record.size;
             usage.objects += 1;
         }
-        for repository in self.repositories_in(&MANIFESTS, None) {
-            repository?;
-            usage.repositories += 1;
-        }
+        let repositories = self.repositories_in(&MANIFESTS, None);
+        usage.repositories = repositories
+            .try_fold(0, async |count, _| Ok(count + 1))
+            .await?;
         Ok(usage)
     }
 
@@ -72,11 +74,12 @@ impl Registry {
     pub async fn garbage(&self) -> Result<Collection, Error> {
         self.lease().await?;
         let mut blobs = Vec::new();
-        for repository in self.repositories_in(&BLOBS, None) {
-            blobs.extend(self.garbage_of(&repository?).await?);
+        let mut repositories = self.repositories_in(&BLOBS, None);
+        while let Some(repository) = repositories.try_next().await? {
+            blobs.extend(self.garbage_of(&repository).await?);
         }
         Ok(Collection {
-            freed_bytes: self.freed_with(&blobs)?,
+            freed_bytes: self.freed_with(&blobs).await?,
             blobs,
         })
     }
@@ -90,10 +93,10 @@ impl Registry {
         self.lease().await?;
         let mut taken = Vec::new();
         let mut freed_bytes = 0;
-        for repository in self.repositories_in(&BLOBS, None) {
-            let repository = repository?;
+        let mut repositories = self.repositories_in(&BLOBS, None);
+        while let Some(repository) = repositories.try_next().await? {
             // No manifest comes to refer to what is found to be garbage.
-            let _turn = self.sole_turn(&repository).await;
+            let _turn = self.sole_turn(&repository).await?;
             for blob in self.garbage_of(&repository).await? {
                 if let Some(freed) = self.take(&blob).await? {
                     freed_bytes += freed;
@@ -108,9 +111,9 @@ impl Registry {
     }
 
     async fn garbage_of(&self, repository: &RepositoryName) -> Result<Vec<Garbage>, Error> {
-        let mut garbage = self.idle_blobs(repository)?;
+        let mut garbage = self.idle_blobs(repository).await?;
         if !garbage.is_empty() {
-            let manifests = self.repository_manifests(repository)?;
+            let manifests = self.repository_manifests(repository).await?;
             let referred_to = self.referred_to(repository, manifests).await?;
             garbage.retain(|blob| !referred_to.contains(&blob.digest));
         }
@@ -121,35 +124,32 @@ impl Registry {
     async fn take(&self, blob: &Garbage) -> Result<Option<u64>, Error> {
         let text = blob.digest.to_string();
         let key = [&*self.id, blob.repository.as_str(), &text];
-        loop {
-            let current = self.store.get(&BLOBS, &key)?;
+        let taken = self.store.update(|| async {
+            let current = self.store.get(&BLOBS, &key).await?;
             if !current.is_some_and(|current| current.value == blob.record.value) {
-                return Ok(None);
+                return Ok((Batch::new(), None));
             }
             let batch = Batch::new()
                 .expect(&BLOBS, &key, &blob.record)
                 .delete(&BLOBS, &key);
-            let (batch, unlinked) = self.unlink(&blob.digest, batch)?;
+            let (batch, unlinked) = self.unlink(&blob.digest, batch).await?;
             let freed = if unlinked { blob.size } else { 0 };
-            if self.store.commit(batch).await? == Commit::Done {
-                return Ok(Some(freed));
-            }
-        }
+            Ok((batch, Some(freed)))
+        });
+        taken.await
     }
 
-    fn idle_blobs(&self, repository: &RepositoryName) -> Result<Vec<Garbage>, Error> {
+    async fn idle_blobs(&self, repository: &RepositoryName) -> Result<Vec<Garbage>, Error> {
         let now = self.clock.now();
         let mut idle = Vec::new();
-        for entry in self
-            .store
-            .scan(&BLOBS, &[&self.id, repository.as_str()], Bound::Unbounded)
-        {
-            let entry = entry?;
+        let scope = [&*self.id, repository.as_str()];
+        let mut blobs = self.store.scan(&BLOBS, &scope, Bound::Unbounded);
+        while let Some(entry) = blobs.try_next().await? {
             if !entry.record.is_idle(now) {
                 continue;
             }
             let digest: Digest = entry.key.concat().parse()?;
-            if let Some(content) = self.content(&digest)? {
+            if let Some(content) = self.content(&digest).await? {
                 idle.push(Garbage {
                     repository: repository.clone(),
                     digest,
@@ -183,14 +183,14 @@ impl Registry {
     }
 
     /// The bytes of the contents whose every link goes with `blobs`.
-    fn freed_with(&self, blobs: &[Garbage]) -> Result<u64, Error> {
+    async fn freed_with(&self, blobs: &[Garbage]) -> Result<u64, Error> {
         let mut links: HashMap<Digest, u64> = HashMap::new();
         for blob in blobs {
             *links.entry(blob.digest).or_default() += 1;
         }
         let mut freed = 0;
         for (digest, going) in links {
-            if let Some(content) = self.content(&digest)?
+            if let Some(content) = self.content(&digest).await?
                 && content.links == going
             {
                 freed += content.size;

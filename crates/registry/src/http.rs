@@ -108,7 +108,7 @@ async fn route(registry: Registry, door: Door, request: Request) -> Answer {
     let (parts, body) = request.into_parts();
     let endpoint = Endpoint::parse(parts.uri.path())?;
     let permissions = match endpoint.need(&parts.method) {
-        Some(need) => login::authorise(&registry, &door, &parts.headers, &need)?,
+        Some(need) => login::authorise(&registry, &door, &parts.headers, &need).await?,
         None => Permissions::default(),
     };
     let call = Call {
@@ -127,15 +127,15 @@ async fn route(registry: Registry, door: Door, request: Request) -> Answer {
         call.registry.lease().await?;
     }
     match endpoint {
-        Endpoint::AcrCatalog => acr::catalog(&call),
+        Endpoint::AcrCatalog => acr::catalog(call).await,
         Endpoint::AcrManifest(name, digest) => acr::manifest(call, &name, &digest).await,
         Endpoint::AcrManifests(name) => acr::list_manifests(call, &name).await,
         Endpoint::AcrRepository(name) => acr::repository(call, &name).await,
         Endpoint::AcrTag(name, tag) => acr::tag(call, &name, &tag).await,
-        Endpoint::AcrTags(name) => acr::list_tags(&call, &name),
+        Endpoint::AcrTags(name) => acr::list_tags(call, &name).await,
         Endpoint::Base => base::answer(&call),
         Endpoint::Blob(repository, digest) => blobs::answer(call, &repository, digest).await,
-        Endpoint::Catalog => catalog::answer(&call),
+        Endpoint::Catalog => catalog::answer(call).await,
         Endpoint::Exchange => oauth2::exchange(call).await,
         Endpoint::Manifest(repository, reference) => {
             manifests::answer(call, &repository, &reference).await
@@ -143,7 +143,7 @@ async fn route(registry: Registry, door: Door, request: Request) -> Answer {
         Endpoint::Referrers(repository, subject) => {
             referrers::answer(call, &repository, subject).await
         }
-        Endpoint::Tags(repository) => tags::answer(&call, &repository),
+        Endpoint::Tags(repository) => tags::answer(call, &repository).await,
         Endpoint::Token => oauth2::token(call).await,
         Endpoint::Upload(repository, id) => uploads::answer(call, &repository, id).await,
         Endpoint::Uploads(repository) => uploads::begin(call, &repository).await,

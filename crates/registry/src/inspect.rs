@@ -78,13 +78,13 @@ impl Registry {
         repository: &RepositoryName,
         reference: &Reference,
     ) -> Result<Inspection, Error> {
-        let target = self.resolve(repository, reference)?;
+        let target = self.resolve(repository, reference).await?;
         let Located {
             digest,
             media_type,
             content,
             ..
-        } = self.locate(repository, reference, &target)?;
+        } = self.locate(repository, reference, &target).await?;
         let view = self.view("manifest", media_type.clone(), digest, &content);
         let mut objects = vec![view.await?];
         let note = match self.open(digest, &content).await {
@@ -96,7 +96,7 @@ impl Registry {
             Ok(Some(found)) => {
                 let manifest = Manifest::parse(&found.bytes().await?, Some(&media_type))?;
                 for descriptor in manifest.descriptors {
-                    if let Some(content) = self.content(&descriptor.digest)? {
+                    if let Some(content) = self.content(&descriptor.digest).await? {
                         let kind = match descriptor.kind {
                             Kind::Config => "config",
                             Kind::Layer => "layer",

@@ -1,6 +1,6 @@
 use base64::{Engine as _, engine::general_purpose::STANDARD};
 use sealock_cmk::Sku;
-use sealock_store::{Batch, Commit, Record, Table};
+use sealock_store::{Batch, Record, Table};
 use serde::{Deserialize, Serialize};
 use subtle::ConstantTimeEq as _;
 use zeroize::Zeroizing;
@@ -46,8 +46,8 @@ impl Registry {
     ///
     /// # Errors
     /// If the store fails.
-    pub fn login_settings(&self) -> Result<LoginSettings, Error> {
-        let record = self.login_record()?;
+    pub async fn login_settings(&self) -> Result<LoginSettings, Error> {
+        let record = self.login_record().await?;
         let record = record.map(|record| record.value).unwrap_or_default();
         Ok(self.settings(&record))
     }
@@ -101,9 +101,10 @@ impl Registry {
     ///
     /// # Errors
     /// [`Refusal::AdminDisabled`]
-    pub fn admin_credentials(&self) -> Result<AdminCredentials, Error> {
+    pub async fn admin_credentials(&self) -> Result<AdminCredentials, Error> {
         let passwords = self
-            .admin_passwords()?
+            .admin_passwords()
+            .await?
             .ok_or_else(|| Refusal::AdminDisabled(self.record.name.clone()))?;
         Ok(AdminCredentials {
             user: self.record.name.to_string(),
@@ -119,22 +120,26 @@ impl Registry {
         &self,
         name: PasswordName,
     ) -> Result<AdminCredentials, Error> {
-        self.admin_credentials()?;
+        self.admin_credentials().await?;
         self.change_login(|record| {
             if let Some(passwords) = &mut record.admin_passwords {
                 passwords[name.index()] = self.seal_password(name, &password::generate());
             }
         })
         .await?;
-        self.admin_credentials()
+        self.admin_credentials().await
     }
 
     /// What `user` may do, if it may log in with `password`: the admin user or a token.
-    pub(crate) fn login(&self, user: &str, password: &str) -> Result<Option<Permissions>, Error> {
+    pub(crate) async fn login(
+        &self,
+        user: &str,
+        password: &str,
+    ) -> Result<Option<Permissions>, Error> {
         if user != self.record.name.as_str() {
-            return self.token_login(user, password);
+            return self.token_login(user, password).await;
         }
-        let passwords = self.admin_passwords()?.into_iter().flatten();
+        let passwords = self.admin_passwords().await?.into_iter().flatten();
         let is_right = passwords.fold(false, |is_right, known| {
             is_right | bool::from(known.as_bytes().ct_eq(password.as_bytes()))
         });
@@ -142,8 +147,12 @@ impl Registry {
     }
 
     /// None while the admin user is disabled.
-    fn admin_passwords(&self) -> Result<Option<[Zeroizing<String>; 2]>, Error> {
-        let Some(record) = self.login_record()?.filter(|record| record.admin_enabled) else {
+    async fn admin_passwords(&self) -> Result<Option<[Zeroizing<String>; 2]>, Error> {
+        let Some(record) = self
+            .login_record()
+            .await?
+            .filter(|record| record.admin_enabled)
+        else {
             return Ok(None);
         };
         let Some([first, second]) = &record.admin_passwords else {
@@ -159,8 +168,8 @@ impl Registry {
         &self,
         change: impl Fn(&mut LoginRecord) + Send,
     ) -> Result<LoginRecord, Error> {
-        loop {
-            let existing = self.login_record()?;
+        let changed = self.store.update(|| async {
+            let existing = self.login_record().await?;
             let mut record = existing
                 .as_ref()
                 .map(|existing| existing.value.clone())
@@ -169,14 +178,13 @@ impl Registry {
             let batch = Batch::new()
                 .expect_same(&LOGINS, &[&self.id], existing.as_ref())
                 .put(&LOGINS, &[&self.id], &record);
-            if self.store.commit(batch).await? == Commit::Done {
-                return Ok(record);
-            }
-        }
+            Ok((batch, record))
+        });
+        changed.await
     }
 
-    fn login_record(&self) -> Result<Option<Record<LoginRecord>>, Error> {
-        Ok(self.store.get(&LOGINS, &[&self.id])?)
+    async fn login_record(&self) -> Result<Option<Record<LoginRecord>>, Error> {
+        Ok(self.store.get(&LOGINS, &[&self.id]).await?)
     }
 
     fn seal_password(&self, name: PasswordName, password: &str) -> String {

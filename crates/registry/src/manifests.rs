@@ -1,11 +1,12 @@
 use std::{collections::HashSet, ops::Bound};
 
 use bytes::Bytes;
+use futures_util::TryStreamExt as _;
 use jiff::Timestamp;
 use sealock_core::{Algorithm, Digest};
-use sealock_store::{Batch, Commit, Record, Table};
+use sealock_store::{Batch, Record, Table};
 use serde::{Deserialize, Serialize};
-use tokio::task::spawn_blocking;
+use tokio::{sync::OnceCell, task::spawn_blocking};
 
 use crate::{
     Error, Kind, Manifest, Reference, Registry, RepositoryName, Tag,
@@ -86,11 +87,11 @@ impl Registry {
         reference: &Reference,
     ) -> Result<(Located, Bytes), Error> {
         loop {
-            let target = self.resolve(repository, reference)?;
+            let target = self.resolve(repository, reference).await?;
             match self.manifest_at(repository, reference, &target).await {
                 // Its tag has moved, and what it pointed to was deleted: the tag was there all the time.
                 Err(Error::ManifestUnknown { .. })
-                    if self.resolve(repository, reference)? != target => {}
+                    if self.resolve(repository, reference).await? != target => {}
                 answer => return answer,
             }
         }
@@ -102,8 +103,8 @@ impl Registry {
         reference: &Reference,
         target: &Target,
     ) -> Result<(Located, Bytes), Error> {
-        let located = self.locate(repository, reference, target)?;
-        let of_repository = self.repository_attributes(repository)?;
+        let located = self.locate(repository, reference, target).await?;
+        let of_repository = self.repository_attributes(repository).await?;
         for attributes in [of_repository, target.attributes, located.attributes] {
             attributes.check_readable()?;
         }
@@ -140,13 +141,13 @@ impl Registry {
         digest: &Digest,
     ) -> Result<Bytes, Error> {
         let reference = Reference::Digest(*digest);
-        let target = self.resolve(repository, &reference)?;
-        let located = self.locate(repository, &reference, &target)?;
+        let target = self.resolve(repository, &reference).await?;
+        let located = self.locate(repository, &reference, &target).await?;
         self.manifest_bytes(&located, &reference).await
     }
 
     /// Where the manifest lies that `reference` names, which is `target`.
-    pub(crate) fn locate(
+    pub(crate) async fn locate(
         &self,
         repository: &RepositoryName,
         reference: &Reference,
@@ -157,18 +158,19 @@ impl Registry {
         };
         let digest = target.digest;
         let record = self
-            .manifest_record(repository, &digest)?
+            .manifest_record(repository, &digest)
+            .await?
             .ok_or_else(unknown)?;
         Ok(Located {
             digest,
             attributes: record.attributes,
             media_type: record.value.media_type,
-            content: self.content(&digest)?.ok_or_else(unknown)?.value,
+            content: self.content(&digest).await?.ok_or_else(unknown)?.value,
         })
     }
 
     /// What `reference` names; a digest names itself, whether it is known or not.
-    pub(crate) fn resolve(
+    pub(crate) async fn resolve(
         &self,
         repository: &RepositoryName,
         reference: &Reference,
@@ -179,7 +181,7 @@ impl Registry {
                 tagged: None,
                 attributes: Attributes::default(),
             }),
-            Reference::Tag(tag) => match self.tag(repository, tag) {
+            Reference::Tag(tag) => match self.tag(repository, tag).await {
                 Ok(tag) => Ok(Target {
                     digest: tag.digest,
                     tagged: Some(tag.updated),
@@ -193,7 +195,7 @@ impl Registry {
         }
     }
 
-    pub(crate) fn manifest_record(
+    pub(crate) async fn manifest_record(
         &self,
         repository: &RepositoryName,
         digest: &Digest,
@@ -201,7 +203,8 @@ impl Registry {
         let key = digest.to_string();
         Ok(self
             .store
-            .get(&MANIFESTS, &[&self.id, repository.as_str(), &key])?)
+            .get(&MANIFESTS, &[&self.id, repository.as_str(), &key])
+            .await?)
     }
 
     /// Stores a manifest exactly as it came, under its digest and these tags.
@@ -223,16 +226,21 @@ impl Registry {
         if let Some(provided) = &provided {
             Error::check_digest(provided, digest)?;
         }
-        let _turn = self.shared_turn(repository).await;
-        self.check_writable(repository)?;
-        let mut fresh: Option<Fresh> = None;
-        loop {
-            let known = self.manifest_record(repository, &digest)?;
-            let existing = self.content(&digest)?;
-            let (mut batch, sparse) = self.expect_references(repository, &manifest)?;
+        let _turn = self.shared_turn(repository).await?;
+        let _publication = self.publication().await?;
+        self.check_writable(repository).await?;
+        let fresh: OnceCell<Fresh> = OnceCell::new();
+        let put = self.store.update(|| async {
+            if let Some(fresh) = fresh.get() {
+                fresh.note_reference(false);
+            }
+            let known = self.manifest_record(repository, &digest).await?;
+            let existing = self.content(&digest).await?;
+            let (mut batch, sparse) = self.expect_references(repository, &manifest).await?;
             let is_new = known.is_none() && existing.is_none();
-            if is_new && fresh.is_none() {
-                fresh = Some(self.seal_small(digest, bytes.clone()).await?);
+            if is_new {
+                let seal = || self.seal_small(digest, bytes.clone());
+                fresh.get_or_try_init(seal).await?;
             }
             if let Some(known) = &known
                 && known.media_type != manifest.media_type
@@ -241,7 +249,7 @@ impl Registry {
                 known.attributes.check_writable()?;
             }
             if known.is_none() {
-                let fresh = fresh.as_ref().map(|fresh| &fresh.record);
+                let fresh = fresh.get().map(|fresh| &fresh.record);
                 batch = self.link(&digest, existing.as_ref(), fresh, batch);
             }
             let mut record = known.as_ref().map_or_else(
@@ -263,28 +271,29 @@ impl Registry {
             if let Some(subject) = &manifest.subject {
                 batch = self.refer(repository, &digest, subject, batch);
             }
-            let batch =
-                self.tag_manifest(repository, &digest, record, known.as_ref(), tags, batch)?;
+            let batch = self
+                .tag_manifest(repository, &digest, record, known.as_ref(), tags, batch)
+                .await?;
             // The body may have taken its time: whoever is revoked by now changes nothing.
             self.lease().await?;
-            if let Some(fresh) = &mut fresh {
-                fresh.is_referred_to = is_new;
+            if let Some(fresh) = fresh.get() {
+                fresh.note_reference(is_new);
             }
-            let committed = self.store.commit(batch).await;
-            if let Some(fresh) = &mut fresh {
-                fresh.note_commit(&committed);
-            }
-            if committed? == Commit::Done {
-                return Ok(PutManifest {
-                    digest,
-                    subject: manifest.subject,
-                });
-            }
+            Ok((batch, ()))
+        });
+        let put = put.await;
+        if let Some(fresh) = fresh.get() {
+            fresh.note_update(&put);
         }
+        put?;
+        Ok(PutManifest {
+            digest,
+            subject: manifest.subject,
+        })
     }
 
     /// Adds the manifest's record, and its tags', to `batch`.
-    fn tag_manifest(
+    async fn tag_manifest(
         &self,
         repository: &RepositoryName,
         digest: &Digest,
@@ -302,7 +311,7 @@ impl Registry {
         let now = self.clock.now();
         for tag in tags {
             let key = [&*self.id, repository.as_str(), tag.as_str()];
-            let existing = self.store.get(&TAGS, &key)?;
+            let existing = self.store.get(&TAGS, &key).await?;
             let mut record = TagRecord {
                 digest: *digest,
                 updated: now,
@@ -323,7 +332,7 @@ impl Registry {
 
     /// A batch that holds only while everything is there that the manifest refers to; and whether
     /// something is missing, if that may be.
-    fn expect_references(
+    async fn expect_references(
         &self,
         repository: &RepositoryName,
         manifest: &Manifest,
@@ -339,10 +348,11 @@ impl Registry {
             }
             let text = digest.to_string();
             let key = [&*self.id, repository.as_str(), &text];
-            if descriptor.kind == Kind::Child && self.manifest_record(repository, digest)?.is_some()
+            if descriptor.kind == Kind::Child
+                && self.manifest_record(repository, digest).await?.is_some()
             {
                 batch = batch.expect_present(&MANIFESTS, &key);
-            } else if self.has_blob(repository, digest)? {
+            } else if self.has_blob(repository, digest).await? {
                 batch = batch.expect_present(&BLOBS, &key);
             } else if self.settings.sparse_manifests {
                 sparse = true;
@@ -361,9 +371,8 @@ impl Registry {
 
     async fn seal_small(&self, digest: Digest, bytes: Bytes) -> Result<Fresh, Error> {
         let lease = self.lease().await?;
-        let (store, in_flight) = (self.store.clone(), self.in_flight.clone());
-        spawn_blocking(move || publish_whole(&store, &in_flight, &lease.keys(), &digest, &bytes))
-            .await?
+        let store = self.store.clone();
+        spawn_blocking(move || publish_whole(&store, &lease.keys(), &digest, &bytes)).await?
     }
 
     /// Deletes what `reference` names: a tag alone, or a manifest with every tag that points to it.
@@ -380,8 +389,8 @@ impl Registry {
                 deleted => deleted.map(drop),
             },
             Reference::Digest(digest) => {
-                let _turn = self.shared_turn(repository).await;
-                self.check_deletable(repository)?;
+                let _turn = self.shared_turn(repository).await?;
+                self.check_deletable(repository).await?;
                 self.remove_manifest(repository, digest).await
             }
         }
@@ -392,19 +401,18 @@ impl Registry {
         repository: &RepositoryName,
         tag: &Tag,
     ) -> Result<Digest, Error> {
-        let _turn = self.shared_turn(repository).await;
-        self.check_deletable(repository)?;
+        let _turn = self.shared_turn(repository).await?;
+        self.check_deletable(repository).await?;
         let key = [&*self.id, repository.as_str(), tag.as_str()];
-        loop {
-            let existing = self.tag(repository, tag)?;
+        let deleted = self.store.update(|| async {
+            let existing = self.tag(repository, tag).await?;
             existing.attributes.check_deletable()?;
             let batch = Batch::new()
                 .expect(&TAGS, &key, &existing)
                 .delete(&TAGS, &key);
-            if self.store.commit(batch).await? == Commit::Done {
-                return Ok(existing.digest);
-            }
-        }
+            Ok((batch, existing.digest))
+        });
+        deleted.await
     }
 
     /// Deletes a manifest with its tags, unless one of them is locked. For whoever has a turn.
@@ -415,8 +423,8 @@ impl Registry {
     ) -> Result<(), Error> {
         let text = digest.to_string();
         let key = [&*self.id, repository.as_str(), &text];
-        loop {
-            let Some(existing) = self.manifest_record(repository, digest)? else {
+        let removed = self.store.update(|| async {
+            let Some(existing) = self.manifest_record(repository, digest).await? else {
                 return Err(Error::ManifestUnknown {
                     reference: Reference::Digest(*digest),
                 });
@@ -425,11 +433,9 @@ impl Registry {
             let mut batch = Batch::new()
                 .expect(&MANIFESTS, &key, &existing)
                 .delete(&MANIFESTS, &key);
-            for entry in self
-                .store
-                .scan(&TAGS, &[&self.id, repository.as_str()], Bound::Unbounded)
-            {
-                let entry = entry?;
+            let scope = [&*self.id, repository.as_str()];
+            let mut tags = self.store.scan(&TAGS, &scope, Bound::Unbounded);
+            while let Some(entry) = tags.try_next().await? {
                 if entry.record.digest == *digest {
                     // A locked tag keeps its manifest.
                     entry.record.attributes.check_deletable()?;
@@ -440,10 +446,9 @@ impl Registry {
             if let Some(subject) = &existing.subject {
                 batch = self.unrefer(repository, digest, subject, batch);
             }
-            let (batch, _) = self.unlink(digest, batch)?;
-            if self.store.commit(batch).await? == Commit::Done {
-                return Ok(());
-            }
-        }
+            let (batch, _) = self.unlink(digest, batch).await?;
+            Ok((batch, ()))
+        });
+        removed.await
     }
 }

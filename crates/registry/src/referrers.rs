@@ -1,5 +1,6 @@
 use std::{collections::BTreeMap, ops::Bound};
 
+use futures_util::TryStreamExt as _;
 use sealock_core::Digest;
 use sealock_store::{Batch, Table};
 use serde::{Deserialize, Serialize};
@@ -75,8 +76,9 @@ impl Registry {
     ) -> Result<Page<Referrer>, Error> {
         let mut digests: BTreeMap<String, Digest> = BTreeMap::new();
         let key = [&*self.id, repository.as_str(), &subject.to_string()];
-        for entry in self.store.scan(&REFERRERS, &key, Bound::Unbounded) {
-            let text = entry?.key.concat();
+        let mut entries = self.store.scan(&REFERRERS, &key, Bound::Unbounded);
+        while let Some(entry) = entries.try_next().await? {
+            let text = entry.key.concat();
             let digest = text.parse()?;
             digests.insert(text, digest);
         }

@@ -1,14 +1,15 @@
 use std::{ops::Bound, sync::Arc};
 
+use futures_util::TryStreamExt as _;
 use jiff::Timestamp;
 use sealock_cmk::{Custodian, Encryption, Sku, rules};
 use sealock_core::{Clock, RegistryId, RegistryName};
 use sealock_entra::TokenIssuer;
 use sealock_envelope::ServiceKey;
-use sealock_store::{Batch, Commit, Record, Store, Table};
+use sealock_store::{Batch, Record, Store, Table};
 use serde::{Deserialize, Serialize};
 
-use crate::{Error, Registry, Settings, Uploads, content::InFlight, turns::Turns};
+use crate::{Error, Registry, Settings, Uploads};
 
 pub(crate) const REGISTRIES: Table<RegistryRecord> = Table::content("registries");
 
@@ -35,8 +36,6 @@ pub struct Registries {
     pub(crate) service_key: Arc<ServiceKey>,
     pub(crate) clock: Clock,
     pub(crate) uploads: Uploads,
-    pub(crate) in_flight: InFlight,
-    turns: Turns,
     settings: Settings,
     entra: TokenIssuer,
 }
@@ -59,8 +58,6 @@ impl Registries {
             store,
             custodian,
             clock,
-            in_flight: InFlight::default(),
-            turns: Turns::default(),
         }
     }
 
@@ -74,19 +71,19 @@ impl Registries {
         sku: Sku,
         encryption: &Encryption,
     ) -> Result<(RegistryRecord, bool), sealock_cmk::Error> {
-        loop {
-            let existing = self.store.get(&REGISTRIES, &[name.as_str()])?;
+        let updated = self.store.update(|| async {
+            let existing = self.store.get(&REGISTRIES, &[name.as_str()]).await?;
             let is_new = existing.is_none();
             let (record, batch) = match existing {
-                Some(existing) => self.update(&existing, sku, encryption)?,
+                Some(existing) => self.update(&existing, sku, encryption).await?,
                 None => self.create(name, sku, encryption).await?,
             };
-            let _turn = self.custodian.turn(record.id).await;
-            if self.store.commit(batch).await? == Commit::Done {
-                self.custodian.back_up(record.id).await?;
-                return Ok((record, is_new));
-            }
-        }
+            let turn = self.custodian.turn(record.id).await?;
+            Ok::<_, sealock_cmk::Error>((batch, (record, is_new, turn)))
+        });
+        let (record, is_new, _turn) = updated.await?;
+        self.custodian.back_up(record.id).await?;
+        Ok((record, is_new))
     }
 
     async fn create(
@@ -112,7 +109,7 @@ impl Registries {
         Ok((record, batch))
     }
 
-    fn update(
+    async fn update(
         &self,
         existing: &Record<RegistryRecord>,
         sku: Sku,
@@ -124,7 +121,8 @@ impl Registries {
         rules::no_downgrade(name, encrypted, sku)?;
         if encryption.is_requested() {
             self.custodian
-                .check_unchanged(existing.id, name, encryption)?;
+                .check_unchanged(existing.id, name, encryption)
+                .await?;
         }
         let record = RegistryRecord {
             sku,
@@ -140,10 +138,10 @@ impl Registries {
     ///
     /// # Errors
     /// [`Error::RegistryUnknown`] if there is none.
-    pub fn get(&self, name: &RegistryName) -> Result<Registry, Error> {
-        let record = self.store.get(&REGISTRIES, &[name.as_str()])?;
+    pub async fn get(&self, name: &RegistryName) -> Result<Registry, Error> {
+        let record = self.store.get(&REGISTRIES, &[name.as_str()]).await?;
         match record {
-            Some(record) => self.handle(record.value),
+            Some(record) => self.handle(record.value).await,
             None => Err(Error::RegistryUnknown(name.clone())),
         }
     }
@@ -152,24 +150,24 @@ impl Registries {
     ///
     /// # Errors
     /// If the store fails.
-    pub fn list(&self) -> Result<Vec<Registry>, Error> {
-        self.store
-            .scan(&REGISTRIES, &[], Bound::Unbounded)
-            .map(|entry| self.handle(entry?.record.value))
-            .collect()
+    pub async fn list(&self) -> Result<Vec<Registry>, Error> {
+        let mut registries = Vec::new();
+        let mut entries = self.store.scan(&REGISTRIES, &[], Bound::Unbounded);
+        while let Some(entry) = entries.try_next().await? {
+            registries.push(self.handle(entry.record.value).await?);
+        }
+        Ok(registries)
     }
 
-    fn handle(&self, record: RegistryRecord) -> Result<Registry, Error> {
+    async fn handle(&self, record: RegistryRecord) -> Result<Registry, Error> {
         Ok(Registry {
-            custody: self.custodian.custody(record.id, record.encrypted)?,
+            custody: self.custodian.custody(record.id, record.encrypted).await?,
             service_key: Arc::clone(&self.service_key),
             id: Arc::from(record.id.to_string()),
             record,
             store: self.store.clone(),
             clock: self.clock.clone(),
             uploads: self.uploads.clone(),
-            in_flight: self.in_flight.clone(),
-            turns: self.turns.clone(),
             settings: self.settings,
             entra: self.entra.clone(),
         })

@@ -1,4 +1,9 @@
-use std::{iter, ops::Bound, sync::Arc};
+use std::{ops::Bound, sync::Arc};
+
+use futures_util::{
+    StreamExt as _, TryStreamExt as _,
+    stream::{self, BoxStream},
+};
 
 use sealock_cmk::{Custody, Lease};
 use sealock_core::Clock;
@@ -9,9 +14,7 @@ use serde::de::DeserializeOwned;
 
 use crate::{
     Error, RegistryRecord, RepositoryName, Settings, Tag, Uploads,
-    content::InFlight,
     manifests::{MANIFESTS, TAGS},
-    turns::Turns,
 };
 
 /// One registry. Clones share it.
@@ -26,8 +29,6 @@ pub struct Registry {
     pub(crate) store: Store,
     pub(crate) clock: Clock,
     pub(crate) uploads: Uploads,
-    pub(crate) in_flight: InFlight,
-    pub(crate) turns: Turns,
     pub(crate) settings: Settings,
     /// Whose tokens it takes.
     pub(crate) entra: TokenIssuer,
@@ -79,27 +80,28 @@ impl Registry {
         &'a self,
         table: &'a Table<T>,
         after: Option<&str>,
-    ) -> impl Iterator<Item = Result<RepositoryName, Error>> + 'a {
-        let mut from = after.map(behind);
-        iter::from_fn(move || {
-            let bound = from.as_deref().map_or(Bound::Unbounded, Bound::Included);
-            let entry = self.store.scan(table, &[&self.id], bound).next()?;
-            let name = entry.map(|entry| entry.key.into_iter().next().unwrap_or_default());
-            from = name.as_deref().ok().map(behind);
-            Some(name.map_err(Error::from).and_then(|name| name.parse()))
-        })
+    ) -> BoxStream<'a, Result<RepositoryName, Error>> {
+        let names = stream::try_unfold(after.map(behind), async move |from| {
+            let from = from.as_deref().map_or(Bound::Unbounded, Bound::Included);
+            let Some(entry) = self.store.first(table, &[&self.id], from).await? else {
+                return Ok(None);
+            };
+            let name = entry.key.into_iter().next().unwrap_or_default();
+            Ok(Some((name.parse()?, Some(behind(&name)))))
+        });
+        names.boxed()
     }
 
     /// The repositories with a manifest, up to `limit`, sorted by the bytes of their names.
-    pub(crate) fn repositories(
+    pub(crate) async fn repositories(
         &self,
         after: Option<&str>,
         limit: usize,
     ) -> Result<Page<RepositoryName>, Error> {
         let mut items = Vec::new();
-        for name in self.repositories_in(&MANIFESTS, after) {
-            let name = name?;
-            if !self.repository_attributes(&name)?.list_enabled {
+        let mut names = self.repositories_in(&MANIFESTS, after);
+        while let Some(name) = names.try_next().await? {
+            if !self.repository_attributes(&name).await?.list_enabled {
                 continue;
             }
             if items.len() == limit {
@@ -111,43 +113,37 @@ impl Registry {
     }
 
     /// The tags of a repository, up to `limit`, sorted by their bytes.
-    pub(crate) fn tags(
+    pub(crate) async fn tags(
         &self,
         repository: &RepositoryName,
         after: Option<&str>,
         limit: usize,
     ) -> Result<Page<Tag>, Error> {
-        self.check_known(repository)?;
+        self.check_known(repository).await?;
         let from = after.map_or(Bound::Unbounded, Bound::Excluded);
-        let tags = self
-            .store
-            .scan(&TAGS, &[&self.id, repository.as_str()], from);
-        let mut tags = tags.filter(|entry| {
-            entry
-                .as_ref()
-                .map_or(true, |entry| entry.record.attributes.list_enabled)
-        });
+        let scope = [&*self.id, repository.as_str()];
+        let mut tags = self.store.scan(&TAGS, &scope, from);
         let mut items = Vec::new();
-        while items.len() < limit {
-            match tags.next() {
-                Some(entry) => items.push(Tag(entry?.key.into_iter().next().unwrap_or_default())),
-                None => return Ok(Page { items, more: false }),
+        while let Some(entry) = tags.try_next().await? {
+            if !entry.record.attributes.list_enabled {
+                continue;
             }
+            if items.len() == limit {
+                return Ok(Page { items, more: true });
+            }
+            items.push(Tag(entry.key.into_iter().next().unwrap_or_default()));
         }
-        Ok(Page {
-            items,
-            more: tags.next().is_some(),
-        })
+        Ok(Page { items, more: false })
     }
 
     /// A repository is known as long as it has a manifest.
-    pub(crate) fn check_known(&self, repository: &RepositoryName) -> Result<(), Error> {
-        let mut manifests = self.store.scan(
-            &MANIFESTS,
-            &[&self.id, repository.as_str()],
-            Bound::Unbounded,
-        );
-        match manifests.next() {
+    pub(crate) async fn check_known(&self, repository: &RepositoryName) -> Result<(), Error> {
+        let scope = [&*self.id, repository.as_str()];
+        match self
+            .store
+            .first(&MANIFESTS, &scope, Bound::Unbounded)
+            .await?
+        {
             Some(_) => Ok(()),
             None => Err(Error::NameUnknown(repository.clone())),
         }

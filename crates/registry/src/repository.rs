@@ -1,5 +1,6 @@
 use std::{collections::HashSet, ops::Bound};
 
+use futures_util::{StreamExt as _, TryStreamExt as _};
 use jiff::Timestamp;
 use sealock_core::Digest;
 use sealock_store::{Commit, Entry};
@@ -28,9 +29,9 @@ pub(crate) struct Deleted {
 
 impl Registry {
     /// A repository is as old as its oldest manifest.
-    pub(crate) fn repository(&self, name: &RepositoryName) -> Result<Repository, Error> {
-        let manifests = self.repository_manifests(name)?;
-        let tags = self.repository_tags(name)?;
+    pub(crate) async fn repository(&self, name: &RepositoryName) -> Result<Repository, Error> {
+        let manifests = self.repository_manifests(name).await?;
+        let tags = self.repository_tags(name).await?;
         let pushed = manifests.iter().map(|(_, manifest)| manifest.pushed);
         let Some(created) = pushed.clone().min() else {
             return Err(Error::NameUnknown(name.clone()));
@@ -41,64 +42,64 @@ impl Registry {
             updated: pushed.chain(tagged).max().unwrap_or(created),
             manifests: manifests.len(),
             tags: tags.len(),
-            attributes: self.repository_attributes(name)?,
+            attributes: self.repository_attributes(name).await?,
         })
     }
 
     /// All manifests of a repository, by their digests.
-    pub(crate) fn repository_manifests(
+    pub(crate) async fn repository_manifests(
         &self,
         name: &RepositoryName,
     ) -> Result<Vec<(Digest, ManifestRecord)>, Error> {
-        self.store
-            .scan(&MANIFESTS, &[&self.id, name.as_str()], Bound::Unbounded)
-            .map(|entry| {
-                let (digest, record) = named(entry?);
-                Ok((digest.parse()?, record))
-            })
-            .collect()
+        let scope = [&*self.id, name.as_str()];
+        let entries = self.store.scan(&MANIFESTS, &scope, Bound::Unbounded);
+        let manifests = entries.map(|entry| {
+            let (digest, record) = named(entry?);
+            Ok((digest.parse()?, record))
+        });
+        manifests.try_collect().await
     }
 
     /// The manifests of a repository that may not be deleted, because they are locked or a tag on them is.
-    pub(crate) fn locked_manifests(
+    pub(crate) async fn locked_manifests(
         &self,
         name: &RepositoryName,
     ) -> Result<Vec<(Digest, ManifestRecord)>, Error> {
         let is_locked = |attributes: Attributes| attributes.check_deletable().is_err();
         let mut tagged = HashSet::new();
-        for (_, tag) in self.repository_tags(name)? {
+        for (_, tag) in self.repository_tags(name).await? {
             if is_locked(tag.attributes) {
                 tagged.insert(tag.digest);
             }
         }
-        let mut manifests = self.repository_manifests(name)?;
+        let mut manifests = self.repository_manifests(name).await?;
         manifests
             .retain(|(digest, manifest)| tagged.contains(digest) || is_locked(manifest.attributes));
         Ok(manifests)
     }
 
     /// All tags of a repository, by their names.
-    pub(crate) fn repository_tags(
+    pub(crate) async fn repository_tags(
         &self,
         name: &RepositoryName,
     ) -> Result<Vec<(Tag, TagRecord)>, Error> {
-        self.store
-            .scan(&TAGS, &[&self.id, name.as_str()], Bound::Unbounded)
-            .map(|entry| {
-                let (tag, record) = named(entry?);
-                Ok((Tag(tag), record))
-            })
-            .collect()
+        let scope = [&*self.id, name.as_str()];
+        let entries = self.store.scan(&TAGS, &scope, Bound::Unbounded);
+        let tags = entries.map_ok(|entry| {
+            let (tag, record) = named(entry);
+            (Tag(tag), record)
+        });
+        Ok(tags.try_collect().await?)
     }
 
     /// Deletes a repository with all that it has, if nothing in it is locked.
     pub(crate) async fn delete_repository(&self, name: &RepositoryName) -> Result<Deleted, Error> {
         // No manifest that is pushed beside it refers to what goes.
-        let _turn = self.sole_turn(name).await;
-        self.check_known(name)?;
-        self.check_deletable(name)?;
-        let tags = self.repository_tags(name)?;
-        let manifests = self.repository_manifests(name)?;
+        let _turn = self.sole_turn(name).await?;
+        self.check_known(name).await?;
+        self.check_deletable(name).await?;
+        let tags = self.repository_tags(name).await?;
+        let manifests = self.repository_manifests(name).await?;
         let tagged = tags.iter().map(|(_, tag)| tag.attributes);
         let pushed = manifests.iter().map(|(_, manifest)| manifest.attributes);
         for attributes in tagged.chain(pushed) {
@@ -111,7 +112,7 @@ impl Registry {
         for digest in &deleted.manifests {
             self.remove_manifest(name, digest).await?;
         }
-        for digest in self.repository_blobs(name)? {
+        for digest in self.repository_blobs(name).await? {
             self.remove_blob(name, &digest).await?;
         }
         match self.store.commit(self.forget_attributes(name)).await? {
@@ -120,11 +121,11 @@ impl Registry {
         }
     }
 
-    fn repository_blobs(&self, name: &RepositoryName) -> Result<Vec<Digest>, Error> {
-        self.store
-            .scan(&BLOBS, &[&self.id, name.as_str()], Bound::Unbounded)
-            .map(|entry| Ok(named(entry?).0.parse()?))
-            .collect()
+    async fn repository_blobs(&self, name: &RepositoryName) -> Result<Vec<Digest>, Error> {
+        let scope = [&*self.id, name.as_str()];
+        let entries = self.store.scan(&BLOBS, &scope, Bound::Unbounded);
+        let digests = entries.map(|entry| Ok(named(entry?).0.parse::<Digest>()?));
+        digests.try_collect().await
     }
 }
 

@@ -15,7 +15,7 @@ use crate::{
 /// How much is opened and sealed anew at once, under one lease.
 const BATCH_BYTES: usize = 1024 * 1024;
 
-/// An upload that an earlier process kept, on its way into a new object. All of it blocks.
+/// An upload that goes on from its file, on its way into a new object. All of it blocks.
 ///
 /// Until it is [finished](Self::finish) nothing has changed: whatever stops it, the registry's revocation
 /// or the process's end, the session's file stands and the next request begins anew.

@@ -1,8 +1,9 @@
 use std::{fmt, ops::Bound, str::FromStr};
 
+use futures_util::TryStreamExt as _;
 use jiff::Timestamp;
 use sealock_core::{ScopeMapName, TokenName, excerpt};
-use sealock_store::{Batch, Commit, Record, Table};
+use sealock_store::{Batch, Record, Table};
 use serde::{Deserialize, Serialize};
 
 use crate::{
@@ -199,26 +200,26 @@ impl Registry {
     ///
     /// # Errors
     /// If the store fails.
-    pub fn scope_maps(&self) -> Result<Vec<ScopeMap>, Error> {
-        let stored = self.store.scan(&SCOPE_MAPS, &[&self.id], Bound::Unbounded);
-        let stored = stored.map(|entry| {
-            let entry = entry?;
+    pub async fn scope_maps(&self) -> Result<Vec<ScopeMap>, Error> {
+        let mut scope_maps: Vec<_> = ScopeMap::built_in().collect();
+        let mut stored = self.store.scan(&SCOPE_MAPS, &[&self.id], Bound::Unbounded);
+        while let Some(entry) = stored.try_next().await? {
             let name = entry.key.into_iter().next().unwrap_or_default();
             let name = name.parse().map_err(Refusal::Name)?;
-            Ok(ScopeMap::stored(name, entry.record.value))
-        });
-        ScopeMap::built_in().map(Ok).chain(stored).collect()
+            scope_maps.push(ScopeMap::stored(name, entry.record.value));
+        }
+        Ok(scope_maps)
     }
 
     /// The scope map of this name.
     ///
     /// # Errors
     /// [`Refusal::ScopeMapUnknown`]
-    pub fn scope_map(&self, name: &ScopeMapName) -> Result<ScopeMap, Error> {
+    pub async fn scope_map(&self, name: &ScopeMapName) -> Result<ScopeMap, Error> {
         if let Some(found) = ScopeMap::built_in().find(|map| map.name == *name) {
             return Ok(found);
         }
-        match self.scope_map_record(name)? {
+        match self.scope_map_record(name).await? {
             Some(record) => Ok(ScopeMap::stored(name.clone(), record.value)),
             None => Err(Refusal::ScopeMapUnknown(name.clone()).into()),
         }
@@ -236,8 +237,8 @@ impl Registry {
         actions: Vec<ScopeMapAction>,
     ) -> Result<(ScopeMap, bool), Error> {
         check_changeable(name)?;
-        loop {
-            let existing = self.scope_map_record(name)?;
+        let put = self.store.update(|| async {
+            let existing = self.scope_map_record(name).await?;
             let record = ScopeMapRecord {
                 description: description.clone(),
                 actions: actions.clone(),
@@ -251,10 +252,10 @@ impl Registry {
             let batch = Batch::new()
                 .expect_same(&SCOPE_MAPS, &key, existing.as_ref())
                 .put(&SCOPE_MAPS, &key, &record);
-            if self.store.commit(batch).await? == Commit::Done {
-                return Ok((ScopeMap::stored(name.clone(), record), existing.is_none()));
-            }
-        }
+            let scope_map = ScopeMap::stored(name.clone(), record);
+            Ok((batch, (scope_map, existing.is_none())))
+        });
+        put.await
     }
 
     /// Deletes a scope map that no token has.
@@ -264,11 +265,12 @@ impl Registry {
     pub async fn delete_scope_map(&self, name: &ScopeMapName) -> Result<(), Error> {
         check_changeable(name)?;
         let key = [&*self.id, name.as_str()];
-        loop {
+        let deleted = self.store.update(|| async {
             let existing = self
-                .scope_map_record(name)?
+                .scope_map_record(name)
+                .await?
                 .ok_or_else(|| Refusal::ScopeMapUnknown(name.clone()))?;
-            if let Some(token) = self.token_with(name)? {
+            if let Some(token) = self.token_with(name).await? {
                 return Err(Refusal::ScopeMapInUse {
                     name: name.clone(),
                     token,
@@ -278,27 +280,29 @@ impl Registry {
             let batch = Batch::new()
                 .expect(&SCOPE_MAPS, &key, &existing)
                 .delete(&SCOPE_MAPS, &key);
-            if self.store.commit(batch).await? == Commit::Done {
-                return Ok(());
-            }
-        }
+            Ok((batch, ()))
+        });
+        deleted.await
     }
 
-    fn token_with(&self, scope_map: &ScopeMapName) -> Result<Option<TokenName>, Error> {
-        let tokens = self.tokens()?.into_iter();
+    async fn token_with(&self, scope_map: &ScopeMapName) -> Result<Option<TokenName>, Error> {
+        let tokens = self.tokens().await?.into_iter();
         let mut users = tokens.filter(|token| token.scope_map == *scope_map);
         Ok(users.next().map(|token| token.name))
     }
 
-    fn scope_map_record(
+    async fn scope_map_record(
         &self,
         name: &ScopeMapName,
     ) -> Result<Option<Record<ScopeMapRecord>>, Error> {
-        Ok(self.store.get(&SCOPE_MAPS, &[&self.id, name.as_str()])?)
+        Ok(self
+            .store
+            .get(&SCOPE_MAPS, &[&self.id, name.as_str()])
+            .await?)
     }
 
     /// Adds to `batch` that a token has the scope map, which must be there.
-    pub(crate) fn assign_scope_map(
+    pub(crate) async fn assign_scope_map(
         &self,
         name: &ScopeMapName,
         batch: Batch,
@@ -307,7 +311,8 @@ impl Registry {
             return Ok(batch);
         }
         let existing = self
-            .scope_map_record(name)?
+            .scope_map_record(name)
+            .await?
             .ok_or_else(|| Refusal::ScopeMapUnknown(name.clone()))?;
         let mut record = existing.value.clone();
         record.assignments += 1;

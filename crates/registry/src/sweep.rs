@@ -1,10 +1,12 @@
 use std::{collections::HashSet, ops::Bound};
 
+use futures_util::TryStreamExt as _;
 use jiff::Timestamp;
 use sealock_core::ObjectId;
 use sealock_store::{Store, objects::ObjectSet};
+use tokio::task::spawn_blocking;
 
-use crate::{Error, Registries, content::CONTENTS};
+use crate::{Error, Registries, content::CONTENTS, turns::await_publications};
 
 /// The search for objects that no record mentions.
 ///
@@ -18,14 +20,16 @@ pub struct Sweep {
 
 impl Registries {
     /// Takes up the uploads that an earlier process kept, sets aside staged objects of no such upload, and lists the
-    /// objects that a sweep may set aside. Call it only before requests are served.
+    /// objects that a sweep may set aside. Call it before this node serves requests.
     ///
     /// # Errors
     /// If the store fails.
-    pub fn sweep(&self) -> Result<Sweep, Error> {
+    pub async fn sweep(&self) -> Result<Sweep, Error> {
         let since = self.clock.now();
-        let kept = self.uploads.restore(&self.store, &self.service_key)?;
-        for object in self.store.blobs.list_staged()? {
+        let (staged, existing) = (self.store.blobs.list_staged()?, self.store.blobs.list()?);
+        await_publications(&self.store).await?;
+        let kept = self.uploads.restore(&self.store, &self.service_key).await?;
+        for object in staged {
             if !kept.contains(&object)
                 && let Err(error) = self.store.blobs.set_staged_aside(object, since.as_second())
             {
@@ -34,7 +38,7 @@ impl Registries {
             }
         }
         Ok(Sweep {
-            existing: self.store.blobs.list()?,
+            existing,
             store: self.store.clone(),
             since,
         })
@@ -43,34 +47,40 @@ impl Registries {
 
 impl Sweep {
     /// Moves the objects that no content record mentions into quarantine, and returns their number. Removes nothing: a
-    /// record may be missing because it was lost. Blocks.
+    /// record may be missing because it was lost.
     ///
     /// # Errors
     /// If the store fails.
-    pub fn run(self) -> Result<usize, Error> {
-        let mut set_aside = 0;
-        for object in unmentioned(&self.store, self.existing)? {
-            let moved = self.store.blobs.set_aside(object, self.since.as_second())?;
-            set_aside += usize::from(moved);
-        }
-        Ok(set_aside)
+    pub async fn run(self) -> Result<usize, Error> {
+        let unmentioned = unmentioned(&self.store, self.existing).await?;
+        let set_aside = spawn_blocking(move || {
+            let mut set_aside = 0;
+            for object in unmentioned {
+                let moved = self.store.blobs.set_aside(object, self.since.as_second())?;
+                set_aside += usize::from(moved);
+            }
+            Ok(set_aside)
+        });
+        set_aside.await?
     }
 }
 
 /// Leaves those objects that neither a content record nor a removal mentions. They must have been listed before.
-pub(crate) fn unmentioned(
+pub(crate) async fn unmentioned(
     store: &Store,
     mut objects: Vec<ObjectId>,
 ) -> Result<Vec<ObjectId>, Error> {
+    await_publications(store).await?;
     // In this order: a content that goes in between is among the removals.
-    let referenced = referenced(store)?;
-    let removals = store.removals(ObjectSet::Blobs)?;
+    let referenced = referenced(store).await?;
+    let removals = store.removals(ObjectSet::Blobs).await?;
     objects.retain(|object| !referenced.contains(object) && !removals.contains(object));
     Ok(objects)
 }
 
 /// The objects of all registries' contents.
-pub(crate) fn referenced(store: &Store) -> Result<HashSet<ObjectId>, Error> {
+pub(crate) async fn referenced(store: &Store) -> Result<HashSet<ObjectId>, Error> {
     let contents = store.scan(&CONTENTS, &[], Bound::Unbounded);
-    contents.map(|entry| Ok(entry?.record.object)).collect()
+    let objects = contents.map_ok(|entry| entry.record.object);
+    Ok(objects.try_collect().await?)
 }

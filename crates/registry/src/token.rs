@@ -1,8 +1,9 @@
 use std::ops::Bound;
 
+use futures_util::TryStreamExt as _;
 use jiff::{SignedDuration, Timestamp};
 use sealock_core::{ScopeMapName, TokenName};
-use sealock_store::{Batch, Commit, Record, Table};
+use sealock_store::{Batch, Record, Table};
 use serde::{Deserialize, Serialize};
 use sha2::{Digest as _, Sha256};
 use subtle::ConstantTimeEq as _;
@@ -89,24 +90,26 @@ impl Registry {
     ///
     /// # Errors
     /// If the store fails.
-    pub fn tokens(&self) -> Result<Vec<Token>, Error> {
-        let tokens = self.store.scan(&TOKENS, &[&self.id], Bound::Unbounded);
-        tokens
-            .map(|entry| {
-                let entry = entry?;
-                let name = entry.key.into_iter().next().unwrap_or_default();
-                let name = name.parse().map_err(Refusal::Name)?;
-                Ok(Token::stored(name, entry.record.value))
-            })
-            .collect()
+    pub async fn tokens(&self) -> Result<Vec<Token>, Error> {
+        let mut tokens = Vec::new();
+        let mut entries = self.store.scan(&TOKENS, &[&self.id], Bound::Unbounded);
+        while let Some(entry) = entries.try_next().await? {
+            let name = entry.key.into_iter().next().unwrap_or_default();
+            let name = name.parse().map_err(Refusal::Name)?;
+            tokens.push(Token::stored(name, entry.record.value));
+        }
+        Ok(tokens)
     }
 
     /// The token of this name.
     ///
     /// # Errors
     /// [`Refusal::TokenUnknown`]
-    pub fn token(&self, name: &TokenName) -> Result<Token, Error> {
-        Ok(Token::stored(name.clone(), self.token_record(name)?.value))
+    pub async fn token(&self, name: &TokenName) -> Result<Token, Error> {
+        Ok(Token::stored(
+            name.clone(),
+            self.token_record(name).await?.value,
+        ))
     }
 
     /// Creates a token without passwords, or gives an existing one another scope map or state, where
@@ -121,8 +124,8 @@ impl Registry {
         enabled: Option<bool>,
     ) -> Result<(Token, bool), Error> {
         let key = [&*self.id, name.as_str()];
-        loop {
-            let existing = self.store.get(&TOKENS, &key)?;
+        let put = self.store.update(|| async {
+            let existing = self.store.get(&TOKENS, &key).await?;
             let mut record = match (&existing, &scope_map) {
                 (Some(existing), _) => existing.value.clone(),
                 (None, Some(scope_map)) => TokenRecord {
@@ -140,11 +143,11 @@ impl Registry {
             let batch = Batch::new()
                 .expect_same(&TOKENS, &key, existing.as_ref())
                 .put(&TOKENS, &key, &record);
-            let batch = self.assign_scope_map(&record.scope_map, batch)?;
-            if self.store.commit(batch).await? == Commit::Done {
-                return Ok((Token::stored(name.clone(), record), existing.is_none()));
-            }
-        }
+            let batch = self.assign_scope_map(&record.scope_map, batch).await?;
+            let token = Token::stored(name.clone(), record);
+            Ok((batch, (token, existing.is_none())))
+        });
+        put.await
     }
 
     /// Gives a token a new password in the place of the old one, and returns it. It cannot be read again.
@@ -169,17 +172,17 @@ impl Registry {
             expires,
         };
         let key = [&*self.id, token.as_str()];
-        loop {
-            let existing = self.token_record(token)?;
+        let changed = self.store.update(|| async {
+            let existing = self.token_record(token).await?;
             let mut record = existing.value.clone();
             record.passwords[password.index()] = Some(new.clone());
             let batch = Batch::new()
                 .expect(&TOKENS, &key, &existing)
                 .put(&TOKENS, &key, &record);
-            if self.store.commit(batch).await? == Commit::Done {
-                return Ok(secret);
-            }
-        }
+            Ok::<_, Error>((batch, ()))
+        });
+        changed.await?;
+        Ok(secret)
     }
 
     /// Deletes a token.
@@ -188,19 +191,18 @@ impl Registry {
     /// [`Refusal::TokenUnknown`]
     pub async fn delete_token(&self, name: &TokenName) -> Result<(), Error> {
         let key = [&*self.id, name.as_str()];
-        loop {
-            let existing = self.token_record(name)?;
+        let deleted = self.store.update(|| async {
+            let existing = self.token_record(name).await?;
             let batch = Batch::new()
                 .expect(&TOKENS, &key, &existing)
                 .delete(&TOKENS, &key);
-            if self.store.commit(batch).await? == Commit::Done {
-                return Ok(());
-            }
-        }
+            Ok((batch, ()))
+        });
+        deleted.await
     }
 
     /// What the token `user` may do, if it may log in with `password` now.
-    pub(crate) fn token_login(
+    pub(crate) async fn token_login(
         &self,
         user: &str,
         password: &str,
@@ -208,7 +210,7 @@ impl Registry {
         let Ok(name) = user.parse::<TokenName>() else {
             return Ok(None);
         };
-        let Some(token) = self.store.get(&TOKENS, &[&self.id, name.as_str()])? else {
+        let Some(token) = self.store.get(&TOKENS, &[&self.id, name.as_str()]).await? else {
             return Ok(None);
         };
         let now = self.clock.now();
@@ -221,15 +223,15 @@ impl Registry {
         if !token.enabled || !is_right {
             return Ok(None);
         }
-        match self.scope_map(&token.scope_map) {
+        match self.scope_map(&token.scope_map).await {
             Ok(scope_map) => Ok(Some(scope_map.permissions())),
             Err(Error::Refused(Refusal::ScopeMapUnknown(_))) => Ok(None),
             Err(error) => Err(error),
         }
     }
 
-    fn token_record(&self, name: &TokenName) -> Result<Record<TokenRecord>, Error> {
-        let record = self.store.get(&TOKENS, &[&self.id, name.as_str()])?;
+    async fn token_record(&self, name: &TokenName) -> Result<Record<TokenRecord>, Error> {
+        let record = self.store.get(&TOKENS, &[&self.id, name.as_str()]).await?;
         record.ok_or_else(|| Refusal::TokenUnknown(name.clone()).into())
     }
 }

@@ -1,36 +1,20 @@
-use std::{
-    collections::HashMap,
-    sync::{Arc, Mutex, PoisonError, Weak},
-};
+use sealock_store::{Lock, LockGuard, Store};
 
-use sealock_core::RegistryId;
-use tokio::sync::{OwnedRwLockReadGuard, OwnedRwLockWriteGuard, RwLock};
+use crate::{Error, Registry, RepositoryName};
 
-use crate::{Registry, RepositoryName};
-
-/// Whose turn it is to write to which repository. Clones share it.
+/// Held by who writes to a repository.
 ///
 /// A commit only sees to the records that it names. What must hold for a repository as a whole, for instance
 /// that no manifest comes to refer to a blob while that is being deleted, is judged by whoever has the
 /// repository to itself.
-#[derive(Clone, Default)]
-pub(crate) struct Turns(Arc<Mutex<HashMap<Key, Weak<RwLock<()>>>>>);
+const REPOSITORY: Lock = Lock::new("repository");
 
-type Key = (RegistryId, RepositoryName);
+/// Held from the publication of an object to the commit that refers to it, and while the file of an upload comes to
+/// name another object.
+const PUBLICATION: Lock = Lock::new("publication");
 
-impl Turns {
-    fn of(&self, registry: RegistryId, repository: &RepositoryName) -> Arc<RwLock<()>> {
-        let mut turns = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        let key = (registry, repository.clone());
-        if let Some(turn) = turns.get(&key).and_then(Weak::upgrade) {
-            return turn;
-        }
-        turns.retain(|_, turn| turn.strong_count() > 0);
-        let turn = Arc::default();
-        turns.insert(key, Arc::downgrade(&turn));
-        turn
-    }
-}
+/// Held by who continues an upload.
+pub(crate) const UPLOAD: Lock = Lock::new("upload");
 
 impl Registry {
     /// Waits until the repository may be written to, beside others that do the same.
@@ -39,14 +23,25 @@ impl Registry {
     pub(crate) async fn shared_turn(
         &self,
         repository: &RepositoryName,
-    ) -> OwnedRwLockReadGuard<()> {
-        let turn = self.turns.of(self.record.id, repository);
-        turn.read_owned().await
+    ) -> Result<LockGuard, Error> {
+        let scope = [&*self.id, repository.as_str()];
+        Ok(self.store.shared(&REPOSITORY, &scope).await?)
     }
 
     /// Waits until nobody else writes to the repository.
-    pub(crate) async fn sole_turn(&self, repository: &RepositoryName) -> OwnedRwLockWriteGuard<()> {
-        let turn = self.turns.of(self.record.id, repository);
-        turn.write_owned().await
+    pub(crate) async fn sole_turn(&self, repository: &RepositoryName) -> Result<LockGuard, Error> {
+        let scope = [&*self.id, repository.as_str()];
+        Ok(self.store.exclusive(&REPOSITORY, &scope).await?)
     }
+
+    /// Permits to publish or keep objects that something will mention. Ask for it behind a turn.
+    pub(crate) async fn publication(&self) -> Result<LockGuard, Error> {
+        Ok(self.store.shared(&PUBLICATION, &[]).await?)
+    }
+}
+
+/// Waits until each object that is published or kept by now is mentioned, or never will be.
+pub(crate) async fn await_publications(store: &Store) -> Result<(), Error> {
+    drop(store.exclusive(&PUBLICATION, &[]).await?);
+    Ok(())
 }

@@ -1,6 +1,7 @@
 use std::{
     fmt,
     future::ready,
+    ops::{Deref, DerefMut},
     pin::{Pin, pin},
     sync::Arc,
 };
@@ -10,17 +11,19 @@ use futures_util::{Stream, StreamExt as _, future::BoxFuture};
 use jiff::Timestamp;
 use sealock_core::{Algorithm, Digest, ObjectId};
 use sealock_envelope::{Header, RegistryKeys, Sealer, SegmentSize};
-use sealock_store::{Store, objects::Staged};
+use sealock_store::{LockGuard, Store, objects::Staged};
 use tokio::{sync::OwnedMutexGuard, task::spawn_blocking};
 
 use crate::{
     Error, Registry, RepositoryName, UploadId, Uploads,
-    content::{Fresh, InFlight},
+    content::Fresh,
     resumption::Resumption,
     session::{
         Session,
         file::{self, Head},
     },
+    turns::UPLOAD,
+    uploads::{SESSION_LIMIT, read_head},
 };
 
 /// How much of a body is hashed, sealed and written at once. Each batch wakes other threads, which costs
@@ -38,7 +41,7 @@ pub(crate) struct Upload {
 }
 
 enum State {
-    /// Its file has it, as an earlier process left it.
+    /// Its file has it: of an earlier process, of another node, or before a chunk that was taken back.
     Kept,
     Open(Box<Open>),
     /// It is complete, or a write failed and what is staged may not be whole.
@@ -51,8 +54,35 @@ pub(crate) struct Open {
     pub(crate) staged: Box<dyn Staged>,
 }
 
-/// An upload that nobody else can touch.
-pub(crate) type Turn = OwnedMutexGuard<Upload>;
+/// An upload that nobody else can touch, on this node or another.
+pub(crate) struct Turn {
+    upload: OwnedMutexGuard<Upload>,
+    /// `None` if no other request can find it.
+    _lock: Option<LockGuard>,
+}
+
+impl Turn {
+    pub(crate) fn new(upload: OwnedMutexGuard<Upload>, lock: Option<LockGuard>) -> Self {
+        Self {
+            upload,
+            _lock: lock,
+        }
+    }
+}
+
+impl Deref for Turn {
+    type Target = Upload;
+
+    fn deref(&self) -> &Upload {
+        &self.upload
+    }
+}
+
+impl DerefMut for Turn {
+    fn deref_mut(&mut self) -> &mut Upload {
+        &mut self.upload
+    }
+}
 
 impl Upload {
     /// A new upload. It has no file yet. Blocks.
@@ -71,13 +101,20 @@ impl Upload {
         })
     }
 
-    /// An upload that an earlier process kept.
+    /// An upload that goes on from its file.
     pub(crate) fn kept(id: UploadId, object: ObjectId, received: u64) -> Self {
         Self {
             id,
             object,
             state: State::Kept,
             in_file: Some(received),
+        }
+    }
+
+    /// Goes on from the file with this head if another node wrote that.
+    pub(crate) fn follow(&mut self, head: &Head) {
+        if self.object != head.object || self.in_file != Some(head.received) {
+            *self = Self::kept(head.upload, head.object, head.received);
         }
     }
 
@@ -165,7 +202,6 @@ impl Upload {
     fn publish(
         &mut self,
         store: &Store,
-        in_flight: &InFlight,
         keys: &RegistryKeys<'_>,
         digest: &Digest,
     ) -> Result<Fresh, Error> {
@@ -175,7 +211,7 @@ impl Upload {
         } = *self.take_open()?;
         let keys = keys.object(session.header()).map_err(Error::internal)?;
         let sealed = session.finish(&keys, digest, |end| Ok(staged.append(end)?))?;
-        Fresh::publish(store, in_flight, staged, &sealed)
+        Fresh::publish(store, staged, &sealed)
     }
 
     /// Removes what it leaves behind. Blocks.
@@ -214,7 +250,6 @@ impl Upload {
 /// Seals and publishes a small content in one step. Blocks.
 pub(crate) fn publish_whole(
     store: &Store,
-    in_flight: &InFlight,
     keys: &RegistryKeys<'_>,
     digest: &Digest,
     bytes: &[u8],
@@ -231,7 +266,7 @@ pub(crate) fn publish_whole(
         .map_err(Error::internal)?;
     let mut staged = store.blobs.stage()?;
     staged.append(&object)?;
-    Fresh::publish(store, in_flight, staged, &sealed)
+    Fresh::publish(store, staged, &sealed)
 }
 
 impl Registry {
@@ -241,6 +276,8 @@ impl Registry {
         repository: &RepositoryName,
         algorithm: Algorithm,
     ) -> Result<UploadId, Error> {
+        self.uploads.expire(&self.store, &self.service_key).await;
+        let _publication = self.publication().await?;
         let lease = self.lease().await?;
         let store = self.store.clone();
         let head = self.head(repository);
@@ -252,12 +289,12 @@ impl Registry {
         });
         let upload = upload.await??;
         let id = upload.id;
-        let (over, inserted) = self.uploads.insert(self.record.id, repository, upload);
-        if !over.is_empty() {
+        if let Some(mut surplus) = self.uploads.insert(upload) {
             let store = self.store.clone();
-            spawn_blocking(move || over.into_iter().for_each(|mut turn| turn.end(&store))).await?;
+            spawn_blocking(move || surplus.end(&store)).await?;
+            return Err(Error::TooManyUploads(SESSION_LIMIT));
         }
-        inserted.map(|()| id)
+        Ok(id)
     }
 
     /// Begins an upload that ends with this request, and that no other request can find.
@@ -266,7 +303,7 @@ impl Registry {
         let store = self.store.clone();
         let upload = spawn_blocking(move || Upload::new(&store, &lease.keys(), algorithm));
         let upload = Arc::new(tokio::sync::Mutex::new(upload.await??));
-        Ok(upload.lock_owned().await)
+        Ok(Turn::new(upload.lock_owned().await, None))
     }
 
     /// Waits for one's turn with an upload, which can go on then. Its file says how far it is.
@@ -293,13 +330,17 @@ impl Registry {
     }
 
     async fn turn(&self, repository: &RepositoryName, id: UploadId) -> Result<Turn, Error> {
-        let find = || {
-            let found = self.uploads.find(self.record.id, repository, id);
-            found.ok_or_else(|| Error::BlobUploadUnknown(id.to_string()))
+        let lock = self.store.exclusive(&UPLOAD, &[&id.to_string()]).await?;
+        let Some(head) = read_head(&self.store, &self.service_key, id).await? else {
+            self.uploads.remove(id);
+            return Err(Error::BlobUploadUnknown(id.to_string()));
         };
-        let turn = find()?.lock_owned().await;
-        // Whoever had it before may have completed it.
-        find()?;
+        if head.registry != self.record.id || head.repository != *repository {
+            return Err(Error::BlobUploadUnknown(id.to_string()));
+        }
+        let upload = self.uploads.take_up(&head, self.clock.now());
+        let mut turn = Turn::new(upload.lock_owned().await, Some(lock));
+        turn.follow(&head);
         Ok(turn)
     }
 
@@ -359,7 +400,7 @@ impl Registry {
         }
     }
 
-    /// Goes on with an upload that an earlier process kept. One that cannot be read back ends here.
+    /// Goes on with an upload from its file. One that cannot be read back ends here.
     ///
     /// # Errors
     /// [`Error::BlobUploadUnknown`] if it cannot be read back. While the registry is revoked, it stays.
@@ -373,6 +414,7 @@ impl Registry {
             let step = spawn_blocking(move || resumption.step(&lease.keys(), &segments));
             resumption = step.await??;
         }
+        let _publication = self.publication().await?;
         let lease = self.lease().await?;
         let head = self.head(repository);
         spawn_blocking(move || resumption.finish(&lease.keys(), head)).await?
@@ -427,13 +469,14 @@ impl Registry {
             });
             turn = synced.await??;
         }
-        self.check_writable(repository)?;
+        let _turn = self.shared_turn(repository).await?;
+        self.check_writable(repository).await?;
+        let _publication = self.publication().await?;
         let lease = self.lease().await?;
-        let (store, in_flight) = (self.store.clone(), self.in_flight.clone());
-        let uploads = self.uploads.clone();
+        let (store, uploads) = (self.store.clone(), self.uploads.clone());
         let algorithm = turn.session().map(Session::algorithm);
         let published = spawn_blocking(move || {
-            let published = turn.publish(&store, &in_flight, &lease.keys(), &digest);
+            let published = turn.publish(&store, &lease.keys(), &digest);
             uploads.remove(turn.id);
             (published, turn)
         });

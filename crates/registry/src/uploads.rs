@@ -6,21 +6,23 @@ use std::{
 };
 
 use jiff::{SignedDuration, Timestamp};
-use sealock_core::{Clock, ObjectId, RegistryId, excerpt};
+use sealock_core::{Clock, ObjectId, excerpt};
 use sealock_envelope::ServiceKey;
 use sealock_store::Store;
 use serde::{Deserialize, Serialize};
+use tokio::task::spawn_blocking;
 use uuid::Uuid;
 
 use crate::{
-    Error, RepositoryName,
+    Error,
     session::file::Head,
     sweep,
+    turns::UPLOAD,
     upload::{Turn, Upload},
 };
 
 /// How many uploads may be unfinished at a time.
-const SESSION_LIMIT: usize = 4096;
+pub(crate) const SESSION_LIMIT: usize = 4096;
 
 /// How long an upload that nobody continues is kept.
 const SESSION_EXPIRY: SignedDuration = SignedDuration::from_hours(24);
@@ -56,30 +58,24 @@ impl fmt::Display for UploadId {
     }
 }
 
-/// The unfinished uploads of all registries. Clones share them.
+/// The unfinished uploads of all registries, as this node has them. Clones share them.
+///
+/// An upload's file says how far it is. Whoever continues it holds its lock, and goes on from the file if another node
+/// wrote that.
 #[derive(Clone)]
 pub struct Uploads {
     entries: Arc<Mutex<HashMap<UploadId, Entry>>>,
     clock: Clock,
 }
 
-struct Entry {
-    registry: RegistryId,
-    repository: RepositoryName,
+pub(crate) struct Entry {
     upload: Arc<tokio::sync::Mutex<Upload>>,
     touched: Timestamp,
 }
 
 impl Entry {
-    fn new(
-        registry: RegistryId,
-        repository: RepositoryName,
-        upload: Upload,
-        touched: Timestamp,
-    ) -> Self {
+    fn new(upload: Upload, touched: Timestamp) -> Self {
         Self {
-            registry,
-            repository,
             upload: Arc::new(tokio::sync::Mutex::new(upload)),
             touched,
         }
@@ -95,18 +91,25 @@ impl Uploads {
     }
 
     /// Takes up the sessions that an earlier process kept, and returns their staged objects. Removes the sessions of
-    /// completed or expired uploads, and sets aside those that cannot be read. Blocks.
-    pub(crate) fn restore(
+    /// completed or expired uploads, and sets aside those that cannot be read. Blocks for their files.
+    pub(crate) async fn restore(
         &self,
         store: &Store,
         service_key: &ServiceKey,
     ) -> Result<HashSet<ObjectId>, Error> {
         let now = self.clock.now();
         let mut objects = HashSet::new();
-        let mut referenced = None;
         for note in store.uploads.list()? {
-            let file = store.uploads.get(note)?;
-            let head = file.and_then(|file| Head::open(&file, service_key));
+            let lock = store.try_exclusive(&UPLOAD, &[&note.to_string()]).await?;
+            let Some(file) = store.uploads.get(note)? else {
+                continue;
+            };
+            let head = Head::open(&file, service_key);
+            if lock.is_none() {
+                // Another node continues it.
+                objects.extend(head.map(|head| head.object));
+                continue;
+            }
             let Some(head) = head.filter(|head| head.upload.note() == note) else {
                 tracing::warn!(upload = %note, "an upload's file is damaged, and is set aside");
                 if let Err(error) = store.uploads.set_aside(note, now.as_second()) {
@@ -118,12 +121,10 @@ impl Uploads {
             if now.duration_since(head.touched) >= SESSION_EXPIRY {
                 store.uploads.remove(note)?;
                 store.blobs.discard(head.object)?;
-            } else if is_staged(store, head.object, &mut referenced)? {
+            } else if is_staged(store, head.object).await? {
                 objects.insert(head.object);
-                let upload = Upload::kept(head.upload, head.object, head.received);
-                let entry = Entry::new(head.registry, head.repository, upload, head.touched);
-                self.lock().insert(head.upload, entry);
-            } else if is_referenced(store, head.object, &mut referenced)? {
+                self.take_up(&head, head.touched);
+            } else if is_referenced(store, head.object).await? {
                 store.uploads.remove(note)?;
             } else {
                 tracing::warn!(upload = %note, "an upload's segments are missing, and its file is set aside");
@@ -133,52 +134,75 @@ impl Uploads {
         Ok(objects)
     }
 
-    /// Adds an upload, unless there are too many. Returned are those that are over now, this one perhaps
-    /// among them: they are to be [ended](Upload::end).
-    pub(crate) fn insert(
-        &self,
-        registry: RegistryId,
-        repository: &RepositoryName,
-        upload: Upload,
-    ) -> (Vec<Turn>, Result<(), Error>) {
-        let now = self.clock.now();
-        let id = upload.id;
-        let entry = Entry::new(registry, repository.clone(), upload, now);
+    /// Adds an upload. Gives it back if there are too many.
+    pub(crate) fn insert(&self, upload: Upload) -> Option<Upload> {
         let mut entries = self.lock();
-        let mut over = Vec::new();
-        entries.retain(|_, entry| {
-            if now.duration_since(entry.touched) < SESSION_EXPIRY {
-                return true;
-            }
-            // Whoever has its turn is about to continue it.
-            let turn = Arc::clone(&entry.upload).try_lock_owned();
-            turn.map(|turn| over.push(turn)).is_err()
-        });
-        let count = entries.len();
-        if count >= SESSION_LIMIT {
-            over.extend(entry.upload.try_lock_owned());
-            return (over, Err(Error::TooManyUploads(count)));
+        if entries.len() >= SESSION_LIMIT {
+            return Some(upload);
         }
-        entries.insert(id, entry);
-        (over, Ok(()))
+        entries.insert(upload.id, Entry::new(upload, self.clock.now()));
+        None
     }
 
-    pub(crate) fn find(
+    /// Ends the uploads that nobody has continued for long.
+    pub(crate) async fn expire(&self, store: &Store, service_key: &Arc<ServiceKey>) {
+        let now = self.clock.now();
+        let is_over = |touched: Timestamp| now.duration_since(touched) >= SESSION_EXPIRY;
+        let over: Vec<UploadId> = {
+            let entries = self.lock();
+            let over = entries.iter().filter(|(_, entry)| is_over(entry.touched));
+            over.map(|(id, _)| *id).collect()
+        };
+        for id in over {
+            if let Err(error) = self.expire_one(store, service_key, id, is_over).await {
+                // A later one tries again.
+                tracing::warn!(upload = %id, %error, "an upload that nobody continues could not be ended");
+            }
+        }
+    }
+
+    async fn expire_one(
         &self,
-        registry: RegistryId,
-        repository: &RepositoryName,
+        store: &Store,
+        service_key: &Arc<ServiceKey>,
         id: UploadId,
-    ) -> Option<Arc<tokio::sync::Mutex<Upload>>> {
-        let mut entries = self.lock();
-        let entry = entries.get_mut(&id)?;
-        (entry.registry == registry && entry.repository == *repository).then(|| {
-            entry.touched = self.clock.now();
-            Arc::clone(&entry.upload)
-        })
+        is_over: impl Fn(Timestamp) -> bool,
+    ) -> Result<(), Error> {
+        // Whoever has its turn is about to continue it.
+        let lock = store.try_exclusive(&UPLOAD, &[&id.to_string()]).await?;
+        if let Some(lock) = lock {
+            let head = read_head(store, service_key, id).await?;
+            if let Some(head) = head.as_ref().filter(|head| !is_over(head.touched)) {
+                // Another node continued it.
+                self.take_up(head, head.touched);
+            } else if let Some(entry) = self.remove(id) {
+                let mut turn = Turn::new(entry.upload.lock_owned().await, Some(lock));
+                if let Some(head) = &head {
+                    turn.follow(head);
+                }
+                let store = store.clone();
+                spawn_blocking(move || turn.end(&store)).await?;
+            }
+        }
+        Ok(())
     }
 
-    pub(crate) fn remove(&self, id: UploadId) {
-        self.lock().remove(&id);
+    /// The upload that a file with this head belongs to.
+    pub(crate) fn take_up(
+        &self,
+        head: &Head,
+        touched: Timestamp,
+    ) -> Arc<tokio::sync::Mutex<Upload>> {
+        let mut entries = self.lock();
+        let entry = entries.entry(head.upload);
+        let kept = || Upload::kept(head.upload, head.object, head.received);
+        let entry = entry.or_insert_with(|| Entry::new(kept(), touched));
+        entry.touched = touched;
+        Arc::clone(&entry.upload)
+    }
+
+    pub(crate) fn remove(&self, id: UploadId) -> Option<Entry> {
+        self.lock().remove(&id)
     }
 
     fn lock(&self) -> MutexGuard<'_, HashMap<UploadId, Entry>> {
@@ -186,27 +210,30 @@ impl Uploads {
     }
 }
 
-/// Returns true if an upload's content is staged. Stages content again that was published and never committed.
-fn is_staged(
+/// Reads how far an upload is, whichever node continued it last. `None` if it is over, or its file is damaged.
+pub(crate) async fn read_head(
     store: &Store,
-    object: ObjectId,
-    referenced: &mut Option<HashSet<ObjectId>>,
-) -> Result<bool, Error> {
+    service_key: &Arc<ServiceKey>,
+    upload: UploadId,
+) -> Result<Option<Head>, Error> {
+    let (store, service_key) = (store.clone(), Arc::clone(service_key));
+    let read = spawn_blocking(move || {
+        let file = store.uploads.get(upload.note())?;
+        let head = file.and_then(|file| Head::open(&file, &service_key));
+        Ok(head.filter(|head| head.upload == upload))
+    });
+    read.await?
+}
+
+/// Returns true if an upload's content is staged. Stages content again that was published and never committed.
+async fn is_staged(store: &Store, object: ObjectId) -> Result<bool, Error> {
     if store.blobs.open_staged(object)?.is_some() {
         return Ok(true);
     }
-    Ok(!is_referenced(store, object, referenced)? && store.blobs.unpublish(object)?)
+    Ok(!is_referenced(store, object).await? && store.blobs.unpublish(object)?)
 }
 
-/// Returns true if an object belongs to a content. Reads the referenced objects only once.
-fn is_referenced(
-    store: &Store,
-    object: ObjectId,
-    referenced: &mut Option<HashSet<ObjectId>>,
-) -> Result<bool, Error> {
-    let referenced = match referenced {
-        Some(referenced) => referenced,
-        None => referenced.insert(sweep::referenced(store)?),
-    };
-    Ok(referenced.contains(&object))
+/// Returns true if an object belongs to a content.
+async fn is_referenced(store: &Store, object: ObjectId) -> Result<bool, Error> {
+    Ok(sweep::referenced(store).await?.contains(&object))
 }

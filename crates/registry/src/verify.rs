@@ -2,8 +2,10 @@ mod uploads;
 
 use std::{collections::HashMap, ops::Bound};
 
+use futures_util::TryStreamExt as _;
 use sealock_core::Digest;
 use serde::Serialize;
+use tokio::task::spawn_blocking;
 
 use crate::{
     Error, Kind, Manifest, Registries, Registry, RepositoryName,
@@ -61,22 +63,25 @@ impl Registries {
     ///
     /// # Errors
     /// If the store fails.
-    pub fn verify_objects(&self) -> Result<Vec<Problem>, Error> {
-        // The order matters: an object published after the list is not in it, one committed after the snapshot was in
-        // flight, and one committed before is mentioned. An object removed in between is gone by the time it is looked
-        // for.
-        let existing = self.store.blobs.list()?;
-        let in_flight = self.in_flight.snapshot();
-        let mut problems = Vec::new();
-        for object in unmentioned(&self.store, existing)? {
-            if !in_flight.contains(&object) && self.store.blobs.open(object)?.is_some() {
-                problems.push(Problem {
-                    kind: ProblemKind::ObjectOrphaned,
-                    what: format!("no record refers to the object {object}"),
-                });
+    pub async fn verify_objects(&self) -> Result<Vec<Problem>, Error> {
+        // An object removed after the list is gone by the time it is looked for.
+        let store = self.store.clone();
+        let existing = spawn_blocking(move || store.blobs.list()).await??;
+        let unmentioned = unmentioned(&self.store, existing).await?;
+        let store = self.store.clone();
+        let orphaned = spawn_blocking(move || {
+            let mut problems = Vec::new();
+            for object in unmentioned {
+                if store.blobs.open(object)?.is_some() {
+                    problems.push(Problem {
+                        kind: ProblemKind::ObjectOrphaned,
+                        what: format!("no record refers to the object {object}"),
+                    });
+                }
             }
-        }
-        Ok(problems)
+            Ok(problems)
+        });
+        orphaned.await?
     }
 }
 
@@ -89,25 +94,27 @@ impl Registry {
         self.lease().await?;
         let mut verification = Verification::default();
         let mut links: HashMap<String, u64> = HashMap::new();
-        self.verify_blobs(&mut verification, &mut links)?;
+        self.verify_blobs(&mut verification, &mut links).await?;
         self.verify_manifests(&mut verification, &mut links).await?;
-        self.verify_tags(&mut verification)?;
+        self.verify_tags(&mut verification).await?;
         self.verify_contents(&mut verification, &links).await?;
         self.verify_uploads(&mut verification).await?;
         Ok(verification)
     }
 
-    fn verify_blobs(
+    async fn verify_blobs(
         &self,
         found: &mut Verification,
         links: &mut HashMap<String, u64>,
     ) -> Result<(), Error> {
-        for entry in self.store.scan(&BLOBS, &[&self.id], Bound::Unbounded) {
-            let (repository, digest) = two(entry?.key);
+        let mut entries = self.store.scan(&BLOBS, &[&self.id], Bound::Unbounded);
+        while let Some(entry) = entries.try_next().await? {
+            let (repository, digest) = two(entry.key);
             found.references += 1;
             *links.entry(digest.clone()).or_default() += 1;
             let key = [&*self.id, &repository, &digest];
-            if self.content(&digest.parse()?)?.is_none() && self.store.get(&BLOBS, &key)?.is_some()
+            if self.content(&digest.parse()?).await?.is_none()
+                && self.store.get(&BLOBS, &key).await?.is_some()
             {
                 found.unresolved(format!("the blob {digest} of {repository} has no content"));
             }
@@ -120,14 +127,14 @@ impl Registry {
         found: &mut Verification,
         links: &mut HashMap<String, u64>,
     ) -> Result<(), Error> {
-        for entry in self.store.scan(&MANIFESTS, &[&self.id], Bound::Unbounded) {
-            let entry = entry?;
+        let mut entries = self.store.scan(&MANIFESTS, &[&self.id], Bound::Unbounded);
+        while let Some(entry) = entries.try_next().await? {
             let (name, text) = two(entry.key);
             let (repository, digest): (RepositoryName, Digest) = (name.parse()?, text.parse()?);
             found.references += 1;
             *links.entry(text).or_default() += 1;
-            let Some(content) = self.content(&digest)? else {
-                if self.manifest_record(&repository, &digest)?.is_some() {
+            let Some(content) = self.content(&digest).await? else {
+                if self.manifest_record(&repository, &digest).await?.is_some() {
                     found.unresolved(format!("the manifest {digest} of {name} has no content"));
                 }
                 continue;
@@ -151,11 +158,14 @@ impl Registry {
             {
                 found.references += 1;
                 let reference = descriptor.digest;
-                let resolves = self.has_blob(&repository, &reference)?
+                let resolves = self.has_blob(&repository, &reference).await?
                     || descriptor.kind == Kind::Child
-                        && self.manifest_record(&repository, &reference)?.is_some();
+                        && self
+                            .manifest_record(&repository, &reference)
+                            .await?
+                            .is_some();
                 let is_missed = !resolves && !entry.record.sparse;
-                if is_missed && self.manifest_record(&repository, &digest)?.is_some() {
+                if is_missed && self.manifest_record(&repository, &digest).await?.is_some() {
                     found.unresolved(format!(
                         "the manifest {digest} of {name} refers to {reference}, which is gone"
                     ));
@@ -165,17 +175,18 @@ impl Registry {
         Ok(())
     }
 
-    fn verify_tags(&self, found: &mut Verification) -> Result<(), Error> {
-        for entry in self.store.scan(&TAGS, &[&self.id], Bound::Unbounded) {
-            let entry = entry?;
+    async fn verify_tags(&self, found: &mut Verification) -> Result<(), Error> {
+        let mut entries = self.store.scan(&TAGS, &[&self.id], Bound::Unbounded);
+        while let Some(entry) = entries.try_next().await? {
             let digest = entry.record.digest;
             let (name, tag) = two(entry.key);
             found.references += 1;
             let repository: RepositoryName = name.parse()?;
-            if self.manifest_record(&repository, &digest)?.is_none()
+            if self.manifest_record(&repository, &digest).await?.is_none()
                 && self
                     .store
-                    .get(&TAGS, &[&self.id, &name, &tag])?
+                    .get(&TAGS, &[&self.id, &name, &tag])
+                    .await?
                     .is_some_and(|tag| tag.digest == digest)
             {
                 found.unresolved(format!(
@@ -191,8 +202,8 @@ impl Registry {
         found: &mut Verification,
         links: &HashMap<String, u64>,
     ) -> Result<(), Error> {
-        for entry in self.store.scan(&CONTENTS, &[&self.id], Bound::Unbounded) {
-            let entry = entry?;
+        let mut entries = self.store.scan(&CONTENTS, &[&self.id], Bound::Unbounded);
+        while let Some(entry) = entries.try_next().await? {
             let text = entry.key.concat();
             let digest: Digest = text.parse()?;
             found.objects += 1;
@@ -200,7 +211,8 @@ impl Registry {
             if let Some(problem) = self.verify_content(digest, &entry.record).await? {
                 // Deleted while it was read, perhaps.
                 if self
-                    .content(&digest)?
+                    .content(&digest)
+                    .await?
                     .is_some_and(|now| now.object == entry.record.object)
                 {
                     found.problems.push(problem);
@@ -210,7 +222,8 @@ impl Registry {
             let recorded = entry.record.links;
             if counted != recorded
                 && self
-                    .content(&digest)?
+                    .content(&digest)
+                    .await?
                     .is_some_and(|now| now.links == recorded)
             {
                 found.unresolved(format!(

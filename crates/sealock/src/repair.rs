@@ -20,7 +20,7 @@ Examples:
   sealock repair
   sealock repair --data-dir .sealock --config sealock.toml")]
 pub(crate) struct Repair {
-    /// The directory where the state is kept
+    /// Where the state is kept
     #[arg(long, value_name = "DIR")]
     data_dir: Option<PathBuf>,
     /// The configuration file; if it names another engine, the state is converted

@@ -51,7 +51,7 @@ pub(crate) struct Verify {
     /// whether the objects are there
     #[arg(long)]
     offline: bool,
-    /// The directory where the state is kept
+    /// Where the state is kept
     #[arg(long, value_name = "DIR", requires = "offline")]
     data_dir: Option<PathBuf>,
     /// The configuration file

@@ -26,7 +26,7 @@ fn store(criterion: &mut Criterion) {
     let mut group = criterion.benchmark_group("store");
     let some = key(COUNT / 2);
     group.bench_function("get", |bencher| {
-        bencher.iter(|| store.get(&RECORDS, &[&some]).unwrap());
+        bencher.iter(|| runtime.block_on(store.get(&RECORDS, &[&some])).unwrap());
     });
     group.bench_function("commit of one record", |bencher| {
         bencher.iter(|| {

@@ -63,6 +63,9 @@ pub enum Error {
     /// Neither the database nor a copy contains anything that the service key authenticates.
     #[error("nothing of the metadata in the data directory {0} can be restored")]
     NothingToRestore(String),
+    /// Other changes came first time and again.
+    #[error("other changes came before this one, again and again; try it again")]
+    Overtaken,
     /// A record exceeds the size that every engine can hold.
     #[error("the record '{key}' has {bytes} bytes, more than the {limit} that are stored safely")]
     RecordTooLarge {
@@ -205,6 +208,7 @@ impl Error {
     pub fn may_be_written(&self) -> bool {
         match self {
             Self::NotRemoved(_) => true,
+            Self::Overtaken => false,
             error => !error.fault().is_some_and(Fault::took_nothing),
         }
     }
@@ -286,5 +290,5 @@ pub fn fault(error: &io::Error) -> Option<Fault> {
     }
 }
 
-/// A result with the store's error.
-pub type Result<T> = std::result::Result<T, Error>;
+/// A result, by default with the store's error.
+pub type Result<T, E = Error> = std::result::Result<T, E>;

@@ -1,7 +1,7 @@
 //! Where everything that must survive is kept: metadata records, objects (large, immutable files),
 //! notes (small, replaceable ones) and the append-only journal.
 //!
-//! Reads are synchronous. There is one write, [`Store::commit`]: atomic, and durable before it is visible. Each
+//! There is one write, [`Store::commit`]: atomic, and durable before it is visible. Each
 //! commit to a *control* table raises the [`Epoch`] after the write is visible and before it is acknowledged, so
 //! that a verdict remembered under an older epoch is known to be stale. The commit of a change contains its lines for
 //! the journal. It also names the objects that lose their owner, so that they are removed even after a crash.
@@ -15,6 +15,7 @@ mod durable;
 mod error;
 mod format;
 mod journal;
+mod locks;
 pub mod metadata;
 pub mod notes;
 pub mod objects;
@@ -22,7 +23,9 @@ pub mod ownership;
 mod quarantine;
 mod removals;
 mod repair;
+mod scan;
 mod table;
+mod update;
 
 use std::{
     collections::BTreeMap,
@@ -40,18 +43,22 @@ pub use data_dir::DataDir;
 pub use durable::{create_dir, create_secret};
 pub use error::{Error, Fault, Result, fault};
 pub use journal::Journal;
+pub use locks::{Lock, LockGuard};
 pub use quarantine::{Quarantine, Quarantined};
 pub use repair::{
     Look, Repair, Source, TableDifference, check_offline, engine_of, finish, look, repair,
 };
+pub use scan::Scan;
 pub use table::{Batch, Entry, Record, Table};
 
 use crate::{
     disk::{Disk, RealDisk},
     format::Format,
+    locks::Locks,
     metadata::{Condition, Database, EngineKind, MemoryMetadata, Metadata, copies},
     notes::{Durability, NoteFiles, Notes},
     objects::{ObjectFiles, ObjectSet, Objects},
+    scan::Range,
 };
 
 /// What became of a commit.
@@ -87,6 +94,7 @@ pub struct Store {
     metadata: Arc<dyn Metadata>,
     /// The keys of the records of completed removals. The next commit deletes these records.
     carried_out: Arc<Mutex<Vec<Vec<u8>>>>,
+    locks: Locks,
     /// The content of registries.
     pub blobs: Arc<dyn Objects>,
     /// How far each unfinished upload is. Its content is staged among the `blobs`.
@@ -210,6 +218,7 @@ impl Store {
         Ok(Self {
             metadata: Arc::new(database),
             carried_out: Arc::default(),
+            locks: Locks::default(),
             blobs: Arc::new(ObjectFiles::open(&disk, &dir, ObjectSet::Blobs)?),
             uploads: Arc::new(NoteFiles::open(
                 &disk,
@@ -237,6 +246,7 @@ impl Store {
         Self {
             metadata: Arc::new(MemoryMetadata::with(records, audit.clone())),
             carried_out: Arc::default(),
+            locks: Locks::default(),
             blobs: Arc::new(ObjectFiles::look(disk, dir, ObjectSet::Blobs)),
             uploads: Arc::new(notes("uploads", Durability::Process)),
             custodies: Arc::new(notes("custodies", Durability::Power)),
@@ -252,6 +262,7 @@ impl Store {
         Self {
             metadata: Arc::new(MemoryMetadata::new(audit.clone())),
             carried_out: Arc::default(),
+            locks: Locks::default(),
             blobs: Arc::new(objects::MemoryObjects::default()),
             uploads: Arc::new(notes::MemoryNotes::default()),
             custodies: Arc::new(notes::MemoryNotes::default()),
@@ -261,44 +272,68 @@ impl Store {
         }
     }
 
+    /// Puts what `wrap` makes of the metadata in its place, to have it slow or failing in a test.
+    #[must_use]
+    pub fn with_metadata(self, wrap: impl FnOnce(Arc<dyn Metadata>) -> Arc<dyn Metadata>) -> Self {
+        Self {
+            metadata: wrap(self.metadata),
+            ..self
+        }
+    }
+
     /// The epoch now. Read it before what is concluded under it.
-    pub fn epoch(&self) -> Epoch {
-        Epoch(self.metadata.epoch())
+    ///
+    /// # Errors
+    /// If the store fails.
+    pub async fn epoch(&self) -> Result<Epoch> {
+        Ok(Epoch(self.metadata.epoch().await?))
     }
 
     /// The record under `key`, if there is one.
     ///
     /// # Errors
     /// If it is damaged, or the disk fails.
-    pub fn get<T: DeserializeOwned>(
+    pub async fn get<T: DeserializeOwned>(
         &self,
         table: &Table<T>,
         key: &[&str],
     ) -> Result<Option<Record<T>>> {
         let key = table.key(key);
-        self.metadata
-            .get(&key)?
-            .map(|raw| Record::decode(&key, raw))
-            .transpose()
+        let found = self.metadata.get(&key).await?;
+        found.map(|raw| Record::decode(&key, raw)).transpose()
+    }
+
+    /// The first record that [`scan`](Self::scan) finds.
+    ///
+    /// # Errors
+    /// If it is damaged, or the disk fails.
+    pub async fn first<T: DeserializeOwned>(
+        &self,
+        table: &Table<T>,
+        prefix: &[&str],
+        from: Bound<&str>,
+    ) -> Result<Option<Entry<T>>> {
+        let Range { prefix, start, end } = Range::new(table, prefix, from);
+        let start = start.as_ref().map(Vec::as_slice);
+        let found = self.metadata.page(start, &end, 1).await;
+        let mut entries = found.into_iter().map(|item| {
+            let (key, raw) = item?;
+            Entry::decode(&prefix, &key, raw)
+        });
+        entries.next().transpose()
     }
 
     /// The records whose keys begin with the parts of `prefix`, in the order of the bytes of their
     /// keys, starting where the next part of the key satisfies `from`.
+    ///
+    /// They are read in pages. A change that is made in the meantime can be among them or not.
     pub fn scan<T: DeserializeOwned>(
         &self,
         table: &Table<T>,
         prefix: &[&str],
         from: Bound<&str>,
-    ) -> impl Iterator<Item = Result<Entry<T>>> + use<'_, T> {
-        let prefix = table.prefix(prefix);
-        let start = from.map(|part| [prefix.as_slice(), part.as_bytes()].concat());
-        let start = match start {
-            Bound::Unbounded => Bound::Included(prefix.clone()),
-            bound => bound,
-        };
-        self.metadata
-            .range(start, table::end_of(&prefix))
-            .map(move |item| item.and_then(|(key, raw)| Entry::decode(&prefix, &key, raw)))
+    ) -> Scan<T> {
+        Scan::new(Arc::clone(&self.metadata), Range::new(table, prefix, from))
     }
 
     /// Writes all of `batch` or nothing. After [`Commit::Done`], the changes are durable and the objects that the batch

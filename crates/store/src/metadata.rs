@@ -71,8 +71,19 @@ impl Expectation {
     }
 }
 
+/// A key and its value.
+pub type Item = (Vec<u8>, Vec<u8>);
+
 /// Keys and values in the order of the keys' bytes.
-pub type Items<'a> = Box<dyn Iterator<Item = Result<(Vec<u8>, Vec<u8>)>> + Send + 'a>;
+pub(crate) type Items = Box<dyn Iterator<Item = Result<Item>> + Send>;
+
+/// Returns true if a range that ends before `end` is empty because it starts there or later.
+fn is_behind(start: Bound<&[u8]>, end: &[u8]) -> bool {
+    match start {
+        Bound::Included(key) | Bound::Excluded(key) => key >= end,
+        Bound::Unbounded => false,
+    }
+}
 
 /// A sorted map with one atomic write. `tests/behaviour` tests what every implementation must do.
 ///
@@ -83,10 +94,11 @@ pub trait Metadata: Send + Sync + 'static {
     ///
     /// # Errors
     /// If it is damaged, or the disk fails.
-    fn get(&self, key: &[u8]) -> Result<Option<Vec<u8>>>;
+    async fn get(&self, key: &[u8]) -> Result<Option<Vec<u8>>>;
 
-    /// Returns the items from `start` up to and without `end`.
-    fn range(&self, start: Bound<Vec<u8>>, end: Vec<u8>) -> Items<'_>;
+    /// Returns the first `limit` items from `start` up to and without `end`, in the order of the keys' bytes. Fewer
+    /// items are the last ones. It ends with the first item that is damaged or cannot be read.
+    async fn page(&self, start: Bound<&[u8]>, end: &[u8], limit: usize) -> Vec<Result<Item>>;
 
     /// Makes all changes, or none. Once they are done, they are durable and then visible. The commit goes on if the
     /// future is dropped.
@@ -100,7 +112,10 @@ pub trait Metadata: Send + Sync + 'static {
 
     /// Returns the number of control commits in this process so far. It rises after a change is visible and before it
     /// is acknowledged.
-    fn epoch(&self) -> u64;
+    ///
+    /// # Errors
+    /// If it cannot be read.
+    async fn epoch(&self) -> Result<u64>;
 
     /// Returns the condition of the store.
     fn condition(&self) -> Condition;

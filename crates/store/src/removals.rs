@@ -3,6 +3,7 @@
 
 use std::{collections::HashSet, ops::Bound, sync::PoisonError};
 
+use futures_util::{StreamExt as _, TryStreamExt as _};
 use sealock_core::ObjectId;
 
 use crate::{
@@ -31,16 +32,16 @@ impl Store {
     ///
     /// # Errors
     /// If the store fails.
-    pub fn removals(&self, set: ObjectSet) -> Result<HashSet<ObjectId>> {
-        self.scan(&REMOVALS, &[set.name()], Bound::Unbounded)
-            .map(|entry| {
-                let id = entry?.key.concat();
-                id.parse().map_err(|_| Error::Damaged {
-                    key: format!("removals/{}/{id}", set.name()),
-                    why: "it names no object".to_owned(),
-                })
+    pub async fn removals(&self, set: ObjectSet) -> Result<HashSet<ObjectId>> {
+        let found = self.scan(&REMOVALS, &[set.name()], Bound::Unbounded);
+        let objects = found.map(|entry| {
+            let id = entry?.key.concat();
+            id.parse::<ObjectId>().map_err(|_| Error::Damaged {
+                key: format!("removals/{}/{id}", set.name()),
+                why: "it names no object".to_owned(),
             })
-            .collect()
+        });
+        objects.try_collect().await
     }
 
     /// Completes the removals that an earlier process left unfinished.
@@ -50,7 +51,12 @@ impl Store {
     pub async fn finish_removals(&self) -> Result<()> {
         let mut removals = Vec::new();
         for set in [ObjectSet::Blobs, ObjectSet::VaultKeys] {
-            removals.extend(self.removals(set)?.into_iter().map(|object| (set, object)));
+            removals.extend(
+                self.removals(set)
+                    .await?
+                    .into_iter()
+                    .map(|object| (set, object)),
+            );
         }
         if removals.is_empty() {
             return Ok(());

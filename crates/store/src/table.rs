@@ -42,17 +42,7 @@ impl<T> Table<T> {
     }
 
     pub(crate) fn key(&self, parts: &[&str]) -> Vec<u8> {
-        debug_assert!(
-            parts
-                .iter()
-                .all(|part| !part.as_bytes().contains(&SEPARATOR))
-        );
-        let mut key = self.name.as_bytes().to_vec();
-        for part in parts {
-            key.push(SEPARATOR);
-            key.extend_from_slice(part.as_bytes());
-        }
-        key
+        key_of(self.name, parts)
     }
 
     pub(crate) fn prefix(&self, parts: &[&str]) -> Vec<u8> {
@@ -60,6 +50,20 @@ impl<T> Table<T> {
         prefix.push(SEPARATOR);
         prefix
     }
+}
+
+pub(crate) fn key_of(name: &str, parts: &[&str]) -> Vec<u8> {
+    debug_assert!(
+        parts
+            .iter()
+            .all(|part| !part.as_bytes().contains(&SEPARATOR))
+    );
+    let mut key = name.as_bytes().to_vec();
+    for part in parts {
+        key.push(SEPARATOR);
+        key.extend_from_slice(part.as_bytes());
+    }
+    key
 }
 
 /// The first key behind all those that begin with `prefix`.
@@ -199,6 +203,11 @@ impl Batch {
     pub fn record(mut self, event: &impl Serialize) -> Self {
         self.changes.lines.push(line(event));
         self
+    }
+
+    /// Returns true if a commit of it would change nothing.
+    pub fn is_empty(&self) -> bool {
+        self.changes.is_only_lines() && self.changes.lines.is_empty()
     }
 
     pub(crate) fn into_changes(self) -> Result<(Changes, Vec<Removal>)> {

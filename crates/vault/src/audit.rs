@@ -487,13 +487,13 @@ fn signature(status: u16) -> &'static str {
 
 impl Service {
     /// The record of an operation's end.
-    pub(crate) fn event(
+    pub(crate) async fn event(
         &self,
         request: &Request,
         ended: std::result::Result<Option<Subject>, &Error>,
     ) -> Result<AuditEvent> {
         let vault = match request.vault() {
-            Some(vault) => self.find_vault(vault)?,
+            Some(vault) => self.find_vault(vault).await?,
             None => None,
         };
         let rbac = vault.is_some_and(|vault| vault.rbac);

@@ -107,12 +107,13 @@ impl Service {
         vault: &VaultName,
         key: &KeyName,
     ) -> Result<String> {
-        self.permitted_vault(requester, vault, Some(key), KeyPermission::Backup)?;
-        let record = self.active_key(vault, key, None)?;
-        let versions = self.versions_of(vault, key)?;
+        self.permitted_vault(requester, vault, Some(key), KeyPermission::Backup)
+            .await?;
+        let record = self.active_key(vault, key, None).await?;
+        let versions = self.versions_of(vault, key).await?;
         if versions.is_empty() {
             // Purged since its record was read.
-            self.active_key(vault, key, None)?;
+            self.active_key(vault, key, None).await?;
         }
         if versions.len() > VERSION_LIMIT {
             return Err(Error::BadParameter(format!(
@@ -140,11 +141,15 @@ impl Service {
                     versions,
                 })
             }
-        })
-        .await?
-        // Purged since its versions were read? Then this is what the refusal is.
-        .or_else(|error| self.active_key(vault, key, None).and(Err(error)))?;
-        self.seal_backup(&backup)
+        });
+        match backup.await? {
+            Ok(backup) => self.seal_backup(&backup),
+            Err(error) => {
+                // Purged since its versions were read? Then this is what the refusal is.
+                self.active_key(vault, key, None).await?;
+                Err(error)
+            }
+        }
     }
 
     fn back_up(
@@ -228,28 +233,29 @@ impl Service {
     ) -> Result<Key> {
         let permitted =
             || self.permitted_vault(&request.requester, vault, None, KeyPermission::Restore);
-        permitted()?;
+        permitted().await?;
         let backup = self.open_backup(&backup?)?;
         let (name, created) = (backup.name.clone(), backup.created);
         let release_policy = backup.release_policy.clone();
         let types: Vec<KeyType> = backup.versions.iter().map(|version| version.kty).collect();
-        let place = || {
-            let vault_record = permitted()?;
-            self.name_is_free(vault, &name)?;
+        let place = || async {
+            let vault_record = permitted().await?;
+            self.name_is_free(vault, &name).await?;
             for kty in &types {
                 hardware_keys_are_premium(vault_record.sku, *kty)?;
             }
             Ok::<_, Error>(vault_record)
         };
         self.remove_expired_key(vault, &name).await?;
-        place()?;
+        place().await?;
 
         let store = {
             let vault = vault.clone();
             move |service: &Self| service.store_versions(&vault, backup)
         };
-        self.change_with_files(request, store, |versions| {
-            let vault_record = place()?;
+        let (place, name, release_policy) = (&place, &name, &release_policy);
+        self.change_with_files(request, store, |versions| async move {
+            let vault_record = place().await?;
             let Some(newest) = versions.first() else {
                 return Err(Error::BadParameter("The backup has no version.".to_owned()));
             };
@@ -268,20 +274,20 @@ impl Service {
                 .expect(&VAULTS, &[vault.as_str()], &vault_record)
                 .expect_absent(&KEYS, &parts)
                 .put(&KEYS, &parts, &record);
-            for stored in versions {
-                let kid = Kid::new(vault, &name, stored.version.clone());
+            for stored in &versions {
+                let kid = Kid::new(vault, name, stored.version.clone());
                 let parts = [parts[0], parts[1], kid.version.as_str()];
                 batch = batch.put(&VERSIONS, &parts, &stored.record);
                 batch = Self::put_tags(&kid, &stored.tags, batch);
             }
-            let view = self.view_of_key(&vault_record, vault, &record, versions.clone())?;
+            let view = self.view_of_key(&vault_record, vault, &record, versions)?;
             Ok((batch, view))
         })
         .await
     }
 
-    fn name_is_free(&self, vault: &VaultName, key: &KeyName) -> Result<()> {
-        let Some(record) = self.find_key(vault, key)? else {
+    async fn name_is_free(&self, vault: &VaultName, key: &KeyName) -> Result<()> {
+        let Some(record) = self.find_key(vault, key).await? else {
             return Ok(());
         };
         let key = KeyIdentifier::current(vault, &record.name);

@@ -19,7 +19,7 @@ impl KeyVault {
     /// If the store fails.
     pub async fn disable_every_key(&self, requester: &Requester) -> Result<Vec<Kid>> {
         let mut disabled = Vec::new();
-        for (kid, record) in versions(&self.service.store)? {
+        for (kid, record) in versions(&self.service.store).await? {
             if record.enabled {
                 self.disable(requester, &kid).await?;
                 disabled.push(kid);
@@ -34,8 +34,8 @@ impl KeyVault {
         let kid = kid.clone();
         self.audited(request, move |service, request| async move {
             let parts = [kid.vault.as_str(), kid.key.folded(), kid.version.as_str()];
-            let disable = || {
-                let record = service.version(&kid)?;
+            let disable = || async {
+                let record = service.version(&kid).await?;
                 let disabled = VersionRecord {
                     enabled: false,
                     updated: service.clock.now(),

@@ -2,9 +2,10 @@
 
 use std::ops::Bound;
 
+use futures_util::{StreamExt as _, TryStreamExt as _};
 use jiff::Timestamp;
 use sealock_core::{KeyName, Kid, ObjectId, VaultName};
-use sealock_store::Batch;
+use sealock_store::{Batch, Lock};
 
 use crate::{
     Error, Key, KeyBundle, KeyVault, Requester, Result,
@@ -15,6 +16,9 @@ use crate::{
     rotation_policy::Action,
     service::Service,
 };
+
+/// Held while what is due is done, so that nothing is done twice.
+const DUE: Lock = Lock::new("due");
 
 /// What was due, and what will be.
 #[derive(Clone, Debug, Default)]
@@ -50,17 +54,17 @@ impl KeyVault {
     /// A step of the clock over several periods of a policy rotates a key once.
     pub async fn run_due(&self) -> Result<Due> {
         let service = &self.service;
-        let _turn = service.due.lock().await;
+        let _turn = service.store.exclusive(&DUE, &[]).await?;
         let now = service.clock.now();
         service.remove_expired().await?;
-        let mut times = service.vault_purges()?;
+        let mut times = service.vault_purges().await?;
         let mut rotated = Vec::new();
-        for (vault, key) in service.key_names()? {
-            let mut schedule = service.schedule(&vault, &key)?;
+        for (vault, key) in service.key_names().await? {
+            let mut schedule = service.schedule(&vault, &key).await?;
             if schedule.times().any(|time| time <= now) {
                 rotated.extend(self.do_due(&vault, &key, &schedule, now).await?);
                 // Which may have brought something new.
-                schedule = service.schedule(&vault, &key)?;
+                schedule = service.schedule(&vault, &key).await?;
             }
             times.extend(schedule.times());
         }
@@ -113,8 +117,8 @@ impl KeyVault {
         let (service, requester) = (&self.service, Requester::operator());
         let target = Target::key(vault, key);
         let request = Request::new(&requester, Operation::KeyRotateIfDue, target);
-        let is_due = |now| {
-            let schedule = service.schedule(vault, key)?;
+        let is_due = |now| async move {
+            let schedule = service.schedule(vault, key).await?;
             Ok(schedule.rotation.is_some_and(|time| time <= now))
         };
         let done = service.rotate_key_while(&request, vault, key, is_due).await;
@@ -139,7 +143,7 @@ impl KeyVault {
             done => {
                 if !request.is_recorded() {
                     let ended = done.as_ref().map(Answer::subject);
-                    let event = self.service.event(&request, ended)?;
+                    let event = self.service.event(&request, ended).await?;
                     self.service.record(&request, &event).await?;
                 }
                 done.map(Some)
@@ -166,26 +170,28 @@ impl Schedule {
 
 impl Service {
     /// When deleted vaults are purged.
-    fn vault_purges(&self) -> Result<Vec<Timestamp>> {
+    async fn vault_purges(&self) -> Result<Vec<Timestamp>> {
         let mut times = Vec::new();
-        for entry in self.store.scan(&VAULTS, &[], Bound::Unbounded) {
-            times.extend(entry?.record.deletion.map(|it| self.end_of(it)));
+        let mut vaults = self.store.scan(&VAULTS, &[], Bound::Unbounded);
+        while let Some(entry) = vaults.try_next().await? {
+            times.extend(entry.record.deletion.map(|it| self.end_of(it)));
         }
         Ok(times)
     }
 
     /// The keys of all vaults, deleted ones included.
-    fn key_names(&self) -> Result<Vec<(VaultName, KeyName)>> {
+    async fn key_names(&self) -> Result<Vec<(VaultName, KeyName)>> {
         let keys = self.store.scan(&KEYS, &[], Bound::Unbounded);
         keys.map(|entry| {
             let entry = entry?;
             Ok((part(&entry.key, 0)?, entry.record.value.name))
         })
-        .collect()
+        .try_collect()
+        .await
     }
 
-    fn schedule(&self, vault: &VaultName, key: &KeyName) -> Result<Schedule> {
-        let Some(record) = self.find_key(vault, key)? else {
+    async fn schedule(&self, vault: &VaultName, key: &KeyName) -> Result<Schedule> {
+        let Some(record) = self.find_key(vault, key).await? else {
             return Ok(Schedule::default());
         };
         if let Some(deletion) = record.deletion {
@@ -199,7 +205,7 @@ impl Service {
             recovered: record.recovering_until,
             ..Schedule::default()
         };
-        match self.changeable_vault(vault) {
+        match self.changeable_vault(vault).await {
             Ok(_) => {}
             // Its keys wait until it is back.
             Err(
@@ -207,8 +213,8 @@ impl Service {
             ) => return Ok(schedule),
             Err(error) => return Err(error),
         }
-        let policy = self.rotation_policy_of(vault, key)?.policy;
-        let (_, version) = match self.current_version(vault, key) {
+        let policy = self.rotation_policy_of(vault, key).await?.policy;
+        let (_, version) = match self.current_version(vault, key).await {
             Ok(current) => current,
             // It is not back yet, or was deleted or purged since its record was read.
             Err(Error::KeyNotFound { .. } | Error::KeyDeleted { .. }) => return Ok(schedule),
@@ -230,8 +236,8 @@ impl Service {
     /// A recovery that is over is forgotten, so that whoever was refused meanwhile asks again.
     async fn end_recovery(&self, vault: &VaultName, key: &KeyName) -> Result<()> {
         let parts = [vault.as_str(), key.folded()];
-        self.change_silently(|| {
-            let found = self.store.get(&KEYS, &parts)?;
+        self.change_silently(|| async {
+            let found = self.store.get(&KEYS, &parts).await?;
             let now = self.clock.now();
             let Some(record) =
                 found.filter(|record| record.recovering_until.is_some_and(|end| end <= now))
@@ -257,10 +263,10 @@ impl Service {
         key: &KeyName,
         notice: Notice,
     ) -> Result<KeyBundle> {
-        self.change(request, || {
-            let vault_record = self.changeable_vault(vault)?;
-            let record = self.active_key(vault, key, None)?;
-            let schedule = self.schedule(vault, key)?;
+        self.change(request, || async {
+            let vault_record = self.changeable_vault(vault).await?;
+            let record = self.active_key(vault, key, None).await?;
+            let schedule = self.schedule(vault, key).await?;
             let time = match notice {
                 Notice::NearExpiry => schedule.near_expiry,
                 Notice::Expiry => schedule.expiry,
@@ -268,7 +274,7 @@ impl Service {
             if time.is_none_or(|time| self.clock.now() < time) {
                 return Err(Error::ConcurrentChange);
             }
-            let mut versions = self.versions_of(vault, key)?;
+            let mut versions = self.versions_of(vault, key).await?;
             let noted = versions
                 .iter_mut()
                 .find(|stored| stored.version == record.current);

@@ -279,7 +279,7 @@ pub enum Error {
     },
     /// The store.
     #[error("the vault's storage failed: {0}")]
-    Storage(#[from] sealock_store::Error),
+    Storage(#[source] sealock_store::Error),
     /// The directory of identities.
     #[error("the directory failed: {0}")]
     Directory(#[from] sealock_entra::Error),
@@ -307,6 +307,15 @@ pub enum Error {
 
 /// A result with the vault's error.
 pub type Result<T> = std::result::Result<T, Error>;
+
+impl From<sealock_store::Error> for Error {
+    fn from(error: sealock_store::Error) -> Self {
+        match error {
+            sealock_store::Error::Overtaken => Self::ConcurrentChange,
+            error => Self::Storage(error),
+        }
+    }
+}
 
 impl Error {
     /// The HTTP status.

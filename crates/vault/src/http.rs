@@ -102,7 +102,7 @@ async fn route(
         url::form_urlencoded::parse(parts.uri.query().unwrap_or_default().as_bytes())
             .into_owned()
             .collect();
-    vaults.service.active_vault(&door.vault)?;
+    vaults.service.active_vault(&door.vault).await?;
     let client = Client {
         origin: Origin::Address(door.address),
         info: noted(&parts.headers, &header::USER_AGENT),
@@ -133,7 +133,7 @@ async fn route(
             call.body = body::read(body).await;
             Box::pin(dispatch(call, endpoint)).await
         }
-        Err(error) => call.refuse(error),
+        Err(error) => call.refuse(error).await,
     }
 }
 
@@ -160,11 +160,14 @@ async fn dispatch(call: Call<'_>, endpoint: Endpoint) -> Answer {
         (Endpoint::DeletedKey(key), "DELETE") => deleted_keys::purge(call, key).await,
         (Endpoint::Recover(key), "POST") => deleted_keys::recover(call, key).await,
         (Endpoint::Random, "POST") => random::answer(call).await,
-        (Endpoint::Unsupported(what), _) => call.refuse(Error::NotSupported(what)),
-        (endpoint, method) => call.refuse(Error::MethodNotAllowed {
-            method: method.to_owned(),
-            allowed: endpoint.allowed(),
-        }),
+        (Endpoint::Unsupported(what), _) => call.refuse(Error::NotSupported(what)).await,
+        (endpoint, method) => {
+            call.refuse(Error::MethodNotAllowed {
+                method: method.to_owned(),
+                allowed: endpoint.allowed(),
+            })
+            .await
+        }
     }
 }
 
@@ -193,10 +196,11 @@ fn overridden(method: &Method, headers: &HeaderMap) -> Result<Method> {
 
 impl Call<'_> {
     /// Refuses what asks for no operation of the vault's.
-    fn refuse(&self, error: Error) -> Answer {
+    async fn refuse(&self, error: Error) -> Answer {
         self.vaults
             .service
-            .reachable_vault(&self.requester, &self.door.vault)?;
+            .reachable_vault(&self.requester, &self.door.vault)
+            .await?;
         Err(error)
     }
 

@@ -25,12 +25,13 @@ impl Service {
         key: &KeyName,
         imported: Result<ImportedKey>,
     ) -> Result<Key> {
-        let place = || {
-            let vault_record =
-                self.permitted_vault(&request.requester, vault, Some(key), KeyPermission::Import)?;
-            Ok::<_, Error>((vault_record, self.creatable_key(vault, key)?))
+        let place = || async {
+            let vault_record = self
+                .permitted_vault(&request.requester, vault, Some(key), KeyPermission::Import)
+                .await?;
+            Ok::<_, Error>((vault_record, self.creatable_key(vault, key).await?))
         };
-        place()?;
+        place().await?;
         let ImportedKey {
             key: jwk,
             hsm,
@@ -48,8 +49,8 @@ impl Service {
             vault,
             key,
             move || Ok(material),
-            |_| {
-                let (vault, key) = place()?;
+            |_| async {
+                let (vault, key) = place().await?;
                 Ok(Addition {
                     vault,
                     key,

@@ -6,7 +6,7 @@ use sealock_core::{Clock, PrincipalId, PublicName, VaultName};
 use sealock_entra::Directory;
 use sealock_envelope::ServiceKey;
 use sealock_store::Store;
-use tokio::sync::{Mutex, Notify, RwLock};
+use tokio::sync::Notify;
 
 use crate::{
     Client, Error, KeyPermission, Policy, Requester, Result, Settings, Swept, Vault, VaultChange,
@@ -50,9 +50,6 @@ impl KeyVault {
             directory,
             settings,
             throttling: Throttling::default(),
-            creations: RwLock::default(),
-            overtaken: Mutex::default(),
-            due: Mutex::default(),
             changed: Notify::new(),
         };
         service.name_earlier_keys().await?;
@@ -80,7 +77,7 @@ impl KeyVault {
     pub async fn vaults(&self, requester: &Requester) -> Result<Vec<Vault>> {
         let request = Request::new(requester, Operation::VaultGet, Target::Vaults);
         self.audited(request, move |service, request| async move {
-            service.vaults(&request.requester)
+            service.vaults(&request.requester).await
         })
         .await
     }
@@ -90,7 +87,7 @@ impl KeyVault {
         let request = Request::new(requester, Operation::VaultGet, Target::Vault(vault.clone()));
         let vault = vault.clone();
         self.audited(request, move |service, request| async move {
-            service.vault(&request.requester, &vault)
+            service.vault(&request.requester, &vault).await
         })
         .await
     }
@@ -157,13 +154,13 @@ impl KeyVault {
     }
 
     /// Checks that a vault is there and not deleted. Nothing is asked of the vault, so nothing is recorded.
-    pub fn check_active(&self, vault: &VaultName) -> Result<()> {
-        self.service.active_vault(vault).map(drop)
+    pub async fn check_active(&self, vault: &VaultName) -> Result<()> {
+        self.service.active_vault(vault).await.map(drop)
     }
 
     /// Whether roles decide who may do what with a vault's keys, instead of access policies. Nothing is recorded.
-    pub fn has_roles(&self, vault: &VaultName) -> Result<bool> {
-        Ok(self.service.active_vault(vault)?.rbac)
+    pub async fn has_roles(&self, vault: &VaultName) -> Result<bool> {
+        Ok(self.service.active_vault(vault).await?.rbac)
     }
 
     /// A vault's access policies.
@@ -171,7 +168,7 @@ impl KeyVault {
         let request = Request::new(requester, Operation::VaultGet, Target::Vault(vault.clone()));
         let vault = vault.clone();
         self.audited(request, move |service, request| async move {
-            service.policies(&request.requester, &vault)
+            service.policies(&request.requester, &vault).await
         })
         .await
     }
@@ -255,12 +252,13 @@ impl KeyVault {
         let (service, request) = (Arc::clone(&self.service), Arc::new(request));
         let work = work(Arc::clone(&service), Arc::clone(&request));
         let task = tokio::spawn(async move {
-            let result = match service.throttle(&request) {
+            let result = match service.throttle(&request).await {
                 Ok(()) => work.await,
                 Err(error) => Err(error),
             };
             if !request.is_recorded() {
-                let event = service.event(&request, result.as_ref().map(Answer::subject))?;
+                let ended = result.as_ref().map(Answer::subject);
+                let event = service.event(&request, ended).await?;
                 service.record(&request, &event).await?;
             }
             result

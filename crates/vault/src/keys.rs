@@ -1,5 +1,6 @@
 use std::{ops::Bound, sync::Arc};
 
+use futures_util::TryStreamExt as _;
 use jiff::Timestamp;
 use sealock_core::{KeyIdentifier, KeyName, KeyVersion, Kid, ObjectId, VaultName};
 use sealock_store::{Batch, Record};
@@ -44,19 +45,20 @@ impl Service {
         key: &KeyName,
         asked: Result<(KeySpec, KeyChange)>,
     ) -> Result<Key> {
-        let place = || {
-            let vault_record =
-                self.permitted_vault(&request.requester, vault, Some(key), KeyPermission::Create)?;
-            Ok::<_, Error>((vault_record, self.creatable_key(vault, key)?))
+        let place = || async {
+            let vault_record = self
+                .permitted_vault(&request.requester, vault, Some(key), KeyPermission::Create)
+                .await?;
+            Ok::<_, Error>((vault_record, self.creatable_key(vault, key).await?))
         };
-        place()?;
+        place().await?;
         let (spec, change) = asked?;
         let shape = spec.check()?;
         change.check(spec.kty)?;
         self.remove_expired_key(vault, key).await?;
         let make = move || KeyMaterial::generate(shape);
-        self.add_version(request, vault, key, make, |_| {
-            let (vault, key) = place()?;
+        self.add_version(request, vault, key, make, |_| async {
+            let (vault, key) = place().await?;
             Ok(Addition {
                 vault,
                 key,
@@ -68,15 +70,17 @@ impl Service {
     }
 
     /// All keys, deleted ones included.
-    pub(crate) fn keys(&self, requester: &Requester, vault: &VaultName) -> Result<Vec<Key>> {
-        let vault_record = self.permitted_vault(requester, vault, None, KeyPermission::List)?;
+    pub(crate) async fn keys(&self, requester: &Requester, vault: &VaultName) -> Result<Vec<Key>> {
+        let vault_record = self
+            .permitted_vault(requester, vault, None, KeyPermission::List)
+            .await?;
         let mut keys = Vec::new();
-        for entry in self.store.scan(&KEYS, &[vault.as_str()], Bound::Unbounded) {
-            let entry = entry?;
+        let mut entries = self.store.scan(&KEYS, &[vault.as_str()], Bound::Unbounded);
+        while let Some(entry) = entries.try_next().await? {
             if self.is_over(entry.record.deletion) {
                 continue;
             }
-            match self.stored_key(&vault_record, vault, &entry.record) {
+            match self.stored_key(&vault_record, vault, &entry.record).await {
                 Err(Error::KeyNotFound { .. }) => {}
                 key => keys.push(key?),
             }
@@ -85,45 +89,52 @@ impl Service {
     }
 
     /// A key with all its versions, deleted or not.
-    pub(crate) fn key(
+    pub(crate) async fn key(
         &self,
         requester: &Requester,
         vault: &VaultName,
         key: &KeyName,
     ) -> Result<Key> {
-        let vault_record = self.permitted_vault(requester, vault, Some(key), KeyPermission::Get)?;
+        let vault_record = self
+            .permitted_vault(requester, vault, Some(key), KeyPermission::Get)
+            .await?;
         let record = self
-            .find_key(vault, key)?
+            .find_key(vault, key)
+            .await?
             .ok_or_else(|| Error::KeyNotFound {
                 vault: vault.clone(),
                 key: key.clone(),
                 version: None,
             })?;
-        self.stored_key(&vault_record, vault, &record)
+        self.stored_key(&vault_record, vault, &record).await
     }
 
     /// A key version, even a disabled one.
-    pub(crate) fn get_key(
+    pub(crate) async fn get_key(
         &self,
         requester: &Requester,
         identifier: &KeyIdentifier,
     ) -> Result<KeyBundle> {
         let KeyIdentifier { vault, key, .. } = identifier;
-        let vault_record = self.permitted_vault(requester, vault, Some(key), KeyPermission::Get)?;
-        let (record, kid) = self.active_kid(identifier)?;
-        let stored = self.stored_version(&kid)?;
+        let vault_record = self
+            .permitted_vault(requester, vault, Some(key), KeyPermission::Get)
+            .await?;
+        let (record, kid) = self.active_kid(identifier).await?;
+        let stored = self.stored_version(&kid).await?;
         Ok(stored.bundle(&vault_record, &record, vault))
     }
 
-    pub(crate) fn deleted_key_of(
+    pub(crate) async fn deleted_key_of(
         &self,
         requester: &Requester,
         vault: &VaultName,
         key: &KeyName,
     ) -> Result<Key> {
-        let vault_record = self.permitted_vault(requester, vault, Some(key), KeyPermission::Get)?;
-        let record = self.deleted_key(vault, key)?;
-        self.stored_key(&vault_record, vault, &record)
+        let vault_record = self
+            .permitted_vault(requester, vault, Some(key), KeyPermission::Get)
+            .await?;
+        let record = self.deleted_key(vault, key).await?;
+        self.stored_key(&vault_record, vault, &record).await
     }
 
     /// Returns the key, and the version that was changed.
@@ -138,22 +149,23 @@ impl Service {
             key,
             version,
         } = identifier;
-        let place = || {
-            let vault_record =
-                self.permitted_vault(&request.requester, vault, Some(key), KeyPermission::Update)?;
-            Ok::<_, Error>((vault_record, self.active_kid(identifier)?))
+        let place = || async {
+            let vault_record = self
+                .permitted_vault(&request.requester, vault, Some(key), KeyPermission::Update)
+                .await?;
+            Ok::<_, Error>((vault_record, self.active_kid(identifier).await?))
         };
-        place()?;
+        place().await?;
         let change = change?;
-        self.change(request, || {
-            let (vault_record, (record, kid)) = place()?;
-            let known = self.version(&kid)?.value;
+        self.change(request, || async {
+            let (vault_record, (record, kid)) = place().await?;
+            let known = self.version(&kid).await?.value;
             change.check(known.kty)?;
             let changed = StoredVersion {
                 version: kid.version.clone(),
                 tags: match &change.tags {
                     Some(tags) => tags.clone(),
-                    None => self.tags_of(&kid)?,
+                    None => self.tags_of(&kid).await?,
                 },
                 record: VersionRecord {
                     key_ops: change.key_ops.clone().or(known.key_ops),
@@ -166,7 +178,7 @@ impl Service {
                     ..known
                 },
             };
-            let mut versions = self.versions_of(vault, key)?;
+            let mut versions = self.versions_of(vault, key).await?;
             for stored in &mut versions {
                 if stored.version == changed.version {
                     *stored = changed.clone();
@@ -196,10 +208,11 @@ impl Service {
         vault: &VaultName,
         key: &KeyName,
     ) -> Result<Key> {
-        self.change(request, || {
-            let vault_record =
-                self.permitted_vault(&request.requester, vault, Some(key), KeyPermission::Delete)?;
-            let record = self.active_key(vault, key, None)?;
+        self.change(request, || async {
+            let vault_record = self
+                .permitted_vault(&request.requester, vault, Some(key), KeyPermission::Delete)
+                .await?;
+            let record = self.active_key(vault, key, None).await?;
             let new = KeyRecord {
                 deletion: Some(Deletion {
                     under_way_until: self.delayed(),
@@ -209,7 +222,7 @@ impl Service {
                 revision: ObjectId::random(),
                 ..record.value.clone()
             };
-            let versions = self.versions_of(vault, key)?;
+            let versions = self.versions_of(vault, key).await?;
             self.replacement_of_key(vault, &vault_record, &record, &new, versions)
         })
         .await
@@ -221,17 +234,18 @@ impl Service {
         vault: &VaultName,
         key: &KeyName,
     ) -> Result<Key> {
-        self.change(request, || {
-            let vault_record =
-                self.permitted_vault(&request.requester, vault, Some(key), KeyPermission::Recover)?;
-            let record = self.recoverable_key(vault, key)?;
+        self.change(request, || async {
+            let vault_record = self
+                .permitted_vault(&request.requester, vault, Some(key), KeyPermission::Recover)
+                .await?;
+            let record = self.recoverable_key(vault, key).await?;
             let new = KeyRecord {
                 deletion: None,
                 recovering_until: self.delayed(),
                 revision: ObjectId::random(),
                 ..record.value.clone()
             };
-            let versions = self.versions_of(vault, key)?;
+            let versions = self.versions_of(vault, key).await?;
             self.replacement_of_key(vault, &vault_record, &record, &new, versions)
         })
         .await
@@ -243,17 +257,18 @@ impl Service {
         vault: &VaultName,
         key: &KeyName,
     ) -> Result<()> {
-        self.change(request, || {
-            let vault_record =
-                self.permitted_vault(&request.requester, vault, Some(key), KeyPermission::Purge)?;
-            let record = self.recoverable_key(vault, key)?;
+        self.change(request, || async {
+            let vault_record = self
+                .permitted_vault(&request.requester, vault, Some(key), KeyPermission::Purge)
+                .await?;
+            let record = self.recoverable_key(vault, key).await?;
             if vault_record.purge_protection {
                 return Err(Error::PurgeProtected {
                     vault: vault.clone(),
                     key: key.clone(),
                 });
             }
-            let batch = self.removal_of_key(vault, &record)?;
+            let batch = self.removal_of_key(vault, &record).await?;
             let batch = batch.expect(&VAULTS, &[vault.as_str()], &vault_record);
             Ok((batch, ()))
         })
@@ -267,26 +282,31 @@ impl Service {
         key: &KeyName,
     ) -> Result<bool> {
         let parts = [vault.as_str(), key.folded()];
-        self.change_silently(|| match self.store.get(&KEYS, &parts)? {
-            Some(record) if self.is_over(record.deletion) => {
-                Ok((self.removal_of_key(vault, &record)?, true))
+        self.change_silently(|| async {
+            match self.store.get(&KEYS, &parts).await? {
+                Some(record) if self.is_over(record.deletion) => {
+                    Ok((self.removal_of_key(vault, &record).await?, true))
+                }
+                _ => Ok((Batch::new(), false)),
             }
-            _ => Ok((Batch::new(), false)),
         })
         .await
     }
 
     /// Makes a key version: the key first, then its files, then the commit that makes it one.
     /// `plan` says, each time the commit is tried, what the version is to be, or refuses.
-    pub(crate) async fn add_version(
+    pub(crate) async fn add_version<F>(
         self: &Arc<Self>,
         request: &Request,
         vault: &VaultName,
         key: &KeyName,
         make: impl FnOnce() -> Result<KeyMaterial> + Send + 'static,
-        plan: impl Fn(Timestamp) -> Result<Addition>,
-    ) -> Result<Key> {
-        let addition = plan(self.clock.now())?;
+        plan: impl Fn(Timestamp) -> F,
+    ) -> Result<Key>
+    where
+        F: Future<Output = Result<Addition>>,
+    {
+        let addition = plan(self.clock.now()).await?;
         addition.release_policy()?;
         hardware_keys_are_premium(addition.vault.sku, addition.kty)?;
         let name = addition.key.as_ref().map_or(key, |record| &record.name);
@@ -302,15 +322,17 @@ impl Service {
                 Ok((sealed, sealed.objects().into()))
             }
         };
-        self.change_with_files(request, seal, |private_key| {
+        let (kid, public_key, plan) = (&kid, &public_key, &plan);
+        self.change_with_files(request, seal, |private_key| async move {
             let now = self.clock.now();
-            let made = (public_key.clone(), key_size, *private_key);
-            self.addition_of_version(&kid, &plan(now)?, made, now)
+            let made = (public_key.clone(), key_size, private_key);
+            let addition = plan(now).await?;
+            self.addition_of_version(kid, &addition, made, now).await
         })
         .await
     }
 
-    fn addition_of_version(
+    async fn addition_of_version(
         &self,
         kid: &Kid,
         addition: &Addition,
@@ -373,7 +395,7 @@ impl Service {
                 &stored.record,
             );
         let batch = Self::put_tags(kid, &stored.tags, batch);
-        let mut versions = self.versions_of(&kid.vault, &kid.key)?;
+        let mut versions = self.versions_of(&kid.vault, &kid.key).await?;
         versions.insert(0, stored);
         let view = self.view_of_key(vault_record, &kid.vault, &changed, versions)?;
         Ok((batch, view))
@@ -397,14 +419,14 @@ impl Service {
         Ok((batch, view))
     }
 
-    fn removal_of_key(&self, vault: &VaultName, record: &Record<KeyRecord>) -> Result<Batch> {
+    async fn removal_of_key(&self, vault: &VaultName, record: &Record<KeyRecord>) -> Result<Batch> {
         let key = &record.name;
         let parts = [vault.as_str(), key.folded()];
         let mut batch = Batch::new()
             .expect(&KEYS, &parts, record)
             .delete(&KEYS, &parts)
             .delete(&ROTATION_POLICIES, &parts);
-        for stored in self.versions_of(vault, key)? {
+        for stored in self.versions_of(vault, key).await? {
             batch = stored.record.private_key.remove(batch);
             let kid = Kid::new(vault, key, stored.version);
             batch = batch.delete(&VERSIONS, &[parts[0], parts[1], kid.version.as_str()]);
@@ -414,13 +436,13 @@ impl Service {
     }
 
     /// The key as it is stored.
-    pub(crate) fn stored_key(
+    pub(crate) async fn stored_key(
         &self,
         vault_record: &VaultRecord,
         vault: &VaultName,
         record: &KeyRecord,
     ) -> Result<Key> {
-        let versions = self.versions_of(vault, &record.name)?;
+        let versions = self.versions_of(vault, &record.name).await?;
         self.view_of_key(vault_record, vault, record, versions)
     }
 

@@ -1,5 +1,6 @@
-use std::ops::Bound;
+use std::{ops::Bound, pin::pin};
 
+use futures_util::{Stream, TryStreamExt as _};
 use sealock_core::{KeyName, Kid, VaultName};
 
 use crate::{
@@ -27,14 +28,11 @@ pub struct Listing<T> {
 }
 
 impl<T> Listing<T> {
-    /// The first entries of `named`, whatever cannot be shown left out.
-    fn of(named: impl Iterator<Item = Result<Option<(String, T)>>>, limit: usize) -> Result<Self> {
-        let mut entries = Vec::new();
+    /// The first entries of `named`.
+    async fn of(named: impl Stream<Item = Result<(String, T)>>, limit: usize) -> Result<Self> {
+        let (mut named, mut entries) = (pin!(named), Vec::new());
         let mut last = None;
-        for entry in named {
-            let Some((name, entry)) = entry? else {
-                continue;
-            };
+        while let Some((name, entry)) = named.try_next().await? {
             if entries.len() == limit {
                 return Ok(Self {
                     entries,
@@ -53,27 +51,29 @@ impl<T> Listing<T> {
 
 impl Service {
     /// The vault's keys that are in `state`.
-    pub(crate) fn list_keys(
+    pub(crate) async fn list_keys(
         &self,
         requester: &Requester,
         vault: &VaultName,
         state: State,
         page: Result<Page>,
     ) -> Result<Listing<KeyItem>> {
-        let vault_record = self.permitted_vault(requester, vault, None, KeyPermission::List)?;
+        let vault_record = &self
+            .permitted_vault(requester, vault, None, KeyPermission::List)
+            .await?;
         let page = page?;
         let keys = self
             .store
             .scan(&KEYS, &[vault.as_str()], page.start())
-            .map(|entry| {
-                let entry = entry?;
+            .map_err(Error::from)
+            .try_filter_map(|entry| async move {
                 let record = &entry.record;
                 if self.is_over(record.deletion) || self.state_of(record) != state {
                     return Ok(None);
                 }
                 let kid = Kid::new(vault, &record.name, record.current.clone());
-                let current = match self.stored_version(&kid) {
-                    Ok(stored) => stored.bundle(&vault_record, record, vault),
+                let current = match self.stored_version(&kid).await {
+                    Ok(stored) => stored.bundle(vault_record, record, vault),
                     // It was purged since its record was read.
                     Err(Error::KeyNotFound { .. }) => return Ok(None),
                     Err(error) => return Err(error),
@@ -85,31 +85,33 @@ impl Service {
                 };
                 Ok(Some((record.name.folded().to_owned(), item)))
             });
-        Listing::of(keys, page.limit)
+        Listing::of(keys, page.limit).await
     }
 
     /// A key's versions.
-    pub(crate) fn list_versions(
+    pub(crate) async fn list_versions(
         &self,
         requester: &Requester,
         vault: &VaultName,
         key: &KeyName,
         page: Result<Page>,
     ) -> Result<Listing<KeyBundle>> {
-        let vault_record =
-            self.permitted_vault(requester, vault, Some(key), KeyPermission::List)?;
-        let record = self.active_key(vault, key, None)?;
+        let vault_record = &self
+            .permitted_vault(requester, vault, Some(key), KeyPermission::List)
+            .await?;
+        let record = &self.active_key(vault, key, None).await?;
         let page = page?;
         let prefix = [vault.as_str(), key.folded()];
         let versions = self
             .store
             .scan(&VERSIONS, &prefix, page.start())
-            .map(|entry| {
-                let stored = self.found_version(vault, key, entry?)?;
+            .map_err(Error::from)
+            .and_then(|entry| async move {
+                let stored = self.found_version(vault, key, entry).await?;
                 let name = stored.version.to_string();
-                Ok(Some((name, stored.bundle(&vault_record, &record, vault))))
+                Ok((name, stored.bundle(vault_record, record, vault)))
             });
-        Listing::of(versions, page.limit)
+        Listing::of(versions, page.limit).await
     }
 }
 

@@ -3,6 +3,7 @@
 
 use std::ops::Bound;
 
+use futures_util::{StreamExt as _, TryStreamExt as _};
 use sealock_core::{KeyIdentifier, KeyName, KeyVersion, Kid, VaultName};
 use sealock_entra::{Caller, SUBSCRIPTION};
 use sealock_store::{Entry, Record};
@@ -47,14 +48,17 @@ impl Service {
     }
 
     /// The vault, deleted or not.
-    pub(crate) fn find_vault(&self, vault: &VaultName) -> Result<Option<Record<VaultRecord>>> {
-        let record = self.store.get(&VAULTS, &[vault.as_str()])?;
+    pub(crate) async fn find_vault(
+        &self,
+        vault: &VaultName,
+    ) -> Result<Option<Record<VaultRecord>>> {
+        let record = self.store.get(&VAULTS, &[vault.as_str()]).await?;
         Ok(record.filter(|record| !self.is_over(record.deletion)))
     }
 
     /// The vault, unless it is deleted.
-    pub(crate) fn active_vault(&self, vault: &VaultName) -> Result<Record<VaultRecord>> {
-        match self.find_vault(vault)? {
+    pub(crate) async fn active_vault(&self, vault: &VaultName) -> Result<Record<VaultRecord>> {
+        match self.find_vault(vault).await? {
             Some(record) if record.deletion.is_none() => Ok(record),
             Some(_) => Err(Error::VaultDeleted {
                 vault: vault.clone(),
@@ -66,8 +70,8 @@ impl Service {
     }
 
     /// The vault, if it is active and can be changed.
-    pub(crate) fn changeable_vault(&self, vault: &VaultName) -> Result<Record<VaultRecord>> {
-        let record = self.active_vault(vault)?;
+    pub(crate) async fn changeable_vault(&self, vault: &VaultName) -> Result<Record<VaultRecord>> {
+        let record = self.active_vault(vault).await?;
         if record.failed_over {
             return Err(Error::FailedOver {
                 vault: vault.clone(),
@@ -78,15 +82,16 @@ impl Service {
 
     /// The vault, if it is active, can be reached from where the request comes, and permits it, be it by
     /// its access policies or by roles over the vault or the `key`.
-    pub(crate) fn permitted_vault(
+    pub(crate) async fn permitted_vault(
         &self,
         requester: &Requester,
         vault: &VaultName,
         key: Option<&KeyName>,
         permission: KeyPermission,
     ) -> Result<Record<VaultRecord>> {
-        let record = self.reachable_vault(requester, vault)?;
-        self.check_permitted(requester, vault, &record, key, permission)?;
+        let record = self.reachable_vault(requester, vault).await?;
+        self.check_permitted(requester, vault, &record, key, permission)
+            .await?;
         requester.api_version_is_named()?;
         if permission.is_change() && record.failed_over {
             return Err(Error::FailedOver {
@@ -97,16 +102,16 @@ impl Service {
     }
 
     /// The vault, if it is active and can be reached from where the request comes.
-    pub(crate) fn reachable_vault(
+    pub(crate) async fn reachable_vault(
         &self,
         requester: &Requester,
         vault: &VaultName,
     ) -> Result<Record<VaultRecord>> {
-        let record = self.active_vault(vault)?;
+        let record = self.active_vault(vault).await?;
         let Caller::Principal(principal) = &requester.caller else {
             return Ok(record);
         };
-        let ip_rules = self.ip_rules_of(vault)?;
+        let ip_rules = self.ip_rules_of(vault).await?;
         may_reach(record.network, &ip_rules, requester.client.origin).map_err(|why| {
             Error::Unreachable {
                 why,
@@ -118,7 +123,7 @@ impl Service {
         Ok(record)
     }
 
-    fn check_permitted(
+    async fn check_permitted(
         &self,
         requester: &Requester,
         vault: &VaultName,
@@ -134,7 +139,10 @@ impl Service {
                 Some(key) => format!("{}/keys/{key}", resource_id(vault)),
                 None => resource_id(vault),
             };
-            let roles = self.directory.roles(principal.principal_id(), &resource)?;
+            let roles = self
+                .directory
+                .roles(principal.principal_id(), &resource)
+                .await?;
             let action = permission.data_action();
             if rbac::permit(&roles, action) {
                 return Ok(());
@@ -148,7 +156,7 @@ impl Service {
         }
         match decide(
             principal.principal_id(),
-            &self.policies_of(vault)?,
+            &self.policies_of(vault).await?,
             permission,
         ) {
             Decision::Granted => Ok(()),
@@ -172,24 +180,27 @@ impl Service {
     }
 
     /// The key, deleted or not.
-    pub(crate) fn find_key(
+    pub(crate) async fn find_key(
         &self,
         vault: &VaultName,
         key: &KeyName,
     ) -> Result<Option<Record<KeyRecord>>> {
-        let record = self.store.get(&KEYS, &[vault.as_str(), key.folded()])?;
+        let record = self
+            .store
+            .get(&KEYS, &[vault.as_str(), key.folded()])
+            .await?;
         Ok(record.filter(|record| !self.is_over(record.deletion)))
     }
 
     /// The key, unless it is deleted. `version` is what the refusal names.
-    pub(crate) fn active_key(
+    pub(crate) async fn active_key(
         &self,
         vault: &VaultName,
         key: &KeyName,
         version: Option<&KeyVersion>,
     ) -> Result<Record<KeyRecord>> {
         let (vault, key, version) = (vault.clone(), key.clone(), version.cloned());
-        match self.find_key(&vault, &key)? {
+        match self.find_key(&vault, &key).await? {
             Some(record) => match self.state_of(&record) {
                 State::Active => Ok(record),
                 state => Err(Error::KeyDeleted {
@@ -208,12 +219,12 @@ impl Service {
     }
 
     /// The key, if its name is free or it is active: what can have another version.
-    pub(crate) fn creatable_key(
+    pub(crate) async fn creatable_key(
         &self,
         vault: &VaultName,
         key: &KeyName,
     ) -> Result<Option<Record<KeyRecord>>> {
-        let record = self.find_key(vault, key)?;
+        let record = self.find_key(vault, key).await?;
         let Some(state) = record.as_ref().map(|record| self.state_of(record)) else {
             return Ok(None);
         };
@@ -227,12 +238,12 @@ impl Service {
     }
 
     /// The key, if it is deleted.
-    pub(crate) fn deleted_key(
+    pub(crate) async fn deleted_key(
         &self,
         vault: &VaultName,
         key: &KeyName,
     ) -> Result<Record<KeyRecord>> {
-        let found = self.find_key(vault, key)?;
+        let found = self.find_key(vault, key).await?;
         let state = found.as_ref().map(|record| self.state_of(record));
         found
             .filter(|_| state == Some(State::Deleted))
@@ -244,26 +255,27 @@ impl Service {
     }
 
     /// The key, if it can be recovered or purged.
-    pub(crate) fn recoverable_key(
+    pub(crate) async fn recoverable_key(
         &self,
         vault: &VaultName,
         key: &KeyName,
     ) -> Result<Record<KeyRecord>> {
-        match self.find_key(vault, key)? {
+        match self.find_key(vault, key).await? {
             Some(record) if self.state_of(&record) == State::Deleting => {
                 Err(Error::StillBeingDeleted)
             }
             Some(record) if self.state_of(&record) == State::Recovering => {
                 Err(Error::StillBeingRecovered)
             }
-            _ => self.deleted_key(vault, key),
+            _ => self.deleted_key(vault, key).await,
         }
     }
 
-    pub(crate) fn version(&self, kid: &Kid) -> Result<Record<VersionRecord>> {
+    pub(crate) async fn version(&self, kid: &Kid) -> Result<Record<VersionRecord>> {
         let parts = [kid.vault.as_str(), kid.key.folded(), kid.version.as_str()];
         self.store
-            .get(&VERSIONS, &parts)?
+            .get(&VERSIONS, &parts)
+            .await?
             .ok_or_else(|| Error::KeyNotFound {
                 vault: kid.vault.clone(),
                 key: kid.key.clone(),
@@ -272,7 +284,7 @@ impl Service {
     }
 
     /// Which version of an active key is meant.
-    pub(crate) fn active_kid(
+    pub(crate) async fn active_kid(
         &self,
         identifier: &KeyIdentifier,
     ) -> Result<(Record<KeyRecord>, Kid)> {
@@ -281,7 +293,7 @@ impl Service {
             key,
             version,
         } = identifier;
-        let record = self.active_key(vault, key, version.as_ref())?;
+        let record = self.active_key(vault, key, version.as_ref()).await?;
         let kid = Kid::new(
             vault,
             &record.name,
@@ -291,32 +303,32 @@ impl Service {
     }
 
     /// A version with its tags.
-    pub(crate) fn stored_version(&self, kid: &Kid) -> Result<StoredVersion> {
+    pub(crate) async fn stored_version(&self, kid: &Kid) -> Result<StoredVersion> {
         Ok(StoredVersion {
             version: kid.version.clone(),
-            record: self.version(kid)?.value,
-            tags: self.tags_of(kid)?,
+            record: self.version(kid).await?.value,
+            tags: self.tags_of(kid).await?,
         })
     }
 
     /// A key's versions, newest first.
-    pub(crate) fn versions_of(
+    pub(crate) async fn versions_of(
         &self,
         vault: &VaultName,
         key: &KeyName,
     ) -> Result<Vec<StoredVersion>> {
         let prefix = [vault.as_str(), key.folded()];
-        let mut versions: Vec<StoredVersion> = self
-            .store
-            .scan(&VERSIONS, &prefix, Bound::Unbounded)
-            .map(|entry| self.found_version(vault, key, entry?))
-            .collect::<Result<_>>()?;
+        let mut entries = self.store.scan(&VERSIONS, &prefix, Bound::Unbounded);
+        let mut versions: Vec<StoredVersion> = Vec::new();
+        while let Some(entry) = entries.try_next().await? {
+            versions.push(self.found_version(vault, key, entry).await?);
+        }
         versions.sort_by_key(|stored| std::cmp::Reverse(stored.record.number));
         Ok(versions)
     }
 
     /// A version that a scan of the key's found.
-    pub(crate) fn found_version(
+    pub(crate) async fn found_version(
         &self,
         vault: &VaultName,
         key: &KeyName,
@@ -324,13 +336,13 @@ impl Service {
     ) -> Result<StoredVersion> {
         let kid = Kid::new(vault, key, part(&entry.key, 0)?);
         Ok(StoredVersion {
-            tags: self.tags_of(&kid)?,
+            tags: self.tags_of(&kid).await?,
             version: kid.version,
             record: entry.record.value,
         })
     }
 
-    pub(crate) fn tags_of(&self, kid: &Kid) -> Result<Tags> {
+    pub(crate) async fn tags_of(&self, kid: &Kid) -> Result<Tags> {
         let prefix = [kid.vault.as_str(), kid.key.folded(), kid.version.as_str()];
         self.store
             .scan(&TAGS, &prefix, Bound::Unbounded)
@@ -338,10 +350,11 @@ impl Service {
                 let tag = entry?.record.value;
                 Ok((tag.name, tag.value))
             })
-            .collect()
+            .try_collect()
+            .await
     }
 
-    pub(crate) fn policies_of(&self, vault: &VaultName) -> Result<Vec<Policy>> {
+    pub(crate) async fn policies_of(&self, vault: &VaultName) -> Result<Vec<Policy>> {
         self.store
             .scan(&POLICIES, &[vault.as_str()], Bound::Unbounded)
             .map(|entry| {
@@ -351,14 +364,16 @@ impl Service {
                     permissions: entry.record.value,
                 })
             })
-            .collect()
+            .try_collect()
+            .await
     }
 
-    pub(crate) fn ip_rules_of(&self, vault: &VaultName) -> Result<Vec<IpRule>> {
+    pub(crate) async fn ip_rules_of(&self, vault: &VaultName) -> Result<Vec<IpRule>> {
         self.store
             .scan(&IP_RULES, &[vault.as_str()], Bound::Unbounded)
             .map(|entry| Ok(entry?.record.value))
-            .collect()
+            .try_collect()
+            .await
     }
 }
 

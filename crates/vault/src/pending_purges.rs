@@ -1,5 +1,6 @@
 use std::ops::Bound;
 
+use futures_util::TryStreamExt as _;
 use jiff::{SignedDuration, Timestamp};
 use sealock_core::{KeyName, VaultName};
 
@@ -28,11 +29,11 @@ pub struct PendingPurge {
 impl KeyVault {
     /// Lists the vaults and keys that are purged once the emulator has run for a while: those that fell due while it
     /// was stopped, or in a step of the system's clock. Records nothing.
-    pub fn pending_purges(&self) -> Result<Vec<PendingPurge>> {
+    pub async fn pending_purges(&self) -> Result<Vec<PendingPurge>> {
         let service = &self.service;
         let mut pending = Vec::new();
-        for entry in service.store.scan(&VAULTS, &[], Bound::Unbounded) {
-            let entry = entry?;
+        let mut vaults = service.store.scan(&VAULTS, &[], Bound::Unbounded);
+        while let Some(entry) = vaults.try_next().await? {
             let deletion = entry.record.deletion;
             if service.is_over(deletion) {
                 continue;
@@ -51,11 +52,11 @@ impl KeyVault {
                     })
             };
             pending.extend(purge(None, deletion));
-            for entry in service
+            let mut keys = service
                 .store
-                .scan(&KEYS, &[vault.as_str()], Bound::Unbounded)
-            {
-                let record = entry?.record.value;
+                .scan(&KEYS, &[vault.as_str()], Bound::Unbounded);
+            while let Some(entry) = keys.try_next().await? {
+                let record = entry.record.value;
                 pending.extend(purge(Some(record.name), record.deletion));
             }
         }

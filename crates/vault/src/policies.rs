@@ -18,10 +18,14 @@ const WRITE: &str = "Microsoft.KeyVault/vaults/accessPolicies/write";
 const POLICY_LIMIT: usize = 1024;
 
 impl Service {
-    pub(crate) fn policies(&self, requester: &Requester, vault: &VaultName) -> Result<Vec<Policy>> {
+    pub(crate) async fn policies(
+        &self,
+        requester: &Requester,
+        vault: &VaultName,
+    ) -> Result<Vec<Policy>> {
         Self::check_operator(requester, READ, Some(vault))?;
-        self.active_vault(vault)?;
-        self.policies_of(vault)
+        self.active_vault(vault).await?;
+        self.policies_of(vault).await
     }
 
     pub(crate) async fn grant(
@@ -58,15 +62,15 @@ impl Service {
         Self::check_operator(&request.requester, WRITE, Some(vault))?;
         let id = principal.to_string();
         let parts = [vault.as_str(), id.as_str()];
-        self.change(request, || {
-            let vault_record = self.changeable_vault(vault)?;
-            let held = self.store.get(&POLICIES, &parts)?;
+        self.change(request, || async {
+            let vault_record = self.changeable_vault(vault).await?;
+            let held = self.store.get(&POLICIES, &parts).await?;
             let permissions = match &held {
                 Some(held) => change(held),
                 None => change(&BTreeSet::new()),
             };
             if held.is_none() && !permissions.is_empty() {
-                at_most_1024_policies(self.policies_of(vault)?.len() + 1)?;
+                at_most_1024_policies(self.policies_of(vault).await?.len() + 1)?;
             }
             let batch = Batch::new()
                 .expect(&VAULTS, &[vault.as_str()], &vault_record)

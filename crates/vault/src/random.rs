@@ -10,13 +10,13 @@ impl Service {
     /// No key permission is for this, so whoever reaches the vault gets them.
     ///
     /// <https://learn.microsoft.com/rest/api/keyvault/keys/get-random-bytes/get-random-bytes>
-    pub(crate) fn random_bytes(
+    pub(crate) async fn random_bytes(
         &self,
         requester: &Requester,
         vault: &VaultName,
         count: Result<usize>,
     ) -> Result<Zeroizing<Vec<u8>>> {
-        self.reachable_vault(requester, vault)?;
+        self.reachable_vault(requester, vault).await?;
         requester.api_version_is_named()?;
         let count = count?;
         if !(1..=RANDOM_LIMIT).contains(&count) {

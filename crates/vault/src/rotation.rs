@@ -33,36 +33,41 @@ impl Service {
         vault: &VaultName,
         key: &KeyName,
     ) -> Result<Key> {
-        self.rotate_key_while(request, vault, key, |_| Ok(true))
+        self.rotate_key_while(request, vault, key, |_| async { Ok(true) })
             .await
     }
 
     /// Rotates the key, unless `is_wanted` does not hold at the commit any more.
-    pub(crate) async fn rotate_key_while(
+    pub(crate) async fn rotate_key_while<F>(
         self: &Arc<Self>,
         request: &Request,
         vault: &VaultName,
         key: &KeyName,
-        is_wanted: impl Fn(Timestamp) -> Result<bool>,
-    ) -> Result<Key> {
-        let place = || {
-            let vault_record =
-                self.permitted_vault(&request.requester, vault, Some(key), KeyPermission::Rotate)?;
-            Ok::<_, Error>((vault_record, self.active_key(vault, key, None)?))
+        is_wanted: impl Fn(Timestamp) -> F,
+    ) -> Result<Key>
+    where
+        F: Future<Output = Result<bool>>,
+    {
+        let place = || async {
+            let vault_record = self
+                .permitted_vault(&request.requester, vault, Some(key), KeyPermission::Rotate)
+                .await?;
+            Ok::<_, Error>((vault_record, self.active_key(vault, key, None).await?))
         };
-        place()?;
-        let (_, before) = self.current_version(vault, key)?;
+        place().await?;
+        let (_, before) = self.current_version(vault, key).await?;
         let shape = before.shape();
         let make = move || KeyMaterial::generate(shape);
-        self.add_version(request, vault, key, make, |now| {
-            let (vault_record, record) = place()?;
-            let (current, version) = self.current_version(vault, key)?;
+        let (place, is_wanted) = (&place, &is_wanted);
+        self.add_version(request, vault, key, make, |now| async move {
+            let (vault_record, record) = place().await?;
+            let (current, version) = self.current_version(vault, key).await?;
             // If it has become a key of another type, what was generated is of no use.
             let is_alike = (version.kty, version.shape()) == (before.kty, shape);
-            if !is_alike || !is_wanted(now)? {
+            if !is_alike || !is_wanted(now).await? {
                 return Err(Error::ConcurrentChange);
             }
-            let policy = self.rotation_policy_of(vault, key)?.policy;
+            let policy = self.rotation_policy_of(vault, key).await?.policy;
             Ok(Addition {
                 vault: vault_record,
                 key: Some(record),
@@ -70,7 +75,7 @@ impl Service {
                 change: KeyChange {
                     key_ops: Some(version.key_ops()),
                     expires: policy.expires(now),
-                    tags: Some(self.tags_of(&current)?),
+                    tags: Some(self.tags_of(&current).await?),
                     ..KeyChange::default()
                 },
             })
@@ -78,7 +83,7 @@ impl Service {
         .await
     }
 
-    pub(crate) fn rotation_policy(
+    pub(crate) async fn rotation_policy(
         &self,
         requester: &Requester,
         vault: &VaultName,
@@ -89,9 +94,10 @@ impl Service {
             vault,
             Some(key),
             KeyPermission::GetRotationPolicy,
-        )?;
-        let record = self.active_key(vault, key, None)?;
-        self.rotation_policy_of(vault, &record.name)
+        )
+        .await?;
+        let record = self.active_key(vault, key, None).await?;
+        self.rotation_policy_of(vault, &record.name).await
     }
 
     pub(crate) async fn set_rotation_policy(
@@ -101,22 +107,24 @@ impl Service {
         key: &KeyName,
         policy: Result<RotationPolicy>,
     ) -> Result<RotationPolicyView> {
-        let place = || {
-            let vault_record = self.permitted_vault(
-                &request.requester,
-                vault,
-                Some(key),
-                KeyPermission::SetRotationPolicy,
-            )?;
-            Ok::<_, Error>((vault_record, self.active_key(vault, key, None)?))
+        let place = || async {
+            let vault_record = self
+                .permitted_vault(
+                    &request.requester,
+                    vault,
+                    Some(key),
+                    KeyPermission::SetRotationPolicy,
+                )
+                .await?;
+            Ok::<_, Error>((vault_record, self.active_key(vault, key, None).await?))
         };
-        place()?;
+        place().await?;
         let policy = policy?;
         let parts = [vault.as_str(), key.folded()];
-        self.change(request, || {
-            let (vault_record, key_record) = place()?;
+        self.change(request, || async {
+            let (vault_record, key_record) = place().await?;
             let now = self.clock.now();
-            let existing = self.store.get(&ROTATION_POLICIES, &parts)?;
+            let existing = self.store.get(&ROTATION_POLICIES, &parts).await?;
             let record = RotationPolicyRecord {
                 policy: policy.clone().checked(now)?,
                 created: existing.as_ref().map_or(now, |existing| existing.created),
@@ -132,14 +140,15 @@ impl Service {
         .await
     }
 
-    pub(crate) fn rotation_policy_of(
+    pub(crate) async fn rotation_policy_of(
         &self,
         vault: &VaultName,
         key: &KeyName,
     ) -> Result<RotationPolicyView> {
         let record = self
             .store
-            .get(&ROTATION_POLICIES, &[vault.as_str(), key.folded()])?;
+            .get(&ROTATION_POLICIES, &[vault.as_str(), key.folded()])
+            .await?;
         Ok(match record {
             Some(record) => record.view(vault, key),
             None => RotationPolicyView {
@@ -151,14 +160,14 @@ impl Service {
         })
     }
 
-    pub(crate) fn current_version(
+    pub(crate) async fn current_version(
         &self,
         vault: &VaultName,
         key: &KeyName,
     ) -> Result<(Kid, VersionRecord)> {
-        let KeyRecord { name, current, .. } = self.active_key(vault, key, None)?.value;
+        let KeyRecord { name, current, .. } = self.active_key(vault, key, None).await?.value;
         let kid = Kid::new(vault, &name, current);
-        let record = self.version(&kid)?.value;
+        let record = self.version(&kid).await?.value;
         Ok((kid, record))
     }
 }

@@ -4,8 +4,8 @@ use jiff::{SignedDuration, Timestamp};
 use sealock_core::{Clock, ObjectId, PublicName};
 use sealock_entra::Directory;
 use sealock_envelope::ServiceKey;
-use sealock_store::{Batch, Commit, Store};
-use tokio::sync::{Mutex, Notify, RwLock};
+use sealock_store::{Batch, Lock, Store};
+use tokio::sync::Notify;
 
 use crate::{
     Error, Result,
@@ -14,8 +14,8 @@ use crate::{
     throttling::Throttling,
 };
 
-/// How often a change is tried that others keep overtaking.
-const ATTEMPTS: usize = 16;
+/// Shared while a private key is stored but its version not yet committed; see `sweep`.
+pub(crate) const CREATIONS: Lock = Lock::new("key-creations");
 
 /// How true to Azure the vaults are where that costs time or patience.
 #[derive(Clone, Copy, Debug, Default)]
@@ -39,27 +39,25 @@ pub(crate) struct Service {
     pub(crate) directory: Directory,
     pub(crate) settings: Settings,
     pub(crate) throttling: Throttling,
-    /// Read while a private key is stored but its version not yet committed; see `sweep`.
-    pub(crate) creations: RwLock<()>,
-    /// Held by a change that was overtaken, so that those that were take turns instead of overtaking each other.
-    pub(crate) overtaken: Mutex<()>,
-    /// Held while what is due is done, so that nothing is done twice.
-    pub(crate) due: Mutex<()>,
-    /// Told of each change, since something may be due sooner than before.
+    /// Told of each change, since something may be due sooner than before. Another node's change is told there, and
+    /// that node does what becomes due.
     pub(crate) changed: Notify,
 }
 
 impl Service {
     /// Commits the changes of `plan`, and plans again if others changed its input in between. The record of the
     /// `request` is in the same commit, so that neither exists without the other.
-    pub(crate) async fn change<T: Answer>(
+    pub(crate) async fn change<T: Answer, F>(
         &self,
         request: &Request,
-        mut plan: impl FnMut() -> Result<(Batch, T)>,
-    ) -> Result<T> {
-        let changed = self.change_silently(|| {
-            let (batch, answer) = plan()?;
-            let event = self.event(request, Ok(answer.subject()))?;
+        plan: impl Fn() -> F,
+    ) -> Result<T>
+    where
+        F: Future<Output = Result<(Batch, T)>>,
+    {
+        let changed = self.change_silently(|| async {
+            let (batch, answer) = plan().await?;
+            let event = self.event(request, Ok(answer.subject())).await?;
             Ok((batch.record(&event), answer))
         });
         let changed = changed.await;
@@ -74,41 +72,32 @@ impl Service {
     }
 
     /// Commits the changes of `plan` without a record of a request.
-    pub(crate) async fn change_silently<T>(
-        &self,
-        mut plan: impl FnMut() -> Result<(Batch, T)>,
-    ) -> Result<T> {
-        let mut turn = None;
-        for _ in 0..ATTEMPTS {
-            let (batch, answer) = plan()?;
-            match self.store.commit(batch).await? {
-                Commit::Done => {
-                    self.changed.notify_one();
-                    return Ok(answer);
-                }
-                Commit::Conflict if turn.is_none() => turn = Some(self.overtaken.lock().await),
-                Commit::Conflict => {}
-            }
-        }
-        Err(Error::ConcurrentChange)
+    pub(crate) async fn change_silently<T, F>(&self, plan: impl Fn() -> F) -> Result<T>
+    where
+        F: Future<Output = Result<(Batch, T)>>,
+    {
+        let answer = self.store.update(plan).await?;
+        self.changed.notify_one();
+        Ok(answer)
     }
 
     /// Stores files, then commits what `plan` makes of them. If that is refused, they are removed.
     ///
     /// From the first file to the commit, they look like nobody's; the sweep waits.
-    pub(crate) async fn change_with_files<S, T: Answer>(
+    pub(crate) async fn change_with_files<S, T: Answer, F>(
         self: &Arc<Self>,
         request: &Request,
         store: impl FnOnce(&Self) -> Result<(S, Vec<ObjectId>)> + Send + 'static,
-        mut plan: impl FnMut(&S) -> Result<(Batch, T)>,
+        plan: impl Fn(S) -> F,
     ) -> Result<T>
     where
-        S: Send + 'static,
+        S: Clone + Send + 'static,
+        F: Future<Output = Result<(Batch, T)>>,
     {
-        let _creating = self.creations.read().await;
+        let _creating = self.store.shared(&CREATIONS, &[]).await?;
         let service = Arc::clone(self);
         let (stored, files) = tokio::task::spawn_blocking(move || store(&service)).await??;
-        let done = self.change(request, || plan(&stored)).await;
+        let done = self.change(request, || plan(stored.clone())).await;
         match &done {
             Ok(_) => {}
             // The commit may have taken place. If not, the sweep takes the files.

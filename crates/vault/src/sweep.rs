@@ -1,5 +1,6 @@
 use std::{collections::HashSet, ops::Bound, sync::Arc};
 
+use futures_util::TryStreamExt as _;
 use sealock_core::ObjectId;
 use sealock_store::{Store, objects::ObjectSet};
 
@@ -7,7 +8,7 @@ use crate::{
     Result,
     lookup::part,
     records::{KEYS, VAULTS, VERSIONS},
-    service::Service,
+    service::{CREATIONS, Service},
 };
 
 /// What a sweep removed.
@@ -39,15 +40,15 @@ impl Service {
     /// Removes the vaults and keys whose retention has passed.
     pub(crate) async fn remove_expired(&self) -> Result<Swept> {
         let mut swept = Swept::default();
-        for entry in self.store.scan(&VAULTS, &[], Bound::Unbounded) {
-            let entry = entry?;
+        let mut vaults = self.store.scan(&VAULTS, &[], Bound::Unbounded);
+        while let Some(entry) = vaults.try_next().await? {
             if self.is_over(entry.record.deletion) {
                 let removed = self.remove_expired_vault(&part(&entry.key, 0)?).await?;
                 swept.vaults += usize::from(removed);
             }
         }
-        for entry in self.store.scan(&KEYS, &[], Bound::Unbounded) {
-            let entry = entry?;
+        let mut keys = self.store.scan(&KEYS, &[], Bound::Unbounded);
+        while let Some(entry) = keys.try_next().await? {
             if self.is_over(entry.record.deletion) {
                 let (vault, key) = (part(&entry.key, 0)?, entry.record.value.name);
                 let removed = self.remove_expired_key(&vault, &key).await?;
@@ -60,14 +61,13 @@ impl Service {
     /// The files that no key version refers to, and none ever will.
     ///
     /// A version's files are there before its record, so a file without a record may be one that is
-    /// about to get it. Whoever creates a version therefore holds `creations` from the first file to
+    /// about to get it. Whoever creates a version therefore holds [`CREATIONS`] from the first file to
     /// the commit, and this waits until nobody does: then each file has its record or never gets one,
     /// since ids are not used twice. The files are listed before the records are read, both under the
     /// lock. They can be removed after it was released: what is nobody's stays nobody's.
     async fn orphans(&self) -> Result<Vec<ObjectId>> {
-        let _no_creations = self.creations.write().await;
-        let store = self.store.clone();
-        tokio::task::spawn_blocking(move || unmentioned_private_keys(&store)).await?
+        let _no_creations = self.store.exclusive(&CREATIONS, &[]).await?;
+        unmentioned_private_keys(&self.store).await
     }
 }
 
@@ -75,14 +75,16 @@ impl Service {
 ///
 /// # Errors
 /// If the store fails.
-pub fn unmentioned_private_keys(store: &Store) -> Result<Vec<ObjectId>> {
+pub async fn unmentioned_private_keys(store: &Store) -> Result<Vec<ObjectId>> {
     // In this order: a key that is purged in between is among the removals.
-    let mut objects = store.vault_keys.list()?;
+    let files = Arc::clone(&store.vault_keys);
+    let mut objects = tokio::task::spawn_blocking(move || files.list()).await??;
     let mut mentioned = HashSet::new();
-    for entry in store.scan(&VERSIONS, &[], Bound::Unbounded) {
-        mentioned.extend(entry?.record.private_key.objects());
+    let mut versions = store.scan(&VERSIONS, &[], Bound::Unbounded);
+    while let Some(entry) = versions.try_next().await? {
+        mentioned.extend(entry.record.private_key.objects());
     }
-    mentioned.extend(store.removals(ObjectSet::VaultKeys)?);
+    mentioned.extend(store.removals(ObjectSet::VaultKeys).await?);
     objects.retain(|object| !mentioned.contains(object));
     Ok(objects)
 }

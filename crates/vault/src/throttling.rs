@@ -103,7 +103,8 @@ impl Window {
     }
 }
 
-/// What the vaults have served of late. A restart forgets it.
+/// What the vaults have served of late. A restart forgets it. Each node counts what it serves itself, so that several
+/// nodes serve as many times as much; nobody gets access by that.
 #[derive(Default)]
 pub(crate) struct Throttling {
     windows: Mutex<HashMap<(VaultName, Limit), Window>>,
@@ -126,37 +127,37 @@ impl Throttling {
 
 impl Service {
     /// Counts a client's request, or refuses it.
-    pub(crate) fn throttle(&self, request: &Request) -> Result<()> {
+    pub(crate) async fn throttle(&self, request: &Request) -> Result<()> {
         let Some(vault) = request
             .vault()
             .filter(|_| self.settings.throttling && request.is_clients())
         else {
             return Ok(());
         };
-        self.active_vault(vault)?;
+        self.active_vault(vault).await?;
         let limit = Limit::of(request.operation);
         let key = match request.new_key {
             Some(key) => Some(key),
-            None => self.stored_properties(&request.target)?,
+            None => self.stored_properties(&request.target).await?,
         };
         self.throttling
             .serve(vault, limit, limit.weight(key), &self.clock)
     }
 
     /// The type and size of the key that is named, if it is there, deleted or not.
-    fn stored_properties(&self, target: &Target) -> Result<Option<KeyProperties>> {
+    async fn stored_properties(&self, target: &Target) -> Result<Option<KeyProperties>> {
         let Target::Key(key) = target else {
             return Ok(None);
         };
-        let Some(record) = self.find_key(&key.vault, &key.key)? else {
+        let Some(record) = self.find_key(&key.vault, &key.key).await? else {
             return Ok(None);
         };
-        let version = self.version(&Kid::new(
+        let kid = Kid::new(
             &key.vault,
             &key.key,
             key.version.as_ref().unwrap_or(&record.current).clone(),
-        ));
-        match version {
+        );
+        match self.version(&kid).await {
             Ok(version) => Ok(Some(KeyProperties {
                 kty: version.kty,
                 size: version.key_size,

@@ -162,7 +162,9 @@ impl Service {
         operation: KeyOperation,
         usage: Result<KeyUse>,
     ) -> Result<Used> {
-        let (kid, stored, bundle) = self.usable_version(requester, identifier, operation)?;
+        let (kid, stored, bundle) = self
+            .usable_version(requester, identifier, operation)
+            .await?;
         let usage = usage?;
         let outcome = tokio::task::spawn_blocking({
             let (service, kid) = (Arc::clone(self), kid.clone());
@@ -176,7 +178,8 @@ impl Service {
             }),
             None => {
                 // Purged since the version was looked up? Then this is what the refusal is.
-                self.usable_version(requester, identifier, operation)?;
+                self.usable_version(requester, identifier, operation)
+                    .await?;
                 Err(Error::Damaged {
                     kid,
                     why: "it is missing",
@@ -207,7 +210,7 @@ impl Service {
         usage.carry_out(&key, &uri).map(Some)
     }
 
-    fn usable_version(
+    async fn usable_version(
         &self,
         requester: &Requester,
         identifier: &KeyIdentifier,
@@ -217,9 +220,11 @@ impl Service {
         let permission = operation
             .permission()
             .ok_or(Error::NotSupported("using a key to import others"))?;
-        let vault_record = self.permitted_vault(requester, vault, Some(key), permission)?;
-        let (record, kid) = self.active_kid(identifier)?;
-        let stored = self.stored_version(&kid)?;
+        let vault_record = self
+            .permitted_vault(requester, vault, Some(key), permission)
+            .await?;
+        let (record, kid) = self.active_kid(identifier).await?;
+        let stored = self.stored_version(&kid).await?;
         if operation != KeyOperation::Export {
             self.check_usable(&kid, &stored.record, operation)?;
         }

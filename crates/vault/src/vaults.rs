@@ -1,5 +1,6 @@
 use std::{collections::BTreeSet, ops::Bound};
 
+use futures_util::TryStreamExt as _;
 use sealock_core::{ObjectId, VaultName};
 use sealock_entra::{RESOURCE_GROUP, SUBSCRIPTION};
 use sealock_store::{Batch, Record, Table};
@@ -174,8 +175,8 @@ impl Service {
     ) -> Result<Vault> {
         Self::check_operator(&request.requester, WRITE, Some(vault))?;
         self.remove_expired_vault(vault).await?;
-        self.change(request, || {
-            let retention_days = match self.find_vault(vault)? {
+        self.change(request, || async {
+            let retention_days = match self.find_vault(vault).await? {
                 Some(record) if record.deletion.is_some() => {
                     return Err(Error::VaultNameHeld {
                         vault: vault.clone(),
@@ -209,28 +210,30 @@ impl Service {
         .await
     }
 
-    pub(crate) fn vaults(&self, requester: &Requester) -> Result<Vec<Vault>> {
+    pub(crate) async fn vaults(&self, requester: &Requester) -> Result<Vec<Vault>> {
         Self::check_operator(requester, READ, None)?;
         let mut vaults = Vec::new();
-        for entry in self.store.scan(&VAULTS, &[], Bound::Unbounded) {
-            let entry = entry?;
+        let mut entries = self.store.scan(&VAULTS, &[], Bound::Unbounded);
+        while let Some(entry) = entries.try_next().await? {
             if !self.is_over(entry.record.deletion) {
                 let vault = part(&entry.key, 0)?;
-                let ip_rules = self.ip_rules_of(&vault)?;
+                let ip_rules = self.ip_rules_of(&vault).await?;
                 vaults.push(self.view_of_vault(&vault, &entry.record, ip_rules));
             }
         }
         Ok(vaults)
     }
 
-    pub(crate) fn vault(&self, requester: &Requester, vault: &VaultName) -> Result<Vault> {
+    pub(crate) async fn vault(&self, requester: &Requester, vault: &VaultName) -> Result<Vault> {
         Self::check_operator(requester, READ, Some(vault))?;
         let record = self
-            .find_vault(vault)?
+            .find_vault(vault)
+            .await?
             .ok_or_else(|| Error::VaultNotFound {
                 vault: vault.clone(),
             })?;
-        Ok(self.view_of_vault(vault, &record, self.ip_rules_of(vault)?))
+        let ip_rules = self.ip_rules_of(vault).await?;
+        Ok(self.view_of_vault(vault, &record, ip_rules))
     }
 
     pub(crate) async fn update_vault(
@@ -240,14 +243,14 @@ impl Service {
         change: VaultChange,
     ) -> Result<Vault> {
         Self::check_operator(&request.requester, WRITE, Some(vault))?;
-        self.change(request, || {
+        self.change(request, || async {
             let record = if change.is_failover() {
-                self.active_vault(vault)?
+                self.active_vault(vault).await?
             } else {
-                self.changeable_vault(vault)?
+                self.changeable_vault(vault).await?
             };
             let changed = change.apply(&record)?;
-            let ip_rules = self.ip_rules_of(vault)?.into_iter().collect();
+            let ip_rules = self.ip_rules_of(vault).await?.into_iter().collect();
             let ip_rules = change.apply_to_rules(ip_rules)?;
             let mut batch = Batch::new()
                 .expect(&VAULTS, &[vault.as_str()], &record)
@@ -266,14 +269,17 @@ impl Service {
 
     pub(crate) async fn delete_vault(&self, request: &Request, vault: &VaultName) -> Result<Vault> {
         Self::check_operator(&request.requester, DELETE, Some(vault))?;
-        self.change(request, || {
-            let record = self.changeable_vault(vault)?;
+        self.change(request, || async {
+            let record = self.changeable_vault(vault).await?;
             let deletion = self.deletion(record.soft_delete_retention_days);
-            let (batch, view) = self.replacement_of_vault(vault, &record, Some(deletion))?;
+            let (batch, view) = self
+                .replacement_of_vault(vault, &record, Some(deletion))
+                .await?;
             // Whoever recovers it assigns them anew, as in Azure.
             let batch = self
                 .directory
-                .without_roles_within(&resource_id(vault), batch)?;
+                .without_roles_within(&resource_id(vault), batch)
+                .await?;
             Ok((batch, view))
         })
         .await
@@ -285,40 +291,42 @@ impl Service {
         vault: &VaultName,
     ) -> Result<Vault> {
         Self::check_operator(&request.requester, WRITE, Some(vault))?;
-        self.change(request, || {
-            let record = self.deleted_vault(vault)?;
-            self.replacement_of_vault(vault, &record, None)
+        self.change(request, || async {
+            let record = self.deleted_vault(vault).await?;
+            self.replacement_of_vault(vault, &record, None).await
         })
         .await
     }
 
     pub(crate) async fn purge_vault(&self, request: &Request, vault: &VaultName) -> Result<()> {
         Self::check_operator(&request.requester, PURGE, Some(vault))?;
-        self.change(request, || {
-            let record = self.deleted_vault(vault)?;
+        self.change(request, || async {
+            let record = self.deleted_vault(vault).await?;
             if record.purge_protection {
                 return Err(Error::VaultPurgeProtected {
                     vault: vault.clone(),
                 });
             }
-            Ok((self.removal_of_vault(vault, &record)?, ()))
+            Ok((self.removal_of_vault(vault, &record).await?, ()))
         })
         .await
     }
 
     /// Removes the vault if its retention has passed.
     pub(crate) async fn remove_expired_vault(&self, vault: &VaultName) -> Result<bool> {
-        self.change_silently(|| match self.store.get(&VAULTS, &[vault.as_str()])? {
-            Some(record) if self.is_over(record.deletion) => {
-                Ok((self.removal_of_vault(vault, &record)?, true))
+        self.change_silently(|| async {
+            match self.store.get(&VAULTS, &[vault.as_str()]).await? {
+                Some(record) if self.is_over(record.deletion) => {
+                    Ok((self.removal_of_vault(vault, &record).await?, true))
+                }
+                _ => Ok((Batch::new(), false)),
             }
-            _ => Ok((Batch::new(), false)),
         })
         .await
     }
 
-    fn deleted_vault(&self, vault: &VaultName) -> Result<Record<VaultRecord>> {
-        let found = self.find_vault(vault)?;
+    async fn deleted_vault(&self, vault: &VaultName) -> Result<Record<VaultRecord>> {
+        let found = self.find_vault(vault).await?;
         let is_active = found.is_some();
         found
             .filter(|record| record.deletion.is_some())
@@ -329,7 +337,7 @@ impl Service {
     }
 
     /// The vault with another (or no) deletion.
-    fn replacement_of_vault(
+    async fn replacement_of_vault(
         &self,
         vault: &VaultName,
         record: &Record<VaultRecord>,
@@ -345,40 +353,47 @@ impl Service {
             &[vault.as_str()],
             &changed,
         );
-        let view = self.view_of_vault(vault, &changed, self.ip_rules_of(vault)?);
+        let ip_rules = self.ip_rules_of(vault).await?;
+        let view = self.view_of_vault(vault, &changed, ip_rules);
         Ok((batch, view))
     }
 
     /// Everything of a deleted vault. Nothing can have been added to it since its record was written,
     /// so what is found now is all there is as long as the record is unchanged.
-    fn removal_of_vault(&self, vault: &VaultName, record: &Record<VaultRecord>) -> Result<Batch> {
+    async fn removal_of_vault(
+        &self,
+        vault: &VaultName,
+        record: &Record<VaultRecord>,
+    ) -> Result<Batch> {
         let (vault, id) = (vault.as_str(), resource_id(vault));
         let mut batch = Batch::new()
             .expect(&VAULTS, &[vault], record)
             .delete(&VAULTS, &[vault]);
-        for entry in self.store.scan(&VERSIONS, &[vault], Bound::Unbounded) {
-            batch = entry?.record.private_key.remove(batch);
+        let mut versions = self.store.scan(&VERSIONS, &[vault], Bound::Unbounded);
+        while let Some(entry) = versions.try_next().await? {
+            batch = entry.record.private_key.remove(batch);
         }
-        batch = self.without(&KEYS, vault, batch)?;
-        batch = self.without(&VERSIONS, vault, batch)?;
-        batch = self.without(&TAGS, vault, batch)?;
-        batch = self.without(&ROTATION_POLICIES, vault, batch)?;
-        batch = self.without(&POLICIES, vault, batch)?;
-        batch = self.without(&IP_RULES, vault, batch)?;
+        batch = self.without(&KEYS, vault, batch).await?;
+        batch = self.without(&VERSIONS, vault, batch).await?;
+        batch = self.without(&TAGS, vault, batch).await?;
+        batch = self.without(&ROTATION_POLICIES, vault, batch).await?;
+        batch = self.without(&POLICIES, vault, batch).await?;
+        batch = self.without(&IP_RULES, vault, batch).await?;
         // Those that were assigned since it was deleted.
-        Ok(self.directory.without_roles_within(&id, batch)?)
+        Ok(self.directory.without_roles_within(&id, batch).await?)
     }
 
     /// Adds to `batch` that everything goes that a table has of a vault.
-    fn without<T: DeserializeOwned>(
+    async fn without<T: DeserializeOwned>(
         &self,
         table: &Table<T>,
         vault: &str,
         mut batch: Batch,
     ) -> Result<Batch> {
-        for entry in self.store.scan(table, &[vault], Bound::Unbounded) {
+        let mut entries = self.store.scan(table, &[vault], Bound::Unbounded);
+        while let Some(entry) = entries.try_next().await? {
             let mut key = vec![vault.to_owned()];
-            key.extend(entry?.key);
+            key.extend(entry.key);
             let key: Vec<&str> = key.iter().map(String::as_str).collect();
             batch = batch.delete(table, &key);
         }

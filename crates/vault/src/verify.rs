@@ -1,8 +1,9 @@
-use std::ops::Bound;
+use std::{ops::Bound, sync::Arc};
 
+use futures_util::TryStreamExt as _;
 use sealock_core::{KeyName, KeyVersion, Kid, VaultName};
 use sealock_envelope::ServiceKey;
-use sealock_store::Store;
+use sealock_store::{Store, objects::Objects};
 
 use crate::{
     Error, KeyVault, Result,
@@ -17,25 +18,36 @@ impl KeyVault {
     ///
     /// # Errors
     /// If the store fails.
-    pub fn verify_private_keys(&self) -> Result<Vec<String>> {
-        verify_private_keys(&self.service.store, &self.service.service_key)
+    pub async fn verify_private_keys(&self) -> Result<Vec<String>> {
+        verify_private_keys(&self.service.store, &self.service.service_key).await
     }
 }
 
 /// Opens every private key under the service key and compares it with its public key. Returns the findings, each with
-/// its kid. Blocks.
+/// its kid.
 ///
 /// # Errors
 /// If the store fails.
-pub fn verify_private_keys(store: &Store, service_key: &ServiceKey) -> Result<Vec<String>> {
+pub async fn verify_private_keys(
+    store: &Store,
+    service_key: &Arc<ServiceKey>,
+) -> Result<Vec<String>> {
+    let versions = versions(store).await?;
+    let (objects, service_key) = (Arc::clone(&store.vault_keys), Arc::clone(service_key));
+    let damaged = tokio::task::spawn_blocking(move || {
+        let mut damaged = Vec::new();
+        for (kid, record) in versions {
+            let why = damage_of(&*objects, &service_key, &kid, &record)?;
+            damaged.extend(why.map(|why| (kid, why)));
+        }
+        Ok::<_, Error>(damaged)
+    });
     let mut findings = Vec::new();
-    for (kid, record) in versions(store)? {
-        if let Some(why) = damage_of(store, service_key, &kid, &record)? {
-            // Purged while it was read, perhaps.
-            let parts = [kid.vault.as_str(), kid.key.folded(), kid.version.as_str()];
-            if store.get(&VERSIONS, &parts)?.is_some() {
-                findings.push(format!("the private key of {kid}: {why}"));
-            }
+    for (kid, why) in damaged.await?? {
+        // Purged while it was read, perhaps.
+        let parts = [kid.vault.as_str(), kid.key.folded(), kid.version.as_str()];
+        if store.get(&VERSIONS, &parts).await?.is_some() {
+            findings.push(format!("the private key of {kid}: {why}"));
         }
     }
     Ok(findings)
@@ -43,7 +55,7 @@ pub fn verify_private_keys(store: &Store, service_key: &ServiceKey) -> Result<Ve
 
 /// Says why a version's private key cannot be used, if it cannot.
 fn damage_of(
-    store: &Store,
+    objects: &dyn Objects,
     service_key: &ServiceKey,
     kid: &Kid,
     version: &VersionRecord,
@@ -51,7 +63,7 @@ fn damage_of(
     let [object, record_key] = version.private_key.objects();
     let files = format!("vault-keys/{object} or vault-keys/{record_key}");
     let (kty, sealed) = (version.kty, version.private_key);
-    match private_keys::open(&*store.vault_keys, service_key, kid, kty, sealed) {
+    match private_keys::open(objects, service_key, kid, kty, sealed) {
         Ok(Some(key))
             if key.public_key() == version.public_key && key.shape() == version.shape() =>
         {
@@ -67,18 +79,17 @@ fn damage_of(
 }
 
 /// Lists all key versions.
-pub(crate) fn versions(store: &Store) -> Result<Vec<(Kid, VersionRecord)>> {
-    let versions = store.scan(&VERSIONS, &[], Bound::Unbounded);
-    versions
-        .map(|entry| {
-            let entry = entry?;
-            let vault: VaultName = part(&entry.key, 0)?;
-            let key: KeyName = part(&entry.key, 1)?;
-            let version: KeyVersion = part(&entry.key, 2)?;
-            // Its seal has the name as it was written.
-            let written = store.get(&KEYS, &[vault.as_str(), key.folded()])?;
-            let key = written.map_or(key, |record| record.value.name);
-            Ok((Kid::new(&vault, &key, version), entry.record.value))
-        })
-        .collect()
+pub(crate) async fn versions(store: &Store) -> Result<Vec<(Kid, VersionRecord)>> {
+    let mut entries = store.scan(&VERSIONS, &[], Bound::Unbounded);
+    let mut versions = Vec::new();
+    while let Some(entry) = entries.try_next().await? {
+        let vault: VaultName = part(&entry.key, 0)?;
+        let key: KeyName = part(&entry.key, 1)?;
+        let version: KeyVersion = part(&entry.key, 2)?;
+        // Its seal has the name as it was written.
+        let written = store.get(&KEYS, &[vault.as_str(), key.folded()]).await?;
+        let key = written.map_or(key, |record| record.value.name);
+        versions.push((Kid::new(&vault, &key, version), entry.record.value));
+    }
+    Ok(versions)
 }

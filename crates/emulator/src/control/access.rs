@@ -37,12 +37,11 @@ pub(super) async fn list(
         .vault
         .policies(&Requester::operator(), &vault)
         .await?;
-    let policies = policies
-        .into_iter()
-        .map(|policy| view(&services, &vault, policy));
-    Ok(Json(List {
-        policies: policies.collect::<Result<_, _>>()?,
-    }))
+    let mut views = Vec::new();
+    for policy in policies {
+        views.push(view(&services, &vault, policy).await?);
+    }
+    Ok(Json(List { policies: views }))
 }
 
 #[derive(Deserialize)]
@@ -57,13 +56,13 @@ pub(super) async fn grant(
     Body(asked): Body<Permissions>,
 ) -> Answer<PolicyView> {
     let (vault, principal) = path;
-    let principal = named(&services.directory, &principal)?.principal_id();
+    let principal = named(&services.directory, &principal).await?.principal_id();
     let (vault, operator) = (vault.parse()?, Requester::operator());
     let granted = services
         .vault
         .grant(&operator, &vault, principal, asked.permissions);
     let policy = granted.await?;
-    Ok(Json(view(&services, &vault, policy)?))
+    Ok(Json(view(&services, &vault, policy).await?))
 }
 
 pub(super) async fn revoke(
@@ -72,24 +71,24 @@ pub(super) async fn revoke(
     Body(asked): Body<Permissions>,
 ) -> Answer<PolicyView> {
     let (vault, principal) = path;
-    let principal = id_of(&services.directory, &principal)?;
+    let principal = id_of(&services.directory, &principal).await?;
     let (vault, operator) = (vault.parse()?, Requester::operator());
     let revoked = services
         .vault
         .revoke(&operator, &vault, principal, asked.permissions);
     let policy = revoked.await?;
-    Ok(Json(view(&services, &vault, policy)?))
+    Ok(Json(view(&services, &vault, policy).await?))
 }
 
-fn view(
+async fn view(
     services: &Services,
     vault: &VaultName,
     policy: Policy,
 ) -> Result<PolicyView, ControlError> {
     Ok(PolicyView {
         vault: vault.clone(),
-        principal: PrincipalView::of(&services.directory, policy.principal)?,
+        principal: PrincipalView::of(&services.directory, policy.principal).await?,
         permissions: policy.permissions,
-        in_effect: !services.vault.has_roles(vault)?,
+        in_effect: !services.vault.has_roles(vault).await?,
     })
 }

@@ -29,7 +29,7 @@ impl WithSecret {
 }
 
 pub(super) async fn list(State(services): State<Services>) -> Answer<List> {
-    let applications = services.directory.applications()?;
+    let applications = services.directory.applications().await?;
     Ok(Json(List { applications }))
 }
 
@@ -37,7 +37,7 @@ pub(super) async fn show(
     State(services): State<Services>,
     Path(name): Path<String>,
 ) -> Answer<Application> {
-    Ok(Json(services.directory.application(&name.parse()?)?))
+    Ok(Json(services.directory.application(&name.parse()?).await?))
 }
 
 pub(super) async fn create(

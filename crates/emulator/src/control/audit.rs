@@ -16,7 +16,7 @@ pub(super) async fn audit(
     State(services): State<Services>,
     Query(query): Query<AuditQuery>,
 ) -> Result<Response, ControlError> {
-    let query = Arc::new(query.check()?.look_up(&services.directory)?);
+    let query = Arc::new(query.check()?.look_up(&services.directory).await?);
     let end = services.store.audit.end();
     let lines = stream::try_unfold(0, move |offset| {
         let (services, query) = (services.clone(), query.clone());

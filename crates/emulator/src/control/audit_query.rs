@@ -72,9 +72,9 @@ impl AuditQuery {
     }
 
     /// Looks up whether it is an application that it names.
-    pub(super) fn look_up(mut self, directory: &Directory) -> Result<Self, ControlError> {
+    pub(super) async fn look_up(mut self, directory: &Directory) -> Result<Self, ControlError> {
         if let Some(Who::Name { name, application }) = &mut self.identity {
-            let mut all = directory.applications()?.into_iter();
+            let mut all = directory.applications().await?.into_iter();
             let found = all.find(|found| found.name.as_str().eq_ignore_ascii_case(name.as_str()));
             *application = found.map(|found| found.client_id);
         }

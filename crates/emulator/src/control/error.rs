@@ -123,6 +123,12 @@ impl ControlError {
     fn from_store(error: &sealock_store::Error) -> Self {
         match error.fault() {
             Some(fault) => Self::fault(fault, error),
+            None if matches!(error, sealock_store::Error::Overtaken) => Self {
+                status: StatusCode::SERVICE_UNAVAILABLE,
+                code: "Overtaken".to_owned(),
+                message: error.to_string(),
+                hint: None,
+            },
             None => Self::internal(error),
         }
     }
@@ -191,8 +197,8 @@ impl From<sealock_vault::Error> for ControlError {
 
 impl From<sealock_entra::Error> for ControlError {
     fn from(error: sealock_entra::Error) -> Self {
-        if let Some(fault) = error.fault() {
-            return Self::fault(fault, &error);
+        if let sealock_entra::Error::Store(error) = &error {
+            return Self::from_store(error);
         }
         let (status, code) = error.status_and_code();
         if status.is_server_error() {
@@ -249,8 +255,8 @@ impl From<sealock_registry::Error> for ControlError {
         if let sealock_registry::Error::Custody(error) = error {
             return error.into();
         }
-        if let Some(fault) = error.fault() {
-            return Self::fault(fault, &error);
+        if let sealock_registry::Error::Store(error) = &error {
+            return Self::from_store(error);
         }
         let (status, code) = error.status_and_code();
         if status.is_server_error() {

@@ -20,7 +20,7 @@ pub(super) struct View {
 pub(super) async fn hosts(State(services): State<Services>) -> Answer<View> {
     let names = &services.names;
     let mut hosts = Vec::new();
-    for registry in services.registries.list()? {
+    for registry in services.registries.list().await? {
         hosts.push(names.registry_host(&registry.record.name));
     }
     for vault in services.vault.vaults(&Requester::operator()).await? {

@@ -11,7 +11,7 @@ pub(super) struct List {
 }
 
 pub(super) async fn list(State(services): State<Services>) -> Answer<List> {
-    let identities = services.directory.identities()?;
+    let identities = services.directory.identities().await?;
     Ok(Json(List { identities }))
 }
 

@@ -34,7 +34,7 @@ pub(super) async fn inspect(
     Path(registry): Path<String>,
     Query(options): Query<Options>,
 ) -> Answer<View> {
-    let registry = registries::named(&services, &registry)?;
+    let registry = registries::named(&services, &registry).await?;
     let (repository, reference) = split(&options.name);
     let reference: Reference = reference.parse()?;
     let mut inspection = registry.inspect(&repository.parse()?, &reference).await?;

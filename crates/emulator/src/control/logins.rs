@@ -21,7 +21,7 @@ pub(super) async fn update(
     Path(registry): Path<String>,
     Body(asked): Body<Change>,
 ) -> Answer<LoginSettings> {
-    let updated = named(&services, &registry)?;
+    let updated = named(&services, &registry).await?;
     let updated = updated.update_login(asked.admin_enabled, asked.anonymous_pull_enabled);
     Ok(Json(updated.await?))
 }
@@ -57,15 +57,15 @@ pub(super) async fn credentials(
     State(services): State<Services>,
     Path(registry): Path<String>,
 ) -> Answer<CredentialsView> {
-    let registry = named(&services, &registry)?;
-    Ok(Json(registry.admin_credentials()?.into()))
+    let registry = named(&services, &registry).await?;
+    Ok(Json(registry.admin_credentials().await?.into()))
 }
 
 pub(super) async fn regenerate(
     State(services): State<Services>,
     Path((registry, password)): Path<(String, PasswordName)>,
 ) -> Result<Json<CredentialsView>, ControlError> {
-    let registry = named(&services, &registry)?;
+    let registry = named(&services, &registry).await?;
     let credentials = registry.regenerate_admin_password(password).await?;
     Ok(Json(credentials.into()))
 }

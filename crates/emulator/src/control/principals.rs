@@ -13,8 +13,8 @@ pub(super) struct PrincipalView {
 }
 
 impl PrincipalView {
-    pub(super) fn of(directory: &Directory, id: PrincipalId) -> Result<Self, ControlError> {
-        let (identity, application) = match directory.principal(id)? {
+    pub(super) async fn of(directory: &Directory, id: PrincipalId) -> Result<Self, ControlError> {
+        let (identity, application) = match directory.principal(id).await? {
             Some(Principal::ManagedIdentity(identity)) => (Some(identity.name), None),
             Some(Principal::Application(application)) => (None, Some(application.name)),
             None => (None, None),
@@ -29,19 +29,19 @@ impl PrincipalView {
 
 /// Whom a path names, be it there or not: a managed identity by its name, or any principal by its id. What it
 /// was permitted outlives it, and can be taken away.
-pub(super) fn id_of(directory: &Directory, text: &str) -> Result<PrincipalId, ControlError> {
+pub(super) async fn id_of(directory: &Directory, text: &str) -> Result<PrincipalId, ControlError> {
     match text.parse() {
         Ok(id) => Ok(id),
-        Err(_) => Ok(named(directory, text)?.principal_id()),
+        Err(_) => Ok(named(directory, text).await?.principal_id()),
     }
 }
 
 /// Whom a path names: a managed identity by its name, or any principal by its id.
-pub(super) fn named(directory: &Directory, text: &str) -> Result<Principal, ControlError> {
+pub(super) async fn named(directory: &Directory, text: &str) -> Result<Principal, ControlError> {
     if let Ok(id) = text.parse()
-        && let Some(principal) = directory.principal(id)?
+        && let Some(principal) = directory.principal(id).await?
     {
         return Ok(principal);
     }
-    Ok(directory.identity(&text.parse()?)?.into())
+    Ok(directory.identity(&text.parse()?).await?.into())
 }

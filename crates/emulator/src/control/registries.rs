@@ -78,7 +78,7 @@ pub(super) async fn list(State(services): State<Services>) -> Answer<List> {
 /// Lists every registry and evaluates its gate.
 pub(super) async fn all(services: &Services) -> Result<List, ControlError> {
     let mut registries = Vec::new();
-    for registry in services.registries.list()? {
+    for registry in services.registries.list().await? {
         registries.push(view(services, registry).await?);
     }
     Ok(List { registries })
@@ -88,7 +88,7 @@ pub(super) async fn show(
     State(services): State<Services>,
     Path(name): Path<String>,
 ) -> Answer<RegistryView> {
-    let registry = named(&services, &name)?;
+    let registry = named(&services, &name).await?;
     Ok(Json(view(&services, registry).await?))
 }
 
@@ -107,10 +107,10 @@ pub(super) async fn create(
 ) -> Result<(StatusCode, Json<RegistryView>), ControlError> {
     let sku: Result<Sku, _> = asked.sku.as_deref().unwrap_or("Premium").parse();
     let sku = sku.map_err(|error| ControlError::bad_request(error.to_string()))?;
-    let identity = asked
-        .identity
-        .map(|name| identity(&services, &name))
-        .transpose()?;
+    let identity = match &asked.identity {
+        Some(name) => Some(identity(&services, name).await?),
+        None => None,
+    };
     let encryption = Encryption {
         key: asked.key,
         identity,
@@ -125,7 +125,7 @@ pub(super) async fn create(
     } else {
         StatusCode::OK
     };
-    let registry = services.registries.get(&name)?;
+    let registry = services.registries.get(&name).await?;
     Ok((status, Json(view(&services, registry).await?)))
 }
 
@@ -141,14 +141,14 @@ pub(super) async fn rotate_key(
     Path(name): Path<String>,
     Body(asked): Body<RotateKey>,
 ) -> Answer<RegistryView> {
-    let registry = named(&services, &name)?;
+    let registry = named(&services, &name).await?;
     let record = &registry.record;
     rules::encrypted_only(&record.name, record.encrypted).map_err(sealock_cmk::Error::from)?;
-    let identity = match asked
-        .identity
-        .map(|name| identity(&services, &name))
-        .transpose()?
-    {
+    let identity = match &asked.identity {
+        Some(name) => Some(identity(&services, name).await?),
+        None => None,
+    };
+    let identity = match identity {
         Some(Identity::UserAssigned(client_id)) => Some(client_id),
         Some(Identity::SystemAssigned) => {
             return Err(ControlError::bad_request(
@@ -164,15 +164,15 @@ pub(super) async fn rotate_key(
     Ok(Json(view(&services, registry).await?))
 }
 
-pub(super) fn named(services: &Services, name: &str) -> Result<Registry, ControlError> {
-    Ok(services.registries.get(&name.parse()?)?)
+pub(super) async fn named(services: &Services, name: &str) -> Result<Registry, ControlError> {
+    Ok(services.registries.get(&name.parse()?).await?)
 }
 
-fn identity(services: &Services, name: &str) -> Result<Identity, ControlError> {
+async fn identity(services: &Services, name: &str) -> Result<Identity, ControlError> {
     if SYSTEM_IDENTITY.contains(&name) {
         return Ok(Identity::SystemAssigned);
     }
-    let identity = services.directory.identity(&name.parse()?)?;
+    let identity = services.directory.identity(&name.parse()?).await?;
     Ok(Identity::UserAssigned(identity.client_id))
 }
 
@@ -189,7 +189,7 @@ async fn view(services: &Services, registry: Registry) -> Result<RegistryView, C
         id: record.id,
         sku: record.sku,
         created: record.created,
-        login: registry.login_settings()?,
+        login: registry.login_settings().await?,
         encryption,
         gate,
     })
@@ -201,7 +201,10 @@ async fn encrypted(
     registry: &RegistryName,
 ) -> Result<(EncryptionView, GateView), ControlError> {
     let (custody, standing) = services.custodian.status(id).await?;
-    let identity = services.directory.identity_by_client_id(custody.identity)?;
+    let identity = services
+        .directory
+        .identity_by_client_id(custody.identity)
+        .await?;
     let identity_name = identity.map(|identity| identity.name);
     let encryption = EncryptionView::Enabled {
         key_identifier: services.names.key_uri(&custody.key),

@@ -43,12 +43,13 @@ pub(super) struct Asked {
 }
 
 pub(super) async fn list(State(services): State<Services>) -> Answer<List> {
-    let assignments = services.directory.role_assignments()?;
-    let views = assignments
-        .into_iter()
-        .map(|assignment| view(&services, assignment));
+    let assignments = services.directory.role_assignments().await?;
+    let mut views = Vec::new();
+    for assignment in assignments {
+        views.push(view(&services, assignment).await?);
+    }
     Ok(Json(List {
-        role_assignments: views.collect::<Result<_, _>>()?,
+        role_assignments: views,
     }))
 }
 
@@ -59,11 +60,11 @@ pub(super) async fn assign(
 ) -> Result<(StatusCode, Json<RoleAssignmentView>), ControlError> {
     let in_registry = asked.registry.is_some();
     let (role, scope) = read(asked)?;
-    let principal = named(&services.directory, &principal)?;
+    let principal = named(&services.directory, &principal).await?;
     if in_registry && role.is_for_vaults() {
         return Err(ControlError::role_for_vaults(role, &principal));
     }
-    scope_is_there(&services, &scope)?;
+    scope_is_there(&services, &scope).await?;
     let assigned = services.directory.assign_role(&principal, role, scope);
     let (assignment, is_new) = assigned.await?;
     let status = if is_new {
@@ -71,7 +72,7 @@ pub(super) async fn assign(
     } else {
         StatusCode::OK
     };
-    Ok((status, Json(view(&services, assignment)?)))
+    Ok((status, Json(view(&services, assignment).await?)))
 }
 
 pub(super) async fn remove(
@@ -80,7 +81,7 @@ pub(super) async fn remove(
     Body(asked): Body<Asked>,
 ) -> Result<StatusCode, ControlError> {
     let (role, scope) = read(asked)?;
-    let principal = id_of(&services.directory, &principal)?;
+    let principal = id_of(&services.directory, &principal).await?;
     let removed = services.directory.remove_role(principal, role, &scope);
     removed.await?;
     Ok(StatusCode::NO_CONTENT)
@@ -104,7 +105,7 @@ fn read(asked: Asked) -> Result<(Role, RoleScope), ControlError> {
 /// case.
 ///
 /// <https://learn.microsoft.com/azure/role-based-access-control/scope-overview>
-fn scope_is_there(services: &Services, scope: &RoleScope) -> Result<(), ControlError> {
+async fn scope_is_there(services: &Services, scope: &RoleScope) -> Result<(), ControlError> {
     let lower = scope.as_str().to_ascii_lowercase();
     let (_, name) = scope.as_str().rsplit_once('/').unwrap_or_default();
     // Behind `/subscriptions/ID`, which every scope begins with.
@@ -117,18 +118,18 @@ fn scope_is_there(services: &Services, scope: &RoleScope) -> Result<(), ControlE
             ref resource @ ..,
         ] => match *resource {
             ["microsoft.containerregistry", "registries", registry] => {
-                services.registries.get(&registry.parse()?)?;
+                services.registries.get(&registry.parse()?).await?;
                 Ok(())
             }
             ["microsoft.keyvault", "vaults", vault] => {
-                Ok(services.vault.check_active(&vault.parse()?)?)
+                Ok(services.vault.check_active(&vault.parse()?).await?)
             }
             ["microsoft.keyvault", "vaults", vault, "keys", key] => {
                 let _: KeyName = key.parse()?;
-                Ok(services.vault.check_active(&vault.parse()?)?)
+                Ok(services.vault.check_active(&vault.parse()?).await?)
             }
             ["microsoft.managedidentity", "userassignedidentities", _] => {
-                services.directory.identity(&name.parse()?)?;
+                services.directory.identity(&name.parse()?).await?;
                 Ok(())
             }
             _ => Err(names_nothing(scope)),
@@ -138,30 +139,32 @@ fn scope_is_there(services: &Services, scope: &RoleScope) -> Result<(), ControlE
 }
 
 /// Whether roles count there: in a vault they do if it says so.
-fn in_effect(services: &Services, scope: &RoleScope) -> bool {
+async fn in_effect(services: &Services, scope: &RoleScope) -> bool {
     let lower = scope.as_str().to_ascii_lowercase();
     let Some((_, vault)) = lower.split_once("/providers/microsoft.keyvault/vaults/") else {
         return true;
     };
     let (vault, _) = vault.split_once('/').unwrap_or((vault, ""));
-    let has_roles = |vault: VaultName| services.vault.has_roles(&vault).unwrap_or_default();
-    vault.parse().is_ok_and(has_roles)
+    match vault.parse() {
+        Ok(vault) => services.vault.has_roles(&vault).await.unwrap_or_default(),
+        Err(_) => false,
+    }
 }
 
 fn names_nothing(scope: &RoleScope) -> ControlError {
     sealock_entra::Error::ScopeInvalid(excerpt(scope.as_str()).to_owned()).into()
 }
 
-fn view(
+async fn view(
     services: &Services,
     assignment: RoleAssignment,
 ) -> Result<RoleAssignmentView, ControlError> {
     Ok(RoleAssignmentView {
         id: assignment.id,
-        principal: PrincipalView::of(&services.directory, assignment.principal_id)?,
+        principal: PrincipalView::of(&services.directory, assignment.principal_id).await?,
         role: assignment.role,
         role_definition_id: assignment.role.definition_id(),
-        in_effect: in_effect(services, &assignment.scope),
+        in_effect: in_effect(services, &assignment.scope).await,
         scope: assignment.scope,
         created: assignment.created,
     })

@@ -18,7 +18,7 @@ pub(super) async fn list(
     State(services): State<Services>,
     Path(registry): Path<String>,
 ) -> Answer<List> {
-    let scope_maps = named(&services, &registry)?.scope_maps()?;
+    let scope_maps = named(&services, &registry).await?.scope_maps().await?;
     Ok(Json(List { scope_maps }))
 }
 
@@ -26,8 +26,8 @@ pub(super) async fn show(
     State(services): State<Services>,
     Path((registry, name)): Path<(String, String)>,
 ) -> Answer<ScopeMap> {
-    let registry = named(&services, &registry)?;
-    Ok(Json(registry.scope_map(&name.parse()?)?))
+    let registry = named(&services, &registry).await?;
+    Ok(Json(registry.scope_map(&name.parse()?).await?))
 }
 
 #[derive(Deserialize)]
@@ -42,7 +42,7 @@ pub(super) async fn put(
     Path((registry, name)): Path<(String, String)>,
     Body(asked): Body<Put>,
 ) -> Result<(StatusCode, Json<ScopeMap>), ControlError> {
-    let registry = named(&services, &registry)?;
+    let registry = named(&services, &registry).await?;
     let name = name.parse()?;
     let (scope_map, is_new) = registry
         .put_scope_map(&name, asked.description, asked.actions)
@@ -59,7 +59,7 @@ pub(super) async fn delete(
     State(services): State<Services>,
     Path((registry, name)): Path<(String, String)>,
 ) -> Result<StatusCode, ControlError> {
-    let registry = named(&services, &registry)?;
+    let registry = named(&services, &registry).await?;
     registry.delete_scope_map(&name.parse()?).await?;
     Ok(StatusCode::NO_CONTENT)
 }

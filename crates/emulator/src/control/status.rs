@@ -42,7 +42,7 @@ struct PendingPurgeView {
 }
 
 pub(super) async fn status(State(services): State<Services>) -> Answer<View> {
-    let pending = services.vault.pending_purges()?;
+    let pending = services.vault.pending_purges().await?;
     let storage = Storage::look(&services.store).await;
     Ok(Json(View {
         storage: StorageView {
@@ -96,7 +96,7 @@ mod tests {
         let config = Config::load(None, iter::empty()).unwrap();
         let services = Services::open(
             Store::ephemeral(),
-            ServiceKey::random(),
+            Arc::new(ServiceKey::random()),
             clock,
             PublicName::parse("localhost", 5000).unwrap(),
             Ipv4Addr::LOCALHOST.into(),

@@ -20,7 +20,7 @@ pub(super) async fn list(
     State(services): State<Services>,
     Path(registry): Path<String>,
 ) -> Answer<List> {
-    let tokens = named(&services, &registry)?.tokens()?;
+    let tokens = named(&services, &registry).await?.tokens().await?;
     Ok(Json(List { tokens }))
 }
 
@@ -28,7 +28,12 @@ pub(super) async fn show(
     State(services): State<Services>,
     Path((registry, token)): Path<(String, String)>,
 ) -> Answer<Token> {
-    Ok(Json(named(&services, &registry)?.token(&token.parse()?)?))
+    Ok(Json(
+        named(&services, &registry)
+            .await?
+            .token(&token.parse()?)
+            .await?,
+    ))
 }
 
 #[derive(Deserialize)]
@@ -43,7 +48,7 @@ pub(super) async fn put(
     Path((registry, token)): Path<(String, String)>,
     Body(asked): Body<Put>,
 ) -> Result<(StatusCode, Json<Token>), ControlError> {
-    let registry = named(&services, &registry)?;
+    let registry = named(&services, &registry).await?;
     let name = token.parse()?;
     let (token, is_new) = registry
         .put_token(&name, asked.scope_map, asked.enabled)
@@ -60,7 +65,7 @@ pub(super) async fn delete(
     State(services): State<Services>,
     Path((registry, token)): Path<(String, String)>,
 ) -> Result<StatusCode, ControlError> {
-    let registry = named(&services, &registry)?;
+    let registry = named(&services, &registry).await?;
     registry.delete_token(&token.parse()?).await?;
     Ok(StatusCode::NO_CONTENT)
 }
@@ -84,7 +89,7 @@ pub(super) async fn generate(
     Path((registry, token, name)): Path<(String, String, PasswordName)>,
     Body(asked): Body<Generate>,
 ) -> Answer<Generated> {
-    let registry = named(&services, &registry)?;
+    let registry = named(&services, &registry).await?;
     let token = token.parse()?;
     let valid_for = asked
         .days

@@ -62,7 +62,7 @@ pub(super) async fn verify(
     Extension(trust): Extension<Trust>,
 ) -> Answer<View> {
     let mut registries = Vec::new();
-    for registry in services.registries.list()? {
+    for registry in services.registries.list().await? {
         let (state, cause, verification) = match registry.verify().await {
             Ok(verification) => ("verified", None, verification),
             Err(Error::Denied(revocation)) => {
@@ -102,19 +102,17 @@ async fn beside_content(services: &Services, trust: Trust) -> Result<Vec<Finding
     let mut findings = Vec::new();
     let metadata = services.store.check().await?;
     findings.extend(metadata.into_iter().map(of_kind(Kind::Metadata)));
+    let objects = services.registries.verify_objects().await?;
     let registries = services.registries.clone();
-    let of_no_registry = tokio::task::spawn_blocking(move || {
-        let objects = registries.verify_objects()?;
-        Ok::<_, Error>([objects, registries.verify_uploads()?].concat())
-    });
-    let of_no_registry = of_no_registry.await.map_err(Error::from)??;
-    findings.extend(of_no_registry.into_iter().map(Finding::Registry));
+    let uploads = tokio::task::spawn_blocking(move || registries.verify_uploads());
+    let uploads = uploads.await.map_err(Error::from)??;
+    findings.extend(objects.into_iter().chain(uploads).map(Finding::Registry));
     let custodies = services.custodian.verify().await.map_err(Error::from)?;
     findings.extend(custodies.into_iter().map(of_kind(Kind::Custody)));
-    let vault = services.vault.clone();
-    let others = tokio::task::spawn_blocking(move || (vault.verify_private_keys(), trust.verify()));
-    let (private_keys, tls) = others.await.map_err(Error::from)?;
-    findings.extend(private_keys?.into_iter().map(of_kind(Kind::PrivateKey)));
+    let private_keys = services.vault.verify_private_keys().await?;
+    findings.extend(private_keys.into_iter().map(of_kind(Kind::PrivateKey)));
+    let tls = tokio::task::spawn_blocking(move || trust.verify());
+    let tls = tls.await.map_err(Error::from)?;
     findings.extend(tls.into_iter().map(of_kind(Kind::TlsFile)));
     Ok(findings)
 }

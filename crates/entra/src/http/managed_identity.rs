@@ -89,11 +89,13 @@ fn check_version(call: &Call<'_>, oldest: &'static str) -> Result<()> {
 
 async fn issue(call: &Call<'_>) -> Result<AccessToken> {
     let audience = call.query("resource").ok_or(Error::AudienceMissing)?;
-    call.issuer.issue(&identity(call)?.into(), audience).await
+    call.issuer
+        .issue(&identity(call).await?.into(), audience)
+        .await
 }
 
 /// The identity that is named, or the only one there is.
-fn identity(call: &Call<'_>) -> Result<ManagedIdentity> {
+async fn identity(call: &Call<'_>) -> Result<ManagedIdentity> {
     let directory = call.issuer.directory();
     let names = [
         "client_id",
@@ -109,7 +111,8 @@ fn identity(call: &Call<'_>) -> Result<ManagedIdentity> {
         (Some(_), Some(_)) => return Err(Error::SelectorAmbiguous),
         (Some((name, value)), None) => {
             directory
-                .identities()?
+                .identities()
+                .await?
                 .into_iter()
                 .find(|identity| match name {
                     "client_id" => value.parse() == Ok(identity.client_id),
@@ -118,7 +121,7 @@ fn identity(call: &Call<'_>) -> Result<ManagedIdentity> {
                 })
         }
         (None, _) => {
-            let mut all = directory.identities()?;
+            let mut all = directory.identities().await?;
             if all.len() > 1 {
                 return Err(Error::IdentityAmbiguous);
             }

@@ -53,7 +53,7 @@ pub(super) async fn answer(
                 .ok_or_else(|| Error::ScopeNotDefault(excerpt(scope).to_owned()))?
         }
     };
-    let application = call.issuer.directory().log_in(&client, &secret)?;
+    let application = call.issuer.directory().log_in(&client, &secret).await?;
     let issued = call.issuer.issue(&application.into(), resource).await?;
     Ok(render(&issued, version))
 }

@@ -6,14 +6,17 @@ use super::{Answer, Call, page};
 /// `GET` of the repositories, as Docker has it.
 ///
 /// <https://distribution.github.io/distribution/spec/api/#listing-repositories>
-pub(super) fn answer(call: &Call) -> Answer {
+pub(super) async fn answer(call: Call) -> Answer {
     if !matches!(call.method, Method::GET | Method::HEAD) {
         return Err(call.method_not_allowed("GET, HEAD"));
     }
+    let limit = page::limit(&call)?.unwrap_or(page::PAGE_LIMIT);
+    let last = call.query("last");
+    let repositories = call.registry.repositories(last, limit).await?;
     page::answer(
         "/v2/_catalog",
-        page::limit(call)?,
-        |limit| call.registry.repositories(call.query("last"), limit),
-        |repositories| json!({"repositories": repositories}),
+        limit,
+        &repositories,
+        |repositories| json!({ "repositories": repositories }),
     )
 }

@@ -98,7 +98,7 @@ impl Need {
 ///
 /// # Errors
 /// [`Error::Unauthorized`]
-pub(super) fn authorise(
+pub(super) async fn authorise(
     registry: &Registry,
     door: &Door,
     headers: &HeaderMap,
@@ -109,7 +109,9 @@ pub(super) fn authorise(
         Ok(None) if door.is_open => Some(Permissions::admin()),
         Ok(None) => return Err(refused(None)),
         Ok(Some(Credentials::Basic(user, password))) => {
-            by_password(registry, door, &user, &password)?.map(|subject| subject.permissions)
+            by_password(registry, door, &user, &password)
+                .await?
+                .map(|subject| subject.permissions)
         }
         Ok(Some(Credentials::Bearer(token))) => registry.bearer(&door.login_server, &token),
         Err(Unreadable) => None,
@@ -122,16 +124,16 @@ pub(super) fn authorise(
 }
 
 /// Who logs in as `user` with `password`: the admin user, a token, or whoever has a refresh token.
-pub(super) fn by_password(
+pub(super) async fn by_password(
     registry: &Registry,
     door: &Door,
     user: &str,
     password: &str,
 ) -> Result<Option<Subject>, Error> {
     if user == NULL_GUID {
-        return registry.refreshed(&door.login_server, password);
+        return registry.refreshed(&door.login_server, password).await;
     }
-    let permissions = registry.login(user, password)?;
+    let permissions = registry.login(user, password).await?;
     Ok(permissions.map(|permissions| Subject::named(user, permissions)))
 }
 

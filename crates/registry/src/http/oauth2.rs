@@ -11,11 +11,11 @@ use uuid::Uuid;
 use zeroize::Zeroizing;
 
 use super::{
-    Answer, Call,
+    Answer, Call, Door,
     login::{Credentials, by_password},
 };
 use crate::{
-    Error, Scope,
+    Error, Registry, Scope,
     access::{Permissions, Subject},
 };
 
@@ -33,7 +33,8 @@ pub(super) async fn token(mut call: Call) -> Answer {
     }
     check_service(&call)?;
     let scopes = scopes(&call)?;
-    let subject = subject(&call)?.ok_or_else(refused)?;
+    let (call, subject) = subject(call).await?;
+    let subject = subject.ok_or_else(refused)?;
     let access = scopes
         .iter()
         .filter_map(|scope| subject.permissions.grant(scope))
@@ -81,37 +82,41 @@ fn refused() -> Error {
 }
 
 /// None for whoever gets no token.
-fn subject(call: &Call) -> Result<Option<Subject>, Error> {
-    let registry = &call.registry;
+async fn subject(call: Call) -> Result<(Call, Option<Subject>), Error> {
+    let (registry, door) = (&call.registry, &call.door);
     if let Ok(Some(Credentials::Basic(user, password))) = Credentials::of(&call.headers) {
-        return by_password(registry, &call.door, &user, &password);
+        let subject = by_password(registry, door, &user, &password).await?;
+        return Ok((call, subject));
     }
     if call.headers.contains_key(axum::http::header::AUTHORIZATION) {
-        return Ok(None);
+        return Ok((call, None));
     }
-    match call.query("grant_type") {
-        None if call.method == Method::GET => anonymous(call),
+    let subject = match call.query("grant_type") {
+        None if call.method == Method::GET => anonymous(registry, door).await?,
         // Microsoft's clients ask so for a token without a user, with an empty refresh token.
         Some("password") => match (call.query("username"), call.query("password")) {
             (Some(user), Some(password)) if !user.is_empty() => {
-                by_password(registry, &call.door, user, password)
+                by_password(registry, door, user, password).await?
             }
-            _ => anonymous(call),
+            _ => anonymous(registry, door).await?,
         },
         Some("refresh_token") => match call.query("refresh_token") {
-            Some(token) => registry.refreshed(&call.door.login_server, token),
-            None => Ok(None),
+            Some(token) => registry.refreshed(&door.login_server, token).await?,
+            None => None,
         },
-        _ => Err(Error::GrantUnsupported(
-            "expected the grant_type refresh_token or password".to_owned(),
-        )),
-    }
+        _ => {
+            return Err(Error::GrantUnsupported(
+                "expected the grant_type refresh_token or password".to_owned(),
+            ));
+        }
+    };
+    Ok((call, subject))
 }
 
-fn anonymous(call: &Call) -> Result<Option<Subject>, Error> {
-    let permissions = if call.door.is_open {
+async fn anonymous(registry: &Registry, door: &Door) -> Result<Option<Subject>, Error> {
+    let permissions = if door.is_open {
         Permissions::admin()
-    } else if call.registry.login_settings()?.anonymous_pull_enabled {
+    } else if registry.login_settings().await?.anonymous_pull_enabled {
         Permissions::anonymous_pull()
     } else {
         return Ok(None);

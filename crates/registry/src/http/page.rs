@@ -27,12 +27,10 @@ pub(super) fn limit(call: &Call) -> Result<Option<usize>, Error> {
 /// Renders a page, with a link to the next one if there is more.
 pub(super) fn answer<T: ToString>(
     path: &str,
-    limit: Option<usize>,
-    page: impl FnOnce(usize) -> Result<Page<T>, Error>,
+    limit: usize,
+    page: &Page<T>,
     render: impl FnOnce(Vec<String>) -> Value,
 ) -> Result<Response, Error> {
-    let limit = limit.unwrap_or(PAGE_LIMIT);
-    let page = page(limit)?;
     let items: Vec<String> = page.items.iter().map(T::to_string).collect();
     let next = items.last().filter(|_| page.more).cloned();
     with_link(Json(render(items)).into_response(), limit, None, path, next)

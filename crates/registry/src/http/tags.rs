@@ -5,14 +5,18 @@ use super::{Answer, Call, page};
 use crate::RepositoryName;
 
 /// `GET` of a repository's tags (end-8).
-pub(super) fn answer(call: &Call, repository: &RepositoryName) -> Answer {
+pub(super) async fn answer(call: Call, repository: &RepositoryName) -> Answer {
     if !matches!(call.method, Method::GET | Method::HEAD) {
         return Err(call.method_not_allowed("GET, HEAD"));
     }
+    let limit = page::limit(&call)?.unwrap_or(page::PAGE_LIMIT);
+    let last = call.query("last");
+    let tags = call.registry.tags(repository, last, limit).await?;
+    let path = format!("/v2/{repository}/tags/list");
     page::answer(
-        &format!("/v2/{repository}/tags/list"),
-        page::limit(call)?,
-        |limit| call.registry.tags(repository, call.query("last"), limit),
+        &path,
+        limit,
+        &tags,
         |tags| json!({"name": repository, "tags": tags}),
     )
 }

@@ -15,7 +15,7 @@ pub(super) async fn begin(call: Call, repository: &RepositoryName) -> Answer {
     if call.method != Method::POST {
         return Err(call.method_not_allowed("POST"));
     }
-    call.registry.check_writable(repository)?;
+    call.registry.check_writable(repository).await?;
     if let Some(digest) = call.query("mount") {
         let digest = digest.parse()?;
         let from: Option<RepositoryName> = call.query("from").map(str::parse).transpose()?;
@@ -86,7 +86,7 @@ async fn append(
     repository: &RepositoryName,
     turn: Turn,
 ) -> Result<(Call, Turn), Error> {
-    call.registry.check_writable(repository)?;
+    call.registry.check_writable(repository).await?;
     let range = ContentRange::of(&call.headers)?;
     let begins = turn.received();
     if let Some(range) = &range {

@@ -10,7 +10,7 @@ use super::{Kept, Session};
 use crate::{Error, RepositoryName, UploadId};
 
 /// It rises when a head or a state changes, and so does what `sha2` makes of a hash.
-const VERSION: u8 = 2;
+const VERSION: u8 = 3;
 
 /// The part of a session's file in the clear. It identifies the session while its registry is revoked. It is the
 /// associated data of its seal, which the service key alone opens, and of the sealed state.

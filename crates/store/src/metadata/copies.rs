@@ -200,7 +200,7 @@ mod tests {
             Ok(self.0.get(key).cloned())
         }
 
-        fn range(&self, _: Bound<&[u8]>, _: Bound<&[u8]>) -> Items<'static> {
+        fn range(&self, _: Bound<&[u8]>, _: Bound<&[u8]>) -> Items {
             Box::new(self.0.clone().into_iter().map(Ok))
         }
 

@@ -10,8 +10,9 @@ use tokio::sync::{Semaphore, oneshot, watch};
 use uuid::Uuid;
 
 use super::{
-    Changes, Condition, Items, Metadata,
+    Changes, Condition, Item, Metadata,
     group::forged,
+    is_behind,
     ledger::LEDGER,
     recovery::{self, Recovered, Walk},
     shared::Shared,
@@ -109,28 +110,32 @@ impl Database {
 
 #[async_trait]
 impl Metadata for Database {
-    fn get(&self, key: &[u8]) -> Result<Option<Vec<u8>>> {
+    async fn get(&self, key: &[u8]) -> Result<Option<Vec<u8>>> {
         let sealed = self.shared.snapshot().get(key)?;
         sealed
             .map(|sealed| self.open_value(key, &sealed))
             .transpose()
     }
 
-    fn range(&self, start: Bound<Vec<u8>>, end: Vec<u8>) -> Items<'_> {
-        let begins_behind = match &start {
-            Bound::Included(key) | Bound::Excluded(key) => *key >= end,
-            Bound::Unbounded => false,
-        };
-        if begins_behind {
-            return Box::new(std::iter::empty());
+    async fn page(&self, start: Bound<&[u8]>, end: &[u8], limit: usize) -> Vec<Result<Item>> {
+        if is_behind(start, end) {
+            return Vec::new();
         }
-        let start = start.as_ref().map(Vec::as_slice);
-        let items = self.shared.snapshot().range(start, Bound::Excluded(&end));
-        Box::new(items.filter_map(|item| match item {
-            Ok((key, _)) if key == LEDGER => None,
-            Ok((key, sealed)) => Some(self.open_value(&key, &sealed).map(|value| (key, value))),
-            Err(error) => Some(Err(error)),
-        }))
+        let items = self.shared.snapshot().range(start, Bound::Excluded(end));
+        let items = items.filter(|item| !matches!(item, Ok((key, _)) if key == LEDGER));
+        let mut opened = Vec::new();
+        for item in items.take(limit) {
+            let item = item.and_then(|(key, sealed)| {
+                let value = self.open_value(&key, &sealed)?;
+                Ok((key, value))
+            });
+            let is_last = item.is_err();
+            opened.push(item);
+            if is_last {
+                break;
+            }
+        }
+        opened
     }
 
     async fn commit(&self, changes: Changes) -> Result<Commit> {
@@ -154,8 +159,8 @@ impl Metadata for Database {
         }
     }
 
-    fn epoch(&self) -> u64 {
-        self.shared.epoch.load(Ordering::SeqCst)
+    async fn epoch(&self) -> Result<u64> {
+        Ok(self.shared.epoch.load(Ordering::SeqCst))
     }
 
     fn condition(&self) -> Condition {

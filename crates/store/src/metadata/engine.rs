@@ -62,7 +62,7 @@ pub(crate) trait Records {
 pub(crate) trait Snapshot: Send + Sync {
     fn get(&self, key: &[u8]) -> Result<Option<Vec<u8>>>;
 
-    fn range(&self, start: Bound<&[u8]>, end: Bound<&[u8]>) -> Items<'static>;
+    fn range(&self, start: Bound<&[u8]>, end: Bound<&[u8]>) -> Items;
 
     /// Returns true if later writes do not show in the snapshot.
     fn is_frozen(&self) -> bool;
@@ -191,7 +191,7 @@ impl Guarded {
         guard(&self.file, || self.snapshot.get(key))
     }
 
-    pub(crate) fn range(&self, start: Bound<&[u8]>, end: Bound<&[u8]>) -> Items<'static> {
+    pub(crate) fn range(&self, start: Bound<&[u8]>, end: Bound<&[u8]>) -> Items {
         let range = guard(&self.file, || Ok(self.snapshot.range(start, end)));
         let mut items = match range {
             Ok(items) => items,

@@ -9,7 +9,7 @@ use std::{
 
 use async_trait::async_trait;
 
-use super::{Changes, Condition, Items, Metadata};
+use super::{Changes, Condition, Item, Metadata, is_behind};
 use crate::{Commit, Journal, Result};
 
 /// Metadata in memory, which ends with the process.
@@ -44,26 +44,18 @@ impl MemoryMetadata {
 
 #[async_trait]
 impl Metadata for MemoryMetadata {
-    fn get(&self, key: &[u8]) -> Result<Option<Vec<u8>>> {
+    async fn get(&self, key: &[u8]) -> Result<Option<Vec<u8>>> {
         Ok(self.read().get(key).cloned())
     }
 
-    fn range(&self, mut start: Bound<Vec<u8>>, end: Vec<u8>) -> Items<'_> {
-        // Each item is looked up anew, so that no lock is held between two items.
-        Box::new(std::iter::from_fn(move || {
-            let map = self.read();
-            let begins_behind = match &start {
-                Bound::Included(key) | Bound::Excluded(key) => *key >= end,
-                Bound::Unbounded => false,
-            };
-            if begins_behind {
-                return None;
-            }
-            let bounds = (start.as_ref(), Bound::Excluded(&end));
-            let (key, value) = map.range::<Vec<u8>, _>(bounds).next()?;
-            start = Bound::Excluded(key.clone());
-            Some(Ok((key.clone(), value.clone())))
-        }))
+    async fn page(&self, start: Bound<&[u8]>, end: &[u8], limit: usize) -> Vec<Result<Item>> {
+        if is_behind(start, end) {
+            return Vec::new();
+        }
+        let map = self.read();
+        let items = map.range::<[u8], _>((start, Bound::Excluded(end)));
+        let items = items.map(|(key, value)| Ok((key.clone(), value.clone())));
+        items.take(limit).collect()
     }
 
     async fn commit(&self, changes: Changes) -> Result<Commit> {
@@ -90,8 +82,8 @@ impl Metadata for MemoryMetadata {
         self.journal.append(&line);
     }
 
-    fn epoch(&self) -> u64 {
-        self.epoch.load(Ordering::SeqCst)
+    async fn epoch(&self) -> Result<u64> {
+        Ok(self.epoch.load(Ordering::SeqCst))
     }
 
     fn condition(&self) -> Condition {

@@ -239,7 +239,7 @@ pub(crate) fn carry_out(
 
 /// A walk over all records, which compares them with the ledger.
 pub(crate) struct Walk {
-    items: super::Items<'static>,
+    items: super::Items,
     ledger: Ledger,
     authenticator: Authenticator,
     count: Count,

@@ -246,7 +246,7 @@ impl Snapshot for Reading {
         Ok(found.map(|value| value.value().to_vec()))
     }
 
-    fn range(&self, start: Bound<&[u8]>, end: Bound<&[u8]>) -> Items<'static> {
+    fn range(&self, start: Bound<&[u8]>, end: Bound<&[u8]>) -> Items {
         let file = Arc::clone(&self.file);
         match self.table.range::<&[u8]>((start, end)) {
             Ok(range) => Box::new(range.map(move |item| {

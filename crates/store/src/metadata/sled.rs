@@ -194,7 +194,7 @@ impl Snapshot for Reading {
         Ok(found.map(|value| value.to_vec()))
     }
 
-    fn range(&self, start: Bound<&[u8]>, end: Bound<&[u8]>) -> Items<'static> {
+    fn range(&self, start: Bound<&[u8]>, end: Bound<&[u8]>) -> Items {
         let path = self.path.clone();
         let range = self.db.range::<&[u8], _>((start, end));
         Box::new(range.map(move |item| {

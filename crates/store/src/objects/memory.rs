@@ -1,7 +1,7 @@
 use std::{
     collections::HashMap,
     io,
-    sync::{Arc, Mutex, MutexGuard, PoisonError},
+    sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock, RwLockReadGuard},
 };
 
 use sealock_core::ObjectId;
@@ -9,33 +9,33 @@ use sealock_core::ObjectId;
 use super::{Object, Objects, Staged};
 use crate::{Result, metadata::Failure};
 
-type Shared = Arc<Mutex<HashMap<ObjectId, Arc<Vec<u8>>>>>;
+type Content = Arc<RwLock<Vec<u8>>>;
+type Shared = Arc<Mutex<HashMap<ObjectId, Content>>>;
 
 /// Objects that are gone with the process.
 #[derive(Default)]
 pub struct MemoryObjects {
     published: Shared,
-    /// What was kept, and is not being written any more.
-    staged: Shared,
+    /// What was kept, and may still be written.
+    kept: Shared,
+}
+
+fn lock(shared: &Shared) -> MutexGuard<'_, HashMap<ObjectId, Content>> {
+    shared.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 fn open(shared: &Shared, id: ObjectId) -> Option<Arc<dyn Object>> {
-    let bytes = lock(shared).get(&id).cloned();
-    bytes.map(|bytes| Arc::new(Bytes(bytes)) as Arc<dyn Object>)
-}
-
-fn lock(shared: &Shared) -> MutexGuard<'_, HashMap<ObjectId, Arc<Vec<u8>>>> {
-    shared.lock().unwrap_or_else(PoisonError::into_inner)
+    let content = lock(shared).get(&id).cloned();
+    content.map(|content| Arc::new(Bytes(content)) as _)
 }
 
 impl Objects for MemoryObjects {
     fn stage(&self) -> Result<Box<dyn Staged>> {
         Ok(Box::new(StagedBytes {
             id: ObjectId::random(),
-            bytes: Vec::new(),
-            kept: false,
+            content: Content::default(),
             published: Arc::clone(&self.published),
-            staged: Arc::clone(&self.staged),
+            kept: Arc::clone(&self.kept),
         }))
     }
 
@@ -57,22 +57,22 @@ impl Objects for MemoryObjects {
 
     fn unpublish(&self, id: ObjectId) -> Result<bool> {
         let published = lock(&self.published).remove(&id);
-        Ok(published.is_some_and(|bytes| {
-            lock(&self.staged).insert(id, bytes);
+        Ok(published.is_some_and(|content| {
+            lock(&self.kept).insert(id, content);
             true
         }))
     }
 
     fn open_staged(&self, id: ObjectId) -> Result<Option<Arc<dyn Object>>> {
-        Ok(open(&self.staged, id))
+        Ok(open(&self.kept, id))
     }
 
     fn discard(&self, id: ObjectId) -> Result<bool> {
-        Ok(lock(&self.staged).remove(&id).is_some())
+        Ok(lock(&self.kept).remove(&id).is_some())
     }
 
     fn list_staged(&self) -> Result<Vec<ObjectId>> {
-        Ok(lock(&self.staged).keys().copied().collect())
+        Ok(lock(&self.kept).keys().copied().collect())
     }
 
     fn set_staged_aside(&self, id: ObjectId, _: i64) -> Result<bool> {
@@ -86,10 +86,9 @@ impl Objects for MemoryObjects {
 
 struct StagedBytes {
     id: ObjectId,
-    bytes: Vec<u8>,
-    kept: bool,
+    content: Content,
     published: Shared,
-    staged: Shared,
+    kept: Shared,
 }
 
 impl Staged for StagedBytes {
@@ -98,7 +97,9 @@ impl Staged for StagedBytes {
     }
 
     fn append(&mut self, bytes: &[u8]) -> Result<()> {
-        self.bytes.extend_from_slice(bytes);
+        let content = self.content.write();
+        let mut content = content.unwrap_or_else(PoisonError::into_inner);
+        content.extend_from_slice(bytes);
         Ok(())
     }
 
@@ -107,38 +108,35 @@ impl Staged for StagedBytes {
     }
 
     fn keep(&mut self) -> Result<()> {
-        self.kept = true;
+        lock(&self.kept).insert(self.id, Arc::clone(&self.content));
         Ok(())
     }
 
-    fn publish(mut self: Box<Self>) -> Result<()> {
-        self.kept = false;
-        let bytes = Arc::new(std::mem::take(&mut self.bytes));
-        lock(&self.published).insert(self.id, bytes);
+    fn publish(self: Box<Self>) -> Result<()> {
+        lock(&self.published).insert(self.id, self.content);
+        lock(&self.kept).remove(&self.id);
         Ok(())
     }
 }
 
-impl Drop for StagedBytes {
-    fn drop(&mut self) {
-        if self.kept {
-            let bytes = Arc::new(std::mem::take(&mut self.bytes));
-            lock(&self.staged).insert(self.id, bytes);
-        }
+struct Bytes(Content);
+
+impl Bytes {
+    fn read(&self) -> RwLockReadGuard<'_, Vec<u8>> {
+        self.0.read().unwrap_or_else(PoisonError::into_inner)
     }
 }
-
-struct Bytes(Arc<Vec<u8>>);
 
 impl Object for Bytes {
     fn len(&self) -> u64 {
-        self.0.len() as u64
+        self.read().len() as u64
     }
 
     fn read_at(&self, offset: u64, buffer: &mut [u8]) -> Result<()> {
+        let content = self.read();
         let bytes = usize::try_from(offset)
             .ok()
-            .and_then(|start| self.0.get(start..)?.get(..buffer.len()))
+            .and_then(|start| content.get(start..)?.get(..buffer.len()))
             .ok_or_else(|| io::Error::from(io::ErrorKind::UnexpectedEof))?;
         buffer.copy_from_slice(bytes);
         Ok(())

@@ -29,12 +29,12 @@ async fn until<F: Future<Output = bool>>(what: &str, mut holds: impl FnMut() -> 
 /// Makes a store that was closed and opened again, with some commits in each of its two logs.
 async fn used() -> Session {
     let mut session = Session::new(SimulatedDisk::empty());
-    session.open().unwrap();
+    session.open().await.unwrap();
     session
         .commit(Change::default().put("a", "1").line("first"))
         .await;
     session.close().await;
-    session.open().unwrap();
+    session.open().await.unwrap();
     session
         .commit(Change::default().put("b", "1").put("key", "1"))
         .await;
@@ -75,13 +75,13 @@ async fn a_disk_fails(
     mut fails: impl FnMut(&Operation<'_>) -> Option<Failure> + Send + 'static,
 ) {
     let mut session = used().await;
-    let before = session.found();
+    let before = session.found().await;
     session.disk.fail(move |operation| fails(operation));
     for number in 0..3 {
         let change = Change::default().put("a", "refused").line("refused");
         let refused = session.try_commit(change).await.unwrap_err();
         assert_eq!(refused.fault(), Some(fault), "{what} {number}: {refused}");
-        assert_eq!(session.found(), before, "{what} {number}");
+        assert_eq!(session.found().await, before, "{what} {number}");
         let condition = session.store().condition();
         assert_eq!(condition.failure.unwrap().fault, Some(fault), "{what}");
     }
@@ -101,7 +101,7 @@ async fn a_disk_fails(
     session
         .commit(Change::default().put("a", "3").line("third"))
         .await;
-    assert_eq!(session.found(), session.account.all(), "{what}");
+    assert_eq!(session.found().await, session.account.all(), "{what}");
     assert_eq!(store.check().await.unwrap(), [""; 0], "{what}");
     drop(store);
     check_starts(&mut session, what).await;
@@ -148,7 +148,7 @@ async fn a_disk_that_fails_refuses_commits_and_is_written_again_once_it_works() 
 
 /// Starts and uses the store twice, whatever fails on the way.
 async fn go_through(session: &mut Session) {
-    open(session);
+    open(session).await;
     let note = Uuid::new_v4();
     let change = |key, line| Change::default().put(key, "1").line(line);
     let _ = session.try_commit(change("a", "first")).await;
@@ -157,7 +157,7 @@ async fn go_through(session: &mut Session) {
     let _ = session.try_commit(change("key", "second")).await;
     session.close().await;
 
-    open(session);
+    open(session).await;
     let _ = session.try_commit(change("b", "third")).await;
     if let Ok(object) = object {
         let removal = change("c", "fourth").delete("a").remove(object);
@@ -168,12 +168,14 @@ async fn go_through(session: &mut Session) {
 }
 
 /// Opens the store, at the second or third attempt if the disk fails.
-fn open(session: &mut Session) {
-    let opened = (0..3).any(|_| session.open().is_ok());
-    if !opened {
-        session.disk.mend();
-        session.open().unwrap();
+async fn open(session: &mut Session) {
+    for _ in 0..3 {
+        if session.open().await.is_ok() {
+            return;
+        }
     }
+    session.disk.mend();
+    session.open().await.unwrap();
 }
 
 /// A failure of `count` operations, from the number `first` on.
@@ -202,7 +204,7 @@ async fn some_operations_fail(fails: Fails) {
     }
     let store = session.store().clone();
     until(&what, || async { store.condition().failure.is_none() }).await;
-    assert_eq!(session.found(), session.account.all(), "{what}");
+    assert_eq!(session.found().await, session.account.all(), "{what}");
     assert_eq!(store.check().await.unwrap(), [""; 0], "{what}");
     drop(store);
     check_starts(&mut session, &what).await;
@@ -280,10 +282,10 @@ async fn a_full_disk_refuses_objects_first_and_commits_once_nothing_is_left() {
         "{committed} went into what is written ahead"
     );
     assert_eq!(refused.fault(), Some(Fault::Full));
-    assert_eq!(session.found(), session.account.all());
+    assert_eq!(session.found().await, session.account.all());
     let full = SimulatedDisk::new(session.disk.image().after_kill());
     full.leave_room(0);
-    let read = Store::open(files(&full)).map(|store| found(&store).unwrap());
+    let read = found(&Store::open(files(&full)).unwrap()).await;
     assert_eq!(read.unwrap(), session.account.all(), "a full disk is read");
     let store = session.store().clone();
     session.disk.mend();
@@ -310,12 +312,12 @@ async fn lines_are_not_lost_while_the_journals_file_fails_and_the_log_goes_on() 
     }
     let failure = session.store().condition().failure.unwrap();
     assert_eq!(failure.fault, Some(Fault::Failing), "the checkpoint");
-    assert_eq!(session.found(), session.account.all());
+    assert_eq!(session.found().await, session.account.all());
     // Another log follows, and the one with the lines stays.
     session.close().await;
     session.disk.mend();
-    session.open().unwrap();
-    assert_eq!(session.found(), session.account.all());
+    session.open().await.unwrap();
+    assert_eq!(session.found().await, session.account.all());
     session.commit(Change::default().line("then")).await;
     check_starts(&mut session, "a journal that failed").await;
 }
@@ -338,14 +340,14 @@ async fn a_database_that_could_not_be_written_is_written_anew() {
     }
     let failure = session.store().condition().failure.unwrap();
     assert_eq!(failure.fault, Some(Fault::Failing), "the checkpoint");
-    assert_eq!(session.found(), session.account.all());
+    assert_eq!(session.found().await, session.account.all());
     session.disk.mend();
     let store = session.store().clone();
     until("the database is written again", || async {
         store.condition().failure.is_none()
     })
     .await;
-    assert_eq!(session.found(), session.account.all());
+    assert_eq!(session.found().await, session.account.all());
     assert_eq!(store.check().await.unwrap(), [""; 0]);
     drop(store);
     check_starts(&mut session, "a database that failed").await;
@@ -376,7 +378,7 @@ async fn a_sync_forgets(name: &'static str) {
     assert!(has_failed, "{name}");
     let store = session.store().clone();
     until(name, || async { store.condition().failure.is_none() }).await;
-    assert_eq!(session.found(), session.account.all(), "{name}");
+    assert_eq!(session.found().await, session.account.all(), "{name}");
     drop(store);
     check_starts(&mut session, name).await;
 }
@@ -446,14 +448,14 @@ async fn a_database_that_could_not_be_read_is_read_again_without_a_start() {
         let is_read = operation.kind == Kind::Read && is_database(operation);
         is_read.then_some(Errno::IO.into())
     });
-    let failed = found(session.store()).unwrap_err();
+    let failed = found(session.store()).await.unwrap_err();
     assert_eq!(failed.fault(), Some(Fault::Failing));
     session.disk.mend();
     let store = session.store().clone();
-    let reads = || async { found(&store).is_ok() };
+    let reads = || async { found(&store).await.is_ok() };
     until("the database is read again", reads).await;
     session.commit(Change::default().put("a", "5")).await;
-    assert!(session.found() == session.account.all());
+    assert!(session.found().await == session.account.all());
 }
 
 #[tokio::test]

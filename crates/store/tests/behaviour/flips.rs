@@ -24,14 +24,14 @@ type Found = (std::collections::BTreeMap<String, String>, String);
 /// Makes a small store whose files have every kind of content: entries in two logs, two copies, lines.
 async fn used() -> Session {
     let mut session = Session::new(SimulatedDisk::empty());
-    session.open().unwrap();
+    session.open().await.unwrap();
     for number in 0..12 {
         let key = format!("record {number}");
         let change = Change::default().put(&key, &"value ".repeat(number));
         session.commit(change.line("a line")).await;
     }
     session.close().await;
-    session.open().unwrap();
+    session.open().await.unwrap();
     let change = Change::default().delete("record 1").put("key", "1");
     session.commit(change.line("another line")).await;
     session
@@ -42,14 +42,14 @@ async fn used() -> Session {
 
 async fn closed() -> (Image, Found) {
     let mut session = used().await;
-    let expected = session.found();
+    let expected = session.found().await;
     session.close().await;
     (session.disk.image(), expected)
 }
 
 async fn killed() -> (Image, Found) {
     let session = used().await;
-    (session.disk.image(), session.found())
+    (session.disk.image(), session.found().await)
 }
 
 /// A byte of a file, and a mask of the bits that change.
@@ -96,7 +96,9 @@ async fn see(store: &Store, expected: &Found, name: &str) -> Result<(), String> 
         Some(first) => return Err(format!("found something else: {first}")),
         None => {}
     }
-    let found = found(store).map_err(|error: Error| format!("not found by the check: {error}"))?;
+    let found = found(store)
+        .await
+        .map_err(|error: Error| format!("not found by the check: {error}"))?;
     if found != *expected {
         return Err(format!("not the same: {found:?}"));
     }
@@ -219,7 +221,7 @@ async fn a_byte_that_changed_in_the_database_is_found_or_changes_nothing() {
 #[tokio::test]
 async fn an_entry_that_changed_behind_a_copy_is_found_though_the_database_has_it() {
     let mut session = Session::new(SimulatedDisk::empty());
-    session.open().unwrap();
+    session.open().await.unwrap();
     for number in 0..520 {
         let change = Change::default().put("count", &number.to_string());
         session.commit(change).await;
@@ -238,7 +240,7 @@ async fn an_entry_that_changed_behind_a_copy_is_found_though_the_database_has_it
     for flip in &flips {
         let disk = SimulatedDisk::new(flip.carry_out(image.clone()));
         let store = Store::open(files(&disk)).unwrap();
-        assert_eq!(found(&store).unwrap(), session.found());
+        assert_eq!(found(&store).await.unwrap(), session.found().await);
         assert!(!store.check().await.unwrap().is_empty(), "{flip:?}");
         disk.fail(|_| Some(Errno::IO.into()));
     }

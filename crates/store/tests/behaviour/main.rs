@@ -10,6 +10,7 @@ mod objects_suite;
 mod power;
 mod repair;
 mod simulated_disk;
+mod slow_metadata;
 mod store;
 
 use std::{path::Path, sync::Arc};
@@ -21,6 +22,8 @@ use sealock_store::{
     notes::{Durability, MemoryNotes, NoteFiles, Notes as _},
     objects::{MemoryObjects, ObjectFiles, ObjectSet, Objects as _},
 };
+
+use slow_metadata::SlowMetadata;
 
 /// Describes the files of a store in `dir`.
 pub(crate) fn files(dir: &Path, engine: EngineKind) -> StoreFiles {
@@ -62,6 +65,12 @@ async fn metadata_in_redb() {
 async fn metadata_in_sled() {
     let dir = tempfile::tempdir().unwrap();
     metadata_suite::all(&Store::open(files(dir.path(), EngineKind::Sled)).unwrap()).await;
+}
+
+#[tokio::test]
+async fn metadata_that_is_slow() {
+    let slow = |metadata| Arc::new(SlowMetadata(metadata)) as _;
+    metadata_suite::all(&Store::ephemeral().with_metadata(slow)).await;
 }
 
 #[test]

@@ -1,6 +1,7 @@
-use std::ops::Bound;
+use std::{ops::Bound, pin::pin};
 
-use sealock_store::{Batch, Commit, Store, Table};
+use futures_util::{FutureExt as _, TryStreamExt as _};
+use sealock_store::{Batch, Commit, Error, Lock, Store, Table};
 
 const TABLE: Table<String> = Table::content("table");
 const OTHER: Table<String> = Table::content("tablf");
@@ -13,6 +14,9 @@ pub(crate) async fn all(store: &Store) {
     one_of_many_racing_writers_wins(store).await;
     lines_come_with_their_commit_and_in_its_order(store).await;
     only_a_control_commit_raises_the_epoch(store).await;
+    updates_that_overtake_each_other_all_take_place(store).await;
+    an_update_that_cannot_take_place_ends(store).await;
+    an_exclusive_lock_is_held_alone(store).await;
 }
 
 async fn commit(store: &Store, batch: Batch) -> bool {
@@ -23,27 +27,28 @@ async fn put(store: &Store, key: &[&str], value: &str) {
     assert!(commit(store, Batch::new().put(&TABLE, key, &value.to_owned())).await);
 }
 
-fn get(store: &Store, key: &[&str]) -> Option<String> {
-    let record = store.get(&TABLE, key).unwrap();
+async fn get(store: &Store, key: &[&str]) -> Option<String> {
+    let record = store.get(&TABLE, key).await.unwrap();
     record.map(|record| record.value)
 }
 
-fn scan(store: &Store, prefix: &[&str], from: Bound<&str>) -> Vec<String> {
+async fn scan(store: &Store, prefix: &[&str], from: Bound<&str>) -> Vec<String> {
     let entries = store.scan(&TABLE, prefix, from);
-    entries.map(|entry| entry.unwrap().key.join("/")).collect()
+    let keys = entries.map_ok(|entry| entry.key.join("/"));
+    keys.try_collect().await.unwrap()
 }
 
 async fn put_get_and_delete(store: &Store) {
     let key = ["pgd", "a"];
-    assert_eq!(get(store, &key), None);
+    assert_eq!(get(store, &key).await, None);
     put(store, &key, "1").await;
     put(store, &key, "2").await;
-    assert_eq!(get(store, &key).unwrap(), "2");
+    assert_eq!(get(store, &key).await.unwrap(), "2");
     let delete = Batch::new()
         .delete(&TABLE, &key)
         .delete(&TABLE, &["pgd", "never-there"]);
     assert!(commit(store, delete).await);
-    assert_eq!(get(store, &key), None);
+    assert_eq!(get(store, &key).await, None);
 }
 
 async fn a_scan_is_sorted_and_bounded(store: &Store) {
@@ -53,12 +58,23 @@ async fn a_scan_is_sorted_and_bounded(store: &Store) {
     put(store, &["scam", "z"], "").await;
     let other = Batch::new().put(&OTHER, &["scan", "d"], &String::new());
     assert!(commit(store, other).await);
-    let all = scan(store, &["scan"], Bound::Unbounded);
+    let all = scan(store, &["scan"], Bound::Unbounded).await;
     assert_eq!(all, ["a", "b", "c", "c\u{e9}"]);
-    let behind = scan(store, &["scan"], Bound::Excluded("b"));
+    let behind = scan(store, &["scan"], Bound::Excluded("b")).await;
     assert_eq!(behind, ["c", "c\u{e9}"]);
-    assert_eq!(scan(store, &["scan"], Bound::Included("x")), [""; 0]);
-    assert_eq!(scan(store, &["sca"], Bound::Unbounded), [""; 0]);
+    assert_eq!(scan(store, &["scan"], Bound::Included("x")).await, [""; 0]);
+    assert_eq!(scan(store, &["sca"], Bound::Unbounded).await, [""; 0]);
+    let first = store.first(&TABLE, &["scan"], Bound::Excluded("a")).await;
+    assert_eq!(first.unwrap().unwrap().key, ["b"]);
+    let first = store.first(&TABLE, &["scan"], Bound::Included("x")).await;
+    assert!(first.unwrap().is_none());
+
+    let many: Vec<_> = (1000..1200).map(|number| number.to_string()).collect();
+    let puts = many.iter().fold(Batch::new(), |batch, key| {
+        batch.put(&TABLE, &["many", key], &String::new())
+    });
+    assert!(commit(store, puts).await);
+    assert_eq!(scan(store, &["many"], Bound::Unbounded).await, many);
 }
 
 async fn expectations_guard_the_whole_batch(store: &Store) {
@@ -66,15 +82,15 @@ async fn expectations_guard_the_whole_batch(store: &Store) {
     let put_a = || Batch::new().put(&TABLE, &a, &"1".to_owned());
     let put_b = || Batch::new().put(&TABLE, &b, &"1".to_owned());
     assert!(commit(store, put_a().expect_absent(&TABLE, &a)).await);
-    let stale = store.get(&TABLE, &a).unwrap().unwrap();
+    let stale = store.get(&TABLE, &a).await.unwrap().unwrap();
     assert!(!commit(store, put_b().expect_absent(&TABLE, &a)).await);
     assert!(!commit(store, put_b().expect_present(&TABLE, &b)).await);
     put(store, &a, "2").await;
     assert!(!commit(store, put_b().expect(&TABLE, &a, &stale)).await);
-    assert_eq!(get(store, &b), None);
-    let current = store.get(&TABLE, &a).unwrap().unwrap();
+    assert_eq!(get(store, &b).await, None);
+    let current = store.get(&TABLE, &a).await.unwrap().unwrap();
     assert!(commit(store, put_b().expect(&TABLE, &a, &current)).await);
-    assert_eq!(get(store, &b).unwrap(), "1");
+    assert_eq!(get(store, &b).await.unwrap(), "1");
 }
 
 async fn one_of_many_racing_writers_wins(store: &Store) {
@@ -111,14 +127,70 @@ async fn lines_come_with_their_commit_and_in_its_order(store: &Store) {
 }
 
 async fn only_a_control_commit_raises_the_epoch(store: &Store) {
-    let before = store.epoch();
+    let before = store.epoch().await.unwrap();
     put(store, &["epoch"], "").await;
     store.record(&"nothing changes").await.unwrap();
-    assert_eq!(store.epoch(), before);
+    assert_eq!(store.epoch().await.unwrap(), before);
     let control = Batch::new().put(&CONTROL, &["epoch"], &String::new());
     assert!(commit(store, control).await);
-    assert!(store.epoch() > before);
-    let after = store.epoch();
+    assert!(store.epoch().await.unwrap() > before);
+    let after = store.epoch().await.unwrap();
     assert!(commit(store, Batch::new().delete(&CONTROL, &["epoch"])).await);
-    assert!(store.epoch() > after);
+    assert!(store.epoch().await.unwrap() > after);
+}
+
+async fn updates_that_overtake_each_other_all_take_place(store: &Store) {
+    put(store, &["count"], "0").await;
+    let updates = (0..64).map(|_| {
+        let store = store.clone();
+        tokio::spawn(async move {
+            let update = store.update(|| async {
+                let count = store.get(&TABLE, &["count"]).await?.unwrap();
+                let more = count.parse::<u32>().unwrap() + 1;
+                let batch = Batch::new().expect(&TABLE, &["count"], &count).put(
+                    &TABLE,
+                    &["count"],
+                    &more.to_string(),
+                );
+                Ok::<_, Error>((batch, more))
+            });
+            update.await.unwrap()
+        })
+    });
+    let updates: Vec<_> = updates.collect();
+    let mut counts = Vec::new();
+    for update in updates {
+        counts.push(update.await.unwrap());
+    }
+    counts.sort_unstable();
+    assert!(counts.into_iter().eq(1..=64));
+}
+
+async fn an_update_that_cannot_take_place_ends(store: &Store) {
+    put(store, &["there"], "").await;
+    let update = store.update(|| async {
+        let batch = Batch::new().expect_absent(&TABLE, &["there"]);
+        let batch = batch.put(&TABLE, &["there"], &"other".to_owned());
+        Ok::<_, Error>((batch, ()))
+    });
+    assert!(matches!(update.await, Err(Error::Overtaken)));
+    assert_eq!(get(store, &["there"]).await.unwrap(), "");
+    let nothing = store.update(|| async { Ok::<_, Error>((Batch::new(), "nothing")) });
+    assert_eq!(nothing.await.unwrap(), "nothing");
+}
+
+async fn an_exclusive_lock_is_held_alone(store: &Store) {
+    const LOCK: Lock = Lock::new("lock");
+    let first = store.shared(&LOCK, &["a"]).await.unwrap();
+    let second = store.clone().shared(&LOCK, &["a"]).await.unwrap();
+    let _elsewhere = store.exclusive(&LOCK, &["b"]).await.unwrap();
+    let mut alone = pin!(store.exclusive(&LOCK, &["a"]));
+    assert!((&mut alone).now_or_never().is_none());
+    let mut behind = pin!(store.shared(&LOCK, &["a"]));
+    assert!((&mut behind).now_or_never().is_none(), "one after another");
+    drop((first, second));
+    let alone = alone.await.unwrap();
+    assert!((&mut behind).now_or_never().is_none());
+    drop(alone);
+    drop(behind.await.unwrap());
 }

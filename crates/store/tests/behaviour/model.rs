@@ -2,6 +2,7 @@
 
 use std::{collections::BTreeMap, ops::Bound, path::Path, sync::Arc, time::Duration};
 
+use futures_util::TryStreamExt as _;
 use rustix::io::Errno;
 use sealock_core::ObjectId;
 use sealock_store::{
@@ -96,10 +97,10 @@ impl Session {
         }
     }
 
-    pub(crate) fn open(&mut self) -> Result<(), Error> {
+    pub(crate) async fn open(&mut self) -> Result<(), Error> {
         self.store = None;
         self.store = Some(Store::open(files(&self.disk))?);
-        if self.account.refused.is_some() && found(self.store())? != self.account.all() {
+        if self.account.refused.is_some() && found(self.store()).await? != self.account.all() {
             self.account.commits.extend(self.account.refused.take());
         }
         self.account.refused = None;
@@ -233,17 +234,17 @@ impl Session {
     /// Returns the records and lines as soon as they can be read.
     async fn found_in_time(&self) -> (Records, String) {
         for _ in 0..500 {
-            if let Ok(found) = found(self.store()) {
+            if let Ok(found) = found(self.store()).await {
                 return found;
             }
             tokio::time::sleep(Duration::from_millis(20)).await;
         }
-        self.found()
+        self.found().await
     }
 
     /// Returns the records and lines of the store.
-    pub(crate) fn found(&self) -> (Records, String) {
-        found(self.store()).unwrap()
+    pub(crate) async fn found(&self) -> (Records, String) {
+        found(self.store()).await.unwrap()
     }
 }
 
@@ -254,11 +255,11 @@ impl Drop for Session {
 }
 
 /// Returns all records and lines of a store.
-pub(crate) fn found(store: &Store) -> Result<(Records, String), Error> {
+pub(crate) async fn found(store: &Store) -> Result<(Records, String), Error> {
     let mut records = Records::new();
     for table in [CONTENT, CONTROL] {
-        for entry in store.scan(&table, &[], Bound::Unbounded) {
-            let entry = entry?;
+        let mut entries = store.scan(&table, &[], Bound::Unbounded);
+        while let Some(entry) = entries.try_next().await? {
             records.insert(entry.key.concat(), entry.record.value);
         }
     }
@@ -341,14 +342,14 @@ impl Account {
     /// Compares a store whose disk stopped after `effects` with the account. Forgets the changes that did not happen.
     /// The others are certain after the effects `seen` of the new disk. Returns `Err` with the difference, if there is
     /// one.
-    fn compare(
+    async fn compare(
         &mut self,
         store: &Store,
         effects: usize,
         seen: usize,
         is_loss_of_power: bool,
     ) -> Result<(), String> {
-        let found = found(store).map_err(|error| error.to_string())?;
+        let found = found(store).await.map_err(|error| error.to_string())?;
         self.commits.extend(self.refused.take());
         let certain = self
             .commits
@@ -453,6 +454,7 @@ pub(crate) async fn recover(
     session.account = account.clone();
     session
         .open()
+        .await
         .map_err(|error| format!("refused: {error}"))?;
     let seen = session.disk.effects();
     let store = session.store().clone();
@@ -462,7 +464,8 @@ pub(crate) async fn recover(
         .map_err(|error| error.to_string())?;
     session
         .account
-        .compare(&store, effects, seen, is_loss_of_power)?;
+        .compare(&store, effects, seen, is_loss_of_power)
+        .await?;
     let findings = store.check().await.map_err(|error| error.to_string())?;
     if !findings.is_empty() {
         return Err(format!("findings: {findings:?}"));

@@ -48,6 +48,7 @@ pub(crate) fn what_is_kept_stays_until_it_is_discarded(objects: &dyn Objects) {
     let id = published.id();
     published.keep().unwrap();
     published.append(b"whole").unwrap();
+    assert_eq!(staged(objects, id).unwrap(), b"whole", "others read it");
     published.publish().unwrap();
     assert_eq!(read(objects, id).unwrap(), Some(b"whole".to_vec()));
     assert!(!objects.discard(id).unwrap(), "it is not staged any more");

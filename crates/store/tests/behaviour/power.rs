@@ -11,7 +11,7 @@ use crate::{
 /// Runs the first hour of a store: every way to write, and three starts.
 async fn short(session: &mut Session) {
     let note = Uuid::new_v4();
-    session.open().unwrap();
+    session.open().await.unwrap();
     session
         .commit(Change::default().put("a", "1").line("first"))
         .await;
@@ -25,7 +25,7 @@ async fn short(session: &mut Session) {
     session.record_or_hold("third").await;
     session.close().await;
 
-    session.open().unwrap();
+    session.open().await.unwrap();
     session.publish(&[2; 700]).unwrap();
     session
         .commit(Change::default().delete("b").put("c", "1").line("fourth"))
@@ -38,7 +38,7 @@ async fn short(session: &mut Session) {
     session.commit_together(group.into()).await;
     session.close().await;
 
-    session.open().unwrap();
+    session.open().await.unwrap();
     session
         .commit(Change::default().put("a", "3").delete("key").line("sixth"))
         .await;
@@ -150,7 +150,7 @@ async fn what_was_acknowledged_is_there_after_a_loss_of_power_at_any_operation()
 /// Runs a store for long: its database is made durable several times, and several logs follow each other.
 async fn long(session: &mut Session) {
     for start in 0..2 {
-        session.open().unwrap();
+        session.open().await.unwrap();
         for number in 0..700 {
             let key = format!("record {}", number % 50);
             let change = Change::default().put(&key, &format!("{start} {number}"));

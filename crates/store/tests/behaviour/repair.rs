@@ -6,6 +6,7 @@ use std::{
     sync::Arc,
 };
 
+use futures_util::TryStreamExt as _;
 use sealock_store::{
     Authenticator, Batch, Commit, Error, Repair, Source, Store, StoreFiles, check_offline,
     disk::Disk as _, finish, metadata::EngineKind, repair,
@@ -31,22 +32,17 @@ struct Content {
     journal: String,
 }
 
-fn content(store: &Store) -> Content {
-    let table = |table| {
+async fn content(store: &Store) -> Content {
+    let table = async |table| {
         let entries = store.scan(table, &[], Bound::Unbounded);
-        entries
-            .map(|entry| {
-                entry
-                    .map(|entry| (entry.key.concat(), entry.record.value))
-                    .unwrap()
-            })
-            .collect()
+        let records = entries.map_ok(|entry| (entry.key.concat(), entry.record.value));
+        records.try_collect().await.unwrap()
     };
     let (journal, end) = store.audit.read(0).unwrap();
     assert_eq!(end, store.audit.end());
     Content {
-        keys: table(&KEYS),
-        blobs: table(&BLOBS),
+        keys: table(&KEYS).await,
+        blobs: table(&BLOBS).await,
         journal: String::from_utf8(journal).unwrap(),
     }
 }
@@ -83,7 +79,7 @@ impl Used {
             blob(&store, number).await;
         }
         as_killed(&files.dir, &dir.path().join("used"));
-        let content = content(&store);
+        let content = content(&store).await;
         assert_eq!((content.keys.len(), content.blobs.len()), (1, 20));
         Self { dir, content }
     }
@@ -133,7 +129,7 @@ impl Used {
         assert_eq!(check_offline(&files).unwrap(), [""; 0]);
         let store = Store::open(files.clone()).unwrap();
         assert_eq!(store.check().await.unwrap(), [""; 0]);
-        let content = content(&store);
+        let content = content(&store).await;
         put(&store, &BLOBS, &["later"], "x").await;
         store.close().await;
         drop(store);
@@ -493,13 +489,13 @@ async fn another_engine_takes_over_what_one_has() {
     assert_eq!(done.engine, "sled");
     finish(&sled).unwrap();
     let store = Store::open(sled).unwrap();
-    assert_eq!(content(&store), used.content);
+    assert_eq!(content(&store).await, used.content);
     drop(store);
     let back = repair(&used.files(), NOW).unwrap();
     finish(&used.files()).unwrap();
     assert_eq!(back.source, Some(Source::Database));
     let store = open(&used.dir());
-    assert_eq!(content(&store), used.content);
+    assert_eq!(content(&store).await, used.content);
     let names: Vec<String> = store
         .quarantine
         .list()
@@ -564,7 +560,7 @@ async fn damaged() -> (Image, StoreFiles) {
 }
 
 /// Checks that the remains of a stopped repair are refused, and that another repair completes without a loss.
-fn stopped(found: Image, before: &Image, files: &StoreFiles, what: &str) {
+async fn stopped(found: Image, before: &Image, files: &StoreFiles, what: &str) {
     let disk = SimulatedDisk::new(found.clone());
     let on = |disk: &SimulatedDisk| StoreFiles {
         disk: Arc::new(disk.clone()),
@@ -589,7 +585,7 @@ fn stopped(found: Image, before: &Image, files: &StoreFiles, what: &str) {
         assert!(is_there, "{what}: {} is gone", path.display());
     }
     let store = Store::open_repaired(on(&disk)).unwrap();
-    let found = content(&store);
+    let found = content(&store).await;
     assert_eq!(found.keys["k"], "enabled", "{what}");
     assert_eq!(found.blobs.len(), 3, "{what}");
     drop(store);
@@ -618,7 +614,8 @@ async fn a_repair_that_is_stopped_is_taken_up_again_and_nothing_is_lost() {
             &image,
             &files,
             &format!("killed behind {what}"),
-        );
+        )
+        .await;
         // The repair changes nothing before it has its plan. From then on it relies on atomic renames.
         if effects < planned {
             let found = now.after_loss_of_power(&mut Random(effects as u64));
@@ -627,7 +624,8 @@ async fn a_repair_that_is_stopped_is_taken_up_again_and_nothing_is_lost() {
                 &image,
                 &files,
                 &format!("without power behind {what}"),
-            );
+            )
+            .await;
         }
     }
 }

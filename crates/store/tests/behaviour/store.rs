@@ -4,6 +4,7 @@ use std::{
     path::{Path, PathBuf},
 };
 
+use futures_util::{StreamExt as _, TryStreamExt as _};
 use sealock_core::ObjectId;
 use sealock_store::{
     Authenticator, Batch, Commit, DataDir, Error, Store, StoreFiles, Table,
@@ -32,7 +33,10 @@ async fn what_was_committed_is_there_after_reopening() {
             store.record(&"first").await.unwrap();
         }
         let store = Store::open(files).unwrap();
-        assert_eq!(store.get(&KEYS, &["v", "k"]).unwrap().unwrap().value, "one");
+        assert_eq!(
+            store.get(&KEYS, &["v", "k"]).await.unwrap().unwrap().value,
+            "one"
+        );
         assert_eq!(store.audit.read(0).unwrap().0, b"\"first\"\n");
         assert_eq!(store.check().await.unwrap(), [""; 0]);
     }
@@ -68,13 +72,13 @@ async fn what_was_committed_is_there_after_a_kill() {
             ..files
         };
         let again = Store::open(killed.clone()).unwrap();
-        assert_eq!(again.scan(&BLOBS, &[], Bound::Unbounded).count(), 20);
+        assert_eq!(again.scan(&BLOBS, &[], Bound::Unbounded).count().await, 20);
         assert_eq!(again.audit.read(0).unwrap(), store.audit.read(0).unwrap());
         put(&again, &BLOBS, &["more"], "x").await;
         assert_eq!(again.check().await.unwrap(), [""; 0]);
         drop(again);
         let again = Store::open(killed.clone()).unwrap();
-        assert_eq!(again.scan(&BLOBS, &[], Bound::Unbounded).count(), 21);
+        assert_eq!(again.scan(&BLOBS, &[], Bound::Unbounded).count().await, 21);
         drop(again);
         fs::remove_dir_all(killed.dir).unwrap();
     }
@@ -149,14 +153,21 @@ async fn an_object_that_a_commit_removes_is_gone_even_if_the_process_ended_befor
     assert!(
         store
             .removals(ObjectSet::VaultKeys)
+            .await
             .unwrap()
             .contains(&later)
     );
     store.finish_removals().await.unwrap();
     assert_eq!(store.vault_keys.list().unwrap(), []);
     assert_eq!(store.blobs.list().unwrap(), [kept]);
-    assert!(store.removals(ObjectSet::VaultKeys).unwrap().is_empty());
-    assert!(store.removals(ObjectSet::Blobs).unwrap().is_empty());
+    assert!(
+        store
+            .removals(ObjectSet::VaultKeys)
+            .await
+            .unwrap()
+            .is_empty()
+    );
+    assert!(store.removals(ObjectSet::Blobs).await.unwrap().is_empty());
 }
 
 #[test]
@@ -193,15 +204,16 @@ async fn a_scan_sees_one_table_and_one_prefix() {
         put(&store, &BLOBS, &key, key[1]).await;
     }
     put(&store, &KEYS, &["r1", "z"], "z").await;
-    let names = |from| -> Vec<String> {
+    let names = async |from| -> Vec<String> {
         let entries = store.scan(&BLOBS, &["r1"], from);
-        entries.map(|entry| entry.unwrap().key.remove(0)).collect()
+        let names = entries.map_ok(|mut entry| entry.key.remove(0));
+        names.try_collect().await.unwrap()
     };
-    assert_eq!(names(Bound::Unbounded), ["a", "b", "c"]);
-    assert_eq!(names(Bound::Excluded("a")), ["b", "c"]);
-    assert_eq!(names(Bound::Included("b")), ["b", "c"]);
-    assert_eq!(names(Bound::Excluded("c")), [""; 0]);
-    assert_eq!(store.scan(&BLOBS, &[], Bound::Unbounded).count(), 5);
+    assert_eq!(names(Bound::Unbounded).await, ["a", "b", "c"]);
+    assert_eq!(names(Bound::Excluded("a")).await, ["b", "c"]);
+    assert_eq!(names(Bound::Included("b")).await, ["b", "c"]);
+    assert_eq!(names(Bound::Excluded("c")).await, [""; 0]);
+    assert_eq!(store.scan(&BLOBS, &[], Bound::Unbounded).count().await, 5);
 }
 
 #[tokio::test]
@@ -216,7 +228,7 @@ async fn an_oversized_record_is_refused_and_nothing_of_its_batch_written() {
         store.commit(batch).await,
         Err(Error::RecordTooLarge { .. })
     ));
-    assert!(store.get(&BLOBS, &["small"]).unwrap().is_none());
+    assert!(store.get(&BLOBS, &["small"]).await.unwrap().is_none());
 }
 
 #[tokio::test]
@@ -266,7 +278,7 @@ fn a_data_directory_has_one_owner_and_is_not_opened_by_another_version() {
     drop(owner);
     drop(DataDir::open(path).unwrap());
     open(path);
-    for (text, found) in [("99 x\n", "99"), ("3\n", "3"), ("", "")] {
+    for (text, found) in [("99 x\n", "99"), ("4 x\n", "4"), ("", "")] {
         fs::write(path.join("format"), text).unwrap();
         let refused = Store::open(files(path, EngineKind::Redb)).err().unwrap();
         let Error::UnknownFormat { found: shown, .. } = refused else {

@@ -54,7 +54,7 @@ impl KeyVault {
         let request = Request::new(requester, Operation::KeyList, Target::Keys(vault.clone()));
         let vault = vault.clone();
         self.audited(request, move |service, request| async move {
-            service.keys(&request.requester, &vault)
+            service.keys(&request.requester, &vault).await
         })
         .await
     }
@@ -70,7 +70,7 @@ impl KeyVault {
         let vault = vault.clone();
         let key = key.clone();
         self.audited(request, move |service, request| async move {
-            service.key(&request.requester, &vault, &key)
+            service.key(&request.requester, &vault, &key).await
         })
         .await
     }
@@ -85,7 +85,9 @@ impl KeyVault {
         let request = Request::new(requester, Operation::KeyList, Target::Keys(vault.clone()));
         let vault = vault.clone();
         self.audited(request, move |service, request| async move {
-            service.list_keys(&request.requester, &vault, State::Active, page)
+            service
+                .list_keys(&request.requester, &vault, State::Active, page)
+                .await
         })
         .await
     }
@@ -104,7 +106,9 @@ impl KeyVault {
         );
         let vault = vault.clone();
         self.audited(request, move |service, request| async move {
-            service.list_keys(&request.requester, &vault, State::Deleted, page)
+            service
+                .list_keys(&request.requester, &vault, State::Deleted, page)
+                .await
         })
         .await
     }
@@ -125,7 +129,9 @@ impl KeyVault {
         let vault = vault.clone();
         let key = key.clone();
         self.audited(request, move |service, request| async move {
-            service.list_versions(&request.requester, &vault, &key, page)
+            service
+                .list_versions(&request.requester, &vault, &key, page)
+                .await
         })
         .await
     }
@@ -143,7 +149,7 @@ impl KeyVault {
         );
         let identifier = identifier.clone();
         self.audited(request, move |service, request| async move {
-            service.get_key(&request.requester, &identifier)
+            service.get_key(&request.requester, &identifier).await
         })
         .await
     }
@@ -159,7 +165,9 @@ impl KeyVault {
         let vault = vault.clone();
         let key = key.clone();
         self.audited(request, move |service, request| async move {
-            service.deleted_key_of(&request.requester, &vault, &key)
+            service
+                .deleted_key_of(&request.requester, &vault, &key)
+                .await
         })
         .await
     }
@@ -297,7 +305,9 @@ impl KeyVault {
         let vault = vault.clone();
         let key = key.clone();
         self.audited(request, move |service, request| async move {
-            service.rotation_policy(&request.requester, &vault, &key)
+            service
+                .rotation_policy(&request.requester, &vault, &key)
+                .await
         })
         .await
     }
@@ -339,7 +349,9 @@ impl KeyVault {
         );
         let vault = vault.clone();
         self.audited(request, move |service, request| async move {
-            service.random_bytes(&request.requester, &vault, count)
+            service
+                .random_bytes(&request.requester, &vault, count)
+                .await
         })
         .await
     }

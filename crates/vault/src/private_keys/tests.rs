@@ -90,7 +90,7 @@ async fn no_window_of_a_private_key_is_stored_or_backed_up_in_the_clear() {
         }
         searched.extend([backup.into_bytes(), opened]);
 
-        let sealed = service.version(&kid).unwrap().private_key;
+        let sealed = service.version(&kid).await.unwrap().private_key;
         let objects = &*service.store.vault_keys;
         let private_key =
             private_keys::open(objects, &service.service_key, &kid, kty, sealed).unwrap();

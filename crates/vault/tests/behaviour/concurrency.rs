@@ -7,7 +7,7 @@ use sealock_vault::{
 
 use crate::{
     rotation::{after_create, rotate},
-    world::{SECRET, World, operator},
+    world::{SECRET, World, operator, wire},
 };
 
 fn tagged() -> KeyChange {
@@ -55,6 +55,12 @@ async fn many_rotations_and_changes_at_the_same_time_all_count() {
     assert!(changes.iter().all(Result::is_ok));
     assert_eq!(world.shown().await.unwrap().versions().count(), 65);
     assert_eq!(world.files(), 130);
+}
+
+#[test]
+fn a_change_that_others_never_let_through_is_a_conflict() {
+    let overtaken = Error::from(sealock_store::Error::Overtaken);
+    assert_eq!(wire::<()>(Err(overtaken)), (409, "Conflict", None));
 }
 
 /// What somebody else has done already is not due any more.

@@ -2,6 +2,7 @@
 
 use std::ops::Bound;
 
+use futures_util::TryStreamExt as _;
 use sealock_store::{Batch, Commit, Table};
 use sealock_vault::{
     AuditEvent, Bypass, KeyChange, KeyOperation, KeyType, NetworkRules, State, VaultSku,
@@ -17,7 +18,7 @@ impl World {
     /// Writes the record as it was before it had these members.
     async fn forget(&self, table: &'static str, key: &[&str], members: &[&str]) {
         let table: Table<Value> = Table::control(table);
-        let mut record = self.store.get(&table, key).unwrap().unwrap().value;
+        let mut record = self.store.get(&table, key).await.unwrap().unwrap().value;
         for member in members {
             let parts: Vec<&str> = member.split('.').collect();
             let holder = match parts[..] {
@@ -37,8 +38,8 @@ impl World {
     async fn rename(&self, table: &'static str, from: &str, to: &str) {
         let table: Table<Value> = Table::control(table);
         let mut moved = 0;
-        for entry in self.store.scan(&table, &["kv1"], Bound::Unbounded) {
-            let entry = entry.unwrap();
+        let mut entries = self.store.scan(&table, &["kv1"], Bound::Unbounded);
+        while let Some(entry) = entries.try_next().await.unwrap() {
             if entry.key[0] != from {
                 continue;
             }

@@ -75,8 +75,8 @@ impl Host {
         self.world.reopen().await.unwrap();
     }
 
-    fn pending(&self) -> Vec<PendingPurge> {
-        self.world.vaults.pending_purges().unwrap()
+    async fn pending(&self) -> Vec<PendingPurge> {
+        self.world.vaults.pending_purges().await.unwrap()
     }
 
     async fn delete_vault(&self) {
@@ -101,7 +101,7 @@ impl Host {
         let world = &self.world;
         let shown = world.shown().await;
         assert!(matches!(shown, Err(Error::KeyNotFound { .. })), "{when}");
-        assert_eq!(self.pending(), [], "{when}");
+        assert_eq!(self.pending().await, [], "{when}");
         world.vaults.run_due().await.unwrap();
         assert_eq!(world.files(), 0, "{when}");
     }
@@ -122,7 +122,7 @@ async fn what_fell_due_unconfirmed_is_kept_and_shown_and_purged_after_an_hour() 
             vault_is_deleted: false,
         };
         assert_eq!(pending.recovery(), "sealock key recover k1 --vault kv1");
-        assert_eq!(host.pending(), [pending], "{when}");
+        assert_eq!(host.pending().await, [pending], "{when}");
         let due = world.vaults.run_due().await.unwrap();
         assert_eq!(due.next, Some(world.clock.now() + HOUR), "{when}");
         let again = world.create_ec_key().await;
@@ -144,7 +144,7 @@ async fn what_fell_due_unconfirmed_can_be_recovered_for_good() {
     for cause in [Cause::Stop, Cause::Step] {
         let host = Host::overdue(cause).await;
         host.world.recover_key().await.unwrap();
-        assert_eq!(host.pending(), []);
+        assert_eq!(host.pending().await, []);
         host.pass(HOUR * 2);
         host.world.vaults.run_due().await.unwrap();
         let shown = host.world.shown().await.unwrap();
@@ -206,7 +206,7 @@ async fn a_wrong_clock_that_is_put_right_within_the_hour_purges_nothing() {
     let host = Host::overdue(Cause::Step).await;
     host.pass(HOUR / 2);
     host.step(-RETENTION - DAY);
-    assert_eq!(host.pending(), []);
+    assert_eq!(host.pending().await, []);
     host.pass(HOUR * 2);
     host.keeps_the_key("put right").await;
     host.pass(RETENTION);
@@ -223,7 +223,12 @@ async fn a_vault_that_fell_due_unconfirmed_is_kept_with_its_keys() {
     let vaults = &host.world.vaults;
     vaults.run_due().await.unwrap();
     assert_eq!(vaults.sweep().await.unwrap(), Swept::default());
-    let recoveries: Vec<_> = host.pending().iter().map(PendingPurge::recovery).collect();
+    let recoveries: Vec<_> = host
+        .pending()
+        .await
+        .iter()
+        .map(PendingPurge::recovery)
+        .collect();
     let of_key = "sealock vault recover kv1; then: sealock key recover k1 --vault kv1";
     assert_eq!(recoveries, ["sealock vault recover kv1", of_key]);
 
@@ -236,7 +241,7 @@ async fn a_vault_that_fell_due_unconfirmed_is_kept_with_its_keys() {
     host.delete_vault().await;
     host.restart_after(RETENTION).await;
     host.pass(HOUR);
-    assert_eq!(host.pending(), []);
+    assert_eq!(host.pending().await, []);
     let swept = host.world.vaults.sweep().await.unwrap();
     assert_eq!((swept.vaults, host.world.files()), (1, 0));
 }

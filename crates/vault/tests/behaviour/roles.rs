@@ -115,25 +115,25 @@ async fn a_vault_goes_by_roles_or_by_policies_and_can_be_switched() {
 #[tokio::test]
 async fn each_change_of_what_permits_raises_the_epoch() {
     let world = World::with_roles().await;
-    let mut epoch = world.store.epoch();
-    let mut raised = || {
-        let before = std::mem::replace(&mut epoch, world.store.epoch());
-        assert!(before < world.store.epoch());
+    let mut epoch = world.store.epoch().await.unwrap();
+    let mut raised = async || {
+        let before = std::mem::replace(&mut epoch, world.store.epoch().await.unwrap());
+        assert!(before < world.store.epoch().await.unwrap());
     };
     world.assign(Role::KeyVaultReader, "").await;
-    raised();
+    raised().await;
     world.unassign(Role::KeyVaultReader, "").await;
-    raised();
+    raised().await;
     world.grant(&[KeyPermission::List]).await;
-    raised();
+    raised().await;
     world.revoke(KeyPermission::List).await;
-    raised();
+    raised().await;
     let change = VaultChange {
         add_ip_rules: ["203.0.113.7".parse().unwrap()].into(),
         ..VaultChange::default()
     };
     world.change_vault(change).await.unwrap();
-    raised();
+    raised().await;
 }
 
 /// Those over the vault and over its keys; those above stay.
@@ -152,6 +152,7 @@ async fn a_vault_that_was_deleted_has_no_roles_any_more() {
     let left: Vec<_> = world
         .directory
         .role_assignments()
+        .await
         .unwrap()
         .into_iter()
         .map(|assignment| assignment.scope)

@@ -118,16 +118,16 @@ async fn the_end_of_a_recovery_raises_the_epoch() {
     world.delete_key().await.unwrap();
     world.pass(MINUTE);
     world.recover_key().await.unwrap();
-    let before = world.store.epoch();
+    let before = world.store.epoch().await.unwrap();
     let due = world.vaults.run_due().await.unwrap();
     assert_eq!(due.next, Some(world.clock.now() + MINUTE));
-    assert_eq!(world.store.epoch(), before);
+    assert_eq!(world.store.epoch().await.unwrap(), before);
     world.pass(MINUTE);
     assert_eq!(world.vaults.run_due().await.unwrap().next, None);
-    assert!(before < world.store.epoch());
-    let settled = world.store.epoch();
+    assert!(before < world.store.epoch().await.unwrap());
+    let settled = world.store.epoch().await.unwrap();
     world.vaults.run_due().await.unwrap();
-    assert_eq!(world.store.epoch(), settled, "once");
+    assert_eq!(world.store.epoch().await.unwrap(), settled, "once");
 }
 
 #[tokio::test]

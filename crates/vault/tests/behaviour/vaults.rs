@@ -1,5 +1,6 @@
 use std::ops::Bound;
 
+use futures_util::StreamExt as _;
 use sealock_core::VaultName;
 use sealock_store::Table;
 use sealock_vault::{
@@ -190,11 +191,14 @@ async fn nothing_is_left_of_a_purged_vault() {
     ];
     let world = World::new().await;
     let (vaults, vault, key) = (&world.vaults, &world.vault, &world.key);
-    let records = || {
-        TABLES.map(|table| {
+    let records = async || {
+        let mut counts = Vec::new();
+        for table in TABLES {
             let table: Table<Value> = Table::control(table);
-            world.store.scan(&table, &[], Bound::Unbounded).count()
-        })
+            let records = world.store.scan(&table, &[], Bound::Unbounded);
+            counts.push(records.count().await);
+        }
+        counts
     };
     let change = KeyChange {
         tags: Some([("owner".to_owned(), "someone".to_owned())].into()),
@@ -211,11 +215,11 @@ async fn nothing_is_left_of_a_purged_vault() {
         ..VaultChange::default()
     };
     world.change_vault(change).await.unwrap();
-    assert_eq!(records(), [1; 7]);
+    assert_eq!(records().await, [1; 7]);
     vaults.delete_vault(&operator(), vault).await.unwrap();
-    assert_eq!(records(), [1; 7]);
+    assert_eq!(records().await, [1; 7]);
     vaults.purge_vault(&operator(), vault).await.unwrap();
-    assert_eq!(records(), [0; 7]);
+    assert_eq!(records().await, [0; 7]);
 }
 
 #[tokio::test]

@@ -21,10 +21,10 @@ pub(in super::super) async fn list(call: Call, name: &RepositoryName) -> Answer 
     if !matches!(call.method, Method::GET | Method::HEAD) {
         return Err(call.method_not_allowed("GET, HEAD"));
     }
-    call.registry.check_known(name)?;
+    call.registry.check_known(name).await?;
     let order = order(&call)?;
     let registry = call.registry.clone();
-    let manifests = registry.repository_manifests(name)?.into_iter();
+    let manifests = registry.repository_manifests(name).await?.into_iter();
     let manifests = manifests.filter(|(_, record)| record.attributes.list_enabled);
     let manifests = manifests.map(|(digest, record)| {
         let place = Place {
@@ -36,7 +36,7 @@ pub(in super::super) async fn list(call: Call, name: &RepositoryName) -> Answer 
     let limit = limit(&call)?;
     let mut page = Page::first(limit, order.behind(last(&call), manifests.collect())?);
     let digests = page.items.iter().map(|(_, (digest, _))| *digest);
-    let tags = Tags::on(&registry, name, &digests.collect())?;
+    let tags = Tags::on(&registry, name, &digests.collect()).await?;
     let mut views = Vec::new();
     let mut bytes = 0;
     for (at, (_, (digest, record))) in page.items.iter().enumerate() {
@@ -75,7 +75,7 @@ pub(in super::super) async fn one(
     let registry = call.registry.clone();
     let record = match call.method {
         Method::GET | Method::HEAD => {
-            let record = registry.manifest_record(name, digest)?;
+            let record = registry.manifest_record(name, digest).await?;
             let unknown = || Error::ManifestUnknown {
                 reference: Reference::Digest(*digest),
             };
@@ -87,7 +87,7 @@ pub(in super::super) async fn one(
         }
         _ => return Err(call.method_not_allowed("GET, HEAD, PATCH")),
     };
-    let tags = Tags::on(&registry, name, &HashSet::from([*digest]))?;
+    let tags = Tags::on(&registry, name, &HashSet::from([*digest])).await?;
     let mut body = about(&call, name);
     body["manifest"] = view(&registry, name, digest, &record, &tags).await?;
     Ok(Json(body).into_response())
@@ -97,13 +97,13 @@ pub(in super::super) async fn one(
 struct Tags(HashMap<Digest, Vec<Tag>>);
 
 impl Tags {
-    fn on(
+    async fn on(
         registry: &Registry,
         name: &RepositoryName,
         manifests: &HashSet<Digest>,
     ) -> Result<Self, Error> {
         let mut tags: HashMap<_, Vec<_>> = HashMap::new();
-        for (tag, record) in registry.repository_tags(name)? {
+        for (tag, record) in registry.repository_tags(name).await? {
             if manifests.contains(&record.digest) {
                 tags.entry(record.digest).or_default().push(tag);
             }

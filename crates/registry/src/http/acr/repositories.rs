@@ -9,14 +9,16 @@ use super::{Answer, Call, about, change, last, limit, page, time};
 use crate::RepositoryName;
 
 /// `GET /acr/v1/_catalog`
-pub(in super::super) fn list(call: &Call) -> Answer {
+pub(in super::super) async fn list(call: Call) -> Answer {
     if !matches!(call.method, Method::GET | Method::HEAD) {
         return Err(call.method_not_allowed("GET, HEAD"));
     }
+    let (limit, last) = (limit(&call)?, last(&call));
+    let repositories = call.registry.repositories(last, limit).await?;
     page::answer(
         "/acr/v1/_catalog",
-        Some(limit(call)?),
-        |limit| call.registry.repositories(last(call), limit),
+        limit,
+        &repositories,
         |repositories| json!({ "repositories": repositories }),
     )
 }
@@ -37,7 +39,7 @@ pub(in super::super) async fn one(mut call: Call, name: &RepositoryName) -> Answ
         }
         _ => return Err(call.method_not_allowed("GET, HEAD, PATCH, DELETE")),
     }
-    let repository = call.registry.repository(name)?;
+    let repository = call.registry.repository(name).await?;
     let mut view = about(&call, name);
     view["createdTime"] = time(repository.created).into();
     view["lastUpdateTime"] = time(repository.updated).into();

@@ -10,15 +10,15 @@ use super::{Answer, Call, about, change, last, limit, order, page, time};
 use crate::{Error, RepositoryName, Tag, manifests::TagRecord, order::Place, registry::Page};
 
 /// `GET /acr/v1/{name}/_tags`
-pub(in super::super) fn list(call: &Call, name: &RepositoryName) -> Answer {
+pub(in super::super) async fn list(call: Call, name: &RepositoryName) -> Answer {
     if !matches!(call.method, Method::GET | Method::HEAD) {
         return Err(call.method_not_allowed("GET, HEAD"));
     }
-    call.registry.check_known(name)?;
-    let order = order(call)?;
+    call.registry.check_known(name).await?;
+    let order = order(&call)?;
     let digest = call.query("digest").filter(|digest| !digest.is_empty());
     let digest: Option<Digest> = digest.map(str::parse).transpose()?;
-    let tags = call.registry.repository_tags(name)?.into_iter();
+    let tags = call.registry.repository_tags(name).await?.into_iter();
     let tags = tags.filter(|(_, record)| {
         record.attributes.list_enabled && digest.is_none_or(|digest| record.digest == digest)
     });
@@ -29,12 +29,12 @@ pub(in super::super) fn list(call: &Call, name: &RepositoryName) -> Answer {
         };
         (place, (tag, record))
     });
-    let limit = limit(call)?;
-    let page = Page::first(limit, order.behind(last(call), tags.collect())?);
+    let limit = limit(&call)?;
+    let page = Page::first(limit, order.behind(last(&call), tags.collect())?);
     let next = page.next(|(place, _)| order.marker(place));
     let tags = page.items.iter();
     let tags = tags.map(|(_, (tag, record))| view(tag, record));
-    let mut body = about(call, name);
+    let mut body = about(&call, name);
     body["tags"] = tags.collect();
     page::with_link(
         Json(body).into_response(),
@@ -48,7 +48,7 @@ pub(in super::super) fn list(call: &Call, name: &RepositoryName) -> Answer {
 /// `GET`, `PATCH` and `DELETE` of `/acr/v1/{name}/_tags/{tag}`
 pub(in super::super) async fn one(mut call: Call, name: &RepositoryName, tag: &Tag) -> Answer {
     let record = match call.method {
-        Method::GET | Method::HEAD => call.registry.tag(name, tag)?.value,
+        Method::GET | Method::HEAD => call.registry.tag(name, tag).await?.value,
         Method::PATCH => {
             let change = change(&mut call).await?;
             call.registry.change_tag(name, tag, change).await?
