@@ -28,6 +28,7 @@ mod kill_switches;
 mod locks;
 mod malformed;
 mod model;
+mod nodes;
 mod oci;
 mod ownership;
 mod registry;

@@ -1,7 +1,8 @@
 use std::thread;
 
 use rand::{Rng as _, RngExt as _, SeedableRng as _, rngs::StdRng, seq::IndexedRandom as _};
-use sealock_tests::{Emulator, Image};
+use sealock_tests::{Client, Emulator, Image};
+use serde_json::Value;
 
 const SEQUENCES: u64 = 4;
 const STEPS: usize = 60;
@@ -103,13 +104,44 @@ impl Model {
     }
 }
 
-/// The emulator, and what was pushed to it.
-struct Subject {
-    emulator: Emulator,
+/// One emulator, or several over one store.
+pub(crate) trait Drive {
+    fn client(&self) -> Client;
+    fn cli(&self, arguments: &[&str]) -> String;
+    fn kill_and_start_again(&mut self);
+    fn restart(&mut self);
+
+    fn json(&self, arguments: &[&str]) -> Value {
+        serde_json::from_str(&self.cli(&[arguments, &["--json"]].concat())).unwrap()
+    }
+}
+
+impl Drive for Emulator {
+    fn client(&self) -> Client {
+        self.client()
+    }
+
+    fn cli(&self, arguments: &[&str]) -> String {
+        self.cli(arguments)
+    }
+
+    fn kill_and_start_again(&mut self) {
+        self.kill();
+        self.start_again();
+    }
+
+    fn restart(&mut self) {
+        self.restart();
+    }
+}
+
+/// What is driven, and what was pushed to it.
+struct Subject<D> {
+    emulator: D,
     images: Vec<Image>,
 }
 
-impl Subject {
+impl<D: Drive> Subject<D> {
     fn apply(&mut self, step: Step, available: bool) {
         let emulator = &mut self.emulator;
         let version = |number: usize| {
@@ -134,10 +166,7 @@ impl Subject {
                 emulator.cli(&["key", "enable", "--version", &version(number)]);
             }
             Step::Grant => drop(emulator.cli(&["access", "grant"])),
-            Step::Kill => {
-                emulator.kill();
-                emulator.start_again();
-            }
+            Step::Kill => emulator.kill_and_start_again(),
             Step::Push => {
                 let image = Image::random(&[20_000]);
                 let tag = format!("v{}", self.images.len());
@@ -171,12 +200,13 @@ impl Subject {
 fn a_registry_is_readable_exactly_when_the_model_says_so() {
     thread::scope(|scope| {
         for _ in 0..SEQUENCES {
-            scope.spawn(|| run(rand::rng().next_u64()));
+            scope.spawn(|| run(Emulator::start(), rand::rng().next_u64()));
         }
     });
 }
 
-fn run(seed: u64) {
+/// Drives an emulator with the quickstart through a random sequence of steps, and compares it with the model after each.
+pub(crate) fn run(emulator: impl Drive, seed: u64) {
     let mut random = StdRng::seed_from_u64(seed);
     let mut model = Model {
         versions: vec![true],
@@ -187,7 +217,7 @@ fn run(seed: u64) {
         identity_exists: true,
     };
     let mut subject = Subject {
-        emulator: Emulator::start(),
+        emulator,
         images: Vec::new(),
     };
     subject.apply(Step::Push, true);

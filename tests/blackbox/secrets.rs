@@ -8,6 +8,7 @@ use base64::{
     Engine as _,
     engine::general_purpose::{STANDARD, URL_SAFE_NO_PAD},
 };
+use futures_util::TryStreamExt as _;
 use hkdf::Hkdf;
 use rsa::{Oaep, PrivateKey, pkcs8::DecodePrivateKey as _};
 use sealock_core::ObjectId;
@@ -162,9 +163,10 @@ fn only(store: &Store, table: &'static str, control: bool) -> (Vec<String>, Valu
     } else {
         Table::content(table)
     };
-    let mut entries = store.scan(&table, &[], Bound::Unbounded);
-    let entry = entries.next().unwrap().unwrap();
-    assert!(entries.next().is_none());
+    let entries = store.scan(&table, &[], Bound::Unbounded);
+    let runtime = tokio::runtime::Runtime::new().unwrap();
+    let entries: Vec<_> = runtime.block_on(entries.try_collect()).unwrap();
+    let [entry] = <[_; 1]>::try_from(entries).unwrap();
     (entry.key, entry.record.value)
 }
 

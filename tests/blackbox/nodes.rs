@@ -1,0 +1,228 @@
+//! Several emulators over one store, in this process: what a cluster is one day.
+
+use std::{
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering},
+    },
+    thread,
+};
+
+use rand::Rng as _;
+use sealock_emulator::{Config, Node};
+use sealock_envelope::ServiceKey;
+use sealock_store::{Store, metadata::Metadata};
+use sealock_tests::{Client, Image, digest_of, random_bytes, run as run_command};
+use serde_json::json;
+use slow_metadata::SlowMetadata;
+use tempfile::TempDir;
+use tokio::runtime::Runtime;
+
+use crate::model::{self, Drive};
+
+#[path = "../../crates/store/tests/behaviour/slow_metadata.rs"]
+mod slow_metadata;
+
+/// Emulators over one store. Each request and each command goes to one of them at random.
+struct Nodes {
+    runtime: Runtime,
+    config: Config,
+    store: Store,
+    service_key: Arc<ServiceKey>,
+    running: Vec<Option<Node>>,
+    dir: TempDir,
+}
+
+impl Nodes {
+    fn start(count: usize, store: Store) -> Self {
+        let listen = (
+            "SEALOCK_SERVER__LISTEN".to_owned(),
+            "127.0.0.1:0".to_owned(),
+        );
+        let mut nodes = Self {
+            runtime: Runtime::new().unwrap(),
+            config: Config::load(None, [listen]).unwrap(),
+            store,
+            service_key: Arc::new(ServiceKey::random()),
+            running: Vec::new(),
+            dir: TempDir::new().unwrap(),
+        };
+        for _ in 0..count {
+            let node = nodes.new_node();
+            nodes.running.push(Some(node));
+        }
+        nodes
+    }
+
+    fn new_node(&self) -> Node {
+        let (store, service_key) = (self.store.clone(), Arc::clone(&self.service_key));
+        let started = Node::start(&self.config, store, service_key);
+        self.runtime.block_on(started).unwrap()
+    }
+
+    fn url(&self, number: usize) -> String {
+        format!(
+            "http://{}",
+            self.running[number].as_ref().unwrap().address()
+        )
+    }
+
+    fn client_of(&self, number: usize) -> Client {
+        Client::new(&self.url(number))
+    }
+
+    fn cli_of(&self, number: usize, arguments: &[&str]) -> String {
+        let url = self.url(number);
+        let output = run_command(arguments, self.dir.path(), &[("SEALOCK_EMULATOR", &url)]);
+        assert_eq!(output.code, 0, "sealock {arguments:?}: {output:?}");
+        output.stdout
+    }
+
+    fn any(&self) -> usize {
+        rand::random_range(0..self.running.len())
+    }
+}
+
+impl Drive for Nodes {
+    fn client(&self) -> Client {
+        self.client_of(self.any())
+    }
+
+    fn cli(&self, arguments: &[&str]) -> String {
+        self.cli_of(self.any(), arguments)
+    }
+
+    fn kill_and_start_again(&mut self) {
+        self.restart();
+    }
+
+    fn restart(&mut self) {
+        let number = self.any();
+        let stopped = self.running[number].take().unwrap();
+        self.runtime.block_on(stopped.stop());
+        self.running[number] = Some(self.new_node());
+    }
+}
+
+fn slow_store() -> Store {
+    let slow = |metadata| Arc::new(SlowMetadata(metadata)) as Arc<dyn Metadata>;
+    Store::ephemeral().with_metadata(slow)
+}
+
+#[test]
+fn an_emulator_over_a_slow_store_does_what_the_model_says() {
+    model::run(Nodes::start(1, slow_store()), rand::rng().next_u64());
+}
+
+#[test]
+fn two_emulators_over_one_store_do_what_the_model_says() {
+    model::run(Nodes::start(2, Store::ephemeral()), rand::rng().next_u64());
+    model::run(Nodes::start(2, slow_store()), rand::rng().next_u64());
+}
+
+#[test]
+fn what_is_revoked_on_one_node_is_refused_by_the_other() {
+    let nodes = Nodes::start(2, Store::ephemeral());
+    let [one, other] = [nodes.client_of(0), nodes.client_of(1)];
+    let image = Image::random(&[100_000]);
+    assert_eq!(one.push("app", "v1", &image).status, 201);
+    assert_eq!(other.pull("app", "v1", &image).status, 200);
+    nodes.cli_of(0, &["key", "disable"]);
+    assert_eq!(other.pull("app", "v1", &image).status, 403);
+    nodes.cli_of(1, &["key", "enable"]);
+    assert_eq!(one.pull("app", "v1", &image).status, 200);
+}
+
+#[test]
+fn an_upload_goes_on_at_another_node() {
+    let nodes = Nodes::start(2, slow_store());
+    let content = random_bytes(400_000);
+    let begun = nodes
+        .client_of(0)
+        .send("POST", "/v2/app/blobs/uploads/", &[], b"");
+    assert_eq!(begun.status, 202);
+    let location = begun.header("location");
+    for (number, chunk) in content.chunks(70_000).enumerate() {
+        let sent = nodes
+            .client_of(number % 2)
+            .send("PATCH", location, &[], chunk);
+        assert_eq!(sent.status, 202);
+        let behind = nodes
+            .client_of(number / 2 % 2)
+            .send("GET", location, &[], b"");
+        let received = content.len().min((number + 1) * 70_000);
+        assert_eq!(behind.header("range"), format!("0-{}", received - 1));
+    }
+    let digest = digest_of(&content);
+    let done = nodes
+        .client_of(1)
+        .send("PUT", &format!("{location}?digest={digest}"), &[], b"");
+    assert_eq!(done.status, 201);
+    for number in [0, 1] {
+        let client = nodes.client_of(number);
+        let blob = client.get(&format!("/v2/app/blobs/{digest}"));
+        assert!(blob.status == 200 && blob.body == content);
+        assert_eq!(client.send("GET", location, &[], b"").status, 404);
+    }
+
+    let begun = nodes
+        .client_of(1)
+        .send("POST", "/v2/app/blobs/uploads/", &[], b"");
+    let location = begun.header("location");
+    assert_eq!(
+        nodes.client_of(0).send("DELETE", location, &[], b"").status,
+        204
+    );
+    assert_eq!(
+        nodes.client_of(1).send("GET", location, &[], b"").status,
+        404
+    );
+}
+
+#[test]
+fn a_collection_on_one_node_takes_nothing_that_the_other_is_about_to_use() {
+    let mut nodes = Nodes::start(1, slow_store());
+    let images: Vec<_> = (0..20).map(|_| Image::random(&[3000])).collect();
+    for blob in images.iter().flat_map(Image::blobs) {
+        assert_eq!(nodes.client().push_blob("app", blob).status, 201);
+    }
+    nodes.cli(&["clock", "advance", "2h"]);
+    // The second one begins with the clock as it is now. Nobody counts on the blobs any more.
+    let second = nodes.new_node();
+    nodes.running.push(Some(second));
+    let is_over = AtomicBool::new(false);
+    let (mut kept, mut taken) = (0, 0);
+    thread::scope(|scope| {
+        scope.spawn(|| {
+            while !is_over.load(Ordering::SeqCst) {
+                nodes.cli_of(1, &["registry", "gc"]);
+            }
+        });
+        let client = nodes.client_of(0);
+        for image in &images {
+            let has = |blob: &[u8]| {
+                let path = format!("/v2/app/blobs/{}", digest_of(blob));
+                client.send("HEAD", &path, &[], b"").status == 200
+            };
+            for blob in image.blobs() {
+                if has(blob) {
+                    kept += 1;
+                } else {
+                    taken += 1;
+                    assert_eq!(client.push_blob("app", blob).status, 201);
+                }
+            }
+            let path = format!("/v2/app/manifests/{}", image.digest());
+            let media_type = [("content-type", Image::MEDIA_TYPE)];
+            let put = client.send("PUT", &path, &media_type, image.manifest());
+            assert_eq!(put.status, 201, "{}", String::from_utf8_lossy(&put.body));
+        }
+        is_over.store(true, Ordering::SeqCst);
+    });
+    for image in &images {
+        let pulled = nodes.client().pull("app", &image.digest(), image);
+        assert_eq!(pulled.status, 200, "{kept} were kept, {taken} were taken");
+    }
+    let verified = nodes.json(&["verify"]);
+    assert_eq!(verified["problems"], json!([]), "{verified}");
+}
