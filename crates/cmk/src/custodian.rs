@@ -121,15 +121,13 @@ impl Custodian {
     /// # Errors
     /// If the store fails.
     pub async fn back_up_all(&self) -> Result<(), Error> {
-        let mut records = Vec::new();
         let mut entries = self.context.store.scan(&CUSTODIES, &[], Bound::Unbounded);
         while let Some(entry) = entries.try_next().await? {
             if let Some(Ok(registry)) = entry.key.first().map(|id| id.parse::<RegistryId>()) {
-                records.push((registry, entry.record.value));
+                // The registry may follow its key in the meantime: an older record must not replace a newer copy.
+                let _turn = self.turn(registry).await?;
+                self.back_up(registry).await?;
             }
-        }
-        for (registry, record) in records {
-            self.context.back_up(registry, &record).await;
         }
         Ok(())
     }

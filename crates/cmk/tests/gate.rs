@@ -476,3 +476,19 @@ async fn the_custody_records_second_copy_follows_each_rotation() {
     world.custodian.back_up_all().await.unwrap();
     assert_eq!(copy().unwrap(), rotated);
 }
+
+#[tokio::test]
+async fn a_start_copies_no_custody_record_that_is_being_changed() {
+    let world = World::with_key("kv1/k1").await;
+    let copy = || world.store.custodies.get(world.registry.as_uuid()).unwrap();
+    let turn = world.custodian.turn(world.registry).await.unwrap();
+    let custodian = world.custodian.clone();
+    let start = tokio::spawn(async move { custodian.back_up_all().await });
+    for _ in 0..10_000 {
+        tokio::task::yield_now().await;
+    }
+    assert_eq!(copy(), None, "whoever has the turn copies it");
+    drop(turn);
+    start.await.unwrap().unwrap();
+    assert!(copy().is_some());
+}
