@@ -331,7 +331,7 @@ impl Registry {
 
     async fn turn(&self, repository: &RepositoryName, id: UploadId) -> Result<Turn, Error> {
         let lock = self.store.exclusive(&UPLOAD, &[&id.to_string()]).await?;
-        let Some(head) = read_head(&self.store, &self.service_key, id).await? else {
+        let Some(head) = read_head(&self.store, &self.service_key, id)? else {
             self.uploads.remove(id);
             return Err(Error::BlobUploadUnknown(id.to_string()));
         };

@@ -145,7 +145,7 @@ impl Uploads {
     }
 
     /// Ends the uploads that nobody has continued for long.
-    pub(crate) async fn expire(&self, store: &Store, service_key: &Arc<ServiceKey>) {
+    pub(crate) async fn expire(&self, store: &Store, service_key: &ServiceKey) {
         let now = self.clock.now();
         let is_over = |touched: Timestamp| now.duration_since(touched) >= SESSION_EXPIRY;
         let over: Vec<UploadId> = {
@@ -164,14 +164,14 @@ impl Uploads {
     async fn expire_one(
         &self,
         store: &Store,
-        service_key: &Arc<ServiceKey>,
+        service_key: &ServiceKey,
         id: UploadId,
         is_over: impl Fn(Timestamp) -> bool,
     ) -> Result<(), Error> {
         // Whoever has its turn is about to continue it.
         let lock = store.try_exclusive(&UPLOAD, &[&id.to_string()]).await?;
         if let Some(lock) = lock {
-            let head = read_head(store, service_key, id).await?;
+            let head = read_head(store, service_key, id)?;
             if let Some(head) = head.as_ref().filter(|head| !is_over(head.touched)) {
                 // Another node continued it.
                 self.take_up(head, head.touched);
@@ -211,18 +211,16 @@ impl Uploads {
 }
 
 /// Reads how far an upload is, whichever node continued it last. `None` if it is over, or its file is damaged.
-pub(crate) async fn read_head(
+///
+/// It blocks as long as it takes to read a few hundred bytes that were written just before.
+pub(crate) fn read_head(
     store: &Store,
-    service_key: &Arc<ServiceKey>,
+    service_key: &ServiceKey,
     upload: UploadId,
 ) -> Result<Option<Head>, Error> {
-    let (store, service_key) = (store.clone(), Arc::clone(service_key));
-    let read = spawn_blocking(move || {
-        let file = store.uploads.get(upload.note())?;
-        let head = file.and_then(|file| Head::open(&file, &service_key));
-        Ok(head.filter(|head| head.upload == upload))
-    });
-    read.await?
+    let start = store.uploads.get_start(upload.note(), Head::LIMIT)?;
+    let head = start.and_then(|start| Head::open(&start, service_key));
+    Ok(head.filter(|head| head.upload == upload))
 }
 
 /// Returns true if an upload's content is staged. Stages content again that was published and never committed.

@@ -120,11 +120,19 @@ pub trait DiskFile: fmt::Debug + Send + Sync {
 /// # Errors
 /// If the disk fails.
 pub fn read(disk: &dyn Disk, path: &Path) -> io::Result<Option<Vec<u8>>> {
+    read_start(disk, path, usize::MAX)
+}
+
+/// Reads the first `limit` bytes of a file, or all of a shorter one; returns `None` if it is missing.
+///
+/// # Errors
+/// If the disk fails.
+pub fn read_start(disk: &dyn Disk, path: &Path, limit: usize) -> io::Result<Option<Vec<u8>>> {
     let Some(file) = open_if_present(disk, path, Access::Read)? else {
         return Ok(None);
     };
     let length = usize::try_from(file.len()?).map_err(|_| io::ErrorKind::FileTooLarge)?;
-    let mut bytes = vec![0; length];
+    let mut bytes = vec![0; length.min(limit)];
     file.read_at(0, &mut bytes)?;
     Ok(Some(bytes))
 }

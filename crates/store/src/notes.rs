@@ -35,6 +35,12 @@ pub trait Notes: Send + Sync + 'static {
     /// If the disk fails.
     fn get(&self, id: Uuid) -> Result<Option<Vec<u8>>>;
 
+    /// The first `limit` bytes of the note `id`, or all of a shorter one, if there is one.
+    ///
+    /// # Errors
+    /// If the disk fails.
+    fn get_start(&self, id: Uuid, limit: usize) -> Result<Option<Vec<u8>>>;
+
     /// Removes a note; false if there was none.
     ///
     /// # Errors

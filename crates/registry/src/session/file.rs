@@ -30,6 +30,9 @@ pub(crate) struct Head {
 }
 
 impl Head {
+    /// The maximum length of a head with its seal, in bytes: names have 255 characters at most.
+    pub(crate) const LIMIT: usize = 2048;
+
     pub(crate) fn new(
         upload: UploadId,
         registry: RegistryId,

@@ -93,6 +93,10 @@ impl Notes for NoteFiles {
         Ok(disk::read(&*self.disk, &self.path(id))?)
     }
 
+    fn get_start(&self, id: Uuid, limit: usize) -> Result<Option<Vec<u8>>> {
+        Ok(disk::read_start(&*self.disk, &self.path(id), limit)?)
+    }
+
     fn remove(&self, id: Uuid) -> Result<bool> {
         let removed = disk::remove_if_present(&*self.disk, &self.path(id))?;
         if removed && self.durability == Durability::Power {

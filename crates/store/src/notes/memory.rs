@@ -28,6 +28,12 @@ impl Notes for MemoryNotes {
         Ok(self.lock().get(&id).cloned())
     }
 
+    fn get_start(&self, id: Uuid, limit: usize) -> Result<Option<Vec<u8>>> {
+        let notes = self.lock();
+        let note = notes.get(&id);
+        Ok(note.map(|note| note[..note.len().min(limit)].to_vec()))
+    }
+
     fn remove(&self, id: Uuid) -> Result<bool> {
         Ok(self.lock().remove(&id).is_some())
     }

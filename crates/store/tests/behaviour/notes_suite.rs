@@ -13,6 +13,8 @@ pub(crate) fn a_note_says_what_was_written_last(notes: &dyn Notes) {
         notes.put(one, text.as_bytes()).unwrap();
         notes.put(other, b"another").unwrap();
         assert_eq!(notes.get(one).unwrap().unwrap(), text.as_bytes());
+        let start = notes.get_start(one, 6).unwrap().unwrap();
+        assert_eq!(start, &text.as_bytes()[..text.len().min(6)]);
     }
     assert_eq!(notes.get(other).unwrap().unwrap(), b"another");
     let listed = notes.list().unwrap();
@@ -26,5 +28,6 @@ pub(crate) fn a_removed_note_is_gone(notes: &dyn Notes) {
     assert!(notes.remove(id).unwrap());
     assert!(!notes.remove(id).unwrap());
     assert_eq!(notes.get(id).unwrap(), None);
+    assert_eq!(notes.get_start(id, 6).unwrap(), None);
     assert!(!notes.list().unwrap().contains(&id));
 }
