@@ -296,7 +296,7 @@ fn a_file_is_head_and_sealed_state() {
     };
     assert!(of_service.open_record(head, seal).unwrap().is_empty());
     let shown: serde_json::Value = serde_json::from_slice(head).unwrap();
-    assert_eq!(shown["version"], 2);
+    assert_eq!(shown["version"], 3);
     assert_eq!(shown["registry"], world.registry.to_string());
     assert_eq!(shown["repository"], "app");
     assert_eq!(shown["algorithm"], "sha256");
@@ -325,7 +325,7 @@ fn a_head_of_another_version_is_none_that_is_known() {
     };
     assert!(file::Head::open(&sealed(&head), &world.service).is_some());
     for (known, unknown) in [
-        ("\"version\":2", "\"version\":1"),
+        ("\"version\":3", "\"version\":2"),
         ("\"app\"", "\"APP\""),
         ("}", ",\"more\":1}"),
     ] {
