@@ -33,13 +33,13 @@ fn roots(pem: &str) -> RootCertStore {
     roots
 }
 
-/// A request over TLS, with a client's normal checks: the status, and the certificate that was served.
+/// A request over TLS, with a client's normal checks: the status, and the certificates that were served.
 fn get(
     emulator: &Emulator,
     ca: &str,
     name: &str,
     path: &str,
-) -> Result<(u16, CertificateDer<'static>), String> {
+) -> Result<(u16, Vec<CertificateDer<'static>>), String> {
     let config = ClientConfig::builder_with_provider(Arc::new(ring::default_provider()))
         .with_safe_default_protocol_versions()
         .unwrap()
@@ -62,10 +62,9 @@ fn get(
         .read_to_string(&mut answer)
         .map_err(|error| error.to_string())?;
     let status = answer.split(' ').nth(1).unwrap().parse().unwrap();
-    let served = stream.conn.peer_certificates().unwrap()[0]
-        .clone()
-        .into_owned();
-    Ok((status, served))
+    let served = stream.conn.peer_certificates().unwrap().iter();
+    let served = served.map(|certificate| certificate.clone().into_owned());
+    Ok((status, served.collect()))
 }
 
 fn ca(emulator: &Emulator) -> String {
@@ -112,42 +111,118 @@ fn one_port_speaks_tls_under_every_name_that_is_served_and_no_other() {
     assert_eq!(emulator.client().get("/v2/").status, 200);
 }
 
-#[test]
-fn the_ca_can_sign_for_this_machine_and_for_nothing_else() {
-    let emulator = Emulator::start();
-    let pem = ca(&emulator);
-    let certificate = CertificateDer::from_pem_slice(pem.as_bytes()).unwrap();
-    let (_, parsed) = X509Certificate::from_der(&certificate).unwrap();
-    let constraints = parsed.name_constraints().unwrap().unwrap();
-    assert!(constraints.critical);
-    let permitted: Vec<_> = constraints
-        .value
-        .permitted_subtrees
-        .as_ref()
-        .unwrap()
-        .iter()
-        .map(|subtree| match &subtree.base {
-            GeneralName::DNSName(name) => (*name).to_owned(),
-            GeneralName::IPAddress(address) => format!("{address:?}"),
-            other => panic!("{other:?}"),
-        })
-        .collect();
-    let ipv6 = [&[0; 15][..], &[1], &[255; 16]].concat();
-    assert_eq!(
-        permitted,
-        [
-            "localhost".to_owned(),
-            "[127, 0, 0, 0, 255, 0, 0, 0]".to_owned(),
-            format!("{ipv6:?}"),
-        ]
-    );
+/// An emulator that serves Azure's own names, too.
+fn start_with_azure_names() -> Emulator {
+    Emulator::start_with(Options {
+        environment: vec![("SEALOCK_TLS__AZURE_NAMES".into(), "true".into())],
+        ..Options::default()
+    })
+}
 
-    // Whoever steals its key can forge nothing that clients would take.
-    let stolen = fs::read_to_string(emulator.data_dir().join("tls/authority.pem")).unwrap();
-    let (_, key) = stolen.split_once("-----END CERTIFICATE-----").unwrap();
-    let issuer = Issuer::from_ca_cert_der(&certificate, KeyPair::from_pem(key).unwrap()).unwrap();
+/// The certificates and the private key in a file of an emulator's own CA.
+fn read_authority(emulator: &Emulator, file: &str) -> (Vec<CertificateDer<'static>>, KeyPair) {
+    let text = fs::read_to_string(emulator.data_dir().join("tls").join(file)).unwrap();
+    let certificates = CertificateDer::pem_slice_iter(text.as_bytes());
+    let (_, key) = text.rsplit_once("-----END CERTIFICATE-----").unwrap();
+    assert_eq!(text.matches("PRIVATE KEY-----").count(), 2, "one key");
+    (
+        certificates.collect::<Result<_, _>>().unwrap(),
+        KeyPair::from_pem(key).unwrap(),
+    )
+}
+
+/// The names and addresses that a CA may sign for.
+fn permitted(certificate: &X509Certificate<'_>) -> Vec<String> {
+    let constraints = certificate.name_constraints().unwrap().unwrap();
+    assert!(constraints.critical);
+    assert!(constraints.value.excluded_subtrees.is_none());
+    let permitted = constraints.value.permitted_subtrees.as_ref().unwrap();
+    let name = |name: &GeneralName<'_>| match name {
+        GeneralName::DNSName(name) => (*name).to_owned(),
+        GeneralName::IPAddress(address) => format!("{address:?}"),
+        other => panic!("{other:?}"),
+    };
+    permitted.iter().map(|it| name(&it.base)).collect()
+}
+
+#[test]
+fn a_root_without_a_key_and_its_intermediate_are_constrained_alike_and_expire_together() {
+    let emulator = start_with_azure_names();
+    let ipv6 = [&[0; 15][..], &[1], &[255; 16]].concat();
+    let local = [
+        "localhost".to_owned(),
+        "[127, 0, 0, 0, 255, 0, 0, 0]".to_owned(),
+        format!("{ipv6:?}"),
+    ];
+    let azures = [
+        "azurecr.io",
+        "vault.azure.net",
+        "management.azure.com",
+        "login.microsoftonline.com",
+        "login.windows.net",
+        "graph.microsoft.com",
+    ];
+    let azures = azures.map(str::to_owned);
+    for (secret, published, names) in [
+        ("authority.pem", "ca.pem", &local[..]),
+        ("azure-authority.pem", "azure-ca.pem", &azures),
+    ] {
+        let (chain, key) = read_authority(&emulator, secret);
+        let [intermediate, root] = &chain[..] else {
+            panic!("{} certificates in {secret}", chain.len());
+        };
+        let published = fs::read(emulator.data_dir().join("tls").join(published)).unwrap();
+        let published: Vec<_> = CertificateDer::pem_slice_iter(&published).collect();
+        assert_eq!(published.len(), 1, "what clients trust is one certificate");
+        assert_eq!(published[0].as_ref().unwrap(), root);
+
+        let (_, root) = X509Certificate::from_der(root).unwrap();
+        let (_, intermediate) = X509Certificate::from_der(intermediate).unwrap();
+        root.verify_signature(None).unwrap();
+        intermediate
+            .verify_signature(Some(root.public_key()))
+            .unwrap();
+        assert_ne!(root.subject(), intermediate.subject());
+        for (certificate, is_of_key) in [(&root, false), (&intermediate, true)] {
+            assert_eq!(permitted(certificate), names);
+            let public = &certificate.public_key().subject_public_key.data;
+            assert_eq!(**public == *key.public_key_raw(), is_of_key);
+            let usage = certificate.key_usage().unwrap().unwrap().value;
+            assert!(usage.key_cert_sign() && !usage.digital_signature());
+            let usage = certificate.extended_key_usage().unwrap().unwrap().value;
+            assert!(usage.server_auth && !usage.any && !usage.email_protection);
+        }
+        assert_eq!(root.validity(), intermediate.validity());
+        let depth = intermediate.basic_constraints().unwrap().unwrap().value;
+        assert_eq!(depth.path_len_constraint, Some(0));
+    }
+}
+
+#[test]
+fn a_handshake_brings_the_intermediate_and_not_the_root() {
+    let emulator = start_with_azure_names();
+    let azure = emulator.client().get("/_sealock/v1/azure-ca.pem");
+    let azure = String::from_utf8(azure.body).unwrap();
+    for (name, ca, file) in [
+        ("localhost", ca(&emulator), "authority.pem"),
+        ("login.localhost", ca(&emulator), "authority.pem"),
+        ("sealock.azurecr.io", azure, "azure-authority.pem"),
+    ] {
+        let (_, served) = get(&emulator, &ca, name, "/").expect(name);
+        let (chain, _) = read_authority(&emulator, file);
+        assert_eq!(served[1..], chain[..1], "{name}");
+    }
+}
+
+#[test]
+fn a_stolen_key_signs_for_this_machine_and_for_nothing_else() {
+    let emulator = Emulator::start();
+    let (chain, key) = read_authority(&emulator, "authority.pem");
+    let intermediate = &chain[..1];
+    let issuer = Issuer::from_ca_cert_der(&chain[0], key).unwrap();
     let provider = Arc::new(ring::default_provider());
-    let client = WebPkiServerVerifier::builder_with_provider(roots(&pem).into(), provider);
+    let client =
+        WebPkiServerVerifier::builder_with_provider(roots(&ca(&emulator)).into(), provider);
     let client = client.build().unwrap();
     for (name, accepted) in [
         ("any.azurecr.localhost", true),
@@ -162,9 +237,61 @@ fn the_ca_can_sign_for_this_machine_and_for_nothing_else() {
         let params = CertificateParams::new(vec![name.to_owned()]).unwrap();
         let forged = params.signed_by(&key, &issuer).unwrap();
         let name = ServerName::try_from(name).unwrap();
-        let verdict = client.verify_server_cert(forged.der(), &[], &name, &[], UnixTime::now());
+        let verdict =
+            client.verify_server_cert(forged.der(), intermediate, &name, &[], UnixTime::now());
         assert_eq!(verdict.is_ok(), accepted, "{name:?}: {verdict:?}");
     }
+}
+
+#[test]
+fn a_ca_without_an_intermediate_is_refused_with_a_way_out() {
+    for file in ["authority.pem", "azure-authority.pem"] {
+        let mut emulator = start_with_azure_names();
+        emulator.stop();
+        let path = emulator.data_dir().join("tls").join(file);
+        let root = Ca::new();
+        fs::write(&path, [root.certificate.as_str(), &root.key].concat()).unwrap();
+        let data_dir = emulator.data_dir().display().to_string();
+        let start = ["serve", "--listen", "127.0.0.1:0", "--data-dir", &data_dir];
+        let azure_names = [("SEALOCK_TLS__AZURE_NAMES", "true")];
+        let refused = run(&start, &emulator.data_dir(), &azure_names);
+        assert_eq!(refused.code, 1, "{refused:?}");
+        for part in [
+            "an intermediate certificate and its root",
+            "hint: remove",
+            file,
+        ] {
+            assert!(refused.stderr.contains(part), "{part}: {refused:?}");
+        }
+        fs::remove_file(&path).unwrap();
+        emulator.start_again();
+        assert_eq!(read_authority(&emulator, file).0.len(), 2);
+    }
+}
+
+#[test]
+fn ones_own_intermediate_is_sent_to_clients_that_trust_its_root() {
+    let dir = TempDir::new().unwrap();
+    let root = Ca::new();
+    let der = CertificateDer::from_pem_slice(root.certificate.as_bytes()).unwrap();
+    let issuer = Issuer::from_ca_cert_der(&der, KeyPair::from_pem(&root.key).unwrap()).unwrap();
+    let key = KeyPair::generate().unwrap();
+    let mut params = CertificateParams::default();
+    params
+        .distinguished_name
+        .push(rcgen::DnType::CommonName, "A company's intermediate CA");
+    params.is_ca = rcgen::IsCa::Ca(rcgen::BasicConstraints::Constrained(0));
+    let intermediate = params.signed_by(&key, &issuer).unwrap().pem();
+    let file = dir.path().join("ca.pem");
+    let chain = [&*intermediate, &*root.certificate, &key.serialize_pem()].concat();
+    fs::write(&file, chain).unwrap();
+    let emulator = Emulator::start_with(Options {
+        environment: vec![("SEALOCK_TLS__CA".into(), file.display().to_string())],
+        ..Options::default()
+    });
+    let (_, served) = get(&emulator, &root.certificate, "localhost", "/v2/").unwrap();
+    assert_eq!(served.len(), 2, "without the root");
+    assert_eq!(ca(&emulator), [intermediate, root.certificate].concat());
 }
 
 #[test]
@@ -174,8 +301,8 @@ fn a_leaf_has_its_names_and_no_subject_and_lives_by_the_systems_clock() {
     emulator.cli(&["clock", "advance", "36500d"]);
     let (_, one) = get(&emulator, &ca, "localhost", "/v2/").unwrap();
     let (_, other) = get(&emulator, &ca, "sealock.azurecr.localhost", "/v2/").unwrap();
-    let (_, one) = X509Certificate::from_der(&one).unwrap();
-    let (_, other) = X509Certificate::from_der(&other).unwrap();
+    let (_, one) = X509Certificate::from_der(&one[0]).unwrap();
+    let (_, other) = X509Certificate::from_der(&other[0]).unwrap();
     for leaf in [&one, &other] {
         assert!(leaf.subject().iter().next().is_none());
         assert!(leaf.validity().is_valid());
@@ -199,10 +326,7 @@ fn a_leaf_has_its_names_and_no_subject_and_lives_by_the_systems_clock() {
 
 #[test]
 fn azures_own_names_have_a_ca_of_their_own_that_nothing_installs() {
-    let emulator = Emulator::start_with(Options {
-        environment: vec![("SEALOCK_TLS__AZURE_NAMES".into(), "true".into())],
-        ..Options::default()
-    });
+    let emulator = start_with_azure_names();
     let local = ca(&emulator);
     let azure = emulator.client().get("/_sealock/v1/azure-ca.pem");
     let azure = String::from_utf8(azure.body).unwrap();

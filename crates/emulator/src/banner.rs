@@ -90,6 +90,7 @@ pub(crate) async fn print(
         "{NAME}sealock{NAME:#} {version}
   registry  http://{at}   ({registry})
   TLS       https://{at}, with the CA {ca}
+            {fingerprint}
   control   http://{at}/_sealock/v1
   key       {key}
   data      {data_dir}
@@ -103,6 +104,7 @@ For one that does not find {registry}.azurecr.localhost:
   {COMMAND}{hosts}{COMMAND:#}
 ",
         commands = commands.join("\n"),
+        fingerprint = trust.ca_fingerprint,
         trust = command("trust"),
         hosts = command("hosts"),
         version = env!("CARGO_PKG_VERSION"),

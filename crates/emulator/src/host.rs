@@ -25,6 +25,9 @@ const RESOURCE_MANAGER: &str = "management.azure.com";
 const ENTRA: [&str; 2] = ["login.microsoftonline.com", "login.windows.net"];
 const GRAPH: &str = "graph.microsoft.com";
 
+/// The names of Azure's services that are there once.
+pub(crate) const AZURE_SERVICES: [&str; 4] = [RESOURCE_MANAGER, ENTRA[0], ENTRA[1], GRAPH];
+
 /// The names that are served.
 #[derive(Clone, Debug)]
 pub(crate) struct Hosts {
@@ -47,11 +50,6 @@ impl Hosts {
         let names = aliases.chain([self.names.host()]);
         // Only a URL wants an address of IPv6 in brackets.
         names.map(|name| name.trim_start_matches('[').trim_end_matches(']'))
-    }
-
-    /// Whether it is one of the names under which Azure itself serves the services.
-    pub(crate) fn is_azures_own(host: &str) -> bool {
-        azures_own(host).is_some()
     }
 
     /// The service that a host names; `None` for a name that is not served.
@@ -78,6 +76,11 @@ impl Hosts {
             }
         })
     }
+}
+
+/// Whether it is one of the names under which Azure itself serves the services.
+pub fn is_azures_own(host: &str) -> bool {
+    azures_own(host).is_some()
 }
 
 /// The service that Azure serves under this name.

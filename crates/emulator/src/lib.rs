@@ -31,6 +31,7 @@ mod tls;
 pub use config::{Auth, Config, ConfigError, LogFormat, listen_address};
 pub use control_token::CONTROL_TOKEN_FILE;
 pub use error::Error;
+pub use host::is_azures_own;
 pub use node::Node;
 pub use offline::{
     DisabledKey, OfflineFlags, OfflineProblem, OfflineProblemKind, OfflineVerification, Repaired,
@@ -38,4 +39,4 @@ pub use offline::{
 };
 pub use quarantine::QuarantinedFile;
 pub use serve::{Flags, serve};
-pub use tls::{LOCAL_CA_NAME, Tls, TlsError};
+pub use tls::{LOCAL_CA_NAME, Tls, TlsError, fingerprint};

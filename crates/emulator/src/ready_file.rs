@@ -13,6 +13,7 @@ pub(crate) fn write(path: &Path, address: SocketAddr, trust: &Trust) -> Result<(
         "pid": std::process::id(),
         "address": address.to_string(),
         "ca": trust.files.as_ref().map(|files| &files.ca),
+        "ca_sha256": trust.ca_fingerprint,
         "endpoints": {
             "registry": format!("http://localhost:{port}"),
             "control": format!("http://localhost:{port}/_sealock/v1"),

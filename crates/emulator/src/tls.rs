@@ -3,6 +3,7 @@
 
 mod authority;
 mod certificates;
+mod own;
 mod trust;
 
 use std::{
@@ -14,10 +15,8 @@ use rustls::{ServerConfig, crypto::ring, version};
 use serde::Deserialize;
 
 pub(crate) use self::trust::Trust;
-use self::{
-    authority::{Authority, Scope},
-    certificates::Certificates,
-};
+pub use self::trust::fingerprint;
+use self::{authority::Authority, certificates::Certificates, own::Scope};
 use crate::host::Hosts;
 
 /// The common name of the emulator's own CA.
@@ -76,7 +75,7 @@ impl TlsError {
     /// What to do about it.
     pub fn hint(&self) -> Option<String> {
         match self {
-            Self::CaInvalid { path, .. } if path.ends_with("tls/authority.pem") => Some(format!(
+            Self::CaInvalid { path, .. } if is_own(path) => Some(format!(
                 "remove {} to have a new CA made, which clients have to trust anew",
                 path.display()
             )),
@@ -99,6 +98,12 @@ impl TlsError {
             _ => None,
         }
     }
+}
+
+/// Whether it is the file of a CA of the emulator's own.
+fn is_own(path: &Path) -> bool {
+    let mut scopes = [Scope::Loopback, Scope::Azure].into_iter();
+    scopes.any(|scope| path.ends_with(Path::new("tls").join(scope.file())))
 }
 
 impl From<rcgen::Error> for TlsError {

@@ -3,10 +3,10 @@ use std::net::IpAddr;
 use axum::{Json, extract::State};
 use serde::Serialize;
 
-use super::Answer;
 use sealock_vault::Requester;
 
-use crate::services::Services;
+use super::Answer;
+use crate::{host, services::Services};
 
 #[derive(Serialize)]
 pub(super) struct View {
@@ -14,21 +14,28 @@ pub(super) struct View {
     address: IpAddr,
     /// Without port.
     hosts: Vec<String>,
+    /// The names of the same things in Azure.
+    azure_hosts: Vec<String>,
 }
 
 /// The names under which Azure's clients look for what there is.
 pub(super) async fn hosts(State(services): State<Services>) -> Answer<View> {
     let names = &services.names;
-    let mut hosts = Vec::new();
+    let (mut hosts, mut azure_hosts) = (Vec::new(), Vec::new());
     for registry in services.registries.list().await? {
-        hosts.push(names.registry_host(&registry.record.name));
+        let name = &registry.record.name;
+        hosts.push(names.registry_host(name));
+        azure_hosts.push(format!("{name}.azurecr.io"));
     }
     for vault in services.vault.vaults(&Requester::operator()).await? {
         hosts.push(names.vault_host(&vault.name));
+        azure_hosts.push(format!("{}.vault.azure.net", vault.name));
     }
     hosts.extend(["management", "login", "graph"].map(|service| names.service_host(service)));
+    azure_hosts.extend(host::AZURE_SERVICES.map(str::to_owned));
     Ok(Json(View {
         address: services.address,
         hosts,
+        azure_hosts,
     }))
 }

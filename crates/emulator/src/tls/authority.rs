@@ -1,14 +1,12 @@
 use std::{
     fmt::Display,
-    net::IpAddr,
     path::{Path, PathBuf},
     sync::Arc,
 };
 
 use rcgen::{
-    BasicConstraints, CertificateParams, CidrSubnet, DistinguishedName, DnType,
-    ExtendedKeyUsagePurpose, GeneralSubtree, IsCa, Issuer, KeyPair, KeyUsagePurpose,
-    NameConstraints, SerialNumber,
+    CertificateParams, DistinguishedName, ExtendedKeyUsagePurpose, Issuer, KeyPair,
+    KeyUsagePurpose, SerialNumber,
 };
 use rustls::{
     CertificateError, RootCertStore,
@@ -20,32 +18,25 @@ use sealock_store::ownership;
 use time::{Duration, OffsetDateTime};
 use zeroize::Zeroizing;
 
-use super::{LOCAL_CA_NAME, TlsError};
-
-/// How long a CA of this emulator's own lives.
-const CA_LIFETIME: Duration = Duration::days(3650);
+use super::{
+    TlsError,
+    own::{self, Scope},
+};
 
 /// How long a leaf lives. Apple's clients take at most 825 days.
 /// <https://support.apple.com/en-us/103769>
 const LEAF_LIFETIME: Duration = Duration::days(90);
 
 /// Clocks differ a little.
-const BACKDATED: Duration = Duration::days(1);
-
-/// The names that a CA of this emulator's own may sign for: whoever trusts it trusts it for no other.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Scope {
-    /// localhost, what is below it, and the loopback addresses.
-    Loopback,
-    /// The names under which Azure's clients look for the real services.
-    Azure,
-}
+pub(super) const BACKDATED: Duration = Duration::days(1);
 
 /// A certificate authority, which mints certificates by the system's clock: clients have no other.
 pub(super) struct Authority {
     issuer: Issuer<'static, KeyPair>,
     /// Its certificate, and perhaps those above it.
     chain: Vec<CertificateDer<'static>>,
+    /// The highest of them, which clients trust.
+    root: CertificateDer<'static>,
     not_after: OffsetDateTime,
     /// What a client would check that trusts this CA.
     verifier: Arc<WebPkiServerVerifier>,
@@ -57,53 +48,6 @@ pub(super) struct Leaf {
     pub(super) not_after: OffsetDateTime,
 }
 
-impl Scope {
-    /// The file in the directory of TLS that holds the CA's certificate and private key.
-    fn file(self) -> &'static str {
-        match self {
-            Self::Loopback => "authority.pem",
-            Self::Azure => "azure-authority.pem",
-        }
-    }
-
-    fn permitted(self) -> Vec<GeneralSubtree> {
-        let names = |names: &[&str]| -> Vec<_> {
-            names
-                .iter()
-                .map(|name| GeneralSubtree::DnsName((*name).to_owned()))
-                .collect()
-        };
-        match self {
-            Self::Loopback => [
-                names(&["localhost"]),
-                vec![
-                    GeneralSubtree::IpAddress(CidrSubnet::from_v4_prefix([127, 0, 0, 0], 8)),
-                    GeneralSubtree::IpAddress(CidrSubnet::from_addr_prefix(
-                        IpAddr::from([0, 0, 0, 0, 0, 0, 0, 1]),
-                        128,
-                    )),
-                ],
-            ]
-            .concat(),
-            Self::Azure => names(&[
-                "azurecr.io",
-                "vault.azure.net",
-                "management.azure.com",
-                "login.microsoftonline.com",
-                "login.windows.net",
-                "graph.microsoft.com",
-            ]),
-        }
-    }
-
-    fn common_name(self) -> &'static str {
-        match self {
-            Self::Loopback => LOCAL_CA_NAME,
-            Self::Azure => "Sealock CA for Azure's names",
-        }
-    }
-}
-
 impl Authority {
     /// The emulator's own CA, from `dir` or new. Without a directory it lives in memory.
     pub(super) fn load_or_create(dir: Option<&Path>, scope: Scope) -> Result<Self, TlsError> {
@@ -111,10 +55,10 @@ impl Authority {
         match path {
             Some(path) if path.exists() => Self::read_inside(&path),
             Some(path) => {
-                sealock_store::create_secret(&path, Self::create(scope)?.as_bytes())?;
+                sealock_store::create_secret(&path, own::create(scope)?.as_bytes())?;
                 Self::read_inside(&path)
             }
-            None => Self::parse(&Self::create(scope)?).map_err(TlsError::Failed),
+            None => Self::parse(&own::create(scope)?).map_err(TlsError::Failed),
         }
     }
 
@@ -123,26 +67,16 @@ impl Authority {
         Self::read(path, ownership::open_named(path))
     }
 
-    /// Reads the emulator's own CA. The signature of its certificate proves that the certificate is unchanged.
+    /// Reads the emulator's own CA.
     fn read_inside(path: &Path) -> Result<Self, TlsError> {
         let authority = Self::read(path, ownership::open_inside(path))?;
-        match authority.check_own_signature() {
+        match own::check(&authority.chain) {
             Ok(()) => Ok(authority),
             Err(why) => Err(TlsError::CaInvalid {
                 path: path.to_owned(),
                 why,
             }),
         }
-    }
-
-    fn check_own_signature(&self) -> Result<(), String> {
-        for certificate in &self.chain {
-            let (_, parsed) = x509_parser::parse_x509_certificate(certificate).map_err(text)?;
-            parsed
-                .verify_signature(None)
-                .map_err(|_| "its certificate was changed".to_owned())?;
-        }
-        Ok(())
     }
 
     /// The file of the emulator's own CA in the TLS directory.
@@ -166,33 +100,6 @@ impl Authority {
         };
         let text = ownership::read_to_string(file).map_err(|error| invalid(error.to_string()))?;
         Self::parse(&Zeroizing::new(text)).map_err(invalid)
-    }
-
-    /// A new CA, as the PEM text that [`read_named`](Self::read_named) takes.
-    fn create(scope: Scope) -> Result<Zeroizing<String>, TlsError> {
-        let key = KeyPair::generate()?;
-        let mut params = CertificateParams::default();
-        params.distinguished_name = DistinguishedName::new();
-        let names = &mut params.distinguished_name;
-        names.push(DnType::OrganizationName, "Sealock");
-        names.push(DnType::CommonName, scope.common_name());
-        params.is_ca = IsCa::Ca(BasicConstraints::Constrained(0));
-        params.key_usages = vec![KeyUsagePurpose::KeyCertSign, KeyUsagePurpose::CrlSign];
-        // The constraints bind names of hosts alone: nobody shall have to trust it for code or mail.
-        params.extended_key_usages = vec![ExtendedKeyUsagePurpose::ServerAuth];
-        params.name_constraints = Some(NameConstraints {
-            permitted_subtrees: scope.permitted(),
-            excluded_subtrees: Vec::new(),
-        });
-        params.serial_number = Some(random_serial());
-        let now = now()?;
-        params.not_before = now - BACKDATED;
-        params.not_after = now + CA_LIFETIME;
-        let certificate = params.self_signed(&key)?.pem();
-        let key = Zeroizing::new(key.serialize_pem());
-        Ok(Zeroizing::new(
-            [certificate.as_str(), key.as_str()].concat(),
-        ))
     }
 
     fn parse(pem: &str) -> Result<Self, String> {
@@ -223,9 +130,8 @@ impl Authority {
             return Err("its first certificate may not sign others".to_owned());
         }
         let mut roots = RootCertStore::empty();
-        // What clients trust is the highest of them.
-        let highest = chain.last().unwrap_or(certificate);
-        roots.add(highest.clone()).map_err(text)?;
+        let root = chain.last().unwrap_or(certificate).clone();
+        roots.add(root.clone()).map_err(text)?;
         let provider = Arc::new(ring::default_provider());
         let verifier = WebPkiServerVerifier::builder_with_provider(roots.into(), provider);
         let subject = parsed.subject().as_raw().to_vec();
@@ -233,6 +139,7 @@ impl Authority {
             issuer: Issuer::from_ca_cert_der(certificate, key).map_err(text)?,
             verifier: verifier.build().map_err(text)?,
             not_after,
+            root,
             chain,
         };
         // A leaf must name its issuer to the letter, and rcgen keeps one attribute of a kind.
@@ -246,9 +153,14 @@ impl Authority {
         Ok(authority)
     }
 
-    /// What clients are given to trust: everything but the private key.
-    pub(super) fn certificates(&self) -> &[CertificateDer<'static>] {
+    /// Its certificate, and perhaps those above it, the highest last.
+    pub(super) fn chain(&self) -> &[CertificateDer<'static>] {
         &self.chain
+    }
+
+    /// The highest certificate, which clients trust.
+    pub(super) fn root(&self) -> &CertificateDer<'static> {
+        &self.root
     }
 
     /// Signs a certificate for these names, of the public key in `key`. It has no subject: the names
@@ -267,7 +179,7 @@ impl Authority {
         let not_after = params.not_after;
         let leaf = params.signed_by(key, &self.issuer)?;
         let mut chain = vec![leaf.der().clone()];
-        // Clients have the root, and say misleading things about one that is sent.
+        // Clients have the root, and say misleading things about one that is sent. What is between they have not.
         chain.extend(self.chain.iter().filter(|above| !is_root(above)).cloned());
         Ok(Leaf { chain, not_after })
     }
@@ -308,7 +220,7 @@ fn is_root(certificate: &CertificateDer<'_>) -> bool {
 }
 
 /// Serial numbers must differ, and rcgen's would follow from the public key, which all leaves share.
-fn random_serial() -> SerialNumber {
+pub(super) fn random_serial() -> SerialNumber {
     let mut bytes: [u8; 16] = rand::random();
     // Positive, and not shorter in DER than it looks.
     bytes[0] = bytes[0] & 0x7f | 0x40;
@@ -323,6 +235,6 @@ pub(super) fn now() -> Result<OffsetDateTime, TlsError> {
         .ok_or_else(|| TlsError::Failed("the system's clock is out of range".to_owned()))
 }
 
-fn text(error: impl Display) -> String {
+pub(super) fn text(error: impl Display) -> String {
     error.to_string()
 }

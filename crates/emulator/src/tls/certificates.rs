@@ -18,7 +18,7 @@ use super::{
     TlsError,
     authority::{Authority, Leaf, now},
 };
-use crate::host::Hosts;
+use crate::host::{Hosts, is_azures_own};
 
 /// What one certificate is for: whoever connects to an address sends no name.
 const LOOPBACK_NAMES: [&str; 3] = ["localhost", "127.0.0.1", "::1"];
@@ -131,7 +131,7 @@ impl Certificates {
                 "to serve it, add it to server.aliases in the configuration",
             ));
         }
-        if !Hosts::is_azures_own(name) || self.hosts.configured().any(|known| known == name) {
+        if !is_azures_own(name) || self.hosts.configured().any(|known| known == name) {
             return self.authority.mint_acceptable(name, &self.key);
         }
         match &self.azure_authority {

@@ -1,17 +1,16 @@
 use std::{
     io::{self, Write as _},
     path::{Path, PathBuf},
+    slice,
     sync::Arc,
 };
 
 use fs_err as fs;
 use rustls::pki_types::CertificateDer;
 use sealock_store::disk;
+use sha2::{Digest as _, Sha256};
 
-use super::{
-    TlsError,
-    authority::{Authority, Scope},
-};
+use super::{TlsError, authority::Authority, own::Scope};
 
 /// Where systems keep the roots that they trust, in one PEM file. The variable `SSL_CERT_FILE`, which
 /// libraries for this look at first, may well name the very bundle that is made of it.
@@ -34,8 +33,10 @@ pub(crate) struct Trust {
     pub(crate) azure_ca_pem: Option<Arc<str>>,
     /// Where both lie, unless everything is in memory.
     pub(crate) files: Option<TrustFiles>,
-    /// The emulator's own CAs in use: the file of each, and its certificate in PEM.
-    authorities: Vec<(PathBuf, Arc<str>)>,
+    /// The SHA-256 fingerprint of the highest certificate in `ca_pem`.
+    pub(crate) ca_fingerprint: String,
+    /// The emulator's own CAs in use: the file of each, and its certificates in PEM.
+    authorities: Vec<(PathBuf, String)>,
 }
 
 /// Files of the data directory, for clients that take a path.
@@ -47,6 +48,13 @@ pub(crate) struct TrustFiles {
     pub(crate) bundle: PathBuf,
     /// The CA of Azure's names, if they are served.
     pub(crate) azure_ca: Option<PathBuf>,
+}
+
+/// Returns the SHA-256 fingerprint of a certificate as OpenSSL prints it: `AB:CD:…`.
+pub fn fingerprint(certificate: &[u8]) -> String {
+    let digest = Sha256::digest(certificate);
+    let bytes: Vec<_> = digest.iter().map(|byte| format!("{byte:02X}")).collect();
+    bytes.join(":")
 }
 
 /// The directory of TLS in a data directory, made if it is missing.
@@ -64,11 +72,18 @@ impl Trust {
         authority: &Authority,
         azure_authority: Option<&Authority>,
     ) -> Result<Self, TlsError> {
-        let ca_pem = pem(authority.certificates());
-        let azure_ca_pem = azure_authority.map(|authority| pem(authority.certificates()).into());
+        // An intermediate of ours is nothing to trust: as a root, it would be one whose private key exists.
+        let ca_pem = if is_named {
+            pem(authority.chain())
+        } else {
+            pem(slice::from_ref(authority.root()))
+        };
+        let azure_ca_pem =
+            azure_authority.map(|authority| pem(slice::from_ref(authority.root())).into());
         let mut trust = Self {
             bundle_pem: bundle(&ca_pem).into(),
             ca_pem: ca_pem.into(),
+            ca_fingerprint: fingerprint(authority.root()),
             azure_ca_pem,
             files: None,
             authorities: Vec::new(),
@@ -84,11 +99,11 @@ impl Trust {
             }
             if !is_named {
                 let file = Authority::own_file(dir, Scope::Loopback);
-                trust.authorities.push((file, Arc::clone(&trust.ca_pem)));
+                trust.authorities.push((file, pem(authority.chain())));
             }
-            if let Some(pem) = &trust.azure_ca_pem {
+            if let Some(authority) = azure_authority {
                 let file = Authority::own_file(dir, Scope::Azure);
-                trust.authorities.push((file, Arc::clone(pem)));
+                trust.authorities.push((file, pem(authority.chain())));
             }
         }
         Ok(trust)
@@ -115,7 +130,7 @@ impl Trust {
         let mut findings = Vec::new();
         for (path, in_use) in &self.authorities {
             match Authority::read_certificates(path) {
-                Ok(certificates) if pem(&certificates) == **in_use => {}
+                Ok(certificates) if pem(&certificates) == *in_use => {}
                 Ok(_) => findings.push(format!(
                     "{} has another certificate than the one in use",
                     path.display()

@@ -1,0 +1,139 @@
+//! The emulator's own CAs: each is a root whose private key nobody has, and an intermediate that signs leaves.
+
+use std::net::IpAddr;
+
+use rcgen::{
+    BasicConstraints, CertificateParams, CidrSubnet, DistinguishedName, DnType,
+    ExtendedKeyUsagePurpose, GeneralSubtree, IsCa, Issuer, KeyPair, KeyUsagePurpose,
+    NameConstraints,
+};
+use rustls::pki_types::CertificateDer;
+use time::{Duration, OffsetDateTime};
+use x509_parser::parse_x509_certificate;
+use zeroize::Zeroizing;
+
+use super::{
+    LOCAL_CA_NAME, TlsError,
+    authority::{BACKDATED, now, random_serial, text},
+};
+
+/// How long a CA lives.
+const LIFETIME: Duration = Duration::days(3650);
+
+/// The names that a CA may sign for: whoever trusts it trusts it for no other.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Scope {
+    /// localhost, what is below it, and the loopback addresses.
+    Loopback,
+    /// The names under which Azure's clients look for the real services.
+    Azure,
+}
+
+impl Scope {
+    /// The file in the directory of TLS that holds the CA's certificates and the intermediate's private key.
+    pub(super) fn file(self) -> &'static str {
+        match self {
+            Self::Loopback => "authority.pem",
+            Self::Azure => "azure-authority.pem",
+        }
+    }
+
+    fn permitted(self) -> Vec<GeneralSubtree> {
+        let names = |names: &[&str]| -> Vec<_> {
+            names
+                .iter()
+                .map(|name| GeneralSubtree::DnsName((*name).to_owned()))
+                .collect()
+        };
+        match self {
+            Self::Loopback => [
+                names(&["localhost"]),
+                vec![
+                    GeneralSubtree::IpAddress(CidrSubnet::from_v4_prefix([127, 0, 0, 0], 8)),
+                    GeneralSubtree::IpAddress(CidrSubnet::from_addr_prefix(
+                        IpAddr::from([0, 0, 0, 0, 0, 0, 0, 1]),
+                        128,
+                    )),
+                ],
+            ]
+            .concat(),
+            Self::Azure => names(&[
+                "azurecr.io",
+                "vault.azure.net",
+                "management.azure.com",
+                "login.microsoftonline.com",
+                "login.windows.net",
+                "graph.microsoft.com",
+            ]),
+        }
+    }
+
+    fn root_name(self) -> &'static str {
+        match self {
+            Self::Loopback => LOCAL_CA_NAME,
+            Self::Azure => "Sealock CA for Azure's names",
+        }
+    }
+
+    fn intermediate_name(self) -> &'static str {
+        match self {
+            Self::Loopback => "Sealock intermediate CA for localhost",
+            Self::Azure => "Sealock intermediate CA for Azure's names",
+        }
+    }
+}
+
+/// Creates a CA, as the PEM text of its intermediate, its root, and the intermediate's private key.
+///
+/// The root's private key is gone when this returns. So the constraints are under a signature that nobody can make
+/// again, and stand on an intermediate, where Java enforces them: it ignores those of a root.
+pub(super) fn create(scope: Scope) -> Result<Zeroizing<String>, TlsError> {
+    let now = now()?;
+    let root_key = Zeroizing::new(KeyPair::generate()?);
+    let root_params = params(scope, scope.root_name(), 1, now);
+    let root = root_params.self_signed(&*root_key)?;
+    let issuer = Issuer::from_params(&root_params, &*root_key);
+
+    let key = Zeroizing::new(KeyPair::generate()?);
+    let mut params = params(scope, scope.intermediate_name(), 0, now);
+    params.use_authority_key_identifier_extension = true;
+    let intermediate = params.signed_by(&*key, &issuer)?;
+    let key = Zeroizing::new(key.serialize_pem());
+    Ok(Zeroizing::new(
+        [&intermediate.pem(), &root.pem(), key.as_str()].concat(),
+    ))
+}
+
+/// What a root and its intermediate have in common. `sealock trust` installs no root that says anything else.
+fn params(scope: Scope, name: &str, depth: u8, now: OffsetDateTime) -> CertificateParams {
+    let mut params = CertificateParams::default();
+    params.distinguished_name = DistinguishedName::new();
+    let names = &mut params.distinguished_name;
+    names.push(DnType::OrganizationName, "Sealock");
+    names.push(DnType::CommonName, name);
+    params.is_ca = IsCa::Ca(BasicConstraints::Constrained(depth));
+    params.key_usages = vec![KeyUsagePurpose::KeyCertSign, KeyUsagePurpose::CrlSign];
+    // The constraints bind names of hosts alone: nobody shall have to trust it for code or mail.
+    params.extended_key_usages = vec![ExtendedKeyUsagePurpose::ServerAuth];
+    params.name_constraints = Some(NameConstraints {
+        permitted_subtrees: scope.permitted(),
+        excluded_subtrees: Vec::new(),
+    });
+    params.serial_number = Some(random_serial());
+    params.not_before = now - BACKDATED;
+    params.not_after = now + LIFETIME;
+    params
+}
+
+/// Checks that these are an intermediate and its root, unchanged: the signatures prove it.
+pub(super) fn check(chain: &[CertificateDer<'_>]) -> Result<(), String> {
+    let [intermediate, root] = chain else {
+        return Err("it does not hold an intermediate certificate and its root".to_owned());
+    };
+    let (_, intermediate) = parse_x509_certificate(intermediate).map_err(text)?;
+    let (_, root) = parse_x509_certificate(root).map_err(text)?;
+    intermediate
+        .verify_signature(Some(root.public_key()))
+        .and_then(|()| root.verify_signature(None))
+        .map_err(|_| "one of its certificates was changed".to_owned())
+}
