@@ -1,15 +1,20 @@
 use std::{
     fs,
-    io::{Read as _, Write as _},
+    io::{ErrorKind, Read as _, Write as _},
     net::TcpListener,
-    os::unix::fs::PermissionsExt as _,
+    os::unix::fs::{PermissionsExt as _, chown, symlink},
     thread,
 };
 
-use sealock_tests::{Emulator, Options, run};
+use rcgen::{
+    BasicConstraints, CertificateParams, CidrSubnet, CustomExtension, DistinguishedName, DnType,
+    ExtendedKeyUsagePurpose, GeneralSubtree, IsCa, KeyUsagePurpose, SanType,
+};
+use sealock_emulator::{LOCAL_CA_NAME, fingerprint};
+use sealock_tests::{Emulator, Options, Output, run};
 use tempfile::TempDir;
 
-use crate::ca::Ca;
+use crate::{ca::Ca, ownership::is_root};
 
 #[test]
 fn hosts_prints_the_names_and_puts_them_into_a_file_and_takes_them_out() {
@@ -75,7 +80,10 @@ fn trust_says_for_each_client_what_to_do() {
         format!("NODE_EXTRA_CA_CERTS={ca}"),
         format!("-file {ca} -keystore"),
         format!("SSL_CERT_FILE={bundle}"),
-        "sealock trust --install".to_owned(),
+        format!(
+            "sealock trust --install --data-dir {}",
+            emulator.data_dir().display()
+        ),
     ] {
         assert!(said.contains(&part), "{part:?} is not in:\n{said}");
     }
@@ -87,32 +95,312 @@ fn trust_says_for_each_client_what_to_do() {
     let said = emulator.cli(&["trust"]);
     let fetch = format!("http://{}/_sealock/v1/ca.pem", emulator.address());
     assert!(said.contains(&fetch), "{said}");
+    assert!(
+        said.contains("sealock trust --install --fingerprint"),
+        "{said}"
+    );
+}
+
+/// Answers this once, as whoever has the port of an emulator that is not there.
+fn impostor(body: String) -> String {
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let url = format!("http://{}", listener.local_addr().unwrap());
+    thread::spawn(move || {
+        let (mut stream, _) = listener.accept().unwrap();
+        let _ = stream.read(&mut [0; 4096]).unwrap();
+        let length = body.len();
+        let head = format!("HTTP/1.1 200 OK\r\nContent-Length: {length}\r\nConnection: close");
+        write!(stream, "{head}\r\n\r\n{body}").unwrap();
+    });
+    url
+}
+
+/// A CA like an emulator's, with something about it changed.
+fn similar_ca(change: impl FnOnce(&mut CertificateParams)) -> Ca {
+    Ca::with(|params| {
+        params.distinguished_name = DistinguishedName::new();
+        let names = &mut params.distinguished_name;
+        names.push(DnType::OrganizationName, "Sealock");
+        names.push(DnType::CommonName, LOCAL_CA_NAME);
+        params.is_ca = IsCa::Ca(BasicConstraints::Constrained(1));
+        params.key_usages = vec![KeyUsagePurpose::KeyCertSign, KeyUsagePurpose::CrlSign];
+        params.extended_key_usages = vec![ExtendedKeyUsagePurpose::ServerAuth];
+        params.name_constraints = Some(rcgen::NameConstraints {
+            permitted_subtrees: vec![
+                GeneralSubtree::DnsName("localhost".into()),
+                GeneralSubtree::IpAddress(CidrSubnet::from_v4_prefix([127, 0, 0, 0], 8)),
+                GeneralSubtree::IpAddress(CidrSubnet::from_v6_prefix(
+                    std::net::Ipv6Addr::LOCALHOST.octets(),
+                    128,
+                )),
+            ],
+            excluded_subtrees: Vec::new(),
+        });
+        change(params);
+    })
+}
+
+fn permit(params: &mut CertificateParams, subtree: GeneralSubtree) {
+    let constraints = params.name_constraints.as_mut().unwrap();
+    constraints.permitted_subtrees.push(subtree);
+}
+
+/// The fingerprint of the first certificate in a text.
+fn first_fingerprint(pem: &str) -> String {
+    let der = x509_parser::pem::parse_x509_pem(pem.as_bytes()).map(|(_, pem)| pem.contents);
+    fingerprint(&der.unwrap_or_default())
+}
+
+fn assert_refused(output: &Output, why: &str) {
+    assert_eq!(output.code, 1, "{output:?}");
+    assert!(output.stderr.contains(why), "{why:?}: {output:?}");
+    assert!(!output.stdout.contains("fingerprint"), "{output:?}");
 }
 
 #[test]
-fn trust_installs_no_ca_that_could_sign_for_more_than_this_machine() {
+fn trust_installs_no_ca_that_says_more_than_an_emulators() {
+    let ours = similar_ca(|_| {}).certificate;
+    let evil = Ca::new().certificate;
+    let crafted = |change: fn(&mut CertificateParams)| similar_ca(change).certificate;
+    let constraints = "name constraints, which must permit localhost";
+    let nothing_else = "not one certificate in PEM and nothing else";
+    for (pem, why) in [
+        (String::new(), "no certificate in PEM"),
+        ("no certificate".into(), "no certificate in PEM"),
+        (evil.clone(), constraints),
+        // One to a reader of whole lines. To OpenSSL, which reads 254 bytes at a time, two.
+        (format!("{ours}{}{evil}", "x".repeat(254)), nothing_else),
+        (format!("{ours}{evil}"), nothing_else),
+        (
+            format!(
+                "{ours}{}",
+                evil.replace("CERTIFICATE", "TRUSTED CERTIFICATE")
+            ),
+            nothing_else,
+        ),
+        (ours.replace('\n', "\r\n"), nothing_else),
+        (crafted(|it| it.name_constraints = None), constraints),
+        (
+            crafted(|it| permit(it, GeneralSubtree::DnsName("github.com".into()))),
+            constraints,
+        ),
+        (
+            crafted(|it| permit(it, GeneralSubtree::Rfc822Name("github.com".into()))),
+            constraints,
+        ),
+        (
+            crafted(|it| {
+                let all = CidrSubnet::from_v4_prefix([0, 0, 0, 0], 0);
+                permit(it, GeneralSubtree::IpAddress(all));
+            }),
+            constraints,
+        ),
+        (
+            crafted(|it| {
+                // Two, of which readers may take either.
+                let content = b"\x30\x10\xa0\x0e\x30\x0c\x82\x0agithub.com".to_vec();
+                let again = CustomExtension::from_oid_content(&[2, 5, 29, 30], content);
+                it.custom_extensions.push(again);
+            }),
+            constraints,
+        ),
+        // It would be a server's certificate itself.
+        (
+            crafted(|it| {
+                let name = "github.com".try_into().unwrap();
+                it.subject_alt_names.push(SanType::DnsName(name));
+            }),
+            "an extension that an emulator's CA has not (2.5.29.17)",
+        ),
+        (
+            crafted(|it| it.key_usages.push(KeyUsagePurpose::DigitalSignature)),
+            "its key usage",
+        ),
+        (
+            crafted(|it| {
+                it.extended_key_usages
+                    .push(ExtendedKeyUsagePurpose::EmailProtection);
+            }),
+            "its extended key usage",
+        ),
+        (
+            crafted(|it| it.extended_key_usages.clear()),
+            "its extended key usage",
+        ),
+        (crafted(|it| it.is_ca = IsCa::NoCa), "its basic constraints"),
+        (
+            crafted(|it| it.is_ca = IsCa::Ca(BasicConstraints::Unconstrained)),
+            "its basic constraints",
+        ),
+        (
+            crafted(|it| {
+                it.distinguished_name.push(DnType::CommonName, "github.com");
+            }),
+            "its names are not those",
+        ),
+    ] {
+        let dir = TempDir::new().unwrap();
+        let answered = run(
+            &[
+                "trust",
+                "--install",
+                "--fingerprint",
+                &first_fingerprint(&pem),
+                "--emulator",
+                &impostor(pem.clone()),
+            ],
+            dir.path(),
+            &[],
+        );
+        assert_refused(&answered, why);
+
+        fs::create_dir_all(dir.path().join(".sealock/tls")).unwrap();
+        fs::write(dir.path().join(".sealock/tls/ca.pem"), &pem).unwrap();
+        let read = run(&["trust", "--install"], dir.path(), &[]);
+        assert_refused(&read, why);
+        assert!(read.stderr.contains("hint:"), "{read:?}");
+    }
+}
+
+#[test]
+fn trust_believes_no_ca_that_is_neither_in_the_data_directory_nor_has_the_fingerprint() {
+    let dir = TempDir::new().unwrap();
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     let url = format!("http://{}", listener.local_addr().unwrap());
-    // Whoever has the port of an emulator that is not there.
-    let impostor = thread::spawn(move || {
-        let pem = Ca::new().certificate;
-        for pem in ["", &pem, "no certificate"] {
-            let (mut stream, _) = listener.accept().unwrap();
-            let _ = stream.read(&mut [0; 4096]).unwrap();
-            let length = pem.len();
-            let head = format!("HTTP/1.1 200 OK\r\nContent-Length: {length}\r\nConnection: close");
-            write!(stream, "{head}\r\n\r\n{pem}").unwrap();
-        }
-    });
+    let unasked = run(&["trust", "--install", "--emulator", &url], dir.path(), &[]);
+    assert_refused(&unasked, "there is no CA to read");
+    assert!(unasked.stderr.contains("--data-dir"), "{unasked:?}");
+    listener.set_nonblocking(true).unwrap();
+    let asked = listener.accept().map(|_| ()).map_err(|it| it.kind());
+    assert_eq!(
+        asked,
+        Err(ErrorKind::WouldBlock),
+        "whoever has the port is asked"
+    );
+
+    let (ours, other) = (similar_ca(|_| {}), similar_ca(|_| {}));
+    let wanted = first_fingerprint(&ours.certificate);
+    let url = impostor(other.certificate);
+    let install = [
+        "trust",
+        "--install",
+        "--fingerprint",
+        &wanted,
+        "--emulator",
+        &url,
+    ];
+    assert_refused(&run(&install, dir.path(), &[]), "has another fingerprint");
+}
+
+#[test]
+fn trust_installs_no_ca_from_a_file_that_others_decide_about() {
     let dir = TempDir::new().unwrap();
-    for _ in 0..3 {
-        let output = run(&["trust", "--install", "--emulator", &url], dir.path(), &[]);
-        assert_eq!(output.code, 1, "{output:?}");
-        let said = &output.stderr;
-        assert!(
-            said.contains("could sign for more") && said.contains("hint:"),
-            "{said}"
-        );
+    let tls = dir.path().join("data/tls");
+    fs::create_dir_all(&tls).unwrap();
+    let file = tls.join("ca.pem");
+    fs::write(&file, similar_ca(|_| {}).certificate).unwrap();
+    let install = ["trust", "--install", "--data-dir", "data"];
+    fs::set_permissions(&file, fs::Permissions::from_mode(0o646)).unwrap();
+    assert_refused(
+        &run(&install, dir.path(), &[]),
+        "others can write data/tls/ca.pem",
+    );
+    fs::set_permissions(&file, fs::Permissions::from_mode(0o644)).unwrap();
+    let elsewhere = dir.path().join("elsewhere.pem");
+    fs::rename(&file, &elsewhere).unwrap();
+    symlink(&elsewhere, &file).unwrap();
+    assert_refused(&run(&install, dir.path(), &[]), "there is no CA to read");
+    fs::rename(&elsewhere, &file).unwrap();
+    if is_root("a CA of another user") {
+        chown(&file, Some(12345), None).unwrap();
+        assert_refused(&run(&install, dir.path(), &[]), "of the user 12345");
+        let called = [("SUDO_UID", "12346")];
+        assert_refused(&run(&install, dir.path(), &called), "of the user 12345");
     }
-    impostor.join().unwrap();
+}
+
+#[test]
+fn the_fingerprint_is_where_the_emulator_tells_of_itself() {
+    let emulator = Emulator::start();
+    let ca = fs::read_to_string(emulator.ca().unwrap()).unwrap();
+    assert_eq!(emulator.ready()["ca_sha256"], first_fingerprint(&ca));
+}
+
+#[test]
+fn hosts_writes_no_name_that_is_not_this_machines_to_answer_for() {
+    let dir = TempDir::new().unwrap();
+    let file = dir.path().join("hosts");
+    let before = "127.0.0.1 localhost\n";
+    let write = |names: &str, further: &[&str]| {
+        fs::write(&file, before).unwrap();
+        let url = impostor(names.to_owned());
+        let write = ["hosts", "--write", "--file", "hosts", "--emulator", &url];
+        let output = run(&[&write[..], further].concat(), dir.path(), &[]);
+        (output, fs::read_to_string(&file).unwrap())
+    };
+    let names = |address: &str, host: &str, azure_host: &str| {
+        serde_json::json!({
+            "address": address, "hosts": ["sealock.azurecr.localhost", host], "azure_hosts": [azure_host],
+        })
+        .to_string()
+    };
+    for host in [
+        "github.com",
+        "sealock.azurecr.io",
+        "localhost.github.com",
+        "githublocalhost",
+        "localhost",
+        "a.localhost\n127.0.0.1 github.com",
+        "github.com a.localhost",
+        "",
+    ] {
+        for further in [&[][..], &["--azure-names"]] {
+            let (output, written) = write(&names("127.0.0.1", host, "x.azurecr.io"), further);
+            assert_eq!(output.code, 1, "{host}: {output:?}");
+            assert!(
+                output.stderr.contains("is no name below localhost"),
+                "{output:?}"
+            );
+            assert_eq!(written, before, "{host}");
+        }
+    }
+    let (output, written) = write(&names("192.0.2.1", "a.localhost", "x.azurecr.io"), &[]);
+    assert_eq!((output.code, &*written), (1, before), "{output:?}");
+
+    for host in [
+        "github.com",
+        "azurecr.io",
+        "x.azurecr.io.example",
+        "microsoft.com",
+    ] {
+        let names = names("127.0.0.1", "a.localhost", host);
+        let (output, written) = write(&names, &["--azure-names"]);
+        assert_eq!((output.code, &*written), (1, before), "{host}: {output:?}");
+        let (output, written) = write(&names, &[]);
+        assert_eq!(output.code, 0, "{output:?}");
+        assert!(!written.contains(host), "{written}");
+    }
+}
+
+#[test]
+fn hosts_writes_azures_names_for_whoever_asks() {
+    let emulator = Emulator::start();
+    let dir = TempDir::new().unwrap();
+    let file = dir.path().join("hosts");
+    for (further, is_there) in [(&[][..], false), (&["--azure-names"], true)] {
+        fs::write(&file, "").unwrap();
+        let write = ["hosts", "--write", "--file", file.to_str().unwrap()];
+        emulator.cli(&[&write[..], further].concat());
+        let written = fs::read_to_string(&file).unwrap();
+        for name in [
+            "sealock.azurecr.io",
+            "sealock.vault.azure.net",
+            "management.azure.com",
+            "login.microsoftonline.com",
+            "graph.microsoft.com",
+        ] {
+            let line = format!("127.0.0.1 {name}\n");
+            assert_eq!(written.contains(&line), is_there, "{written}");
+        }
+    }
 }

@@ -237,7 +237,7 @@ fn assert_contains(text: &str, parts: &[&str]) {
 }
 
 /// Returns true if this test can act as several users.
-fn is_root(test: &str) -> bool {
+pub(crate) fn is_root(test: &str) -> bool {
     let is_root = TempDir::new().unwrap().path().metadata().unwrap().uid() == 0;
     if !is_root {
         #[expect(clippy::print_stdout, reason = "for whoever reads what was tested")]

@@ -21,7 +21,7 @@ pub struct Emulator {
     /// Everything that it writes.
     dir: TempDir,
     address: String,
-    ca: Option<PathBuf>,
+    ready: Value,
 }
 
 /// How an emulator is started.
@@ -65,7 +65,7 @@ impl Emulator {
             options,
             dir: TempDir::new().expect("a temporary directory"),
             address: String::new(),
-            ca: None,
+            ready: Value::Null,
         };
         emulator.spawn();
         emulator
@@ -129,7 +129,7 @@ impl Emulator {
         let ready: Value = serde_json::from_slice(&fs::read(&ready).unwrap()).unwrap();
         let address = ready["address"].as_str().unwrap();
         address.clone_into(&mut self.address);
-        self.ca = ready["ca"].as_str().map(PathBuf::from);
+        self.ready = ready;
     }
 
     /// Where it keeps everything.
@@ -154,7 +154,12 @@ impl Emulator {
 
     /// The CA's file, unless everything is in memory.
     pub fn ca(&self) -> Option<&Path> {
-        self.ca.as_deref()
+        self.ready["ca"].as_str().map(Path::new)
+    }
+
+    /// Returns what its ready file says.
+    pub fn ready(&self) -> &Value {
+        &self.ready
     }
 
     /// A client of its registry.

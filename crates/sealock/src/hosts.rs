@@ -7,9 +7,14 @@ use std::{
 use clap::Args;
 use fs_err as fs;
 use sealock_core::PublicName;
+use sealock_emulator::is_azures_own;
 use serde::Deserialize;
 
-use crate::{client::Client, error::Error, output::Output};
+use crate::{
+    client::Client,
+    error::Error,
+    output::{Output, printable},
+};
 
 const BEGIN: &str = "# sealock: begin";
 const END: &str = "# sealock: end";
@@ -23,6 +28,7 @@ const END: &str = "# sealock: end";
 Examples:
   sealock hosts
   sudo sealock hosts --write
+  sudo sealock hosts --write --azure-names
   sudo sealock hosts --remove")]
 pub(crate) struct Hosts {
     /// Put the lines into the file, instead of those of an earlier time
@@ -31,6 +37,9 @@ pub(crate) struct Hosts {
     /// Take the lines out of the file; no emulator needs to run
     #[arg(long)]
     remove: bool,
+    /// Name what there is as Azure does, too, such as sealock.azurecr.io. Whoever uses that file does then not reach Azure
+    #[arg(long, conflicts_with = "remove")]
+    azure_names: bool,
     /// The file
     #[arg(long, value_name = "FILE", default_value = "/etc/hosts")]
     file: PathBuf,
@@ -41,6 +50,7 @@ pub(crate) struct Hosts {
 struct Names {
     address: IpAddr,
     hosts: Vec<String>,
+    azure_hosts: Vec<String>,
 }
 
 impl Hosts {
@@ -56,27 +66,57 @@ impl Hosts {
         }
         let answer = client.get("hosts")?;
         if !self.write {
-            return output.show(&answer, |names: &Names| names.lines().join("\n"));
+            return output.show(&answer, |names: &Names| {
+                names.lines(self.azure_names).join("\n")
+            });
         }
         let names: Names = answer.parse()?;
-        // They go into a file that decides where this machine connects to.
-        let valid = |host: &String| PublicName::new(host, 0).is_ok();
-        if !names.address.is_loopback() || !names.hosts.iter().all(valid) {
-            return Err(answer.unexpected(&"these are not names of this machine"));
-        }
-        rewrite(file, &names.lines())?;
-        output.done(format!(
-            "wrote {} names to {}",
-            names.hosts.len(),
-            file.display()
-        ))
+        names.check(self.azure_names)?;
+        let lines = names.lines(self.azure_names);
+        rewrite(file, &lines)?;
+        output.done(format!("wrote {} names to {}", lines.len(), file.display()))
     }
 }
 
 impl Names {
-    fn lines(&self) -> Vec<String> {
+    /// Refuses what is not this machine's to answer for: the names go into a file that decides where it connects to, and
+    /// come from whoever has the port.
+    fn check(&self, with_azures: bool) -> Result<(), Error> {
+        let is_valid = |host: &str| PublicName::new(host, 0).is_ok();
+        let is_local = |host: &str| is_valid(host) && host.ends_with(".localhost");
+        let is_azures = |host: &str| is_valid(host) && is_azures_own(host);
+        let foreign = self.hosts.iter().find(|host| !is_local(host)).or_else(|| {
+            let mut azures = self.azure_hosts.iter().filter(|_| with_azures);
+            azures.find(|host| !is_azures(host))
+        });
+        if let Some(host) = foreign {
+            return Err(Error::Failed {
+                message: format!(
+                    "'{}' is no name below localhost, so nothing was written",
+                    printable(host)
+                ),
+                hint: Some(
+                    "is it the emulator's public name? then write the lines by hand that you see with: sealock hosts"
+                        .to_owned(),
+                ),
+            });
+        }
+        if !self.address.is_loopback() {
+            return Err(Error::Failed {
+                message: format!(
+                    "{} is no address of this machine, so nothing was written",
+                    self.address
+                ),
+                hint: None,
+            });
+        }
+        Ok(())
+    }
+
+    fn lines(&self, with_azures: bool) -> Vec<String> {
         let line = |host| format!("{} {host}", self.address);
-        self.hosts.iter().map(line).collect()
+        let azures = self.azure_hosts.iter().filter(|_| with_azures);
+        self.hosts.iter().chain(azures).map(line).collect()
     }
 }
 

@@ -1,5 +1,8 @@
+mod root;
+
 use std::{
     io::{self, Write as _},
+    os::unix::fs::DirBuilderExt as _,
     path::{Path, PathBuf},
     process::{Command, Stdio},
 };
@@ -7,12 +10,9 @@ use std::{
 use clap::Args;
 use fs_err as fs;
 use sealock_emulator::LOCAL_CA_NAME;
-use serde::Deserialize;
-use x509_parser::{
-    extensions::{GeneralName, GeneralSubtree},
-    pem::Pem,
-};
+use serde::{Deserialize, Serialize};
 
+use self::root::Root;
 use crate::{
     client::Client,
     error::Error,
@@ -25,20 +25,40 @@ const FILE_STEM: &str = "sealock-localhost-ca";
 /// Say how clients come to trust the emulator's certificates, or have this system trust them
 ///
 /// The emulator's own CA can sign for localhost, for what is below it, and for the loopback addresses,
-/// and for nothing else: whoever trusts it trusts it for no other name.
+/// and for nothing else: whoever trusts it trusts it for no other name. What is installed is the CA in the
+/// emulator's data directory, or one with the fingerprint that you name, and never another one that answers.
 #[derive(Debug, Args)]
 #[command(after_help = "\
 Examples:
   sealock trust
-  sudo sealock trust --install
+  sudo sealock trust --install --data-dir .sealock
   sudo sealock trust --remove")]
 pub(crate) struct Trust {
     /// Put the CA into the system's store
     #[arg(long, conflicts_with = "remove")]
     install: bool,
+    /// The emulator's data directory, which holds the CA; no emulator needs to run
+    #[arg(
+        long,
+        value_name = "DIR",
+        default_value = ".sealock",
+        requires = "install",
+        conflicts_with = "fingerprint"
+    )]
+    data_dir: PathBuf,
+    /// Take the CA from the emulator instead, if it has this fingerprint, which stands in the ready file and where the
+    /// emulator's output begins
+    #[arg(long, value_name = "SHA256", requires = "install")]
+    fingerprint: Option<String>,
     /// Take the CA out of the system's store; no emulator needs to run
     #[arg(long)]
     remove: bool,
+}
+
+/// What is about to be installed.
+#[derive(Serialize)]
+struct Installed {
+    sha256: String,
 }
 
 /// Where the control API says that the CA lies.
@@ -57,20 +77,22 @@ impl Trust {
             return output.done("the system no longer trusts the CA");
         }
         if self.install {
-            let pem = client.get("ca.pem")?;
-            if !is_for_this_machine_only(pem.body()) {
-                return Err(Error::Failed {
-                    message: "this CA could sign for more than localhost, so it is not installed"
-                        .to_owned(),
-                    hint: Some(
-                        "is it your own, from tls.ca? then install it yourself, as you know it"
-                            .to_owned(),
-                    ),
-                });
-            }
+            let root = match &self.fingerprint {
+                Some(wanted) => {
+                    let answer = client.get("ca.pem")?;
+                    Root::accept(answer.body(), wanted, client.emulator())?
+                }
+                None => Root::read(&self.data_dir)?,
+            };
             let store = SystemStore::find()?;
+            let installed = Installed {
+                sha256: root.fingerprint(),
+            };
+            output.report(&installed, |it| {
+                vec![format!("the CA's SHA-256 fingerprint is {}", it.sha256)]
+            })?;
             store
-                .install(pem.body())
+                .install(&root.pem())
                 .map_err(|error| Error::system(&error))?;
             return output.done("the system trusts the CA; programs that run need to be restarted");
         }
@@ -79,44 +101,6 @@ impl Trust {
     }
 }
 
-/// Whether it is one CA whose constraints permit nothing but localhost and the loopback addresses. It
-/// came without proof of who sent it, and is about to be trusted by everything here.
-fn is_for_this_machine_only(pem: &str) -> bool {
-    let mut certificates = Pem::iter_from_buffer(pem.as_bytes());
-    let (Some(Ok(pem)), None) = (certificates.next(), certificates.next()) else {
-        return false;
-    };
-    let Ok(certificate) = pem.parse_x509() else {
-        return false;
-    };
-    let Ok(Some(constraints)) = certificate.name_constraints() else {
-        return false;
-    };
-    let is_local = |subtree: &GeneralSubtree<'_>| match &subtree.base {
-        GeneralName::DNSName(name) => *name == "localhost" || name.ends_with(".localhost"),
-        GeneralName::IPAddress(address) => LOOPBACK.contains(address),
-        _ => false,
-    };
-    let permitted = constraints.value.permitted_subtrees.as_deref();
-    let permitted = permitted.unwrap_or_default();
-    let has = |is_kind: fn(&GeneralName<'_>) -> bool| permitted.iter().any(|it| is_kind(&it.base));
-    constraints.critical
-        && certificate.is_ca()
-        && permitted.iter().all(is_local)
-        // What no constraint speaks of is permitted.
-        && has(|name| matches!(name, GeneralName::DNSName(_)))
-        && has(|name| matches!(name, GeneralName::IPAddress(_)))
-}
-
-/// `127.0.0.0/8` and `::1/128`, as certificates write them.
-const LOOPBACK: [&[u8]; 2] = [
-    &[127, 0, 0, 0, 255, 0, 0, 0],
-    &[
-        0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 1, 255, 255, 255, 255, 255, 255, 255, 255,
-        255, 255, 255, 255, 255, 255, 255, 255,
-    ],
-];
-
 impl Files {
     fn render(&self, client: &Client) -> String {
         let emulator = client.emulator();
@@ -124,7 +108,7 @@ impl Files {
             .split_once("://")
             .map_or(emulator, |(_, authority)| authority);
         let shown = |path: &Option<PathBuf>, otherwise: &str| match path {
-            Some(path) => path.display().to_string(),
+            Some(path) => quoted(path),
             None => otherwise.to_owned(),
         };
         let ca = shown(&self.ca, "sealock-ca.pem");
@@ -138,6 +122,11 @@ impl Files {
                     format!("curl -o {bundle} {emulator}/_sealock/v1/bundle.pem"),
                 ],
             ),
+        };
+        let data_dir = self.ca.as_deref().and_then(|ca| ca.parent()?.parent());
+        let install = match data_dir {
+            Some(dir) => format!("sealock trust --install --data-dir {}", quoted(dir)),
+            None => "sealock trust --install --fingerprint \"$CA_SHA256\"".to_owned(),
         };
         let sections = [
             section(
@@ -177,14 +166,27 @@ impl Files {
                 &[format!("export SSL_CERT_FILE={bundle}")],
             ),
             section(
-                "This system's store, for all that use it",
-                &[format!(
-                    "sudo {}",
-                    client.commands("sealock trust --install")
-                )],
+                match data_dir {
+                    Some(_) => "This system's store, for all that use it",
+                    None => {
+                        "This system's store, for all that use it (CA_SHA256: as the emulator printed it, or its ready file says)"
+                    }
+                },
+                &[format!("sudo {}", client.commands(&install))],
             ),
         ];
         [fetch, sections.join("\n\n")].concat()
+    }
+}
+
+/// A path as one word of a shell, whatever is in it: it is what somebody answered.
+fn quoted(path: &Path) -> String {
+    let text = path.display().to_string();
+    let is_plain = |c: char| c.is_ascii_alphanumeric() || "/._-+:@".contains(c);
+    if text.chars().all(is_plain) && !text.starts_with('-') {
+        text
+    } else {
+        format!("'{}'", text.replace('\'', r"'\''"))
     }
 }
 
@@ -250,11 +252,17 @@ impl SystemStore {
                 run(refresh)
             }
             Self::Keychain => {
-                let file = std::env::temp_dir().join(format!("{FILE_STEM}.pem"));
-                fs::write(&file, pem)?;
-                let file = file.display().to_string();
+                // Of our own, and new: nobody else shall exchange what is in it.
+                let dir = std::env::temp_dir().join(format!("sealock-{}", std::process::id()));
+                std::fs::DirBuilder::new().mode(0o700).create(&dir)?;
+                let file = dir.join(format!("{FILE_STEM}.pem"));
                 let add = ["security", "add-trusted-cert", "-d", "-r", "trustRoot"];
-                run(&[add.as_slice(), &["-k", KEYCHAIN, &file]].concat())
+                let added = fs::write(&file, pem).and_then(|()| {
+                    let file = file.display().to_string();
+                    run(&[add.as_slice(), &["-k", KEYCHAIN, &file]].concat())
+                });
+                let _ = fs::remove_dir_all(&dir);
+                added
             }
         }
     }
@@ -317,4 +325,26 @@ fn run(command: &[&str]) -> io::Result<()> {
         "{command} failed: {}",
         said.trim()
     )))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_path_is_one_word_of_a_shell() {
+        for (path, word) in [
+            (
+                "/home/me/.sealock/tls/ca.pem",
+                "/home/me/.sealock/tls/ca.pem",
+            ),
+            ("/a b", "'/a b'"),
+            ("/x; rm -rf ~", "'/x; rm -rf ~'"),
+            ("/it's", r"'/it'\''s'"),
+            ("-o", "'-o'"),
+            ("$(id)", "'$(id)'"),
+        ] {
+            assert_eq!(quoted(Path::new(path)), word);
+        }
+    }
 }
