@@ -5,8 +5,13 @@ set -euo pipefail
 source "$(dirname "$0")/lib.sh"
 # shellcheck source=images.sh
 source "$(dirname "$0")/images.sh"
+# shellcheck source=forge.sh
+source "$(dirname "$0")/forge.sh"
 
 here=$(cd "$(dirname "$0")" && pwd)
+
+readonly OPENSSL_VIOLATION='permitted subtree violation'
+readonly NODE_REFUSAL='UNABLE_TO_GET_ISSUER_CERT_LOCALLY|UNABLE_TO_VERIFY_LEAF_SIGNATURE|SELF_SIGNED_CERT_IN_CHAIN'
 
 python_urllib() { timeout --foreground 60 python3 "$here/languages/client.py" urllib "$1"; }
 
@@ -37,17 +42,23 @@ trusts() {
     export -p >"$STATE/environment"
 }
 
-# answers PATTERN CLIENT URL: in that environment.
-answers() {
+# reaches CLIENT URL: in that environment.
+reaches() {
     # shellcheck source=/dev/null
     source "$STATE/environment"
-    "$2" "$3" | tee "$STATE/answer"
+    "$@"
+}
+
+# answers PATTERN CLIENT URL: in that environment.
+answers() {
+    reaches "$2" "$3" | tee "$STATE/answer"
     grep -E -- "$1" "$STATE/answer"
 }
 
-# verifies CLIENT REFUSAL: the client gets everything once it trusts the CA, and nothing before.
+# verifies CLIENT REFUSAL VIOLATION: the client gets everything once it trusts the CA, and nothing before. A certificate
+# of the stolen key is then refused for what it violates, unless it is for a name that our CA may sign for.
 verifies() {
-    local client=$1 refusal=$2
+    local client=$1 refusal=$2 violation=$3
     refused "$client: without the CA it is refused" "$refusal" "$client" "https://$REGISTRY/v2/"
     refused "$client: without the CA it is refused under the registry's name" "$refusal" "$client" "https://$NAME/v2/"
     check "$client: GET /v2/" answers '^200 ' "$client" "https://$REGISTRY/v2/"
@@ -56,6 +67,11 @@ verifies() {
     check "$client: a blob has its digest" answers "^200 $blob$" "$client" "https://$REGISTRY/v2/hello/blobs/$blob"
     check "$client: the registry's name is verified, and wants a login" answers '^401 ' "$client" "https://$NAME/v2/"
     check "$client: and it says so" grep -F '"code":"UNAUTHORIZED"' "$STATE/answer"
+    check "$client: a stolen key signs for a name below localhost" answers '^200 ' "$client" "https://$FORGED_LOCAL/"
+    refused "$client: a stolen key does not sign for $FOREIGN_NAME" "$violation" \
+        reaches "$client" "https://$FORGED_FOREIGN/"
+    refused "$client: a stolen key does not sign for $FOREIGN_NAME as a subject" "$violation|Hostname mismatch" \
+        reaches "$client" "https://$FORGED_BY_SUBJECT/"
 }
 
 push() { skopeo copy --all --dest-tls-verify=false "oci:$STATE/layout:v1" "docker://$REGISTRY/hello:v1"; }
@@ -67,23 +83,26 @@ manifest=$(jq -r '.manifests[0].digest' "$STATE/layout/index.json")
 manifest=$(jq -r '.manifests[0].digest' "$STATE/layout/blobs/sha256/${manifest#sha256:}")
 blob=$(jq -r .config.digest "$STATE/layout/blobs/sha256/${manifest#sha256:}")
 check "hosts --write" sealock hosts --write
+trap 'stop_forger; stop_emulator || true' EXIT
+start_forger >"$STATE/forger.log" 2>&1
 
 check "what trust says for Python" trusts Python
-verifies python_urllib CERTIFICATE_VERIFY_FAILED
-verifies python_requests CERTIFICATE_VERIFY_FAILED
+verifies python_urllib CERTIFICATE_VERIFY_FAILED "$OPENSSL_VIOLATION"
+verifies python_requests CERTIFICATE_VERIFY_FAILED "$OPENSSL_VIOLATION"
 
 check "what trust says for Node.js" trusts Node.js
-verifies node_fetch 'UNABLE_TO_VERIFY_LEAF_SIGNATURE|SELF_SIGNED_CERT_IN_CHAIN'
-verifies node_https 'UNABLE_TO_VERIFY_LEAF_SIGNATURE|SELF_SIGNED_CERT_IN_CHAIN'
+verifies node_fetch "$NODE_REFUSAL" "$OPENSSL_VIOLATION"
+verifies node_https "$NODE_REFUSAL" "$OPENSSL_VIOLATION"
 
 check "compile the client in Java" compile_java
 JAVA_HOME=$(java_home) # which not every JDK sets
 export JAVA_HOME
 check "what trust says for Java" trusts Java
-verifies java_http 'PKIX path building failed'
+verifies java_http 'PKIX path building failed' 'name constraints check failed'
 
 check "compile the client in Go" compile_go
 check "what trust says for Go" trusts Go
-verifies go_http 'x509: certificate signed by unknown authority'
+verifies go_http 'x509: certificate signed by unknown authority' \
+    'is not permitted by any constraint|relies on legacy Common Name'
 
 check_stop

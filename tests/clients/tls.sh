@@ -8,6 +8,8 @@ source "$(dirname "$0")/lib.sh"
 source "$(dirname "$0")/images.sh"
 # shellcheck source=engines.sh
 source "$(dirname "$0")/engines.sh"
+# shellcheck source=forge.sh
+source "$(dirname "$0")/forge.sh"
 
 readonly UNKNOWN_CA='x509: certificate signed by unknown authority'
 # Behind the certificate there is a registry that wants a login, which login.sh is about.
@@ -57,6 +59,40 @@ check "curl: GET /v2/ by name" answers_over_tls 200 "https://$REGISTRY/v2/"
 check "curl: GET /v2/ by address" answers_over_tls 200 "https://$ADDRESS/v2/"
 check "curl: the registry's name is verified, and wants a login" answers_over_tls 401 "https://$NAME/v2/"
 check "curl: and it says so" jq -e '.errors[0].code == "UNAUTHORIZED"' "$STATE/body"
+
+# --- OpenSSL, as strict as it can be ------------------------------------------------------------------------------
+
+# handshake HOST:PORT CA
+handshake() {
+    timeout --foreground 60 openssl s_client -connect "127.0.0.1:${1##*:}" -servername "${1%:*}" \
+        -verify_hostname "${1%:*}" -CAfile "$2" -no-CApath -x509_strict -verify_return_error -showcerts </dev/null
+}
+
+# sent HOST:PORT CA: how many certificates are sent.
+sent() { handshake "$@" | grep -c 'BEGIN CERTIFICATE'; }
+
+sends() { equal "$1" "$(sent "${@:2}")"; }
+
+is_strict() { openssl verify -x509_strict -CAfile "$1" "$1"; }
+
+check "openssl: the root is as strict rules want it" is_strict "$ca"
+check "openssl: the chain is as strict rules want it" handshake "$REGISTRY" "$ca"
+check "openssl: the chain of the registry's name, too" handshake "$NAME" "$ca"
+check "openssl: the intermediate is sent, and the root is not" sends 2 "$REGISTRY" "$ca"
+
+# --- A stolen key ---------------------------------------------------------------------------------------------------
+
+trap 'stop_forger; stop_emulator || true' EXIT
+start_forger >"$STATE/forger.log" 2>&1
+for forged in "$FORGED_FOREIGN" "$FORGED_BY_SUBJECT"; do
+    refused "openssl: a stolen key does not sign for $forged" 'permitted subtree violation' handshake "$forged" "$ca"
+    refused "curl: a stolen key does not sign for $forged" 'permitted subtree violation' \
+        curl --cacert "$ca" "https://$forged/"
+done
+check "openssl: a stolen key signs for a name below localhost" handshake "$FORGED_LOCAL" "$ca"
+check "curl: a stolen key signs for a name below localhost" answers_over_tls 200 "https://$FORGED_LOCAL/"
+stop_forger
+trap 'stop_emulator || true' EXIT
 
 # --- podman, buildah, skopeo --------------------------------------------------------------------------------------
 

@@ -40,6 +40,40 @@ push() { skopeo copy --all "oci:$STATE/layout:v1" "docker://$REGISTRY/hello:v1";
 
 reach() { curl --fail "https://$REGISTRY/v2/"; }
 
+install_ca() { sealock trust --install --data-dir "$STATE/data" "$@"; }
+
+install_by_fingerprint() { sealock trust --install --fingerprint "$@"; }
+
+fingerprint() { openssl x509 -in "$1" -noout -fingerprint -sha256 | cut -d = -f 2; }
+
+shows_fingerprint() { install_ca | grep --fixed-strings "$(fingerprint "$STATE/data/tls/ca.pem")"; }
+
+is_ca_alone() { cmp "$STATE/data/tls/ca.pem" /usr/local/share/ca-certificates/sealock-localhost-ca.crt; }
+
+# start_impostor: a process on a port that answers the CA, and behind it another one that OpenSSL finds, and we do not
+# unless we look closely. Sets `impostor` to its URL.
+start_impostor() {
+    local files=$STATE/impostor/_sealock/v1 deadline=$((SECONDS + 10)) port
+    mkdir -p "$files"
+    openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -days 30 -subj "/CN=An impostor's CA" \
+        -keyout "$STATE/impostor.key" -out "$STATE/impostor.pem" 2>"$STATE/impostor.log"
+    {
+        cat "$STATE/data/tls/ca.pem"
+        printf '%0254d' 0
+        cat "$STATE/impostor.pem"
+    } >"$files/ca.pem"
+    python3 -u -m http.server 0 --bind 127.0.0.1 --directory "$STATE/impostor" </dev/null >"$STATE/impostor.log" 2>&1 &
+    trap 'kill "$impostor_pid" || true; stop_emulator || true' EXIT
+    impostor_pid=$!
+    until port=$(sed -n 's/^Serving HTTP on .* port \([0-9]*\) .*/\1/p' "$STATE/impostor.log") && [[ $port ]]; do
+        ((SECONDS < deadline)) || return 1
+        sleep 0.05
+    done
+    impostor=http://127.0.0.1:$port
+}
+
+finds_two() { equal 2 "$(openssl storeutl -noout -certs "$1" | sed -n 's/^Total found: //p')"; }
+
 [[ $(readlink /proc/self/ns/mnt) != "$(readlink "/proc/$PPID/ns/mnt")" ]] || {
     echo "this changes the system's store, so it wants mounts of its own: tests/clients/run trust"
     exit 1
@@ -50,11 +84,25 @@ check "build an image" build_index "$STATE/layout" v1
 
 refused "before: curl is refused" 'SSL certificate problem' reach
 refused "before: skopeo is refused" 'x509: certificate signed by unknown authority' push
+ca=$(fingerprint "$STATE/data/tls/ca.pem")
+check "the ready file tells the fingerprint" equal "$ca" "$(jq -r .ca_sha256 "$STATE/ready.json")"
+start_impostor
+check "an impostor answers a text in which OpenSSL finds two" finds_two "$STATE/impostor/_sealock/v1/ca.pem"
+refused "an impostor's answer is not installed, with the emulator's fingerprint" 'not one certificate in PEM' \
+    install_by_fingerprint "$ca" --emulator "$impostor"
+cp "$STATE/impostor.pem" "$STATE/impostor/_sealock/v1/ca.pem"
+refused "an impostor's CA is not installed, with its own fingerprint" 'could sign for more than localhost' \
+    install_by_fingerprint "$(fingerprint "$STATE/impostor.pem")" --emulator "$impostor"
+refused "the emulator's CA is not installed, with another fingerprint" 'has another fingerprint' \
+    install_by_fingerprint "$(fingerprint "$STATE/impostor.pem")"
+check "nothing is installed" store_is_as_before
+
 check "trust --install" follow "This system's store"
 check "installed: curl reaches the registry" reach
 check "installed: skopeo pushes" push
 check "installed: hooks such as Java's are told" told +
-check "trust --install, a second time" sealock trust --install
+check "installed: it is that one certificate" is_ca_alone
+check "trust --install, a second time: it shows the fingerprint" shows_fingerprint
 check "installed, a second time: curl reaches the registry" reach
 check "trust --remove" sealock trust --remove
 refused "removed: curl is refused" 'SSL certificate problem' reach
@@ -63,7 +111,15 @@ check "removed: the store is as it was" store_is_as_before
 check "removed: hooks such as Java's are told" told -
 check "trust --remove, when there is nothing to remove" sealock trust --remove
 
-check "trust --install, once more" sealock trust --install
+check "trust --install, of the emulator that has the fingerprint" install_by_fingerprint "$ca"
+check "installed, by fingerprint: curl reaches the registry" reach
+check "installed, by fingerprint: it is that one certificate" is_ca_alone
+check "trust --remove, of that" sealock trust --remove
 check_stop
+chown 65534 "$STATE/data/tls/ca.pem"
+refused "trust --install, from another user's file" 'of the user 65534' install_ca
+check "trust --install, without an emulator, for the user who called sudo" env SUDO_UID=65534 "$SEALOCK" \
+    trust --install --data-dir "$STATE/data"
+check "installed, for that user: it is that one certificate" is_ca_alone
 check "trust --remove, without an emulator" sealock trust --remove
 check "removed: the store is as it was, again" store_is_as_before
