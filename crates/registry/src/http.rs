@@ -22,7 +22,7 @@ use std::borrow::Cow;
 use axum::{
     body::Body,
     extract::Request,
-    http::{HeaderMap, HeaderName, HeaderValue, Method, header},
+    http::{HeaderMap, HeaderName, HeaderValue, Method, header, response::Builder},
     response::Response,
 };
 use sealock_core::PublicName;
@@ -102,6 +102,16 @@ pub fn with_common_headers(mut response: Response) -> Response {
         headers.insert(CORRELATION_ID, id);
     }
     response
+}
+
+/// Keeps a browser from rendering content: it is whatever somebody pushed.
+fn as_download(response: Builder) -> Builder {
+    response
+        .header(
+            header::CONTENT_SECURITY_POLICY,
+            "sandbox; default-src 'none'",
+        )
+        .header(header::CONTENT_DISPOSITION, "attachment")
 }
 
 async fn route(registry: Registry, door: Door, request: Request) -> Answer {

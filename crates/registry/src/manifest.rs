@@ -61,6 +61,20 @@ const FOREIGN_LAYERS: [&str; 2] = [
     "application/vnd.oci.image.layer.nondistributable.v1.tar",
 ];
 
+/// The artifact manifests, which have blobs instead of a configuration and layers, and no schema version.
+const ARTIFACTS: [&str; 2] = [
+    "application/vnd.oci.artifact.manifest.v1+json",
+    "application/vnd.cncf.oras.artifact.manifest.v1+json",
+];
+
+/// Further manifests that can be pushed.
+const IMAGES: [&str; 4] = [
+    "application/vnd.oci.image.manifest.v1+json",
+    "application/vnd.oci.image.index.v1+json",
+    "application/vnd.docker.distribution.manifest.v2+json",
+    "application/vnd.docker.distribution.manifest.list.v2+json",
+];
+
 const SCHEMA_1: [&str; 2] = [
     "application/vnd.docker.distribution.manifest.v1+json",
     "application/vnd.docker.distribution.manifest.v1+prettyjws",
@@ -69,10 +83,11 @@ const SCHEMA_1: [&str; 2] = [
 #[derive(Deserialize)]
 #[serde(rename_all = "camelCase")]
 struct RawManifest {
-    schema_version: u32,
+    schema_version: Option<u32>,
     media_type: Option<String>,
     config: Option<RawDescriptor>,
     layers: Option<Vec<RawDescriptor>>,
+    blobs: Option<Vec<RawDescriptor>>,
     manifests: Option<Vec<RawDescriptor>>,
     subject: Option<RawDescriptor>,
     artifact_type: Option<String>,
@@ -96,11 +111,12 @@ struct RawDescriptor {
 impl Manifest {
     /// Reads a manifest that came with `content_type`.
     ///
-    /// <https://github.com/opencontainers/image-spec/blob/main/manifest.md>
+    /// <https://github.com/opencontainers/image-spec/blob/main/manifest.md>,
+    /// <https://github.com/opencontainers/image-spec/blob/v1.1.0-rc2/artifact.md>
     ///
     /// # Errors
-    /// [`Error::ManifestInvalid`] if it is no JSON object of schema version 2 with valid descriptors,
-    /// or is of another type than it says.
+    /// [`Error::ManifestInvalid`] if it is no JSON object of schema version 2 (or an artifact's) with valid
+    /// descriptors, or is of another type than it says.
     pub fn parse(bytes: &[u8], content_type: Option<&str>) -> Result<Self, Error> {
         let text = str::from_utf8(bytes).map_err(|error| invalid(&error))?;
         let raw: RawManifest = serde_json::from_str(text).map_err(|error| invalid(&error))?;
@@ -123,7 +139,9 @@ impl Manifest {
                 return Err(Error::ManifestInvalid(why));
             }
         };
-        if raw.schema_version != 2 || SCHEMA_1.contains(&media_type.as_str()) {
+        let is_artifact = ARTIFACTS.contains(&media_type.as_str());
+        let is_schema_2 = is_artifact || raw.schema_version == Some(2);
+        if !is_schema_2 || SCHEMA_1.contains(&media_type.as_str()) {
             let why = "only schema version 2 is supported; push with a client of 2017 or later"
                 .to_owned();
             return Err(Error::ManifestInvalid(why));
@@ -148,6 +166,7 @@ impl Manifest {
             .into_iter()
             .map(|config| config.parse(Kind::Config))
             .chain(of_kind(Kind::Layer, raw.layers))
+            .chain(of_kind(Kind::Layer, raw.blobs.filter(|_| is_artifact)))
             .chain(of_kind(Kind::Child, raw.manifests))
             .collect::<Result<_, _>>()?;
         let artifact_type = raw
@@ -164,6 +183,24 @@ impl Manifest {
             artifact_type,
             annotations: raw.annotations.unwrap_or_default(),
         })
+    }
+
+    /// Checks that a pushed manifest has a type of manifests. A registry serves each under its own type, and a
+    /// browser renders what comes as `text/html`. Manifests that are there already are not checked.
+    ///
+    /// # Errors
+    /// [`Error::ManifestInvalid`] if it has another type.
+    pub fn check_type(&self) -> Result<(), Error> {
+        let known = || IMAGES.iter().chain(&ARTIFACTS);
+        if known().any(|known| *known == self.media_type) {
+            return Ok(());
+        }
+        let known: Vec<_> = known().copied().collect();
+        Err(Error::ManifestInvalid(format!(
+            "its type '{}' is none of {}; what is to be free goes into artifactType or the configuration's mediaType",
+            excerpt(&self.media_type),
+            known.join(", ")
+        )))
     }
 
     /// Checks what is asked of a manifest that is pushed, but not of one that is there already.
@@ -242,6 +279,47 @@ mod tests {
                 (Kind::Layer, true)
             ]
         );
+    }
+
+    #[test]
+    fn an_artifact_refers_to_its_blobs_and_needs_no_schema_version() {
+        let text = format!(
+            r#"{{"artifactType":"text/html","blobs":[{{"mediaType":"text/html","digest":"{}"}}]}}"#,
+            digest(1)
+        );
+        for media_type in ARTIFACTS {
+            let manifest = Manifest::parse(text.as_bytes(), Some(media_type)).unwrap();
+            let kinds: Vec<_> = manifest.descriptors.iter().map(|it| it.kind).collect();
+            assert_eq!(kinds, [Kind::Layer]);
+            assert_eq!(manifest.artifact_type.as_deref(), Some("text/html"));
+            assert!(manifest.check_type().is_ok());
+        }
+        assert!(Manifest::parse(text.as_bytes(), Some(OCI)).is_err());
+        let image = format!(r#"{{"schemaVersion":2,{}"#, &text[1..]);
+        let image = Manifest::parse(image.as_bytes(), Some(OCI)).unwrap();
+        assert_eq!(image.descriptors, [], "an image has no blobs");
+    }
+
+    #[test]
+    fn a_type_that_is_no_manifests_is_refused_and_named() {
+        for media_type in [
+            "text/html",
+            "application/json",
+            "application/xhtml+xml",
+            "image/svg+xml",
+            "application/vnd.oci.image.config.v1+json",
+            "application/vnd.oci.image.manifest.v1+json,text/html",
+            "Application/vnd.oci.image.manifest.v1+json",
+        ] {
+            let body = r#"{"schemaVersion":2}"#;
+            let manifest = Manifest::parse(body.as_bytes(), Some(media_type)).unwrap();
+            let refused = manifest.check_type().unwrap_err().to_string();
+            let named = format!("'{media_type}'");
+            assert!(
+                refused.contains(&named) && refused.contains(OCI),
+                "{refused}"
+            );
+        }
     }
 
     #[test]

@@ -10,7 +10,7 @@ use sealock_core::Digest;
 
 use uuid::Uuid;
 
-use super::{Answer, Call, range};
+use super::{Answer, Call, as_download, range};
 use crate::{Error, RepositoryName, content::Content};
 
 const OCTETS: &str = "application/octet-stream";
@@ -80,7 +80,7 @@ async fn get(call: Call, repository: &RepositoryName, digest: Digest) -> Answer 
 }
 
 fn described(etag: &str, digest: Digest) -> Builder {
-    Response::builder()
+    as_download(Response::builder())
         .header(header::ACCEPT_RANGES, "bytes")
         .header(header::CACHE_CONTROL, "max-age=31536000")
         .header(header::ETAG, etag)

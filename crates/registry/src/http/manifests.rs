@@ -5,7 +5,7 @@ use axum::{
 };
 use http_body_util::{BodyExt as _, LengthLimitError, Limited};
 
-use super::{Answer, Call, blobs};
+use super::{Answer, Call, as_download, blobs};
 use crate::{Error, Reference, RepositoryName, Tag};
 
 /// ACR's largest manifest, and OCI's least: 4 MiB.
@@ -35,7 +35,7 @@ pub(super) async fn answer(
 async fn get(call: Call, repository: &RepositoryName, reference: &Reference) -> Answer {
     let (found, bytes) = call.registry.manifest(repository, reference).await?;
     let etag = format!("\"{}\"", found.digest);
-    let response = Response::builder()
+    let response = as_download(Response::builder())
         .header(header::ETAG, &etag)
         .header("docker-content-digest", found.digest.to_string());
     let response = if call.knows(&etag) {
