@@ -1,4 +1,4 @@
-use sealock_tests::{Answer, Client, Emulator, Image, Options, digest_of};
+use sealock_tests::{Answer, Client, Emulator, Image, Options, digest_of, run};
 use serde_json::Value;
 use tempfile::TempDir;
 
@@ -22,7 +22,7 @@ fn changes(image: &Image, upload: &str) -> Vec<(&'static str, String, &'static [
         (
             "PUT",
             "/v2/app/manifests/v2".to_owned(),
-            b"{\"schemaVersion\":2,\"mediaType\":\"a/b\"}",
+            b"{\"schemaVersion\":2,\"mediaType\":\"application/vnd.oci.image.index.v1+json\"}",
         ),
         ("DELETE", "/v2/app/manifests/v1".to_owned(), b""),
         (
@@ -101,8 +101,10 @@ fn a_page_from_elsewhere_changes_nothing() {
             ("origin", ""),
             ("origin", "file://"),
             ("origin", "http://127.0.0.1"),
+            ("origin", "http://page.localhost"),
             ("origin", &other_name),
             ("origin", &longer),
+            ("sec-fetch-site", "same-site"),
             CROSS_SITE,
         ] {
             let answer = client.send(method, &path, &[header], body);
@@ -130,7 +132,7 @@ fn a_page_from_elsewhere_changes_nothing() {
 }
 
 #[test]
-fn the_emulators_own_page_may_change_and_everyone_may_read() {
+fn the_friendly_doors_own_origin_may_change_the_registry_and_everyone_may_read_it() {
     let emulator = Emulator::start();
     let client = emulator.client();
     let own = format!("http://{}", emulator.address());
@@ -149,13 +151,6 @@ fn the_emulators_own_page_may_change_and_everyone_may_read() {
             202,
             "{header:?}"
         );
-        assert_eq!(
-            client
-                .send("POST", "/_sealock/v1/verify", &[header], b"")
-                .status,
-            200,
-            "{header:?}"
-        );
     }
     for header in [
         ("origin", "http://evil.test"),
@@ -163,7 +158,7 @@ fn the_emulators_own_page_may_change_and_everyone_may_read() {
         CROSS_SITE,
     ] {
         for method in ["GET", "HEAD"] {
-            for path in ["/", "/v2/", "/v2/_catalog", "/_sealock/v1/health"] {
+            for path in ["/", "/v2/", "/v2/_catalog"] {
                 let answer = client.send(method, path, &[header], b"");
                 assert_eq!(answer.status, 200, "{method} {path} with {header:?}");
                 let shared = answer.headers.get("access-control-allow-origin");
@@ -175,6 +170,151 @@ fn the_emulators_own_page_may_change_and_everyone_may_read() {
 
 fn at(client: &Client, host: &str, path: &str) -> Answer {
     client.send("GET", path, &[("host", host)], b"")
+}
+
+/// Requests to the control API that tell something, cost something or change something.
+const CONTROL: [(&str, &str); 8] = [
+    ("GET", "/_sealock/v1/status"),
+    ("GET", "/_sealock/v1/audit"),
+    ("GET", "/_sealock/v1/registries/sealock/garbage"),
+    ("GET", "/_sealock/v1/health"),
+    ("GET", "/_sealock/v1/ca.pem"),
+    ("HEAD", "/_sealock/v1/status"),
+    ("POST", "/_sealock/v1/verify"),
+    (
+        "POST",
+        "/_sealock/v1/vaults/sealock/keys/registry-key/rotate",
+    ),
+];
+
+#[test]
+fn a_page_reaches_the_control_api_from_page_localhost_alone() {
+    let emulator = Emulator::start();
+    let client = emulator.client();
+    let port = emulator.address().rsplit_once(':').unwrap().1;
+    let page = format!("page.localhost:{port}");
+    let page_origin = format!("http://{page}");
+    let refused = |host: &str, header: (&str, &str)| {
+        for (method, path) in CONTROL {
+            let answer = client.send(method, path, &[("host", host), header], b"");
+            let what = format!("{method} {path} at {host} with {header:?}");
+            assert_eq!(answer.status, 403, "{what}");
+            if method != "HEAD" {
+                let error = &answer.json()["error"];
+                assert_eq!(error["code"], "Forbidden", "{what}");
+                let message = error["message"].as_str().unwrap();
+                assert!(message.contains(&page_origin), "{what}: {message}");
+            }
+        }
+    };
+    let served = |host: &str, headers: &[(&str, &str)]| {
+        for (method, path) in CONTROL {
+            let headers = [&[("host", host)], headers].concat();
+            let answer = client.send(method, path, &headers, b"");
+            assert_eq!(answer.status, 200, "{method} {path} with {headers:?}");
+        }
+    };
+
+    let before = emulator.json(&["key", "show"]);
+    for host in [
+        "localhost",
+        "127.0.0.1",
+        "[::1]",
+        "host.docker.internal",
+        "LOCALHOST",
+    ] {
+        let host = format!("{host}:{port}");
+        let own = format!("http://{host}");
+        for header in [
+            ("origin", own.as_str()),
+            ("origin", &page_origin),
+            ("origin", "http://localhost:3000"),
+            ("origin", "null"),
+            ("origin", ""),
+            ("sec-fetch-site", "same-origin"),
+            ("sec-fetch-site", "same-site"),
+            CROSS_SITE,
+        ] {
+            refused(&host, header);
+        }
+    }
+    for header in [
+        ("origin", "http://localhost:3000"),
+        ("origin", "http://evil.test"),
+        ("origin", "http://page.localhost"),
+        ("origin", "null"),
+        ("sec-fetch-site", "same-site"),
+        CROSS_SITE,
+    ] {
+        refused(&page, header);
+    }
+    assert_eq!(emulator.json(&["key", "show"]), before);
+
+    for host in ["localhost", "127.0.0.1", &page] {
+        served(host, &[]);
+        served(host, &[("sec-fetch-site", "none")]);
+    }
+    served(&page, &[("origin", &page_origin)]);
+    served(&page, &[("sec-fetch-site", "same-origin")]);
+}
+
+#[test]
+fn page_localhost_serves_nothing_but_the_control_api() {
+    let emulator = Emulator::start();
+    let client = emulator.client();
+    let image = Image::random(&[1000]);
+    assert_eq!(client.push("app", "v1", &image).status, 201);
+    let tenant = emulator.json(&["identity", "list"])["identities"][0]["tenant_id"].clone();
+    let keys = format!("/{}/discovery/keys", tenant.as_str().unwrap());
+    let manifest = format!("/v2/app/manifests/{}", image.digest());
+    let blob = format!("/v2/app/blobs/{}", digest_of(image.blobs().next().unwrap()));
+    for path in [
+        "/v2/",
+        "/v2/_catalog",
+        "/v2/app/manifests/v1",
+        &manifest,
+        &blob,
+        "//v2/",
+        "/acr/v1/_catalog",
+        "/oauth2/token",
+        "/keys",
+        "/metadata/identity/oauth2/token",
+        "/msi/token",
+        &keys,
+        "/subscriptions",
+        "/other",
+    ] {
+        assert_eq!(at(&client, "page.localhost", path).status, 404, "{path}");
+    }
+    let host = [("host", "page.localhost")];
+    let begun = client.send("POST", "/v2/app/blobs/uploads/", &host, b"");
+    assert_eq!(begun.status, 404);
+    let page = at(&client, "page.localhost", "/");
+    assert_eq!(page.status, 404);
+    assert!(page.header("content-type").starts_with("text/plain"));
+    let said = String::from_utf8(page.body).unwrap();
+    assert!(said.contains("no page yet"), "{said}");
+}
+
+#[test]
+fn the_pages_name_is_given_to_nothing_else() {
+    let dir = TempDir::new().unwrap();
+    for (variable, value) in [
+        (
+            "SEALOCK_SERVER__ALIASES",
+            r#"["x.localhost", "Page.localhost"]"#,
+        ),
+        ("SEALOCK_SERVER__PUBLIC_NAME", "page.localhost:5000"),
+    ] {
+        let arguments = ["serve", "--ephemeral", "--listen", "127.0.0.1:0"];
+        let refused = run(&arguments, dir.path(), &[(variable, value)]);
+        assert_eq!(refused.code, 1, "{refused:?}");
+        let said = refused.stderr.to_lowercase();
+        assert!(
+            said.contains("'page.localhost'") && said.contains("hint:"),
+            "{said}"
+        );
+    }
 }
 
 #[test]

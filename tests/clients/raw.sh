@@ -136,6 +136,12 @@ check "POST from another site is refused" answers 403 /v2/raw/blobs/uploads/ \
     --request POST --header 'Sec-Fetch-Site: cross-site'
 check "POST with its own Origin is accepted" answers 202 /v2/raw/blobs/uploads/ \
     --request POST --header "Origin: http://$ADDRESS"
+check "a page's GET of the control API is refused" answers 403 /_sealock/v1/status --header 'Sec-Fetch-Site: same-site'
+check "so is one with the emulator's own Origin" answers 403 /_sealock/v1/status --header "Origin: http://$ADDRESS"
+check "a page of page.localhost is served" answers 200 /_sealock/v1/status \
+    --header "Host: page.localhost:${ADDRESS##*:}" --header "Origin: http://page.localhost:${ADDRESS##*:}"
+check "a manifest that a browser would render is refused" answers 400 /v2/raw/manifests/page \
+    --request PUT --header 'Content-Type: text/html' --data-binary '{"schemaVersion":2}'
 check "an unknown Host is refused" answers 421 /v2/ --header 'Host: elsewhere.example'
 
 # --- 2 GiB --------------------------------------------------------------------------------------------------------

@@ -34,6 +34,7 @@ use axum::{
     extract::DefaultBodyLimit,
     http::{Method, Uri},
     middleware,
+    response::{IntoResponse as _, Response},
     routing::{delete, get, post},
 };
 use sealock_core::{KeyName, VaultName};
@@ -143,6 +144,16 @@ pub(crate) fn router(services: Services, trust: Trust, token: Option<ControlToke
         })
         .layer(DefaultBodyLimit::max(BODY_LIMIT))
         .with_state(services)
+}
+
+/// Whether a path is one of the control API's.
+pub(crate) fn is_controls(path: &str) -> bool {
+    path.split('/').nth(1) == Some("_sealock")
+}
+
+/// Refuses a request of a web page that is not at `page`.
+pub(crate) fn refuse_page(page: &str) -> Response {
+    ControlError::not_for_pages(page).into_response()
 }
 
 /// Who there is, and which roles they have.

@@ -78,13 +78,27 @@ impl Door {
         let Some(service) = self.hosts.service(host.host()) else {
             return misdirected(&host);
         };
-        if origin::is_foreign_change(request.method(), request.headers(), &host) {
+        let (headers, path) = (request.headers(), request.uri().path());
+        let is_foreign = origin::is_foreign(headers, &host);
+        let is_refused_page = match service {
+            // A manifest that somebody pushed has this origin, too.
+            Service::Friendly => origin::is_a_pages(headers),
+            _ => is_foreign,
+        };
+        if is_refused_page && control::is_controls(path) {
+            let page = format!("{}://page.{}", scheme(&request), self.services.names);
+            return control::refuse_page(&page);
+        }
+        if is_foreign && !request.method().is_safe() {
             return plain(
                 StatusCode::FORBIDDEN,
                 "a page from another origin asked for this change, so it was refused",
             );
         }
         match service {
+            Service::Page if control::is_controls(path) => self.control(request).await,
+            Service::Page if path == "/" => (StatusCode::NOT_FOUND, NO_PAGE).into_response(),
+            Service::Page => no_service(),
             Service::Friendly => self.friendly(&host, request).await,
             // No registry's own name has a dot.
             Service::Registry(name) if name.contains('.') => {
@@ -123,16 +137,15 @@ impl Door {
             let door = entra_door(host, &request);
             return entra_http::managed_identity(&self.services.tokens, door, request).await;
         }
+        if control::is_controls(path) {
+            return self.control(request).await;
+        }
         match first {
             "v2" | "acr" | "oauth2" => {
                 let name = self.services.default_registry.clone();
                 let is_open = !self.is_enforced;
                 self.registry(&name, host, is_open, request).await
             }
-            "_sealock" => match self.control.oneshot(request).await {
-                Ok(response) => response,
-                Err(never) => match never {},
-            },
             "" if path != "/" => no_service(),
             "" if !request.method().is_safe() => not_allowed("there is nothing to change here"),
             "" => (
@@ -148,6 +161,13 @@ impl Door {
                 entra_http::authority(&self.services.tokens, door, request).await
             }
             _ => no_service(),
+        }
+    }
+
+    async fn control(self, request: Request) -> Response {
+        match self.control.oneshot(request).await {
+            Ok(response) => response,
+            Err(never) => match never {},
         }
     }
 
@@ -238,9 +258,13 @@ Sealock: a local container registry whose content is encrypted with a customer-m
 /keys           the vault's keys, as on Azure; they ask for a token
 /metadata/      tokens for managed identities, as on a virtual machine; /msi/token as in App Service
 /TENANT/oauth2/ tokens for applications, as Entra's; /TENANT/discovery/ and /TENANT/v2.0/ have the keys
-/_sealock/v1/   the control API: sealock status, sealock key disable
+/_sealock/v1/   the control API: sealock status, sealock key disable; web pages are served at page.localhost alone
 
 Both with TLS, too; /_sealock/v1/ca.pem is the CA to trust.
+";
+
+const NO_PAGE: &str = "\
+This version of Sealock has no page yet. Its control API, /_sealock/v1/, answers browsers here.
 ";
 
 /// The shape of a service's errors.

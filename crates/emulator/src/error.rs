@@ -53,6 +53,9 @@ pub enum Error {
         /// The data directory.
         dir: PathBuf,
     },
+    /// A name of ours was given to something else.
+    #[error("'{0}' is the name of the emulator's page, and serves nothing else")]
+    NameReserved(String),
     /// Everybody on the network could use the registry without a login.
     #[error("{0} is not a loopback address, and on it everybody could push without a login")]
     NotLoopback(SocketAddr),
@@ -151,6 +154,10 @@ impl Error {
                 "remove {} to have a new one made; to bring one of your own, name it in {CONTROL_TOKEN_FILE}",
                 path.display()
             )),
+            Self::NameReserved(_) => Some(
+                "choose another name for server.aliases or server.public_name; the page's is served without being named"
+                    .to_owned(),
+            ),
             Self::NotLoopback(_) => Some(
                 "listen on 127.0.0.1 or [::1]; or let the registry ask for a login: server.auth = \"enforced\"; or, if \
                  that is what you want, say so: server.open_to_network = true"

@@ -6,6 +6,8 @@ use sealock_core::PublicName;
 /// Which service a `Host` names.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum Service {
+    /// The page, and the control API for browsers.
+    Page,
     /// Every service, told apart by path: the friendly door.
     Friendly,
     /// The registry of this name, or one replica of it: `NAME.REGION.geo`, `NAME.REGION.data`.
@@ -52,9 +54,18 @@ impl Hosts {
         names.map(|name| name.trim_start_matches('[').trim_end_matches(']'))
     }
 
+    /// Whether it is one of the page's names: those have an origin without anything that somebody pushed.
+    pub(crate) fn is_pages(&self, host: &str) -> bool {
+        let base = host.strip_prefix("page.");
+        base.is_some_and(|base| base == "localhost" || base == self.names.host())
+    }
+
     /// The service that a host names; `None` for a name that is not served.
     pub(crate) fn service(&self, host: &str) -> Option<Service> {
         let host = host.to_ascii_lowercase();
+        if self.is_pages(&host) {
+            return Some(Service::Page);
+        }
         if FRIENDLY.contains(&host.as_str())
             || host == self.names.host()
             || self.aliases.contains(&host)
@@ -138,6 +149,11 @@ mod tests {
             ("host.docker.internal", Some(Service::Friendly)),
             ("registry.test", Some(Service::Friendly)),
             ("alias.test", Some(Service::Friendly)),
+            ("page.localhost", Some(Service::Page)),
+            ("Page.LocalHost", Some(Service::Page)),
+            ("page.registry.test", Some(Service::Page)),
+            ("page.alias.test", None),
+            ("page.page.localhost", None),
             ("sealock.azurecr.localhost", registry("sealock")),
             (
                 "sealock.eastus.geo.azurecr.localhost",

@@ -47,6 +47,9 @@ impl Bound {
         let public_name = config.server.public_name.as_deref().unwrap_or("localhost");
         let names = PublicName::parse(public_name, address.port())?;
         let hosts = Hosts::new(names.clone(), &config.server.aliases);
+        if let Some(name) = hosts.configured().find(|name| hosts.is_pages(name)) {
+            return Err(Error::NameReserved(name.to_owned()));
+        }
         let (tls, trust) = tls::prepare(&config.tls, &hosts, dir)?;
         Ok(Self {
             address,

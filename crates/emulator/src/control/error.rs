@@ -54,6 +54,20 @@ impl ControlError {
         }
     }
 
+    /// Web pages have one place where the control API answers them, and no other page's content is there.
+    pub(super) fn not_for_pages(page: &str) -> Self {
+        Self {
+            status: StatusCode::FORBIDDEN,
+            code: "Forbidden".to_owned(),
+            message: format!(
+                "a web page asked for this, and the control API answers none but those of {page}"
+            ),
+            hint: Some(format!(
+                "in a browser, open {page}; elsewhere, leave out the headers Origin and Sec-Fetch-Site"
+            )),
+        }
+    }
+
     /// The control API is for whoever sits at this machine.
     pub(super) fn not_from_here() -> Self {
         Self {
