@@ -132,7 +132,7 @@ fn the_command_line_finds_the_token() {
 }
 
 #[test]
-fn a_token_that_has_no_place_or_is_damaged_is_refused_at_the_start() {
+fn a_secret_that_has_no_place_or_is_damaged_is_refused_at_the_start() {
     let dir = TempDir::new().unwrap();
     let serve = |keep: &[&str], environment: &[(&str, &str)]| {
         let arguments = [&["serve", "--listen", "127.0.0.1:0"], keep].concat();
@@ -152,6 +152,19 @@ fn a_token_that_has_no_place_or_is_damaged_is_refused_at_the_start() {
     let damaged = serve(&["--ephemeral"], &[("SEALOCK_CONTROL_TOKEN_FILE", path)]);
     assert_eq!(damaged.code, 1);
     assert!(damaged.stderr.contains(path), "{}", damaged.stderr);
+    let token = dir.path().join("good");
+    fs::write(&token, "0".repeat(64)).unwrap();
+    let environment = [
+        ("SEALOCK_CONTROL_TOKEN_FILE", token.to_str().unwrap()),
+        ("SEALOCK_IDENTITY_HEADER_FILE", path),
+    ];
+    let damaged = serve(&["--ephemeral"], &environment);
+    assert_eq!(damaged.code, 1);
+    assert!(
+        damaged.stderr.contains(path) && damaged.stderr.contains("SEALOCK_IDENTITY_HEADER_FILE"),
+        "{}",
+        damaged.stderr
+    );
 }
 
 #[test]
@@ -163,4 +176,198 @@ fn the_network_is_served_if_that_was_said_in_so_many_words() {
     });
     let client = Client::new(&format!("http://{}", emulator.address()));
     assert_eq!(client.get("/v2/").status, 200);
+}
+
+const IMDS: &str =
+    "/metadata/identity/oauth2/token?api-version=2018-02-01&resource=https://vault.azure.net";
+const APP_SERVICE: &str = "/msi/token?api-version=2019-08-01&resource=https://vault.azure.net";
+
+#[test]
+fn enforced_the_instance_metadata_service_answers_nobody() {
+    let emulator = Emulator::start_with(enforced());
+    let client = emulator.client();
+    let secret = fs::read_to_string(emulator.data_dir().join("identity.header")).unwrap();
+    for headers in [
+        &[("metadata", "true")][..],
+        &[("metadata", "true"), ("x-identity-header", &secret)],
+        &[],
+    ] {
+        let answer = client.send("GET", IMDS, headers, b"");
+        assert_eq!(answer.status, 403, "{answer:?}");
+        let body = answer.json();
+        assert_eq!(body["error"], "access_denied");
+        let said = body["error_description"].as_str().unwrap();
+        assert!(
+            said.contains("enforced") && said.contains("sealock identity endpoint"),
+            "{said}"
+        );
+    }
+}
+
+#[test]
+fn enforced_app_services_endpoint_wants_the_secret_that_the_owner_is_shown() {
+    let mut emulator = Emulator::start_with(enforced());
+    let file = emulator.data_dir().join("identity.header");
+    let mode = fs::metadata(&file).unwrap().permissions().mode();
+    assert_eq!(mode & 0o777, 0o600);
+    let secret = fs::read_to_string(&file).unwrap();
+    let token = fs::read_to_string(emulator.data_dir().join("control.token")).unwrap();
+    assert_ne!(secret, token);
+    let client = emulator.client();
+    let longer = format!("{secret}0");
+    for (shown, status) in [
+        ("any", 401),
+        ("", 401),
+        (&*longer, 401),
+        (&secret[1..], 401),
+        (&token, 401),
+        (&secret, 200),
+    ] {
+        let headers = [("x-identity-header", shown)];
+        let answer = client.send("GET", APP_SERVICE, &headers, b"");
+        assert_eq!(answer.status, status, "{shown:?}");
+        if status != 200 {
+            let body = answer.json();
+            assert_eq!(body["statusCode"], status);
+            let said = body["message"].as_str().unwrap();
+            assert!(said.contains("sealock identity endpoint"), "{said}");
+        }
+    }
+    let without = client.send("GET", APP_SERVICE, &[("metadata", "true")], b"");
+    assert_eq!(without.status, 400, "{without:?}");
+
+    let printed = emulator.cli(&["identity", "endpoint"]);
+    let endpoint = format!("http://{}/msi/token", emulator.address());
+    assert_eq!(
+        printed,
+        format!("IDENTITY_ENDPOINT={endpoint}\nIDENTITY_HEADER={secret}\n")
+    );
+    let path = "/_sealock/v1/identity-header";
+    assert_eq!(client.get(path).status, 401, "its owner has the token");
+
+    emulator.restart();
+    assert_eq!(fs::read_to_string(&file).unwrap(), secret, "it stays");
+    assert!(!emulator.logged().contains(&secret));
+}
+
+#[test]
+fn friendly_any_identity_header_will_do_and_there_is_no_secret() {
+    let emulator = Emulator::start();
+    let printed = emulator.cli(&["identity", "endpoint"]);
+    assert!(printed.ends_with("\nIDENTITY_HEADER=any\n"), "{printed}");
+    let client = emulator.client();
+    for (path, header) in [
+        (IMDS, ("metadata", "true")),
+        (APP_SERVICE, ("x-identity-header", "any")),
+        (APP_SERVICE, ("x-identity-header", "other")),
+    ] {
+        assert_eq!(client.send("GET", path, &[header], b"").status, 200);
+    }
+    for name in ["control.token", "identity.header"] {
+        assert!(!emulator.data_dir().join(name).exists(), "{name}");
+    }
+}
+
+#[test]
+fn enforced_and_in_memory_the_identity_header_is_shown_by_the_control_api_or_lies_in_a_named_file()
+{
+    let dir = TempDir::new().unwrap();
+    let place = |name: &str| dir.path().join(name).to_str().unwrap().to_owned();
+    let (token, header) = (place("token"), place("header"));
+    let mut options = enforced();
+    options.ephemeral = true;
+    let variable = ("SEALOCK_CONTROL_TOKEN_FILE".to_owned(), token.clone());
+    options.environment.push(variable);
+    let shown = |options: Options| {
+        let emulator = Emulator::start_with(options);
+        let url = format!("http://{}", emulator.address());
+        let arguments = ["identity", "endpoint", "--emulator", &url];
+        let environment = [("SEALOCK_CONTROL_TOKEN_FILE", &*token)];
+        let printed = run(&arguments, dir.path(), &environment).stdout;
+        let secret = printed.trim().rsplit_once('=').unwrap().1.to_owned();
+        let headers = [("x-identity-header", secret.as_str())];
+        let answer = emulator.client().send("GET", APP_SERVICE, &headers, b"");
+        assert_eq!(answer.status, 200, "{answer:?}");
+        secret
+    };
+    let first = shown(options.clone());
+    assert_ne!(shown(options.clone()), first, "it goes with the process");
+    let variable = ("SEALOCK_IDENTITY_HEADER_FILE".to_owned(), header.clone());
+    options.environment.push(variable);
+    let named = shown(options);
+    assert_eq!(fs::read_to_string(&header).unwrap(), named);
+    let mode = fs::metadata(&header).unwrap().permissions().mode();
+    assert_eq!(mode & 0o777, 0o600);
+}
+
+/// Starts an emulator that others reach, and returns it with a client that comes from another address than a loopback
+/// one, unless this machine has none.
+fn reached_by_others(mut options: Options) -> Option<(Emulator, Client)> {
+    let address = std::net::UdpSocket::bind("0.0.0.0:0").and_then(|socket| {
+        // No packet is sent: this asks for the address that would be used.
+        socket.connect("192.0.2.1:9")?;
+        socket.local_addr()
+    });
+    let address = address.ok().filter(|address| !address.ip().is_loopback())?;
+    options.listen = Some("0.0.0.0:0".into());
+    let emulator = Emulator::start_with(options);
+    let port = emulator.address().rsplit_once(':').unwrap().1;
+    let outside = Client::new(&format!("http://{}:{port}", address.ip()));
+    Some((emulator, outside))
+}
+
+#[test]
+fn others_use_the_control_api_with_its_token_whatever_auth_says() {
+    let open = Options {
+        environment: vec![("SEALOCK_SERVER__OPEN_TO_NETWORK".into(), "true".into())],
+        ..Options::default()
+    };
+    for (options, is_open) in [(open, true), (enforced(), false)] {
+        let Some((emulator, outside)) = reached_by_others(options) else {
+            return;
+        };
+        let file = emulator.data_dir().join("control.token");
+        let mode = fs::metadata(&file).unwrap().permissions().mode();
+        assert_eq!(mode & 0o777, 0o600);
+        let bearer = format!("Bearer {}", fs::read_to_string(&file).unwrap());
+        let other = format!("Bearer {}", "0".repeat(64));
+        for (method, path) in [
+            ("GET", "/_sealock/v1/status"),
+            ("GET", "/_sealock/v1/identity-header"),
+            ("POST", "/_sealock/v1/verify"),
+        ] {
+            let ask = |client: &Client, shown: &str| {
+                let headers = [("host", "localhost"), ("authorization", shown)];
+                client.send(method, path, &headers, b"")
+            };
+            for shown in ["", "Bearer", &other, "Basic YTpi"] {
+                let refused = ask(&outside, shown);
+                assert_eq!(refused.status, 403, "{method} {path} with {shown:?}");
+                let hint = refused.json()["error"]["hint"].to_string();
+                assert!(hint.contains("SEALOCK_CONTROL_TOKEN_FILE"), "{hint}");
+                let status = if is_open { 200 } else { 401 };
+                assert_eq!(ask(&emulator.client(), shown).status, status);
+            }
+            assert_eq!(ask(&outside, &bearer).status, 200, "{method} {path}");
+        }
+    }
+}
+
+#[test]
+fn without_a_place_for_the_token_the_control_api_stays_closed_to_others() {
+    let options = Options {
+        ephemeral: true,
+        environment: vec![("SEALOCK_SERVER__OPEN_TO_NETWORK".into(), "true".into())],
+        ..Options::default()
+    };
+    let Some((emulator, outside)) = reached_by_others(options) else {
+        return;
+    };
+    let path = "/_sealock/v1/status";
+    let bearer = format!("Bearer {}", "0".repeat(64));
+    for shown in ["", "Bearer ", &bearer] {
+        let headers = [("host", "localhost"), ("authorization", shown)];
+        assert_eq!(outside.send("GET", path, &headers, b"").status, 403);
+    }
+    assert_eq!(emulator.client().get(path).status, 200);
 }

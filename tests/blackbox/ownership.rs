@@ -263,6 +263,7 @@ fn what_another_user_planted_is_refused_until_it_is_removed() {
     for name in [
         "planted",
         "control.token",
+        "identity.header",
         "blobs/planted",
         "blobs/staging/planted",
         "vault-keys/planted",
@@ -323,6 +324,7 @@ fn a_link_inside_the_data_directory_is_refused_and_not_written_through() {
     for name in [
         "audit.jsonl",
         "control.token",
+        "identity.header",
         "format",
         "lock",
         "service.key",

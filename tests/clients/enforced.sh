@@ -27,7 +27,18 @@ answers_elsewhere() {
 
 denied_elsewhere() {
     answers_elsewhere 403 "$@"
-    jq -e '.error.message | test("loopback addresses only")' "$STATE/body"
+    jq -e '.error.message | test("loopback addresses only, unless its token is shown")' "$STATE/body"
+}
+
+# identity_token PATH HEADER [STATUS]
+identity_token() { answers "${3:-200}" "$1&resource=https://vault.azure.net" --header "$2"; }
+
+# As a program that was started with what the owner is told.
+as_told() {
+    local IDENTITY_ENDPOINT IDENTITY_HEADER
+    eval "$(with_token sealock identity endpoint)"
+    equal "http://$REGISTRY/msi/token" "$IDENTITY_ENDPOINT"
+    identity_token '/msi/token?api-version=2019-08-01' "X-IDENTITY-HEADER: $IDENTITY_HEADER"
 }
 
 with_token() { SEALOCK_CONTROL_TOKEN_FILE=$TOKEN "$@"; }
@@ -57,6 +68,9 @@ check "sealock status: with the token" with_token sealock status
 check "sealock key disable, with the token" with_token sealock key disable
 check "sealock key enable, with the token" with_token sealock key enable
 check "registry: without a login it answers 401" answers 401 /v2/
+check "IMDS: it answers nobody" identity_token '/metadata/identity/oauth2/token?api-version=2018-02-01' 'Metadata: true' 403
+check "App Service: without the secret it answers 401" identity_token '/msi/token?api-version=2019-08-01' 'X-IDENTITY-HEADER: any' 401
+check "App Service: with what sealock identity endpoint prints" as_told
 
 # --- Logins, on localhost too ---------------------------------------------------------------------------------------
 
@@ -76,8 +90,9 @@ check "skopeo: as the admin user it pushes" copies --dest-tls-verify=false --des
 check "elsewhere: health answers" answers_elsewhere 200 /_sealock/v1/health
 check "elsewhere: ca.pem answers" answers_elsewhere 200 /_sealock/v1/ca.pem
 check "elsewhere: the control API is refused" denied_elsewhere /_sealock/v1/status
-check "elsewhere: even with the token" denied_elsewhere /_sealock/v1/status --header "$(bearer)"
-check "elsewhere: and so is a change" denied_elsewhere /_sealock/v1/clock/advance --request POST --header "$(bearer)"
+check "elsewhere: and so is a change" denied_elsewhere /_sealock/v1/clock/advance --request POST
+check "elsewhere: with another token, too" denied_elsewhere /_sealock/v1/status --header 'Authorization: Bearer other'
+check "elsewhere: with the token it answers" answers_elsewhere 200 /_sealock/v1/status --header "$(bearer)"
 check "elsewhere: the registry answers 401" answers_elsewhere 401 /v2/
 
 # --- Docker Engine, which takes any certificate from what leads to a loopback address -----------------------------

@@ -77,11 +77,12 @@ pub struct Server {
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Auth {
-    /// Whoever brings no credentials to the registry acts as its admin, and the control API asks for
-    /// none.
+    /// Whoever brings no credentials to the registry acts as its admin, and the control API asks nobody on this
+    /// machine for any.
     #[default]
     Friendly,
-    /// The registry asks everybody for credentials, and the control API for its token.
+    /// The registry asks everybody for credentials, the control API for its token, and the managed identity
+    /// endpoint for its header.
     Enforced,
 }
 
@@ -99,6 +100,15 @@ impl Default for Server {
             auth: Auth::default(),
             open_to_network: false,
         }
+    }
+}
+
+impl Server {
+    /// Whether it listens where others than this machine reach it.
+    pub(crate) fn is_reached_by_others(&self) -> bool {
+        self.listen
+            .iter()
+            .any(|address| !address.ip().is_loopback())
     }
 }
 

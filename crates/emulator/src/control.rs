@@ -14,6 +14,7 @@ mod guard;
 mod health;
 mod hosts;
 mod identities;
+mod identity_header;
 mod inspect;
 mod keys;
 mod logins;
@@ -39,15 +40,15 @@ use axum::{
 };
 use sealock_core::{KeyName, VaultName};
 
-use self::{error::ControlError, guard::Guard};
-use crate::{control_token::ControlToken, services::Services, tls::Trust};
+use self::error::ControlError;
+use crate::{friendly_door::FriendlyDoor, services::Services, tls::Trust};
 
 const BODY_LIMIT: usize = 64 * 1024;
 
 type Answer<T> = Result<axum::Json<T>, ControlError>;
 
-/// The control API, for whoever has the `token`, if there is one.
-pub(crate) fn router(services: Services, trust: Trust, token: Option<ControlToken>) -> Router {
+/// The control API, for whoever `door` lets in.
+pub(crate) fn router(services: Services, trust: Trust, door: FriendlyDoor) -> Router {
     // What a client needs before it can be trusted, and what it may know without.
     let open = Router::new()
         .route("/health", get(health::health))
@@ -131,11 +132,12 @@ pub(crate) fn router(services: Services, trust: Trust, token: Option<ControlToke
             "/verify",
             post(verify::verify).layer(Extension(trust.clone())),
         )
+        .route(
+            "/identity-header",
+            get(identity_header::show).layer(Extension(door.clone())),
+        )
         .merge(trust::guarded().with_state(trust))
-        .route_layer(middleware::from_fn_with_state(
-            Guard { token },
-            guard::check,
-        ));
+        .route_layer(middleware::from_fn_with_state(door, guard::check));
     Router::new()
         .nest("/_sealock/v1", open.merge(guarded))
         .fallback(|uri: Uri| async move { ControlError::not_found(uri.path()) })

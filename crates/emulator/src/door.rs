@@ -16,7 +16,7 @@ use tower::ServiceExt as _;
 use crate::{
     access_log::Logged,
     control,
-    control_token::ControlToken,
+    friendly_door::FriendlyDoor,
     host::{self, Hosts, Service},
     listener::Peer,
     origin,
@@ -30,24 +30,21 @@ pub(crate) struct Door {
     services: Services,
     hosts: Hosts,
     control: Router,
-    /// Whether the registry asks for a login on this door, too.
-    is_enforced: bool,
+    friendly: FriendlyDoor,
 }
 
 impl Door {
-    /// With a token, the friendly door is closed: the control API wants it, and the registry wants a
-    /// login.
     pub(crate) fn new(
         services: Services,
         hosts: Hosts,
         trust: Trust,
-        token: Option<ControlToken>,
+        friendly_door: FriendlyDoor,
     ) -> Self {
         Self {
-            is_enforced: token.is_some(),
-            control: control::router(services.clone(), trust, token),
+            control: control::router(services.clone(), trust, friendly_door.clone()),
             services,
             hosts,
+            friendly: friendly_door,
         }
     }
 
@@ -135,7 +132,10 @@ impl Door {
         }
         if entra_http::is_managed_identitys(path) {
             let door = entra_door(host, &request);
-            return entra_http::managed_identity(&self.services.tokens, door, request).await;
+            let header = self.friendly.identity_header();
+            let header = header.map(|secret| entra_http::IdentityHeader::new(secret.text()));
+            let tokens = &self.services.tokens;
+            return entra_http::managed_identity(tokens, door, header.as_ref(), request).await;
         }
         if control::is_controls(path) {
             return self.control(request).await;
@@ -143,7 +143,7 @@ impl Door {
         match first {
             "v2" | "acr" | "oauth2" => {
                 let name = self.services.default_registry.clone();
-                let is_open = !self.is_enforced;
+                let is_open = self.friendly.is_open();
                 self.registry(&name, host, is_open, request).await
             }
             "" if path != "/" => no_service(),

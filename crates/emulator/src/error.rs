@@ -6,7 +6,7 @@ use std::{
 
 use sealock_store::Fault;
 
-use crate::{ConfigError, TlsError, control_token::CONTROL_TOKEN_FILE};
+use crate::{ConfigError, TlsError};
 
 /// Why the emulator cannot start or go on.
 #[derive(Debug, thiserror::Error)]
@@ -26,17 +26,6 @@ pub enum Error {
     /// The configuration.
     #[error(transparent)]
     Config(#[from] ConfigError),
-    /// Nobody could learn the control API's token.
-    #[error("the control API's token has no place: everything is kept in memory")]
-    ControlTokenHomeless,
-    /// The control API's token cannot be what it must be.
-    #[error("the control API's token in {path} is damaged: {why}")]
-    ControlTokenDamaged {
-        /// The file.
-        path: PathBuf,
-        /// The defect of the file; never its content.
-        why: &'static str,
-    },
     /// The data directory was changed, or a part of it is missing.
     #[error("{error}")]
     DataDirDamaged {
@@ -74,6 +63,26 @@ pub enum Error {
     /// A vault or key could not be created as the configuration says.
     #[error("a vault cannot be created as the configuration says: {0}")]
     SeedVault(#[from] sealock_vault::Error),
+    /// A secret, such as the control API's token, cannot be what it must be.
+    #[error("{what} in {path} is damaged: {why}")]
+    SecretDamaged {
+        /// The secret.
+        what: &'static str,
+        /// The file.
+        path: PathBuf,
+        /// The defect of the file; never its content.
+        why: &'static str,
+        /// The variable that names another file.
+        variable: &'static str,
+    },
+    /// Nobody could learn a secret, such as the control API's token.
+    #[error("{what} has no place: everything is kept in memory")]
+    SecretHomeless {
+        /// The secret.
+        what: &'static str,
+        /// The variable that names a file for it.
+        variable: &'static str,
+    },
     /// The service key's file.
     #[error("the service key {path} is damaged: {why}")]
     ServiceKeyDamaged {
@@ -147,11 +156,11 @@ impl Error {
             Self::SeedIdentity(_) => {
                 Some("add it to the configuration: [[identities]] with its name".to_owned())
             }
-            Self::ControlTokenHomeless => Some(format!(
-                "name a file for it in the variable {CONTROL_TOKEN_FILE}"
-            )),
-            Self::ControlTokenDamaged { path, .. } => Some(format!(
-                "remove {} to have a new one made; to bring one of your own, name it in {CONTROL_TOKEN_FILE}",
+            Self::SecretHomeless { variable, .. } => {
+                Some(format!("name a file for it in the variable {variable}"))
+            }
+            Self::SecretDamaged { path, variable, .. } => Some(format!(
+                "remove {} to have a new one made; to bring one of your own, name it in {variable}",
                 path.display()
             )),
             Self::NameReserved(_) => Some(

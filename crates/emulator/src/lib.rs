@@ -10,9 +10,9 @@ mod body;
 mod chain;
 mod config;
 mod control;
-mod control_token;
 mod door;
 mod error;
+mod friendly_door;
 mod host;
 mod listener;
 mod node;
@@ -20,6 +20,7 @@ mod offline;
 mod origin;
 mod quarantine;
 mod ready_file;
+mod secret;
 mod seed;
 mod serve;
 mod service_key;
@@ -29,7 +30,6 @@ mod timekeeping;
 mod tls;
 
 pub use config::{Auth, Config, ConfigError, LogFormat, listen_address};
-pub use control_token::CONTROL_TOKEN_FILE;
 pub use error::Error;
 pub use host::is_azures_own;
 pub use node::Node;
@@ -38,5 +38,6 @@ pub use offline::{
     repair, verify_offline,
 };
 pub use quarantine::QuarantinedFile;
+pub use secret::CONTROL_TOKEN_FILE;
 pub use serve::{Flags, serve};
 pub use tls::{LOCAL_CA_NAME, Tls, TlsError, fingerprint};

@@ -13,8 +13,8 @@ use tokio::task::JoinHandle;
 
 use crate::{
     Config, Error,
-    control_token::ControlToken,
     door::Door,
+    friendly_door::FriendlyDoor,
     host::Hosts,
     listener::Listener,
     seed,
@@ -78,14 +78,10 @@ impl Bound {
     }
 
     /// Answers requests until the services' shutdown.
-    pub(crate) fn serve(
-        self,
-        services: Services,
-        control_token: Option<ControlToken>,
-    ) -> JoinHandle<()> {
+    pub(crate) fn serve(self, services: Services, friendly_door: FriendlyDoor) -> JoinHandle<()> {
         let shutdown = services.shutdown.clone();
         tokio::spawn(timekeeping::keep(services.clone()));
-        let door = Door::new(services, self.hosts, self.trust, control_token);
+        let door = Door::new(services, self.hosts, self.trust, friendly_door);
         let answer = move |request| door.clone().answer(request);
         tokio::spawn(
             self.listener
@@ -115,9 +111,12 @@ impl Node {
         let address = bound.address;
         let services = bound.open(config, store, service_key).await?;
         seed::seed(&services, config).await?;
+        let door = FriendlyDoor::Open {
+            control_token: None,
+        };
         Ok(Self {
             address,
-            served: bound.serve(services.clone(), None),
+            served: bound.serve(services.clone(), door),
             services,
         })
     }

@@ -13,7 +13,7 @@ use tokio_util::sync::CancellationToken;
 use tracing_subscriber::EnvFilter;
 
 use crate::{
-    Auth, Config, Error, LogFormat, banner, config::Server, control_token::ControlToken,
+    Auth, Config, Error, LogFormat, banner, config::Server, friendly_door::FriendlyDoor,
     node::Bound, ready_file, seed, service_key, services::Services, storage::Storage, timekeeping,
     tls::Trust,
 };
@@ -103,10 +103,7 @@ async fn run(
         }
         None => (Store::ephemeral(), ServiceKey::random()),
     };
-    let control_token = match config.server.auth {
-        Auth::Friendly => None,
-        Auth::Enforced => Some(ControlToken::load_or_create(dir, &store).await?),
-    };
+    let friendly_door = FriendlyDoor::load(&config.server, dir, &store).await?;
     let services = bound
         .open(&config, store.clone(), Arc::new(service_key))
         .await?;
@@ -119,7 +116,7 @@ async fn run(
 
     let (address, trust) = (bound.address, bound.trust.clone());
     let shutdown = services.shutdown.clone();
-    let served = bound.serve(services.clone(), control_token);
+    let served = bound.serve(services.clone(), friendly_door);
     if let Some(path) = &ready_file {
         announce(path, address, &trust, &shutdown)?;
     }

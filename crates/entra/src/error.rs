@@ -101,6 +101,11 @@ pub enum Error {
         "Multiple user assigned identities exist, please specify the clientId / resourceId of the identity in the token request"
     )]
     IdentityAmbiguous,
+    /// App Service's form of the endpoint, asked with another secret.
+    #[error(
+        "the header X-IDENTITY-HEADER is not this endpoint's secret; the command 'sealock identity endpoint' prints it"
+    )]
+    IdentityHeaderWrong,
     /// There is no managed identity of this name.
     #[error("The managed identity '{name}' was not found.")]
     IdentityNotFound {
@@ -110,6 +115,11 @@ pub enum Error {
     /// The identity that a request for a token names is not there.
     #[error("Identity not found")]
     IdentityUnavailable,
+    /// The Instance Metadata Service while the endpoint asks for a secret.
+    #[error(
+        "auth = \"enforced\" closes the Instance Metadata Service, whose clients have no secret to show; use the endpoint of App Service: the command 'sealock identity endpoint' prints its IDENTITY_ENDPOINT and IDENTITY_HEADER"
+    )]
+    ImdsClosed,
     /// Whoever can send a header of its choice is no web page, and no server that was talked into a request.
     #[error("Required metadata header not specified")]
     MetadataHeaderMissing,
@@ -216,7 +226,8 @@ impl Error {
             Self::GrantUnsupported(_) => (bad_request, "unsupported_grant_type"),
             Self::TenantNotFound(_) => (bad_request, "invalid_tenant"),
             Self::TokenInvalid(_) => (StatusCode::UNAUTHORIZED, "invalid_token"),
-            Self::NotFromHere => (StatusCode::FORBIDDEN, "access_denied"),
+            Self::ImdsClosed | Self::NotFromHere => (StatusCode::FORBIDDEN, "access_denied"),
+            Self::IdentityHeaderWrong => (StatusCode::UNAUTHORIZED, "access_denied"),
             Self::MethodNotAllowed { .. } => (StatusCode::METHOD_NOT_ALLOWED, "invalid_request"),
             Self::NotAnEndpoint(_) => (StatusCode::NOT_FOUND, "not_found"),
             Self::ApplicationNotFound { .. } => (StatusCode::NOT_FOUND, "ApplicationNotFound"),

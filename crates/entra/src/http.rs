@@ -13,6 +13,8 @@ use axum::{
     response::Response,
 };
 use sealock_core::excerpt;
+use subtle::ConstantTimeEq as _;
+use zeroize::Zeroizing;
 
 use self::{
     discovery::Version,
@@ -27,6 +29,21 @@ pub struct Door {
     pub origin: String,
     /// Whether the client is on this machine.
     pub is_local: bool,
+}
+
+/// The secret that App Service's form of the managed identity endpoint asks for. Where there is one, the Instance
+/// Metadata Service answers nobody: it has no secret to ask for.
+pub struct IdentityHeader(Zeroizing<String>);
+
+impl IdentityHeader {
+    /// Has `text` asked for.
+    pub fn new(text: Zeroizing<String>) -> Self {
+        Self(text)
+    }
+
+    fn is(&self, shown: &HeaderValue) -> bool {
+        self.0.as_bytes().ct_eq(shown.as_bytes()).into()
+    }
 }
 
 /// A request.
@@ -49,19 +66,25 @@ fn segments(path: &str) -> Vec<&str> {
     path.split('/').filter(|part| !part.is_empty()).collect()
 }
 
-/// Answers a request to the managed identity endpoint: the Instance Metadata Service's, or App Service's.
+/// Answers a request to the managed identity endpoint: the Instance Metadata Service's, or App Service's. With a
+/// `header`, it answers only whoever shows that.
 ///
 /// <https://learn.microsoft.com/entra/identity/managed-identities-azure-resources/how-to-use-vm-token>,
 /// <https://learn.microsoft.com/azure/app-service/overview-managed-identity#rest-endpoint-reference>
-pub async fn managed_identity(issuer: &TokenIssuer, door: Door, request: Request) -> Response {
+pub async fn managed_identity(
+    issuer: &TokenIssuer,
+    door: Door,
+    header: Option<&IdentityHeader>,
+    request: Request,
+) -> Response {
     let path = request.uri().path().to_owned();
     let (call, _) = Call::new(issuer, door, request);
     let (answer, shape) = match segments(&path)[..] {
         ["metadata", "identity", "oauth2", "token"] => {
-            (managed_identity::imds(&call).await, Shape::OAuth)
+            (managed_identity::imds(&call, header).await, Shape::OAuth)
         }
         ["msi", "token"] => (
-            managed_identity::app_service(&call).await,
+            managed_identity::app_service(&call, header).await,
             Shape::AppService,
         ),
         _ => (Err(not_an_endpoint(&path)), Shape::OAuth),

@@ -22,6 +22,9 @@ pub(crate) enum IdentityCommand {
     /// Delete a managed identity: registries that reach their key with it are revoked
     #[command(after_help = "Example:\n  sealock identity delete myidentity")]
     Delete(IdentityArgs),
+    /// Print the variables by which a program finds the identities' endpoint, as in App Service
+    #[command(after_help = "Example:\n  export $(sealock identity endpoint)")]
+    Endpoint,
 }
 
 #[derive(Debug, Args)]
@@ -44,6 +47,11 @@ struct Identity {
     created: String,
 }
 
+#[derive(Debug, Deserialize)]
+struct IdentityHeader {
+    identity_header: String,
+}
+
 impl IdentityCommand {
     pub(crate) fn run(self, client: &Client, output: &mut Output) -> Result<(), Error> {
         match self {
@@ -63,6 +71,15 @@ impl IdentityCommand {
                 let answer = client.delete(&format!("identities/{name}"));
                 answer.map_err(Error::without_creation)?;
                 output.done(format!("deleted identity {name}"))
+            }
+            Self::Endpoint => {
+                let answer = client.get("identity-header")?;
+                output.show(&answer, |IdentityHeader { identity_header }| {
+                    let emulator = client.emulator();
+                    format!(
+                        "IDENTITY_ENDPOINT={emulator}/msi/token\nIDENTITY_HEADER={identity_header}"
+                    )
+                })
             }
         }
     }

@@ -10,7 +10,7 @@ use sealock_registry::Refusal;
 use sealock_store::Fault;
 use serde_json::json;
 
-use crate::{control_token::CONTROL_TOKEN_FILE, storage};
+use crate::{secret::CONTROL_TOKEN_FILE, storage};
 
 /// An error of the control API: `{"error":{"code","message","hint"}}`.
 pub(super) struct ControlError {
@@ -68,17 +68,18 @@ impl ControlError {
         }
     }
 
-    /// The control API is for whoever sits at this machine.
+    /// The control API is for whoever sits at this machine, or has the token.
     pub(super) fn not_from_here() -> Self {
         Self {
             status: StatusCode::FORBIDDEN,
             code: "Forbidden".to_owned(),
-            message: "the control API answers on loopback addresses only".to_owned(),
-            hint: Some(
-                "run the command where the emulator runs, in its container perhaps; it must listen on 127.0.0.1 or on \
-                 all addresses there"
+            message:
+                "the control API answers on loopback addresses only, unless its token is shown"
                     .to_owned(),
-            ),
+            hint: Some(format!(
+                "run the command where the emulator runs, in its container perhaps; or show the token, which lies in \
+                 control.token in the emulator's data directory: {CONTROL_TOKEN_FILE}=PATH"
+            )),
         }
     }
 

@@ -6,27 +6,26 @@ use axum::{
 };
 
 use super::ControlError;
-use crate::{control_token::ControlToken, listener::Peer};
+use crate::{friendly_door::FriendlyDoor, listener::Peer};
 
-/// Keeps the control API to this machine, and to whoever has the token, if there is one.
-#[derive(Clone)]
-pub(super) struct Guard {
-    pub(super) token: Option<ControlToken>,
-}
-
-pub(super) async fn check(State(guard): State<Guard>, request: Request, next: Next) -> Response {
+/// Keeps the control API to whoever has its token, and while the friendly door is open to whoever is on this machine.
+pub(super) async fn check(
+    State(door): State<FriendlyDoor>,
+    request: Request,
+    next: Next,
+) -> Response {
     let peer = request.extensions().get::<Peer>();
-    if !peer.is_some_and(|peer| peer.address.is_loopback()) {
-        return ControlError::not_from_here().into_response();
-    }
-    let permitted = match &guard.token {
-        Some(token) => bearer(request.headers()).is_some_and(|shown| token.is(shown)),
-        None => true,
-    };
-    if permitted {
+    let is_here = peer.is_some_and(|peer| peer.address.is_loopback());
+    let shows_token = door.control_token().is_some_and(|token| {
+        let shown = bearer(request.headers());
+        shown.is_some_and(|shown| token.is(shown))
+    });
+    if shows_token || (is_here && door.is_open()) {
         next.run(request).await
-    } else {
+    } else if is_here {
         ControlError::token_needed().into_response()
+    } else {
+        ControlError::not_from_here().into_response()
     }
 }
 

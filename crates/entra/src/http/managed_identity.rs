@@ -1,5 +1,5 @@
-//! Tokens for workloads on this machine. Whoever can reach the endpoint has any identity's: that is what
-//! it is for.
+//! Tokens for workloads on this machine. Whoever can reach the endpoint has any identity's, which is what it is for,
+//! unless it asks for a secret.
 
 use axum::{
     Json,
@@ -8,7 +8,7 @@ use axum::{
 use sealock_core::excerpt;
 use serde_json::json;
 
-use super::Call;
+use super::{Call, IdentityHeader};
 use crate::{AccessToken, Error, ManagedIdentity, Result};
 
 /// The oldest versions that have all that is answered here.
@@ -18,8 +18,11 @@ const APP_SERVICE_VERSION: &str = "2019-08-01";
 /// `GET /metadata/identity/oauth2/token`
 ///
 /// <https://learn.microsoft.com/entra/identity/managed-identities-azure-resources/how-to-use-vm-token#get-a-token-using-http>
-pub(super) async fn imds(call: &Call<'_>) -> Result<Response> {
+pub(super) async fn imds(call: &Call<'_>, secret: Option<&IdentityHeader>) -> Result<Response> {
     check_origin(call)?;
+    if secret.is_some() {
+        return Err(Error::ImdsClosed);
+    }
     let metadata = call.headers.get("metadata");
     if !metadata.is_some_and(|value| value.as_bytes().eq_ignore_ascii_case(b"true")) {
         return Err(Error::MetadataHeaderMissing);
@@ -42,14 +45,19 @@ pub(super) async fn imds(call: &Call<'_>) -> Result<Response> {
     .into_response())
 }
 
-/// `GET /msi/token`, which is what `IDENTITY_ENDPOINT` names. Any `IDENTITY_HEADER` will do: that only a
-/// client of one's own can send the header is what protects the endpoint.
+/// `GET /msi/token`, which is what `IDENTITY_ENDPOINT` names. Without a `secret` any `IDENTITY_HEADER` will do: that
+/// only a client of one's own can send the header is what protects the endpoint then.
 ///
 /// <https://learn.microsoft.com/azure/app-service/overview-managed-identity#rest-endpoint-reference>
-pub(super) async fn app_service(call: &Call<'_>) -> Result<Response> {
+pub(super) async fn app_service(
+    call: &Call<'_>,
+    secret: Option<&IdentityHeader>,
+) -> Result<Response> {
     check_origin(call)?;
-    if !call.headers.contains_key("x-identity-header") {
-        return Err(Error::MetadataHeaderMissing);
+    let shown = call.headers.get("x-identity-header");
+    let shown = shown.ok_or(Error::MetadataHeaderMissing)?;
+    if secret.is_some_and(|secret| !secret.is(shown)) {
+        return Err(Error::IdentityHeaderWrong);
     }
     check_version(call, APP_SERVICE_VERSION)?;
     let issued = issue(call).await?;

@@ -19,10 +19,11 @@ const STICKY: u32 = 0o1000;
 
 /// The files at the top of a data directory. Other files there keep their modes: the directory may be somebody's
 /// project or home.
-pub(super) const FILES: [&str; 5] = [
+pub(super) const FILES: [&str; 6] = [
     "audit.jsonl",
     "control.token",
     "format",
+    "identity.header",
     "lock",
     "service.key",
 ];
