@@ -4,23 +4,25 @@ use std::{
     time::Duration,
 };
 
+use serde_json::Value;
+
 /// How long an answer may take before it counts as a hang.
 const PATIENCE: Duration = Duration::from_secs(20);
 
 /// A client that sends whatever bytes it is given, and keeps its connection as long as it may.
-pub(super) struct Connection<'a> {
+pub(crate) struct Connection<'a> {
     address: &'a str,
     stream: Option<BufReader<TcpStream>>,
 }
 
-pub(super) struct RawAnswer {
-    pub(super) status: u16,
+pub(crate) struct RawAnswer {
+    pub(crate) status: u16,
     headers: Vec<(String, String)>,
-    pub(super) body: Vec<u8>,
+    pub(crate) body: Vec<u8>,
 }
 
 impl<'a> Connection<'a> {
-    pub(super) fn new(address: &'a str) -> Self {
+    pub(crate) fn new(address: &'a str) -> Self {
         Self {
             address,
             stream: None,
@@ -28,7 +30,7 @@ impl<'a> Connection<'a> {
     }
 
     /// Sends a request and reads the answer. A connection that was closed since the last one is replaced.
-    pub(super) fn send(&mut self, request: &[u8]) -> Result<RawAnswer, String> {
+    pub(crate) fn send(&mut self, request: &[u8]) -> Result<RawAnswer, String> {
         let kept = self.stream.take();
         let answer = kept.map(|stream| self.converse(stream, request));
         match answer {
@@ -58,7 +60,7 @@ impl<'a> Connection<'a> {
 }
 
 impl RawAnswer {
-    fn read(stream: &mut BufReader<TcpStream>) -> std::io::Result<Self> {
+    pub(crate) fn read(stream: &mut BufReader<TcpStream>) -> std::io::Result<Self> {
         let mut lines = Vec::new();
         loop {
             let mut line = String::new();
@@ -90,7 +92,19 @@ impl RawAnswer {
         Ok(answer)
     }
 
-    pub(super) fn header(&self, name: &str) -> Option<&str> {
+    pub(crate) fn json(&self) -> Value {
+        let text = String::from_utf8_lossy(&self.body);
+        serde_json::from_str(&text).unwrap_or_else(|error| panic!("{error}: {text}"))
+    }
+
+    /// How many lines and bytes its head has.
+    pub(crate) fn size(&self) -> (usize, usize) {
+        let headers = self.headers.iter();
+        let bytes = headers.map(|(name, value)| name.len() + value.len() + 4);
+        (self.headers.len(), bytes.sum())
+    }
+
+    pub(crate) fn header(&self, name: &str) -> Option<&str> {
         let mut headers = self.headers.iter();
         headers
             .find(|(found, _)| found == name)
@@ -99,13 +113,13 @@ impl RawAnswer {
 }
 
 /// Each character as the byte of its number.
-pub(super) fn bytes_of(text: &str) -> Vec<u8> {
+pub(crate) fn bytes_of(text: &str) -> Vec<u8> {
     let byte = |letter| u8::try_from(letter).expect("a byte");
     text.chars().map(byte).collect()
 }
 
 /// A request's head on `localhost`.
-pub(super) fn head(line: &str, headers: &str) -> Vec<u8> {
+pub(crate) fn head(line: &str, headers: &str) -> Vec<u8> {
     bytes_of(&format!(
         "{line} HTTP/1.1\r\nHost: localhost\r\n{headers}\r\n"
     ))

@@ -78,10 +78,10 @@ async fn put(mut call: Call, repository: &RepositoryName, reference: &Reference)
     if let Some(subject) = put.subject.filter(|_| call.registry.offers_referrers()) {
         response = response.header("oci-subject", subject.to_string());
     }
-    if provided.is_some() {
-        for tag in &tags {
-            response = response.header("oci-tag", tag.as_str());
-        }
+    if provided.is_some() && !tags.is_empty() {
+        // In one line: of 100 header lines, many clients refuse the answer.
+        let tags: Vec<&str> = tags.iter().map(Tag::as_str).collect();
+        response = response.header("oci-tag", tags.join(", "));
     }
     response
         .body(Body::empty())
