@@ -14,6 +14,7 @@ mod ca;
 mod cli;
 mod clock;
 mod commands;
+mod codings;
 mod crash;
 mod crowd;
 mod disk;

@@ -1,7 +1,9 @@
+mod shape;
+
 use std::net::{IpAddr, Ipv4Addr};
 
 use axum::{
-    Json, Router,
+    Router,
     extract::Request,
     http::{HeaderValue, Method, StatusCode, header, uri::Authority},
     response::{IntoResponse as _, Response},
@@ -10,9 +12,9 @@ use sealock_core::{RegistryName, VaultName};
 use sealock_entra::http as entra_http;
 use sealock_registry::http as registry_http;
 use sealock_vault::http as vault_http;
-use serde_json::json;
 use tower::ServiceExt as _;
 
+use self::shape::Shape;
 use crate::{
     access_log::Logged,
     control,
@@ -22,6 +24,7 @@ use crate::{
     origin,
     services::Services,
     tls::Trust,
+    transfer_coding::{self, Refused},
 };
 
 /// Tells requests apart by the service that they are for, and refuses those that no service should see.
@@ -92,6 +95,9 @@ impl Door {
                 "a page from another origin asked for this change, so it was refused",
             );
         }
+        if let Err(refused) = transfer_coding::check(request.headers()) {
+            return unreadable(Shape::of(&service, request.uri().path()), &refused);
+        }
         match service {
             Service::Page if control::is_controls(path) => self.control(request).await,
             Service::Page if path == "/" => (StatusCode::NOT_FOUND, NO_PAGE).into_response(),
@@ -99,7 +105,7 @@ impl Door {
             Service::Friendly => self.friendly(&host, request).await,
             // No registry's own name has a dot.
             Service::Registry(name) if name.contains('.') => {
-                unsupported(OCI, "replicas of a registry")
+                unsupported(Shape::Oci, "replicas of a registry")
             }
             Service::Registry(name) => match name.parse() {
                 Ok(name) => self.registry(&name, &host, false, request).await,
@@ -112,12 +118,12 @@ impl Door {
                 }
                 Err(error) => plain(StatusCode::NOT_FOUND, &format!("{error}")),
             },
-            Service::ResourceManager => unsupported(ARM, "Azure Resource Manager"),
+            Service::ResourceManager => unsupported(Shape::Azure, "Azure Resource Manager"),
             Service::Entra => {
                 let door = entra_door(&host, &request);
                 entra_http::authority(&self.services.tokens, door, request).await
             }
-            Service::Graph => unsupported(ARM, "Microsoft Graph"),
+            Service::Graph => unsupported(Shape::Azure, "Microsoft Graph"),
         }
     }
 
@@ -154,7 +160,7 @@ impl Door {
                 INDEX,
             )
                 .into_response(),
-            "subscriptions" | "providers" => unsupported(ARM, "Azure Resource Manager"),
+            "subscriptions" | "providers" => unsupported(Shape::Azure, "Azure Resource Manager"),
             // Not before the others: a repository can be called as one of the authority's endpoints.
             _ if is_authority(path) => {
                 let door = entra_door(host, &request);
@@ -267,17 +273,17 @@ const NO_PAGE: &str = "\
 This version of Sealock has no page yet. Its control API, /_sealock/v1/, answers browsers here.
 ";
 
-/// The shape of a service's errors.
-type Shape = fn(&str) -> serde_json::Value;
-
-const OCI: Shape =
-    |message| json!({"errors": [{"code": "UNSUPPORTED", "message": message, "detail": null}]});
-const ARM: Shape =
-    |message| json!({"error": {"code": "NotSupportedByEmulator", "message": message}});
-
 fn unsupported(shape: Shape, what: &str) -> Response {
     let message = format!("This version of the emulator does not support {what}.");
-    (StatusCode::NOT_IMPLEMENTED, Json(shape(&message))).into_response()
+    shape.refusal(StatusCode::NOT_IMPLEMENTED, &message)
+}
+
+/// What lies behind a body that cannot be read may be anything, so the connection ends.
+fn unreadable(shape: Shape, refused: &Refused) -> Response {
+    let mut response = shape.refusal(refused.status, &refused.why);
+    let close = HeaderValue::from_static("close");
+    response.headers_mut().insert(header::CONNECTION, close);
+    response
 }
 
 fn failed(error: &tokio::task::JoinError) -> Response {
@@ -312,13 +318,5 @@ fn misdirected(host: &Authority) -> Response {
 }
 
 fn plain(status: StatusCode, message: &str) -> Response {
-    let code = status
-        .canonical_reason()
-        .unwrap_or_default()
-        .replace(' ', "");
-    (
-        status,
-        Json(json!({"error": {"code": code, "message": message}})),
-    )
-        .into_response()
+    Shape::Azure.refusal(status, message)
 }

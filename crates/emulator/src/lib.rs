@@ -28,6 +28,7 @@ mod services;
 mod storage;
 mod timekeeping;
 mod tls;
+mod transfer_coding;
 
 pub use config::{Auth, Config, ConfigError, LogFormat, listen_address};
 pub use error::Error;
