@@ -46,6 +46,9 @@ const NO_TURN: &str = "HTTP/1.1 503 Service Unavailable: too many open files\r\n
 /// How long a client may take to send a request's head, or leave its connection idle.
 const HEAD_LIMIT: Duration = Duration::from_secs(75);
 
+/// The largest head of a request. It has room for a path that is too long, which gets a status of its own.
+const HEAD_BYTES: usize = 128 << 10;
+
 /// How long a client may take to agree on TLS, once it has begun to.
 const HANDSHAKE_LIMIT: Duration = Duration::from_secs(10);
 
@@ -303,6 +306,7 @@ where
         let connection = http1::Builder::new()
             .timer(TokioTimer::new())
             .header_read_timeout(HEAD_LIMIT)
+            .max_header_size(HEAD_BYTES)
             .serve_connection(TokioIo::new(stream), service);
         let mut connection = pin!(connection);
         let ended = tokio::select! {
