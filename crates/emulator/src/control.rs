@@ -43,6 +43,7 @@ use sealock_core::{KeyName, VaultName};
 use self::error::ControlError;
 use crate::{friendly_door::FriendlyDoor, services::Services, tls::Trust};
 
+/// The largest body, but for a backup. A scope map with the most actions has room.
 const BODY_LIMIT: usize = 64 * 1024;
 
 type Answer<T> = Result<axum::Json<T>, ControlError>;

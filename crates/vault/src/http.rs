@@ -1,8 +1,9 @@
 //! The vault's HTTP: the endpoints of its keys.
 //!
-//! A request is judged in Azure's order. Whether the vault is there and whose token it is comes first;
-//! what the request says is read before the domain is asked, but what is wrong with it is judged by the
-//! domain, and last. What asks for no operation is judged no further than by the network.
+//! A request is judged in Azure's order. Whether the vault is there and whose token it is comes first. What
+//! the request says is read before the domain is asked, its body only of a caller who has the permission; but
+//! what is wrong with it is judged by the domain, and last. What asks for no operation is judged no further
+//! than by the network.
 //!
 //! <https://learn.microsoft.com/rest/api/keyvault/keys/operation-groups>
 
@@ -22,7 +23,7 @@ mod rotation_policy;
 use std::net::IpAddr;
 
 use axum::{
-    body::Bytes,
+    body::Body,
     extract::Request,
     http::{HeaderMap, HeaderName, HeaderValue, Method, header},
     response::{IntoResponse, Response},
@@ -67,8 +68,7 @@ struct Call<'a> {
     requester: Requester,
     method: Method,
     query: Vec<(String, String)>,
-    /// What was wrong with the body is judged last.
-    body: Result<Bytes>,
+    body: Body,
 }
 
 type Answer = Result<Response>;
@@ -123,14 +123,13 @@ async fn route(
         requester,
         method: parts.method,
         query,
-        body: Ok(Bytes::new()),
+        body,
     };
     let asked = overridden(&call.method, &parts.headers)
         .and_then(|method| Ok((Endpoint::parse(&method, parts.uri.path())?, method)));
     match asked {
         Ok((endpoint, method)) => {
             call.method = method;
-            call.body = body::read(body).await;
             Box::pin(dispatch(call, endpoint)).await
         }
         Err(error) => call.refuse(error).await,
@@ -139,7 +138,8 @@ async fn route(
 
 /// Which function answers at which endpoint.
 async fn dispatch(call: Call<'_>, endpoint: Endpoint) -> Answer {
-    match (endpoint, call.method.as_str()) {
+    let method = call.method.clone();
+    match (endpoint, method.as_str()) {
         (Endpoint::Keys, "GET") => keys::list(call).await,
         (Endpoint::Create(key), "POST") => keys::create(call, key).await,
         (Endpoint::Key(key, None), "PUT") => keys::import(call, key).await,
@@ -196,7 +196,7 @@ fn overridden(method: &Method, headers: &HeaderMap) -> Result<Method> {
 
 impl Call<'_> {
     /// Refuses what asks for no operation of the vault's.
-    async fn refuse(&self, error: Error) -> Answer {
+    async fn refuse(self, error: Error) -> Answer {
         self.vaults
             .service
             .reachable_vault(&self.requester, &self.door.vault)

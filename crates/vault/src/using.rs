@@ -140,16 +140,16 @@ impl KeyUse {
 
 impl KeyOperation {
     /// What permits it. Nothing permits what no key can be used for.
-    fn permission(self) -> Option<KeyPermission> {
+    pub(crate) fn permission(self) -> Result<KeyPermission> {
         match self {
-            Self::Encrypt => Some(KeyPermission::Encrypt),
-            Self::Decrypt => Some(KeyPermission::Decrypt),
-            Self::WrapKey => Some(KeyPermission::WrapKey),
-            Self::UnwrapKey => Some(KeyPermission::UnwrapKey),
-            Self::Sign => Some(KeyPermission::Sign),
-            Self::Verify => Some(KeyPermission::Verify),
-            Self::Export => Some(KeyPermission::Release),
-            Self::Import => None,
+            Self::Encrypt => Ok(KeyPermission::Encrypt),
+            Self::Decrypt => Ok(KeyPermission::Decrypt),
+            Self::WrapKey => Ok(KeyPermission::WrapKey),
+            Self::UnwrapKey => Ok(KeyPermission::UnwrapKey),
+            Self::Sign => Ok(KeyPermission::Sign),
+            Self::Verify => Ok(KeyPermission::Verify),
+            Self::Export => Ok(KeyPermission::Release),
+            Self::Import => Err(Error::NotSupported("using a key to import others")),
         }
     }
 }
@@ -217,9 +217,7 @@ impl Service {
         operation: KeyOperation,
     ) -> Result<(Kid, VersionRecord, KeyBundle)> {
         let KeyIdentifier { vault, key, .. } = identifier;
-        let permission = operation
-            .permission()
-            .ok_or(Error::NotSupported("using a key to import others"))?;
+        let permission = operation.permission()?;
         let vault_record = self
             .permitted_vault(requester, vault, Some(key), permission)
             .await?;

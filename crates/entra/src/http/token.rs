@@ -21,6 +21,7 @@ use super::{
 };
 use crate::{AccessToken, Error, Result};
 
+/// The largest form: everybody may send one, and a few short fields are all that it holds.
 const FORM_LIMIT: usize = 64 * 1024;
 
 /// Behind the resource in a scope: everything there that the application may do.

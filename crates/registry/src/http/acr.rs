@@ -20,6 +20,7 @@ pub(super) use self::{
 use super::{Answer, Call, page};
 use crate::{Error, RepositoryName, attributes::AttributesChange, order::Order};
 
+/// The largest body: a few flags, however they are written.
 const BODY_LIMIT: usize = 16 * 1024;
 
 /// How many results a page has, unless the client asks for another number.

@@ -19,6 +19,7 @@ use crate::{
     access::{Permissions, Subject},
 };
 
+/// The largest form: everybody may send one, and a token or two are all that it holds.
 const FORM_LIMIT: usize = 64 * 1024;
 
 /// How many scopes one token may be asked for.

@@ -1,22 +1,45 @@
 use axum::body::{Body, Bytes, to_bytes};
+use sealock_core::KeyName;
 use serde::de::DeserializeOwned;
 
 use super::Call;
-use crate::{BACKUP_BYTES, Error, Result, json};
+use crate::{BACKUP_BYTES, Error, KeyPermission, Result, json};
 
-/// What is longer than the largest that is asked for, a backup, is refused.
-pub(super) async fn read(body: Body) -> Result<Bytes> {
-    to_bytes(body, BACKUP_BYTES).await.map_err(|error| {
+/// How large a body may be that needs no permission, so that everybody with a token can have it read.
+const OPEN_BYTES: usize = 64 << 10;
+
+async fn read(body: Body, limit: usize) -> Result<Bytes> {
+    to_bytes(body, limit).await.map_err(|error| {
         Error::BadParameter(format!(
-            "The request's body did not arrive, or is longer than {BACKUP_BYTES} bytes: {error}."
+            "The request's body did not arrive, or is longer than {limit} bytes: {error}."
         ))
     })
 }
 
 impl Call<'_> {
-    /// The body as JSON.
-    pub(super) fn json<T: DeserializeOwned>(&mut self) -> Result<T> {
-        let body = std::mem::replace(&mut self.body, Ok(Bytes::new()))?;
+    /// The body as JSON, of a caller who reaches the vault and has the `permission`, if one is needed. A body of
+    /// anybody else is not read, and what refuses the caller stands in its place. The operation judges all of it
+    /// once more: that records a refusal, and counts what has changed while the body came.
+    pub(super) async fn json<T: DeserializeOwned>(
+        &mut self,
+        key: Option<&KeyName>,
+        permission: Option<KeyPermission>,
+    ) -> Result<T> {
+        let (service, vault, requester) = (&self.vaults.service, &self.door.vault, &self.requester);
+        let limit = match permission {
+            Some(permission) => {
+                service
+                    .permitted_vault(requester, vault, key, permission)
+                    .await?;
+                // The largest that is asked for is a backup.
+                BACKUP_BYTES
+            }
+            None => {
+                service.reachable_vault(requester, vault).await?;
+                OPEN_BYTES
+            }
+        };
+        let body = read(std::mem::take(&mut self.body), limit).await?;
         if body.is_empty() {
             return Err(Error::BadParameter(
                 "The request has no body; expected a JSON object.".to_owned(),

@@ -31,7 +31,7 @@ pub(super) async fn answer(
 ) -> Answer {
     let usage = match operation {
         KeyOperation::Export => Err(Error::NotSupported("releasing keys")),
-        _ => call.json().and_then(|body: UseBody| body.usage(operation)),
+        _ => usage(&mut call, &key, operation).await,
     };
     let identifier = identifier(&call, key, version);
     let used = call
@@ -54,6 +54,12 @@ pub(super) async fn answer(
         }
     };
     Ok(Json(body).into_response())
+}
+
+async fn usage(call: &mut Call<'_>, key: &KeyName, operation: KeyOperation) -> Result<KeyUse> {
+    let permission = operation.permission()?;
+    let body: UseBody = call.json(Some(key), Some(permission)).await?;
+    body.usage(operation)
 }
 
 impl UseBody {

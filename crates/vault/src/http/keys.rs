@@ -14,8 +14,8 @@ use super::{
     release_policy::ReleasePolicyChangeBody,
 };
 use crate::{
-    Curve, Error, ImportedKey, JsonWebKey, Key, KeyOperation, KeySpec, KeyType, Result,
-    json::Object,
+    Curve, Error, ImportedKey, JsonWebKey, Key, KeyOperation, KeyPermission, KeySpec, KeyType,
+    Result, json::Object,
 };
 
 /// <https://learn.microsoft.com/rest/api/keyvault/keys/create-key/create-key#request-body>
@@ -57,7 +57,8 @@ struct RestoreBody {
 }
 
 pub(super) async fn create(mut call: Call<'_>, key: KeyName) -> Answer {
-    let asked = call.json().and_then(|body: CreateBody| {
+    let asked = call.json(Some(&key), Some(KeyPermission::Create)).await;
+    let asked = asked.and_then(|body: CreateBody| {
         let kty = body.kty.ok_or_else(|| {
             Error::BadParameter("'kty' is missing; name one such as RSA or EC.".to_owned())
         })?;
@@ -90,7 +91,8 @@ fn public_exponent_is_65537(given: Option<u64>) -> Result<()> {
 }
 
 pub(super) async fn import(mut call: Call<'_>, key: KeyName) -> Answer {
-    let imported = call.json().and_then(|body: ImportBody| {
+    let imported = call.json(Some(&key), Some(KeyPermission::Import)).await;
+    let imported = imported.and_then(|body: ImportBody| {
         let Object(key) = body.key;
         let key_ops = key.key_ops.iter().flatten();
         let key_ops = key_ops
@@ -144,7 +146,8 @@ pub(super) async fn update(
     key: KeyName,
     version: Option<KeyVersion>,
 ) -> Answer {
-    let change = call.json().and_then(|body: UpdateBody| {
+    let change = call.json(Some(&key), Some(KeyPermission::Update)).await;
+    let change = change.and_then(|body: UpdateBody| {
         let policy = body.release_policy.as_ref();
         bundle::change(body.key_ops, body.attributes, body.tags, policy)
     });
@@ -169,7 +172,8 @@ pub(super) async fn backup(call: Call<'_>, key: KeyName) -> Answer {
 }
 
 pub(super) async fn restore(mut call: Call<'_>) -> Answer {
-    let backup = call.json().map(|body: RestoreBody| body.value);
+    let backup = call.json(None, Some(KeyPermission::Restore)).await;
+    let backup = backup.map(|body: RestoreBody| body.value);
     let vault = &call.door.vault;
     let restored = call
         .vaults

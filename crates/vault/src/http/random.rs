@@ -12,9 +12,8 @@ struct RandomBody {
 
 /// <https://learn.microsoft.com/rest/api/keyvault/keys/get-random-bytes/get-random-bytes>
 pub(super) async fn answer(mut call: Call<'_>) -> Answer {
-    let count = call
-        .json()
-        .map(|body: RandomBody| usize::try_from(body.count).unwrap_or_default());
+    let count = call.json(None, None).await;
+    let count = count.map(|body: RandomBody| usize::try_from(body.count).unwrap_or_default());
     let vault = &call.door.vault;
     let bytes = call
         .vaults

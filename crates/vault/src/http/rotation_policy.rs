@@ -5,8 +5,8 @@ use serde::{Deserialize, Serialize};
 
 use super::{Answer, Call};
 use crate::{
-    Action, Error, LifetimeAction, Period, Result, RotationPolicy, RotationPolicyView, Trigger,
-    json::Object,
+    Action, Error, KeyPermission, LifetimeAction, Period, Result, RotationPolicy,
+    RotationPolicyView, Trigger, json::Object,
 };
 
 /// A rotation policy in Azure's JSON. What is not part of one is refused, rather than taken for said; `id`,
@@ -65,9 +65,9 @@ pub(super) async fn get(call: Call<'_>, key: KeyName) -> Answer {
 }
 
 pub(super) async fn put(mut call: Call<'_>, key: KeyName) -> Answer {
-    let policy = call
-        .json()
-        .and_then(|body: RotationPolicyBody| body.policy());
+    let permission = KeyPermission::SetRotationPolicy;
+    let policy = call.json(Some(&key), Some(permission)).await;
+    let policy = policy.and_then(|body: RotationPolicyBody| body.policy());
     let vault = &call.door.vault;
     let policy = call
         .vaults
