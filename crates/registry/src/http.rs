@@ -30,6 +30,8 @@ use uuid::Uuid;
 
 pub use self::error::render;
 use self::path::Endpoint;
+#[doc(hidden)]
+pub use self::range::parse as parse_range;
 use crate::{Error, Registry, access::Permissions};
 
 /// What az prints with each error; it fails without.

@@ -12,7 +12,10 @@ const RANGES_LIMIT: usize = 64;
 /// it is for another unit, and for so many ranges that no client needs them.
 ///
 /// <https://www.rfc-editor.org/rfc/rfc9110#section-14>
-pub(super) fn parse(header: &str, size: u64) -> Result<Vec<Range<u64>>, Error> {
+///
+/// # Errors
+/// [`Error::RangeUnsatisfiable`]
+pub fn parse(header: &str, size: u64) -> Result<Vec<Range<u64>>, Error> {
     if !header.trim_start().starts_with("bytes=") {
         return Ok(Vec::new());
     }

@@ -1,0 +1,34 @@
+//! The header of a stored object, and where its segments lie: behind the header, the length of the content and the
+//! bytes that are wanted, three numbers of eight bytes.
+#![no_main]
+
+use libfuzzer_sys::fuzz_target;
+use sealock_envelope::{HEADER_LEN, Header, Layout};
+
+/// How much of an object is read at once.
+const BATCH: usize = 1 << 20;
+
+fuzz_target!(|data: &[u8]| {
+    let Some((header, rest)) = data.split_first_chunk::<HEADER_LEN>() else {
+        return;
+    };
+    let Ok(parsed) = Header::parse(header) else {
+        return;
+    };
+    assert_eq!(parsed.to_bytes(), *header);
+    let (numbers, _) = rest.as_chunks::<8>();
+    let [length, begin, end, ..] = *numbers else {
+        return;
+    };
+    let range = u64::from_le_bytes(begin)..u64::from_le_bytes(end);
+    let layout = Layout::new(&parsed, u64::from_le_bytes(length));
+    // No file is longer.
+    if layout.stored_len() > i64::MAX as u64 {
+        return;
+    }
+    assert!(layout.check_len(layout.stored_len()).is_ok());
+    for segments in layout.batches(&range, BATCH).take(3) {
+        let end = segments.offset.saturating_add(segments.stored_len as u64);
+        assert!(end <= layout.binding_offset(), "{segments:?}");
+    }
+});

@@ -1,0 +1,17 @@
+//! What a vault's clients send as JSON.
+#![no_main]
+
+use libfuzzer_sys::fuzz_target;
+use sealock_vault::{JsonWebKey, ReleaseRules, http::RotationPolicyBody, json};
+
+fuzz_target!(|bytes: &[u8]| {
+    let _ = json::object::<JsonWebKey>(bytes);
+    if let Ok(body) = json::object::<RotationPolicyBody>(bytes) {
+        let _ = body.policy();
+    }
+    if let Ok(rules) = ReleaseRules::from_json(bytes) {
+        let written = serde_json::to_vec(&rules).expect("rules are JSON");
+        let again = ReleaseRules::from_json(&written).expect("what was taken is taken again");
+        assert_eq!(serde_json::to_vec(&again).expect("rules are JSON"), written);
+    }
+});
