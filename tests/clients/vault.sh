@@ -68,7 +68,7 @@ check "hosts --write" sealock hosts --write
 app_service
 export CREDENTIAL=default
 refused "Python: without the CA it is refused" CERTIFICATE_VERIFY_FAILED python unusable python
-refused "JavaScript: without the CA it is refused" 'UNABLE_TO_VERIFY_LEAF_SIGNATURE|SELF_SIGNED_CERT_IN_CHAIN' \
+refused "JavaScript: without the CA it is refused" 'UNABLE_TO_GET_ISSUER_CERT_LOCALLY|UNABLE_TO_VERIFY_LEAF_SIGNATURE|SELF_SIGNED_CERT_IN_CHAIN' \
     javascript everything javascript
 follow Python >/dev/null
 follow Node.js >/dev/null
