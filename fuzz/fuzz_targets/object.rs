@@ -5,7 +5,7 @@
 use libfuzzer_sys::fuzz_target;
 use sealock_envelope::{HEADER_LEN, Header, Layout};
 
-/// How much of an object is read at once.
+/// The number of bytes of an object that are read at once.
 const BATCH: usize = 1 << 20;
 
 fuzz_target!(|data: &[u8]| {

@@ -1,4 +1,4 @@
-//! What a vault's clients send as JSON.
+//! The JSON that a vault's clients send.
 #![no_main]
 
 use libfuzzer_sys::fuzz_target;

@@ -13,7 +13,7 @@ use crate::{
     malformed::connection::{Connection, RawAnswer, bytes_of, head},
 };
 
-/// How much of a body is announced, and how much of it is sent.
+/// The announced length of a body, and the length of the part that is sent.
 const ANNOUNCED: usize = 16 << 20;
 const SENT: usize = 1024;
 
@@ -35,7 +35,7 @@ fn begun(line: &str, headers: &str) -> Vec<u8> {
     .concat()
 }
 
-/// What is answered while most of the body is still to come.
+/// Returns the answer that arrives while most of the body is still to come.
 fn early(emulator: &Emulator, line: &str, headers: &str) -> RawAnswer {
     let answer = Connection::new(emulator.address()).send(&begun(line, headers));
     answer.unwrap_or_else(|why| panic!("{line}: {why}"))

@@ -135,7 +135,7 @@ impl Drive for Emulator {
     }
 }
 
-/// What is driven, and what was pushed to it.
+/// The driven emulator, and the images that were pushed to it.
 struct Subject<D> {
     emulator: D,
     images: Vec<Image>,

@@ -77,8 +77,8 @@ pub struct Server {
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Auth {
-    /// Whoever brings no credentials to the registry acts as its admin, and the control API asks nobody on this
-    /// machine for any.
+    /// Opens the friendly door: a registry's caller without credentials acts as its admin, and the control API asks nobody
+    /// on this machine for any.
     #[default]
     Friendly,
     /// The registry asks everybody for credentials, the control API for its token, and the managed identity
@@ -104,7 +104,7 @@ impl Default for Server {
 }
 
 impl Server {
-    /// Whether it listens where others than this machine reach it.
+    /// Returns true if it listens where others than this machine reach it.
     pub(crate) fn is_reached_by_others(&self) -> bool {
         self.listen
             .iter()

@@ -149,7 +149,7 @@ pub(crate) fn router(services: Services, trust: Trust, door: FriendlyDoor) -> Ro
         .with_state(services)
 }
 
-/// Whether a path is one of the control API's.
+/// Returns true if a path is one of the control API's.
 pub(crate) fn is_controls(path: &str) -> bool {
     path.split('/').nth(1) == Some("_sealock")
 }

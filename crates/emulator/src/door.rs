@@ -278,7 +278,7 @@ fn unsupported(shape: Shape, what: &str) -> Response {
     shape.refusal(StatusCode::NOT_IMPLEMENTED, &message)
 }
 
-/// What lies behind a body that cannot be read may be anything, so the connection ends.
+/// Refuses a body that cannot be read. The connection ends, since anything may lie behind the body.
 fn unreadable(shape: Shape, refused: &Refused) -> Response {
     let mut response = shape.refusal(refused.status, &refused.why);
     let close = HeaderValue::from_static("close");

@@ -8,13 +8,13 @@ use crate::{
     secret::{CONTROL_TOKEN, IDENTITY_HEADER, Kind, Secret},
 };
 
-/// What plain localhost asks for.
+/// The demands of plain localhost on its callers.
 #[derive(Clone)]
 pub(crate) enum FriendlyDoor {
-    /// Whoever is on this machine is asked for nothing. Others show the control API its token, if there is one.
+    /// Asks nobody on this machine for anything. Others show the control API its token, if there is one.
     Open { control_token: Option<Secret> },
-    /// Everybody is asked: by the registry for a login, by the control API for its token, by the managed identity
-    /// endpoint for its header.
+    /// Asks everybody: the registry for a login, the control API for its token, the managed identity endpoint for its
+    /// header.
     Closed {
         control_token: Secret,
         identity_header: Secret,
@@ -47,12 +47,12 @@ impl FriendlyDoor {
         })
     }
 
-    /// Whether whoever is on this machine is asked for nothing.
+    /// Returns true if nobody on this machine is asked for anything.
     pub(crate) fn is_open(&self) -> bool {
         matches!(self, Self::Open { .. })
     }
 
-    /// What opens the control API to those who are asked.
+    /// The token that opens the control API, if there is one.
     pub(crate) fn control_token(&self) -> Option<&Secret> {
         match self {
             Self::Open { control_token } => control_token.as_ref(),
@@ -60,7 +60,7 @@ impl FriendlyDoor {
         }
     }
 
-    /// What a workload shows to get a token, unless everybody on this machine gets one.
+    /// The secret that a workload shows to get a token, unless everybody on this machine gets one.
     pub(crate) fn identity_header(&self) -> Option<&Secret> {
         match self {
             Self::Open { .. } => None,

@@ -54,7 +54,7 @@ impl Hosts {
         names.map(|name| name.trim_start_matches('[').trim_end_matches(']'))
     }
 
-    /// Whether it is one of the page's names: those have an origin without anything that somebody pushed.
+    /// Returns true for the page's names: their origin has nothing that somebody pushed.
     pub(crate) fn is_pages(&self, host: &str) -> bool {
         let base = host.strip_prefix("page.");
         base.is_some_and(|base| base == "localhost" || base == self.names.host())
@@ -89,7 +89,7 @@ impl Hosts {
     }
 }
 
-/// Whether it is one of the names under which Azure itself serves the services.
+/// Returns true for the names under which Azure itself serves the services.
 pub fn is_azures_own(host: &str) -> bool {
     azures_own(host).is_some()
 }

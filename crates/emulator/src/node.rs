@@ -23,7 +23,7 @@ use crate::{
     tls::{self, Trust},
 };
 
-/// How many files may be open: one for each connection and each object that is read.
+/// The limit of open files: one for each connection and each object that is read.
 const OPEN_FILES: u64 = 16 * 1024;
 
 /// A listener with its names and certificates, where nobody is answered yet.
@@ -34,7 +34,7 @@ pub(crate) struct Bound {
     names: PublicName,
     hosts: Hosts,
     tls: Arc<ServerConfig>,
-    /// How many files may be open.
+    /// The limit of open files.
     open_files: u64,
 }
 
@@ -121,7 +121,7 @@ impl Node {
         })
     }
 
-    /// Where it is reached.
+    /// The address at which clients reach it.
     pub fn address(&self) -> SocketAddr {
         self.address
     }
@@ -153,7 +153,7 @@ fn reached(addresses: &[SocketAddr]) -> io::Result<SocketAddr> {
     Ok(address)
 }
 
-/// Where this machine reaches what listens at `address`.
+/// The address at which this machine reaches a listener on `address`.
 fn as_reached(address: IpAddr) -> IpAddr {
     match address {
         IpAddr::V4(address) if address.is_unspecified() => Ipv4Addr::LOCALHOST.into(),

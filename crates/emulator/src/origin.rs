@@ -2,7 +2,7 @@ use axum::http::{HeaderMap, HeaderValue, header, uri::Authority};
 
 const SEC_FETCH_SITE: &str = "sec-fetch-site";
 
-/// Whether a page from elsewhere asks: browsers let any page send requests to localhost, where no login
+/// Returns true if a page from elsewhere asks: browsers let any page send requests to localhost, where no login
 /// protects.
 pub(crate) fn is_foreign(headers: &HeaderMap, host: &Authority) -> bool {
     let mut sites = headers.get_all(SEC_FETCH_SITE).iter();
@@ -11,7 +11,7 @@ pub(crate) fn is_foreign(headers: &HeaderMap, host: &Authority) -> bool {
         || origins.any(|origin| !is_at(origin, host))
 }
 
-/// Whether a page asks, wherever it is from, and not a person who typed the address.
+/// Returns true if a page asks, from wherever, and not a person who typed the address.
 ///
 /// <https://www.w3.org/TR/fetch-metadata/#sec-fetch-site-header>
 pub(crate) fn is_a_pages(headers: &HeaderMap) -> bool {

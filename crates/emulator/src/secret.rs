@@ -17,7 +17,7 @@ pub const CONTROL_TOKEN_FILE: &str = "SEALOCK_CONTROL_TOKEN_FILE";
 /// Names the file of App Service's identity header elsewhere than in the data directory.
 const IDENTITY_HEADER_FILE: &str = "SEALOCK_IDENTITY_HEADER_FILE";
 
-/// What the command line shows to the control API where that asks for it.
+/// The secret that the command line shows to the control API where that asks for it.
 pub(crate) const CONTROL_TOKEN: Kind = Kind {
     what: "the control API's token",
     name: "control.token",
@@ -25,7 +25,7 @@ pub(crate) const CONTROL_TOKEN: Kind = Kind {
     made: Table::content("control-token"),
 };
 
-/// What a workload shows to App Service's form of the managed identity endpoint where that asks for it.
+/// The secret that a workload shows to App Service's form of the managed identity endpoint where that asks for it.
 pub(crate) const IDENTITY_HEADER: Kind = Kind {
     what: "the identity header",
     name: "identity.header",
@@ -39,7 +39,7 @@ const KEY: [&str; 1] = ["made"];
 #[derive(Clone)]
 pub(crate) struct Secret(Zeroizing<[u8; 32]>);
 
-/// Which secret it is.
+/// A kind of secret.
 pub(crate) struct Kind {
     /// Its name in errors.
     pub(crate) what: &'static str,
@@ -136,7 +136,7 @@ impl Secret {
         Some(Self(secret))
     }
 
-    /// Whether this is what somebody shows, in hexadecimal.
+    /// Compares the secret, in constant time, with hexadecimal text that somebody shows.
     pub(crate) fn is(&self, shown: &str) -> bool {
         Self::parse(shown).is_some_and(|shown| self.0.ct_eq(&*shown.0).into())
     }

@@ -100,7 +100,7 @@ impl TlsError {
     }
 }
 
-/// Whether it is the file of a CA of the emulator's own.
+/// Returns true for the file of a CA of the emulator's own.
 fn is_own(path: &Path) -> bool {
     let mut scopes = [Scope::Loopback, Scope::Azure].into_iter();
     scopes.any(|scope| path.ends_with(Path::new("tls").join(scope.file())))

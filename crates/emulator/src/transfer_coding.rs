@@ -1,4 +1,4 @@
-//! Which transfer codings a request may have: none, or `chunked`, once. hyper takes off the chunks of a body whose
+//! The transfer codings that a request may have: none, or `chunked`, once. hyper takes off the chunks of a body whose
 //! last coding is `chunked`, whatever is left under them.
 //!
 //! <https://www.rfc-editor.org/rfc/rfc9112#section-6.1>

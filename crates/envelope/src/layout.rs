@@ -2,7 +2,7 @@ use std::ops::Range;
 
 use crate::{BINDING_LEN, Error, HEADER_LEN, Header, ObjectKeys, TAG_LEN};
 
-/// Where an object's segments and its binding lie.
+/// The places of an object's segments and of its binding.
 #[derive(Clone, Copy, Debug)]
 pub struct Layout {
     header: Header,
@@ -34,7 +34,7 @@ impl Layout {
         self.binding_offset().saturating_add(BINDING_LEN as u64)
     }
 
-    /// Where the binding begins, behind the last segment.
+    /// The binding's offset, behind the last segment.
     pub fn binding_offset(&self) -> u64 {
         // A damaged record may speak of a length that no object has.
         self.segments()

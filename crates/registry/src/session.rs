@@ -195,8 +195,8 @@ impl Kept {
     }
 }
 
-/// How many of the bytes that have arrived lie in whole segments. One segment's worth at most is held back, since it
-/// might be the last.
+/// The number of received bytes that lie in whole segments. One segment's worth at most is held back, since it might
+/// be the last.
 fn in_segments(header: &Header, received: u64) -> u64 {
     let size = header.segment_size.bytes() as u64;
     received.saturating_sub(1) / size * size

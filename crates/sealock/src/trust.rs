@@ -55,7 +55,7 @@ pub(crate) struct Trust {
     remove: bool,
 }
 
-/// What is about to be installed.
+/// The CA that is about to be installed.
 #[derive(Serialize)]
 struct Installed {
     sha256: String,

@@ -11,7 +11,7 @@ use crate::{Result, Store, table::key_of};
 /// A kind of lock. A commit sees to the records that it names. A lock sees to what concerns records that nobody can
 /// name yet, for instance that no manifest comes to refer to a blob while that is deleted.
 ///
-/// Whoever has a lock must not ask for it again: somebody may wait between the two for it alone.
+/// A holder must not ask for the same lock again: somebody may wait between the two for it alone.
 pub struct Lock {
     name: &'static str,
 }

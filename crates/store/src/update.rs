@@ -18,7 +18,7 @@ impl Store {
     /// `plan` must not wait for another update, nor for a lock whose holder waits for one.
     ///
     /// # Errors
-    /// That of `plan`, or that of the [commit](Store::commit). [`Error::Overtaken`] if other changes never let it through.
+    /// The error of `plan`, or of the [commit](Store::commit). [`Error::Overtaken`] if other changes never let it through.
     pub async fn update<T, E, F>(&self, plan: impl Fn() -> F) -> Result<T, E>
     where
         E: From<Error>,

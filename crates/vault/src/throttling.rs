@@ -103,7 +103,7 @@ impl Window {
     }
 }
 
-/// What the vaults have served of late. A restart forgets it. Each node counts what it serves itself, so that several
+/// The operations that the vaults have served of late. A restart forgets it. Each node counts what it serves itself, so that several
 /// nodes serve as many times as much; nobody gets access by that.
 #[derive(Default)]
 pub(crate) struct Throttling {

@@ -97,7 +97,7 @@ impl RawAnswer {
         serde_json::from_str(&text).unwrap_or_else(|error| panic!("{error}: {text}"))
     }
 
-    /// How many lines and bytes its head has.
+    /// The number of lines and of bytes in its head.
     pub(crate) fn size(&self) -> (usize, usize) {
         let headers = self.headers.iter();
         let bytes = headers.map(|(name, value)| name.len() + value.len() + 4);

@@ -3,10 +3,10 @@ use serde_json::{Value, json};
 
 use crate::{friendly_door::FriendlyDoor, secret::Secret};
 
-/// What App Service's form of the managed identity endpoint takes where it asks for no secret.
+/// The header for App Service's form of the managed identity endpoint while that asks for no secret.
 const ANY: &str = "any";
 
-/// What a workload sets as `IDENTITY_HEADER`.
+/// Shows the value that a workload sets as `IDENTITY_HEADER`.
 pub(super) async fn show(Extension(door): Extension<FriendlyDoor>) -> Json<Value> {
     let secret = door.identity_header().map(Secret::text);
     let header = secret.as_ref().map_or(ANY, |text| text.as_str());

@@ -11,7 +11,7 @@ use serde_json::json;
 use super::is_authority;
 use crate::host::Service;
 
-/// How a service writes its errors.
+/// The form of a service's errors.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Shape {
     /// The registry, as OCI wants it.

@@ -17,7 +17,7 @@ use super::{
     authority::{BACKDATED, now, random_serial, text},
 };
 
-/// How long a CA lives.
+/// The lifetime of a CA.
 const LIFETIME: Duration = Duration::days(3650);
 
 /// The names that a CA may sign for: whoever trusts it trusts it for no other.
@@ -104,7 +104,7 @@ pub(super) fn create(scope: Scope) -> Result<Zeroizing<String>, TlsError> {
     ))
 }
 
-/// What a root and its intermediate have in common. `sealock trust` installs no root that says anything else.
+/// The common parameters of a root and its intermediate. `sealock trust` installs no root that says anything else.
 fn params(scope: Scope, name: &str, depth: u8, now: OffsetDateTime) -> CertificateParams {
     let mut params = CertificateParams::default();
     params.distinguished_name = DistinguishedName::new();

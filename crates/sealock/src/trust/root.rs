@@ -18,7 +18,7 @@ const OTHERS_WRITE: u32 = 0o022;
 /// The user that everybody has to trust.
 const ROOT_USER: u32 = 0;
 
-/// What `sudo` says about who called it.
+/// The caller of `sudo`, as it names them.
 const SUDO_USER: &str = "SUDO_UID";
 
 /// The CA of an emulator, of which it is certain that it may sign for this machine only.
@@ -26,7 +26,7 @@ pub(super) struct Root {
     der: Vec<u8>,
 }
 
-/// What an extension of the CA is about, and what it has to be: in DER, so that no two readers understand it
+/// The subject of an extension of the CA, and the value that it has to have: in DER, so that no two readers understand it
 /// differently.
 struct Extension {
     what: &'static str,
@@ -202,7 +202,7 @@ impl Root {
     }
 }
 
-/// Whether this user may decide what is trusted here.
+/// Returns true if this user may decide what is trusted here.
 fn is_trusted(owner: u32) -> bool {
     let user = rustix::process::geteuid().as_raw();
     let caller = env::var(SUDO_USER)

@@ -16,7 +16,7 @@ type Shared = Arc<Mutex<HashMap<ObjectId, Content>>>;
 #[derive(Default)]
 pub struct MemoryObjects {
     published: Shared,
-    /// What was kept, and may still be written.
+    /// Kept objects, which may still be written.
     kept: Shared,
 }
 

@@ -5,7 +5,7 @@ use serde::de::DeserializeOwned;
 use super::Call;
 use crate::{BACKUP_BYTES, Error, KeyPermission, Result, json};
 
-/// How large a body may be that needs no permission, so that everybody with a token can have it read.
+/// The largest body that needs no permission, so that everybody with a token can have it read.
 const OPEN_BYTES: usize = 64 << 10;
 
 async fn read(body: Body, limit: usize) -> Result<Bytes> {
