@@ -1,8 +1,6 @@
 use std::{
-    io::{BufReader, Write as _},
+    io::{BufRead as _, BufReader, Write as _},
     net::TcpStream,
-    thread,
-    time::Duration,
 };
 
 use sealock_tests::{Emulator, Options, digest_of};
@@ -130,18 +128,21 @@ fn the_permission_is_judged_again_once_the_body_is_there() {
     let request = head(
         "POST /keys/late/create?api-version=7.4",
         &format!(
-            "Authorization: Bearer {bearer}\r\nContent-Length: {}\r\n",
+            "Authorization: Bearer {bearer}\r\nExpect: 100-continue\r\nContent-Length: {}\r\n",
             body.len()
         ),
     );
-    let mut stream = TcpStream::connect(emulator.address()).unwrap();
-    stream.write_all(&request).unwrap();
-    stream.write_all(&body[..1]).unwrap();
-    // The permission is judged meanwhile: the first byte is on its way.
-    thread::sleep(Duration::from_millis(300));
+    let mut stream = BufReader::new(TcpStream::connect(emulator.address()).unwrap());
+    stream.get_mut().write_all(&request).unwrap();
+    // The body is asked for once the permission was judged.
+    let mut asked = String::new();
+    while !asked.ends_with("\r\n\r\n") {
+        stream.read_line(&mut asked).unwrap();
+    }
+    assert!(asked.starts_with("HTTP/1.1 100 "), "{asked}");
     emulator.cli(&["access", "revoke", "--permissions", "create"]);
-    stream.write_all(&body[1..]).unwrap();
-    let answer = RawAnswer::read(&mut BufReader::new(stream)).unwrap();
+    stream.get_mut().write_all(body).unwrap();
+    let answer = RawAnswer::read(&mut stream).unwrap();
     assert_eq!(answer.status, 403, "{}", answer.json());
 }
 

@@ -27,6 +27,11 @@ const RESOURCE_MANAGER: &str = "management.azure.com";
 const ENTRA: [&str; 2] = ["login.microsoftonline.com", "login.windows.net"];
 const GRAPH: &str = "graph.microsoft.com";
 
+/// The domains below which Azure gives each registry and each vault its name.
+pub(crate) const AZURE_DOMAINS: [&str; 2] = [AZURE_REGISTRIES, AZURE_VAULTS];
+pub(crate) const AZURE_REGISTRIES: &str = "azurecr.io";
+pub(crate) const AZURE_VAULTS: &str = "vault.azure.net";
+
 /// The names of Azure's services that are there once.
 pub(crate) const AZURE_SERVICES: [&str; 4] = [RESOURCE_MANAGER, ENTRA[0], ENTRA[1], GRAPH];
 
@@ -81,9 +86,9 @@ impl Hosts {
                 "management" => Some(Service::ResourceManager),
                 "login" => Some(Service::Entra),
                 "graph" => Some(Service::Graph),
-                name => below(name, ".azurecr")
+                name => below(name, "azurecr")
                     .map(Service::Registry)
-                    .or_else(|| below(name, ".vault").map(Service::Vault)),
+                    .or_else(|| below(name, "vault").map(Service::Vault)),
             }
         })
     }
@@ -100,15 +105,15 @@ fn azures_own(host: &str) -> Option<Service> {
         RESOURCE_MANAGER => Some(Service::ResourceManager),
         GRAPH => Some(Service::Graph),
         name if ENTRA.contains(&name) => Some(Service::Entra),
-        name => below(name, ".azurecr.io")
+        name => below(name, AZURE_REGISTRIES)
             .map(Service::Registry)
-            .or_else(|| below(name, ".vault.azure.net").map(Service::Vault)),
+            .or_else(|| below(name, AZURE_VAULTS).map(Service::Vault)),
     }
 }
 
-/// What stands before `suffix`, if anything does.
-fn below(host: &str, suffix: &str) -> Option<String> {
-    let name = host.strip_suffix(suffix)?;
+/// The part of a name before its `domain`, if there is any.
+fn below(host: &str, domain: &str) -> Option<String> {
+    let name = host.strip_suffix(domain)?.strip_suffix('.')?;
     (!name.is_empty()).then(|| name.to_owned())
 }
 

@@ -111,9 +111,12 @@ fn as_download(response: Builder) -> Builder {
     response
         .header(
             header::CONTENT_SECURITY_POLICY,
-            "sandbox; default-src 'none'",
+            HeaderValue::from_static("sandbox; default-src 'none'"),
         )
-        .header(header::CONTENT_DISPOSITION, "attachment")
+        .header(
+            header::CONTENT_DISPOSITION,
+            HeaderValue::from_static("attachment"),
+        )
 }
 
 async fn route(registry: Registry, door: Door, request: Request) -> Answer {

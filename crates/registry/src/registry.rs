@@ -1,4 +1,4 @@
-use std::{ops::Bound, sync::Arc};
+use std::{ops::Bound, str::FromStr, sync::Arc};
 
 use futures_util::{
     StreamExt as _, TryStreamExt as _,
@@ -6,14 +6,14 @@ use futures_util::{
 };
 
 use sealock_cmk::{Custody, Lease};
-use sealock_core::Clock;
+use sealock_core::{Clock, InvalidName};
 use sealock_entra::TokenIssuer;
 use sealock_envelope::ServiceKey;
 use sealock_store::{Store, Table};
 use serde::de::DeserializeOwned;
 
 use crate::{
-    Error, RegistryRecord, RepositoryName, Settings, Tag, Uploads,
+    Error, Refusal, RegistryRecord, RepositoryName, Settings, Tag, Uploads,
     manifests::{MANIFESTS, TAGS},
 };
 
@@ -72,6 +72,21 @@ impl Registry {
     /// [`Error::Denied`] while the registry is revoked.
     pub async fn lease(&self) -> Result<Lease, Error> {
         Ok(self.custody.lease().await?)
+    }
+
+    /// The registry's records in `table`, each with its name, by name.
+    pub(crate) async fn named_records<N, T>(&self, table: &Table<T>) -> Result<Vec<(N, T)>, Error>
+    where
+        N: FromStr<Err = InvalidName>,
+        T: DeserializeOwned,
+    {
+        let entries = self.store.scan(table, &[&self.id], Bound::Unbounded);
+        let named = entries.map(|entry| {
+            let entry = entry?;
+            let name = entry.key.concat().parse().map_err(Refusal::Name)?;
+            Ok((name, entry.record.value))
+        });
+        named.try_collect().await
     }
 
     /// The repositories that have a record in `table`, sorted by the bytes of their names. Each costs as

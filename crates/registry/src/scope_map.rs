@@ -1,6 +1,5 @@
-use std::{fmt, ops::Bound, str::FromStr};
+use std::{fmt, str::FromStr};
 
-use futures_util::TryStreamExt as _;
 use jiff::Timestamp;
 use sealock_core::{ScopeMapName, TokenName, excerpt};
 use sealock_store::{Batch, Record, Table};
@@ -201,14 +200,9 @@ impl Registry {
     /// # Errors
     /// If the store fails.
     pub async fn scope_maps(&self) -> Result<Vec<ScopeMap>, Error> {
-        let mut scope_maps: Vec<_> = ScopeMap::built_in().collect();
-        let mut stored = self.store.scan(&SCOPE_MAPS, &[&self.id], Bound::Unbounded);
-        while let Some(entry) = stored.try_next().await? {
-            let name = entry.key.into_iter().next().unwrap_or_default();
-            let name = name.parse().map_err(Refusal::Name)?;
-            scope_maps.push(ScopeMap::stored(name, entry.record.value));
-        }
-        Ok(scope_maps)
+        let stored = self.named_records(&SCOPE_MAPS).await?.into_iter();
+        let stored = stored.map(|(name, record)| ScopeMap::stored(name, record));
+        Ok(ScopeMap::built_in().chain(stored).collect())
     }
 
     /// The scope map of this name.

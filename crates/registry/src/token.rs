@@ -1,6 +1,3 @@
-use std::ops::Bound;
-
-use futures_util::TryStreamExt as _;
 use jiff::{SignedDuration, Timestamp};
 use sealock_core::{ScopeMapName, TokenName};
 use sealock_store::{Batch, Record, Table};
@@ -91,14 +88,10 @@ impl Registry {
     /// # Errors
     /// If the store fails.
     pub async fn tokens(&self) -> Result<Vec<Token>, Error> {
-        let mut tokens = Vec::new();
-        let mut entries = self.store.scan(&TOKENS, &[&self.id], Bound::Unbounded);
-        while let Some(entry) = entries.try_next().await? {
-            let name = entry.key.into_iter().next().unwrap_or_default();
-            let name = name.parse().map_err(Refusal::Name)?;
-            tokens.push(Token::stored(name, entry.record.value));
-        }
-        Ok(tokens)
+        let tokens = self.named_records(&TOKENS).await?.into_iter();
+        Ok(tokens
+            .map(|(name, record)| Token::stored(name, record))
+            .collect())
     }
 
     /// The token of this name.

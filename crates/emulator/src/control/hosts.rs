@@ -6,7 +6,10 @@ use serde::Serialize;
 use sealock_vault::Requester;
 
 use super::Answer;
-use crate::{host, services::Services};
+use crate::{
+    host::{AZURE_REGISTRIES, AZURE_SERVICES, AZURE_VAULTS},
+    services::Services,
+};
 
 #[derive(Serialize)]
 pub(super) struct View {
@@ -25,14 +28,14 @@ pub(super) async fn hosts(State(services): State<Services>) -> Answer<View> {
     for registry in services.registries.list().await? {
         let name = &registry.record.name;
         hosts.push(names.registry_host(name));
-        azure_hosts.push(format!("{name}.azurecr.io"));
+        azure_hosts.push(format!("{name}.{AZURE_REGISTRIES}"));
     }
     for vault in services.vault.vaults(&Requester::operator()).await? {
         hosts.push(names.vault_host(&vault.name));
-        azure_hosts.push(format!("{}.vault.azure.net", vault.name));
+        azure_hosts.push(format!("{}.{AZURE_VAULTS}", vault.name));
     }
     hosts.extend(["management", "login", "graph"].map(|service| names.service_host(service)));
-    azure_hosts.extend(host::AZURE_SERVICES.map(str::to_owned));
+    azure_hosts.extend(AZURE_SERVICES.map(str::to_owned));
     Ok(Json(View {
         address: services.address,
         hosts,

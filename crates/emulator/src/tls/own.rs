@@ -16,6 +16,7 @@ use super::{
     LOCAL_CA_NAME, TlsError,
     authority::{BACKDATED, now, random_serial, text},
 };
+use crate::host::{AZURE_DOMAINS, AZURE_SERVICES};
 
 /// The lifetime of a CA.
 const LIFETIME: Duration = Duration::days(3650);
@@ -57,14 +58,7 @@ impl Scope {
                 ],
             ]
             .concat(),
-            Self::Azure => names(&[
-                "azurecr.io",
-                "vault.azure.net",
-                "management.azure.com",
-                "login.microsoftonline.com",
-                "login.windows.net",
-                "graph.microsoft.com",
-            ]),
+            Self::Azure => [names(&AZURE_DOMAINS), names(&AZURE_SERVICES)].concat(),
         }
     }
 
