@@ -26,6 +26,7 @@ mod files;
 mod flips;
 mod garbage;
 mod hosts;
+mod http2;
 mod kill_switches;
 mod locks;
 mod malformed;

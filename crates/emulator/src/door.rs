@@ -20,7 +20,7 @@ use crate::{
     control,
     friendly_door::FriendlyDoor,
     host::{self, Hosts, Service},
-    listener::Peer,
+    listener::{Peer, Place},
     origin,
     services::Services,
     tls::Trust,
@@ -52,13 +52,18 @@ impl Door {
     }
 
     pub(crate) async fn answer(self, request: Request) -> Response {
-        let host = host::authority(request.uri(), request.headers());
+        let host = host::authority(&request);
         let logged = Logged::begin(request.method(), request.uri(), host.as_ref());
         let response = if request.method().is_safe() {
             Box::pin(self.route(host, request)).await
         } else {
+            let place = request.extensions().get::<Place>().cloned();
             // A client that leaves must not leave a change half done.
-            let change = tokio::spawn(self.route(host, request));
+            let change = tokio::spawn(async move {
+                let response = self.route(host, request).await;
+                drop(place);
+                response
+            });
             change.await.unwrap_or_else(|error| failed(&error))
         };
         logged.end(&response);
@@ -69,7 +74,7 @@ impl Door {
         let Some(host) = host else {
             return plain(
                 StatusCode::BAD_REQUEST,
-                "the request has not one valid Host header",
+                "the request does not name one valid host",
             );
         };
         if request.method() == Method::CONNECT {

@@ -1,6 +1,6 @@
 use std::collections::BTreeSet;
 
-use axum::http::{HeaderMap, Uri, header, uri::Authority};
+use axum::http::{Request, Version, header, uri::Authority};
 use sealock_core::PublicName;
 
 /// Which service a `Host` names.
@@ -117,13 +117,22 @@ fn below(host: &str, domain: &str) -> Option<String> {
     (!name.is_empty()).then(|| name.to_owned())
 }
 
-/// Whom the request is for: the target's authority, or else the one `Host` header.
-pub(crate) fn authority(uri: &Uri, headers: &HeaderMap) -> Option<Authority> {
-    let mut hosts = headers.get_all(header::HOST).iter();
+/// Whom the request is for: the target's authority, or else the one `Host` header. `None` if it does not say, or says two
+/// things. HTTP/1 has a server ignore a `Host` beside an authority; to HTTP/2 one that differs is malformed.
+///
+/// <https://www.rfc-editor.org/rfc/rfc9112#section-3.2.2>,
+/// <https://www.rfc-editor.org/rfc/rfc9113#section-8.3.1>
+pub(crate) fn authority<B>(request: &Request<B>) -> Option<Authority> {
+    let mut hosts = request.headers().get_all(header::HOST).iter();
     let (host, another) = (hosts.next(), hosts.next());
-    let authority = match uri.authority() {
-        Some(authority) => authority.clone(),
-        None => host?.to_str().ok()?.parse().ok()?,
+    let authority = match (request.uri().authority(), host) {
+        (Some(authority), Some(host)) if request.version() == Version::HTTP_2 => {
+            let host = host.as_bytes();
+            let is_same = authority.as_str().as_bytes().eq_ignore_ascii_case(host);
+            is_same.then(|| authority.clone())?
+        }
+        (Some(authority), _) => authority.clone(),
+        (None, host) => host?.to_str().ok()?.parse().ok()?,
     };
     // With a user before it, or a second one behind it, a host is not what it seems.
     let is_proper = !authority.as_str().contains('@') && has_proper_port(&authority);

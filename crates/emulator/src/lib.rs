@@ -33,6 +33,7 @@ mod transfer_coding;
 pub use config::{Auth, Config, ConfigError, LogFormat, listen_address};
 pub use error::Error;
 pub use host::is_azures_own;
+pub use listener::Protocol;
 pub use node::Node;
 pub use offline::{
     DisabledKey, OfflineFlags, OfflineProblem, OfflineProblemKind, OfflineVerification, Repaired,

@@ -1,3 +1,6 @@
+mod http2;
+mod protocol;
+
 use std::{
     convert::Infallible,
     future::Future,
@@ -8,13 +11,17 @@ use std::{
     time::Duration,
 };
 
-use axum::{extract::Request, http::header, response::Response};
+use axum::{
+    extract::Request,
+    http::{StatusCode, header},
+    response::{IntoResponse as _, Response},
+};
 use hyper::{body::Incoming, server::conn::http1, service::service_fn};
 use hyper_util::rt::{TokioIo, TokioTimer};
 use rustls::{AlertDescription, ServerConfig};
 #[cfg(target_os = "linux")]
 use socket2::SockRef;
-use socket2::{Domain, Protocol, Socket, Type};
+use socket2::{Domain, Socket, Type};
 use tokio::{
     io::{AsyncRead, AsyncWrite, AsyncWriteExt as _},
     net::{TcpListener, TcpStream},
@@ -26,22 +33,22 @@ use tokio_rustls::{TlsAcceptor, server::TlsStream};
 use tokio_util::sync::CancellationToken;
 use tower_http::timeout::TimeoutBody;
 
+use self::protocol::Begun;
+pub use self::protocol::Protocol;
 use crate::{Error, body::Body};
 
-/// The largest number of clients served at a time.
-const CONNECTION_LIMIT: u32 = 1024;
+/// The largest number of requests served at a time. An idle connection counts as one.
+const PLACES: u32 = 1024;
 
-/// The divisor of the open-file limit that gives the limit of connections: a request opens another file, to read or to
+/// The divisor of the open-file limit that gives the number of places: a request opens another file, to read or to
 /// write.
 const SHARE_OF_FILES: u64 = 2;
 
 /// The time that a client waits for a place, once idle connections were told to end.
 const TURN_LIMIT: Duration = Duration::from_secs(1);
 
-/// The answer to a client for whom there is no place left. Its request has not been read.
-const NO_TURN: &str = "HTTP/1.1 503 Service Unavailable: too many open files\r\n\
-    retry-after: 1\r\nconnection: close\r\ncontent-type: application/json\r\ncontent-length: 87\r\n\r\n\
-    {\"errors\":[{\"code\":\"UNAVAILABLE\",\"message\":\"too many clients at once\",\"detail\":null}]}\n";
+/// The body of the answer to a client for whom there is no place left.
+const CROWDED: &str = "{\"errors\":[{\"code\":\"UNAVAILABLE\",\"message\":\"too many clients at once\",\"detail\":null}]}\n";
 
 /// How long a client may take to send a request's head, or leave its connection idle.
 const HEAD_LIMIT: Duration = Duration::from_secs(75);
@@ -71,15 +78,26 @@ const NO_SUCH_FAMILY: i32 = if cfg!(target_os = "linux") { 97 } else { 47 };
 /// How many connections may wait to be accepted.
 const BACKLOG: i32 = 1024;
 
-/// What the first byte of a TLS connection is: the type of its first record, a handshake.
-/// <https://www.rfc-editor.org/rfc/rfc8446#section-5.1>
-const TLS_HANDSHAKE: u8 = 22;
+/// The name of HTTP/2 among the protocols that a client of TLS offers.
+/// <https://www.rfc-editor.org/rfc/rfc9113#section-3.2>
+pub(crate) const ALPN_HTTP2: &[u8] = b"h2";
 
 /// Who is at the other end of a request's connection.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Peer {
     pub(crate) address: IpAddr,
     pub(crate) uses_tls: bool,
+}
+
+/// A place among the requests that are served at a time. A change keeps it to its end, even if its client has left.
+#[derive(Clone, Debug)]
+pub(crate) struct Place(Arc<OwnedSemaphorePermit>);
+
+impl Place {
+    /// Returns true if no request has it.
+    fn is_free(&self) -> bool {
+        Arc::strong_count(&self.0) == 1
+    }
 }
 
 /// The addresses that the emulator listens on.
@@ -144,16 +162,16 @@ impl Listener {
         H: Fn(Request) -> F + Clone + Send + Sync + 'static,
         F: Future<Output = Response> + Send + 'static,
     {
-        let limit = u32::try_from(open_files / SHARE_OF_FILES).unwrap_or(CONNECTION_LIMIT);
-        let limit = limit.clamp(1, CONNECTION_LIMIT);
+        let limit = u32::try_from(open_files / SHARE_OF_FILES).unwrap_or(PLACES);
+        let limit = limit.clamp(1, PLACES);
         let server = Server {
             tls: tls.into(),
             handler,
             shutdown,
-            connections: Arc::new(Semaphore::new(limit as usize)),
+            places: Arc::new(Semaphore::new(limit as usize)),
             crowded: Arc::default(),
         };
-        let connections = Arc::clone(&server.connections);
+        let places = Arc::clone(&server.places);
         let mut acceptors = JoinSet::new();
         for socket in self.sockets {
             let server = server.clone();
@@ -166,8 +184,8 @@ impl Listener {
         }
         drop(server);
         acceptors.join_all().await;
-        // All permits are free once every connection has ended.
-        if timeout(DRAIN_LIMIT, connections.acquire_many(limit))
+        // All places are free once every connection and every change has ended.
+        if timeout(DRAIN_LIMIT, places.acquire_many(limit))
             .await
             .is_err()
         {
@@ -182,7 +200,7 @@ struct Server<H> {
     tls: TlsAcceptor,
     handler: H,
     shutdown: CancellationToken,
-    connections: Arc<Semaphore>,
+    places: Arc<Semaphore>,
     /// Tells connections that others wait. Idle connections end then.
     crowded: Arc<Notify>,
 }
@@ -209,7 +227,7 @@ where
                 }
             };
             is_failing = false;
-            let Some(permit) = self.turn().await else {
+            let Some(place) = self.turn().await else {
                 tracing::warn!(client = %address.ip(), "a client was turned away: there are too many");
                 // The answer is short and goes out at once.
                 let _ = timeout(ACCEPT_PAUSE, turn_away(stream)).await;
@@ -233,32 +251,43 @@ where
                     () = shutdown.cancelled() => None,
                 };
                 match begun {
-                    Some(Connection::Plain(stream)) => server.requests(stream, peer(false)).await,
-                    Some(Connection::Tls(stream)) => server.requests(stream, peer(true)).await,
+                    Some(Connection::Http1(stream)) => {
+                        server.requests(stream, peer(false), place).await;
+                    }
+                    Some(Connection::Http2(stream)) => {
+                        http2::serve(&server, stream, peer(false), place).await;
+                    }
+                    Some(Connection::Tls(stream)) => {
+                        let speaks_http2 = stream.get_ref().1.alpn_protocol() == Some(ALPN_HTTP2);
+                        if speaks_http2 {
+                            http2::serve(&server, stream, peer(true), place).await;
+                        } else {
+                            server.requests(stream, peer(true), place).await;
+                        }
+                    }
                     None => {}
                 }
-                drop(permit);
             });
         }
     }
 
-    /// Takes a place among the connections. If none is free, tells idle connections to end and waits for
-    /// [`TURN_LIMIT`] at most.
-    async fn turn(&self) -> Option<OwnedSemaphorePermit> {
-        let connections = || Arc::clone(&self.connections);
-        if let Ok(permit) = connections().try_acquire_owned() {
-            return Some(permit);
+    /// Takes a place. If none is free, tells idle connections to end and waits for [`TURN_LIMIT`] at most.
+    async fn turn(&self) -> Option<Place> {
+        let places = || Arc::clone(&self.places);
+        let place = |permit| Place(Arc::new(permit));
+        if let Ok(permit) = places().try_acquire_owned() {
+            return Some(place(permit));
         }
         let free = async {
             loop {
                 self.crowded.notify_waiters();
                 // A connection that has just begun does not listen yet: it is told in a later round.
-                if let Ok(permit) = timeout(ACCEPT_PAUSE, connections().acquire_owned()).await {
+                if let Ok(permit) = timeout(ACCEPT_PAUSE, places().acquire_owned()).await {
                     return permit;
                 }
             }
         };
-        timeout(TURN_LIMIT, free).await.ok()?.ok()
+        timeout(TURN_LIMIT, free).await.ok()?.ok().map(place)
     }
 
     /// Returns once an idle connection has to end.
@@ -275,13 +304,16 @@ where
         self.crowded.notified().await;
     }
 
-    /// Tells TLS from plain HTTP by the first byte. None if the client leaves, or says nothing in time.
+    /// Finds out what the client speaks. `None` if it leaves, or says nothing in time.
     async fn begin(&self, stream: TcpStream) -> Option<Connection> {
-        let mut first = [0];
-        match timeout(HEAD_LIMIT, stream.peek(&mut first)).await {
-            Ok(Ok(1)) if first != [TLS_HANDSHAKE] => return Some(Connection::Plain(stream)),
-            Ok(Ok(1)) => {}
-            _ => return None,
+        let (protocol, stream) = timeout(HEAD_LIMIT, protocol::begin(stream))
+            .await
+            .ok()?
+            .ok()?;
+        match protocol {
+            Protocol::Http1 => return Some(Connection::Http1(stream)),
+            Protocol::Http2 => return Some(Connection::Http2(stream)),
+            Protocol::Tls => {}
         }
         match timeout(HANDSHAKE_LIMIT, self.tls.accept(stream)).await {
             Ok(Ok(stream)) => return Some(Connection::Tls(Box::new(stream))),
@@ -294,14 +326,14 @@ where
         None
     }
 
-    async fn requests<S>(&self, stream: S, peer: Peer)
+    /// Serves HTTP/1, one request at a time.
+    async fn requests<S>(&self, stream: S, peer: Peer, place: Place)
     where
         S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
     {
-        let service = service_fn(|mut request: hyper::Request<Incoming>| {
-            request.extensions_mut().insert(peer);
-            let handler = self.handler.clone();
-            async move { Ok::<_, Infallible>(answer(handler, request).await) }
+        let service = service_fn(|request: hyper::Request<Incoming>| {
+            let answer = self.answer(request, peer, place.clone());
+            async move { Ok::<_, Infallible>(answer.await) }
         });
         let connection = http1::Builder::new()
             .timer(TokioTimer::new())
@@ -321,12 +353,47 @@ where
             tracing::debug!(%error, "a connection ended early");
         }
     }
+
+    async fn answer(
+        &self,
+        mut request: hyper::Request<Incoming>,
+        peer: Peer,
+        place: Place,
+    ) -> Response {
+        request.extensions_mut().insert(peer);
+        request.extensions_mut().insert(place);
+        // Whoever asks first whether to send the body has not sent it yet.
+        let asks_first = request.headers().contains_key(header::EXPECT);
+        let (parts, incoming) = request.into_parts();
+        let (body, unread) = Body::new(incoming);
+        let body = axum::body::Body::new(TimeoutBody::new(IDLE_LIMIT, body));
+        let response = (self.handler)(Request::from_parts(parts, body)).await;
+        if !asks_first {
+            // In the background: a client that sends much reads the answer meanwhile and stops.
+            tokio::spawn(unread.drain());
+        }
+        response
+    }
 }
 
-/// Answers a client without reading its request. A TLS client sees that the answer is not TLS and that the connection
-/// ends.
+/// The answer to a request for which there is no place left.
+fn crowded() -> Response {
+    let headers = [
+        (header::RETRY_AFTER, "1"),
+        (header::CONTENT_TYPE, "application/json"),
+    ];
+    (StatusCode::SERVICE_UNAVAILABLE, headers, CROWDED).into_response()
+}
+
+/// Answers a client without reading its request. A client of TLS or HTTP/2 sees that the answer is neither and that the
+/// connection ends.
 async fn turn_away(mut stream: TcpStream) -> io::Result<()> {
-    stream.write_all(NO_TURN.as_bytes()).await?;
+    let answer = format!(
+        "HTTP/1.1 503 Service Unavailable: too many open files\r\n\
+        retry-after: 1\r\nconnection: close\r\ncontent-type: application/json\r\ncontent-length: {}\r\n\r\n{CROWDED}",
+        CROWDED.len()
+    );
+    stream.write_all(answer.as_bytes()).await?;
     // Unread data would reset the connection, and the answer would be lost.
     let mut sent = [0; 1024];
     while let Ok(1..) = stream.try_read(&mut sent) {}
@@ -335,8 +402,9 @@ async fn turn_away(mut stream: TcpStream) -> io::Result<()> {
 
 /// A connection on which requests can come.
 enum Connection {
-    Plain(TcpStream),
-    Tls(Box<TlsStream<TcpStream>>),
+    Http1(Begun),
+    Http2(Begun),
+    Tls(Box<TlsStream<Begun>>),
 }
 
 /// An address of IPv6 is just that, and leaves the same of IPv4 to whoever names it.
@@ -344,7 +412,7 @@ fn listen(address: SocketAddr) -> io::Result<TcpListener> {
     let socket = Socket::new(
         Domain::for_address(address),
         Type::STREAM,
-        Some(Protocol::TCP),
+        Some(socket2::Protocol::TCP),
     )?;
     if address.is_ipv6() {
         socket.set_only_v6(true)?;
@@ -368,22 +436,4 @@ fn is_distrust(error: &io::Error) -> bool {
                 | AlertDescription::CertificateUnknown
         ))
     )
-}
-
-async fn answer<H, F>(handler: H, request: hyper::Request<Incoming>) -> Response
-where
-    H: Fn(Request) -> F,
-    F: Future<Output = Response>,
-{
-    // Whoever asks first whether to send the body has not sent it yet.
-    let asks_first = request.headers().contains_key(header::EXPECT);
-    let (parts, incoming) = request.into_parts();
-    let (body, unread) = Body::new(incoming);
-    let body = axum::body::Body::new(TimeoutBody::new(IDLE_LIMIT, body));
-    let response = handler(Request::from_parts(parts, body)).await;
-    if !asks_first {
-        // In the background: a client that sends much reads the answer meanwhile and stops.
-        tokio::spawn(unread.drain());
-    }
-    response
 }

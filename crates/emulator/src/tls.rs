@@ -17,7 +17,7 @@ use serde::Deserialize;
 pub(crate) use self::trust::Trust;
 pub use self::trust::fingerprint;
 use self::{authority::Authority, certificates::Certificates, own::Scope};
-use crate::host::Hosts;
+use crate::{host::Hosts, listener::ALPN_HTTP2};
 
 /// The common name of the emulator's own CA.
 pub const LOCAL_CA_NAME: &str = "Sealock CA for localhost";
@@ -149,6 +149,6 @@ pub(crate) fn prepare(
         .with_protocol_versions(&[&version::TLS13, &version::TLS12])?
         .with_no_client_auth()
         .with_cert_resolver(Arc::new(certificates));
-    config.alpn_protocols = vec![b"http/1.1".to_vec()];
+    config.alpn_protocols = vec![ALPN_HTTP2.to_vec(), b"http/1.1".to_vec()];
     Ok((Arc::new(config), trust))
 }

@@ -133,7 +133,12 @@ impl Layout {
     }
 
     fn at(&self, first: u64, count: u64) -> Segments {
-        let offset = |index: u64| HEADER_LEN as u64 + index * (self.segment_size() + self.tags());
+        let offset = |index: u64| {
+            let stored = self.segment_size() + self.tags();
+            index
+                .saturating_mul(stored)
+                .saturating_add(HEADER_LEN as u64)
+        };
         let end = offset(first + count).min(self.binding_offset());
         Segments {
             first,

@@ -1,0 +1,252 @@
+//! HTTP/2, whose connections carry many requests at a time, with limits of their own.
+
+use std::{
+    cell::Cell,
+    convert::Infallible,
+    future::Future,
+    pin::{Pin, pin},
+    task::{Context, Poll, ready},
+    time::Duration,
+};
+
+use axum::{
+    body::{Body, Bytes, HttpBody},
+    extract::Request,
+    response::Response,
+};
+use hyper::{
+    body::{Frame, Incoming, SizeHint},
+    rt::Executor,
+    server::conn::http2,
+    service::service_fn,
+};
+use hyper_util::rt::{TokioIo, TokioTimer};
+use tokio::{
+    io::{AsyncRead, AsyncWrite},
+    sync::watch,
+    task_local,
+    time::{Instant, sleep, timeout},
+};
+
+use super::{HEAD_LIMIT, IDLE_LIMIT, Peer, Place, Server, crowded};
+
+/// The largest number of requests at a time on one connection. Go's client sends as many before it knows the limit.
+const STREAM_LIMIT: u32 = 100;
+
+/// The largest head of a request. There can be many at a time.
+const HEAD_BYTES: u32 = 32 << 10;
+
+/// How many bytes of a request's body, and of all bodies of a connection, a client may send before they are read.
+const STREAM_WINDOW: u32 = 512 << 10;
+const CONNECTION_WINDOW: u32 = 1 << 20;
+
+/// How many bytes of an answer wait for its client, and how many are added at a time.
+const SEND_BYTES: usize = 64 << 10;
+const PIECE_BYTES: usize = 32 << 10;
+
+/// How many requests a client may take back before they were looked at, until its connection ends.
+/// <https://rustsec.org/advisories/RUSTSEC-2023-0034.html>
+const RESET_LIMIT: usize = 20;
+
+/// How many streams may be refused, until the connection ends: those that a client opens before it knows the limit are no
+/// attack. <https://rustsec.org/advisories/RUSTSEC-2024-0003.html>
+const REFUSAL_LIMIT: usize = 1024;
+
+/// How long a client without a request may take to leave, once it was told to.
+const LEAVE_LIMIT: Duration = Duration::from_secs(1);
+
+/// Serves the requests of a connection until its client leaves, has asked for nothing for [`HEAD_LIMIT`], or is told
+/// to end.
+pub(super) async fn serve<S, H, F>(server: &Server<H>, stream: S, peer: Peer, place: Place)
+where
+    S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
+    H: Fn(Request) -> F + Clone + Send + Sync + 'static,
+    F: Future<Output = Response> + Send + 'static,
+{
+    let streams = watch::Sender::new(0);
+    let service = service_fn(|request: hyper::Request<Incoming>| {
+        let stream = Stream::begin(&streams);
+        // The connection's place is that of one request; those beside it need places of their own.
+        let place = place.is_free().then(|| place.clone());
+        let server = server.clone();
+        async move {
+            let place = match place {
+                Some(place) => Some(place),
+                None => server.turn().await,
+            };
+            let response = match &place {
+                Some(place) => server.answer(request, peer, place.clone()).await,
+                None => crowded(),
+            };
+            Ok::<_, Infallible>(response.map(|body| Answer {
+                body,
+                rest: Bytes::new(),
+                _stream: stream,
+                _place: place,
+            }))
+        }
+    });
+    let connection = http2::Builder::new(Streams)
+        .timer(TokioTimer::new())
+        .max_concurrent_streams(STREAM_LIMIT)
+        .max_header_list_size(HEAD_BYTES)
+        .initial_stream_window_size(STREAM_WINDOW)
+        .initial_connection_window_size(CONNECTION_WINDOW)
+        .max_send_buf_size(SEND_BYTES)
+        .max_pending_accept_reset_streams(RESET_LIMIT)
+        .max_local_error_reset_streams(REFUSAL_LIMIT)
+        .serve_connection(TokioIo::new(stream), service);
+    let mut connection = pin!(connection);
+    let ended = tokio::select! {
+        ended = connection.as_mut() => ended,
+        () = leave(server, &streams) => {
+            connection.as_mut().graceful_shutdown();
+            tokio::select! {
+                ended = connection => ended,
+                () = without_streams(&streams, LEAVE_LIMIT) => Ok(()),
+            }
+        }
+    };
+    if let Err(error) = ended {
+        tracing::debug!(%error, "an HTTP/2 connection ended early");
+    }
+}
+
+/// Returns once the connection has to end.
+async fn leave<H, F>(server: &Server<H>, streams: &watch::Sender<usize>)
+where
+    H: Fn(Request) -> F + Clone + Send + Sync + 'static,
+    F: Future<Output = Response> + Send + 'static,
+{
+    tokio::select! {
+        () = server.told_to_end() => {}
+        () = without_streams(streams, HEAD_LIMIT) => {}
+    }
+}
+
+/// Returns once a connection has had no stream for this long.
+async fn without_streams(streams: &watch::Sender<usize>, limit: Duration) {
+    let mut streams = streams.subscribe();
+    loop {
+        let limit = match *streams.borrow_and_update() {
+            0 => limit,
+            _ => Duration::MAX,
+        };
+        // A stream that came and went counts, too.
+        if timeout(limit, streams.changed()).await.is_err() {
+            return;
+        }
+    }
+}
+
+/// A stream of a connection, counted while it lives.
+struct Stream(watch::Sender<usize>);
+
+impl Stream {
+    fn begin(streams: &watch::Sender<usize>) -> Self {
+        streams.send_modify(|count| *count += 1);
+        Self(streams.clone())
+    }
+}
+
+impl Drop for Stream {
+    fn drop(&mut self) {
+        self.0.send_modify(|count| *count -= 1);
+    }
+}
+
+task_local! {
+    /// When the client of this task's stream last had room for more of the answer; `None` before there is one.
+    static TAKEN: Cell<Option<Instant>>;
+}
+
+/// Runs the streams of connections, and resets one whose client takes nothing of the answer for [`IDLE_LIMIT`]. The
+/// window of such a stream is closed, while the connection may be busy with others.
+#[derive(Clone)]
+struct Streams;
+
+impl<S> Executor<S> for Streams
+where
+    S: Future + Send + 'static,
+    S::Output: Send,
+{
+    fn execute(&self, stream: S) {
+        tokio::spawn(TAKEN.scope(Cell::new(None), async move {
+            tokio::select! {
+                _ = stream => {}
+                () = stalled() => tracing::debug!("a client took nothing of an answer for too long"),
+            }
+        }));
+    }
+}
+
+/// Returns once the client has taken nothing of the answer for [`IDLE_LIMIT`].
+async fn stalled() {
+    loop {
+        let taken = TAKEN.with(Cell::get);
+        let waited = taken.map_or(Duration::ZERO, |taken| taken.elapsed());
+        if waited >= IDLE_LIMIT {
+            return;
+        }
+        sleep(IDLE_LIMIT - waited).await;
+    }
+}
+
+/// The body of an answer. Once it has ended, the rest of it lies in memory and no longer counts as being taken, so it comes
+/// in pieces.
+struct Answer {
+    body: Body,
+    /// What is left of the last frame.
+    rest: Bytes,
+    _stream: Stream,
+    _place: Option<Place>,
+}
+
+impl Answer {
+    fn next_piece(&mut self) -> Frame<Bytes> {
+        let length = self.rest.len().min(PIECE_BYTES);
+        Frame::data(self.rest.split_to(length))
+    }
+}
+
+impl HttpBody for Answer {
+    type Data = Bytes;
+    type Error = axum::Error;
+
+    fn poll_frame(
+        mut self: Pin<&mut Self>,
+        context: &mut Context<'_>,
+    ) -> Poll<Option<Result<Frame<Bytes>, axum::Error>>> {
+        TAKEN.with(|taken| taken.set(Some(Instant::now())));
+        if !self.rest.is_empty() {
+            return Poll::Ready(Some(Ok(self.next_piece())));
+        }
+        match ready!(Pin::new(&mut self.body).poll_frame(context)) {
+            Some(Ok(frame)) => Poll::Ready(Some(Ok(match frame.into_data() {
+                Ok(data) => {
+                    self.rest = data;
+                    self.next_piece()
+                }
+                Err(trailers) => trailers,
+            }))),
+            ended => Poll::Ready(ended),
+        }
+    }
+
+    fn is_end_stream(&self) -> bool {
+        self.rest.is_empty() && self.body.is_end_stream()
+    }
+
+    fn size_hint(&self) -> SizeHint {
+        let (body, rest) = (self.body.size_hint(), self.rest.len() as u64);
+        let mut hint = SizeHint::new();
+        hint.set_lower(body.lower() + rest);
+        if let Some(upper) = body.upper() {
+            hint.set_upper(upper + rest);
+        }
+        hint
+    }
+}
+
+#[cfg(test)]
+mod tests;

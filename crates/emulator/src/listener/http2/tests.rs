@@ -1,0 +1,225 @@
+use std::{
+    net::{IpAddr, Ipv4Addr},
+    sync::Arc,
+};
+
+use axum::http::{Method, StatusCode};
+use h2::{Reason, RecvStream, client::SendRequest};
+use rustls::{crypto::ring, server::ResolvesServerCertUsingSni};
+use tokio::{
+    io::{AsyncWriteExt as _, DuplexStream, duplex},
+    sync::{Notify, Semaphore},
+    task::JoinHandle,
+};
+use tokio_util::sync::CancellationToken;
+
+use super::*;
+
+const PEER: Peer = Peer {
+    address: IpAddr::V4(Ipv4Addr::LOCALHOST),
+    uses_tls: false,
+};
+
+/// More than the window of a stream that its client never opens further.
+const LARGE: usize = 1 << 20;
+
+const PLACES: usize = 3;
+
+fn server<H>(handler: H) -> Server<H> {
+    let tls = rustls::ServerConfig::builder_with_provider(Arc::new(ring::default_provider()))
+        .with_safe_default_protocol_versions()
+        .unwrap()
+        .with_no_client_auth()
+        .with_cert_resolver(Arc::new(ResolvesServerCertUsingSni::new()));
+    Server {
+        tls: Arc::new(tls).into(),
+        handler,
+        shutdown: CancellationToken::new(),
+        places: Arc::new(Semaphore::new(PLACES)),
+        crowded: Arc::default(),
+    }
+}
+
+/// Serves a connection, and returns the client's end of it.
+async fn accept<H, F>(server: &Server<H>) -> (DuplexStream, JoinHandle<()>)
+where
+    H: Fn(Request) -> F + Clone + Send + Sync + 'static,
+    F: Future<Output = Response> + Send + 'static,
+{
+    let (client, stream) = duplex(64 << 10);
+    let place = server.turn().await.unwrap();
+    let server = server.clone();
+    let served = tokio::spawn(async move { serve(&server, stream, PEER, place).await });
+    (client, served)
+}
+
+async fn connect<H, F>(server: &Server<H>) -> (SendRequest<Bytes>, JoinHandle<()>)
+where
+    H: Fn(Request) -> F + Clone + Send + Sync + 'static,
+    F: Future<Output = Response> + Send + 'static,
+{
+    let (stream, served) = accept(server).await;
+    // What waits on one stream leaves room for the others.
+    let (client, connection) = h2::client::Builder::new()
+        .initial_connection_window_size(1 << 20)
+        .handshake(stream)
+        .await
+        .unwrap();
+    tokio::spawn(connection);
+    (client, served)
+}
+
+async fn ask(
+    client: &SendRequest<Bytes>,
+    method: Method,
+) -> Result<Response<RecvStream>, h2::Error> {
+    let request = Request::builder().method(method).uri("http://localhost/");
+    let mut client = client.clone().ready().await?;
+    let (response, _) = client.send_request(request.body(()).unwrap(), true)?;
+    response.await
+}
+
+async fn get(client: &SendRequest<Bytes>) -> Result<Response<RecvStream>, h2::Error> {
+    ask(client, Method::GET).await
+}
+
+/// Reads a body to its end.
+async fn read(mut body: RecvStream) -> Result<usize, h2::Error> {
+    let mut length = 0;
+    while let Some(data) = body.data().await {
+        let data = data?;
+        length += data.len();
+        body.flow_control().release_capacity(data.len())?;
+    }
+    Ok(length)
+}
+
+async fn large(_: Request) -> Response {
+    Response::new(Body::from(vec![0; LARGE]))
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_stream_whose_client_takes_nothing_is_reset_and_others_go_on() {
+    let server = server(large);
+    let (client, _served) = connect(&server).await;
+    let begun = Instant::now();
+    let mut stalled = get(&client).await.unwrap().into_body();
+    let reset = loop {
+        // Nothing is released, so the window stays closed.
+        match timeout(Duration::from_secs(5), stalled.data()).await {
+            Ok(Some(Err(error))) => break error,
+            Ok(None) => panic!("the answer came whole"),
+            Ok(Some(Ok(_))) | Err(_) => {}
+        }
+        let other = get(&client).await.unwrap().into_body();
+        assert_eq!(read(other).await.unwrap(), LARGE);
+    };
+    assert_eq!(reset.reason(), Some(Reason::CANCEL));
+    assert!(begun.elapsed() >= IDLE_LIMIT);
+    assert_eq!(server.places.available_permits(), PLACES - 1);
+    let other = get(&client).await.unwrap().into_body();
+    assert_eq!(read(other).await.unwrap(), LARGE);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_request_that_takes_long_is_not_cut_off() {
+    let slow = |request| async {
+        sleep(20 * IDLE_LIMIT).await;
+        large(request).await
+    };
+    let (client, _served) = connect(&server(slow)).await;
+    let answer = get(&client).await.unwrap().into_body();
+    assert_eq!(read(answer).await.unwrap(), LARGE);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_connection_without_a_request_ends() {
+    let server = server(|_| async { Response::default() });
+    let (client, served) = connect(&server).await;
+    sleep(HEAD_LIMIT / 2).await;
+    get(&client).await.unwrap();
+    let asked = Instant::now();
+    served.await.unwrap();
+    assert!(asked.elapsed() >= HEAD_LIMIT);
+    assert_eq!(server.places.available_permits(), PLACES);
+    assert!(get(&client).await.is_err());
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_client_that_never_leaves_is_cut_off() {
+    let server = server(large);
+    let head_without_an_end = &b"\0\0\0\x04\0\0\0\0\0\0\0\x01\x01\0\0\0\0\x01\x82"[..];
+    for said in [b"", &head_without_an_end[..9], head_without_an_end] {
+        let (mut client, served) = accept(&server).await;
+        let preface = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n";
+        client.write_all(preface).await.unwrap();
+        client.write_all(said).await.unwrap();
+        served.await.unwrap();
+        assert_eq!(server.places.available_permits(), PLACES, "{said:?}");
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn each_request_beside_the_first_takes_a_place_or_is_told_that_there_is_none() {
+    let gate = Arc::new(Notify::new());
+    let handler = {
+        let gate = Arc::clone(&gate);
+        move |_| {
+            let gate = Arc::clone(&gate);
+            async move {
+                gate.notified().await;
+                Response::default()
+            }
+        }
+    };
+    let server = server(handler);
+    let (client, _served) = connect(&server).await;
+    let asked: Vec<_> = (0..=PLACES)
+        .map(|_| {
+            let client = client.clone();
+            tokio::spawn(async move { get(&client).await.map(|answer| answer.status()) })
+        })
+        .collect();
+    sleep(2 * super::super::TURN_LIMIT).await;
+    assert_eq!(server.places.available_permits(), 0);
+    gate.notify_waiters();
+    let mut statuses = Vec::new();
+    for asked in asked {
+        statuses.push(asked.await.unwrap().unwrap());
+    }
+    statuses.sort();
+    assert_eq!(statuses[..PLACES], [StatusCode::OK; PLACES]);
+    assert_eq!(statuses[PLACES], StatusCode::SERVICE_UNAVAILABLE);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_request_whose_client_has_left_keeps_its_place_while_it_is_served() {
+    let (begun, end) = (Arc::new(Notify::new()), Arc::new(Notify::new()));
+    let handler = {
+        let (begun, end) = (Arc::clone(&begun), Arc::clone(&end));
+        move |request: Request| {
+            let (begun, end) = (Arc::clone(&begun), Arc::clone(&end));
+            async move {
+                // A change goes on in a task of its own.
+                let change = tokio::spawn(async move {
+                    begun.notify_one();
+                    end.notified().await;
+                    drop(request);
+                });
+                change.await.unwrap();
+                Response::default()
+            }
+        }
+    };
+    let server = server(handler);
+    let (client, served) = connect(&server).await;
+    let asked = tokio::spawn(async move { ask(&client, Method::POST).await.map(drop) });
+    begun.notified().await;
+    asked.abort();
+    served.await.unwrap();
+    assert_eq!(server.places.available_permits(), PLACES - 1);
+    end.notify_one();
+    while server.places.available_permits() < PLACES {
+        tokio::task::yield_now().await;
+    }
+}
