@@ -60,6 +60,35 @@ check "curl: GET /v2/ by address" answers_over_tls 200 "https://$ADDRESS/v2/"
 check "curl: the registry's name is verified, and wants a login" answers_over_tls 401 "https://$NAME/v2/"
 check "curl: and it says so" jq -e '.errors[0].code == "UNAUTHORIZED"' "$STATE/body"
 
+# --- HTTP/2 -------------------------------------------------------------------------------------------------------
+
+# speaks VERSION URL [CURL OPTION...]
+speaks() {
+    local version=$1 url=$2
+    shift 2
+    equal "$version 200" "$(curl --cacert "$ca" --output "$STATE/body" --write-out '%{http_version} %{http_code}' "$@" "$url")"
+}
+
+# pushes_and_pulls URL CURL-OPTION...: 20 MiB in one request, and back.
+pushes_and_pulls() {
+    local url=$1 digest
+    shift
+    head -c 20971520 /dev/urandom >"$STATE/large"
+    digest=sha256:$(sha256sum "$STATE/large" | cut -d ' ' -f 1)
+    curl --fail --cacert "$ca" "$@" --header 'Content-Type: application/octet-stream' --data-binary "@$STATE/large" \
+        "$url/v2/http2/blobs/uploads/?digest=$digest"
+    curl --fail --cacert "$ca" "$@" --output "$STATE/back" "$url/v2/http2/blobs/$digest"
+    cmp "$STATE/large" "$STATE/back"
+}
+
+check "curl: HTTP/2 by ALPN" speaks 2 "https://$REGISTRY/v2/"
+check "curl: HTTP/1.1 if it wants that" speaks 1.1 "https://$REGISTRY/v2/" --http1.1
+check "curl: HTTP/2 without TLS, by prior knowledge" speaks 2 "http://$REGISTRY/v2/" --http2-prior-knowledge
+check "curl: HTTP/1.1 goes on without the upgrade that it offers" speaks 1.1 "http://$REGISTRY/v2/" --http2
+check "curl: pushes and pulls by HTTP/2 with TLS" pushes_and_pulls "https://$REGISTRY" --http2
+check "curl: pushes and pulls by HTTP/2 without" pushes_and_pulls "http://$REGISTRY" --http2-prior-knowledge
+check "curl: asks first whether to send, by HTTP/2" pushes_and_pulls "https://$REGISTRY" --http2 --header 'Expect: 100-continue'
+
 # --- OpenSSL, as strict as it can be ------------------------------------------------------------------------------
 
 # handshake HOST:PORT CA
