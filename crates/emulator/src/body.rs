@@ -36,21 +36,21 @@ impl Body {
 }
 
 impl Unread {
-    /// Reads on for a while. Who is refused in the middle of sending would otherwise find the
-    /// connection reset, and never learn why.
-    pub(crate) async fn drain(self) {
+    /// Reads on for a while, in the background: a client that sends much reads the answer meanwhile and stops. One that is
+    /// refused in the middle of sending would otherwise find the connection reset, and never learn why.
+    pub(crate) fn drain(self) {
         let left = self.0.lock().unwrap_or_else(PoisonError::into_inner).take();
-        let Some(mut left) = left else {
-            return;
-        };
-        let mut drained = 0;
-        let drain = async {
-            while let (true, Some(Ok(frame))) = (drained < DRAIN_BYTES, left.frame().await) {
-                drained += frame.data_ref().map_or(0, Bytes::len);
-            }
-        };
-        // What is still coming then ends with the connection.
-        let _ = timeout(DRAIN_LIMIT, drain).await;
+        if let Some(left) = left {
+            // What is still coming then ends with the connection.
+            tokio::spawn(timeout(DRAIN_LIMIT, drain(left)));
+        }
+    }
+}
+
+async fn drain(mut body: Incoming) {
+    let mut drained = 0;
+    while let (true, Some(Ok(frame))) = (drained < DRAIN_BYTES, body.frame().await) {
+        drained += frame.data_ref().map_or(0, Bytes::len);
     }
 }
 

@@ -54,13 +54,15 @@ impl Door {
     pub(crate) async fn answer(self, request: Request) -> Response {
         let host = host::authority(&request);
         let logged = Logged::begin(request.method(), request.uri(), host.as_ref());
-        let response = if request.method().is_safe() {
-            Box::pin(self.route(host, request)).await
+        let is_safe = request.method().is_safe();
+        let place = request.extensions().get::<Place>().cloned();
+        let answered = Box::pin(self.route(host, request));
+        let response = if is_safe {
+            answered.await
         } else {
-            let place = request.extensions().get::<Place>().cloned();
             // A client that leaves must not leave a change half done.
             let change = tokio::spawn(async move {
-                let response = self.route(host, request).await;
+                let response = answered.await;
                 drop(place);
                 response
             });

@@ -369,8 +369,7 @@ where
         let body = axum::body::Body::new(TimeoutBody::new(IDLE_LIMIT, body));
         let response = (self.handler)(Request::from_parts(parts, body)).await;
         if !asks_first {
-            // In the background: a client that sends much reads the answer meanwhile and stops.
-            tokio::spawn(unread.drain());
+            unread.drain();
         }
         response
     }

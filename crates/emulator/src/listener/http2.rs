@@ -25,7 +25,7 @@ use tokio::{
     io::{AsyncRead, AsyncWrite},
     sync::watch,
     task_local,
-    time::{Instant, sleep, timeout},
+    time::{Instant, sleep_until, timeout},
 };
 
 use super::{HEAD_LIMIT, IDLE_LIMIT, Peer, Place, Server, crowded};
@@ -183,12 +183,12 @@ where
 /// Returns once the client has taken nothing of the answer for [`IDLE_LIMIT`].
 async fn stalled() {
     loop {
-        let taken = TAKEN.with(Cell::get);
-        let waited = taken.map_or(Duration::ZERO, |taken| taken.elapsed());
-        if waited >= IDLE_LIMIT {
+        let taken = TAKEN.with(Cell::get).unwrap_or_else(Instant::now);
+        let limit = taken + IDLE_LIMIT;
+        if Instant::now() >= limit {
             return;
         }
-        sleep(IDLE_LIMIT - waited).await;
+        sleep_until(limit).await;
     }
 }
 

@@ -10,6 +10,7 @@ use tokio::{
     io::{AsyncWriteExt as _, DuplexStream, duplex},
     sync::{Notify, Semaphore},
     task::JoinHandle,
+    time::sleep,
 };
 use tokio_util::sync::CancellationToken;
 
