@@ -142,11 +142,8 @@ fn check(bad: &Bad, answer: &RawAnswer) -> Result<(), String> {
         return Err(format!("not one error: {text}"));
     };
     let message = error["message"].as_str().unwrap_or_default();
-    if error["code"] != bad.code || message.is_empty() || error.get("detail").is_none() {
-        return Err(format!(
-            "not {} with a message and a detail: {text}",
-            bad.code
-        ));
+    if error["code"] != bad.code || message.is_empty() {
+        return Err(format!("not {} with a message: {text}", bad.code));
     }
     let mut headers = vec![
         ("content-type", "application/json"),
@@ -457,7 +454,13 @@ fn head_and_get_agree_on_good_and_bad_requests_also_while_the_key_is_refused() {
                 assert!(id.is_some(), "{what} has no correlation id");
                 (answer.status, headers)
             };
-            assert_eq!(described(&head), described(&get), "{what}");
+            // Ranges are GET's alone: RFC 9110, 14.2.
+            let whole = match header {
+                Some(("range", _)) => Some(client.send("GET", &path, &[], b"")),
+                _ => None,
+            };
+            let alike = whole.as_ref().unwrap_or(&get);
+            assert_eq!(described(&head), described(alike), "{what}");
             assert_eq!(head.body, b"", "{what}");
             let length = get.body.len().to_string();
             match get.status {
@@ -465,7 +468,7 @@ fn head_and_get_agree_on_good_and_bad_requests_also_while_the_key_is_refused() {
                 _ => assert_eq!(get.header("content-length"), length, "{what}"),
             }
             assert!(
-                get.status < 400 || get.header("content-type") == "application/json",
+                get.status < 400 || get.header("content-type").starts_with("application/json"),
                 "{what}"
             );
             assert_eq!(

@@ -490,6 +490,20 @@ fn a_range_is_that_slice() {
 }
 
 #[test]
+fn head_describes_the_whole_blob_whatever_range_it_names() {
+    let emulator = Emulator::start();
+    let client = emulator.client();
+    assert_eq!(client.push_blob("app", b"0123456789").status, 201);
+    let blob = format!("/v2/app/blobs/{}", digest_of(b"0123456789"));
+    for range in ["bytes=0-1", "bytes=0-1,4-5", "bytes=10-", "bytes=5-1", "-"] {
+        let head = client.send("HEAD", &blob, &[("range", range)], b"");
+        assert_eq!(head.status, 200, "{range}");
+        assert_eq!(head.header("content-length"), "10", "{range}");
+        assert!(!head.headers.contains_key("content-range"), "{range}");
+    }
+}
+
+#[test]
 fn a_manifest_that_does_not_say_its_type_has_that_of_the_last_push() {
     let emulator = Emulator::start();
     let client = emulator.client();
