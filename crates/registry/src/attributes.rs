@@ -3,7 +3,7 @@ use sealock_store::{Batch, Commit, Record, Table};
 use serde::{Deserialize, Serialize};
 
 use crate::{
-    Error, Reference, Registry, RepositoryName, Tag,
+    Error, Registry, RepositoryName, Tag,
     manifests::{MANIFESTS, ManifestRecord, TAGS, TagRecord},
 };
 
@@ -159,9 +159,7 @@ impl Registry {
         let key = [&*self.id, repository.as_str(), &text];
         let changed = self.store.update(|| async {
             let existing = self.manifest_record(repository, digest).await?;
-            let existing = existing.ok_or(Error::ManifestUnknown {
-                reference: Reference::Digest(*digest),
-            })?;
+            let existing = existing.ok_or(Error::ManifestUnlisted)?;
             let mut record = existing.value.clone();
             record.attributes = record.attributes.with(change);
             let batch = Batch::new()
