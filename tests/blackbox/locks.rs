@@ -104,7 +104,7 @@ fn each_lock_forbids_what_it_says() {
         client.send("PATCH", &path, &[], unlock.as_bytes());
         client.send("DELETE", "/acr/v1/app", &[], b"");
     }
-    assert_eq!(emulator.json(&["verify"])["problems"], json!([]));
+    emulator.verify();
 }
 
 #[test]
@@ -137,10 +137,8 @@ fn what_may_not_be_listed_is_not() {
         &format!("/acr/v1/app/_manifests/{}", image.digest()),
         hide,
     );
-    assert_eq!(
-        client.get("/acr/v1/app/_manifests").json()["manifests"],
-        json!([])
-    );
+    let listed = client.get("/acr/v1/app/_manifests").json();
+    assert_eq!(listed["manifests"], json!(null));
     // What is hidden is still there for who knows its name.
     assert_eq!(client.pull("hidden", "v1", &image).status, 200);
     assert_eq!(client.pull("app", "v1", &image).status, 200);
@@ -220,5 +218,5 @@ fn a_lock_counts_for_uploads_under_way_and_for_mounts() {
     assert_eq!(mount(&digest_of(other.blobs().next().unwrap())), 202);
     assert_eq!(mount(&image.digest()), 202);
     assert_eq!(mount(&blob), 201, "the locked repository can be read");
-    assert_eq!(emulator.json(&["verify"])["problems"], json!([]));
+    emulator.verify();
 }

@@ -117,7 +117,7 @@ fn bad_requests_get_clear_errors_and_change_nothing() {
 
     assert_eq!(state(&emulator), before);
     assert_eq!(client.pull("app", "v1", &image).status, 200);
-    emulator.cli(&["verify"]);
+    emulator.verify();
     let end = format!("{}?digest={}", words.fill("{upload}"), digest_of(BEGUN));
     assert_eq!(
         client.send("PUT", &end, &[], b"").status,
@@ -377,7 +377,7 @@ fn what_is_no_proper_http_is_refused_and_never_hangs() {
 
     assert_eq!(state(&emulator), before);
     assert_eq!(client.pull("app", "v1", &image).status, 200);
-    emulator.cli(&["verify"]);
+    emulator.verify();
 }
 
 /// Every kind of request that can come as GET and as HEAD, with its headers and its status where the

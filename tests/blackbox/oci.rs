@@ -106,7 +106,7 @@ fn content_is_known_by_sha512_however_it_is_pushed() {
     assert_eq!(pushed.status, 201);
     assert_eq!(client.get(&path).body, image.manifest());
     assert_eq!(client.get(&path).header("docker-content-digest"), digest);
-    emulator.cli(&["verify"]);
+    emulator.verify();
 }
 
 #[test]
@@ -250,7 +250,7 @@ fn referrers_are_listed_filtered_and_paged() {
     let gone = format!("/v2/app/manifests/{}", all[0]);
     assert_eq!(client.send("DELETE", &gone, &[], b"").status, 202);
     assert_eq!(listed(&client.get(&path)), all[1..]);
-    emulator.cli(&["verify"]);
+    emulator.verify();
 }
 
 #[test]
@@ -329,7 +329,7 @@ fn a_manifest_is_deleted_with_what_is_about_it_and_leaves_no_repository() {
     assert_eq!(delete(&client, &others[0]).status, 202);
     assert_eq!(client.get("/v2/_catalog").json()["repositories"], json!([]));
     assert_eq!(client.get("/acr/v1/app/_manifests").code(), "NAME_UNKNOWN");
-    emulator.cli(&["verify"]);
+    emulator.verify();
 }
 
 #[test]
@@ -446,7 +446,7 @@ fn sparse_manifests_are_taken_only_on_request() {
     let client = emulator.client();
     assert_eq!(put(&client, path, Image::MEDIA_TYPE, &manifest).status, 201);
     assert_eq!(client.get(path).body, manifest.to_string().into_bytes());
-    emulator.cli(&["verify"]);
+    emulator.verify();
 }
 
 #[test]

@@ -188,7 +188,7 @@ fn every_way_of_uploading_stores_every_size() {
         }
     }
     assert_eq!(staged(&emulator), 0);
-    emulator.cli(&["verify"]);
+    emulator.verify();
 }
 
 #[test]
@@ -358,7 +358,7 @@ fn a_blob_is_mounted_from_the_repository_that_has_it() {
         client.get(&format!("/v2/to/blobs/{digest}")).body == content,
         "the mounted blob does not depend on it"
     );
-    emulator.cli(&["verify"]);
+    emulator.verify();
 }
 
 #[test]
@@ -404,7 +404,7 @@ fn a_blob_is_stored_once_and_freed_with_its_last_repository() {
         "it can come back"
     );
     assert!(client.get(&path("one")).body == content);
-    emulator.cli(&["verify"]);
+    emulator.verify();
 }
 
 #[test]
@@ -584,6 +584,10 @@ fn content_is_answered_so_that_no_browser_renders_it() {
     ] {
         for method in ["GET", "HEAD"] {
             let answer = client.send(method, path, &[header], b"");
+            let status = match (method, status) {
+                ("HEAD", 206) => 200,
+                (_, status) => status,
+            };
             assert_eq!(answer.status, status, "{method} {path} {header:?}");
             let policy = answer.header("content-security-policy");
             assert_eq!(policy, "sandbox; default-src 'none'");
@@ -719,7 +723,7 @@ fn a_manifest_is_served_byte_for_byte_under_its_type() {
             );
         }
     }
-    emulator.cli(&["verify"]);
+    emulator.verify();
 }
 
 #[test]
@@ -780,7 +784,7 @@ fn deleting_a_manifest_takes_its_tags_and_deleting_a_tag_leaves_the_manifest() {
     assert_eq!(objects(&emulator).len(), 0);
     let unknown = client.get("/v2/app/tags/list");
     assert_eq!((unknown.status, &*unknown.code()), (404, "NAME_UNKNOWN"));
-    emulator.cli(&["verify"]);
+    emulator.verify();
 }
 
 #[test]
@@ -949,7 +953,7 @@ fn parallel_pushes_of_one_blob_leave_one_object() {
         }
     }
     assert_eq!(staged(&emulator), 0);
-    emulator.cli(&["verify"]);
+    emulator.verify();
 }
 
 #[test]
@@ -969,7 +973,7 @@ fn parallel_pushes_of_one_manifest_leave_one_object() {
         });
         assert_eq!(objects(&emulator).len(), round + 1);
     }
-    emulator.cli(&["verify"]);
+    emulator.verify();
 }
 
 #[test]
@@ -1097,7 +1101,7 @@ fn content_survives_a_restart() {
         "what was deleted stays so"
     );
     assert_eq!(tags(&client, "app"), ["v1", "v2"]);
-    emulator.cli(&["verify"]);
+    emulator.verify();
 }
 
 #[test]
@@ -1165,6 +1169,6 @@ fn every_kind_of_registry_serves_its_content() {
         );
         assert_eq!(status(&client, "DELETE", &path), 202, "{name}");
         assert_eq!(status(&client, "GET", &path), 404, "{name}");
-        emulator.cli(&["verify"]);
+        emulator.verify();
     }
 }

@@ -175,7 +175,7 @@ fn what_a_client_deleted_of_an_image_is_reported_apart_and_is_no_problem() {
     let notes: Vec<&str> = notes.iter().map(|note| note.as_str().unwrap()).collect();
     let named = |from: &str, to: &str| {
         let named = |note: &&str| note.contains(from) && note.contains(to);
-        notes.iter().any(|note| named(&note))
+        notes.iter().any(named)
     };
     assert!(
         named(&digest_of(index.as_bytes()), &image.digest()),

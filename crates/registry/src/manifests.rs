@@ -391,7 +391,7 @@ impl Registry {
                 }),
                 deleted => deleted.map(drop),
             },
-            Reference::Digest(digest) => self.delete_graph(repository, digest).await,
+            Reference::Digest(digest) => Box::pin(self.delete_graph(repository, digest)).await,
         }
     }
 

@@ -35,7 +35,7 @@ impl Registry {
         let last = match known.filter(|stamp| ahead.contains(stamp)) {
             // Another process may have given some, or this one when the clock stood there before.
             None if matches!(self.clock.setting(), ClockSetting::Frozen(_)) => {
-                self.last_stamp_within(&ahead).await?
+                Box::pin(self.last_stamp_within(&ahead)).await?
             }
             known => known,
         };

@@ -39,7 +39,7 @@ pub(in super::super) async fn list(call: Call, name: &RepositoryName) -> Answer 
     page::with_link(
         Json(body).into_response(),
         limit,
-        Some(order.as_str()),
+        order.as_str(),
         &format!("/acr/v1/{name}/_tags"),
         next,
     )
