@@ -145,6 +145,33 @@ fn what_may_not_be_listed_is_not() {
 }
 
 #[test]
+fn what_was_said_of_a_repository_goes_with_its_last_manifest() {
+    let emulator = Emulator::start();
+    let client = emulator.client();
+    let images = [Image::random(&[]), Image::random(&[])];
+    for image in &images {
+        assert_eq!(
+            client.push("app", &image.digest()[7..20], image).status,
+            201
+        );
+    }
+    patch(&client, "/acr/v1/app", r#"{"listEnabled":false}"#);
+    let listed = || client.get("/v2/_catalog").json()["repositories"].clone();
+    let delete = |image: &Image| {
+        let path = format!("/v2/app/manifests/{}", image.digest());
+        assert_eq!(client.send("DELETE", &path, &[], b"").status, 202);
+    };
+    delete(&images[0]);
+    assert_eq!(client.push("app", "again", &images[0]).status, 201);
+    assert_eq!(listed(), json!([]), "it was never empty");
+    for image in &images {
+        delete(image);
+    }
+    assert_eq!(client.push("app", "again", &images[0]).status, 201);
+    assert_eq!(listed(), json!(["app"]));
+}
+
+#[test]
 fn locks_survive_a_restart_and_a_push_elsewhere() {
     let mut emulator = Emulator::start();
     let image = Image::random(&[100]);

@@ -110,6 +110,27 @@ impl Registry {
         Batch::new().delete(&REPOSITORIES, &[&self.id, repository.as_str()])
     }
 
+    /// Forgets what was said of a repository that has no manifest any more: it is gone. For whoever has no turn.
+    pub(crate) async fn forget_if_empty(&self, repository: &RepositoryName) -> Result<(), Error> {
+        // Nothing was said of most, and nobody has to wait.
+        if self.repository_attributes(repository).await? == Attributes::default() {
+            return Ok(());
+        }
+        let _turn = self.sole_turn(repository).await?;
+        match self.check_known(repository).await {
+            Err(Error::NameUnknown(_)) => {}
+            known => return known,
+        }
+        match self
+            .store
+            .commit(self.forget_attributes(repository))
+            .await?
+        {
+            // It expects nothing: nobody else has a turn.
+            Commit::Done | Commit::Conflict => Ok(()),
+        }
+    }
+
     pub(crate) async fn change_repository(
         &self,
         repository: &RepositoryName,

@@ -391,7 +391,10 @@ impl Registry {
                 }),
                 deleted => deleted.map(drop),
             },
-            Reference::Digest(digest) => Box::pin(self.delete_graph(repository, digest)).await,
+            Reference::Digest(digest) => {
+                Box::pin(self.delete_graph(repository, digest)).await?;
+                self.forget_if_empty(repository).await
+            }
         }
     }
 
