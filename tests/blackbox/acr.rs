@@ -237,6 +237,289 @@ fn lists_come_in_pages_and_in_the_order_that_was_asked_for() {
     );
 }
 
+/// Every item of a list, by one page after the other: its name, and when it was last updated.
+fn timed(client: &Client, path: &str, list: &str, name: &str) -> Vec<(String, String)> {
+    let named = pages(client, path, list, name).concat();
+    let times = pages(client, path, list, "lastUpdateTime").concat();
+    named.into_iter().zip(times).collect()
+}
+
+#[test]
+fn lists_by_time_have_the_newest_first_however_little_time_has_passed() {
+    let mut emulator = Emulator::start();
+    let client = emulator.client();
+    let mut pushed = Vec::new();
+    let mut push = |client: &Client, tags: &[&str]| {
+        for tag in tags {
+            let image = Image::random(&[]);
+            assert_eq!(client.push("app", tag, &image).status, 201);
+            pushed.push(((*tag).to_owned(), image.digest()));
+        }
+    };
+    // Within a second, and then within none, also across a restart and when the clock comes back to that time.
+    push(&client, &["c", "a", "d"]);
+    emulator.cli(&["clock", "advance", "1h"]);
+    emulator.cli(&["clock", "freeze"]);
+    push(&client, &["h", "f", "g"]);
+    emulator.kill();
+    emulator.start_again();
+    let client = emulator.client();
+    push(&client, &["b", "i", "e"]);
+    emulator.cli(&["clock", "advance", "1h"]);
+    emulator.cli(&["clock", "advance", "-1h"]);
+    push(&client, &["k", "j"]);
+
+    for at in [1, 4, 100] {
+        for (list, field, which) in [("tags", "name", 0), ("manifests", "digest", 1)] {
+            let mut expected: Vec<String> = pushed
+                .iter()
+                .map(|(tag, digest)| [tag, digest][which].clone())
+                .collect();
+            let path = |order: &str| format!("/acr/v1/app/_{list}?n={at}&orderby={order}");
+            let oldest_first = timed(&client, &path("timeasc"), list, field);
+            let names: Vec<_> = oldest_first.iter().map(|(name, _)| name.clone()).collect();
+            assert_eq!(names, expected, "{list} by {at}");
+            expected.reverse();
+            let newest_first = timed(&client, &path("timedesc"), list, field);
+            let names: Vec<_> = newest_first.iter().map(|(name, _)| name.clone()).collect();
+            assert_eq!(names, expected, "{list} by {at}");
+            // Clients sort themselves, too.
+            for ((_, one), (_, next)) in oldest_first.iter().zip(&oldest_first[1..]) {
+                assert!(one < next, "{one} is before {next}");
+            }
+        }
+    }
+}
+
+#[test]
+fn times_have_seven_digits_of_a_second() {
+    let emulator = Emulator::start();
+    let client = emulator.client();
+    for tag in ["a", "b", "c"] {
+        assert_eq!(client.push("app", tag, &Image::random(&[])).status, 201);
+    }
+    let path = "/acr/v1/app/_tags?orderby=timeasc";
+    let times = pages(&client, path, "tags", "lastUpdateTime").concat();
+    let fraction = |time: &String| time.rsplit_once('.').unwrap().1.to_owned();
+    let fractions: Vec<String> = times.iter().map(fraction).collect();
+    assert!(fractions.iter().all(|it| it.len() == 8), "{fractions:?}");
+    assert!(fractions.iter().any(|it| it != "0000000Z"), "{fractions:?}");
+}
+
+#[test]
+fn a_page_without_tags_or_manifests_has_no_list_of_them() {
+    let emulator = Emulator::start();
+    let client = emulator.client();
+    let image = Image::random(&[]);
+    assert_eq!(client.push("app", "v1", &image).status, 201);
+    let behind = format!("/acr/v1/app/_manifests?last={}", image.digest());
+    for (path, list) in [
+        ("/acr/v1/app/_tags?last=v1", "tags"),
+        ("/acr/v1/app/_tags?n=0", "tags"),
+        (behind.as_str(), "manifests"),
+    ] {
+        assert_eq!(get(&client, path)[list], Value::Null, "{path}");
+    }
+    client.send("DELETE", "/acr/v1/app/_tags/v1", &[], b"");
+    assert_eq!(get(&client, "/acr/v1/app/_tags")["tags"], Value::Null);
+    // What is not ACR's own has an empty list, and so has an untagged manifest.
+    let manifests = get(&client, "/acr/v1/app/_manifests");
+    assert_eq!(manifests["manifests"][0]["tags"], json!([]));
+    assert_eq!(get(&client, "/v2/app/tags/list")["tags"], json!([]));
+}
+
+#[test]
+fn a_page_names_the_next_one_as_acr_does_and_the_last_one_names_none() {
+    let emulator = Emulator::start();
+    let client = emulator.client();
+    let image = Image::random(&[]);
+    for repository in ["alpine", "contoso-marketing", "node"] {
+        for tag in ["latest", "v1", "v2"] {
+            assert_eq!(client.push(repository, tag, &image).status, 201);
+        }
+    }
+    for (path, link) in [
+        (
+            "/v2/_catalog?n=2",
+            "/v2/_catalog?last=contoso-marketing&n=2&orderby=",
+        ),
+        (
+            "/v2/alpine/tags/list?n=2",
+            "/v2/alpine/tags/list?last=v1&n=2&orderby=",
+        ),
+        (
+            "/acr/v1/_catalog?n=2",
+            "/acr/v1/_catalog?last=contoso-marketing&n=2&orderby=",
+        ),
+        (
+            "/acr/v1/alpine/_tags?n=2&orderby=none",
+            "/acr/v1/alpine/_tags?last=v1&n=2&orderby=",
+        ),
+    ] {
+        let page = client.get(path);
+        assert_eq!(next(&page), Some(link), "{path}");
+        assert_eq!(next(&client.get(link)), None, "{link}");
+    }
+}
+
+#[test]
+#[expect(clippy::too_many_lines, reason = "a table")]
+fn what_is_not_there_is_said_as_acr_says_it() {
+    let emulator = Emulator::start();
+    let client = emulator.client();
+    assert_eq!(client.push("app", "v1", &Image::random(&[])).status, 201);
+    let none = digest_of(b"none");
+    let manifest =
+        format!(r#"manifest {none} is not found","detail":{{"Name":"app","Revision":"{none}"}}"#);
+    let blob = format!(r#"blob unknown to registry","detail":"{none}""#);
+    let upload = r#"blob upload unknown to registry","detail":{}"#;
+    let session = "/v2/app/blobs/uploads/0d7c1f5c-9c1e-4a0e-8a57-0f6a4ed3f2b1";
+    for (method, path, code, message) in [
+        (
+            "GET",
+            "/v2/app/manifests/v2",
+            "MANIFEST_UNKNOWN",
+            r#"manifest tagged by \"v2\" is not found","detail":{"Tag":"v2"}"#,
+        ),
+        (
+            "DELETE",
+            "/v2/app/manifests/v2",
+            "MANIFEST_UNKNOWN",
+            r#"manifest tagged by \"v2\" is not found","detail":{"Tag":"v2"}"#,
+        ),
+        (
+            "GET",
+            &format!("/v2/app/manifests/{none}"),
+            "MANIFEST_UNKNOWN",
+            &manifest,
+        ),
+        (
+            "DELETE",
+            &format!("/v2/app/manifests/{none}"),
+            "MANIFEST_UNKNOWN",
+            &manifest,
+        ),
+        (
+            "GET",
+            &format!("/acr/v1/app/_manifests/{none}"),
+            "MANIFEST_UNKNOWN",
+            r#"manifest unknown""#,
+        ),
+        (
+            "PATCH",
+            &format!("/acr/v1/app/_manifests/{none}"),
+            "MANIFEST_UNKNOWN",
+            r#"manifest unknown""#,
+        ),
+        (
+            "GET",
+            &format!("/v2/app/blobs/{none}"),
+            "BLOB_UNKNOWN",
+            &blob,
+        ),
+        (
+            "DELETE",
+            &format!("/v2/app/blobs/{none}"),
+            "BLOB_UNKNOWN",
+            &blob,
+        ),
+        ("GET", session, "BLOB_UPLOAD_UNKNOWN", upload),
+        ("PATCH", session, "BLOB_UPLOAD_UNKNOWN", upload),
+        (
+            "PUT",
+            &format!("{session}?digest={none}"),
+            "BLOB_UPLOAD_UNKNOWN",
+            upload,
+        ),
+        ("DELETE", session, "BLOB_UPLOAD_UNKNOWN", upload),
+        (
+            "GET",
+            "/acr/v1/app/_tags/v2",
+            "TAG_UNKNOWN",
+            r#"the specified tag does not exist""#,
+        ),
+        (
+            "DELETE",
+            "/acr/v1/app/_tags/v2",
+            "TAG_UNKNOWN",
+            r#"the specified tag does not exist""#,
+        ),
+        (
+            "GET",
+            "/v2/team/none/tags/list",
+            "NAME_UNKNOWN",
+            r#"repository \"team/none\" is not found""#,
+        ),
+        (
+            "GET",
+            "/acr/v1/team/none",
+            "NAME_UNKNOWN",
+            r#"repository \"team/none\" is not found""#,
+        ),
+        (
+            "GET",
+            "/acr/v1/team/none/_tags",
+            "NAME_UNKNOWN",
+            r#"repository \"team/none\" is not found""#,
+        ),
+        (
+            "GET",
+            "/acr/v1/team/none/_manifests",
+            "NAME_UNKNOWN",
+            r#"repository \"team/none\" is not found""#,
+        ),
+        (
+            "DELETE",
+            "/acr/v1/team/none",
+            "NAME_UNKNOWN",
+            r#"repository name not known to registry","detail":{"name":"team/none"}"#,
+        ),
+    ] {
+        let body: &[u8] = if path.starts_with("/acr") { b"{}" } else { b"" };
+        let answer = client.send(method, path, &[], body);
+        let expected =
+            format!("{{\"errors\":[{{\"code\":\"{code}\",\"message\":\"{message}}}]}}\n");
+        assert_eq!(answer.status, 404, "{method} {path}");
+        assert_eq!(
+            String::from_utf8_lossy(&answer.body),
+            expected,
+            "{method} {path}"
+        );
+        assert_eq!(
+            answer.header("content-type"),
+            "application/json; charset=utf-8"
+        );
+    }
+}
+
+#[test]
+fn what_a_manifest_lacks_is_said_as_acr_says_it() {
+    let emulator = Emulator::start();
+    let client = emulator.client();
+    let (none, other) = (digest_of(b"none"), digest_of(b"other"));
+    let descriptor = |digest: &str| json!({"mediaType": "a/b", "digest": digest, "size": 1});
+    let manifest = json!({
+        "schemaVersion": 2, "mediaType": Image::MEDIA_TYPE, "config": descriptor(&none), "layers": [descriptor(&other)],
+    });
+    let headers = [("content-type", Image::MEDIA_TYPE)];
+    let refused = client.send(
+        "PUT",
+        "/v2/app/manifests/v2",
+        &headers,
+        manifest.to_string().as_bytes(),
+    );
+    let entry = |digest: &str| {
+        format!(
+            r#"{{"code":"MANIFEST_BLOB_UNKNOWN","message":"blob unknown to registry","detail":"{digest}"}}"#
+        )
+    };
+    let expected = format!("{{\"errors\":[{},{}]}}\n", entry(&none), entry(&other));
+    assert_eq!(
+        (refused.status, String::from_utf8(refused.body).unwrap()),
+        (400, expected)
+    );
+}
+
 #[test]
 fn what_is_deleted_is_gone_and_its_space_with_it() {
     let emulator = Emulator::start();
@@ -273,7 +556,7 @@ fn what_is_deleted_is_gone_and_its_space_with_it() {
         Vec::<std::path::PathBuf>::new()
     );
     assert_eq!(client.send("DELETE", "/acr/v1/app", &[], b"").status, 404);
-    assert_eq!(emulator.json(&["verify"])["problems"], json!([]));
+    emulator.verify();
 }
 
 #[test]
@@ -311,7 +594,7 @@ fn what_is_acknowledged_beside_the_deletion_of_its_repository_is_whole() {
             status => assert_eq!((status, &*late.code()), (400, "MANIFEST_BLOB_UNKNOWN")),
         }
     }
-    assert_eq!(emulator.json(&["verify"])["problems"], json!([]));
+    emulator.verify();
 }
 
 #[test]

@@ -1380,7 +1380,7 @@ fn verify_finds_damaged_and_missing_objects() {
     for (path, content) in &objects {
         fs::write(path, content).unwrap();
     }
-    emulator.cli(&["verify"]);
+    emulator.verify();
     assert_eq!(client.pull("app", "v1", &image).status, 200);
 }
 
@@ -1412,7 +1412,7 @@ fn verify_finds_an_orphaned_object_and_the_next_start_sweeps_it() {
 
     emulator.restart();
     eventually("the sweep", || !orphan.exists());
-    emulator.cli(&["verify"]);
+    emulator.verify();
     assert_eq!(emulator.client().pull("app", "v1", &image).status, 200);
 }
 
@@ -1456,7 +1456,7 @@ fn verify_cannot_say_that_a_revoked_registry_is_whole() {
         "inspect",
     );
     emulator.cli(&["key", "enable"]);
-    emulator.cli(&["verify"]);
+    emulator.verify();
 
     emulator.cli(&["key", "backup", "--file", "BACKUP"]);
     emulator.cli(&["key", "delete"]);
@@ -1466,7 +1466,7 @@ fn verify_cannot_say_that_a_revoked_registry_is_whole() {
                 registry-key; without a backup, the content is gone\n";
     assert_contains(&text.stderr, &[hint], "purged");
     emulator.cli(&["key", "restore", "--file", "BACKUP"]);
-    emulator.cli(&["verify"]);
+    emulator.verify();
 
     emulator.cli(&["vault", "delete"]);
     emulator.cli(&["vault", "purge"]);
@@ -1481,7 +1481,7 @@ fn verify_cannot_say_that_a_revoked_registry_is_whole() {
         "hint: give the identity access to the key with: sealock access grant --vault sealock";
     assert_contains(&text.stderr, &[hint], "a new vault");
     emulator.cli(&["access", "grant"]);
-    emulator.cli(&["verify"]);
+    emulator.verify();
 }
 
 #[test]

@@ -98,7 +98,7 @@ fn what_a_crowd_pushes_mounts_tags_and_deletes_leaves_a_whole_store() {
     println!("{CLIENTS} clients: {done:?}, {} problems", problems.len());
     assert!(problems.is_empty(), "{}", problems.join("\n"));
     assert_eq!(done.len(), KINDS.len(), "nobody did some of them: {done:?}");
-    emulator.cli(&["verify"]);
+    emulator.verify();
     let staging = emulator.data_dir().join("blobs/staging");
     assert_eq!(
         std::fs::read_dir(staging).unwrap().count(),

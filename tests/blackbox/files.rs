@@ -132,7 +132,7 @@ fn every_file_has_its_row_and_every_row_its_file() {
         }
         met.retain(|_, met| !*met);
         assert!(met.is_empty(), "no such file with {engine}: {met:?}");
-        emulator.cli(&["verify"]);
+        emulator.verify();
     }
 }
 
@@ -159,5 +159,5 @@ fn what_an_interrupted_write_leaves_is_swept_by_the_next_start() {
         .filter(|path| data.join(path).exists())
         .collect();
     assert!(left.is_empty(), "{left:?}");
-    emulator.cli(&["verify"]);
+    emulator.verify();
 }

@@ -117,7 +117,7 @@ fn bad_requests_get_clear_errors_and_change_nothing() {
 
     assert_eq!(state(&emulator), before);
     assert_eq!(client.pull("app", "v1", &image).status, 200);
-    emulator.cli(&["verify"]);
+    emulator.verify();
     let end = format!("{}?digest={}", words.fill("{upload}"), digest_of(BEGUN));
     assert_eq!(
         client.send("PUT", &end, &[], b"").status,
@@ -142,11 +142,8 @@ fn check(bad: &Bad, answer: &RawAnswer) -> Result<(), String> {
         return Err(format!("not one error: {text}"));
     };
     let message = error["message"].as_str().unwrap_or_default();
-    if error["code"] != bad.code || message.is_empty() || error.get("detail").is_none() {
-        return Err(format!(
-            "not {} with a message and a detail: {text}",
-            bad.code
-        ));
+    if error["code"] != bad.code || message.is_empty() {
+        return Err(format!("not {} with a message: {text}", bad.code));
     }
     let mut headers = vec![
         ("content-type", "application/json"),
@@ -380,7 +377,7 @@ fn what_is_no_proper_http_is_refused_and_never_hangs() {
 
     assert_eq!(state(&emulator), before);
     assert_eq!(client.pull("app", "v1", &image).status, 200);
-    emulator.cli(&["verify"]);
+    emulator.verify();
 }
 
 /// Every kind of request that can come as GET and as HEAD, with its headers and its status where the
@@ -457,7 +454,13 @@ fn head_and_get_agree_on_good_and_bad_requests_also_while_the_key_is_refused() {
                 assert!(id.is_some(), "{what} has no correlation id");
                 (answer.status, headers)
             };
-            assert_eq!(described(&head), described(&get), "{what}");
+            // Ranges are GET's alone: RFC 9110, 14.2.
+            let whole = match header {
+                Some(("range", _)) => Some(client.send("GET", &path, &[], b"")),
+                _ => None,
+            };
+            let alike = whole.as_ref().unwrap_or(&get);
+            assert_eq!(described(&head), described(alike), "{what}");
             assert_eq!(head.body, b"", "{what}");
             let length = get.body.len().to_string();
             match get.status {
@@ -465,7 +468,7 @@ fn head_and_get_agree_on_good_and_bad_requests_also_while_the_key_is_refused() {
                 _ => assert_eq!(get.header("content-length"), length, "{what}"),
             }
             assert!(
-                get.status < 400 || get.header("content-type") == "application/json",
+                get.status < 400 || get.header("content-type").starts_with("application/json"),
                 "{what}"
             );
             assert_eq!(

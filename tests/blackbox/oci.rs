@@ -106,7 +106,7 @@ fn content_is_known_by_sha512_however_it_is_pushed() {
     assert_eq!(pushed.status, 201);
     assert_eq!(client.get(&path).body, image.manifest());
     assert_eq!(client.get(&path).header("docker-content-digest"), digest);
-    emulator.cli(&["verify"]);
+    emulator.verify();
 }
 
 #[test]
@@ -250,7 +250,7 @@ fn referrers_are_listed_filtered_and_paged() {
     let gone = format!("/v2/app/manifests/{}", all[0]);
     assert_eq!(client.send("DELETE", &gone, &[], b"").status, 202);
     assert_eq!(listed(&client.get(&path)), all[1..]);
-    emulator.cli(&["verify"]);
+    emulator.verify();
 }
 
 #[test]
@@ -283,6 +283,114 @@ fn what_clients_listed_under_the_referrers_tag_is_in_the_list() {
     assert_eq!(
         listed(&client.get(&format!("/v2/app/referrers/{subject}"))),
         both
+    );
+}
+
+/// Pushes a manifest about `subject` by its digest, under a tag if there is one, and returns the digest.
+fn attach(client: &Client, subject: &str, note: usize, tag: &str) -> String {
+    let (manifest, digest) = artifact(subject, "a/b", note);
+    let to = format!("/v2/app/manifests/{digest}?{tag}");
+    assert_eq!(put(client, &to, Image::MEDIA_TYPE, &manifest).status, 201);
+    digest
+}
+
+fn delete(client: &Client, digest: &str) -> Answer {
+    client.send("DELETE", &format!("/v2/app/manifests/{digest}"), &[], b"")
+}
+
+#[test]
+fn a_manifest_is_deleted_with_what_is_about_it_and_leaves_no_repository() {
+    let emulator = without_cmk();
+    let client = emulator.client();
+    assert_eq!(client.push_blob("app", b"{}").status, 201);
+    let image = Image::random(&[10]);
+    assert_eq!(client.push("app", "v1", &image).status, 201);
+    let signature = attach(&client, &image.digest(), 1, "");
+    let sbom = attach(&client, &image.digest(), 2, "");
+    let of_sbom = attach(&client, &sbom, 3, "");
+    let others = [attach(&client, &digest_of(b"another"), 4, "")];
+    assert_eq!(delete(&client, &sbom).status, 202);
+    assert_eq!(
+        delete(&client, &of_sbom).status,
+        404,
+        "with what it is about"
+    );
+    assert_eq!(
+        client.get(&format!("/v2/app/manifests/{signature}")).status,
+        200
+    );
+    assert_eq!(delete(&client, &image.digest()).status, 202);
+    for gone in [&image.digest(), &signature, &sbom, &of_sbom] {
+        assert_eq!(client.get(&format!("/v2/app/manifests/{gone}")).status, 404);
+    }
+    let listed = client.get("/acr/v1/app/_manifests").json();
+    assert_eq!(listed["manifests"][0]["digest"], *others[0]);
+    assert_eq!(listed["manifests"].as_array().unwrap().len(), 1);
+    assert_eq!(delete(&client, &others[0]).status, 202);
+    assert_eq!(client.get("/v2/_catalog").json()["repositories"], json!([]));
+    assert_eq!(client.get("/acr/v1/app/_manifests").code(), "NAME_UNKNOWN");
+    emulator.verify();
+}
+
+#[test]
+fn a_tagged_referrer_outlives_its_subject_with_what_is_about_it() {
+    let emulator = without_cmk();
+    let client = emulator.client();
+    assert_eq!(client.push_blob("app", b"{}").status, 201);
+    let subject = attach(&client, &digest_of(b"never pushed"), 1, "tag=v1");
+    let tagged = attach(&client, &subject, 2, "tag=v2");
+    let untagged = attach(&client, &subject, 3, "");
+    let of_tagged = attach(&client, &tagged, 4, "");
+    // Untagging deletes nothing else.
+    assert_eq!(delete(&client, "v1").status, 202);
+    assert_eq!(
+        client.get(&format!("/v2/app/manifests/{untagged}")).status,
+        200
+    );
+    assert_eq!(delete(&client, &subject).status, 202);
+    let status = |digest: &str| client.get(&format!("/v2/app/manifests/{digest}")).status;
+    let statuses = [&subject, &untagged, &tagged, &of_tagged].map(|digest| status(digest));
+    assert_eq!(statuses, [404, 404, 200, 200]);
+}
+
+#[test]
+fn a_locked_referrer_keeps_its_subject_and_all_that_is_about_it() {
+    let emulator = without_cmk();
+    let client = emulator.client();
+    assert_eq!(client.push_blob("app", b"{}").status, 201);
+    let subject = attach(&client, &digest_of(b"never pushed"), 1, "");
+    let all: Vec<String> = (2..5)
+        .map(|note| attach(&client, &subject, note, ""))
+        .collect();
+    let locked = format!("/acr/v1/app/_manifests/{}", all[1]);
+    client.send("PATCH", &locked, &[], br#"{"deleteEnabled":false}"#);
+    let refused = delete(&client, &subject);
+    assert_eq!(
+        (refused.status, &*refused.code()),
+        (405, "REGISTRY_DISALLOWED_OPERATION")
+    );
+    let mut expected = all.clone();
+    expected.sort();
+    assert_eq!(
+        listed(&client.get(&format!("/v2/app/referrers/{subject}"))),
+        expected
+    );
+    client.send("PATCH", &locked, &[], br#"{"deleteEnabled":true}"#);
+    assert_eq!(delete(&client, &subject).status, 202);
+    assert_eq!(client.get("/v2/_catalog").json()["repositories"], json!([]));
+}
+
+#[test]
+fn with_a_customer_managed_key_what_is_about_a_manifest_outlives_it() {
+    let emulator = Emulator::start();
+    let client = emulator.client();
+    assert_eq!(client.push_blob("app", b"{}").status, 201);
+    let subject = attach(&client, &digest_of(b"never pushed"), 1, "");
+    let referrer = attach(&client, &subject, 2, "");
+    assert_eq!(delete(&client, &subject).status, 202);
+    assert_eq!(
+        client.get(&format!("/v2/app/manifests/{referrer}")).status,
+        200
     );
 }
 
@@ -338,7 +446,7 @@ fn sparse_manifests_are_taken_only_on_request() {
     let client = emulator.client();
     assert_eq!(put(&client, path, Image::MEDIA_TYPE, &manifest).status, 201);
     assert_eq!(client.get(path).body, manifest.to_string().into_bytes());
-    emulator.cli(&["verify"]);
+    emulator.verify();
 }
 
 #[test]
@@ -360,10 +468,8 @@ fn everything_that_a_manifest_lacks_is_named() {
         let errors = refused.json()["errors"].as_array().unwrap().clone();
         for error in &errors {
             assert_eq!(error["code"], "MANIFEST_BLOB_UNKNOWN");
-            let digest = error["detail"]["digest"].as_str().unwrap();
-            assert!(error["message"].as_str().unwrap().contains(digest));
         }
-        let digests = errors.iter().map(|error| error["detail"]["digest"].clone());
+        let digests = errors.iter().map(|error| error["detail"].clone());
         digests.collect()
     };
     let layers = ["there", "one", "other", "one"].map(descriptor).to_vec();

@@ -188,7 +188,7 @@ fn every_way_of_uploading_stores_every_size() {
         }
     }
     assert_eq!(staged(&emulator), 0);
-    emulator.cli(&["verify"]);
+    emulator.verify();
 }
 
 #[test]
@@ -358,7 +358,7 @@ fn a_blob_is_mounted_from_the_repository_that_has_it() {
         client.get(&format!("/v2/to/blobs/{digest}")).body == content,
         "the mounted blob does not depend on it"
     );
-    emulator.cli(&["verify"]);
+    emulator.verify();
 }
 
 #[test]
@@ -404,7 +404,7 @@ fn a_blob_is_stored_once_and_freed_with_its_last_repository() {
         "it can come back"
     );
     assert!(client.get(&path("one")).body == content);
-    emulator.cli(&["verify"]);
+    emulator.verify();
 }
 
 #[test]
@@ -490,6 +490,20 @@ fn a_range_is_that_slice() {
 }
 
 #[test]
+fn head_describes_the_whole_blob_whatever_range_it_names() {
+    let emulator = Emulator::start();
+    let client = emulator.client();
+    assert_eq!(client.push_blob("app", b"0123456789").status, 201);
+    let blob = format!("/v2/app/blobs/{}", digest_of(b"0123456789"));
+    for range in ["bytes=0-1", "bytes=0-1,4-5", "bytes=10-", "bytes=5-1", "-"] {
+        let head = client.send("HEAD", &blob, &[("range", range)], b"");
+        assert_eq!(head.status, 200, "{range}");
+        assert_eq!(head.header("content-length"), "10", "{range}");
+        assert!(!head.headers.contains_key("content-range"), "{range}");
+    }
+}
+
+#[test]
 fn a_manifest_that_does_not_say_its_type_has_that_of_the_last_push() {
     let emulator = Emulator::start();
     let client = emulator.client();
@@ -570,6 +584,10 @@ fn content_is_answered_so_that_no_browser_renders_it() {
     ] {
         for method in ["GET", "HEAD"] {
             let answer = client.send(method, path, &[header], b"");
+            let status = match (method, status) {
+                ("HEAD", 206) => 200,
+                (_, status) => status,
+            };
             assert_eq!(answer.status, status, "{method} {path} {header:?}");
             let policy = answer.header("content-security-policy");
             assert_eq!(policy, "sandbox; default-src 'none'");
@@ -705,7 +723,7 @@ fn a_manifest_is_served_byte_for_byte_under_its_type() {
             );
         }
     }
-    emulator.cli(&["verify"]);
+    emulator.verify();
 }
 
 #[test]
@@ -766,7 +784,7 @@ fn deleting_a_manifest_takes_its_tags_and_deleting_a_tag_leaves_the_manifest() {
     assert_eq!(objects(&emulator).len(), 0);
     let unknown = client.get("/v2/app/tags/list");
     assert_eq!((unknown.status, &*unknown.code()), (404, "NAME_UNKNOWN"));
-    emulator.cli(&["verify"]);
+    emulator.verify();
 }
 
 #[test]
@@ -935,7 +953,7 @@ fn parallel_pushes_of_one_blob_leave_one_object() {
         }
     }
     assert_eq!(staged(&emulator), 0);
-    emulator.cli(&["verify"]);
+    emulator.verify();
 }
 
 #[test]
@@ -955,7 +973,7 @@ fn parallel_pushes_of_one_manifest_leave_one_object() {
         });
         assert_eq!(objects(&emulator).len(), round + 1);
     }
-    emulator.cli(&["verify"]);
+    emulator.verify();
 }
 
 #[test]
@@ -1083,7 +1101,7 @@ fn content_survives_a_restart() {
         "what was deleted stays so"
     );
     assert_eq!(tags(&client, "app"), ["v1", "v2"]);
-    emulator.cli(&["verify"]);
+    emulator.verify();
 }
 
 #[test]
@@ -1151,6 +1169,6 @@ fn every_kind_of_registry_serves_its_content() {
         );
         assert_eq!(status(&client, "DELETE", &path), 202, "{name}");
         assert_eq!(status(&client, "GET", &path), 404, "{name}");
-        emulator.cli(&["verify"]);
+        emulator.verify();
     }
 }

@@ -217,7 +217,7 @@ fn refuses_and_permits(revocation: &Revocation) {
         "{name}: restored"
     );
     assert_eq!(self::gate(&emulator)["state"], "available");
-    emulator.cli(&["verify"]);
+    emulator.verify();
 }
 
 fn gate(emulator: &Emulator) -> Value {

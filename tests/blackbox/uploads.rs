@@ -136,7 +136,7 @@ fn an_upload_goes_on_where_it_was_however_the_emulator_ended() {
         }
         assert_eq!(left(&emulator), (0, 0), "{how}");
         emulator.restart();
-        emulator.cli(&["verify"]);
+        emulator.verify();
     }
 }
 
@@ -407,7 +407,7 @@ fn an_upload_whose_files_are_damaged_is_unknown_and_swept() {
         check_unknown(&emulator.client(), &location, what);
         assert_eq!(left(&emulator), (0, 0), "{what}");
     }
-    emulator.cli(&["verify"]);
+    emulator.verify();
 }
 
 #[test]

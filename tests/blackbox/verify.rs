@@ -1,6 +1,6 @@
 use std::fs;
 
-use sealock_tests::{Emulator, Image, random_bytes};
+use sealock_tests::{Emulator, Image, digest_of, random_bytes};
 use serde_json::{Value, json};
 
 /// Damages a file of a running emulator, and returns the findings of `verify`.
@@ -141,4 +141,48 @@ fn a_damaged_upload_is_told_as_unknown_and_moved_aside() {
         .map(|it| it["name"].as_str().unwrap().split('/').next().unwrap())
         .collect();
     assert_eq!(names, ["staging", "uploads"]);
+}
+
+#[test]
+fn what_a_client_deleted_of_an_image_is_reported_apart_and_is_no_problem() {
+    let emulator = Emulator::start();
+    let client = emulator.client();
+    let image = Image::random(&[1000]);
+    let other = Image::random(&[1000]);
+    assert_eq!(client.push("app", "v1", &image).status, 201);
+    assert_eq!(client.push("app", "v2", &other).status, 201);
+    let media_type = "application/vnd.oci.image.index.v1+json";
+    let index = json!({"schemaVersion": 2, "mediaType": media_type, "manifests": [{
+        "mediaType": Image::MEDIA_TYPE, "digest": image.digest(), "size": image.manifest().len(),
+    }]});
+    let index = index.to_string();
+    let headers = [("content-type", media_type)];
+    let put = client.send("PUT", "/v2/app/manifests/multi", &headers, index.as_bytes());
+    assert_eq!(put.status, 201);
+    let registry = || emulator.json(&["verify"])["registries"][0].clone();
+    assert_eq!(registry()["deleted_references"], json!([]));
+
+    let layer = digest_of(other.blobs().last().unwrap());
+    for path in [
+        format!("/v2/app/manifests/{}", image.digest()),
+        format!("/v2/app/blobs/{layer}"),
+    ] {
+        assert_eq!(client.send("DELETE", &path, &[], b"").status, 202);
+    }
+    let verified = registry();
+    assert_eq!(verified["problems"], json!([]));
+    let notes = verified["deleted_references"].as_array().unwrap();
+    let notes: Vec<&str> = notes.iter().map(|note| note.as_str().unwrap()).collect();
+    let named = |from: &str, to: &str| {
+        let named = |note: &&str| note.contains(from) && note.contains(to);
+        notes.iter().any(named)
+    };
+    assert!(
+        named(&digest_of(index.as_bytes()), &image.digest()),
+        "{notes:?}"
+    );
+    assert!(named(&other.digest(), &layer), "{notes:?}");
+    assert_eq!(notes.len(), 2);
+    let shown = emulator.cli(&["verify"]);
+    assert!(shown.contains(notes[0]), "{shown}");
 }

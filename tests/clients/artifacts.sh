@@ -7,15 +7,6 @@ source "$(dirname "$0")/lib.sh"
 
 readonly ORAS=v1.3.6 HELM=v3.22.0
 
-# install_go_tool PACKAGE VERSION: neither is in Debian; the Go module proxy has their sources.
-install_go_tool() {
-    local tool=${1##*/}
-    [[ -x $CACHE/bin/$tool-$2 ]] && return
-    GOTOOLCHAIN=local GOBIN=$CACHE/bin GOPATH=$CACHE/gopath GOCACHE=$CACHE/go GOFLAGS=-modcacherw CGO_ENABLED=0 \
-        timeout --foreground 1500 "$CACHE/python/bin/go" install "$1@$2"
-    mv "$CACHE/bin/$tool" "$CACHE/bin/$tool-$2"
-}
-
 oras() { timeout --foreground 180 "$CACHE/bin/oras-$ORAS" "$@"; }
 
 helm() { timeout --foreground 180 "$CACHE/bin/helm-$HELM" "$@"; }
@@ -105,6 +96,9 @@ log_in() { oras login "${options[@]}" --username plain --password-stdin "$plain"
 refused "oras: a wrong password is refused" 'authentication required|unauthorized' log_in wrong
 check "oras: log in" log_in "$password"
 round_trip "$plain/notes" "without a key"
+refused "oras: what was attached is deleted with it, and the repository is gone" 'repository "notes" is not found' \
+    oras repo tags "${options[@]}" "$plain/notes"
+check "oras: push, to list it" push_artifact "$plain/notes"
 check "oras: repo ls" eval "oras repo ls ${options[*]} $plain | grep -x notes"
 
 # --- helm -----------------------------------------------------------------------------------------------------------

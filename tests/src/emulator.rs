@@ -189,6 +189,19 @@ impl Emulator {
         output.stdout
     }
 
+    /// Verifies that everything is whole, and that no manifest refers to anything that is not there.
+    ///
+    /// # Panics
+    /// If it is not so.
+    pub fn verify(&self) {
+        let verified = self.json(&["verify"]);
+        let registries = verified["registries"].as_array().expect("registries");
+        for registry in registries {
+            let deleted = registry["deleted_references"].as_array();
+            assert_eq!(deleted, Some(&Vec::new()), "{registry}");
+        }
+    }
+
     /// Runs the command line with `--json`; it must succeed.
     pub fn json(&self, arguments: &[&str]) -> Value {
         serde_json::from_str(&self.cli(&[arguments, &["--json"]].concat())).expect("JSON")

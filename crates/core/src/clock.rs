@@ -27,6 +27,9 @@ struct State {
     gap: Option<Gap>,
 }
 
+/// The unit of .NET's times, which have seven digits of a second.
+pub const TICK: SignedDuration = SignedDuration::from_nanos(100);
+
 /// How a clock tells its time.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
@@ -99,9 +102,17 @@ impl Clock {
         self.lock().setting
     }
 
-    /// The time now, to the second: Azure's records are no finer.
+    /// The time now, to the second: the records of Key Vault are no finer.
     pub fn now(&self) -> Timestamp {
         self.lock().now()
+    }
+
+    /// The time now, in whole [ticks](TICK): the records of ACR are that fine.
+    pub fn now_in_ticks(&self) -> Timestamp {
+        let state = self.lock();
+        let now = state.setting.exactly_at(state.seen);
+        let into_tick = now.as_nanosecond().rem_euclid(TICK.as_nanos());
+        Timestamp::from_nanosecond(now.as_nanosecond() - into_tick).unwrap_or(now)
     }
 
     /// The time up to which the clock is confirmed.
@@ -193,11 +204,15 @@ impl State {
 impl ClockSetting {
     /// The time that a clock with this setting shows, to the second.
     fn shown_at(self, reading: Reading) -> Timestamp {
-        let now = match self {
+        let now = self.exactly_at(reading);
+        Timestamp::from_second(now.as_second()).unwrap_or(now)
+    }
+
+    fn exactly_at(self, reading: Reading) -> Timestamp {
+        match self {
             Self::Frozen(now) => now,
             Self::Running(ahead) => reading.wall.saturating_add(ahead).unwrap_or(Timestamp::MAX),
-        };
-        Timestamp::from_second(now.as_second()).unwrap_or(now)
+        }
     }
 }
 
@@ -234,6 +249,17 @@ mod tests {
         assert!(clock.now() >= frozen);
         let restored = Clock::restored(Arc::new(SystemTime), clock.setting(), None);
         assert_eq!(restored.setting(), clock.setting());
+    }
+
+    #[test]
+    fn the_time_in_ticks_has_seven_digits_of_a_second() {
+        let source = source(0);
+        source.lock().unwrap().wall += SignedDuration::from_nanos(1_234_567_899);
+        let clock = Clock::restored(source.clone(), ClockSetting::default(), None);
+        assert_eq!(clock.now().as_nanosecond(), 1_000_000_000);
+        assert_eq!(clock.now_in_ticks().as_nanosecond(), 1_234_567_800);
+        source.lock().unwrap().wall = at(0) - SignedDuration::from_nanos(50);
+        assert_eq!(clock.now_in_ticks().as_nanosecond(), -100);
     }
 
     #[test]

@@ -13,7 +13,7 @@ mod key_name;
 mod names;
 mod public_name;
 
-pub use clock::{Clock, ClockRange, ClockSetting, Reading, SystemTime, TimeSource};
+pub use clock::{Clock, ClockRange, ClockSetting, Reading, SystemTime, TICK, TimeSource};
 pub use digest::{Algorithm, Digest, InvalidDigest};
 pub use excerpt::excerpt;
 pub use ids::{ClientId, ObjectId, PrincipalId, RegistryId, TenantId};

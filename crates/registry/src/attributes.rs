@@ -3,7 +3,7 @@ use sealock_store::{Batch, Commit, Record, Table};
 use serde::{Deserialize, Serialize};
 
 use crate::{
-    Error, Reference, Registry, RepositoryName, Tag,
+    Error, Registry, RepositoryName, Tag,
     manifests::{MANIFESTS, ManifestRecord, TAGS, TagRecord},
 };
 
@@ -110,6 +110,27 @@ impl Registry {
         Batch::new().delete(&REPOSITORIES, &[&self.id, repository.as_str()])
     }
 
+    /// Forgets what was said of a repository that has no manifest any more: it is gone. For whoever has no turn.
+    pub(crate) async fn forget_if_empty(&self, repository: &RepositoryName) -> Result<(), Error> {
+        // Nothing was said of most, and nobody has to wait.
+        if self.repository_attributes(repository).await? == Attributes::default() {
+            return Ok(());
+        }
+        let _turn = self.sole_turn(repository).await?;
+        match self.check_known(repository).await {
+            Err(Error::NameUnknown(_)) => {}
+            known => return known,
+        }
+        match self
+            .store
+            .commit(self.forget_attributes(repository))
+            .await?
+        {
+            // It expects nothing: nobody else has a turn.
+            Commit::Done | Commit::Conflict => Ok(()),
+        }
+    }
+
     pub(crate) async fn change_repository(
         &self,
         repository: &RepositoryName,
@@ -159,9 +180,7 @@ impl Registry {
         let key = [&*self.id, repository.as_str(), &text];
         let changed = self.store.update(|| async {
             let existing = self.manifest_record(repository, digest).await?;
-            let existing = existing.ok_or(Error::ManifestUnknown {
-                reference: Reference::Digest(*digest),
-            })?;
+            let existing = existing.ok_or(Error::ManifestUnlisted)?;
             let mut record = existing.value.clone();
             record.attributes = record.attributes.with(change);
             let batch = Batch::new()

@@ -49,10 +49,7 @@ impl Registry {
         repository: &RepositoryName,
         digest: Digest,
     ) -> Result<Content, Error> {
-        let unknown = || Error::BlobUnknown {
-            repository: repository.clone(),
-            digest,
-        };
+        let unknown = || Error::BlobUnknown(digest);
         if self.blob_record(repository, &digest).await?.is_none() {
             return Err(unknown());
         }
@@ -91,10 +88,7 @@ impl Registry {
     ) -> Result<(), Error> {
         let renewal = async || match self.blob_record(repository, digest).await? {
             Some(record) => Ok(self.renewal(repository, digest, &record)),
-            None => Err(Error::BlobUnknown {
-                repository: repository.clone(),
-                digest: *digest,
-            }),
+            None => Err(Error::BlobUnknown(*digest)),
         };
         // Most have nothing to note, and wait for nobody.
         if renewal().await?.is_empty() {
@@ -246,10 +240,7 @@ impl Registry {
         let key = [&*self.id, repository.as_str(), &text];
         let removed = self.store.update(|| async {
             if !self.has_blob(repository, digest).await? {
-                return Err(Error::BlobUnknown {
-                    repository: repository.clone(),
-                    digest: *digest,
-                });
+                return Err(Error::BlobUnknown(*digest));
             }
             let batch = Batch::new()
                 .expect_present(&BLOBS, &key)

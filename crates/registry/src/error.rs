@@ -19,21 +19,18 @@ pub enum Error {
     )]
     AttributesInvalid(String),
     /// `BLOB_UNKNOWN`
-    #[error("blob {digest} is not known to the repository {repository}")]
-    BlobUnknown {
-        /// The repository.
-        repository: RepositoryName,
-        /// The blob.
-        digest: Digest,
-    },
+    #[error("blob unknown to registry")]
+    BlobUnknown(Digest),
     /// `BLOB_UPLOAD_INVALID`: the session broke, so it must be begun anew.
-    #[error("the upload {0} failed earlier; begin a new one")]
-    BlobUploadInvalid(UploadId),
-    /// `BLOB_UPLOAD_UNKNOWN`
-    #[error(
-        "the upload '{0}' is not known: it was completed, cancelled, has expired or was lost; begin a new one"
-    )]
-    BlobUploadUnknown(String),
+    ///
+    /// <https://github.com/Azure/azure-sdk-for-net/issues/34060>
+    #[error("blob upload invalid")]
+    BlobUploadInvalid,
+    /// `BLOB_UPLOAD_UNKNOWN`: the session was completed, cancelled, has expired or was lost.
+    ///
+    /// <https://github.com/Azure/azure-sdk-for-net/issues/42293>
+    #[error("blob upload unknown to registry")]
+    BlobUploadUnknown,
     /// `SIZE_INVALID`: the client stopped sending.
     #[error("the request body did not arrive: {0}")]
     BodyIncomplete(String),
@@ -65,17 +62,11 @@ pub enum Error {
         /// What the answer's header says, too.
         correlation_id: Uuid,
     },
-    /// `MANIFEST_BLOB_UNKNOWN`, for each.
-    #[error(
-        "the manifest refers to {}, which is not known to the repository {repository}; push it first",
-        list(.missing)
-    )]
-    ManifestBlobUnknown {
-        /// The repository.
-        repository: RepositoryName,
-        /// What is missing.
-        missing: Vec<Digest>,
-    },
+    /// `MANIFEST_BLOB_UNKNOWN`, for each that the manifest refers to and the repository lacks.
+    ///
+    /// <https://github.com/Azure/azure-sdk-for-net/issues/36076>
+    #[error("blob unknown to registry")]
+    ManifestBlobUnknown(Vec<Digest>),
     /// `MANIFEST_INVALID`
     #[error("the manifest is invalid: {0}")]
     ManifestInvalid(String),
@@ -86,11 +77,20 @@ pub enum Error {
         limit: usize,
     },
     /// `MANIFEST_UNKNOWN`
+    ///
+    /// <https://github.com/Azure/acr-cli/issues/459>
     #[error("manifest {} is not found", describe(.reference))]
     ManifestUnknown {
+        /// The repository that was asked.
+        repository: RepositoryName,
         /// What was asked for.
         reference: Reference,
     },
+    /// `MANIFEST_UNKNOWN`, as ACR's own endpoints say it.
+    ///
+    /// <https://github.com/Azure/azure-sdk-for-net/issues/32295>
+    #[error("manifest unknown")]
+    ManifestUnlisted,
     /// `UNSUPPORTED`: a list by time that is to go on behind something of which nobody knows when it was.
     #[error(
         "the list cannot go on behind '{0}', which is not there; follow the link of the page before, or begin anew"
@@ -110,8 +110,15 @@ pub enum Error {
     )]
     NameInvalid(String),
     /// `NAME_UNKNOWN`
-    #[error("repository {0} is not known to the registry")]
+    ///
+    /// <https://github.com/Azure/azure-sdk-for-net/issues/22826>
+    #[error("repository \"{0}\" is not found")]
     NameUnknown(RepositoryName),
+    /// `NAME_UNKNOWN`, as the deletion of a repository says it.
+    ///
+    /// <https://github.com/Azure/azure-sdk-for-python/pull/18667>
+    #[error("repository name not known to registry")]
+    NameUndeletable(RepositoryName),
     /// No endpoint of the registry.
     #[error("'{0}' is not an endpoint of the registry")]
     NotAnEndpoint(String),
@@ -252,20 +259,22 @@ impl Error {
     pub fn status_and_code(&self) -> (StatusCode, &'static str) {
         match self {
             error if let Some(fault) = error.fault() => status_and_code_of(fault),
-            Self::BlobUnknown { .. } => (StatusCode::NOT_FOUND, "BLOB_UNKNOWN"),
-            Self::BlobUploadInvalid(_) => (StatusCode::NOT_FOUND, "BLOB_UPLOAD_INVALID"),
-            Self::BlobUploadUnknown(_) => (StatusCode::NOT_FOUND, "BLOB_UPLOAD_UNKNOWN"),
+            Self::BlobUnknown(_) => (StatusCode::NOT_FOUND, "BLOB_UNKNOWN"),
+            Self::BlobUploadInvalid => (StatusCode::NOT_FOUND, "BLOB_UPLOAD_INVALID"),
+            Self::BlobUploadUnknown => (StatusCode::NOT_FOUND, "BLOB_UPLOAD_UNKNOWN"),
             Self::Denied(_) => (StatusCode::FORBIDDEN, "DENIED"),
             Self::DigestMalformed(_) | Self::DigestMissing | Self::DigestMismatch(_) => {
                 (StatusCode::BAD_REQUEST, "DIGEST_INVALID")
             }
-            Self::ManifestBlobUnknown { .. } => (StatusCode::BAD_REQUEST, "MANIFEST_BLOB_UNKNOWN"),
+            Self::ManifestBlobUnknown(_) => (StatusCode::BAD_REQUEST, "MANIFEST_BLOB_UNKNOWN"),
             Self::ManifestInvalid(_) => (StatusCode::BAD_REQUEST, "MANIFEST_INVALID"),
             Self::ManifestTooLarge { .. } => (StatusCode::PAYLOAD_TOO_LARGE, "MANIFEST_INVALID"),
-            Self::ManifestUnknown { .. } => (StatusCode::NOT_FOUND, "MANIFEST_UNKNOWN"),
+            Self::ManifestUnknown { .. } | Self::ManifestUnlisted => {
+                (StatusCode::NOT_FOUND, "MANIFEST_UNKNOWN")
+            }
             Self::MethodNotAllowed { .. } => (StatusCode::METHOD_NOT_ALLOWED, "UNSUPPORTED"),
             Self::NameInvalid(_) => (StatusCode::BAD_REQUEST, "NAME_INVALID"),
-            Self::NameUnknown(_) | Self::RegistryUnknown(_) => {
+            Self::NameUnknown(_) | Self::NameUndeletable(_) | Self::RegistryUnknown(_) => {
                 (StatusCode::NOT_FOUND, "NAME_UNKNOWN")
             }
             Self::NotAnEndpoint(_) | Self::ReferrersUnsupported => {
@@ -341,11 +350,6 @@ fn status_and_code_of(fault: Fault) -> (StatusCode, &'static str) {
         Fault::ReadOnly => (StatusCode::METHOD_NOT_ALLOWED, "UNSUPPORTED"),
         Fault::TooManyFiles => (StatusCode::SERVICE_UNAVAILABLE, "UNAVAILABLE"),
     }
-}
-
-fn list(digests: &[Digest]) -> String {
-    let digests: Vec<String> = digests.iter().map(Digest::to_string).collect();
-    digests.join(", ")
 }
 
 /// In Azure's words, for a tag.

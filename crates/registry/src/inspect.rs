@@ -90,6 +90,7 @@ impl Registry {
         let note = match self.open(digest, &content).await {
             Ok(None) => {
                 return Err(Error::ManifestUnknown {
+                    repository: repository.clone(),
                     reference: reference.clone(),
                 });
             }

@@ -35,6 +35,7 @@ mod resumption;
 mod scope_map;
 mod session;
 mod settings;
+mod stamps;
 mod sweep;
 mod token;
 mod turns;

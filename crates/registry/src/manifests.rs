@@ -108,13 +108,14 @@ impl Registry {
         for attributes in [of_repository, target.attributes, located.attributes] {
             attributes.check_readable()?;
         }
-        let bytes = self.manifest_bytes(&located, reference).await?;
+        let bytes = self.manifest_bytes(repository, &located, reference).await?;
         Ok((located, bytes))
     }
 
     /// The bytes of the manifest that was found as `reference`, whatever its attributes.
     async fn manifest_bytes(
         &self,
+        repository: &RepositoryName,
         located: &Located,
         reference: &Reference,
     ) -> Result<Bytes, Error> {
@@ -125,6 +126,7 @@ impl Registry {
         }
         let content = self.open(located.digest, &located.content).await?;
         let content = content.ok_or_else(|| Error::ManifestUnknown {
+            repository: repository.clone(),
             reference: reference.clone(),
         })?;
         let bytes = content.bytes().await?;
@@ -143,7 +145,7 @@ impl Registry {
         let reference = Reference::Digest(*digest);
         let target = self.resolve(repository, &reference).await?;
         let located = self.locate(repository, &reference, &target).await?;
-        self.manifest_bytes(&located, &reference).await
+        self.manifest_bytes(repository, &located, &reference).await
     }
 
     /// Where the manifest lies that `reference` names, which is `target`.
@@ -154,6 +156,7 @@ impl Registry {
         target: &Target,
     ) -> Result<Located, Error> {
         let unknown = || Error::ManifestUnknown {
+            repository: repository.clone(),
             reference: reference.clone(),
         };
         let digest = target.digest;
@@ -188,6 +191,7 @@ impl Registry {
                     attributes: tag.attributes,
                 }),
                 Err(Error::TagUnknown) => Err(Error::ManifestUnknown {
+                    repository: repository.clone(),
                     reference: reference.clone(),
                 }),
                 Err(error) => Err(error),
@@ -253,10 +257,11 @@ impl Registry {
                 let fresh = fresh.get().map(|fresh| &fresh.record);
                 batch = self.link(&digest, existing.as_ref(), fresh, batch);
             }
+            let now = self.stamp().await?;
             let mut record = known.as_ref().map_or_else(
                 || ManifestRecord {
                     media_type: manifest.media_type.clone(),
-                    pushed: self.clock.now(),
+                    pushed: now,
                     subject: manifest.subject,
                     sparse,
                     attributes: Attributes::default(),
@@ -272,8 +277,14 @@ impl Registry {
             if let Some(subject) = &manifest.subject {
                 batch = self.refer(repository, &digest, subject, batch);
             }
+            record.taggings += tags.len() as u64;
+            let text = digest.to_string();
+            let key = [&*self.id, repository.as_str(), &text];
+            batch = batch
+                .expect_same(&MANIFESTS, &key, known.as_ref())
+                .put(&MANIFESTS, &key, &record);
             let batch = self
-                .tag_manifest(repository, &digest, record, known.as_ref(), tags, batch)
+                .tag_manifest(repository, &digest, tags, now, batch)
                 .await?;
             // The body may have taken its time: whoever is revoked by now changes nothing.
             self.lease().await?;
@@ -293,23 +304,15 @@ impl Registry {
         })
     }
 
-    /// Adds the manifest's record, and its tags', to `batch`.
+    /// Adds the records of the manifest's tags to `batch`.
     async fn tag_manifest(
         &self,
         repository: &RepositoryName,
         digest: &Digest,
-        mut record: ManifestRecord,
-        known: Option<&Record<ManifestRecord>>,
         tags: &[Tag],
+        now: Timestamp,
         mut batch: Batch,
     ) -> Result<Batch, Error> {
-        record.taggings += tags.len() as u64;
-        let text = digest.to_string();
-        let key = [&*self.id, repository.as_str(), &text];
-        batch = batch
-            .expect_same(&MANIFESTS, &key, known)
-            .put(&MANIFESTS, &key, &record);
-        let now = self.clock.now();
         for tag in tags {
             let key = [&*self.id, repository.as_str(), tag.as_str()];
             let existing = self.store.get(&TAGS, &key).await?;
@@ -364,10 +367,7 @@ impl Registry {
         if missing.is_empty() {
             return Ok((batch, sparse));
         }
-        Err(Error::ManifestBlobUnknown {
-            repository: repository.clone(),
-            missing,
-        })
+        Err(Error::ManifestBlobUnknown(missing))
     }
 
     async fn seal_small(&self, digest: Digest, bytes: Bytes) -> Result<Fresh, Error> {
@@ -376,7 +376,8 @@ impl Registry {
         spawn_blocking(move || publish_whole(&store, &lease.keys(), &digest, &bytes)).await?
     }
 
-    /// Deletes what `reference` names: a tag alone, or a manifest with every tag that points to it.
+    /// Deletes what `reference` names: a tag alone, or a manifest with every tag that points to it and with what
+    /// refers to it.
     pub(crate) async fn delete_manifest(
         &self,
         repository: &RepositoryName,
@@ -385,14 +386,14 @@ impl Registry {
         match reference {
             Reference::Tag(tag) => match self.delete_tag(repository, tag).await {
                 Err(Error::TagUnknown) => Err(Error::ManifestUnknown {
+                    repository: repository.clone(),
                     reference: reference.clone(),
                 }),
                 deleted => deleted.map(drop),
             },
             Reference::Digest(digest) => {
-                let _turn = self.shared_turn(repository).await?;
-                self.check_deletable(repository).await?;
-                self.remove_manifest(repository, digest).await
+                Box::pin(self.delete_graph(repository, digest)).await?;
+                self.forget_if_empty(repository).await
             }
         }
     }
@@ -427,6 +428,7 @@ impl Registry {
         let removed = self.store.update(|| async {
             let Some(existing) = self.manifest_record(repository, digest).await? else {
                 return Err(Error::ManifestUnknown {
+                    repository: repository.clone(),
                     reference: Reference::Digest(*digest),
                 });
             };

@@ -9,7 +9,7 @@ use sealock_envelope::ServiceKey;
 use sealock_store::{Batch, Record, Store, Table};
 use serde::{Deserialize, Serialize};
 
-use crate::{Error, Registry, Settings, Uploads};
+use crate::{Error, Registry, Settings, Uploads, stamps::Stamps};
 
 pub(crate) const REGISTRIES: Table<RegistryRecord> = Table::content("registries");
 
@@ -36,6 +36,7 @@ pub struct Registries {
     pub(crate) service_key: Arc<ServiceKey>,
     pub(crate) clock: Clock,
     pub(crate) uploads: Uploads,
+    stamps: Stamps,
     settings: Settings,
     entra: TokenIssuer,
 }
@@ -55,6 +56,7 @@ impl Registries {
             service_key,
             settings,
             uploads: Uploads::new(clock.clone()),
+            stamps: Stamps::default(),
             store,
             custodian,
             clock,
@@ -168,6 +170,7 @@ impl Registries {
             store: self.store.clone(),
             clock: self.clock.clone(),
             uploads: self.uploads.clone(),
+            stamps: self.stamps.clone(),
             settings: self.settings,
             entra: self.entra.clone(),
         })

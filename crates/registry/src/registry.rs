@@ -15,6 +15,7 @@ use serde::de::DeserializeOwned;
 use crate::{
     Error, Refusal, RegistryRecord, RepositoryName, Settings, Tag, Uploads,
     manifests::{MANIFESTS, TAGS},
+    stamps::Stamps,
 };
 
 /// One registry. Clones share it.
@@ -29,6 +30,7 @@ pub struct Registry {
     pub(crate) store: Store,
     pub(crate) clock: Clock,
     pub(crate) uploads: Uploads,
+    pub(crate) stamps: Stamps,
     pub(crate) settings: Settings,
     /// Whose tokens it takes.
     pub(crate) entra: TokenIssuer,

@@ -136,5 +136,5 @@ fn lose(registry: &Registry, mut turn: Turn, why: &str) -> Error {
     tracing::warn!(%upload, why, "an upload that was kept is lost, and its files are in quarantine");
     turn.set_aside(&registry.store, registry.clock.now());
     registry.uploads.remove(upload);
-    Error::BlobUploadUnknown(upload.to_string())
+    Error::BlobUploadUnknown
 }

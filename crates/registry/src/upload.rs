@@ -154,7 +154,7 @@ impl Upload {
     fn take_open(&mut self) -> Result<Box<Open>, Error> {
         match std::mem::replace(&mut self.state, State::Over) {
             State::Open(open) => Ok(open),
-            State::Kept | State::Over => Err(Error::BlobUploadInvalid(self.id)),
+            State::Kept | State::Over => Err(Error::BlobUploadInvalid),
         }
     }
 
@@ -185,7 +185,7 @@ impl Upload {
         head: impl FnOnce(&Self, &Session) -> Head,
     ) -> Result<(), Error> {
         let Some(session) = self.session() else {
-            return Err(Error::BlobUploadInvalid(self.id));
+            return Err(Error::BlobUploadInvalid);
         };
         let received = session.received();
         let file = file::seal(&head(self, session), keys, session)?;
@@ -316,7 +316,7 @@ impl Registry {
         match &turn.state {
             State::Over => {
                 self.end_upload(turn).await?;
-                Err(Error::BlobUploadInvalid(id))
+                Err(Error::BlobUploadInvalid)
             }
             State::Kept => {
                 // Of its own: it goes to its end also if whoever asked first has left.
@@ -333,10 +333,10 @@ impl Registry {
         let lock = self.store.exclusive(&UPLOAD, &[&id.to_string()]).await?;
         let Some(head) = read_head(&self.store, &self.service_key, id)? else {
             self.uploads.remove(id);
-            return Err(Error::BlobUploadUnknown(id.to_string()));
+            return Err(Error::BlobUploadUnknown);
         };
         if head.registry != self.record.id || head.repository != *repository {
-            return Err(Error::BlobUploadUnknown(id.to_string()));
+            return Err(Error::BlobUploadUnknown);
         }
         let upload = self.uploads.take_up(&head, self.clock.now());
         let mut turn = Turn::new(upload.lock_owned().await, Some(lock));

@@ -6,7 +6,7 @@ use std::{
 };
 
 use jiff::{SignedDuration, Timestamp};
-use sealock_core::{Clock, ObjectId, excerpt};
+use sealock_core::{Clock, ObjectId};
 use sealock_envelope::ServiceKey;
 use sealock_store::Store;
 use serde::{Deserialize, Serialize};
@@ -47,8 +47,7 @@ impl FromStr for UploadId {
     type Err = Error;
 
     fn from_str(text: &str) -> Result<Self, Error> {
-        let unknown = || Error::BlobUploadUnknown(excerpt(text).to_owned());
-        Ok(Self(text.parse().map_err(|_| unknown())?))
+        Ok(Self(text.parse().map_err(|_| Error::BlobUploadUnknown)?))
     }
 }
 

@@ -28,6 +28,8 @@ pub struct Verification {
     pub uploads: u64,
     /// The unfinished uploads that cannot go on, with the reasons. This is no problem: a loss of power may take them.
     pub lost_uploads: Vec<String>,
+    /// The references of manifests to what somebody deleted. This is no problem: a registry permits it.
+    pub deleted_references: Vec<String>,
     /// What is not as it should be.
     pub problems: Vec<Problem>,
 }
@@ -165,9 +167,10 @@ impl Registry {
                             .await?
                             .is_some();
                 let is_missed = !resolves && !entry.record.sparse;
+                // A record that is lost otherwise is missed by the store itself, which counts them.
                 if is_missed && self.manifest_record(&repository, &digest).await?.is_some() {
-                    found.unresolved(format!(
-                        "the manifest {digest} of {name} refers to {reference}, which is gone"
+                    found.deleted_references.push(format!(
+                        "the manifest {digest} of {name} refers to {reference}, which was deleted; this is no problem"
                     ));
                 }
             }

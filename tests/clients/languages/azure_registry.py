@@ -69,6 +69,8 @@ def properties(client):
 
     tags = client.list_tag_properties(REPOSITORY, results_per_page=1, order_by=ArtifactTagOrder.LAST_UPDATED_ON_ASCENDING)
     same([tag.name for tag in tags], ["v1", "v2", "v3"])
+    tags = client.list_tag_properties(REPOSITORY, results_per_page=2, order_by=ArtifactTagOrder.LAST_UPDATED_ON_DESCENDING)
+    same([tag.name for tag in tags], ["v3", "v2", "v1"])
     same(client.get_tag_properties(REPOSITORY, "v1").name, "v1")
 
     manifests = list(client.list_manifest_properties(REPOSITORY, results_per_page=2))
@@ -96,6 +98,9 @@ def deletes(client):
     client.delete_manifest(REPOSITORY, digest)
     gone(client.get_manifest_properties, REPOSITORY, digest)
     client.delete_tag(REPOSITORY, "v4")  # which the SDK takes for done
+    for tag in list(client.list_tag_properties(REPOSITORY)):
+        client.delete_tag(REPOSITORY, tag.name)
+    same(list(client.list_tag_properties(REPOSITORY)), [])
     client.delete_repository(REPOSITORY)
     gone(client.get_repository_properties, REPOSITORY)
     assert REPOSITORY not in list(client.list_repository_names())

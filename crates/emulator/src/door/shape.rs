@@ -55,7 +55,7 @@ impl Shape {
     pub(super) fn refusal(self, status: StatusCode, message: &str) -> Response {
         let body = match self {
             Self::Oci => {
-                json!({"errors": [{"code": "UNSUPPORTED", "message": message, "detail": null}]})
+                json!({"errors": [{"code": "UNSUPPORTED", "message": message}]})
             }
             Self::Azure => json!({"error": {"code": code(status), "message": message}}),
             Self::OAuth => json!({"error": "invalid_request", "error_description": message}),

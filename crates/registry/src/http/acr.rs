@@ -45,6 +45,17 @@ fn about(call: &Call, repository: &RepositoryName) -> Value {
     json!({ "registry": call.door.login_server, "imageName": repository })
 }
 
+/// The tags or manifests of a page. An empty page has none, not an empty list: Microsoft's `acr` asks for pages until
+/// that comes, and fails on an empty list.
+///
+/// <https://github.com/Azure/azure-sdk-for-python/issues/28234>
+fn items(views: Vec<Value>) -> Value {
+    match views.as_slice() {
+        [] => Value::Null,
+        _ => views.into(),
+    }
+}
+
 /// Seven digits of a second, as .NET has them.
 fn time(time: Timestamp) -> String {
     time.strftime("%Y-%m-%dT%H:%M:%S.%7fZ").to_string()

@@ -51,8 +51,9 @@ async fn get(call: Call, repository: &RepositoryName, digest: Digest) -> Answer 
             .map_err(|error| Error::Internal(error.to_string()));
     }
     let ranges = match call.header(header::RANGE) {
-        Some(value) => range::parse(&value, size)?,
-        None => Vec::new(),
+        // No other method has ranges. <https://www.rfc-editor.org/rfc/rfc9110#section-14.2>
+        Some(value) if call.method == Method::GET => range::parse(&value, size)?,
+        _ => Vec::new(),
     };
     let response = described(&etag, digest);
     let response = match <[Range<u64>; 1]>::try_from(ranges) {

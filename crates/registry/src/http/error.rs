@@ -9,7 +9,7 @@ use sealock_store::Fault;
 use serde_json::{Value, json};
 
 use super::{CORRELATION_ID, uploads};
-use crate::Error;
+use crate::{Error, Reference};
 
 /// An error as OCI writes it: `{"errors":[{"code","message","detail"}]}`.
 ///
@@ -22,7 +22,7 @@ pub fn render(error: &Error, names: &PublicName) -> Response {
         tracing::error!(%error, "the registry failed");
     }
     let body = format!("{{\"errors\":[{}]}}\n", entries(error, names));
-    let content_type = (header::CONTENT_TYPE, "application/json");
+    let content_type = (header::CONTENT_TYPE, "application/json; charset=utf-8");
     let mut response = (status, [content_type], Body::from(body)).into_response();
     add_headers(error, &mut response);
     response
@@ -30,20 +30,12 @@ pub fn render(error: &Error, names: &PublicName) -> Response {
 
 /// One entry, or one for each of what is missing.
 fn entries(error: &Error, names: &PublicName) -> String {
-    let Error::ManifestBlobUnknown {
-        repository,
-        missing,
-    } = error
-    else {
+    let Error::ManifestBlobUnknown(missing) = error else {
         return entry(error, names);
     };
-    let entries = missing.iter().map(|digest| {
-        let one = Error::ManifestBlobUnknown {
-            repository: repository.clone(),
-            missing: vec![*digest],
-        };
-        entry(&one, names)
-    });
+    let entries = missing
+        .iter()
+        .map(|digest| entry(&Error::ManifestBlobUnknown(vec![*digest]), names));
     entries.collect::<Vec<_>>().join(",")
 }
 
@@ -57,23 +49,33 @@ fn entry(error: &Error, names: &PublicName) -> String {
     } else {
         error.to_string()
     };
-    let detail = detail(error, names);
+    let detail =
+        detail(error, names).map_or_else(String::new, |detail| format!(",\"detail\":{detail}"));
     // Spelled out, for those who compare it with ACR's byte by byte.
     let (code, message) = (Value::from(code), Value::from(message));
-    format!("{{\"code\":{code},\"message\":{message},\"detail\":{detail}}}")
+    format!("{{\"code\":{code},\"message\":{message}{detail}}}")
 }
 
-fn detail(error: &Error, names: &PublicName) -> Value {
-    match error {
+/// What an error says besides its message. Where ACR's is known, it is the same.
+fn detail(error: &Error, names: &PublicName) -> Option<Value> {
+    let detail = match error {
         Error::Denied(revocation) => json!({
             "cause": revocation.cause,
             "key": names.key_uri(&revocation.key.identifier()),
             "since": revocation.since,
         }),
-        Error::BlobUnknown { digest, .. } => json!({"digest": digest}),
-        Error::ManifestBlobUnknown { missing, .. } => json!({"digest": missing.first()}),
-        Error::DisallowedOperation => json!({}),
-        Error::NameUnknown(name) => json!({"name": name}),
+        Error::BlobUnknown(digest) => json!(digest),
+        Error::ManifestBlobUnknown(missing) => json!(missing.first()),
+        Error::BlobUploadUnknown | Error::DisallowedOperation => json!({}),
+        Error::ManifestUnknown {
+            repository,
+            reference: Reference::Digest(digest),
+        } => json!({"Name": repository, "Revision": digest}),
+        Error::ManifestUnknown {
+            reference: Reference::Tag(tag),
+            ..
+        } => json!({"Tag": tag}),
+        Error::NameUndeletable(name) => json!({"name": name}),
         Error::Unauthorized(challenge) => match &challenge.scope {
             Some(scope) => scope
                 .actions
@@ -82,8 +84,9 @@ fn detail(error: &Error, names: &PublicName) -> Value {
                 .collect(),
             None => Value::Null,
         },
-        _ => Value::Null,
-    }
+        _ => return None,
+    };
+    Some(detail)
 }
 
 fn add_headers(error: &Error, response: &mut Response) {

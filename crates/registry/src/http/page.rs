@@ -3,12 +3,19 @@ use axum::{
     http::{HeaderValue, header},
     response::{IntoResponse as _, Response},
 };
-use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
+use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 use sealock_core::excerpt;
 use serde_json::Value;
 
 use super::Call;
 use crate::{Error, registry::Page};
+
+/// What a query's value does not show as it is.
+const RESERVED: &AsciiSet = &NON_ALPHANUMERIC
+    .remove(b'-')
+    .remove(b'.')
+    .remove(b'_')
+    .remove(b'~');
 
 /// How many results a page has, unless the client asks for less.
 pub(super) const PAGE_LIMIT: usize = 1000;
@@ -33,23 +40,24 @@ pub(super) fn answer<T: ToString>(
 ) -> Result<Response, Error> {
     let items: Vec<String> = page.items.iter().map(T::to_string).collect();
     let next = items.last().filter(|_| page.more).cloned();
-    with_link(Json(render(items)).into_response(), limit, None, path, next)
+    with_link(Json(render(items)).into_response(), limit, "", path, next)
 }
 
-/// Adds a link to the page behind `last`, if there is one.
+/// Adds a link to the page behind `last`, if there is one, as ACR writes it.
+///
+/// <https://github.com/Azure/acr/blob/main/docs/AAD-OAuth.md#catalog-listing>
 pub(super) fn with_link(
     mut response: Response,
     limit: usize,
-    order: Option<&str>,
+    order: &str,
     path: &str,
     last: Option<String>,
 ) -> Result<Response, Error> {
     let Some(last) = last else {
         return Ok(response);
     };
-    let last = utf8_percent_encode(&last, NON_ALPHANUMERIC);
-    let order = order.map_or_else(String::new, |order| format!("&orderby={order}"));
-    let link = format!("<{path}?last={last}&n={limit}{order}>; rel=\"next\"");
+    let last = utf8_percent_encode(&last, RESERVED);
+    let link = format!("<{path}?last={last}&n={limit}&orderby={order}>; rel=\"next\"");
     let link = HeaderValue::from_str(&link).map_err(|error| Error::Internal(error.to_string()))?;
     response.headers_mut().insert(header::LINK, link);
     Ok(response)

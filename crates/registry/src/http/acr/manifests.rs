@@ -4,9 +4,9 @@ use axum::{Json, http::Method, response::IntoResponse as _};
 use sealock_core::Digest;
 use serde_json::{Value, json};
 
-use super::{Answer, Call, about, change, last, limit, order, page, time};
+use super::{Answer, Call, about, change, items, last, limit, order, page, time};
 use crate::{
-    Error, Kind, Manifest, Reference, Registry, RepositoryName, Tag,
+    Error, Kind, Manifest, Registry, RepositoryName, Tag,
     manifest::Platform,
     manifests::ManifestRecord,
     order::Place,
@@ -56,11 +56,11 @@ pub(in super::super) async fn list(call: Call, name: &RepositoryName) -> Answer 
     }
     let next = page.next(|(place, _)| order.marker(place));
     let mut body = about(&call, name);
-    body["manifests"] = views.into();
+    body["manifests"] = items(views);
     page::with_link(
         Json(body).into_response(),
         limit,
-        Some(order.as_str()),
+        order.as_str(),
         &format!("/acr/v1/{name}/_manifests"),
         next,
     )
@@ -76,10 +76,7 @@ pub(in super::super) async fn one(
     let record = match call.method {
         Method::GET | Method::HEAD => {
             let record = registry.manifest_record(name, digest).await?;
-            let unknown = || Error::ManifestUnknown {
-                reference: Reference::Digest(*digest),
-            };
-            record.ok_or_else(unknown)?.value
+            record.ok_or(Error::ManifestUnlisted)?.value
         }
         Method::PATCH => {
             let change = change(&mut call).await?;
@@ -176,7 +173,7 @@ async fn platform(
 ) -> Result<Option<Platform>, Error> {
     let content = match registry.open_blob(name, config).await {
         Ok(content) => content,
-        Err(Error::BlobUnknown { .. } | Error::DisallowedOperation) => return Ok(None),
+        Err(Error::BlobUnknown(_) | Error::DisallowedOperation) => return Ok(None),
         Err(error) => return Err(error),
     };
     if content.size() > CONFIG_LIMIT {

@@ -6,7 +6,7 @@ use axum::{
 use serde_json::json;
 
 use super::{Answer, Call, about, change, last, limit, page, time};
-use crate::RepositoryName;
+use crate::{Error, RepositoryName};
 
 /// `GET /acr/v1/_catalog`
 pub(in super::super) async fn list(call: Call) -> Answer {
@@ -32,7 +32,11 @@ pub(in super::super) async fn one(mut call: Call, name: &RepositoryName) -> Answ
             call.registry.change_repository(name, change).await?;
         }
         Method::DELETE => {
-            let deleted = call.registry.delete_repository(name).await?;
+            let deleted = call.registry.delete_repository(name).await;
+            let deleted = deleted.map_err(|error| match error {
+                Error::NameUnknown(name) => Error::NameUndeletable(name),
+                error => error,
+            })?;
             let deleted =
                 json!({ "manifestsDeleted": deleted.manifests, "tagsDeleted": deleted.tags });
             return Ok((StatusCode::ACCEPTED, Json(deleted)).into_response());

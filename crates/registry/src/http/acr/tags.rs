@@ -6,7 +6,7 @@ use axum::{
 use sealock_core::Digest;
 use serde_json::{Value, json};
 
-use super::{Answer, Call, about, change, last, limit, order, page, time};
+use super::{Answer, Call, about, change, items, last, limit, order, page, time};
 use crate::{Error, RepositoryName, Tag, manifests::TagRecord, order::Place, registry::Page};
 
 /// `GET /acr/v1/{name}/_tags`
@@ -35,11 +35,11 @@ pub(in super::super) async fn list(call: Call, name: &RepositoryName) -> Answer 
     let tags = page.items.iter();
     let tags = tags.map(|(_, (tag, record))| view(tag, record));
     let mut body = about(&call, name);
-    body["tags"] = tags.collect();
+    body["tags"] = items(tags.collect());
     page::with_link(
         Json(body).into_response(),
         limit,
-        Some(order.as_str()),
+        order.as_str(),
         &format!("/acr/v1/{name}/_tags"),
         next,
     )
