@@ -512,7 +512,7 @@ fn the_network_and_the_permission_are_judged_before_what_a_request_says() {
     vault
         .emulator
         .cli(&["access", "revoke", "--permissions", "all"]);
-    let denied = (403, "AccessDenied".to_owned());
+    let denied = (403, "ForbiddenByPolicy".to_owned());
     assert_eq!(ask("GET", "/keys/registry-key"), denied);
     assert_eq!(
         ask("POST", "/keys/registry-key/release?api-version=7.4"),

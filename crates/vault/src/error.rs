@@ -176,7 +176,7 @@ pub enum Error {
         "The user, group or application '{}' does not have keys {permission} permission on key vault '{vault};location={LOCATION}'. For help resolving this issue, please see https://go.microsoft.com/fwlink/?linkid=2125287",
         caller(.principal)
     )]
-    AccessDenied {
+    ForbiddenByPolicy {
         /// Who was refused.
         principal: Box<Principal>,
         /// What is missing.
@@ -348,7 +348,7 @@ impl Error {
             | Self::KeyNotYetValid { .. }
             | Self::KeyExpired { .. }
             | Self::PurgeProtected { .. }
-            | Self::AccessDenied { .. }
+            | Self::ForbiddenByPolicy { .. }
             | Self::ForbiddenByRbac { .. }
             | Self::Unreachable { .. }
             | Self::FailedOver { .. } => (403, "Forbidden"),
@@ -391,7 +391,7 @@ impl Error {
             Self::KeyOperationForbidden { .. } => Some("KeyOperationForbidden"),
             Self::KeyNotYetValid { .. } => Some("KeyNotYetValid"),
             Self::KeyExpired { .. } => Some("KeyExpired"),
-            Self::AccessDenied { .. } => Some("AccessDenied"),
+            Self::ForbiddenByPolicy { .. } => Some("ForbiddenByPolicy"),
             Self::ForbiddenByRbac { .. } => Some("ForbiddenByRbac"),
             Self::Unreachable { why, .. } => Some(match why {
                 Unreachable::PublicAccessDisabled => "ForbiddenByConnection",

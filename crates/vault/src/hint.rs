@@ -75,7 +75,7 @@ impl Error {
             Self::PurgeProtected { vault, key } => format!(
                 "it is purged once its retention has passed; until then, recover it with: sealock key recover {key} --vault {vault}"
             ),
-            Self::AccessDenied {
+            Self::ForbiddenByPolicy {
                 principal,
                 permission,
                 vault,

@@ -160,7 +160,7 @@ impl Service {
             permission,
         ) {
             Decision::Granted => Ok(()),
-            Decision::Denied => Err(Error::AccessDenied {
+            Decision::Denied => Err(Error::ForbiddenByPolicy {
                 principal: Box::new(principal.clone()),
                 permission,
                 vault: vault.clone(),

@@ -328,7 +328,7 @@ async def remote(client):
 
     With it, it encrypts, wraps and verifies by itself, and does so even with a symmetric key, for which it makes one up.
     """
-    await refused(403, "Forbidden", "AccessDenied", client.get_key, "rsa")
+    await refused(403, "Forbidden", "ForbiddenByPolicy", client.get_key, "rsa")
     await algorithms(client)
 
 

@@ -235,7 +235,7 @@ async fn access_policy_denies() {
         row(
             "access policy denies",
             result,
-            forbidden("AccessDenied"),
+            forbidden("ForbiddenByPolicy"),
             &format!(
                 "The user, group or application '{}' does not have keys {name} permission on key vault 'kv1;location=eastus'. For help resolving this issue, please see https://go.microsoft.com/fwlink/?linkid=2125287",
                 world.named()

@@ -215,7 +215,7 @@ async fn the_permission_is_judged_before_the_key_is_looked_up() {
     let error = refused(get().await);
     assert_eq!(
         (error.status(), error.code(), error.inner_code()),
-        (403, "Forbidden", Some("AccessDenied"))
+        (403, "Forbidden", Some("ForbiddenByPolicy"))
     );
     assert!(
         error.to_string().starts_with(&format!(
