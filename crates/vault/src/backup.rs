@@ -17,6 +17,7 @@ use crate::{
     Error, Key, KeyOperation, KeyPermission, KeyType, ReleasePolicy, Requester, Result,
     attributes::hardware_keys_are_premium,
     audit::Request,
+    base64url,
     key_material::KeyMaterial,
     lookup::{StoredVersion, Tags},
     private_keys,
@@ -201,14 +202,13 @@ impl Service {
 
     fn open_backup(&self, text: &str) -> Result<Backup> {
         let foreign = || {
-            Error::BadParameter(
-                "The backup cannot be opened: it is damaged, or from an emulator with another service key."
-                    .to_owned(),
+            Error::MalformedBackup(
+                "The backup cannot be opened: it is damaged, or from an emulator with another service key.",
             )
         };
-        let no_backup = || Error::BadParameter("The value is not the backup of a key.".to_owned());
+        let no_backup = || Error::MalformedBackup("Backup blob is corrupt.");
         let decode = |text: &str| URL_SAFE_NO_PAD.decode(text).map_err(|_| no_backup());
-        let bytes = decode(text.trim_end_matches('='))?;
+        let bytes = base64url::decode_required("value", Some(text.trim_end_matches('=')))?;
         let parts = str::from_utf8(&bytes).ok().and_then(|text| {
             text.strip_prefix(PREFIX)?
                 .strip_prefix('.')?

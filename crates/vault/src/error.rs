@@ -256,9 +256,41 @@ pub enum Error {
         /// The endpoint's.
         allowed: &'static str,
     },
+    /// A vault has no contacts for its certificates, as it has no certificates.
+    #[error("Contacts not found")]
+    ContactsNotFound,
     /// A parameter is not what the operation takes.
     #[error("{0}")]
     BadParameter(String),
+    /// No vault has keys of this type.
+    #[error("Invalid kty value: {kty}")]
+    KeyTypeNotSupported {
+        /// What was named, if it is short.
+        kty: String,
+    },
+    /// No vault has keys of this type in this size.
+    #[error("Unsupported key size ({size}). Supported sizes are [{}]", separated(.supported))]
+    KeySizeNotSupported {
+        /// What was asked for, in bits.
+        size: u32,
+        /// What can be asked for.
+        supported: &'static [u32],
+    },
+    /// An imported key lacks a member that keys of its type have.
+    #[error("The property \"key\" must be a valid JsonWebKey object.")]
+    JsonWebKeyIncomplete {
+        /// The member.
+        missing: &'static str,
+    },
+    /// The members of an imported key are not those of one RSA key.
+    #[error("RSA key is not valid - cannot instantiate crypto service")]
+    RsaKeyInvalid {
+        /// What is wrong; never what is in it.
+        why: &'static str,
+    },
+    /// Nothing can be restored from this.
+    #[error("{0}")]
+    MalformedBackup(&'static str),
     /// Azure can do it; the emulator cannot.
     #[error("The emulator does not support {0}.")]
     NotSupported(&'static str),
@@ -341,7 +373,12 @@ impl Error {
     fn status_and_code(&self) -> (u16, &'static str) {
         match self {
             error if error.fault().is_some() => (503, "ServiceUnavailable"),
-            Self::BadParameter(_) => (400, "BadParameter"),
+            Self::BadParameter(_)
+            | Self::KeyTypeNotSupported { .. }
+            | Self::KeySizeNotSupported { .. }
+            | Self::JsonWebKeyIncomplete { .. }
+            | Self::RsaKeyInvalid { .. } => (400, "BadParameter"),
+            Self::MalformedBackup(_) => (400, "Malformed backup blob"),
             Self::Unauthorized(_) => (401, "Unauthorized"),
             Self::KeyDisabled { .. }
             | Self::KeyOperationForbidden { .. }
@@ -358,6 +395,7 @@ impl Error {
             Self::KeyNotFound { .. }
             | Self::KeyDeleted { .. }
             | Self::DeletedKeyNotFound { .. } => (404, "KeyNotFound"),
+            Self::ContactsNotFound => (404, "ContactsNotFound"),
             Self::NotAnEndpoint(_) => (404, "NotFound"),
             Self::VaultPurgeProtected { .. } | Self::MethodNotAllowed { .. } => {
                 (405, "MethodNotAllowed")
@@ -387,6 +425,8 @@ impl Error {
     /// Azure's `error.innererror.code`.
     pub fn inner_code(&self) -> Option<&'static str> {
         match self {
+            Self::KeyTypeNotSupported { .. } => Some("KeyTypeNotSupported"),
+            Self::KeySizeNotSupported { .. } => Some("KeySizeNotSupported"),
             Self::KeyDisabled { .. } => Some("KeyDisabled"),
             Self::KeyOperationForbidden { .. } => Some("KeyOperationForbidden"),
             Self::KeyNotYetValid { .. } => Some("KeyNotYetValid"),
@@ -420,6 +460,11 @@ fn key_not_found(key: &KeyName, version: Option<&KeyVersion>) -> String {
     format!(
         "A key with (name/id) {id} was not found in this key vault. If you recently deleted this key you may be able to recover it using the correct recovery command. For help resolving this issue, please see https://go.microsoft.com/fwlink/?linkid=2125182"
     )
+}
+
+fn separated(sizes: &[u32]) -> String {
+    let sizes: Vec<_> = sizes.iter().map(u32::to_string).collect();
+    sizes.join(", ")
 }
 
 /// How long a word can be that one of a key's few words was to be.

@@ -102,10 +102,20 @@ impl Error {
             Self::Throttled { retry_after } => {
                 format!("let the time pass with: sealock clock advance {retry_after}s")
             }
+            Self::KeyTypeNotSupported { .. } => {
+                "use RSA, RSA-HSM, EC, EC-HSM or oct-HSM".to_owned()
+            }
+            Self::JsonWebKeyIncomplete { missing } => {
+                format!("give it the member '{missing}', which is missing")
+            }
+            Self::RsaKeyInvalid { why } => format!("export it anew: {why}"),
             Self::ConcurrentChange => "try again".to_owned(),
             Self::Damaged { .. } => "restore the data directory from a copy".to_owned(),
             Self::AuthorizationFailed { .. }
             | Self::BadParameter(_)
+            | Self::ContactsNotFound
+            | Self::KeySizeNotSupported { .. }
+            | Self::MalformedBackup(_)
             | Self::NotSupported(_)
             | Self::Unauthorized(_)
             | Self::NotAnEndpoint(_)

@@ -10,7 +10,7 @@ use sealock_vault::{
 };
 
 use crate::{
-    imports::EC,
+    imports::{EC, OCT},
     world::{SECRET, World, exportable, given, operator, refused, release_policy},
 };
 
@@ -66,15 +66,32 @@ async fn key_missing() {
         MISSING,
         &format!("A key with (name/id) k1 was not found in this key vault. {RECOVERY}"),
     );
-    row(
-        "deleted key missing",
-        world
-            .vaults
-            .deleted_key(&world.caller, &other.vault, &other.key)
-            .await,
-        MISSING,
-        "Deleted Key not found: k2",
-    );
+}
+
+/// A deleted key that is asked for is none at all, or is not deleted.
+#[tokio::test]
+async fn deleted_key_missing() {
+    let world = World::new().await;
+    world.create_ec_key().await.unwrap();
+    let none: KeyIdentifier = "kv1/k2".parse().unwrap();
+    let caller = operator();
+    for (identifier, text) in [
+        (
+            &none,
+            format!("A key with (name/id) k2 was not found in this key vault. {RECOVERY}"),
+        ),
+        (&world.identifier(), "Deleted Key not found: k1".to_owned()),
+    ] {
+        let KeyIdentifier { vault, key, .. } = identifier;
+        let vaults = &world.vaults;
+        for missing in [
+            vaults.deleted_key(&caller, vault, key).await.map(drop),
+            vaults.recover_key(&caller, vault, key).await.map(drop),
+            vaults.purge_key(&caller, vault, key).await,
+        ] {
+            row("deleted key missing", missing, MISSING, &text);
+        }
+    }
 }
 
 /// One of each.
@@ -413,6 +430,82 @@ async fn vault_missing_or_its_name_taken() {
 }
 
 #[tokio::test]
+async fn key_that_no_vault_has() {
+    let world = World::new().await;
+    let vaults = &world.vaults;
+    let change = KeyChange {
+        key_ops: Some(vec![
+            KeyOperation::Sign,
+            KeyOperation::WrapKey,
+            KeyOperation::UnwrapKey,
+        ]),
+        ..KeyChange::default()
+    };
+    row(
+        "an EC key to wrap with",
+        world.create(KeyType::Ec, change.clone()).await,
+        BAD,
+        r#"Unsupported key operation(s): "wrapKey", "unwrapKey". Supported values are "sign", "verify"."#,
+    );
+    row(
+        "an imported EC key to wrap with",
+        world.import("EC", EC, false, change).await,
+        BAD,
+        r#"Unsupported key operation(s): "wrapKey", "unwrapKey". Supported values are "sign", "verify"."#,
+    );
+    for (imported, kty) in [
+        (
+            world.import("oct", OCT, false, KeyChange::default()).await,
+            "oct",
+        ),
+        (
+            world.import("DSA", EC, false, KeyChange::default()).await,
+            "DSA",
+        ),
+        (
+            world.create(KeyType::Oct, KeyChange::default()).await,
+            "oct",
+        ),
+    ] {
+        row(
+            "a key of a type that no vault has",
+            imported,
+            (400, "BadParameter", Some("KeyTypeNotSupported")),
+            &format!("Invalid kty value: {kty}"),
+        );
+    }
+    for (kty, key_size, sizes) in [
+        (KeyType::Rsa, 1024, "2048, 3072, 4096"),
+        (KeyType::RsaHsm, 2049, "2048, 3072, 4096"),
+        (KeyType::Ec, 4096, "256, 384, 521"),
+        (KeyType::OctHsm, 64, "128, 192, 256"),
+    ] {
+        let spec = KeySpec {
+            kty,
+            key_size: Some(key_size),
+            ..KeySpec::default()
+        };
+        let asked = Ok((spec, KeyChange::default()));
+        row(
+            "a key of a size that no vault has",
+            vaults
+                .create_key(&operator(), &world.vault, &world.key, asked)
+                .await,
+            (400, "BadParameter", Some("KeySizeNotSupported")),
+            &format!("Unsupported key size ({key_size}). Supported sizes are [{sizes}]"),
+        );
+    }
+    row(
+        "an imported key without its curve",
+        world
+            .import("EC", r#""d":"AQ""#, false, KeyChange::default())
+            .await,
+        BAD,
+        r#"The property "key" must be a valid JsonWebKey object."#,
+    );
+}
+
+#[tokio::test]
 async fn bad_input() {
     let world = World::with(VaultSettings {
         sku: VaultSku::Standard,
@@ -435,16 +528,6 @@ async fn bad_input() {
         world.create(KeyType::EcHsm, KeyChange::default()).await,
         BAD,
         "Keys of type EC-HSM need a vault of the premium SKU; this one is standard.",
-    );
-    let change = KeyChange {
-        key_ops: Some(vec![KeyOperation::WrapKey]),
-        ..KeyChange::default()
-    };
-    row(
-        "an EC key to wrap with",
-        world.create(KeyType::Ec, change).await,
-        BAD,
-        "The key operation 'wrapKey' is not valid for EC keys; use sign and verify.",
     );
     let spec = KeySpec {
         kty: KeyType::Ec,
