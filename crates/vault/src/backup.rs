@@ -94,10 +94,9 @@ impl Header {
         if self.subscription == ours.subscription && self.geography == ours.geography {
             return Ok(());
         }
-        Err(Error::BadParameter(
-            "The backup is from another subscription or geography; it can be restored there only."
-                .to_owned(),
-        ))
+        Err(Error::BackupNotDecrypted {
+            why: "restore it where it is from, which is another subscription or geography",
+        })
     }
 }
 
@@ -201,12 +200,10 @@ impl Service {
     }
 
     fn open_backup(&self, text: &str) -> Result<Backup> {
-        let foreign = || {
-            Error::MalformedBackup(
-                "The backup cannot be opened: it is damaged, or from an emulator with another service key.",
-            )
+        let foreign = || Error::BackupNotDecrypted {
+            why: "restore it in the emulator that it is from; or it is damaged: take another copy",
         };
-        let no_backup = || Error::MalformedBackup("Backup blob is corrupt.");
+        let no_backup = || Error::BackupCorrupt;
         let decode = |text: &str| URL_SAFE_NO_PAD.decode(text).map_err(|_| no_backup());
         let bytes = base64url::decode_required("value", Some(text.trim_end_matches('=')))?;
         let parts = str::from_utf8(&bytes).ok().and_then(|text| {
@@ -379,7 +376,10 @@ mod tests {
         ] {
             let judged = header.same_subscription_and_geography();
             assert_eq!(judged.is_ok(), restorable);
-            assert!(matches!(judged, Ok(()) | Err(Error::BadParameter(_))));
+            assert!(matches!(
+                judged,
+                Ok(()) | Err(Error::BackupNotDecrypted { .. })
+            ));
         }
     }
 }

@@ -276,6 +276,9 @@ pub enum Error {
         /// What can be asked for.
         supported: &'static [u32],
     },
+    /// Keys in hardware are for vaults of the premium tier.
+    #[error("Hardware key operation not allowed on standard vault")]
+    HardwareKeyInStandardVault,
     /// An imported key lacks a member that keys of its type have.
     #[error("The property \"key\" must be a valid JsonWebKey object.")]
     JsonWebKeyIncomplete {
@@ -288,9 +291,23 @@ pub enum Error {
         /// What is wrong; never what is in it.
         why: &'static str,
     },
-    /// Nothing can be restored from this.
-    #[error("{0}")]
-    MalformedBackup(&'static str),
+    /// Nothing can be restored from this. The text is Azure's.
+    #[error("Backup blob is corrupt.")]
+    BackupCorrupt,
+    /// Not what this vault can decrypt. The text is Azure's:
+    /// <https://github.com/MicrosoftDocs/azure-docs/issues/107520>
+    #[error("Cannot decrypt backup blob.")]
+    BackupNotDecrypted {
+        /// Where it is from, or what is wrong with it.
+        why: &'static str,
+    },
+    /// There are too many tags, or one is too long. The text is Azure's, without a name and with
+    /// two spaces: <https://github.com/hashicorp/terraform-provider-azurerm/issues/16780>
+    #[error("Property  has invalid value\r\n")]
+    TagsInvalid {
+        /// What a key can have.
+        why: String,
+    },
     /// Azure can do it; the emulator cannot.
     #[error("The emulator does not support {0}.")]
     NotSupported(&'static str),
@@ -376,9 +393,11 @@ impl Error {
             Self::BadParameter(_)
             | Self::KeyTypeNotSupported { .. }
             | Self::KeySizeNotSupported { .. }
+            | Self::HardwareKeyInStandardVault
             | Self::JsonWebKeyIncomplete { .. }
-            | Self::RsaKeyInvalid { .. } => (400, "BadParameter"),
-            Self::MalformedBackup(_) => (400, "Malformed backup blob"),
+            | Self::RsaKeyInvalid { .. }
+            | Self::TagsInvalid { .. } => (400, "BadParameter"),
+            Self::BackupCorrupt | Self::BackupNotDecrypted { .. } => (400, "Malformed backup blob"),
             Self::Unauthorized(_) => (401, "Unauthorized"),
             Self::KeyDisabled { .. }
             | Self::KeyOperationForbidden { .. }

@@ -105,9 +105,14 @@ impl Error {
             Self::KeyTypeNotSupported { .. } => {
                 "use RSA, RSA-HSM, EC, EC-HSM or oct-HSM".to_owned()
             }
+            Self::HardwareKeyInStandardVault => {
+                "use a key type without HSM, or create a vault with: sealock vault create NAME --sku premium".to_owned()
+            }
             Self::JsonWebKeyIncomplete { missing } => {
                 format!("give it the member '{missing}', which is missing")
             }
+            Self::BackupNotDecrypted { why } => (*why).to_owned(),
+            Self::TagsInvalid { why } => why.clone(),
             Self::RsaKeyInvalid { why } => format!("export it anew: {why}"),
             Self::ConcurrentChange => "try again".to_owned(),
             Self::Damaged { .. } => "restore the data directory from a copy".to_owned(),
@@ -115,7 +120,7 @@ impl Error {
             | Self::BadParameter(_)
             | Self::ContactsNotFound
             | Self::KeySizeNotSupported { .. }
-            | Self::MalformedBackup(_)
+            | Self::BackupCorrupt
             | Self::NotSupported(_)
             | Self::Unauthorized(_)
             | Self::NotAnEndpoint(_)

@@ -143,8 +143,7 @@ async fn what_is_no_backup_of_ours_is_refused_and_leaves_nothing() {
         let sealed = URL_SAFE_NO_PAD.encode(bytes);
         written(&format!("{start}.{sealed}"))
     };
-    let cannot_be_opened =
-        "The backup cannot be opened: it is damaged, or from an emulator with another service key.";
+    let cannot_be_opened = "Cannot decrypt backup blob.";
     let no_backup = "Backup blob is corrupt.";
     let not_encoded = "Content of 'value' is not base64url.\r\nProperty 'value' is required.\r\n";
     let long = "A".repeat(1 << 20);
@@ -182,6 +181,7 @@ async fn what_is_no_backup_of_ours_is_refused_and_leaves_nothing() {
             _ => "Malformed backup blob",
         };
         assert_eq!((error.status(), error.code()), (400, code), "{given}");
+        assert_eq!(error.hint().is_some(), why == cannot_be_opened, "{given}");
     }
     world.has_only(&world.vault, &[]).await;
     world.restore(&world.vault, &backup).await.unwrap();

@@ -527,7 +527,7 @@ async fn bad_input() {
         "a key in hardware in a standard vault",
         world.create(KeyType::EcHsm, KeyChange::default()).await,
         BAD,
-        "Keys of type EC-HSM need a vault of the premium SKU; this one is standard.",
+        "Hardware key operation not allowed on standard vault",
     );
     let spec = KeySpec {
         kty: KeyType::Ec,
