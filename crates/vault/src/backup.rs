@@ -234,10 +234,12 @@ impl Service {
         let backup = self.open_backup(&backup?)?;
         let (name, created) = (backup.name.clone(), backup.created);
         let release_policy = backup.release_policy.clone();
+        let newest = backup.versions.first();
+        let newest = newest.map(|newest| newest.version.clone());
         let types: Vec<KeyType> = backup.versions.iter().map(|version| version.kty).collect();
         let place = || async {
             let vault_record = permitted().await?;
-            self.name_is_free(vault, &name).await?;
+            self.name_is_free(vault, &name, newest.as_ref()).await?;
             for kty in &types {
                 hardware_keys_are_premium(vault_record.sku, *kty)?;
             }
@@ -283,11 +285,19 @@ impl Service {
         .await
     }
 
-    async fn name_is_free(&self, vault: &VaultName, key: &KeyName) -> Result<()> {
+    async fn name_is_free(
+        &self,
+        vault: &VaultName,
+        key: &KeyName,
+        version: Option<&KeyVersion>,
+    ) -> Result<()> {
         let Some(record) = self.find_key(vault, key).await? else {
             return Ok(());
         };
-        let key = KeyIdentifier::current(vault, &record.name);
+        let key = KeyIdentifier {
+            version: version.cloned(),
+            ..KeyIdentifier::current(vault, &record.name)
+        };
         Err(Error::RestoreConflict {
             uri: self.names.key_uri(&key),
             state: self.state_of(&record),

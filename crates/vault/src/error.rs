@@ -115,14 +115,15 @@ pub enum Error {
     /// A key on its way back can be neither recovered nor purged any more.
     #[error("Key is currently being recovered.")]
     StillBeingRecovered,
-    /// A backup cannot replace a key that is there, deleted or not.
+    /// A backup cannot replace a key that is there, deleted or not. The text is Azure's, from
+    /// recordings of azure-sdk-for-js.
     #[error(
-        "There was a conflict restoring the key '{uri}'. This can happen if either: a second key with the same name was created after the first key was deleted; thus trying to restore a key whose name is already in use. Or if the key was deleted and is still recoverable."
+        "There was a conflict restoring the key '{uri}'. This can happen if either: a second key with the same name was created after the first key was deleted; thus trying to restore a key whose name is already in use. To fix this, rename the second key to something else so that the restore works. The second probable cause of this exception is when multiple operations are performed in parallel against the key. To avoid this error, perform operations against a key in a sequential manner."
     )]
     RestoreConflict {
         /// The key.
         key: KeyIdentifier,
-        /// Its URL.
+        /// The URL of the backup's newest version.
         uri: String,
         /// Where it is in its life.
         state: State,

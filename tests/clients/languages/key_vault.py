@@ -240,7 +240,8 @@ async def backups(client):
     made = [await client.create_ec_key("kept") for _ in range(2)]
     backup = await client.backup_key("kept")
     save_told(backup, directory)
-    await refused(409, "Conflict", None, client.restore_key_backup, backup)
+    text = await refused(409, "Conflict", None, client.restore_key_backup, backup)
+    same(text.startswith(f"There was a conflict restoring the key '{made[-1].id}'. "), True)
     await delete(client, "kept")
     await client.purge_deleted_key("kept")
     restored = await client.restore_key_backup(backup)

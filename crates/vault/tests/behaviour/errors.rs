@@ -779,10 +779,17 @@ async fn throttled() {
 async fn restore_over_a_name_in_use() {
     let world = World::new().await;
     world.create_ec_key().await.unwrap();
+    let newest = world.create_ec_key().await.unwrap();
     let (vaults, vault) = (&world.vaults, &world.vault);
     let backup = vaults.backup_key(&operator(), vault, &world.key).await;
     let backup = backup.unwrap();
-    let text = "There was a conflict restoring the key 'https://kv1.vault.localhost:5000/keys/k1'. This can happen if either: a second key with the same name was created after the first key was deleted; thus trying to restore a key whose name is already in use. Or if the key was deleted and is still recoverable.";
+    let uri = format!(
+        "https://kv1.vault.localhost:5000/keys/k1/{}",
+        newest.current.kid.version
+    );
+    let text = format!(
+        "There was a conflict restoring the key '{uri}'. This can happen if either: a second key with the same name was created after the first key was deleted; thus trying to restore a key whose name is already in use. To fix this, rename the second key to something else so that the restore works. The second probable cause of this exception is when multiple operations are performed in parallel against the key. To avoid this error, perform operations against a key in a sequential manner."
+    );
     for state in ["active", "deleted"] {
         row(
             state,
@@ -790,11 +797,11 @@ async fn restore_over_a_name_in_use() {
                 .restore_key(&operator(), vault, Ok(backup.clone()))
                 .await,
             (409, "Conflict", None),
-            text,
+            &text,
         );
         if state == "active" {
             world.delete_key().await.unwrap();
         }
     }
-    assert_eq!(world.files(), 2, "nothing refused left a file");
+    assert_eq!(world.files(), 4, "nothing refused left a file");
 }
