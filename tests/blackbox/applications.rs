@@ -328,7 +328,7 @@ fn tokens_and_secrets_end_by_the_emulators_clock() {
     assert_eq!(keys(&emulator, &token).status, 200);
     emulator.cli(&["clock", "advance", "1s"]);
     let said = refused(&keys(&emulator, &token), 401);
-    assert_eq!(said, "The token has expired.");
+    assert_eq!(said, "[TokenExpired] Error validating token: 'S2S12086'.");
 
     let shown = emulator.json(&["app", "show", "deploy"]);
     emulator.cli(&["clock", "set", shown["secret_expires"].as_str().unwrap()]);

@@ -32,7 +32,7 @@ fn the_control_api_refuses_in_its_own_shape() {
             "vaults/sealock/keys/k",
             b"{\"kty\": \"oct\"}",
             400,
-            "BadParameter",
+            "KeyTypeNotSupported",
         ),
         (
             "POST",
@@ -46,7 +46,7 @@ fn the_control_api_refuses_in_its_own_shape() {
             "vaults/sealock/keys/k",
             b"{\"key_size\": 1024}",
             400,
-            "BadParameter",
+            "KeySizeNotSupported",
         ),
         (
             "PATCH",
@@ -82,7 +82,7 @@ fn the_control_api_refuses_in_its_own_shape() {
             "vaults/sealock/restore",
             b"{\"value\": \"bm8gYmFja3Vw\"}",
             400,
-            "BadParameter",
+            "Malformed backup blob",
         ),
         // A backup may be larger than what else is sent.
         ("POST", "vaults/sealock/restore", &large, 400, "BadRequest"),

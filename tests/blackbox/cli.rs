@@ -757,7 +757,7 @@ fn errors_say_what_to_do_next() {
         ),
         (
             &["key", "purge", "nope"],
-            "Deleted Key not found: nope",
+            "A key with (name/id) nope was not found",
             "sealock key list",
         ),
         (
@@ -835,7 +835,7 @@ fn errors_say_what_to_do_next() {
         ),
         (
             &["key", "create", "k", "--kty", "EC", "--ops", "sign,wrapKey"],
-            "The key operation 'wrapKey' is not valid for EC keys; use sign and verify",
+            r#"Unsupported key operation(s): "wrapKey". Supported values are "sign", "verify""#,
         ),
         (
             &["key", "create", "k", "--ops", "fly"],
@@ -870,7 +870,7 @@ fn errors_say_what_to_do_next() {
         ),
         (
             &["key", "create", "k", "--kty", "oct"],
-            "Keys of the type 'oct' cannot be created in a vault; use oct-HSM",
+            "Invalid kty value: oct\nhint: use RSA, RSA-HSM, EC, EC-HSM or oct-HSM",
         ),
         (
             &["key", "create", "k", "--kty", "DSA"],
@@ -878,7 +878,7 @@ fn errors_say_what_to_do_next() {
         ),
         (
             &["key", "create", "k", "--size", "1024"],
-            "key size 1024 is not valid for RSA keys; use 2048, 3072 or 4096",
+            "Unsupported key size (1024). Supported sizes are [2048, 3072, 4096]",
         ),
         (
             &["key", "create", "k", "--curve", "P-384"],

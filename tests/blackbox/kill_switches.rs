@@ -106,7 +106,7 @@ const KILL_SWITCHES: &[KillSwitch] = &[
         // A role says nothing where access policies decide.
         given: &[&["role", "assign", "--role", ROLE, "--vault", "sealock"]],
         revoke: &[&["access", "revoke"]],
-        cause: "AccessDenied",
+        cause: "ForbiddenByPolicy",
         restore: &[&["access", "grant"]],
         data_plane: None,
     },

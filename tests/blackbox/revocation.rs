@@ -28,14 +28,14 @@ const REVOCATIONS: &[Revocation] = &[
     Revocation {
         name: "all permissions taken",
         revoke: &[&["access", "revoke"]],
-        cause: "AccessDenied",
+        cause: "ForbiddenByPolicy",
         message: KEY_FORBIDDEN,
         restore: &[&["access", "grant"]],
     },
     Revocation {
         name: "the permission to unwrap taken",
         revoke: &[&["access", "revoke", "--permissions", "unwrapKey"]],
-        cause: "AccessDenied",
+        cause: "ForbiddenByPolicy",
         message: KEY_FORBIDDEN,
         restore: &[&["access", "grant", "--permissions", "unwrapKey"]],
     },

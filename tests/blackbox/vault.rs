@@ -172,7 +172,7 @@ fn a_token_that_does_not_serve_is_refused_with_the_challenge() {
     assert_eq!(answer.status, 401);
     assert_eq!(
         answer.json()["error"]["message"],
-        "The token has expired.",
+        "[TokenExpired] Error validating token: 'S2S12086'.",
         "{answer:?}"
     );
 }

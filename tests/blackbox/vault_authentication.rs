@@ -162,7 +162,7 @@ fn a_token_is_refused_with_what_is_wrong_with_it() {
     emulator.cli(&["clock", "advance", "25h"]);
     assert_eq!(
         refusal(&get(&client, KEYS, &good)),
-        "The token has expired."
+        "[TokenExpired] Error validating token: 'S2S12086'."
     );
     emulator.cli(&["clock", "set", "2020-01-01T00:00:00Z"]);
     assert_eq!(

@@ -184,7 +184,7 @@ check "create: in hardware" says '["RSA-HSM","2"]' '[key.kty,attributes.hsmPlatf
 check "create: EC, disabled, by the id" says '["EC","P-256K",false]' '[key.kty,key.crv,attributes.enabled]' \
     create --id "$(id keys curve)" --kty EC --curve P-256K --disabled
 check "create: symmetric" says '"oct-HSM"' key.kty create --vault-name keys --name symmetric --kty oct-HSM --size 256
-refused "create: a size that no key has" 'BadParameter.*1024 is not valid for RSA keys' \
+refused "create: a size that no key has" 'BadParameter.*Unsupported key size .1024.' \
     key create --vault-name keys --name small --size 1024
 refused "create: exportable, without a policy" 'Exportable keys must have release policy' \
     key create --vault-name keys --name exportable --exportable true
@@ -237,7 +237,7 @@ check "recover" says '"RSA"' key.kty recover --id "$(deleted_id keys rsa)"
 refused "restore: it is still there" Conflict key restore --vault-name keys --file "$STATE/backup"
 check "delete: by the id" key delete --id "$(id keys rsa)"
 check "purge" key purge --vault-name keys --name rsa
-refused "purge: it is gone" 'Deleted Key not found: rsa' key purge --id "$(deleted_id keys rsa)"
+refused "purge: it is gone" 'rsa was not found in this key vault' key purge --id "$(deleted_id keys rsa)"
 check "restore" says '"RSA"' key.kty restore --vault-name keys --file "$STATE/backup"
 check "restore: the same versions" says "$versions" 'sort([].kid)' list-versions --vault-name keys --name rsa
 

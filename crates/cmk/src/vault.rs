@@ -11,8 +11,8 @@ pub const WRAP_ALGORITHM: &str = "RSA-OAEP-256";
 #[non_exhaustive]
 pub enum Cause {
     /// The identity lacks the permission in the vault's access policies.
-    #[error("AccessDenied")]
-    AccessDenied,
+    #[error("ForbiddenByPolicy")]
+    ForbiddenByPolicy,
     /// The vault cannot be reached: its access from the network is disabled.
     #[error("ForbiddenByConnection")]
     ForbiddenByConnection,

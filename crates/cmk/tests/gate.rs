@@ -328,7 +328,7 @@ async fn an_unversioned_key_is_followed_if_the_new_version_can_be_used() {
 
     world.set(|state| {
         state.enabled = true;
-        state.refuses_wrap = Some(Cause::AccessDenied);
+        state.refuses_wrap = Some(Cause::ForbiddenByPolicy);
     });
     world.control_commit().await;
     assert_eq!(world.revoked().await, None, "the old version still unwraps");
@@ -408,10 +408,10 @@ async fn a_registry_is_not_established_with_a_key_that_it_could_not_use() {
     let cases: [(&str, Change); 4] = [
         ("disabled", |state| state.enabled = false),
         ("no wrap", |state| {
-            state.refuses_wrap = Some(Cause::AccessDenied);
+            state.refuses_wrap = Some(Cause::ForbiddenByPolicy);
         }),
         ("no unwrap", |state| {
-            state.refuses_unwrap = Some(Cause::AccessDenied);
+            state.refuses_unwrap = Some(Cause::ForbiddenByPolicy);
         }),
         ("lies", |state| state.unwraps_to = Some(vec![0; 32])),
     ];

@@ -108,7 +108,7 @@ fn not_done(error: Error) -> NotDone {
 /// What the vault's refusal means for a registry.
 fn cause(error: &Error) -> Cause {
     match error {
-        Error::AccessDenied { .. } => Cause::AccessDenied,
+        Error::ForbiddenByPolicy { .. } => Cause::ForbiddenByPolicy,
         Error::ForbiddenByRbac { .. } => Cause::ForbiddenByRbac,
         Error::Unreachable { why, .. } => match why {
             Unreachable::PublicAccessDisabled => Cause::ForbiddenByConnection,

@@ -164,7 +164,7 @@ impl Registry {
                 "bring the key back",
                 "without a backup, the content is gone",
             ),
-            Some("AccessDenied" | "ForbiddenByRbac") => {
+            Some("ForbiddenByPolicy" | "ForbiddenByRbac") => {
                 ("give the identity access to the key", "then verify again")
             }
             _ => ("restore the way to the key", "then verify again"),

@@ -20,7 +20,7 @@ pub enum EncryptionAlgorithm {
     Rsa15,
     /// AES-GCM (NIST SP 800-38D).
     AesGcm(AesSize),
-    /// AES-CBC (NIST SP 800-38A) of whole blocks.
+    /// AES-CBC (NIST SP 800-38A) of whole blocks; zeros fill the last one.
     AesCbc(AesSize),
     /// AES-CBC with PKCS#7 padding (RFC 5652, 6.3).
     AesCbcPad(AesSize),
@@ -112,6 +112,16 @@ impl SignatureAlgorithm {
             Self::Es(Curve::P384) => Some(Sha::Sha384.bytes()),
             Self::Es(Curve::P521) => Some(Sha::Sha512.bytes()),
             Self::RsNull | Self::Hs(_) => None,
+        }
+    }
+}
+
+impl SignatureAlgorithm {
+    /// How many bytes an RSA key has at least: PSS takes two hashes and two bytes (RFC 8017, 9.1.1).
+    pub(crate) fn least_rsa_bytes(self) -> usize {
+        match self {
+            Self::Ps(sha) => 2 * sha.bytes() + 2,
+            _ => 0,
         }
     }
 }

@@ -1,8 +1,12 @@
 use crate::{Error, Requester, Result};
 
+/// The version that a refusal recommends: what Microsoft's SDKs name by default.
+const LATEST: &str = "2025-07-01";
+
 impl Requester {
     /// A client names the version of the API that it was made for. Every version that is written like one is
-    /// taken: what each of them has is served to all.
+    /// taken: what each of them has is served to all. The text for another one is Azure's
+    /// (<https://github.com/Azure/azure-sdk-for-python/issues/28595>).
     ///
     /// <https://learn.microsoft.com/rest/api/keyvault/keys/operation-groups>
     pub(crate) fn api_version_is_named(&self) -> Result<()> {
@@ -11,12 +15,11 @@ impl Requester {
             _ if !self.is_client() => Ok(()),
             Some(version) if is_version(version) => Ok(()),
             Some(version) => Err(Error::BadParameter(format!(
-                "'{version}' is not a version of the API; name one such as 7.4 or 2025-07-01."
+                "The specified version ({version}) is not recognized. Consider using the latest supported version ({LATEST})."
             ))),
-            None => Err(Error::BadParameter(
-                "The query parameter api-version is missing; name one such as 7.4 or 2025-07-01."
-                    .to_owned(),
-            )),
+            None => Err(Error::BadParameter(format!(
+                "The query parameter api-version is missing; name one such as 7.4 or {LATEST}."
+            ))),
         }
     }
 }
@@ -48,8 +51,9 @@ mod tests {
             "7.6-preview.2",
             "7.10",
             "2016-10-01",
-            "2025-07-01",
+            LATEST,
             "2026-01-01-preview",
+            "2026-04-01",
         ] {
             assert!(is_version(good), "{good}");
         }

@@ -55,31 +55,29 @@ impl KeyChange {
 /// <https://learn.microsoft.com/azure/key-vault/keys/about-keys-details#key-tags>
 fn tags_are_few_and_short(tags: &Tags) -> Result<()> {
     if tags.len() > TAG_LIMIT {
-        return Err(Error::BadParameter(format!(
-            "A key has at most {TAG_LIMIT} tags; {} were given.",
-            tags.len()
-        )));
+        return Err(Error::TagsInvalid {
+            why: format!("give at most {TAG_LIMIT} tags, not {}", tags.len()),
+        });
     }
     let is_long = |text: &String| text.chars().count() > TAG_LENGTH_LIMIT;
     if tags
         .iter()
         .any(|(name, value)| is_long(name) || is_long(value))
     {
-        return Err(Error::BadParameter(format!(
-            "The name and the value of a tag have at most {TAG_LENGTH_LIMIT} characters each."
-        )));
+        return Err(Error::TagsInvalid {
+            why: format!("give names and values of at most {TAG_LENGTH_LIMIT} characters each"),
+        });
     }
     Ok(())
 }
 
-/// Keys in hardware are for vaults of the premium tier.
+/// Keys in hardware are for vaults of the premium tier. The text is Azure's:
+/// <https://github.com/MicrosoftDocs/azure-docs/issues/63888>
 ///
 /// <https://learn.microsoft.com/azure/key-vault/keys/about-keys#key-types-and-protection-methods>
 pub(crate) fn hardware_keys_are_premium(sku: VaultSku, kty: KeyType) -> Result<()> {
     if sku == VaultSku::Standard && kty.is_hardware() {
-        return Err(Error::BadParameter(format!(
-            "Keys of type {kty} need a vault of the premium SKU; this one is standard."
-        )));
+        return Err(Error::HardwareKeyInStandardVault);
     }
     Ok(())
 }
@@ -137,8 +135,9 @@ mod tests {
                 .collect()
         };
         assert!(tags_are_few_and_short(&tags(15, 256)).is_ok());
-        assert!(tags_are_few_and_short(&tags(16, 1)).is_err());
-        assert!(tags_are_few_and_short(&tags(1, 257)).is_err());
+        let hint = |tags: &Tags| tags_are_few_and_short(tags).unwrap_err().hint().unwrap();
+        assert_eq!(hint(&tags(16, 1)), "give at most 15 tags, not 16");
+        assert!(hint(&tags(1, 257)).contains("at most 256 characters"));
     }
 
     #[test]

@@ -422,7 +422,7 @@ impl Evidence {
         }
         let is_permitted = !matches!(
             error,
-            Some(Error::AccessDenied { .. } | Error::ForbiddenByRbac { .. })
+            Some(Error::ForbiddenByPolicy { .. } | Error::ForbiddenByRbac { .. })
         );
         Self {
             access_policy: (!rbac).then_some(is_permitted),

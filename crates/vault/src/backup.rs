@@ -17,6 +17,7 @@ use crate::{
     Error, Key, KeyOperation, KeyPermission, KeyType, ReleasePolicy, Requester, Result,
     attributes::hardware_keys_are_premium,
     audit::Request,
+    base64url,
     key_material::KeyMaterial,
     lookup::{StoredVersion, Tags},
     private_keys,
@@ -93,10 +94,9 @@ impl Header {
         if self.subscription == ours.subscription && self.geography == ours.geography {
             return Ok(());
         }
-        Err(Error::BadParameter(
-            "The backup is from another subscription or geography; it can be restored there only."
-                .to_owned(),
-        ))
+        Err(Error::BackupNotDecrypted {
+            why: "restore it where it is from, which is another subscription or geography",
+        })
     }
 }
 
@@ -200,15 +200,12 @@ impl Service {
     }
 
     fn open_backup(&self, text: &str) -> Result<Backup> {
-        let foreign = || {
-            Error::BadParameter(
-                "The backup cannot be opened: it is damaged, or from an emulator with another service key."
-                    .to_owned(),
-            )
+        let foreign = || Error::BackupNotDecrypted {
+            why: "restore it in the emulator that it is from; or it is damaged: take another copy",
         };
-        let no_backup = || Error::BadParameter("The value is not the backup of a key.".to_owned());
+        let no_backup = || Error::BackupCorrupt;
         let decode = |text: &str| URL_SAFE_NO_PAD.decode(text).map_err(|_| no_backup());
-        let bytes = decode(text.trim_end_matches('='))?;
+        let bytes = base64url::decode_required("value", Some(text.trim_end_matches('=')))?;
         let parts = str::from_utf8(&bytes).ok().and_then(|text| {
             text.strip_prefix(PREFIX)?
                 .strip_prefix('.')?
@@ -237,10 +234,12 @@ impl Service {
         let backup = self.open_backup(&backup?)?;
         let (name, created) = (backup.name.clone(), backup.created);
         let release_policy = backup.release_policy.clone();
+        let newest = backup.versions.first();
+        let newest = newest.map(|newest| newest.version.clone());
         let types: Vec<KeyType> = backup.versions.iter().map(|version| version.kty).collect();
         let place = || async {
             let vault_record = permitted().await?;
-            self.name_is_free(vault, &name).await?;
+            self.name_is_free(vault, &name, newest.as_ref()).await?;
             for kty in &types {
                 hardware_keys_are_premium(vault_record.sku, *kty)?;
             }
@@ -286,11 +285,19 @@ impl Service {
         .await
     }
 
-    async fn name_is_free(&self, vault: &VaultName, key: &KeyName) -> Result<()> {
+    async fn name_is_free(
+        &self,
+        vault: &VaultName,
+        key: &KeyName,
+        version: Option<&KeyVersion>,
+    ) -> Result<()> {
         let Some(record) = self.find_key(vault, key).await? else {
             return Ok(());
         };
-        let key = KeyIdentifier::current(vault, &record.name);
+        let key = KeyIdentifier {
+            version: version.cloned(),
+            ..KeyIdentifier::current(vault, &record.name)
+        };
         Err(Error::RestoreConflict {
             uri: self.names.key_uri(&key),
             state: self.state_of(&record),
@@ -379,7 +386,10 @@ mod tests {
         ] {
             let judged = header.same_subscription_and_geography();
             assert_eq!(judged.is_ok(), restorable);
-            assert!(matches!(judged, Ok(()) | Err(Error::BadParameter(_))));
+            assert!(matches!(
+                judged,
+                Ok(()) | Err(Error::BackupNotDecrypted { .. })
+            ));
         }
     }
 }

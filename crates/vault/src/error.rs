@@ -115,14 +115,15 @@ pub enum Error {
     /// A key on its way back can be neither recovered nor purged any more.
     #[error("Key is currently being recovered.")]
     StillBeingRecovered,
-    /// A backup cannot replace a key that is there, deleted or not.
+    /// A backup cannot replace a key that is there, deleted or not. The text is Azure's, from
+    /// recordings of azure-sdk-for-js.
     #[error(
-        "There was a conflict restoring the key '{uri}'. This can happen if either: a second key with the same name was created after the first key was deleted; thus trying to restore a key whose name is already in use. Or if the key was deleted and is still recoverable."
+        "There was a conflict restoring the key '{uri}'. This can happen if either: a second key with the same name was created after the first key was deleted; thus trying to restore a key whose name is already in use. To fix this, rename the second key to something else so that the restore works. The second probable cause of this exception is when multiple operations are performed in parallel against the key. To avoid this error, perform operations against a key in a sequential manner."
     )]
     RestoreConflict {
         /// The key.
         key: KeyIdentifier,
-        /// Its URL.
+        /// The URL of the backup's newest version.
         uri: String,
         /// Where it is in its life.
         state: State,
@@ -176,7 +177,7 @@ pub enum Error {
         "The user, group or application '{}' does not have keys {permission} permission on key vault '{vault};location={LOCATION}'. For help resolving this issue, please see https://go.microsoft.com/fwlink/?linkid=2125287",
         caller(.principal)
     )]
-    AccessDenied {
+    ForbiddenByPolicy {
         /// Who was refused.
         principal: Box<Principal>,
         /// What is missing.
@@ -256,9 +257,58 @@ pub enum Error {
         /// The endpoint's.
         allowed: &'static str,
     },
+    /// A vault has no contacts for its certificates, as it has no certificates.
+    #[error("Contacts not found")]
+    ContactsNotFound,
     /// A parameter is not what the operation takes.
     #[error("{0}")]
     BadParameter(String),
+    /// No vault has keys of this type.
+    #[error("Invalid kty value: {kty}")]
+    KeyTypeNotSupported {
+        /// What was named, if it is short.
+        kty: String,
+    },
+    /// No vault has keys of this type in this size.
+    #[error("Unsupported key size ({size}). Supported sizes are [{}]", separated(.supported))]
+    KeySizeNotSupported {
+        /// What was asked for, in bits.
+        size: u32,
+        /// What can be asked for.
+        supported: &'static [u32],
+    },
+    /// Keys in hardware are for vaults of the premium tier.
+    #[error("Hardware key operation not allowed on standard vault")]
+    HardwareKeyInStandardVault,
+    /// An imported key lacks a member that keys of its type have.
+    #[error("The property \"key\" must be a valid JsonWebKey object.")]
+    JsonWebKeyIncomplete {
+        /// The member.
+        missing: &'static str,
+    },
+    /// The members of an imported key are not those of one RSA key.
+    #[error("RSA key is not valid - cannot instantiate crypto service")]
+    RsaKeyInvalid {
+        /// What is wrong; never what is in it.
+        why: &'static str,
+    },
+    /// Nothing can be restored from this. The text is Azure's.
+    #[error("Backup blob is corrupt.")]
+    BackupCorrupt,
+    /// Not what this vault can decrypt. The text is Azure's:
+    /// <https://github.com/MicrosoftDocs/azure-docs/issues/107520>
+    #[error("Cannot decrypt backup blob.")]
+    BackupNotDecrypted {
+        /// Where it is from, or what is wrong with it.
+        why: &'static str,
+    },
+    /// There are too many tags, or one is too long. The text is Azure's, without a name and with
+    /// two spaces: <https://github.com/hashicorp/terraform-provider-azurerm/issues/16780>
+    #[error("Property  has invalid value\r\n")]
+    TagsInvalid {
+        /// What a key can have.
+        why: String,
+    },
     /// Azure can do it; the emulator cannot.
     #[error("The emulator does not support {0}.")]
     NotSupported(&'static str),
@@ -341,14 +391,21 @@ impl Error {
     fn status_and_code(&self) -> (u16, &'static str) {
         match self {
             error if error.fault().is_some() => (503, "ServiceUnavailable"),
-            Self::BadParameter(_) => (400, "BadParameter"),
+            Self::BadParameter(_)
+            | Self::KeyTypeNotSupported { .. }
+            | Self::KeySizeNotSupported { .. }
+            | Self::HardwareKeyInStandardVault
+            | Self::JsonWebKeyIncomplete { .. }
+            | Self::RsaKeyInvalid { .. }
+            | Self::TagsInvalid { .. } => (400, "BadParameter"),
+            Self::BackupCorrupt | Self::BackupNotDecrypted { .. } => (400, "Malformed backup blob"),
             Self::Unauthorized(_) => (401, "Unauthorized"),
             Self::KeyDisabled { .. }
             | Self::KeyOperationForbidden { .. }
             | Self::KeyNotYetValid { .. }
             | Self::KeyExpired { .. }
             | Self::PurgeProtected { .. }
-            | Self::AccessDenied { .. }
+            | Self::ForbiddenByPolicy { .. }
             | Self::ForbiddenByRbac { .. }
             | Self::Unreachable { .. }
             | Self::FailedOver { .. } => (403, "Forbidden"),
@@ -358,6 +415,7 @@ impl Error {
             Self::KeyNotFound { .. }
             | Self::KeyDeleted { .. }
             | Self::DeletedKeyNotFound { .. } => (404, "KeyNotFound"),
+            Self::ContactsNotFound => (404, "ContactsNotFound"),
             Self::NotAnEndpoint(_) => (404, "NotFound"),
             Self::VaultPurgeProtected { .. } | Self::MethodNotAllowed { .. } => {
                 (405, "MethodNotAllowed")
@@ -387,11 +445,13 @@ impl Error {
     /// Azure's `error.innererror.code`.
     pub fn inner_code(&self) -> Option<&'static str> {
         match self {
+            Self::KeyTypeNotSupported { .. } => Some("KeyTypeNotSupported"),
+            Self::KeySizeNotSupported { .. } => Some("KeySizeNotSupported"),
             Self::KeyDisabled { .. } => Some("KeyDisabled"),
             Self::KeyOperationForbidden { .. } => Some("KeyOperationForbidden"),
             Self::KeyNotYetValid { .. } => Some("KeyNotYetValid"),
             Self::KeyExpired { .. } => Some("KeyExpired"),
-            Self::AccessDenied { .. } => Some("AccessDenied"),
+            Self::ForbiddenByPolicy { .. } => Some("ForbiddenByPolicy"),
             Self::ForbiddenByRbac { .. } => Some("ForbiddenByRbac"),
             Self::Unreachable { why, .. } => Some(match why {
                 Unreachable::PublicAccessDisabled => "ForbiddenByConnection",
@@ -420,6 +480,11 @@ fn key_not_found(key: &KeyName, version: Option<&KeyVersion>) -> String {
     format!(
         "A key with (name/id) {id} was not found in this key vault. If you recently deleted this key you may be able to recover it using the correct recovery command. For help resolving this issue, please see https://go.microsoft.com/fwlink/?linkid=2125182"
     )
+}
+
+fn separated(sizes: &[u32]) -> String {
+    let sizes: Vec<_> = sizes.iter().map(u32::to_string).collect();
+    sizes.join(", ")
 }
 
 /// How long a word can be that one of a key's few words was to be.

@@ -75,7 +75,7 @@ impl Error {
             Self::PurgeProtected { vault, key } => format!(
                 "it is purged once its retention has passed; until then, recover it with: sealock key recover {key} --vault {vault}"
             ),
-            Self::AccessDenied {
+            Self::ForbiddenByPolicy {
                 principal,
                 permission,
                 vault,
@@ -102,10 +102,25 @@ impl Error {
             Self::Throttled { retry_after } => {
                 format!("let the time pass with: sealock clock advance {retry_after}s")
             }
+            Self::KeyTypeNotSupported { .. } => {
+                "use RSA, RSA-HSM, EC, EC-HSM or oct-HSM".to_owned()
+            }
+            Self::HardwareKeyInStandardVault => {
+                "use a key type without HSM, or create a vault with: sealock vault create NAME --sku premium".to_owned()
+            }
+            Self::JsonWebKeyIncomplete { missing } => {
+                format!("give it the member '{missing}', which is missing")
+            }
+            Self::BackupNotDecrypted { why } => (*why).to_owned(),
+            Self::TagsInvalid { why } => why.clone(),
+            Self::RsaKeyInvalid { why } => format!("export it anew: {why}"),
             Self::ConcurrentChange => "try again".to_owned(),
             Self::Damaged { .. } => "restore the data directory from a copy".to_owned(),
             Self::AuthorizationFailed { .. }
             | Self::BadParameter(_)
+            | Self::ContactsNotFound
+            | Self::KeySizeNotSupported { .. }
+            | Self::BackupCorrupt
             | Self::NotSupported(_)
             | Self::Unauthorized(_)
             | Self::NotAnEndpoint(_)

@@ -160,14 +160,9 @@ async fn dispatch(call: Call<'_>, endpoint: Endpoint) -> Answer {
         (Endpoint::DeletedKey(key), "DELETE") => deleted_keys::purge(call, key).await,
         (Endpoint::Recover(key), "POST") => deleted_keys::recover(call, key).await,
         (Endpoint::Random, "POST") => random::answer(call).await,
+        (Endpoint::CertificateContacts, _) => call.refuse(Error::ContactsNotFound).await,
         (Endpoint::Unsupported(what), _) => call.refuse(Error::NotSupported(what)).await,
-        (endpoint, method) => {
-            call.refuse(Error::MethodNotAllowed {
-                method: method.to_owned(),
-                allowed: endpoint.allowed(),
-            })
-            .await
-        }
+        (endpoint, _) => call.refuse(endpoint.refuse(&method)).await,
     }
 }
 

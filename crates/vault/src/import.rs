@@ -41,7 +41,9 @@ impl Service {
         let read = tokio::task::spawn_blocking(move || KeyMaterial::import(&jwk));
         let (given, material) = read.await??;
         let kty = if hsm { given.in_hardware() } else { given };
-        symmetric_keys_are_in_hardware(kty)?;
+        if kty == KeyType::Oct {
+            return Err(kty.not_supported());
+        }
         change.check(kty)?;
         self.remove_expired_key(vault, key).await?;
         self.add_version(
@@ -61,16 +63,4 @@ impl Service {
         )
         .await
     }
-}
-
-/// A vault has no symmetric keys in software.
-///
-/// <https://learn.microsoft.com/azure/key-vault/keys/about-keys#key-types-and-protection-methods>
-fn symmetric_keys_are_in_hardware(kty: KeyType) -> Result<()> {
-    if kty == KeyType::Oct {
-        return Err(Error::BadParameter(
-            "Keys of the type 'oct' cannot be imported into a vault; use oct-HSM.".to_owned(),
-        ));
-    }
-    Ok(())
 }

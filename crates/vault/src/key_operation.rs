@@ -63,21 +63,43 @@ impl KeyOperation {
 
     /// Checks what a key is to be for.
     pub(crate) fn check(operations: &[Self], kty: KeyType) -> Result<()> {
-        let is_curve = matches!(kty, KeyType::Ec | KeyType::EcHsm);
         for (place, operation) in operations.iter().enumerate() {
             if operations[..place].contains(operation) {
                 return Err(Error::BadParameter(format!(
                     "The key operation '{operation}' is named twice."
                 )));
             }
-            if is_curve && !matches!(operation, Self::Sign | Self::Verify) {
-                return Err(Error::BadParameter(format!(
-                    "The key operation '{operation}' is not valid for {kty} keys; use sign and verify."
-                )));
-            }
         }
-        Ok(())
+        Self::check_supported(operations, kty)
     }
+
+    /// An elliptic curve signs, and does nothing else.
+    ///
+    /// <https://github.com/Azure/AzureKeyVault/issues/22>
+    fn check_supported(operations: &[Self], kty: KeyType) -> Result<()> {
+        let supported = match kty {
+            KeyType::Ec | KeyType::EcHsm => [Self::Sign, Self::Verify],
+            KeyType::Rsa | KeyType::RsaHsm | KeyType::Oct | KeyType::OctHsm => return Ok(()),
+        };
+        let mut others = operations.to_vec();
+        others.retain(|operation| !supported.contains(operation));
+        if others.is_empty() {
+            return Ok(());
+        }
+        Err(Error::BadParameter(format!(
+            "Unsupported key operation(s): {}. Supported values are {}.",
+            quoted(&others),
+            quoted(&supported)
+        )))
+    }
+}
+
+fn quoted(operations: &[KeyOperation]) -> String {
+    let quoted: Vec<_> = operations
+        .iter()
+        .map(|operation| format!("\"{operation}\""))
+        .collect();
+    quoted.join(", ")
 }
 
 impl fmt::Display for KeyOperation {

@@ -28,6 +28,13 @@ pub struct Listing<T> {
 }
 
 impl<T> Listing<T> {
+    fn empty() -> Self {
+        Self {
+            entries: Vec::new(),
+            next: None,
+        }
+    }
+
     /// The first entries of `named`.
     async fn of(named: impl Stream<Item = Result<(String, T)>>, limit: usize) -> Result<Self> {
         let (mut named, mut entries) = (pin!(named), Vec::new());
@@ -88,7 +95,8 @@ impl Service {
         Listing::of(keys, page.limit).await
     }
 
-    /// A key's versions.
+    /// A key's versions; none, if there is no such key. Microsoft says so of its own service
+    /// (<https://github.com/Azure/azure-sdk-for-net/issues/16444>).
     pub(crate) async fn list_versions(
         &self,
         requester: &Requester,
@@ -99,8 +107,15 @@ impl Service {
         let vault_record = &self
             .permitted_vault(requester, vault, Some(key), KeyPermission::List)
             .await?;
-        let record = &self.active_key(vault, key, None).await?;
         let page = page?;
+        let record = match self.active_key(vault, key, None).await {
+            Ok(record) => record,
+            Err(Error::KeyNotFound { .. } | Error::KeyDeleted { .. }) => {
+                return Ok(Listing::empty());
+            }
+            Err(error) => return Err(error),
+        };
+        let record = &record;
         let prefix = [vault.as_str(), key.folded()];
         let versions = self
             .store

@@ -160,7 +160,7 @@ impl Service {
             permission,
         ) {
             Decision::Granted => Ok(()),
-            Decision::Denied => Err(Error::AccessDenied {
+            Decision::Denied => Err(Error::ForbiddenByPolicy {
                 principal: Box::new(principal.clone()),
                 permission,
                 vault: vault.clone(),
@@ -237,21 +237,29 @@ impl Service {
         }
     }
 
-    /// The key, if it is deleted.
+    /// The key, if it is deleted. Azure tells a key that is not deleted from none at all, in recordings of azure-cli and
+    /// of azure-sdk-for-java's `getDeletedKeyNotFound`.
     pub(crate) async fn deleted_key(
         &self,
         vault: &VaultName,
         key: &KeyName,
     ) -> Result<Record<KeyRecord>> {
-        let found = self.find_key(vault, key).await?;
-        let state = found.as_ref().map(|record| self.state_of(record));
-        found
-            .filter(|_| state == Some(State::Deleted))
-            .ok_or_else(|| Error::DeletedKeyNotFound {
-                vault: vault.clone(),
-                key: key.clone(),
-                is_active: state == Some(State::Active),
-            })
+        let (vault, key) = (vault.clone(), key.clone());
+        match self.find_key(&vault, &key).await? {
+            Some(record) => match self.state_of(&record) {
+                State::Deleted => Ok(record),
+                state => Err(Error::DeletedKeyNotFound {
+                    vault,
+                    key,
+                    is_active: state == State::Active,
+                }),
+            },
+            None => Err(Error::KeyNotFound {
+                vault,
+                key,
+                version: None,
+            }),
+        }
     }
 
     /// The key, if it can be recovered or purged.

@@ -57,6 +57,7 @@ impl Service {
         place().await?;
         let (_, before) = self.current_version(vault, key).await?;
         let shape = before.shape();
+        shape.check_made()?;
         let make = move || KeyMaterial::generate(shape);
         let (place, is_wanted) = (&place, &is_wanted);
         self.add_version(request, vault, key, make, |now| async move {

@@ -124,7 +124,8 @@ async function lifeCycle(client) {
   await refused(409, "Conflict", undefined, client.restoreKeyBackup(backup));
   await (await client.beginDeleteKey("mortal")).pollUntilDone();
   await client.purgeDeletedKey("mortal");
-  assert.equal(await refused(404, "KeyNotFound", undefined, client.getDeletedKey("mortal")), "Deleted Key not found: mortal");
+  assert.match(await refused(404, "KeyNotFound", undefined, client.getDeletedKey("mortal")), /^A key with \(name\/id\) mortal was not found/);
+  assert.deepEqual(await names(client.listPropertiesOfKeyVersions("mortal")), []);
   assert.equal((await client.restoreKeyBackup(backup)).id, made.id);
 }
 

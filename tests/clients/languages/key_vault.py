@@ -232,21 +232,23 @@ async def life_cycle(client):
     same((await client.get_key("mortal")).id, made.id)
     await delete(client, "mortal")
     await client.purge_deleted_key("mortal")
-    same(await refused(404, "KeyNotFound", None, client.get_deleted_key, "mortal"), "Deleted Key not found: mortal")
+    text = await refused(404, "KeyNotFound", None, client.get_deleted_key, "mortal")
+    assert text.startswith("A key with (name/id) mortal was not found in this key vault."), text
 
 
 async def backups(client):
     made = [await client.create_ec_key("kept") for _ in range(2)]
     backup = await client.backup_key("kept")
     save_told(backup, directory)
-    await refused(409, "Conflict", None, client.restore_key_backup, backup)
+    text = await refused(409, "Conflict", None, client.restore_key_backup, backup)
+    same(text.startswith(f"There was a conflict restoring the key '{made[-1].id}'. "), True)
     await delete(client, "kept")
     await client.purge_deleted_key("kept")
     restored = await client.restore_key_backup(backup)
     same(restored.id, made[1].id)
     found = await every(await client.list_properties_of_key_versions("kept"))
     same({properties.id for properties in found}, {key.id for key in made})
-    await refused(400, "BadParameter", None, client.restore_key_backup, b"no backup")
+    await refused(400, "Malformed backup blob", None, client.restore_key_backup, b"no backup")
     save_told(await client.backup_key("imported-rsa"), directory)
     save_told(await client.backup_key("imported-oct"), directory)
 
@@ -313,8 +315,27 @@ async def refusals(client):
     for call, arguments in (client.release_key, ["any", "token"]), (client.get_key_attestation, ["any"]):
         text = await refused(501, "NotSupportedByEmulator", None, call, *arguments)
         assert text.startswith("The emulator does not support "), text
-    await refused(400, "BadParameter", None, client.create_rsa_key, "small", size=1024)
-    await refused(400, "BadParameter", None, client.create_oct_key, "soft", size=256)
+    text = await refused(400, "BadParameter", "KeySizeNotSupported", client.create_rsa_key, "small", size=1024)
+    same(text, "Unsupported key size (1024). Supported sizes are [2048, 3072, 4096]")
+    text = await refused(400, "BadParameter", "KeyTypeNotSupported", client.create_oct_key, "soft", size=256)
+    same(text, "Invalid kty value: oct")
+    operations = [KeyOperation.sign, KeyOperation.wrap_key, KeyOperation.unwrap_key]
+    text = await refused(400, "BadParameter", None, client.create_ec_key, "curve", key_operations=operations)
+    same(text, 'Unsupported key operation(s): "wrapKey", "unwrapKey". Supported values are "sign", "verify".')
+    of_two = rsa_jwk(2048)
+    of_two.fields["n"] = rsa_jwk(2048).fields["n"]
+    text = await refused(400, "BadParameter", None, client.import_key, "broken", JsonWebKey(**of_two.fields))
+    same(text, "RSA key is not valid - cannot instantiate crypto service")
+    text = await refused(400, "BadParameter", None, client.import_key, "broken", JsonWebKey(kty="RSA", k=bytes(32)))
+    same(text, 'The property "key" must be a valid JsonWebKey object.')
+    text = await refused(400, "Malformed backup blob", None, client.restore_key_backup, b"non-existing")
+    same(text, "Backup blob is corrupt.")
+    text = await refused(400, "BadParameter", None, client.create_rsa_key, "a_b")
+    same(text, "The request URI contains an invalid name: a_b")
+    same(await every(await client.list_properties_of_key_versions("nosuch")), [])
+    short = rsa_jwk(1024)
+    same((await client.import_key("short", JsonWebKey(**short.fields))).key.n, short.fields["n"])
+    save_imported(short, directory)
 
 
 async def cryptography(client):
@@ -328,8 +349,13 @@ async def remote(client):
 
     With it, it encrypts, wraps and verifies by itself, and does so even with a symmetric key, for which it makes one up.
     """
-    await refused(403, "Forbidden", "AccessDenied", client.get_key, "rsa")
+    await refused(403, "Forbidden", "ForbiddenByPolicy", client.get_key, "rsa")
     await algorithms(client)
+    unwraps = Watched(await client.get_cryptography_client("rsa"))
+    for algorithm in KeyWrapAlgorithm.rsa_oaep, KeyWrapAlgorithm.rsa_oaep_256:
+        text = await refused(400, "BadParameter", None, unwraps.unwrap_key, algorithm, bytes(256))
+        same(text, "Error occurred while decoding OAEP padding.")
+    same(len((await unwraps.unwrap_key(KeyWrapAlgorithm.rsa1_5, bytes([1] * 256))).key) < 256, True)
 
 
 async def algorithms(client):

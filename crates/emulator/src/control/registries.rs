@@ -262,7 +262,7 @@ fn restore(
         version,
     } = kid;
     match cause {
-        Cause::AccessDenied => identity
+        Cause::ForbiddenByPolicy => identity
             .map(|identity| format!("sealock access grant --vault {vault} --identity {identity}")),
         Cause::ForbiddenByConnection | Cause::ForbiddenByFirewall => Some(format!(
             "sealock vault network {vault} --bypass azure-services"

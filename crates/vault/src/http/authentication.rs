@@ -85,7 +85,8 @@ fn bearer(headers: &HeaderMap) -> Option<&str> {
     (scheme.eq_ignore_ascii_case("bearer") && !token.is_empty()).then_some(token)
 }
 
-/// Azure's texts, where they are public; the others have no number.
+/// Azure's texts, where they are public; the others have no number. That of an expired token is from
+/// <https://github.com/Azure/azure-sdk-for-python/issues/27266>.
 fn reason(why: &InvalidToken, tokens: &TokenIssuer, token: &str) -> String {
     match why {
         InvalidToken::Audience(found) => {
@@ -103,7 +104,7 @@ fn reason(why: &InvalidToken, tokens: &TokenIssuer, token: &str) -> String {
             "AKV10046: Unable to resolve the key used for signature validation. EncodedJwtHeader: '{}'.",
             excerpt(token.split('.').next().unwrap_or_default())
         ),
-        InvalidToken::Expired => "The token has expired.".to_owned(),
+        InvalidToken::Expired => "[TokenExpired] Error validating token: 'S2S12086'.".to_owned(),
         InvalidToken::NotYetValid => "The token is not valid yet.".to_owned(),
         InvalidToken::Malformed => "The token is not a JWT of Entra's.".to_owned(),
         InvalidToken::PrincipalUnknown => {

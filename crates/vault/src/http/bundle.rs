@@ -4,11 +4,12 @@ use std::collections::BTreeMap;
 
 use jiff::Timestamp;
 use sealock_core::{Kid, PublicName};
-use serde::{Deserialize, Serialize};
+use serde::{Deserialize, Serialize, de::IgnoredAny};
 
 use super::release_policy::{ReleasePolicyBody, ReleasePolicyChangeBody};
 use crate::{
-    Key, KeyBundle, KeyChange, KeyItem, KeyOperation, KeyType, PublicKey, Result, json::Object,
+    Error, Key, KeyBundle, KeyChange, KeyItem, KeyOperation, KeyType, PublicKey, Result,
+    json::Object,
 };
 
 /// `KeyBundle`, and `DeletedKeyBundle`.
@@ -79,6 +80,19 @@ pub(super) struct AttributesChangeBody {
     nbf: Option<i64>,
     exp: Option<i64>,
     exportable: Option<bool>,
+    external_key: Option<IgnoredAny>,
+}
+
+impl AttributesChangeBody {
+    /// A key that lies in an HSM outside Azure, from the API of 2026 on, which names it instead of a type.
+    ///
+    /// <https://github.com/Azure/azure-sdk-for-go/tree/main/sdk/security/keyvault/azkeys>
+    pub(super) fn refuse_external_key(&self) -> Result<()> {
+        match self.external_key {
+            None => Ok(()),
+            Some(_) => Err(Error::NotSupported("external keys")),
+        }
+    }
 }
 
 impl BundleBody {
@@ -191,7 +205,7 @@ pub(super) fn change(
 
 fn timestamp(field: &str, second: i64) -> Result<Timestamp> {
     Timestamp::from_second(second).map_err(|_| {
-        crate::Error::BadParameter(format!(
+        Error::BadParameter(format!(
             "'{field}' is no time that the emulator knows; expected seconds since 1970, up to {}.",
             Timestamp::MAX.as_second()
         ))

@@ -7,7 +7,7 @@ use zeroize::Zeroizing;
 use super::{Answer, Call, keys::identifier};
 use crate::{
     Encrypted, Error, KeyOperation, KeyUse, Outcome, Result,
-    base64url::{decode, encode},
+    base64url::{decode, decode_required, encode},
 };
 
 /// What to do with a key, and how. Binary is in base64url.
@@ -71,10 +71,7 @@ impl UseBody {
                 "Property  has invalid value\r\n".to_owned(),
             ));
         }
-        let value = decode(
-            "value",
-            self.value.as_ref().ok_or_else(|| missing("value"))?,
-        )?;
+        let value = decode_required("value", self.value.as_ref().map(|value| value.as_str()))?;
         let optional = |field: &str, text: &Option<String>| -> Result<Option<Vec<u8>>> {
             let bytes = text.as_deref().map(|text| decode(field, text));
             Ok(bytes.transpose()?.map(|bytes| bytes.to_vec()))
@@ -110,7 +107,7 @@ impl UseBody {
             },
             KeyOperation::Verify => KeyUse::Verify {
                 algorithm: algorithm.parse()?,
-                digest: optional("digest", &self.digest)?.ok_or_else(|| missing("digest"))?,
+                digest: decode_required("digest", self.digest.as_deref())?.to_vec(),
                 signature: value.to_vec(),
             },
             KeyOperation::Import | KeyOperation::Export => {
@@ -118,8 +115,4 @@ impl UseBody {
             }
         })
     }
-}
-
-fn missing(field: &str) -> Error {
-    Error::BadParameter(format!("'{field}' is missing."))
 }

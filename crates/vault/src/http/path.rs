@@ -38,6 +38,8 @@ pub(super) enum Endpoint {
     DeletedKey(KeyName),
     Recover(KeyName),
     Random,
+    /// Whom a vault tells of its certificates. Terraform asks for them whenever it reads a vault.
+    CertificateContacts,
     /// What Azure has and the emulator has not.
     Unsupported(&'static str),
 }
@@ -65,10 +67,12 @@ impl Endpoint {
             ["keys", _, word] => match operation(word) {
                 Some(Use::Supported(operation)) => Self::Use(key()?, None, operation),
                 Some(Use::Unsupported(what)) => Self::Unsupported(what),
-                None => Self::Key(key()?, Some(version(word)?)),
+                None => Self::Key(key()?, Some(version(method, segments[2])?)),
             },
-            ["keys", _, of, word] => match operation(word) {
-                Some(Use::Supported(operation)) => Self::Use(key()?, Some(version(of)?), operation),
+            ["keys", _, _, word] => match operation(word) {
+                Some(Use::Supported(operation)) => {
+                    Self::Use(key()?, Some(version(method, segments[2])?), operation)
+                }
                 Some(Use::Unsupported(what)) => Self::Unsupported(what),
                 None => return Err(not_an_endpoint(path)),
             },
@@ -77,27 +81,38 @@ impl Endpoint {
             ["deletedkeys", _, "recover"] => Self::Recover(key()?),
             ["rng"] => Self::Random,
             ["secrets" | "deletedsecrets", ..] => Self::Unsupported("secrets"),
+            ["certificates", "contacts"] if method == Method::GET => Self::CertificateContacts,
             ["certificates" | "deletedcertificates", ..] => Self::Unsupported("certificates"),
             ["storage" | "deletedstorage", ..] => Self::Unsupported("managed storage accounts"),
             _ => return Err(not_an_endpoint(path)),
         })
     }
 
-    pub(super) fn allowed(&self) -> &'static str {
-        match self {
-            Self::Keys | Self::Versions(_) | Self::DeletedKeys => "GET",
+    /// Refuses a method that this endpoint does not know. An operation is named behind the key, and a `POST` names one;
+    /// that text is Azure's, in a recording of azure-sdk-for-java's `createKeyEmptyName`.
+    pub(super) fn refuse(&self, method: &Method) -> Error {
+        let allowed = match self {
+            Self::Create(_) => return not_allowed(method, "create"),
+            Self::Versions(_) => return not_allowed(method, "versions"),
+            Self::Backup(_) => return not_allowed(method, "backup"),
+            Self::Restore => return not_allowed(method, "restore"),
+            Self::Rotate(_) => return not_allowed(method, "rotate"),
+            Self::RotationPolicy(_) => return not_allowed(method, "rotationpolicy"),
+            Self::Use(_, _, operation) => return not_allowed(method, operation.as_str()),
+            Self::Recover(_) => return not_allowed(method, "recover"),
+            Self::Key(..) | Self::DeletedKey(_) if method == Method::POST => {
+                return Error::BadParameter("Operation not specified".to_owned());
+            }
+            Self::Keys | Self::DeletedKeys | Self::CertificateContacts => "GET",
             Self::Key(_, None) => "GET, PUT, PATCH, DELETE",
             Self::Key(_, Some(_)) => "GET, PATCH",
-            Self::RotationPolicy(_) => "GET, PUT",
             Self::DeletedKey(_) => "GET, DELETE",
-            Self::Create(_)
-            | Self::Backup(_)
-            | Self::Restore
-            | Self::Rotate(_)
-            | Self::Use(..)
-            | Self::Recover(_)
-            | Self::Random => "POST",
+            Self::Random => "POST",
             Self::Unsupported(_) => "",
+        };
+        Error::MethodNotAllowed {
+            method: method.to_string(),
+            allowed,
         }
     }
 }
@@ -122,14 +137,27 @@ fn operation(word: &str) -> Option<Use> {
     })
 }
 
+/// The text is Azure's: <https://github.com/az-acme/az-acme-cli/issues/14>
 fn name(segment: &str) -> Result<KeyName> {
-    let name = segment.parse();
-    name.map_err(|error| Error::BadParameter(format!("{error}.")))
+    segment.parse().map_err(|_| {
+        Error::BadParameter(format!(
+            "The request URI contains an invalid name: {}",
+            excerpt(segment)
+        ))
+    })
 }
 
-fn version(word: &str) -> Result<KeyVersion> {
-    let version = word.parse();
-    version.map_err(|error| Error::BadParameter(format!("{error}.")))
+/// What is no version is an operation that there is not.
+fn version(method: &Method, segment: &str) -> Result<KeyVersion> {
+    let version = segment.to_ascii_lowercase().parse();
+    version.map_err(|_| not_allowed(method, excerpt(segment)))
+}
+
+/// The text is Azure's: <https://github.com/Azure/azure-sdk-for-java/issues/8675>
+fn not_allowed(method: &Method, operation: &str) -> Error {
+    Error::BadParameter(format!(
+        "Method {method} does not allow operation '{operation}'"
+    ))
 }
 
 fn not_an_endpoint(path: &str) -> Error {

@@ -35,9 +35,9 @@ impl KeyMaterial {
     ) -> Result<Encrypted> {
         use EncryptionAlgorithm::{AesCbc, AesCbcPad, AesGcm, AesKw};
 
-        refuse_unused(algorithm, aad, "aad", matches!(algorithm, AesGcm(_)))?;
-        let chosen = matches!(algorithm, AesCbc(_) | AesCbcPad(_));
-        refuse_unused(algorithm, iv, "iv", chosen)?;
+        let cbc = matches!(algorithm, AesCbc(_) | AesCbcPad(_));
+        refuse_unused(algorithm, aad, "aad", cbc || matches!(algorithm, AesGcm(_)))?;
+        refuse_unused(algorithm, iv, "iv", cbc)?;
         match (self, algorithm) {
             (Self::Oct(key), AesGcm(size)) => {
                 key.encrypt_gcm(size, plaintext, aad.unwrap_or_default())
@@ -64,9 +64,9 @@ impl KeyMaterial {
         let ciphertext = encrypted.ciphertext.as_slice();
         let (iv, tag) = (encrypted.iv.as_deref(), encrypted.tag.as_deref());
         let gcm = matches!(algorithm, AesGcm(_));
-        refuse_unused(algorithm, aad, "aad", gcm)?;
-        refuse_unused(algorithm, tag, "tag", gcm)?;
         let cbc = matches!(algorithm, AesCbc(_) | AesCbcPad(_));
+        refuse_unused(algorithm, aad, "aad", gcm || cbc)?;
+        refuse_unused(algorithm, tag, "tag", gcm || cbc)?;
         refuse_unused(algorithm, iv, "iv", gcm || cbc)?;
         let decrypted = match (self, algorithm) {
             (Self::Oct(key), AesGcm(size)) => key.decrypt_gcm(
@@ -85,11 +85,7 @@ impl KeyMaterial {
             (_, AesKw(_)) => return Err(only_for(algorithm, "wrapKey and unwrapKey")),
             _ => self.decrypt_with_rsa(algorithm, ciphertext)?,
         };
-        decrypted.ok_or_else(|| {
-            Error::BadParameter(format!(
-                "The value cannot be decrypted with this key version and {algorithm}."
-            ))
-        })
+        decrypted.ok_or_else(|| undecryptable(algorithm))
     }
 
     /// <https://learn.microsoft.com/rest/api/keyvault/keys/wrap-key/wrap-key>
@@ -120,11 +116,7 @@ impl KeyMaterial {
             }
             _ => self.decrypt_with_rsa(algorithm, value)?,
         };
-        unwrapped.ok_or_else(|| {
-            Error::BadParameter(format!(
-                "The value cannot be unwrapped with this key version and {algorithm}."
-            ))
-        })
+        unwrapped.ok_or_else(|| undecryptable(algorithm))
     }
 
     fn encrypt_with_rsa(
@@ -174,7 +166,9 @@ impl KeyMaterial {
     }
 }
 
-/// What would be ignored is refused, lest a client think it is bound to the ciphertext.
+/// What would be ignored is refused, lest a client think it is bound to the ciphertext. But AES-CBC is `used` with
+/// everything that AES-GCM is used with, and ignores what it does not need: Microsoft's SDKs for .NET and JavaScript send
+/// it so in their tests.
 fn refuse_unused(
     algorithm: EncryptionAlgorithm,
     given: Option<&[u8]>,
@@ -190,6 +184,21 @@ fn refuse_unused(
         }
         _ => format!("'{field}' cannot be given with {algorithm}."),
     }))
+}
+
+/// One text for each algorithm, whatever is wrong. That of OAEP is Azure's
+/// (<https://github.com/MicrosoftDocs/azure-docs/issues/39976>), and that of `RSA1_5`
+/// (<https://github.com/Azure/azure-sdk-for-js/issues/30125>).
+fn undecryptable(algorithm: EncryptionAlgorithm) -> Error {
+    use EncryptionAlgorithm::{AesCbc, AesCbcPad, AesGcm, AesKw, Rsa15, RsaOaep, RsaOaep256};
+
+    Error::BadParameter(match algorithm {
+        RsaOaep | RsaOaep256 => "Error occurred while decoding OAEP padding.".to_owned(),
+        Rsa15 => "Unable to decrypt specified value with this key".to_owned(),
+        AesGcm(_) | AesCbc(_) | AesCbcPad(_) | AesKw(_) => {
+            format!("The value cannot be decrypted with this key version and {algorithm}.")
+        }
+    })
 }
 
 fn required<'a>(

@@ -11,7 +11,7 @@ const MEMBER_BYTES: usize = 513;
 /// no `Debug`.
 #[derive(Deserialize)]
 pub struct JsonWebKey {
-    kty: Option<KeyType>,
+    kty: Option<String>,
     /// What the key may be used for; what is not said is left to the vault.
     pub key_ops: Option<Vec<String>>,
     crv: Option<Curve>,
@@ -40,7 +40,7 @@ impl<'de> Deserialize<'de> for Base64Url {
 
 impl JsonWebKey {
     pub(super) fn kty(&self) -> Result<KeyType> {
-        self.kty.ok_or_else(|| missing("kty"))
+        self.kty.as_deref().ok_or_else(|| missing("kty"))?.parse()
     }
 
     pub(super) fn crv(&self) -> Result<Curve> {
@@ -60,7 +60,7 @@ impl JsonWebKey {
     }
 }
 
-pub(super) fn bytes(field: &str, member: Option<&Base64Url>) -> Result<Zeroizing<Vec<u8>>> {
+pub(super) fn bytes(field: &'static str, member: Option<&Base64Url>) -> Result<Zeroizing<Vec<u8>>> {
     let text = member.ok_or_else(|| missing(field))?.0.as_str();
     if text.len() > MEMBER_BYTES.div_ceil(3) * 4 {
         return Err(Error::BadParameter(format!("'{field}' is too long.")));
@@ -68,13 +68,13 @@ pub(super) fn bytes(field: &str, member: Option<&Base64Url>) -> Result<Zeroizing
     base64url::decode(field, text)
 }
 
-/// A positive number, big-endian, without leading zeros.
-pub(super) fn number(field: &str, member: Option<&Base64Url>) -> Result<Zeroizing<Vec<u8>>> {
+/// A number, big-endian, without leading zeros.
+pub(super) fn number(
+    field: &'static str,
+    member: Option<&Base64Url>,
+) -> Result<Zeroizing<Vec<u8>>> {
     let mut bytes = bytes(field, member)?;
     let zeros = bytes.iter().take_while(|byte| **byte == 0).count();
-    if zeros == bytes.len() {
-        return Err(Error::BadParameter(format!("'{field}' is zero.")));
-    }
     bytes.rotate_left(zeros);
     let length = bytes.len() - zeros;
     bytes.truncate(length);
@@ -83,11 +83,14 @@ pub(super) fn number(field: &str, member: Option<&Base64Url>) -> Result<Zeroizin
 
 /// A number as long as the curve's field, as it should have been sent; clients drop zeros.
 pub(super) fn coordinate(
-    field: &str,
+    field: &'static str,
     member: Option<&Base64Url>,
     curve: Curve,
 ) -> Result<Zeroizing<Vec<u8>>> {
     let number = number(field, member)?;
+    if number.is_empty() {
+        return Err(Error::BadParameter(format!("'{field}' is zero.")));
+    }
     let mut padded = Zeroizing::new(vec![0; curve.bytes()]);
     let start = curve.bytes().checked_sub(number.len()).ok_or_else(|| {
         Error::BadParameter(format!("'{field}' is too long for the curve {curve}."))
@@ -96,6 +99,7 @@ pub(super) fn coordinate(
     Ok(padded)
 }
 
-fn missing(field: &str) -> Error {
-    Error::BadParameter(format!("'{field}' is missing."))
+/// The text is Azure's: <https://github.com/Azure/azure-sdk-for-java/issues/3405>
+fn missing(member: &'static str) -> Error {
+    Error::JsonWebKeyIncomplete { missing: member }
 }

@@ -5,7 +5,7 @@ use aes_gcm::{AeadInOut as _, AesGcm, Nonce, Tag};
 use aes_kw::{AesKw, IV_LEN as SEMIBLOCK};
 use cbc::cipher::{
     BlockModeDecrypt as _, BlockModeEncrypt as _, KeyInit as _, KeyIvInit as _,
-    block_padding::{NoPadding, Padding, Pkcs7},
+    block_padding::{NoPadding, Padding, Pkcs7, ZeroPadding},
     consts::U12,
 };
 use hmac::{Hmac, Mac as _};
@@ -17,7 +17,7 @@ use super::{
     encryption::{Decrypted, Encrypted},
     jwk::{JsonWebKey, bytes},
 };
-use crate::{AesSize, Error, KeyShape, Result, Sha};
+use crate::{AesSize, Error, KeyShape, Result, Sha, key_spec::check_size};
 
 const BLOCK: usize = 16;
 const GCM_IV: usize = 12;
@@ -74,12 +74,9 @@ impl OctKey {
 
     pub(super) fn import(jwk: &JsonWebKey) -> Result<Self> {
         let k = bytes("k", jwk.k.as_ref())?;
-        let bits = k.len() * 8;
-        Self::from_bytes(&k).ok_or_else(|| {
-            Error::BadParameter(format!(
-                "'k' has {bits} bits; symmetric keys have 128, 192 or 256."
-            ))
-        })
+        let key = Self(k);
+        check_size(key.bits(), &KeyShape::OCT_BITS)?;
+        Ok(key)
     }
 
     pub(super) fn from_bytes(bytes: &[u8]) -> Option<Self> {
@@ -140,19 +137,14 @@ impl OctKey {
         Ok(opened.is_ok().then_some(plaintext))
     }
 
+    /// Zeros fill a last block that is not full. They come back: which of them are padding, the ciphertext does not say.
     pub(super) fn encrypt_cbc(
         &self,
         size: AesSize,
         plaintext: &[u8],
         iv: Option<&[u8]>,
     ) -> Result<Encrypted> {
-        if !plaintext.len().is_multiple_of(BLOCK) {
-            return Err(Error::BadParameter(format!(
-                "The value has {} bytes; AES-CBC without padding takes a multiple of {BLOCK}.",
-                plaintext.len()
-            )));
-        }
-        self.encrypt_blocks::<NoPadding>(size, plaintext, iv)
+        self.encrypt_blocks::<ZeroPadding>(size, plaintext, iv)
     }
 
     pub(super) fn encrypt_cbc_pad(
@@ -229,7 +221,6 @@ impl OctKey {
         })
     }
 
-    /// Without padding, the plaintext must be whole blocks.
     fn encrypt_blocks<P: Padding>(
         &self,
         size: AesSize,

@@ -15,7 +15,9 @@ use super::{
     encryption::Decrypted,
     jwk::{JsonWebKey, number},
 };
-use crate::{EncryptionAlgorithm, Error, KeyShape, PublicKey, Result, Sha, base64url};
+use crate::{
+    EncryptionAlgorithm, Error, KeyShape, PublicKey, Result, Sha, base64url, key_spec::check_size,
+};
 
 /// 65537: no other is taken.
 const EXPONENT: [u8; 3] = [1, 0, 1];
@@ -33,27 +35,23 @@ impl RsaKey {
     /// The primes may be missing (RFC 7518, 6.3.2): they are found from the rest.
     pub(super) fn import(jwk: &JsonWebKey) -> Result<Self> {
         let n = number("n", jwk.n.as_ref())?;
+        let exponent = number("e", jwk.e.as_ref())?;
+        let d = number("d", jwk.d.as_ref())?;
         let bits = uint(&n).bit_width_vartime();
-        if !KeyShape::RSA_BITS.contains(&bits) {
-            return Err(Error::BadParameter(format!(
-                "'n' has {bits} bits; RSA keys have 2048, 3072 or 4096."
-            )));
-        }
-        if *number("e", jwk.e.as_ref())? != EXPONENT {
+        check_size(bits, &KeyShape::IMPORTED_RSA_BITS)?;
+        if *exponent != EXPONENT {
             return Err(Error::BadParameter(
                 "'e' must be 65537, which is 'AQAB' in base64url.".to_owned(),
             ));
         }
-        let d = number("d", jwk.d.as_ref())?;
         let primes = match (jwk.p.as_ref(), jwk.q.as_ref()) {
             (None, None) => Vec::new(),
             (p, q) => vec![number("p", p)?, number("q", q)?],
         };
-        let inconsistent = |_| {
-            Error::BadParameter(
-                "'n', 'e', 'd', 'p' and 'q' do not belong to one RSA key.".to_owned(),
-            )
-        };
+        if d.is_empty() || primes.iter().any(|prime| prime.is_empty()) {
+            return Err(invalid("'d', 'p' or 'q' is zero"));
+        }
+        let inconsistent = |_| invalid("'n', 'e', 'd', 'p' and 'q' do not belong to one RSA key");
         let key = PrivateKey::from_components(
             uint(&n),
             uint(&EXPONENT),
@@ -83,15 +81,15 @@ impl RsaKey {
                 continue;
             }
             if jwk.p.is_none() {
-                return Err(Error::BadParameter(format!(
-                    "'{field}' cannot be given without 'p' and 'q'."
-                )));
+                return Err(invalid(
+                    "'dp', 'dq' and 'qi' cannot be given without 'p' and 'q'",
+                ));
             }
             let given = Zeroizing::new(uint(&number(field, given)?));
             if own.is_none_or(|own| *own != *given) {
-                return Err(Error::BadParameter(format!(
-                    "'{field}' does not belong to 'd', 'p' and 'q'."
-                )));
+                return Err(invalid(
+                    "'dp', 'dq' or 'qi' does not belong to 'd', 'p' and 'q'",
+                ));
             }
         }
         Ok(())
@@ -108,6 +106,10 @@ impl RsaKey {
 
     pub(super) fn bits(&self) -> u32 {
         self.0.n().bit_width_vartime()
+    }
+
+    pub(super) fn bytes(&self) -> usize {
+        self.0.size()
     }
 
     pub(super) fn public_key(&self) -> PublicKey {
@@ -203,6 +205,11 @@ fn check_length(algorithm: EncryptionAlgorithm, plaintext: &[u8], limit: usize) 
         "The value has {} bytes; {algorithm} with this key takes at most {limit}.",
         plaintext.len()
     )))
+}
+
+/// The text is Azure's: <https://github.com/Azure/azure-sdk-for-python/issues/28452>
+fn invalid(why: &'static str) -> Error {
+    Error::RsaKeyInvalid { why }
 }
 
 fn uint(big_endian: &[u8]) -> BoxedUint {

@@ -66,6 +66,12 @@ impl KeyMaterial {
             (Self::Ec(key), SignatureAlgorithm::Es(curve)) if key.curve() != curve => {
                 Err(self.incompatible(kid, algorithm))
             }
+            (Self::Rsa(key), _) if key.bytes() < algorithm.least_rsa_bytes() => {
+                Err(Error::BadParameter(format!(
+                    "{algorithm} cannot be used with a key of {} bits.",
+                    key.bits()
+                )))
+            }
             (Self::Rsa(key), SignatureAlgorithm::RsNull) => {
                 let most = key.pkcs1_limit();
                 if (1..=most).contains(&length) {

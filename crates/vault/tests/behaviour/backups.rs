@@ -143,9 +143,9 @@ async fn what_is_no_backup_of_ours_is_refused_and_leaves_nothing() {
         let sealed = URL_SAFE_NO_PAD.encode(bytes);
         written(&format!("{start}.{sealed}"))
     };
-    let cannot_be_opened =
-        "The backup cannot be opened: it is damaged, or from an emulator with another service key.";
-    let no_backup = "The value is not the backup of a key.";
+    let cannot_be_opened = "Cannot decrypt backup blob.";
+    let no_backup = "Backup blob is corrupt.";
+    let not_encoded = "Content of 'value' is not base64url.\r\nProperty 'value' is required.\r\n";
     let long = "A".repeat(1 << 20);
     for (given, why) in [
         (foreign, cannot_be_opened),
@@ -169,14 +169,19 @@ async fn what_is_no_backup_of_ours_is_refused_and_leaves_nothing() {
             written(&format!("{start}.{}", &sealed[..sealed.len() / 8 * 4])),
             cannot_be_opened,
         ),
-        (format!("{backup}!"), no_backup),
         (String::new(), no_backup),
         (long, no_backup),
+        (format!("{backup}!"), not_encoded),
     ] {
         let error = refused(world.restore(&world.vault, &given).await);
         let given: String = given.chars().take(200).collect();
         assert_eq!(error.to_string(), why, "{given}");
-        assert_eq!(error.code(), "BadParameter");
+        let code = match why {
+            why if why == not_encoded => "BadParameter",
+            _ => "Malformed backup blob",
+        };
+        assert_eq!((error.status(), error.code()), (400, code), "{given}");
+        assert_eq!(error.hint().is_some(), why == cannot_be_opened, "{given}");
     }
     world.has_only(&world.vault, &[]).await;
     world.restore(&world.vault, &backup).await.unwrap();

@@ -151,7 +151,7 @@ async fn a_purge_whose_files_cannot_be_removed_is_recorded_once_and_ended_later(
     assert_eq!(recorded(&world, "KeyPurge"), [204]);
     assert!(matches!(
         world.purge_key().await,
-        Err(Error::DeletedKeyNotFound { .. })
+        Err(Error::KeyNotFound { .. })
     ));
     assert_eq!(world.files(), 2);
     disk.removals_fail.store(false, Ordering::SeqCst);

@@ -10,7 +10,7 @@ use sealock_vault::{
 };
 
 use crate::{
-    imports::EC,
+    imports::{EC, OCT},
     world::{SECRET, World, exportable, given, operator, refused, release_policy},
 };
 
@@ -66,15 +66,32 @@ async fn key_missing() {
         MISSING,
         &format!("A key with (name/id) k1 was not found in this key vault. {RECOVERY}"),
     );
-    row(
-        "deleted key missing",
-        world
-            .vaults
-            .deleted_key(&world.caller, &other.vault, &other.key)
-            .await,
-        MISSING,
-        "Deleted Key not found: k2",
-    );
+}
+
+/// A deleted key that is asked for is none at all, or is not deleted.
+#[tokio::test]
+async fn deleted_key_missing() {
+    let world = World::new().await;
+    world.create_ec_key().await.unwrap();
+    let none: KeyIdentifier = "kv1/k2".parse().unwrap();
+    let caller = operator();
+    for (identifier, text) in [
+        (
+            &none,
+            format!("A key with (name/id) k2 was not found in this key vault. {RECOVERY}"),
+        ),
+        (&world.identifier(), "Deleted Key not found: k1".to_owned()),
+    ] {
+        let KeyIdentifier { vault, key, .. } = identifier;
+        let vaults = &world.vaults;
+        for missing in [
+            vaults.deleted_key(&caller, vault, key).await.map(drop),
+            vaults.recover_key(&caller, vault, key).await.map(drop),
+            vaults.purge_key(&caller, vault, key).await,
+        ] {
+            row("deleted key missing", missing, MISSING, &text);
+        }
+    }
 }
 
 /// One of each.
@@ -235,7 +252,7 @@ async fn access_policy_denies() {
         row(
             "access policy denies",
             result,
-            forbidden("AccessDenied"),
+            forbidden("ForbiddenByPolicy"),
             &format!(
                 "The user, group or application '{}' does not have keys {name} permission on key vault 'kv1;location=eastus'. For help resolving this issue, please see https://go.microsoft.com/fwlink/?linkid=2125287",
                 world.named()
@@ -413,6 +430,82 @@ async fn vault_missing_or_its_name_taken() {
 }
 
 #[tokio::test]
+async fn key_that_no_vault_has() {
+    let world = World::new().await;
+    let vaults = &world.vaults;
+    let change = KeyChange {
+        key_ops: Some(vec![
+            KeyOperation::Sign,
+            KeyOperation::WrapKey,
+            KeyOperation::UnwrapKey,
+        ]),
+        ..KeyChange::default()
+    };
+    row(
+        "an EC key to wrap with",
+        world.create(KeyType::Ec, change.clone()).await,
+        BAD,
+        r#"Unsupported key operation(s): "wrapKey", "unwrapKey". Supported values are "sign", "verify"."#,
+    );
+    row(
+        "an imported EC key to wrap with",
+        world.import("EC", EC, false, change).await,
+        BAD,
+        r#"Unsupported key operation(s): "wrapKey", "unwrapKey". Supported values are "sign", "verify"."#,
+    );
+    for (imported, kty) in [
+        (
+            world.import("oct", OCT, false, KeyChange::default()).await,
+            "oct",
+        ),
+        (
+            world.import("DSA", EC, false, KeyChange::default()).await,
+            "DSA",
+        ),
+        (
+            world.create(KeyType::Oct, KeyChange::default()).await,
+            "oct",
+        ),
+    ] {
+        row(
+            "a key of a type that no vault has",
+            imported,
+            (400, "BadParameter", Some("KeyTypeNotSupported")),
+            &format!("Invalid kty value: {kty}"),
+        );
+    }
+    for (kty, key_size, sizes) in [
+        (KeyType::Rsa, 1024, "2048, 3072, 4096"),
+        (KeyType::RsaHsm, 2049, "2048, 3072, 4096"),
+        (KeyType::Ec, 4096, "256, 384, 521"),
+        (KeyType::OctHsm, 64, "128, 192, 256"),
+    ] {
+        let spec = KeySpec {
+            kty,
+            key_size: Some(key_size),
+            ..KeySpec::default()
+        };
+        let asked = Ok((spec, KeyChange::default()));
+        row(
+            "a key of a size that no vault has",
+            vaults
+                .create_key(&operator(), &world.vault, &world.key, asked)
+                .await,
+            (400, "BadParameter", Some("KeySizeNotSupported")),
+            &format!("Unsupported key size ({key_size}). Supported sizes are [{sizes}]"),
+        );
+    }
+    row(
+        "an imported key without its curve",
+        world
+            .import("EC", r#""d":"AQ""#, false, KeyChange::default())
+            .await,
+        BAD,
+        r#"The property "key" must be a valid JsonWebKey object."#,
+    );
+}
+
+#[tokio::test]
 async fn bad_input() {
     let world = World::with(VaultSettings {
         sku: VaultSku::Standard,
@@ -434,17 +527,7 @@ async fn bad_input() {
         "a key in hardware in a standard vault",
         world.create(KeyType::EcHsm, KeyChange::default()).await,
         BAD,
-        "Keys of type EC-HSM need a vault of the premium SKU; this one is standard.",
-    );
-    let change = KeyChange {
-        key_ops: Some(vec![KeyOperation::WrapKey]),
-        ..KeyChange::default()
-    };
-    row(
-        "an EC key to wrap with",
-        world.create(KeyType::Ec, change).await,
-        BAD,
-        "The key operation 'wrapKey' is not valid for EC keys; use sign and verify.",
+        "Hardware key operation not allowed on standard vault",
     );
     let spec = KeySpec {
         kty: KeyType::Ec,
@@ -696,10 +779,17 @@ async fn throttled() {
 async fn restore_over_a_name_in_use() {
     let world = World::new().await;
     world.create_ec_key().await.unwrap();
+    let newest = world.create_ec_key().await.unwrap();
     let (vaults, vault) = (&world.vaults, &world.vault);
     let backup = vaults.backup_key(&operator(), vault, &world.key).await;
     let backup = backup.unwrap();
-    let text = "There was a conflict restoring the key 'https://kv1.vault.localhost:5000/keys/k1'. This can happen if either: a second key with the same name was created after the first key was deleted; thus trying to restore a key whose name is already in use. Or if the key was deleted and is still recoverable.";
+    let uri = format!(
+        "https://kv1.vault.localhost:5000/keys/k1/{}",
+        newest.current.kid.version
+    );
+    let text = format!(
+        "There was a conflict restoring the key '{uri}'. This can happen if either: a second key with the same name was created after the first key was deleted; thus trying to restore a key whose name is already in use. To fix this, rename the second key to something else so that the restore works. The second probable cause of this exception is when multiple operations are performed in parallel against the key. To avoid this error, perform operations against a key in a sequential manner."
+    );
     for state in ["active", "deleted"] {
         row(
             state,
@@ -707,11 +797,11 @@ async fn restore_over_a_name_in_use() {
                 .restore_key(&operator(), vault, Ok(backup.clone()))
                 .await,
             (409, "Conflict", None),
-            text,
+            &text,
         );
         if state == "active" {
             world.delete_key().await.unwrap();
         }
     }
-    assert_eq!(world.files(), 2, "nothing refused left a file");
+    assert_eq!(world.files(), 4, "nothing refused left a file");
 }

@@ -144,8 +144,10 @@ async fn what_no_key_can_be_or_wrap_is_refused() {
             .await
     };
     let bad = (400, "BadParameter", None);
-    assert_eq!(wire(create(KeyType::Ec, 2048).await), bad);
-    assert_eq!(wire(create(KeyType::Rsa, 1024).await), bad);
+    let size = (400, "BadParameter", Some("KeySizeNotSupported"));
+    assert_eq!(wire(create(KeyType::Ec, 384).await), bad);
+    assert_eq!(wire(create(KeyType::Ec, 2048).await), size);
+    assert_eq!(wire(create(KeyType::Rsa, 1024).await), size);
     assert_eq!(world.files(), 0);
 
     let created = create(KeyType::RsaHsm, 2048).await.unwrap();
@@ -215,7 +217,7 @@ async fn the_permission_is_judged_before_the_key_is_looked_up() {
     let error = refused(get().await);
     assert_eq!(
         (error.status(), error.code(), error.inner_code()),
-        (403, "Forbidden", Some("AccessDenied"))
+        (403, "Forbidden", Some("ForbiddenByPolicy"))
     );
     assert!(
         error.to_string().starts_with(&format!(

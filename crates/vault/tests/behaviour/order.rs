@@ -13,7 +13,7 @@ type Wire = (u16, &'static str, Option<&'static str>);
 
 const NO_VAULT: Wire = (404, "VaultNotFound", None);
 const FIREWALL: Wire = (403, "Forbidden", Some("ForbiddenByFirewall"));
-const DENIED: Wire = (403, "Forbidden", Some("AccessDenied"));
+const DENIED: Wire = (403, "Forbidden", Some("ForbiddenByPolicy"));
 const READ_ONLY: Wire = (403, "Forbidden", Some("VaultIsReadOnly"));
 const MISSING: Wire = (404, "KeyNotFound", None);
 const DISABLED: Wire = (403, "Forbidden", Some("KeyDisabled"));

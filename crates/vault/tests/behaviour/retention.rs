@@ -30,7 +30,7 @@ async fn a_key_counts_as_purged_once_its_retention_has_passed() {
     ));
     assert!(matches!(
         vaults.recover_key(&operator(), vault, key).await,
-        Err(Error::DeletedKeyNotFound { .. })
+        Err(Error::KeyNotFound { .. })
     ));
     assert!(vaults.keys(&operator(), vault).await.unwrap().is_empty());
     assert_eq!(world.files(), 2);

@@ -93,7 +93,7 @@ async fn a_vault_goes_by_roles_or_by_policies_and_can_be_switched() {
         };
         world.change_vault(change).await.unwrap();
     };
-    let denied = (403, "Forbidden", Some("AccessDenied"));
+    let denied = (403, "Forbidden", Some("ForbiddenByPolicy"));
     assert_eq!(
         wire(world.wrap_as(&world.caller).await),
         FORBIDDEN,

@@ -142,7 +142,10 @@ async fn what_is_refused_for_another_reason_counts() {
     world.revoke(KeyPermission::All).await;
     let create = async || wire(world.create_as(&world.machine(), KeyType::Ec).await);
     for _ in 0..20 {
-        assert_eq!(create().await, (403, "Forbidden", Some("AccessDenied")));
+        assert_eq!(
+            create().await,
+            (403, "Forbidden", Some("ForbiddenByPolicy"))
+        );
     }
     assert_eq!(create().await, THROTTLED);
 }

@@ -76,7 +76,7 @@ async fn purging_a_vault_purges_its_keys_and_policies() {
     assert!(vaults.keys(&operator(), vault).await.unwrap().is_empty());
     assert_eq!(
         wire(world.wrap(&kid).await),
-        (403, "Forbidden", Some("AccessDenied"))
+        (403, "Forbidden", Some("ForbiddenByPolicy"))
     );
 }
 
