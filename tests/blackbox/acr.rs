@@ -293,7 +293,7 @@ fn what_is_acknowledged_beside_the_deletion_of_its_repository_is_whole() {
                 scope.spawn(|| emulator.client().send("DELETE", "/acr/v1/app", &[], b""));
             // From round to round a little later.
             for _ in 0..round % 20 {
-                client.get("/v2/");
+                client.get("/_sealock/v1/health");
             }
             let headers = [("content-type", Image::MEDIA_TYPE)];
             let path = "/v2/app/manifests/late";

@@ -100,7 +100,7 @@ fn bad_requests_get_clear_errors_and_change_nothing() {
             .send(&request)
             .and_then(|answer| check(bad, &answer));
         // Whatever it was, whoever comes next is served, on this connection if it is still open.
-        let next = connection.send(&head("GET /v2/", ""));
+        let next = connection.send(&head("GET /v2/_catalog", ""));
         let next = next.map(|answer| answer.status);
         if let Err(why) = checked {
             wrong.push(format!("{}: {} -> {why}", bad.name, bad.line));

@@ -78,9 +78,9 @@ fn one_port_speaks_tls_under_every_name_that_is_served_and_no_other() {
     let emulator = Emulator::start();
     let ca = ca(&emulator);
     for (name, path, status) in [
-        ("localhost", "/v2/", 200),
-        ("127.0.0.1", "/v2/", 200),
-        ("::1", "/v2/", 200),
+        ("localhost", "/v2/_catalog", 200),
+        ("127.0.0.1", "/v2/_catalog", 200),
+        ("::1", "/v2/_catalog", 200),
         ("LocalHost", "/_sealock/v1/status", 200),
         ("sealock.azurecr.localhost", "/v2/", 401),
         ("sealock.eastus.geo.azurecr.localhost", "/v2/", 501),
@@ -108,7 +108,7 @@ fn one_port_speaks_tls_under_every_name_that_is_served_and_no_other() {
         assert!(logged.contains(hint), "{hint} is not in the log");
     }
     // Plain HTTP is where it was.
-    assert_eq!(emulator.client().get("/v2/").status, 200);
+    assert_eq!(emulator.client().get("/v2/_catalog").status, 200);
 }
 
 /// An emulator that serves Azure's own names, too.
@@ -537,7 +537,7 @@ fn a_handshake_that_leads_nowhere_holds_nobody_up() {
         Err(error) => assert_eq!(error.kind(), ErrorKind::ConnectionReset),
     }
     assert!(!answer.starts_with(b"HTTP"));
-    assert_eq!(get(&emulator, &ca, "localhost", "/v2/").unwrap().0, 200);
+    assert_eq!(get(&emulator, &ca, "localhost", "/").unwrap().0, 200);
     // With all of them open still.
     emulator.stop();
     assert!(!emulator.logged().contains("did not finish in time"));

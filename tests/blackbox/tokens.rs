@@ -649,6 +649,73 @@ fn on_localhost_credentials_are_not_needed_but_checked() {
 }
 
 #[test]
+fn on_localhost_whoever_knocks_is_challenged_so_that_a_wrong_password_is_found() {
+    let mut emulator = Emulator::start();
+    let by_name = Guest::of(&emulator);
+    for host in [
+        emulator.address(),
+        "localhost:5000",
+        "[::1]:5000",
+        "host.docker.internal:5000",
+        "127.0.0.1",
+    ] {
+        let guest = Guest {
+            host: host.to_owned(),
+            ..Guest::of(&emulator)
+        };
+        for method in ["GET", "HEAD"] {
+            let knocked = guest.send(method, "/v2/", b"");
+            assert_eq!(knocked.status, 401, "{method} at {host}");
+            assert_eq!(
+                knocked.header("www-authenticate"),
+                format!("Bearer realm=\"http://{host}/oauth2/token\",service=\"{host}\"")
+            );
+        }
+        assert_eq!(guest.basic("sealock", "wrong").token(&[]).status, 401);
+        // Whoever asks without credentials gets a token with all rights, as docker does before it pushes.
+        let all = "repository:app:pull,push,delete,metadata_read,metadata_write";
+        let bearer = guest.bearer(&[all, "registry:catalog:*"]);
+        assert_eq!(bearer.claims()["access"].as_array().unwrap().len(), 2);
+        assert_eq!(bearer.get("/v2/").status, 200);
+        assert_eq!(bearer.send("POST", "/v2/", b"").status, 405);
+        assert_eq!(bearer.get("/v2/_catalog").status, 200);
+        let upload = "/v2/app/blobs/uploads/";
+        assert_eq!(bearer.send("POST", upload, b"").status, 202);
+        // No other path needs one.
+        assert_eq!(guest.send("POST", upload, b"").status, 202);
+        assert_eq!(guest.get("/v2/_catalog").status, 200);
+        assert_eq!(guest.get("/acr/v1/_catalog").status, 200);
+    }
+
+    // What was given without a login is good where none is asked for, and nowhere else.
+    let localhost = Guest {
+        host: emulator.address().to_owned(),
+        ..Guest::of(&emulator)
+    };
+    let bearer = localhost.bearer(&["repository:app:pull,push", "registry:catalog:*"]);
+    let elsewhere = by_name.with(bearer.authorization.as_deref().unwrap());
+    for path in ["/v2/", "/v2/_catalog"] {
+        assert_eq!(elsewhere.get(path).status, 401, "{path}");
+    }
+    // An admin's is good at both doors.
+    let admin = admin(&emulator).bearer(&["registry:catalog:*"]);
+    assert_eq!(admin.get("/v2/_catalog").status, 200);
+    let here = localhost.with(admin.authorization.as_deref().unwrap());
+    assert_eq!(here.get("/v2/_catalog").status, 200);
+    emulator.stop();
+    let enforced = ("SEALOCK_SERVER__AUTH".to_owned(), "enforced".to_owned());
+    emulator.set_environment(vec![enforced]);
+    emulator.start_again();
+    let enforced = Guest {
+        client: emulator.client(),
+        host: emulator.address().to_owned(),
+        authorization: bearer.authorization,
+    };
+    assert_eq!(enforced.get("/v2/_catalog").status, 401);
+    assert_eq!(enforced.get("/v2/").status, 401);
+}
+
+#[test]
 fn no_token_is_left_without_its_scope_map() {
     const CONTROL: &str = "/_sealock/v1/registries/sealock";
     let emulator = Emulator::start();
@@ -679,7 +746,7 @@ fn no_token_is_left_without_its_scope_map() {
                 emulator.client().send("DELETE", &path, &[], b"").status
             });
             for _ in 0..round % 10 {
-                client.get("/v2/");
+                client.get("/_sealock/v1/health");
             }
             let given = put(&client, "tokens/newest", r#"{"scope_map":"racer"}"#).status;
             (given, deletion.join().unwrap())

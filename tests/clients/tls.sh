@@ -55,8 +55,8 @@ refused "curl: without the CA it is refused" 'SSL certificate problem' curl "htt
 refused "curl: without the CA it is refused under the registry's name" 'SSL certificate problem' curl "https://$NAME/v2/"
 check "curl: the CA can be fetched" fetches_ca
 check "curl: what trust says" follow curl
-check "curl: GET /v2/ by name" answers_over_tls 200 "https://$REGISTRY/v2/"
-check "curl: GET /v2/ by address" answers_over_tls 200 "https://$ADDRESS/v2/"
+check "curl: the catalog by name" answers_over_tls 200 "https://$REGISTRY/v2/_catalog"
+check "curl: the catalog by address" answers_over_tls 200 "https://$ADDRESS/v2/_catalog"
 check "curl: the registry's name is verified, and wants a login" answers_over_tls 401 "https://$NAME/v2/"
 check "curl: and it says so" jq -e '.errors[0].code == "UNAUTHORIZED"' "$STATE/body"
 

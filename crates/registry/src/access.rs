@@ -262,6 +262,8 @@ pub(crate) struct Subject {
     pub(crate) name: String,
     /// By which Entra knows it, if it does.
     pub(crate) application: Option<ClientId>,
+    /// Whether it is whoever shows no credentials.
+    pub(crate) is_anonymous: bool,
     pub(crate) permissions: Permissions,
 }
 
@@ -271,7 +273,16 @@ impl Subject {
         Self {
             name: name.to_owned(),
             application: None,
+            is_anonymous: false,
             permissions,
+        }
+    }
+
+    /// Whoever shows no credentials.
+    pub(crate) fn anonymous(permissions: Permissions) -> Self {
+        Self {
+            is_anonymous: true,
+            ..Self::named("anonymous", permissions)
         }
     }
 }

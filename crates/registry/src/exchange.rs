@@ -73,6 +73,7 @@ impl Registry {
         Ok((!roles.is_empty()).then(|| Subject {
             name: principal.client_id().to_string(),
             application: Some(principal.client_id()),
+            is_anonymous: false,
             permissions: Permissions::of_roles(&roles),
         }))
     }

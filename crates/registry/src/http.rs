@@ -32,7 +32,7 @@ pub use self::error::render;
 use self::path::Endpoint;
 #[doc(hidden)]
 pub use self::range::parse as parse_range;
-use crate::{Error, Registry, access::Permissions};
+use crate::{Error, Registry, access::{Permissions, Subject}};
 
 /// What az prints with each error; it fails without.
 const CORRELATION_ID: HeaderName = HeaderName::from_static("x-ms-correlation-request-id");
@@ -51,8 +51,27 @@ pub struct Door {
 }
 
 impl Door {
+    /// The audience of the tokens that an open door gives to whoever brings no credentials. They are good for
+    /// everything there, and for nothing at a door that asks for a login.
+    const OPEN: &str = "localhost";
+
     fn origin(&self) -> String {
         format!("{}://{}", self.scheme, self.authority)
+    }
+
+    /// The audience of the access tokens that `subject` gets here.
+    fn audience_of(&self, subject: &Subject) -> &str {
+        if self.is_open && subject.is_anonymous {
+            Self::OPEN
+        } else {
+            &self.login_server
+        }
+    }
+
+    /// The audiences of the access tokens that are good here.
+    fn audiences(&self) -> Vec<&str> {
+        let open = self.is_open.then_some(Self::OPEN);
+        open.into_iter().chain([&*self.login_server]).collect()
     }
 }
 

@@ -40,9 +40,10 @@ pub(super) async fn token(mut call: Call) -> Answer {
         .iter()
         .filter_map(|scope| subject.permissions.grant(scope))
         .collect();
+    let audience = call.door.audience_of(&subject);
     let token = call
         .registry
-        .issue_access_token(&call.door.login_server, &subject, access)?;
+        .issue_access_token(audience, &subject, access)?;
     Ok(Json(json!({ "access_token": token })).into_response())
 }
 
@@ -122,7 +123,7 @@ async fn anonymous(registry: &Registry, door: &Door) -> Result<Option<Subject>, 
     } else {
         return Ok(None);
     };
-    Ok(Some(Subject::named("anonymous", permissions)))
+    Ok(Some(Subject::anonymous(permissions)))
 }
 
 /// A token for another registry is not to be had here.
