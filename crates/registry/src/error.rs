@@ -79,6 +79,14 @@ pub enum Error {
     /// `MANIFEST_INVALID`
     #[error("the manifest is invalid: {0}")]
     ManifestInvalid(String),
+    /// `MANIFEST_UNKNOWN`: one of a type that the client does not say it can read.
+    #[error("{found} found, but accept header does not support {unsupported}")]
+    ManifestNotAccepted {
+        /// What it is.
+        found: &'static str,
+        /// The same, of many.
+        unsupported: &'static str,
+    },
     /// `MANIFEST_INVALID`, with 413.
     #[error("the manifest has more than {limit} bytes")]
     ManifestTooLarge {
@@ -150,6 +158,9 @@ pub enum Error {
     /// No such registry.
     #[error("there is no registry {0}; create it with: sealock registry create {0}")]
     RegistryUnknown(RegistryName),
+    /// `MANIFEST_INVALID`: what stands for a list is a manifest of schema 2.
+    #[error("Schema 2 manifest not supported by client")]
+    Schema2NotAccepted,
     /// `UNSUPPORTED`: a scope that cannot be read.
     #[error("'{0}' is not a scope; expected repository:NAME:ACTION,... or registry:catalog:*")]
     ScopeInvalid(String),
@@ -260,9 +271,13 @@ impl Error {
                 (StatusCode::BAD_REQUEST, "DIGEST_INVALID")
             }
             Self::ManifestBlobUnknown { .. } => (StatusCode::BAD_REQUEST, "MANIFEST_BLOB_UNKNOWN"),
-            Self::ManifestInvalid(_) => (StatusCode::BAD_REQUEST, "MANIFEST_INVALID"),
+            Self::ManifestInvalid(_) | Self::Schema2NotAccepted => {
+                (StatusCode::BAD_REQUEST, "MANIFEST_INVALID")
+            }
             Self::ManifestTooLarge { .. } => (StatusCode::PAYLOAD_TOO_LARGE, "MANIFEST_INVALID"),
-            Self::ManifestUnknown { .. } => (StatusCode::NOT_FOUND, "MANIFEST_UNKNOWN"),
+            Self::ManifestNotAccepted { .. } | Self::ManifestUnknown { .. } => {
+                (StatusCode::NOT_FOUND, "MANIFEST_UNKNOWN")
+            }
             Self::MethodNotAllowed { .. } => (StatusCode::METHOD_NOT_ALLOWED, "UNSUPPORTED"),
             Self::NameInvalid(_) => (StatusCode::BAD_REQUEST, "NAME_INVALID"),
             Self::NameUnknown(_) | Self::RegistryUnknown(_) => {

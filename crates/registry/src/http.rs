@@ -2,6 +2,7 @@
 //!
 //! <https://github.com/opencontainers/distribution-spec/blob/main/spec.md#endpoints>
 
+mod accept;
 mod acr;
 mod base;
 mod blobs;

@@ -61,19 +61,18 @@ const FOREIGN_LAYERS: [&str; 2] = [
     "application/vnd.oci.image.layer.nondistributable.v1.tar",
 ];
 
+pub(crate) const OCI_IMAGE: &str = "application/vnd.oci.image.manifest.v1+json";
+pub(crate) const OCI_INDEX: &str = "application/vnd.oci.image.index.v1+json";
+pub(crate) const OCI_ARTIFACT: &str = "application/vnd.oci.artifact.manifest.v1+json";
+pub(crate) const DOCKER_IMAGE: &str = "application/vnd.docker.distribution.manifest.v2+json";
+pub(crate) const DOCKER_LIST: &str = "application/vnd.docker.distribution.manifest.list.v2+json";
+const ORAS_ARTIFACT: &str = "application/vnd.cncf.oras.artifact.manifest.v1+json";
+
 /// The artifact manifests, which have blobs instead of a configuration and layers, and no schema version.
-const ARTIFACTS: [&str; 2] = [
-    "application/vnd.oci.artifact.manifest.v1+json",
-    "application/vnd.cncf.oras.artifact.manifest.v1+json",
-];
+const ARTIFACTS: [&str; 2] = [OCI_ARTIFACT, ORAS_ARTIFACT];
 
 /// Further manifests that can be pushed.
-const IMAGES: [&str; 4] = [
-    "application/vnd.oci.image.manifest.v1+json",
-    "application/vnd.oci.image.index.v1+json",
-    "application/vnd.docker.distribution.manifest.v2+json",
-    "application/vnd.docker.distribution.manifest.list.v2+json",
-];
+const IMAGES: [&str; 4] = [OCI_IMAGE, OCI_INDEX, DOCKER_IMAGE, DOCKER_LIST];
 
 const SCHEMA_1: [&str; 2] = [
     "application/vnd.docker.distribution.manifest.v1+json",
