@@ -58,10 +58,10 @@ pub enum Error {
     #[error("{0}")]
     GrantUnsupported(String),
     /// `UNAUTHORIZED`: no token for these credentials.
-    #[error(
-        "authentication required, visit https://aka.ms/acr/authorization for more information. CorrelationId: {correlation_id}"
-    )]
+    #[error("{}", .why.message(*.correlation_id))]
     LoginRefused {
+        /// Why.
+        why: LoginRefusal,
         /// What the answer's header says, too.
         correlation_id: Uuid,
     },
@@ -216,6 +216,34 @@ pub enum Error {
 pub struct DigestMismatch {
     provided: Digest,
     actual: Digest,
+}
+
+/// Why nobody is logged in.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum LoginRefusal {
+    /// The user is an application, and this is not its secret, or no longer.
+    ClientSecretInvalid,
+    /// A known user may not log in so, or nobody says who it is.
+    Unauthenticated,
+    /// No admin user that is enabled, no token and no application has this name.
+    UserUnknown,
+}
+
+impl LoginRefusal {
+    /// In ACR's words.
+    ///
+    /// <https://github.com/Azure/azure-cli/issues/29659>,
+    /// <https://learn.microsoft.com/azure/container-registry/container-registry-troubleshoot-login>
+    fn message(self, correlation_id: Uuid) -> String {
+        match self {
+            Self::ClientSecretInvalid => "Invalid clientid or client secret.".to_owned(),
+            Self::Unauthenticated => format!(
+                "authentication required, visit https://aka.ms/acr/authorization for more information. CorrelationId: {correlation_id}"
+            ),
+            Self::UserUnknown => "Application not registered with AAD.".to_owned(),
+        }
+    }
 }
 
 /// How to get at what was refused: the way that Bearer tokens take.

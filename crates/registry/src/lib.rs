@@ -45,7 +45,7 @@ mod verify;
 pub use access::Scope;
 pub use content::Content;
 pub use damage::{DamagedContent, check_contents, unmentioned_objects};
-pub use error::{Challenge, DigestMismatch, Error};
+pub use error::{Challenge, DigestMismatch, Error, LoginRefusal};
 pub use garbage::{Collection, Garbage, Usage};
 pub use inspect::{Inspection, ObjectView, WrappedBy};
 pub use login::{AdminCredentials, LoginSettings};

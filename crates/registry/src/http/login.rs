@@ -6,7 +6,7 @@ use zeroize::Zeroizing;
 
 use super::Door;
 use crate::{
-    Error, Registry, Scope,
+    Error, LoginRefusal, Registry, Scope,
     access::{Action, Permissions, Subject},
     error::Challenge,
 };
@@ -115,9 +115,8 @@ pub(super) async fn authorise(
         Ok(None) if door.is_open && !need.is_login() => Some(Permissions::admin()),
         Ok(None) => return Err(refused(None)),
         Ok(Some(Credentials::Basic(user, password))) => {
-            by_password(registry, door, &user, &password)
-                .await?
-                .map(|subject| subject.permissions)
+            let subject = by_password(registry, door, &user, &password).await?;
+            subject.ok().map(|subject| subject.permissions)
         }
         Ok(Some(Credentials::Bearer(token))) => registry.bearer(&door.audiences(), &token),
         Err(Unreadable) => None,
@@ -129,18 +128,18 @@ pub(super) async fn authorise(
     }
 }
 
-/// Who logs in as `user` with `password`: the admin user, a token, or whoever has a refresh token.
+/// Who logs in as `user` with `password`: the admin user, a token, an application, or whoever has a refresh token.
 pub(super) async fn by_password(
     registry: &Registry,
     door: &Door,
     user: &str,
     password: &str,
-) -> Result<Option<Subject>, Error> {
+) -> Result<Result<Subject, LoginRefusal>, Error> {
     if user == NULL_GUID {
-        return registry.refreshed(&door.login_server, password).await;
+        let subject = registry.refreshed(&door.login_server, password).await?;
+        return Ok(subject.ok_or(LoginRefusal::Unauthenticated));
     }
-    let permissions = registry.login(user, password).await?;
-    Ok(permissions.map(|permissions| Subject::named(user, permissions)))
+    registry.login(user, password).await
 }
 
 fn challenge(door: &Door, scope: Option<Scope>, error: Option<&'static str>) -> Challenge {
