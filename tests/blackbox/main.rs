@@ -5,6 +5,7 @@
     reason = "in a test, a surprise is a failure"
 )]
 
+mod accept;
 mod acr;
 mod advice;
 mod applications;

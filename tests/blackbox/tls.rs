@@ -399,7 +399,7 @@ fn ones_own_ca_signs_for_names_that_ours_may_not() {
     emulator.start_again();
     assert_eq!(ca(&emulator), own.certificate);
     for name in ["localhost", "127.0.0.1", "registry.example", "192.0.2.7"] {
-        let answer = get(&emulator, &own.certificate, name, "/v2/");
+        let answer = get(&emulator, &own.certificate, name, "/v2/_catalog");
         assert_eq!(answer.expect(name).0, 200, "{name}");
     }
     let key = own.key.lines().nth(1).unwrap().to_owned();
@@ -435,7 +435,7 @@ fn a_certificate_holds_no_name_that_its_ca_may_not_sign_for() {
         ..Options::default()
     });
     for name in ["company.example", "192.0.2.7", "127.0.0.1"] {
-        let answer = get(&emulator, &company.certificate, name, "/v2/");
+        let answer = get(&emulator, &company.certificate, name, "/v2/_catalog");
         assert_eq!(answer.expect(name).0, 200, "{name}");
     }
     // It is served all the same, for whoever does not ask.

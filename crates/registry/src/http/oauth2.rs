@@ -12,7 +12,7 @@ use zeroize::Zeroizing;
 
 use super::{
     Answer, Call, Door,
-    login::{Credentials, by_password},
+    login::{Credentials, Unreadable, by_password},
 };
 use crate::{
     Error, LoginRefusal, Registry, Scope,
@@ -91,12 +91,15 @@ fn unauthenticated() -> Error {
 /// Who gets a token, or why nobody does.
 async fn subject(call: Call) -> Result<(Call, Result<Subject, LoginRefusal>), Error> {
     let (registry, door) = (&call.registry, &call.door);
-    if let Ok(Some(Credentials::Basic(user, password))) = Credentials::of(&call.headers) {
-        let subject = by_password(registry, door, &user, &password).await?;
-        return Ok((call, subject));
-    }
-    if call.headers.contains_key(axum::http::header::AUTHORIZATION) {
-        return Ok((call, Err(LoginRefusal::Unauthenticated)));
+    match Credentials::of(&call.headers) {
+        Ok(None) => {}
+        Ok(Some(Credentials::Basic(user, password))) => {
+            let subject = by_password(registry, door, &user, &password).await?;
+            return Ok((call, subject));
+        }
+        Ok(Some(Credentials::Bearer(_))) | Err(Unreadable) => {
+            return Ok((call, Err(LoginRefusal::Unauthenticated)));
+        }
     }
     let subject = match call.query("grant_type") {
         None if call.method == Method::GET => anonymous(registry, door).await?,
