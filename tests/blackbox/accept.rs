@@ -42,9 +42,7 @@ fn an_oci_manifest_is_unknown_to_whoever_does_not_accept_its_type() {
     let entry = descriptor(Image::MEDIA_TYPE, image.manifest());
     let index = json!({"schemaVersion": 2, "mediaType": OCI_INDEX, "manifests": [entry]});
     let index = put(&client, "index", OCI_INDEX, &index);
-    let artifact = |media_type: &str| {
-        json!({"mediaType": media_type, "artifactType": "text/plain", "blobs": [descriptor("text/plain", layer)]})
-    };
+    let artifact = |media_type: &str| json!({"mediaType": media_type, "artifactType": "text/plain", "blobs": [descriptor("text/plain", layer)]});
     let oci_artifact = put(&client, "artifact", OCI_ARTIFACT, &artifact(OCI_ARTIFACT));
     put(&client, "oras", ORAS_ARTIFACT, &artifact(ORAS_ARTIFACT));
     let docker = json!({
@@ -56,14 +54,27 @@ fn an_oci_manifest_is_unknown_to_whoever_does_not_accept_its_type() {
     put(&client, "docker", DOCKER, &docker);
 
     for (tag, digest, media_type, found, unsupported) in [
-        ("image", &image.digest(), Image::MEDIA_TYPE, "OCI manifest", "OCI manifests"),
+        (
+            "image",
+            &image.digest(),
+            Image::MEDIA_TYPE,
+            "OCI manifest",
+            "OCI manifests",
+        ),
         ("index", &index, OCI_INDEX, "OCI index", "OCI indexes"),
-        ("artifact", &oci_artifact, OCI_ARTIFACT, "OCI artifact", "OCI artifacts"),
+        (
+            "artifact",
+            &oci_artifact,
+            OCI_ARTIFACT,
+            "OCI artifact",
+            "OCI artifacts",
+        ),
     ] {
         for reference in [tag, digest] {
             for accept in ["*/*", "application/*", "", DOCKER, "text/plain, */*;q=0.1"] {
                 let answer = get(&client, "GET", reference, accept);
-                let message = format!("{found} found, but accept header does not support {unsupported}");
+                let message =
+                    format!("{found} found, but accept header does not support {unsupported}");
                 let expected = ("MANIFEST_UNKNOWN".to_owned(), message);
                 assert_eq!(refused(&answer, 404), expected, "{tag}: {accept:?}");
                 assert_eq!(get(&client, "HEAD", reference, accept).status, 404);
@@ -91,7 +102,10 @@ fn an_oci_manifest_is_unknown_to_whoever_does_not_accept_its_type() {
     let lines = [("accept", "*/*"), ("accept", OCI_INDEX)];
     let answer = client.send("GET", "/v2/app/manifests/index", &lines, b"");
     assert_eq!(answer.status, 200);
-    assert_eq!(get(&client, "GET", "none", "*/*").code(), "MANIFEST_UNKNOWN");
+    assert_eq!(
+        get(&client, "GET", "none", "*/*").code(),
+        "MANIFEST_UNKNOWN"
+    );
 }
 
 #[test]

@@ -322,7 +322,7 @@ fn a_page_of_manifests_that_say_much_ends_early() {
         // What lives elsewhere need not be there.
         let entry = |at: usize| {
             let digest = digest_of(format!("{tag}{at}").as_bytes());
-            json!({ "digest": digest, "urls": ["http://elsewhere.test"] })
+            json!({"mediaType": "a/b", "digest": digest, "size": 1, "urls": ["http://elsewhere.test"]})
         };
         let entries: Vec<Value> = (0..7000).map(entry).collect();
         let media_type = "application/vnd.oci.image.index.v1+json";

@@ -22,7 +22,7 @@ fn changes(image: &Image, upload: &str) -> Vec<(&'static str, String, &'static [
         (
             "PUT",
             "/v2/app/manifests/v2".to_owned(),
-            b"{\"schemaVersion\":2,\"mediaType\":\"application/vnd.oci.image.index.v1+json\"}",
+            b"{\"schemaVersion\":2,\"mediaType\":\"application/vnd.oci.image.index.v1+json\",\"manifests\":[]}",
         ),
         ("DELETE", "/v2/app/manifests/v1".to_owned(), b""),
         (

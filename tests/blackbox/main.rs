@@ -30,6 +30,7 @@ mod hosts;
 mod kill_switches;
 mod locks;
 mod malformed;
+mod manifests;
 mod model;
 mod nodes;
 mod oci;

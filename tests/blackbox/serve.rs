@@ -484,7 +484,9 @@ fn the_ready_file_appears_whole_once_requests_are_served() {
         ("127.0.0.1", true)
     );
     assert_eq!(
-        Client::new(&format!("http://{address}")).get("/_sealock/v1/health").status,
+        Client::new(&format!("http://{address}"))
+            .get("/_sealock/v1/health")
+            .status,
         200,
         "served already"
     );

@@ -752,14 +752,7 @@ fn each_scope_map_permits_what_azure_says() {
             [200, 401, 401, 200, 401, 401],
         ),
     ] {
-        let made = emulator.json(&[
-            "registry",
-            "token",
-            "create",
-            "user1",
-            "--scope-map",
-            map,
-        ]);
+        let made = emulator.json(&["registry", "token", "create", "user1", "--scope-map", map]);
         let password = made["passwords"][0]["value"].as_str().unwrap();
         let basic = Guest::of(&emulator).basic("user1", password);
         let all = "repository:app:pull,push,delete,metadata_read,metadata_write";
@@ -790,7 +783,12 @@ fn each_scope_map_permits_what_azure_says() {
         emulator.cli(&["registry", "token", "delete", "user1"]);
     }
     let maps = emulator.json(&["registry", "scope-map", "list"]);
-    let texts: Vec<_> = maps["scope_maps"].as_array().unwrap().iter().take(5).collect();
+    let texts: Vec<_> = maps["scope_maps"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .take(5)
+        .collect();
     assert_eq!(
         texts[2]["description"],
         "Can perform all read operations on the registry"

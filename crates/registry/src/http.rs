@@ -33,7 +33,10 @@ pub use self::error::render;
 use self::path::Endpoint;
 #[doc(hidden)]
 pub use self::range::parse as parse_range;
-use crate::{Error, Registry, access::{Permissions, Subject}};
+use crate::{
+    Error, Registry,
+    access::{Permissions, Subject},
+};
 
 /// What az prints with each error; it fails without.
 const CORRELATION_ID: HeaderName = HeaderName::from_static("x-ms-correlation-request-id");

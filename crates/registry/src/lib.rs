@@ -20,6 +20,7 @@ mod garbage;
 mod hasher;
 pub mod http;
 mod inspect;
+mod json;
 mod login;
 mod manifest;
 mod manifests;
