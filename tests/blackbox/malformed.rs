@@ -309,7 +309,7 @@ fn improper() -> Vec<(&'static str, Vec<u8>, u16)> {
         (
             "a path that begins with two slashes",
             head("GET //v2/", ""),
-            404,
+            301,
         ),
         ("another version of the registry", head("GET /v1/", ""), 404),
         (

@@ -900,6 +900,77 @@ fn repositories_may_be_called_like_endpoints() {
 }
 
 #[test]
+fn a_doubled_slash_is_answered_as_a_registry_does() {
+    let emulator = Emulator::start();
+    let client = emulator.client();
+    let image = Image::random(&[10]);
+    assert_eq!(client.push("app", "v1", &image).status, 201);
+    let host = "sealock.azurecr.localhost";
+    for (path, single) in [
+        ("//v2/", "/v2/"),
+        ("///v2//", "/v2/"),
+        ("/v2//app/tags/list", "/v2/app/tags/list"),
+        ("//v2/app//tags/list?n=1", "/v2/app/tags/list?n=1"),
+        ("//acr/v1/_catalog", "/acr/v1/_catalog"),
+        ("//oauth2/token?service=x", "/oauth2/token?service=x"),
+    ] {
+        for host in [emulator.address(), host] {
+            let send = |method: &str| client.send(method, path, &[("host", host)], b"");
+            for method in ["GET", "HEAD"] {
+                let answer = send(method);
+                assert_eq!(answer.status, 301, "{method} {path} at {host}");
+                assert_eq!(answer.header("location"), single);
+            }
+            // A client that follows would come without its body.
+            for method in ["POST", "PUT", "PATCH", "DELETE"] {
+                let answer = send(method);
+                assert_eq!(answer.status, 404, "{method} {path} at {host}");
+                assert_eq!(answer.code(), "UNSUPPORTED");
+                let message = answer.json()["errors"][0]["message"].to_string();
+                assert!(message.contains(&format!("'{single}'")), "{message}");
+                let version = answer.header("docker-distribution-api-version");
+                assert_eq!(version, "registry/2.0");
+            }
+        }
+    }
+    assert_eq!(send(&client, "GET", "//nowhere").status, 404);
+}
+
+#[test]
+fn a_name_may_be_as_long_as_clients_allow_and_a_longer_one_is_said_to_be_too_long() {
+    let emulator = Emulator::start();
+    let client = emulator.client();
+    let image = Image::random(&[10]);
+    let longest = format!("{}/{}", "a".repeat(127), "b".repeat(127));
+    assert_eq!(client.push(&longest, "v1", &image).status, 201);
+    assert_eq!(client.pull(&longest, "v1", &image).status, 200);
+    assert_eq!(status(&client, "GET", &format!("/acr/v1/{longest}")), 200);
+    let scope = format!("/oauth2/token?scope=repository:{longest}:pull");
+    assert_eq!(status(&client, "GET", &scope), 200);
+    for (name, said) in [
+        (
+            format!("{longest}c"),
+            "is too long: it has 256 characters of at most 255",
+        ),
+        (format!("{longest}C"), "is not a repository name"),
+        ("A".to_owned(), "is not a repository name"),
+    ] {
+        for path in [
+            format!("/v2/{name}/manifests/v1"),
+            format!("/v2/{name}/tags/list"),
+            format!("/v2/{name}/blobs/uploads/"),
+            format!("/acr/v1/{name}"),
+            format!("/acr/v1/{name}/_tags"),
+        ] {
+            let refused = send(&client, "GET", &path);
+            assert_eq!((refused.status, &*refused.code()), (400, "NAME_INVALID"));
+            let message = refused.json()["errors"][0]["message"].to_string();
+            assert!(message.contains(said), "{path}: {message}");
+        }
+    }
+}
+
+#[test]
 fn parallel_pushes_of_one_blob_leave_one_object() {
     let emulator = Emulator::start();
     for round in 0..5 {

@@ -4,21 +4,8 @@
 set -euo pipefail
 # shellcheck source=lib.sh
 source "$(dirname "$0")/lib.sh"
-
-readonly ORAS=v1.3.6 HELM=v3.22.0
-
-# install_go_tool PACKAGE VERSION: neither is in Debian; the Go module proxy has their sources.
-install_go_tool() {
-    local tool=${1##*/}
-    [[ -x $CACHE/bin/$tool-$2 ]] && return
-    GOTOOLCHAIN=local GOBIN=$CACHE/bin GOPATH=$CACHE/gopath GOCACHE=$CACHE/go GOFLAGS=-modcacherw CGO_ENABLED=0 \
-        timeout --foreground 1500 "$CACHE/python/bin/go" install "$1@$2"
-    mv "$CACHE/bin/$tool" "$CACHE/bin/$tool-$2"
-}
-
-oras() { timeout --foreground 180 "$CACHE/bin/oras-$ORAS" "$@"; }
-
-helm() { timeout --foreground 180 "$CACHE/bin/helm-$HELM" "$@"; }
+# shellcheck source=go_tools.sh
+source "$(dirname "$0")/go_tools.sh"
 
 # --- oras -----------------------------------------------------------------------------------------------------------
 

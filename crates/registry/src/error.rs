@@ -1,6 +1,6 @@
 use axum::http::StatusCode;
 use sealock_cmk::Revocation;
-use sealock_core::{Digest, InvalidDigest, RegistryName};
+use sealock_core::{Digest, InvalidDigest, RegistryName, excerpt};
 
 use sealock_store::Fault;
 use uuid::Uuid;
@@ -117,6 +117,18 @@ pub enum Error {
         "'{0}' is not a repository name; expected lower-case letters, digits and the separators . _ - /"
     )]
     NameInvalid(String),
+    /// `NAME_INVALID`: of the right characters, but too many.
+    #[error(
+        "the repository name '{begins}…' is too long: it has {length} characters of at most {limit}"
+    )]
+    NameTooLong {
+        /// Its first characters.
+        begins: String,
+        /// How many it has.
+        length: usize,
+        /// How many it may have.
+        limit: usize,
+    },
     /// `NAME_UNKNOWN`
     #[error("repository {0} is not known to the registry")]
     NameUnknown(RepositoryName),
@@ -164,6 +176,15 @@ pub enum Error {
     /// `UNSUPPORTED`: a scope that cannot be read.
     #[error("'{0}' is not a scope; expected repository:NAME:ACTION,... or registry:catalog:*")]
     ScopeInvalid(String),
+    /// `UNSUPPORTED`: a path with a doubled slash. Whoever only reads is sent to the path without, as by
+    /// distribution; a body would not come along.
+    #[error("the path has a doubled slash; ask for '{}'", excerpt(.single))]
+    SlashDoubled {
+        /// The path with single slashes, and the query.
+        single: String,
+        /// Whether the client only reads.
+        redirects: bool,
+    },
     /// `SIZE_INVALID`
     #[error("{0}")]
     SizeInvalid(String),
@@ -307,13 +328,19 @@ impl Error {
                 (StatusCode::NOT_FOUND, "MANIFEST_UNKNOWN")
             }
             Self::MethodNotAllowed { .. } => (StatusCode::METHOD_NOT_ALLOWED, "UNSUPPORTED"),
-            Self::NameInvalid(_) => (StatusCode::BAD_REQUEST, "NAME_INVALID"),
+            Self::NameInvalid(_) | Self::NameTooLong { .. } => {
+                (StatusCode::BAD_REQUEST, "NAME_INVALID")
+            }
             Self::NameUnknown(_) | Self::RegistryUnknown(_) => {
                 (StatusCode::NOT_FOUND, "NAME_UNKNOWN")
             }
             Self::NotAnEndpoint(_) | Self::ReferrersUnsupported => {
                 (StatusCode::NOT_FOUND, "UNSUPPORTED")
             }
+            Self::SlashDoubled { redirects, .. } if *redirects => {
+                (StatusCode::MOVED_PERMANENTLY, "UNSUPPORTED")
+            }
+            Self::SlashDoubled { .. } => (StatusCode::NOT_FOUND, "UNSUPPORTED"),
             Self::PaginationNumberInvalid(_) => {
                 (StatusCode::BAD_REQUEST, "PAGINATION_NUMBER_INVALID")
             }

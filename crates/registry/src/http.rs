@@ -23,7 +23,7 @@ use std::borrow::Cow;
 use axum::{
     body::Body,
     extract::Request,
-    http::{HeaderMap, HeaderName, HeaderValue, Method, header, response::Builder},
+    http::{HeaderMap, HeaderName, HeaderValue, Method, Uri, header, response::Builder},
     response::Response,
 };
 use sealock_core::PublicName;
@@ -144,6 +144,7 @@ fn as_download(response: Builder) -> Builder {
 
 async fn route(registry: Registry, door: Door, request: Request) -> Answer {
     let (parts, body) = request.into_parts();
+    check_slashes(&parts.uri, &parts.method)?;
     let endpoint = Endpoint::parse(parts.uri.path())?;
     let permissions = match endpoint.need(&parts.method) {
         Some(need) => login::authorise(&registry, &door, &parts.headers, &need).await?,
@@ -186,6 +187,27 @@ async fn route(registry: Registry, door: Door, request: Request) -> Answer {
         Endpoint::Upload(repository, id) => uploads::answer(call, &repository, id).await,
         Endpoint::Uploads(repository) => uploads::begin(call, &repository).await,
     }
+}
+
+/// Clients that join a host with a slash to a path with one double it.
+fn check_slashes(uri: &Uri, method: &Method) -> Result<(), Error> {
+    let path = uri.path();
+    if !path.contains("//") {
+        return Ok(());
+    }
+    let segments = path.split('/').filter(|segment| !segment.is_empty());
+    let mut single: String = segments.flat_map(|segment| ["/", segment]).collect();
+    if path.ends_with('/') {
+        single.push('/');
+    }
+    if let Some(query) = uri.query() {
+        single.push('?');
+        single.push_str(query);
+    }
+    Err(Error::SlashDoubled {
+        single,
+        redirects: method.is_safe(),
+    })
 }
 
 impl Call {

@@ -82,7 +82,7 @@ fn names() -> Vec<Bad> {
             "NAME_INVALID",
         )
     };
-    let long = "a".repeat(201);
+    let long = "a".repeat(256);
     let huge = "a".repeat(20_000);
     let deep = "a/".repeat(150);
     let mut table: Vec<_> = [
@@ -97,9 +97,9 @@ fn names() -> Vec<Bad> {
         ("two dots", "a..b"),
         ("three underscores", "a___b"),
         ("two separators", "a._b"),
-        ("an empty part in the middle", "a//b"),
-        ("an empty part at the beginning", "/a"),
-        ("an empty part at the end", "a/"),
+        ("an empty part in the middle", "a/%2Fb"),
+        ("an empty part at the beginning", "%2Fa"),
+        ("an empty part at the end", "a%2F"),
         ("a way up", "a/../b"),
         ("a way up, encoded", "a%2F..%2Fb"),
         ("a backslash", "a%5Cb"),
@@ -116,9 +116,9 @@ fn names() -> Vec<Bad> {
         ("an at", "a@b"),
         ("a semicolon", "a;b"),
         ("an asterisk", "*"),
-        ("more than 200 letters", &long),
+        ("more than 255 letters", &long),
         ("20 000 letters", &huge),
-        ("more than 200 letters in short parts", &format!("{deep}a")),
+        ("more than 255 letters in short parts", &format!("{deep}a")),
     ]
     .iter()
     .map(|(name, text)| refused(name, &format!("GET /v2/{text}/tags/list")))
@@ -286,8 +286,8 @@ fn paths() -> Vec<Bad> {
         ("the catalog of a repository", "/v2/app/_catalog"),
         ("extensions", "/v2/_oci/ext/discover"),
         ("a repository's extensions", "/v2/app/_oci/ext/discover"),
-        ("an empty path", "/v2//"),
-        ("a path of slashes", "/v2/////"),
+        ("an empty path", "/v2/%2F"),
+        ("a path of slashes", "/v2/%2F%2F"),
         ("a way up", "/v2/.."),
         ("no UTF-8", "/v2/%FF/tags/list"),
         ("half of a character", "/v2/%C3%28/tags/list"),

@@ -114,6 +114,14 @@ fn add_headers(error: &Error, response: &mut Response) {
                 headers.insert(header::CONTENT_RANGE, value);
             }
         }
+        Error::SlashDoubled {
+            single,
+            redirects: true,
+        } => {
+            if let Ok(value) = HeaderValue::from_str(single) {
+                headers.insert(header::LOCATION, value);
+            }
+        }
         Error::TooManyUploads(_) => {
             headers.insert(header::RETRY_AFTER, HeaderValue::from_static("60"));
         }
