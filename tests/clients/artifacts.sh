@@ -4,8 +4,12 @@
 set -euo pipefail
 # shellcheck source=lib.sh
 source "$(dirname "$0")/lib.sh"
-# shellcheck source=go_tools.sh
-source "$(dirname "$0")/go_tools.sh"
+
+readonly ORAS=v1.3.6 HELM=v3.22.0
+
+oras() { timeout --foreground 180 "$CACHE/bin/oras-$ORAS" "$@"; }
+
+helm() { timeout --foreground 180 "$CACHE/bin/helm-$HELM" "$@"; }
 
 # --- oras -----------------------------------------------------------------------------------------------------------
 

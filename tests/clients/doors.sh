@@ -6,8 +6,16 @@ set -euo pipefail
 source "$(dirname "$0")/lib.sh"
 # shellcheck source=images.sh
 source "$(dirname "$0")/images.sh"
-# shellcheck source=go_tools.sh
-source "$(dirname "$0")/go_tools.sh"
+
+readonly CRANE=v0.22.1 HELM=v3.22.0 ORAS=v1.3.6 REGCTL=v0.11.7
+
+crane() { timeout --foreground 180 "$CACHE/bin/crane-$CRANE" "$@"; }
+
+helm() { timeout --foreground 180 "$CACHE/bin/helm-$HELM" "$@"; }
+
+oras() { timeout --foreground 180 "$CACHE/bin/oras-$ORAS" "$@"; }
+
+regctl() { timeout --foreground 180 "$CACHE/bin/regctl-$REGCTL" "$@"; }
 
 readonly WRONG='unauthorized|authentication required|invalid username/password|not registered|clientid'
 readonly OCI_TYPE=application/vnd.oci.image.manifest.v1+json

@@ -94,6 +94,15 @@ follow() {
 # Of the commands that are printed. Whoever runs this is root.
 sudo() { "$@"; }
 
+# install_go_tool PACKAGE VERSION: one that Debian has not, from its sources, which the Go module proxy has.
+install_go_tool() {
+    local tool=${1##*/}
+    [[ -x $CACHE/bin/$tool-$2 ]] && return
+    GOTOOLCHAIN=local GOBIN=$CACHE/bin GOPATH=$CACHE/gopath GOCACHE=$CACHE/go GOFLAGS=-modcacherw CGO_ENABLED=0 \
+        timeout --foreground 1500 "$CACHE/python/bin/go" install "$1@$2"
+    mv "$CACHE/bin/$tool" "$CACHE/bin/$tool-$2"
+}
+
 # --- The checks ---------------------------------------------------------------------------------------------------
 
 # check NAME COMMAND...: the command succeeds.

@@ -102,7 +102,7 @@ impl Door {
             Service::Page if control::is_controls(path) => self.control(request).await,
             Service::Page if path == "/" => (StatusCode::NOT_FOUND, NO_PAGE).into_response(),
             Service::Page => no_service(),
-            Service::Friendly => self.friendly(&host, request).await,
+            Service::Friendly => Box::pin(self.friendly(&host, request)).await,
             // No registry's own name has a dot.
             Service::Registry(name) if name.contains('.') => {
                 unsupported(Shape::Oci, "replicas of a registry")

@@ -168,8 +168,8 @@ impl Permissions {
         }
     }
 
-    /// Those that roles over the registry give. Who may pull lists repositories and tags, too; locks are for
-    /// Contributor and Owner alone.
+    /// Those that roles over the registry give. The right to pull is also one to list repositories and tags; locks
+    /// are for Contributor and Owner alone.
     ///
     /// <https://learn.microsoft.com/azure/container-registry/container-registry-rbac-built-in-roles-directory-reference>
     /// (registries with "RBAC Registry Permissions")
@@ -262,7 +262,7 @@ pub(crate) struct Subject {
     pub(crate) name: String,
     /// By which Entra knows it, if it does.
     pub(crate) application: Option<ClientId>,
-    /// Whether it is whoever shows no credentials.
+    /// True for whoever shows no credentials.
     pub(crate) is_anonymous: bool,
     pub(crate) permissions: Permissions,
 }

@@ -60,7 +60,7 @@ pub enum Error {
     /// `UNAUTHORIZED`: no token for these credentials.
     #[error("{}", .why.message(*.correlation_id))]
     LoginRefused {
-        /// Why.
+        /// The reason.
         why: LoginRefusal,
         /// What the answer's header says, too.
         correlation_id: Uuid,
@@ -176,13 +176,13 @@ pub enum Error {
     /// `UNSUPPORTED`: a scope that cannot be read.
     #[error("'{0}' is not a scope; expected repository:NAME:ACTION,... or registry:catalog:*")]
     ScopeInvalid(String),
-    /// `UNSUPPORTED`: a path with a doubled slash. Whoever only reads is sent to the path without, as by
+    /// `UNSUPPORTED`: a path with a doubled slash. A client that only reads is sent to the path without, as by
     /// distribution; a body would not come along.
     #[error("the path has a doubled slash; ask for '{}'", excerpt(.single))]
     SlashDoubled {
         /// The path with single slashes, and the query.
         single: String,
-        /// Whether the client only reads.
+        /// True for a client that only reads.
         redirects: bool,
     },
     /// `SIZE_INVALID`
@@ -239,7 +239,7 @@ pub struct DigestMismatch {
     actual: Digest,
 }
 
-/// Why nobody is logged in.
+/// The reason for which nobody is logged in.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum LoginRefusal {

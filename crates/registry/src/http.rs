@@ -189,7 +189,7 @@ async fn route(registry: Registry, door: Door, request: Request) -> Answer {
     }
 }
 
-/// Clients that join a host with a slash to a path with one double it.
+/// Refuses a doubled slash, which clients make that join an address with a slash to a path with one.
 fn check_slashes(uri: &Uri, method: &Method) -> Result<(), Error> {
     let path = uri.path();
     if !path.contains("//") {

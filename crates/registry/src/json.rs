@@ -75,11 +75,23 @@ impl<'de, M: MapAccess<'de>, T: Fields> MapAccess<'de> for Unambiguous<M, T> {
     }
 }
 
-/// Tells a field that is null, as clients in Go write an empty list, from one that is not there.
-pub(crate) fn nullable<'de, D: Deserializer<'de>, T: Deserialize<'de>>(
-    deserializer: D,
-) -> Result<Option<Option<T>>, D::Error> {
-    Option::deserialize(deserializer).map(Some)
+/// A list, if it is there. Clients in Go write an empty one as null.
+#[derive(Clone, Debug, Default)]
+pub(crate) enum List<T> {
+    /// The field is not there.
+    #[default]
+    Missing,
+    /// It is null.
+    Null,
+    /// It is a list.
+    Items(Vec<T>),
+}
+
+impl<'de, T: Deserialize<'de>> Deserialize<'de> for List<T> {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let items = Option::deserialize(deserializer)?;
+        Ok(items.map_or(Self::Null, Self::Items))
+    }
 }
 
 /// Checks that a field is text in base64.

@@ -130,7 +130,7 @@ impl Registry {
         self.admin_credentials().await
     }
 
-    /// Who logs in as `user` with `password`: the admin user, a token or an application.
+    /// Logs in `user` with `password`: the admin user, a token or an application.
     pub(crate) async fn login(
         &self,
         user: &str,

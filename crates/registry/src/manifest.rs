@@ -4,7 +4,7 @@ use serde_json::{Map, Value};
 
 use crate::{
     Error,
-    json::{Fields, Object, base64, nullable},
+    json::{Fields, List, Object, base64},
 };
 
 /// What a manifest refers to.
@@ -90,11 +90,11 @@ struct RawManifest {
     schema_version: Option<u32>,
     media_type: Option<String>,
     config: Option<Object<RawDescriptor>>,
-    #[serde(default, deserialize_with = "nullable")]
+    #[serde(default)]
     layers: Descriptors,
-    #[serde(default, deserialize_with = "nullable")]
+    #[serde(default)]
     blobs: Descriptors,
-    #[serde(default, deserialize_with = "nullable")]
+    #[serde(default)]
     manifests: Descriptors,
     subject: Option<Object<RawDescriptor>>,
     artifact_type: Option<String>,
@@ -115,8 +115,7 @@ impl Fields for RawManifest {
     ];
 }
 
-/// A list that may be missing, null or empty.
-type Descriptors = Option<Option<Vec<Object<RawDescriptor>>>>;
+type Descriptors = List<Object<RawDescriptor>>;
 
 #[derive(Deserialize)]
 #[serde(rename_all = "camelCase")]
@@ -196,7 +195,7 @@ impl Manifest {
     }
 }
 
-/// What a manifest refers to things by.
+/// The way in which a manifest refers to things.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Form {
     /// A configuration and layers.
@@ -226,7 +225,7 @@ impl Form {
         )))
     }
 
-    /// What a manifest of this form refers to, in its order.
+    /// Collects what a manifest of this form refers to, in its order.
     fn descriptors(
         self,
         config: Option<Object<RawDescriptor>>,
@@ -237,29 +236,36 @@ impl Form {
                 "its field '{name}' belongs to another kind of manifest"
             )))
         };
-        let (has_layers, has_manifests) = (
-            matches!(layers, Some(Some(_))),
-            matches!(manifests, Some(Some(_))),
-        );
         match self {
-            Self::Image if has_manifests => return foreign("manifests"),
-            Self::Artifact if has_manifests => return foreign("manifests"),
+            Self::Image | Self::Artifact if matches!(manifests, List::Items(_)) => {
+                return foreign("manifests");
+            }
             Self::Index | Self::Artifact if config.is_some() => return foreign("config"),
-            Self::Index | Self::Artifact if has_layers => return foreign("layers"),
+            Self::Index | Self::Artifact if matches!(layers, List::Items(_)) => {
+                return foreign("layers");
+            }
             _ => {}
         }
+        let missing = |name: &str| {
+            let why = format!("its field '{name}' is missing");
+            Err(Error::ManifestInvalid(why))
+        };
         let (list, name, kind) = match self {
             Self::Image => (layers, "layers", Kind::Layer),
             Self::Index => (manifests, "manifests", Kind::Child),
-            // The specification lets them be left out.
-            Self::Artifact => (blobs.or(Some(None)), "blobs", Kind::Layer),
+            Self::Artifact => (blobs, "blobs", Kind::Layer),
         };
-        let missing = |name: &str| Error::ManifestInvalid(format!("its field '{name}' is missing"));
+        let list = match list {
+            List::Items(items) => items,
+            List::Null => Vec::new(),
+            // Of these alone the specification says that they may be left out.
+            List::Missing if self == Self::Artifact => Vec::new(),
+            List::Missing => return missing(name),
+        };
         let config = match (self, config) {
-            (Self::Image, None) => return Err(missing("config")),
+            (Self::Image, None) => return missing("config"),
             (_, config) => config,
         };
-        let list = list.ok_or_else(|| missing(name))?.unwrap_or_default();
         config
             .into_iter()
             .map(|Object(config)| config.parse(Kind::Config))
@@ -268,7 +274,7 @@ impl Form {
     }
 }
 
-/// What the header says, or without one the manifest itself; both must be the same.
+/// Returns the type that the header says, or without one the manifest itself; both must be the same.
 fn media_type(raw: &RawManifest, content_type: Option<&str>) -> Result<String, Error> {
     let content_type = content_type
         .and_then(|value| value.split(';').next())

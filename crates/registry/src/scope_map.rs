@@ -89,7 +89,7 @@ impl From<ScopeMapAction> for String {
 
 /// The scope maps that every registry has, as Azure exports them.
 ///
-/// Who pulls only does not list: whoever finds such a token cannot learn what there is.
+/// The right to pull is none to list: a token that gets lost does not tell what there is.
 ///
 /// <https://learn.microsoft.com/azure/container-registry/container-registry-token-based-repository-permissions#concepts>,
 /// <https://github.com/Azure/acr/issues/600>, <https://github.com/Azure/acr/issues/690>

@@ -26,8 +26,8 @@ impl Accepted {
         self.0.iter().any(|accepted| accepted == media_type)
     }
 
-    /// OCI's manifests are for those that name their type, since clients older than it would take them for
-    /// Docker's. ACR says so in distribution's words.
+    /// Checks that the client names the type, if it is OCI's: clients that are older would take such a manifest for
+    /// Docker's. The words are ACR's, and distribution's.
     ///
     /// <https://github.com/Azure/acr/pull/764>, <https://github.com/Azure/azure-cli/issues/25280>,
     /// <https://github.com/google/go-containerregistry/issues/1697>
@@ -75,7 +75,7 @@ impl Accepted {
         })))
     }
 
-    /// Whoever reads no lists must at least read the manifest that stands for one.
+    /// Checks that a client which reads no lists at least reads the manifest that stands for one.
     ///
     /// # Errors
     /// [`Error::Schema2NotAccepted`]
@@ -87,7 +87,7 @@ impl Accepted {
     }
 }
 
-/// What stands for a list.
+/// The stand-in for a list.
 pub(super) enum Instead {
     /// This manifest.
     Manifest(Digest),

@@ -73,8 +73,8 @@ pub(super) enum Need {
 }
 
 impl Need {
-    /// Whether it is asked of everybody, at an open door, too. A client that is not challenged there sends no
-    /// password, and takes a wrong one for right.
+    /// Returns true for what is asked of everybody, at an open door, too. A client that is not challenged there sends
+    /// no password, and takes a wrong one for right.
     fn is_login(&self) -> bool {
         matches!(self, Self::Login)
     }
@@ -126,7 +126,7 @@ pub(super) async fn authorise(
     }
 }
 
-/// Who logs in as `user` with `password`: the admin user, a token, an application, or whoever has a refresh token.
+/// Logs in `user` with `password`: the admin user, a token, an application, or whoever has a refresh token.
 pub(super) async fn by_password(
     registry: &Registry,
     door: &Door,

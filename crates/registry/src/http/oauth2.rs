@@ -88,7 +88,7 @@ fn unauthenticated() -> Error {
     refused(LoginRefusal::Unauthenticated)
 }
 
-/// Who gets a token, or why nobody does.
+/// Finds out who gets a token, or the reason for which nobody does.
 async fn subject(call: Call) -> Result<(Call, Result<Subject, LoginRefusal>), Error> {
     let (registry, door) = (&call.registry, &call.door);
     match Credentials::of(&call.headers) {
