@@ -576,7 +576,7 @@ fn what_is_acknowledged_beside_the_deletion_of_its_repository_is_whole() {
                 scope.spawn(|| emulator.client().send("DELETE", "/acr/v1/app", &[], b""));
             // From round to round a little later.
             for _ in 0..round % 20 {
-                client.get("/v2/");
+                client.get("/_sealock/v1/health");
             }
             let headers = [("content-type", Image::MEDIA_TYPE)];
             let path = "/v2/app/manifests/late";
@@ -605,7 +605,7 @@ fn a_page_of_manifests_that_say_much_ends_early() {
         // What lives elsewhere need not be there.
         let entry = |at: usize| {
             let digest = digest_of(format!("{tag}{at}").as_bytes());
-            json!({ "digest": digest, "urls": ["http://elsewhere.test"] })
+            json!({"mediaType": "a/b", "digest": digest, "size": 1, "urls": ["http://elsewhere.test"]})
         };
         let entries: Vec<Value> = (0..7000).map(entry).collect();
         let media_type = "application/vnd.oci.image.index.v1+json";

@@ -539,6 +539,91 @@ fn an_application_with_a_role_gets_into_the_registry() {
 }
 
 #[test]
+fn an_application_logs_in_at_the_registry_with_its_secret_and_by_its_roles() {
+    const SCOPES: [&str; 2] = [
+        "repository:app:pull,push,delete,metadata_read,metadata_write",
+        "registry:catalog:*",
+    ];
+    let emulator = Emulator::start();
+    emulator.cli(&["clock", "freeze"]);
+    let image = Image::random(&[500]);
+    assert_eq!(emulator.client().push("app", "v1", &image).status, 201);
+    let guest = Guest::of(&emulator);
+    let app = App::create(&emulator);
+    let login = guest.basic(&app.client, &app.secret);
+    let refused = |guest: &Guest| {
+        let answer = guest.token(&SCOPES);
+        assert_eq!(answer.status, 401, "{answer:?}");
+        assert_eq!(answer.code(), "UNAUTHORIZED");
+        let message = answer.json()["errors"][0]["message"].clone();
+        message.as_str().unwrap().to_owned()
+    };
+    let required = "authentication required, visit https://aka.ms/acr/authorization ";
+    assert!(refused(&login).starts_with(required), "without a role");
+    for (role, actions) in [
+        ("AcrPull", &["pull", "metadata_read"][..]),
+        ("AcrPush", &["pull", "push", "metadata_read"]),
+        ("AcrDelete", &["delete"]),
+        (
+            "Contributor",
+            &["pull", "push", "delete", "metadata_read", "metadata_write"],
+        ),
+    ] {
+        emulator.cli(&["role", "assign", "--app", "deploy", "--role", role]);
+        let claims = login.bearer(&SCOPES).claims();
+        assert_eq!(claims["access"][0]["actions"], json!(actions), "{role}");
+        assert_eq!(claims["appid"], app.client.as_str());
+        let form = encode(&[
+            ("grant_type", "password".to_owned()),
+            ("service", guest.host.clone()),
+            ("scope", SCOPES.join(" ")),
+            ("username", app.client.clone()),
+            ("password", app.secret.clone()),
+        ]);
+        let granted = guest.send("POST", "/oauth2/token", form.as_bytes());
+        let claims = part(granted.json()["access_token"].as_str().unwrap(), 1);
+        assert_eq!(claims["access"][0]["actions"], json!(actions), "{role}");
+        emulator.cli(&["role", "remove", "--app", "deploy", "--role", role]);
+    }
+    emulator.cli(&["role", "assign", "--app", "deploy", "--role", "AcrPull"]);
+    // Basic does without a token, and at localhost, too.
+    let mut here = guest.basic(&app.client, &app.secret);
+    for host in [guest.host.clone(), emulator.address().to_owned()] {
+        here.host = host;
+        assert_eq!(here.get("/v2/app/manifests/v1").status, 200);
+        assert_eq!(here.get("/v2/app/tags/list").status, 200);
+        assert_eq!(here.send("POST", "/v2/app/blobs/uploads/", b"").status, 401);
+    }
+
+    let secret = "Invalid clientid or client secret.";
+    let unknown = "Application not registered with AAD.";
+    assert_eq!(refused(&guest.basic(&app.client, "wrong")), secret);
+    assert_eq!(refused(&guest.basic(&app.client, "")), secret);
+    assert_eq!(refused(&guest.basic(&app.principal, &app.secret)), unknown);
+    assert_eq!(refused(&guest.basic("deploy", &app.secret)), unknown);
+    assert_eq!(refused(&guest.basic("", &app.secret)), unknown);
+    // The admin user is not there before it is enabled.
+    assert_eq!(refused(&guest.basic("sealock", "wrong")), unknown);
+    emulator.cli(&["registry", "update", "--admin-enabled", "true"]);
+    assert!(refused(&guest.basic("sealock", "wrong")).starts_with(required));
+    let identity = emulator.json(&["identity", "list"])["identities"][0]["client_id"].clone();
+    assert_eq!(
+        refused(&guest.basic(identity.as_str().unwrap(), "x")),
+        secret
+    );
+    let reset = emulator.json(&["app", "reset-secret", "deploy"]);
+    assert_eq!(refused(&login), secret, "a new one ends it");
+    let login = guest.basic(&app.client, reset["secret"].as_str().unwrap());
+    assert_eq!(login.token(&SCOPES).status, 200);
+    emulator.cli(&["clock", "advance", "8760h"]);
+    assert_eq!(refused(&login), secret, "it has expired");
+    emulator.cli(&["app", "delete", "deploy"]);
+    assert_eq!(refused(&login), unknown);
+    let logged = emulator.logged();
+    assert!(!logged.contains(&app.secret));
+}
+
+#[test]
 fn a_client_secret_is_shown_once_and_kept_nowhere() {
     let mut emulator = Emulator::start();
     let created = emulator.cli(&["app", "create", "deploy"]);

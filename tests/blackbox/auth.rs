@@ -175,7 +175,7 @@ fn the_network_is_served_if_that_was_said_in_so_many_words() {
         ..Options::default()
     });
     let client = Client::new(&format!("http://{}", emulator.address()));
-    assert_eq!(client.get("/v2/").status, 200);
+    assert_eq!(client.get("/v2/_catalog").status, 200);
 }
 
 const IMDS: &str =

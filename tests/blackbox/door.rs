@@ -22,7 +22,7 @@ fn changes(image: &Image, upload: &str) -> Vec<(&'static str, String, &'static [
         (
             "PUT",
             "/v2/app/manifests/v2".to_owned(),
-            b"{\"schemaVersion\":2,\"mediaType\":\"application/vnd.oci.image.index.v1+json\"}",
+            b"{\"schemaVersion\":2,\"mediaType\":\"application/vnd.oci.image.index.v1+json\",\"manifests\":[]}",
         ),
         ("DELETE", "/v2/app/manifests/v1".to_owned(), b""),
         (
@@ -158,9 +158,9 @@ fn the_friendly_doors_own_origin_may_change_the_registry_and_everyone_may_read_i
         CROSS_SITE,
     ] {
         for method in ["GET", "HEAD"] {
-            for path in ["/", "/v2/", "/v2/_catalog"] {
+            for (path, status) in [("/", 200), ("/v2/", 401), ("/v2/_catalog", 200)] {
                 let answer = client.send(method, path, &[header], b"");
-                assert_eq!(answer.status, 200, "{method} {path} with {header:?}");
+                assert_eq!(answer.status, status, "{method} {path} with {header:?}");
                 let shared = answer.headers.get("access-control-allow-origin");
                 assert_eq!(shared, None, "no page from elsewhere reads the answer");
             }
@@ -384,7 +384,7 @@ fn aliases_and_the_public_name_lead_to_every_service() {
         "mixed.case",
         "Mixed.Case:5000",
     ] {
-        for path in ["/", "/v2/", "/v2/_catalog", "/_sealock/v1/health"] {
+        for path in ["/", "/v2/_catalog", "/_sealock/v1/health"] {
             assert_eq!(at(&client, host, path).status, 200, "{path} at {host}");
         }
         let own = format!("http://{host}");

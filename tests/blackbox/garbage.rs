@@ -106,7 +106,7 @@ fn a_push_that_counts_on_an_idle_blob_keeps_it_or_is_told_that_it_is_gone() {
             });
             // From round to round a little later.
             for _ in 0..round % 10 {
-                client.get("/v2/");
+                client.get("/_sealock/v1/health");
             }
             // No HEAD before it: the manifest itself is what counts on them.
             let headers = [("content-type", Image::MEDIA_TYPE)];

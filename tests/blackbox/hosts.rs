@@ -75,7 +75,7 @@ fn trust_says_for_each_client_what_to_do() {
     for part in [
         format!("{ca} /etc/docker/certs.d/{at}/ca.crt"),
         format!("{ca} ~/.config/containers/certs.d/{at}/ca.crt"),
-        format!("curl --cacert {ca} https://{at}/v2/"),
+        format!("curl --cacert {ca} https://{at}/_sealock/v1/health"),
         format!("REQUESTS_CA_BUNDLE={bundle}"),
         format!("NODE_EXTRA_CA_CERTS={ca}"),
         format!("-file {ca} -keystore"),

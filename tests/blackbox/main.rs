@@ -5,6 +5,7 @@
     reason = "in a test, a surprise is a failure"
 )]
 
+mod accept;
 mod acr;
 mod advice;
 mod applications;
@@ -30,6 +31,7 @@ mod http2;
 mod kill_switches;
 mod locks;
 mod malformed;
+mod manifests;
 mod model;
 mod nodes;
 mod oci;

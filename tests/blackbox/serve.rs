@@ -128,7 +128,7 @@ fn a_data_directory_belongs_to_one_process() {
         "second start",
     );
     assert_eq!(
-        emulator.client().get("/v2/").status,
+        emulator.client().get("/_sealock/v1/health").status,
         200,
         "the first one is not disturbed"
     );
@@ -484,7 +484,9 @@ fn the_ready_file_appears_whole_once_requests_are_served() {
         ("127.0.0.1", true)
     );
     assert_eq!(
-        Client::new(&format!("http://{address}")).get("/v2/").status,
+        Client::new(&format!("http://{address}"))
+            .get("/_sealock/v1/health")
+            .status,
         200,
         "served already"
     );
@@ -509,7 +511,7 @@ fn sigterm_stops_it_whatever_its_clients_do() {
     let connect = || TcpStream::connect(emulator.address()).unwrap();
 
     let mut idle = connect();
-    idle.write_all(b"GET /v2/ HTTP/1.1\r\nHost: localhost\r\n\r\n")
+    idle.write_all(b"GET / HTTP/1.1\r\nHost: localhost\r\n\r\n")
         .unwrap();
     let mut first = [0; 12];
     idle.read_exact(&mut first).unwrap();
@@ -615,10 +617,10 @@ fn the_banner_names_endpoints_key_and_commands() {
         !banner.contains('\u{1b}'),
         "no colours where no terminal is: {banner:?}"
     );
-    Client::new(&format!("http://127.0.0.1:{port}")).get("/v2/");
+    Client::new(&format!("http://127.0.0.1:{port}")).get("/v2/_catalog");
     let output = serve.terminate();
     assert_eq!(output.stdout, banner, "logs go elsewhere");
-    assert_contains(&output.stderr, &["/v2/", "status=200"], "log");
+    assert_contains(&output.stderr, &["/v2/_catalog", "status=200"], "log");
 }
 
 #[test]
@@ -779,7 +781,8 @@ fn each_ready_made_configuration_starts() {
         });
         let enforced = ["azure-like.toml", "container.toml"].contains(&name.as_str());
         let expected = if enforced { 401 } else { 200 };
-        assert_eq!(emulator.client().get("/v2/").status, expected, "{name}");
+        let catalog = emulator.client().get("/v2/_catalog").status;
+        assert_eq!(catalog, expected, "{name}");
         assert_eq!(emulator.json(&["health"])["status"], "ok");
         let registries = emulator.json(&["status"]);
         assert_eq!(

@@ -78,9 +78,9 @@ fn one_port_speaks_tls_under_every_name_that_is_served_and_no_other() {
     let emulator = Emulator::start();
     let ca = ca(&emulator);
     for (name, path, status) in [
-        ("localhost", "/v2/", 200),
-        ("127.0.0.1", "/v2/", 200),
-        ("::1", "/v2/", 200),
+        ("localhost", "/v2/_catalog", 200),
+        ("127.0.0.1", "/v2/_catalog", 200),
+        ("::1", "/v2/_catalog", 200),
         ("LocalHost", "/_sealock/v1/status", 200),
         ("sealock.azurecr.localhost", "/v2/", 401),
         ("sealock.eastus.geo.azurecr.localhost", "/v2/", 501),
@@ -108,7 +108,7 @@ fn one_port_speaks_tls_under_every_name_that_is_served_and_no_other() {
         assert!(logged.contains(hint), "{hint} is not in the log");
     }
     // Plain HTTP is where it was.
-    assert_eq!(emulator.client().get("/v2/").status, 200);
+    assert_eq!(emulator.client().get("/v2/_catalog").status, 200);
 }
 
 /// An emulator that serves Azure's own names, too.
@@ -399,7 +399,7 @@ fn ones_own_ca_signs_for_names_that_ours_may_not() {
     emulator.start_again();
     assert_eq!(ca(&emulator), own.certificate);
     for name in ["localhost", "127.0.0.1", "registry.example", "192.0.2.7"] {
-        let answer = get(&emulator, &own.certificate, name, "/v2/");
+        let answer = get(&emulator, &own.certificate, name, "/v2/_catalog");
         assert_eq!(answer.expect(name).0, 200, "{name}");
     }
     let key = own.key.lines().nth(1).unwrap().to_owned();
@@ -435,7 +435,7 @@ fn a_certificate_holds_no_name_that_its_ca_may_not_sign_for() {
         ..Options::default()
     });
     for name in ["company.example", "192.0.2.7", "127.0.0.1"] {
-        let answer = get(&emulator, &company.certificate, name, "/v2/");
+        let answer = get(&emulator, &company.certificate, name, "/v2/_catalog");
         assert_eq!(answer.expect(name).0, 200, "{name}");
     }
     // It is served all the same, for whoever does not ask.
@@ -537,7 +537,7 @@ fn a_handshake_that_leads_nowhere_holds_nobody_up() {
         Err(error) => assert_eq!(error.kind(), ErrorKind::ConnectionReset),
     }
     assert!(!answer.starts_with(b"HTTP"));
-    assert_eq!(get(&emulator, &ca, "localhost", "/v2/").unwrap().0, 200);
+    assert_eq!(get(&emulator, &ca, "localhost", "/").unwrap().0, 200);
     // With all of them open still.
     emulator.stop();
     assert!(!emulator.logged().contains("did not finish in time"));

@@ -280,7 +280,10 @@ fn the_admin_user_logs_in_with_either_password_once_enabled() {
 
     emulator.cli(&["registry", "update", "--admin-enabled", "false"]);
     let second = guest.basic("sealock", both[1]["value"].as_str().unwrap());
-    let refused = second.token(&[]);
+    assert_eq!(second.token(&[]).status, 401);
+    emulator.cli(&["registry", "update", "--admin-enabled", "true"]);
+    assert_eq!(second.token(&[]).status, 200, "its passwords stayed");
+    let refused = guest.basic("sealock", "wrong").token(&[]);
     assert_eq!(refused.status, 401);
     let id = refused.header("x-ms-correlation-request-id").to_owned();
     let message = refused.json()["errors"][0]["message"].clone();
@@ -291,8 +294,6 @@ fn the_admin_user_logs_in_with_either_password_once_enabled() {
             .ends_with(&format!(" CorrelationId: {id}")),
         "{message}"
     );
-    emulator.cli(&["registry", "update", "--admin-enabled", "true"]);
-    assert_eq!(second.token(&[]).status, 200, "its passwords stayed");
 }
 
 #[test]
@@ -577,7 +578,7 @@ fn what_no_token_is_given_for_is_said() {
         (
             guest.basic("nobody", "x").token(&[]),
             401,
-            "authentication required",
+            "Application not registered with AAD.",
         ),
         (
             guest.send("POST", "/oauth2/exchange", b"grant_type=access_token"),
@@ -649,6 +650,161 @@ fn on_localhost_credentials_are_not_needed_but_checked() {
 }
 
 #[test]
+fn on_localhost_whoever_knocks_is_challenged_so_that_a_wrong_password_is_found() {
+    let mut emulator = Emulator::start();
+    let by_name = Guest::of(&emulator);
+    for host in [
+        emulator.address(),
+        "localhost:5000",
+        "[::1]:5000",
+        "host.docker.internal:5000",
+        "127.0.0.1",
+    ] {
+        let guest = Guest {
+            host: host.to_owned(),
+            ..Guest::of(&emulator)
+        };
+        for method in ["GET", "HEAD"] {
+            let knocked = guest.send(method, "/v2/", b"");
+            assert_eq!(knocked.status, 401, "{method} at {host}");
+            assert_eq!(
+                knocked.header("www-authenticate"),
+                format!("Bearer realm=\"http://{host}/oauth2/token\",service=\"{host}\"")
+            );
+        }
+        assert_eq!(guest.basic("sealock", "wrong").token(&[]).status, 401);
+        // Whoever asks without credentials gets a token with all rights, as docker does before it pushes.
+        let all = "repository:app:pull,push,delete,metadata_read,metadata_write";
+        let bearer = guest.bearer(&[all, "registry:catalog:*"]);
+        assert_eq!(bearer.claims()["access"].as_array().unwrap().len(), 2);
+        assert_eq!(bearer.get("/v2/").status, 200);
+        // So does the conformance suite of OCI.
+        assert_eq!(guest.basic("", "").token(&[all]).status, 200);
+        assert_eq!(guest.basic("", "").get("/v2/").status, 401);
+        assert_eq!(bearer.send("POST", "/v2/", b"").status, 405);
+        assert_eq!(bearer.get("/v2/_catalog").status, 200);
+        let upload = "/v2/app/blobs/uploads/";
+        assert_eq!(bearer.send("POST", upload, b"").status, 202);
+        // No other path needs one.
+        assert_eq!(guest.send("POST", upload, b"").status, 202);
+        assert_eq!(guest.get("/v2/_catalog").status, 200);
+        assert_eq!(guest.get("/acr/v1/_catalog").status, 200);
+    }
+
+    // What was given without a login is good where none is asked for, and nowhere else.
+    let localhost = Guest {
+        host: emulator.address().to_owned(),
+        ..Guest::of(&emulator)
+    };
+    let bearer = localhost.bearer(&["repository:app:pull,push", "registry:catalog:*"]);
+    let elsewhere = by_name.with(bearer.authorization.as_deref().unwrap());
+    for path in ["/v2/", "/v2/_catalog"] {
+        assert_eq!(elsewhere.get(path).status, 401, "{path}");
+    }
+    // An admin's is good at both doors.
+    let admin = admin(&emulator).bearer(&["registry:catalog:*"]);
+    assert_eq!(admin.get("/v2/_catalog").status, 200);
+    let here = localhost.with(admin.authorization.as_deref().unwrap());
+    assert_eq!(here.get("/v2/_catalog").status, 200);
+    emulator.stop();
+    let enforced = ("SEALOCK_SERVER__AUTH".to_owned(), "enforced".to_owned());
+    emulator.set_environment(vec![enforced]);
+    emulator.start_again();
+    let enforced = Guest {
+        client: emulator.client(),
+        host: emulator.address().to_owned(),
+        authorization: bearer.authorization,
+    };
+    assert_eq!(enforced.get("/v2/_catalog").status, 401);
+    assert_eq!(enforced.get("/v2/").status, 401);
+}
+
+#[test]
+fn each_scope_map_permits_what_azure_says() {
+    let emulator = Emulator::start();
+    let image = Image::random(&[500]);
+    assert_eq!(emulator.client().push("app", "v1", &image).status, 201);
+    let own = |name: &'static str, actions: &[&'static str]| {
+        let mut command = vec!["registry", "scope-map", "create", name, "--repository"];
+        command.extend(actions);
+        emulator.cli(&command);
+        name
+    };
+    for (map, statuses) in [
+        ("_repositories_admin", [200, 202, 404, 200, 200, 200]),
+        ("_repositories_pull", [200, 401, 401, 401, 401, 401]),
+        (
+            "_repositories_pull_metadata_read",
+            [200, 401, 401, 200, 401, 200],
+        ),
+        ("_repositories_push", [200, 202, 401, 401, 401, 401]),
+        (
+            "_repositories_push_metadata_write",
+            [200, 202, 401, 200, 200, 200],
+        ),
+        // Only who may read the metadata of all repositories lists them.
+        (
+            own("every", &["*", "metadata/read"]),
+            [401, 401, 401, 200, 401, 200],
+        ),
+        (
+            own("begun", &["a*", "metadata/read", "content/read"]),
+            [200, 401, 401, 200, 401, 401],
+        ),
+    ] {
+        let made = emulator.json(&["registry", "token", "create", "user1", "--scope-map", map]);
+        let password = made["passwords"][0]["value"].as_str().unwrap();
+        let basic = Guest::of(&emulator).basic("user1", password);
+        let all = "repository:app:pull,push,delete,metadata_read,metadata_write";
+        let bearer = basic.bearer(&[all, "registry:catalog:*"]);
+        for ((method, path, body), status) in [
+            ("GET", "/v2/app/manifests/v1", ""),
+            ("POST", "/v2/app/blobs/uploads/", ""),
+            ("DELETE", "/v2/app/manifests/none", ""),
+            ("GET", "/v2/app/tags/list", ""),
+            ("PATCH", "/acr/v1/app", "{\"listEnabled\":true}"),
+            ("GET", "/v2/_catalog", ""),
+        ]
+        .into_iter()
+        .zip(statuses)
+        {
+            for guest in [&basic, &bearer] {
+                let answer = guest.send(method, path, body.as_bytes());
+                assert_eq!(answer.status, status, "{map}: {method} {path}");
+            }
+        }
+        // A token to pull lists no tags, whoever has it.
+        let pulls = basic.bearer(&["repository:app:pull"]);
+        let listed = pulls.get("/v2/app/tags/list");
+        assert_eq!(listed.status, 401, "{map}");
+        let challenge = listed.header("www-authenticate");
+        let scope = ",scope=\"repository:app:metadata_read\",error=\"insufficient_scope\"";
+        assert!(challenge.ends_with(scope), "{challenge}");
+        emulator.cli(&["registry", "token", "delete", "user1"]);
+    }
+    let maps = emulator.json(&["registry", "scope-map", "list"]);
+    let texts: Vec<_> = maps["scope_maps"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .take(5)
+        .collect();
+    assert_eq!(
+        texts[2]["description"],
+        "Can perform all read operations on the registry"
+    );
+    assert_eq!(
+        texts[4]["actions"],
+        json!([
+            "repositories/*/metadata/read",
+            "repositories/*/metadata/write",
+            "repositories/*/content/read",
+            "repositories/*/content/write"
+        ])
+    );
+}
+
+#[test]
 fn no_token_is_left_without_its_scope_map() {
     const CONTROL: &str = "/_sealock/v1/registries/sealock";
     let emulator = Emulator::start();
@@ -679,7 +835,7 @@ fn no_token_is_left_without_its_scope_map() {
                 emulator.client().send("DELETE", &path, &[], b"").status
             });
             for _ in 0..round % 10 {
-                client.get("/v2/");
+                client.get("/_sealock/v1/health");
             }
             let given = put(&client, "tokens/newest", r#"{"scope_map":"racer"}"#).status;
             (given, deletion.join().unwrap())

@@ -61,7 +61,7 @@ verifies() {
     local client=$1 refusal=$2 violation=$3
     refused "$client: without the CA it is refused" "$refusal" "$client" "https://$REGISTRY/v2/"
     refused "$client: without the CA it is refused under the registry's name" "$refusal" "$client" "https://$NAME/v2/"
-    check "$client: GET /v2/" answers '^200 ' "$client" "https://$REGISTRY/v2/"
+    check "$client: the catalog" answers '^200 ' "$client" "https://$REGISTRY/v2/_catalog"
     check "$client: a manifest has its digest" answers "^200 $manifest$" "$client" \
         "https://$REGISTRY/v2/hello/manifests/$manifest"
     check "$client: a blob has its digest" answers "^200 $blob$" "$client" "https://$REGISTRY/v2/hello/blobs/$blob"

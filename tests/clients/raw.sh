@@ -107,7 +107,7 @@ kept_digest=$(digest_of <"$STATE/kept")
 check "begin an upload" begin_upload "$STATE/kept"
 
 check "key disable" sealock key disable
-check "disabled: GET /v2/ answers all the same" answers 200 /v2/
+check "disabled: GET /v2/ asks for a login as ever" answers 401 /v2/
 check "disabled: GET manifest by tag is denied" denied KeyDisabled /v2/raw/manifests/v1 --header "Accept: $MANIFEST"
 check "disabled: GET manifest by digest is denied" denied KeyDisabled "/v2/raw/manifests/$manifest_digest"
 check "disabled: HEAD manifest is denied" answers 403 /v2/raw/manifests/v1 --head

@@ -55,8 +55,8 @@ refused "curl: without the CA it is refused" 'SSL certificate problem' curl "htt
 refused "curl: without the CA it is refused under the registry's name" 'SSL certificate problem' curl "https://$NAME/v2/"
 check "curl: the CA can be fetched" fetches_ca
 check "curl: what trust says" follow curl
-check "curl: GET /v2/ by name" answers_over_tls 200 "https://$REGISTRY/v2/"
-check "curl: GET /v2/ by address" answers_over_tls 200 "https://$ADDRESS/v2/"
+check "curl: the catalog by name" answers_over_tls 200 "https://$REGISTRY/v2/_catalog"
+check "curl: the catalog by address" answers_over_tls 200 "https://$ADDRESS/v2/_catalog"
 check "curl: the registry's name is verified, and wants a login" answers_over_tls 401 "https://$NAME/v2/"
 check "curl: and it says so" jq -e '.errors[0].code == "UNAUTHORIZED"' "$STATE/body"
 
@@ -81,10 +81,10 @@ pushes_and_pulls() {
     cmp "$STATE/large" "$STATE/back"
 }
 
-check "curl: HTTP/2 by ALPN" speaks 2 "https://$REGISTRY/v2/"
-check "curl: HTTP/1.1 if it wants that" speaks 1.1 "https://$REGISTRY/v2/" --http1.1
-check "curl: HTTP/2 without TLS, by prior knowledge" speaks 2 "http://$REGISTRY/v2/" --http2-prior-knowledge
-check "curl: HTTP/1.1 goes on without the upgrade that it offers" speaks 1.1 "http://$REGISTRY/v2/" --http2
+check "curl: HTTP/2 by ALPN" speaks 2 "https://$REGISTRY/_sealock/v1/health"
+check "curl: HTTP/1.1 if it wants that" speaks 1.1 "https://$REGISTRY/_sealock/v1/health" --http1.1
+check "curl: HTTP/2 without TLS, by prior knowledge" speaks 2 "http://$REGISTRY/_sealock/v1/health" --http2-prior-knowledge
+check "curl: HTTP/1.1 goes on without the upgrade that it offers" speaks 1.1 "http://$REGISTRY/_sealock/v1/health" --http2
 check "curl: pushes and pulls by HTTP/2 with TLS" pushes_and_pulls "https://$REGISTRY" --http2
 check "curl: pushes and pulls by HTTP/2 without" pushes_and_pulls "http://$REGISTRY" --http2-prior-knowledge
 check "curl: asks first whether to send, by HTTP/2" pushes_and_pulls "https://$REGISTRY" --http2 --header 'Expect: 100-continue'

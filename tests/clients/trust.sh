@@ -38,7 +38,7 @@ told() { grep --fixed-strings --line-regexp -- "$1/etc/ssl/certs/sealock-localho
 
 push() { skopeo copy --all "oci:$STATE/layout:v1" "docker://$REGISTRY/hello:v1"; }
 
-reach() { curl --fail "https://$REGISTRY/v2/"; }
+reach() { curl --fail "https://$REGISTRY/v2/_catalog"; }
 
 install_ca() { sealock trust --install --data-dir "$STATE/data" "$@"; }
 

@@ -8,6 +8,11 @@ use ureq::{
 
 use crate::{Image, digest_of};
 
+/// What clients of today say of manifests.
+const ACCEPT: &str = "application/vnd.oci.image.index.v1+json, application/vnd.oci.image.manifest.v1+json, \
+    application/vnd.oci.artifact.manifest.v1+json, application/vnd.docker.distribution.manifest.list.v2+json, \
+    application/vnd.docker.distribution.manifest.v2+json, */*";
+
 /// A small OCI client. It takes what comes: a refusal is an answer, not an error.
 #[derive(Clone)]
 pub struct Client {
@@ -68,6 +73,10 @@ impl Client {
             .uri(format!("{}{path}", self.base));
         for (name, value) in headers {
             request = request.header(*name, *value);
+        }
+        // As every client of registries does, unless a test says otherwise.
+        if path.contains("/manifests/") && headers.iter().all(|(name, _)| *name != "accept") {
+            request = request.header("accept", ACCEPT);
         }
         if let Some(length) = length {
             request = request.header("content-length", length);

@@ -137,7 +137,8 @@ impl Door {
     /// Plain localhost: every service, told apart by path.
     async fn friendly(self, host: &Authority, request: Request) -> Response {
         let path = request.uri().path();
-        let first = path.split('/').nth(1).unwrap_or_default();
+        let mut segments = path.split('/').filter(|segment| !segment.is_empty());
+        let first = segments.next().unwrap_or_default();
         if vault_http::is_vaults(path) {
             let name = self.services.default_vault.clone();
             let resource = format!("https://vault.{}", self.services.names);

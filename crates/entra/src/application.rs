@@ -147,7 +147,7 @@ impl Directory {
     ///
     /// # Errors
     /// [`Error::ClientUnknown`], [`Error::ClientSecretInvalid`], [`Error::ClientSecretExpired`]
-    pub(crate) async fn log_in(&self, client: &str, secret: &str) -> Result<Application> {
+    pub async fn log_in(&self, client: &str, secret: &str) -> Result<Application> {
         let unknown = || Error::ClientUnknown {
             client: excerpt(client).to_owned(),
             tenant: self.tenant(),

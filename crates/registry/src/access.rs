@@ -168,16 +168,11 @@ impl Permissions {
         }
     }
 
-    /// Those that roles over the registry give.
+    /// Those that roles over the registry give. The right to pull is also one to list repositories and tags; locks
+    /// are for Contributor and Owner alone.
     ///
-    /// The right to pull is also one to read metadata: the description of the role Container Registry Data
-    /// Importer and Data Reader, which has `registries/pull/read` and nothing else of the kind, is "list
-    /// repositories, view images and tags, get manifests, and pull images". The other roles' actions are
-    /// `push/write` and `artifacts/delete`; Reader has `*/read`, Contributor and Owner have `*`. What no
-    /// action but `*` permits is to write metadata.
-    ///
-    /// <https://learn.microsoft.com/azure/role-based-access-control/built-in-roles/containers>,
-    /// <https://learn.microsoft.com/azure/container-registry/container-registry-roles>
+    /// <https://learn.microsoft.com/azure/container-registry/container-registry-rbac-built-in-roles-directory-reference>
+    /// (registries with "RBAC Registry Permissions")
     pub(crate) fn of_roles(roles: &BTreeSet<Role>) -> Self {
         use Action::{Delete, MetadataRead, Pull, Push};
         let permits = |action: &Action| {
@@ -193,12 +188,17 @@ impl Permissions {
         Self::in_every_repository(Action::ALL.into_iter().filter(permits).collect())
     }
 
-    /// Those that a repository-scoped token has by its scope map. None lists the repositories.
+    /// Those that a repository-scoped token has by its scope map. It lists the repositories if it may read the
+    /// metadata of all of them, those to come included.
+    ///
+    /// <https://github.com/Azure/acr/issues/751>
     pub(crate) fn in_repositories(grants: Vec<(Pattern, Vec<Action>)>) -> Self {
-        Self {
+        let mut permissions = Self {
             grants,
             catalog: false,
-        }
+        };
+        permissions.catalog = permissions.allow_everywhere(Action::MetadataRead);
+        permissions
     }
 
     /// Those that an access token carries.
@@ -262,6 +262,8 @@ pub(crate) struct Subject {
     pub(crate) name: String,
     /// By which Entra knows it, if it does.
     pub(crate) application: Option<ClientId>,
+    /// True for whoever shows no credentials.
+    pub(crate) is_anonymous: bool,
     pub(crate) permissions: Permissions,
 }
 
@@ -271,7 +273,16 @@ impl Subject {
         Self {
             name: name.to_owned(),
             application: None,
+            is_anonymous: false,
             permissions,
+        }
+    }
+
+    /// Whoever shows no credentials.
+    pub(crate) fn anonymous(permissions: Permissions) -> Self {
+        Self {
+            is_anonymous: true,
+            ..Self::named("anonymous", permissions)
         }
     }
 }

@@ -4,6 +4,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::{
     Error, Registry, RepositoryName, Tag,
+    json::Fields,
     manifests::{MANIFESTS, ManifestRecord, TAGS, TagRecord},
 };
 
@@ -49,6 +50,15 @@ pub(crate) struct AttributesChange {
     write_enabled: Option<bool>,
     read_enabled: Option<bool>,
     list_enabled: Option<bool>,
+}
+
+impl Fields for AttributesChange {
+    const NAMES: &'static [&'static str] = &[
+        "deleteEnabled",
+        "writeEnabled",
+        "readEnabled",
+        "listEnabled",
+    ];
 }
 
 impl Attributes {

@@ -28,7 +28,7 @@ struct Claims<T> {
     exp: i64,
     iat: i64,
     iss: String,
-    /// The login server.
+    /// The login server, or the open door.
     aud: String,
     version: String,
     /// The registry's id.
@@ -96,11 +96,11 @@ impl Registry {
     /// A token with which `subject` may do what `access` says, for a while.
     pub(crate) fn issue_access_token(
         &self,
-        login_server: &str,
+        audience: &str,
         subject: &Subject,
         access: Vec<Scope>,
     ) -> Result<String, Error> {
-        self.issue(login_server, subject, Access { access })
+        self.issue(audience, subject, Access { access })
     }
 
     /// A token with which `subject` gets access tokens, for a while.
@@ -124,7 +124,7 @@ impl Registry {
 
     fn issue<K: Kind>(
         &self,
-        login_server: &str,
+        audience: &str,
         subject: &Subject,
         rights: K,
     ) -> Result<String, Error> {
@@ -136,7 +136,7 @@ impl Registry {
             iat: now.as_second(),
             exp: seconds_after(now, K::VALID_FOR),
             iss: ISSUER.to_owned(),
-            aud: login_server.to_owned(),
+            aud: audience.to_owned(),
             version: K::VERSION.to_owned(),
             rid: hex::encode(self.record.id.as_bytes()),
             grant_type: K::GRANT_TYPE.to_owned(),
@@ -150,24 +150,25 @@ impl Registry {
             .map_err(|error| Error::Internal(error.to_string()))
     }
 
-    /// What the bearer of `token` may do. None if it is not one that this registry issued, or has ended.
-    pub(crate) fn bearer(&self, login_server: &str, token: &str) -> Option<Permissions> {
-        let claims: Claims<Access> = self.claims(login_server, token)?;
+    /// What the bearer of `token` may do. None if it is not one that this registry issued for one of these
+    /// audiences, or has ended.
+    pub(crate) fn bearer(&self, audiences: &[&str], token: &str) -> Option<Permissions> {
+        let claims: Claims<Access> = self.claims(audiences, token)?;
         Some(Permissions::granted(&claims.rights.access))
     }
 
     /// Whose refresh token it is. None as for [`Self::bearer`].
     pub(crate) fn refresher(&self, login_server: &str, token: &str) -> Option<ClientId> {
-        let claims: Claims<Refresh> = self.claims(login_server, token)?;
+        let claims: Claims<Refresh> = self.claims(&[login_server], token)?;
         claims.appid
     }
 
-    fn claims<K: Kind>(&self, login_server: &str, token: &str) -> Option<Claims<K>> {
+    fn claims<K: Kind>(&self, audiences: &[&str], token: &str) -> Option<Claims<K>> {
         let key = self.service_key.token_key(self.record.id);
         let mut validation = Validation::new(Algorithm::HS256);
         // By the emulator's clock, below.
         validation.validate_exp = false;
-        validation.set_audience(&[login_server]);
+        validation.set_audience(audiences);
         validation.set_issuer(&[ISSUER]);
         let key = DecodingKey::from_secret(key.expose());
         let claims: Claims<K> = jsonwebtoken::decode(token, &key, &validation).ok()?.claims;

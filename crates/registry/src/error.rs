@@ -1,6 +1,6 @@
 use axum::http::StatusCode;
 use sealock_cmk::Revocation;
-use sealock_core::{Digest, InvalidDigest, RegistryName};
+use sealock_core::{Digest, InvalidDigest, RegistryName, excerpt};
 
 use sealock_store::Fault;
 use uuid::Uuid;
@@ -55,10 +55,10 @@ pub enum Error {
     #[error("{0}")]
     GrantUnsupported(String),
     /// `UNAUTHORIZED`: no token for these credentials.
-    #[error(
-        "authentication required, visit https://aka.ms/acr/authorization for more information. CorrelationId: {correlation_id}"
-    )]
+    #[error("{}", .why.message(*.correlation_id))]
     LoginRefused {
+        /// The reason.
+        why: LoginRefusal,
         /// What the answer's header says, too.
         correlation_id: Uuid,
     },
@@ -70,6 +70,14 @@ pub enum Error {
     /// `MANIFEST_INVALID`
     #[error("the manifest is invalid: {0}")]
     ManifestInvalid(String),
+    /// `MANIFEST_UNKNOWN`: one of a type that the client does not say it can read.
+    #[error("{found} found, but accept header does not support {unsupported}")]
+    ManifestNotAccepted {
+        /// What it is.
+        found: &'static str,
+        /// The same, of many.
+        unsupported: &'static str,
+    },
     /// `MANIFEST_INVALID`, with 413.
     #[error("the manifest has more than {limit} bytes")]
     ManifestTooLarge {
@@ -109,6 +117,18 @@ pub enum Error {
         "'{0}' is not a repository name; expected lower-case letters, digits and the separators . _ - /"
     )]
     NameInvalid(String),
+    /// `NAME_INVALID`: of the right characters, but too many.
+    #[error(
+        "the repository name '{begins}…' is too long: it has {length} characters of at most {limit}"
+    )]
+    NameTooLong {
+        /// Its first characters.
+        begins: String,
+        /// How many it has.
+        length: usize,
+        /// How many it may have.
+        limit: usize,
+    },
     /// `NAME_UNKNOWN`
     ///
     /// <https://github.com/Azure/azure-sdk-for-net/issues/22826>
@@ -157,9 +177,21 @@ pub enum Error {
     /// No such registry.
     #[error("there is no registry {0}; create it with: sealock registry create {0}")]
     RegistryUnknown(RegistryName),
+    /// `MANIFEST_INVALID`: what stands for a list is a manifest of schema 2.
+    #[error("Schema 2 manifest not supported by client")]
+    Schema2NotAccepted,
     /// `UNSUPPORTED`: a scope that cannot be read.
     #[error("'{0}' is not a scope; expected repository:NAME:ACTION,... or registry:catalog:*")]
     ScopeInvalid(String),
+    /// `UNSUPPORTED`: a path with a doubled slash. A client that only reads is sent to the path without, as by
+    /// distribution; a body would not come along.
+    #[error("the path has a doubled slash; ask for '{}'", excerpt(.single))]
+    SlashDoubled {
+        /// The path with single slashes, and the query.
+        single: String,
+        /// True for a client that only reads.
+        redirects: bool,
+    },
     /// `SIZE_INVALID`
     #[error("{0}")]
     SizeInvalid(String),
@@ -212,6 +244,34 @@ pub enum Error {
 pub struct DigestMismatch {
     provided: Digest,
     actual: Digest,
+}
+
+/// The reason for which nobody is logged in.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum LoginRefusal {
+    /// The user is an application, and this is not its secret, or no longer.
+    ClientSecretInvalid,
+    /// A known user may not log in so, or nobody says who it is.
+    Unauthenticated,
+    /// No admin user that is enabled, no token and no application has this name.
+    UserUnknown,
+}
+
+impl LoginRefusal {
+    /// In ACR's words.
+    ///
+    /// <https://github.com/Azure/azure-cli/issues/29659>,
+    /// <https://learn.microsoft.com/azure/container-registry/container-registry-troubleshoot-login>
+    fn message(self, correlation_id: Uuid) -> String {
+        match self {
+            Self::ClientSecretInvalid => "Invalid clientid or client secret.".to_owned(),
+            Self::Unauthenticated => format!(
+                "authentication required, visit https://aka.ms/acr/authorization for more information. CorrelationId: {correlation_id}"
+            ),
+            Self::UserUnknown => "Application not registered with AAD.".to_owned(),
+        }
+    }
 }
 
 /// How to get at what was refused: the way that Bearer tokens take.
@@ -267,19 +327,27 @@ impl Error {
                 (StatusCode::BAD_REQUEST, "DIGEST_INVALID")
             }
             Self::ManifestBlobUnknown(_) => (StatusCode::BAD_REQUEST, "MANIFEST_BLOB_UNKNOWN"),
-            Self::ManifestInvalid(_) => (StatusCode::BAD_REQUEST, "MANIFEST_INVALID"),
-            Self::ManifestTooLarge { .. } => (StatusCode::PAYLOAD_TOO_LARGE, "MANIFEST_INVALID"),
-            Self::ManifestUnknown { .. } | Self::ManifestUnlisted => {
-                (StatusCode::NOT_FOUND, "MANIFEST_UNKNOWN")
+            Self::ManifestInvalid(_) | Self::Schema2NotAccepted => {
+                (StatusCode::BAD_REQUEST, "MANIFEST_INVALID")
             }
+            Self::ManifestTooLarge { .. } => (StatusCode::PAYLOAD_TOO_LARGE, "MANIFEST_INVALID"),
+            Self::ManifestNotAccepted { .. }
+            | Self::ManifestUnknown { .. }
+            | Self::ManifestUnlisted => (StatusCode::NOT_FOUND, "MANIFEST_UNKNOWN"),
             Self::MethodNotAllowed { .. } => (StatusCode::METHOD_NOT_ALLOWED, "UNSUPPORTED"),
-            Self::NameInvalid(_) => (StatusCode::BAD_REQUEST, "NAME_INVALID"),
+            Self::NameInvalid(_) | Self::NameTooLong { .. } => {
+                (StatusCode::BAD_REQUEST, "NAME_INVALID")
+            }
             Self::NameUnknown(_) | Self::NameUndeletable(_) | Self::RegistryUnknown(_) => {
                 (StatusCode::NOT_FOUND, "NAME_UNKNOWN")
             }
             Self::NotAnEndpoint(_) | Self::ReferrersUnsupported => {
                 (StatusCode::NOT_FOUND, "UNSUPPORTED")
             }
+            Self::SlashDoubled { redirects, .. } if *redirects => {
+                (StatusCode::MOVED_PERMANENTLY, "UNSUPPORTED")
+            }
+            Self::SlashDoubled { .. } => (StatusCode::NOT_FOUND, "UNSUPPORTED"),
             Self::PaginationNumberInvalid(_) => {
                 (StatusCode::BAD_REQUEST, "PAGINATION_NUMBER_INVALID")
             }

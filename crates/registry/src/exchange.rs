@@ -2,7 +2,7 @@ use sealock_cmk::rules;
 use sealock_entra::Principal;
 
 use crate::{
-    Error, Registry,
+    Error, LoginRefusal, Registry,
     access::{Permissions, Subject},
 };
 
@@ -62,6 +62,27 @@ impl Registry {
         }
     }
 
+    /// The application that logs in as `client` with its secret, with the rights of its roles.
+    ///
+    /// <https://learn.microsoft.com/azure/container-registry/container-registry-auth-service-principal>
+    pub(crate) async fn application_login(
+        &self,
+        client: &str,
+        secret: &str,
+    ) -> Result<Result<Subject, LoginRefusal>, Error> {
+        use sealock_entra::Error as Entra;
+        let application = match self.entra.directory().log_in(client, secret).await {
+            Ok(application) => application,
+            Err(Entra::ClientUnknown { .. }) => return Ok(Err(LoginRefusal::UserUnknown)),
+            Err(Entra::ClientSecretInvalid(_) | Entra::ClientSecretExpired(_)) => {
+                return Ok(Err(LoginRefusal::ClientSecretInvalid));
+            }
+            Err(error) => return Err(error.into()),
+        };
+        let subject = self.subject(&application.into()).await?;
+        Ok(subject.ok_or(LoginRefusal::Unauthenticated))
+    }
+
     /// None for whoever has no role here.
     async fn subject(&self, principal: &Principal) -> Result<Option<Subject>, Error> {
         let resource = rules::resource_id(&self.record.name);
@@ -73,6 +94,7 @@ impl Registry {
         Ok((!roles.is_empty()).then(|| Subject {
             name: principal.client_id().to_string(),
             application: Some(principal.client_id()),
+            is_anonymous: false,
             permissions: Permissions::of_roles(&roles),
         }))
     }

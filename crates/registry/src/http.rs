@@ -2,6 +2,7 @@
 //!
 //! <https://github.com/opencontainers/distribution-spec/blob/main/spec.md#endpoints>
 
+mod accept;
 mod acr;
 mod base;
 mod blobs;
@@ -22,7 +23,7 @@ use std::borrow::Cow;
 use axum::{
     body::Body,
     extract::Request,
-    http::{HeaderMap, HeaderName, HeaderValue, Method, header, response::Builder},
+    http::{HeaderMap, HeaderName, HeaderValue, Method, Uri, header, response::Builder},
     response::Response,
 };
 use sealock_core::PublicName;
@@ -32,7 +33,10 @@ pub use self::error::render;
 use self::path::Endpoint;
 #[doc(hidden)]
 pub use self::range::parse as parse_range;
-use crate::{Error, Registry, access::Permissions};
+use crate::{
+    Error, Registry,
+    access::{Permissions, Subject},
+};
 
 /// What az prints with each error; it fails without.
 const CORRELATION_ID: HeaderName = HeaderName::from_static("x-ms-correlation-request-id");
@@ -51,8 +55,27 @@ pub struct Door {
 }
 
 impl Door {
+    /// The audience of the tokens that an open door gives to whoever brings no credentials. They are good for
+    /// everything there, and for nothing at a door that asks for a login.
+    const OPEN: &str = "localhost";
+
     fn origin(&self) -> String {
         format!("{}://{}", self.scheme, self.authority)
+    }
+
+    /// The audience of the access tokens that `subject` gets here.
+    fn audience_of(&self, subject: &Subject) -> &str {
+        if self.is_open && subject.is_anonymous {
+            Self::OPEN
+        } else {
+            &self.login_server
+        }
+    }
+
+    /// The audiences of the access tokens that are good here.
+    fn audiences(&self) -> Vec<&str> {
+        let open = self.is_open.then_some(Self::OPEN);
+        open.into_iter().chain([&*self.login_server]).collect()
     }
 }
 
@@ -121,6 +144,7 @@ fn as_download(response: Builder) -> Builder {
 
 async fn route(registry: Registry, door: Door, request: Request) -> Answer {
     let (parts, body) = request.into_parts();
+    check_slashes(&parts.uri, &parts.method)?;
     let endpoint = Endpoint::parse(parts.uri.path())?;
     let permissions = match endpoint.need(&parts.method) {
         Some(need) => login::authorise(&registry, &door, &parts.headers, &need).await?,
@@ -163,6 +187,27 @@ async fn route(registry: Registry, door: Door, request: Request) -> Answer {
         Endpoint::Upload(repository, id) => uploads::answer(call, &repository, id).await,
         Endpoint::Uploads(repository) => uploads::begin(call, &repository).await,
     }
+}
+
+/// Refuses a doubled slash, which clients make that join an address with a slash to a path with one.
+fn check_slashes(uri: &Uri, method: &Method) -> Result<(), Error> {
+    let path = uri.path();
+    if !path.contains("//") {
+        return Ok(());
+    }
+    let segments = path.split('/').filter(|segment| !segment.is_empty());
+    let mut single: String = segments.flat_map(|segment| ["/", segment]).collect();
+    if path.ends_with('/') {
+        single.push('/');
+    }
+    if let Some(query) = uri.query() {
+        single.push('?');
+        single.push_str(query);
+    }
+    Err(Error::SlashDoubled {
+        single,
+        redirects: method.is_safe(),
+    })
 }
 
 impl Call {

@@ -6,8 +6,8 @@ use subtle::ConstantTimeEq as _;
 use zeroize::Zeroizing;
 
 use crate::{
-    Error, Refusal, Registry,
-    access::Permissions,
+    Error, LoginRefusal, Refusal, Registry,
+    access::{Permissions, Subject},
     password::{self, PasswordName},
 };
 
@@ -130,20 +130,41 @@ impl Registry {
         self.admin_credentials().await
     }
 
-    /// What `user` may do, if it may log in with `password`: the admin user or a token.
+    /// Logs in `user` with `password`: the admin user, a token or an application.
     pub(crate) async fn login(
         &self,
         user: &str,
         password: &str,
-    ) -> Result<Option<Permissions>, Error> {
-        if user != self.record.name.as_str() {
-            return self.token_login(user, password).await;
+    ) -> Result<Result<Subject, LoginRefusal>, Error> {
+        let permissions = match self.admin_login(user, password).await? {
+            Err(LoginRefusal::UserUnknown) => self.token_login(user, password).await?,
+            outcome => outcome,
+        };
+        match permissions {
+            Err(LoginRefusal::UserUnknown) => self.application_login(user, password).await,
+            outcome => Ok(outcome.map(|permissions| Subject::named(user, permissions))),
         }
-        let passwords = self.admin_passwords().await?.into_iter().flatten();
-        let is_right = passwords.fold(false, |is_right, known| {
+    }
+
+    async fn admin_login(
+        &self,
+        user: &str,
+        password: &str,
+    ) -> Result<Result<Permissions, LoginRefusal>, Error> {
+        if user != self.record.name.as_str() {
+            return Ok(Err(LoginRefusal::UserUnknown));
+        }
+        let Some(passwords) = self.admin_passwords().await? else {
+            return Ok(Err(LoginRefusal::UserUnknown));
+        };
+        let is_right = passwords.iter().fold(false, |is_right, known| {
             is_right | bool::from(known.as_bytes().ct_eq(password.as_bytes()))
         });
-        Ok(is_right.then(Permissions::admin))
+        Ok(if is_right {
+            Ok(Permissions::admin())
+        } else {
+            Err(LoginRefusal::Unauthenticated)
+        })
     }
 
     /// None while the admin user is disabled.

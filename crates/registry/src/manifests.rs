@@ -224,8 +224,6 @@ impl Registry {
         bytes: Bytes,
     ) -> Result<PutManifest, Error> {
         let manifest = Manifest::parse(&bytes, content_type)?;
-        manifest.check_type()?;
-        manifest.check_annotations()?;
         let algorithm = provided.map_or_else(Algorithm::default, |digest| digest.algorithm());
         let digest = Hasher::digest(algorithm, &bytes);
         if let Some(provided) = &provided {

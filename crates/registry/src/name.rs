@@ -5,8 +5,10 @@ use serde::{Deserialize, Serialize};
 
 use crate::Error;
 
-/// Clients cap `host:port/name` at 255 characters; this leaves room for the host.
-const NAME_MAX: usize = 200;
+/// As long as the clients' longest: most cap `host:port/name` at 255 characters, some the name alone.
+///
+/// <https://github.com/distribution/reference/blob/v0.6.0/reference.go>
+const NAME_MAX: usize = 255;
 
 /// The name of a repository: lower-case path components.
 ///
@@ -26,11 +28,17 @@ impl FromStr for RepositoryName {
     type Err = Error;
 
     fn from_str(text: &str) -> Result<Self, Error> {
-        if text.len() <= NAME_MAX && text.split('/').all(is_path_component) {
-            Ok(Self(text.to_owned()))
-        } else {
-            Err(Error::NameInvalid(excerpt(text).to_owned()))
+        if !text.split('/').all(is_path_component) {
+            return Err(Error::NameInvalid(excerpt(text).to_owned()));
         }
+        if text.len() > NAME_MAX {
+            return Err(Error::NameTooLong {
+                begins: excerpt(text).to_owned(),
+                length: text.len(),
+                limit: NAME_MAX,
+            });
+        }
+        Ok(Self(text.to_owned()))
     }
 }
 
@@ -154,12 +162,32 @@ mod tests {
         ] {
             assert!(good.parse::<RepositoryName>().is_ok(), "{good}");
         }
-        let long = "a".repeat(201);
+        let long = format!("{}/{}", "a".repeat(127), "b".repeat(127));
+        assert!(long.parse::<RepositoryName>().is_ok());
+        assert!(matches!(
+            format!("{long}c").parse::<RepositoryName>(),
+            Err(Error::NameTooLong { length: 256, .. })
+        ));
         for bad in [
-            "", "/", "a/", "/a", "a//b", "A", "a_", "_a", "a..b", "a___b", "a._b", "a-.b", "é",
-            "a b", &long,
+            "",
+            "/",
+            "a/",
+            "/a",
+            "a//b",
+            "A",
+            "a_",
+            "_a",
+            "a..b",
+            "a___b",
+            "a._b",
+            "a-.b",
+            "é",
+            "a b",
+            "host:80/a",
+            &format!("{long}C"),
         ] {
-            assert!(bad.parse::<RepositoryName>().is_err(), "{bad}");
+            let refused = bad.parse::<RepositoryName>();
+            assert!(matches!(refused, Err(Error::NameInvalid(_))), "{bad}");
         }
     }
 

@@ -87,12 +87,23 @@ impl From<ScopeMapAction> for String {
     }
 }
 
-/// The scope maps that every registry has.
+/// The scope maps that every registry has, as Azure exports them.
+///
+/// The right to pull is none to list: a token that gets lost does not tell what there is.
+///
+/// <https://learn.microsoft.com/azure/container-registry/container-registry-token-based-repository-permissions#concepts>,
+/// <https://github.com/Azure/acr/issues/600>, <https://github.com/Azure/acr/issues/690>
 const BUILT_IN: [(&str, &str, &[Action]); 5] = [
     (
         "_repositories_admin",
         "Can perform all read, write and delete operations on the registry",
-        &Action::ALL,
+        &[
+            Action::MetadataRead,
+            Action::MetadataWrite,
+            Action::Pull,
+            Action::Push,
+            Action::Delete,
+        ],
     ),
     (
         "_repositories_pull",
@@ -101,7 +112,7 @@ const BUILT_IN: [(&str, &str, &[Action]); 5] = [
     ),
     (
         "_repositories_pull_metadata_read",
-        "Can pull any repository of the registry and read its metadata",
+        "Can perform all read operations on the registry",
         &[Action::Pull, Action::MetadataRead],
     ),
     (
@@ -111,12 +122,12 @@ const BUILT_IN: [(&str, &str, &[Action]); 5] = [
     ),
     (
         "_repositories_push_metadata_write",
-        "Can push to any repository of the registry and write its metadata",
+        "Can perform all read and write operations on the registry",
         &[
-            Action::Pull,
-            Action::Push,
             Action::MetadataRead,
             Action::MetadataWrite,
+            Action::Pull,
+            Action::Push,
         ],
     ),
 ];

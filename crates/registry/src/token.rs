@@ -7,7 +7,7 @@ use subtle::ConstantTimeEq as _;
 use zeroize::Zeroizing;
 
 use crate::{
-    Error, Refusal, Registry,
+    Error, LoginRefusal, Refusal, Registry,
     access::Permissions,
     password::{self, PasswordName},
 };
@@ -199,12 +199,12 @@ impl Registry {
         &self,
         user: &str,
         password: &str,
-    ) -> Result<Option<Permissions>, Error> {
+    ) -> Result<Result<Permissions, LoginRefusal>, Error> {
         let Ok(name) = user.parse::<TokenName>() else {
-            return Ok(None);
+            return Ok(Err(LoginRefusal::UserUnknown));
         };
         let Some(token) = self.store.get(&TOKENS, &[&self.id, name.as_str()]).await? else {
-            return Ok(None);
+            return Ok(Err(LoginRefusal::UserUnknown));
         };
         let now = self.clock.now();
         let given = hash(password);
@@ -214,11 +214,13 @@ impl Registry {
                 && bool::from(password.sha256.as_bytes().ct_eq(given.as_bytes()))
         });
         if !token.enabled || !is_right {
-            return Ok(None);
+            return Ok(Err(LoginRefusal::Unauthenticated));
         }
         match self.scope_map(&token.scope_map).await {
-            Ok(scope_map) => Ok(Some(scope_map.permissions())),
-            Err(Error::Refused(Refusal::ScopeMapUnknown(_))) => Ok(None),
+            Ok(scope_map) => Ok(Ok(scope_map.permissions())),
+            Err(Error::Refused(Refusal::ScopeMapUnknown(_))) => {
+                Ok(Err(LoginRefusal::Unauthenticated))
+            }
             Err(error) => Err(error),
         }
     }

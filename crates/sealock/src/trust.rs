@@ -141,7 +141,12 @@ impl Files {
                     "install -D -m 644 {ca} ~/.config/containers/certs.d/{at}/ca.crt"
                 )],
             ),
-            section("curl", &[format!("curl --cacert {ca} https://{at}/v2/")]),
+            section(
+                "curl",
+                &[format!(
+                    "curl --cacert {ca} https://{at}/_sealock/v1/health"
+                )],
+            ),
             section(
                 "Python, az",
                 &[format!(

@@ -10,7 +10,10 @@ import java.util.HexFormat;
 /** Fetches a URL with java.net.http. Prints the status, the body's digest and the body. */
 public class Client {
     public static void main(String[] arguments) throws Exception {
-        var request = HttpRequest.newBuilder(URI.create(arguments[0])).timeout(Duration.ofSeconds(30)).build();
+        var request = HttpRequest.newBuilder(URI.create(arguments[0]))
+                .timeout(Duration.ofSeconds(30))
+                .header("Accept", "application/vnd.oci.image.manifest.v1+json, */*")
+                .build();
         var answer = HttpClient.newHttpClient().send(request, BodyHandlers.ofByteArray());
         var digest = MessageDigest.getInstance("SHA-256").digest(answer.body());
         System.out.println(answer.statusCode() + " sha256:" + HexFormat.of().formatHex(digest));

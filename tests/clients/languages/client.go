@@ -13,7 +13,12 @@ import (
 
 func main() {
 	client := http.Client{Timeout: 30 * time.Second}
-	answer, err := client.Get(os.Args[1])
+	request, err := http.NewRequest(http.MethodGet, os.Args[1], nil)
+	if err != nil {
+		log.Fatal(err)
+	}
+	request.Header.Set("Accept", "application/vnd.oci.image.manifest.v1+json, */*")
+	answer, err := client.Do(request)
 	if err != nil {
 		log.Fatal(err)
 	}

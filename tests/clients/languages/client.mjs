@@ -2,15 +2,17 @@
 import { createHash } from "node:crypto";
 import https from "node:https";
 
+const headers = { accept: "application/vnd.oci.image.manifest.v1+json, */*" };
+
 const libraries = {
   async fetch(url) {
-    const answer = await fetch(url, { signal: AbortSignal.timeout(30_000) });
+    const answer = await fetch(url, { headers, signal: AbortSignal.timeout(30_000) });
     return [answer.status, Buffer.from(await answer.arrayBuffer())];
   },
 
   https(url) {
     return new Promise((resolve, reject) => {
-      const request = https.get(url, { timeout: 30_000 }, async (answer) => {
+      const request = https.get(url, { headers, timeout: 30_000 }, async (answer) => {
         const chunks = await answer.toArray();
         resolve([answer.statusCode, Buffer.concat(chunks)]);
       });

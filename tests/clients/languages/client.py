@@ -6,13 +6,16 @@ import sys
 import urllib.error
 import urllib.request
 
+ACCEPT = {"Accept": "application/vnd.oci.image.manifest.v1+json, */*"}
+
 
 def with_urllib(url):
     # What it would do by itself, and as strict as Python 3.13 and later are by themselves.
     context = ssl.create_default_context()
     context.verify_flags |= ssl.VERIFY_X509_STRICT
     try:
-        answer = urllib.request.urlopen(url, timeout=30, context=context)
+        request = urllib.request.Request(url, headers=ACCEPT)
+        answer = urllib.request.urlopen(request, timeout=30, context=context)
     except urllib.error.HTTPError as error:
         answer = error
     return answer.status, answer.read()
@@ -21,7 +24,7 @@ def with_urllib(url):
 def with_requests(url):
     import requests
 
-    answer = requests.get(url, timeout=30)
+    answer = requests.get(url, headers=ACCEPT, timeout=30)
     return answer.status_code, answer.content
 
 

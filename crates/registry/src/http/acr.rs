@@ -18,7 +18,7 @@ pub(super) use self::{
     tags::{list as list_tags, one as tag},
 };
 use super::{Answer, Call, page};
-use crate::{Error, RepositoryName, attributes::AttributesChange, order::Order};
+use crate::{Error, RepositoryName, attributes::AttributesChange, json::Object, order::Order};
 
 /// The largest body: a few flags, however they are written.
 const BODY_LIMIT: usize = 16 * 1024;
@@ -68,5 +68,6 @@ async fn change(call: &mut Call) -> Result<AttributesChange, Error> {
         .await
         .map_err(|error| Error::BodyIncomplete(error.to_string()))?;
     serde_json::from_slice(&body.to_bytes())
+        .map(|Object(change)| change)
         .map_err(|error| Error::AttributesInvalid(excerpt(&error.to_string()).to_owned()))
 }

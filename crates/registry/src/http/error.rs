@@ -117,10 +117,18 @@ fn add_headers(error: &Error, response: &mut Response) {
                 headers.insert(header::CONTENT_RANGE, value);
             }
         }
+        Error::SlashDoubled {
+            single,
+            redirects: true,
+        } => {
+            if let Ok(value) = HeaderValue::from_str(single) {
+                headers.insert(header::LOCATION, value);
+            }
+        }
         Error::TooManyUploads(_) => {
             headers.insert(header::RETRY_AFTER, HeaderValue::from_static("60"));
         }
-        Error::LoginRefused { correlation_id } => {
+        Error::LoginRefused { correlation_id, .. } => {
             if let Ok(value) = HeaderValue::from_str(&correlation_id.to_string()) {
                 headers.insert(CORRELATION_ID, value);
             }

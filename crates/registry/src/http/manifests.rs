@@ -5,8 +5,12 @@ use axum::{
 };
 use http_body_util::{BodyExt as _, LengthLimitError, Limited};
 
-use super::{Answer, Call, as_download, blobs};
-use crate::{Error, Reference, RepositoryName, Tag};
+use super::{
+    Answer, Call,
+    accept::{Accepted, Instead},
+    as_download, blobs,
+};
+use crate::{Error, Reference, RepositoryName, Tag, manifests::Located};
 
 /// ACR's largest manifest, and OCI's least: 4 MiB.
 const MANIFEST_LIMIT: usize = 4 << 20;
@@ -31,10 +35,27 @@ pub(super) async fn answer(
     }
 }
 
-/// The stored type is served whatever the client accepts: content is addressed, not negotiated.
 async fn get(call: Call, repository: &RepositoryName, reference: &Reference) -> Answer {
-    let (found, bytes) = call.registry.manifest(repository, reference).await?;
-    let etag = format!("\"{}\"", found.digest);
+    let (mut found, mut bytes) = call.registry.manifest(repository, reference).await?;
+    if !call.knows(&etag(&found)) {
+        let accepted = Accepted::of(&call.headers);
+        accepted.check(&found.media_type)?;
+        // Under its digest nothing else can stand for it.
+        if let Reference::Tag(_) = reference
+            && let Some(instead) = accepted.instead_of(&found.media_type, &bytes)?
+        {
+            let Instead::Manifest(digest) = instead else {
+                return Err(Error::ManifestUnknown {
+                    repository: repository.clone(),
+                    reference: reference.clone(),
+                });
+            };
+            let digest = Reference::Digest(digest);
+            (found, bytes) = call.registry.manifest(repository, &digest).await?;
+            accepted.check_instead(&found.media_type)?;
+        }
+    }
+    let etag = etag(&found);
     let response = as_download(Response::builder())
         .header(header::ETAG, &etag)
         .header("docker-content-digest", found.digest.to_string());
@@ -52,6 +73,10 @@ async fn get(call: Call, repository: &RepositoryName, reference: &Reference) -> 
             })
     };
     response.map_err(|error| Error::Internal(error.to_string()))
+}
+
+fn etag(manifest: &Located) -> String {
+    format!("\"{}\"", manifest.digest)
 }
 
 async fn put(mut call: Call, repository: &RepositoryName, reference: &Reference) -> Answer {

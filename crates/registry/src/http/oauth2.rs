@@ -12,10 +12,10 @@ use zeroize::Zeroizing;
 
 use super::{
     Answer, Call, Door,
-    login::{Credentials, by_password},
+    login::{Credentials, Unreadable, by_password},
 };
 use crate::{
-    Error, Registry, Scope,
+    Error, LoginRefusal, Registry, Scope,
     access::{Permissions, Subject},
 };
 
@@ -35,14 +35,15 @@ pub(super) async fn token(mut call: Call) -> Answer {
     check_service(&call)?;
     let scopes = scopes(&call)?;
     let (call, subject) = subject(call).await?;
-    let subject = subject.ok_or_else(refused)?;
+    let subject = subject.map_err(refused)?;
     let access = scopes
         .iter()
         .filter_map(|scope| subject.permissions.grant(scope))
         .collect();
+    let audience = call.door.audience_of(&subject);
     let token = call
         .registry
-        .issue_access_token(&call.door.login_server, &subject, access)?;
+        .issue_access_token(audience, &subject, access)?;
     Ok(Json(json!({ "access_token": token })).into_response())
 }
 
@@ -67,30 +68,38 @@ pub(super) async fn exchange(mut call: Call) -> Answer {
             ));
         }
     };
-    let token = token.ok_or_else(refused)?;
+    let token = token.ok_or_else(unauthenticated)?;
     let (registry, login_server) = (&call.registry, &call.door.login_server);
     let exchanged = registry
         .exchange(login_server, call.query("tenant"), token)
         .await?;
-    let token = exchanged.ok_or_else(refused)?;
+    let token = exchanged.ok_or_else(unauthenticated)?;
     Ok(Json(json!({ "refresh_token": token })).into_response())
 }
 
-fn refused() -> Error {
+fn refused(why: LoginRefusal) -> Error {
     Error::LoginRefused {
+        why,
         correlation_id: Uuid::new_v4(),
     }
 }
 
-/// None for whoever gets no token.
-async fn subject(call: Call) -> Result<(Call, Option<Subject>), Error> {
+fn unauthenticated() -> Error {
+    refused(LoginRefusal::Unauthenticated)
+}
+
+/// Finds out who gets a token, or the reason for which nobody does.
+async fn subject(call: Call) -> Result<(Call, Result<Subject, LoginRefusal>), Error> {
     let (registry, door) = (&call.registry, &call.door);
-    if let Ok(Some(Credentials::Basic(user, password))) = Credentials::of(&call.headers) {
-        let subject = by_password(registry, door, &user, &password).await?;
-        return Ok((call, subject));
-    }
-    if call.headers.contains_key(axum::http::header::AUTHORIZATION) {
-        return Ok((call, None));
+    match Credentials::of(&call.headers) {
+        Ok(None) => {}
+        Ok(Some(Credentials::Basic(user, password))) => {
+            let subject = by_password(registry, door, &user, &password).await?;
+            return Ok((call, subject));
+        }
+        Ok(Some(Credentials::Bearer(_))) | Err(Unreadable) => {
+            return Ok((call, Err(LoginRefusal::Unauthenticated)));
+        }
     }
     let subject = match call.query("grant_type") {
         None if call.method == Method::GET => anonymous(registry, door).await?,
@@ -102,8 +111,11 @@ async fn subject(call: Call) -> Result<(Call, Option<Subject>), Error> {
             _ => anonymous(registry, door).await?,
         },
         Some("refresh_token") => match call.query("refresh_token") {
-            Some(token) => registry.refreshed(&door.login_server, token).await?,
-            None => None,
+            Some(token) => {
+                let subject = registry.refreshed(&door.login_server, token).await?;
+                subject.ok_or(LoginRefusal::Unauthenticated)
+            }
+            None => Err(LoginRefusal::Unauthenticated),
         },
         _ => {
             return Err(Error::GrantUnsupported(
@@ -114,15 +126,18 @@ async fn subject(call: Call) -> Result<(Call, Option<Subject>), Error> {
     Ok((call, subject))
 }
 
-async fn anonymous(registry: &Registry, door: &Door) -> Result<Option<Subject>, Error> {
+async fn anonymous(
+    registry: &Registry,
+    door: &Door,
+) -> Result<Result<Subject, LoginRefusal>, Error> {
     let permissions = if door.is_open {
         Permissions::admin()
     } else if registry.login_settings().await?.anonymous_pull_enabled {
         Permissions::anonymous_pull()
     } else {
-        return Ok(None);
+        return Ok(Err(LoginRefusal::Unauthenticated));
     };
-    Ok(Some(Subject::named("anonymous", permissions)))
+    Ok(Ok(Subject::anonymous(permissions)))
 }
 
 /// A token for another registry is not to be had here.

@@ -103,7 +103,7 @@ impl Endpoint {
     pub(super) fn need(&self, method: &Method) -> Option<Need> {
         use Action::{Delete, MetadataRead, MetadataWrite, Pull, Push};
         let reads = matches!(*method, Method::GET | Method::HEAD);
-        let (name, actions, instead): (_, &'static [Action], _) = match self {
+        let (name, actions): (_, &'static [Action]) = match self {
             Self::Exchange | Self::Token => return None,
             Self::Base => return Some(Need::Login),
             Self::AcrCatalog | Self::Catalog => return Some(Need::Catalog),
@@ -112,24 +112,23 @@ impl Endpoint {
             | Self::AcrRepository(name)
             | Self::AcrTag(name, _)
             | Self::AcrTags(name) => match *method {
-                Method::PATCH => (name, &[MetadataWrite], None),
-                Method::DELETE => (name, &[Delete], None),
-                _ => (name, &[MetadataRead], None),
+                Method::PATCH => (name, &[MetadataWrite]),
+                Method::DELETE => (name, &[Delete]),
+                _ => (name, &[MetadataRead]),
             },
             Self::Blob(name, _) | Self::Manifest(name, _) => match *method {
-                Method::DELETE => (name, &[Delete], None),
-                _ if reads => (name, &[Pull], None),
-                _ => (name, &[Pull, Push], None),
+                Method::DELETE => (name, &[Delete]),
+                _ if reads => (name, &[Pull]),
+                _ => (name, &[Pull, Push]),
             },
-            Self::Referrers(name, _) => (name, &[Pull], None),
-            // Azure's clients ask for the one, everybody else's for the other.
-            Self::Tags(name) => (name, &[MetadataRead], Some(Pull)),
-            Self::Upload(name, _) | Self::Uploads(name) => (name, &[Pull, Push], None),
+            Self::Referrers(name, _) => (name, &[Pull]),
+            // Whoever has only asked to pull is told of it by the challenge, and asks again.
+            Self::Tags(name) => (name, &[MetadataRead]),
+            Self::Upload(name, _) | Self::Uploads(name) => (name, &[Pull, Push]),
         };
         Some(Need::Repository {
             name: name.clone(),
             actions,
-            instead,
         })
     }
 

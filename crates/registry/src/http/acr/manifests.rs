@@ -7,6 +7,7 @@ use serde_json::{Value, json};
 use super::{Answer, Call, about, change, items, last, limit, order, page, time};
 use crate::{
     Error, Kind, Manifest, Registry, RepositoryName, Tag,
+    json::Object,
     manifest::Platform,
     manifests::ManifestRecord,
     order::Place,
@@ -179,5 +180,6 @@ async fn platform(
     if content.size() > CONFIG_LIMIT {
         return Ok(None);
     }
-    Ok(serde_json::from_slice(&content.bytes().await?).ok())
+    let platform = serde_json::from_slice(&content.bytes().await?);
+    Ok(platform.ok().map(|Object(platform)| platform))
 }
