@@ -72,15 +72,9 @@ impl Client {
         headers: &[(&str, &str)],
         body: &[u8],
     ) -> Result<Answer, h2::Error> {
-        let mut request = Request::builder()
-            .method(method)
-            .uri(format!("{}{path}", self.origin));
-        for (name, value) in headers {
-            request = request.header(*name, *value);
-        }
         let mut requests = self.requests.clone().ready().await?;
-        let (answer, mut sent) =
-            requests.send_request(request.body(()).unwrap(), body.is_empty())?;
+        let request = self.request(method, path, headers);
+        let (answer, mut sent) = requests.send_request(request, body.is_empty())?;
         if !body.is_empty() {
             sent.send_data(Bytes::copy_from_slice(body), true)?;
         }
@@ -90,6 +84,40 @@ impl Client {
             headers: head.headers,
             body,
         })
+    }
+}
+
+impl Client {
+    fn request(&self, method: &str, path: &str, headers: &[(&str, &str)]) -> Request<()> {
+        let mut request = Request::builder()
+            .method(method)
+            .uri(format!("{}{path}", self.origin));
+        for (name, value) in headers {
+            request = request.header(*name, *value);
+        }
+        request.body(()).unwrap()
+    }
+
+    /// Begins a request, sends some of its body, and resets its stream.
+    async fn take_back(
+        &self,
+        method: &str,
+        path: &str,
+        headers: &[(&str, &str)],
+        sent: &[u8],
+        reason: Reason,
+    ) {
+        let mut requests = self.requests.clone().ready().await.unwrap();
+        let request = self.request(method, path, headers);
+        let (_answer, mut stream) = requests.send_request(request, false).unwrap();
+        if !sent.is_empty() {
+            stream
+                .send_data(Bytes::copy_from_slice(sent), false)
+                .unwrap();
+        }
+        // So that the server has begun by then.
+        self.send("GET", "/", &[], b"").await.unwrap();
+        stream.send_reset(reason);
     }
 }
 
@@ -231,6 +259,97 @@ fn a_revocation_cuts_a_pull_short_and_leaves_the_connection() {
         assert_eq!(cut.reason(), Some(Reason::INTERNAL_ERROR));
         let refused = client.send("GET", &path, &[], b"").await.unwrap();
         assert_eq!(refused.status, 403);
+    });
+}
+
+#[test]
+fn head_is_answered_without_a_body_by_every_service() {
+    let emulator = Emulator::start();
+    let image = Image::random(&[1000]);
+    assert_eq!(emulator.client().push("app", "v1", &image).status, 201);
+    let manifest = format!("/v2/app/manifests/{}", image.digest());
+    let blob = format!("/v2/app/blobs/{}", digest_of(image.blobs().next().unwrap()));
+    block_on(async {
+        let client = Client::plain(&emulator).await;
+        for (path, status) in [
+            ("/", 200),
+            ("/nothing", 404),
+            ("/v2/", 401),
+            ("/v2/app/tags/list", 200),
+            (&manifest, 200),
+            ("/v2/app/manifests/v2", 404),
+            (&blob, 200),
+            ("/v2/app/blobs/sha256:", 400),
+            ("/acr/v1/_catalog", 200),
+            ("/keys", 401),
+            ("/metadata/identity/oauth2/token", 405),
+            ("/subscriptions", 501),
+            ("/_sealock/v1/status", 200),
+        ] {
+            let headers = [("accept", Image::MEDIA_TYPE)];
+            let head = client.send("HEAD", path, &headers, b"").await.unwrap();
+            assert_eq!(head.status, status, "{path}");
+            let length = head.headers.get("content-length").cloned();
+            assert_eq!(head.read().await.unwrap(), b"", "{path}");
+            let get = client.send("GET", path, &headers, b"").await.unwrap();
+            if get.status == status {
+                let content = get.read().await.unwrap();
+                assert_eq!(length.unwrap(), content.len().to_string(), "{path}");
+            }
+        }
+    });
+}
+
+#[test]
+fn a_body_that_is_taken_back_is_not_taken_for_whole() {
+    let emulator = Emulator::start();
+    let image = Image::random(&[1000]);
+    assert_eq!(emulator.client().push("app", "v1", &image).status, 201);
+    let content = random_bytes(300_000);
+    let whole = content.len().to_string();
+    block_on(async {
+        let client = Client::plain(&emulator).await;
+        for reason in [Reason::NO_ERROR, Reason::CANCEL, Reason::INTERNAL_ERROR] {
+            let path = "/v2/app/blobs/uploads/";
+            let begun = client.send("POST", path, &[], b"").await.unwrap();
+            let location = begun.header("location");
+            let half = &content[..content.len() / 2];
+            let sent = client.send("PATCH", location, &[], half).await.unwrap();
+            assert_eq!(sent.status, 202);
+            let location = sent.header("location").to_owned();
+            let end = format!("{location}?digest={}", digest_of(&content));
+            client.take_back("PUT", &end, &[], b"x", reason).await;
+            let length = ("content-length", whole.as_str());
+            for name in ["first", "second", "third"] {
+                let path = format!("/v2/app/manifests/{name}");
+                let headers = [("content-type", Image::MEDIA_TYPE)];
+                let manifest = image.manifest();
+                client
+                    .take_back("PUT", &path, &headers, manifest, reason)
+                    .await;
+                let path = format!("/_sealock/v1/registries/{name}");
+                client.take_back("PUT", &path, &[length], b"", reason).await;
+            }
+
+            let rest = &content[half.len()..];
+            let range = format!("{}-{}", half.len(), content.len() - 1);
+            let headers = [("content-range", range.as_str())];
+            let sent = client.send("PATCH", &location, &headers, rest).await;
+            assert_eq!(sent.unwrap().status, 202, "{reason:?}");
+            let ended = client.send("PUT", &end, &[], b"").await.unwrap();
+            assert_eq!(ended.status, 201, "{reason:?}");
+        }
+        let listed = client
+            .send("GET", "/v2/app/tags/list", &[], b"")
+            .await
+            .unwrap();
+        let listed = String::from_utf8(listed.read().await.unwrap()).unwrap();
+        assert!(listed.contains(r#"["v1"]"#), "{listed}");
+        for name in ["first", "second", "third"] {
+            let path = format!("/_sealock/v1/registries/{name}");
+            let made = client.send("GET", &path, &[], b"").await.unwrap();
+            assert_eq!(made.status, 404, "{name}");
+        }
     });
 }
 

@@ -5,7 +5,10 @@ use std::{
     time::Duration,
 };
 
-use axum::body::{Bytes, HttpBody};
+use axum::{
+    body::{Bytes, HttpBody},
+    http::Version,
+};
 use http_body_util::BodyExt as _;
 use hyper::body::{Frame, Incoming, SizeHint};
 use tokio::time::timeout;
@@ -17,7 +20,20 @@ const DRAIN_LIMIT: Duration = Duration::from_secs(2);
 /// A request's body that leaves behind what its reader did not want.
 pub(crate) struct Body {
     incoming: Option<Incoming>,
+    /// Whether a body that has ended says so, which one in chunks does not.
+    marks_end: bool,
     unread: Unread,
+}
+
+/// Why a body did not come whole.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum BodyError {
+    /// The connection ended, or brought something else.
+    #[error(transparent)]
+    Broken(#[from] hyper::Error),
+    /// The client of an HTTP/2 stream reset it without an error, which hyper takes for the end of its body.
+    #[error("the client took the request back before it was sent whole")]
+    TakenBack,
 }
 
 /// What is left of a body once its reader is done with it.
@@ -25,10 +41,11 @@ pub(crate) struct Body {
 pub(crate) struct Unread(Arc<Mutex<Option<Incoming>>>);
 
 impl Body {
-    pub(crate) fn new(incoming: Incoming) -> (Self, Unread) {
+    pub(crate) fn new(incoming: Incoming, version: Version) -> (Self, Unread) {
         let unread = Unread::default();
         let body = Self {
             incoming: Some(incoming),
+            marks_end: version == Version::HTTP_2,
             unread: unread.clone(),
         };
         (body, unread)
@@ -56,19 +73,23 @@ async fn drain(mut body: Incoming) {
 
 impl HttpBody for Body {
     type Data = Bytes;
-    type Error = hyper::Error;
+    type Error = BodyError;
 
     fn poll_frame(
         mut self: Pin<&mut Self>,
         context: &mut Context<'_>,
-    ) -> Poll<Option<Result<Frame<Bytes>, hyper::Error>>> {
+    ) -> Poll<Option<Result<Frame<Bytes>, BodyError>>> {
+        let marks_end = self.marks_end;
         let Some(incoming) = &mut self.incoming else {
             return Poll::Ready(None);
         };
-        let frame = ready!(Pin::new(incoming).poll_frame(context));
-        if !matches!(frame, Some(Ok(_))) {
-            self.incoming = None;
-        }
+        let frame = match ready!(Pin::new(&mut *incoming).poll_frame(context)) {
+            Some(Ok(frame)) => return Poll::Ready(Some(Ok(frame))),
+            Some(Err(error)) => Some(Err(error.into())),
+            None if marks_end && !incoming.is_end_stream() => Some(Err(BodyError::TakenBack)),
+            None => None,
+        };
+        self.incoming = None;
         Poll::Ready(frame)
     }
 

@@ -365,7 +365,7 @@ where
         // Whoever asks first whether to send the body has not sent it yet.
         let asks_first = request.headers().contains_key(header::EXPECT);
         let (parts, incoming) = request.into_parts();
-        let (body, unread) = Body::new(incoming);
+        let (body, unread) = Body::new(incoming, parts.version);
         let body = axum::body::Body::new(TimeoutBody::new(IDLE_LIMIT, body));
         let response = (self.handler)(Request::from_parts(parts, body)).await;
         if !asks_first {

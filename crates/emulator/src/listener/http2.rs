@@ -12,6 +12,7 @@ use std::{
 use axum::{
     body::{Body, Bytes, HttpBody},
     extract::Request,
+    http::{HeaderValue, Method, header},
     response::Response,
 };
 use hyper::{
@@ -69,6 +70,7 @@ where
         // The connection's place is that of one request; those beside it need places of their own.
         let place = place.is_free().then(|| place.clone());
         let server = server.clone();
+        let is_head = request.method() == Method::HEAD;
         async move {
             let place = match place {
                 Some(place) => Some(place),
@@ -77,6 +79,10 @@ where
             let response = match &place {
                 Some(place) => server.answer(request, peer, place.clone()).await,
                 None => crowded(),
+            };
+            let response = match is_head {
+                true => without_body(response),
+                false => response,
             };
             Ok::<_, Infallible>(response.map(|body| Answer {
                 body,
@@ -139,6 +145,17 @@ async fn without_streams(streams: &watch::Sender<usize>, limit: Duration) {
     }
 }
 
+/// The head of an answer alone, as it would be with the body. In HTTP/1, hyper sees to that itself.
+/// <https://www.rfc-editor.org/rfc/rfc9110#section-9.3.2>
+fn without_body(response: Response) -> Response {
+    let (mut head, body) = response.into_parts();
+    if let Some(length) = body.size_hint().exact() {
+        let length = HeaderValue::from(length);
+        head.headers.entry(header::CONTENT_LENGTH).or_insert(length);
+    }
+    Response::from_parts(head, Body::empty())
+}
+
 /// A stream of a connection, counted while it lives.
 struct Stream(watch::Sender<usize>);
 
@@ -192,8 +209,8 @@ async fn stalled() {
     }
 }
 
-/// The body of an answer. Once it has ended, the rest of it lies in memory and no longer counts as being taken, so it comes
-/// in pieces.
+/// The body of an answer. It comes in pieces, and the last byte of each frame by itself: hyper waits for room with a piece in
+/// its hand, so that only when the client has taken all but one byte can the stream be over, with its place.
 struct Answer {
     body: Body,
     /// What is left of the last frame.
@@ -204,7 +221,10 @@ struct Answer {
 
 impl Answer {
     fn next_piece(&mut self) -> Frame<Bytes> {
-        let length = self.rest.len().min(PIECE_BYTES);
+        let length = match self.rest.len() {
+            length @ 0..=1 => length,
+            length => PIECE_BYTES.min(length - 1),
+        };
         Frame::data(self.rest.split_to(length))
     }
 }

@@ -3,7 +3,7 @@ use std::{
     sync::Arc,
 };
 
-use axum::http::{Method, StatusCode};
+use axum::http::StatusCode;
 use h2::{Reason, RecvStream, client::SendRequest};
 use rustls::{crypto::ring, server::ResolvesServerCertUsingSni};
 use tokio::{
@@ -95,31 +95,50 @@ async fn read(mut body: RecvStream) -> Result<usize, h2::Error> {
     Ok(length)
 }
 
+/// What a client takes of an answer that it lets wait.
+const WINDOW: u32 = 65_535;
+
 async fn large(_: Request) -> Response {
     Response::new(Body::from(vec![0; LARGE]))
 }
 
 #[tokio::test(start_paused = true)]
 async fn a_stream_whose_client_takes_nothing_is_reset_and_others_go_on() {
-    let server = server(large);
-    let (client, _served) = connect(&server).await;
-    let begun = Instant::now();
-    let mut stalled = get(&client).await.unwrap().into_body();
-    let reset = loop {
-        // Nothing is released, so the window stays closed.
-        match timeout(Duration::from_secs(5), stalled.data()).await {
-            Ok(Some(Err(error))) => break error,
-            Ok(None) => panic!("the answer came whole"),
-            Ok(Some(Ok(_))) | Err(_) => {}
-        }
+    let window = WINDOW as usize;
+    for length in [window + 1, window + PIECE_BYTES, LARGE] {
+        let server = server(move |request: Request| async move {
+            // Every other request is a small one.
+            let length = match *request.method() {
+                Method::POST => length,
+                _ => 1,
+            };
+            Response::new(Body::from(vec![0; length]))
+        });
+        let (client, _served) = connect(&server).await;
+        let begun = Instant::now();
+        let mut stalled = ask(&client, Method::POST).await.unwrap().into_body();
+        let reset = loop {
+            // Nothing is released, so the window stays closed.
+            match timeout(Duration::from_secs(5), stalled.data()).await {
+                Ok(Some(Err(error))) => break error,
+                Ok(None) => panic!("the answer came whole"),
+                Ok(Some(Ok(_))) => {}
+                Err(_) if begun.elapsed() < IDLE_LIMIT => {
+                    assert_eq!(server.places.available_permits(), PLACES - 1);
+                    let other = get(&client).await.unwrap().into_body();
+                    assert_eq!(read(other).await.unwrap(), 1);
+                }
+                Err(_) => assert!(
+                    begun.elapsed() < 2 * IDLE_LIMIT,
+                    "{length} bytes wait still"
+                ),
+            }
+        };
+        assert_eq!(reset.reason(), Some(Reason::CANCEL), "{length}");
+        assert!(begun.elapsed() >= IDLE_LIMIT);
         let other = get(&client).await.unwrap().into_body();
-        assert_eq!(read(other).await.unwrap(), LARGE);
-    };
-    assert_eq!(reset.reason(), Some(Reason::CANCEL));
-    assert!(begun.elapsed() >= IDLE_LIMIT);
-    assert_eq!(server.places.available_permits(), PLACES - 1);
-    let other = get(&client).await.unwrap().into_body();
-    assert_eq!(read(other).await.unwrap(), LARGE);
+        assert_eq!(read(other).await.unwrap(), 1);
+    }
 }
 
 #[tokio::test(start_paused = true)]
