@@ -16,9 +16,10 @@ test: ## Run all Rust tests
 	cargo build --bins
 	cargo test --workspace
 
-e2e: ## Fail and lose power at each operation of the store, then drive real clients: Docker, podman, buildah, skopeo, curl, Python, Node, Java, Go, Chromium (Debian, root: installs them)
+e2e: ## Fail and lose power at each operation of the store, fuzz each parser, then drive real clients: Docker, podman, buildah, skopeo, curl, Python, Node, Java, Go, Chromium (Debian, root: installs them)
 	tests/blob-format/check
 	cargo test -p sealock-store --test behaviour -- --ignored faults power
+	fuzz/run 15
 	cargo build --release --bin sealock
 	SEALOCK=target/release/sealock tests/clients/run
 	SEALOCK=target/release/sealock tests/browser/run

@@ -149,7 +149,7 @@ async fn without_streams(streams: &watch::Sender<usize>, limit: Duration) {
 /// <https://www.rfc-editor.org/rfc/rfc9110#section-9.3.2>
 fn without_body(response: Response) -> Response {
     let (mut head, body) = response.into_parts();
-    if let Some(length) = body.size_hint().exact() {
+    if let Some(length @ 1..) = body.size_hint().exact() {
         let length = HeaderValue::from(length);
         head.headers.entry(header::CONTENT_LENGTH).or_insert(length);
     }
