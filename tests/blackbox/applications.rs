@@ -252,8 +252,8 @@ fn what_an_application_is_refused_is_said_in_entras_words() {
         (
             "client_secret",
             "",
-            400,
-            "invalid_request",
+            401,
+            "invalid_client",
             "AADSTS7000216: 'client_assertion', 'client_secret' or 'request' is required for the 'client_credentials' grant type. ".to_owned(),
         ),
         ("scope", "", 400, "invalid_request", missing("scope")),

@@ -216,11 +216,11 @@ fn enforced_app_services_endpoint_wants_the_secret_that_the_owner_is_shown() {
     let client = emulator.client();
     let longer = format!("{secret}0");
     for (shown, status) in [
-        ("any", 401),
-        ("", 401),
-        (&*longer, 401),
-        (&secret[1..], 401),
-        (&token, 401),
+        ("any", 403),
+        ("", 403),
+        (&*longer, 403),
+        (&secret[1..], 403),
+        (&token, 403),
         (&secret, 200),
     ] {
         let headers = [("x-identity-header", shown)];

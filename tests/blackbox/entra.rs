@@ -117,10 +117,14 @@ fn an_identity_is_named_once_there_are_several() {
     }
     let nobody = format!("{RESOURCE}&client_id={}", uuid());
     let twice = format!("{nobody}&object_id={}", uuid());
-    for (query, said) in [
-        (RESOURCE, "Multiple user assigned identities exist"),
-        (&nobody, "Identity not found"),
-        (&twice, "in several ways"),
+    for (query, said, said_by_app_service) in [
+        (
+            RESOURCE,
+            "Multiple user assigned identities exist",
+            "Unable to load",
+        ),
+        (&nobody, "Identity not found", "No User Assigned"),
+        (&twice, "in several ways", "in several ways"),
     ] {
         let answer = ask(&emulator, &format!("{IMDS}{query}"), &[METADATA]);
         assert_eq!(answer.status, 400, "{query}");
@@ -133,7 +137,8 @@ fn an_identity_is_named_once_there_are_several() {
         assert_eq!(answer.status, 400, "{query}");
         let body = answer.json();
         assert_eq!(body["statusCode"], 400);
-        assert!(body["message"].as_str().unwrap().contains(said), "{body}");
+        let message = body["message"].as_str().unwrap();
+        assert!(message.contains(said_by_app_service), "{body}");
     }
 }
 
@@ -155,11 +160,50 @@ fn the_managed_identity_endpoint_is_found_with_slashes_too_many() {
 }
 
 #[test]
+fn app_service_refuses_in_its_own_words() {
+    let emulator = Emulator::start();
+    emulator.cli(&["identity", "create", "another"]);
+    let header = ("x-identity-header", "any");
+    let endpoint = format!("http://{}/msi/token", emulator.address());
+    let unsupported = format!(
+        "The HTTP resource that matches the request URI '{endpoint}' does not support the API version '2017-09-01'."
+    );
+    let nobodys = format!("{APP_SERVICE}{RESOURCE}&client_id=00000000-0000-0000-0000-000000000000");
+    for (path, pointer, said) in [
+        (
+            &format!("/msi/token?{}", &RESOURCE[1..]),
+            "/error/message",
+            "An API version is required, but was not specified.",
+        ),
+        (
+            &format!("/msi/token?api-version=2017-09-01{RESOURCE}"),
+            "/error/message",
+            unsupported.as_str(),
+        ),
+        (
+            &nobodys,
+            "/message",
+            "No User Assigned or Delegated Managed Identity found for specified ClientId/ResourceId/PrincipalId.",
+        ),
+        (
+            &format!("{APP_SERVICE}{RESOURCE}"),
+            "/message",
+            "Unable to load the proper Managed Identity.",
+        ),
+    ] {
+        let refused = ask(&emulator, path, &[header]);
+        assert_eq!(refused.status, 400, "{path}");
+        let body = refused.json();
+        assert_eq!(body.pointer(pointer).unwrap(), said, "{path}");
+        assert_eq!(pointer == "/message", body.get("correlationId").is_some());
+    }
+}
+
+#[test]
 fn the_managed_identity_endpoint_refuses_in_imds_words() {
     let emulator = Emulator::start();
     let long = format!("{IMDS}&resource={}", "x".repeat(300));
     let good = format!("{IMDS}{RESOURCE}");
-    let forwarded = [METADATA, ("x-forwarded-for", "192.0.2.1")];
     for (path, headers, status, said) in [
         (good.as_str(), &[][..], 400, "Required metadata header"),
         (
@@ -168,8 +212,12 @@ fn the_managed_identity_endpoint_refuses_in_imds_words() {
             400,
             "Required metadata header",
         ),
-        (&good, &forwarded, 400, "X-Forwarded-For"),
-        (IMDS, &[METADATA], 400, "Required audience parameter"),
+        (
+            IMDS,
+            &[METADATA],
+            400,
+            "Required query variable 'resource' is missing",
+        ),
         (&long, &[METADATA], 400, "resource"),
         (
             "/metadata/identity/oauth2/token?resource=x",
@@ -204,6 +252,17 @@ fn the_managed_identity_endpoint_refuses_in_imds_words() {
             "{description}"
         );
     }
+    // The one answer in XML.
+    let forwarded = [METADATA, ("x-forwarded-for", "192.0.2.1")];
+    let refused = ask(&emulator, &good, &forwarded);
+    assert_eq!(refused.status, 400);
+    assert!(
+        refused
+            .header("content-type")
+            .starts_with("application/xml")
+    );
+    let said = String::from_utf8(refused.body).unwrap();
+    assert!(said.contains("<Code>InvalidHeaderValue</Code>"), "{said}");
     let app_service = format!("{APP_SERVICE}{RESOURCE}");
     assert_eq!(ask(&emulator, &app_service, &[METADATA]).status, 400);
     let posted = emulator.client().send("POST", &good, &[METADATA], b"");

@@ -525,3 +525,19 @@ fn an_upload_is_taken_up_although_whoever_asked_for_it_has_left() {
     eventually("it to be done", || !before.exists());
     check_received(&emulator.client(), &location, content.len(), "taken up");
 }
+
+#[test]
+fn a_range_with_a_unit_is_refused_with_its_text_as_detail() {
+    let emulator = Emulator::start();
+    let client = emulator.client();
+    let begun = client.send("POST", "/v2/app/blobs/uploads/", &[], b"");
+    let range = [("content-range", "bytes 0-2/*")];
+    let refused = client.send("PATCH", begun.header("location"), &range, b"abc");
+    assert_eq!(refused.status, 400);
+    let detail = &refused.json()["errors"][0]["detail"];
+    assert_eq!(detail["Range"], "bytes 0-2/*");
+    assert_eq!(
+        detail["Reason"],
+        "the Content-Range header format is invalid"
+    );
+}

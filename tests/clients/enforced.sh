@@ -69,7 +69,7 @@ check "sealock key disable, with the token" with_token sealock key disable
 check "sealock key enable, with the token" with_token sealock key enable
 check "registry: without a login it answers 401" answers 401 /v2/
 check "IMDS: it answers nobody" identity_token '/metadata/identity/oauth2/token?api-version=2018-02-01' 'Metadata: true' 403
-check "App Service: without the secret it answers 401" identity_token '/msi/token?api-version=2019-08-01' 'X-IDENTITY-HEADER: any' 401
+check "App Service: without the secret it answers 403" identity_token '/msi/token?api-version=2019-08-01' 'X-IDENTITY-HEADER: any' 403
 check "App Service: with what sealock identity endpoint prints" as_told
 
 # --- Logins, on localhost too ---------------------------------------------------------------------------------------

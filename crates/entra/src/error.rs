@@ -52,7 +52,9 @@ pub enum Error {
         name: ApplicationName,
     },
     /// A token is for something.
-    #[error("Required audience parameter not specified")]
+    ///
+    /// <https://github.com/Azure/aad-pod-identity/issues/450>
+    #[error("Required query variable 'resource' is missing")]
     AudienceMissing,
     /// What it is for has a name of a reasonable length.
     #[error("the resource is no name of a service")]
@@ -65,7 +67,9 @@ pub enum Error {
         "This version of the emulator does not support the parameter 'client_assertion'; expected 'client_secret'."
     )]
     ClientAssertionUnsupported,
-    /// An application proves itself.
+    /// `invalid_client`: an application proves itself.
+    ///
+    /// <https://github.com/stephaneey/azure-apim-extension/issues/138>
     #[error(
         "'client_assertion', 'client_secret' or 'request' is required for the 'client_credentials' grant type."
     )]
@@ -102,6 +106,8 @@ pub enum Error {
     )]
     IdentityAmbiguous,
     /// App Service's form of the endpoint, asked with another secret.
+    ///
+    /// <https://github.com/Azure/azure-sdk-for-net/pull/26578>
     #[error(
         "the header X-IDENTITY-HEADER is not this endpoint's secret; the command 'sealock identity endpoint' prints it"
     )]
@@ -211,7 +217,6 @@ impl Error {
             | Self::ApiVersionUnsupported { .. }
             | Self::AudienceMissing
             | Self::BodyIncomplete(_)
-            | Self::ClientCredentialMissing
             | Self::Forwarded
             | Self::IdentityAmbiguous
             | Self::IdentityUnavailable
@@ -221,13 +226,15 @@ impl Error {
             Self::AudienceInvalid => (bad_request, "invalid_resource"),
             Self::ClientUnknown { .. } => (bad_request, "unauthorized_client"),
             Self::ClientAssertionUnsupported
+            | Self::ClientCredentialMissing
             | Self::ClientSecretExpired(_)
             | Self::ClientSecretInvalid(_) => (StatusCode::UNAUTHORIZED, "invalid_client"),
             Self::GrantUnsupported(_) => (bad_request, "unsupported_grant_type"),
             Self::TenantNotFound(_) => (bad_request, "invalid_tenant"),
             Self::TokenInvalid(_) => (StatusCode::UNAUTHORIZED, "invalid_token"),
-            Self::ImdsClosed | Self::NotFromHere => (StatusCode::FORBIDDEN, "access_denied"),
-            Self::IdentityHeaderWrong => (StatusCode::UNAUTHORIZED, "access_denied"),
+            Self::IdentityHeaderWrong | Self::ImdsClosed | Self::NotFromHere => {
+                (StatusCode::FORBIDDEN, "access_denied")
+            }
             Self::MethodNotAllowed { .. } => (StatusCode::METHOD_NOT_ALLOWED, "invalid_request"),
             Self::NotAnEndpoint(_) => (StatusCode::NOT_FOUND, "not_found"),
             Self::ApplicationNotFound { .. } => (StatusCode::NOT_FOUND, "ApplicationNotFound"),

@@ -78,6 +78,7 @@ pub async fn managed_identity(
     request: Request,
 ) -> Response {
     let path = request.uri().path().to_owned();
+    let endpoint = format!("{}/msi/token", door.origin);
     let (call, _) = Call::new(issuer, door, request);
     let (answer, shape) = match segments(&path)[..] {
         ["metadata", "identity", "oauth2", "token"] => {
@@ -85,7 +86,7 @@ pub async fn managed_identity(
         }
         ["msi", "token"] => (
             managed_identity::app_service(&call, header).await,
-            Shape::AppService,
+            Shape::AppService(&endpoint),
         ),
         _ => (Err(not_an_endpoint(&path)), Shape::OAuth),
     };
@@ -154,7 +155,7 @@ impl<'a> Call<'a> {
     }
 }
 
-fn finish(answer: Result<Response>, shape: Shape) -> Response {
+fn finish(answer: Result<Response>, shape: Shape<'_>) -> Response {
     let mut response = answer.unwrap_or_else(|error| render(&error, shape));
     // Tokens are nobody's to keep but their client's.
     response

@@ -34,6 +34,9 @@ pub enum Error {
     /// `SIZE_INVALID`: the client stopped sending.
     #[error("the request body did not arrive: {0}")]
     BodyIncomplete(String),
+    /// `SIZE_INVALID`: a chunk does not say where it belongs.
+    #[error("'{0}' is not a Content-Range; expected START-END, the end inclusive")]
+    ContentRangeInvalid(String),
     /// `DENIED`: the key is refused.
     #[error(transparent)]
     Denied(#[from] Revocation),
@@ -354,7 +357,7 @@ impl Error {
             Self::RangeOutOfOrder { .. } | Self::RangeUnsatisfiable { .. } => {
                 (StatusCode::RANGE_NOT_SATISFIABLE, "RANGE_INVALID")
             }
-            Self::BodyIncomplete(_) | Self::SizeInvalid(_) => {
+            Self::BodyIncomplete(_) | Self::ContentRangeInvalid(_) | Self::SizeInvalid(_) => {
                 (StatusCode::BAD_REQUEST, "SIZE_INVALID")
             }
             Self::TagInvalid(_) => (StatusCode::BAD_REQUEST, "TAG_INVALID"),

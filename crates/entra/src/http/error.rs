@@ -1,6 +1,6 @@
 use axum::{
     Json,
-    http::{HeaderValue, header},
+    http::{HeaderValue, StatusCode, header},
     response::{IntoResponse as _, Response},
 };
 use jiff::Timestamp;
@@ -9,19 +9,32 @@ use uuid::Uuid;
 
 use crate::Error;
 
+/// The Instance Metadata Service's own words for a request that came through a proxy, in a shape that no other answer has.
+/// <https://github.com/terricain/certbot-dns-azure/issues/54>
+const FORWARDED: &str = r#"<?xml version="1.0" encoding="utf-8"?>
+<Error xmlns:xsi="http://www.w3.org/2001/XMLSchema-instance" xmlns:xsd="http://www.w3.org/2001/XMLSchema">
+    <Code>InvalidHeaderValue</Code>
+    <Message>The value provided for one of the HTTP headers was not in the correct format.</Message>
+    <Details>Header contains 'X-Forwarded-For' are not supported.</Details>
+</Error>"#;
+
 /// How a service writes its errors.
 #[derive(Clone, Copy)]
-pub(super) enum Shape {
+pub(super) enum Shape<'a> {
     /// The Instance Metadata Service: OAuth's two fields.
     OAuth,
-    /// App Service's managed identity endpoint.
-    AppService,
+    /// App Service's managed identity endpoint, which has this URL.
+    AppService(&'a str),
     /// Entra: OAuth's two fields, and what its support asks for, the time among it.
     Entra(Timestamp),
 }
 
-pub(super) fn render(error: &Error, shape: Shape) -> Response {
+pub(super) fn render(error: &Error, shape: Shape<'_>) -> Response {
     let (status, code) = error.status_and_code();
+    if let (Error::Forwarded, Shape::OAuth) = (error, shape) {
+        let content_type = (header::CONTENT_TYPE, "application/xml; charset=utf-8");
+        return (status, [content_type], FORWARDED).into_response();
+    }
     let mut message = error.to_string();
     if let Some(fault) = error.fault() {
         tracing::error!(%error, "the directory cannot do what it was asked");
@@ -33,7 +46,7 @@ pub(super) fn render(error: &Error, shape: Shape) -> Response {
     }
     let body = match shape {
         Shape::OAuth => json!({"error": code, "error_description": message}),
-        Shape::AppService => json!({"statusCode": status.as_u16(), "message": message}),
+        Shape::AppService(url) => app_service(error, status, &message, url),
         Shape::Entra(now) => entra(error, code, &message, now),
     };
     let mut response = (status, Json(body)).into_response();
@@ -46,6 +59,36 @@ pub(super) fn render(error: &Error, shape: Shape) -> Response {
         response.headers_mut().insert(header::ALLOW, allowed);
     }
     response
+}
+
+/// Writes an error in App Service's words, where it has its own.
+///
+/// <https://github.com/AzureAD/microsoft-authentication-library-for-dotnet/issues/3794>,
+/// <https://github.com/Azure/azure-sdk-for-net/issues/43691>
+fn app_service(error: &Error, status: StatusCode, message: &str, url: &str) -> Value {
+    let of_version = |code: &str, message: &str| json!({"error": {"code": code, "message": message, "innerError": null}});
+    let message = match error {
+        Error::ApiVersionMissing => {
+            let message = "An API version is required, but was not specified.";
+            return of_version("ApiVersionUnspecified", message);
+        }
+        Error::ApiVersionUnsupported { given, .. } => {
+            let message = format!(
+                "The HTTP resource that matches the request URI '{url}' does not support the API version '{given}'."
+            );
+            return of_version("UnsupportedApiVersion", &message);
+        }
+        Error::IdentityAmbiguous => "Unable to load the proper Managed Identity.",
+        Error::IdentityUnavailable => {
+            "No User Assigned or Delegated Managed Identity found for specified ClientId/ResourceId/PrincipalId."
+        }
+        _ => message,
+    };
+    json!({
+        "statusCode": status.as_u16(),
+        "message": message,
+        "correlationId": Uuid::new_v4(),
+    })
 }
 
 /// <https://learn.microsoft.com/entra/identity-platform/v2-oauth2-client-creds-grant-flow#error-response>

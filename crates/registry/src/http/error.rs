@@ -75,6 +75,11 @@ fn detail(error: &Error, names: &PublicName) -> Option<Value> {
             reference: Reference::Tag(tag),
             ..
         } => json!({"Tag": tag}),
+        // <https://github.com/dotnet/sdk-container-builds/issues/258>
+        Error::ContentRangeInvalid(range) => json!({
+            "Range": range,
+            "Reason": "the Content-Range header format is invalid",
+        }),
         Error::NameUndeletable(name) => json!({"name": name}),
         Error::Unauthorized(challenge) => match &challenge.scope {
             Some(scope) => scope

@@ -203,11 +203,6 @@ impl FromStr for ContentRange {
             let length = last.checked_sub(begins)?.checked_add(1)?;
             Some(Self { begins, length })
         });
-        parsed.ok_or_else(|| {
-            let given = excerpt(text);
-            Error::SizeInvalid(format!(
-                "'{given}' is not a Content-Range; expected START-END, the end inclusive"
-            ))
-        })
+        parsed.ok_or_else(|| Error::ContentRangeInvalid(excerpt(text).to_owned()))
     }
 }
