@@ -93,8 +93,13 @@ fn trust_says_for_each_client_what_to_do() {
         ..Options::default()
     });
     let said = emulator.cli(&["trust"]);
-    let fetch = format!("http://{}/_sealock/v1/ca.pem", emulator.address());
-    assert!(said.contains(&fetch), "{said}");
+    let fetch = |name: &str| {
+        let address = emulator.address();
+        format!("  curl -o sealock-{name} http://{address}/_sealock/v1/{name}")
+    };
+    for name in ["ca.pem", "bundle.pem"] {
+        assert!(said.lines().any(|line| line == fetch(name)), "{said}");
+    }
     assert!(
         said.contains("sealock trust --install --fingerprint"),
         "{said}"
