@@ -52,7 +52,8 @@ with_token_alone() {
 # Another process at the port where an emulator usually listens, which notes all that it is told.
 start_impostor() {
     local deadline=$((SECONDS + 10))
-    python3 -u "$(dirname "$0")/impostor.py" 5000 >"$STATE/told" &
+    : >"$STATE/told"
+    python3 -u "$(dirname "$0")/impostor.py" 5000 >>"$STATE/told" &
     impostor_pid=$!
     trap 'kill "$impostor_pid" 2>/dev/null || true; stop_emulator || true' EXIT
     until grep --quiet '^listening' "$STATE/told"; do
