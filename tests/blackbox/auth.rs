@@ -117,9 +117,11 @@ fn the_command_line_finds_the_token() {
         "{}",
         without.stderr
     );
-    // Where the quickstart would have put it.
-    fs::create_dir(dir.path().join(".sealock")).unwrap();
+    // Where the quickstart would have put it, with the CA.
+    fs::create_dir_all(dir.path().join(".sealock/tls")).unwrap();
     fs::copy(&elsewhere, dir.path().join(".sealock/control.token")).unwrap();
+    let ca = emulator.client().get("/_sealock/v1/ca.pem").body;
+    fs::write(dir.path().join(".sealock/tls/ca.pem"), ca).unwrap();
     assert_eq!(status(&[]).code, 0);
 
     let missing = status(&[(variable.0, "/nowhere")]);

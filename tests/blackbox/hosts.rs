@@ -14,7 +14,13 @@ use sealock_emulator::{LOCAL_CA_NAME, fingerprint};
 use sealock_tests::{Emulator, Options, Output, run};
 use tempfile::TempDir;
 
-use crate::{ca::Ca, ownership::is_root};
+use crate::{
+    ca::{
+        ALGORITHM, Ca, Draft, EXTENSIONS, ISSUER, KEY, NULL, SEQUENCE, SERIAL, SUBJECT, VALIDITY,
+        VERSION, content, element, elements,
+    },
+    ownership::is_root,
+};
 
 #[test]
 fn hosts_prints_the_names_and_puts_them_into_a_file_and_takes_them_out() {
@@ -93,8 +99,13 @@ fn trust_says_for_each_client_what_to_do() {
         ..Options::default()
     });
     let said = emulator.cli(&["trust"]);
-    let fetch = format!("http://{}/_sealock/v1/ca.pem", emulator.address());
-    assert!(said.contains(&fetch), "{said}");
+    let fetch = |name: &str| {
+        let address = emulator.address();
+        format!("  curl -o sealock-{name} http://{address}/_sealock/v1/{name}")
+    };
+    for name in ["ca.pem", "bundle.pem"] {
+        assert!(said.lines().any(|line| line == fetch(name)), "{said}");
+    }
     assert!(
         said.contains("sealock trust --install --fingerprint"),
         "{said}"
@@ -236,30 +247,280 @@ fn trust_installs_no_ca_that_says_more_than_an_emulators() {
             crafted(|it| {
                 it.distinguished_name.push(DnType::CommonName, "github.com");
             }),
-            "its names are not those",
+            "in its names",
         ),
     ] {
-        let dir = TempDir::new().unwrap();
-        let answered = run(
-            &[
-                "trust",
-                "--install",
-                "--fingerprint",
-                &first_fingerprint(&pem),
-                "--emulator",
-                &impostor(pem.clone()),
-            ],
-            dir.path(),
-            &[],
-        );
-        assert_refused(&answered, why);
-
-        fs::create_dir_all(dir.path().join(".sealock/tls")).unwrap();
-        fs::write(dir.path().join(".sealock/tls/ca.pem"), &pem).unwrap();
-        let read = run(&["trust", "--install"], dir.path(), &[]);
-        assert_refused(&read, why);
-        assert!(read.stderr.contains("hint:"), "{read:?}");
+        assert_not_installed(&pem, why);
     }
+}
+
+/// Offers a CA to be installed, from the port with its fingerprint and from the data directory.
+fn assert_not_installed(pem: &str, why: &str) {
+    let dir = TempDir::new().unwrap();
+    let answered = run(
+        &[
+            "trust",
+            "--install",
+            "--fingerprint",
+            &first_fingerprint(pem),
+            "--emulator",
+            &impostor(pem.to_owned()),
+        ],
+        dir.path(),
+        &[],
+    );
+    assert_refused(&answered, why);
+
+    fs::create_dir_all(dir.path().join(".sealock/tls")).unwrap();
+    fs::write(dir.path().join(".sealock/tls/ca.pem"), pem).unwrap();
+    let read = run(&["trust", "--install"], dir.path(), &[]);
+    assert_refused(&read, why);
+    assert!(read.stderr.contains("hint:"), "{read:?}");
+}
+
+/// Something done to a certificate, and why it is refused then.
+type Change<'a> = (&'a dyn Fn(&mut Draft), &'a str);
+
+/// Does each to a CA like an emulator's, and signs that.
+fn assert_none_installed(changes: &[Change<'_>]) {
+    let ours = similar_ca(|_| {});
+    for (change, why) in changes {
+        let mut draft = Draft::of(&ours);
+        change(&mut draft);
+        assert_not_installed(&draft.sign(), why);
+    }
+}
+
+const NO_DER: &str = "no certificate in DER";
+const ANOTHER_FORM: &str = "another form than DER's only one";
+const IDENTIFIER: &str = "its key's identifier";
+
+/// Extensions: the last number of each, which `2.5.29` precedes.
+const KEY_IDENTIFIER: u8 = 14;
+const NAME_CONSTRAINTS: u8 = 30;
+const EXTENDED_KEY_USAGE: u8 = 37;
+
+#[test]
+fn a_draft_that_nobody_changed_is_a_ca_like_an_emulators() {
+    let unchanged = Draft::of(&similar_ca(|_| {})).sign();
+    let dir = TempDir::new().unwrap();
+    let url = impostor(unchanged);
+    let install = [
+        "trust",
+        "--install",
+        "--fingerprint",
+        "AB",
+        "--emulator",
+        &url,
+    ];
+    assert_refused(&run(&install, dir.path(), &[]), "has another fingerprint");
+}
+
+#[test]
+fn trust_installs_no_ca_of_another_version() {
+    assert_none_installed(&[
+        // Go takes the constraints of an earlier version for none.
+        (
+            &|it| drop(it.content.remove(VERSION)),
+            "another version than 3",
+        ),
+        (
+            &|it| it.content[VERSION] = element(0xa0, b"\x02\x01\x00"),
+            ANOTHER_FORM,
+        ),
+        (
+            &|it| it.content[VERSION] = element(0xa0, b"\x02\x01\x01"),
+            "another version than 3",
+        ),
+        (
+            &|it| it.content[VERSION] = element(0xa0, b"\x02\x01\x03"),
+            NO_DER,
+        ),
+        (
+            &|it| it.content[VERSION] = element(0xa0, b"\x02\x01\x02\x05\x00"),
+            NO_DER,
+        ),
+        // Of either, the issuer's and the subject's.
+        (
+            &|it| it.content.insert(EXTENSIONS, element(0x81, b"\0abc")),
+            "unique identifier",
+        ),
+        (
+            &|it| it.content.insert(EXTENSIONS, element(0x82, b"\0abc")),
+            "unique identifier",
+        ),
+    ]);
+}
+
+#[test]
+fn trust_installs_no_ca_with_anything_more_or_less_at_any_depth() {
+    let null = element(NULL, b"");
+    assert_none_installed(&[
+        (&|it| it.rest = null.clone(), NO_DER),
+        (&|it| it.content.push(null.clone()), NO_DER),
+        (
+            &|it| it.content.push(it.content[EXTENSIONS].clone()),
+            NO_DER,
+        ),
+        (
+            &|it| {
+                let extensions = &it.content[EXTENSIONS];
+                it.content[EXTENSIONS] = element(0xa3, &[content(extensions), &null].concat());
+            },
+            NO_DER,
+        ),
+        (
+            &|it| it.change_extensions(|them| them.push(null.clone())),
+            NO_DER,
+        ),
+        (
+            &|it| it.change_extension(NAME_CONSTRAINTS, |parts| parts.push(null.clone())),
+            NO_DER,
+        ),
+        (
+            &|it| it.change_extension(KEY_IDENTIFIER, |parts| parts.push(null.clone())),
+            NO_DER,
+        ),
+        (
+            &|it| {
+                it.change_extension(KEY_IDENTIFIER, |parts| {
+                    let value = [content(&parts[1]), &null].concat();
+                    parts[1] = element(0x04, &value);
+                });
+            },
+            IDENTIFIER,
+        ),
+        (
+            &|it| it.change_extension(KEY_IDENTIFIER, |parts| parts[1] = element(0x04, b"")),
+            IDENTIFIER,
+        ),
+        (
+            &|it| {
+                it.change_extension(KEY_IDENTIFIER, |parts| {
+                    parts.insert(1, element(0x01, b"\xff"));
+                });
+            },
+            IDENTIFIER,
+        ),
+        (
+            &|it| it.change_extensions(|them| them.push(them[0].clone())),
+            "it differs from",
+        ),
+        (
+            &|it| {
+                it.change_extensions(|them| {
+                    them.retain(|it| !content(it).starts_with(b"\x06\x03\x55\x1d\x0e"));
+                });
+            },
+            IDENTIFIER,
+        ),
+        (
+            &|it| drop(it.content.remove(EXTENSIONS)),
+            "name constraints, which must permit localhost",
+        ),
+    ]);
+}
+
+#[test]
+fn trust_installs_no_ca_in_another_form_than_ders() {
+    assert_none_installed(&[
+        (
+            &|it| {
+                it.change_extension(EXTENDED_KEY_USAGE, |parts| {
+                    parts.insert(1, element(0x01, b"\0"));
+                });
+            },
+            ANOTHER_FORM,
+        ),
+        (
+            &|it| it.change_extension(NAME_CONSTRAINTS, |parts| parts[1] = element(0x01, b"\x01")),
+            NO_DER,
+        ),
+        (
+            &|it| it.content[SERIAL] = b"\x02\x81\x01\x05".to_vec(),
+            NO_DER,
+        ),
+        (
+            &|it| it.content[SERIAL] = b"\x02\x02\x00\x05".to_vec(),
+            NO_DER,
+        ),
+        (
+            &|it| {
+                let validity = content(&it.content[VALIDITY]);
+                it.content[VALIDITY] = [b"\x30\x80", validity, b"\0\0"].concat();
+            },
+            NO_DER,
+        ),
+        (
+            &|it| {
+                let mut times = elements(&it.content[VALIDITY]);
+                times[0] = element(0x18, b"20200101000000Z");
+                it.content[VALIDITY] = element(SEQUENCE, &times.concat());
+            },
+            ANOTHER_FORM,
+        ),
+    ]);
+}
+
+#[test]
+fn trust_installs_no_ca_that_another_key_or_algorithm_signed() {
+    let ecdsa = |hash: u8, parameters: &[u8]| {
+        let oid = [0x06, 0x08, 0x2a, 0x86, 0x48, 0xce, 0x3d, 0x04, 0x03, hash];
+        element(SEQUENCE, &[&oid, parameters].concat())
+    };
+    let (sha256, sha384) = (0x02, 0x03);
+    let null = element(NULL, b"");
+    let not_signed = "its signature is not its own";
+    assert_none_installed(&[
+        (
+            &|it| it.key = rcgen::KeyPair::generate().unwrap(),
+            not_signed,
+        ),
+        (&|it| it.unused_bits = 1, not_signed),
+        (
+            &|it| it.content[ALGORITHM] = ecdsa(sha384, b""),
+            "signature's algorithm",
+        ),
+        (
+            &|it| it.algorithm = ecdsa(sha384, b""),
+            "signature's algorithm",
+        ),
+        (
+            &|it| {
+                it.algorithm = ecdsa(sha256, &null);
+                it.content[ALGORITHM] = it.algorithm.clone();
+            },
+            "signature's algorithm",
+        ),
+        (
+            &|it| {
+                let key = rcgen::KeyPair::generate_for(&rcgen::PKCS_ECDSA_P384_SHA384).unwrap();
+                it.content[KEY] = rcgen::PublicKeyData::subject_public_key_info(&key);
+            },
+            "key's algorithm",
+        ),
+    ]);
+}
+
+#[test]
+fn trust_installs_no_ca_whose_names_are_others_or_another_kind_of_string() {
+    let names = "in its names";
+    assert_none_installed(&[
+        (&|it| it.content[ISSUER] = element(SEQUENCE, b""), names),
+        (&|it| it.content[SUBJECT] = element(SEQUENCE, b""), names),
+        (
+            &|it| {
+                for place in [ISSUER, SUBJECT] {
+                    let kind = it.content[place]
+                        .iter()
+                        .position(|byte| *byte == 0x0c)
+                        .unwrap();
+                    it.content[place][kind] = 0x13;
+                }
+            },
+            names,
+        ),
+    ]);
 }
 
 #[test]

@@ -17,6 +17,7 @@ mod cli;
 mod clock;
 mod codings;
 mod commands;
+mod control_token;
 mod crash;
 mod crowd;
 mod disk;

@@ -43,6 +43,32 @@ as_told() {
 
 with_token() { SEALOCK_CONTROL_TOKEN_FILE=$TOKEN "$@"; }
 
+# As whoever took the token alone out of a container.
+with_token_alone() {
+    cp "$TOKEN" "$STATE/token"
+    SEALOCK_CONTROL_TOKEN_FILE=$STATE/token "$@"
+}
+
+# Another process at the port where an emulator usually listens, which notes all that it is told.
+start_impostor() {
+    local deadline=$((SECONDS + 10))
+    : >"$STATE/told"
+    python3 -u "$(dirname "$0")/impostor.py" 5000 >>"$STATE/told" &
+    impostor_pid=$!
+    trap 'kill "$impostor_pid" 2>/dev/null || true; stop_emulator || true' EXIT
+    until grep --quiet '^listening' "$STATE/told"; do
+        ((SECONDS < deadline)) || return 1
+        sleep 0.05
+    done
+}
+
+# Where no URL is named.
+at_the_usual_port() { timeout --foreground 120 "$SEALOCK" "$@"; }
+
+impostor_was_told() { grep --quiet --fixed-strings "$1" "$STATE/told"; }
+
+impostor_was_not_told() { ! impostor_was_told "$1"; }
+
 bearer() { echo "Authorization: Bearer $(<"$TOKEN")"; }
 
 network() {
@@ -65,6 +91,14 @@ check "control API: health wants none" answers 200 /_sealock/v1/health
 check "control API: nor does ca.pem" answers 200 /_sealock/v1/ca.pem
 refused "sealock status: without the token it says what to do" 'SEALOCK_CONTROL_TOKEN_FILE=PATH' sealock status
 check "sealock status: with the token" with_token sealock status
+check "sealock status: with the token alone, of the emulator that is named" with_token_alone sealock status
+start_impostor
+refused "another process at the usual port proves nothing" 'does not prove that it is the emulator of' \
+    with_token at_the_usual_port status
+refused "nor is it shown the token alone" 'was not shown it' with_token_alone at_the_usual_port status
+check "it was asked" impostor_was_told 'GET /_sealock/v1/status'
+check "and was not told the token" impostor_was_not_told "$(<"$TOKEN")"
+kill "$impostor_pid"
 check "sealock key disable, with the token" with_token sealock key disable
 check "sealock key enable, with the token" with_token sealock key enable
 check "registry: without a login it answers 401" answers 401 /v2/

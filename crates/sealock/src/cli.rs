@@ -47,9 +47,9 @@ struct Global {
         value_parser = emulator_url
     )]
     emulator: Url,
-    /// Whether it was named right here, and not by the environment or by default.
+    /// Where its URL stands: on the command line, in the environment, or nowhere.
     #[arg(skip)]
-    is_emulator_named: bool,
+    emulator_source: Option<ValueSource>,
     /// Print the control API's JSON
     #[arg(long, global = true)]
     json: bool,
@@ -119,18 +119,18 @@ impl Cli {
     pub(crate) fn read() -> Self {
         let matches = Self::command().get_matches();
         let mut cli = Self::from_arg_matches(&matches).unwrap_or_else(|error| error.exit());
-        cli.global.is_emulator_named =
-            matches.value_source("emulator") == Some(ValueSource::CommandLine);
+        cli.global.emulator_source = matches.value_source("emulator");
         cli
     }
 
     pub(crate) fn run(self) -> Result<(), Error> {
         let Global {
             emulator,
-            is_emulator_named,
+            emulator_source,
             json,
         } = self.global;
-        let client = Client::new(&emulator, is_emulator_named);
+        let source = emulator_source.unwrap_or(ValueSource::DefaultValue);
+        let client = Client::new(&emulator, source);
         let done = self.command.run(&client, &mut Output::new(json));
         done.map_err(|error| error.map_commands(|text| client.commands(text)))
     }
@@ -176,7 +176,10 @@ fn emulator_url(text: &str) -> Result<Url, String> {
     let expected = "expected http://HOST:PORT, such as http://localhost:5000";
     let url = Url::parse(text).map_err(|error| format!("{error}; {expected}"))?;
     if url.scheme() == "https" {
-        return Err("the control API is asked over plain HTTP; write http://".to_owned());
+        return Err(
+            "write http://: the commands speak TLS by themselves where they show a token"
+                .to_owned(),
+        );
     }
     let only_origin = url.as_str().trim_end_matches('/') == url.origin().ascii_serialization();
     if url.scheme() == "http" && only_origin {

@@ -1,9 +1,12 @@
 use std::{
     fmt,
     io::{self, BufRead as _, BufReader},
+    net::IpAddr,
     time::Duration,
 };
 
+use clap::parser::ValueSource;
+use rustls::pki_types::ServerName;
 use serde::{
     Deserialize,
     de::{DeserializeOwned, IgnoredAny},
@@ -11,14 +14,23 @@ use serde::{
 use serde_json::Value;
 use ureq::{
     Agent, Body, Timeout,
+    config::Config,
     http::{
-        self, Method, Request, Response, StatusCode,
-        header::{AUTHORIZATION, CONTENT_TYPE},
+        Method, Request, Response, StatusCode,
+        header::{AUTHORIZATION, CONTENT_TYPE, HeaderValue},
+    },
+    unversioned::{
+        resolver::DefaultResolver,
+        transport::{Connector as _, TcpConnector},
     },
 };
 use url::{Host, Url};
 
-use crate::{error::Error, token::Token};
+use crate::{
+    error::Error,
+    tls::{Ca, Unproven},
+    token::Token,
+};
 
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
 const ANSWER_TIMEOUT: Duration = Duration::from_mins(1);
@@ -31,16 +43,29 @@ const SEALOCK: &str = "sealock ";
 /// The command that starts an emulator, and is for none.
 const SERVE: &str = "sealock serve";
 
+/// What everybody may ask for, so that nobody needs a token: it goes to whoever has the port.
+const OPEN_TO_EVERYBODY: [&str; 4] = ["health", "ca.pem", "bundle.pem", "azure-ca.pem"];
+
 /// A client of an emulator's control API.
 #[derive(Clone)]
 pub(crate) struct Client {
     emulator: String,
-    /// Whether it is on this machine: no other may see the token.
-    is_here: bool,
-    /// Whether it was named on the command line: then a command that we tell of has to name it, too.
-    is_named: bool,
-    agent: Agent,
+    /// What its certificate names it, if it is on this machine: no other may see the token.
+    name_here: Option<ServerName<'static>>,
+    /// Where its URL stands. If on the command line, a command that we tell of has to name it, too.
+    source: ValueSource,
     timeout: Option<Duration>,
+}
+
+/// What is shown to whoever answers, and how.
+enum Shown {
+    Nothing,
+    /// The token, in the clear: the user named it, and says where the emulator is.
+    Token(Token),
+    /// The token, once it has proved that it has the CA's key.
+    TokenWithProof(Token, Ca),
+    /// Nothing, although there is a token: whoever answers could be anybody.
+    NothingOf(Token),
 }
 
 /// An answer of the control API that is no refusal.
@@ -53,25 +78,11 @@ pub(crate) struct Answer {
 
 impl Client {
     /// A client of the emulator at `emulator`.
-    pub(crate) fn new(emulator: &Url, is_named: bool) -> Self {
-        let config = Agent::config_builder()
-            .http_status_as_error(false)
-            .max_redirects(0)
-            .max_redirects_will_error(false)
-            .proxy(None)
-            .timeout_connect(Some(CONNECT_TIMEOUT))
-            .user_agent(concat!("sealock/", env!("CARGO_PKG_VERSION")));
-        let is_here = match emulator.host() {
-            Some(Host::Domain(name)) => name == "localhost" || name.ends_with(".localhost"),
-            Some(Host::Ipv4(address)) => address.is_loopback(),
-            Some(Host::Ipv6(address)) => address.is_loopback(),
-            None => false,
-        };
+    pub(crate) fn new(emulator: &Url, source: ValueSource) -> Self {
         Self {
-            is_here,
-            is_named,
+            name_here: name_here(emulator),
+            source,
             emulator: emulator.origin().ascii_serialization(),
-            agent: config.build().new_agent(),
             timeout: Some(ANSWER_TIMEOUT),
         }
     }
@@ -84,7 +95,7 @@ impl Client {
     /// The text with each command in it as one for this emulator. A command follows a colon or begins the
     /// text, and ends before a comma, a semicolon or with the text.
     pub(crate) fn commands(&self, text: &str) -> String {
-        if !self.is_named {
+        if self.source != ValueSource::CommandLine {
             return text.to_owned();
         }
         let option = format!(" --emulator {}", self.emulator);
@@ -166,25 +177,57 @@ impl Client {
         if body.is_some() {
             builder = builder.header(CONTENT_TYPE, "application/json");
         }
-        if let Some(token) = Token::find()?.filter(|_| self.is_here) {
-            builder = builder.header(AUTHORIZATION, token.bearer()?);
+        let shown = self.shown(path)?;
+        if let Some(bearer) = shown.bearer()? {
+            builder = builder.header(AUTHORIZATION, bearer);
         }
         // No body is an empty one to ureq: without any, it would send POST and PUT in chunks.
         let body = body.map(Value::to_string).unwrap_or_default();
-        let response = self.run(builder.body(body));
-        let response = response.map_err(|error| self.unanswered(&request, error))?;
+        let agent = self.agent(&shown)?;
+        let request_with_body = builder.body(body).map_err(ureq::Error::from);
+        let response = request_with_body.and_then(|it| {
+            let it = agent.configure_request(it).timeout_global(self.timeout);
+            agent.run(it.build())
+        });
+        let response = response.map_err(|error| self.unanswered(&request, &shown, error))?;
         if is_page(&response) {
-            Err(Error::NoSealock(self.emulator.clone()))
-        } else if response.status().is_success() {
-            Ok((request, response))
-        } else {
-            Err(self.read(request, response)?.refusal())
+            return Err(Error::NoSealock(self.emulator.clone()));
+        }
+        match (response.status(), &shown) {
+            (status, _) if status.is_success() => Ok((request, response)),
+            (StatusCode::UNAUTHORIZED | StatusCode::FORBIDDEN, Shown::NothingOf(token)) => {
+                Err(token.withheld(&self.emulator))
+            }
+            _ => Err(self.read(request, response)?.refusal()),
         }
     }
 
-    fn run(&self, request: http::Result<Request<String>>) -> Result<Response<Body>, ureq::Error> {
-        let request = self.agent.configure_request(request?);
-        self.agent.run(request.timeout_global(self.timeout).build())
+    /// Decides whether whoever has the port is shown the token.
+    fn shown(&self, path: &str) -> Result<Shown, Error> {
+        if self.name_here.is_none() || OPEN_TO_EVERYBODY.contains(&path) {
+            return Ok(Shown::Nothing);
+        }
+        let Some(token) = Token::find()? else {
+            return Ok(Shown::Nothing);
+        };
+        Ok(match token.ca()? {
+            Some(ca) => Shown::TokenWithProof(token, ca),
+            None if token.is_named && self.source != ValueSource::DefaultValue => {
+                Shown::Token(token)
+            }
+            None => Shown::NothingOf(token),
+        })
+    }
+
+    /// Makes the agent that sends a request, over TLS if the token wants a proof first.
+    fn agent(&self, shown: &Shown) -> Result<Agent, Error> {
+        Ok(match (shown, &self.name_here) {
+            (Shown::TokenWithProof(_, ca), Some(name)) => {
+                let connector = TcpConnector::default().chain(ca.connector(name.clone())?);
+                Agent::with_parts(config(), connector, DefaultResolver::default())
+            }
+            _ => config().new_agent(),
+        })
     }
 
     fn read(&self, request: String, response: Response<Body>) -> Result<Answer, Error> {
@@ -205,7 +248,7 @@ impl Client {
         }
     }
 
-    fn unanswered(&self, request: &str, error: ureq::Error) -> Error {
+    fn unanswered(&self, request: &str, shown: &Shown, error: ureq::Error) -> Error {
         let nobody_listens = match &error {
             ureq::Error::Io(error) => matches!(
                 error.kind(),
@@ -221,10 +264,29 @@ impl Client {
         };
         if nobody_listens {
             Error::NoEmulator(self.emulator.clone())
+        } else if let ureq::Error::Other(why) = &error
+            && why.is::<Unproven>()
+            && let Shown::TokenWithProof(_, ca) = shown
+        {
+            Error::Unproven {
+                emulator: self.emulator.clone(),
+                ca: ca.path.clone(),
+                why: why.to_string(),
+            }
         } else if matches!(error, ureq::Error::Protocol(_)) {
             Error::NoSealock(self.emulator.clone())
         } else {
             incomplete(request, error)
+        }
+    }
+}
+
+impl Shown {
+    /// Returns the header that shows the token.
+    fn bearer(&self) -> Result<Option<HeaderValue>, Error> {
+        match self {
+            Self::Token(token) | Self::TokenWithProof(token, _) => token.bearer().map(Some),
+            Self::Nothing | Self::NothingOf(_) => Ok(None),
         }
     }
 }
@@ -293,6 +355,29 @@ impl Answer {
     }
 }
 
+/// The name in the certificate of an emulator on this machine. `None` if it is on another machine.
+fn name_here(emulator: &Url) -> Option<ServerName<'static>> {
+    match emulator.host()? {
+        Host::Domain(name) if name == "localhost" || name.ends_with(".localhost") => {
+            ServerName::try_from(name.to_owned()).ok()
+        }
+        Host::Ipv4(address) if address.is_loopback() => Some(IpAddr::from(address).into()),
+        Host::Ipv6(address) if address.is_loopback() => Some(IpAddr::from(address).into()),
+        _ => None,
+    }
+}
+
+fn config() -> Config {
+    Agent::config_builder()
+        .http_status_as_error(false)
+        .max_redirects(0)
+        .max_redirects_will_error(false)
+        .proxy(None)
+        .timeout_connect(Some(CONNECT_TIMEOUT))
+        .user_agent(concat!("sealock/", env!("CARGO_PKG_VERSION")))
+        .build()
+}
+
 /// Where the first command in a text begins.
 fn command(text: &str) -> Option<usize> {
     if text.starts_with(SEALOCK) {
@@ -354,11 +439,7 @@ mod tests {
             ("http://localhost.example", false),
             ("http://[2001:db8::1]", false),
         ] {
-            assert_eq!(
-                Client::new(&url.parse().unwrap(), false).is_here,
-                is_here,
-                "{url}"
-            );
+            assert_eq!(name_here(&url.parse().unwrap()).is_some(), is_here, "{url}");
         }
     }
 
@@ -397,7 +478,7 @@ mod tests {
 
     #[test]
     fn commands_in_a_text_name_the_emulator_that_was_named() {
-        let client = |is_named| Client::new(&"http://localhost:1".parse().unwrap(), is_named);
+        let client = |source| Client::new(&"http://localhost:1".parse().unwrap(), source);
         for (text, named) in [
             (
                 "sealock key enable",
@@ -415,8 +496,8 @@ mod tests {
             ),
             ("", ""),
         ] {
-            assert_eq!(client(true).commands(text), named);
-            assert_eq!(client(false).commands(text), text);
+            assert_eq!(client(ValueSource::CommandLine).commands(text), named);
+            assert_eq!(client(ValueSource::EnvVariable).commands(text), text);
         }
     }
 }

@@ -1,4 +1,4 @@
-use std::io;
+use std::{io, path::PathBuf};
 
 use ureq::http::StatusCode;
 
@@ -17,6 +17,16 @@ pub(crate) enum Error {
     /// Something else answers there.
     #[error("what answers at {0} is no Sealock")]
     NoSealock(String),
+    /// What answers may be another process, so the token was not shown.
+    #[error(
+        "what answers at {emulator} does not prove that it is the emulator of {}, so it was not shown the control API's \
+         token, nor asked anything: {why}", ca.display()
+    )]
+    Unproven {
+        emulator: String,
+        ca: PathBuf,
+        why: String,
+    },
     /// There was no answer, or not all of it.
     #[error("{request} failed: {why}")]
     Incomplete { request: String, why: String },
@@ -53,6 +63,10 @@ impl Error {
             Self::NoSealock(_) => Some(
                 "start one on another port with: sealock serve --listen 127.0.0.1:5001; \
                  and name it with --emulator http://localhost:PORT",
+            ),
+            Self::Unproven { .. } => Some(
+                "find out which process has that port; if it is another emulator of yours, run the command where the data \
+                 directory of that one lies, or name the file of its token: SEALOCK_CONTROL_TOKEN_FILE=PATH",
             ),
             Self::Unexpected { .. } => {
                 Some("is that an emulator of this version? name another one with --emulator")

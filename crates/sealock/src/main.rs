@@ -24,6 +24,7 @@ mod repair;
 mod role;
 mod serve;
 mod status;
+mod tls;
 mod token;
 mod trust;
 mod vault;

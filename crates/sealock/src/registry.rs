@@ -365,6 +365,7 @@ impl Identity {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use clap::parser::ValueSource;
 
     #[test]
     fn a_revoked_registry_says_why_and_since_when() {
@@ -385,7 +386,10 @@ mod tests {
             }
         }))
         .unwrap();
-        let client = Client::new(&"http://localhost:5000".parse().unwrap(), false);
+        let client = Client::new(
+            &"http://localhost:5000".parse().unwrap(),
+            ValueSource::DefaultValue,
+        );
         let text = anstream::adapter::strip_str(&registry.render(&client)).to_string();
         assert_eq!(
             text,

@@ -117,6 +117,7 @@ impl PendingPurge {
 
 #[cfg(test)]
 mod tests {
+    use clap::parser::ValueSource;
     use serde_json::json;
 
     use super::*;
@@ -134,7 +135,10 @@ mod tests {
                 "recover": "sealock vault recover kv1; then: sealock key recover k1 --vault kv1"},
         ]}))
         .unwrap();
-        let client = Client::new(&"http://localhost:1".parse().unwrap(), true);
+        let client = Client::new(
+            &"http://localhost:1".parse().unwrap(),
+            ValueSource::CommandLine,
+        );
         let shown = anstream::adapter::strip_str(&status.render(&client)).to_string();
         assert_eq!(
             shown,
@@ -167,7 +171,10 @@ key kv1/k1  to be purged: in 59m of running
             "quarantine": {"files": 0, "bytes": 0, "since": null},
         }))
         .unwrap();
-        let client = Client::new(&"http://localhost:1".parse().unwrap(), true);
+        let client = Client::new(
+            &"http://localhost:1".parse().unwrap(),
+            ValueSource::CommandLine,
+        );
         let shown = anstream::adapter::strip_str(&status.render(&client)).to_string();
         assert_eq!(
             shown,

@@ -114,14 +114,14 @@ impl Files {
         let ca = shown(&self.ca, "sealock-ca.pem");
         let bundle = shown(&self.bundle, "sealock-bundle.pem");
         let fetch = match (&self.ca, &self.bundle) {
-            (Some(_), Some(_)) => String::new(),
-            _ => section(
+            (Some(_), Some(_)) => None,
+            _ => Some(section(
                 "First, since this emulator keeps everything in memory",
                 &[
                     format!("curl -o {ca} {emulator}/_sealock/v1/ca.pem"),
                     format!("curl -o {bundle} {emulator}/_sealock/v1/bundle.pem"),
                 ],
-            ),
+            )),
         };
         let data_dir = self.ca.as_deref().and_then(|ca| ca.parent()?.parent());
         let install = match data_dir {
@@ -180,7 +180,8 @@ impl Files {
                 &[format!("sudo {}", client.commands(&install))],
             ),
         ];
-        [fetch, sections.join("\n\n")].concat()
+        let sections = fetch.into_iter().chain(sections);
+        sections.collect::<Vec<_>>().join("\n\n")
     }
 }
 

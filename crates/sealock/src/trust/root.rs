@@ -4,11 +4,13 @@ use std::{env, io::Read as _, os::unix::fs::MetadataExt as _, path::Path};
 
 use fs_err::{self as fs, os::unix::fs::OpenOptionsExt as _};
 use rustix::fs::OFlags;
-use sealock_emulator::{LOCAL_CA_NAME, fingerprint};
-use x509_parser::{
-    der_parser::{Oid, oid},
-    parse_x509_certificate,
+use sealock_emulator::fingerprint;
+use x509_cert::{
+    Certificate, TbsCertificate, Version,
+    der::{Decode as _, Encode, asn1::ObjectIdentifier},
+    ext::{Extension, pkix::SubjectKeyIdentifier},
 };
+use x509_parser::parse_x509_certificate;
 
 use crate::error::Error;
 
@@ -26,52 +28,98 @@ pub(super) struct Root {
     der: Vec<u8>,
 }
 
-/// The subject of an extension of the CA, and the value that it has to have: in DER, so that no two readers understand it
-/// differently.
-struct Extension {
+/// A part of the CA, and the DER that it has to be, so that no two readers understand it differently.
+struct Part {
     what: &'static str,
-    oid: Oid<'static>,
-    critical: bool,
     value: &'static [u8],
 }
 
-const EXTENSIONS: [Extension; 4] = [
-    Extension {
-        what: "name constraints, which must permit localhost, 127.0.0.0/8 and ::1 alone",
-        oid: oid!(2.5.29.30),
+const NAME: Part = Part {
+    what: "names",
+    // An organization and a common name.
+    value: b"\x30\x35\
+        \x31\x10\x30\x0e\x06\x03\x55\x04\x0a\x0c\x07Sealock\
+        \x31\x21\x30\x1f\x06\x03\x55\x04\x03\x0c\x18Sealock CA for localhost",
+};
+
+const SIGNATURE_ALGORITHM: Part = Part {
+    what: "signature's algorithm",
+    // ecdsa-with-SHA256
+    value: b"\x30\x0a\x06\x08\x2a\x86\x48\xce\x3d\x04\x03\x02",
+};
+
+const KEY_ALGORITHM: Part = Part {
+    what: "key's algorithm",
+    // An elliptic curve: P-256.
+    value: b"\x30\x13\x06\x07\x2a\x86\x48\xce\x3d\x02\x01\x06\x08\x2a\x86\x48\xce\x3d\x03\x01\x07",
+};
+
+/// An extension of the CA, with the value that it has to have.
+struct KnownExtension {
+    oid: ObjectIdentifier,
+    critical: bool,
+    part: Part,
+}
+
+const EXTENSIONS: [KnownExtension; 4] = [
+    KnownExtension {
+        oid: ObjectIdentifier::new_unwrap("2.5.29.30"),
         critical: true,
-        // Permitted subtrees: a DNS name, and two addresses with their masks.
-        value: b"\x30\x3f\xa0\x3d\
-            \x30\x0b\x82\x09localhost\
-            \x30\x0a\x87\x08\x7f\x00\x00\x00\xff\x00\x00\x00\
-            \x30\x22\x87\x20\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x01\
-            \xff\xff\xff\xff\xff\xff\xff\xff\xff\xff\xff\xff\xff\xff\xff\xff",
+        part: Part {
+            what: "name constraints, which must permit localhost, 127.0.0.0/8 and ::1 alone",
+            // Permitted subtrees: a DNS name, and two addresses with their masks.
+            value: b"\x30\x3f\xa0\x3d\
+                \x30\x0b\x82\x09localhost\
+                \x30\x0a\x87\x08\x7f\x00\x00\x00\xff\x00\x00\x00\
+                \x30\x22\x87\x20\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x01\
+                \xff\xff\xff\xff\xff\xff\xff\xff\xff\xff\xff\xff\xff\xff\xff\xff",
+        },
     },
-    Extension {
-        what: "basic constraints",
-        oid: oid!(2.5.29.19),
+    KnownExtension {
+        oid: ObjectIdentifier::new_unwrap("2.5.29.19"),
         critical: true,
-        // A CA, with one CA below it.
-        value: b"\x30\x06\x01\x01\xff\x02\x01\x01",
+        part: Part {
+            what: "basic constraints",
+            // A CA, with one CA below it.
+            value: b"\x30\x06\x01\x01\xff\x02\x01\x01",
+        },
     },
-    Extension {
-        what: "key usage",
-        oid: oid!(2.5.29.15),
+    KnownExtension {
+        oid: ObjectIdentifier::new_unwrap("2.5.29.15"),
         critical: true,
-        // It signs certificates and lists of revoked ones. It is no server itself.
-        value: b"\x03\x02\x01\x06",
+        part: Part {
+            what: "key usage",
+            // It signs certificates and lists of revoked ones. It is no server itself.
+            value: b"\x03\x02\x01\x06",
+        },
     },
-    Extension {
-        what: "extended key usage",
-        oid: oid!(2.5.29.37),
+    KnownExtension {
+        oid: ObjectIdentifier::new_unwrap("2.5.29.37"),
         critical: false,
-        // Servers alone.
-        value: b"\x30\x0a\x06\x08\x2b\x06\x01\x05\x05\x07\x03\x01",
+        part: Part {
+            what: "extended key usage",
+            // Servers alone.
+            value: b"\x30\x0a\x06\x08\x2b\x06\x01\x05\x05\x07\x03\x01",
+        },
     },
 ];
 
 /// An identifier of the public key, which permits nothing.
-const KEY_IDENTIFIER: Oid<'static> = oid!(2.5.29.14);
+const KEY_IDENTIFIER: ObjectIdentifier = ObjectIdentifier::new_unwrap("2.5.29.14");
+
+impl Part {
+    /// Compares the part with a certificate's.
+    fn check(&self, found: &impl Encode) -> Result<(), String> {
+        match found.to_der() {
+            Ok(found) if found == self.value => Ok(()),
+            _ => Err(self.difference()),
+        }
+    }
+
+    fn difference(&self) -> String {
+        format!("it differs from an emulator's CA in its {}", self.what)
+    }
+}
 
 impl Root {
     /// Reads the CA of a data directory. The file must be of a user who may decide what is trusted here: whoever
@@ -146,44 +194,40 @@ impl Root {
         Ok(root)
     }
 
-    /// Compares the certificate with what an emulator makes. So there is nothing in it that permits more, such as names
-    /// of its own, by which it would be a server's certificate as well.
+    /// Compares the certificate with what an emulator makes: all of it is fixed but the serial number, the validity, the key
+    /// and its identifier. So there is nothing in it that permits more, such as names of its own, by which it would be a
+    /// server's certificate as well, and nothing that a reader could take for something else.
     fn check(&self) -> Result<(), String> {
-        let Ok((rest, certificate)) = parse_x509_certificate(&self.der) else {
-            return Err("it is no certificate".to_owned());
-        };
-        if !rest.is_empty() {
-            return Err("something follows the certificate".to_owned());
+        let certificate = Certificate::from_der(&self.der)
+            .map_err(|error| format!("it is no certificate in DER ({error})"))?;
+        // A reader may overlook something. Nobody writes what was overlooked.
+        if certificate.to_der().as_ref() != Ok(&self.der) {
+            return Err("it is a certificate in another form than DER's only one".to_owned());
         }
-        for wanted in &EXTENSIONS {
-            let mut found = certificate
-                .extensions()
-                .iter()
-                .filter(|it| it.oid == wanted.oid);
-            let is_as_wanted = found
-                .next()
-                .is_some_and(|it| it.critical == wanted.critical && it.value == wanted.value);
-            if !is_as_wanted || found.next().is_some() {
-                return Err(format!(
-                    "it differs from an emulator's CA in its {}",
-                    wanted.what
-                ));
-            }
+        let content = certificate.tbs_certificate();
+        // Go takes the constraints of an earlier version for none.
+        if content.version() != Version::V3 {
+            return Err("it is of another version than 3".to_owned());
         }
-        let known = |oid: &Oid<'_>| {
-            *oid == KEY_IDENTIFIER || EXTENSIONS.iter().any(|wanted| wanted.oid == *oid)
-        };
-        if let Some(unknown) = certificate.extensions().iter().find(|it| !known(&it.oid)) {
-            return Err(format!(
-                "it has an extension that an emulator's CA has not ({})",
-                unknown.oid
-            ));
+        if content.issuer_unique_id().is_some() || content.subject_unique_id().is_some() {
+            return Err("it has a unique identifier, which an emulator's CA has not".to_owned());
         }
-        let subject = certificate.subject();
-        if subject.to_string() != format!("O=Sealock, CN={LOCAL_CA_NAME}")
-            || certificate.issuer() != subject
-        {
-            return Err("its names are not those of an emulator's CA".to_owned());
+        check_extensions(content)?;
+        NAME.check(content.subject())?;
+        NAME.check(content.issuer())?;
+        SIGNATURE_ALGORITHM.check(content.signature())?;
+        SIGNATURE_ALGORITHM.check(certificate.signature_algorithm())?;
+        KEY_ALGORITHM.check(&content.subject_public_key_info().algorithm)?;
+        let signature = certificate.signature().as_bytes();
+        let key = content
+            .subject_public_key_info()
+            .subject_public_key
+            .as_bytes();
+        let is_signed = parse_x509_certificate(&self.der)
+            .is_ok_and(|(_, certificate)| certificate.verify_signature(None).is_ok());
+        // Whole bytes, or who verifies might leave out bits.
+        if signature.is_none() || key.is_none() || !is_signed {
+            return Err("its signature is not its own".to_owned());
         }
         Ok(())
     }
@@ -199,6 +243,45 @@ impl Root {
             &pem::Pem::new("CERTIFICATE", self.der.as_slice()),
             pem::EncodeConfig::new().set_line_ending(pem::LineEnding::LF),
         )
+    }
+}
+
+/// Compares the extensions with those that an emulator's CA has, each of them once.
+fn check_extensions(content: &TbsCertificate) -> Result<(), String> {
+    let extensions = content.extensions().map_or(&[][..], Vec::as_slice);
+    let only = |oid: ObjectIdentifier| {
+        let mut found = extensions.iter().filter(|it| it.extn_id == oid);
+        found.next().filter(|_| found.next().is_none())
+    };
+    for KnownExtension {
+        oid,
+        critical,
+        part,
+    } in &EXTENSIONS
+    {
+        let is_as_wanted =
+            |it: &Extension| it.critical == *critical && it.extn_value.as_bytes() == part.value;
+        if !only(*oid).is_some_and(is_as_wanted) {
+            return Err(part.difference());
+        }
+    }
+    let is_identifier = |it: &Extension| {
+        let value = it.extn_value.as_bytes();
+        let read = SubjectKeyIdentifier::from_der(value).and_then(|read| read.to_der());
+        !it.critical && read.is_ok_and(|read| read == value)
+    };
+    if !only(KEY_IDENTIFIER).is_some_and(is_identifier) {
+        return Err("it differs from an emulator's CA in its key's identifier".to_owned());
+    }
+    let known = |oid: ObjectIdentifier| {
+        oid == KEY_IDENTIFIER || EXTENSIONS.iter().any(|wanted| wanted.oid == oid)
+    };
+    match extensions.iter().find(|it| !known(it.extn_id)) {
+        Some(unknown) => Err(format!(
+            "it has an extension that an emulator's CA has not ({})",
+            unknown.extn_id
+        )),
+        None => Ok(()),
     }
 }
 
