@@ -268,10 +268,6 @@ impl Registry {
                 |known| known.value.clone(),
             );
             record.sparse |= sparse;
-            // Of one that does not say it itself, the last push says what it is.
-            record.media_type.clone_from(&manifest.media_type);
-            // One of an earlier version does not say.
-            record.subject = manifest.subject;
             if let Some(subject) = &manifest.subject {
                 batch = self.refer(repository, &digest, subject, batch);
             }
