@@ -80,9 +80,10 @@ where
                 Some(place) => server.answer(request, peer, place.clone()).await,
                 None => crowded(),
             };
-            let response = match is_head {
-                true => without_body(response),
-                false => response,
+            let response = if is_head {
+                without_body(response)
+            } else {
+                response
             };
             Ok::<_, Infallible>(response.map(|body| Answer {
                 body,
