@@ -18,8 +18,8 @@ use crate::{
     tls::Trust,
 };
 
-/// What is logged unless `RUST_LOG` says otherwise.
-const LOG_FILTER: &str = "warn,sealock=info";
+/// What is logged unless `RUST_LOG` says otherwise. h2 warns of clients that break its limits, and any client can.
+const LOG_FILTER: &str = "warn,sealock=info,h2=error";
 
 /// The interval between attempts to write the ready file while the disk refuses it.
 const READY_FILE_AGAIN: Duration = Duration::from_secs(1);
