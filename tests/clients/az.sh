@@ -171,7 +171,7 @@ check "create another identity" sealock identity create operator
 for vault in keys protected sealock; do
     check "it may do everything in $vault" may_do_everything "$vault"
 done
-refused "several identities: one has to be named" 'Multiple user assigned identities' key list --vault-name keys
+refused "several identities: one has to be named" 'Unable to load the proper Managed Identity' key list --vault-name keys
 check "log in with the one by its name" logged_in userAssignedIdentity \
     "MSIClient-$(sealock identity list --json | jq -r '.identities[] | select(.name == "operator").client_id')"
 
