@@ -43,13 +43,13 @@ impl Ca {
 
 /// A CA's certificate in its parts, to be put together as no library does.
 pub(crate) struct Draft {
-    /// What is signed: each element as it is encoded.
+    /// The signed part: each element as it is encoded.
     pub(crate) content: Vec<Vec<u8>>,
     /// The algorithm beside the signature.
     pub(crate) algorithm: Vec<u8>,
     /// The number of the signature's bits that are none.
     pub(crate) unused_bits: u8,
-    /// What follows the signature.
+    /// The bytes behind the signature.
     pub(crate) rest: Vec<u8>,
     /// Signs it.
     pub(crate) key: KeyPair,

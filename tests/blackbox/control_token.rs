@@ -1,4 +1,4 @@
-//! Whom the command line shows the control API's token.
+//! The processes to which the command line shows the control API's token.
 
 use std::{
     fs,

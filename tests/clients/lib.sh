@@ -172,3 +172,13 @@ equal() {
         return 1
     }
 }
+
+# docker_finds IMAGE: waits until docker knows its registry's name. It looks at the hosts file again only five seconds after
+# the last time.
+docker_finds() {
+    local deadline=$((SECONDS + 20))
+    while docker pull "$1" >"$STATE/pulling" 2>&1 || grep 'no such host' "$STATE/pulling"; do
+        ((SECONDS < deadline)) || return 1
+        sleep 0.2
+    done
+}

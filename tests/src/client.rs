@@ -8,7 +8,7 @@ use ureq::{
 
 use crate::{Image, digest_of};
 
-/// What clients of today say of manifests.
+/// The types of manifests that clients of today accept.
 const ACCEPT: &str = "application/vnd.oci.image.index.v1+json, application/vnd.oci.image.manifest.v1+json, \
     application/vnd.oci.artifact.manifest.v1+json, application/vnd.docker.distribution.manifest.list.v2+json, \
     application/vnd.docker.distribution.manifest.v2+json, */*";

@@ -20,12 +20,12 @@ const DRAIN_LIMIT: Duration = Duration::from_secs(2);
 /// A request's body that leaves behind what its reader did not want.
 pub(crate) struct Body {
     incoming: Option<Incoming>,
-    /// Whether a body that has ended says so, which one in chunks does not.
+    /// True for a body that marks its end. One in chunks does not.
     marks_end: bool,
     unread: Unread,
 }
 
-/// Why a body did not come whole.
+/// A reason for which a body did not come whole.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum BodyError {
     /// The connection ended, or brought something else.

@@ -117,7 +117,7 @@ fn below(host: &str, domain: &str) -> Option<String> {
     (!name.is_empty()).then(|| name.to_owned())
 }
 
-/// Whom the request is for: the target's authority, or else the one `Host` header. `None` if it does not say, or says two
+/// The host that a request is for: the target's authority, or else the one `Host` header. `None` if it does not say, or says two
 /// things. HTTP/1 has a server ignore a `Host` beside an authority; to HTTP/2 one that differs is malformed.
 ///
 /// <https://www.rfc-editor.org/rfc/rfc9112#section-3.2.2>,

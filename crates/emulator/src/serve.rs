@@ -18,7 +18,7 @@ use crate::{
     tls::Trust,
 };
 
-/// What is logged unless `RUST_LOG` says otherwise. h2 warns of clients that break its limits, and any client can.
+/// The log's filter unless `RUST_LOG` says otherwise. h2 warns of clients that break its limits, and any client can.
 const LOG_FILTER: &str = "warn,sealock=info,h2=error";
 
 /// The interval between attempts to write the ready file while the disk refuses it.

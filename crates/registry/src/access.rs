@@ -278,7 +278,7 @@ impl Subject {
         }
     }
 
-    /// Whoever shows no credentials.
+    /// The subject without credentials.
     pub(crate) fn anonymous(permissions: Permissions) -> Self {
         Self {
             is_anonymous: true,

@@ -150,7 +150,7 @@ impl Registry {
             .map_err(|error| Error::Internal(error.to_string()))
     }
 
-    /// What the bearer of `token` may do. None if it is not one that this registry issued for one of these
+    /// The permissions of the bearer of `token`. None if it is not one that this registry issued for one of these
     /// audiences, or has ended.
     pub(crate) fn bearer(&self, audiences: &[&str], token: &str) -> Option<Permissions> {
         let claims: Claims<Access> = self.claims(audiences, token)?;

@@ -76,9 +76,9 @@ pub enum Error {
     /// `MANIFEST_UNKNOWN`: one of a type that the client does not say it can read.
     #[error("{found} found, but accept header does not support {unsupported}")]
     ManifestNotAccepted {
-        /// What it is.
+        /// Its kind.
         found: &'static str,
-        /// The same, of many.
+        /// The plural of its kind.
         unsupported: &'static str,
     },
     /// `MANIFEST_INVALID`, with 413.
@@ -127,9 +127,9 @@ pub enum Error {
     NameTooLong {
         /// Its first characters.
         begins: String,
-        /// How many it has.
+        /// Its number of characters.
         length: usize,
-        /// How many it may have.
+        /// The largest number of characters.
         limit: usize,
     },
     /// `NAME_UNKNOWN`

@@ -20,7 +20,7 @@ pub struct Descriptor {
     pub size: u64,
     /// What an entry of an index runs on.
     pub platform: Option<Platform>,
-    /// Whether it lives elsewhere, as a foreign or non-distributable layer does: it is not required here.
+    /// True if it lives elsewhere, as a foreign or non-distributable layer does: it is not required here.
     pub foreign: bool,
 }
 

@@ -14,7 +14,7 @@ use crate::{
     manifests::{MANIFESTS, TAGS},
 };
 
-/// How far stamps may run ahead of a clock that stands still, or that the system set back a little.
+/// The lead that stamps may have on a clock that stands still, or that the system set back a little.
 const LEAD: SignedDuration = SignedDuration::from_secs(1);
 
 /// The last stamp that this process gave in each registry. Clones share them.

@@ -47,7 +47,7 @@ struct Global {
         value_parser = emulator_url
     )]
     emulator: Url,
-    /// Where its URL stands: on the command line, in the environment, or nowhere.
+    /// The place of its URL: the command line, the environment, or none.
     #[arg(skip)]
     emulator_source: Option<ValueSource>,
     /// Print the control API's JSON

@@ -43,21 +43,21 @@ const SEALOCK: &str = "sealock ";
 /// The command that starts an emulator, and is for none.
 const SERVE: &str = "sealock serve";
 
-/// What everybody may ask for, so that nobody needs a token: it goes to whoever has the port.
+/// The paths that everybody may ask for. They need no token, which would go to whoever has the port.
 const OPEN_TO_EVERYBODY: [&str; 4] = ["health", "ca.pem", "bundle.pem", "azure-ca.pem"];
 
 /// A client of an emulator's control API.
 #[derive(Clone)]
 pub(crate) struct Client {
     emulator: String,
-    /// What its certificate names it, if it is on this machine: no other may see the token.
+    /// The name in its certificate, if it is on this machine: no other may see the token.
     name_here: Option<ServerName<'static>>,
-    /// Where its URL stands. If on the command line, a command that we tell of has to name it, too.
+    /// The place of its URL. If that is the command line, a command that we tell of has to name it, too.
     source: ValueSource,
     timeout: Option<Duration>,
 }
 
-/// What is shown to whoever answers, and how.
+/// The proof of the caller that a request shows, and the way in which it does.
 enum Shown {
     Nothing,
     /// The token, in the clear: the user named it, and says where the emulator is.

@@ -17,7 +17,7 @@ pub(crate) enum Error {
     /// Something else answers there.
     #[error("what answers at {0} is no Sealock")]
     NoSealock(String),
-    /// What answers may be another process, so the token was not shown.
+    /// The process at the port may be another one, so the token was not shown.
     #[error(
         "what answers at {emulator} does not prove that it is the emulator of {}, so it was not shown the control API's \
          token, nor asked anything: {why}", ca.display()

@@ -12,14 +12,14 @@ use crate::{error::Error, tls::Ca};
 /// Where an emulator keeps it that was started in this directory without being told where.
 const DEFAULT_TOKEN_FILE: &str = ".sealock/control.token";
 
-/// Where the CA lies, from the directory of the token in it: both are in an emulator's data directory.
+/// The CA's path from the directory of the token: both are in an emulator's data directory.
 const CA_FILE: &str = "tls/ca.pem";
 
 /// What an emulator with `auth = "enforced"` asks the command line for.
 pub(crate) struct Token {
     secret: Zeroizing<String>,
     path: PathBuf,
-    /// Whether the user named its file.
+    /// True if the user named its file.
     pub(crate) is_named: bool,
 }
 

@@ -117,7 +117,7 @@ impl SignatureAlgorithm {
 }
 
 impl SignatureAlgorithm {
-    /// How many bytes an RSA key has at least: PSS takes two hashes and two bytes (RFC 8017, 9.1.1).
+    /// The least number of bytes of an RSA key: PSS takes two hashes and two bytes (RFC 8017, 9.1.1).
     pub(crate) fn least_rsa_bytes(self) -> usize {
         match self {
             Self::Ps(sha) => 2 * sha.bytes() + 2,

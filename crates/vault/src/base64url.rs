@@ -36,7 +36,7 @@ pub(crate) fn decode_required(field: &str, text: Option<&str>) -> Result<Zeroizi
     decode(field, text).map_err(|error| Error::BadParameter(format!("{error}{}", required(field))))
 }
 
-/// What is said of a `field` that must be there and is not.
+/// The refusal of a body without a `field` that it must have.
 pub(crate) fn required(field: &str) -> Error {
     Error::BadParameter(format!("Property '{field}' is required.\r\n"))
 }

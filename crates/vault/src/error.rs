@@ -266,15 +266,15 @@ pub enum Error {
     /// No vault has keys of this type.
     #[error("Invalid kty value: {kty}")]
     KeyTypeNotSupported {
-        /// What was named, if it is short.
+        /// The type that was named, if it is short.
         kty: String,
     },
     /// No vault has keys of this type in this size.
     #[error("Unsupported key size ({size}). Supported sizes are [{}]", separated(.supported))]
     KeySizeNotSupported {
-        /// What was asked for, in bits.
+        /// The size that was asked for, in bits.
         size: u32,
-        /// What can be asked for.
+        /// The sizes that there are, in bits.
         supported: &'static [u32],
     },
     /// Keys in hardware are for vaults of the premium tier.
@@ -289,7 +289,7 @@ pub enum Error {
     /// The members of an imported key are not those of one RSA key.
     #[error("RSA key is not valid - cannot instantiate crypto service")]
     RsaKeyInvalid {
-        /// What is wrong; never what is in it.
+        /// The fault, without anything of the key.
         why: &'static str,
     },
     /// Nothing can be restored from this. The text is Azure's.
@@ -299,14 +299,14 @@ pub enum Error {
     /// <https://github.com/MicrosoftDocs/azure-docs/issues/107520>
     #[error("Cannot decrypt backup blob.")]
     BackupNotDecrypted {
-        /// Where it is from, or what is wrong with it.
+        /// Its origin or its fault, and the way out.
         why: &'static str,
     },
     /// There are too many tags, or one is too long. The text is Azure's, without a name and with
     /// two spaces: <https://github.com/hashicorp/terraform-provider-azurerm/issues/16780>
-    #[error("Property  has invalid value\r\n")]
+    #[error("{PROPERTY_INVALID}")]
     TagsInvalid {
-        /// What a key can have.
+        /// The limits that a key's tags have.
         why: String,
     },
     /// Azure can do it; the emulator cannot.
@@ -486,6 +486,9 @@ fn separated(sizes: &[u32]) -> String {
     let sizes: Vec<_> = sizes.iter().map(u32::to_string).collect();
     sizes.join(", ")
 }
+
+/// Azure's text for a property that is not what it must be. It lacks the name, and so has two spaces.
+pub(crate) const PROPERTY_INVALID: &str = "Property  has invalid value\r\n";
 
 /// How long a word can be that one of a key's few words was to be.
 const WORD_LIMIT: usize = 16;

@@ -87,19 +87,15 @@ impl KeySpec {
             }
             KeyType::Ec | KeyType::EcHsm => {
                 let curve = self.curve.unwrap_or(Curve::P256);
-                match self.key_size {
-                    Some(size) if !KeyShape::EC_BITS.contains(&size) => {
-                        Err(Error::KeySizeNotSupported {
-                            size,
-                            supported: &KeyShape::EC_BITS,
-                        })
-                    }
-                    Some(size) if size != curve.bits() => Err(Error::BadParameter(format!(
+                let size = self.key_size.unwrap_or(curve.bits());
+                check_size(size, &KeyShape::EC_BITS)?;
+                if size != curve.bits() {
+                    return Err(Error::BadParameter(format!(
                         "The key size {size} is not valid for {} keys on the curve {curve}; leave it out.",
                         self.kty
-                    ))),
-                    _ => Ok(KeyShape::Ec { curve }),
+                    )));
                 }
+                Ok(KeyShape::Ec { curve })
             }
             KeyType::Oct => Err(self.kty.not_supported()),
             KeyType::OctHsm => {
@@ -218,7 +214,7 @@ impl FromStr for KeyType {
     }
 }
 
-/// What JSON has for a key's type where it is not Azure's.
+/// A key's type in JSON where it is not one of Azure's.
 impl TryFrom<String> for KeyType {
     type Error = String;
 

@@ -37,23 +37,23 @@ const STREAM_LIMIT: u32 = 100;
 /// The largest head of a request. There can be many at a time.
 const HEAD_BYTES: u32 = 32 << 10;
 
-/// How many bytes of a request's body, and of all bodies of a connection, a client may send before they are read.
+/// The bytes of a request's body, and of all bodies of a connection, that a client may send before they are read.
 const STREAM_WINDOW: u32 = 512 << 10;
 const CONNECTION_WINDOW: u32 = 1 << 20;
 
-/// How many bytes of an answer wait for its client, and how many are added at a time.
+/// The bytes of an answer that wait for its client, and those that are added at a time.
 const SEND_BYTES: usize = 64 << 10;
 const PIECE_BYTES: usize = 32 << 10;
 
-/// How many requests a client may take back before they were looked at, until its connection ends.
+/// The number of requests that a client may take back before they were looked at, until its connection ends.
 /// <https://rustsec.org/advisories/RUSTSEC-2023-0034.html>
 const RESET_LIMIT: usize = 20;
 
-/// How many streams may be refused, until the connection ends: those that a client opens before it knows the limit are no
+/// The number of streams that may be refused, until the connection ends: those that a client opens before it knows the limit are no
 /// attack. <https://rustsec.org/advisories/RUSTSEC-2024-0003.html>
 const REFUSAL_LIMIT: usize = 1024;
 
-/// How long a client without a request may take to leave, once it was told to.
+/// The time that a client without a request may take to leave, once it was told to.
 const LEAVE_LIMIT: Duration = Duration::from_secs(1);
 
 /// Serves the requests of a connection until its client leaves, has asked for nothing for [`HEAD_LIMIT`], or is told
@@ -105,8 +105,13 @@ where
         .serve_connection(TokioIo::new(stream), service);
     let mut connection = pin!(connection);
     let ended = tokio::select! {
-        ended = connection.as_mut() => ended,
-        () = leave(server, &streams) => {
+        ended = connection.as_mut() => Some(ended),
+        () = server.told_to_end() => None,
+        () = without_streams(&streams, HEAD_LIMIT) => None,
+    };
+    let ended = match ended {
+        Some(ended) => ended,
+        None => {
             connection.as_mut().graceful_shutdown();
             tokio::select! {
                 ended = connection => ended,
@@ -116,18 +121,6 @@ where
     };
     if let Err(error) = ended {
         tracing::debug!(%error, "an HTTP/2 connection ended early");
-    }
-}
-
-/// Returns once the connection has to end.
-async fn leave<H, F>(server: &Server<H>, streams: &watch::Sender<usize>)
-where
-    H: Fn(Request) -> F + Clone + Send + Sync + 'static,
-    F: Future<Output = Response> + Send + 'static,
-{
-    tokio::select! {
-        () = server.told_to_end() => {}
-        () = without_streams(streams, HEAD_LIMIT) => {}
     }
 }
 
@@ -174,7 +167,7 @@ impl Drop for Stream {
 }
 
 task_local! {
-    /// When the client of this task's stream last had room for more of the answer; `None` before there is one.
+    /// The last time at which the client of this task's stream had room for more of the answer; `None` before there is one.
     static TAKEN: Cell<Option<Instant>>;
 }
 
@@ -214,7 +207,7 @@ async fn stalled() {
 /// its hand, so that only when the client has taken all but one byte can the stream be over, with its place.
 struct Answer {
     body: Body,
-    /// What is left of the last frame.
+    /// The rest of the last frame.
     rest: Bytes,
     _stream: Stream,
     _place: Option<Place>,

@@ -9,21 +9,22 @@ use crate::{
 /// The types of manifests that a client says it can read.
 ///
 /// A range such as `*/*` names none, and weights (`q=`) mean nothing, as in distribution.
-pub(super) struct Accepted(Vec<String>);
+pub(super) struct Accepted<'a>(Vec<&'a str>);
 
-impl Accepted {
-    pub(super) fn of(headers: &HeaderMap) -> Self {
+impl<'a> Accepted<'a> {
+    pub(super) fn of(headers: &'a HeaderMap) -> Self {
         let values = headers.get_all(header::ACCEPT).iter();
         let types = values
             .filter_map(|value| value.to_str().ok())
             .flat_map(|value| value.split(','))
             .filter_map(|entry| entry.split(';').next())
-            .map(|name| name.trim().to_ascii_lowercase());
+            .map(str::trim);
         Self(types.collect())
     }
 
     fn has(&self, media_type: &str) -> bool {
-        self.0.iter().any(|accepted| accepted == media_type)
+        let mut accepted = self.0.iter();
+        accepted.any(|accepted| accepted.eq_ignore_ascii_case(media_type))
     }
 
     /// Checks that the client names the type, if it is OCI's: clients that are older would take such a manifest for

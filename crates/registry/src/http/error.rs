@@ -56,7 +56,7 @@ fn entry(error: &Error, names: &PublicName) -> String {
     format!("{{\"code\":{code},\"message\":{message}{detail}}}")
 }
 
-/// What an error says besides its message. Where ACR's is known, it is the same.
+/// The detail of an error: ACR's, where that is known.
 fn detail(error: &Error, names: &PublicName) -> Option<Value> {
     let detail = match error {
         Error::Denied(revocation) => json!({

@@ -37,7 +37,8 @@ pub(super) async fn answer(
 
 async fn get(call: Call, repository: &RepositoryName, reference: &Reference) -> Answer {
     let (mut found, mut bytes) = call.registry.manifest(repository, reference).await?;
-    if !call.knows(&etag(&found)) {
+    let mut tag = etag(&found);
+    if !call.knows(&tag) {
         let accepted = Accepted::of(&call.headers);
         accepted.check(&found.media_type)?;
         // Under its digest nothing else can stand for it.
@@ -53,13 +54,13 @@ async fn get(call: Call, repository: &RepositoryName, reference: &Reference) -> 
             let digest = Reference::Digest(digest);
             (found, bytes) = call.registry.manifest(repository, &digest).await?;
             accepted.check_instead(&found.media_type)?;
+            tag = etag(&found);
         }
     }
-    let etag = etag(&found);
     let response = as_download(Response::builder())
-        .header(header::ETAG, &etag)
+        .header(header::ETAG, &tag)
         .header("docker-content-digest", found.digest.to_string());
-    let response = if call.knows(&etag) {
+    let response = if call.knows(&tag) {
         response
             .status(StatusCode::NOT_MODIFIED)
             .body(Body::empty())

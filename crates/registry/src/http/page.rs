@@ -10,7 +10,7 @@ use serde_json::Value;
 use super::Call;
 use crate::{Error, registry::Page};
 
-/// What a query's value does not show as it is.
+/// The characters that are encoded in a query's value.
 const RESERVED: &AsciiSet = &NON_ALPHANUMERIC
     .remove(b'-')
     .remove(b'.')

@@ -8,6 +8,7 @@ use super::{Answer, Call, keys::identifier};
 use crate::{
     Encrypted, Error, KeyOperation, KeyUse, Outcome, Result,
     base64url::{decode, decode_required, encode},
+    error::PROPERTY_INVALID,
 };
 
 /// What to do with a key, and how. Binary is in base64url.
@@ -67,9 +68,7 @@ impl UseBody {
         let algorithm = self.alg.as_deref().unwrap_or_default();
         if algorithm.is_empty() {
             // The two spaces and the line's end are Azure's.
-            return Err(Error::BadParameter(
-                "Property  has invalid value\r\n".to_owned(),
-            ));
+            return Err(Error::BadParameter(PROPERTY_INVALID.to_owned()));
         }
         let value = decode_required("value", self.value.as_ref().map(|value| value.as_str()))?;
         let optional = |field: &str, text: &Option<String>| -> Result<Option<Vec<u8>>> {

@@ -15,7 +15,7 @@ use super::{
 };
 use crate::{
     Curve, Error, ImportedKey, JsonWebKey, Key, KeyOperation, KeyPermission, KeySpec, KeyType,
-    Result, base64url::required, json::Object,
+    Result, base64url::required, error::PROPERTY_INVALID, json::Object,
 };
 
 /// <https://learn.microsoft.com/rest/api/keyvault/keys/create-key/create-key#request-body>
@@ -82,7 +82,7 @@ pub(super) async fn create(mut call: Call<'_>, key: KeyName) -> Answer {
     Ok(new_version(&call, &created))
 }
 
-/// What a key is to be for. From the API of 2026 on, it can be for what the emulator has not.
+/// The operations of a key. The API of 2026 has some that the emulator does not support.
 fn operations(names: Option<&[String]>) -> Result<Option<Vec<KeyOperation>>> {
     let parse = |name: &String| match name.to_ascii_lowercase().as_str() {
         "securewrapkey" | "secureunwrapkey" => Err(Error::NotSupported("secure wrapping")),
@@ -95,7 +95,7 @@ fn operations(names: Option<&[String]>) -> Result<Option<Vec<KeyOperation>>> {
 
 /// Azure's text says it twice, in a recording of azure-sdk-for-java's `createKeyNullType`.
 fn no_type() -> Error {
-    Error::BadParameter("Property  has invalid value\r\n".repeat(2))
+    Error::BadParameter(PROPERTY_INVALID.repeat(2))
 }
 
 /// Another one is in the API, but for vaults it is this one. The SDK for Java leaves it out by a 0.

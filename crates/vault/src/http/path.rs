@@ -38,7 +38,7 @@ pub(super) enum Endpoint {
     DeletedKey(KeyName),
     Recover(KeyName),
     Random,
-    /// Whom a vault tells of its certificates. Terraform asks for them whenever it reads a vault.
+    /// The contacts for a vault's certificates. Terraform asks for them whenever it reads a vault.
     CertificateContacts,
     /// What Azure has and the emulator has not.
     Unsupported(&'static str),
@@ -147,7 +147,7 @@ fn name(segment: &str) -> Result<KeyName> {
     })
 }
 
-/// What is no version is an operation that there is not.
+/// Takes a segment for a version; another one names an operation that there is not.
 fn version(method: &Method, segment: &str) -> Result<KeyVersion> {
     let version = segment.to_ascii_lowercase().parse();
     version.map_err(|_| not_allowed(method, excerpt(segment)))

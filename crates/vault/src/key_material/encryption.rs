@@ -166,7 +166,7 @@ impl KeyMaterial {
     }
 }
 
-/// What would be ignored is refused, lest a client think it is bound to the ciphertext. But AES-CBC is `used` with
+/// Refuses a parameter that would be ignored, lest a client think it is bound to the ciphertext. But AES-CBC is `used` with
 /// everything that AES-GCM is used with, and ignores what it does not need: Microsoft's SDKs for .NET and JavaScript send
 /// it so in their tests.
 fn refuse_unused(

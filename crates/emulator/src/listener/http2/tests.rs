@@ -95,7 +95,7 @@ async fn read(mut body: RecvStream) -> Result<usize, h2::Error> {
     Ok(length)
 }
 
-/// What a client takes of an answer that it lets wait.
+/// The part of an answer that a client takes before it lets the rest wait.
 const WINDOW: u32 = 65_535;
 
 async fn large(_: Request) -> Response {
