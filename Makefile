@@ -1,5 +1,5 @@
 # The only commands anyone has to know. `make` alone lists them.
-.PHONY: help run demo test e2e bench lint ci
+.PHONY: help run demo test e2e bench openapi lint ci
 .DEFAULT_GOAL := help
 
 help: ## List the commands
@@ -26,6 +26,9 @@ e2e: ## Fail and lose power at each operation of the store, fuzz each parser, th
 
 bench: ## Measure beside Debian's docker-registry, in ratios; SECTIONS="transfer small ..." measures some of it
 	tests/bench/run $(SECTIONS)
+
+openapi: ## Write docs/openapi.json and the reference of the control API anew, from the types of crates/api
+	cargo run -p sealock-api --example openapi docs
 
 lint: ## Check format, lints, documentation and, if cargo-deny is there, dependencies
 	cargo fmt --all --check

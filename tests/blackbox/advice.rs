@@ -153,7 +153,7 @@ fn a_value_is_refused_with_what_is_wrong_with_it_alone() {
         ),
         (
             &["key", "create", "k", "--kty", "DSA"],
-            "'DSA' is not a key type; use RSA, RSA-HSM, EC, EC-HSM or oct-HSM",
+            "'DSA' is not a key type; expected one of RSA, RSA-HSM, EC, EC-HSM, oct, oct-HSM",
         ),
         (
             &["key", "update", "--ops", "wrap"],
@@ -362,11 +362,11 @@ fn who_makes_a_new_version_hears_what_brings_a_registry_back_that_did_not_follow
     let needs =
         "warning: registry sealock still needs its old version, which a new one does not replace; ";
     emulator.cli(&["key", "disable"]);
-    let restore = emulator.json(&["status"])["registries"][0]["gate"]["restore"].clone();
+    let key = emulator.json(&["key", "show"]);
+    let version = key["versions"][0]["version"].as_str().unwrap();
     let said = emulator.cli(&["key", "rotate"]);
     let next = format!(
-        "{needs}bring that back with: {}\n",
-        restore.as_str().unwrap()
+        "{needs}bring that back with: sealock key enable registry-key --vault sealock --version {version}\n"
     );
     assert!(said.ends_with(&next), "{said}");
 

@@ -702,7 +702,7 @@ fn what_is_done_to_applications_is_said_in_a_sentence_and_as_json() {
     for part in ["tenant_id", "client_id", "principal_id", "created"] {
         assert!(shown.contains(known[part].as_str().unwrap()), "{shown}");
     }
-    let not_found = "error: The application 'nobody' was not found\nhint: see the applications with: sealock app list; create it with: sealock app create nobody";
+    let not_found = "error: The application 'nobody' was not found\nhint: see the applications with: sealock app list; or create it with: sealock app create nobody";
     for command in [
         &["app", "show", "nobody"][..],
         &["access", "grant", "--app", "nobody"],

@@ -66,7 +66,7 @@ fn enforced_the_control_api_wants_its_token() {
             let answer = client.send(method, path, &[("authorization", shown)], b"");
             assert_eq!(answer.status, 401, "{method} {path} with {shown:?}");
             assert!(answer.header("www-authenticate").starts_with("Bearer"));
-            let hint = answer.json()["error"]["hint"].to_string();
+            let hint = answer.json()["hints"].to_string();
             assert!(hint.contains("SEALOCK_CONTROL_TOKEN_FILE"), "{hint}");
         }
         let answer = client.send(method, path, &[("authorization", &bearer)], b"");
@@ -200,7 +200,7 @@ fn enforced_the_instance_metadata_service_answers_nobody() {
         assert_eq!(body["error"], "access_denied");
         let said = body["error_description"].as_str().unwrap();
         assert!(
-            said.contains("enforced") && said.contains("sealock identity endpoint"),
+            said.contains("enforced") && said.contains("IDENTITY_ENDPOINT"),
             "{said}"
         );
     }
@@ -232,7 +232,7 @@ fn enforced_app_services_endpoint_wants_the_secret_that_the_owner_is_shown() {
             let body = answer.json();
             assert_eq!(body["statusCode"], status);
             let said = body["message"].as_str().unwrap();
-            assert!(said.contains("sealock identity endpoint"), "{said}");
+            assert!(said.contains("X-IDENTITY-HEADER"), "{said}");
         }
     }
     let without = client.send("GET", APP_SERVICE, &[("metadata", "true")], b"");
@@ -345,7 +345,7 @@ fn others_use_the_control_api_with_its_token_whatever_auth_says() {
             for shown in ["", "Bearer", &other, "Basic YTpi"] {
                 let refused = ask(&outside, shown);
                 assert_eq!(refused.status, 403, "{method} {path} with {shown:?}");
-                let hint = refused.json()["error"]["hint"].to_string();
+                let hint = refused.json()["hints"].to_string();
                 assert!(hint.contains("SEALOCK_CONTROL_TOKEN_FILE"), "{hint}");
                 let status = if is_open { 200 } else { 401 };
                 assert_eq!(ask(&emulator.client(), shown).status, status);

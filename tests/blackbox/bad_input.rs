@@ -144,10 +144,11 @@ fn the_control_api_refuses_in_its_own_shape() {
         let answer = client.send(method, &format!("/_sealock/v1/{path}"), &[], body);
         let what = format!("{method} {path}: {}", String::from_utf8_lossy(&answer.body));
         assert_eq!(answer.status, status, "{what}");
-        assert_eq!(answer.header("content-type"), "application/json", "{what}");
-        let error = &answer.json()["error"];
-        assert_eq!(error["code"], code, "{what}");
-        assert!(!error["message"].as_str().unwrap().is_empty(), "{what}");
+        let problem_json = "application/problem+json";
+        assert_eq!(answer.header("content-type"), problem_json, "{what}");
+        let problem = answer.json();
+        assert_eq!(problem["code"], code, "{what}");
+        assert!(!problem["detail"].as_str().unwrap().is_empty(), "{what}");
         assert_eq!(
             answer.headers.contains_key("allow"),
             status == 405,

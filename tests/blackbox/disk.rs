@@ -289,7 +289,7 @@ fn a_disk_that_others_filled_to_the_last_byte_is_served_and_started_from() {
         assert_eq!(client.get(&small).status, 200, "killed: {is_killed}");
         assert!(problems(&emulator).contains("no space is left"));
         eventually("the log to say what to do", || {
-            emulator.logged().contains("sealock registry gc")
+            emulator.logged().contains("make room on that disk")
         });
     }
 

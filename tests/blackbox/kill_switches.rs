@@ -313,9 +313,10 @@ fn current(emulator: &Emulator) -> String {
 
 /// Runs what `sealock status` says to run, as a shell would.
 fn the_command_of_status(emulator: &Emulator) {
-    let status = emulator.json(&["status"]);
-    let restore = &status["registries"][0]["gate"]["restore"];
-    let restore = restore.as_str().expect("a way back");
+    let status = emulator.cli(&["status"]);
+    let mut lines = status.lines().map(str::trim_start);
+    let restore = lines.find_map(|line| line.strip_prefix("restore"));
+    let restore = restore.expect("a way back").trim_start();
     let restore = restore.replace(
         "--file BACKUP, with a backup of registry-key",
         "--file key.backup",

@@ -1,5 +1,5 @@
 use sealock_tests::{Client, Emulator, Image};
-use serde_json::Value;
+use serde_json::{Value, json};
 
 /// An emulator whose registry has an image `app:v1`.
 fn with_image() -> (Emulator, Client, Image) {
@@ -113,7 +113,9 @@ fn a_registry_that_could_not_follow_does_so_once_it_can() {
         "the old version is what wraps the DEK"
     );
     let gate = &emulator.json(&["status"])["registries"][0]["gate"];
-    let restore = format!("sealock key enable registry-key --vault sealock --version {old}");
+    let restore = json!({
+        "action": "enable_key", "vault": "sealock", "key": "registry-key", "version": old
+    });
     assert_eq!(gate["restore"], restore);
     emulator.cli(&["key", "enable", "--version", &old]);
     assert_eq!(client.pull("app", "v1", &image).status, 200);

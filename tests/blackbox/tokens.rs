@@ -864,7 +864,7 @@ fn a_scope_map_that_no_record_holds_is_refused() {
     // Each is written as six characters.
     for too_large in ["x".repeat(4000), "\u{1}".repeat(600)] {
         let refused = put(&too_large);
-        let code = refused.json()["error"]["code"].clone();
+        let code = refused.json()["code"].clone();
         assert_eq!((refused.status, code), (400, "ScopeMapTooLarge".into()));
     }
 }

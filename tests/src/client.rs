@@ -6,7 +6,7 @@ use ureq::{
     http::{HeaderMap, Request, Response},
 };
 
-use crate::{Image, digest_of};
+use crate::{Image, contract, digest_of};
 
 /// The types of manifests that clients of today accept.
 const ACCEPT: &str = "application/vnd.oci.image.index.v1+json, application/vnd.oci.image.manifest.v1+json, \
@@ -56,7 +56,9 @@ impl Client {
             SendBody::from_reader(&mut &*body),
             Some(body.len()),
         );
-        read(response.expect("an answer"))
+        let answer = read(response.expect("an answer"));
+        contract::check(method, path, &answer);
+        answer
     }
 
     /// Sends a request with a body as it comes; an answer that is cut short is an error.

@@ -196,38 +196,42 @@ impl Custodian {
         self.gate(registry).rotate(name, key, identity).await
     }
 
-    /// Moves every registry that follows a key to its version `current`, before it returns. The
-    /// registries that could not move (they are revoked, say) are returned; they do so once they can.
-    /// With [`Propagation::Azure`] nothing moves now: the registries find out by themselves.
+    /// Moves every registry that follows a key to its version `current`, before it returns. Those that cannot move now
+    /// (they are revoked, say) do so once they can. With [`Propagation::Azure`] nothing moves now: the registries find
+    /// out by themselves.
     ///
     /// # Errors
     /// If the store fails.
-    pub async fn follow(&self, current: &Kid) -> Result<Vec<RegistryId>, Error> {
-        if self.context.propagation == Propagation::Azure {
-            return Ok(Vec::new());
+    pub async fn follow(&self, current: &Kid) -> Result<(), Error> {
+        for (registry, kid) in self.followers(current).await? {
+            if kid != *current
+                && let Err(error) = self.gate(registry).unlocked().await
+            {
+                tracing::warn!(%registry, %error, "the registry could not follow its key");
+            }
         }
+        Ok(())
+    }
+
+    /// Lists the registries that follow the key of `kid`, each with the version that it is at. With
+    /// [`Propagation::Azure`] there are none: each follows in its own time.
+    ///
+    /// # Errors
+    /// If the store fails.
+    pub async fn followers(&self, kid: &Kid) -> Result<Vec<(RegistryId, Kid)>, Error> {
         let mut followers = Vec::new();
+        if self.context.propagation == Propagation::Azure {
+            return Ok(followers);
+        }
         let mut entries = self.context.store.scan(&CUSTODIES, &[], Bound::Unbounded);
         while let Some(entry) = entries.try_next().await? {
             let custody = &entry.record;
-            let follows = custody.key.version.is_none()
-                && custody.key.names(&current.vault, &current.key)
-                && custody.kid != *current;
+            let follows = custody.key.version.is_none() && custody.key.names(&kid.vault, &kid.key);
             if let (true, Some(Ok(registry))) = (follows, entry.key.first().map(|id| id.parse())) {
                 followers.push((registry, custody.kid.clone()));
             }
         }
-        let mut left_behind = Vec::new();
-        for (registry, old) in followers {
-            let gate = self.gate(registry);
-            if let Err(error) = gate.unlocked().await {
-                tracing::warn!(%registry, %error, "the registry could not follow its key");
-            }
-            if gate.record().await?.kid == old {
-                left_behind.push(registry);
-            }
-        }
-        Ok(left_behind)
+        Ok(followers)
     }
 
     /// What is known of a registry's custody, and whether its gate is open now.

@@ -8,7 +8,6 @@ pub const WRAP_ALGORITHM: &str = "RSA-OAEP-256";
 
 /// Why the vault refuses a registry its key.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize, thiserror::Error)]
-#[non_exhaustive]
 pub enum Cause {
     /// The identity lacks the permission in the vault's access policies.
     #[error("ForbiddenByPolicy")]

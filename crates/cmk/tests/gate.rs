@@ -182,10 +182,13 @@ impl World {
         lease.opened().unwrap().get(object)
     }
 
-    /// The registries that did not follow the key to its version `n`.
+    /// The registries that do not follow the key to its version `n`.
     async fn follow(&self, n: u8) -> Vec<RegistryId> {
         let current = format!("kv1/k1/{}", version(n)).parse().unwrap();
-        self.custodian.follow(&current).await.unwrap()
+        self.custodian.follow(&current).await.unwrap();
+        let followers = self.custodian.followers(&current).await.unwrap();
+        let behind = followers.into_iter().filter(|(_, kid)| *kid != current);
+        behind.map(|(registry, _)| registry).collect()
     }
 
     async fn wrapping_version(&self) -> String {

@@ -2,7 +2,7 @@ use std::{fmt, str::FromStr};
 
 use serde::{Deserialize, Serialize};
 
-use crate::excerpt;
+use crate::{excerpt, schema::described};
 
 /// The content address of a blob or manifest: `sha256:` or `sha512:`, and the hash in lower-case
 /// hexadecimal digits.
@@ -84,6 +84,8 @@ impl fmt::Display for Algorithm {
         })
     }
 }
+
+described!(Digest, "^(sha256:[0-9a-f]{64}|sha512:[0-9a-f]{128})$");
 
 impl FromStr for Digest {
     type Err = InvalidDigest;

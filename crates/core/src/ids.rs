@@ -3,6 +3,8 @@ use std::{fmt, str::FromStr};
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
+use crate::schema::described;
+
 /// A newtype over a random UUID, so that one kind of id is never taken for another.
 macro_rules! uuid_id {
     ($(#[$doc:meta])* $name:ident) => {
@@ -41,6 +43,11 @@ macro_rules! uuid_id {
                 text.parse().map(Self)
             }
         }
+
+        described!(
+            $name,
+            "^[0-9A-Fa-f]{8}(-[0-9A-Fa-f]{4}){3}-[0-9A-Fa-f]{12}$"
+        );
     };
 }
 

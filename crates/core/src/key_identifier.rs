@@ -3,7 +3,7 @@ use std::{fmt, str::FromStr};
 use serde::{Deserialize, Serialize};
 use url::Url;
 
-use crate::{KeyName, KeyVersion, VaultName, excerpt};
+use crate::{KeyName, KeyVersion, VaultName, excerpt, schema::described};
 
 /// Which key of which vault: the current version, whichever that is, or one fixed version.
 ///
@@ -66,6 +66,8 @@ impl KeyIdentifier {
         self.vault == *vault && self.key == *key
     }
 }
+
+described!(KeyIdentifier, "/");
 
 impl FromStr for KeyIdentifier {
     type Err = InvalidKeyIdentifier;

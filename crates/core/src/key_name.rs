@@ -7,7 +7,7 @@ use std::{
 
 use serde::{Deserialize, Serialize};
 
-use crate::{InvalidName, excerpt};
+use crate::{InvalidName, excerpt, schema::described};
 
 /// A key's name. It keeps the case in which it was written, and is the same name in any other.
 ///
@@ -30,6 +30,8 @@ impl KeyName {
         &self.folded
     }
 }
+
+described!(KeyName, "^[A-Za-z0-9-]{1,127}$");
 
 impl FromStr for KeyName {
     type Err = InvalidName;

@@ -12,6 +12,7 @@ mod key_identifier;
 mod key_name;
 mod names;
 mod public_name;
+mod schema;
 
 pub use clock::{Clock, ClockRange, ClockSetting, Reading, SystemTime, TICK, TimeSource};
 pub use digest::{Algorithm, Digest, InvalidDigest};

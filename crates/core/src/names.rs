@@ -2,7 +2,7 @@ use std::{fmt, str::FromStr};
 
 use serde::{Deserialize, Serialize};
 
-use crate::excerpt;
+use crate::{excerpt, schema::described};
 
 /// A text that is not a name of the kind that it was given for.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -26,7 +26,7 @@ fn article(noun: &str) -> &'static str {
 
 /// A newtype over a string that follows one of Azure's naming rules, in the case that it is kept in.
 macro_rules! name {
-    ($(#[$doc:meta])* $name:ident, $kind:literal, $expected:literal, $kept:expr, $valid:expr) => {
+    ($(#[$doc:meta])* $name:ident, $kind:literal, $expected:literal, $pattern:literal, $kept:expr, $valid:expr) => {
         $(#[$doc])*
         #[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
         #[serde(try_from = "String", into = "String")]
@@ -77,6 +77,8 @@ macro_rules! name {
                 name.0
             }
         }
+
+        described!($name, $pattern);
     };
 }
 
@@ -87,6 +89,7 @@ name!(
     RegistryName,
     "registry",
     "5 to 50 letters and digits",
+    "^[A-Za-z0-9]{5,50}$",
     str::to_ascii_lowercase,
     |name| (5..=50).contains(&name.len())
         && name.bytes().all(|byte| byte.is_ascii_lowercase() || byte.is_ascii_digit())
@@ -99,6 +102,7 @@ name!(
     VaultName,
     "vault",
     "3 to 24 letters, digits and single hyphens, a letter first and no hyphen last",
+    "^(?=.{3,24}$)[A-Za-z](-?[A-Za-z0-9])+$",
     str::to_ascii_lowercase,
     |name| (3..=24).contains(&name.len())
         && name.bytes().all(|byte| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'-')
@@ -112,6 +116,7 @@ name!(
     KeyVersion,
     "key version",
     "32 lower-case hexadecimal digits",
+    "^[0-9a-f]{32}$",
     str::to_owned,
     |name| name.len() == 32
         && name.bytes().all(|byte| byte.is_ascii_digit() || (b'a'..=b'f').contains(&byte))
@@ -124,6 +129,7 @@ name!(
     IdentityName,
     "managed identity",
     "3 to 128 letters, digits, hyphens and underscores, a letter or digit first",
+    "^[A-Za-z0-9][A-Za-z0-9_-]{2,127}$",
     str::to_owned,
     is_identity_like
 );
@@ -134,6 +140,7 @@ name!(
     ApplicationName,
     "application",
     "3 to 128 letters, digits, hyphens and underscores, a letter or digit first",
+    "^[A-Za-z0-9][A-Za-z0-9_-]{2,127}$",
     str::to_owned,
     is_identity_like
 );
@@ -145,6 +152,7 @@ name!(
     TokenName,
     "token",
     "5 to 50 letters, digits, hyphens and underscores",
+    "^[A-Za-z0-9_-]{5,50}$",
     str::to_owned,
     is_token_like
 );
@@ -156,6 +164,7 @@ name!(
     ScopeMapName,
     "scope map",
     "5 to 50 letters, digits, hyphens and underscores",
+    "^[A-Za-z0-9_-]{5,50}$",
     str::to_owned,
     is_token_like
 );

@@ -1,9 +1,9 @@
 use async_trait::async_trait;
-use sealock_cmk::{Cause, KeyFacts, NotDone};
+use sealock_cmk::{Cause, Custodian, KeyFacts, NotDone};
 use sealock_core::{ClientId, KeyIdentifier, Kid};
 use sealock_entra::Directory;
 use sealock_vault::{
-    EncryptionAlgorithm, Error, KeyUse, KeyVault, Outcome, Requester, Unreachable,
+    EncryptionAlgorithm, Error, KeyFollowers, KeyUse, KeyVault, Outcome, Requester, Unreachable,
 };
 use zeroize::Zeroizing;
 
@@ -47,6 +47,20 @@ impl Chain {
         match used.outcome {
             Outcome::Bytes(bytes) => Ok(bytes),
             Outcome::Encrypted(_) | Outcome::Verified(_) => Err(Cause::VaultUnavailable.into()),
+        }
+    }
+}
+
+/// The way back from a vault to the registries: those that follow a key take its new version before whoever made it is
+/// answered. The data plane, the control API and rotation policies all come this way.
+pub(crate) struct FollowingRegistries(pub(crate) Custodian);
+
+#[async_trait]
+impl KeyFollowers for FollowingRegistries {
+    async fn follow(&self, current: &Kid) {
+        let Self(custodian) = self;
+        if let Err(error) = custodian.follow(current).await {
+            tracing::error!(%error, kid = %current, "the registries could not follow a key");
         }
     }
 }

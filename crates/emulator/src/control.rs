@@ -6,15 +6,14 @@ mod access;
 mod applications;
 mod audit;
 mod audit_query;
+mod call;
 mod clock;
 mod error;
-mod extract;
 mod garbage;
 mod guard;
 mod health;
 mod hosts;
 mod identities;
-mod identity_header;
 mod inspect;
 mod keys;
 mod logins;
@@ -23,6 +22,7 @@ mod quarantine;
 mod registries;
 mod role_assignments;
 mod rotation_policy;
+mod routes;
 mod scope_maps;
 mod status;
 mod tokens;
@@ -31,122 +31,137 @@ mod vaults;
 mod verify;
 
 use axum::{
-    Extension, Router,
+    Router,
     extract::DefaultBodyLimit,
-    http::{Method, Uri},
+    http::{Method, Uri, header},
     middleware,
     response::{IntoResponse as _, Response},
-    routing::{delete, get, post},
 };
-use sealock_core::{KeyName, VaultName};
+use sealock_api as api;
 
-use self::error::ControlError;
+pub(crate) use self::status::{default_registry, pending_purges, storage};
+use self::{call::Call, error::ControlError, routes::Routes};
 use crate::{friendly_door::FriendlyDoor, services::Services, tls::Trust};
 
 /// The largest body, but for a backup. A scope map with the most actions has room.
 const BODY_LIMIT: usize = 64 * 1024;
 
-type Answer<T> = Result<axum::Json<T>, ControlError>;
+/// The OpenAPI document, as it is committed.
+const DOCUMENT: &str = include_str!("../../../docs/openapi.json");
+
+/// The result of an operation.
+type Answer<T> = Result<T, ControlError>;
+
+/// All that the control API shows and changes.
+#[derive(Clone)]
+struct Control {
+    services: Services,
+    trust: Trust,
+    door: FriendlyDoor,
+}
 
 /// The control API, for whoever `door` lets in.
 pub(crate) fn router(services: Services, trust: Trust, door: FriendlyDoor) -> Router {
-    // What a client needs before it can be trusted, and what it may know without.
-    let open = Router::new()
-        .route("/health", get(health::health))
-        .merge(trust::open().with_state(trust.clone()));
-    let guarded = Router::new()
-        .route("/status", get(status::status))
-        .route("/vaults", get(vaults::list))
-        .route(
-            "/vaults/{vault}",
-            get(vaults::show)
-                .put(vaults::create)
-                .patch(vaults::update)
-                .delete(vaults::delete),
-        )
-        .route("/deleted-vaults/{vault}", delete(vaults::purge))
-        .route("/deleted-vaults/{vault}/recover", post(vaults::recover))
-        .route("/vaults/{vault}/keys", get(keys::list))
-        .route(
-            "/vaults/{vault}/keys/{key}",
-            get(keys::show)
-                .post(keys::create)
-                .patch(keys::update)
-                .delete(keys::delete),
-        )
-        .route("/vaults/{vault}/keys/{key}/rotate", post(keys::rotate))
-        .route("/vaults/{vault}/keys/{key}/backup", post(keys::backup))
-        .route(
-            "/vaults/{vault}/keys/{key}/rotation-policy",
-            get(rotation_policy::show).put(rotation_policy::set),
-        )
-        .route(
-            "/vaults/{vault}/restore",
-            post(keys::restore).layer(DefaultBodyLimit::max(sealock_vault::BACKUP_BYTES)),
-        )
-        .route(
-            "/vaults/{vault}/keys/{key}/{version}",
-            axum::routing::patch(keys::update_version),
-        )
-        .route("/vaults/{vault}/deleted-keys/{key}", delete(keys::purge))
-        .route(
-            "/vaults/{vault}/deleted-keys/{key}/recover",
-            post(keys::recover),
-        )
-        .route("/vaults/{vault}/access", get(access::list))
-        .route(
-            "/vaults/{vault}/access/{principal}/grant",
-            post(access::grant),
-        )
-        .route(
-            "/vaults/{vault}/access/{principal}/revoke",
-            post(access::revoke),
-        )
-        .merge(principals())
-        .route("/registries", get(registries::list))
-        .route(
-            "/registries/{registry}",
-            get(registries::show).put(registries::create),
-        )
-        .route(
-            "/registries/{registry}/rotate-key",
-            post(registries::rotate_key),
-        )
-        .merge(logins())
-        .route("/registries/{registry}/usage", get(garbage::usage))
-        .route(
-            "/registries/{registry}/garbage",
-            get(garbage::show).delete(garbage::collect),
-        )
-        .route("/registries/{registry}/inspect", get(inspect::inspect))
-        .route("/audit", get(audit::audit))
-        .route("/clock", get(clock::show).put(clock::set))
-        .route("/clock/advance", post(clock::advance))
-        .route("/clock/freeze", post(clock::freeze))
-        .route("/clock/resume", post(clock::resume))
-        .route("/hosts", get(hosts::hosts))
-        .route(
-            "/quarantine",
-            get(quarantine::show).delete(quarantine::empty),
-        )
-        .route(
-            "/verify",
-            post(verify::verify).layer(Extension(trust.clone())),
-        )
-        .route(
-            "/identity-header",
-            get(identity_header::show).layer(Extension(door.clone())),
-        )
-        .merge(trust::guarded().with_state(trust))
-        .route_layer(middleware::from_fn_with_state(door, guard::check));
+    let guarded = guarded().router;
+    let guarded = guarded.route_layer(middleware::from_fn_with_state(door.clone(), guard::check));
     Router::new()
-        .nest("/_sealock/v1", open.merge(guarded))
+        .nest(api::BASE, open().router.merge(guarded))
         .fallback(|uri: Uri| async move { ControlError::not_found(uri.path()) })
         .method_not_allowed_fallback(|method: Method| async move {
             ControlError::method_not_allowed(&method)
         })
         .layer(DefaultBodyLimit::max(BODY_LIMIT))
-        .with_state(services)
+        .with_state(Control {
+            services,
+            trust,
+            door,
+        })
+}
+
+/// What a client needs before it can be trusted, and what it may know without.
+fn open() -> Routes {
+    Routes::default()
+        .on(health::health)
+        .on_raw(trust::ca)
+        .on_raw(trust::bundle)
+        .on_raw(trust::azure_ca)
+        .on_raw(document)
+}
+
+fn guarded() -> Routes {
+    Routes::default()
+        .on(status::status)
+        .on(hosts::hosts)
+        .on(trust::files)
+        .on_raw(audit::audit)
+        .on(verify::verify)
+        .on(quarantine::show)
+        .on(quarantine::empty)
+        .on(clock::show)
+        .on(clock::set)
+        .on(clock::advance)
+        .on(clock::freeze)
+        .on(clock::resume)
+        .on(vaults::list)
+        .on(vaults::show)
+        .on(vaults::create)
+        .on(vaults::update)
+        .on(vaults::delete)
+        .on(vaults::recover)
+        .on(vaults::purge)
+        .on(access::list)
+        .on(access::grant)
+        .on(access::revoke)
+        .on(keys::list)
+        .on(keys::show)
+        .on(keys::create)
+        .on(keys::update)
+        .on(keys::update_version)
+        .on(keys::delete)
+        .on(keys::rotate)
+        .on(keys::back_up)
+        .on_large(sealock_vault::BACKUP_BYTES, keys::restore)
+        .on(keys::recover)
+        .on(keys::purge)
+        .on(rotation_policy::show)
+        .on(rotation_policy::set)
+        .on(identities::list)
+        .on(identities::create)
+        .on(identities::delete)
+        .on(identities::header)
+        .on(applications::list)
+        .on(applications::show)
+        .on(applications::create)
+        .on(applications::delete)
+        .on(applications::reset_secret)
+        .on(role_assignments::list)
+        .on(role_assignments::assign)
+        .on(role_assignments::remove)
+        .on(registries::list)
+        .on(registries::show)
+        .on(registries::create)
+        .on(registries::rotate_key)
+        .on(garbage::usage)
+        .on(garbage::show)
+        .on(garbage::collect)
+        .on(inspect::inspect)
+        .on(logins::update)
+        .on(logins::credentials)
+        .on(logins::regenerate)
+        .on(tokens::list)
+        .on(tokens::show)
+        .on(tokens::put)
+        .on(tokens::delete)
+        .on(tokens::generate)
+        .on(scope_maps::list)
+        .on(scope_maps::show)
+        .on(scope_maps::put)
+        .on(scope_maps::delete)
+}
+
+/// Shows the OpenAPI document.
+async fn document(_: Call<api::ShowDocument>) -> Answer<Response> {
+    Ok(([(header::CONTENT_TYPE, api::JSON)], DOCUMENT).into_response())
 }
 
 /// Returns true if a path is one of the control API's.
@@ -159,70 +174,40 @@ pub(crate) fn refuse_page(page: &str) -> Response {
     ControlError::not_for_pages(page).into_response()
 }
 
-/// Who there is, and which roles they have.
-fn principals() -> Router<Services> {
-    Router::new()
-        .route("/identities", get(identities::list))
-        .route(
-            "/identities/{identity}",
-            axum::routing::put(identities::create).delete(identities::delete),
-        )
-        .route("/applications", get(applications::list))
-        .route(
-            "/applications/{application}",
-            get(applications::show)
-                .put(applications::create)
-                .delete(applications::delete),
-        )
-        .route(
-            "/applications/{application}/reset-secret",
-            post(applications::reset_secret),
-        )
-        .route("/role-assignments", get(role_assignments::list))
-        .route(
-            "/role-assignments/{principal}/assign",
-            post(role_assignments::assign),
-        )
-        .route(
-            "/role-assignments/{principal}/remove",
-            post(role_assignments::remove),
-        )
-}
+#[cfg(test)]
+mod tests {
+    use super::*;
 
-/// Who may log in to a registry.
-fn logins() -> Router<Services> {
-    Router::new()
-        .route(
-            "/registries/{registry}/login",
-            axum::routing::patch(logins::update),
-        )
-        .route(
-            "/registries/{registry}/credentials",
-            get(logins::credentials),
-        )
-        .route(
-            "/registries/{registry}/credentials/{password}/regenerate",
-            post(logins::regenerate),
-        )
-        .route("/registries/{registry}/tokens", get(tokens::list))
-        .route(
-            "/registries/{registry}/tokens/{token}",
-            get(tokens::show).put(tokens::put).delete(tokens::delete),
-        )
-        .route(
-            "/registries/{registry}/tokens/{token}/passwords/{password}",
-            post(tokens::generate),
-        )
-        .route("/registries/{registry}/scope-maps", get(scope_maps::list))
-        .route(
-            "/registries/{registry}/scope-maps/{scope_map}",
-            get(scope_maps::show)
-                .put(scope_maps::put)
-                .delete(scope_maps::delete),
-        )
-}
+    #[test]
+    fn the_document_describes_every_route_and_no_other() {
+        let mut served = open().served;
+        served.extend(guarded().served);
+        let mut served: Vec<_> = served
+            .iter()
+            .map(|(method, path)| format!("{method} {path}"))
+            .collect();
+        served.sort();
+        let document: serde_json::Value = serde_json::from_str(DOCUMENT).unwrap();
+        let paths = document["paths"].as_object().unwrap().iter();
+        let mut described: Vec<_> = paths
+            .flat_map(|(path, item)| {
+                let methods = item.as_object().unwrap().keys();
+                methods.map(move |method| format!("{} {path}", method.to_uppercase()))
+            })
+            .collect();
+        described.sort();
+        assert_eq!(served, described);
+    }
 
-/// A vault and a key, as a path names them.
-fn vault_and_key((vault, key): (String, String)) -> Result<(VaultName, KeyName), ControlError> {
-    Ok((vault.parse()?, key.parse()?))
+    #[test]
+    fn the_document_says_which_routes_are_open_to_everybody() {
+        let document: serde_json::Value = serde_json::from_str(DOCUMENT).unwrap();
+        for (routes, is_open) in [(open(), true), (guarded(), false)] {
+            for (method, path) in routes.served {
+                let method = method.as_str().to_lowercase();
+                let security = &document["paths"][path][method]["security"];
+                assert_eq!(security.is_array(), is_open, "{path}");
+            }
+        }
+    }
 }

@@ -205,7 +205,6 @@ impl Door {
         }
     }
 
-    /// An answer that made a key version is sent once every registry that follows the key has moved to it.
     async fn vault(
         self,
         vault: VaultName,
@@ -221,13 +220,7 @@ impl Door {
             address: address(&request),
         };
         let (vaults, tokens) = (&services.vault, &services.tokens);
-        let response = vault_http::answer(vaults, tokens, &services.names, door, request).await;
-        if let Some(vault_http::NewVersion(kid)) = response.extensions().get()
-            && let Err(error) = services.follow(kid).await
-        {
-            tracing::error!(%error, %kid, "the registries could not follow a key");
-        }
-        response
+        vault_http::answer(vaults, tokens, &services.names, door, request).await
     }
 }
 
@@ -272,7 +265,7 @@ Sealock: a local container registry whose content is encrypted with a customer-m
 /keys           the vault's keys, as on Azure; they ask for a token
 /metadata/      tokens for managed identities, as on a virtual machine; /msi/token as in App Service
 /TENANT/oauth2/ tokens for applications, as Entra's; /TENANT/discovery/ and /TENANT/v2.0/ have the keys
-/_sealock/v1/   the control API: sealock status, sealock key disable; web pages are served at page.localhost alone
+/_sealock/v1/   the control API, described by /_sealock/v1/openapi.json; web pages are served at page.localhost alone
 
 Both with TLS, too; /_sealock/v1/ca.pem is the CA to trust.
 ";

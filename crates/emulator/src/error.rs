@@ -1,12 +1,6 @@
-use std::{
-    io,
-    net::SocketAddr,
-    path::{Path, PathBuf},
-};
+use std::{io, net::SocketAddr, path::PathBuf};
 
-use sealock_store::Fault;
-
-use crate::{ConfigError, TlsError};
+use crate::{ConfigError, Place, TlsError};
 
 /// Why the emulator cannot start or go on.
 #[derive(Debug, thiserror::Error)]
@@ -30,9 +24,7 @@ pub enum Error {
     #[error("{error}")]
     DataDirDamaged {
         /// The data directory.
-        dir: PathBuf,
-        /// The configuration file, if one was named.
-        config_file: Option<PathBuf>,
+        place: Place,
         /// The store's error.
         error: sealock_store::Error,
     },
@@ -122,110 +114,4 @@ pub enum Error {
     /// TLS.
     #[error(transparent)]
     Tls(#[from] TlsError),
-}
-
-impl Error {
-    /// The fault of the disk, if that is the cause.
-    pub(crate) fn fault(&self) -> Option<Fault> {
-        match self {
-            Self::Io(error) | Self::Tls(TlsError::Io(error)) => sealock_store::fault(error),
-            Self::Store(error)
-            | Self::Tls(TlsError::Store(error))
-            | Self::SeedRegistry(sealock_cmk::Error::Store(error)) => error.fault(),
-            Self::SeedVault(error) | Self::Vault(error) => error.fault(),
-            Self::SeedIdentity(error) | Self::Entra(error) => error.fault(),
-            Self::Registry(error) => error.fault(),
-            _ => None,
-        }
-    }
-
-    /// What to do about it.
-    pub fn hint(&self) -> Option<String> {
-        if let Some(fault) = self.fault() {
-            return Some(at_start(fault).to_owned());
-        }
-        match self {
-            Self::AddressInUse(address) if address.port() == 5000 => Some(
-                "another sealock or registry may hold port 5000, or on macOS the AirPlay receiver (System Settings, \
-                 General, AirDrop & Handoff); choose another port with: sealock serve --listen 127.0.0.1:5001"
-                    .to_owned(),
-            ),
-            Self::AddressInUse(_) => {
-                Some("choose another port, or 0 for a free one: sealock serve --listen 127.0.0.1:0".to_owned())
-            }
-            Self::SeedIdentity(_) => {
-                Some("add it to the configuration: [[identities]] with its name".to_owned())
-            }
-            Self::SecretHomeless { variable, .. } => {
-                Some(format!("name a file for it in the variable {variable}"))
-            }
-            Self::SecretDamaged { path, variable, .. } => Some(format!(
-                "remove {} to have a new one made; to bring one of your own, name it in {variable}",
-                path.display()
-            )),
-            Self::NameReserved(_) => Some(
-                "choose another name for server.aliases or server.public_name; the page's is served without being named"
-                    .to_owned(),
-            ),
-            Self::NotLoopback(_) => Some(
-                "listen on 127.0.0.1 or [::1]; or let the registry ask for a login: server.auth = \"enforced\"; or, if \
-                 that is what you want, say so: server.open_to_network = true"
-                    .to_owned(),
-            ),
-            Self::DataDirDamaged {
-                dir,
-                config_file,
-                error,
-            } => Some(hint_on_damage(dir, config_file.as_deref(), error)),
-            Self::NoDataDir { .. } => Some("name it with --data-dir".to_owned()),
-            Self::ServiceKeyForeign { format, .. } => Some(format!(
-                "set SEALOCK_SERVICE_KEY_FILE to the file that was used before; or, if this is the right key, have the \
-                 other file written anew with: sealock repair --data-dir {}",
-                format.parent().unwrap_or(format).display()
-            )),
-            Self::ServiceKeyMissing { .. } => Some(
-                "set SEALOCK_SERVICE_KEY_FILE to the file that was used before, or begin with an empty data directory"
-                    .to_owned(),
-            ),
-            Self::Store(sealock_store::Error::Link { path }) if path.ends_with("service.key") => Some(
-                "or, if the key is to lie where the link leads, name that file in SEALOCK_SERVICE_KEY_FILE".to_owned(),
-            ),
-            Self::Tls(error) => error.hint(),
-            _ => None,
-        }
-    }
-}
-
-/// Suggests a remedy for a damaged data directory.
-fn hint_on_damage(dir: &Path, config_file: Option<&Path>, error: &sealock_store::Error) -> String {
-    let config = config_file.map(|file| format!(" --config {}", file.display()));
-    let which = format!("--data-dir {}{}", dir.display(), config.unwrap_or_default());
-    let verify = format!("sealock verify --offline {which}");
-    let repair = format!("sealock repair {which}");
-    match error {
-        sealock_store::Error::EngineDiffers { found, .. } => {
-            format!("set store.engine = \"{found}\", or convert the directory with: {repair}")
-        }
-        sealock_store::Error::NothingToRestore(_) => {
-            "bring back a backup of it, or begin with an empty data directory".to_owned()
-        }
-        sealock_store::Error::RepairUnfinished(_) => format!("take it up again with: {repair}"),
-        _ => format!(
-            "see what is damaged with: {verify}; restore what can be restored with: {repair}"
-        ),
-    }
-}
-
-/// Suggests a remedy for a fault of the disk that prevents a start.
-fn at_start(fault: Fault) -> &'static str {
-    match fault {
-        Fault::Full => "make room on the disk of the data directory, and start again",
-        Fault::ReadOnly => {
-            "a start has to write: mount the disk of the data directory for writing, or choose another with --data-dir"
-        }
-        Fault::Failing => {
-            "see the system's log; the disk of the data directory may have to be replaced"
-        }
-        Fault::TooManyFiles => "permit more open files: ulimit -n",
-    }
 }

@@ -5,7 +5,6 @@
 //! its key meets the vault: custody, managed identity, access decision, key version.
 
 mod access_log;
-mod banner;
 mod body;
 mod chain;
 mod config;
@@ -13,6 +12,7 @@ mod control;
 mod door;
 mod error;
 mod friendly_door;
+mod hints;
 mod host;
 mod listener;
 mod node;
@@ -20,6 +20,7 @@ mod offline;
 mod origin;
 mod quarantine;
 mod ready_file;
+mod remedy;
 mod secret;
 mod seed;
 mod serve;
@@ -29,6 +30,7 @@ mod storage;
 mod timekeeping;
 mod tls;
 mod transfer_coding;
+mod words;
 
 pub use config::{Auth, Config, ConfigError, LogFormat, listen_address};
 pub use error::Error;
@@ -36,10 +38,9 @@ pub use host::is_azures_own;
 pub use listener::Protocol;
 pub use node::Node;
 pub use offline::{
-    DisabledKey, OfflineFlags, OfflineProblem, OfflineProblemKind, OfflineVerification, Repaired,
-    repair, verify_offline,
+    DisabledKey, OfflineFlags, OfflineVerification, Repaired, repair, verify_offline,
 };
-pub use quarantine::QuarantinedFile;
+pub use remedy::{Place, Remedy};
 pub use secret::CONTROL_TOKEN_FILE;
-pub use serve::{Flags, serve};
+pub use serve::{Flags, Ready, serve};
 pub use tls::{LOCAL_CA_NAME, Tls, TlsError, fingerprint};

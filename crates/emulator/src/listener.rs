@@ -318,7 +318,7 @@ where
         match timeout(HANDSHAKE_LIMIT, self.tls.accept(stream)).await {
             Ok(Ok(stream)) => return Some(Connection::Tls(Box::new(stream))),
             Ok(Err(error)) if is_distrust(&error) => {
-                tracing::warn!("a client does not trust the CA and left; see: sealock trust");
+                tracing::warn!("a client does not trust the CA and left");
             }
             Ok(Err(error)) => tracing::debug!(%error, "a TLS handshake failed"),
             Err(_) => tracing::debug!("a TLS handshake took too long"),

@@ -6,6 +6,7 @@ use std::{
     sync::Arc,
 };
 
+use sealock_api::{Finding, FindingKind, Hint, QuarantinedFile};
 use sealock_core::{Clock, Kid, PublicName, RegistryId};
 use sealock_envelope::ServiceKey;
 use sealock_registry::{DamagedContent, check_contents, unmentioned_objects};
@@ -15,7 +16,7 @@ use serde::Serialize;
 use tokio::runtime::Runtime;
 
 use crate::{
-    Config, Error, QuarantinedFile,
+    Config, Error, Place, quarantine,
     serve::{environment, refused},
     service_key,
     services::Services,
@@ -40,33 +41,11 @@ pub struct OfflineVerification {
     /// The data directory.
     pub data_dir: PathBuf,
     /// The damaged and missing parts.
-    pub problems: Vec<OfflineProblem>,
+    pub problems: Vec<Finding>,
     /// The files in quarantine.
     pub quarantine: Vec<QuarantinedFile>,
     /// True if there are no problems.
     pub whole: bool,
-}
-
-/// A damaged or missing part.
-#[derive(Debug, Serialize)]
-pub struct OfflineProblem {
-    /// The kind of the problem.
-    pub kind: OfflineProblemKind,
-    /// A sentence with the place and the problem.
-    pub what: String,
-}
-
-/// A kind of problem.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
-pub enum OfflineProblemKind {
-    /// A content's object is missing or has the wrong length.
-    ContentDamaged,
-    /// A part of the metadata or the journal is damaged or missing.
-    MetadataDamaged,
-    /// No record mentions an object.
-    ObjectOrphaned,
-    /// A private key of a vault does not open.
-    PrivateKeyDamaged,
 }
 
 /// The result of a repair, with the losses.
@@ -94,8 +73,8 @@ pub struct Repaired {
 pub struct DisabledKey {
     /// The key version.
     pub kid: String,
-    /// The command that enables it again.
-    pub enable: String,
+    /// The hint to enable it again.
+    pub enable: Hint,
 }
 
 /// Judges a data directory that no emulator has open, and changes nothing in it.
@@ -103,39 +82,39 @@ pub struct DisabledKey {
 /// # Errors
 /// If it is in use, cannot be read, or its service key is missing.
 pub fn verify_offline(flags: OfflineFlags) -> Result<OfflineVerification, Error> {
-    let place = Place::find(flags)?;
-    runtime()?.block_on(verify(place))
+    let directory = Directory::find(flags)?;
+    runtime()?.block_on(verify(directory))
 }
 
-async fn verify(place: Place) -> Result<OfflineVerification, Error> {
-    let data_dir = DataDir::look(&place.dir)?;
+async fn verify(directory: Directory) -> Result<OfflineVerification, Error> {
+    let data_dir = DataDir::look(&directory.place.dir)?;
     let service_key = Arc::new(service_key::load(data_dir.path())?);
-    let files = place.files(&service_key)?;
+    let files = directory.files(&service_key)?;
     let look = quietly(|| sealock_store::look(&files));
-    let look = look.map_err(|error| place.refused(error))?;
+    let look = look.map_err(|error| directory.refused(error))?;
     let mut problems = Vec::new();
-    let mut note = |kind, what| problems.push(OfflineProblem { kind, what });
+    let mut note = |kind, what| problems.push(Finding { kind, what });
     for finding in look.findings {
-        note(OfflineProblemKind::MetadataDamaged, finding);
+        note(FindingKind::MetadataDamaged, finding);
     }
     let mut quarantine = Vec::new();
     if let Some(store) = look.store {
         for content in check_contents(&store).await? {
-            note(OfflineProblemKind::ContentDamaged, content.to_string());
+            note(FindingKind::ContentDamaged, content.to_string());
         }
         let damaged = verify_private_keys(&store, &service_key).await;
         for what in damaged.map_err(Error::Vault)? {
-            note(OfflineProblemKind::PrivateKeyDamaged, what);
+            note(FindingKind::PrivateKeyDamaged, what);
         }
         for object in unmentioned(&store).await? {
             let what = format!("no record mentions {object}");
-            note(OfflineProblemKind::ObjectOrphaned, what);
+            note(FindingKind::ObjectOrphaned, what);
         }
         let found = store.quarantine.list()?;
-        quarantine.extend(found.into_iter().map(QuarantinedFile::from));
+        quarantine.extend(found.into_iter().map(quarantine::view));
     }
     Ok(OfflineVerification {
-        data_dir: place.dir,
+        data_dir: directory.place.dir,
         whole: problems.is_empty(),
         problems,
         quarantine,
@@ -149,15 +128,15 @@ async fn verify(place: Place) -> Result<OfflineVerification, Error> {
 /// If it is in use, cannot be read or written, its service key is missing, or nothing can be restored. Then the
 /// directory is unchanged, or no emulator serves it before it is repaired.
 pub fn repair(flags: OfflineFlags) -> Result<Repaired, Error> {
-    let place = Place::find(flags)?;
-    let data_dir = DataDir::open(&place.dir)?;
+    let directory = Directory::find(flags)?;
+    let data_dir = DataDir::open(&directory.place.dir)?;
     let service_key = service_key::load(data_dir.path())?;
-    let files = place.files(&service_key)?;
+    let files = directory.files(&service_key)?;
     let now = Clock::system().now().as_second();
     let repaired = quietly(|| sealock_store::repair(&files, now));
-    let metadata = repaired.map_err(|error| place.refused(error))?;
+    let metadata = repaired.map_err(|error| directory.refused(error))?;
     let mut repaired = Repaired {
-        data_dir: place.dir.clone(),
+        data_dir: directory.place.dir.clone(),
         metadata,
         disabled_keys: Vec::new(),
         restored_custodies: Vec::new(),
@@ -170,12 +149,13 @@ pub fn repair(flags: OfflineFlags) -> Result<Repaired, Error> {
     }
     let runtime = runtime()?;
     runtime.block_on(async {
-        let store = Store::open_repaired(files.clone()).map_err(|error| place.refused(error))?;
+        let store =
+            Store::open_repaired(files.clone()).map_err(|error| directory.refused(error))?;
         let done = complete(
             &mut repaired,
             &store,
             Arc::new(service_key),
-            &place.config,
+            &directory.config,
             now,
         )
         .await;
@@ -230,13 +210,12 @@ async fn complete(
 
 impl DisabledKey {
     fn new(kid: &Kid) -> Self {
-        let Kid {
-            vault,
-            key,
-            version,
-        } = kid;
         Self {
-            enable: format!("sealock key enable {key} --vault {vault} --version {version}"),
+            enable: Hint::EnableKey {
+                vault: kid.vault.clone(),
+                key: kid.key.clone(),
+                version: kid.version.clone(),
+            },
             kid: kid.to_string(),
         }
     }
@@ -270,13 +249,12 @@ async fn unmentioned(store: &Store) -> Result<Vec<String>, Error> {
 }
 
 /// A data directory, with its configuration.
-struct Place {
+struct Directory {
     config: Config,
-    config_file: Option<PathBuf>,
-    dir: PathBuf,
+    place: Place,
 }
 
-impl Place {
+impl Directory {
     fn find(flags: OfflineFlags) -> Result<Self, Error> {
         let config = Config::load(flags.config.as_deref(), environment())?;
         let dir = flags
@@ -287,8 +265,10 @@ impl Place {
         }
         Ok(Self {
             config,
-            config_file: flags.config,
-            dir,
+            place: Place {
+                dir,
+                config_file: flags.config,
+            },
         })
     }
 
@@ -297,9 +277,9 @@ impl Place {
         let authenticator = Authenticator::new(&service_key.store_key());
         let mut files = StoreFiles {
             engine: self.config.store.engine,
-            ..StoreFiles::new(&self.dir, authenticator)
+            ..StoreFiles::new(&self.place.dir, authenticator)
         };
-        if self.config_file.is_none() && std::env::var_os(ENGINE).is_none() {
+        if self.place.config_file.is_none() && std::env::var_os(ENGINE).is_none() {
             let engine = sealock_store::engine_of(&files);
             files.engine = engine.map_err(|error| self.refused(error))?;
         }
@@ -307,6 +287,6 @@ impl Place {
     }
 
     fn refused(&self, error: sealock_store::Error) -> Error {
-        refused(error, &self.dir, self.config_file.as_deref())
+        refused(error, &self.place)
     }
 }

@@ -6,6 +6,8 @@ use std::{
     time::Duration,
 };
 
+use sealock_api::{PendingPurge, Problem, Registry};
+use sealock_core::RegistryName;
 use sealock_envelope::ServiceKey;
 use sealock_store::{Authenticator, DataDir, Store, StoreFiles};
 use tokio::signal::unix::{SignalKind, signal};
@@ -13,7 +15,7 @@ use tokio_util::sync::CancellationToken;
 use tracing_subscriber::EnvFilter;
 
 use crate::{
-    Auth, Config, Error, LogFormat, banner, config::Server, friendly_door::FriendlyDoor,
+    Auth, Config, Error, LogFormat, Place, config::Server, control, friendly_door::FriendlyDoor,
     node::Bound, ready_file, seed, service_key, services::Services, storage::Storage, timekeeping,
     tls::Trust,
 };
@@ -46,11 +48,34 @@ pub struct Flags {
     pub log_format: Option<LogFormat>,
 }
 
-/// Runs an emulator until it is told to stop by SIGTERM or ctrl-c.
+/// An emulator that serves requests.
+#[derive(Debug)]
+pub struct Ready {
+    /// The address that it listens on, the first if there are several.
+    pub address: SocketAddr,
+    /// The demands of plain localhost.
+    pub auth: Auth,
+    /// The data directory, unless everything is in memory.
+    pub data_dir: Option<PathBuf>,
+    /// The file with the CA, unless everything is in memory.
+    pub ca_file: Option<PathBuf>,
+    /// The SHA-256 fingerprint of the CA.
+    pub ca_fingerprint: String,
+    /// The name of the default registry.
+    pub default_registry: RegistryName,
+    /// The default registry.
+    pub registry: Result<Registry, Problem>,
+    /// The state of the store.
+    pub storage: sealock_api::Storage,
+    /// The vaults and keys that are purged before long.
+    pub pending_purges: Result<Vec<PendingPurge>, Problem>,
+}
+
+/// Runs an emulator until it is told to stop by SIGTERM or ctrl-c. Calls `on_ready` once it serves requests.
 ///
 /// # Errors
-/// If it cannot start; [`Error::hint`] says what to do.
-pub fn serve(flags: Flags) -> Result<(), Error> {
+/// If it cannot start; [`Error::remedy`] says what to do.
+pub fn serve(flags: Flags, on_ready: impl FnOnce(Ready)) -> Result<(), Error> {
     let mut config = Config::load(flags.config.as_deref(), environment())?;
     if !flags.listen.is_empty() {
         config.server.listen = flags.listen;
@@ -68,7 +93,8 @@ pub fn serve(flags: Flags) -> Result<(), Error> {
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .enable_all()
         .build()?;
-    let result = runtime.block_on(run(config, flags.config.as_deref(), flags.ready_file));
+    let run = run(config, flags.config.as_deref(), flags.ready_file, on_ready);
+    let result = runtime.block_on(run);
     runtime.shutdown_timeout(BLOCKING_LIMIT);
     result
 }
@@ -77,6 +103,7 @@ async fn run(
     config: Config,
     config_file: Option<&Path>,
     ready_file: Option<PathBuf>,
+    on_ready: impl FnOnce(Ready),
 ) -> Result<(), Error> {
     // Before anything is slow or written: a signal ends the emulator in order from here on.
     let mut terminate = signal(SignalKind::terminate())?;
@@ -98,7 +125,13 @@ async fn run(
         Some(dir) => {
             let service_key = service_key::load_or_create(dir)?;
             let store = open_store(dir, &service_key, &config);
-            let store = store.map_err(|error| refused(error, dir.path(), config_file))?;
+            let store = store.map_err(|error| {
+                let place = Place {
+                    dir: dir.path().to_owned(),
+                    config_file: config_file.map(Path::to_owned),
+                };
+                refused(error, &place)
+            })?;
             (store, service_key)
         }
         None => (Store::ephemeral(), ServiceKey::random()),
@@ -120,21 +153,18 @@ async fn run(
     if let Some(path) = &ready_file {
         announce(path, address, &trust, &shutdown)?;
     }
-    let data_dir_shown = match dir {
-        Some(dir) => dir.display().to_string(),
-        None => "in memory, gone with this process".to_owned(),
-    };
-    let storage = Storage::look(&services.store).await;
-    storage.log();
-    banner::print(
-        &services,
-        &storage,
-        address.port(),
-        &data_dir_shown,
-        &trust,
-        config.server.auth,
-    )
-    .await;
+    Storage::look(&services.store).await.log();
+    on_ready(Ready {
+        address,
+        auth: config.server.auth,
+        data_dir: dir.map(Path::to_owned),
+        ca_file: trust.files.as_ref().map(|files| files.ca.clone()),
+        ca_fingerprint: trust.ca_fingerprint.clone(),
+        default_registry: services.default_registry.clone(),
+        registry: control::default_registry(&services).await,
+        storage: control::storage(&services).await,
+        pending_purges: control::pending_purges(&services).await,
+    });
 
     tokio::select! {
         _ = terminate.recv() => {}
@@ -200,19 +230,14 @@ fn open_store(
 }
 
 /// Turns a store's error into the error that refuses its data directory.
-pub(crate) fn refused(
-    error: sealock_store::Error,
-    dir: &Path,
-    config_file: Option<&Path>,
-) -> Error {
+pub(crate) fn refused(error: sealock_store::Error, place: &Place) -> Error {
     match error {
         sealock_store::Error::KeyForeign { format } => Error::ServiceKeyForeign {
-            path: service_key::path(dir),
+            path: service_key::path(&place.dir),
             format,
         },
         error if error.is_damage() => Error::DataDirDamaged {
-            dir: dir.to_owned(),
-            config_file: config_file.map(Path::to_owned),
+            place: place.clone(),
             error,
         },
         error => error.into(),

@@ -7,10 +7,13 @@ use sealock_entra::{Directory, TokenIssuer};
 use sealock_envelope::ServiceKey;
 use sealock_registry::Registries;
 use sealock_store::Store;
-use sealock_vault::KeyVault;
+use sealock_vault::{KeyFollowers, KeyVault};
 use tokio_util::sync::CancellationToken;
 
-use crate::{Config, Error, chain::Chain};
+use crate::{
+    Config, Error,
+    chain::{Chain, FollowingRegistries},
+};
 
 const QUARANTINED: &str = "objects that no record mentions are in quarantine";
 
@@ -27,6 +30,9 @@ pub(crate) struct Services {
     pub(crate) vault: KeyVault,
     pub(crate) custodian: Custodian,
     pub(crate) registries: Registries,
+    /// Held for the vault, which owns none of its followers.
+    #[expect(dead_code, reason = "the vault calls them")]
+    followers: Arc<dyn KeyFollowers>,
     pub(crate) default_registry: RegistryName,
     pub(crate) default_vault: VaultName,
     pub(crate) started: Timestamp,
@@ -66,7 +72,10 @@ impl Services {
             names.clone(),
             &config.cmk,
         );
+        let followers: Arc<dyn KeyFollowers> = Arc::new(FollowingRegistries(custodian.clone()));
+        vault.be_followed_by(&followers);
         Ok(Self {
+            followers,
             registries: Registries::new(
                 store.clone(),
                 custodian.clone(),
@@ -91,18 +100,18 @@ impl Services {
         })
     }
 
-    /// Has every registry that follows a key move to its version `current`, before this returns. The
-    /// registries that could not move yet are returned.
-    pub(crate) async fn follow(
+    /// Lists the registries that follow a key and are not at its version `current`.
+    pub(crate) async fn left_behind(
         &self,
         current: &Kid,
     ) -> Result<Vec<RegistryName>, sealock_registry::Error> {
-        let left_behind = self.custodian.follow(current).await?;
+        let followers = self.custodian.followers(current).await?;
         let registries = self.registries.list().await?.into_iter();
-        Ok(registries
-            .filter(|registry| left_behind.contains(&registry.record.id))
-            .map(|registry| registry.record.name)
-            .collect())
+        let registries = registries.map(|registry| registry.record).filter(|record| {
+            let mut followers = followers.iter();
+            followers.any(|(registry, kid)| *registry == record.id && kid != current)
+        });
+        Ok(registries.map(|record| record.name).collect())
     }
 
     /// Finishes the removals of an earlier process, removes expired vaults and keys, and sets aside files that no

@@ -1,44 +1,22 @@
 //! The problems of the store and its disk, with remedies.
 
+use sealock_api::{Hint, Relief, StorageProblem, StorageStatus};
 use sealock_store::{Fault, Store, metadata::Condition};
-use serde::Serialize;
 
-use crate::services::Services;
-
-/// A problem of the store or its disk.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
-pub(crate) struct Problem {
-    /// The problem and its consequence.
-    pub(crate) what: String,
-    /// The suggested remedy.
-    pub(crate) remedy: String,
-    /// The failed operation and its file, for users with access to the data directory.
-    pub(crate) detail: Option<String>,
-}
+use crate::{hints, services::Services};
 
 /// The state of the store.
-#[derive(Debug, Serialize)]
+#[derive(Debug)]
 pub(crate) struct Storage {
-    pub(crate) problems: Vec<Problem>,
+    pub(crate) problems: Vec<StorageProblem>,
     /// The number of records of the vault's audit log that wait in memory.
-    pub(crate) held_records: usize,
+    pub(crate) held_records: u64,
     /// The number of records lost because there was no room for them.
     pub(crate) lost_records: u64,
     /// The damaged records and files.
     pub(crate) damage: Vec<String>,
     /// True if the disk is full.
-    #[serde(skip)]
     pub(crate) is_full: bool,
-}
-
-/// Data that could be removed to free room.
-#[derive(Debug, PartialEq, Eq, Serialize)]
-pub(crate) struct Relief {
-    pub(crate) what: String,
-    /// The number of bytes.
-    pub(crate) bytes: u64,
-    /// The command that frees them, if there is one.
-    pub(crate) command: Option<String>,
 }
 
 impl Storage {
@@ -69,41 +47,45 @@ impl Storage {
         };
         if let Some((failure, consequence)) = disk {
             let fault = failure.fault.unwrap_or(Fault::Failing);
-            problems.push(Problem {
+            problems.push(StorageProblem {
                 what: format!("{fault}: {consequence}"),
                 remedy: remedy(fault).to_owned(),
+                hints: hints::of_fault(fault),
                 detail: Some(failure.what.clone()),
             });
         }
         let (held, lost) = (condition.held_lines, condition.lost_lines);
         if held > 0 {
-            problems.push(Problem {
+            problems.push(StorageProblem {
                 what: format!("{held} records of the audit log are in memory only"),
                 remedy: "leave the emulator running: they are written once the disk takes them"
                     .to_owned(),
+                hints: Vec::new(),
                 detail: None,
             });
         }
         if lost > 0 {
-            problems.push(Problem {
+            problems.push(StorageProblem {
                 what: format!(
                     "{lost} records of the audit log are lost, which the disk did not take"
                 ),
                 remedy: "note it; a restart counts anew".to_owned(),
+                hints: Vec::new(),
                 detail: None,
             });
         }
         let damaged = condition.damage.len();
         if damaged > 0 {
-            problems.push(Problem {
+            problems.push(StorageProblem {
                 what: format!("{damaged} stored records or files are damaged"),
-                remedy: "see what is lost with: sealock verify".to_owned(),
+                remedy: "see what is lost".to_owned(),
+                hints: vec![Hint::Verify],
                 detail: condition.damage.first().cloned(),
             });
         }
         Self {
             problems,
-            held_records: held,
+            held_records: held as u64,
             lost_records: lost,
             damage: condition.damage,
             is_full,
@@ -112,22 +94,23 @@ impl Storage {
 
     /// Logs the problems.
     pub(crate) fn log(&self) {
-        for Problem {
+        for StorageProblem {
             what,
             remedy,
             detail,
+            ..
         } in &self.problems
         {
             tracing::warn!(remedy, detail, "{what}");
         }
     }
 
-    /// `ok`, or `degraded`.
-    pub(crate) fn status(&self) -> &'static str {
+    /// Returns `degraded` if there is a problem.
+    pub(crate) fn status(&self) -> StorageStatus {
         if self.problems.is_empty() {
-            "ok"
+            StorageStatus::Ok
         } else {
-            "degraded"
+            StorageStatus::Degraded
         }
     }
 }
@@ -135,10 +118,7 @@ impl Storage {
 /// Suggests a remedy for a fault of the disk. The emulator goes on by itself once the fault is gone.
 pub(crate) fn remedy(fault: Fault) -> &'static str {
     match fault {
-        Fault::Full => {
-            "make room on that disk, or free what nothing refers to: sealock registry gc; for what takes room: sealock \
-             status"
-        }
+        Fault::Full => "make room on that disk",
         Fault::ReadOnly => "see why in the system's log, and mount it for writing again",
         Fault::Failing => "see the system's log, and replace the disk if it does not recover",
         Fault::TooManyFiles => "permit more open files: ulimit -n",
@@ -157,7 +137,9 @@ pub(crate) async fn reliefs(services: &Services) -> Vec<Relief> {
         reliefs.push(Relief {
             what: format!("blobs in {name} that nothing refers to"),
             bytes: garbage.freed_bytes,
-            command: Some(format!("sealock registry gc {name}")),
+            hint: Some(Hint::CollectGarbage {
+                registry: Some(name.clone()),
+            }),
         });
     }
     let store = services.store.clone();
@@ -173,12 +155,12 @@ pub(crate) async fn reliefs(services: &Services) -> Vec<Relief> {
         what: "unfinished uploads, which go when they are completed or cancelled, or after a day"
             .to_owned(),
         bytes: staged,
-        command: None,
+        hint: None,
     });
     reliefs.push(Relief {
         what: "what no record mentions, in quarantine".to_owned(),
         bytes: quarantined,
-        command: Some("sealock registry gc --orphans".to_owned()),
+        hint: Some(Hint::EmptyQuarantine),
     });
     reliefs.retain(|relief| relief.bytes > 0);
     reliefs
@@ -195,7 +177,7 @@ mod tests {
         Failure { fault, what }
     }
 
-    fn told(condition: Condition) -> (&'static str, Vec<String>) {
+    fn told(condition: Condition) -> (StorageStatus, Vec<String>) {
         let storage = Storage::of(condition);
         let problems = storage.problems.iter();
         let told = problems.map(|problem| problem.what.clone()).collect();
@@ -204,7 +186,7 @@ mod tests {
 
     #[test]
     fn a_store_without_a_fault_is_ok() {
-        assert_eq!(told(Condition::default()), ("ok", vec![]));
+        assert_eq!(told(Condition::default()), (StorageStatus::Ok, vec![]));
     }
 
     #[test]
@@ -216,7 +198,7 @@ mod tests {
             damage: vec!["the record 'a' is damaged".to_owned()],
             ..Condition::default()
         });
-        assert_eq!(status, "degraded");
+        assert_eq!(status, StorageStatus::Degraded);
         assert_eq!(
             told_of,
             [

@@ -4,6 +4,8 @@ use jiff::Timestamp;
 use sealock_core::{Clock, ClockSetting, SystemTime, TimeSource};
 use sealock_store::{Batch, Result, Store, Table};
 
+use sealock_vault::Due;
+
 use crate::services::Services;
 
 /// How the clock was set. A control table: what depends on time is decided anew after each change.
@@ -50,19 +52,6 @@ fn with_confirmed(clock: &Clock) -> Batch {
 /// How long to wait for the clock at most: it may be moved in ways that nobody tells of.
 const LONGEST_WAIT: Duration = Duration::from_hours(1);
 
-/// Does what is due, now, and has the registries follow.
-pub(crate) async fn run_due(
-    services: &Services,
-) -> std::result::Result<Option<Timestamp>, sealock_vault::Error> {
-    let due = services.vault.run_due().await?;
-    for rotated in &due.rotated {
-        if let Err(error) = services.follow(rotated).await {
-            tracing::error!(%error, kid = %rotated, "the registries could not follow a key");
-        }
-    }
-    Ok(due.next)
-}
-
 /// The interval at which the confirmed time is stored.
 const REMEMBERED_EVERY: Duration = Duration::from_hours(1);
 
@@ -94,9 +83,9 @@ pub(crate) async fn keep(services: Services) {
     let mut quarantine = tokio::time::interval_at(first, QUARANTINE_EVERY);
     let mut told = 0;
     loop {
-        let next = run_due(&services).await.unwrap_or_else(|error| {
+        let due = services.vault.run_due().await.unwrap_or_else(|error| {
             tracing::error!(%error, "what was due in the vaults could not be done");
-            None
+            Due::default()
         });
         let pending = services
             .vault
@@ -106,11 +95,11 @@ pub(crate) async fn keep(services: Services) {
         if pending > told {
             tracing::warn!(
                 pending,
-                "what fell due while nothing confirmed the time is purged within an hour; `sealock status` says how to recover it"
+                "what fell due while nothing confirmed the time is purged within an hour, unless it is recovered"
             );
         }
         told = pending;
-        let wait = next.map_or(LONGEST_WAIT, |next| {
+        let wait = due.next.map_or(LONGEST_WAIT, |next| {
             let until = next.duration_since(services.clock.now());
             Duration::try_from(until).unwrap_or_default()
         });

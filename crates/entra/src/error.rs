@@ -108,9 +108,7 @@ pub enum Error {
     /// App Service's form of the endpoint, asked with another secret.
     ///
     /// <https://github.com/Azure/azure-sdk-for-net/pull/26578>
-    #[error(
-        "the header X-IDENTITY-HEADER is not this endpoint's secret; the command 'sealock identity endpoint' prints it"
-    )]
+    #[error("the header X-IDENTITY-HEADER is not this endpoint's secret")]
     IdentityHeaderWrong,
     /// There is no managed identity of this name.
     #[error("The managed identity '{name}' was not found.")]
@@ -123,7 +121,7 @@ pub enum Error {
     IdentityUnavailable,
     /// The Instance Metadata Service while the endpoint asks for a secret.
     #[error(
-        "auth = \"enforced\" closes the Instance Metadata Service, whose clients have no secret to show; use the endpoint of App Service: the command 'sealock identity endpoint' prints its IDENTITY_ENDPOINT and IDENTITY_HEADER"
+        "auth = \"enforced\" closes the Instance Metadata Service, whose clients have no secret to show; use the endpoint of App Service, with its IDENTITY_ENDPOINT and IDENTITY_HEADER"
     )]
     ImdsClosed,
     /// Whoever can send a header of its choice is no web page, and no server that was talked into a request.
@@ -268,22 +266,6 @@ impl Error {
             Self::ScopeNotDefault(_) => Some(1_002_012),
             Self::TenantNotFound(_) => Some(90_002),
             error if error.fault().is_some() => Some(90_033),
-            _ => None,
-        }
-    }
-
-    /// What to do next.
-    pub fn hint(&self) -> Option<String> {
-        match self {
-            Self::ApplicationNotFound { name } => Some(format!(
-                "see the applications with: sealock app list; create it with: sealock app create {name}"
-            )),
-            Self::IdentityNotFound { name } => Some(format!(
-                "see the identities with: sealock identity list; create it with: sealock identity create {name}"
-            )),
-            Self::RoleAssignmentNotFound { .. } => {
-                Some("see the roles that are assigned with: sealock role list".to_owned())
-            }
             _ => None,
         }
     }

@@ -57,14 +57,6 @@ impl Principal {
             Self::Application(_) => None,
         }
     }
-
-    /// The option by which the command line names it, for hints.
-    pub fn option(&self) -> String {
-        match self {
-            Self::ManagedIdentity(identity) => format!("--identity {}", identity.name),
-            Self::Application(application) => format!("--app {}", application.name),
-        }
-    }
 }
 
 impl From<ManagedIdentity> for Principal {

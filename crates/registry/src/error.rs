@@ -178,7 +178,7 @@ pub enum Error {
     #[error("the referrers API is not supported; use the referrers tag schema")]
     ReferrersUnsupported,
     /// No such registry.
-    #[error("there is no registry {0}; create it with: sealock registry create {0}")]
+    #[error("there is no registry {0}")]
     RegistryUnknown(RegistryName),
     /// `MANIFEST_INVALID`: what stands for a list is a manifest of schema 2.
     #[error("Schema 2 manifest not supported by client")]
@@ -223,7 +223,7 @@ pub enum Error {
     )]
     Unauthorized(Box<Challenge>),
     /// Stored content that does not open or is not what its digest says.
-    #[error("the stored content of {digest} is damaged ({why}); run: sealock verify")]
+    #[error("the stored content of {digest} is damaged ({why})")]
     Damaged {
         /// Which content.
         digest: Digest,

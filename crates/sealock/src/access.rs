@@ -1,14 +1,17 @@
 use clap::{Args, Subcommand};
+use sealock_api::{
+    AccessPolicies, AccessPolicy, GrantAccess, KeyPermission, ListAccess, Permissions,
+    RevokeAccess, UnknownWord,
+};
 use sealock_core::VaultName;
-use serde::Deserialize;
-use serde_json::json;
 
 use crate::{
     cli::one_of_several,
-    client::Client,
+    client::{Answer, Client},
+    commands::Commands,
     error::Error,
     output::{HINT, Output, table},
-    principal::{Principal, PrincipalArgs},
+    principal::{PrincipalArgs, listed},
     vault::{DEFAULT_VAULT, WhichVault},
 };
 
@@ -48,95 +51,89 @@ pub(crate) struct Change {
     permissions: Vec<String>,
 }
 
-#[derive(Debug, Deserialize)]
-struct Policies {
-    policies: Vec<Policy>,
-}
-
-#[derive(Debug, Deserialize)]
-struct Policy {
-    vault: String,
-    #[serde(flatten)]
-    principal: Principal,
-    permissions: Vec<String>,
-    in_effect: bool,
-}
-
 impl AccessCommand {
     pub(crate) fn run(self, client: &Client, output: &mut Output) -> Result<(), Error> {
         match self {
             Self::Show(which) => {
-                let vault = which.name();
-                let answer = client.get(&format!("vaults/{vault}/access"))?;
-                output.show(&answer, |policies: &Policies| policies.render(client))
+                let vault = which.name().clone();
+                let answer = client.ask(&ListAccess { vault })?;
+                output.show(&answer, |policies| render(policies, client.commands()))
             }
-            Self::Grant(change) => change.apply("grant", client, output),
+            Self::Grant(change) => {
+                let principal = change.principal.reference(client)?;
+                let (vault, permissions) = (change.vault, parsed(&change.permissions)?);
+                let answer = client.ask_with(&GrantAccess { vault, principal }, &permissions)?;
+                output.show(&answer, |policy| sentence(policy, client.commands()))
+            }
             Self::Revoke(change) => {
-                let revoked = change.apply("revoke", client, output);
-                revoked.map_err(Error::without_creation)
+                let answer = change.revoke(client).map_err(Error::without_creation)?;
+                output.show(&answer, |policy| sentence(policy, client.commands()))
             }
         }
     }
 }
 
 impl Change {
-    fn apply(self, how: &str, client: &Client, output: &mut Output) -> Result<(), Error> {
-        let principal = self.principal.path_segment(client)?;
-        let path = format!("vaults/{}/access/{principal}/{how}", self.vault);
-        let answer = client.post(&path, Some(&json!({ "permissions": self.permissions })))?;
-        output.show(&answer, |policy: &Policy| policy.sentence(client))
+    fn revoke(self, client: &Client) -> Result<Answer<AccessPolicy>, Error> {
+        let principal = self.principal.reference(client)?;
+        let (vault, permissions) = (self.vault, parsed(&self.permissions)?);
+        client.ask_with(&RevokeAccess { vault, principal }, &permissions)
     }
 }
 
-impl Policies {
-    fn render(&self, client: &Client) -> String {
-        let rows = self.policies.iter().map(|policy| {
-            [
-                policy.principal.listed(),
-                policy.principal.id.clone(),
-                policy.permissions(),
-            ]
-        });
-        let rows = table(["IDENTITY", "PRINCIPAL", "KEY PERMISSIONS"], rows);
-        match self.policies.first() {
-            Some(policy) => policy.noted(rows, client),
-            None => rows,
-        }
+fn parsed(permissions: &[String]) -> Result<Permissions, Error> {
+    let permissions: Result<_, UnknownWord> = permissions.iter().map(|it| it.parse()).collect();
+    Ok(Permissions {
+        permissions: permissions?,
+    })
+}
+
+fn render(list: &AccessPolicies, commands: &Commands) -> String {
+    let rows = list.policies.iter().map(|policy| {
+        [
+            listed(&policy.principal),
+            policy.principal.principal_id.to_string(),
+            permissions(policy),
+        ]
+    });
+    let rows = table(["IDENTITY", "PRINCIPAL", "KEY PERMISSIONS"], rows);
+    match list.policies.first() {
+        Some(policy) => noted(policy, rows, commands),
+        None => rows,
     }
 }
 
-impl Policy {
-    fn sentence(&self, client: &Client) -> String {
-        let permissions = match &*self.permissions {
-            [] => "no permission".to_owned(),
-            _ => self.permissions(),
-        };
-        let said = format!(
-            "{} now has {permissions} in vault {}",
-            self.principal, self.vault
-        );
-        self.noted(said, client)
-    }
+fn sentence(policy: &AccessPolicy, commands: &Commands) -> String {
+    let permissions = if policy.permissions.is_empty() {
+        "no permission".to_owned()
+    } else {
+        permissions(policy)
+    };
+    let said = format!(
+        "{} now has {permissions} in vault {}",
+        policy.principal, policy.vault
+    );
+    noted(policy, said, commands)
+}
 
-    /// Those that say it all: beside `all` the others say nothing.
-    fn permissions(&self) -> String {
-        let all = "all";
-        if self.permissions.iter().any(|one| one == all) {
-            all.to_owned()
-        } else {
-            self.permissions.join(", ")
-        }
+/// Those that say it all: beside `all` the others say nothing.
+fn permissions(policy: &AccessPolicy) -> String {
+    let all = KeyPermission::All;
+    if policy.permissions.contains(&all) {
+        return all.to_string();
     }
+    let permissions = policy.permissions.iter().map(ToString::to_string);
+    permissions.collect::<Vec<_>>().join(", ")
+}
 
-    /// What was said of the vault's policies, and that they count for nothing if that is so.
-    fn noted(&self, said: String, client: &Client) -> String {
-        if self.in_effect {
-            return said;
-        }
-        let vault = &self.vault;
-        let note = client.commands(&format!(
-            "roles decide in vault {vault}, so access policies have no effect there; see: sealock role assign --help"
-        ));
-        format!("{said}\n{HINT}note:{HINT:#} {note}")
+/// What was said of the vault's policies, and that they count for nothing if that is so.
+fn noted(policy: &AccessPolicy, said: String, commands: &Commands) -> String {
+    if policy.in_effect {
+        return said;
     }
+    let see = commands.command("role assign --help");
+    format!(
+        "{said}\n{HINT}note:{HINT:#} roles decide in vault {}, so access policies have no effect there; see: {see}",
+        policy.vault
+    )
 }

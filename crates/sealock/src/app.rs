@@ -1,6 +1,9 @@
 use clap::{Args, Subcommand};
+use sealock_api::{
+    Application, ApplicationWithSecret, Applications, CreateApplication, DeleteApplication,
+    ListApplications, ResetSecret, ShowApplication,
+};
 use sealock_core::ApplicationName;
-use serde::Deserialize;
 
 use crate::{
     client::Client,
@@ -36,51 +39,35 @@ pub(crate) struct AppArgs {
     name: ApplicationName,
 }
 
-#[derive(Deserialize)]
-struct Applications {
-    applications: Vec<Application>,
-}
-
-#[derive(Deserialize)]
-struct Application {
-    name: String,
-    client_id: String,
-    principal_id: String,
-    tenant_id: String,
-    created: String,
-    secret_expires: String,
-    /// Only of one that was just made.
-    secret: Option<String>,
-}
-
 impl AppCommand {
     pub(crate) fn run(self, client: &Client, output: &mut Output) -> Result<(), Error> {
         match self {
-            Self::List => output.show(&client.get("applications")?, Applications::render),
-            Self::Show(AppArgs { name }) => {
-                let answer = client.get(&format!("applications/{name}"))?;
-                output.show(&answer, Application::render)
+            Self::List => output.show(&client.ask(&ListApplications {})?, list),
+            Self::Show(AppArgs { name: application }) => {
+                let answer = client.ask(&ShowApplication { application })?;
+                output.show(&answer, |application| render(application, None))
             }
-            Self::Create(AppArgs { name }) => {
-                let answer = client.put(&format!("applications/{name}"), None)?;
-                output.show(&answer, |application: &Application| {
+            Self::Create(AppArgs { name: application }) => {
+                let answer = client.ask(&CreateApplication { application })?;
+                output.show(&answer, |created: &ApplicationWithSecret| {
                     if answer.created() {
-                        application.render()
-                    } else {
-                        format!(
-                            "application {name} was there already, client {}, and keeps its secret",
-                            application.client_id
-                        )
+                        return with_secret(created);
                     }
+                    let Application {
+                        name, client_id, ..
+                    } = &created.application;
+                    format!(
+                        "application {name} was there already, client {client_id}, and keeps its secret"
+                    )
                 })
             }
-            Self::ResetSecret(AppArgs { name }) => {
-                let answer = client.post(&format!("applications/{name}/reset-secret"), None);
-                let answer = answer.map_err(Error::without_creation)?;
-                output.show(&answer, Application::render)
+            Self::ResetSecret(AppArgs { name: application }) => {
+                let answer = client.ask(&ResetSecret { application });
+                output.show(&answer.map_err(Error::without_creation)?, with_secret)
             }
             Self::Delete(AppArgs { name }) => {
-                let answer = client.delete(&format!("applications/{name}"));
+                let application = name.clone();
+                let answer = client.ask(&DeleteApplication { application });
                 answer.map_err(Error::without_creation)?;
                 output.done(format!("deleted application {name}"))
             }
@@ -88,36 +75,35 @@ impl AppCommand {
     }
 }
 
-impl Applications {
-    fn render(&self) -> String {
-        let rows = self.applications.iter().map(|application| {
-            [
-                application.name.clone(),
-                application.client_id.clone(),
-                application.principal_id.clone(),
-                application.secret_expires.clone(),
-            ]
-        });
-        table(["NAME", "CLIENT", "PRINCIPAL", "SECRET UNTIL"], rows)
-    }
+fn list(list: &Applications) -> String {
+    let rows = list.applications.iter().map(|application| {
+        [
+            application.name.to_string(),
+            application.client_id.to_string(),
+            application.principal_id.to_string(),
+            application.secret_expires.to_string(),
+        ]
+    });
+    table(["NAME", "CLIENT", "PRINCIPAL", "SECRET UNTIL"], rows)
 }
 
-impl Application {
-    fn render(&self) -> String {
-        let mut fields = vec![
-            ("tenant", self.tenant_id.clone()),
-            ("client", self.client_id.clone()),
-            ("principal", self.principal_id.clone()),
-            ("created", self.created.clone()),
-        ];
-        if let Some(secret) = &self.secret {
-            fields.push(("secret", secret.clone()));
-        }
-        fields.push(("secret until", self.secret_expires.clone()));
-        let record = record(format!("{TITLE}{}{TITLE:#}", self.name), fields);
-        match self.secret {
-            Some(_) => format!("{record}\nKeep the secret: it is not shown again."),
-            None => record,
-        }
+fn with_secret(created: &ApplicationWithSecret) -> String {
+    let secret = created.secret.as_ref().map(|secret| secret.0.as_str());
+    render(&created.application, secret)
+}
+
+fn render(application: &Application, secret: Option<&str>) -> String {
+    let mut fields = vec![
+        ("tenant", application.tenant_id.to_string()),
+        ("client", application.client_id.to_string()),
+        ("principal", application.principal_id.to_string()),
+        ("created", application.created.to_string()),
+    ];
+    fields.extend(secret.map(|secret| ("secret", secret.to_owned())));
+    fields.push(("secret until", application.secret_expires.to_string()));
+    let record = record(format!("{TITLE}{}{TITLE:#}", application.name), fields);
+    match secret {
+        Some(_) => format!("{record}\nKeep the secret: it is not shown again."),
+        None => record,
     }
 }

@@ -1,9 +1,9 @@
 use anstyle::Style;
 use clap::Args;
 use jiff::Timestamp;
+use sealock_api::{AuditQuery, ShowAudit};
 use sealock_core::{KeyName, VaultName};
 use serde_json::Value;
-use url::form_urlencoded;
 
 use crate::{
     cli::time,
@@ -48,8 +48,7 @@ pub(crate) struct Audit {
 impl Audit {
     pub(crate) fn run(self, client: &Client, output: &mut Output) -> Result<(), Error> {
         let mut columns = Columns::default();
-        let path = format!("audit?{}", self.query());
-        let lines = client.lines(&path)?;
+        let lines = client.lines(&ShowAudit {}, &self.query())?;
         if !self.follow && !output.is_json() {
             output.line(columns.row(
                 "TIME",
@@ -71,23 +70,17 @@ impl Audit {
         Ok(())
     }
 
-    fn query(&self) -> String {
-        let mut query = form_urlencoded::Serializer::new(String::new());
-        query.append_pair("follow", if self.follow { "true" } else { "false" });
-        for (name, value) in [
-            ("vault", self.vault.as_ref().map(ToString::to_string)),
-            ("key", self.key.as_ref().map(ToString::to_string)),
-            ("identity", self.identity.clone()),
-            ("operation", self.operation.clone()),
-            ("result", self.result.clone()),
-            ("since", self.since.map(|time| time.to_string())),
-            ("until", self.until.map(|time| time.to_string())),
-        ] {
-            if let Some(value) = value {
-                query.append_pair(name, &value);
-            }
+    fn query(&self) -> AuditQuery {
+        AuditQuery {
+            follow: self.follow,
+            vault: self.vault.as_ref().map(ToString::to_string),
+            key: self.key.as_ref().map(ToString::to_string),
+            identity: self.identity.clone(),
+            operation: self.operation.clone(),
+            result: self.result.clone(),
+            since: self.since.map(|time| time.to_string()),
+            until: self.until.map(|time| time.to_string()),
         }
-        query.finish()
     }
 }
 

@@ -1,6 +1,8 @@
+use std::str::FromStr;
+
 use clap::{
     Args, CommandFactory as _, FromArgMatches as _, Parser, Subcommand,
-    builder::{StringValueParser, TypedValueParser},
+    builder::{PossibleValuesParser, StringValueParser, TypedValueParser},
     parser::ValueSource,
 };
 use jiff::Timestamp;
@@ -131,8 +133,7 @@ impl Cli {
         } = self.global;
         let source = emulator_source.unwrap_or(ValueSource::DefaultValue);
         let client = Client::new(&emulator, source);
-        let done = self.command.run(&client, &mut Output::new(json));
-        done.map_err(|error| error.map_commands(|text| client.commands(text)))
+        self.command.run(&client, &mut Output::new(json))
     }
 }
 
@@ -163,6 +164,14 @@ impl Command {
 /// One of several values, with blanks around it as people write lists.
 pub(crate) fn one_of_several() -> impl TypedValueParser<Value = String> {
     StringValueParser::new().map(|text| text.trim().to_owned())
+}
+
+/// One of a field's words, in any case.
+pub(crate) fn word<T>(words: &'static [&'static str]) -> impl TypedValueParser<Value = T>
+where
+    T: FromStr<Err: std::error::Error + Send + Sync + 'static> + Clone + Send + Sync + 'static,
+{
+    PossibleValuesParser::new(words).try_map(|word| word.parse())
 }
 
 /// A time as in RFC 3339; a date is its midnight, in UTC.

@@ -1,22 +1,20 @@
 use std::{
     fmt,
     io::{self, BufRead as _, BufReader},
+    marker::PhantomData,
     net::IpAddr,
     time::Duration,
 };
 
 use clap::parser::ValueSource;
 use rustls::pki_types::ServerName;
-use serde::{
-    Deserialize,
-    de::{DeserializeOwned, IgnoredAny},
-};
-use serde_json::Value;
+use sealock_api::{BASE, Empty, JSON, Operation, Problem};
+use serde::de::{DeserializeOwned, IgnoredAny};
 use ureq::{
     Agent, Body, Timeout,
     config::Config,
     http::{
-        Method, Request, Response, StatusCode,
+        Request, Response, StatusCode,
         header::{AUTHORIZATION, CONTENT_TYPE, HeaderValue},
     },
     unversioned::{
@@ -27,6 +25,7 @@ use ureq::{
 use url::{Host, Url};
 
 use crate::{
+    commands::Commands,
     error::Error,
     tls::{Ca, Unproven},
     token::Token,
@@ -37,23 +36,15 @@ const ANSWER_TIMEOUT: Duration = Duration::from_mins(1);
 const ANSWER_BYTES_MAX: u64 = 64 << 20;
 const EXCERPT_CHARS: usize = 200;
 
-/// What each of our commands begins with.
-const SEALOCK: &str = "sealock ";
-
-/// The command that starts an emulator, and is for none.
-const SERVE: &str = "sealock serve";
-
-/// The paths that everybody may ask for. They need no token, which would go to whoever has the port.
-const OPEN_TO_EVERYBODY: [&str; 4] = ["health", "ca.pem", "bundle.pem", "azure-ca.pem"];
-
 /// A client of an emulator's control API.
 #[derive(Clone)]
 pub(crate) struct Client {
     emulator: String,
     /// The name in its certificate, if it is on this machine: no other may see the token.
     name_here: Option<ServerName<'static>>,
-    /// The place of its URL. If that is the command line, a command that we tell of has to name it, too.
+    /// The place of its URL.
     source: ValueSource,
+    commands: Commands,
     timeout: Option<Duration>,
 }
 
@@ -68,21 +59,24 @@ enum Shown {
     NothingOf(Token),
 }
 
-/// An answer of the control API that is no refusal.
-pub(crate) struct Answer {
+/// An answer of the control API that is no refusal, with a `T` as its body.
+pub(crate) struct Answer<T> {
     emulator: String,
     request: String,
     status: StatusCode,
     body: String,
+    kind: PhantomData<T>,
 }
 
 impl Client {
     /// A client of the emulator at `emulator`.
     pub(crate) fn new(emulator: &Url, source: ValueSource) -> Self {
+        let origin = emulator.origin().ascii_serialization();
         Self {
             name_here: name_here(emulator),
+            commands: Commands::new(&origin, source),
             source,
-            emulator: emulator.origin().ascii_serialization(),
+            emulator: origin,
             timeout: Some(ANSWER_TIMEOUT),
         }
     }
@@ -92,28 +86,9 @@ impl Client {
         &self.emulator
     }
 
-    /// The text with each command in it as one for this emulator. A command follows a colon or begins the
-    /// text, and ends before a comma, a semicolon or with the text.
-    pub(crate) fn commands(&self, text: &str) -> String {
-        if self.source != ValueSource::CommandLine {
-            return text.to_owned();
-        }
-        let option = format!(" --emulator {}", self.emulator);
-        let mut done = String::new();
-        let mut rest = text;
-        while let Some(begin) = command(rest) {
-            let (before, from) = rest.split_at(begin);
-            let end = [", ", "; "].iter().filter_map(|end| from.find(end)).min();
-            let (command, after) = from.split_at(end.unwrap_or(from.len()));
-            let option = if command.starts_with(SERVE) {
-                ""
-            } else {
-                &option
-            };
-            done.extend([before, command.trim_end_matches('.'), option]);
-            rest = after;
-        }
-        done + rest
+    /// The commands that a user can run next.
+    pub(crate) fn commands(&self) -> &Commands {
+        &self.commands
     }
 
     /// The same client, but one that waits for an answer as long as it takes.
@@ -124,65 +99,78 @@ impl Client {
         }
     }
 
-    /// Reads what lies at `path`.
-    pub(crate) fn get(&self, path: &str) -> Result<Answer, Error> {
-        self.ask(&Method::GET, path, None)
+    /// Asks for an operation that takes nothing but its path.
+    pub(crate) fn ask<O>(&self, operation: &O) -> Result<Answer<O::Answer>, Error>
+    where
+        O: Operation<Query = Empty, Body = Empty>,
+    {
+        self.ask_with(operation, &Empty {})
     }
 
-    /// Creates what lies at `path`.
-    pub(crate) fn put(&self, path: &str, body: Option<&Value>) -> Result<Answer, Error> {
-        self.ask(&Method::PUT, path, body)
-    }
-
-    /// Has something done at `path`.
-    pub(crate) fn post(&self, path: &str, body: Option<&Value>) -> Result<Answer, Error> {
-        self.ask(&Method::POST, path, body)
-    }
-
-    /// Changes what lies at `path`.
-    pub(crate) fn patch(&self, path: &str, body: &Value) -> Result<Answer, Error> {
-        self.ask(&Method::PATCH, path, Some(body))
-    }
-
-    /// Deletes what lies at `path`.
-    pub(crate) fn delete(&self, path: &str) -> Result<Answer, Error> {
-        self.ask(&Method::DELETE, path, None)
-    }
-
-    /// Reads the lines at `path`, each as soon as it is there.
-    pub(crate) fn lines(
+    /// Asks for an operation with a body.
+    pub(crate) fn ask_with<O>(
         &self,
-        path: &str,
-    ) -> Result<impl Iterator<Item = Result<String, Error>>, Error> {
-        let (request, response) = self.send(&Method::GET, path, None)?;
+        operation: &O,
+        body: &O::Body,
+    ) -> Result<Answer<O::Answer>, Error>
+    where
+        O: Operation<Query = Empty>,
+    {
+        let (request, response) = self.send(operation, &Empty {}, body)?;
+        self.read(request, response)
+    }
+
+    /// Asks for an operation with a query.
+    pub(crate) fn ask_for<O>(
+        &self,
+        operation: &O,
+        query: &O::Query,
+    ) -> Result<Answer<O::Answer>, Error>
+    where
+        O: Operation<Body = Empty>,
+    {
+        let (request, response) = self.send(operation, query, &Empty {})?;
+        self.read(request, response)
+    }
+
+    /// Asks for an operation that answers with lines, and reads each as soon as it is there.
+    pub(crate) fn lines<O>(
+        &self,
+        operation: &O,
+        query: &O::Query,
+    ) -> Result<impl Iterator<Item = Result<String, Error>> + use<O>, Error>
+    where
+        O: Operation<Body = Empty>,
+    {
+        let (request, response) = self.send(operation, query, &Empty {})?;
         let lines = BufReader::new(response.into_body().into_reader()).lines();
         Ok(lines.map(move |line| line.map_err(|error| incomplete(&request, error))))
     }
 
-    fn ask(&self, method: &Method, path: &str, body: Option<&Value>) -> Result<Answer, Error> {
-        let (request, response) = self.send(method, path, body)?;
-        self.read(request, response)
-    }
-
     /// Sends a request, and returns what to call it and the answer, unless that is a refusal.
-    fn send(
+    fn send<O: Operation>(
         &self,
-        method: &Method,
-        path: &str,
-        body: Option<&Value>,
+        operation: &O,
+        query: &O::Query,
+        body: &O::Body,
     ) -> Result<(String, Response<Body>), Error> {
-        let url = format!("{}/_sealock/v1/{path}", self.emulator);
+        let (method, target) = (O::METHOD, operation.target(query));
+        let url = format!("{}{BASE}{target}", self.emulator);
         let request = format!("{method} {url}");
+        // No body is an empty one to ureq: without any, it would send POST and PUT in chunks.
+        let body = match serde_json::to_string(body) {
+            Ok(json) if json == "{}" => String::new(),
+            Ok(json) => json,
+            Err(error) => return Err(incomplete(&request, io::Error::from(error))),
+        };
         let mut builder = Request::builder().method(method).uri(url);
-        if body.is_some() {
-            builder = builder.header(CONTENT_TYPE, "application/json");
+        if !body.is_empty() {
+            builder = builder.header(CONTENT_TYPE, JSON);
         }
-        let shown = self.shown(path)?;
+        let shown = self.shown::<O>()?;
         if let Some(bearer) = shown.bearer()? {
             builder = builder.header(AUTHORIZATION, bearer);
         }
-        // No body is an empty one to ureq: without any, it would send POST and PUT in chunks.
-        let body = body.map(Value::to_string).unwrap_or_default();
         let agent = self.agent(&shown)?;
         let request_with_body = builder.body(body).map_err(ureq::Error::from);
         let response = request_with_body.and_then(|it| {
@@ -198,13 +186,16 @@ impl Client {
             (StatusCode::UNAUTHORIZED | StatusCode::FORBIDDEN, Shown::NothingOf(token)) => {
                 Err(token.withheld(&self.emulator))
             }
-            _ => Err(self.read(request, response)?.refusal()),
+            _ => {
+                let refusal: Answer<()> = self.read(request, response)?;
+                Err(refusal.refusal(&self.commands))
+            }
         }
     }
 
     /// Decides whether whoever has the port is shown the token.
-    fn shown(&self, path: &str) -> Result<Shown, Error> {
-        if self.name_here.is_none() || OPEN_TO_EVERYBODY.contains(&path) {
+    fn shown<O: Operation>(&self) -> Result<Shown, Error> {
+        if self.name_here.is_none() || O::IS_OPEN {
             return Ok(Shown::Nothing);
         }
         let Some(token) = Token::find()? else {
@@ -230,7 +221,7 @@ impl Client {
         })
     }
 
-    fn read(&self, request: String, response: Response<Body>) -> Result<Answer, Error> {
+    fn read<T>(&self, request: String, response: Response<Body>) -> Result<Answer<T>, Error> {
         let status = response.status();
         let body = response.into_body().into_with_config();
         match body
@@ -243,6 +234,7 @@ impl Client {
                 request,
                 status,
                 body,
+                kind: PhantomData,
             }),
             Err(error) => Err(incomplete(&request, error)),
         }
@@ -291,7 +283,7 @@ impl Shown {
     }
 }
 
-impl Answer {
+impl<T> Answer<T> {
     /// Whether something was created that was not there before.
     pub(crate) fn created(&self) -> bool {
         self.status == StatusCode::CREATED
@@ -303,7 +295,10 @@ impl Answer {
     }
 
     /// The record that was asked for.
-    pub(crate) fn parse<T: DeserializeOwned>(&self) -> Result<T, Error> {
+    pub(crate) fn parse(&self) -> Result<T, Error>
+    where
+        T: DeserializeOwned,
+    {
         serde_json::from_str(&self.body).map_err(|error| self.unreadable(&error))
     }
 
@@ -336,20 +331,12 @@ impl Answer {
         }
     }
 
-    fn refusal(&self) -> Error {
-        #[derive(Deserialize)]
-        struct Refusal {
-            error: Details,
-        }
-        #[derive(Deserialize)]
-        struct Details {
-            message: String,
-            hint: Option<String>,
-        }
-        match serde_json::from_str(&self.body) {
-            Ok(Refusal {
-                error: Details { message, hint },
-            }) => Error::Failed { message, hint },
+    fn refusal(&self, commands: &Commands) -> Error {
+        match serde_json::from_str::<Problem>(&self.body) {
+            Ok(problem) => Error::Refused {
+                problem: Box::new(problem),
+                commands: commands.clone(),
+            },
             Err(error) => self.foreign(&error),
         }
     }
@@ -376,16 +363,6 @@ fn config() -> Config {
         .timeout_connect(Some(CONNECT_TIMEOUT))
         .user_agent(concat!("sealock/", env!("CARGO_PKG_VERSION")))
         .build()
-}
-
-/// Where the first command in a text begins.
-fn command(text: &str) -> Option<usize> {
-    if text.starts_with(SEALOCK) {
-        return Some(0);
-    }
-    let colon = ": ";
-    text.find(&format!("{colon}{SEALOCK}"))
-        .map(|place| place + colon.len())
 }
 
 /// Whether it is for a browser: the control API answers with no such thing.
@@ -419,12 +396,13 @@ fn excerpt(body: &str) -> String {
 mod tests {
     use super::*;
 
-    fn answer(status: StatusCode, body: &str) -> Answer {
+    fn answer(status: StatusCode, body: &str) -> Answer<Vec<u8>> {
         Answer {
             emulator: "http://localhost:5000".to_owned(),
             request: "GET http://localhost:5000/_sealock/v1/status".to_owned(),
             status,
             body: body.to_owned(),
+            kind: PhantomData,
         }
     }
 
@@ -445,59 +423,41 @@ mod tests {
 
     #[test]
     fn a_refusal_speaks_in_the_emulators_words() {
-        let refusal = r#"{"error":{"code":"KeyNotFound","message":"no key k","hint":"create it"}}"#;
-        let error = answer(StatusCode::NOT_FOUND, refusal).refusal();
+        let problem = r#"{"type":"urn:x","title":"Not Found","status":404,"detail":"no key k","code":"KeyNotFound",
+            "hints":[{"action":"list_keys","vault":"kv1"}]}"#;
+        let error = answer(StatusCode::NOT_FOUND, problem).refusal(&Commands::default());
         assert_eq!(error.to_string(), "no key k");
-        assert_eq!(error.hint(), Some("create it"));
+        let hint =
+            "see the vault's keys, deleted ones included, with: sealock key list --vault kv1";
+        assert_eq!(error.hint().as_deref(), Some(hint));
     }
 
     #[test]
     fn an_answer_of_something_else_is_quoted_and_cut() {
         let text = format!("text\n\u{1b}[31m{}", "x".repeat(1_000));
-        let error = answer(StatusCode::BAD_GATEWAY, &text).refusal().to_string();
+        let error = answer(StatusCode::BAD_GATEWAY, &text)
+            .refusal(&Commands::default())
+            .to_string();
         assert!(
             error.contains("answered 502 Bad Gateway with something unexpected"),
             "{error}"
         );
         assert!(error.contains("text  [31mxxx"), "{error}");
         assert!(error.len() < 500, "{error}");
-        let error = answer(StatusCode::BAD_GATEWAY, "").refusal().to_string();
+        let error = answer(StatusCode::BAD_GATEWAY, "")
+            .refusal(&Commands::default())
+            .to_string();
         assert!(error.ends_with(": an empty body"), "{error}");
     }
 
     #[test]
     fn what_speaks_otherwise_is_no_sealock() {
         for body in ["", "not found", "{}", r#"{"message":"no such key"}"#] {
-            let error = answer(StatusCode::NOT_FOUND, body).refusal();
+            let error = answer(StatusCode::NOT_FOUND, body).refusal(&Commands::default());
             assert!(matches!(error, Error::NoSealock(_)), "{body}: {error}");
         }
-        let error = |body| answer(StatusCode::OK, body).parse::<Vec<u8>>().err();
+        let error = |body| answer(StatusCode::OK, body).parse().err();
         assert!(matches!(error("ready"), Some(Error::NoSealock(_))));
         assert!(matches!(error("{}"), Some(Error::Unexpected { .. })));
-    }
-
-    #[test]
-    fn commands_in_a_text_name_the_emulator_that_was_named() {
-        let client = |source| Client::new(&"http://localhost:1".parse().unwrap(), source);
-        for (text, named) in [
-            (
-                "sealock key enable",
-                "sealock key enable --emulator http://localhost:1",
-            ),
-            (
-                "do it with: sealock key update --ops a,b; or see: sealock status, which tells",
-                "do it with: sealock key update --ops a,b --emulator http://localhost:1; \
-                 or see: sealock status --emulator http://localhost:1, which tells",
-            ),
-            ("registry sealock is revoked", "registry sealock is revoked"),
-            (
-                "start one with: sealock serve; or wait",
-                "start one with: sealock serve; or wait",
-            ),
-            ("", ""),
-        ] {
-            assert_eq!(client(ValueSource::CommandLine).commands(text), named);
-            assert_eq!(client(ValueSource::EnvVariable).commands(text), text);
-        }
     }
 }

@@ -1,7 +1,8 @@
 use clap::Subcommand;
 use jiff::{SignedDuration, Timestamp};
-use serde::Deserialize;
-use serde_json::json;
+use sealock_api::{
+    AdvanceClock, Clock, ClockStep, ClockTime, FreezeClock, ResumeClock, SetClock, ShowClock,
+};
 
 use crate::{
     cli::time,
@@ -45,41 +46,30 @@ Examples:
     },
 }
 
-/// The control API's view of the clock.
-#[derive(Debug, Deserialize)]
-struct Clock {
-    now: String,
-    state: String,
-    ahead_seconds: Option<i64>,
-}
-
 impl ClockCommand {
     pub(crate) fn run(self, client: &Client, output: &mut Output) -> Result<(), Error> {
-        let answer = self.ask(client)?;
-        output.show(&answer, Clock::render)
+        output.show(&self.ask(client)?, render)
     }
 
-    fn ask(self, client: &Client) -> Result<Answer, Error> {
+    fn ask(self, client: &Client) -> Result<Answer<Clock>, Error> {
         match self {
-            Self::Show => client.get("clock"),
-            Self::Advance { by } => client.post("clock/advance", Some(&json!({ "by": by }))),
-            Self::Freeze => client.post("clock/freeze", None),
-            Self::Resume => client.post("clock/resume", None),
-            Self::Set { now } => client.put("clock", Some(&json!({ "now": now }))),
+            Self::Show => client.ask(&ShowClock {}),
+            Self::Advance { by } => client.ask_with(&AdvanceClock {}, &ClockStep { by }),
+            Self::Freeze => client.ask(&FreezeClock {}),
+            Self::Resume => client.ask(&ResumeClock {}),
+            Self::Set { now } => client.ask_with(&SetClock {}, &ClockTime { now: now.into() }),
         }
     }
 }
 
-impl Clock {
-    fn render(&self) -> String {
-        let distance = match self.ahead_seconds {
-            None | Some(0) => String::new(),
-            Some(ahead) => {
-                let side = if ahead > 0 { "ahead of" } else { "behind" };
-                let distance = SignedDuration::from_secs(ahead).abs();
-                format!(", {distance:#} {side} the system's")
-            }
-        };
-        format!("{}, {}{distance}", self.now, self.state)
-    }
+fn render(clock: &Clock) -> String {
+    let distance = match clock.ahead_seconds {
+        None | Some(0) => String::new(),
+        Some(ahead) => {
+            let side = if ahead > 0 { "ahead of" } else { "behind" };
+            let distance = SignedDuration::from_secs(ahead).abs();
+            format!(", {distance:#} {side} the system's")
+        }
+    };
+    format!("{}, {}{distance}", clock.now, clock.state)
 }

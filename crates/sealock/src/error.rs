@@ -1,11 +1,20 @@
 use std::{io, path::PathBuf};
 
+use sealock_api::{Hint, Problem, UnknownWord};
 use ureq::http::StatusCode;
+
+use crate::commands::Commands;
 
 /// Why a command failed.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum Error {
-    /// The emulator refused, or what it found is bad news.
+    /// The emulator refused.
+    #[error("{}", problem.detail)]
+    Refused {
+        problem: Box<Problem>,
+        commands: Commands,
+    },
+    /// The command cannot be carried out, or what it found is bad news.
     #[error("{message}")]
     Failed {
         message: String,
@@ -54,60 +63,53 @@ impl Error {
     }
 
     /// What to do next, if that is known.
-    pub(crate) fn hint(&self) -> Option<&str> {
-        match self {
-            Self::Failed { hint, .. } => hint.as_deref(),
-            Self::NoEmulator(_) => Some(
-                "start one with: sealock serve; or name it with --emulator http://localhost:PORT",
-            ),
-            Self::NoSealock(_) => Some(
-                "start one on another port with: sealock serve --listen 127.0.0.1:5001; \
-                 and name it with --emulator http://localhost:PORT",
-            ),
-            Self::Unproven { .. } => Some(
-                "find out which process has that port; if it is another emulator of yours, run the command where the data \
-                 directory of that one lies, or name the file of its token: SEALOCK_CONTROL_TOKEN_FILE=PATH",
-            ),
-            Self::Unexpected { .. } => {
-                Some("is that an emulator of this version? name another one with --emulator")
+    pub(crate) fn hint(&self) -> Option<String> {
+        let hint = match self {
+            Self::Refused { problem, commands } => return commands.sentence(&problem.hints),
+            Self::Failed { hint, .. } => return hint.clone(),
+            Self::NoEmulator(_) => {
+                "start one with: sealock serve; or name it with --emulator http://localhost:PORT"
             }
-            Self::Incomplete { .. } | Self::Output(_) => None,
-        }
-    }
-
-    /// The same error, with the commands that it tells of mapped.
-    pub(crate) fn map_commands(self, commands: impl Fn(&str) -> String) -> Self {
-        match self {
-            Self::Failed { message, hint } => Self::Failed {
-                message: commands(&message),
-                hint: hint.map(|hint| commands(&hint)),
-            },
-            error => error,
-        }
+            Self::NoSealock(_) => {
+                "start one on another port with: sealock serve --listen 127.0.0.1:5001; \
+                 and name it with --emulator http://localhost:PORT"
+            }
+            Self::Unproven { .. } => {
+                "find out which process has that port; if it is another emulator of yours, run the command where the data \
+                 directory of that one lies, or name the file of its token: SEALOCK_CONTROL_TOKEN_FILE=PATH"
+            }
+            Self::Unexpected { .. } => {
+                "is that an emulator of this version? name another one with --emulator"
+            }
+            Self::Incomplete { .. } | Self::Output(_) => return None,
+        };
+        Some(hint.to_owned())
     }
 
     /// The same error, for who wants no more than to be rid of what it says is missing.
-    pub(crate) fn without_creation(self) -> Self {
-        match self {
-            Self::Failed {
-                message,
-                hint: Some(hint),
-            } => {
-                let hint = match hint.split_once("; create it with: ") {
-                    Some((before, _)) => before.to_owned(),
-                    None => hint,
-                };
-                Self::Failed {
-                    message,
-                    hint: Some(hint),
-                }
-            }
-            error => error,
+    pub(crate) fn without_creation(mut self) -> Self {
+        if let Self::Refused { problem, .. } = &mut self {
+            problem.hints.retain(|hint| {
+                !matches!(
+                    hint,
+                    Hint::CreateApplication { .. } | Hint::CreateIdentity { .. }
+                )
+            });
         }
+        self
     }
 
     /// Whether the reader of the output went away.
     pub(crate) fn is_broken_pipe(&self) -> bool {
         matches!(self, Self::Output(error) if error.kind() == io::ErrorKind::BrokenPipe)
+    }
+}
+
+impl From<UnknownWord> for Error {
+    fn from(error: UnknownWord) -> Self {
+        Self::Failed {
+            message: error.to_string(),
+            hint: None,
+        }
     }
 }

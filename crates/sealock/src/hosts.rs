@@ -1,14 +1,13 @@
 use std::{
     io::{self, Write as _},
-    net::IpAddr,
     path::{Path, PathBuf},
 };
 
 use clap::Args;
 use fs_err as fs;
+use sealock_api::{self as api, ShowHosts};
 use sealock_core::PublicName;
 use sealock_emulator::is_azures_own;
-use serde::Deserialize;
 
 use crate::{
     client::Client,
@@ -45,14 +44,6 @@ pub(crate) struct Hosts {
     file: PathBuf,
 }
 
-/// The control API's view of the names.
-#[derive(Debug, Deserialize)]
-struct Names {
-    address: IpAddr,
-    hosts: Vec<String>,
-    azure_hosts: Vec<String>,
-}
-
 impl Hosts {
     pub(crate) fn run(self, client: &Client, output: &mut Output) -> Result<(), Error> {
         let file = &self.file;
@@ -64,60 +55,56 @@ impl Hosts {
                 output.done(format!("there were no lines to remove from {path}"))
             };
         }
-        let answer = client.get("hosts")?;
+        let answer = client.ask(&ShowHosts {})?;
         if !self.write {
-            return output.show(&answer, |names: &Names| {
-                names.lines(self.azure_names).join("\n")
-            });
+            return output.show(&answer, |names| lines(names, self.azure_names).join("\n"));
         }
-        let names: Names = answer.parse()?;
-        names.check(self.azure_names)?;
-        let lines = names.lines(self.azure_names);
+        let names = answer.parse()?;
+        check(&names, self.azure_names)?;
+        let lines = lines(&names, self.azure_names);
         rewrite(file, &lines)?;
         output.done(format!("wrote {} names to {}", lines.len(), file.display()))
     }
 }
 
-impl Names {
-    /// Refuses what is not this machine's to answer for: the names go into a file that decides where it connects to, and
-    /// come from whoever has the port.
-    fn check(&self, with_azures: bool) -> Result<(), Error> {
-        let is_valid = |host: &str| PublicName::new(host, 0).is_ok();
-        let is_local = |host: &str| is_valid(host) && host.ends_with(".localhost");
-        let is_azures = |host: &str| is_valid(host) && is_azures_own(host);
-        let foreign = self.hosts.iter().find(|host| !is_local(host)).or_else(|| {
-            let mut azures = self.azure_hosts.iter().filter(|_| with_azures);
-            azures.find(|host| !is_azures(host))
+/// Refuses what is not this machine's to answer for: the names go into a file that decides where it connects to, and
+/// come from whoever has the port.
+fn check(names: &api::Hosts, with_azures: bool) -> Result<(), Error> {
+    let is_valid = |host: &str| PublicName::new(host, 0).is_ok();
+    let is_local = |host: &str| is_valid(host) && host.ends_with(".localhost");
+    let is_azures = |host: &str| is_valid(host) && is_azures_own(host);
+    let foreign = names.hosts.iter().find(|host| !is_local(host)).or_else(|| {
+        let mut azures = names.azure_hosts.iter().filter(|_| with_azures);
+        azures.find(|host| !is_azures(host))
+    });
+    if let Some(host) = foreign {
+        return Err(Error::Failed {
+            message: format!(
+                "'{}' is no name below localhost, so nothing was written",
+                printable(host)
+            ),
+            hint: Some(
+                "is it the emulator's public name? then write the lines by hand that you see with: sealock hosts"
+                    .to_owned(),
+            ),
         });
-        if let Some(host) = foreign {
-            return Err(Error::Failed {
-                message: format!(
-                    "'{}' is no name below localhost, so nothing was written",
-                    printable(host)
-                ),
-                hint: Some(
-                    "is it the emulator's public name? then write the lines by hand that you see with: sealock hosts"
-                        .to_owned(),
-                ),
-            });
-        }
-        if !self.address.is_loopback() {
-            return Err(Error::Failed {
-                message: format!(
-                    "{} is no address of this machine, so nothing was written",
-                    self.address
-                ),
-                hint: None,
-            });
-        }
-        Ok(())
     }
+    if !names.address.is_loopback() {
+        return Err(Error::Failed {
+            message: format!(
+                "{} is no address of this machine, so nothing was written",
+                names.address
+            ),
+            hint: None,
+        });
+    }
+    Ok(())
+}
 
-    fn lines(&self, with_azures: bool) -> Vec<String> {
-        let line = |host| format!("{} {host}", self.address);
-        let azures = self.azure_hosts.iter().filter(|_| with_azures);
-        self.hosts.iter().chain(azures).map(line).collect()
-    }
+fn lines(names: &api::Hosts, with_azures: bool) -> Vec<String> {
+    let line = |host| format!("{} {host}", names.address);
+    let azures = names.azure_hosts.iter().filter(|_| with_azures);
+    names.hosts.iter().chain(azures).map(line).collect()
 }
 
 /// Replaces the lines between our marks, and says whether that changed the file. In place, because a

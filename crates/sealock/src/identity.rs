@@ -1,6 +1,9 @@
 use clap::{Args, Subcommand};
+use sealock_api::{
+    CreateIdentity, DeleteIdentity, Identities, Identity, IdentityHeader, ListIdentities,
+    ShowIdentityHeader,
+};
 use sealock_core::IdentityName;
-use serde::Deserialize;
 
 use crate::{
     client::Client,
@@ -34,30 +37,12 @@ pub(crate) struct IdentityArgs {
     name: IdentityName,
 }
 
-#[derive(Debug, Deserialize)]
-struct Identities {
-    identities: Vec<Identity>,
-}
-
-#[derive(Debug, Deserialize)]
-struct Identity {
-    name: String,
-    client_id: String,
-    principal_id: String,
-    created: String,
-}
-
-#[derive(Debug, Deserialize)]
-struct IdentityHeader {
-    identity_header: String,
-}
-
 impl IdentityCommand {
     pub(crate) fn run(self, client: &Client, output: &mut Output) -> Result<(), Error> {
         match self {
-            Self::List => output.show(&client.get("identities")?, Identities::render),
-            Self::Create(IdentityArgs { name }) => {
-                let answer = client.put(&format!("identities/{name}"), None)?;
+            Self::List => output.show(&client.ask(&ListIdentities {})?, render),
+            Self::Create(IdentityArgs { name: identity }) => {
+                let answer = client.ask(&CreateIdentity { identity })?;
                 output.show(&answer, |identity: &Identity| {
                     let (name, client_id) = (&identity.name, &identity.client_id);
                     if answer.created() {
@@ -68,12 +53,13 @@ impl IdentityCommand {
                 })
             }
             Self::Delete(IdentityArgs { name }) => {
-                let answer = client.delete(&format!("identities/{name}"));
+                let identity = name.clone();
+                let answer = client.ask(&DeleteIdentity { identity });
                 answer.map_err(Error::without_creation)?;
                 output.done(format!("deleted identity {name}"))
             }
             Self::Endpoint => {
-                let answer = client.get("identity-header")?;
+                let answer = client.ask(&ShowIdentityHeader {})?;
                 output.show(&answer, |IdentityHeader { identity_header }| {
                     let emulator = client.emulator();
                     format!(
@@ -85,16 +71,14 @@ impl IdentityCommand {
     }
 }
 
-impl Identities {
-    fn render(&self) -> String {
-        let rows = self.identities.iter().map(|identity| {
-            [
-                identity.name.clone(),
-                identity.client_id.clone(),
-                identity.principal_id.clone(),
-                identity.created.clone(),
-            ]
-        });
-        table(["NAME", "CLIENT", "PRINCIPAL", "CREATED"], rows)
-    }
+fn render(list: &Identities) -> String {
+    let rows = list.identities.iter().map(|identity| {
+        [
+            identity.name.to_string(),
+            identity.client_id.to_string(),
+            identity.principal_id.to_string(),
+            identity.created.to_string(),
+        ]
+    });
+    table(["NAME", "CLIENT", "PRINCIPAL", "CREATED"], rows)
 }

@@ -1,7 +1,6 @@
 use clap::Args;
+use sealock_api::{self as api, ImageName, Inspection, StoredObject};
 use sealock_core::RegistryName;
-use serde::Deserialize;
-use url::form_urlencoded;
 
 use crate::{
     client::Client,
@@ -27,48 +26,14 @@ pub(crate) struct Inspect {
     registry: RegistryName,
 }
 
-#[derive(Debug, Deserialize)]
-struct Inspection {
-    registry: String,
-    repository: String,
-    reference: String,
-    digest: String,
-    layers: Vec<String>,
-    wrapped_by: Option<WrappedBy>,
-    note: Option<String>,
-    objects: Vec<Object>,
-}
-
-#[derive(Debug, Deserialize)]
-struct WrappedBy {
-    kid: String,
-    algorithm: String,
-}
-
-#[derive(Debug, Deserialize)]
-struct Object {
-    kind: String,
-    media_type: Option<String>,
-    digest: String,
-    size: u64,
-    #[serde(rename = "object")]
-    id: String,
-    stored_size: u64,
-    header: String,
-    ciphertext: String,
-    binding: String,
-}
-
 impl Inspect {
     pub(crate) fn run(self, client: &Client, output: &mut Output) -> Result<(), Error> {
-        let name = self.without_host(client.emulator());
-        let name: String = form_urlencoded::byte_serialize(name.as_bytes()).collect();
-        let answer = client.get(&format!("registries/{}/inspect?name={name}", self.registry))?;
-        output.show(&answer, Inspection::render)
+        let name = self.without_host(client.emulator()).to_owned();
+        let registry = self.registry;
+        let answer = client.ask_for(&api::Inspect { registry }, &ImageName { name })?;
+        output.show(&answer, render)
     }
-}
 
-impl Inspect {
     /// The image as it is named in its registry. Docker's name for it begins with where that is.
     fn without_host(&self, emulator: &str) -> &str {
         let (_, authority) = emulator.split_once("://").unwrap_or_default();
@@ -86,54 +51,46 @@ impl Inspect {
     }
 }
 
-impl Inspection {
-    fn render(&self) -> String {
-        let separator = if self.reference.contains(':') {
-            '@'
-        } else {
-            ':'
-        };
-        let title = format!(
-            "{TITLE}{}{separator}{}{TITLE:#} in registry {}",
-            self.repository, self.reference, self.registry
-        );
-        let wrapped_by = match &self.wrapped_by {
-            Some(key) => format!("{} ({})", key.kid, key.algorithm),
-            None => "no key: the service layer alone".to_owned(),
-        };
-        let mut fields = vec![
-            ("digest", self.digest.clone()),
-            ("layers", self.layers.join(", then ")),
-            ("wrapped by", wrapped_by),
-        ];
-        fields.extend(self.note.clone().map(|note| ("note", note)));
+fn render(image: &Inspection) -> String {
+    let separator = if image.reference.contains(':') {
+        '@'
+    } else {
+        ':'
+    };
+    let title = format!(
+        "{TITLE}{}{separator}{}{TITLE:#} in registry {}",
+        image.repository, image.reference, image.registry
+    );
+    let wrapped_by = match &image.wrapped_by {
+        Some(key) => format!("{} ({})", key.kid, key.algorithm),
+        None => "no key: the service layer alone".to_owned(),
+    };
+    let mut fields = vec![
+        ("digest", image.digest.to_string()),
+        ("layers", image.layers.join(", then ")),
+        ("wrapped by", wrapped_by),
+    ];
+    fields.extend(image.note.clone().map(|note| ("note", note)));
 
-        let mut parts = vec![record(title, fields)];
-        parts.extend(self.objects.iter().map(Object::render));
-        parts.join("\n\n")
-    }
+    let mut parts = vec![record(title, fields)];
+    parts.extend(image.objects.iter().map(render_object));
+    parts.join("\n\n")
 }
 
-impl Object {
-    fn render(&self) -> String {
-        let title = format!(
-            "{TITLE}{}{TITLE:#}  {}",
-            self.kind,
-            self.media_type.as_deref().unwrap_or_default()
-        );
-        let mut fields = vec![
-            ("digest", self.digest.clone()),
-            ("object", self.id.clone()),
-            (
-                "size",
-                format!("{} bytes, {} on disk", self.size, self.stored_size),
-            ),
-        ];
-        fields.extend(header_fields(&self.header));
-        fields.push(("binding", self.binding.clone()));
-        let dump = hexdump(HEADER_LEN, &self.ciphertext);
-        format!("{}\n  ciphertext\n{dump}", record(title, fields))
-    }
+fn render_object(object: &StoredObject) -> String {
+    let title = format!("{TITLE}{}{TITLE:#}  {}", object.kind, object.media_type);
+    let mut fields = vec![
+        ("digest", object.digest.to_string()),
+        ("object", object.object.clone()),
+        (
+            "size",
+            format!("{} bytes, {} on disk", object.size, object.stored_size),
+        ),
+    ];
+    fields.extend(header_fields(&object.header));
+    fields.push(("binding", object.binding.clone()));
+    let dump = hexdump(HEADER_LEN, &object.ciphertext);
+    format!("{}\n  ciphertext\n{dump}", record(title, fields))
 }
 
 /// The fields of a header that is given in hexadecimal, or the text itself if it is none.

@@ -1,13 +1,14 @@
 mod backup;
 mod rotation_policy;
 
-use std::collections::BTreeMap;
-
 use clap::{Args, Subcommand};
 use jiff::Timestamp;
-use sealock_core::{KeyName, KeyVersion, VaultName};
-use serde::Deserialize;
-use serde_json::{Value, json};
+use sealock_api::{
+    CreateKey, DeleteKey, Key, KeyChange, KeyOperation, Keys, ListKeys, NewKey, NewVersion,
+    PurgeKey, RecoverKey, RotateKey, ShowKey, ShowRegistry, State, UnknownWord, UpdateKey,
+    UpdateKeyVersion, Version,
+};
+use sealock_core::{KeyName, KeyVersion, RegistryName, VaultName};
 
 use self::{
     backup::{Backup, Restore},
@@ -16,10 +17,10 @@ use self::{
 
 use crate::{
     cli::{one_of_several, time},
-    client::Client,
+    client::{Answer, Client},
     error::Error,
     output::{BAD, Output, TITLE, record, table},
-    registry::Registry,
+    registry,
     vault::{DEFAULT_VAULT, WhichVault, recoverable_until},
 };
 
@@ -131,12 +132,12 @@ pub(crate) struct Update {
     #[arg(long)]
     version: Option<KeyVersion>,
     #[command(flatten)]
-    change: KeyChange,
+    change: Change,
 }
 
 #[derive(Debug, Args)]
 #[group(required = true, multiple = true)]
-struct KeyChange {
+struct Change {
     /// What it is for, separated by commas: `encrypt`, `decrypt`, `sign`, `verify`, `wrapKey`, `unwrapKey`,
     /// `import`, `export`
     #[arg(long, value_delimiter = ',', value_parser = one_of_several())]
@@ -149,71 +150,37 @@ struct KeyChange {
     expires: Option<Timestamp>,
 }
 
-#[derive(Debug, Deserialize)]
-struct Keys {
-    keys: Vec<Key>,
-}
-
-#[derive(Debug, Deserialize)]
-struct Key {
-    vault: String,
-    name: String,
-    kid: String,
-    state: String,
-    kty: String,
-    #[serde(rename = "key_size")]
-    bits: Option<u32>,
-    #[serde(rename = "crv")]
-    curve: Option<String>,
-    enabled: bool,
-    created: String,
-    deleted: Option<String>,
-    scheduled_purge: Option<String>,
-    versions: Vec<Version>,
-    /// The registries that should follow the key and could not, after a new version.
-    #[serde(default)]
-    left_behind: Vec<String>,
-}
-
-#[derive(Debug, Deserialize)]
-struct Version {
-    #[serde(rename = "version")]
-    id: String,
-    kid: String,
-    enabled: bool,
-    current: bool,
-    key_ops: Vec<String>,
-    not_before: Option<String>,
-    expires: Option<String>,
-    #[serde(default)]
-    tags: BTreeMap<String, String>,
-    created: String,
-    updated: String,
-}
-
 impl KeyCommand {
     pub(crate) fn run(self, client: &Client, output: &mut Output) -> Result<(), Error> {
         match self {
             Self::List(which) => {
-                let vault = which.name();
-                let answer = client.get(&format!("vaults/{vault}/keys"))?;
-                output.show(&answer, Keys::render)
+                let vault = which.name().clone();
+                output.show(&client.ask(&ListKeys { vault })?, list)
             }
             Self::Create {
-                key,
+                key: KeyArgs { vault, name: key },
                 kty,
                 size,
                 curve,
                 ops,
             } => {
-                let body = json!({ "kty": kty, "key_size": size, "crv": curve, "key_ops": ops });
-                let answer = client.post(&key.path(), Some(&body))?;
-                output.show(&answer, |key: &Key| key.followed("created", client))
+                let new = NewKey {
+                    kty: Some(kty.parse()?),
+                    key_size: size,
+                    crv: curve.as_deref().map(str::parse).transpose()?,
+                    key_ops: operations(ops)?,
+                };
+                let answer = client.ask_with(&CreateKey { vault, key }, &new)?;
+                output.show(&answer, |key| followed("created", key, client))
             }
-            Self::Show { key } => output.show(&client.get(&key.path())?, Key::render),
-            Self::Rotate { key } => {
-                let answer = client.post(&format!("{}/rotate", key.path()), None)?;
-                output.show(&answer, |key: &Key| key.followed("rotated to", client))
+            Self::Show {
+                key: KeyArgs { vault, name: key },
+            } => output.show(&client.ask(&ShowKey { vault, key })?, render),
+            Self::Rotate {
+                key: KeyArgs { vault, name: key },
+            } => {
+                let answer = client.ask(&RotateKey { vault, key })?;
+                output.show(&answer, |key| followed("rotated to", key, client))
             }
             Self::Disable(switch) => switch.set_enabled(false, client, output),
             Self::Enable(switch) => switch.set_enabled(true, client, output),
@@ -221,21 +188,26 @@ impl KeyCommand {
             Self::RotationPolicy(command) => command.run(client, output),
             Self::Backup(backup) => backup.run(client, output),
             Self::Restore(restore) => restore.run(client, output),
-            Self::Delete { key } => {
-                let answer = client.delete(&key.path())?;
+            Self::Delete {
+                key: KeyArgs { vault, name: key },
+            } => {
+                let answer = client.ask(&DeleteKey { vault, key })?;
                 output.show(&answer, |key: &Key| {
-                    let until = recoverable_until(key.scheduled_purge.as_deref());
+                    let until = recoverable_until(key.scheduled_purge);
                     format!("deleted {}{until}", key.kid)
                 })
             }
-            Self::Recover { key } => {
-                let answer = client.post(&format!("{}/recover", key.deleted_path()), None)?;
+            Self::Recover {
+                key: KeyArgs { vault, name: key },
+            } => {
+                let answer = client.ask(&RecoverKey { vault, key })?;
                 output.show(&answer, |key: &Key| format!("recovered {}", key.kid))
             }
             Self::Purge { key } => {
                 // The answer to a purge is empty: only beforehand can the kid be known.
                 let kid = key.kid(client)?;
-                client.delete(&key.deleted_path())?;
+                let KeyArgs { vault, name: key } = key;
+                client.ask(&PurgeKey { vault, key })?;
                 output.done(format!("purged {kid}"))
             }
         }
@@ -244,55 +216,65 @@ impl KeyCommand {
 
 impl Switch {
     fn set_enabled(self, enabled: bool, client: &Client, output: &mut Output) -> Result<(), Error> {
-        let path = self.key.path_of(self.version.as_ref());
-        let answer = client.patch(&path, &json!({ "enabled": enabled }))?;
+        let change = KeyChange {
+            enabled: Some(enabled),
+            ..KeyChange::default()
+        };
+        let version = self.version;
+        let answer = self.key.change(version.clone(), &change, client)?;
         let done = if enabled { "enabled" } else { "disabled" };
-        output.show(&answer, |key: &Key| {
-            format!("{done} {}", key.kid_of(self.version.as_ref()))
+        output.show(&answer, |key| {
+            format!("{done} {}", kid_of(key, version.as_ref()))
         })
     }
 }
 
 impl Update {
     fn run(self, client: &Client, output: &mut Output) -> Result<(), Error> {
-        let path = self.key.path_of(self.version.as_ref());
-        let answer = client.patch(&path, &self.change.body())?;
-        output.show(&answer, |key: &Key| {
-            format!("updated {}", key.kid_of(self.version.as_ref()))
+        let change = KeyChange {
+            enabled: None,
+            key_ops: operations(self.change.ops)?,
+            not_before: self.change.not_before.map(Into::into),
+            expires: self.change.expires.map(Into::into),
+        };
+        let version = self.version;
+        let answer = self.key.change(version.clone(), &change, client)?;
+        output.show(&answer, |key| {
+            format!("updated {}", kid_of(key, version.as_ref()))
         })
     }
 }
 
-impl KeyChange {
-    fn body(&self) -> Value {
-        json!({ "key_ops": self.ops, "not_before": self.not_before, "expires": self.expires })
-    }
+fn operations(words: Option<Vec<String>>) -> Result<Option<Vec<KeyOperation>>, UnknownWord> {
+    let parse = |words: Vec<String>| words.iter().map(|word| word.parse()).collect();
+    words.map(parse).transpose()
 }
 
 impl KeyArgs {
-    fn path_of(&self, version: Option<&KeyVersion>) -> String {
+    fn change(
+        self,
+        version: Option<KeyVersion>,
+        change: &KeyChange,
+        client: &Client,
+    ) -> Result<Answer<Key>, Error> {
+        let Self { vault, name: key } = self;
         match version {
-            Some(version) => format!("{}/{version}", self.path()),
-            None => self.path(),
+            Some(version) => {
+                let update = UpdateKeyVersion {
+                    vault,
+                    key,
+                    version,
+                };
+                client.ask_with(&update, change)
+            }
+            None => client.ask_with(&UpdateKey { vault, key }, change),
         }
     }
 
-    fn path(&self) -> String {
-        format!("vaults/{}/keys/{}", self.vault, self.name)
-    }
-
-    fn deleted_path(&self) -> String {
-        format!("vaults/{}/deleted-keys/{}", self.vault, self.name)
-    }
-
     fn kid(&self, client: &Client) -> Result<String, Error> {
-        let keys: Keys = client
-            .get(&format!("vaults/{}/keys", self.vault))?
-            .parse()?;
-        let key = keys
-            .keys
-            .into_iter()
-            .find(|key| key.name.eq_ignore_ascii_case(self.name.as_str()));
+        let vault = self.vault.clone();
+        let keys = client.ask(&ListKeys { vault })?.parse()?;
+        let key = keys.keys.into_iter().find(|key| key.name == self.name);
         Ok(key.map_or_else(
             || format!("{}/keys/{}", self.vault, self.name),
             |key| key.kid,
@@ -300,127 +282,124 @@ impl KeyArgs {
     }
 }
 
-impl Keys {
-    fn render(&self) -> String {
-        let rows = self.keys.iter().map(|key| {
-            let versions = key.versions.len().to_string();
-            [
-                key.name.clone(),
-                key.state(),
-                key.kind(),
-                versions,
-                key.kid.clone(),
-            ]
-        });
-        table(
-            ["NAME", "STATE", "TYPE", "VERSIONS", "CURRENT VERSION"],
-            rows,
-        )
+fn list(list: &Keys) -> String {
+    let rows = list.keys.iter().map(|key| {
+        [
+            key.name.to_string(),
+            state(key),
+            kind(key),
+            key.versions.len().to_string(),
+            key.kid.clone(),
+        ]
+    });
+    table(
+        ["NAME", "STATE", "TYPE", "VERSIONS", "CURRENT VERSION"],
+        rows,
+    )
+}
+
+fn state(key: &Key) -> String {
+    match key.state {
+        State::Active => enabled_or_disabled(key.enabled),
+        state => state.to_string(),
     }
 }
 
-impl Key {
-    fn state(&self) -> String {
-        if self.state == "active" {
-            enabled_or_disabled(self.enabled)
-        } else {
-            self.state.clone()
-        }
-    }
-
-    fn kind(&self) -> String {
-        match (&self.curve, self.bits) {
-            (Some(curve), _) => format!("{} {curve}", self.kty),
-            (None, Some(bits)) => format!("{} {bits}", self.kty),
-            (None, None) => self.kty.clone(),
-        }
-    }
-
-    /// What was done, and which registries it did not reach.
-    fn followed(&self, done: &str, client: &Client) -> String {
-        let mut lines = vec![format!("{done} {}", self.kid)];
-        lines.extend(self.left_behind.iter().map(|registry| {
-            let warning = warning(registry, client);
-            format!("{BAD}warning:{BAD:#} {}", client.commands(&warning))
-        }));
-        lines.join("\n")
-    }
-
-    fn kid_of(&self, version: Option<&KeyVersion>) -> &str {
-        let version = version.and_then(|wanted| {
-            self.versions
-                .iter()
-                .find(|version| version.id == wanted.as_str())
-        });
-        version.map_or(&self.kid, |version| &version.kid)
-    }
-
-    fn render(&self) -> String {
-        let mut fields = vec![
-            ("kid", self.kid.clone()),
-            ("vault", self.vault.clone()),
-            ("type", self.kind()),
-        ];
-        let current = self.versions.iter().find(|version| version.current);
-        fields.extend(current.into_iter().flat_map(Version::fields));
-        fields.push(("created", self.created.clone()));
-        fields.extend(self.deleted.clone().map(|time| ("deleted", time)));
-        fields.extend(
-            self.scheduled_purge
-                .clone()
-                .map(|time| ("scheduled purge", time)),
-        );
-        let title = format!("{TITLE}{}{TITLE:#}  {}", self.name, self.state());
-
-        let versions = self.versions.iter().map(|version| {
-            let current = if version.current { "yes" } else { "no" };
-            [
-                version.id.clone(),
-                enabled_or_disabled(version.enabled),
-                current.to_owned(),
-                version.created.clone(),
-                version.updated.clone(),
-                version
-                    .expires
-                    .clone()
-                    .unwrap_or_else(|| "never".to_owned()),
-            ]
-        });
-        let versions = table(
-            [
-                "VERSION", "STATE", "CURRENT", "CREATED", "UPDATED", "EXPIRES",
-            ],
-            versions,
-        );
-        format!("{}\n\n{versions}", record(title, fields))
+fn kind(key: &Key) -> String {
+    match key.crv {
+        Some(curve) => format!("{} {curve}", key.kty),
+        None => format!("{} {}", key.kty, key.key_size),
     }
 }
 
-impl Version {
-    /// What is said of the current one beside the key.
-    fn fields(&self) -> Vec<(&'static str, String)> {
-        let mut fields = vec![("operations", self.key_ops.join(", "))];
-        fields.extend(self.not_before.clone().map(|time| ("not before", time)));
-        fields.extend(self.expires.clone().map(|time| ("expires", time)));
-        if !self.tags.is_empty() {
-            let tags = self
-                .tags
-                .iter()
-                .map(|(name, value)| format!("{name}={value}"));
-            fields.push(("tags", tags.collect::<Vec<_>>().join(", ")));
-        }
-        fields
+/// What was done, and which registries it did not reach.
+fn followed(done: &str, new: &NewVersion, client: &Client) -> String {
+    let mut lines = vec![format!("{done} {}", new.key.kid)];
+    lines.extend(new.left_behind.iter().map(|registry| {
+        let warning = warning(registry, client);
+        format!("{BAD}warning:{BAD:#} {warning}")
+    }));
+    lines.join("\n")
+}
+
+fn kid_of<'a>(key: &'a Key, version: Option<&KeyVersion>) -> &'a str {
+    let mut versions = key.versions.iter();
+    let version = version.and_then(|wanted| versions.find(|it| it.version == *wanted));
+    version.map_or(&key.kid, |version| &version.kid)
+}
+
+fn render(key: &Key) -> String {
+    let mut fields = vec![
+        ("kid", key.kid.clone()),
+        ("vault", key.vault.to_string()),
+        ("type", kind(key)),
+    ];
+    let current = key.versions.iter().find(|version| version.current);
+    fields.extend(current.into_iter().flat_map(current_fields));
+    fields.push(("created", key.created.to_string()));
+    fields.extend(key.deleted.map(|time| ("deleted", time.to_string())));
+    fields.extend(
+        key.scheduled_purge
+            .map(|time| ("scheduled purge", time.to_string())),
+    );
+    let title = format!("{TITLE}{}{TITLE:#}  {}", key.name, state(key));
+
+    let versions = key.versions.iter().map(|version| {
+        let current = if version.current { "yes" } else { "no" };
+        let expires = version.expires.map(|time| time.to_string());
+        [
+            version.version.to_string(),
+            enabled_or_disabled(version.enabled),
+            current.to_owned(),
+            version.created.to_string(),
+            version.updated.to_string(),
+            expires.unwrap_or_else(|| "never".to_owned()),
+        ]
+    });
+    let versions = table(
+        [
+            "VERSION", "STATE", "CURRENT", "CREATED", "UPDATED", "EXPIRES",
+        ],
+        versions,
+    );
+    format!("{}\n\n{versions}", record(title, fields))
+}
+
+/// What is said of the current version beside the key.
+fn current_fields(version: &Version) -> Vec<(&'static str, String)> {
+    let operations = version.key_ops.iter().map(ToString::to_string);
+    let mut fields = vec![("operations", operations.collect::<Vec<_>>().join(", "))];
+    fields.extend(
+        version
+            .not_before
+            .map(|time| ("not before", time.to_string())),
+    );
+    fields.extend(version.expires.map(|time| ("expires", time.to_string())));
+    if !version.tags.is_empty() {
+        let tags = version
+            .tags
+            .iter()
+            .map(|(name, value)| format!("{name}={value}"));
+        fields.push(("tags", tags.collect::<Vec<_>>().join(", ")));
     }
+    fields
 }
 
 /// That a registry did not follow the key to a new version, and how it comes to.
-fn warning(registry: &str, client: &Client) -> String {
-    let answer = client.get(&format!("registries/{registry}"));
-    let found = answer.and_then(|answer| answer.parse::<Registry>());
+fn warning(registry: &RegistryName, client: &Client) -> String {
+    let show = ShowRegistry {
+        registry: registry.clone(),
+    };
+    let found = client.ask(&show).and_then(|answer| answer.parse());
+    let commands = client.commands();
     // What was done is done, whether or not more can be said of it.
-    let next = match found.as_ref().map(Registry::restore) {
-        Ok(Some(restore)) => format!("bring that back with: {restore}"),
-        _ => format!("see: sealock registry show {registry}"),
+    let found = found.as_ref().ok().and_then(registry::way_back);
+    let next = match found.and_then(|hint| commands.of(hint)) {
+        Some(restore) => format!("bring that back with: {restore}"),
+        None => format!(
+            "see: {}",
+            commands.command(format_args!("registry show {registry}"))
+        ),
     };
     format!(
         "registry {registry} still needs its old version, which a new one does not replace; {next}"
@@ -433,19 +412,23 @@ fn enabled_or_disabled(enabled: bool) -> String {
 
 #[cfg(test)]
 mod tests {
+    use serde_json::json;
+
     use super::*;
+
+    const TIME: &str = "2026-01-01T00:00:00Z";
 
     fn key() -> Key {
         let version = |version: &str, current: bool| {
             json!({
                 "version": version, "kid": format!("https://kv/keys/k/{version}"), "enabled": !current,
-                "current": current, "key_ops": ["sign"], "created": "T1", "updated": "T2"
+                "current": current, "key_ops": ["sign"], "created": TIME, "updated": TIME
             })
         };
         let (new, old) = ("b".repeat(32), "a".repeat(32));
         serde_json::from_value(json!({
-            "vault": "kv", "name": "k", "kid": format!("https://kv/keys/k/{new}"), "state": "active",
-            "kty": "RSA", "key_size": 2048, "enabled": false, "created": "T1",
+            "vault": "kv1", "name": "k", "kid": format!("https://kv/keys/k/{new}"), "state": "active",
+            "kty": "RSA", "key_size": 2048, "enabled": false, "created": TIME,
             "versions": [version(&new, true), version(&old, false)]
         }))
         .unwrap()
@@ -455,15 +438,15 @@ mod tests {
     fn a_named_version_is_the_one_that_is_reported() {
         let key = key();
         let old = "a".repeat(32).parse().unwrap();
-        assert_eq!(key.kid_of(Some(&old)), format!("https://kv/keys/k/{old}"));
-        assert_eq!(key.kid_of(None), key.kid);
+        assert_eq!(kid_of(&key, Some(&old)), format!("https://kv/keys/k/{old}"));
+        assert_eq!(kid_of(&key, None), key.kid);
     }
 
     #[test]
     fn a_deleted_key_is_neither_enabled_nor_disabled() {
         let mut key = key();
-        assert_eq!(key.state(), "disabled");
-        key.state = "deleted".to_owned();
-        assert_eq!(key.state(), "deleted");
+        assert_eq!(state(&key), "disabled");
+        key.state = State::Deleted;
+        assert_eq!(state(&key), "deleted");
     }
 }

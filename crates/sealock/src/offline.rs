@@ -5,11 +5,12 @@ use sealock_emulator::{OfflineFlags, OfflineVerification};
 use crate::{
     error::Error,
     output::{BAD, GOOD, Output, printable, table},
+    remedy,
 };
 
 /// Judges a data directory. Succeeds only if it is whole.
 pub(crate) fn verify(flags: OfflineFlags, output: &mut Output) -> Result<(), Error> {
-    let found = sealock_emulator::verify_offline(flags).map_err(|error| failed(&error))?;
+    let found = sealock_emulator::verify_offline(flags).map_err(|error| remedy::failed(&error))?;
     output.report(&found, lines)?;
     let message = match found.problems.len() {
         0 => return Ok(()),
@@ -31,7 +32,7 @@ fn lines(found: &OfflineVerification) -> Vec<String> {
         .iter()
         .map(|problem| {
             let what = printable(&problem.what);
-            format!("{BAD}{:?}{BAD:#}: {what}", problem.kind)
+            format!("{BAD}{}{BAD:#}: {what}", problem.kind)
         })
         .collect();
     if found.whole {
@@ -50,12 +51,4 @@ fn lines(found: &OfflineVerification) -> Vec<String> {
         lines.push(table(["IN QUARANTINE", "SINCE", "BYTES"], rows));
     }
     lines
-}
-
-/// Turns an error of the emulator into one of the command, with its hint.
-pub(crate) fn failed(error: &sealock_emulator::Error) -> Error {
-    Error::Failed {
-        hint: error.hint(),
-        message: error.to_string(),
-    }
 }

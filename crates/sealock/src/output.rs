@@ -34,13 +34,15 @@ impl Output {
     /// Shows the record in `answer`.
     pub(crate) fn show<T: DeserializeOwned>(
         &mut self,
-        answer: &Answer,
+        answer: &Answer<T>,
         render: impl FnOnce(&T) -> String,
     ) -> Result<(), Error> {
         if self.json {
             self.line(pretty(answer)?)
         } else {
-            let record = T::deserialize(harmless(answer.parse()?));
+            let json = serde_json::from_str(answer.body());
+            let json = json.map_err(|error| answer.unreadable(&error))?;
+            let record = T::deserialize(harmless(json));
             let record = record.map_err(|error| answer.unexpected(&error))?;
             self.line(render(&record))
         }
@@ -132,7 +134,7 @@ fn align(heading: Option<Row>, rows: impl Iterator<Item = Row>) -> Vec<String> {
 }
 
 /// The answer's JSON with line breaks, its fields in the answer's order.
-fn pretty(answer: &Answer) -> Result<String, Error> {
+fn pretty<T>(answer: &Answer<T>) -> Result<String, Error> {
     let mut pretty = Vec::new();
     let mut json = serde_json::Deserializer::from_str(answer.body());
     serde_transcode::transcode(&mut json, &mut serde_json::Serializer::pretty(&mut pretty))

@@ -1,8 +1,8 @@
 use std::fmt;
 
 use clap::Args;
+use sealock_api::{Principal, PrincipalReference, ShowApplication};
 use sealock_core::{ApplicationName, IdentityName};
-use serde::Deserialize;
 
 use crate::{client::Client, error::Error, identity::DEFAULT_IDENTITY};
 
@@ -17,29 +17,14 @@ pub(crate) struct PrincipalArgs {
     app: Option<ApplicationName>,
 }
 
-/// The application that a name stands for.
-#[derive(Debug, Deserialize)]
-struct Application {
-    principal_id: String,
-}
-
-/// Whom a right is for, as the control API tells it.
-#[derive(Debug, Deserialize)]
-pub(crate) struct Principal {
-    identity: Option<String>,
-    application: Option<String>,
-    #[serde(rename = "principal_id")]
-    pub(crate) id: String,
-}
-
 impl PrincipalArgs {
-    /// As the control API's paths name it: a managed identity by its name, any other principal by its id.
-    pub(crate) fn path_segment(&self, client: &Client) -> Result<String, Error> {
-        let Some(app) = &self.app else {
-            return Ok(self.identity.to_string());
+    /// Names it as the control API's paths do: a managed identity by its name, any other principal by its id.
+    pub(crate) fn reference(&self, client: &Client) -> Result<PrincipalReference, Error> {
+        let Some(application) = self.app.clone() else {
+            return Ok(PrincipalReference(self.identity.to_string()));
         };
-        let application: Application = client.get(&format!("applications/{app}"))?.parse()?;
-        Ok(application.principal_id)
+        let application = client.ask(&ShowApplication { application })?.parse()?;
+        Ok(PrincipalReference(application.principal_id.to_string()))
     }
 }
 
@@ -52,21 +37,11 @@ impl fmt::Display for PrincipalArgs {
     }
 }
 
-impl Principal {
-    /// Its name in a list of managed identities and others.
-    pub(crate) fn listed(&self) -> String {
-        match (&self.identity, &self.application) {
-            (Some(identity), _) => identity.clone(),
-            (None, Some(application)) => format!("{application} (application)"),
-            (None, None) => "(gone)".to_owned(),
-        }
-    }
-}
-
-/// The name, or the id of one that is gone.
-impl fmt::Display for Principal {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let name = self.identity.as_ref().or(self.application.as_ref());
-        f.write_str(name.unwrap_or(&self.id))
+/// Names a principal in a list of managed identities and others.
+pub(crate) fn listed(principal: &Principal) -> String {
+    match (&principal.identity, &principal.application) {
+        (Some(identity), _) => identity.to_string(),
+        (None, Some(application)) => format!("{application} (application)"),
+        (None, None) => "(gone)".to_owned(),
     }
 }

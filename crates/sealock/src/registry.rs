@@ -4,9 +4,12 @@ mod scope_map;
 mod token;
 
 use clap::{Args, Subcommand};
-use sealock_core::{IdentityName, RegistryName};
-use serde::Deserialize;
-use serde_json::json;
+use sealock_api::{
+    CreateRegistry, Encryption, EncryptionIdentity, Gate, Hint, KeyRotation, ListRegistries,
+    LoginChange, LoginSettings, NewRegistry, Registries, Registry, RotateRegistryKey, ShowRegistry,
+    Sku, UpdateLogin,
+};
+use sealock_core::{IdentityName, KeyIdentifier, RegistryName};
 
 use self::{
     credential::CredentialCommand,
@@ -16,6 +19,7 @@ use self::{
 };
 use crate::{
     client::Client,
+    commands::Commands,
     error::Error,
     output::{BAD, GOOD, Output, TITLE, record, table},
 };
@@ -111,78 +115,15 @@ pub(crate) struct RotateKey {
     identity: Option<IdentityName>,
 }
 
-/// The control API's list of registries.
-#[derive(Debug, Deserialize)]
-pub(crate) struct Registries {
-    pub(crate) registries: Vec<Registry>,
-}
-
-/// The control API's record of a registry.
-#[derive(Debug, Deserialize)]
-pub(crate) struct Registry {
-    name: String,
-    id: String,
-    login_server: String,
-    sku: String,
-    created: String,
-    #[serde(flatten)]
-    login: Login,
-    encryption: Encryption,
-    gate: Gate,
-}
-
-#[derive(Debug, Deserialize)]
-struct Login {
-    admin_enabled: bool,
-    anonymous_pull_enabled: bool,
-}
-
-#[derive(Debug, Deserialize)]
-#[serde(tag = "status", rename_all = "lowercase")]
-enum Encryption {
-    Disabled,
-    Enabled(Custody),
-}
-
-#[derive(Debug, Deserialize)]
-struct Custody {
-    key_identifier: String,
-    versioned_key_identifier: String,
-    identity: Identity,
-    key_rotation_enabled: bool,
-    last_key_rotation: Option<String>,
-}
-
-#[derive(Debug, Deserialize)]
-struct Identity {
-    name: Option<String>,
-    client_id: String,
-}
-
-#[derive(Debug, Deserialize)]
-#[serde(tag = "state", rename_all = "lowercase")]
-enum Gate {
-    Available,
-    Revoked {
-        cause: String,
-        message: String,
-        since: String,
-        restore: Option<String>,
-    },
-    Unknown {
-        message: String,
-    },
-}
-
 impl RegistryCommand {
     pub(crate) fn run(self, client: &Client, output: &mut Output) -> Result<(), Error> {
         match self {
-            Self::List => output.show(&client.get("registries")?, Registries::render),
+            Self::List => output.show(&client.ask(&ListRegistries {})?, list),
             Self::Create(create) => create.run(client, output),
-            Self::Show { name } => output.show(
-                &client.get(&format!("registries/{name}"))?,
-                |registry: &Registry| registry.render(client),
-            ),
+            Self::Show { name: registry } => output
+                .show(&client.ask(&ShowRegistry { registry })?, |registry| {
+                    render(registry, client.commands())
+                }),
             Self::Update(update) => update.run(client, output),
             Self::Credential(command) => command.run(client, output),
             Self::Token(command) => command.run(client, output),
@@ -196,14 +137,15 @@ impl RegistryCommand {
 
 impl Create {
     fn run(self, client: &Client, output: &mut Output) -> Result<(), Error> {
-        let mut body = json!({ "sku": self.sku });
-        if let Some(key) = self.key {
-            body["key"] = key.into();
-        }
-        if let Some(identity) = self.identity {
-            body["identity"] = identity.into();
-        }
-        let answer = client.put(&format!("registries/{}", self.name), Some(&body))?;
+        let registry = NewRegistry {
+            sku: Some(self.sku.parse::<Sku>()?),
+            key: key(self.key.as_deref())?,
+            identity: self.identity,
+        };
+        let create = CreateRegistry {
+            registry: self.name,
+        };
+        let answer = client.ask_with(&create, &registry)?;
         output.show(&answer, |registry: &Registry| {
             let (name, login_server) = (&registry.name, &registry.login_server);
             if answer.created() {
@@ -217,195 +159,203 @@ impl Create {
 
 impl Update {
     fn run(self, client: &Client, output: &mut Output) -> Result<(), Error> {
-        let body = json!({
-            "admin_enabled": self.admin_enabled,
-            "anonymous_pull_enabled": self.anonymous_pull_enabled,
-        });
-        let answer = client.patch(&format!("registries/{}/login", self.name), &body)?;
-        output.show(&answer, |login: &Login| {
-            format!("registry {}: {}", self.name, login.sentence())
+        let change = LoginChange {
+            admin_enabled: self.admin_enabled,
+            anonymous_pull_enabled: self.anonymous_pull_enabled,
+        };
+        let update = UpdateLogin {
+            registry: self.name,
+        };
+        let answer = client.ask_with(&update, &change)?;
+        output.show(&answer, |login| {
+            format!("registry {}: {}", update.registry, logins(*login))
         })
     }
 }
 
-impl Login {
-    fn sentence(&self) -> String {
-        let admin = if self.admin_enabled {
-            "the admin user and tokens may log in"
-        } else {
-            "tokens may log in, the admin user may not"
-        };
-        let anonymous = if self.anonymous_pull_enabled {
-            "; everybody may pull"
-        } else {
-            ""
-        };
-        format!("{admin}{anonymous}")
-    }
+fn logins(login: LoginSettings) -> String {
+    let admin = if login.admin_enabled {
+        "the admin user and tokens may log in"
+    } else {
+        "tokens may log in, the admin user may not"
+    };
+    let anonymous = if login.anonymous_pull_enabled {
+        "; everybody may pull"
+    } else {
+        ""
+    };
+    format!("{admin}{anonymous}")
 }
 
 impl RotateKey {
     fn run(self, client: &Client, output: &mut Output) -> Result<(), Error> {
-        let mut body = json!({});
-        if let Some(key) = self.key {
-            body["key"] = key.into();
-        }
-        if let Some(identity) = self.identity {
-            body["identity"] = identity.as_str().into();
-        }
-        let answer = client.post(&format!("registries/{}/rotate-key", self.name), Some(&body))?;
+        let rotation = KeyRotation {
+            key: key(self.key.as_deref())?,
+            identity: self.identity.map(|identity| identity.to_string()),
+        };
+        let rotate = RotateRegistryKey {
+            registry: self.name,
+        };
+        let answer = client.ask_with(&rotate, &rotation)?;
         output.show(&answer, |registry: &Registry| match &registry.encryption {
-            Encryption::Enabled(custody) => {
-                let (name, kid) = (&registry.name, &custody.versioned_key_identifier);
-                format!("rotated registry {name} to {kid}")
-            }
+            Encryption::Enabled {
+                versioned_key_identifier: kid,
+                ..
+            } => format!("rotated registry {} to {kid}", registry.name),
             Encryption::Disabled => format!("registry {} has no key", registry.name),
         })
     }
 }
 
-impl Registries {
-    fn render(&self) -> String {
-        let rows = self.registries.iter().map(|registry| {
-            let key = match &registry.encryption {
-                Encryption::Enabled(custody) => custody.key_identifier.clone(),
-                Encryption::Disabled => "none".to_owned(),
-            };
-            let gate = match &registry.gate {
-                Gate::Available => "available".to_owned(),
-                Gate::Revoked { cause, .. } => format!("revoked ({cause})"),
-                Gate::Unknown { .. } => "unknown".to_owned(),
-            };
-            let (name, login_server, sku) = (&registry.name, &registry.login_server, &registry.sku);
-            [name.clone(), login_server.clone(), sku.clone(), gate, key]
-        });
-        table(["NAME", "LOGIN SERVER", "SKU", "GATE", "KEY"], rows)
+fn key(text: Option<&str>) -> Result<Option<KeyIdentifier>, Error> {
+    let key = text.map(str::parse::<KeyIdentifier>).transpose();
+    key.map_err(|error| Error::Failed {
+        message: error.to_string(),
+        hint: None,
+    })
+}
+
+fn list(list: &Registries) -> String {
+    let rows = list.registries.iter().map(|registry| {
+        let key = match &registry.encryption {
+            Encryption::Enabled { key_identifier, .. } => key_identifier.clone(),
+            Encryption::Disabled => "none".to_owned(),
+        };
+        let gate = match &registry.gate {
+            Gate::Available => "available".to_owned(),
+            Gate::Revoked { cause, .. } => format!("revoked ({cause})"),
+            Gate::Unknown { .. } => "unknown".to_owned(),
+        };
+        let (name, login_server) = (registry.name.to_string(), registry.login_server.clone());
+        [name, login_server, registry.sku.to_string(), gate, key]
+    });
+    table(["NAME", "LOGIN SERVER", "SKU", "GATE", "KEY"], rows)
+}
+
+/// A registry's name and whether its content can be had.
+pub(crate) fn title(registry: &Registry) -> String {
+    let name = &registry.name;
+    match &registry.gate {
+        Gate::Available => format!("{TITLE}{name}{TITLE:#}  {GOOD}available{GOOD:#}"),
+        Gate::Revoked { cause, since, .. } => {
+            format!("{TITLE}{name}{TITLE:#}  {BAD}revoked{BAD:#}: {cause} since {since}")
+        }
+        Gate::Unknown { message } => {
+            format!("{TITLE}{name}{TITLE:#}  {BAD}unknown{BAD:#}: {message}")
+        }
     }
 }
 
-impl Registry {
-    /// Its name and whether its content can be had.
-    pub(crate) fn title(&self) -> String {
-        let name = &self.name;
-        match &self.gate {
-            Gate::Available => format!("{TITLE}{name}{TITLE:#}  {GOOD}available{GOOD:#}"),
-            Gate::Revoked { cause, since, .. } => {
-                format!("{TITLE}{name}{TITLE:#}  {BAD}revoked{BAD:#}: {cause} since {since}")
-            }
-            Gate::Unknown { message } => {
-                format!("{TITLE}{name}{TITLE:#}  {BAD}unknown{BAD:#}: {message}")
-            }
-        }
-    }
-
-    /// The command that brings it back, if it is revoked and there is one.
-    pub(crate) fn restore(&self) -> Option<&str> {
-        match &self.gate {
-            Gate::Revoked { restore, .. } => restore.as_deref(),
-            Gate::Available | Gate::Unknown { .. } => None,
-        }
-    }
-
-    /// Who holds its data encryption key, and why it is refused if it is.
-    pub(crate) fn custody(&self, client: &Client) -> Vec<(&'static str, String)> {
-        let mut fields = Vec::new();
-        if let Gate::Revoked {
-            message, restore, ..
-        } = &self.gate
-        {
-            fields.push(("message", message.clone()));
-            fields.extend(
-                restore
-                    .as_ref()
-                    .map(|restore| ("restore", client.commands(restore))),
-            );
-        }
-        match &self.encryption {
-            Encryption::Disabled => fields.push(("key", "none, only the service's own".to_owned())),
-            Encryption::Enabled(custody) => fields.extend([
-                ("key", custody.key_identifier.clone()),
-                ("key version", custody.versioned_key_identifier.clone()),
-                ("identity", custody.identity.render()),
-            ]),
-        }
-        fields
-    }
-
-    fn render(&self, client: &Client) -> String {
-        let mut fields = self.custody(client);
-        if let Encryption::Enabled(custody) = &self.encryption {
-            let follows = if custody.key_rotation_enabled {
-                "follows the key"
-            } else {
-                "fixed to a version"
-            };
-            let last = custody.last_key_rotation.as_deref().unwrap_or("never");
-            fields.push(("rotation", format!("{follows}, last: {last}")));
-        }
-        fields.extend([
-            ("login server", self.login_server.clone()),
-            ("login", self.login.sentence()),
-            ("sku", self.sku.clone()),
-            ("id", self.id.clone()),
-            ("created", self.created.clone()),
-        ]);
-        record(self.title(), fields)
+/// The way back of a registry, if it is revoked and there is one.
+pub(crate) fn way_back(registry: &Registry) -> Option<&Hint> {
+    match &registry.gate {
+        Gate::Revoked { restore, .. } => restore.as_ref(),
+        Gate::Available | Gate::Unknown { .. } => None,
     }
 }
 
-impl Identity {
-    fn render(&self) -> String {
-        match &self.name {
-            Some(name) => name.clone(),
-            None => format!("client {} (the identity is gone)", self.client_id),
-        }
+/// Who holds a registry's data encryption key, and why it is refused if it is.
+pub(crate) fn custody(registry: &Registry, commands: &Commands) -> Vec<(&'static str, String)> {
+    let mut fields = Vec::new();
+    if let Gate::Revoked { message, .. } = &registry.gate {
+        fields.push(("message", message.clone()));
+        let restore = way_back(registry).and_then(|hint| commands.of(hint));
+        fields.extend(restore.map(|restore| ("restore", restore)));
+    }
+    match &registry.encryption {
+        Encryption::Disabled => fields.push(("key", "none, only the service's own".to_owned())),
+        Encryption::Enabled {
+            key_identifier,
+            versioned_key_identifier,
+            identity,
+            ..
+        } => fields.extend([
+            ("key", key_identifier.clone()),
+            ("key version", versioned_key_identifier.clone()),
+            ("identity", named(identity)),
+        ]),
+    }
+    fields
+}
+
+fn render(registry: &Registry, commands: &Commands) -> String {
+    let mut fields = custody(registry, commands);
+    if let Encryption::Enabled {
+        key_rotation_enabled,
+        last_key_rotation,
+        ..
+    } = &registry.encryption
+    {
+        let follows = if *key_rotation_enabled {
+            "follows the key"
+        } else {
+            "fixed to a version"
+        };
+        let last = last_key_rotation.map_or_else(|| "never".to_owned(), |time| time.to_string());
+        fields.push(("rotation", format!("{follows}, last: {last}")));
+    }
+    fields.extend([
+        ("login server", registry.login_server.clone()),
+        ("login", logins(registry.login)),
+        ("sku", registry.sku.to_string()),
+        ("id", registry.id.to_string()),
+        ("created", registry.created.to_string()),
+    ]);
+    record(title(registry), fields)
+}
+
+fn named(identity: &EncryptionIdentity) -> String {
+    match &identity.name {
+        Some(name) => name.to_string(),
+        None => format!("client {} (the identity is gone)", identity.client_id),
     }
 }
 
 #[cfg(test)]
 mod tests {
+    use serde_json::json;
+
     use super::*;
-    use clap::parser::ValueSource;
 
     #[test]
     fn a_revoked_registry_says_why_and_since_when() {
+        let id = "ab147f09-698d-4ace-a89f-8bd78fdef7d2";
+        let version = "a".repeat(32);
         let registry: Registry = serde_json::from_value(json!({
-            "name": "sealock", "id": "0", "login_server": "sealock.azurecr.localhost:5000",
+            "name": "sealock", "id": id, "login_server": "sealock.azurecr.localhost:5000",
             "sku": "Premium", "created": "2026-01-01T00:00:00Z",
             "admin_enabled": true, "anonymous_pull_enabled": false,
             "encryption": {
                 "status": "enabled", "key_identifier": "https://kv/keys/k",
                 "versioned_key_identifier": "https://kv/keys/k/v",
-                "identity": {"name": null, "client_id": "c"},
+                "identity": {"name": null, "client_id": id},
                 "key_rotation_enabled": true, "last_key_rotation": null
             },
             "gate": {
                 "state": "revoked", "cause": "KeyDisabled", "message": "Access to the key is denied",
                 "key": "https://kv/keys/k", "since": "2026-01-02T00:00:00Z",
-                "restore": "sealock key enable"
+                "restore": {"action": "enable_key", "vault": "kv1", "key": "k", "version": version}
             }
         }))
         .unwrap();
-        let client = Client::new(
-            &"http://localhost:5000".parse().unwrap(),
-            ValueSource::DefaultValue,
-        );
-        let text = anstream::adapter::strip_str(&registry.render(&client)).to_string();
+        let text = render(&registry, &Commands::default());
         assert_eq!(
-            text,
-            "\
+            anstream::adapter::strip_str(&text).to_string(),
+            format!(
+                "\
 sealock  revoked: KeyDisabled since 2026-01-02T00:00:00Z
   message       Access to the key is denied
-  restore       sealock key enable
+  restore       sealock key enable k --vault kv1 --version {version}
   key           https://kv/keys/k
   key version   https://kv/keys/k/v
-  identity      client c (the identity is gone)
+  identity      client {id} (the identity is gone)
   rotation      follows the key, last: never
   login server  sealock.azurecr.localhost:5000
   login         the admin user and tokens may log in
   sku           Premium
-  id            0
+  id            {id}
   created       2026-01-01T00:00:00Z"
+            )
         );
     }
 }

@@ -4,9 +4,10 @@ use clap::Args;
 use sealock_emulator::{OfflineFlags, Repaired};
 
 use crate::{
+    commands::Commands,
     error::Error,
-    offline,
     output::{BAD, GOOD, Output, TITLE, printable},
+    remedy,
 };
 
 /// Restore a damaged data directory, while no emulator has it open
@@ -34,7 +35,7 @@ impl Repair {
             config: self.config,
             data_dir: self.data_dir,
         };
-        let repaired = sealock_emulator::repair(flags).map_err(|error| offline::failed(&error))?;
+        let repaired = sealock_emulator::repair(flags).map_err(|error| remedy::failed(&error))?;
         output.report(&repaired, lines)
     }
 }
@@ -82,8 +83,10 @@ fn lines(repaired: &Repaired) -> Vec<String> {
             "{BAD}vaults, keys or access may be as they were earlier{BAD:#}, and permit what was revoked since, so every \
              key was disabled; start the emulator, look at what is permitted, and then enable them with:"
         ));
+        let commands = Commands::default();
         let disabled = repaired.disabled_keys.iter();
-        lines.extend(disabled.map(|key| format!("  {}", printable(&key.enable))));
+        let enabling = disabled.filter_map(|key| commands.of(&key.enable));
+        lines.extend(enabling.map(|command| format!("  {}", printable(&command))));
     }
     lines
 }

@@ -1,13 +1,15 @@
 use clap::{Args, Subcommand};
+use sealock_api::{
+    AssignRole, ListRoleAssignments, RemoveRole, RoleAssignment, RoleAssignments, RoleAtScope,
+};
 use sealock_core::{RegistryName, VaultName};
-use serde::Deserialize;
-use serde_json::{Value, json};
 
 use crate::{
     client::Client,
+    commands::Commands,
     error::Error,
     output::{HINT, Output, table},
-    principal::{Principal, PrincipalArgs},
+    principal::{PrincipalArgs, listed},
     registry::DEFAULT_REGISTRY,
 };
 
@@ -50,31 +52,16 @@ pub(crate) struct Assignment {
     scope: Option<String>,
 }
 
-#[derive(Debug, Deserialize)]
-struct RoleAssignments {
-    role_assignments: Vec<RoleAssignment>,
-}
-
-#[derive(Debug, Deserialize)]
-struct RoleAssignment {
-    #[serde(flatten)]
-    principal: Principal,
-    role: String,
-    scope: String,
-    in_effect: bool,
-}
-
 impl RoleCommand {
     pub(crate) fn run(self, client: &Client, output: &mut Output) -> Result<(), Error> {
         match self {
-            Self::List => output.show(&client.get("role-assignments")?, RoleAssignments::render),
+            Self::List => output.show(&client.ask(&ListRoleAssignments {})?, render),
             Self::Assign(assignment) => {
-                let principal = assignment.principal.path_segment(client)?;
-                let path = format!("role-assignments/{principal}/assign");
-                let answer = client.post(&path, Some(&assignment.body()))?;
-                output.show(&answer, |made: &RoleAssignment| {
+                let principal = assignment.principal.reference(client)?;
+                let answer = client.ask_with(&AssignRole { principal }, &assignment.body())?;
+                output.show(&answer, |made| {
                     let was = if answer.created() { "now" } else { "already" };
-                    made.sentence(was, client)
+                    sentence(made, was, client.commands())
                 })
             }
             Self::Remove(assignment) => {
@@ -91,48 +78,46 @@ impl RoleCommand {
 
 impl Assignment {
     fn remove(&self, client: &Client) -> Result<(), Error> {
-        let principal = self.principal.path_segment(client)?;
-        let path = format!("role-assignments/{principal}/remove");
-        client.post(&path, Some(&self.body())).map(drop)
+        let principal = self.principal.reference(client)?;
+        let removed = client.ask_with(&RemoveRole { principal }, &self.body());
+        removed.map(drop)
     }
 
-    fn body(&self) -> Value {
-        match (&self.vault, &self.scope) {
-            (Some(vault), _) => json!({"role": self.role, "vault": vault}),
-            (None, Some(scope)) => json!({"role": self.role, "scope": scope}),
-            (None, None) => json!({"role": self.role, "registry": self.registry}),
+    fn body(&self) -> RoleAtScope {
+        let is_elsewhere = self.vault.is_some() || self.scope.is_some();
+        RoleAtScope {
+            role: self.role.clone(),
+            registry: (!is_elsewhere).then(|| self.registry.clone()),
+            vault: self.vault.clone(),
+            scope: self.scope.clone(),
         }
     }
 }
 
-impl RoleAssignment {
-    /// Who has which role where, and that it counts for nothing if that is so.
-    fn sentence(&self, was: &str, client: &Client) -> String {
-        let (who, role, scope) = (&self.principal, &self.role, &self.scope);
-        let said = format!("{who} {was} has role {role} at {scope}");
-        if self.in_effect {
-            return said;
-        }
-        // Behind subscription, resource group and provider.
-        let vault = scope.split('/').nth(8).unwrap_or_default();
-        let note = client.commands(&format!(
-            "access policies decide in vault {vault}, so roles have no effect on its keys; \
-             have roles decide with: sealock vault update {vault} --rbac true"
-        ));
-        format!("{said}\n{HINT}note:{HINT:#} {note}")
+/// Who has which role where, and that it counts for nothing if that is so.
+fn sentence(made: &RoleAssignment, was: &str, commands: &Commands) -> String {
+    let (who, role, scope) = (&made.principal, &made.role, &made.scope);
+    let said = format!("{who} {was} has role {role} at {scope}");
+    if made.in_effect {
+        return said;
     }
+    // Behind subscription, resource group and provider.
+    let vault = scope.split('/').nth(8).unwrap_or_default();
+    let command = commands.command(format_args!("vault update {vault} --rbac true"));
+    format!(
+        "{said}\n{HINT}note:{HINT:#} access policies decide in vault {vault}, so roles have no effect on its keys; \
+         have roles decide with: {command}"
+    )
 }
 
-impl RoleAssignments {
-    fn render(&self) -> String {
-        let rows = self.role_assignments.iter().map(|assignment| {
-            [
-                assignment.principal.listed(),
-                assignment.principal.id.clone(),
-                assignment.role.clone(),
-                assignment.scope.clone(),
-            ]
-        });
-        table(["IDENTITY", "PRINCIPAL", "ROLE", "SCOPE"], rows)
-    }
+fn render(list: &RoleAssignments) -> String {
+    let rows = list.role_assignments.iter().map(|assignment| {
+        [
+            listed(&assignment.principal),
+            assignment.principal.principal_id.to_string(),
+            assignment.role.clone(),
+            assignment.scope.clone(),
+        ]
+    });
+    table(["IDENTITY", "PRINCIPAL", "ROLE", "SCOPE"], rows)
 }

@@ -2,7 +2,7 @@ use std::{net::SocketAddr, path::PathBuf};
 
 use clap::{Args, ValueEnum};
 
-use crate::{error::Error, offline};
+use crate::{banner, error::Error, remedy};
 
 /// Run the emulator until it is stopped
 #[derive(Debug, Args)]
@@ -42,7 +42,7 @@ enum LogFormat {
 
 impl Serve {
     pub(crate) fn run(self) -> Result<(), Error> {
-        sealock_emulator::serve(sealock_emulator::Flags {
+        let flags = sealock_emulator::Flags {
             config: self.config,
             listen: self.listen,
             data_dir: self.data_dir,
@@ -53,7 +53,8 @@ impl Serve {
                 LogFormat::Text => sealock_emulator::LogFormat::Text,
                 LogFormat::Json => sealock_emulator::LogFormat::Json,
             }),
-        })
-        .map_err(|error| offline::failed(&error))
+        };
+        let served = sealock_emulator::serve(flags, |ready| banner::print(&ready));
+        served.map_err(|error| remedy::failed(&error))
     }
 }

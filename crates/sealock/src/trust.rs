@@ -9,8 +9,9 @@ use std::{
 
 use clap::Args;
 use fs_err as fs;
+use sealock_api::{BASE, ShowCa, ShowTrustFiles, TrustFiles};
 use sealock_emulator::LOCAL_CA_NAME;
-use serde::{Deserialize, Serialize};
+use serde::Serialize;
 
 use self::root::Root;
 use crate::{
@@ -61,14 +62,6 @@ struct Installed {
     sha256: String,
 }
 
-/// Where the control API says that the CA lies.
-#[derive(Debug, Deserialize)]
-struct Files {
-    /// `None` if everything is in memory.
-    ca: Option<PathBuf>,
-    bundle: Option<PathBuf>,
-}
-
 impl Trust {
     pub(crate) fn run(self, client: &Client, output: &mut Output) -> Result<(), Error> {
         if self.remove {
@@ -79,7 +72,7 @@ impl Trust {
         if self.install {
             let root = match &self.fingerprint {
                 Some(wanted) => {
-                    let answer = client.get("ca.pem")?;
+                    let answer = client.ask(&ShowCa {})?;
                     Root::accept(answer.body(), wanted, client.emulator())?
                 }
                 None => Root::read(&self.data_dir)?,
@@ -96,93 +89,91 @@ impl Trust {
                 .map_err(|error| Error::system(&error))?;
             return output.done("the system trusts the CA; programs that run need to be restarted");
         }
-        let answer = client.get("trust")?;
-        output.show(&answer, |files: &Files| files.render(client))
+        let answer = client.ask(&ShowTrustFiles {})?;
+        output.show(&answer, |files| render(files, client))
     }
 }
 
-impl Files {
-    fn render(&self, client: &Client) -> String {
-        let emulator = client.emulator();
-        let at = emulator
-            .split_once("://")
-            .map_or(emulator, |(_, authority)| authority);
-        let shown = |path: &Option<PathBuf>, otherwise: &str| match path {
-            Some(path) => quoted(path),
-            None => otherwise.to_owned(),
-        };
-        let ca = shown(&self.ca, "sealock-ca.pem");
-        let bundle = shown(&self.bundle, "sealock-bundle.pem");
-        let fetch = match (&self.ca, &self.bundle) {
-            (Some(_), Some(_)) => None,
-            _ => Some(section(
-                "First, since this emulator keeps everything in memory",
-                &[
-                    format!("curl -o {ca} {emulator}/_sealock/v1/ca.pem"),
-                    format!("curl -o {bundle} {emulator}/_sealock/v1/bundle.pem"),
-                ],
-            )),
-        };
-        let data_dir = self.ca.as_deref().and_then(|ca| ca.parent()?.parent());
-        let install = match data_dir {
-            Some(dir) => format!("sealock trust --install --data-dir {}", quoted(dir)),
-            None => "sealock trust --install --fingerprint \"$CA_SHA256\"".to_owned(),
-        };
-        let sections = [
-            section(
-                "Docker (it trusts any certificate of what leads to this machine; elsewhere it wants this)",
-                &[format!(
-                    "sudo install -D -m 644 {ca} /etc/docker/certs.d/{at}/ca.crt"
-                )],
-            ),
-            section(
-                "podman, buildah, skopeo",
-                &[format!(
-                    "install -D -m 644 {ca} ~/.config/containers/certs.d/{at}/ca.crt"
-                )],
-            ),
-            section(
-                "curl",
-                &[format!(
-                    "curl --cacert {ca} https://{at}/_sealock/v1/health"
-                )],
-            ),
-            section(
-                "Python, az",
-                &[format!(
-                    "export REQUESTS_CA_BUNDLE={bundle} SSL_CERT_FILE={bundle}"
-                )],
-            ),
-            section("Node.js", &[format!("export NODE_EXTRA_CA_CERTS={ca}")]),
-            section(
-                "Java (JAVA_HOME is the JDK's directory, which some systems leave unset)",
-                &[
-                    "cp \"$JAVA_HOME/lib/security/cacerts\" sealock-cacerts".to_owned(),
-                    "chmod u+w sealock-cacerts".to_owned(),
-                    format!(
-                        "keytool -importcert -noprompt -alias sealock -file {ca} -keystore sealock-cacerts -storepass changeit"
-                    ),
-                    "export JAVA_TOOL_OPTIONS=-Djavax.net.ssl.trustStore=$PWD/sealock-cacerts"
-                        .to_owned(),
-                ],
-            ),
-            section(
-                "Go (on macOS only the system's store counts)",
-                &[format!("export SSL_CERT_FILE={bundle}")],
-            ),
-            section(
-                match data_dir {
-                    Some(_) => "This system's store, for all that use it",
-                    None => {
-                        "This system's store, for all that use it (CA_SHA256: as the emulator printed it, or its ready file says)"
-                    }
-                },
-                &[format!("sudo {}", client.commands(&install))],
-            ),
-        ];
-        let sections = fetch.into_iter().chain(sections);
-        sections.collect::<Vec<_>>().join("\n\n")
-    }
+fn render(files: &TrustFiles, client: &Client) -> String {
+    let emulator = client.emulator();
+    let at = emulator
+        .split_once("://")
+        .map_or(emulator, |(_, authority)| authority);
+    let shown = |path: &Option<PathBuf>, otherwise: &str| match path {
+        Some(path) => quoted(path),
+        None => otherwise.to_owned(),
+    };
+    let ca = shown(&files.ca, "sealock-ca.pem");
+    let bundle = shown(&files.bundle, "sealock-bundle.pem");
+    let fetch = match (&files.ca, &files.bundle) {
+        (Some(_), Some(_)) => None,
+        _ => Some(section(
+            "First, since this emulator keeps everything in memory",
+            &[
+                format!("curl -o {ca} {emulator}{BASE}/ca.pem"),
+                format!("curl -o {bundle} {emulator}{BASE}/bundle.pem"),
+            ],
+        )),
+    };
+    let data_dir = files.ca.as_deref().and_then(|ca| ca.parent()?.parent());
+    let install = match data_dir {
+        Some(dir) => format!("trust --install --data-dir {}", quoted(dir)),
+        None => "trust --install --fingerprint \"$CA_SHA256\"".to_owned(),
+    };
+    let sections = [
+        section(
+            "Docker (it trusts any certificate of what leads to this machine; elsewhere it wants this)",
+            &[format!(
+                "sudo install -D -m 644 {ca} /etc/docker/certs.d/{at}/ca.crt"
+            )],
+        ),
+        section(
+            "podman, buildah, skopeo",
+            &[format!(
+                "install -D -m 644 {ca} ~/.config/containers/certs.d/{at}/ca.crt"
+            )],
+        ),
+        section(
+            "curl",
+            &[format!(
+                "curl --cacert {ca} https://{at}/_sealock/v1/health"
+            )],
+        ),
+        section(
+            "Python, az",
+            &[format!(
+                "export REQUESTS_CA_BUNDLE={bundle} SSL_CERT_FILE={bundle}"
+            )],
+        ),
+        section("Node.js", &[format!("export NODE_EXTRA_CA_CERTS={ca}")]),
+        section(
+            "Java (JAVA_HOME is the JDK's directory, which some systems leave unset)",
+            &[
+                "cp \"$JAVA_HOME/lib/security/cacerts\" sealock-cacerts".to_owned(),
+                "chmod u+w sealock-cacerts".to_owned(),
+                format!(
+                    "keytool -importcert -noprompt -alias sealock -file {ca} -keystore sealock-cacerts -storepass changeit"
+                ),
+                "export JAVA_TOOL_OPTIONS=-Djavax.net.ssl.trustStore=$PWD/sealock-cacerts"
+                    .to_owned(),
+            ],
+        ),
+        section(
+            "Go (on macOS only the system's store counts)",
+            &[format!("export SSL_CERT_FILE={bundle}")],
+        ),
+        section(
+            match data_dir {
+                Some(_) => "This system's store, for all that use it",
+                None => {
+                    "This system's store, for all that use it (CA_SHA256: as the emulator printed it, or its ready file says)"
+                }
+            },
+            &[format!("sudo {}", client.commands().command(&install))],
+        ),
+    ];
+    let sections = fetch.into_iter().chain(sections);
+    sections.collect::<Vec<_>>().join("\n\n")
 }
 
 /// A path as one word of a shell, whatever is in it: it is what somebody answered.

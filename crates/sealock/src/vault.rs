@@ -1,9 +1,12 @@
 use clap::{Args, Subcommand, ValueEnum};
+use sealock_api::{
+    self as api, CreateVault, DeleteVault, ListVaults, NewVault, PurgeVault, RecoverVault,
+    ShowVault, Time, UpdateVault, Vault, VaultChange, VaultSku, Vaults,
+};
 use sealock_core::VaultName;
-use serde::{Deserialize, Serialize};
-use serde_json::{Value, json};
 
 use crate::{
+    cli::word,
     client::Client,
     error::Error,
     output::{Output, TITLE, record, table},
@@ -23,7 +26,7 @@ pub(crate) enum VaultCommand {
         /// The vault
         name: VaultName,
         /// Which keys it can have: those in hardware need premium
-        #[arg(long, default_value = "premium", ignore_case = true)]
+        #[arg(long, default_value = "premium", ignore_case = true, value_parser = word::<VaultSku>(VaultSku::WORDS))]
         sku: VaultSku,
         /// Have roles decide who may do what, instead of access policies
         #[arg(long)]
@@ -90,25 +93,18 @@ impl WhichVault {
     }
 }
 
-#[derive(Clone, Copy, Debug, Serialize, ValueEnum)]
-#[serde(rename_all = "lowercase")]
-pub(crate) enum VaultSku {
-    Standard,
-    Premium,
-}
-
 #[derive(Debug, Args)]
 pub(crate) struct Update {
     /// The vault
     #[arg(default_value = DEFAULT_VAULT)]
     name: VaultName,
     #[command(flatten)]
-    change: VaultChange,
+    change: Change,
 }
 
 #[derive(Debug, Args)]
 #[group(required = true, multiple = true)]
-struct VaultChange {
+struct Change {
     /// Whether roles decide who may do what, instead of access policies
     #[arg(long, value_name = "BOOL")]
     rbac: Option<bool>,
@@ -148,258 +144,225 @@ enum PublicAccess {
     Disabled,
 }
 
-#[derive(Clone, Copy, Debug, Serialize, ValueEnum)]
+#[derive(Clone, Copy, Debug, ValueEnum)]
 enum DefaultAction {
     Allow,
     Deny,
 }
 
-#[derive(Clone, Copy, Debug, Serialize, ValueEnum)]
+#[derive(Clone, Copy, Debug, ValueEnum)]
 enum Bypass {
     #[value(alias = "AzureServices")]
     AzureServices,
     None,
 }
 
-#[derive(Debug, Deserialize)]
-struct Vaults {
-    vaults: Vec<Vault>,
-}
-
-#[derive(Debug, Deserialize)]
-struct Vault {
-    name: String,
-    id: String,
-    #[serde(rename = "vault_uri")]
-    uri: String,
-    state: String,
-    sku: String,
-    rbac: bool,
-    purge_protection: bool,
-    soft_delete_retention_days: u32,
-    network: NetworkRules,
-    ip_rules: Vec<String>,
-    failed_over: bool,
-    created: String,
-    deleted: Option<String>,
-    scheduled_purge: Option<String>,
-}
-
-#[derive(Debug, Deserialize)]
-struct NetworkRules {
-    public_network_access: bool,
-    default_action: String,
-    bypass: String,
-}
-
 impl VaultCommand {
     pub(crate) fn run(self, client: &Client, output: &mut Output) -> Result<(), Error> {
         match self {
-            Self::List => output.show(&client.get("vaults")?, Vaults::render),
+            Self::List => output.show(&client.ask(&ListVaults {})?, list),
             Self::Create {
-                name,
+                name: vault,
                 sku,
                 rbac,
                 purge_protection,
                 retention_days,
             } => {
-                let mut body = json!({
-                    "sku": sku, "rbac": rbac, "purge_protection": purge_protection
-                });
-                if let Some(days) = retention_days {
-                    body["soft_delete_retention_days"] = days.into();
-                }
-                let answer = client.put(&format!("vaults/{name}"), Some(&body))?;
+                let new = NewVault {
+                    sku: Some(sku),
+                    rbac: Some(rbac),
+                    purge_protection: Some(purge_protection),
+                    soft_delete_retention_days: retention_days,
+                };
+                let answer = client.ask_with(&CreateVault { vault }, &new)?;
                 output.show(&answer, |vault: &Vault| {
-                    format!("created vault {} at {}", vault.name, vault.uri)
+                    format!("created vault {} at {}", vault.name, vault.vault_uri)
                 })
             }
-            Self::Show(VaultArgs { name }) => {
-                output.show(&client.get(&format!("vaults/{name}"))?, Vault::render)
+            Self::Show(VaultArgs { name: vault }) => {
+                output.show(&client.ask(&ShowVault { vault })?, render)
             }
-            Self::Update(Update { name, change }) => {
-                let answer = client.patch(&format!("vaults/{name}"), &change.body())?;
+            Self::Update(Update {
+                name: vault,
+                change,
+            }) => {
+                let change = VaultChange {
+                    rbac: change.rbac,
+                    purge_protection: change.purge_protection,
+                    failed_over: change.failed_over,
+                    ..VaultChange::default()
+                };
+                let answer = client.ask_with(&UpdateVault { vault }, &change)?;
                 output.show(&answer, |vault: &Vault| {
-                    format!("updated vault {}: {}", vault.name, vault.traits())
+                    format!("updated vault {}: {}", vault.name, traits(vault))
                 })
             }
             Self::Network(network) => {
-                let path = format!("vaults/{}", network.name);
-                let answer = match network.body() {
-                    Some(change) => client.patch(&path, &change)?,
-                    None => client.get(&path)?,
+                let (vault, change) = (network.name.clone(), network.change());
+                let answer = if change == VaultChange::default() {
+                    client.ask(&ShowVault { vault })?
+                } else {
+                    client.ask_with(&UpdateVault { vault }, &change)?
                 };
-                output.show(&answer, Vault::render_network)
+                output.show(&answer, render_network)
             }
-            Self::Delete(VaultArgs { name }) => {
-                let answer = client.delete(&format!("vaults/{name}"))?;
+            Self::Delete(VaultArgs { name: vault }) => {
+                let answer = client.ask(&DeleteVault { vault })?;
                 output.show(&answer, |vault: &Vault| {
-                    let until = recoverable_until(vault.scheduled_purge.as_deref());
+                    let until = recoverable_until(vault.scheduled_purge);
                     format!("deleted vault {}{until}", vault.name)
                 })
             }
-            Self::Recover(VaultArgs { name }) => {
-                let answer = client.post(&format!("deleted-vaults/{name}/recover"), None)?;
+            Self::Recover(VaultArgs { name: vault }) => {
+                let answer = client.ask(&RecoverVault { vault })?;
                 output.show(&answer, |vault: &Vault| {
-                    format!("recovered vault {} at {}", vault.name, vault.uri)
+                    format!("recovered vault {} at {}", vault.name, vault.vault_uri)
                 })
             }
             Self::Purge(VaultArgs { name }) => {
-                client.delete(&format!("deleted-vaults/{name}"))?;
+                let vault = name.clone();
+                client.ask(&PurgeVault { vault })?;
                 output.done(format!("purged vault {name}"))
             }
         }
     }
 }
 
-impl Vaults {
-    fn render(&self) -> String {
-        let rows = self.vaults.iter().map(|vault| {
-            [
-                vault.name.clone(),
-                vault.state.clone(),
-                vault.sku.clone(),
-                vault.access().to_owned(),
-                vault.reach(),
-                vault.retention(),
-                vault.protection().to_owned(),
-                vault.uri.clone(),
-            ]
-        });
-        table(
-            [
-                "NAME",
-                "STATE",
-                "SKU",
-                "ACCESS",
-                "NETWORK",
-                "RETENTION",
-                "PURGE PROTECTION",
-                "URI",
-            ],
-            rows,
-        )
-    }
-}
-
-impl Vault {
-    fn retention(&self) -> String {
-        format!("{} days", self.soft_delete_retention_days)
-    }
-
-    fn protection(&self) -> &'static str {
-        if self.purge_protection { "on" } else { "off" }
-    }
-
-    /// What decides who may do what.
-    fn access(&self) -> &'static str {
-        if self.rbac { "roles" } else { "policies" }
-    }
-
-    /// From where it can be reached, in a word or two.
-    fn reach(&self) -> String {
-        let rules = &self.network;
-        let others = match (rules.public_network_access, &*rules.default_action) {
-            (true, "Allow") => return "open".to_owned(),
-            (true, _) if !self.ip_rules.is_empty() => "firewall",
-            _ => "closed",
-        };
-        match &*rules.bypass {
-            "None" => others.to_owned(),
-            _ => format!("{others}, but for services"),
+impl Network {
+    fn change(self) -> VaultChange {
+        VaultChange {
+            public_network_access: self.public_access.map(|how| how == PublicAccess::Enabled),
+            default_action: self.default_action.map(|action| match action {
+                DefaultAction::Allow => api::DefaultAction::Allow,
+                DefaultAction::Deny => api::DefaultAction::Deny,
+            }),
+            bypass: self.bypass.map(|bypass| match bypass {
+                Bypass::AzureServices => api::Bypass::AzureServices,
+                Bypass::None => api::Bypass::None,
+            }),
+            add_ip_rules: self.add_ip.into_iter().collect(),
+            remove_ip_rules: self.remove_ip.into_iter().collect(),
+            ..VaultChange::default()
         }
     }
+}
 
-    /// What an update can change.
-    fn traits(&self) -> String {
-        format!(
-            "access by {}, purge protection {}, {}",
-            self.access(),
-            self.protection(),
-            if self.failed_over {
-                "failed over"
-            } else {
-                "not failed over"
-            }
-        )
-    }
-
-    fn network_fields(&self) -> [(&'static str, String); 4] {
-        let public = if self.network.public_network_access {
-            "enabled"
-        } else {
-            "disabled"
-        };
-        let rules = match &*self.ip_rules {
-            [] => "none".to_owned(),
-            rules => rules.join(", "),
-        };
+fn list(list: &Vaults) -> String {
+    let rows = list.vaults.iter().map(|vault| {
         [
-            ("public access", public.to_owned()),
-            ("default action", self.network.default_action.clone()),
-            ("bypass", self.network.bypass.clone()),
-            ("ip rules", rules),
+            vault.name.to_string(),
+            vault.state.to_string(),
+            vault.sku.to_string(),
+            access(vault).to_owned(),
+            reach(vault),
+            retention(vault),
+            protection(vault).to_owned(),
+            vault.vault_uri.clone(),
         ]
-    }
+    });
+    table(
+        [
+            "NAME",
+            "STATE",
+            "SKU",
+            "ACCESS",
+            "NETWORK",
+            "RETENTION",
+            "PURGE PROTECTION",
+            "URI",
+        ],
+        rows,
+    )
+}
 
-    fn render_network(&self) -> String {
-        record(
-            format!("{TITLE}{}{TITLE:#}", self.name),
-            self.network_fields(),
-        )
-    }
+fn retention(vault: &Vault) -> String {
+    format!("{} days", vault.soft_delete_retention_days)
+}
 
-    fn render(&self) -> String {
-        let mut fields = vec![
-            ("uri", self.uri.clone()),
-            ("sku", self.sku.clone()),
-            ("access", self.access().to_owned()),
-            ("retention", self.retention()),
-            ("purge protection", self.protection().to_owned()),
-            ("failed over", yes_or_no(self.failed_over).to_owned()),
-        ];
-        fields.extend(self.network_fields());
-        fields.push(("id", self.id.clone()));
-        fields.push(("created", self.created.clone()));
-        fields.extend(self.deleted.clone().map(|time| ("deleted", time)));
-        fields.extend(
-            self.scheduled_purge
-                .clone()
-                .map(|time| ("scheduled purge", time)),
-        );
-        record(
-            format!("{TITLE}{}{TITLE:#}  {}", self.name, self.state),
-            fields,
-        )
+fn protection(vault: &Vault) -> &'static str {
+    if vault.purge_protection { "on" } else { "off" }
+}
+
+/// What decides who may do what.
+fn access(vault: &Vault) -> &'static str {
+    if vault.rbac { "roles" } else { "policies" }
+}
+
+/// From where a vault can be reached, in a word or two.
+fn reach(vault: &Vault) -> String {
+    let rules = &vault.network;
+    let others = match (rules.public_network_access, rules.default_action) {
+        (true, api::DefaultAction::Allow) => return "open".to_owned(),
+        (true, api::DefaultAction::Deny) if !vault.ip_rules.is_empty() => "firewall",
+        _ => "closed",
+    };
+    match rules.bypass {
+        api::Bypass::None => others.to_owned(),
+        api::Bypass::AzureServices => format!("{others}, but for services"),
     }
 }
 
-impl VaultChange {
-    fn body(&self) -> Value {
-        json!({
-            "rbac": self.rbac, "purge_protection": self.purge_protection, "failed_over": self.failed_over
-        })
-    }
+/// What an update can change.
+fn traits(vault: &Vault) -> String {
+    format!(
+        "access by {}, purge protection {}, {}",
+        access(vault),
+        protection(vault),
+        if vault.failed_over {
+            "failed over"
+        } else {
+            "not failed over"
+        }
+    )
 }
 
-impl Network {
-    /// What is to change, if anything is.
-    fn body(&self) -> Option<Value> {
-        let is_change = self.public_access.is_some()
-            || self.default_action.is_some()
-            || self.bypass.is_some()
-            || !self.add_ip.is_empty()
-            || !self.remove_ip.is_empty();
-        is_change.then(|| {
-            json!({
-                "public_network_access": self.public_access.map(|how| how == PublicAccess::Enabled),
-                "default_action": self.default_action,
-                "bypass": self.bypass,
-                "add_ip_rules": self.add_ip,
-                "remove_ip_rules": self.remove_ip,
-            })
-        })
-    }
+fn network_fields(vault: &Vault) -> [(&'static str, String); 4] {
+    let public = if vault.network.public_network_access {
+        "enabled"
+    } else {
+        "disabled"
+    };
+    let rules = match &*vault.ip_rules {
+        [] => "none".to_owned(),
+        rules => rules.join(", "),
+    };
+    [
+        ("public access", public.to_owned()),
+        ("default action", vault.network.default_action.to_string()),
+        ("bypass", vault.network.bypass.to_string()),
+        ("ip rules", rules),
+    ]
+}
+
+fn render_network(vault: &Vault) -> String {
+    record(
+        format!("{TITLE}{}{TITLE:#}", vault.name),
+        network_fields(vault),
+    )
+}
+
+fn render(vault: &Vault) -> String {
+    let mut fields = vec![
+        ("uri", vault.vault_uri.clone()),
+        ("sku", vault.sku.to_string()),
+        ("access", access(vault).to_owned()),
+        ("retention", retention(vault)),
+        ("purge protection", protection(vault).to_owned()),
+        ("failed over", yes_or_no(vault.failed_over).to_owned()),
+    ];
+    fields.extend(network_fields(vault));
+    fields.push(("id", vault.id.clone()));
+    fields.push(("created", vault.created.to_string()));
+    fields.extend(vault.deleted.map(|time| ("deleted", time.to_string())));
+    fields.extend(
+        vault
+            .scheduled_purge
+            .map(|time| ("scheduled purge", time.to_string())),
+    );
+    record(
+        format!("{TITLE}{}{TITLE:#}  {}", vault.name, vault.state),
+        fields,
+    )
 }
 
 fn yes_or_no(answer: bool) -> &'static str {
@@ -407,7 +370,7 @@ fn yes_or_no(answer: bool) -> &'static str {
 }
 
 /// How a sentence about something deleted ends.
-pub(crate) fn recoverable_until(scheduled_purge: Option<&str>) -> String {
+pub(crate) fn recoverable_until(scheduled_purge: Option<Time>) -> String {
     scheduled_purge.map_or_else(String::new, |time| {
         format!("; it can be recovered until {time}")
     })

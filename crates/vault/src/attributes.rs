@@ -135,9 +135,12 @@ mod tests {
                 .collect()
         };
         assert!(tags_are_few_and_short(&tags(15, 256)).is_ok());
-        let hint = |tags: &Tags| tags_are_few_and_short(tags).unwrap_err().hint().unwrap();
-        assert_eq!(hint(&tags(16, 1)), "give at most 15 tags, not 16");
-        assert!(hint(&tags(1, 257)).contains("at most 256 characters"));
+        let why = |tags: &Tags| match tags_are_few_and_short(tags) {
+            Err(Error::TagsInvalid { why }) => why,
+            other => panic!("{other:?}"),
+        };
+        assert_eq!(why(&tags(16, 1)), "give at most 15 tags, not 16");
+        assert!(why(&tags(1, 257)).contains("at most 256 characters"));
     }
 
     #[test]

@@ -253,7 +253,7 @@ impl Service {
             move |service: &Self| service.store_versions(&vault, backup)
         };
         let (place, name, release_policy) = (&place, &name, &release_policy);
-        self.change_with_files(request, store, |versions| async move {
+        let restored = self.change_with_files(request, store, |versions| async move {
             let vault_record = place().await?;
             let Some(newest) = versions.first() else {
                 return Err(Error::BadParameter("The backup has no version.".to_owned()));
@@ -281,8 +281,8 @@ impl Service {
             }
             let view = self.view_of_key(&vault_record, vault, &record, versions)?;
             Ok((batch, view))
-        })
-        .await
+        });
+        Ok(self.followed(restored.await?).await)
     }
 
     async fn name_is_free(

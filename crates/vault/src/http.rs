@@ -28,7 +28,7 @@ use axum::{
     http::{HeaderMap, HeaderName, HeaderValue, Method, header},
     response::{IntoResponse, Response},
 };
-use sealock_core::{Kid, PublicName, VaultName, excerpt};
+use sealock_core::{PublicName, VaultName, excerpt};
 use sealock_entra::TokenIssuer;
 use uuid::Uuid;
 
@@ -54,11 +54,6 @@ pub struct Door {
     /// The client's address.
     pub address: IpAddr,
 }
-
-/// An extension of an answer: it made this key version. Whoever follows the key is to be told before the
-/// answer is sent.
-#[derive(Clone, Debug)]
-pub struct NewVersion(pub Kid);
 
 /// A request of somebody who was told, its path parsed.
 struct Call<'a> {

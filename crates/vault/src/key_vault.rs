@@ -12,6 +12,7 @@ use crate::{
     Client, Error, KeyPermission, Policy, Requester, Result, Settings, Swept, Vault, VaultChange,
     VaultSettings,
     audit::{Answer, Request, Target},
+    followers::Followers,
     operation::Operation,
     service::Service,
     throttling::Throttling,
@@ -51,6 +52,7 @@ impl KeyVault {
             settings,
             throttling: Throttling::default(),
             changed: Notify::new(),
+            followers: Followers::default(),
         };
         service.name_earlier_keys().await?;
         Ok(Self {

@@ -323,13 +323,13 @@ impl Service {
             }
         };
         let (kid, public_key, plan) = (&kid, &public_key, &plan);
-        self.change_with_files(request, seal, |private_key| async move {
+        let added = self.change_with_files(request, seal, |private_key| async move {
             let now = self.clock.now();
             let made = (public_key.clone(), key_size, private_key);
             let addition = plan(now).await?;
             self.addition_of_version(kid, &addition, made, now).await
-        })
-        .await
+        });
+        Ok(self.followed(added.await?).await)
     }
 
     async fn addition_of_version(

@@ -70,22 +70,3 @@ impl Service {
         Some((scheduled_purge, self.clock.doubt(scheduled_purge)?))
     }
 }
-
-impl PendingPurge {
-    /// The commands of `sealock` that recover the vault or key.
-    pub fn recovery(&self) -> String {
-        let vault = &self.vault;
-        let of_vault = format!("sealock vault recover {vault}");
-        match &self.key {
-            None => of_vault,
-            Some(key) => {
-                let of_key = format!("sealock key recover {key} --vault {vault}");
-                if self.vault_is_deleted {
-                    format!("{of_vault}; then: {of_key}")
-                } else {
-                    of_key
-                }
-            }
-        }
-    }
-}

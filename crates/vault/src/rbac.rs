@@ -87,7 +87,7 @@ pub(crate) fn permit(roles: &BTreeSet<Role>, action: &str) -> bool {
 }
 
 /// The role that permits an action and least beside it, of those that Azure has for who uses and manages keys.
-pub(crate) fn least_role(action: &str) -> Role {
+pub fn least_role(action: &str) -> Role {
     [
         Role::KeyVaultCryptoServiceEncryptionUser,
         Role::KeyVaultCryptoUser,

@@ -10,6 +10,7 @@ use tokio::sync::Notify;
 use crate::{
     Error, Result,
     audit::{Answer, Request},
+    followers::Followers,
     records::Deletion,
     throttling::Throttling,
 };
@@ -42,6 +43,7 @@ pub(crate) struct Service {
     /// Told of each change, since something may be due sooner than before. Another node's change is told there, and
     /// that node does what becomes due.
     pub(crate) changed: Notify,
+    pub(crate) followers: Followers,
 }
 
 impl Service {

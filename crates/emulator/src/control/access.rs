@@ -1,94 +1,67 @@
-use std::collections::BTreeSet;
-
-use axum::{Json, extract::State};
+use sealock_api as api;
 use sealock_core::VaultName;
 use sealock_vault::{KeyPermission, Policy, Requester};
-use serde::{Deserialize, Serialize};
 
 use super::{
     Answer, ControlError,
-    extract::{Body, Path},
-    principals::{PrincipalView, id_of, named},
+    call::Call,
+    principals::{id_of, named, view as principal},
 };
-use crate::services::Services;
+use crate::{services::Services, words::Translate};
 
-/// An access policy, with the name of whom it is for.
-#[derive(Serialize)]
-pub(super) struct PolicyView {
-    vault: VaultName,
-    #[serde(flatten)]
-    principal: PrincipalView,
-    permissions: BTreeSet<KeyPermission>,
-    /// Not while roles decide in the vault.
-    in_effect: bool,
-}
-
-#[derive(Serialize)]
-pub(super) struct List {
-    policies: Vec<PolicyView>,
-}
-
-pub(super) async fn list(
-    State(services): State<Services>,
-    Path(vault): Path<String>,
-) -> Answer<List> {
-    let vault: VaultName = vault.parse()?;
-    let policies = services
-        .vault
-        .policies(&Requester::operator(), &vault)
-        .await?;
-    let mut views = Vec::new();
-    for policy in policies {
-        views.push(view(&services, &vault, policy).await?);
+pub(super) async fn list(call: Call<api::ListAccess>) -> Answer<api::AccessPolicies> {
+    let Call { services, path, .. } = call;
+    let operator = Requester::operator();
+    let mut policies = Vec::new();
+    for policy in services.vault.policies(&operator, &path.vault).await? {
+        policies.push(view(&services, &path.vault, policy).await?);
     }
-    Ok(Json(List { policies: views }))
+    Ok(api::AccessPolicies { policies })
 }
 
-#[derive(Deserialize)]
-#[serde(deny_unknown_fields)]
-pub(super) struct Permissions {
-    permissions: BTreeSet<KeyPermission>,
+pub(super) async fn grant(call: Call<api::GrantAccess>) -> Answer<api::AccessPolicy> {
+    let Call { services, path, .. } = call;
+    let principal = named(&services.directory, &path.principal).await?;
+    let permissions = permissions(call.body);
+    let operator = Requester::operator();
+    let granted = services.vault.grant(
+        &operator,
+        &path.vault,
+        principal.principal_id(),
+        permissions,
+    );
+    view(&services, &path.vault, granted.await?).await
 }
 
-pub(super) async fn grant(
-    State(services): State<Services>,
-    Path(path): Path<(String, String)>,
-    Body(asked): Body<Permissions>,
-) -> Answer<PolicyView> {
-    let (vault, principal) = path;
-    let principal = named(&services.directory, &principal).await?.principal_id();
-    let (vault, operator) = (vault.parse()?, Requester::operator());
-    let granted = services
-        .vault
-        .grant(&operator, &vault, principal, asked.permissions);
-    let policy = granted.await?;
-    Ok(Json(view(&services, &vault, policy).await?))
-}
-
-pub(super) async fn revoke(
-    State(services): State<Services>,
-    Path(path): Path<(String, String)>,
-    Body(asked): Body<Permissions>,
-) -> Answer<PolicyView> {
-    let (vault, principal) = path;
-    let principal = id_of(&services.directory, &principal).await?;
-    let (vault, operator) = (vault.parse()?, Requester::operator());
+pub(super) async fn revoke(call: Call<api::RevokeAccess>) -> Answer<api::AccessPolicy> {
+    let Call { services, path, .. } = call;
+    let principal = id_of(&services.directory, &path.principal).await?;
+    let permissions = permissions(call.body);
+    let operator = Requester::operator();
     let revoked = services
         .vault
-        .revoke(&operator, &vault, principal, asked.permissions);
-    let policy = revoked.await?;
-    Ok(Json(view(&services, &vault, policy).await?))
+        .revoke(&operator, &path.vault, principal, permissions);
+    view(&services, &path.vault, revoked.await?).await
+}
+
+fn permissions(asked: api::Permissions) -> std::collections::BTreeSet<KeyPermission> {
+    let asked = asked.permissions.into_iter();
+    asked.map(Translate::translate).collect()
 }
 
 async fn view(
     services: &Services,
     vault: &VaultName,
     policy: Policy,
-) -> Result<PolicyView, ControlError> {
-    Ok(PolicyView {
+) -> Result<api::AccessPolicy, ControlError> {
+    Ok(api::AccessPolicy {
         vault: vault.clone(),
-        principal: PrincipalView::of(&services.directory, policy.principal).await?,
-        permissions: policy.permissions,
+        principal: principal(&services.directory, policy.principal).await?,
+        permissions: policy
+            .permissions
+            .into_iter()
+            .map(Translate::translate)
+            .collect(),
         in_effect: !services.vault.has_roles(vault).await?,
     })
 }

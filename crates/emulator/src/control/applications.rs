@@ -1,72 +1,64 @@
-use axum::{Json, extract::State, http::StatusCode};
+use sealock_api as api;
 use sealock_entra::{Application, ClientSecret};
-use serde::Serialize;
+use zeroize::Zeroizing;
 
-use super::{Answer, ControlError, extract::Path};
-use crate::services::Services;
+use super::{
+    Answer,
+    call::{Call, Reply},
+};
 
-#[derive(Serialize)]
-pub(super) struct List {
-    applications: Vec<Application>,
+pub(super) async fn list(call: Call<api::ListApplications>) -> Answer<api::Applications> {
+    let applications = call.services.directory.applications().await?;
+    Ok(api::Applications {
+        applications: applications.into_iter().map(view).collect(),
+    })
 }
 
-/// An application with its client secret, which is shown this once.
-#[derive(Serialize)]
-pub(super) struct WithSecret {
-    #[serde(flatten)]
-    application: Application,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    secret: Option<String>,
-}
-
-impl WithSecret {
-    fn new(application: Application, secret: Option<&ClientSecret>) -> Self {
-        Self {
-            application,
-            secret: secret.map(|secret| secret.as_str().to_owned()),
-        }
-    }
-}
-
-pub(super) async fn list(State(services): State<Services>) -> Answer<List> {
-    let applications = services.directory.applications().await?;
-    Ok(Json(List { applications }))
-}
-
-pub(super) async fn show(
-    State(services): State<Services>,
-    Path(name): Path<String>,
-) -> Answer<Application> {
-    Ok(Json(services.directory.application(&name.parse()?).await?))
+pub(super) async fn show(call: Call<api::ShowApplication>) -> Answer<api::Application> {
+    let found = call.services.directory.application(&call.path.application);
+    Ok(view(found.await?))
 }
 
 pub(super) async fn create(
-    State(services): State<Services>,
-    Path(name): Path<String>,
-) -> Result<(StatusCode, Json<WithSecret>), ControlError> {
-    let created = services.directory.create_application(name.parse()?);
-    let (application, secret) = created.await?;
-    let status = match secret {
-        Some(_) => StatusCode::CREATED,
-        None => StatusCode::OK,
-    };
-    let shown = WithSecret::new(application, secret.as_ref());
-    Ok((status, Json(shown)))
+    call: Call<api::CreateApplication>,
+) -> Answer<Reply<api::ApplicationWithSecret>> {
+    let name = call.path.application;
+    let (application, secret) = call.services.directory.create_application(name).await?;
+    let shown = with_secret(application, secret.as_ref());
+    Ok(Reply::created_if(secret.is_some(), shown))
 }
 
 pub(super) async fn reset_secret(
-    State(services): State<Services>,
-    Path(name): Path<String>,
-) -> Answer<WithSecret> {
-    let (application, secret) = services.directory.reset_secret(&name.parse()?).await?;
-    Ok(Json(WithSecret::new(application, Some(&secret))))
+    call: Call<api::ResetSecret>,
+) -> Answer<api::ApplicationWithSecret> {
+    let name = &call.path.application;
+    let (application, secret) = call.services.directory.reset_secret(name).await?;
+    Ok(with_secret(application, Some(&secret)))
 }
 
-pub(super) async fn delete(
-    State(services): State<Services>,
-    Path(name): Path<String>,
-) -> Result<StatusCode, ControlError> {
-    let name = name.parse()?;
-    services.directory.delete_application(&name).await?;
-    Ok(StatusCode::NO_CONTENT)
+pub(super) async fn delete(call: Call<api::DeleteApplication>) -> Answer<()> {
+    let name = &call.path.application;
+    Ok(call.services.directory.delete_application(name).await?)
+}
+
+fn with_secret(
+    application: Application,
+    secret: Option<&ClientSecret>,
+) -> api::ApplicationWithSecret {
+    let secret = secret.map(|secret| api::Secret(Zeroizing::new(secret.as_str().to_owned())));
+    api::ApplicationWithSecret {
+        application: view(application),
+        secret,
+    }
+}
+
+fn view(application: Application) -> api::Application {
+    api::Application {
+        name: application.name,
+        client_id: application.client_id,
+        principal_id: application.principal_id,
+        tenant_id: application.tenant_id,
+        created: application.created.into(),
+        secret_expires: application.secret_expires.into(),
+    }
 }

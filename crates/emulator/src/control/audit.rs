@@ -2,26 +2,24 @@ use std::sync::Arc;
 
 use axum::{
     body::{Body, Bytes},
-    extract::State,
     http::header,
     response::{IntoResponse as _, Response},
 };
 use futures_util::stream;
+use sealock_api as api;
 
-use super::{ControlError, audit_query::AuditQuery, extract::Query};
-use crate::services::Services;
+use super::{Answer, audit_query::Filter, call::Call};
 
 /// The vaults' audit events that are wanted, one JSON object a line, and with `follow` those that come.
-pub(super) async fn audit(
-    State(services): State<Services>,
-    Query(query): Query<AuditQuery>,
-) -> Result<Response, ControlError> {
-    let query = Arc::new(query.check()?.look_up(&services.directory).await?);
+pub(super) async fn audit(call: Call<api::ShowAudit>) -> Answer<Response> {
+    let (services, follow) = (call.services, call.query.follow);
+    let filter = Filter::of(&call.query)?;
+    let filter = Arc::new(filter.look_up(&services.directory).await?);
     let end = services.store.audit.end();
     let lines = stream::try_unfold(0, move |offset| {
-        let (services, query) = (services.clone(), query.clone());
+        let (services, filter) = (services.clone(), filter.clone());
         async move {
-            if offset >= end && query.follow {
+            if offset >= end && follow {
                 tokio::select! {
                     () = services.store.audit.grown_beyond(offset) => {}
                     () = services.shutdown.cancelled() => return Ok(None),
@@ -30,9 +28,9 @@ pub(super) async fn audit(
                 return Ok(None);
             }
             let (lines, next) = services.store.audit.read(offset)?;
-            Ok::<_, sealock_store::Error>(Some((Bytes::from(query.select(lines)), next)))
+            Ok::<_, sealock_store::Error>(Some((Bytes::from(filter.select(lines)), next)))
         }
     });
-    let content_type = [(header::CONTENT_TYPE, "application/x-ndjson")];
+    let content_type = [(header::CONTENT_TYPE, api::JSON_LINES)];
     Ok((content_type, Body::from_stream(lines)).into_response())
 }

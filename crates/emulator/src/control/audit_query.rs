@@ -1,10 +1,10 @@
 use std::{fmt, str::FromStr};
 
 use jiff::Timestamp;
+use sealock_api::AuditQuery;
 use sealock_core::{ClientId, IdentityName, KeyName, VaultName, excerpt};
 use sealock_entra::Directory;
 use sealock_vault::AuditEvent;
-use serde::{Deserialize, Deserializer, de};
 use uuid::Uuid;
 
 use super::ControlError;
@@ -12,27 +12,17 @@ use super::ControlError;
 /// How long the name of an operation can be.
 const OPERATION_LENGTH_LIMIT: usize = 64;
 
-/// Which of the audit's events are wanted: those that are as all of this says.
-#[derive(Debug, Default, PartialEq, Deserialize)]
-#[serde(default, deny_unknown_fields)]
-pub(super) struct AuditQuery {
-    /// Those that come, too.
-    pub(super) follow: bool,
-    #[serde(deserialize_with = "parsed")]
+/// The choice of events: those for which every field holds.
+#[derive(Debug, Default, PartialEq)]
+pub(super) struct Filter {
     vault: Option<VaultName>,
-    #[serde(deserialize_with = "parsed")]
     key: Option<KeyName>,
-    #[serde(deserialize_with = "parsed")]
     identity: Option<Who>,
-    #[serde(deserialize_with = "parsed")]
     operation: Option<OperationName>,
-    #[serde(deserialize_with = "parsed")]
     result: Option<Ended>,
     /// From then on.
-    #[serde(deserialize_with = "parsed")]
     since: Option<Timestamp>,
     /// Before then.
-    #[serde(deserialize_with = "parsed")]
     until: Option<Timestamp>,
 }
 
@@ -60,14 +50,23 @@ enum Ended {
     Status(u16),
 }
 
-impl AuditQuery {
-    /// Refuses one that no event can be as.
-    pub(super) fn check(self) -> Result<Self, ControlError> {
-        match (self.since, self.until) {
+impl Filter {
+    /// Reads a query. Refuses one for which no event can be as it says.
+    pub(super) fn of(query: &AuditQuery) -> Result<Self, ControlError> {
+        let filter = Self {
+            vault: parsed("vault", query.vault.as_deref())?,
+            key: parsed("key", query.key.as_deref())?,
+            identity: parsed("identity", query.identity.as_deref())?,
+            operation: parsed("operation", query.operation.as_deref())?,
+            result: parsed("result", query.result.as_deref())?,
+            since: parsed("since", query.since.as_deref())?,
+            until: parsed("until", query.until.as_deref())?,
+        };
+        match (filter.since, filter.until) {
             (Some(since), Some(until)) if since >= until => Err(ControlError::bad_request(
                 format!("nothing can have happened since {since} and until {until}"),
             )),
-            _ => Ok(self),
+            _ => Ok(filter),
         }
     }
 
@@ -84,11 +83,7 @@ impl AuditQuery {
     /// Those of `lines` that are wanted. A line that is no event is wanted only where everything is, since
     /// nothing can be said of it.
     pub(super) fn select(&self, lines: Vec<u8>) -> Vec<u8> {
-        let everything = Self {
-            follow: self.follow,
-            ..Self::default()
-        };
-        if *self == everything {
+        if *self == Self::default() {
             return lines;
         }
         let wanted = lines.split_inclusive(|byte| *byte == b'\n').filter(|line| {
@@ -102,7 +97,6 @@ impl AuditQuery {
             found.is_some_and(|found| found.eq_ignore_ascii_case(wanted))
         };
         let Self {
-            follow: _,
             vault,
             key,
             identity,
@@ -221,14 +215,13 @@ impl FromStr for Ended {
     }
 }
 
-/// What a parameter of the query says.
-fn parsed<'de, D, T>(deserializer: D) -> Result<Option<T>, D::Error>
+/// Reads a parameter of the query.
+fn parsed<T>(name: &str, text: Option<&str>) -> Result<Option<T>, ControlError>
 where
-    D: Deserializer<'de>,
     T: FromStr<Err: fmt::Display>,
 {
-    let text = String::deserialize(deserializer)?;
-    text.parse().map(Some).map_err(de::Error::custom)
+    let value = text.map(str::parse).transpose();
+    value.map_err(|error: T::Err| ControlError::bad_request(format!("{name}: {error}")))
 }
 
 #[cfg(test)]
@@ -238,10 +231,10 @@ mod tests {
 
     use super::*;
 
-    fn query(query: &str) -> Result<AuditQuery, String> {
+    fn query(query: &str) -> Result<Filter, String> {
         let uri: Uri = format!("/audit?{query}").parse().unwrap();
         let Query(query) = Query::<AuditQuery>::try_from_uri(&uri).map_err(|e| e.body_text())?;
-        query.check().map_err(|_| "empty span".to_owned())
+        Filter::of(&query).map_err(|error| error.into_problem().detail)
     }
 
     fn line(status: u16) -> String {
@@ -322,7 +315,7 @@ mod tests {
             ("color=red", "color"),
             (
                 "since=2026-01-02T00:00:00Z&until=2026-01-02T00:00:00Z",
-                "empty span",
+                "nothing can have happened",
             ),
         ] {
             let error = query(text).unwrap_err();

@@ -1,73 +1,47 @@
-use axum::{Json, extract::State};
-use jiff::{SignedDuration, Span, SpanRelativeTo, Timestamp};
+use jiff::{SignedDuration, Span, SpanRelativeTo};
+use sealock_api as api;
 use sealock_core::{ClockRange, ClockSetting, excerpt};
-use serde::{Deserialize, Serialize};
 
-use super::{Answer, ControlError, extract::Body};
+use super::{Answer, ControlError, call::Call};
 use crate::{services::Services, timekeeping};
 
-#[derive(Serialize)]
-pub(super) struct View {
-    now: Timestamp,
-    state: &'static str,
-    /// How far a running clock is ahead of the system's; negative if behind.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    ahead_seconds: Option<i64>,
+pub(super) async fn show(call: Call<api::ShowClock>) -> Answer<api::Clock> {
+    Ok(view(&call.services))
 }
 
-pub(super) async fn show(State(services): State<Services>) -> Json<View> {
-    Json(view(&services))
+pub(super) async fn advance(call: Call<api::AdvanceClock>) -> Answer<api::Clock> {
+    call.services.clock.advance(duration(&call.body.by)?)?;
+    changed(&call.services).await
 }
 
-#[derive(Deserialize)]
-#[serde(deny_unknown_fields)]
-pub(super) struct Advance {
-    /// Such as `1h`, `90 days` or `PT1H`.
-    by: String,
+pub(super) async fn set(call: Call<api::SetClock>) -> Answer<api::Clock> {
+    call.services.clock.set(call.body.now.into())?;
+    changed(&call.services).await
 }
 
-pub(super) async fn advance(
-    State(services): State<Services>,
-    Body(asked): Body<Advance>,
-) -> Answer<View> {
-    services.clock.advance(duration(&asked.by)?)?;
-    changed(&services).await
+pub(super) async fn freeze(call: Call<api::FreezeClock>) -> Answer<api::Clock> {
+    call.services.clock.freeze();
+    changed(&call.services).await
 }
 
-#[derive(Deserialize)]
-#[serde(deny_unknown_fields)]
-pub(super) struct Set {
-    now: Timestamp,
+pub(super) async fn resume(call: Call<api::ResumeClock>) -> Answer<api::Clock> {
+    call.services.clock.resume();
+    changed(&call.services).await
 }
 
-pub(super) async fn set(State(services): State<Services>, Body(asked): Body<Set>) -> Answer<View> {
-    services.clock.set(asked.now)?;
-    changed(&services).await
-}
-
-pub(super) async fn freeze(State(services): State<Services>) -> Answer<View> {
-    services.clock.freeze();
-    changed(&services).await
-}
-
-pub(super) async fn resume(State(services): State<Services>) -> Answer<View> {
-    services.clock.resume();
-    changed(&services).await
-}
-
-async fn changed(services: &Services) -> Answer<View> {
+async fn changed(services: &Services) -> Answer<api::Clock> {
     timekeeping::remember(&services.store, &services.clock).await?;
-    timekeeping::run_due(services).await?;
-    Ok(Json(view(services)))
+    services.vault.run_due().await?;
+    Ok(view(services))
 }
 
-fn view(services: &Services) -> View {
+fn view(services: &Services) -> api::Clock {
     let (state, ahead_seconds) = match services.clock.setting() {
-        ClockSetting::Frozen(_) => ("frozen", None),
-        ClockSetting::Running(ahead) => ("running", Some(ahead.as_secs())),
+        ClockSetting::Frozen(_) => (api::ClockState::Frozen, None),
+        ClockSetting::Running(ahead) => (api::ClockState::Running, Some(ahead.as_secs())),
     };
-    View {
-        now: services.clock.now(),
+    api::Clock {
+        now: services.clock.now().into(),
         state,
         ahead_seconds,
     }

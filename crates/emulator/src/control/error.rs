@@ -3,122 +3,101 @@ use axum::{
     http::{HeaderValue, Method, StatusCode, header},
     response::{IntoResponse, Response},
 };
-use sealock_cmk::Refusal as CmkRefusal;
+use sealock_api::{Hint, PROBLEM_JSON, Problem};
 use sealock_core::{InvalidKeyIdentifier, InvalidName, excerpt};
 use sealock_entra::{Principal, Role};
-use sealock_registry::Refusal;
 use sealock_store::Fault;
-use serde_json::json;
 
-use crate::{secret::CONTROL_TOKEN_FILE, storage};
+use crate::{
+    hints::{self, advice},
+    secret::CONTROL_TOKEN_FILE,
+    storage,
+};
 
-/// An error of the control API: `{"error":{"code","message","hint"}}`.
-pub(super) struct ControlError {
-    status: StatusCode,
-    code: String,
-    message: String,
-    hint: Option<String>,
-}
+/// A refusal of the control API.
+pub(super) struct ControlError(Box<Problem>);
 
 impl ControlError {
-    pub(super) fn bad_request(message: impl Into<String>) -> Self {
-        Self {
-            status: StatusCode::BAD_REQUEST,
-            code: "BadRequest".to_owned(),
-            message: message.into(),
-            hint: None,
-        }
+    fn new(status: StatusCode, code: &str, detail: impl Into<String>, hints: Vec<Hint>) -> Self {
+        Self(Box::new(Problem::new(status, code, detail.into(), hints)))
     }
 
-    /// A change that names nothing.
+    /// Returns the problem for good.
+    pub(super) fn into_problem(self) -> Problem {
+        *self.0
+    }
+
+    pub(super) fn bad_request(detail: impl Into<String>) -> Self {
+        Self::unreadable(StatusCode::BAD_REQUEST, detail)
+    }
+
+    /// Refuses a change that names nothing.
     pub(super) fn nothing_to_change() -> Self {
         Self::bad_request("the request says of nothing what it is to be")
     }
 
-    /// A path, query or body that could not be read.
-    pub(super) fn unreadable(status: StatusCode, message: String) -> Self {
-        Self {
-            status,
-            code: "BadRequest".to_owned(),
-            message,
-            hint: None,
-        }
+    /// Refuses a path, query or body that could not be read.
+    pub(super) fn unreadable(status: StatusCode, detail: impl Into<String>) -> Self {
+        Self::new(status, "BadRequest", detail, Vec::new())
     }
 
     pub(super) fn not_found(path: &str) -> Self {
-        Self {
-            status: StatusCode::NOT_FOUND,
-            code: "NotFound".to_owned(),
-            message: format!("the control API has no '{}'", excerpt(path)),
-            hint: Some("use a command line of the same version as the emulator".to_owned()),
-        }
+        let detail = format!("the control API has no '{}'", excerpt(path));
+        let hint = advice("use a command line of the same version as the emulator");
+        Self::new(StatusCode::NOT_FOUND, "NotFound", detail, vec![hint])
     }
 
-    /// Web pages have one place where the control API answers them, and no other page's content is there.
+    /// Refuses a web page. There is one place where the control API answers pages, and no other page's content is there.
     pub(super) fn not_for_pages(page: &str) -> Self {
-        Self {
-            status: StatusCode::FORBIDDEN,
-            code: "Forbidden".to_owned(),
-            message: format!(
-                "a web page asked for this, and the control API answers none but those of {page}"
-            ),
-            hint: Some(format!(
-                "in a browser, open {page}; elsewhere, leave out the headers Origin and Sec-Fetch-Site"
-            )),
-        }
+        let detail = format!(
+            "a web page asked for this, and the control API answers none but those of {page}"
+        );
+        let hint = advice(format!(
+            "in a browser, open {page}; elsewhere, leave out the headers Origin and Sec-Fetch-Site"
+        ));
+        Self::new(StatusCode::FORBIDDEN, "Forbidden", detail, vec![hint])
     }
 
-    /// The control API is for whoever sits at this machine, or has the token.
+    /// Refuses a request from another machine that does not show the token.
     pub(super) fn not_from_here() -> Self {
-        Self {
-            status: StatusCode::FORBIDDEN,
-            code: "Forbidden".to_owned(),
-            message:
-                "the control API answers on loopback addresses only, unless its token is shown"
-                    .to_owned(),
-            hint: Some(format!(
-                "run the command where the emulator runs, in its container perhaps; or show the token, which lies in \
-                 control.token in the emulator's data directory: {CONTROL_TOKEN_FILE}=PATH"
+        let detail =
+            "the control API answers on loopback addresses only, unless its token is shown";
+        let hints = vec![
+            advice("run the command where the emulator runs, in its container perhaps"),
+            advice(format!(
+                "show the token, which lies in control.token in the emulator's data directory: {CONTROL_TOKEN_FILE}=PATH"
             )),
-        }
+        ];
+        Self::new(StatusCode::FORBIDDEN, "Forbidden", detail, hints)
     }
 
-    /// The token is missing, or another.
+    /// Refuses a request without the token, or with another.
     pub(super) fn token_needed() -> Self {
-        Self {
-            status: StatusCode::UNAUTHORIZED,
-            code: "Unauthorized".to_owned(),
-            message: "the control API wants its token, and this request has another or none"
-                .to_owned(),
-            hint: Some(format!(
-                "name its file, control.token in the emulator's data directory: {CONTROL_TOKEN_FILE}=PATH"
-            )),
-        }
+        let detail = "the control API wants its token, and this request has another or none";
+        let hint = advice(format!(
+            "name its file, control.token in the emulator's data directory: {CONTROL_TOKEN_FILE}=PATH"
+        ));
+        Self::new(StatusCode::UNAUTHORIZED, "Unauthorized", detail, vec![hint])
     }
 
     pub(super) fn method_not_allowed(method: &Method) -> Self {
-        Self {
-            status: StatusCode::METHOD_NOT_ALLOWED,
-            code: "MethodNotAllowed".to_owned(),
-            message: format!("the control API does not take {method} here"),
-            hint: None,
-        }
+        let detail = format!("the control API does not take {method} here");
+        let status = StatusCode::METHOD_NOT_ALLOWED;
+        Self::new(status, "MethodNotAllowed", detail, Vec::new())
     }
 
-    /// A role for vaults, in a registry.
+    /// Refuses a role for vaults in a registry.
     pub(super) fn role_for_vaults(role: Role, principal: &Principal) -> Self {
-        Self {
-            hint: Some(format!(
-                "assign it in a vault with: sealock role assign --role \"{role}\" {} --vault NAME",
-                principal.option()
-            )),
-            ..Self::bad_request(format!(
-                "the role {role} is for vaults and permits nothing in a registry"
-            ))
-        }
+        let detail = format!("the role {role} is for vaults and permits nothing in a registry");
+        let hint = Hint::AssignRole {
+            role: role.to_string(),
+            principal: hints::named(principal),
+            vault: None,
+        };
+        Self::new(StatusCode::BAD_REQUEST, "BadRequest", detail, vec![hint])
     }
 
-    /// A fault of the disk that keeps the emulator from serving the request.
+    /// Reports a fault of the disk that keeps the emulator from serving the request.
     fn fault(fault: Fault, error: &dyn std::fmt::Display) -> Self {
         tracing::error!(%error, "the control API cannot do what it was asked");
         let (status, code) = match fault {
@@ -127,52 +106,50 @@ impl ControlError {
             Fault::Failing => (StatusCode::INSUFFICIENT_STORAGE, "DiskFailing"),
             Fault::TooManyFiles => (StatusCode::SERVICE_UNAVAILABLE, "TooManyFiles"),
         };
-        Self {
-            status,
-            code: code.to_owned(),
-            message: format!("{fault}: {error}"),
-            hint: Some(storage::remedy(fault).to_owned()),
-        }
+        let mut hints = vec![advice(storage::remedy(fault))];
+        hints.extend(hints::of_fault(fault));
+        hints.push(Hint::ShowStatus);
+        Self::new(status, code, format!("{fault}: {error}"), hints)
     }
 
     fn from_store(error: &sealock_store::Error) -> Self {
         match error.fault() {
             Some(fault) => Self::fault(fault, error),
-            None if matches!(error, sealock_store::Error::Overtaken) => Self {
-                status: StatusCode::SERVICE_UNAVAILABLE,
-                code: "Overtaken".to_owned(),
-                message: error.to_string(),
-                hint: None,
-            },
+            None if matches!(error, sealock_store::Error::Overtaken) => {
+                let status = StatusCode::SERVICE_UNAVAILABLE;
+                Self::new(status, "Overtaken", error.to_string(), Vec::new())
+            }
             None => Self::internal(error),
         }
     }
 
     fn internal(error: &dyn std::fmt::Display) -> Self {
         tracing::error!(%error, "the control API failed");
-        Self {
-            status: StatusCode::INTERNAL_SERVER_ERROR,
-            code: "InternalServerError".to_owned(),
-            message: error.to_string(),
-            hint: None,
-        }
+        let status = StatusCode::INTERNAL_SERVER_ERROR;
+        Self::new(status, "InternalServerError", error.to_string(), Vec::new())
     }
 }
 
 impl IntoResponse for ControlError {
     fn into_response(self) -> Response {
-        let mut error = json!({"code": self.code, "message": self.message});
-        if let Some(hint) = self.hint {
-            error["hint"] = hint.into();
-        }
-        let mut response = (self.status, Json(json!({"error": error}))).into_response();
-        if self.status == StatusCode::UNAUTHORIZED {
+        let Self(problem) = self;
+        let status = StatusCode::from_u16(problem.status);
+        let status = status.unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
+        let mut response = (status, Json(problem)).into_response();
+        let headers = response.headers_mut();
+        let problem_json = HeaderValue::from_static(PROBLEM_JSON);
+        headers.insert(header::CONTENT_TYPE, problem_json);
+        if status == StatusCode::UNAUTHORIZED {
             let challenge = HeaderValue::from_static("Bearer realm=\"sealock control\"");
-            response
-                .headers_mut()
-                .insert(header::WWW_AUTHENTICATE, challenge);
+            headers.insert(header::WWW_AUTHENTICATE, challenge);
         }
         response
+    }
+}
+
+impl From<Problem> for ControlError {
+    fn from(problem: Problem) -> Self {
+        Self(Box::new(problem))
     }
 }
 
@@ -198,15 +175,8 @@ impl From<sealock_vault::Error> for ControlError {
         if status.is_server_error() {
             return Self::internal(&error);
         }
-        Self {
-            status,
-            code: error
-                .inner_code()
-                .unwrap_or_else(|| error.code())
-                .to_owned(),
-            message: error.to_string(),
-            hint: error.hint(),
-        }
+        let code = error.inner_code().unwrap_or_else(|| error.code());
+        Self::new(status, code, error.to_string(), hints::of_vault(&error))
     }
 }
 
@@ -219,49 +189,19 @@ impl From<sealock_entra::Error> for ControlError {
         if status.is_server_error() {
             return Self::internal(&error);
         }
-        Self {
-            status,
-            code: code.to_owned(),
-            message: error.to_string(),
-            hint: error.hint(),
-        }
+        Self::new(status, code, error.to_string(), hints::of_directory(&error))
     }
 }
 
 impl From<sealock_cmk::Error> for ControlError {
     fn from(error: sealock_cmk::Error) -> Self {
-        let (code, hint) = match &error {
-            sealock_cmk::Error::Refused(refusal) => (refusal.code(), way_out(refusal)),
-            sealock_cmk::Error::Revoked(_) => {
-                ("Denied", Some("see why with: sealock status".to_owned()))
-            }
+        let (code, hints) = match &error {
+            sealock_cmk::Error::Refused(refusal) => (refusal.code(), hints::of_rule(refusal)),
+            sealock_cmk::Error::Revoked(_) => ("Denied", vec![Hint::ShowStatus]),
             sealock_cmk::Error::Store(error) => return Self::from_store(error),
             _ => return Self::internal(&error),
         };
-        Self {
-            status: StatusCode::CONFLICT,
-            code: code.to_owned(),
-            message: error.to_string(),
-            hint,
-        }
-    }
-}
-
-/// What to do about a rule that a request breaks.
-fn way_out(refusal: &CmkRefusal) -> Option<String> {
-    match refusal {
-        CmkRefusal::EncryptionDiffers(registry) => Some(format!(
-            "change it with: sealock registry rotate-key {registry} --key KEY --identity NAME"
-        )),
-        CmkRefusal::EncryptionPermanent(_) => Some("name its --key and --identity again".to_owned()),
-        CmkRefusal::IdentityNotAssigned { registry, .. } => Some(format!(
-            "name an identity that may use the current key: sealock registry rotate-key {registry} --identity NAME"
-        )),
-        CmkRefusal::KeyInaccessible { .. } => Some(
-            "see what the vault refused with: sealock audit; and whether the current key can be used: sealock status"
-                .to_owned(),
-        ),
-        _ => None,
+        Self::new(StatusCode::CONFLICT, code, error.to_string(), hints)
     }
 }
 
@@ -277,28 +217,7 @@ impl From<sealock_registry::Error> for ControlError {
         if status.is_server_error() {
             return Self::internal(&error);
         }
-        let hint = match &error {
-            sealock_registry::Error::Refused(Refusal::AdminDisabled(registry)) => Some(format!(
-                "enable it with: sealock registry update {registry} --admin-enabled true"
-            )),
-            sealock_registry::Error::Refused(Refusal::ScopeMapUnknown(_)) => {
-                Some("see those that there are with: sealock registry scope-map list".to_owned())
-            }
-            sealock_registry::Error::Refused(Refusal::TokenUnknown(_)) => {
-                Some("see those that there are with: sealock registry token list".to_owned())
-            }
-            sealock_registry::Error::Denied(_) => Some("see why with: sealock status".to_owned()),
-            sealock_registry::Error::ManifestUnknown { .. } => {
-                Some("name an image that was pushed, such as hello:v1".to_owned())
-            }
-            _ => None,
-        };
-        Self {
-            status,
-            code: code.to_owned(),
-            message: error.to_string(),
-            hint,
-        }
+        Self::new(status, code, error.to_string(), hints::of_registry(&error))
     }
 }
 

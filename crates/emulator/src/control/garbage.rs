@@ -1,27 +1,36 @@
-use axum::{Json, extract::State};
-use sealock_registry::{Collection, Usage};
+use sealock_api as api;
+use sealock_registry::Collection;
 
-use super::{Answer, extract::Path, registries::named};
-use crate::services::Services;
+use super::{Answer, call::Call};
 
-pub(super) async fn usage(
-    State(services): State<Services>,
-    Path(registry): Path<String>,
-) -> Answer<Usage> {
-    Ok(Json(named(&services, &registry).await?.usage().await?))
+pub(super) async fn usage(call: Call<api::ShowUsage>) -> Answer<api::Usage> {
+    let registry = call.services.registries.get(&call.path.registry).await?;
+    let usage = registry.usage().await?;
+    Ok(api::Usage {
+        bytes: usage.bytes,
+        objects: usage.objects,
+        repositories: usage.repositories,
+    })
 }
 
-pub(super) async fn show(
-    State(services): State<Services>,
-    Path(registry): Path<String>,
-) -> Answer<Collection> {
-    Ok(Json(named(&services, &registry).await?.garbage().await?))
+pub(super) async fn show(call: Call<api::ShowGarbage>) -> Answer<api::Garbage> {
+    let registry = call.services.registries.get(&call.path.registry).await?;
+    Ok(view(registry.garbage().await?))
 }
 
-pub(super) async fn collect(
-    State(services): State<Services>,
-    Path(registry): Path<String>,
-) -> Answer<Collection> {
-    let registry = named(&services, &registry).await?;
-    Ok(Json(registry.collect_garbage().await?))
+pub(super) async fn collect(call: Call<api::CollectGarbage>) -> Answer<api::Garbage> {
+    let registry = call.services.registries.get(&call.path.registry).await?;
+    Ok(view(registry.collect_garbage().await?))
+}
+
+fn view(collection: Collection) -> api::Garbage {
+    let blobs = collection.blobs.into_iter().map(|blob| api::GarbageBlob {
+        repository: blob.repository.to_string(),
+        digest: blob.digest,
+        size: blob.size,
+    });
+    api::Garbage {
+        blobs: blobs.collect(),
+        freed_bytes: collection.freed_bytes,
+    }
 }

@@ -1,28 +1,12 @@
-use std::net::IpAddr;
-
-use axum::{Json, extract::State};
-use serde::Serialize;
-
+use sealock_api as api;
 use sealock_vault::Requester;
 
-use super::Answer;
-use crate::{
-    host::{AZURE_REGISTRIES, AZURE_SERVICES, AZURE_VAULTS},
-    services::Services,
-};
-
-#[derive(Serialize)]
-pub(super) struct View {
-    /// Where this machine reaches the emulator.
-    address: IpAddr,
-    /// Without port.
-    hosts: Vec<String>,
-    /// The names of the same things in Azure.
-    azure_hosts: Vec<String>,
-}
+use super::{Answer, call::Call};
+use crate::host::{AZURE_REGISTRIES, AZURE_SERVICES, AZURE_VAULTS};
 
 /// The names under which Azure's clients look for what there is.
-pub(super) async fn hosts(State(services): State<Services>) -> Answer<View> {
+pub(super) async fn hosts(call: Call<api::ShowHosts>) -> Answer<api::Hosts> {
+    let services = call.services;
     let names = &services.names;
     let (mut hosts, mut azure_hosts) = (Vec::new(), Vec::new());
     for registry in services.registries.list().await? {
@@ -36,9 +20,9 @@ pub(super) async fn hosts(State(services): State<Services>) -> Answer<View> {
     }
     hosts.extend(["management", "login", "graph"].map(|service| names.service_host(service)));
     azure_hosts.extend(AZURE_SERVICES.map(str::to_owned));
-    Ok(Json(View {
+    Ok(api::Hosts {
         address: services.address,
         hosts,
         azure_hosts,
-    }))
+    })
 }

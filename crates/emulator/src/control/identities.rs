@@ -1,37 +1,48 @@
-use axum::{Json, extract::State, http::StatusCode};
+use sealock_api as api;
 use sealock_entra::ManagedIdentity;
-use serde::Serialize;
 
-use super::{Answer, ControlError, extract::Path};
-use crate::services::Services;
+use super::{
+    Answer,
+    call::{Call, Reply},
+};
+use crate::secret::Secret;
 
-#[derive(Serialize)]
-pub(super) struct List {
-    identities: Vec<ManagedIdentity>,
+/// The header for App Service's form of the managed identity endpoint while that asks for no secret.
+const ANY: &str = "any";
+
+pub(super) async fn list(call: Call<api::ListIdentities>) -> Answer<api::Identities> {
+    let identities = call.services.directory.identities().await?;
+    Ok(api::Identities {
+        identities: identities.into_iter().map(view).collect(),
+    })
 }
 
-pub(super) async fn list(State(services): State<Services>) -> Answer<List> {
-    let identities = services.directory.identities().await?;
-    Ok(Json(List { identities }))
+pub(super) async fn create(call: Call<api::CreateIdentity>) -> Answer<Reply<api::Identity>> {
+    let created = call.services.directory.create_identity(call.path.identity);
+    let (identity, is_new) = created.await?;
+    Ok(Reply::created_if(is_new, view(identity)))
 }
 
-pub(super) async fn create(
-    State(services): State<Services>,
-    Path(name): Path<String>,
-) -> Result<(StatusCode, Json<ManagedIdentity>), ControlError> {
-    let (identity, is_new) = services.directory.create_identity(name.parse()?).await?;
-    let status = if is_new {
-        StatusCode::CREATED
-    } else {
-        StatusCode::OK
-    };
-    Ok((status, Json(identity)))
+pub(super) async fn delete(call: Call<api::DeleteIdentity>) -> Answer<()> {
+    let name = &call.path.identity;
+    Ok(call.services.directory.delete_identity(name).await?)
 }
 
-pub(super) async fn delete(
-    State(services): State<Services>,
-    Path(name): Path<String>,
-) -> Result<StatusCode, ControlError> {
-    services.directory.delete_identity(&name.parse()?).await?;
-    Ok(StatusCode::NO_CONTENT)
+/// Shows the value that a workload sets as `IDENTITY_HEADER`.
+pub(super) async fn header(call: Call<api::ShowIdentityHeader>) -> Answer<api::IdentityHeader> {
+    let secret = call.control.door.identity_header().map(Secret::text);
+    let header = secret.as_ref().map_or(ANY, |text| text.as_str());
+    Ok(api::IdentityHeader {
+        identity_header: header.to_owned(),
+    })
+}
+
+fn view(identity: ManagedIdentity) -> api::Identity {
+    api::Identity {
+        name: identity.name,
+        client_id: identity.client_id,
+        principal_id: identity.principal_id,
+        tenant_id: identity.tenant_id,
+        created: identity.created.into(),
+    }
 }

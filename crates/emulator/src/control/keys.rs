@@ -1,304 +1,191 @@
-use std::collections::BTreeMap;
+use sealock_api as api;
+use sealock_core::{KeyIdentifier, Kid};
+use sealock_vault::{Key, KeyBundle, KeyChange, KeySpec, PublicKey, Requester};
 
-use axum::{Json, extract::State as Shared, http::StatusCode};
-use jiff::Timestamp;
-use sealock_core::{KeyIdentifier, KeyName, KeyVersion, Kid, RegistryName, VaultName};
-use sealock_vault::{
-    Curve, Key, KeyBundle, KeyChange, KeyOperation, KeySpec, KeyType, PublicKey, Requester, State,
-};
-use serde::{Deserialize, Serialize};
+use super::{Answer, ControlError, call::Call};
+use crate::{services::Services, words::Translate as _};
 
-use super::{
-    Answer, ControlError,
-    extract::{Body, Path},
-    vault_and_key,
-};
-use crate::services::Services;
-
-#[derive(Serialize)]
-pub(super) struct List {
-    keys: Vec<KeyView>,
-}
-
-/// A key, as the command line shows it.
-#[derive(Serialize)]
-pub(super) struct KeyView {
-    vault: VaultName,
-    name: KeyName,
-    /// The current version, as clients see it.
-    kid: String,
-    state: State,
-    kty: KeyType,
-    key_size: u32,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    crv: Option<Curve>,
-    enabled: bool,
-    created: Timestamp,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    deleted: Option<Timestamp>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    scheduled_purge: Option<Timestamp>,
-    /// Newest first.
-    versions: Vec<VersionView>,
-}
-
-#[derive(Serialize)]
-struct VersionView {
-    version: KeyVersion,
-    kid: String,
-    enabled: bool,
-    current: bool,
-    key_ops: Vec<KeyOperation>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    not_before: Option<Timestamp>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    expires: Option<Timestamp>,
-    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
-    tags: BTreeMap<String, String>,
-    created: Timestamp,
-    updated: Timestamp,
-}
-
-impl KeyView {
-    fn new(services: &Services, key: Key) -> Self {
-        let uri = |kid: &Kid| services.names.key_uri(&kid.identifier());
-        let version = |bundle: &KeyBundle| VersionView {
-            version: bundle.kid.version.clone(),
-            kid: uri(&bundle.kid),
-            enabled: bundle.attributes.enabled,
-            current: bundle.kid == key.current.kid,
-            key_ops: bundle.key_ops.clone(),
-            not_before: bundle.attributes.not_before,
-            expires: bundle.attributes.expires,
-            tags: bundle.tags.clone(),
-            created: bundle.attributes.created,
-            updated: bundle.attributes.updated,
-        };
-        Self {
-            versions: key.versions().map(version).collect(),
-            kid: uri(&key.current.kid),
-            state: key.state,
-            kty: key.current.kty,
-            key_size: key.current.key_size,
-            crv: match key.current.public_key {
-                PublicKey::Ec { crv, .. } => Some(crv),
-                PublicKey::Rsa { .. } | PublicKey::Oct => None,
-            },
-            enabled: key.current.attributes.enabled,
-            created: key.created,
-            deleted: key.deleted,
-            scheduled_purge: key.scheduled_purge,
-            vault: key.vault,
-            name: key.name,
-        }
-    }
-}
-
-pub(super) async fn list(
-    Shared(services): Shared<Services>,
-    Path(vault): Path<String>,
-) -> Answer<List> {
+pub(super) async fn list(call: Call<api::ListKeys>) -> Answer<api::Keys> {
+    let Call { services, path, .. } = call;
     let operator = Requester::operator();
-    let keys = services.vault.keys(&operator, &vault.parse()?).await?;
-    let keys = keys.into_iter().map(|key| KeyView::new(&services, key));
-    Ok(Json(List {
+    let keys = services.vault.keys(&operator, &path.vault);
+    let keys = keys.await?.into_iter().map(|key| view(&services, key));
+    Ok(api::Keys {
         keys: keys.collect(),
-    }))
+    })
 }
 
-pub(super) async fn show(
-    Shared(services): Shared<Services>,
-    Path(path): Path<(String, String)>,
-) -> Answer<KeyView> {
-    let (vault, key) = vault_and_key(path)?;
+pub(super) async fn show(call: Call<api::ShowKey>) -> Answer<api::Key> {
+    let Call { services, path, .. } = call;
     let operator = Requester::operator();
-    let key = services.vault.key(&operator, &vault, &key).await?;
-    Ok(Json(KeyView::new(&services, key)))
+    let key = services.vault.key(&operator, &path.vault, &path.key);
+    Ok(view(&services, key.await?))
 }
 
-/// What a new version is to be.
-#[derive(Deserialize)]
-#[serde(deny_unknown_fields)]
-pub(super) struct Create {
-    kty: Option<KeyType>,
-    key_size: Option<u32>,
-    crv: Option<Curve>,
-    key_ops: Option<Vec<KeyOperation>>,
-}
-
-pub(super) async fn create(
-    Shared(services): Shared<Services>,
-    Path(path): Path<(String, String)>,
-    Body(asked): Body<Create>,
-) -> Answer<Followed> {
-    let (vault, key) = vault_and_key(path)?;
+pub(super) async fn create(call: Call<api::CreateKey>) -> Answer<api::NewVersion> {
+    let Call {
+        services,
+        path,
+        body,
+        ..
+    } = call;
     let spec = KeySpec {
-        kty: asked.kty.unwrap_or(KeySpec::default().kty),
-        key_size: asked.key_size,
-        curve: asked.crv,
+        kty: body.kty.translate().unwrap_or(KeySpec::default().kty),
+        key_size: body.key_size,
+        curve: body.crv.translate(),
     };
     let change = KeyChange {
-        key_ops: asked.key_ops,
+        key_ops: body.key_ops.map(|operations| translated(&operations)),
         ..KeyChange::default()
     };
     let operator = Requester::operator();
     let created = services
         .vault
-        .create_key(&operator, &vault, &key, Ok((spec, change)))
+        .create_key(&operator, &path.vault, &path.key, Ok((spec, change)))
         .await?;
     followed(&services, created).await
 }
 
-pub(super) async fn rotate(
-    Shared(services): Shared<Services>,
-    Path(path): Path<(String, String)>,
-) -> Answer<Followed> {
-    let (vault, key) = vault_and_key(path)?;
+pub(super) async fn rotate(call: Call<api::RotateKey>) -> Answer<api::NewVersion> {
+    let Call { services, path, .. } = call;
     let operator = Requester::operator();
-    let rotated = services.vault.rotate_key(&operator, &vault, &key).await?;
-    followed(&services, rotated).await
+    let rotated = services.vault.rotate_key(&operator, &path.vault, &path.key);
+    followed(&services, rotated.await?).await
 }
 
-/// A key with a new version.
-#[derive(Serialize)]
-pub(super) struct Followed {
-    #[serde(flatten)]
-    key: KeyView,
-    /// The registries that follow the key, but could not move yet.
-    left_behind: Vec<RegistryName>,
+/// Shows a key with a new version, and the registries that could not move to it.
+async fn followed(services: &Services, key: Key) -> Answer<api::NewVersion> {
+    let left_behind = services.left_behind(&key.current.kid).await?;
+    Ok(api::NewVersion {
+        key: view(services, key),
+        left_behind,
+    })
 }
 
-/// A new key version is answered for once every registry that follows the key has moved to it.
-async fn followed(services: &Services, key: Key) -> Answer<Followed> {
-    let left_behind = services.follow(&key.current.kid).await?;
-    let key = KeyView::new(services, key);
-    Ok(Json(Followed { key, left_behind }))
-}
-
-#[derive(Serialize)]
-pub(super) struct Backup {
-    value: String,
-}
-
-pub(super) async fn backup(
-    Shared(services): Shared<Services>,
-    Path(path): Path<(String, String)>,
-) -> Answer<Backup> {
-    let (vault, key) = vault_and_key(path)?;
+pub(super) async fn back_up(call: Call<api::BackUpKey>) -> Answer<api::KeyBackup> {
+    let Call { services, path, .. } = call;
     let operator = Requester::operator();
-    let value = services.vault.backup_key(&operator, &vault, &key).await?;
-    Ok(Json(Backup { value }))
+    let value = services.vault.backup_key(&operator, &path.vault, &path.key);
+    Ok(api::KeyBackup {
+        value: value.await?,
+    })
 }
 
-#[derive(Deserialize)]
-#[serde(deny_unknown_fields)]
-pub(super) struct Restore {
-    value: String,
-}
-
-pub(super) async fn restore(
-    Shared(services): Shared<Services>,
-    Path(vault): Path<String>,
-    Body(asked): Body<Restore>,
-) -> Answer<Followed> {
+pub(super) async fn restore(call: Call<api::RestoreKey>) -> Answer<api::NewVersion> {
+    let Call { services, path, .. } = call;
     let operator = Requester::operator();
     let restored = services
         .vault
-        .restore_key(&operator, &vault.parse()?, Ok(asked.value))
-        .await?;
-    followed(&services, restored).await
+        .restore_key(&operator, &path.vault, Ok(call.body.value));
+    followed(&services, restored.await?).await
 }
 
-#[derive(Deserialize)]
-#[serde(deny_unknown_fields)]
-pub(super) struct Update {
-    enabled: Option<bool>,
-    key_ops: Option<Vec<KeyOperation>>,
-    not_before: Option<Timestamp>,
-    expires: Option<Timestamp>,
+pub(super) async fn update(call: Call<api::UpdateKey>) -> Answer<api::Key> {
+    let api::UpdateKey { vault, key } = call.path;
+    let current = KeyIdentifier {
+        vault,
+        key,
+        version: None,
+    };
+    change(&call.services, current, call.body).await
 }
 
-impl Update {
-    fn change(self) -> Result<KeyChange, ControlError> {
-        let change = KeyChange {
-            key_ops: self.key_ops,
-            enabled: self.enabled,
-            not_before: self.not_before,
-            expires: self.expires,
-            ..KeyChange::default()
-        };
-        if change == KeyChange::default() {
-            return Err(ControlError::nothing_to_change());
-        }
-        Ok(change)
-    }
-}
-
-pub(super) async fn update(
-    Shared(services): Shared<Services>,
-    Path(path): Path<(String, String)>,
-    Body(asked): Body<Update>,
-) -> Answer<KeyView> {
-    change(&services, path, None, asked).await
-}
-
-pub(super) async fn update_version(
-    Shared(services): Shared<Services>,
-    Path((vault, key, version)): Path<(String, String, String)>,
-    Body(asked): Body<Update>,
-) -> Answer<KeyView> {
-    change(&services, (vault, key), Some(version.parse()?), asked).await
+pub(super) async fn update_version(call: Call<api::UpdateKeyVersion>) -> Answer<api::Key> {
+    let api::UpdateKeyVersion {
+        vault,
+        key,
+        version,
+    } = call.path;
+    let version = KeyIdentifier {
+        vault,
+        key,
+        version: Some(version),
+    };
+    change(&call.services, version, call.body).await
 }
 
 async fn change(
     services: &Services,
-    path: (String, String),
-    version: Option<KeyVersion>,
-    asked: Update,
-) -> Answer<KeyView> {
-    let change = asked.change()?;
-    let (vault, key) = vault_and_key(path)?;
-    let identifier = KeyIdentifier {
-        vault,
-        key,
-        version,
+    identifier: KeyIdentifier,
+    asked: api::KeyChange,
+) -> Answer<api::Key> {
+    if asked == api::KeyChange::default() {
+        return Err(ControlError::nothing_to_change());
+    }
+    let change = KeyChange {
+        key_ops: asked.key_ops.map(|operations| translated(&operations)),
+        enabled: asked.enabled,
+        not_before: asked.not_before.map(Into::into),
+        expires: asked.expires.map(Into::into),
+        ..KeyChange::default()
     };
     let operator = Requester::operator();
-    let (key, _) = services
+    let changed = services
         .vault
-        .update_key(&operator, &identifier, Ok(change))
-        .await?;
-    Ok(Json(KeyView::new(services, key)))
+        .update_key(&operator, &identifier, Ok(change));
+    let (key, _) = changed.await?;
+    Ok(view(services, key))
 }
 
-pub(super) async fn delete(
-    Shared(services): Shared<Services>,
-    Path(path): Path<(String, String)>,
-) -> Answer<KeyView> {
-    let (vault, key) = vault_and_key(path)?;
+pub(super) async fn delete(call: Call<api::DeleteKey>) -> Answer<api::Key> {
+    let Call { services, path, .. } = call;
     let operator = Requester::operator();
-    let key = services.vault.delete_key(&operator, &vault, &key).await?;
-    Ok(Json(KeyView::new(&services, key)))
+    let key = services.vault.delete_key(&operator, &path.vault, &path.key);
+    Ok(view(&services, key.await?))
 }
 
-pub(super) async fn recover(
-    Shared(services): Shared<Services>,
-    Path(path): Path<(String, String)>,
-) -> Answer<KeyView> {
-    let (vault, key) = vault_and_key(path)?;
+pub(super) async fn recover(call: Call<api::RecoverKey>) -> Answer<api::Key> {
+    let Call { services, path, .. } = call;
     let operator = Requester::operator();
-    let key = services.vault.recover_key(&operator, &vault, &key).await?;
-    Ok(Json(KeyView::new(&services, key)))
-}
-
-pub(super) async fn purge(
-    Shared(services): Shared<Services>,
-    Path(path): Path<(String, String)>,
-) -> Result<StatusCode, ControlError> {
-    let (vault, key) = vault_and_key(path)?;
-    services
+    let key = services
         .vault
-        .purge_key(&Requester::operator(), &vault, &key)
-        .await?;
-    Ok(StatusCode::NO_CONTENT)
+        .recover_key(&operator, &path.vault, &path.key);
+    Ok(view(&services, key.await?))
+}
+
+pub(super) async fn purge(call: Call<api::PurgeKey>) -> Answer<()> {
+    let Call { services, path, .. } = call;
+    let operator = Requester::operator();
+    let purged = services.vault.purge_key(&operator, &path.vault, &path.key);
+    Ok(purged.await?)
+}
+
+fn translated(operations: &[api::KeyOperation]) -> Vec<sealock_vault::KeyOperation> {
+    operations.iter().map(|it| it.translate()).collect()
+}
+
+fn view(services: &Services, key: Key) -> api::Key {
+    let uri = |kid: &Kid| services.names.key_uri(&kid.identifier());
+    let version = |bundle: &KeyBundle| {
+        let attributes = &bundle.attributes;
+        api::Version {
+            version: bundle.kid.version.clone(),
+            kid: uri(&bundle.kid),
+            enabled: attributes.enabled,
+            current: bundle.kid == key.current.kid,
+            key_ops: bundle.key_ops.iter().map(|it| it.translate()).collect(),
+            not_before: attributes.not_before.map(Into::into),
+            expires: attributes.expires.map(Into::into),
+            tags: bundle.tags.clone(),
+            created: attributes.created.into(),
+            updated: attributes.updated.into(),
+        }
+    };
+    api::Key {
+        versions: key.versions().map(version).collect(),
+        kid: uri(&key.current.kid),
+        state: key.state.translate(),
+        kty: key.current.kty.translate(),
+        key_size: key.current.key_size,
+        crv: match key.current.public_key {
+            PublicKey::Ec { crv, .. } => Some(crv.translate()),
+            PublicKey::Rsa { .. } | PublicKey::Oct => None,
+        },
+        enabled: key.current.attributes.enabled,
+        created: key.created.into(),
+        deleted: key.deleted.map(Into::into),
+        scheduled_purge: key.scheduled_purge.map(Into::into),
+        vault: key.vault,
+        name: key.name,
+    }
 }

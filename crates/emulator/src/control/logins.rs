@@ -1,71 +1,54 @@
-use axum::{Json, extract::State};
-use sealock_registry::{AdminCredentials, LoginSettings, PasswordName};
-use serde::{Deserialize, Serialize};
+use sealock_api as api;
+use sealock_core::RegistryName;
+use sealock_registry::AdminCredentials;
 
-use super::{
-    Answer, ControlError,
-    extract::{Body, Path},
-    registries::named,
-};
-use crate::services::Services;
+use super::{Answer, call::Call};
+use crate::words::Translate as _;
 
-#[derive(Deserialize)]
-#[serde(deny_unknown_fields)]
-pub(super) struct Change {
-    admin_enabled: Option<bool>,
-    anonymous_pull_enabled: Option<bool>,
+pub(super) async fn update(call: Call<api::UpdateLogin>) -> Answer<api::LoginSettings> {
+    let registry = call.services.registries.get(&call.path.registry).await?;
+    let api::LoginChange {
+        admin_enabled,
+        anonymous_pull_enabled,
+    } = call.body;
+    let updated = registry.update_login(admin_enabled, anonymous_pull_enabled);
+    Ok(settings(updated.await?))
 }
 
-pub(super) async fn update(
-    State(services): State<Services>,
-    Path(registry): Path<String>,
-    Body(asked): Body<Change>,
-) -> Answer<LoginSettings> {
-    let updated = named(&services, &registry).await?;
-    let updated = updated.update_login(asked.admin_enabled, asked.anonymous_pull_enabled);
-    Ok(Json(updated.await?))
-}
-
-/// The admin user's passwords, under the names that Azure's answers have.
-#[derive(Serialize)]
-pub(super) struct CredentialsView {
-    username: String,
-    passwords: [PasswordView; 2],
-}
-
-#[derive(Serialize)]
-struct PasswordView {
-    name: &'static str,
-    value: String,
-}
-
-impl From<AdminCredentials> for CredentialsView {
-    fn from(credentials: AdminCredentials) -> Self {
-        let [first, second] = &credentials.passwords;
-        let view = |name, value: &String| PasswordView {
-            name,
-            value: value.clone(),
-        };
-        Self {
-            username: credentials.user,
-            passwords: [view("password", first), view("password2", second)],
-        }
-    }
-}
-
-pub(super) async fn credentials(
-    State(services): State<Services>,
-    Path(registry): Path<String>,
-) -> Answer<CredentialsView> {
-    let registry = named(&services, &registry).await?;
-    Ok(Json(registry.admin_credentials().await?.into()))
+pub(super) async fn credentials(call: Call<api::ShowCredentials>) -> Answer<api::AdminCredentials> {
+    let registry = call.services.registries.get(&call.path.registry).await?;
+    let credentials = registry.admin_credentials().await?;
+    Ok(view(call.path.registry, credentials))
 }
 
 pub(super) async fn regenerate(
-    State(services): State<Services>,
-    Path((registry, password)): Path<(String, PasswordName)>,
-) -> Result<Json<CredentialsView>, ControlError> {
-    let registry = named(&services, &registry).await?;
+    call: Call<api::RegenerateCredential>,
+) -> Answer<api::AdminCredentials> {
+    let registry = call.services.registries.get(&call.path.registry).await?;
+    let password = call.path.password.translate();
     let credentials = registry.regenerate_admin_password(password).await?;
-    Ok(Json(credentials.into()))
+    Ok(view(call.path.registry, credentials))
+}
+
+pub(super) fn settings(settings: sealock_registry::LoginSettings) -> api::LoginSettings {
+    api::LoginSettings {
+        admin_enabled: settings.admin_enabled,
+        anonymous_pull_enabled: settings.anonymous_pull_enabled,
+    }
+}
+
+/// Shows the passwords under the names that Azure's answers have.
+fn view(registry: RegistryName, credentials: AdminCredentials) -> api::AdminCredentials {
+    let [first, second] = credentials.passwords;
+    let password = |name, value| api::AdminPassword {
+        name,
+        value: api::Secret(value),
+    };
+    api::AdminCredentials {
+        username: registry,
+        passwords: vec![
+            password(api::AdminPasswordName::First, first),
+            password(api::AdminPasswordName::Second, second),
+        ],
+    }
 }

@@ -1,43 +1,40 @@
-use sealock_core::{ApplicationName, IdentityName, PrincipalId};
+use sealock_api::{self as api, PrincipalReference};
+use sealock_core::PrincipalId;
 use sealock_entra::{Directory, Principal};
-use serde::Serialize;
 
-use super::ControlError;
+use super::{Answer, ControlError};
 
-/// Whom a right is for, by name. Neither name is there once the principal is gone; its rights stay, as in Azure.
-#[derive(Serialize)]
-pub(super) struct PrincipalView {
-    identity: Option<IdentityName>,
-    application: Option<ApplicationName>,
-    principal_id: PrincipalId,
+/// Shows whom a right is for.
+pub(super) async fn view(directory: &Directory, id: PrincipalId) -> Answer<api::Principal> {
+    let (identity, application) = match directory.principal(id).await? {
+        Some(Principal::ManagedIdentity(identity)) => (Some(identity.name), None),
+        Some(Principal::Application(application)) => (None, Some(application.name)),
+        None => (None, None),
+    };
+    Ok(api::Principal {
+        identity,
+        application,
+        principal_id: id,
+    })
 }
 
-impl PrincipalView {
-    pub(super) async fn of(directory: &Directory, id: PrincipalId) -> Result<Self, ControlError> {
-        let (identity, application) = match directory.principal(id).await? {
-            Some(Principal::ManagedIdentity(identity)) => (Some(identity.name), None),
-            Some(Principal::Application(application)) => (None, Some(application.name)),
-            None => (None, None),
-        };
-        Ok(Self {
-            identity,
-            application,
-            principal_id: id,
-        })
-    }
-}
-
-/// Whom a path names, be it there or not: a managed identity by its name, or any principal by its id. What it
-/// was permitted outlives it, and can be taken away.
-pub(super) async fn id_of(directory: &Directory, text: &str) -> Result<PrincipalId, ControlError> {
-    match text.parse() {
+/// Finds the id of the principal that a path names, be it there or not. Its rights outlive it, and can be taken away.
+pub(super) async fn id_of(
+    directory: &Directory,
+    reference: &PrincipalReference,
+) -> Result<PrincipalId, ControlError> {
+    match reference.0.parse() {
         Ok(id) => Ok(id),
-        Err(_) => Ok(named(directory, text).await?.principal_id()),
+        Err(_) => Ok(named(directory, reference).await?.principal_id()),
     }
 }
 
-/// Whom a path names: a managed identity by its name, or any principal by its id.
-pub(super) async fn named(directory: &Directory, text: &str) -> Result<Principal, ControlError> {
+/// Finds the principal that a path names: a managed identity by its name, or any principal by its id.
+pub(super) async fn named(
+    directory: &Directory,
+    reference: &PrincipalReference,
+) -> Result<Principal, ControlError> {
+    let PrincipalReference(text) = reference;
     if let Ok(id) = text.parse()
         && let Some(principal) = directory.principal(id).await?
     {

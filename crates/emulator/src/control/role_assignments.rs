@@ -1,93 +1,46 @@
-use axum::{Json, extract::State, http::StatusCode};
-use jiff::Timestamp;
+use sealock_api as api;
 use sealock_cmk::rules;
-use sealock_core::{KeyName, RegistryName, VaultName, excerpt};
+use sealock_core::{KeyName, excerpt};
 use sealock_entra::{RESOURCE_GROUP, Role, RoleAssignment, RoleScope};
-use serde::{Deserialize, Serialize};
-use uuid::Uuid;
 
 use super::{
     Answer, ControlError,
-    extract::{Body, Path},
-    principals::{PrincipalView, id_of, named},
+    call::{Call, Reply},
+    principals::{id_of, named, view as principal},
 };
 use crate::services::Services;
 
-/// A role assignment, with the name of whom it is for.
-#[derive(Serialize)]
-pub(super) struct RoleAssignmentView {
-    id: Uuid,
-    #[serde(flatten)]
-    principal: PrincipalView,
-    role: Role,
-    role_definition_id: &'static str,
-    scope: RoleScope,
-    /// Not in a vault where access policies decide.
-    in_effect: bool,
-    created: Timestamp,
-}
-
-#[derive(Serialize)]
-pub(super) struct List {
-    role_assignments: Vec<RoleAssignmentView>,
-}
-
-/// Which role, and where: in a registry, in a vault, or wherever a scope says.
-#[derive(Deserialize)]
-#[serde(deny_unknown_fields)]
-pub(super) struct Asked {
-    role: String,
-    registry: Option<RegistryName>,
-    vault: Option<VaultName>,
-    scope: Option<String>,
-}
-
-pub(super) async fn list(State(services): State<Services>) -> Answer<List> {
-    let assignments = services.directory.role_assignments().await?;
-    let mut views = Vec::new();
-    for assignment in assignments {
-        views.push(view(&services, assignment).await?);
+pub(super) async fn list(call: Call<api::ListRoleAssignments>) -> Answer<api::RoleAssignments> {
+    let mut role_assignments = Vec::new();
+    for assignment in call.services.directory.role_assignments().await? {
+        role_assignments.push(view(&call.services, assignment).await?);
     }
-    Ok(Json(List {
-        role_assignments: views,
-    }))
+    Ok(api::RoleAssignments { role_assignments })
 }
 
-pub(super) async fn assign(
-    State(services): State<Services>,
-    Path(principal): Path<String>,
-    Body(asked): Body<Asked>,
-) -> Result<(StatusCode, Json<RoleAssignmentView>), ControlError> {
-    let in_registry = asked.registry.is_some();
-    let (role, scope) = read(asked)?;
-    let principal = named(&services.directory, &principal).await?;
+pub(super) async fn assign(call: Call<api::AssignRole>) -> Answer<Reply<api::RoleAssignment>> {
+    let Call { services, body, .. } = call;
+    let in_registry = body.registry.is_some();
+    let (role, scope) = read(body)?;
+    let principal = named(&services.directory, &call.path.principal).await?;
     if in_registry && role.is_for_vaults() {
         return Err(ControlError::role_for_vaults(role, &principal));
     }
     scope_is_there(&services, &scope).await?;
     let assigned = services.directory.assign_role(&principal, role, scope);
     let (assignment, is_new) = assigned.await?;
-    let status = if is_new {
-        StatusCode::CREATED
-    } else {
-        StatusCode::OK
-    };
-    Ok((status, Json(view(&services, assignment).await?)))
+    let assignment = view(&services, assignment).await?;
+    Ok(Reply::created_if(is_new, assignment))
 }
 
-pub(super) async fn remove(
-    State(services): State<Services>,
-    Path(principal): Path<String>,
-    Body(asked): Body<Asked>,
-) -> Result<StatusCode, ControlError> {
-    let (role, scope) = read(asked)?;
-    let principal = id_of(&services.directory, &principal).await?;
-    let removed = services.directory.remove_role(principal, role, &scope);
-    removed.await?;
-    Ok(StatusCode::NO_CONTENT)
+pub(super) async fn remove(call: Call<api::RemoveRole>) -> Answer<()> {
+    let directory = &call.services.directory;
+    let (role, scope) = read(call.body)?;
+    let principal = id_of(directory, &call.path.principal).await?;
+    Ok(directory.remove_role(principal, role, &scope).await?)
 }
 
-fn read(asked: Asked) -> Result<(Role, RoleScope), ControlError> {
+fn read(asked: api::RoleAtScope) -> Answer<(Role, RoleScope)> {
     let scope = match (asked.registry, asked.vault, asked.scope) {
         (Some(registry), None, None) => rules::resource_id(&registry),
         (None, Some(vault), None) => sealock_vault::resource_id(&vault),
@@ -105,7 +58,7 @@ fn read(asked: Asked) -> Result<(Role, RoleScope), ControlError> {
 /// case.
 ///
 /// <https://learn.microsoft.com/azure/role-based-access-control/scope-overview>
-async fn scope_is_there(services: &Services, scope: &RoleScope) -> Result<(), ControlError> {
+async fn scope_is_there(services: &Services, scope: &RoleScope) -> Answer<()> {
     let lower = scope.as_str().to_ascii_lowercase();
     let (_, name) = scope.as_str().rsplit_once('/').unwrap_or_default();
     // Behind `/subscriptions/ID`, which every scope begins with.
@@ -155,17 +108,14 @@ fn names_nothing(scope: &RoleScope) -> ControlError {
     sealock_entra::Error::ScopeInvalid(excerpt(scope.as_str()).to_owned()).into()
 }
 
-async fn view(
-    services: &Services,
-    assignment: RoleAssignment,
-) -> Result<RoleAssignmentView, ControlError> {
-    Ok(RoleAssignmentView {
+async fn view(services: &Services, assignment: RoleAssignment) -> Answer<api::RoleAssignment> {
+    Ok(api::RoleAssignment {
         id: assignment.id,
-        principal: PrincipalView::of(&services.directory, assignment.principal_id).await?,
-        role: assignment.role,
-        role_definition_id: assignment.role.definition_id(),
+        principal: principal(&services.directory, assignment.principal_id).await?,
+        role: assignment.role.to_string(),
+        role_definition_id: assignment.role.definition_id().to_owned(),
         in_effect: in_effect(services, &assignment.scope).await,
-        scope: assignment.scope,
-        created: assignment.created,
+        scope: assignment.scope.as_str().to_owned(),
+        created: assignment.created.into(),
     })
 }

@@ -1,37 +1,30 @@
-//! A key's rotation policy, in the vault's own JSON.
-
-use axum::{Json, extract::State};
+use sealock_api as api;
 use sealock_vault::{Requester, http::RotationPolicyBody};
+use serde::{Serialize, de::DeserializeOwned};
 
-use super::{
-    Answer,
-    extract::{Body, Path},
-    vault_and_key,
-};
-use crate::services::Services;
+use super::{Answer, ControlError, call::Call};
 
-pub(super) async fn show(
-    State(services): State<Services>,
-    Path(path): Path<(String, String)>,
-) -> Answer<RotationPolicyBody> {
-    let (vault, key) = vault_and_key(path)?;
+pub(super) async fn show(call: Call<api::ShowRotationPolicy>) -> Answer<api::RotationPolicy> {
+    let (services, path) = (call.services, call.path);
     let operator = Requester::operator();
-    let policy = services.vault.rotation_policy(&operator, &vault, &key);
-    Ok(Json(RotationPolicyBody::of(
-        &services.names,
-        &policy.await?,
-    )))
+    let policy = services
+        .vault
+        .rotation_policy(&operator, &path.vault, &path.key);
+    same_json(RotationPolicyBody::of(&services.names, &policy.await?))
 }
 
-pub(super) async fn set(
-    State(services): State<Services>,
-    Path(path): Path<(String, String)>,
-    Body(asked): Body<RotationPolicyBody>,
-) -> Answer<RotationPolicyBody> {
-    let (vault, key) = vault_and_key(path)?;
+pub(super) async fn set(call: Call<api::SetRotationPolicy>) -> Answer<api::RotationPolicy> {
+    let (services, path) = (call.services, call.path);
+    let asked: RotationPolicyBody = same_json(call.body)?;
     let operator = Requester::operator();
     let set = services
         .vault
-        .set_rotation_policy(&operator, &vault, &key, asked.policy());
-    Ok(Json(RotationPolicyBody::of(&services.names, &set.await?)))
+        .set_rotation_policy(&operator, &path.vault, &path.key, asked.policy());
+    same_json(RotationPolicyBody::of(&services.names, &set.await?))
+}
+
+/// Turns a policy into another type with the same JSON: the control API takes and shows a policy as Key Vault does.
+fn same_json<T: DeserializeOwned>(policy: impl Serialize) -> Answer<T> {
+    let json = serde_json::to_value(policy).and_then(serde_json::from_value);
+    json.map_err(|error| ControlError::bad_request(error.to_string()))
 }

@@ -1,65 +1,45 @@
-use axum::{Json, extract::State, http::StatusCode};
+use sealock_api as api;
 use sealock_registry::{ScopeMap, ScopeMapAction};
-use serde::{Deserialize, Serialize};
 
 use super::{
     Answer, ControlError,
-    extract::{Body, Path},
-    registries::named,
+    call::{Call, Reply},
 };
-use crate::services::Services;
 
-#[derive(Serialize)]
-pub(super) struct List {
-    scope_maps: Vec<ScopeMap>,
+pub(super) async fn list(call: Call<api::ListScopeMaps>) -> Answer<api::ScopeMaps> {
+    let registry = call.services.registries.get(&call.path.registry).await?;
+    let scope_maps = registry.scope_maps().await?;
+    Ok(api::ScopeMaps {
+        scope_maps: scope_maps.into_iter().map(view).collect(),
+    })
 }
 
-pub(super) async fn list(
-    State(services): State<Services>,
-    Path(registry): Path<String>,
-) -> Answer<List> {
-    let scope_maps = named(&services, &registry).await?.scope_maps().await?;
-    Ok(Json(List { scope_maps }))
+pub(super) async fn show(call: Call<api::ShowScopeMap>) -> Answer<api::ScopeMap> {
+    let registry = call.services.registries.get(&call.path.registry).await?;
+    Ok(view(registry.scope_map(&call.path.scope_map).await?))
 }
 
-pub(super) async fn show(
-    State(services): State<Services>,
-    Path((registry, name)): Path<(String, String)>,
-) -> Answer<ScopeMap> {
-    let registry = named(&services, &registry).await?;
-    Ok(Json(registry.scope_map(&name.parse()?).await?))
+pub(super) async fn put(call: Call<api::PutScopeMap>) -> Answer<Reply<api::ScopeMap>> {
+    let registry = call.services.registries.get(&call.path.registry).await?;
+    let actions = call.body.actions.iter().map(|action| action.parse());
+    let actions: Result<Vec<ScopeMapAction>, _> = actions.collect();
+    let actions = actions.map_err(|error| ControlError::bad_request(error.to_string()))?;
+    let put = registry.put_scope_map(&call.path.scope_map, call.body.description, actions);
+    let (scope_map, is_new) = put.await?;
+    Ok(Reply::created_if(is_new, view(scope_map)))
 }
 
-#[derive(Deserialize)]
-#[serde(deny_unknown_fields)]
-pub(super) struct Put {
-    description: Option<String>,
-    actions: Vec<ScopeMapAction>,
+pub(super) async fn delete(call: Call<api::DeleteScopeMap>) -> Answer<()> {
+    let registry = call.services.registries.get(&call.path.registry).await?;
+    Ok(registry.delete_scope_map(&call.path.scope_map).await?)
 }
 
-pub(super) async fn put(
-    State(services): State<Services>,
-    Path((registry, name)): Path<(String, String)>,
-    Body(asked): Body<Put>,
-) -> Result<(StatusCode, Json<ScopeMap>), ControlError> {
-    let registry = named(&services, &registry).await?;
-    let name = name.parse()?;
-    let (scope_map, is_new) = registry
-        .put_scope_map(&name, asked.description, asked.actions)
-        .await?;
-    let status = if is_new {
-        StatusCode::CREATED
-    } else {
-        StatusCode::OK
-    };
-    Ok((status, Json(scope_map)))
-}
-
-pub(super) async fn delete(
-    State(services): State<Services>,
-    Path((registry, name)): Path<(String, String)>,
-) -> Result<StatusCode, ControlError> {
-    let registry = named(&services, &registry).await?;
-    registry.delete_scope_map(&name.parse()?).await?;
-    Ok(StatusCode::NO_CONTENT)
+fn view(scope_map: ScopeMap) -> api::ScopeMap {
+    let actions = scope_map.actions.into_iter();
+    api::ScopeMap {
+        name: scope_map.name,
+        description: scope_map.description,
+        actions: actions.map(|action| action.to_string()).collect(),
+        created: scope_map.created.map(Into::into),
+    }
 }

@@ -1,75 +1,65 @@
-use axum::{Json, extract::State};
-use jiff::Timestamp;
-use sealock_core::{KeyName, VaultName};
-use sealock_vault::PendingPurge;
-use serde::Serialize;
+use sealock_api as api;
 
-use super::{Answer, quarantine, registries};
+use super::{Answer, ControlError, call::Call, quarantine, registries};
 use crate::{
+    hints,
     services::Services,
-    storage::{Relief, Storage, reliefs},
+    storage::{Storage, reliefs},
 };
 
-#[derive(Serialize)]
-pub(super) struct View {
-    storage: StorageView,
-    #[serde(flatten)]
-    registries: registries::List,
-    pending_purges: Vec<PendingPurgeView>,
-    quarantine: quarantine::Summary,
+pub(super) async fn status(call: Call<api::ShowStatus>) -> Answer<api::Status> {
+    of(&call.services).await
 }
 
-/// The state of the store, with remedies.
-#[derive(Serialize)]
-struct StorageView {
-    status: &'static str,
-    #[serde(flatten)]
-    storage: Storage,
-    /// The data that could be removed, if room is missing.
-    reliefs: Vec<Relief>,
+async fn of(services: &Services) -> Answer<api::Status> {
+    Ok(api::Status {
+        pending_purges: pending_purges(services).await?,
+        storage: storage(services).await,
+        registries: registries::all(services).await?,
+        quarantine: quarantine::size(services).await?,
+    })
 }
 
-/// A vault or key that is purged once the emulator has run for a while, unless it is recovered.
-#[derive(Serialize)]
-struct PendingPurgeView {
-    vault: VaultName,
-    /// `None` if the vault itself is purged.
-    key: Option<KeyName>,
-    scheduled_purge: Timestamp,
-    /// Counts the seconds that the emulator runs, not those of its clock.
-    purged_in_seconds: i64,
-    recover: String,
+/// Shows the default registry.
+pub(crate) async fn default_registry(services: &Services) -> Result<api::Registry, api::Problem> {
+    let found = services.registries.get(&services.default_registry).await;
+    let registry = found.map_err(|error| ControlError::from(error).into_problem())?;
+    let shown = registries::view(services, registry).await;
+    shown.map_err(ControlError::into_problem)
 }
 
-pub(super) async fn status(State(services): State<Services>) -> Answer<View> {
-    let pending = services.vault.pending_purges().await?;
+/// Shows the state of the store, with the data that could be removed if room is missing.
+pub(crate) async fn storage(services: &Services) -> api::Storage {
     let storage = Storage::look(&services.store).await;
-    Ok(Json(View {
-        storage: StorageView {
-            status: storage.status(),
-            reliefs: if storage.is_full {
-                reliefs(&services).await
-            } else {
-                Vec::new()
-            },
-            storage,
+    api::Storage {
+        status: storage.status(),
+        reliefs: if storage.is_full {
+            reliefs(services).await
+        } else {
+            Vec::new()
         },
-        registries: registries::all(&services).await?,
-        pending_purges: pending.into_iter().map(PendingPurgeView::from).collect(),
-        quarantine: quarantine::Summary::of(&services).await?,
-    }))
+        problems: storage.problems,
+        held_records: storage.held_records,
+        lost_records: storage.lost_records,
+        damage: storage.damage,
+    }
 }
 
-impl From<PendingPurge> for PendingPurgeView {
-    fn from(purge: PendingPurge) -> Self {
-        Self {
-            recover: purge.recovery(),
-            vault: purge.vault,
-            key: purge.key,
-            scheduled_purge: purge.scheduled_purge,
-            purged_in_seconds: purge.purged_in.as_secs(),
-        }
-    }
+/// Lists the vaults and keys that are purged before long.
+pub(crate) async fn pending_purges(
+    services: &Services,
+) -> Result<Vec<api::PendingPurge>, api::Problem> {
+    let pending = services.vault.pending_purges().await;
+    let pending = pending.map_err(|error| ControlError::from(error).into_problem())?;
+    let pending = pending.into_iter();
+    let pending = pending.map(|purge| api::PendingPurge {
+        recover: hints::of_purge(&purge),
+        vault: purge.vault,
+        key: purge.key,
+        scheduled_purge: purge.scheduled_purge.into(),
+        purged_in_seconds: purge.purged_in.as_secs(),
+    });
+    Ok(pending.collect())
 }
 
 #[cfg(test)]
@@ -80,7 +70,7 @@ mod tests {
         sync::{Arc, Mutex},
     };
 
-    use jiff::SignedDuration;
+    use jiff::{SignedDuration, Timestamp};
     use sealock_core::{Clock, ClockSetting, PublicName, Reading};
     use sealock_envelope::ServiceKey;
     use sealock_store::Store;
@@ -88,7 +78,7 @@ mod tests {
     use serde_json::{Value, json};
 
     use super::*;
-    use crate::{Config, seed, timekeeping};
+    use crate::{Config, seed};
 
     const DAY: SignedDuration = SignedDuration::from_hours(24);
 
@@ -108,8 +98,8 @@ mod tests {
     }
 
     async fn shown(services: &Services) -> Value {
-        let shown = status(State(services.clone())).await;
-        serde_json::to_value(shown.ok().unwrap().0).unwrap()
+        let shown = of(services).await;
+        serde_json::to_value(shown.ok().unwrap()).unwrap()
     }
 
     #[tokio::test]
@@ -127,14 +117,14 @@ mod tests {
         let deleted = services.vault.delete_key(&operator, vault, &key);
         deleted.await.unwrap();
         source.lock().unwrap().wall += DAY * 91;
-        timekeeping::run_due(&services).await.unwrap();
+        services.vault.run_due().await.unwrap();
 
         let status = shown(&services).await;
         assert_eq!(
             status["pending_purges"],
             json!([{"vault": "sealock", "key": "registry-key",
                 "scheduled_purge": "1970-04-01T00:00:00Z", "purged_in_seconds": 3600,
-                "recover": "sealock key recover registry-key --vault sealock"}])
+                "recover": {"action": "recover_key", "vault": "sealock", "key": "registry-key"}}])
         );
         assert_eq!(status["registries"][0]["gate"]["cause"], "KeyDeleted");
         let recovered = services.vault.recover_key(&operator, vault, &key);

@@ -1,103 +1,66 @@
-use axum::{Json, extract::State, http::StatusCode};
 use jiff::SignedDuration;
-use sealock_core::ScopeMapName;
-use sealock_registry::{PasswordName, Token};
-use serde::{Deserialize, Serialize};
+use sealock_api as api;
+use sealock_registry::Token;
 
 use super::{
-    Answer, ControlError,
-    extract::{Body, Path},
-    registries::named,
+    Answer,
+    call::{Call, Reply},
 };
-use crate::services::Services;
+use crate::words::Translate as _;
 
-#[derive(Serialize)]
-pub(super) struct List {
-    tokens: Vec<Token>,
+pub(super) async fn list(call: Call<api::ListTokens>) -> Answer<api::Tokens> {
+    let registry = call.services.registries.get(&call.path.registry).await?;
+    let tokens = registry.tokens().await?;
+    Ok(api::Tokens {
+        tokens: tokens.into_iter().map(view).collect(),
+    })
 }
 
-pub(super) async fn list(
-    State(services): State<Services>,
-    Path(registry): Path<String>,
-) -> Answer<List> {
-    let tokens = named(&services, &registry).await?.tokens().await?;
-    Ok(Json(List { tokens }))
+pub(super) async fn show(call: Call<api::ShowToken>) -> Answer<api::Token> {
+    let registry = call.services.registries.get(&call.path.registry).await?;
+    Ok(view(registry.token(&call.path.token).await?))
 }
 
-pub(super) async fn show(
-    State(services): State<Services>,
-    Path((registry, token)): Path<(String, String)>,
-) -> Answer<Token> {
-    Ok(Json(
-        named(&services, &registry)
-            .await?
-            .token(&token.parse()?)
-            .await?,
-    ))
+pub(super) async fn put(call: Call<api::PutToken>) -> Answer<Reply<api::Token>> {
+    let registry = call.services.registries.get(&call.path.registry).await?;
+    let api::TokenChange { scope_map, enabled } = call.body;
+    let put = registry.put_token(&call.path.token, scope_map, enabled);
+    let (token, is_new) = put.await?;
+    Ok(Reply::created_if(is_new, view(token)))
 }
 
-#[derive(Deserialize)]
-#[serde(deny_unknown_fields)]
-pub(super) struct Put {
-    scope_map: Option<ScopeMapName>,
-    enabled: Option<bool>,
+pub(super) async fn delete(call: Call<api::DeleteToken>) -> Answer<()> {
+    let registry = call.services.registries.get(&call.path.registry).await?;
+    Ok(registry.delete_token(&call.path.token).await?)
 }
 
-pub(super) async fn put(
-    State(services): State<Services>,
-    Path((registry, token)): Path<(String, String)>,
-    Body(asked): Body<Put>,
-) -> Result<(StatusCode, Json<Token>), ControlError> {
-    let registry = named(&services, &registry).await?;
-    let name = token.parse()?;
-    let (token, is_new) = registry
-        .put_token(&name, asked.scope_map, asked.enabled)
-        .await?;
-    let status = if is_new {
-        StatusCode::CREATED
-    } else {
-        StatusCode::OK
-    };
-    Ok((status, Json(token)))
+pub(super) async fn generate(call: Call<api::GeneratePassword>) -> Answer<api::NewPassword> {
+    let registry = call.services.registries.get(&call.path.registry).await?;
+    let api::GeneratePassword {
+        token, password, ..
+    } = call.path;
+    let days = call.body.days;
+    let valid_for = days.map(|days| SignedDuration::from_hours(24 * i64::from(days)));
+    let generated = registry.generate_password(&token, password.translate(), valid_for);
+    Ok(api::NewPassword {
+        value: api::Secret(generated.await?),
+        username: token,
+        name: password,
+    })
 }
 
-pub(super) async fn delete(
-    State(services): State<Services>,
-    Path((registry, token)): Path<(String, String)>,
-) -> Result<StatusCode, ControlError> {
-    let registry = named(&services, &registry).await?;
-    registry.delete_token(&token.parse()?).await?;
-    Ok(StatusCode::NO_CONTENT)
-}
-
-#[derive(Deserialize)]
-#[serde(deny_unknown_fields)]
-pub(super) struct Generate {
-    /// Days until it expires; it never does, if none are given.
-    days: Option<u32>,
-}
-
-#[derive(Serialize)]
-pub(super) struct Generated {
-    username: String,
-    name: PasswordName,
-    value: String,
-}
-
-pub(super) async fn generate(
-    State(services): State<Services>,
-    Path((registry, token, name)): Path<(String, String, PasswordName)>,
-    Body(asked): Body<Generate>,
-) -> Answer<Generated> {
-    let registry = named(&services, &registry).await?;
-    let token = token.parse()?;
-    let valid_for = asked
-        .days
-        .map(|days| SignedDuration::from_hours(24 * i64::from(days)));
-    let password = registry.generate_password(&token, name, valid_for).await?;
-    Ok(Json(Generated {
-        username: token.to_string(),
-        name,
-        value: password.to_string(),
-    }))
+fn view(token: Token) -> api::Token {
+    let passwords = token.passwords.into_iter();
+    let passwords = passwords.map(|password| api::TokenPassword {
+        name: password.name.translate(),
+        created: password.created.into(),
+        expires: password.expires.map(Into::into),
+    });
+    api::Token {
+        name: token.name,
+        scope_map: token.scope_map,
+        enabled: token.enabled,
+        passwords: passwords.collect(),
+        created: token.created.into(),
+    }
 }

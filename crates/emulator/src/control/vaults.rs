@@ -1,109 +1,102 @@
-use axum::{Json, extract::State, http::StatusCode};
-use sealock_vault::{Requester, Vault, VaultChange, VaultSettings, VaultSku};
-use serde::{Deserialize, Serialize};
+use sealock_api as api;
+use sealock_vault::{IpRule, Requester, Vault, VaultChange, VaultSettings};
+use std::collections::BTreeSet;
 
-use super::{
-    Answer, ControlError,
-    extract::{Body, Path},
-};
-use crate::services::Services;
+use super::{Answer, ControlError, call::Call};
+use crate::words::Translate as _;
 
-#[derive(Serialize)]
-pub(super) struct List {
-    vaults: Vec<Vault>,
+pub(super) async fn list(call: Call<api::ListVaults>) -> Answer<api::Vaults> {
+    let vaults = call.services.vault.vaults(&Requester::operator()).await?;
+    Ok(api::Vaults {
+        vaults: vaults.into_iter().map(view).collect(),
+    })
 }
 
-pub(super) async fn list(State(services): State<Services>) -> Answer<List> {
-    let vaults = services.vault.vaults(&Requester::operator()).await?;
-    Ok(Json(List { vaults }))
+pub(super) async fn show(call: Call<api::ShowVault>) -> Answer<api::Vault> {
+    let (vaults, operator) = (call.services.vault, Requester::operator());
+    Ok(view(vaults.vault(&operator, &call.path.vault).await?))
 }
 
-pub(super) async fn show(
-    State(services): State<Services>,
-    Path(vault): Path<String>,
-) -> Answer<Vault> {
-    Ok(Json(
-        services
-            .vault
-            .vault(&Requester::operator(), &vault.parse()?)
-            .await?,
-    ))
-}
-
-#[derive(Deserialize)]
-#[serde(deny_unknown_fields)]
-pub(super) struct Create {
-    sku: Option<VaultSku>,
-    rbac: Option<bool>,
-    purge_protection: Option<bool>,
-    soft_delete_retention_days: Option<u32>,
-}
-
-pub(super) async fn create(
-    State(services): State<Services>,
-    Path(vault): Path<String>,
-    Body(asked): Body<Create>,
-) -> Result<(StatusCode, Json<Vault>), ControlError> {
-    let default = VaultSettings::default();
+pub(super) async fn create(call: Call<api::CreateVault>) -> Answer<api::Vault> {
+    let (vaults, operator) = (call.services.vault, Requester::operator());
+    let (asked, default) = (call.body, VaultSettings::default());
     let settings = VaultSettings {
-        sku: asked.sku.unwrap_or(default.sku),
+        sku: asked.sku.translate().unwrap_or(default.sku),
         rbac: asked.rbac.unwrap_or(default.rbac),
         purge_protection: asked.purge_protection.unwrap_or(default.purge_protection),
         soft_delete_retention_days: asked
             .soft_delete_retention_days
             .unwrap_or(default.soft_delete_retention_days),
     };
-    let vault = services
-        .vault
-        .create_vault(&Requester::operator(), &vault.parse()?, settings)
-        .await?;
-    Ok((StatusCode::CREATED, Json(vault)))
+    let created = vaults.create_vault(&operator, &call.path.vault, settings);
+    Ok(view(created.await?))
 }
 
-pub(super) async fn update(
-    State(services): State<Services>,
-    Path(vault): Path<String>,
-    Body(change): Body<VaultChange>,
-) -> Answer<Vault> {
-    if change == VaultChange::default() {
+pub(super) async fn update(call: Call<api::UpdateVault>) -> Answer<api::Vault> {
+    let (vaults, operator) = (call.services.vault, Requester::operator());
+    let asked = call.body;
+    if asked == api::VaultChange::default() {
         return Err(ControlError::nothing_to_change());
     }
-    let (operator, vault) = (Requester::operator(), vault.parse()?);
-    let updated = services.vault.update_vault(&operator, &vault, change);
-    Ok(Json(updated.await?))
+    let change = VaultChange {
+        purge_protection: asked.purge_protection,
+        rbac: asked.rbac,
+        failed_over: asked.failed_over,
+        public_network_access: asked.public_network_access,
+        default_action: asked.default_action.translate(),
+        bypass: asked.bypass.translate(),
+        add_ip_rules: ip_rules(asked.add_ip_rules)?,
+        remove_ip_rules: ip_rules(asked.remove_ip_rules)?,
+    };
+    let updated = vaults.update_vault(&operator, &call.path.vault, change);
+    Ok(view(updated.await?))
 }
 
-pub(super) async fn delete(
-    State(services): State<Services>,
-    Path(vault): Path<String>,
-) -> Answer<Vault> {
-    Ok(Json(
-        services
-            .vault
-            .delete_vault(&Requester::operator(), &vault.parse()?)
-            .await?,
+pub(super) async fn delete(call: Call<api::DeleteVault>) -> Answer<api::Vault> {
+    let (vaults, operator) = (call.services.vault, Requester::operator());
+    Ok(view(
+        vaults.delete_vault(&operator, &call.path.vault).await?,
     ))
 }
 
-pub(super) async fn recover(
-    State(services): State<Services>,
-    Path(vault): Path<String>,
-) -> Answer<Vault> {
-    Ok(Json(
-        services
-            .vault
-            .recover_vault(&Requester::operator(), &vault.parse()?)
-            .await?,
+pub(super) async fn recover(call: Call<api::RecoverVault>) -> Answer<api::Vault> {
+    let (vaults, operator) = (call.services.vault, Requester::operator());
+    Ok(view(
+        vaults.recover_vault(&operator, &call.path.vault).await?,
     ))
 }
 
-pub(super) async fn purge(
-    State(services): State<Services>,
-    Path(vault): Path<String>,
-) -> Result<StatusCode, ControlError> {
-    services
-        .vault
-        .purge_vault(&Requester::operator(), &vault.parse()?)
-        .await?;
-    Ok(StatusCode::NO_CONTENT)
+pub(super) async fn purge(call: Call<api::PurgeVault>) -> Answer<()> {
+    let (vaults, operator) = (call.services.vault, Requester::operator());
+    Ok(vaults.purge_vault(&operator, &call.path.vault).await?)
+}
+
+fn ip_rules(texts: BTreeSet<String>) -> Answer<BTreeSet<IpRule>> {
+    let rules = texts.into_iter().map(IpRule::try_from);
+    let rules: Result<_, _> = rules.collect();
+    rules.map_err(|error| ControlError::bad_request(error.to_string()))
+}
+
+fn view(vault: Vault) -> api::Vault {
+    let network = vault.network;
+    api::Vault {
+        name: vault.name,
+        id: vault.id,
+        vault_uri: vault.vault_uri,
+        state: vault.state.translate(),
+        sku: vault.sku.translate(),
+        rbac: vault.rbac,
+        purge_protection: vault.purge_protection,
+        soft_delete_retention_days: vault.soft_delete_retention_days,
+        network: api::NetworkRules {
+            public_network_access: network.public_network_access,
+            default_action: network.default_action.translate(),
+            bypass: network.bypass.translate(),
+        },
+        ip_rules: vault.ip_rules.iter().map(ToString::to_string).collect(),
+        failed_over: vault.failed_over,
+        created: vault.created.into(),
+        deleted: vault.deleted.map(Into::into),
+        scheduled_purge: vault.scheduled_purge.map(Into::into),
+    }
 }

@@ -1,73 +1,18 @@
-use axum::{Extension, Json, extract::State};
-use sealock_cmk::Cause;
-use sealock_core::RegistryName;
+use sealock_api::{self as api, FindingKind, VerificationState};
 use sealock_registry::{Error, Problem, Verification};
-use serde::Serialize;
 
-use super::{Answer, ControlError, quarantine, registries::way_back};
-use crate::{services::Services, tls::Trust};
-
-#[derive(Serialize)]
-pub(super) struct View {
-    registries: Vec<RegistryView>,
-    /// What belongs to no registry.
-    problems: Vec<Finding>,
-    /// The files in quarantine, which no record mentions. They are no problem.
-    quarantine: quarantine::Summary,
-    /// Whether everything could be checked and nothing was found.
-    whole: bool,
-}
-
-#[derive(Serialize)]
-struct RegistryView {
-    name: RegistryName,
-    state: &'static str,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    cause: Option<Cause>,
-    /// The command that brings it back.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    restore: Option<String>,
-    #[serde(flatten)]
-    verification: Verification,
-}
-
-/// A problem outside the registries' content.
-#[derive(Serialize)]
-#[serde(untagged)]
-enum Finding {
-    Registry(Problem),
-    Other { kind: Kind, what: String },
-}
-
-#[derive(Clone, Copy, Serialize)]
-enum Kind {
-    /// A custody record, or its second copy.
-    #[serde(rename = "CustodyDamaged")]
-    Custody,
-    /// Records, their log and copies, or the journal.
-    #[serde(rename = "MetadataDamaged")]
-    Metadata,
-    /// A key version's private key.
-    #[serde(rename = "PrivateKeyDamaged")]
-    PrivateKey,
-    /// A TLS file.
-    #[serde(rename = "TlsFileDamaged")]
-    TlsFile,
-}
+use super::{Answer, call::Call, quarantine, registries::way_back};
+use crate::{services::Services, tls::Trust, words::Translate as _};
 
 /// Checks that every record, object, private key and file is the one that was written, every digest matches, every
 /// reference resolves, and nothing is orphaned.
-pub(super) async fn verify(
-    State(services): State<Services>,
-    Extension(trust): Extension<Trust>,
-) -> Answer<View> {
+pub(super) async fn verify(call: Call<api::Verify>) -> Answer<api::Verification> {
+    let services = call.services;
     let mut registries = Vec::new();
     for registry in services.registries.list().await? {
-        let (state, cause, verification) = match registry.verify().await {
-            Ok(verification) => ("verified", None, verification),
-            Err(Error::Denied(revocation)) => {
-                ("revoked", Some(revocation.cause), Verification::default())
-            }
+        let (cause, found) = match registry.verify().await {
+            Ok(verification) => (None, verification),
+            Err(Error::Denied(revocation)) => (Some(revocation.cause), Verification::default()),
             Err(error) => return Err(error.into()),
         };
         let record = &registry.record;
@@ -75,44 +20,70 @@ pub(super) async fn verify(
             Some(_) => way_back(&services, record.id, &record.name).await?,
             None => None,
         };
-        registries.push(RegistryView {
+        registries.push(api::VerifiedRegistry {
             name: record.name.clone(),
-            state,
-            cause,
+            state: match cause {
+                Some(_) => VerificationState::Revoked,
+                None => VerificationState::Verified,
+            },
+            cause: cause.translate(),
             restore,
-            verification,
+            objects: found.objects,
+            bytes: found.bytes,
+            references: found.references,
+            uploads: found.uploads,
+            lost_uploads: found.lost_uploads,
+            deleted_references: found.deleted_references,
+            problems: found.problems.into_iter().map(finding).collect(),
         });
     }
-    let problems = Box::pin(beside_content(&services, trust)).await?;
-    let whole = problems.is_empty()
-        && registries
-            .iter()
-            .all(|registry| registry.cause.is_none() && registry.verification.problems.is_empty());
-    Ok(Json(View {
+    let problems = Box::pin(beside_content(&services, call.control.trust)).await?;
+    let is_whole =
+        |registry: &api::VerifiedRegistry| registry.cause.is_none() && registry.problems.is_empty();
+    Ok(api::Verification {
+        whole: problems.is_empty() && registries.iter().all(is_whole),
         registries,
         problems,
-        quarantine: quarantine::Summary::of(&services).await?,
-        whole,
-    }))
+        quarantine: quarantine::size(&services).await?,
+    })
 }
 
 /// Finds the problems outside the registries' content.
-async fn beside_content(services: &Services, trust: Trust) -> Result<Vec<Finding>, ControlError> {
-    let of_kind = |kind: Kind| move |what: String| Finding::Other { kind, what };
+async fn beside_content(services: &Services, trust: Trust) -> Answer<Vec<api::Finding>> {
+    let of_kind = |kind: FindingKind| move |what: String| api::Finding { kind, what };
     let mut findings = Vec::new();
     let metadata = services.store.check().await?;
-    findings.extend(metadata.into_iter().map(of_kind(Kind::Metadata)));
+    findings.extend(
+        metadata
+            .into_iter()
+            .map(of_kind(FindingKind::MetadataDamaged)),
+    );
     let objects = services.registries.verify_objects().await?;
     let registries = services.registries.clone();
     let uploads = tokio::task::spawn_blocking(move || registries.verify_uploads());
     let uploads = uploads.await.map_err(Error::from)??;
-    findings.extend(objects.into_iter().chain(uploads).map(Finding::Registry));
+    findings.extend(objects.into_iter().chain(uploads).map(finding));
     let custodies = services.custodian.verify().await.map_err(Error::from)?;
-    findings.extend(custodies.into_iter().map(of_kind(Kind::Custody)));
+    findings.extend(
+        custodies
+            .into_iter()
+            .map(of_kind(FindingKind::CustodyDamaged)),
+    );
     let private_keys = services.vault.verify_private_keys().await?;
-    findings.extend(private_keys.into_iter().map(of_kind(Kind::PrivateKey)));
+    findings.extend(
+        private_keys
+            .into_iter()
+            .map(of_kind(FindingKind::PrivateKeyDamaged)),
+    );
     let tls = tokio::task::spawn_blocking(move || trust.verify());
     let tls = tls.await.map_err(Error::from)?;
-    findings.extend(tls.into_iter().map(of_kind(Kind::TlsFile)));
+    findings.extend(tls.into_iter().map(of_kind(FindingKind::TlsFileDamaged)));
     Ok(findings)
+}
+
+fn finding(problem: Problem) -> api::Finding {
+    api::Finding {
+        kind: problem.kind.translate(),
+        what: problem.what,
+    }
 }

@@ -98,7 +98,7 @@ pub(super) fn create(scope: Scope) -> Result<Zeroizing<String>, TlsError> {
     ))
 }
 
-/// The common parameters of a root and its intermediate. `sealock trust` installs no root that says anything else.
+/// The common parameters of a root and its intermediate. The command line installs no root that says anything else.
 fn params(scope: Scope, name: &str, depth: u8, now: OffsetDateTime) -> CertificateParams {
     let mut params = CertificateParams::default();
     params.distinguished_name = DistinguishedName::new();

@@ -43,7 +43,7 @@ fn entry(error: &Error, names: &PublicName) -> String {
     let (status, code) = error.status_and_code();
     // The error's own message may name files of the data directory.
     let message = if let Some(fault) = error.fault() {
-        format!("{fault}; to see what to do, on its machine: sealock status")
+        format!("{fault}; the emulator's status says what to do")
     } else if status.is_server_error() && !matches!(error, Error::Damaged { .. }) {
         "the registry failed; the emulator's log says why".to_owned()
     } else {

@@ -6,11 +6,10 @@ use std::{
 use base64::{Engine as _, engine::general_purpose::URL_SAFE_NO_PAD};
 use clap::Args;
 use fs_err::{self as fs, os::unix::fs::OpenOptionsExt as _};
+use sealock_api::{BackUpKey, KeyBackup, RestoreKey};
 use sealock_core::VaultName;
-use serde::Deserialize;
-use serde_json::json;
 
-use super::{Key, KeyArgs};
+use super::{KeyArgs, followed};
 use crate::{client::Client, error::Error, output::Output, vault::DEFAULT_VAULT};
 
 /// Write a key with all its versions to a file that only this emulator can read
@@ -36,22 +35,19 @@ pub(crate) struct Restore {
     vault: VaultName,
 }
 
-#[derive(Deserialize)]
-struct Blob {
-    value: String,
-}
-
 impl Backup {
     /// The file is what `az keyvault key backup` writes: the blob itself, not the base64url of the API.
     pub(super) fn run(self, client: &Client, output: &mut Output) -> Result<(), Error> {
-        let answer = client.post(&format!("{}/backup", self.key.path()), None)?;
-        let Blob { value } = answer.parse()?;
+        let KeyArgs { vault, name: key } = self.key;
+        let back_up = BackUpKey { vault, key };
+        let answer = client.ask(&back_up)?;
+        let KeyBackup { value } = answer.parse()?;
         let blob = URL_SAFE_NO_PAD.decode(value);
         let blob = blob.map_err(|error| answer.unexpected(&error))?;
         write(&self.file, &blob).map_err(|error| Error::system(&error))?;
-        let KeyArgs { name, vault } = self.key;
+        let BackUpKey { vault, key } = back_up;
         output.done(format!(
-            "backed up {name} of vault {vault} to {}",
+            "backed up {key} of vault {vault} to {}",
             self.file.display()
         ))
     }
@@ -60,9 +56,12 @@ impl Backup {
 impl Restore {
     pub(super) fn run(self, client: &Client, output: &mut Output) -> Result<(), Error> {
         let blob = fs::read(&self.file).map_err(|error| Error::system(&error))?;
-        let body = json!({ "value": URL_SAFE_NO_PAD.encode(blob) });
-        let answer = client.post(&format!("vaults/{}/restore", self.vault), Some(&body))?;
-        output.show(&answer, |key: &Key| key.followed("restored", client))
+        let backup = KeyBackup {
+            value: URL_SAFE_NO_PAD.encode(blob),
+        };
+        let vault = self.vault;
+        let answer = client.ask_with(&RestoreKey { vault }, &backup)?;
+        output.show(&answer, |key| followed("restored", key, client))
     }
 }
 

@@ -2,7 +2,8 @@ use std::path::{Path, PathBuf};
 
 use clap::{Args, Subcommand};
 use fs_err as fs;
-use serde::Deserialize;
+use sealock_api::{RotationPolicy, SetRotationPolicy, ShowRotationPolicy, Trigger};
+use sealock_core::KeyName;
 use serde_json::Value;
 
 use super::KeyArgs;
@@ -38,91 +39,57 @@ pub(crate) struct Update {
     file: PathBuf,
 }
 
-#[derive(Deserialize)]
-#[serde(rename_all = "camelCase")]
-struct Policy {
-    lifetime_actions: Vec<LifetimeAction>,
-    attributes: Attributes,
-}
-
-#[derive(Deserialize)]
-struct LifetimeAction {
-    trigger: Trigger,
-    action: Action,
-}
-
-#[derive(Deserialize)]
-#[serde(rename_all = "camelCase")]
-enum Trigger {
-    TimeAfterCreate(String),
-    TimeBeforeExpiry(String),
-}
-
-#[derive(Deserialize)]
-struct Action {
-    #[serde(rename = "type")]
-    kind: String,
-}
-
-#[derive(Deserialize)]
-#[serde(rename_all = "camelCase")]
-struct Attributes {
-    expiry_time: Option<String>,
-}
-
 impl RotationPolicyCommand {
     pub(super) fn run(self, client: &Client, output: &mut Output) -> Result<(), Error> {
-        let (key, answer) = match self {
-            Self::Show { key } => {
-                let answer = client.get(&path(&key))?;
-                (key, answer)
+        let (name, answer) = match self {
+            Self::Show {
+                key: KeyArgs { vault, name },
+            } => {
+                let key = name.clone();
+                (name, client.ask(&ShowRotationPolicy { vault, key })?)
             }
-            Self::Update(Update { key, file }) => {
-                let answer = client.put(&path(&key), Some(&read(&file)?))?;
-                (key, answer)
+            Self::Update(Update {
+                key: KeyArgs { vault, name },
+                file,
+            }) => {
+                let key = name.clone();
+                let set = SetRotationPolicy { vault, key };
+                (name, client.ask_with(&set, &read(&file)?)?)
             }
         };
-        output.show(&answer, |policy: &Policy| policy.render(&key))
+        output.show(&answer, |policy| render(&name, policy))
     }
 }
 
-fn path(key: &KeyArgs) -> String {
-    format!("{}/rotation-policy", key.path())
-}
-
-fn read(file: &Path) -> Result<Value, Error> {
+fn read(file: &Path) -> Result<RotationPolicy, Error> {
     let text = fs::read_to_string(file).map_err(|error| Error::system(&error))?;
-    serde_json::from_str(&text).map_err(|error| Error::Failed {
-        message: format!("{} is not JSON: {error}", file.display()),
+    let failed = |what: &str, error: serde_json::Error| Error::Failed {
+        message: format!("{} is not {what}: {error}", file.display()),
         hint: Some("see an example with: sealock key rotation-policy update --help".to_owned()),
-    })
+    };
+    let json: Value = serde_json::from_str(&text).map_err(|error| failed("JSON", error))?;
+    serde_json::from_value(json).map_err(|error| failed("a rotation policy", error))
 }
 
-impl Policy {
-    fn render(&self, key: &KeyArgs) -> String {
-        let expiry = self.attributes.expiry_time.clone();
-        let actions = self.lifetime_actions.iter();
-        let actions = actions
-            .map(|LifetimeAction { trigger, action }| (action.kind.as_str(), trigger.sentence()));
-        let expiry = [(
-            "new versions expire",
-            expiry.map_or_else(
-                || "never".to_owned(),
-                |period| format!("{period} after creation"),
-            ),
-        )];
-        record(
-            format!("{TITLE}{}{TITLE:#}", key.name),
-            actions.chain(expiry),
-        )
-    }
+fn render(key: &KeyName, policy: &RotationPolicy) -> String {
+    let attributes = policy.attributes.as_ref();
+    let expiry = attributes.and_then(|attributes| attributes.expiry_time.as_ref());
+    let actions = policy.lifetime_actions.iter().flatten();
+    let actions = actions.map(|action| (action.action.kind.as_str(), time(&action.trigger)));
+    let expiry = [(
+        "new versions expire",
+        expiry.map_or_else(
+            || "never".to_owned(),
+            |period| format!("{period} after creation"),
+        ),
+    )];
+    record(format!("{TITLE}{key}{TITLE:#}"), actions.chain(expiry))
 }
 
-impl Trigger {
-    fn sentence(&self) -> String {
-        match self {
-            Self::TimeAfterCreate(period) => format!("{period} after creation"),
-            Self::TimeBeforeExpiry(period) => format!("{period} before expiry"),
-        }
+fn time(trigger: &Trigger) -> String {
+    match (&trigger.time_after_create, &trigger.time_before_expiry) {
+        (Some(period), _) => format!("{period} after creation"),
+        (None, Some(period)) => format!("{period} before expiry"),
+        (None, None) => "never".to_owned(),
     }
 }

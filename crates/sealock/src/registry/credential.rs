@@ -1,9 +1,14 @@
-use clap::{Subcommand, ValueEnum};
+use std::fmt::Display;
+
+use clap::Subcommand;
+use sealock_api::{
+    AdminCredentials, AdminPasswordName, RegenerateCredential, Secret, ShowCredentials,
+};
 use sealock_core::RegistryName;
-use serde::Deserialize;
 
 use super::DEFAULT_REGISTRY;
 use crate::{
+    cli::word,
     client::Client,
     error::Error,
     output::{Output, table},
@@ -27,63 +32,35 @@ pub(crate) enum CredentialCommand {
         #[arg(default_value = DEFAULT_REGISTRY)]
         name: RegistryName,
         /// Which
-        #[arg(long)]
-        password_name: AdminPassword,
+        #[arg(long, ignore_case = true, value_parser = word::<AdminPasswordName>(AdminPasswordName::WORDS))]
+        password_name: AdminPasswordName,
     },
-}
-
-#[derive(Clone, Copy, Debug, ValueEnum)]
-pub(crate) enum AdminPassword {
-    Password,
-    Password2,
-}
-
-#[derive(Debug, Deserialize)]
-struct Credentials {
-    username: String,
-    passwords: Vec<Password>,
-}
-
-#[derive(Debug, Deserialize)]
-pub(super) struct Password {
-    pub(super) name: String,
-    pub(super) value: String,
 }
 
 impl CredentialCommand {
     pub(crate) fn run(self, client: &Client, output: &mut Output) -> Result<(), Error> {
         let answer = match self {
-            Self::Show { name } => client.get(&format!("registries/{name}/credentials"))?,
+            Self::Show { name: registry } => client.ask(&ShowCredentials { registry })?,
             Self::Renew {
-                name,
-                password_name,
-            } => {
-                let password = match password_name {
-                    AdminPassword::Password => "password",
-                    AdminPassword::Password2 => "password2",
-                };
-                let path = format!("registries/{name}/credentials/{password}/regenerate");
-                client.post(&path, None)?
-            }
+                name: registry,
+                password_name: password,
+            } => client.ask(&RegenerateCredential { registry, password })?,
         };
-        output.show(&answer, Credentials::render)
-    }
-}
-
-impl Credentials {
-    fn render(&self) -> String {
-        passwords(&self.username, &self.passwords)
+        output.show(&answer, |credentials: &AdminCredentials| {
+            let made = credentials.passwords.iter();
+            let made = made.map(|password| (password.name, &password.value));
+            passwords(credentials.username.as_str(), made)
+        })
     }
 }
 
 /// A user's passwords, for people to copy.
-pub(super) fn passwords(username: &str, passwords: &[Password]) -> String {
-    let rows = passwords.iter().map(|password| {
-        [
-            username.to_owned(),
-            password.name.clone(),
-            password.value.clone(),
-        ]
-    });
+pub(super) fn passwords<'a>(
+    username: &str,
+    passwords: impl IntoIterator<Item = (impl Display, &'a Secret)>,
+) -> String {
+    let rows = passwords
+        .into_iter()
+        .map(|(name, value)| [username.to_owned(), name.to_string(), value.0.to_string()]);
     table(["USERNAME", "PASSWORD NAME", "PASSWORD"], rows)
 }

@@ -1,6 +1,6 @@
 use clap::Args;
+use sealock_api::{CollectGarbage, Garbage, ShowGarbage, Usage};
 use sealock_core::RegistryName;
-use serde::Deserialize;
 
 use super::DEFAULT_REGISTRY;
 use crate::{
@@ -30,46 +30,25 @@ pub(crate) struct ShowUsage {
     name: RegistryName,
 }
 
-#[derive(Debug, Deserialize)]
-struct Collection {
-    blobs: Vec<Garbage>,
-    freed_bytes: u64,
-}
-
-#[derive(Debug, Deserialize)]
-struct Garbage {
-    repository: String,
-    digest: String,
-    size: u64,
-}
-
-#[derive(Debug, Deserialize)]
-struct Usage {
-    bytes: u64,
-    objects: u64,
-    repositories: u64,
-}
-
 impl Gc {
     pub(super) fn run(self, client: &Client, output: &mut Output) -> Result<(), Error> {
         if self.orphans {
             return quarantine::remove(client, output, self.dry_run);
         }
-        let path = format!("registries/{}/garbage", self.name);
+        let registry = self.name;
         let answer = if self.dry_run {
-            client.get(&path)?
+            client.ask(&ShowGarbage { registry })?
         } else {
-            client.delete(&path)?
+            client.ask(&CollectGarbage { registry })?
         };
-        output.show(&answer, |collection: &Collection| {
-            collection.render(self.dry_run)
-        })
+        output.show(&answer, |garbage| render(garbage, self.dry_run))
     }
 }
 
 impl ShowUsage {
     pub(super) fn run(self, client: &Client, output: &mut Output) -> Result<(), Error> {
-        let answer = client.get(&format!("registries/{}/usage", self.name))?;
+        let registry = self.name;
+        let answer = client.ask(&sealock_api::ShowUsage { registry })?;
         output.show(&answer, |usage: &Usage| {
             format!(
                 "{} bytes in {} blobs and manifests of {} repositories",
@@ -79,24 +58,22 @@ impl ShowUsage {
     }
 }
 
-impl Collection {
-    fn render(&self, dry_run: bool) -> String {
-        let (count, freed) = (self.blobs.len(), self.freed_bytes);
-        let sum = match (count, dry_run) {
-            (0, _) => {
-                return "nothing to collect: each blob is referred to or was asked for lately"
-                    .to_owned();
-            }
-            (_, true) => format!("{count} blobs would go, and free {freed} bytes"),
-            (_, false) => format!("{count} blobs went, and freed {freed} bytes"),
-        };
-        let rows = self.blobs.iter().map(|blob| {
-            [
-                blob.repository.clone(),
-                blob.digest.clone(),
-                blob.size.to_string(),
-            ]
-        });
-        format!("{}\n{sum}", table(["REPOSITORY", "BLOB", "BYTES"], rows))
-    }
+fn render(garbage: &Garbage, dry_run: bool) -> String {
+    let (count, freed) = (garbage.blobs.len(), garbage.freed_bytes);
+    let sum = match (count, dry_run) {
+        (0, _) => {
+            return "nothing to collect: each blob is referred to or was asked for lately"
+                .to_owned();
+        }
+        (_, true) => format!("{count} blobs would go, and free {freed} bytes"),
+        (_, false) => format!("{count} blobs went, and freed {freed} bytes"),
+    };
+    let rows = garbage.blobs.iter().map(|blob| {
+        [
+            blob.repository.clone(),
+            blob.digest.to_string(),
+            blob.size.to_string(),
+        ]
+    });
+    format!("{}\n{sum}", table(["REPOSITORY", "BLOB", "BYTES"], rows))
 }

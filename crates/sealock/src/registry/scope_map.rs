@@ -1,7 +1,8 @@
 use clap::{Args, Subcommand};
+use sealock_api::{
+    DeleteScopeMap, ListScopeMaps, PutScopeMap, ScopeMap, ScopeMapChange, ScopeMaps, ShowScopeMap,
+};
 use sealock_core::{RegistryName, ScopeMapName};
-use serde::Deserialize;
-use serde_json::json;
 
 use super::DEFAULT_REGISTRY;
 use crate::{
@@ -54,19 +55,6 @@ pub(crate) struct Create {
     description: Option<String>,
 }
 
-#[derive(Debug, Deserialize)]
-struct ScopeMaps {
-    scope_maps: Vec<ScopeMap>,
-}
-
-#[derive(Debug, Deserialize)]
-pub(crate) struct ScopeMap {
-    name: String,
-    description: Option<String>,
-    actions: Vec<String>,
-    created: Option<String>,
-}
-
 /// The actions that the values of `--repository` stand for: each repository is followed by its own.
 pub(super) fn actions(values: &[String]) -> Vec<String> {
     let mut repository = None;
@@ -87,26 +75,33 @@ fn is_action(value: &str) -> bool {
     value.starts_with("content/") || value.starts_with("metadata/")
 }
 
-impl Named {
-    fn path(&self) -> String {
-        format!("registries/{}/scope-maps/{}", self.registry, self.name)
-    }
-}
-
 impl ScopeMapCommand {
     pub(crate) fn run(self, client: &Client, output: &mut Output) -> Result<(), Error> {
         match self {
             Self::List { registry } => {
-                let answer = client.get(&format!("registries/{registry}/scope-maps"))?;
-                output.show(&answer, ScopeMaps::render)
+                let answer = client.ask(&ListScopeMaps { registry })?;
+                output.show(&answer, list)
             }
-            Self::Show(named) => output.show(&client.get(&named.path())?, ScopeMap::render),
+            Self::Show(Named {
+                name: scope_map,
+                registry,
+            }) => {
+                let show = ShowScopeMap {
+                    registry,
+                    scope_map,
+                };
+                output.show(&client.ask(&show)?, render)
+            }
             Self::Create(create) => {
-                let body = json!({
-                    "description": create.description,
-                    "actions": actions(&create.repository),
-                });
-                let answer = client.put(&create.named.path(), Some(&body))?;
+                let put = PutScopeMap {
+                    registry: create.named.registry,
+                    scope_map: create.named.name,
+                };
+                let change = ScopeMapChange {
+                    description: create.description,
+                    actions: actions(&create.repository),
+                };
+                let answer = client.ask_with(&put, &change)?;
                 output.show(&answer, |scope_map: &ScopeMap| {
                     let done = if answer.created() {
                         "created"
@@ -116,34 +111,43 @@ impl ScopeMapCommand {
                     format!("{done} scope map {}", scope_map.name)
                 })
             }
-            Self::Delete(named) => {
-                client.delete(&named.path())?;
-                output.done(format_args!("deleted scope map {}", named.name))
+            Self::Delete(Named { name, registry }) => {
+                client.ask(&DeleteScopeMap {
+                    registry,
+                    scope_map: name.clone(),
+                })?;
+                output.done(format_args!("deleted scope map {name}"))
             }
         }
     }
 }
 
-impl ScopeMaps {
-    fn render(&self) -> String {
-        let rows = self.scope_maps.iter().map(|scope_map| {
-            let description = scope_map.description.clone();
-            [
-                scope_map.name.clone(),
-                scope_map.actions.join(" "),
-                description.unwrap_or_default(),
-            ]
-        });
-        table(["NAME", "ACTIONS", "DESCRIPTION"], rows)
-    }
+fn list(list: &ScopeMaps) -> String {
+    let rows = list.scope_maps.iter().map(|scope_map| {
+        let description = scope_map.description.clone();
+        [
+            scope_map.name.to_string(),
+            scope_map.actions.join(" "),
+            description.unwrap_or_default(),
+        ]
+    });
+    table(["NAME", "ACTIONS", "DESCRIPTION"], rows)
 }
 
-impl ScopeMap {
-    fn render(&self) -> String {
-        let mut fields = Vec::new();
-        fields.extend(self.description.clone().map(|text| ("description", text)));
-        fields.extend(self.actions.iter().map(|action| ("action", action.clone())));
-        fields.extend(self.created.clone().map(|created| ("created", created)));
-        record(format!("{TITLE}{}{TITLE:#}", self.name), fields)
-    }
+fn render(scope_map: &ScopeMap) -> String {
+    let mut fields = Vec::new();
+    fields.extend(
+        scope_map
+            .description
+            .clone()
+            .map(|text| ("description", text)),
+    );
+    let actions = scope_map.actions.iter();
+    fields.extend(actions.map(|action| ("action", action.clone())));
+    fields.extend(
+        scope_map
+            .created
+            .map(|created| ("created", created.to_string())),
+    );
+    record(format!("{TITLE}{}{TITLE:#}", scope_map.name), fields)
 }

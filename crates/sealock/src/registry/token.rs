@@ -1,15 +1,15 @@
 use clap::{Args, Subcommand, ValueEnum};
-use sealock_core::{RegistryName, ScopeMapName, TokenName};
-use serde::Deserialize;
+use sealock_api::{
+    DeleteToken, GeneratePassword, ListTokens, NewPassword, PasswordLife, PutScopeMap, PutToken,
+    ScopeMapChange, ShowToken, Token, TokenChange, TokenPasswordName, Tokens,
+};
+use sealock_core::{InvalidName, RegistryName, ScopeMapName, TokenName};
 use serde_json::json;
 
-use super::{
-    DEFAULT_REGISTRY,
-    credential::{Password, passwords},
-    scope_map,
-};
+use super::{DEFAULT_REGISTRY, credential::passwords, scope_map};
 use crate::{
-    client::Client,
+    cli::word,
+    client::{Answer, Client},
     error::Error,
     output::{Output, TITLE, record, table},
 };
@@ -93,60 +93,45 @@ pub(crate) struct Renew {
     #[command(flatten)]
     named: Named,
     /// Which
-    #[arg(long)]
-    password_name: PasswordName,
+    #[arg(long, ignore_case = true, value_parser = word::<TokenPasswordName>(TokenPasswordName::WORDS))]
+    password_name: TokenPasswordName,
     /// Days until it expires; it never does, if none are given
     #[arg(long)]
     days: Option<u32>,
 }
 
-#[derive(Clone, Copy, Debug, ValueEnum)]
-enum PasswordName {
-    Password1,
-    Password2,
-}
-
-#[derive(Debug, Deserialize)]
-struct Tokens {
-    tokens: Vec<Token>,
-}
-
-#[derive(Debug, Deserialize)]
-struct Token {
-    name: String,
-    scope_map: String,
-    enabled: bool,
-    passwords: Vec<TokenPassword>,
-    created: String,
-}
-
-#[derive(Debug, Deserialize)]
-struct TokenPassword {
-    name: String,
-    expires: Option<String>,
-}
-
 impl Named {
-    fn path(&self) -> String {
-        format!("registries/{}/tokens/{}", self.registry, self.name)
+    fn find(&self, client: &Client) -> Result<Answer<Token>, Error> {
+        client.ask(&ShowToken {
+            registry: self.registry.clone(),
+            token: self.name.clone(),
+        })
+    }
+
+    fn put(&self, change: &TokenChange, client: &Client) -> Result<Answer<Token>, Error> {
+        let put = PutToken {
+            registry: self.registry.clone(),
+            token: self.name.clone(),
+        };
+        client.ask_with(&put, change)
     }
 
     fn generate(
         &self,
-        name: PasswordName,
+        password: TokenPasswordName,
         days: Option<u32>,
         client: &Client,
-    ) -> Result<Password, Error> {
-        let name = match name {
-            PasswordName::Password1 => "password1",
-            PasswordName::Password2 => "password2",
+    ) -> Result<NewPassword, Error> {
+        let generate = GeneratePassword {
+            registry: self.registry.clone(),
+            token: self.name.clone(),
+            password,
         };
-        let path = format!("{}/passwords/{name}", self.path());
-        client.post(&path, Some(&json!({ "days": days })))?.parse()
+        client.ask_with(&generate, &PasswordLife { days })?.parse()
     }
 
     /// Passwords, which are shown this once.
-    fn show(&self, made: &[Password], output: &mut Output) -> Result<(), Error> {
+    fn show(&self, made: &[NewPassword], output: &mut Output) -> Result<(), Error> {
         if output.is_json() {
             let made = made
                 .iter()
@@ -154,6 +139,7 @@ impl Named {
             let made: Vec<_> = made.collect();
             return output.line(json!({ "username": self.name.as_str(), "passwords": made }));
         }
+        let made = made.iter().map(|password| (password.name, &password.value));
         output.line(passwords(self.name.as_str(), made))?;
         output.line("Keep them: they are not shown again.")
     }
@@ -162,11 +148,8 @@ impl Named {
 impl TokenCommand {
     pub(crate) fn run(self, client: &Client, output: &mut Output) -> Result<(), Error> {
         match self {
-            Self::List { registry } => {
-                let answer = client.get(&format!("registries/{registry}/tokens"))?;
-                output.show(&answer, Tokens::render)
-            }
-            Self::Show(named) => output.show(&client.get(&named.path())?, Token::render),
+            Self::List { registry } => output.show(&client.ask(&ListTokens { registry })?, list),
+            Self::Show(named) => output.show(&named.find(client)?, render),
             Self::Create(create) => create.run(client, output),
             Self::Update(update) => update.run(client, output),
             Self::Renew(renew) => {
@@ -175,9 +158,12 @@ impl TokenCommand {
                     .generate(renew.password_name, renew.days, client)?;
                 renew.named.show(&[made], output)
             }
-            Self::Delete(named) => {
-                client.delete(&named.path())?;
-                output.done(format_args!("deleted token {}", named.name))
+            Self::Delete(Named { name, registry }) => {
+                client.ask(&DeleteToken {
+                    registry,
+                    token: name.clone(),
+                })?;
+                output.done(format_args!("deleted token {name}"))
             }
         }
     }
@@ -186,77 +172,92 @@ impl TokenCommand {
 impl Create {
     fn run(self, client: &Client, output: &mut Output) -> Result<(), Error> {
         let scope_map = match self.scope_map {
-            Some(scope_map) => scope_map.to_string(),
-            None => {
-                let name = format!("{}-scope-map", self.named.name);
-                let path = format!("registries/{}/scope-maps/{name}", self.named.registry);
-                let actions = scope_map::actions(&self.repository);
-                client.put(&path, Some(&json!({ "actions": actions })))?;
-                name
-            }
+            Some(scope_map) => scope_map,
+            None => own_scope_map(&self.named, &self.repository, client)?,
         };
-        let body = json!({ "scope_map": scope_map });
-        let answer = client.put(&self.named.path(), Some(&body))?;
-        if !answer.created() {
+        let change = TokenChange {
+            scope_map: Some(scope_map.clone()),
+            enabled: None,
+        };
+        if !self.named.put(&change, client)?.created() {
             return output.done(format_args!(
                 "token {} has the scope map {scope_map} now, and keeps its passwords",
                 self.named.name
             ));
         }
-        let made = [PasswordName::Password1, PasswordName::Password2]
+        let made = [TokenPasswordName::First, TokenPasswordName::Second]
             .map(|name| self.named.generate(name, self.days, client));
-        let made: Vec<Password> = made.into_iter().collect::<Result<_, _>>()?;
+        let made: Vec<NewPassword> = made.into_iter().collect::<Result<_, _>>()?;
         self.named.show(&made, output)
     }
+}
+
+/// Makes a scope map of a token's own.
+fn own_scope_map(
+    token: &Named,
+    repositories: &[String],
+    client: &Client,
+) -> Result<ScopeMapName, Error> {
+    let name = format!("{}-scope-map", token.name).parse();
+    let scope_map: ScopeMapName = name.map_err(|error: InvalidName| Error::Failed {
+        message: error.to_string(),
+        hint: None,
+    })?;
+    let put = PutScopeMap {
+        registry: token.registry.clone(),
+        scope_map: scope_map.clone(),
+    };
+    let change = ScopeMapChange {
+        description: None,
+        actions: scope_map::actions(repositories),
+    };
+    client.ask_with(&put, &change)?;
+    Ok(scope_map)
 }
 
 impl Update {
     fn run(self, client: &Client, output: &mut Output) -> Result<(), Error> {
         // A token that is not there is not made by it.
-        client.get(&self.named.path())?;
-        let enabled = self.status.map(|status| matches!(status, Status::Enabled));
-        let body = json!({ "enabled": enabled, "scope_map": self.scope_map });
-        let answer = client.put(&self.named.path(), Some(&body))?;
-        output.show(&answer, Token::render)
+        self.named.find(client)?;
+        let change = TokenChange {
+            scope_map: self.scope_map,
+            enabled: self.status.map(|status| matches!(status, Status::Enabled)),
+        };
+        output.show(&self.named.put(&change, client)?, render)
     }
 }
 
-impl Tokens {
-    fn render(&self) -> String {
-        let rows = self.tokens.iter().map(|token| {
-            let (name, scope_map) = (token.name.clone(), token.scope_map.clone());
-            [
-                name,
-                token.status().to_owned(),
-                scope_map,
-                token.passwords(),
-            ]
-        });
-        table(["NAME", "STATUS", "SCOPE MAP", "PASSWORDS"], rows)
-    }
+fn list(list: &Tokens) -> String {
+    let rows = list.tokens.iter().map(|token| {
+        [
+            token.name.to_string(),
+            status(token).to_owned(),
+            token.scope_map.to_string(),
+            password_names(token),
+        ]
+    });
+    table(["NAME", "STATUS", "SCOPE MAP", "PASSWORDS"], rows)
 }
 
-impl Token {
-    fn status(&self) -> &'static str {
-        if self.enabled { "enabled" } else { "disabled" }
-    }
+fn status(token: &Token) -> &'static str {
+    if token.enabled { "enabled" } else { "disabled" }
+}
 
-    fn passwords(&self) -> String {
-        let passwords = self.passwords.iter().map(|password| {
-            let expires = password.expires.as_deref();
-            let expires = expires.map_or_else(String::new, |time| format!(" until {time}"));
-            format!("{}{expires}", password.name)
-        });
-        passwords.collect::<Vec<_>>().join(", ")
-    }
+fn password_names(token: &Token) -> String {
+    let passwords = token.passwords.iter().map(|password| {
+        let expires = password.expires;
+        let expires = expires.map_or_else(String::new, |time| format!(" until {time}"));
+        format!("{}{expires}", password.name)
+    });
+    passwords.collect::<Vec<_>>().join(", ")
+}
 
-    fn render(&self) -> String {
-        let fields = vec![
-            ("status", self.status().to_owned()),
-            ("scope map", self.scope_map.clone()),
-            ("passwords", self.passwords()),
-            ("created", self.created.clone()),
-        ];
-        record(format!("{TITLE}{}{TITLE:#}", self.name), fields)
-    }
+fn render(token: &Token) -> String {
+    let fields = vec![
+        ("status", status(token).to_owned()),
+        ("scope map", token.scope_map.to_string()),
+        ("passwords", password_names(token)),
+        ("created", token.created.to_string()),
+    ];
+    record(format!("{TITLE}{}{TITLE:#}", token.name), fields)
 }

@@ -9,7 +9,7 @@ use serde::Deserialize;
 use serde_json::json;
 
 use super::{
-    Answer, Call, NewVersion,
+    Answer, Call,
     bundle::{self, AttributesChangeBody, BundleBody, ItemBody},
     release_policy::ReleasePolicyChangeBody,
 };
@@ -79,7 +79,7 @@ pub(super) async fn create(mut call: Call<'_>, key: KeyName) -> Answer {
         .vaults
         .create_key(&call.requester, vault, &key, asked)
         .await?;
-    Ok(new_version(&call, &created))
+    Ok(current(&call, &created))
 }
 
 /// The operations of a key. The API of 2026 has some that the emulator does not support.
@@ -125,7 +125,7 @@ pub(super) async fn import(mut call: Call<'_>, key: KeyName) -> Answer {
         .vaults
         .import_key(&call.requester, vault, &key, imported)
         .await?;
-    Ok(new_version(&call, &imported))
+    Ok(current(&call, &imported))
 }
 
 pub(super) async fn get(call: Call<'_>, key: KeyName, version: Option<KeyVersion>) -> Answer {
@@ -194,21 +194,18 @@ pub(super) async fn restore(mut call: Call<'_>) -> Answer {
         .vaults
         .restore_key(&call.requester, vault, backup)
         .await?;
-    Ok(new_version(&call, &restored))
+    Ok(current(&call, &restored))
 }
 
 pub(super) async fn rotate(call: Call<'_>, key: KeyName) -> Answer {
     let vault = &call.door.vault;
     let rotated = call.vaults.rotate_key(&call.requester, vault, &key).await?;
-    Ok(new_version(&call, &rotated))
+    Ok(current(&call, &rotated))
 }
 
-/// A key that has a new current version.
-fn new_version(call: &Call<'_>, key: &Key) -> Response {
-    let mut response = Json(BundleBody::of(call.names, &key.current)).into_response();
-    let kid = key.current.kid.clone();
-    response.extensions_mut().insert(NewVersion(kid));
-    response
+/// The current version of a key.
+fn current(call: &Call<'_>, key: &Key) -> Response {
+    Json(BundleBody::of(call.names, &key.current)).into_response()
 }
 
 pub(super) fn identifier(

@@ -41,13 +41,7 @@ async fn a_disabled_version_is_shown_but_neither_wraps_nor_unwraps() {
         error.to_string(),
         "Operation unwrapKey is not allowed on a disabled key."
     );
-    assert_eq!(
-        error.hint().unwrap(),
-        format!(
-            "enable it with: sealock key enable k1 --vault kv1 --version {}",
-            kid.version
-        )
-    );
+    assert!(matches!(error, Error::KeyDisabled { kid: disabled, .. } if disabled == kid));
     let facts = world.vaults.get_key(&world.caller, &kid.identifier()).await;
     assert!(!facts.unwrap().attributes.enabled);
 
@@ -72,10 +66,6 @@ async fn a_deleted_key_is_gone_until_it_is_recovered() {
     let error = refused(world.unwrap(&kid, &wrapped).await);
     assert!(matches!(error, Error::KeyDeleted { .. }));
     assert_eq!((error.status(), error.code()), (404, "KeyNotFound"));
-    assert_eq!(
-        error.hint().unwrap(),
-        "recover it with: sealock key recover k1 --vault kv1"
-    );
     assert_eq!(wire(world.wrap(&kid).await), (404, "KeyNotFound", None));
     let got = vaults.get_key(&world.caller, &kid.identifier()).await;
     assert_eq!(wire(got), (404, "KeyNotFound", None));

@@ -28,17 +28,8 @@ async fn a_deleted_vault_keeps_its_name_and_its_keys_to_itself() {
     assert_eq!(vaults.vaults(&operator()).await.unwrap(), [deleted]);
     let error = refused(world.unwrap(&kid, &wrapped).await);
     assert!(matches!(error, Error::VaultDeleted { .. }));
-    assert_eq!(
-        error.hint().unwrap(),
-        "recover it with: sealock vault recover kv1"
-    );
     let error = refused(create().await);
     assert!(matches!(error, Error::VaultNameHeld { .. }));
-    let hint = error.hint().unwrap();
-    assert!(
-        hint.contains("vault recover kv1") && hint.contains("vault purge kv1"),
-        "{hint}"
-    );
     assert_eq!(
         wire(vaults.keys(&operator(), vault).await),
         (404, "VaultNotFound", None)

@@ -1,15 +1,11 @@
 use std::io::Write as _;
 
 use anstyle::{AnsiColor, Style};
-use sealock_cmk::Standing;
-use sealock_vault::PendingPurge;
+use jiff::SignedDuration;
+use sealock_api::{Encryption, Gate, PendingPurge, Registry, Storage};
+use sealock_emulator::{Auth, Ready};
 
-use crate::{
-    Auth,
-    services::Services,
-    storage::{self, Relief, Storage},
-    tls::Trust,
-};
+use crate::commands::Commands;
 
 const NAME: Style = Style::new().bold();
 const WARNING: Style = AnsiColor::Yellow.on_default().bold();
@@ -22,39 +18,34 @@ const DEFAULT_PORT: u16 = 5000;
 const PURGES_NAMED: usize = 8;
 
 /// Tells a person where everything is and what to try.
-pub(crate) async fn print(
-    services: &Services,
-    storage: &Storage,
-    port: u16,
-    data_dir: &str,
-    trust: &Trust,
-    auth: Auth,
-) {
-    let registry = &services.default_registry;
-    let (key, encrypted) = match services.registries.get(registry).await {
-        Ok(registry) if registry.record.encrypted => (key(services, &registry).await, true),
-        Ok(_) => (
-            "none: this registry has no customer-managed key".to_owned(),
-            false,
-        ),
-        Err(error) => (error.to_string(), false),
-    };
+pub(crate) fn print(ready: &Ready) {
+    // With standard output closed there is nobody to tell.
+    let mut out = anstream::stdout().lock();
+    let _ = writeln!(out, "{}", render(ready));
+    let _ = out.flush();
+}
+
+fn render(ready: &Ready) -> String {
+    let port = ready.address.port();
     let at = format!("localhost:{port}");
-    let sealock = std::env::args()
-        .next()
-        .unwrap_or_else(|| "sealock".to_owned());
-    let emulator = match port {
-        DEFAULT_PORT => String::new(),
-        _ => format!(" --emulator http://{at}"),
+    let program = std::env::args().next();
+    let mut commands = program.map_or_else(Commands::default, Commands::of_program);
+    if port != DEFAULT_PORT {
+        commands = commands.for_emulator(&format!("http://{at}"));
+    }
+    let (key, is_encrypted) = match &ready.registry {
+        Ok(registry) => key(registry),
+        Err(problem) => (problem.detail.clone(), false),
     };
-    let command = |words: &str| format!("{sealock} {words}{emulator}");
-    let commands = match auth {
+    let tries = match ready.auth {
         // There is nothing yet to log in with.
-        Auth::Enforced => ["status", "key show", "audit"].map(command).to_vec(),
+        Auth::Enforced => ["status", "key show", "audit"]
+            .map(|words| commands.command(words))
+            .to_vec(),
         Auth::Friendly => vec![
             format!("docker tag busybox {at}/hello:v1    # or any other image that you have"),
             format!("docker push {at}/hello:v1"),
-            command(if encrypted {
+            commands.command(if is_encrypted {
                 "key disable"
             } else {
                 "inspect hello:v1"
@@ -62,86 +53,89 @@ pub(crate) async fn print(
             format!("docker pull {at}/hello:v1"),
         ],
     };
-    let ca = match &trust.files {
-        Some(files) => files.ca.display().to_string(),
-        None => format!("http://{at}/_sealock/v1/ca.pem"),
-    };
-
-    let purges = match services.vault.pending_purges().await {
-        Ok(purges) => pending(&purges, &command("status")),
-        Err(error) => format!("{WARNING}What is to be purged is unknown{WARNING:#}: {error}\n"),
-    };
-
-    let reliefs = if storage.is_full {
-        storage::reliefs(services).await
-    } else {
-        Vec::new()
-    };
-    let wrong = wrong(storage, &reliefs);
-
-    let mut out = anstream::stdout().lock();
-    let commands: Vec<_> = commands
+    let tries: Vec<_> = tries
         .iter()
         .map(|command| format!("  {COMMAND}{command}{COMMAND:#}"))
         .collect();
-    // With standard output closed there is nobody to tell.
-    let _ = writeln!(
-        out,
+    let purges = match &ready.pending_purges {
+        Ok(purges) => pending(purges, &commands.command("status")),
+        Err(problem) => {
+            let why = &problem.detail;
+            format!("{WARNING}What is to be purged is unknown{WARNING:#}: {why}\n")
+        }
+    };
+    format!(
         "{NAME}sealock{NAME:#} {version}
   registry  http://{at}   ({registry})
   TLS       https://{at}, with the CA {ca}
             {fingerprint}
-  control   http://{at}/_sealock/v1
+  control   http://{at}{control}
   key       {key}
   data      {data_dir}
 {purges}{wrong}
 Try, in another terminal:
-{commands}
+{tries}
 
 For a client that does not trust the CA:
   {COMMAND}{trust}{COMMAND:#}
 For one that does not find {registry}.azurecr.localhost:
   {COMMAND}{hosts}{COMMAND:#}
 ",
-        commands = commands.join("\n"),
-        fingerprint = trust.ca_fingerprint,
-        trust = command("trust"),
-        hosts = command("hosts"),
         version = env!("CARGO_PKG_VERSION"),
-    );
-    let _ = out.flush();
+        registry = ready.default_registry,
+        control = sealock_api::BASE,
+        ca = match &ready.ca_file {
+            Some(file) => file.display().to_string(),
+            None => format!("http://{at}{}/ca.pem", sealock_api::BASE),
+        },
+        fingerprint = ready.ca_fingerprint,
+        data_dir = match &ready.data_dir {
+            Some(dir) => dir.display().to_string(),
+            None => "in memory, gone with this process".to_owned(),
+        },
+        wrong = wrong(&ready.storage, &commands),
+        tries = tries.join("\n"),
+        trust = commands.command("trust"),
+        hosts = commands.command("hosts"),
+    )
 }
 
-async fn key(services: &Services, registry: &sealock_registry::Registry) -> String {
-    match services.custodian.status(registry.record.id).await {
-        Ok((status, standing)) => {
-            let kid = services.names.key_uri(&status.kid.identifier());
-            match standing {
-                Standing::Available => kid,
-                Standing::Revoked(revocation) => format!("{kid} (revoked: {})", revocation.cause),
-                Standing::Unknown(error) => format!("{kid} (unknown: {error})"),
-            }
-        }
-        Err(error) => format!("unknown: {error}"),
-    }
+/// Shows the key version that encrypts the registry, and whether there is one.
+fn key(registry: &Registry) -> (String, bool) {
+    let Encryption::Enabled {
+        versioned_key_identifier: kid,
+        ..
+    } = &registry.encryption
+    else {
+        let none = "none: this registry has no customer-managed key".to_owned();
+        return (none, false);
+    };
+    let shown = match &registry.gate {
+        Gate::Available => kid.clone(),
+        Gate::Revoked { cause, .. } => format!("{kid} (revoked: {cause})"),
+        Gate::Unknown { message } => format!("{kid} (unknown: {message})"),
+    };
+    (shown, true)
 }
 
 /// Describes the problems of the disk and the ways to free room.
-fn wrong(storage: &Storage, reliefs: &[Relief]) -> String {
+fn wrong(storage: &Storage, commands: &Commands) -> String {
     if storage.problems.is_empty() {
         return String::new();
     }
     let mut lines = Vec::new();
     for problem in &storage.problems {
         lines.push(format!("\n{WARNING}{}{WARNING:#}", problem.what));
-        lines.push(format!("  {}", problem.remedy));
+        lines.push(format!("  {}", commands.remedy(problem)));
     }
-    for relief in reliefs {
+    for relief in &storage.reliefs {
         let (what, bytes) = (&relief.what, relief.bytes);
-        lines.push(match &relief.command {
-            Some(command) => format!("  {bytes} bytes: {what}: {COMMAND}{command}{COMMAND:#}"),
-            None => format!("  {bytes} bytes: {what}"),
-        });
+        lines.push(
+            match relief.hint.as_ref().and_then(|hint| commands.of(hint)) {
+                Some(command) => format!("  {bytes} bytes: {what}: {COMMAND}{command}{COMMAND:#}"),
+                None => format!("  {bytes} bytes: {what}"),
+            },
+        );
     }
     lines.push(String::new());
     lines.join("\n")
@@ -149,9 +143,10 @@ fn wrong(storage: &Storage, reliefs: &[Relief]) -> String {
 
 /// Describes the purges that come soon, and names the command that shows how to prevent them.
 fn pending(purges: &[PendingPurge], status: &str) -> String {
-    let Some(last) = purges.iter().map(|purge| purge.purged_in).max() else {
+    let Some(last) = purges.iter().map(|purge| purge.purged_in_seconds).max() else {
         return String::new();
     };
+    let last = SignedDuration::from_secs(last);
     let mut lines: Vec<_> = purges
         .iter()
         .take(PURGES_NAMED)
@@ -179,7 +174,8 @@ For the commands that recover it: {COMMAND}{status}{COMMAND:#}
 
 #[cfg(test)]
 mod tests {
-    use jiff::{SignedDuration, Timestamp};
+    use jiff::Timestamp;
+    use sealock_api::Hint;
 
     use super::*;
 
@@ -192,9 +188,9 @@ mod tests {
         let of_vault = PendingPurge {
             vault: "kv1".parse().unwrap(),
             key: None,
-            scheduled_purge: Timestamp::UNIX_EPOCH,
-            purged_in: SignedDuration::from_hours(1),
-            vault_is_deleted: true,
+            scheduled_purge: Timestamp::UNIX_EPOCH.into(),
+            purged_in_seconds: 3600,
+            recover: Hint::ShowStatus,
         };
         let of_key = PendingPurge {
             key: Some("k1".parse().unwrap()),

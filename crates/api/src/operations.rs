@@ -1,0 +1,241 @@
+//! Every operation: the one table of the control API.
+
+use sealock_core::{
+    ApplicationName, IdentityName, KeyName, KeyVersion, RegistryName, ScopeMapName, TokenName,
+    VaultName,
+};
+
+use crate::{
+    AccessPolicies, AccessPolicy, AdminCredentials, AdminPasswordName, Application,
+    ApplicationWithSecret, Applications, AuditQuery, Clock, ClockStep, ClockTime, Garbage, Health,
+    Hosts, Identities, Identity, IdentityHeader, ImageName, Inspection, JSON_LINES, Key, KeyBackup,
+    KeyChange, KeyRotation, Keys, LoginChange, LoginSettings, NewKey, NewPassword, NewRegistry,
+    NewVault, NewVersion, PEM, PasswordLife, Permissions, PrincipalReference, Quarantine,
+    Registries, Registry, RoleAssignment, RoleAssignments, RoleAtScope, RotationPolicy, ScopeMap,
+    ScopeMapChange, ScopeMaps, Status, Token, TokenChange, TokenPasswordName, Tokens, TrustFiles,
+    Usage, Vault, VaultChange, Vaults, Verification, operation::operations,
+};
+
+operations! {
+    open, "Emulator", open: true;
+
+    /// Shows that requests are served, and the problems of the disk. The status is 200 even if there are problems.
+    GET "/health" ShowHealth {} => 200 Health;
+    /// Shows the emulator's CA.
+    GET "/ca.pem" ShowCa {} => 200 String as PEM;
+    /// Shows the system's roots and the emulator's CA.
+    GET "/bundle.pem" ShowBundle {} => 200 String as PEM;
+    /// Shows the CA of Azure's own names, if they are served.
+    GET "/azure-ca.pem" ShowAzureCa {} => 200 String as PEM;
+    /// Shows this document.
+    GET "/openapi.json" ShowDocument {} => 200 serde_json::Value;
+}
+
+operations! {
+    emulator, "Emulator", open: false;
+
+    /// Shows the state of everything. Evaluates each registry's gate.
+    GET "/status" ShowStatus {} => 200 Status;
+    /// Shows the names under which clients look for the emulator's services.
+    GET "/hosts" ShowHosts {} => 200 Hosts;
+    /// Shows where the certificates lie.
+    GET "/trust" ShowTrustFiles {} => 200 TrustFiles;
+    /// Lists the events of the vaults' audit log, one JSON object a line.
+    GET "/audit" ShowAudit {}, query AuditQuery => 200 String as JSON_LINES;
+    /// Reads everything that is stored, and reports the parts that are missing or damaged.
+    POST "/verify" Verify {} => 200 Verification;
+    /// Lists the files in quarantine, which no record mentions.
+    GET "/quarantine" ShowQuarantine {} => 200 Quarantine;
+    /// Removes the files from the quarantine, and lists them.
+    DELETE "/quarantine" EmptyQuarantine {} => 200 Quarantine;
+}
+
+operations! {
+    clock, "Clock", open: false;
+
+    /// Shows the clock.
+    GET "/clock" ShowClock {} => 200 Clock;
+    /// Sets the clock.
+    PUT "/clock" SetClock {}, body ClockTime => 200 Clock;
+    /// Moves the clock by a duration.
+    POST "/clock/advance" AdvanceClock {}, body ClockStep => 200 Clock;
+    /// Freezes the clock.
+    POST "/clock/freeze" FreezeClock {} => 200 Clock;
+    /// Lets the clock run.
+    POST "/clock/resume" ResumeClock {} => 200 Clock;
+}
+
+operations! {
+    vaults, "Vaults", open: false;
+
+    /// Lists the vaults, deleted ones included.
+    GET "/vaults" ListVaults {} => 200 Vaults;
+    /// Shows a vault, even if it is deleted.
+    GET "/vaults/{vault}" ShowVault { vault: VaultName } => 200 Vault;
+    /// Creates a vault.
+    PUT "/vaults/{vault}" CreateVault { vault: VaultName }, body NewVault => 201 Vault;
+    /// Changes a vault.
+    PATCH "/vaults/{vault}" UpdateVault { vault: VaultName }, body VaultChange => 200 Vault;
+    /// Deletes a vault. It can be recovered until it is purged.
+    DELETE "/vaults/{vault}" DeleteVault { vault: VaultName } => 200 Vault;
+    /// Recovers a deleted vault.
+    POST "/deleted-vaults/{vault}/recover" RecoverVault { vault: VaultName } => 200 Vault;
+    /// Purges a deleted vault, for good.
+    DELETE "/deleted-vaults/{vault}" PurgeVault { vault: VaultName } => 204 ();
+    /// Lists the access policies of a vault.
+    GET "/vaults/{vault}/access" ListAccess { vault: VaultName } => 200 AccessPolicies;
+    /// Grants permissions, and shows those that the principal has then.
+    POST "/vaults/{vault}/access/{principal}/grant"
+        GrantAccess { vault: VaultName, principal: PrincipalReference }, body Permissions
+        => 200 AccessPolicy;
+    /// Revokes permissions, and shows those that the principal has then.
+    POST "/vaults/{vault}/access/{principal}/revoke"
+        RevokeAccess { vault: VaultName, principal: PrincipalReference }, body Permissions
+        => 200 AccessPolicy;
+}
+
+operations! {
+    keys, "Keys", open: false;
+
+    /// Lists the keys of a vault, deleted ones included.
+    GET "/vaults/{vault}/keys" ListKeys { vault: VaultName } => 200 Keys;
+    /// Shows a key, even if it is deleted.
+    GET "/vaults/{vault}/keys/{key}" ShowKey { vault: VaultName, key: KeyName } => 200 Key;
+    /// Creates a key, or a new version of it if it exists. Registries that follow the key move to the version first.
+    POST "/vaults/{vault}/keys/{key}" CreateKey { vault: VaultName, key: KeyName }, body NewKey
+        => 200 NewVersion;
+    /// Changes the current version of a key.
+    PATCH "/vaults/{vault}/keys/{key}" UpdateKey { vault: VaultName, key: KeyName }, body KeyChange
+        => 200 Key;
+    /// Changes a version of a key.
+    PATCH "/vaults/{vault}/keys/{key}/{version}"
+        UpdateKeyVersion { vault: VaultName, key: KeyName, version: KeyVersion }, body KeyChange
+        => 200 Key;
+    /// Deletes a key. It can be recovered until it is purged.
+    DELETE "/vaults/{vault}/keys/{key}" DeleteKey { vault: VaultName, key: KeyName } => 200 Key;
+    /// Makes a new version of a key. Registries that follow the key move to it first.
+    POST "/vaults/{vault}/keys/{key}/rotate" RotateKey { vault: VaultName, key: KeyName }
+        => 200 NewVersion;
+    /// Shows the rotation policy of a key.
+    GET "/vaults/{vault}/keys/{key}/rotation-policy"
+        ShowRotationPolicy { vault: VaultName, key: KeyName } => 200 RotationPolicy;
+    /// Sets the rotation policy of a key.
+    PUT "/vaults/{vault}/keys/{key}/rotation-policy"
+        SetRotationPolicy { vault: VaultName, key: KeyName }, body RotationPolicy
+        => 200 RotationPolicy;
+    /// Backs a key up with all its versions.
+    POST "/vaults/{vault}/keys/{key}/backup" BackUpKey { vault: VaultName, key: KeyName }
+        => 200 KeyBackup;
+    /// Restores a key from a backup of up to 16 MiB.
+    POST "/vaults/{vault}/restore" RestoreKey { vault: VaultName }, body KeyBackup
+        => 200 NewVersion;
+    /// Recovers a deleted key.
+    POST "/vaults/{vault}/deleted-keys/{key}/recover"
+        RecoverKey { vault: VaultName, key: KeyName } => 200 Key;
+    /// Purges a deleted key, for good unless there is a backup.
+    DELETE "/vaults/{vault}/deleted-keys/{key}" PurgeKey { vault: VaultName, key: KeyName }
+        => 204 ();
+}
+
+operations! {
+    principals, "Principals", open: false;
+
+    /// Lists the managed identities.
+    GET "/identities" ListIdentities {} => 200 Identities;
+    /// Creates a managed identity, or shows the one that exists.
+    PUT "/identities/{identity}" CreateIdentity { identity: IdentityName } => 201 | 200 Identity;
+    /// Deletes a managed identity.
+    DELETE "/identities/{identity}" DeleteIdentity { identity: IdentityName } => 204 ();
+    /// Shows the secret of App Service's form of the managed identity endpoint.
+    GET "/identity-header" ShowIdentityHeader {} => 200 IdentityHeader;
+    /// Lists the applications.
+    GET "/applications" ListApplications {} => 200 Applications;
+    /// Shows an application.
+    GET "/applications/{application}" ShowApplication { application: ApplicationName }
+        => 200 Application;
+    /// Creates an application and shows its secret, or shows the one that exists.
+    PUT "/applications/{application}" CreateApplication { application: ApplicationName }
+        => 201 | 200 ApplicationWithSecret;
+    /// Deletes an application.
+    DELETE "/applications/{application}" DeleteApplication { application: ApplicationName }
+        => 204 ();
+    /// Makes a new secret for an application, and shows it. The old one ends.
+    POST "/applications/{application}/reset-secret"
+        ResetSecret { application: ApplicationName } => 200 ApplicationWithSecret;
+    /// Lists the role assignments.
+    GET "/role-assignments" ListRoleAssignments {} => 200 RoleAssignments;
+    /// Assigns a role, or shows the assignment that exists.
+    POST "/role-assignments/{principal}/assign"
+        AssignRole { principal: PrincipalReference }, body RoleAtScope => 201 | 200 RoleAssignment;
+    /// Removes a role assignment.
+    POST "/role-assignments/{principal}/remove"
+        RemoveRole { principal: PrincipalReference }, body RoleAtScope => 204 ();
+}
+
+operations! {
+    registries, "Registries", open: false;
+
+    /// Lists the registries. Evaluates each gate.
+    GET "/registries" ListRegistries {} => 200 Registries;
+    /// Shows a registry. Evaluates its gate.
+    GET "/registries/{registry}" ShowRegistry { registry: RegistryName } => 200 Registry;
+    /// Creates a registry, or shows the one that exists.
+    PUT "/registries/{registry}" CreateRegistry { registry: RegistryName }, body NewRegistry
+        => 201 | 200 Registry;
+    /// Wraps a registry's DEK under the current version of its key, or under another key or as another identity.
+    POST "/registries/{registry}/rotate-key"
+        RotateRegistryKey { registry: RegistryName }, body KeyRotation => 200 Registry;
+    /// Shows the amount of content in a registry.
+    GET "/registries/{registry}/usage" ShowUsage { registry: RegistryName } => 200 Usage;
+    /// Lists the blobs that no manifest refers to.
+    GET "/registries/{registry}/garbage" ShowGarbage { registry: RegistryName } => 200 Garbage;
+    /// Removes the blobs that no manifest refers to, and lists them.
+    DELETE "/registries/{registry}/garbage" CollectGarbage { registry: RegistryName }
+        => 200 Garbage;
+    /// Shows how an image lies on disk, and the key version that wraps its key.
+    GET "/registries/{registry}/inspect"
+        Inspect { registry: RegistryName }, query ImageName => 200 Inspection;
+}
+
+operations! {
+    logins, "Logins", open: false;
+
+    /// Changes the logins of a registry besides tokens.
+    PATCH "/registries/{registry}/login"
+        UpdateLogin { registry: RegistryName }, body LoginChange => 200 LoginSettings;
+    /// Shows the admin user's passwords, if the admin user is enabled.
+    GET "/registries/{registry}/credentials"
+        ShowCredentials { registry: RegistryName } => 200 AdminCredentials;
+    /// Makes a password of the admin user anew. The old one ends.
+    POST "/registries/{registry}/credentials/{password}/regenerate"
+        RegenerateCredential { registry: RegistryName, password: AdminPasswordName }
+        => 200 AdminCredentials;
+    /// Lists the tokens.
+    GET "/registries/{registry}/tokens" ListTokens { registry: RegistryName } => 200 Tokens;
+    /// Shows a token.
+    GET "/registries/{registry}/tokens/{token}"
+        ShowToken { registry: RegistryName, token: TokenName } => 200 Token;
+    /// Creates or changes a token.
+    PUT "/registries/{registry}/tokens/{token}"
+        PutToken { registry: RegistryName, token: TokenName }, body TokenChange => 201 | 200 Token;
+    /// Deletes a token.
+    DELETE "/registries/{registry}/tokens/{token}"
+        DeleteToken { registry: RegistryName, token: TokenName } => 204 ();
+    /// Makes a password of a token, and shows it. The old one ends.
+    POST "/registries/{registry}/tokens/{token}/passwords/{password}"
+        GeneratePassword { registry: RegistryName, token: TokenName, password: TokenPasswordName },
+        body PasswordLife => 200 NewPassword;
+    /// Lists the scope maps.
+    GET "/registries/{registry}/scope-maps" ListScopeMaps { registry: RegistryName }
+        => 200 ScopeMaps;
+    /// Shows a scope map.
+    GET "/registries/{registry}/scope-maps/{scope_map}"
+        ShowScopeMap { registry: RegistryName, scope_map: ScopeMapName } => 200 ScopeMap;
+    /// Creates or changes a scope map.
+    PUT "/registries/{registry}/scope-maps/{scope_map}"
+        PutScopeMap { registry: RegistryName, scope_map: ScopeMapName }, body ScopeMapChange
+        => 201 | 200 ScopeMap;
+    /// Deletes a scope map that no token has.
+    DELETE "/registries/{registry}/scope-maps/{scope_map}"
+        DeleteScopeMap { registry: RegistryName, scope_map: ScopeMapName } => 204 ();
+}

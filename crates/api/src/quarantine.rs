@@ -1,0 +1,35 @@
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+use crate::Time;
+
+/// The files in quarantine, or those just removed from it.
+#[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
+pub struct Quarantine {
+    /// Each file.
+    pub files: Vec<QuarantinedFile>,
+    /// Their lengths in bytes, added up.
+    pub bytes: u64,
+}
+
+/// A file in quarantine.
+#[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
+pub struct QuarantinedFile {
+    /// Its path in the data directory before it was moved.
+    pub name: String,
+    /// Its length in bytes.
+    pub bytes: u64,
+    /// The time of the move.
+    pub since: Option<Time>,
+}
+
+/// The size of the quarantine.
+#[derive(Clone, Copy, Debug, Serialize, Deserialize, JsonSchema)]
+pub struct QuarantineSize {
+    /// The number of files.
+    pub files: u64,
+    /// Their lengths in bytes, added up.
+    pub bytes: u64,
+    /// The time at which the oldest file was moved there.
+    pub since: Option<Time>,
+}

@@ -1,0 +1,161 @@
+//! The reference of the control API in Markdown, made from the [document](crate::openapi).
+
+use std::fmt::Write as _;
+
+use serde_json::{Map, Value};
+
+use crate::{BASE, openapi::document};
+
+/// The names of schemas.
+const SCHEMAS: &str = "#/components/schemas/";
+
+/// Makes the reference.
+pub fn reference() -> String {
+    let document = serde_json::to_value(document()).unwrap_or_default();
+    let mut out = String::from(
+        "# The control API: reference\n\n\
+         Made from the types of `crates/api` by `make openapi`; [openapi.json](openapi.json) has the same for programs. \
+         [control-api.md](control-api.md) says how to use it.\n",
+    );
+    let _ = write!(out, "\nEvery path lies below `{BASE}`.\n");
+    for group in array(&document["tags"]) {
+        operations(&mut out, text(&group["name"]), &document["paths"]);
+    }
+    out.push_str("\n## Types\n");
+    for (name, schema) in object(&document["components"]["schemas"]) {
+        describe(&mut out, name, schema);
+    }
+    out
+}
+
+/// Lists the operations of a group.
+fn operations(out: &mut String, group: &str, paths: &Value) {
+    let _ = write!(
+        out,
+        "\n## {group}\n\n| operation | effect | takes | answers |\n|---|---|---|---|\n"
+    );
+    for (path, item) in object(paths) {
+        for (method, operation) in object(item) {
+            if text(&operation["tags"][0]) != group {
+                continue;
+            }
+            let _ = writeln!(
+                out,
+                "| `{} {path}` | {} | {} | {} |",
+                method.to_uppercase(),
+                text(&operation["summary"]),
+                takes(operation),
+                answers(operation)
+            );
+        }
+    }
+}
+
+fn takes(operation: &Value) -> String {
+    let body =
+        object(&operation["requestBody"]["content"]).map(|(_, media)| kind(&media["schema"]));
+    let query = array(&operation["parameters"])
+        .filter(|parameter| text(&parameter["in"]) == "query")
+        .map(|parameter| {
+            let (name, meaning) = (text(&parameter["name"]), text(&parameter["description"]));
+            format!("`?{name}=`: {meaning}")
+        });
+    body.chain(query).collect::<Vec<_>>().join("<br>")
+}
+
+fn answers(operation: &Value) -> String {
+    let successes = object(&operation["responses"]).filter(|(status, _)| *status != "default");
+    let answers = successes.map(|(status, response)| {
+        let content = object(&response["content"]).next();
+        match content {
+            None => status.clone(),
+            Some((media_type, media)) if media_type == crate::JSON => {
+                format!("{status} {}", kind(&media["schema"]))
+            }
+            Some((media_type, _)) => format!("{status} `{media_type}`"),
+        }
+    });
+    answers.collect::<Vec<_>>().join(", ")
+}
+
+/// Describes a type.
+fn describe(out: &mut String, name: &str, schema: &Value) {
+    let _ = write!(out, "\n### {name}\n\n");
+    let description = text(&schema["description"]);
+    if !description.is_empty() {
+        let _ = write!(out, "{description}\n\n");
+    }
+    let words: Vec<_> = array(&schema["enum"])
+        .map(|word| format!("`{}`", text(word)))
+        .collect();
+    if !words.is_empty() {
+        let _ = writeln!(out, "One of {}.", words.join(", "));
+    } else if let Some(pattern) = schema["pattern"].as_str() {
+        let _ = writeln!(
+            out,
+            "A text that matches `{}`.",
+            pattern.replace('|', "\\|")
+        );
+    }
+    if schema["properties"].is_object() {
+        fields(out, schema);
+    }
+    let variants: Vec<_> = array(&schema["oneOf"]).collect();
+    if !variants.is_empty() {
+        out.push_str("One of these:\n\n");
+    }
+    for variant in variants {
+        let fields =
+            object(&variant["properties"]).map(|(name, schema)| match schema["const"].as_str() {
+                Some(word) => format!("`\"{name}\": \"{word}\"`"),
+                None => format!("`{name}` ({})", kind(schema)),
+            });
+        let fields = fields.collect::<Vec<_>>().join(", ");
+        let _ = writeln!(out, "- {fields}: {}", text(&variant["description"]));
+    }
+}
+
+fn fields(out: &mut String, schema: &Value) {
+    out.push_str("| field | type | meaning |\n|---|---|---|\n");
+    for (name, field) in object(&schema["properties"]) {
+        let meaning = text(&field["description"]);
+        let _ = writeln!(out, "| `{name}` | {} | {meaning} |", kind(field));
+    }
+}
+
+/// Names the type of a schema.
+fn kind(schema: &Value) -> String {
+    if let Some(name) = text(&schema["$ref"]).strip_prefix(SCHEMAS) {
+        return format!("[{name}](#{})", name.to_lowercase());
+    }
+    let either: Vec<_> = array(&schema["anyOf"]).map(kind).collect();
+    if !either.is_empty() {
+        return either.join(" or ");
+    }
+    let named = |word: &str| match word {
+        "array" => format!("list of {}", kind(&schema["items"])),
+        "string" if text(&schema["format"]) == "date-time" => "time".to_owned(),
+        "object" => "object".to_owned(),
+        word => word.to_owned(),
+    };
+    match &schema["type"] {
+        Value::String(word) => named(word),
+        Value::Array(words) => {
+            let words = words.iter().map(|word| named(text(word)));
+            words.collect::<Vec<_>>().join(" or ")
+        }
+        _ => "any".to_owned(),
+    }
+}
+
+fn text(value: &Value) -> &str {
+    value.as_str().unwrap_or_default()
+}
+
+fn array(value: &Value) -> impl Iterator<Item = &Value> {
+    value.as_array().into_iter().flatten()
+}
+
+fn object(value: &Value) -> impl Iterator<Item = (&String, &Value)> {
+    value.as_object().into_iter().flat_map(Map::iter)
+}

@@ -1,0 +1,109 @@
+//! What a request of the control API carries, and what it is answered.
+
+use std::error::Error as _;
+
+use axum::{
+    Json,
+    body::Bytes,
+    extract::{self, FromRequest, FromRequestParts, RawPathParams, Request},
+    http::StatusCode,
+    response::{IntoResponse, Response},
+};
+use sealock_api::Operation;
+use sealock_core::excerpt;
+use serde::{
+    Serialize,
+    de::{DeserializeOwned, value},
+};
+
+use super::{Control, ControlError};
+use crate::services::Services;
+
+/// A request for an operation, read and checked for its form.
+pub(super) struct Call<O: Operation> {
+    pub(super) services: Services,
+    pub(super) control: Control,
+    /// The parameters of the path.
+    pub(super) path: O,
+    pub(super) query: O::Query,
+    pub(super) body: O::Body,
+}
+
+/// The answer to an operation that succeeds.
+pub(super) struct Reply<T> {
+    /// The status, if it is not the operation's usual one.
+    status: Option<StatusCode>,
+    body: T,
+}
+
+impl<T> Reply<T> {
+    /// Answers that something was created, or that it was there before.
+    pub(super) fn created_if(is_new: bool, body: T) -> Self {
+        let status = if is_new {
+            StatusCode::CREATED
+        } else {
+            StatusCode::OK
+        };
+        Self {
+            status: Some(status),
+            body,
+        }
+    }
+}
+
+impl<T> From<T> for Reply<T> {
+    fn from(body: T) -> Self {
+        Self { status: None, body }
+    }
+}
+
+impl<T: Serialize> Reply<T> {
+    /// Renders the answer to an operation whose usual status is `usual`.
+    pub(super) fn render(self, usual: StatusCode) -> Response {
+        match self.status.unwrap_or(usual) {
+            StatusCode::NO_CONTENT => StatusCode::NO_CONTENT.into_response(),
+            status => (status, Json(self.body)).into_response(),
+        }
+    }
+}
+
+impl<O: Operation> FromRequest<Control> for Call<O> {
+    type Rejection = ControlError;
+
+    async fn from_request(request: Request, control: &Control) -> Result<Self, ControlError> {
+        let (mut parts, body) = request.into_parts();
+        let path = RawPathParams::from_request_parts(&mut parts, &()).await;
+        let path = path.map_err(|rejection| {
+            ControlError::unreadable(rejection.status(), rejection.body_text())
+        })?;
+        let path = O::deserialize(value::MapDeserializer::new(path.iter()))
+            .map_err(|error: value::Error| ControlError::bad_request(error.to_string()))?;
+        let query = extract::Query::try_from_uri(&parts.uri);
+        let extract::Query(query) = query.map_err(|rejection| {
+            let why = rejection.source().map(ToString::to_string);
+            let why = why.unwrap_or_else(|| rejection.body_text());
+            ControlError::bad_request(format!(
+                "the query is not what is expected: {}",
+                excerpt(&why)
+            ))
+        })?;
+        let request = Request::from_parts(parts, body);
+        let bytes = Bytes::from_request(request, &()).await;
+        let bytes = bytes.map_err(|rejection| {
+            ControlError::unreadable(rejection.status(), rejection.body_text())
+        })?;
+        Ok(Self {
+            services: control.services.clone(),
+            control: control.clone(),
+            path,
+            query,
+            body: read_body(&bytes)?,
+        })
+    }
+}
+
+/// Reads a JSON body. None at all is an empty object, whatever the content type says.
+fn read_body<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, ControlError> {
+    let bytes = if bytes.is_empty() { b"{}" } else { bytes };
+    sealock_vault::json::object(bytes).map_err(ControlError::bad_request)
+}

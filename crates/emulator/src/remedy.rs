@@ -1,0 +1,131 @@
+use std::{net::SocketAddr, path::PathBuf};
+
+use sealock_store::Fault;
+
+use crate::{Error, TlsError};
+
+/// A thing to do about an emulator that does not start.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Remedy {
+    /// Do what the text says.
+    Advice(String),
+    /// Set the engine that the data directory was written with, or convert the directory.
+    ConvertDataDir {
+        /// The engine.
+        engine: String,
+        /// The data directory.
+        place: Place,
+    },
+    /// Take up a repair that did not end.
+    FinishRepair(Place),
+    /// Listen on another port than that of this address, which is taken.
+    ListenElsewhere(SocketAddr),
+    /// Name a data directory that exists.
+    NameDataDir,
+    /// Bring back the service key that was used before. If this is the right one, repair the data directory.
+    RepairKeyCheck(Place),
+    /// See what is damaged, and restore what can be restored.
+    RestoreDataDir(Place),
+    /// Mount the disk of the data directory for writing, or use another directory.
+    UseWritableDataDir,
+}
+
+/// A data directory, as the user named it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Place {
+    /// The directory.
+    pub dir: PathBuf,
+    /// The configuration file, if one was named.
+    pub config_file: Option<PathBuf>,
+}
+
+impl Error {
+    /// Returns the thing to do about it.
+    pub fn remedy(&self) -> Option<Remedy> {
+        if let Some(fault) = self.fault() {
+            return Some(at_start(fault));
+        }
+        Some(Remedy::Advice(match self {
+            Self::AddressInUse(address) => return Some(Remedy::ListenElsewhere(*address)),
+            Self::DataDirDamaged { place, error } => return Some(on_damage(place, error)),
+            Self::NoDataDir { .. } => return Some(Remedy::NameDataDir),
+            Self::ServiceKeyForeign { format, .. } => {
+                return Some(Remedy::RepairKeyCheck(Place {
+                    dir: format.parent().unwrap_or(format).to_owned(),
+                    config_file: None,
+                }));
+            }
+            Self::SeedIdentity(_) => {
+                "add it to the configuration: [[identities]] with its name".to_owned()
+            }
+            Self::SecretHomeless { variable, .. } => {
+                format!("name a file for it in the variable {variable}")
+            }
+            Self::SecretDamaged { path, variable, .. } => format!(
+                "remove {} to have a new one made; to bring one of your own, name it in {variable}",
+                path.display()
+            ),
+            Self::NameReserved(_) => {
+                "choose another name for server.aliases or server.public_name; the page's is served without being named"
+                    .to_owned()
+            }
+            Self::NotLoopback(_) => {
+                "listen on 127.0.0.1 or [::1]; or let the registry ask for a login: server.auth = \"enforced\"; or, if \
+                 that is what you want, say so: server.open_to_network = true"
+                    .to_owned()
+            }
+            Self::ServiceKeyMissing { .. } => {
+                "set SEALOCK_SERVICE_KEY_FILE to the file that was used before, or begin with an empty data directory"
+                    .to_owned()
+            }
+            Self::Store(sealock_store::Error::Link { path }) if path.ends_with("service.key") => {
+                "or, if the key is to lie where the link leads, name that file in SEALOCK_SERVICE_KEY_FILE".to_owned()
+            }
+            Self::Tls(error) => return error.hint().map(Remedy::Advice),
+            _ => return None,
+        }))
+    }
+
+    /// Returns the fault of the disk, if that is the cause.
+    pub(crate) fn fault(&self) -> Option<Fault> {
+        match self {
+            Self::Io(error) | Self::Tls(TlsError::Io(error)) => sealock_store::fault(error),
+            Self::Store(error)
+            | Self::Tls(TlsError::Store(error))
+            | Self::SeedRegistry(sealock_cmk::Error::Store(error)) => error.fault(),
+            Self::SeedVault(error) | Self::Vault(error) => error.fault(),
+            Self::SeedIdentity(error) | Self::Entra(error) => error.fault(),
+            Self::Registry(error) => error.fault(),
+            _ => None,
+        }
+    }
+}
+
+/// Suggests a remedy for a damaged data directory.
+fn on_damage(place: &Place, error: &sealock_store::Error) -> Remedy {
+    let place = place.clone();
+    match error {
+        sealock_store::Error::EngineDiffers { found, .. } => Remedy::ConvertDataDir {
+            engine: found.clone(),
+            place,
+        },
+        sealock_store::Error::NothingToRestore(_) => Remedy::Advice(
+            "bring back a backup of it, or begin with an empty data directory".to_owned(),
+        ),
+        sealock_store::Error::RepairUnfinished(_) => Remedy::FinishRepair(place),
+        _ => Remedy::RestoreDataDir(place),
+    }
+}
+
+/// Suggests a remedy for a fault of the disk that prevents a start.
+fn at_start(fault: Fault) -> Remedy {
+    let text = match fault {
+        Fault::Full => "make room on the disk of the data directory, and start again",
+        Fault::ReadOnly => return Remedy::UseWritableDataDir,
+        Fault::Failing => {
+            "see the system's log; the disk of the data directory may have to be replaced"
+        }
+        Fault::TooManyFiles => "permit more open files: ulimit -n",
+    };
+    Remedy::Advice(text.to_owned())
+}

@@ -1,0 +1,295 @@
+use std::fmt::Display;
+
+use clap::parser::ValueSource;
+use sealock_api::{Hint, NamedPrincipal, StorageProblem};
+
+/// The commands that a user can run next, for the emulator that this one was for.
+#[derive(Clone, Debug)]
+pub(crate) struct Commands {
+    program: String,
+    /// ` --emulator URL`, if the user has to name the emulator.
+    option: String,
+}
+
+impl Default for Commands {
+    fn default() -> Self {
+        Self {
+            program: "sealock".to_owned(),
+            option: String::new(),
+        }
+    }
+}
+
+impl Commands {
+    /// Makes commands for `emulator`, whose URL comes from `source`.
+    pub(crate) fn new(emulator: &str, source: ValueSource) -> Self {
+        match source {
+            ValueSource::CommandLine => Self::default().for_emulator(emulator),
+            _ => Self::default(),
+        }
+    }
+
+    /// Makes commands of the program at `path`.
+    pub(crate) fn of_program(path: String) -> Self {
+        Self {
+            program: path,
+            option: String::new(),
+        }
+    }
+
+    /// The same commands, for `emulator`.
+    pub(crate) fn for_emulator(self, emulator: &str) -> Self {
+        Self {
+            option: format!(" --emulator {emulator}"),
+            ..self
+        }
+    }
+
+    /// Writes the command with these words.
+    pub(crate) fn command(&self, words: impl Display) -> String {
+        format!("{} {words}{}", self.program, self.option)
+    }
+
+    /// Writes the command that does what a hint says. `None` if no command does.
+    #[expect(clippy::too_many_lines, reason = "a table")]
+    pub(crate) fn of(&self, hint: &Hint) -> Option<String> {
+        let words = match hint {
+            Hint::Advice { .. }
+            | Hint::AwaitDelay
+            | Hint::AwaitRetention
+            | Hint::NameEncryption => {
+                return None;
+            }
+            Hint::AdvanceClock { seconds } => format!("clock advance {seconds}s"),
+            Hint::AllowAzureServices { vault } => {
+                format!("vault network {vault} --bypass azure-services")
+            }
+            Hint::AssignRole {
+                role,
+                principal,
+                vault,
+            } => {
+                let vault = vault.as_ref().map_or("NAME", |vault| vault.as_str());
+                let principal = option(principal);
+                format!("role assign --role \"{role}\" {principal} --vault {vault}")
+            }
+            Hint::ChangeEncryption { registry } => {
+                format!("registry rotate-key {registry} --key KEY --identity NAME")
+            }
+            Hint::ChangeIdentity { registry } => {
+                let command = self.command(format_args!(
+                    "registry rotate-key {registry} --identity NAME"
+                ));
+                return Some(format!("{command}, with an identity that may use the key"));
+            }
+            Hint::CollectGarbage { registry } => match registry {
+                Some(registry) => format!("registry gc {registry}"),
+                None => "registry gc".to_owned(),
+            },
+            Hint::CreateApplication { application } => format!("app create {application}"),
+            Hint::CreateIdentity { identity } => format!("identity create {identity}"),
+            Hint::CreatePremiumVault => "vault create NAME --sku premium".to_owned(),
+            Hint::CreateRegistry { registry } => format!("registry create {registry}"),
+            Hint::CreateVaultAndRestoreKey { vault, key } => {
+                let create = self.command(format_args!("vault create {vault}"));
+                let restore =
+                    self.command(format_args!("key restore --vault {vault} --file BACKUP"));
+                return Some(format!(
+                    "{create}, and then with a backup of {key}: {restore}"
+                ));
+            }
+            Hint::DeleteKey { vault, key } => format!("key delete {key} --vault {vault}"),
+            Hint::DeleteVault { vault } => format!("vault delete {vault}"),
+            Hint::EmptyQuarantine => "registry gc --orphans".to_owned(),
+            Hint::EnableAdmin { registry } => {
+                format!("registry update {registry} --admin-enabled true")
+            }
+            Hint::EnableKey {
+                vault,
+                key,
+                version,
+            } => format!("key enable {key} --vault {vault} --version {version}"),
+            Hint::FailBack { vault } => format!("vault update {vault} --failed-over false"),
+            Hint::GrantAccess {
+                vault,
+                principal,
+                permissions,
+            } => {
+                let principal = option(principal);
+                match &**permissions {
+                    [] => format!("access grant --vault {vault} {principal}"),
+                    some => format!(
+                        "access grant --vault {vault} {principal} --permissions {}",
+                        listed(some)
+                    ),
+                }
+            }
+            Hint::ListApplications => "app list".to_owned(),
+            Hint::ListIdentities => "identity list".to_owned(),
+            Hint::ListKeys { vault } => format!("key list --vault {vault}"),
+            Hint::ListRoleAssignments => "role list".to_owned(),
+            Hint::ListScopeMaps => "registry scope-map list".to_owned(),
+            Hint::ListTokens => "registry token list".to_owned(),
+            Hint::ListVaults => "vault list".to_owned(),
+            Hint::PermitOperations {
+                vault,
+                key,
+                version,
+                operations,
+            } => format!(
+                "key update {key} --vault {vault} --version {version} --ops {}",
+                listed(operations)
+            ),
+            Hint::PurgeKey { vault, key } => format!("key purge {key} --vault {vault}"),
+            Hint::PurgeVault { vault } => format!("vault purge {vault}"),
+            Hint::AwaitDelayAndRecoverKey { vault, key } | Hint::RecoverKey { vault, key } => {
+                format!("key recover {key} --vault {vault}")
+            }
+            Hint::RecoverVault { vault } => format!("vault recover {vault}"),
+            Hint::RecoverVaultAndKey { vault, key } => {
+                let of_vault = self.command(format_args!("vault recover {vault}"));
+                let of_key = self.command(format_args!("key recover {key} --vault {vault}"));
+                return Some(format!("{of_vault}; then: {of_key}"));
+            }
+            Hint::ReplaceKey { vault, key } => {
+                let delete = self.command(format_args!("key delete {key} --vault {vault}"));
+                let purge = self.command(format_args!("key purge {key} --vault {vault}"));
+                return Some(format!("{delete}; then: {purge}"));
+            }
+            Hint::RestoreKey { vault, key } => {
+                let restore =
+                    self.command(format_args!("key restore --vault {vault} --file BACKUP"));
+                return Some(format!("{restore}, with a backup of {key}"));
+            }
+            Hint::RotateKey { vault, key } => format!("key rotate {key} --vault {vault}"),
+            Hint::ShowAudit => "audit".to_owned(),
+            Hint::ShowClock => "clock show".to_owned(),
+            Hint::ShowKey { vault, key } => format!("key show {key} --vault {vault}"),
+            Hint::ShowNetwork { vault } => format!("vault network {vault}"),
+            Hint::ShowStatus => "status".to_owned(),
+            Hint::ShowVault { vault } => format!("vault show {vault}"),
+            Hint::Verify => "verify".to_owned(),
+        };
+        Some(self.command(words))
+    }
+
+    /// Says what hints suggest, in one sentence. `None` if there are none.
+    pub(crate) fn sentence(&self, hints: &[Hint]) -> Option<String> {
+        let clauses: Vec<_> = hints.iter().map(|hint| self.clause(hint)).collect();
+        (!clauses.is_empty()).then(|| clauses.join("; or "))
+    }
+
+    /// Says what to do about a problem of the store.
+    pub(crate) fn remedy(&self, problem: &StorageProblem) -> String {
+        match self.sentence(&problem.hints) {
+            Some(hints) => format!("{}; or {hints}", problem.remedy),
+            None => problem.remedy.clone(),
+        }
+    }
+
+    fn clause(&self, hint: &Hint) -> String {
+        let why = reason(hint);
+        match self.of(hint) {
+            Some(command) => format!("{why} with: {command}"),
+            None => why.to_owned(),
+        }
+    }
+}
+
+/// Says what a hint suggests, without the command.
+fn reason(hint: &Hint) -> &str {
+    match hint {
+        Hint::Advice { text } => text,
+        Hint::AdvanceClock { .. } => "let the time pass",
+        Hint::AllowAzureServices { .. } => "let services that Azure trusts in",
+        Hint::AssignRole { vault: None, .. } => "assign it in a vault",
+        Hint::AssignRole { .. } => "assign a role",
+        Hint::AwaitDelay => {
+            "wait for the time of fidelity.keyvault_delete_delay, or advance the clock"
+        }
+        Hint::AwaitDelayAndRecoverKey { .. } => {
+            "wait for the time of fidelity.keyvault_delete_delay, or advance the clock; then recover it"
+        }
+        Hint::AwaitRetention => "wait until its retention has passed, when it is purged",
+        Hint::ChangeEncryption { .. } => "change it",
+        Hint::ChangeIdentity { .. } => "name another identity",
+        Hint::CollectGarbage { .. } => "free what nothing refers to",
+        Hint::CreateApplication { .. }
+        | Hint::CreateIdentity { .. }
+        | Hint::CreateRegistry { .. } => "create it",
+        Hint::CreatePremiumVault => "create a vault",
+        Hint::CreateVaultAndRestoreKey { .. } | Hint::RestoreKey { .. } => "bring the key back",
+        Hint::DeleteKey { .. } | Hint::DeleteVault { .. } => {
+            "it is not deleted; to purge it, delete it first"
+        }
+        Hint::EmptyQuarantine => "empty the quarantine",
+        Hint::EnableAdmin { .. } | Hint::EnableKey { .. } => "enable it",
+        Hint::FailBack { .. } => "let it fail back",
+        Hint::GrantAccess { .. } => "grant it",
+        Hint::ListApplications => "see the applications",
+        Hint::ListIdentities => "see the identities",
+        Hint::ListKeys { .. } => "see the vault's keys, deleted ones included,",
+        Hint::ListRoleAssignments => "see the roles that are assigned",
+        Hint::ListScopeMaps => "see the scope maps",
+        Hint::ListTokens => "see the tokens",
+        Hint::ListVaults => "see the vaults, deleted ones included,",
+        Hint::NameEncryption => "name its --key and --identity again",
+        Hint::PermitOperations { .. } => "have it be for that, too,",
+        Hint::PurgeKey { .. } | Hint::PurgeVault { .. } => "remove it for good",
+        Hint::RecoverKey { .. } | Hint::RecoverVault { .. } | Hint::RecoverVaultAndKey { .. } => {
+            "recover it"
+        }
+        Hint::ReplaceKey { .. } => {
+            "a key of this name is there, and needs no restore if it is the one; to replace it, remove it"
+        }
+        Hint::RotateKey { .. } => "rotate the key",
+        Hint::ShowAudit => "see what the vault refused",
+        Hint::ShowClock => "see the clock",
+        Hint::ShowKey { .. } => "see it and its versions",
+        Hint::ShowNetwork { .. } => "see from where it can be reached, and change it,",
+        Hint::ShowStatus => "see why",
+        Hint::ShowVault { .. } => "choose another name, or see the vault",
+        Hint::Verify => "see what is damaged",
+    }
+}
+
+fn option(principal: &NamedPrincipal) -> String {
+    match principal {
+        NamedPrincipal::Identity(name) => format!("--identity {name}"),
+        NamedPrincipal::Application(name) => format!("--app {name}"),
+    }
+}
+
+fn listed<T: Display>(words: &[T]) -> String {
+    let words: Vec<_> = words.iter().map(ToString::to_string).collect();
+    words.join(",")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_command_names_the_emulator_that_the_user_named() {
+        let hints = [
+            Hint::AwaitRetention,
+            Hint::RecoverVaultAndKey {
+                vault: "kv1".parse().unwrap(),
+                key: "k1".parse().unwrap(),
+            },
+        ];
+        let said = |source| Commands::new("http://localhost:1", source).sentence(&hints);
+        assert_eq!(
+            said(ValueSource::EnvVariable).unwrap(),
+            "wait until its retention has passed, when it is purged; \
+             or recover it with: sealock vault recover kv1; then: sealock key recover k1 --vault kv1"
+        );
+        assert_eq!(
+            said(ValueSource::CommandLine).unwrap(),
+            "wait until its retention has passed, when it is purged; \
+             or recover it with: sealock vault recover kv1 --emulator http://localhost:1; \
+             then: sealock key recover k1 --vault kv1 --emulator http://localhost:1"
+        );
+        assert_eq!(Commands::default().sentence(&[]), None);
+    }
+}

@@ -1,0 +1,62 @@
+//! What to do about an emulator that does not start.
+
+use sealock_emulator::{Place, Remedy};
+
+use crate::error::Error;
+
+/// The port that another program often has.
+const DEFAULT_PORT: u16 = 5000;
+
+/// Turns an error of the emulator into one of the command, with its hint.
+pub(crate) fn failed(error: &sealock_emulator::Error) -> Error {
+    Error::Failed {
+        hint: error.remedy().as_ref().map(sentence),
+        message: error.to_string(),
+    }
+}
+
+fn sentence(remedy: &Remedy) -> String {
+    match remedy {
+        Remedy::Advice(text) => text.clone(),
+        Remedy::ConvertDataDir { engine, place } => format!(
+            "set store.engine = \"{engine}\", or convert the directory with: {}",
+            repair(place)
+        ),
+        Remedy::FinishRepair(place) => format!("take it up again with: {}", repair(place)),
+        Remedy::ListenElsewhere(address) if address.port() == DEFAULT_PORT => {
+            "another sealock or registry may hold port 5000, or on macOS the AirPlay receiver (System Settings, \
+             General, AirDrop & Handoff); choose another port with: sealock serve --listen 127.0.0.1:5001"
+                .to_owned()
+        }
+        Remedy::ListenElsewhere(_) => {
+            "choose another port, or 0 for a free one: sealock serve --listen 127.0.0.1:0".to_owned()
+        }
+        Remedy::NameDataDir => "name it with --data-dir".to_owned(),
+        Remedy::RepairKeyCheck(place) => format!(
+            "set SEALOCK_SERVICE_KEY_FILE to the file that was used before; or, if this is the right key, have the \
+             other file written anew with: {}",
+            repair(place)
+        ),
+        Remedy::RestoreDataDir(place) => format!(
+            "see what is damaged with: sealock verify --offline {}; restore what can be restored with: {}",
+            options(place),
+            repair(place)
+        ),
+        Remedy::UseWritableDataDir => {
+            "a start has to write: mount the disk of the data directory for writing, or choose another with --data-dir"
+                .to_owned()
+        }
+    }
+}
+
+fn repair(place: &Place) -> String {
+    format!("sealock repair {}", options(place))
+}
+
+fn options(place: &Place) -> String {
+    let dir = place.dir.display();
+    match &place.config_file {
+        Some(file) => format!("--data-dir {dir} --config {}", file.display()),
+        None => format!("--data-dir {dir}"),
+    }
+}
