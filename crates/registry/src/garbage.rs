@@ -6,7 +6,6 @@ use std::{
 use futures_util::TryStreamExt as _;
 use sealock_core::Digest;
 use sealock_store::{Batch, Record};
-use serde::Serialize;
 
 use crate::{
     Error, Manifest, Registry, RepositoryName,
@@ -16,7 +15,7 @@ use crate::{
 };
 
 /// A blob that no manifest of its repository refers to, and that no client has asked for lately.
-#[derive(Clone, Debug, Serialize)]
+#[derive(Clone, Debug)]
 pub struct Garbage {
     /// The repository.
     pub repository: RepositoryName,
@@ -24,12 +23,11 @@ pub struct Garbage {
     pub digest: Digest,
     /// Its length in bytes.
     pub size: u64,
-    #[serde(skip)]
     record: Record<BlobRecord>,
 }
 
 /// What a collection takes from a registry, or would take.
-#[derive(Clone, Debug, Serialize)]
+#[derive(Clone, Debug)]
 pub struct Collection {
     /// The blobs.
     pub blobs: Vec<Garbage>,
@@ -38,7 +36,7 @@ pub struct Collection {
 }
 
 /// How much a registry holds.
-#[derive(Clone, Copy, Debug, Default, Serialize)]
+#[derive(Clone, Copy, Debug, Default)]
 pub struct Usage {
     /// The bytes of all content, each once, without what sealing adds.
     pub bytes: u64,

@@ -3,7 +3,6 @@ use std::ops::Range;
 use sealock_core::Digest;
 use sealock_envelope::{BINDING_LEN, HEADER_LEN, Layers};
 use sealock_store::objects::Object;
-use serde::Serialize;
 use tokio::task::spawn_blocking;
 
 use crate::{
@@ -15,7 +14,7 @@ use crate::{
 const SHOWN_BYTES: u64 = 64;
 
 /// What lies on disk for an image.
-#[derive(Debug, Serialize)]
+#[derive(Debug)]
 pub struct Inspection {
     /// The repository.
     pub repository: RepositoryName,
@@ -25,25 +24,14 @@ pub struct Inspection {
     pub digest: Digest,
     /// The layers of encryption, the inner one first.
     pub layers: Vec<&'static str>,
-    /// The key version that wraps the DEK; whoever knows the custody fills it in.
-    pub wrapped_by: Option<WrappedBy>,
     /// Why not everything is shown.
     pub note: Option<String>,
     /// The manifest and what it refers to.
     pub objects: Vec<ObjectView>,
 }
 
-/// The key version that wraps a registry's DEK.
-#[derive(Debug, Serialize)]
-pub struct WrappedBy {
-    /// Its URL.
-    pub kid: String,
-    /// The algorithm.
-    pub algorithm: &'static str,
-}
-
 /// An object as it lies on disk.
-#[derive(Debug, Serialize)]
+#[derive(Debug)]
 pub struct ObjectView {
     /// What it is to the image.
     pub kind: &'static str,
@@ -125,7 +113,6 @@ impl Registry {
                 Layers::Service => vec!["service"],
                 Layers::ServiceAndCmk => vec!["service", "cmk"],
             },
-            wrapped_by: None,
             note,
             objects,
         })

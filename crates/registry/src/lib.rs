@@ -49,7 +49,7 @@ pub use content::Content;
 pub use damage::{DamagedContent, check_contents, unmentioned_objects};
 pub use error::{Challenge, DigestMismatch, Error, LoginRefusal};
 pub use garbage::{Collection, Garbage, Usage};
-pub use inspect::{Inspection, ObjectView, WrappedBy};
+pub use inspect::{Inspection, ObjectView};
 pub use login::{AdminCredentials, LoginSettings};
 pub use manifest::{Kind, Manifest};
 pub use name::{Reference, RepositoryName, Tag};

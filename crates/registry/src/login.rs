@@ -23,7 +23,7 @@ pub(crate) struct LoginRecord {
 }
 
 /// Who may log in, besides tokens.
-#[derive(Clone, Copy, Debug, Serialize)]
+#[derive(Clone, Copy, Debug)]
 pub struct LoginSettings {
     /// Whether the user with the registry's own name may do everything.
     /// <https://learn.microsoft.com/azure/container-registry/container-registry-authentication#admin-account>

@@ -159,7 +159,7 @@ impl ScopeMapRecord {
 }
 
 /// What tokens that have it may do.
-#[derive(Clone, Debug, Serialize)]
+#[derive(Clone, Debug)]
 pub struct ScopeMap {
     /// Its name.
     pub name: ScopeMapName,

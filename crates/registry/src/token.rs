@@ -33,7 +33,7 @@ struct PasswordRecord {
 /// A repository-scoped token: a user whose scope map says what it may do.
 ///
 /// <https://learn.microsoft.com/azure/container-registry/container-registry-token-based-repository-permissions>
-#[derive(Clone, Debug, Serialize)]
+#[derive(Clone, Debug)]
 pub struct Token {
     /// Its name, which is its user name.
     pub name: TokenName,
@@ -48,7 +48,7 @@ pub struct Token {
 }
 
 /// One of a token's passwords.
-#[derive(Clone, Debug, Serialize)]
+#[derive(Clone, Debug)]
 pub struct TokenPassword {
     /// Which.
     pub name: PasswordName,

@@ -16,7 +16,7 @@ use crate::{
 };
 
 /// What a verification found in a registry.
-#[derive(Debug, Default, Serialize)]
+#[derive(Debug, Default)]
 pub struct Verification {
     /// How many objects were opened.
     pub objects: u64,

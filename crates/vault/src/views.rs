@@ -2,15 +2,13 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use jiff::Timestamp;
 use sealock_core::{KeyName, KeyVersion, Kid, PrincipalId, VaultName};
-use serde::Serialize;
 
 use crate::{
     IpRule, KeyOperation, KeyPermission, KeyType, NetworkRules, PublicKey, ReleasePolicy, VaultSku,
 };
 
 /// Where a vault or key is in its life.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
-#[serde(rename_all = "lowercase")]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum State {
     /// It can be used.
     Active,
@@ -23,7 +21,7 @@ pub enum State {
 }
 
 /// A vault.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Vault {
     /// Its name.
     pub name: VaultName,
@@ -50,10 +48,8 @@ pub struct Vault {
     /// When it was created.
     pub created: Timestamp,
     /// When it was deleted.
-    #[serde(skip_serializing_if = "Option::is_none")]
     pub deleted: Option<Timestamp>,
     /// When it will be purged.
-    #[serde(skip_serializing_if = "Option::is_none")]
     pub scheduled_purge: Option<Timestamp>,
 }
 
@@ -139,10 +135,9 @@ pub struct Recovery {
 }
 
 /// What one principal may do with a vault's keys.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Policy {
     /// Whom it is about.
-    #[serde(rename = "principal_id")]
     pub principal: PrincipalId,
     /// What it may do.
     pub permissions: BTreeSet<KeyPermission>,
