@@ -112,13 +112,14 @@ impl Document {
     }
 
     fn body<O: Operation>(&mut self) -> Option<ReferenceOr<RequestBody>> {
-        if self.fields::<O::Body>().is_empty() {
+        let fields = self.fields::<O::Body>();
+        if fields.is_empty() {
             return None;
         }
         let schema = self.generator.subschema_for::<O::Body>();
         Some(ReferenceOr::Item(RequestBody {
             content: [(JSON.to_owned(), media(schema))].into_iter().collect(),
-            required: true,
+            required: fields.iter().any(|field| field.is_required),
             ..RequestBody::default()
         }))
     }

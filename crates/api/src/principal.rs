@@ -12,7 +12,9 @@ use crate::Time;
 /// A principal, as a path names it: a managed identity by its name, or any principal by its id.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(transparent)]
-pub struct PrincipalReference(pub String);
+pub struct PrincipalReference(
+    #[schemars(regex(pattern = "^[A-Za-z0-9][A-Za-z0-9_-]{2,127}$"))] pub String,
+);
 
 impl FromStr for PrincipalReference {
     type Err = Infallible;

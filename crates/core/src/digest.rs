@@ -85,7 +85,7 @@ impl fmt::Display for Algorithm {
     }
 }
 
-described!(Digest, "^(sha256:[0-9a-f]{64}|sha512:[0-9a-f]{128})$");
+described!(Digest, "^(sha256:[0-9a-f]{64}|sha512:[0-9a-f]{128})$", 135);
 
 impl FromStr for Digest {
     type Err = InvalidDigest;

@@ -46,7 +46,8 @@ macro_rules! uuid_id {
 
         described!(
             $name,
-            "^[0-9A-Fa-f]{8}(-[0-9A-Fa-f]{4}){3}-[0-9A-Fa-f]{12}$"
+            "^[0-9A-Fa-f]{8}(-[0-9A-Fa-f]{4}){3}-[0-9A-Fa-f]{12}$",
+            36
         );
     };
 }

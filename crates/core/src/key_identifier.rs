@@ -67,7 +67,11 @@ impl KeyIdentifier {
     }
 }
 
-described!(KeyIdentifier, "/");
+described!(
+    KeyIdentifier,
+    "^([A-Za-z](-?[A-Za-z0-9]){2,23}/(keys/)?[A-Za-z0-9-]{1,127}(/[0-9A-Fa-f]{32})?|https?://[^/]+/keys/[^/]+(/[0-9A-Fa-f]{32})?)/?$",
+    1024
+);
 
 impl FromStr for KeyIdentifier {
     type Err = InvalidKeyIdentifier;

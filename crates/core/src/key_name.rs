@@ -31,7 +31,7 @@ impl KeyName {
     }
 }
 
-described!(KeyName, "^[A-Za-z0-9-]{1,127}$");
+described!(KeyName, "^[A-Za-z0-9-]{1,127}$", 127);
 
 impl FromStr for KeyName {
     type Err = InvalidName;

@@ -26,7 +26,7 @@ fn article(noun: &str) -> &'static str {
 
 /// A newtype over a string that follows one of Azure's naming rules, in the case that it is kept in.
 macro_rules! name {
-    ($(#[$doc:meta])* $name:ident, $kind:literal, $expected:literal, $pattern:literal, $kept:expr, $valid:expr) => {
+    ($(#[$doc:meta])* $name:ident, $kind:literal, $expected:literal, $pattern:literal, $max:literal, $kept:expr, $valid:expr) => {
         $(#[$doc])*
         #[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
         #[serde(try_from = "String", into = "String")]
@@ -78,7 +78,7 @@ macro_rules! name {
             }
         }
 
-        described!($name, $pattern);
+        described!($name, $pattern, $max);
     };
 }
 
@@ -90,6 +90,7 @@ name!(
     "registry",
     "5 to 50 letters and digits",
     "^[A-Za-z0-9]{5,50}$",
+    50,
     str::to_ascii_lowercase,
     |name| (5..=50).contains(&name.len())
         && name.bytes().all(|byte| byte.is_ascii_lowercase() || byte.is_ascii_digit())
@@ -102,7 +103,8 @@ name!(
     VaultName,
     "vault",
     "3 to 24 letters, digits and single hyphens, a letter first and no hyphen last",
-    "^(?=.{3,24}$)[A-Za-z](-?[A-Za-z0-9])+$",
+    "^[A-Za-z](-?[A-Za-z0-9]){2,23}$",
+    24,
     str::to_ascii_lowercase,
     |name| (3..=24).contains(&name.len())
         && name.bytes().all(|byte| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'-')
@@ -117,6 +119,7 @@ name!(
     "key version",
     "32 lower-case hexadecimal digits",
     "^[0-9a-f]{32}$",
+    32,
     str::to_owned,
     |name| name.len() == 32
         && name.bytes().all(|byte| byte.is_ascii_digit() || (b'a'..=b'f').contains(&byte))
@@ -130,6 +133,7 @@ name!(
     "managed identity",
     "3 to 128 letters, digits, hyphens and underscores, a letter or digit first",
     "^[A-Za-z0-9][A-Za-z0-9_-]{2,127}$",
+    128,
     str::to_owned,
     is_identity_like
 );
@@ -141,6 +145,7 @@ name!(
     "application",
     "3 to 128 letters, digits, hyphens and underscores, a letter or digit first",
     "^[A-Za-z0-9][A-Za-z0-9_-]{2,127}$",
+    128,
     str::to_owned,
     is_identity_like
 );
@@ -153,6 +158,7 @@ name!(
     "token",
     "5 to 50 letters, digits, hyphens and underscores",
     "^[A-Za-z0-9_-]{5,50}$",
+    50,
     str::to_owned,
     is_token_like
 );
@@ -165,6 +171,7 @@ name!(
     "scope map",
     "5 to 50 letters, digits, hyphens and underscores",
     "^[A-Za-z0-9_-]{5,50}$",
+    50,
     str::to_owned,
     is_token_like
 );
