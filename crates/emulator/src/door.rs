@@ -1,7 +1,5 @@
 mod shape;
 
-use std::net::{IpAddr, Ipv4Addr};
-
 use axum::{
     Router,
     extract::Request,
@@ -213,14 +211,10 @@ impl Door {
         request: Request,
     ) -> Response {
         let services = &self.services;
-        let door = vault_http::Door {
-            vault,
-            origin: format!("{}://{host}", scheme(&request)),
-            resource,
-            address: address(&request),
-        };
-        let (vaults, tokens) = (&services.vault, &services.tokens);
-        vault_http::answer(vaults, tokens, &services.names, door, request).await
+        let door = front(host, &request);
+        let target = vault_http::Target { vault, resource };
+        let (vaults, tokens, names) = (&services.vault, &services.tokens, &services.names);
+        vault_http::answer(vaults, tokens, names, door, target, request).await
     }
 }
 
@@ -238,10 +232,14 @@ fn entra_door(host: &Authority, request: &Request) -> entra_http::Door {
     }
 }
 
-/// A request that came in by no connection is nobody's from outside.
-fn address(request: &Request) -> IpAddr {
+/// How a request reached its service.
+fn front(host: &Authority, request: &Request) -> sealock_http::Door {
     let peer = request.extensions().get::<Peer>();
-    peer.map_or(Ipv4Addr::LOCALHOST.into(), |peer| peer.address)
+    sealock_http::Door {
+        scheme: scheme(request),
+        authority: host.to_string(),
+        peer: peer.map(|peer| peer.address),
+    }
 }
 
 fn scheme(request: &Request) -> &'static str {

@@ -255,7 +255,7 @@ pub enum Error {
         /// The request's.
         method: String,
         /// The endpoint's.
-        allowed: &'static str,
+        allowed: String,
     },
     /// A vault has no contacts for its certificates, as it has no certificates.
     #[error("Contacts not found")]

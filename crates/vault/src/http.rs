@@ -12,10 +12,10 @@ mod body;
 mod bundle;
 mod crypto;
 mod deleted_keys;
+mod endpoint;
 mod error;
 mod keys;
 mod page;
-mod path;
 mod random;
 mod release_policy;
 mod rotation_policy;
@@ -25,44 +25,37 @@ use std::net::IpAddr;
 use axum::{
     body::Body,
     extract::Request,
-    http::{HeaderMap, HeaderName, HeaderValue, Method, header},
+    http::{HeaderMap, HeaderName, HeaderValue, header},
     response::{IntoResponse, Response},
 };
 use sealock_core::{PublicName, VaultName, excerpt};
 use sealock_entra::TokenIssuer;
+use sealock_http::{Door, Query};
 use uuid::Uuid;
 
-use self::{authentication::Authenticated, path::Endpoint};
-pub use self::{path::is_vaults, rotation_policy::RotationPolicyBody};
-use crate::{Client, Error, KeyVault, LOCATION, Origin, Requester, Result};
-
-/// How long an id of a client's is at most that is sent back.
-const HEADER_LIMIT: usize = 256;
+use self::{authentication::Authenticated, endpoint::Endpoint};
+pub use self::{endpoint::is_vaults, rotation_policy::RotationPolicyBody};
+use crate::{Client, Error, KeyOperation, KeyVault, LOCATION, Origin, Requester, Result};
 
 /// The name under which Azure's vaults answer; the emulator's has no other.
 const SERVICE_VERSION: &str = "1.9.1054.1";
 
-/// How a request reached its vault.
+/// The vault that a request is for.
 #[derive(Clone, Debug)]
-pub struct Door {
-    /// Which vault it is for.
+pub struct Target {
+    /// Its name.
     pub vault: VaultName,
-    /// `SCHEME://HOST:PORT`, as the client named it.
-    pub origin: String,
     /// What a token for this vault is for: `https://` and the vault's host without its first label.
     pub resource: String,
-    /// The client's address.
-    pub address: IpAddr,
 }
 
-/// A request of somebody who was told, its path parsed.
+/// A request of somebody who was told.
 struct Call<'a> {
     vaults: &'a KeyVault,
     names: &'a PublicName,
     door: Door,
+    vault: VaultName,
     requester: Requester,
-    method: Method,
-    query: Vec<(String, String)>,
     body: Body,
 }
 
@@ -74,10 +67,11 @@ pub async fn answer(
     tokens: &TokenIssuer,
     names: &PublicName,
     door: Door,
+    target: Target,
     request: Request,
 ) -> Response {
     let headers = Headers::of(&door, request.headers());
-    let answer = match route(vaults, tokens, names, door, &headers, request).await {
+    let answer = match route(vaults, tokens, names, door, target, &headers, request).await {
         Ok(response) => response,
         Err(error) => error::render(&error),
     };
@@ -89,98 +83,80 @@ async fn route(
     tokens: &TokenIssuer,
     names: &PublicName,
     door: Door,
+    target: Target,
     headers: &Headers,
     request: Request,
 ) -> Answer {
     let (parts, body) = request.into_parts();
-    let query: Vec<(String, String)> =
-        url::form_urlencoded::parse(parts.uri.query().unwrap_or_default().as_bytes())
-            .into_owned()
-            .collect();
-    vaults.service.active_vault(&door.vault).await?;
+    let query = Query::of(&parts.uri);
+    vaults.service.active_vault(&target.vault).await?;
     let client = Client {
-        origin: Origin::Address(door.address),
+        origin: Origin::Address(door.address()),
         info: noted(&parts.headers, &header::USER_AGENT),
-        api_version: find(&query, "api-version").map(|version| excerpt(version).to_owned()),
+        api_version: query
+            .first_in_any_case("api-version")
+            .map(|version| excerpt(version).to_owned()),
         correlation_id: headers.request_id,
     };
-    let requester =
-        match authentication::authenticate(vaults, tokens, &door, client, &parts.headers).await? {
-            Authenticated::As(requester) => *requester,
-            Authenticated::Challenged(challenge) => {
-                return Ok(challenge.render(tokens, names, &door));
-            }
-        };
-    let mut call = Call {
+    let authenticated =
+        authentication::authenticate(vaults, tokens, &target, client, &parts.headers).await?;
+    let requester = match authenticated {
+        Authenticated::As(requester) => *requester,
+        Authenticated::Challenged(challenge) => {
+            return Ok(challenge.render(tokens, names, &target.resource));
+        }
+    };
+    let call = Call {
         vaults,
         names,
         door,
+        vault: target.vault,
         requester,
-        method: parts.method,
-        query,
         body,
     };
-    let asked = overridden(&call.method, &parts.headers)
-        .and_then(|method| Ok((Endpoint::parse(&method, parts.uri.path())?, method)));
-    match asked {
-        Ok((endpoint, method)) => {
-            call.method = method;
-            Box::pin(dispatch(call, endpoint)).await
-        }
+    match Endpoint::find(&parts.method, &parts.headers, parts.uri.path(), &query) {
+        Ok(endpoint) => Box::pin(dispatch(call, endpoint)).await,
         Err(error) => call.refuse(error).await,
     }
 }
 
 /// Which function answers at which endpoint.
 async fn dispatch(call: Call<'_>, endpoint: Endpoint) -> Answer {
-    let method = call.method.clone();
-    match (endpoint, method.as_str()) {
-        (Endpoint::Keys, "GET") => keys::list(call).await,
-        (Endpoint::Create(key), "POST") => keys::create(call, key).await,
-        (Endpoint::Key(key, None), "PUT") => keys::import(call, key).await,
-        (Endpoint::Key(key, version), "GET") => keys::get(call, key, version).await,
-        (Endpoint::Key(key, version), "PATCH") => keys::update(call, key, version).await,
-        (Endpoint::Key(key, None), "DELETE") => keys::delete(call, key).await,
-        (Endpoint::Versions(key), "GET") => keys::versions(call, key).await,
-        (Endpoint::Backup(key), "POST") => keys::backup(call, key).await,
-        (Endpoint::Restore, "POST") => keys::restore(call).await,
-        (Endpoint::Rotate(key), "POST") => keys::rotate(call, key).await,
-        (Endpoint::RotationPolicy(key), "GET") => rotation_policy::get(call, key).await,
-        (Endpoint::RotationPolicy(key), "PUT") => rotation_policy::put(call, key).await,
-        (Endpoint::Use(key, version, operation), "POST") => {
-            crypto::answer(call, key, version, operation).await
+    use KeyOperation::{Decrypt, Encrypt, Export, Sign, UnwrapKey, Verify, WrapKey};
+    match endpoint {
+        Endpoint::Attestation => call.refuse(Error::NotSupported("attestation")).await,
+        Endpoint::BackupKey { key } => keys::backup(call, key).await,
+        Endpoint::Certificates => call.refuse(Error::NotSupported("certificates")).await,
+        Endpoint::CreateKey { key } => keys::create(call, key).await,
+        Endpoint::Decrypt { key, version } => crypto::answer(call, key, version, Decrypt).await,
+        Endpoint::DeleteKey { key } => keys::delete(call, key).await,
+        Endpoint::Encrypt { key, version } => crypto::answer(call, key, version, Encrypt).await,
+        Endpoint::GetCertificateContacts => call.refuse(Error::ContactsNotFound).await,
+        Endpoint::GetDeletedKey { key } => deleted_keys::get(call, key).await,
+        Endpoint::GetKey { key, version } => keys::get(call, key, version).await,
+        Endpoint::GetRandomBytes => random::answer(call).await,
+        Endpoint::GetRotationPolicy { key } => rotation_policy::get(call, key).await,
+        Endpoint::ImportKey { key } => keys::import(call, key).await,
+        Endpoint::ListDeletedKeys { page } => deleted_keys::list(call, page).await,
+        Endpoint::ListKeys { page } => keys::list(call, page).await,
+        Endpoint::ListVersions { key, page } => keys::versions(call, key, page).await,
+        Endpoint::PurgeKey { key } => deleted_keys::purge(call, key).await,
+        Endpoint::RecoverKey { key } => deleted_keys::recover(call, key).await,
+        Endpoint::Release { key, version } => crypto::answer(call, key, version, Export).await,
+        Endpoint::RestoreKey => keys::restore(call).await,
+        Endpoint::RotateKey { key } => keys::rotate(call, key).await,
+        Endpoint::Secrets => call.refuse(Error::NotSupported("secrets")).await,
+        Endpoint::SecureWrapping => call.refuse(Error::NotSupported("secure wrapping")).await,
+        Endpoint::SetRotationPolicy { key } => rotation_policy::put(call, key).await,
+        Endpoint::Sign { key, version } => crypto::answer(call, key, version, Sign).await,
+        Endpoint::StorageAccounts => {
+            call.refuse(Error::NotSupported("managed storage accounts"))
+                .await
         }
-        (Endpoint::DeletedKeys, "GET") => deleted_keys::list(call).await,
-        (Endpoint::DeletedKey(key), "GET") => deleted_keys::get(call, key).await,
-        (Endpoint::DeletedKey(key), "DELETE") => deleted_keys::purge(call, key).await,
-        (Endpoint::Recover(key), "POST") => deleted_keys::recover(call, key).await,
-        (Endpoint::Random, "POST") => random::answer(call).await,
-        (Endpoint::CertificateContacts, _) => call.refuse(Error::ContactsNotFound).await,
-        (Endpoint::Unsupported(what), _) => call.refuse(Error::NotSupported(what)).await,
-        (endpoint, _) => call.refuse(endpoint.refuse(&method)).await,
-    }
-}
-
-/// A client that cannot send the method sends it in a header.
-///
-/// <https://learn.microsoft.com/azure/key-vault/general/authentication-requests-and-responses>
-fn overridden(method: &Method, headers: &HeaderMap) -> Result<Method> {
-    let Some(wanted) = headers
-        .get("x-http-method")
-        .filter(|_| method == Method::POST)
-    else {
-        return Ok(method.clone());
-    };
-    match wanted.as_bytes() {
-        b"GET" => Ok(Method::GET),
-        b"PUT" => Ok(Method::PUT),
-        b"PATCH" => Ok(Method::PATCH),
-        b"DELETE" => Ok(Method::DELETE),
-        b"POST" => Ok(Method::POST),
-        _ => Err(Error::BadParameter(
-            "The header X-HTTP-METHOD names no method; expected GET, PUT, PATCH or DELETE."
-                .to_owned(),
-        )),
+        Endpoint::UnwrapKey { key, version } => crypto::answer(call, key, version, UnwrapKey).await,
+        Endpoint::UpdateKey { key, version } => keys::update(call, key, version).await,
+        Endpoint::Verify { key, version } => crypto::answer(call, key, version, Verify).await,
+        Endpoint::WrapKey { key, version } => crypto::answer(call, key, version, WrapKey).await,
     }
 }
 
@@ -189,27 +165,15 @@ impl Call<'_> {
     async fn refuse(self, error: Error) -> Answer {
         self.vaults
             .service
-            .reachable_vault(&self.requester, &self.door.vault)
+            .reachable_vault(&self.requester, &self.vault)
             .await?;
         Err(error)
-    }
-
-    /// The first query parameter of this name, in any case.
-    fn query(&self, name: &str) -> Option<&str> {
-        find(&self.query, name)
     }
 }
 
 /// Whether it is a number as a query has it: Rust would take a sign, too.
 fn is_digits(text: &str) -> bool {
     !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit())
-}
-
-fn find<'a>(query: &'a [(String, String)], name: &str) -> Option<&'a str> {
-    query
-        .iter()
-        .find(|(key, _)| key.eq_ignore_ascii_case(name))
-        .map(|(_, value)| value.as_str())
 }
 
 fn noted(headers: &HeaderMap, name: &HeaderName) -> String {
@@ -230,12 +194,9 @@ struct Headers {
 impl Headers {
     fn of(door: &Door, headers: &HeaderMap) -> Self {
         Self {
-            address: door.address,
+            address: door.address(),
             request_id: Uuid::new_v4(),
-            client_request_id: headers
-                .get("x-ms-client-request-id")
-                .filter(|id| id.len() <= HEADER_LIMIT)
-                .cloned(),
+            client_request_id: sealock_http::client_request_id(headers),
         }
     }
 

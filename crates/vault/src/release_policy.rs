@@ -3,12 +3,12 @@
 //! A policy is the key's, not a version's, and a key is exportable if it has one.
 
 use sealock_core::{KeyVersion, excerpt};
+use sealock_http::json::{Object, objects, objects_or_null};
 use serde::{Deserialize, Serialize};
 use serde_json::Number;
 
 use crate::{
     Error, KeyChange, KeyType, Result, VaultSku,
-    json::{Object, objects, objects_or_null},
     records::{KeyRecord, VaultRecord},
 };
 

@@ -1,11 +1,12 @@
 use axum::{
-    http::{HeaderMap, HeaderValue, header},
-    response::{IntoResponse as _, Response},
+    http::{HeaderMap, header},
+    response::Response,
 };
 use sealock_core::{PublicName, excerpt};
 use sealock_entra::{Caller, InvalidToken, TokenIssuer};
+use sealock_http::{Credentials, value};
 
-use super::{Door, error};
+use super::{Target, error};
 use crate::{Client, Error, KeyVault, Requester, Result};
 
 /// What Azure's own tokens are for, by name and by number.
@@ -31,36 +32,39 @@ pub(super) struct Challenge(String);
 pub(super) async fn authenticate(
     vaults: &KeyVault,
     tokens: &TokenIssuer,
-    door: &Door,
+    target: &Target,
     client: Client,
     headers: &HeaderMap,
 ) -> Result<Authenticated> {
-    let refused = match bearer(headers) {
-        None => "AKV10000: Request is missing a Bearer or PoP token.".to_owned(),
-        Some(token) => match verify(tokens, door, token).await {
-            Ok(caller) => {
-                return Ok(Authenticated::As(Box::new(Requester { caller, client })));
+    let shown = headers.get(header::AUTHORIZATION);
+    let refused = match shown.and_then(Credentials::of) {
+        Some(Credentials::Bearer(token)) if !token.is_empty() => {
+            match verify(tokens, &target.resource, token).await {
+                Ok(caller) => {
+                    return Ok(Authenticated::As(Box::new(Requester { caller, client })));
+                }
+                Err(sealock_entra::Error::TokenInvalid(why)) => reason(&why, tokens, token),
+                Err(error) => return Err(error.into()),
             }
-            Err(sealock_entra::Error::TokenInvalid(why)) => reason(&why, tokens, token),
-            Err(error) => return Err(error.into()),
-        },
+        }
+        _ => "AKV10000: Request is missing a Bearer or PoP token.".to_owned(),
     };
-    let recorded = vaults.record_unauthenticated(&client, &door.vault, refused.clone());
+    let recorded = vaults.record_unauthenticated(&client, &target.vault, refused.clone());
     recorded.await?;
     Ok(Authenticated::Challenged(Challenge(refused)))
 }
 
 async fn verify(
     tokens: &TokenIssuer,
-    door: &Door,
+    resource: &str,
     token: &str,
 ) -> std::result::Result<Caller, sealock_entra::Error> {
-    let slash = format!("{}/", door.resource);
+    let slash = format!("{resource}/");
     let [name, name_slash, number] = AZURE;
     let audiences = [
-        &door.resource,
+        resource,
         &slash,
-        without_port(&door.resource),
+        without_port(resource),
         name,
         name_slash,
         number,
@@ -75,14 +79,6 @@ fn without_port(resource: &str) -> &str {
         Some((host, port)) if super::is_digits(port) => host,
         _ => resource,
     }
-}
-
-/// The token, if there is one; the scheme's name can be in any case (RFC 9110, 11.1).
-fn bearer(headers: &HeaderMap) -> Option<&str> {
-    let value = headers.get(header::AUTHORIZATION)?.to_str().ok()?;
-    let (scheme, token) = value.split_once(' ')?;
-    let token = token.trim();
-    (scheme.eq_ignore_ascii_case("bearer") && !token.is_empty()).then_some(token)
 }
 
 /// Azure's texts, where they are public; the others have no number. That of an expired token is from
@@ -116,14 +112,18 @@ fn reason(why: &InvalidToken, tokens: &TokenIssuer, token: &str) -> String {
 impl Challenge {
     /// Clients take the tenant from `authorization`, and ask for a token for `resource` only if the
     /// vault's host lies below it, port included.
-    pub(super) fn render(self, tokens: &TokenIssuer, names: &PublicName, door: &Door) -> Response {
+    pub(super) fn render(
+        self,
+        tokens: &TokenIssuer,
+        names: &PublicName,
+        resource: &str,
+    ) -> Response {
         let tenant = tokens.directory().tenant();
-        let resource = &door.resource;
         let challenge = format!(
             "Bearer authorization=\"https://login.{names}/{tenant}\", resource=\"{resource}\""
         );
-        let mut response = error::render(&Error::Unauthorized(self.0)).into_response();
-        if let Ok(challenge) = HeaderValue::from_str(&challenge) {
+        let mut response = error::render(&Error::Unauthorized(self.0));
+        if let Some(challenge) = value(challenge) {
             response
                 .headers_mut()
                 .insert(header::WWW_AUTHENTICATE, challenge);

@@ -1,20 +1,12 @@
-use axum::body::{Body, Bytes, to_bytes};
 use sealock_core::KeyName;
+use sealock_http::json;
 use serde::de::DeserializeOwned;
 
 use super::Call;
-use crate::{BACKUP_BYTES, Error, KeyPermission, Result, json};
+use crate::{BACKUP_BYTES, Error, KeyPermission, Result};
 
 /// The largest body that needs no permission, so that everybody with a token can have it read.
 const OPEN_BYTES: usize = 64 << 10;
-
-async fn read(body: Body, limit: usize) -> Result<Bytes> {
-    to_bytes(body, limit).await.map_err(|error| {
-        Error::BadParameter(format!(
-            "The request's body did not arrive, or is longer than {limit} bytes: {error}."
-        ))
-    })
-}
 
 impl Call<'_> {
     /// The body as JSON, of a caller who reaches the vault and has the `permission`, if one is needed. A body of
@@ -25,7 +17,7 @@ impl Call<'_> {
         key: Option<&KeyName>,
         permission: Option<KeyPermission>,
     ) -> Result<T> {
-        let (service, vault, requester) = (&self.vaults.service, &self.door.vault, &self.requester);
+        let (service, vault, requester) = (&self.vaults.service, &self.vault, &self.requester);
         let limit = match permission {
             Some(permission) => {
                 service
@@ -39,7 +31,12 @@ impl Call<'_> {
                 OPEN_BYTES
             }
         };
-        let body = read(std::mem::take(&mut self.body), limit).await?;
+        let body = sealock_http::read(std::mem::take(&mut self.body), limit);
+        let body = body.await.map_err(|unread| {
+            Error::BadParameter(format!(
+                "The request's body did not arrive, or is longer than {limit} bytes: {unread}."
+            ))
+        })?;
         if body.is_empty() {
             return Err(Error::BadParameter(
                 "The request has no body; expected a JSON object.".to_owned(),

@@ -4,13 +4,11 @@ use std::collections::BTreeMap;
 
 use jiff::Timestamp;
 use sealock_core::{Kid, PublicName};
+use sealock_http::json::Object;
 use serde::{Deserialize, Serialize, de::IgnoredAny};
 
 use super::release_policy::{ReleasePolicyBody, ReleasePolicyChangeBody};
-use crate::{
-    Error, Key, KeyBundle, KeyChange, KeyItem, KeyOperation, KeyType, PublicKey, Result,
-    json::Object,
-};
+use crate::{Error, Key, KeyBundle, KeyChange, KeyItem, KeyOperation, KeyType, PublicKey, Result};
 
 /// `KeyBundle`, and `DeletedKeyBundle`.
 ///

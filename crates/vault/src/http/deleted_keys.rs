@@ -4,19 +4,24 @@ use sealock_core::KeyName;
 use super::{
     Answer, Call,
     bundle::{BundleBody, ItemBody},
+    page::PageQuery,
 };
 
-pub(super) async fn list(call: Call<'_>) -> Answer {
-    let vault = &call.door.vault;
+pub(super) async fn list(call: Call<'_>, asked: PageQuery) -> Answer {
+    let vault = &call.vault;
     let keys = call
         .vaults
-        .list_deleted_keys(&call.requester, vault, call.page())
+        .list_deleted_keys(&call.requester, vault, asked.page)
         .await?;
-    Ok(call.listed("/deletedkeys", &keys, |key| ItemBody::of(call.names, key)))
+    Ok(
+        call.listed("/deletedkeys", asked.max_results, &keys, |key| {
+            ItemBody::of(call.names, key)
+        }),
+    )
 }
 
 pub(super) async fn get(call: Call<'_>, key: KeyName) -> Answer {
-    let vault = &call.door.vault;
+    let vault = &call.vault;
     let deleted = call
         .vaults
         .deleted_key(&call.requester, vault, &key)
@@ -25,13 +30,13 @@ pub(super) async fn get(call: Call<'_>, key: KeyName) -> Answer {
 }
 
 pub(super) async fn purge(call: Call<'_>, key: KeyName) -> Answer {
-    let vault = &call.door.vault;
+    let vault = &call.vault;
     call.vaults.purge_key(&call.requester, vault, &key).await?;
     Ok(StatusCode::NO_CONTENT.into_response())
 }
 
 pub(super) async fn recover(call: Call<'_>, key: KeyName) -> Answer {
-    let vault = &call.door.vault;
+    let vault = &call.vault;
     let recovered = call
         .vaults
         .recover_key(&call.requester, vault, &key)

@@ -1,8 +1,5 @@
-use axum::{
-    Json,
-    http::{HeaderValue, StatusCode, header},
-    response::{IntoResponse as _, Response},
-};
+use axum::{Json, http::StatusCode, response::Response};
+use sealock_http::Refusal;
 use serde::Serialize;
 
 use crate::Error;
@@ -29,36 +26,43 @@ struct InnerError {
 ///
 /// <https://learn.microsoft.com/azure/key-vault/general/rest-error-codes>
 pub(super) fn render(error: &Error) -> Response {
-    let status = StatusCode::from_u16(error.status()).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
-    let mut message = error.to_string();
-    // The error's own message may name files of the data directory.
-    if let Some(fault) = error.fault() {
-        tracing::error!(%error, "the vault cannot do what it was asked");
-        message = format!("The emulator cannot do this now: {fault}.");
-    } else if status == StatusCode::INTERNAL_SERVER_ERROR {
-        tracing::error!(%error, "the vault failed");
-        "The emulator failed; its log says why.".clone_into(&mut message);
+    sealock_http::render(error, |message| {
+        Json(ErrorBody {
+            error: Detail {
+                code: error.code(),
+                message,
+                innererror: error.inner_code().map(|code| InnerError { code }),
+            },
+        })
+    })
+}
+
+impl Refusal for Error {
+    const SERVICE: &'static str = "vault";
+
+    fn status(&self) -> StatusCode {
+        StatusCode::from_u16(self.status()).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR)
     }
-    let body = ErrorBody {
-        error: Detail {
-            code: error.code(),
-            message,
-            innererror: error.inner_code().map(|code| InnerError { code }),
-        },
-    };
-    let mut response = (status, Json(body)).into_response();
-    let headers = response.headers_mut();
-    match error {
-        Error::MethodNotAllowed { allowed, .. } => {
-            headers.insert(header::ALLOW, HeaderValue::from_static(allowed));
+
+    fn told_instead(&self) -> Option<String> {
+        if let Some(fault) = self.fault() {
+            return Some(format!("The emulator cannot do this now: {fault}."));
         }
-        Error::Throttled { retry_after } => {
-            headers.insert(header::RETRY_AFTER, HeaderValue::from(*retry_after));
-        }
-        error if error.fault().is_some() => {
-            headers.insert(header::RETRY_AFTER, HeaderValue::from_static("1"));
-        }
-        _ => {}
+        let failed = || "The emulator failed; its log says why.".to_owned();
+        (self.status() == 500).then(failed)
     }
-    response
+
+    fn allowed(&self) -> Option<&str> {
+        match self {
+            Self::MethodNotAllowed { allowed, .. } => Some(allowed),
+            _ => None,
+        }
+    }
+
+    fn retry_after(&self) -> Option<i64> {
+        match self {
+            Self::Throttled { retry_after } => Some(*retry_after),
+            error => error.fault().map(|_| 1),
+        }
+    }
 }

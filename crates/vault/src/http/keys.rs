@@ -5,17 +5,19 @@ use axum::{
     response::{IntoResponse as _, Response},
 };
 use sealock_core::{KeyIdentifier, KeyName, KeyVersion};
+use sealock_http::json::Object;
 use serde::Deserialize;
 use serde_json::json;
 
 use super::{
     Answer, Call,
     bundle::{self, AttributesChangeBody, BundleBody, ItemBody},
+    page::PageQuery,
     release_policy::ReleasePolicyChangeBody,
 };
 use crate::{
     Curve, Error, ImportedKey, JsonWebKey, Key, KeyOperation, KeyPermission, KeySpec, KeyType,
-    Result, base64url::required, error::PROPERTY_INVALID, json::Object,
+    Result, base64url::required, error::PROPERTY_INVALID,
 };
 
 /// <https://learn.microsoft.com/rest/api/keyvault/keys/create-key/create-key#request-body>
@@ -74,7 +76,7 @@ pub(super) async fn create(mut call: Call<'_>, key: KeyName) -> Answer {
         let change = bundle::change(key_ops, body.attributes, body.tags, policy)?;
         Ok((spec, change))
     });
-    let vault = &call.door.vault;
+    let vault = &call.vault;
     let created = call
         .vaults
         .create_key(&call.requester, vault, &key, asked)
@@ -120,7 +122,7 @@ pub(super) async fn import(mut call: Call<'_>, key: KeyName) -> Answer {
             key,
         })
     });
-    let vault = &call.door.vault;
+    let vault = &call.vault;
     let imported = call
         .vaults
         .import_key(&call.requester, vault, &key, imported)
@@ -134,23 +136,25 @@ pub(super) async fn get(call: Call<'_>, key: KeyName, version: Option<KeyVersion
     Ok(Json(BundleBody::of(call.names, &bundle)).into_response())
 }
 
-pub(super) async fn list(call: Call<'_>) -> Answer {
-    let vault = &call.door.vault;
+pub(super) async fn list(call: Call<'_>, asked: PageQuery) -> Answer {
+    let vault = &call.vault;
     let keys = call
         .vaults
-        .list_keys(&call.requester, vault, call.page())
+        .list_keys(&call.requester, vault, asked.page)
         .await?;
-    Ok(call.listed("/keys", &keys, |key| ItemBody::of(call.names, key)))
+    Ok(call.listed("/keys", asked.max_results, &keys, |key| {
+        ItemBody::of(call.names, key)
+    }))
 }
 
-pub(super) async fn versions(call: Call<'_>, key: KeyName) -> Answer {
-    let vault = &call.door.vault;
+pub(super) async fn versions(call: Call<'_>, key: KeyName, asked: PageQuery) -> Answer {
+    let vault = &call.vault;
     let versions = call
         .vaults
-        .list_versions(&call.requester, vault, &key, call.page())
+        .list_versions(&call.requester, vault, &key, asked.page)
         .await?;
     let path = format!("/keys/{key}/versions");
-    Ok(call.listed(&path, &versions, |bundle| {
+    Ok(call.listed(&path, asked.max_results, &versions, |bundle| {
         ItemBody::version(call.names, bundle)
     }))
 }
@@ -175,13 +179,13 @@ pub(super) async fn update(
 }
 
 pub(super) async fn delete(call: Call<'_>, key: KeyName) -> Answer {
-    let vault = &call.door.vault;
+    let vault = &call.vault;
     let deleted = call.vaults.delete_key(&call.requester, vault, &key).await?;
     Ok(Json(BundleBody::deleted(call.names, &deleted)).into_response())
 }
 
 pub(super) async fn backup(call: Call<'_>, key: KeyName) -> Answer {
-    let vault = &call.door.vault;
+    let vault = &call.vault;
     let backup = call.vaults.backup_key(&call.requester, vault, &key).await?;
     Ok(Json(json!({ "value": backup })).into_response())
 }
@@ -189,7 +193,7 @@ pub(super) async fn backup(call: Call<'_>, key: KeyName) -> Answer {
 pub(super) async fn restore(mut call: Call<'_>) -> Answer {
     let backup = call.json(None, Some(KeyPermission::Restore)).await;
     let backup = backup.and_then(|body: RestoreBody| body.value.ok_or_else(|| required("value")));
-    let vault = &call.door.vault;
+    let vault = &call.vault;
     let restored = call
         .vaults
         .restore_key(&call.requester, vault, backup)
@@ -198,7 +202,7 @@ pub(super) async fn restore(mut call: Call<'_>) -> Answer {
 }
 
 pub(super) async fn rotate(call: Call<'_>, key: KeyName) -> Answer {
-    let vault = &call.door.vault;
+    let vault = &call.vault;
     let rotated = call.vaults.rotate_key(&call.requester, vault, &key).await?;
     Ok(current(&call, &rotated))
 }
@@ -214,7 +218,7 @@ pub(super) fn identifier(
     version: Option<KeyVersion>,
 ) -> KeyIdentifier {
     KeyIdentifier {
-        vault: call.door.vault.clone(),
+        vault: call.vault.clone(),
         key,
         version,
     }

@@ -2,6 +2,7 @@ use axum::{
     Json,
     response::{IntoResponse as _, Response},
 };
+use sealock_http::{Asked, Parameter, page::PageBody};
 use serde::{Deserialize, Serialize};
 use serde_json::json;
 
@@ -13,12 +14,13 @@ use crate::{Error, Listing, Page, Result, base64url};
 /// <https://learn.microsoft.com/rest/api/keyvault/keys/get-keys/get-keys#uri-parameters>
 const PAGE_LIMIT: usize = 25;
 
-/// The link is there even on the last page, as null.
-#[derive(Serialize)]
-#[serde(rename_all = "camelCase")]
-struct ListBody<B> {
-    value: Vec<B>,
-    next_link: Option<String>,
+/// The page of a list that a client asks for.
+#[derive(Debug)]
+pub(super) struct PageQuery {
+    /// The page, or what is wrong with the query.
+    pub(super) page: Result<Page>,
+    /// The limit, if the client gives one. The link to the next page repeats it.
+    pub(super) max_results: Option<usize>,
 }
 
 /// Where the next page begins, as the client gives it back.
@@ -29,60 +31,69 @@ struct SkipToken {
     target_location: u8,
 }
 
-impl Call<'_> {
-    pub(super) fn page(&self) -> Result<Page> {
-        let limit = self.max_results()?.unwrap_or(PAGE_LIMIT);
-        let after = self.query("$skiptoken").map(SkipToken::read).transpose()?;
-        Ok(Page { after, limit })
+impl Parameter<Error> for PageQuery {
+    fn read(asked: &Asked<'_>, _name: &'static str) -> Result<Self> {
+        let max_results = asked.query.first_in_any_case("maxresults");
+        let max_results = max_results.map(parse_max_results).transpose();
+        let after = asked.query.first_in_any_case("$skiptoken");
+        let after = after.map(SkipToken::read).transpose();
+        let (max_results, limit) = match max_results {
+            Ok(max_results) => (max_results, Ok(max_results.unwrap_or(PAGE_LIMIT))),
+            Err(error) => (None, Err(error)),
+        };
+        Ok(Self {
+            page: limit.and_then(|limit| {
+                Ok(Page {
+                    after: after?,
+                    limit,
+                })
+            }),
+            max_results,
+        })
     }
+}
 
-    /// `{"value":[...],"nextLink":...}` of the list at `path`.
+fn parse_max_results(text: &str) -> Result<usize> {
+    match text.parse() {
+        Ok(limit @ 1..=PAGE_LIMIT) if is_digits(text) => Ok(limit),
+        _ => Err(Error::BadParameter(format!(
+            "maxresults is a number from 1 to {PAGE_LIMIT}."
+        ))),
+    }
+}
+
+impl Call<'_> {
+    /// A page of the list at `path`.
     pub(super) fn listed<T, B: Serialize>(
         &self,
         path: &str,
+        max_results: Option<usize>,
         listing: &Listing<T>,
         entry: impl Fn(&T) -> B,
     ) -> Response {
-        let entries: Vec<B> = listing.entries.iter().map(entry).collect();
-        let next = listing.next.as_deref().map(|next| self.link(path, next));
-        let body = ListBody {
-            value: entries,
-            next_link: next,
+        let next = listing.next.as_deref();
+        let body = PageBody {
+            value: listing.entries.iter().map(entry).collect(),
+            next_link: next.map(|next| self.link(path, max_results, next)),
         };
         Json(body).into_response()
     }
 
     /// With the port, even where it goes without saying, as Azure writes it.
-    fn link(&self, path: &str, next: &str) -> String {
-        let mut origin = self.door.origin.clone();
-        let host = origin.split_once("://").map_or("", |it| it.1);
-        if origin.starts_with("https://") && !host.contains(':') {
+    fn link(&self, path: &str, max_results: Option<usize>, next: &str) -> String {
+        let mut origin = self.door.origin();
+        if self.door.scheme == "https" && !self.door.authority.contains(':') {
             origin.push_str(":443");
         }
         let version = self.requester.client.api_version.as_deref();
         let mut query = url::form_urlencoded::Serializer::new(String::new());
         query.append_pair("api-version", version.unwrap_or_default());
         let token = SkipToken::write(next);
-        let limit = match self.max_results() {
-            Ok(Some(limit)) => format!("&maxresults={limit}"),
-            _ => String::new(),
-        };
+        let limit = max_results.map_or_else(String::new, |limit| format!("&maxresults={limit}"));
         format!(
             "{origin}{path}?{}&$skiptoken={token}{limit}",
             query.finish()
         )
-    }
-
-    fn max_results(&self) -> Result<Option<usize>> {
-        let Some(text) = self.query("maxresults") else {
-            return Ok(None);
-        };
-        match text.parse() {
-            Ok(limit @ 1..=PAGE_LIMIT) if is_digits(text) => Ok(Some(limit)),
-            _ => Err(Error::BadParameter(format!(
-                "maxresults is a number from 1 to {PAGE_LIMIT}."
-            ))),
-        }
     }
 }
 

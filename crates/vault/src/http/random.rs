@@ -14,7 +14,7 @@ struct RandomBody {
 pub(super) async fn answer(mut call: Call<'_>) -> Answer {
     let count = call.json(None, None).await;
     let count = count.map(|body: RandomBody| usize::try_from(body.count).unwrap_or_default());
-    let vault = &call.door.vault;
+    let vault = &call.vault;
     let bytes = call
         .vaults
         .random_bytes(&call.requester, vault, count)

@@ -1,12 +1,13 @@
 use axum::{Json, response::IntoResponse as _};
 use jiff::Timestamp;
 use sealock_core::{KeyName, PublicName, excerpt};
+use sealock_http::json::Object;
 use serde::{Deserialize, Serialize};
 
 use super::{Answer, Call};
 use crate::{
     Action, Error, KeyPermission, LifetimeAction, Period, Result, RotationPolicy,
-    RotationPolicyView, Trigger, json::Object,
+    RotationPolicyView, Trigger,
 };
 
 /// A rotation policy in Azure's JSON. What is not part of one is refused, rather than taken for said; `id`,
@@ -56,7 +57,7 @@ struct AttributesBody {
 }
 
 pub(super) async fn get(call: Call<'_>, key: KeyName) -> Answer {
-    let vault = &call.door.vault;
+    let vault = &call.vault;
     let policy = call
         .vaults
         .rotation_policy(&call.requester, vault, &key)
@@ -68,7 +69,7 @@ pub(super) async fn put(mut call: Call<'_>, key: KeyName) -> Answer {
     let permission = KeyPermission::SetRotationPolicy;
     let policy = call.json(Some(&key), Some(permission)).await;
     let policy = policy.and_then(|body: RotationPolicyBody| body.policy());
-    let vault = &call.door.vault;
+    let vault = &call.vault;
     let policy = call
         .vaults
         .set_rotation_policy(&call.requester, vault, &key, policy)

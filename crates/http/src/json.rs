@@ -1,0 +1,288 @@
+//! JSON as clients send it.
+
+use std::{fmt, marker::PhantomData};
+
+use base64::{Engine as _, engine::general_purpose::STANDARD};
+use sealock_core::excerpt;
+use serde::{
+    Deserialize, Deserializer, Serialize,
+    de::{
+        DeserializeOwned, DeserializeSeed, Error as _, IntoDeserializer as _, MapAccess, Visitor,
+    },
+    forward_to_deserialize_any,
+};
+
+/// What serde's reasons begin with that quote what they are about.
+const QUOTING: [&str; 4] = [
+    "invalid type",
+    "invalid value",
+    "unknown field",
+    "unknown variant",
+];
+
+/// What is read from a JSON object. By itself, serde takes an array for a struct, too: its fields in their order.
+#[derive(Clone, Debug, Default, Serialize)]
+#[serde(transparent)]
+pub struct Object<T, const IS_EXACT: bool = false>(pub T);
+
+/// An object without a field that some of its readers take for one of `T`'s: those in Go and .NET take `Digest` for
+/// `digest`, and of the two the last one.
+///
+/// <https://pkg.go.dev/encoding/json#Unmarshal>
+pub type ExactObject<T> = Object<T, true>;
+
+impl<'de, T, const IS_EXACT: bool> Deserialize<'de> for Object<T, IS_EXACT>
+where
+    T: Deserialize<'de>,
+{
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        T::deserialize(Members::<D, IS_EXACT>(deserializer)).map(Self)
+    }
+}
+
+/// Gives the members of an object to whatever is read from it, and nothing but an object.
+struct Members<D, const IS_EXACT: bool>(D);
+
+impl<'de, D: Deserializer<'de>, const IS_EXACT: bool> Deserializer<'de> for Members<D, IS_EXACT> {
+    type Error = D::Error;
+
+    fn deserialize_any<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, D::Error> {
+        self.deserialize_struct("", &[], visitor)
+    }
+
+    fn deserialize_struct<V: Visitor<'de>>(
+        self,
+        _name: &'static str,
+        fields: &'static [&'static str],
+        visitor: V,
+    ) -> Result<V::Value, D::Error> {
+        let exact = if IS_EXACT { fields } else { &[] };
+        self.0.deserialize_map(OnlyMap {
+            visitor,
+            exact,
+            lifetime: PhantomData,
+        })
+    }
+
+    forward_to_deserialize_any! {
+        bool i8 i16 i32 i64 i128 u8 u16 u32 u64 u128 f32 f64 char str string bytes byte_buf option unit unit_struct
+        newtype_struct seq tuple tuple_struct map enum identifier ignored_any
+    }
+}
+
+struct OnlyMap<'de, V> {
+    visitor: V,
+    exact: &'static [&'static str],
+    lifetime: PhantomData<&'de ()>,
+}
+
+impl<'de, V: Visitor<'de>> Visitor<'de> for OnlyMap<'de, V> {
+    type Value = V::Value;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("an object")
+    }
+
+    fn visit_map<M: MapAccess<'de>>(self, map: M) -> Result<V::Value, M::Error> {
+        match self.exact {
+            [] => self.visitor.visit_map(map),
+            exact => self.visitor.visit_map(Unambiguous { map, exact }),
+        }
+    }
+}
+
+/// The members of an object, none of which is one of the fields in another case.
+struct Unambiguous<M> {
+    map: M,
+    exact: &'static [&'static str],
+}
+
+impl<'de, M: MapAccess<'de>> MapAccess<'de> for Unambiguous<M> {
+    type Error = M::Error;
+
+    fn next_key_seed<K: DeserializeSeed<'de>>(
+        &mut self,
+        seed: K,
+    ) -> Result<Option<K::Value>, M::Error> {
+        let Some(name) = self.map.next_key::<String>()? else {
+            return Ok(None);
+        };
+        if !self.exact.contains(&&*name) {
+            // Both ways: some letters have a plain one as their other case alone.
+            let folded = name.to_uppercase().to_lowercase();
+            let mut fields = self.exact.iter();
+            if let Some(known) = fields.find(|known| known.eq_ignore_ascii_case(&folded)) {
+                return Err(M::Error::custom(format_args!(
+                    "the field '{}' must be written '{known}'",
+                    excerpt(&name)
+                )));
+            }
+        }
+        seed.deserialize(name.into_deserializer()).map(Some)
+    }
+
+    fn next_value_seed<S: DeserializeSeed<'de>>(&mut self, seed: S) -> Result<S::Value, M::Error> {
+        self.map.next_value_seed(seed)
+    }
+}
+
+/// A list, if it is there. Clients in Go write an empty one as null.
+#[derive(Clone, Debug, Default)]
+pub enum List<T> {
+    /// The field is not there.
+    #[default]
+    Missing,
+    /// It is null.
+    Null,
+    /// It is a list.
+    Items(Vec<T>),
+}
+
+impl<'de, T: Deserialize<'de>> Deserialize<'de> for List<T> {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let items = Option::deserialize(deserializer)?;
+        Ok(items.map_or(Self::Null, Self::Items))
+    }
+}
+
+/// Reads a list of what is read from JSON objects each.
+///
+/// # Errors
+/// JSON's.
+pub fn objects<'de, D, T>(deserializer: D) -> Result<Vec<T>, D::Error>
+where
+    D: Deserializer<'de>,
+    T: Deserialize<'de>,
+{
+    let objects = Vec::<Object<T>>::deserialize(deserializer)?;
+    Ok(objects.into_iter().map(|Object(object)| object).collect())
+}
+
+/// Reads such a list, or null.
+///
+/// # Errors
+/// JSON's.
+pub fn objects_or_null<'de, D, T>(deserializer: D) -> Result<Option<Vec<T>>, D::Error>
+where
+    D: Deserializer<'de>,
+    T: Deserialize<'de>,
+{
+    let objects = Option::<Vec<Object<T>>>::deserialize(deserializer)?;
+    Ok(objects.map(|objects| objects.into_iter().map(|Object(object)| object).collect()))
+}
+
+/// Checks that a field is text in base64.
+///
+/// # Errors
+/// It is not.
+pub fn base64<'de, D: Deserializer<'de>>(deserializer: D) -> Result<(), D::Error> {
+    match Option::<String>::deserialize(deserializer)? {
+        Some(text) if STANDARD.decode(&text).is_err() => Err(D::Error::custom("expected base64")),
+        _ => Ok(()),
+    }
+}
+
+/// Reads a JSON object that a client sent.
+///
+/// # Errors
+/// What is wrong with it, in JSON's words. Nothing of it is quoted, but for what was meant to be one of a few
+/// words: it may be a private key, and what is told is recorded, too.
+pub fn object<T: DeserializeOwned>(json: &[u8]) -> Result<T, String> {
+    serde_json::from_slice(json)
+        .map(|Object::<T>(object)| object)
+        .map_err(|error| reason(&error))
+}
+
+fn reason(error: &serde_json::Error) -> String {
+    let why = error.to_string();
+    if !error.is_data() {
+        return format!("no JSON, {why}");
+    }
+    let place = format!(" at line {} column {}", error.line(), error.column());
+    let why = why.strip_suffix(&place).unwrap_or(&why);
+    let quoting = QUOTING.into_iter().find(|kind| why.starts_with(kind));
+    match (quoting, why.rsplit_once(", expected ")) {
+        (Some(kind), Some((_, expected))) => format!("{kind}, expected {}", in_json(expected)),
+        (Some(kind), None) => kind.to_owned(),
+        (None, _) => why.trim_end_matches('.').to_owned(),
+    }
+}
+
+/// What serde expects, where it says so in Rust's words.
+fn in_json(expected: &str) -> &str {
+    match expected {
+        "u8" | "u16" | "u32" | "u64" | "usize" | "i64" => "a whole number",
+        "a sequence" => "an array",
+        "a map" => "an object",
+        expected => expected,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[derive(Debug, Deserialize)]
+    #[serde(rename_all = "camelCase")]
+    struct Sample<const IS_EXACT: bool> {
+        size_kinds: Option<u8>,
+        inner: Option<Box<Object<Sample<IS_EXACT>, IS_EXACT>>>,
+    }
+
+    #[test]
+    fn only_an_object_is_taken_for_one() {
+        let read = |text: &str| serde_json::from_str::<Object<Sample<false>>>(text);
+        let found = read(r#"{"SizeKinds":3,"inner":{"sizeKinds":2,"other":[3]}}"#);
+        let Object(found) = found.unwrap();
+        assert_eq!(found.size_kinds, None);
+        assert_eq!(found.inner.unwrap().0.size_kinds, Some(2));
+        for bad in [
+            "[1,null]",
+            "null",
+            "1",
+            "\"{}\"",
+            r#"{"inner":[2,null]}"#,
+            r#"{"sizeKinds":1,"sizeKinds":1}"#,
+            "{} {}",
+        ] {
+            assert!(read(bad).is_err(), "{bad}");
+        }
+    }
+
+    #[test]
+    fn an_exact_object_has_no_field_in_another_case() {
+        let read = |text: &str| serde_json::from_str::<ExactObject<Sample<true>>>(text);
+        let found = read(r#"{"sizeKinds":1,"inner":{"sizeKinds":2,"other":[3]}}"#);
+        let Object(found) = found.unwrap();
+        assert_eq!(found.size_kinds, Some(1));
+        assert_eq!(found.inner.unwrap().0.size_kinds, Some(2));
+        for bad in [
+            "[1,null]",
+            r#"{"sizeKinds":1,"sizeKinds":1}"#,
+            r#"{"SizeKinds":1}"#,
+            r#"{"sizeKinds":1,"SIZEKINDS":2}"#,
+            r#"{"inner":{"sizekinds":2}}"#,
+            // A long s and the sign for kelvin.
+            "{\"\u{17f}ize\u{212a}inds\":1}",
+        ] {
+            assert!(read(bad).is_err(), "{bad}");
+        }
+    }
+
+    #[test]
+    fn what_is_wrong_quotes_nothing_that_may_be_secret() {
+        for (json, why) in [
+            (
+                "{",
+                "no JSON, EOF while parsing an object at line 1 column 1",
+            ),
+            ("[]", "invalid type, expected an object"),
+            (
+                r#"{"sizeKinds":"secret"}"#,
+                "invalid type, expected a whole number",
+            ),
+        ] {
+            assert_eq!(object::<Sample<false>>(json.as_bytes()).unwrap_err(), why);
+        }
+    }
+}

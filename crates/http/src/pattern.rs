@@ -1,0 +1,186 @@
+//! The paths of a table, and how a request's is compared with them.
+
+/// How many segments of one path a table can name.
+const CAPTURES: usize = 3;
+
+/// How freely clients write a service's paths.
+#[derive(Clone, Copy, Debug)]
+pub struct Spelling {
+    /// The case of words means nothing.
+    pub ignores_case: bool,
+    /// Empty segments mean nothing: slashes are doubled or trail.
+    pub ignores_empty_segments: bool,
+}
+
+/// The segments that a path names, or their ranges.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct Captures<'a> {
+    named: [(&'static str, &'a str); CAPTURES],
+    count: usize,
+}
+
+impl<'a> Captures<'a> {
+    pub(crate) fn of(&self, name: &str) -> Option<&'a str> {
+        let mut named = self.named[..self.count].iter();
+        named.find(|(found, _)| *found == name).map(|it| it.1)
+    }
+
+    fn with(mut self, name: &'static str, value: &'a str) -> Self {
+        self.named[self.count] = (name, value);
+        self.count += 1;
+        self
+    }
+}
+
+impl Spelling {
+    /// As the table has them, to the letter.
+    pub const EXACT: Self = Self {
+        ignores_case: false,
+        ignores_empty_segments: false,
+    };
+
+    /// Compares a path with one of a table, and keeps what that names. A path may lack the slash with which the table's
+    /// ends.
+    pub(crate) fn matches<'a>(
+        self,
+        pattern: &'static str,
+        path: &'a str,
+        captures: &mut Captures<'a>,
+    ) -> bool {
+        let (pattern, path) = (pattern.strip_prefix('/'), path.strip_prefix('/'));
+        let found = path.and_then(|path| self.walk(pattern, Some(path), Captures::default()));
+        found.inspect(|found| *captures = *found).is_some()
+    }
+
+    pub(crate) fn is_same(self, word: &str, segment: &str) -> bool {
+        word == segment || (self.ignores_case && word.eq_ignore_ascii_case(segment))
+    }
+
+    /// None is behind the last segment.
+    fn walk<'a>(
+        self,
+        pattern: Option<&'static str>,
+        path: Option<&'a str>,
+        captures: Captures<'a>,
+    ) -> Option<Captures<'a>> {
+        let path = match path {
+            Some(path) if self.ignores_empty_segments => {
+                Some(path.trim_start_matches('/')).filter(|path| !path.is_empty())
+            }
+            path => path,
+        };
+        let (Some(pattern), Some(path)) = (pattern, path) else {
+            let is_end = path.is_none() && matches!(pattern, None | Some("" | "..."));
+            return is_end.then_some(captures);
+        };
+        let (expected, pattern) = next(pattern);
+        if expected == "..." {
+            return Some(captures);
+        }
+        let (segment, rest) = next(path);
+        let Some(name) = capture(expected) else {
+            return self
+                .is_same(expected, segment)
+                .then(|| self.walk(pattern, rest, captures))?;
+        };
+        let Some(name) = name.strip_suffix("...") else {
+            return self.walk(pattern, rest, captures.with(name, segment));
+        };
+        // The fewest segments behind which the rest fits.
+        let ends = path.match_indices('/').map(|(end, _)| end);
+        let mut ends = ends.chain([path.len()]);
+        ends.find_map(|end| {
+            let captures = captures.with(name, &path[..end]);
+            self.walk(pattern, path.get(end + 1..), captures)
+        })
+    }
+}
+
+/// The first segment of a path, and what is behind it.
+fn next(path: &str) -> (&str, Option<&str>) {
+    match path.split_once('/') {
+        Some((segment, rest)) => (segment, Some(rest)),
+        None => (path, None),
+    }
+}
+
+/// The name in `{name}`.
+fn capture(segment: &'static str) -> Option<&'static str> {
+    segment.strip_prefix('{')?.strip_suffix('}')
+}
+
+/// The word with which a path of a table begins.
+pub(crate) fn first_word(pattern: &'static str) -> &'static str {
+    next(pattern.strip_prefix('/').unwrap_or(pattern)).0
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const LENIENT: Spelling = Spelling {
+        ignores_case: true,
+        ignores_empty_segments: true,
+    };
+
+    fn found(spelling: Spelling, pattern: &'static str, path: &str) -> Option<String> {
+        let mut captures = Captures::default();
+        let matches = spelling.matches(pattern, path, &mut captures);
+        let named = captures.named[..captures.count].iter();
+        let named: Vec<_> = named
+            .map(|(name, value)| format!("{name}={value}"))
+            .collect();
+        matches.then(|| named.join(" "))
+    }
+
+    #[test]
+    fn a_capture_takes_one_segment_and_a_span_as_few_as_fit() {
+        for (pattern, path, expected) in [
+            ("/keys", "/keys", Some("")),
+            ("/keys", "/KEYS", None),
+            ("/keys", "/keys/", None),
+            ("/keys/{key}", "/keys/a", Some("key=a")),
+            ("/keys/{key}", "/keys/", Some("key=")),
+            ("/keys/{key}", "/keys/a/b", None),
+            ("/v2/", "/v2", Some("")),
+            ("/v2/", "/v2/", Some("")),
+            ("/v2/", "/v2//", None),
+            ("/v2/{n...}/tags/list", "/v2/a/b/tags/list", Some("n=a/b")),
+            ("/v2/{n...}/tags/list", "/v2/tags/list", None),
+            (
+                "/v2/{n...}/m/{r}",
+                "/v2/a/m/m/m/m/v1",
+                Some("n=a/m/m/m r=v1"),
+            ),
+            (
+                "/v1/{n...}/_tags/{t...}",
+                "/v1/a/b/_tags/c/_tags/d",
+                Some("n=a/b t=c/_tags/d"),
+            ),
+            ("/v1/{n...}", "/v1/", Some("n=")),
+            ("/v1/{n...}", "/v1", None),
+            ("/secrets/...", "/secrets", Some("")),
+            ("/secrets/...", "/secrets/a/b", Some("")),
+            ("/secrets/...", "/secretsa", None),
+            ("/keys", "*", None),
+            ("/keys", "", None),
+        ] {
+            let found = found(Spelling::EXACT, pattern, path);
+            assert_eq!(found.as_deref(), expected, "{pattern} {path}");
+        }
+    }
+
+    #[test]
+    fn case_and_empty_segments_mean_nothing_where_a_service_says_so() {
+        for (pattern, path, expected) in [
+            ("/keys", "//KEYS//", Some("")),
+            ("/keys/{key}/wrapKey", "/Keys//Aa/WRAPKEY", Some("key=Aa")),
+            ("/keys/{key}", "/keys/", None),
+            ("/secrets/...", "/Secrets/", Some("")),
+            ("/keys", "/", None),
+        ] {
+            let found = found(LENIENT, pattern, path);
+            assert_eq!(found.as_deref(), expected, "{pattern} {path}");
+        }
+    }
+}

@@ -1,0 +1,327 @@
+use axum::http::{HeaderMap, Method};
+use sealock_core::{KeyName, KeyVersion, excerpt};
+use sealock_http::{Asked, NotAllowed, Parameter, Query, Spelling};
+
+use super::page::PageQuery;
+use crate::{Error, Result};
+
+/// Clients differ: some leave the version of a key empty, some leave it out; the case of words varies, and slashes are
+/// doubled or trail.
+const SPELLING: Spelling = Spelling {
+    ignores_case: true,
+    ignores_empty_segments: true,
+};
+
+// A word behind a key is an operation, and a version otherwise: the operations come first.
+sealock_http::endpoints! {
+    /// An endpoint of the vault, and what a request says in its path and query.
+    #[derive(Debug)]
+    pub(super) enum Endpoint or Error;
+
+    GET "/keys" => ListKeys { page: PageQuery },
+    POST only "/keys/restore" => RestoreKey,
+    POST "/keys/{key}/create" => CreateKey { key: KeyName },
+    GET "/keys/{key}/versions" => ListVersions { key: KeyName, page: PageQuery },
+    POST "/keys/{key}/backup" => BackupKey { key: KeyName },
+    POST "/keys/{key}/rotate" => RotateKey { key: KeyName },
+    GET "/keys/{key}/rotationpolicy" => GetRotationPolicy { key: KeyName },
+    PUT "/keys/{key}/rotationpolicy" => SetRotationPolicy { key: KeyName },
+    POST "/keys/{key}/encrypt" | "/keys/{key}/{version}/encrypt"
+        => Encrypt { key: KeyName, version: Option<KeyVersion> },
+    POST "/keys/{key}/decrypt" | "/keys/{key}/{version}/decrypt"
+        => Decrypt { key: KeyName, version: Option<KeyVersion> },
+    POST "/keys/{key}/sign" | "/keys/{key}/{version}/sign"
+        => Sign { key: KeyName, version: Option<KeyVersion> },
+    POST "/keys/{key}/verify" | "/keys/{key}/{version}/verify"
+        => Verify { key: KeyName, version: Option<KeyVersion> },
+    POST "/keys/{key}/wrapKey" | "/keys/{key}/{version}/wrapKey"
+        => WrapKey { key: KeyName, version: Option<KeyVersion> },
+    POST "/keys/{key}/unwrapKey" | "/keys/{key}/{version}/unwrapKey"
+        => UnwrapKey { key: KeyName, version: Option<KeyVersion> },
+    POST "/keys/{key}/release" | "/keys/{key}/{version}/release"
+        => Release { key: KeyName, version: Option<KeyVersion> },
+    ANY "/keys/{key}/attestation" | "/keys/{key}/{version}/attestation" => Attestation,
+    ANY "/keys/{key}/secureWrapKey" | "/keys/{key}/{version}/secureWrapKey"
+        | "/keys/{key}/secureUnwrapKey" | "/keys/{key}/{version}/secureUnwrapKey" => SecureWrapping,
+    GET "/keys/{key}" | "/keys/{key}/{version}" => GetKey { key: KeyName, version: Option<KeyVersion> },
+    PUT "/keys/{key}" => ImportKey { key: KeyName },
+    PATCH "/keys/{key}" | "/keys/{key}/{version}" => UpdateKey { key: KeyName, version: Option<KeyVersion> },
+    DELETE "/keys/{key}" => DeleteKey { key: KeyName },
+    GET "/deletedkeys" => ListDeletedKeys { page: PageQuery },
+    GET "/deletedkeys/{key}" => GetDeletedKey { key: KeyName },
+    DELETE "/deletedkeys/{key}" => PurgeKey { key: KeyName },
+    POST "/deletedkeys/{key}/recover" => RecoverKey { key: KeyName },
+    POST "/rng" => GetRandomBytes,
+    ANY "/secrets/..." | "/deletedsecrets/..." => Secrets,
+    // Terraform asks for them whenever it reads a vault.
+    GET only "/certificates/contacts" => GetCertificateContacts,
+    ANY "/certificates/..." | "/deletedcertificates/..." => Certificates,
+    ANY "/storage/..." | "/deletedstorage/..." => StorageAccounts,
+}
+
+/// Returns true for a path that is a vault's, where a host serves other services, too.
+pub fn is_vaults(path: &str) -> bool {
+    sealock_http::is_first_word(Endpoint::ROWS, SPELLING, path)
+}
+
+impl Endpoint {
+    /// Finds the endpoint that a request asks for.
+    pub(super) fn find(
+        method: &Method,
+        headers: &HeaderMap,
+        path: &str,
+        query: &Query,
+    ) -> Result<Self> {
+        let method = overridden(method, headers)?;
+        let found = sealock_http::find(Self::ROWS, SPELLING, &method, path, query)?;
+        let found = found.ok_or_else(|| Error::NotAnEndpoint(excerpt(path).to_owned()))?;
+        found.allowed.map_err(refuse)?;
+        Ok(found.endpoint)
+    }
+}
+
+/// A client that cannot send the method sends it in a header.
+///
+/// <https://learn.microsoft.com/azure/key-vault/general/authentication-requests-and-responses>
+fn overridden(method: &Method, headers: &HeaderMap) -> Result<Method> {
+    let Some(wanted) = headers
+        .get("x-http-method")
+        .filter(|_| method == Method::POST)
+    else {
+        return Ok(method.clone());
+    };
+    match wanted.as_bytes() {
+        b"GET" => Ok(Method::GET),
+        b"PUT" => Ok(Method::PUT),
+        b"PATCH" => Ok(Method::PATCH),
+        b"DELETE" => Ok(Method::DELETE),
+        b"POST" => Ok(Method::POST),
+        _ => Err(Error::BadParameter(
+            "The header X-HTTP-METHOD names no method; expected GET, PUT, PATCH or DELETE."
+                .to_owned(),
+        )),
+    }
+}
+
+/// Refuses a method that a path does not know. An operation is named behind the key, and a `POST` names one;
+/// that text is Azure's, in a recording of azure-sdk-for-java's `createKeyEmptyName`.
+fn refuse(refused: NotAllowed) -> Error {
+    let behind_key = refused.path.split_once("{key}").map(|it| it.1);
+    let last = behind_key.and_then(|behind| behind.rsplit('/').next());
+    match last {
+        Some("" | "{version}") if refused.method == "POST" => {
+            Error::BadParameter("Operation not specified".to_owned())
+        }
+        None | Some("" | "{version}") => Error::MethodNotAllowed {
+            method: refused.method,
+            allowed: refused.allowed,
+        },
+        Some(operation) => not_allowed(&refused.method, operation),
+    }
+}
+
+/// The text is Azure's: <https://github.com/Azure/azure-sdk-for-java/issues/8675>
+fn not_allowed(method: &str, operation: &str) -> Error {
+    Error::BadParameter(format!(
+        "Method {method} does not allow operation '{operation}'"
+    ))
+}
+
+/// The text is Azure's: <https://github.com/az-acme/az-acme-cli/issues/14>
+impl Parameter<Error> for KeyName {
+    fn read(asked: &Asked<'_>, name: &'static str) -> Result<Self> {
+        let segment = asked.segment(name);
+        segment.parse().map_err(|_| {
+            Error::BadParameter(format!(
+                "The request URI contains an invalid name: {}",
+                excerpt(segment)
+            ))
+        })
+    }
+}
+
+/// A segment that is no version names an operation that there is not.
+impl Parameter<Error> for Option<KeyVersion> {
+    fn read(asked: &Asked<'_>, name: &'static str) -> Result<Self> {
+        let Some(segment) = asked.captured(name) else {
+            return Ok(None);
+        };
+        let version = segment.to_ascii_lowercase().parse();
+        version
+            .map(Some)
+            .map_err(|_| not_allowed(asked.method.as_str(), excerpt(segment)))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn find(method: &str, path: &str) -> Result<String> {
+        let method = method.parse().unwrap();
+        let found = Endpoint::find(&method, &HeaderMap::new(), path, &Query::default());
+        found.map(|endpoint| format!("{endpoint:?}"))
+    }
+
+    #[test]
+    fn a_path_is_taken_as_the_clients_write_it() {
+        let version = "0123456789abcdef0123456789abcdef";
+        let key = r#"key: KeyName("Key-1")"#;
+        let unversioned = format!("{key}, version: None");
+        let versioned = format!(r#"{key}, version: Some(KeyVersion("{version}"))"#);
+        let page =
+            "page: PageQuery { page: Ok(Page { after: None, limit: 25 }), max_results: None }";
+        for (method, path, endpoint) in [
+            ("GET", "/keys", format!("ListKeys {{ {page} }}")),
+            ("GET", "/KEYS/", format!("ListKeys {{ {page} }}")),
+            ("GET", "/keys/Key-1", format!("GetKey {{ {unversioned} }}")),
+            (
+                "GET",
+                "//keys//Key-1/",
+                format!("GetKey {{ {unversioned} }}"),
+            ),
+            (
+                "PATCH",
+                "/keys/Key-1",
+                format!("UpdateKey {{ {unversioned} }}"),
+            ),
+            ("DELETE", "/keys/Key-1", format!("DeleteKey {{ {key} }}")),
+            (
+                "GET",
+                &format!("/keys/Key-1/{version}"),
+                format!("GetKey {{ {versioned} }}"),
+            ),
+            (
+                "PATCH",
+                &format!("/keys/Key-1/{}", version.to_uppercase()),
+                format!("UpdateKey {{ {versioned} }}"),
+            ),
+            (
+                "POST",
+                "/keys/Key-1/create",
+                format!("CreateKey {{ {key} }}"),
+            ),
+            (
+                "GET",
+                "/keys/Key-1/Versions",
+                format!("ListVersions {{ {key}, {page} }}"),
+            ),
+            (
+                "PUT",
+                "/keys/Key-1/rotationPolicy",
+                format!("SetRotationPolicy {{ {key} }}"),
+            ),
+            (
+                "POST",
+                "/keys/Key-1//encrypt",
+                format!("Encrypt {{ {unversioned} }}"),
+            ),
+            (
+                "POST",
+                "/keys/Key-1/wrapkey",
+                format!("WrapKey {{ {unversioned} }}"),
+            ),
+            (
+                "POST",
+                &format!("/keys/Key-1/{version}/WRAPKEY"),
+                format!("WrapKey {{ {versioned} }}"),
+            ),
+            ("POST", "/keys/restore", "RestoreKey".to_owned()),
+            (
+                "GET",
+                "/keys/restore",
+                r#"GetKey { key: KeyName("restore"), version: None }"#.to_owned(),
+            ),
+            (
+                "GET",
+                "/deletedKeys",
+                format!("ListDeletedKeys {{ {page} }}"),
+            ),
+            (
+                "DELETE",
+                "/deletedkeys/Key-1",
+                format!("PurgeKey {{ {key} }}"),
+            ),
+            (
+                "POST",
+                "/deletedkeys/Key-1/recover",
+                format!("RecoverKey {{ {key} }}"),
+            ),
+            ("POST", "/rng", "GetRandomBytes".to_owned()),
+            ("LOCK", "/secrets/x/y", "Secrets".to_owned()),
+            ("GET", "/certificates", "Certificates".to_owned()),
+            (
+                "GET",
+                "/certificates/contacts",
+                "GetCertificateContacts".to_owned(),
+            ),
+            ("PUT", "/certificates/contacts", "Certificates".to_owned()),
+            ("HEAD", "/Storage/x", "StorageAccounts".to_owned()),
+            ("GET", "/keys/a_b/attestation", "Attestation".to_owned()),
+        ] {
+            assert_eq!(find(method, path).unwrap(), endpoint, "{method} {path}");
+            assert!(is_vaults(path), "{path}");
+        }
+        for other in ["", "/", "//", "/v2/keys", "/keyss", "/%6Beys"] {
+            assert!(!is_vaults(other), "{other}");
+        }
+    }
+
+    #[test]
+    fn what_is_no_endpoint_is_refused_in_azures_words() {
+        let version = "0123456789abcdef0123456789abcdef";
+        let refused =
+            |method, operation| format!("Method {method} does not allow operation '{operation}'");
+        let no_endpoint = |path| format!("'{path}' is not an endpoint of the vault.");
+        let allowed = |method, allowed| {
+            format!("The method {method} is not allowed here; allowed is {allowed}.")
+        };
+        let name = "The request URI contains an invalid name: a_b".to_owned();
+        let unspecified = "Operation not specified".to_owned();
+        let long = format!("/keys/Key-1/{version}/x");
+        for (method, path, text) in [
+            ("GET", "/", no_endpoint("/")),
+            ("GET", "/x", no_endpoint("/x")),
+            ("POST", "/rng/x", no_endpoint("/rng/x")),
+            ("POST", &long, no_endpoint(&long)),
+            (
+                "POST",
+                "/keys/k/x/y/encrypt",
+                no_endpoint("/keys/k/x/y/encrypt"),
+            ),
+            ("POST", "/deletedkeys/k/x", no_endpoint("/deletedkeys/k/x")),
+            ("GET", "/keys/a_b", name.clone()),
+            // What is wrong with a name comes before the method.
+            ("GET", "/keys/a_b/create", name),
+            ("GET", "/keys/k/CREATE", refused("GET", "create")),
+            ("PUT", "/keys/k/wrapkey", refused("PUT", "wrapKey")),
+            ("GET", "/keys/k/Xyz", refused("GET", "Xyz")),
+            ("POST", "/keys/k/Xyz/encrypt", refused("POST", "Xyz")),
+            ("GET", "/deletedkeys/k/recover", refused("GET", "recover")),
+            ("POST", "/keys/k", unspecified.clone()),
+            ("POST", &format!("/keys/k/{version}"), unspecified.clone()),
+            ("POST", "/deletedkeys/k", unspecified),
+            ("HEAD", "/keys", allowed("HEAD", "GET")),
+            (
+                "HEAD",
+                "/keys/k",
+                allowed("HEAD", "GET, PUT, PATCH, DELETE"),
+            ),
+            (
+                "OPTIONS",
+                "/keys/restore",
+                allowed("OPTIONS", "GET, PUT, PATCH, DELETE"),
+            ),
+            (
+                "PUT",
+                &format!("/keys/k/{version}"),
+                allowed("PUT", "GET, PATCH"),
+            ),
+            ("PUT", "/deletedkeys/k", allowed("PUT", "GET, DELETE")),
+            ("GET", "/rng", allowed("GET", "POST")),
+        ] {
+            let error = find(method, path).unwrap_err().to_string();
+            assert_eq!(error, text, "{method} {path}");
+        }
+    }
+}
