@@ -191,14 +191,13 @@ impl Door {
         request: Request,
     ) -> Response {
         let names = &self.services.names;
-        let door = registry_http::Door {
-            scheme: scheme(&request),
-            authority: host.to_string(),
+        let door = front(host, &request);
+        let target = registry_http::Target {
             login_server: names.login_server(name),
             is_open,
         };
         match self.services.registries.get(name).await {
-            Ok(registry) => registry_http::answer(registry, names, door, request).await,
+            Ok(registry) => registry_http::answer(registry, names, door, target, request).await,
             Err(error) => registry_http::with_common_headers(registry_http::render(&error, names)),
         }
     }

@@ -6,6 +6,9 @@ use zeroize::Zeroizing;
 
 use crate::Query;
 
+/// The largest form: everybody may send one to log in, and a few short fields are all that it holds.
+const FORM_BYTES: usize = 64 << 10;
+
 /// Why a body was not read.
 #[derive(Debug)]
 pub enum Unread {
@@ -37,12 +40,12 @@ pub async fn read(body: Body, limit: usize) -> Result<Bytes, Unread> {
 }
 
 impl Query {
-    /// Reads a form of at most `limit` bytes from a body.
+    /// Reads a form of at most 64 KiB.
     ///
     /// # Errors
     /// [`Unread`]
-    pub async fn read_form(body: Body, limit: usize) -> Result<Self, Unread> {
-        let form = Zeroizing::new(read(body, limit).await?.to_vec());
+    pub async fn read_form(body: Body) -> Result<Self, Unread> {
+        let form = Zeroizing::new(read(body, FORM_BYTES).await?.to_vec());
         Ok(Self::form(&form))
     }
 }

@@ -4,7 +4,6 @@ use serde::{Deserialize, Serialize};
 
 use crate::{
     Error, Registry, RepositoryName, Tag,
-    json::Fields,
     manifests::{MANIFESTS, ManifestRecord, TAGS, TagRecord},
 };
 
@@ -50,15 +49,6 @@ pub(crate) struct AttributesChange {
     write_enabled: Option<bool>,
     read_enabled: Option<bool>,
     list_enabled: Option<bool>,
-}
-
-impl Fields for AttributesChange {
-    const NAMES: &'static [&'static str] = &[
-        "deleteEnabled",
-        "writeEnabled",
-        "readEnabled",
-        "listEnabled",
-    ];
 }
 
 impl Attributes {

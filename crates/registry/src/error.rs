@@ -1,7 +1,7 @@
 use axum::http::StatusCode;
 use sealock_cmk::Revocation;
 use sealock_core::{Digest, InvalidDigest, RegistryName, excerpt};
-
+use sealock_http::NotAllowed;
 use sealock_store::Fault;
 use uuid::Uuid;
 
@@ -113,7 +113,7 @@ pub enum Error {
         /// The request's.
         method: String,
         /// The endpoint's.
-        allowed: &'static str,
+        allowed: String,
     },
     /// `NAME_INVALID`
     #[error(
@@ -383,6 +383,15 @@ impl Error {
             Self::Damaged { .. } | Self::Custody(_) | Self::Store(_) | Self::Internal(_) => {
                 (StatusCode::INTERNAL_SERVER_ERROR, "UNKNOWN")
             }
+        }
+    }
+}
+
+impl From<NotAllowed> for Error {
+    fn from(refused: NotAllowed) -> Self {
+        Self::MethodNotAllowed {
+            method: refused.method,
+            allowed: refused.allowed,
         }
     }
 }

@@ -4,15 +4,14 @@
 
 mod accept;
 mod acr;
-mod base;
 mod blobs;
 mod catalog;
+mod endpoint;
 mod error;
 mod login;
 mod manifests;
 mod oauth2;
 mod page;
-mod path;
 mod range;
 mod referrers;
 mod tags;
@@ -21,16 +20,19 @@ mod uploads;
 use std::borrow::Cow;
 
 use axum::{
+    Json,
     body::Body,
     extract::Request,
     http::{HeaderMap, HeaderName, HeaderValue, Method, Uri, header, response::Builder},
-    response::Response,
+    response::{IntoResponse as _, Response},
 };
 use sealock_core::PublicName;
+use sealock_http::{Door, Found, Query, value};
+use serde_json::json;
 use uuid::Uuid;
 
+use self::endpoint::Endpoint;
 pub use self::error::render;
-use self::path::Endpoint;
 #[doc(hidden)]
 pub use self::range::parse as parse_range;
 use crate::{
@@ -41,27 +43,19 @@ use crate::{
 /// What az prints with each error; it fails without.
 const CORRELATION_ID: HeaderName = HeaderName::from_static("x-ms-correlation-request-id");
 
-/// How a request reached its registry.
+/// The registry that a request is for, at the door through which it came.
 #[derive(Clone, Debug)]
-pub struct Door {
-    /// `http` or `https`.
-    pub scheme: &'static str,
-    /// Host and port, as the client named them.
-    pub authority: String,
+pub struct Target {
     /// The registry's own name, which its tokens bear.
     pub login_server: String,
     /// Whether whoever comes without credentials is the admin.
     pub is_open: bool,
 }
 
-impl Door {
+impl Target {
     /// The audience of the tokens that an open door gives to whoever brings no credentials. They are good for
     /// everything there, and for nothing at a door that asks for a login.
     const OPEN: &str = "localhost";
-
-    fn origin(&self) -> String {
-        format!("{}://{}", self.scheme, self.authority)
-    }
 
     /// The audience of the access tokens that `subject` gets here.
     fn audience_of(&self, subject: &Subject) -> &str {
@@ -79,13 +73,14 @@ impl Door {
     }
 }
 
-/// A request to one registry, its path parsed.
+/// A request to one registry, of somebody who may do what it asks for.
 struct Call {
     registry: Registry,
     door: Door,
+    target: Target,
     method: Method,
     headers: HeaderMap,
-    query: Vec<(String, String)>,
+    query: Query,
     body: Body,
     permissions: Permissions,
 }
@@ -97,9 +92,10 @@ pub async fn answer(
     registry: Registry,
     names: &PublicName,
     door: Door,
+    target: Target,
     request: Request,
 ) -> Response {
-    let answer = route(registry, door, request).await;
+    let answer = route(registry, door, target, request).await;
     with_common_headers(answer.unwrap_or_else(|error| render(&error, names)))
 }
 
@@ -122,7 +118,7 @@ pub fn with_common_headers(mut response: Response) -> Response {
         HeaderValue::from_static("nosniff"),
     );
     if !headers.contains_key(CORRELATION_ID)
-        && let Ok(id) = HeaderValue::from_str(&Uuid::new_v4().to_string())
+        && let Some(id) = value(Uuid::new_v4().to_string())
     {
         headers.insert(CORRELATION_ID, id);
     }
@@ -142,50 +138,93 @@ fn as_download(response: Builder) -> Builder {
         )
 }
 
-async fn route(registry: Registry, door: Door, request: Request) -> Answer {
+async fn route(registry: Registry, door: Door, target: Target, request: Request) -> Answer {
     let (parts, body) = request.into_parts();
     check_slashes(&parts.uri, &parts.method)?;
-    let endpoint = Endpoint::parse(parts.uri.path())?;
+    let query = Query::of(&parts.uri);
+    let Found { endpoint, allowed } = Endpoint::find(&parts.method, parts.uri.path(), &query)?;
     let permissions = match endpoint.need(&parts.method) {
-        Some(need) => login::authorise(&registry, &door, &parts.headers, &need).await?,
+        Some(need) => login::authorise(&registry, &door, &target, &parts.headers, &need).await?,
         None => Permissions::default(),
-    };
-    let call = Call {
-        registry,
-        door,
-        method: parts.method,
-        headers: parts.headers,
-        query: url::form_urlencoded::parse(parts.uri.query().unwrap_or_default().as_bytes())
-            .into_owned()
-            .collect(),
-        body,
-        permissions,
     };
     if endpoint.is_content() {
         // A revoked registry refuses it before anything is looked up.
-        call.registry.lease().await?;
+        registry.lease().await?;
     }
+    allowed?;
+    let call = Call {
+        registry,
+        door,
+        target,
+        method: parts.method,
+        headers: parts.headers,
+        query,
+        body,
+        permissions,
+    };
+    dispatch(call, endpoint).await
+}
+
+/// Which function answers at which endpoint.
+async fn dispatch(call: Call, endpoint: Endpoint) -> Answer {
     match endpoint {
-        Endpoint::AcrCatalog => acr::catalog(call).await,
-        Endpoint::AcrManifest(name, digest) => acr::manifest(call, &name, &digest).await,
-        Endpoint::AcrManifests(name) => acr::list_manifests(call, &name).await,
-        Endpoint::AcrRepository(name) => acr::repository(call, &name).await,
-        Endpoint::AcrTag(name, tag) => acr::tag(call, &name, &tag).await,
-        Endpoint::AcrTags(name) => acr::list_tags(call, &name).await,
-        Endpoint::Base => base::answer(&call),
-        Endpoint::Blob(repository, digest) => blobs::answer(call, &repository, digest).await,
-        Endpoint::Catalog => catalog::answer(call).await,
+        Endpoint::AcrChangeManifest { repository, digest } => {
+            acr::manifests::change(call, &repository, &digest).await
+        }
+        Endpoint::AcrChangeRepository { repository } => {
+            acr::repositories::change(call, &repository).await
+        }
+        Endpoint::AcrChangeTag { repository, tag } => {
+            acr::tags::change(call, &repository, &tag).await
+        }
+        Endpoint::AcrDeleteRepository { repository } => {
+            acr::repositories::delete(call, &repository).await
+        }
+        Endpoint::AcrDeleteTag { repository, tag } => {
+            acr::tags::delete(call, &repository, &tag).await
+        }
+        Endpoint::AcrGetManifest { repository, digest } => {
+            acr::manifests::get(call, &repository, &digest).await
+        }
+        Endpoint::AcrGetRepository { repository } => {
+            acr::repositories::get(call, &repository).await
+        }
+        Endpoint::AcrGetTag { repository, tag } => acr::tags::get(call, &repository, &tag).await,
+        Endpoint::AcrListManifests { repository } => acr::manifests::list(call, &repository).await,
+        Endpoint::AcrListRepositories => acr::repositories::list(call).await,
+        Endpoint::AcrListTags { repository } => acr::tags::list(call, &repository).await,
+        // Whoever gets 200 speaks to a registry.
+        Endpoint::Base => Ok(Json(json!({})).into_response()),
+        Endpoint::BeginUpload { repository } => uploads::begin(call, &repository).await,
+        Endpoint::CancelUpload { repository, id } => uploads::cancel(call, &repository, id).await,
+        Endpoint::ContinueUpload { repository, id } => uploads::resume(call, &repository, id).await,
+        Endpoint::DeleteBlob { repository, digest } => {
+            blobs::delete(call, &repository, digest).await
+        }
+        Endpoint::DeleteManifest {
+            repository,
+            reference,
+        } => manifests::delete(call, &repository, &reference).await,
         Endpoint::Exchange => oauth2::exchange(call).await,
-        Endpoint::Manifest(repository, reference) => {
-            manifests::answer(call, &repository, &reference).await
-        }
-        Endpoint::Referrers(repository, subject) => {
-            referrers::answer(call, &repository, subject).await
-        }
-        Endpoint::Tags(repository) => tags::answer(call, &repository).await,
-        Endpoint::Token => oauth2::token(call).await,
-        Endpoint::Upload(repository, id) => uploads::answer(call, &repository, id).await,
-        Endpoint::Uploads(repository) => uploads::begin(call, &repository).await,
+        Endpoint::FinishUpload { repository, id } => uploads::finish(call, &repository, id).await,
+        Endpoint::GetBlob { repository, digest } => blobs::get(call, &repository, digest).await,
+        Endpoint::GetManifest {
+            repository,
+            reference,
+        } => manifests::get(call, &repository, &reference).await,
+        Endpoint::GetToken => oauth2::token(call).await,
+        Endpoint::GetUpload { repository, id } => uploads::get(call, &repository, id).await,
+        Endpoint::ListReferrers {
+            repository,
+            subject,
+        } => referrers::list(call, &repository, subject).await,
+        Endpoint::ListRepositories => catalog::list(call).await,
+        Endpoint::ListTags { repository } => tags::list(call, &repository).await,
+        Endpoint::PostToken => oauth2::token_for_form(call).await,
+        Endpoint::PutManifest {
+            repository,
+            reference,
+        } => manifests::put(call, &repository, &reference).await,
     }
 }
 
@@ -211,35 +250,13 @@ fn check_slashes(uri: &Uri, method: &Method) -> Result<(), Error> {
 }
 
 impl Call {
-    /// The first query parameter of this name.
-    fn query(&self, name: &str) -> Option<&str> {
-        let mut parameters = self.query.iter();
-        parameters
-            .find(|(key, _)| key == name)
-            .map(|(_, value)| value.as_str())
-    }
-
     /// A header's value. What is no text in it is replaced, and so refused by whoever parses it.
     fn header(&self, name: HeaderName) -> Option<Cow<'_, str>> {
         Some(String::from_utf8_lossy(self.headers.get(name)?.as_bytes()))
     }
 
-    /// Whether the client has what has this tag already, and need not be sent it again.
-    ///
-    /// <https://www.rfc-editor.org/rfc/rfc9110#section-13.1.2>
+    /// Returns true for a client that has what has this tag already.
     fn knows(&self, etag: &str) -> bool {
-        let values = self.headers.get_all(header::IF_NONE_MATCH).iter();
-        let mut tags = values
-            .filter_map(|value| value.to_str().ok())
-            .flat_map(|value| value.split(','))
-            .map(str::trim);
-        tags.any(|tag| tag == "*" || tag.strip_prefix("W/").unwrap_or(tag) == etag)
-    }
-
-    fn method_not_allowed(&self, allowed: &'static str) -> Error {
-        Error::MethodNotAllowed {
-            method: self.method.to_string(),
-            allowed,
-        }
+        sealock_http::knows(&self.headers, etag)
     }
 }

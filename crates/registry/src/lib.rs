@@ -20,7 +20,6 @@ mod garbage;
 mod hasher;
 pub mod http;
 mod inspect;
-mod json;
 mod login;
 mod manifest;
 mod manifests;

@@ -1,11 +1,9 @@
 use sealock_core::{Digest, excerpt};
+use sealock_http::json::{ExactObject, List, Object, base64};
 use serde::Deserialize;
 use serde_json::{Map, Value};
 
-use crate::{
-    Error,
-    json::{Fields, List, Object, base64},
-};
+use crate::Error;
 
 /// What a manifest refers to.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -89,33 +87,19 @@ const SCHEMA_1: [&str; 2] = [
 struct RawManifest {
     schema_version: Option<u32>,
     media_type: Option<String>,
-    config: Option<Object<RawDescriptor>>,
+    config: Option<ExactObject<RawDescriptor>>,
     #[serde(default)]
     layers: Descriptors,
     #[serde(default)]
     blobs: Descriptors,
     #[serde(default)]
     manifests: Descriptors,
-    subject: Option<Object<RawDescriptor>>,
+    subject: Option<ExactObject<RawDescriptor>>,
     artifact_type: Option<String>,
     annotations: Option<Map<String, Value>>,
 }
 
-impl Fields for RawManifest {
-    const NAMES: &'static [&'static str] = &[
-        "schemaVersion",
-        "mediaType",
-        "config",
-        "layers",
-        "blobs",
-        "manifests",
-        "subject",
-        "artifactType",
-        "annotations",
-    ];
-}
-
-type Descriptors = List<Object<RawDescriptor>>;
+type Descriptors = List<ExactObject<RawDescriptor>>;
 
 #[derive(Deserialize)]
 #[serde(rename_all = "camelCase")]
@@ -130,24 +114,7 @@ struct RawDescriptor {
     data: (),
     #[expect(dead_code, reason = "only its form is looked at")]
     artifact_type: Option<String>,
-    platform: Option<Object<Platform>>,
-}
-
-impl Fields for RawDescriptor {
-    const NAMES: &'static [&'static str] = &[
-        "mediaType",
-        "digest",
-        "size",
-        "urls",
-        "annotations",
-        "data",
-        "artifactType",
-        "platform",
-    ];
-}
-
-impl Fields for Platform {
-    const NAMES: &'static [&'static str] = &["architecture", "os"];
+    platform: Option<ExactObject<Platform>>,
 }
 
 impl Manifest {
@@ -165,7 +132,7 @@ impl Manifest {
     /// [`Error::ManifestInvalid`]
     pub fn parse(bytes: &[u8], content_type: Option<&str>) -> Result<Self, Error> {
         let text = str::from_utf8(bytes).map_err(|error| invalid(&error))?;
-        let Object(raw): Object<RawManifest> =
+        let Object(raw): ExactObject<RawManifest> =
             serde_json::from_str(text).map_err(|error| invalid(&error))?;
         let media_type = media_type(&raw, content_type)?;
         let form = Form::of(&media_type)?;
@@ -228,7 +195,7 @@ impl Form {
     /// Collects what a manifest of this form refers to, in its order.
     fn descriptors(
         self,
-        config: Option<Object<RawDescriptor>>,
+        config: Option<ExactObject<RawDescriptor>>,
         [layers, blobs, manifests]: [Descriptors; 3],
     ) -> Result<Vec<Descriptor>, Error> {
         let foreign = |name: &str| {

@@ -2,23 +2,17 @@
 //!
 //! <https://learn.microsoft.com/rest/api/containerregistry/>
 
-mod manifests;
-mod repositories;
-mod tags;
+pub(super) mod manifests;
+pub(super) mod repositories;
+pub(super) mod tags;
 
-use axum::body::Body;
-use http_body_util::{BodyExt as _, Limited};
 use jiff::Timestamp;
 use sealock_core::excerpt;
+use sealock_http::json::{ExactObject, Object};
 use serde_json::{Value, json};
 
-pub(super) use self::{
-    manifests::{list as list_manifests, one as manifest},
-    repositories::{list as catalog, one as repository},
-    tags::{list as list_tags, one as tag},
-};
 use super::{Answer, Call, page};
-use crate::{Error, RepositoryName, attributes::AttributesChange, json::Object, order::Order};
+use crate::{Error, RepositoryName, attributes::AttributesChange, order::Order};
 
 /// The largest body: a few flags, however they are written.
 const BODY_LIMIT: usize = 16 * 1024;
@@ -32,17 +26,17 @@ fn limit(call: &Call) -> Result<usize, Error> {
 }
 
 fn order(call: &Call) -> Result<Order, Error> {
-    call.query("orderby").unwrap_or_default().parse()
+    call.query.first("orderby").unwrap_or_default().parse()
 }
 
 /// Behind what the page begins.
 fn last(call: &Call) -> Option<&str> {
-    call.query("last").filter(|last| !last.is_empty())
+    call.query.filled("last")
 }
 
 /// What begins every answer about a repository.
 fn about(call: &Call, repository: &RepositoryName) -> Value {
-    json!({ "registry": call.door.login_server, "imageName": repository })
+    json!({ "registry": call.target.login_server, "imageName": repository })
 }
 
 /// The tags or manifests of a page. An empty page has none, not an empty list: Microsoft's `acr` asks for pages until
@@ -61,13 +55,10 @@ fn time(time: Timestamp) -> String {
     time.strftime("%Y-%m-%dT%H:%M:%S.%7fZ").to_string()
 }
 
-async fn change(call: &mut Call) -> Result<AttributesChange, Error> {
-    let body = std::mem::replace(&mut call.body, Body::empty());
-    let body = Limited::new(body, BODY_LIMIT)
-        .collect()
-        .await
-        .map_err(|error| Error::BodyIncomplete(error.to_string()))?;
-    serde_json::from_slice(&body.to_bytes())
+async fn attributes(call: &mut Call) -> Result<AttributesChange, Error> {
+    let body = sealock_http::read(std::mem::take(&mut call.body), BODY_LIMIT).await;
+    let body = body.map_err(|unread| Error::BodyIncomplete(unread.to_string()))?;
+    serde_json::from_slice::<ExactObject<_>>(&body)
         .map(|Object(change)| change)
         .map_err(|error| Error::AttributesInvalid(excerpt(&error.to_string()).to_owned()))
 }

@@ -15,32 +15,31 @@ use crate::{Error, RepositoryName, content::Content};
 
 const OCTETS: &str = "application/octet-stream";
 
-/// `GET`, `HEAD` (end-2) and `DELETE` (end-10) of a blob.
-pub(super) async fn answer(call: Call, repository: &RepositoryName, digest: Digest) -> Answer {
-    match call.method {
-        Method::GET => get(call, repository, digest).await,
-        Method::HEAD => {
-            let registry = call.registry.clone();
-            let answer = get(call, repository, digest).await?;
-            // Whoever asks whether it is there will refer to it without pushing it.
-            match registry.renew_blob(repository, &digest).await {
-                // The blob exists all the same, and clients that only pull ask, too.
-                Err(error) if error.fault().is_some() => {
-                    tracing::warn!(%error, "that a client counts on a blob could not be noted");
-                }
-                renewed => renewed?,
-            }
-            Ok(answer)
-        }
-        Method::DELETE => {
-            call.registry.delete_blob(repository, &digest).await?;
-            Ok(empty(StatusCode::ACCEPTED))
-        }
-        _ => Err(call.method_not_allowed("GET, HEAD, DELETE")),
+/// `GET` and `HEAD` of a blob (end-2).
+pub(super) async fn get(call: Call, repository: &RepositoryName, digest: Digest) -> Answer {
+    if call.method != Method::HEAD {
+        return answer(call, repository, digest).await;
     }
+    let registry = call.registry.clone();
+    let answer = answer(call, repository, digest).await?;
+    // Whoever asks whether it is there will refer to it without pushing it.
+    match registry.renew_blob(repository, &digest).await {
+        // The blob exists all the same, and clients that only pull ask, too.
+        Err(error) if error.fault().is_some() => {
+            tracing::warn!(%error, "that a client counts on a blob could not be noted");
+        }
+        renewed => renewed?,
+    }
+    Ok(answer)
 }
 
-async fn get(call: Call, repository: &RepositoryName, digest: Digest) -> Answer {
+/// `DELETE` of a blob (end-10).
+pub(super) async fn delete(call: Call, repository: &RepositoryName, digest: Digest) -> Answer {
+    call.registry.delete_blob(repository, &digest).await?;
+    Ok(empty(StatusCode::ACCEPTED))
+}
+
+async fn answer(call: Call, repository: &RepositoryName, digest: Digest) -> Answer {
     let content = call.registry.open_blob(repository, digest).await?;
     let size = content.size();
     let etag = format!("\"{digest}\"");

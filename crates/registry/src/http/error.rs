@@ -1,10 +1,11 @@
 use axum::{
     body::Body,
-    http::{HeaderValue, header},
-    response::{IntoResponse as _, Response},
+    http::{StatusCode, header},
+    response::Response,
 };
 use hyper::ext::ReasonPhrase;
 use sealock_core::PublicName;
+use sealock_http::{ServiceError, value};
 use sealock_store::Fault;
 use serde_json::{Value, json};
 
@@ -15,44 +16,71 @@ use crate::{Error, Reference};
 ///
 /// A refusal by the key's gate is also noted in the response's extensions, for the log.
 pub fn render(error: &Error, names: &PublicName) -> Response {
-    let (status, _) = error.status_and_code();
-    if let Some(fault) = error.fault() {
-        tracing::error!(%error, %fault, "the registry cannot do what it was asked");
-    } else if status.is_server_error() {
-        tracing::error!(%error, "the registry failed");
-    }
-    let body = format!("{{\"errors\":[{}]}}\n", entries(error, names));
-    let content_type = (header::CONTENT_TYPE, "application/json; charset=utf-8");
-    let mut response = (status, [content_type], Body::from(body)).into_response();
+    let mut response = sealock_http::render(error, |message| {
+        let body = format!("{{\"errors\":[{}]}}\n", entries(error, message, names));
+        let content_type = (header::CONTENT_TYPE, "application/json; charset=utf-8");
+        ([content_type], Body::from(body))
+    });
     add_headers(error, &mut response);
     response
 }
 
+impl ServiceError for Error {
+    const SERVICE: &'static str = "registry";
+
+    fn status(&self) -> StatusCode {
+        self.status_and_code().0
+    }
+
+    fn told_instead(&self) -> Option<String> {
+        if let Some(fault) = self.fault() {
+            return Some(format!(
+                "{fault}; the emulator's status says what to do"
+            ));
+        }
+        match self {
+            Self::Damaged { .. } => Some(self.to_string()),
+            error => {
+                let failed = || "the registry failed; the emulator's log says why".to_owned();
+                error.status().is_server_error().then(failed)
+            }
+        }
+    }
+
+    fn allowed(&self) -> Option<&str> {
+        match self {
+            Self::MethodNotAllowed { allowed, .. } => Some(allowed),
+            error if error.fault() == Some(Fault::ReadOnly) => Some("GET, HEAD"),
+            _ => None,
+        }
+    }
+
+    fn retry_after(&self) -> Option<i64> {
+        match self {
+            Self::TooManyUploads(_) => Some(60),
+            error if error.fault() == Some(Fault::TooManyFiles) => Some(1),
+            _ => None,
+        }
+    }
+}
+
 /// One entry, or one for each of what is missing.
-fn entries(error: &Error, names: &PublicName) -> String {
+fn entries(error: &Error, message: String, names: &PublicName) -> String {
     let Error::ManifestBlobUnknown(missing) = error else {
-        return entry(error, names);
+        return entry(error, message, names);
     };
-    let entries = missing
-        .iter()
-        .map(|digest| entry(&Error::ManifestBlobUnknown(vec![*digest]), names));
+    let entries = missing.iter().map(|digest| {
+        let error = Error::ManifestBlobUnknown(vec![*digest]);
+        entry(&error, error.to_string(), names)
+    });
     entries.collect::<Vec<_>>().join(",")
 }
 
-fn entry(error: &Error, names: &PublicName) -> String {
-    let (status, code) = error.status_and_code();
-    // The error's own message may name files of the data directory.
-    let message = if let Some(fault) = error.fault() {
-        format!("{fault}; the emulator's status says what to do")
-    } else if status.is_server_error() && !matches!(error, Error::Damaged { .. }) {
-        "the registry failed; the emulator's log says why".to_owned()
-    } else {
-        error.to_string()
-    };
+fn entry(error: &Error, message: String, names: &PublicName) -> String {
     let detail =
         detail(error, names).map_or_else(String::new, |detail| format!(",\"detail\":{detail}"));
     // Spelled out, for those who compare it with ACR's byte by byte.
-    let (code, message) = (Value::from(code), Value::from(message));
+    let (code, message) = (Value::from(error.status_and_code().1), Value::from(message));
     format!("{{\"code\":{code},\"message\":{message}{detail}}}")
 }
 
@@ -95,77 +123,55 @@ fn detail(error: &Error, names: &PublicName) -> Option<Value> {
 }
 
 fn add_headers(error: &Error, response: &mut Response) {
-    if let Some(fault) = error.fault() {
-        add_words(fault, response);
+    if let Some(words) = error.fault().and_then(words) {
+        response.extensions_mut().insert(words);
     }
-    let headers = response.headers_mut();
-    match error {
-        Error::Denied(revocation) => {
-            response.extensions_mut().insert(revocation.cause);
-        }
-        Error::MethodNotAllowed { allowed, .. } => {
-            headers.insert(header::ALLOW, HeaderValue::from_static(allowed));
-        }
-        Error::RangeOutOfOrder {
-            upload,
-            repository,
-            received,
-            ..
-        } => {
-            // The session goes on: this is where.
-            if let Ok(progress) = uploads::progress(repository, *upload, *received) {
-                headers.extend(progress);
-            }
-        }
+    if let Error::Denied(revocation) = error {
+        response.extensions_mut().insert(revocation.cause);
+    }
+    let added = match error {
         Error::RangeUnsatisfiable { size, .. } => {
-            if let Ok(value) = HeaderValue::from_str(&format!("bytes */{size}")) {
-                headers.insert(header::CONTENT_RANGE, value);
-            }
+            Some((header::CONTENT_RANGE, format!("bytes */{size}")))
         }
         Error::SlashDoubled {
             single,
             redirects: true,
-        } => {
-            if let Ok(value) = HeaderValue::from_str(single) {
-                headers.insert(header::LOCATION, value);
-            }
-        }
-        Error::TooManyUploads(_) => {
-            headers.insert(header::RETRY_AFTER, HeaderValue::from_static("60"));
-        }
+        } => Some((header::LOCATION, single.clone())),
         Error::LoginRefused { correlation_id, .. } => {
-            if let Ok(value) = HeaderValue::from_str(&correlation_id.to_string()) {
-                headers.insert(CORRELATION_ID, value);
-            }
+            Some((CORRELATION_ID, correlation_id.to_string()))
         }
-        Error::Unauthorized(challenge) => {
-            if let Ok(value) = HeaderValue::from_str(&challenge.header()) {
-                headers.insert(header::WWW_AUTHENTICATE, value);
-            }
-        }
-        _ => {}
+        Error::Unauthorized(challenge) => Some((header::WWW_AUTHENTICATE, challenge.header())),
+        _ => None,
+    };
+    let headers = response.headers_mut();
+    if let Some((name, text)) = added
+        && let Some(value) = value(text)
+    {
+        headers.insert(name, value);
+    }
+    if let Error::RangeOutOfOrder {
+        upload,
+        repository,
+        received,
+        ..
+    } = error
+        // The session goes on: this is where.
+        && let Ok(progress) = uploads::progress(repository, *upload, *received)
+    {
+        headers.extend(progress);
     }
 }
 
-/// Names the fault of the disk in the status line: of a status of 500 or more, Docker's engine shows nothing else. The
-/// engine gives up if the line has the system's words for a full disk; otherwise it retries for most of a minute.
+/// The words for a fault of the disk in the status line: of a status of 500 or more, Docker's engine shows nothing else.
+/// The engine gives up if the line has the system's words for a full disk; otherwise it retries for most of a minute.
 ///
 /// <https://github.com/moby/moby/blob/master/daemon/internal/distribution/errors.go>
-fn add_words(fault: Fault, response: &mut Response) {
-    let (words, retry) = match fault {
-        Fault::Full => ("Insufficient Storage: no space left on device", None),
-        Fault::Failing => ("Insufficient Storage: the disk fails", None),
-        Fault::TooManyFiles => ("Service Unavailable: too many open files", Some("1")),
-        Fault::ReadOnly => {
-            let allowed = HeaderValue::from_static("GET, HEAD");
-            response.headers_mut().insert(header::ALLOW, allowed);
-            return;
-        }
+fn words(fault: Fault) -> Option<ReasonPhrase> {
+    let words = match fault {
+        Fault::Full => "Insufficient Storage: no space left on device",
+        Fault::Failing => "Insufficient Storage: the disk fails",
+        Fault::TooManyFiles => "Service Unavailable: too many open files",
+        Fault::ReadOnly => return None,
     };
-    let words = ReasonPhrase::from_static(words.as_bytes());
-    response.extensions_mut().insert(words);
-    if let Some(seconds) = retry {
-        let seconds = HeaderValue::from_static(seconds);
-        response.headers_mut().insert(header::RETRY_AFTER, seconds);
-    }
+    Some(ReasonPhrase::from_static(words.as_bytes()))
 }

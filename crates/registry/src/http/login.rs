@@ -1,12 +1,11 @@
 //! Who is asking, and whether it may: what a request's `Authorization` says.
 
 use axum::http::{HeaderMap, header};
-use base64::{Engine as _, engine::general_purpose::STANDARD};
-use zeroize::Zeroizing;
+use sealock_http::{Credentials, Door};
 
-use super::Door;
+use super::Target;
 use crate::{
-    Error, LoginRefusal, Registry, Scope,
+    Error, LoginRefusal, Registry, RepositoryName, Scope,
     access::{Action, Permissions, Subject},
     error::Challenge,
 };
@@ -14,45 +13,23 @@ use crate::{
 /// The user whose password is a refresh token.
 const NULL_GUID: &str = "00000000-0000-0000-0000-000000000000";
 
-/// What a request shows.
-pub(super) enum Credentials {
-    /// A user name and a password.
-    Basic(String, Zeroizing<String>),
-    /// A token.
-    Bearer(Zeroizing<String>),
-}
-
-impl Credentials {
-    /// Those that a request has, if it has any: an empty user with an empty password is nobody. Err if they
-    /// cannot be read.
-    pub(super) fn of(headers: &HeaderMap) -> Result<Option<Self>, Unreadable> {
-        let mut values = headers.get_all(header::AUTHORIZATION).iter();
-        let Some(value) = values.next() else {
-            return Ok(None);
-        };
-        let value = value.to_str().map_err(|_| Unreadable)?;
-        let (scheme, rest) = value.split_once(' ').ok_or(Unreadable)?;
-        let rest = rest.trim();
-        if values.next().is_some() {
-            return Err(Unreadable);
-        }
-        if scheme.eq_ignore_ascii_case("bearer") {
-            return Ok(Some(Self::Bearer(Zeroizing::new(rest.to_owned()))));
-        }
-        if !scheme.eq_ignore_ascii_case("basic") {
-            return Err(Unreadable);
-        }
-        let decoded = Zeroizing::new(STANDARD.decode(rest).map_err(|_| Unreadable)?);
-        let text = str::from_utf8(&decoded).map_err(|_| Unreadable)?;
-        let (user, password) = text.split_once(':').ok_or(Unreadable)?;
+/// The credentials of a request, if it has any: an empty user with an empty password is nobody.
+///
+/// # Errors
+/// They cannot be read.
+pub(super) fn credentials(headers: &HeaderMap) -> Result<Option<Credentials<'_>>, Unreadable> {
+    let mut values = headers.get_all(header::AUTHORIZATION).iter();
+    let Some(value) = values.next() else {
+        return Ok(None);
+    };
+    match Credentials::of(value) {
+        _ if values.next().is_some() => Err(Unreadable),
+        None => Err(Unreadable),
         // So the conformance suite of OCI asks for a token when it was told no credentials.
-        if user.is_empty() && password.is_empty() {
-            return Ok(None);
+        Some(Credentials::Basic(user, password)) if user.is_empty() && password.is_empty() => {
+            Ok(None)
         }
-        Ok(Some(Self::Basic(
-            user.to_owned(),
-            Zeroizing::new(password.to_owned()),
-        )))
+        credentials => Ok(credentials),
     }
 }
 
@@ -60,19 +37,19 @@ impl Credentials {
 pub(super) struct Unreadable;
 
 /// What must be allowed for a request to be answered.
-pub(super) enum Need {
+pub(super) enum Need<'a> {
     /// To be somebody.
     Login,
     /// To list the repositories.
     Catalog,
     /// To do this to a repository.
     Repository {
-        name: crate::RepositoryName,
+        name: &'a RepositoryName,
         actions: &'static [Action],
     },
 }
 
-impl Need {
+impl Need<'_> {
     /// Returns true for what is asked of everybody, at an open door, too. A client that is not challenged there sends
     /// no password, and takes a wrong one for right.
     fn is_login(&self) -> bool {
@@ -105,18 +82,19 @@ impl Need {
 pub(super) async fn authorise(
     registry: &Registry,
     door: &Door,
+    target: &Target,
     headers: &HeaderMap,
-    need: &Need,
+    need: &Need<'_>,
 ) -> Result<Permissions, Error> {
     let refused = |error| Error::Unauthorized(Box::new(challenge(door, need.scope(), error)));
-    let permissions = match Credentials::of(headers) {
-        Ok(None) if door.is_open && !need.is_login() => Some(Permissions::admin()),
+    let permissions = match credentials(headers) {
+        Ok(None) if target.is_open && !need.is_login() => Some(Permissions::admin()),
         Ok(None) => return Err(refused(None)),
         Ok(Some(Credentials::Basic(user, password))) => {
-            let subject = by_password(registry, door, &user, &password).await?;
+            let subject = by_password(registry, target, &user, &password).await?;
             subject.ok().map(|subject| subject.permissions)
         }
-        Ok(Some(Credentials::Bearer(token))) => registry.bearer(&door.audiences(), &token),
+        Ok(Some(Credentials::Bearer(token))) => registry.bearer(&target.audiences(), token),
         Err(Unreadable) => None,
     };
     match permissions {
@@ -129,12 +107,12 @@ pub(super) async fn authorise(
 /// Logs in `user` with `password`: the admin user, a token, an application, or whoever has a refresh token.
 pub(super) async fn by_password(
     registry: &Registry,
-    door: &Door,
+    target: &Target,
     user: &str,
     password: &str,
 ) -> Result<Result<Subject, LoginRefusal>, Error> {
     if user == NULL_GUID {
-        let subject = registry.refreshed(&door.login_server, password).await?;
+        let subject = registry.refreshed(&target.login_server, password).await?;
         return Ok(subject.ok_or(LoginRefusal::Unauthenticated));
     }
     registry.login(user, password).await

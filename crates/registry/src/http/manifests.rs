@@ -3,7 +3,7 @@ use axum::{
     http::{Method, StatusCode, header},
     response::Response,
 };
-use http_body_util::{BodyExt as _, LengthLimitError, Limited};
+use sealock_http::Unread;
 
 use super::{
     Answer, Call,
@@ -18,24 +18,8 @@ const MANIFEST_LIMIT: usize = 4 << 20;
 /// How many tags a push by digest may set. The specification wants ten at least.
 const TAGS_LIMIT: usize = 100;
 
-/// `GET`, `HEAD` (end-3), `PUT` (end-7) and `DELETE` (end-9) of a manifest.
-pub(super) async fn answer(
-    call: Call,
-    repository: &RepositoryName,
-    reference: &Reference,
-) -> Answer {
-    match call.method {
-        Method::GET | Method::HEAD => get(call, repository, reference).await,
-        Method::PUT => put(call, repository, reference).await,
-        Method::DELETE => {
-            call.registry.delete_manifest(repository, reference).await?;
-            Ok(blobs::empty(StatusCode::ACCEPTED))
-        }
-        _ => Err(call.method_not_allowed("GET, HEAD, PUT, DELETE")),
-    }
-}
-
-async fn get(call: Call, repository: &RepositoryName, reference: &Reference) -> Answer {
+/// `GET` and `HEAD` of a manifest (end-3).
+pub(super) async fn get(call: Call, repository: &RepositoryName, reference: &Reference) -> Answer {
     let (mut found, mut bytes) = call.registry.manifest(repository, reference).await?;
     let mut tag = etag(&found);
     if !call.knows(&tag) {
@@ -80,7 +64,12 @@ fn etag(manifest: &Located) -> String {
     format!("\"{}\"", manifest.digest)
 }
 
-async fn put(mut call: Call, repository: &RepositoryName, reference: &Reference) -> Answer {
+/// `PUT` of a manifest (end-7).
+pub(super) async fn put(
+    mut call: Call,
+    repository: &RepositoryName,
+    reference: &Reference,
+) -> Answer {
     let bytes = read_body(std::mem::take(&mut call.body)).await?;
     let content_type = call.header(header::CONTENT_TYPE);
     let content_type = content_type.as_deref();
@@ -114,12 +103,20 @@ async fn put(mut call: Call, repository: &RepositoryName, reference: &Reference)
         .map_err(|error| Error::Internal(error.to_string()))
 }
 
+/// `DELETE` of a manifest or a tag (end-9).
+pub(super) async fn delete(
+    call: Call,
+    repository: &RepositoryName,
+    reference: &Reference,
+) -> Answer {
+    call.registry.delete_manifest(repository, reference).await?;
+    Ok(blobs::empty(StatusCode::ACCEPTED))
+}
+
 /// The tags of a push by digest (end-7b).
 fn tags(call: &Call) -> Result<Vec<Tag>, Error> {
-    let parameters = call.query.iter().filter(|(name, _)| name == "tag");
-    let tags: Vec<Tag> = parameters
-        .map(|(_, tag)| tag.parse())
-        .collect::<Result<_, _>>()?;
+    let tags = call.query.all("tag").map(str::parse);
+    let tags: Vec<Tag> = tags.collect::<Result<_, _>>()?;
     if tags.len() > TAGS_LIMIT {
         return Err(Error::TooManyTags {
             given: tags.len(),
@@ -130,11 +127,11 @@ fn tags(call: &Call) -> Result<Vec<Tag>, Error> {
 }
 
 async fn read_body(body: Body) -> Result<Bytes, Error> {
-    match Limited::new(body, MANIFEST_LIMIT).collect().await {
-        Ok(collected) => Ok(collected.to_bytes()),
-        Err(error) if error.is::<LengthLimitError>() => Err(Error::ManifestTooLarge {
+    let read = sealock_http::read(body, MANIFEST_LIMIT).await;
+    read.map_err(|unread| match unread {
+        Unread::Incomplete(why) => Error::BodyIncomplete(why),
+        Unread::TooLong => Error::ManifestTooLarge {
             limit: MANIFEST_LIMIT,
-        }),
-        Err(error) => Err(Error::BodyIncomplete(error.to_string())),
-    }
+        },
+    })
 }

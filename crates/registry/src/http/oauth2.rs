@@ -3,35 +3,26 @@
 //! <https://github.com/Azure/acr/blob/main/docs/AAD-OAuth.md>,
 //! <https://github.com/Azure/acr/blob/main/docs/Token-BasicAuth.md>
 
-use axum::{Json, body::Body, http::Method, response::IntoResponse as _};
-use http_body_util::{BodyExt as _, Limited};
+use axum::{Json, http::Method, response::IntoResponse as _};
 use sealock_core::excerpt;
+use sealock_http::{Credentials, Query};
 use serde_json::json;
 use uuid::Uuid;
-use zeroize::Zeroizing;
 
 use super::{
-    Answer, Call, Door,
-    login::{Credentials, Unreadable, by_password},
+    Answer, Call, Target,
+    login::{Unreadable, by_password, credentials},
 };
 use crate::{
     Error, LoginRefusal, Registry, Scope,
     access::{Permissions, Subject},
 };
 
-/// The largest form: everybody may send one, and a token or two are all that it holds.
-const FORM_LIMIT: usize = 64 * 1024;
-
 /// How many scopes one token may be asked for.
 const SCOPES_LIMIT: usize = 100;
 
-/// `GET` with a user and a password, or `POST` with a form: an access token.
-pub(super) async fn token(mut call: Call) -> Answer {
-    match call.method {
-        Method::GET => {}
-        Method::POST => call = with_form(call).await?,
-        _ => return Err(call.method_not_allowed("GET, POST")),
-    }
+/// `GET` with a user and a password: an access token.
+pub(super) async fn token(call: Call) -> Answer {
     check_service(&call)?;
     let scopes = scopes(&call)?;
     let (call, subject) = subject(call).await?;
@@ -40,25 +31,27 @@ pub(super) async fn token(mut call: Call) -> Answer {
         .iter()
         .filter_map(|scope| subject.permissions.grant(scope))
         .collect();
-    let audience = call.door.audience_of(&subject);
+    let audience = call.target.audience_of(&subject);
     let token = call
         .registry
         .issue_access_token(audience, &subject, access)?;
     Ok(Json(json!({ "access_token": token })).into_response())
 }
 
+/// `POST` with a form: an access token.
+pub(super) async fn token_for_form(call: Call) -> Answer {
+    token(with_form(call).await?).await
+}
+
 /// `POST` with a form: Entra's token for a refresh token of the registry.
 ///
 /// <https://github.com/Azure/acr/blob/main/docs/AAD-OAuth.md#calling-post-oauth2exchange-to-get-an-acr-refresh-token>
-pub(super) async fn exchange(mut call: Call) -> Answer {
-    if call.method != Method::POST {
-        return Err(call.method_not_allowed("POST"));
-    }
-    call = with_form(call).await?;
+pub(super) async fn exchange(call: Call) -> Answer {
+    let call = with_form(call).await?;
     check_service(&call)?;
-    let token = match call.query("grant_type") {
+    let token = match call.query.first("grant_type") {
         // The refresh token beside it would serve once it has expired; there are none.
-        Some("access_token" | "access_token_refresh_token") => call.query("access_token"),
+        Some("access_token" | "access_token_refresh_token") => call.query.first("access_token"),
         // Entra gives managed identities none, so that no refresh token of Entra's is one.
         Some("refresh_token") => None,
         _ => {
@@ -69,9 +62,9 @@ pub(super) async fn exchange(mut call: Call) -> Answer {
         }
     };
     let token = token.ok_or_else(unauthenticated)?;
-    let (registry, login_server) = (&call.registry, &call.door.login_server);
+    let (registry, login_server) = (&call.registry, &call.target.login_server);
     let exchanged = registry
-        .exchange(login_server, call.query("tenant"), token)
+        .exchange(login_server, call.query.first("tenant"), token)
         .await?;
     let token = exchanged.ok_or_else(unauthenticated)?;
     Ok(Json(json!({ "refresh_token": token })).into_response())
@@ -90,29 +83,29 @@ fn unauthenticated() -> Error {
 
 /// Finds out who gets a token, or the reason for which nobody does.
 async fn subject(call: Call) -> Result<(Call, Result<Subject, LoginRefusal>), Error> {
-    let (registry, door) = (&call.registry, &call.door);
-    match Credentials::of(&call.headers) {
+    let (registry, target) = (&call.registry, &call.target);
+    match credentials(&call.headers) {
         Ok(None) => {}
         Ok(Some(Credentials::Basic(user, password))) => {
-            let subject = by_password(registry, door, &user, &password).await?;
+            let subject = by_password(registry, target, &user, &password).await?;
             return Ok((call, subject));
         }
         Ok(Some(Credentials::Bearer(_))) | Err(Unreadable) => {
             return Ok((call, Err(LoginRefusal::Unauthenticated)));
         }
     }
-    let subject = match call.query("grant_type") {
-        None if call.method == Method::GET => anonymous(registry, door).await?,
+    let subject = match call.query.first("grant_type") {
+        None if call.method == Method::GET => anonymous(registry, target).await?,
         // Microsoft's clients ask so for a token without a user, with an empty refresh token.
-        Some("password") => match (call.query("username"), call.query("password")) {
+        Some("password") => match (call.query.first("username"), call.query.first("password")) {
             (Some(user), Some(password)) if !user.is_empty() => {
-                by_password(registry, door, user, password).await?
+                by_password(registry, target, user, password).await?
             }
-            _ => anonymous(registry, door).await?,
+            _ => anonymous(registry, target).await?,
         },
-        Some("refresh_token") => match call.query("refresh_token") {
+        Some("refresh_token") => match call.query.first("refresh_token") {
             Some(token) => {
-                let subject = registry.refreshed(&door.login_server, token).await?;
+                let subject = registry.refreshed(&target.login_server, token).await?;
                 subject.ok_or(LoginRefusal::Unauthenticated)
             }
             None => Err(LoginRefusal::Unauthenticated),
@@ -128,9 +121,9 @@ async fn subject(call: Call) -> Result<(Call, Result<Subject, LoginRefusal>), Er
 
 async fn anonymous(
     registry: &Registry,
-    door: &Door,
+    target: &Target,
 ) -> Result<Result<Subject, LoginRefusal>, Error> {
-    let permissions = if door.is_open {
+    let permissions = if target.is_open {
         Permissions::admin()
     } else if registry.login_settings().await?.anonymous_pull_enabled {
         Permissions::anonymous_pull()
@@ -142,8 +135,8 @@ async fn anonymous(
 
 /// A token for another registry is not to be had here.
 fn check_service(call: &Call) -> Result<(), Error> {
-    let known = [&call.door.authority, &call.door.login_server];
-    match call.query("service") {
+    let known = [&call.door.authority, &call.target.login_server];
+    match call.query.first("service") {
         Some(service) if known.iter().all(|known| *known != service) => {
             let service = excerpt(service);
             Err(Error::GrantUnsupported(format!(
@@ -156,8 +149,8 @@ fn check_service(call: &Call) -> Result<(), Error> {
 }
 
 fn scopes(call: &Call) -> Result<Vec<Scope>, Error> {
-    let parameters = call.query.iter().filter(|(name, _)| name == "scope");
-    let scopes = parameters.flat_map(|(_, scopes)| scopes.split_ascii_whitespace());
+    let parameters = call.query.all("scope");
+    let scopes = parameters.flat_map(str::split_ascii_whitespace);
     let scopes: Vec<Scope> = scopes
         .take(SCOPES_LIMIT + 1)
         .map(str::parse)
@@ -172,12 +165,8 @@ fn scopes(call: &Call) -> Result<Vec<Scope>, Error> {
 
 /// The fields of a form stand before those of the query, where some clients leave an `api-version`.
 async fn with_form(mut call: Call) -> Result<Call, Error> {
-    let body = std::mem::replace(&mut call.body, Body::empty());
-    let form = match Limited::new(body, FORM_LIMIT).collect().await {
-        Ok(form) => Zeroizing::new(form.to_bytes().to_vec()),
-        Err(error) => return Err(Error::BodyIncomplete(error.to_string())),
-    };
-    let fields = url::form_urlencoded::parse(&form).into_owned();
-    call.query = fields.chain(std::mem::take(&mut call.query)).collect();
+    let form = Query::read_form(std::mem::take(&mut call.body)).await;
+    let form = form.map_err(|unread| Error::BodyIncomplete(unread.to_string()))?;
+    call.query = form.before(call.query);
     Ok(call)
 }

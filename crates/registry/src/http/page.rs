@@ -1,10 +1,10 @@
 use axum::{
     Json,
-    http::{HeaderValue, header},
     response::{IntoResponse as _, Response},
 };
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 use sealock_core::excerpt;
+use sealock_http::page::link_next;
 use serde_json::Value;
 
 use super::Call;
@@ -22,7 +22,7 @@ pub(super) const PAGE_LIMIT: usize = 1000;
 
 /// How many results a page of this call may have. An empty `n` asks for nothing, as for Docker's registry.
 pub(super) fn limit(call: &Call) -> Result<Option<usize>, Error> {
-    let Some(n) = call.query("n").filter(|n| !n.is_empty()) else {
+    let Some(n) = call.query.filled("n") else {
         return Ok(None);
     };
     let invalid = || Error::PaginationNumberInvalid(excerpt(n).to_owned());
@@ -37,7 +37,7 @@ pub(super) fn answer<T: ToString>(
     limit: usize,
     page: &Page<T>,
     render: impl FnOnce(Vec<String>) -> Value,
-) -> Result<Response, Error> {
+) -> Response {
     let items: Vec<String> = page.items.iter().map(T::to_string).collect();
     let next = items.last().filter(|_| page.more).cloned();
     with_link(Json(render(items)).into_response(), limit, "", path, next)
@@ -52,13 +52,11 @@ pub(super) fn with_link(
     order: &str,
     path: &str,
     last: Option<String>,
-) -> Result<Response, Error> {
-    let Some(last) = last else {
-        return Ok(response);
-    };
-    let last = utf8_percent_encode(&last, RESERVED);
-    let link = format!("<{path}?last={last}&n={limit}&orderby={order}>; rel=\"next\"");
-    let link = HeaderValue::from_str(&link).map_err(|error| Error::Internal(error.to_string()))?;
-    response.headers_mut().insert(header::LINK, link);
-    Ok(response)
+) -> Response {
+    let next = last.map(|last| {
+        let last = utf8_percent_encode(&last, RESERVED);
+        format!("{path}?last={last}&n={limit}&orderby={order}")
+    });
+    link_next(&mut response, next.as_deref());
+    response
 }

@@ -1,10 +1,11 @@
 use axum::{
     Json,
-    http::{HeaderValue, Method, header},
+    http::{HeaderValue, header},
     response::IntoResponse as _,
 };
 use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
 use sealock_core::Digest;
+use sealock_http::page::link_next;
 use serde_json::json;
 
 use super::{Answer, Call, page};
@@ -14,24 +15,19 @@ use crate::{Error, RepositoryName};
 const INDEX: HeaderValue = HeaderValue::from_static("application/vnd.oci.image.index.v1+json");
 
 /// `GET` of the manifests that are about another (end-12a, end-12b).
-pub(super) async fn answer(call: Call, repository: &RepositoryName, subject: Digest) -> Answer {
-    if !matches!(call.method, Method::GET | Method::HEAD) {
-        return Err(call.method_not_allowed("GET, HEAD"));
-    }
+pub(super) async fn list(call: Call, repository: &RepositoryName, subject: Digest) -> Answer {
     if !call.registry.offers_referrers() {
         return Err(Error::ReferrersUnsupported);
     }
     let limit = page::limit(&call)?.unwrap_or(page::PAGE_LIMIT);
-    let artifact_type = call
-        .query("artifactType")
-        .filter(|wanted| !wanted.is_empty());
+    let artifact_type = call.query.filled("artifactType");
     let page = call
         .registry
         .referrers(
             repository,
             &subject,
             artifact_type,
-            call.query("last"),
+            call.query.first("last"),
             limit,
         )
         .await?;
@@ -41,9 +37,7 @@ pub(super) async fn answer(call: Call, repository: &RepositoryName, subject: Dig
             format!("&artifactType={}", encode(wanted))
         });
         let last = encode(&last.digest.to_string());
-        format!(
-            "</v2/{repository}/referrers/{subject}?last={last}&n={limit}{filter}>; rel=\"next\""
-        )
+        format!("/v2/{repository}/referrers/{subject}?last={last}&n={limit}{filter}")
     });
     let mut response = Json(json!({
         "schemaVersion": 2,
@@ -57,8 +51,6 @@ pub(super) async fn answer(call: Call, repository: &RepositoryName, subject: Dig
         let applied = HeaderValue::from_static("artifactType");
         headers.insert("oci-filters-applied", applied);
     }
-    if let Some(link) = next.and_then(|link| HeaderValue::from_str(&link).ok()) {
-        headers.insert(header::LINK, link);
-    }
+    link_next(&mut response, next.as_deref());
     Ok(response)
 }

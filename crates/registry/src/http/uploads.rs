@@ -2,7 +2,7 @@ use std::str::FromStr;
 
 use axum::{
     body::Body,
-    http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode, header},
+    http::{HeaderMap, HeaderName, HeaderValue, StatusCode, header},
     response::Response,
 };
 use sealock_core::{Digest, excerpt};
@@ -12,13 +12,10 @@ use crate::{Error, RepositoryName, UploadId, access::Action, upload::Turn};
 
 /// `POST` to a repository's uploads: begin (end-4a), push in one request (end-4b) or mount (end-11).
 pub(super) async fn begin(call: Call, repository: &RepositoryName) -> Answer {
-    if call.method != Method::POST {
-        return Err(call.method_not_allowed("POST"));
-    }
     call.registry.check_writable(repository).await?;
-    if let Some(digest) = call.query("mount") {
+    if let Some(digest) = call.query.first("mount") {
         let digest = digest.parse()?;
-        let from: Option<RepositoryName> = call.query("from").map(str::parse).transpose()?;
+        let from: Option<RepositoryName> = call.query.first("from").map(str::parse).transpose()?;
         // Whoever may not read it there pushes it, and learns nothing of whether it is there.
         let may_mount = match &from {
             Some(from) => call.permissions.allow(from.as_str(), Action::Pull),
@@ -33,12 +30,16 @@ pub(super) async fn begin(call: Call, repository: &RepositoryName) -> Answer {
             return created(repository, &digest);
         }
     }
-    let digest: Option<Digest> = call.query("digest").map(str::parse).transpose()?;
+    let digest: Option<Digest> = call.query.first("digest").map(str::parse).transpose()?;
     if let Some(digest) = digest {
         let turn = call.registry.begin_whole_upload(digest.algorithm()).await?;
-        return finish(call, repository, turn, digest).await;
+        return complete(call, repository, turn, digest).await;
     }
-    let algorithm = call.query("digest-algorithm").map(str::parse).transpose()?;
+    let algorithm = call
+        .query
+        .first("digest-algorithm")
+        .map(str::parse)
+        .transpose()?;
     let id = call
         .registry
         .begin_upload(repository, algorithm.unwrap_or_default())
@@ -46,34 +47,36 @@ pub(super) async fn begin(call: Call, repository: &RepositoryName) -> Answer {
     status(StatusCode::ACCEPTED, repository, id, 0)
 }
 
-/// `PATCH` (end-5), `PUT` (end-6), `GET` (end-13) and `DELETE` (end-14) of an upload.
-pub(super) async fn answer(call: Call, repository: &RepositoryName, id: UploadId) -> Answer {
-    match call.method {
-        Method::GET | Method::HEAD => {
-            let turn = call.registry.upload(repository, id).await?;
-            status(StatusCode::NO_CONTENT, repository, id, turn.received())
-        }
-        Method::PATCH => {
-            let turn = call.registry.upload(repository, id).await?;
-            let (call, turn) = append(call, repository, turn).await?;
-            let turn = call.registry.keep_upload(repository, turn).await?;
-            status(StatusCode::ACCEPTED, repository, id, turn.received())
-        }
-        Method::PUT => {
-            let turn = call.registry.upload(repository, id).await?;
-            let digest = call.query("digest").ok_or(Error::DigestMissing)?.parse()?;
-            finish(call, repository, turn, digest).await
-        }
-        Method::DELETE => {
-            call.registry.cancel_upload(repository, id).await?;
-            Ok(blobs::empty(StatusCode::NO_CONTENT))
-        }
-        _ => Err(call.method_not_allowed("GET, PATCH, PUT, DELETE")),
-    }
+/// `GET` of an upload's progress (end-13).
+pub(super) async fn get(call: Call, repository: &RepositoryName, id: UploadId) -> Answer {
+    let turn = call.registry.upload(repository, id).await?;
+    status(StatusCode::NO_CONTENT, repository, id, turn.received())
+}
+
+/// `PATCH` of an upload (end-5): more of its content.
+pub(super) async fn resume(call: Call, repository: &RepositoryName, id: UploadId) -> Answer {
+    let turn = call.registry.upload(repository, id).await?;
+    let (call, turn) = append(call, repository, turn).await?;
+    let turn = call.registry.keep_upload(repository, turn).await?;
+    status(StatusCode::ACCEPTED, repository, id, turn.received())
+}
+
+/// `PUT` of an upload (end-6): its end.
+pub(super) async fn finish(call: Call, repository: &RepositoryName, id: UploadId) -> Answer {
+    let turn = call.registry.upload(repository, id).await?;
+    let digest = call.query.first("digest").ok_or(Error::DigestMissing)?;
+    let digest = digest.parse()?;
+    complete(call, repository, turn, digest).await
+}
+
+/// `DELETE` of an upload (end-14).
+pub(super) async fn cancel(call: Call, repository: &RepositoryName, id: UploadId) -> Answer {
+    call.registry.cancel_upload(repository, id).await?;
+    Ok(blobs::empty(StatusCode::NO_CONTENT))
 }
 
 /// Takes the rest of the content, if the request has a body, and completes the upload.
-async fn finish(call: Call, repository: &RepositoryName, turn: Turn, digest: Digest) -> Answer {
+async fn complete(call: Call, repository: &RepositoryName, turn: Turn, digest: Digest) -> Answer {
     let (call, turn) = append(call, repository, turn).await?;
     call.registry
         .finish_upload(repository, turn, digest)

@@ -1,5 +1,5 @@
 use axum::{Json, http::StatusCode, response::Response};
-use sealock_http::Refusal;
+use sealock_http::ServiceError;
 use serde::Serialize;
 
 use crate::Error;
@@ -37,7 +37,7 @@ pub(super) fn render(error: &Error) -> Response {
     })
 }
 
-impl Refusal for Error {
+impl ServiceError for Error {
     const SERVICE: &'static str = "vault";
 
     fn status(&self) -> StatusCode {

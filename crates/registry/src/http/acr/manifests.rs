@@ -1,13 +1,13 @@
 use std::collections::{HashMap, HashSet};
 
-use axum::{Json, http::Method, response::IntoResponse as _};
+use axum::{Json, response::IntoResponse as _};
 use sealock_core::Digest;
+use sealock_http::json::{ExactObject, Object};
 use serde_json::{Value, json};
 
-use super::{Answer, Call, about, change, items, last, limit, order, page, time};
+use super::{Answer, Call, about, attributes, items, last, limit, order, page, time};
 use crate::{
     Error, Kind, Manifest, Registry, RepositoryName, Tag,
-    json::Object,
     manifest::Platform,
     manifests::ManifestRecord,
     order::Place,
@@ -18,10 +18,7 @@ use crate::{
 const CONFIG_LIMIT: u64 = 1024 * 1024;
 
 /// `GET /acr/v1/{name}/_manifests`
-pub(in super::super) async fn list(call: Call, name: &RepositoryName) -> Answer {
-    if !matches!(call.method, Method::GET | Method::HEAD) {
-        return Err(call.method_not_allowed("GET, HEAD"));
-    }
+pub(in crate::http) async fn list(call: Call, name: &RepositoryName) -> Answer {
     call.registry.check_known(name).await?;
     let order = order(&call)?;
     let registry = call.registry.clone();
@@ -58,36 +55,43 @@ pub(in super::super) async fn list(call: Call, name: &RepositoryName) -> Answer 
     let next = page.next(|(place, _)| order.marker(place));
     let mut body = about(&call, name);
     body["manifests"] = items(views);
-    page::with_link(
+    Ok(page::with_link(
         Json(body).into_response(),
         limit,
         order.as_str(),
         &format!("/acr/v1/{name}/_manifests"),
         next,
-    )
+    ))
 }
 
-/// `GET` and `PATCH` of `/acr/v1/{name}/_manifests/{digest}`
-pub(in super::super) async fn one(
+/// `GET /acr/v1/{name}/_manifests/{digest}`
+pub(in crate::http) async fn get(call: Call, name: &RepositoryName, digest: &Digest) -> Answer {
+    let record = call.registry.manifest_record(name, digest).await?;
+    let record = record.ok_or(Error::ManifestUnlisted)?.value;
+    answer(call, name, digest, &record).await
+}
+
+/// `PATCH /acr/v1/{name}/_manifests/{digest}`
+pub(in crate::http) async fn change(
     mut call: Call,
     name: &RepositoryName,
     digest: &Digest,
 ) -> Answer {
-    let registry = call.registry.clone();
-    let record = match call.method {
-        Method::GET | Method::HEAD => {
-            let record = registry.manifest_record(name, digest).await?;
-            record.ok_or(Error::ManifestUnlisted)?.value
-        }
-        Method::PATCH => {
-            let change = change(&mut call).await?;
-            registry.change_manifest(name, digest, change).await?
-        }
-        _ => return Err(call.method_not_allowed("GET, HEAD, PATCH")),
-    };
-    let tags = Tags::on(&registry, name, &HashSet::from([*digest])).await?;
+    let change = attributes(&mut call).await?;
+    let record = call.registry.change_manifest(name, digest, change).await?;
+    answer(call, name, digest, &record).await
+}
+
+async fn answer(
+    call: Call,
+    name: &RepositoryName,
+    digest: &Digest,
+    record: &ManifestRecord,
+) -> Answer {
+    let registry = &call.registry;
+    let tags = Tags::on(registry, name, &HashSet::from([*digest])).await?;
     let mut body = about(&call, name);
-    body["manifest"] = view(&registry, name, digest, &record, &tags).await?;
+    body["manifest"] = view(registry, name, digest, record, &tags).await?;
     Ok(Json(body).into_response())
 }
 
@@ -180,6 +184,6 @@ async fn platform(
     if content.size() > CONFIG_LIMIT {
         return Ok(None);
     }
-    let platform = serde_json::from_slice(&content.bytes().await?);
+    let platform = serde_json::from_slice::<ExactObject<_>>(&content.bytes().await?);
     Ok(platform.ok().map(|Object(platform)| platform))
 }

@@ -1,48 +1,23 @@
-use axum::{
-    Json,
-    http::{Method, StatusCode},
-    response::IntoResponse as _,
-};
+use axum::{Json, http::StatusCode, response::IntoResponse as _};
 use serde_json::json;
 
-use super::{Answer, Call, about, change, last, limit, page, time};
+use super::{Answer, Call, about, attributes, last, limit, page, time};
 use crate::{Error, RepositoryName};
 
 /// `GET /acr/v1/_catalog`
-pub(in super::super) async fn list(call: Call) -> Answer {
-    if !matches!(call.method, Method::GET | Method::HEAD) {
-        return Err(call.method_not_allowed("GET, HEAD"));
-    }
+pub(in crate::http) async fn list(call: Call) -> Answer {
     let (limit, last) = (limit(&call)?, last(&call));
     let repositories = call.registry.repositories(last, limit).await?;
-    page::answer(
+    Ok(page::answer(
         "/acr/v1/_catalog",
         limit,
         &repositories,
         |repositories| json!({ "repositories": repositories }),
-    )
+    ))
 }
 
-/// `GET`, `PATCH` and `DELETE` of `/acr/v1/{name}`
-pub(in super::super) async fn one(mut call: Call, name: &RepositoryName) -> Answer {
-    match call.method {
-        Method::GET | Method::HEAD => {}
-        Method::PATCH => {
-            let change = change(&mut call).await?;
-            call.registry.change_repository(name, change).await?;
-        }
-        Method::DELETE => {
-            let deleted = call.registry.delete_repository(name).await;
-            let deleted = deleted.map_err(|error| match error {
-                Error::NameUnknown(name) => Error::NameUndeletable(name),
-                error => error,
-            })?;
-            let deleted =
-                json!({ "manifestsDeleted": deleted.manifests, "tagsDeleted": deleted.tags });
-            return Ok((StatusCode::ACCEPTED, Json(deleted)).into_response());
-        }
-        _ => return Err(call.method_not_allowed("GET, HEAD, PATCH, DELETE")),
-    }
+/// `GET /acr/v1/{name}`
+pub(in crate::http) async fn get(call: Call, name: &RepositoryName) -> Answer {
     let repository = call.registry.repository(name).await?;
     let mut view = about(&call, name);
     view["createdTime"] = time(repository.created).into();
@@ -51,4 +26,22 @@ pub(in super::super) async fn one(mut call: Call, name: &RepositoryName) -> Answ
     view["tagCount"] = repository.tags.into();
     view["changeableAttributes"] = json!(repository.attributes);
     Ok(Json(view).into_response())
+}
+
+/// `PATCH /acr/v1/{name}`
+pub(in crate::http) async fn change(mut call: Call, name: &RepositoryName) -> Answer {
+    let change = attributes(&mut call).await?;
+    call.registry.change_repository(name, change).await?;
+    get(call, name).await
+}
+
+/// `DELETE /acr/v1/{name}`
+pub(in crate::http) async fn delete(call: Call, name: &RepositoryName) -> Answer {
+    let deleted = call.registry.delete_repository(name).await;
+    let deleted = deleted.map_err(|error| match error {
+        Error::NameUnknown(name) => Error::NameUndeletable(name),
+        error => error,
+    })?;
+    let deleted = json!({ "manifestsDeleted": deleted.manifests, "tagsDeleted": deleted.tags });
+    Ok((StatusCode::ACCEPTED, Json(deleted)).into_response())
 }

@@ -6,7 +6,7 @@ use axum::{
 };
 
 /// An error of a service, as far as every service answers with one alike.
-pub trait Refusal: fmt::Display {
+pub trait ServiceError: fmt::Display {
     /// The service, as the log names it.
     const SERVICE: &'static str;
 
@@ -24,7 +24,10 @@ pub trait Refusal: fmt::Display {
 }
 
 /// Renders an error. `body` makes the body of what is told, in the service's own shape.
-pub fn render<E: Refusal, B: IntoResponse>(error: &E, body: impl FnOnce(String) -> B) -> Response {
+pub fn render<E: ServiceError, B: IntoResponse>(
+    error: &E,
+    body: impl FnOnce(String) -> B,
+) -> Response {
     let told = error.told_instead().inspect(|_| {
         tracing::error!(%error, "the {} cannot do what it was asked", E::SERVICE);
     });
