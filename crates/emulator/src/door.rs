@@ -125,7 +125,7 @@ impl Door {
             },
             Service::ResourceManager => unsupported(Shape::Azure, "Azure Resource Manager"),
             Service::Entra => {
-                let door = entra_door(&host, &request);
+                let door = front(&host, &request);
                 entra_http::authority(&self.services.tokens, door, request).await
             }
             Service::Graph => unsupported(Shape::Azure, "Microsoft Graph"),
@@ -143,7 +143,7 @@ impl Door {
             return self.vault(name, host, resource, request).await;
         }
         if entra_http::is_managed_identitys(path) {
-            let door = entra_door(host, &request);
+            let door = front(host, &request);
             let header = self.friendly.identity_header();
             let header = header.map(|secret| entra_http::IdentityHeader::new(secret.text()));
             let tokens = &self.services.tokens;
@@ -169,7 +169,7 @@ impl Door {
             "subscriptions" | "providers" => unsupported(Shape::Azure, "Azure Resource Manager"),
             // Not before the others: a repository can be called as one of the authority's endpoints.
             _ if is_authority(path) => {
-                let door = entra_door(host, &request);
+                let door = front(host, &request);
                 entra_http::authority(&self.services.tokens, door, request).await
             }
             _ => no_service(),
@@ -192,12 +192,14 @@ impl Door {
     ) -> Response {
         let names = &self.services.names;
         let door = front(host, &request);
-        let target = registry_http::Target {
+        let registry_host = registry_http::RegistryHost {
             login_server: names.login_server(name),
             is_open,
         };
         match self.services.registries.get(name).await {
-            Ok(registry) => registry_http::answer(registry, names, door, target, request).await,
+            Ok(registry) => {
+                registry_http::answer(registry, names, door, registry_host, request).await
+            }
             Err(error) => registry_http::with_common_headers(registry_http::render(&error, names)),
         }
     }
@@ -211,9 +213,9 @@ impl Door {
     ) -> Response {
         let services = &self.services;
         let door = front(host, &request);
-        let target = vault_http::Target { vault, resource };
+        let vault_host = vault_http::VaultHost { vault, resource };
         let (vaults, tokens, names) = (&services.vault, &services.tokens, &services.names);
-        vault_http::answer(vaults, tokens, names, door, target, request).await
+        vault_http::answer(vaults, tokens, names, door, vault_host, request).await
     }
 }
 
@@ -221,14 +223,6 @@ impl Door {
 fn parent(host: &Authority) -> String {
     let below = host.as_str().split_once('.').map_or("", |it| it.1);
     below.strip_suffix(":443").unwrap_or(below).to_owned()
-}
-
-fn entra_door(host: &Authority, request: &Request) -> entra_http::Door {
-    let peer = request.extensions().get::<Peer>();
-    entra_http::Door {
-        origin: format!("{}://{host}", scheme(request)),
-        is_local: peer.is_some_and(|peer| peer.address.is_loopback()),
-    }
 }
 
 /// How a request reached its service.

@@ -1,5 +1,6 @@
 use axum::http::StatusCode;
 use sealock_core::{ApplicationName, ClientId, IdentityName, TenantId};
+use sealock_http::{NotAllowed, NotAnEndpoint};
 use sealock_store::Fault;
 
 use crate::{Role, RoleScope};
@@ -133,7 +134,7 @@ pub enum Error {
         /// The request's.
         method: String,
         /// The endpoint's.
-        allowed: &'static str,
+        allowed: String,
     },
     /// No endpoint.
     #[error("'{0}' is not an endpoint of this version of the emulator")]
@@ -268,6 +269,21 @@ impl Error {
             error if error.fault().is_some() => Some(90_033),
             _ => None,
         }
+    }
+}
+
+impl From<NotAllowed> for Error {
+    fn from(refused: NotAllowed) -> Self {
+        Self::MethodNotAllowed {
+            method: refused.method,
+            allowed: refused.allowed,
+        }
+    }
+}
+
+impl From<NotAnEndpoint> for Error {
+    fn from(NotAnEndpoint(path): NotAnEndpoint) -> Self {
+        Self::NotAnEndpoint(path)
     }
 }
 

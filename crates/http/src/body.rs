@@ -49,3 +49,23 @@ impl Query {
         Ok(Self::form(&form))
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn a_body_is_read_up_to_its_limit() {
+        assert_eq!(read(Body::from("abc"), 3).await.unwrap(), "abc");
+        let unread = read(Body::from("abcd"), 3).await.unwrap_err();
+        assert!(matches!(unread, Unread::TooLong), "{unread:?}");
+    }
+
+    #[tokio::test]
+    async fn a_form_is_read_up_to_64_kib() {
+        let form = |length| Body::from(format!("a={}", "x".repeat(length - 2)));
+        let read = Query::read_form(form(FORM_BYTES)).await.unwrap();
+        assert_eq!(read.first("a").map(str::len), Some(FORM_BYTES - 2));
+        assert!(Query::read_form(form(FORM_BYTES + 1)).await.is_err());
+    }
+}

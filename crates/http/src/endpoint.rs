@@ -1,20 +1,22 @@
 use axum::http::Method;
+use sealock_core::excerpt;
 
 use crate::{
     Query,
     pattern::{Captures, Spelling, first_word},
 };
 
-/// Declares the endpoints of a service: an enum, and the table in which [`find`] looks for a request's.
+/// Declares the endpoints of a service: an enum, and the table in which its `find` looks for a request's.
 ///
-/// A row has the methods, the paths and the endpoint. Each field of the endpoint is read from the request by its
-/// [`Parameter`]. The first row whose path matches decides, whatever the method: a method that no row of this path has is
-/// not allowed. A row with `only` leaves every other method to the rows below it.
+/// A row has the methods (`ANY` is every one), the paths and the endpoint. A path has words, `{name}` for one segment,
+/// `{name...}` for at least one, and `...` for whatever follows. Each field of the endpoint is read from the request by
+/// its [`Parameter`]. The first row whose path matches decides, whatever the method: a method that no row of this path
+/// has is not allowed. A row with `only` leaves every other method to the rows below it.
 #[macro_export]
 macro_rules! endpoints {
     (
         $(#[$about:meta])*
-        $vis:vis enum $name:ident or $error:ty;
+        $vis:vis enum $name:ident or $error:ty, spelled $spelling:expr;
 
         $(
             $method:ident $(| $also:ident)* $($only:ident)? $path:literal $(| $alias:literal)*
@@ -26,8 +28,11 @@ macro_rules! endpoints {
             $($endpoint $({ $($field: $type),+ })?),+
         }
 
+        const _: () = assert!($($crate::is_countable($path) $(&& $crate::is_countable($alias))*)&&+);
+
         impl $name {
-            const ROWS: &'static [$crate::Row<Self, $error>] = &[$(
+            /// The table.
+            $vis const TABLE: $crate::Table<Self, $error> = $crate::Table { spelling: $spelling, rows: &[$(
                 $crate::Row {
                     methods: &[stringify!($method) $(, stringify!($also))*],
                     is_only: false $(|| { stringify!($only); true })?,
@@ -39,18 +44,26 @@ macro_rules! endpoints {
                         })
                     },
                 }
-            ),+];
+            ),+] };
         }
     };
 }
 
-/// A row of a service's table of endpoints.
+/// The endpoints of a service, and its errors.
+pub struct Table<E: 'static, X: 'static> {
+    /// How freely clients write the paths.
+    pub spelling: Spelling,
+    /// The rows, of which the first that matches counts.
+    pub rows: &'static [Row<E, X>],
+}
+
+/// A row of a [`Table`], as [`endpoints!`](crate::endpoints) has it.
 pub struct Row<E, X> {
-    /// The methods; `ANY` is every one.
+    /// The methods.
     pub methods: &'static [&'static str],
-    /// Returns another method to the rows below.
+    /// Leaves another method to the rows below.
     pub is_only: bool,
-    /// The paths: words, `{name}` for one segment, `{name...}` for at least one, `...` for whatever follows.
+    /// The paths.
     pub paths: &'static [&'static str],
     /// Makes the endpoint of a request.
     pub read: fn(&Asked<'_>) -> Result<E, X>,
@@ -113,52 +126,56 @@ pub struct NotAllowed {
     pub path: &'static str,
 }
 
-/// Finds the endpoint that a request asks for; none if the table has no such path.
-///
-/// # Errors
-/// What a [`Parameter`] of the endpoint says.
-pub fn find<E, X>(
-    rows: &'static [Row<E, X>],
-    spelling: Spelling,
-    method: &Method,
-    path: &str,
-    query: &Query,
-) -> Result<Option<Found<E>>, X> {
-    let mut captures = Captures::default();
-    let mut candidates = rows.iter().filter(|row| !row.is_only || row.has(method));
-    let matched = candidates.find_map(|row| {
-        let mut paths = row.paths.iter();
-        let pattern = paths.find(|pattern| spelling.matches(pattern, path, &mut captures))?;
-        Some((row, *pattern))
-    });
-    let Some((first, pattern)) = matched else {
-        return Ok(None);
-    };
-    let of_path = || rows.iter().filter(|row| row.paths.contains(&pattern));
-    let row = of_path().find(|row| row.has(method));
-    let asked = Asked {
-        method,
-        query,
-        captures,
-    };
-    Ok(Some(Found {
-        endpoint: (row.unwrap_or(first).read)(&asked)?,
-        allowed: row.map(drop).ok_or_else(|| {
-            let methods: Vec<&str> = of_path().flat_map(|row| row.methods).copied().collect();
-            NotAllowed {
-                method: method.to_string(),
-                allowed: methods.join(", "),
-                path: pattern,
-            }
-        }),
-    }))
-}
+/// A path that a table does not have, or the beginning of a long one.
+#[derive(Debug)]
+pub struct NotAnEndpoint(pub String);
 
-/// Returns true for a path that begins with the first word of one of the table's.
-pub fn is_first_word<E, X>(rows: &[Row<E, X>], spelling: Spelling, path: &str) -> bool {
-    let word = path.split('/').find(|segment| !segment.is_empty());
-    let mut paths = rows.iter().flat_map(|row| row.paths);
-    word.is_some_and(|word| paths.any(|pattern| spelling.is_same(first_word(pattern), word)))
+impl<E, X: From<NotAnEndpoint>> Table<E, X> {
+    /// Finds the endpoint that a request asks for.
+    ///
+    /// # Errors
+    /// [`NotAnEndpoint`], or what a [`Parameter`] of the endpoint says.
+    pub fn find(&self, method: &Method, path: &str, query: &Query) -> Result<Found<E>, X> {
+        let not_an_endpoint = || NotAnEndpoint(excerpt(path).to_owned());
+        let decoded = self.spelling.decode(path).ok_or_else(not_an_endpoint)?;
+        let candidates = self
+            .rows
+            .iter()
+            .filter(|row| !row.is_only || row.has(method));
+        let mut candidates = candidates.flat_map(|row| row.paths.iter().map(move |it| (row, *it)));
+        let matched = candidates.find_map(|(row, path)| {
+            let captures = self.spelling.matches(path, &decoded)?;
+            Some((row, path, captures))
+        });
+        let (first, path, captures) = matched.ok_or_else(not_an_endpoint)?;
+        let of_path = || self.rows.iter().filter(|row| row.paths.contains(&path));
+        let row = of_path().find(|row| row.has(method));
+        let asked = Asked {
+            method,
+            query,
+            captures,
+        };
+        Ok(Found {
+            endpoint: (row.unwrap_or(first).read)(&asked)?,
+            allowed: row.map(drop).ok_or_else(|| {
+                let methods: Vec<&str> = of_path().flat_map(|row| row.methods).copied().collect();
+                NotAllowed {
+                    method: method.to_string(),
+                    allowed: methods.join(", "),
+                    path,
+                }
+            }),
+        })
+    }
+
+    /// Returns true for a path that begins with the first word of one of the table's.
+    pub fn has_first_word_of(&self, path: &str) -> bool {
+        let word = path.split('/').find(|segment| !segment.is_empty());
+        let mut paths = self.rows.iter().flat_map(|row| row.paths);
+        word.is_some_and(|word| {
+            paths.any(|pattern| self.spelling.is_same(first_word(pattern), word))
+        })
+    }
 }
 
 #[cfg(test)]
@@ -167,7 +184,7 @@ mod tests {
 
     crate::endpoints! {
         #[derive(Debug, PartialEq)]
-        enum Endpoint or String;
+        enum Endpoint or String, spelled Spelling::EXACT;
 
         POST only "/keys/restore" => Restore,
         POST "/keys/{key}/create" => Create { key: u8 },
@@ -196,10 +213,15 @@ mod tests {
         }
     }
 
-    fn find(method: &str, path: &str) -> Result<Option<Found<Endpoint>>, String> {
+    impl From<NotAnEndpoint> for String {
+        fn from(NotAnEndpoint(path): NotAnEndpoint) -> Self {
+            format!("no {path}")
+        }
+    }
+
+    fn find(method: &str, path: &str) -> Result<Found<Endpoint>, String> {
         let query = Query::form(b"n=7&n=8");
-        let method = method.parse().unwrap();
-        super::find(Endpoint::ROWS, Spelling::EXACT, &method, path, &query)
+        Endpoint::TABLE.find(&method.parse().unwrap(), path, &query)
     }
 
     #[test]
@@ -217,11 +239,11 @@ mod tests {
             ("POST", "/keys/restore", Endpoint::Restore),
             ("LOCK", "/secrets/a/b", Endpoint::Secrets),
         ] {
-            let found = find(method, path).unwrap().unwrap();
+            let found = find(method, path).unwrap();
             assert_eq!(found.endpoint, endpoint, "{method} {path}");
             assert!(found.allowed.is_ok(), "{method} {path}");
         }
-        assert!(find("GET", "/nosuch").unwrap().is_none());
+        assert_eq!(find("GET", "/nosuch").unwrap_err(), "no /nosuch");
         assert_eq!(find("GET", "/keys/x").unwrap_err(), "GET key x");
     }
 
@@ -233,7 +255,7 @@ mod tests {
             // The row behind, which has this method, is another path's.
             ("GET", "/keys/1/create", "Create {", "POST"),
         ] {
-            let found = find(method, path).unwrap().unwrap();
+            let found = find(method, path).unwrap();
             assert!(format!("{:?}", found.endpoint).starts_with(first), "{path}");
             let refused = found.allowed.unwrap_err();
             assert_eq!(refused.method, method);
@@ -245,7 +267,7 @@ mod tests {
 
     #[test]
     fn a_path_is_told_by_its_first_word() {
-        let is_ours = |path| is_first_word(Endpoint::ROWS, Spelling::EXACT, path);
+        let is_ours = |path| Endpoint::TABLE.has_first_word_of(path);
         assert!(is_ours("/keys") && is_ours("//secrets/x"));
         assert!(!is_ours("/") && !is_ours("/Keys") && !is_ours("/keysx"));
     }

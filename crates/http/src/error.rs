@@ -34,7 +34,7 @@ pub fn render<E: ServiceError, B: IntoResponse>(
     let body = body(told.unwrap_or_else(|| error.to_string()));
     let mut response = (error.status(), body).into_response();
     let headers = response.headers_mut();
-    if let Some(allowed) = error.allowed().and_then(value) {
+    if let Some(allowed) = error.allowed().and_then(header_value) {
         headers.insert(header::ALLOW, allowed);
     }
     if let Some(seconds) = error.retry_after() {
@@ -44,6 +44,65 @@ pub fn render<E: ServiceError, B: IntoResponse>(
 }
 
 /// A header's value, unless the text can be none.
-pub fn value(text: impl AsRef<str>) -> Option<HeaderValue> {
+pub fn header_value(text: impl AsRef<str>) -> Option<HeaderValue> {
     HeaderValue::from_str(text.as_ref()).ok()
+}
+
+#[cfg(test)]
+mod tests {
+    use axum::body::{Body, to_bytes};
+
+    use super::*;
+
+    /// A status, and what stands beside it.
+    struct Sample(u16, Option<&'static str>);
+
+    impl fmt::Display for Sample {
+        fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+            f.write_str("/data/keys: denied")
+        }
+    }
+
+    impl ServiceError for Sample {
+        const SERVICE: &'static str = "sample";
+
+        fn status(&self) -> StatusCode {
+            StatusCode::from_u16(self.0).unwrap()
+        }
+
+        fn told_instead(&self) -> Option<String> {
+            (self.0 == 500).then(|| "it failed".to_owned())
+        }
+
+        fn allowed(&self) -> Option<&str> {
+            self.1
+        }
+
+        fn retry_after(&self) -> Option<i64> {
+            (self.0 == 503).then_some(7)
+        }
+    }
+
+    #[tokio::test]
+    async fn an_answer_has_the_status_the_headers_and_only_what_may_be_told() {
+        for (error, told, allow, retry_after) in [
+            (Sample(403, None), "/data/keys: denied", None, None),
+            (Sample(500, None), "it failed", None, None),
+            (
+                Sample(405, Some("GET, PUT")),
+                "/data/keys: denied",
+                Some("GET, PUT"),
+                None,
+            ),
+            (Sample(503, None), "/data/keys: denied", None, Some("7")),
+        ] {
+            let response = render(&error, |message| Body::from(format!("<{message}>")));
+            assert_eq!(response.status(), error.status());
+            let header = |name| response.headers().get(name).map(|it| it.to_str().unwrap());
+            assert_eq!(header(header::ALLOW), allow);
+            assert_eq!(header(header::RETRY_AFTER), retry_after);
+            let body = to_bytes(response.into_body(), 100).await.unwrap();
+            assert_eq!(body, format!("<{told}>"));
+        }
+    }
 }

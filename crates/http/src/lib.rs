@@ -19,9 +19,11 @@ mod request_id;
 pub use body::{Unread, read};
 pub use credentials::Credentials;
 pub use door::Door;
-pub use endpoint::{Asked, Found, NotAllowed, Parameter, Row, find, is_first_word};
-pub use error::{ServiceError, render, value};
+pub use endpoint::{Asked, Found, NotAllowed, NotAnEndpoint, Parameter, Row, Table};
+pub use error::{ServiceError, header_value, render};
 pub use pattern::Spelling;
+#[doc(hidden)]
+pub use pattern::is_countable;
 pub use precondition::knows;
 pub use query::Query;
 pub use request_id::client_request_id;

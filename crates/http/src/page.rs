@@ -3,7 +3,7 @@
 use axum::{http::header, response::Response};
 use serde::Serialize;
 
-use crate::value;
+use crate::header_value;
 
 /// A page in Azure's JSON: `{"value":[...],"nextLink":...}`. The link is there even on the last page, as null.
 #[derive(Serialize)]
@@ -19,7 +19,7 @@ pub struct PageBody<T> {
 ///
 /// <https://www.rfc-editor.org/rfc/rfc8288>
 pub fn link_next(response: &mut Response, next: Option<&str>) {
-    let link = next.and_then(|next| value(format!("<{next}>; rel=\"next\"")));
+    let link = next.and_then(|next| header_value(format!("<{next}>; rel=\"next\"")));
     if let Some(link) = link {
         response.headers_mut().insert(header::LINK, link);
     }

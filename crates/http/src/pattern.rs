@@ -1,11 +1,17 @@
 //! The paths of a table, and how a request's is compared with them.
 
-/// How many segments of one path a table can name.
-const CAPTURES: usize = 3;
+use std::borrow::Cow;
+
+use percent_encoding::percent_decode_str;
+
+/// How many segments of one path a table can name: those of a resource of Resource Manager's, at least.
+const CAPTURES: usize = 6;
 
 /// How freely clients write a service's paths.
 #[derive(Clone, Copy, Debug)]
 pub struct Spelling {
+    /// Paths are percent-encoded, the slashes of names, too.
+    pub is_encoded: bool,
     /// The case of words means nothing.
     pub ignores_case: bool,
     /// Empty segments mean nothing: slashes are doubled or trail.
@@ -35,21 +41,23 @@ impl<'a> Captures<'a> {
 impl Spelling {
     /// As the table has them, to the letter.
     pub const EXACT: Self = Self {
+        is_encoded: false,
         ignores_case: false,
         ignores_empty_segments: false,
     };
 
-    /// Compares a path with one of a table, and keeps what that names. A path may lack the slash with which the table's
-    /// ends.
-    pub(crate) fn matches<'a>(
-        self,
-        pattern: &'static str,
-        path: &'a str,
-        captures: &mut Captures<'a>,
-    ) -> bool {
-        let (pattern, path) = (pattern.strip_prefix('/'), path.strip_prefix('/'));
-        let found = path.and_then(|path| self.walk(pattern, Some(path), Captures::default()));
-        found.inspect(|found| *captures = *found).is_some()
+    /// Decodes a path, if this is UTF-8 then.
+    pub(crate) fn decode(self, path: &str) -> Option<Cow<'_, str>> {
+        if !self.is_encoded {
+            return Some(Cow::Borrowed(path));
+        }
+        percent_decode_str(path).decode_utf8().ok()
+    }
+
+    /// Compares a path with one of a table. The table's may end with a slash that the path lacks.
+    pub(crate) fn matches<'a>(self, pattern: &'static str, path: &'a str) -> Option<Captures<'a>> {
+        let (pattern, path) = (pattern.strip_prefix('/'), path.strip_prefix('/')?);
+        self.walk(pattern, Some(path), Captures::default())
     }
 
     pub(crate) fn is_same(self, word: &str, segment: &str) -> bool {
@@ -96,6 +104,17 @@ impl Spelling {
     }
 }
 
+/// Returns true for a path that names no more than it can; [`endpoints!`](crate::endpoints) asks at compile time.
+#[doc(hidden)]
+pub const fn is_countable(pattern: &str) -> bool {
+    let (bytes, mut at, mut count) = (pattern.as_bytes(), 0, 0);
+    while at < bytes.len() {
+        count += (bytes[at] == b'{') as usize;
+        at += 1;
+    }
+    count <= CAPTURES
+}
+
 /// The first segment of a path, and what is behind it.
 fn next(path: &str) -> (&str, Option<&str>) {
     match path.split_once('/') {
@@ -119,18 +138,18 @@ mod tests {
     use super::*;
 
     const LENIENT: Spelling = Spelling {
+        is_encoded: true,
         ignores_case: true,
         ignores_empty_segments: true,
     };
 
     fn found(spelling: Spelling, pattern: &'static str, path: &str) -> Option<String> {
-        let mut captures = Captures::default();
-        let matches = spelling.matches(pattern, path, &mut captures);
+        let captures = spelling.matches(pattern, path)?;
         let named = captures.named[..captures.count].iter();
         let named: Vec<_> = named
             .map(|(name, value)| format!("{name}={value}"))
             .collect();
-        matches.then(|| named.join(" "))
+        Some(named.join(" "))
     }
 
     #[test]
@@ -168,6 +187,13 @@ mod tests {
             let found = found(Spelling::EXACT, pattern, path);
             assert_eq!(found.as_deref(), expected, "{pattern} {path}");
         }
+    }
+
+    #[test]
+    fn an_encoded_path_is_decoded_as_a_whole() {
+        assert_eq!(LENIENT.decode("/a%2Fb%3A").as_deref(), Some("/a/b:"));
+        assert_eq!(LENIENT.decode("/%FF"), None);
+        assert_eq!(Spelling::EXACT.decode("/%FF").as_deref(), Some("/%FF"));
     }
 
     #[test]

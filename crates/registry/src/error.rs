@@ -1,7 +1,7 @@
 use axum::http::StatusCode;
 use sealock_cmk::Revocation;
 use sealock_core::{Digest, InvalidDigest, RegistryName, excerpt};
-use sealock_http::NotAllowed;
+use sealock_http::{NotAllowed, NotAnEndpoint};
 use sealock_store::Fault;
 use uuid::Uuid;
 
@@ -393,6 +393,12 @@ impl From<NotAllowed> for Error {
             method: refused.method,
             allowed: refused.allowed,
         }
+    }
+}
+
+impl From<NotAnEndpoint> for Error {
+    fn from(NotAnEndpoint(path): NotAnEndpoint) -> Self {
+        Self::NotAnEndpoint(path)
     }
 }
 

@@ -27,7 +27,7 @@ use axum::{
     response::{IntoResponse as _, Response},
 };
 use sealock_core::PublicName;
-use sealock_http::{Door, Found, Query, value};
+use sealock_http::{Door, Found, Query, header_value};
 use serde_json::json;
 use uuid::Uuid;
 
@@ -45,14 +45,14 @@ const CORRELATION_ID: HeaderName = HeaderName::from_static("x-ms-correlation-req
 
 /// The registry that a request is for, at the door through which it came.
 #[derive(Clone, Debug)]
-pub struct Target {
+pub struct RegistryHost {
     /// The registry's own name, which its tokens bear.
     pub login_server: String,
     /// Whether whoever comes without credentials is the admin.
     pub is_open: bool,
 }
 
-impl Target {
+impl RegistryHost {
     /// The audience of the tokens that an open door gives to whoever brings no credentials. They are good for
     /// everything there, and for nothing at a door that asks for a login.
     const OPEN: &str = "localhost";
@@ -77,7 +77,7 @@ impl Target {
 struct Call {
     registry: Registry,
     door: Door,
-    target: Target,
+    host: RegistryHost,
     method: Method,
     headers: HeaderMap,
     query: Query,
@@ -92,10 +92,10 @@ pub async fn answer(
     registry: Registry,
     names: &PublicName,
     door: Door,
-    target: Target,
+    host: RegistryHost,
     request: Request,
 ) -> Response {
-    let answer = route(registry, door, target, request).await;
+    let answer = route(registry, door, host, request).await;
     with_common_headers(answer.unwrap_or_else(|error| render(&error, names)))
 }
 
@@ -118,7 +118,7 @@ pub fn with_common_headers(mut response: Response) -> Response {
         HeaderValue::from_static("nosniff"),
     );
     if !headers.contains_key(CORRELATION_ID)
-        && let Some(id) = value(Uuid::new_v4().to_string())
+        && let Some(id) = header_value(Uuid::new_v4().to_string())
     {
         headers.insert(CORRELATION_ID, id);
     }
@@ -138,13 +138,14 @@ fn as_download(response: Builder) -> Builder {
         )
 }
 
-async fn route(registry: Registry, door: Door, target: Target, request: Request) -> Answer {
+async fn route(registry: Registry, door: Door, host: RegistryHost, request: Request) -> Answer {
     let (parts, body) = request.into_parts();
     check_slashes(&parts.uri, &parts.method)?;
     let query = Query::of(&parts.uri);
-    let Found { endpoint, allowed } = Endpoint::find(&parts.method, parts.uri.path(), &query)?;
+    let found = Endpoint::TABLE.find(&parts.method, parts.uri.path(), &query)?;
+    let Found { endpoint, allowed } = found;
     let permissions = match endpoint.need(&parts.method) {
-        Some(need) => login::authorise(&registry, &door, &target, &parts.headers, &need).await?,
+        Some(need) => login::authorise(&registry, &door, &host, &parts.headers, &need).await?,
         None => Permissions::default(),
     };
     if endpoint.is_content() {
@@ -155,7 +156,7 @@ async fn route(registry: Registry, door: Door, target: Target, request: Request)
     let call = Call {
         registry,
         door,
-        target,
+        host,
         method: parts.method,
         headers: parts.headers,
         query,

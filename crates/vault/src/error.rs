@@ -2,7 +2,7 @@ use std::net::IpAddr;
 
 use sealock_core::{KeyIdentifier, KeyName, KeyVersion, Kid, VaultName};
 use sealock_entra::Principal;
-
+use sealock_http::NotAnEndpoint;
 use sealock_store::Fault;
 
 use crate::{KeyOperation, KeyPermission, LOCATION, State, network::Unreachable};
@@ -357,6 +357,12 @@ pub enum Error {
 
 /// A result with the vault's error.
 pub type Result<T> = std::result::Result<T, Error>;
+
+impl From<NotAnEndpoint> for Error {
+    fn from(NotAnEndpoint(path): NotAnEndpoint) -> Self {
+        Self::NotAnEndpoint(path)
+    }
+}
 
 impl From<sealock_store::Error> for Error {
     fn from(error: sealock_store::Error) -> Self {

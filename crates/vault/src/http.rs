@@ -42,7 +42,7 @@ const SERVICE_VERSION: &str = "1.9.1054.1";
 
 /// The vault that a request is for.
 #[derive(Clone, Debug)]
-pub struct Target {
+pub struct VaultHost {
     /// Its name.
     pub vault: VaultName,
     /// What a token for this vault is for: `https://` and the vault's host without its first label.
@@ -67,11 +67,11 @@ pub async fn answer(
     tokens: &TokenIssuer,
     names: &PublicName,
     door: Door,
-    target: Target,
+    host: VaultHost,
     request: Request,
 ) -> Response {
     let headers = Headers::of(&door, request.headers());
-    let answer = match route(vaults, tokens, names, door, target, &headers, request).await {
+    let answer = match route(vaults, tokens, names, door, host, &headers, request).await {
         Ok(response) => response,
         Err(error) => error::render(&error),
     };
@@ -83,13 +83,13 @@ async fn route(
     tokens: &TokenIssuer,
     names: &PublicName,
     door: Door,
-    target: Target,
+    host: VaultHost,
     headers: &Headers,
     request: Request,
 ) -> Answer {
     let (parts, body) = request.into_parts();
     let query = Query::of(&parts.uri);
-    vaults.service.active_vault(&target.vault).await?;
+    vaults.service.active_vault(&host.vault).await?;
     let client = Client {
         origin: Origin::Address(door.address()),
         info: noted(&parts.headers, &header::USER_AGENT),
@@ -99,18 +99,18 @@ async fn route(
         correlation_id: headers.request_id,
     };
     let authenticated =
-        authentication::authenticate(vaults, tokens, &target, client, &parts.headers).await?;
+        authentication::authenticate(vaults, tokens, &host, client, &parts.headers).await?;
     let requester = match authenticated {
         Authenticated::As(requester) => *requester,
         Authenticated::Challenged(challenge) => {
-            return Ok(challenge.render(tokens, names, &target.resource));
+            return Ok(challenge.render(tokens, names, &host.resource));
         }
     };
     let call = Call {
         vaults,
         names,
         door,
-        vault: target.vault,
+        vault: host.vault,
         requester,
         body,
     };

@@ -9,7 +9,7 @@ use axum::{
 use sealock_core::excerpt;
 use serde_json::json;
 
-use super::Call;
+use super::{Call, TenantName};
 use crate::{Error, Result};
 
 /// In the place of a tenant, what clients take for a server with Active Directory Federation Services: an
@@ -29,10 +29,13 @@ pub(super) enum Version {
 /// `GET /{tenant}[/v2.0]/.well-known/openid-configuration`
 ///
 /// The issuer of version 1.0 is the one that tokens name; there are no tokens of version 2.0.
-pub(super) fn configuration(call: &Call<'_>, tenant: &str, version: Version) -> Result<Response> {
-    call.expect("GET")?;
+pub(super) fn configuration(
+    call: &Call<'_>,
+    tenant: &TenantName,
+    version: Version,
+) -> Result<Response> {
     check_tenant(call, tenant)?;
-    let base = format!("{}/{tenant}", call.door.origin);
+    let base = format!("{}/{}", call.door.origin(), tenant.0);
     let (issuer, oauth2, keys) = match version {
         Version::V1 => (
             call.issuer.name(),
@@ -61,17 +64,16 @@ pub(super) fn configuration(call: &Call<'_>, tenant: &str, version: Version) -> 
 }
 
 /// `GET /{tenant}/discovery[/v2.0]/keys`: a JSON Web Key Set (RFC 7517, 5).
-pub(super) async fn keys(call: &Call<'_>, tenant: &str) -> Result<Response> {
-    call.expect("GET")?;
+pub(super) async fn keys(call: &Call<'_>, tenant: &TenantName) -> Result<Response> {
     check_tenant(call, tenant)?;
     let key = call.issuer.public_key().await?;
     Ok(Json(json!({ "keys": [key] })).into_response())
 }
 
 /// There is one tenant.
-pub(super) fn check_tenant(call: &Call<'_>, tenant: &str) -> Result<()> {
+pub(super) fn check_tenant(call: &Call<'_>, TenantName(tenant): &TenantName) -> Result<()> {
     let ours = call.issuer.directory().tenant();
-    if ANY_TENANT.contains(&tenant) || tenant.parse() == Ok(ours) {
+    if ANY_TENANT.contains(&&**tenant) || tenant.parse() == Ok(ours) {
         return Ok(());
     }
     Err(Error::TenantNotFound(excerpt(tenant).to_owned()))

@@ -1,9 +1,10 @@
 use axum::{
     Json,
-    http::{HeaderValue, StatusCode, header},
+    http::{StatusCode, header},
     response::{IntoResponse as _, Response},
 };
 use jiff::Timestamp;
+use sealock_http::ServiceError;
 use serde_json::{Value, json};
 use uuid::Uuid;
 
@@ -35,30 +36,40 @@ pub(super) fn render(error: &Error, shape: Shape<'_>) -> Response {
         let content_type = (header::CONTENT_TYPE, "application/xml; charset=utf-8");
         return (status, [content_type], FORWARDED).into_response();
     }
-    let mut message = error.to_string();
-    if let Some(fault) = error.fault() {
-        tracing::error!(%error, "the directory cannot do what it was asked");
-        message = format!("the emulator cannot do this now: {fault}");
-    } else if status.is_server_error() {
-        tracing::error!(%error, "the directory failed");
-        // It may name files of the data directory.
-        "the directory failed; the emulator's log says why".clone_into(&mut message);
+    sealock_http::render(error, |message| {
+        Json(match shape {
+            Shape::OAuth => json!({"error": code, "error_description": message}),
+            Shape::AppService(url) => app_service(error, status, &message, url),
+            Shape::Entra(now) => entra(error, code, &message, now),
+        })
+    })
+}
+
+impl ServiceError for Error {
+    const SERVICE: &'static str = "directory";
+
+    fn status(&self) -> StatusCode {
+        self.status_and_code().0
     }
-    let body = match shape {
-        Shape::OAuth => json!({"error": code, "error_description": message}),
-        Shape::AppService(url) => app_service(error, status, &message, url),
-        Shape::Entra(now) => entra(error, code, &message, now),
-    };
-    let mut response = (status, Json(body)).into_response();
-    if error.fault().is_some() {
-        let seconds = HeaderValue::from_static("1");
-        response.headers_mut().insert(header::RETRY_AFTER, seconds);
+
+    fn told_instead(&self) -> Option<String> {
+        if let Some(fault) = self.fault() {
+            return Some(format!("the emulator cannot do this now: {fault}"));
+        }
+        let failed = || "the directory failed; the emulator's log says why".to_owned();
+        self.status().is_server_error().then(failed)
     }
-    if let Error::MethodNotAllowed { allowed, .. } = error {
-        let allowed = HeaderValue::from_static(allowed);
-        response.headers_mut().insert(header::ALLOW, allowed);
+
+    fn allowed(&self) -> Option<&str> {
+        match self {
+            Self::MethodNotAllowed { allowed, .. } => Some(allowed),
+            _ => None,
+        }
     }
-    response
+
+    fn retry_after(&self) -> Option<i64> {
+        self.fault().map(|_| 1)
+    }
 }
 
 /// Writes an error in App Service's words, where it has its own.

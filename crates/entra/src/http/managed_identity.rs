@@ -6,20 +6,39 @@ use axum::{
     response::{IntoResponse as _, Response},
 };
 use sealock_core::excerpt;
+use sealock_http::Found;
 use serde_json::json;
 
-use super::{Call, IdentityHeader};
+use super::{Call, IdentityEndpoint, IdentityHeader};
 use crate::{AccessToken, Error, ManagedIdentity, Result};
 
 /// The oldest versions that have all that is answered here.
 const IMDS_VERSION: &str = "2018-02-01";
 const APP_SERVICE_VERSION: &str = "2019-08-01";
 
+/// Answers only whoever is on this machine, by itself: a proxy asks for others.
+pub(super) async fn answer(
+    call: &Call<'_>,
+    found: Found<IdentityEndpoint>,
+    secret: Option<&IdentityHeader>,
+) -> Result<Response> {
+    if !call.door.is_local() {
+        return Err(Error::NotFromHere);
+    }
+    if call.headers.contains_key("x-forwarded-for") {
+        return Err(Error::Forwarded);
+    }
+    found.allowed?;
+    match found.endpoint {
+        IdentityEndpoint::AppService => app_service(call, secret).await,
+        IdentityEndpoint::Imds => imds(call, secret).await,
+    }
+}
+
 /// `GET /metadata/identity/oauth2/token`
 ///
 /// <https://learn.microsoft.com/entra/identity/managed-identities-azure-resources/how-to-use-vm-token#get-a-token-using-http>
-pub(super) async fn imds(call: &Call<'_>, secret: Option<&IdentityHeader>) -> Result<Response> {
-    check_origin(call)?;
+async fn imds(call: &Call<'_>, secret: Option<&IdentityHeader>) -> Result<Response> {
     if secret.is_some() {
         return Err(Error::ImdsClosed);
     }
@@ -49,11 +68,7 @@ pub(super) async fn imds(call: &Call<'_>, secret: Option<&IdentityHeader>) -> Re
 /// only a client of one's own can send the header is what protects the endpoint then.
 ///
 /// <https://learn.microsoft.com/azure/app-service/overview-managed-identity#rest-endpoint-reference>
-pub(super) async fn app_service(
-    call: &Call<'_>,
-    secret: Option<&IdentityHeader>,
-) -> Result<Response> {
-    check_origin(call)?;
+async fn app_service(call: &Call<'_>, secret: Option<&IdentityHeader>) -> Result<Response> {
     let shown = call.headers.get("x-identity-header");
     let shown = shown.ok_or(Error::MetadataHeaderMissing)?;
     if secret.is_some_and(|secret| !secret.is(shown)) {
@@ -71,20 +86,12 @@ pub(super) async fn app_service(
     .into_response())
 }
 
-/// Only whoever is on this machine, by itself: a proxy asks for others.
-fn check_origin(call: &Call<'_>) -> Result<()> {
-    if !call.door.is_local {
-        return Err(Error::NotFromHere);
-    }
-    if call.headers.contains_key("x-forwarded-for") {
-        return Err(Error::Forwarded);
-    }
-    call.expect("GET")
-}
-
 /// Versions are dates, so that later ones are greater.
 fn check_version(call: &Call<'_>, oldest: &'static str) -> Result<()> {
-    let given = call.query("api-version").ok_or(Error::ApiVersionMissing)?;
+    let given = call
+        .query
+        .filled("api-version")
+        .ok_or(Error::ApiVersionMissing)?;
     let is_date = given.parse::<jiff::civil::Date>().is_ok();
     if is_date && given >= oldest {
         return Ok(());
@@ -96,7 +103,10 @@ fn check_version(call: &Call<'_>, oldest: &'static str) -> Result<()> {
 }
 
 async fn issue(call: &Call<'_>) -> Result<AccessToken> {
-    let audience = call.query("resource").ok_or(Error::AudienceMissing)?;
+    let audience = call
+        .query
+        .filled("resource")
+        .ok_or(Error::AudienceMissing)?;
     call.issuer
         .issue(&identity(call).await?.into(), audience)
         .await
@@ -114,7 +124,7 @@ async fn identity(call: &Call<'_>) -> Result<ManagedIdentity> {
     ];
     let mut named = names
         .into_iter()
-        .filter_map(|name| Some((name, call.query(name)?)));
+        .filter_map(|name| Some((name, call.query.filled(name)?)));
     let found = match (named.next(), named.next()) {
         (Some(_), Some(_)) => return Err(Error::SelectorAmbiguous),
         (Some((name, value)), None) => {

@@ -36,7 +36,7 @@ fn last(call: &Call) -> Option<&str> {
 
 /// What begins every answer about a repository.
 fn about(call: &Call, repository: &RepositoryName) -> Value {
-    json!({ "registry": call.target.login_server, "imageName": repository })
+    json!({ "registry": call.host.login_server, "imageName": repository })
 }
 
 /// The tags or manifests of a page. An empty page has none, not an empty list: Microsoft's `acr` asks for pages until

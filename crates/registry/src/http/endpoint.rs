@@ -1,19 +1,21 @@
-use std::borrow::Cow;
-
 use axum::http::Method;
-use percent_encoding::percent_decode_str;
-use sealock_core::{Digest, excerpt};
-use sealock_http::{Asked, Found, Parameter, Query, Spelling};
+use sealock_core::Digest;
+use sealock_http::{Asked, Parameter, Spelling};
 
 use super::login::Need;
 use crate::{Error, Reference, RepositoryName, Tag, UploadId, access::Action};
+
+const SPELLING: Spelling = Spelling {
+    is_encoded: true,
+    ..Spelling::EXACT
+};
 
 // Repository names have slashes and may contain the endpoints' own words, so the longer ends come first. No component of
 // a name begins with an underscore: behind the first one that does, everything is the tag or the digest.
 sealock_http::endpoints! {
     /// An endpoint of the registry, and what the path names. The query is judged by who answers, behind the lease.
     #[derive(Debug, PartialEq, Eq)]
-    pub(super) enum Endpoint or Error;
+    pub(super) enum Endpoint or Error, spelled SPELLING;
 
     GET | HEAD "/v2/" => Base,
     GET | HEAD "/v2/_catalog" => ListRepositories,
@@ -52,16 +54,6 @@ sealock_http::endpoints! {
 }
 
 impl Endpoint {
-    /// Finds the endpoint that a request asks for.
-    pub(super) fn find(method: &Method, path: &str, query: &Query) -> Result<Found<Self>, Error> {
-        let not_an_endpoint = || Error::NotAnEndpoint(excerpt(path).to_owned());
-        let decoded: Cow<'_, str> = percent_decode_str(path)
-            .decode_utf8()
-            .map_err(|_| not_an_endpoint())?;
-        let found = sealock_http::find(Self::ROWS, Spelling::EXACT, method, &decoded, query)?;
-        found.ok_or_else(not_an_endpoint)
-    }
-
     /// What a caller must be allowed, whether the endpoint has the method or not. None: nobody need log in.
     pub(super) fn need(&self, method: &Method) -> Option<Need<'_>> {
         use Action::{Delete, MetadataRead, MetadataWrite, Pull, Push};
@@ -148,10 +140,12 @@ impl Parameter<Error> for UploadId {
 
 #[cfg(test)]
 mod tests {
+    use sealock_http::Query;
+
     use super::*;
 
     fn find(method: &str, path: &str) -> Result<Endpoint, Error> {
-        let found = Endpoint::find(&method.parse().unwrap(), path, &Query::default())?;
+        let found = Endpoint::TABLE.find(&method.parse().unwrap(), path, &Query::default())?;
         found.allowed?;
         Ok(found.endpoint)
     }

@@ -5,7 +5,7 @@ use axum::{
 };
 use hyper::ext::ReasonPhrase;
 use sealock_core::PublicName;
-use sealock_http::{ServiceError, value};
+use sealock_http::{ServiceError, header_value};
 use sealock_store::Fault;
 use serde_json::{Value, json};
 
@@ -145,7 +145,7 @@ fn add_headers(error: &Error, response: &mut Response) {
     };
     let headers = response.headers_mut();
     if let Some((name, text)) = added
-        && let Some(value) = value(text)
+        && let Some(value) = header_value(text)
     {
         headers.insert(name, value);
     }

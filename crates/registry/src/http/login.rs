@@ -3,7 +3,7 @@
 use axum::http::{HeaderMap, header};
 use sealock_http::{Credentials, Door};
 
-use super::Target;
+use super::RegistryHost;
 use crate::{
     Error, LoginRefusal, Registry, RepositoryName, Scope,
     access::{Action, Permissions, Subject},
@@ -82,19 +82,19 @@ impl Need<'_> {
 pub(super) async fn authorise(
     registry: &Registry,
     door: &Door,
-    target: &Target,
+    host: &RegistryHost,
     headers: &HeaderMap,
     need: &Need<'_>,
 ) -> Result<Permissions, Error> {
     let refused = |error| Error::Unauthorized(Box::new(challenge(door, need.scope(), error)));
     let permissions = match credentials(headers) {
-        Ok(None) if target.is_open && !need.is_login() => Some(Permissions::admin()),
+        Ok(None) if host.is_open && !need.is_login() => Some(Permissions::admin()),
         Ok(None) => return Err(refused(None)),
         Ok(Some(Credentials::Basic(user, password))) => {
-            let subject = by_password(registry, target, &user, &password).await?;
+            let subject = by_password(registry, host, &user, &password).await?;
             subject.ok().map(|subject| subject.permissions)
         }
-        Ok(Some(Credentials::Bearer(token))) => registry.bearer(&target.audiences(), token),
+        Ok(Some(Credentials::Bearer(token))) => registry.bearer(&host.audiences(), token),
         Err(Unreadable) => None,
     };
     match permissions {
@@ -107,12 +107,12 @@ pub(super) async fn authorise(
 /// Logs in `user` with `password`: the admin user, a token, an application, or whoever has a refresh token.
 pub(super) async fn by_password(
     registry: &Registry,
-    target: &Target,
+    host: &RegistryHost,
     user: &str,
     password: &str,
 ) -> Result<Result<Subject, LoginRefusal>, Error> {
     if user == NULL_GUID {
-        let subject = registry.refreshed(&target.login_server, password).await?;
+        let subject = registry.refreshed(&host.login_server, password).await?;
         return Ok(subject.ok_or(LoginRefusal::Unauthenticated));
     }
     registry.login(user, password).await

@@ -10,7 +10,7 @@ use serde_json::json;
 use uuid::Uuid;
 
 use super::{
-    Answer, Call, Target,
+    Answer, Call, RegistryHost,
     login::{Unreadable, by_password, credentials},
 };
 use crate::{
@@ -31,7 +31,7 @@ pub(super) async fn token(call: Call) -> Answer {
         .iter()
         .filter_map(|scope| subject.permissions.grant(scope))
         .collect();
-    let audience = call.target.audience_of(&subject);
+    let audience = call.host.audience_of(&subject);
     let token = call
         .registry
         .issue_access_token(audience, &subject, access)?;
@@ -62,7 +62,7 @@ pub(super) async fn exchange(call: Call) -> Answer {
         }
     };
     let token = token.ok_or_else(unauthenticated)?;
-    let (registry, login_server) = (&call.registry, &call.target.login_server);
+    let (registry, login_server) = (&call.registry, &call.host.login_server);
     let exchanged = registry
         .exchange(login_server, call.query.first("tenant"), token)
         .await?;
@@ -83,11 +83,11 @@ fn unauthenticated() -> Error {
 
 /// Finds out who gets a token, or the reason for which nobody does.
 async fn subject(call: Call) -> Result<(Call, Result<Subject, LoginRefusal>), Error> {
-    let (registry, target) = (&call.registry, &call.target);
+    let (registry, host) = (&call.registry, &call.host);
     match credentials(&call.headers) {
         Ok(None) => {}
         Ok(Some(Credentials::Basic(user, password))) => {
-            let subject = by_password(registry, target, &user, &password).await?;
+            let subject = by_password(registry, host, &user, &password).await?;
             return Ok((call, subject));
         }
         Ok(Some(Credentials::Bearer(_))) | Err(Unreadable) => {
@@ -95,17 +95,17 @@ async fn subject(call: Call) -> Result<(Call, Result<Subject, LoginRefusal>), Er
         }
     }
     let subject = match call.query.first("grant_type") {
-        None if call.method == Method::GET => anonymous(registry, target).await?,
+        None if call.method == Method::GET => anonymous(registry, host).await?,
         // Microsoft's clients ask so for a token without a user, with an empty refresh token.
         Some("password") => match (call.query.first("username"), call.query.first("password")) {
             (Some(user), Some(password)) if !user.is_empty() => {
-                by_password(registry, target, user, password).await?
+                by_password(registry, host, user, password).await?
             }
-            _ => anonymous(registry, target).await?,
+            _ => anonymous(registry, host).await?,
         },
         Some("refresh_token") => match call.query.first("refresh_token") {
             Some(token) => {
-                let subject = registry.refreshed(&target.login_server, token).await?;
+                let subject = registry.refreshed(&host.login_server, token).await?;
                 subject.ok_or(LoginRefusal::Unauthenticated)
             }
             None => Err(LoginRefusal::Unauthenticated),
@@ -121,9 +121,9 @@ async fn subject(call: Call) -> Result<(Call, Result<Subject, LoginRefusal>), Er
 
 async fn anonymous(
     registry: &Registry,
-    target: &Target,
+    host: &RegistryHost,
 ) -> Result<Result<Subject, LoginRefusal>, Error> {
-    let permissions = if target.is_open {
+    let permissions = if host.is_open {
         Permissions::admin()
     } else if registry.login_settings().await?.anonymous_pull_enabled {
         Permissions::anonymous_pull()
@@ -135,7 +135,7 @@ async fn anonymous(
 
 /// A token for another registry is not to be had here.
 fn check_service(call: &Call) -> Result<(), Error> {
-    let known = [&call.door.authority, &call.target.login_server];
+    let known = [&call.door.authority, &call.host.login_server];
     match call.query.first("service") {
         Some(service) if known.iter().all(|known| *known != service) => {
             let service = excerpt(service);

@@ -4,9 +4,9 @@ use axum::{
 };
 use sealock_core::{PublicName, excerpt};
 use sealock_entra::{Caller, InvalidToken, TokenIssuer};
-use sealock_http::{Credentials, value};
+use sealock_http::{Credentials, header_value};
 
-use super::{Target, error};
+use super::{VaultHost, error};
 use crate::{Client, Error, KeyVault, Requester, Result};
 
 /// What Azure's own tokens are for, by name and by number.
@@ -32,14 +32,14 @@ pub(super) struct Challenge(String);
 pub(super) async fn authenticate(
     vaults: &KeyVault,
     tokens: &TokenIssuer,
-    target: &Target,
+    host: &VaultHost,
     client: Client,
     headers: &HeaderMap,
 ) -> Result<Authenticated> {
     let shown = headers.get(header::AUTHORIZATION);
     let refused = match shown.and_then(Credentials::of) {
         Some(Credentials::Bearer(token)) if !token.is_empty() => {
-            match verify(tokens, &target.resource, token).await {
+            match verify(tokens, &host.resource, token).await {
                 Ok(caller) => {
                     return Ok(Authenticated::As(Box::new(Requester { caller, client })));
                 }
@@ -49,7 +49,7 @@ pub(super) async fn authenticate(
         }
         _ => "AKV10000: Request is missing a Bearer or PoP token.".to_owned(),
     };
-    let recorded = vaults.record_unauthenticated(&client, &target.vault, refused.clone());
+    let recorded = vaults.record_unauthenticated(&client, &host.vault, refused.clone());
     recorded.await?;
     Ok(Authenticated::Challenged(Challenge(refused)))
 }
@@ -123,7 +123,7 @@ impl Challenge {
             "Bearer authorization=\"https://login.{names}/{tenant}\", resource=\"{resource}\""
         );
         let mut response = error::render(&Error::Unauthorized(self.0));
-        if let Some(challenge) = value(challenge) {
+        if let Some(challenge) = header_value(challenge) {
             response
                 .headers_mut()
                 .insert(header::WWW_AUTHENTICATE, challenge);

@@ -8,6 +8,7 @@ use crate::{Error, Result};
 /// Clients differ: some leave the version of a key empty, some leave it out; the case of words varies, and slashes are
 /// doubled or trail.
 const SPELLING: Spelling = Spelling {
+    is_encoded: false,
     ignores_case: true,
     ignores_empty_segments: true,
 };
@@ -16,7 +17,7 @@ const SPELLING: Spelling = Spelling {
 sealock_http::endpoints! {
     /// An endpoint of the vault, and what a request says in its path and query.
     #[derive(Debug)]
-    pub(super) enum Endpoint or Error;
+    pub(super) enum Endpoint or Error, spelled SPELLING;
 
     GET "/keys" => ListKeys { page: PageQuery },
     POST only "/keys/restore" => RestoreKey,
@@ -61,7 +62,7 @@ sealock_http::endpoints! {
 
 /// Returns true for a path that is a vault's, where a host serves other services, too.
 pub fn is_vaults(path: &str) -> bool {
-    sealock_http::is_first_word(Endpoint::ROWS, SPELLING, path)
+    Endpoint::TABLE.has_first_word_of(path)
 }
 
 impl Endpoint {
@@ -73,8 +74,7 @@ impl Endpoint {
         query: &Query,
     ) -> Result<Self> {
         let method = overridden(method, headers)?;
-        let found = sealock_http::find(Self::ROWS, SPELLING, &method, path, query)?;
-        let found = found.ok_or_else(|| Error::NotAnEndpoint(excerpt(path).to_owned()))?;
+        let found = Self::TABLE.find(&method, path, query)?;
         found.allowed.map_err(refuse)?;
         Ok(found.endpoint)
     }

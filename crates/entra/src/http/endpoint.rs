@@ -1,0 +1,121 @@
+use sealock_http::{Asked, Parameter, Spelling};
+
+use super::discovery::ADFS;
+use crate::{Error, Result};
+
+/// Java's SDK doubles the slash before a path of the managed identity endpoint, and MSAL for JavaScript writes
+/// one behind it.
+const SPELLING: Spelling = Spelling {
+    ignores_empty_segments: true,
+    ..Spelling::EXACT
+};
+
+sealock_http::endpoints! {
+    /// One of the two forms of the managed identity endpoint.
+    #[derive(Debug, PartialEq)]
+    pub(super) enum IdentityEndpoint or Error, spelled SPELLING;
+
+    GET "/metadata/identity/oauth2/token" => Imds,
+    GET "/msi/token" => AppService,
+}
+
+// Federation Services have one endpoint for tokens, which asks and answers as version 2.0 does.
+sealock_http::endpoints! {
+    /// An endpoint of the authority.
+    #[derive(Debug, PartialEq)]
+    pub(super) enum AuthorityEndpoint or Error, spelled Spelling::EXACT;
+
+    GET "/{tenant}/.well-known/openid-configuration" => GetConfiguration { tenant: TenantName },
+    GET "/{tenant}/v2.0/.well-known/openid-configuration" => GetConfigurationV2 { tenant: TenantName },
+    GET "/{tenant}/discovery/keys" | "/{tenant}/discovery/v2.0/keys" => ListKeys { tenant: TenantName },
+    POST "/adfs/oauth2/token" | "/{tenant}/oauth2/v2.0/token" => IssueTokenV2 { tenant: TenantName },
+    POST "/{tenant}/oauth2/token" => IssueToken { tenant: TenantName },
+}
+
+/// A tenant, as a client names it.
+#[derive(Debug, PartialEq)]
+pub(super) struct TenantName(pub(super) String);
+
+impl Parameter<Error> for TenantName {
+    fn read(asked: &Asked<'_>, name: &'static str) -> Result<Self> {
+        Ok(Self(asked.captured(name).unwrap_or(ADFS).to_owned()))
+    }
+}
+
+/// Returns true for a path of the managed identity endpoint.
+pub fn is_managed_identitys(path: &str) -> bool {
+    IdentityEndpoint::TABLE.has_first_word_of(path)
+}
+
+#[cfg(test)]
+mod tests {
+    use axum::http::Method;
+    use sealock_http::Query;
+
+    use super::*;
+
+    #[test]
+    fn the_managed_identity_endpoint_is_found_whatever_the_slashes() {
+        let find = |path| {
+            let found = IdentityEndpoint::TABLE.find(&Method::GET, path, &Query::default());
+            found.ok().map(|found| found.endpoint)
+        };
+        for path in ["/msi/token", "//msi/token", "/msi/token/"] {
+            assert_eq!(find(path), Some(IdentityEndpoint::AppService), "{path}");
+            assert!(is_managed_identitys(path), "{path}");
+        }
+        let imds = find("/metadata/identity/oauth2/token");
+        assert_eq!(imds, Some(IdentityEndpoint::Imds));
+        for path in ["/", "/msi", "/MSI/token", "/metadata/identity/oauth2"] {
+            assert_eq!(find(path), None, "{path}");
+        }
+        assert!(is_managed_identitys("/msi") && is_managed_identitys("/metadata/x"));
+        assert!(!is_managed_identitys("/MSI") && !is_managed_identitys("/msis"));
+    }
+
+    #[test]
+    fn federation_services_ask_as_version_2_does() {
+        let find = |path| {
+            let found = AuthorityEndpoint::TABLE.find(&Method::POST, path, &Query::default());
+            found
+                .ok()
+                .map(|found| (found.endpoint, found.allowed.is_ok()))
+        };
+        let tenant = |name: &str| TenantName(name.to_owned());
+        for (path, endpoint, is_allowed) in [
+            (
+                "/t/oauth2/token",
+                AuthorityEndpoint::IssueToken {
+                    tenant: tenant("t"),
+                },
+                true,
+            ),
+            (
+                "/t/oauth2/v2.0/token",
+                AuthorityEndpoint::IssueTokenV2 {
+                    tenant: tenant("t"),
+                },
+                true,
+            ),
+            (
+                "/adfs/oauth2/token",
+                AuthorityEndpoint::IssueTokenV2 {
+                    tenant: tenant("adfs"),
+                },
+                true,
+            ),
+            (
+                "/t/discovery/keys",
+                AuthorityEndpoint::ListKeys {
+                    tenant: tenant("t"),
+                },
+                false,
+            ),
+        ] {
+            assert_eq!(find(path), Some((endpoint, is_allowed)), "{path}");
+        }
+        for path in ["/", "/t/oauth2/token/", "//oauth2/v2.0", "/t/OAuth2/token"] {
+            assert_eq!(find(path), None, "{path}");
+        }
+    }
+}
