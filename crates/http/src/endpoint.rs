@@ -3,7 +3,7 @@ use sealock_core::excerpt;
 
 use crate::{
     Query,
-    pattern::{Captures, Spelling, first_word},
+    pattern::{Captures, Spelling},
 };
 
 /// Declares the endpoints of a service: an enum, and the table in which its `find` looks for a request's.
@@ -143,7 +143,12 @@ impl<E, X: From<NotAnEndpoint>> Table<E, X> {
             .iter()
             .filter(|row| !row.is_only || row.has(method));
         let mut candidates = candidates.flat_map(|row| row.paths.iter().map(move |it| (row, *it)));
+        let mut tried = "";
         let matched = candidates.find_map(|(row, path)| {
+            // Rows of one path mostly stand together.
+            if std::mem::replace(&mut tried, path) == path {
+                return None;
+            }
             let captures = self.spelling.matches(path, &decoded)?;
             Some((row, path, captures))
         });
@@ -171,10 +176,9 @@ impl<E, X: From<NotAnEndpoint>> Table<E, X> {
     /// Returns true for a path that begins with the first word of one of the table's.
     pub fn has_first_word_of(&self, path: &str) -> bool {
         let word = path.split('/').find(|segment| !segment.is_empty());
-        let mut paths = self.rows.iter().flat_map(|row| row.paths);
-        word.is_some_and(|word| {
-            paths.any(|pattern| self.spelling.is_same(first_word(pattern), word))
-        })
+        let paths = self.rows.iter().flat_map(|row| row.paths);
+        let mut paths = paths.map(|path| path.trim_start_matches('/'));
+        word.is_some_and(|word| paths.any(|path| self.spelling.begins(path, word)))
     }
 }
 

@@ -31,10 +31,10 @@ impl<'a> Captures<'a> {
         named.find(|(found, _)| *found == name).map(|it| it.1)
     }
 
-    fn with(mut self, name: &'static str, value: &'a str) -> Self {
-        self.named[self.count] = (name, value);
-        self.count += 1;
-        self
+    /// Takes `value` for the name at `place`; what was taken for it and the names behind it before is forgotten.
+    fn put(&mut self, place: usize, name: &'static str, value: &'a str) {
+        self.named[place] = (name, value);
+        self.count = place + 1;
     }
 }
 
@@ -57,20 +57,28 @@ impl Spelling {
     /// Compares a path with one of a table. The table's may end with a slash that the path lacks.
     pub(crate) fn matches<'a>(self, pattern: &'static str, path: &'a str) -> Option<Captures<'a>> {
         let (pattern, path) = (pattern.strip_prefix('/'), path.strip_prefix('/')?);
-        self.walk(pattern, Some(path), Captures::default())
+        let mut captures = Captures::default();
+        self.walk(pattern, Some(path), 0, &mut captures)
+            .then_some(captures)
     }
 
-    pub(crate) fn is_same(self, word: &str, segment: &str) -> bool {
-        word == segment || (self.ignores_case && word.eq_ignore_ascii_case(segment))
+    /// Returns true for a path, without its slash, whose first segment is `word`.
+    pub(crate) fn begins(self, path: &str, word: &str) -> bool {
+        let is_segment = matches!(path.as_bytes().get(word.len()), None | Some(b'/'));
+        is_segment
+            && path.get(..word.len()).is_some_and(|segment| {
+                segment == word || (self.ignores_case && segment.eq_ignore_ascii_case(word))
+            })
     }
 
-    /// None is behind the last segment.
+    /// Compares what is left of a path; none is behind the last segment. `place` is that of the next name.
     fn walk<'a>(
         self,
         pattern: Option<&'static str>,
         path: Option<&'a str>,
-        captures: Captures<'a>,
-    ) -> Option<Captures<'a>> {
+        place: usize,
+        captures: &mut Captures<'a>,
+    ) -> bool {
         let path = match path {
             Some(path) if self.ignores_empty_segments => {
                 Some(path.trim_start_matches('/')).filter(|path| !path.is_empty())
@@ -78,28 +86,27 @@ impl Spelling {
             path => path,
         };
         let (Some(pattern), Some(path)) = (pattern, path) else {
-            let is_end = path.is_none() && matches!(pattern, None | Some("" | "..."));
-            return is_end.then_some(captures);
+            return path.is_none() && matches!(pattern, None | Some("" | "..."));
         };
         let (expected, pattern) = next(pattern);
         if expected == "..." {
-            return Some(captures);
+            return true;
         }
-        let (segment, rest) = next(path);
         let Some(name) = capture(expected) else {
-            return self
-                .is_same(expected, segment)
-                .then(|| self.walk(pattern, rest, captures))?;
+            let rest = path.get(expected.len() + 1..);
+            return self.begins(path, expected) && self.walk(pattern, rest, place, captures);
         };
         let Some(name) = name.strip_suffix("...") else {
-            return self.walk(pattern, rest, captures.with(name, segment));
+            let (segment, rest) = next(path);
+            captures.put(place, name, segment);
+            return self.walk(pattern, rest, place + 1, captures);
         };
         // The fewest segments behind which the rest fits.
         let ends = path.match_indices('/').map(|(end, _)| end);
         let mut ends = ends.chain([path.len()]);
-        ends.find_map(|end| {
-            let captures = captures.with(name, &path[..end]);
-            self.walk(pattern, path.get(end + 1..), captures)
+        ends.any(|end| {
+            captures.put(place, name, &path[..end]);
+            self.walk(pattern, path.get(end + 1..), place + 1, captures)
         })
     }
 }
@@ -126,11 +133,6 @@ fn next(path: &str) -> (&str, Option<&str>) {
 /// The name in `{name}`.
 fn capture(segment: &'static str) -> Option<&'static str> {
     segment.strip_prefix('{')?.strip_suffix('}')
-}
-
-/// The word with which a path of a table begins.
-pub(crate) fn first_word(pattern: &'static str) -> &'static str {
-    next(pattern.strip_prefix('/').unwrap_or(pattern)).0
 }
 
 #[cfg(test)]

@@ -10,16 +10,20 @@ const SPELLING: Spelling = Spelling {
     ..Spelling::EXACT
 };
 
-// Repository names have slashes and may contain the endpoints' own words, so the longer ends come first. No component of
-// a name begins with an underscore: behind the first one that does, everything is the tag or the digest.
+// Repository names have slashes and may contain the endpoints' own words, so that the ends of paths tell them apart; what
+// is asked for most comes first. No component of a name begins with an underscore: everything behind the first one that
+// does is the tag or the digest.
 sealock_http::endpoints! {
     /// An endpoint of the registry, and what the path names. The query is judged by who answers, behind the lease.
     #[derive(Debug, PartialEq, Eq)]
     pub(super) enum Endpoint or Error, spelled SPELLING;
 
-    GET | HEAD "/v2/" => Base,
-    GET | HEAD "/v2/_catalog" => ListRepositories,
-    GET | HEAD "/v2/{repository...}/tags/list" => ListTags { repository: RepositoryName },
+    GET | HEAD "/v2/{repository...}/manifests/{reference}"
+        => GetManifest { repository: RepositoryName, reference: Reference },
+    PUT "/v2/{repository...}/manifests/{reference}"
+        => PutManifest { repository: RepositoryName, reference: Reference },
+    DELETE "/v2/{repository...}/manifests/{reference}"
+        => DeleteManifest { repository: RepositoryName, reference: Reference },
     POST "/v2/{repository...}/blobs/uploads/" => BeginUpload { repository: RepositoryName },
     GET | HEAD "/v2/{repository...}/blobs/uploads/{id}" => GetUpload { repository: RepositoryName, id: UploadId },
     PATCH "/v2/{repository...}/blobs/uploads/{id}" => ContinueUpload { repository: RepositoryName, id: UploadId },
@@ -27,12 +31,9 @@ sealock_http::endpoints! {
     DELETE "/v2/{repository...}/blobs/uploads/{id}" => CancelUpload { repository: RepositoryName, id: UploadId },
     GET | HEAD "/v2/{repository...}/blobs/{digest}" => GetBlob { repository: RepositoryName, digest: Digest },
     DELETE "/v2/{repository...}/blobs/{digest}" => DeleteBlob { repository: RepositoryName, digest: Digest },
-    GET | HEAD "/v2/{repository...}/manifests/{reference}"
-        => GetManifest { repository: RepositoryName, reference: Reference },
-    PUT "/v2/{repository...}/manifests/{reference}"
-        => PutManifest { repository: RepositoryName, reference: Reference },
-    DELETE "/v2/{repository...}/manifests/{reference}"
-        => DeleteManifest { repository: RepositoryName, reference: Reference },
+    GET | HEAD "/v2/" => Base,
+    GET | HEAD "/v2/_catalog" => ListRepositories,
+    GET | HEAD "/v2/{repository...}/tags/list" => ListTags { repository: RepositoryName },
     GET | HEAD "/v2/{repository...}/referrers/{subject}"
         => ListReferrers { repository: RepositoryName, subject: Digest },
     GET | HEAD "/acr/v1/_catalog" => AcrListRepositories,
