@@ -34,9 +34,7 @@ impl ServiceError for Error {
 
     fn told_instead(&self) -> Option<String> {
         if let Some(fault) = self.fault() {
-            return Some(format!(
-                "{fault}; the emulator's status says what to do"
-            ));
+            return Some(format!("{fault}; the emulator's status says what to do"));
         }
         match self {
             Self::Damaged { .. } => Some(self.to_string()),
