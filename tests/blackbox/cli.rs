@@ -894,7 +894,7 @@ fn errors_say_what_to_do_next() {
         ),
         (
             &["registry", "create", "abcde", "--sku", "Gold"],
-            "'Gold' is not a SKU; expected Basic, Standard or Premium",
+            "'Gold' is not a SKU of a registry; expected one of Basic, Standard, Premium",
         ),
         (
             &["registry", "rotate-key", "plain"],

@@ -1,9 +1,5 @@
-use std::{
-    collections::HashMap,
-    sync::{Mutex, PoisonError},
-};
-
 use bytes::Bytes;
+use quick_cache::{Weighter, sync::Cache};
 use sealock_core::ObjectId;
 use zeroize::Zeroizing;
 
@@ -13,37 +9,42 @@ const CONTENT_BYTES: usize = 32 * 1024;
 /// How much is kept in all.
 const KEPT_BYTES: usize = 4 << 20;
 
+/// The usual size of a manifest.
+const USUAL_BYTES: usize = 4 << 10;
+
 /// Small content that was opened with a DEK. It lives beside the DEK and goes with it, so that nothing
 /// that was opened outlives the permission to open it.
-#[derive(Default)]
-pub struct Opened(Mutex<Kept>);
+pub struct Opened(Cache<ObjectId, Bytes, Length>);
 
-#[derive(Default)]
-struct Kept {
-    contents: HashMap<ObjectId, Bytes>,
-    bytes: usize,
+/// Weighs content by its length.
+#[derive(Clone)]
+struct Length;
+
+impl Weighter<ObjectId, Bytes> for Length {
+    fn weight(&self, _: &ObjectId, content: &Bytes) -> u64 {
+        // What weighs nothing would never make room.
+        content.len().max(1) as u64
+    }
+}
+
+impl Default for Opened {
+    fn default() -> Self {
+        let usual = KEPT_BYTES / USUAL_BYTES;
+        Self(Cache::with_weighter(usual, KEPT_BYTES as u64, Length))
+    }
 }
 
 impl Opened {
     /// The content of an object, if it is kept.
     pub fn get(&self, object: ObjectId) -> Option<Bytes> {
-        let kept = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        kept.contents.get(&object).cloned()
+        self.0.get(&object)
     }
 
-    /// Keeps the content of an object if it is small. Once there is too much, it begins anew.
+    /// Keeps the content of an object if it is small. What was asked for least makes room for it.
     pub fn keep(&self, object: ObjectId, content: &[u8]) {
-        if content.len() > CONTENT_BYTES {
-            return;
-        }
-        let content = Bytes::from_owner(Zeroizing::new(content.to_vec()));
-        let mut kept = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        if kept.bytes + content.len() > KEPT_BYTES {
-            *kept = Kept::default();
-        }
-        kept.bytes += content.len();
-        if let Some(known) = kept.contents.insert(object, content) {
-            kept.bytes -= known.len();
+        if content.len() <= CONTENT_BYTES {
+            let content = Bytes::from_owner(Zeroizing::new(content.to_vec()));
+            self.0.insert(object, content);
         }
     }
 }
@@ -60,12 +61,11 @@ mod tests {
         opened.keep(large, &vec![0; CONTENT_BYTES + 1]);
         assert_eq!(opened.get(one).unwrap(), "one");
         assert_eq!(opened.get(large), None);
-        for _ in 0..KEPT_BYTES / CONTENT_BYTES {
-            opened.keep(ObjectId::random(), &vec![0; CONTENT_BYTES]);
-            let kept = opened.0.lock().unwrap();
-            let bytes: usize = kept.contents.values().map(Bytes::len).sum();
-            assert!(kept.bytes == bytes && bytes <= KEPT_BYTES);
+        for _ in 0..2 * KEPT_BYTES / CONTENT_BYTES {
+            let object = ObjectId::random();
+            opened.keep(object, &vec![0; CONTENT_BYTES]);
+            assert!(opened.get(object).is_some());
+            assert!(opened.0.weight() <= KEPT_BYTES as u64);
         }
-        assert_eq!(opened.get(one), None);
     }
 }

@@ -1,10 +1,6 @@
-use std::{
-    collections::HashMap,
-    fmt,
-    net::IpAddr,
-    sync::{Arc, Mutex, MutexGuard, PoisonError},
-};
+use std::{fmt, net::IpAddr, sync::Arc};
 
+use quick_cache::sync::Cache;
 use rcgen::KeyPair;
 use rustls::{
     crypto::ring,
@@ -37,9 +33,10 @@ pub(super) struct Certificates {
     /// What is served without a name: localhost, the loopback addresses, and other addresses that are
     /// aliases.
     addresses: Vec<String>,
-    kept: Mutex<HashMap<String, Kept>>,
+    kept: Cache<String, Kept>,
 }
 
+#[derive(Clone)]
 struct Kept {
     certified: Arc<CertifiedKey>,
     /// When another takes its place.
@@ -82,7 +79,7 @@ impl Certificates {
             azure_authority,
             key,
             addresses,
-            kept: Mutex::default(),
+            kept: Cache::new(KEPT_LIMIT),
         })
     }
 
@@ -93,8 +90,8 @@ impl Certificates {
         let name = name.as_deref().filter(|name| *name != "localhost");
         let key = name.unwrap_or_default();
         let now = now()?;
-        if let Some(kept) = self.kept().get(key).filter(|kept| now < kept.renewed) {
-            return Ok(Arc::clone(&kept.certified));
+        if let Some(kept) = self.kept.get(key).filter(|kept| now < kept.renewed) {
+            return Ok(kept.certified);
         }
         let Leaf { chain, not_after } = match name {
             Some(name) => self.mint(name)?,
@@ -109,16 +106,8 @@ impl Certificates {
             // The CA may have less time left than a leaf usually has.
             renewed: now + (not_after - now) * 2 / 3,
         };
-        let mut kept = self.kept();
-        if kept.len() >= KEPT_LIMIT {
-            kept.clear();
-        }
-        kept.insert(key.to_owned(), minted);
+        self.kept.insert(key.to_owned(), minted);
         Ok(certified)
-    }
-
-    fn kept(&self) -> MutexGuard<'_, HashMap<String, Kept>> {
-        self.kept.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     fn mint(&self, name: &str) -> Result<Leaf, TlsError> {
