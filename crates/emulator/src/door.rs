@@ -225,7 +225,7 @@ fn parent(host: &Authority) -> String {
     below.strip_suffix(":443").unwrap_or(below).to_owned()
 }
 
-/// How a request reached its service.
+/// The way on which a request reached its service.
 fn front(host: &Authority, request: &Request) -> sealock_http::Door {
     let peer = request.extensions().get::<Peer>();
     sealock_http::Door {

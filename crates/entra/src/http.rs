@@ -98,7 +98,7 @@ pub async fn authority(issuer: &TokenIssuer, door: Door, request: Request) -> Re
     finish(answer, Shape::Entra(issuer.directory().clock.now()))
 }
 
-/// Which function answers at which endpoint of the authority.
+/// Calls the function that answers at an endpoint of the authority.
 async fn dispatch(
     call: &Call<'_>,
     found: Found<AuthorityEndpoint>,

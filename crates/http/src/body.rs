@@ -9,7 +9,7 @@ use crate::Query;
 /// The largest form: everybody may send one to log in, and a few short fields are all that it holds.
 const FORM_BYTES: usize = 64 << 10;
 
-/// Why a body was not read.
+/// The reason for which a body was not read.
 #[derive(Debug)]
 pub enum Unread {
     /// It did not arrive, for this reason.

@@ -2,7 +2,8 @@ use axum::http::HeaderValue;
 use base64::{Engine as _, engine::general_purpose::STANDARD};
 use zeroize::Zeroizing;
 
-/// What an `Authorization` header shows. The types of the crate `headers` keep a password in memory when they are gone.
+/// The credentials that an `Authorization` header shows. Those of the crate `headers` leave a password in memory behind
+/// them.
 pub enum Credentials<'a> {
     /// A user name and a password (RFC 7617).
     Basic(Zeroizing<String>, Zeroizing<String>),

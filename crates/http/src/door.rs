@@ -1,6 +1,6 @@
 use std::net::{IpAddr, Ipv4Addr};
 
-/// How a request reached its service.
+/// The way on which a request reached its service.
 #[derive(Clone, Debug)]
 pub struct Door {
     /// `http` or `https`.

@@ -51,7 +51,7 @@ macro_rules! endpoints {
 
 /// The endpoints of a service, and its errors.
 pub struct Table<E: 'static, X: 'static> {
-    /// How freely clients write the paths.
+    /// The liberties that clients take with the paths.
     pub spelling: Spelling,
     /// The rows, of which the first that matches counts.
     pub rows: &'static [Row<E, X>],

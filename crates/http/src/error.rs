@@ -13,17 +13,17 @@ pub trait ServiceError: fmt::Display {
     /// The status of the answer.
     fn status(&self) -> StatusCode;
 
-    /// What is told instead of the error's own text, which may name files of the data directory. The log has that.
+    /// The text that is told instead of the error's own, which may name files of the data directory. The log has that.
     fn told_instead(&self) -> Option<String>;
 
     /// The methods that can be used, of one that cannot.
     fn allowed(&self) -> Option<&str>;
 
-    /// In how many seconds the client may ask again.
+    /// The seconds after which the client may ask again.
     fn retry_after(&self) -> Option<i64>;
 }
 
-/// Renders an error. `body` makes the body of what is told, in the service's own shape.
+/// Renders an error. `body` makes the body from the text that is told, in the service's own shape.
 pub fn render<E: ServiceError, B: IntoResponse>(
     error: &E,
     body: impl FnOnce(String) -> B,
@@ -54,7 +54,7 @@ mod tests {
 
     use super::*;
 
-    /// A status, and what stands beside it.
+    /// An error with a status, and with the methods that its path has.
     struct Sample(u16, Option<&'static str>);
 
     impl fmt::Display for Sample {

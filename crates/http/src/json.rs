@@ -12,7 +12,7 @@ use serde::{
     forward_to_deserialize_any,
 };
 
-/// What serde's reasons begin with that quote what they are about.
+/// The beginnings of those reasons of serde's that quote what they are about.
 const QUOTING: [&str; 4] = [
     "invalid type",
     "invalid value",
@@ -20,7 +20,7 @@ const QUOTING: [&str; 4] = [
     "unknown variant",
 ];
 
-/// What is read from a JSON object. By itself, serde takes an array for a struct, too: its fields in their order.
+/// A value that is read from a JSON object. By itself, serde takes an array for a struct, too: its fields in their order.
 #[derive(Clone, Debug, Default, Serialize)]
 #[serde(transparent)]
 pub struct Object<T, const IS_EXACT: bool = false>(pub T);
@@ -185,7 +185,7 @@ pub fn base64<'de, D: Deserializer<'de>>(deserializer: D) -> Result<(), D::Error
 /// Reads a JSON object that a client sent.
 ///
 /// # Errors
-/// What is wrong with it, in JSON's words. Nothing of it is quoted, but for what was meant to be one of a few
+/// The fault, in JSON's words. Nothing of the text is quoted, but for what was meant to be one of a few
 /// words: it may be a private key, and what is told is recorded, too.
 pub fn object<T: DeserializeOwned>(json: &[u8]) -> Result<T, String> {
     serde_json::from_slice(json)
@@ -208,7 +208,7 @@ fn reason(error: &serde_json::Error) -> String {
     }
 }
 
-/// What serde expects, where it says so in Rust's words.
+/// Says in JSON's words what serde expects, where it says so in Rust's.
 fn in_json(expected: &str) -> &str {
     match expected {
         "u8" | "u16" | "u32" | "u64" | "usize" | "i64" => "a whole number",

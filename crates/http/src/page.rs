@@ -11,7 +11,7 @@ use crate::header_value;
 pub struct PageBody<T> {
     /// The entries.
     pub value: Vec<T>,
-    /// Where the next page is, if there is one.
+    /// The address of the next page, if there is one.
     pub next_link: Option<String>,
 }
 

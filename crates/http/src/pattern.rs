@@ -4,10 +4,10 @@ use std::borrow::Cow;
 
 use percent_encoding::percent_decode_str;
 
-/// How many segments of one path a table can name: those of a resource of Resource Manager's, at least.
+/// The most segments of one path that a table can name. Resource Manager's longest paths have as many.
 const CAPTURES: usize = 6;
 
-/// How freely clients write a service's paths.
+/// The liberties that clients take with a service's paths.
 #[derive(Clone, Copy, Debug)]
 pub struct Spelling {
     /// Paths are percent-encoded, the slashes of names, too.

@@ -1,6 +1,6 @@
 use axum::http::{HeaderMap, HeaderValue};
 
-/// How long an id of a client's is at most that is sent back.
+/// The longest id of a client's that is sent back.
 const LIMIT: usize = 256;
 
 /// The id that the client gave to its request, to be sent back with the answer.

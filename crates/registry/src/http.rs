@@ -48,7 +48,7 @@ const CORRELATION_ID: HeaderName = HeaderName::from_static("x-ms-correlation-req
 pub struct RegistryHost {
     /// The registry's own name, which its tokens bear.
     pub login_server: String,
-    /// Whether whoever comes without credentials is the admin.
+    /// True where whoever comes without credentials is the admin.
     pub is_open: bool,
 }
 
@@ -166,7 +166,7 @@ async fn route(registry: Registry, door: Door, host: RegistryHost, request: Requ
     dispatch(call, endpoint).await
 }
 
-/// Which function answers at which endpoint.
+/// Calls the function that answers at an endpoint.
 async fn dispatch(call: Call, endpoint: Endpoint) -> Answer {
     match endpoint {
         Endpoint::AcrChangeManifest { repository, digest } => {

@@ -45,7 +45,7 @@ const SERVICE_VERSION: &str = "1.9.1054.1";
 pub struct VaultHost {
     /// Its name.
     pub vault: VaultName,
-    /// What a token for this vault is for: `https://` and the vault's host without its first label.
+    /// The audience of a token for this vault: `https://` and the vault's host without its first label.
     pub resource: String,
 }
 
@@ -120,7 +120,7 @@ async fn route(
     }
 }
 
-/// Which function answers at which endpoint.
+/// Calls the function that answers at an endpoint.
 async fn dispatch(call: Call<'_>, endpoint: Endpoint) -> Answer {
     use KeyOperation::{Decrypt, Encrypt, Export, Sign, UnwrapKey, Verify, WrapKey};
     match endpoint {

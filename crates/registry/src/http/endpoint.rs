@@ -55,7 +55,7 @@ sealock_http::endpoints! {
 }
 
 impl Endpoint {
-    /// What a caller must be allowed, whether the endpoint has the method or not. None: nobody need log in.
+    /// Returns what a caller must be allowed, whether the path has the method or not. None: nobody need log in.
     pub(super) fn need(&self, method: &Method) -> Option<Need<'_>> {
         use Action::{Delete, MetadataRead, MetadataWrite, Pull, Push};
         let (repository, actions): (_, &'static [Action]) = match self {
