@@ -2,7 +2,8 @@
 #![no_main]
 
 use libfuzzer_sys::fuzz_target;
-use sealock_vault::{JsonWebKey, ReleaseRules, http::RotationPolicyBody, json};
+use sealock_http::json;
+use sealock_vault::{JsonWebKey, ReleaseRules, http::RotationPolicyBody};
 
 fuzz_target!(|bytes: &[u8]| {
     let _ = json::object::<JsonWebKey>(bytes);

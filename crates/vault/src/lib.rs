@@ -76,7 +76,6 @@ pub use release_policy::{ReleasePolicy, ReleaseRules};
 pub use requester::{Client, Origin, Requester};
 pub use rotation::RotationPolicyView;
 pub use rotation_policy::{Action, LifetimeAction, Period, RotationPolicy, Trigger};
-pub use sealock_http::json;
 pub use service::Settings;
 pub use sweep::{Swept, unmentioned_private_keys};
 pub use usage::{Unusable, VersionState, may_use};
