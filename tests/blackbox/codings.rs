@@ -83,7 +83,7 @@ fn a_coding_is_refused_in_the_shape_of_the_service_that_was_asked() {
         ),
         ("POST /keys/k/create", "", "/error/message"),
         ("GET /x", "sealock.vault.localhost", "/error/message"),
-        ("PUT /_sealock/v1/vaults/abc", "", "/error/message"),
+        ("PUT /_sealock/v1/vaults/abc", "", "/detail"),
         ("GET /", "", "/error/message"),
         ("POST /tenant/oauth2/v2.0/token", "", "/error_description"),
         ("POST /x", "login.localhost", "/error_description"),

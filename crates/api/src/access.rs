@@ -39,28 +39,48 @@ words! {
     /// A permission of an access policy for keys.
     ///
     /// <https://learn.microsoft.com/rest/api/keyvault/keyvault/vaults/create-or-update#keypermissions>
-    #[expect(missing_docs, reason = "they are the names of operations")]
     pub enum KeyPermission, "key permission" {
+        /// Everything.
         All = "all",
+        /// Read keys.
         Get = "get",
+        /// List keys.
         List = "list",
+        /// Create keys.
         Create = "create",
+        /// Change keys.
         Update = "update",
+        /// Import keys.
         Import = "import",
+        /// Delete keys.
         Delete = "delete",
+        /// Recover deleted keys.
         Recover = "recover",
+        /// Back keys up.
         Backup = "backup",
+        /// Restore keys.
         Restore = "restore",
+        /// Purge deleted keys.
         Purge = "purge",
+        /// Encrypt.
         Encrypt = "encrypt",
+        /// Decrypt.
         Decrypt = "decrypt",
+        /// Wrap keys.
         WrapKey = "wrapKey",
+        /// Unwrap keys.
         UnwrapKey = "unwrapKey",
+        /// Sign.
         Sign = "sign",
+        /// Verify signatures.
         Verify = "verify",
+        /// Release keys.
         Release = "release",
+        /// Rotate keys.
         Rotate = "rotate",
+        /// Read rotation policies.
         GetRotationPolicy = "getrotationpolicy",
+        /// Set rotation policies.
         SetRotationPolicy = "setrotationpolicy",
     }
 }

@@ -13,11 +13,6 @@ pub enum Hint {
         /// A sentence without a full stop.
         text: String,
     },
-    /// Advance the clock.
-    AdvanceClock {
-        /// The seconds to advance it by.
-        seconds: i64,
-    },
     /// Let the services that Azure trusts past the vault's firewall.
     AllowAzureServices {
         /// The vault.
@@ -121,7 +116,7 @@ pub enum Hint {
         vault: VaultName,
         /// The principal.
         principal: NamedPrincipal,
-        /// The permissions. Empty for those that a registry needs.
+        /// The permissions.
         permissions: Vec<KeyPermission>,
     },
     /// List the applications.
@@ -199,28 +194,14 @@ pub enum Hint {
         /// The key.
         key: KeyName,
     },
-    /// Make a new version of the key.
-    RotateKey {
-        /// The vault.
-        vault: VaultName,
-        /// The key.
-        key: KeyName,
-    },
     /// See the refusals in the audit log.
     ShowAudit,
-    /// See the clock.
-    ShowClock,
     /// See the key and its versions.
     ShowKey {
         /// The vault.
         vault: VaultName,
         /// The key.
         key: KeyName,
-    },
-    /// See the rules of the vault's firewall.
-    ShowNetwork {
-        /// The vault.
-        vault: VaultName,
     },
     /// See the state of everything.
     ShowStatus,
@@ -231,6 +212,9 @@ pub enum Hint {
     },
     /// Verify the stored content.
     Verify,
+    /// A hint of another version of the emulator.
+    #[serde(other, skip_serializing)]
+    Unknown,
 }
 
 /// A principal that has a name.

@@ -1,8 +1,9 @@
-use std::collections::BTreeMap;
+use std::{borrow::Cow, collections::BTreeMap};
 
-use schemars::JsonSchema;
+use schemars::{JsonSchema, Schema, SchemaGenerator};
 use sealock_core::{KeyName, KeyVersion, RegistryName, VaultName};
 use serde::{Deserialize, Serialize};
+use serde_json::{Map, Value};
 
 use crate::{State, Time, word::words};
 
@@ -119,12 +120,38 @@ pub struct KeyBackup {
     pub value: String,
 }
 
+/// A key's rotation policy as Key Vault takes and shows it, which judges it: the control API passes it on. Its members
+/// are those of [`RotationPolicyMembers`].
+#[derive(Clone, Debug, Serialize, Deserialize)]
+#[serde(transparent)]
+pub struct RotationPolicy(pub Map<String, Value>);
+
+impl RotationPolicy {
+    /// Reads the members.
+    ///
+    /// # Errors
+    /// If they are not those of a rotation policy.
+    pub fn members(&self) -> serde_json::Result<RotationPolicyMembers> {
+        RotationPolicyMembers::deserialize(&self.0)
+    }
+}
+
+impl JsonSchema for RotationPolicy {
+    fn schema_name() -> Cow<'static, str> {
+        "RotationPolicy".into()
+    }
+
+    fn json_schema(generator: &mut SchemaGenerator) -> Schema {
+        RotationPolicyMembers::json_schema(generator)
+    }
+}
+
 /// A key's rotation policy, in Azure's JSON.
 ///
 /// <https://learn.microsoft.com/rest/api/keyvault/keys/get-key-rotation-policy/get-key-rotation-policy#keyrotationpolicy>
-#[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
+#[derive(Clone, Debug, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
-pub struct RotationPolicy {
+pub struct RotationPolicyMembers {
     /// Its URL. Ignored in a request.
     pub id: Option<String>,
     /// The actions that time causes.
@@ -134,7 +161,7 @@ pub struct RotationPolicy {
 }
 
 /// An action that time causes.
-#[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
+#[derive(Clone, Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct LifetimeAction {
     /// The time of the action.
@@ -144,19 +171,17 @@ pub struct LifetimeAction {
 }
 
 /// The time of an action: one of both.
-#[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
+#[derive(Clone, Debug, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct Trigger {
     /// The time since the creation of the version, as in ISO 8601.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub time_after_create: Option<String>,
     /// The time until the version expires, as in ISO 8601.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub time_before_expiry: Option<String>,
 }
 
 /// An action.
-#[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
+#[derive(Clone, Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Action {
     /// `Rotate` or `Notify`.
@@ -165,17 +190,14 @@ pub struct Action {
 }
 
 /// The times of a rotation policy.
-#[derive(Clone, Debug, Default, Serialize, Deserialize, JsonSchema)]
+#[derive(Clone, Debug, Default, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct RotationPolicyAttributes {
     /// The life of a new version, as in ISO 8601.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub expiry_time: Option<String>,
     /// The time of its creation, in seconds since 1970. Ignored in a request.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub created: Option<i64>,
     /// The time of its last change, in seconds since 1970. Ignored in a request.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub updated: Option<i64>,
 }
 

@@ -55,7 +55,7 @@ pub(crate) struct Document {
 impl Document {
     /// Adds an operation.
     pub(crate) fn add<O: Operation>(&mut self) {
-        if self.groups.last() != Some(&O::GROUP) && !self.groups.contains(&O::GROUP) {
+        if !self.groups.contains(&O::GROUP) {
             self.groups.push(O::GROUP);
         }
         let in_path = self.fields::<O>().into_iter();

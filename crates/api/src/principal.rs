@@ -72,7 +72,7 @@ pub struct Identity {
 #[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
 pub struct IdentityHeader {
     /// The value that a program sets as `IDENTITY_HEADER`: `any` while the endpoint asks for no secret.
-    pub identity_header: String,
+    pub identity_header: Secret,
 }
 
 /// The applications.
@@ -151,7 +151,7 @@ pub struct RoleAtScope {
     pub scope: Option<String>,
 }
 
-/// A secret. It is wiped from memory, and `Debug` does not show it.
+/// A secret. It is wiped from memory when it is dropped, and `Debug` does not show it.
 #[derive(Clone, Serialize, Deserialize, JsonSchema)]
 #[serde(transparent)]
 pub struct Secret(#[schemars(with = "String")] pub zeroize::Zeroizing<String>);

@@ -58,7 +58,7 @@ fn takes(operation: &Value) -> String {
         .filter(|parameter| text(&parameter["in"]) == "query")
         .map(|parameter| {
             let (name, meaning) = (text(&parameter["name"]), text(&parameter["description"]));
-            format!("`?{name}=`: {meaning}")
+            format!("`?{name}=`: {}", cell(meaning))
         });
     body.chain(query).collect::<Vec<_>>().join("<br>")
 }
@@ -85,12 +85,7 @@ fn describe(out: &mut String, name: &str, schema: &Value) {
     if !description.is_empty() {
         let _ = write!(out, "{description}\n\n");
     }
-    let words: Vec<_> = array(&schema["enum"])
-        .map(|word| format!("`{}`", text(word)))
-        .collect();
-    if !words.is_empty() {
-        let _ = writeln!(out, "One of {}.", words.join(", "));
-    } else if let Some(pattern) = schema["pattern"].as_str() {
+    if let Some(pattern) = schema["pattern"].as_str() {
         let _ = writeln!(
             out,
             "A text that matches `{}`.",
@@ -110,7 +105,10 @@ fn describe(out: &mut String, name: &str, schema: &Value) {
                 Some(word) => format!("`\"{name}\": \"{word}\"`"),
                 None => format!("`{name}` ({})", kind(schema)),
             });
-        let fields = fields.collect::<Vec<_>>().join(", ");
+        let mut fields = fields.collect::<Vec<_>>().join(", ");
+        if let Some(word) = variant["const"].as_str() {
+            fields = format!("`{word}`");
+        }
         let _ = writeln!(out, "- {fields}: {}", text(&variant["description"]));
     }
 }
@@ -118,8 +116,10 @@ fn describe(out: &mut String, name: &str, schema: &Value) {
 fn fields(out: &mut String, schema: &Value) {
     out.push_str("| field | type | meaning |\n|---|---|---|\n");
     for (name, field) in object(&schema["properties"]) {
-        let meaning = text(&field["description"]);
-        let _ = writeln!(out, "| `{name}` | {} | {meaning} |", kind(field));
+        let is_required = array(&schema["required"]).any(|required| text(required) == name);
+        let optional = if is_required { "" } else { ", optional" };
+        let meaning = cell(text(&field["description"]));
+        let _ = writeln!(out, "| `{name}` | {}{optional} | {meaning} |", kind(field));
     }
 }
 
@@ -146,6 +146,11 @@ fn kind(schema: &Value) -> String {
         }
         _ => "any".to_owned(),
     }
+}
+
+/// Keeps a text in its cell of a table.
+fn cell(text: &str) -> String {
+    text.replace('|', "\\|")
 }
 
 fn text(value: &Value) -> &str {

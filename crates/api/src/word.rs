@@ -22,19 +22,19 @@ impl UnknownWord {
 /// An enum whose variants are words. They are written as they stand here, and read in any case.
 macro_rules! words {
     (
-        $(#[$doc:meta])*
+        $(#[doc = $doc:literal])+
         pub enum $name:ident, $kind:literal {
-            $($(#[$variant_doc:meta])* $variant:ident = $word:literal,)*
+            $($(#[doc = $meaning:literal])+ $variant:ident = $word:literal,)*
         }
     ) => {
-        $(#[$doc])*
+        $(#[doc = $doc])+
         #[derive(
             Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord,
             serde::Serialize, serde::Deserialize,
         )]
         #[serde(try_from = "String", into = "&'static str")]
         pub enum $name {
-            $($(#[$variant_doc])* $variant,)*
+            $($(#[doc = $meaning])+ $variant,)*
         }
 
         impl $name {
@@ -87,7 +87,10 @@ macro_rules! words {
             }
 
             fn json_schema(_: &mut schemars::SchemaGenerator) -> schemars::Schema {
-                schemars::json_schema!({"type": "string", "enum": Self::WORDS})
+                schemars::json_schema!({
+                    "description": concat!($($doc),+).trim(),
+                    "oneOf": [$({"const": $word, "description": concat!($($meaning),+).trim()}),*],
+                })
             }
         }
     };

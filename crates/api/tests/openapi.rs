@@ -18,3 +18,24 @@ fn the_committed_documents_are_those_that_the_types_make() {
         );
     }
 }
+
+/// A client writes a parameter of a path or query as text, and leaves it out if it has none.
+#[test]
+fn each_parameter_of_a_path_or_query_is_a_single_value() {
+    let document = serde_json::to_value(openapi::document()).unwrap();
+    let items = document["paths"].as_object().unwrap().values();
+    let operations = items.flat_map(|item| item.as_object().unwrap().values());
+    for operation in operations {
+        let parameters = operation["parameters"].as_array().into_iter().flatten();
+        for parameter in parameters {
+            let mut schema = &parameter["schema"];
+            if let Some(reference) = schema["$ref"].as_str() {
+                schema = document.pointer(&reference[1..]).unwrap();
+            }
+            let kind = schema["type"].to_string() + &schema["oneOf"][0]["const"].to_string();
+            let is_single =
+                kind.contains('"') && !kind.contains("array") && !kind.contains("object");
+            assert!(is_single, "{parameter}");
+        }
+    }
+}

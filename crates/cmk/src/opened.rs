@@ -3,10 +3,10 @@ use quick_cache::{Weighter, sync::Cache};
 use sealock_core::ObjectId;
 use zeroize::Zeroizing;
 
-/// How large content may be to be kept. Manifests and configurations are smaller.
+/// The largest content that is kept. Manifests and configurations are smaller.
 const CONTENT_BYTES: usize = 32 * 1024;
 
-/// How much is kept in all.
+/// The sum of what is kept at most.
 const KEPT_BYTES: usize = 4 << 20;
 
 /// The usual size of a manifest.

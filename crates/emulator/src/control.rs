@@ -33,7 +33,7 @@ mod verify;
 use axum::{
     Router,
     extract::DefaultBodyLimit,
-    http::{Method, Uri, header},
+    http::{Method, StatusCode, Uri, header},
     middleware,
     response::{IntoResponse as _, Response},
 };
@@ -78,7 +78,7 @@ pub(crate) fn router(services: Services, trust: Trust, door: FriendlyDoor) -> Ro
         })
 }
 
-/// What a client needs before it can be trusted, and what it may know without.
+/// The operations for everybody: a client needs them before it can trust and be trusted.
 fn open() -> Routes {
     Routes::default()
         .on(health::health)
@@ -167,6 +167,11 @@ async fn document(_: Call<api::ShowDocument>) -> Answer<Response> {
 /// Returns true if a path is one of the control API's.
 pub(crate) fn is_controls(path: &str) -> bool {
     path.split('/').nth(1) == Some("_sealock")
+}
+
+/// Refuses a request that cannot be read.
+pub(crate) fn refuse(status: StatusCode, code: &str, detail: &str) -> Response {
+    ControlError::new(status, code, detail, Vec::new()).into_response()
 }
 
 /// Refuses a request of a web page that is not at `page`.

@@ -90,6 +90,8 @@ pub enum Error {
     ServiceKeyForeign {
         /// The file.
         path: PathBuf,
+        /// The data directory.
+        place: Place,
         /// The file that identifies the data directory's service key.
         format: PathBuf,
     },

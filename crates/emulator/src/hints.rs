@@ -1,12 +1,12 @@
-//! What a refusal suggests to do next.
+//! Suggestions for what to do after a refusal.
 
-use sealock_api::{Hint, NamedPrincipal};
+use sealock_api::{Hint, KeyPermission, NamedPrincipal};
 use sealock_cmk::{Cause, Refusal as CmkRefusal};
 use sealock_core::{IdentityName, KeyIdentifier, KeyName, Kid, RegistryName, VaultName};
 use sealock_entra::{Principal, Role};
 use sealock_registry::Refusal;
 use sealock_store::Fault;
-use sealock_vault::{KeyOperation, PendingPurge, State, least_role};
+use sealock_vault::{KeyOperation, PendingPurge, State};
 
 use crate::words::Translate as _;
 
@@ -15,8 +15,8 @@ pub(crate) fn advice(text: impl Into<String>) -> Hint {
     Hint::Advice { text: text.into() }
 }
 
-/// Suggests what to do about a refusal of the vault.
-#[expect(clippy::too_many_lines, reason = "a table")]
+/// Suggests what to do about a refusal of the vault. Its operator is refused nothing for lack of a permission, and uses no
+/// key.
 pub(crate) fn of_vault(error: &sealock_vault::Error) -> Vec<Hint> {
     use sealock_vault::Error;
     let one = match error {
@@ -64,22 +64,6 @@ pub(crate) fn of_vault(error: &sealock_vault::Error) -> Vec<Hint> {
         Error::ObjectIsDeletedButRecoverable { vault, key } => {
             return vec![recover_key(vault, key), purge_key(vault, key)];
         }
-        Error::KeyDisabled { kid, .. } => enable_key(kid),
-        Error::KeyOperationForbidden {
-            kid,
-            operation: _,
-            wider,
-        } => match wider {
-            Some(wider) => permit_operations(kid, wider),
-            None => show_key(&kid.vault, &kid.key),
-        },
-        Error::KeyNotYetValid { kid, .. } | Error::KeyExpired { kid, .. } => {
-            let rotate = Hint::RotateKey {
-                vault: kid.vault.clone(),
-                key: kid.key.clone(),
-            };
-            return vec![rotate, Hint::ShowClock];
-        }
         Error::ObjectIsBeingDeleted { .. }
         | Error::ObjectIsBeingRecovered { .. }
         | Error::StillBeingDeleted
@@ -88,33 +72,8 @@ pub(crate) fn of_vault(error: &sealock_vault::Error) -> Vec<Hint> {
         Error::PurgeProtected { vault, key } => {
             return vec![Hint::AwaitRetention, recover_key(vault, key)];
         }
-        Error::ForbiddenByPolicy {
-            principal,
-            permission,
-            vault,
-        } => Hint::GrantAccess {
-            vault: vault.clone(),
-            principal: named(principal),
-            permissions: vec![permission.translate()],
-        },
-        Error::ForbiddenByRbac {
-            principal,
-            action,
-            vault,
-            ..
-        } => Hint::AssignRole {
-            role: least_role(action).to_string(),
-            principal: named(principal),
-            vault: Some(vault.clone()),
-        },
-        Error::Unreachable { vault, .. } => Hint::ShowNetwork {
-            vault: vault.clone(),
-        },
         Error::FailedOver { vault } => Hint::FailBack {
             vault: vault.clone(),
-        },
-        Error::Throttled { retry_after } => Hint::AdvanceClock {
-            seconds: *retry_after,
         },
         Error::KeyTypeNotSupported { .. } => advice("use RSA, RSA-HSM, EC, EC-HSM or oct-HSM"),
         Error::HardwareKeyInStandardVault => {
@@ -123,12 +82,7 @@ pub(crate) fn of_vault(error: &sealock_vault::Error) -> Vec<Hint> {
                 Hint::CreatePremiumVault,
             ];
         }
-        Error::JsonWebKeyIncomplete { missing } => {
-            advice(format!("give it the member '{missing}', which is missing"))
-        }
         Error::BackupNotDecrypted { why } => advice(*why),
-        Error::TagsInvalid { why } => advice(why.clone()),
-        Error::RsaKeyInvalid { why } => advice(format!("export it anew: {why}")),
         Error::ConcurrentChange => advice("try again"),
         Error::Damaged { .. } => advice("restore the data directory from a copy"),
         _ => return Vec::new(),
@@ -165,7 +119,7 @@ pub(crate) fn of_rule(refusal: &CmkRefusal) -> Vec<Hint> {
         }],
         CmkRefusal::EncryptionPermanent(_) => vec![Hint::NameEncryption],
         CmkRefusal::IdentityNotAssigned { registry, .. } => vec![change_identity(registry)],
-        CmkRefusal::KeyInaccessible { .. } => vec![Hint::ShowAudit, Hint::ShowStatus],
+        CmkRefusal::KeyInaccessible { .. } => vec![Hint::ShowAudit],
         _ => Vec::new(),
     }
 }
@@ -211,7 +165,11 @@ pub(crate) fn of_revocation(
         Cause::ForbiddenByPolicy => Hint::GrantAccess {
             vault,
             principal: principal?,
-            permissions: Vec::new(),
+            permissions: vec![
+                KeyPermission::Get,
+                KeyPermission::WrapKey,
+                KeyPermission::UnwrapKey,
+            ],
         },
         Cause::ForbiddenByConnection | Cause::ForbiddenByFirewall => {
             Hint::AllowAzureServices { vault }
@@ -381,19 +339,10 @@ mod tests {
             json!([hint("await_delay", &[])])
         );
         let mut permit = hint("permit_operations", &["vault", "key", "version"]);
-        permit["operations"] = json!(["unwrapKey", "wrapKey"]);
-        assert_eq!(
-            of(&Error::KeyOperationForbidden {
-                kid,
-                operation: KeyOperation::WrapKey,
-                wider: Some(vec![KeyOperation::UnwrapKey, KeyOperation::WrapKey]),
-            }),
-            json!([permit])
-        );
-        assert_eq!(
-            of(&Error::Throttled { retry_after: 3 }),
-            json!([{"action": "advance_clock", "seconds": 3}])
-        );
+        permit["operations"] = json!(["wrapKey", "unwrapKey"]);
+        let registry = "sealock".parse().unwrap();
+        let way_back = of_revocation(&registry, Cause::KeyOperationForbidden, &kid, None);
+        assert_eq!(serde_json::to_value(way_back).unwrap(), permit);
         assert_eq!(of(&Error::BadParameter("x".to_owned())), json!([]));
     }
 }

@@ -49,11 +49,8 @@ impl Error {
             Self::AddressInUse(address) => return Some(Remedy::ListenElsewhere(*address)),
             Self::DataDirDamaged { place, error } => return Some(on_damage(place, error)),
             Self::NoDataDir { .. } => return Some(Remedy::NameDataDir),
-            Self::ServiceKeyForeign { format, .. } => {
-                return Some(Remedy::RepairKeyCheck(Place {
-                    dir: format.parent().unwrap_or(format).to_owned(),
-                    config_file: None,
-                }));
+            Self::ServiceKeyForeign { place, .. } => {
+                return Some(Remedy::RepairKeyCheck(place.clone()));
             }
             Self::SeedIdentity(_) => {
                 "add it to the configuration: [[identities]] with its name".to_owned()

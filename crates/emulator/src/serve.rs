@@ -234,6 +234,7 @@ pub(crate) fn refused(error: sealock_store::Error, place: &Place) -> Error {
     match error {
         sealock_store::Error::KeyForeign { format } => Error::ServiceKeyForeign {
             path: service_key::path(&place.dir),
+            place: place.clone(),
             format,
         },
         error if error.is_damage() => Error::DataDirDamaged {

@@ -2,7 +2,7 @@ use std::{net::IpAddr, sync::Arc};
 
 use jiff::Timestamp;
 use sealock_cmk::Custodian;
-use sealock_core::{Clock, Kid, PublicName, RegistryName, VaultName};
+use sealock_core::{Clock, PublicName, RegistryName, VaultName};
 use sealock_entra::{Directory, TokenIssuer};
 use sealock_envelope::ServiceKey;
 use sealock_registry::Registries;
@@ -98,20 +98,6 @@ impl Services {
             quarantine_days: config.store.quarantine_days,
             shutdown: CancellationToken::new(),
         })
-    }
-
-    /// Lists the registries that follow a key and are not at its version `current`.
-    pub(crate) async fn left_behind(
-        &self,
-        current: &Kid,
-    ) -> Result<Vec<RegistryName>, sealock_registry::Error> {
-        let followers = self.custodian.followers(current).await?;
-        let registries = self.registries.list().await?.into_iter();
-        let registries = registries.map(|registry| registry.record).filter(|record| {
-            let mut followers = followers.iter();
-            followers.any(|(registry, kid)| *registry == record.id && kid != current)
-        });
-        Ok(registries.map(|record| record.name).collect())
     }
 
     /// Finishes the removals of an earlier process, removes expired vaults and keys, and sets aside files that no

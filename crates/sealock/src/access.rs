@@ -116,7 +116,7 @@ fn sentence(policy: &AccessPolicy, commands: &Commands) -> String {
     noted(policy, said, commands)
 }
 
-/// Those that say it all: beside `all` the others say nothing.
+/// Lists the permissions that say it all: beside `all` the others say nothing.
 fn permissions(policy: &AccessPolicy) -> String {
     let all = KeyPermission::All;
     if policy.permissions.contains(&all) {
@@ -126,7 +126,7 @@ fn permissions(policy: &AccessPolicy) -> String {
     permissions.collect::<Vec<_>>().join(", ")
 }
 
-/// What was said of the vault's policies, and that they count for nothing if that is so.
+/// Adds a note to what was said of the vault's policies if they count for nothing.
 fn noted(policy: &AccessPolicy, said: String, commands: &Commands) -> String {
     if policy.in_effect {
         return said;

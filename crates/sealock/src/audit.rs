@@ -84,7 +84,7 @@ impl Audit {
     }
 }
 
-/// How wide the columns are: as what is usual, and wider from the first event on that needs more.
+/// The widths of the columns: the usual ones, and wider from the first event on that needs more.
 struct Columns {
     time: usize,
     operation: usize,

@@ -9,7 +9,10 @@ use std::{
 use clap::parser::ValueSource;
 use rustls::pki_types::ServerName;
 use sealock_api::{BASE, Empty, JSON, Operation, Problem};
-use serde::de::{DeserializeOwned, IgnoredAny};
+use serde::{
+    Deserialize,
+    de::{DeserializeOwned, IgnoredAny},
+};
 use ureq::{
     Agent, Body, Timeout,
     config::Config,
@@ -81,7 +84,7 @@ impl Client {
         }
     }
 
-    /// Where the emulator is: `http://HOST:PORT`.
+    /// Returns the emulator's URL: `http://HOST:PORT`.
     pub(crate) fn emulator(&self) -> &str {
         &self.emulator
     }
@@ -284,7 +287,7 @@ impl Shown {
 }
 
 impl<T> Answer<T> {
-    /// Whether something was created that was not there before.
+    /// Returns true if something was created that was not there before.
     pub(crate) fn created(&self) -> bool {
         self.status == StatusCode::CREATED
     }
@@ -311,8 +314,7 @@ impl<T> Answer<T> {
         }
     }
 
-    /// The error for an answer of something else. Our own door answers in plain text where it is misdirected or
-    /// fails.
+    /// The error for an answer of something else.
     fn foreign(&self, error: &serde_json::Error) -> Error {
         if self.status == StatusCode::MISDIRECTED_REQUEST || self.status.is_server_error() {
             self.unexpected(error)
@@ -327,7 +329,12 @@ impl<T> Answer<T> {
             request: self.request.clone(),
             status: self.status,
             why: why.to_string(),
-            excerpt: excerpt(&self.body),
+            // An answer that is no refusal may hold a secret.
+            excerpt: if self.status.is_success() {
+                format!("{} bytes", self.body.len())
+            } else {
+                excerpt(&self.body)
+            },
         }
     }
 
@@ -337,9 +344,26 @@ impl<T> Answer<T> {
                 problem: Box::new(problem),
                 commands: commands.clone(),
             },
-            Err(error) => self.foreign(&error),
+            Err(error) => match serde_json::from_str::<NoService>(&self.body) {
+                Ok(refusal) => Error::Failed {
+                    message: refusal.error.message,
+                    hint: None,
+                },
+                Err(_) => self.foreign(&error),
+            },
         }
     }
+}
+
+/// A refusal of the emulator before it has found a service, such as of a name that it does not serve.
+#[derive(Deserialize)]
+struct NoService {
+    error: Misdirection,
+}
+
+#[derive(Deserialize)]
+struct Misdirection {
+    message: String,
 }
 
 /// The name in the certificate of an emulator on this machine. `None` if it is on another machine.
@@ -365,7 +389,7 @@ fn config() -> Config {
         .build()
 }
 
-/// Whether it is for a browser: the control API answers with no such thing.
+/// Returns true for an answer that is for a browser: the control API gives no such thing.
 fn is_page(response: &Response<Body>) -> bool {
     let mime_type = response.body().mime_type();
     mime_type.is_some_and(|it| it.eq_ignore_ascii_case("text/html"))

@@ -1,7 +1,14 @@
 use std::fmt::Display;
 
 use clap::parser::ValueSource;
-use sealock_api::{Hint, NamedPrincipal, StorageProblem};
+use sealock_api::{Hint, KeyPermission, NamedPrincipal, StorageProblem};
+
+/// The permissions that `sealock access grant` grants unless it is told others.
+const GRANTED_BY_DEFAULT: [KeyPermission; 3] = [
+    KeyPermission::Get,
+    KeyPermission::WrapKey,
+    KeyPermission::UnwrapKey,
+];
 
 /// The commands that a user can run next, for the emulator that this one was for.
 #[derive(Clone, Debug)]
@@ -57,10 +64,10 @@ impl Commands {
             Hint::Advice { .. }
             | Hint::AwaitDelay
             | Hint::AwaitRetention
-            | Hint::NameEncryption => {
+            | Hint::NameEncryption
+            | Hint::Unknown => {
                 return None;
             }
-            Hint::AdvanceClock { seconds } => format!("clock advance {seconds}s"),
             Hint::AllowAzureServices { vault } => {
                 format!("vault network {vault} --bypass azure-services")
             }
@@ -116,12 +123,11 @@ impl Commands {
                 permissions,
             } => {
                 let principal = option(principal);
-                match &**permissions {
-                    [] => format!("access grant --vault {vault} {principal}"),
-                    some => format!(
-                        "access grant --vault {vault} {principal} --permissions {}",
-                        listed(some)
-                    ),
+                if **permissions == GRANTED_BY_DEFAULT {
+                    format!("access grant --vault {vault} {principal}")
+                } else {
+                    let permissions = listed(permissions);
+                    format!("access grant --vault {vault} {principal} --permissions {permissions}")
                 }
             }
             Hint::ListApplications => "app list".to_owned(),
@@ -161,11 +167,8 @@ impl Commands {
                     self.command(format_args!("key restore --vault {vault} --file BACKUP"));
                 return Some(format!("{restore}, with a backup of {key}"));
             }
-            Hint::RotateKey { vault, key } => format!("key rotate {key} --vault {vault}"),
-            Hint::ShowAudit => "audit".to_owned(),
-            Hint::ShowClock => "clock show".to_owned(),
+            Hint::ShowAudit => "audit --result refused".to_owned(),
             Hint::ShowKey { vault, key } => format!("key show {key} --vault {vault}"),
-            Hint::ShowNetwork { vault } => format!("vault network {vault}"),
             Hint::ShowStatus => "status".to_owned(),
             Hint::ShowVault { vault } => format!("vault show {vault}"),
             Hint::Verify => "verify".to_owned(),
@@ -175,7 +178,8 @@ impl Commands {
 
     /// Says what hints suggest, in one sentence. `None` if there are none.
     pub(crate) fn sentence(&self, hints: &[Hint]) -> Option<String> {
-        let clauses: Vec<_> = hints.iter().map(|hint| self.clause(hint)).collect();
+        let known = hints.iter().filter(|hint| **hint != Hint::Unknown);
+        let clauses: Vec<_> = known.map(|hint| self.clause(hint)).collect();
         (!clauses.is_empty()).then(|| clauses.join("; or "))
     }
 
@@ -200,7 +204,6 @@ impl Commands {
 fn reason(hint: &Hint) -> &str {
     match hint {
         Hint::Advice { text } => text,
-        Hint::AdvanceClock { .. } => "let the time pass",
         Hint::AllowAzureServices { .. } => "let services that Azure trusts in",
         Hint::AssignRole { vault: None, .. } => "assign it in a vault",
         Hint::AssignRole { .. } => "assign a role",
@@ -242,13 +245,11 @@ fn reason(hint: &Hint) -> &str {
         Hint::ReplaceKey { .. } => {
             "a key of this name is there, and needs no restore if it is the one; to replace it, remove it"
         }
-        Hint::RotateKey { .. } => "rotate the key",
         Hint::ShowAudit => "see what the vault refused",
-        Hint::ShowClock => "see the clock",
         Hint::ShowKey { .. } => "see it and its versions",
-        Hint::ShowNetwork { .. } => "see from where it can be reached, and change it,",
         Hint::ShowStatus => "see why",
         Hint::ShowVault { .. } => "choose another name, or see the vault",
+        Hint::Unknown => "see the log",
         Hint::Verify => "see what is damaged",
     }
 }

@@ -5,7 +5,7 @@ use ureq::http::StatusCode;
 
 use crate::commands::Commands;
 
-/// Why a command failed.
+/// The reason for which a command failed.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum Error {
     /// The emulator refused.
@@ -53,7 +53,7 @@ pub(crate) enum Error {
 }
 
 impl Error {
-    /// What the system refused when it was asked to change one of its files.
+    /// Turns the system's refusal to change one of its files into an error.
     pub(crate) fn system(error: &io::Error) -> Self {
         let is_permission = error.kind() == io::ErrorKind::PermissionDenied;
         Self::Failed {
@@ -62,7 +62,7 @@ impl Error {
         }
     }
 
-    /// What to do next, if that is known.
+    /// Says what to do next, if that is known.
     pub(crate) fn hint(&self) -> Option<String> {
         let hint = match self {
             Self::Refused { problem, commands } => return commands.sentence(&problem.hints),
@@ -99,7 +99,7 @@ impl Error {
         self
     }
 
-    /// Whether the reader of the output went away.
+    /// Returns true if the reader of the output went away.
     pub(crate) fn is_broken_pipe(&self) -> bool {
         matches!(self, Self::Output(error) if error.kind() == io::ErrorKind::BrokenPipe)
     }

@@ -61,10 +61,8 @@ impl IdentityCommand {
             Self::Endpoint => {
                 let answer = client.ask(&ShowIdentityHeader {})?;
                 output.show(&answer, |IdentityHeader { identity_header }| {
-                    let emulator = client.emulator();
-                    format!(
-                        "IDENTITY_ENDPOINT={emulator}/msi/token\nIDENTITY_HEADER={identity_header}"
-                    )
+                    let (emulator, header) = (client.emulator(), identity_header.0.as_str());
+                    format!("IDENTITY_ENDPOINT={emulator}/msi/token\nIDENTITY_HEADER={header}")
                 })
             }
         }

@@ -9,7 +9,7 @@ use crate::{
     registry::DEFAULT_REGISTRY,
 };
 
-/// Where an object's ciphertext begins: behind its header (docs/blob-format.md).
+/// The offset of an object's ciphertext, which lies behind its header (docs/blob-format.md).
 const HEADER_LEN: usize = 48;
 
 /// Show how an image lies on disk, and the key version that wraps its key

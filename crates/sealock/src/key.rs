@@ -312,7 +312,7 @@ fn kind(key: &Key) -> String {
     }
 }
 
-/// What was done, and which registries it did not reach.
+/// Tells what was done, and the registries that it did not reach.
 fn followed(done: &str, new: &NewVersion, client: &Client) -> String {
     let mut lines = vec![format!("{done} {}", new.key.kid)];
     lines.extend(new.left_behind.iter().map(|registry| {
@@ -365,7 +365,7 @@ fn render(key: &Key) -> String {
     format!("{}\n\n{versions}", record(title, fields))
 }
 
-/// What is said of the current version beside the key.
+/// The fields of the current version that are shown beside the key.
 fn current_fields(version: &Version) -> Vec<(&'static str, String)> {
     let operations = version.key_ops.iter().map(ToString::to_string);
     let mut fields = vec![("operations", operations.collect::<Vec<_>>().join(", "))];
@@ -385,7 +385,7 @@ fn current_fields(version: &Version) -> Vec<(&'static str, String)> {
     fields
 }
 
-/// That a registry did not follow the key to a new version, and how it comes to.
+/// Warns that a registry did not follow the key to a new version, and says how it comes to.
 fn warning(registry: &RegistryName, client: &Client) -> String {
     let show = ShowRegistry {
         registry: registry.clone(),

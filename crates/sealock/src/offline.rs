@@ -1,6 +1,6 @@
 //! The work that needs no emulator.
 
-use sealock_emulator::{OfflineFlags, OfflineVerification};
+use sealock_emulator::{OfflineFlags, OfflineVerification, Place};
 
 use crate::{
     error::Error,
@@ -10,6 +10,7 @@ use crate::{
 
 /// Judges a data directory. Succeeds only if it is whole.
 pub(crate) fn verify(flags: OfflineFlags, output: &mut Output) -> Result<(), Error> {
+    let config_file = flags.config.clone();
     let found = sealock_emulator::verify_offline(flags).map_err(|error| remedy::failed(&error))?;
     output.report(&found, lines)?;
     let message = match found.problems.len() {
@@ -17,11 +18,14 @@ pub(crate) fn verify(flags: OfflineFlags, output: &mut Output) -> Result<(), Err
         1 => "1 problem in the data directory".to_owned(),
         problems => format!("{problems} problems in the data directory"),
     };
-    let dir = found.data_dir.display();
+    let repair = remedy::repair(&Place {
+        dir: found.data_dir,
+        config_file,
+    });
     Err(Error::Failed {
         message,
         hint: Some(format!(
-            "restore what can be restored of the metadata with: sealock repair --data-dir {dir}"
+            "restore what can be restored of the metadata with: {repair}"
         )),
     })
 }

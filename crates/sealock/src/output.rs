@@ -1,4 +1,4 @@
-use std::{fmt, io::Write as _};
+use std::{fmt, io::Write as _, path::Path};
 
 use anstyle::{AnsiColor, Style};
 use comfy_table::{Row, Table, presets::NOTHING};
@@ -12,7 +12,7 @@ pub(crate) const GOOD: Style = AnsiColor::Green.on_default();
 pub(crate) const HINT: Style = AnsiColor::Cyan.on_default();
 pub(crate) const TITLE: Style = Style::new().bold();
 
-/// Where results go: to standard output, for people or, with `--json`, as the control API's JSON.
+/// The place for results: standard output, for people or, with `--json`, as the control API's JSON.
 pub(crate) struct Output {
     json: bool,
     stdout: anstream::Stdout,
@@ -26,7 +26,7 @@ impl Output {
         }
     }
 
-    /// Whether JSON was asked for.
+    /// Returns true if JSON was asked for.
     pub(crate) fn is_json(&self) -> bool {
         self.json
     }
@@ -100,7 +100,7 @@ pub(crate) fn record<'a>(
     lines.join("\n")
 }
 
-/// What was answered, without what a terminal would take for more than text: a tag, say, can be anything.
+/// Replaces in an answer whatever a terminal would take for more than text: a tag, say, can be anything.
 pub(crate) fn harmless(answer: Value) -> Value {
     match answer {
         Value::String(text) => Value::String(printable(&text)),
@@ -116,6 +116,17 @@ pub(crate) fn harmless(answer: Value) -> Value {
 /// The text on one line, each control character replaced.
 pub(crate) fn printable(text: &str) -> String {
     text.replace(char::is_control, "\u{fffd}")
+}
+
+/// Writes a path as one word of a shell, whatever is in it.
+pub(crate) fn quoted(path: &Path) -> String {
+    let text = path.display().to_string();
+    let is_plain = |c: char| c.is_ascii_alphanumeric() || "/._-+:@".contains(c);
+    if text.chars().all(is_plain) && !text.starts_with('-') {
+        text
+    } else {
+        format!("'{}'", text.replace('\'', r"'\''"))
+    }
 }
 
 fn align(heading: Option<Row>, rows: impl Iterator<Item = Row>) -> Vec<String> {

@@ -254,7 +254,7 @@ pub(crate) fn way_back(registry: &Registry) -> Option<&Hint> {
     }
 }
 
-/// Who holds a registry's data encryption key, and why it is refused if it is.
+/// Shows the key and identity behind a registry's DEK, and the reason if they are refused.
 pub(crate) fn custody(registry: &Registry, commands: &Commands) -> Vec<(&'static str, String)> {
     let mut fields = Vec::new();
     if let Gate::Revoked { message, .. } = &registry.gate {

@@ -1,8 +1,8 @@
-//! What to do about an emulator that does not start.
+//! Remedies for an emulator that does not start.
 
 use sealock_emulator::{Place, Remedy};
 
-use crate::error::Error;
+use crate::{error::Error, output::quoted};
 
 /// The port that another program often has.
 const DEFAULT_PORT: u16 = 5000;
@@ -49,14 +49,15 @@ fn sentence(remedy: &Remedy) -> String {
     }
 }
 
-fn repair(place: &Place) -> String {
+/// Writes the command that repairs a data directory.
+pub(crate) fn repair(place: &Place) -> String {
     format!("sealock repair {}", options(place))
 }
 
 fn options(place: &Place) -> String {
-    let dir = place.dir.display();
+    let dir = quoted(&place.dir);
     match &place.config_file {
-        Some(file) => format!("--data-dir {dir} --config {}", file.display()),
+        Some(file) => format!("--data-dir {dir} --config {}", quoted(file)),
         None => format!("--data-dir {dir}"),
     }
 }

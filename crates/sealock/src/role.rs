@@ -94,7 +94,7 @@ impl Assignment {
     }
 }
 
-/// Who has which role where, and that it counts for nothing if that is so.
+/// Tells the principal, its role and the scope, with a note if the role counts for nothing.
 fn sentence(made: &RoleAssignment, was: &str, commands: &Commands) -> String {
     let (who, role, scope) = (&made.principal, &made.role, &made.scope);
     let said = format!("{who} {was} has role {role} at {scope}");

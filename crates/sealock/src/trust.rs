@@ -17,7 +17,7 @@ use self::root::Root;
 use crate::{
     client::Client,
     error::Error,
-    output::{Output, TITLE},
+    output::{Output, TITLE, quoted},
 };
 
 /// What the CA is called in the stores that name it by a file.
@@ -174,17 +174,6 @@ fn render(files: &TrustFiles, client: &Client) -> String {
     ];
     let sections = fetch.into_iter().chain(sections);
     sections.collect::<Vec<_>>().join("\n\n")
-}
-
-/// A path as one word of a shell, whatever is in it: it is what somebody answered.
-fn quoted(path: &Path) -> String {
-    let text = path.display().to_string();
-    let is_plain = |c: char| c.is_ascii_alphanumeric() || "/._-+:@".contains(c);
-    if text.chars().all(is_plain) && !text.starts_with('-') {
-        text
-    } else {
-        format!("'{}'", text.replace('\'', r"'\''"))
-    }
 }
 
 fn section(title: &str, commands: &[String]) -> String {

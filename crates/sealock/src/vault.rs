@@ -283,12 +283,12 @@ fn protection(vault: &Vault) -> &'static str {
     if vault.purge_protection { "on" } else { "off" }
 }
 
-/// What decides who may do what.
+/// Names the thing that decides who may do what.
 fn access(vault: &Vault) -> &'static str {
     if vault.rbac { "roles" } else { "policies" }
 }
 
-/// From where a vault can be reached, in a word or two.
+/// Tells in a word or two from where a vault can be reached.
 fn reach(vault: &Vault) -> String {
     let rules = &vault.network;
     let others = match (rules.public_network_access, rules.default_action) {
@@ -302,7 +302,7 @@ fn reach(vault: &Vault) -> String {
     }
 }
 
-/// What an update can change.
+/// Lists the traits that an update can change.
 fn traits(vault: &Vault) -> String {
     format!(
         "access by {}, purge protection {}, {}",

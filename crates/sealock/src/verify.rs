@@ -177,10 +177,10 @@ mod tests {
         );
         assert_eq!(hint.as_deref(), Some("enable the key; then verify again"));
 
-        registry["restore"] = json!({"action": "rotate_key", "vault": "kv1", "key": "k1"});
+        registry["restore"] = json!({"action": "recover_key", "vault": "kv1", "key": "k1"});
         let (_, hint) = concluded(&registry, true).unwrap_err();
         let with_command =
-            "enable the key with: sealock key rotate k1 --vault kv1; then verify again";
+            "enable the key with: sealock key recover k1 --vault kv1; then verify again";
         assert_eq!(hint.as_deref(), Some(with_command));
 
         registry["problems"] = json!([{ "kind": "ObjectMissing", "what": "object 00" }]);

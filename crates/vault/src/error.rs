@@ -143,8 +143,6 @@ pub enum Error {
         kid: Kid,
         /// What was to be done with it.
         operation: KeyOperation,
-        /// What it is for, and this; none if keys of its type cannot be.
-        wider: Option<Vec<KeyOperation>>,
     },
     /// The key version's time has not come.
     #[error("Operation {operation} is not allowed on a key that is not yet valid.")]

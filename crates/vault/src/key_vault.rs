@@ -2,7 +2,7 @@ mod keys;
 
 use std::{collections::BTreeSet, sync::Arc};
 
-use sealock_core::{Clock, PrincipalId, PublicName, VaultName};
+use sealock_core::{Clock, Kid, PrincipalId, PublicName, VaultName};
 use sealock_entra::Directory;
 use sealock_envelope::ServiceKey;
 use sealock_store::Store;
@@ -92,6 +92,15 @@ impl KeyVault {
             service.vault(&request.requester, &vault).await
         })
         .await
+    }
+
+    /// Returns true if the vault has this version of a key, deleted or not. Records nothing.
+    pub async fn has_version(&self, kid: &Kid) -> Result<bool> {
+        match self.service.version(kid).await {
+            Ok(_) => Ok(true),
+            Err(Error::KeyNotFound { .. }) => Ok(false),
+            Err(error) => Err(error),
+        }
     }
 
     /// Changes what a vault is, and from where it can be reached.

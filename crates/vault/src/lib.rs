@@ -71,7 +71,6 @@ pub use network::{Bypass, DefaultAction, IpRule, NetworkRules, Unreachable, may_
 pub use pending_purges::PendingPurge;
 pub use permission::KeyPermission;
 pub use public_key::PublicKey;
-pub use rbac::least_role;
 pub use release_policy::{ReleasePolicy, ReleaseRules};
 pub use requester::{Client, Origin, Requester};
 pub use rotation::RotationPolicyView;

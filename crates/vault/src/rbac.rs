@@ -86,17 +86,6 @@ pub(crate) fn permit(roles: &BTreeSet<Role>, action: &str) -> bool {
         .any(|pattern| matches(pattern, action))
 }
 
-/// The role that permits an action and least beside it, of those that Azure has for who uses and manages keys.
-pub fn least_role(action: &str) -> Role {
-    [
-        Role::KeyVaultCryptoServiceEncryptionUser,
-        Role::KeyVaultCryptoUser,
-    ]
-    .into_iter()
-    .find(|role| permit(&BTreeSet::from([*role]), action))
-    .unwrap_or(Role::KeyVaultCryptoOfficer)
-}
-
 /// A `*` stands for any text.
 fn matches(pattern: &str, action: &str) -> bool {
     match pattern.split_once('*') {

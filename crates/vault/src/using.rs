@@ -4,9 +4,9 @@ use sealock_core::{KeyIdentifier, Kid};
 use zeroize::Zeroizing;
 
 use crate::{
-    Encrypted, EncryptionAlgorithm, Error, KeyBundle, KeyOperation, KeyPermission, KeyType,
-    Requester, Result, SignatureAlgorithm, Unusable, VersionState, key_material::KeyMaterial,
-    private_keys, records::VersionRecord, service::Service, usage::may_use,
+    Encrypted, EncryptionAlgorithm, Error, KeyBundle, KeyOperation, KeyPermission, Requester,
+    Result, SignatureAlgorithm, Unusable, VersionState, key_material::KeyMaterial, private_keys,
+    records::VersionRecord, service::Service, usage::may_use,
 };
 
 /// What is to be done with a key version. There is no `Debug`: it holds what clients keep secret.
@@ -246,25 +246,10 @@ impl Service {
             let kid = kid.clone();
             match unusable {
                 Unusable::Disabled => Error::KeyDisabled { kid, operation },
-                Unusable::OperationForbidden => Error::KeyOperationForbidden {
-                    kid,
-                    operation,
-                    wider: wider(version.key_ops(), operation, version.kty),
-                },
+                Unusable::OperationForbidden => Error::KeyOperationForbidden { kid, operation },
                 Unusable::NotYetValid => Error::KeyNotYetValid { kid, operation },
                 Unusable::Expired => Error::KeyExpired { kid, operation },
             }
         })
     }
-}
-
-/// The operations of a version and one more, if keys of its type can be for it.
-fn wider(
-    mut operations: Vec<KeyOperation>,
-    operation: KeyOperation,
-    kty: KeyType,
-) -> Option<Vec<KeyOperation>> {
-    operations.push(operation);
-    let is_valid = KeyOperation::check(&operations, kty).is_ok();
-    is_valid.then_some(operations)
 }

@@ -50,8 +50,7 @@ pub enum VaultSku {
 }
 
 /// A change of a vault. What it does not name stays.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize)]
-#[serde(default, deny_unknown_fields)]
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct VaultChange {
     /// Can be turned on, for good.
     pub purge_protection: Option<bool>,

@@ -1,4 +1,4 @@
-//! What a request of the control API carries, and what it is answered.
+//! Requests and answers of the control API.
 
 use std::error::Error as _;
 

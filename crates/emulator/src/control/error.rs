@@ -18,7 +18,12 @@ use crate::{
 pub(super) struct ControlError(Box<Problem>);
 
 impl ControlError {
-    fn new(status: StatusCode, code: &str, detail: impl Into<String>, hints: Vec<Hint>) -> Self {
+    pub(super) fn new(
+        status: StatusCode,
+        code: &str,
+        detail: impl Into<String>,
+        hints: Vec<Hint>,
+    ) -> Self {
         Self(Box::new(Problem::new(status, code, detail.into(), hints)))
     }
 
@@ -44,6 +49,13 @@ impl ControlError {
     pub(super) fn not_found(path: &str) -> Self {
         let detail = format!("the control API has no '{}'", excerpt(path));
         let hint = advice("use a command line of the same version as the emulator");
+        Self::new(StatusCode::NOT_FOUND, "NotFound", detail, vec![hint])
+    }
+
+    /// Refuses to show the CA of names that are not served.
+    pub(super) fn azure_names_not_served() -> Self {
+        let detail = "Azure's own names are not served, so there is no CA of them";
+        let hint = advice("set tls.azure_names = true in the configuration");
         Self::new(StatusCode::NOT_FOUND, "NotFound", detail, vec![hint])
     }
 

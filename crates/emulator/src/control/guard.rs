@@ -4,6 +4,7 @@ use axum::{
     middleware::Next,
     response::{IntoResponse as _, Response},
 };
+use sealock_http::Credentials;
 
 use super::ControlError;
 use crate::{friendly_door::FriendlyDoor, listener::Peer};
@@ -29,9 +30,9 @@ pub(super) async fn check(
     }
 }
 
-/// The token in an `Authorization` header. <https://www.rfc-editor.org/rfc/rfc6750#section-2.1>
 fn bearer(headers: &HeaderMap) -> Option<&str> {
-    let value = headers.get(header::AUTHORIZATION)?.to_str().ok()?;
-    let (scheme, token) = value.split_once(' ')?;
-    scheme.eq_ignore_ascii_case("bearer").then(|| token.trim())
+    match Credentials::of(headers.get(header::AUTHORIZATION)?)? {
+        Credentials::Bearer(token) => Some(token),
+        Credentials::Basic(..) => None,
+    }
 }

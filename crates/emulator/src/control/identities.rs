@@ -1,5 +1,6 @@
 use sealock_api as api;
 use sealock_entra::ManagedIdentity;
+use zeroize::Zeroizing;
 
 use super::{
     Answer,
@@ -33,7 +34,7 @@ pub(super) async fn header(call: Call<api::ShowIdentityHeader>) -> Answer<api::I
     let secret = call.control.door.identity_header().map(Secret::text);
     let header = secret.as_ref().map_or(ANY, |text| text.as_str());
     Ok(api::IdentityHeader {
-        identity_header: header.to_owned(),
+        identity_header: api::Secret(Zeroizing::new(header.to_owned())),
     })
 }
 

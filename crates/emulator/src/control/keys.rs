@@ -1,5 +1,5 @@
 use sealock_api as api;
-use sealock_core::{KeyIdentifier, Kid};
+use sealock_core::{KeyIdentifier, Kid, RegistryName};
 use sealock_vault::{Key, KeyBundle, KeyChange, KeySpec, PublicKey, Requester};
 
 use super::{Answer, ControlError, call::Call};
@@ -55,11 +55,28 @@ pub(super) async fn rotate(call: Call<api::RotateKey>) -> Answer<api::NewVersion
 
 /// Shows a key with a new version, and the registries that could not move to it.
 async fn followed(services: &Services, key: Key) -> Answer<api::NewVersion> {
-    let left_behind = services.left_behind(&key.current.kid).await?;
+    let left_behind = left_behind(services, &key).await?;
     Ok(api::NewVersion {
         key: view(services, key),
         left_behind,
     })
+}
+
+/// Lists the registries that follow a key and are at an older version than its current one in `key`.
+async fn left_behind(services: &Services, key: &Key) -> Answer<Vec<RegistryName>> {
+    let current = &key.current.kid;
+    let mut behind = Vec::new();
+    for (registry, kid) in services.custodian.followers(current).await? {
+        let is_older = key.versions().any(|version| version.kid == kid);
+        // One that the vault has by now, and that `key` has not, is newer; one that it has not was purged.
+        if kid != *current && (is_older || !services.vault.has_version(&kid).await?) {
+            behind.push(registry);
+        }
+    }
+    let registries = services.registries.list().await?.into_iter();
+    let registries = registries.map(|registry| registry.record);
+    let registries = registries.filter(|record| behind.contains(&record.id));
+    Ok(registries.map(|record| record.name).collect())
 }
 
 pub(super) async fn back_up(call: Call<api::BackUpKey>) -> Answer<api::KeyBackup> {

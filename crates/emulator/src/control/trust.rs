@@ -15,7 +15,7 @@ pub(super) async fn bundle(call: Call<api::ShowBundle>) -> Answer<Response> {
 }
 
 pub(super) async fn azure_ca(call: Call<api::ShowAzureCa>) -> Answer<Response> {
-    let absent = || ControlError::not_found("/_sealock/v1/azure-ca.pem");
+    let absent = ControlError::azure_names_not_served;
     let ca = call.control.trust.azure_ca_pem.as_deref();
     ca.map(pem).ok_or_else(absent)
 }

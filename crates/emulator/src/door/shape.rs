@@ -9,19 +9,21 @@ use sealock_vault::http as vault_http;
 use serde_json::json;
 
 use super::is_authority;
-use crate::host::Service;
+use crate::{control, host::Service};
 
 /// The form of a service's errors.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Shape {
     /// The registry, as OCI wants it.
     Oci,
-    /// The vault, Resource Manager, Graph, the control API, and whoever is no service.
+    /// The vault, Resource Manager, Graph, and whoever is no service.
     Azure,
     /// Entra, and the Instance Metadata Service.
     OAuth,
     /// App Service's managed identity endpoint.
     AppService,
+    /// The control API.
+    Problem,
 }
 
 impl Shape {
@@ -29,6 +31,7 @@ impl Shape {
     pub(super) fn of(service: &Service, path: &str) -> Self {
         match service {
             Service::Registry(_) => Self::Oci,
+            Service::Page | Service::Friendly if control::is_controls(path) => Self::Problem,
             Service::Vault(_) | Service::ResourceManager | Service::Graph | Service::Page => {
                 Self::Azure
             }
@@ -60,6 +63,7 @@ impl Shape {
             Self::Azure => json!({"error": {"code": code(status), "message": message}}),
             Self::OAuth => json!({"error": "invalid_request", "error_description": message}),
             Self::AppService => json!({"statusCode": status.as_u16(), "message": message}),
+            Self::Problem => return control::refuse(status, &code(status), message),
         };
         let response = (status, Json(body)).into_response();
         match self {
@@ -88,7 +92,7 @@ mod tests {
             ("/acr/v1/app", Shape::Oci),
             ("/oauth2/token", Shape::Oci),
             ("/keys/k/create", Shape::Azure),
-            ("/_sealock/v1/clock", Shape::Azure),
+            ("/_sealock/v1/clock", Shape::Problem),
             ("/subscriptions/x", Shape::Azure),
             ("/", Shape::Azure),
             ("/nowhere", Shape::Azure),

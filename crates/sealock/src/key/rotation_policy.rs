@@ -4,7 +4,6 @@ use clap::{Args, Subcommand};
 use fs_err as fs;
 use sealock_api::{RotationPolicy, SetRotationPolicy, ShowRotationPolicy, Trigger};
 use sealock_core::KeyName;
-use serde_json::Value;
 
 use super::KeyArgs;
 use crate::{
@@ -63,15 +62,17 @@ impl RotationPolicyCommand {
 
 fn read(file: &Path) -> Result<RotationPolicy, Error> {
     let text = fs::read_to_string(file).map_err(|error| Error::system(&error))?;
-    let failed = |what: &str, error: serde_json::Error| Error::Failed {
-        message: format!("{} is not {what}: {error}", file.display()),
+    serde_json::from_str(&text).map_err(|error| Error::Failed {
+        message: format!("{} is not JSON: {error}", file.display()),
         hint: Some("see an example with: sealock key rotation-policy update --help".to_owned()),
-    };
-    let json: Value = serde_json::from_str(&text).map_err(|error| failed("JSON", error))?;
-    serde_json::from_value(json).map_err(|error| failed("a rotation policy", error))
+    })
 }
 
 fn render(key: &KeyName, policy: &RotationPolicy) -> String {
+    // Whatever else it says is shown by --json.
+    let Ok(policy) = policy.members() else {
+        return format!("{TITLE}{key}{TITLE:#}");
+    };
     let attributes = policy.attributes.as_ref();
     let expiry = attributes.and_then(|attributes| attributes.expiry_time.as_ref());
     let actions = policy.lifetime_actions.iter().flatten();

@@ -70,7 +70,7 @@ pub(super) fn actions(values: &[String]) -> Vec<String> {
     actions
 }
 
-/// Whether it is meant to be one; which there are, the emulator knows.
+/// Returns true for a word that is meant to be an action. The emulator knows which exist.
 fn is_action(value: &str) -> bool {
     value.starts_with("content/") || value.starts_with("metadata/")
 }
