@@ -218,6 +218,11 @@ fn a_lock_counts_for_uploads_under_way_and_for_mounts() {
     patch(&client, "/acr/v1/locked", r#"{"writeEnabled":false}"#);
     let end = format!("{}?digest={}", begun.header("location"), digest_of(b"late"));
     assert!(is_disallowed(&client.send("PUT", &end, &[], b"late")));
+    for query in ["mount=x", "digest=x", "digest-algorithm=x"] {
+        let path = format!("/v2/locked/blobs/uploads/?{query}");
+        let refused = client.send("POST", &path, &[], b"");
+        assert!(is_disallowed(&refused), "{query}");
+    }
     let session = begun.header("location");
     assert!(is_disallowed(&client.send("PATCH", session, &[], b"late")));
     let late = format!("/v2/locked/blobs/{}", digest_of(b"late"));

@@ -122,6 +122,7 @@ fn refused_requests(client: &Client, image: &Image, upload: &str) -> Vec<(&'stat
         ),
         ("GET tags", send("GET", "/v2/app/tags/list")),
         ("GET catalog", send("GET", "/v2/_catalog")),
+        ("GET no page", send("GET", "/v2/_catalog?n=x")),
         (
             "GET referrers",
             send("GET", &format!("/v2/app/referrers/{digest}")),

@@ -80,7 +80,6 @@ struct Call {
     host: RegistryHost,
     method: Method,
     headers: HeaderMap,
-    query: Query,
     body: Body,
     permissions: Permissions,
 }
@@ -159,15 +158,14 @@ async fn route(registry: Registry, door: Door, host: RegistryHost, request: Requ
         host,
         method: parts.method,
         headers: parts.headers,
-        query,
         body,
         permissions,
     };
-    dispatch(call, endpoint).await
+    dispatch(call, query, endpoint).await
 }
 
-/// Calls the function that answers at an endpoint.
-async fn dispatch(call: Call, endpoint: Endpoint) -> Answer {
+/// Calls the function that answers at an endpoint. Those of `oauth2` read their query together with a form.
+async fn dispatch(call: Call, query: Query, endpoint: Endpoint) -> Answer {
     match endpoint {
         Endpoint::AcrChangeManifest { repository, digest } => {
             acr::manifests::change(call, &repository, &digest).await
@@ -191,12 +189,26 @@ async fn dispatch(call: Call, endpoint: Endpoint) -> Answer {
             acr::repositories::get(call, &repository).await
         }
         Endpoint::AcrGetTag { repository, tag } => acr::tags::get(call, &repository, &tag).await,
-        Endpoint::AcrListManifests { repository } => acr::manifests::list(call, &repository).await,
-        Endpoint::AcrListRepositories => acr::repositories::list(call).await,
-        Endpoint::AcrListTags { repository } => acr::tags::list(call, &repository).await,
+        Endpoint::AcrListManifests {
+            repository,
+            order,
+            page,
+        } => acr::manifests::list(call, &repository, order, page).await,
+        Endpoint::AcrListRepositories { page } => acr::repositories::list(call, page).await,
+        Endpoint::AcrListTags {
+            repository,
+            order,
+            filter,
+            page,
+        } => acr::tags::list(call, &repository, order, filter, page).await,
         // Whoever gets 200 speaks to a registry.
         Endpoint::Base => Ok(Json(json!({})).into_response()),
-        Endpoint::BeginUpload { repository } => uploads::begin(call, &repository).await,
+        Endpoint::BeginUpload {
+            repository,
+            mount,
+            digest,
+            algorithm,
+        } => uploads::begin(call, &repository, mount, digest, algorithm).await,
         Endpoint::CancelUpload { repository, id } => uploads::cancel(call, &repository, id).await,
         Endpoint::ContinueUpload { repository, id } => uploads::resume(call, &repository, id).await,
         Endpoint::DeleteBlob { repository, digest } => {
@@ -206,26 +218,33 @@ async fn dispatch(call: Call, endpoint: Endpoint) -> Answer {
             repository,
             reference,
         } => manifests::delete(call, &repository, &reference).await,
-        Endpoint::Exchange => oauth2::exchange(call).await,
-        Endpoint::FinishUpload { repository, id } => uploads::finish(call, &repository, id).await,
+        Endpoint::Exchange => oauth2::exchange(call, query).await,
+        Endpoint::FinishUpload {
+            repository,
+            id,
+            digest,
+        } => uploads::finish(call, &repository, id, digest).await,
         Endpoint::GetBlob { repository, digest } => blobs::get(call, &repository, digest).await,
         Endpoint::GetManifest {
             repository,
             reference,
         } => manifests::get(call, &repository, &reference).await,
-        Endpoint::GetToken => oauth2::token(call).await,
+        Endpoint::GetToken => oauth2::token(call, query).await,
         Endpoint::GetUpload { repository, id } => uploads::get(call, &repository, id).await,
         Endpoint::ListReferrers {
             repository,
             subject,
-        } => referrers::list(call, &repository, subject).await,
-        Endpoint::ListRepositories => catalog::list(call).await,
-        Endpoint::ListTags { repository } => tags::list(call, &repository).await,
-        Endpoint::PostToken => oauth2::token_for_form(call).await,
+            artifact_type,
+            page,
+        } => referrers::list(call, &repository, subject, artifact_type, page).await,
+        Endpoint::ListRepositories { page } => catalog::list(call, page).await,
+        Endpoint::ListTags { repository, page } => tags::list(call, &repository, page).await,
+        Endpoint::PostToken => oauth2::token_for_form(call, query).await,
         Endpoint::PutManifest {
             repository,
             reference,
-        } => manifests::put(call, &repository, &reference).await,
+            tags,
+        } => manifests::put(call, &repository, &reference, tags).await,
     }
 }
 

@@ -6,7 +6,7 @@ use sealock_core::excerpt;
 use crate::Error;
 
 /// In what order ACR lists tags and manifests.
-#[derive(Clone, Copy, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Order {
     Name,
     OldestFirst,

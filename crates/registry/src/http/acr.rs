@@ -8,10 +8,17 @@ pub(super) mod tags;
 
 use jiff::Timestamp;
 use sealock_core::excerpt;
-use sealock_http::json::{ExactObject, Object};
+use sealock_http::{
+    Query,
+    json::{ExactObject, Object},
+};
 use serde_json::{Value, json};
 
-use super::{Answer, Call, page};
+use super::{
+    Answer, Call,
+    endpoint::FromQuery,
+    page::{self, PageQuery},
+};
 use crate::{Error, RepositoryName, attributes::AttributesChange, order::Order};
 
 /// The largest body: a few flags, however they are written.
@@ -20,18 +27,10 @@ const BODY_LIMIT: usize = 16 * 1024;
 /// How many results a page has, unless the client asks for another number.
 const PAGE_DEFAULT: usize = 100;
 
-/// How many results a page of this call has.
-fn limit(call: &Call) -> Result<usize, Error> {
-    Ok(page::limit(call)?.unwrap_or(PAGE_DEFAULT))
-}
-
-fn order(call: &Call) -> Result<Order, Error> {
-    call.query.first("orderby").unwrap_or_default().parse()
-}
-
-/// Behind what the page begins.
-fn last(call: &Call) -> Option<&str> {
-    call.query.filled("last")
+impl FromQuery for Order {
+    fn from_query(query: &Query) -> Result<Self, Error> {
+        query.first("orderby").unwrap_or_default().parse()
+    }
 }
 
 /// What begins every answer about a repository.

@@ -1,9 +1,11 @@
 use axum::http::Method;
-use sealock_core::Digest;
-use sealock_http::{Asked, Parameter, Spelling};
+use sealock_core::{Algorithm, Digest};
+use sealock_http::{Asked, Parameter, Query, Spelling};
 
-use super::login::Need;
-use crate::{Error, Reference, RepositoryName, Tag, UploadId, access::Action};
+use super::{
+    acr::tags::TagFilter, login::Need, page::PageQuery, referrers::ArtifactType, uploads::Mount,
+};
+use crate::{Error, Reference, RepositoryName, Tag, UploadId, access::Action, order::Order};
 
 const SPELLING: Spelling = Spelling {
     is_encoded: true,
@@ -14,34 +16,54 @@ const SPELLING: Spelling = Spelling {
 // is asked for most comes first. No component of a name begins with an underscore: everything behind the first one that
 // does is the tag or the digest.
 sealock_http::endpoints! {
-    /// An endpoint of the registry, and what the path names. The query is judged by who answers, behind the lease.
-    #[derive(Debug, PartialEq, Eq)]
+    /// An endpoint of the registry, and what a request says in its path and query.
+    #[derive(Debug)]
     pub(super) enum Endpoint or Error, spelled SPELLING;
 
     GET | HEAD "/v2/{repository...}/manifests/{reference}"
         => GetManifest { repository: RepositoryName, reference: Reference },
     PUT "/v2/{repository...}/manifests/{reference}"
-        => PutManifest { repository: RepositoryName, reference: Reference },
+        => PutManifest { repository: RepositoryName, reference: Reference, tags: Result<Vec<Tag>, Error> },
     DELETE "/v2/{repository...}/manifests/{reference}"
         => DeleteManifest { repository: RepositoryName, reference: Reference },
-    POST "/v2/{repository...}/blobs/uploads/" => BeginUpload { repository: RepositoryName },
+    POST "/v2/{repository...}/blobs/uploads/" => BeginUpload {
+        repository: RepositoryName,
+        mount: Result<Option<Mount>, Error>,
+        digest: Result<Option<Digest>, Error>,
+        algorithm: Result<Algorithm, Error>,
+    },
     GET | HEAD "/v2/{repository...}/blobs/uploads/{id}" => GetUpload { repository: RepositoryName, id: UploadId },
     PATCH "/v2/{repository...}/blobs/uploads/{id}" => ContinueUpload { repository: RepositoryName, id: UploadId },
-    PUT "/v2/{repository...}/blobs/uploads/{id}" => FinishUpload { repository: RepositoryName, id: UploadId },
+    PUT "/v2/{repository...}/blobs/uploads/{id}"
+        => FinishUpload { repository: RepositoryName, id: UploadId, digest: Result<Digest, Error> },
     DELETE "/v2/{repository...}/blobs/uploads/{id}" => CancelUpload { repository: RepositoryName, id: UploadId },
     GET | HEAD "/v2/{repository...}/blobs/{digest}" => GetBlob { repository: RepositoryName, digest: Digest },
     DELETE "/v2/{repository...}/blobs/{digest}" => DeleteBlob { repository: RepositoryName, digest: Digest },
     GET | HEAD "/v2/" => Base,
-    GET | HEAD "/v2/_catalog" => ListRepositories,
-    GET | HEAD "/v2/{repository...}/tags/list" => ListTags { repository: RepositoryName },
-    GET | HEAD "/v2/{repository...}/referrers/{subject}"
-        => ListReferrers { repository: RepositoryName, subject: Digest },
-    GET | HEAD "/acr/v1/_catalog" => AcrListRepositories,
-    GET | HEAD "/acr/v1/{repository...}/_tags" => AcrListTags { repository: RepositoryName },
+    GET | HEAD "/v2/_catalog" => ListRepositories { page: Result<PageQuery, Error> },
+    GET | HEAD "/v2/{repository...}/tags/list"
+        => ListTags { repository: RepositoryName, page: Result<PageQuery, Error> },
+    GET | HEAD "/v2/{repository...}/referrers/{subject}" => ListReferrers {
+        repository: RepositoryName,
+        subject: Digest,
+        artifact_type: ArtifactType,
+        page: Result<PageQuery, Error>,
+    },
+    GET | HEAD "/acr/v1/_catalog" => AcrListRepositories { page: Result<PageQuery, Error> },
+    GET | HEAD "/acr/v1/{repository...}/_tags" => AcrListTags {
+        repository: RepositoryName,
+        order: Result<Order, Error>,
+        filter: Result<TagFilter, Error>,
+        page: Result<PageQuery, Error>,
+    },
     GET | HEAD "/acr/v1/{repository...}/_tags/{tag...}" => AcrGetTag { repository: RepositoryName, tag: Tag },
     PATCH "/acr/v1/{repository...}/_tags/{tag...}" => AcrChangeTag { repository: RepositoryName, tag: Tag },
     DELETE "/acr/v1/{repository...}/_tags/{tag...}" => AcrDeleteTag { repository: RepositoryName, tag: Tag },
-    GET | HEAD "/acr/v1/{repository...}/_manifests" => AcrListManifests { repository: RepositoryName },
+    GET | HEAD "/acr/v1/{repository...}/_manifests" => AcrListManifests {
+        repository: RepositoryName,
+        order: Result<Order, Error>,
+        page: Result<PageQuery, Error>,
+    },
     GET | HEAD "/acr/v1/{repository...}/_manifests/{digest...}"
         => AcrGetManifest { repository: RepositoryName, digest: Digest },
     PATCH "/acr/v1/{repository...}/_manifests/{digest...}"
@@ -61,7 +83,9 @@ impl Endpoint {
         let (repository, actions): (_, &'static [Action]) = match self {
             Self::Exchange | Self::GetToken | Self::PostToken => return None,
             Self::Base => return Some(Need::Login),
-            Self::AcrListRepositories | Self::ListRepositories => return Some(Need::Catalog),
+            Self::AcrListRepositories { .. } | Self::ListRepositories { .. } => {
+                return Some(Need::Catalog);
+            }
             Self::AcrChangeManifest { repository, .. }
             | Self::AcrChangeRepository { repository }
             | Self::AcrChangeTag { repository, .. }
@@ -70,8 +94,8 @@ impl Endpoint {
             | Self::AcrGetManifest { repository, .. }
             | Self::AcrGetRepository { repository }
             | Self::AcrGetTag { repository, .. }
-            | Self::AcrListManifests { repository }
-            | Self::AcrListTags { repository } => match *method {
+            | Self::AcrListManifests { repository, .. }
+            | Self::AcrListTags { repository, .. } => match *method {
                 Method::PATCH => (repository, &[MetadataWrite]),
                 Method::DELETE => (repository, &[Delete]),
                 _ => (repository, &[MetadataRead]),
@@ -87,8 +111,8 @@ impl Endpoint {
             },
             Self::ListReferrers { repository, .. } => (repository, &[Pull]),
             // Whoever has only asked to pull is told of it by the challenge, and asks again.
-            Self::ListTags { repository } => (repository, &[MetadataRead]),
-            Self::BeginUpload { repository }
+            Self::ListTags { repository, .. } => (repository, &[MetadataRead]),
+            Self::BeginUpload { repository, .. }
             | Self::CancelUpload { repository, .. }
             | Self::ContinueUpload { repository, .. }
             | Self::FinishUpload { repository, .. }
@@ -106,6 +130,22 @@ impl Endpoint {
             self,
             Self::Base | Self::Exchange | Self::GetToken | Self::PostToken
         )
+    }
+}
+
+/// What a request says in its query.
+pub(super) trait FromQuery: Sized {
+    /// Reads it.
+    ///
+    /// # Errors
+    /// What is wrong with it.
+    fn from_query(query: &Query) -> Result<Self, Error>;
+}
+
+/// The path is judged at once, and the query by who answers: behind the login, the lease and the locks.
+impl<T: FromQuery> Parameter<Error> for Result<T, Error> {
+    fn read(asked: &Asked<'_>, _name: &'static str) -> Result<Self, Error> {
+        Ok(T::from_query(asked.query))
     }
 }
 
@@ -141,14 +181,21 @@ impl Parameter<Error> for UploadId {
 
 #[cfg(test)]
 mod tests {
-    use sealock_http::Query;
-
     use super::*;
 
     fn find(method: &str, path: &str) -> Result<Endpoint, Error> {
-        let found = Endpoint::TABLE.find(&method.parse().unwrap(), path, &Query::default())?;
+        find_with("", method, path)
+    }
+
+    fn find_with(query: &str, method: &str, path: &str) -> Result<Endpoint, Error> {
+        let query = Query::form(query.as_bytes());
+        let found = Endpoint::TABLE.find(&method.parse().unwrap(), path, &query)?;
         found.allowed?;
         Ok(found.endpoint)
+    }
+
+    fn assert_same(found: &Endpoint, expected: &Endpoint) {
+        assert_eq!(format!("{found:?}"), format!("{expected:?}"));
     }
 
     #[test]
@@ -169,24 +216,28 @@ mod tests {
                 repository: repository(),
                 reference: "v1".parse().unwrap(),
             };
-            assert_eq!(found, expected);
+            assert_same(&found, &expected);
             let found = find("HEAD", &format!("/v2/{name}/blobs/{digest}")).unwrap();
             let expected = Endpoint::GetBlob {
                 repository: repository(),
                 digest: digest.parse().unwrap(),
             };
-            assert_eq!(found, expected);
+            assert_same(&found, &expected);
             let found = find("GET", &format!("/v2/{name}/tags/list")).unwrap();
             let expected = Endpoint::ListTags {
                 repository: repository(),
+                page: Ok(PageQuery::default()),
             };
-            assert_eq!(found, expected);
+            assert_same(&found, &expected);
             for slash in ["", "/"] {
                 let found = find("POST", &format!("/v2/{name}/blobs/uploads{slash}")).unwrap();
                 let expected = Endpoint::BeginUpload {
                     repository: repository(),
+                    mount: Ok(None),
+                    digest: Ok(None),
+                    algorithm: Ok(Algorithm::Sha256),
                 };
-                assert_eq!(found, expected);
+                assert_same(&found, &expected);
             }
         }
         let encoded = digest.replace(':', "%3A");
@@ -199,7 +250,173 @@ mod tests {
             Ok(Endpoint::AcrChangeTag { repository, .. }) if repository.as_str() == "a/b"
         ));
         for base in ["/v2", "/v2/"] {
-            assert_eq!(find("HEAD", base).unwrap(), Endpoint::Base);
+            assert_same(&find("HEAD", base).unwrap(), &Endpoint::Base);
+        }
+    }
+
+    #[test]
+    fn an_endpoint_has_what_the_query_says() {
+        let digest = format!("sha256:{}", "0".repeat(64));
+        let page = r#"page: Ok(PageQuery { limit: Some(2), last: Some("b") })"#;
+        let nothing = "page: Ok(PageQuery { limit: None, last: None })";
+        let id = "00000000-0000-0000-0000-000000000000";
+        for (query, method, path, expected) in [
+            ("n=2&last=b", "GET", "/v2/_catalog", page.to_owned()),
+            ("n=2&last=b", "HEAD", "/v2/a/tags/list", page.to_owned()),
+            ("n=2&last=b", "GET", "/acr/v1/_catalog", page.to_owned()),
+            ("n=&last=", "GET", "/v2/_catalog", nothing.to_owned()),
+            (
+                "n=1001",
+                "GET",
+                "/v2/_catalog",
+                "limit: Some(1000)".to_owned(),
+            ),
+            (
+                "artifactType=a%2Fb&n=2&last=b",
+                "GET",
+                &format!("/v2/a/referrers/{digest}"),
+                format!(r#"artifact_type: ArtifactType(Some("a/b")), {page}"#),
+            ),
+            (
+                "artifactType=",
+                "GET",
+                &format!("/v2/a/referrers/{digest}"),
+                format!("artifact_type: ArtifactType(None), {nothing}"),
+            ),
+            (
+                &format!("digest={digest}&orderby=timeasc&n=2&last=b"),
+                "GET",
+                "/acr/v1/a/_tags",
+                format!(
+                    "order: Ok(OldestFirst), filter: Ok(TagFilter {{ digest: Some({digest}) }}), {page}"
+                ),
+            ),
+            (
+                "digest=&orderby=",
+                "GET",
+                "/acr/v1/a/_tags",
+                format!("order: Ok(Name), filter: Ok(TagFilter {{ digest: None }}), {nothing}"),
+            ),
+            (
+                "orderby=timedesc&n=2&last=b",
+                "GET",
+                "/acr/v1/a/_manifests",
+                format!("order: Ok(NewestFirst), {page}"),
+            ),
+            (
+                &format!("mount={digest}&from=b/c&digest={digest}&digest-algorithm=sha512"),
+                "POST",
+                "/v2/a/blobs/uploads/",
+                format!(
+                    "mount: Ok(Some(Mount {{ digest: {digest}, from: Some(RepositoryName(\"b/c\")) }})), \
+                     digest: Ok(Some({digest})), algorithm: Ok(Sha512)"
+                ),
+            ),
+            (
+                &format!("digest={digest}"),
+                "PUT",
+                &format!("/v2/a/blobs/uploads/{id}"),
+                format!("digest: Ok({digest})"),
+            ),
+            (
+                "tag=v1&tag=v2",
+                "PUT",
+                &format!("/v2/a/manifests/{digest}"),
+                r#"tags: Ok([Tag("v1"), Tag("v2")])"#.to_owned(),
+            ),
+        ] {
+            let found = find_with(query, method, path).unwrap();
+            let found = format!("{found:?}");
+            assert!(
+                found.contains(&expected),
+                "{method} {path}?{query}: {found}"
+            );
+        }
+    }
+
+    #[test]
+    fn what_is_wrong_with_a_query_is_left_to_who_answers() {
+        let digest = format!("sha256:{}", "0".repeat(64));
+        let id = "00000000-0000-0000-0000-000000000000";
+        for (query, method, path, expected) in [
+            (
+                "n=x",
+                "GET",
+                "/v2/_catalog",
+                "page: Err(PaginationNumberInvalid",
+            ),
+            (
+                "n=-1",
+                "GET",
+                "/acr/v1/a/_tags",
+                "page: Err(PaginationNumberInvalid",
+            ),
+            (
+                "orderby=size",
+                "GET",
+                "/acr/v1/a/_tags",
+                "order: Err(OrderInvalid",
+            ),
+            (
+                "digest=x",
+                "GET",
+                "/acr/v1/a/_tags",
+                "filter: Err(DigestMalformed",
+            ),
+            (
+                "mount=",
+                "POST",
+                "/v2/a/blobs/uploads/",
+                "mount: Err(DigestMalformed",
+            ),
+            (
+                &format!("mount={digest}&from="),
+                "POST",
+                "/v2/a/blobs/uploads/",
+                "mount: Err(NameInvalid",
+            ),
+            // Without a mount, nobody asks from where.
+            ("from=A", "POST", "/v2/a/blobs/uploads/", "mount: Ok(None)"),
+            (
+                "digest=",
+                "POST",
+                "/v2/a/blobs/uploads/",
+                "digest: Err(DigestMalformed",
+            ),
+            (
+                "digest-algorithm=",
+                "POST",
+                "/v2/a/blobs/uploads/",
+                "algorithm: Err(DigestMalformed",
+            ),
+            (
+                "",
+                "PUT",
+                &format!("/v2/a/blobs/uploads/{id}"),
+                "digest: Err(DigestMissing",
+            ),
+            (
+                "digest=",
+                "PUT",
+                &format!("/v2/a/blobs/uploads/{id}"),
+                "digest: Err(DigestMalformed",
+            ),
+            (
+                "tag=v1&tag=",
+                "PUT",
+                &format!("/v2/a/manifests/{digest}"),
+                "tags: Err(TagInvalid",
+            ),
+            (
+                &vec!["tag=x"; 101].join("&"),
+                "PUT",
+                &format!("/v2/a/manifests/{digest}"),
+                "tags: Err(TooManyTags",
+            ),
+        ] {
+            let found = find_with(query, method, path).unwrap();
+            let found = format!("{found:?}");
+            assert!(found.contains(expected), "{method} {path}?{query}: {found}");
         }
     }
 

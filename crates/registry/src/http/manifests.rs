@@ -3,12 +3,13 @@ use axum::{
     http::{Method, StatusCode, header},
     response::Response,
 };
-use sealock_http::Unread;
+use sealock_http::{Query, Unread};
 
 use super::{
     Answer, Call,
     accept::{Accepted, Instead},
     as_download, blobs,
+    endpoint::FromQuery,
 };
 use crate::{Error, Reference, RepositoryName, Tag, manifests::Located};
 
@@ -69,13 +70,14 @@ pub(super) async fn put(
     mut call: Call,
     repository: &RepositoryName,
     reference: &Reference,
+    tags: Result<Vec<Tag>, Error>,
 ) -> Answer {
     let bytes = read_body(std::mem::take(&mut call.body)).await?;
     let content_type = call.header(header::CONTENT_TYPE);
     let content_type = content_type.as_deref();
     let (provided, tags) = match reference {
         Reference::Tag(tag) => (None, vec![tag.clone()]),
-        Reference::Digest(digest) => (Some(*digest), tags(&call)?),
+        Reference::Digest(digest) => (Some(*digest), tags?),
     };
     let put = call
         .registry
@@ -114,16 +116,18 @@ pub(super) async fn delete(
 }
 
 /// The tags of a push by digest (end-7b).
-fn tags(call: &Call) -> Result<Vec<Tag>, Error> {
-    let tags = call.query.all("tag").map(str::parse);
-    let tags: Vec<Tag> = tags.collect::<Result<_, _>>()?;
-    if tags.len() > TAGS_LIMIT {
-        return Err(Error::TooManyTags {
-            given: tags.len(),
-            limit: TAGS_LIMIT,
-        });
+impl FromQuery for Vec<Tag> {
+    fn from_query(query: &Query) -> Result<Self, Error> {
+        let tags = query.all("tag").map(str::parse);
+        let tags: Self = tags.collect::<Result<_, _>>()?;
+        if tags.len() > TAGS_LIMIT {
+            return Err(Error::TooManyTags {
+                given: tags.len(),
+                limit: TAGS_LIMIT,
+            });
+        }
+        Ok(tags)
     }
-    Ok(tags)
 }
 
 async fn read_body(body: Body) -> Result<Bytes, Error> {

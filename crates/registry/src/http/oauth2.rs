@@ -2,6 +2,8 @@
 //!
 //! <https://github.com/Azure/acr/blob/main/docs/AAD-OAuth.md>,
 //! <https://github.com/Azure/acr/blob/main/docs/Token-BasicAuth.md>
+//!
+//! Clients put the same parameters into a query or a form, so that they are read here, once both are one [`Query`].
 
 use axum::{Json, http::Method, response::IntoResponse as _};
 use sealock_core::excerpt;
@@ -22,10 +24,10 @@ use crate::{
 const SCOPES_LIMIT: usize = 100;
 
 /// `GET` with a user and a password: an access token.
-pub(super) async fn token(call: Call) -> Answer {
-    check_service(&call)?;
-    let scopes = scopes(&call)?;
-    let (call, subject) = subject(call).await?;
+pub(super) async fn token(call: Call, query: Query) -> Answer {
+    check_service(&call, &query)?;
+    let scopes = scopes(&query)?;
+    let (call, subject) = subject(call, &query).await?;
     let subject = subject.map_err(refused)?;
     let access = scopes
         .iter()
@@ -39,19 +41,20 @@ pub(super) async fn token(call: Call) -> Answer {
 }
 
 /// `POST` with a form: an access token.
-pub(super) async fn token_for_form(call: Call) -> Answer {
-    token(with_form(call).await?).await
+pub(super) async fn token_for_form(mut call: Call, query: Query) -> Answer {
+    let query = with_form(&mut call, query).await?;
+    token(call, query).await
 }
 
 /// `POST` with a form: Entra's token for a refresh token of the registry.
 ///
 /// <https://github.com/Azure/acr/blob/main/docs/AAD-OAuth.md#calling-post-oauth2exchange-to-get-an-acr-refresh-token>
-pub(super) async fn exchange(call: Call) -> Answer {
-    let call = with_form(call).await?;
-    check_service(&call)?;
-    let token = match call.query.first("grant_type") {
+pub(super) async fn exchange(mut call: Call, query: Query) -> Answer {
+    let query = with_form(&mut call, query).await?;
+    check_service(&call, &query)?;
+    let token = match query.first("grant_type") {
         // The refresh token beside it would serve once it has expired; there are none.
-        Some("access_token" | "access_token_refresh_token") => call.query.first("access_token"),
+        Some("access_token" | "access_token_refresh_token") => query.first("access_token"),
         // Entra gives managed identities none, so that no refresh token of Entra's is one.
         Some("refresh_token") => None,
         _ => {
@@ -64,7 +67,7 @@ pub(super) async fn exchange(call: Call) -> Answer {
     let token = token.ok_or_else(unauthenticated)?;
     let (registry, login_server) = (&call.registry, &call.host.login_server);
     let exchanged = registry
-        .exchange(login_server, call.query.first("tenant"), token)
+        .exchange(login_server, query.first("tenant"), token)
         .await?;
     let token = exchanged.ok_or_else(unauthenticated)?;
     Ok(Json(json!({ "refresh_token": token })).into_response())
@@ -82,7 +85,10 @@ fn unauthenticated() -> Error {
 }
 
 /// Finds out who gets a token, or the reason for which nobody does.
-async fn subject(call: Call) -> Result<(Call, Result<Subject, LoginRefusal>), Error> {
+async fn subject(
+    call: Call,
+    query: &Query,
+) -> Result<(Call, Result<Subject, LoginRefusal>), Error> {
     let (registry, host) = (&call.registry, &call.host);
     match credentials(&call.headers) {
         Ok(None) => {}
@@ -94,16 +100,16 @@ async fn subject(call: Call) -> Result<(Call, Result<Subject, LoginRefusal>), Er
             return Ok((call, Err(LoginRefusal::Unauthenticated)));
         }
     }
-    let subject = match call.query.first("grant_type") {
+    let subject = match query.first("grant_type") {
         None if call.method == Method::GET => anonymous(registry, host).await?,
         // Microsoft's clients ask so for a token without a user, with an empty refresh token.
-        Some("password") => match (call.query.first("username"), call.query.first("password")) {
+        Some("password") => match (query.first("username"), query.first("password")) {
             (Some(user), Some(password)) if !user.is_empty() => {
                 by_password(registry, host, user, password).await?
             }
             _ => anonymous(registry, host).await?,
         },
-        Some("refresh_token") => match call.query.first("refresh_token") {
+        Some("refresh_token") => match query.first("refresh_token") {
             Some(token) => {
                 let subject = registry.refreshed(&host.login_server, token).await?;
                 subject.ok_or(LoginRefusal::Unauthenticated)
@@ -134,9 +140,9 @@ async fn anonymous(
 }
 
 /// A token for another registry is not to be had here.
-fn check_service(call: &Call) -> Result<(), Error> {
+fn check_service(call: &Call, query: &Query) -> Result<(), Error> {
     let known = [&call.door.authority, &call.host.login_server];
-    match call.query.first("service") {
+    match query.first("service") {
         Some(service) if known.iter().all(|known| *known != service) => {
             let service = excerpt(service);
             Err(Error::GrantUnsupported(format!(
@@ -148,8 +154,8 @@ fn check_service(call: &Call) -> Result<(), Error> {
     }
 }
 
-fn scopes(call: &Call) -> Result<Vec<Scope>, Error> {
-    let parameters = call.query.all("scope");
+fn scopes(query: &Query) -> Result<Vec<Scope>, Error> {
+    let parameters = query.all("scope");
     let scopes = parameters.flat_map(str::split_ascii_whitespace);
     let scopes: Vec<Scope> = scopes
         .take(SCOPES_LIMIT + 1)
@@ -164,9 +170,8 @@ fn scopes(call: &Call) -> Result<Vec<Scope>, Error> {
 }
 
 /// The fields of a form stand before those of the query, where some clients leave an `api-version`.
-async fn with_form(mut call: Call) -> Result<Call, Error> {
+async fn with_form(call: &mut Call, query: Query) -> Result<Query, Error> {
     let form = Query::read_form(std::mem::take(&mut call.body)).await;
     let form = form.map_err(|unread| Error::BodyIncomplete(unread.to_string()))?;
-    call.query = form.before(call.query);
-    Ok(call)
+    Ok(form.before(query))
 }

@@ -4,10 +4,10 @@ use axum::{
 };
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 use sealock_core::excerpt;
-use sealock_http::page::link_next;
+use sealock_http::{Query, page::link_next};
 use serde_json::Value;
 
-use super::Call;
+use super::endpoint::FromQuery;
 use crate::{Error, registry::Page};
 
 /// The characters that are encoded in a query's value.
@@ -20,15 +20,27 @@ const RESERVED: &AsciiSet = &NON_ALPHANUMERIC
 /// How many results a page has, unless the client asks for less.
 pub(super) const PAGE_LIMIT: usize = 1000;
 
-/// How many results a page of this call may have. An empty `n` asks for nothing, as for Docker's registry.
-pub(super) fn limit(call: &Call) -> Result<Option<usize>, Error> {
-    let Some(n) = call.query.filled("n") else {
-        return Ok(None);
-    };
-    let invalid = || Error::PaginationNumberInvalid(excerpt(n).to_owned());
-    Ok(Some(
-        n.parse::<usize>().map_err(|_| invalid())?.min(PAGE_LIMIT),
-    ))
+/// The page of a list that a client asks for. An empty text asks for nothing, as for Docker's registry.
+#[derive(Debug, Default)]
+pub(super) struct PageQuery {
+    /// The most results that it may have, if the client says.
+    pub(super) limit: Option<usize>,
+    /// The result behind which it begins.
+    pub(super) last: Option<String>,
+}
+
+impl FromQuery for PageQuery {
+    fn from_query(query: &Query) -> Result<Self, Error> {
+        let limit = query.filled("n").map(parse_limit).transpose()?;
+        let last = query.filled("last").map(str::to_owned);
+        Ok(Self { limit, last })
+    }
+}
+
+fn parse_limit(n: &str) -> Result<usize, Error> {
+    let limit = n.parse::<usize>();
+    let limit = limit.map_err(|_| Error::PaginationNumberInvalid(excerpt(n).to_owned()))?;
+    Ok(limit.min(PAGE_LIMIT))
 }
 
 /// Renders a page, with a link to the next one if there is more.

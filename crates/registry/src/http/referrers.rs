@@ -5,31 +5,46 @@ use axum::{
 };
 use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
 use sealock_core::Digest;
-use sealock_http::page::link_next;
+use sealock_http::{Asked, Parameter, page::link_next};
 use serde_json::json;
 
-use super::{Answer, Call, page};
+use super::{
+    Answer, Call,
+    page::{self, PageQuery},
+};
 use crate::{Error, RepositoryName};
 
 /// An OCI index. Clients compare it to the letter.
 const INDEX: HeaderValue = HeaderValue::from_static("application/vnd.oci.image.index.v1+json");
 
+/// The only type of the artifacts that a client asks for. An empty text asks for all.
+#[derive(Debug)]
+pub(super) struct ArtifactType(Option<String>);
+
+impl Parameter<Error> for ArtifactType {
+    fn read(asked: &Asked<'_>, _name: &'static str) -> Result<Self, Error> {
+        let wanted = asked.query.filled("artifactType");
+        Ok(Self(wanted.map(str::to_owned)))
+    }
+}
+
 /// `GET` of the manifests that are about another (end-12a, end-12b).
-pub(super) async fn list(call: Call, repository: &RepositoryName, subject: Digest) -> Answer {
+pub(super) async fn list(
+    call: Call,
+    repository: &RepositoryName,
+    subject: Digest,
+    ArtifactType(artifact_type): ArtifactType,
+    asked: Result<PageQuery, Error>,
+) -> Answer {
     if !call.registry.offers_referrers() {
         return Err(Error::ReferrersUnsupported);
     }
-    let limit = page::limit(&call)?.unwrap_or(page::PAGE_LIMIT);
-    let artifact_type = call.query.filled("artifactType");
+    let asked = asked?;
+    let limit = asked.limit.unwrap_or(page::PAGE_LIMIT);
+    let (artifact_type, last) = (artifact_type.as_deref(), asked.last.as_deref());
     let page = call
         .registry
-        .referrers(
-            repository,
-            &subject,
-            artifact_type,
-            call.query.first("last"),
-            limit,
-        )
+        .referrers(repository, &subject, artifact_type, last, limit)
         .await?;
     let next = page.items.last().filter(|_| page.more).map(|last| {
         let encode = |text: &str| utf8_percent_encode(text, NON_ALPHANUMERIC).to_string();

@@ -5,17 +5,64 @@ use axum::{
     http::{HeaderMap, HeaderName, HeaderValue, StatusCode, header},
     response::Response,
 };
-use sealock_core::{Digest, excerpt};
+use sealock_core::{Algorithm, Digest, excerpt};
+use sealock_http::Query;
 
-use super::{Answer, Call, blobs};
+use super::{Answer, Call, blobs, endpoint::FromQuery};
 use crate::{Error, RepositoryName, UploadId, access::Action, upload::Turn};
 
+/// A blob that another repository may have already.
+#[derive(Debug)]
+pub(super) struct Mount {
+    digest: Digest,
+    /// That repository; none is any.
+    from: Option<RepositoryName>,
+}
+
+impl FromQuery for Option<Mount> {
+    fn from_query(query: &Query) -> Result<Self, Error> {
+        let Some(digest) = query.first("mount") else {
+            return Ok(None);
+        };
+        Ok(Some(Mount {
+            digest: digest.parse()?,
+            from: query.first("from").map(str::parse).transpose()?,
+        }))
+    }
+}
+
+/// The digest of an upload that ends with this request.
+impl FromQuery for Digest {
+    fn from_query(query: &Query) -> Result<Self, Error> {
+        <Option<Self>>::from_query(query)?.ok_or(Error::DigestMissing)
+    }
+}
+
+/// The digest of an upload, if it ends with this request.
+impl FromQuery for Option<Digest> {
+    fn from_query(query: &Query) -> Result<Self, Error> {
+        Ok(query.first("digest").map(str::parse).transpose()?)
+    }
+}
+
+/// The algorithm with which an upload will end.
+impl FromQuery for Algorithm {
+    fn from_query(query: &Query) -> Result<Self, Error> {
+        let algorithm = query.first("digest-algorithm").map(str::parse);
+        Ok(algorithm.transpose()?.unwrap_or_default())
+    }
+}
+
 /// `POST` to a repository's uploads: begin (end-4a), push in one request (end-4b) or mount (end-11).
-pub(super) async fn begin(call: Call, repository: &RepositoryName) -> Answer {
+pub(super) async fn begin(
+    call: Call,
+    repository: &RepositoryName,
+    mount: Result<Option<Mount>, Error>,
+    digest: Result<Option<Digest>, Error>,
+    algorithm: Result<Algorithm, Error>,
+) -> Answer {
     call.registry.check_writable(repository).await?;
-    if let Some(digest) = call.query.first("mount") {
-        let digest = digest.parse()?;
-        let from: Option<RepositoryName> = call.query.first("from").map(str::parse).transpose()?;
+    if let Some(Mount { digest, from }) = mount? {
         // Whoever may not read it there pushes it, and learns nothing of whether it is there.
         let may_mount = match &from {
             Some(from) => call.permissions.allow(from.as_str(), Action::Pull),
@@ -30,20 +77,11 @@ pub(super) async fn begin(call: Call, repository: &RepositoryName) -> Answer {
             return created(repository, &digest);
         }
     }
-    let digest: Option<Digest> = call.query.first("digest").map(str::parse).transpose()?;
-    if let Some(digest) = digest {
+    if let Some(digest) = digest? {
         let turn = call.registry.begin_whole_upload(digest.algorithm()).await?;
         return complete(call, repository, turn, digest).await;
     }
-    let algorithm = call
-        .query
-        .first("digest-algorithm")
-        .map(str::parse)
-        .transpose()?;
-    let id = call
-        .registry
-        .begin_upload(repository, algorithm.unwrap_or_default())
-        .await?;
+    let id = call.registry.begin_upload(repository, algorithm?).await?;
     status(StatusCode::ACCEPTED, repository, id, 0)
 }
 
@@ -62,11 +100,14 @@ pub(super) async fn resume(call: Call, repository: &RepositoryName, id: UploadId
 }
 
 /// `PUT` of an upload (end-6): its end.
-pub(super) async fn finish(call: Call, repository: &RepositoryName, id: UploadId) -> Answer {
+pub(super) async fn finish(
+    call: Call,
+    repository: &RepositoryName,
+    id: UploadId,
+    digest: Result<Digest, Error>,
+) -> Answer {
     let turn = call.registry.upload(repository, id).await?;
-    let digest = call.query.first("digest").ok_or(Error::DigestMissing)?;
-    let digest = digest.parse()?;
-    complete(call, repository, turn, digest).await
+    complete(call, repository, turn, digest?).await
 }
 
 /// `DELETE` of an upload (end-14).

@@ -5,12 +5,12 @@ use sealock_core::Digest;
 use sealock_http::json::{ExactObject, Object};
 use serde_json::{Value, json};
 
-use super::{Answer, Call, about, attributes, items, last, limit, order, page, time};
+use super::{Answer, Call, PAGE_DEFAULT, PageQuery, about, attributes, items, page, time};
 use crate::{
     Error, Kind, Manifest, Registry, RepositoryName, Tag,
     manifest::Platform,
     manifests::ManifestRecord,
-    order::Place,
+    order::{Order, Place},
     registry::{PAGE_BYTES, Page},
 };
 
@@ -18,9 +18,14 @@ use crate::{
 const CONFIG_LIMIT: u64 = 1024 * 1024;
 
 /// `GET /acr/v1/{name}/_manifests`
-pub(in crate::http) async fn list(call: Call, name: &RepositoryName) -> Answer {
+pub(in crate::http) async fn list(
+    call: Call,
+    name: &RepositoryName,
+    order: Result<Order, Error>,
+    asked: Result<PageQuery, Error>,
+) -> Answer {
     call.registry.check_known(name).await?;
-    let order = order(&call)?;
+    let order = order?;
     let registry = call.registry.clone();
     let manifests = registry.repository_manifests(name).await?.into_iter();
     let manifests = manifests.filter(|(_, record)| record.attributes.list_enabled);
@@ -31,8 +36,10 @@ pub(in crate::http) async fn list(call: Call, name: &RepositoryName) -> Answer {
         };
         (place, (digest, record))
     });
-    let limit = limit(&call)?;
-    let mut page = Page::first(limit, order.behind(last(&call), manifests.collect())?);
+    let asked = asked?;
+    let limit = asked.limit.unwrap_or(PAGE_DEFAULT);
+    let manifests = order.behind(asked.last.as_deref(), manifests.collect())?;
+    let mut page = Page::first(limit, manifests);
     let digests = page.items.iter().map(|(_, (digest, _))| *digest);
     let tags = Tags::on(&registry, name, &digests.collect()).await?;
     let mut views = Vec::new();

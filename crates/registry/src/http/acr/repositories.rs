@@ -1,12 +1,14 @@
 use axum::{Json, http::StatusCode, response::IntoResponse as _};
 use serde_json::json;
 
-use super::{Answer, Call, about, attributes, last, limit, page, time};
+use super::{Answer, Call, PAGE_DEFAULT, PageQuery, about, attributes, page, time};
 use crate::{Error, RepositoryName};
 
 /// `GET /acr/v1/_catalog`
-pub(in crate::http) async fn list(call: Call) -> Answer {
-    let (limit, last) = (limit(&call)?, last(&call));
+pub(in crate::http) async fn list(call: Call, asked: Result<PageQuery, Error>) -> Answer {
+    let asked = asked?;
+    let limit = asked.limit.unwrap_or(PAGE_DEFAULT);
+    let last = asked.last.as_deref();
     let repositories = call.registry.repositories(last, limit).await?;
     Ok(page::answer(
         "/acr/v1/_catalog",

@@ -4,17 +4,44 @@ use axum::{
     response::{IntoResponse as _, Response},
 };
 use sealock_core::Digest;
+use sealock_http::Query;
 use serde_json::{Value, json};
 
-use super::{Answer, Call, about, attributes, items, last, limit, order, page, time};
-use crate::{Error, RepositoryName, Tag, manifests::TagRecord, order::Place, registry::Page};
+use super::{
+    Answer, Call, FromQuery, PAGE_DEFAULT, PageQuery, about, attributes, items, page, time,
+};
+use crate::{
+    Error, RepositoryName, Tag,
+    manifests::TagRecord,
+    order::{Order, Place},
+    registry::Page,
+};
+
+/// The tags that a client asks for.
+#[derive(Debug)]
+pub(in crate::http) struct TagFilter {
+    /// The manifest that they are on. An empty text asks for those on any.
+    digest: Option<Digest>,
+}
+
+impl FromQuery for TagFilter {
+    fn from_query(query: &Query) -> Result<Self, Error> {
+        let digest = query.filled("digest").map(str::parse).transpose()?;
+        Ok(Self { digest })
+    }
+}
 
 /// `GET /acr/v1/{name}/_tags`
-pub(in crate::http) async fn list(call: Call, name: &RepositoryName) -> Answer {
+pub(in crate::http) async fn list(
+    call: Call,
+    name: &RepositoryName,
+    order: Result<Order, Error>,
+    filter: Result<TagFilter, Error>,
+    asked: Result<PageQuery, Error>,
+) -> Answer {
     call.registry.check_known(name).await?;
-    let order = order(&call)?;
-    let digest = call.query.filled("digest");
-    let digest: Option<Digest> = digest.map(str::parse).transpose()?;
+    let order = order?;
+    let TagFilter { digest } = filter?;
     let tags = call.registry.repository_tags(name).await?.into_iter();
     let tags = tags.filter(|(_, record)| {
         record.attributes.list_enabled && digest.is_none_or(|digest| record.digest == digest)
@@ -26,8 +53,10 @@ pub(in crate::http) async fn list(call: Call, name: &RepositoryName) -> Answer {
         };
         (place, (tag, record))
     });
-    let limit = limit(&call)?;
-    let page = Page::first(limit, order.behind(last(&call), tags.collect())?);
+    let asked = asked?;
+    let limit = asked.limit.unwrap_or(PAGE_DEFAULT);
+    let tags = order.behind(asked.last.as_deref(), tags.collect())?;
+    let page = Page::first(limit, tags);
     let next = page.next(|(place, _)| order.marker(place));
     let tags = page.items.iter();
     let tags = tags.map(|(_, (tag, record))| view(tag, record));
