@@ -844,7 +844,7 @@ fn errors_say_what_to_do_next() {
         (&["key", "restore", "--file", "config.toml"], "config.toml"),
         (
             &["key", "rotation-policy", "update", "--file", "log"],
-            "log is not JSON",
+            "log is not a JSON object",
         ),
         (
             &["audit", "--result", "ok"],

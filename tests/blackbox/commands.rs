@@ -63,6 +63,18 @@ fn a_command_that_is_told_of_is_for_the_emulator_that_was_named() {
     assert!(status.contains(&restore), "{status}");
 }
 
+#[test]
+fn a_name_that_the_emulator_does_not_serve_is_told_in_its_words() {
+    let emulator = Emulator::start();
+    let port = emulator.address().rsplit_once(':').unwrap().1;
+    let url = format!("http://[::ffff:127.0.0.1]:{port}");
+    let output = emulator.run(&["status", "--emulator", &url]);
+    assert!(
+        output.stderr.contains("add it to server.aliases"),
+        "{output:?}"
+    );
+}
+
 /// Answers whoever comes with just these bytes.
 fn answering(bytes: &'static [u8]) -> String {
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();

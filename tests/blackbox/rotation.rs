@@ -1,3 +1,5 @@
+use std::thread;
+
 use sealock_tests::{Client, Emulator, Image};
 use serde_json::{Value, json};
 
@@ -133,6 +135,25 @@ fn a_registry_that_could_not_follow_does_so_once_it_can() {
     emulator.cli(&["access", "grant", "--permissions", "wrapKey"]);
     assert_eq!(client.pull("app", "v1", &image).status, 200);
     assert!(uses(&emulator, &newer));
+}
+
+#[test]
+fn a_registry_that_is_ahead_of_a_rotation_is_not_left_behind_by_it() {
+    let (emulator, client, image) = with_image();
+    let rotate = || {
+        let path = "/_sealock/v1/vaults/sealock/keys/registry-key/rotate";
+        let answer = emulator.client().send("POST", path, &[], b"");
+        assert_eq!(answer.status, 200, "{answer:?}");
+        answer.json()["left_behind"].clone()
+    };
+    let left_behind = thread::scope(|scope| {
+        let rotations: Vec<_> = (0..8).map(|_| scope.spawn(rotate)).collect();
+        let rotations = rotations.into_iter();
+        rotations.map(|it| it.join().unwrap()).collect::<Vec<_>>()
+    });
+    assert_eq!(left_behind, vec![json!([]); 8]);
+    assert!(uses(&emulator, &versions(&emulator)[0]));
+    assert_eq!(client.pull("app", "v1", &image).status, 200);
 }
 
 #[test]

@@ -63,7 +63,7 @@ impl RotationPolicyCommand {
 fn read(file: &Path) -> Result<RotationPolicy, Error> {
     let text = fs::read_to_string(file).map_err(|error| Error::system(&error))?;
     serde_json::from_str(&text).map_err(|error| Error::Failed {
-        message: format!("{} is not JSON: {error}", file.display()),
+        message: format!("{} is not a JSON object: {error}", file.display()),
         hint: Some("see an example with: sealock key rotation-policy update --help".to_owned()),
     })
 }
