@@ -214,6 +214,7 @@ pub enum Hint {
     Verify,
     /// A hint of another version of the emulator.
     #[serde(other, skip_serializing)]
+    #[schemars(skip)]
     Unknown,
 }
 

@@ -17,12 +17,13 @@ use serde::{
 };
 
 use super::{Control, ControlError};
-use crate::services::Services;
+use crate::{friendly_door::FriendlyDoor, services::Services, tls::Trust};
 
 /// A request for an operation, read and checked for its form.
 pub(super) struct Call<O: Operation> {
     pub(super) services: Services,
-    pub(super) control: Control,
+    pub(super) trust: Trust,
+    pub(super) door: FriendlyDoor,
     /// The parameters of the path.
     pub(super) path: O,
     pub(super) query: O::Query,
@@ -92,12 +93,19 @@ impl<O: Operation> FromRequest<Control> for Call<O> {
         let bytes = bytes.map_err(|rejection| {
             ControlError::unreadable(rejection.status(), rejection.body_text())
         })?;
+        let body = read_body(&bytes)?;
+        let Control {
+            services,
+            trust,
+            door,
+        } = control.clone();
         Ok(Self {
-            services: control.services.clone(),
-            control: control.clone(),
+            services,
+            trust,
+            door,
             path,
             query,
-            body: read_body(&bytes)?,
+            body,
         })
     }
 }

@@ -31,7 +31,7 @@ pub(super) async fn delete(call: Call<api::DeleteIdentity>) -> Answer<()> {
 
 /// Shows the value that a workload sets as `IDENTITY_HEADER`.
 pub(super) async fn header(call: Call<api::ShowIdentityHeader>) -> Answer<api::IdentityHeader> {
-    let secret = call.control.door.identity_header().map(Secret::text);
+    let secret = call.door.identity_header().map(Secret::text);
     let header = secret.as_ref().map_or(ANY, |text| text.as_str());
     Ok(api::IdentityHeader {
         identity_header: api::Secret(Zeroizing::new(header.to_owned())),

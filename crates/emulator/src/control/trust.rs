@@ -7,16 +7,16 @@ use sealock_api as api;
 use super::{Answer, ControlError, call::Call};
 
 pub(super) async fn ca(call: Call<api::ShowCa>) -> Answer<Response> {
-    Ok(pem(&call.control.trust.ca_pem))
+    Ok(pem(&call.trust.ca_pem))
 }
 
 pub(super) async fn bundle(call: Call<api::ShowBundle>) -> Answer<Response> {
-    Ok(pem(&call.control.trust.bundle_pem))
+    Ok(pem(&call.trust.bundle_pem))
 }
 
 pub(super) async fn azure_ca(call: Call<api::ShowAzureCa>) -> Answer<Response> {
     let absent = ControlError::azure_names_not_served;
-    let ca = call.control.trust.azure_ca_pem.as_deref();
+    let ca = call.trust.azure_ca_pem.as_deref();
     ca.map(pem).ok_or_else(absent)
 }
 
@@ -26,7 +26,7 @@ fn pem(text: &str) -> Response {
 
 /// Shows where the files lie, unless everything is in memory.
 pub(super) async fn files(call: Call<api::ShowTrustFiles>) -> Answer<api::TrustFiles> {
-    let files = call.control.trust.files;
+    let files = call.trust.files;
     Ok(api::TrustFiles {
         ca: files.as_ref().map(|files| files.ca.clone()),
         bundle: files.as_ref().map(|files| files.bundle.clone()),

@@ -37,7 +37,7 @@ pub(super) async fn verify(call: Call<api::Verify>) -> Answer<api::Verification>
             problems: found.problems.into_iter().map(finding).collect(),
         });
     }
-    let problems = Box::pin(beside_content(&services, call.control.trust)).await?;
+    let problems = Box::pin(beside_content(&services, call.trust)).await?;
     let is_whole =
         |registry: &api::VerifiedRegistry| registry.cause.is_none() && registry.problems.is_empty();
     Ok(api::Verification {
