@@ -2,12 +2,21 @@ use std::{borrow::Cow, fmt};
 
 use jiff::Timestamp;
 use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
-use serde::{Deserialize, Serialize};
+use serde::{Deserialize, Deserializer, Serialize, de::Error as _};
 
 /// A time in UTC, written as in RFC 3339.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize)]
 #[serde(transparent)]
 pub struct Time(pub Timestamp);
+
+impl<'de> Deserialize<'de> for Time {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let text = Cow::<str>::deserialize(deserializer)?;
+        let expected = "expected a time such as 2030-01-01T00:00:00Z";
+        let time = text.parse().map_err(|_| D::Error::custom(expected));
+        time.map(Self)
+    }
+}
 
 impl From<Timestamp> for Time {
     fn from(timestamp: Timestamp) -> Self {

@@ -185,12 +185,21 @@ pub fn base64<'de, D: Deserializer<'de>>(deserializer: D) -> Result<(), D::Error
 /// Reads a JSON object that a client sent.
 ///
 /// # Errors
-/// The fault, in JSON's words. Nothing of the text is quoted, but for what was meant to be one of a few
+/// The fault, in JSON's words, and the field that it is in. No value is quoted, but for what was meant to be one of a few
 /// words: it may be a private key, and what is told is recorded, too.
 pub fn object<T: DeserializeOwned>(json: &[u8]) -> Result<T, String> {
-    serde_json::from_slice(json)
-        .map(|Object::<T>(object)| object)
-        .map_err(|error| reason(&error))
+    let mut json = serde_json::Deserializer::from_slice(json);
+    let read = serde_path_to_error::deserialize(&mut json);
+    let Object(object): Object<T> = read.map_err(|error| {
+        let (field, why) = (error.path().to_string(), reason(error.inner()));
+        match &*field {
+            "." | "?" => why,
+            _ if !error.inner().is_data() => why,
+            field => format!("{}: {why}", excerpt(field)),
+        }
+    })?;
+    json.end().map_err(|error| reason(&error))?;
+    Ok(object)
 }
 
 fn reason(error: &serde_json::Error) -> String {
@@ -279,8 +288,13 @@ mod tests {
             ("[]", "invalid type, expected an object"),
             (
                 r#"{"sizeKinds":"secret"}"#,
-                "invalid type, expected a whole number",
+                "sizeKinds: invalid type, expected a whole number",
             ),
+            (
+                r#"{"inner":{"inner":["secret"]}}"#,
+                "inner.inner: invalid type, expected an object",
+            ),
+            ("{} {}", "no JSON, trailing characters at line 1 column 4"),
         ] {
             assert_eq!(object::<Sample<false>>(json.as_bytes()).unwrap_err(), why);
         }

@@ -90,8 +90,11 @@ impl<O: Operation> FromRequest<Control> for Call<O> {
         })?;
         let request = Request::from_parts(parts, body);
         let bytes = Bytes::from_request(request, &()).await;
-        let bytes = bytes.map_err(|rejection| {
-            ControlError::unreadable(rejection.status(), rejection.body_text())
+        let bytes = bytes.map_err(|rejection| match rejection.status() {
+            status @ StatusCode::PAYLOAD_TOO_LARGE => {
+                ControlError::unreadable(status, "the body is longer than this operation takes")
+            }
+            status => ControlError::unreadable(status, rejection.body_text()),
         })?;
         let body = read_body(&bytes)?;
         let Control {
