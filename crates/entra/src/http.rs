@@ -10,7 +10,7 @@ mod token;
 use axum::{
     body::Body,
     extract::Request,
-    http::{HeaderMap, HeaderValue, header},
+    http::{HeaderMap, HeaderValue, Uri, header},
     response::Response,
 };
 use sealock_http::{Door, Found, Query};
@@ -48,6 +48,17 @@ struct Call<'a> {
     query: Query,
 }
 
+impl<'a> Call<'a> {
+    fn new(issuer: &'a TokenIssuer, door: Door, headers: HeaderMap, uri: &Uri) -> Self {
+        Self {
+            issuer,
+            door,
+            headers,
+            query: Query::of(uri),
+        }
+    }
+}
+
 /// Answers a request to the managed identity endpoint: the Instance Metadata Service's, or App Service's. With a
 /// `header`, it answers only whoever shows that.
 ///
@@ -61,17 +72,11 @@ pub async fn managed_identity(
 ) -> Response {
     let url = format!("{}/msi/token", door.origin());
     let (parts, _) = request.into_parts();
-    let query = Query::of(&parts.uri);
-    let found = IdentityEndpoint::TABLE.find(&parts.method, parts.uri.path(), &query);
+    let call = Call::new(issuer, door, parts.headers, &parts.uri);
+    let found = IdentityEndpoint::TABLE.find(&parts.method, parts.uri.path(), &call.query);
     let shape = match &found {
         Ok(found) if found.endpoint == IdentityEndpoint::AppService => Shape::AppService(&url),
         _ => Shape::OAuth,
-    };
-    let call = Call {
-        issuer,
-        door,
-        headers: parts.headers,
-        query,
     };
     let answer = match found {
         Ok(found) => managed_identity::answer(&call, found, header).await,
@@ -83,14 +88,8 @@ pub async fn managed_identity(
 /// Answers a request to the authority, `/{tenant}/...`.
 pub async fn authority(issuer: &TokenIssuer, door: Door, request: Request) -> Response {
     let (parts, body) = request.into_parts();
-    let query = Query::of(&parts.uri);
-    let found = AuthorityEndpoint::TABLE.find(&parts.method, parts.uri.path(), &query);
-    let call = Call {
-        issuer,
-        door,
-        headers: parts.headers,
-        query,
-    };
+    let call = Call::new(issuer, door, parts.headers, &parts.uri);
+    let found = AuthorityEndpoint::TABLE.find(&parts.method, parts.uri.path(), &call.query);
     let answer = match found {
         Ok(found) => dispatch(&call, found, body).await,
         Err(error) => Err(error),

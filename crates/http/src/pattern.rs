@@ -39,7 +39,7 @@ impl<'a> Captures<'a> {
 }
 
 impl Spelling {
-    /// As the table has them, to the letter.
+    /// The table's spelling, to the letter.
     pub const EXACT: Self = Self {
         is_encoded: false,
         ignores_case: false,

@@ -133,12 +133,12 @@ impl Endpoint {
     }
 }
 
-/// What a request says in its query.
+/// The meaning of a request's query.
 pub(super) trait FromQuery: Sized {
     /// Reads it.
     ///
     /// # Errors
-    /// What is wrong with it.
+    /// The parameter that cannot be read.
     fn from_query(query: &Query) -> Result<Self, Error>;
 }
 

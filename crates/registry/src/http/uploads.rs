@@ -15,7 +15,7 @@ use crate::{Error, RepositoryName, UploadId, access::Action, upload::Turn};
 #[derive(Debug)]
 pub(super) struct Mount {
     digest: Digest,
-    /// That repository; none is any.
+    /// The only repository to mount from. `None` allows any.
     from: Option<RepositoryName>,
 }
 
