@@ -17,7 +17,7 @@ fn an_access_policy_says_that_roles_decide_while_they_do() {
     assert!(!emulator.cli(&grant).contains("note"));
     emulator.cli(&["vault", "update", "--rbac", "true"]);
     let revoke = ["access", "revoke", "--permissions", "list"];
-    for command in [&grant[..], &revoke, &["access", "show"]] {
+    for command in [&grant[..], &revoke, &["access", "list"]] {
         let said = emulator.cli(command);
         assert!(said.contains(note), "{command:?}: {said}");
         assert!(said.contains("registry-identity"), "{command:?}: {said}");
@@ -114,28 +114,29 @@ fn who_meets_a_key_on_its_way_is_told_to_wait() {
 #[test]
 fn a_value_is_refused_with_what_is_wrong_with_it_alone() {
     let emulator = Emulator::start();
-    emulator.cli(&["vault", "network", "--add-ip", "203.0.113.7"]);
+    emulator.cli(&["vault", "network", "update", "--add-ip", "203.0.113.7"]);
     for (command, said) in [
         (
-            &["vault", "network", "--add-ip", "x"][..],
+            &["vault", "network", "update", "--add-ip", "x"][..],
             "'x' is not an IPv4 address or range; expected one such as 203.0.113.7 or 203.0.113.0/24",
         ),
         (
-            &["vault", "network", "--add-ip", "10.1.0.0/16"],
+            &["vault", "network", "update", "--add-ip", "10.1.0.0/16"],
             "'10.1.0.0/16' is private; a vault's firewall takes public addresses only",
         ),
         (
-            &["vault", "network", "--add-ip", "0.0.0.0/0"],
+            &["vault", "network", "update", "--add-ip", "0.0.0.0/0"],
             "'0.0.0.0/0' contains private addresses; a vault's firewall takes public addresses only",
         ),
         (
-            &["vault", "network", "--add-ip", "172.0.0.0/8"],
+            &["vault", "network", "update", "--add-ip", "172.0.0.0/8"],
             "'172.0.0.0/8' contains private addresses; a vault's firewall takes public addresses only",
         ),
         (
             &[
                 "vault",
                 "network",
+                "update",
                 "--add-ip",
                 "203.0.113.9",
                 "--remove-ip",
@@ -144,7 +145,7 @@ fn a_value_is_refused_with_what_is_wrong_with_it_alone() {
             "The rule '203.0.113.9/32' cannot be both added and removed",
         ),
         (
-            &["vault", "network", "--remove-ip", "203.0.113.8"],
+            &["vault", "network", "update", "--remove-ip", "203.0.113.8"],
             "The vault's firewall has no rule '203.0.113.8/32'",
         ),
         (
@@ -257,7 +258,7 @@ fn the_audit_is_a_table_with_a_heading() {
     let heading = lines.next().unwrap();
     assert_eq!(
         heading.split_whitespace().collect::<Vec<_>>(),
-        ["TIME", "OPERATION", "RESULT", "IDENTITY", "KEY"]
+        ["TIME", "OPERATION", "HTTP", "IDENTITY", "KEY"]
     );
     let key = heading.find("KEY").unwrap();
     for line in lines {
@@ -292,7 +293,7 @@ fn an_image_is_inspected_by_the_name_that_docker_prints() {
 fn what_azure_or_another_command_calls_so_is_taken() {
     let emulator = Emulator::start();
     let network = |option: &str, value: &str| {
-        emulator.json(&["vault", "network", option, value])["network"].clone()
+        emulator.json(&["vault", "network", "update", option, value])["network"].clone()
     };
     assert_eq!(network("--bypass", "None")["bypass"], "None");
     assert_eq!(
@@ -314,7 +315,7 @@ fn what_azure_or_another_command_calls_so_is_taken() {
         emulator.json(&["key", "list", "kv1"])["keys"][0]["name"],
         "k1"
     );
-    for command in [["access", "show", "kv1"], ["access", "list", "kv1"]] {
+    for command in [["access", "list", "kv1"], ["access", "list", "kv1"]] {
         assert_eq!(emulator.json(&command)["policies"], serde_json::json!([]));
     }
     let both = ["key", "list", "kv1", "--vault", "kv1"];
@@ -329,7 +330,7 @@ fn all_permissions_are_called_all() {
         emulator.cli(&grant),
         "registry-identity now has all in vault sealock\n"
     );
-    assert!(emulator.cli(&["access", "show"]).ends_with("  all\n"));
+    assert!(emulator.cli(&["access", "list"]).ends_with("  all\n"));
 }
 
 #[test]
@@ -359,14 +360,13 @@ fn a_backup_that_cannot_be_written_is_called_by_its_name() {
 #[test]
 fn who_makes_a_new_version_hears_what_brings_a_registry_back_that_did_not_follow() {
     let emulator = Emulator::start();
-    let needs =
-        "warning: registry sealock still needs its old version, which a new one does not replace; ";
+    let warning = "warning: registry sealock cannot follow its key: ";
     emulator.cli(&["key", "disable"]);
     let key = emulator.json(&["key", "show"]);
     let version = key["versions"][0]["version"].as_str().unwrap();
     let said = emulator.cli(&["key", "rotate"]);
     let next = format!(
-        "{needs}bring that back with: sealock key enable registry-key --vault sealock --version {version}\n"
+        "{warning}KeyDisabled; enable it with: sealock key enable registry-key --vault sealock --version {version}\n"
     );
     assert!(said.ends_with(&next), "{said}");
 
@@ -374,7 +374,8 @@ fn who_makes_a_new_version_hears_what_brings_a_registry_back_that_did_not_follow
     emulator.cli(&["key", "purge"]);
     let said = emulator.cli(&["key", "create", "registry-key"]);
     let next = format!(
-        "{needs}bring that back with: sealock key restore --vault sealock --file BACKUP, with a backup of registry-key\n"
+        "{warning}KeyNotFound; bring the key back with: sealock key restore --vault sealock --file BACKUP, \
+         with a backup of registry-key\n"
     );
     assert!(said.ends_with(&next), "{said}");
 }

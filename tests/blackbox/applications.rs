@@ -343,7 +343,7 @@ fn tokens_and_secrets_end_by_the_emulators_clock() {
     emulator.cli(&["clock", "advance", "-1s"]);
     let last = app.token(&emulator, VAULT);
 
-    let reset = App::of(&emulator.json(&["app", "reset-secret", "deploy"]));
+    let reset = App::of(&emulator.json(&["app", "renew", "deploy"]));
     assert_eq!(
         (&reset.client, &reset.principal),
         (&app.client, &app.principal)
@@ -371,7 +371,7 @@ fn a_deleted_applications_tokens_end_with_it() {
         "The principal that the token is for does not exist any more."
     );
     assert_eq!(number(&app.log_in(&emulator, VAULT)), 700_016);
-    let policies = emulator.json(&["access", "show"])["policies"].clone();
+    let policies = emulator.json(&["access", "list"])["policies"].clone();
     let theirs = policies.as_array().unwrap().iter();
     let theirs = theirs
         .clone()
@@ -391,7 +391,7 @@ fn a_deleted_applications_tokens_end_with_it() {
         "all",
     ]);
     assert!(!emulator.cli(&["role", "list"]).contains(gone));
-    assert!(!emulator.cli(&["access", "show"]).contains(gone));
+    assert!(!emulator.cli(&["access", "list"]).contains(gone));
 
     let again = App::create(&emulator);
     assert!(again.client != app.client && again.principal != app.principal);
@@ -439,7 +439,7 @@ fn a_vault_permits_an_application_by_policy_or_by_role() {
     assert_eq!(keys(&emulator, &token).status, 200);
     assert!(
         emulator
-            .cli(&["access", "show"])
+            .cli(&["access", "list"])
             .contains("deploy (application)")
     );
     emulator.cli(&[
@@ -478,7 +478,14 @@ fn a_vault_permits_an_application_by_policy_or_by_role() {
     let missing = "The application 'deploy' has no role Key Vault Reader assigned at ";
     assert!(again.stderr.contains(missing), "{}", again.stderr);
 
-    emulator.cli(&["vault", "network", "sealock", "--public-access", "disabled"]);
+    emulator.cli(&[
+        "vault",
+        "network",
+        "update",
+        "sealock",
+        "--public-access",
+        "disabled",
+    ]);
     let said = refused(&keys(&emulator, &token), 403);
     assert!(
         said.contains(&format!("\r\nCaller: {caller}\r\nVault: ")),
@@ -611,7 +618,7 @@ fn an_application_logs_in_at_the_registry_with_its_secret_and_by_its_roles() {
         refused(&guest.basic(identity.as_str().unwrap(), "x")),
         secret
     );
-    let reset = emulator.json(&["app", "reset-secret", "deploy"]);
+    let reset = emulator.json(&["app", "renew", "deploy"]);
     assert_eq!(refused(&login), secret, "a new one ends it");
     let login = guest.basic(&app.client, reset["secret"].as_str().unwrap());
     assert_eq!(login.token(&SCOPES).status, 200);
@@ -638,7 +645,7 @@ fn a_client_secret_is_shown_once_and_kept_nowhere() {
         again.stdout.contains("deploy was there already"),
         "{again:?}"
     );
-    let second = secret(&emulator.cli(&["app", "reset-secret", "deploy"]));
+    let second = secret(&emulator.cli(&["app", "renew", "deploy"]));
     assert_ne!(first, second);
     let made = emulator.json(&["app", "show", "deploy"]);
     for (form, status) in [(&first, 401), (&second, 200)].map(|(secret, status)| {
@@ -715,7 +722,7 @@ fn what_is_done_to_applications_is_said_in_a_sentence_and_as_json() {
     let (not_found, _) = not_found.rsplit_once(';').unwrap();
     for command in [
         &["app", "delete", "nobody"][..],
-        &["app", "reset-secret", "nobody"],
+        &["app", "renew", "nobody"],
         &["access", "revoke", "--app", "nobody"],
         &["role", "remove", "--app", "nobody", "--role", "AcrPull"],
     ] {

@@ -11,7 +11,7 @@ fn the_control_api_refuses_in_its_own_shape() {
         ("GET", "nope", &b""[..], 404, "NotFound"),
         ("GET", "", b"", 404, "NotFound"),
         ("PUT", "health", b"", 405, "MethodNotAllowed"),
-        ("DELETE", "registries/sealock", b"", 405, "MethodNotAllowed"),
+        ("POST", "registries/sealock", b"", 405, "MethodNotAllowed"),
         ("GET", "vaults/A", b"", 400, "BadRequest"),
         ("GET", "vaults/%00", b"", 400, "BadRequest"),
         ("GET", "vaults/%FF", b"", 400, "BadRequest"),

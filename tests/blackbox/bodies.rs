@@ -110,6 +110,7 @@ fn a_vault_reads_no_body_before_the_permission_is_judged() {
     emulator.cli(&[
         "vault",
         "network",
+        "update",
         "sealock",
         "--public-access",
         "disabled",

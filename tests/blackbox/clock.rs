@@ -113,7 +113,7 @@ fn what_falls_due_when_the_clock_is_set_is_purged_at_once() {
         emulator.cli(&["key", "delete", key]);
         emulator.restart();
         assert_eq!(emulator.json(&["key", "show", key])["state"], "deleted");
-        emulator.cli(&["clock", "set", time]);
+        emulator.cli(&["clock", "set", time, "--yes"]);
         assert_eq!(emulator.run(&["key", "show", key]).code, 1, "{key}");
         assert_eq!(pending(&emulator), serde_json::json!([]));
     }
@@ -135,7 +135,7 @@ fn what_was_deleted_is_purged_when_its_retention_has_passed() {
             .count()
     };
     let before = sealed();
-    emulator.cli(&["clock", "advance", "1d"]);
+    emulator.cli(&["clock", "advance", "1d", "--yes"]);
     assert_eq!(cause(), "KeyNotFound");
     assert_eq!(
         sealed(),

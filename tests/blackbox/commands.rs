@@ -8,6 +8,7 @@ use std::{
 };
 
 use sealock_tests::{Emulator, run};
+use serde_json::Value;
 
 /// What a command says, on both outputs, with the emulator named on the command line.
 fn said(emulator: &Emulator, command: &[&str]) -> String {
@@ -102,10 +103,18 @@ fn what_is_no_sealock_is_called_that() {
         for command in [&["status"][..], &["status", "--json"], &["key", "disable"]] {
             let output = run(&[command, &["--emulator", &url]].concat(), Path::new("."), &[]);
             assert_eq!((output.code, &*output.stdout), (1, ""), "{command:?}");
-            let expected = format!("error: what answers at {url} is no Sealock\nhint: ");
-            assert!(output.stderr.starts_with(&expected), "{}", output.stderr);
-            let hint = "name it with --emulator http://localhost:PORT\n";
-            assert!(output.stderr.ends_with(hint), "{}", output.stderr);
+            let message = format!("what answers at {url} is no Sealock");
+            let hint = "name it with --emulator http://localhost:PORT";
+            if command.contains(&"--json") {
+                let problem: Value = serde_json::from_str(&output.stderr).unwrap();
+                assert_eq!(problem["detail"], message);
+                let text = problem["hints"][0]["text"].as_str().unwrap();
+                assert!(text.ends_with(hint), "{text}");
+            } else {
+                let expected = format!("error: {message}\nhint: ");
+                assert!(output.stderr.starts_with(&expected), "{}", output.stderr);
+                assert!(output.stderr.trim_end().ends_with(hint), "{}", output.stderr);
+            }
         }
     }
 }

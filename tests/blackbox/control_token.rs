@@ -126,7 +126,7 @@ const COMMANDS: [&[&str]; 24] = [
     &["registry", "update", "--admin-enabled", "true"],
     &["registry", "credential", "show"],
     &["registry", "token", "list"],
-    &["access", "show"],
+    &["access", "list"],
     &["identity", "endpoint"],
     &["app", "create", "deploy"],
     &["role", "list"],

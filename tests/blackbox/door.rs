@@ -72,7 +72,7 @@ fn state(emulator: &Emulator, upload: &str) -> Vec<Value> {
     let lists = ["/v2/_catalog", "/v2/app/tags/list"].map(|path| client.get(path).json());
     let shown = ["key", "vault", "registry", "identity"].map(|noun| emulator.json(&[noun, "list"]));
     let received = client.get(upload).header("range").into();
-    let access = emulator.json(&["access", "show"]);
+    let access = emulator.json(&["access", "list"]);
     lists
         .into_iter()
         .chain(shown)

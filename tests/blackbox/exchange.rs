@@ -332,7 +332,7 @@ fn roles_are_assigned_listed_and_removed() {
         "7f951dda-4ed3-4680-a7ca-43fe172d538d"
     );
     let scope = listed[0]["scope"].as_str().unwrap();
-    assert!(emulator.cli(&["role", "list"]).contains(scope));
+    assert!(emulator.cli(&["role", "list", "--wide"]).contains(scope));
     for (arguments, said) in [
         (
             &["--role", "AcrPull", "--identity", "nobody"][..],

@@ -135,30 +135,31 @@ const KILL_SWITCHES: &[KillSwitch] = &[
         given: &[&[
             "vault",
             "network",
+            "update",
             "--bypass",
             "none",
             "--add-ip",
             "127.0.0.1",
         ]],
-        revoke: &[&["vault", "network", "--default-action", "deny"]],
+        revoke: &[&["vault", "network", "update", "--default-action", "deny"]],
         cause: "ForbiddenByFirewall",
-        restore: &[&["vault", "network", "--default-action", "allow"]],
+        restore: &[&["vault", "network", "update", "--default-action", "allow"]],
         data_plane: None,
     },
     KillSwitch {
         name: "bypass none",
-        given: &[&["vault", "network", "--default-action", "deny"]],
-        revoke: &[&["vault", "network", "--bypass", "none"]],
+        given: &[&["vault", "network", "update", "--default-action", "deny"]],
+        revoke: &[&["vault", "network", "update", "--bypass", "none"]],
         cause: "ForbiddenByFirewall",
-        restore: &[&["vault", "network", "--bypass", "azure-services"]],
+        restore: &[&["vault", "network", "update", "--bypass", "azure-services"]],
         data_plane: None,
     },
     KillSwitch {
         name: "public access off",
-        given: &[&["vault", "network", "--bypass", "none"]],
-        revoke: &[&["vault", "network", "--public-access", "disabled"]],
+        given: &[&["vault", "network", "update", "--bypass", "none"]],
+        revoke: &[&["vault", "network", "update", "--public-access", "disabled"]],
         cause: "ForbiddenByConnection",
-        restore: &[&["vault", "network", "--public-access", "enabled"]],
+        restore: &[&["vault", "network", "update", "--public-access", "enabled"]],
         data_plane: None,
     },
     KillSwitch {
@@ -343,7 +344,7 @@ fn with_a_bypass_for_trusted_services_no_network_rule_revokes() {
         &["--default-action", "allow"],
         &["--add-ip", "203.0.113.0/24", "--default-action", "deny"],
     ] {
-        let shown = emulator.json(&[&["vault", "network"], rules].concat());
+        let shown = emulator.json(&[&["vault", "network", "update"], rules].concat());
         assert_eq!(shown["network"]["bypass"], "AzureServices", "{rules:?}");
         let pulled = client.pull("app", "v1", &image);
         assert_eq!(pulled.status, 200, "{rules:?}");

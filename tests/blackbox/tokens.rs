@@ -99,7 +99,7 @@ fn token(emulator: &Emulator, name: &str, actions: &[&str]) -> Guest {
     let mut command = vec!["registry", "token", "create", name, "--repository"];
     command.extend(actions);
     let made = emulator.json(&command);
-    let password = made["passwords"][0]["value"].as_str().unwrap();
+    let password = made["generated"][0]["value"].as_str().unwrap();
     Guest::of(emulator).basic(name, password)
 }
 
@@ -423,7 +423,7 @@ fn passwords_and_access_tokens_end_by_the_emulators_clock() {
         "2",
     ];
     let made = emulator.json(&renew);
-    let second = made["passwords"][0]["value"].as_str().unwrap();
+    let second = made["value"].as_str().unwrap();
     let short = Guest::of(&emulator).basic("reader", second);
     let bearer = short.bearer(&[]);
     emulator.cli(&["clock", "advance", "74m"]);
@@ -753,7 +753,7 @@ fn each_scope_map_permits_what_azure_says() {
         ),
     ] {
         let made = emulator.json(&["registry", "token", "create", "user1", "--scope-map", map]);
-        let password = made["passwords"][0]["value"].as_str().unwrap();
+        let password = made["generated"][0]["value"].as_str().unwrap();
         let basic = Guest::of(&emulator).basic("user1", password);
         let all = "repository:app:pull,push,delete,metadata_read,metadata_write";
         let bearer = basic.bearer(&[all, "registry:catalog:*"]);

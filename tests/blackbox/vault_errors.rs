@@ -736,9 +736,14 @@ fn the_network_and_the_permission_are_judged_before_what_a_request_says() {
         ask("POST", "/keys/registry-key/release?api-version=7.4"),
         denied
     );
-    vault
-        .emulator
-        .cli(&["vault", "network", "sealock", "--default-action", "deny"]);
+    vault.emulator.cli(&[
+        "vault",
+        "network",
+        "update",
+        "sealock",
+        "--default-action",
+        "deny",
+    ]);
     for (method, path) in requests {
         let firewall = (403, "ForbiddenByFirewall".to_owned());
         assert_eq!(ask(method, path), firewall, "{method} {path}");

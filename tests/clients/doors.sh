@@ -204,7 +204,7 @@ check "crane: list tags with the secret" crane ls "$NAME/docker"
 # --- A token that may only pull -------------------------------------------------------------------------------------
 
 sealock registry token create puller --scope-map _repositories_pull --json >"$STATE/token.json"
-puller=puller:$(jq -r '.passwords[0].value' "$STATE/token.json")
+puller=puller:$(jq -r '.generated[0].value' "$STATE/token.json")
 check "skopeo: _repositories_pull pulls" skopeo inspect --raw --creds "$puller" "docker://$NAME/docker:v1"
 refused "skopeo: _repositories_pull lists no tags" 'unauthorized|authentication required|401' \
     skopeo list-tags --creds "$puller" "docker://$NAME/docker"

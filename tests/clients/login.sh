@@ -15,7 +15,7 @@ admin_password() { sealock registry credential show --json | jq -r '.passwords[0
 create_token() {
     local name=$1
     shift
-    sealock registry token create "$name" --repository hello "$@" --json | jq -re '.passwords[0].value' >"$STATE/$name"
+    sealock registry token create "$name" --repository hello "$@" --json | jq -re '.generated[0].value' >"$STATE/$name"
 }
 
 # login USER PASSWORD

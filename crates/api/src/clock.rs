@@ -1,4 +1,5 @@
 use schemars::JsonSchema;
+use sealock_core::{KeyName, VaultName};
 use serde::{Deserialize, Serialize};
 
 use crate::{Time, word::words};
@@ -15,12 +16,36 @@ pub struct Clock {
     pub ahead_seconds: Option<i64>,
 }
 
+/// A move of the clock, and the things that fell due on the way.
+#[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
+pub struct ClockMove {
+    /// The clock.
+    #[serde(flatten)]
+    pub clock: Clock,
+    /// The vaults and keys that were purged.
+    pub purged: Vec<Purge>,
+    /// The URLs of the key versions that rotation policies made.
+    pub rotated: Vec<String>,
+}
+
+/// A purge of a vault or a key.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct Purge {
+    /// The vault, or the vault of the key.
+    pub vault: VaultName,
+    /// The key. Null if the vault itself is purged.
+    pub key: Option<KeyName>,
+}
+
 /// A time that the clock is to show.
 #[derive(Clone, Copy, Debug, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct ClockTime {
     /// The time.
     pub now: Time,
+    /// True if vaults and keys whose retention ends on the way may be purged.
+    #[serde(default)]
+    pub allow_purge: bool,
 }
 
 /// A step of the clock.
@@ -29,6 +54,9 @@ pub struct ClockTime {
 pub struct ClockStep {
     /// A duration such as `90s`, `1h 30m`, `90d`, `PT1H` or `-1h`.
     pub by: String,
+    /// True if vaults and keys whose retention ends on the way may be purged.
+    #[serde(default)]
+    pub allow_purge: bool,
 }
 
 words! {

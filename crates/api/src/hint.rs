@@ -13,6 +13,8 @@ pub enum Hint {
         /// A sentence without a full stop.
         text: String,
     },
+    /// Ask again, and allow the purge.
+    AllowPurge,
     /// Let the services that Azure trusts past the vault's firewall.
     AllowAzureServices {
         /// The vault.

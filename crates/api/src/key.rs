@@ -1,7 +1,7 @@
 use std::{borrow::Cow, collections::BTreeMap};
 
 use schemars::{JsonSchema, Schema, SchemaGenerator};
-use sealock_core::{KeyName, KeyVersion, RegistryName, VaultName};
+use sealock_core::{KeyName, KeyVersion, VaultName};
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
@@ -72,16 +72,6 @@ pub struct Version {
     pub created: Time,
     /// The time of its last change.
     pub updated: Time,
-}
-
-/// A key with a new version.
-#[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
-pub struct NewVersion {
-    /// The key.
-    #[serde(flatten)]
-    pub key: Key,
-    /// The registries that follow the key and could not move to the version.
-    pub left_behind: Vec<RegistryName>,
 }
 
 /// A key version to be created.

@@ -7,6 +7,7 @@ mod access;
 mod audit;
 mod clock;
 mod content;
+mod effect;
 mod hint;
 mod key;
 mod login;
@@ -16,6 +17,7 @@ mod principal;
 mod problem;
 mod quarantine;
 mod registry;
+mod repository;
 mod status;
 mod time;
 mod trust;
@@ -27,9 +29,9 @@ pub mod openapi;
 pub mod reference;
 
 pub use self::{
-    access::*, audit::*, clock::*, content::*, hint::*, key::*, login::*, operation::*,
-    operations::*, principal::*, problem::*, quarantine::*, registry::*, status::*, time::*,
-    trust::*, vault::*, verification::*, word::UnknownWord,
+    access::*, audit::*, clock::*, content::*, effect::*, hint::*, key::*, login::*, operation::*,
+    operations::*, principal::*, problem::*, quarantine::*, registry::*, repository::*, status::*,
+    time::*, trust::*, vault::*, verification::*, word::UnknownWord,
 };
 
 /// The path below which every operation lies.

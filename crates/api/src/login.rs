@@ -82,6 +82,18 @@ pub struct TokenChange {
     pub scope_map: Option<ScopeMapName>,
     /// True if it may log in.
     pub enabled: Option<bool>,
+    /// The life of the two passwords that a new token gets. It gets none unless said.
+    pub passwords: Option<PasswordLife>,
+}
+
+/// A token that was put, with the passwords that were made for it.
+#[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
+pub struct TokenWithPasswords {
+    /// The token.
+    #[serde(flatten)]
+    pub token: Token,
+    /// The passwords. They are shown this once.
+    pub generated: Vec<NewPassword>,
 }
 
 /// The life of a password to be made.

@@ -7,13 +7,15 @@ use sealock_core::{
 
 use crate::{
     AccessPolicies, AccessPolicy, AdminCredentials, AdminPasswordName, Application,
-    ApplicationWithSecret, Applications, AuditQuery, Clock, ClockStep, ClockTime, Garbage, Health,
-    Hosts, Identities, Identity, IdentityHeader, ImageName, Inspection, JSON_LINES, Key, KeyBackup,
-    KeyChange, KeyRotation, Keys, LoginChange, LoginSettings, NewKey, NewPassword, NewRegistry,
-    NewVault, NewVersion, PEM, PasswordLife, Permissions, PrincipalReference, Quarantine,
-    Registries, Registry, RoleAssignment, RoleAssignments, RoleAtScope, RotationPolicy, ScopeMap,
-    ScopeMapChange, ScopeMaps, Status, Token, TokenChange, TokenPasswordName, Tokens, TrustFiles,
-    Usage, Vault, VaultChange, Vaults, Verification, operation::operations,
+    ApplicationWithSecret, Applications, AuditQuery, Changed, Clock, ClockMove, ClockStep,
+    ClockTime, DeletedRepository, Empty, Garbage, Health, Hosts, Identities, Identity,
+    IdentityHeader, ImageName, Inspection, JSON_LINES, Key, KeyBackup, KeyChange, KeyRotation,
+    Keys, LoginChange, LoginSettings, NewKey, NewPassword, NewRegistry, NewVault, PEM,
+    PasswordLife, Permissions, PrincipalReference, Quarantine, Registries, Registry, Repositories,
+    RepositoryDetails, RepositoryReference, RoleAssignment, RoleAssignments, RoleAtScope,
+    RotationPolicy, ScopeMap, ScopeMapChange, ScopeMaps, Status, Token, TokenChange,
+    TokenPasswordName, TokenWithPasswords, Tokens, TrustFiles, Usage, Vault, VaultChange, Vaults,
+    Verification, operation::operations,
 };
 
 operations! {
@@ -55,10 +57,10 @@ operations! {
 
     /// Shows the clock.
     GET "/clock" ShowClock {} => 200 Clock;
-    /// Sets the clock.
-    PUT "/clock" SetClock {}, body ClockTime => 200 Clock;
-    /// Moves the clock by a duration.
-    POST "/clock/advance" AdvanceClock {}, body ClockStep => 200 Clock;
+    /// Sets the clock. Refused if vaults or keys would be purged on the way, unless the body allows it.
+    PUT "/clock" SetClock {}, body ClockTime => 200 Changed<ClockMove>;
+    /// Moves the clock by a duration. Refused if vaults or keys would be purged on the way, unless the body allows it.
+    POST "/clock/advance" AdvanceClock {}, body ClockStep => 200 Changed<ClockMove>;
     /// Freezes the clock.
     POST "/clock/freeze" FreezeClock {} => 200 Clock;
     /// Lets the clock run.
@@ -75,23 +77,23 @@ operations! {
     /// Creates a vault.
     PUT "/vaults/{vault}" CreateVault { vault: VaultName }, body NewVault => 201 Vault;
     /// Changes a vault.
-    PATCH "/vaults/{vault}" UpdateVault { vault: VaultName }, body VaultChange => 200 Vault;
+    PATCH "/vaults/{vault}" UpdateVault { vault: VaultName }, body VaultChange => 200 Changed<Vault>;
     /// Deletes a vault. It can be recovered until it is purged.
-    DELETE "/vaults/{vault}" DeleteVault { vault: VaultName } => 200 Vault;
+    DELETE "/vaults/{vault}" DeleteVault { vault: VaultName } => 200 Changed<Vault>;
     /// Recovers a deleted vault.
-    POST "/deleted-vaults/{vault}/recover" RecoverVault { vault: VaultName } => 200 Vault;
+    POST "/deleted-vaults/{vault}/recover" RecoverVault { vault: VaultName } => 200 Changed<Vault>;
     /// Purges a deleted vault, for good.
-    DELETE "/deleted-vaults/{vault}" PurgeVault { vault: VaultName } => 204 ();
+    DELETE "/deleted-vaults/{vault}" PurgeVault { vault: VaultName } => 200 Changed<Empty>;
     /// Lists the access policies of a vault.
     GET "/vaults/{vault}/access" ListAccess { vault: VaultName } => 200 AccessPolicies;
     /// Grants permissions, and shows those that the principal has then.
     POST "/vaults/{vault}/access/{principal}/grant"
         GrantAccess { vault: VaultName, principal: PrincipalReference }, body Permissions
-        => 200 AccessPolicy;
+        => 200 Changed<AccessPolicy>;
     /// Revokes permissions, and shows those that the principal has then.
     POST "/vaults/{vault}/access/{principal}/revoke"
         RevokeAccess { vault: VaultName, principal: PrincipalReference }, body Permissions
-        => 200 AccessPolicy;
+        => 200 Changed<AccessPolicy>;
 }
 
 operations! {
@@ -103,19 +105,19 @@ operations! {
     GET "/vaults/{vault}/keys/{key}" ShowKey { vault: VaultName, key: KeyName } => 200 Key;
     /// Creates a key, or a new version of it if it exists. Registries that follow the key move to the version first.
     POST "/vaults/{vault}/keys/{key}" CreateKey { vault: VaultName, key: KeyName }, body NewKey
-        => 200 NewVersion;
+        => 200 Changed<Key>;
     /// Changes the current version of a key.
     PATCH "/vaults/{vault}/keys/{key}" UpdateKey { vault: VaultName, key: KeyName }, body KeyChange
-        => 200 Key;
+        => 200 Changed<Key>;
     /// Changes a version of a key.
     PATCH "/vaults/{vault}/keys/{key}/{version}"
         UpdateKeyVersion { vault: VaultName, key: KeyName, version: KeyVersion }, body KeyChange
-        => 200 Key;
+        => 200 Changed<Key>;
     /// Deletes a key. It can be recovered until it is purged.
-    DELETE "/vaults/{vault}/keys/{key}" DeleteKey { vault: VaultName, key: KeyName } => 200 Key;
+    DELETE "/vaults/{vault}/keys/{key}" DeleteKey { vault: VaultName, key: KeyName } => 200 Changed<Key>;
     /// Makes a new version of a key. Registries that follow the key move to it first.
     POST "/vaults/{vault}/keys/{key}/rotate" RotateKey { vault: VaultName, key: KeyName }
-        => 200 NewVersion;
+        => 200 Changed<Key>;
     /// Shows the rotation policy of a key.
     GET "/vaults/{vault}/keys/{key}/rotation-policy"
         ShowRotationPolicy { vault: VaultName, key: KeyName } => 200 RotationPolicy;
@@ -128,13 +130,13 @@ operations! {
         => 200 KeyBackup;
     /// Restores a key from a backup of up to 16 MiB.
     POST "/vaults/{vault}/restore" RestoreKey { vault: VaultName }, body KeyBackup
-        => 200 NewVersion;
+        => 200 Changed<Key>;
     /// Recovers a deleted key.
     POST "/vaults/{vault}/deleted-keys/{key}/recover"
-        RecoverKey { vault: VaultName, key: KeyName } => 200 Key;
+        RecoverKey { vault: VaultName, key: KeyName } => 200 Changed<Key>;
     /// Purges a deleted key, for good unless there is a backup.
     DELETE "/vaults/{vault}/deleted-keys/{key}" PurgeKey { vault: VaultName, key: KeyName }
-        => 204 ();
+        => 200 Changed<Empty>;
 }
 
 operations! {
@@ -142,10 +144,12 @@ operations! {
 
     /// Lists the managed identities.
     GET "/identities" ListIdentities {} => 200 Identities;
+    /// Shows a managed identity.
+    GET "/identities/{identity}" ShowIdentity { identity: IdentityName } => 200 Identity;
     /// Creates a managed identity, or shows the one that exists.
     PUT "/identities/{identity}" CreateIdentity { identity: IdentityName } => 201 | 200 Identity;
     /// Deletes a managed identity.
-    DELETE "/identities/{identity}" DeleteIdentity { identity: IdentityName } => 204 ();
+    DELETE "/identities/{identity}" DeleteIdentity { identity: IdentityName } => 200 Changed<Empty>;
     /// Shows the secret of App Service's form of the managed identity endpoint.
     GET "/identity-header" ShowIdentityHeader {} => 200 IdentityHeader;
     /// Lists the applications.
@@ -166,10 +170,10 @@ operations! {
     GET "/role-assignments" ListRoleAssignments {} => 200 RoleAssignments;
     /// Assigns a role, or shows the assignment that exists.
     POST "/role-assignments/{principal}/assign"
-        AssignRole { principal: PrincipalReference }, body RoleAtScope => 201 | 200 RoleAssignment;
+        AssignRole { principal: PrincipalReference }, body RoleAtScope => 201 | 200 Changed<RoleAssignment>;
     /// Removes a role assignment.
     POST "/role-assignments/{principal}/remove"
-        RemoveRole { principal: PrincipalReference }, body RoleAtScope => 204 ();
+        RemoveRole { principal: PrincipalReference }, body RoleAtScope => 200 Changed<Empty>;
 }
 
 operations! {
@@ -182,9 +186,22 @@ operations! {
     /// Creates a registry, or shows the one that exists.
     PUT "/registries/{registry}" CreateRegistry { registry: RegistryName }, body NewRegistry
         => 201 | 200 Registry;
+    /// Deletes a registry with all that it holds, for good.
+    DELETE "/registries/{registry}" DeleteRegistry { registry: RegistryName } => 204 ();
     /// Wraps a registry's DEK under the current version of its key, or under another key or as another identity.
     POST "/registries/{registry}/rotate-key"
         RotateRegistryKey { registry: RegistryName }, body KeyRotation => 200 Registry;
+    /// Lists the repositories. Refused while the registry is revoked.
+    GET "/registries/{registry}/repositories" ListRepositories { registry: RegistryName }
+        => 200 Repositories;
+    /// Shows a repository with its manifests. Refused while the registry is revoked.
+    GET "/registries/{registry}/repositories/{repository}"
+        ShowRepository { registry: RegistryName, repository: RepositoryReference }
+        => 200 RepositoryDetails;
+    /// Deletes a repository with its manifests, tags and blobs.
+    DELETE "/registries/{registry}/repositories/{repository}"
+        DeleteRepository { registry: RegistryName, repository: RepositoryReference }
+        => 200 DeletedRepository;
     /// Shows the amount of content in a registry.
     GET "/registries/{registry}/usage" ShowUsage { registry: RegistryName } => 200 Usage;
     /// Lists the blobs that no manifest refers to.
@@ -215,9 +232,10 @@ operations! {
     /// Shows a token.
     GET "/registries/{registry}/tokens/{token}"
         ShowToken { registry: RegistryName, token: TokenName } => 200 Token;
-    /// Creates or changes a token.
+    /// Creates or changes a token. A new one is shown with its passwords, if it is to have some.
     PUT "/registries/{registry}/tokens/{token}"
-        PutToken { registry: RegistryName, token: TokenName }, body TokenChange => 201 | 200 Token;
+        PutToken { registry: RegistryName, token: TokenName }, body TokenChange
+        => 201 | 200 TokenWithPasswords;
     /// Deletes a token.
     DELETE "/registries/{registry}/tokens/{token}"
         DeleteToken { registry: RegistryName, token: TokenName } => 204 ();

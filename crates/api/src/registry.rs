@@ -51,7 +51,20 @@ pub enum Encryption {
         key_rotation_enabled: bool,
         /// The time of the last rotation.
         last_key_rotation: Option<Time>,
+        /// The reason for which a registry that follows its key cannot move to the current version. Null if it can.
+        behind: Option<Box<Behind>>,
     },
+}
+
+/// The reason for which a registry cannot follow its key.
+#[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
+pub struct Behind {
+    /// The cause.
+    pub cause: Cause,
+    /// The time since which the registry cannot follow.
+    pub since: Time,
+    /// The operation that lets it follow. Null if there is none.
+    pub remedy: Option<Hint>,
 }
 
 /// The identity that uses a registry's key.
@@ -68,7 +81,11 @@ pub struct EncryptionIdentity {
 #[serde(tag = "state", rename_all = "lowercase")]
 pub enum Gate {
     /// The content is served.
-    Available,
+    Available {
+        /// The end of that, if the vault refuses the key already: the registry still uses a cached DEK. Null if no end is
+        /// in sight.
+        ends: Option<End>,
+    },
     /// The content is refused.
     Revoked {
         /// The cause.
@@ -87,6 +104,17 @@ pub enum Gate {
         /// The reason.
         message: String,
     },
+}
+
+/// The end of the time for which a cached DEK is used.
+#[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
+pub struct End {
+    /// The time from which on the content is refused.
+    pub at: Time,
+    /// The cause.
+    pub cause: Cause,
+    /// The operation that prevents it. Null if there is none.
+    pub restore: Option<Hint>,
 }
 
 /// A registry to be created.

@@ -11,10 +11,10 @@ use sealock_envelope::{Dek, ServiceKey};
 use sealock_store::{Batch, LockGuard, Store};
 
 use crate::{
-    Custody, Encryption, Error, Identity, KeyFacts, KeyVault, NotDone, Propagation, Refusal,
-    Revocation, Settings, Sku,
+    Behind, Cause, Custody, Encryption, End, Error, Identity, KeyFacts, KeyVault, NotDone,
+    Propagation, Refusal, Revocation, Settings, Sku,
     custody::{CUSTODIES, CustodyRecord, WrappedDek},
-    gate::Gate,
+    gate::{self, Gate},
     rules,
 };
 
@@ -46,13 +46,18 @@ pub struct CustodyStatus {
     pub identity: ClientId,
     /// When the DEK was last wrapped anew.
     pub rotated: Option<Timestamp>,
+    /// The reason for which the registry cannot follow its key, if it cannot.
+    pub behind: Option<Behind>,
 }
 
 /// A registry's access to its key at this moment.
 #[derive(Debug)]
 pub enum Standing {
     /// The registry may use its key.
-    Available,
+    Available {
+        /// The end of that, if it is in sight.
+        ends: Option<End>,
+    },
     /// The vault refuses the key.
     Revoked(Revocation),
     /// The stored state could not be read, so the vault did not decide.
@@ -151,12 +156,12 @@ impl Custodian {
         }
         let (key, identity) = rules::key_and_identity_together(name, encryption)?;
         let identity = rules::user_assigned_identity_at_creation(name, identity)?;
-        let facts = self.context.usable_key(&key, identity).await?;
+        let context = &self.context;
+        let facts = context.usable_key(&key, identity).await?;
         let dek = Dek::random();
-        let wrapped = self
-            .context
-            .wrap_and_prove(&facts.kid, identity, &dek)
-            .await?;
+        let wrapped = context.wrap_and_prove(&facts.kid, identity, &dek).await;
+        let wrapped =
+            wrapped.map_err(|error| context.not_done(error, &facts.kid.identifier(), identity))?;
         let service_key = &self.context.service_key;
         let record = CustodyRecord::new(registry, service_key, key, identity, facts.kid, &wrapped);
         Ok(batch.put(&CUSTODIES, &[&registry.to_string()], &record))
@@ -194,6 +199,28 @@ impl Custodian {
         identity: Option<ClientId>,
     ) -> Result<(), Error> {
         self.gate(registry).rotate(name, key, identity).await
+    }
+
+    /// Adds to the `batch` that deletes a registry that its custody goes: its DEK is lost then.
+    pub fn release(&self, registry: RegistryId, batch: Batch) -> Batch {
+        gate::release(&registry.to_string(), batch)
+    }
+
+    /// Removes the second copy of a deleted registry's custody, and its gate.
+    ///
+    /// # Errors
+    /// If the store fails.
+    pub async fn forget(&self, registry: RegistryId) -> Result<(), Error> {
+        let store = self.context.store.clone();
+        let removed =
+            tokio::task::spawn_blocking(move || store.custodies.remove(registry.as_uuid()));
+        removed.await.map_err(|_| Error::Damaged {
+            registry,
+            why: "its second copy could not be removed",
+        })??;
+        let mut gates = self.gates.lock().unwrap_or_else(PoisonError::into_inner);
+        gates.remove(&registry);
+        Ok(())
     }
 
     /// Moves every registry that follows a key to its version `current`, before it returns. Those that cannot move now
@@ -241,7 +268,11 @@ impl Custodian {
     pub async fn status(&self, registry: RegistryId) -> Result<(CustodyStatus, Standing), Error> {
         let gate = self.gate(registry);
         let standing = match gate.unlocked().await {
-            Ok(_) => Standing::Available,
+            Ok(_) => match gate.end().await {
+                Ok(ends) => Standing::Available { ends },
+                Err(Error::Store(error)) if error.fault().is_some() => Standing::Unknown(error),
+                Err(error) => return Err(error),
+            },
             Err(Error::Revoked(revocation)) => Standing::Revoked(revocation),
             Err(Error::Store(error)) if error.fault().is_some() => Standing::Unknown(error),
             Err(error) => return Err(error),
@@ -252,6 +283,7 @@ impl Custodian {
             kid: record.kid.clone(),
             identity: record.identity,
             rotated: record.rotated,
+            behind: gate.behind(),
         };
         Ok((status, standing))
     }
@@ -309,27 +341,23 @@ impl Context {
         kid: &Kid,
         identity: ClientId,
         dek: &Dek,
-    ) -> Result<WrappedDek, Error> {
-        let refused = |error| self.not_done(error, &kid.identifier(), identity);
-        let value = self
-            .vault
-            .wrap_key(identity, kid, dek.expose())
-            .await
-            .map_err(refused)?;
-        let unwrapped = self
-            .vault
-            .unwrap_key(identity, kid, &value)
-            .await
-            .map_err(refused)?;
+    ) -> Result<WrappedDek, NotDone> {
+        let value = self.vault.wrap_key(identity, kid, dek.expose()).await?;
+        let unwrapped = self.vault.unwrap_key(identity, kid, &value).await?;
         let wrapped = WrappedDek::new(dek, &value);
         match wrapped.admit(&unwrapped) {
             Some(_) => Ok(wrapped),
-            None => Err(self.inaccessible(&kid.identifier(), identity).into()),
+            None => Err(Cause::VaultUnavailable.into()),
         }
     }
 
     /// Turns a vault's failure into the error of the request that needs the key.
-    fn not_done(&self, error: NotDone, key: &KeyIdentifier, identity: ClientId) -> Error {
+    pub(crate) fn not_done(
+        &self,
+        error: NotDone,
+        key: &KeyIdentifier,
+        identity: ClientId,
+    ) -> Error {
         match error {
             NotDone::Refused(_) => self.inaccessible(key, identity).into(),
             NotDone::Store(error) => error.into(),

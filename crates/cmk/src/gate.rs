@@ -19,6 +19,13 @@ const CUSTODY: Lock = Lock::new("custody");
 
 const REVOCATIONS: Table<RevocationRecord> = Table::content("revocations");
 
+/// Since when, and why, registries cannot follow their keys.
+const OBSTACLES: Table<RevocationRecord> = Table::content("obstacles");
+
+/// When the key of each registry was last rotated on request. A control table, since that can bring back a registry that
+/// another node has found revoked.
+const ROTATIONS: Table<Timestamp> = Table::control("rotations");
+
 /// Why and since when a registry may not use its key.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("{}", .cause.message())]
@@ -29,6 +36,32 @@ pub struct Revocation {
     pub key: Kid,
     /// When the registry first met this refusal.
     pub since: Timestamp,
+}
+
+/// The reason for which a registry that follows its key cannot move to the current version.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Behind {
+    /// Why.
+    pub cause: Cause,
+    /// The current version, if the registry may know it.
+    pub current: Option<Kid>,
+    /// When the registry first could not.
+    pub since: Timestamp,
+}
+
+/// The end of the time for which a registry goes on with a DEK that the vault would not unwrap any more.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct End {
+    /// When the vault is asked again.
+    pub at: Timestamp,
+    /// Why it will refuse.
+    pub cause: Cause,
+}
+
+/// The obstacle between a registry and the current version of its key.
+struct Obstacle {
+    cause: Cause,
+    current: Option<Kid>,
 }
 
 #[derive(Clone, Debug, Serialize, Deserialize)]
@@ -51,6 +84,7 @@ struct Verdict {
     epoch: Epoch,
     reached: Timestamp,
     outcome: Outcome,
+    behind: Option<Behind>,
 }
 
 type Outcome = Result<Arc<Unlocked>, Revocation>;
@@ -96,11 +130,42 @@ impl Gate {
         }
         // Before anything is read that a control commit could change.
         let epoch = self.context.store.epoch().await?;
-        let outcome = self.evaluate().await?;
+        let (outcome, behind) = self.evaluate().await?;
         if !is_fault(&outcome) {
-            self.decide(epoch, outcome.clone());
+            self.decide(epoch, outcome.clone(), behind);
         }
         Ok(outcome?)
+    }
+
+    /// Returns the reason for which the registry could not follow its key when the vault was last asked.
+    pub(crate) fn behind(&self) -> Option<Behind> {
+        let verdict = self.verdict.read().unwrap_or_else(PoisonError::into_inner);
+        verdict.as_ref().and_then(|verdict| verdict.behind.clone())
+    }
+
+    /// Returns the end of the time for which the DEK is used, if the vault refuses the key by now.
+    pub(crate) async fn end(&self) -> Result<Option<End>, Error> {
+        let reached = {
+            let verdict = self.verdict.read().unwrap_or_else(PoisonError::into_inner);
+            verdict.as_ref().map(|verdict| verdict.reached)
+        };
+        let (Propagation::Azure, Some(reached)) = (self.context.propagation, reached) else {
+            return Ok(None);
+        };
+        let record = self.record().await?;
+        let judged = self
+            .context
+            .vault
+            .judge_unwrap(record.identity, &record.kid);
+        match judged.await {
+            Ok(()) | Err(NotDone::Refused(Cause::VaultUnavailable)) => Ok(None),
+            Err(NotDone::Refused(cause)) => {
+                let at = reached.saturating_add(AZURE_CACHE);
+                let at = at.unwrap_or(Timestamp::MAX);
+                Ok(Some(End { at, cause }))
+            }
+            Err(NotDone::Store(error)) => Err(error.into()),
+        }
     }
 
     /// Moves the registry to `key` and `identity`, by default those that it has.
@@ -116,14 +181,19 @@ impl Gate {
         let key = key.unwrap_or_else(|| record.key.clone());
         let dek = self.unwrap_to_rotate(registry, &record, identity).await?;
         let identity = identity.unwrap_or(record.identity);
-        let facts = self.context.usable_key(&key, identity).await?;
-        let wrapped = self
-            .context
-            .wrap_and_prove(&facts.kid, identity, &dek)
+        let context = &self.context;
+        let facts = context.usable_key(&key, identity).await?;
+        let wrapped = context.wrap_and_prove(&facts.kid, identity, &dek).await;
+        let wrapped =
+            wrapped.map_err(|error| context.not_done(error, &facts.kid.identifier(), identity))?;
+        let requested = Batch::new().put(
+            &ROTATIONS,
+            &[&self.registry.to_string()],
+            &context.clock.now(),
+        );
+        self.replace(&record, key, identity, facts.kid, &wrapped, requested)
             .await?;
-        self.replace(&record, key, identity, facts.kid, &wrapped)
-            .await?;
-        self.decide(epoch, Ok(Unlocked::new(dek)));
+        self.decide(epoch, Ok(Unlocked::new(dek)), None);
         Ok(())
     }
 
@@ -175,36 +245,61 @@ impl Gate {
         }
     }
 
-    fn decide(&self, epoch: Epoch, outcome: Outcome) {
+    fn decide(&self, epoch: Epoch, outcome: Outcome, behind: Option<Behind>) {
         let verdict = Some(Verdict {
             epoch,
             reached: self.context.clock.now(),
             outcome,
+            behind,
         });
         *self.verdict.write().unwrap_or_else(PoisonError::into_inner) = verdict;
     }
 
-    async fn evaluate(&self) -> Result<Outcome, Error> {
+    async fn evaluate(&self) -> Result<(Outcome, Option<Behind>), Error> {
         let record = self.record().await?;
         match self.unwrap(&record, record.identity).await? {
             Ok(dek) => {
                 if let Err(error) = self.note_restored().await {
                     self.pass_over(error, "that the registry is available again")?;
                 }
-                if record.key.version.is_none()
-                    && let Err(error) = self.follow_current_version(&record, &dek).await
-                {
-                    // The old version still unwraps; the next change in the vault is another try.
-                    tracing::warn!(registry = %self.registry, %error, "the registry could not follow its key");
-                }
-                Ok(Ok(Unlocked::new(dek)))
+                let behind = self.follow(&record, &dek).await?;
+                Ok((Ok(Unlocked::new(dek)), behind))
             }
-            Err(Cause::VaultUnavailable) => Ok(Err(Revocation {
-                cause: Cause::VaultUnavailable,
-                key: record.kid.clone(),
-                since: self.context.clock.now(),
-            })),
-            Err(cause) => Ok(Err(self.note_revoked(cause, record.kid.clone()).await?)),
+            Err(Cause::VaultUnavailable) => {
+                let revocation = Revocation {
+                    cause: Cause::VaultUnavailable,
+                    key: record.kid.clone(),
+                    since: self.context.clock.now(),
+                };
+                Ok((Err(revocation), None))
+            }
+            Err(cause) => {
+                let revocation = self.note_revoked(cause, record.kid.clone()).await?;
+                Ok((Err(revocation), None))
+            }
+        }
+    }
+
+    /// Moves a registry with an unversioned key to the key's current version, or notes the reason for which it cannot.
+    /// The old version still unwraps then; the next change in the vault is another try.
+    async fn follow(
+        &self,
+        record: &Record<CustodyRecord>,
+        dek: &Dek,
+    ) -> Result<Option<Behind>, Error> {
+        if record.key.version.is_some() {
+            return Ok(None);
+        }
+        match self.follow_current_version(record, dek).await {
+            Ok(None) => {
+                self.note_no_obstacle().await?;
+                Ok(None)
+            }
+            Ok(Some(obstacle)) => self.note_obstacle(obstacle).await.map(Some),
+            Err(error) => {
+                tracing::warn!(registry = %self.registry, %error, "the registry could not follow its key");
+                Ok(None)
+            }
         }
     }
 
@@ -237,36 +332,71 @@ impl Gate {
         }
     }
 
-    /// A registry with an unversioned key moves to the key's current version, if that may be used.
+    /// Moves a registry to its key's current version, if that may be used.
     async fn follow_current_version(
         &self,
         record: &Record<CustodyRecord>,
         dek: &Dek,
-    ) -> Result<(), Error> {
-        let vault = &self.context.vault;
-        let current = match vault.get_key(record.identity, &record.key).await {
-            Ok(KeyFacts { kid, .. }) if kid == record.kid => return Ok(()),
-            Ok(facts) if facts.enabled => facts,
-            Ok(_) => return Ok(()),
-            Err(_) => {
-                return Err(self
-                    .context
-                    .inaccessible(&record.key, record.identity)
-                    .into());
+    ) -> Result<Option<Obstacle>, Error> {
+        let (vault, identity) = (&self.context.vault, record.identity);
+        let obstacle = |cause, current| Ok(Some(Obstacle { cause, current }));
+        let kid = match vault.get_key(identity, &record.key).await {
+            Ok(KeyFacts { kid, .. }) if kid == record.kid => return Ok(None),
+            Ok(KeyFacts { kid, enabled, .. }) if enabled => kid,
+            Ok(KeyFacts { kid, .. }) => return obstacle(Cause::KeyDisabled, Some(kid)),
+            Err(NotDone::Refused(cause)) => return obstacle(cause, None),
+            Err(NotDone::Store(error)) => return Err(error.into()),
+        };
+        match self.context.wrap_and_prove(&kid, identity, dek).await {
+            Ok(wrapped) => {
+                let key = record.key.clone();
+                self.replace(record, key, identity, kid, &wrapped, Batch::new())
+                    .await?;
+                Ok(None)
+            }
+            Err(NotDone::Refused(cause)) => obstacle(cause, Some(kid)),
+            Err(NotDone::Store(error)) => Err(error.into()),
+        }
+    }
+
+    /// Remembers since when the registry cannot follow its key, across restarts too.
+    async fn note_obstacle(&self, obstacle: Obstacle) -> Result<Behind, Error> {
+        let Obstacle { cause, current } = obstacle;
+        let id = self.registry.to_string();
+        let store = &self.context.store;
+        let known = store.get(&OBSTACLES, &[&id]).await?;
+        let since = match known.filter(|known| known.cause == cause) {
+            Some(known) => known.since,
+            None => {
+                let since = self.context.clock.now();
+                let batch =
+                    Batch::new().put(&OBSTACLES, &[&id], &RevocationRecord { cause, since });
+                if let Err(error) = store.commit(batch).await {
+                    self.pass_over(
+                        error.into(),
+                        "since when the registry cannot follow its key",
+                    )?;
+                }
+                tracing::warn!(registry = %self.registry, %cause, "the registry cannot follow its key");
+                since
             }
         };
-        let wrapped = self
-            .context
-            .wrap_and_prove(&current.kid, record.identity, dek)
-            .await?;
-        self.replace(
-            record,
-            record.key.clone(),
-            record.identity,
-            current.kid,
-            &wrapped,
-        )
-        .await
+        Ok(Behind {
+            cause,
+            current,
+            since,
+        })
+    }
+
+    async fn note_no_obstacle(&self) -> Result<(), Error> {
+        let id = self.registry.to_string();
+        let store = &self.context.store;
+        if store.get(&OBSTACLES, &[&id]).await?.is_some()
+            && let Err(error) = store.commit(Batch::new().delete(&OBSTACLES, &[&id])).await
+        {
+            self.pass_over(error.into(), "that the registry can follow its key again")?;
+        }
+        Ok(())
     }
 
     async fn replace(
@@ -276,6 +406,7 @@ impl Gate {
         identity: ClientId,
         kid: Kid,
         wrapped: &WrappedDek,
+        batch: Batch,
     ) -> Result<(), Error> {
         let id = self.registry.to_string();
         let service_key = &self.context.service_key;
@@ -283,10 +414,10 @@ impl Gate {
         new.rotated = Some(self.context.clock.now());
         // Whatever becomes of this future: the verdict was reached on the custody that goes now.
         *self.verdict.write().unwrap_or_else(PoisonError::into_inner) = None;
-        let batch = Batch::new()
+        let batch = batch
             .expect(&CUSTODIES, &[&id], old)
-            .put(&CUSTODIES, &[&id], &new)
-            .delete(&REVOCATIONS, &[&id]);
+            .put(&CUSTODIES, &[&id], &new);
+        let batch = without_notes(&id, batch);
         match self.context.store.commit(batch).await? {
             Commit::Done => {
                 tracing::info!(registry = %self.registry, kid = %new.kid, "the registry's key was rotated");
@@ -359,6 +490,17 @@ impl Gate {
             why: "it is missing",
         })
     }
+}
+
+/// Adds to `batch` that a registry is deleted.
+pub(crate) fn release(id: &str, batch: Batch) -> Batch {
+    let batch = batch.delete(&CUSTODIES, &[id]).delete(&ROTATIONS, &[id]);
+    without_notes(id, batch)
+}
+
+/// Adds to `batch` that nothing is known any more of a registry's revocation and obstacles.
+fn without_notes(id: &str, batch: Batch) -> Batch {
+    batch.delete(&REVOCATIONS, &[id]).delete(&OBSTACLES, &[id])
 }
 
 /// A vault that could not answer has decided nothing, so it is asked again.

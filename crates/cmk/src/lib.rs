@@ -23,7 +23,7 @@ mod verify;
 pub use custodian::{Custodian, CustodyStatus, Standing};
 pub use custody::{Custody, Lease};
 pub use error::Error;
-pub use gate::Revocation;
+pub use gate::{Behind, End, Revocation};
 pub use opened::Opened;
 pub use rules::{Encryption, Identity, Refusal, Sku};
 pub use settings::{Propagation, Settings};

@@ -108,4 +108,7 @@ pub trait KeyVault: Send + Sync + 'static {
         kid: &Kid,
         wrapped: &[u8],
     ) -> Result<Zeroizing<Vec<u8>>, NotDone>;
+
+    /// Judges whether `identity` could unwrap with `kid`. This one call is not audited, since no key is used.
+    async fn judge_unwrap(&self, identity: ClientId, kid: &Kid) -> Result<(), NotDone>;
 }

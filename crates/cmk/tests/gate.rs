@@ -63,6 +63,13 @@ fn version(n: u8) -> String {
 
 #[async_trait]
 impl KeyVault for FakeVault {
+    async fn judge_unwrap(&self, _: ClientId, _: &Kid) -> Result<(), NotDone> {
+        match self.state.lock().unwrap().refuses_unwrap {
+            Some(cause) => Err(cause.into()),
+            None => Ok(()),
+        }
+    }
+
     async fn get_key(&self, _: ClientId, key: &KeyIdentifier) -> Result<KeyFacts, NotDone> {
         let state = self.state.lock().unwrap();
         let version = key

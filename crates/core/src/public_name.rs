@@ -49,6 +49,11 @@ impl PublicName {
         .map_err(|_| invalid())
     }
 
+    /// The port alone.
+    pub fn port(&self) -> u16 {
+        self.port
+    }
+
     /// The host alone.
     pub fn host(&self) -> &str {
         &self.host

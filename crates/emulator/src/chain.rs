@@ -3,7 +3,8 @@ use sealock_cmk::{Cause, Custodian, KeyFacts, NotDone};
 use sealock_core::{ClientId, KeyIdentifier, Kid};
 use sealock_entra::Directory;
 use sealock_vault::{
-    EncryptionAlgorithm, Error, KeyFollowers, KeyUse, KeyVault, Outcome, Requester, Unreachable,
+    EncryptionAlgorithm, Error, KeyFollowers, KeyOperation, KeyUse, KeyVault, Outcome, Requester,
+    Unreachable,
 };
 use zeroize::Zeroizing;
 
@@ -104,6 +105,15 @@ impl sealock_cmk::KeyVault for Chain {
             value: wrapped.to_vec(),
         };
         self.use_key(identity, kid, usage).await
+    }
+
+    async fn judge_unwrap(&self, identity: ClientId, kid: &Kid) -> Result<(), NotDone> {
+        let registry = self.registry(identity).await?;
+        let key = kid.identifier();
+        let judged = self
+            .vault
+            .judge_use(&registry, &key, KeyOperation::UnwrapKey);
+        judged.await.map_err(not_done)
     }
 }
 

@@ -8,6 +8,7 @@ mod audit;
 mod audit_query;
 mod call;
 mod clock;
+mod effect;
 mod error;
 mod garbage;
 mod guard;
@@ -20,6 +21,7 @@ mod logins;
 mod principals;
 mod quarantine;
 mod registries;
+mod repositories;
 mod role_assignments;
 mod rotation_policy;
 mod routes;
@@ -126,6 +128,7 @@ fn guarded() -> Routes {
         .on(rotation_policy::show)
         .on(rotation_policy::set)
         .on(identities::list)
+        .on(identities::show)
         .on(identities::create)
         .on(identities::delete)
         .on(identities::header)
@@ -140,7 +143,11 @@ fn guarded() -> Routes {
         .on(registries::list)
         .on(registries::show)
         .on(registries::create)
+        .on(registries::delete)
         .on(registries::rotate_key)
+        .on(repositories::list)
+        .on(repositories::show)
+        .on(repositories::delete)
         .on(garbage::usage)
         .on(garbage::show)
         .on(garbage::collect)

@@ -105,7 +105,7 @@ impl Services {
     pub(crate) async fn sweep(&self) -> Result<(), Error> {
         let sweep = self.registries.sweep().await?;
         let (store, vault) = (self.store.clone(), self.vault.clone());
-        let custodian = self.custodian.clone();
+        let (custodian, registries) = (self.custodian.clone(), self.registries.clone());
         tokio::spawn(async move {
             if let Err(error) = store.finish_removals().await {
                 tracing::warn!(%error, "what was to be removed is not removed yet");
@@ -118,6 +118,9 @@ impl Services {
             }
             if let Err(error) = custodian.back_up_all().await {
                 tracing::warn!(%error, "the custody records' second copies could not be compared");
+            }
+            if let Err(error) = registries.finish_deletions().await {
+                tracing::warn!(%error, "deleted registries are not removed yet");
             }
             match sweep.run().await {
                 Ok(0) => {}

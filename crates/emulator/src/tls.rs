@@ -140,6 +140,7 @@ pub(crate) fn prepare(
     let trust = Trust::publish(
         dir.as_deref(),
         settings.ca.is_some(),
+        hosts.configured().map(str::to_owned).collect(),
         &authority,
         azure_authority.as_ref(),
     )?;

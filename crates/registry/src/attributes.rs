@@ -8,7 +8,7 @@ use crate::{
 };
 
 /// What was said of a repository as a whole. Most have no record: nothing was said of them.
-const REPOSITORIES: Table<RepositoryRecord> = Table::content("repositories");
+pub(crate) const REPOSITORIES: Table<RepositoryRecord> = Table::content("repositories");
 
 #[derive(Clone, Debug, Default, Serialize, Deserialize)]
 pub(crate) struct RepositoryRecord {

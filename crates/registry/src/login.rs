@@ -11,7 +11,7 @@ use crate::{
     password::{self, PasswordName},
 };
 
-const LOGINS: Table<LoginRecord> = Table::content("logins");
+pub(crate) const LOGINS: Table<LoginRecord> = Table::content("logins");
 
 /// Who may log in, besides tokens.
 #[derive(Clone, Debug, Default, Serialize, Deserialize)]

@@ -15,10 +15,10 @@ use crate::{
 };
 
 /// Which manifests are about which, whether those are there or not.
-const REFERRERS: Table<ReferrerRecord> = Table::content("referrers");
+pub(crate) const REFERRERS: Table<ReferrerRecord> = Table::content("referrers");
 
 #[derive(Clone, Debug, Serialize, Deserialize)]
-struct ReferrerRecord {}
+pub(crate) struct ReferrerRecord {}
 
 /// A manifest that is about another, as the referrers API describes it.
 ///

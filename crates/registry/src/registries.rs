@@ -32,13 +32,13 @@ pub struct RegistryRecord {
 #[derive(Clone)]
 pub struct Registries {
     pub(crate) store: Store,
-    custodian: Custodian,
+    pub(crate) custodian: Custodian,
     pub(crate) service_key: Arc<ServiceKey>,
     pub(crate) clock: Clock,
     pub(crate) uploads: Uploads,
     stamps: Stamps,
     settings: Settings,
-    entra: TokenIssuer,
+    pub(crate) entra: TokenIssuer,
 }
 
 impl Registries {
@@ -161,7 +161,7 @@ impl Registries {
         Ok(registries)
     }
 
-    async fn handle(&self, record: RegistryRecord) -> Result<Registry, Error> {
+    pub(crate) async fn handle(&self, record: RegistryRecord) -> Result<Registry, Error> {
         Ok(Registry {
             custody: self.custodian.custody(record.id, record.encrypted).await?,
             service_key: Arc::clone(&self.service_key),

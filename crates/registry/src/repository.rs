@@ -1,4 +1,8 @@
-use std::{collections::HashSet, ops::Bound};
+use std::{
+    cmp::Reverse,
+    collections::{HashMap, HashSet},
+    ops::Bound,
+};
 
 use futures_util::{StreamExt as _, TryStreamExt as _};
 use jiff::Timestamp;
@@ -12,24 +16,94 @@ use crate::{
     manifests::{MANIFESTS, ManifestRecord, TAGS, TagRecord},
 };
 
-/// What there is to say of a repository.
-pub(crate) struct Repository {
-    pub(crate) created: Timestamp,
-    pub(crate) updated: Timestamp,
-    pub(crate) manifests: usize,
-    pub(crate) tags: usize,
+/// A repository at a glance.
+pub struct Repository {
+    /// The time at which its oldest manifest was pushed.
+    pub created: Timestamp,
+    /// The time at which a manifest was last pushed or tagged.
+    pub updated: Timestamp,
+    /// The number of its manifests.
+    pub manifests: usize,
+    /// The number of its tags.
+    pub tags: usize,
     pub(crate) attributes: Attributes,
 }
 
-/// What went with a repository.
-pub(crate) struct Deleted {
-    pub(crate) manifests: Vec<Digest>,
-    pub(crate) tags: Vec<Tag>,
+/// A manifest of a repository at a glance.
+pub struct ManifestSummary {
+    /// Its digest.
+    pub digest: Digest,
+    /// Its media type.
+    pub media_type: String,
+    /// Its size in bytes.
+    pub size: u64,
+    /// The time at which it was pushed.
+    pub pushed: Timestamp,
+    /// Its tags.
+    pub tags: Vec<Tag>,
+}
+
+/// The content that went with a repository.
+pub struct Deleted {
+    /// Its manifests.
+    pub manifests: Vec<Digest>,
+    /// Its tags.
+    pub tags: Vec<Tag>,
 }
 
 impl Registry {
-    /// A repository is as old as its oldest manifest.
-    pub(crate) async fn repository(&self, name: &RepositoryName) -> Result<Repository, Error> {
+    /// Lists the repositories with a manifest by their names, also those that are hidden from the catalog.
+    ///
+    /// # Errors
+    /// [`Error::Denied`] while the registry is revoked.
+    pub async fn all_repositories(&self) -> Result<Vec<(RepositoryName, Repository)>, Error> {
+        self.lease().await?;
+        let mut repositories = Vec::new();
+        let mut names = self.repositories_in(&MANIFESTS, None);
+        while let Some(name) = names.try_next().await? {
+            match self.repository(&name).await {
+                Ok(repository) => repositories.push((name, repository)),
+                // It went in the meantime.
+                Err(Error::NameUnknown(_)) => {}
+                Err(error) => return Err(error),
+            }
+        }
+        Ok(repositories)
+    }
+
+    /// Lists the manifests of a repository, the newest first.
+    ///
+    /// # Errors
+    /// [`Error::Denied`] while the registry is revoked.
+    pub async fn manifest_summaries(
+        &self,
+        name: &RepositoryName,
+    ) -> Result<Vec<ManifestSummary>, Error> {
+        self.lease().await?;
+        let mut tags: HashMap<Digest, Vec<Tag>> = HashMap::new();
+        for (tag, record) in self.repository_tags(name).await? {
+            tags.entry(record.digest).or_default().push(tag);
+        }
+        let mut summaries = Vec::new();
+        for (digest, record) in self.repository_manifests(name).await? {
+            let content = self.content(&digest).await?;
+            summaries.push(ManifestSummary {
+                tags: tags.remove(&digest).unwrap_or_default(),
+                size: content.map_or(0, |content| content.size),
+                media_type: record.media_type,
+                pushed: record.pushed,
+                digest,
+            });
+        }
+        summaries.sort_by_key(|manifest| Reverse(manifest.pushed));
+        Ok(summaries)
+    }
+
+    /// Looks at a repository, which is as old as its oldest manifest.
+    ///
+    /// # Errors
+    /// [`Error::NameUnknown`] if it has no manifest.
+    pub async fn repository(&self, name: &RepositoryName) -> Result<Repository, Error> {
         let manifests = self.repository_manifests(name).await?;
         let tags = self.repository_tags(name).await?;
         let pushed = manifests.iter().map(|(_, manifest)| manifest.pushed);
@@ -93,7 +167,10 @@ impl Registry {
     }
 
     /// Deletes a repository with all that it has, if nothing in it is locked.
-    pub(crate) async fn delete_repository(&self, name: &RepositoryName) -> Result<Deleted, Error> {
+    ///
+    /// # Errors
+    /// [`Error::NameUnknown`] if it has no manifest.
+    pub async fn delete_repository(&self, name: &RepositoryName) -> Result<Deleted, Error> {
         // No manifest that is pushed beside it refers to what goes.
         let _turn = self.sole_turn(name).await?;
         self.check_known(name).await?;

@@ -10,7 +10,7 @@ use crate::{
     access::{Action, Pattern, Permissions},
 };
 
-const SCOPE_MAPS: Table<ScopeMapRecord> = Table::content("scope-maps");
+pub(crate) const SCOPE_MAPS: Table<ScopeMapRecord> = Table::content("scope-maps");
 
 /// How many bytes a scope map may have as it is stored: in one record.
 const RECORD_LIMIT: usize = 3500;

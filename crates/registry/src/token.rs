@@ -12,7 +12,7 @@ use crate::{
     password::{self, PasswordName},
 };
 
-const TOKENS: Table<TokenRecord> = Table::content("tokens");
+pub(crate) const TOKENS: Table<TokenRecord> = Table::content("tokens");
 
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub(crate) struct TokenRecord {

@@ -1,6 +1,6 @@
 use sealock_store::{Lock, LockGuard, Store};
 
-use crate::{Error, Registry, RepositoryName};
+use crate::{Error, Registry, RegistryRecord, RepositoryName, registries::REGISTRIES};
 
 /// Held by who writes to a repository.
 ///
@@ -35,8 +35,16 @@ impl Registry {
     }
 
     /// Permits to publish or keep objects that something will mention. Ask for it behind a turn.
+    ///
+    /// # Errors
+    /// [`Error::RegistryUnknown`] if the registry was deleted in the meantime.
     pub(crate) async fn publication(&self) -> Result<LockGuard, Error> {
-        Ok(self.store.shared(&PUBLICATION, &[]).await?)
+        let publication = self.store.shared(&PUBLICATION, &[]).await?;
+        let RegistryRecord { id, name, .. } = &self.record;
+        match self.store.get(&REGISTRIES, &[name.as_str()]).await? {
+            Some(record) if record.id == *id => Ok(publication),
+            _ => Err(Error::RegistryUnknown(name.clone())),
+        }
     }
 }
 

@@ -6,7 +6,7 @@ use std::{
 };
 
 use jiff::{SignedDuration, Timestamp};
-use sealock_core::{Clock, ObjectId};
+use sealock_core::{Clock, ObjectId, RegistryId};
 use sealock_envelope::ServiceKey;
 use sealock_store::Store;
 use serde::{Deserialize, Serialize};
@@ -156,6 +156,28 @@ impl Uploads {
             if let Err(error) = self.expire_one(store, service_key, id, is_over).await {
                 // A later one tries again.
                 tracing::warn!(upload = %id, %error, "an upload that nobody continues could not be ended");
+            }
+        }
+    }
+
+    /// Ends the uploads to a registry that is deleted. Those that somebody is about to continue expire later.
+    pub(crate) async fn end_of(
+        &self,
+        registry: RegistryId,
+        store: &Store,
+        service_key: &ServiceKey,
+    ) {
+        let ids: Vec<UploadId> = self.lock().keys().copied().collect();
+        for id in ids {
+            let ended = match read_head(store, service_key, id) {
+                Ok(Some(head)) if head.registry == registry => {
+                    self.expire_one(store, service_key, id, |_| true).await
+                }
+                Ok(_) => Ok(()),
+                Err(error) => Err(error),
+            };
+            if let Err(error) = ended {
+                tracing::warn!(upload = %id, %error, "an upload to a deleted registry could not be ended");
             }
         }
     }

@@ -1,6 +1,6 @@
 use clap::{Args, Subcommand};
 use sealock_api::{
-    AccessPolicies, AccessPolicy, GrantAccess, KeyPermission, ListAccess, Permissions,
+    AccessPolicies, AccessPolicy, Changed, GrantAccess, KeyPermission, ListAccess, Permissions,
     RevokeAccess, UnknownWord,
 };
 use sealock_core::VaultName;
@@ -9,20 +9,18 @@ use crate::{
     cli::one_of_several,
     client::{Answer, Client},
     commands::Commands,
+    effect::told,
     error::Error,
-    output::{HINT, Output, table},
+    output::{Column, HINT, Output, Screen},
     principal::{PrincipalArgs, listed},
-    vault::{DEFAULT_VAULT, WhichVault},
+    which::{Which, Within},
 };
 
 #[derive(Debug, Subcommand)]
 pub(crate) enum AccessCommand {
-    /// Show the access policies of a vault
-    #[command(
-        alias = "list",
-        after_help = "Example:\n  sealock access show --vault sealock"
-    )]
-    Show(WhichVault),
+    /// List the access policies of a vault
+    #[command(after_help = "Example:\n  sealock access list --vault sealock")]
+    List(Which<VaultName>),
     /// Let an identity or application use a vault's keys
     #[command(after_help = "\
 Examples:
@@ -39,9 +37,8 @@ Examples:
 
 #[derive(Debug, Args)]
 pub(crate) struct Change {
-    /// The vault
-    #[arg(long, default_value = DEFAULT_VAULT)]
-    vault: VaultName,
+    #[command(flatten)]
+    vault: Within<VaultName>,
     #[command(flatten)]
     principal: PrincipalArgs,
     /// The key permissions, separated by commas: `all`, `get`, `list`, `create`, `update`, `import`, `delete`,
@@ -54,29 +51,41 @@ pub(crate) struct Change {
 impl AccessCommand {
     pub(crate) fn run(self, client: &Client, output: &mut Output) -> Result<(), Error> {
         match self {
-            Self::Show(which) => {
-                let vault = which.name().clone();
+            Self::List(Which { name: vault }) => {
+                let screen = output.screen();
                 let answer = client.ask(&ListAccess { vault })?;
-                output.show(&answer, |policies| render(policies, client.commands()))
+                output.show(&answer, |policies| {
+                    render(policies, screen, client.commands())
+                })
             }
             Self::Grant(change) => {
                 let principal = change.principal.reference(client)?;
-                let (vault, permissions) = (change.vault, parsed(&change.permissions)?);
+                let (vault, permissions) = (change.vault.name, parsed(&change.permissions)?);
                 let answer = client.ask_with(&GrantAccess { vault, principal }, &permissions)?;
-                output.show(&answer, |policy| sentence(policy, client.commands()))
+                show_change(&answer, client, output)
             }
             Self::Revoke(change) => {
                 let answer = change.revoke(client).map_err(Error::without_creation)?;
-                output.show(&answer, |policy| sentence(policy, client.commands()))
+                show_change(&answer, client, output)
             }
         }
     }
 }
 
+fn show_change(
+    answer: &Answer<Changed<AccessPolicy>>,
+    client: &Client,
+    output: &mut Output,
+) -> Result<(), Error> {
+    let commands = client.commands();
+    let done = |policy: &AccessPolicy| sentence(policy, commands);
+    output.show(answer, |change| told(done, change, commands))
+}
+
 impl Change {
-    fn revoke(self, client: &Client) -> Result<Answer<AccessPolicy>, Error> {
+    fn revoke(self, client: &Client) -> Result<Answer<Changed<AccessPolicy>>, Error> {
         let principal = self.principal.reference(client)?;
-        let (vault, permissions) = (self.vault, parsed(&self.permissions)?);
+        let (vault, permissions) = (self.vault.name, parsed(&self.permissions)?);
         client.ask_with(&RevokeAccess { vault, principal }, &permissions)
     }
 }
@@ -88,7 +97,7 @@ fn parsed(permissions: &[String]) -> Result<Permissions, Error> {
     })
 }
 
-fn render(list: &AccessPolicies, commands: &Commands) -> String {
+fn render(list: &AccessPolicies, screen: Screen, commands: &Commands) -> String {
     let rows = list.policies.iter().map(|policy| {
         [
             listed(&policy.principal),
@@ -96,7 +105,12 @@ fn render(list: &AccessPolicies, commands: &Commands) -> String {
             permissions(policy),
         ]
     });
-    let rows = table(["IDENTITY", "PRINCIPAL", "KEY PERMISSIONS"], rows);
+    let columns = [
+        Column::Always("IDENTITY"),
+        Column::Wide("PRINCIPAL"),
+        Column::Always("KEY PERMISSIONS"),
+    ];
+    let rows = screen.table(columns, rows);
     match list.policies.first() {
         Some(policy) => noted(policy, rows, commands),
         None => rows,

@@ -8,7 +8,7 @@ use sealock_core::ApplicationName;
 use crate::{
     client::Client,
     error::Error,
-    output::{Output, TITLE, record, table},
+    output::{Column, Output, Screen, TITLE, record},
 };
 
 #[derive(Debug, Subcommand)]
@@ -26,8 +26,8 @@ Examples:
   sealock app create deploy --json | jq -r .secret")]
     Create(AppArgs),
     /// Give an application a new client secret; the old one ends
-    #[command(after_help = "Example:\n  sealock app reset-secret deploy")]
-    ResetSecret(AppArgs),
+    #[command(after_help = "Example:\n  sealock app renew deploy")]
+    Renew(AppArgs),
     /// Delete an application: its tokens end with it
     #[command(after_help = "Example:\n  sealock app delete deploy")]
     Delete(AppArgs),
@@ -36,13 +36,18 @@ Examples:
 #[derive(Debug, Args)]
 pub(crate) struct AppArgs {
     /// The application
+    #[arg(value_name = "APP")]
     name: ApplicationName,
 }
 
 impl AppCommand {
     pub(crate) fn run(self, client: &Client, output: &mut Output) -> Result<(), Error> {
         match self {
-            Self::List => output.show(&client.ask(&ListApplications {})?, list),
+            Self::List => {
+                let screen = output.screen();
+                let answer = client.ask(&ListApplications {})?;
+                output.show(&answer, |applications| list(applications, screen))
+            }
             Self::Show(AppArgs { name: application }) => {
                 let answer = client.ask(&ShowApplication { application })?;
                 output.show(&answer, |application| render(application, None))
@@ -61,7 +66,7 @@ impl AppCommand {
                     )
                 })
             }
-            Self::ResetSecret(AppArgs { name: application }) => {
+            Self::Renew(AppArgs { name: application }) => {
                 let answer = client.ask(&ResetSecret { application });
                 output.show(&answer.map_err(Error::without_creation)?, with_secret)
             }
@@ -75,7 +80,7 @@ impl AppCommand {
     }
 }
 
-fn list(list: &Applications) -> String {
+fn list(list: &Applications, screen: Screen) -> String {
     let rows = list.applications.iter().map(|application| {
         [
             application.name.to_string(),
@@ -84,7 +89,13 @@ fn list(list: &Applications) -> String {
             application.secret_expires.to_string(),
         ]
     });
-    table(["NAME", "CLIENT", "PRINCIPAL", "SECRET UNTIL"], rows)
+    let columns = [
+        Column::Always("NAME"),
+        Column::Always("CLIENT"),
+        Column::Wide("PRINCIPAL"),
+        Column::Always("SECRET UNTIL"),
+    ];
+    screen.table(columns, rows)
 }
 
 fn with_secret(created: &ApplicationWithSecret) -> String {

@@ -2,17 +2,18 @@ use anstyle::Style;
 use clap::Args;
 use jiff::Timestamp;
 use sealock_api::{AuditQuery, ShowAudit};
-use sealock_core::{KeyName, VaultName};
+use sealock_core::VaultName;
 use serde_json::Value;
 
 use crate::{
     cli::time,
     client::Client,
     error::Error,
-    output::{BAD, GOOD, Output, harmless, printable},
+    key_reference::KeyReference,
+    output::{BAD, GOOD, Output, Screen, harmless, printable},
 };
 
-/// Show who used which key, and with what success
+/// Show the uses of keys, with who asked and with what success
 #[derive(Debug, Args)]
 #[command(after_help = "\
 Examples:
@@ -22,9 +23,9 @@ pub(crate) struct Audit {
     /// Of this vault only
     #[arg(long)]
     vault: Option<VaultName>,
-    /// Of this key only
+    /// Of this key only: `KEY`, `VAULT/KEY` or a URL
     #[arg(long)]
-    key: Option<KeyName>,
+    key: Option<KeyReference>,
     /// By this managed identity or application only: its name, its client id or its principal id
     #[arg(long, value_name = "NAME|ID")]
     identity: Option<String>,
@@ -47,21 +48,16 @@ pub(crate) struct Audit {
 
 impl Audit {
     pub(crate) fn run(self, client: &Client, output: &mut Output) -> Result<(), Error> {
-        let mut columns = Columns::default();
+        let mut columns = Columns::new(output.screen());
+        let is_json = output.is_json();
+        let has_heading = !self.follow && !is_json;
         let lines = client.lines(&ShowAudit {}, &self.query())?;
-        if !self.follow && !output.is_json() {
-            output.line(columns.row(
-                "TIME",
-                "OPERATION",
-                "RESULT",
-                Style::new(),
-                "IDENTITY",
-                "KEY",
-            ))?;
+        if has_heading {
+            output.line(columns.heading())?;
         }
         for line in lines {
             let line = line?;
-            if output.is_json() {
+            if is_json {
                 output.line(line)?;
             } else {
                 output.line(columns.render(&line))?;
@@ -70,142 +66,205 @@ impl Audit {
         Ok(())
     }
 
-    fn query(&self) -> AuditQuery {
+    fn query(self) -> AuditQuery {
+        let (of_key, key) = self.key.map(KeyReference::parts).unzip();
+        let vault = self.vault.or(of_key.flatten());
         AuditQuery {
             follow: self.follow,
-            vault: self.vault.as_ref().map(ToString::to_string),
-            key: self.key.as_ref().map(ToString::to_string),
-            identity: self.identity.clone(),
-            operation: self.operation.clone(),
-            result: self.result.clone(),
+            vault: vault.map(|vault| vault.to_string()),
+            key: key.map(|key| key.to_string()),
+            identity: self.identity,
+            operation: self.operation,
+            result: self.result,
             since: self.since.map(|time| time.to_string()),
             until: self.until.map(|time| time.to_string()),
         }
     }
 }
 
-/// The widths of the columns: the usual ones, and wider from the first event on that needs more.
+/// The widths of the columns but the last: the usual ones, and wider from the first event on that needs more.
 struct Columns {
-    time: usize,
-    operation: usize,
-    result: usize,
-    identity: usize,
+    widths: [usize; 4],
+    is_wide: bool,
 }
 
-impl Default for Columns {
-    fn default() -> Self {
-        Self {
-            time: "2026-01-01T00:00:00Z".len(),
-            operation: "KeyRotationPolicyGet".len(),
-            result: "Unauthorized/401".len(),
-            identity: "registry-identity".len(),
-        }
-    }
+/// An event, as far as a line tells of it.
+struct Event {
+    time: String,
+    operation: String,
+    status: Option<u64>,
+    signature: String,
+    identity: String,
+    /// A URL of a key or key version, or an id.
+    target: String,
 }
 
 impl Columns {
-    /// One event on one line. What is no event is shown as it came: an audit leaves nothing out.
+    fn new(screen: Screen) -> Self {
+        let is_wide = screen.is_wide();
+        let usual = if is_wide {
+            [
+                "2026-01-01T00:00:00Z",
+                "KeyRotationPolicyGet",
+                "Unauthorized/401",
+                "registry-identity",
+            ]
+        } else {
+            [
+                "2026-01-01T00:00:00Z",
+                "AccessPolicySet",
+                "HTTP",
+                "registry-identity",
+            ]
+        };
+        Self {
+            widths: usual.map(str::len),
+            is_wide,
+        }
+    }
+
+    fn heading(&mut self) -> String {
+        let result = if self.is_wide { "RESULT" } else { "HTTP" };
+        let cells = ["TIME", "OPERATION", result, "IDENTITY"];
+        self.row(cells, "KEY", Style::new())
+    }
+
+    /// Renders one event on one line. Text that is no event is shown as it came: an audit leaves nothing out.
     fn render(&mut self, line: &str) -> String {
-        let Ok(event) = serde_json::from_str(line).map(harmless) else {
+        let Some(event) = Event::read(line) else {
             return printable(line);
         };
-        let text = |pointer: &str| event.pointer(pointer).and_then(Value::as_str);
-        let status = event
-            .pointer("/properties/httpStatusCode")
-            .and_then(Value::as_u64);
-
-        let time = text("/time").unwrap_or("-");
-        let operation = text("/operationName").unwrap_or("-");
-        let signature = text("/resultSignature").unwrap_or("-");
-        let result = status.map_or_else(
-            || signature.to_owned(),
-            |status| format!("{signature}/{status}"),
-        );
-        let style = if status.is_none_or(|status| status < 400) {
+        let result = match (event.status, self.is_wide) {
+            (Some(status), false) => status.to_string(),
+            (Some(status), true) => format!("{}/{status}", event.signature),
+            (None, _) => event.signature,
+        };
+        let style = if event.status.is_none_or(|status| status < 400) {
             GOOD
         } else {
             BAD
         };
-        let resource = text("/identity/claim/xms_mirid").and_then(|id| id.rsplit('/').next());
-        let identity = resource
-            .or_else(|| text("/identity/claim/appid"))
-            .unwrap_or("-");
-        let key = text("/properties/id").unwrap_or("-");
-        self.row(time, operation, &result, style, identity, key)
+        let target = if self.is_wide {
+            event.target
+        } else {
+            last_name(&event.target)
+        };
+        let cells = [&*event.time, &event.operation, &result, &event.identity];
+        self.row(cells, &target, style)
     }
 
-    fn row(
-        &mut self,
-        time: &str,
-        operation: &str,
-        result: &str,
-        style: Style,
-        identity: &str,
-        key: &str,
-    ) -> String {
-        let pad = |width: &mut usize, text: &str| {
-            *width = text.len().max(*width);
-            format!("{text:<0$}", *width)
-        };
-        let time = pad(&mut self.time, time);
-        let operation = pad(&mut self.operation, operation);
-        let result = pad(&mut self.result, result);
-        let identity = pad(&mut self.identity, identity);
-        format!("{time}  {operation}  {style}{result}{style:#}  {identity}  {key}")
+    fn row(&mut self, cells: [&str; 4], last: &str, style: Style) -> String {
+        for (width, cell) in self.widths.iter_mut().zip(cells) {
+            *width = cell.len().max(*width);
+        }
+        let [time, operation, result, identity] = cells;
+        let [w0, w1, w2, w3] = self.widths;
+        format!(
+            "{time:<w0$}  {operation:<w1$}  {style}{result:<w2$}{style:#}  {identity:<w3$}  {last}"
+        )
     }
+}
+
+impl Event {
+    fn read(line: &str) -> Option<Self> {
+        let event = harmless(serde_json::from_str(line).ok()?);
+        event.is_object().then(|| {
+            let text = |pointer: &str| {
+                let text = event.pointer(pointer).and_then(Value::as_str);
+                text.unwrap_or("-").to_owned()
+            };
+            let resource = text("/identity/claim/xms_mirid");
+            let resource = resource.rsplit('/').next().filter(|name| *name != "-");
+            Self {
+                time: text("/time"),
+                operation: text("/operationName"),
+                status: event
+                    .pointer("/properties/httpStatusCode")
+                    .and_then(Value::as_u64),
+                signature: text("/resultSignature"),
+                identity: resource.map_or_else(|| text("/identity/claim/appid"), ToOwned::to_owned),
+                target: text("/properties/id"),
+            }
+        })
+    }
+}
+
+/// Finds the key's name in its URL, or the resource's in its id.
+fn last_name(target: &str) -> String {
+    let name = match target.split_once("/keys/") {
+        Some((_, key)) => key.split('/').next(),
+        None => target.rsplit('/').next(),
+    };
+    name.unwrap_or(target).to_owned()
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
-    fn plain(line: &str) -> String {
-        anstream::adapter::strip_str(&Columns::default().render(line)).to_string()
+    const EVENT: &str = r#"{"time":"2026-01-01T00:00:00Z","operationName":"KeyUnwrap","resultSignature":"Forbidden",
+        "identity":{"claim":{"appid":"a","xms_mirid":"/subscriptions/s/x/registry-identity"}},
+        "properties":{"id":"https://kv/keys/k/v","httpStatusCode":403}}"#;
+
+    fn columns(is_wide: bool) -> Columns {
+        Columns {
+            is_wide,
+            ..Columns::new(Screen::default())
+        }
+    }
+
+    fn plain(columns: &mut Columns, line: &str) -> String {
+        anstream::adapter::strip_str(&columns.render(line)).to_string()
     }
 
     #[test]
     fn an_event_fits_a_line() {
-        let line = r#"{"time":"2026-01-01T00:00:00Z","operationName":"KeyUnwrap","resultSignature":"Forbidden",
-            "identity":{"claim":{"appid":"a","xms_mirid":"/subscriptions/s/x/registry-identity"}},
-            "properties":{"id":"https://kv/keys/k/v","httpStatusCode":403}}"#;
+        let mut narrow = columns(false);
         assert_eq!(
-            plain(line),
-            "2026-01-01T00:00:00Z  KeyUnwrap             Forbidden/403     registry-identity  https://kv/keys/k/v"
+            plain(&mut narrow, EVENT),
+            "2026-01-01T00:00:00Z  KeyUnwrap        403   registry-identity  k"
+        );
+        assert_eq!(
+            plain(&mut columns(true), EVENT),
+            "2026-01-01T00:00:00Z  KeyUnwrap        Forbidden/403  registry-identity  https://kv/keys/k/v"
         );
     }
 
     #[test]
-    fn a_column_is_as_wide_as_what_was_in_it() {
-        let mut columns = Columns::default();
-        let mut place_of_key = |operation: &str, signature: &str| {
+    fn a_column_is_as_wide_as_its_widest_cell_so_far() {
+        let mut columns = columns(false);
+        let mut place_of_key = |operation: &str| {
             let event = serde_json::json!({
-                "operationName": operation, "resultSignature": signature, "properties": {"id": "KEY"}
+                "operationName": operation, "properties": {"id": "KEY"}
             });
-            let line = columns.render(&event.to_string());
-            anstream::adapter::strip_str(&line).to_string().find("KEY")
+            plain(&mut columns, &event.to_string()).find("KEY")
         };
-        let place = place_of_key("KeyRotationPolicySet", "OK");
-        assert_eq!(place_of_key("KeyGet", "Unauthorized"), place);
-        let wider = place_of_key("KeyNearExpiryEventGridNotification", "OK");
+        let place = place_of_key("KeyUnwrap");
+        assert_eq!(place_of_key("KeyGet"), place);
+        let wider = place_of_key("KeyNearExpiryEventGridNotification");
         assert!(wider > place);
-        assert_eq!(place_of_key("KeyGet", "OK"), wider);
+        assert_eq!(place_of_key("KeyGet"), wider);
     }
 
     #[test]
     fn absent_fields_and_foreign_lines_are_borne() {
+        let absent = "-                     -                -     -                  -";
+        assert_eq!(plain(&mut columns(false), "{}"), absent);
         assert_eq!(
-            plain("{}"),
-            "-                     -                     -                 -                  -"
+            plain(&mut columns(false), r#"{"time":1,"identity":[]}"#),
+            absent
         );
+        assert!(
+            plain(
+                &mut columns(false),
+                r#"{"identity":{"claim":{"appid":"a"}}}"#
+            )
+            .contains("  a  ")
+        );
+        assert_eq!(plain(&mut columns(false), "no event"), "no event");
         assert_eq!(
-            plain(r#"{"identity":{"claim":{"appid":"a"}}}"#),
-            "-                     -                     -                 a                  -"
+            plain(&mut columns(false), "no\u{1b}[2J event"),
+            "no\u{fffd}[2J event"
         );
-        assert_eq!(
-            plain(r#"{"time":1,"identity":[]}"#),
-            "-                     -                     -                 -                  -"
-        );
-        assert_eq!(plain("no event"), "no event");
-        assert_eq!(plain("no\u{1b}[2J event"), "no\u{fffd}[2J event");
     }
 }

@@ -111,7 +111,7 @@ fn key(registry: &Registry) -> (String, bool) {
         return (none, false);
     };
     let shown = match &registry.gate {
-        Gate::Available => kid.clone(),
+        Gate::Available { .. } => kid.clone(),
         Gate::Revoked { cause, .. } => format!("{kid} (revoked: {cause})"),
         Gate::Unknown { message } => format!("{kid} (unknown: {message})"),
     };

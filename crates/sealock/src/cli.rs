@@ -10,9 +10,10 @@ use url::Url;
 
 use crate::{
     access::AccessCommand, app::AppCommand, audit::Audit, client::Client, clock::ClockCommand,
-    error::Error, health, hosts::Hosts, identity::IdentityCommand, inspect::Inspect,
-    key::KeyCommand, output::Output, registry::RegistryCommand, repair::Repair, role::RoleCommand,
-    serve::Serve, status, trust::Trust, vault::VaultCommand, verify::Verify,
+    completion::Completion, error::Error, health, hosts::Hosts, identity::IdentityCommand,
+    inspect::Inspect, key::KeyCommand, man::Man, output::Output, registry::RegistryCommand,
+    repair::Repair, repository::RepositoryCommand, role::RoleCommand, serve::Serve, status::Status,
+    trust::Trust, vault::VaultCommand, verify::Verify, version, wait::Wait,
 };
 
 /// A local container registry whose content is encrypted with a key that you can take away
@@ -20,7 +21,6 @@ use crate::{
 #[command(
     version,
     arg_required_else_help = true,
-    disable_help_subcommand = true,
     after_help = "\
 Example:
   sealock serve &
@@ -52,9 +52,15 @@ struct Global {
     /// The place of its URL: the command line, the environment, or none.
     #[arg(skip)]
     emulator_source: Option<ValueSource>,
-    /// Print the control API's JSON
+    /// Print the control API's JSON, and errors as its problems
     #[arg(long, global = true)]
     json: bool,
+    /// Show all columns of tables, also those that do not fit 80 characters
+    #[arg(long, global = true)]
+    wide: bool,
+    /// Agree to what cannot be undone
+    #[arg(long, short = 'y', global = true)]
+    yes: bool,
 }
 
 #[derive(Debug, Subcommand)]
@@ -63,9 +69,8 @@ enum Command {
     /// Ask whether the emulator is up
     #[command(after_help = "Example:\n  sealock health")]
     Health,
-    /// Show each registry's gate: available or revoked, why and since when
-    #[command(after_help = "Example:\n  sealock status --json")]
-    Status,
+    Status(Status),
+    Wait(Wait),
     /// Manage the keys of a vault: rotate them, take them away, bring them back
     #[command(subcommand, after_help = "Example:\n  sealock key disable")]
     Key(KeyCommand),
@@ -83,6 +88,9 @@ Example:
   sealock registry create myregistry --key sealock/registry-key --identity registry-identity"
     )]
     Registry(RegistryCommand),
+    /// Look at the repositories of a registry, or delete them
+    #[command(subcommand, after_help = "Example:\n  sealock repository list")]
+    Repository(RepositoryCommand),
     /// Manage what an identity or application may do with a vault's keys
     #[command(
         subcommand,
@@ -114,6 +122,11 @@ Example:
     Trust(Trust),
     Verify(Verify),
     Repair(Repair),
+    /// Print the version of this program, and the commit that it was built from
+    #[command(after_help = "Example:\n  sealock version --json")]
+    Version,
+    Completion(Completion),
+    Man(Man),
 }
 
 impl Cli {
@@ -125,38 +138,50 @@ impl Cli {
         cli
     }
 
+    /// Returns true if errors are to be JSON, too.
+    pub(crate) fn is_json(&self) -> bool {
+        self.global.json
+    }
+
     pub(crate) fn run(self) -> Result<(), Error> {
         let Global {
             emulator,
             emulator_source,
             json,
+            wide,
+            yes,
         } = self.global;
         let source = emulator_source.unwrap_or(ValueSource::DefaultValue);
         let client = Client::new(&emulator, source);
-        self.command.run(&client, &mut Output::new(json))
+        self.command.run(&client, &mut Output::new(json, wide), yes)
     }
 }
 
 impl Command {
-    fn run(self, client: &Client, output: &mut Output) -> Result<(), Error> {
+    fn run(self, client: &Client, output: &mut Output, yes: bool) -> Result<(), Error> {
         match self {
             Self::Serve(serve) => serve.run(),
             Self::Health => health::run(client, output),
-            Self::Status => status::run(client, output),
+            Self::Status(status) => status.run(client, output),
+            Self::Wait(wait) => wait.run(client, output),
             Self::Key(command) => command.run(client, output),
             Self::Vault(command) => command.run(client, output),
-            Self::Registry(command) => command.run(client, output),
+            Self::Registry(command) => command.run(client, output, yes),
+            Self::Repository(command) => command.run(client, output, yes),
             Self::Access(command) => command.run(client, output),
             Self::Identity(command) => command.run(client, output),
             Self::App(command) => command.run(client, output),
             Self::Role(command) => command.run(client, output),
             Self::Audit(audit) => audit.run(&client.patient(), output),
-            Self::Clock(command) => command.run(client, output),
+            Self::Clock(command) => command.run(client, output, yes),
             Self::Inspect(inspect) => inspect.run(client, output),
             Self::Hosts(hosts) => hosts.run(client, output),
             Self::Trust(trust) => trust.run(client, output),
             Self::Verify(verify) => verify.run(&client.patient(), output),
             Self::Repair(repair) => repair.run(output),
+            Self::Version => version::run(output),
+            Self::Completion(completion) => completion.run(output),
+            Self::Man(man) => man.run(output),
         }
     }
 }
@@ -211,6 +236,9 @@ mod tests {
     fn every_command_says_what_it_does_and_shows_an_example() {
         fn check(command: &clap::Command) {
             let name = command.get_name();
+            if name == "help" {
+                return;
+            }
             assert!(command.get_about().is_some(), "{name}");
             let help = command.get_after_help().map(ToString::to_string);
             assert!(help.is_some_and(|help| help.contains("sealock")), "{name}");

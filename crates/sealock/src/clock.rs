@@ -1,26 +1,24 @@
+use std::iter;
+
 use clap::Subcommand;
 use jiff::{SignedDuration, Timestamp};
 use sealock_api::{
-    AdvanceClock, Clock, ClockStep, ClockTime, FreezeClock, ResumeClock, SetClock, ShowClock,
+    AdvanceClock, Clock, ClockMove, ClockStep, ClockTime, FreezeClock, Purge, ResumeClock,
+    SetClock, ShowClock,
 };
 
-use crate::{
-    cli::time,
-    client::{Answer, Client},
-    error::Error,
-    output::Output,
-};
+use crate::{cli::time, client::Client, effect::told, error::Error, output::Output};
 
 #[derive(Debug, Subcommand)]
 pub(crate) enum ClockCommand {
     /// Show the emulator's time
     #[command(after_help = "Example:\n  sealock clock show")]
     Show,
-    /// Move the emulator's time on
+    /// Move the emulator's time on; with --yes also over the end of a retention, which purges
     #[command(after_help = "\
 Examples:
   sealock clock advance 1h
-  sealock clock advance 90d
+  sealock clock advance 90d --yes
   sealock clock advance -1h
   sealock clock set $(date -u +%FT%TZ)    # the system's time again")]
     Advance {
@@ -34,7 +32,7 @@ Examples:
     /// Let the emulator's time run on from where it stands
     #[command(after_help = "Example:\n  sealock clock resume")]
     Resume,
-    /// Set the emulator's time
+    /// Set the emulator's time; with --yes also over the end of a retention, which purges
     #[command(after_help = "\
 Examples:
   sealock clock set 2030-01-01T00:00:00Z
@@ -47,19 +45,41 @@ Examples:
 }
 
 impl ClockCommand {
-    pub(crate) fn run(self, client: &Client, output: &mut Output) -> Result<(), Error> {
-        output.show(&self.ask(client)?, render)
+    pub(crate) fn run(
+        self,
+        client: &Client,
+        output: &mut Output,
+        allow_purge: bool,
+    ) -> Result<(), Error> {
+        let moved = match self {
+            Self::Show => return output.show(&client.ask(&ShowClock {})?, render),
+            Self::Freeze => return output.show(&client.ask(&FreezeClock {})?, render),
+            Self::Resume => return output.show(&client.ask(&ResumeClock {})?, render),
+            Self::Advance { by } => {
+                client.ask_with(&AdvanceClock {}, &ClockStep { by, allow_purge })?
+            }
+            Self::Set { now } => {
+                let now = now.into();
+                client.ask_with(&SetClock {}, &ClockTime { now, allow_purge })?
+            }
+        };
+        output.show(&moved, |change| {
+            told(render_move, change, client.commands())
+        })
     }
+}
 
-    fn ask(self, client: &Client) -> Result<Answer<Clock>, Error> {
-        match self {
-            Self::Show => client.ask(&ShowClock {}),
-            Self::Advance { by } => client.ask_with(&AdvanceClock {}, &ClockStep { by }),
-            Self::Freeze => client.ask(&FreezeClock {}),
-            Self::Resume => client.ask(&ResumeClock {}),
-            Self::Set { now } => client.ask_with(&SetClock {}, &ClockTime { now: now.into() }),
-        }
-    }
+/// Shows the clock, and what fell due on its way.
+fn render_move(moved: &ClockMove) -> String {
+    let rotated = moved.rotated.iter().map(|kid| format!("rotated to {kid}"));
+    let purged = moved.purged.iter().map(|Purge { vault, key }| match key {
+        Some(key) => format!("purged key {key} of vault {vault}"),
+        None => format!("purged vault {vault}"),
+    });
+    let lines = iter::once(render(&moved.clock))
+        .chain(rotated)
+        .chain(purged);
+    lines.collect::<Vec<_>>().join("\n")
 }
 
 fn render(clock: &Clock) -> String {

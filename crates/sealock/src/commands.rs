@@ -62,6 +62,7 @@ impl Commands {
     pub(crate) fn of(&self, hint: &Hint) -> Option<String> {
         let words = match hint {
             Hint::Advice { .. }
+            | Hint::AllowPurge
             | Hint::AwaitDelay
             | Hint::AwaitRetention
             | Hint::NameEncryption
@@ -69,7 +70,7 @@ impl Commands {
                 return None;
             }
             Hint::AllowAzureServices { vault } => {
-                format!("vault network {vault} --bypass azure-services")
+                format!("vault network update {vault} --bypass azure-services")
             }
             Hint::AssignRole {
                 role,
@@ -204,6 +205,7 @@ impl Commands {
 fn reason(hint: &Hint) -> &str {
     match hint {
         Hint::Advice { text } => text,
+        Hint::AllowPurge => "if that is what you want, say it with: --yes",
         Hint::AllowAzureServices { .. } => "let services that Azure trusts in",
         Hint::AssignRole { vault: None, .. } => "assign it in a vault",
         Hint::AssignRole { .. } => "assign a role",

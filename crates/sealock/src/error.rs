@@ -1,4 +1,4 @@
-use std::{io, path::PathBuf};
+use std::{io, path::PathBuf, process::ExitCode};
 
 use sealock_api::{Hint, Problem, UnknownWord};
 use ureq::http::StatusCode;
@@ -50,16 +50,79 @@ pub(crate) enum Error {
     /// The output could not be written.
     #[error("cannot write the output: {0}")]
     Output(#[from] io::Error),
+    /// A registry is revoked, as was just shown.
+    #[error("a registry is revoked")]
+    Revoked,
 }
+
+/// The exit code of `sealock status` while a registry is revoked. clap has 2.
+const REVOKED: u8 = 3;
 
 impl Error {
     /// Turns the system's refusal to change one of its files into an error.
     pub(crate) fn system(error: &io::Error) -> Self {
-        let is_permission = error.kind() == io::ErrorKind::PermissionDenied;
+        // A program that was run says in words alone that it may not.
+        let is_permission = matches!(
+            error.kind(),
+            io::ErrorKind::PermissionDenied | io::ErrorKind::Other
+        );
+        let needs_sudo = is_permission && !rustix::process::geteuid().is_root();
         Self::Failed {
             message: error.to_string(),
-            hint: is_permission.then(|| "run it with sudo".to_owned()),
+            hint: needs_sudo.then(|| "run it with sudo".to_owned()),
         }
+    }
+
+    /// Makes an error without a hint.
+    #[expect(clippy::needless_pass_by_value, reason = "for `map_err`")]
+    pub(crate) fn failed(message: impl ToString) -> Self {
+        Self::Failed {
+            message: message.to_string(),
+            hint: None,
+        }
+    }
+
+    /// Refuses what cannot be undone and what nobody agreed to.
+    pub(crate) fn unconfirmed(consequence: &str) -> Self {
+        Self::Failed {
+            message: format!("{consequence}, and that cannot be undone"),
+            hint: Some("if that is what you want, say it with: --yes".to_owned()),
+        }
+    }
+
+    /// Returns the exit code.
+    pub(crate) fn exit_code(&self) -> ExitCode {
+        match self {
+            Self::Revoked => ExitCode::from(REVOKED),
+            _ => ExitCode::FAILURE,
+        }
+    }
+
+    /// Returns the sentence to print. `None` if the output says it already.
+    pub(crate) fn message(&self) -> Option<String> {
+        match self {
+            Self::Revoked => None,
+            error => Some(error.to_string()),
+        }
+    }
+
+    /// Returns the error as the control API would write it. `None` if the output says it already.
+    pub(crate) fn problem(&self) -> Option<Problem> {
+        if let Self::Refused { problem, .. } = self {
+            return Some((**problem).clone());
+        }
+        let detail = self.message()?;
+        let hints = self.hint().map(|text| Hint::Advice { text });
+        let hints = hints.into_iter().collect();
+        let (status, code) = match self {
+            Self::NoEmulator(_) => (StatusCode::SERVICE_UNAVAILABLE, "NoEmulator"),
+            Self::NoSealock(_) => (StatusCode::BAD_GATEWAY, "NoSealock"),
+            Self::Unproven { .. } => (StatusCode::BAD_GATEWAY, "Unproven"),
+            Self::Incomplete { .. } => (StatusCode::BAD_GATEWAY, "Incomplete"),
+            Self::Unexpected { .. } => (StatusCode::BAD_GATEWAY, "Unexpected"),
+            _ => (StatusCode::BAD_REQUEST, "Failed"),
+        };
+        Some(Problem::new(status, code, detail, hints))
     }
 
     /// Says what to do next, if that is known.
@@ -81,7 +144,7 @@ impl Error {
             Self::Unexpected { .. } => {
                 "is that an emulator of this version? name another one with --emulator"
             }
-            Self::Incomplete { .. } | Self::Output(_) => return None,
+            Self::Incomplete { .. } | Self::Output(_) | Self::Revoked => return None,
         };
         Some(hint.to_owned())
     }
@@ -107,9 +170,6 @@ impl Error {
 
 impl From<UnknownWord> for Error {
     fn from(error: UnknownWord) -> Self {
-        Self::Failed {
-            message: error.to_string(),
-            hint: None,
-        }
+        Self::failed(error)
     }
 }

@@ -39,7 +39,7 @@ pub(crate) struct Hosts {
     /// Name what there is as Azure does, too, such as sealock.azurecr.io. Whoever uses that file does then not reach Azure
     #[arg(long, conflicts_with = "remove")]
     azure_names: bool,
-    /// The file
+    /// The file, which --write creates if it is missing
     #[arg(long, value_name = "FILE", default_value = "/etc/hosts")]
     file: PathBuf,
 }
@@ -110,13 +110,21 @@ fn lines(names: &api::Hosts, with_azures: bool) -> Vec<String> {
 /// Replaces the lines between our marks, and says whether that changed the file. In place, because a
 /// container's hosts file is a mount, which no other file can be renamed to.
 fn rewrite(file: &Path, lines: &[String]) -> Result<bool, Error> {
-    let old = fs::read_to_string(file).map_err(|error| Error::system(&error))?;
+    let old = match fs::read_to_string(file) {
+        Err(error) if error.kind() == io::ErrorKind::NotFound && !lines.is_empty() => String::new(),
+        old => old.map_err(|error| Error::system(&error))?,
+    };
     let new = replaced(&old, lines).ok_or_else(|| Error::Failed {
         message: format!("{} has '{BEGIN}' without '{END}'", file.display()),
         hint: Some("mend it by hand".to_owned()),
     })?;
     let write = || -> io::Result<()> {
-        let mut file = fs::OpenOptions::new().write(true).open(file)?;
+        let mut options = fs::OpenOptions::new();
+        let mut file = options
+            .write(true)
+            .create(true)
+            .truncate(false)
+            .open(file)?;
         file.write_all(new.as_bytes())?;
         file.set_len(new.len() as u64)?;
         file.sync_all()

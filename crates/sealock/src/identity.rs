@@ -1,47 +1,49 @@
-use clap::{Args, Subcommand};
+use clap::Subcommand;
 use sealock_api::{
     CreateIdentity, DeleteIdentity, Identities, Identity, IdentityHeader, ListIdentities,
-    ShowIdentityHeader,
+    ShowIdentity, ShowIdentityHeader,
 };
 use sealock_core::IdentityName;
 
 use crate::{
     client::Client,
+    effect::told,
     error::Error,
-    output::{Output, table},
+    output::{Column, Output, Screen, TITLE, record},
+    which::Which,
 };
-
-/// The managed identity that a command means when it names none.
-pub(crate) const DEFAULT_IDENTITY: &str = "registry-identity";
 
 #[derive(Debug, Subcommand)]
 pub(crate) enum IdentityCommand {
     /// List the managed identities
     #[command(after_help = "Example:\n  sealock identity list")]
     List,
+    /// Show a managed identity
+    #[command(after_help = "Example:\n  sealock identity show --json | jq -r .client_id")]
+    Show(Which<IdentityName>),
     /// Create a managed identity
     #[command(after_help = "Example:\n  sealock identity create myidentity")]
-    Create(IdentityArgs),
+    Create(Which<IdentityName>),
     /// Delete a managed identity: registries that reach their key with it are revoked
     #[command(after_help = "Example:\n  sealock identity delete myidentity")]
-    Delete(IdentityArgs),
+    Delete(Which<IdentityName>),
     /// Print the variables by which a program finds the identities' endpoint, as in App Service
     #[command(after_help = "Example:\n  export $(sealock identity endpoint)")]
     Endpoint,
 }
 
-#[derive(Debug, Args)]
-pub(crate) struct IdentityArgs {
-    /// The managed identity
-    #[arg(default_value = DEFAULT_IDENTITY)]
-    name: IdentityName,
-}
-
 impl IdentityCommand {
     pub(crate) fn run(self, client: &Client, output: &mut Output) -> Result<(), Error> {
         match self {
-            Self::List => output.show(&client.ask(&ListIdentities {})?, render),
-            Self::Create(IdentityArgs { name: identity }) => {
+            Self::List => {
+                let screen = output.screen();
+                let answer = client.ask(&ListIdentities {})?;
+                output.show(&answer, |identities| list(identities, screen))
+            }
+            Self::Show(Which { name: identity }) => {
+                output.show(&client.ask(&ShowIdentity { identity })?, render)
+            }
+            Self::Create(Which { name: identity }) => {
                 let answer = client.ask(&CreateIdentity { identity })?;
                 output.show(&answer, |identity: &Identity| {
                     let (name, client_id) = (&identity.name, &identity.client_id);
@@ -52,11 +54,13 @@ impl IdentityCommand {
                     }
                 })
             }
-            Self::Delete(IdentityArgs { name }) => {
+            Self::Delete(Which { name }) => {
                 let identity = name.clone();
                 let answer = client.ask(&DeleteIdentity { identity });
-                answer.map_err(Error::without_creation)?;
-                output.done(format!("deleted identity {name}"))
+                let done = |_: &_| format!("deleted identity {name}");
+                output.show(&answer.map_err(Error::without_creation)?, |change| {
+                    told(done, change, client.commands())
+                })
             }
             Self::Endpoint => {
                 let answer = client.ask(&ShowIdentityHeader {})?;
@@ -69,7 +73,7 @@ impl IdentityCommand {
     }
 }
 
-fn render(list: &Identities) -> String {
+fn list(list: &Identities, screen: Screen) -> String {
     let rows = list.identities.iter().map(|identity| {
         [
             identity.name.to_string(),
@@ -78,5 +82,23 @@ fn render(list: &Identities) -> String {
             identity.created.to_string(),
         ]
     });
-    table(["NAME", "CLIENT", "PRINCIPAL", "CREATED"], rows)
+    let columns = [
+        Column::Always("NAME"),
+        Column::Always("CLIENT"),
+        Column::Wide("PRINCIPAL"),
+        Column::Always("CREATED"),
+    ];
+    screen.table(columns, rows)
+}
+
+fn render(identity: &Identity) -> String {
+    record(
+        format!("{TITLE}{}{TITLE:#}", identity.name),
+        [
+            ("tenant", identity.tenant_id.to_string()),
+            ("client", identity.client_id.to_string()),
+            ("principal", identity.principal_id.to_string()),
+            ("created", identity.created.to_string()),
+        ],
+    )
 }

@@ -6,7 +6,7 @@ use crate::{
     client::Client,
     error::Error,
     output::{Output, TITLE, record},
-    registry::DEFAULT_REGISTRY,
+    which::Within,
 };
 
 /// The offset of an object's ciphertext, which lies behind its header (docs/blob-format.md).
@@ -20,16 +20,16 @@ Examples:
   sealock inspect hello:v1 --registry sealock")]
 pub(crate) struct Inspect {
     /// The image: `REPOSITORY[:TAG|@DIGEST]`
+    #[arg(value_name = "IMAGE")]
     name: String,
-    /// The registry that holds it
-    #[arg(long, value_name = "NAME", default_value = DEFAULT_REGISTRY)]
-    registry: RegistryName,
+    #[command(flatten)]
+    registry: Within<RegistryName>,
 }
 
 impl Inspect {
     pub(crate) fn run(self, client: &Client, output: &mut Output) -> Result<(), Error> {
         let name = self.without_host(client.emulator()).to_owned();
-        let registry = self.registry;
+        let registry = self.registry.name;
         let answer = client.ask_for(&api::Inspect { registry }, &ImageName { name })?;
         output.show(&answer, render)
     }
@@ -42,7 +42,7 @@ impl Inspect {
             Some((host, name))
                 if host == authority
                     || host == format!("localhost:{port}")
-                    || host == format!("{}.azurecr.localhost:{port}", self.registry) =>
+                    || host == format!("{}.azurecr.localhost:{port}", self.registry.name) =>
             {
                 name
             }

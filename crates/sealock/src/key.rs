@@ -4,11 +4,10 @@ mod rotation_policy;
 use clap::{Args, Subcommand};
 use jiff::Timestamp;
 use sealock_api::{
-    CreateKey, DeleteKey, Key, KeyChange, KeyOperation, Keys, ListKeys, NewKey, NewVersion,
-    PurgeKey, RecoverKey, RotateKey, ShowKey, ShowRegistry, State, UnknownWord, UpdateKey,
-    UpdateKeyVersion, Version,
+    Changed, CreateKey, DeleteKey, Key, KeyChange, KeyOperation, Keys, ListKeys, NewKey, PurgeKey,
+    RecoverKey, RotateKey, ShowKey, State, UnknownWord, UpdateKey, UpdateKeyVersion, Version,
 };
-use sealock_core::{KeyName, KeyVersion, RegistryName, VaultName};
+use sealock_core::{KeyIdentifier, KeyVersion, VaultName};
 
 use self::{
     backup::{Backup, Restore},
@@ -18,66 +17,44 @@ use self::{
 use crate::{
     cli::{one_of_several, time},
     client::{Answer, Client},
+    effect::told,
     error::Error,
-    output::{BAD, Output, TITLE, record, table},
-    registry,
-    vault::{DEFAULT_VAULT, WhichVault, recoverable_until},
+    key_reference::{WhichKey, WhichVersion},
+    output::{Column, Output, Screen, TITLE, record},
+    vault::recoverable_until,
+    which::Which,
 };
-
-const DEFAULT_KEY: &str = "registry-key";
 
 #[derive(Debug, Subcommand)]
 pub(crate) enum KeyCommand {
     /// List the keys of a vault, deleted ones included
     #[command(after_help = "Example:\n  sealock key list --vault sealock")]
-    List(WhichVault),
+    List(Which<VaultName>),
     /// Create a key, or a new version of it if it exists
     #[command(after_help = "\
 Examples:
   sealock key create mykey --size 3072
   sealock key create signer --kty EC --curve P-384")]
-    Create {
-        #[command(flatten)]
-        key: KeyArgs,
-        /// The type of key: `RSA`, `RSA-HSM`, `EC`, `EC-HSM` or `oct-HSM`
-        #[arg(long, default_value = "RSA")]
-        kty: String,
-        /// Its size in bits: 2048, 3072 or 4096 for RSA (2048 unless said), 128, 192 or 256 for oct-HSM (256)
-        #[arg(long, value_name = "BITS")]
-        size: Option<u32>,
-        /// An EC key's curve: `P-256`, `P-256K`, `P-384` or `P-521`
-        #[arg(long)]
-        curve: Option<String>,
-        /// What it is for, separated by commas, unless for all that its type can do: `encrypt`, `decrypt`,
-        /// `sign`, `verify`, `wrapKey`, `unwrapKey`, `import`, `export`
-        #[arg(long, value_delimiter = ',', value_parser = one_of_several())]
-        ops: Option<Vec<String>>,
-    },
+    Create(Create),
     /// Show a key and its versions
     #[command(after_help = "Example:\n  sealock key show")]
-    Show {
-        #[command(flatten)]
-        key: KeyArgs,
-    },
+    Show(WhichKey),
     /// Make a new version the current one; registries that follow the key take it
     #[command(after_help = "Example:\n  sealock key rotate")]
-    Rotate {
-        #[command(flatten)]
-        key: KeyArgs,
-    },
+    Rotate(WhichKey),
     /// Disable a key version: registries that need it are revoked
     #[command(after_help = "Example:\n  sealock key disable")]
-    Disable(Switch),
+    Disable(WhichVersion),
     /// Enable a key version: registries that need it come back
     #[command(after_help = "Example:\n  sealock key enable")]
-    Enable(Switch),
-    /// Change what a key version is for, and when
+    Enable(WhichVersion),
+    /// Change the use of a key version, and the time of its use
     #[command(after_help = "\
 Examples:
   sealock key update --ops wrapKey,unwrapKey
   sealock key update mykey --expires 2030-01-01T00:00:00Z")]
     Update(Update),
-    /// Show what becomes of a key as time passes, or say it
+    /// Show what becomes of a key as time passes, or change it
     #[command(
         subcommand,
         after_help = "Example:\n  sealock key rotation-policy update --file policy.json"
@@ -87,50 +64,38 @@ Examples:
     Restore(Restore),
     /// Delete a key; it can be recovered until it is purged
     #[command(after_help = "Example:\n  sealock key delete && sealock key recover")]
-    Delete {
-        #[command(flatten)]
-        key: KeyArgs,
-    },
+    Delete(WhichKey),
     /// Recover a deleted key
     #[command(after_help = "Example:\n  sealock key recover")]
-    Recover {
-        #[command(flatten)]
-        key: KeyArgs,
-    },
-    /// Purge a deleted key: what it encrypts is lost, unless there is a backup
+    Recover(WhichKey),
+    /// Purge a deleted key: the content that it encrypts is lost, unless there is a backup
     #[command(after_help = "Example:\n  sealock key delete && sealock key purge")]
-    Purge {
-        #[command(flatten)]
-        key: KeyArgs,
-    },
+    Purge(WhichKey),
 }
 
 #[derive(Debug, Args)]
-pub(crate) struct KeyArgs {
-    /// The key
-    #[arg(default_value = DEFAULT_KEY)]
-    name: KeyName,
-    /// The vault that holds it
-    #[arg(long, default_value = DEFAULT_VAULT)]
-    vault: VaultName,
-}
-
-#[derive(Debug, Args)]
-pub(crate) struct Switch {
+pub(crate) struct Create {
     #[command(flatten)]
-    key: KeyArgs,
-    /// The version, if not the current one
+    key: WhichKey,
+    /// The type of key: `RSA`, `RSA-HSM`, `EC`, `EC-HSM` or `oct-HSM`
+    #[arg(long, default_value = "RSA")]
+    kty: String,
+    /// Its size in bits: 2048, 3072 or 4096 for RSA (2048 unless said), 128, 192 or 256 for oct-HSM (256)
+    #[arg(long, value_name = "BITS")]
+    size: Option<u32>,
+    /// An EC key's curve: `P-256`, `P-256K`, `P-384` or `P-521`
     #[arg(long)]
-    version: Option<KeyVersion>,
+    curve: Option<String>,
+    /// The operations that it is for, separated by commas, unless for all that its type can do: `encrypt`,
+    /// `decrypt`, `sign`, `verify`, `wrapKey`, `unwrapKey`, `import`, `export`
+    #[arg(long, value_delimiter = ',', value_parser = one_of_several())]
+    ops: Option<Vec<String>>,
 }
 
 #[derive(Debug, Args)]
 pub(crate) struct Update {
     #[command(flatten)]
-    key: KeyArgs,
-    /// The version, if not the current one
-    #[arg(long)]
-    version: Option<KeyVersion>,
+    version: WhichVersion,
     #[command(flatten)]
     change: Change,
 }
@@ -138,94 +103,81 @@ pub(crate) struct Update {
 #[derive(Debug, Args)]
 #[group(required = true, multiple = true)]
 struct Change {
-    /// What it is for, separated by commas: `encrypt`, `decrypt`, `sign`, `verify`, `wrapKey`, `unwrapKey`,
-    /// `import`, `export`
+    /// The operations that it is for, separated by commas: `encrypt`, `decrypt`, `sign`, `verify`, `wrapKey`,
+    /// `unwrapKey`, `import`, `export`
     #[arg(long, value_delimiter = ',', value_parser = one_of_several())]
     ops: Option<Vec<String>>,
-    /// From when on it can be used, as in RFC 3339
+    /// The time from which on it can be used, as in RFC 3339
     #[arg(long, value_name = "TIME", value_parser = time)]
     not_before: Option<Timestamp>,
-    /// Until when it can be used, as in RFC 3339
+    /// The time until which it can be used, as in RFC 3339
     #[arg(long, value_name = "TIME", value_parser = time)]
     expires: Option<Timestamp>,
 }
 
 impl KeyCommand {
     pub(crate) fn run(self, client: &Client, output: &mut Output) -> Result<(), Error> {
+        let screen = output.screen();
         match self {
-            Self::List(which) => {
-                let vault = which.name().clone();
-                output.show(&client.ask(&ListKeys { vault })?, list)
+            Self::List(Which { name: vault }) => {
+                let answer = client.ask(&ListKeys { vault })?;
+                output.show(&answer, |keys| list(keys, screen))
             }
-            Self::Create {
-                key: KeyArgs { vault, name: key },
-                kty,
-                size,
-                curve,
-                ops,
-            } => {
-                let new = NewKey {
-                    kty: Some(kty.parse()?),
-                    key_size: size,
-                    crv: curve.as_deref().map(str::parse).transpose()?,
-                    key_ops: operations(ops)?,
-                };
-                let answer = client.ask_with(&CreateKey { vault, key }, &new)?;
-                output.show(&answer, |key| followed("created", key, client))
+            Self::Create(create) => create.run(client, output),
+            Self::Show(key) => {
+                let (vault, key) = key.names()?;
+                let answer = client.ask(&ShowKey { vault, key })?;
+                output.show(&answer, |key| render(key, screen))
             }
-            Self::Show {
-                key: KeyArgs { vault, name: key },
-            } => output.show(&client.ask(&ShowKey { vault, key })?, render),
-            Self::Rotate {
-                key: KeyArgs { vault, name: key },
-            } => {
+            Self::Rotate(key) => {
+                let (vault, key) = key.names()?;
                 let answer = client.ask(&RotateKey { vault, key })?;
-                output.show(&answer, |key| followed("rotated to", key, client))
+                show_change("rotated to", &answer, client, output)
             }
-            Self::Disable(switch) => switch.set_enabled(false, client, output),
-            Self::Enable(switch) => switch.set_enabled(true, client, output),
+            Self::Disable(version) => set_enabled(&version, false, client, output),
+            Self::Enable(version) => set_enabled(&version, true, client, output),
             Self::Update(update) => update.run(client, output),
             Self::RotationPolicy(command) => command.run(client, output),
             Self::Backup(backup) => backup.run(client, output),
             Self::Restore(restore) => restore.run(client, output),
-            Self::Delete {
-                key: KeyArgs { vault, name: key },
-            } => {
+            Self::Delete(key) => {
+                let (vault, key) = key.names()?;
                 let answer = client.ask(&DeleteKey { vault, key })?;
-                output.show(&answer, |key: &Key| {
+                let done = |key: &Key| {
                     let until = recoverable_until(key.scheduled_purge);
                     format!("deleted {}{until}", key.kid)
-                })
+                };
+                output.show(&answer, |change| told(done, change, client.commands()))
             }
-            Self::Recover {
-                key: KeyArgs { vault, name: key },
-            } => {
+            Self::Recover(key) => {
+                let (vault, key) = key.names()?;
                 let answer = client.ask(&RecoverKey { vault, key })?;
-                output.show(&answer, |key: &Key| format!("recovered {}", key.kid))
+                show_change("recovered", &answer, client, output)
             }
-            Self::Purge { key } => {
-                // The answer to a purge is empty: only beforehand can the kid be known.
-                let kid = key.kid(client)?;
-                let KeyArgs { vault, name: key } = key;
-                client.ask(&PurgeKey { vault, key })?;
-                output.done(format!("purged {kid}"))
+            Self::Purge(key) => {
+                let (vault, key) = key.names()?;
+                let answer = client.ask(&PurgeKey {
+                    vault: vault.clone(),
+                    key: key.clone(),
+                })?;
+                let done = |_: &_| format!("purged key {key} of vault {vault}");
+                output.show(&answer, |change| told(done, change, client.commands()))
             }
         }
     }
 }
 
-impl Switch {
-    fn set_enabled(self, enabled: bool, client: &Client, output: &mut Output) -> Result<(), Error> {
-        let change = KeyChange {
-            enabled: Some(enabled),
-            ..KeyChange::default()
+impl Create {
+    fn run(self, client: &Client, output: &mut Output) -> Result<(), Error> {
+        let (vault, key) = self.key.names()?;
+        let new = NewKey {
+            kty: Some(self.kty.parse()?),
+            key_size: self.size,
+            crv: self.curve.as_deref().map(str::parse).transpose()?,
+            key_ops: operations(self.ops)?,
         };
-        let version = self.version;
-        let answer = self.key.change(version.clone(), &change, client)?;
-        let done = if enabled { "enabled" } else { "disabled" };
-        output.show(&answer, |key| {
-            format!("{done} {}", kid_of(key, version.as_ref()))
-        })
+        let answer = client.ask_with(&CreateKey { vault, key }, &new)?;
+        show_change("created", &answer, client, output)
     }
 }
 
@@ -237,12 +189,60 @@ impl Update {
             not_before: self.change.not_before.map(Into::into),
             expires: self.change.expires.map(Into::into),
         };
-        let version = self.version;
-        let answer = self.key.change(version.clone(), &change, client)?;
-        output.show(&answer, |key| {
-            format!("updated {}", kid_of(key, version.as_ref()))
-        })
+        update("updated", &self.version, &change, client, output)
     }
+}
+
+fn set_enabled(
+    version: &WhichVersion,
+    enabled: bool,
+    client: &Client,
+    output: &mut Output,
+) -> Result<(), Error> {
+    let change = KeyChange {
+        enabled: Some(enabled),
+        ..KeyChange::default()
+    };
+    let done = if enabled { "enabled" } else { "disabled" };
+    update(done, version, &change, client, output)
+}
+
+fn update(
+    done: &str,
+    version: &WhichVersion,
+    change: &KeyChange,
+    client: &Client,
+    output: &mut Output,
+) -> Result<(), Error> {
+    let KeyIdentifier {
+        vault,
+        key,
+        version,
+    } = version.identifier()?;
+    let answer = match version.clone() {
+        Some(version) => {
+            let update = UpdateKeyVersion {
+                vault,
+                key,
+                version,
+            };
+            client.ask_with(&update, change)?
+        }
+        None => client.ask_with(&UpdateKey { vault, key }, change)?,
+    };
+    let done = |key: &Key| format!("{done} {}", kid_of(key, version.as_ref()));
+    output.show(&answer, |change| told(done, change, client.commands()))
+}
+
+/// Says what was done to a key, and the registries that this reached.
+fn show_change(
+    done: &str,
+    answer: &Answer<Changed<Key>>,
+    client: &Client,
+    output: &mut Output,
+) -> Result<(), Error> {
+    let done = |key: &Key| format!("{done} {}", key.kid);
+    output.show(answer, |change| told(done, change, client.commands()))
 }
 
 fn operations(words: Option<Vec<String>>) -> Result<Option<Vec<KeyOperation>>, UnknownWord> {
@@ -250,52 +250,27 @@ fn operations(words: Option<Vec<String>>) -> Result<Option<Vec<KeyOperation>>, U
     words.map(parse).transpose()
 }
 
-impl KeyArgs {
-    fn change(
-        self,
-        version: Option<KeyVersion>,
-        change: &KeyChange,
-        client: &Client,
-    ) -> Result<Answer<Key>, Error> {
-        let Self { vault, name: key } = self;
-        match version {
-            Some(version) => {
-                let update = UpdateKeyVersion {
-                    vault,
-                    key,
-                    version,
-                };
-                client.ask_with(&update, change)
-            }
-            None => client.ask_with(&UpdateKey { vault, key }, change),
-        }
-    }
-
-    fn kid(&self, client: &Client) -> Result<String, Error> {
-        let vault = self.vault.clone();
-        let keys = client.ask(&ListKeys { vault })?.parse()?;
-        let key = keys.keys.into_iter().find(|key| key.name == self.name);
-        Ok(key.map_or_else(
-            || format!("{}/keys/{}", self.vault, self.name),
-            |key| key.kid,
-        ))
-    }
-}
-
-fn list(list: &Keys) -> String {
+fn list(list: &Keys, screen: Screen) -> String {
     let rows = list.keys.iter().map(|key| {
+        let (_, version) = key.kid.rsplit_once('/').unwrap_or_default();
         [
             key.name.to_string(),
             state(key),
             kind(key),
             key.versions.len().to_string(),
+            version.to_owned(),
             key.kid.clone(),
         ]
     });
-    table(
-        ["NAME", "STATE", "TYPE", "VERSIONS", "CURRENT VERSION"],
-        rows,
-    )
+    let columns = [
+        Column::Always("NAME"),
+        Column::Always("STATE"),
+        Column::Always("TYPE"),
+        Column::Always("VERSIONS"),
+        Column::Narrow("CURRENT VERSION"),
+        Column::Wide("CURRENT VERSION"),
+    ];
+    screen.table(columns, rows)
 }
 
 fn state(key: &Key) -> String {
@@ -312,23 +287,13 @@ fn kind(key: &Key) -> String {
     }
 }
 
-/// Tells what was done, and the registries that it did not reach.
-fn followed(done: &str, new: &NewVersion, client: &Client) -> String {
-    let mut lines = vec![format!("{done} {}", new.key.kid)];
-    lines.extend(new.left_behind.iter().map(|registry| {
-        let warning = warning(registry, client);
-        format!("{BAD}warning:{BAD:#} {warning}")
-    }));
-    lines.join("\n")
-}
-
 fn kid_of<'a>(key: &'a Key, version: Option<&KeyVersion>) -> &'a str {
     let mut versions = key.versions.iter();
     let version = version.and_then(|wanted| versions.find(|it| it.version == *wanted));
     version.map_or(&key.kid, |version| &version.kid)
 }
 
-fn render(key: &Key) -> String {
+fn render(key: &Key, screen: Screen) -> String {
     let mut fields = vec![
         ("kid", key.kid.clone()),
         ("vault", key.vault.to_string()),
@@ -356,12 +321,15 @@ fn render(key: &Key) -> String {
             expires.unwrap_or_else(|| "never".to_owned()),
         ]
     });
-    let versions = table(
-        [
-            "VERSION", "STATE", "CURRENT", "CREATED", "UPDATED", "EXPIRES",
-        ],
-        versions,
-    );
+    let columns = [
+        Column::Always("VERSION"),
+        Column::Always("STATE"),
+        Column::Always("CURRENT"),
+        Column::Always("CREATED"),
+        Column::Wide("UPDATED"),
+        Column::Wide("EXPIRES"),
+    ];
+    let versions = screen.table(columns, versions);
     format!("{}\n\n{versions}", record(title, fields))
 }
 
@@ -383,27 +351,6 @@ fn current_fields(version: &Version) -> Vec<(&'static str, String)> {
         fields.push(("tags", tags.collect::<Vec<_>>().join(", ")));
     }
     fields
-}
-
-/// Warns that a registry did not follow the key to a new version, and says how it comes to.
-fn warning(registry: &RegistryName, client: &Client) -> String {
-    let show = ShowRegistry {
-        registry: registry.clone(),
-    };
-    let found = client.ask(&show).and_then(|answer| answer.parse());
-    let commands = client.commands();
-    // What was done is done, whether or not more can be said of it.
-    let found = found.as_ref().ok().and_then(registry::way_back);
-    let next = match found.and_then(|hint| commands.of(hint)) {
-        Some(restore) => format!("bring that back with: {restore}"),
-        None => format!(
-            "see: {}",
-            commands.command(format_args!("registry show {registry}"))
-        ),
-    };
-    format!(
-        "registry {registry} still needs its old version, which a new one does not replace; {next}"
-    )
 }
 
 fn enabled_or_disabled(enabled: bool) -> String {

@@ -11,19 +11,25 @@ mod cli;
 mod client;
 mod clock;
 mod commands;
+mod completion;
+mod effect;
 mod error;
 mod health;
 mod hosts;
 mod identity;
 mod inspect;
 mod key;
+mod key_reference;
+mod man;
 mod offline;
 mod output;
 mod principal;
+mod progress;
 mod quarantine;
 mod registry;
 mod remedy;
 mod repair;
+mod repository;
 mod role;
 mod serve;
 mod status;
@@ -32,6 +38,9 @@ mod token;
 mod trust;
 mod vault;
 mod verify;
+mod version;
+mod wait;
+mod which;
 
 use std::{io::Write as _, process::ExitCode};
 
@@ -42,20 +51,29 @@ use crate::{
 };
 
 fn main() -> ExitCode {
-    match Cli::read().run() {
+    let cli = Cli::read();
+    let is_json = cli.is_json();
+    match cli.run() {
         Ok(()) => ExitCode::SUCCESS,
         // The reader of our output has seen enough, as in `sealock audit --follow | head`.
         Err(error) if error.is_broken_pipe() => ExitCode::SUCCESS,
         Err(error) => {
-            report(&error);
-            ExitCode::FAILURE
+            if is_json {
+                report_as_json(&error);
+            } else {
+                report(&error);
+            }
+            error.exit_code()
         }
     }
 }
 
 fn report(error: &Error) {
     let mut stderr = anstream::stderr().lock();
-    let message = error.to_string().replace("\r\n", "\n");
+    let Some(message) = error.message() else {
+        return;
+    };
+    let message = message.replace("\r\n", "\n");
     // With stderr closed there is nobody left to tell.
     let _ = writeln!(
         stderr,
@@ -64,5 +82,16 @@ fn report(error: &Error) {
     );
     if let Some(hint) = error.hint() {
         let _ = writeln!(stderr, "{HINT}hint:{HINT:#} {}", hint.trim_end_matches('.'));
+    }
+}
+
+/// Writes the problem that the control API gave, or one like it.
+fn report_as_json(error: &Error) {
+    let Some(problem) = error.problem() else {
+        return;
+    };
+    let mut stderr = std::io::stderr().lock();
+    if serde_json::to_writer_pretty(&mut stderr, &problem).is_ok() {
+        let _ = writeln!(stderr);
     }
 }

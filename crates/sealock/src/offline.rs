@@ -4,15 +4,19 @@ use sealock_emulator::{OfflineFlags, OfflineVerification, Place};
 
 use crate::{
     error::Error,
-    output::{BAD, GOOD, Output, printable, table},
-    remedy,
+    output::{BAD, Column, GOOD, Output, Screen, printable},
+    progress, remedy,
 };
 
 /// Judges a data directory. Succeeds only if it is whole.
 pub(crate) fn verify(flags: OfflineFlags, output: &mut Output) -> Result<(), Error> {
     let config_file = flags.config.clone();
-    let found = sealock_emulator::verify_offline(flags).map_err(|error| remedy::failed(&error))?;
-    output.report(&found, lines)?;
+    let found = progress::during("reading all that is stored", || {
+        sealock_emulator::verify_offline(flags)
+    });
+    let found = found.map_err(|error| remedy::failed(&error))?;
+    let screen = output.screen();
+    output.report(&found, |found| lines(found, screen))?;
     let message = match found.problems.len() {
         0 => return Ok(()),
         1 => "1 problem in the data directory".to_owned(),
@@ -30,7 +34,7 @@ pub(crate) fn verify(flags: OfflineFlags, output: &mut Output) -> Result<(), Err
     })
 }
 
-fn lines(found: &OfflineVerification) -> Vec<String> {
+fn lines(found: &OfflineVerification, screen: Screen) -> Vec<String> {
     let mut lines: Vec<String> = found
         .problems
         .iter()
@@ -52,7 +56,8 @@ fn lines(found: &OfflineVerification) -> Vec<String> {
                 file.bytes.to_string(),
             ]
         });
-        lines.push(table(["IN QUARANTINE", "SINCE", "BYTES"], rows));
+        let columns = ["IN QUARANTINE", "SINCE", "BYTES"].map(Column::Always);
+        lines.push(screen.table(columns, rows));
     }
     lines
 }

@@ -1,9 +1,15 @@
-use std::{fmt, io::Write as _, path::Path};
+use std::{
+    fmt,
+    io::{self, Write as _},
+    path::Path,
+};
 
 use anstyle::{AnsiColor, Style};
-use comfy_table::{Row, Table, presets::NOTHING};
+use comfy_table::{ContentArrangement, Row, Table, presets::NOTHING};
+use sealock_core::Digest;
 use serde::{Serialize, de::DeserializeOwned};
 use serde_json::Value;
+use terminal_size::Width;
 
 use crate::{client::Answer, error::Error};
 
@@ -15,15 +21,46 @@ pub(crate) const TITLE: Style = Style::new().bold();
 /// The place for results: standard output, for people or, with `--json`, as the control API's JSON.
 pub(crate) struct Output {
     json: bool,
+    screen: Screen,
     stdout: anstream::Stdout,
 }
 
+/// The room that tables have.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct Screen {
+    /// True if tables show all their columns.
+    wide: bool,
+    /// The columns of the terminal. `None` if the output is none, where nothing is broken into lines.
+    columns: Option<u16>,
+}
+
+/// A column of a table.
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum Column {
+    /// One that is always there.
+    Always(&'static str),
+    /// One that stands for a wide one where there is no room for that.
+    Narrow(&'static str),
+    /// One that `--wide` shows.
+    Wide(&'static str),
+}
+
 impl Output {
-    pub(crate) fn new(json: bool) -> Self {
+    pub(crate) fn new(json: bool, wide: bool) -> Self {
+        let width = terminal_size::terminal_size_of(io::stdout());
         Self {
             json,
+            screen: Screen {
+                wide,
+                columns: width.map(|(Width(columns), _)| columns),
+            },
             stdout: anstream::stdout(),
         }
+    }
+
+    /// Returns the room that tables have.
+    pub(crate) fn screen(&self) -> Screen {
+        self.screen
     }
 
     /// Returns true if JSON was asked for.
@@ -55,7 +92,7 @@ impl Output {
         render: impl FnOnce(&T) -> Vec<String>,
     ) -> Result<(), Error> {
         if self.json {
-            let json = serde_json::to_string_pretty(record).map_err(std::io::Error::from)?;
+            let json = serde_json::to_string_pretty(record).map_err(io::Error::from)?;
             return self.line(json);
         }
         for line in render(record) {
@@ -79,12 +116,33 @@ impl Output {
     }
 }
 
-/// Aligned columns under a heading.
-pub(crate) fn table<const N: usize>(
-    heading: [&str; N],
-    rows: impl IntoIterator<Item = [String; N]>,
-) -> String {
-    align(Some(heading.into()), rows.into_iter().map(Row::from)).join("\n")
+impl Screen {
+    /// Aligns columns under a heading.
+    pub(crate) fn table<const N: usize>(
+        self,
+        columns: [Column; N],
+        rows: impl IntoIterator<Item = [String; N]>,
+    ) -> String {
+        let shown = columns.map(|column| match column {
+            Column::Always(_) => true,
+            Column::Narrow(_) => !self.wide,
+            Column::Wide(_) => self.wide,
+        });
+        let kept = |cells: Vec<String>| {
+            let cells = cells.into_iter().zip(shown);
+            Row::from(cells.filter_map(|(cell, is_shown)| is_shown.then_some(cell)))
+        };
+        let heading = columns.map(|column| match column {
+            Column::Always(name) | Column::Narrow(name) | Column::Wide(name) => name.to_owned(),
+        });
+        let rows = rows.into_iter().map(|row| kept(row.into()));
+        align(Some(kept(heading.into())), rows, self.columns).join("\n")
+    }
+
+    /// Returns true if there is room for all that can be shown.
+    pub(crate) fn is_wide(self) -> bool {
+        self.wide
+    }
 }
 
 /// A title with aligned labels and values below it.
@@ -96,7 +154,11 @@ pub(crate) fn record<'a>(
         .into_iter()
         .map(|(label, value)| [label.to_owned(), value].into());
     let mut lines = vec![title.to_string()];
-    lines.extend(align(None, rows).iter().map(|line| format!("  {line}")));
+    lines.extend(
+        align(None, rows, None)
+            .iter()
+            .map(|line| format!("  {line}")),
+    );
     lines.join("\n")
 }
 
@@ -118,6 +180,14 @@ pub(crate) fn printable(text: &str) -> String {
     text.replace(char::is_control, "\u{fffd}")
 }
 
+/// Writes a digest with as much of it as Docker shows.
+pub(crate) fn shortened_digest(digest: &Digest) -> String {
+    let text = digest.to_string();
+    let (algorithm, hex) = text.split_once(':').unwrap_or_default();
+    let (beginning, _) = hex.split_at_checked(12).unwrap_or((hex, ""));
+    format!("{algorithm}:{beginning}")
+}
+
 /// Writes a path as one word of a shell, whatever is in it.
 pub(crate) fn quoted(path: &Path) -> String {
     let text = path.display().to_string();
@@ -129,11 +199,17 @@ pub(crate) fn quoted(path: &Path) -> String {
     }
 }
 
-fn align(heading: Option<Row>, rows: impl Iterator<Item = Row>) -> Vec<String> {
+/// Aligns rows. Cells are broken into lines if a row is longer than `width`.
+fn align(heading: Option<Row>, rows: impl Iterator<Item = Row>, width: Option<u16>) -> Vec<String> {
     let mut table = Table::new();
     table.load_style(NOTHING).add_rows(rows);
     if let Some(heading) = heading {
         table.set_header(heading);
+    }
+    if let Some(width) = width {
+        table
+            .set_content_arrangement(ContentArrangement::Dynamic)
+            .set_width(width);
     }
     for column in table.column_iter_mut() {
         column.set_padding((0, 2));
@@ -158,14 +234,46 @@ fn pretty<T>(answer: &Answer<T>) -> Result<String, Error> {
 mod tests {
     use super::*;
 
+    const COLUMNS: [Column; 3] = [
+        Column::Always("NAME"),
+        Column::Narrow("KEY"),
+        Column::Wide("URL"),
+    ];
+
+    fn shown(screen: Screen, rows: &[[&str; 3]]) -> String {
+        screen.table(COLUMNS, rows.iter().map(|row| row.map(str::to_owned)))
+    }
+
     #[test]
     fn columns_are_aligned_without_borders_or_trailing_blanks() {
-        let rows = [["a", "registry-key"], ["longer", ""]].map(|row| row.map(str::to_owned));
+        let rows = [["a", "registry-key", "https://k"], ["longer", "", ""]];
+        let narrow = Screen::default();
         assert_eq!(
-            table(["NAME", "KEY"], rows),
+            shown(narrow, &rows),
             "NAME    KEY\na       registry-key\nlonger"
         );
-        assert_eq!(table(["NAME", "KEY"], []), "NAME  KEY");
+        assert_eq!(shown(narrow, &[]), "NAME  KEY");
+    }
+
+    #[test]
+    fn a_wide_table_has_the_columns_that_a_narrow_one_leaves_out() {
+        let wide = Screen {
+            wide: true,
+            columns: None,
+        };
+        let rows = [["a", "k", "https://k"]];
+        assert_eq!(shown(wide, &rows), "NAME  URL\na     https://k");
+    }
+
+    #[test]
+    fn a_table_is_no_wider_than_the_terminal() {
+        let screen = Screen {
+            wide: false,
+            columns: Some(16),
+        };
+        let text = shown(screen, &[["a", "one two three four", ""]]);
+        assert!(text.lines().all(|line| line.len() <= 16), "{text}");
+        assert!(text.contains("four"), "{text}");
     }
 
     #[test]

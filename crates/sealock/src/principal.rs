@@ -4,16 +4,15 @@ use clap::Args;
 use sealock_api::{Principal, PrincipalReference, ShowApplication};
 use sealock_core::{ApplicationName, IdentityName};
 
-use crate::{client::Client, error::Error, identity::DEFAULT_IDENTITY};
+use crate::{client::Client, error::Error, which::Within};
 
-/// Whom a command is for.
+/// The principal that a command is for.
 #[derive(Debug, Args)]
 pub(crate) struct PrincipalArgs {
-    /// The managed identity
-    #[arg(long, value_name = "NAME", default_value = DEFAULT_IDENTITY)]
-    identity: IdentityName,
+    #[command(flatten)]
+    identity: Within<IdentityName>,
     /// The application, instead of a managed identity
-    #[arg(long, value_name = "NAME", conflicts_with = "identity")]
+    #[arg(long, value_name = "APP", conflicts_with = "identity")]
     app: Option<ApplicationName>,
 }
 
@@ -21,7 +20,7 @@ impl PrincipalArgs {
     /// Names it as the control API's paths do: a managed identity by its name, any other principal by its id.
     pub(crate) fn reference(&self, client: &Client) -> Result<PrincipalReference, Error> {
         let Some(application) = self.app.clone() else {
-            return Ok(PrincipalReference(self.identity.to_string()));
+            return Ok(PrincipalReference(self.identity.name.to_string()));
         };
         let application = client.ask(&ShowApplication { application })?.parse()?;
         Ok(PrincipalReference(application.principal_id.to_string()))
@@ -32,7 +31,7 @@ impl fmt::Display for PrincipalArgs {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match &self.app {
             Some(app) => app.fmt(f),
-            None => self.identity.fmt(f),
+            None => self.identity.name.fmt(f),
         }
     }
 }

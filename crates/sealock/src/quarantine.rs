@@ -4,7 +4,8 @@ use crate::{
     client::Client,
     commands::Commands,
     error::Error,
-    output::{Output, TITLE, record, table},
+    output::{Column, Output, Screen, TITLE, record},
+    progress,
 };
 
 const LIST: &str = "registry gc --orphans --dry-run";
@@ -12,12 +13,16 @@ const REMOVE: &str = "registry gc --orphans";
 
 /// Removes the files in quarantine, or only lists them.
 pub(crate) fn remove(client: &Client, output: &mut Output, dry_run: bool) -> Result<(), Error> {
-    let answer = if dry_run {
-        client.ask(&ShowQuarantine {})?
-    } else {
-        client.ask(&EmptyQuarantine {})?
-    };
-    output.show(&answer, |quarantine| files(quarantine, dry_run))
+    let client = client.patient();
+    let answer = progress::during("looking at the quarantine", || {
+        if dry_run {
+            client.ask(&ShowQuarantine {})
+        } else {
+            client.ask(&EmptyQuarantine {})
+        }
+    })?;
+    let screen = output.screen();
+    output.show(&answer, |quarantine| files(quarantine, dry_run, screen))
 }
 
 /// Renders the quarantine as a record. `None` if it is empty.
@@ -49,7 +54,7 @@ fn amount(quarantine: &QuarantineSize) -> String {
     format!("{files} {noun}, {bytes} bytes")
 }
 
-fn files(quarantine: &Quarantine, dry_run: bool) -> String {
+fn files(quarantine: &Quarantine, dry_run: bool, screen: Screen) -> String {
     let (count, bytes) = (quarantine.files.len(), quarantine.bytes);
     let sum = match (count, dry_run) {
         (0, _) => return "nothing is in quarantine".to_owned(),
@@ -65,5 +70,6 @@ fn files(quarantine: &Quarantine, dry_run: bool) -> String {
                 .unwrap_or_default(),
         ]
     });
-    format!("{}\n{sum}", table(["FILE", "BYTES", "SINCE"], rows))
+    let columns = ["FILE", "BYTES", "SINCE"].map(Column::Always);
+    format!("{}\n{sum}", screen.table(columns, rows))
 }

@@ -5,27 +5,23 @@ mod token;
 
 use clap::{Args, Subcommand};
 use sealock_api::{
-    CreateRegistry, Encryption, EncryptionIdentity, Gate, Hint, KeyRotation, ListRegistries,
-    LoginChange, LoginSettings, NewRegistry, Registries, Registry, RotateRegistryKey, ShowRegistry,
-    Sku, UpdateLogin,
+    CreateRegistry, DeleteRegistry, Encryption, EncryptionIdentity, Gate, Hint, KeyRotation,
+    ListRegistries, LoginChange, LoginSettings, NewRegistry, Registries, Registry,
+    RotateRegistryKey, ShowRegistry, Sku, UpdateLogin,
 };
 use sealock_core::{IdentityName, KeyIdentifier, RegistryName};
 
 use self::{
-    credential::CredentialCommand,
-    garbage::{Gc, ShowUsage},
-    scope_map::ScopeMapCommand,
-    token::TokenCommand,
+    credential::CredentialCommand, garbage::Gc, scope_map::ScopeMapCommand, token::TokenCommand,
 };
 use crate::{
     client::Client,
     commands::Commands,
     error::Error,
-    output::{BAD, GOOD, Output, TITLE, record, table},
+    key_reference::KeyReference,
+    output::{BAD, Column, GOOD, Output, Screen, TITLE, record},
+    which::Which,
 };
-
-/// The registry that a command means when it names none.
-pub(crate) const DEFAULT_REGISTRY: &str = "sealock";
 
 #[derive(Debug, Subcommand)]
 pub(crate) enum RegistryCommand {
@@ -40,29 +36,25 @@ Examples:
     Create(Create),
     /// Show a registry, its key and its gate
     #[command(after_help = "Example:\n  sealock registry show")]
-    Show {
-        /// The registry
-        #[arg(default_value = DEFAULT_REGISTRY)]
-        name: RegistryName,
-    },
-    /// Say who may log in to a registry, besides its tokens
+    Show(Which<RegistryName>),
+    /// Change the logins of a registry besides tokens
     #[command(after_help = "Example:\n  sealock registry update --admin-enabled true")]
     Update(Update),
-    /// The admin user's name and passwords
+    /// Show the admin user's name and passwords, or make a password anew
     #[command(
         subcommand,
         after_help = "Example:\n  sealock registry credential show"
     )]
     Credential(CredentialCommand),
-    /// The repository-scoped tokens of a registry
+    /// Manage the repository-scoped tokens of a registry
     #[command(subcommand, after_help = "Example:\n  sealock registry token list")]
     Token(TokenCommand),
-    /// What tokens may do
+    /// Manage scope maps, which say what tokens may do
     #[command(subcommand, after_help = "Example:\n  sealock registry scope-map list")]
     ScopeMap(ScopeMapCommand),
-    /// Say how much a registry holds
+    /// Show how much a registry holds
     #[command(after_help = "Example:\n  sealock registry show-usage")]
-    ShowUsage(ShowUsage),
+    ShowUsage(Which<RegistryName>),
     /// Remove the blobs that no manifest refers to and that nobody asked for within the last hour
     #[command(after_help = "\
 Examples:
@@ -72,55 +64,67 @@ Examples:
     /// Wrap a registry's data encryption key anew: with its key's current version, or with another key
     #[command(after_help = "Example:\n  sealock registry rotate-key --key sealock/other-key")]
     RotateKey(RotateKey),
+    /// Delete a registry with all that it holds, for good; its key stays
+    #[command(after_help = "Example:\n  sealock registry delete myregistry --yes")]
+    Delete(Delete),
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Delete {
+    /// The registry
+    #[arg(value_name = "REGISTRY")]
+    name: RegistryName,
 }
 
 #[derive(Debug, Args)]
 pub(crate) struct Create {
     /// The registry
+    #[arg(value_name = "REGISTRY")]
     name: RegistryName,
     /// Its service tier
     #[arg(long, default_value = "Premium")]
     sku: String,
-    /// The key that encrypts it: VAULT/KEY[/VERSION] or a key's URL
+    /// The key that encrypts it: `KEY`, `VAULT/KEY`, `VAULT/KEY/VERSION` or a URL
     #[arg(long)]
-    key: Option<String>,
+    key: Option<KeyReference>,
     /// The managed identity that reaches the key
-    #[arg(long, value_name = "NAME")]
+    #[arg(long)]
     identity: Option<String>,
 }
 
 #[derive(Debug, Args)]
 pub(crate) struct Update {
-    /// The registry
-    #[arg(default_value = DEFAULT_REGISTRY)]
-    name: RegistryName,
-    /// Whether the admin user may log in
+    #[command(flatten)]
+    registry: Which<RegistryName>,
+    /// True if the admin user may log in
     #[arg(long, value_name = "BOOL")]
     admin_enabled: Option<bool>,
-    /// Whether everybody may pull
+    /// True if everybody may pull
     #[arg(long, value_name = "BOOL")]
     anonymous_pull_enabled: Option<bool>,
 }
 
 #[derive(Debug, Args)]
 pub(crate) struct RotateKey {
-    /// The registry
-    #[arg(default_value = DEFAULT_REGISTRY)]
-    name: RegistryName,
-    /// The key to take from now on: VAULT/KEY[/VERSION] or a key's URL
+    #[command(flatten)]
+    registry: Which<RegistryName>,
+    /// The key to take from now on: `KEY`, `VAULT/KEY`, `VAULT/KEY/VERSION` or a URL
     #[arg(long)]
-    key: Option<String>,
+    key: Option<KeyReference>,
     /// The managed identity to reach it with
-    #[arg(long, value_name = "NAME")]
+    #[arg(long)]
     identity: Option<IdentityName>,
 }
 
 impl RegistryCommand {
-    pub(crate) fn run(self, client: &Client, output: &mut Output) -> Result<(), Error> {
+    pub(crate) fn run(self, client: &Client, output: &mut Output, yes: bool) -> Result<(), Error> {
+        let screen = output.screen();
         match self {
-            Self::List => output.show(&client.ask(&ListRegistries {})?, list),
+            Self::List => output.show(&client.ask(&ListRegistries {})?, |registries| {
+                list(registries, screen)
+            }),
             Self::Create(create) => create.run(client, output),
-            Self::Show { name: registry } => output
+            Self::Show(Which { name: registry }) => output
                 .show(&client.ask(&ShowRegistry { registry })?, |registry| {
                     render(registry, client.commands())
                 }),
@@ -128,9 +132,18 @@ impl RegistryCommand {
             Self::Credential(command) => command.run(client, output),
             Self::Token(command) => command.run(client, output),
             Self::ScopeMap(command) => command.run(client, output),
-            Self::ShowUsage(show_usage) => show_usage.run(client, output),
+            Self::ShowUsage(registry) => garbage::show_usage(registry, client, output),
             Self::Gc(gc) => gc.run(client, output),
             Self::RotateKey(rotate_key) => rotate_key.run(client, output),
+            Self::Delete(Delete { name }) => {
+                if !yes {
+                    let loss = format!("registry {name} goes with all that it holds");
+                    return Err(Error::unconfirmed(&loss));
+                }
+                let registry = name.clone();
+                client.ask(&DeleteRegistry { registry })?;
+                output.done(format!("deleted registry {name}"))
+            }
         }
     }
 }
@@ -139,7 +152,7 @@ impl Create {
     fn run(self, client: &Client, output: &mut Output) -> Result<(), Error> {
         let registry = NewRegistry {
             sku: Some(self.sku.parse::<Sku>()?),
-            key: key(self.key.as_deref())?,
+            key: identifier(self.key)?,
             identity: self.identity,
         };
         let create = CreateRegistry {
@@ -164,7 +177,7 @@ impl Update {
             anonymous_pull_enabled: self.anonymous_pull_enabled,
         };
         let update = UpdateLogin {
-            registry: self.name,
+            registry: self.registry.name,
         };
         let answer = client.ask_with(&update, &change)?;
         output.show(&answer, |login| {
@@ -190,11 +203,11 @@ fn logins(login: LoginSettings) -> String {
 impl RotateKey {
     fn run(self, client: &Client, output: &mut Output) -> Result<(), Error> {
         let rotation = KeyRotation {
-            key: key(self.key.as_deref())?,
+            key: identifier(self.key)?,
             identity: self.identity.map(|identity| identity.to_string()),
         };
         let rotate = RotateRegistryKey {
-            registry: self.name,
+            registry: self.registry.name,
         };
         let answer = client.ask_with(&rotate, &rotation)?;
         output.show(&answer, |registry: &Registry| match &registry.encryption {
@@ -207,36 +220,75 @@ impl RotateKey {
     }
 }
 
-fn key(text: Option<&str>) -> Result<Option<KeyIdentifier>, Error> {
-    let key = text.map(str::parse::<KeyIdentifier>).transpose();
-    key.map_err(|error| Error::Failed {
-        message: error.to_string(),
-        hint: None,
-    })
+fn identifier(key: Option<KeyReference>) -> Result<Option<KeyIdentifier>, Error> {
+    key.map(KeyReference::identifier).transpose()
 }
 
-fn list(list: &Registries) -> String {
+fn list(list: &Registries, screen: Screen) -> String {
     let rows = list.registries.iter().map(|registry| {
         let key = match &registry.encryption {
             Encryption::Enabled { key_identifier, .. } => key_identifier.clone(),
             Encryption::Disabled => "none".to_owned(),
         };
-        let gate = match &registry.gate {
-            Gate::Available => "available".to_owned(),
-            Gate::Revoked { cause, .. } => format!("revoked ({cause})"),
-            Gate::Unknown { .. } => "unknown".to_owned(),
-        };
-        let (name, login_server) = (registry.name.to_string(), registry.login_server.clone());
-        [name, login_server, registry.sku.to_string(), gate, key]
+        [
+            registry.name.to_string(),
+            registry.sku.to_string(),
+            gate(&registry.gate),
+            shortened(&key),
+            key,
+            registry.login_server.clone(),
+        ]
     });
-    table(["NAME", "LOGIN SERVER", "SKU", "GATE", "KEY"], rows)
+    let columns = [
+        Column::Always("NAME"),
+        Column::Always("SKU"),
+        Column::Always("GATE"),
+        Column::Narrow("KEY"),
+        Column::Wide("KEY"),
+        Column::Wide("LOGIN SERVER"),
+    ];
+    screen.table(columns, rows)
 }
 
-/// A registry's name and whether its content can be had.
+fn gate(gate: &Gate) -> String {
+    match gate {
+        Gate::Available { .. } => "available".to_owned(),
+        Gate::Revoked { cause, .. } => format!("revoked ({cause})"),
+        Gate::Unknown { .. } => "unknown".to_owned(),
+    }
+}
+
+/// Writes a key's URL as `VAULT/KEY`, and the beginning of its version, if it has one.
+pub(crate) fn shortened(key: &str) -> String {
+    let Ok(KeyIdentifier {
+        vault,
+        key: name,
+        version,
+    }) = key.parse()
+    else {
+        return key.to_owned();
+    };
+    match version {
+        None => format!("{vault}/{name}"),
+        Some(version) => {
+            let version = version.to_string();
+            let (beginning, _) = version.split_at_checked(7).unwrap_or((&version, ""));
+            format!("{vault}/{name}/{beginning}")
+        }
+    }
+}
+
+/// Writes a registry's name and the state of its gate.
 pub(crate) fn title(registry: &Registry) -> String {
     let name = &registry.name;
     match &registry.gate {
-        Gate::Available => format!("{TITLE}{name}{TITLE:#}  {GOOD}available{GOOD:#}"),
+        Gate::Available { ends: None } => {
+            format!("{TITLE}{name}{TITLE:#}  {GOOD}available{GOOD:#}")
+        }
+        Gate::Available { ends: Some(end) } => {
+            let (at, cause) = (end.at, end.cause);
+            format!("{TITLE}{name}{TITLE:#}  {BAD}available until {at}{BAD:#}: {cause}")
+        }
         Gate::Revoked { cause, since, .. } => {
             format!("{TITLE}{name}{TITLE:#}  {BAD}revoked{BAD:#}: {cause} since {since}")
         }
@@ -246,21 +298,35 @@ pub(crate) fn title(registry: &Registry) -> String {
     }
 }
 
-/// The way back of a registry, if it is revoked and there is one.
-pub(crate) fn way_back(registry: &Registry) -> Option<&Hint> {
+/// Returns the way back of a registry that is revoked or will be, if there is one.
+fn way_back(registry: &Registry) -> Option<&Hint> {
     match &registry.gate {
         Gate::Revoked { restore, .. } => restore.as_ref(),
-        Gate::Available | Gate::Unknown { .. } => None,
+        Gate::Available { ends } => ends.as_ref()?.restore.as_ref(),
+        Gate::Unknown { .. } => None,
     }
 }
 
-/// Shows the key and identity behind a registry's DEK, and the reason if they are refused.
+/// Shows the key and identity behind a registry's DEK, and the reason if one of them is refused.
 pub(crate) fn custody(registry: &Registry, commands: &Commands) -> Vec<(&'static str, String)> {
     let mut fields = Vec::new();
     if let Gate::Revoked { message, .. } = &registry.gate {
         fields.push(("message", message.clone()));
-        let restore = way_back(registry).and_then(|hint| commands.of(hint));
-        fields.extend(restore.map(|restore| ("restore", restore)));
+    }
+    let restore = way_back(registry).and_then(|hint| commands.of(hint));
+    fields.extend(restore.map(|restore| ("restore", restore)));
+    if let Encryption::Enabled {
+        behind: Some(behind),
+        ..
+    } = &registry.encryption
+    {
+        let (cause, since) = (behind.cause, behind.since);
+        fields.push((
+            "behind",
+            format!("cannot follow its key: {cause} since {since}"),
+        ));
+        let remedy = behind.remedy.as_ref().and_then(|hint| commands.of(hint));
+        fields.extend(remedy.map(|remedy| ("remedy", remedy)));
     }
     match &registry.encryption {
         Encryption::Disabled => fields.push(("key", "none, only the service's own".to_owned())),
@@ -329,7 +395,7 @@ mod tests {
                 "status": "enabled", "key_identifier": "https://kv/keys/k",
                 "versioned_key_identifier": "https://kv/keys/k/v",
                 "identity": {"name": null, "client_id": id},
-                "key_rotation_enabled": true, "last_key_rotation": null
+                "key_rotation_enabled": true, "last_key_rotation": null, "behind": null
             },
             "gate": {
                 "state": "revoked", "cause": "KeyDisabled", "message": "Access to the key is denied",

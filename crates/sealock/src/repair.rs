@@ -7,7 +7,7 @@ use crate::{
     commands::Commands,
     error::Error,
     output::{BAD, GOOD, Output, TITLE, printable},
-    remedy,
+    progress, remedy,
 };
 
 /// Restore a damaged data directory, while no emulator has it open
@@ -35,7 +35,8 @@ impl Repair {
             config: self.config,
             data_dir: self.data_dir,
         };
-        let repaired = sealock_emulator::repair(flags).map_err(|error| remedy::failed(&error))?;
+        let repaired = progress::during("repairing", || sealock_emulator::repair(flags));
+        let repaired = repaired.map_err(|error| remedy::failed(&error))?;
         output.report(&repaired, lines)
     }
 }

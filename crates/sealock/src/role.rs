@@ -1,16 +1,18 @@
 use clap::{Args, Subcommand};
 use sealock_api::{
-    AssignRole, ListRoleAssignments, RemoveRole, RoleAssignment, RoleAssignments, RoleAtScope,
+    AssignRole, Changed, Empty, ListRoleAssignments, RemoveRole, RoleAssignment, RoleAssignments,
+    RoleAtScope,
 };
 use sealock_core::{RegistryName, VaultName};
 
 use crate::{
-    client::Client,
+    client::{Answer, Client},
     commands::Commands,
+    effect::told,
     error::Error,
-    output::{HINT, Output, table},
+    output::{Column, HINT, Output, Screen},
     principal::{PrincipalArgs, listed},
-    registry::DEFAULT_REGISTRY,
+    which::Within,
 };
 
 #[derive(Debug, Subcommand)]
@@ -37,15 +39,14 @@ Examples:
 pub(crate) struct Assignment {
     #[command(flatten)]
     principal: PrincipalArgs,
-    /// What it permits: `AcrPull`, `AcrPush` and so on in a registry, `Key Vault Crypto Service Encryption
+    /// The role: `AcrPull`, `AcrPush` and so on in a registry, `Key Vault Crypto Service Encryption
     /// User` and so on in a vault with roles
     #[arg(long)]
     role: String,
-    /// The registry
-    #[arg(long, value_name = "NAME", default_value = DEFAULT_REGISTRY)]
-    registry: RegistryName,
+    #[command(flatten)]
+    registry: Within<RegistryName>,
     /// The vault, instead of a registry
-    #[arg(long, value_name = "NAME", conflicts_with = "registry")]
+    #[arg(long, value_name = "VAULT", conflicts_with = "registry")]
     vault: Option<VaultName>,
     /// The id of a resource, resource group or subscription, instead of a registry
     #[arg(long, value_name = "ID", conflicts_with_all = ["registry", "vault"])]
@@ -55,39 +56,42 @@ pub(crate) struct Assignment {
 impl RoleCommand {
     pub(crate) fn run(self, client: &Client, output: &mut Output) -> Result<(), Error> {
         match self {
-            Self::List => output.show(&client.ask(&ListRoleAssignments {})?, render),
+            Self::List => {
+                let screen = output.screen();
+                let answer = client.ask(&ListRoleAssignments {})?;
+                output.show(&answer, |assignments| list(assignments, screen))
+            }
             Self::Assign(assignment) => {
                 let principal = assignment.principal.reference(client)?;
                 let answer = client.ask_with(&AssignRole { principal }, &assignment.body())?;
-                output.show(&answer, |made| {
-                    let was = if answer.created() { "now" } else { "already" };
-                    sentence(made, was, client.commands())
-                })
+                let commands = client.commands();
+                let was = if answer.created() { "now" } else { "already" };
+                let done = |made: &RoleAssignment| sentence(made, was, commands);
+                output.show(&answer, |change| told(done, change, commands))
             }
             Self::Remove(assignment) => {
-                let removed = assignment.remove(client);
-                removed.map_err(Error::without_creation)?;
+                let answer = assignment.remove(client).map_err(Error::without_creation)?;
                 let Assignment {
                     principal, role, ..
                 } = assignment;
-                output.done(format!("{principal} no longer has role {role} there"))
+                let done = |_: &_| format!("{principal} no longer has role {role} there");
+                output.show(&answer, |change| told(done, change, client.commands()))
             }
         }
     }
 }
 
 impl Assignment {
-    fn remove(&self, client: &Client) -> Result<(), Error> {
+    fn remove(&self, client: &Client) -> Result<Answer<Changed<Empty>>, Error> {
         let principal = self.principal.reference(client)?;
-        let removed = client.ask_with(&RemoveRole { principal }, &self.body());
-        removed.map(drop)
+        client.ask_with(&RemoveRole { principal }, &self.body())
     }
 
     fn body(&self) -> RoleAtScope {
         let is_elsewhere = self.vault.is_some() || self.scope.is_some();
         RoleAtScope {
             role: self.role.clone(),
-            registry: (!is_elsewhere).then(|| self.registry.clone()),
+            registry: (!is_elsewhere).then(|| self.registry.name.clone()),
             vault: self.vault.clone(),
             scope: self.scope.clone(),
         }
@@ -110,14 +114,33 @@ fn sentence(made: &RoleAssignment, was: &str, commands: &Commands) -> String {
     )
 }
 
-fn render(list: &RoleAssignments) -> String {
+fn list(list: &RoleAssignments, screen: Screen) -> String {
     let rows = list.role_assignments.iter().map(|assignment| {
         [
             listed(&assignment.principal),
             assignment.principal.principal_id.to_string(),
             assignment.role.clone(),
+            shortened(&assignment.scope),
             assignment.scope.clone(),
         ]
     });
-    table(["IDENTITY", "PRINCIPAL", "ROLE", "SCOPE"], rows)
+    let columns = [
+        Column::Always("IDENTITY"),
+        Column::Wide("PRINCIPAL"),
+        Column::Always("ROLE"),
+        Column::Narrow("SCOPE"),
+        Column::Wide("SCOPE"),
+    ];
+    screen.table(columns, rows)
+}
+
+/// Names the resource of a scope without all that is above it: `registries/sealock`.
+fn shortened(scope: &str) -> String {
+    // The empty part before the first slash, then `subscriptions/ID/resourceGroups/GROUP/providers/PROVIDER`.
+    let parts: Vec<_> = scope.split('/').collect();
+    match &*parts {
+        [_, _, _, _, _, _, _, resource @ ..] if !resource.is_empty() => resource.join("/"),
+        [_, _, _, group @ ..] if !group.is_empty() => group.join("/"),
+        _ => "the subscription".to_owned(),
+    }
 }

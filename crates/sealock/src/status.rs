@@ -1,5 +1,8 @@
+use std::{io::IsTerminal as _, thread, time::Duration};
+
+use clap::Args;
 use jiff::SignedDuration;
-use sealock_api::{PendingPurge, ShowStatus, Status, Storage};
+use sealock_api::{self as api, Gate, PendingPurge, ShowStatus, Storage};
 
 use crate::{
     client::Client,
@@ -9,13 +12,65 @@ use crate::{
     quarantine, registry,
 };
 
-pub(crate) fn run(client: &Client, output: &mut Output) -> Result<(), Error> {
-    output.show(&client.ask(&ShowStatus {})?, |status| {
-        render(status, client.commands())
-    })
+/// The interval at which the state is looked at.
+const INTERVAL: Duration = Duration::from_millis(500);
+
+/// Clears a terminal, and begins at its top.
+const CLEAR: &str = "\u{1b}[2J\u{1b}[H";
+
+/// Show each registry's gate: available or revoked, why and since when
+///
+/// The exit code is 3 while a registry is revoked.
+#[derive(Debug, Args)]
+#[command(after_help = "\
+Examples:
+  sealock status
+  sealock status --watch")]
+pub(crate) struct Status {
+    /// Go on, and show the state again whenever it has changed
+    #[arg(long)]
+    watch: bool,
 }
 
-fn render(status: &Status, commands: &Commands) -> String {
+impl Status {
+    pub(crate) fn run(&self, client: &Client, output: &mut Output) -> Result<(), Error> {
+        if self.watch {
+            watch(client, output)
+        } else {
+            show(client, output)
+        }
+    }
+}
+
+fn show(client: &Client, output: &mut Output) -> Result<(), Error> {
+    let answer = client.ask(&ShowStatus {})?;
+    output.show(&answer, |status| render(status, client.commands()))?;
+    let is_revoked = |registry: &api::Registry| matches!(registry.gate, Gate::Revoked { .. });
+    if answer.parse()?.registries.iter().any(is_revoked) {
+        return Err(Error::Revoked);
+    }
+    Ok(())
+}
+
+fn watch(client: &Client, output: &mut Output) -> Result<(), Error> {
+    let clears = std::io::stdout().is_terminal();
+    let mut shown = String::new();
+    loop {
+        let answer = client.ask(&ShowStatus {})?;
+        if answer.body() != shown {
+            if clears {
+                output.line(CLEAR)?;
+            } else if !shown.is_empty() {
+                output.line("")?;
+            }
+            output.show(&answer, |status| render(status, client.commands()))?;
+            answer.body().clone_into(&mut shown);
+        }
+        thread::sleep(INTERVAL);
+    }
+}
+
+fn render(status: &api::Status, commands: &Commands) -> String {
     let registries = status.registries.iter();
     let registries = registries.map(|registry| {
         record(
@@ -83,7 +138,7 @@ mod tests {
     use super::*;
 
     fn shown(status: Value) -> String {
-        let status: Status = serde_json::from_value(status).unwrap();
+        let status: api::Status = serde_json::from_value(status).unwrap();
         let commands = Commands::new("http://localhost:1", ValueSource::CommandLine);
         anstream::adapter::strip_str(&render(&status, &commands)).to_string()
     }

@@ -120,18 +120,20 @@ fn render(files: &TrustFiles, client: &Client) -> String {
         Some(dir) => format!("trust --install --data-dir {}", quoted(dir)),
         None => "trust --install --fingerprint \"$CA_SHA256\"".to_owned(),
     };
+    let for_each_host = |install: &str, dir: &str| {
+        let hosts = files.registry_hosts.iter();
+        let commands =
+            hosts.map(|host| format!("{install} -D -m 644 {ca} {dir}/certs.d/{host}/ca.crt"));
+        commands.collect::<Vec<_>>()
+    };
     let sections = [
         section(
             "Docker (it trusts any certificate of what leads to this machine; elsewhere it wants this)",
-            &[format!(
-                "sudo install -D -m 644 {ca} /etc/docker/certs.d/{at}/ca.crt"
-            )],
+            &for_each_host("sudo install", "/etc/docker"),
         ),
         section(
             "podman, buildah, skopeo",
-            &[format!(
-                "install -D -m 644 {ca} ~/.config/containers/certs.d/{at}/ca.crt"
-            )],
+            &for_each_host("install", "~/.config/containers"),
         ),
         section(
             "curl",

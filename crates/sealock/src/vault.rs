@@ -8,12 +8,11 @@ use sealock_core::VaultName;
 use crate::{
     cli::word,
     client::Client,
+    effect::told,
     error::Error,
-    output::{Output, TITLE, record, table},
+    output::{Column, Output, Screen, TITLE, record},
+    which::Which,
 };
-
-/// The vault that a command means when it names none.
-pub(crate) const DEFAULT_VAULT: &str = "sealock";
 
 #[derive(Debug, Subcommand)]
 pub(crate) enum VaultCommand {
@@ -22,82 +21,60 @@ pub(crate) enum VaultCommand {
     List,
     /// Create a vault
     #[command(after_help = "Example:\n  sealock vault create kv1 --retention-days 7")]
-    Create {
-        /// The vault
-        name: VaultName,
-        /// Which keys it can have: those in hardware need premium
-        #[arg(long, default_value = "premium", ignore_case = true, value_parser = word::<VaultSku>(VaultSku::WORDS))]
-        sku: VaultSku,
-        /// Have roles decide who may do what, instead of access policies
-        #[arg(long)]
-        rbac: bool,
-        /// Refuse to purge the vault and its keys before their time
-        #[arg(long)]
-        purge_protection: bool,
-        /// For how many days what was deleted can be recovered: 7 to 90, and 90 unless said
-        #[arg(long, value_name = "N")]
-        retention_days: Option<u32>,
-    },
+    Create(Create),
     /// Show a vault
     #[command(after_help = "\
 Examples:
   sealock vault show
   sealock vault show kv1 --json | jq -r .id")]
-    Show(VaultArgs),
-    /// Change what a vault is
+    Show(Which<VaultName>),
+    /// Change a vault's settings
     #[command(after_help = "\
 Examples:
   sealock vault update kv1 --rbac true
   sealock vault update --failed-over true
   sealock vault update --failed-over false")]
     Update(Update),
-    /// Show from where a vault can be reached, or change it
-    #[command(after_help = "\
-Examples:
-  sealock vault network
-  sealock vault network --default-action deny --bypass none
-  sealock vault network kv1 --default-action deny --add-ip 203.0.113.0/24")]
-    Network(Network),
+    /// Look at a vault's firewall, or change it
+    #[command(
+        subcommand,
+        after_help = "Example:\n  sealock vault network update --default-action deny"
+    )]
+    Network(NetworkCommand),
     /// Delete a vault with its keys; it can be recovered until it is purged
     #[command(after_help = "Example:\n  sealock vault delete && sealock vault recover")]
-    Delete(VaultArgs),
+    Delete(Which<VaultName>),
     /// Recover a deleted vault and its keys
     #[command(after_help = "Example:\n  sealock vault recover")]
-    Recover(VaultArgs),
-    /// Purge a deleted vault: what its keys encrypt is lost for good
+    Recover(Which<VaultName>),
+    /// Purge a deleted vault: the content that its keys encrypt is lost for good
     #[command(after_help = "Example:\n  sealock vault delete kv1 && sealock vault purge kv1")]
-    Purge(VaultArgs),
+    Purge(Which<VaultName>),
 }
 
 #[derive(Debug, Args)]
-pub(crate) struct VaultArgs {
+pub(crate) struct Create {
     /// The vault
-    #[arg(default_value = DEFAULT_VAULT)]
+    #[arg(value_name = "VAULT")]
     name: VaultName,
-}
-
-/// The vault whose content is to be shown. By its name alone it can be named, too, as other things are.
-#[derive(Debug, Args)]
-pub(crate) struct WhichVault {
-    /// The vault
-    #[arg(long, default_value = DEFAULT_VAULT)]
-    vault: VaultName,
-    #[arg(hide = true, conflicts_with = "vault")]
-    name: Option<VaultName>,
-}
-
-impl WhichVault {
-    /// The vault's name.
-    pub(crate) fn name(&self) -> &VaultName {
-        self.name.as_ref().unwrap_or(&self.vault)
-    }
+    /// The keys that it can have: those in hardware need premium
+    #[arg(long, default_value = "premium", ignore_case = true, value_parser = word::<VaultSku>(VaultSku::WORDS))]
+    sku: VaultSku,
+    /// Have roles decide who may do what, instead of access policies
+    #[arg(long)]
+    rbac: bool,
+    /// Refuse to purge the vault and its keys before their time
+    #[arg(long)]
+    purge_protection: bool,
+    /// The number of days for which deleted keys can be recovered: 7 to 90, and 90 unless said
+    #[arg(long, value_name = "N")]
+    retention_days: Option<u32>,
 }
 
 #[derive(Debug, Args)]
 pub(crate) struct Update {
-    /// The vault
-    #[arg(default_value = DEFAULT_VAULT)]
-    name: VaultName,
+    #[command(flatten)]
+    vault: Which<VaultName>,
     #[command(flatten)]
     change: Change,
 }
@@ -105,29 +82,48 @@ pub(crate) struct Update {
 #[derive(Debug, Args)]
 #[group(required = true, multiple = true)]
 struct Change {
-    /// Whether roles decide who may do what, instead of access policies
+    /// True if roles decide who may do what, instead of access policies
     #[arg(long, value_name = "BOOL")]
     rbac: Option<bool>,
     /// Refuse to purge the vault and its keys before their time: true, for good
     #[arg(long, value_name = "BOOL")]
     purge_protection: Option<bool>,
-    /// Whether it serves from its paired region, where nothing can be changed
+    /// True if it serves from its paired region, where nothing can be changed
     #[arg(long, value_name = "BOOL")]
     failed_over: Option<bool>,
 }
 
+#[derive(Debug, Subcommand)]
+pub(crate) enum NetworkCommand {
+    /// Show from where a vault can be reached
+    #[command(after_help = "Example:\n  sealock vault network show")]
+    Show(Which<VaultName>),
+    /// Change from where a vault can be reached
+    #[command(after_help = "\
+Examples:
+  sealock vault network update --default-action deny --bypass none
+  sealock vault network update kv1 --default-action deny --add-ip 203.0.113.0/24")]
+    Update(NetworkUpdate),
+}
+
 #[derive(Debug, Args)]
-pub(crate) struct Network {
-    /// The vault
-    #[arg(default_value = DEFAULT_VAULT)]
-    name: VaultName,
-    /// Whether it can be reached from the network at all
+pub(crate) struct NetworkUpdate {
+    #[command(flatten)]
+    vault: Which<VaultName>,
+    #[command(flatten)]
+    change: NetworkChange,
+}
+
+#[derive(Debug, Args)]
+#[group(required = true, multiple = true)]
+struct NetworkChange {
+    /// Disabled if it cannot be reached from the network at all
     #[arg(long, value_name = "HOW", ignore_case = true)]
     public_access: Option<PublicAccess>,
-    /// What becomes of a request from an address that no rule names
+    /// The fate of a request from an address that no rule names
     #[arg(long, value_name = "ACTION", ignore_case = true)]
     default_action: Option<DefaultAction>,
-    /// Who gets in whatever the rules say: trusted services, such as registries, or nobody
+    /// Those that get in whatever the rules say: trusted services, such as registries, or nobody
     #[arg(long, value_name = "WHO", ignore_case = true)]
     bypass: Option<Bypass>,
     /// An IPv4 address or range to let in; it can be given several times
@@ -159,76 +155,84 @@ enum Bypass {
 
 impl VaultCommand {
     pub(crate) fn run(self, client: &Client, output: &mut Output) -> Result<(), Error> {
+        let screen = output.screen();
         match self {
-            Self::List => output.show(&client.ask(&ListVaults {})?, list),
-            Self::Create {
-                name: vault,
-                sku,
-                rbac,
-                purge_protection,
-                retention_days,
-            } => {
-                let new = NewVault {
-                    sku: Some(sku),
-                    rbac: Some(rbac),
-                    purge_protection: Some(purge_protection),
-                    soft_delete_retention_days: retention_days,
-                };
-                let answer = client.ask_with(&CreateVault { vault }, &new)?;
-                output.show(&answer, |vault: &Vault| {
-                    format!("created vault {} at {}", vault.name, vault.vault_uri)
-                })
-            }
-            Self::Show(VaultArgs { name: vault }) => {
+            Self::List => output.show(&client.ask(&ListVaults {})?, |vaults| list(vaults, screen)),
+            Self::Create(create) => create.run(client, output),
+            Self::Show(Which { name: vault }) => {
                 output.show(&client.ask(&ShowVault { vault })?, render)
             }
-            Self::Update(Update {
-                name: vault,
-                change,
-            }) => {
-                let change = VaultChange {
-                    rbac: change.rbac,
-                    purge_protection: change.purge_protection,
-                    failed_over: change.failed_over,
-                    ..VaultChange::default()
-                };
-                let answer = client.ask_with(&UpdateVault { vault }, &change)?;
-                output.show(&answer, |vault: &Vault| {
-                    format!("updated vault {}: {}", vault.name, traits(vault))
-                })
+            Self::Update(update) => update.run(client, output),
+            Self::Network(NetworkCommand::Show(Which { name: vault })) => {
+                output.show(&client.ask(&ShowVault { vault })?, render_network)
             }
-            Self::Network(network) => {
-                let (vault, change) = (network.name.clone(), network.change());
-                let answer = if change == VaultChange::default() {
-                    client.ask(&ShowVault { vault })?
-                } else {
-                    client.ask_with(&UpdateVault { vault }, &change)?
-                };
-                output.show(&answer, render_network)
-            }
-            Self::Delete(VaultArgs { name: vault }) => {
+            Self::Network(NetworkCommand::Update(update)) => update.run(client, output),
+            Self::Delete(Which { name: vault }) => {
                 let answer = client.ask(&DeleteVault { vault })?;
-                output.show(&answer, |vault: &Vault| {
+                let done = |vault: &Vault| {
                     let until = recoverable_until(vault.scheduled_purge);
                     format!("deleted vault {}{until}", vault.name)
-                })
+                };
+                output.show(&answer, |change| told(done, change, client.commands()))
             }
-            Self::Recover(VaultArgs { name: vault }) => {
+            Self::Recover(Which { name: vault }) => {
                 let answer = client.ask(&RecoverVault { vault })?;
-                output.show(&answer, |vault: &Vault| {
+                let done = |vault: &Vault| {
                     format!("recovered vault {} at {}", vault.name, vault.vault_uri)
-                })
+                };
+                output.show(&answer, |change| told(done, change, client.commands()))
             }
-            Self::Purge(VaultArgs { name }) => {
+            Self::Purge(Which { name }) => {
                 let vault = name.clone();
-                client.ask(&PurgeVault { vault })?;
-                output.done(format!("purged vault {name}"))
+                let answer = client.ask(&PurgeVault { vault })?;
+                let done = |_: &_| format!("purged vault {name}");
+                output.show(&answer, |change| told(done, change, client.commands()))
             }
         }
     }
 }
 
-impl Network {
+impl Create {
+    fn run(self, client: &Client, output: &mut Output) -> Result<(), Error> {
+        let new = NewVault {
+            sku: Some(self.sku),
+            rbac: Some(self.rbac),
+            purge_protection: Some(self.purge_protection),
+            soft_delete_retention_days: self.retention_days,
+        };
+        let answer = client.ask_with(&CreateVault { vault: self.name }, &new)?;
+        output.show(&answer, |vault: &Vault| {
+            format!("created vault {} at {}", vault.name, vault.vault_uri)
+        })
+    }
+}
+
+impl Update {
+    fn run(self, client: &Client, output: &mut Output) -> Result<(), Error> {
+        let change = VaultChange {
+            rbac: self.change.rbac,
+            purge_protection: self.change.purge_protection,
+            failed_over: self.change.failed_over,
+            ..VaultChange::default()
+        };
+        let vault = self.vault.name;
+        let answer = client.ask_with(&UpdateVault { vault }, &change)?;
+        let done = |vault: &Vault| format!("updated vault {}: {}", vault.name, traits(vault));
+        output.show(&answer, |change| told(done, change, client.commands()))
+    }
+}
+
+impl NetworkUpdate {
+    fn run(self, client: &Client, output: &mut Output) -> Result<(), Error> {
+        let vault = self.vault.name;
+        let answer = client.ask_with(&UpdateVault { vault }, &self.change.change())?;
+        output.show(&answer, |change| {
+            told(render_network, change, client.commands())
+        })
+    }
+}
+
+impl NetworkChange {
     fn change(self) -> VaultChange {
         VaultChange {
             public_network_access: self.public_access.map(|how| how == PublicAccess::Enabled),
@@ -247,32 +251,32 @@ impl Network {
     }
 }
 
-fn list(list: &Vaults) -> String {
+fn list(list: &Vaults, screen: Screen) -> String {
     let rows = list.vaults.iter().map(|vault| {
         [
             vault.name.to_string(),
             vault.state.to_string(),
             vault.sku.to_string(),
             access(vault).to_owned(),
-            reach(vault),
+            reach(vault).to_owned(),
             retention(vault),
+            protection(vault).to_owned(),
             protection(vault).to_owned(),
             vault.vault_uri.clone(),
         ]
     });
-    table(
-        [
-            "NAME",
-            "STATE",
-            "SKU",
-            "ACCESS",
-            "NETWORK",
-            "RETENTION",
-            "PURGE PROTECTION",
-            "URI",
-        ],
-        rows,
-    )
+    let columns = [
+        Column::Always("NAME"),
+        Column::Always("STATE"),
+        Column::Always("SKU"),
+        Column::Always("ACCESS"),
+        Column::Always("NETWORK"),
+        Column::Always("RETENTION"),
+        Column::Narrow("PROTECTION"),
+        Column::Wide("PURGE PROTECTION"),
+        Column::Wide("URI"),
+    ];
+    screen.table(columns, rows)
 }
 
 fn retention(vault: &Vault) -> String {
@@ -288,17 +292,19 @@ fn access(vault: &Vault) -> &'static str {
     if vault.rbac { "roles" } else { "policies" }
 }
 
-/// Tells in a word or two from where a vault can be reached.
-fn reach(vault: &Vault) -> String {
+/// Tells in a word or two who can reach a vault.
+fn reach(vault: &Vault) -> &'static str {
     let rules = &vault.network;
-    let others = match (rules.public_network_access, rules.default_action) {
-        (true, api::DefaultAction::Allow) => return "open".to_owned(),
-        (true, api::DefaultAction::Deny) if !vault.ip_rules.is_empty() => "firewall",
-        _ => "closed",
+    let addresses = match (rules.public_network_access, rules.default_action) {
+        (true, api::DefaultAction::Allow) => return "open",
+        (true, api::DefaultAction::Deny) => !vault.ip_rules.is_empty(),
+        (false, _) => false,
     };
-    match rules.bypass {
-        api::Bypass::None => others.to_owned(),
-        api::Bypass::AzureServices => format!("{others}, but for services"),
+    match (addresses, rules.bypass) {
+        (true, api::Bypass::AzureServices) => "addresses, services",
+        (true, api::Bypass::None) => "addresses only",
+        (false, api::Bypass::AzureServices) => "services only",
+        (false, api::Bypass::None) => "closed",
     }
 }
 

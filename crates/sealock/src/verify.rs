@@ -11,11 +11,11 @@ use crate::{
     commands::Commands,
     error::Error,
     offline,
-    output::{BAD, Output, table},
-    quarantine,
+    output::{BAD, Column, Output, Screen},
+    progress, quarantine,
 };
 
-/// Read everything that is stored, and report what is missing or damaged
+/// Read everything that is stored, and report the parts that are missing or damaged
 #[derive(Debug, Args)]
 #[command(after_help = "\
 Examples:
@@ -48,15 +48,18 @@ impl Verify {
 }
 
 fn run(client: &Client, output: &mut Output) -> Result<(), Error> {
-    let answer = client.ask(&VerifyEverything {})?;
+    let answer = progress::during("reading all that is stored", || {
+        client.ask(&VerifyEverything {})
+    })?;
     let verification = answer.parse()?;
+    let screen = output.screen();
     output.show(&answer, |verification| {
-        render(verification, client.commands())
+        render(verification, screen, client.commands())
     })?;
     conclude(&verification, client.commands())
 }
 
-fn render(verification: &Verification, commands: &Commands) -> String {
+fn render(verification: &Verification, screen: Screen, commands: &Commands) -> String {
     let rows = verification.registries.iter().map(|registry| {
         [
             registry.name.to_string(),
@@ -75,7 +78,7 @@ fn render(verification: &Verification, commands: &Commands) -> String {
         "REFERENCES",
         "PROBLEMS",
     ];
-    let mut lines = vec![table(heading, rows)];
+    let mut lines = vec![screen.table(heading.map(Column::Always), rows)];
     for registry in &verification.registries {
         lines.extend(registry.problems.iter().map(|Finding { kind, what }| {
             format!("{}: {BAD}{kind}{BAD:#}: {what}", registry.name)

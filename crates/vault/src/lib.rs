@@ -68,7 +68,7 @@ pub use key_spec::{KeyShape, KeySpec, KeyType};
 pub use key_vault::KeyVault;
 pub use listing::{Listing, Page};
 pub use network::{Bypass, DefaultAction, IpRule, NetworkRules, Unreachable, may_reach};
-pub use pending_purges::PendingPurge;
+pub use pending_purges::{PendingPurge, Purge};
 pub use permission::KeyPermission;
 pub use public_key::PublicKey;
 pub use release_policy::{ReleasePolicy, ReleaseRules};

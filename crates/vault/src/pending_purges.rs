@@ -26,7 +26,46 @@ pub struct PendingPurge {
     pub vault_is_deleted: bool,
 }
 
+/// A purge that a step of the clock brings.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Purge {
+    /// The vault, or the vault of the key.
+    pub vault: VaultName,
+    /// The key. `None` if the vault itself is purged, with its keys.
+    pub key: Option<KeyName>,
+}
+
 impl KeyVault {
+    /// Lists the vaults and keys whose retention ends between now and `time`: a step of the clock there purges them.
+    /// Records nothing.
+    pub async fn purges_until(&self, time: Timestamp) -> Result<Vec<Purge>> {
+        let service = &self.service;
+        let now = service.clock.now();
+        let ends = |deletion: Option<Deletion>| {
+            deletion.is_some_and(|it| now < it.scheduled_purge && it.scheduled_purge <= time)
+        };
+        let mut purges = Vec::new();
+        let mut vaults = service.store.scan(&VAULTS, &[], Bound::Unbounded);
+        while let Some(entry) = vaults.try_next().await? {
+            let vault: VaultName = part(&entry.key, 0)?;
+            if ends(entry.record.deletion) {
+                purges.push(Purge { vault, key: None });
+                continue;
+            }
+            let mut keys = service
+                .store
+                .scan(&KEYS, &[vault.as_str()], Bound::Unbounded);
+            while let Some(entry) = keys.try_next().await? {
+                let record = entry.record.value;
+                if ends(record.deletion) {
+                    let (vault, key) = (vault.clone(), Some(record.name));
+                    purges.push(Purge { vault, key });
+                }
+            }
+        }
+        Ok(purges)
+    }
+
     /// Lists the vaults and keys that are purged once the emulator has run for a while: those that fell due while it
     /// was stopped, or in a step of the system's clock. Records nothing.
     pub async fn pending_purges(&self) -> Result<Vec<PendingPurge>> {

@@ -210,7 +210,7 @@ impl Service {
         usage.carry_out(&key, &uri).map(Some)
     }
 
-    async fn usable_version(
+    pub(crate) async fn usable_version(
         &self,
         requester: &Requester,
         identifier: &KeyIdentifier,

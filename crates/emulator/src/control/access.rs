@@ -5,6 +5,7 @@ use sealock_vault::{KeyPermission, Policy, Requester};
 use super::{
     Answer, ControlError,
     call::Call,
+    effect::observed,
     principals::{id_of, named, view as principal},
 };
 use crate::{services::Services, words::Translate};
@@ -19,29 +20,35 @@ pub(super) async fn list(call: Call<api::ListAccess>) -> Answer<api::AccessPolic
     Ok(api::AccessPolicies { policies })
 }
 
-pub(super) async fn grant(call: Call<api::GrantAccess>) -> Answer<api::AccessPolicy> {
+pub(super) async fn grant(call: Call<api::GrantAccess>) -> Answer<api::Changed<api::AccessPolicy>> {
     let Call { services, path, .. } = call;
     let principal = named(&services.directory, &path.principal).await?;
     let permissions = permissions(call.body);
     let operator = Requester::operator();
-    let granted = services.vault.grant(
-        &operator,
-        &path.vault,
-        principal.principal_id(),
-        permissions,
-    );
-    view(&services, &path.vault, granted.await?).await
+    observed(&services, async {
+        let id = principal.principal_id();
+        let granted = services
+            .vault
+            .grant(&operator, &path.vault, id, permissions);
+        view(&services, &path.vault, granted.await?).await
+    })
+    .await
 }
 
-pub(super) async fn revoke(call: Call<api::RevokeAccess>) -> Answer<api::AccessPolicy> {
+pub(super) async fn revoke(
+    call: Call<api::RevokeAccess>,
+) -> Answer<api::Changed<api::AccessPolicy>> {
     let Call { services, path, .. } = call;
     let principal = id_of(&services.directory, &path.principal).await?;
     let permissions = permissions(call.body);
     let operator = Requester::operator();
-    let revoked = services
-        .vault
-        .revoke(&operator, &path.vault, principal, permissions);
-    view(&services, &path.vault, revoked.await?).await
+    observed(&services, async {
+        let revoked = services
+            .vault
+            .revoke(&operator, &path.vault, principal, permissions);
+        view(&services, &path.vault, revoked.await?).await
+    })
+    .await
 }
 
 fn permissions(asked: api::Permissions) -> std::collections::BTreeSet<KeyPermission> {

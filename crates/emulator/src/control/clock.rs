@@ -1,22 +1,65 @@
-use jiff::{SignedDuration, Span, SpanRelativeTo};
+use jiff::{SignedDuration, Span, SpanRelativeTo, Timestamp};
 use sealock_api as api;
-use sealock_core::{ClockRange, ClockSetting, excerpt};
+use sealock_core::{Clock, ClockRange, ClockSetting, excerpt};
 
-use super::{Answer, ControlError, call::Call};
+use super::{Answer, ControlError, call::Call, effect::observed};
 use crate::{services::Services, timekeeping};
 
 pub(super) async fn show(call: Call<api::ShowClock>) -> Answer<api::Clock> {
     Ok(view(&call.services))
 }
 
-pub(super) async fn advance(call: Call<api::AdvanceClock>) -> Answer<api::Clock> {
-    call.services.clock.advance(duration(&call.body.by)?)?;
-    changed(&call.services).await
+pub(super) async fn advance(call: Call<api::AdvanceClock>) -> Answer<api::Changed<api::ClockMove>> {
+    let (services, asked) = (call.services, call.body);
+    let by = duration(&asked.by)?;
+    let target = services.clock.now().saturating_add(by);
+    let target = target.unwrap_or(Timestamp::MAX);
+    moved(&services, target, asked.allow_purge, |clock| {
+        clock.advance(by)
+    })
+    .await
 }
 
-pub(super) async fn set(call: Call<api::SetClock>) -> Answer<api::Clock> {
-    call.services.clock.set(call.body.now.into())?;
-    changed(&call.services).await
+pub(super) async fn set(call: Call<api::SetClock>) -> Answer<api::Changed<api::ClockMove>> {
+    let (services, asked) = (call.services, call.body);
+    let target = asked.now.into();
+    moved(&services, target, asked.allow_purge, |clock| {
+        clock.set(target)
+    })
+    .await
+}
+
+/// Moves the clock, unless it would purge on the way to `target` and may not.
+async fn moved(
+    services: &Services,
+    target: Timestamp,
+    allow_purge: bool,
+    change: impl FnOnce(&Clock) -> Result<(), ClockRange> + Send,
+) -> Answer<api::Changed<api::ClockMove>> {
+    let purges = services.vault.purges_until(target).await?;
+    let purged: Vec<_> = purges
+        .into_iter()
+        .map(|purge| api::Purge {
+            vault: purge.vault,
+            key: purge.key,
+        })
+        .collect();
+    if !purged.is_empty() && !allow_purge {
+        return Err(ControlError::would_purge(&purged));
+    }
+    observed(services, async {
+        change(&services.clock)?;
+        timekeeping::remember(&services.store, &services.clock).await?;
+        let due = services.vault.run_due().await?;
+        let rotated = due.rotated.iter();
+        let rotated = rotated.map(|kid| services.names.key_uri(&kid.identifier()));
+        Ok(api::ClockMove {
+            clock: view(services),
+            purged,
+            rotated: rotated.collect(),
+        })
+    })
+    .await
 }
 
 pub(super) async fn freeze(call: Call<api::FreezeClock>) -> Answer<api::Clock> {

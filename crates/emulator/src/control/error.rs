@@ -3,7 +3,7 @@ use axum::{
     http::{HeaderValue, Method, StatusCode, header},
     response::{IntoResponse, Response},
 };
-use sealock_api::{Hint, PROBLEM_JSON, Problem};
+use sealock_api::{Hint, PROBLEM_JSON, Problem, Purge};
 use sealock_core::{InvalidKeyIdentifier, InvalidName, excerpt};
 use sealock_entra::{Principal, Role};
 use sealock_store::Fault;
@@ -39,6 +39,18 @@ impl ControlError {
     /// Refuses a change that names nothing.
     pub(super) fn nothing_to_change() -> Self {
         Self::bad_request("the request says of nothing what it is to be")
+    }
+
+    /// Refuses a step of the clock that would purge what nobody agreed to lose.
+    pub(super) fn would_purge(purges: &[Purge]) -> Self {
+        let named = purges.iter().map(|Purge { vault, key }| match key {
+            Some(key) => format!("key {vault}/{key}"),
+            None => format!("vault {vault} with its keys"),
+        });
+        let named = named.collect::<Vec<_>>().join(", ");
+        let detail = format!("the retention of {named} ends on the way, which purges it for good");
+        let hints = vec![Hint::AllowPurge];
+        Self::new(StatusCode::CONFLICT, "WouldPurge", detail, hints)
     }
 
     /// Refuses a path, query or body that could not be read.

@@ -5,6 +5,7 @@ use zeroize::Zeroizing;
 use super::{
     Answer,
     call::{Call, Reply},
+    effect::observed,
 };
 use crate::secret::Secret;
 
@@ -18,15 +19,24 @@ pub(super) async fn list(call: Call<api::ListIdentities>) -> Answer<api::Identit
     })
 }
 
+pub(super) async fn show(call: Call<api::ShowIdentity>) -> Answer<api::Identity> {
+    let identity = call.services.directory.identity(&call.path.identity);
+    Ok(view(identity.await?))
+}
+
 pub(super) async fn create(call: Call<api::CreateIdentity>) -> Answer<Reply<api::Identity>> {
     let created = call.services.directory.create_identity(call.path.identity);
     let (identity, is_new) = created.await?;
     Ok(Reply::created_if(is_new, view(identity)))
 }
 
-pub(super) async fn delete(call: Call<api::DeleteIdentity>) -> Answer<()> {
-    let name = &call.path.identity;
-    Ok(call.services.directory.delete_identity(name).await?)
+pub(super) async fn delete(call: Call<api::DeleteIdentity>) -> Answer<api::Changed<api::Empty>> {
+    let (services, name) = (call.services, call.path.identity);
+    observed(&services, async {
+        services.directory.delete_identity(&name).await?;
+        Ok(api::Empty {})
+    })
+    .await
 }
 
 /// Shows the value that a workload sets as `IDENTITY_HEADER`.

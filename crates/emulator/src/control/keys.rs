@@ -1,8 +1,8 @@
 use sealock_api as api;
-use sealock_core::{KeyIdentifier, Kid, RegistryName};
+use sealock_core::{KeyIdentifier, Kid};
 use sealock_vault::{Key, KeyBundle, KeyChange, KeySpec, PublicKey, Requester};
 
-use super::{Answer, ControlError, call::Call};
+use super::{Answer, ControlError, call::Call, effect::observed, registries};
 use crate::{services::Services, words::Translate as _};
 
 pub(super) async fn list(call: Call<api::ListKeys>) -> Answer<api::Keys> {
@@ -22,7 +22,7 @@ pub(super) async fn show(call: Call<api::ShowKey>) -> Answer<api::Key> {
     Ok(view(&services, key.await?))
 }
 
-pub(super) async fn create(call: Call<api::CreateKey>) -> Answer<api::NewVersion> {
+pub(super) async fn create(call: Call<api::CreateKey>) -> Answer<api::Changed<api::Key>> {
     let Call {
         services,
         path,
@@ -41,42 +41,51 @@ pub(super) async fn create(call: Call<api::CreateKey>) -> Answer<api::NewVersion
     let operator = Requester::operator();
     let created = services
         .vault
-        .create_key(&operator, &path.vault, &path.key, Ok((spec, change)))
-        .await?;
-    followed(&services, created).await
+        .create_key(&operator, &path.vault, &path.key, Ok((spec, change)));
+    followed(&services, Box::pin(created)).await
 }
 
-pub(super) async fn rotate(call: Call<api::RotateKey>) -> Answer<api::NewVersion> {
+pub(super) async fn rotate(call: Call<api::RotateKey>) -> Answer<api::Changed<api::Key>> {
     let Call { services, path, .. } = call;
     let operator = Requester::operator();
     let rotated = services.vault.rotate_key(&operator, &path.vault, &path.key);
-    followed(&services, rotated.await?).await
+    followed(&services, Box::pin(rotated)).await
 }
 
-/// Shows a key with a new version, and the registries that could not move to it.
-async fn followed(services: &Services, key: Key) -> Answer<api::NewVersion> {
-    let left_behind = left_behind(services, &key).await?;
-    Ok(api::NewVersion {
-        key: view(services, key),
-        left_behind,
-    })
+/// Makes a new version of a key, and reports the registries that it reached, with every one that is not at it.
+async fn followed(
+    services: &Services,
+    new: impl Future<Output = sealock_vault::Result<Key>> + Send,
+) -> Answer<api::Changed<api::Key>> {
+    let mut behind = Vec::new();
+    let changed = observed(services, async {
+        let key = new.await?;
+        behind = left_behind(services, &key).await?;
+        Ok(view(services, key))
+    });
+    let mut changed = changed.await?;
+    changed.effect.behind = behind;
+    Ok(changed)
 }
 
 /// Lists the registries that follow a key and are at an older version than its current one in `key`.
-async fn left_behind(services: &Services, key: &Key) -> Answer<Vec<RegistryName>> {
+async fn left_behind(services: &Services, key: &Key) -> Answer<Vec<api::RegistryBehind>> {
     let current = &key.current.kid;
-    let mut behind = Vec::new();
+    let mut older = Vec::new();
     for (registry, kid) in services.custodian.followers(current).await? {
         let is_older = key.versions().any(|version| version.kid == kid);
         // One that the vault has by now, and that `key` has not, is newer; one that it has not was purged.
         if kid != *current && (is_older || !services.vault.has_version(&kid).await?) {
-            behind.push(registry);
+            older.push(registry);
         }
     }
-    let registries = services.registries.list().await?.into_iter();
-    let registries = registries.map(|registry| registry.record);
-    let registries = registries.filter(|record| behind.contains(&record.id));
-    Ok(registries.map(|record| record.name).collect())
+    let mut behind = Vec::new();
+    for registry in services.registries.list().await? {
+        if older.contains(&registry.record.id) {
+            behind.extend(registries::behind(services, registry).await?);
+        }
+    }
+    Ok(behind)
 }
 
 pub(super) async fn back_up(call: Call<api::BackUpKey>) -> Answer<api::KeyBackup> {
@@ -88,16 +97,16 @@ pub(super) async fn back_up(call: Call<api::BackUpKey>) -> Answer<api::KeyBackup
     })
 }
 
-pub(super) async fn restore(call: Call<api::RestoreKey>) -> Answer<api::NewVersion> {
+pub(super) async fn restore(call: Call<api::RestoreKey>) -> Answer<api::Changed<api::Key>> {
     let Call { services, path, .. } = call;
     let operator = Requester::operator();
     let restored = services
         .vault
         .restore_key(&operator, &path.vault, Ok(call.body.value));
-    followed(&services, restored.await?).await
+    followed(&services, Box::pin(restored)).await
 }
 
-pub(super) async fn update(call: Call<api::UpdateKey>) -> Answer<api::Key> {
+pub(super) async fn update(call: Call<api::UpdateKey>) -> Answer<api::Changed<api::Key>> {
     let api::UpdateKey { vault, key } = call.path;
     let current = KeyIdentifier {
         vault,
@@ -107,7 +116,9 @@ pub(super) async fn update(call: Call<api::UpdateKey>) -> Answer<api::Key> {
     change(&call.services, current, call.body).await
 }
 
-pub(super) async fn update_version(call: Call<api::UpdateKeyVersion>) -> Answer<api::Key> {
+pub(super) async fn update_version(
+    call: Call<api::UpdateKeyVersion>,
+) -> Answer<api::Changed<api::Key>> {
     let api::UpdateKeyVersion {
         vault,
         key,
@@ -125,7 +136,7 @@ async fn change(
     services: &Services,
     identifier: KeyIdentifier,
     asked: api::KeyChange,
-) -> Answer<api::Key> {
+) -> Answer<api::Changed<api::Key>> {
     if asked == api::KeyChange::default() {
         return Err(ControlError::nothing_to_change());
     }
@@ -137,34 +148,47 @@ async fn change(
         ..KeyChange::default()
     };
     let operator = Requester::operator();
-    let changed = services
-        .vault
-        .update_key(&operator, &identifier, Ok(change));
-    let (key, _) = changed.await?;
-    Ok(view(services, key))
+    observed(services, async {
+        let changed = services
+            .vault
+            .update_key(&operator, &identifier, Ok(change));
+        let (key, _) = changed.await?;
+        Ok(view(services, key))
+    })
+    .await
 }
 
-pub(super) async fn delete(call: Call<api::DeleteKey>) -> Answer<api::Key> {
+pub(super) async fn delete(call: Call<api::DeleteKey>) -> Answer<api::Changed<api::Key>> {
     let Call { services, path, .. } = call;
     let operator = Requester::operator();
-    let key = services.vault.delete_key(&operator, &path.vault, &path.key);
-    Ok(view(&services, key.await?))
+    observed(&services, async {
+        let key = services.vault.delete_key(&operator, &path.vault, &path.key);
+        Ok(view(&services, key.await?))
+    })
+    .await
 }
 
-pub(super) async fn recover(call: Call<api::RecoverKey>) -> Answer<api::Key> {
+pub(super) async fn recover(call: Call<api::RecoverKey>) -> Answer<api::Changed<api::Key>> {
     let Call { services, path, .. } = call;
     let operator = Requester::operator();
-    let key = services
-        .vault
-        .recover_key(&operator, &path.vault, &path.key);
-    Ok(view(&services, key.await?))
+    observed(&services, async {
+        let key = services
+            .vault
+            .recover_key(&operator, &path.vault, &path.key);
+        Ok(view(&services, key.await?))
+    })
+    .await
 }
 
-pub(super) async fn purge(call: Call<api::PurgeKey>) -> Answer<()> {
+pub(super) async fn purge(call: Call<api::PurgeKey>) -> Answer<api::Changed<api::Empty>> {
     let Call { services, path, .. } = call;
     let operator = Requester::operator();
-    let purged = services.vault.purge_key(&operator, &path.vault, &path.key);
-    Ok(purged.await?)
+    observed(&services, async {
+        let purged = services.vault.purge_key(&operator, &path.vault, &path.key);
+        purged.await?;
+        Ok(api::Empty {})
+    })
+    .await
 }
 
 fn translated(operations: &[api::KeyOperation]) -> Vec<sealock_vault::KeyOperation> {

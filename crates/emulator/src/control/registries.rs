@@ -1,6 +1,6 @@
 use sealock_api as api;
 use sealock_cmk::{Encryption, Identity, Sku, Standing, rules};
-use sealock_core::{RegistryId, RegistryName};
+use sealock_core::{Kid, RegistryId, RegistryName};
 use sealock_registry::Registry;
 
 use super::{
@@ -47,6 +47,11 @@ pub(super) async fn create(call: Call<api::CreateRegistry>) -> Answer<Reply<api:
     Ok(Reply::created_if(is_new, view(&services, registry).await?))
 }
 
+pub(super) async fn delete(call: Call<api::DeleteRegistry>) -> Answer<()> {
+    let name = &call.path.registry;
+    Ok(call.services.registries.delete(name).await?)
+}
+
 pub(super) async fn rotate_key(call: Call<api::RotateRegistryKey>) -> Answer<api::Registry> {
     let Call { services, body, .. } = call;
     let registry = services.registries.get(&call.path.registry).await?;
@@ -85,7 +90,10 @@ pub(super) async fn view(services: &Services, registry: Registry) -> Answer<api:
     let (encryption, gate) = if record.encrypted {
         encrypted(services, record.id, &record.name).await?
     } else {
-        (api::Encryption::Disabled, api::Gate::Available)
+        (
+            api::Encryption::Disabled,
+            api::Gate::Available { ends: None },
+        )
     };
     Ok(api::Registry {
         login_server: services.names.login_server(&record.name),
@@ -110,15 +118,23 @@ async fn encrypted(
         .identity_by_client_id(custody.identity)
         .await?;
     let identity_name = identity.map(|identity| identity.name);
+    let way_back =
+        |cause, kid: &Kid| hints::of_revocation(registry, cause, kid, identity_name.as_ref());
     let gate = match standing {
-        Standing::Available => api::Gate::Available,
+        Standing::Available { ends } => api::Gate::Available {
+            ends: ends.map(|end| api::End {
+                at: end.at.into(),
+                cause: end.cause.translate(),
+                restore: way_back(end.cause, &custody.kid),
+            }),
+        },
         Standing::Unknown(error) => api::Gate::Unknown {
             message: error.to_string(),
         },
         Standing::Revoked(revocation) => {
             let (cause, kid) = (revocation.cause, &revocation.key);
             api::Gate::Revoked {
-                restore: hints::of_revocation(registry, cause, kid, identity_name.as_ref()),
+                restore: way_back(cause, kid),
                 cause: cause.translate(),
                 message: cause.message().to_owned(),
                 key: services.names.key_uri(&kid.identifier()),
@@ -126,17 +142,50 @@ async fn encrypted(
             }
         }
     };
+    let behind = custody.behind.as_ref().map(|behind| {
+        let kid = behind.current.as_ref().unwrap_or(&custody.kid);
+        Box::new(api::Behind {
+            cause: behind.cause.translate(),
+            since: behind.since.into(),
+            remedy: way_back(behind.cause, kid),
+        })
+    });
     let encryption = api::Encryption::Enabled {
         key_identifier: services.names.key_uri(&custody.key),
         versioned_key_identifier: services.names.key_uri(&custody.kid.identifier()),
-        identity: api::EncryptionIdentity {
-            name: identity_name,
-            client_id: custody.identity,
-        },
         key_rotation_enabled: custody.key.version.is_none(),
         last_key_rotation: custody.rotated.map(Into::into),
+        behind,
+        identity: api::EncryptionIdentity {
+            client_id: custody.identity,
+            name: identity_name,
+        },
     };
     Ok((encryption, gate))
+}
+
+/// Finds the reason for which a registry is not at its key's current version, if it is known.
+pub(super) async fn behind(
+    services: &Services,
+    registry: Registry,
+) -> Answer<Option<api::RegistryBehind>> {
+    let registry = view(services, registry).await?;
+    let (cause, remedy) = match (registry.gate, registry.encryption) {
+        (api::Gate::Revoked { cause, restore, .. }, _) => (cause, restore),
+        (
+            _,
+            api::Encryption::Enabled {
+                behind: Some(behind),
+                ..
+            },
+        ) => (behind.cause, behind.remedy),
+        _ => return Ok(None),
+    };
+    Ok(Some(api::RegistryBehind {
+        registry: registry.name,
+        cause,
+        remedy,
+    }))
 }
 
 /// Finds the way back for a registry, if it is revoked and there is one.
@@ -147,6 +196,6 @@ pub(super) async fn way_back(
 ) -> Answer<Option<api::Hint>> {
     Ok(match encrypted(services, id, registry).await? {
         (_, api::Gate::Revoked { restore, .. }) => restore,
-        (_, api::Gate::Available | api::Gate::Unknown { .. }) => None,
+        (_, api::Gate::Available { .. } | api::Gate::Unknown { .. }) => None,
     })
 }

@@ -6,6 +6,7 @@ use sealock_entra::{RESOURCE_GROUP, Role, RoleAssignment, RoleScope};
 use super::{
     Answer, ControlError,
     call::{Call, Reply},
+    effect::observed,
     principals::{id_of, named, view as principal},
 };
 use crate::services::Services;
@@ -18,7 +19,9 @@ pub(super) async fn list(call: Call<api::ListRoleAssignments>) -> Answer<api::Ro
     Ok(api::RoleAssignments { role_assignments })
 }
 
-pub(super) async fn assign(call: Call<api::AssignRole>) -> Answer<Reply<api::RoleAssignment>> {
+pub(super) async fn assign(
+    call: Call<api::AssignRole>,
+) -> Answer<Reply<api::Changed<api::RoleAssignment>>> {
     let Call { services, body, .. } = call;
     let in_registry = body.registry.is_some();
     let (role, scope) = read(body)?;
@@ -27,17 +30,27 @@ pub(super) async fn assign(call: Call<api::AssignRole>) -> Answer<Reply<api::Rol
         return Err(ControlError::role_for_vaults(role, &principal));
     }
     scope_is_there(&services, &scope).await?;
-    let assigned = services.directory.assign_role(&principal, role, scope);
-    let (assignment, is_new) = assigned.await?;
-    let assignment = view(&services, assignment).await?;
-    Ok(Reply::created_if(is_new, assignment))
+    let mut created = false;
+    let changed = observed(&services, async {
+        let assigned = services.directory.assign_role(&principal, role, scope);
+        let (assignment, is_new) = assigned.await?;
+        created = is_new;
+        view(&services, assignment).await
+    });
+    let changed = changed.await?;
+    Ok(Reply::created_if(created, changed))
 }
 
-pub(super) async fn remove(call: Call<api::RemoveRole>) -> Answer<()> {
-    let directory = &call.services.directory;
-    let (role, scope) = read(call.body)?;
+pub(super) async fn remove(call: Call<api::RemoveRole>) -> Answer<api::Changed<api::Empty>> {
+    let Call { services, body, .. } = call;
+    let directory = &services.directory;
+    let (role, scope) = read(body)?;
     let principal = id_of(directory, &call.path.principal).await?;
-    Ok(directory.remove_role(principal, role, &scope).await?)
+    observed(&services, async {
+        directory.remove_role(principal, role, &scope).await?;
+        Ok(api::Empty {})
+    })
+    .await
 }
 
 fn read(asked: api::RoleAtScope) -> Answer<(Role, RoleScope)> {

@@ -1,6 +1,7 @@
 use jiff::SignedDuration;
 use sealock_api as api;
-use sealock_registry::Token;
+use sealock_core::TokenName;
+use sealock_registry::{Registry, Token};
 
 use super::{
     Answer,
@@ -21,12 +22,28 @@ pub(super) async fn show(call: Call<api::ShowToken>) -> Answer<api::Token> {
     Ok(view(registry.token(&call.path.token).await?))
 }
 
-pub(super) async fn put(call: Call<api::PutToken>) -> Answer<Reply<api::Token>> {
+pub(super) async fn put(call: Call<api::PutToken>) -> Answer<Reply<api::TokenWithPasswords>> {
     let registry = call.services.registries.get(&call.path.registry).await?;
-    let api::TokenChange { scope_map, enabled } = call.body;
-    let put = registry.put_token(&call.path.token, scope_map, enabled);
-    let (token, is_new) = put.await?;
-    Ok(Reply::created_if(is_new, view(token)))
+    let name = &call.path.token;
+    let api::TokenChange {
+        scope_map,
+        enabled,
+        passwords,
+    } = call.body;
+    let (mut token, is_new) = registry.put_token(name, scope_map, enabled).await?;
+    let mut generated = Vec::new();
+    if let (true, Some(life)) = (is_new, passwords) {
+        for password in [
+            api::TokenPasswordName::First,
+            api::TokenPasswordName::Second,
+        ] {
+            generated.push(new_password(&registry, name, password, life).await?);
+        }
+        token = registry.token(name).await?;
+    }
+    let token = view(token);
+    let put = api::TokenWithPasswords { token, generated };
+    Ok(Reply::created_if(is_new, put))
 }
 
 pub(super) async fn delete(call: Call<api::DeleteToken>) -> Answer<()> {
@@ -39,12 +56,21 @@ pub(super) async fn generate(call: Call<api::GeneratePassword>) -> Answer<api::N
     let api::GeneratePassword {
         token, password, ..
     } = call.path;
-    let days = call.body.days;
+    new_password(&registry, &token, password, call.body).await
+}
+
+async fn new_password(
+    registry: &Registry,
+    token: &TokenName,
+    password: api::TokenPasswordName,
+    life: api::PasswordLife,
+) -> Answer<api::NewPassword> {
+    let days = life.days;
     let valid_for = days.map(|days| SignedDuration::from_hours(24 * i64::from(days)));
-    let generated = registry.generate_password(&token, password.translate(), valid_for);
+    let generated = registry.generate_password(token, password.translate(), valid_for);
     Ok(api::NewPassword {
         value: api::Secret(generated.await?),
-        username: token,
+        username: token.clone(),
         name: password,
     })
 }

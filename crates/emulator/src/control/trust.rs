@@ -6,6 +6,9 @@ use sealock_api as api;
 
 use super::{Answer, ControlError, call::Call};
 
+/// The names of this machine that lead to the default registry.
+const LOOPBACK: [&str; 2] = ["localhost", "127.0.0.1"];
+
 pub(super) async fn ca(call: Call<api::ShowCa>) -> Answer<Response> {
     Ok(pem(&call.trust.ca_pem))
 }
@@ -24,10 +27,25 @@ fn pem(text: &str) -> Response {
     ([(header::CONTENT_TYPE, api::PEM)], text.to_owned()).into_response()
 }
 
-/// Shows where the files lie, unless everything is in memory.
+/// Shows where the files lie, unless everything is in memory, and the names that they are for.
 pub(super) async fn files(call: Call<api::ShowTrustFiles>) -> Answer<api::TrustFiles> {
-    let files = call.trust.files;
+    let Call {
+        services, trust, ..
+    } = call;
+    let mut hosts = LOOPBACK.map(str::to_owned).to_vec();
+    let configured = trust.configured_names.iter();
+    hosts.extend(
+        configured
+            .filter(|name| !LOOPBACK.contains(&name.as_str()))
+            .cloned(),
+    );
+    for registry in services.registries.list().await? {
+        hosts.push(services.names.registry_host(&registry.record.name));
+    }
+    let port = services.names.port();
+    let files = trust.files;
     Ok(api::TrustFiles {
+        registry_hosts: hosts.iter().map(|host| format!("{host}:{port}")).collect(),
         ca: files.as_ref().map(|files| files.ca.clone()),
         bundle: files.as_ref().map(|files| files.bundle.clone()),
         azure_ca: files.and_then(|files| files.azure_ca),

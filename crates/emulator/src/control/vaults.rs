@@ -2,7 +2,7 @@ use sealock_api as api;
 use sealock_vault::{IpRule, Requester, Vault, VaultChange, VaultSettings};
 use std::collections::BTreeSet;
 
-use super::{Answer, ControlError, call::Call};
+use super::{Answer, ControlError, call::Call, effect::observed};
 use crate::words::Translate as _;
 
 pub(super) async fn list(call: Call<api::ListVaults>) -> Answer<api::Vaults> {
@@ -32,9 +32,8 @@ pub(super) async fn create(call: Call<api::CreateVault>) -> Answer<api::Vault> {
     Ok(view(created.await?))
 }
 
-pub(super) async fn update(call: Call<api::UpdateVault>) -> Answer<api::Vault> {
-    let (vaults, operator) = (call.services.vault, Requester::operator());
-    let asked = call.body;
+pub(super) async fn update(call: Call<api::UpdateVault>) -> Answer<api::Changed<api::Vault>> {
+    let (services, asked) = (call.services, call.body);
     if asked == api::VaultChange::default() {
         return Err(ControlError::nothing_to_change());
     }
@@ -48,27 +47,42 @@ pub(super) async fn update(call: Call<api::UpdateVault>) -> Answer<api::Vault> {
         add_ip_rules: ip_rules(asked.add_ip_rules)?,
         remove_ip_rules: ip_rules(asked.remove_ip_rules)?,
     };
-    let updated = vaults.update_vault(&operator, &call.path.vault, change);
-    Ok(view(updated.await?))
+    let operator = Requester::operator();
+    observed(&services, async {
+        let updated = services
+            .vault
+            .update_vault(&operator, &call.path.vault, change);
+        Ok(view(updated.await?))
+    })
+    .await
 }
 
-pub(super) async fn delete(call: Call<api::DeleteVault>) -> Answer<api::Vault> {
-    let (vaults, operator) = (call.services.vault, Requester::operator());
-    Ok(view(
-        vaults.delete_vault(&operator, &call.path.vault).await?,
-    ))
+pub(super) async fn delete(call: Call<api::DeleteVault>) -> Answer<api::Changed<api::Vault>> {
+    let (services, operator) = (call.services, Requester::operator());
+    observed(&services, async {
+        let deleted = services.vault.delete_vault(&operator, &call.path.vault);
+        Ok(view(deleted.await?))
+    })
+    .await
 }
 
-pub(super) async fn recover(call: Call<api::RecoverVault>) -> Answer<api::Vault> {
-    let (vaults, operator) = (call.services.vault, Requester::operator());
-    Ok(view(
-        vaults.recover_vault(&operator, &call.path.vault).await?,
-    ))
+pub(super) async fn recover(call: Call<api::RecoverVault>) -> Answer<api::Changed<api::Vault>> {
+    let (services, operator) = (call.services, Requester::operator());
+    observed(&services, async {
+        let recovered = services.vault.recover_vault(&operator, &call.path.vault);
+        Ok(view(recovered.await?))
+    })
+    .await
 }
 
-pub(super) async fn purge(call: Call<api::PurgeVault>) -> Answer<()> {
-    let (vaults, operator) = (call.services.vault, Requester::operator());
-    Ok(vaults.purge_vault(&operator, &call.path.vault).await?)
+pub(super) async fn purge(call: Call<api::PurgeVault>) -> Answer<api::Changed<api::Empty>> {
+    let (services, operator) = (call.services, Requester::operator());
+    observed(&services, async {
+        let purged = services.vault.purge_vault(&operator, &call.path.vault);
+        purged.await?;
+        Ok(api::Empty {})
+    })
+    .await
 }
 
 fn ip_rules(texts: BTreeSet<String>) -> Answer<BTreeSet<IpRule>> {

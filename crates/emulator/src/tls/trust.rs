@@ -35,6 +35,8 @@ pub(crate) struct Trust {
     pub(crate) files: Option<TrustFiles>,
     /// The SHA-256 fingerprint of the highest certificate in `ca_pem`.
     pub(crate) ca_fingerprint: String,
+    /// The names that the configuration gives the emulator, and which have certificates, too.
+    pub(crate) configured_names: Arc<[String]>,
     /// The emulator's own CAs in use: the file of each, and its certificates in PEM.
     authorities: Vec<(PathBuf, String)>,
 }
@@ -69,6 +71,7 @@ impl Trust {
     pub(super) fn publish(
         dir: Option<&Path>,
         is_named: bool,
+        configured_names: Arc<[String]>,
         authority: &Authority,
         azure_authority: Option<&Authority>,
     ) -> Result<Self, TlsError> {
@@ -86,6 +89,7 @@ impl Trust {
             ca_fingerprint: fingerprint(authority.root()),
             azure_ca_pem,
             files: None,
+            configured_names,
             authorities: Vec::new(),
         };
         if let Some(dir) = dir {

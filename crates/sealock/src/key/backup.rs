@@ -9,36 +9,35 @@ use fs_err::{self as fs, os::unix::fs::OpenOptionsExt as _};
 use sealock_api::{BackUpKey, KeyBackup, RestoreKey};
 use sealock_core::VaultName;
 
-use super::{KeyArgs, followed};
-use crate::{client::Client, error::Error, output::Output, vault::DEFAULT_VAULT};
+use super::show_change;
+use crate::{client::Client, error::Error, key_reference::WhichKey, output::Output, which::Within};
 
 /// Write a key with all its versions to a file that only this emulator can read
 #[derive(Debug, Args)]
 #[command(after_help = "Example:\n  sealock key backup --file registry-key.backup")]
 pub(crate) struct Backup {
     #[command(flatten)]
-    key: KeyArgs,
+    key: WhichKey,
     /// The file; what it has is replaced
     #[arg(long)]
     file: PathBuf,
 }
 
-/// Bring back a key from its backup, with all versions; registries that need it come back
+/// Bring a key back from its backup, with all versions; registries that need it come back
 #[derive(Debug, Args)]
 #[command(after_help = "Example:\n  sealock key restore --file registry-key.backup")]
 pub(crate) struct Restore {
     /// The backup
     #[arg(long)]
     file: PathBuf,
-    /// The vault to bring it back into
-    #[arg(long, default_value = DEFAULT_VAULT)]
-    vault: VaultName,
+    #[command(flatten)]
+    vault: Within<VaultName>,
 }
 
 impl Backup {
     /// The file is what `az keyvault key backup` writes: the blob itself, not the base64url of the API.
     pub(super) fn run(self, client: &Client, output: &mut Output) -> Result<(), Error> {
-        let KeyArgs { vault, name: key } = self.key;
+        let (vault, key) = self.key.names()?;
         let back_up = BackUpKey { vault, key };
         let answer = client.ask(&back_up)?;
         let KeyBackup { value } = answer.parse()?;
@@ -59,9 +58,9 @@ impl Restore {
         let backup = KeyBackup {
             value: URL_SAFE_NO_PAD.encode(blob),
         };
-        let vault = self.vault;
+        let vault = self.vault.name;
         let answer = client.ask_with(&RestoreKey { vault }, &backup)?;
-        output.show(&answer, |key| followed("restored", key, client))
+        show_change("restored", &answer, client, output)
     }
 }
 

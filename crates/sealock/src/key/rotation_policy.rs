@@ -5,10 +5,10 @@ use fs_err as fs;
 use sealock_api::{RotationPolicy, SetRotationPolicy, ShowRotationPolicy, Trigger};
 use sealock_core::KeyName;
 
-use super::KeyArgs;
 use crate::{
     client::Client,
     error::Error,
+    key_reference::WhichKey,
     output::{Output, TITLE, record},
 };
 
@@ -16,10 +16,7 @@ use crate::{
 pub(crate) enum RotationPolicyCommand {
     /// Show a key's rotation policy
     #[command(after_help = "Example:\n  sealock key rotation-policy show")]
-    Show {
-        #[command(flatten)]
-        key: KeyArgs,
-    },
+    Show(WhichKey),
     /// Give a key another rotation policy
     #[command(after_help = "\
 Example:
@@ -32,7 +29,7 @@ Example:
 #[derive(Debug, Args)]
 pub(crate) struct Update {
     #[command(flatten)]
-    key: KeyArgs,
+    key: WhichKey,
     /// The policy in Azure's JSON, as `az keyvault key rotation-policy update` takes it
     #[arg(long)]
     file: PathBuf,
@@ -41,17 +38,14 @@ pub(crate) struct Update {
 impl RotationPolicyCommand {
     pub(super) fn run(self, client: &Client, output: &mut Output) -> Result<(), Error> {
         let (name, answer) = match self {
-            Self::Show {
-                key: KeyArgs { vault, name },
-            } => {
-                let key = name.clone();
+            Self::Show(key) => {
+                let (vault, key) = key.names()?;
+                let name = key.clone();
                 (name, client.ask(&ShowRotationPolicy { vault, key })?)
             }
-            Self::Update(Update {
-                key: KeyArgs { vault, name },
-                file,
-            }) => {
-                let key = name.clone();
+            Self::Update(Update { key, file }) => {
+                let (vault, key) = key.names()?;
+                let name = key.clone();
                 let set = SetRotationPolicy { vault, key };
                 (name, client.ask_with(&set, &read(&file)?)?)
             }

@@ -6,32 +6,27 @@ use sealock_api::{
 };
 use sealock_core::RegistryName;
 
-use super::DEFAULT_REGISTRY;
 use crate::{
     cli::word,
     client::Client,
     error::Error,
-    output::{Output, table},
+    output::{Column, Output, Screen},
+    which::Which,
 };
 
 #[derive(Debug, Subcommand)]
 pub(crate) enum CredentialCommand {
     /// Show the admin user's name and passwords
     #[command(after_help = "Example:\n  sealock registry credential show")]
-    Show {
-        /// The registry
-        #[arg(default_value = DEFAULT_REGISTRY)]
-        name: RegistryName,
-    },
+    Show(Which<RegistryName>),
     /// Make one of the admin user's passwords anew; the old one ends
     #[command(
         after_help = "Example:\n  sealock registry credential renew --password-name password2"
     )]
     Renew {
-        /// The registry
-        #[arg(default_value = DEFAULT_REGISTRY)]
-        name: RegistryName,
-        /// Which
+        #[command(flatten)]
+        registry: Which<RegistryName>,
+        /// The password
         #[arg(long, ignore_case = true, value_parser = word::<AdminPasswordName>(AdminPasswordName::WORDS))]
         password_name: AdminPasswordName,
     },
@@ -40,27 +35,30 @@ pub(crate) enum CredentialCommand {
 impl CredentialCommand {
     pub(crate) fn run(self, client: &Client, output: &mut Output) -> Result<(), Error> {
         let answer = match self {
-            Self::Show { name: registry } => client.ask(&ShowCredentials { registry })?,
+            Self::Show(Which { name: registry }) => client.ask(&ShowCredentials { registry })?,
             Self::Renew {
-                name: registry,
+                registry: Which { name: registry },
                 password_name: password,
             } => client.ask(&RegenerateCredential { registry, password })?,
         };
+        let screen = output.screen();
         output.show(&answer, |credentials: &AdminCredentials| {
             let made = credentials.passwords.iter();
             let made = made.map(|password| (password.name, &password.value));
-            passwords(credentials.username.as_str(), made)
+            passwords(credentials.username.as_str(), made, screen)
         })
     }
 }
 
-/// A user's passwords, for people to copy.
+/// Writes a user's passwords for people to copy.
 pub(super) fn passwords<'a>(
     username: &str,
     passwords: impl IntoIterator<Item = (impl Display, &'a Secret)>,
+    screen: Screen,
 ) -> String {
     let rows = passwords
         .into_iter()
         .map(|(name, value)| [username.to_owned(), name.to_string(), value.0.to_string()]);
-    table(["USERNAME", "PASSWORD NAME", "PASSWORD"], rows)
+    let columns = ["USERNAME", "PASSWORD NAME", "PASSWORD"].map(Column::Always);
+    screen.table(columns, rows)
 }

@@ -1,33 +1,25 @@
 use clap::Args;
-use sealock_api::{CollectGarbage, Garbage, ShowGarbage, Usage};
+use sealock_api::{CollectGarbage, Garbage, ShowGarbage, ShowUsage, Usage};
 use sealock_core::RegistryName;
 
-use super::DEFAULT_REGISTRY;
 use crate::{
     client::Client,
     error::Error,
-    output::{Output, table},
-    quarantine,
+    output::{Column, Output, Screen, shortened_digest},
+    progress, quarantine,
+    which::Which,
 };
 
 #[derive(Debug, Args)]
 pub(crate) struct Gc {
-    /// The registry
-    #[arg(default_value = DEFAULT_REGISTRY)]
-    name: RegistryName,
-    /// Remove what is in quarantine instead: files that no record of any registry or vault mentions
-    #[arg(long, conflicts_with = "name")]
+    #[command(flatten)]
+    registry: Which<RegistryName>,
+    /// Remove the files in quarantine instead, which no record of any registry or vault mentions
+    #[arg(long, conflicts_with_all = ["name", "registry"])]
     orphans: bool,
-    /// Say what would go, and leave it
+    /// List what would go, and leave it
     #[arg(long)]
     dry_run: bool,
-}
-
-#[derive(Debug, Args)]
-pub(crate) struct ShowUsage {
-    /// The registry
-    #[arg(default_value = DEFAULT_REGISTRY)]
-    name: RegistryName,
 }
 
 impl Gc {
@@ -35,30 +27,34 @@ impl Gc {
         if self.orphans {
             return quarantine::remove(client, output, self.dry_run);
         }
-        let registry = self.name;
-        let answer = if self.dry_run {
-            client.ask(&ShowGarbage { registry })?
-        } else {
-            client.ask(&CollectGarbage { registry })?
-        };
-        output.show(&answer, |garbage| render(garbage, self.dry_run))
+        let (client, registry) = (client.patient(), self.registry.name);
+        let answer = progress::during("looking for garbage", || {
+            if self.dry_run {
+                client.ask(&ShowGarbage { registry })
+            } else {
+                client.ask(&CollectGarbage { registry })
+            }
+        })?;
+        let screen = output.screen();
+        output.show(&answer, |garbage| render(garbage, self.dry_run, screen))
     }
 }
 
-impl ShowUsage {
-    pub(super) fn run(self, client: &Client, output: &mut Output) -> Result<(), Error> {
-        let registry = self.name;
-        let answer = client.ask(&sealock_api::ShowUsage { registry })?;
-        output.show(&answer, |usage: &Usage| {
-            format!(
-                "{} bytes in {} blobs and manifests of {} repositories",
-                usage.bytes, usage.objects, usage.repositories
-            )
-        })
-    }
+/// Shows how much a registry holds.
+pub(super) fn show_usage(
+    Which { name: registry }: Which<RegistryName>,
+    client: &Client,
+    output: &mut Output,
+) -> Result<(), Error> {
+    output.show(&client.ask(&ShowUsage { registry })?, |usage: &Usage| {
+        format!(
+            "{} bytes in {} blobs and manifests of {} repositories",
+            usage.bytes, usage.objects, usage.repositories
+        )
+    })
 }
 
-fn render(garbage: &Garbage, dry_run: bool) -> String {
+fn render(garbage: &Garbage, dry_run: bool, screen: Screen) -> String {
     let (count, freed) = (garbage.blobs.len(), garbage.freed_bytes);
     let sum = match (count, dry_run) {
         (0, _) => {
@@ -71,9 +67,16 @@ fn render(garbage: &Garbage, dry_run: bool) -> String {
     let rows = garbage.blobs.iter().map(|blob| {
         [
             blob.repository.clone(),
+            shortened_digest(&blob.digest),
             blob.digest.to_string(),
             blob.size.to_string(),
         ]
     });
-    format!("{}\n{sum}", table(["REPOSITORY", "BLOB", "BYTES"], rows))
+    let columns = [
+        Column::Always("REPOSITORY"),
+        Column::Narrow("BLOB"),
+        Column::Wide("BLOB"),
+        Column::Always("BYTES"),
+    ];
+    format!("{}\n{sum}", screen.table(columns, rows))
 }

@@ -4,22 +4,18 @@ use sealock_api::{
 };
 use sealock_core::{RegistryName, ScopeMapName};
 
-use super::DEFAULT_REGISTRY;
 use crate::{
     client::Client,
     error::Error,
-    output::{Output, TITLE, record, table},
+    output::{Column, Output, Screen, TITLE, record},
+    which::{Which, Within},
 };
 
 #[derive(Debug, Subcommand)]
 pub(crate) enum ScopeMapCommand {
     /// List the scope maps of a registry
     #[command(after_help = "Example:\n  sealock registry scope-map list")]
-    List {
-        /// The registry
-        #[arg(long, short, default_value = DEFAULT_REGISTRY)]
-        registry: RegistryName,
-    },
+    List(Which<RegistryName>),
     /// Show a scope map
     #[command(after_help = "Example:\n  sealock registry scope-map show _repositories_pull")]
     Show(Named),
@@ -37,20 +33,20 @@ Examples:
 #[derive(Debug, Args)]
 pub(crate) struct Named {
     /// The scope map
+    #[arg(value_name = "SCOPE_MAP")]
     name: ScopeMapName,
-    /// The registry
-    #[arg(long, short, default_value = DEFAULT_REGISTRY)]
-    registry: RegistryName,
+    #[command(flatten)]
+    registry: Within<RegistryName>,
 }
 
 #[derive(Debug, Args)]
 pub(crate) struct Create {
     #[command(flatten)]
     named: Named,
-    /// A repository, whose name may end with *, and what may be done to it
+    /// A repository, whose name may end with *, and the actions that are allowed in it
     #[arg(long, num_args = 2.., value_names = ["REPOSITORY", "ACTION"], required = true)]
     repository: Vec<String>,
-    /// What it is for
+    /// Its purpose
     #[arg(long)]
     description: Option<String>,
 }
@@ -78,23 +74,21 @@ fn is_action(value: &str) -> bool {
 impl ScopeMapCommand {
     pub(crate) fn run(self, client: &Client, output: &mut Output) -> Result<(), Error> {
         match self {
-            Self::List { registry } => {
+            Self::List(Which { name: registry }) => {
+                let screen = output.screen();
                 let answer = client.ask(&ListScopeMaps { registry })?;
-                output.show(&answer, list)
+                output.show(&answer, |scope_maps| list(scope_maps, screen))
             }
-            Self::Show(Named {
-                name: scope_map,
-                registry,
-            }) => {
+            Self::Show(Named { name, registry }) => {
                 let show = ShowScopeMap {
-                    registry,
-                    scope_map,
+                    registry: registry.name,
+                    scope_map: name,
                 };
                 output.show(&client.ask(&show)?, render)
             }
             Self::Create(create) => {
                 let put = PutScopeMap {
-                    registry: create.named.registry,
+                    registry: create.named.registry.name,
                     scope_map: create.named.name,
                 };
                 let change = ScopeMapChange {
@@ -113,7 +107,7 @@ impl ScopeMapCommand {
             }
             Self::Delete(Named { name, registry }) => {
                 client.ask(&DeleteScopeMap {
-                    registry,
+                    registry: registry.name,
                     scope_map: name.clone(),
                 })?;
                 output.done(format_args!("deleted scope map {name}"))
@@ -122,16 +116,23 @@ impl ScopeMapCommand {
     }
 }
 
-fn list(list: &ScopeMaps) -> String {
+fn list(list: &ScopeMaps, screen: Screen) -> String {
     let rows = list.scope_maps.iter().map(|scope_map| {
         let description = scope_map.description.clone();
         [
             scope_map.name.to_string(),
+            scope_map.actions.len().to_string(),
             scope_map.actions.join(" "),
             description.unwrap_or_default(),
         ]
     });
-    table(["NAME", "ACTIONS", "DESCRIPTION"], rows)
+    let columns = [
+        Column::Always("NAME"),
+        Column::Narrow("ACTIONS"),
+        Column::Wide("ACTIONS"),
+        Column::Wide("DESCRIPTION"),
+    ];
+    screen.table(columns, rows)
 }
 
 fn render(scope_map: &ScopeMap) -> String {

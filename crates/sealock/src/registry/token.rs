@@ -1,28 +1,26 @@
+use std::slice;
+
 use clap::{Args, Subcommand, ValueEnum};
 use sealock_api::{
     DeleteToken, GeneratePassword, ListTokens, NewPassword, PasswordLife, PutScopeMap, PutToken,
-    ScopeMapChange, ShowToken, Token, TokenChange, TokenPasswordName, Tokens,
+    ScopeMapChange, ShowToken, Token, TokenChange, TokenPasswordName, TokenWithPasswords, Tokens,
 };
 use sealock_core::{InvalidName, RegistryName, ScopeMapName, TokenName};
-use serde_json::json;
 
-use super::{DEFAULT_REGISTRY, credential::passwords, scope_map};
+use super::{credential::passwords, scope_map};
 use crate::{
     cli::word,
     client::{Answer, Client},
     error::Error,
-    output::{Output, TITLE, record, table},
+    output::{Column, Output, Screen, TITLE, record},
+    which::{Which, Within},
 };
 
 #[derive(Debug, Subcommand)]
 pub(crate) enum TokenCommand {
     /// List the tokens of a registry
     #[command(after_help = "Example:\n  sealock registry token list")]
-    List {
-        /// The registry
-        #[arg(long, short, default_value = DEFAULT_REGISTRY)]
-        registry: RegistryName,
-    },
+    List(Which<RegistryName>),
     /// Show a token
     #[command(after_help = "Example:\n  sealock registry token show reader")]
     Show(Named),
@@ -48,10 +46,10 @@ Examples:
 #[derive(Debug, Args)]
 pub(crate) struct Named {
     /// The token
+    #[arg(value_name = "TOKEN")]
     name: TokenName,
-    /// The registry
-    #[arg(long, short, default_value = DEFAULT_REGISTRY)]
-    registry: RegistryName,
+    #[command(flatten)]
+    registry: Within<RegistryName>,
 }
 
 #[derive(Debug, Args)]
@@ -59,10 +57,10 @@ pub(crate) struct Named {
 pub(crate) struct Create {
     #[command(flatten)]
     named: Named,
-    /// What it may do
+    /// The scope map that says what it may do
     #[arg(long)]
     scope_map: Option<ScopeMapName>,
-    /// A repository, whose name may end with *, and what may be done to it: a scope map is made of it
+    /// A repository, whose name may end with *, and the actions that are allowed in it: a scope map is made of it
     #[arg(long, num_args = 2.., value_names = ["REPOSITORY", "ACTION"])]
     repository: Vec<String>,
     /// Days until the passwords expire; they never do, if none are given
@@ -74,10 +72,10 @@ pub(crate) struct Create {
 pub(crate) struct Update {
     #[command(flatten)]
     named: Named,
-    /// Whether it may log in
+    /// Enabled if it may log in
     #[arg(long)]
     status: Option<Status>,
-    /// What it may do
+    /// The scope map that says what it may do
     #[arg(long)]
     scope_map: Option<ScopeMapName>,
 }
@@ -92,7 +90,7 @@ enum Status {
 pub(crate) struct Renew {
     #[command(flatten)]
     named: Named,
-    /// Which
+    /// The password
     #[arg(long, ignore_case = true, value_parser = word::<TokenPasswordName>(TokenPasswordName::WORDS))]
     password_name: TokenPasswordName,
     /// Days until it expires; it never does, if none are given
@@ -103,64 +101,39 @@ pub(crate) struct Renew {
 impl Named {
     fn find(&self, client: &Client) -> Result<Answer<Token>, Error> {
         client.ask(&ShowToken {
-            registry: self.registry.clone(),
+            registry: self.registry.name.clone(),
             token: self.name.clone(),
         })
     }
 
-    fn put(&self, change: &TokenChange, client: &Client) -> Result<Answer<Token>, Error> {
+    fn put(
+        &self,
+        change: &TokenChange,
+        client: &Client,
+    ) -> Result<Answer<TokenWithPasswords>, Error> {
         let put = PutToken {
-            registry: self.registry.clone(),
+            registry: self.registry.name.clone(),
             token: self.name.clone(),
         };
         client.ask_with(&put, change)
-    }
-
-    fn generate(
-        &self,
-        password: TokenPasswordName,
-        days: Option<u32>,
-        client: &Client,
-    ) -> Result<NewPassword, Error> {
-        let generate = GeneratePassword {
-            registry: self.registry.clone(),
-            token: self.name.clone(),
-            password,
-        };
-        client.ask_with(&generate, &PasswordLife { days })?.parse()
-    }
-
-    /// Passwords, which are shown this once.
-    fn show(&self, made: &[NewPassword], output: &mut Output) -> Result<(), Error> {
-        if output.is_json() {
-            let made = made
-                .iter()
-                .map(|password| json!({ "name": password.name, "value": password.value }));
-            let made: Vec<_> = made.collect();
-            return output.line(json!({ "username": self.name.as_str(), "passwords": made }));
-        }
-        let made = made.iter().map(|password| (password.name, &password.value));
-        output.line(passwords(self.name.as_str(), made))?;
-        output.line("Keep them: they are not shown again.")
     }
 }
 
 impl TokenCommand {
     pub(crate) fn run(self, client: &Client, output: &mut Output) -> Result<(), Error> {
         match self {
-            Self::List { registry } => output.show(&client.ask(&ListTokens { registry })?, list),
+            Self::List(Which { name: registry }) => {
+                let screen = output.screen();
+                let answer = client.ask(&ListTokens { registry })?;
+                output.show(&answer, |tokens| list(tokens, screen))
+            }
             Self::Show(named) => output.show(&named.find(client)?, render),
             Self::Create(create) => create.run(client, output),
             Self::Update(update) => update.run(client, output),
-            Self::Renew(renew) => {
-                let made = renew
-                    .named
-                    .generate(renew.password_name, renew.days, client)?;
-                renew.named.show(&[made], output)
-            }
+            Self::Renew(renew) => renew.run(client, output),
             Self::Delete(Named { name, registry }) => {
                 client.ask(&DeleteToken {
-                    registry,
+                    registry: registry.name,
                     token: name.clone(),
                 })?;
                 output.done(format_args!("deleted token {name}"))
@@ -178,18 +151,45 @@ impl Create {
         let change = TokenChange {
             scope_map: Some(scope_map.clone()),
             enabled: None,
+            passwords: Some(PasswordLife { days: self.days }),
         };
-        if !self.named.put(&change, client)?.created() {
-            return output.done(format_args!(
-                "token {} has the scope map {scope_map} now, and keeps its passwords",
-                self.named.name
-            ));
-        }
-        let made = [TokenPasswordName::First, TokenPasswordName::Second]
-            .map(|name| self.named.generate(name, self.days, client));
-        let made: Vec<NewPassword> = made.into_iter().collect::<Result<_, _>>()?;
-        self.named.show(&made, output)
+        let answer = self.named.put(&change, client)?;
+        let screen = output.screen();
+        output.show(&answer, |put: &TokenWithPasswords| {
+            if answer.created() {
+                shown_once(&put.generated, screen)
+            } else {
+                format!(
+                    "token {} has the scope map {scope_map} now, and keeps its passwords",
+                    put.token.name
+                )
+            }
+        })
     }
+}
+
+impl Renew {
+    fn run(self, client: &Client, output: &mut Output) -> Result<(), Error> {
+        let generate = GeneratePassword {
+            registry: self.named.registry.name,
+            token: self.named.name,
+            password: self.password_name,
+        };
+        let answer = client.ask_with(&generate, &PasswordLife { days: self.days })?;
+        let screen = output.screen();
+        output.show(&answer, |made: &NewPassword| {
+            shown_once(slice::from_ref(made), screen)
+        })
+    }
+}
+
+fn shown_once(made: &[NewPassword], screen: Screen) -> String {
+    let username = made
+        .first()
+        .map_or("", |password| password.username.as_str());
+    let made = made.iter().map(|password| (password.name, &password.value));
+    let table = passwords(username, made, screen);
+    format!("{table}\nKeep them: they are not shown again.")
 }
 
 /// Makes a scope map of a token's own.
@@ -204,7 +204,7 @@ fn own_scope_map(
         hint: None,
     })?;
     let put = PutScopeMap {
-        registry: token.registry.clone(),
+        registry: token.registry.name.clone(),
         scope_map: scope_map.clone(),
     };
     let change = ScopeMapChange {
@@ -222,12 +222,14 @@ impl Update {
         let change = TokenChange {
             scope_map: self.scope_map,
             enabled: self.status.map(|status| matches!(status, Status::Enabled)),
+            passwords: None,
         };
-        output.show(&self.named.put(&change, client)?, render)
+        let answer = self.named.put(&change, client)?;
+        output.show(&answer, |put: &TokenWithPasswords| render(&put.token))
     }
 }
 
-fn list(list: &Tokens) -> String {
+fn list(list: &Tokens, screen: Screen) -> String {
     let rows = list.tokens.iter().map(|token| {
         [
             token.name.to_string(),
@@ -236,7 +238,8 @@ fn list(list: &Tokens) -> String {
             password_names(token),
         ]
     });
-    table(["NAME", "STATUS", "SCOPE MAP", "PASSWORDS"], rows)
+    let columns = ["NAME", "STATUS", "SCOPE MAP", "PASSWORDS"].map(Column::Always);
+    screen.table(columns, rows)
 }
 
 fn status(token: &Token) -> &'static str {

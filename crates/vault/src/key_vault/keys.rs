@@ -377,4 +377,17 @@ impl KeyVault {
         })
         .await
     }
+
+    /// Judges whether a requester may use a key version. Uses nothing, and records nothing.
+    pub async fn judge_use(
+        &self,
+        requester: &Requester,
+        identifier: &KeyIdentifier,
+        operation: KeyOperation,
+    ) -> Result<()> {
+        let usable = self
+            .service
+            .usable_version(requester, identifier, operation);
+        usable.await.map(drop)
+    }
 }

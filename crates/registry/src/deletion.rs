@@ -1,0 +1,134 @@
+//! The deletion of a registry with all that it holds.
+
+use std::{iter, ops::Bound};
+
+use futures_util::TryStreamExt as _;
+use sealock_cmk::rules::resource_id;
+use sealock_core::RegistryName;
+use sealock_store::{Batch, Table, objects::ObjectSet};
+use serde::de::DeserializeOwned;
+
+use crate::{
+    Error, Registries, Registry, RegistryRecord,
+    attributes::REPOSITORIES,
+    blob::BLOBS,
+    content::{CONTENTS, ContentRecord},
+    login::LOGINS,
+    manifests::{MANIFESTS, TAGS},
+    referrers::REFERRERS,
+    registries::REGISTRIES,
+    scope_map::SCOPE_MAPS,
+    token::TOKENS,
+    turns::await_publications,
+};
+
+/// The deleted registries of which records are left.
+const DELETIONS: Table<RegistryRecord> = Table::content("registry-deletions");
+
+/// The number of records that one commit removes.
+const BATCH: usize = 500;
+
+impl Registries {
+    /// Deletes a registry with its content, logins, role assignments and custody, for good. Its key stays in its vault.
+    ///
+    /// One commit takes the registry and its DEK away. The records of its content follow, at the next start if this
+    /// process ends before.
+    ///
+    /// # Errors
+    /// [`Error::RegistryUnknown`] if there is none of this name.
+    pub async fn delete(&self, name: &RegistryName) -> Result<(), Error> {
+        let deleted = self.store.update(|| async {
+            let existing = self.store.get(&REGISTRIES, &[name.as_str()]).await?;
+            let existing = existing.ok_or_else(|| Error::RegistryUnknown(name.clone()))?;
+            let id = existing.id;
+            let batch = Batch::new()
+                .expect(&REGISTRIES, &[name.as_str()], &existing)
+                .delete(&REGISTRIES, &[name.as_str()])
+                .put(&DELETIONS, &[&id.to_string()], &existing);
+            let batch = self.custodian.release(id, batch);
+            let directory = self.entra.directory();
+            let batch = directory
+                .without_roles_within(&resource_id(name), batch)
+                .await?;
+            Ok::<_, Error>((batch, existing.value))
+        });
+        let record = deleted.await?;
+        tracing::info!(registry = %name, "the registry was deleted");
+        self.finish_deletion(record).await
+    }
+
+    /// Removes the rest of the registries whose deletion an earlier process began.
+    ///
+    /// # Errors
+    /// If the store fails.
+    pub async fn finish_deletions(&self) -> Result<(), Error> {
+        let deletions = self.store.scan(&DELETIONS, &[], Bound::Unbounded);
+        let deletions: Vec<_> = deletions.try_collect().await?;
+        for entry in deletions {
+            self.finish_deletion(entry.record.value).await?;
+        }
+        Ok(())
+    }
+
+    async fn finish_deletion(&self, record: RegistryRecord) -> Result<(), Error> {
+        let id = record.id;
+        let registry = self.handle(record).await?;
+        // What is published later finds no registry.
+        await_publications(&self.store).await?;
+        self.uploads
+            .end_of(id, &self.store, &self.service_key)
+            .await;
+        registry.remove_all(&TAGS).await?;
+        registry.remove_all(&REFERRERS).await?;
+        registry.remove_all(&MANIFESTS).await?;
+        registry.remove_all(&BLOBS).await?;
+        registry.remove_all(&REPOSITORIES).await?;
+        registry.remove_all(&TOKENS).await?;
+        registry.remove_all(&SCOPE_MAPS).await?;
+        registry.remove_all(&LOGINS).await?;
+        registry.remove_contents().await?;
+        self.custodian.forget(id).await?;
+        let batch = Batch::new().delete(&DELETIONS, &[&id.to_string()]);
+        let _unconditional = self.store.commit(batch).await?;
+        Ok(())
+    }
+}
+
+impl Registry {
+    /// Removes all records of the registry from a table.
+    async fn remove_all<T: DeserializeOwned>(&self, table: &Table<T>) -> Result<(), Error> {
+        self.remove_all_with(table, |_, batch| batch).await
+    }
+
+    /// Removes the records of all contents, each with its object.
+    async fn remove_contents(&self) -> Result<(), Error> {
+        let with_object =
+            |content: &ContentRecord, batch: Batch| batch.remove(ObjectSet::Blobs, content.object);
+        self.remove_all_with(&CONTENTS, with_object).await
+    }
+
+    /// Removes all records of the registry from a table, each with all that `also` adds.
+    async fn remove_all_with<T: DeserializeOwned>(
+        &self,
+        table: &Table<T>,
+        also: impl Fn(&T, Batch) -> Batch,
+    ) -> Result<(), Error> {
+        loop {
+            let mut batch = Batch::new();
+            let mut removed = 0;
+            let mut entries = self.store.scan(table, &[&self.id], Bound::Unbounded);
+            while removed < BATCH
+                && let Some(entry) = entries.try_next().await?
+            {
+                let parts = entry.key.iter().map(String::as_str);
+                let key: Vec<_> = iter::once(&*self.id).chain(parts).collect();
+                batch = also(&entry.record, batch.delete(table, &key));
+                removed += 1;
+            }
+            if removed == 0 {
+                return Ok(());
+            }
+            let _unconditional = self.store.commit(batch).await?;
+        }
+    }
+}

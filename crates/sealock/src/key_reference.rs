@@ -1,0 +1,199 @@
+use std::str::FromStr;
+
+use clap::Args;
+use sealock_core::{InvalidName, KeyIdentifier, KeyName, KeyVersion, VaultName};
+
+use crate::{error::Error, which::Named as _};
+
+/// The key that a command means when it names none.
+pub(crate) const DEFAULT_KEY: &str = "registry-key";
+
+/// A key as commands name it: `KEY`, `VAULT/KEY`, `VAULT/KEY/VERSION` or a URL.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct KeyReference {
+    vault: Option<VaultName>,
+    key: KeyName,
+    version: Option<KeyVersion>,
+}
+
+impl FromStr for KeyReference {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        if text.contains('/') {
+            let identifier = text.parse::<KeyIdentifier>();
+            let KeyIdentifier {
+                vault,
+                key,
+                version,
+            } = identifier.map_err(|error| error.to_string())?;
+            return Ok(Self {
+                vault: Some(vault),
+                key,
+                version,
+            });
+        }
+        let key = text.parse().map_err(|error: InvalidName| error.to_string());
+        Ok(Self {
+            vault: None,
+            key: key?,
+            version: None,
+        })
+    }
+}
+
+impl KeyReference {
+    /// Returns the identifier of the key, which is in the quickstart's vault unless another is named.
+    pub(crate) fn identifier(self) -> Result<KeyIdentifier, Error> {
+        let vault = self.vault.map_or_else(default_vault, Ok)?;
+        Ok(KeyIdentifier {
+            vault,
+            key: self.key,
+            version: self.version,
+        })
+    }
+
+    /// Returns the vault, if it is named, and the key.
+    pub(crate) fn parts(self) -> (Option<VaultName>, KeyName) {
+        (self.vault, self.key)
+    }
+}
+
+/// The key that a command is about.
+#[derive(Clone, Debug, Args)]
+pub(crate) struct WhichKey {
+    /// The key: `KEY`, `VAULT/KEY` or a URL
+    #[arg(value_name = "KEY", default_value = DEFAULT_KEY)]
+    key_name: KeyReference,
+    /// The key, as other commands name it
+    #[arg(long, value_name = "KEY", conflicts_with = "key_name")]
+    key: Option<KeyReference>,
+    /// The vault that holds it, if its name does not say so [default: sealock]
+    #[arg(long, value_name = "VAULT")]
+    vault: Option<VaultName>,
+}
+
+/// The key version that a command is about.
+#[derive(Clone, Debug, Args)]
+pub(crate) struct WhichVersion {
+    #[command(flatten)]
+    key: WhichKey,
+    /// The version, if it is not the current one
+    #[arg(long)]
+    version: Option<KeyVersion>,
+}
+
+impl WhichKey {
+    /// Returns the key's vault and name.
+    pub(crate) fn names(&self) -> Result<(VaultName, KeyName), Error> {
+        let reference = self.reference();
+        if let Some(version) = &reference.version {
+            return Err(Error::failed(format_args!(
+                "this is done to a key as a whole, not to its version {version}"
+            )));
+        }
+        let vault = self.vault_of(reference)?;
+        Ok((vault, reference.key.clone()))
+    }
+
+    fn reference(&self) -> &KeyReference {
+        self.key.as_ref().unwrap_or(&self.key_name)
+    }
+
+    fn vault_of(&self, reference: &KeyReference) -> Result<VaultName, Error> {
+        match (&reference.vault, &self.vault) {
+            (Some(named), Some(option)) if named != option => Err(Error::failed(format_args!(
+                "the key is in vault {named} by its name, and in vault {option} by --vault"
+            ))),
+            (Some(vault), _) | (None, Some(vault)) => Ok(vault.clone()),
+            (None, None) => default_vault(),
+        }
+    }
+}
+
+impl WhichVersion {
+    /// Returns the identifier, without a version if it is the current one.
+    pub(crate) fn identifier(&self) -> Result<KeyIdentifier, Error> {
+        let reference = self.key.reference();
+        let version = match (&reference.version, &self.version) {
+            (Some(named), Some(option)) if named != option => {
+                return Err(Error::failed(format_args!(
+                    "the version is {named} by the key's name, and {option} by --version"
+                )));
+            }
+            (named, option) => named.clone().or_else(|| option.clone()),
+        };
+        Ok(KeyIdentifier {
+            vault: self.key.vault_of(reference)?,
+            key: reference.key.clone(),
+            version,
+        })
+    }
+}
+
+fn default_vault() -> Result<VaultName, Error> {
+    VaultName::DEFAULT.parse().map_err(Error::failed)
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::Parser;
+
+    use super::*;
+
+    #[derive(Debug, Parser)]
+    struct Command {
+        #[command(flatten)]
+        version: WhichVersion,
+    }
+
+    fn identifier(arguments: &[&str]) -> Result<String, String> {
+        let arguments = ["command"].iter().chain(arguments);
+        let command = Command::try_parse_from(arguments).map_err(|error| error.to_string())?;
+        let identifier = command.version.identifier();
+        let KeyIdentifier {
+            vault,
+            key,
+            version,
+        } = identifier.map_err(|error| error.to_string())?;
+        let version = version.map_or_else(|| "current".to_owned(), |version| version.to_string());
+        Ok(format!("{vault} {key} {version}"))
+    }
+
+    #[test]
+    fn a_key_is_named_by_itself_with_its_vault_or_by_its_url() {
+        let version = "a".repeat(32);
+        for (arguments, expected) in [
+            (&[][..], "sealock registry-key current".to_owned()),
+            (&["k1"], "sealock k1 current".to_owned()),
+            (&["k1", "--vault", "kv1"], "kv1 k1 current".to_owned()),
+            (&["--key", "kv1/k1"], "kv1 k1 current".to_owned()),
+            (&["kv1/k1", "--vault", "kv1"], "kv1 k1 current".to_owned()),
+            (
+                &["k1", "--version", &version],
+                format!("sealock k1 {version}"),
+            ),
+            (&[&format!("kv1/k1/{version}")], format!("kv1 k1 {version}")),
+            (
+                &[&format!(
+                    "https://kv1.vault.localhost:5000/keys/k1/{version}"
+                )],
+                format!("kv1 k1 {version}"),
+            ),
+        ] {
+            assert_eq!(identifier(arguments), Ok(expected), "{arguments:?}");
+        }
+    }
+
+    #[test]
+    fn a_key_that_is_named_in_two_ways_is_refused() {
+        let (one, other) = ("a".repeat(32), "b".repeat(32));
+        for arguments in [
+            &["kv1/k1", "--vault", "kv2"][..],
+            &["k1", "--key", "k2"],
+            &[&format!("kv1/k1/{one}"), "--version", &other],
+        ] {
+            assert!(identifier(arguments).is_err(), "{arguments:?}");
+        }
+    }
+}

@@ -1,0 +1,99 @@
+//! Commands that look at the state until it is another one.
+
+use std::{
+    io::{BufRead as _, BufReader},
+    net::TcpListener,
+    path::Path,
+    process::{Command, Stdio},
+};
+
+use sealock_tests::{Emulator, run};
+
+#[test]
+fn status_has_an_exit_code_of_its_own_while_a_registry_is_revoked() {
+    let emulator = Emulator::start();
+    assert_eq!(emulator.run(&["status"]).code, 0);
+    emulator.cli(&["key", "disable"]);
+    let revoked = emulator.run(&["status"]);
+    assert_eq!((revoked.code, &*revoked.stderr), (3, ""), "{revoked:?}");
+    assert!(
+        revoked
+            .stdout
+            .starts_with("sealock  revoked: KeyDisabled since "),
+        "{revoked:?}"
+    );
+    let as_json = emulator.run(&["status", "--json"]);
+    assert_eq!((as_json.code, &*as_json.stderr), (3, ""), "{as_json:?}");
+    emulator.cli(&["key", "enable"]);
+    assert_eq!(emulator.run(&["status"]).code, 0);
+}
+
+#[test]
+fn a_watched_status_is_shown_again_when_it_changes() {
+    let emulator = Emulator::start();
+    let mut watch = Command::new(Emulator::binary())
+        .args([
+            "status",
+            "--watch",
+            "--emulator",
+            &format!("http://{}", emulator.address()),
+        ])
+        .stdout(Stdio::piped())
+        .spawn()
+        .unwrap();
+    let lines = BufReader::new(watch.stdout.take().unwrap()).lines();
+    let mut titles = lines
+        .map(Result::unwrap)
+        .filter(|line| line.starts_with("sealock  "));
+    assert_eq!(titles.next().unwrap(), "sealock  available");
+    emulator.cli(&["key", "disable"]);
+    let revoked = titles.next().unwrap();
+    assert!(
+        revoked.starts_with("sealock  revoked: KeyDisabled since "),
+        "{revoked}"
+    );
+    emulator.cli(&["key", "enable"]);
+    assert_eq!(titles.next().unwrap(), "sealock  available");
+    watch.kill().unwrap();
+    watch.wait().unwrap();
+}
+
+#[test]
+fn wait_ends_when_the_state_is_reached_and_fails_when_it_is_not_in_time() {
+    let emulator = Emulator::start();
+    emulator.cli(&["registry", "create", "plain"]);
+    assert!(emulator.cli(&["wait", "--ready"]).contains("is ready"));
+    assert_eq!(
+        emulator.cli(&["wait", "--available"]),
+        "registry sealock is available\n"
+    );
+    let late = emulator.run(&["wait", "--revoked", "--timeout", "100ms"]);
+    assert_eq!(
+        (late.code, &*late.stderr),
+        (1, "error: registry sealock is not revoked after 100ms\n")
+    );
+    emulator.cli(&["key", "disable"]);
+    assert_eq!(
+        emulator.cli(&["wait", "--revoked"]),
+        "registry sealock is revoked\n"
+    );
+    emulator.cli(&["wait", "--available", "--registry", "plain"]);
+    let unknown = emulator.run(&["wait", "--available", "-r", "nowhere"]);
+    assert_eq!(unknown.code, 1);
+    assert!(unknown.stderr.contains("nowhere"), "{unknown:?}");
+    assert_eq!(emulator.run(&["wait"]).code, 2, "for what?");
+}
+
+#[test]
+fn wait_takes_an_emulator_that_is_still_to_start() {
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let url = format!("http://{}", listener.local_addr().unwrap());
+    drop(listener);
+    let wait = ["wait", "--ready", "--timeout", "1ms", "--emulator", &url];
+    let late = run(&wait, Path::new("."), &[]);
+    assert_eq!(late.code, 1);
+    assert_eq!(
+        late.stderr,
+        format!("error: no emulator answers at {url} after 1ms\n")
+    );
+}
