@@ -39,6 +39,7 @@ mod model;
 mod nodes;
 mod oci;
 mod ownership;
+mod refusals;
 mod registry;
 mod repair;
 mod revocation;

@@ -78,6 +78,11 @@ impl Guest {
         self.with(&format!("Bearer {token}"))
     }
 
+    /// What is shown in the header `Authorization`.
+    pub(crate) fn authorization(&self) -> &str {
+        self.authorization.as_deref().expect("credentials")
+    }
+
     /// What an access token says of itself.
     pub(crate) fn claims(&self) -> Value {
         let token = self.authorization.as_deref().unwrap();

@@ -1,10 +1,12 @@
-use std::time::Instant;
+use std::{borrow::Cow, time::Instant};
 
 use axum::{
     http::{Method, Uri, uri::Authority},
     response::Response,
 };
 use sealock_cmk::Cause;
+use sealock_http::{BodyIds, RefusedLogin};
+use uuid::Uuid;
 
 /// A request, as the log remembers it. Queries and headers stay out: they may hold secrets.
 pub(crate) struct Logged {
@@ -24,9 +26,13 @@ impl Logged {
         }
     }
 
-    /// Writes the line, with the cause where the gate refused.
+    /// Writes the line, with the cause where the gate refused, the reason where a login was refused, and the ids that the
+    /// client can print.
     pub(crate) fn end(self, response: &Response) {
-        let cause = response.extensions().get::<Cause>();
+        let extensions = response.extensions();
+        let cause = extensions.get::<Cause>();
+        let login = extensions.get::<RefusedLogin>();
+        let ids = Ids::of(response);
         tracing::info!(
             target: "sealock::request",
             method = %self.method,
@@ -35,7 +41,35 @@ impl Logged {
             status = response.status().as_u16(),
             ms = u64::try_from(self.began.elapsed().as_millis()).unwrap_or(u64::MAX),
             cause = cause.map(tracing::field::display),
+            login = login.map(RefusedLogin::as_str),
+            correlation_id = ids.correlation.as_deref(),
+            request_id = ids.request.as_deref(),
+            client_request_id = ids.client_request.as_deref(),
             "request"
         );
+    }
+}
+
+/// The ids that an answer bears, in its headers or in its body.
+struct Ids<'a> {
+    correlation: Option<Cow<'a, str>>,
+    request: Option<Cow<'a, str>>,
+    client_request: Option<Cow<'a, str>>,
+}
+
+impl<'a> Ids<'a> {
+    fn of(response: &'a Response) -> Self {
+        let header = |name| {
+            let value = response.headers().get(name)?;
+            Some(String::from_utf8_lossy(value.as_bytes()))
+        };
+        let body = response.extensions().get::<BodyIds>();
+        let in_body = |id: Option<Uuid>| id.map(|id| Cow::Owned(id.to_string()));
+        Self {
+            correlation: header("x-ms-correlation-request-id")
+                .or_else(|| in_body(body.map(|ids| ids.correlation))),
+            request: header("x-ms-request-id").or_else(|| in_body(body?.request)),
+            client_request: header("x-ms-client-request-id"),
+        }
     }
 }

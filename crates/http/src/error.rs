@@ -5,6 +5,8 @@ use axum::{
     response::{IntoResponse, Response},
 };
 
+use crate::RefusedLogin;
+
 /// An error of a service, as far as every service answers with one alike.
 pub trait ServiceError: fmt::Display {
     /// The service, as the log names it.
@@ -21,6 +23,9 @@ pub trait ServiceError: fmt::Display {
 
     /// The seconds after which the client may ask again.
     fn retry_after(&self) -> Option<i64>;
+
+    /// The reason for which a login was refused, if one was. The log has it, and the client need not.
+    fn refused_login(&self) -> Option<RefusedLogin>;
 }
 
 /// Renders an error. `body` makes the body from the text that is told, in the service's own shape.
@@ -33,6 +38,9 @@ pub fn render<E: ServiceError, B: IntoResponse>(
     });
     let body = body(told.unwrap_or_else(|| error.to_string()));
     let mut response = (error.status(), body).into_response();
+    if let Some(refused) = error.refused_login() {
+        response.extensions_mut().insert(refused);
+    }
     let headers = response.headers_mut();
     if let Some(allowed) = error.allowed().and_then(header_value) {
         headers.insert(header::ALLOW, allowed);
@@ -81,6 +89,10 @@ mod tests {
         fn retry_after(&self) -> Option<i64> {
             (self.0 == 503).then_some(7)
         }
+
+        fn refused_login(&self) -> Option<RefusedLogin> {
+            (self.0 == 401).then(|| RefusedLogin::new("the password is wrong"))
+        }
     }
 
     #[tokio::test]
@@ -95,12 +107,15 @@ mod tests {
                 None,
             ),
             (Sample(503, None), "/data/keys: denied", None, Some("7")),
+            (Sample(401, None), "/data/keys: denied", None, None),
         ] {
             let response = render(&error, |message| Body::from(format!("<{message}>")));
             assert_eq!(response.status(), error.status());
             let header = |name| response.headers().get(name).map(|it| it.to_str().unwrap());
             assert_eq!(header(header::ALLOW), allow);
             assert_eq!(header(header::RETRY_AFTER), retry_after);
+            let refused = response.extensions().get::<RefusedLogin>();
+            assert_eq!(refused.is_some(), response.status() == 401);
             let body = to_bytes(response.into_body(), 100).await.unwrap();
             assert_eq!(body, format!("<{told}>"));
         }

@@ -14,6 +14,7 @@ pub mod page;
 mod pattern;
 mod precondition;
 mod query;
+mod refused_login;
 mod request_id;
 
 pub use body::{Unread, read};
@@ -26,4 +27,5 @@ pub use pattern::Spelling;
 pub use pattern::is_countable;
 pub use precondition::knows;
 pub use query::Query;
-pub use request_id::client_request_id;
+pub use refused_login::RefusedLogin;
+pub use request_id::{BodyIds, client_request_id};

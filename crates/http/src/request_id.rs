@@ -1,7 +1,17 @@
 use axum::http::{HeaderMap, HeaderValue};
+use uuid::Uuid;
 
 /// The longest id of a client's that is sent back.
 const LIMIT: usize = 256;
+
+/// The ids that an answer bears in its body alone, as an extension of the answer, for the log.
+#[derive(Clone, Copy, Debug)]
+pub struct BodyIds {
+    /// The request's own.
+    pub request: Option<Uuid>,
+    /// That of the client's whole undertaking.
+    pub correlation: Uuid,
+}
 
 /// The id that the client gave to its request, to be sent back with the answer.
 pub fn client_request_id(headers: &HeaderMap) -> Option<HeaderValue> {

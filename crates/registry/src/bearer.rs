@@ -1,11 +1,15 @@
 use jiff::{SignedDuration, Timestamp};
-use jsonwebtoken::{Algorithm, DecodingKey, EncodingKey, Header, Validation};
-use sealock_core::{ClientId, TenantId};
+use jsonwebtoken::{
+    Algorithm, DecodingKey, EncodingKey, Header, TokenData, Validation, errors::ErrorKind,
+};
+use sealock_core::{ClientId, TenantId, excerpt};
+use sealock_entra::InvalidToken;
 use serde::{Deserialize, Serialize, de::DeserializeOwned};
+use serde_json::{Map, Value};
 use uuid::Uuid;
 
 use crate::{
-    Error, Registry,
+    Error, LoginRefusal, Registry,
     access::{Action, Permissions, Scope, Subject},
 };
 
@@ -47,6 +51,9 @@ trait Kind: Serialize + DeserializeOwned {
     const GRANT_TYPE: &str;
     const VERSION: &str;
     const VALID_FOR: SignedDuration;
+
+    /// The refusal of a token of this kind.
+    fn invalid(why: InvalidToken) -> LoginRefusal;
 }
 
 /// What an access token is good for.
@@ -59,6 +66,10 @@ impl Kind for Access {
     const GRANT_TYPE: &str = "access_token";
     const VERSION: &str = "2.0";
     const VALID_FOR: SignedDuration = ACCESS_VALID_FOR;
+
+    fn invalid(why: InvalidToken) -> LoginRefusal {
+        LoginRefusal::AccessTokenInvalid(why)
+    }
 }
 
 /// What a refresh token says of its bearer's rights. They are looked up again when it is used.
@@ -77,6 +88,10 @@ impl Kind for Refresh {
     const GRANT_TYPE: &str = "refresh_token";
     const VERSION: &str = "1.0";
     const VALID_FOR: SignedDuration = REFRESH_VALID_FOR;
+
+    fn invalid(why: InvalidToken) -> LoginRefusal {
+        LoginRefusal::RefreshTokenInvalid(why)
+    }
 }
 
 impl Action {
@@ -150,31 +165,99 @@ impl Registry {
             .map_err(|error| Error::Internal(error.to_string()))
     }
 
-    /// The permissions of the bearer of `token`. None if it is not one that this registry issued for one of these
-    /// audiences, or has ended.
-    pub(crate) fn bearer(&self, audiences: &[&str], token: &str) -> Option<Permissions> {
-        let claims: Claims<Access> = self.claims(audiences, token)?;
-        Some(Permissions::granted(&claims.rights.access))
+    /// The bearer of `token`, with its name and permissions, if this registry issued the token for one of these
+    /// audiences, and it serves now.
+    pub(crate) fn bearer(
+        &self,
+        audiences: &[&str],
+        token: &str,
+    ) -> Result<(String, Permissions), LoginRefusal> {
+        let (claims, Access { access }) = self.claims(audiences, token)?;
+        Ok((claims.sub, Permissions::granted(&access)))
     }
 
-    /// Whose refresh token it is. None as for [`Self::bearer`].
-    pub(crate) fn refresher(&self, login_server: &str, token: &str) -> Option<ClientId> {
-        let claims: Claims<Refresh> = self.claims(&[login_server], token)?;
-        claims.appid
+    /// Whose refresh token it is, on the terms of [`Self::bearer`].
+    pub(crate) fn refresher(
+        &self,
+        login_server: &str,
+        token: &str,
+    ) -> Result<ClientId, LoginRefusal> {
+        let (claims, _): (_, Refresh) = self.claims(&[login_server], token)?;
+        let client = claims.appid;
+        client.ok_or(Refresh::invalid(InvalidToken::Malformed))
     }
 
-    fn claims<K: Kind>(&self, audiences: &[&str], token: &str) -> Option<Claims<K>> {
+    fn claims<K: Kind>(
+        &self,
+        audiences: &[&str],
+        token: &str,
+    ) -> Result<(Claims<Map<String, Value>>, K), LoginRefusal> {
         let key = self.service_key.token_key(self.record.id);
         let mut validation = Validation::new(Algorithm::HS256);
-        // By the emulator's clock, below.
+        // Below: by the emulator's clock, and with a reason for each.
         validation.validate_exp = false;
-        validation.set_audience(audiences);
-        validation.set_issuer(&[ISSUER]);
+        validation.validate_aud = false;
         let key = DecodingKey::from_secret(key.expose());
-        let claims: Claims<K> = jsonwebtoken::decode(token, &key, &validation).ok()?.claims;
+        let decoded = jsonwebtoken::decode::<Claims<Map<_, _>>>(token, &key, &validation);
+        let mut claims = decoded
+            .map_err(|error| K::invalid(defect(&error, audiences, token)))?
+            .claims;
+        if claims.iss != ISSUER {
+            return Err(K::invalid(InvalidToken::Issuer(claims.iss)));
+        }
+        if !audiences.contains(&claims.aud.as_str()) {
+            return Err(K::invalid(InvalidToken::Audience(claims.aud)));
+        }
         let now = self.clock.now().as_second();
-        let is_current = claims.nbf <= now && now < claims.exp;
-        (is_current && claims.grant_type == K::GRANT_TYPE).then_some(claims)
+        if now < claims.nbf {
+            return Err(K::invalid(InvalidToken::NotYetValid));
+        }
+        if claims.exp <= now {
+            return Err(K::invalid(InvalidToken::Expired));
+        }
+        if claims.grant_type != K::GRANT_TYPE {
+            return Err(LoginRefusal::TokenKindWrong {
+                found: claims.grant_type,
+                expected: K::GRANT_TYPE,
+            });
+        }
+        let rights = Value::Object(std::mem::take(&mut claims.rights));
+        let rights = serde_json::from_value(rights);
+        let rights = rights.map_err(|_| K::invalid(InvalidToken::Malformed))?;
+        Ok((claims, rights))
+    }
+}
+
+/// What a token says of itself, whoever signed it.
+#[derive(Deserialize)]
+struct Unverified {
+    iss: String,
+    aud: String,
+}
+
+/// What is wrong with a token that does not verify. One that another registry or Entra issued says so itself; that it
+/// says so is for the log alone.
+fn defect(error: &jsonwebtoken::errors::Error, audiences: &[&str], token: &str) -> InvalidToken {
+    if !matches!(
+        error.kind(),
+        ErrorKind::InvalidSignature | ErrorKind::InvalidAlgorithm
+    ) {
+        return InvalidToken::Malformed;
+    }
+    let mut validation = Validation::default();
+    validation.insecure_disable_signature_validation();
+    validation.validate_exp = false;
+    validation.validate_aud = false;
+    validation.required_spec_claims.clear();
+    let nobodys = DecodingKey::from_secret(&[]);
+    match jsonwebtoken::decode::<Unverified>(token, &nobodys, &validation) {
+        Ok(TokenData { claims, .. }) if claims.iss != ISSUER => {
+            InvalidToken::Issuer(excerpt(&claims.iss).to_owned())
+        }
+        Ok(TokenData { claims, .. }) if !audiences.contains(&claims.aud.as_str()) => {
+            InvalidToken::Audience(excerpt(&claims.aud).to_owned())
+        }
+        _ => InvalidToken::Signature,
     }
 }
 

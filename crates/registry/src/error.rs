@@ -5,7 +5,7 @@ use sealock_http::{NotAllowed, NotAnEndpoint};
 use sealock_store::Fault;
 use uuid::Uuid;
 
-use crate::{Reference, Refusal, RepositoryName, Scope, Tag, UploadId};
+use crate::{LoginRefusal, Reference, Refusal, RepositoryName, Scope, Tag, UploadId};
 
 /// Why the registry refuses. Each variant is one of OCI's codes, or of those that Docker added.
 ///
@@ -249,34 +249,6 @@ pub struct DigestMismatch {
     actual: Digest,
 }
 
-/// The reason for which nobody is logged in.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-#[non_exhaustive]
-pub enum LoginRefusal {
-    /// The user is an application, and this is not its secret, or no longer.
-    ClientSecretInvalid,
-    /// A known user may not log in so, or nobody says who it is.
-    Unauthenticated,
-    /// No admin user that is enabled, no token and no application has this name.
-    UserUnknown,
-}
-
-impl LoginRefusal {
-    /// In ACR's words.
-    ///
-    /// <https://github.com/Azure/azure-cli/issues/29659>,
-    /// <https://learn.microsoft.com/azure/container-registry/container-registry-troubleshoot-login>
-    fn message(self, correlation_id: Uuid) -> String {
-        match self {
-            Self::ClientSecretInvalid => "Invalid clientid or client secret.".to_owned(),
-            Self::Unauthenticated => format!(
-                "authentication required, visit https://aka.ms/acr/authorization for more information. CorrelationId: {correlation_id}"
-            ),
-            Self::UserUnknown => "Application not registered with AAD.".to_owned(),
-        }
-    }
-}
-
 /// How to get at what was refused: the way that Bearer tokens take.
 ///
 /// <https://distribution.github.io/distribution/spec/auth/token/>
@@ -288,8 +260,8 @@ pub struct Challenge {
     pub service: String,
     /// What the token must be good for.
     pub scope: Option<Scope>,
-    /// What is wrong with the credentials that were given.
-    pub error: Option<&'static str>,
+    /// The reason, which the challenge tells no more of than a word.
+    pub why: LoginRefusal,
 }
 
 impl Error {

@@ -1,5 +1,6 @@
 use sealock_cmk::rules;
-use sealock_entra::Principal;
+use sealock_core::excerpt;
+use sealock_entra::{InvalidToken, Principal};
 
 use crate::{
     Error, LoginRefusal, Registry,
@@ -19,37 +20,44 @@ const AUDIENCES: [&str; 6] = [
 ];
 
 impl Registry {
-    /// A refresh token for whoever shows a token of Entra. None if that is not one, is another tenant's, or
-    /// has no right here.
+    /// A refresh token for whoever shows a token of Entra, unless that is not one, is another tenant's, or has no right
+    /// here.
     pub(crate) async fn exchange(
         &self,
         login_server: &str,
         tenant: Option<&str>,
         token: &str,
-    ) -> Result<Option<String>, Error> {
+    ) -> Result<Result<String, LoginRefusal>, Error> {
         let ours = self.entra.directory().tenant();
-        if tenant.is_some_and(|tenant| !tenant.is_empty() && tenant.parse() != Ok(ours)) {
-            return Ok(None);
+        if let Some(tenant) = tenant
+            && !tenant.is_empty()
+            && tenant.parse() != Ok(ours)
+        {
+            let tenant = excerpt(tenant).to_owned();
+            return Ok(Err(LoginRefusal::TenantForeign(tenant)));
         }
         let principal = match self.entra.verify(token, &AUDIENCES).await {
             Ok(principal) => principal,
-            Err(sealock_entra::Error::TokenInvalid(_)) => return Ok(None),
+            Err(sealock_entra::Error::TokenInvalid(why)) => {
+                return Ok(Err(LoginRefusal::EntraTokenInvalid(why)));
+            }
             Err(error) => return Err(error.into()),
         };
-        let Some(subject) = self.subject(&principal).await? else {
-            return Ok(None);
-        };
-        self.issue_refresh_token(login_server, &subject).map(Some)
+        match self.subject(&principal).await? {
+            Ok(subject) => self.issue_refresh_token(login_server, &subject).map(Ok),
+            Err(refusal) => Ok(Err(refusal)),
+        }
     }
 
-    /// Who has this refresh token, with the rights that they have now. None if they have none any more.
+    /// Who has this refresh token, with the rights that they have now, unless they have none any more.
     pub(crate) async fn refreshed(
         &self,
         login_server: &str,
         token: &str,
-    ) -> Result<Option<Subject>, Error> {
-        let Some(client) = self.refresher(login_server, token) else {
-            return Ok(None);
+    ) -> Result<Result<Subject, LoginRefusal>, Error> {
+        let client = match self.refresher(login_server, token) {
+            Ok(client) => client,
+            Err(refusal) => return Ok(Err(refusal)),
         };
         match self
             .entra
@@ -58,7 +66,9 @@ impl Registry {
             .await?
         {
             Some(principal) => self.subject(&principal).await,
-            None => Ok(None),
+            None => Ok(Err(LoginRefusal::RefreshTokenInvalid(
+                InvalidToken::PrincipalUnknown,
+            ))),
         }
     }
 
@@ -73,27 +83,35 @@ impl Registry {
         use sealock_entra::Error as Entra;
         let application = match self.entra.directory().log_in(client, secret).await {
             Ok(application) => application,
-            Err(Entra::ClientUnknown { .. }) => return Ok(Err(LoginRefusal::UserUnknown)),
-            Err(Entra::ClientSecretInvalid(_) | Entra::ClientSecretExpired(_)) => {
-                return Ok(Err(LoginRefusal::ClientSecretInvalid));
+            Err(Entra::ClientUnknown { client, .. }) => {
+                return Ok(Err(LoginRefusal::UserUnknown(client)));
+            }
+            Err(Entra::ClientSecretInvalid(client)) => {
+                return Ok(Err(LoginRefusal::ClientSecretWrong(client)));
+            }
+            Err(Entra::ClientSecretExpired(client)) => {
+                return Ok(Err(LoginRefusal::ClientSecretExpired(client)));
             }
             Err(error) => return Err(error.into()),
         };
-        let subject = self.subject(&application.into()).await?;
-        Ok(subject.ok_or(LoginRefusal::Unauthenticated))
+        self.subject(&application.into()).await
     }
 
-    /// None for whoever has no role here.
-    async fn subject(&self, principal: &Principal) -> Result<Option<Subject>, Error> {
+    /// The principal as a user of the registry, unless it has no role here.
+    async fn subject(&self, principal: &Principal) -> Result<Result<Subject, LoginRefusal>, Error> {
         let resource = rules::resource_id(&self.record.name);
         let roles = self
             .entra
             .directory()
             .roles(principal.principal_id(), &resource)
             .await?;
-        Ok((!roles.is_empty()).then(|| Subject {
-            name: principal.client_id().to_string(),
-            application: Some(principal.client_id()),
+        let client = principal.client_id();
+        if roles.is_empty() {
+            return Ok(Err(LoginRefusal::RoleMissing(client)));
+        }
+        Ok(Ok(Subject {
+            name: client.to_string(),
+            application: Some(client),
             is_anonymous: false,
             permissions: Permissions::of_roles(&roles),
         }))

@@ -1,5 +1,6 @@
 use base64::{Engine as _, engine::general_purpose::STANDARD};
 use sealock_cmk::Sku;
+use sealock_core::excerpt;
 use sealock_store::{Batch, Record, Table};
 use serde::{Deserialize, Serialize};
 use subtle::ConstantTimeEq as _;
@@ -136,13 +137,18 @@ impl Registry {
         user: &str,
         password: &str,
     ) -> Result<Result<Subject, LoginRefusal>, Error> {
-        let permissions = match self.admin_login(user, password).await? {
-            Err(LoginRefusal::UserUnknown) => self.token_login(user, password).await?,
-            outcome => outcome,
+        let named = |permissions| Subject::named(user, permissions);
+        let nobody = match self.admin_login(user, password).await? {
+            Err(refusal) if refusal.names_nobody() => refusal,
+            outcome => return Ok(outcome.map(named)),
         };
-        match permissions {
-            Err(LoginRefusal::UserUnknown) => self.application_login(user, password).await,
-            outcome => Ok(outcome.map(|permissions| Subject::named(user, permissions))),
+        match self.token_login(user, password).await? {
+            Err(refusal) if refusal.names_nobody() => {}
+            outcome => return Ok(outcome.map(named)),
+        }
+        match self.application_login(user, password).await? {
+            Err(refusal) if refusal.names_nobody() => Ok(Err(nobody)),
+            outcome => Ok(outcome),
         }
     }
 
@@ -152,10 +158,10 @@ impl Registry {
         password: &str,
     ) -> Result<Result<Permissions, LoginRefusal>, Error> {
         if user != self.record.name.as_str() {
-            return Ok(Err(LoginRefusal::UserUnknown));
+            return Ok(Err(LoginRefusal::UserUnknown(excerpt(user).to_owned())));
         }
         let Some(passwords) = self.admin_passwords().await? else {
-            return Ok(Err(LoginRefusal::UserUnknown));
+            return Ok(Err(LoginRefusal::AdminDisabled));
         };
         let is_right = passwords.iter().fold(false, |is_right, known| {
             is_right | bool::from(known.as_bytes().ct_eq(password.as_bytes()))
@@ -163,7 +169,7 @@ impl Registry {
         Ok(if is_right {
             Ok(Permissions::admin())
         } else {
-            Err(LoginRefusal::Unauthenticated)
+            Err(LoginRefusal::AdminPasswordWrong)
         })
     }
 

@@ -1,5 +1,5 @@
 use jiff::{SignedDuration, Timestamp};
-use sealock_core::{ScopeMapName, TokenName};
+use sealock_core::{ScopeMapName, TokenName, excerpt};
 use sealock_store::{Batch, Record, Table};
 use serde::{Deserialize, Serialize};
 use sha2::{Digest as _, Sha256};
@@ -20,6 +20,29 @@ pub(crate) struct TokenRecord {
     enabled: bool,
     passwords: [Option<PasswordRecord>; 2],
     created: Timestamp,
+}
+
+impl TokenRecord {
+    /// Checks that the token, which has this `name`, may log in with `password` now.
+    fn check(&self, name: TokenName, password: &str, now: Timestamp) -> Result<(), LoginRefusal> {
+        let given = hash(password);
+        let mut passwords = self.passwords.iter().flatten().peekable();
+        if !self.enabled {
+            return Err(LoginRefusal::TokenDisabled(name));
+        }
+        if passwords.peek().is_none() {
+            return Err(LoginRefusal::TokenPasswordMissing(name));
+        }
+        let right = passwords
+            .filter(|password| bool::from(password.sha256.as_bytes().ct_eq(given.as_bytes())));
+        // One that has expired may have been made again with the other name.
+        let ends = right.map(|password| password.expires);
+        match ends.max_by_key(|expires| expires.unwrap_or(Timestamp::MAX)) {
+            None => Err(LoginRefusal::TokenPasswordWrong(name)),
+            Some(Some(expires)) if expires <= now => Err(LoginRefusal::TokenPasswordExpired(name)),
+            Some(_) => Ok(()),
+        }
+    }
 }
 
 /// Of a token's password only this is kept. It is random and long, so that nobody finds it from its hash.
@@ -200,26 +223,23 @@ impl Registry {
         user: &str,
         password: &str,
     ) -> Result<Result<Permissions, LoginRefusal>, Error> {
+        let unknown = || LoginRefusal::UserUnknown(excerpt(user).to_owned());
         let Ok(name) = user.parse::<TokenName>() else {
-            return Ok(Err(LoginRefusal::UserUnknown));
+            return Ok(Err(unknown()));
         };
         let Some(token) = self.store.get(&TOKENS, &[&self.id, name.as_str()]).await? else {
-            return Ok(Err(LoginRefusal::UserUnknown));
+            return Ok(Err(unknown()));
         };
-        let now = self.clock.now();
-        let given = hash(password);
-        let mut passwords = token.passwords.iter().flatten();
-        let is_right = passwords.any(|password| {
-            password.expires.is_none_or(|expires| now < expires)
-                && bool::from(password.sha256.as_bytes().ct_eq(given.as_bytes()))
-        });
-        if !token.enabled || !is_right {
-            return Ok(Err(LoginRefusal::Unauthenticated));
+        if let Err(refusal) = token.check(name.clone(), password, self.clock.now()) {
+            return Ok(Err(refusal));
         }
         match self.scope_map(&token.scope_map).await {
             Ok(scope_map) => Ok(Ok(scope_map.permissions())),
-            Err(Error::Refused(Refusal::ScopeMapUnknown(_))) => {
-                Ok(Err(LoginRefusal::Unauthenticated))
+            Err(Error::Refused(Refusal::ScopeMapUnknown(scope_map))) => {
+                Ok(Err(LoginRefusal::ScopeMapMissing {
+                    token: name,
+                    scope_map,
+                }))
             }
             Err(error) => Err(error),
         }

@@ -4,7 +4,7 @@ use axum::{
     response::{IntoResponse as _, Response},
 };
 use jiff::Timestamp;
-use sealock_http::ServiceError;
+use sealock_http::{BodyIds, RefusedLogin, ServiceError};
 use serde_json::{Value, json};
 use uuid::Uuid;
 
@@ -36,13 +36,24 @@ pub(super) fn render(error: &Error, shape: Shape<'_>) -> Response {
         let content_type = (header::CONTENT_TYPE, "application/xml; charset=utf-8");
         return (status, [content_type], FORWARDED).into_response();
     }
-    sealock_http::render(error, |message| {
+    let (trace, correlation) = (Uuid::new_v4(), Uuid::new_v4());
+    let mut response = sealock_http::render(error, |message| {
         Json(match shape {
             Shape::OAuth => json!({"error": code, "error_description": message}),
-            Shape::AppService(url) => app_service(error, status, &message, url),
-            Shape::Entra(now) => entra(error, code, &message, now),
+            Shape::AppService(url) => app_service(error, status, &message, url, correlation),
+            Shape::Entra(now) => entra(error, code, &message, now, trace, correlation),
         })
-    })
+    });
+    let request = match shape {
+        Shape::OAuth => return response,
+        Shape::AppService(_) => None,
+        Shape::Entra(_) => Some(trace),
+    };
+    response.extensions_mut().insert(BodyIds {
+        request,
+        correlation,
+    });
+    response
 }
 
 impl ServiceError for Error {
@@ -70,13 +81,44 @@ impl ServiceError for Error {
     fn retry_after(&self) -> Option<i64> {
         self.fault().map(|_| 1)
     }
+
+    fn refused_login(&self) -> Option<RefusedLogin> {
+        Some(match self {
+            Self::ClientAssertionUnsupported => {
+                RefusedLogin::new("a client assertion, which is not supported")
+            }
+            Self::ClientCredentialMissing => RefusedLogin::new("no client secret"),
+            Self::ClientSecretExpired(client) => RefusedLogin::new(format_args!(
+                "the client secret of the application {client} has expired"
+            )),
+            Self::ClientSecretInvalid(client) => RefusedLogin::new(format_args!(
+                "the client secret of the application {client} is wrong"
+            )),
+            Self::ClientUnknown { client, .. } => {
+                RefusedLogin::new(format_args!("there is no application '{client}'"))
+            }
+            Self::IdentityHeaderWrong | Self::ImdsClosed | Self::NotFromHere => {
+                RefusedLogin::new(self)
+            }
+            Self::TenantNotFound(tenant) => {
+                RefusedLogin::new(format_args!("the tenant '{tenant}' is not the emulator's"))
+            }
+            _ => return None,
+        })
+    }
 }
 
 /// Writes an error in App Service's words, where it has its own.
 ///
 /// <https://github.com/AzureAD/microsoft-authentication-library-for-dotnet/issues/3794>,
 /// <https://github.com/Azure/azure-sdk-for-net/issues/43691>
-fn app_service(error: &Error, status: StatusCode, message: &str, url: &str) -> Value {
+fn app_service(
+    error: &Error,
+    status: StatusCode,
+    message: &str,
+    url: &str,
+    correlation: Uuid,
+) -> Value {
     let of_version = |code: &str, message: &str| json!({"error": {"code": code, "message": message, "innerError": null}});
     let message = match error {
         Error::ApiVersionMissing => {
@@ -98,13 +140,19 @@ fn app_service(error: &Error, status: StatusCode, message: &str, url: &str) -> V
     json!({
         "statusCode": status.as_u16(),
         "message": message,
-        "correlationId": Uuid::new_v4(),
+        "correlationId": correlation,
     })
 }
 
 /// <https://learn.microsoft.com/entra/identity-platform/v2-oauth2-client-creds-grant-flow#error-response>
-fn entra(error: &Error, code: &str, message: &str, now: Timestamp) -> Value {
-    let (trace, correlation) = (Uuid::new_v4(), Uuid::new_v4());
+fn entra(
+    error: &Error,
+    code: &str,
+    message: &str,
+    now: Timestamp,
+    trace: Uuid,
+    correlation: Uuid,
+) -> Value {
     let timestamp = now.strftime("%Y-%m-%d %H:%M:%SZ").to_string();
     let number = error.aadsts();
     let name = number.map_or_else(String::new, |number| format!("AADSTS{number}: "));

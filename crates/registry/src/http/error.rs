@@ -5,7 +5,7 @@ use axum::{
 };
 use hyper::ext::ReasonPhrase;
 use sealock_core::PublicName;
-use sealock_http::{ServiceError, header_value};
+use sealock_http::{RefusedLogin, ServiceError, header_value};
 use sealock_store::Fault;
 use serde_json::{Value, json};
 
@@ -57,6 +57,14 @@ impl ServiceError for Error {
         match self {
             Self::TooManyUploads(_) => Some(60),
             error if error.fault() == Some(Fault::TooManyFiles) => Some(1),
+            _ => None,
+        }
+    }
+
+    fn refused_login(&self) -> Option<RefusedLogin> {
+        match self {
+            Self::LoginRefused { why, .. } => Some(why.noted()),
+            Self::Unauthorized(challenge) => Some(challenge.why.noted()),
             _ => None,
         }
     }

@@ -66,6 +66,18 @@ impl Need<'_> {
         }
     }
 
+    /// Returns the permissions if they are enough.
+    fn check(
+        &self,
+        permissions: Permissions,
+        refusal: impl FnOnce(Box<Scope>) -> LoginRefusal,
+    ) -> Result<Permissions, LoginRefusal> {
+        match self.scope() {
+            Some(scope) if !self.is_met(&permissions) => Err(refusal(Box::new(scope))),
+            _ => Ok(permissions),
+        }
+    }
+
     fn scope(&self) -> Option<Scope> {
         match self {
             Self::Login => None,
@@ -86,22 +98,30 @@ pub(super) async fn authorise(
     headers: &HeaderMap,
     need: &Need<'_>,
 ) -> Result<Permissions, Error> {
-    let refused = |error| Error::Unauthorized(Box::new(challenge(door, need.scope(), error)));
-    let permissions = match credentials(headers) {
-        Ok(None) if host.is_open && !need.is_login() => Some(Permissions::admin()),
-        Ok(None) => return Err(refused(None)),
+    let permitted = match credentials(headers) {
+        Ok(None) if host.is_open && !need.is_login() => Ok(Permissions::admin()),
+        Ok(None) => Err(LoginRefusal::NoCredentials),
         Ok(Some(Credentials::Basic(user, password))) => {
             let subject = by_password(registry, host, &user, &password).await?;
-            subject.ok().map(|subject| subject.permissions)
+            subject.and_then(
+                |Subject {
+                     name, permissions, ..
+                 }| {
+                    let forbidden = |scope| LoginRefusal::ScopeForbidden { who: name, scope };
+                    need.check(permissions, forbidden)
+                },
+            )
         }
-        Ok(Some(Credentials::Bearer(token))) => registry.bearer(&host.audiences(), token),
-        Err(Unreadable) => None,
+        Ok(Some(Credentials::Bearer(token))) => {
+            let bearer = registry.bearer(&host.audiences(), token);
+            bearer.and_then(|(who, permissions)| {
+                let missing = |scope| LoginRefusal::ScopeMissing { who, scope };
+                need.check(permissions, missing)
+            })
+        }
+        Err(Unreadable) => Err(LoginRefusal::HeaderUnreadable),
     };
-    match permissions {
-        None => Err(refused(Some("invalid_token"))),
-        Some(permissions) if need.is_met(&permissions) => Ok(permissions),
-        Some(_) => Err(refused(Some("insufficient_scope"))),
-    }
+    permitted.map_err(|why| Error::Unauthorized(Box::new(challenge(door, need.scope(), why))))
 }
 
 /// Logs in `user` with `password`: the admin user, a token, an application, or whoever has a refresh token.
@@ -112,18 +132,17 @@ pub(super) async fn by_password(
     password: &str,
 ) -> Result<Result<Subject, LoginRefusal>, Error> {
     if user == NULL_GUID {
-        let subject = registry.refreshed(&host.login_server, password).await?;
-        return Ok(subject.ok_or(LoginRefusal::Unauthenticated));
+        return registry.refreshed(&host.login_server, password).await;
     }
     registry.login(user, password).await
 }
 
-fn challenge(door: &Door, scope: Option<Scope>, error: Option<&'static str>) -> Challenge {
+fn challenge(door: &Door, scope: Option<Scope>, why: LoginRefusal) -> Challenge {
     Challenge {
         realm: format!("{}/oauth2/token", door.origin()),
         service: door.authority.clone(),
         scope,
-        error,
+        why,
     }
 }
 
@@ -133,9 +152,8 @@ impl Challenge {
         let Self { realm, service, .. } = self;
         let scope = self.scope.as_ref();
         let scope = scope.map_or_else(String::new, |scope| format!(",scope=\"{scope}\""));
-        let error = self
-            .error
-            .map_or_else(String::new, |error| format!(",error=\"{error}\""));
+        let error = self.why.challenge_error();
+        let error = error.map_or_else(String::new, |error| format!(",error=\"{error}\""));
         format!("Bearer realm=\"{realm}\",service=\"{service}\"{scope}{error}")
     }
 }

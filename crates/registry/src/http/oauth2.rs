@@ -64,12 +64,12 @@ pub(super) async fn exchange(mut call: Call, query: Query) -> Answer {
             ));
         }
     };
-    let token = token.ok_or_else(unauthenticated)?;
+    let token = token.ok_or_else(|| refused(LoginRefusal::EntraTokenMissing))?;
     let (registry, login_server) = (&call.registry, &call.host.login_server);
     let exchanged = registry
         .exchange(login_server, query.first("tenant"), token)
         .await?;
-    let token = exchanged.ok_or_else(unauthenticated)?;
+    let token = exchanged.map_err(refused)?;
     Ok(Json(json!({ "refresh_token": token })).into_response())
 }
 
@@ -78,10 +78,6 @@ fn refused(why: LoginRefusal) -> Error {
         why,
         correlation_id: Uuid::new_v4(),
     }
-}
-
-fn unauthenticated() -> Error {
-    refused(LoginRefusal::Unauthenticated)
 }
 
 /// Finds out who gets a token, or the reason for which nobody does.
@@ -96,9 +92,10 @@ async fn subject(
             let subject = by_password(registry, host, &user, &password).await?;
             return Ok((call, subject));
         }
-        Ok(Some(Credentials::Bearer(_))) | Err(Unreadable) => {
-            return Ok((call, Err(LoginRefusal::Unauthenticated)));
+        Ok(Some(Credentials::Bearer(_))) => {
+            return Ok((call, Err(LoginRefusal::BearerUnexpected)));
         }
+        Err(Unreadable) => return Ok((call, Err(LoginRefusal::HeaderUnreadable))),
     }
     let subject = match query.first("grant_type") {
         None if call.method == Method::GET => anonymous(registry, host).await?,
@@ -110,11 +107,8 @@ async fn subject(
             _ => anonymous(registry, host).await?,
         },
         Some("refresh_token") => match query.first("refresh_token") {
-            Some(token) => {
-                let subject = registry.refreshed(&host.login_server, token).await?;
-                subject.ok_or(LoginRefusal::Unauthenticated)
-            }
-            None => Err(LoginRefusal::Unauthenticated),
+            Some(token) => registry.refreshed(&host.login_server, token).await?,
+            None => Err(LoginRefusal::RefreshTokenMissing),
         },
         _ => {
             return Err(Error::GrantUnsupported(
@@ -134,7 +128,7 @@ async fn anonymous(
     } else if registry.login_settings().await?.anonymous_pull_enabled {
         Permissions::anonymous_pull()
     } else {
-        return Ok(Err(LoginRefusal::Unauthenticated));
+        return Ok(Err(LoginRefusal::AnonymousPullDisabled));
     };
     Ok(Ok(Subject::anonymous(permissions)))
 }

@@ -4,7 +4,7 @@ use axum::{
 };
 use sealock_core::{PublicName, excerpt};
 use sealock_entra::{Caller, InvalidToken, TokenIssuer};
-use sealock_http::{Credentials, header_value};
+use sealock_http::{Credentials, RefusedLogin, header_value};
 
 use super::{VaultHost, error};
 use crate::{Client, Error, KeyVault, Requester, Result};
@@ -23,7 +23,12 @@ pub(super) enum Authenticated {
 }
 
 /// Why a request's sender could not be told.
-pub(super) struct Challenge(String);
+pub(super) struct Challenge {
+    /// Azure's text, for the client.
+    text: String,
+    /// The reason, for the log.
+    reason: RefusedLogin,
+}
 
 /// Tells whose a request is by its token. What is refused is recorded, the first request of each client
 /// included, which comes without a token to learn what is wanted.
@@ -37,21 +42,27 @@ pub(super) async fn authenticate(
     headers: &HeaderMap,
 ) -> Result<Authenticated> {
     let shown = headers.get(header::AUTHORIZATION);
-    let refused = match shown.and_then(Credentials::of) {
+    let (text, reason) = match shown.and_then(Credentials::of) {
         Some(Credentials::Bearer(token)) if !token.is_empty() => {
             match verify(tokens, &host.resource, token).await {
                 Ok(caller) => {
                     return Ok(Authenticated::As(Box::new(Requester { caller, client })));
                 }
-                Err(sealock_entra::Error::TokenInvalid(why)) => reason(&why, tokens, token),
+                Err(sealock_entra::Error::TokenInvalid(why)) => (
+                    text(&why, tokens, token),
+                    RefusedLogin::new(format_args!("the token is not valid: {why}")),
+                ),
                 Err(error) => return Err(error.into()),
             }
         }
-        _ => "AKV10000: Request is missing a Bearer or PoP token.".to_owned(),
+        _ => (
+            "AKV10000: Request is missing a Bearer or PoP token.".to_owned(),
+            RefusedLogin::new("no token"),
+        ),
     };
-    let recorded = vaults.record_unauthenticated(&client, &host.vault, refused.clone());
+    let recorded = vaults.record_unauthenticated(&client, &host.vault, text.clone());
     recorded.await?;
-    Ok(Authenticated::Challenged(Challenge(refused)))
+    Ok(Authenticated::Challenged(Challenge { text, reason }))
 }
 
 async fn verify(
@@ -83,7 +94,7 @@ fn without_port(resource: &str) -> &str {
 
 /// Azure's texts, where they are public; the others have no number. That of an expired token is from
 /// <https://github.com/Azure/azure-sdk-for-python/issues/27266>.
-fn reason(why: &InvalidToken, tokens: &TokenIssuer, token: &str) -> String {
+fn text(why: &InvalidToken, tokens: &TokenIssuer, token: &str) -> String {
     match why {
         InvalidToken::Audience(found) => {
             format!(
@@ -122,7 +133,8 @@ impl Challenge {
         let challenge = format!(
             "Bearer authorization=\"https://login.{names}/{tenant}\", resource=\"{resource}\""
         );
-        let mut response = error::render(&Error::Unauthorized(self.0));
+        let mut response = error::render(&Error::Unauthorized(self.text));
+        response.extensions_mut().insert(self.reason);
         if let Some(challenge) = header_value(challenge) {
             response
                 .headers_mut()

@@ -1,5 +1,5 @@
 use axum::{Json, http::StatusCode, response::Response};
-use sealock_http::ServiceError;
+use sealock_http::{RefusedLogin, ServiceError};
 use serde::Serialize;
 
 use crate::Error;
@@ -64,5 +64,10 @@ impl ServiceError for Error {
             Self::Throttled { retry_after } => Some(*retry_after),
             error => error.fault().map(|_| 1),
         }
+    }
+
+    /// Who a request is from is judged before there is an error of the vault's.
+    fn refused_login(&self) -> Option<RefusedLogin> {
+        None
     }
 }
