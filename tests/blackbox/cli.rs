@@ -1068,7 +1068,7 @@ fn a_registry_is_created_only_as_azure_allows() {
         identity["client_id"].as_str().unwrap().to_owned()
     };
     // Azure's own text.
-    let inaccessible = |path: &str, identity: &str| {
+    let inaccessible = |path: &str, identity: &str, cause: &str| {
         let (kid, identity) = (
             format!("https://{path}").replace("PORT", port),
             client_id(identity),
@@ -1080,9 +1080,11 @@ fn a_registry_is_created_only_as_azure_allows() {
             ),
             "For more information on bring your own key, please visit 'https://aka.ms/acr/cmk'"
                 .to_owned(),
-            "hint: see what the vault refused with: sealock audit".to_owned(),
+            format!("hint: {cause}; "),
         ]
     };
+    let no_policy =
+        "no access policy of the vault permits the identity to get, wrap and unwrap with the key";
     let says = |text: &str| vec![text.to_owned()];
     let incomplete = || {
         says(
@@ -1135,14 +1137,22 @@ fn a_registry_is_created_only_as_azure_allows() {
             "Premium",
             Some("sealock/nope"),
             Some(identity),
-            inaccessible(&format!("{of_vault}/nope"), identity),
+            inaccessible(
+                &format!("{of_vault}/nope"),
+                identity,
+                "the vault has no such key",
+            ),
         ),
         (
             "newone",
             "Premium",
             Some("novault/nope"),
             Some(identity),
-            inaccessible("novault.vault.localhost:PORT/keys/nope", identity),
+            inaccessible(
+                "novault.vault.localhost:PORT/keys/nope",
+                identity,
+                "there is no such vault",
+            ),
         ),
         (
             "newone",
@@ -1152,6 +1162,7 @@ fn a_registry_is_created_only_as_azure_allows() {
             inaccessible(
                 &format!("{of_vault}/registry-key/00000000000000000000000000000000"),
                 identity,
+                "the key has no such version",
             ),
         ),
         (
@@ -1159,42 +1170,46 @@ fn a_registry_is_created_only_as_azure_allows() {
             "Premium",
             Some("sealock/off"),
             Some(identity),
-            inaccessible(&format!("{of_vault}/off"), identity),
+            inaccessible(
+                &format!("{of_vault}/off"),
+                identity,
+                "the key version is disabled",
+            ),
         ),
         (
             "newone",
             "Premium",
             Some("sealock/gone"),
             Some(identity),
-            inaccessible(&format!("{of_vault}/gone"), identity),
+            inaccessible(&format!("{of_vault}/gone"), identity, "the key is deleted"),
         ),
         (
             "newone",
             "Premium",
             Some(key),
             Some("no-get"),
-            inaccessible(&format!("{of_vault}/registry-key"), "no-get"),
+            inaccessible(&format!("{of_vault}/registry-key"), "no-get", no_policy),
         ),
         (
             "newone",
             "Premium",
             Some(key),
             Some("no-wrap"),
-            inaccessible(&format!("{of_vault}/registry-key"), "no-wrap"),
+            inaccessible(&format!("{of_vault}/registry-key"), "no-wrap", no_policy),
         ),
         (
             "newone",
             "Premium",
             Some(key),
             Some("no-unwrap"),
-            inaccessible(&format!("{of_vault}/registry-key"), "no-unwrap"),
+            inaccessible(&format!("{of_vault}/registry-key"), "no-unwrap", no_policy),
         ),
         (
             "newone",
             "Premium",
             Some(key),
             Some("nothing"),
-            inaccessible(&format!("{of_vault}/registry-key"), "nothing"),
+            inaccessible(&format!("{of_vault}/registry-key"), "nothing", no_policy),
         ),
         (
             "plain",

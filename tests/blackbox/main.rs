@@ -31,6 +31,7 @@ mod flips;
 mod garbage;
 mod hosts;
 mod http2;
+mod key_refusals;
 mod kill_switches;
 mod locks;
 mod malformed;

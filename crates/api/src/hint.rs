@@ -65,6 +65,13 @@ pub enum Hint {
         /// The identity.
         identity: IdentityName,
     },
+    /// Create the key.
+    CreateKey {
+        /// The vault.
+        vault: VaultName,
+        /// The key.
+        key: KeyName,
+    },
     /// Create a vault that can have keys in hardware.
     CreatePremiumVault,
     /// Create the registry.
@@ -100,6 +107,15 @@ pub enum Hint {
     },
     /// Enable the key version.
     EnableKey {
+        /// The vault.
+        vault: VaultName,
+        /// The key.
+        key: KeyName,
+        /// The version.
+        version: KeyVersion,
+    },
+    /// Let the key version expire later.
+    ExpireKeyLater {
         /// The vault.
         vault: VaultName,
         /// The key.
@@ -211,6 +227,15 @@ pub enum Hint {
     ShowVault {
         /// The vault.
         vault: VaultName,
+    },
+    /// Let the key version be valid from an earlier time on.
+    StartKeyEarlier {
+        /// The vault.
+        vault: VaultName,
+        /// The key.
+        key: KeyName,
+        /// The version.
+        version: KeyVersion,
     },
     /// Verify the stored content.
     Verify,

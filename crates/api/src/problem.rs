@@ -1,7 +1,7 @@
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use crate::Hint;
+use crate::{Cause, Hint};
 
 /// The media type of a [`Problem`].
 pub const PROBLEM_JSON: &str = "application/problem+json";
@@ -22,6 +22,9 @@ pub struct Problem {
     pub detail: String,
     /// The code of the service that refuses, such as `KeyNotFound`.
     pub code: String,
+    /// The cause for which the vault refuses a key that is asked for. Azure's text, the detail, does not say it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub cause: Option<Cause>,
     /// The things to do next, the best first.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub hints: Vec<Hint>,
@@ -36,6 +39,7 @@ impl Problem {
             status: status.as_u16(),
             detail,
             code: code.to_owned(),
+            cause: None,
             hints,
         }
     }

@@ -183,7 +183,7 @@ words! {
 }
 
 words! {
-    /// The cause of a revocation.
+    /// The cause for which a vault refuses a registry its key.
     pub enum Cause, "cause" {
         /// The identity lacks a permission in the vault's access policies.
         ForbiddenByPolicy = "ForbiddenByPolicy",
@@ -199,10 +199,16 @@ words! {
         KeyDeleted = "KeyDeleted",
         /// The key version is disabled.
         KeyDisabled = "KeyDisabled",
+        /// The key version has expired, and wraps nothing any more. Registries that use it already go on.
+        KeyExpired = "KeyExpired",
         /// The key version does not exist, or not any more.
         KeyNotFound = "KeyNotFound",
-        /// The key version is not for unwrapping.
+        /// The key version wraps nothing yet. Registries that use it already go on.
+        KeyNotYetValid = "KeyNotYetValid",
+        /// The key version is not for wrapping and unwrapping.
         KeyOperationForbidden = "KeyOperationForbidden",
+        /// The key exists, but not the version that a request names.
+        KeyVersionNotFound = "KeyVersionNotFound",
         /// The vault is deleted, and can be recovered.
         VaultDeleted = "VaultDeleted",
         /// The vault does not exist, or not any more.

@@ -11,8 +11,8 @@ use sealock_envelope::{Dek, ServiceKey};
 use sealock_store::{Batch, LockGuard, Store};
 
 use crate::{
-    Behind, Cause, Custody, Encryption, End, Error, Identity, KeyFacts, KeyVault, NotDone,
-    Propagation, Refusal, Revocation, Settings, Sku,
+    Behind, Cause, Custody, Encryption, End, Error, Identity, Inaccessible, KeyFacts, KeyVault,
+    NotDone, Propagation, Refusal, Revocation, Settings, Sku,
     custody::{CUSTODIES, CustodyRecord, WrappedDek},
     gate::{self, Gate},
     rules,
@@ -329,10 +329,12 @@ impl Context {
         let facts = facts.map_err(|error| self.not_done(error, key, identity))?;
         rules::rsa_only(&self.names.key_uri(key), &facts.kty)?;
         if facts.enabled {
-            Ok(facts)
-        } else {
-            Err(self.inaccessible(key, identity).into())
+            return Ok(facts);
         }
+        let version = &facts.kid.identifier();
+        let mut refused = self.inaccessible(version, identity, Cause::KeyDisabled);
+        refused.kid = self.names.key_uri(key);
+        Err(Refusal::from(refused).into())
     }
 
     /// Wraps the DEK and unwraps it again, so that a key is never taken that could not give it back.
@@ -359,15 +361,26 @@ impl Context {
         identity: ClientId,
     ) -> Error {
         match error {
-            NotDone::Refused(_) => self.inaccessible(key, identity).into(),
+            NotDone::Refused(cause) => {
+                Refusal::from(self.inaccessible(key, identity, cause)).into()
+            }
             NotDone::Store(error) => error.into(),
         }
     }
 
-    pub(crate) fn inaccessible(&self, key: &KeyIdentifier, identity: ClientId) -> Refusal {
-        Refusal::KeyInaccessible {
+    /// A key that is to be used from now on, and cannot.
+    pub(crate) fn inaccessible(
+        &self,
+        key: &KeyIdentifier,
+        identity: ClientId,
+        cause: Cause,
+    ) -> Inaccessible {
+        Inaccessible {
             kid: self.names.key_uri(key),
+            key: key.clone(),
             identity,
+            cause,
+            is_current: false,
         }
     }
 }

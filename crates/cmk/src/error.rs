@@ -1,6 +1,6 @@
 use sealock_core::RegistryId;
 
-use crate::{Refusal, Revocation};
+use crate::{Cause, Refusal, Revocation};
 
 /// Why a registry's key cannot be had or changed.
 #[derive(Debug, thiserror::Error)]
@@ -23,4 +23,15 @@ pub enum Error {
     /// The store.
     #[error(transparent)]
     Store(#[from] sealock_store::Error),
+}
+
+impl Error {
+    /// The cause for which the vault refuses the key, if that is the error.
+    pub fn cause(&self) -> Option<Cause> {
+        match self {
+            Self::Refused(Refusal::KeyInaccessible(key)) => Some(key.cause),
+            Self::Revoked(revocation) => Some(revocation.cause),
+            _ => None,
+        }
+    }
 }

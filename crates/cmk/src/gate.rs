@@ -7,7 +7,7 @@ use sealock_store::{Batch, Commit, Epoch, Lock, LockGuard, Record, Table};
 use serde::{Deserialize, Serialize};
 
 use crate::{
-    Cause, Error, KeyFacts, NotDone, Opened, Propagation, Refusal,
+    Cause, Error, Inaccessible, KeyFacts, NotDone, Opened, Propagation, Refusal,
     custodian::Context,
     custody::{CUSTODIES, CustodyRecord, WrappedDek},
     rules,
@@ -211,9 +211,14 @@ impl Gate {
                 resource: rules::resource_id(registry),
                 identity: format!("{identity}"),
             },
-            _ => self
-                .context
-                .inaccessible(&record.kid.identifier(), identity),
+            cause => {
+                let key = record.kid.identifier();
+                let refused = self.context.inaccessible(&key, identity, cause);
+                Refusal::from(Inaccessible {
+                    is_current: true,
+                    ..refused
+                })
+            }
         };
         match (self.unwrap(record, record.identity).await?, identity) {
             (Ok(dek), _) => Ok(dek),

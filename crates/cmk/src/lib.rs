@@ -25,6 +25,6 @@ pub use custody::{Custody, Lease};
 pub use error::Error;
 pub use gate::{Behind, End, Revocation};
 pub use opened::Opened;
-pub use rules::{Encryption, Identity, Refusal, Sku};
+pub use rules::{Encryption, Identity, Inaccessible, Refusal, Sku};
 pub use settings::{Propagation, Settings};
 pub use vault::{Cause, KeyFacts, KeyVault, NotDone, WRAP_ALGORITHM};

@@ -7,6 +7,8 @@ use std::{fmt, str::FromStr};
 use sealock_core::{ClientId, KeyIdentifier, RegistryName, excerpt};
 use serde::{Deserialize, Serialize};
 
+use crate::Cause;
+
 /// A registry's service tier.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 pub enum Sku {
@@ -47,6 +49,24 @@ impl Encryption {
     pub fn is_requested(&self) -> bool {
         self.key.is_some() || self.identity.is_some()
     }
+}
+
+/// A key that a registry cannot use. Azure's text does not say why; the cause does.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error(
+    "Failed to access KeyId '{kid}'. Verify that identity '{identity}' has 'Get, Wrap Key, Unwrap Key' permission on key '{kid}'. {HELP_BYOK}"
+)]
+pub struct Inaccessible {
+    /// The key's URL.
+    pub kid: String,
+    /// The key, with its version where that is known.
+    pub key: KeyIdentifier,
+    /// The identity's client id.
+    pub identity: ClientId,
+    /// The cause of the vault's refusal.
+    pub cause: Cause,
+    /// True for the key that wraps the registry's DEK, false for one to come.
+    pub is_current: bool,
 }
 
 /// A rule that a request breaks.
@@ -96,15 +116,8 @@ pub enum Refusal {
     )]
     IdentityNotUserAssigned(RegistryName),
     /// The key is not found, not enabled, or not permitted to the identity.
-    #[error(
-        "Failed to access KeyId '{kid}'. Verify that identity '{identity}' has 'Get, Wrap Key, Unwrap Key' permission on key '{kid}'. {HELP_BYOK}"
-    )]
-    KeyInaccessible {
-        /// The key's URL.
-        kid: String,
-        /// The identity's client id.
-        identity: ClientId,
-    },
+    #[error(transparent)]
+    KeyInaccessible(Box<Inaccessible>),
     /// [`rsa_only`]
     #[error("The key '{kid}' has the type {kty}; a registry takes RSA or RSA-HSM keys. {HELP}")]
     KeyTypeUnsupported {
@@ -135,6 +148,12 @@ pub enum Refusal {
     },
 }
 
+impl From<Inaccessible> for Refusal {
+    fn from(key: Inaccessible) -> Self {
+        Self::KeyInaccessible(Box::new(key))
+    }
+}
+
 const HELP: &str =
     "For more information on customer-managed keys, please visit 'https://aka.ms/acr/cmk'.";
 const HELP_BYOK: &str =
@@ -150,7 +169,7 @@ impl Refusal {
             Self::EncryptionNeedsPremium { .. } => "EncryptionNeedsPremium",
             Self::IdentityNotAssigned { .. } => "IdentityNotAssigned",
             Self::IdentityNotUserAssigned(_) => "IdentityNotUserAssigned",
-            Self::KeyInaccessible { .. } => "KeyInaccessible",
+            Self::KeyInaccessible(_) => "KeyInaccessible",
             Self::KeyTypeUnsupported { .. } => "KeyTypeUnsupported",
             Self::PropertiesIncomplete(_) => "InvalidEncryptionKeyVaultProperties",
             Self::RotationNeedsEncryption(_) => "RotationNeedsEncryption",

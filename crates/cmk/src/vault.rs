@@ -30,10 +30,16 @@ pub enum Cause {
     /// The key version is disabled; enabling it restores the registry.
     #[error("KeyDisabled")]
     KeyDisabled,
+    /// The key version has expired. It wraps nothing any more, but unwraps: no registry is revoked for it.
+    #[error("KeyExpired")]
+    KeyExpired,
     /// There is no such key version, or not any more.
     #[error("KeyNotFound")]
     KeyNotFound,
-    /// The key version is not for this; its `key_ops` say what it is for, and its times when it wraps.
+    /// The time from which on the key version wraps has not come. It unwraps: no registry is revoked for it.
+    #[error("KeyNotYetValid")]
+    KeyNotYetValid,
+    /// The key version is not for this; its `key_ops` say what it is for.
     #[error("KeyOperationForbidden")]
     KeyOperationForbidden,
     /// The vault is soft-deleted; recovering it restores the registry.

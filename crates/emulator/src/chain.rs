@@ -142,11 +142,10 @@ fn cause(error: &Error) -> Cause {
         },
         Error::KeyDeleted { .. } => Cause::KeyDeleted,
         Error::KeyDisabled { .. } => Cause::KeyDisabled,
-        // Outside its time a key wraps nothing, but unwraps: this refuses a rotation, and revokes nobody.
-        Error::KeyOperationForbidden { .. }
-        | Error::KeyNotYetValid { .. }
-        | Error::KeyExpired { .. } => Cause::KeyOperationForbidden,
+        Error::KeyExpired { .. } => Cause::KeyExpired,
         Error::KeyNotFound { .. } => Cause::KeyNotFound,
+        Error::KeyNotYetValid { .. } => Cause::KeyNotYetValid,
+        Error::KeyOperationForbidden { .. } => Cause::KeyOperationForbidden,
         Error::VaultDeleted { .. } => Cause::VaultDeleted,
         Error::VaultNotFound { .. } => Cause::VaultNotFound,
         error => {

@@ -1,7 +1,7 @@
 //! Suggestions for what to do after a refusal.
 
-use sealock_api::{Hint, KeyPermission, NamedPrincipal};
-use sealock_cmk::{Cause, Refusal as CmkRefusal};
+use sealock_api::{self as api, Hint, KeyPermission, NamedPrincipal};
+use sealock_cmk::{Cause, Inaccessible, Refusal as CmkRefusal};
 use sealock_core::{IdentityName, KeyIdentifier, KeyName, Kid, RegistryName, VaultName};
 use sealock_entra::{Principal, Role};
 use sealock_registry::Refusal;
@@ -54,9 +54,7 @@ pub(crate) fn of_vault(error: &sealock_vault::Error) -> Vec<Hint> {
             version: Some(_),
         } => show_key(vault, key),
         Error::KeyNotFound { vault, .. } | Error::DeletedKeyNotFound { vault, .. } => {
-            Hint::ListKeys {
-                vault: vault.clone(),
-            }
+            list_keys(vault)
         }
         Error::KeyDeleted {
             vault, key, state, ..
@@ -119,9 +117,33 @@ pub(crate) fn of_rule(refusal: &CmkRefusal) -> Vec<Hint> {
         }],
         CmkRefusal::EncryptionPermanent(_) => vec![Hint::NameEncryption],
         CmkRefusal::IdentityNotAssigned { registry, .. } => vec![change_identity(registry)],
-        CmkRefusal::KeyInaccessible { .. } => vec![Hint::ShowAudit],
+        CmkRefusal::KeyInaccessible(_) => vec![Hint::ShowAudit],
         _ => Vec::new(),
     }
+}
+
+/// Suggests what to do about a key that `registry` cannot use. The cause is the vault's, but that a key which exists lacks
+/// the version that is asked for.
+pub(crate) fn of_inaccessible(
+    registry: &RegistryName,
+    refused: &Inaccessible,
+    cause: api::Cause,
+    identity: Option<&IdentityName>,
+) -> Vec<Hint> {
+    let KeyIdentifier { vault, key, .. } = &refused.key;
+    let one = match cause {
+        api::Cause::KeyNotFound if !refused.is_current => {
+            let create = Hint::CreateKey {
+                vault: vault.clone(),
+                key: key.clone(),
+            };
+            return vec![list_keys(vault), create];
+        }
+        api::Cause::KeyVersionNotFound if !refused.is_current => Some(show_key(vault, key)),
+        api::Cause::VaultNotFound if !refused.is_current => Some(Hint::ListVaults),
+        _ => of_revocation(registry, refused.cause, &refused.key, identity),
+    };
+    vec![one.unwrap_or(Hint::ShowAudit)]
 }
 
 /// Suggests what to do about a refusal of the registry.
@@ -156,10 +178,15 @@ pub(crate) fn of_fault(fault: Fault) -> Vec<Hint> {
 pub(crate) fn of_revocation(
     registry: &RegistryName,
     cause: Cause,
-    kid: &Kid,
+    identifier: &KeyIdentifier,
     identity: Option<&IdentityName>,
 ) -> Option<Hint> {
-    let (vault, key) = (kid.vault.clone(), kid.key.clone());
+    let (vault, key) = (identifier.vault.clone(), identifier.key.clone());
+    // What is done to a version has to name it.
+    let of_version = |hint: fn(&Kid) -> Hint| match &identifier.version {
+        Some(version) => hint(&Kid::new(&vault, &key, version.clone())),
+        None => show_key(&vault, &key),
+    };
     let principal = identity.map(|identity| NamedPrincipal::Identity(identity.clone()));
     Some(match cause {
         Cause::ForbiddenByPolicy => Hint::GrantAccess {
@@ -181,11 +208,13 @@ pub(crate) fn of_revocation(
         },
         Cause::IdentityNotFound => change_identity(registry),
         Cause::KeyDeleted => Hint::RecoverKey { vault, key },
-        Cause::KeyDisabled => enable_key(kid),
+        Cause::KeyDisabled => of_version(enable_key),
+        Cause::KeyExpired => of_version(expire_key_later),
         Cause::KeyNotFound => Hint::RestoreKey { vault, key },
-        Cause::KeyOperationForbidden => {
+        Cause::KeyNotYetValid => of_version(start_key_earlier),
+        Cause::KeyOperationForbidden => of_version(|kid| {
             permit_operations(kid, &[KeyOperation::WrapKey, KeyOperation::UnwrapKey])
-        }
+        }),
         Cause::VaultDeleted => Hint::RecoverVault { vault },
         Cause::VaultNotFound => Hint::CreateVaultAndRestoreKey { vault, key },
         Cause::VaultUnavailable => return None,
@@ -232,6 +261,12 @@ fn purge_key(vault: &VaultName, key: &KeyName) -> Hint {
     }
 }
 
+fn list_keys(vault: &VaultName) -> Hint {
+    Hint::ListKeys {
+        vault: vault.clone(),
+    }
+}
+
 fn show_key(vault: &VaultName, key: &KeyName) -> Hint {
     Hint::ShowKey {
         vault: vault.clone(),
@@ -241,6 +276,22 @@ fn show_key(vault: &VaultName, key: &KeyName) -> Hint {
 
 fn enable_key(kid: &Kid) -> Hint {
     Hint::EnableKey {
+        vault: kid.vault.clone(),
+        key: kid.key.clone(),
+        version: kid.version.clone(),
+    }
+}
+
+fn expire_key_later(kid: &Kid) -> Hint {
+    Hint::ExpireKeyLater {
+        vault: kid.vault.clone(),
+        key: kid.key.clone(),
+        version: kid.version.clone(),
+    }
+}
+
+fn start_key_earlier(kid: &Kid) -> Hint {
+    Hint::StartKeyEarlier {
         vault: kid.vault.clone(),
         key: kid.key.clone(),
         version: kid.version.clone(),
@@ -341,7 +392,12 @@ mod tests {
         let mut permit = hint("permit_operations", &["vault", "key", "version"]);
         permit["operations"] = json!(["wrapKey", "unwrapKey"]);
         let registry = "sealock".parse().unwrap();
-        let way_back = of_revocation(&registry, Cause::KeyOperationForbidden, &kid, None);
+        let way_back = of_revocation(
+            &registry,
+            Cause::KeyOperationForbidden,
+            &kid.identifier(),
+            None,
+        );
         assert_eq!(serde_json::to_value(way_back).unwrap(), permit);
         assert_eq!(of(&Error::BadParameter("x".to_owned())), json!([]));
     }

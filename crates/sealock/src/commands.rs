@@ -1,7 +1,7 @@
 use std::fmt::Display;
 
 use clap::parser::ValueSource;
-use sealock_api::{Hint, KeyPermission, NamedPrincipal, StorageProblem};
+use sealock_api::{Cause, Hint, KeyPermission, NamedPrincipal, Problem, StorageProblem};
 
 /// The permissions that `sealock access grant` grants unless it is told others.
 const GRANTED_BY_DEFAULT: [KeyPermission; 3] = [
@@ -96,6 +96,7 @@ impl Commands {
             },
             Hint::CreateApplication { application } => format!("app create {application}"),
             Hint::CreateIdentity { identity } => format!("identity create {identity}"),
+            Hint::CreateKey { vault, key } => format!("key create {key} --vault {vault}"),
             Hint::CreatePremiumVault => "vault create NAME --sku premium".to_owned(),
             Hint::CreateRegistry { registry } => format!("registry create {registry}"),
             Hint::CreateVaultAndRestoreKey { vault, key } => {
@@ -117,6 +118,11 @@ impl Commands {
                 key,
                 version,
             } => format!("key enable {key} --vault {vault} --version {version}"),
+            Hint::ExpireKeyLater {
+                vault,
+                key,
+                version,
+            } => format!("key update {key} --vault {vault} --version {version} --expires TIME"),
             Hint::FailBack { vault } => format!("vault update {vault} --failed-over false"),
             Hint::GrantAccess {
                 vault,
@@ -172,6 +178,11 @@ impl Commands {
             Hint::ShowKey { vault, key } => format!("key show {key} --vault {vault}"),
             Hint::ShowStatus => "status".to_owned(),
             Hint::ShowVault { vault } => format!("vault show {vault}"),
+            Hint::StartKeyEarlier {
+                vault,
+                key,
+                version,
+            } => format!("key update {key} --vault {vault} --version {version} --not-before TIME"),
             Hint::Verify => "verify".to_owned(),
         };
         Some(self.command(words))
@@ -182,6 +193,16 @@ impl Commands {
         let known = hints.iter().filter(|hint| **hint != Hint::Unknown);
         let clauses: Vec<_> = known.map(|hint| self.clause(hint)).collect();
         (!clauses.is_empty()).then(|| clauses.join("; or "))
+    }
+
+    /// Says what to do about a refusal, after the cause that its text leaves out.
+    pub(crate) fn advice(&self, problem: &Problem) -> Option<String> {
+        let clauses = problem.cause.map(|cause| because(cause).to_owned());
+        let clauses: Vec<_> = clauses
+            .into_iter()
+            .chain(self.sentence(&problem.hints))
+            .collect();
+        (!clauses.is_empty()).then(|| clauses.join("; "))
     }
 
     /// Says what to do about a problem of the store.
@@ -221,6 +242,7 @@ fn reason(hint: &Hint) -> &str {
         Hint::CollectGarbage { .. } => "free what nothing refers to",
         Hint::CreateApplication { .. }
         | Hint::CreateIdentity { .. }
+        | Hint::CreateKey { .. }
         | Hint::CreateRegistry { .. } => "create it",
         Hint::CreatePremiumVault => "create a vault",
         Hint::CreateVaultAndRestoreKey { .. } | Hint::RestoreKey { .. } => "bring the key back",
@@ -229,6 +251,7 @@ fn reason(hint: &Hint) -> &str {
         }
         Hint::EmptyQuarantine => "empty the quarantine",
         Hint::EnableAdmin { .. } | Hint::EnableKey { .. } => "enable it",
+        Hint::ExpireKeyLater { .. } => "let it expire later",
         Hint::FailBack { .. } => "let it fail back",
         Hint::GrantAccess { .. } => "grant it",
         Hint::ListApplications => "see the applications",
@@ -251,8 +274,32 @@ fn reason(hint: &Hint) -> &str {
         Hint::ShowKey { .. } => "see it and its versions",
         Hint::ShowStatus => "see why",
         Hint::ShowVault { .. } => "choose another name, or see the vault",
+        Hint::StartKeyEarlier { .. } => "let it be valid earlier",
         Hint::Unknown => "see the log",
         Hint::Verify => "see what is damaged",
+    }
+}
+
+/// Says why a vault refuses a registry its key.
+fn because(cause: Cause) -> &'static str {
+    match cause {
+        Cause::ForbiddenByPolicy => {
+            "no access policy of the vault permits the identity to get, wrap and unwrap with the key"
+        }
+        Cause::ForbiddenByConnection => "the vault's access from the network is disabled",
+        Cause::ForbiddenByFirewall => "the vault's firewall does not let registries in",
+        Cause::ForbiddenByRbac => "the identity has no role that permits the use of the key",
+        Cause::IdentityNotFound => "the identity does not exist",
+        Cause::KeyDeleted => "the key is deleted",
+        Cause::KeyDisabled => "the key version is disabled",
+        Cause::KeyExpired => "the key version has expired",
+        Cause::KeyNotFound => "the vault has no such key",
+        Cause::KeyNotYetValid => "the key version is not valid yet",
+        Cause::KeyOperationForbidden => "the key version is not for wrapping and unwrapping",
+        Cause::KeyVersionNotFound => "the key has no such version",
+        Cause::VaultDeleted => "the vault is deleted",
+        Cause::VaultNotFound => "there is no such vault",
+        Cause::VaultUnavailable => "the vault failed, as the emulator's log says",
     }
 }
 

@@ -128,7 +128,7 @@ impl Error {
     /// Says what to do next, if that is known.
     pub(crate) fn hint(&self) -> Option<String> {
         let hint = match self {
-            Self::Refused { problem, commands } => return commands.sentence(&problem.hints),
+            Self::Refused { problem, commands } => return commands.advice(problem),
             Self::Failed { hint, .. } => return hint.clone(),
             Self::NoEmulator(_) => {
                 "start one with: sealock serve; or name it with --emulator http://localhost:PORT"

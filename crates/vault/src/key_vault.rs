@@ -2,7 +2,7 @@ mod keys;
 
 use std::{collections::BTreeSet, sync::Arc};
 
-use sealock_core::{Clock, Kid, PrincipalId, PublicName, VaultName};
+use sealock_core::{Clock, KeyName, Kid, PrincipalId, PublicName, VaultName};
 use sealock_entra::Directory;
 use sealock_envelope::ServiceKey;
 use sealock_store::Store;
@@ -92,6 +92,11 @@ impl KeyVault {
             service.vault(&request.requester, &vault).await
         })
         .await
+    }
+
+    /// Returns true if the vault has this key, deleted or not. Records nothing.
+    pub async fn has_key(&self, vault: &VaultName, key: &KeyName) -> Result<bool> {
+        Ok(self.service.find_key(vault, key).await?.is_some())
     }
 
     /// Returns true if the vault has this version of a key, deleted or not. Records nothing.

@@ -3,7 +3,7 @@ use axum::{
     http::{HeaderValue, Method, StatusCode, header},
     response::{IntoResponse, Response},
 };
-use sealock_api::{Hint, PROBLEM_JSON, Problem, Purge};
+use sealock_api::{self as api, Hint, PROBLEM_JSON, Problem, Purge};
 use sealock_core::{InvalidKeyIdentifier, InvalidName, excerpt};
 use sealock_entra::{Principal, Role};
 use sealock_store::Fault;
@@ -25,6 +25,13 @@ impl ControlError {
         hints: Vec<Hint>,
     ) -> Self {
         Self(Box::new(Problem::new(status, code, detail.into(), hints)))
+    }
+
+    /// Adds the cause for which the vault refuses a key, and what to do about it.
+    pub(super) fn because(mut self, cause: api::Cause, hints: Vec<Hint>) -> Self {
+        self.0.cause = Some(cause);
+        self.0.hints = hints;
+        self
     }
 
     /// Returns the problem for good.

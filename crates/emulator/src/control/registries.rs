@@ -1,5 +1,5 @@
 use sealock_api as api;
-use sealock_cmk::{Encryption, Identity, Sku, Standing, rules};
+use sealock_cmk::{Encryption, Identity, Refusal, Sku, Standing, rules};
 use sealock_core::{Kid, RegistryId, RegistryName};
 use sealock_registry::Registry;
 
@@ -42,7 +42,10 @@ pub(super) async fn create(call: Call<api::CreateRegistry>) -> Answer<Reply<api:
     };
     let sku = body.sku.translate().unwrap_or(Sku::Premium);
     let created = services.registries.create_or_update(name, sku, &encryption);
-    let (_, is_new) = created.await?;
+    let (_, is_new) = match created.await {
+        Ok(created) => created,
+        Err(error) => return Err(refused(&services, name, error).await),
+    };
     let registry = services.registries.get(name).await?;
     Ok(Reply::created_if(is_new, view(&services, registry).await?))
 }
@@ -66,11 +69,35 @@ pub(super) async fn rotate_key(call: Call<api::RotateRegistryKey>) -> Answer<api
         }
         None => None,
     };
-    services
-        .custodian
-        .rotate(record.id, &record.name, body.key, identity)
-        .await?;
-    view(&services, registry).await
+    let custodian = &services.custodian;
+    let rotated = custodian.rotate(record.id, &record.name, body.key, identity);
+    match rotated.await {
+        Ok(()) => view(&services, registry).await,
+        Err(error) => Err(refused(&services, &record.name, error).await),
+    }
+}
+
+/// Turns the refusal of a key into a problem, with the cause and what to do about it, which Azure's text does not say.
+async fn refused(
+    services: &Services,
+    registry: &RegistryName,
+    error: sealock_cmk::Error,
+) -> ControlError {
+    let sealock_cmk::Error::Refused(Refusal::KeyInaccessible(key)) = &error else {
+        return error.into();
+    };
+    let mut cause = key.cause.translate();
+    if cause == api::Cause::KeyNotFound && key.key.version.is_some() {
+        let has_key = services.vault.has_key(&key.key.vault, &key.key.key);
+        if has_key.await.unwrap_or_default() {
+            cause = api::Cause::KeyVersionNotFound;
+        }
+    }
+    let identity = services.directory.identity_by_client_id(key.identity);
+    let identity = identity.await.ok().flatten();
+    let name = identity.map(|identity| identity.name);
+    let hints = hints::of_inaccessible(registry, key, cause, name.as_ref());
+    ControlError::from(error).because(cause, hints)
 }
 
 async fn identity(services: &Services, name: Option<&str>) -> Answer<Option<Identity>> {
@@ -118,8 +145,9 @@ async fn encrypted(
         .identity_by_client_id(custody.identity)
         .await?;
     let identity_name = identity.map(|identity| identity.name);
-    let way_back =
-        |cause, kid: &Kid| hints::of_revocation(registry, cause, kid, identity_name.as_ref());
+    let way_back = |cause, kid: &Kid| {
+        hints::of_revocation(registry, cause, &kid.identifier(), identity_name.as_ref())
+    };
     let gate = match standing {
         Standing::Available { ends } => api::Gate::Available {
             ends: ends.map(|end| api::End {
