@@ -21,6 +21,7 @@ mod control_token;
 mod crash;
 mod crowd;
 mod deletion;
+mod demo;
 mod disk;
 mod door;
 mod effect;

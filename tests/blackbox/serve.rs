@@ -606,7 +606,7 @@ fn the_banner_names_endpoints_key_and_commands() {
             "kept/here/tls/ca.pem\n",
             &format!("sealock trust --emulator http://localhost:{port}\n"),
             &format!("sealock hosts --emulator http://localhost:{port}\n"),
-            &format!("docker tag busybox localhost:{port}/hello:v1 "),
+            &format!("sealock demo image --emulator http://localhost:{port} | docker load\n"),
             &format!("docker push localhost:{port}/hello:v1\n"),
             &format!("sealock key disable --emulator http://localhost:{port}\n"),
             &format!("docker pull localhost:{port}/hello:v1\n"),

@@ -39,6 +39,7 @@ if [[ $runnable == yes ]]; then
 else
     echo "skipped docker: containers do not run on this machine, not even before the push"
 fi
+demo_round_trip
 round_trip layers
 round_trip big
 forget big >/dev/null

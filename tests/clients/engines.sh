@@ -25,6 +25,18 @@ push() {
     fi
 }
 
+# The image that the command line makes.
+load_demo() { sealock demo image --name "$REGISTRY/demo:v1" | "$tool" load; }
+
+push_demo() { "$tool" push "${options[@]}" "$REGISTRY/demo:v1"; }
+
+# demo_round_trip: loads it, and takes it through the registry.
+demo_round_trip() {
+    check "load the image of sealock demo" load_demo
+    check "push the image of sealock demo" push_demo
+    check "pull the image of sealock demo" pull demo
+}
+
 # pull NAME: with nothing of the image left on this side, so that every blob is fetched.
 pull() {
     forget "$1"

@@ -14,6 +14,7 @@ start_emulator
 check "build hello" build_hello
 check "build an image of 24 layers" build_layers
 check "build an image that is not pushed yet" build_hello other "another greeting"
+demo_round_trip
 round_trip hello
 round_trip layers
 hello_digest=$(digest hello || true)

@@ -38,8 +38,16 @@ lists_tags() { equal "$1" "$(skopeo list-tags --tls-verify=false "docker://$REGI
 
 delete() { skopeo delete --tls-verify=false "docker://$REGISTRY/multi/arch:$1"; }
 
+# push_demo TRANSPORT: the image that the command line makes.
+push_demo() {
+    sealock demo image --file "$STATE/demo.tar"
+    skopeo copy --dest-tls-verify=false "$1:$STATE/demo.tar" "docker://$REGISTRY/demo:$1"
+}
+
 start_emulator
 
+check "push the image of sealock demo, as Docker's archive" push_demo docker-archive
+check "push the image of sealock demo, as an OCI archive" push_demo oci-archive
 check "build an index of two architectures" build_index "$layout" v1
 check "push the index with its images" push v1
 check "push it under a second tag" push v2

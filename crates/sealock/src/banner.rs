@@ -11,9 +11,6 @@ const NAME: Style = Style::new().bold();
 const WARNING: Style = AnsiColor::Yellow.on_default().bold();
 const COMMAND: Style = AnsiColor::Cyan.on_default();
 
-/// The port that the command line expects an emulator at.
-const DEFAULT_PORT: u16 = 5000;
-
 /// The number of pending purges that the banner names. `sealock status` names all of them.
 const PURGES_NAMED: usize = 8;
 
@@ -29,10 +26,8 @@ fn render(ready: &Ready) -> String {
     let port = ready.address.port();
     let at = format!("localhost:{port}");
     let program = std::env::args().next();
-    let mut commands = program.map_or_else(Commands::default, Commands::of_program);
-    if port != DEFAULT_PORT {
-        commands = commands.for_emulator(&format!("http://{at}"));
-    }
+    let commands = program.map_or_else(Commands::default, Commands::of_program);
+    let commands = commands.for_port(port);
     let (key, is_encrypted) = match &ready.registry {
         Ok(registry) => key(registry),
         Err(problem) => (problem.detail.clone(), false),
@@ -43,7 +38,7 @@ fn render(ready: &Ready) -> String {
             .map(|words| commands.command(words))
             .to_vec(),
         Auth::Friendly => vec![
-            format!("docker tag busybox {at}/hello:v1    # or any other image that you have"),
+            format!("{} | docker load", commands.command("demo image")),
             format!("docker push {at}/hello:v1"),
             commands.command(if is_encrypted {
                 "key disable"

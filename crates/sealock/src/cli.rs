@@ -10,10 +10,11 @@ use url::Url;
 
 use crate::{
     access::AccessCommand, app::AppCommand, audit::Audit, client::Client, clock::ClockCommand,
-    completion::Completion, error::Error, health, hosts::Hosts, identity::IdentityCommand,
-    inspect::Inspect, key::KeyCommand, man::Man, output::Output, registry::RegistryCommand,
-    repair::Repair, repository::RepositoryCommand, role::RoleCommand, serve::Serve, status::Status,
-    trust::Trust, vault::VaultCommand, verify::Verify, version, wait::Wait,
+    completion::Completion, demo::DemoCommand, error::Error, health, hosts::Hosts,
+    identity::IdentityCommand, inspect::Inspect, key::KeyCommand, man::Man, output::Output,
+    registry::RegistryCommand, repair::Repair, repository::RepositoryCommand, role::RoleCommand,
+    serve::Serve, status::Status, trust::Trust, vault::VaultCommand, verify::Verify, version,
+    wait::Wait,
 };
 
 /// A local container registry whose content is encrypted with a key that you can take away
@@ -24,6 +25,7 @@ use crate::{
     after_help = "\
 Example:
   sealock serve &
+  sealock demo image | docker load
   docker push localhost:5000/hello:v1
   sealock key disable
   docker pull localhost:5000/hello:v1    # denied: the key is disabled
@@ -118,6 +120,12 @@ Example:
     #[command(subcommand, after_help = "Example:\n  sealock clock advance 1h")]
     Clock(ClockCommand),
     Inspect(Inspect),
+    /// Make an image to push
+    #[command(
+        subcommand,
+        after_help = "Example:\n  sealock demo image | docker load"
+    )]
+    Demo(DemoCommand),
     Hosts(Hosts),
     Trust(Trust),
     Verify(Verify),
@@ -175,6 +183,7 @@ impl Command {
             Self::Audit(audit) => audit.run(&client.patient(), output),
             Self::Clock(command) => command.run(client, output, yes),
             Self::Inspect(inspect) => inspect.run(client, output),
+            Self::Demo(command) => command.run(client, output),
             Self::Hosts(hosts) => hosts.run(client, output),
             Self::Trust(trust) => trust.run(client, output),
             Self::Verify(verify) => verify.run(&client.patient(), output),

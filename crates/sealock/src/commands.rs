@@ -3,6 +3,9 @@ use std::fmt::Display;
 use clap::parser::ValueSource;
 use sealock_api::{Cause, Hint, KeyPermission, NamedPrincipal, Problem, StorageProblem};
 
+/// The port at which the command line expects an emulator.
+pub(crate) const DEFAULT_PORT: u16 = 5000;
+
 /// The permissions that `sealock access grant` grants unless it is told others.
 const GRANTED_BY_DEFAULT: [KeyPermission; 3] = [
     KeyPermission::Get,
@@ -49,6 +52,14 @@ impl Commands {
         Self {
             option: format!(" --emulator {emulator}"),
             ..self
+        }
+    }
+
+    /// The same commands, for the emulator at a port of this machine.
+    pub(crate) fn for_port(self, port: u16) -> Self {
+        match port {
+            DEFAULT_PORT => self,
+            port => self.for_emulator(&format!("http://localhost:{port}")),
         }
     }
 

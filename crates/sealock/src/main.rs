@@ -12,6 +12,7 @@ mod client;
 mod clock;
 mod commands;
 mod completion;
+mod demo;
 mod effect;
 mod error;
 mod health;
