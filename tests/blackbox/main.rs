@@ -44,6 +44,7 @@ mod ownership;
 mod refusals;
 mod registry;
 mod repair;
+mod resource_manager;
 mod revocation;
 mod rotation;
 mod secrets;

@@ -1,5 +1,8 @@
 use schemars::JsonSchema;
-use sealock_core::{ApplicationName, IdentityName, KeyName, KeyVersion, RegistryName, VaultName};
+use sealock_core::{
+    ApplicationName, IdentityName, KeyName, KeyVersion, RegistryName, ScopeMapName, TokenName,
+    VaultName,
+};
 use serde::{Deserialize, Serialize};
 
 use crate::{KeyOperation, KeyPermission};
@@ -20,6 +23,8 @@ pub enum Hint {
         /// The vault.
         vault: VaultName,
     },
+    /// Assign a role to a principal.
+    AssignAnyRole,
     /// Assign a role in a vault.
     AssignRole {
         /// The role's name.
@@ -65,7 +70,7 @@ pub enum Hint {
         /// The identity.
         identity: IdentityName,
     },
-    /// Create the key.
+    /// Create the key, or a new version of it.
     CreateKey {
         /// The vault.
         vault: VaultName,
@@ -79,6 +84,25 @@ pub enum Hint {
         /// The registry.
         registry: RegistryName,
     },
+    /// Create the scope map.
+    CreateScopeMap {
+        /// The registry.
+        registry: RegistryName,
+        /// The scope map.
+        scope_map: ScopeMapName,
+    },
+    /// Create the token.
+    CreateToken {
+        /// The registry.
+        registry: RegistryName,
+        /// The token.
+        token: TokenName,
+    },
+    /// Create the vault.
+    CreateVault {
+        /// The vault.
+        vault: VaultName,
+    },
     /// Create the vault, and then restore a backup of the key.
     CreateVaultAndRestoreKey {
         /// The vault.
@@ -86,12 +110,36 @@ pub enum Hint {
         /// The key.
         key: KeyName,
     },
+    /// Delete the managed identity.
+    DeleteIdentity {
+        /// The identity.
+        identity: IdentityName,
+    },
     /// Delete the key, which is not deleted, before it is purged.
     DeleteKey {
         /// The vault.
         vault: VaultName,
         /// The key.
         key: KeyName,
+    },
+    /// Delete the registry.
+    DeleteRegistry {
+        /// The registry.
+        registry: RegistryName,
+    },
+    /// Delete the scope map.
+    DeleteScopeMap {
+        /// The registry.
+        registry: RegistryName,
+        /// The scope map.
+        scope_map: ScopeMapName,
+    },
+    /// Delete the token.
+    DeleteToken {
+        /// The registry.
+        registry: RegistryName,
+        /// The token.
+        token: TokenName,
     },
     /// Delete the vault, which is not deleted, before it is purged.
     DeleteVault {
@@ -137,6 +185,11 @@ pub enum Hint {
         /// The permissions.
         permissions: Vec<KeyPermission>,
     },
+    /// Grant a principal permissions in an access policy.
+    GrantAnyAccess {
+        /// The vault.
+        vault: VaultName,
+    },
     /// List the applications.
     ListApplications,
     /// List the managed identities.
@@ -146,12 +199,20 @@ pub enum Hint {
         /// The vault.
         vault: VaultName,
     },
+    /// List the registries.
+    ListRegistries,
     /// List the role assignments.
     ListRoleAssignments,
     /// List the scope maps of the registry.
-    ListScopeMaps,
+    ListScopeMaps {
+        /// The registry. Null for the default one.
+        registry: Option<RegistryName>,
+    },
     /// List the tokens of the registry.
-    ListTokens,
+    ListTokens {
+        /// The registry. Null for the default one.
+        registry: Option<RegistryName>,
+    },
     /// List the vaults, deleted ones included.
     ListVaults,
     /// Name the registry's key and identity again.
@@ -198,6 +259,18 @@ pub enum Hint {
         /// The key.
         key: KeyName,
     },
+    /// Take a role away from a principal.
+    RemoveRole,
+    /// Renew one of the passwords of the registry's admin user.
+    RenewCredential {
+        /// The registry.
+        registry: RegistryName,
+    },
+    /// Renew one of the passwords of a token.
+    RenewPassword {
+        /// The registry.
+        registry: RegistryName,
+    },
     /// Delete and purge the key, in whose place another one is to be restored.
     ReplaceKey {
         /// The vault.
@@ -212,8 +285,18 @@ pub enum Hint {
         /// The key.
         key: KeyName,
     },
+    /// Revoke permissions of a principal in an access policy.
+    RevokeAnyAccess {
+        /// The vault.
+        vault: VaultName,
+    },
     /// See the refusals in the audit log.
     ShowAudit,
+    /// See the passwords of the registry's admin user.
+    ShowCredentials {
+        /// The registry.
+        registry: RegistryName,
+    },
     /// See the key and its versions.
     ShowKey {
         /// The vault.
@@ -221,8 +304,32 @@ pub enum Hint {
         /// The key.
         key: KeyName,
     },
+    /// See the registry.
+    ShowRegistry {
+        /// The registry.
+        registry: RegistryName,
+    },
+    /// See the scope map.
+    ShowScopeMap {
+        /// The registry.
+        registry: RegistryName,
+        /// The scope map.
+        scope_map: ScopeMapName,
+    },
     /// See the state of everything.
     ShowStatus,
+    /// See the token.
+    ShowToken {
+        /// The registry.
+        registry: RegistryName,
+        /// The token.
+        token: TokenName,
+    },
+    /// See how much the registry holds.
+    ShowUsage {
+        /// The registry.
+        registry: RegistryName,
+    },
     /// See the vault, or choose another name.
     ShowVault {
         /// The vault.
@@ -236,6 +343,23 @@ pub enum Hint {
         key: KeyName,
         /// The version.
         version: KeyVersion,
+    },
+    /// Change who may log in to the registry.
+    UpdateRegistry {
+        /// The registry.
+        registry: RegistryName,
+    },
+    /// Change the token.
+    UpdateToken {
+        /// The registry.
+        registry: RegistryName,
+        /// The token.
+        token: TokenName,
+    },
+    /// Change the vault.
+    UpdateVault {
+        /// The vault.
+        vault: VaultName,
     },
     /// Verify the stored content.
     Verify,

@@ -20,6 +20,7 @@ use crate::{
     host::{self, Hosts, Service},
     listener::{Peer, Place},
     origin,
+    resource_manager::ResourceManager,
     services::Services,
     tls::Trust,
     transfer_coding::{self, Refused},
@@ -32,6 +33,7 @@ pub(crate) struct Door {
     hosts: Hosts,
     control: Router,
     friendly: FriendlyDoor,
+    resource_manager: ResourceManager,
 }
 
 impl Door {
@@ -40,12 +42,14 @@ impl Door {
         hosts: Hosts,
         trust: Trust,
         friendly_door: FriendlyDoor,
+        resource_manager: ResourceManager,
     ) -> Self {
         Self {
             control: control::router(services.clone(), trust, friendly_door.clone()),
             services,
             hosts,
             friendly: friendly_door,
+            resource_manager,
         }
     }
 
@@ -123,7 +127,7 @@ impl Door {
                 }
                 Err(error) => plain(StatusCode::NOT_FOUND, &format!("{error}")),
             },
-            Service::ResourceManager => unsupported(Shape::Azure, "Azure Resource Manager"),
+            Service::ResourceManager => self.resource_manager(&request),
             Service::Entra => {
                 let door = front(&host, &request);
                 entra_http::authority(&self.services.tokens, door, request).await
@@ -166,7 +170,7 @@ impl Door {
                 INDEX,
             )
                 .into_response(),
-            "subscriptions" | "providers" => unsupported(Shape::Azure, "Azure Resource Manager"),
+            "subscriptions" | "providers" => self.resource_manager(&request),
             // Not before the others: a repository can be called as one of the authority's endpoints.
             _ if is_authority(path) => {
                 let door = front(host, &request);
@@ -174,6 +178,13 @@ impl Door {
             }
             _ => no_service(),
         }
+    }
+
+    fn resource_manager(&self, request: &Request) -> Response {
+        let refusal = self
+            .resource_manager
+            .refusal(request.method(), request.uri());
+        Shape::Azure.refusal(StatusCode::NOT_IMPLEMENTED, &refusal)
     }
 
     async fn control(self, request: Request) -> Response {

@@ -153,8 +153,8 @@ pub(crate) fn of_registry(error: &sealock_registry::Error) -> Vec<Hint> {
         Error::Refused(Refusal::AdminDisabled(registry)) => Hint::EnableAdmin {
             registry: registry.clone(),
         },
-        Error::Refused(Refusal::ScopeMapUnknown(_)) => Hint::ListScopeMaps,
-        Error::Refused(Refusal::TokenUnknown(_)) => Hint::ListTokens,
+        Error::Refused(Refusal::ScopeMapUnknown(_)) => Hint::ListScopeMaps { registry: None },
+        Error::Refused(Refusal::TokenUnknown(_)) => Hint::ListTokens { registry: None },
         Error::RegistryUnknown(registry) => Hint::CreateRegistry {
             registry: registry.clone(),
         },

@@ -21,6 +21,7 @@ mod origin;
 mod quarantine;
 mod ready_file;
 mod remedy;
+mod resource_manager;
 mod secret;
 mod seed;
 mod serve;
@@ -41,6 +42,7 @@ pub use offline::{
     DisabledKey, OfflineFlags, OfflineVerification, Repaired, repair, verify_offline,
 };
 pub use remedy::{Place, Remedy};
+pub use resource_manager::WriteCommand;
 pub use secret::CONTROL_TOKEN_FILE;
 pub use serve::{Flags, Ready, serve};
 pub use tls::{LOCAL_CA_NAME, Tls, TlsError, fingerprint};

@@ -12,11 +12,12 @@ use sealock_store::Store;
 use tokio::task::JoinHandle;
 
 use crate::{
-    Config, Error,
+    Config, Error, WriteCommand,
     door::Door,
     friendly_door::FriendlyDoor,
     host::Hosts,
     listener::Listener,
+    resource_manager::ResourceManager,
     seed,
     services::Services,
     timekeeping,
@@ -78,10 +79,22 @@ impl Bound {
     }
 
     /// Answers requests until the services' shutdown.
-    pub(crate) fn serve(self, services: Services, friendly_door: FriendlyDoor) -> JoinHandle<()> {
+    pub(crate) fn serve(
+        self,
+        services: Services,
+        friendly_door: FriendlyDoor,
+        write_command: WriteCommand,
+    ) -> JoinHandle<()> {
         let shutdown = services.shutdown.clone();
         tokio::spawn(timekeeping::keep(services.clone()));
-        let door = Door::new(services, self.hosts, self.trust, friendly_door);
+        let resource_manager = ResourceManager::new(self.address.port(), write_command);
+        let door = Door::new(
+            services,
+            self.hosts,
+            self.trust,
+            friendly_door,
+            resource_manager,
+        );
         let answer = move |request| door.clone().answer(request);
         tokio::spawn(
             self.listener
@@ -116,7 +129,7 @@ impl Node {
         };
         Ok(Self {
             address,
-            served: bound.serve(services.clone(), door),
+            served: bound.serve(services.clone(), door, |_, _| None),
             services,
         })
     }

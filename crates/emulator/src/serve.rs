@@ -15,9 +15,9 @@ use tokio_util::sync::CancellationToken;
 use tracing_subscriber::EnvFilter;
 
 use crate::{
-    Auth, Config, Error, LogFormat, Place, config::Server, control, friendly_door::FriendlyDoor,
-    node::Bound, ready_file, seed, service_key, services::Services, storage::Storage, timekeeping,
-    tls::Trust,
+    Auth, Config, Error, LogFormat, Place, WriteCommand, config::Server, control,
+    friendly_door::FriendlyDoor, node::Bound, ready_file, seed, service_key, services::Services,
+    storage::Storage, timekeeping, tls::Trust,
 };
 
 /// The log's filter unless `RUST_LOG` says otherwise. h2 warns of clients that break its limits, and any client can.
@@ -71,11 +71,16 @@ pub struct Ready {
     pub pending_purges: Result<Vec<PendingPurge>, Problem>,
 }
 
-/// Runs an emulator until it is told to stop by SIGTERM or ctrl-c. Calls `on_ready` once it serves requests.
+/// Runs an emulator until it is told to stop by SIGTERM or ctrl-c. Calls `on_ready` once it serves requests; what it refuses to do
+/// names the commands that `write_command` writes.
 ///
 /// # Errors
 /// If it cannot start; [`Error::remedy`] says what to do.
-pub fn serve(flags: Flags, on_ready: impl FnOnce(Ready)) -> Result<(), Error> {
+pub fn serve(
+    flags: Flags,
+    write_command: WriteCommand,
+    on_ready: impl FnOnce(Ready),
+) -> Result<(), Error> {
     let mut config = Config::load(flags.config.as_deref(), environment())?;
     if !flags.listen.is_empty() {
         config.server.listen = flags.listen;
@@ -93,7 +98,14 @@ pub fn serve(flags: Flags, on_ready: impl FnOnce(Ready)) -> Result<(), Error> {
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .enable_all()
         .build()?;
-    let run = run(config, flags.config.as_deref(), flags.ready_file, on_ready);
+    let config_file = flags.config.as_deref();
+    let run = run(
+        config,
+        config_file,
+        flags.ready_file,
+        write_command,
+        on_ready,
+    );
     let result = runtime.block_on(run);
     runtime.shutdown_timeout(BLOCKING_LIMIT);
     result
@@ -103,6 +115,7 @@ async fn run(
     config: Config,
     config_file: Option<&Path>,
     ready_file: Option<PathBuf>,
+    write_command: WriteCommand,
     on_ready: impl FnOnce(Ready),
 ) -> Result<(), Error> {
     // Before anything is slow or written: a signal ends the emulator in order from here on.
@@ -149,7 +162,7 @@ async fn run(
 
     let (address, trust) = (bound.address, bound.trust.clone());
     let shutdown = services.shutdown.clone();
-    let served = bound.serve(services.clone(), friendly_door);
+    let served = bound.serve(services.clone(), friendly_door, write_command);
     if let Some(path) = &ready_file {
         announce(path, address, &trust, &shutdown)?;
     }

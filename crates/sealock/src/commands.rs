@@ -2,6 +2,7 @@ use std::fmt::Display;
 
 use clap::parser::ValueSource;
 use sealock_api::{Cause, Hint, KeyPermission, NamedPrincipal, Problem, StorageProblem};
+use sealock_core::RegistryName;
 
 /// The port at which the command line expects an emulator.
 pub(crate) const DEFAULT_PORT: u16 = 5000;
@@ -83,6 +84,7 @@ impl Commands {
             Hint::AllowAzureServices { vault } => {
                 format!("vault network update {vault} --bypass azure-services")
             }
+            Hint::AssignAnyRole => "role assign --help".to_owned(),
             Hint::AssignRole {
                 role,
                 principal,
@@ -110,6 +112,16 @@ impl Commands {
             Hint::CreateKey { vault, key } => format!("key create {key} --vault {vault}"),
             Hint::CreatePremiumVault => "vault create NAME --sku premium".to_owned(),
             Hint::CreateRegistry { registry } => format!("registry create {registry}"),
+            Hint::CreateScopeMap {
+                registry,
+                scope_map,
+            } => format!(
+                "registry scope-map create {scope_map} --registry {registry} --repository REPOSITORY ACTION"
+            ),
+            Hint::CreateToken { registry, token } => format!(
+                "registry token create {token} --registry {registry} --repository REPOSITORY ACTION"
+            ),
+            Hint::CreateVault { vault } => format!("vault create {vault}"),
             Hint::CreateVaultAndRestoreKey { vault, key } => {
                 let create = self.command(format_args!("vault create {vault}"));
                 let restore =
@@ -118,7 +130,16 @@ impl Commands {
                     "{create}, and then with a backup of {key}: {restore}"
                 ));
             }
+            Hint::DeleteIdentity { identity } => format!("identity delete {identity}"),
             Hint::DeleteKey { vault, key } => format!("key delete {key} --vault {vault}"),
+            Hint::DeleteRegistry { registry } => format!("registry delete {registry}"),
+            Hint::DeleteScopeMap {
+                registry,
+                scope_map,
+            } => format!("registry scope-map delete {scope_map} --registry {registry}"),
+            Hint::DeleteToken { registry, token } => {
+                format!("registry token delete {token} --registry {registry}")
+            }
             Hint::DeleteVault { vault } => format!("vault delete {vault}"),
             Hint::EmptyQuarantine => "registry gc --orphans".to_owned(),
             Hint::EnableAdmin { registry } => {
@@ -148,12 +169,16 @@ impl Commands {
                     format!("access grant --vault {vault} {principal} --permissions {permissions}")
                 }
             }
+            Hint::GrantAnyAccess { vault } => format!("access grant --vault {vault} --help"),
             Hint::ListApplications => "app list".to_owned(),
             Hint::ListIdentities => "identity list".to_owned(),
             Hint::ListKeys { vault } => format!("key list --vault {vault}"),
+            Hint::ListRegistries => "registry list".to_owned(),
             Hint::ListRoleAssignments => "role list".to_owned(),
-            Hint::ListScopeMaps => "registry scope-map list".to_owned(),
-            Hint::ListTokens => "registry token list".to_owned(),
+            Hint::ListScopeMaps { registry } => {
+                in_registry("registry scope-map list", registry.as_ref())
+            }
+            Hint::ListTokens { registry } => in_registry("registry token list", registry.as_ref()),
             Hint::ListVaults => "vault list".to_owned(),
             Hint::PermitOperations {
                 vault,
@@ -175,6 +200,13 @@ impl Commands {
                 let of_key = self.command(format_args!("key recover {key} --vault {vault}"));
                 return Some(format!("{of_vault}; then: {of_key}"));
             }
+            Hint::RemoveRole => "role remove --help".to_owned(),
+            Hint::RenewCredential { registry } => {
+                format!("registry credential renew {registry} --password-name NAME")
+            }
+            Hint::RenewPassword { registry } => {
+                format!("registry token renew TOKEN --registry {registry} --password-name NAME")
+            }
             Hint::ReplaceKey { vault, key } => {
                 let delete = self.command(format_args!("key delete {key} --vault {vault}"));
                 let purge = self.command(format_args!("key purge {key} --vault {vault}"));
@@ -185,15 +217,31 @@ impl Commands {
                     self.command(format_args!("key restore --vault {vault} --file BACKUP"));
                 return Some(format!("{restore}, with a backup of {key}"));
             }
+            Hint::RevokeAnyAccess { vault } => format!("access revoke --vault {vault} --help"),
             Hint::ShowAudit => "audit --result refused".to_owned(),
+            Hint::ShowCredentials { registry } => format!("registry credential show {registry}"),
             Hint::ShowKey { vault, key } => format!("key show {key} --vault {vault}"),
+            Hint::ShowRegistry { registry } => format!("registry show {registry}"),
+            Hint::ShowScopeMap {
+                registry,
+                scope_map,
+            } => format!("registry scope-map show {scope_map} --registry {registry}"),
             Hint::ShowStatus => "status".to_owned(),
+            Hint::ShowToken { registry, token } => {
+                format!("registry token show {token} --registry {registry}")
+            }
+            Hint::ShowUsage { registry } => format!("registry show-usage {registry}"),
             Hint::ShowVault { vault } => format!("vault show {vault}"),
             Hint::StartKeyEarlier {
                 vault,
                 key,
                 version,
             } => format!("key update {key} --vault {vault} --version {version} --not-before TIME"),
+            Hint::UpdateRegistry { registry } => format!("registry update {registry} --help"),
+            Hint::UpdateToken { registry, token } => {
+                format!("registry token update {token} --registry {registry} --help")
+            }
+            Hint::UpdateVault { vault } => format!("vault update {vault} --help"),
             Hint::Verify => "verify".to_owned(),
         };
         Some(self.command(words))
@@ -239,6 +287,7 @@ fn reason(hint: &Hint) -> &str {
         Hint::Advice { text } => text,
         Hint::AllowPurge => "if that is what you want, say it with: --yes",
         Hint::AllowAzureServices { .. } => "let services that Azure trusts in",
+        Hint::AssignAnyRole => "assign one",
         Hint::AssignRole { vault: None, .. } => "assign it in a vault",
         Hint::AssignRole { .. } => "assign a role",
         Hint::AwaitDelay => {
@@ -248,15 +297,25 @@ fn reason(hint: &Hint) -> &str {
             "wait for the time of fidelity.keyvault_delete_delay, or advance the clock; then recover it"
         }
         Hint::AwaitRetention => "wait until its retention has passed, when it is purged",
-        Hint::ChangeEncryption { .. } => "change it",
+        Hint::ChangeEncryption { .. }
+        | Hint::UpdateRegistry { .. }
+        | Hint::UpdateToken { .. }
+        | Hint::UpdateVault { .. } => "change it",
         Hint::ChangeIdentity { .. } => "name another identity",
         Hint::CollectGarbage { .. } => "free what nothing refers to",
         Hint::CreateApplication { .. }
         | Hint::CreateIdentity { .. }
         | Hint::CreateKey { .. }
-        | Hint::CreateRegistry { .. } => "create it",
+        | Hint::CreateRegistry { .. }
+        | Hint::CreateScopeMap { .. }
+        | Hint::CreateToken { .. }
+        | Hint::CreateVault { .. } => "create it",
         Hint::CreatePremiumVault => "create a vault",
         Hint::CreateVaultAndRestoreKey { .. } | Hint::RestoreKey { .. } => "bring the key back",
+        Hint::DeleteIdentity { .. }
+        | Hint::DeleteRegistry { .. }
+        | Hint::DeleteScopeMap { .. }
+        | Hint::DeleteToken { .. } => "delete it",
         Hint::DeleteKey { .. } | Hint::DeleteVault { .. } => {
             "it is not deleted; to purge it, delete it first"
         }
@@ -264,13 +323,14 @@ fn reason(hint: &Hint) -> &str {
         Hint::EnableAdmin { .. } | Hint::EnableKey { .. } => "enable it",
         Hint::ExpireKeyLater { .. } => "let it expire later",
         Hint::FailBack { .. } => "let it fail back",
-        Hint::GrantAccess { .. } => "grant it",
+        Hint::GrantAccess { .. } | Hint::GrantAnyAccess { .. } => "grant it",
         Hint::ListApplications => "see the applications",
         Hint::ListIdentities => "see the identities",
         Hint::ListKeys { .. } => "see the vault's keys, deleted ones included,",
+        Hint::ListRegistries => "see the registries",
         Hint::ListRoleAssignments => "see the roles that are assigned",
-        Hint::ListScopeMaps => "see the scope maps",
-        Hint::ListTokens => "see the tokens",
+        Hint::ListScopeMaps { .. } => "see the scope maps",
+        Hint::ListTokens { .. } => "see the tokens",
         Hint::ListVaults => "see the vaults, deleted ones included,",
         Hint::NameEncryption => "name its --key and --identity again",
         Hint::PermitOperations { .. } => "have it be for that, too,",
@@ -278,12 +338,18 @@ fn reason(hint: &Hint) -> &str {
         Hint::RecoverKey { .. } | Hint::RecoverVault { .. } | Hint::RecoverVaultAndKey { .. } => {
             "recover it"
         }
+        Hint::RemoveRole => "take it away",
+        Hint::RenewCredential { .. } | Hint::RenewPassword { .. } => "make a password anew",
         Hint::ReplaceKey { .. } => {
             "a key of this name is there, and needs no restore if it is the one; to replace it, remove it"
         }
+        Hint::RevokeAnyAccess { .. } => "revoke it",
         Hint::ShowAudit => "see what the vault refused",
+        Hint::ShowCredentials { .. } => "see the passwords",
         Hint::ShowKey { .. } => "see it and its versions",
+        Hint::ShowRegistry { .. } | Hint::ShowScopeMap { .. } | Hint::ShowToken { .. } => "see it",
         Hint::ShowStatus => "see why",
+        Hint::ShowUsage { .. } => "see how much it holds",
         Hint::ShowVault { .. } => "choose another name, or see the vault",
         Hint::StartKeyEarlier { .. } => "let it be valid earlier",
         Hint::Unknown => "see the log",
@@ -318,6 +384,13 @@ fn option(principal: &NamedPrincipal) -> String {
     match principal {
         NamedPrincipal::Identity(name) => format!("--identity {name}"),
         NamedPrincipal::Application(name) => format!("--app {name}"),
+    }
+}
+
+fn in_registry(command: &str, registry: Option<&RegistryName>) -> String {
+    match registry {
+        Some(registry) => format!("{command} --registry {registry}"),
+        None => command.to_owned(),
     }
 }
 

@@ -1,8 +1,9 @@
 use std::{net::SocketAddr, path::PathBuf};
 
 use clap::{Args, ValueEnum};
+use sealock_api::Hint;
 
-use crate::{banner, error::Error, remedy};
+use crate::{banner, commands::Commands, error::Error, remedy};
 
 /// Run the emulator until it is stopped
 #[derive(Debug, Args)]
@@ -54,7 +55,12 @@ impl Serve {
                 LogFormat::Json => sealock_emulator::LogFormat::Json,
             }),
         };
-        let served = sealock_emulator::serve(flags, |ready| banner::print(&ready));
+        let served = sealock_emulator::serve(flags, command, |ready| banner::print(&ready));
         served.map_err(|error| remedy::failed(&error))
     }
+}
+
+/// Writes the command of a hint, for the emulator at a port of this machine.
+fn command(port: u16, hint: &Hint) -> Option<String> {
+    Commands::default().for_port(port).of(hint)
 }
