@@ -8,7 +8,7 @@ help: ## List the commands
 run: ## Start the emulator with the quickstart, on localhost:5000
 	cargo run --release --bin sealock -- serve
 
-demo: ## Tell the whole story in under a minute, without Docker
+demo: ## Tell the whole story in under a minute, without Docker; PAUSE=1 waits for Enter after each scene
 	cargo build --release --bin sealock
 	cargo run --release --example demo
 
