@@ -84,9 +84,8 @@ fn what_is_read_is_shown_for_people_and_as_json() {
         (
             &["vault", "list"],
             vec![
-                "NAME     STATE   SKU      ACCESS    NETWORK  RETENTION  PURGE PROTECTION  URI\n",
-                "sealock  active  premium  policies  open     90 days    off               ",
-                &vault,
+                "NAME     STATE   SKU      ACCESS    NETWORK  RETENTION  PROTECTION\n",
+                "sealock  active  premium  policies  open     90 days    off\n",
             ],
             vec![("/vaults/0/vault_uri", vault.as_str().into())],
         ),
@@ -139,7 +138,7 @@ fn what_is_read_is_shown_for_people_and_as_json() {
         ),
         (
             &["registry", "list"],
-            vec!["LOGIN SERVER", &login_server, "Premium", "available", &key],
+            vec!["Premium", "available", "sealock/registry-key"],
             vec![("/registries/0/login_server", login_server.as_str().into())],
         ),
         (
@@ -257,8 +256,8 @@ fn done(emulator: &Emulator, command: &[&str], sentence: &[&str]) {
     let text = emulator.cli(command);
     assert_contains(&text, sentence, &command.join(" "));
     // Registries that it reaches have a line each.
-    let sentences = text.lines().filter(|line| !line.starts_with("registry "));
-    assert_eq!(sentences.count(), 1, "{text}");
+    let mut others = text.lines().skip(1);
+    assert!(others.all(|line| line.starts_with("registry ")), "{text}");
 }
 
 /// Runs a command with `--json`, and looks at one value of what it prints.

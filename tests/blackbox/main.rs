@@ -37,6 +37,7 @@ mod kill_switches;
 mod locks;
 mod malformed;
 mod manifests;
+mod manual;
 mod model;
 mod nodes;
 mod oci;

@@ -297,6 +297,11 @@ pub enum Hint {
         /// The registry.
         registry: RegistryName,
     },
+    /// See the managed identity.
+    ShowIdentity {
+        /// The identity.
+        identity: IdentityName,
+    },
     /// See the key and its versions.
     ShowKey {
         /// The vault.

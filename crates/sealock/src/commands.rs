@@ -220,6 +220,7 @@ impl Commands {
             Hint::RevokeAnyAccess { vault } => format!("access revoke --vault {vault} --help"),
             Hint::ShowAudit => "audit --result refused".to_owned(),
             Hint::ShowCredentials { registry } => format!("registry credential show {registry}"),
+            Hint::ShowIdentity { identity } => format!("identity show {identity}"),
             Hint::ShowKey { vault, key } => format!("key show {key} --vault {vault}"),
             Hint::ShowRegistry { registry } => format!("registry show {registry}"),
             Hint::ShowScopeMap {
@@ -346,6 +347,7 @@ fn reason(hint: &Hint) -> &str {
         Hint::RevokeAnyAccess { .. } => "revoke it",
         Hint::ShowAudit => "see what the vault refused",
         Hint::ShowCredentials { .. } => "see the passwords",
+        Hint::ShowIdentity { .. } => "see it",
         Hint::ShowKey { .. } => "see it and its versions",
         Hint::ShowRegistry { .. } | Hint::ShowScopeMap { .. } | Hint::ShowToken { .. } => "see it",
         Hint::ShowStatus => "see why",

@@ -122,7 +122,8 @@ pub(super) const TABLE: &[Row] = rows! {
         ShowKey { vault: 0, key: 1 };
 
     GET "Microsoft.ManagedIdentity/userAssignedIdentities" => list them "managed identities": ListIdentities {};
-    GET "Microsoft.ManagedIdentity/userAssignedIdentities/{}" => show it "the managed identity {0}": ListIdentities {};
+    GET "Microsoft.ManagedIdentity/userAssignedIdentities/{}" => show it "the managed identity {0}":
+        ShowIdentity { identity: 0 };
     PUT "Microsoft.ManagedIdentity/userAssignedIdentities/{}" => create it "the managed identity {0}":
         CreateIdentity { identity: 0 };
     DELETE "Microsoft.ManagedIdentity/userAssignedIdentities/{}" => delete it "the managed identity {0}":
