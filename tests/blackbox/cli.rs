@@ -818,7 +818,7 @@ fn errors_say_what_to_do_next() {
         ),
         (
             &["inspect", "hello"],
-            "manifest tagged by \"latest\" is not found",
+            "there is no repository hello in the registry sealock",
             "hello:v1",
         ),
     ] {

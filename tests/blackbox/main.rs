@@ -22,6 +22,7 @@ mod crash;
 mod crowd;
 mod deletion;
 mod demo;
+mod diagnoses;
 mod disk;
 mod door;
 mod effect;

@@ -50,6 +50,9 @@ pub struct Config {
     pub identities: Vec<SeedIdentity>,
     /// Registries to create at the first start.
     pub registries: Vec<SeedRegistry>,
+    /// The name of the file that it was read from.
+    #[serde(skip)]
+    pub origin: String,
 }
 
 /// `[server]`
@@ -377,12 +380,13 @@ impl Config {
             message: error.to_string().trim_end().to_owned(),
         })?;
         let variables: Vec<_> = environment.into_iter().filter_map(variable).collect();
-        let config = if variables.is_empty() {
+        let mut config = if variables.is_empty() {
             config
         } else {
             overlay(&text, &variables)?
         };
         config.check()?;
+        config.origin = origin;
         Ok(config)
     }
 

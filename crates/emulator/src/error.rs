@@ -46,15 +46,16 @@ pub enum Error {
     /// The public name.
     #[error(transparent)]
     PublicName(#[from] sealock_core::InvalidPublicName),
-    /// The configuration speaks of an identity that it does not create.
-    #[error("the configuration gives a role to an identity that it does not create: {0}")]
-    SeedIdentity(sealock_entra::Error),
-    /// A registry could not be created as the configuration says.
-    #[error("a registry cannot be created as the configuration says: {0}")]
-    SeedRegistry(#[from] sealock_cmk::Error),
-    /// A vault or key could not be created as the configuration says.
-    #[error("a vault cannot be created as the configuration says: {0}")]
-    SeedVault(#[from] sealock_vault::Error),
+    /// The configuration asks for something that cannot be created.
+    #[error("{origin}: {field}: {error}")]
+    Seed {
+        /// The file with the configuration.
+        origin: String,
+        /// The field, or the section.
+        field: String,
+        /// The error of the service that creates it.
+        error: Box<SeedError>,
+    },
     /// A secret, such as the control API's token, cannot be what it must be.
     #[error("{what} in {path} is damaged: {why}")]
     SecretDamaged {
@@ -116,4 +117,19 @@ pub enum Error {
     /// TLS.
     #[error(transparent)]
     Tls(#[from] TlsError),
+}
+
+/// The error of the service that creates what the configuration asks for.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum SeedError {
+    /// The configuration names an identity that it does not create.
+    #[error(transparent)]
+    Identity(#[from] sealock_entra::Error),
+    /// A registry breaks a rule, or its key is refused.
+    #[error(transparent)]
+    Registry(#[from] sealock_cmk::Error),
+    /// A vault or key breaks a rule.
+    #[error(transparent)]
+    Vault(#[from] sealock_vault::Error),
 }

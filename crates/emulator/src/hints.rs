@@ -160,7 +160,6 @@ pub(crate) fn of_registry(error: &sealock_registry::Error) -> Vec<Hint> {
         },
         Error::Denied(_) => Hint::ShowStatus,
         Error::Damaged { .. } => Hint::Verify,
-        Error::ManifestUnknown { .. } => advice("name an image that was pushed, such as hello:v1"),
         _ => return Vec::new(),
     };
     vec![one]

@@ -34,7 +34,7 @@ mod transfer_coding;
 mod words;
 
 pub use config::{Auth, Config, ConfigError, LogFormat, listen_address};
-pub use error::Error;
+pub use error::{Error, SeedError};
 pub use host::is_azures_own;
 pub use listener::Protocol;
 pub use node::Node;

@@ -260,6 +260,7 @@ impl Directory {
         let dir = flags
             .data_dir
             .unwrap_or_else(|| config.server.data_dir.clone());
+        sealock_store::check_directory(&dir)?;
         if !dir.is_dir() {
             return Err(Error::NoDataDir { dir });
         }

@@ -1,8 +1,9 @@
 use std::{net::SocketAddr, path::PathBuf};
 
+use sealock_cmk::{Cause, Refusal};
 use sealock_store::Fault;
 
-use crate::{Error, TlsError};
+use crate::{Error, SeedError, TlsError};
 
 /// A thing to do about an emulator that does not start.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -22,6 +23,8 @@ pub enum Remedy {
     ListenElsewhere(SocketAddr),
     /// Name a data directory that exists.
     NameDataDir,
+    /// Name a data directory, or move the file away that is in its place.
+    NameDirectory,
     /// Bring back the service key that was used before. If this is the right one, repair the data directory.
     RepairKeyCheck(Place),
     /// See what is damaged, and restore what can be restored.
@@ -47,14 +50,12 @@ impl Error {
         }
         Some(Remedy::Advice(match self {
             Self::AddressInUse(address) => return Some(Remedy::ListenElsewhere(*address)),
-            Self::DataDirDamaged { place, error } => return Some(on_damage(place, error)),
+            Self::DataDirDamaged { place, error } => return on_damage(place, error),
             Self::NoDataDir { .. } => return Some(Remedy::NameDataDir),
             Self::ServiceKeyForeign { place, .. } => {
                 return Some(Remedy::RepairKeyCheck(place.clone()));
             }
-            Self::SeedIdentity(_) => {
-                "add it to the configuration: [[identities]] with its name".to_owned()
-            }
+            Self::Seed { error, .. } => of_seed(error)?.to_owned(),
             Self::SecretHomeless { variable, .. } => {
                 format!("name a file for it in the variable {variable}")
             }
@@ -78,6 +79,9 @@ impl Error {
             Self::Store(sealock_store::Error::Link { path }) if path.ends_with("service.key") => {
                 "or, if the key is to lie where the link leads, name that file in SEALOCK_SERVICE_KEY_FILE".to_owned()
             }
+            Self::Store(sealock_store::Error::NotADirectory { .. }) => {
+                return Some(Remedy::NameDirectory);
+            }
             Self::Tls(error) => return error.hint().map(Remedy::Advice),
             _ => return None,
         }))
@@ -87,11 +91,15 @@ impl Error {
     pub(crate) fn fault(&self) -> Option<Fault> {
         match self {
             Self::Io(error) | Self::Tls(TlsError::Io(error)) => sealock_store::fault(error),
-            Self::Store(error)
-            | Self::Tls(TlsError::Store(error))
-            | Self::SeedRegistry(sealock_cmk::Error::Store(error)) => error.fault(),
-            Self::SeedVault(error) | Self::Vault(error) => error.fault(),
-            Self::SeedIdentity(error) | Self::Entra(error) => error.fault(),
+            Self::Store(error) | Self::Tls(TlsError::Store(error)) => error.fault(),
+            Self::Seed { error, .. } => match &**error {
+                SeedError::Registry(sealock_cmk::Error::Store(error)) => error.fault(),
+                SeedError::Registry(_) => None,
+                SeedError::Identity(error) => error.fault(),
+                SeedError::Vault(error) => error.fault(),
+            },
+            Self::Vault(error) => error.fault(),
+            Self::Entra(error) => error.fault(),
             Self::Registry(error) => error.fault(),
             _ => None,
         }
@@ -99,9 +107,9 @@ impl Error {
 }
 
 /// Suggests a remedy for a damaged data directory.
-fn on_damage(place: &Place, error: &sealock_store::Error) -> Remedy {
+fn on_damage(place: &Place, error: &sealock_store::Error) -> Option<Remedy> {
     let place = place.clone();
-    match error {
+    Some(match error {
         sealock_store::Error::EngineDiffers { found, .. } => Remedy::ConvertDataDir {
             engine: found.clone(),
             place,
@@ -110,8 +118,56 @@ fn on_damage(place: &Place, error: &sealock_store::Error) -> Remedy {
             "bring back a backup of it, or begin with an empty data directory".to_owned(),
         ),
         sealock_store::Error::RepairUnfinished(_) => Remedy::FinishRepair(place),
+        // Nothing is damaged, and the error says what to do.
+        sealock_store::Error::UnknownFormat {
+            is_authentic: true, ..
+        } => return None,
         _ => Remedy::RestoreDataDir(place),
-    }
+    })
+}
+
+/// Suggests how to mend a configuration that asks for something that cannot be created.
+fn of_seed(error: &SeedError) -> Option<&'static str> {
+    let SeedError::Registry(sealock_cmk::Error::Refused(refusal)) = error else {
+        return match error {
+            SeedError::Identity(_) => {
+                Some("add it to the configuration: [[identities]] with its name")
+            }
+            _ => None,
+        };
+    };
+    Some(match refusal {
+        Refusal::EncryptionNeedsPremium { .. } => {
+            "set sku = \"Premium\", or leave out key and identity"
+        }
+        Refusal::KeyInaccessible(key) => of_key(key.cause)?,
+        Refusal::KeyTypeUnsupported { .. } => {
+            "name a key of the type RSA or RSA-HSM: kty in its section [[vaults.keys]]"
+        }
+        Refusal::PropertiesIncomplete(_) => "name both, or neither",
+        _ => return None,
+    })
+}
+
+/// Suggests how to give a registry its key by the configuration.
+fn of_key(cause: Cause) -> Option<&'static str> {
+    Some(match cause {
+        Cause::ForbiddenByPolicy => {
+            "no access policy permits it; add it to the vault: [[vaults.access]] with the identity and the permissions \
+             get, wrapKey and unwrapKey"
+        }
+        Cause::ForbiddenByRbac => {
+            "roles decide in the vault, and the configuration assigns none; set rbac = false, or create the registry \
+             once the emulator runs"
+        }
+        Cause::KeyNotFound => {
+            "the vault has no such key; add it to the vault: [[vaults.keys]] with its name, and name no version"
+        }
+        Cause::VaultNotFound => {
+            "there is no such vault; add it to the configuration: [[vaults]] with its name"
+        }
+        _ => return None,
+    })
 }
 
 /// Suggests a remedy for a fault of the disk that prevents a start.

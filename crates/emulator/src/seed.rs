@@ -1,8 +1,14 @@
-use sealock_cmk::{Encryption, Identity};
+use sealock_cmk::{Encryption, Identity, Refusal, rules};
+use sealock_core::IdentityName;
+use sealock_entra::ManagedIdentity;
 use sealock_store::{Batch, Table};
 use sealock_vault::{KeyChange, Requester};
 
-use crate::{Config, Error, services::Services};
+use crate::{
+    Config, Error, SeedError,
+    config::{SeedRegistry, SeedVault},
+    services::Services,
+};
 
 /// Present once everything that the configuration names was created.
 const SEEDED: Table<bool> = Table::content("seeded");
@@ -19,55 +25,85 @@ pub(crate) async fn seed(services: &Services, config: &Config) -> Result<(), Err
     {
         return Ok(());
     }
+    let seeding = Seeding { services, config };
+    // Before anything is created: a key stays of its type when the configuration is mended.
+    for seed in &config.registries {
+        seeding.check_key_type(seed)?;
+    }
     for identity in &config.identities {
         services
             .directory
             .create_identity(identity.name.clone())
             .await?;
     }
-    vaults(services, config).await?;
-    registries(services, config).await?;
+    for seed in &config.vaults {
+        seeding.create_vault(seed).await?;
+    }
+    for seed in &config.registries {
+        seeding.create_registry(seed).await?;
+    }
     let batch = Batch::new().put(&SEEDED, &["configuration"], &true);
     let _unconditional = services.store.commit(batch).await?;
     Ok(())
 }
 
-async fn vaults(services: &Services, config: &Config) -> Result<(), Error> {
-    let (vault, operator) = (&services.vault, &Requester::operator());
-    for seed in &config.vaults {
-        let existing = vault.vaults(operator).await?;
+/// The creation of what the configuration names.
+struct Seeding<'a> {
+    services: &'a Services,
+    config: &'a Config,
+}
+
+impl Seeding<'_> {
+    /// Checks that a key of the configuration's is of a type with which a registry can be encrypted.
+    fn check_key_type(&self, registry: &SeedRegistry) -> Result<(), Error> {
+        let Some(key) = &registry.key else {
+            return Ok(());
+        };
+        let vaults = self.config.vaults.iter();
+        let mut keys = vaults.flat_map(|vault| vault.keys.iter().map(|key| (&vault.name, key)));
+        let Some((_, found)) = keys.find(|(vault, found)| key.names(vault, &found.name)) else {
+            return Ok(());
+        };
+        let kid = self.services.names.key_uri(key);
+        rules::rsa_only(&kid, &found.kty.to_string())
+            .map_err(|refusal| self.refused_registry(registry, refusal.into()))
+    }
+
+    async fn create_vault(&self, seed: &SeedVault) -> Result<(), Error> {
+        let (vault, operator) = (&self.services.vault, &Requester::operator());
+        let of_vault = format!("[[vaults]] {}", seed.name);
+        let refused = |field: &str, error: sealock_vault::Error| self.refused(field, error);
+        let existing = vault.vaults(operator).await;
+        let existing = existing.map_err(|error| refused(&of_vault, error))?;
         if !existing.iter().any(|existing| existing.name == seed.name) {
-            vault
-                .create_vault(operator, &seed.name, seed.settings())
-                .await?;
+            let created = vault.create_vault(operator, &seed.name, seed.settings());
+            created.await.map_err(|error| refused(&of_vault, error))?;
         }
-        let existing = vault.keys(operator, &seed.name).await?;
+        let existing = vault.keys(operator, &seed.name).await;
+        let existing = existing.map_err(|error| refused(&of_vault, error))?;
         for key in &seed.keys {
             if !existing.iter().any(|existing| existing.name == key.name) {
+                let field = format!("{of_vault}, [[vaults.keys]] {}", key.name);
                 let asked = (key.spec(), KeyChange::default());
-                vault
-                    .create_key(operator, &seed.name, &key.name, Ok(asked))
-                    .await?;
+                let created = vault.create_key(operator, &seed.name, &key.name, Ok(asked));
+                created.await.map_err(|error| refused(&field, error))?;
             }
         }
         for access in &seed.access {
-            let identity = services.directory.identity(&access.identity);
-            let identity = identity.await.map_err(Error::SeedIdentity)?;
+            let field = format!("{of_vault}, [[vaults.access]] identity");
+            let identity = self.identity(&field, &access.identity).await?;
             let permissions = access.permissions.clone();
-            vault
-                .grant(operator, &seed.name, identity.principal_id, permissions)
-                .await?;
+            let granted = vault.grant(operator, &seed.name, identity.principal_id, permissions);
+            granted.await.map_err(|error| refused(&of_vault, error))?;
         }
+        Ok(())
     }
-    Ok(())
-}
 
-async fn registries(services: &Services, config: &Config) -> Result<(), Error> {
-    for seed in &config.registries {
+    async fn create_registry(&self, seed: &SeedRegistry) -> Result<(), Error> {
         let identity = match &seed.identity {
             Some(name) => {
-                let identity = services.directory.identity(name);
-                Some(identity.await.map_err(Error::SeedIdentity)?.client_id)
+                let field = format!("[[registries]] {}, identity", seed.name);
+                Some(self.identity(&field, name).await?.client_id)
             }
             None => None,
         };
@@ -75,10 +111,36 @@ async fn registries(services: &Services, config: &Config) -> Result<(), Error> {
             key: seed.key.clone(),
             identity: identity.map(Identity::UserAssigned),
         };
-        services
-            .registries
-            .create_or_update(&seed.name, seed.sku, &encryption)
-            .await?;
+        let registries = &self.services.registries;
+        let created = registries.create_or_update(&seed.name, seed.sku, &encryption);
+        match created.await {
+            Ok(_) => Ok(()),
+            Err(error) => Err(self.refused_registry(seed, error)),
+        }
     }
-    Ok(())
+
+    async fn identity(&self, field: &str, name: &IdentityName) -> Result<ManagedIdentity, Error> {
+        let identity = self.services.directory.identity(name).await;
+        identity.map_err(|error| self.refused(field, error))
+    }
+
+    /// Names the field of a registry that `error` is about.
+    fn refused_registry(&self, seed: &SeedRegistry, error: sealock_cmk::Error) -> Error {
+        use sealock_cmk::Error::Refused;
+        let field = match &error {
+            Refused(Refusal::KeyInaccessible(_) | Refusal::KeyTypeUnsupported { .. }) => ", key",
+            Refused(Refusal::EncryptionNeedsPremium { .. }) => ", sku",
+            Refused(Refusal::PropertiesIncomplete(_)) => ", key and identity",
+            _ => "",
+        };
+        self.refused(&format!("[[registries]] {}{field}", seed.name), error)
+    }
+
+    fn refused(&self, field: &str, error: impl Into<SeedError>) -> Error {
+        Error::Seed {
+            origin: self.config.origin.clone(),
+            field: field.to_owned(),
+            error: Box::new(error.into()),
+        }
+    }
 }

@@ -60,12 +60,13 @@ impl Registry {
     /// only the manifest's own object is shown.
     ///
     /// # Errors
-    /// If there is no such manifest.
+    /// [`Error::NameUnknown`] if there is no such repository, [`Error::ManifestUnknown`] if it has no such manifest.
     pub async fn inspect(
         &self,
         repository: &RepositoryName,
         reference: &Reference,
     ) -> Result<Inspection, Error> {
+        self.check_known(repository).await?;
         let target = self.resolve(repository, reference).await?;
         let Located {
             digest,

@@ -32,6 +32,9 @@ fn sentence(remedy: &Remedy) -> String {
             "choose another port, or 0 for a free one: sealock serve --listen 127.0.0.1:0".to_owned()
         }
         Remedy::NameDataDir => "name it with --data-dir".to_owned(),
+        Remedy::NameDirectory => {
+            "name a directory with --data-dir or server.data_dir, or move that file away".to_owned()
+        }
         Remedy::RepairKeyCheck(place) => format!(
             "set SEALOCK_SERVICE_KEY_FILE to the file that was used before; or, if this is the right key, have the \
              other file written anew with: {}",

@@ -27,6 +27,7 @@ impl DataDir {
     /// # Errors
     /// If another process uses it, another user planted something in it, or it cannot be written.
     pub fn open(path: &Path) -> Result<Self> {
+        check_directory(path)?;
         create_dir(path)?;
         ownership::check_data_dir(path)?;
         let mut options = fs::OpenOptions::new();
@@ -71,6 +72,24 @@ impl DataDir {
     /// Returns true if the directory already contains a store.
     pub fn is_used(&self) -> bool {
         format::path(&self.path).exists() || self.path.join("metadata").exists()
+    }
+}
+
+/// Checks that nothing but directories is in the place of a data directory and of those above it.
+///
+/// # Errors
+/// [`Error::NotADirectory`]
+pub fn check_directory(dir: &Path) -> Result<()> {
+    // A link leads to what counts.
+    let existing = dir
+        .ancestors()
+        .find_map(|path| Some((path, fs::metadata(path).ok()?)));
+    match existing {
+        Some((file, metadata)) if !metadata.is_dir() => Err(Error::NotADirectory {
+            dir: dir.to_owned(),
+            file: file.to_owned(),
+        }),
+        _ => Ok(()),
     }
 }
 

@@ -97,6 +97,14 @@ pub enum Error {
         /// The directory that may contain more such files.
         dir: PathBuf,
     },
+    /// The data directory, or a directory above it, is a file.
+    #[error("the data directory {} cannot be used: {} is no directory", .dir.display(), .file.display())]
+    NotADirectory {
+        /// The data directory.
+        dir: PathBuf,
+        /// The file in its place, or in the place of a directory above it.
+        file: PathBuf,
+    },
     /// Another user owns the data directory, or something in it.
     #[error(
         "{path} belongs to another user: to uid {owner}, and sealock runs as uid {user}; remove it if it was \
@@ -151,15 +159,18 @@ pub enum Error {
     },
     /// The data directory was written by another version of sealock.
     #[error(
-        "the data directory {dir} has format {found}, as {dir}/format says; this sealock knows format {known}: use the sealock that wrote it, or another directory"
+        "the data directory {dir} has format {found}, as {dir}/format says{unless}; this sealock knows format {known}: use the sealock that wrote it, or another directory",
+        unless = if *.is_authentic { "" } else { ", unless that file is damaged" }
     )]
     UnknownFormat {
         /// The data directory.
         dir: String,
         /// Its format.
-        found: String,
+        found: u32,
         /// The known format.
         known: u32,
+        /// True if the service key authenticates the file that names the format.
+        is_authentic: bool,
     },
 }
 

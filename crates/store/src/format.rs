@@ -37,21 +37,22 @@ impl Format {
         let text = String::from_utf8_lossy(&bytes);
         let (line, tag) = text.trim().split_once('\n').unwrap_or((text.trim(), ""));
         let (layout, rest) = line.split_once(' ').unwrap_or((line, ""));
-        if layout != FORMAT.to_string() {
-            return Err(Error::UnknownFormat {
-                dir: files.dir.display().to_string(),
-                found: layout
-                    .chars()
-                    .take(20)
-                    .flat_map(char::escape_debug)
-                    .collect(),
-                known: FORMAT,
-            });
-        }
         let tag = hex::decode(tag).unwrap_or_default();
         let is_authentic = files
             .authenticator
             .is_tag(&tag, Label::Format, &[line.as_bytes()]);
+        if layout != FORMAT.to_string() {
+            let Ok(found) = layout.parse() else {
+                let why = "it does not begin with the number of a format";
+                return Err(Error::damaged_file(path, why));
+            };
+            return Err(Error::UnknownFormat {
+                dir: files.dir.display().to_string(),
+                found,
+                known: FORMAT,
+                is_authentic,
+            });
+        }
         let parsed = rest.split_once(' ').and_then(|(store, engine)| {
             let (store, engine) = (store.parse().ok()?, engine.parse().ok()?);
             Some(Self { store, engine })
@@ -73,23 +74,17 @@ impl Format {
                 Some(format!("{} is missing", path(&files.dir).display())),
             )),
             Ok(format) => Ok((format, None)),
-            Err(error @ Error::UnknownFormat { .. }) => {
-                let text = disk::read(&*files.disk, &path(&files.dir))?.unwrap_or_default();
-                let text = String::from_utf8_lossy(&text);
-                let (line, tag) = text.trim().split_once('\n').unwrap_or_default();
-                let tag = hex::decode(tag).unwrap_or_default();
-                let parts = [line.as_bytes()];
-                if files.authenticator.is_tag(&tag, Label::Format, &parts) {
-                    return Err(error);
+            Err(
+                Error::UnknownFormat {
+                    is_authentic: false,
+                    ..
                 }
-                Ok((
-                    None,
-                    Some(format!("{} is damaged", path(&files.dir).display())),
-                ))
-            }
-            Err(Error::KeyForeign { format }) => {
-                Ok((None, Some(format!("{} is damaged", format.display()))))
-            }
+                | Error::KeyForeign { .. }
+                | Error::DamagedFile { .. },
+            ) => Ok((
+                None,
+                Some(format!("{} is damaged", path(&files.dir).display())),
+            )),
             Err(error) => Err(error),
         }
     }

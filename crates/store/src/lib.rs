@@ -39,7 +39,7 @@ use serde::{Serialize, de::DeserializeOwned};
 use uuid::Uuid;
 
 pub use authentication::Authenticator;
-pub use data_dir::DataDir;
+pub use data_dir::{DataDir, check_directory};
 pub use durable::{create_dir, create_secret};
 pub use error::{Error, Fault, Result, fault};
 pub use journal::Journal;

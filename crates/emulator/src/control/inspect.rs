@@ -1,8 +1,10 @@
 use sealock_api as api;
 use sealock_cmk::WRAP_ALGORITHM;
-use sealock_registry::{ObjectView, Reference};
+use sealock_core::RegistryName;
+use sealock_registry::{Error, ObjectView, Reference};
 
-use super::{Answer, call::Call};
+use super::{Answer, ControlError, call::Call};
+use crate::hints;
 
 /// What an image without a tag means, as for docker.
 const DEFAULT_TAG: &str = "latest";
@@ -13,7 +15,8 @@ pub(super) async fn inspect(call: Call<api::Inspect>) -> Answer<api::Inspection>
     let registry = services.registries.get(&call.path.registry).await?;
     let (repository, reference) = split(&call.query.name);
     let reference: Reference = reference.parse()?;
-    let inspection = registry.inspect(&repository.parse()?, &reference).await?;
+    let inspection = registry.inspect(&repository.parse()?, &reference).await;
+    let inspection = inspection.map_err(|error| refused(&registry.record.name, error))?;
     let wrapped_by = if registry.record.encrypted {
         let (custody, _) = services.custodian.status(registry.record.id).await?;
         Some(api::WrappedBy {
@@ -33,6 +36,35 @@ pub(super) async fn inspect(call: Call<api::Inspect>) -> Answer<api::Inspection>
         note: inspection.note,
         objects: inspection.objects.into_iter().map(object).collect(),
     })
+}
+
+/// Says what is not there, which Azure's texts do not: they are about a manifest alone, or a repository of any registry.
+fn refused(registry: &RegistryName, error: Error) -> ControlError {
+    let (missing, advice) = match &error {
+        Error::NameUnknown(repository) => (
+            format!("there is no repository {repository} in the registry {registry}"),
+            "name an image that was pushed, such as hello:v1",
+        ),
+        Error::ManifestUnknown {
+            repository,
+            reference: Reference::Tag(tag),
+        } => (
+            format!("the repository {repository} in the registry {registry} has no tag {tag}"),
+            "name another tag of it, or a digest",
+        ),
+        Error::ManifestUnknown {
+            repository,
+            reference: Reference::Digest(digest),
+        } => (
+            format!(
+                "the repository {repository} in the registry {registry} has no manifest {digest}"
+            ),
+            "name a tag of it, or another digest",
+        ),
+        _ => return error.into(),
+    };
+    let (status, code) = error.status_and_code();
+    ControlError::new(status, code, missing, vec![hints::advice(advice)])
 }
 
 fn split(name: &str) -> (&str, &str) {

@@ -278,12 +278,36 @@ fn a_data_directory_has_one_owner_and_is_not_opened_by_another_version() {
     drop(owner);
     drop(DataDir::open(path).unwrap());
     open(path);
-    for (text, found) in [("99 x\n", "99"), ("4 x\n", "4"), ("", "")] {
-        fs::write(path.join("format"), text).unwrap();
+    let format = path.join("format");
+    for (text, found) in [("99 x\n", 99), ("4 x\n", 4)] {
+        fs::write(&format, text).unwrap();
         let refused = Store::open(files(path, EngineKind::Redb)).err().unwrap();
-        let Error::UnknownFormat { found: shown, .. } = refused else {
+        let Error::UnknownFormat {
+            found: shown,
+            is_authentic: false,
+            ..
+        } = refused
+        else {
             panic!("{refused}");
         };
         assert_eq!(shown, found);
+    }
+    for text in ["", "x", "-1 x\n"] {
+        fs::write(&format, text).unwrap();
+        let refused = Store::open(files(path, EngineKind::Redb)).err().unwrap();
+        assert!(
+            matches!(&refused, Error::DamagedFile { file, .. } if *file == format),
+            "{refused}"
+        );
+    }
+
+    let file = dir.path().join("file");
+    fs::write(&file, "").unwrap();
+    for data_dir in [&file, &file.join("below")] {
+        let refused = DataDir::open(data_dir).err().unwrap();
+        assert!(
+            matches!(&refused, Error::NotADirectory { file: found, .. } if *found == file),
+            "{refused}"
+        );
     }
 }
