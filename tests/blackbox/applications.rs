@@ -404,6 +404,7 @@ fn a_deleted_applications_tokens_end_with_it() {
 }
 
 #[test]
+#[expect(clippy::too_many_lines, reason = "a list of commands")]
 fn a_vault_permits_an_application_by_policy_or_by_role() {
     let emulator = Emulator::start();
     // Names of applications and of identities have nothing to do with each other.

@@ -212,7 +212,7 @@ fn what_is_read_is_shown_for_people_and_as_json() {
         (
             &["audit"],
             vec![
-                "KeyUnwrap             OK/200            registry-identity  https://",
+                "KeyUnwrap        200   registry-identity  registry-key",
                 "VaultPut",
                 "KeyCreate",
             ],

@@ -99,6 +99,7 @@ fn a_deleted_registry_takes_its_content_and_logins_with_it() {
 fn an_upload_to_a_registry_that_is_deleted_meanwhile_is_refused_and_leaves_nothing() {
     let emulator = Emulator::start();
     let client = emulator.client();
+    let content = vec![7; 100_000];
     let begun = client.send("POST", "/v2/app/blobs/uploads/", &[], b"");
     assert_eq!(begun.status, 202, "{begun:?}");
     let location = begun.header("location").to_owned();
@@ -106,13 +107,13 @@ fn an_upload_to_a_registry_that_is_deleted_meanwhile_is_refused_and_leaves_nothi
         "PATCH",
         &location,
         &[("content-type", "application/octet-stream")],
-        &[7; 100_000],
+        &content,
     );
     assert_eq!(sent.status, 202, "{sent:?}");
     emulator.cli(&["registry", "delete", "sealock", "--yes"]);
     let finished = client.send(
         "PUT",
-        &format!("{location}?digest={}", digest_of(&[7; 100_000])),
+        &format!("{location}?digest={}", digest_of(&content)),
         &[],
         b"",
     );

@@ -8,8 +8,7 @@ use std::{
     process::{Command, Stdio},
 };
 
-use rustix::pty::{OpenptFlags, grantpt, openpt, ptsname, unlockpt};
-use sealock_tests::{Emulator, Image, digest_of, run};
+use sealock_tests::{Emulator, Image, Terminal, digest_of, run};
 use serde_json::{Value, json};
 use tar::Archive;
 use tempfile::TempDir;
@@ -159,19 +158,10 @@ fn an_image_in_a_file_is_pushed_and_pulled_unchanged() {
 
 #[test]
 fn an_archive_is_not_written_to_a_terminal() {
-    let terminal = openpt(OpenptFlags::RDWR | OpenptFlags::NOCTTY).unwrap();
-    grantpt(&terminal).unwrap();
-    unlockpt(&terminal).unwrap();
-    let name = ptsname(&terminal, Vec::new()).unwrap();
-    let end = File::options()
-        .read(true)
-        .write(true)
-        .open(name.to_str().unwrap())
-        .unwrap();
     let output = Command::new(Emulator::binary())
         .args(["demo", "image", "--emulator", "http://localhost:5001"])
         .stdin(Stdio::null())
-        .stdout(end)
+        .stdout(Terminal::open().stdio())
         .stderr(Stdio::piped())
         .output()
         .unwrap();

@@ -127,14 +127,21 @@ fn a_vault_that_the_identity_cannot_use_is_refused_with_the_cause() {
         "the identity has no role that permits the use of the key; assign a role with: sealock role assign --role \
          \"Key Vault Crypto Service Encryption User\" --identity registry-identity --vault second",
     );
-    let network = ["vault", "network", "second", "--bypass", "none"];
+    let network = ["vault", "network", "update", "second", "--bypass", "none"];
     emulator.cli(&[&network[..], &["--default-action", "deny"]].concat());
-    let bypass = "let services that Azure trusts in with: sealock vault network second --bypass azure-services";
+    let bypass = "let services that Azure trusts in with: sealock vault network update second --bypass azure-services";
     says(
         "ForbiddenByFirewall",
         &format!("the vault's firewall does not let registries in; {bypass}"),
     );
-    emulator.cli(&["vault", "network", "second", "--public-access", "disabled"]);
+    emulator.cli(&[
+        "vault",
+        "network",
+        "update",
+        "second",
+        "--public-access",
+        "disabled",
+    ]);
     says(
         "ForbiddenByConnection",
         &format!("the vault's access from the network is disabled; {bypass}"),

@@ -55,7 +55,7 @@ fn refused_user(emulator: &Emulator, user: &str, password: &str, reason: &str) {
 fn token(emulator: &Emulator, name: &str, options: &[&str]) -> String {
     let command = ["registry", "token", "create", name, "--repository", "app"];
     let made = emulator.json(&[&command[..], &["content/read"], options].concat());
-    let password = made["passwords"][0]["value"].as_str();
+    let password = made["generated"][0]["value"].as_str();
     password.unwrap_or_default().to_owned()
 }
 

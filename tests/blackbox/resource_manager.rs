@@ -39,7 +39,7 @@ GET    S/Microsoft.KeyVault/deletedVaults                 | list deleted vaults.
 GET    S/Microsoft.KeyVault/locations/eastus/deletedVaults/kv1 | show the deleted vault 'kv1'. Show it | vault show kv1
 POST   S/Microsoft.KeyVault/locations/eastus/deletedVaults/kv1/purge | purge the vault 'kv1'. Purge it | vault purge kv1
 PUT    G/Microsoft.ManagedIdentity/userAssignedIdentities/id1 | create the managed identity 'id1'. Create it | identity create id1
-GET    G/Microsoft.ManagedIdentity/userAssignedIdentities/id1 | show the managed identity 'id1'. Show it | identity list
+GET    G/Microsoft.ManagedIdentity/userAssignedIdentities/id1 | show the managed identity 'id1'. Show it | identity show id1
 GET    S/Microsoft.ManagedIdentity/userAssignedIdentities | list managed identities. List them | identity list
 DELETE G/Microsoft.ManagedIdentity/userAssignedIdentities/id1 | delete the managed identity 'id1'. Delete it | identity delete id1
 GET    S/Microsoft.Authorization/roleAssignments          | list role assignments. List them | role list

@@ -1,7 +1,7 @@
 //! What every command says, for a reviewer to read: its help, its answers, its errors. `cargo insta review` shows what has
 //! changed.
 
-use std::{fmt::Write as _, path::Path};
+use std::{fmt::Write as _, path::Path, slice};
 
 use insta::{Settings, assert_snapshot};
 use sealock_tests::{Emulator, Image, Options, Output, run};
@@ -122,7 +122,7 @@ fn every_command_has_help() {
     write_once("help", &top);
     for name in subcommands(&top.stdout) {
         let mut transcript = String::new();
-        write_down_help(&[name.clone()], &mut transcript);
+        write_down_help(slice::from_ref(&name), &mut transcript);
         assert_transcript(&format!("help-{name}"), &transcript);
     }
 }

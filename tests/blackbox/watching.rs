@@ -7,7 +7,7 @@ use std::{
     process::{Command, Stdio},
 };
 
-use sealock_tests::{Emulator, run};
+use sealock_tests::{Emulator, Terminal, run};
 
 #[test]
 fn status_has_an_exit_code_of_its_own_while_a_registry_is_revoked() {
@@ -96,4 +96,45 @@ fn wait_takes_an_emulator_that_is_still_to_start() {
         late.stderr,
         format!("error: no emulator answers at {url} after 1ms\n")
     );
+}
+
+#[test]
+fn long_work_shows_on_a_terminal_that_it_goes_on_and_nothing_in_a_pipe() {
+    let emulator = Emulator::start();
+    let url = format!("http://{}", emulator.address());
+    let wait = ["wait", "--revoked", "--timeout", "2s", "--emulator", &url];
+    let terminal = Terminal::open();
+    let mut command = Command::new(Emulator::binary());
+    command
+        .args(wait)
+        .stdout(Stdio::null())
+        .stderr(terminal.stdio());
+    let shown = terminal.shown(&mut command);
+    assert!(shown.contains("waiting, "), "{shown:?}");
+    let piped = run(&wait, Path::new("."), &[]);
+    let error = "error: registry sealock is not revoked after 2s\n";
+    assert_eq!((&*piped.stdout, &*piped.stderr), ("", error));
+}
+
+#[test]
+fn a_table_is_no_wider_than_its_terminal() {
+    let emulator = Emulator::start();
+    let url = format!("http://{}", emulator.address());
+    let listed = |option: &[&str]| {
+        let terminal = Terminal::open();
+        let mut command = Command::new(Emulator::binary());
+        command
+            .args(["registry", "scope-map", "list", "--emulator", &url])
+            .args(option)
+            .stdout(terminal.stdio());
+        let shown = terminal.shown(&mut command);
+        shown.lines().map(|line| line.trim_end().len()).max()
+    };
+    assert!(listed(&[]) <= Some(80));
+    assert!(
+        listed(&["--wide"]) <= Some(80),
+        "cells are broken into lines"
+    );
+    let unbroken = emulator.cli(&["registry", "scope-map", "list", "--wide"]);
+    assert!(unbroken.lines().any(|line| line.len() > 200), "{unbroken}");
 }

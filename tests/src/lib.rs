@@ -11,7 +11,9 @@ mod client;
 mod contract;
 mod emulator;
 mod image;
+mod terminal;
 
 pub use client::{Answer, Client};
 pub use emulator::{Emulator, Options, Output, eventually, run};
 pub use image::{Image, digest_of, random_bytes};
+pub use terminal::Terminal;

@@ -347,9 +347,11 @@ fn reason(hint: &Hint) -> &str {
         Hint::RevokeAnyAccess { .. } => "revoke it",
         Hint::ShowAudit => "see what the vault refused",
         Hint::ShowCredentials { .. } => "see the passwords",
-        Hint::ShowIdentity { .. } => "see it",
         Hint::ShowKey { .. } => "see it and its versions",
-        Hint::ShowRegistry { .. } | Hint::ShowScopeMap { .. } | Hint::ShowToken { .. } => "see it",
+        Hint::ShowIdentity { .. }
+        | Hint::ShowRegistry { .. }
+        | Hint::ShowScopeMap { .. }
+        | Hint::ShowToken { .. } => "see it",
         Hint::ShowStatus => "see why",
         Hint::ShowUsage { .. } => "see how much it holds",
         Hint::ShowVault { .. } => "choose another name, or see the vault",
