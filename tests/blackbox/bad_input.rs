@@ -137,7 +137,7 @@ fn the_control_api_refuses_in_its_own_shape() {
             "registries/sealock/inspect?name=app",
             b"",
             404,
-            "MANIFEST_UNKNOWN",
+            "NAME_UNKNOWN",
         ),
         ("GET", "audit?follow=maybe", b"", 400, "BadRequest"),
     ] {
