@@ -36,6 +36,7 @@ mod http2;
 mod key_refusals;
 mod kill_switches;
 mod locks;
+mod log;
 mod malformed;
 mod manifests;
 mod manual;

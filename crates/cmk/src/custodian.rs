@@ -14,7 +14,7 @@ use crate::{
     Behind, Cause, Custody, Encryption, End, Error, Identity, Inaccessible, KeyFacts, KeyVault,
     NotDone, Propagation, Refusal, Revocation, Settings, Sku,
     custody::{CUSTODIES, CustodyRecord, WrappedDek},
-    gate::{self, Gate},
+    gate::{self, Gate, warn_left_behind},
     rules,
 };
 
@@ -48,6 +48,17 @@ pub struct CustodyStatus {
     pub rotated: Option<Timestamp>,
     /// The reason for which the registry cannot follow its key, if it cannot.
     pub behind: Option<Behind>,
+}
+
+/// A registry that follows a key.
+#[derive(Clone, Debug)]
+pub struct Follower {
+    /// The registry's id.
+    pub registry: RegistryId,
+    /// The registry's name.
+    pub name: RegistryName,
+    /// The key version that it is at.
+    pub kid: Kid,
 }
 
 /// A registry's access to its key at this moment.
@@ -163,7 +174,15 @@ impl Custodian {
         let wrapped =
             wrapped.map_err(|error| context.not_done(error, &facts.kid.identifier(), identity))?;
         let service_key = &self.context.service_key;
-        let record = CustodyRecord::new(registry, service_key, key, identity, facts.kid, &wrapped);
+        let record = CustodyRecord::new(
+            registry,
+            name.clone(),
+            service_key,
+            key,
+            identity,
+            facts.kid,
+            &wrapped,
+        );
         Ok(batch.put(&CUSTODIES, &[&registry.to_string()], &record))
     }
 
@@ -210,16 +229,15 @@ impl Custodian {
     ///
     /// # Errors
     /// If the store fails.
-    pub async fn forget(&self, registry: RegistryId) -> Result<(), Error> {
+    pub async fn forget(&self, id: RegistryId, registry: &RegistryName) -> Result<(), Error> {
         let store = self.context.store.clone();
-        let removed =
-            tokio::task::spawn_blocking(move || store.custodies.remove(registry.as_uuid()));
+        let removed = tokio::task::spawn_blocking(move || store.custodies.remove(id.as_uuid()));
         removed.await.map_err(|_| Error::Damaged {
-            registry,
+            registry: registry.clone(),
             why: "its second copy could not be removed",
         })??;
         let mut gates = self.gates.lock().unwrap_or_else(PoisonError::into_inner);
-        gates.remove(&registry);
+        gates.remove(&id);
         Ok(())
     }
 
@@ -230,11 +248,11 @@ impl Custodian {
     /// # Errors
     /// If the store fails.
     pub async fn follow(&self, current: &Kid) -> Result<(), Error> {
-        for (registry, kid) in self.followers(current).await? {
-            if kid != *current
-                && let Err(error) = self.gate(registry).unlocked().await
+        for follower in self.followers(current).await? {
+            if follower.kid != *current
+                && let Err(error) = self.gate(follower.registry).unlocked().await
             {
-                tracing::warn!(%registry, %error, "the registry could not follow its key");
+                warn_left_behind(&follower.name, &error);
             }
         }
         Ok(())
@@ -245,7 +263,7 @@ impl Custodian {
     ///
     /// # Errors
     /// If the store fails.
-    pub async fn followers(&self, kid: &Kid) -> Result<Vec<(RegistryId, Kid)>, Error> {
+    pub async fn followers(&self, kid: &Kid) -> Result<Vec<Follower>, Error> {
         let mut followers = Vec::new();
         if self.context.propagation == Propagation::Azure {
             return Ok(followers);
@@ -255,7 +273,11 @@ impl Custodian {
             let custody = &entry.record;
             let follows = custody.key.version.is_none() && custody.key.names(&kid.vault, &kid.key);
             if let (true, Some(Ok(registry))) = (follows, entry.key.first().map(|id| id.parse())) {
-                followers.push((registry, custody.kid.clone()));
+                followers.push(Follower {
+                    registry,
+                    name: custody.name.clone(),
+                    kid: custody.kid.clone(),
+                });
             }
         }
         Ok(followers)
@@ -301,6 +323,7 @@ impl Context {
     /// Writes a custody record to its second place. If the metadata is lost, the copy still connects the content with
     /// the vault's keys.
     pub(crate) async fn back_up(&self, registry: RegistryId, record: &CustodyRecord) {
+        let name = &record.name;
         let (store, id, text) = (self.store.clone(), registry.as_uuid(), record.to_json());
         let written = tokio::task::spawn_blocking(move || {
             if store.custodies.get(id)?.as_deref() == Some(&*text) {
@@ -311,10 +334,10 @@ impl Context {
         match written.await {
             Ok(Ok(())) => {}
             Ok(Err(error)) => {
-                tracing::warn!(%registry, %error, "the custody record's second copy could not be written; the next start tries again");
+                tracing::warn!(registry = %name, %error, "the custody record's second copy could not be written; the next start tries again");
             }
             Err(error) => {
-                tracing::warn!(%registry, %error, "the custody record's second copy was not written");
+                tracing::warn!(registry = %name, %error, "the custody record's second copy was not written");
             }
         }
     }

@@ -2,7 +2,7 @@ use std::sync::Arc;
 
 use base64::{Engine as _, engine::general_purpose::STANDARD};
 use jiff::Timestamp;
-use sealock_core::{ClientId, KeyIdentifier, Kid, RegistryId};
+use sealock_core::{ClientId, KeyIdentifier, Kid, RegistryId, RegistryName};
 use sealock_envelope::{Dek, RegistryKeys, ServiceKey};
 use sealock_store::Table;
 use serde::{Deserialize, Serialize};
@@ -67,6 +67,8 @@ impl Lease {
 /// What is stored of a registry's custody.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub(crate) struct CustodyRecord {
+    /// The registry's name, which never changes. Its id is the record's key.
+    pub(crate) name: RegistryName,
     /// The key as it was chosen.
     pub(crate) key: KeyIdentifier,
     pub(crate) identity: ClientId,
@@ -113,6 +115,7 @@ impl CustodyRecord {
 
     pub(crate) fn new(
         registry: RegistryId,
+        name: RegistryName,
         service_key: &ServiceKey,
         key: KeyIdentifier,
         identity: ClientId,
@@ -125,6 +128,7 @@ impl CustodyRecord {
             .record_key()
             .seal(&associated_data(registry, &kid), &plain);
         Self {
+            name,
             key,
             identity,
             kid,
@@ -138,7 +142,10 @@ impl CustodyRecord {
         registry: RegistryId,
         service_key: &ServiceKey,
     ) -> Result<WrappedDek, Error> {
-        let damaged = |why| Error::Damaged { registry, why };
+        let damaged = |why| Error::Damaged {
+            registry: self.name.clone(),
+            why,
+        };
         let sealed = STANDARD
             .decode(&self.sealed)
             .map_err(|_| damaged("it is not base64"))?;

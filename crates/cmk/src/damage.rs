@@ -1,6 +1,6 @@
 //! The repair of custody records after damage to the metadata.
 
-use sealock_core::RegistryId;
+use sealock_core::{RegistryId, RegistryName};
 use sealock_store::Batch;
 
 use crate::{
@@ -19,12 +19,13 @@ impl Custodian {
     /// If the store fails.
     pub async fn restore(
         &self,
-        registries: &[RegistryId],
+        registries: &[(RegistryId, RegistryName)],
         now: i64,
-    ) -> Result<Vec<RegistryId>, Error> {
+    ) -> Result<Vec<RegistryName>, Error> {
         let (store, service_key) = (&self.context.store, &*self.context.service_key);
         let mut restored = Vec::new();
-        for registry in registries.iter().copied() {
+        for (registry, name) in registries {
+            let registry = *registry;
             let (key, id) = (registry.to_string(), registry.as_uuid());
             let Some(text) = store.custodies.get(id)? else {
                 continue;
@@ -36,17 +37,20 @@ impl Custodian {
                 continue;
             }
             let copy: Option<CustodyRecord> = serde_json::from_slice(&text).ok();
-            let Some(copy) = copy.filter(|copy| copy.wrapped(registry, service_key).is_ok()) else {
+            let Some(mut copy) = copy.filter(|copy| copy.wrapped(registry, service_key).is_ok())
+            else {
                 store.custodies.set_aside(id, now)?;
                 continue;
             };
+            // The copy's is not authenticated, and of no use to the DEK.
+            copy.name = name.clone();
             let batch =
                 Batch::new()
                     .expect_absent(&CUSTODIES, &[&key])
                     .put(&CUSTODIES, &[&key], &copy);
             // Nobody else has the store open.
             let _done = store.commit(batch).await?;
-            restored.push(registry);
+            restored.push(name.clone());
         }
         Ok(restored)
     }

@@ -1,4 +1,4 @@
-use sealock_core::RegistryId;
+use sealock_core::{RegistryId, RegistryName};
 
 use crate::{Cause, Refusal, Revocation};
 
@@ -10,10 +10,13 @@ pub enum Error {
     #[error("the custody record of the registry {registry} is damaged: {why}")]
     Damaged {
         /// The registry.
-        registry: RegistryId,
+        registry: RegistryName,
         /// What is wrong with it.
         why: &'static str,
     },
+    /// A registry with a customer-managed key has no custody record, so nothing but its id is known here.
+    #[error("the custody record of the registry with the id {0} is missing")]
+    Missing(RegistryId),
     /// A rule for registries with a customer-managed key.
     #[error(transparent)]
     Refused(#[from] Refusal),

@@ -264,8 +264,9 @@ impl Gate {
         let record = self.record().await?;
         match self.unwrap(&record, record.identity).await? {
             Ok(dek) => {
-                if let Err(error) = self.note_restored().await {
-                    self.pass_over(error, "that the registry is available again")?;
+                if let Err(error) = self.note_restored(&record.name).await {
+                    let what = "that the registry is available again";
+                    pass_over(error, &record.name, what)?;
                 }
                 let behind = self.follow(&record, &dek).await?;
                 Ok((Ok(Unlocked::new(dek)), behind))
@@ -279,7 +280,7 @@ impl Gate {
                 Ok((Err(revocation), None))
             }
             Err(cause) => {
-                let revocation = self.note_revoked(cause, record.kid.clone()).await?;
+                let revocation = self.note_revoked(cause, &record).await?;
                 Ok((Err(revocation), None))
             }
         }
@@ -297,12 +298,12 @@ impl Gate {
         }
         match self.follow_current_version(record, dek).await {
             Ok(None) => {
-                self.note_no_obstacle().await?;
+                self.note_no_obstacle(&record.name).await?;
                 Ok(None)
             }
-            Ok(Some(obstacle)) => self.note_obstacle(obstacle).await.map(Some),
+            Ok(Some(obstacle)) => self.note_obstacle(obstacle, &record.name).await.map(Some),
             Err(error) => {
-                tracing::warn!(registry = %self.registry, %error, "the registry could not follow its key");
+                warn_left_behind(&record.name, &error);
                 Ok(None)
             }
         }
@@ -315,7 +316,7 @@ impl Gate {
         identity: ClientId,
     ) -> Result<Result<Dek, Cause>, Error> {
         let damaged = |why| Error::Damaged {
-            registry: self.registry,
+            registry: record.name.clone(),
             why,
         };
         let wrapped = record.wrapped(self.registry, &self.context.service_key)?;
@@ -365,7 +366,11 @@ impl Gate {
     }
 
     /// Remembers since when the registry cannot follow its key, across restarts too.
-    async fn note_obstacle(&self, obstacle: Obstacle) -> Result<Behind, Error> {
+    async fn note_obstacle(
+        &self,
+        obstacle: Obstacle,
+        registry: &RegistryName,
+    ) -> Result<Behind, Error> {
         let Obstacle { cause, current } = obstacle;
         let id = self.registry.to_string();
         let store = &self.context.store;
@@ -377,12 +382,10 @@ impl Gate {
                 let batch =
                     Batch::new().put(&OBSTACLES, &[&id], &RevocationRecord { cause, since });
                 if let Err(error) = store.commit(batch).await {
-                    self.pass_over(
-                        error.into(),
-                        "since when the registry cannot follow its key",
-                    )?;
+                    let what = "since when the registry cannot follow its key";
+                    pass_over(error.into(), registry, what)?;
                 }
-                tracing::warn!(registry = %self.registry, %cause, "the registry cannot follow its key");
+                tracing::warn!(%registry, %cause, "the registry cannot follow its key");
                 since
             }
         };
@@ -393,13 +396,14 @@ impl Gate {
         })
     }
 
-    async fn note_no_obstacle(&self) -> Result<(), Error> {
+    async fn note_no_obstacle(&self, registry: &RegistryName) -> Result<(), Error> {
         let id = self.registry.to_string();
         let store = &self.context.store;
         if store.get(&OBSTACLES, &[&id]).await?.is_some()
             && let Err(error) = store.commit(Batch::new().delete(&OBSTACLES, &[&id])).await
         {
-            self.pass_over(error.into(), "that the registry can follow its key again")?;
+            let what = "that the registry can follow its key again";
+            pass_over(error.into(), registry, what)?;
         }
         Ok(())
     }
@@ -415,7 +419,16 @@ impl Gate {
     ) -> Result<(), Error> {
         let id = self.registry.to_string();
         let service_key = &self.context.service_key;
-        let mut new = CustodyRecord::new(self.registry, service_key, key, identity, kid, wrapped);
+        let name = old.name.clone();
+        let mut new = CustodyRecord::new(
+            self.registry,
+            name,
+            service_key,
+            key,
+            identity,
+            kid,
+            wrapped,
+        );
         new.rotated = Some(self.context.clock.now());
         // Whatever becomes of this future: the verdict was reached on the custody that goes now.
         *self.verdict.write().unwrap_or_else(PoisonError::into_inner) = None;
@@ -425,19 +438,24 @@ impl Gate {
         let batch = without_notes(&id, batch);
         match self.context.store.commit(batch).await? {
             Commit::Done => {
-                tracing::info!(registry = %self.registry, kid = %new.kid, "the registry's key was rotated");
+                tracing::info!(registry = %new.name, kid = %new.kid, "the registry's key was rotated");
                 self.context.back_up(self.registry, &new).await;
                 Ok(())
             }
             Commit::Conflict => Err(Error::Damaged {
-                registry: self.registry,
+                registry: new.name,
                 why: "it was changed while this gate had its turn",
             }),
         }
     }
 
     /// Remembers since when, across restarts too.
-    async fn note_revoked(&self, cause: Cause, key: Kid) -> Result<Revocation, Error> {
+    async fn note_revoked(
+        &self,
+        cause: Cause,
+        record: &CustodyRecord,
+    ) -> Result<Revocation, Error> {
+        let (name, key) = (&record.name, record.kid.clone());
         let id = self.registry.to_string();
         let store = &self.context.store;
         let known = store
@@ -451,37 +469,25 @@ impl Gate {
                 let batch =
                     Batch::new().put(&REVOCATIONS, &[&id], &RevocationRecord { cause, since });
                 if let Err(error) = store.commit(batch).await {
-                    self.pass_over(error.into(), "since when the registry is revoked")?;
+                    pass_over(error.into(), name, "since when the registry is revoked")?;
                 }
-                tracing::warn!(registry = %self.registry, %cause, key = %key, "the registry is revoked");
+                tracing::warn!(registry = %name, %cause, key = %key, "the registry is revoked");
                 since
             }
         };
         Ok(Revocation { cause, key, since })
     }
 
-    async fn note_restored(&self) -> Result<(), Error> {
+    async fn note_restored(&self, name: &RegistryName) -> Result<(), Error> {
         let id = self.registry.to_string();
         let store = &self.context.store;
         if store.get(&REVOCATIONS, &[&id]).await?.is_some() {
             let _unconditional = store
                 .commit(Batch::new().delete(&REVOCATIONS, &[&id]))
                 .await?;
-            tracing::info!(registry = %self.registry, "the registry is available again");
+            tracing::info!(registry = %name, "the registry is available again");
         }
         Ok(())
-    }
-
-    /// Ignores an error of the disk, and returns any other. The verdict on a key stands even if the disk cannot note
-    /// it.
-    fn pass_over(&self, error: Error, what: &str) -> Result<(), Error> {
-        match &error {
-            Error::Store(fault) if fault.fault().is_some() => {
-                tracing::warn!(registry = %self.registry, %error, "{what} could not be noted");
-                Ok(())
-            }
-            _ => Err(error),
-        }
     }
 
     pub(crate) async fn find_record(&self) -> Result<Option<Record<CustodyRecord>>, Error> {
@@ -490,10 +496,8 @@ impl Gate {
     }
 
     pub(crate) async fn record(&self) -> Result<Record<CustodyRecord>, Error> {
-        self.find_record().await?.ok_or(Error::Damaged {
-            registry: self.registry,
-            why: "it is missing",
-        })
+        let record = self.find_record().await?;
+        record.ok_or(Error::Missing(self.registry))
     }
 }
 
@@ -506,6 +510,23 @@ pub(crate) fn release(id: &str, batch: Batch) -> Batch {
 /// Adds to `batch` that nothing is known any more of a registry's revocation and obstacles.
 fn without_notes(id: &str, batch: Batch) -> Batch {
     batch.delete(&REVOCATIONS, &[id]).delete(&OBSTACLES, &[id])
+}
+
+/// Ignores an error of the disk, and returns any other. The verdict on a key stands even if the disk cannot note it.
+fn pass_over(error: Error, registry: &RegistryName, what: &str) -> Result<(), Error> {
+    match &error {
+        Error::Store(fault) if fault.fault().is_some() => {
+            tracing::warn!(%registry, %error, "{what} could not be noted");
+            Ok(())
+        }
+        _ => Err(error),
+    }
+}
+
+/// Logs that a registry stays at the version of its key that it has, with the vault's cause, which Azure's text hides.
+pub(crate) fn warn_left_behind(registry: &RegistryName, error: &Error) {
+    let cause = error.cause().map(tracing::field::display);
+    tracing::warn!(%registry, cause, %error, "the registry could not follow its key");
 }
 
 /// A vault that could not answer has decided nothing, so it is asked again.

@@ -20,7 +20,7 @@ mod settings;
 mod vault;
 mod verify;
 
-pub use custodian::{Custodian, CustodyStatus, Standing};
+pub use custodian::{Custodian, CustodyStatus, Follower, Standing};
 pub use custody::{Custody, Lease};
 pub use error::Error;
 pub use gate::{Behind, End, Revocation};

@@ -36,15 +36,16 @@ impl Custodian {
             let _turn = self.turn(registry).await?;
             if !self.is_copied(registry).await? {
                 findings.push(format!(
-                    "the second copy of the custody record of the registry {registry} is not as the record \
-                     (custodies/{registry}); the next start writes it anew"
+                    "the second copy of the custody record of the registry {} is not as the record \
+                     (custodies/{registry}); the next start writes it anew",
+                    record.name
                 ));
             }
         }
         for copy in self.context.store.custodies.list()? {
             if !registries.contains(&copy) && self.record(copy).await?.is_none() {
                 findings.push(format!(
-                    "there is no custody record of the registry {copy}, but a second copy of one (custodies/{copy})"
+                    "there is no custody record of the registry with the id {copy}, but a second copy of one (custodies/{copy})"
                 ));
             }
         }

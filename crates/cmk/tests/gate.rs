@@ -194,8 +194,8 @@ impl World {
         let current = format!("kv1/k1/{}", version(n)).parse().unwrap();
         self.custodian.follow(&current).await.unwrap();
         let followers = self.custodian.followers(&current).await.unwrap();
-        let behind = followers.into_iter().filter(|(_, kid)| *kid != current);
-        behind.map(|(registry, _)| registry).collect()
+        let behind = followers.into_iter().filter(|it| it.kid != current);
+        behind.map(|it| it.registry).collect()
     }
 
     async fn wrapping_version(&self) -> String {

@@ -7,7 +7,7 @@ use std::{
 };
 
 use sealock_api::{Finding, FindingKind, Hint, QuarantinedFile};
-use sealock_core::{Clock, Kid, PublicName, RegistryId};
+use sealock_core::{Clock, Kid, PublicName, RegistryId, RegistryName};
 use sealock_envelope::ServiceKey;
 use sealock_registry::{DamagedContent, check_contents, unmentioned_objects};
 use sealock_store::{Authenticator, DataDir, Repair, Store, StoreFiles};
@@ -59,7 +59,7 @@ pub struct Repaired {
     /// The key versions that were disabled, because the restored state may permit more than the lost state did.
     pub disabled_keys: Vec<DisabledKey>,
     /// The registries whose custody record was restored from its second place.
-    pub restored_custodies: Vec<RegistryId>,
+    pub restored_custodies: Vec<RegistryName>,
     /// The contents whose object is missing or has the wrong length.
     pub damaged_contents: Vec<DamagedContent>,
     /// The private keys that do not open.
@@ -192,13 +192,13 @@ async fn complete(
         let disabled = disabled.map_err(Error::Vault)?;
         repaired.disabled_keys = disabled.iter().map(DisabledKey::new).collect();
     }
-    let registries: Vec<RegistryId> = services
+    let registries: Vec<(RegistryId, RegistryName)> = services
         .registries
         .list()
         .await?
         .into_iter()
         .filter(|registry| registry.record.encrypted)
-        .map(|registry| registry.record.id)
+        .map(|registry| (registry.record.id, registry.record.name))
         .collect();
     repaired.restored_custodies = services
         .custodian

@@ -87,7 +87,7 @@ impl Registries {
         registry.remove_all(&SCOPE_MAPS).await?;
         registry.remove_all(&LOGINS).await?;
         registry.remove_contents().await?;
-        self.custodian.forget(id).await?;
+        self.custodian.forget(id, &registry.record.name).await?;
         let batch = Batch::new().delete(&DELETIONS, &[&id.to_string()]);
         let _unconditional = self.store.commit(batch).await?;
         Ok(())

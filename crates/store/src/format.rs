@@ -12,7 +12,7 @@ use crate::{
 pub(crate) const FILE: &str = "format";
 
 /// The layout of the data directory.
-const FORMAT: u32 = 5;
+const FORMAT: u32 = 6;
 
 /// The content of the file `format`. It marks the data directory as used, and names its store and its layout.
 ///

@@ -1,4 +1,5 @@
 use sealock_api as api;
+use sealock_cmk::Follower;
 use sealock_core::{KeyIdentifier, Kid};
 use sealock_vault::{Key, KeyBundle, KeyChange, KeySpec, PublicKey, Requester};
 
@@ -72,18 +73,18 @@ async fn followed(
 async fn left_behind(services: &Services, key: &Key) -> Answer<Vec<api::RegistryBehind>> {
     let current = &key.current.kid;
     let mut older = Vec::new();
-    for (registry, kid) in services.custodian.followers(current).await? {
+    for Follower { name, kid, .. } in services.custodian.followers(current).await? {
         let is_older = key.versions().any(|version| version.kid == kid);
         // One that the vault has by now, and that `key` has not, is newer; one that it has not was purged.
         if kid != *current && (is_older || !services.vault.has_version(&kid).await?) {
-            older.push(registry);
+            older.push(name);
         }
     }
+    older.sort();
     let mut behind = Vec::new();
-    for registry in services.registries.list().await? {
-        if older.contains(&registry.record.id) {
-            behind.extend(registries::behind(services, registry).await?);
-        }
+    for name in older {
+        let registry = services.registries.get(&name).await?;
+        behind.extend(registries::behind(services, registry).await?);
     }
     Ok(behind)
 }
