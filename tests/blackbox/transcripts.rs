@@ -106,8 +106,8 @@ fn write_down_help(words: &[String], transcript: &mut String) {
     assert_eq!(output.code, 0, "{arguments:?}: {output:?}");
     // They are those of `sealock --help`.
     if let Some((own, rest)) = output.stdout.split_once("Global options:\n") {
-        let (_, example) = rest.split_once("\n\n").unwrap_or_default();
-        output.stdout = format!("{own}{example}");
+        let (_, example) = rest.split_once("\nExample").unwrap_or_default();
+        output.stdout = format!("{own}Example{example}");
     }
     for name in subcommands(&output.stdout) {
         let words = [words, &[name]].concat();

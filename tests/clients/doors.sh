@@ -166,7 +166,6 @@ check "curl: with it, it is there" answers 200 /v2/oras/manifests/v1 --header "A
 
 check "hosts --write" sealock hosts --write
 check "what trust says for podman, buildah and skopeo" follow "podman, buildah, skopeo"
-mv ~/.config/containers/certs.d/"$REGISTRY" ~/.config/containers/certs.d/"$NAME"
 sealock app create deploy --json >"$STATE/app.json"
 client_id=$(jq -r .client_id "$STATE/app.json")
 secret=$(jq -r .secret "$STATE/app.json")

@@ -28,7 +28,6 @@ lists_tags() { equal '["multi","v1"]' "$(skopeo list-tags "$@" "docker://$REGIST
 start_emulator
 check "hosts --write" sealock hosts --write
 check "what trust says for podman, buildah and skopeo" follow "podman, buildah, skopeo"
-mv ~/.config/containers/certs.d/"$REGISTRY" ~/.config/containers/certs.d/"$NAME"
 # By its own name from here on.
 REGISTRY=$NAME
 check "Docker Engine finds the name" docker_finds "$REGISTRY/hello:v1"
