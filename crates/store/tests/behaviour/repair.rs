@@ -570,7 +570,7 @@ async fn stopped(found: Image, before: &Image, files: &StoreFiles, what: &str) {
     assert!(
         matches!(
             refused,
-            Error::UnknownFormat { .. } | Error::RepairUnfinished(_)
+            Error::DamagedFile { .. } | Error::RepairUnfinished(_)
         ),
         "{what}: {refused:?}"
     );
