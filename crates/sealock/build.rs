@@ -8,7 +8,8 @@ fn main() {
     if let Some(log) = git(&["rev-parse", "--git-path", "logs/HEAD"]) {
         println!("cargo::rerun-if-changed={log}");
     }
-    let given = std::env::var("SEALOCK_COMMIT").ok();
+    let given = std::env::var("SEALOCK_COMMIT");
+    let given = given.ok().filter(|commit| !commit.is_empty());
     if let Some(commit) = given.or_else(|| git(&["rev-parse", "--short=12", "HEAD"])) {
         println!("cargo::rustc-env=SEALOCK_COMMIT={commit}");
     }

@@ -111,6 +111,13 @@ fn an_upload_to_a_registry_that_is_deleted_meanwhile_is_refused_and_leaves_nothi
     );
     assert_eq!(sent.status, 202, "{sent:?}");
     emulator.cli(&["registry", "delete", "sealock", "--yes"]);
+    let more = client.send(
+        "PATCH",
+        &location,
+        &[("content-type", "application/octet-stream")],
+        &content,
+    );
+    assert_eq!(more.status, 404, "{more:?}");
     let finished = client.send(
         "PUT",
         &format!("{location}?digest={}", digest_of(&content)),

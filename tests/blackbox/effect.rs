@@ -78,7 +78,7 @@ fn an_answer_has_the_effect_beside_the_thing_that_was_changed() {
         disabled["effect"],
         json!({
             "revoked": [{"registry": "sealock", "cause": "KeyDisabled", "from": null}],
-            "restored": [], "behind": []
+            "restored": [], "behind": [], "is_complete": true
         })
     );
     let enabled = emulator.json(&["key", "enable"]);
@@ -86,7 +86,7 @@ fn an_answer_has_the_effect_beside_the_thing_that_was_changed() {
     let nothing = emulator.json(&["key", "enable"]);
     assert_eq!(
         nothing["effect"],
-        json!({"revoked": [], "restored": [], "behind": []})
+        json!({"revoked": [], "restored": [], "behind": [], "is_complete": true})
     );
 }
 

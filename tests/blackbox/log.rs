@@ -62,12 +62,12 @@ fn a_registry_is_named_in_the_log_whatever_becomes_of_its_key() {
     );
     let get = ["access", "revoke", "--permissions", "wrapKey"];
     let commands = [&get[..], &["key", "rotate"]];
-    let left_behind = "the registry could not follow its key";
+    let left_behind = "the registry cannot follow its key";
     says(
         &emulator,
         &commands,
         left_behind,
-        " cause=ForbiddenByPolicy ",
+        " cause=ForbiddenByPolicy",
     );
     let logged = emulator.logged();
     for id in &ids {

@@ -20,6 +20,7 @@ mod commands;
 mod control_token;
 mod crash;
 mod crowd;
+mod cut_short;
 mod deletion;
 mod demo;
 mod diagnoses;

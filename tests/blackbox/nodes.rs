@@ -12,7 +12,7 @@ use rand::Rng as _;
 use sealock_emulator::{Config, Node};
 use sealock_envelope::ServiceKey;
 use sealock_store::{Store, metadata::Metadata};
-use sealock_tests::{Client, Image, digest_of, random_bytes, run as run_command};
+use sealock_tests::{Client, Image, Output, digest_of, random_bytes, run as run_command};
 use serde_json::json;
 use slow_metadata::SlowMetadata;
 use tempfile::TempDir;
@@ -24,7 +24,7 @@ use crate::model::{self, Drive};
 mod slow_metadata;
 
 /// Emulators over one store. Each request and each command goes to one of them at random.
-struct Nodes {
+pub(crate) struct Nodes {
     runtime: Runtime,
     config: Config,
     store: Store,
@@ -34,7 +34,7 @@ struct Nodes {
 }
 
 impl Nodes {
-    fn start(count: usize, store: Store) -> Self {
+    pub(crate) fn start(count: usize, store: Store) -> Self {
         let listen = (
             "SEALOCK_SERVER__LISTEN".to_owned(),
             "127.0.0.1:0".to_owned(),
@@ -71,9 +71,23 @@ impl Nodes {
         Client::new(&self.url(number))
     }
 
-    fn cli_of(&self, number: usize, arguments: &[&str]) -> String {
+    /// Runs a command at one of them.
+    pub(crate) fn run(&self, arguments: &[&str]) -> Output {
+        self.run_of(self.any(), arguments)
+    }
+
+    /// Waits for something that the store does.
+    pub(crate) fn block_on<T>(&self, work: impl Future<Output = T>) -> T {
+        self.runtime.block_on(work)
+    }
+
+    fn run_of(&self, number: usize, arguments: &[&str]) -> Output {
         let url = self.url(number);
-        let output = run_command(arguments, self.dir.path(), &[("SEALOCK_EMULATOR", &url)]);
+        run_command(arguments, self.dir.path(), &[("SEALOCK_EMULATOR", &url)])
+    }
+
+    fn cli_of(&self, number: usize, arguments: &[&str]) -> String {
+        let output = self.run_of(number, arguments);
         assert_eq!(output.code, 0, "sealock {arguments:?}: {output:?}");
         output.stdout
     }

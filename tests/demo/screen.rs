@@ -20,7 +20,7 @@ const OMITTED: &str = "...";
 pub(crate) struct Screen<W> {
     pub(crate) out: W,
     columns: usize,
-    /// Whether it waits for Enter between scenes.
+    /// True if it waits for Enter between scenes.
     pauses: bool,
     /// The lines of each scene until now.
     pub(crate) heights: Vec<usize>,

@@ -24,6 +24,8 @@ pub struct Effect {
     pub restored: Vec<RegistryName>,
     /// The registries that cannot follow their key since then.
     pub behind: Vec<RegistryBehind>,
+    /// False if the state of a registry could not be read, so that one may be missing here.
+    pub is_complete: bool,
 }
 
 /// A registry whose content is refused since a change.

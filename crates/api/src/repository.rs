@@ -10,7 +10,13 @@ use crate::Time;
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(transparent)]
 pub struct RepositoryReference(
-    #[schemars(regex(pattern = "^[a-z0-9]+([._-][a-z0-9]+)*$"), length(max = 255))] pub String,
+    #[schemars(
+        regex(
+            pattern = "^[a-z0-9]+((\\.|_|__|-+)[a-z0-9]+)*(/[a-z0-9]+((\\.|_|__|-+)[a-z0-9]+)*)*$"
+        ),
+        length(max = 255)
+    )]
+    pub String,
 );
 
 impl FromStr for RepositoryReference {

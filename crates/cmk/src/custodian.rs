@@ -225,20 +225,24 @@ impl Custodian {
         gate::release(&registry.to_string(), batch)
     }
 
-    /// Removes the second copy of a deleted registry's custody, and its gate.
+    /// Removes the second copy of the custody of a registry that is about to be deleted, for whoever has its turn.
     ///
     /// # Errors
     /// If the store fails.
-    pub async fn forget(&self, id: RegistryId, registry: &RegistryName) -> Result<(), Error> {
+    pub async fn remove_copy(&self, registry: RegistryId) -> Result<(), Error> {
         let store = self.context.store.clone();
-        let removed = tokio::task::spawn_blocking(move || store.custodies.remove(id.as_uuid()));
-        removed.await.map_err(|_| Error::Damaged {
-            registry: registry.clone(),
-            why: "its second copy could not be removed",
-        })??;
+        let removed =
+            tokio::task::spawn_blocking(move || store.custodies.remove(registry.as_uuid()));
+        match removed.await {
+            Ok(removed) => Ok(removed.map(drop)?),
+            Err(_) => Err(Error::Missing(registry)),
+        }
+    }
+
+    /// Drops the gate of a deleted registry.
+    pub fn forget(&self, registry: RegistryId) {
         let mut gates = self.gates.lock().unwrap_or_else(PoisonError::into_inner);
-        gates.remove(&id);
-        Ok(())
+        gates.remove(&registry);
     }
 
     /// Moves every registry that follows a key to its version `current`, before it returns. Those that cannot move now
@@ -305,7 +309,11 @@ impl Custodian {
             kid: record.kid.clone(),
             identity: record.identity,
             rotated: record.rotated,
-            behind: gate.behind(),
+            behind: match standing {
+                Standing::Available { .. } => gate.behind(),
+                // Nobody asked for the current version.
+                Standing::Revoked(_) | Standing::Unknown(_) => None,
+            },
         };
         Ok((status, standing))
     }

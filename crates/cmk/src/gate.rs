@@ -17,12 +17,12 @@ use crate::{
 /// Held while the vault is asked for a registry's DEK, or its custody is changed.
 const CUSTODY: Lock = Lock::new("custody");
 
-const REVOCATIONS: Table<RevocationRecord> = Table::content("revocations");
+const REVOCATIONS: Table<CauseRecord> = Table::content("revocations");
 
-/// Since when, and why, registries cannot follow their keys.
-const OBSTACLES: Table<RevocationRecord> = Table::content("obstacles");
+/// The causes for which registries cannot follow their keys.
+const OBSTACLES: Table<CauseRecord> = Table::content("obstacles");
 
-/// When the key of each registry was last rotated on request. A control table, since that can bring back a registry that
+/// The time of each registry's last rotation on request. A control table, since a rotation can bring back a registry that
 /// another node has found revoked.
 const ROTATIONS: Table<Timestamp> = Table::control("rotations");
 
@@ -41,20 +41,20 @@ pub struct Revocation {
 /// The reason for which a registry that follows its key cannot move to the current version.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Behind {
-    /// Why.
+    /// The cause.
     pub cause: Cause,
     /// The current version, if the registry may know it.
     pub current: Option<Kid>,
-    /// When the registry first could not.
+    /// The time at which the registry first could not.
     pub since: Timestamp,
 }
 
 /// The end of the time for which a registry goes on with a DEK that the vault would not unwrap any more.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct End {
-    /// When the vault is asked again.
+    /// The time at which the vault is asked again.
     pub at: Timestamp,
-    /// Why it will refuse.
+    /// The cause for which it will refuse.
     pub cause: Cause,
 }
 
@@ -65,7 +65,7 @@ struct Obstacle {
 }
 
 #[derive(Clone, Debug, Serialize, Deserialize)]
-struct RevocationRecord {
+struct CauseRecord {
     cause: Cause,
     since: Timestamp,
 }
@@ -298,7 +298,10 @@ impl Gate {
         }
         match self.follow_current_version(record, dek).await {
             Ok(None) => {
-                self.note_no_obstacle(&record.name).await?;
+                if let Err(error) = self.note_no_obstacle().await {
+                    let what = "that the registry can follow its key again";
+                    pass_over(error, &record.name, what)?;
+                }
                 Ok(None)
             }
             Ok(Some(obstacle)) => self.note_obstacle(obstacle, &record.name).await.map(Some),
@@ -372,21 +375,12 @@ impl Gate {
         registry: &RegistryName,
     ) -> Result<Behind, Error> {
         let Obstacle { cause, current } = obstacle;
-        let id = self.registry.to_string();
-        let store = &self.context.store;
-        let known = store.get(&OBSTACLES, &[&id]).await?;
-        let since = match known.filter(|known| known.cause == cause) {
-            Some(known) => known.since,
-            None => {
-                let since = self.context.clock.now();
-                let batch =
-                    Batch::new().put(&OBSTACLES, &[&id], &RevocationRecord { cause, since });
-                if let Err(error) = store.commit(batch).await {
-                    let what = "since when the registry cannot follow its key";
-                    pass_over(error.into(), registry, what)?;
-                }
-                tracing::warn!(%registry, %cause, "the registry cannot follow its key");
-                since
+        let since = match self.note_cause(cause, registry).await {
+            Ok(since) => since,
+            Err(error) => {
+                let what = "since when the registry cannot follow its key";
+                pass_over(error, registry, what)?;
+                self.context.clock.now()
             }
         };
         Ok(Behind {
@@ -396,14 +390,26 @@ impl Gate {
         })
     }
 
-    async fn note_no_obstacle(&self, registry: &RegistryName) -> Result<(), Error> {
+    async fn note_cause(&self, cause: Cause, registry: &RegistryName) -> Result<Timestamp, Error> {
         let id = self.registry.to_string();
         let store = &self.context.store;
-        if store.get(&OBSTACLES, &[&id]).await?.is_some()
-            && let Err(error) = store.commit(Batch::new().delete(&OBSTACLES, &[&id])).await
-        {
-            let what = "that the registry can follow its key again";
-            pass_over(error.into(), registry, what)?;
+        let known = store.get(&OBSTACLES, &[&id]).await?;
+        if let Some(known) = known.filter(|known| known.cause == cause) {
+            return Ok(known.since);
+        }
+        tracing::warn!(%registry, %cause, "the registry cannot follow its key");
+        let since = self.context.clock.now();
+        let batch = Batch::new().put(&OBSTACLES, &[&id], &CauseRecord { cause, since });
+        let _unconditional = store.commit(batch).await?;
+        Ok(since)
+    }
+
+    async fn note_no_obstacle(&self) -> Result<(), Error> {
+        let id = self.registry.to_string();
+        let store = &self.context.store;
+        if store.get(&OBSTACLES, &[&id]).await?.is_some() {
+            let batch = Batch::new().delete(&OBSTACLES, &[&id]);
+            let _unconditional = store.commit(batch).await?;
         }
         Ok(())
     }
@@ -466,8 +472,7 @@ impl Gate {
             Some(known) => known.since,
             None => {
                 let since = self.context.clock.now();
-                let batch =
-                    Batch::new().put(&REVOCATIONS, &[&id], &RevocationRecord { cause, since });
+                let batch = Batch::new().put(&REVOCATIONS, &[&id], &CauseRecord { cause, since });
                 if let Err(error) = store.commit(batch).await {
                     pass_over(error.into(), name, "since when the registry is revoked")?;
                 }
@@ -526,7 +531,7 @@ fn pass_over(error: Error, registry: &RegistryName, what: &str) -> Result<(), Er
 /// Logs that a registry stays at the version of its key that it has, with the vault's cause, which Azure's text hides.
 pub(crate) fn warn_left_behind(registry: &RegistryName, error: &Error) {
     let cause = error.cause().map(tracing::field::display);
-    tracing::warn!(%registry, cause, %error, "the registry could not follow its key");
+    tracing::warn!(%registry, cause, %error, "the registry cannot follow its key");
 }
 
 /// A vault that could not answer has decided nothing, so it is asked again.

@@ -43,7 +43,13 @@ impl Custodian {
             }
         }
         for copy in self.context.store.custodies.list()? {
-            if !registries.contains(&copy) && self.record(copy).await?.is_none() {
+            if registries.contains(&copy) {
+                continue;
+            }
+            // One that is about to be created, or deleted, has both or neither in its turn.
+            let _turn = self.turn(RegistryId::from_uuid(copy)).await?;
+            let is_there = self.context.store.custodies.get(copy)?.is_some();
+            if is_there && self.record(copy).await?.is_none() {
                 findings.push(format!(
                     "there is no custody record of the registry with the id {copy}, but a second copy of one (custodies/{copy})"
                 ));

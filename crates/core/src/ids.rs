@@ -19,6 +19,11 @@ macro_rules! uuid_id {
                 Self(Uuid::new_v4())
             }
 
+            /// The id that a UUID is.
+            pub fn from_uuid(id: Uuid) -> Self {
+                Self(id)
+            }
+
             /// The id itself.
             pub fn as_uuid(&self) -> Uuid {
                 self.0

@@ -137,6 +137,7 @@ impl Registry {
         change: AttributesChange,
     ) -> Result<(), Error> {
         let _turn = self.sole_turn(repository).await?;
+        let _publication = self.publication().await?;
         self.check_known(repository).await?;
         let record = RepositoryRecord {
             attributes: self.repository_attributes(repository).await?.with(change),

@@ -21,7 +21,7 @@ const ACCESS_VALID_FOR: SignedDuration = SignedDuration::from_mins(75);
 /// As long as ACR's: three hours and a quarter.
 const REFRESH_VALID_FOR: SignedDuration = SignedDuration::from_secs(11_700);
 
-/// What a token that a registry issues says of itself.
+/// The claims of a token that a registry issues.
 ///
 /// <https://github.com/Azure/acr/blob/main/docs/AAD-OAuth.md>
 #[derive(Serialize, Deserialize)]
@@ -38,7 +38,7 @@ struct Claims<T> {
     /// The registry's id.
     rid: String,
     grant_type: String,
-    /// Whose it is, if Entra knows them.
+    /// The client that it belongs to, if Entra knows it.
     #[serde(skip_serializing_if = "Option::is_none")]
     appid: Option<ClientId>,
     #[serde(flatten)]
@@ -56,7 +56,7 @@ trait Kind: Serialize + DeserializeOwned {
     fn invalid(why: InvalidToken) -> LoginRefusal;
 }
 
-/// What an access token is good for.
+/// The rights of an access token.
 #[derive(Serialize, Deserialize)]
 struct Access {
     access: Vec<Scope>,
@@ -72,7 +72,7 @@ impl Kind for Access {
     }
 }
 
-/// What a refresh token says of its bearer's rights. They are looked up again when it is used.
+/// The rights of a refresh token. They are looked up again when it is used.
 #[derive(Serialize, Deserialize)]
 struct Refresh {
     tenant: TenantId,
@@ -176,7 +176,7 @@ impl Registry {
         Ok((claims.sub, Permissions::granted(&access)))
     }
 
-    /// Whose refresh token it is, on the terms of [`Self::bearer`].
+    /// The client that a refresh token belongs to, on the terms of [`Self::bearer`].
     pub(crate) fn refresher(
         &self,
         login_server: &str,
@@ -228,14 +228,14 @@ impl Registry {
     }
 }
 
-/// What a token says of itself, whoever signed it.
+/// The claims of a token that anybody may have signed.
 #[derive(Deserialize)]
 struct Unverified {
     iss: String,
     aud: String,
 }
 
-/// What is wrong with a token that does not verify. One that another registry or Entra issued says so itself; that it
+/// Finds the defect of a token that does not verify. One that another registry or Entra issued says so itself; that it
 /// says so is for the log alone.
 fn defect(error: &jsonwebtoken::errors::Error, audiences: &[&str], token: &str) -> InvalidToken {
     if !matches!(

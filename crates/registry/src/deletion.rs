@@ -37,10 +37,14 @@ impl Registries {
     /// # Errors
     /// [`Error::RegistryUnknown`] if there is none of this name.
     pub async fn delete(&self, name: &RegistryName) -> Result<(), Error> {
+        self.finish_deletions_of(name).await?;
         let deleted = self.store.update(|| async {
             let existing = self.store.get(&REGISTRIES, &[name.as_str()]).await?;
             let existing = existing.ok_or_else(|| Error::RegistryUnknown(name.clone()))?;
             let id = existing.id;
+            // Nobody changes the custody, or writes its second copy, from here to the commit.
+            let turn = self.custodian.turn(id).await?;
+            self.custodian.remove_copy(id).await?;
             let batch = Batch::new()
                 .expect(&REGISTRIES, &[name.as_str()], &existing)
                 .delete(&REGISTRIES, &[name.as_str()])
@@ -50,11 +54,49 @@ impl Registries {
             let batch = directory
                 .without_roles_within(&resource_id(name), batch)
                 .await?;
-            Ok::<_, Error>((batch, existing.value))
+            Ok::<_, Error>((batch, (existing.value, turn)))
         });
-        let record = deleted.await?;
+        let (record, turn) = match deleted.await {
+            Ok(deleted) => deleted,
+            Err(error) => {
+                self.write_copy_again(name).await;
+                return Err(error);
+            }
+        };
+        self.custodian.forget(record.id);
+        drop(turn);
         tracing::info!(registry = %name, "the registry was deleted");
         self.finish_deletion(record).await
+    }
+
+    /// Writes the second copy of a registry's custody again, which was removed for a deletion that failed.
+    async fn write_copy_again(&self, name: &RegistryName) {
+        let Ok(Some(existing)) = self.store.get(&REGISTRIES, &[name.as_str()]).await else {
+            return;
+        };
+        let Ok(_turn) = self.custodian.turn(existing.id).await else {
+            return;
+        };
+        if let Err(error) = self.custodian.back_up(existing.id).await {
+            // The next start writes it.
+            tracing::warn!(registry = %name, %error, "the custody record's second copy is missing");
+        }
+    }
+
+    /// Removes the rest of the registries of this name whose deletion was begun and failed.
+    async fn finish_deletions_of(&self, name: &RegistryName) -> Result<(), Error> {
+        for record in self.deletions().await? {
+            if record.name == *name {
+                self.finish_deletion(record).await?;
+            }
+        }
+        Ok(())
+    }
+
+    async fn deletions(&self) -> Result<Vec<RegistryRecord>, Error> {
+        let deletions = self.store.scan(&DELETIONS, &[], Bound::Unbounded);
+        let records = deletions.map_ok(|entry| entry.record.value);
+        Ok(records.try_collect().await?)
     }
 
     /// Removes the rest of the registries whose deletion an earlier process began.
@@ -62,10 +104,8 @@ impl Registries {
     /// # Errors
     /// If the store fails.
     pub async fn finish_deletions(&self) -> Result<(), Error> {
-        let deletions = self.store.scan(&DELETIONS, &[], Bound::Unbounded);
-        let deletions: Vec<_> = deletions.try_collect().await?;
-        for entry in deletions {
-            self.finish_deletion(entry.record.value).await?;
+        for record in self.deletions().await? {
+            self.finish_deletion(record).await?;
         }
         Ok(())
     }
@@ -87,7 +127,6 @@ impl Registries {
         registry.remove_all(&SCOPE_MAPS).await?;
         registry.remove_all(&LOGINS).await?;
         registry.remove_contents().await?;
-        self.custodian.forget(id, &registry.record.name).await?;
         let batch = Batch::new().delete(&DELETIONS, &[&id.to_string()]);
         let _unconditional = self.store.commit(batch).await?;
         Ok(())

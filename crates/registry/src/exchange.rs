@@ -49,7 +49,7 @@ impl Registry {
         }
     }
 
-    /// Who has this refresh token, with the rights that they have now, unless they have none any more.
+    /// The principal that has a refresh token, with the rights that it has now, unless it has none any more.
     pub(crate) async fn refreshed(
         &self,
         login_server: &str,
@@ -84,7 +84,7 @@ impl Registry {
         let application = match self.entra.directory().log_in(client, secret).await {
             Ok(application) => application,
             Err(Entra::ClientUnknown { client, .. }) => {
-                return Ok(Err(LoginRefusal::UserUnknown(client)));
+                return Ok(Err(LoginRefusal::unknown(&client)));
             }
             Err(Entra::ClientSecretInvalid(client)) => {
                 return Ok(Err(LoginRefusal::ClientSecretWrong(client)));

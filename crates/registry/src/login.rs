@@ -1,6 +1,5 @@
 use base64::{Engine as _, engine::general_purpose::STANDARD};
 use sealock_cmk::Sku;
-use sealock_core::excerpt;
 use sealock_store::{Batch, Record, Table};
 use serde::{Deserialize, Serialize};
 use subtle::ConstantTimeEq as _;
@@ -158,7 +157,7 @@ impl Registry {
         password: &str,
     ) -> Result<Result<Permissions, LoginRefusal>, Error> {
         if user != self.record.name.as_str() {
-            return Ok(Err(LoginRefusal::UserUnknown(excerpt(user).to_owned())));
+            return Ok(Err(LoginRefusal::unknown(user)));
         }
         let Some(passwords) = self.admin_passwords().await? else {
             return Ok(Err(LoginRefusal::AdminDisabled));
@@ -195,6 +194,7 @@ impl Registry {
         &self,
         change: impl Fn(&mut LoginRecord) + Send,
     ) -> Result<LoginRecord, Error> {
+        let _publication = self.publication().await?;
         let changed = self.store.update(|| async {
             let existing = self.login_record().await?;
             let mut record = existing

@@ -1,4 +1,4 @@
-use sealock_core::{ClientId, ScopeMapName, TokenName};
+use sealock_core::{ClientId, RegistryName, ScopeMapName, TokenName};
 use sealock_entra::InvalidToken;
 use sealock_http::RefusedLogin;
 use uuid::Uuid;
@@ -6,7 +6,7 @@ use uuid::Uuid;
 use crate::Scope;
 
 /// The reason for which nobody is logged in, or may not do what the request asks for. The log has it; clients are told
-/// no more than ACR tells them. It names only what exists here, besides unknown users and tenants, and never a secret.
+/// no more than ACR tells them. It names only what exists here, besides users and tenants that could exist, and never a secret.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum LoginRefusal {
@@ -57,7 +57,7 @@ pub enum LoginRefusal {
     ScopeForbidden {
         /// The user.
         who: String,
-        /// What the request needs.
+        /// The scope that the request needs.
         scope: Box<Scope>,
     },
     /// A token that was deleted's scope map.
@@ -73,7 +73,7 @@ pub enum LoginRefusal {
     ScopeMissing {
         /// The user that the token was issued to.
         who: String,
-        /// What the request needs.
+        /// The scope that the request needs.
         scope: Box<Scope>,
     },
     /// Another tenant than the emulator's.
@@ -102,12 +102,30 @@ pub enum LoginRefusal {
     /// No admin user, no token and no application has this name.
     #[error("there is no user '{0}': no admin user, token or application has this name")]
     UserUnknown(String),
+    /// No user can have the name that was given, which may be a password in the wrong place.
+    #[error("no user can have the name that was given")]
+    UserImpossible,
 }
 
 impl LoginRefusal {
+    /// Refuses a user whom nobody knows. Only a name that a user could have is kept for the log.
+    pub(crate) fn unknown(user: &str) -> Self {
+        let is_name = user.parse::<TokenName>().is_ok()
+            || user.parse::<RegistryName>().is_ok()
+            || Uuid::parse_str(user).is_ok();
+        if is_name {
+            Self::UserUnknown(user.to_owned())
+        } else {
+            Self::UserImpossible
+        }
+    }
+
     /// Returns true if nobody who may log in has the name, so that another kind of user may have it.
     pub(crate) fn names_nobody(&self) -> bool {
-        matches!(self, Self::AdminDisabled | Self::UserUnknown(_))
+        matches!(
+            self,
+            Self::AdminDisabled | Self::UserUnknown(_) | Self::UserImpossible
+        )
     }
 
     /// The error of a challenge, by which a client tells what to change.
@@ -130,7 +148,7 @@ impl LoginRefusal {
             Self::ClientSecretExpired(_) | Self::ClientSecretWrong(_) => {
                 "Invalid clientid or client secret.".to_owned()
             }
-            Self::AdminDisabled | Self::UserUnknown(_) => {
+            Self::AdminDisabled | Self::UserUnknown(_) | Self::UserImpossible => {
                 "Application not registered with AAD.".to_owned()
             }
             _ => format!(

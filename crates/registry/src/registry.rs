@@ -71,9 +71,24 @@ impl Registry {
     /// The permission to use the registry's keys for one batch of work.
     ///
     /// # Errors
-    /// [`Error::Denied`] while the registry is revoked.
+    /// [`Error::Denied`] while the registry is revoked; [`Error::RegistryUnknown`] if it was deleted in the meantime.
     pub async fn lease(&self) -> Result<Lease, Error> {
-        Ok(self.custody.lease().await?)
+        match self.custody.lease().await {
+            Ok(lease) => Ok(lease),
+            // Boxed, so that what is rare makes no request's future larger.
+            Err(error) => Err(Box::pin(self.without_lease(error)).await),
+        }
+    }
+
+    async fn without_lease(&self, error: sealock_cmk::Error) -> Error {
+        if let sealock_cmk::Error::Missing(_) = error {
+            match self.is_deleted().await {
+                Ok(true) => return Error::RegistryUnknown(self.record.name.clone()),
+                Ok(false) => {}
+                Err(error) => return error,
+            }
+        }
+        error.into()
     }
 
     /// The registry's records in `table`, each with its name, by name.

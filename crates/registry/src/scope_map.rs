@@ -242,6 +242,7 @@ impl Registry {
         actions: Vec<ScopeMapAction>,
     ) -> Result<(ScopeMap, bool), Error> {
         check_changeable(name)?;
+        let _publication = self.publication().await?;
         let put = self.store.update(|| async {
             let existing = self.scope_map_record(name).await?;
             let record = ScopeMapRecord {

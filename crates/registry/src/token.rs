@@ -1,5 +1,5 @@
 use jiff::{SignedDuration, Timestamp};
-use sealock_core::{ScopeMapName, TokenName, excerpt};
+use sealock_core::{ScopeMapName, TokenName};
 use sealock_store::{Batch, Record, Table};
 use serde::{Deserialize, Serialize};
 use sha2::{Digest as _, Sha256};
@@ -139,6 +139,7 @@ impl Registry {
         scope_map: Option<ScopeMapName>,
         enabled: Option<bool>,
     ) -> Result<(Token, bool), Error> {
+        let _publication = self.publication().await?;
         let key = [&*self.id, name.as_str()];
         let put = self.store.update(|| async {
             let existing = self.store.get(&TOKENS, &key).await?;
@@ -223,7 +224,7 @@ impl Registry {
         user: &str,
         password: &str,
     ) -> Result<Result<Permissions, LoginRefusal>, Error> {
-        let unknown = || LoginRefusal::UserUnknown(excerpt(user).to_owned());
+        let unknown = || LoginRefusal::unknown(user);
         let Ok(name) = user.parse::<TokenName>() else {
             return Ok(Err(unknown()));
         };

@@ -34,17 +34,27 @@ impl Registry {
         Ok(self.store.exclusive(&REPOSITORY, &scope).await?)
     }
 
-    /// Permits to publish or keep objects that something will mention. Ask for it behind a turn.
+    /// Permits to publish or keep objects that something will mention, and to add records to the registry. Ask for it
+    /// behind a turn.
     ///
     /// # Errors
     /// [`Error::RegistryUnknown`] if the registry was deleted in the meantime.
     pub(crate) async fn publication(&self) -> Result<LockGuard, Error> {
         let publication = self.store.shared(&PUBLICATION, &[]).await?;
-        let RegistryRecord { id, name, .. } = &self.record;
-        match self.store.get(&REGISTRIES, &[name.as_str()]).await? {
-            Some(record) if record.id == *id => Ok(publication),
-            _ => Err(Error::RegistryUnknown(name.clone())),
+        if Box::pin(self.is_deleted()).await? {
+            return Err(Error::RegistryUnknown(self.record.name.clone()));
         }
+        Ok(publication)
+    }
+
+    /// Returns true if the registry was deleted since it was looked up.
+    ///
+    /// # Errors
+    /// If the store fails.
+    pub async fn is_deleted(&self) -> Result<bool, Error> {
+        let RegistryRecord { id, name, .. } = &self.record;
+        let now = self.store.get(&REGISTRIES, &[name.as_str()]).await?;
+        Ok(now.is_none_or(|now| now.id != *id))
     }
 }
 

@@ -51,7 +51,7 @@ impl Audit {
         let mut columns = Columns::new(output.screen());
         let is_json = output.is_json();
         let has_heading = !self.follow && !is_json;
-        let lines = client.lines(&ShowAudit {}, &self.query())?;
+        let lines = client.lines(&ShowAudit {}, &self.query()?)?;
         if has_heading {
             output.line(columns.heading())?;
         }
@@ -66,10 +66,15 @@ impl Audit {
         Ok(())
     }
 
-    fn query(self) -> AuditQuery {
-        let (of_key, key) = self.key.map(KeyReference::parts).unzip();
-        let vault = self.vault.or(of_key.flatten());
-        AuditQuery {
+    fn query(self) -> Result<AuditQuery, Error> {
+        let (vault, key) = match self.key {
+            None => (self.vault, None),
+            Some(key) => {
+                let (vault, key) = key.names(self.vault)?;
+                (vault, Some(key))
+            }
+        };
+        Ok(AuditQuery {
             follow: self.follow,
             vault: vault.map(|vault| vault.to_string()),
             key: key.map(|key| key.to_string()),
@@ -78,7 +83,7 @@ impl Audit {
             result: self.result,
             since: self.since.map(|time| time.to_string()),
             until: self.until.map(|time| time.to_string()),
-        }
+        })
     }
 }
 

@@ -33,7 +33,7 @@ pub(crate) struct ImageArgs {
     /// The file to write, instead of standard output; what it has is replaced
     #[arg(long)]
     file: Option<PathBuf>,
-    /// What the image is called [default: hello:v1, at the emulator]
+    /// The image's name [default: hello:v1, at the emulator]
     #[arg(long, value_name = "HOST/REPOSITORY:TAG")]
     name: Option<Reference>,
 }

@@ -30,7 +30,17 @@ fn lines(effect: &Effect, commands: &Commands) -> impl Iterator<Item = String> {
         let remedy = remedy.map_or_else(String::new, |remedy| format!("; {remedy}"));
         format!("{BAD}warning:{BAD:#} registry {registry} cannot follow its key: {cause}{remedy}")
     });
-    let lines: Vec<_> = revoked.chain(restored).chain(behind).collect();
+    let incomplete = (!effect.is_complete).then(|| {
+        let see = commands.command("status");
+        format!(
+            "{BAD}warning:{BAD:#} the state of a registry could not be read, so this may not be all; see: {see}"
+        )
+    });
+    let lines: Vec<_> = revoked
+        .chain(restored)
+        .chain(behind)
+        .chain(incomplete)
+        .collect();
     lines.into_iter()
 }
 

@@ -53,10 +53,27 @@ impl KeyReference {
         })
     }
 
-    /// Returns the vault, if it is named, and the key.
-    pub(crate) fn parts(self) -> (Option<VaultName>, KeyName) {
-        (self.vault, self.key)
+    /// Returns the key with its vault, if either its name or the option says which. A version is refused.
+    pub(crate) fn names(
+        self,
+        vault: Option<VaultName>,
+    ) -> Result<(Option<VaultName>, KeyName), Error> {
+        if let Some(version) = &self.version {
+            return Err(Error::failed(format_args!(
+                "this is about a key as a whole, not about its version {version}"
+            )));
+        }
+        match (self.vault, vault) {
+            (Some(named), Some(option)) if named != option => Err(contradiction(&named, &option)),
+            (named, option) => Ok((named.or(option), self.key)),
+        }
     }
+}
+
+fn contradiction(named: &VaultName, option: &VaultName) -> Error {
+    Error::failed(format_args!(
+        "the key is in vault {named} by its name, and in vault {option} by --vault"
+    ))
 }
 
 /// The key that a command is about.
@@ -86,14 +103,8 @@ pub(crate) struct WhichVersion {
 impl WhichKey {
     /// Returns the key's vault and name.
     pub(crate) fn names(&self) -> Result<(VaultName, KeyName), Error> {
-        let reference = self.reference();
-        if let Some(version) = &reference.version {
-            return Err(Error::failed(format_args!(
-                "this is done to a key as a whole, not to its version {version}"
-            )));
-        }
-        let vault = self.vault_of(reference)?;
-        Ok((vault, reference.key.clone()))
+        let (vault, key) = self.reference().clone().names(self.vault.clone())?;
+        Ok((vault.map_or_else(default_vault, Ok)?, key))
     }
 
     fn reference(&self) -> &KeyReference {
@@ -102,9 +113,7 @@ impl WhichKey {
 
     fn vault_of(&self, reference: &KeyReference) -> Result<VaultName, Error> {
         match (&reference.vault, &self.vault) {
-            (Some(named), Some(option)) if named != option => Err(Error::failed(format_args!(
-                "the key is in vault {named} by its name, and in vault {option} by --vault"
-            ))),
+            (Some(named), Some(option)) if named != option => Err(contradiction(named, option)),
             (Some(vault), _) | (None, Some(vault)) => Ok(vault.clone()),
             (None, None) => default_vault(),
         }

@@ -20,6 +20,7 @@ use crate::{
     error::Error,
     key_reference::KeyReference,
     output::{BAD, Column, GOOD, Output, Screen, TITLE, record},
+    progress,
     which::Which,
 };
 
@@ -140,8 +141,8 @@ impl RegistryCommand {
                     let loss = format!("registry {name} goes with all that it holds");
                     return Err(Error::unconfirmed(&loss));
                 }
-                let registry = name.clone();
-                client.ask(&DeleteRegistry { registry })?;
+                let (client, registry) = (client.patient(), name.clone());
+                progress::during("deleting", || client.ask(&DeleteRegistry { registry }))?;
                 output.done(format!("deleted registry {name}"))
             }
         }

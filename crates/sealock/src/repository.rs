@@ -9,6 +9,7 @@ use crate::{
     client::Client,
     error::Error,
     output::{Column, Output, Screen, TITLE, record, shortened_digest},
+    progress,
     which::{Which, Within},
 };
 
@@ -57,10 +58,12 @@ impl RepositoryCommand {
                     );
                     return Err(Error::unconfirmed(&loss));
                 }
-                let answer = client.ask(&DeleteRepository {
+                let delete = DeleteRepository {
                     registry: registry.name,
                     repository: name.clone(),
-                })?;
+                };
+                let client = client.patient();
+                let answer = progress::during("deleting", || client.ask(&delete))?;
                 output.show(&answer, |deleted: &DeletedRepository| {
                     let manifests = counted(deleted.manifests.len(), "manifest");
                     let tags = counted(deleted.tags.len(), "tag");

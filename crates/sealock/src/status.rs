@@ -3,6 +3,7 @@ use std::{io::IsTerminal as _, thread, time::Duration};
 use clap::Args;
 use jiff::SignedDuration;
 use sealock_api::{self as api, Gate, PendingPurge, ShowStatus, Storage};
+use serde_json::Value;
 
 use crate::{
     client::Client,
@@ -53,21 +54,30 @@ fn show(client: &Client, output: &mut Output) -> Result<(), Error> {
 }
 
 fn watch(client: &Client, output: &mut Output) -> Result<(), Error> {
-    let clears = std::io::stdout().is_terminal();
-    let mut shown = String::new();
+    let clears = std::io::stdout().is_terminal() && !output.is_json();
+    let mut shown = None;
     loop {
         let answer = client.ask(&ShowStatus {})?;
-        if answer.body() != shown {
+        let state = without_countdown(answer.parse()?)?;
+        if shown.as_ref() != Some(&state) {
             if clears {
                 output.line(CLEAR)?;
-            } else if !shown.is_empty() {
+            } else if shown.is_some() {
                 output.line("")?;
             }
             output.show(&answer, |status| render(status, client.commands()))?;
-            answer.body().clone_into(&mut shown);
+            shown = Some(state);
         }
         thread::sleep(INTERVAL);
     }
+}
+
+/// Returns the state without the seconds to a purge, which are other ones each time.
+fn without_countdown(mut status: api::Status) -> Result<Value, Error> {
+    for purge in &mut status.pending_purges {
+        purge.purged_in_seconds = 0;
+    }
+    Ok(serde_json::to_value(status).map_err(std::io::Error::from)?)
 }
 
 fn render(status: &api::Status, commands: &Commands) -> String {
@@ -133,7 +143,7 @@ fn pending(purge: &PendingPurge, commands: &Commands) -> String {
 #[cfg(test)]
 mod tests {
     use clap::parser::ValueSource;
-    use serde_json::{Value, json};
+    use serde_json::json;
 
     use super::*;
 

@@ -51,7 +51,8 @@ impl Wait {
     }
 
     fn wait(&self, client: &Client) -> Result<(), Error> {
-        let deadline = Instant::now() + self.timeout;
+        // A time that no clock shows never comes.
+        let deadline = Instant::now().checked_add(self.timeout);
         loop {
             let why_not = match self.is_reached(client) {
                 Ok(true) => return Ok(()),
@@ -60,7 +61,7 @@ impl Wait {
                 Err(error @ (Error::NoEmulator(_) | Error::Incomplete { .. })) => error.to_string(),
                 Err(error) => return Err(error),
             };
-            if Instant::now() >= deadline {
+            if deadline.is_some_and(|deadline| deadline <= Instant::now()) {
                 let waited = SignedDuration::try_from(self.timeout).unwrap_or_default();
                 return Err(Error::failed(format_args!("{why_not} after {waited:#}")));
             }

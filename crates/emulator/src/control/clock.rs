@@ -12,8 +12,9 @@ pub(super) async fn show(call: Call<api::ShowClock>) -> Answer<api::Clock> {
 pub(super) async fn advance(call: Call<api::AdvanceClock>) -> Answer<api::Changed<api::ClockMove>> {
     let (services, asked) = (call.services, call.body);
     let by = duration(&asked.by)?;
-    let target = services.clock.now().saturating_add(by);
-    let target = target.unwrap_or(Timestamp::MAX);
+    // A step that leads too far is refused for that.
+    let target = services.clock.now().checked_add(by);
+    let target = target.unwrap_or(Timestamp::MIN);
     moved(&services, target, asked.allow_purge, |clock| {
         clock.advance(by)
     })

@@ -7,8 +7,13 @@ use sealock_core::RegistryName;
 use super::{Answer, registries};
 use crate::services::Services;
 
-/// The standing of each registry that has a customer-managed key, at one time.
-type Standings = BTreeMap<RegistryName, api::Registry>;
+/// The state of the registries at one time.
+#[derive(Default)]
+struct Standings {
+    registries: BTreeMap<RegistryName, api::Registry>,
+    /// False if the state of one could not be read.
+    are_all: bool,
+}
 
 /// Makes a change, and reports the registries that it reached.
 ///
@@ -24,32 +29,46 @@ where
         let before = standings(services).await;
         let changed = change.await?;
         let after = standings(services).await;
-        Ok(api::Changed {
-            changed,
-            effect: difference(&before, &after),
-        })
+        let mut effect = difference(&before.registries, &after.registries);
+        effect.is_complete = before.are_all && after.are_all;
+        Ok(api::Changed { changed, effect })
     })
 }
 
 /// Asks each registry. One whose state cannot be read is left out, since the change itself does not fail with it.
 async fn standings(services: &Services) -> Standings {
-    let mut standings = Standings::new();
-    for registry in services.registries.list().await.unwrap_or_default() {
+    let mut standings = Standings {
+        are_all: true,
+        ..Standings::default()
+    };
+    let registries = match services.registries.list().await {
+        Ok(registries) => registries,
+        Err(error) => {
+            tracing::warn!(%error, "the effect of a change is not known");
+            return Standings::default();
+        }
+    };
+    for registry in registries {
         let name = registry.record.name.clone();
-        match registries::view(services, registry).await {
+        match registries::view(services, registry.clone()).await {
             Ok(registry) => {
-                standings.insert(name, registry);
+                standings.registries.insert(name, registry);
             }
+            Err(_) if registry.is_deleted().await.unwrap_or_default() => {}
             Err(error) => {
                 let problem = error.into_problem();
                 tracing::warn!(registry = %name, problem.detail, "the effect of a change on a registry is not known");
+                standings.are_all = false;
             }
         }
     }
     standings
 }
 
-fn difference(before: &Standings, after: &Standings) -> api::Effect {
+fn difference(
+    before: &BTreeMap<RegistryName, api::Registry>,
+    after: &BTreeMap<RegistryName, api::Registry>,
+) -> api::Effect {
     let mut effect = api::Effect::default();
     for (name, new) in after {
         let Some(old) = before.get(name) else {

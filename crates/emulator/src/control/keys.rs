@@ -83,8 +83,11 @@ async fn left_behind(services: &Services, key: &Key) -> Answer<Vec<api::Registry
     older.sort();
     let mut behind = Vec::new();
     for name in older {
-        let registry = services.registries.get(&name).await?;
-        behind.extend(registries::behind(services, registry).await?);
+        match services.registries.get(&name).await {
+            Ok(registry) => behind.extend(registries::behind(services, registry).await?),
+            Err(sealock_registry::Error::RegistryUnknown(_)) => {}
+            Err(error) => return Err(error.into()),
+        }
     }
     Ok(behind)
 }

@@ -23,7 +23,11 @@ pub(super) async fn list(call: Call<api::ListRegistries>) -> Answer<api::Registr
 pub(super) async fn all(services: &Services) -> Answer<Vec<api::Registry>> {
     let mut registries = Vec::new();
     for registry in services.registries.list().await? {
-        registries.push(view(services, registry).await?);
+        match view(services, registry.clone()).await {
+            Ok(registry) => registries.push(registry),
+            Err(_) if registry.is_deleted().await? => {}
+            Err(error) => return Err(error),
+        }
     }
     Ok(registries)
 }

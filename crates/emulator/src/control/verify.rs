@@ -13,6 +13,7 @@ pub(super) async fn verify(call: Call<api::Verify>) -> Answer<api::Verification>
         let (cause, found) = match registry.verify().await {
             Ok(verification) => (None, verification),
             Err(Error::Denied(revocation)) => (Some(revocation.cause), Verification::default()),
+            Err(_) if registry.is_deleted().await? => continue,
             Err(error) => return Err(error.into()),
         };
         let record = &registry.record;

@@ -94,8 +94,12 @@ impl ServiceError for Error {
             Self::ClientSecretInvalid(client) => RefusedLogin::new(format_args!(
                 "the client secret of the application {client} is wrong"
             )),
-            Self::ClientUnknown { client, .. } => {
-                RefusedLogin::new(format_args!("there is no application '{client}'"))
+            Self::ClientUnknown { client, .. } if Uuid::parse_str(client).is_ok() => {
+                RefusedLogin::new(format_args!("there is no application {client}"))
+            }
+            // It may be a secret in the wrong place.
+            Self::ClientUnknown { .. } => {
+                RefusedLogin::new("no application can have the id that was given")
             }
             Self::IdentityHeaderWrong | Self::ImdsClosed | Self::NotFromHere => {
                 RefusedLogin::new(self)

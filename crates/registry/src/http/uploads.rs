@@ -79,7 +79,7 @@ pub(super) async fn begin(
     }
     if let Some(digest) = digest? {
         let turn = call.registry.begin_whole_upload(digest.algorithm()).await?;
-        return complete(call, repository, turn, digest).await;
+        return Box::pin(complete(call, repository, turn, digest)).await;
     }
     let id = call.registry.begin_upload(repository, algorithm?).await?;
     status(StatusCode::ACCEPTED, repository, id, 0)
@@ -107,7 +107,7 @@ pub(super) async fn finish(
     digest: Result<Digest, Error>,
 ) -> Answer {
     let turn = call.registry.upload(repository, id).await?;
-    complete(call, repository, turn, digest?).await
+    Box::pin(complete(call, repository, turn, digest?)).await
 }
 
 /// `DELETE` of an upload (end-14).

@@ -255,9 +255,13 @@ fn is_host(text: &str) -> bool {
 
 fn is_component(text: &str) -> bool {
     let is_letter = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit();
-    text.starts_with(is_letter)
-        && text.ends_with(is_letter)
-        && text.chars().all(|c| is_letter(c) || "._-".contains(c))
+    let separators = text
+        .split(is_letter)
+        .filter(|separator| !separator.is_empty());
+    let are_valid = |separator: &str| {
+        matches!(separator, "." | "_" | "__") || separator.bytes().all(|byte| byte == b'-')
+    };
+    text.starts_with(is_letter) && text.ends_with(is_letter) && { separators }.all(are_valid)
 }
 
 fn is_tag(text: &str) -> bool {
@@ -312,6 +316,8 @@ mod tests {
         assert_eq!(latest.as_deref(), Ok("localhost:5000/hello:latest"));
         let long = format!("localhost:5000/hello:{}", "x".repeat(129));
         for bad in [
+            "localhost:5000/a..b:v1",
+            "localhost:5000/a.-b:v1",
             "",
             "hello:v1",
             "team/hello:v1",
