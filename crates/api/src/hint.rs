@@ -205,13 +205,13 @@ pub enum Hint {
     ListRoleAssignments,
     /// List the scope maps of the registry.
     ListScopeMaps {
-        /// The registry. Null for the default one.
-        registry: Option<RegistryName>,
+        /// The registry.
+        registry: RegistryName,
     },
     /// List the tokens of the registry.
     ListTokens {
-        /// The registry. Null for the default one.
-        registry: Option<RegistryName>,
+        /// The registry.
+        registry: RegistryName,
     },
     /// List the vaults, deleted ones included.
     ListVaults,

@@ -153,8 +153,12 @@ pub(crate) fn of_registry(error: &sealock_registry::Error) -> Vec<Hint> {
         Error::Refused(Refusal::AdminDisabled(registry)) => Hint::EnableAdmin {
             registry: registry.clone(),
         },
-        Error::Refused(Refusal::ScopeMapUnknown(_)) => Hint::ListScopeMaps { registry: None },
-        Error::Refused(Refusal::TokenUnknown(_)) => Hint::ListTokens { registry: None },
+        Error::Refused(Refusal::ScopeMapUnknown { registry, .. }) => Hint::ListScopeMaps {
+            registry: registry.clone(),
+        },
+        Error::Refused(Refusal::TokenUnknown { registry, .. }) => Hint::ListTokens {
+            registry: registry.clone(),
+        },
         Error::RegistryUnknown(registry) => Hint::CreateRegistry {
             registry: registry.clone(),
         },

@@ -52,18 +52,28 @@ pub enum Refusal {
         limit: usize,
     },
     /// No such scope map.
-    #[error("there is no scope map {0}")]
-    ScopeMapUnknown(ScopeMapName),
+    #[error("there is no scope map {name} in registry {registry}")]
+    ScopeMapUnknown {
+        /// The registry.
+        registry: RegistryName,
+        /// The scope map.
+        name: ScopeMapName,
+    },
     /// No such token.
-    #[error("there is no token {0}")]
-    TokenUnknown(TokenName),
+    #[error("there is no token {name} in registry {registry}")]
+    TokenUnknown {
+        /// The registry.
+        registry: RegistryName,
+        /// The token.
+        name: TokenName,
+    },
 }
 
 impl Refusal {
     /// The status of the answer.
     pub fn status(&self) -> StatusCode {
         match self {
-            Self::ScopeMapUnknown(_) | Self::TokenUnknown(_) => StatusCode::NOT_FOUND,
+            Self::ScopeMapUnknown { .. } | Self::TokenUnknown { .. } => StatusCode::NOT_FOUND,
             Self::ExpiryTooFar
             | Self::Name(_)
             | Self::ScopeMapActionInvalid(_)
@@ -88,8 +98,8 @@ impl Refusal {
             Self::ScopeMapInUse { .. } => "ScopeMapInUse",
             Self::ScopeMapMissing(_) => "ScopeMapMissing",
             Self::ScopeMapTooLarge { .. } => "ScopeMapTooLarge",
-            Self::ScopeMapUnknown(_) => "ScopeMapUnknown",
-            Self::TokenUnknown(_) => "TokenUnknown",
+            Self::ScopeMapUnknown { .. } => "ScopeMapUnknown",
+            Self::TokenUnknown { .. } => "TokenUnknown",
         }
     }
 }

@@ -226,7 +226,7 @@ impl Registry {
         }
         match self.scope_map_record(name).await? {
             Some(record) => Ok(ScopeMap::stored(name.clone(), record.value)),
-            None => Err(Refusal::ScopeMapUnknown(name.clone()).into()),
+            None => Err(self.no_scope_map(name).into()),
         }
     }
 
@@ -275,7 +275,7 @@ impl Registry {
             let existing = self
                 .scope_map_record(name)
                 .await?
-                .ok_or_else(|| Refusal::ScopeMapUnknown(name.clone()))?;
+                .ok_or_else(|| self.no_scope_map(name))?;
             if let Some(token) = self.token_with(name).await? {
                 return Err(Refusal::ScopeMapInUse {
                     name: name.clone(),
@@ -289,6 +289,13 @@ impl Registry {
             Ok((batch, ()))
         });
         deleted.await
+    }
+
+    fn no_scope_map(&self, name: &ScopeMapName) -> Refusal {
+        Refusal::ScopeMapUnknown {
+            registry: self.record.name.clone(),
+            name: name.clone(),
+        }
     }
 
     async fn token_with(&self, scope_map: &ScopeMapName) -> Result<Option<TokenName>, Error> {
@@ -319,7 +326,7 @@ impl Registry {
         let existing = self
             .scope_map_record(name)
             .await?
-            .ok_or_else(|| Refusal::ScopeMapUnknown(name.clone()))?;
+            .ok_or_else(|| self.no_scope_map(name))?;
         let mut record = existing.value.clone();
         record.assignments += 1;
         let key = [&*self.id, name.as_str()];

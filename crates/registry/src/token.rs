@@ -236,19 +236,25 @@ impl Registry {
         }
         match self.scope_map(&token.scope_map).await {
             Ok(scope_map) => Ok(Ok(scope_map.permissions())),
-            Err(Error::Refused(Refusal::ScopeMapUnknown(scope_map))) => {
-                Ok(Err(LoginRefusal::ScopeMapMissing {
-                    token: name,
-                    scope_map,
-                }))
-            }
+            Err(Error::Refused(Refusal::ScopeMapUnknown {
+                name: scope_map, ..
+            })) => Ok(Err(LoginRefusal::ScopeMapMissing {
+                token: name,
+                scope_map,
+            })),
             Err(error) => Err(error),
         }
     }
 
     async fn token_record(&self, name: &TokenName) -> Result<Record<TokenRecord>, Error> {
         let record = self.store.get(&TOKENS, &[&self.id, name.as_str()]).await?;
-        record.ok_or_else(|| Refusal::TokenUnknown(name.clone()).into())
+        record.ok_or_else(|| {
+            Refusal::TokenUnknown {
+                registry: self.record.name.clone(),
+                name: name.clone(),
+            }
+            .into()
+        })
     }
 }
 

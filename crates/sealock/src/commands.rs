@@ -2,7 +2,6 @@ use std::fmt::Display;
 
 use clap::parser::ValueSource;
 use sealock_api::{Cause, Hint, KeyPermission, NamedPrincipal, Problem, StorageProblem};
-use sealock_core::RegistryName;
 
 /// The port at which the command line expects an emulator.
 pub(crate) const DEFAULT_PORT: u16 = 5000;
@@ -176,9 +175,9 @@ impl Commands {
             Hint::ListRegistries => "registry list".to_owned(),
             Hint::ListRoleAssignments => "role list".to_owned(),
             Hint::ListScopeMaps { registry } => {
-                in_registry("registry scope-map list", registry.as_ref())
+                format!("registry scope-map list --registry {registry}")
             }
-            Hint::ListTokens { registry } => in_registry("registry token list", registry.as_ref()),
+            Hint::ListTokens { registry } => format!("registry token list --registry {registry}"),
             Hint::ListVaults => "vault list".to_owned(),
             Hint::PermitOperations {
                 vault,
@@ -388,13 +387,6 @@ fn option(principal: &NamedPrincipal) -> String {
     match principal {
         NamedPrincipal::Identity(name) => format!("--identity {name}"),
         NamedPrincipal::Application(name) => format!("--app {name}"),
-    }
-}
-
-fn in_registry(command: &str, registry: Option<&RegistryName>) -> String {
-    match registry {
-        Some(registry) => format!("{command} --registry {registry}"),
-        None => command.to_owned(),
     }
 }
 

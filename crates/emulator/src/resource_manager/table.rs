@@ -76,7 +76,7 @@ pub(super) const TABLE: &[Row] = rows! {
         renew them "the passwords of a token of the registry {0}": RenewPassword { registry: 0 };
 
     GET "Microsoft.ContainerRegistry/registries/{}/tokens" => list them "the tokens of the registry {0}":
-        as (|names| Some(Hint::ListTokens { registry: Some(names.get(0)?) }));
+        ListTokens { registry: 0 };
     GET "Microsoft.ContainerRegistry/registries/{}/tokens/{}" => show it "the token {1} of the registry {0}":
         ShowToken { registry: 0, token: 1 };
     PUT "Microsoft.ContainerRegistry/registries/{}/tokens/{}" => create it "the token {1} of the registry {0}":
@@ -86,7 +86,7 @@ pub(super) const TABLE: &[Row] = rows! {
     DELETE "Microsoft.ContainerRegistry/registries/{}/tokens/{}" => delete it "the token {1} of the registry {0}":
         DeleteToken { registry: 0, token: 1 };
     GET "Microsoft.ContainerRegistry/registries/{}/scopeMaps" => list them "the scope maps of the registry {0}":
-        as (|names| Some(Hint::ListScopeMaps { registry: Some(names.get(0)?) }));
+        ListScopeMaps { registry: 0 };
     GET "Microsoft.ContainerRegistry/registries/{}/scopeMaps/{}" => show it "the scope map {1} of the registry {0}":
         ShowScopeMap { registry: 0, scope_map: 1 };
     PUT "Microsoft.ContainerRegistry/registries/{}/scopeMaps/{}" => create it "the scope map {1} of the registry {0}":
