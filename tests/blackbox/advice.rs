@@ -373,7 +373,7 @@ fn who_makes_a_new_version_hears_what_brings_a_registry_back_that_did_not_follow
     let said = emulator.cli(&["key", "create", "registry-key"]);
     let next = format!(
         "{warning}KeyNotFound; bring the key back with: sealock key restore --vault sealock --file BACKUP, \
-         with a backup of registry-key\n"
+         where BACKUP is a file with a backup of registry-key\n"
     );
     assert!(said.ends_with(&next), "{said}");
 }

@@ -378,7 +378,7 @@ fn a_deleted_applications_tokens_end_with_it() {
         .find(|it| it["principal_id"] == app.principal.as_str());
     let theirs = theirs.expect("its policy stays");
     assert!(theirs["identity"].is_null() && theirs["application"].is_null());
-    assert!(emulator.cli(&["role", "list"]).contains("(gone)"));
+    assert!(emulator.cli(&["role", "list"]).contains("(gone: "));
     // By its id, what it was permitted can be taken away.
     let gone = app.principal.as_str();
     emulator.cli(&["role", "remove", "--identity", gone, "--role", "AcrPull"]);

@@ -634,7 +634,7 @@ fn what_is_done_to_identities_and_registries_is_said_in_a_sentence_and_as_json()
     assert_eq!(deleted["effect"]["revoked"][0]["registry"], "second");
     assert_contains(
         &emulator.cli(&["access", "list"]),
-        &["(gone)"],
+        &["(gone: "],
         "the policy of an identity that is gone",
     );
     assert_contains(
@@ -1489,8 +1489,8 @@ fn verify_cannot_say_that_a_revoked_registry_is_whole() {
     emulator.cli(&["key", "delete"]);
     emulator.cli(&["key", "purge"]);
     let (text, _) = verify(&emulator);
-    let hint = "hint: bring the key back with: sealock key restore --vault sealock --file BACKUP, with a backup of \
-                registry-key; without a backup, the content is gone\n";
+    let hint = "hint: bring the key back with: sealock key restore --vault sealock --file BACKUP; \
+                without a backup, the content is gone\n";
     assert_contains(&text.stderr, &[hint], "purged");
     emulator.cli(&["key", "restore", "--file", "BACKUP"]);
     emulator.verify();
@@ -1498,7 +1498,7 @@ fn verify_cannot_say_that_a_revoked_registry_is_whole() {
     emulator.cli(&["vault", "delete"]);
     emulator.cli(&["vault", "purge"]);
     let (text, _) = verify(&emulator);
-    let hint = "hint: bring the key back with: sealock vault create sealock, and then with a backup of registry-key: \
+    let hint = "hint: bring the key back with: sealock vault create sealock && \
                 sealock key restore --vault sealock --file BACKUP; without a backup, the content is gone\n";
     assert_contains(&text.stderr, &[hint], "a vault that was purged");
     emulator.cli(&["vault", "create", "sealock"]);

@@ -58,8 +58,9 @@ fn a_command_that_is_told_of_is_for_the_emulator_that_was_named() {
     }
 
     emulator.cli(&["identity", "delete"]);
-    let restore =
-        format!("sealock registry rotate-key sealock --identity NAME {option}, with an identity");
+    let restore = format!(
+        "sealock registry rotate-key sealock --identity NAME {option}\n               (NAME is an identity"
+    );
     let status = said(&emulator, &["status"]);
     assert!(status.contains(&restore), "{status}");
 }

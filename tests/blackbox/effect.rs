@@ -8,6 +8,7 @@ fn says(emulator: &Emulator, command: &[&str], of_registries: &[&str]) {
     let said = emulator.cli(command);
     let lines: Vec<_> = said
         .lines()
+        .skip(1)
         .filter(|line| line.contains("registry sealock"))
         .collect();
     assert_eq!(lines, of_registries, "{command:?}: {said}");
@@ -111,7 +112,8 @@ fn a_restored_key_brings_its_registry_back() {
     let file = file.to_str().unwrap();
     emulator.cli(&["key", "backup", "--file", file]);
     emulator.cli(&["key", "delete"]);
-    says(&emulator, &["key", "purge"], &[]);
+    let revoked = "registry sealock is revoked: KeyNotFound";
+    says(&emulator, &["key", "purge"], &[revoked]);
     says(&emulator, &["key", "restore", "--file", file], &[AVAILABLE]);
 }
 
@@ -286,4 +288,50 @@ fn a_step_of_the_clock_that_purges_has_to_be_agreed_to() {
     assert_eq!(emulator.json(&["key", "list", "kv1"])["keys"], json!([]));
     // Nobody is asked for what is not purged.
     emulator.cli(&["clock", "set", "2100-01-01"]);
+}
+
+#[test]
+fn a_restore_that_does_not_suffice_names_what_refuses_the_key_now() {
+    let emulator = Emulator::start();
+    emulator.cli(&["key", "delete"]);
+    emulator.cli(&["access", "revoke"]);
+    // The permission is judged first, so the key's recovery changes nothing.
+    says(&emulator, &["key", "recover"], &[]);
+    emulator.cli(&["key", "delete"]);
+    says(
+        &emulator,
+        &["access", "grant"],
+        &["registry sealock is revoked: KeyDeleted"],
+    );
+    says(&emulator, &["key", "recover"], &[AVAILABLE]);
+}
+
+#[test]
+fn a_rotation_that_brings_a_registry_back_says_so() {
+    let emulator = Emulator::start();
+    emulator.cli(&["identity", "create", "another"]);
+    emulator.cli(&["access", "grant", "--identity", "another"]);
+    emulator.cli(&["identity", "delete"]);
+    let rotate = ["registry", "rotate-key", "--identity", "another"];
+    says(&emulator, &rotate, &[AVAILABLE]);
+}
+
+#[test]
+fn an_hour_begins_anew_once_the_clock_is_back_before_it() {
+    let emulator = Emulator::start_with(Options {
+        environment: vec![("SEALOCK_CMK__PROPAGATION".to_owned(), "azure".to_owned())],
+        ..Options::default()
+    });
+    emulator.cli(&["clock", "freeze"]);
+    for _ in 0..2 {
+        emulator.cli(&["registry", "show"]);
+        emulator.cli(&["key", "disable"]);
+        says(
+            &emulator,
+            &["clock", "advance", "1h"],
+            &["registry sealock is revoked: KeyDisabled"],
+        );
+        says(&emulator, &["key", "enable"], &[AVAILABLE]);
+        emulator.cli(&["clock", "advance", "-1h"]);
+    }
 }

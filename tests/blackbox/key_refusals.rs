@@ -103,7 +103,7 @@ fn a_key_that_is_not_there_or_cannot_be_used_is_refused_with_the_cause() {
     says("sealock/registry-key", "KeyDeleted", hint);
     change(&["key", "purge", "next"]);
     let hint = "the vault has no such key; bring the key back with: sealock key restore --vault sealock --file BACKUP, \
-                with a backup of next";
+                where BACKUP is a file with a backup of next";
     says("sealock/registry-key", "KeyNotFound", hint);
 }
 

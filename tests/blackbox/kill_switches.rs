@@ -318,10 +318,7 @@ fn the_command_of_status(emulator: &Emulator) {
     let mut lines = status.lines().map(str::trim_start);
     let restore = lines.find_map(|line| line.strip_prefix("restore"));
     let restore = restore.expect("a way back").trim_start();
-    let restore = restore.replace(
-        "--file BACKUP, with a backup of registry-key",
-        "--file key.backup",
-    );
+    let restore = restore.replace("BACKUP", "key.backup");
     let arguments = restore.strip_prefix("sealock ").unwrap().split('"');
     let arguments = arguments
         .enumerate()

@@ -18,7 +18,7 @@ pub struct Changed<T> {
 /// The registries that a change reached.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct Effect {
-    /// The registries whose content is refused since then, or will be.
+    /// The registries whose content is refused since then, or will be, or is refused for another cause than before.
     pub revoked: Vec<RevokedRegistry>,
     /// The registries whose content is not refused any more, nor will be.
     pub restored: Vec<RegistryName>,

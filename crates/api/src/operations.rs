@@ -190,7 +190,8 @@ operations! {
     DELETE "/registries/{registry}" DeleteRegistry { registry: RegistryName } => 204 ();
     /// Wraps a registry's DEK under the current version of its key, or under another key or as another identity.
     POST "/registries/{registry}/rotate-key"
-        RotateRegistryKey { registry: RegistryName }, body KeyRotation => 200 Registry;
+        RotateRegistryKey { registry: RegistryName }, body KeyRotation
+        => 200 Changed<Registry>;
     /// Lists the repositories. Refused while the registry is revoked.
     GET "/registries/{registry}/repositories" ListRepositories { registry: RegistryName }
         => 200 Repositories;

@@ -244,7 +244,8 @@ impl Gate {
             // Not longer while nothing changes either: the hour is since the vault was last asked.
             (Propagation::Azure, Ok(_)) => {
                 let age = self.context.clock.now().duration_since(verdict.reached);
-                age < AZURE_CACHE
+                // Once the clock is back before that time, the hour says nothing.
+                !age.is_negative() && age < AZURE_CACHE
             }
             _ => verdict.epoch == epoch,
         }

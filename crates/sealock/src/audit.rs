@@ -154,7 +154,12 @@ impl Columns {
         } else {
             last_name(&event.target)
         };
-        let cells = [&*event.time, &event.operation, &result, &event.identity];
+        let operation = if self.is_wide {
+            &event.operation
+        } else {
+            event.operation.trim_end_matches("EventGridNotification")
+        };
+        let cells = [&*event.time, operation, &result, &event.identity];
         self.row(cells, &target, style)
     }
 
@@ -246,7 +251,7 @@ mod tests {
         };
         let place = place_of_key("KeyUnwrap");
         assert_eq!(place_of_key("KeyGet"), place);
-        let wider = place_of_key("KeyNearExpiryEventGridNotification");
+        let wider = place_of_key("KeyRotationPolicySetEventGridNotification");
         assert!(wider > place);
         assert_eq!(place_of_key("KeyGet"), wider);
     }

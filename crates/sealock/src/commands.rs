@@ -97,10 +97,7 @@ impl Commands {
                 format!("registry rotate-key {registry} --key KEY --identity NAME")
             }
             Hint::ChangeIdentity { registry } => {
-                let command = self.command(format_args!(
-                    "registry rotate-key {registry} --identity NAME"
-                ));
-                return Some(format!("{command}, with an identity that may use the key"));
+                format!("registry rotate-key {registry} --identity NAME")
             }
             Hint::CollectGarbage { registry } => match registry {
                 Some(registry) => format!("registry gc {registry}"),
@@ -121,13 +118,11 @@ impl Commands {
                 "registry token create {token} --registry {registry} --repository REPOSITORY ACTION"
             ),
             Hint::CreateVault { vault } => format!("vault create {vault}"),
-            Hint::CreateVaultAndRestoreKey { vault, key } => {
+            Hint::CreateVaultAndRestoreKey { vault, .. } => {
                 let create = self.command(format_args!("vault create {vault}"));
                 let restore =
                     self.command(format_args!("key restore --vault {vault} --file BACKUP"));
-                return Some(format!(
-                    "{create}, and then with a backup of {key}: {restore}"
-                ));
+                return Some(format!("{create} && {restore}"));
             }
             Hint::DeleteIdentity { identity } => format!("identity delete {identity}"),
             Hint::DeleteKey { vault, key } => format!("key delete {key} --vault {vault}"),
@@ -197,7 +192,7 @@ impl Commands {
             Hint::RecoverVaultAndKey { vault, key } => {
                 let of_vault = self.command(format_args!("vault recover {vault}"));
                 let of_key = self.command(format_args!("key recover {key} --vault {vault}"));
-                return Some(format!("{of_vault}; then: {of_key}"));
+                return Some(format!("{of_vault} && {of_key}"));
             }
             Hint::RemoveRole => "role remove --help".to_owned(),
             Hint::RenewCredential { registry } => {
@@ -209,12 +204,10 @@ impl Commands {
             Hint::ReplaceKey { vault, key } => {
                 let delete = self.command(format_args!("key delete {key} --vault {vault}"));
                 let purge = self.command(format_args!("key purge {key} --vault {vault}"));
-                return Some(format!("{delete}; then: {purge}"));
+                return Some(format!("{delete} && {purge}"));
             }
-            Hint::RestoreKey { vault, key } => {
-                let restore =
-                    self.command(format_args!("key restore --vault {vault} --file BACKUP"));
-                return Some(format!("{restore}, with a backup of {key}"));
+            Hint::RestoreKey { vault, .. } => {
+                format!("key restore --vault {vault} --file BACKUP")
             }
             Hint::RevokeAnyAccess { vault } => format!("access revoke --vault {vault} --help"),
             Hint::ShowAudit => "audit --result refused".to_owned(),
@@ -274,10 +267,22 @@ impl Commands {
 
     fn clause(&self, hint: &Hint) -> String {
         let why = reason(hint);
-        match self.of(hint) {
-            Some(command) => format!("{why} with: {command}"),
-            None => why.to_owned(),
+        match (self.of(hint), placeholder(hint)) {
+            (Some(command), Some(meaning)) => format!("{why} with: {command}, where {meaning}"),
+            (Some(command), None) => format!("{why} with: {command}"),
+            (None, _) => why.to_owned(),
         }
+    }
+}
+
+/// Says what a placeholder in the command of a hint stands for, unless its name says it.
+pub(crate) fn placeholder(hint: &Hint) -> Option<String> {
+    match hint {
+        Hint::ChangeIdentity { .. } => Some("NAME is an identity that may use the key".to_owned()),
+        Hint::CreateVaultAndRestoreKey { key, .. } | Hint::RestoreKey { key, .. } => {
+            Some(format!("BACKUP is a file with a backup of {key}"))
+        }
+        _ => None,
     }
 }
 
@@ -412,13 +417,13 @@ mod tests {
         assert_eq!(
             said(ValueSource::EnvVariable).unwrap(),
             "wait until its retention has passed, when it is purged; \
-             or recover it with: sealock vault recover kv1; then: sealock key recover k1 --vault kv1"
+             or recover it with: sealock vault recover kv1 && sealock key recover k1 --vault kv1"
         );
         assert_eq!(
             said(ValueSource::CommandLine).unwrap(),
             "wait until its retention has passed, when it is purged; \
-             or recover it with: sealock vault recover kv1 --emulator http://localhost:1; \
-             then: sealock key recover k1 --vault kv1 --emulator http://localhost:1"
+             or recover it with: sealock vault recover kv1 --emulator http://localhost:1 \
+             && sealock key recover k1 --vault kv1 --emulator http://localhost:1"
         );
         assert_eq!(Commands::default().sentence(&[]), None);
     }

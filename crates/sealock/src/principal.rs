@@ -41,6 +41,6 @@ pub(crate) fn listed(principal: &Principal) -> String {
     match (&principal.identity, &principal.application) {
         (Some(identity), _) => identity.to_string(),
         (None, Some(application)) => format!("{application} (application)"),
-        (None, None) => "(gone)".to_owned(),
+        (None, None) => format!("(gone: {})", principal.principal_id),
     }
 }

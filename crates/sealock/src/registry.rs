@@ -16,7 +16,8 @@ use self::{
 };
 use crate::{
     client::Client,
-    commands::Commands,
+    commands::{Commands, placeholder},
+    effect::told,
     error::Error,
     key_reference::KeyReference,
     output::{BAD, Column, GOOD, Output, Screen, TITLE, record},
@@ -211,13 +212,14 @@ impl RotateKey {
             registry: self.registry.name,
         };
         let answer = client.ask_with(&rotate, &rotation)?;
-        output.show(&answer, |registry: &Registry| match &registry.encryption {
+        let done = |registry: &Registry| match &registry.encryption {
             Encryption::Enabled {
                 versioned_key_identifier: kid,
                 ..
             } => format!("rotated registry {} to {kid}", registry.name),
             Encryption::Disabled => format!("registry {} has no key", registry.name),
-        })
+        };
+        output.show(&answer, |change| told(done, change, client.commands()))
     }
 }
 
@@ -316,6 +318,8 @@ pub(crate) fn custody(registry: &Registry, commands: &Commands) -> Vec<(&'static
     }
     let restore = way_back(registry).and_then(|hint| commands.of(hint));
     fields.extend(restore.map(|restore| ("restore", restore)));
+    let placeholder = way_back(registry).and_then(placeholder);
+    fields.extend(placeholder.map(|meaning| ("", format!("({meaning})"))));
     if let Encryption::Enabled {
         behind: Some(behind),
         ..

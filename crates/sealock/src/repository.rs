@@ -1,7 +1,7 @@
 use clap::{Args, Subcommand};
 use sealock_api::{
     DeleteRepository, DeletedRepository, ListRepositories, Repositories, RepositoryDetails,
-    RepositoryReference, ShowRepository,
+    RepositoryReference, ShowRepository, Time,
 };
 use sealock_core::RegistryName;
 
@@ -74,6 +74,11 @@ impl RepositoryCommand {
     }
 }
 
+/// Writes a time of the registry's, which has fractions of a second, as other commands do.
+fn second(time: Time) -> String {
+    format!("{time:.0}")
+}
+
 fn counted(count: usize, noun: &str) -> String {
     let plural = if count == 1 { "" } else { "s" };
     format!("{count} {noun}{plural}")
@@ -85,8 +90,8 @@ fn list(list: &Repositories, screen: Screen) -> String {
             repository.name.clone(),
             repository.manifest_count.to_string(),
             repository.tag_count.to_string(),
-            repository.created.to_string(),
-            repository.updated.to_string(),
+            second(repository.created),
+            second(repository.updated),
         ]
     });
     let columns = [
@@ -104,8 +109,8 @@ fn render(details: &RepositoryDetails, screen: Screen) -> String {
     let fields = [
         ("manifests", repository.manifest_count.to_string()),
         ("tags", repository.tag_count.to_string()),
-        ("created", repository.created.to_string()),
-        ("updated", repository.updated.to_string()),
+        ("created", second(repository.created)),
+        ("updated", second(repository.updated)),
     ];
     let title = format!("{TITLE}{}{TITLE:#}", repository.name);
     let rows = details.manifests.iter().map(|manifest| {
@@ -114,7 +119,7 @@ fn render(details: &RepositoryDetails, screen: Screen) -> String {
             manifest.digest.to_string(),
             manifest.tags.join(", "),
             manifest.size.to_string(),
-            manifest.pushed.to_string(),
+            second(manifest.pushed),
             manifest.media_type.clone(),
         ]
     });

@@ -181,7 +181,7 @@ vault kv1  to be purged: in 1h of running
 key kv1/k1  to be purged: in 59m of running
   message          its retention passed while the emulator was stopped, or in a step of the system's clock
   scheduled purge  2027-01-01T00:00:00Z
-  recover          sealock vault recover kv1 --emulator http://localhost:1; then: sealock key recover k1 --vault kv1 --emulator http://localhost:1"
+  recover          sealock vault recover kv1 --emulator http://localhost:1 && sealock key recover k1 --vault kv1 --emulator http://localhost:1"
         );
     }
 

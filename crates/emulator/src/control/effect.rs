@@ -79,6 +79,8 @@ fn difference(
             (Some(old), Some(new)) if old.from.is_some() && new.from.is_none() => {
                 effect.revoked.push(new);
             }
+            // It is not brought back: something else refuses it.
+            (Some(old), Some(new)) if old.cause != new.cause => effect.revoked.push(new),
             (Some(_), None) if matches!(new.gate, api::Gate::Available { .. }) => {
                 effect.restored.push(name.clone());
             }

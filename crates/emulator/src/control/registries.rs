@@ -6,6 +6,7 @@ use sealock_registry::Registry;
 use super::{
     Answer, ControlError,
     call::{Call, Reply},
+    effect::observed,
     logins,
 };
 use crate::{hints, services::Services, words::Translate as _};
@@ -59,7 +60,9 @@ pub(super) async fn delete(call: Call<api::DeleteRegistry>) -> Answer<()> {
     Ok(call.services.registries.delete(name).await?)
 }
 
-pub(super) async fn rotate_key(call: Call<api::RotateRegistryKey>) -> Answer<api::Registry> {
+pub(super) async fn rotate_key(
+    call: Call<api::RotateRegistryKey>,
+) -> Answer<api::Changed<api::Registry>> {
     let Call { services, body, .. } = call;
     let registry = services.registries.get(&call.path.registry).await?;
     let record = &registry.record;
@@ -73,12 +76,15 @@ pub(super) async fn rotate_key(call: Call<api::RotateRegistryKey>) -> Answer<api
         }
         None => None,
     };
-    let custodian = &services.custodian;
-    let rotated = custodian.rotate(record.id, &record.name, body.key, identity);
-    match rotated.await {
-        Ok(()) => view(&services, registry).await,
-        Err(error) => Err(refused(&services, &record.name, error).await),
-    }
+    observed(&services, async {
+        let custodian = &services.custodian;
+        let rotated = custodian.rotate(record.id, &record.name, body.key, identity);
+        match rotated.await {
+            Ok(()) => view(&services, registry.clone()).await,
+            Err(error) => Err(refused(&services, &record.name, error).await),
+        }
+    })
+    .await
 }
 
 /// Turns the refusal of a key into a problem, with the cause and what to do about it, which Azure's text does not say.

@@ -48,7 +48,7 @@ pub(super) fn show_usage(
 ) -> Result<(), Error> {
     output.show(&client.ask(&ShowUsage { registry })?, |usage: &Usage| {
         format!(
-            "{} bytes in {} blobs and manifests of {} repositories",
+            "{} bytes in {} blobs and manifests; repositories: {}",
             usage.bytes, usage.objects, usage.repositories
         )
     })

@@ -235,10 +235,17 @@ fn list(list: &Tokens, screen: Screen) -> String {
             token.name.to_string(),
             status(token).to_owned(),
             token.scope_map.to_string(),
+            token.passwords.len().to_string(),
             password_names(token),
         ]
     });
-    let columns = ["NAME", "STATUS", "SCOPE MAP", "PASSWORDS"].map(Column::Always);
+    let columns = [
+        Column::Always("NAME"),
+        Column::Always("STATUS"),
+        Column::Always("SCOPE MAP"),
+        Column::Narrow("PASSWORDS"),
+        Column::Wide("PASSWORDS"),
+    ];
     screen.table(columns, rows)
 }
 
