@@ -5,8 +5,8 @@
 help: ## List the commands
 	@grep -E '^[a-z0-9]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 8
 
-run: ## Start the emulator with the quickstart, on localhost:5000
-	cargo run --release --bin sealock -- serve
+run: ## Start the emulator with the quickstart, on localhost:5000; PORT=5001 takes another port
+	cargo run --release --bin sealock -- serve $(if $(PORT),--listen 127.0.0.1:$(PORT))
 
 demo: ## Tell the whole story in under a minute, without Docker; PAUSE=1 waits for Enter after each scene
 	cargo build --release --bin sealock

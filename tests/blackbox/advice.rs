@@ -94,7 +94,11 @@ fn who_meets_a_key_on_its_way_is_told_to_wait() {
     }
     says(&["key", "create", "registry-key"], "being deleted", wait);
     says(&["key", "recover"], "Key is currently being deleted", wait);
-    says(&["key", "purge"], "Key is currently being deleted", wait);
+    says(
+        &["key", "purge", "--yes"],
+        "Key is currently being deleted",
+        wait,
+    );
 
     emulator.cli(&["clock", "advance", "15s"]);
     says(&["key", "disable"], "was not found", recover);
@@ -105,7 +109,11 @@ fn who_meets_a_key_on_its_way_is_told_to_wait() {
         "Key is currently being recovered",
         wait,
     );
-    says(&["key", "purge"], "Key is currently being recovered", wait);
+    says(
+        &["key", "purge", "--yes"],
+        "Key is currently being recovered",
+        wait,
+    );
 
     emulator.cli(&["clock", "advance", "15s"]);
     emulator.cli(&["key", "disable"]);
@@ -369,7 +377,7 @@ fn who_makes_a_new_version_hears_what_brings_a_registry_back_that_did_not_follow
     assert!(said.ends_with(&next), "{said}");
 
     emulator.cli(&["key", "delete"]);
-    emulator.cli(&["key", "purge"]);
+    emulator.cli(&["key", "purge", "--yes"]);
     let said = emulator.cli(&["key", "create", "registry-key"]);
     let next = format!(
         "{warning}KeyNotFound; bring the key back with: sealock key restore --vault sealock --file BACKUP, \

@@ -370,7 +370,7 @@ fn what_is_done_to_keys_and_vaults_is_said_in_a_sentence_and_as_json() {
         "deleted".into(),
     );
     done(
-        &["key", "purge", "k", "--vault", "kv1"],
+        &["key", "purge", "k", "--vault", "kv1", "--yes"],
         &["purged key k of vault kv1"],
     );
     json(&["key", "list", "--vault", "kv1"], "/keys", json!([]));
@@ -384,7 +384,7 @@ fn what_is_done_to_keys_and_vaults_is_said_in_a_sentence_and_as_json() {
         &["recovered vault kv1 at https://kv1."],
     );
     json(&["vault", "delete", "kv1"], "/state", "deleted".into());
-    done(&["vault", "purge", "kv1"], &["purged vault kv1"]);
+    done(&["vault", "purge", "kv1", "--yes"], &["purged vault kv1"]);
 }
 
 #[test]
@@ -490,7 +490,7 @@ fn a_backup_is_a_file_for_its_owner_that_brings_back_all_versions() {
     );
     emulator.cli(&["key", "delete"]);
     failed(&emulator, &restore, 1);
-    emulator.cli(&["key", "purge"]);
+    emulator.cli(&["key", "purge", "--yes"]);
     done(
         &emulator,
         &restore,
@@ -504,7 +504,7 @@ fn a_backup_is_a_file_for_its_owner_that_brings_back_all_versions() {
     // Another emulator cannot read it.
     let another = Emulator::start();
     another.cli(&["key", "delete"]);
-    another.cli(&["key", "purge"]);
+    another.cli(&["key", "purge", "--yes"]);
     let foreign = [&restore[..3], &[file.to_str().unwrap()]].concat();
     failed(&another, &foreign, 1);
 }
@@ -757,7 +757,7 @@ fn errors_say_what_to_do_next() {
             "it is not deleted; to purge it, delete it first with: sealock key delete registry-key --vault sealock",
         ),
         (
-            &["key", "purge", "nope"],
+            &["key", "purge", "nope", "--yes"],
             "A key with (name/id) nope was not found",
             "sealock key list",
         ),
@@ -782,7 +782,7 @@ fn errors_say_what_to_do_next() {
             "sealock vault recover safe",
         ),
         (
-            &["vault", "purge", "safe"],
+            &["vault", "purge", "safe", "--yes"],
             "purge protection is enabled",
             "sealock vault recover safe",
         ),
@@ -802,7 +802,7 @@ fn errors_say_what_to_do_next() {
             "it is not deleted; to purge it, delete it first with: sealock vault delete sealock",
         ),
         (
-            &["vault", "purge", "nope"],
+            &["vault", "purge", "nope", "--yes"],
             "deleted vault 'nope' does not exist",
             "sealock vault list",
         ),
@@ -1487,7 +1487,7 @@ fn verify_cannot_say_that_a_revoked_registry_is_whole() {
 
     emulator.cli(&["key", "backup", "--file", "BACKUP"]);
     emulator.cli(&["key", "delete"]);
-    emulator.cli(&["key", "purge"]);
+    emulator.cli(&["key", "purge", "--yes"]);
     let (text, _) = verify(&emulator);
     let hint = "hint: bring the key back with: sealock key restore --vault sealock --file BACKUP; \
                 without a backup, the content is gone\n";
@@ -1496,7 +1496,7 @@ fn verify_cannot_say_that_a_revoked_registry_is_whole() {
     emulator.verify();
 
     emulator.cli(&["vault", "delete"]);
-    emulator.cli(&["vault", "purge"]);
+    emulator.cli(&["vault", "purge", "--yes"]);
     let (text, _) = verify(&emulator);
     let hint = "hint: bring the key back with: sealock vault create sealock && \
                 sealock key restore --vault sealock --file BACKUP; without a backup, the content is gone\n";

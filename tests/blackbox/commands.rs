@@ -39,8 +39,8 @@ fn a_command_that_is_told_of_is_for_the_emulator_that_was_named() {
         (&["trust"], "sudo sealock trust --install"),
         (&["key", "show", "nope"], "sealock key list --vault sealock"),
         (
-            &["registry", "show", "nowhere"],
-            "sealock registry create nowhere",
+            &["registry", "token", "show", "nobody"],
+            "sealock registry token list --registry sealock",
         ),
         (
             &["access", "grant", "--vault", "roles"],

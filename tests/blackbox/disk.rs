@@ -227,7 +227,7 @@ fn pushes_leave_room_for_changes_of_keys() {
     emulator.cli(&["key", "enable"]);
     assert_eq!(client.get(&small).status, 200);
     emulator.cli(&["key", "delete", "another"]);
-    emulator.cli(&["key", "purge", "another"]);
+    emulator.cli(&["key", "purge", "another", "--yes"]);
     emulator.cli(&["registry", "gc"]);
 
     fs::remove_file(disk.foreign()).unwrap();

@@ -112,8 +112,8 @@ fn a_restored_key_brings_its_registry_back() {
     let file = file.to_str().unwrap();
     emulator.cli(&["key", "backup", "--file", file]);
     emulator.cli(&["key", "delete"]);
-    let revoked = "registry sealock is revoked: KeyNotFound";
-    says(&emulator, &["key", "purge"], &[revoked]);
+    let revoked = "registry sealock is revoked: KeyNotFound; without a backup of the key, its content is lost";
+    says(&emulator, &["key", "purge", "--yes"], &[revoked]);
     says(&emulator, &["key", "restore", "--file", file], &[AVAILABLE]);
 }
 

@@ -101,7 +101,7 @@ fn a_key_that_is_not_there_or_cannot_be_used_is_refused_with_the_cause() {
     change(&["key", "delete", "next"]);
     let hint = "the key is deleted; recover it with: sealock key recover next --vault sealock";
     says("sealock/registry-key", "KeyDeleted", hint);
-    change(&["key", "purge", "next"]);
+    change(&["key", "purge", "next", "--yes"]);
     let hint = "the vault has no such key; bring the key back with: sealock key restore --vault sealock --file BACKUP, \
                 where BACKUP is a file with a backup of next";
     says("sealock/registry-key", "KeyNotFound", hint);

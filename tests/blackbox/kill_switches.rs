@@ -90,7 +90,7 @@ const KILL_SWITCHES: &[KillSwitch] = &[
     KillSwitch {
         name: "purge key",
         given: &[&["key", "backup", "--file", "key.backup"]],
-        revoke: &[&["key", "delete"], &["key", "purge"]],
+        revoke: &[&["key", "delete"], &["key", "purge", "--yes"]],
         cause: "KeyNotFound",
         restore: &[&["key", "restore", "--file", "key.backup"]],
         data_plane: Some((

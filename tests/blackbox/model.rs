@@ -240,7 +240,7 @@ pub(crate) fn run(emulator: impl Drive, seed: u64) {
         if !model.key_deleted {
             subject.emulator.cli(&["key", "delete"]);
         }
-        subject.emulator.cli(&["key", "purge"]);
+        subject.emulator.cli(&["key", "purge", "--yes"]);
         subject.check(false, &mut random);
         subject.emulator.restart();
         subject.check(false, &mut random);

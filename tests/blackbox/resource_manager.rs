@@ -37,7 +37,7 @@ GET    G/Microsoft.KeyVault/vaults/kv1/keys               | list the keys of the
 DELETE G/Microsoft.KeyVault/vaults/kv1                    | delete the vault 'kv1'. Delete it | vault delete kv1
 GET    S/Microsoft.KeyVault/deletedVaults                 | list deleted vaults. List them | vault list
 GET    S/Microsoft.KeyVault/locations/eastus/deletedVaults/kv1 | show the deleted vault 'kv1'. Show it | vault show kv1
-POST   S/Microsoft.KeyVault/locations/eastus/deletedVaults/kv1/purge | purge the vault 'kv1'. Purge it | vault purge kv1
+POST   S/Microsoft.KeyVault/locations/eastus/deletedVaults/kv1/purge | purge the vault 'kv1'. Purge it | vault purge kv1 --yes
 PUT    G/Microsoft.ManagedIdentity/userAssignedIdentities/id1 | create the managed identity 'id1'. Create it | identity create id1
 GET    G/Microsoft.ManagedIdentity/userAssignedIdentities/id1 | show the managed identity 'id1'. Show it | identity show id1
 GET    S/Microsoft.ManagedIdentity/userAssignedIdentities | list managed identities. List them | identity list
@@ -54,7 +54,7 @@ POST   G/Microsoft.ContainerRegistry/registries/sealock/regenerateCredential | r
 POST   G/Microsoft.ContainerRegistry/registries/sealock/generateCredentials | renew the passwords of a token of the registry 'sealock'. Renew them | registry token renew TOKEN --registry sealock --password-name NAME
 PUT    G/Microsoft.ContainerRegistry/registries/sealock/tokens/reader | create the token 'reader' of the registry 'sealock'. Create it | registry token create reader --registry sealock --repository REPOSITORY ACTION
 PUT    G/Microsoft.ContainerRegistry/registries/sealock/scopeMaps/readers | create the scope map 'readers' of the registry 'sealock'. Create it | registry scope-map create readers --registry sealock --repository REPOSITORY ACTION
-DELETE G/Microsoft.ContainerRegistry/registries/sealock   | delete the registry 'sealock'. Delete it | registry delete sealock
+DELETE G/Microsoft.ContainerRegistry/registries/sealock   | delete the registry 'sealock'. Delete it | registry delete sealock --yes
 ";
 
 /// Requests that no command answers.

@@ -282,7 +282,7 @@ fn a_rotation_is_refused_while_the_current_key_or_identity_is_gone() {
 fn a_purged_key_shreds_the_registry_for_good() {
     let (mut emulator, client, image) = with_image();
     emulator.cli(&["key", "delete"]);
-    emulator.cli(&["key", "purge"]);
+    emulator.cli(&["key", "purge", "--yes"]);
     let denied = |client: &Client, when: &str| {
         let answer = client.get("/v2/app/manifests/v1");
         assert_eq!(

@@ -59,7 +59,7 @@ fn told<W: Write>(screen: Screen<W>) -> Screen<W> {
 
     story.scene("The key is purged: what remains is noise");
     story.sealock(&["key", "delete"]);
-    story.sealock(&["key", "purge"]);
+    story.sealock(&["key", "purge", "--yes"]);
     story.pull_refused("v1");
     story.inspect([&["hello:v1", "note"], &[]]);
 

@@ -217,6 +217,8 @@ pub enum Hint {
     ListVaults,
     /// Name the registry's key and identity again.
     NameEncryption,
+    /// Name both a key and an identity.
+    NameKeyAndIdentity,
     /// Have the key version be for other operations.
     PermitOperations {
         /// The vault.

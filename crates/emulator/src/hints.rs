@@ -116,6 +116,7 @@ pub(crate) fn of_rule(refusal: &CmkRefusal) -> Vec<Hint> {
             registry: registry.clone(),
         }],
         CmkRefusal::EncryptionPermanent(_) => vec![Hint::NameEncryption],
+        CmkRefusal::PropertiesIncomplete(_) => vec![Hint::NameKeyAndIdentity],
         CmkRefusal::IdentityNotAssigned { registry, .. } => vec![change_identity(registry)],
         CmkRefusal::KeyInaccessible(_) => vec![Hint::ShowAudit],
         _ => Vec::new(),
@@ -159,9 +160,12 @@ pub(crate) fn of_registry(error: &sealock_registry::Error) -> Vec<Hint> {
         Error::Refused(Refusal::TokenUnknown { registry, .. }) => Hint::ListTokens {
             registry: registry.clone(),
         },
-        Error::RegistryUnknown(registry) => Hint::CreateRegistry {
-            registry: registry.clone(),
-        },
+        Error::RegistryUnknown(registry) => {
+            let create = Hint::CreateRegistry {
+                registry: registry.clone(),
+            };
+            return vec![Hint::ListRegistries, create];
+        }
         Error::Denied(_) => Hint::ShowStatus,
         Error::Damaged { .. } => Hint::Verify,
         _ => return Vec::new(),

@@ -77,6 +77,7 @@ impl Commands {
             | Hint::AwaitDelay
             | Hint::AwaitRetention
             | Hint::NameEncryption
+            | Hint::NameKeyAndIdentity
             | Hint::Unknown => {
                 return None;
             }
@@ -126,7 +127,7 @@ impl Commands {
             }
             Hint::DeleteIdentity { identity } => format!("identity delete {identity}"),
             Hint::DeleteKey { vault, key } => format!("key delete {key} --vault {vault}"),
-            Hint::DeleteRegistry { registry } => format!("registry delete {registry}"),
+            Hint::DeleteRegistry { registry } => format!("registry delete {registry} --yes"),
             Hint::DeleteScopeMap {
                 registry,
                 scope_map,
@@ -183,8 +184,8 @@ impl Commands {
                 "key update {key} --vault {vault} --version {version} --ops {}",
                 listed(operations)
             ),
-            Hint::PurgeKey { vault, key } => format!("key purge {key} --vault {vault}"),
-            Hint::PurgeVault { vault } => format!("vault purge {vault}"),
+            Hint::PurgeKey { vault, key } => format!("key purge {key} --vault {vault} --yes"),
+            Hint::PurgeVault { vault } => format!("vault purge {vault} --yes"),
             Hint::AwaitDelayAndRecoverKey { vault, key } | Hint::RecoverKey { vault, key } => {
                 format!("key recover {key} --vault {vault}")
             }
@@ -203,7 +204,7 @@ impl Commands {
             }
             Hint::ReplaceKey { vault, key } => {
                 let delete = self.command(format_args!("key delete {key} --vault {vault}"));
-                let purge = self.command(format_args!("key purge {key} --vault {vault}"));
+                let purge = self.command(format_args!("key purge {key} --vault {vault} --yes"));
                 return Some(format!("{delete} && {purge}"));
             }
             Hint::RestoreKey { vault, .. } => {
@@ -338,6 +339,7 @@ fn reason(hint: &Hint) -> &str {
         Hint::ListTokens { .. } => "see the tokens",
         Hint::ListVaults => "see the vaults, deleted ones included,",
         Hint::NameEncryption => "name its --key and --identity again",
+        Hint::NameKeyAndIdentity => "name both --key and --identity",
         Hint::PermitOperations { .. } => "have it be for that, too,",
         Hint::PurgeKey { .. } | Hint::PurgeVault { .. } => "remove it for good",
         Hint::RecoverKey { .. } | Hint::RecoverVault { .. } | Hint::RecoverVaultAndKey { .. } => {

@@ -1,6 +1,6 @@
 use std::iter;
 
-use sealock_api::{Changed, Effect, RevokedRegistry};
+use sealock_api::{Cause, Changed, Effect, RevokedRegistry};
 
 use crate::{
     commands::Commands,
@@ -50,10 +50,16 @@ fn revocation(revoked: &RevokedRegistry) -> String {
         cause,
         from,
     } = revoked;
+    let loss = match cause {
+        Cause::KeyNotFound | Cause::VaultNotFound => {
+            "; without a backup of the key, its content is lost"
+        }
+        _ => "",
+    };
     match from {
-        None => format!("registry {registry} is {BAD}revoked{BAD:#}: {cause}"),
+        None => format!("registry {registry} is {BAD}revoked{BAD:#}: {cause}{loss}"),
         Some(from) => {
-            format!("registry {registry} will be {BAD}revoked{BAD:#} at {from}: {cause}")
+            format!("registry {registry} will be {BAD}revoked{BAD:#} at {from}: {cause}{loss}")
         }
     }
 }

@@ -69,7 +69,7 @@ Examples:
     #[command(after_help = "Example:\n  sealock key recover")]
     Recover(WhichKey),
     /// Purge a deleted key: the content that it encrypts is lost, unless there is a backup
-    #[command(after_help = "Example:\n  sealock key delete && sealock key purge")]
+    #[command(after_help = "Example:\n  sealock key delete && sealock key purge --yes")]
     Purge(WhichKey),
 }
 
@@ -116,7 +116,7 @@ struct Change {
 }
 
 impl KeyCommand {
-    pub(crate) fn run(self, client: &Client, output: &mut Output) -> Result<(), Error> {
+    pub(crate) fn run(self, client: &Client, output: &mut Output, yes: bool) -> Result<(), Error> {
         let screen = output.screen();
         match self {
             Self::List(Which { name: vault }) => {
@@ -156,6 +156,12 @@ impl KeyCommand {
             }
             Self::Purge(key) => {
                 let (vault, key) = key.names()?;
+                if !yes {
+                    let loss = format!(
+                        "key {key} of vault {vault} goes with the content that it encrypts, unless there is a backup"
+                    );
+                    return Err(Error::unconfirmed(&loss));
+                }
                 let answer = client.ask(&PurgeKey {
                     vault: vault.clone(),
                     key: key.clone(),

@@ -139,6 +139,11 @@ impl Screen {
         align(Some(kept(heading.into())), rows, self.columns).join("\n")
     }
 
+    /// Returns true if a person reads the output.
+    pub(crate) fn is_terminal(self) -> bool {
+        self.columns.is_some()
+    }
+
     /// Returns true if there is room for all that can be shown.
     pub(crate) fn is_wide(self) -> bool {
         self.wide

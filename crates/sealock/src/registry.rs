@@ -3,6 +3,8 @@ mod garbage;
 mod scope_map;
 mod token;
 
+use std::net::ToSocketAddrs as _;
+
 use clap::{Args, Subcommand};
 use sealock_api::{
     CreateRegistry, DeleteRegistry, Encryption, EncryptionIdentity, Gate, Hint, KeyRotation,
@@ -20,7 +22,7 @@ use crate::{
     effect::told,
     error::Error,
     key_reference::KeyReference,
-    output::{BAD, Column, GOOD, Output, Screen, TITLE, record},
+    output::{BAD, Column, GOOD, HINT, Output, Screen, TITLE, record},
     progress,
     which::Which,
 };
@@ -34,7 +36,9 @@ pub(crate) enum RegistryCommand {
     #[command(after_help = "\
 Examples:
   sealock registry create plain
-  sealock registry create myregistry --key sealock/registry-key --identity registry-identity")]
+  sealock key create mykey
+  sealock identity create myidentity && sealock access grant --identity myidentity
+  sealock registry create myregistry --key mykey --identity myidentity")]
     Create(Create),
     /// Show a registry, its key and its gate
     #[command(after_help = "Example:\n  sealock registry show")]
@@ -161,12 +165,21 @@ impl Create {
             registry: self.name,
         };
         let answer = client.ask_with(&create, &registry)?;
+        let is_terminal = output.screen().is_terminal();
         output.show(&answer, |registry: &Registry| {
             let (name, login_server) = (&registry.name, &registry.login_server);
-            if answer.created() {
+            let done = if answer.created() {
                 format!("created registry {name} at {login_server}")
             } else {
                 format!("registry {name} is as asked, at {login_server}")
+            };
+            if is_terminal && login_server.to_socket_addrs().is_err() {
+                let write = client.commands().command("hosts --write");
+                format!(
+                    "{done}\n{HINT}note:{HINT:#} this system does not find that name; have it found with: sudo {write}"
+                )
+            } else {
+                done
             }
         })
     }

@@ -48,7 +48,7 @@ Examples:
     #[command(after_help = "Example:\n  sealock vault recover")]
     Recover(Which<VaultName>),
     /// Purge a deleted vault: the content that its keys encrypt is lost for good
-    #[command(after_help = "Example:\n  sealock vault delete kv1 && sealock vault purge kv1")]
+    #[command(after_help = "Example:\n  sealock vault delete kv1 && sealock vault purge kv1 --yes")]
     Purge(Which<VaultName>),
 }
 
@@ -154,7 +154,7 @@ enum Bypass {
 }
 
 impl VaultCommand {
-    pub(crate) fn run(self, client: &Client, output: &mut Output) -> Result<(), Error> {
+    pub(crate) fn run(self, client: &Client, output: &mut Output, yes: bool) -> Result<(), Error> {
         let screen = output.screen();
         match self {
             Self::List => output.show(&client.ask(&ListVaults {})?, |vaults| list(vaults, screen)),
@@ -183,6 +183,12 @@ impl VaultCommand {
                 output.show(&answer, |change| told(done, change, client.commands()))
             }
             Self::Purge(Which { name }) => {
+                if !yes {
+                    let loss = format!(
+                        "vault {name} goes with its keys and the content that they encrypt"
+                    );
+                    return Err(Error::unconfirmed(&loss));
+                }
                 let vault = name.clone();
                 let answer = client.ask(&PurgeVault { vault })?;
                 let done = |_: &_| format!("purged vault {name}");
