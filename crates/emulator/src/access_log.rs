@@ -5,7 +5,7 @@ use axum::{
     response::Response,
 };
 use sealock_cmk::Cause;
-use sealock_http::{BodyIds, RefusedLogin};
+use sealock_http::{BodyIds, LoginRefusalReason};
 use uuid::Uuid;
 
 /// A request, as the log remembers it. Queries and headers stay out: they may hold secrets.
@@ -31,7 +31,7 @@ impl Logged {
     pub(crate) fn end(self, response: &Response) {
         let extensions = response.extensions();
         let cause = extensions.get::<Cause>();
-        let login = extensions.get::<RefusedLogin>();
+        let login = extensions.get::<LoginRefusalReason>();
         let ids = Ids::of(response);
         tracing::info!(
             target: "sealock::request",
@@ -41,7 +41,7 @@ impl Logged {
             status = response.status().as_u16(),
             ms = u64::try_from(self.began.elapsed().as_millis()).unwrap_or(u64::MAX),
             cause = cause.map(tracing::field::display),
-            login = login.map(RefusedLogin::as_str),
+            login = login.map(LoginRefusalReason::as_str),
             correlation_id = ids.correlation.as_deref(),
             request_id = ids.request.as_deref(),
             client_request_id = ids.client_request.as_deref(),

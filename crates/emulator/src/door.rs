@@ -129,8 +129,8 @@ impl Door {
             },
             Service::ResourceManager => self.resource_manager(&request),
             Service::Entra => {
-                let door = front(&host, &request);
-                entra_http::authority(&self.services.tokens, door, request).await
+                let connection = connection(&host, &request);
+                entra_http::authority(&self.services.tokens, connection, request).await
             }
             Service::Graph => unsupported(Shape::Azure, "Microsoft Graph"),
         }
@@ -147,11 +147,12 @@ impl Door {
             return self.vault(name, host, resource, request).await;
         }
         if entra_http::is_managed_identitys(path) {
-            let door = front(host, &request);
+            let connection = connection(host, &request);
             let header = self.friendly.identity_header();
             let header = header.map(|secret| entra_http::IdentityHeader::new(secret.text()));
             let tokens = &self.services.tokens;
-            return entra_http::managed_identity(tokens, door, header.as_ref(), request).await;
+            return entra_http::managed_identity(tokens, connection, header.as_ref(), request)
+                .await;
         }
         if control::is_controls(path) {
             return self.control(request).await;
@@ -173,8 +174,8 @@ impl Door {
             "subscriptions" | "providers" => self.resource_manager(&request),
             // Not before the others: a repository can be called as one of the authority's endpoints.
             _ if is_authority(path) => {
-                let door = front(host, &request);
-                entra_http::authority(&self.services.tokens, door, request).await
+                let connection = connection(host, &request);
+                entra_http::authority(&self.services.tokens, connection, request).await
             }
             _ => no_service(),
         }
@@ -202,14 +203,14 @@ impl Door {
         request: Request,
     ) -> Response {
         let names = &self.services.names;
-        let door = front(host, &request);
+        let connection = connection(host, &request);
         let registry_host = registry_http::RegistryHost {
             login_server: names.login_server(name),
             is_open,
         };
         match self.services.registries.get(name).await {
             Ok(registry) => {
-                registry_http::answer(registry, names, door, registry_host, request).await
+                registry_http::answer(registry, names, connection, registry_host, request).await
             }
             Err(error) => registry_http::with_common_headers(registry_http::render(&error, names)),
         }
@@ -223,10 +224,10 @@ impl Door {
         request: Request,
     ) -> Response {
         let services = &self.services;
-        let door = front(host, &request);
+        let connection = connection(host, &request);
         let vault_host = vault_http::VaultHost { vault, resource };
         let (vaults, tokens, names) = (&services.vault, &services.tokens, &services.names);
-        vault_http::answer(vaults, tokens, names, door, vault_host, request).await
+        vault_http::answer(vaults, tokens, names, connection, vault_host, request).await
     }
 }
 
@@ -236,10 +237,10 @@ fn parent(host: &Authority) -> String {
     below.strip_suffix(":443").unwrap_or(below).to_owned()
 }
 
-/// The way on which a request reached its service.
-fn front(host: &Authority, request: &Request) -> sealock_http::Door {
+/// The connection on which a request arrived.
+fn connection(host: &Authority, request: &Request) -> sealock_http::Connection {
     let peer = request.extensions().get::<Peer>();
-    sealock_http::Door {
+    sealock_http::Connection {
         scheme: scheme(request),
         authority: host.to_string(),
         peer: peer.map(|peer| peer.address),

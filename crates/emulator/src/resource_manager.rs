@@ -164,8 +164,8 @@ fn resource(uri: &Uri) -> Vec<String> {
 
 /// The path of the resources of the type, and perhaps of the name, that a filter wants.
 fn sought(uri: &Uri) -> Option<Vec<String>> {
-    let query = Query::of(uri);
-    let filter = query.first_in_any_case("$filter")?;
+    let query = Query::from_uri(uri);
+    let filter = query.first_ignoring_case("$filter")?;
     let kind = equal_to(filter, "resourcetype")?;
     let path = kind.split('/').chain(equal_to(filter, "name"));
     Some(path.map(ToOwned::to_owned).collect())

@@ -1,6 +1,6 @@
 use axum::http::StatusCode;
 use sealock_core::{ApplicationName, ClientId, IdentityName, TenantId};
-use sealock_http::{NotAllowed, NotAnEndpoint};
+use sealock_http::{MethodNotAllowed, UnknownEndpoint};
 use sealock_store::Fault;
 
 use crate::{Role, RoleScope};
@@ -272,8 +272,8 @@ impl Error {
     }
 }
 
-impl From<NotAllowed> for Error {
-    fn from(refused: NotAllowed) -> Self {
+impl From<MethodNotAllowed> for Error {
+    fn from(refused: MethodNotAllowed) -> Self {
         Self::MethodNotAllowed {
             method: refused.method,
             allowed: refused.allowed,
@@ -281,8 +281,8 @@ impl From<NotAllowed> for Error {
     }
 }
 
-impl From<NotAnEndpoint> for Error {
-    fn from(NotAnEndpoint(path): NotAnEndpoint) -> Self {
+impl From<UnknownEndpoint> for Error {
+    fn from(UnknownEndpoint(path): UnknownEndpoint) -> Self {
         Self::NotAnEndpoint(path)
     }
 }

@@ -13,7 +13,7 @@ use axum::{
     http::{HeaderMap, HeaderValue, Uri, header},
     response::Response,
 };
-use sealock_http::{Door, Found, Query};
+use sealock_http::{Connection, Found, Query};
 use subtle::ConstantTimeEq as _;
 use zeroize::Zeroizing;
 
@@ -43,18 +43,18 @@ impl IdentityHeader {
 /// A request.
 struct Call<'a> {
     issuer: &'a TokenIssuer,
-    door: Door,
+    connection: Connection,
     headers: HeaderMap,
     query: Query,
 }
 
 impl<'a> Call<'a> {
-    fn new(issuer: &'a TokenIssuer, door: Door, headers: HeaderMap, uri: &Uri) -> Self {
+    fn new(issuer: &'a TokenIssuer, connection: Connection, headers: HeaderMap, uri: &Uri) -> Self {
         Self {
             issuer,
-            door,
+            connection,
             headers,
-            query: Query::of(uri),
+            query: Query::from_uri(uri),
         }
     }
 }
@@ -66,13 +66,13 @@ impl<'a> Call<'a> {
 /// <https://learn.microsoft.com/azure/app-service/overview-managed-identity#rest-endpoint-reference>
 pub async fn managed_identity(
     issuer: &TokenIssuer,
-    door: Door,
+    connection: Connection,
     header: Option<&IdentityHeader>,
     request: Request,
 ) -> Response {
-    let url = format!("{}/msi/token", door.origin());
+    let url = format!("{}/msi/token", connection.origin());
     let (parts, _) = request.into_parts();
-    let call = Call::new(issuer, door, parts.headers, &parts.uri);
+    let call = Call::new(issuer, connection, parts.headers, &parts.uri);
     let found = IdentityEndpoint::TABLE.find(&parts.method, parts.uri.path(), &call.query);
     let shape = match &found {
         Ok(found) if found.endpoint == IdentityEndpoint::AppService => Shape::AppService(&url),
@@ -86,9 +86,9 @@ pub async fn managed_identity(
 }
 
 /// Answers a request to the authority, `/{tenant}/...`.
-pub async fn authority(issuer: &TokenIssuer, door: Door, request: Request) -> Response {
+pub async fn authority(issuer: &TokenIssuer, connection: Connection, request: Request) -> Response {
     let (parts, body) = request.into_parts();
-    let call = Call::new(issuer, door, parts.headers, &parts.uri);
+    let call = Call::new(issuer, connection, parts.headers, &parts.uri);
     let found = AuthorityEndpoint::TABLE.find(&parts.method, parts.uri.path(), &call.query);
     let answer = match found {
         Ok(found) => dispatch(&call, found, body).await,

@@ -6,19 +6,19 @@ use zeroize::Zeroizing;
 
 use crate::Query;
 
-/// The largest form: everybody may send one to log in, and a few short fields are all that it holds.
+/// The limit for a form. Clients send it before they log in, and it holds a few short fields.
 const FORM_BYTES: usize = 64 << 10;
 
-/// The reason for which a body was not read.
+/// The reason why a body could not be read.
 #[derive(Debug)]
-pub enum Unread {
-    /// It did not arrive, for this reason.
+pub enum BodyError {
+    /// The body did not arrive whole, for this reason.
     Incomplete(String),
-    /// It is longer than it may be.
+    /// The body exceeds the limit.
     TooLong,
 }
 
-impl fmt::Display for Unread {
+impl fmt::Display for BodyError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Incomplete(why) => f.write_str(why),
@@ -30,12 +30,12 @@ impl fmt::Display for Unread {
 /// Reads a body of at most `limit` bytes.
 ///
 /// # Errors
-/// [`Unread`]
-pub async fn read(body: Body, limit: usize) -> Result<Bytes, Unread> {
+/// [`BodyError`]
+pub async fn read_body(body: Body, limit: usize) -> Result<Bytes, BodyError> {
     match Limited::new(body, limit).collect().await {
         Ok(collected) => Ok(collected.to_bytes()),
-        Err(error) if error.is::<LengthLimitError>() => Err(Unread::TooLong),
-        Err(error) => Err(Unread::Incomplete(error.to_string())),
+        Err(error) if error.is::<LengthLimitError>() => Err(BodyError::TooLong),
+        Err(error) => Err(BodyError::Incomplete(error.to_string())),
     }
 }
 
@@ -43,10 +43,10 @@ impl Query {
     /// Reads a form of at most 64 KiB.
     ///
     /// # Errors
-    /// [`Unread`]
-    pub async fn read_form(body: Body) -> Result<Self, Unread> {
-        let form = Zeroizing::new(read(body, FORM_BYTES).await?.to_vec());
-        Ok(Self::form(&form))
+    /// [`BodyError`]
+    pub async fn read_form(body: Body) -> Result<Self, BodyError> {
+        let form = Zeroizing::new(read_body(body, FORM_BYTES).await?.to_vec());
+        Ok(Self::from_form(&form))
     }
 }
 
@@ -55,14 +55,14 @@ mod tests {
     use super::*;
 
     #[tokio::test]
-    async fn a_body_is_read_up_to_its_limit() {
-        assert_eq!(read(Body::from("abc"), 3).await.unwrap(), "abc");
-        let unread = read(Body::from("abcd"), 3).await.unwrap_err();
-        assert!(matches!(unread, Unread::TooLong), "{unread:?}");
+    async fn body_beyond_the_limit_is_refused() {
+        assert_eq!(read_body(Body::from("abc"), 3).await.unwrap(), "abc");
+        let error = read_body(Body::from("abcd"), 3).await.unwrap_err();
+        assert!(matches!(error, BodyError::TooLong), "{error:?}");
     }
 
     #[tokio::test]
-    async fn a_form_is_read_up_to_64_kib() {
+    async fn form_beyond_64_kib_is_refused() {
         let form = |length| Body::from(format!("a={}", "x".repeat(length - 2)));
         let read = Query::read_form(form(FORM_BYTES)).await.unwrap();
         assert_eq!(read.first("a").map(str::len), Some(FORM_BYTES - 2));

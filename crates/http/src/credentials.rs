@@ -2,18 +2,19 @@ use axum::http::HeaderValue;
 use base64::{Engine as _, engine::general_purpose::STANDARD};
 use zeroize::Zeroizing;
 
-/// The credentials that an `Authorization` header shows. Those of the crate `headers` leave a password in memory behind
-/// them.
+/// The credentials in an `Authorization` header. Unlike the types of the crate `headers`, these wipe a password from
+/// memory.
 pub enum Credentials<'a> {
     /// A user name and a password (RFC 7617).
     Basic(Zeroizing<String>, Zeroizing<String>),
-    /// A token (RFC 6750); it may be empty.
+    /// A token (RFC 6750), possibly empty.
     Bearer(&'a str),
 }
 
 impl<'a> Credentials<'a> {
-    /// Reads the credentials, if they are of one of the two schemes, whose names can be in any case (RFC 9110, 11.1).
-    pub fn of(value: &'a HeaderValue) -> Option<Self> {
+    /// Parses a header. Returns `None` for other schemes and malformed values. The case of a scheme is ignored
+    /// (RFC 9110, 11.1).
+    pub fn parse(value: &'a HeaderValue) -> Option<Self> {
         let (scheme, rest) = value.to_str().ok()?.split_once(' ')?;
         let rest = rest.trim();
         if scheme.eq_ignore_ascii_case("bearer") {
@@ -34,8 +35,8 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_scheme_is_known_in_any_case_and_its_value_is_trimmed() {
-        let read = |text: &'static str| match Credentials::of(&HeaderValue::from_static(text)) {
+    fn scheme_in_any_case_is_recognised_and_its_value_is_trimmed() {
+        let read = |text: &'static str| match Credentials::parse(&HeaderValue::from_static(text)) {
             Some(Credentials::Basic(user, password)) => format!("{} {}", *user, *password),
             Some(Credentials::Bearer(token)) => token.to_owned(),
             None => "none".to_owned(),

@@ -6,12 +6,12 @@ use crate::{
     pattern::{Captures, Spelling},
 };
 
-/// Declares the endpoints of a service: an enum, and the table in which its `find` looks for a request's.
+/// Declares the endpoints of a service: an enum, and the table that maps a request to one of its variants.
 ///
-/// A row has the methods (`ANY` is every one), the paths and the endpoint. A path has words, `{name}` for one segment,
-/// `{name...}` for at least one, and `...` for whatever follows. Each field of the endpoint is read from the request by
-/// its [`Parameter`]. The first row whose path matches decides, whatever the method: a method that no row of this path
-/// has is not allowed. A row with `only` leaves every other method to the rows below it.
+/// A row has methods (`ANY` stands for all), paths and an endpoint. A path consists of words, `{name}` for one segment,
+/// `{name...}` for one or more, and `...` for any rest. A [`Parameter`] reads each field of the endpoint from the
+/// request. The first row whose path matches decides, whatever the method: a method that no row has for this path is
+/// not allowed. A row marked `only` leaves all other methods to the rows below it.
 #[macro_export]
 macro_rules! endpoints {
     (
@@ -28,7 +28,7 @@ macro_rules! endpoints {
             $($endpoint $({ $($field: $type),+ })?),+
         }
 
-        const _: () = assert!($($crate::is_countable($path) $(&& $crate::is_countable($alias))*)&&+);
+        const _: () = assert!($($crate::captures_fit($path) $(&& $crate::captures_fit($alias))*)&&+);
 
         impl $name {
             /// The table.
@@ -37,10 +37,10 @@ macro_rules! endpoints {
                     methods: &[stringify!($method) $(, stringify!($also))*],
                     is_only: false $(|| { stringify!($only); true })?,
                     paths: &[$path $(, $alias)*],
-                    read: |asked| {
-                        let _: &$crate::Asked<'_> = asked;
+                    read: |request| {
+                        let _: &$crate::MatchedRequest<'_> = request;
                         Ok(Self::$endpoint {
-                            $($($field: $crate::Parameter::read(asked, stringify!($field))?),+)?
+                            $($($field: $crate::Parameter::read(request, stringify!($field))?),+)?
                         })
                     },
                 }
@@ -49,28 +49,28 @@ macro_rules! endpoints {
     };
 }
 
-/// The endpoints of a service, and its errors.
+/// The endpoint table of a service with endpoints `E` and errors `X`.
 pub struct Table<E: 'static, X: 'static> {
-    /// The liberties that clients take with the paths.
+    /// The accepted variations in paths.
     pub spelling: Spelling,
-    /// The rows, of which the first that matches counts.
+    /// The rows. The first that matches decides.
     pub rows: &'static [Row<E, X>],
 }
 
-/// A row of a [`Table`], as [`endpoints!`](crate::endpoints) has it.
+/// A row of a [`Table`].
 pub struct Row<E, X> {
     /// The methods.
     pub methods: &'static [&'static str],
-    /// Leaves another method to the rows below.
+    /// True if the row leaves other methods to the rows below.
     pub is_only: bool,
     /// The paths.
     pub paths: &'static [&'static str],
-    /// Makes the endpoint of a request.
-    pub read: fn(&Asked<'_>) -> Result<E, X>,
+    /// Reads the endpoint from a request.
+    pub read: fn(&MatchedRequest<'_>) -> Result<E, X>,
 }
 
 impl<E, X> Row<E, X> {
-    fn has(&self, method: &Method) -> bool {
+    fn allows(&self, method: &Method) -> bool {
         let mut methods = self.methods.iter();
         methods.any(|known| *known == "ANY" || *known == method.as_str())
     }
@@ -78,15 +78,15 @@ impl<E, X> Row<E, X> {
 
 /// A field of an endpoint.
 pub trait Parameter<X>: Sized {
-    /// Reads it from a request; `name` is the field's.
+    /// Reads the field called `name` from a request.
     ///
     /// # Errors
-    /// The service's own, in its own words.
-    fn read(asked: &Asked<'_>, name: &'static str) -> Result<Self, X>;
+    /// The service's own error.
+    fn read(request: &MatchedRequest<'_>, name: &'static str) -> Result<Self, X>;
 }
 
-/// A request whose path is known.
-pub struct Asked<'a> {
+/// A request whose path matches a row.
+pub struct MatchedRequest<'a> {
     /// Its method.
     pub method: &'a Method,
     /// Its query.
@@ -94,13 +94,13 @@ pub struct Asked<'a> {
     captures: Captures<'a>,
 }
 
-impl<'a> Asked<'a> {
-    /// The segment of the path that the table calls so, or the segments; none if this path has none.
+impl<'a> MatchedRequest<'a> {
+    /// Returns the segments that the path names `name`, or `None` if this path has no such name.
     pub fn captured(&self, name: &str) -> Option<&'a str> {
-        self.captures.of(name)
+        self.captures.get(name)
     }
 
-    /// The same of a path that always has it.
+    /// Returns the segments that the path names `name`, for a name that every path of the row has.
     pub fn segment(&self, name: &str) -> &'a str {
         self.captured(name).unwrap_or_default()
     }
@@ -109,62 +109,62 @@ impl<'a> Asked<'a> {
 /// The endpoint of a request.
 #[derive(Debug)]
 pub struct Found<E> {
-    /// The endpoint. If the method is not allowed, the first one that the path has.
+    /// The endpoint. If the method is not allowed, the first endpoint of the path.
     pub endpoint: E,
-    /// The judgement of the method.
-    pub allowed: Result<(), NotAllowed>,
+    /// An error if the path does not allow the method.
+    pub allowed: Result<(), MethodNotAllowed>,
 }
 
-/// A method that a path does not have.
+/// A method that the path does not allow.
 #[derive(Debug)]
-pub struct NotAllowed {
-    /// The request's.
+pub struct MethodNotAllowed {
+    /// The request's method.
     pub method: String,
-    /// The path's, as `Allow` has them.
+    /// The path's methods, as in the header `Allow`.
     pub allowed: String,
-    /// The path, as the table has it.
+    /// The path in the table.
     pub path: &'static str,
 }
 
-/// A path that a table does not have, or the beginning of a long one.
+/// A path that the table lacks, shortened if it is long.
 #[derive(Debug)]
-pub struct NotAnEndpoint(pub String);
+pub struct UnknownEndpoint(pub String);
 
-impl<E, X: From<NotAnEndpoint>> Table<E, X> {
-    /// Finds the endpoint that a request asks for.
+impl<E, X: From<UnknownEndpoint>> Table<E, X> {
+    /// Finds the endpoint of a request.
     ///
     /// # Errors
-    /// [`NotAnEndpoint`], or what a [`Parameter`] of the endpoint says.
+    /// [`UnknownEndpoint`], or the error of a [`Parameter`].
     pub fn find(&self, method: &Method, path: &str, query: &Query) -> Result<Found<E>, X> {
-        let not_an_endpoint = || NotAnEndpoint(excerpt(path).to_owned());
-        let decoded = self.spelling.decode(path).ok_or_else(not_an_endpoint)?;
+        let unknown_endpoint = || UnknownEndpoint(excerpt(path).to_owned());
+        let decoded = self.spelling.decode(path).ok_or_else(unknown_endpoint)?;
         let candidates = self
             .rows
             .iter()
-            .filter(|row| !row.is_only || row.has(method));
+            .filter(|row| !row.is_only || row.allows(method));
         let mut candidates = candidates.flat_map(|row| row.paths.iter().map(move |it| (row, *it)));
         let mut tried = "";
         let matched = candidates.find_map(|(row, path)| {
-            // Rows of one path mostly stand together.
+            // Rows with the same path usually stand together, so one match per path is enough.
             if std::mem::replace(&mut tried, path) == path {
                 return None;
             }
             let captures = self.spelling.matches(path, &decoded)?;
             Some((row, path, captures))
         });
-        let (first, path, captures) = matched.ok_or_else(not_an_endpoint)?;
+        let (first, path, captures) = matched.ok_or_else(unknown_endpoint)?;
         let of_path = || self.rows.iter().filter(|row| row.paths.contains(&path));
-        let row = of_path().find(|row| row.has(method));
-        let asked = Asked {
+        let row = of_path().find(|row| row.allows(method));
+        let request = MatchedRequest {
             method,
             query,
             captures,
         };
         Ok(Found {
-            endpoint: (row.unwrap_or(first).read)(&asked)?,
+            endpoint: (row.unwrap_or(first).read)(&request)?,
             allowed: row.map(drop).ok_or_else(|| {
                 let methods: Vec<&str> = of_path().flat_map(|row| row.methods).copied().collect();
-                NotAllowed {
+                MethodNotAllowed {
                     method: method.to_string(),
                     allowed: methods.join(", "),
                     path,
@@ -173,12 +173,12 @@ impl<E, X: From<NotAnEndpoint>> Table<E, X> {
         })
     }
 
-    /// Returns true for a path that begins with the first word of one of the table's.
-    pub fn has_first_word_of(&self, path: &str) -> bool {
+    /// Returns true if the first segment of `path` is the first segment of a path in the table.
+    pub fn has_first_segment_of(&self, path: &str) -> bool {
         let word = path.split('/').find(|segment| !segment.is_empty());
         let paths = self.rows.iter().flat_map(|row| row.paths);
         let mut paths = paths.map(|path| path.trim_start_matches('/'));
-        word.is_some_and(|word| paths.any(|path| self.spelling.begins(path, word)))
+        word.is_some_and(|word| paths.any(|path| self.spelling.starts_with(path, word)))
     }
 }
 
@@ -198,38 +198,38 @@ mod tests {
     }
 
     impl Parameter<String> for u8 {
-        fn read(asked: &Asked<'_>, name: &'static str) -> Result<Self, String> {
-            let segment = asked.segment(name);
+        fn read(request: &MatchedRequest<'_>, name: &'static str) -> Result<Self, String> {
+            let segment = request.segment(name);
             let parsed = segment.parse();
-            parsed.map_err(|_| format!("{} {name} {segment}", asked.method))
+            parsed.map_err(|_| format!("{} {name} {segment}", request.method))
         }
     }
 
     impl Parameter<String> for Option<u8> {
-        fn read(asked: &Asked<'_>, name: &'static str) -> Result<Self, String> {
-            Ok(asked.captured(name).and_then(|text| text.parse().ok()))
+        fn read(request: &MatchedRequest<'_>, name: &'static str) -> Result<Self, String> {
+            Ok(request.captured(name).and_then(|text| text.parse().ok()))
         }
     }
 
     impl Parameter<String> for Vec<u8> {
-        fn read(asked: &Asked<'_>, name: &'static str) -> Result<Self, String> {
-            Ok(asked.query.all(name).flat_map(str::parse).collect())
+        fn read(request: &MatchedRequest<'_>, name: &'static str) -> Result<Self, String> {
+            Ok(request.query.all(name).flat_map(str::parse).collect())
         }
     }
 
-    impl From<NotAnEndpoint> for String {
-        fn from(NotAnEndpoint(path): NotAnEndpoint) -> Self {
+    impl From<UnknownEndpoint> for String {
+        fn from(UnknownEndpoint(path): UnknownEndpoint) -> Self {
             format!("no {path}")
         }
     }
 
     fn find(method: &str, path: &str) -> Result<Found<Endpoint>, String> {
-        let query = Query::form(b"n=7&n=8");
+        let query = Query::from_form(b"n=7&n=8");
         Endpoint::TABLE.find(&method.parse().unwrap(), path, &query)
     }
 
     #[test]
-    fn a_row_that_matches_gives_its_endpoint_with_what_the_request_says() {
+    fn matching_row_yields_its_endpoint_with_its_parameters() {
         let get = |version| Endpoint::Get {
             key: 1,
             version,
@@ -252,11 +252,11 @@ mod tests {
     }
 
     #[test]
-    fn a_method_that_no_row_of_the_path_has_is_not_allowed() {
+    fn method_that_no_row_has_for_the_path_is_not_allowed() {
         for (method, path, first, allowed) in [
             ("PUT", "/keys/1", "Get {", "GET, HEAD, DELETE"),
             ("DELETE", "/keys/1/2", "Get {", "GET, HEAD"),
-            // The row behind, which has this method, is another path's.
+            // The next row has this method, but another path.
             ("GET", "/keys/1/create", "Create {", "POST"),
         ] {
             let found = find(method, path).unwrap();
@@ -265,13 +265,13 @@ mod tests {
             assert_eq!(refused.method, method);
             assert_eq!(refused.allowed, allowed, "{method} {path}");
         }
-        // Only `POST` restores: for others it is a key's name, and no number.
+        // For methods other than `POST`, `restore` is the name of a key, and not a number.
         assert_eq!(find("GET", "/keys/restore").unwrap_err(), "GET key restore");
     }
 
     #[test]
-    fn a_path_is_told_by_its_first_word() {
-        let is_ours = |path| Endpoint::TABLE.has_first_word_of(path);
+    fn path_is_recognised_by_its_first_segment() {
+        let is_ours = |path| Endpoint::TABLE.has_first_segment_of(path);
         assert!(is_ours("/keys") && is_ours("//secrets/x"));
         assert!(!is_ours("/") && !is_ours("/Keys") && !is_ours("/keysx"));
     }

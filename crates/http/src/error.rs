@@ -5,44 +5,59 @@ use axum::{
     response::{IntoResponse, Response},
 };
 
-use crate::RefusedLogin;
+/// The reason why a login was refused, as an extension of the answer. It is for the log: clients learn less.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct LoginRefusalReason(String);
 
-/// An error of a service, as far as every service answers with one alike.
-pub trait ServiceError: fmt::Display {
-    /// The service, as the log names it.
-    const SERVICE: &'static str;
+impl LoginRefusalReason {
+    /// Wraps a sentence without a full stop.
+    pub fn new(reason: impl fmt::Display) -> Self {
+        Self(reason.to_string())
+    }
 
-    /// The status of the answer.
-    fn status(&self) -> StatusCode;
-
-    /// The text that is told instead of the error's own, which may name files of the data directory. The log has that.
-    fn told_instead(&self) -> Option<String>;
-
-    /// The methods that can be used, of one that cannot.
-    fn allowed(&self) -> Option<&str>;
-
-    /// The seconds after which the client may ask again.
-    fn retry_after(&self) -> Option<i64>;
-
-    /// The reason for which a login was refused, if one was. The log has it, and the client need not.
-    fn refused_login(&self) -> Option<RefusedLogin>;
+    /// Returns the sentence.
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
 }
 
-/// Renders an error. `body` makes the body from the text that is told, in the service's own shape.
+/// The part of a service's error that every service renders alike.
+pub trait ServiceError: fmt::Display {
+    /// The name of the service in the log.
+    const SERVICE: &'static str;
+
+    /// Returns the status of the answer.
+    fn status(&self) -> StatusCode;
+
+    /// Returns the text for the client if the error's own text is for the log alone, since it may name files of the data
+    /// directory. `None` if the client may read the error's own text.
+    fn public_message(&self) -> Option<String>;
+
+    /// Returns the allowed methods if the request's method is not allowed.
+    fn allowed_methods(&self) -> Option<&str>;
+
+    /// Returns the seconds after which the client may try again.
+    fn retry_after(&self) -> Option<i64>;
+
+    /// Returns the reason why a login was refused, for the log.
+    fn login_refusal_reason(&self) -> Option<LoginRefusalReason>;
+}
+
+/// Renders an error. `body` wraps the text for the client in the service's own format.
 pub fn render<E: ServiceError, B: IntoResponse>(
     error: &E,
     body: impl FnOnce(String) -> B,
 ) -> Response {
-    let told = error.told_instead().inspect(|_| {
-        tracing::error!(%error, "the {} cannot do what it was asked", E::SERVICE);
+    let public = error.public_message().inspect(|_| {
+        tracing::error!(%error, "the {} failed to serve a request", E::SERVICE);
     });
-    let body = body(told.unwrap_or_else(|| error.to_string()));
+    let body = body(public.unwrap_or_else(|| error.to_string()));
     let mut response = (error.status(), body).into_response();
-    if let Some(refused) = error.refused_login() {
-        response.extensions_mut().insert(refused);
+    if let Some(reason) = error.login_refusal_reason() {
+        response.extensions_mut().insert(reason);
     }
     let headers = response.headers_mut();
-    if let Some(allowed) = error.allowed().and_then(header_value) {
+    if let Some(allowed) = error.allowed_methods().and_then(header_value) {
         headers.insert(header::ALLOW, allowed);
     }
     if let Some(seconds) = error.retry_after() {
@@ -51,7 +66,7 @@ pub fn render<E: ServiceError, B: IntoResponse>(
     response
 }
 
-/// A header's value, unless the text can be none.
+/// Returns `text` as a header value, or `None` if it has characters that a header cannot carry.
 pub fn header_value(text: impl AsRef<str>) -> Option<HeaderValue> {
     HeaderValue::from_str(text.as_ref()).ok()
 }
@@ -62,7 +77,7 @@ mod tests {
 
     use super::*;
 
-    /// An error with a status, and with the methods that its path has.
+    /// An error with a status and the allowed methods.
     struct Sample(u16, Option<&'static str>);
 
     impl fmt::Display for Sample {
@@ -78,11 +93,11 @@ mod tests {
             StatusCode::from_u16(self.0).unwrap()
         }
 
-        fn told_instead(&self) -> Option<String> {
+        fn public_message(&self) -> Option<String> {
             (self.0 == 500).then(|| "it failed".to_owned())
         }
 
-        fn allowed(&self) -> Option<&str> {
+        fn allowed_methods(&self) -> Option<&str> {
             self.1
         }
 
@@ -90,14 +105,14 @@ mod tests {
             (self.0 == 503).then_some(7)
         }
 
-        fn refused_login(&self) -> Option<RefusedLogin> {
-            (self.0 == 401).then(|| RefusedLogin::new("the password is wrong"))
+        fn login_refusal_reason(&self) -> Option<LoginRefusalReason> {
+            (self.0 == 401).then(|| LoginRefusalReason::new("the password is wrong"))
         }
     }
 
     #[tokio::test]
-    async fn an_answer_has_the_status_the_headers_and_only_what_may_be_told() {
-        for (error, told, allow, retry_after) in [
+    async fn answer_has_status_headers_and_the_public_text() {
+        for (error, public, allow, retry_after) in [
             (Sample(403, None), "/data/keys: denied", None, None),
             (Sample(500, None), "it failed", None, None),
             (
@@ -114,10 +129,10 @@ mod tests {
             let header = |name| response.headers().get(name).map(|it| it.to_str().unwrap());
             assert_eq!(header(header::ALLOW), allow);
             assert_eq!(header(header::RETRY_AFTER), retry_after);
-            let refused = response.extensions().get::<RefusedLogin>();
-            assert_eq!(refused.is_some(), response.status() == 401);
+            let reason = response.extensions().get::<LoginRefusalReason>();
+            assert_eq!(reason.is_some(), response.status() == 401);
             let body = to_bytes(response.into_body(), 100).await.unwrap();
-            assert_eq!(body, format!("<{told}>"));
+            assert_eq!(body, format!("<{public}>"));
         }
     }
 }

@@ -1,4 +1,4 @@
-//! JSON as clients send it.
+//! Reading of JSON that clients send.
 
 use std::{fmt, marker::PhantomData};
 
@@ -12,21 +12,21 @@ use serde::{
     forward_to_deserialize_any,
 };
 
-/// The beginnings of those reasons of serde's that quote what they are about.
-const QUOTING: [&str; 4] = [
+/// The prefixes of serde's messages that quote the offending value.
+const QUOTING_MESSAGES: [&str; 4] = [
     "invalid type",
     "invalid value",
     "unknown field",
     "unknown variant",
 ];
 
-/// A value that is read from a JSON object. By itself, serde takes an array for a struct, too: its fields in their order.
+/// A struct that is read from a JSON object only. Serde alone would also accept an array of the fields in order.
 #[derive(Clone, Debug, Default, Serialize)]
 #[serde(transparent)]
 pub struct Object<T, const IS_EXACT: bool = false>(pub T);
 
-/// An object without a field that some of its readers take for one of `T`'s: those in Go and .NET take `Digest` for
-/// `digest`, and of the two the last one.
+/// An object whose field names match those of `T` in case, too. Readers in Go and .NET take `Digest` for `digest`, and
+/// the last of the two wins.
 ///
 /// <https://pkg.go.dev/encoding/json#Unmarshal>
 pub type ExactObject<T> = Object<T, true>;
@@ -36,14 +36,16 @@ where
     T: Deserialize<'de>,
 {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        T::deserialize(Members::<D, IS_EXACT>(deserializer)).map(Self)
+        T::deserialize(ObjectOnly::<D, IS_EXACT>(deserializer)).map(Self)
     }
 }
 
-/// Gives the members of an object to whatever is read from it, and nothing but an object.
-struct Members<D, const IS_EXACT: bool>(D);
+/// A deserializer that accepts nothing but an object.
+struct ObjectOnly<D, const IS_EXACT: bool>(D);
 
-impl<'de, D: Deserializer<'de>, const IS_EXACT: bool> Deserializer<'de> for Members<D, IS_EXACT> {
+impl<'de, D: Deserializer<'de>, const IS_EXACT: bool> Deserializer<'de>
+    for ObjectOnly<D, IS_EXACT>
+{
     type Error = D::Error;
 
     fn deserialize_any<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, D::Error> {
@@ -57,7 +59,7 @@ impl<'de, D: Deserializer<'de>, const IS_EXACT: bool> Deserializer<'de> for Memb
         visitor: V,
     ) -> Result<V::Value, D::Error> {
         let exact = if IS_EXACT { fields } else { &[] };
-        self.0.deserialize_map(OnlyMap {
+        self.0.deserialize_map(MapOnly {
             visitor,
             exact,
             lifetime: PhantomData,
@@ -70,13 +72,13 @@ impl<'de, D: Deserializer<'de>, const IS_EXACT: bool> Deserializer<'de> for Memb
     }
 }
 
-struct OnlyMap<'de, V> {
+struct MapOnly<'de, V> {
     visitor: V,
     exact: &'static [&'static str],
     lifetime: PhantomData<&'de ()>,
 }
 
-impl<'de, V: Visitor<'de>> Visitor<'de> for OnlyMap<'de, V> {
+impl<'de, V: Visitor<'de>> Visitor<'de> for MapOnly<'de, V> {
     type Value = V::Value;
 
     fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -86,18 +88,18 @@ impl<'de, V: Visitor<'de>> Visitor<'de> for OnlyMap<'de, V> {
     fn visit_map<M: MapAccess<'de>>(self, map: M) -> Result<V::Value, M::Error> {
         match self.exact {
             [] => self.visitor.visit_map(map),
-            exact => self.visitor.visit_map(Unambiguous { map, exact }),
+            exact => self.visitor.visit_map(ExactMembers { map, exact }),
         }
     }
 }
 
-/// The members of an object, none of which is one of the fields in another case.
-struct Unambiguous<M> {
+/// The members of an object. It refuses a field name in the wrong case.
+struct ExactMembers<M> {
     map: M,
     exact: &'static [&'static str],
 }
 
-impl<'de, M: MapAccess<'de>> MapAccess<'de> for Unambiguous<M> {
+impl<'de, M: MapAccess<'de>> MapAccess<'de> for ExactMembers<M> {
     type Error = M::Error;
 
     fn next_key_seed<K: DeserializeSeed<'de>>(
@@ -108,7 +110,7 @@ impl<'de, M: MapAccess<'de>> MapAccess<'de> for Unambiguous<M> {
             return Ok(None);
         };
         if !self.exact.contains(&&*name) {
-            // Both ways: some letters have a plain one as their other case alone.
+            // Folds both ways, since some letters, such as the long s, become ASCII in only one direction.
             let folded = name.to_uppercase().to_lowercase();
             let mut fields = self.exact.iter();
             if let Some(known) = fields.find(|known| known.eq_ignore_ascii_case(&folded)) {
@@ -126,15 +128,15 @@ impl<'de, M: MapAccess<'de>> MapAccess<'de> for Unambiguous<M> {
     }
 }
 
-/// A list, if it is there. Clients in Go write an empty one as null.
+/// An optional list. Clients in Go write an empty list as null.
 #[derive(Clone, Debug, Default)]
 pub enum List<T> {
-    /// The field is not there.
+    /// The field is missing.
     #[default]
     Missing,
-    /// It is null.
+    /// The field is null.
     Null,
-    /// It is a list.
+    /// The field is a list.
     Items(Vec<T>),
 }
 
@@ -145,11 +147,11 @@ impl<'de, T: Deserialize<'de>> Deserialize<'de> for List<T> {
     }
 }
 
-/// Reads a list of what is read from JSON objects each.
+/// Deserializes a list of JSON objects.
 ///
 /// # Errors
-/// JSON's.
-pub fn objects<'de, D, T>(deserializer: D) -> Result<Vec<T>, D::Error>
+/// An item is not an object, or not a `T`.
+pub fn object_list<'de, D, T>(deserializer: D) -> Result<Vec<T>, D::Error>
 where
     D: Deserializer<'de>,
     T: Deserialize<'de>,
@@ -158,11 +160,11 @@ where
     Ok(objects.into_iter().map(|Object(object)| object).collect())
 }
 
-/// Reads such a list, or null.
+/// Deserializes a list of JSON objects, or null.
 ///
 /// # Errors
-/// JSON's.
-pub fn objects_or_null<'de, D, T>(deserializer: D) -> Result<Option<Vec<T>>, D::Error>
+/// An item is not an object, or not a `T`.
+pub fn object_list_or_null<'de, D, T>(deserializer: D) -> Result<Option<Vec<T>>, D::Error>
 where
     D: Deserializer<'de>,
     T: Deserialize<'de>,
@@ -171,54 +173,57 @@ where
     Ok(objects.map(|objects| objects.into_iter().map(|Object(object)| object).collect()))
 }
 
-/// Checks that a field is text in base64.
+/// Checks that a field holds base64.
 ///
 /// # Errors
-/// It is not.
-pub fn base64<'de, D: Deserializer<'de>>(deserializer: D) -> Result<(), D::Error> {
+/// The field is not base64.
+pub fn check_base64<'de, D: Deserializer<'de>>(deserializer: D) -> Result<(), D::Error> {
     match Option::<String>::deserialize(deserializer)? {
         Some(text) if STANDARD.decode(&text).is_err() => Err(D::Error::custom("expected base64")),
         _ => Ok(()),
     }
 }
 
-/// Reads a JSON object that a client sent.
+/// Parses a JSON object.
 ///
 /// # Errors
-/// The fault, in JSON's words, and the field that it is in. No value is quoted, but for what was meant to be one of a few
-/// words: it may be a private key, and what is told is recorded, too.
-pub fn object<T: DeserializeOwned>(json: &[u8]) -> Result<T, String> {
+/// The field and the mistake in it, in the terms of JSON. The message quotes no value, since it may be a private key and
+/// the message is recorded. Only a value of a fixed set of words is quoted.
+pub fn parse_object<T: DeserializeOwned>(json: &[u8]) -> Result<T, String> {
     let mut json = serde_json::Deserializer::from_slice(json);
     let read = serde_path_to_error::deserialize(&mut json);
     let Object(object): Object<T> = read.map_err(|error| {
-        let (field, why) = (error.path().to_string(), reason(error.inner()));
+        let (field, why) = (error.path().to_string(), explain(error.inner()));
         match &*field {
             "." | "?" => why,
             _ if !error.inner().is_data() => why,
             field => format!("{}: {why}", excerpt(field)),
         }
     })?;
-    json.end().map_err(|error| reason(&error))?;
+    json.end().map_err(|error| explain(&error))?;
     Ok(object)
 }
 
-fn reason(error: &serde_json::Error) -> String {
+/// Describes a mistake without the value that it is about.
+fn explain(error: &serde_json::Error) -> String {
     let why = error.to_string();
     if !error.is_data() {
-        return format!("no JSON, {why}");
+        return format!("invalid JSON: {why}");
     }
-    let place = format!(" at line {} column {}", error.line(), error.column());
-    let why = why.strip_suffix(&place).unwrap_or(&why);
-    let quoting = QUOTING.into_iter().find(|kind| why.starts_with(kind));
+    let position = format!(" at line {} column {}", error.line(), error.column());
+    let why = why.strip_suffix(&position).unwrap_or(&why);
+    let quoting = QUOTING_MESSAGES
+        .into_iter()
+        .find(|kind| why.starts_with(kind));
     match (quoting, why.rsplit_once(", expected ")) {
-        (Some(kind), Some((_, expected))) => format!("{kind}, expected {}", in_json(expected)),
+        (Some(kind), Some((_, expected))) => format!("{kind}, expected {}", json_term(expected)),
         (Some(kind), None) => kind.to_owned(),
         (None, _) => why.trim_end_matches('.').to_owned(),
     }
 }
 
-/// Says in JSON's words what serde expects, where it says so in Rust's.
-fn in_json(expected: &str) -> &str {
+/// Translates the name of an expected type from Rust to JSON.
+fn json_term(expected: &str) -> &str {
     match expected {
         "u8" | "u16" | "u32" | "u64" | "usize" | "i64" => "a whole number",
         "a sequence" => "an array",
@@ -239,7 +244,7 @@ mod tests {
     }
 
     #[test]
-    fn only_an_object_is_taken_for_one() {
+    fn anything_but_an_object_is_refused() {
         let read = |text: &str| serde_json::from_str::<Object<Sample<false>>>(text);
         let found = read(r#"{"SizeKinds":3,"inner":{"sizeKinds":2,"other":[3]}}"#);
         let Object(found) = found.unwrap();
@@ -259,7 +264,7 @@ mod tests {
     }
 
     #[test]
-    fn an_exact_object_has_no_field_in_another_case() {
+    fn exact_object_with_a_field_in_another_case_is_refused() {
         let read = |text: &str| serde_json::from_str::<ExactObject<Sample<true>>>(text);
         let found = read(r#"{"sizeKinds":1,"inner":{"sizeKinds":2,"other":[3]}}"#);
         let Object(found) = found.unwrap();
@@ -279,11 +284,11 @@ mod tests {
     }
 
     #[test]
-    fn what_is_wrong_quotes_nothing_that_may_be_secret() {
+    fn error_text_quotes_no_value() {
         for (json, why) in [
             (
                 "{",
-                "no JSON, EOF while parsing an object at line 1 column 1",
+                "invalid JSON: EOF while parsing an object at line 1 column 1",
             ),
             ("[]", "invalid type, expected an object"),
             (
@@ -294,9 +299,15 @@ mod tests {
                 r#"{"inner":{"inner":["secret"]}}"#,
                 "inner.inner: invalid type, expected an object",
             ),
-            ("{} {}", "no JSON, trailing characters at line 1 column 4"),
+            (
+                "{} {}",
+                "invalid JSON: trailing characters at line 1 column 4",
+            ),
         ] {
-            assert_eq!(object::<Sample<false>>(json.as_bytes()).unwrap_err(), why);
+            assert_eq!(
+                parse_object::<Sample<false>>(json.as_bytes()).unwrap_err(),
+                why
+            );
         }
     }
 }

@@ -1,12 +1,13 @@
-//! The front that every service has: the endpoints as a table, what a request says, and how an error is told.
+//! The parts of an HTTP front that every service shares: the endpoint table, the parameters of a request, and the
+//! rendering of an error.
 //!
-//! A service keeps what is its own beside it: its texts and codes, its order of judgement, its dialect of JSON. What a
-//! request asks for is found in one table ([`endpoints!`]); its query, credentials and body are read here, up to a
-//! limit; an error is rendered by [`render`], which tells nobody what only the log may have.
+//! [`endpoints!`] declares a service's endpoints in one table. This crate reads the query, the credentials and a body
+//! up to a limit. [`render`] turns an error into an answer and keeps internal details in the log. Each service keeps
+//! its own texts, its error codes, its dialect of JSON and the order of its checks.
 
 mod body;
+mod connection;
 mod credentials;
-mod door;
 mod endpoint;
 mod error;
 pub mod json;
@@ -14,18 +15,18 @@ pub mod page;
 mod pattern;
 mod precondition;
 mod query;
-mod refused_login;
 mod request_id;
 
-pub use body::{Unread, read};
+pub use body::{BodyError, read_body};
+pub use connection::Connection;
 pub use credentials::Credentials;
-pub use door::Door;
-pub use endpoint::{Asked, Found, NotAllowed, NotAnEndpoint, Parameter, Row, Table};
-pub use error::{ServiceError, header_value, render};
+pub use endpoint::{
+    Found, MatchedRequest, MethodNotAllowed, Parameter, Row, Table, UnknownEndpoint,
+};
+pub use error::{LoginRefusalReason, ServiceError, header_value, render};
 pub use pattern::Spelling;
 #[doc(hidden)]
-pub use pattern::is_countable;
-pub use precondition::knows;
+pub use pattern::captures_fit;
+pub use precondition::is_not_modified;
 pub use query::Query;
-pub use refused_login::RefusedLogin;
 pub use request_id::{BodyIds, client_request_id};

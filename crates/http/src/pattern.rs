@@ -1,24 +1,24 @@
-//! The paths of a table, and how a request's is compared with them.
+//! The paths of an endpoint table, and the comparison of a request's path with them.
 
 use std::borrow::Cow;
 
 use percent_encoding::percent_decode_str;
 
-/// The most segments of one path that a table can name. Resource Manager's longest paths have as many.
+/// The number of segments that one path can name. Resource Manager's longest paths need this many.
 const CAPTURES: usize = 6;
 
-/// The liberties that clients take with a service's paths.
+/// The variations in a path that a service accepts from its clients.
 #[derive(Clone, Copy, Debug)]
 pub struct Spelling {
-    /// Paths are percent-encoded, the slashes of names, too.
+    /// Paths are percent-encoded, including the slashes inside names.
     pub is_encoded: bool,
-    /// The case of words means nothing.
+    /// The case of words is ignored.
     pub ignores_case: bool,
-    /// Empty segments mean nothing: slashes are doubled or trail.
+    /// Empty segments, from doubled or trailing slashes, are ignored.
     pub ignores_empty_segments: bool,
 }
 
-/// The segments that a path names, or their ranges.
+/// The named segments, or runs of segments, of a path.
 #[derive(Clone, Copy, Debug, Default)]
 pub(crate) struct Captures<'a> {
     named: [(&'static str, &'a str); CAPTURES],
@@ -26,27 +26,27 @@ pub(crate) struct Captures<'a> {
 }
 
 impl<'a> Captures<'a> {
-    pub(crate) fn of(&self, name: &str) -> Option<&'a str> {
+    pub(crate) fn get(&self, name: &str) -> Option<&'a str> {
         let mut named = self.named[..self.count].iter();
         named.find(|(found, _)| *found == name).map(|it| it.1)
     }
 
-    /// Takes `value` for the name at `place`; what was taken for it and the names behind it before is forgotten.
-    fn put(&mut self, place: usize, name: &'static str, value: &'a str) {
-        self.named[place] = (name, value);
-        self.count = place + 1;
+    /// Records `value` as the capture at `index`, and discards the captures behind it.
+    fn set(&mut self, index: usize, name: &'static str, value: &'a str) {
+        self.named[index] = (name, value);
+        self.count = index + 1;
     }
 }
 
 impl Spelling {
-    /// The table's spelling, to the letter.
+    /// Accepts paths only as the table spells them.
     pub const EXACT: Self = Self {
         is_encoded: false,
         ignores_case: false,
         ignores_empty_segments: false,
     };
 
-    /// Decodes a path, if this is UTF-8 then.
+    /// Decodes a path. Returns `None` if the result is not UTF-8.
     pub(crate) fn decode(self, path: &str) -> Option<Cow<'_, str>> {
         if !self.is_encoded {
             return Some(Cow::Borrowed(path));
@@ -54,16 +54,16 @@ impl Spelling {
         percent_decode_str(path).decode_utf8().ok()
     }
 
-    /// Compares a path with one of a table. The table's may end with a slash that the path lacks.
+    /// Matches a path against a pattern of the table. The path may lack the pattern's trailing slash.
     pub(crate) fn matches<'a>(self, pattern: &'static str, path: &'a str) -> Option<Captures<'a>> {
         let (pattern, path) = (pattern.strip_prefix('/'), path.strip_prefix('/')?);
         let mut captures = Captures::default();
-        self.walk(pattern, Some(path), 0, &mut captures)
+        self.matches_rest(pattern, Some(path), 0, &mut captures)
             .then_some(captures)
     }
 
-    /// Returns true for a path, without its slash, whose first segment is `word`.
-    pub(crate) fn begins(self, path: &str, word: &str) -> bool {
+    /// Returns true if `word` is the first segment of `path`, which has no leading slash.
+    pub(crate) fn starts_with(self, path: &str, word: &str) -> bool {
         let is_segment = matches!(path.as_bytes().get(word.len()), None | Some(b'/'));
         is_segment
             && path.get(..word.len()).is_some_and(|segment| {
@@ -71,12 +71,13 @@ impl Spelling {
             })
     }
 
-    /// Compares what is left of a path; none is behind the last segment. `place` is that of the next name.
-    fn walk<'a>(
+    /// Matches the rest of a path against the rest of a pattern. `None` is the rest behind the last segment, and `index` that
+    /// of the next capture.
+    fn matches_rest<'a>(
         self,
         pattern: Option<&'static str>,
         path: Option<&'a str>,
-        place: usize,
+        index: usize,
         captures: &mut Captures<'a>,
     ) -> bool {
         let path = match path {
@@ -88,32 +89,33 @@ impl Spelling {
         let (Some(pattern), Some(path)) = (pattern, path) else {
             return path.is_none() && matches!(pattern, None | Some("" | "..."));
         };
-        let (expected, pattern) = next(pattern);
+        let (expected, pattern) = split_first_segment(pattern);
         if expected == "..." {
             return true;
         }
-        let Some(name) = capture(expected) else {
+        let Some(name) = capture_name(expected) else {
             let rest = path.get(expected.len() + 1..);
-            return self.begins(path, expected) && self.walk(pattern, rest, place, captures);
+            return self.starts_with(path, expected)
+                && self.matches_rest(pattern, rest, index, captures);
         };
         let Some(name) = name.strip_suffix("...") else {
-            let (segment, rest) = next(path);
-            captures.put(place, name, segment);
-            return self.walk(pattern, rest, place + 1, captures);
+            let (segment, rest) = split_first_segment(path);
+            captures.set(index, name, segment);
+            return self.matches_rest(pattern, rest, index + 1, captures);
         };
-        // The fewest segments behind which the rest fits.
+        // Takes as few segments as let the rest match.
         let ends = path.match_indices('/').map(|(end, _)| end);
         let mut ends = ends.chain([path.len()]);
         ends.any(|end| {
-            captures.put(place, name, &path[..end]);
-            self.walk(pattern, path.get(end + 1..), place + 1, captures)
+            captures.set(index, name, &path[..end]);
+            self.matches_rest(pattern, path.get(end + 1..), index + 1, captures)
         })
     }
 }
 
-/// Returns true for a path that names no more than it can; [`endpoints!`](crate::endpoints) asks at compile time.
+/// Returns true if the pattern has at most [`CAPTURES`] names. [`endpoints!`](crate::endpoints) checks it at compile time.
 #[doc(hidden)]
-pub const fn is_countable(pattern: &str) -> bool {
+pub const fn captures_fit(pattern: &str) -> bool {
     let (bytes, mut at, mut count) = (pattern.as_bytes(), 0, 0);
     while at < bytes.len() {
         count += (bytes[at] == b'{') as usize;
@@ -122,16 +124,16 @@ pub const fn is_countable(pattern: &str) -> bool {
     count <= CAPTURES
 }
 
-/// The first segment of a path, and what is behind it.
-fn next(path: &str) -> (&str, Option<&str>) {
+/// Splits a path into its first segment and the rest.
+fn split_first_segment(path: &str) -> (&str, Option<&str>) {
     match path.split_once('/') {
         Some((segment, rest)) => (segment, Some(rest)),
         None => (path, None),
     }
 }
 
-/// The name in `{name}`.
-fn capture(segment: &'static str) -> Option<&'static str> {
+/// Returns the name in `{name}`.
+fn capture_name(segment: &'static str) -> Option<&'static str> {
     segment.strip_prefix('{')?.strip_suffix('}')
 }
 
@@ -155,7 +157,7 @@ mod tests {
     }
 
     #[test]
-    fn a_capture_takes_one_segment_and_a_span_as_few_as_fit() {
+    fn capture_takes_one_segment_and_a_span_the_fewest_that_match() {
         for (pattern, path, expected) in [
             ("/keys", "/keys", Some("")),
             ("/keys", "/KEYS", None),
@@ -192,14 +194,14 @@ mod tests {
     }
 
     #[test]
-    fn an_encoded_path_is_decoded_as_a_whole() {
+    fn encoded_path_is_decoded_as_a_whole() {
         assert_eq!(LENIENT.decode("/a%2Fb%3A").as_deref(), Some("/a/b:"));
         assert_eq!(LENIENT.decode("/%FF"), None);
         assert_eq!(Spelling::EXACT.decode("/%FF").as_deref(), Some("/%FF"));
     }
 
     #[test]
-    fn case_and_empty_segments_mean_nothing_where_a_service_says_so() {
+    fn lenient_spelling_ignores_case_and_empty_segments() {
         for (pattern, path, expected) in [
             ("/keys", "//KEYS//", Some("")),
             ("/keys/{key}/wrapKey", "/Keys//Aa/WRAPKEY", Some("key=Aa")),

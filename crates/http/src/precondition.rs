@@ -1,10 +1,10 @@
 use axum::http::{HeaderMap, header};
 
-/// Returns true for a client that has what has this tag already, and need not be sent it again. Unlike the crate
-/// `headers`, it takes `*` anywhere in a list.
+/// Returns true if `If-None-Match` lists `etag`, so that the client already has the current content. Unlike the crate
+/// `headers`, this accepts `*` anywhere in the list.
 ///
 /// <https://www.rfc-editor.org/rfc/rfc9110#section-13.1.2>
-pub fn knows(headers: &HeaderMap, etag: &str) -> bool {
+pub fn is_not_modified(headers: &HeaderMap, etag: &str) -> bool {
     let values = headers.get_all(header::IF_NONE_MATCH).iter();
     let mut tags = values
         .filter_map(|value| value.to_str().ok())
@@ -18,7 +18,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_tag_is_known_weak_or_strong_in_any_line() {
+    fn listed_etag_matches_weak_or_strong_in_any_header_line() {
         let headers = |values: &[&'static str]| -> HeaderMap {
             let values = values.iter().map(|value| value.parse().unwrap());
             values.map(|value| (header::IF_NONE_MATCH, value)).collect()
@@ -33,7 +33,11 @@ mod tests {
             (&[""], false),
             (&[], false),
         ] {
-            assert_eq!(knows(&headers(values), "\"a\""), expected, "{values:?}");
+            assert_eq!(
+                is_not_modified(&headers(values), "\"a\""),
+                expected,
+                "{values:?}"
+            );
         }
     }
 }

@@ -1,22 +1,22 @@
 use axum::http::{HeaderMap, HeaderValue};
 use uuid::Uuid;
 
-/// The longest id of a client's that is sent back.
-const LIMIT: usize = 256;
+/// The length limit of a client's request id. Longer ids are not echoed.
+const LENGTH_LIMIT: usize = 256;
 
-/// The ids that an answer bears in its body alone, as an extension of the answer, for the log.
+/// The ids that only the body of an answer shows. They travel as an extension of the answer, for the access log.
 #[derive(Clone, Copy, Debug)]
 pub struct BodyIds {
-    /// The request's own.
+    /// The id of this request.
     pub request: Option<Uuid>,
-    /// That of the client's whole undertaking.
+    /// The id that the client's related requests share.
     pub correlation: Uuid,
 }
 
-/// The id that the client gave to its request, to be sent back with the answer.
+/// Returns the client's own id of its request, to be echoed with the answer. `None` if it is missing or too long.
 pub fn client_request_id(headers: &HeaderMap) -> Option<HeaderValue> {
     let id = headers.get("x-ms-client-request-id");
-    id.filter(|id| id.len() <= LIMIT).cloned()
+    id.filter(|id| id.len() <= LENGTH_LIMIT).cloned()
 }
 
 #[cfg(test)]
@@ -24,11 +24,11 @@ mod tests {
     use super::*;
 
     #[test]
-    fn an_id_that_is_too_long_is_not_sent_back() {
-        for (length, is_sent) in [(0, true), (256, true), (257, false)] {
+    fn overlong_request_id_is_not_echoed() {
+        for (length, is_echoed) in [(0, true), (256, true), (257, false)] {
             let id = "x".repeat(length).parse().unwrap();
             let headers = HeaderMap::from_iter([("x-ms-client-request-id".parse().unwrap(), id)]);
-            assert_eq!(client_request_id(&headers).is_some(), is_sent, "{length}");
+            assert_eq!(client_request_id(&headers).is_some(), is_echoed, "{length}");
         }
     }
 }

@@ -1,7 +1,7 @@
 use axum::http::StatusCode;
 use sealock_cmk::Revocation;
 use sealock_core::{Digest, InvalidDigest, RegistryName, excerpt};
-use sealock_http::{NotAllowed, NotAnEndpoint};
+use sealock_http::{MethodNotAllowed, UnknownEndpoint};
 use sealock_store::Fault;
 use uuid::Uuid;
 
@@ -359,8 +359,8 @@ impl Error {
     }
 }
 
-impl From<NotAllowed> for Error {
-    fn from(refused: NotAllowed) -> Self {
+impl From<MethodNotAllowed> for Error {
+    fn from(refused: MethodNotAllowed) -> Self {
         Self::MethodNotAllowed {
             method: refused.method,
             allowed: refused.allowed,
@@ -368,8 +368,8 @@ impl From<NotAllowed> for Error {
     }
 }
 
-impl From<NotAnEndpoint> for Error {
-    fn from(NotAnEndpoint(path): NotAnEndpoint) -> Self {
+impl From<UnknownEndpoint> for Error {
+    fn from(UnknownEndpoint(path): UnknownEndpoint) -> Self {
         Self::NotAnEndpoint(path)
     }
 }

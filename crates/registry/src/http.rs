@@ -27,7 +27,7 @@ use axum::{
     response::{IntoResponse as _, Response},
 };
 use sealock_core::PublicName;
-use sealock_http::{Door, Found, Query, header_value};
+use sealock_http::{Connection, Found, Query, header_value};
 use serde_json::json;
 use uuid::Uuid;
 
@@ -76,7 +76,7 @@ impl RegistryHost {
 /// A request to one registry, of somebody who may do what it asks for.
 struct Call {
     registry: Registry,
-    door: Door,
+    connection: Connection,
     host: RegistryHost,
     method: Method,
     headers: HeaderMap,
@@ -90,11 +90,11 @@ type Answer = Result<Response, Error>;
 pub async fn answer(
     registry: Registry,
     names: &PublicName,
-    door: Door,
+    connection: Connection,
     host: RegistryHost,
     request: Request,
 ) -> Response {
-    let answer = route(registry, door, host, request).await;
+    let answer = route(registry, connection, host, request).await;
     with_common_headers(answer.unwrap_or_else(|error| render(&error, names)))
 }
 
@@ -137,14 +137,21 @@ fn as_download(response: Builder) -> Builder {
         )
 }
 
-async fn route(registry: Registry, door: Door, host: RegistryHost, request: Request) -> Answer {
+async fn route(
+    registry: Registry,
+    connection: Connection,
+    host: RegistryHost,
+    request: Request,
+) -> Answer {
     let (parts, body) = request.into_parts();
     check_slashes(&parts.uri, &parts.method)?;
-    let query = Query::of(&parts.uri);
+    let query = Query::from_uri(&parts.uri);
     let found = Endpoint::TABLE.find(&parts.method, parts.uri.path(), &query)?;
     let Found { endpoint, allowed } = found;
     let permissions = match endpoint.need(&parts.method) {
-        Some(need) => login::authorise(&registry, &door, &host, &parts.headers, &need).await?,
+        Some(need) => {
+            login::authorise(&registry, &connection, &host, &parts.headers, &need).await?
+        }
         None => Permissions::default(),
     };
     if endpoint.is_content() {
@@ -154,7 +161,7 @@ async fn route(registry: Registry, door: Door, host: RegistryHost, request: Requ
     allowed?;
     let call = Call {
         registry,
-        door,
+        connection,
         host,
         method: parts.method,
         headers: parts.headers,
@@ -276,7 +283,7 @@ impl Call {
     }
 
     /// Returns true for a client that has what has this tag already.
-    fn knows(&self, etag: &str) -> bool {
-        sealock_http::knows(&self.headers, etag)
+    fn is_not_modified(&self, etag: &str) -> bool {
+        sealock_http::is_not_modified(&self.headers, etag)
     }
 }

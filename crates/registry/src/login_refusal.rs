@@ -1,6 +1,6 @@
 use sealock_core::{ClientId, RegistryName, ScopeMapName, TokenName};
 use sealock_entra::InvalidToken;
-use sealock_http::RefusedLogin;
+use sealock_http::LoginRefusalReason;
 use uuid::Uuid;
 
 use crate::Scope;
@@ -158,7 +158,7 @@ impl LoginRefusal {
     }
 
     /// The reason, for the log.
-    pub(crate) fn noted(&self) -> RefusedLogin {
-        RefusedLogin::new(self)
+    pub(crate) fn noted(&self) -> LoginRefusalReason {
+        LoginRefusalReason::new(self)
     }
 }

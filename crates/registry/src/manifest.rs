@@ -1,5 +1,5 @@
 use sealock_core::{Digest, excerpt};
-use sealock_http::json::{ExactObject, List, Object, base64};
+use sealock_http::json::{ExactObject, List, Object, check_base64};
 use serde::Deserialize;
 use serde_json::{Map, Value};
 
@@ -109,7 +109,7 @@ struct RawDescriptor {
     size: u64,
     urls: Option<Vec<String>>,
     annotations: Option<Map<String, Value>>,
-    #[serde(default, deserialize_with = "base64")]
+    #[serde(default, deserialize_with = "check_base64")]
     #[expect(dead_code, reason = "only its form is looked at")]
     data: (),
     #[expect(dead_code, reason = "only its form is looked at")]

@@ -2,7 +2,7 @@ use std::net::IpAddr;
 
 use sealock_core::{KeyIdentifier, KeyName, KeyVersion, Kid, VaultName};
 use sealock_entra::Principal;
-use sealock_http::NotAnEndpoint;
+use sealock_http::UnknownEndpoint;
 use sealock_store::Fault;
 
 use crate::{KeyOperation, KeyPermission, LOCATION, State, network::Unreachable};
@@ -356,8 +356,8 @@ pub enum Error {
 /// A result with the vault's error.
 pub type Result<T> = std::result::Result<T, Error>;
 
-impl From<NotAnEndpoint> for Error {
-    fn from(NotAnEndpoint(path): NotAnEndpoint) -> Self {
+impl From<UnknownEndpoint> for Error {
+    fn from(UnknownEndpoint(path): UnknownEndpoint) -> Self {
         Self::NotAnEndpoint(path)
     }
 }

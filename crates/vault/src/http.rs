@@ -30,7 +30,7 @@ use axum::{
 };
 use sealock_core::{PublicName, VaultName, excerpt};
 use sealock_entra::TokenIssuer;
-use sealock_http::{Door, Query};
+use sealock_http::{Connection, Query};
 use uuid::Uuid;
 
 use self::{authentication::Authenticated, endpoint::Endpoint};
@@ -53,7 +53,7 @@ pub struct VaultHost {
 struct Call<'a> {
     vaults: &'a KeyVault,
     names: &'a PublicName,
-    door: Door,
+    connection: Connection,
     vault: VaultName,
     requester: Requester,
     body: Body,
@@ -66,12 +66,12 @@ pub async fn answer(
     vaults: &KeyVault,
     tokens: &TokenIssuer,
     names: &PublicName,
-    door: Door,
+    connection: Connection,
     host: VaultHost,
     request: Request,
 ) -> Response {
-    let headers = Headers::of(&door, request.headers());
-    let answer = match route(vaults, tokens, names, door, host, &headers, request).await {
+    let headers = Headers::of(&connection, request.headers());
+    let answer = match route(vaults, tokens, names, connection, host, &headers, request).await {
         Ok(response) => response,
         Err(error) => error::render(&error),
     };
@@ -82,19 +82,19 @@ async fn route(
     vaults: &KeyVault,
     tokens: &TokenIssuer,
     names: &PublicName,
-    door: Door,
+    connection: Connection,
     host: VaultHost,
     headers: &Headers,
     request: Request,
 ) -> Answer {
     let (parts, body) = request.into_parts();
-    let query = Query::of(&parts.uri);
+    let query = Query::from_uri(&parts.uri);
     vaults.service.active_vault(&host.vault).await?;
     let client = Client {
-        origin: Origin::Address(door.address()),
+        origin: Origin::Address(connection.client_address()),
         info: noted(&parts.headers, &header::USER_AGENT),
         api_version: query
-            .first_in_any_case("api-version")
+            .first_ignoring_case("api-version")
             .map(|version| excerpt(version).to_owned()),
         correlation_id: headers.request_id,
     };
@@ -109,7 +109,7 @@ async fn route(
     let call = Call {
         vaults,
         names,
-        door,
+        connection,
         vault: host.vault,
         requester,
         body,
@@ -192,9 +192,9 @@ struct Headers {
 }
 
 impl Headers {
-    fn of(door: &Door, headers: &HeaderMap) -> Self {
+    fn of(connection: &Connection, headers: &HeaderMap) -> Self {
         Self {
-            address: door.address(),
+            address: connection.client_address(),
             request_id: Uuid::new_v4(),
             client_request_id: sealock_http::client_request_id(headers),
         }

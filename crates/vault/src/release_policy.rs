@@ -3,7 +3,7 @@
 //! A policy is the key's, not a version's, and a key is exportable if it has one.
 
 use sealock_core::{KeyVersion, excerpt};
-use sealock_http::json::{Object, objects, objects_or_null};
+use sealock_http::json::{Object, object_list, object_list_or_null};
 use serde::{Deserialize, Serialize};
 use serde_json::Number;
 
@@ -35,7 +35,7 @@ pub struct ReleasePolicy {
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct ReleaseRules {
     version: String,
-    #[serde(alias = "anyof", deserialize_with = "objects")]
+    #[serde(alias = "anyof", deserialize_with = "object_list")]
     any_of: Vec<Trust>,
 }
 
@@ -47,14 +47,14 @@ struct Trust {
     #[serde(
         alias = "anyof",
         default,
-        deserialize_with = "objects_or_null",
+        deserialize_with = "object_list_or_null",
         skip_serializing_if = "Option::is_none"
     )]
     any_of: Option<Vec<Condition>>,
     #[serde(
         alias = "allof",
         default,
-        deserialize_with = "objects_or_null",
+        deserialize_with = "object_list_or_null",
         skip_serializing_if = "Option::is_none"
     )]
     all_of: Option<Vec<Condition>>,
@@ -83,14 +83,14 @@ struct Condition {
     #[serde(
         alias = "anyof",
         default,
-        deserialize_with = "objects_or_null",
+        deserialize_with = "object_list_or_null",
         skip_serializing_if = "Option::is_none"
     )]
     any_of: Option<Vec<Self>>,
     #[serde(
         alias = "allof",
         default,
-        deserialize_with = "objects_or_null",
+        deserialize_with = "object_list_or_null",
         skip_serializing_if = "Option::is_none"
     )]
     all_of: Option<Vec<Self>>,

@@ -116,5 +116,5 @@ impl<O: Operation> FromRequest<Control> for Call<O> {
 /// Reads a JSON body. None at all is an empty object, whatever the content type says.
 fn read_body<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, ControlError> {
     let bytes = if bytes.is_empty() { b"{}" } else { bytes };
-    sealock_http::json::object(bytes).map_err(ControlError::bad_request)
+    sealock_http::json::parse_object(bytes).map_err(ControlError::bad_request)
 }

@@ -31,7 +31,7 @@ pub(super) async fn check(
 }
 
 fn bearer(headers: &HeaderMap) -> Option<&str> {
-    match Credentials::of(headers.get(header::AUTHORIZATION)?)? {
+    match Credentials::parse(headers.get(header::AUTHORIZATION)?)? {
         Credentials::Bearer(token) => Some(token),
         Credentials::Basic(..) => None,
     }

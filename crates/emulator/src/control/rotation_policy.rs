@@ -1,5 +1,5 @@
 use sealock_api as api;
-use sealock_http::json::object;
+use sealock_http::json::parse_object;
 use sealock_vault::{Requester, http::RotationPolicyBody};
 
 use super::{Answer, ControlError, call::Call};
@@ -17,7 +17,7 @@ pub(super) async fn set(call: Call<api::SetRotationPolicy>) -> Answer<api::Rotat
     let (services, path) = (call.services, call.path);
     let api::RotationPolicy(members) = call.body;
     let asked = serde_json::to_vec(&members).map_err(|error| error.to_string());
-    let asked = asked.and_then(|json| object::<RotationPolicyBody>(&json));
+    let asked = asked.and_then(|json| parse_object::<RotationPolicyBody>(&json));
     let asked = asked.map_err(ControlError::bad_request)?;
     let operator = Requester::operator();
     let set = services

@@ -35,7 +35,7 @@ pub(super) fn configuration(
     version: Version,
 ) -> Result<Response> {
     check_tenant(call, tenant)?;
-    let base = format!("{}/{}", call.door.origin(), tenant.0);
+    let base = format!("{}/{}", call.connection.origin(), tenant.0);
     let (issuer, oauth2, keys) = match version {
         Version::V1 => (
             call.issuer.name(),

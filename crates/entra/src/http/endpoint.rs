@@ -1,4 +1,4 @@
-use sealock_http::{Asked, Parameter, Spelling};
+use sealock_http::{MatchedRequest, Parameter, Spelling};
 
 use super::discovery::ADFS;
 use crate::{Error, Result};
@@ -37,14 +37,14 @@ sealock_http::endpoints! {
 pub(super) struct TenantName(pub(super) String);
 
 impl Parameter<Error> for TenantName {
-    fn read(asked: &Asked<'_>, name: &'static str) -> Result<Self> {
-        Ok(Self(asked.captured(name).unwrap_or(ADFS).to_owned()))
+    fn read(request: &MatchedRequest<'_>, name: &'static str) -> Result<Self> {
+        Ok(Self(request.captured(name).unwrap_or(ADFS).to_owned()))
     }
 }
 
 /// Returns true for a path of the managed identity endpoint.
 pub fn is_managed_identitys(path: &str) -> bool {
-    IdentityEndpoint::TABLE.has_first_word_of(path)
+    IdentityEndpoint::TABLE.has_first_segment_of(path)
 }
 
 #[cfg(test)]

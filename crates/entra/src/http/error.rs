@@ -4,7 +4,7 @@ use axum::{
     response::{IntoResponse as _, Response},
 };
 use jiff::Timestamp;
-use sealock_http::{BodyIds, RefusedLogin, ServiceError};
+use sealock_http::{BodyIds, LoginRefusalReason, ServiceError};
 use serde_json::{Value, json};
 use uuid::Uuid;
 
@@ -63,7 +63,7 @@ impl ServiceError for Error {
         self.status_and_code().0
     }
 
-    fn told_instead(&self) -> Option<String> {
+    fn public_message(&self) -> Option<String> {
         if let Some(fault) = self.fault() {
             return Some(format!("the emulator cannot do this now: {fault}"));
         }
@@ -71,7 +71,7 @@ impl ServiceError for Error {
         self.status().is_server_error().then(failed)
     }
 
-    fn allowed(&self) -> Option<&str> {
+    fn allowed_methods(&self) -> Option<&str> {
         match self {
             Self::MethodNotAllowed { allowed, .. } => Some(allowed),
             _ => None,
@@ -82,30 +82,30 @@ impl ServiceError for Error {
         self.fault().map(|_| 1)
     }
 
-    fn refused_login(&self) -> Option<RefusedLogin> {
+    fn login_refusal_reason(&self) -> Option<LoginRefusalReason> {
         Some(match self {
             Self::ClientAssertionUnsupported => {
-                RefusedLogin::new("a client assertion, which is not supported")
+                LoginRefusalReason::new("a client assertion, which is not supported")
             }
-            Self::ClientCredentialMissing => RefusedLogin::new("no client secret"),
-            Self::ClientSecretExpired(client) => RefusedLogin::new(format_args!(
+            Self::ClientCredentialMissing => LoginRefusalReason::new("no client secret"),
+            Self::ClientSecretExpired(client) => LoginRefusalReason::new(format_args!(
                 "the client secret of the application {client} has expired"
             )),
-            Self::ClientSecretInvalid(client) => RefusedLogin::new(format_args!(
+            Self::ClientSecretInvalid(client) => LoginRefusalReason::new(format_args!(
                 "the client secret of the application {client} is wrong"
             )),
             Self::ClientUnknown { client, .. } if Uuid::parse_str(client).is_ok() => {
-                RefusedLogin::new(format_args!("there is no application {client}"))
+                LoginRefusalReason::new(format_args!("there is no application {client}"))
             }
             // It may be a secret in the wrong place.
             Self::ClientUnknown { .. } => {
-                RefusedLogin::new("no application can have the id that was given")
+                LoginRefusalReason::new("no application can have the id that was given")
             }
             Self::IdentityHeaderWrong | Self::ImdsClosed | Self::NotFromHere => {
-                RefusedLogin::new(self)
+                LoginRefusalReason::new(self)
             }
             Self::TenantNotFound(tenant) => {
-                RefusedLogin::new(format_args!("the tenant '{tenant}' is not the emulator's"))
+                LoginRefusalReason::new(format_args!("the tenant '{tenant}' is not the emulator's"))
             }
             _ => return None,
         })

@@ -22,7 +22,7 @@ pub(super) async fn answer(
     found: Found<IdentityEndpoint>,
     secret: Option<&IdentityHeader>,
 ) -> Result<Response> {
-    if !call.door.is_local() {
+    if !call.connection.is_local() {
         return Err(Error::NotFromHere);
     }
     if call.headers.contains_key("x-forwarded-for") {
@@ -90,7 +90,7 @@ async fn app_service(call: &Call<'_>, secret: Option<&IdentityHeader>) -> Result
 fn check_version(call: &Call<'_>, oldest: &'static str) -> Result<()> {
     let given = call
         .query
-        .filled("api-version")
+        .non_empty("api-version")
         .ok_or(Error::ApiVersionMissing)?;
     let is_date = given.parse::<jiff::civil::Date>().is_ok();
     if is_date && given >= oldest {
@@ -105,7 +105,7 @@ fn check_version(call: &Call<'_>, oldest: &'static str) -> Result<()> {
 async fn issue(call: &Call<'_>) -> Result<AccessToken> {
     let audience = call
         .query
-        .filled("resource")
+        .non_empty("resource")
         .ok_or(Error::AudienceMissing)?;
     call.issuer
         .issue(&identity(call).await?.into(), audience)
@@ -124,7 +124,7 @@ async fn identity(call: &Call<'_>) -> Result<ManagedIdentity> {
     ];
     let mut named = names
         .into_iter()
-        .filter_map(|name| Some((name, call.query.filled(name)?)));
+        .filter_map(|name| Some((name, call.query.non_empty(name)?)));
     let found = match (named.next(), named.next()) {
         (Some(_), Some(_)) => return Err(Error::SelectorAmbiguous),
         (Some((name, value)), None) => {

@@ -87,22 +87,25 @@ fn credentials(
     headers: &HeaderMap,
 ) -> Result<(Zeroizing<String>, Zeroizing<String>)> {
     let given = |text: &str| Zeroizing::new(text.to_owned());
-    if form.filled("client_secret").is_none()
+    if form.non_empty("client_secret").is_none()
         && let Some(basic) = basic(headers)
     {
         return Ok(basic);
     }
     let client = required(form, "client_id")?;
-    match form.filled("client_secret") {
+    match form.non_empty("client_secret") {
         Some(secret) => Ok((given(client), given(secret))),
-        None if form.filled("client_assertion").is_some() => Err(Error::ClientAssertionUnsupported),
+        None if form.non_empty("client_assertion").is_some() => {
+            Err(Error::ClientAssertionUnsupported)
+        }
         None => Err(Error::ClientCredentialMissing),
     }
 }
 
 /// Each of the two is encoded as in a form.
 fn basic(headers: &HeaderMap) -> Option<(Zeroizing<String>, Zeroizing<String>)> {
-    let Credentials::Basic(client, secret) = Credentials::of(headers.get(header::AUTHORIZATION)?)?
+    let Credentials::Basic(client, secret) =
+        Credentials::parse(headers.get(header::AUTHORIZATION)?)?
     else {
         return None;
     };
@@ -115,5 +118,5 @@ fn basic(headers: &HeaderMap) -> Option<(Zeroizing<String>, Zeroizing<String>)> 
 }
 
 fn required<'a>(form: &'a Query, name: &'static str) -> Result<&'a str> {
-    form.filled(name).ok_or(Error::ParameterMissing(name))
+    form.non_empty(name).ok_or(Error::ParameterMissing(name))
 }

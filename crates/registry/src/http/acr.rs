@@ -55,7 +55,7 @@ fn time(time: Timestamp) -> String {
 }
 
 async fn attributes(call: &mut Call) -> Result<AttributesChange, Error> {
-    let body = sealock_http::read(std::mem::take(&mut call.body), BODY_LIMIT).await;
+    let body = sealock_http::read_body(std::mem::take(&mut call.body), BODY_LIMIT).await;
     let body = body.map_err(|unread| Error::BodyIncomplete(unread.to_string()))?;
     serde_json::from_slice::<ExactObject<_>>(&body)
         .map(|Object(change)| change)

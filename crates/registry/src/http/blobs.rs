@@ -43,7 +43,7 @@ async fn answer(call: Call, repository: &RepositoryName, digest: Digest) -> Answ
     let content = call.registry.open_blob(repository, digest).await?;
     let size = content.size();
     let etag = format!("\"{digest}\"");
-    if call.knows(&etag) {
+    if call.is_not_modified(&etag) {
         return described(&etag, digest)
             .status(StatusCode::NOT_MODIFIED)
             .body(Body::empty())

@@ -1,6 +1,6 @@
 use axum::http::Method;
 use sealock_core::{Algorithm, Digest};
-use sealock_http::{Asked, Parameter, Query, Spelling};
+use sealock_http::{MatchedRequest, Parameter, Query, Spelling};
 
 use super::{
     acr::tags::TagFilter, login::Need, page::PageQuery, referrers::ArtifactType, uploads::Mount,
@@ -144,38 +144,38 @@ pub(super) trait FromQuery: Sized {
 
 /// The path is judged at once, and the query by who answers: behind the login, the lease and the locks.
 impl<T: FromQuery> Parameter<Error> for Result<T, Error> {
-    fn read(asked: &Asked<'_>, _name: &'static str) -> Result<Self, Error> {
-        Ok(T::from_query(asked.query))
+    fn read(request: &MatchedRequest<'_>, _name: &'static str) -> Result<Self, Error> {
+        Ok(T::from_query(request.query))
     }
 }
 
 impl Parameter<Error> for Digest {
-    fn read(asked: &Asked<'_>, name: &'static str) -> Result<Self, Error> {
-        Ok(asked.segment(name).parse()?)
+    fn read(request: &MatchedRequest<'_>, name: &'static str) -> Result<Self, Error> {
+        Ok(request.segment(name).parse()?)
     }
 }
 
 impl Parameter<Error> for Reference {
-    fn read(asked: &Asked<'_>, name: &'static str) -> Result<Self, Error> {
-        asked.segment(name).parse()
+    fn read(request: &MatchedRequest<'_>, name: &'static str) -> Result<Self, Error> {
+        request.segment(name).parse()
     }
 }
 
 impl Parameter<Error> for RepositoryName {
-    fn read(asked: &Asked<'_>, name: &'static str) -> Result<Self, Error> {
-        asked.segment(name).parse()
+    fn read(request: &MatchedRequest<'_>, name: &'static str) -> Result<Self, Error> {
+        request.segment(name).parse()
     }
 }
 
 impl Parameter<Error> for Tag {
-    fn read(asked: &Asked<'_>, name: &'static str) -> Result<Self, Error> {
-        asked.segment(name).parse()
+    fn read(request: &MatchedRequest<'_>, name: &'static str) -> Result<Self, Error> {
+        request.segment(name).parse()
     }
 }
 
 impl Parameter<Error> for UploadId {
-    fn read(asked: &Asked<'_>, name: &'static str) -> Result<Self, Error> {
-        asked.segment(name).parse()
+    fn read(request: &MatchedRequest<'_>, name: &'static str) -> Result<Self, Error> {
+        request.segment(name).parse()
     }
 }
 
@@ -188,7 +188,7 @@ mod tests {
     }
 
     fn find_with(query: &str, method: &str, path: &str) -> Result<Endpoint, Error> {
-        let query = Query::form(query.as_bytes());
+        let query = Query::from_form(query.as_bytes());
         let found = Endpoint::TABLE.find(&method.parse().unwrap(), path, &query)?;
         found.allowed?;
         Ok(found.endpoint)

@@ -5,7 +5,7 @@ use axum::{
 };
 use hyper::ext::ReasonPhrase;
 use sealock_core::PublicName;
-use sealock_http::{RefusedLogin, ServiceError, header_value};
+use sealock_http::{LoginRefusalReason, ServiceError, header_value};
 use sealock_store::Fault;
 use serde_json::{Value, json};
 
@@ -32,7 +32,7 @@ impl ServiceError for Error {
         self.status_and_code().0
     }
 
-    fn told_instead(&self) -> Option<String> {
+    fn public_message(&self) -> Option<String> {
         if let Some(fault) = self.fault() {
             return Some(format!("{fault}; the emulator's status says what to do"));
         }
@@ -45,7 +45,7 @@ impl ServiceError for Error {
         }
     }
 
-    fn allowed(&self) -> Option<&str> {
+    fn allowed_methods(&self) -> Option<&str> {
         match self {
             Self::MethodNotAllowed { allowed, .. } => Some(allowed),
             error if error.fault() == Some(Fault::ReadOnly) => Some("GET, HEAD"),
@@ -61,7 +61,7 @@ impl ServiceError for Error {
         }
     }
 
-    fn refused_login(&self) -> Option<RefusedLogin> {
+    fn login_refusal_reason(&self) -> Option<LoginRefusalReason> {
         match self {
             Self::LoginRefused { why, .. } => Some(why.noted()),
             Self::Unauthorized(challenge) => Some(challenge.why.noted()),

@@ -1,7 +1,7 @@
 //! Who is asking, and whether it may: what a request's `Authorization` says.
 
 use axum::http::{HeaderMap, header};
-use sealock_http::{Credentials, Door};
+use sealock_http::{Connection, Credentials};
 
 use super::RegistryHost;
 use crate::{
@@ -22,7 +22,7 @@ pub(super) fn credentials(headers: &HeaderMap) -> Result<Option<Credentials<'_>>
     let Some(value) = values.next() else {
         return Ok(None);
     };
-    match Credentials::of(value) {
+    match Credentials::parse(value) {
         _ if values.next().is_some() => Err(Unreadable),
         None => Err(Unreadable),
         // So the conformance suite of OCI asks for a token when it was told no credentials.
@@ -93,7 +93,7 @@ impl Need<'_> {
 /// [`Error::Unauthorized`]
 pub(super) async fn authorise(
     registry: &Registry,
-    door: &Door,
+    connection: &Connection,
     host: &RegistryHost,
     headers: &HeaderMap,
     need: &Need<'_>,
@@ -121,7 +121,7 @@ pub(super) async fn authorise(
         }
         Err(Unreadable) => Err(LoginRefusal::HeaderUnreadable),
     };
-    permitted.map_err(|why| Error::Unauthorized(Box::new(challenge(door, need.scope(), why))))
+    permitted.map_err(|why| Error::Unauthorized(Box::new(challenge(connection, need.scope(), why))))
 }
 
 /// Logs in `user` with `password`: the admin user, a token, an application, or whoever has a refresh token.
@@ -137,10 +137,10 @@ pub(super) async fn by_password(
     registry.login(user, password).await
 }
 
-fn challenge(door: &Door, scope: Option<Scope>, why: LoginRefusal) -> Challenge {
+fn challenge(connection: &Connection, scope: Option<Scope>, why: LoginRefusal) -> Challenge {
     Challenge {
-        realm: format!("{}/oauth2/token", door.origin()),
-        service: door.authority.clone(),
+        realm: format!("{}/oauth2/token", connection.origin()),
+        service: connection.authority.clone(),
         scope,
         why,
     }

@@ -3,7 +3,7 @@ use axum::{
     http::{Method, StatusCode, header},
     response::Response,
 };
-use sealock_http::{Query, Unread};
+use sealock_http::{BodyError, Query};
 
 use super::{
     Answer, Call,
@@ -23,7 +23,7 @@ const TAGS_LIMIT: usize = 100;
 pub(super) async fn get(call: Call, repository: &RepositoryName, reference: &Reference) -> Answer {
     let (mut found, mut bytes) = call.registry.manifest(repository, reference).await?;
     let mut tag = etag(&found);
-    if !call.knows(&tag) {
+    if !call.is_not_modified(&tag) {
         let accepted = Accepted::of(&call.headers);
         accepted.check(&found.media_type)?;
         // Under its digest nothing else can stand for it.
@@ -45,7 +45,7 @@ pub(super) async fn get(call: Call, repository: &RepositoryName, reference: &Ref
     let response = as_download(Response::builder())
         .header(header::ETAG, &tag)
         .header("docker-content-digest", found.digest.to_string());
-    let response = if call.knows(&tag) {
+    let response = if call.is_not_modified(&tag) {
         response
             .status(StatusCode::NOT_MODIFIED)
             .body(Body::empty())
@@ -131,10 +131,10 @@ impl FromQuery for Vec<Tag> {
 }
 
 async fn read_body(body: Body) -> Result<Bytes, Error> {
-    let read = sealock_http::read(body, MANIFEST_LIMIT).await;
+    let read = sealock_http::read_body(body, MANIFEST_LIMIT).await;
     read.map_err(|unread| match unread {
-        Unread::Incomplete(why) => Error::BodyIncomplete(why),
-        Unread::TooLong => Error::ManifestTooLarge {
+        BodyError::Incomplete(why) => Error::BodyIncomplete(why),
+        BodyError::TooLong => Error::ManifestTooLarge {
             limit: MANIFEST_LIMIT,
         },
     })

@@ -135,13 +135,13 @@ async fn anonymous(
 
 /// A token for another registry is not to be had here.
 fn check_service(call: &Call, query: &Query) -> Result<(), Error> {
-    let known = [&call.door.authority, &call.host.login_server];
+    let known = [&call.connection.authority, &call.host.login_server];
     match query.first("service") {
         Some(service) if known.iter().all(|known| *known != service) => {
             let service = excerpt(service);
             Err(Error::GrantUnsupported(format!(
                 "the service '{service}' is not served here; expected {}",
-                call.door.authority
+                call.connection.authority
             )))
         }
         _ => Ok(()),
@@ -167,5 +167,5 @@ fn scopes(query: &Query) -> Result<Vec<Scope>, Error> {
 async fn with_form(call: &mut Call, query: Query) -> Result<Query, Error> {
     let form = Query::read_form(std::mem::take(&mut call.body)).await;
     let form = form.map_err(|unread| Error::BodyIncomplete(unread.to_string()))?;
-    Ok(form.before(query))
+    Ok(form.followed_by(query))
 }

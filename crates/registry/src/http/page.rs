@@ -4,7 +4,7 @@ use axum::{
 };
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 use sealock_core::excerpt;
-use sealock_http::{Query, page::link_next};
+use sealock_http::{Query, page::set_next_link};
 use serde_json::Value;
 
 use super::endpoint::FromQuery;
@@ -31,8 +31,8 @@ pub(super) struct PageQuery {
 
 impl FromQuery for PageQuery {
     fn from_query(query: &Query) -> Result<Self, Error> {
-        let limit = query.filled("n").map(parse_limit).transpose()?;
-        let last = query.filled("last").map(str::to_owned);
+        let limit = query.non_empty("n").map(parse_limit).transpose()?;
+        let last = query.non_empty("last").map(str::to_owned);
         Ok(Self { limit, last })
     }
 }
@@ -69,6 +69,6 @@ pub(super) fn with_link(
         let last = utf8_percent_encode(&last, RESERVED);
         format!("{path}?last={last}&n={limit}&orderby={order}")
     });
-    link_next(&mut response, next.as_deref());
+    set_next_link(&mut response, next.as_deref());
     response
 }

@@ -5,7 +5,7 @@ use axum::{
 };
 use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
 use sealock_core::Digest;
-use sealock_http::{Asked, Parameter, page::link_next};
+use sealock_http::{MatchedRequest, Parameter, page::set_next_link};
 use serde_json::json;
 
 use super::{
@@ -22,8 +22,8 @@ const INDEX: HeaderValue = HeaderValue::from_static("application/vnd.oci.image.i
 pub(super) struct ArtifactType(Option<String>);
 
 impl Parameter<Error> for ArtifactType {
-    fn read(asked: &Asked<'_>, _name: &'static str) -> Result<Self, Error> {
-        let wanted = asked.query.filled("artifactType");
+    fn read(request: &MatchedRequest<'_>, _name: &'static str) -> Result<Self, Error> {
+        let wanted = request.query.non_empty("artifactType");
         Ok(Self(wanted.map(str::to_owned)))
     }
 }
@@ -34,14 +34,14 @@ pub(super) async fn list(
     repository: &RepositoryName,
     subject: Digest,
     ArtifactType(artifact_type): ArtifactType,
-    asked: Result<PageQuery, Error>,
+    request: Result<PageQuery, Error>,
 ) -> Answer {
     if !call.registry.offers_referrers() {
         return Err(Error::ReferrersUnsupported);
     }
-    let asked = asked?;
-    let limit = asked.limit.unwrap_or(page::PAGE_LIMIT);
-    let (artifact_type, last) = (artifact_type.as_deref(), asked.last.as_deref());
+    let request = request?;
+    let limit = request.limit.unwrap_or(page::PAGE_LIMIT);
+    let (artifact_type, last) = (artifact_type.as_deref(), request.last.as_deref());
     let page = call
         .registry
         .referrers(repository, &subject, artifact_type, last, limit)
@@ -66,6 +66,6 @@ pub(super) async fn list(
         let applied = HeaderValue::from_static("artifactType");
         headers.insert("oci-filters-applied", applied);
     }
-    link_next(&mut response, next.as_deref());
+    set_next_link(&mut response, next.as_deref());
     Ok(response)
 }

@@ -4,7 +4,7 @@ use axum::{
 };
 use sealock_core::{PublicName, excerpt};
 use sealock_entra::{Caller, InvalidToken, TokenIssuer};
-use sealock_http::{Credentials, RefusedLogin, header_value};
+use sealock_http::{Credentials, LoginRefusalReason, header_value};
 
 use super::{VaultHost, error};
 use crate::{Client, Error, KeyVault, Requester, Result};
@@ -27,7 +27,7 @@ pub(super) struct Challenge {
     /// Azure's text, for the client.
     text: String,
     /// The reason, for the log.
-    reason: RefusedLogin,
+    reason: LoginRefusalReason,
 }
 
 /// Tells whose a request is by its token. What is refused is recorded, the first request of each client
@@ -42,7 +42,7 @@ pub(super) async fn authenticate(
     headers: &HeaderMap,
 ) -> Result<Authenticated> {
     let shown = headers.get(header::AUTHORIZATION);
-    let (text, reason) = match shown.and_then(Credentials::of) {
+    let (text, reason) = match shown.and_then(Credentials::parse) {
         Some(Credentials::Bearer(token)) if !token.is_empty() => {
             match verify(tokens, &host.resource, token).await {
                 Ok(caller) => {
@@ -50,14 +50,14 @@ pub(super) async fn authenticate(
                 }
                 Err(sealock_entra::Error::TokenInvalid(why)) => (
                     text(&why, tokens, token),
-                    RefusedLogin::new(format_args!("the token is not valid: {why}")),
+                    LoginRefusalReason::new(format_args!("the token is not valid: {why}")),
                 ),
                 Err(error) => return Err(error.into()),
             }
         }
         _ => (
             "AKV10000: Request is missing a Bearer or PoP token.".to_owned(),
-            RefusedLogin::new("no token"),
+            LoginRefusalReason::new("no token"),
         ),
     };
     let recorded = vaults.record_unauthenticated(&client, &host.vault, text.clone());

@@ -31,7 +31,7 @@ impl Call<'_> {
                 OPEN_BYTES
             }
         };
-        let body = sealock_http::read(std::mem::take(&mut self.body), limit);
+        let body = sealock_http::read_body(std::mem::take(&mut self.body), limit);
         let body = body.await.map_err(|unread| {
             Error::BadParameter(format!(
                 "The request's body did not arrive, or is longer than {limit} bytes: {unread}."
@@ -42,7 +42,7 @@ impl Call<'_> {
                 "The request has no body; expected a JSON object.".to_owned(),
             ));
         }
-        json::object(&body).map_err(|why| {
+        json::parse_object(&body).map_err(|why| {
             Error::BadParameter(format!(
                 "The request's body is not what is expected: {why}."
             ))

@@ -1,6 +1,6 @@
 use axum::http::{HeaderMap, Method};
 use sealock_core::{KeyName, KeyVersion, excerpt};
-use sealock_http::{Asked, NotAllowed, Parameter, Query, Spelling};
+use sealock_http::{MatchedRequest, MethodNotAllowed, Parameter, Query, Spelling};
 
 use super::page::PageQuery;
 use crate::{Error, Result};
@@ -62,7 +62,7 @@ sealock_http::endpoints! {
 
 /// Returns true for a path that is a vault's, where a host serves other services, too.
 pub fn is_vaults(path: &str) -> bool {
-    Endpoint::TABLE.has_first_word_of(path)
+    Endpoint::TABLE.has_first_segment_of(path)
 }
 
 impl Endpoint {
@@ -105,7 +105,7 @@ fn overridden(method: &Method, headers: &HeaderMap) -> Result<Method> {
 
 /// Refuses a method that a path does not know. An operation is named behind the key, and a `POST` names one;
 /// that text is Azure's, in a recording of azure-sdk-for-java's `createKeyEmptyName`.
-fn refuse(refused: NotAllowed) -> Error {
+fn refuse(refused: MethodNotAllowed) -> Error {
     let behind_key = refused.path.split_once("{key}").map(|it| it.1);
     let last = behind_key.and_then(|behind| behind.rsplit('/').next());
     match last {
@@ -129,8 +129,8 @@ fn not_allowed(method: &str, operation: &str) -> Error {
 
 /// The text is Azure's: <https://github.com/az-acme/az-acme-cli/issues/14>
 impl Parameter<Error> for KeyName {
-    fn read(asked: &Asked<'_>, name: &'static str) -> Result<Self> {
-        let segment = asked.segment(name);
+    fn read(request: &MatchedRequest<'_>, name: &'static str) -> Result<Self> {
+        let segment = request.segment(name);
         segment.parse().map_err(|_| {
             Error::BadParameter(format!(
                 "The request URI contains an invalid name: {}",
@@ -142,14 +142,14 @@ impl Parameter<Error> for KeyName {
 
 /// A segment that is no version names an operation that there is not.
 impl Parameter<Error> for Option<KeyVersion> {
-    fn read(asked: &Asked<'_>, name: &'static str) -> Result<Self> {
-        let Some(segment) = asked.captured(name) else {
+    fn read(request: &MatchedRequest<'_>, name: &'static str) -> Result<Self> {
+        let Some(segment) = request.captured(name) else {
             return Ok(None);
         };
         let version = segment.to_ascii_lowercase().parse();
         version
             .map(Some)
-            .map_err(|_| not_allowed(asked.method.as_str(), excerpt(segment)))
+            .map_err(|_| not_allowed(request.method.as_str(), excerpt(segment)))
     }
 }
 

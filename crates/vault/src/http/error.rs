@@ -1,5 +1,5 @@
 use axum::{Json, http::StatusCode, response::Response};
-use sealock_http::{RefusedLogin, ServiceError};
+use sealock_http::{LoginRefusalReason, ServiceError};
 use serde::Serialize;
 
 use crate::Error;
@@ -44,7 +44,7 @@ impl ServiceError for Error {
         StatusCode::from_u16(self.status()).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR)
     }
 
-    fn told_instead(&self) -> Option<String> {
+    fn public_message(&self) -> Option<String> {
         if let Some(fault) = self.fault() {
             return Some(format!("The emulator cannot do this now: {fault}."));
         }
@@ -52,7 +52,7 @@ impl ServiceError for Error {
         (self.status() == 500).then(failed)
     }
 
-    fn allowed(&self) -> Option<&str> {
+    fn allowed_methods(&self) -> Option<&str> {
         match self {
             Self::MethodNotAllowed { allowed, .. } => Some(allowed),
             _ => None,
@@ -67,7 +67,7 @@ impl ServiceError for Error {
     }
 
     /// Who a request is from is judged before there is an error of the vault's.
-    fn refused_login(&self) -> Option<RefusedLogin> {
+    fn login_refusal_reason(&self) -> Option<LoginRefusalReason> {
         None
     }
 }

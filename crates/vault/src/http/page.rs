@@ -2,7 +2,7 @@ use axum::{
     Json,
     response::{IntoResponse as _, Response},
 };
-use sealock_http::{Asked, Parameter, page::PageBody};
+use sealock_http::{MatchedRequest, Parameter, page::PageBody};
 use serde::{Deserialize, Serialize};
 use serde_json::json;
 
@@ -32,10 +32,10 @@ struct SkipToken {
 }
 
 impl Parameter<Error> for PageQuery {
-    fn read(asked: &Asked<'_>, _name: &'static str) -> Result<Self> {
-        let max_results = asked.query.first_in_any_case("maxresults");
+    fn read(request: &MatchedRequest<'_>, _name: &'static str) -> Result<Self> {
+        let max_results = request.query.first_ignoring_case("maxresults");
         let max_results = max_results.map(parse_max_results).transpose();
-        let after = asked.query.first_in_any_case("$skiptoken");
+        let after = request.query.first_ignoring_case("$skiptoken");
         let after = after.map(SkipToken::read).transpose();
         let (max_results, limit) = match max_results {
             Ok(max_results) => (max_results, Ok(max_results.unwrap_or(PAGE_LIMIT))),
@@ -81,8 +81,8 @@ impl Call<'_> {
 
     /// With the port, even where it goes without saying, as Azure writes it.
     fn link(&self, path: &str, max_results: Option<usize>, next: &str) -> String {
-        let mut origin = self.door.origin();
-        if self.door.scheme == "https" && !self.door.authority.contains(':') {
+        let mut origin = self.connection.origin();
+        if self.connection.scheme == "https" && !self.connection.authority.contains(':') {
             origin.push_str(":443");
         }
         let version = self.requester.client.api_version.as_deref();

@@ -26,7 +26,7 @@ pub(in crate::http) struct TagFilter {
 
 impl FromQuery for TagFilter {
     fn from_query(query: &Query) -> Result<Self, Error> {
-        let digest = query.filled("digest").map(str::parse).transpose()?;
+        let digest = query.non_empty("digest").map(str::parse).transpose()?;
         Ok(Self { digest })
     }
 }
