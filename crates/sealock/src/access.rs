@@ -6,10 +6,10 @@ use sealock_api::{
 use sealock_core::VaultName;
 
 use crate::{
-    cli::one_of_several,
+    arguments::list_element,
     client::{Answer, Client},
     commands::Commands,
-    effect::told,
+    effect::show_change,
     error::Error,
     output::{Column, HINT, Output, Screen},
     principal::{PrincipalArgs, listed},
@@ -44,7 +44,7 @@ pub(crate) struct Change {
     /// The key permissions, separated by commas: `all`, `get`, `list`, `create`, `update`, `import`, `delete`,
     /// `recover`, `backup`, `restore`, `purge`, `encrypt`, `decrypt`, `wrapKey`, `unwrapKey`, `sign`, `verify`,
     /// `release`, `rotate`, `getrotationpolicy`, `setrotationpolicy`
-    #[arg(long, value_delimiter = ',', value_parser = one_of_several(), default_value = "get,wrapKey,unwrapKey")]
+    #[arg(long, value_delimiter = ',', value_parser = list_element(), default_value = "get,wrapKey,unwrapKey")]
     permissions: Vec<String>,
 }
 
@@ -62,24 +62,24 @@ impl AccessCommand {
                 let principal = change.principal.reference(client)?;
                 let (vault, permissions) = (change.vault.name, parsed(&change.permissions)?);
                 let answer = client.ask_with(&GrantAccess { vault, principal }, &permissions)?;
-                show_change(&answer, client, output)
+                show_change(
+                    &answer,
+                    |policy| sentence(policy, client.commands()),
+                    client,
+                    output,
+                )
             }
             Self::Revoke(change) => {
                 let answer = change.revoke(client).map_err(Error::without_creation)?;
-                show_change(&answer, client, output)
+                show_change(
+                    &answer,
+                    |policy| sentence(policy, client.commands()),
+                    client,
+                    output,
+                )
             }
         }
     }
-}
-
-fn show_change(
-    answer: &Answer<Changed<AccessPolicy>>,
-    client: &Client,
-    output: &mut Output,
-) -> Result<(), Error> {
-    let commands = client.commands();
-    let done = |policy: &AccessPolicy| sentence(policy, commands);
-    output.show(answer, |change| told(done, change, commands))
 }
 
 impl Change {

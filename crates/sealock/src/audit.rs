@@ -6,7 +6,7 @@ use sealock_core::VaultName;
 use serde_json::Value;
 
 use crate::{
-    cli::time,
+    arguments::time,
     client::Client,
     error::Error,
     key_reference::KeyReference,

@@ -1,11 +1,6 @@
-use std::str::FromStr;
-
 use clap::{
-    Args, CommandFactory as _, FromArgMatches as _, Parser, Subcommand,
-    builder::{PossibleValuesParser, StringValueParser, TypedValueParser},
-    parser::ValueSource,
+    Args, CommandFactory as _, FromArgMatches as _, Parser, Subcommand, parser::ValueSource,
 };
-use jiff::Timestamp;
 use url::Url;
 
 use crate::{
@@ -189,30 +184,10 @@ impl Command {
             Self::Verify(verify) => verify.run(&client.patient(), output),
             Self::Repair(repair) => repair.run(output),
             Self::Version => version::run(output),
-            Self::Completion(completion) => completion.run(output),
-            Self::Man(man) => man.run(output),
+            Self::Completion(completion) => completion.run(&mut Cli::command(), output),
+            Self::Man(man) => man.run(Cli::command(), output),
         }
     }
-}
-
-/// One of several values, with blanks around it as people write lists.
-pub(crate) fn one_of_several() -> impl TypedValueParser<Value = String> {
-    StringValueParser::new().map(|text| text.trim().to_owned())
-}
-
-/// One of a field's words, in any case.
-pub(crate) fn word<T>(words: &'static [&'static str]) -> impl TypedValueParser<Value = T>
-where
-    T: FromStr<Err: std::error::Error + Send + Sync + 'static> + Clone + Send + Sync + 'static,
-{
-    PossibleValuesParser::new(words).try_map(|word| word.parse())
-}
-
-/// A time as in RFC 3339; a date is its midnight, in UTC.
-pub(crate) fn time(text: &str) -> Result<Timestamp, String> {
-    text.parse()
-        .or_else(|_| format!("{text}T00:00:00Z").parse())
-        .map_err(|_| "expected a time such as 2030-01-01T00:00:00Z, or a date".to_owned())
 }
 
 fn emulator_url(text: &str) -> Result<Url, String> {
@@ -269,16 +244,6 @@ mod tests {
         let global = cli.unwrap().global;
         assert!(global.json);
         assert_eq!(global.emulator.as_str(), "http://[::1]:1/");
-    }
-
-    #[test]
-    fn a_time_is_one_or_a_date() {
-        let midnight: Timestamp = "2030-01-02T00:00:00Z".parse().unwrap();
-        assert_eq!(time("2030-01-02"), Ok(midnight));
-        assert_eq!(time("2030-01-02T01:00:00+01:00"), Ok(midnight));
-        for bad in ["", "tomorrow", "2030", "2030-13-01", "2030-01-02T12:00:00"] {
-            assert!(time(bad).is_err(), "{bad}");
-        }
     }
 
     #[test]

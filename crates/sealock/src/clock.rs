@@ -7,7 +7,7 @@ use sealock_api::{
     SetClock, ShowClock,
 };
 
-use crate::{cli::time, client::Client, effect::told, error::Error, output::Output};
+use crate::{arguments::time, client::Client, effect::show_change, error::Error, output::Output};
 
 #[derive(Debug, Subcommand)]
 pub(crate) enum ClockCommand {
@@ -63,9 +63,7 @@ impl ClockCommand {
                 client.ask_with(&SetClock {}, &ClockTime { now, allow_purge })?
             }
         };
-        output.show(&moved, |change| {
-            told(render_move, change, client.commands())
-        })
+        show_change(&moved, render_move, client, output)
     }
 }
 

@@ -1,7 +1,7 @@
-use clap::{Args, CommandFactory as _};
+use clap::{Args, Command};
 use clap_complete::Shell;
 
-use crate::{cli::Cli, error::Error, output::Output};
+use crate::{error::Error, output::Output};
 
 /// Print the completion of commands for a shell
 #[derive(Debug, Args)]
@@ -16,10 +16,10 @@ pub(crate) struct Completion {
 }
 
 impl Completion {
-    pub(crate) fn run(&self, output: &mut Output) -> Result<(), Error> {
+    /// Prints the completion script for `command`.
+    pub(crate) fn run(&self, command: &mut Command, output: &mut Output) -> Result<(), Error> {
         let mut script = Vec::new();
-        let mut command = Cli::command();
-        clap_complete::generate(self.shell, &mut command, "sealock", &mut script);
+        clap_complete::generate(self.shell, command, "sealock", &mut script);
         output.line(String::from_utf8_lossy(&script).trim_end())
     }
 }

@@ -1,24 +1,34 @@
 use std::iter;
 
 use sealock_api::{Cause, Changed, Effect, RevokedRegistry};
+use serde::de::DeserializeOwned;
 
 use crate::{
+    client::{Answer, Client},
     commands::Commands,
-    output::{BAD, GOOD},
+    error::Error,
+    output::{BAD, GOOD, Output},
 };
 
-/// Says what was done, and below it the registries that this reached.
-pub(crate) fn told<T>(
-    done: impl FnOnce(&T) -> String,
-    change: &Changed<T>,
-    commands: &Commands,
-) -> String {
-    let lines = iter::once(done(&change.changed)).chain(lines(&change.effect, commands));
-    lines.collect::<Vec<_>>().join("\n")
+/// Shows the result of a change, and below it a line for each registry that the change affected.
+pub(crate) fn show_change<T: DeserializeOwned>(
+    answer: &Answer<Changed<T>>,
+    describe: impl FnOnce(&T) -> String,
+    client: &Client,
+    output: &mut Output,
+) -> Result<(), Error> {
+    output.show(answer, |change| {
+        let result = describe(&change.changed);
+        let effects = effects(&change.effect, client.commands());
+        iter::once(result)
+            .chain(effects)
+            .collect::<Vec<_>>()
+            .join("\n")
+    })
 }
 
-/// Says what happened to each registry, a line for each.
-fn lines(effect: &Effect, commands: &Commands) -> impl Iterator<Item = String> {
+/// Describes the effect on each registry in a line of its own.
+fn effects(effect: &Effect, commands: &Commands) -> Vec<String> {
     let revoked = effect.revoked.iter().map(revocation);
     let restored = effect
         .restored
@@ -36,12 +46,11 @@ fn lines(effect: &Effect, commands: &Commands) -> impl Iterator<Item = String> {
             "{BAD}warning:{BAD:#} the state of a registry could not be read, so this may not be all; see: {see}"
         )
     });
-    let lines: Vec<_> = revoked
+    revoked
         .chain(restored)
         .chain(behind)
         .chain(incomplete)
-        .collect();
-    lines.into_iter()
+        .collect()
 }
 
 fn revocation(revoked: &RevokedRegistry) -> String {

@@ -7,7 +7,7 @@ use sealock_core::IdentityName;
 
 use crate::{
     client::Client,
-    effect::told,
+    effect::show_change,
     error::Error,
     output::{Column, Output, Screen, TITLE, record},
     which::Which,
@@ -58,9 +58,12 @@ impl IdentityCommand {
                 let identity = name.clone();
                 let answer = client.ask(&DeleteIdentity { identity });
                 let done = |_: &_| format!("deleted identity {name}");
-                output.show(&answer.map_err(Error::without_creation)?, |change| {
-                    told(done, change, client.commands())
-                })
+                show_change(
+                    &answer.map_err(Error::without_creation)?,
+                    done,
+                    client,
+                    output,
+                )
             }
             Self::Endpoint => {
                 let answer = client.ask(&ShowIdentityHeader {})?;

@@ -4,7 +4,7 @@ mod rotation_policy;
 use clap::{Args, Subcommand};
 use jiff::Timestamp;
 use sealock_api::{
-    Changed, CreateKey, DeleteKey, Key, KeyChange, KeyOperation, Keys, ListKeys, NewKey, PurgeKey,
+    CreateKey, DeleteKey, Key, KeyChange, KeyOperation, Keys, ListKeys, NewKey, PurgeKey,
     RecoverKey, RotateKey, ShowKey, State, UnknownWord, UpdateKey, UpdateKeyVersion, Version,
 };
 use sealock_core::{KeyIdentifier, KeyVersion, VaultName};
@@ -15,9 +15,9 @@ use self::{
 };
 
 use crate::{
-    cli::{one_of_several, time},
-    client::{Answer, Client},
-    effect::told,
+    arguments::{list_element, time},
+    client::Client,
+    effect::show_change,
     error::Error,
     key_reference::{WhichKey, WhichVersion},
     output::{Column, Output, Screen, TITLE, record},
@@ -88,7 +88,7 @@ pub(crate) struct Create {
     curve: Option<String>,
     /// The operations that it is for, separated by commas, unless for all that its type can do: `encrypt`,
     /// `decrypt`, `sign`, `verify`, `wrapKey`, `unwrapKey`, `import`, `export`
-    #[arg(long, value_delimiter = ',', value_parser = one_of_several())]
+    #[arg(long, value_delimiter = ',', value_parser = list_element())]
     ops: Option<Vec<String>>,
 }
 
@@ -105,7 +105,7 @@ pub(crate) struct Update {
 struct Change {
     /// The operations that it is for, separated by commas: `encrypt`, `decrypt`, `sign`, `verify`, `wrapKey`,
     /// `unwrapKey`, `import`, `export`
-    #[arg(long, value_delimiter = ',', value_parser = one_of_several())]
+    #[arg(long, value_delimiter = ',', value_parser = list_element())]
     ops: Option<Vec<String>>,
     /// The time from which on it can be used, as in RFC 3339
     #[arg(long, value_name = "TIME", value_parser = time)]
@@ -132,7 +132,12 @@ impl KeyCommand {
             Self::Rotate(key) => {
                 let (vault, key) = key.names()?;
                 let answer = client.ask(&RotateKey { vault, key })?;
-                show_change("rotated to", &answer, client, output)
+                show_change(
+                    &answer,
+                    |key: &Key| format!("rotated to {}", key.kid),
+                    client,
+                    output,
+                )
             }
             Self::Disable(version) => set_enabled(&version, false, client, output),
             Self::Enable(version) => set_enabled(&version, true, client, output),
@@ -147,12 +152,17 @@ impl KeyCommand {
                     let until = recoverable_until(key.scheduled_purge);
                     format!("deleted {}{until}", key.kid)
                 };
-                output.show(&answer, |change| told(done, change, client.commands()))
+                show_change(&answer, done, client, output)
             }
             Self::Recover(key) => {
                 let (vault, key) = key.names()?;
                 let answer = client.ask(&RecoverKey { vault, key })?;
-                show_change("recovered", &answer, client, output)
+                show_change(
+                    &answer,
+                    |key: &Key| format!("recovered {}", key.kid),
+                    client,
+                    output,
+                )
             }
             Self::Purge(key) => {
                 let (vault, key) = key.names()?;
@@ -167,7 +177,7 @@ impl KeyCommand {
                     key: key.clone(),
                 })?;
                 let done = |_: &_| format!("purged key {key} of vault {vault}");
-                output.show(&answer, |change| told(done, change, client.commands()))
+                show_change(&answer, done, client, output)
             }
         }
     }
@@ -183,7 +193,12 @@ impl Create {
             key_ops: operations(self.ops)?,
         };
         let answer = client.ask_with(&CreateKey { vault, key }, &new)?;
-        show_change("created", &answer, client, output)
+        show_change(
+            &answer,
+            |key: &Key| format!("created {}", key.kid),
+            client,
+            output,
+        )
     }
 }
 
@@ -237,18 +252,7 @@ fn update(
         None => client.ask_with(&UpdateKey { vault, key }, change)?,
     };
     let done = |key: &Key| format!("{done} {}", kid_of(key, version.as_ref()));
-    output.show(&answer, |change| told(done, change, client.commands()))
-}
-
-/// Says what was done to a key, and the registries that this reached.
-fn show_change(
-    done: &str,
-    answer: &Answer<Changed<Key>>,
-    client: &Client,
-    output: &mut Output,
-) -> Result<(), Error> {
-    let done = |key: &Key| format!("{done} {}", key.kid);
-    output.show(answer, |change| told(done, change, client.commands()))
+    show_change(&answer, done, client, output)
 }
 
 fn operations(words: Option<Vec<String>>) -> Result<Option<Vec<KeyOperation>>, UnknownWord> {

@@ -5,6 +5,7 @@
 
 mod access;
 mod app;
+mod arguments;
 mod audit;
 mod banner;
 mod cli;

@@ -1,9 +1,9 @@
 use std::path::PathBuf;
 
-use clap::{Args, CommandFactory as _};
+use clap::{Args, Command};
 use fs_err as fs;
 
-use crate::{cli::Cli, error::Error, output::Output};
+use crate::{error::Error, output::Output};
 
 /// Print the manual page, or write one for each command
 #[derive(Debug, Args)]
@@ -18,8 +18,8 @@ pub(crate) struct Man {
 }
 
 impl Man {
-    pub(crate) fn run(&self, output: &mut Output) -> Result<(), Error> {
-        let command = Cli::command();
+    /// Prints the page of `command`, or writes a page for each subcommand.
+    pub(crate) fn run(&self, command: Command, output: &mut Output) -> Result<(), Error> {
         let Some(dir) = &self.dir else {
             let mut page = Vec::new();
             clap_mangen::Man::new(command).render(&mut page)?;

@@ -19,7 +19,7 @@ use self::{
 use crate::{
     client::Client,
     commands::{Commands, placeholder},
-    effect::told,
+    effect::show_change,
     error::Error,
     key_reference::KeyReference,
     output::{BAD, Column, GOOD, HINT, Output, Screen, TITLE, record},
@@ -232,7 +232,7 @@ impl RotateKey {
             } => format!("rotated registry {} to {kid}", registry.name),
             Encryption::Disabled => format!("registry {} has no key", registry.name),
         };
-        output.show(&answer, |change| told(done, change, client.commands()))
+        show_change(&answer, done, client, output)
     }
 }
 

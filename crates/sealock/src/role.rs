@@ -8,7 +8,7 @@ use sealock_core::{RegistryName, VaultName};
 use crate::{
     client::{Answer, Client},
     commands::Commands,
-    effect::told,
+    effect::show_change,
     error::Error,
     output::{Column, HINT, Output, Screen},
     principal::{PrincipalArgs, listed},
@@ -67,7 +67,7 @@ impl RoleCommand {
                 let commands = client.commands();
                 let was = if answer.created() { "now" } else { "already" };
                 let done = |made: &RoleAssignment| sentence(made, was, commands);
-                output.show(&answer, |change| told(done, change, commands))
+                show_change(&answer, done, client, output)
             }
             Self::Remove(assignment) => {
                 let answer = assignment.remove(client).map_err(Error::without_creation)?;
@@ -75,7 +75,7 @@ impl RoleCommand {
                     principal, role, ..
                 } = assignment;
                 let done = |_: &_| format!("{principal} no longer has role {role} there");
-                output.show(&answer, |change| told(done, change, client.commands()))
+                show_change(&answer, done, client, output)
             }
         }
     }

@@ -6,9 +6,9 @@ use sealock_api::{
 use sealock_core::VaultName;
 
 use crate::{
-    cli::word,
+    arguments::word,
     client::Client,
-    effect::told,
+    effect::show_change,
     error::Error,
     output::{Column, Output, Screen, TITLE, record},
     which::Which,
@@ -173,14 +173,14 @@ impl VaultCommand {
                     let until = recoverable_until(vault.scheduled_purge);
                     format!("deleted vault {}{until}", vault.name)
                 };
-                output.show(&answer, |change| told(done, change, client.commands()))
+                show_change(&answer, done, client, output)
             }
             Self::Recover(Which { name: vault }) => {
                 let answer = client.ask(&RecoverVault { vault })?;
                 let done = |vault: &Vault| {
                     format!("recovered vault {} at {}", vault.name, vault.vault_uri)
                 };
-                output.show(&answer, |change| told(done, change, client.commands()))
+                show_change(&answer, done, client, output)
             }
             Self::Purge(Which { name }) => {
                 if !yes {
@@ -192,7 +192,7 @@ impl VaultCommand {
                 let vault = name.clone();
                 let answer = client.ask(&PurgeVault { vault })?;
                 let done = |_: &_| format!("purged vault {name}");
-                output.show(&answer, |change| told(done, change, client.commands()))
+                show_change(&answer, done, client, output)
             }
         }
     }
@@ -224,7 +224,7 @@ impl Update {
         let vault = self.vault.name;
         let answer = client.ask_with(&UpdateVault { vault }, &change)?;
         let done = |vault: &Vault| format!("updated vault {}: {}", vault.name, traits(vault));
-        output.show(&answer, |change| told(done, change, client.commands()))
+        show_change(&answer, done, client, output)
     }
 }
 
@@ -232,9 +232,7 @@ impl NetworkUpdate {
     fn run(self, client: &Client, output: &mut Output) -> Result<(), Error> {
         let vault = self.vault.name;
         let answer = client.ask_with(&UpdateVault { vault }, &self.change.change())?;
-        output.show(&answer, |change| {
-            told(render_network, change, client.commands())
-        })
+        show_change(&answer, render_network, client, output)
     }
 }
 

@@ -6,11 +6,13 @@ use std::{
 use base64::{Engine as _, engine::general_purpose::URL_SAFE_NO_PAD};
 use clap::Args;
 use fs_err::{self as fs, os::unix::fs::OpenOptionsExt as _};
-use sealock_api::{BackUpKey, KeyBackup, RestoreKey};
+use sealock_api::{BackUpKey, Key, KeyBackup, RestoreKey};
 use sealock_core::VaultName;
 
-use super::show_change;
-use crate::{client::Client, error::Error, key_reference::WhichKey, output::Output, which::Within};
+use crate::{
+    client::Client, effect::show_change, error::Error, key_reference::WhichKey, output::Output,
+    which::Within,
+};
 
 /// Write a key with all its versions to a file that only this emulator can read
 #[derive(Debug, Args)]
@@ -60,7 +62,12 @@ impl Restore {
         };
         let vault = self.vault.name;
         let answer = client.ask_with(&RestoreKey { vault }, &backup)?;
-        show_change("restored", &answer, client, output)
+        show_change(
+            &answer,
+            |key: &Key| format!("restored {}", key.kid),
+            client,
+            output,
+        )
     }
 }
 

@@ -7,7 +7,7 @@ use sealock_api::{
 use sealock_core::RegistryName;
 
 use crate::{
-    cli::word,
+    arguments::word,
     client::Client,
     error::Error,
     output::{Column, Output, Screen},

@@ -9,7 +9,7 @@ use sealock_core::{InvalidName, RegistryName, ScopeMapName, TokenName};
 
 use super::{credential::passwords, scope_map};
 use crate::{
-    cli::word,
+    arguments::word,
     client::{Answer, Client},
     error::Error,
     output::{Column, Output, Screen, TITLE, record},
