@@ -40,7 +40,7 @@ same!(sealock_cmk::Sku => and back api::Sku: Basic, Standard, Premium);
 same!(sealock_cmk::Cause => api::Cause:
     ForbiddenByPolicy, ForbiddenByConnection, ForbiddenByFirewall, ForbiddenByRbac, IdentityNotFound, KeyDeleted,
     KeyDisabled, KeyExpired, KeyNotFound, KeyNotYetValid, KeyOperationForbidden, VaultDeleted, VaultNotFound, VaultUnavailable);
-same!(sealock_registry::ProblemKind => api::FindingKind:
+same!(sealock_registry::FindingKind => api::FindingKind:
     DigestMismatch, ObjectDamaged, ObjectMissing, ObjectOrphaned, ReferenceUnresolved, UploadDamaged);
 
 impl Translate<sealock_registry::PasswordName> for api::AdminPasswordName {

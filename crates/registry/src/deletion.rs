@@ -9,17 +9,19 @@ use sealock_store::{Batch, Table, objects::ObjectSet};
 use serde::de::DeserializeOwned;
 
 use crate::{
-    Error, Registries, Registry, RegistryRecord,
-    attributes::REPOSITORIES,
-    blob::BLOBS,
-    content::{CONTENTS, ContentRecord},
-    login::LOGINS,
-    manifests::{MANIFESTS, TAGS},
-    referrers::REFERRERS,
-    registries::REGISTRIES,
-    scope_map::SCOPE_MAPS,
-    token::TOKENS,
-    turns::await_publications,
+    Error, Registries, Registry,
+    access::{login::LOGINS, scope_map::SCOPE_MAPS, token::TOKENS},
+    content::{
+        blob::BLOBS,
+        record::{CONTENTS, ContentRecord},
+    },
+    locks::await_publications,
+    manifests::{
+        record::{MANIFESTS, TAGS},
+        referrers::REFERRERS,
+    },
+    registry::{REGISTRIES, RegistryRecord},
+    repository::REPOSITORIES,
 };
 
 /// The deleted registries of which records are left.

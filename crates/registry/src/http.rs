@@ -37,7 +37,7 @@ pub use self::error::render;
 pub use self::range::parse as parse_range;
 use crate::{
     Error, Registry,
-    access::{Permissions, Subject},
+    access::permissions::{Permissions, Subject},
 };
 
 /// What az prints with each error; it fails without.

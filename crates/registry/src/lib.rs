@@ -4,65 +4,44 @@
 //! lease is a refused request. Content (blobs and manifests alike) is stored once per registry under
 //! its digest; repositories only link to it.
 //!
-//! Where to start: [`http`] has the table of endpoints, [`Error`] the table of errors, `upload.rs` and
-//! `session.rs` the way in, `content.rs` and `download.rs` the way out.
+//! Where to start: [`http`] has the table of endpoints, [`Error`] the table of errors. Content comes in through
+//! `upload/receive.rs` and goes out through `content/download.rs`; `manifests/push.rs` and `manifests/lookup.rs` do the
+//! same for manifests. `access/` decides who may do what.
 
 mod access;
-mod attributes;
-mod bearer;
-mod blob;
 mod content;
-mod damage;
 mod deletion;
-mod download;
 mod error;
-mod exchange;
-mod garbage;
-mod hasher;
 pub mod http;
-mod inspect;
-mod login;
-mod login_refusal;
-mod manifest;
+mod locks;
 mod manifests;
 mod name;
-mod order;
-mod password;
-mod referrers;
 mod refusal;
 mod registries;
 mod registry;
 mod repository;
-mod resumption;
-mod scope_map;
-mod session;
-mod settings;
-mod stamps;
-mod sweep;
-mod token;
-mod turns;
 mod upload;
-mod uploads;
-mod verify;
 
-pub use access::Scope;
-pub use content::Content;
-pub use damage::{DamagedContent, check_contents, unmentioned_objects};
+pub use access::{
+    login::{AdminCredentials, LoginSettings},
+    login_refusal::LoginRefusal,
+    password::PasswordName,
+    permissions::Scope,
+    scope_map::{ScopeMap, ScopeMapAction},
+    token::{Token, TokenPassword},
+};
+pub use content::{
+    damage::{DamagedContent, check_contents, unmentioned_objects},
+    finding::{Finding, FindingKind, Verification},
+    garbage::{Collection, Garbage, Usage},
+    inspect::{Inspection, ObjectView},
+    object::Content,
+    sweep::Sweep,
+};
 pub use error::{Challenge, DigestMismatch, Error};
-pub use garbage::{Collection, Garbage, Usage};
-pub use inspect::{Inspection, ObjectView};
-pub use login::{AdminCredentials, LoginSettings};
-pub use login_refusal::LoginRefusal;
-pub use manifest::{Kind, Manifest};
-pub use name::{Reference, RepositoryName, Tag};
-pub use password::PasswordName;
+pub use manifests::manifest::{Kind, Manifest};
+pub use name::{Reference, RepositoryName, Tag, UploadId};
 pub use refusal::Refusal;
-pub use registries::{Registries, RegistryRecord};
-pub use registry::Registry;
+pub use registries::Registries;
+pub use registry::{Registry, RegistryRecord, Settings};
 pub use repository::{Deleted, ManifestSummary, Repository};
-pub use scope_map::{ScopeMap, ScopeMapAction};
-pub use settings::Settings;
-pub use sweep::Sweep;
-pub use token::{Token, TokenPassword};
-pub use uploads::{UploadId, Uploads};
-pub use verify::{Problem, ProblemKind, Verification};

@@ -2,6 +2,7 @@ use std::{fmt, str::FromStr};
 
 use sealock_core::{Digest, excerpt};
 use serde::{Deserialize, Serialize};
+use uuid::Uuid;
 
 use crate::Error;
 
@@ -141,6 +142,36 @@ impl fmt::Display for Reference {
             Self::Tag(tag) => tag.fmt(f),
             Self::Digest(digest) => digest.fmt(f),
         }
+    }
+}
+
+/// An upload session's id.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(transparent)]
+pub struct UploadId(Uuid);
+
+impl UploadId {
+    pub(crate) fn random() -> Self {
+        Self(Uuid::new_v4())
+    }
+
+    /// The name of its session's file.
+    pub(crate) fn note(self) -> Uuid {
+        self.0
+    }
+}
+
+impl FromStr for UploadId {
+    type Err = Error;
+
+    fn from_str(text: &str) -> Result<Self, Error> {
+        Ok(Self(text.parse().map_err(|_| Error::BlobUploadUnknown)?))
+    }
+}
+
+impl fmt::Display for UploadId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.fmt(f)
     }
 }
 

@@ -1,32 +1,18 @@
 use std::{ops::Bound, sync::Arc};
 
 use futures_util::TryStreamExt as _;
-use jiff::Timestamp;
 use sealock_cmk::{Custodian, Encryption, Sku, rules};
 use sealock_core::{Clock, RegistryId, RegistryName};
 use sealock_entra::TokenIssuer;
 use sealock_envelope::ServiceKey;
-use sealock_store::{Batch, Record, Store, Table};
-use serde::{Deserialize, Serialize};
+use sealock_store::{Batch, Record, Store};
 
-use crate::{Error, Registry, Settings, Uploads, stamps::Stamps};
-
-pub(crate) const REGISTRIES: Table<RegistryRecord> = Table::content("registries");
-
-/// What is stored of a registry, besides its content and the custody of its key.
-#[derive(Clone, Debug, Serialize, Deserialize)]
-pub struct RegistryRecord {
-    /// Immutable; keys are derived from it.
-    pub id: RegistryId,
-    /// The name.
-    pub name: RegistryName,
-    /// The service tier.
-    pub sku: Sku,
-    /// Whether the registry has a customer-managed key.
-    pub encrypted: bool,
-    /// When it was created.
-    pub created: Timestamp,
-}
+use crate::{
+    Error, Registry,
+    manifests::stamps::Stamps,
+    registry::{REGISTRIES, RegistryRecord, Settings},
+    upload::open_uploads::OpenUploads,
+};
 
 /// All registries. Clones share them.
 #[derive(Clone)]
@@ -35,7 +21,7 @@ pub struct Registries {
     pub(crate) custodian: Custodian,
     pub(crate) service_key: Arc<ServiceKey>,
     pub(crate) clock: Clock,
-    pub(crate) uploads: Uploads,
+    pub(crate) uploads: OpenUploads,
     stamps: Stamps,
     settings: Settings,
     pub(crate) entra: TokenIssuer,
@@ -55,7 +41,7 @@ impl Registries {
             entra,
             service_key,
             settings,
-            uploads: Uploads::new(clock.clone()),
+            uploads: OpenUploads::new(clock.clone()),
             stamps: Stamps::default(),
             store,
             custodian,

@@ -1,22 +1,42 @@
 use std::{ops::Bound, str::FromStr, sync::Arc};
 
-use futures_util::{
-    StreamExt as _, TryStreamExt as _,
-    stream::{self, BoxStream},
-};
-
-use sealock_cmk::{Custody, Lease};
-use sealock_core::{Clock, InvalidName};
+use futures_util::{StreamExt as _, TryStreamExt as _};
+use jiff::Timestamp;
+use sealock_cmk::{Custody, Lease, Sku};
+use sealock_core::{Clock, InvalidName, RegistryId, RegistryName};
 use sealock_entra::TokenIssuer;
 use sealock_envelope::ServiceKey;
-use sealock_store::{Store, Table};
-use serde::de::DeserializeOwned;
+use sealock_store::{Entry, Store, Table};
+use serde::{Deserialize, Serialize, de::DeserializeOwned};
 
-use crate::{
-    Error, Refusal, RegistryRecord, RepositoryName, Settings, Tag, Uploads,
-    manifests::{MANIFESTS, TAGS},
-    stamps::Stamps,
-};
+use crate::{Error, Refusal, manifests::stamps::Stamps, upload::open_uploads::OpenUploads};
+
+pub(crate) const REGISTRIES: Table<RegistryRecord> = Table::content("registries");
+
+/// What is stored of a registry, besides its content and the custody of its key.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct RegistryRecord {
+    /// Immutable; keys are derived from it.
+    pub id: RegistryId,
+    /// The name.
+    pub name: RegistryName,
+    /// The service tier.
+    pub sku: Sku,
+    /// Whether the registry has a customer-managed key.
+    pub encrypted: bool,
+    /// When it was created.
+    pub created: Timestamp,
+}
+
+/// Where Azure Container Registry does less than OCI Distribution, or is stricter.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Settings {
+    /// Offer the referrers API on a registry with a customer-managed key, too. ACR does not:
+    /// <https://learn.microsoft.com/azure/container-registry/container-registry-manage-artifact>
+    pub referrers_on_cmk: bool,
+    /// Take manifests that refer to content which was never pushed.
+    pub sparse_manifests: bool,
+}
 
 /// One registry. Clones share it.
 #[derive(Clone)]
@@ -29,7 +49,7 @@ pub struct Registry {
     pub(crate) service_key: Arc<ServiceKey>,
     pub(crate) store: Store,
     pub(crate) clock: Clock,
-    pub(crate) uploads: Uploads,
+    pub(crate) uploads: OpenUploads,
     pub(crate) stamps: Stamps,
     pub(crate) settings: Settings,
     /// Whose tokens it takes.
@@ -106,83 +126,19 @@ impl Registry {
         named.try_collect().await
     }
 
-    /// The repositories that have a record in `table`, sorted by the bytes of their names. Each costs as
-    /// much, however many records it has.
-    pub(crate) fn repositories_in<'a, T: DeserializeOwned>(
-        &'a self,
-        table: &'a Table<T>,
-        after: Option<&str>,
-    ) -> BoxStream<'a, Result<RepositoryName, Error>> {
-        let names = stream::try_unfold(after.map(behind), async move |from| {
-            let from = from.as_deref().map_or(Bound::Unbounded, Bound::Included);
-            let Some(entry) = self.store.first(table, &[&self.id], from).await? else {
-                return Ok(None);
-            };
-            let name = entry.key.into_iter().next().unwrap_or_default();
-            Ok(Some((name.parse()?, Some(behind(&name)))))
-        });
-        names.boxed()
-    }
-
-    /// The repositories with a manifest, up to `limit`, sorted by the bytes of their names.
-    pub(crate) async fn repositories(
-        &self,
-        after: Option<&str>,
-        limit: usize,
-    ) -> Result<Page<RepositoryName>, Error> {
-        let mut items = Vec::new();
-        let mut names = self.repositories_in(&MANIFESTS, after);
-        while let Some(name) = names.try_next().await? {
-            if !self.repository_attributes(&name).await?.list_enabled {
-                continue;
-            }
-            if items.len() == limit {
-                return Ok(Page { items, more: true });
-            }
-            items.push(name);
-        }
-        Ok(Page { items, more: false })
-    }
-
-    /// The tags of a repository, up to `limit`, sorted by their bytes.
-    pub(crate) async fn tags(
-        &self,
-        repository: &RepositoryName,
-        after: Option<&str>,
-        limit: usize,
-    ) -> Result<Page<Tag>, Error> {
-        self.check_known(repository).await?;
-        let from = after.map_or(Bound::Unbounded, Bound::Excluded);
-        let scope = [&*self.id, repository.as_str()];
-        let mut tags = self.store.scan(&TAGS, &scope, from);
-        let mut items = Vec::new();
-        while let Some(entry) = tags.try_next().await? {
-            if !entry.record.attributes.list_enabled {
-                continue;
-            }
-            if items.len() == limit {
-                return Ok(Page { items, more: true });
-            }
-            items.push(Tag(entry.key.into_iter().next().unwrap_or_default()));
-        }
-        Ok(Page { items, more: false })
-    }
-
-    /// A repository is known as long as it has a manifest.
-    pub(crate) async fn check_known(&self, repository: &RepositoryName) -> Result<(), Error> {
-        let scope = [&*self.id, repository.as_str()];
-        match self
-            .store
-            .first(&MANIFESTS, &scope, Bound::Unbounded)
-            .await?
-        {
-            Some(_) => Ok(()),
-            None => Err(Error::NameUnknown(repository.clone())),
-        }
+    /// Returns true if the registry was deleted since it was looked up.
+    ///
+    /// # Errors
+    /// If the store fails.
+    pub async fn is_deleted(&self) -> Result<bool, Error> {
+        let RegistryRecord { id, name, .. } = &self.record;
+        let now = self.store.get(&REGISTRIES, &[name.as_str()]).await?;
+        Ok(now.is_none_or(|now| now.id != *id))
     }
 }
 
-/// The least key behind all those of a repository, whose parts are separated by a zero byte.
-fn behind(name: &str) -> String {
-    format!("{name}\u{1}")
+/// Splits an entry of a scan into the last part of its key and its record.
+pub(crate) fn last_key_part<T>(entry: Entry<T>) -> (String, T) {
+    let part = entry.key.into_iter().next().unwrap_or_default();
+    (part, entry.record.value)
 }

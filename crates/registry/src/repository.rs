@@ -1,20 +1,31 @@
-use std::{
-    cmp::Reverse,
-    collections::{HashMap, HashSet},
-    ops::Bound,
-};
+use std::{cmp::Reverse, collections::HashMap, ops::Bound};
 
-use futures_util::{StreamExt as _, TryStreamExt as _};
+use futures_util::{
+    StreamExt as _, TryStreamExt as _,
+    stream::{self, BoxStream},
+};
 use jiff::Timestamp;
 use sealock_core::Digest;
-use sealock_store::{Commit, Entry};
+use sealock_store::{Batch, Commit, Table};
+use serde::{Deserialize, Serialize, de::DeserializeOwned};
 
 use crate::{
     Error, Registry, RepositoryName, Tag,
-    attributes::Attributes,
-    blob::BLOBS,
-    manifests::{MANIFESTS, ManifestRecord, TAGS, TagRecord},
+    content::blob::BLOBS,
+    manifests::{
+        attributes::{Attributes, AttributesChange},
+        record::MANIFESTS,
+    },
+    registry::{Page, last_key_part},
 };
+
+/// What was said of a repository as a whole. Most have no record: nothing was said of them.
+pub(crate) const REPOSITORIES: Table<RepositoryRecord> = Table::content("repositories");
+
+#[derive(Clone, Debug, Default, Serialize, Deserialize)]
+pub(crate) struct RepositoryRecord {
+    pub(crate) attributes: Attributes,
+}
 
 /// A repository at a glance.
 pub struct Repository {
@@ -120,59 +131,13 @@ impl Registry {
         })
     }
 
-    /// All manifests of a repository, by their digests.
-    pub(crate) async fn repository_manifests(
-        &self,
-        name: &RepositoryName,
-    ) -> Result<Vec<(Digest, ManifestRecord)>, Error> {
-        let scope = [&*self.id, name.as_str()];
-        let entries = self.store.scan(&MANIFESTS, &scope, Bound::Unbounded);
-        let manifests = entries.map(|entry| {
-            let (digest, record) = named(entry?);
-            Ok((digest.parse()?, record))
-        });
-        manifests.try_collect().await
-    }
-
-    /// The manifests of a repository that may not be deleted, because they are locked or a tag on them is.
-    pub(crate) async fn locked_manifests(
-        &self,
-        name: &RepositoryName,
-    ) -> Result<Vec<(Digest, ManifestRecord)>, Error> {
-        let is_locked = |attributes: Attributes| attributes.check_deletable().is_err();
-        let mut tagged = HashSet::new();
-        for (_, tag) in self.repository_tags(name).await? {
-            if is_locked(tag.attributes) {
-                tagged.insert(tag.digest);
-            }
-        }
-        let mut manifests = self.repository_manifests(name).await?;
-        manifests
-            .retain(|(digest, manifest)| tagged.contains(digest) || is_locked(manifest.attributes));
-        Ok(manifests)
-    }
-
-    /// All tags of a repository, by their names.
-    pub(crate) async fn repository_tags(
-        &self,
-        name: &RepositoryName,
-    ) -> Result<Vec<(Tag, TagRecord)>, Error> {
-        let scope = [&*self.id, name.as_str()];
-        let entries = self.store.scan(&TAGS, &scope, Bound::Unbounded);
-        let tags = entries.map_ok(|entry| {
-            let (tag, record) = named(entry);
-            (Tag(tag), record)
-        });
-        Ok(tags.try_collect().await?)
-    }
-
     /// Deletes a repository with all that it has, if nothing in it is locked.
     ///
     /// # Errors
     /// [`Error::NameUnknown`] if it has no manifest.
     pub async fn delete_repository(&self, name: &RepositoryName) -> Result<Deleted, Error> {
         // No manifest that is pushed beside it refers to what goes.
-        let _turn = self.sole_turn(name).await?;
+        let _turn = self.lock_exclusive(name).await?;
         self.check_known(name).await?;
         self.check_deletable(name).await?;
         let tags = self.repository_tags(name).await?;
@@ -201,13 +166,129 @@ impl Registry {
     async fn repository_blobs(&self, name: &RepositoryName) -> Result<Vec<Digest>, Error> {
         let scope = [&*self.id, name.as_str()];
         let entries = self.store.scan(&BLOBS, &scope, Bound::Unbounded);
-        let digests = entries.map(|entry| Ok(named(entry?).0.parse::<Digest>()?));
+        let digests = entries.map(|entry| Ok(last_key_part(entry?).0.parse::<Digest>()?));
         digests.try_collect().await
+    }
+
+    /// The repositories that have a record in `table`, sorted by the bytes of their names. Each costs as
+    /// much, however many records it has.
+    pub(crate) fn repositories_in<'a, T: DeserializeOwned>(
+        &'a self,
+        table: &'a Table<T>,
+        after: Option<&str>,
+    ) -> BoxStream<'a, Result<RepositoryName, Error>> {
+        let names = stream::try_unfold(after.map(behind), async move |from| {
+            let from = from.as_deref().map_or(Bound::Unbounded, Bound::Included);
+            let Some(entry) = self.store.first(table, &[&self.id], from).await? else {
+                return Ok(None);
+            };
+            let name = entry.key.into_iter().next().unwrap_or_default();
+            Ok(Some((name.parse()?, Some(behind(&name)))))
+        });
+        names.boxed()
+    }
+
+    /// The repositories with a manifest, up to `limit`, sorted by the bytes of their names.
+    pub(crate) async fn repositories(
+        &self,
+        after: Option<&str>,
+        limit: usize,
+    ) -> Result<Page<RepositoryName>, Error> {
+        let mut items = Vec::new();
+        let mut names = self.repositories_in(&MANIFESTS, after);
+        while let Some(name) = names.try_next().await? {
+            if !self.repository_attributes(&name).await?.list_enabled {
+                continue;
+            }
+            if items.len() == limit {
+                return Ok(Page { items, more: true });
+            }
+            items.push(name);
+        }
+        Ok(Page { items, more: false })
+    }
+
+    /// A repository is known as long as it has a manifest.
+    pub(crate) async fn check_known(&self, repository: &RepositoryName) -> Result<(), Error> {
+        let scope = [&*self.id, repository.as_str()];
+        match self
+            .store
+            .first(&MANIFESTS, &scope, Bound::Unbounded)
+            .await?
+        {
+            Some(_) => Ok(()),
+            None => Err(Error::NameUnknown(repository.clone())),
+        }
+    }
+
+    pub(crate) async fn repository_attributes(
+        &self,
+        repository: &RepositoryName,
+    ) -> Result<Attributes, Error> {
+        let key = [&*self.id, repository.as_str()];
+        let record = self.store.get(&REPOSITORIES, &key).await?;
+        Ok(record.map(|record| record.attributes).unwrap_or_default())
+    }
+
+    /// Refuses what would be written to a locked repository. It stays so for as long as one has a turn.
+    pub(crate) async fn check_writable(&self, repository: &RepositoryName) -> Result<(), Error> {
+        let attributes = self.repository_attributes(repository).await?;
+        attributes.check_writable()
+    }
+
+    /// Refuses what would be deleted from a locked repository, as [`Self::check_writable`] does.
+    pub(crate) async fn check_deletable(&self, repository: &RepositoryName) -> Result<(), Error> {
+        let attributes = self.repository_attributes(repository).await?;
+        attributes.check_deletable()
+    }
+
+    /// A batch after which nothing is said of the repository any more.
+    pub(crate) fn forget_attributes(&self, repository: &RepositoryName) -> Batch {
+        Batch::new().delete(&REPOSITORIES, &[&self.id, repository.as_str()])
+    }
+
+    /// Forgets what was said of a repository that has no manifest any more: it is gone. For whoever has no turn.
+    pub(crate) async fn forget_if_empty(&self, repository: &RepositoryName) -> Result<(), Error> {
+        // Nothing was said of most, and nobody has to wait.
+        if self.repository_attributes(repository).await? == Attributes::default() {
+            return Ok(());
+        }
+        let _turn = self.lock_exclusive(repository).await?;
+        match self.check_known(repository).await {
+            Err(Error::NameUnknown(_)) => {}
+            known => return known,
+        }
+        match self
+            .store
+            .commit(self.forget_attributes(repository))
+            .await?
+        {
+            // It expects nothing: nobody else has a turn.
+            Commit::Done | Commit::Conflict => Ok(()),
+        }
+    }
+
+    pub(crate) async fn change_repository(
+        &self,
+        repository: &RepositoryName,
+        change: AttributesChange,
+    ) -> Result<(), Error> {
+        let _turn = self.lock_exclusive(repository).await?;
+        let _publication = self.lock_publication().await?;
+        self.check_known(repository).await?;
+        let record = RepositoryRecord {
+            attributes: self.repository_attributes(repository).await?.with(change),
+        };
+        let key = [&*self.id, repository.as_str()];
+        let batch = Batch::new().put(&REPOSITORIES, &key, &record);
+        match self.store.commit(batch).await? {
+            // It expects nothing: nobody else has a turn.
+            Commit::Done | Commit::Conflict => Ok(()),
+        }
     }
 }
 
-/// What a scan of a repository found, with the last part of its key.
-fn named<T>(entry: Entry<T>) -> (String, T) {
-    let name = entry.key.into_iter().next().unwrap_or_default();
-    (name, entry.record.value)
+/// The least key behind all those of a repository, whose parts are separated by a zero byte.
+fn behind(name: &str) -> String {
+    format!("{name}\u{1}")
 }

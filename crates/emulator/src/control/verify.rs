@@ -1,5 +1,5 @@
 use sealock_api::{self as api, FindingKind, VerificationState};
-use sealock_registry::{Error, Problem, Verification};
+use sealock_registry::{Error, Finding, Verification};
 
 use super::{Answer, call::Call, quarantine, registries::way_back};
 use crate::{services::Services, tls::Trust, words::Translate as _};
@@ -35,7 +35,7 @@ pub(super) async fn verify(call: Call<api::Verify>) -> Answer<api::Verification>
             uploads: found.uploads,
             lost_uploads: found.lost_uploads,
             deleted_references: found.deleted_references,
-            problems: found.problems.into_iter().map(finding).collect(),
+            problems: found.findings.into_iter().map(finding).collect(),
         });
     }
     let problems = Box::pin(beside_content(&services, call.trust)).await?;
@@ -82,9 +82,9 @@ async fn beside_content(services: &Services, trust: Trust) -> Answer<Vec<api::Fi
     Ok(findings)
 }
 
-fn finding(problem: Problem) -> api::Finding {
+fn finding(finding: Finding) -> api::Finding {
     api::Finding {
-        kind: problem.kind.translate(),
-        what: problem.what,
+        kind: finding.kind.translate(),
+        what: finding.what,
     }
 }

@@ -3,7 +3,7 @@ use sealock_core::Digest;
 
 use crate::{
     Error, Manifest,
-    manifest::{DOCKER_IMAGE, DOCKER_LIST, OCI_ARTIFACT, OCI_IMAGE, OCI_INDEX},
+    manifests::manifest::{DOCKER_IMAGE, DOCKER_LIST, OCI_ARTIFACT, OCI_IMAGE, OCI_INDEX},
 };
 
 /// The types of manifests that a client says it can read.

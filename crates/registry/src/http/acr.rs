@@ -19,7 +19,9 @@ use super::{
     endpoint::FromQuery,
     page::{self, PageQuery},
 };
-use crate::{Error, RepositoryName, attributes::AttributesChange, order::Order};
+use crate::{
+    Error, RepositoryName, manifests::attributes::AttributesChange, manifests::order::Order,
+};
 
 /// The largest body: a few flags, however they are written.
 const BODY_LIMIT: usize = 16 * 1024;

@@ -11,7 +11,7 @@ use sealock_core::Digest;
 use uuid::Uuid;
 
 use super::{Answer, Call, as_download, range};
-use crate::{Error, RepositoryName, content::Content};
+use crate::{Error, RepositoryName, content::object::Content};
 
 const OCTETS: &str = "application/octet-stream";
 

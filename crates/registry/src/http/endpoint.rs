@@ -5,7 +5,10 @@ use sealock_http::{MatchedRequest, Parameter, Query, Spelling};
 use super::{
     acr::tags::TagFilter, login::Need, page::PageQuery, referrers::ArtifactType, uploads::Mount,
 };
-use crate::{Error, Reference, RepositoryName, Tag, UploadId, access::Action, order::Order};
+use crate::{
+    Error, Reference, RepositoryName, Tag, UploadId, access::permissions::Action,
+    manifests::order::Order,
+};
 
 const SPELLING: Spelling = Spelling {
     is_encoded: true,

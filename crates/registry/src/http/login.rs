@@ -6,7 +6,7 @@ use sealock_http::{Connection, Credentials};
 use super::RegistryHost;
 use crate::{
     Error, LoginRefusal, Registry, RepositoryName, Scope,
-    access::{Action, Permissions, Subject},
+    access::permissions::{Action, Permissions, Subject},
     error::Challenge,
 };
 

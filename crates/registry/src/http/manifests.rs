@@ -11,7 +11,7 @@ use super::{
     as_download, blobs,
     endpoint::FromQuery,
 };
-use crate::{Error, Reference, RepositoryName, Tag, manifests::Located};
+use crate::{Error, Reference, RepositoryName, Tag, manifests::lookup::Located};
 
 /// ACR's largest manifest, and OCI's least: 4 MiB.
 const MANIFEST_LIMIT: usize = 4 << 20;

@@ -17,7 +17,7 @@ use super::{
 };
 use crate::{
     Error, LoginRefusal, Registry, Scope,
-    access::{Permissions, Subject},
+    access::permissions::{Permissions, Subject},
 };
 
 /// How many scopes one token may be asked for.

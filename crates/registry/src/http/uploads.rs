@@ -9,7 +9,9 @@ use sealock_core::{Algorithm, Digest, excerpt};
 use sealock_http::Query;
 
 use super::{Answer, Call, blobs, endpoint::FromQuery};
-use crate::{Error, RepositoryName, UploadId, access::Action, upload::Turn};
+use crate::{
+    Error, RepositoryName, UploadId, access::permissions::Action, upload::staging::LockedUpload,
+};
 
 /// A blob that another repository may have already.
 #[derive(Debug)]
@@ -78,8 +80,8 @@ pub(super) async fn begin(
         }
     }
     if let Some(digest) = digest? {
-        let turn = call.registry.begin_whole_upload(digest.algorithm()).await?;
-        return Box::pin(complete(call, repository, turn, digest)).await;
+        let upload = call.registry.begin_whole_upload(digest.algorithm()).await?;
+        return Box::pin(complete(call, repository, upload, digest)).await;
     }
     let id = call.registry.begin_upload(repository, algorithm?).await?;
     status(StatusCode::ACCEPTED, repository, id, 0)
@@ -87,16 +89,16 @@ pub(super) async fn begin(
 
 /// `GET` of an upload's progress (end-13).
 pub(super) async fn get(call: Call, repository: &RepositoryName, id: UploadId) -> Answer {
-    let turn = call.registry.upload(repository, id).await?;
-    status(StatusCode::NO_CONTENT, repository, id, turn.received())
+    let upload = call.registry.open_upload(repository, id).await?;
+    status(StatusCode::NO_CONTENT, repository, id, upload.received())
 }
 
 /// `PATCH` of an upload (end-5): more of its content.
 pub(super) async fn resume(call: Call, repository: &RepositoryName, id: UploadId) -> Answer {
-    let turn = call.registry.upload(repository, id).await?;
-    let (call, turn) = append(call, repository, turn).await?;
-    let turn = call.registry.keep_upload(repository, turn).await?;
-    status(StatusCode::ACCEPTED, repository, id, turn.received())
+    let upload = call.registry.open_upload(repository, id).await?;
+    let (call, upload) = append(call, repository, upload).await?;
+    let upload = call.registry.keep_upload(repository, upload).await?;
+    status(StatusCode::ACCEPTED, repository, id, upload.received())
 }
 
 /// `PUT` of an upload (end-6): its end.
@@ -106,8 +108,8 @@ pub(super) async fn finish(
     id: UploadId,
     digest: Result<Digest, Error>,
 ) -> Answer {
-    let turn = call.registry.upload(repository, id).await?;
-    Box::pin(complete(call, repository, turn, digest?)).await
+    let upload = call.registry.open_upload(repository, id).await?;
+    Box::pin(complete(call, repository, upload, digest?)).await
 }
 
 /// `DELETE` of an upload (end-14).
@@ -117,10 +119,15 @@ pub(super) async fn cancel(call: Call, repository: &RepositoryName, id: UploadId
 }
 
 /// Takes the rest of the content, if the request has a body, and completes the upload.
-async fn complete(call: Call, repository: &RepositoryName, turn: Turn, digest: Digest) -> Answer {
-    let (call, turn) = append(call, repository, turn).await?;
+async fn complete(
+    call: Call,
+    repository: &RepositoryName,
+    upload: LockedUpload,
+    digest: Digest,
+) -> Answer {
+    let (call, upload) = append(call, repository, upload).await?;
     call.registry
-        .finish_upload(repository, turn, digest)
+        .finish_upload(repository, upload, digest)
         .await?;
     created(repository, &digest)
 }
@@ -128,15 +135,15 @@ async fn complete(call: Call, repository: &RepositoryName, turn: Turn, digest: D
 async fn append(
     mut call: Call,
     repository: &RepositoryName,
-    turn: Turn,
-) -> Result<(Call, Turn), Error> {
+    upload: LockedUpload,
+) -> Result<(Call, LockedUpload), Error> {
     call.registry.check_writable(repository).await?;
     let range = ContentRange::of(&call.headers)?;
-    let begins = turn.received();
+    let begins = upload.received();
     if let Some(range) = &range {
-        if !turn.is_continued_at(range.begins) {
+        if !upload.is_continued_at(range.begins) {
             return Err(Error::RangeOutOfOrder {
-                upload: turn.id,
+                upload: upload.id,
                 repository: repository.clone(),
                 begins: range.begins,
                 received: begins,
@@ -149,12 +156,12 @@ async fn append(
         }
     }
     let body = std::mem::take(&mut call.body).into_data_stream();
-    let mut turn = call.registry.append(turn, body).await?;
+    let mut upload = call.registry.append(upload, body).await?;
     if let Some(range) = range {
-        let checked = range.check_length(turn.received() - begins);
-        checked.inspect_err(|_| turn.take_back())?;
+        let checked = range.check_length(upload.received() - begins);
+        checked.inspect_err(|_| upload.take_back())?;
     }
-    Ok((call, turn))
+    Ok((call, upload))
 }
 
 fn created(repository: &RepositoryName, digest: &Digest) -> Answer {

@@ -8,9 +8,9 @@ use serde_json::{Value, json};
 use super::{Answer, Call, PAGE_DEFAULT, PageQuery, about, attributes, items, page, time};
 use crate::{
     Error, Kind, Manifest, Registry, RepositoryName, Tag,
-    manifest::Platform,
-    manifests::ManifestRecord,
-    order::{Order, Place},
+    manifests::manifest::Platform,
+    manifests::order::{Order, Place},
+    manifests::record::ManifestRecord,
     registry::{PAGE_BYTES, Page},
 };
 

@@ -12,8 +12,8 @@ use super::{
 };
 use crate::{
     Error, RepositoryName, Tag,
-    manifests::TagRecord,
-    order::{Order, Place},
+    manifests::order::{Order, Place},
+    manifests::record::TagRecord,
     registry::Page,
 };
 
@@ -103,7 +103,7 @@ fn view(tag: &Tag, record: &TagRecord) -> Value {
     json!({
         "name": tag,
         "digest": record.digest,
-        "createdTime": time(record.created.unwrap_or(record.updated)),
+        "createdTime": time(record.created),
         "lastUpdateTime": time(record.updated),
         "signed": false,
         "changeableAttributes": record.attributes,

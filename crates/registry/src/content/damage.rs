@@ -12,10 +12,13 @@ use sealock_envelope::Layout;
 use sealock_store::Store;
 use serde::Serialize;
 
-use crate::{
-    Error, Problem, ProblemKind, blob::BLOBS, content::CONTENTS, manifests::MANIFESTS,
-    registries::REGISTRIES, sweep::unmentioned,
+use super::{
+    blob::BLOBS,
+    finding::{Finding, FindingKind},
+    record::CONTENTS,
+    sweep::unmentioned,
 };
+use crate::{Error, manifests::record::MANIFESTS, registry::REGISTRIES};
 
 /// Content whose object is missing, cannot be read, or has the wrong length.
 #[derive(Debug, Serialize)]
@@ -26,8 +29,8 @@ pub struct DamagedContent {
     pub digest: String,
     /// The repositories that refer to it.
     pub repositories: Vec<String>,
-    /// The problem of its object.
-    pub problem: Problem,
+    /// The finding of its object.
+    pub finding: Finding,
 }
 
 impl fmt::Display for DamagedContent {
@@ -36,13 +39,13 @@ impl fmt::Display for DamagedContent {
             registry,
             digest,
             repositories,
-            problem,
+            finding,
         } = self;
         let repositories = match repositories.as_slice() {
             [] => "no repository".to_owned(),
             repositories => repositories.join(", "),
         };
-        let what = &problem.what;
+        let what = &finding.what;
         write!(
             f,
             "{digest} of {repositories} in the registry {registry}: {what}"
@@ -55,30 +58,30 @@ impl fmt::Display for DamagedContent {
 /// # Errors
 /// If the store fails.
 pub async fn check_contents(store: &Store) -> Result<Vec<DamagedContent>, Error> {
-    let mut damaged: BTreeMap<(String, String), Problem> = BTreeMap::new();
+    let mut damaged: BTreeMap<(String, String), Finding> = BTreeMap::new();
     let mut contents = store.scan(&CONTENTS, &[], Bound::Unbounded);
     while let Some(entry) = contents.try_next().await? {
         let record = entry.record.value;
         let object = record.object;
-        let problem = match store.blobs.open(object) {
+        let finding = match store.blobs.open(object) {
             Ok(Some(found)) => {
                 let layout = Layout::new(&record.header, record.size);
-                layout.check_len(found.len()).err().map(|error| Problem {
-                    kind: ProblemKind::ObjectDamaged,
+                layout.check_len(found.len()).err().map(|error| Finding {
+                    kind: FindingKind::ObjectDamaged,
                     what: format!("the object {object}: {error}"),
                 })
             }
-            Ok(None) => Some(Problem {
-                kind: ProblemKind::ObjectMissing,
+            Ok(None) => Some(Finding {
+                kind: FindingKind::ObjectMissing,
                 what: format!("the object {object} is missing"),
             }),
-            Err(error) => Some(Problem {
-                kind: ProblemKind::ObjectDamaged,
+            Err(error) => Some(Finding {
+                kind: FindingKind::ObjectDamaged,
                 what: format!("the object {object} cannot be read: {error}"),
             }),
         };
-        if let (Some(problem), [registry, digest]) = (problem, &entry.key[..]) {
-            damaged.insert((registry.clone(), digest.clone()), problem);
+        if let (Some(finding), [registry, digest]) = (finding, &entry.key[..]) {
+            damaged.insert((registry.clone(), digest.clone()), finding);
         }
     }
     if damaged.is_empty() {
@@ -104,14 +107,14 @@ pub async fn check_contents(store: &Store) -> Result<Vec<DamagedContent>, Error>
         let record = entry.record.value;
         names.insert(record.id.to_string(), record.name.to_string());
     }
-    let damaged = damaged.into_iter().map(|(content, problem)| {
+    let damaged = damaged.into_iter().map(|(content, finding)| {
         let names_of = repositories.remove(&content).unwrap_or_default();
         let (registry, digest) = content;
         DamagedContent {
             repositories: names_of.into_iter().collect(),
             registry: names.get(&registry).cloned().unwrap_or(registry),
             digest,
-            problem,
+            finding,
         }
     });
     Ok(damaged.collect())

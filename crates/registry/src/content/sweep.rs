@@ -1,12 +1,10 @@
-use std::{collections::HashSet, ops::Bound};
-
-use futures_util::TryStreamExt as _;
 use jiff::Timestamp;
 use sealock_core::ObjectId;
 use sealock_store::{Store, objects::ObjectSet};
 use tokio::task::spawn_blocking;
 
-use crate::{Error, Registries, content::CONTENTS, turns::await_publications};
+use super::record::referenced_objects;
+use crate::{Error, Registries, locks::await_publications};
 
 /// The search for objects that no record mentions.
 ///
@@ -72,15 +70,8 @@ pub(crate) async fn unmentioned(
 ) -> Result<Vec<ObjectId>, Error> {
     await_publications(store).await?;
     // In this order: a content that goes in between is among the removals.
-    let referenced = referenced(store).await?;
+    let referenced = referenced_objects(store).await?;
     let removals = store.removals(ObjectSet::Blobs).await?;
     objects.retain(|object| !referenced.contains(object) && !removals.contains(object));
     Ok(objects)
-}
-
-/// The objects of all registries' contents.
-pub(crate) async fn referenced(store: &Store) -> Result<HashSet<ObjectId>, Error> {
-    let contents = store.scan(&CONTENTS, &[], Bound::Unbounded);
-    let objects = contents.map_ok(|entry| entry.record.object);
-    Ok(objects.try_collect().await?)
 }

@@ -6,7 +6,7 @@ use sealock_core::{Algorithm, ObjectId, RegistryId};
 use sealock_envelope::{RECORD_OVERHEAD, RegistryKeys, ServiceKey};
 use serde::{Deserialize, Serialize};
 
-use super::{Kept, Session};
+use super::session::{Kept, Session};
 use crate::{Error, RepositoryName, UploadId};
 
 /// It rises when a head or a state changes, and so does what `sha2` makes of a hash.

@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::{
     Error, Refusal, Registry, RepositoryName,
-    access::{Action, Pattern, Permissions},
+    access::permissions::{Action, Pattern, Permissions},
 };
 
 pub(crate) const SCOPE_MAPS: Table<ScopeMapRecord> = Table::content("scope-maps");
@@ -242,7 +242,7 @@ impl Registry {
         actions: Vec<ScopeMapAction>,
     ) -> Result<(ScopeMap, bool), Error> {
         check_changeable(name)?;
-        let _publication = self.publication().await?;
+        let _publication = self.lock_publication().await?;
         let put = self.store.update(|| async {
             let existing = self.scope_map_record(name).await?;
             let record = ScopeMapRecord {

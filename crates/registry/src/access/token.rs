@@ -8,8 +8,8 @@ use zeroize::Zeroizing;
 
 use crate::{
     Error, LoginRefusal, Refusal, Registry,
-    access::Permissions,
-    password::{self, PasswordName},
+    access::password::{self, PasswordName},
+    access::permissions::Permissions,
 };
 
 pub(crate) const TOKENS: Table<TokenRecord> = Table::content("tokens");
@@ -139,7 +139,7 @@ impl Registry {
         scope_map: Option<ScopeMapName>,
         enabled: Option<bool>,
     ) -> Result<(Token, bool), Error> {
-        let _publication = self.publication().await?;
+        let _publication = self.lock_publication().await?;
         let key = [&*self.id, name.as_str()];
         let put = self.store.update(|| async {
             let existing = self.store.get(&TOKENS, &key).await?;

@@ -1,25 +1,22 @@
 use std::{
     collections::{HashMap, HashSet},
-    fmt,
-    str::FromStr,
     sync::{Arc, Mutex, MutexGuard, PoisonError},
 };
 
 use jiff::{SignedDuration, Timestamp};
 use sealock_core::{Clock, ObjectId, RegistryId};
 use sealock_envelope::ServiceKey;
-use sealock_store::Store;
-use serde::{Deserialize, Serialize};
+use sealock_store::{Lock, Store};
 use tokio::task::spawn_blocking;
-use uuid::Uuid;
 
-use crate::{
-    Error,
-    session::file::Head,
-    sweep,
-    turns::UPLOAD,
-    upload::{Turn, Upload},
+use super::{
+    session_file::Head,
+    staging::{LockedUpload, Upload},
 };
+use crate::{Error, UploadId, content::record::referenced_objects};
+
+/// Held by who continues an upload.
+pub(super) const UPLOAD: Lock = Lock::new("upload");
 
 /// How many uploads may be unfinished at a time.
 pub(crate) const SESSION_LIMIT: usize = 4096;
@@ -27,42 +24,12 @@ pub(crate) const SESSION_LIMIT: usize = 4096;
 /// How long an upload that nobody continues is kept.
 const SESSION_EXPIRY: SignedDuration = SignedDuration::from_hours(24);
 
-/// An upload session's id.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
-#[serde(transparent)]
-pub struct UploadId(Uuid);
-
-impl UploadId {
-    pub(crate) fn random() -> Self {
-        Self(Uuid::new_v4())
-    }
-
-    /// The name of its session's file.
-    pub(crate) fn note(self) -> Uuid {
-        self.0
-    }
-}
-
-impl FromStr for UploadId {
-    type Err = Error;
-
-    fn from_str(text: &str) -> Result<Self, Error> {
-        Ok(Self(text.parse().map_err(|_| Error::BlobUploadUnknown)?))
-    }
-}
-
-impl fmt::Display for UploadId {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        self.0.fmt(f)
-    }
-}
-
 /// The unfinished uploads of all registries, as this node has them. Clones share them.
 ///
 /// An upload's file says how far it is. Whoever continues it holds its lock, and goes on from the file if another node
 /// wrote that.
 #[derive(Clone)]
-pub struct Uploads {
+pub(crate) struct OpenUploads {
     entries: Arc<Mutex<HashMap<UploadId, Entry>>>,
     clock: Clock,
 }
@@ -81,7 +48,7 @@ impl Entry {
     }
 }
 
-impl Uploads {
+impl OpenUploads {
     pub(crate) fn new(clock: Clock) -> Self {
         Self {
             entries: Arc::default(),
@@ -189,7 +156,7 @@ impl Uploads {
         id: UploadId,
         is_over: impl Fn(Timestamp) -> bool,
     ) -> Result<(), Error> {
-        // Whoever has its turn is about to continue it.
+        // Whoever has its upload is about to continue it.
         let lock = store.try_exclusive(&UPLOAD, &[&id.to_string()]).await?;
         if let Some(lock) = lock {
             let head = read_head(store, service_key, id)?;
@@ -197,12 +164,12 @@ impl Uploads {
                 // Another node continued it.
                 self.take_up(head, head.touched);
             } else if let Some(entry) = self.remove(id) {
-                let mut turn = Turn::new(entry.upload.lock_owned().await, Some(lock));
+                let mut upload = LockedUpload::new(entry.upload.lock_owned().await, Some(lock));
                 if let Some(head) = &head {
-                    turn.follow(head);
+                    upload.follow(head);
                 }
                 let store = store.clone();
-                spawn_blocking(move || turn.end(&store)).await?;
+                spawn_blocking(move || upload.end(&store)).await?;
             }
         }
         Ok(())
@@ -254,5 +221,5 @@ async fn is_staged(store: &Store, object: ObjectId) -> Result<bool, Error> {
 
 /// Returns true if an object belongs to a content.
 async fn is_referenced(store: &Store, object: ObjectId) -> Result<bool, Error> {
-    Ok(sweep::referenced(store).await?.contains(&object))
+    Ok(referenced_objects(store).await?.contains(&object))
 }

@@ -1,6 +1,6 @@
 use sealock_store::{Lock, LockGuard, Store};
 
-use crate::{Error, Registry, RegistryRecord, RepositoryName, registries::REGISTRIES};
+use crate::{Error, Registry, RepositoryName};
 
 /// Held by who writes to a repository.
 ///
@@ -13,14 +13,11 @@ const REPOSITORY: Lock = Lock::new("repository");
 /// name another object.
 const PUBLICATION: Lock = Lock::new("publication");
 
-/// Held by who continues an upload.
-pub(crate) const UPLOAD: Lock = Lock::new("upload");
-
 impl Registry {
     /// Waits until the repository may be written to, beside others that do the same.
     ///
     /// Whoever has a turn must not ask for another: somebody may wait between the two for one alone.
-    pub(crate) async fn shared_turn(
+    pub(crate) async fn lock_shared(
         &self,
         repository: &RepositoryName,
     ) -> Result<LockGuard, Error> {
@@ -29,7 +26,10 @@ impl Registry {
     }
 
     /// Waits until nobody else writes to the repository.
-    pub(crate) async fn sole_turn(&self, repository: &RepositoryName) -> Result<LockGuard, Error> {
+    pub(crate) async fn lock_exclusive(
+        &self,
+        repository: &RepositoryName,
+    ) -> Result<LockGuard, Error> {
         let scope = [&*self.id, repository.as_str()];
         Ok(self.store.exclusive(&REPOSITORY, &scope).await?)
     }
@@ -39,22 +39,12 @@ impl Registry {
     ///
     /// # Errors
     /// [`Error::RegistryUnknown`] if the registry was deleted in the meantime.
-    pub(crate) async fn publication(&self) -> Result<LockGuard, Error> {
+    pub(crate) async fn lock_publication(&self) -> Result<LockGuard, Error> {
         let publication = self.store.shared(&PUBLICATION, &[]).await?;
         if Box::pin(self.is_deleted()).await? {
             return Err(Error::RegistryUnknown(self.record.name.clone()));
         }
         Ok(publication)
-    }
-
-    /// Returns true if the registry was deleted since it was looked up.
-    ///
-    /// # Errors
-    /// If the store fails.
-    pub async fn is_deleted(&self) -> Result<bool, Error> {
-        let RegistryRecord { id, name, .. } = &self.record;
-        let now = self.store.get(&REGISTRIES, &[name.as_str()]).await?;
-        Ok(now.is_none_or(|now| now.id != *id))
     }
 }
 

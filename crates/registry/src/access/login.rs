@@ -7,8 +7,8 @@ use zeroize::Zeroizing;
 
 use crate::{
     Error, LoginRefusal, Refusal, Registry,
-    access::{Permissions, Subject},
-    password::{self, PasswordName},
+    access::password::{self, PasswordName},
+    access::permissions::{Permissions, Subject},
 };
 
 pub(crate) const LOGINS: Table<LoginRecord> = Table::content("logins");
@@ -194,7 +194,7 @@ impl Registry {
         &self,
         change: impl Fn(&mut LoginRecord) + Send,
     ) -> Result<LoginRecord, Error> {
-        let _publication = self.publication().await?;
+        let _publication = self.lock_publication().await?;
         let changed = self.store.update(|| async {
             let existing = self.login_record().await?;
             let mut record = existing

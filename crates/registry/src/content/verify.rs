@@ -1,87 +1,42 @@
-mod uploads;
-
 use std::{collections::HashMap, ops::Bound};
 
 use futures_util::TryStreamExt as _;
 use sealock_core::Digest;
-use serde::Serialize;
 use tokio::task::spawn_blocking;
 
-use crate::{
-    Error, Kind, Manifest, Registries, Registry, RepositoryName,
+use super::{
     blob::BLOBS,
-    content::{CONTENTS, ContentRecord},
-    manifests::{MANIFESTS, TAGS},
+    finding::{Finding, FindingKind, Verification},
+    record::{CONTENTS, ContentRecord},
     sweep::unmentioned,
 };
-
-/// What a verification found in a registry.
-#[derive(Debug, Default)]
-pub struct Verification {
-    /// How many objects were opened.
-    pub objects: u64,
-    /// How many bytes of content they have.
-    pub bytes: u64,
-    /// How many references were followed.
-    pub references: u64,
-    /// The number of unfinished uploads that were opened.
-    pub uploads: u64,
-    /// The unfinished uploads that cannot go on, with the reasons. This is no problem: a loss of power may take them.
-    pub lost_uploads: Vec<String>,
-    /// The references of manifests to what somebody deleted. This is no problem: a registry permits it.
-    pub deleted_references: Vec<String>,
-    /// What is not as it should be.
-    pub problems: Vec<Problem>,
-}
-
-/// Something that is not as it should be.
-#[derive(Clone, Debug, Serialize)]
-pub struct Problem {
-    /// Of what kind.
-    pub kind: ProblemKind,
-    /// Where, and what.
-    pub what: String,
-}
-
-/// A kind of problem.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
-pub enum ProblemKind {
-    /// Content is not that of its digest.
-    DigestMismatch,
-    /// An object does not open.
-    ObjectDamaged,
-    /// A content's object is missing.
-    ObjectMissing,
-    /// No record refers to an object.
-    ObjectOrphaned,
-    /// A record or a manifest refers to something that is not there.
-    ReferenceUnresolved,
-    /// The owner of an unfinished upload is unknown.
-    UploadDamaged,
-}
+use crate::{
+    Error, Kind, Manifest, Registries, Registry, RepositoryName,
+    manifests::record::{MANIFESTS, TAGS},
+};
 
 impl Registries {
     /// Finds objects that belong to no registry's content.
     ///
     /// # Errors
     /// If the store fails.
-    pub async fn verify_objects(&self) -> Result<Vec<Problem>, Error> {
+    pub async fn verify_objects(&self) -> Result<Vec<Finding>, Error> {
         // An object removed after the list is gone by the time it is looked for.
         let store = self.store.clone();
         let existing = spawn_blocking(move || store.blobs.list()).await??;
         let unmentioned = unmentioned(&self.store, existing).await?;
         let store = self.store.clone();
         let orphaned = spawn_blocking(move || {
-            let mut problems = Vec::new();
+            let mut findings = Vec::new();
             for object in unmentioned {
                 if store.blobs.open(object)?.is_some() {
-                    problems.push(Problem {
-                        kind: ProblemKind::ObjectOrphaned,
+                    findings.push(Finding {
+                        kind: FindingKind::ObjectOrphaned,
                         what: format!("no record refers to the object {object}"),
                     });
                 }
             }
-            Ok(problems)
+            Ok(findings)
         });
         orphaned.await?
     }
@@ -211,14 +166,14 @@ impl Registry {
             let digest: Digest = text.parse()?;
             found.objects += 1;
             found.bytes += entry.record.size;
-            if let Some(problem) = self.verify_content(digest, &entry.record).await? {
+            if let Some(finding) = self.verify_content(digest, &entry.record).await? {
                 // Deleted while it was read, perhaps.
                 if self
                     .content(&digest)
                     .await?
                     .is_some_and(|now| now.object == entry.record.object)
                 {
-                    found.problems.push(problem);
+                    found.findings.push(finding);
                 }
             }
             let counted = links.get(&text).copied().unwrap_or_default();
@@ -241,11 +196,11 @@ impl Registry {
         &self,
         digest: Digest,
         record: &ContentRecord,
-    ) -> Result<Option<Problem>, Error> {
-        let problem = |kind, what: String| Ok(Some(Problem { kind, what }));
+    ) -> Result<Option<Finding>, Error> {
+        let finding = |kind, what: String| Ok(Some(Finding { kind, what }));
         if self.store.blobs.open(record.object)?.is_none() {
             let what = format!("the object {} of {digest} is missing", record.object);
-            return problem(ProblemKind::ObjectMissing, what);
+            return finding(FindingKind::ObjectMissing, what);
         }
         let hashed = async {
             let Some(content) = self.open(digest, record).await? else {
@@ -255,27 +210,18 @@ impl Registry {
         };
         match hashed.await {
             Ok(actual) if actual == digest => Ok(None),
-            Ok(actual) => problem(
-                ProblemKind::DigestMismatch,
+            Ok(actual) => finding(
+                FindingKind::DigestMismatch,
                 format!(
                     "the object {} of {digest} has the content of {actual}",
                     record.object
                 ),
             ),
             Err(error @ Error::Damaged { .. }) => {
-                problem(ProblemKind::ObjectDamaged, error.to_string())
+                finding(FindingKind::ObjectDamaged, error.to_string())
             }
             Err(error) => Err(error),
         }
-    }
-}
-
-impl Verification {
-    fn unresolved(&mut self, what: String) {
-        self.problems.push(Problem {
-            kind: ProblemKind::ReferenceUnresolved,
-            what,
-        });
     }
 }
 

@@ -10,7 +10,7 @@ use uuid::Uuid;
 
 use crate::{
     Error, LoginRefusal, Registry,
-    access::{Action, Permissions, Scope, Subject},
+    access::permissions::{Action, Permissions, Scope, Subject},
 };
 
 const ISSUER: &str = "Azure Container Registry";

@@ -4,7 +4,7 @@ use sealock_entra::{InvalidToken, Principal};
 
 use crate::{
     Error, LoginRefusal, Registry,
-    access::{Permissions, Subject},
+    access::permissions::{Permissions, Subject},
 };
 
 /// For whom tokens of Entra must be: ACR, or Azure Resource Manager, as older clients ask for.

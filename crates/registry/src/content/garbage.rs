@@ -7,11 +7,13 @@ use futures_util::TryStreamExt as _;
 use sealock_core::Digest;
 use sealock_store::{Batch, Record};
 
+use super::{
+    blob::{BLOBS, BlobRecord},
+    record::CONTENTS,
+};
 use crate::{
     Error, Manifest, Registry, RepositoryName,
-    blob::{BLOBS, BlobRecord},
-    content::CONTENTS,
-    manifests::{MANIFESTS, ManifestRecord},
+    manifests::record::{MANIFESTS, ManifestRecord},
 };
 
 /// A blob that no manifest of its repository refers to, and that no client has asked for lately.
@@ -94,7 +96,7 @@ impl Registry {
         let mut repositories = self.repositories_in(&BLOBS, None);
         while let Some(repository) = repositories.try_next().await? {
             // No manifest comes to refer to what is found to be garbage.
-            let _turn = self.sole_turn(&repository).await?;
+            let _turn = self.lock_exclusive(&repository).await?;
             for blob in self.garbage_of(&repository).await? {
                 if let Some(freed) = self.take(&blob).await? {
                     freed_bytes += freed;

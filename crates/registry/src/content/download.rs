@@ -9,13 +9,15 @@ use std::{
 use bytes::Bytes;
 use futures_util::{FutureExt as _, Stream, TryStreamExt as _, stream};
 use sealock_cmk::Lease;
+use sealock_core::{Algorithm, Digest};
 use sealock_envelope::Segments;
 use tokio::{
     sync::mpsc::{self, OwnedPermit},
     task::spawn_blocking,
 };
 
-use crate::{Content, Error};
+use super::{hasher::Hasher, object::Content};
+use crate::Error;
 
 /// How much is read and opened at once, under one lease.
 const BATCH_BYTES: usize = 512 * 1024;
@@ -27,6 +29,58 @@ const BATCHES_AHEAD: usize = 6;
 /// The parts of one batch.
 type Opened = Result<Vec<Bytes>, Error>;
 
+impl Content {
+    /// The bytes of `range`, decrypted as they are read, in constant memory. The registry's key is
+    /// asked for anew before each batch, so a revocation cuts the stream short.
+    pub fn stream(
+        self,
+        range: Range<u64>,
+    ) -> impl Stream<Item = Result<Bytes, Error>> + Send + use<> {
+        download(self, range)
+    }
+
+    /// The digest that its bytes really have.
+    ///
+    /// # Errors
+    /// If it is revoked or damaged.
+    pub(crate) async fn hash(self, algorithm: Algorithm) -> Result<Digest, Error> {
+        let (content, size) = (self.clone(), self.size());
+        let read = (Hasher::new(algorithm), 0);
+        let read = self
+            .stream(0..size)
+            .try_fold(read, |(mut hasher, read), bytes| async move {
+                hasher.update(&bytes);
+                Ok((hasher, read + bytes.len()))
+            });
+        let (hasher, read) = read.await?;
+        content.check_read(read)?;
+        Ok(hasher.finish())
+    }
+
+    /// All bytes of a small content.
+    ///
+    /// # Errors
+    /// If it is revoked or damaged.
+    pub async fn bytes(self) -> Result<Bytes, Error> {
+        let (content, size) = (self.clone(), self.size());
+        let parts: Vec<Bytes> = self.stream(0..size).try_collect().await?;
+        content.check_read(parts.iter().map(Bytes::len).sum())?;
+        match <[Bytes; 1]>::try_from(parts) {
+            Ok([whole]) => Ok(whole),
+            Err(parts) => Ok(parts.concat().into()),
+        }
+    }
+
+    /// Checks that all of it was read: a stream that ends early looks like one that is whole.
+    fn check_read(&self, read: usize) -> Result<(), Error> {
+        if read as u64 == self.size() {
+            return Ok(());
+        }
+        let size = self.size();
+        Err(self.damaged(&format!("{read} of its {size} bytes were read")))
+    }
+}
+
 /// Opens a content's batches ahead of the client that takes them. It ends with the client.
 struct Download {
     content: Content,
@@ -36,7 +90,7 @@ struct Download {
 }
 
 /// The plaintext of `range`.
-pub(crate) fn download(
+fn download(
     content: Content,
     range: Range<u64>,
 ) -> impl Stream<Item = Result<Bytes, Error>> + Send + use<> {
@@ -93,10 +147,7 @@ impl Download {
         mut place: OwnedPermit<Opened>,
     ) -> Option<Self> {
         loop {
-            let buffer = self.buffers.take();
-            let opened = self
-                .content
-                .open_batch(&lease, &segments, &self.range, buffer);
+            let opened = self.open_batch(&lease, &segments);
             let is_damaged = opened.is_err();
             let client = place.send(opened);
             if is_damaged {
@@ -110,6 +161,14 @@ impl Download {
             };
             (place, lease, segments) = (next_place, next_lease, self.batches.next()?);
         }
+    }
+
+    fn open_batch(&self, lease: &Lease, segments: &Segments) -> Opened {
+        let mut buffer = self.buffers.take();
+        let (content, range) = (&self.content, &self.range);
+        let parts = content.open_segments(lease, segments, range, &mut buffer.bytes)?;
+        let buffer = Bytes::from_owner(buffer);
+        Ok(parts.into_iter().map(|part| buffer.slice(part)).collect())
     }
 }
 
@@ -131,8 +190,8 @@ impl Buffers {
     }
 }
 
-pub(crate) struct Buffer {
-    pub(crate) bytes: Vec<u8>,
+struct Buffer {
+    bytes: Vec<u8>,
     home: Buffers,
 }
 

@@ -1,7 +1,4 @@
-use std::{
-    collections::{BTreeMap, HashSet},
-    ops::Bound,
-};
+use std::{collections::BTreeMap, ops::Bound};
 
 use futures_util::TryStreamExt as _;
 use sealock_core::Digest;
@@ -9,8 +6,9 @@ use sealock_store::{Batch, Table};
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
+use super::manifest::Manifest;
 use crate::{
-    Error, Manifest, Reference, Registry, RepositoryName, Tag,
+    Error, Reference, Registry, RepositoryName, Tag,
     registry::{PAGE_BYTES, Page},
 };
 
@@ -67,70 +65,8 @@ impl Registry {
         batch.delete(&REFERRERS, &key)
     }
 
-    /// Deletes a manifest with every untagged manifest that is about it, about one of these, and so on, where the
-    /// referrers API is offered. Deletes nothing if one of them is locked.
-    ///
-    /// <https://learn.microsoft.com/azure/container-registry/container-registry-manage-artifact#deleting-all-artifacts-in-the-graph>,
-    /// <https://github.com/oras-project/artifacts-spec/blob/main/artifact-manifest.md#lifecycle-management>
-    pub(crate) async fn delete_graph(
-        &self,
-        repository: &RepositoryName,
-        digest: &Digest,
-    ) -> Result<(), Error> {
-        let turn = self.shared_turn(repository).await?;
-        self.check_deletable(repository).await?;
-        let has_referrers = async || {
-            let subject = digest.to_string();
-            let key = [&*self.id, repository.as_str(), &subject];
-            let first = self.store.first(&REFERRERS, &key, Bound::Unbounded).await;
-            first.map(|first| first.is_some())
-        };
-        if !self.offers_referrers() || !has_referrers().await? {
-            return self.remove_manifest(repository, digest).await;
-        }
-        drop(turn);
-        // No lock is set in between, and no referrer is left behind.
-        let _turn = self.sole_turn(repository).await?;
-        self.check_deletable(repository).await?;
-        let graph = self.graph(repository, digest).await?;
-        let mut locked = self.locked_manifests(repository).await?.into_iter();
-        if locked.any(|(locked, _)| graph.contains(&locked)) {
-            return Err(Error::DisallowedOperation);
-        }
-        // The manifest itself last, so that whoever is interrupted can begin anew.
-        for digest in graph.iter().rev() {
-            self.remove_manifest(repository, digest).await?;
-        }
-        Ok(())
-    }
-
-    /// A manifest and the untagged manifests that are about it, directly or not, each behind what it is about.
-    async fn graph(
-        &self,
-        repository: &RepositoryName,
-        digest: &Digest,
-    ) -> Result<Vec<Digest>, Error> {
-        if self.manifest_record(repository, digest).await?.is_none() {
-            return Err(Error::ManifestUnknown {
-                repository: repository.clone(),
-                reference: Reference::Digest(*digest),
-            });
-        }
-        let tags = self.repository_tags(repository).await?.into_iter();
-        let tagged: HashSet<Digest> = tags.map(|(_, tag)| tag.digest).collect();
-        let mut graph = vec![*digest];
-        let mut at = 0;
-        while let Some(subject) = graph.get(at) {
-            let referrers = self.recorded_referrers(repository, subject).await?;
-            let referrers = referrers.into_values();
-            graph.extend(referrers.filter(|digest| !tagged.contains(digest)));
-            at += 1;
-        }
-        Ok(graph)
-    }
-
     /// The manifests that were pushed as being about `subject`, by digest.
-    async fn recorded_referrers(
+    pub(super) async fn recorded_referrers(
         &self,
         repository: &RepositoryName,
         subject: &Digest,

@@ -3,14 +3,12 @@ use std::sync::Arc;
 use sealock_envelope::{ObjectKeys, RegistryKeys, Segments};
 use sealock_store::objects::{Object, Staged};
 
-use crate::{
-    Error, Registry, RepositoryName,
-    session::{
-        Reseal, Session,
-        file::{self, Head},
-    },
-    upload::{Open, Turn, Upload},
+use super::{
+    session::{Reseal, Session},
+    session_file::{self, Head},
+    staging::{LockedUpload, Open, Upload},
 };
+use crate::{Error, Registry, RepositoryName};
 
 /// How much is opened and sealed anew at once, under one lease.
 const BATCH_BYTES: usize = 1024 * 1024;
@@ -21,7 +19,7 @@ const BATCH_BYTES: usize = 1024 * 1024;
 /// or the process's end, the session's file stands and the next request begins anew.
 pub(crate) struct Resumption {
     registry: Registry,
-    turn: Turn,
+    upload: LockedUpload,
     reseal: Reseal,
     old: Arc<dyn Object>,
     new: Box<dyn Staged>,
@@ -36,25 +34,25 @@ impl Resumption {
     pub(crate) fn begin(
         registry: Registry,
         repository: &RepositoryName,
-        turn: Turn,
+        upload: LockedUpload,
         keys: &RegistryKeys<'_>,
     ) -> Result<Self, Error> {
         let store = &registry.store;
-        let Some(bytes) = store.uploads.get(turn.id.note())? else {
-            return Err(lose(&registry, turn, "its file is missing"));
+        let Some(bytes) = store.uploads.get(upload.id.note())? else {
+            return Err(lose(&registry, upload, "its file is missing"));
         };
-        let opened = file::open(&bytes, keys).filter(|(head, _)| {
-            head.upload == turn.id
-                && head.object == turn.object
+        let opened = session_file::open(&bytes, keys).filter(|(head, _)| {
+            head.upload == upload.id
+                && head.object == upload.object
                 && head.registry == registry.record.id
                 && head.repository == *repository
         });
         let Some((_, kept)) = opened else {
-            return Err(lose(&registry, turn, "its file does not open"));
+            return Err(lose(&registry, upload, "its file does not open"));
         };
-        let old = store.blobs.open_staged(turn.object)?;
+        let old = store.blobs.open_staged(upload.object)?;
         let Some(old) = old.filter(|old| old.len() >= kept.stored_len()) else {
-            return Err(lose(&registry, turn, "its segments are missing"));
+            return Err(lose(&registry, upload, "its segments are missing"));
         };
         let batches = Box::new(kept.segments(BATCH_BYTES));
         let reseal = Reseal::new(kept);
@@ -62,7 +60,7 @@ impl Resumption {
         new.append(&reseal.new_header().to_bytes())?;
         Ok(Self {
             registry,
-            turn,
+            upload,
             reseal,
             old,
             new,
@@ -95,7 +93,7 @@ impl Resumption {
                 self.new.append(&sealed)?;
                 Ok(self)
             }
-            Err(error) => Err(lose(&self.registry, self.turn, &error.to_string())),
+            Err(error) => Err(lose(&self.registry, self.upload, &error.to_string())),
         }
     }
 
@@ -104,10 +102,10 @@ impl Resumption {
         self,
         keys: &RegistryKeys<'_>,
         head: impl FnOnce(&Upload, &Session) -> Head,
-    ) -> Result<Turn, Error> {
+    ) -> Result<LockedUpload, Error> {
         let Self {
             registry,
-            mut turn,
+            mut upload,
             reseal,
             new: mut staged,
             ..
@@ -115,26 +113,26 @@ impl Resumption {
         let keys_of_new: ObjectKeys = keys.object(reseal.new_header()).map_err(Error::internal)?;
         let (sealed, session) = reseal.finish(&keys_of_new).map_err(Error::internal)?;
         staged.append(&sealed)?;
-        let before = Upload::kept(turn.id, turn.object, session.received());
-        turn.reopen(Open { session, staged });
-        if let Err(error) = turn.keep(&registry.store, keys, head) {
+        let before = Upload::kept(upload.id, upload.object, session.received());
+        upload.reopen(Open { session, staged });
+        if let Err(error) = upload.keep(&registry.store, keys, head) {
             // The file still says what it said, of the old object.
-            *turn = before;
+            *upload = before;
             return Err(error);
         }
         if let Err(error) = registry.store.blobs.discard(before.object) {
             let object = before.object;
             tracing::warn!(%object, %error, "a staged object could not be removed; the next start sweeps it");
         }
-        Ok(turn)
+        Ok(upload)
     }
 }
 
 /// Ends a session that cannot be read back, and sets its files aside: a person who knows the damage may mend them.
-fn lose(registry: &Registry, mut turn: Turn, why: &str) -> Error {
-    let upload = turn.id;
-    tracing::warn!(%upload, why, "an upload that was kept is lost, and its files are in quarantine");
-    turn.set_aside(&registry.store, registry.clock.now());
-    registry.uploads.remove(upload);
+fn lose(registry: &Registry, mut upload: LockedUpload, why: &str) -> Error {
+    let id = upload.id;
+    tracing::warn!(upload = %id, why, "an upload that was kept is lost, and its files are in quarantine");
+    upload.set_aside(&registry.store, registry.clock.now());
+    registry.uploads.remove(id);
     Error::BlobUploadUnknown
 }

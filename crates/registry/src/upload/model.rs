@@ -12,8 +12,11 @@ use sealock_envelope::{
     SegmentSize, ServiceKey,
 };
 
-use super::{Kept, Reseal, Session, file};
-use crate::{UploadId, hasher::Hasher};
+use super::{
+    session::{Kept, Reseal, Session},
+    session_file as file,
+};
+use crate::{UploadId, content::hasher::Hasher};
 
 /// The smallest segments, which keep the test fast.
 const SEGMENT: usize = SegmentSize::MIN.bytes();

@@ -6,13 +6,12 @@ use std::{
 
 use futures_util::{StreamExt as _, TryStreamExt as _};
 use jiff::{SignedDuration, Timestamp};
-use sealock_core::{ClockSetting, RegistryId, TICK};
+use sealock_core::{Clock, ClockSetting, RegistryId, TICK};
+use sealock_store::Store;
 use tokio::sync::Mutex;
 
-use crate::{
-    Error, Registry,
-    manifests::{MANIFESTS, TAGS},
-};
+use super::record::{MANIFESTS, TAGS};
+use crate::Error;
 
 /// The lead that stamps may have on a clock that stands still, or that the system set back a little.
 const LEAD: SignedDuration = SignedDuration::from_secs(1);
@@ -21,47 +20,54 @@ const LEAD: SignedDuration = SignedDuration::from_secs(1);
 #[derive(Clone, Default)]
 pub(crate) struct Stamps(Arc<Mutex<HashMap<RegistryId, Timestamp>>>);
 
-impl Registry {
+impl Stamps {
     /// Stamps a push with the time, in ACR's seven digits of a second. No push before it has the same or a later
     /// stamp, unless somebody moved the clock back: while the clock stands still, each is a tick later than the
     /// last. So a list by time has one order, whether the registry or a client sorts it.
     ///
     /// <https://github.com/Azure/acr/pull/175>
-    pub(crate) async fn stamp(&self) -> Result<Timestamp, Error> {
-        let mut stamps = self.stamps.0.lock().await;
-        let now = self.clock.now_in_ticks();
+    pub(crate) async fn next(
+        &self,
+        store: &Store,
+        clock: &Clock,
+        registry: RegistryId,
+    ) -> Result<Timestamp, Error> {
+        let mut stamps = self.0.lock().await;
+        let now = clock.now_in_ticks();
         let ahead = now..now.saturating_add(LEAD).unwrap_or(Timestamp::MAX);
-        let known = stamps.get(&self.record.id).copied();
+        let known = stamps.get(&registry).copied();
         let last = match known.filter(|stamp| ahead.contains(stamp)) {
             // Another process may have given some, or this one when the clock stood there before.
-            None if matches!(self.clock.setting(), ClockSetting::Frozen(_)) => {
-                Box::pin(self.last_stamp_within(&ahead)).await?
+            None if matches!(clock.setting(), ClockSetting::Frozen(_)) => {
+                Box::pin(last_stamp_within(store, registry, &ahead)).await?
             }
             known => known,
         };
         let next = |last: Timestamp| last.saturating_add(TICK).unwrap_or(Timestamp::MAX);
         let stamp = last.map_or(now, next);
-        stamps.insert(self.record.id, stamp);
+        stamps.insert(registry, stamp);
         Ok(stamp)
     }
+}
 
-    async fn last_stamp_within(
-        &self,
-        range: &Range<Timestamp>,
-    ) -> Result<Option<Timestamp>, Error> {
-        let scope = [&*self.id];
-        let manifests = self.store.scan(&MANIFESTS, &scope, Bound::Unbounded);
-        let manifests = manifests.map_ok(|entry| entry.record.pushed);
-        let tags = self.store.scan(&TAGS, &scope, Bound::Unbounded);
-        let tags = tags.map_ok(|entry| entry.record.updated);
-        let mut last = None;
-        for mut stamps in [manifests.boxed(), tags.boxed()] {
-            while let Some(stamp) = stamps.try_next().await? {
-                if range.contains(&stamp) {
-                    last = last.max(Some(stamp));
-                }
+async fn last_stamp_within(
+    store: &Store,
+    registry: RegistryId,
+    range: &Range<Timestamp>,
+) -> Result<Option<Timestamp>, Error> {
+    let registry = registry.to_string();
+    let scope = [&*registry];
+    let manifests = store.scan(&MANIFESTS, &scope, Bound::Unbounded);
+    let manifests = manifests.map_ok(|entry| entry.record.pushed);
+    let tags = store.scan(&TAGS, &scope, Bound::Unbounded);
+    let tags = tags.map_ok(|entry| entry.record.updated);
+    let mut last = None;
+    for mut stamps in [manifests.boxed(), tags.boxed()] {
+        while let Some(stamp) = stamps.try_next().await? {
+            if range.contains(&stamp) {
+                last = last.max(Some(stamp));
             }
         }
-        Ok(last)
     }
+    Ok(last)
 }

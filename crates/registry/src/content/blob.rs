@@ -4,10 +4,8 @@ use sealock_core::Digest;
 use sealock_store::{Batch, Record, Table};
 use serde::{Deserialize, Serialize};
 
-use crate::{
-    Error, Registry, RepositoryName,
-    content::{Content, Fresh},
-};
+use super::{object::Content, uncommitted::UncommittedContent};
+use crate::{Error, Registry, RepositoryName};
 
 /// Which repository has which blob.
 pub(crate) const BLOBS: Table<BlobRecord> = Table::content("blobs");
@@ -129,7 +127,7 @@ impl Registry {
         &self,
         repository: &RepositoryName,
         digest: &Digest,
-        fresh: Fresh,
+        fresh: UncommittedContent,
     ) -> Result<(), Error> {
         let text = digest.to_string();
         let key = [&*self.id, repository.as_str(), &text];
@@ -162,7 +160,7 @@ impl Registry {
         from: Option<&RepositoryName>,
         to: &RepositoryName,
     ) -> Result<bool, Error> {
-        let _turn = self.shared_turn(to).await?;
+        let _turn = self.lock_shared(to).await?;
         self.check_writable(to).await?;
         let text = digest.to_string();
         let key = [&*self.id, to.as_str(), &text];
@@ -220,7 +218,7 @@ impl Registry {
         digest: &Digest,
     ) -> Result<(), Error> {
         // Neither a lock nor a manifest comes in between.
-        let _turn = self.sole_turn(repository).await?;
+        let _turn = self.lock_exclusive(repository).await?;
         self.check_deletable(repository).await?;
         let locked = self.locked_manifests(repository).await?;
         if self.referred_to(repository, locked).await?.contains(digest) {

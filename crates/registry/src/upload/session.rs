@@ -1,20 +1,16 @@
 //! An upload session, without its I/O: what becomes of the bytes that arrive.
 //!
 //! A [`Session`] is *open*: it takes bytes until it is finished or, cancelled, dropped. What it has is
-//! told in a *state*, to be sealed in the [session's file](file). Whoever reads that after a restart has
+//! told in a *state*, to be sealed in the [session's file](super::session_file). Whoever reads that after a restart has
 //! a [`Kept`] session, which goes on once it is [resealed](Reseal). Each step that can fail takes the
 //! session, so that nothing goes on with one that is only half done.
-
-pub(crate) mod file;
-#[cfg(test)]
-mod model;
 
 use bytes::Bytes;
 use sealock_core::{Algorithm, Digest};
 use sealock_envelope::{HEADER_LEN, Header, Layout, ObjectKeys, Sealed, Sealer, Segments};
 use zeroize::Zeroizing;
 
-use crate::{Error, hasher::Hasher};
+use crate::{Error, content::hasher::Hasher};
 
 /// From this size on, a batch is hashed on one thread while another seals and writes it. For less, the
 /// change of threads would cost more than it saves.
@@ -185,7 +181,7 @@ impl Kept {
         self.received
     }
 
-    fn in_segments(&self) -> u64 {
+    pub(super) fn in_segments(&self) -> u64 {
         in_segments(&self.header, self.received)
     }
 

@@ -5,9 +5,9 @@ use sealock_envelope::{BINDING_LEN, HEADER_LEN, Layers};
 use sealock_store::objects::Object;
 use tokio::task::spawn_blocking;
 
+use super::record::ContentRecord;
 use crate::{
-    Error, Kind, Manifest, Reference, Registry, RepositoryName, content::ContentRecord,
-    manifests::Located,
+    Error, Kind, Manifest, Reference, Registry, RepositoryName, manifests::lookup::Located,
 };
 
 /// How much of an object's ciphertext is shown.

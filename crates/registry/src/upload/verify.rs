@@ -4,13 +4,13 @@ use sealock_envelope::RegistryKeys;
 use tokio::task::spawn_blocking;
 use uuid::Uuid;
 
-use super::{Problem, ProblemKind, Verification};
+use super::{
+    session::Kept,
+    session_file::{self, Head},
+};
 use crate::{
     Error, Registries, Registry,
-    session::{
-        Kept,
-        file::{self, Head},
-    },
+    content::finding::{Finding, FindingKind, Verification},
 };
 
 /// The number of bytes of an upload's content that are opened at once, under one lease.
@@ -21,24 +21,24 @@ impl Registries {
     ///
     /// # Errors
     /// If the store fails.
-    pub fn verify_uploads(&self) -> Result<Vec<Problem>, Error> {
-        let mut problems = Vec::new();
+    pub fn verify_uploads(&self) -> Result<Vec<Finding>, Error> {
+        let mut findings = Vec::new();
         for note in self.store.uploads.list()? {
             let Some(file) = self.store.uploads.get(note)? else {
                 continue;
             };
             let head = Head::open(&file, &self.service_key);
             if head.is_none_or(|head| head.upload.note() != note) {
-                problems.push(damaged(note, "its head is not the one that was written"));
+                findings.push(damaged(note, "its head is not the one that was written"));
             }
         }
-        Ok(problems)
+        Ok(findings)
     }
 }
 
 impl Registry {
     /// Opens the file and the staged object of each unfinished upload.
-    pub(super) async fn verify_uploads(&self, found: &mut Verification) -> Result<(), Error> {
+    pub(crate) async fn verify_uploads(&self, found: &mut Verification) -> Result<(), Error> {
         let store = self.store.clone();
         for note in spawn_blocking(move || store.uploads.list()).await?? {
             let Some(file) = self.store.uploads.get(note)? else {
@@ -62,7 +62,7 @@ impl Registry {
     /// Returns the reason if an upload with this file cannot go on.
     async fn damage_of_upload(&self, file: &[u8]) -> Result<Option<String>, Error> {
         let lease = self.lease().await?;
-        let Some((head, kept)) = file::open(file, &lease.keys()) else {
+        let Some((head, kept)) = session_file::open(file, &lease.keys()) else {
             return Ok(Some("its file does not open".to_owned()));
         };
         let object = head.object;
@@ -114,9 +114,9 @@ impl Kept {
     }
 }
 
-fn damaged(upload: Uuid, why: &str) -> Problem {
-    Problem {
-        kind: ProblemKind::UploadDamaged,
+fn damaged(upload: Uuid, why: &str) -> Finding {
+    Finding {
+        kind: FindingKind::UploadDamaged,
         what: lost(upload, why),
     }
 }

@@ -1,0 +1,135 @@
+use std::{collections::HashSet, ops::Bound};
+
+use futures_util::TryStreamExt as _;
+use sealock_core::Digest;
+use sealock_store::Batch;
+
+use super::{
+    record::{MANIFESTS, TAGS},
+    referrers::REFERRERS,
+};
+use crate::{Error, Reference, Registry, RepositoryName};
+
+impl Registry {
+    /// Deletes what `reference` names: a tag alone, or a manifest with every tag that points to it and with what
+    /// refers to it.
+    pub(crate) async fn delete_manifest(
+        &self,
+        repository: &RepositoryName,
+        reference: &Reference,
+    ) -> Result<(), Error> {
+        match reference {
+            Reference::Tag(tag) => match self.delete_tag(repository, tag).await {
+                Err(Error::TagUnknown) => Err(Error::ManifestUnknown {
+                    repository: repository.clone(),
+                    reference: reference.clone(),
+                }),
+                deleted => deleted.map(drop),
+            },
+            Reference::Digest(digest) => {
+                Box::pin(self.delete_graph(repository, digest)).await?;
+                self.forget_if_empty(repository).await
+            }
+        }
+    }
+
+    /// Deletes a manifest with its tags, unless one of them is locked. For whoever has a turn.
+    pub(crate) async fn remove_manifest(
+        &self,
+        repository: &RepositoryName,
+        digest: &Digest,
+    ) -> Result<(), Error> {
+        let text = digest.to_string();
+        let key = [&*self.id, repository.as_str(), &text];
+        let removed = self.store.update(|| async {
+            let Some(existing) = self.manifest_record(repository, digest).await? else {
+                return Err(Error::ManifestUnknown {
+                    repository: repository.clone(),
+                    reference: Reference::Digest(*digest),
+                });
+            };
+            existing.attributes.check_deletable()?;
+            let mut batch = Batch::new()
+                .expect(&MANIFESTS, &key, &existing)
+                .delete(&MANIFESTS, &key);
+            let scope = [&*self.id, repository.as_str()];
+            let mut tags = self.store.scan(&TAGS, &scope, Bound::Unbounded);
+            while let Some(entry) = tags.try_next().await? {
+                if entry.record.digest == *digest {
+                    // A locked tag keeps its manifest.
+                    entry.record.attributes.check_deletable()?;
+                    let tag = [&*self.id, repository.as_str(), &entry.key[0]];
+                    batch = batch.expect(&TAGS, &tag, &entry.record).delete(&TAGS, &tag);
+                }
+            }
+            if let Some(subject) = &existing.subject {
+                batch = self.unrefer(repository, digest, subject, batch);
+            }
+            let (batch, _) = self.unlink(digest, batch).await?;
+            Ok((batch, ()))
+        });
+        removed.await
+    }
+
+    /// Deletes a manifest with every untagged manifest that is about it, about one of these, and so on, where the
+    /// referrers API is offered. Deletes nothing if one of them is locked.
+    ///
+    /// <https://learn.microsoft.com/azure/container-registry/container-registry-manage-artifact#deleting-all-artifacts-in-the-graph>,
+    /// <https://github.com/oras-project/artifacts-spec/blob/main/artifact-manifest.md#lifecycle-management>
+    pub(crate) async fn delete_graph(
+        &self,
+        repository: &RepositoryName,
+        digest: &Digest,
+    ) -> Result<(), Error> {
+        let turn = self.lock_shared(repository).await?;
+        self.check_deletable(repository).await?;
+        let has_referrers = async || {
+            let subject = digest.to_string();
+            let key = [&*self.id, repository.as_str(), &subject];
+            let first = self.store.first(&REFERRERS, &key, Bound::Unbounded).await;
+            first.map(|first| first.is_some())
+        };
+        if !self.offers_referrers() || !has_referrers().await? {
+            return self.remove_manifest(repository, digest).await;
+        }
+        drop(turn);
+        // No lock is set in between, and no referrer is left behind.
+        let _turn = self.lock_exclusive(repository).await?;
+        self.check_deletable(repository).await?;
+        let graph = self.graph(repository, digest).await?;
+        let mut locked = self.locked_manifests(repository).await?.into_iter();
+        if locked.any(|(locked, _)| graph.contains(&locked)) {
+            return Err(Error::DisallowedOperation);
+        }
+        // The manifest itself last, so that whoever is interrupted can begin anew.
+        for digest in graph.iter().rev() {
+            self.remove_manifest(repository, digest).await?;
+        }
+        Ok(())
+    }
+
+    /// A manifest and the untagged manifests that are about it, directly or not, each behind what it is about.
+    async fn graph(
+        &self,
+        repository: &RepositoryName,
+        digest: &Digest,
+    ) -> Result<Vec<Digest>, Error> {
+        if self.manifest_record(repository, digest).await?.is_none() {
+            return Err(Error::ManifestUnknown {
+                repository: repository.clone(),
+                reference: Reference::Digest(*digest),
+            });
+        }
+        let tags = self.repository_tags(repository).await?.into_iter();
+        let tagged: HashSet<Digest> = tags.map(|(_, tag)| tag.digest).collect();
+        let mut graph = vec![*digest];
+        let mut at = 0;
+        while let Some(subject) = graph.get(at) {
+            let referrers = self.recorded_referrers(repository, subject).await?;
+            let referrers = referrers.into_values();
+            graph.extend(referrers.filter(|digest| !tagged.contains(digest)));
+            at += 1;
+        }
+        Ok(graph)
+    }
+}

@@ -1,0 +1,160 @@
+use std::collections::HashSet;
+
+use bytes::Bytes;
+use sealock_core::{Algorithm, Digest};
+use sealock_store::Batch;
+use tokio::{sync::OnceCell, task::spawn_blocking};
+
+use super::{
+    attributes::Attributes,
+    manifest::{Kind, Manifest},
+    record::{MANIFESTS, ManifestRecord},
+};
+use crate::{
+    Error, Registry, RepositoryName, Tag,
+    content::{blob::BLOBS, hasher::Hasher, uncommitted::UncommittedContent},
+};
+
+/// How much of what a manifest refers to and is missing is named.
+const MISSING_LIMIT: usize = 100;
+
+/// A manifest that was stored.
+pub(crate) struct PutManifest {
+    pub(crate) digest: Digest,
+    pub(crate) subject: Option<Digest>,
+}
+
+impl Registry {
+    /// Stores a manifest exactly as it came, under its digest and these tags.
+    ///
+    /// # Errors
+    /// If it is no manifest, is not that of `provided`, or refers to what is not there.
+    pub(crate) async fn put_manifest(
+        &self,
+        repository: &RepositoryName,
+        provided: Option<Digest>,
+        tags: &[Tag],
+        content_type: Option<&str>,
+        bytes: Bytes,
+    ) -> Result<PutManifest, Error> {
+        let manifest = Manifest::parse(&bytes, content_type)?;
+        let algorithm = provided.map_or_else(Algorithm::default, |digest| digest.algorithm());
+        let digest = Hasher::digest(algorithm, &bytes);
+        if let Some(provided) = &provided {
+            Error::check_digest(provided, digest)?;
+        }
+        let _turn = self.lock_shared(repository).await?;
+        let _publication = self.lock_publication().await?;
+        self.check_writable(repository).await?;
+        let fresh: OnceCell<UncommittedContent> = OnceCell::new();
+        let put = self.store.update(|| async {
+            if let Some(fresh) = fresh.get() {
+                fresh.note_reference(false);
+            }
+            let known = self.manifest_record(repository, &digest).await?;
+            let existing = self.content(&digest).await?;
+            let (mut batch, sparse) = self.expect_references(repository, &manifest).await?;
+            let is_new = known.is_none() && existing.is_none();
+            if is_new {
+                let seal = || self.seal_small(digest, bytes.clone());
+                fresh.get_or_try_init(seal).await?;
+            }
+            if let Some(known) = &known
+                && known.media_type != manifest.media_type
+            {
+                // A locked manifest stays what it is; other tags may be put on it.
+                known.attributes.check_writable()?;
+            }
+            if known.is_none() {
+                let fresh = fresh.get().map(|fresh| &fresh.record);
+                batch = self.link(&digest, existing.as_ref(), fresh, batch);
+            }
+            let now = self
+                .stamps
+                .next(&self.store, &self.clock, self.record.id)
+                .await?;
+            let mut record = known.as_ref().map_or_else(
+                || ManifestRecord {
+                    media_type: manifest.media_type.clone(),
+                    pushed: now,
+                    subject: manifest.subject,
+                    sparse,
+                    attributes: Attributes::default(),
+                    taggings: 0,
+                },
+                |known| known.value.clone(),
+            );
+            record.sparse |= sparse;
+            if let Some(subject) = &manifest.subject {
+                batch = self.refer(repository, &digest, subject, batch);
+            }
+            record.taggings += tags.len() as u64;
+            let text = digest.to_string();
+            let key = [&*self.id, repository.as_str(), &text];
+            batch = batch
+                .expect_same(&MANIFESTS, &key, known.as_ref())
+                .put(&MANIFESTS, &key, &record);
+            let batch = self
+                .tag_manifest(repository, &digest, tags, now, batch)
+                .await?;
+            // The body may have taken its time: whoever is revoked by now changes nothing.
+            self.lease().await?;
+            if let Some(fresh) = fresh.get() {
+                fresh.note_reference(is_new);
+            }
+            Ok((batch, ()))
+        });
+        let put = put.await;
+        if let Some(fresh) = fresh.get() {
+            fresh.note_update(&put);
+        }
+        put?;
+        Ok(PutManifest {
+            digest,
+            subject: manifest.subject,
+        })
+    }
+
+    /// A batch that holds only while everything is there that the manifest refers to; and whether
+    /// something is missing, if that may be.
+    async fn expect_references(
+        &self,
+        repository: &RepositoryName,
+        manifest: &Manifest,
+    ) -> Result<(Batch, bool), Error> {
+        let mut batch = Batch::new();
+        let mut sparse = false;
+        let mut missing = Vec::new();
+        let mut expected = HashSet::new();
+        for descriptor in manifest.descriptors.iter().filter(|found| !found.foreign) {
+            let digest = &descriptor.digest;
+            if !expected.insert((descriptor.kind == Kind::Child, digest)) {
+                continue;
+            }
+            let text = digest.to_string();
+            let key = [&*self.id, repository.as_str(), &text];
+            if descriptor.kind == Kind::Child
+                && self.manifest_record(repository, digest).await?.is_some()
+            {
+                batch = batch.expect_present(&MANIFESTS, &key);
+            } else if self.has_blob(repository, digest).await? {
+                batch = batch.expect_present(&BLOBS, &key);
+            } else if self.settings.sparse_manifests {
+                sparse = true;
+            } else if missing.len() < MISSING_LIMIT {
+                missing.push(*digest);
+            }
+        }
+        if missing.is_empty() {
+            return Ok((batch, sparse));
+        }
+        Err(Error::ManifestBlobUnknown(missing))
+    }
+
+    async fn seal_small(&self, digest: Digest, bytes: Bytes) -> Result<UncommittedContent, Error> {
+        let lease = self.lease().await?;
+        let store = self.store.clone();
+        spawn_blocking(move || UncommittedContent::seal(&store, &lease.keys(), &digest, &bytes))
+            .await?
+    }
+}

@@ -1,0 +1,135 @@
+use std::ops::Bound;
+
+use futures_util::TryStreamExt as _;
+use jiff::Timestamp;
+use sealock_core::Digest;
+use sealock_store::{Batch, Record};
+
+use super::{
+    attributes::{Attributes, AttributesChange},
+    record::{TAGS, TagRecord},
+};
+use crate::{
+    Error, Registry, RepositoryName, Tag,
+    registry::{Page, last_key_part},
+};
+
+impl Registry {
+    /// The tag, if the repository has it.
+    pub(crate) async fn tag(
+        &self,
+        repository: &RepositoryName,
+        tag: &Tag,
+    ) -> Result<Record<TagRecord>, Error> {
+        let key = [&*self.id, repository.as_str(), tag.as_str()];
+        let found = self.store.get(&TAGS, &key).await?;
+        found.ok_or(Error::TagUnknown)
+    }
+
+    /// All tags of a repository, by their names.
+    pub(crate) async fn repository_tags(
+        &self,
+        name: &RepositoryName,
+    ) -> Result<Vec<(Tag, TagRecord)>, Error> {
+        let scope = [&*self.id, name.as_str()];
+        let entries = self.store.scan(&TAGS, &scope, Bound::Unbounded);
+        let tags = entries.map_ok(|entry| {
+            let (tag, record) = last_key_part(entry);
+            (Tag(tag), record)
+        });
+        Ok(tags.try_collect().await?)
+    }
+
+    /// The tags of a repository, up to `limit`, sorted by their bytes.
+    pub(crate) async fn tags(
+        &self,
+        repository: &RepositoryName,
+        after: Option<&str>,
+        limit: usize,
+    ) -> Result<Page<Tag>, Error> {
+        self.check_known(repository).await?;
+        let from = after.map_or(Bound::Unbounded, Bound::Excluded);
+        let scope = [&*self.id, repository.as_str()];
+        let mut tags = self.store.scan(&TAGS, &scope, from);
+        let mut items = Vec::new();
+        while let Some(entry) = tags.try_next().await? {
+            if !entry.record.attributes.list_enabled {
+                continue;
+            }
+            if items.len() == limit {
+                return Ok(Page { items, more: true });
+            }
+            items.push(Tag(entry.key.into_iter().next().unwrap_or_default()));
+        }
+        Ok(Page { items, more: false })
+    }
+
+    /// Adds the records of the manifest's tags to `batch`.
+    pub(super) async fn tag_manifest(
+        &self,
+        repository: &RepositoryName,
+        digest: &Digest,
+        tags: &[Tag],
+        now: Timestamp,
+        mut batch: Batch,
+    ) -> Result<Batch, Error> {
+        for tag in tags {
+            let key = [&*self.id, repository.as_str(), tag.as_str()];
+            let existing = self.store.get(&TAGS, &key).await?;
+            let mut record = TagRecord {
+                digest: *digest,
+                updated: now,
+                created: now,
+                attributes: Attributes::default(),
+            };
+            if let Some(existing) = &existing {
+                existing.attributes.check_writable()?;
+                record.created = existing.created;
+                record.attributes = existing.attributes;
+            }
+            batch = batch
+                .expect_same(&TAGS, &key, existing.as_ref())
+                .put(&TAGS, &key, &record);
+        }
+        Ok(batch)
+    }
+
+    pub(crate) async fn change_tag(
+        &self,
+        repository: &RepositoryName,
+        tag: &Tag,
+        change: AttributesChange,
+    ) -> Result<TagRecord, Error> {
+        let _turn = self.lock_shared(repository).await?;
+        let key = [&*self.id, repository.as_str(), tag.as_str()];
+        let changed = self.store.update(|| async {
+            let existing = self.tag(repository, tag).await?;
+            let mut record = existing.value.clone();
+            record.attributes = record.attributes.with(change);
+            let batch = Batch::new()
+                .expect(&TAGS, &key, &existing)
+                .put(&TAGS, &key, &record);
+            Ok((batch, record))
+        });
+        changed.await
+    }
+
+    pub(crate) async fn delete_tag(
+        &self,
+        repository: &RepositoryName,
+        tag: &Tag,
+    ) -> Result<Digest, Error> {
+        let _turn = self.lock_shared(repository).await?;
+        self.check_deletable(repository).await?;
+        let key = [&*self.id, repository.as_str(), tag.as_str()];
+        let deleted = self.store.update(|| async {
+            let existing = self.tag(repository, tag).await?;
+            existing.attributes.check_deletable()?;
+            let batch = Batch::new()
+                .expect(&TAGS, &key, &existing)
+                .delete(&TAGS, &key);
+            Ok((batch, existing.digest))
+        });
+        deleted.await
+    }
+}

@@ -1,0 +1,313 @@
+use std::{
+    fmt,
+    future::ready,
+    pin::{Pin, pin},
+    sync::Arc,
+};
+
+use bytes::Bytes;
+use futures_util::{Stream, StreamExt as _, future::BoxFuture};
+use sealock_core::{Algorithm, Digest};
+use sealock_store::Store;
+use tokio::task::spawn_blocking;
+
+use super::{
+    open_uploads::{OpenUploads, SESSION_LIMIT, UPLOAD, read_head},
+    resume::Resumption,
+    session::Session,
+    session_file::Head,
+    staging::{LockedUpload, State, Upload},
+};
+use crate::{Error, Registry, RepositoryName, UploadId, content::uncommitted::UncommittedContent};
+
+/// How much of a body is hashed, sealed and written at once. Each batch wakes other threads, which costs
+/// more than to hold it.
+const BATCH_BYTES: usize = 1024 * 1024;
+
+impl Registry {
+    /// Begins an upload that goes on in later requests.
+    pub(crate) async fn begin_upload(
+        &self,
+        repository: &RepositoryName,
+        algorithm: Algorithm,
+    ) -> Result<UploadId, Error> {
+        self.uploads.expire(&self.store, &self.service_key).await;
+        let _publication = self.lock_publication().await?;
+        let lease = self.lease().await?;
+        let store = self.store.clone();
+        let head = self.head(repository);
+        let upload = spawn_blocking(move || {
+            let mut upload = Upload::new(&store, &lease.keys(), algorithm)?;
+            let kept = upload.keep(&store, &lease.keys(), head);
+            kept.inspect_err(|_| upload.abandon(&store))?;
+            Ok::<_, Error>(upload)
+        });
+        let upload = upload.await??;
+        let id = upload.id;
+        if let Some(mut surplus) = self.uploads.insert(upload) {
+            let store = self.store.clone();
+            spawn_blocking(move || surplus.end(&store)).await?;
+            return Err(Error::TooManyUploads(SESSION_LIMIT));
+        }
+        Ok(id)
+    }
+
+    /// Begins an upload that ends with this request, and that no other request can find.
+    pub(crate) async fn begin_whole_upload(
+        &self,
+        algorithm: Algorithm,
+    ) -> Result<LockedUpload, Error> {
+        let lease = self.lease().await?;
+        let store = self.store.clone();
+        let upload = spawn_blocking(move || Upload::new(&store, &lease.keys(), algorithm));
+        let upload = Arc::new(tokio::sync::Mutex::new(upload.await??));
+        Ok(LockedUpload::new(upload.lock_owned().await, None))
+    }
+
+    /// Locks an upload and makes it ready for more. Its file says how far it is.
+    pub(crate) async fn open_upload(
+        &self,
+        repository: &RepositoryName,
+        id: UploadId,
+    ) -> Result<LockedUpload, Error> {
+        let upload = self.lock_upload(repository, id).await?;
+        match &upload.state {
+            State::Over => {
+                self.end_upload(upload).await?;
+                Err(Error::BlobUploadInvalid)
+            }
+            State::Kept => {
+                // Of its own: it goes to its end also if whoever asked first has left.
+                let (registry, repository) = (self.clone(), repository.clone());
+                let resumed =
+                    tokio::spawn(async move { registry.resume_upload(&repository, upload).await });
+                resumed.await?
+            }
+            State::Open(_) => self.keep_upload(repository, upload).await,
+        }
+    }
+
+    async fn lock_upload(
+        &self,
+        repository: &RepositoryName,
+        id: UploadId,
+    ) -> Result<LockedUpload, Error> {
+        let lock = self.store.exclusive(&UPLOAD, &[&id.to_string()]).await?;
+        let Some(head) = read_head(&self.store, &self.service_key, id)? else {
+            self.uploads.remove(id);
+            return Err(Error::BlobUploadUnknown);
+        };
+        if head.registry != self.record.id || head.repository != *repository {
+            return Err(Error::BlobUploadUnknown);
+        }
+        let upload = self.uploads.take_up(&head, self.clock.now());
+        let mut upload = LockedUpload::new(upload.lock_owned().await, Some(lock));
+        upload.follow(&head);
+        Ok(upload)
+    }
+
+    /// Cancels an upload.
+    pub(crate) async fn cancel_upload(
+        &self,
+        repository: &RepositoryName,
+        id: UploadId,
+    ) -> Result<(), Error> {
+        let upload = self.lock_upload(repository, id).await?;
+        self.end_upload(upload).await
+    }
+
+    async fn end_upload(&self, mut upload: LockedUpload) -> Result<(), Error> {
+        let (store, uploads) = (self.store.clone(), self.uploads.clone());
+        let ended = spawn_blocking(move || {
+            upload.end(&store);
+            uploads.remove(upload.id);
+        });
+        Ok(ended.await?)
+    }
+
+    /// Has an upload's file say how far it is. Whatever a client is told to have arrived, is there for
+    /// the next process, too.
+    pub(crate) async fn keep_upload(
+        &self,
+        repository: &RepositoryName,
+        mut upload: LockedUpload,
+    ) -> Result<LockedUpload, Error> {
+        if upload.in_file == Some(upload.received()) {
+            return Ok(upload);
+        }
+        let lease = self.lease().await?;
+        let store = self.store.clone();
+        let head = self.head(repository);
+        let uploads = self.uploads.clone();
+        let kept = spawn_blocking(move || match upload.keep(&store, &lease.keys(), head) {
+            Ok(()) => Ok(upload),
+            Err(error) => Err(give_up(upload, &store, &uploads, error)),
+        });
+        kept.await?
+    }
+
+    /// What the files of this repository's sessions begin with.
+    fn head(&self, repository: &RepositoryName) -> impl FnOnce(&Upload, &Session) -> Head + use<> {
+        let (registry, repository) = (self.record.id, repository.clone());
+        let touched = self.clock.now();
+        move |upload, session| {
+            Head::new(
+                upload.id,
+                registry,
+                repository,
+                upload.object,
+                session,
+                touched,
+            )
+        }
+    }
+
+    /// Goes on with an upload from its file. One that cannot be read back ends here.
+    ///
+    /// # Errors
+    /// [`Error::BlobUploadUnknown`] if it cannot be read back. While the registry is revoked, it stays.
+    async fn resume_upload(
+        &self,
+        repository: &RepositoryName,
+        upload: LockedUpload,
+    ) -> Result<LockedUpload, Error> {
+        let lease = self.lease().await?;
+        let (registry, name) = (self.clone(), repository.clone());
+        let begun =
+            spawn_blocking(move || Resumption::begin(registry, &name, upload, &lease.keys()));
+        let mut resumption = begun.await??;
+        while let Some(segments) = resumption.next() {
+            let lease = self.lease().await?;
+            let step = spawn_blocking(move || resumption.step(&lease.keys(), &segments));
+            resumption = step.await??;
+        }
+        let _publication = self.lock_publication().await?;
+        let lease = self.lease().await?;
+        let head = self.head(repository);
+        spawn_blocking(move || resumption.finish(&lease.keys(), head)).await?
+    }
+
+    /// Appends a body to an upload. While one batch is hashed, sealed and written, the next arrives.
+    ///
+    /// # Errors
+    /// If the client leaves, or the registry is revoked on the way: the batches until then stay.
+    pub(crate) async fn append<S, E>(
+        &self,
+        upload: LockedUpload,
+        body: S,
+    ) -> Result<LockedUpload, Error>
+    where
+        S: Stream<Item = Result<Bytes, E>>,
+        E: fmt::Display,
+    {
+        let mut body = pin!(body);
+        let mut work: BoxFuture<'_, Result<LockedUpload, Error>> = Box::pin(ready(Ok(upload)));
+        loop {
+            let batch = next_batch(&mut body).await;
+            // The step at hand has the upload. It goes on by itself if this future is dropped.
+            let mut upload = work.await?;
+            let batch = batch?;
+            if batch.is_empty() {
+                return Ok(upload);
+            }
+            if let Some(session) = upload.session() {
+                session.check_room(batch.iter().map(Bytes::len).sum())?;
+            }
+            let lease = self.lease().await?;
+            let (store, uploads) = (self.store.clone(), self.uploads.clone());
+            let job = spawn_blocking(move || match upload.append(&lease.keys(), &batch) {
+                Ok(()) => Ok(upload),
+                Err(error) => Err(give_up(upload, &store, &uploads, error)),
+            });
+            work = Box::pin(async { job.await? });
+        }
+    }
+
+    /// Completes an upload: its content must be that of `digest`. While the registry is revoked or the
+    /// repository locked, the upload stays, to be completed afterwards.
+    pub(crate) async fn finish_upload(
+        &self,
+        repository: &RepositoryName,
+        mut upload: LockedUpload,
+        digest: Digest,
+    ) -> Result<(), Error> {
+        // What takes long comes before the key is asked for.
+        if upload.session().is_some_and(Session::has_segments) {
+            let (store, uploads) = (self.store.clone(), self.uploads.clone());
+            let synced = spawn_blocking(move || match upload.sync() {
+                Ok(()) => Ok(upload),
+                Err(error) => Err(give_up(upload, &store, &uploads, error)),
+            });
+            upload = synced.await??;
+        }
+        let _turn = self.lock_shared(repository).await?;
+        self.check_writable(repository).await?;
+        let _publication = self.lock_publication().await?;
+        let lease = self.lease().await?;
+        let (store, uploads) = (self.store.clone(), self.uploads.clone());
+        let algorithm = upload.session().map(Session::algorithm);
+        let published = spawn_blocking(move || {
+            let published = upload.publish(&store, &lease.keys(), &digest);
+            uploads.remove(upload.id);
+            (published, upload)
+        });
+        let (published, mut upload) = published.await?;
+        let committed = match published {
+            Ok(published) => {
+                let committed = self.commit_upload(repository, published, algorithm, digest);
+                committed.await
+            }
+            Err(error) => Err(error),
+        };
+        // After the commit: if this process ends before it, the next one can complete the session.
+        let store = self.store.clone();
+        spawn_blocking(move || upload.end(&store)).await?;
+        committed
+    }
+
+    async fn commit_upload(
+        &self,
+        repository: &RepositoryName,
+        published: UncommittedContent,
+        algorithm: Option<Algorithm>,
+        digest: Digest,
+    ) -> Result<(), Error> {
+        if algorithm != Some(digest.algorithm()) {
+            // The client has not said before by which algorithm it knows the content.
+            let content = self.open(digest, &published.record).await?;
+            let unknown = || Error::Internal("a published object is not there".to_owned());
+            let actual = content.ok_or_else(unknown)?.hash(digest.algorithm());
+            Error::check_digest(&digest, actual.await?)?;
+        }
+        self.put_blob(repository, &digest, published).await
+    }
+}
+
+/// Ends an upload that the disk refuses, so that it takes no room.
+fn give_up(mut upload: LockedUpload, store: &Store, uploads: &OpenUploads, error: Error) -> Error {
+    upload.end(store);
+    uploads.remove(upload.id);
+    error
+}
+
+/// The frames that make up the next batch; none at the body's end.
+async fn next_batch<S, E>(body: &mut Pin<&mut S>) -> Result<Vec<Bytes>, Error>
+where
+    S: Stream<Item = Result<Bytes, E>>,
+    E: fmt::Display,
+{
+    let mut batch = Vec::new();
+    let mut length = 0;
+    while length < BATCH_BYTES {
+        match body.next().await {
+            Some(Ok(frame)) => {
+                length += frame.len();
+                batch.push(frame);
+            }
+            Some(Err(error)) => return Err(Error::BodyIncomplete(error.to_string())),
+            None => break,
+        }
+    }
+    batch.retain(|frame| !frame.is_empty());
+    Ok(batch)
+}
