@@ -147,32 +147,6 @@ impl<'de, T: Deserialize<'de>> Deserialize<'de> for List<T> {
     }
 }
 
-/// Deserializes a list of JSON objects.
-///
-/// # Errors
-/// An item is not an object, or not a `T`.
-pub fn object_list<'de, D, T>(deserializer: D) -> Result<Vec<T>, D::Error>
-where
-    D: Deserializer<'de>,
-    T: Deserialize<'de>,
-{
-    let objects = Vec::<Object<T>>::deserialize(deserializer)?;
-    Ok(objects.into_iter().map(|Object(object)| object).collect())
-}
-
-/// Deserializes a list of JSON objects, or null.
-///
-/// # Errors
-/// An item is not an object, or not a `T`.
-pub fn object_list_or_null<'de, D, T>(deserializer: D) -> Result<Option<Vec<T>>, D::Error>
-where
-    D: Deserializer<'de>,
-    T: Deserialize<'de>,
-{
-    let objects = Option::<Vec<Object<T>>>::deserialize(deserializer)?;
-    Ok(objects.map(|objects| objects.into_iter().map(|Object(object)| object).collect()))
-}
-
 /// Checks that a field holds base64.
 ///
 /// # Errors

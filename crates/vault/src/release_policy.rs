@@ -1,9 +1,10 @@
-//! Release policies: to whom an exportable key may be released. They are kept; nothing is ever released.
+//! Release policies: the conditions under which an exportable key may be released. They are stored; no key is ever
+//! released.
 //!
-//! A policy is the key's, not a version's, and a key is exportable if it has one.
+//! A policy belongs to the key, not to one of its versions. A key is exportable if it has one.
 
 use sealock_core::{KeyVersion, excerpt};
-use sealock_http::json::{Object, object_list, object_list_or_null};
+use sealock_http::json::Object;
 use serde::{Deserialize, Serialize};
 use serde_json::Number;
 
@@ -12,57 +13,55 @@ use crate::{
     records::{KeyRecord, VaultRecord},
 };
 
-/// How long rules may be, in bytes of JSON: they lie in their key's record.
+/// The largest size of the rules, in bytes of JSON: they are stored in the key's record.
 const SIZE_LIMIT: usize = 3 << 10;
 
-/// How deep conditions may lie in one another.
+/// The deepest nesting of conditions.
 const DEPTH_LIMIT: usize = 8;
 
-/// Under which rules a key may be released.
+/// The rules under which a key may be released.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct ReleasePolicy {
     /// The rules.
     pub rules: ReleaseRules,
-    /// Whether they stay as they are, for ever.
+    /// True if nothing can ever replace them.
     pub immutable: bool,
 }
 
-/// Rules in the grammar of release policies. Written as JSON, their members are in Azure's order, however
-/// they were sent.
+/// Rules in the grammar of release policies. Their JSON has its members in Azure's order, in whatever order they were
+/// sent.
 ///
 /// <https://learn.microsoft.com/azure/key-vault/keys/policy-grammar>
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct ReleaseRules {
     version: String,
-    #[serde(alias = "anyof", deserialize_with = "object_list")]
-    any_of: Vec<Trust>,
+    #[serde(alias = "anyof")]
+    any_of: Vec<Authority>,
 }
 
-/// Whose tokens count, and what they have to claim: exactly one of the lists.
+/// An issuer of tokens, and the conditions on their claims.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "camelCase", deny_unknown_fields)]
-struct Trust {
+#[serde(deny_unknown_fields, expecting = "an object")]
+struct Authority {
     authority: String,
-    #[serde(
-        alias = "anyof",
-        default,
-        deserialize_with = "object_list_or_null",
-        skip_serializing_if = "Option::is_none"
-    )]
+    #[serde(flatten)]
+    conditions: Conditions,
+}
+
+/// Exactly one of two lists.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct Conditions {
+    #[serde(alias = "anyof", skip_serializing_if = "Option::is_none")]
     any_of: Option<Vec<Condition>>,
-    #[serde(
-        alias = "allof",
-        default,
-        deserialize_with = "object_list_or_null",
-        skip_serializing_if = "Option::is_none"
-    )]
+    #[serde(alias = "allof", skip_serializing_if = "Option::is_none")]
     all_of: Option<Vec<Condition>>,
 }
 
 /// A claim with one comparison, or one list of conditions.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "camelCase", deny_unknown_fields)]
+#[serde(rename_all = "camelCase", deny_unknown_fields, expecting = "an object")]
 struct Condition {
     #[serde(skip_serializing_if = "Option::is_none")]
     claim: Option<String>,
@@ -80,40 +79,37 @@ struct Condition {
     greater_or_equals: Option<Comparand>,
     #[serde(skip_serializing_if = "Option::is_none")]
     exists: Option<Comparand>,
-    #[serde(
-        alias = "anyof",
-        default,
-        deserialize_with = "object_list_or_null",
-        skip_serializing_if = "Option::is_none"
-    )]
-    any_of: Option<Vec<Self>>,
-    #[serde(
-        alias = "allof",
-        default,
-        deserialize_with = "object_list_or_null",
-        skip_serializing_if = "Option::is_none"
-    )]
-    all_of: Option<Vec<Self>>,
+    #[serde(flatten)]
+    conditions: Conditions,
 }
 
-/// What a claim is compared with.
+/// The value to which a claim is compared.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(untagged, expecting = "expected a string, a number, true or false")]
 enum Comparand {
     Text(String),
     Number(Number),
-    Truth(bool),
+    Bool(bool),
 }
 
 impl ReleaseRules {
     /// Reads rules from JSON.
     ///
     /// # Errors
-    /// If it is no policy, or too large a one.
+    /// The JSON is not in the grammar, or too large.
     pub fn from_json(json: &[u8]) -> Result<Self> {
         let Object(rules) = serde_json::from_slice::<Object<Self>>(json)
             .map_err(|error| ungrammatical(excerpt(&error.to_string())))?;
-        rules.check()?;
+        // The second is not in the grammar, but Microsoft's own tests send it.
+        if !["1.0.0", "1.0"].contains(&rules.version.as_str()) {
+            return Err(ungrammatical("its version is not 1.0.0"));
+        }
+        if rules.any_of.is_empty() {
+            return Err(ungrammatical("it names no authority"));
+        }
+        for authority in &rules.any_of {
+            authority.conditions.check(0)?;
+        }
         let size = serde_json::to_vec(&rules)?.len();
         if size > SIZE_LIMIT {
             return Err(Error::BadParameter(format!(
@@ -122,28 +118,12 @@ impl ReleaseRules {
         }
         Ok(rules)
     }
-
-    fn check(&self) -> Result<()> {
-        // The second is not in the grammar, but Microsoft's own tests send it.
-        if !["1.0.0", "1.0"].contains(&self.version.as_str()) {
-            return Err(ungrammatical("its version is not 1.0.0"));
-        }
-        if self.any_of.is_empty() {
-            return Err(ungrammatical("it names no authority"));
-        }
-        for trust in &self.any_of {
-            Condition::check_lists([&trust.any_of, &trust.all_of], 0)?;
-        }
-        Ok(())
-    }
 }
 
-impl Condition {
-    fn check_lists(lists: [&Option<Vec<Self>>; 2], depth: usize) -> Result<()> {
-        let conditions = match lists {
-            [Some(conditions), None] | [None, Some(conditions)] if !conditions.is_empty() => {
-                conditions
-            }
+impl Conditions {
+    fn check(&self, depth: usize) -> Result<()> {
+        let list = match (&self.any_of, &self.all_of) {
+            (Some(list), None) | (None, Some(list)) if !list.is_empty() => list,
             _ => {
                 return Err(ungrammatical(
                     "an authority, and a condition without a claim, need exactly one of anyOf and allOf",
@@ -153,11 +133,12 @@ impl Condition {
         if depth == DEPTH_LIMIT {
             return Err(ungrammatical("its conditions lie too deep in one another"));
         }
-        conditions
-            .iter()
+        list.iter()
             .try_for_each(|condition| condition.check(depth + 1))
     }
+}
 
+impl Condition {
     fn check(&self, depth: usize) -> Result<()> {
         let comparisons = [
             &self.equals,
@@ -168,10 +149,9 @@ impl Condition {
             &self.greater_or_equals,
             &self.exists,
         ];
-        let lists = [&self.any_of, &self.all_of];
         match (&self.claim, comparisons.into_iter().flatten().count()) {
-            (Some(_), 1) if lists == [&None, &None] => Ok(()),
-            (None, 0) => Self::check_lists(lists, depth),
+            (Some(_), 1) if self.conditions == Conditions::default() => Ok(()),
+            (None, 0) => self.conditions.check(depth),
             _ => Err(ungrammatical(
                 "a condition is a claim with one comparison, or one list of conditions",
             )),
@@ -185,7 +165,7 @@ fn ungrammatical(why: &str) -> Error {
     ))
 }
 
-/// The policy of a key to which `change` is made, be it by one of its versions.
+/// Returns the policy of a key after `change` to the key or to one `version`.
 pub(crate) fn after_update(
     key: &KeyRecord,
     version: Option<&KeyVersion>,
@@ -193,7 +173,7 @@ pub(crate) fn after_update(
 ) -> Result<Option<ReleasePolicy>> {
     let known = key.release_policy.as_ref();
     updates_leave_exportability(known.is_some(), change.exportable)?;
-    // Some clients send back what they got, whatever it is that they change.
+    // Some clients send back the policy that they got with every update.
     let given = change.release_policy.as_ref();
     let Some(given) = given.filter(|given| Some(*given) != known) else {
         return Ok(known.cloned());
@@ -204,7 +184,7 @@ pub(crate) fn after_update(
     Ok(Some(given.clone()))
 }
 
-/// The policy of a key that gets a version, which is the first if there is no `key` yet.
+/// Returns the policy of a key after it gets a version. `key` is `None` if the version is its first.
 pub(crate) fn after_new_version(
     vault: &VaultRecord,
     key: Option<&KeyRecord>,
@@ -228,99 +208,108 @@ pub(crate) fn after_new_version(
     Ok(policy.cloned())
 }
 
-fn bad(why: &str) -> Result<()> {
-    Err(Error::BadParameter(why.to_owned()))
+fn ensure(condition: bool, text: &str) -> Result<()> {
+    if condition {
+        return Ok(());
+    }
+    Err(Error::BadParameter(text.to_owned()))
 }
 
-/// The text is that of a vault, as the tests of Azure/azure-sdk-for-js recorded it; a managed HSM's has no
-/// number.
+/// The text is a vault's, recorded in the tests of Azure/azure-sdk-for-js; a managed HSM's has no number.
 ///
 /// <https://learn.microsoft.com/azure/confidential-computing/concept-skr-attestation>
 fn exportable_keys_have_release_policies(exportable: bool, has_policy: bool) -> Result<()> {
-    match (exportable, has_policy) {
-        (true, false) => bad("AKV.SKR.1004: Exportable keys must have release policy."),
-        (false, true) => bad("AKV.SKR.1005: Non-exportable keys must not have release policy."),
-        (false, false) | (true, true) => Ok(()),
-    }
+    ensure(
+        has_policy || !exportable,
+        "AKV.SKR.1004: Exportable keys must have release policy.",
+    )?;
+    ensure(
+        exportable || !has_policy,
+        "AKV.SKR.1005: Non-exportable keys must not have release policy.",
+    )
 }
 
-/// <https://github.com/Azure/azure-sdk-for-java/pull/23276> has the text. Here, each version of the API is
-/// taken for one that can.
+/// The text is in <https://github.com/Azure/azure-sdk-for-java/pull/23276>. Every version of the API that is served is
+/// recent enough.
 fn exportable_keys_are_premium(sku: VaultSku) -> Result<()> {
-    match sku {
-        VaultSku::Premium => Ok(()),
-        VaultSku::Standard => bad(
-            "AKV.SKR.1001: The exportable attribute is only supported with premium vaults and API version >= '7.3-preview'.",
-        ),
-    }
+    ensure(
+        sku == VaultSku::Premium,
+        "AKV.SKR.1001: The exportable attribute is only supported with premium vaults and API version >= '7.3-preview'.",
+    )
 }
 
 /// The number is from users' reports; the text is not public.
 ///
 /// <https://learn.microsoft.com/azure/confidential-computing/concept-skr-attestation>
 fn exportable_keys_are_in_hardware(kty: KeyType) -> Result<()> {
-    if kty.is_hardware() {
-        return Ok(());
-    }
-    bad(
+    ensure(
+        kty.is_hardware(),
         "AKV.SKR.1006: The exportable attribute is only supported with keys in hardware; use RSA-HSM or EC-HSM.",
     )
 }
 
-/// Only the first version of a key says whether it is exportable. Number and text are from users' reports.
+/// Only a key's first version decides this. Number and text are from users' reports.
 ///
 /// <https://learn.microsoft.com/rest/api/keyvault/keys/create-key/create-key#keyattributes>
 fn versions_are_as_exportable_as_their_key(exportable: bool, given: Option<bool>) -> Result<()> {
-    if given.is_none_or(|given| given == exportable) {
-        return Ok(());
-    }
-    bad("AKV.SKR.1003: The exportable attribute of an existing key cannot be changed.")
+    ensure(
+        given.is_none_or(|given| given == exportable),
+        "AKV.SKR.1003: The exportable attribute of an existing key cannot be changed.",
+    )
 }
 
-/// <https://github.com/Azure/azure-sdk-for-python/issues/21174> has the text.
+/// The text is in <https://github.com/Azure/azure-sdk-for-python/issues/21174>.
 fn updates_leave_exportability(exportable: bool, given: Option<bool>) -> Result<()> {
-    if given.is_none_or(|given| given == exportable) {
-        return Ok(());
-    }
-    bad("AKV.SKR.1014: Cannot modify the exportable state of a key.")
+    ensure(
+        given.is_none_or(|given| given == exportable),
+        "AKV.SKR.1014: Cannot modify the exportable state of a key.",
+    )
 }
 
 /// Number and text are from users' reports.
 fn release_policies_are_set_on_versionless_keys(version: Option<&KeyVersion>) -> Result<()> {
-    match version {
-        None => Ok(()),
-        Some(_) => bad("AKV.SKR.1016: Key Release Policy can only be set on versionless key."),
-    }
+    ensure(
+        version.is_none(),
+        "AKV.SKR.1016: Key Release Policy can only be set on versionless key.",
+    )
 }
 
-/// By no update, and not with another version either, as Azure/azure-cleanroom found: not even by what says the
-/// same.
+/// Azure/azure-cleanroom found that a new version cannot modify it either, even with the very same policy.
 ///
 /// <https://learn.microsoft.com/rest/api/keyvault/keys/update-key/update-key#keyreleasepolicy>
 fn immutable_release_policies_are_not_modified(known: Option<&ReleasePolicy>) -> Result<()> {
-    if known.is_some_and(|known| known.immutable) {
-        return bad("AKV.SKR.1020: Immutable Key Release Policy cannot be modified.");
-    }
-    Ok(())
+    ensure(
+        known.is_none_or(|known| !known.immutable),
+        "AKV.SKR.1020: Immutable Key Release Policy cannot be modified.",
+    )
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
-    const AUTHORITY: &str = "https://shared.attest.azure.net";
+    const CLAIM: &str = r#"{"claim":"c","equals":"x"}"#;
 
     fn with_conditions(conditions: &str) -> String {
-        format!(r#"{{"version":"1.0.0","anyOf":[{{"authority":"{AUTHORITY}",{conditions}}}]}}"#)
+        format!(r#"{{"version":"1.0.0","anyOf":[{{"authority":"https://a",{conditions}}}]}}"#)
     }
 
     fn nested(depth: usize) -> String {
-        let claim = r#"{"claim":"c","equals":1}"#;
         let (open, close) = (r#"{"anyOf":["#.repeat(depth), "]}".repeat(depth));
-        with_conditions(&format!(r#""allOf":[{open}{claim}{close}]"#))
+        format!(r#""allOf":[{open}{CLAIM}{close}]"#)
     }
 
-    /// So did a vault, as the tests of Azure/azure-sdk-for-js recorded it.
+    #[track_caller]
+    fn assert_refused(json: &str, why: &str) {
+        let refused = ReleaseRules::from_json(json.as_bytes()).unwrap_err();
+        assert!(
+            matches!(refused, Error::BadParameter(_)),
+            "{json}: {refused}"
+        );
+        assert!(refused.to_string().contains(why), "{json}: {refused}");
+    }
+
+    /// A vault wrote them so in the recordings of Azure/azure-sdk-for-js.
     #[test]
     fn rules_are_written_in_azures_order() {
         let sent = r#"{ "anyOf": [ {"allOf": [{"equals": "true", "claim": "sdk-test"}], "authority": "https://a/"} ], "version": "1.0.0" }"#;
@@ -330,7 +319,7 @@ mod tests {
     }
 
     #[test]
-    fn rules_in_the_grammar_are_taken_as_they_are() {
+    fn rules_in_the_grammar_are_kept_unchanged() {
         let comparisons = [
             "equals",
             "notEquals",
@@ -349,7 +338,7 @@ mod tests {
             })
         });
         let others = [
-            nested(DEPTH_LIMIT - 1),
+            with_conditions(&nested(DEPTH_LIMIT - 1)),
             with_conditions(
                 r#""allOf":[{"claim":"c","exists":true},{"anyOf":[{"claim":"d","less":3},{"claim":"e","greater":4}]}]"#,
             ),
@@ -366,96 +355,68 @@ mod tests {
 
     #[test]
     fn rules_outside_the_grammar_are_refused_with_what_is_wrong() {
-        let claim = r#"{"claim":"c","equals":"x"}"#;
-        let long = with_conditions(&format!(
-            r#""allOf":[{{"claim":"c","equals":"{}"}}]"#,
-            "x".repeat(SIZE_LIMIT)
-        ));
         for (json, why) in [
-            (String::new(), "EOF"),
-            ("[]".to_owned(), "expected an object"),
+            ("", "EOF"),
+            ("[]", "expected an object"),
+            (r#"["1.0.0",[]]"#, "expected an object"),
             (
-                format!(r#"["1.0.0",[["{AUTHORITY}",null,[{claim}]]]]"#),
+                r#"{"version":"1.0.0","anyOf":[["https://a",null,[]]]}"#,
                 "expected an object",
             ),
+            ("{}", "missing field `version`"),
+            (r#"{"version":"1.0.0"}"#, "missing field `anyOf`"),
+            (r#"{"version":"1.0.0","anyOf":[]}"#, "it names no authority"),
             (
-                format!(r#"{{"version":"1.0.0","anyOf":[["{AUTHORITY}",null,[{claim}]]]}}"#),
-                "expected an object",
-            ),
-            (
-                with_conditions(r#""allOf":[["c",1]]"#),
-                "expected an object",
-            ),
-            ("{}".to_owned(), "missing field `version`"),
-            (r#"{"version":"1.0.0"}"#.to_owned(), "missing field `anyOf`"),
-            (
-                r#"{"version":"1.0.0","anyOf":[]}"#.to_owned(),
-                "it names no authority",
-            ),
-            (
-                r#"{"version":"1.0.0","anyOf":[{"allOf":[]}]}"#.to_owned(),
+                r#"{"version":"1.0.0","anyOf":[{"allOf":[]}]}"#,
                 "missing field `authority`",
             ),
+        ] {
+            assert_refused(json, why);
+        }
+        let other_version = with_conditions(&nested(0)).replace("1.0.0", "2.0.0");
+        assert_refused(&other_version, "its version is not 1.0.0");
+
+        let one_list = "need exactly one of anyOf and allOf";
+        let one_comparison = "a claim with one comparison";
+        let scalar = "expected a string, a number, true or false";
+        for (conditions, why) in [
+            (r#""allOf":[["c",1]]"#, "expected an object"),
+            (r#""allOf":[]"#, one_list),
+            (r#""allOf":null"#, one_list),
+            (&format!(r#""allOf":[{CLAIM}],"anyOf":[{CLAIM}]"#), one_list),
+            (r#""allOf":[{}]"#, one_list),
+            (r#""allOf":[{"anyOf":[]}]"#, one_list),
+            (r#""allOf":[{"claim":"c"}]"#, one_comparison),
+            (r#""allOf":[{"equals":1}]"#, one_comparison),
             (
-                with_conditions(&format!(r#""allOf":[{claim}]"#)).replace("1.0.0", "2.0.0"),
-                "its version is not 1.0.0",
+                r#""allOf":[{"claim":"c","less":1,"greater":2}]"#,
+                one_comparison,
             ),
             (
-                with_conditions(r#""allOf":[]"#),
-                "need exactly one of anyOf and allOf",
+                &format!(r#""allOf":[{{"claim":"c","less":1,"anyOf":[{CLAIM}]}}]"#),
+                one_comparison,
             ),
             (
-                with_conditions(r#""allOf":null"#),
-                "need exactly one of anyOf and allOf",
+                r#""allOf":[{"claim":"c","less":1,"less":1}]"#,
+                "duplicate field `less`",
             ),
             (
-                with_conditions(&format!(r#""allOf":[{claim}],"anyOf":[{claim}]"#)),
-                "need exactly one of anyOf and allOf",
-            ),
-            (
-                with_conditions(r#""allOf":[{}]"#),
-                "need exactly one of anyOf and allOf",
-            ),
-            (
-                with_conditions(r#""allOf":[{"anyOf":[]}]"#),
-                "need exactly one of anyOf and allOf",
-            ),
-            (
-                with_conditions(r#""allOf":[{"claim":"c"}]"#),
-                "a claim with one comparison",
-            ),
-            (
-                with_conditions(r#""allOf":[{"equals":1}]"#),
-                "a claim with one comparison",
-            ),
-            (
-                with_conditions(r#""allOf":[{"claim":"c","less":1,"greater":2}]"#),
-                "a claim with one comparison",
-            ),
-            (
-                with_conditions(&format!(
-                    r#""allOf":[{{"claim":"c","less":1,"anyOf":[{claim}]}}]"#
-                )),
-                "a claim with one comparison",
-            ),
-            (
-                with_conditions(r#""allOf":[{"claim":"c","greater-than":1}]"#),
+                r#""allOf":[{"claim":"c","greater-than":1}]"#,
                 "unknown field `greater-than`",
             ),
             (
-                with_conditions(r#""allOf":[{"claim":"c","equals":[1]}]"#),
-                "expected a string, a number, true or false",
+                &format!(r#""allOf":[{CLAIM}],"claim":"c""#),
+                "unknown field `claim`",
             ),
-            (nested(DEPTH_LIMIT), "too deep"),
-            (nested(200), "recursion limit"),
-            (long, "at most 3072 are kept"),
+            (r#""allOf":[{"claim":"c","equals":[1]}]"#, scalar),
+            (&nested(DEPTH_LIMIT), "too deep"),
+            (&nested(200), "recursion limit"),
+            (
+                &nested(0).replace('x', &"x".repeat(SIZE_LIMIT)),
+                "at most 3072 are kept",
+            ),
         ] {
-            let refused = ReleaseRules::from_json(json.as_bytes()).unwrap_err();
-            assert!(
-                matches!(refused, Error::BadParameter(_)),
-                "{json}: {refused}"
-            );
-            assert!(refused.to_string().contains(why), "{json}: {refused}");
+            assert_refused(&with_conditions(conditions), why);
         }
     }
 }
