@@ -5,8 +5,8 @@ use libfuzzer_sys::fuzz_target;
 use sealock_emulator::Protocol;
 
 fuzz_target!(|first: &[u8]| {
-    let told = (0..=first.len()).find_map(|length| Protocol::of(&first[..length]));
-    // More bytes do not change what was told.
-    assert_eq!(told, Protocol::of(first));
-    assert!(told.is_some() || first.len() < 24);
+    let detected = (0..=first.len()).find_map(|length| Protocol::detect(&first[..length]));
+    // More bytes do not change what was detected.
+    assert_eq!(detected, Protocol::detect(first));
+    assert!(detected.is_some() || first.len() < 24);
 });

@@ -2,32 +2,19 @@
 //!
 //! Each module is one resource; it parses, calls the domain as the operator, and renders.
 
-mod access;
-mod applications;
 mod audit;
-mod audit_query;
 mod call;
 mod clock;
 mod effect;
 mod error;
-mod garbage;
 mod guard;
-mod health;
-mod hosts;
-mod identities;
-mod inspect;
-mod keys;
-mod logins;
+mod hints;
 mod principals;
 mod quarantine;
 mod registries;
-mod repositories;
-mod role_assignments;
-mod rotation_policy;
 mod routes;
-mod scope_maps;
 mod status;
-mod tokens;
+mod translation;
 mod trust;
 mod vaults;
 mod verify;
@@ -42,8 +29,15 @@ use axum::{
 use sealock_api as api;
 
 pub(crate) use self::status::{default_registry, pending_purges, storage};
-use self::{call::Call, error::ControlError, routes::Routes};
-use crate::{friendly_door::FriendlyDoor, services::Services, tls::Trust};
+use self::{
+    call::{Answer, Call, ControlState},
+    error::ControlError,
+    principals::{applications, identities, role_assignments},
+    registries::{garbage, inspect, logins, repositories, scope_maps, tokens},
+    routes::Routes,
+    vaults::{access, keys},
+};
+use crate::{routing::friendly_door::FriendlyDoor, services::Services, tls::Trust};
 
 /// The largest body, but for a backup. A scope map with the most actions has room.
 const BODY_LIMIT: usize = 64 * 1024;
@@ -51,21 +45,13 @@ const BODY_LIMIT: usize = 64 * 1024;
 /// The OpenAPI document, as it is committed.
 const DOCUMENT: &str = include_str!("../../../docs/openapi.json");
 
-/// The result of an operation.
-type Answer<T> = Result<T, ControlError>;
-
-/// All that the control API shows and changes.
-#[derive(Clone)]
-struct Control {
-    services: Services,
-    trust: Trust,
-    door: FriendlyDoor,
-}
-
 /// The control API, for whoever `door` lets in.
-pub(crate) fn router(services: Services, trust: Trust, door: FriendlyDoor) -> Router {
+pub(crate) fn router(services: Services, trust: Trust, friendly_door: FriendlyDoor) -> Router {
     let guarded = guarded().router;
-    let guarded = guarded.route_layer(middleware::from_fn_with_state(door.clone(), guard::check));
+    let guarded = guarded.route_layer(middleware::from_fn_with_state(
+        friendly_door.clone(),
+        guard::check,
+    ));
     Router::new()
         .nest(api::BASE, open().router.merge(guarded))
         .fallback(|uri: Uri| async move { ControlError::not_found(uri.path()) })
@@ -73,17 +59,17 @@ pub(crate) fn router(services: Services, trust: Trust, door: FriendlyDoor) -> Ro
             ControlError::method_not_allowed(&method)
         })
         .layer(DefaultBodyLimit::max(BODY_LIMIT))
-        .with_state(Control {
+        .with_state(ControlState {
             services,
             trust,
-            door,
+            friendly_door,
         })
 }
 
 /// The operations for everybody: a client needs them before it can trust and be trusted.
 fn open() -> Routes {
     Routes::default()
-        .on(health::health)
+        .on(status::health)
         .on_raw(trust::ca)
         .on_raw(trust::bundle)
         .on_raw(trust::azure_ca)
@@ -93,7 +79,7 @@ fn open() -> Routes {
 fn guarded() -> Routes {
     Routes::default()
         .on(status::status)
-        .on(hosts::hosts)
+        .on(trust::hosts)
         .on(trust::files)
         .on_raw(audit::audit)
         .on(verify::verify)
@@ -125,8 +111,8 @@ fn guarded() -> Routes {
         .on_large(sealock_vault::BACKUP_BYTES, keys::restore)
         .on(keys::recover)
         .on(keys::purge)
-        .on(rotation_policy::show)
-        .on(rotation_policy::set)
+        .on(keys::show_rotation_policy)
+        .on(keys::set_rotation_policy)
         .on(identities::list)
         .on(identities::show)
         .on(identities::create)
@@ -172,7 +158,7 @@ async fn document(_: Call<api::ShowDocument>) -> Answer<Response> {
 }
 
 /// Returns true if a path is one of the control API's.
-pub(crate) fn is_controls(path: &str) -> bool {
+pub(crate) fn is_control_path(path: &str) -> bool {
     path.split('/').nth(1) == Some("_sealock")
 }
 

@@ -1,6 +1,6 @@
 use std::{io, net::SocketAddr, path::PathBuf};
 
-use crate::{ConfigError, Place, TlsError};
+use crate::{ConfigError, TlsError};
 
 /// Why the emulator cannot start or go on.
 #[derive(Debug, thiserror::Error)]
@@ -24,7 +24,7 @@ pub enum Error {
     #[error("{error}")]
     DataDirDamaged {
         /// The data directory.
-        place: Place,
+        data_dir: NamedDataDir,
         /// The store's error.
         error: sealock_store::Error,
     },
@@ -92,7 +92,7 @@ pub enum Error {
         /// The file.
         path: PathBuf,
         /// The data directory.
-        place: Place,
+        data_dir: NamedDataDir,
         /// The file that identifies the data directory's service key.
         format: PathBuf,
     },
@@ -132,4 +132,13 @@ pub enum SeedError {
     /// A vault or key breaks a rule.
     #[error(transparent)]
     Vault(#[from] sealock_vault::Error),
+}
+
+/// A data directory, as the user named it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct NamedDataDir {
+    /// The directory.
+    pub dir: PathBuf,
+    /// The configuration file. `None` if the user named none.
+    pub config_file: Option<PathBuf>,
 }

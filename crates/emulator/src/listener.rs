@@ -1,106 +1,59 @@
+//! The listener: accepts connections, detects their protocol, and serves their requests within the capacity.
+
+mod body;
+mod capacity;
+mod http1;
 mod http2;
 mod protocol;
+mod server;
 
-use std::{
-    convert::Infallible,
-    future::Future,
-    io,
-    net::{IpAddr, SocketAddr},
-    pin::pin,
-    sync::Arc,
-    time::Duration,
-};
+use std::{future::Future, io, net::SocketAddr, sync::Arc, time::Duration};
 
-use axum::{
-    extract::Request,
-    http::{StatusCode, header},
-    response::{IntoResponse as _, Response},
-};
-use hyper::{body::Incoming, server::conn::http1, service::service_fn};
-use hyper_util::rt::{TokioIo, TokioTimer};
+use axum::{extract::Request, response::Response};
 use rustls::{AlertDescription, ServerConfig};
 #[cfg(target_os = "linux")]
 use socket2::SockRef;
 use socket2::{Domain, Socket, Type};
 use tokio::{
-    io::{AsyncRead, AsyncWrite, AsyncWriteExt as _},
     net::{TcpListener, TcpStream},
-    sync::{Notify, OwnedSemaphorePermit, Semaphore},
     task::JoinSet,
     time::timeout,
 };
 use tokio_rustls::{TlsAcceptor, server::TlsStream};
 use tokio_util::sync::CancellationToken;
-use tower_http::timeout::TimeoutBody;
 
-use self::protocol::Begun;
 pub use self::protocol::Protocol;
-use crate::{Error, body::Body};
+pub(crate) use self::{capacity::Slot, server::Peer};
+use self::{
+    capacity::{Capacity, turn_away},
+    protocol::PeekedStream,
+    server::{HEAD_LIMIT, Server},
+};
+use crate::Error;
 
-/// The largest number of requests served at a time. An idle connection counts as one.
-const PLACES: u32 = 1024;
-
-/// The divisor of the open-file limit that gives the number of places: a request opens another file, to read or to
-/// write.
-const SHARE_OF_FILES: u64 = 2;
-
-/// The time that a client waits for a place, once idle connections were told to end.
-const TURN_LIMIT: Duration = Duration::from_secs(1);
-
-/// The body of the answer to a client for whom there is no place left.
-const CROWDED: &str = "{\"errors\":[{\"code\":\"UNAVAILABLE\",\"message\":\"too many clients at once\",\"detail\":null}]}\n";
-
-/// How long a client may take to send a request's head, or leave its connection idle.
-const HEAD_LIMIT: Duration = Duration::from_secs(75);
-
-/// The largest head of a request. It has room for a path that is too long, which gets a status of its own.
-const HEAD_BYTES: usize = 128 << 10;
-
-/// How long a client may take to agree on TLS, once it has begun to.
+/// The time that a client has to finish a TLS handshake.
 const HANDSHAKE_LIMIT: Duration = Duration::from_secs(10);
 
-/// How long a client may send nothing in the middle of a request's body, or take nothing of an answer.
-const IDLE_LIMIT: Duration = Duration::from_mins(1);
-
-/// The time that a new client has to begin a request while others wait for its place.
+/// The time that a new client has to begin a request while others wait for its slot.
 const BEGIN_LIMIT: Duration = Duration::from_millis(500);
 
-/// How long requests may go on after the emulator was told to stop.
+/// The time that requests have to finish after the emulator was told to stop.
 const DRAIN_LIMIT: Duration = Duration::from_secs(4);
 
-/// The pause before another try, after a connection could not be accepted (for want of file descriptors perhaps) or
-/// found no place.
+/// The pause before the next attempt to accept a connection, after one failed or got no slot.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(50);
 
-/// `EAFNOSUPPORT`, which the standard library has no word for.
+/// `EAFNOSUPPORT`, which the standard library has no name for.
 const NO_SUCH_FAMILY: i32 = if cfg!(target_os = "linux") { 97 } else { 47 };
 
-/// How many connections may wait to be accepted.
+/// The number of connections that may wait to be accepted.
 const BACKLOG: i32 = 1024;
 
 /// The name of HTTP/2 among the protocols that a client of TLS offers.
 /// <https://www.rfc-editor.org/rfc/rfc9113#section-3.2>
 pub(crate) const ALPN_HTTP2: &[u8] = b"h2";
 
-/// Who is at the other end of a request's connection.
-#[derive(Clone, Copy, Debug)]
-pub(crate) struct Peer {
-    pub(crate) address: IpAddr,
-    pub(crate) uses_tls: bool,
-}
-
-/// A place among the requests that are served at a time. A change keeps it to its end, even if its client has left.
-#[derive(Clone, Debug)]
-pub(crate) struct Place(Arc<OwnedSemaphorePermit>);
-
-impl Place {
-    /// Returns true if no request has it.
-    fn is_free(&self) -> bool {
-        Arc::strong_count(&self.0) == 1
-    }
-}
-
-/// The addresses that the emulator listens on.
+/// The sockets that the emulator listens on.
 #[derive(Debug)]
 pub(crate) struct Listener {
     sockets: Vec<TcpListener>,
@@ -108,18 +61,19 @@ pub(crate) struct Listener {
 }
 
 impl Listener {
+    /// Listens on `addresses`, except those of a protocol family that this machine lacks.
     pub(crate) fn bind(addresses: &[SocketAddr]) -> Result<Self, Error> {
         let mut sockets = Vec::new();
         let mut refused = None;
         for address in addresses {
             match listen(*address) {
                 Ok(socket) => sockets.push(socket),
-                // A machine without IPv6 is no reason not to serve IPv4.
+                // A machine without IPv6 still serves IPv4.
                 Err(source)
                     if source.kind() == io::ErrorKind::AddrNotAvailable
                         || source.raw_os_error() == Some(NO_SUCH_FAMILY) =>
                 {
-                    tracing::warn!(%address, error = %source, "this address is not there, so it is not served");
+                    tracing::warn!(%address, error = %source, "this machine does not have the address, so it is not served");
                     refused = Some(Error::AddressUnusable {
                         address: *address,
                         source,
@@ -146,12 +100,12 @@ impl Listener {
         Ok(Self { sockets, addresses })
     }
 
-    /// Where it listens, with the ports that the system chose.
+    /// Returns the addresses, with the ports that the system chose.
     pub(crate) fn addresses(&self) -> &[SocketAddr] {
         &self.addresses
     }
 
-    /// Serves until `shutdown`, then lets the requests at hand finish.
+    /// Serves requests until `shutdown`, and then lets the current ones finish.
     pub(crate) async fn serve<H, F>(
         self,
         tls: Arc<ServerConfig>,
@@ -162,50 +116,40 @@ impl Listener {
         H: Fn(Request) -> F + Clone + Send + Sync + 'static,
         F: Future<Output = Response> + Send + 'static,
     {
-        let limit = u32::try_from(open_files / SHARE_OF_FILES).unwrap_or(PLACES);
-        let limit = limit.clamp(1, PLACES);
-        let server = Server {
+        let capacity = Capacity::new(open_files, shutdown);
+        let acceptor = Acceptor {
             tls: tls.into(),
-            handler,
-            shutdown,
-            places: Arc::new(Semaphore::new(limit as usize)),
-            crowded: Arc::default(),
+            server: Server {
+                handler,
+                capacity: capacity.clone(),
+            },
         };
-        let places = Arc::clone(&server.places);
-        let mut acceptors = JoinSet::new();
+        let mut accepting = JoinSet::new();
         for socket in self.sockets {
-            let server = server.clone();
-            acceptors.spawn(async move {
+            let (acceptor, capacity) = (acceptor.clone(), capacity.clone());
+            accepting.spawn(async move {
                 tokio::select! {
-                    () = server.accept(&socket) => {}
-                    () = server.shutdown.cancelled() => {}
+                    () = acceptor.accept(&socket) => {}
+                    () = capacity.shutdown() => {}
                 }
             });
         }
-        drop(server);
-        acceptors.join_all().await;
-        // All places are free once every connection and every change has ended.
-        if timeout(DRAIN_LIMIT, places.acquire_many(limit))
-            .await
-            .is_err()
-        {
+        drop(acceptor);
+        accepting.join_all().await;
+        if !capacity.drain(DRAIN_LIMIT).await {
             tracing::warn!("some requests did not finish in time and were cut off");
         }
     }
 }
 
-/// What every connection needs.
+/// Accepts connections and serves each in a task of its own.
 #[derive(Clone)]
-struct Server<H> {
+struct Acceptor<H> {
     tls: TlsAcceptor,
-    handler: H,
-    shutdown: CancellationToken,
-    places: Arc<Semaphore>,
-    /// Tells connections that others wait. Idle connections end then.
-    crowded: Arc<Notify>,
+    server: Server<H>,
 }
 
-impl<H, F> Server<H>
+impl<H, F> Acceptor<H>
 where
     H: Fn(Request) -> F + Clone + Send + Sync + 'static,
     F: Future<Output = Response> + Send + 'static,
@@ -216,107 +160,83 @@ where
             let (stream, address) = match socket.accept().await {
                 Ok(accepted) => accepted,
                 Err(error) => {
-                    // Logged once, not after each pause.
+                    // Logs the first failure of a series, not each attempt.
                     if !is_failing {
                         tracing::warn!(%error, "connections cannot be accepted");
                     }
                     is_failing = true;
-                    self.crowded.notify_waiters();
+                    self.server.capacity.ask_idle_to_end();
                     tokio::time::sleep(ACCEPT_PAUSE).await;
                     continue;
                 }
             };
             is_failing = false;
-            let Some(place) = self.turn().await else {
-                tracing::warn!(client = %address.ip(), "a client was turned away: there are too many");
-                // The answer is short and goes out at once.
+            let Some(slot) = self.server.capacity.take_slot().await else {
+                tracing::warn!(client = %address.ip(), "a client was turned away, since too many are connected");
                 let _ = timeout(ACCEPT_PAUSE, turn_away(stream)).await;
                 continue;
             };
-            // Answers are small or come in large batches; waiting to fill a packet only delays them.
+            // Answers are small or come in large batches, so a delay to fill packets gains nothing.
             let _ = stream.set_nodelay(true);
-            // A client that stops reading does not hold its connection for ever.
+            // Ends the connection of a client that stops reading.
             #[cfg(target_os = "linux")]
-            let _ = SockRef::from(&stream).set_tcp_user_timeout(Some(IDLE_LIMIT));
-            let peer = move |uses_tls| Peer {
-                address: address.ip().to_canonical(),
-                uses_tls,
-            };
-            let server = self.clone();
-            tokio::spawn(async move {
-                let shutdown = server.shutdown.clone();
-                let begun = tokio::select! {
-                    begun = server.begin(stream) => begun,
-                    () = server.is_slow_to_begin() => None,
-                    () = shutdown.cancelled() => None,
-                };
-                match begun {
-                    Some(Connection::Http1(stream)) => {
-                        server.requests(stream, peer(false), place).await;
-                    }
-                    Some(Connection::Http2(stream)) => {
-                        http2::serve(&server, stream, peer(false), place).await;
-                    }
-                    Some(Connection::Tls(stream)) => {
-                        let speaks_http2 = stream.get_ref().1.alpn_protocol() == Some(ALPN_HTTP2);
-                        if speaks_http2 {
-                            http2::serve(&server, stream, peer(true), place).await;
-                        } else {
-                            server.requests(stream, peer(true), place).await;
-                        }
-                    }
-                    None => {}
-                }
-            });
+            let _ = SockRef::from(&stream).set_tcp_user_timeout(Some(server::IDLE_LIMIT));
+            let acceptor = self.clone();
+            tokio::spawn(async move { acceptor.serve(stream, address, slot).await });
         }
     }
 
-    /// Takes a place. If none is free, tells idle connections to end and waits for [`TURN_LIMIT`] at most.
-    async fn turn(&self) -> Option<Place> {
-        let places = || Arc::clone(&self.places);
-        let place = |permit| Place(Arc::new(permit));
-        if let Ok(permit) = places().try_acquire_owned() {
-            return Some(place(permit));
-        }
-        let free = async {
-            loop {
-                self.crowded.notify_waiters();
-                // A connection that has just begun does not listen yet: it is told in a later round.
-                if let Ok(permit) = timeout(ACCEPT_PAUSE, places().acquire_owned()).await {
-                    return permit;
+    /// Serves a connection until it ends.
+    async fn serve(&self, stream: TcpStream, address: SocketAddr, slot: Slot) {
+        let peer = |uses_tls| Peer {
+            address: address.ip().to_canonical(),
+            uses_tls,
+        };
+        let server = &self.server;
+        let negotiated = tokio::select! {
+            negotiated = self.negotiate(stream) => negotiated,
+            () = self.is_slow_to_begin() => None,
+            () = server.capacity.shutdown() => None,
+        };
+        match negotiated {
+            Some(Negotiated::Http1(stream)) => {
+                http1::serve(server, stream, peer(false), slot).await;
+            }
+            Some(Negotiated::Http2(stream)) => {
+                http2::serve(server, stream, peer(false), slot).await;
+            }
+            Some(Negotiated::Tls(stream)) => {
+                let speaks_http2 = stream.get_ref().1.alpn_protocol() == Some(ALPN_HTTP2);
+                if speaks_http2 {
+                    http2::serve(server, stream, peer(true), slot).await;
+                } else {
+                    http1::serve(server, stream, peer(true), slot).await;
                 }
             }
-        };
-        timeout(TURN_LIMIT, free).await.ok()?.ok().map(place)
-    }
-
-    /// Returns once an idle connection has to end.
-    async fn told_to_end(&self) {
-        tokio::select! {
-            () = self.crowded.notified() => {}
-            () = self.shutdown.cancelled() => {}
+            None => {}
         }
     }
 
-    /// Returns once others wait and this connection has not begun in time.
+    /// Returns once other clients wait for a slot and this connection has not begun in time.
     async fn is_slow_to_begin(&self) {
         tokio::time::sleep(BEGIN_LIMIT).await;
-        self.crowded.notified().await;
+        self.server.capacity.crowded().await;
     }
 
-    /// Finds out what the client speaks. `None` if it leaves, or says nothing in time.
-    async fn begin(&self, stream: TcpStream) -> Option<Connection> {
-        let (protocol, stream) = timeout(HEAD_LIMIT, protocol::begin(stream))
+    /// Detects the protocol of a connection, and performs the TLS handshake. `None` if the client leaves, is too slow or
+    /// refuses the certificate.
+    async fn negotiate(&self, stream: TcpStream) -> Option<Negotiated> {
+        let (protocol, stream) = timeout(HEAD_LIMIT, protocol::detect(stream))
             .await
             .ok()?
             .ok()?;
         match protocol {
-            Protocol::Http1 => return Some(Connection::Http1(stream)),
-            Protocol::Http2 => return Some(Connection::Http2(stream)),
+            Protocol::Http1 => return Some(Negotiated::Http1(stream)),
+            Protocol::Http2 => return Some(Negotiated::Http2(stream)),
             Protocol::Tls => {}
         }
         match timeout(HANDSHAKE_LIMIT, self.tls.accept(stream)).await {
-            Ok(Ok(stream)) => return Some(Connection::Tls(Box::new(stream))),
+            Ok(Ok(stream)) => return Some(Negotiated::Tls(Box::new(stream))),
             Ok(Err(error)) if is_distrust(&error) => {
                 tracing::warn!("a client does not trust the CA and left");
             }
@@ -325,88 +245,16 @@ where
         }
         None
     }
-
-    /// Serves HTTP/1, one request at a time.
-    async fn requests<S>(&self, stream: S, peer: Peer, place: Place)
-    where
-        S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
-    {
-        let service = service_fn(|request: hyper::Request<Incoming>| {
-            let answer = self.answer(request, peer, place.clone());
-            async move { Ok::<_, Infallible>(answer.await) }
-        });
-        let connection = http1::Builder::new()
-            .timer(TokioTimer::new())
-            .header_read_timeout(HEAD_LIMIT)
-            .max_header_size(HEAD_BYTES)
-            .serve_connection(TokioIo::new(stream), service);
-        let mut connection = pin!(connection);
-        let ended = tokio::select! {
-            ended = connection.as_mut() => ended,
-            () = self.told_to_end() => {
-                // A connection that serves a request ends after it.
-                connection.as_mut().graceful_shutdown();
-                connection.await
-            }
-        };
-        if let Err(error) = ended {
-            tracing::debug!(%error, "a connection ended early");
-        }
-    }
-
-    async fn answer(
-        &self,
-        mut request: hyper::Request<Incoming>,
-        peer: Peer,
-        place: Place,
-    ) -> Response {
-        request.extensions_mut().insert(peer);
-        request.extensions_mut().insert(place);
-        // Whoever asks first whether to send the body has not sent it yet.
-        let asks_first = request.headers().contains_key(header::EXPECT);
-        let (parts, incoming) = request.into_parts();
-        let (body, unread) = Body::new(incoming, parts.version);
-        let body = axum::body::Body::new(TimeoutBody::new(IDLE_LIMIT, body));
-        let response = (self.handler)(Request::from_parts(parts, body)).await;
-        if !asks_first {
-            unread.drain();
-        }
-        response
-    }
 }
 
-/// The answer to a request for which there is no place left.
-fn crowded() -> Response {
-    let headers = [
-        (header::RETRY_AFTER, "1"),
-        (header::CONTENT_TYPE, "application/json"),
-    ];
-    (StatusCode::SERVICE_UNAVAILABLE, headers, CROWDED).into_response()
+/// A connection whose protocol is known.
+enum Negotiated {
+    Http1(PeekedStream),
+    Http2(PeekedStream),
+    Tls(Box<TlsStream<PeekedStream>>),
 }
 
-/// Answers a client without reading its request. A client of TLS or HTTP/2 sees that the answer is neither and that the
-/// connection ends.
-async fn turn_away(mut stream: TcpStream) -> io::Result<()> {
-    let answer = format!(
-        "HTTP/1.1 503 Service Unavailable: too many open files\r\n\
-        retry-after: 1\r\nconnection: close\r\ncontent-type: application/json\r\ncontent-length: {}\r\n\r\n{CROWDED}",
-        CROWDED.len()
-    );
-    stream.write_all(answer.as_bytes()).await?;
-    // Unread data would reset the connection, and the answer would be lost.
-    let mut sent = [0; 1024];
-    while let Ok(1..) = stream.try_read(&mut sent) {}
-    stream.shutdown().await
-}
-
-/// A connection on which requests can come.
-enum Connection {
-    Http1(Begun),
-    Http2(Begun),
-    Tls(Box<TlsStream<Begun>>),
-}
-
-/// An address of IPv6 is just that, and leaves the same of IPv4 to whoever names it.
+/// Listens on `address`. An IPv6 address does not include the IPv4 address of the same kind.
 fn listen(address: SocketAddr) -> io::Result<TcpListener> {
     let socket = Socket::new(
         Domain::for_address(address),
@@ -416,7 +264,7 @@ fn listen(address: SocketAddr) -> io::Result<TcpListener> {
     if address.is_ipv6() {
         socket.set_only_v6(true)?;
     }
-    // Of a process that has just ended, connections may still be in their last state.
+    // Connections of a process that just ended may still be in `TIME_WAIT`.
     socket.set_reuse_address(true)?;
     socket.set_nonblocking(true)?;
     socket.bind(&address.into())?;
@@ -424,7 +272,7 @@ fn listen(address: SocketAddr) -> io::Result<TcpListener> {
     TcpListener::from_std(socket.into())
 }
 
-/// Whether a client said that it does not know who signed the certificate.
+/// Returns true if the client rejected the certificate because it does not trust the CA.
 fn is_distrust(error: &io::Error) -> bool {
     let error = error.get_ref().and_then(|error| error.downcast_ref());
     matches!(

@@ -16,10 +16,11 @@ use serde::Serialize;
 use tokio::runtime::Runtime;
 
 use crate::{
-    Config, Error, Place, quarantine,
-    serve::{environment, refused},
-    service_key,
+    Config, Error, NamedDataDir,
+    secrets::service_key,
     services::Services,
+    startup::serve::{environment, refused},
+    storage::quarantined_file,
     timekeeping,
 };
 
@@ -87,7 +88,7 @@ pub fn verify_offline(flags: OfflineFlags) -> Result<OfflineVerification, Error>
 }
 
 async fn verify(directory: Directory) -> Result<OfflineVerification, Error> {
-    let data_dir = DataDir::look(&directory.place.dir)?;
+    let data_dir = DataDir::look(&directory.data_dir.dir)?;
     let service_key = Arc::new(service_key::load(data_dir.path())?);
     let files = directory.files(&service_key)?;
     let look = quietly(|| sealock_store::look(&files));
@@ -111,10 +112,10 @@ async fn verify(directory: Directory) -> Result<OfflineVerification, Error> {
             note(FindingKind::ObjectOrphaned, what);
         }
         let found = store.quarantine.list()?;
-        quarantine.extend(found.into_iter().map(quarantine::view));
+        quarantine.extend(found.into_iter().map(quarantined_file));
     }
     Ok(OfflineVerification {
-        data_dir: directory.place.dir,
+        data_dir: directory.data_dir.dir,
         whole: problems.is_empty(),
         problems,
         quarantine,
@@ -129,14 +130,14 @@ async fn verify(directory: Directory) -> Result<OfflineVerification, Error> {
 /// directory is unchanged, or no emulator serves it before it is repaired.
 pub fn repair(flags: OfflineFlags) -> Result<Repaired, Error> {
     let directory = Directory::find(flags)?;
-    let data_dir = DataDir::open(&directory.place.dir)?;
+    let data_dir = DataDir::open(&directory.data_dir.dir)?;
     let service_key = service_key::load(data_dir.path())?;
     let files = directory.files(&service_key)?;
     let now = Clock::system().now().as_second();
     let repaired = quietly(|| sealock_store::repair(&files, now));
     let metadata = repaired.map_err(|error| directory.refused(error))?;
     let mut repaired = Repaired {
-        data_dir: directory.place.dir.clone(),
+        data_dir: directory.data_dir.dir.clone(),
         metadata,
         disabled_keys: Vec::new(),
         restored_custodies: Vec::new(),
@@ -251,7 +252,7 @@ async fn unmentioned(store: &Store) -> Result<Vec<String>, Error> {
 /// A data directory, with its configuration.
 struct Directory {
     config: Config,
-    place: Place,
+    data_dir: NamedDataDir,
 }
 
 impl Directory {
@@ -266,7 +267,7 @@ impl Directory {
         }
         Ok(Self {
             config,
-            place: Place {
+            data_dir: NamedDataDir {
                 dir,
                 config_file: flags.config,
             },
@@ -278,9 +279,9 @@ impl Directory {
         let authenticator = Authenticator::new(&service_key.store_key());
         let mut files = StoreFiles {
             engine: self.config.store.engine,
-            ..StoreFiles::new(&self.place.dir, authenticator)
+            ..StoreFiles::new(&self.data_dir.dir, authenticator)
         };
-        if self.place.config_file.is_none() && std::env::var_os(ENGINE).is_none() {
+        if self.data_dir.config_file.is_none() && std::env::var_os(ENGINE).is_none() {
             let engine = sealock_store::engine_of(&files);
             files.engine = engine.map_err(|error| self.refused(error))?;
         }
@@ -288,6 +289,6 @@ impl Directory {
     }
 
     fn refused(&self, error: sealock_store::Error) -> Error {
-        refused(error, &self.place)
+        refused(error, &self.data_dir)
     }
 }

@@ -1,15 +1,14 @@
 //! Azure Resource Manager, which is not there yet: a request to it is refused with the command that does the same.
 
+mod row;
 mod table;
-
-use std::{fmt::Write as _, str::FromStr};
 
 use axum::http::{Method, Uri};
 use sealock_api::Hint;
 use sealock_core::excerpt;
 use sealock_http::Query;
 
-use self::table::TABLE;
+use self::{row::Row, table::TABLE};
 
 /// Writes the command of a hint, for the emulator at a port of this machine. `None` if no command does it.
 pub type WriteCommand = fn(port: u16, &Hint) -> Option<String>;
@@ -20,25 +19,6 @@ pub(crate) struct ResourceManager {
     port: u16,
     write_command: WriteCommand,
 }
-
-/// A kind of request: what it would do, and the hint at what does it here.
-struct Row {
-    method: Method,
-    /// The path behind the last `providers`, or else the whole path. `{}` is a name.
-    path: &'static str,
-    verb: &'static str,
-    object: Object,
-    hint: fn(&Names<'_>) -> Option<Hint>,
-}
-
-/// The thing, or several, that a request is about. `{0}` is the first name of its path.
-enum Object {
-    One(&'static str),
-    Several(&'static str),
-}
-
-/// The names in a path, in its order.
-struct Names<'a>(Vec<&'a str>);
 
 const UNSUPPORTED: &str = "This version of the emulator does not support Azure Resource Manager";
 
@@ -83,64 +63,6 @@ impl ResourceManager {
         let command = (self.write_command)(self.port, hint)?;
         let (verb, it) = (capitalized(row.verb), row.object.pronoun());
         Some(format!("{verb} {it} with: {command}"))
-    }
-}
-
-impl Row {
-    /// The names in a path of this kind. Resource Manager compares words in any case.
-    fn names<'a>(&self, asked: &'a [String]) -> Option<Names<'a>> {
-        let pattern: Vec<_> = self.path.split('/').collect();
-        if pattern.len() != asked.len() {
-            return None;
-        }
-        let mut names = Vec::new();
-        for (expected, segment) in pattern.into_iter().zip(asked) {
-            match expected {
-                "{}" => names.push(segment.as_str()),
-                word if word.eq_ignore_ascii_case(segment) => {}
-                _ => return None,
-            }
-        }
-        Some(Names(names))
-    }
-}
-
-impl Object {
-    fn text(&self) -> &'static str {
-        match self {
-            Self::One(text) | Self::Several(text) => text,
-        }
-    }
-
-    fn pronoun(&self) -> &'static str {
-        match self {
-            Self::One(_) => "it",
-            Self::Several(_) => "them",
-        }
-    }
-}
-
-impl Names<'_> {
-    /// The name at a place, if it is a valid one.
-    fn get<T: FromStr>(&self, place: usize) -> Option<T> {
-        self.0.get(place)?.parse().ok()
-    }
-
-    /// Puts the names into a text.
-    fn put_into(&self, text: &str) -> String {
-        let mut parts = text.split('{');
-        let mut whole = parts.next().unwrap_or_default().to_owned();
-        for part in parts {
-            let (place, rest) = part.split_once('}').unwrap_or_default();
-            let name = place
-                .parse()
-                .ok()
-                .and_then(|place: usize| self.0.get(place));
-            let name = excerpt(name.copied().unwrap_or_default());
-            // A string takes whatever is written.
-            let _ = write!(whole, "'{name}'{rest}");
-        }
-        whole
     }
 }
 

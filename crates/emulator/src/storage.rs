@@ -1,9 +1,10 @@
 //! The problems of the store and its disk, with remedies.
 
-use sealock_api::{Hint, Relief, StorageProblem, StorageStatus};
-use sealock_store::{Fault, Store, metadata::Condition};
+use jiff::Timestamp;
+use sealock_api::{Hint, QuarantinedFile, Relief, StorageProblem, StorageStatus};
+use sealock_store::{Fault, Quarantined, Store, metadata::Condition};
 
-use crate::{hints, services::Services};
+use crate::services::Services;
 
 /// The state of the store.
 #[derive(Debug)]
@@ -50,7 +51,7 @@ impl Storage {
             problems.push(StorageProblem {
                 what: format!("{fault}: {consequence}"),
                 remedy: remedy(fault).to_owned(),
-                hints: hints::of_fault(fault),
+                hints: hints(fault),
                 detail: Some(failure.what.clone()),
             });
         }
@@ -122,6 +123,24 @@ pub(crate) fn remedy(fault: Fault) -> &'static str {
         Fault::ReadOnly => "see why in the system's log, and mount it for writing again",
         Fault::Failing => "see the system's log, and replace the disk if it does not recover",
         Fault::TooManyFiles => "permit more open files: ulimit -n",
+    }
+}
+
+/// Suggests what to do about a fault of the disk.
+pub(crate) fn hints(fault: Fault) -> Vec<Hint> {
+    match fault {
+        Fault::Full => vec![Hint::CollectGarbage { registry: None }],
+        Fault::ReadOnly | Fault::Failing | Fault::TooManyFiles => Vec::new(),
+    }
+}
+
+/// Shows a file in quarantine.
+pub(crate) fn quarantined_file(quarantined: Quarantined) -> QuarantinedFile {
+    let since = Timestamp::from_second(quarantined.since).ok();
+    QuarantinedFile {
+        since: since.map(Into::into),
+        name: quarantined.name,
+        bytes: quarantined.bytes,
     }
 }
 

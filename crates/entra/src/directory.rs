@@ -2,7 +2,7 @@ use std::ops::Bound;
 
 use futures_util::TryStreamExt as _;
 use sealock_core::{ClientId, Clock, IdentityName, PrincipalId, TenantId};
-use sealock_store::{Batch, Commit, Entry, Store, Table};
+use sealock_store::{Batch, Commit, Record, Store, Table};
 use serde::de::DeserializeOwned;
 
 use crate::{Error, ManagedIdentity, Result};
@@ -10,10 +10,10 @@ use crate::{Error, ManagedIdentity, Result};
 const TENANTS: Table<TenantId> = Table::control("tenants");
 const IDENTITIES: Table<ManagedIdentity> = Table::control("identities");
 
-/// The key of the one tenant's record.
+/// The key of the only tenant's record.
 const HOME: &[&str] = &["home"];
 
-/// The tenant, its managed identities and its applications. Clones share them.
+/// The tenant with its managed identities and applications. Clones share them.
 #[derive(Clone)]
 pub struct Directory {
     pub(crate) store: Store,
@@ -22,10 +22,10 @@ pub struct Directory {
 }
 
 impl Directory {
-    /// Opens the directory. At the first start, the tenant gets its id, which it keeps.
+    /// Opens the directory. The first start creates the tenant with a permanent id.
     ///
     /// # Errors
-    /// If the store fails.
+    /// The store fails.
     pub async fn open(store: Store, clock: Clock) -> Result<Self> {
         let tenant = store.update(|| async {
             if let Some(known) = store.get(&TENANTS, HOME).await? {
@@ -45,17 +45,21 @@ impl Directory {
         })
     }
 
-    /// The tenant that all principals belong to.
+    /// Returns the tenant of all principals.
     pub fn tenant(&self) -> TenantId {
         self.tenant
     }
 
-    /// The identity of this name, and whether it was created just now. One that is created again
-    /// after its deletion is another identity with other ids.
+    /// Creates the identity `name`, or returns the existing one. The flag is true if the identity is new. An identity that
+    /// is created again after its deletion has other ids.
+    ///
+    /// # Errors
+    /// The store fails.
     pub async fn create_identity(&self, name: IdentityName) -> Result<(ManagedIdentity, bool)> {
+        let key = folded(name.as_str());
         let created = self.store.update(|| async {
-            if let Some(found) = self.named(&IDENTITIES, name.as_str()).await? {
-                return Ok((Batch::new(), (found.record.value, false)));
+            if let Some(found) = self.store.get(&IDENTITIES, &[&key]).await? {
+                return Ok((Batch::new(), (found.value, false)));
             }
             let identity = ManagedIdentity {
                 name: name.clone(),
@@ -64,7 +68,6 @@ impl Directory {
                 tenant_id: self.tenant,
                 created: self.clock.now(),
             };
-            let key = folded(name.as_str());
             let batch = Batch::new().expect_absent(&IDENTITIES, &[&key]).put(
                 &IDENTITIES,
                 &[&key],
@@ -75,20 +78,27 @@ impl Directory {
         created.await
     }
 
-    /// All identities, by name.
+    /// Returns all identities, sorted by name.
+    ///
+    /// # Errors
+    /// The store fails.
     pub async fn identities(&self) -> Result<Vec<ManagedIdentity>> {
         self.all(&IDENTITIES).await
     }
 
-    /// The identity of this name.
+    /// Returns the identity `name`.
     ///
     /// # Errors
-    /// If there is none, or the store fails.
+    /// [`Error::IdentityNotFound`], or the store fails.
     pub async fn identity(&self, name: &IdentityName) -> Result<ManagedIdentity> {
-        Ok(self.known_identity(name).await?.record.value)
+        Ok(self.identity_record(name).await?.value)
     }
 
-    /// The identity with this client id, if it is still there. Looks at all of them: an emulator has few.
+    /// Returns the identity with this client id, or `None` if it does not exist. Scans all identities, of which an
+    /// emulator has few.
+    ///
+    /// # Errors
+    /// The store fails.
     pub async fn identity_by_client_id(&self, id: ClientId) -> Result<Option<ManagedIdentity>> {
         let mut entries = self.store.scan(&IDENTITIES, &[], Bound::Unbounded);
         while let Some(entry) = entries.try_next().await? {
@@ -99,46 +109,31 @@ impl Directory {
         Ok(None)
     }
 
-    /// Deletes an identity. Access policies that name it stay, and name nobody.
+    /// Deletes an identity. Its access policies and role assignments stay, and apply to nobody.
     ///
     /// # Errors
-    /// If there is none, or the store fails.
+    /// [`Error::IdentityNotFound`], or the store fails.
     pub async fn delete_identity(&self, name: &IdentityName) -> Result<()> {
-        let Entry { key, record } = self.known_identity(name).await?;
-        let key: Vec<_> = key.iter().map(String::as_str).collect();
+        let record = self.identity_record(name).await?;
+        let key = folded(name.as_str());
         let batch = Batch::new()
-            .expect(&IDENTITIES, &key, &record)
-            .delete(&IDENTITIES, &key);
+            .expect(&IDENTITIES, &[&key], &record)
+            .delete(&IDENTITIES, &[&key]);
         match self.store.commit(batch).await? {
             Commit::Done => Ok(()),
             Commit::Conflict => Err(Error::IdentityNotFound { name: name.clone() }),
         }
     }
 
-    async fn known_identity(&self, name: &IdentityName) -> Result<Entry<ManagedIdentity>> {
-        let found = self.named(&IDENTITIES, name.as_str()).await?;
+    async fn identity_record(&self, name: &IdentityName) -> Result<Record<ManagedIdentity>> {
+        let found = self
+            .store
+            .get(&IDENTITIES, &[&folded(name.as_str())])
+            .await?;
         found.ok_or_else(|| Error::IdentityNotFound { name: name.clone() })
     }
 
-    /// What is stored under a name in any case; earlier versions stored it as it was written. If they let in
-    /// several, the one of just this name goes first. Looks at all of them: an emulator has few.
-    pub(crate) async fn named<T: DeserializeOwned>(
-        &self,
-        table: &Table<T>,
-        name: &str,
-    ) -> Result<Option<Entry<T>>> {
-        let entries = self.store.scan(table, &[], Bound::Unbounded);
-        let mut entries: Vec<Entry<T>> = entries.try_collect().await?;
-        let is = |name: &str| entries.iter().position(|entry| entry.key == [name]);
-        let place = is(name).or_else(|| {
-            let name = folded(name);
-            let mut keys = entries.iter().map(|entry| &entry.key[..]);
-            keys.position(|key| matches!(key, [key] if folded(key) == name))
-        });
-        Ok(place.map(|place| entries.swap_remove(place)))
-    }
-
-    /// All records of a table.
+    /// Returns all records of a table.
     pub(crate) async fn all<T: DeserializeOwned>(&self, table: &Table<T>) -> Result<Vec<T>> {
         let entries = self.store.scan(table, &[], Bound::Unbounded);
         let values = entries.map_ok(|entry| entry.record.value);
@@ -146,7 +141,7 @@ impl Directory {
     }
 }
 
-/// A name in lower case: what it is stored under, since Azure compares names so.
+/// Returns `name` in lower case, which is its key in the store, since Azure ignores the case of names.
 ///
 /// <https://learn.microsoft.com/azure/azure-resource-manager/management/resource-name-rules>
 pub(crate) fn folded(name: &str) -> String {
@@ -164,14 +159,14 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn the_tenant_keeps_its_id() {
+    async fn tenant_keeps_its_id_across_starts() {
         let store = Store::ephemeral();
         let tenant = directory(&store).await.tenant();
         assert_eq!(directory(&store).await.tenant(), tenant);
     }
 
     #[tokio::test]
-    async fn an_identity_is_found_by_its_name_and_its_client_id_until_it_is_deleted() {
+    async fn identity_is_found_by_name_and_client_id_until_its_deletion() {
         let directory = directory(&Store::ephemeral()).await;
         let name: IdentityName = "registry-identity".parse().unwrap();
         let (identity, created) = directory.create_identity(name.clone()).await.unwrap();
@@ -205,37 +200,16 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn an_identity_has_its_name_in_any_case_also_one_of_an_earlier_version() {
-        let store = Store::ephemeral();
-        let directory = directory(&store).await;
+    async fn identity_is_found_by_its_name_in_any_case() {
+        let directory = directory(&Store::ephemeral()).await;
         let name = |text: &str| text.parse::<IdentityName>().unwrap();
         let create = |text: &str| directory.create_identity(name(text));
-        let (new, _) = create("New-One").await.unwrap();
-        let mut earlier = Vec::new();
-        for text in ["Old-One", "Twice", "twice"] {
-            let identity = ManagedIdentity {
-                name: name(text),
-                client_id: ClientId::random(),
-                ..new.clone()
-            };
-            let batch = Batch::new().put(&IDENTITIES, &[text], &identity);
-            assert_eq!(store.commit(batch).await.unwrap(), Commit::Done);
-            earlier.push(identity);
-        }
-        for (text, identity) in [
-            ("new-one", &new),
-            ("NEW-ONE", &new),
-            ("old-one", &earlier[0]),
-            ("Old-One", &earlier[0]),
-            ("Twice", &earlier[1]),
-            ("twice", &earlier[2]),
-        ] {
-            assert_eq!(&directory.identity(&name(text)).await.unwrap(), identity);
+        let (identity, _) = create("New-One").await.unwrap();
+        for text in ["New-One", "new-one", "NEW-ONE"] {
+            assert_eq!(directory.identity(&name(text)).await.unwrap(), identity);
             assert_eq!(create(text).await.unwrap(), (identity.clone(), false));
         }
-        for text in ["NEW-one", "OLD-one", "TWICE", "TWICE"] {
-            directory.delete_identity(&name(text)).await.unwrap();
-        }
+        directory.delete_identity(&name("NEW-one")).await.unwrap();
         assert_eq!(directory.identities().await.unwrap(), []);
     }
 
@@ -252,7 +226,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn an_identity_in_json_is_what_the_control_api_shows() {
+    async fn identity_record_has_the_fields_of_the_control_api() {
         let directory = directory(&Store::ephemeral()).await;
         let name = "registry-identity".parse().unwrap();
         let (identity, _) = directory.create_identity(name).await.unwrap();

@@ -1,6 +1,7 @@
 //! Entra's HTTP: the managed identity endpoint, where workloads get their tokens, and the authority, where
 //! applications get theirs, and which says how to verify them.
 
+mod call;
 mod discovery;
 mod endpoint;
 mod error;
@@ -10,54 +11,20 @@ mod token;
 use axum::{
     body::Body,
     extract::Request,
-    http::{HeaderMap, HeaderValue, Uri, header},
+    http::{HeaderValue, header},
     response::Response,
 };
-use sealock_http::{Connection, Found, Query};
-use subtle::ConstantTimeEq as _;
-use zeroize::Zeroizing;
+use sealock_http::{Connection, Found};
 
-pub use self::endpoint::is_managed_identitys;
+pub use self::call::IdentityHeader;
+pub use self::endpoint::{is_authority_path, is_managed_identity_path};
 use self::{
+    call::Call,
     discovery::Version,
-    endpoint::{AuthorityEndpoint, IdentityEndpoint, TenantName},
+    endpoint::{AuthorityEndpoint, IdentityEndpoint},
     error::{Shape, render},
 };
 use crate::{Result, TokenIssuer};
-
-/// The secret that App Service's form of the managed identity endpoint asks for. Where there is one, the Instance
-/// Metadata Service answers nobody: it has no secret to ask for.
-pub struct IdentityHeader(Zeroizing<String>);
-
-impl IdentityHeader {
-    /// Has `text` asked for.
-    pub fn new(text: Zeroizing<String>) -> Self {
-        Self(text)
-    }
-
-    fn is(&self, shown: &HeaderValue) -> bool {
-        self.0.as_bytes().ct_eq(shown.as_bytes()).into()
-    }
-}
-
-/// A request.
-struct Call<'a> {
-    issuer: &'a TokenIssuer,
-    connection: Connection,
-    headers: HeaderMap,
-    query: Query,
-}
-
-impl<'a> Call<'a> {
-    fn new(issuer: &'a TokenIssuer, connection: Connection, headers: HeaderMap, uri: &Uri) -> Self {
-        Self {
-            issuer,
-            connection,
-            headers,
-            query: Query::from_uri(uri),
-        }
-    }
-}
 
 /// Answers a request to the managed identity endpoint: the Instance Metadata Service's, or App Service's. With a
 /// `header`, it answers only whoever shows that.

@@ -1,32 +1,24 @@
-//! Who, and who may: the tenant, its managed identities and applications, their roles and their tokens.
+//! The identities and their permissions: the tenant, its managed identities and applications, their roles and tokens.
 //!
-//! A [`Directory`] holds these principals and the roles that they were assigned; a [`TokenIssuer`] gives
-//! them tokens, and tells whose a token is. What a role means is decided by the service that is called;
-//! what is concluded from a principal or a role is stale once the store's epoch has risen, since each
-//! change of them is a control commit. [`http`] has the managed identity endpoint and the authority.
+//! A [`Directory`] holds the principals and their role assignments. A [`TokenIssuer`] issues tokens to principals and
+//! verifies them. The service that is called decides what a role permits. Every change of a principal or a role raises
+//! the store's epoch, so conclusions from them hold until the epoch rises. [`http`] serves the managed identity
+//! endpoint and the authority.
 
-mod application;
-mod caller;
-mod client_secret;
 mod directory;
 mod error;
 pub mod http;
-mod identity;
-mod issuer;
-mod principal;
-mod role;
-mod role_assignment;
-mod role_scope;
-mod signing_key;
+mod principals;
+mod roles;
+mod tokens;
 
-pub use application::Application;
-pub use caller::Caller;
-pub use client_secret::ClientSecret;
 pub use directory::Directory;
 pub use error::{Error, InvalidToken, Result};
-pub use identity::{ManagedIdentity, RESOURCE_GROUP, SUBSCRIPTION};
-pub use issuer::{AccessToken, TokenIssuer};
-pub use principal::Principal;
-pub use role::Role;
-pub use role_assignment::RoleAssignment;
-pub use role_scope::RoleScope;
+pub use principals::{
+    application::Application,
+    client_secret::ClientSecret,
+    managed_identity::{ManagedIdentity, RESOURCE_GROUP, SUBSCRIPTION},
+    principal::{Caller, Principal},
+};
+pub use roles::{assignment::RoleAssignment, role::Role, scope::RoleScope};
+pub use tokens::issuer::{AccessToken, TokenIssuer};

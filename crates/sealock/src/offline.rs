@@ -1,6 +1,6 @@
 //! The work that needs no emulator.
 
-use sealock_emulator::{OfflineFlags, OfflineVerification, Place};
+use sealock_emulator::{NamedDataDir, OfflineFlags, OfflineVerification};
 
 use crate::{
     error::Error,
@@ -22,7 +22,7 @@ pub(crate) fn verify(flags: OfflineFlags, output: &mut Output) -> Result<(), Err
         1 => "1 problem in the data directory".to_owned(),
         problems => format!("{problems} problems in the data directory"),
     };
-    let repair = remedy::repair(&Place {
+    let repair = remedy::repair(&NamedDataDir {
         dir: found.data_dir,
         config_file,
     });

@@ -1,6 +1,6 @@
 //! Remedies for an emulator that does not start.
 
-use sealock_emulator::{Place, Remedy};
+use sealock_emulator::{NamedDataDir, Remedy};
 
 use crate::{error::Error, output::quoted};
 
@@ -18,11 +18,11 @@ pub(crate) fn failed(error: &sealock_emulator::Error) -> Error {
 fn sentence(remedy: &Remedy) -> String {
     match remedy {
         Remedy::Advice(text) => text.clone(),
-        Remedy::ConvertDataDir { engine, place } => format!(
+        Remedy::ConvertDataDir { engine, data_dir } => format!(
             "set store.engine = \"{engine}\", or convert the directory with: {}",
-            repair(place)
+            repair(data_dir)
         ),
-        Remedy::FinishRepair(place) => format!("take it up again with: {}", repair(place)),
+        Remedy::FinishRepair(data_dir) => format!("take it up again with: {}", repair(data_dir)),
         Remedy::ListenElsewhere(address) if address.port() == DEFAULT_PORT => {
             "another sealock or registry may hold port 5000, or on macOS the AirPlay receiver (System Settings, \
              General, AirDrop & Handoff); choose another port with: sealock serve --listen 127.0.0.1:5001"
@@ -35,15 +35,15 @@ fn sentence(remedy: &Remedy) -> String {
         Remedy::NameDirectory => {
             "name a directory with --data-dir or server.data_dir, or move that file away".to_owned()
         }
-        Remedy::RepairKeyCheck(place) => format!(
+        Remedy::RepairKeyCheck(data_dir) => format!(
             "set SEALOCK_SERVICE_KEY_FILE to the file that was used before; or, if this is the right key, have the \
              other file written anew with: {}",
-            repair(place)
+            repair(data_dir)
         ),
-        Remedy::RestoreDataDir(place) => format!(
+        Remedy::RestoreDataDir(data_dir) => format!(
             "see what is damaged with: sealock verify --offline {}; restore what can be restored with: {}",
-            options(place),
-            repair(place)
+            options(data_dir),
+            repair(data_dir)
         ),
         Remedy::UseWritableDataDir => {
             "a start has to write: mount the disk of the data directory for writing, or choose another with --data-dir"
@@ -53,13 +53,13 @@ fn sentence(remedy: &Remedy) -> String {
 }
 
 /// Writes the command that repairs a data directory.
-pub(crate) fn repair(place: &Place) -> String {
-    format!("sealock repair {}", options(place))
+pub(crate) fn repair(data_dir: &NamedDataDir) -> String {
+    format!("sealock repair {}", options(data_dir))
 }
 
-fn options(place: &Place) -> String {
-    let dir = quoted(&place.dir);
-    match &place.config_file {
+fn options(data_dir: &NamedDataDir) -> String {
+    let dir = quoted(&data_dir.dir);
+    match &data_dir.config_file {
         Some(file) => format!("--data-dir {dir} --config {}", quoted(file)),
         None => format!("--data-dir {dir}"),
     }

@@ -1,3 +1,5 @@
+mod filter;
+
 use std::sync::Arc;
 
 use axum::{
@@ -8,7 +10,8 @@ use axum::{
 use futures_util::stream;
 use sealock_api as api;
 
-use super::{Answer, audit_query::Filter, call::Call};
+use self::filter::Filter;
+use super::{Answer, call::Call};
 
 /// The vaults' audit events that are wanted, one JSON object a line, and with `follow` those that come.
 pub(super) async fn audit(call: Call<api::ShowAudit>) -> Answer<Response> {

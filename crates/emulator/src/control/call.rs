@@ -16,14 +16,25 @@ use serde::{
     de::{DeserializeOwned, value},
 };
 
-use super::{Control, ControlError};
-use crate::{friendly_door::FriendlyDoor, services::Services, tls::Trust};
+use super::error::ControlError;
+use crate::{routing::friendly_door::FriendlyDoor, services::Services, tls::Trust};
+
+/// The result of an operation.
+pub(super) type Answer<T> = Result<T, ControlError>;
+
+/// The state that the control API shows and changes.
+#[derive(Clone)]
+pub(super) struct ControlState {
+    pub(super) services: Services,
+    pub(super) trust: Trust,
+    pub(super) friendly_door: FriendlyDoor,
+}
 
 /// A request for an operation, read and checked for its form.
 pub(super) struct Call<O: Operation> {
     pub(super) services: Services,
     pub(super) trust: Trust,
-    pub(super) door: FriendlyDoor,
+    pub(super) friendly_door: FriendlyDoor,
     /// The parameters of the path.
     pub(super) path: O,
     pub(super) query: O::Query,
@@ -68,10 +79,10 @@ impl<T: Serialize> Reply<T> {
     }
 }
 
-impl<O: Operation> FromRequest<Control> for Call<O> {
+impl<O: Operation> FromRequest<ControlState> for Call<O> {
     type Rejection = ControlError;
 
-    async fn from_request(request: Request, control: &Control) -> Result<Self, ControlError> {
+    async fn from_request(request: Request, state: &ControlState) -> Result<Self, ControlError> {
         let (mut parts, body) = request.into_parts();
         let path = RawPathParams::from_request_parts(&mut parts, &()).await;
         let path = path.map_err(|rejection| {
@@ -97,15 +108,15 @@ impl<O: Operation> FromRequest<Control> for Call<O> {
             status => ControlError::unreadable(status, rejection.body_text()),
         })?;
         let body = read_body(&bytes)?;
-        let Control {
+        let ControlState {
             services,
             trust,
-            door,
-        } = control.clone();
+            friendly_door,
+        } = state.clone();
         Ok(Self {
             services,
             trust,
-            door,
+            friendly_door,
             path,
             query,
             body,

@@ -2,7 +2,7 @@ use jiff::{SignedDuration, Span, SpanRelativeTo, Timestamp};
 use sealock_api as api;
 use sealock_core::{Clock, ClockRange, ClockSetting, excerpt};
 
-use super::{Answer, ControlError, call::Call, effect::observed};
+use super::{Answer, ControlError, call::Call, effect::report_effect_of};
 use crate::{services::Services, timekeeping};
 
 pub(super) async fn show(call: Call<api::ShowClock>) -> Answer<api::Clock> {
@@ -48,7 +48,7 @@ async fn moved(
     if !purged.is_empty() && !allow_purge {
         return Err(ControlError::would_purge(&purged));
     }
-    observed(services, async {
+    report_effect_of(services, async {
         change(&services.clock)?;
         timekeeping::remember(&services.store, &services.clock).await?;
         let due = services.vault.run_due().await?;

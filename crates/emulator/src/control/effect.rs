@@ -4,7 +4,7 @@ use futures_util::future::BoxFuture;
 use sealock_api as api;
 use sealock_core::RegistryName;
 
-use super::{Answer, registries};
+use super::{Answer, registries::view::view};
 use crate::services::Services;
 
 /// The state of the registries at one time.
@@ -18,7 +18,7 @@ struct Standings {
 /// Makes a change, and reports the registries that it reached.
 ///
 /// A change that somebody else makes in the meantime counts, too.
-pub(super) fn observed<'a, T>(
+pub(super) fn report_effect_of<'a, T>(
     services: &'a Services,
     change: impl Future<Output = Answer<T>> + Send + 'a,
 ) -> BoxFuture<'a, Answer<api::Changed<T>>>
@@ -50,7 +50,7 @@ async fn standings(services: &Services) -> Standings {
     };
     for registry in registries {
         let name = registry.record.name.clone();
-        match registries::view(services, registry.clone()).await {
+        match view(services, registry.clone()).await {
             Ok(registry) => {
                 standings.registries.insert(name, registry);
             }

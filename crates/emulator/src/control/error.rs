@@ -8,11 +8,8 @@ use sealock_core::{InvalidKeyIdentifier, InvalidName, excerpt};
 use sealock_entra::{Principal, Role};
 use sealock_store::Fault;
 
-use crate::{
-    hints::{self, advice},
-    secret::CONTROL_TOKEN_FILE,
-    storage,
-};
+use super::hints::{self, advice};
+use crate::{secrets::shared_secret::CONTROL_TOKEN_FILE, storage};
 
 /// A refusal of the control API.
 pub(super) struct ControlError(Box<Problem>);
@@ -138,7 +135,7 @@ impl ControlError {
             Fault::TooManyFiles => (StatusCode::SERVICE_UNAVAILABLE, "TooManyFiles"),
         };
         let mut hints = vec![advice(storage::remedy(fault))];
-        hints.extend(hints::of_fault(fault));
+        hints.extend(storage::hints(fault));
         hints.push(Hint::ShowStatus);
         Self::new(status, code, format!("{fault}: {error}"), hints)
     }

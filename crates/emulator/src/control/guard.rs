@@ -7,7 +7,7 @@ use axum::{
 use sealock_http::Credentials;
 
 use super::ControlError;
-use crate::{friendly_door::FriendlyDoor, listener::Peer};
+use crate::{listener::Peer, routing::friendly_door::FriendlyDoor};
 
 /// Keeps the control API to whoever has its token, and while the friendly door is open to whoever is on this machine.
 pub(super) async fn check(

@@ -1,3 +1,7 @@
+pub(super) mod applications;
+pub(super) mod identities;
+pub(super) mod role_assignments;
+
 use sealock_api::{self as api, PrincipalReference};
 use sealock_core::PrincipalId;
 use sealock_entra::{Directory, Principal};

@@ -3,7 +3,7 @@ use sealock_registry::Error;
 use sealock_store::Quarantined;
 
 use super::{Answer, call::Call};
-use crate::services::Services;
+use crate::{services::Services, storage::quarantined_file};
 
 pub(super) async fn show(call: Call<api::ShowQuarantine>) -> Answer<api::Quarantine> {
     let quarantine = call.services.store.quarantine.clone();
@@ -40,6 +40,6 @@ pub(super) async fn size(services: &Services) -> Answer<api::QuarantineSize> {
 fn view(files: Vec<Quarantined>) -> api::Quarantine {
     api::Quarantine {
         bytes: files.iter().map(|file| file.bytes).sum(),
-        files: files.into_iter().map(crate::quarantine::view).collect(),
+        files: files.into_iter().map(quarantined_file).collect(),
     }
 }

@@ -1,15 +1,24 @@
-use sealock_api as api;
-use sealock_cmk::{Encryption, Identity, Refusal, Sku, Standing, rules};
-use sealock_core::{Kid, RegistryId, RegistryName};
-use sealock_registry::Registry;
+pub(super) mod garbage;
+pub(super) mod inspect;
+pub(super) mod logins;
+pub(super) mod repositories;
+pub(super) mod scope_maps;
+pub(super) mod tokens;
+pub(super) mod view;
 
+use sealock_api as api;
+use sealock_cmk::{Encryption, Identity, Refusal, Sku, rules};
+use sealock_core::RegistryName;
+
+use self::view::{all, view};
 use super::{
     Answer, ControlError,
     call::{Call, Reply},
-    effect::observed,
-    logins,
+    effect::report_effect_of,
+    hints,
+    translation::Translate as _,
 };
-use crate::{hints, services::Services, words::Translate as _};
+use crate::services::Services;
 
 /// What Azure's clients call a registry's own identity.
 const SYSTEM_IDENTITY: [&str; 2] = ["system", "[system]"];
@@ -18,19 +27,6 @@ pub(super) async fn list(call: Call<api::ListRegistries>) -> Answer<api::Registr
     Ok(api::Registries {
         registries: all(&call.services).await?,
     })
-}
-
-/// Lists every registry and evaluates its gate.
-pub(super) async fn all(services: &Services) -> Answer<Vec<api::Registry>> {
-    let mut registries = Vec::new();
-    for registry in services.registries.list().await? {
-        match view(services, registry.clone()).await {
-            Ok(registry) => registries.push(registry),
-            Err(_) if registry.is_deleted().await? => {}
-            Err(error) => return Err(error),
-        }
-    }
-    Ok(registries)
 }
 
 pub(super) async fn show(call: Call<api::ShowRegistry>) -> Answer<api::Registry> {
@@ -76,7 +72,7 @@ pub(super) async fn rotate_key(
         }
         None => None,
     };
-    observed(&services, async {
+    report_effect_of(&services, async {
         let custodian = &services.custodian;
         let rotated = custodian.rotate(record.id, &record.name, body.key, identity);
         match rotated.await {
@@ -119,121 +115,4 @@ async fn identity(services: &Services, name: Option<&str>) -> Answer<Option<Iden
     }
     let identity = services.directory.identity(&name.parse()?).await?;
     Ok(Some(Identity::UserAssigned(identity.client_id)))
-}
-
-/// Shows a registry and evaluates its gate.
-pub(super) async fn view(services: &Services, registry: Registry) -> Answer<api::Registry> {
-    let record = registry.record.clone();
-    let (encryption, gate) = if record.encrypted {
-        encrypted(services, record.id, &record.name).await?
-    } else {
-        (
-            api::Encryption::Disabled,
-            api::Gate::Available { ends: None },
-        )
-    };
-    Ok(api::Registry {
-        login_server: services.names.login_server(&record.name),
-        name: record.name,
-        id: record.id,
-        sku: record.sku.translate(),
-        created: record.created.into(),
-        login: logins::settings(registry.login_settings().await?),
-        encryption,
-        gate,
-    })
-}
-
-async fn encrypted(
-    services: &Services,
-    id: RegistryId,
-    registry: &RegistryName,
-) -> Answer<(api::Encryption, api::Gate)> {
-    let (custody, standing) = services.custodian.status(id).await?;
-    let identity = services
-        .directory
-        .identity_by_client_id(custody.identity)
-        .await?;
-    let identity_name = identity.map(|identity| identity.name);
-    let way_back = |cause, kid: &Kid| {
-        hints::of_revocation(registry, cause, &kid.identifier(), identity_name.as_ref())
-    };
-    let gate = match standing {
-        Standing::Available { ends } => api::Gate::Available {
-            ends: ends.map(|end| api::End {
-                at: end.at.into(),
-                cause: end.cause.translate(),
-                restore: way_back(end.cause, &custody.kid),
-            }),
-        },
-        Standing::Unknown(error) => api::Gate::Unknown {
-            message: error.to_string(),
-        },
-        Standing::Revoked(revocation) => {
-            let (cause, kid) = (revocation.cause, &revocation.key);
-            api::Gate::Revoked {
-                restore: way_back(cause, kid),
-                cause: cause.translate(),
-                message: cause.message().to_owned(),
-                key: services.names.key_uri(&kid.identifier()),
-                since: revocation.since.into(),
-            }
-        }
-    };
-    let behind = custody.behind.as_ref().map(|behind| {
-        let kid = behind.current.as_ref().unwrap_or(&custody.kid);
-        Box::new(api::Behind {
-            cause: behind.cause.translate(),
-            since: behind.since.into(),
-            remedy: way_back(behind.cause, kid),
-        })
-    });
-    let encryption = api::Encryption::Enabled {
-        key_identifier: services.names.key_uri(&custody.key),
-        versioned_key_identifier: services.names.key_uri(&custody.kid.identifier()),
-        key_rotation_enabled: custody.key.version.is_none(),
-        last_key_rotation: custody.rotated.map(Into::into),
-        behind,
-        identity: api::EncryptionIdentity {
-            client_id: custody.identity,
-            name: identity_name,
-        },
-    };
-    Ok((encryption, gate))
-}
-
-/// Finds the reason for which a registry is not at its key's current version, if it is known.
-pub(super) async fn behind(
-    services: &Services,
-    registry: Registry,
-) -> Answer<Option<api::RegistryBehind>> {
-    let registry = view(services, registry).await?;
-    let (cause, remedy) = match (registry.gate, registry.encryption) {
-        (api::Gate::Revoked { cause, restore, .. }, _) => (cause, restore),
-        (
-            _,
-            api::Encryption::Enabled {
-                behind: Some(behind),
-                ..
-            },
-        ) => (behind.cause, behind.remedy),
-        _ => return Ok(None),
-    };
-    Ok(Some(api::RegistryBehind {
-        registry: registry.name,
-        cause,
-        remedy,
-    }))
-}
-
-/// Finds the way back for a registry, if it is revoked and there is one.
-pub(super) async fn way_back(
-    services: &Services,
-    id: RegistryId,
-    registry: &RegistryName,
-) -> Answer<Option<api::Hint>> {
-    Ok(match encrypted(services, id, registry).await? {
-        (_, api::Gate::Revoked { restore, .. }) => restore,
-        (_, api::Gate::Available { .. } | api::Gate::Unknown { .. }) => None,
-    })
 }

@@ -8,14 +8,14 @@ use axum::{
 use sealock_api::Operation;
 
 use super::{
-    Control, ControlError,
-    call::{Call, Reply},
+    call::{Call, ControlState, Reply},
+    error::ControlError,
 };
 
 /// The operations that are answered, each by its handler.
 #[derive(Default)]
 pub(super) struct Routes {
-    pub(super) router: Router<Control>,
+    pub(super) router: Router<ControlState>,
     /// The method and path of each.
     #[cfg(test)]
     pub(super) served: Vec<(Method, &'static str)>,
@@ -54,7 +54,7 @@ impl Routes {
         self.add::<O>(routing::on(filter(&O::METHOD), handler))
     }
 
-    fn add<O: Operation>(mut self, route: routing::MethodRouter<Control>) -> Self {
+    fn add<O: Operation>(mut self, route: routing::MethodRouter<ControlState>) -> Self {
         self.router = self.router.route(O::PATH, route);
         #[cfg(test)]
         self.served.push((O::METHOD, O::PATH));

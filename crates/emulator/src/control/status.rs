@@ -1,11 +1,29 @@
 use sealock_api as api;
 
-use super::{Answer, ControlError, call::Call, quarantine, registries};
+use super::{Answer, ControlError, call::Call, hints, quarantine, registries::view};
 use crate::{
-    hints,
     services::Services,
     storage::{Storage, reliefs},
 };
+
+/// Answers as long as requests are served, with 200 even if there is a problem. On any other status, a monitor restarts
+/// the emulator or cuts it off, which makes no room on a disk and ends the running pulls.
+///
+/// The endpoint asks for no login, so it names no file and no record.
+pub(super) async fn health(call: Call<api::ShowHealth>) -> Answer<api::Health> {
+    let services = call.services;
+    let uptime = services.clock.now().duration_since(services.started);
+    let storage = Storage::look(&services.store).await;
+    let problems = storage.problems.iter().map(|problem| problem.what.clone());
+    Ok(api::Health {
+        status: storage.status(),
+        problems: problems.collect(),
+        held_records: storage.held_records,
+        lost_records: storage.lost_records,
+        version: env!("CARGO_PKG_VERSION").to_owned(),
+        uptime_seconds: uptime.as_secs(),
+    })
+}
 
 pub(super) async fn status(call: Call<api::ShowStatus>) -> Answer<api::Status> {
     of(&call.services).await
@@ -15,7 +33,7 @@ async fn of(services: &Services) -> Answer<api::Status> {
     Ok(api::Status {
         pending_purges: pending_purges(services).await?,
         storage: storage(services).await,
-        registries: registries::all(services).await?,
+        registries: view::all(services).await?,
         quarantine: quarantine::size(services).await?,
     })
 }
@@ -24,7 +42,7 @@ async fn of(services: &Services) -> Answer<api::Status> {
 pub(crate) async fn default_registry(services: &Services) -> Result<api::Registry, api::Problem> {
     let found = services.registries.get(&services.default_registry).await;
     let registry = found.map_err(|error| ControlError::from(error).into_problem())?;
-    let shown = registries::view(services, registry).await;
+    let shown = view::view(services, registry).await;
     shown.map_err(ControlError::into_problem)
 }
 
@@ -78,7 +96,7 @@ mod tests {
     use serde_json::{Value, json};
 
     use super::*;
-    use crate::{Config, seed};
+    use crate::{Config, startup::seed};
 
     const DAY: SignedDuration = SignedDuration::from_hours(24);
 

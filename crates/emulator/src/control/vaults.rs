@@ -1,9 +1,14 @@
-use sealock_api as api;
-use sealock_vault::{IpRule, Requester, Vault, VaultChange, VaultSettings};
+pub(super) mod access;
+pub(super) mod keys;
+
 use std::collections::BTreeSet;
 
-use super::{Answer, ControlError, call::Call, effect::observed};
-use crate::words::Translate as _;
+use sealock_api as api;
+use sealock_vault::{IpRule, Requester, Vault, VaultChange, VaultSettings};
+
+use super::{
+    Answer, ControlError, call::Call, effect::report_effect_of, translation::Translate as _,
+};
 
 pub(super) async fn list(call: Call<api::ListVaults>) -> Answer<api::Vaults> {
     let vaults = call.services.vault.vaults(&Requester::operator()).await?;
@@ -48,7 +53,7 @@ pub(super) async fn update(call: Call<api::UpdateVault>) -> Answer<api::Changed<
         remove_ip_rules: ip_rules(asked.remove_ip_rules)?,
     };
     let operator = Requester::operator();
-    observed(&services, async {
+    report_effect_of(&services, async {
         let updated = services
             .vault
             .update_vault(&operator, &call.path.vault, change);
@@ -59,7 +64,7 @@ pub(super) async fn update(call: Call<api::UpdateVault>) -> Answer<api::Changed<
 
 pub(super) async fn delete(call: Call<api::DeleteVault>) -> Answer<api::Changed<api::Vault>> {
     let (services, operator) = (call.services, Requester::operator());
-    observed(&services, async {
+    report_effect_of(&services, async {
         let deleted = services.vault.delete_vault(&operator, &call.path.vault);
         Ok(view(deleted.await?))
     })
@@ -68,7 +73,7 @@ pub(super) async fn delete(call: Call<api::DeleteVault>) -> Answer<api::Changed<
 
 pub(super) async fn recover(call: Call<api::RecoverVault>) -> Answer<api::Changed<api::Vault>> {
     let (services, operator) = (call.services, Requester::operator());
-    observed(&services, async {
+    report_effect_of(&services, async {
         let recovered = services.vault.recover_vault(&operator, &call.path.vault);
         Ok(view(recovered.await?))
     })
@@ -77,7 +82,7 @@ pub(super) async fn recover(call: Call<api::RecoverVault>) -> Answer<api::Change
 
 pub(super) async fn purge(call: Call<api::PurgeVault>) -> Answer<api::Changed<api::Empty>> {
     let (services, operator) = (call.services, Requester::operator());
-    observed(&services, async {
+    report_effect_of(&services, async {
         let purged = services.vault.purge_vault(&operator, &call.path.vault);
         purged.await?;
         Ok(api::Empty {})

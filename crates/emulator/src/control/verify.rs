@@ -1,8 +1,10 @@
 use sealock_api::{self as api, FindingKind, VerificationState};
 use sealock_registry::{Error, Finding, Verification};
 
-use super::{Answer, call::Call, quarantine, registries::way_back};
-use crate::{services::Services, tls::Trust, words::Translate as _};
+use super::{
+    Answer, call::Call, quarantine, registries::view::way_back, translation::Translate as _,
+};
+use crate::{services::Services, tls::Trust};
 
 /// Checks that every record, object, private key and file is the one that was written, every digest matches, every
 /// reference resolves, and nothing is orphaned.

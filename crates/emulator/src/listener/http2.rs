@@ -1,4 +1,4 @@
-//! HTTP/2, whose connections carry many requests at a time, with limits of their own.
+//! HTTP/2. A connection carries many requests at a time, so it has limits of its own.
 
 use std::{
     cell::Cell,
@@ -29,36 +29,43 @@ use tokio::{
     time::{Instant, sleep_until, timeout},
 };
 
-use super::{HEAD_LIMIT, IDLE_LIMIT, Peer, Place, Server, crowded};
+use super::{
+    capacity::{Slot, crowded_response},
+    server::{HEAD_LIMIT, IDLE_LIMIT, Peer, Server},
+};
 
-/// The largest number of requests at a time on one connection. Go's client sends as many before it knows the limit.
+/// The number of requests at a time on one connection. Go's client sends this many before it learns the limit.
 const STREAM_LIMIT: u32 = 100;
 
-/// The largest head of a request. There can be many at a time.
+/// The size limit for the head of a request. It is small because a connection may send many at a time.
 const HEAD_BYTES: u32 = 32 << 10;
 
-/// The bytes of a request's body, and of all bodies of a connection, that a client may send before they are read.
+/// The bytes of one body that a client may send before they are read.
 const STREAM_WINDOW: u32 = 512 << 10;
+
+/// The bytes of all bodies of a connection that a client may send before they are read.
 const CONNECTION_WINDOW: u32 = 1 << 20;
 
-/// The bytes of an answer that wait for its client, and those that are added at a time.
+/// The bytes of an answer that are buffered for the client.
 const SEND_BYTES: usize = 64 << 10;
+
+/// The bytes of an answer that are added to the buffer at a time.
 const PIECE_BYTES: usize = 32 << 10;
 
-/// The number of requests that a client may take back before they were looked at, until its connection ends.
+/// The number of requests that a client may cancel before the server handles them. One more ends the connection.
 /// <https://rustsec.org/advisories/RUSTSEC-2023-0034.html>
 const RESET_LIMIT: usize = 20;
 
-/// The number of streams that may be refused, until the connection ends: those that a client opens before it knows the limit are no
-/// attack. <https://rustsec.org/advisories/RUSTSEC-2024-0003.html>
+/// The number of streams that may be refused before the connection ends. It is large, since a client that does not know
+/// the limit yet is no attacker.
+/// <https://rustsec.org/advisories/RUSTSEC-2024-0003.html>
 const REFUSAL_LIMIT: usize = 1024;
 
-/// The time that a client without a request may take to leave, once it was told to.
+/// The time that a client without a request has to leave after it was asked to.
 const LEAVE_LIMIT: Duration = Duration::from_secs(1);
 
-/// Serves the requests of a connection until its client leaves, has asked for nothing for [`HEAD_LIMIT`], or is told
-/// to end.
-pub(super) async fn serve<S, H, F>(server: &Server<H>, stream: S, peer: Peer, place: Place)
+/// Serves a connection until its client leaves, sends no request for [`HEAD_LIMIT`], or has to end.
+pub(super) async fn serve<S, H, F>(server: &Server<H>, stream: S, peer: Peer, slot: Slot)
 where
     S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
     H: Fn(Request) -> F + Clone + Send + Sync + 'static,
@@ -67,18 +74,18 @@ where
     let streams = watch::Sender::new(0);
     let service = service_fn(|request: hyper::Request<Incoming>| {
         let stream = Stream::begin(&streams);
-        // The connection's place is that of one request; those beside it need places of their own.
-        let place = place.is_free().then(|| place.clone());
+        // The connection's slot serves one request. Concurrent requests need slots of their own.
+        let slot = slot.is_free().then(|| slot.clone());
         let server = server.clone();
         let is_head = request.method() == Method::HEAD;
         async move {
-            let place = match place {
-                Some(place) => Some(place),
-                None => server.turn().await,
+            let slot = match slot {
+                Some(slot) => Some(slot),
+                None => server.capacity.take_slot().await,
             };
-            let response = match &place {
-                Some(place) => server.answer(request, peer, place.clone()).await,
-                None => crowded(),
+            let response = match &slot {
+                Some(slot) => server.answer(request, peer, slot.clone()).await,
+                None => crowded_response(),
             };
             let response = if is_head {
                 without_body(response)
@@ -89,7 +96,7 @@ where
                 body,
                 rest: Bytes::new(),
                 _stream: stream,
-                _place: place,
+                _slot: slot,
             }))
         }
     });
@@ -106,8 +113,8 @@ where
     let mut connection = pin!(connection);
     let ended = tokio::select! {
         ended = connection.as_mut() => Some(ended),
-        () = server.told_to_end() => None,
-        () = without_streams(&streams, HEAD_LIMIT) => None,
+        () = server.capacity.idle_must_end() => None,
+        () = idle_for(&streams, HEAD_LIMIT) => None,
     };
     let ended = match ended {
         Some(ended) => ended,
@@ -115,7 +122,7 @@ where
             connection.as_mut().graceful_shutdown();
             tokio::select! {
                 ended = connection => ended,
-                () = without_streams(&streams, LEAVE_LIMIT) => Ok(()),
+                () = idle_for(&streams, LEAVE_LIMIT) => Ok(()),
             }
         }
     };
@@ -124,22 +131,22 @@ where
     }
 }
 
-/// Returns once a connection has had no stream for this long.
-async fn without_streams(streams: &watch::Sender<usize>, limit: Duration) {
+/// Returns once a connection has had no stream for `limit`.
+async fn idle_for(streams: &watch::Sender<usize>, limit: Duration) {
     let mut streams = streams.subscribe();
     loop {
         let limit = match *streams.borrow_and_update() {
             0 => limit,
             _ => Duration::MAX,
         };
-        // A stream that came and went counts, too.
+        // Even a short stream restarts the wait.
         if timeout(limit, streams.changed()).await.is_err() {
             return;
         }
     }
 }
 
-/// The head of an answer alone, as it would be with the body. In HTTP/1, hyper sees to that itself.
+/// Removes the body of an answer to HEAD and keeps its length. For HTTP/1, hyper does this itself.
 /// <https://www.rfc-editor.org/rfc/rfc9110#section-9.3.2>
 fn without_body(response: Response) -> Response {
     let (mut head, body) = response.into_parts();
@@ -150,7 +157,7 @@ fn without_body(response: Response) -> Response {
     Response::from_parts(head, Body::empty())
 }
 
-/// A stream of a connection, counted while it lives.
+/// A stream of a connection. It is counted as long as it lives.
 struct Stream(watch::Sender<usize>);
 
 impl Stream {
@@ -167,12 +174,13 @@ impl Drop for Stream {
 }
 
 task_local! {
-    /// The last time at which the client of this task's stream had room for more of the answer; `None` before there is one.
-    static TAKEN: Cell<Option<Instant>>;
+    /// The last time at which the client of this task's stream had room for more of the answer. `None` before the first
+    /// time.
+    static ACCEPTED: Cell<Option<Instant>>;
 }
 
-/// Runs the streams of connections, and resets one whose client takes nothing of the answer for [`IDLE_LIMIT`]. The
-/// window of such a stream is closed, while the connection may be busy with others.
+/// Runs the streams of connections, and resets a stream whose client accepts nothing of the answer for [`IDLE_LIMIT`].
+/// The window of such a stream stays closed while other streams of the connection go on.
 #[derive(Clone)]
 struct Streams;
 
@@ -182,20 +190,20 @@ where
     S::Output: Send,
 {
     fn execute(&self, stream: S) {
-        tokio::spawn(TAKEN.scope(Cell::new(None), async move {
+        tokio::spawn(ACCEPTED.scope(Cell::new(None), async move {
             tokio::select! {
                 _ = stream => {}
-                () = stalled() => tracing::debug!("a client took nothing of an answer for too long"),
+                () = stalled() => tracing::debug!("a client accepted nothing of an answer for too long"),
             }
         }));
     }
 }
 
-/// Returns once the client has taken nothing of the answer for [`IDLE_LIMIT`].
+/// Returns once the client has accepted nothing of the answer for [`IDLE_LIMIT`].
 async fn stalled() {
     loop {
-        let taken = TAKEN.with(Cell::get).unwrap_or_else(Instant::now);
-        let limit = taken + IDLE_LIMIT;
+        let accepted = ACCEPTED.with(Cell::get).unwrap_or_else(Instant::now);
+        let limit = accepted + IDLE_LIMIT;
         if Instant::now() >= limit {
             return;
         }
@@ -203,14 +211,14 @@ async fn stalled() {
     }
 }
 
-/// The body of an answer. It comes in pieces, and the last byte of each frame by itself: hyper waits for room with a piece in
-/// its hand, so that only when the client has taken all but one byte can the stream be over, with its place.
+/// The body of an answer. It comes in pieces, with the last byte of each frame by itself. hyper holds one piece while it
+/// waits for room, so the stream and its slot end only after the client has accepted all but one byte.
 struct Answer {
     body: Body,
     /// The rest of the last frame.
     rest: Bytes,
     _stream: Stream,
-    _place: Option<Place>,
+    _slot: Option<Slot>,
 }
 
 impl Answer {
@@ -231,7 +239,7 @@ impl HttpBody for Answer {
         mut self: Pin<&mut Self>,
         context: &mut Context<'_>,
     ) -> Poll<Option<Result<Frame<Bytes>, axum::Error>>> {
-        TAKEN.with(|taken| taken.set(Some(Instant::now())));
+        ACCEPTED.with(|accepted| accepted.set(Some(Instant::now())));
         if !self.rest.is_empty() {
             return Poll::Ready(Some(Ok(self.next_piece())));
         }

@@ -16,10 +16,10 @@ const TLS_HANDSHAKE: u8 = 22;
 /// <https://www.rfc-editor.org/rfc/rfc9113#section-3.4>
 const HTTP2_PREFACE: &[u8; 24] = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n";
 
-/// A protocol that a client can begin a connection with.
+/// The protocol with which a client begins a connection.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Protocol {
-    /// TLS, whatever it carries.
+    /// TLS, with either version of HTTP inside.
     Tls,
     /// HTTP/1.1 or 1.0, without TLS.
     Http1,
@@ -28,31 +28,31 @@ pub enum Protocol {
 }
 
 impl Protocol {
-    /// Tells the protocol by the first bytes of a connection. `None` while more of them are needed.
-    pub fn of(first: &[u8]) -> Option<Self> {
+    /// Detects the protocol from the first bytes of a connection. `None` if that needs more bytes.
+    pub fn detect(first: &[u8]) -> Option<Self> {
         if first.first()? == &TLS_HANDSHAKE {
             return Some(Self::Tls);
         }
         if first.starts_with(HTTP2_PREFACE) {
             return Some(Self::Http2);
         }
-        // `P` can also be the first letter of PUT, and it can come alone.
+        // `P` alone may also be the beginning of PUT.
         (!HTTP2_PREFACE.starts_with(first)).then_some(Self::Http1)
     }
 }
 
-/// A connection whose first bytes were read, and are read once more.
-pub(super) type Begun = Join<Chain<Cursor<Vec<u8>>, OwnedReadHalf>, OwnedWriteHalf>;
+/// A connection that yields its first bytes once more, after they were read to detect the protocol.
+pub(super) type PeekedStream = Join<Chain<Cursor<Vec<u8>>, OwnedReadHalf>, OwnedWriteHalf>;
 
-/// Reads as many first bytes as tell the protocol.
+/// Reads as many bytes as the detection of the protocol needs.
 ///
 /// # Errors
-/// If the connection ends before.
-pub(super) async fn begin(stream: TcpStream) -> io::Result<(Protocol, Begun)> {
+/// The connection ends before that.
+pub(super) async fn detect(stream: TcpStream) -> io::Result<(Protocol, PeekedStream)> {
     let (mut reader, writer) = stream.into_split();
     let mut first = Vec::with_capacity(HTTP2_PREFACE.len());
     let protocol = loop {
-        if let Some(protocol) = Protocol::of(&first) {
+        if let Some(protocol) = Protocol::detect(&first) {
             break protocol;
         }
         let missing = HTTP2_PREFACE.len() - first.len();
@@ -76,7 +76,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_first_bytes_tell_the_protocol() {
+    fn protocol_is_detected_from_the_first_bytes() {
         for (first, protocol) in [
             (&b""[..], None),
             (b"\x16", Some(Protocol::Tls)),
@@ -92,7 +92,7 @@ mod tests {
             (b"PRI * HTTP/2.0\r\nHost: localhost", Some(Protocol::Http1)),
             (b"pri", Some(Protocol::Http1)),
         ] {
-            assert_eq!(Protocol::of(first), protocol, "{first:?}");
+            assert_eq!(Protocol::detect(first), protocol, "{first:?}");
         }
     }
 }

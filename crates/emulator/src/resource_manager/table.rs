@@ -2,7 +2,7 @@ use axum::http::Method;
 use sealock_api::Hint;
 use sealock_entra::{RESOURCE_GROUP, SUBSCRIPTION};
 
-use super::{Object, Row};
+use super::row::{Object, Row};
 
 /// Makes rows: method, path, verb, `it` or `them`, object, and the hint, if there is one. A hint's fields are names of the path, by
 /// their places.

@@ -1,12 +1,10 @@
 use std::{
-    fmt::Display,
     path::{Path, PathBuf},
     sync::Arc,
 };
 
 use rcgen::{
-    CertificateParams, DistinguishedName, ExtendedKeyUsagePurpose, Issuer, KeyPair,
-    KeyUsagePurpose, SerialNumber,
+    CertificateParams, DistinguishedName, ExtendedKeyUsagePurpose, Issuer, KeyPair, KeyUsagePurpose,
 };
 use rustls::{
     CertificateError, RootCertStore,
@@ -19,16 +17,15 @@ use time::{Duration, OffsetDateTime};
 use zeroize::Zeroizing;
 
 use super::{
-    TlsError,
-    own::{self, Scope},
+    error::TlsError,
+    issuance::{BACKDATING, now, random_serial, text},
+    own,
+    scope::Scope,
 };
 
 /// How long a leaf lives. Apple's clients take at most 825 days.
 /// <https://support.apple.com/en-us/103769>
 const LEAF_LIFETIME: Duration = Duration::days(90);
-
-/// Clocks differ a little.
-pub(super) const BACKDATED: Duration = Duration::days(1);
 
 /// A certificate authority, which mints certificates by the system's clock: clients have no other.
 pub(super) struct Authority {
@@ -174,7 +171,7 @@ impl Authority {
         params.extended_key_usages = vec![ExtendedKeyUsagePurpose::ServerAuth];
         params.use_authority_key_identifier_extension = true;
         let now = now()?;
-        params.not_before = now - BACKDATED;
+        params.not_before = now - BACKDATING;
         params.not_after = self.not_after.min(now + LEAF_LIFETIME);
         let not_after = params.not_after;
         let leaf = params.signed_by(key, &self.issuer)?;
@@ -217,24 +214,4 @@ impl Authority {
 fn is_root(certificate: &CertificateDer<'_>) -> bool {
     x509_parser::parse_x509_certificate(certificate)
         .is_ok_and(|(_, parsed)| parsed.subject() == parsed.issuer())
-}
-
-/// Serial numbers must differ, and rcgen's would follow from the public key, which all leaves share.
-pub(super) fn random_serial() -> SerialNumber {
-    let mut bytes: [u8; 16] = rand::random();
-    // Positive, and not shorter in DER than it looks.
-    bytes[0] = bytes[0] & 0x7f | 0x40;
-    SerialNumber::from_slice(&bytes)
-}
-
-/// The system's time, not the emulator's: nobody who checks a certificate knows that one.
-pub(super) fn now() -> Result<OffsetDateTime, TlsError> {
-    i64::try_from(UnixTime::now().as_secs())
-        .ok()
-        .and_then(|seconds| OffsetDateTime::from_unix_timestamp(seconds).ok())
-        .ok_or_else(|| TlsError::Failed("the system's clock is out of range".to_owned()))
-}
-
-pub(super) fn text(error: impl Display) -> String {
-    error.to_string()
 }

@@ -11,10 +11,11 @@ use rustls::{
 use time::OffsetDateTime;
 
 use super::{
-    TlsError,
-    authority::{Authority, Leaf, now},
+    authority::{Authority, Leaf},
+    error::TlsError,
+    issuance::now,
 };
-use crate::host::{Hosts, is_azures_own};
+use crate::routing::host::{Hosts, is_azures_own};
 
 /// What one certificate is for: whoever connects to an address sends no name.
 const LOOPBACK_NAMES: [&str; 3] = ["localhost", "127.0.0.1", "::1"];

@@ -1,11 +1,8 @@
 //! The emulator's own CAs: each is a root whose private key nobody has, and an intermediate that signs leaves.
 
-use std::net::IpAddr;
-
 use rcgen::{
-    BasicConstraints, CertificateParams, CidrSubnet, DistinguishedName, DnType,
-    ExtendedKeyUsagePurpose, GeneralSubtree, IsCa, Issuer, KeyPair, KeyUsagePurpose,
-    NameConstraints,
+    BasicConstraints, CertificateParams, DistinguishedName, DnType, ExtendedKeyUsagePurpose, IsCa,
+    Issuer, KeyPair, KeyUsagePurpose, NameConstraints,
 };
 use rustls::pki_types::CertificateDer;
 use time::{Duration, OffsetDateTime};
@@ -13,69 +10,13 @@ use x509_parser::parse_x509_certificate;
 use zeroize::Zeroizing;
 
 use super::{
-    LOCAL_CA_NAME, TlsError,
-    authority::{BACKDATED, now, random_serial, text},
+    error::TlsError,
+    issuance::{BACKDATING, now, random_serial, text},
+    scope::Scope,
 };
-use crate::host::{AZURE_DOMAINS, AZURE_SERVICES};
 
 /// The lifetime of a CA.
 const LIFETIME: Duration = Duration::days(3650);
-
-/// The names that a CA may sign for: whoever trusts it trusts it for no other.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Scope {
-    /// localhost, what is below it, and the loopback addresses.
-    Loopback,
-    /// The names under which Azure's clients look for the real services.
-    Azure,
-}
-
-impl Scope {
-    /// The file in the directory of TLS that holds the CA's certificates and the intermediate's private key.
-    pub(super) fn file(self) -> &'static str {
-        match self {
-            Self::Loopback => "authority.pem",
-            Self::Azure => "azure-authority.pem",
-        }
-    }
-
-    fn permitted(self) -> Vec<GeneralSubtree> {
-        let names = |names: &[&str]| -> Vec<_> {
-            names
-                .iter()
-                .map(|name| GeneralSubtree::DnsName((*name).to_owned()))
-                .collect()
-        };
-        match self {
-            Self::Loopback => [
-                names(&["localhost"]),
-                vec![
-                    GeneralSubtree::IpAddress(CidrSubnet::from_v4_prefix([127, 0, 0, 0], 8)),
-                    GeneralSubtree::IpAddress(CidrSubnet::from_addr_prefix(
-                        IpAddr::from([0, 0, 0, 0, 0, 0, 0, 1]),
-                        128,
-                    )),
-                ],
-            ]
-            .concat(),
-            Self::Azure => [names(&AZURE_DOMAINS), names(&AZURE_SERVICES)].concat(),
-        }
-    }
-
-    fn root_name(self) -> &'static str {
-        match self {
-            Self::Loopback => LOCAL_CA_NAME,
-            Self::Azure => "Sealock CA for Azure's names",
-        }
-    }
-
-    fn intermediate_name(self) -> &'static str {
-        match self {
-            Self::Loopback => "Sealock intermediate CA for localhost",
-            Self::Azure => "Sealock intermediate CA for Azure's names",
-        }
-    }
-}
 
 /// Creates a CA, as the PEM text of its intermediate, its root, and the intermediate's private key.
 ///
@@ -114,7 +55,7 @@ fn params(scope: Scope, name: &str, depth: u8, now: OffsetDateTime) -> Certifica
         excluded_subtrees: Vec::new(),
     });
     params.serial_number = Some(random_serial());
-    params.not_before = now - BACKDATED;
+    params.not_before = now - BACKDATING;
     params.not_after = now + LIFETIME;
     params
 }

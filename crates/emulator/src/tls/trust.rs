@@ -10,7 +10,7 @@ use rustls::pki_types::CertificateDer;
 use sealock_store::disk;
 use sha2::{Digest as _, Sha256};
 
-use super::{TlsError, authority::Authority, own::Scope};
+use super::{authority::Authority, error::TlsError, scope::Scope};
 
 /// Where systems keep the roots that they trust, in one PEM file. The variable `SSL_CERT_FILE`, which
 /// libraries for this look at first, may well name the very bundle that is made of it.

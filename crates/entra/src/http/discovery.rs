@@ -9,12 +9,11 @@ use axum::{
 use sealock_core::excerpt;
 use serde_json::json;
 
-use super::{Call, TenantName};
+use super::{
+    call::Call,
+    endpoint::{ADFS, TenantName},
+};
 use crate::{Error, Result};
-
-/// In the place of a tenant, what clients take for a server with Active Directory Federation Services: an
-/// authority of one's own, which they do not look up among Microsoft's.
-pub(super) const ADFS: &str = "adfs";
 
 /// The names by which any tenant is meant.
 const ANY_TENANT: [&str; 3] = ["common", "organizations", ADFS];

@@ -1,7 +1,10 @@
 use sealock_http::{MatchedRequest, Parameter, Spelling};
 
-use super::discovery::ADFS;
 use crate::{Error, Result};
+
+/// The tenant's name in the URL of a server with Active Directory Federation Services. Clients take such an authority for a
+/// private one, and do not look it up at Microsoft.
+pub(super) const ADFS: &str = "adfs";
 
 /// Java's SDK doubles the slash before a path of the managed identity endpoint, and MSAL for JavaScript writes
 /// one behind it.
@@ -43,8 +46,14 @@ impl Parameter<Error> for TenantName {
 }
 
 /// Returns true for a path of the managed identity endpoint.
-pub fn is_managed_identitys(path: &str) -> bool {
+pub fn is_managed_identity_path(path: &str) -> bool {
     IdentityEndpoint::TABLE.has_first_segment_of(path)
+}
+
+/// Returns true for `/{tenant}/` with the first word of an endpoint of the authority behind it.
+pub fn is_authority_path(path: &str) -> bool {
+    let second = path.split('/').nth(2).unwrap_or_default();
+    [".well-known", "discovery", "oauth2", "v2.0"].contains(&second)
 }
 
 #[cfg(test)]
@@ -62,15 +71,15 @@ mod tests {
         };
         for path in ["/msi/token", "//msi/token", "/msi/token/"] {
             assert_eq!(find(path), Some(IdentityEndpoint::AppService), "{path}");
-            assert!(is_managed_identitys(path), "{path}");
+            assert!(is_managed_identity_path(path), "{path}");
         }
         let imds = find("/metadata/identity/oauth2/token");
         assert_eq!(imds, Some(IdentityEndpoint::Imds));
         for path in ["/", "/msi", "/MSI/token", "/metadata/identity/oauth2"] {
             assert_eq!(find(path), None, "{path}");
         }
-        assert!(is_managed_identitys("/msi") && is_managed_identitys("/metadata/x"));
-        assert!(!is_managed_identitys("/MSI") && !is_managed_identitys("/msis"));
+        assert!(is_managed_identity_path("/msi") && is_managed_identity_path("/metadata/x"));
+        assert!(!is_managed_identity_path("/MSI") && !is_managed_identity_path("/msis"));
     }
 
     #[test]

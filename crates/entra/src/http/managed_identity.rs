@@ -9,7 +9,10 @@ use sealock_core::excerpt;
 use sealock_http::Found;
 use serde_json::json;
 
-use super::{Call, IdentityEndpoint, IdentityHeader};
+use super::{
+    call::{Call, IdentityHeader},
+    endpoint::IdentityEndpoint,
+};
 use crate::{AccessToken, Error, ManagedIdentity, Result};
 
 /// The oldest versions that have all that is answered here.
@@ -71,7 +74,7 @@ async fn imds(call: &Call<'_>, secret: Option<&IdentityHeader>) -> Result<Respon
 async fn app_service(call: &Call<'_>, secret: Option<&IdentityHeader>) -> Result<Response> {
     let shown = call.headers.get("x-identity-header");
     let shown = shown.ok_or(Error::MetadataHeaderMissing)?;
-    if secret.is_some_and(|secret| !secret.is(shown)) {
+    if secret.is_some_and(|secret| !secret.matches(shown)) {
         return Err(Error::IdentityHeaderWrong);
     }
     check_version(call, APP_SERVICE_VERSION)?;

@@ -15,8 +15,9 @@ use serde_json::json;
 use zeroize::Zeroizing;
 
 use super::{
-    Call, TenantName,
+    call::Call,
     discovery::{Version, check_tenant},
+    endpoint::TenantName,
 };
 use crate::{AccessToken, Error, Result};
 

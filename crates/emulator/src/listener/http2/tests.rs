@@ -5,52 +5,46 @@ use std::{
 
 use axum::http::StatusCode;
 use h2::{Reason, RecvStream, client::SendRequest};
-use rustls::{crypto::ring, server::ResolvesServerCertUsingSni};
 use tokio::{
     io::{AsyncWriteExt as _, DuplexStream, duplex},
-    sync::{Notify, Semaphore},
+    sync::Notify,
     task::JoinHandle,
     time::sleep,
 };
 use tokio_util::sync::CancellationToken;
 
-use super::*;
+use super::{
+    super::capacity::{Capacity, SLOT_WAIT_LIMIT},
+    *,
+};
 
 const PEER: Peer = Peer {
     address: IpAddr::V4(Ipv4Addr::LOCALHOST),
     uses_tls: false,
 };
 
-/// More than the window of a stream that its client never opens further.
+/// More bytes than the window of a stream permits.
 const LARGE: usize = 1 << 20;
 
-const PLACES: usize = 3;
+const SLOTS: usize = 3;
 
 fn server<H>(handler: H) -> Server<H> {
-    let tls = rustls::ServerConfig::builder_with_provider(Arc::new(ring::default_provider()))
-        .with_safe_default_protocol_versions()
-        .unwrap()
-        .with_no_client_auth()
-        .with_cert_resolver(Arc::new(ResolvesServerCertUsingSni::new()));
     Server {
-        tls: Arc::new(tls).into(),
         handler,
-        shutdown: CancellationToken::new(),
-        places: Arc::new(Semaphore::new(PLACES)),
-        crowded: Arc::default(),
+        capacity: Capacity::with_slots(3, CancellationToken::new()),
     }
 }
 
-/// Serves a connection, and returns the client's end of it.
+/// Serves a connection and returns the client's end.
 async fn accept<H, F>(server: &Server<H>) -> (DuplexStream, JoinHandle<()>)
 where
     H: Fn(Request) -> F + Clone + Send + Sync + 'static,
     F: Future<Output = Response> + Send + 'static,
 {
     let (client, stream) = duplex(64 << 10);
-    let place = server.turn().await.unwrap();
+    let slot = server.capacity.take_slot().await.unwrap();
     let server = server.clone();
-    let served = tokio::spawn(async move { serve(&server, stream, PEER, place).await });
+    let served = tokio::spawn(async move { serve(&server, stream, PEER, slot).await });
     (client, served)
 }
 
@@ -60,7 +54,7 @@ where
     F: Future<Output = Response> + Send + 'static,
 {
     let (stream, served) = accept(server).await;
-    // What waits on one stream leaves room for the others.
+    // A stalled stream leaves room for the others.
     let (client, connection) = h2::client::Builder::new()
         .initial_connection_window_size(1 << 20)
         .handshake(stream)
@@ -95,7 +89,7 @@ async fn read(mut body: RecvStream) -> Result<usize, h2::Error> {
     Ok(length)
 }
 
-/// The part of an answer that a client takes before it lets the rest wait.
+/// The bytes of an answer that a client accepts before it stalls.
 const WINDOW: u32 = 65_535;
 
 async fn large(_: Request) -> Response {
@@ -103,11 +97,11 @@ async fn large(_: Request) -> Response {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_stream_whose_client_takes_nothing_is_reset_and_others_go_on() {
+async fn stalled_stream_is_reset_and_others_go_on() {
     let window = WINDOW as usize;
     for length in [window + 1, window + PIECE_BYTES, LARGE] {
         let server = server(move |request: Request| async move {
-            // Every other request is a small one.
+            // Other requests get a small answer.
             let length = match *request.method() {
                 Method::POST => length,
                 _ => 1,
@@ -121,16 +115,16 @@ async fn a_stream_whose_client_takes_nothing_is_reset_and_others_go_on() {
             // Nothing is released, so the window stays closed.
             match timeout(Duration::from_secs(5), stalled.data()).await {
                 Ok(Some(Err(error))) => break error,
-                Ok(None) => panic!("the answer came whole"),
+                Ok(None) => panic!("the answer arrived whole"),
                 Ok(Some(Ok(_))) => {}
                 Err(_) if begun.elapsed() < IDLE_LIMIT => {
-                    assert_eq!(server.places.available_permits(), PLACES - 1);
+                    assert_eq!(server.capacity.free_slots(), SLOTS - 1);
                     let other = get(&client).await.unwrap().into_body();
                     assert_eq!(read(other).await.unwrap(), 1);
                 }
                 Err(_) => assert!(
                     begun.elapsed() < 2 * IDLE_LIMIT,
-                    "{length} bytes wait still"
+                    "{length} bytes still wait"
                 ),
             }
         };
@@ -142,7 +136,7 @@ async fn a_stream_whose_client_takes_nothing_is_reset_and_others_go_on() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_request_that_takes_long_is_not_cut_off() {
+async fn slow_request_is_not_cut_off() {
     let slow = |request| async {
         sleep(20 * IDLE_LIMIT).await;
         large(request).await
@@ -153,7 +147,7 @@ async fn a_request_that_takes_long_is_not_cut_off() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_connection_without_a_request_ends() {
+async fn idle_connection_ends() {
     let server = server(|_| async { Response::default() });
     let (client, served) = connect(&server).await;
     sleep(HEAD_LIMIT / 2).await;
@@ -161,12 +155,12 @@ async fn a_connection_without_a_request_ends() {
     let asked = Instant::now();
     served.await.unwrap();
     assert!(asked.elapsed() >= HEAD_LIMIT);
-    assert_eq!(server.places.available_permits(), PLACES);
+    assert_eq!(server.capacity.free_slots(), SLOTS);
     assert!(get(&client).await.is_err());
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_client_that_never_leaves_is_cut_off() {
+async fn client_that_does_not_leave_is_cut_off() {
     let server = server(large);
     let head_without_an_end = &b"\0\0\0\x04\0\0\0\0\0\0\0\x01\x01\0\0\0\0\x01\x82"[..];
     for said in [b"", &head_without_an_end[..9], head_without_an_end] {
@@ -175,12 +169,12 @@ async fn a_client_that_never_leaves_is_cut_off() {
         client.write_all(preface).await.unwrap();
         client.write_all(said).await.unwrap();
         served.await.unwrap();
-        assert_eq!(server.places.available_permits(), PLACES, "{said:?}");
+        assert_eq!(server.capacity.free_slots(), SLOTS, "{said:?}");
     }
 }
 
 #[tokio::test(start_paused = true)]
-async fn each_request_beside_the_first_takes_a_place_or_is_told_that_there_is_none() {
+async fn concurrent_requests_take_slots_or_get_503() {
     let gate = Arc::new(Notify::new());
     let handler = {
         let gate = Arc::clone(&gate);
@@ -194,33 +188,33 @@ async fn each_request_beside_the_first_takes_a_place_or_is_told_that_there_is_no
     };
     let server = server(handler);
     let (client, _served) = connect(&server).await;
-    let asked: Vec<_> = (0..=PLACES)
+    let asked: Vec<_> = (0..=SLOTS)
         .map(|_| {
             let client = client.clone();
             tokio::spawn(async move { get(&client).await.map(|answer| answer.status()) })
         })
         .collect();
-    sleep(2 * super::super::TURN_LIMIT).await;
-    assert_eq!(server.places.available_permits(), 0);
+    sleep(2 * SLOT_WAIT_LIMIT).await;
+    assert_eq!(server.capacity.free_slots(), 0);
     gate.notify_waiters();
     let mut statuses = Vec::new();
     for asked in asked {
         statuses.push(asked.await.unwrap().unwrap());
     }
     statuses.sort();
-    assert_eq!(statuses[..PLACES], [StatusCode::OK; PLACES]);
-    assert_eq!(statuses[PLACES], StatusCode::SERVICE_UNAVAILABLE);
+    assert_eq!(statuses[..SLOTS], [StatusCode::OK; SLOTS]);
+    assert_eq!(statuses[SLOTS], StatusCode::SERVICE_UNAVAILABLE);
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_request_whose_client_has_left_keeps_its_place_while_it_is_served() {
+async fn change_keeps_its_slot_after_its_client_left() {
     let (begun, end) = (Arc::new(Notify::new()), Arc::new(Notify::new()));
     let handler = {
         let (begun, end) = (Arc::clone(&begun), Arc::clone(&end));
         move |request: Request| {
             let (begun, end) = (Arc::clone(&begun), Arc::clone(&end));
             async move {
-                // A change goes on in a task of its own.
+                // A change runs in a task of its own, as in the router.
                 let change = tokio::spawn(async move {
                     begun.notify_one();
                     end.notified().await;
@@ -237,9 +231,9 @@ async fn a_request_whose_client_has_left_keeps_its_place_while_it_is_served() {
     begun.notified().await;
     asked.abort();
     served.await.unwrap();
-    assert_eq!(server.places.available_permits(), PLACES - 1);
+    assert_eq!(server.capacity.free_slots(), SLOTS - 1);
     end.notify_one();
-    while server.places.available_permits() < PLACES {
+    while server.capacity.free_slots() < SLOTS {
         tokio::task::yield_now().await;
     }
 }

@@ -1,0 +1,67 @@
+use sealock_api as api;
+use sealock_entra::ManagedIdentity;
+use zeroize::Zeroizing;
+
+use crate::{
+    control::{
+        Answer,
+        call::{Call, Reply},
+        effect::report_effect_of,
+    },
+    secrets::shared_secret::Secret,
+};
+
+/// The header for App Service's form of the managed identity endpoint while that asks for no secret.
+const ANY: &str = "any";
+
+pub(in crate::control) async fn list(call: Call<api::ListIdentities>) -> Answer<api::Identities> {
+    let identities = call.services.directory.identities().await?;
+    Ok(api::Identities {
+        identities: identities.into_iter().map(view).collect(),
+    })
+}
+
+pub(in crate::control) async fn show(call: Call<api::ShowIdentity>) -> Answer<api::Identity> {
+    let identity = call.services.directory.identity(&call.path.identity);
+    Ok(view(identity.await?))
+}
+
+pub(in crate::control) async fn create(
+    call: Call<api::CreateIdentity>,
+) -> Answer<Reply<api::Identity>> {
+    let created = call.services.directory.create_identity(call.path.identity);
+    let (identity, is_new) = created.await?;
+    Ok(Reply::created_if(is_new, view(identity)))
+}
+
+pub(in crate::control) async fn delete(
+    call: Call<api::DeleteIdentity>,
+) -> Answer<api::Changed<api::Empty>> {
+    let (services, name) = (call.services, call.path.identity);
+    report_effect_of(&services, async {
+        services.directory.delete_identity(&name).await?;
+        Ok(api::Empty {})
+    })
+    .await
+}
+
+/// Shows the value that a workload sets as `IDENTITY_HEADER`.
+pub(in crate::control) async fn header(
+    call: Call<api::ShowIdentityHeader>,
+) -> Answer<api::IdentityHeader> {
+    let secret = call.friendly_door.identity_header().map(Secret::text);
+    let header = secret.as_ref().map_or(ANY, |text| text.as_str());
+    Ok(api::IdentityHeader {
+        identity_header: api::Secret(Zeroizing::new(header.to_owned())),
+    })
+}
+
+fn view(identity: ManagedIdentity) -> api::Identity {
+    api::Identity {
+        name: identity.name,
+        client_id: identity.client_id,
+        principal_id: identity.principal_id,
+        tenant_id: identity.tenant_id,
+        created: identity.created.into(),
+    }
+}

@@ -1,0 +1,140 @@
+use sealock_api as api;
+use sealock_cmk::rules;
+use sealock_core::{KeyName, excerpt};
+use sealock_entra::{RESOURCE_GROUP, Role, RoleAssignment, RoleScope};
+
+use crate::{
+    control::{
+        Answer, ControlError,
+        call::{Call, Reply},
+        effect::report_effect_of,
+        principals::{id_of, named, view as principal},
+    },
+    services::Services,
+};
+
+pub(in crate::control) async fn list(
+    call: Call<api::ListRoleAssignments>,
+) -> Answer<api::RoleAssignments> {
+    let mut role_assignments = Vec::new();
+    for assignment in call.services.directory.role_assignments().await? {
+        role_assignments.push(view(&call.services, assignment).await?);
+    }
+    Ok(api::RoleAssignments { role_assignments })
+}
+
+pub(in crate::control) async fn assign(
+    call: Call<api::AssignRole>,
+) -> Answer<Reply<api::Changed<api::RoleAssignment>>> {
+    let Call { services, body, .. } = call;
+    let in_registry = body.registry.is_some();
+    let (role, scope) = read(body)?;
+    let principal = named(&services.directory, &call.path.principal).await?;
+    if in_registry && role.is_for_vaults() {
+        return Err(ControlError::role_for_vaults(role, &principal));
+    }
+    scope_is_there(&services, &scope).await?;
+    let mut created = false;
+    let changed = report_effect_of(&services, async {
+        let assigned = services.directory.assign_role(&principal, role, scope);
+        let (assignment, is_new) = assigned.await?;
+        created = is_new;
+        view(&services, assignment).await
+    });
+    let changed = changed.await?;
+    Ok(Reply::created_if(created, changed))
+}
+
+pub(in crate::control) async fn remove(
+    call: Call<api::RemoveRole>,
+) -> Answer<api::Changed<api::Empty>> {
+    let Call { services, body, .. } = call;
+    let directory = &services.directory;
+    let (role, scope) = read(body)?;
+    let principal = id_of(directory, &call.path.principal).await?;
+    report_effect_of(&services, async {
+        directory.remove_role(principal, role, &scope).await?;
+        Ok(api::Empty {})
+    })
+    .await
+}
+
+fn read(asked: api::RoleAtScope) -> Answer<(Role, RoleScope)> {
+    let scope = match (asked.registry, asked.vault, asked.scope) {
+        (Some(registry), None, None) => rules::resource_id(&registry),
+        (None, Some(vault), None) => sealock_vault::resource_id(&vault),
+        (None, None, Some(scope)) => scope,
+        _ => {
+            return Err(ControlError::bad_request(
+                "a role is assigned in a registry, in a vault or at a scope: name one of them",
+            ));
+        }
+    };
+    Ok((asked.role.parse()?, scope.parse()?))
+}
+
+/// A role is assigned to something that is there; of a key, it is the vault that must be. Ids are the same in any
+/// case.
+///
+/// <https://learn.microsoft.com/azure/role-based-access-control/scope-overview>
+async fn scope_is_there(services: &Services, scope: &RoleScope) -> Answer<()> {
+    let lower = scope.as_str().to_ascii_lowercase();
+    let (_, name) = scope.as_str().rsplit_once('/').unwrap_or_default();
+    // Behind `/subscriptions/ID`, which every scope begins with.
+    match lower.split('/').skip(3).collect::<Vec<_>>()[..] {
+        [] | ["resourcegroups", RESOURCE_GROUP] => Ok(()),
+        [
+            "resourcegroups",
+            RESOURCE_GROUP,
+            "providers",
+            ref resource @ ..,
+        ] => match *resource {
+            ["microsoft.containerregistry", "registries", registry] => {
+                services.registries.get(&registry.parse()?).await?;
+                Ok(())
+            }
+            ["microsoft.keyvault", "vaults", vault] => {
+                Ok(services.vault.check_active(&vault.parse()?).await?)
+            }
+            ["microsoft.keyvault", "vaults", vault, "keys", key] => {
+                let _: KeyName = key.parse()?;
+                Ok(services.vault.check_active(&vault.parse()?).await?)
+            }
+            ["microsoft.managedidentity", "userassignedidentities", _] => {
+                services.directory.identity(&name.parse()?).await?;
+                Ok(())
+            }
+            _ => Err(names_nothing(scope)),
+        },
+        _ => Err(names_nothing(scope)),
+    }
+}
+
+/// Whether roles count there: in a vault they do if it says so.
+async fn in_effect(services: &Services, scope: &RoleScope) -> bool {
+    let lower = scope.as_str().to_ascii_lowercase();
+    let Some((_, vault)) = lower.split_once("/providers/microsoft.keyvault/vaults/") else {
+        return true;
+    };
+    let (vault, _) = vault.split_once('/').unwrap_or((vault, ""));
+    match vault.parse() {
+        Ok(vault) => services.vault.has_roles(&vault).await.unwrap_or_default(),
+        Err(_) => false,
+    }
+}
+
+fn names_nothing(scope: &RoleScope) -> ControlError {
+    sealock_entra::Error::ScopeInvalid(excerpt(scope.as_str()).to_owned()).into()
+}
+
+async fn view(services: &Services, assignment: RoleAssignment) -> Answer<api::RoleAssignment> {
+    Ok(api::RoleAssignment {
+        id: assignment.id,
+        principal: principal(&services.directory, assignment.principal_id).await?,
+        role: assignment.role.to_string(),
+        role_definition_id: assignment.role.definition_id().to_owned(),
+        in_effect: in_effect(services, &assignment.scope).await,
+        scope: assignment.scope.as_str().to_owned(),
+        created: assignment.created.into(),
+    })
+}

@@ -1,0 +1,145 @@
+//! The view of a registry that the control API shows, with its encryption and its gate.
+
+use sealock_api as api;
+use sealock_cmk::Standing;
+use sealock_core::{Kid, RegistryId, RegistryName};
+use sealock_registry::Registry;
+
+use super::logins;
+use crate::{
+    control::{Answer, hints, translation::Translate as _},
+    services::Services,
+};
+
+/// Lists every registry and evaluates its gate.
+pub(in crate::control) async fn all(services: &Services) -> Answer<Vec<api::Registry>> {
+    let mut registries = Vec::new();
+    for registry in services.registries.list().await? {
+        match view(services, registry.clone()).await {
+            Ok(registry) => registries.push(registry),
+            Err(_) if registry.is_deleted().await? => {}
+            Err(error) => return Err(error),
+        }
+    }
+    Ok(registries)
+}
+
+/// Shows a registry and evaluates its gate.
+pub(in crate::control) async fn view(
+    services: &Services,
+    registry: Registry,
+) -> Answer<api::Registry> {
+    let record = registry.record.clone();
+    let (encryption, gate) = if record.encrypted {
+        encrypted(services, record.id, &record.name).await?
+    } else {
+        (
+            api::Encryption::Disabled,
+            api::Gate::Available { ends: None },
+        )
+    };
+    Ok(api::Registry {
+        login_server: services.names.login_server(&record.name),
+        name: record.name,
+        id: record.id,
+        sku: record.sku.translate(),
+        created: record.created.into(),
+        login: logins::settings(registry.login_settings().await?),
+        encryption,
+        gate,
+    })
+}
+
+async fn encrypted(
+    services: &Services,
+    id: RegistryId,
+    registry: &RegistryName,
+) -> Answer<(api::Encryption, api::Gate)> {
+    let (custody, standing) = services.custodian.status(id).await?;
+    let identity = services
+        .directory
+        .identity_by_client_id(custody.identity)
+        .await?;
+    let identity_name = identity.map(|identity| identity.name);
+    let way_back = |cause, kid: &Kid| {
+        hints::of_revocation(registry, cause, &kid.identifier(), identity_name.as_ref())
+    };
+    let gate = match standing {
+        Standing::Available { ends } => api::Gate::Available {
+            ends: ends.map(|end| api::End {
+                at: end.at.into(),
+                cause: end.cause.translate(),
+                restore: way_back(end.cause, &custody.kid),
+            }),
+        },
+        Standing::Unknown(error) => api::Gate::Unknown {
+            message: error.to_string(),
+        },
+        Standing::Revoked(revocation) => {
+            let (cause, kid) = (revocation.cause, &revocation.key);
+            api::Gate::Revoked {
+                restore: way_back(cause, kid),
+                cause: cause.translate(),
+                message: cause.message().to_owned(),
+                key: services.names.key_uri(&kid.identifier()),
+                since: revocation.since.into(),
+            }
+        }
+    };
+    let behind = custody.behind.as_ref().map(|behind| {
+        let kid = behind.current.as_ref().unwrap_or(&custody.kid);
+        Box::new(api::Behind {
+            cause: behind.cause.translate(),
+            since: behind.since.into(),
+            remedy: way_back(behind.cause, kid),
+        })
+    });
+    let encryption = api::Encryption::Enabled {
+        key_identifier: services.names.key_uri(&custody.key),
+        versioned_key_identifier: services.names.key_uri(&custody.kid.identifier()),
+        key_rotation_enabled: custody.key.version.is_none(),
+        last_key_rotation: custody.rotated.map(Into::into),
+        behind,
+        identity: api::EncryptionIdentity {
+            client_id: custody.identity,
+            name: identity_name,
+        },
+    };
+    Ok((encryption, gate))
+}
+
+/// Finds the reason for which a registry is not at its key's current version, if it is known.
+pub(in crate::control) async fn behind(
+    services: &Services,
+    registry: Registry,
+) -> Answer<Option<api::RegistryBehind>> {
+    let registry = view(services, registry).await?;
+    let (cause, remedy) = match (registry.gate, registry.encryption) {
+        (api::Gate::Revoked { cause, restore, .. }, _) => (cause, restore),
+        (
+            _,
+            api::Encryption::Enabled {
+                behind: Some(behind),
+                ..
+            },
+        ) => (behind.cause, behind.remedy),
+        _ => return Ok(None),
+    };
+    Ok(Some(api::RegistryBehind {
+        registry: registry.name,
+        cause,
+        remedy,
+    }))
+}
+
+/// Finds the way back for a registry, if it is revoked and there is one.
+pub(in crate::control) async fn way_back(
+    services: &Services,
+    id: RegistryId,
+    registry: &RegistryName,
+) -> Answer<Option<api::Hint>> {
+    Ok(match encrypted(services, id, registry).await? {
+        (_, api::Gate::Revoked { restore, .. }) => restore,
+        (_, api::Gate::Available { .. } | api::Gate::Unknown { .. }) => None,
+    })
+}

@@ -1,0 +1,79 @@
+use sealock_api as api;
+use sealock_core::VaultName;
+use sealock_vault::{KeyPermission, Policy, Requester};
+
+use crate::{
+    control::{
+        Answer, ControlError,
+        call::Call,
+        effect::report_effect_of,
+        principals::{id_of, named, view as principal},
+        translation::Translate,
+    },
+    services::Services,
+};
+
+pub(in crate::control) async fn list(call: Call<api::ListAccess>) -> Answer<api::AccessPolicies> {
+    let Call { services, path, .. } = call;
+    let operator = Requester::operator();
+    let mut policies = Vec::new();
+    for policy in services.vault.policies(&operator, &path.vault).await? {
+        policies.push(view(&services, &path.vault, policy).await?);
+    }
+    Ok(api::AccessPolicies { policies })
+}
+
+pub(in crate::control) async fn grant(
+    call: Call<api::GrantAccess>,
+) -> Answer<api::Changed<api::AccessPolicy>> {
+    let Call { services, path, .. } = call;
+    let principal = named(&services.directory, &path.principal).await?;
+    let permissions = permissions(call.body);
+    let operator = Requester::operator();
+    report_effect_of(&services, async {
+        let id = principal.principal_id();
+        let granted = services
+            .vault
+            .grant(&operator, &path.vault, id, permissions);
+        view(&services, &path.vault, granted.await?).await
+    })
+    .await
+}
+
+pub(in crate::control) async fn revoke(
+    call: Call<api::RevokeAccess>,
+) -> Answer<api::Changed<api::AccessPolicy>> {
+    let Call { services, path, .. } = call;
+    let principal = id_of(&services.directory, &path.principal).await?;
+    let permissions = permissions(call.body);
+    let operator = Requester::operator();
+    report_effect_of(&services, async {
+        let revoked = services
+            .vault
+            .revoke(&operator, &path.vault, principal, permissions);
+        view(&services, &path.vault, revoked.await?).await
+    })
+    .await
+}
+
+fn permissions(asked: api::Permissions) -> std::collections::BTreeSet<KeyPermission> {
+    let asked = asked.permissions.into_iter();
+    asked.map(Translate::translate).collect()
+}
+
+async fn view(
+    services: &Services,
+    vault: &VaultName,
+    policy: Policy,
+) -> Result<api::AccessPolicy, ControlError> {
+    Ok(api::AccessPolicy {
+        vault: vault.clone(),
+        principal: principal(&services.directory, policy.principal).await?,
+        permissions: policy
+            .permissions
+            .into_iter()
+            .map(Translate::translate)
+            .collect(),
+        in_effect: !services.vault.has_roles(vault).await?,
+    })
+}

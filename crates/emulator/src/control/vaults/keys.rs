@@ -1,0 +1,290 @@
+use sealock_api as api;
+use sealock_cmk::Follower;
+use sealock_core::{KeyIdentifier, Kid};
+use sealock_http::json::parse_object;
+use sealock_vault::{
+    Key, KeyBundle, KeyChange, KeySpec, PublicKey, Requester, http::RotationPolicyBody,
+};
+
+use crate::{
+    control::{
+        Answer, ControlError, call::Call, effect::report_effect_of, registries,
+        translation::Translate as _,
+    },
+    services::Services,
+};
+
+pub(in crate::control) async fn list(call: Call<api::ListKeys>) -> Answer<api::Keys> {
+    let Call { services, path, .. } = call;
+    let operator = Requester::operator();
+    let keys = services.vault.keys(&operator, &path.vault);
+    let keys = keys.await?.into_iter().map(|key| view(&services, key));
+    Ok(api::Keys {
+        keys: keys.collect(),
+    })
+}
+
+pub(in crate::control) async fn show(call: Call<api::ShowKey>) -> Answer<api::Key> {
+    let Call { services, path, .. } = call;
+    let operator = Requester::operator();
+    let key = services.vault.key(&operator, &path.vault, &path.key);
+    Ok(view(&services, key.await?))
+}
+
+pub(in crate::control) async fn create(
+    call: Call<api::CreateKey>,
+) -> Answer<api::Changed<api::Key>> {
+    let Call {
+        services,
+        path,
+        body,
+        ..
+    } = call;
+    let spec = KeySpec {
+        kty: body.kty.translate().unwrap_or(KeySpec::default().kty),
+        key_size: body.key_size,
+        curve: body.crv.translate(),
+    };
+    let change = KeyChange {
+        key_ops: body.key_ops.map(|operations| translated(&operations)),
+        ..KeyChange::default()
+    };
+    let operator = Requester::operator();
+    let created = services
+        .vault
+        .create_key(&operator, &path.vault, &path.key, Ok((spec, change)));
+    followed(&services, Box::pin(created)).await
+}
+
+pub(in crate::control) async fn rotate(
+    call: Call<api::RotateKey>,
+) -> Answer<api::Changed<api::Key>> {
+    let Call { services, path, .. } = call;
+    let operator = Requester::operator();
+    let rotated = services.vault.rotate_key(&operator, &path.vault, &path.key);
+    followed(&services, Box::pin(rotated)).await
+}
+
+/// Makes a new version of a key, and reports the registries that it reached, with every one that is not at it.
+async fn followed(
+    services: &Services,
+    new: impl Future<Output = sealock_vault::Result<Key>> + Send,
+) -> Answer<api::Changed<api::Key>> {
+    let mut behind = Vec::new();
+    let changed = report_effect_of(services, async {
+        let key = new.await?;
+        behind = left_behind(services, &key).await?;
+        Ok(view(services, key))
+    });
+    let mut changed = changed.await?;
+    changed.effect.behind = behind;
+    Ok(changed)
+}
+
+/// Lists the registries that follow a key and are at an older version than its current one in `key`.
+async fn left_behind(services: &Services, key: &Key) -> Answer<Vec<api::RegistryBehind>> {
+    let current = &key.current.kid;
+    let mut older = Vec::new();
+    for Follower { name, kid, .. } in services.custodian.followers(current).await? {
+        let is_older = key.versions().any(|version| version.kid == kid);
+        // One that the vault has by now, and that `key` has not, is newer; one that it has not was purged.
+        if kid != *current && (is_older || !services.vault.has_version(&kid).await?) {
+            older.push(name);
+        }
+    }
+    older.sort();
+    let mut behind = Vec::new();
+    for name in older {
+        match services.registries.get(&name).await {
+            Ok(registry) => behind.extend(registries::view::behind(services, registry).await?),
+            Err(sealock_registry::Error::RegistryUnknown(_)) => {}
+            Err(error) => return Err(error.into()),
+        }
+    }
+    Ok(behind)
+}
+
+pub(in crate::control) async fn back_up(call: Call<api::BackUpKey>) -> Answer<api::KeyBackup> {
+    let Call { services, path, .. } = call;
+    let operator = Requester::operator();
+    let value = services.vault.backup_key(&operator, &path.vault, &path.key);
+    Ok(api::KeyBackup {
+        value: value.await?,
+    })
+}
+
+pub(in crate::control) async fn restore(
+    call: Call<api::RestoreKey>,
+) -> Answer<api::Changed<api::Key>> {
+    let Call { services, path, .. } = call;
+    let operator = Requester::operator();
+    let restored = services
+        .vault
+        .restore_key(&operator, &path.vault, Ok(call.body.value));
+    followed(&services, Box::pin(restored)).await
+}
+
+pub(in crate::control) async fn update(
+    call: Call<api::UpdateKey>,
+) -> Answer<api::Changed<api::Key>> {
+    let api::UpdateKey { vault, key } = call.path;
+    let current = KeyIdentifier {
+        vault,
+        key,
+        version: None,
+    };
+    change(&call.services, current, call.body).await
+}
+
+pub(in crate::control) async fn update_version(
+    call: Call<api::UpdateKeyVersion>,
+) -> Answer<api::Changed<api::Key>> {
+    let api::UpdateKeyVersion {
+        vault,
+        key,
+        version,
+    } = call.path;
+    let version = KeyIdentifier {
+        vault,
+        key,
+        version: Some(version),
+    };
+    change(&call.services, version, call.body).await
+}
+
+async fn change(
+    services: &Services,
+    identifier: KeyIdentifier,
+    asked: api::KeyChange,
+) -> Answer<api::Changed<api::Key>> {
+    if asked == api::KeyChange::default() {
+        return Err(ControlError::nothing_to_change());
+    }
+    let change = KeyChange {
+        key_ops: asked.key_ops.map(|operations| translated(&operations)),
+        enabled: asked.enabled,
+        not_before: asked.not_before.map(Into::into),
+        expires: asked.expires.map(Into::into),
+        ..KeyChange::default()
+    };
+    let operator = Requester::operator();
+    report_effect_of(services, async {
+        let changed = services
+            .vault
+            .update_key(&operator, &identifier, Ok(change));
+        let (key, _) = changed.await?;
+        Ok(view(services, key))
+    })
+    .await
+}
+
+pub(in crate::control) async fn delete(
+    call: Call<api::DeleteKey>,
+) -> Answer<api::Changed<api::Key>> {
+    let Call { services, path, .. } = call;
+    let operator = Requester::operator();
+    report_effect_of(&services, async {
+        let key = services.vault.delete_key(&operator, &path.vault, &path.key);
+        Ok(view(&services, key.await?))
+    })
+    .await
+}
+
+pub(in crate::control) async fn recover(
+    call: Call<api::RecoverKey>,
+) -> Answer<api::Changed<api::Key>> {
+    let Call { services, path, .. } = call;
+    let operator = Requester::operator();
+    report_effect_of(&services, async {
+        let key = services
+            .vault
+            .recover_key(&operator, &path.vault, &path.key);
+        Ok(view(&services, key.await?))
+    })
+    .await
+}
+
+pub(in crate::control) async fn purge(
+    call: Call<api::PurgeKey>,
+) -> Answer<api::Changed<api::Empty>> {
+    let Call { services, path, .. } = call;
+    let operator = Requester::operator();
+    report_effect_of(&services, async {
+        let purged = services.vault.purge_key(&operator, &path.vault, &path.key);
+        purged.await?;
+        Ok(api::Empty {})
+    })
+    .await
+}
+
+pub(in crate::control) async fn show_rotation_policy(
+    call: Call<api::ShowRotationPolicy>,
+) -> Answer<api::RotationPolicy> {
+    let (services, path) = (call.services, call.path);
+    let operator = Requester::operator();
+    let policy = services
+        .vault
+        .rotation_policy(&operator, &path.vault, &path.key);
+    rotation_policy(&RotationPolicyBody::of(&services.names, &policy.await?))
+}
+
+pub(in crate::control) async fn set_rotation_policy(
+    call: Call<api::SetRotationPolicy>,
+) -> Answer<api::RotationPolicy> {
+    let (services, path) = (call.services, call.path);
+    let api::RotationPolicy(members) = call.body;
+    let asked = serde_json::to_vec(&members).map_err(|error| error.to_string());
+    let asked = asked.and_then(|json| parse_object::<RotationPolicyBody>(&json));
+    let asked = asked.map_err(ControlError::bad_request)?;
+    let operator = Requester::operator();
+    let set = services
+        .vault
+        .set_rotation_policy(&operator, &path.vault, &path.key, asked.policy());
+    rotation_policy(&RotationPolicyBody::of(&services.names, &set.await?))
+}
+
+/// Shows a policy as Key Vault does.
+fn rotation_policy(policy: &RotationPolicyBody) -> Answer<api::RotationPolicy> {
+    let json = serde_json::to_value(policy).and_then(serde_json::from_value);
+    json.map_err(|error| ControlError::bad_request(error.to_string()))
+}
+
+fn translated(operations: &[api::KeyOperation]) -> Vec<sealock_vault::KeyOperation> {
+    operations.iter().map(|it| it.translate()).collect()
+}
+
+fn view(services: &Services, key: Key) -> api::Key {
+    let uri = |kid: &Kid| services.names.key_uri(&kid.identifier());
+    let version = |bundle: &KeyBundle| {
+        let attributes = &bundle.attributes;
+        api::Version {
+            version: bundle.kid.version.clone(),
+            kid: uri(&bundle.kid),
+            enabled: attributes.enabled,
+            current: bundle.kid == key.current.kid,
+            key_ops: bundle.key_ops.iter().map(|it| it.translate()).collect(),
+            not_before: attributes.not_before.map(Into::into),
+            expires: attributes.expires.map(Into::into),
+            tags: bundle.tags.clone(),
+            created: attributes.created.into(),
+            updated: attributes.updated.into(),
+        }
+    };
+    api::Key {
+        versions: key.versions().map(version).collect(),
+        kid: uri(&key.current.kid),
+        state: key.state.translate(),
+        kty: key.current.kty.translate(),
+        key_size: key.current.key_size,
+        crv: match key.current.public_key {
+            PublicKey::Ec { crv, .. } => Some(crv.translate()),
+            PublicKey::Rsa { .. } | PublicKey::Oct => None,
+        },
+        enabled: key.current.attributes.enabled,
+        created: key.created.into(),
+        deleted: key.deleted.map(Into::into),
+        scheduled_purge: key.scheduled_purge.map(Into::into),
+        vault: key.vault,
+        name: key.name,
+    }
+}

@@ -1,0 +1,320 @@
+use axum::{
+    Router,
+    extract::Request,
+    http::{HeaderValue, Method, StatusCode, header, uri::Authority},
+    response::{IntoResponse as _, Response},
+};
+use sealock_core::{RegistryName, VaultName};
+use sealock_entra::http as entra_http;
+use sealock_registry::http as registry_http;
+use sealock_vault::http as vault_http;
+use tower::ServiceExt as _;
+
+use super::{
+    access_log::Logged,
+    error_format::ErrorFormat,
+    friendly_door::FriendlyDoor,
+    host::{self, Hosts, Service},
+    origin,
+    transfer_coding::{self, Refused},
+};
+use crate::{
+    control,
+    listener::{Peer, Slot},
+    resource_manager::ResourceManager,
+    services::Services,
+    tls::Trust,
+};
+
+/// Tells requests apart by the service that they are for, and refuses those that no service should see.
+#[derive(Clone)]
+pub(crate) struct RequestRouter {
+    services: Services,
+    hosts: Hosts,
+    control: Router,
+    friendly: FriendlyDoor,
+    resource_manager: ResourceManager,
+}
+
+impl RequestRouter {
+    pub(crate) fn new(
+        services: Services,
+        hosts: Hosts,
+        trust: Trust,
+        friendly_door: FriendlyDoor,
+        resource_manager: ResourceManager,
+    ) -> Self {
+        Self {
+            control: control::router(services.clone(), trust, friendly_door.clone()),
+            services,
+            hosts,
+            friendly: friendly_door,
+            resource_manager,
+        }
+    }
+
+    pub(crate) async fn answer(self, request: Request) -> Response {
+        let host = host::authority(&request);
+        let logged = Logged::begin(request.method(), request.uri(), host.as_ref());
+        let is_safe = request.method().is_safe();
+        let slot = request.extensions().get::<Slot>().cloned();
+        let answered = Box::pin(self.route(host, request));
+        let response = if is_safe {
+            answered.await
+        } else {
+            // A client that leaves must not leave a change half done.
+            let change = tokio::spawn(async move {
+                let response = answered.await;
+                drop(slot);
+                response
+            });
+            change.await.unwrap_or_else(|error| failed(&error))
+        };
+        logged.end(&response);
+        response
+    }
+
+    async fn route(self, host: Option<Authority>, request: Request) -> Response {
+        let Some(host) = host else {
+            return plain(
+                StatusCode::BAD_REQUEST,
+                "the request does not name one valid host",
+            );
+        };
+        if request.method() == Method::CONNECT {
+            return not_allowed("the emulator is no proxy");
+        }
+        let Some(service) = self.hosts.service(host.host()) else {
+            return misdirected(&host);
+        };
+        let (headers, path) = (request.headers(), request.uri().path());
+        let is_foreign = origin::is_foreign(headers, &host);
+        let is_refused_page = match service {
+            // A manifest that somebody pushed has this origin, too.
+            Service::Friendly => origin::is_a_pages(headers),
+            _ => is_foreign,
+        };
+        if is_refused_page && control::is_control_path(path) {
+            let page = format!("{}://page.{}", scheme(&request), self.services.names);
+            return control::refuse_page(&page);
+        }
+        if is_foreign && !request.method().is_safe() {
+            return plain(
+                StatusCode::FORBIDDEN,
+                "a page from another origin asked for this change, so it was refused",
+            );
+        }
+        if let Err(refused) = transfer_coding::check(request.headers()) {
+            return unreadable(ErrorFormat::of(&service, request.uri().path()), &refused);
+        }
+        match service {
+            Service::Page if control::is_control_path(path) => self.control(request).await,
+            Service::Page if path == "/" => (StatusCode::NOT_FOUND, NO_PAGE).into_response(),
+            Service::Page => no_service(),
+            Service::Friendly => Box::pin(self.friendly(&host, request)).await,
+            // No registry's own name has a dot.
+            Service::Registry(name) if name.contains('.') => {
+                unsupported(ErrorFormat::Oci, "replicas of a registry")
+            }
+            Service::Registry(name) => match name.parse() {
+                Ok(name) => self.registry(&name, &host, false, request).await,
+                Err(error) => plain(StatusCode::NOT_FOUND, &format!("{error}")),
+            },
+            Service::Vault(name) => match name.parse() {
+                Ok(name) => {
+                    let resource = format!("https://{}", parent(&host));
+                    self.vault(name, &host, resource, request).await
+                }
+                Err(error) => plain(StatusCode::NOT_FOUND, &format!("{error}")),
+            },
+            Service::ResourceManager => self.resource_manager(&request),
+            Service::Entra => {
+                let connection = connection(&host, &request);
+                entra_http::authority(&self.services.tokens, connection, request).await
+            }
+            Service::Graph => unsupported(ErrorFormat::Azure, "Microsoft Graph"),
+        }
+    }
+
+    /// Plain localhost: every service, told apart by path.
+    async fn friendly(self, host: &Authority, request: Request) -> Response {
+        let path = request.uri().path();
+        let mut segments = path.split('/').filter(|segment| !segment.is_empty());
+        let first = segments.next().unwrap_or_default();
+        if vault_http::is_vaults(path) {
+            let name = self.services.default_vault.clone();
+            let resource = format!("https://vault.{}", self.services.names);
+            return self.vault(name, host, resource, request).await;
+        }
+        if entra_http::is_managed_identity_path(path) {
+            let connection = connection(host, &request);
+            let header = self.friendly.identity_header();
+            let header = header.map(|secret| entra_http::IdentityHeader::new(secret.text()));
+            let tokens = &self.services.tokens;
+            return entra_http::managed_identity(tokens, connection, header.as_ref(), request)
+                .await;
+        }
+        if control::is_control_path(path) {
+            return self.control(request).await;
+        }
+        match first {
+            "v2" | "acr" | "oauth2" => {
+                let name = self.services.default_registry.clone();
+                let is_open = self.friendly.is_open();
+                self.registry(&name, host, is_open, request).await
+            }
+            "" if path != "/" => no_service(),
+            "" if !request.method().is_safe() => not_allowed("there is nothing to change here"),
+            "" => (
+                StatusCode::OK,
+                [(header::CONTENT_TYPE, "text/plain; charset=utf-8")],
+                INDEX,
+            )
+                .into_response(),
+            "subscriptions" | "providers" => self.resource_manager(&request),
+            // Not before the others: a repository can be called as one of the authority's endpoints.
+            _ if entra_http::is_authority_path(path) => {
+                let connection = connection(host, &request);
+                entra_http::authority(&self.services.tokens, connection, request).await
+            }
+            _ => no_service(),
+        }
+    }
+
+    fn resource_manager(&self, request: &Request) -> Response {
+        let refusal = self
+            .resource_manager
+            .refusal(request.method(), request.uri());
+        ErrorFormat::Azure.refusal(StatusCode::NOT_IMPLEMENTED, &refusal)
+    }
+
+    async fn control(self, request: Request) -> Response {
+        match self.control.oneshot(request).await {
+            Ok(response) => response,
+            Err(never) => match never {},
+        }
+    }
+
+    async fn registry(
+        self,
+        name: &RegistryName,
+        host: &Authority,
+        is_open: bool,
+        request: Request,
+    ) -> Response {
+        let names = &self.services.names;
+        let connection = connection(host, &request);
+        let registry_host = registry_http::RegistryHost {
+            login_server: names.login_server(name),
+            is_open,
+        };
+        match self.services.registries.get(name).await {
+            Ok(registry) => {
+                registry_http::answer(registry, names, connection, registry_host, request).await
+            }
+            Err(error) => registry_http::with_common_headers(registry_http::render(&error, names)),
+        }
+    }
+
+    async fn vault(
+        self,
+        vault: VaultName,
+        host: &Authority,
+        resource: String,
+        request: Request,
+    ) -> Response {
+        let services = &self.services;
+        let connection = connection(host, &request);
+        let vault_host = vault_http::VaultHost { vault, resource };
+        let (vaults, tokens, names) = (&services.vault, &services.tokens, &services.names);
+        vault_http::answer(vaults, tokens, names, connection, vault_host, request).await
+    }
+}
+
+/// The host without its first label; a port that goes without saying is left out.
+fn parent(host: &Authority) -> String {
+    let below = host.as_str().split_once('.').map_or("", |it| it.1);
+    below.strip_suffix(":443").unwrap_or(below).to_owned()
+}
+
+/// The connection on which a request arrived.
+fn connection(host: &Authority, request: &Request) -> sealock_http::Connection {
+    let peer = request.extensions().get::<Peer>();
+    sealock_http::Connection {
+        scheme: scheme(request),
+        authority: host.to_string(),
+        peer: peer.map(|peer| peer.address),
+    }
+}
+
+fn scheme(request: &Request) -> &'static str {
+    match request.extensions().get::<Peer>() {
+        Some(peer) if peer.uses_tls => "https",
+        _ => "http",
+    }
+}
+
+const INDEX: &str = "\
+Sealock: a local container registry whose content is encrypted with a customer-managed key.
+
+/v2/            the registry: docker push localhost:5000/hello:v1
+/acr/v1/        the same in Azure's own words; /oauth2/ has its tokens
+/keys           the vault's keys, as on Azure; they ask for a token
+/metadata/      tokens for managed identities, as on a virtual machine; /msi/token as in App Service
+/TENANT/oauth2/ tokens for applications, as Entra's; /TENANT/discovery/ and /TENANT/v2.0/ have the keys
+/_sealock/v1/   the control API, described by /_sealock/v1/openapi.json; web pages are served at page.localhost alone
+
+Both with TLS, too; /_sealock/v1/ca.pem is the CA to trust.
+";
+
+const NO_PAGE: &str = "\
+This version of Sealock has no page yet. Its control API, /_sealock/v1/, answers browsers here.
+";
+
+fn unsupported(format: ErrorFormat, what: &str) -> Response {
+    let message = format!("This version of the emulator does not support {what}.");
+    format.refusal(StatusCode::NOT_IMPLEMENTED, &message)
+}
+
+/// Refuses a body that cannot be read. The connection ends, since anything may lie behind the body.
+fn unreadable(format: ErrorFormat, refused: &Refused) -> Response {
+    let mut response = format.refusal(refused.status, &refused.why);
+    let close = HeaderValue::from_static("close");
+    response.headers_mut().insert(header::CONNECTION, close);
+    response
+}
+
+fn failed(error: &tokio::task::JoinError) -> Response {
+    tracing::error!(%error, "a request ended early");
+    plain(
+        StatusCode::INTERNAL_SERVER_ERROR,
+        "the emulator failed; its log says why",
+    )
+}
+
+fn not_allowed(why: &str) -> Response {
+    let mut response = plain(StatusCode::METHOD_NOT_ALLOWED, why);
+    let allowed = HeaderValue::from_static("GET, HEAD");
+    response.headers_mut().insert(header::ALLOW, allowed);
+    response
+}
+
+fn no_service() -> Response {
+    plain(
+        StatusCode::NOT_FOUND,
+        "no service has this path; see / for those that there are",
+    )
+}
+
+/// Another name that leads to this port is how DNS rebinding begins.
+fn misdirected(host: &Authority) -> Response {
+    let message = format!(
+        "'{}' is not a name of this emulator; to serve it, add it to server.aliases in the configuration",
+        host.host()
+    );
+    plain(StatusCode::MISDIRECTED_REQUEST, &message)
+}
+
+fn plain(status: StatusCode, message: &str) -> Response {
+    ErrorFormat::Azure.refusal(status, message)
+}

@@ -1,0 +1,7 @@
+//! The start of an emulator, from its flags and configuration to the first request.
+
+pub(crate) mod node;
+mod ready_file;
+pub(crate) mod remedy;
+pub(crate) mod seed;
+pub(crate) mod serve;

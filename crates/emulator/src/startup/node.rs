@@ -1,0 +1,174 @@
+use std::{
+    io,
+    net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr},
+    path::Path,
+    sync::Arc,
+};
+
+use rustls::ServerConfig;
+use sealock_core::PublicName;
+use sealock_envelope::ServiceKey;
+use sealock_store::Store;
+use tokio::task::JoinHandle;
+
+use super::seed;
+use crate::{
+    Config, Error, WriteCommand,
+    listener::Listener,
+    resource_manager::ResourceManager,
+    routing::{friendly_door::FriendlyDoor, host::Hosts, router::RequestRouter},
+    services::Services,
+    timekeeping,
+    tls::{self, Trust},
+};
+
+/// The limit of open files: one for each connection and each object that is read.
+const OPEN_FILES: u64 = 16 * 1024;
+
+/// A listener with its names and certificates, where nobody is answered yet.
+pub(crate) struct Bound {
+    pub(crate) address: SocketAddr,
+    pub(crate) trust: Trust,
+    listener: Listener,
+    names: PublicName,
+    hosts: Hosts,
+    tls: Arc<ServerConfig>,
+    /// The limit of open files.
+    open_files: u64,
+}
+
+impl Bound {
+    /// Listens where `config` says. The CA lies in `dir`, if there is one.
+    pub(crate) fn bind(config: &Config, dir: Option<&Path>) -> Result<Self, Error> {
+        let open_files = permit_open_files();
+        let listener = Listener::bind(&config.server.listen)?;
+        let address = reached(listener.addresses())?;
+        let public_name = config.server.public_name.as_deref().unwrap_or("localhost");
+        let names = PublicName::parse(public_name, address.port())?;
+        let hosts = Hosts::new(names.clone(), &config.server.aliases);
+        if let Some(name) = hosts.configured().find(|name| hosts.is_pages(name)) {
+            return Err(Error::NameReserved(name.to_owned()));
+        }
+        let (tls, trust) = tls::prepare(&config.tls, &hosts, dir)?;
+        Ok(Self {
+            address,
+            trust,
+            listener,
+            names,
+            hosts,
+            tls,
+            open_files,
+        })
+    }
+
+    /// Opens the services over `store`, and has them sweep it in the background.
+    pub(crate) async fn open(
+        &self,
+        config: &Config,
+        store: Store,
+        service_key: Arc<ServiceKey>,
+    ) -> Result<Services, Error> {
+        let clock = timekeeping::restore(&store).await?;
+        let names = self.names.clone();
+        let address = self.address.ip();
+        let services = Services::open(store, service_key, clock, names, address, config).await?;
+        services.sweep().await?;
+        Ok(services)
+    }
+
+    /// Answers requests until the services' shutdown.
+    pub(crate) fn serve(
+        self,
+        services: Services,
+        friendly_door: FriendlyDoor,
+        write_command: WriteCommand,
+    ) -> JoinHandle<()> {
+        let shutdown = services.shutdown.clone();
+        tokio::spawn(timekeeping::keep(services.clone()));
+        let resource_manager = ResourceManager::new(self.address.port(), write_command);
+        let router = RequestRouter::new(
+            services,
+            self.hosts,
+            self.trust,
+            friendly_door,
+            resource_manager,
+        );
+        let answer = move |request| router.clone().answer(request);
+        tokio::spawn(
+            self.listener
+                .serve(self.tls, answer, self.open_files, shutdown),
+        )
+    }
+}
+
+/// One of several emulators over one store, in the same process.
+pub struct Node {
+    address: SocketAddr,
+    services: Services,
+    served: JoinHandle<()>,
+}
+
+impl Node {
+    /// Starts an emulator over `store`, which the others have, too. It writes no files of its own.
+    ///
+    /// # Errors
+    /// If it cannot start.
+    pub async fn start(
+        config: &Config,
+        store: Store,
+        service_key: Arc<ServiceKey>,
+    ) -> Result<Self, Error> {
+        let bound = Bound::bind(config, None)?;
+        let address = bound.address;
+        let services = bound.open(config, store, service_key).await?;
+        seed::seed(&services, config).await?;
+        let door = FriendlyDoor::Open {
+            control_token: None,
+        };
+        Ok(Self {
+            address,
+            served: bound.serve(services.clone(), door, |_, _| None),
+            services,
+        })
+    }
+
+    /// The address at which clients reach it.
+    pub fn address(&self) -> SocketAddr {
+        self.address
+    }
+
+    /// Ends its requests. The store stays as it is.
+    pub async fn stop(self) {
+        self.services.shutdown.cancel();
+        let _ = self.served.await;
+    }
+}
+
+/// Raises the limit of open files, and returns it.
+fn permit_open_files() -> u64 {
+    rlimit::increase_nofile_limit(OPEN_FILES).unwrap_or_else(|error| {
+        tracing::warn!(%error, "the limit of open files could not be raised");
+        OPEN_FILES
+    })
+}
+
+/// The address at which this machine reaches a listener on one of `addresses`.
+fn reached(addresses: &[SocketAddr]) -> io::Result<SocketAddr> {
+    let is_here = |address: &&SocketAddr| {
+        let ip = address.ip();
+        ip.is_loopback() || ip.is_unspecified()
+    };
+    let found = addresses.iter().find(is_here).or(addresses.first());
+    let mut address = *found.ok_or(io::ErrorKind::AddrNotAvailable)?;
+    address.set_ip(as_reached(address.ip()));
+    Ok(address)
+}
+
+/// The address at which this machine reaches a listener on `address`.
+fn as_reached(address: IpAddr) -> IpAddr {
+    match address {
+        IpAddr::V4(address) if address.is_unspecified() => Ipv4Addr::LOCALHOST.into(),
+        IpAddr::V6(address) if address.is_unspecified() => Ipv6Addr::LOCALHOST.into(),
+        address => address,
+    }
+}

@@ -1,0 +1,291 @@
+use std::{
+    io::{self, IsTerminal as _},
+    net::SocketAddr,
+    path::{Path, PathBuf},
+    sync::Arc,
+    time::Duration,
+};
+
+use sealock_api::{PendingPurge, Problem, Registry};
+use sealock_core::RegistryName;
+use sealock_envelope::ServiceKey;
+use sealock_store::{Authenticator, DataDir, Store, StoreFiles};
+use tokio::signal::unix::{SignalKind, signal};
+use tokio_util::sync::CancellationToken;
+use tracing_subscriber::EnvFilter;
+
+use super::{node::Bound, ready_file, seed};
+use crate::{
+    Auth, Config, Error, LogFormat, NamedDataDir, WriteCommand, config::Server, control,
+    routing::friendly_door::FriendlyDoor, secrets::service_key, services::Services,
+    storage::Storage, timekeeping, tls::Trust,
+};
+
+/// The log's filter unless `RUST_LOG` says otherwise. h2 warns of clients that break its limits, and any client can.
+const LOG_FILTER: &str = "warn,sealock=info,h2=error";
+
+/// The interval between attempts to write the ready file while the disk refuses it.
+const READY_FILE_AGAIN: Duration = Duration::from_secs(1);
+
+/// How long tasks that block may keep the process alive once everything else has ended.
+const BLOCKING_LIMIT: Duration = Duration::from_millis(500);
+
+/// What the command line decides; everything else is configuration.
+#[derive(Clone, Debug, Default)]
+pub struct Flags {
+    /// The configuration file, instead of the built-in quickstart.
+    pub config: Option<PathBuf>,
+    /// Where to listen.
+    pub listen: Vec<SocketAddr>,
+    /// Where everything is kept.
+    pub data_dir: Option<PathBuf>,
+    /// Keep everything in memory.
+    pub ephemeral: bool,
+    /// A file to write once requests are served.
+    pub ready_file: Option<PathBuf>,
+    /// The name, and perhaps port, under which clients reach the emulator.
+    pub public_name: Option<String>,
+    /// How log lines look.
+    pub log_format: Option<LogFormat>,
+}
+
+/// An emulator that serves requests.
+#[derive(Debug)]
+pub struct Ready {
+    /// The address that it listens on, the first if there are several.
+    pub address: SocketAddr,
+    /// The demands of plain localhost.
+    pub auth: Auth,
+    /// The data directory, unless everything is in memory.
+    pub data_dir: Option<PathBuf>,
+    /// The file with the CA, unless everything is in memory.
+    pub ca_file: Option<PathBuf>,
+    /// The SHA-256 fingerprint of the CA.
+    pub ca_fingerprint: String,
+    /// The name of the default registry.
+    pub default_registry: RegistryName,
+    /// The default registry.
+    pub registry: Result<Registry, Problem>,
+    /// The state of the store.
+    pub storage: sealock_api::Storage,
+    /// The vaults and keys that are purged before long.
+    pub pending_purges: Result<Vec<PendingPurge>, Problem>,
+}
+
+/// Runs an emulator until it is told to stop by SIGTERM or ctrl-c. Calls `on_ready` once it serves requests; what it refuses to do
+/// names the commands that `write_command` writes.
+///
+/// # Errors
+/// If it cannot start; [`Error::remedy`] says what to do.
+pub fn serve(
+    flags: Flags,
+    write_command: WriteCommand,
+    on_ready: impl FnOnce(Ready),
+) -> Result<(), Error> {
+    let mut config = Config::load(flags.config.as_deref(), environment())?;
+    if !flags.listen.is_empty() {
+        config.server.listen = flags.listen;
+    }
+    if let Some(data_dir) = flags.data_dir {
+        config.server.data_dir = data_dir;
+        config.server.ephemeral = false;
+    }
+    config.server.ephemeral |= flags.ephemeral;
+    if flags.public_name.is_some() {
+        config.server.public_name = flags.public_name;
+    }
+    log_to_stderr(flags.log_format.unwrap_or(config.log.format));
+
+    let runtime = tokio::runtime::Builder::new_multi_thread()
+        .enable_all()
+        .build()?;
+    let config_file = flags.config.as_deref();
+    let run = run(
+        config,
+        config_file,
+        flags.ready_file,
+        write_command,
+        on_ready,
+    );
+    let result = runtime.block_on(run);
+    runtime.shutdown_timeout(BLOCKING_LIMIT);
+    result
+}
+
+async fn run(
+    config: Config,
+    config_file: Option<&Path>,
+    ready_file: Option<PathBuf>,
+    write_command: WriteCommand,
+    on_ready: impl FnOnce(Ready),
+) -> Result<(), Error> {
+    // Before anything is slow or written: a signal ends the emulator in order from here on.
+    let mut terminate = signal(SignalKind::terminate())?;
+    let mut interrupt = signal(SignalKind::interrupt())?;
+
+    if let Some(path) = &ready_file {
+        // Of a process that was killed.
+        ready_file::remove(path);
+    }
+    check_reach(&config.server)?;
+    let data_dir = if config.server.ephemeral {
+        None
+    } else {
+        Some(DataDir::open(&config.server.data_dir)?)
+    };
+    let dir = data_dir.as_ref().map(DataDir::path);
+    let bound = Bound::bind(&config, dir)?;
+    let (store, service_key) = match &data_dir {
+        Some(dir) => {
+            let service_key = service_key::load_or_create(dir)?;
+            let store = open_store(dir, &service_key, &config);
+            let store = store.map_err(|error| {
+                let data_dir = NamedDataDir {
+                    dir: dir.path().to_owned(),
+                    config_file: config_file.map(Path::to_owned),
+                };
+                refused(error, &data_dir)
+            })?;
+            (store, service_key)
+        }
+        None => (Store::ephemeral(), ServiceKey::random()),
+    };
+    let friendly_door = FriendlyDoor::load(&config.server, dir, &store).await?;
+    let services = bound
+        .open(&config, store.clone(), Arc::new(service_key))
+        .await?;
+    tokio::select! {
+        seeded = seed(&services, &config) => seeded?,
+        // What is missing then is created at the next start.
+        _ = terminate.recv() => return Ok(()),
+        _ = interrupt.recv() => return Ok(()),
+    }
+
+    let (address, trust) = (bound.address, bound.trust.clone());
+    let shutdown = services.shutdown.clone();
+    let served = bound.serve(services.clone(), friendly_door, write_command);
+    if let Some(path) = &ready_file {
+        announce(path, address, &trust, &shutdown)?;
+    }
+    Storage::look(&services.store).await.log();
+    on_ready(Ready {
+        address,
+        auth: config.server.auth,
+        data_dir: dir.map(Path::to_owned),
+        ca_file: trust.files.as_ref().map(|files| files.ca.clone()),
+        ca_fingerprint: trust.ca_fingerprint.clone(),
+        default_registry: services.default_registry.clone(),
+        registry: control::default_registry(&services).await,
+        storage: control::storage(&services).await,
+        pending_purges: control::pending_purges(&services).await,
+    });
+
+    tokio::select! {
+        _ = terminate.recv() => {}
+        _ = interrupt.recv() => {}
+    }
+    tracing::info!("stopping");
+    shutdown.cancel();
+    let _ = served.await;
+    if let Err(error) = timekeeping::remember_confirmed(&services.store, &services.clock).await {
+        tracing::warn!(%error, "the time of this stop could not be remembered");
+    }
+    store.close().await;
+    if let Some(path) = &ready_file {
+        ready_file::remove(path);
+    }
+    Ok(())
+}
+
+/// Creates the resources that the configuration names. If the disk refuses some, a later start creates them.
+async fn seed(services: &Services, config: &Config) -> Result<(), Error> {
+    match seed::seed(services, config).await {
+        Err(error) if error.fault().is_some() => {
+            tracing::error!(%error, "what the configuration names is not all created; the next start goes on");
+            Ok(())
+        }
+        seeded => seeded,
+    }
+}
+
+/// Writes the ready file, now or as soon as the disk accepts it.
+fn announce(
+    path: &Path,
+    address: SocketAddr,
+    trust: &Trust,
+    shutdown: &CancellationToken,
+) -> Result<(), Error> {
+    match ready_file::write(path, address, trust) {
+        Err(error) if error.fault().is_some() => {
+            tracing::error!(%error, "the ready file is written once there is room");
+        }
+        written => return written,
+    }
+    let (path, trust, shutdown) = (path.to_owned(), trust.clone(), shutdown.clone());
+    tokio::spawn(async move {
+        let mut again = tokio::time::interval(READY_FILE_AGAIN);
+        while shutdown.run_until_cancelled(again.tick()).await.is_some()
+            && ready_file::write(&path, address, &trust).is_err()
+        {}
+    });
+    Ok(())
+}
+
+fn open_store(
+    dir: &DataDir,
+    service_key: &ServiceKey,
+    config: &Config,
+) -> sealock_store::Result<Store> {
+    let authenticator = Authenticator::new(&service_key.store_key());
+    Store::open(StoreFiles {
+        engine: config.store.engine,
+        ..StoreFiles::new(dir.path(), authenticator)
+    })
+}
+
+/// Turns a store's error into the error that refuses its data directory.
+pub(crate) fn refused(error: sealock_store::Error, data_dir: &NamedDataDir) -> Error {
+    match error {
+        sealock_store::Error::KeyForeign { format } => Error::ServiceKeyForeign {
+            path: service_key::path(&data_dir.dir),
+            data_dir: data_dir.clone(),
+            format,
+        },
+        error if error.is_damage() => Error::DataDirDamaged {
+            data_dir: data_dir.clone(),
+            error,
+        },
+        error => error.into(),
+    }
+}
+
+/// Refuses to serve others on the network what asks nobody for a login, unless told to in so many words.
+fn check_reach(server: &Server) -> Result<(), Error> {
+    let reached = server
+        .listen
+        .iter()
+        .find(|address| !address.ip().is_loopback());
+    match reached {
+        Some(address) if server.auth == Auth::Friendly && !server.open_to_network => {
+            Err(Error::NotLoopback(*address))
+        }
+        _ => Ok(()),
+    }
+}
+
+pub(crate) fn environment() -> impl Iterator<Item = (String, String)> {
+    std::env::vars_os()
+        .filter_map(|(name, value)| Some((name.into_string().ok()?, value.into_string().ok()?)))
+}
+
+fn log_to_stderr(format: LogFormat) {
+    let filter = EnvFilter::try_from_default_env().unwrap_or_else(|_| EnvFilter::new(LOG_FILTER));
+    let subscriber = tracing_subscriber::fmt()
+        .with_env_filter(filter)
+        .with_ansi(io::stderr().is_terminal())
+        .with_writer(io::stderr);
+    match format {
+        LogFormat::Text => subscriber.init(),
+        LogFormat::Json => subscriber.json().flatten_event(true).init(),
+    }
+}

@@ -1,0 +1,6 @@
+//! The principals of the tenant: managed identities and applications.
+
+pub(crate) mod application;
+pub(crate) mod client_secret;
+pub(crate) mod managed_identity;
+pub(crate) mod principal;

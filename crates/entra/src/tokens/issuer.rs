@@ -1,0 +1,260 @@
+use std::sync::Arc;
+
+use jiff::{SignedDuration, Timestamp};
+use jsonwebtoken::{Algorithm, Header, Validation, errors::ErrorKind};
+use sealock_core::{ClientId, PrincipalId, TenantId};
+use sealock_envelope::ServiceKey;
+use serde::{Deserialize, Serialize};
+use tokio::sync::OnceCell;
+use zeroize::Zeroizing;
+
+use super::signing_key::{PublicKey, SigningKey};
+use crate::{Directory, Error, InvalidToken, Principal, Result};
+
+/// As long as a managed identity's token lives in Azure.
+///
+/// <https://learn.microsoft.com/entra/identity/managed-identities-azure-resources/managed-identity-best-practice-recommendations>
+const IDENTITY_VALID_FOR: SignedDuration = SignedDuration::from_hours(24);
+
+/// What Entra says that an application's token has left when it is issued. In Azure it lives for 60 to 90
+/// minutes.
+///
+/// <https://learn.microsoft.com/entra/identity-platform/v2-oauth2-client-creds-grant-flow#successful-response-1>
+const APPLICATION_VALID_FOR: SignedDuration = SignedDuration::from_secs(3599);
+
+/// How many bytes the name of a resource may have.
+const AUDIENCE_LIMIT: usize = 256;
+
+/// What a token says of a principal: version 1.0 of Entra's access tokens.
+///
+/// <https://learn.microsoft.com/entra/identity-platform/access-token-claims-reference>
+#[derive(Serialize, Deserialize)]
+struct Claims {
+    aud: String,
+    iss: String,
+    iat: i64,
+    nbf: i64,
+    exp: i64,
+    appid: ClientId,
+    appidacr: String,
+    idp: String,
+    idtyp: String,
+    oid: PrincipalId,
+    sub: PrincipalId,
+    tid: TenantId,
+    ver: String,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    xms_mirid: Option<String>,
+}
+
+/// A token of a principal.
+pub struct AccessToken {
+    /// The token itself, a JWT.
+    pub token: Zeroizing<String>,
+    /// For whom it is.
+    pub audience: String,
+    /// Whose it is.
+    pub client_id: ClientId,
+    /// Since when it serves.
+    pub not_before: Timestamp,
+    /// Until when it serves.
+    pub expires: Timestamp,
+}
+
+/// Gives tokens to the tenant's principals, and tells whose a token is. Clones share the key.
+#[derive(Clone)]
+pub struct TokenIssuer {
+    directory: Directory,
+    service_key: Arc<ServiceKey>,
+    key: Arc<OnceCell<SigningKey>>,
+}
+
+impl TokenIssuer {
+    /// The issuer of the directory's tenant. Its key is made, or read, when it is first needed.
+    pub fn new(directory: Directory, service_key: Arc<ServiceKey>) -> Self {
+        Self {
+            directory,
+            service_key,
+            key: Arc::default(),
+        }
+    }
+
+    /// Whom it gives tokens to.
+    pub fn directory(&self) -> &Directory {
+        &self.directory
+    }
+
+    /// What its tokens name as their issuer: the one of Entra's version 1.0, whatever the emulator's own
+    /// name is.
+    ///
+    /// <https://learn.microsoft.com/entra/identity-platform/access-token-claims-reference>
+    pub fn name(&self) -> String {
+        format!("https://sts.windows.net/{}/", self.directory.tenant())
+    }
+
+    /// A token with which `principal` can call whatever `audience` names.
+    ///
+    /// # Errors
+    /// [`Error::AudienceInvalid`], or if the store fails.
+    pub async fn issue(&self, principal: &Principal, audience: &str) -> Result<AccessToken> {
+        if audience.is_empty() || audience.len() > AUDIENCE_LIMIT {
+            return Err(Error::AudienceInvalid);
+        }
+        let valid_for = match principal {
+            Principal::ManagedIdentity(_) => IDENTITY_VALID_FOR,
+            Principal::Application(_) => APPLICATION_VALID_FOR,
+        };
+        let now = self.directory.clock.now();
+        let expires = now.checked_add(valid_for).unwrap_or(Timestamp::MAX);
+        let claims = Claims {
+            aud: audience.to_owned(),
+            iss: self.name(),
+            iat: now.as_second(),
+            nbf: now.as_second(),
+            exp: expires.as_second(),
+            appid: principal.client_id(),
+            appidacr: principal.appidacr().to_owned(),
+            idp: self.name(),
+            idtyp: "app".to_owned(),
+            oid: principal.principal_id(),
+            sub: principal.principal_id(),
+            tid: principal.tenant_id(),
+            ver: "1.0".to_owned(),
+            xms_mirid: principal.resource_id(),
+        };
+        let key = self.key().await?;
+        let header = Header {
+            kid: Some(key.public.kid.clone()),
+            ..Header::new(Algorithm::RS256)
+        };
+        let token = jsonwebtoken::encode(&header, &claims, &key.signing)
+            .map_err(|error| Error::Internal(error.to_string()))?;
+        Ok(AccessToken {
+            token: Zeroizing::new(token),
+            audience: claims.aud,
+            client_id: principal.client_id(),
+            not_before: now,
+            expires,
+        })
+    }
+
+    /// Whose `token` is, if it was issued here, for one of `audiences`, and serves now.
+    ///
+    /// A principal that was deleted has no tokens any more. In Azure they go on until they expire.
+    ///
+    /// # Errors
+    /// [`Error::TokenInvalid`], or if the store fails.
+    pub async fn verify(&self, token: &str, audiences: &[&str]) -> Result<Principal> {
+        let mut validation = Validation::new(Algorithm::RS256);
+        // Below: by the emulator's clock, and with a reason for each.
+        validation.validate_exp = false;
+        validation.validate_aud = false;
+        let key = self.key().await?;
+        let claims: Claims = jsonwebtoken::decode(token, &key.verifying, &validation)
+            .map_err(|error| match error.kind() {
+                ErrorKind::InvalidSignature | ErrorKind::InvalidAlgorithm => {
+                    InvalidToken::Signature
+                }
+                _ => InvalidToken::Malformed,
+            })?
+            .claims;
+        if claims.iss != self.name() {
+            return Err(InvalidToken::Issuer(claims.iss).into());
+        }
+        if !audiences.contains(&claims.aud.as_str()) {
+            return Err(InvalidToken::Audience(claims.aud).into());
+        }
+        let now = self.directory.clock.now().as_second();
+        if now < claims.nbf {
+            return Err(InvalidToken::NotYetValid.into());
+        }
+        if claims.exp <= now {
+            return Err(InvalidToken::Expired.into());
+        }
+        let principal = self.directory.principal(claims.oid).await?;
+        Ok(principal.ok_or(InvalidToken::PrincipalUnknown)?)
+    }
+
+    /// With what whoever is given a token can verify it.
+    pub(crate) async fn public_key(&self) -> Result<&PublicKey> {
+        Ok(&self.key().await?.public)
+    }
+
+    async fn key(&self) -> Result<&SigningKey> {
+        let Directory { store, .. } = &self.directory;
+        let tenant = self.directory.tenant();
+        let load = || SigningKey::load_or_create(store, &self.service_key, tenant);
+        self.key.get_or_try_init(load).await
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use sealock_core::Clock;
+    use sealock_store::Store;
+
+    use super::*;
+
+    const AUDIENCE: &str = "https://vault.azure.net";
+
+    async fn issuer(store: &Store, service_key: &Arc<ServiceKey>, clock: &Clock) -> TokenIssuer {
+        let directory = Directory::open(store.clone(), clock.clone()).await.unwrap();
+        TokenIssuer::new(directory, Arc::clone(service_key))
+    }
+
+    #[tokio::test]
+    async fn a_token_is_its_identitys_for_a_day_and_for_its_audience_alone() {
+        let (store, clock) = (
+            Store::ephemeral(),
+            Clock::frozen_at(Timestamp::from_second(1_800_000_000).unwrap()),
+        );
+        let service_key = Arc::new(ServiceKey::random());
+        let tokens = issuer(&store, &service_key, &clock).await;
+        let name = "registry-identity".parse().unwrap();
+        let (identity, _) = tokens.directory().create_identity(name).await.unwrap();
+        let principal = Principal::from(identity.clone());
+        let issued = tokens.issue(&principal, AUDIENCE).await.unwrap();
+        let verify = async |tokens: &TokenIssuer, audience: &str| {
+            tokens.verify(&issued.token, &[audience]).await.ok()
+        };
+        assert_eq!(verify(&tokens, AUDIENCE).await, Some(principal.clone()));
+        assert_eq!(verify(&tokens, "https://vault.azure.net/").await, None);
+        // After a restart the key is the same; another service key does not open it.
+        let again = issuer(&store, &service_key, &clock).await;
+        assert_eq!(verify(&again, AUDIENCE).await, Some(principal.clone()));
+        let other = issuer(&store, &Arc::new(ServiceKey::random()), &clock).await;
+        assert!(matches!(
+            other.verify(&issued.token, &[AUDIENCE]).await,
+            Err(Error::Internal(_))
+        ));
+        // Another tenant's tokens are none.
+        let elsewhere = issuer(&Store::ephemeral(), &service_key, &clock).await;
+        assert_eq!(verify(&elsewhere, AUDIENCE).await, None);
+
+        clock.advance(SignedDuration::from_secs(86_399)).unwrap();
+        assert!(verify(&tokens, AUDIENCE).await.is_some());
+        clock.advance(SignedDuration::from_secs(1)).unwrap();
+        assert_eq!(verify(&tokens, AUDIENCE).await, None);
+        clock.advance(SignedDuration::from_secs(-86_401)).unwrap();
+        assert_eq!(verify(&tokens, AUDIENCE).await, None, "not yet");
+        clock.advance(SignedDuration::from_secs(1)).unwrap();
+        assert!(verify(&tokens, AUDIENCE).await.is_some());
+        let deleted = tokens.directory().delete_identity(&identity.name).await;
+        deleted.unwrap();
+        assert_eq!(verify(&tokens, AUDIENCE).await, None);
+    }
+
+    #[tokio::test]
+    async fn an_audience_has_a_name_of_some_length() {
+        let clock = Clock::system();
+        let tokens = issuer(&Store::ephemeral(), &Arc::new(ServiceKey::random()), &clock).await;
+        let name = "registry-identity".parse().unwrap();
+        let (identity, _) = tokens.directory().create_identity(name).await.unwrap();
+        for audience in ["", &"x".repeat(257)] {
+            assert!(matches!(
+                tokens.issue(&identity.clone().into(), audience).await,
+                Err(Error::AudienceInvalid)
+            ));
+        }
+    }
+}
