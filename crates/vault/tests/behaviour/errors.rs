@@ -1,36 +1,35 @@
-//! Every row of Azure's table of errors that is not HTTP's own, by its name: status, code, inner code and
-//! the whole text.
+//! Every row of Azure's table of errors about keys that is not HTTP's own, by its name: status, code, inner code and the
+//! whole text.
 
 use jiff::SignedDuration;
 use sealock_core::{KeyIdentifier, KeyVersion};
 use sealock_vault::{
-    Bypass, Curve, DefaultAction, EncryptionAlgorithm, KeyChange, KeyOperation, KeyPermission,
-    KeySpec, KeyType, KeyUse, Result, Sha, SignatureAlgorithm, VaultChange, VaultSettings,
-    VaultSku,
+    Curve, EncryptionAlgorithm, KeyChange, KeyOperation, KeyPermission, KeySpec, KeyType, KeyUse,
+    Result, Sha, SignatureAlgorithm, VaultSettings, VaultSku,
 };
 
 use crate::{
     imports::{EC, OCT},
-    world::{SECRET, World, exportable, given, operator, refused, release_policy},
+    world::{SECRET, World, operator, refused},
 };
 
 const RECOVERY: &str = "If you recently deleted this key you may be able to recover it using the correct recovery command. For help resolving this issue, please see https://go.microsoft.com/fwlink/?linkid=2125182";
 
 /// Status, code and inner code.
-type Wire = (u16, &'static str, Option<&'static str>);
+pub(crate) type Wire = (u16, &'static str, Option<&'static str>);
 
-const BAD: Wire = (400, "BadParameter", None);
-const MISSING: Wire = (404, "KeyNotFound", None);
+pub(crate) const BAD: Wire = (400, "BadParameter", None);
+pub(crate) const MISSING: Wire = (404, "KeyNotFound", None);
 
-const fn forbidden(inner: &'static str) -> Wire {
+pub(crate) const fn forbidden(inner: &'static str) -> Wire {
     (403, "Forbidden", Some(inner))
 }
 
-const fn conflict(inner: &'static str) -> Wire {
+pub(crate) const fn conflict(inner: &'static str) -> Wire {
     (409, "Conflict", Some(inner))
 }
 
-fn row<T>(name: &str, result: Result<T>, wire: Wire, text: &str) {
+pub(crate) fn row<T>(name: &str, result: Result<T>, wire: Wire, text: &str) {
     let error = refused(result);
     let found = (error.status(), error.code(), error.inner_code());
     assert_eq!(found, wire, "{name}");
@@ -234,202 +233,6 @@ async fn name_soft_deleted_being_deleted_and_being_recovered() {
 }
 
 #[tokio::test]
-async fn access_policy_denies() {
-    let world = World::new().await;
-    for (permission, name) in [
-        (KeyPermission::Get, "get"),
-        (KeyPermission::WrapKey, "wrapKey"),
-    ] {
-        world.revoke(permission).await;
-        let result = match permission {
-            KeyPermission::Get => world
-                .vaults
-                .get_key(&world.caller, &world.identifier())
-                .await
-                .map(drop),
-            _ => world.wrap_as(&world.caller).await.map(drop),
-        };
-        row(
-            "access policy denies",
-            result,
-            forbidden("ForbiddenByPolicy"),
-            &format!(
-                "The user, group or application '{}' does not have keys {name} permission on key vault 'kv1;location=eastus'. For help resolving this issue, please see https://go.microsoft.com/fwlink/?linkid=2125287",
-                world.named()
-            ),
-        );
-    }
-}
-
-#[tokio::test]
-async fn rbac_denies() {
-    let world = World::with(VaultSettings {
-        rbac: true,
-        ..VaultSettings::default()
-    })
-    .await;
-    let vault = "/subscriptions/00000000-0000-0000-0000-000000000000/resourcegroups/sealock/providers/microsoft.keyvault/vaults/kv1";
-    let text = |action: &str, resource: &str| {
-        format!(
-            "Caller is not authorized to perform action on resource.\r\nIf role assignments, deny assignments or role definitions were changed recently, please observe propagation time.\r\nCaller: {}\r\nAction: '{action}'\r\nResource: '{resource}'\r\nAssignment: (not found)\r\nDenyAssignmentId: null\r\nDecisionReason: null \r\nVault: kv1;location=eastus\r\n",
-            world.named()
-        )
-    };
-    let key = format!("{vault}/keys/k1");
-    row(
-        "RBAC denies, on a key that is not even there",
-        world
-            .vaults
-            .get_key(&world.caller, &world.identifier())
-            .await,
-        forbidden("ForbiddenByRbac"),
-        &text("Microsoft.KeyVault/vaults/keys/read", &key),
-    );
-    row(
-        "RBAC denies, on a key",
-        world.wrap_as(&world.caller).await,
-        forbidden("ForbiddenByRbac"),
-        &text("Microsoft.KeyVault/vaults/keys/wrap/action", &key),
-    );
-    row(
-        "RBAC denies, on a vault",
-        world.vaults.keys(&world.caller, &world.vault).await,
-        forbidden("ForbiddenByRbac"),
-        &text("Microsoft.KeyVault/vaults/keys/read", vault),
-    );
-}
-
-#[tokio::test]
-async fn firewall_and_public_access_disabled() {
-    let world = World::new().await;
-    let from = format!(
-        "Caller: {};xms_mirid=/subscriptions/00000000-0000-0000-0000-000000000000/resourcegroups/sealock/providers/Microsoft.ManagedIdentity/userAssignedIdentities/registry-identity\r\nVault: kv1;location=eastus",
-        world.named()
-    );
-    let change = VaultChange {
-        default_action: Some(DefaultAction::Deny),
-        ..VaultChange::default()
-    };
-    world.change_vault(change).await.unwrap();
-    row(
-        "firewall",
-        world.wrap_as(&world.machine()).await,
-        forbidden("ForbiddenByFirewall"),
-        &format!(
-            "Client address is not authorized and caller is not a trusted service.\r\nClient address: 203.0.113.7\r\n{from}"
-        ),
-    );
-    let change = VaultChange {
-        bypass: Some(Bypass::None),
-        ..VaultChange::default()
-    };
-    world.change_vault(change).await.unwrap();
-    for (requester, address) in [
-        (world.machine(), "203.0.113.7"),
-        (world.caller.clone(), "127.0.0.1"),
-    ] {
-        row(
-            "firewall + bypass None",
-            world.wrap_as(&requester).await,
-            forbidden("ForbiddenByFirewall"),
-            &format!(
-                "Request was not allowed by NSP rules and the client address is not authorized and caller was ignored because bypass is set to None\r\nClient address: {address}\r\n{from}"
-            ),
-        );
-    }
-    let change = VaultChange {
-        public_network_access: Some(false),
-        ..VaultChange::default()
-    };
-    world.change_vault(change).await.unwrap();
-    row(
-        "public access disabled",
-        world.wrap_as(&world.machine()).await,
-        forbidden("ForbiddenByConnection"),
-        &format!(
-            "Public network access is disabled and request is not from a trusted service nor via an approved private link.\r\n{from}"
-        ),
-    );
-}
-
-#[tokio::test]
-async fn purge_protected_object_and_vault() {
-    let world = World::with(VaultSettings {
-        purge_protection: true,
-        ..VaultSettings::default()
-    })
-    .await;
-    world.create_ec_key().await.unwrap();
-    world.delete_key().await.unwrap();
-    row(
-        "purge protected object",
-        world.purge_key().await,
-        (403, "Forbidden", None),
-        "Operation \"purge\" is not allowed because purge protection is enabled for this vault. Key Vault service will automatically purge it after the retention period has passed.\r\nVault: kv1;location=eastus",
-    );
-    let change = VaultChange {
-        purge_protection: Some(false),
-        ..VaultChange::default()
-    };
-    row(
-        "purge protection is irreversible",
-        world.change_vault(change).await,
-        BAD,
-        "The property \"enablePurgeProtection\" cannot be set to false. Enabling the purge protection for a vault is an irreversible action.",
-    );
-    let (vaults, vault) = (&world.vaults, &world.vault);
-    vaults.delete_vault(&operator(), vault).await.unwrap();
-    row(
-        "purge protected vault",
-        vaults.purge_vault(&operator(), vault).await,
-        (405, "MethodNotAllowed", None),
-        "Operation 'DeletedVaultPurge' is not allowed: purge protection is enabled for the vault 'kv1'.",
-    );
-}
-
-#[tokio::test]
-async fn vault_missing_or_its_name_taken() {
-    let world = World::new().await;
-    let (vaults, vault) = (&world.vaults, &world.vault);
-    let other = "kv2".parse().unwrap();
-    row(
-        "vault missing",
-        vaults.keys(&world.caller, &other).await,
-        (404, "VaultNotFound", None),
-        "Azure Key Vault 'kv2' does not exist.",
-    );
-    row(
-        "deleted vault missing",
-        vaults.recover_vault(&operator(), vault).await,
-        (404, "DeletedVaultNotFound", None),
-        "The specified deleted vault 'kv1' does not exist.",
-    );
-    let create = async || {
-        let settings = VaultSettings::default();
-        vaults.create_vault(&operator(), vault, settings).await
-    };
-    row(
-        "vault name taken",
-        create().await,
-        (409, "VaultAlreadyExists", None),
-        "The vault name 'kv1' is already in use.",
-    );
-    vaults.delete_vault(&operator(), vault).await.unwrap();
-    row(
-        "vault name held",
-        create().await,
-        (409, "ConflictError", None),
-        "A vault with the same name already exists in deleted state. You need to either recover or purge existing key vault 'kv1'.",
-    );
-    row(
-        "vault deleted",
-        vaults.keys(&world.caller, vault).await,
-        (404, "VaultNotFound", None),
-        "Azure Key Vault 'kv1' does not exist: it is in a deleted but recoverable state.",
-    );
-}
-
-#[tokio::test]
 async fn key_that_no_vault_has() {
     let world = World::new().await;
     let vaults = &world.vaults;
@@ -555,224 +358,6 @@ async fn bad_input() {
         ),
     );
     assert_eq!(world.files(), 2, "nothing refused left a file");
-}
-
-const NO_POLICY: &str = "AKV.SKR.1004: Exportable keys must have release policy.";
-const NOT_EXPORTABLE: &str = "AKV.SKR.1005: Non-exportable keys must not have release policy.";
-const IN_SOFTWARE: &str = "AKV.SKR.1006: The exportable attribute is only supported with keys in hardware; use RSA-HSM or EC-HSM.";
-
-fn said_exportable(exportable: bool) -> KeyChange {
-    KeyChange {
-        exportable: Some(exportable),
-        ..KeyChange::default()
-    }
-}
-
-#[tokio::test]
-async fn exportable_key_of_a_kind_that_there_is_not() {
-    let premium = World::new().await;
-    let standard = World::with(VaultSettings {
-        sku: VaultSku::Standard,
-        ..VaultSettings::default()
-    })
-    .await;
-    let policy = || release_policy("https://one", false);
-    let not_exportable = KeyChange {
-        release_policy: Some(policy()),
-        ..said_exportable(false)
-    };
-    let in_standard = "AKV.SKR.1001: The exportable attribute is only supported with premium vaults and API version >= '7.3-preview'.";
-    let (ec, hsm, rsa) = (KeyType::Ec, KeyType::EcHsm, KeyType::Rsa);
-    for (name, world, kty, change, text) in [
-        ("no policy", &premium, hsm, said_exportable(true), NO_POLICY),
-        (
-            "no policy, in software",
-            &standard,
-            ec,
-            said_exportable(true),
-            NO_POLICY,
-        ),
-        (
-            "not exportable",
-            &premium,
-            hsm,
-            not_exportable,
-            NOT_EXPORTABLE,
-        ),
-        (
-            "not exportable, unsaid",
-            &standard,
-            ec,
-            given(policy()),
-            NOT_EXPORTABLE,
-        ),
-        (
-            "standard vault",
-            &standard,
-            hsm,
-            exportable(policy()),
-            in_standard,
-        ),
-        (
-            "RSA in software",
-            &premium,
-            rsa,
-            exportable(policy()),
-            IN_SOFTWARE,
-        ),
-        (
-            "EC in software",
-            &premium,
-            ec,
-            exportable(policy()),
-            IN_SOFTWARE,
-        ),
-    ] {
-        row(name, world.create(kty, change).await, BAD, text);
-    }
-    let imported = premium.import("EC", EC, false, exportable(policy())).await;
-    row("imported into software", imported, BAD, IN_SOFTWARE);
-    assert_eq!(
-        (premium.files(), standard.files()),
-        (0, 0),
-        "nothing refused left a file"
-    );
-}
-
-#[tokio::test]
-async fn exportable_from_another_version_on() {
-    let world = World::new().await;
-    let existing = "AKV.SKR.1003: The exportable attribute of an existing key cannot be changed.";
-    let updated = "AKV.SKR.1014: Cannot modify the exportable state of a key.";
-    let policy = || release_policy("https://one", false);
-    let create = async |change| world.create(KeyType::EcHsm, change).await;
-    create(said_exportable(false)).await.unwrap();
-    row(
-        "made exportable",
-        create(exportable(policy())).await,
-        BAD,
-        existing,
-    );
-    row(
-        "given a policy",
-        create(given(policy())).await,
-        BAD,
-        NOT_EXPORTABLE,
-    );
-    row(
-        "updated",
-        world.update(said_exportable(true)).await,
-        BAD,
-        updated,
-    );
-    row(
-        "updated policy",
-        world.update(given(policy())).await,
-        BAD,
-        NOT_EXPORTABLE,
-    );
-    world.delete_and_purge_key().await;
-    create(exportable(policy())).await.unwrap();
-    row(
-        "not exportable any more",
-        create(said_exportable(false)).await,
-        BAD,
-        existing,
-    );
-    row(
-        "updated not to be",
-        world.update(said_exportable(false)).await,
-        BAD,
-        updated,
-    );
-    row(
-        "a version in software",
-        world.create_ec_key().await,
-        BAD,
-        IN_SOFTWARE,
-    );
-    assert_eq!(world.files(), 2, "nothing refused left a file");
-}
-
-#[tokio::test]
-async fn immutable_release_policy() {
-    let world = World::new().await;
-    let policy = |immutable| release_policy("https://one", immutable);
-    let create = async |policy| world.create(KeyType::EcHsm, exportable(policy)).await;
-    let kid = create(policy(false))
-        .await
-        .unwrap()
-        .current
-        .kid
-        .identifier();
-    let other = || given(release_policy("https://two", true));
-    row(
-        "policy for one version alone",
-        world
-            .vaults
-            .update_key(&operator(), &kid, Ok(other()))
-            .await,
-        BAD,
-        "AKV.SKR.1016: Key Release Policy can only be set on versionless key.",
-    );
-    world.update(given(policy(true))).await.unwrap();
-    let text = "AKV.SKR.1020: Immutable Key Release Policy cannot be modified.";
-    row("another policy", world.update(other()).await, BAD, text);
-    row(
-        "mutable again",
-        world.update(given(policy(false))).await,
-        BAD,
-        text,
-    );
-    row("with a version", create(policy(false)).await, BAD, text);
-    row(
-        "with a version, the same",
-        create(policy(true)).await,
-        BAD,
-        text,
-    );
-    row(
-        "with an imported version, the same",
-        world.import("EC", EC, true, exportable(policy(true))).await,
-        BAD,
-        text,
-    );
-    assert_eq!(world.files(), 2, "nothing refused left a file");
-}
-
-#[tokio::test]
-async fn read_only() {
-    let world = World::new().await;
-    let change = VaultChange {
-        failed_over: Some(true),
-        ..VaultChange::default()
-    };
-    world.change_vault(change).await.unwrap();
-    row(
-        "read-only",
-        world.create_ec_key().await,
-        forbidden("VaultIsReadOnly"),
-        "The vault 'kv1' has failed over to its paired region and is read-only until it has failed back.",
-    );
-}
-
-#[tokio::test]
-async fn throttled() {
-    let world = World::throttled().await;
-    world.grant(&[KeyPermission::All]).await;
-    for _ in 0..20 {
-        world
-            .create_as(&world.machine(), KeyType::Ec)
-            .await
-            .unwrap();
-    }
-    row(
-        "throttled",
-        world.create_as(&world.machine(), KeyType::Ec).await,
-        (429, "Throttled", None),
-        "Request was not processed because too many requests were received. Reason: VaultRequestTypeLimitReached",
-    );
-    assert_eq!(world.shown().await.unwrap().versions().count(), 20);
 }
 
 #[tokio::test]

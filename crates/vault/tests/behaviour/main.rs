@@ -26,5 +26,6 @@ mod soft_deletion;
 mod tags;
 mod throttling;
 mod validity;
+mod vault_errors;
 mod vaults;
 mod world;

@@ -1,13 +1,18 @@
 //! What an exportable key keeps: that it is so, and its release policy.
 
 use sealock_vault::{
-    KeyBundle, KeyChange, KeyType, Page, ReleasePolicy, ReleaseRules, VaultSettings,
+    KeyBundle, KeyChange, KeyType, Page, ReleasePolicy, ReleaseRules, VaultSettings, VaultSku,
 };
 
 use crate::{
+    errors::{BAD, row},
     imports::EC,
     world::{World, exportable, given, operator, release_policy},
 };
+
+const NO_POLICY: &str = "AKV.SKR.1004: Exportable keys must have release policy.";
+const NOT_EXPORTABLE: &str = "AKV.SKR.1005: Non-exportable keys must not have release policy.";
+const IN_SOFTWARE: &str = "AKV.SKR.1006: The exportable attribute is only supported with keys in hardware; use RSA-HSM or EC-HSM.";
 
 impl World {
     /// The policies of the key's versions, which each way to see them shows alike.
@@ -137,4 +142,183 @@ async fn the_largest_and_deepest_policies_are_kept() {
         let shown = world.shown().await.unwrap().current;
         assert_eq!(shown.release_policy, Some(policy));
     }
+}
+
+fn said_exportable(exportable: bool) -> KeyChange {
+    KeyChange {
+        exportable: Some(exportable),
+        ..KeyChange::default()
+    }
+}
+
+#[tokio::test]
+async fn exportable_key_of_a_kind_that_there_is_not() {
+    let premium = World::new().await;
+    let standard = World::with(VaultSettings {
+        sku: VaultSku::Standard,
+        ..VaultSettings::default()
+    })
+    .await;
+    let policy = || release_policy("https://one", false);
+    let not_exportable = KeyChange {
+        release_policy: Some(policy()),
+        ..said_exportable(false)
+    };
+    let in_standard = "AKV.SKR.1001: The exportable attribute is only supported with premium vaults and API version >= '7.3-preview'.";
+    let (ec, hsm, rsa) = (KeyType::Ec, KeyType::EcHsm, KeyType::Rsa);
+    for (name, world, kty, change, text) in [
+        ("no policy", &premium, hsm, said_exportable(true), NO_POLICY),
+        (
+            "no policy, in software",
+            &standard,
+            ec,
+            said_exportable(true),
+            NO_POLICY,
+        ),
+        (
+            "not exportable",
+            &premium,
+            hsm,
+            not_exportable,
+            NOT_EXPORTABLE,
+        ),
+        (
+            "not exportable, unsaid",
+            &standard,
+            ec,
+            given(policy()),
+            NOT_EXPORTABLE,
+        ),
+        (
+            "standard vault",
+            &standard,
+            hsm,
+            exportable(policy()),
+            in_standard,
+        ),
+        (
+            "RSA in software",
+            &premium,
+            rsa,
+            exportable(policy()),
+            IN_SOFTWARE,
+        ),
+        (
+            "EC in software",
+            &premium,
+            ec,
+            exportable(policy()),
+            IN_SOFTWARE,
+        ),
+    ] {
+        row(name, world.create(kty, change).await, BAD, text);
+    }
+    let imported = premium.import("EC", EC, false, exportable(policy())).await;
+    row("imported into software", imported, BAD, IN_SOFTWARE);
+    assert_eq!(
+        (premium.files(), standard.files()),
+        (0, 0),
+        "nothing refused left a file"
+    );
+}
+
+#[tokio::test]
+async fn exportable_from_another_version_on() {
+    let world = World::new().await;
+    let existing = "AKV.SKR.1003: The exportable attribute of an existing key cannot be changed.";
+    let updated = "AKV.SKR.1014: Cannot modify the exportable state of a key.";
+    let policy = || release_policy("https://one", false);
+    let create = async |change| world.create(KeyType::EcHsm, change).await;
+    create(said_exportable(false)).await.unwrap();
+    row(
+        "made exportable",
+        create(exportable(policy())).await,
+        BAD,
+        existing,
+    );
+    row(
+        "given a policy",
+        create(given(policy())).await,
+        BAD,
+        NOT_EXPORTABLE,
+    );
+    row(
+        "updated",
+        world.update(said_exportable(true)).await,
+        BAD,
+        updated,
+    );
+    row(
+        "updated policy",
+        world.update(given(policy())).await,
+        BAD,
+        NOT_EXPORTABLE,
+    );
+    world.delete_and_purge_key().await;
+    create(exportable(policy())).await.unwrap();
+    row(
+        "not exportable any more",
+        create(said_exportable(false)).await,
+        BAD,
+        existing,
+    );
+    row(
+        "updated not to be",
+        world.update(said_exportable(false)).await,
+        BAD,
+        updated,
+    );
+    row(
+        "a version in software",
+        world.create_ec_key().await,
+        BAD,
+        IN_SOFTWARE,
+    );
+    assert_eq!(world.files(), 2, "nothing refused left a file");
+}
+
+#[tokio::test]
+async fn immutable_release_policy() {
+    let world = World::new().await;
+    let policy = |immutable| release_policy("https://one", immutable);
+    let create = async |policy| world.create(KeyType::EcHsm, exportable(policy)).await;
+    let kid = create(policy(false))
+        .await
+        .unwrap()
+        .current
+        .kid
+        .identifier();
+    let other = || given(release_policy("https://two", true));
+    row(
+        "policy for one version alone",
+        world
+            .vaults
+            .update_key(&operator(), &kid, Ok(other()))
+            .await,
+        BAD,
+        "AKV.SKR.1016: Key Release Policy can only be set on versionless key.",
+    );
+    world.update(given(policy(true))).await.unwrap();
+    let text = "AKV.SKR.1020: Immutable Key Release Policy cannot be modified.";
+    row("another policy", world.update(other()).await, BAD, text);
+    row(
+        "mutable again",
+        world.update(given(policy(false))).await,
+        BAD,
+        text,
+    );
+    row("with a version", create(policy(false)).await, BAD, text);
+    row(
+        "with a version, the same",
+        create(policy(true)).await,
+        BAD,
+        text,
+    );
+    row(
+        "with an imported version, the same",
+        world.import("EC", EC, true, exportable(policy(true))).await,
+        BAD,
+        text,
+    );
+    assert_eq!(world.files(), 2, "nothing refused left a file");
 }
