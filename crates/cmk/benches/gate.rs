@@ -1,11 +1,11 @@
-//! What the permission to use a key costs: while nothing changes, and after something did.
+//! The cost of a lease: while nothing changes, and after a change.
 #![expect(clippy::unwrap_used, reason = "a measurement that fails has no value")]
 
 use std::sync::Arc;
 
 use async_trait::async_trait;
 use criterion::{Criterion, criterion_group, criterion_main};
-use sealock_cmk::{Custodian, Encryption, Identity, KeyFacts, KeyVault, NotDone, Settings, Sku};
+use sealock_cmk::{Custodian, Encryption, Identity, KeyFacts, KeyVault, Settings, Sku, VaultError};
 use sealock_core::{ClientId, Clock, KeyIdentifier, Kid, PublicName, RegistryId};
 use sealock_envelope::ServiceKey;
 use sealock_store::{Batch, Store, Table};
@@ -14,16 +14,16 @@ use zeroize::Zeroizing;
 
 const ANY_CONTROL_TABLE: Table<u32> = Table::control("any");
 
-/// A vault that costs nothing, so that the gate alone is measured.
+/// A vault that costs nothing, so that the benchmark measures the gate alone.
 struct FreeVault;
 
 #[async_trait]
 impl KeyVault for FreeVault {
-    async fn judge_unwrap(&self, _: ClientId, _: &Kid) -> Result<(), NotDone> {
+    async fn judge_unwrap(&self, _: ClientId, _: &Kid) -> Result<(), VaultError> {
         Ok(())
     }
 
-    async fn get_key(&self, _: ClientId, key: &KeyIdentifier) -> Result<KeyFacts, NotDone> {
+    async fn get_key(&self, _: ClientId, key: &KeyIdentifier) -> Result<KeyFacts, VaultError> {
         let kid = format!("{}/{}/{:032x}", key.vault, key.key, 1);
         Ok(KeyFacts {
             kid: kid.parse().unwrap(),
@@ -32,7 +32,12 @@ impl KeyVault for FreeVault {
         })
     }
 
-    async fn wrap_key(&self, _: ClientId, _: &Kid, plaintext: &[u8]) -> Result<Vec<u8>, NotDone> {
+    async fn wrap_key(
+        &self,
+        _: ClientId,
+        _: &Kid,
+        plaintext: &[u8],
+    ) -> Result<Vec<u8>, VaultError> {
         Ok(plaintext.to_vec())
     }
 
@@ -41,7 +46,7 @@ impl KeyVault for FreeVault {
         _: ClientId,
         _: &Kid,
         wrapped: &[u8],
-    ) -> Result<Zeroizing<Vec<u8>>, NotDone> {
+    ) -> Result<Zeroizing<Vec<u8>>, VaultError> {
         Ok(Zeroizing::new(wrapped.to_vec()))
     }
 }

@@ -2,7 +2,7 @@ use sealock_core::{RegistryId, RegistryName};
 
 use crate::{Cause, Refusal, Revocation};
 
-/// Why a registry's key cannot be had or changed.
+/// The reason why a registry cannot get or change its key.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum Error {
@@ -11,25 +11,25 @@ pub enum Error {
     Damaged {
         /// The registry.
         registry: RegistryName,
-        /// What is wrong with it.
+        /// The damage.
         why: &'static str,
     },
-    /// A registry with a customer-managed key has no custody record, so nothing but its id is known here.
+    /// A registry with a customer-managed key has no custody record. Only its id is known here.
     #[error("the custody record of the registry with the id {0} is missing")]
     Missing(RegistryId),
-    /// A rule for registries with a customer-managed key.
+    /// The request breaks a rule for registries with a customer-managed key.
     #[error(transparent)]
     Refused(#[from] Refusal),
     /// The vault refuses the key.
     #[error(transparent)]
     Revoked(#[from] Revocation),
-    /// The store.
+    /// The store failed.
     #[error(transparent)]
     Store(#[from] sealock_store::Error),
 }
 
 impl Error {
-    /// The cause for which the vault refuses the key, if that is the error.
+    /// Returns the cause for which the vault refuses the key. `None` for any other error.
     pub fn cause(&self) -> Option<Cause> {
         match self {
             Self::Refused(Refusal::KeyInaccessible(key)) => Some(key.cause),

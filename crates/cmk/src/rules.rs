@@ -1,6 +1,6 @@
-//! What Azure demands of a registry with a customer-managed key: one function for each rule.
+//! Azure's rules for a registry with a customer-managed key: one function for each rule.
 //!
-//! Where Azure's text is public it is used to the letter; the other texts are ours (`docs/parity.md`).
+//! A text of Azure's that is public stands here to the letter. The other texts are ours (`docs/parity.md`).
 
 use std::{fmt, str::FromStr};
 
@@ -26,46 +26,46 @@ impl fmt::Display for Sku {
     }
 }
 
-/// The identity with which a registry is to reach its vault.
+/// The managed identity as which a registry reaches its vault.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Identity {
-    /// The registry's own, which exists only once the registry does.
+    /// The registry's own identity, which exists only after the registry does.
     SystemAssigned,
     /// A user-assigned managed identity.
     UserAssigned(ClientId),
 }
 
-/// The encryption that is asked for a registry.
+/// The encryption that a request asks for.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Encryption {
-    /// The key; without a version, the registry follows its rotation.
+    /// The key. A registry follows the rotation of a key without a version.
     pub key: Option<KeyIdentifier>,
     /// The identity.
     pub identity: Option<Identity>,
 }
 
 impl Encryption {
-    /// Whether a customer-managed key is asked for at all.
+    /// Returns true if the request asks for a customer-managed key.
     pub fn is_requested(&self) -> bool {
         self.key.is_some() || self.identity.is_some()
     }
 }
 
-/// A key that a registry cannot use. Azure's text does not say why; the cause does.
+/// A key that a registry cannot use. Azure's text hides the cause.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error(
     "Failed to access KeyId '{kid}'. Verify that identity '{identity}' has 'Get, Wrap Key, Unwrap Key' permission on key '{kid}'. {HELP_BYOK}"
 )]
-pub struct Inaccessible {
+pub struct InaccessibleKey {
     /// The key's URL.
     pub kid: String,
-    /// The key, with its version where that is known.
+    /// The key, with its version if that is known.
     pub key: KeyIdentifier,
     /// The identity's client id.
     pub identity: ClientId,
     /// The cause of the vault's refusal.
     pub cause: Cause,
-    /// True for the key that wraps the registry's DEK, false for one to come.
+    /// True for the key that wraps the registry's DEK, false for a key that the request chooses.
     pub is_current: bool,
 }
 
@@ -83,7 +83,7 @@ pub enum Refusal {
         "Encryption cannot be enabled for the existing registry {0}: a customer-managed key is set when a registry is created. {HELP}"
     )]
     EncryptionOnlyAtCreation(RegistryName),
-    /// [`never_off_again`]
+    /// [`encryption_is_permanent`]
     #[error(
         "Encryption cannot be disabled for the registry {0}: a registry keeps its customer-managed key for good. {HELP}"
     )]
@@ -98,7 +98,7 @@ pub enum Refusal {
         /// Its tier.
         sku: Sku,
     },
-    /// The identity is not one of the registry's, or does not exist any more.
+    /// The identity is not assigned to the registry, or no longer exists.
     #[error(
         "Azure resource '{resource}' does not have access to identity '{identity}' Try forcibly adding the identity to the registry {registry}. {HELP_BYOK}"
     )]
@@ -117,7 +117,7 @@ pub enum Refusal {
     IdentityNotUserAssigned(RegistryName),
     /// The key is not found, not enabled, or not permitted to the identity.
     #[error(transparent)]
-    KeyInaccessible(Box<Inaccessible>),
+    KeyInaccessible(Box<InaccessibleKey>),
     /// [`rsa_only`]
     #[error("The key '{kid}' has the type {kty}; a registry takes RSA or RSA-HSM keys. {HELP}")]
     KeyTypeUnsupported {
@@ -143,13 +143,13 @@ pub enum Refusal {
     SkuDowngrade {
         /// The registry.
         registry: RegistryName,
-        /// The tier that was asked for.
+        /// The requested tier.
         sku: Sku,
     },
 }
 
-impl From<Inaccessible> for Refusal {
-    fn from(key: Inaccessible) -> Self {
+impl From<InaccessibleKey> for Refusal {
+    fn from(key: InaccessibleKey) -> Self {
         Self::KeyInaccessible(Box::new(key))
     }
 }
@@ -191,7 +191,7 @@ pub fn premium_only(registry: &RegistryName, sku: Sku, encrypted: bool) -> Resul
     Ok(())
 }
 
-/// A customer-managed key is set when a registry is created, never later.
+/// A customer-managed key is set at creation, never later.
 ///
 /// <https://learn.microsoft.com/azure/container-registry/tutorial-customer-managed-keys>
 pub fn only_at_creation(
@@ -205,10 +205,10 @@ pub fn only_at_creation(
     Ok(())
 }
 
-/// Once set, a customer-managed key is never given up again.
+/// A registry never gives up its customer-managed key.
 ///
 /// <https://learn.microsoft.com/azure/container-registry/tutorial-customer-managed-keys>
-pub fn never_off_again(
+pub fn encryption_is_permanent(
     registry: &RegistryName,
     encrypted: bool,
     requested: bool,
@@ -232,7 +232,7 @@ pub fn no_downgrade(registry: &RegistryName, encrypted: bool, sku: Sku) -> Resul
     Ok(())
 }
 
-/// Key and identity are given together or not at all.
+/// A request gives both key and identity, or neither.
 ///
 /// <https://aka.ms/acr/cmk>
 pub fn key_and_identity_together(
@@ -245,7 +245,7 @@ pub fn key_and_identity_together(
     }
 }
 
-/// A registry is created with a user-assigned identity; its own does not exist before.
+/// A registry is created with a user-assigned identity, since its own does not exist yet.
 ///
 /// <https://learn.microsoft.com/azure/container-registry/tutorial-enable-customer-managed-keys>
 pub fn user_assigned_identity_at_creation(
@@ -271,7 +271,7 @@ pub fn rsa_only(kid: &str, kty: &str) -> Result<(), Refusal> {
     })
 }
 
-/// Asking for an existing registry again changes neither its key nor its identity.
+/// A request to create an existing registry changes neither its key nor its identity.
 ///
 /// <https://learn.microsoft.com/azure/container-registry/tutorial-rotate-revoke-customer-managed-keys>
 pub fn changed_by_rotation_only(registry: &RegistryName, unchanged: bool) -> Result<(), Refusal> {
@@ -281,7 +281,7 @@ pub fn changed_by_rotation_only(registry: &RegistryName, unchanged: bool) -> Res
     Err(Refusal::EncryptionDiffers(registry.clone()))
 }
 
-/// Only a registry that has a customer-managed key can rotate it.
+/// Only a registry with a customer-managed key can rotate it.
 ///
 /// <https://github.com/Azure/azure-cli/issues/14196>
 pub fn encrypted_only(registry: &RegistryName, encrypted: bool) -> Result<(), Refusal> {
@@ -291,7 +291,7 @@ pub fn encrypted_only(registry: &RegistryName, encrypted: bool) -> Result<(), Re
     Err(Refusal::RotationNeedsEncryption(registry.clone()))
 }
 
-/// The ARM id of a registry, as Azure writes it in errors.
+/// Returns the ARM id of a registry, as Azure writes it in errors.
 pub fn resource_id(registry: &RegistryName) -> String {
     format!(
         "/subscriptions/00000000-0000-0000-0000-000000000000/resourcegroups/sealock/providers/\
@@ -299,7 +299,7 @@ pub fn resource_id(registry: &RegistryName) -> String {
     )
 }
 
-/// A text that is no tier.
+/// The error of a text that names no tier.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("'{0}' is not a SKU; expected Basic, Standard or Premium")]
 pub struct InvalidSku(String);
@@ -330,9 +330,9 @@ mod tests {
         assert!(only_at_creation(&name, false, false).is_ok());
         assert!(only_at_creation(&name, false, true).is_err());
 
-        assert!(never_off_again(&name, false, false).is_ok());
-        assert!(never_off_again(&name, true, true).is_ok());
-        assert!(never_off_again(&name, true, false).is_err());
+        assert!(encryption_is_permanent(&name, false, false).is_ok());
+        assert!(encryption_is_permanent(&name, true, true).is_ok());
+        assert!(encryption_is_permanent(&name, true, false).is_err());
 
         assert!(no_downgrade(&name, false, Sku::Basic).is_ok());
         assert!(no_downgrade(&name, true, Sku::Premium).is_ok());

@@ -3,25 +3,25 @@ use sealock_core::{ClientId, KeyIdentifier, Kid};
 use serde::{Deserialize, Serialize};
 use zeroize::Zeroizing;
 
-/// How a DEK is wrapped: RSAES-OAEP with SHA-256 and MGF1-SHA-256 (RFC 8017, 7.1).
+/// The algorithm that wraps a DEK: RSAES-OAEP with SHA-256 and MGF1-SHA-256 (RFC 8017, 7.1).
 pub const WRAP_ALGORITHM: &str = "RSA-OAEP-256";
 
-/// Why the vault refuses a registry its key.
+/// The cause for which the vault refuses a registry its key.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize, thiserror::Error)]
 pub enum Cause {
-    /// The identity lacks the permission in the vault's access policies.
+    /// The vault's access policies do not give the identity the permission.
     #[error("ForbiddenByPolicy")]
     ForbiddenByPolicy,
-    /// The vault cannot be reached: its access from the network is disabled.
+    /// The vault's public network access is disabled.
     #[error("ForbiddenByConnection")]
     ForbiddenByConnection,
     /// The vault's firewall does not let registries in.
     #[error("ForbiddenByFirewall")]
     ForbiddenByFirewall,
-    /// The identity has no role that permits it.
+    /// The identity has no role that permits the operation.
     #[error("ForbiddenByRbac")]
     ForbiddenByRbac,
-    /// The managed identity does not exist any more.
+    /// The managed identity no longer exists.
     #[error("IdentityNotFound")]
     IdentityNotFound,
     /// The key is soft-deleted; recovering it restores the registry.
@@ -30,22 +30,22 @@ pub enum Cause {
     /// The key version is disabled; enabling it restores the registry.
     #[error("KeyDisabled")]
     KeyDisabled,
-    /// The key version has expired. It wraps nothing any more, but unwraps: no registry is revoked for it.
+    /// The key version has expired. It no longer wraps, but it unwraps, so it revokes no registry.
     #[error("KeyExpired")]
     KeyExpired,
-    /// There is no such key version, or not any more.
+    /// The key version does not exist, or was purged.
     #[error("KeyNotFound")]
     KeyNotFound,
-    /// The time from which on the key version wraps has not come. It unwraps: no registry is revoked for it.
+    /// The key version is not valid yet. It does not wrap, but it unwraps, so it revokes no registry.
     #[error("KeyNotYetValid")]
     KeyNotYetValid,
-    /// The key version is not for this; its `key_ops` say what it is for.
+    /// The key version's `key_ops` do not include the operation.
     #[error("KeyOperationForbidden")]
     KeyOperationForbidden,
     /// The vault is soft-deleted; recovering it restores the registry.
     #[error("VaultDeleted")]
     VaultDeleted,
-    /// There is no such vault, or not any more.
+    /// The vault does not exist, or was purged.
     #[error("VaultNotFound")]
     VaultNotFound,
     /// The vault could not answer.
@@ -54,7 +54,7 @@ pub enum Cause {
 }
 
 impl Cause {
-    /// The text that a registry's clients see.
+    /// Returns the text that a registry's clients see.
     ///
     /// <https://learn.microsoft.com/azure/container-registry/tutorial-troubleshoot-customer-managed-keys>
     pub fn message(self) -> &'static str {
@@ -70,34 +70,38 @@ impl Cause {
     }
 }
 
-/// What the vault tells of a key version.
+/// A key version as the vault describes it.
 #[derive(Clone, Debug)]
 pub struct KeyFacts {
     /// The version.
     pub kid: Kid,
     /// The key's type, such as `RSA` or `EC`.
     pub kty: String,
-    /// Whether it may be used.
+    /// True if the version may be used.
     pub enabled: bool,
 }
 
-/// A vault's failure to serve a registry.
+/// The reason why the vault did not serve a registry.
 #[derive(Debug, thiserror::Error)]
-pub enum NotDone {
+pub enum VaultError {
     /// The vault refuses.
     #[error(transparent)]
     Refused(#[from] Cause),
-    /// The vault cannot read or write its store. This says nothing about the key, so it is no revocation.
+    /// The vault could not read or write its store. That says nothing about the key, so it is no revocation.
     #[error(transparent)]
     Store(#[from] sealock_store::Error),
 }
 
-/// A vault, as a registry's managed identity reaches it: every call is decided, and audited, as that
+/// A vault that a registry reaches as its managed identity. The vault authorizes and audits every call as that
 /// identity's.
 #[async_trait]
 pub trait KeyVault: Send + Sync + 'static {
-    /// Gets the version that `key` names: the current one, if it names none.
-    async fn get_key(&self, identity: ClientId, key: &KeyIdentifier) -> Result<KeyFacts, NotDone>;
+    /// Returns the version that `key` names, or the current version if it names none.
+    async fn get_key(
+        &self,
+        identity: ClientId,
+        key: &KeyIdentifier,
+    ) -> Result<KeyFacts, VaultError>;
 
     /// Wraps `plaintext` under `kid` with [`WRAP_ALGORITHM`].
     async fn wrap_key(
@@ -105,16 +109,16 @@ pub trait KeyVault: Send + Sync + 'static {
         identity: ClientId,
         kid: &Kid,
         plaintext: &[u8],
-    ) -> Result<Vec<u8>, NotDone>;
+    ) -> Result<Vec<u8>, VaultError>;
 
-    /// Unwraps what [`wrap_key`](Self::wrap_key) gave.
+    /// Unwraps the bytes that [`wrap_key`](Self::wrap_key) returned.
     async fn unwrap_key(
         &self,
         identity: ClientId,
         kid: &Kid,
         wrapped: &[u8],
-    ) -> Result<Zeroizing<Vec<u8>>, NotDone>;
+    ) -> Result<Zeroizing<Vec<u8>>, VaultError>;
 
-    /// Judges whether `identity` could unwrap with `kid`. This one call is not audited, since no key is used.
-    async fn judge_unwrap(&self, identity: ClientId, kid: &Kid) -> Result<(), NotDone>;
+    /// Checks that `identity` could unwrap with `kid`. This call alone is not audited, since it uses no key.
+    async fn judge_unwrap(&self, identity: ClientId, kid: &Kid) -> Result<(), VaultError>;
 }

@@ -2,12 +2,8 @@ use std::{collections::HashSet, ops::Bound};
 
 use futures_util::TryStreamExt as _;
 use sealock_core::RegistryId;
-use uuid::Uuid;
 
-use crate::{
-    Custodian, Error,
-    custody::{CUSTODIES, CustodyRecord},
-};
+use crate::{Custodian, Error, record::CUSTODIES};
 
 impl Custodian {
     /// Opens every custody record under the service key and compares it with its second copy. Returns the findings,
@@ -22,7 +18,7 @@ impl Custodian {
         while let Some(entry) = entries.try_next().await? {
             let Ok(registry) = entry.key.concat().parse::<RegistryId>() else {
                 findings.push(format!(
-                    "the custody record {} is no registry's",
+                    "the custody record {} belongs to no registry",
                     entry.key.concat()
                 ));
                 continue;
@@ -32,12 +28,12 @@ impl Custodian {
             if let Err(error) = record.wrapped(registry, &self.context.service_key) {
                 findings.push(error.to_string());
             }
-            // The copy is written behind the record, in the same turn.
-            let _turn = self.turn(registry).await?;
-            if !self.is_copied(registry).await? {
+            // The copy is written after the record, under the same lock.
+            let _lock = self.lock(registry).await?;
+            if !self.has_equal_copy(registry).await? {
                 findings.push(format!(
-                    "the second copy of the custody record of the registry {} is not as the record \
-                     (custodies/{registry}); the next start writes it anew",
+                    "the second copy of the custody record of the registry {} differs from the record \
+                     (custodies/{registry}); the next start writes it again",
                     record.name
                 ));
             }
@@ -46,33 +42,25 @@ impl Custodian {
             if registries.contains(&copy) {
                 continue;
             }
-            // One that is about to be created, or deleted, has both or neither in its turn.
-            let _turn = self.turn(RegistryId::from_uuid(copy)).await?;
-            let is_there = self.context.store.custodies.get(copy)?.is_some();
-            if is_there && self.record(copy).await?.is_none() {
+            // A registry that is being created or deleted has both or neither under the lock.
+            let _lock = self.lock(RegistryId::from_uuid(copy)).await?;
+            let exists = self.context.store.custodies.get(copy)?.is_some();
+            let registry = RegistryId::from_uuid(copy);
+            if exists && self.context.custody_record(registry).await?.is_none() {
                 findings.push(format!(
-                    "there is no custody record of the registry with the id {copy}, but a second copy of one (custodies/{copy})"
+                    "the custody record of the registry with the id {copy} is missing, but its second copy exists (custodies/{copy})"
                 ));
             }
         }
         Ok(findings)
     }
 
-    async fn is_copied(&self, registry: RegistryId) -> Result<bool, Error> {
+    async fn has_equal_copy(&self, registry: RegistryId) -> Result<bool, Error> {
         let id = registry.as_uuid();
-        let Some(record) = self.record(id).await? else {
+        let Some(record) = self.context.custody_record(registry).await? else {
             return Ok(true);
         };
         let copy = self.context.store.custodies.get(id)?;
         Ok(copy.is_some_and(|copy| copy == record.to_json()))
-    }
-
-    async fn record(&self, registry: Uuid) -> Result<Option<CustodyRecord>, Error> {
-        let record = self
-            .context
-            .store
-            .get(&CUSTODIES, &[&registry.to_string()])
-            .await?;
-        Ok(record.map(|record| record.value))
     }
 }

@@ -1,5 +1,5 @@
 use async_trait::async_trait;
-use sealock_cmk::{Cause, Custodian, KeyFacts, NotDone};
+use sealock_cmk::{Cause, Custodian, KeyFacts, VaultError};
 use sealock_core::{ClientId, KeyIdentifier, Kid};
 use sealock_entra::Directory;
 use sealock_vault::{
@@ -20,7 +20,7 @@ impl Chain {
         Self { directory, vault }
     }
 
-    async fn registry(&self, identity: ClientId) -> Result<Requester, NotDone> {
+    async fn registry(&self, identity: ClientId) -> Result<Requester, VaultError> {
         match self.directory.identity_by_client_id(identity).await {
             Ok(Some(identity)) => Ok(Requester::registry(identity)),
             Ok(None) => Err(Cause::IdentityNotFound.into()),
@@ -37,14 +37,14 @@ impl Chain {
         identity: ClientId,
         kid: &Kid,
         usage: KeyUse,
-    ) -> Result<Zeroizing<Vec<u8>>, NotDone> {
+    ) -> Result<Zeroizing<Vec<u8>>, VaultError> {
         let registry = self.registry(identity).await?;
         let operation = usage.operation();
         let used = self
             .vault
             .use_key(&registry, &kid.identifier(), operation, Ok(usage))
             .await
-            .map_err(not_done)?;
+            .map_err(vault_error)?;
         match used.outcome {
             Outcome::Bytes(bytes) => Ok(bytes),
             Outcome::Encrypted(_) | Outcome::Verified(_) => Err(Cause::VaultUnavailable.into()),
@@ -70,10 +70,14 @@ const ALGORITHM: EncryptionAlgorithm = EncryptionAlgorithm::RsaOaep256;
 
 #[async_trait]
 impl sealock_cmk::KeyVault for Chain {
-    async fn get_key(&self, identity: ClientId, key: &KeyIdentifier) -> Result<KeyFacts, NotDone> {
+    async fn get_key(
+        &self,
+        identity: ClientId,
+        key: &KeyIdentifier,
+    ) -> Result<KeyFacts, VaultError> {
         let registry = self.registry(identity).await?;
         let found = self.vault.get_key(&registry, key).await;
-        let bundle = found.map_err(not_done)?;
+        let bundle = found.map_err(vault_error)?;
         Ok(KeyFacts {
             kid: bundle.kid,
             kty: bundle.kty.to_string(),
@@ -86,7 +90,7 @@ impl sealock_cmk::KeyVault for Chain {
         identity: ClientId,
         kid: &Kid,
         plaintext: &[u8],
-    ) -> Result<Vec<u8>, NotDone> {
+    ) -> Result<Vec<u8>, VaultError> {
         let usage = KeyUse::WrapKey {
             algorithm: ALGORITHM,
             value: Zeroizing::new(plaintext.to_vec()),
@@ -99,7 +103,7 @@ impl sealock_cmk::KeyVault for Chain {
         identity: ClientId,
         kid: &Kid,
         wrapped: &[u8],
-    ) -> Result<Zeroizing<Vec<u8>>, NotDone> {
+    ) -> Result<Zeroizing<Vec<u8>>, VaultError> {
         let usage = KeyUse::UnwrapKey {
             algorithm: ALGORITHM,
             value: wrapped.to_vec(),
@@ -107,25 +111,25 @@ impl sealock_cmk::KeyVault for Chain {
         self.use_key(identity, kid, usage).await
     }
 
-    async fn judge_unwrap(&self, identity: ClientId, kid: &Kid) -> Result<(), NotDone> {
+    async fn judge_unwrap(&self, identity: ClientId, kid: &Kid) -> Result<(), VaultError> {
         let registry = self.registry(identity).await?;
         let key = kid.identifier();
         let judged = self
             .vault
             .judge_use(&registry, &key, KeyOperation::UnwrapKey);
-        judged.await.map_err(not_done)
+        judged.await.map_err(vault_error)
     }
 }
 
 /// Separates a fault of the disk, which says nothing about the key, from a refusal of the vault.
-fn not_done(error: Error) -> NotDone {
+fn vault_error(error: Error) -> VaultError {
     match error {
         Error::Storage(error) | Error::Directory(sealock_entra::Error::Store(error))
             if error.fault().is_some() =>
         {
-            NotDone::Store(error)
+            VaultError::Store(error)
         }
-        error => NotDone::Refused(cause(&error)),
+        error => VaultError::Refused(cause(&error)),
     }
 }
 

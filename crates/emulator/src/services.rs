@@ -116,7 +116,7 @@ impl Services {
                 );
                 return;
             }
-            if let Err(error) = custodian.back_up_all().await {
+            if let Err(error) = custodian.write_second_copies().await {
                 tracing::warn!(%error, "the custody records' second copies could not be compared");
             }
             if let Err(error) = registries.finish_deletions().await {

@@ -45,28 +45,28 @@ impl Registries {
             let existing = existing.ok_or_else(|| Error::RegistryUnknown(name.clone()))?;
             let id = existing.id;
             // Nobody changes the custody, or writes its second copy, from here to the commit.
-            let turn = self.custodian.turn(id).await?;
-            self.custodian.remove_copy(id).await?;
+            let lock = self.custodian.lock(id).await?;
+            self.custodian.remove_second_copy(id).await?;
             let batch = Batch::new()
                 .expect(&REGISTRIES, &[name.as_str()], &existing)
                 .delete(&REGISTRIES, &[name.as_str()])
                 .put(&DELETIONS, &[&id.to_string()], &existing);
-            let batch = self.custodian.release(id, batch);
+            let batch = self.custodian.remove_custody(id, batch);
             let directory = self.entra.directory();
             let batch = directory
                 .without_roles_within(&resource_id(name), batch)
                 .await?;
-            Ok::<_, Error>((batch, (existing.value, turn)))
+            Ok::<_, Error>((batch, (existing.value, lock)))
         });
-        let (record, turn) = match deleted.await {
+        let (record, lock) = match deleted.await {
             Ok(deleted) => deleted,
             Err(error) => {
                 self.write_copy_again(name).await;
                 return Err(error);
             }
         };
-        self.custodian.forget(record.id);
-        drop(turn);
+        self.custodian.drop_gate(record.id);
+        drop(lock);
         tracing::info!(registry = %name, "the registry was deleted");
         self.finish_deletion(record).await
     }
@@ -76,10 +76,10 @@ impl Registries {
         let Ok(Some(existing)) = self.store.get(&REGISTRIES, &[name.as_str()]).await else {
             return;
         };
-        let Ok(_turn) = self.custodian.turn(existing.id).await else {
+        let Ok(_lock) = self.custodian.lock(existing.id).await else {
             return;
         };
-        if let Err(error) = self.custodian.back_up(existing.id).await {
+        if let Err(error) = self.custodian.write_second_copy(existing.id).await {
             // The next start writes it.
             tracing::warn!(registry = %name, %error, "the custody record's second copy is missing");
         }

@@ -66,11 +66,11 @@ impl Registries {
                 Some(existing) => self.update(&existing, sku, encryption).await?,
                 None => self.create(name, sku, encryption).await?,
             };
-            let turn = self.custodian.turn(record.id).await?;
-            Ok::<_, sealock_cmk::Error>((batch, (record, is_new, turn)))
+            let lock = self.custodian.lock(record.id).await?;
+            Ok::<_, sealock_cmk::Error>((batch, (record, is_new, lock)))
         });
-        let (record, is_new, _turn) = updated.await?;
-        self.custodian.back_up(record.id).await?;
+        let (record, is_new, _lock) = updated.await?;
+        self.custodian.write_second_copy(record.id).await?;
         Ok((record, is_new))
     }
 
@@ -105,7 +105,7 @@ impl Registries {
     ) -> Result<(RegistryRecord, Batch), sealock_cmk::Error> {
         let (name, encrypted) = (&existing.name, existing.encrypted);
         rules::only_at_creation(name, encrypted, encryption.is_requested())?;
-        rules::never_off_again(name, encrypted, encryption.is_requested())?;
+        rules::encryption_is_permanent(name, encrypted, encryption.is_requested())?;
         rules::no_downgrade(name, encrypted, sku)?;
         if encryption.is_requested() {
             self.custodian

@@ -1,7 +1,7 @@
 //! Suggestions for what to do after a refusal.
 
 use sealock_api::{self as api, Hint, KeyPermission, NamedPrincipal};
-use sealock_cmk::{Cause, Inaccessible, Refusal as CmkRefusal};
+use sealock_cmk::{Cause, InaccessibleKey, Refusal as CmkRefusal};
 use sealock_core::{IdentityName, KeyIdentifier, KeyName, Kid, RegistryName, VaultName};
 use sealock_entra::{Principal, Role};
 use sealock_registry::Refusal;
@@ -126,7 +126,7 @@ pub(crate) fn of_rule(refusal: &CmkRefusal) -> Vec<Hint> {
 /// the version that is asked for.
 pub(crate) fn of_inaccessible(
     registry: &RegistryName,
-    refused: &Inaccessible,
+    refused: &InaccessibleKey,
     cause: api::Cause,
     identity: Option<&IdentityName>,
 ) -> Vec<Hint> {

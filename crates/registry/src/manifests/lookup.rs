@@ -76,7 +76,7 @@ impl Registry {
     ) -> Result<Bytes, Error> {
         let lease = self.lease().await?;
         let object = located.content.object;
-        if let Some(bytes) = lease.opened().and_then(|opened| opened.get(object)) {
+        if let Some(bytes) = lease.cache().and_then(|cache| cache.get(object)) {
             return Ok(bytes);
         }
         let content = self.open(located.digest, &located.content).await?;
@@ -85,8 +85,8 @@ impl Registry {
             reference: reference.clone(),
         })?;
         let bytes = content.bytes().await?;
-        if let Some(opened) = lease.opened() {
-            opened.keep(object, &bytes);
+        if let Some(cache) = lease.cache() {
+            cache.insert(object, &bytes);
         }
         Ok(bytes)
     }

@@ -1,7 +1,7 @@
 //! The view of a registry that the control API shows, with its encryption and its gate.
 
 use sealock_api as api;
-use sealock_cmk::Standing;
+use sealock_cmk::Availability;
 use sealock_core::{Kid, RegistryId, RegistryName};
 use sealock_registry::Registry;
 
@@ -55,7 +55,7 @@ async fn encrypted(
     id: RegistryId,
     registry: &RegistryName,
 ) -> Answer<(api::Encryption, api::Gate)> {
-    let (custody, standing) = services.custodian.status(id).await?;
+    let (custody, availability) = services.custodian.status(id).await?;
     let identity = services
         .directory
         .identity_by_client_id(custody.identity)
@@ -64,18 +64,18 @@ async fn encrypted(
     let way_back = |cause, kid: &Kid| {
         hints::of_revocation(registry, cause, &kid.identifier(), identity_name.as_ref())
     };
-    let gate = match standing {
-        Standing::Available { ends } => api::Gate::Available {
-            ends: ends.map(|end| api::End {
+    let gate = match availability {
+        Availability::Available { pending } => api::Gate::Available {
+            ends: pending.map(|end| api::End {
                 at: end.at.into(),
                 cause: end.cause.translate(),
                 restore: way_back(end.cause, &custody.kid),
             }),
         },
-        Standing::Unknown(error) => api::Gate::Unknown {
+        Availability::Unknown(error) => api::Gate::Unknown {
             message: error.to_string(),
         },
-        Standing::Revoked(revocation) => {
+        Availability::Revoked(revocation) => {
             let (cause, kid) = (revocation.cause, &revocation.key);
             api::Gate::Revoked {
                 restore: way_back(cause, kid),
@@ -86,12 +86,12 @@ async fn encrypted(
             }
         }
     };
-    let behind = custody.behind.as_ref().map(|behind| {
-        let kid = behind.current.as_ref().unwrap_or(&custody.kid);
+    let behind = custody.obstacle.as_ref().map(|obstacle| {
+        let kid = obstacle.current.as_ref().unwrap_or(&custody.kid);
         Box::new(api::Behind {
-            cause: behind.cause.translate(),
-            since: behind.since.into(),
-            remedy: way_back(behind.cause, kid),
+            cause: obstacle.cause.translate(),
+            since: obstacle.since.into(),
+            remedy: way_back(obstacle.cause, kid),
         })
     });
     let encryption = api::Encryption::Enabled {

@@ -1,0 +1,100 @@
+use std::sync::Arc;
+
+use sealock_core::{ClientId, Clock, KeyIdentifier, Kid, PublicName, RegistryId};
+use sealock_envelope::{Dek, ServiceKey};
+use sealock_store::{Record, Store};
+
+use crate::{
+    Cause, Error, InaccessibleKey, KeyFacts, KeyVault, Propagation, Refusal, VaultError,
+    record::{CUSTODIES, CustodyRecord, WrappedDek},
+    rules,
+};
+
+/// The services that every gate needs.
+pub(crate) struct Context {
+    pub(crate) store: Store,
+    pub(crate) service_key: Arc<ServiceKey>,
+    pub(crate) vault: Arc<dyn KeyVault>,
+    pub(crate) clock: Clock,
+    pub(crate) names: PublicName,
+    pub(crate) propagation: Propagation,
+}
+
+impl Context {
+    /// Returns the custody record of a registry. `None` in a registry without a customer-managed key.
+    pub(crate) async fn custody_record(
+        &self,
+        registry: RegistryId,
+    ) -> Result<Option<Record<CustodyRecord>>, Error> {
+        let id = registry.to_string();
+        Ok(self.store.get(&CUSTODIES, &[&id]).await?)
+    }
+
+    /// Returns the key version that `key` names.
+    ///
+    /// # Errors
+    /// [`Error::Refused`] if the version cannot be read, is disabled, or is not of type RSA.
+    pub(crate) async fn usable_key(
+        &self,
+        key: &KeyIdentifier,
+        identity: ClientId,
+    ) -> Result<KeyFacts, Error> {
+        let facts = self.vault.get_key(identity, key).await;
+        let facts = facts.map_err(|error| self.refuse_key(error, key, identity))?;
+        rules::rsa_only(&self.names.key_uri(key), &facts.kty)?;
+        if facts.enabled {
+            return Ok(facts);
+        }
+        let version = &facts.kid.identifier();
+        let mut refused = self.inaccessible_key(version, identity, Cause::KeyDisabled);
+        refused.kid = self.names.key_uri(key);
+        Err(Refusal::from(refused).into())
+    }
+
+    /// Wraps the DEK and unwraps it again, so that no registry takes a key that cannot give the DEK back.
+    pub(crate) async fn wrap_and_verify(
+        &self,
+        kid: &Kid,
+        identity: ClientId,
+        dek: &Dek,
+    ) -> Result<WrappedDek, VaultError> {
+        let value = self.vault.wrap_key(identity, kid, dek.expose()).await?;
+        let unwrapped = self.vault.unwrap_key(identity, kid, &value).await?;
+        let wrapped = WrappedDek::new(dek, &value);
+        match wrapped.verify_unwrapped(&unwrapped) {
+            Some(_) => Ok(wrapped),
+            None => Err(Cause::VaultUnavailable.into()),
+        }
+    }
+
+    /// Turns the vault's error into the error of the request that needs the key.
+    pub(crate) fn refuse_key(
+        &self,
+        error: VaultError,
+        key: &KeyIdentifier,
+        identity: ClientId,
+    ) -> Error {
+        match error {
+            VaultError::Refused(cause) => {
+                Refusal::from(self.inaccessible_key(key, identity, cause)).into()
+            }
+            VaultError::Store(error) => error.into(),
+        }
+    }
+
+    /// Describes a key that a request chooses and the registry cannot use.
+    pub(crate) fn inaccessible_key(
+        &self,
+        key: &KeyIdentifier,
+        identity: ClientId,
+        cause: Cause,
+    ) -> InaccessibleKey {
+        InaccessibleKey {
+            kid: self.names.key_uri(key),
+            key: key.clone(),
+            identity,
+            cause,
+            is_current: false,
+        }
+    }
+}

@@ -1,0 +1,187 @@
+//! Rotation: the same DEK, wrapped under another key version.
+
+use jiff::Timestamp;
+use sealock_core::{ClientId, KeyIdentifier, Kid, RegistryId, RegistryName};
+use sealock_envelope::Dek;
+use sealock_store::{Batch, Commit, Record, Table};
+
+use crate::{
+    Cause, Error, InaccessibleKey, KeyFacts, Obstacle, Refusal, VaultError,
+    gate::Gate,
+    record::{CUSTODIES, CustodyRecord, WrappedDek},
+    revocation::remove_causes,
+    rules,
+};
+
+/// The time of each registry's last rotation on request. A control table, since a rotation can restore a registry that
+/// another node has found revoked.
+const ROTATIONS: Table<Timestamp> = Table::control("rotations");
+
+impl Gate {
+    /// Wraps the DEK under the current version of `key`, as `identity`. Both default to the registry's own.
+    pub(crate) async fn rotate(
+        &self,
+        registry: &RegistryName,
+        key: Option<KeyIdentifier>,
+        identity: Option<ClientId>,
+    ) -> Result<(), Error> {
+        let _lock = self.lock().await?;
+        let context = &self.context;
+        let epoch = context.store.epoch().await?;
+        let record = self.record().await?;
+        let key = key.unwrap_or_else(|| record.key.clone());
+        let dek = self.unwrap_to_rotate(registry, &record, identity).await?;
+        let identity = identity.unwrap_or(record.identity);
+        let facts = context.usable_key(&key, identity).await?;
+        let wrapped = context.wrap_and_verify(&facts.kid, identity, &dek).await;
+        let wrapped = wrapped
+            .map_err(|error| context.refuse_key(error, &facts.kid.identifier(), identity))?;
+        let id = self.registry.to_string();
+        let requested = Batch::new().put(&ROTATIONS, &[&id], &context.clock.now());
+        self.replace(&record, key, identity, facts.kid, &wrapped, requested)
+            .await?;
+        self.open(epoch, dek);
+        Ok(())
+    }
+
+    /// Unwraps the DEK with the current key. If the registry's identity no longer exists, the new identity unwraps it,
+    /// if it may use the current key.
+    async fn unwrap_to_rotate(
+        &self,
+        registry: &RegistryName,
+        record: &CustodyRecord,
+        identity: Option<ClientId>,
+    ) -> Result<Dek, Error> {
+        let refused = |cause, identity| match cause {
+            Cause::IdentityNotFound => Refusal::IdentityNotAssigned {
+                registry: registry.clone(),
+                resource: rules::resource_id(registry),
+                identity: format!("{identity}"),
+            },
+            cause => {
+                let key = record.kid.identifier();
+                let refused = self.context.inaccessible_key(&key, identity, cause);
+                Refusal::from(InaccessibleKey {
+                    is_current: true,
+                    ..refused
+                })
+            }
+        };
+        match (self.unwrap(record, record.identity).await?, identity) {
+            (Ok(dek), _) => Ok(dek),
+            (Err(Cause::IdentityNotFound), Some(identity)) => self
+                .unwrap(record, identity)
+                .await?
+                .map_err(|cause| refused(cause, identity).into()),
+            (Err(cause), _) => Err(refused(cause, record.identity).into()),
+        }
+    }
+
+    /// Moves a registry with an unversioned key to the key's current version. Returns the obstacle if it cannot move:
+    /// the old version still unwraps then, and the next change in the vault is another try.
+    pub(crate) async fn follow(
+        &self,
+        record: &Record<CustodyRecord>,
+        dek: &Dek,
+    ) -> Result<Option<Obstacle>, Error> {
+        if record.key.version.is_some() {
+            return Ok(None);
+        }
+        let (context, name) = (&self.context, &record.name);
+        match self.move_to_current_version(record, dek).await {
+            Ok(Ok(())) => {
+                context.clear_obstacle(self.registry, name).await?;
+                Ok(None)
+            }
+            Ok(Err((cause, current))) => {
+                let recorded = context.record_obstacle(self.registry, name, cause, current);
+                recorded.await.map(Some)
+            }
+            Err(error) => {
+                warn_left_behind(name, &error);
+                Ok(None)
+            }
+        }
+    }
+
+    /// Moves a registry to its key's current version. The inner error is the vault's refusal, with the current version
+    /// if the registry may read it.
+    async fn move_to_current_version(
+        &self,
+        record: &Record<CustodyRecord>,
+        dek: &Dek,
+    ) -> Result<Result<(), (Cause, Option<Kid>)>, Error> {
+        let (vault, identity) = (&self.context.vault, record.identity);
+        let kid = match vault.get_key(identity, &record.key).await {
+            Ok(KeyFacts { kid, .. }) if kid == record.kid => return Ok(Ok(())),
+            Ok(KeyFacts { kid, enabled, .. }) if enabled => kid,
+            Ok(KeyFacts { kid, .. }) => return Ok(Err((Cause::KeyDisabled, Some(kid)))),
+            Err(VaultError::Refused(cause)) => return Ok(Err((cause, None))),
+            Err(VaultError::Store(error)) => return Err(error.into()),
+        };
+        match self.context.wrap_and_verify(&kid, identity, dek).await {
+            Ok(wrapped) => {
+                let key = record.key.clone();
+                self.replace(record, key, identity, kid, &wrapped, Batch::new())
+                    .await?;
+                Ok(Ok(()))
+            }
+            Err(VaultError::Refused(cause)) => Ok(Err((cause, Some(kid)))),
+            Err(VaultError::Store(error)) => Err(error.into()),
+        }
+    }
+
+    async fn replace(
+        &self,
+        old: &Record<CustodyRecord>,
+        key: KeyIdentifier,
+        identity: ClientId,
+        kid: Kid,
+        wrapped: &WrappedDek,
+        batch: Batch,
+    ) -> Result<(), Error> {
+        let id = self.registry.to_string();
+        let service_key = &self.context.service_key;
+        let name = old.name.clone();
+        let mut new = CustodyRecord::new(
+            self.registry,
+            name,
+            service_key,
+            key,
+            identity,
+            kid,
+            wrapped,
+        );
+        new.rotated = Some(self.context.clock.now());
+        // The verdict was reached on the old custody. It must not survive, even if this future is dropped.
+        self.clear_verdict();
+        let batch = batch
+            .expect(&CUSTODIES, &[&id], old)
+            .put(&CUSTODIES, &[&id], &new);
+        let batch = remove_causes(self.registry, batch);
+        match self.context.store.commit(batch).await? {
+            Commit::Done => {
+                tracing::info!(registry = %new.name, kid = %new.kid, "the registry's key was rotated");
+                self.context.write_second_copy(self.registry, &new).await;
+                Ok(())
+            }
+            Commit::Conflict => Err(Error::Damaged {
+                registry: new.name,
+                why: "it was changed while this gate held its lock",
+            }),
+        }
+    }
+}
+
+/// Adds to `batch` the removal of all that the store holds of a registry's custody.
+pub(crate) fn remove_custody(registry: RegistryId, batch: Batch) -> Batch {
+    let id = registry.to_string();
+    let batch = batch.delete(&CUSTODIES, &[&id]).delete(&ROTATIONS, &[&id]);
+    remove_causes(registry, batch)
+}
+
+/// Logs that a registry stays at its version of the key, with the vault's cause, which Azure's text hides.
+pub(crate) fn warn_left_behind(registry: &RegistryName, error: &Error) {
+    let cause = error.cause().map(tracing::field::display);
+    tracing::warn!(%registry, cause, %error, "the registry cannot follow its key");
+}
