@@ -1,4 +1,4 @@
-# The only commands anyone has to know. `make` alone lists them.
+# The only commands that anybody has to know. `make` alone lists them.
 .PHONY: help run demo test e2e bench openapi lint ci
 .DEFAULT_GOAL := help
 
@@ -6,17 +6,17 @@ help: ## List the commands
 	@grep -E '^[a-z0-9]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 8
 
 run: ## Start the emulator with the quickstart, on localhost:5000; PORT=5001 takes another port
-	cargo run --release --bin sealock -- serve $(if $(PORT),--listen 127.0.0.1:$(PORT))
+	cargo run --profile quick --bin sealock -- serve $(if $(PORT),--listen 127.0.0.1:$(PORT))
 
 demo: ## Tell the whole story in under a minute, without Docker; PAUSE=1 waits for Enter after each scene
-	cargo build --release --bin sealock
-	cargo run --release --example demo
+	cargo build --profile quick --bin sealock
+	cargo run --profile quick --example demo
 
 test: ## Run all Rust tests
 	cargo build --bins
 	cargo test --workspace
 
-e2e: ## Fail and lose power at each operation of the store, fuzz each parser, then drive real clients: Docker, podman, buildah, skopeo, curl, Python, Node, Java, Go, Chromium (Debian, root: installs them)
+e2e: ## Fail and cut the power at each operation of the store, fuzz each parser, and drive real clients (Debian, root: installs them)
 	tests/blob-format/check
 	cargo test -p sealock-store --test behaviour -- --ignored faults power
 	if cargo fuzz --version >/dev/null 2>&1; then fuzz/run 15; else echo "fuzz: skipped, cargo-fuzz is not installed"; fi
@@ -24,13 +24,13 @@ e2e: ## Fail and lose power at each operation of the store, fuzz each parser, th
 	SEALOCK=target/release/sealock tests/clients/run
 	SEALOCK=target/release/sealock tests/browser/run
 
-bench: ## Measure beside Debian's docker-registry, in ratios; SECTIONS="transfer small ..." measures some of it
+bench: ## Measure Sealock beside Debian's docker-registry, in ratios; SECTIONS="transfer small ..." measures a part
 	tests/bench/run $(SECTIONS)
 
-openapi: ## Write docs/openapi.json and the reference of the control API anew, from the types of crates/api
+openapi: ## Write docs/openapi.json and the reference of the control API from the types of crates/api
 	cargo run -p sealock-api --example openapi docs
 
-lint: ## Check format, lints, documentation and, if cargo-deny is there, dependencies
+lint: ## Check format, lints, documentation, and dependencies if cargo-deny is installed
 	cargo fmt --all --check
 	cargo clippy --workspace --all-targets -- --deny warnings
 	RUSTDOCFLAGS="--deny warnings" cargo doc --workspace --no-deps --quiet

@@ -114,7 +114,7 @@ fn used(engine: &str) -> Emulator {
 
 #[test]
 fn every_file_has_its_row_and_every_row_its_file() {
-    let kept = paths("What is kept");
+    let kept = paths("Permanent files");
     let of_sled = paths("With sled");
     let is_of_redb = |path: &&str| path.contains("redb");
     for engine in ["redb", "sled"] {
@@ -141,7 +141,7 @@ fn what_an_interrupted_write_leaves_is_swept_by_the_next_start() {
     let mut emulator = used("redb");
     let data = emulator.data_dir();
     emulator.stop();
-    let unfinished: Vec<_> = paths("What is there for a moment")
+    let unfinished: Vec<_> = paths("Temporary files")
         .into_iter()
         .map(|path| {
             path.replace("UUID", UUID)
