@@ -265,7 +265,7 @@ fn what_an_application_is_refused_is_said_in_entras_words() {
             &long,
             400,
             "invalid_resource",
-            "the resource is no name of a service".to_owned(),
+            "the resource must be the URL or id of a service, with 1 to 256 characters".to_owned(),
         ),
     ] {
         let mut form = app.form(VAULT);

@@ -199,13 +199,13 @@ fn a_refused_token_is_in_the_log_with_the_reason() {
     let entra = entra_token(&emulator, ACR);
     let issuer = part(&entra, 1)["iss"].as_str().unwrap().to_owned();
     let foreign = guest.with(&format!("Bearer {entra}"));
-    let reason = format!("{invalid} '{issuer}' issued it");
+    let reason = format!("{invalid} it was issued by '{issuer}'");
     refused(&emulator, &foreign.get("/v2/"), &reason);
     let (begins, _) = bearer.authorization().rsplit_once('.').unwrap();
     let forged = guest.with(&format!("{begins}.{}", "A".repeat(43)));
-    let reason = format!("{invalid} its signature is not ours");
+    let reason = format!("{invalid} its signature is not from this emulator");
     refused(&emulator, &forged.get("/v2/"), &reason);
-    let reason = format!("{invalid} it cannot be read");
+    let reason = format!("{invalid} it is malformed");
     refused(&emulator, &guest.with("Bearer x").get("/v2/"), &reason);
     emulator.cli(&["clock", "advance", "75m"]);
     let reason = format!("{invalid} it has expired");
@@ -264,7 +264,7 @@ fn a_refused_exchange_is_in_the_log_with_the_reason() {
         ),
         (
             refresh("grant_type=refresh_token&refresh_token=x"),
-            "the refresh token is not valid: it cannot be read".to_owned(),
+            "the refresh token is not valid: it is malformed".to_owned(),
         ),
     ] {
         refused(&emulator, &answer, &reason);
@@ -281,7 +281,7 @@ fn a_refused_exchange_is_in_the_log_with_the_reason() {
     let reason = format!("the principal {client} has no role in the registry");
     refused_user(&emulator, NULL_GUID, &refresh_token, &reason);
     emulator.cli(&["identity", "delete", "registry-identity"]);
-    let reason = "the refresh token is not valid: its principal does not exist any more";
+    let reason = "the refresh token is not valid: its principal no longer exists";
     refused_user(&emulator, NULL_GUID, &refresh_token, reason);
     let logged = emulator.logged();
     for secret in [&entra, &of_vault, &refresh_token] {
@@ -296,7 +296,7 @@ fn a_vaults_refusal_is_in_the_log_with_the_reason_and_the_ids_that_its_client_pr
     let of_acr = format!("Bearer {}", entra_token(&emulator, ACR));
     for (authorization, reason) in [
         ("", "no token"),
-        ("Bearer x", "the token is not valid: it cannot be read"),
+        ("Bearer x", "the token is not valid: it is malformed"),
         (
             &*of_acr,
             "the token is not valid: it is for 'https://containerregistry.azure.net'",

@@ -56,7 +56,7 @@ impl Directory {
     /// # Errors
     /// The store fails.
     pub async fn create_identity(&self, name: IdentityName) -> Result<(ManagedIdentity, bool)> {
-        let key = folded(name.as_str());
+        let key = name_key(name.as_str());
         let created = self.store.update(|| async {
             if let Some(found) = self.store.get(&IDENTITIES, &[&key]).await? {
                 return Ok((Batch::new(), (found.value, false)));
@@ -115,7 +115,7 @@ impl Directory {
     /// [`Error::IdentityNotFound`], or the store fails.
     pub async fn delete_identity(&self, name: &IdentityName) -> Result<()> {
         let record = self.identity_record(name).await?;
-        let key = folded(name.as_str());
+        let key = name_key(name.as_str());
         let batch = Batch::new()
             .expect(&IDENTITIES, &[&key], &record)
             .delete(&IDENTITIES, &[&key]);
@@ -128,7 +128,7 @@ impl Directory {
     async fn identity_record(&self, name: &IdentityName) -> Result<Record<ManagedIdentity>> {
         let found = self
             .store
-            .get(&IDENTITIES, &[&folded(name.as_str())])
+            .get(&IDENTITIES, &[&name_key(name.as_str())])
             .await?;
         found.ok_or_else(|| Error::IdentityNotFound { name: name.clone() })
     }
@@ -144,7 +144,7 @@ impl Directory {
 /// Returns `name` in lower case, which is its key in the store, since Azure ignores the case of names.
 ///
 /// <https://learn.microsoft.com/azure/azure-resource-manager/management/resource-name-rules>
-pub(crate) fn folded(name: &str) -> String {
+pub(crate) fn name_key(name: &str) -> String {
     name.to_ascii_lowercase()
 }
 

@@ -5,195 +5,197 @@ use sealock_store::Fault;
 
 use crate::{Role, RoleScope};
 
-/// What is wrong with a token.
+/// The reason why a token is invalid.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum InvalidToken {
-    /// It is for another service.
+    /// Its audience is another service.
     #[error("it is for '{0}'")]
     Audience(String),
-    /// Its time is over.
+    /// Its lifetime has ended.
     #[error("it has expired")]
     Expired,
-    /// Somebody else issued it.
-    #[error("'{0}' issued it")]
+    /// Another issuer issued it.
+    #[error("it was issued by '{0}'")]
     Issuer(String),
-    /// It is no JWT with the claims that it must have.
-    #[error("it cannot be read")]
+    /// It is not a JWT, or lacks required claims.
+    #[error("it is malformed")]
     Malformed,
-    /// Its time has not come.
+    /// Its lifetime has not begun.
     #[error("it is not valid yet")]
     NotYetValid,
-    /// Whose it is was deleted.
-    #[error("its principal does not exist any more")]
+    /// Its principal was deleted.
+    #[error("its principal no longer exists")]
     PrincipalUnknown,
-    /// Its signature is another's.
-    #[error("its signature is not ours")]
+    /// Another key signed it.
+    #[error("its signature is not from this emulator")]
     Signature,
 }
 
-/// Why the directory, the managed identity endpoint or the authority could not do what it was asked.
+/// An error of the directory, the managed identity endpoint or the authority.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum Error {
-    /// A request to the managed identity endpoint without a version.
+    /// A request to the managed identity endpoint lacks a version.
     #[error("api-version was not specified in the request")]
     ApiVersionMissing,
-    /// A version that it does not have.
+    /// The managed identity endpoint does not support the requested version.
     #[error("api-version '{given}' is not supported; expected {expected} or later")]
     ApiVersionUnsupported {
-        /// The request's.
+        /// The requested version.
         given: String,
-        /// The oldest that is supported.
+        /// The oldest supported version.
         expected: &'static str,
     },
-    /// There is no application of this name.
+    /// The application does not exist.
     #[error("The application '{name}' was not found.")]
     ApplicationNotFound {
-        /// The name that was asked for.
+        /// The name of the application.
         name: ApplicationName,
     },
-    /// A token is for something.
+    /// A request for a token lacks the audience.
     ///
     /// <https://github.com/Azure/aad-pod-identity/issues/450>
     #[error("Required query variable 'resource' is missing")]
     AudienceMissing,
-    /// What it is for has a name of a reasonable length.
-    #[error("the resource is no name of a service")]
+    /// The requested audience is empty or too long.
+    #[error("the resource must be the URL or id of a service, with 1 to 256 characters")]
     AudienceInvalid,
-    /// A form that did not arrive.
-    #[error("the request body did not arrive: {0}")]
+    /// The body could not be read to its end.
+    #[error("the request body is incomplete: {0}")]
     BodyIncomplete(String),
-    /// `invalid_client`: how workloads of other providers log in.
+    /// `invalid_client`: a client assertion, with which workloads of other identity providers log in.
     #[error(
         "This version of the emulator does not support the parameter 'client_assertion'; expected 'client_secret'."
     )]
     ClientAssertionUnsupported,
-    /// `invalid_client`: an application proves itself.
+    /// `invalid_client`: the request carries no credential.
     ///
     /// <https://github.com/stephaneey/azure-apim-extension/issues/138>
     #[error(
         "'client_assertion', 'client_secret' or 'request' is required for the 'client_credentials' grant type."
     )]
     ClientCredentialMissing,
-    /// `invalid_client`: the secret was the right one.
+    /// `invalid_client`: the secret is correct, but has expired.
     #[error(
         "The provided client secret keys for app '{0}' are expired. Visit the Azure portal to create new keys for your app: https://aka.ms/NewClientSecret, or consider using certificate credentials for added security: https://aka.ms/certCreds."
     )]
     ClientSecretExpired(ClientId),
-    /// `invalid_client`
+    /// `invalid_client`: the secret is wrong.
     #[error(
         "Invalid client secret provided. Ensure the secret being sent in the request is the client secret value, not the client secret ID, for a secret added to app '{0}'."
     )]
     ClientSecretInvalid(ClientId),
-    /// `unauthorized_client`
+    /// `unauthorized_client`: the application does not exist.
     #[error(
         "Application with identifier '{client}' was not found in the directory '{tenant}'. This can happen if the application has not been installed by the administrator of the tenant or consented to by any user in the tenant. You may have sent your authentication request to the wrong tenant."
     )]
     ClientUnknown {
-        /// The one that was named.
+        /// The client id in the request.
         client: String,
         /// The tenant.
         tenant: TenantId,
     },
-    /// A request that came through a proxy is not its sender's own.
-    #[error("a request with the header X-Forwarded-For gets no token")]
+    /// The request came through a proxy, which may forward requests from elsewhere.
+    #[error(
+        "requests with the header X-Forwarded-For get no token; send the request without a proxy"
+    )]
     Forwarded,
-    /// `unsupported_grant_type`
+    /// `unsupported_grant_type`: the grant is not `client_credentials`.
     #[error("The app requested an unsupported grant type '{0}'.")]
     GrantUnsupported(String),
-    /// Several identities, and none is named.
+    /// The request names no identity, and several exist.
     #[error(
         "Multiple user assigned identities exist, please specify the clientId / resourceId of the identity in the token request"
     )]
     IdentityAmbiguous,
-    /// App Service's form of the endpoint, asked with another secret.
+    /// A request to App Service's form of the endpoint carries the wrong secret.
     ///
     /// <https://github.com/Azure/azure-sdk-for-net/pull/26578>
-    #[error("the header X-IDENTITY-HEADER is not this endpoint's secret")]
+    #[error("the header X-IDENTITY-HEADER does not hold the secret of this endpoint")]
     IdentityHeaderWrong,
-    /// There is no managed identity of this name.
+    /// The managed identity does not exist.
     #[error("The managed identity '{name}' was not found.")]
     IdentityNotFound {
-        /// The name that was asked for.
+        /// The name of the identity.
         name: IdentityName,
     },
-    /// The identity that a request for a token names is not there.
+    /// A request for a token selects an identity that does not exist.
     #[error("Identity not found")]
     IdentityUnavailable,
-    /// The Instance Metadata Service while the endpoint asks for a secret.
+    /// The Instance Metadata Service is closed while tokens require a secret.
     #[error(
-        "auth = \"enforced\" closes the Instance Metadata Service, whose clients have no secret to show; use the endpoint of App Service, with its IDENTITY_ENDPOINT and IDENTITY_HEADER"
+        "auth = \"enforced\" closes the Instance Metadata Service, because its clients send no secret; use App Service's endpoint instead, with IDENTITY_ENDPOINT and IDENTITY_HEADER"
     )]
     ImdsClosed,
-    /// Whoever can send a header of its choice is no web page, and no server that was talked into a request.
+    /// A request for a token lacks the header that neither a web page nor a server tricked into a request can send.
     #[error("Required metadata header not specified")]
     MetadataHeaderMissing,
-    /// An endpoint that does not know this method.
-    #[error("the method {method} is not allowed here; allowed is {allowed}")]
+    /// The endpoint does not support the method.
+    #[error("the method {method} is not allowed here; expected {allowed}")]
     MethodNotAllowed {
-        /// The request's.
+        /// The request's method.
         method: String,
-        /// The endpoint's.
+        /// The endpoint's methods.
         allowed: String,
     },
-    /// No endpoint.
+    /// The path has no endpoint.
     #[error("'{0}' is not an endpoint of this version of the emulator")]
     NotAnEndpoint(String),
-    /// Tokens are for whoever sits at this machine.
+    /// The request comes from another machine. Tokens are for workloads on this one.
     #[error("the managed identity endpoint answers on loopback addresses only")]
     NotFromHere,
-    /// `invalid_request`
+    /// `invalid_request`: the form lacks a parameter.
     #[error("The request body must contain the following parameter: '{0}'.")]
     ParameterMissing(&'static str),
-    /// The principal has no such role in this very scope.
+    /// No assignment of the role exists at exactly this scope.
     #[error("The {principal} has no role {role} assigned at {scope}.")]
     RoleAssignmentNotFound {
-        /// Whose, in words.
+        /// The kind and name of the principal.
         principal: String,
-        /// Which role.
+        /// The role.
         role: Role,
-        /// Where.
+        /// The scope.
         scope: RoleScope,
     },
-    /// Not a role that the emulator knows.
+    /// The emulator does not know the role.
     #[error(
         "'{0}' is not a role; expected one of {roles}",
         roles = Role::ALL.map(Role::as_str).join(", ")
     )]
     RoleUnknown(String),
-    /// Not a place where a role can be assigned.
+    /// No role can be assigned there.
     #[error(
         "'{0}' is not a scope; expected the id of a registry, a vault, a key, an identity, the resource group or the subscription, such as /subscriptions/00000000-0000-0000-0000-000000000000/resourceGroups/sealock"
     )]
     ScopeInvalid(String),
-    /// `invalid_scope`: an application gets everything that it was permitted, and asks for nothing less.
+    /// `invalid_scope`: an application must request all its permissions, with the scope `/.default`.
     #[error(
         "The provided value for scope {0} is not valid. Client credential flows must have a scope value with /.default suffixed to the resource identifier (application ID URI)."
     )]
     ScopeNotDefault(String),
-    /// An identity is named in one way.
+    /// The request selects an identity with more than one parameter.
     #[error(
-        "the identity is named in several ways; expected one of client_id, object_id, principal_id, msi_res_id and mi_res_id"
+        "the identity is selected more than once; expected only one of client_id, object_id, principal_id, msi_res_id and mi_res_id"
     )]
     SelectorAmbiguous,
-    /// `invalid_tenant`
+    /// `invalid_tenant`: the emulator has another tenant.
     #[error(
         "Tenant '{0}' not found. Check to make sure you have the correct tenant ID and are signing into the correct cloud. Check with your subscription administrator, this may happen if there are no active subscriptions for the tenant."
     )]
     TenantNotFound(String),
-    /// Not a token that was issued here, for this service, and serves now.
+    /// The token is invalid.
     #[error("the token is not valid: {0}")]
     TokenInvalid(#[from] InvalidToken),
-    /// The store.
+    /// The store fails.
     #[error(transparent)]
     Store(#[from] sealock_store::Error),
-    /// The key that signs, or a task of ours.
+    /// The signing key is unusable, or a background task panicked.
     #[error("internal: {0}")]
     Internal(String),
 }
 
 impl Error {
-    /// The fault of the disk, if that is the cause.
+    /// Returns the fault of the disk, if that is the cause.
     pub fn fault(&self) -> Option<Fault> {
         match self {
             Self::Store(error) => error.fault(),
@@ -201,14 +203,14 @@ impl Error {
         }
     }
 
-    /// The status and the code of the answer. The codes of tokens are those of OAuth (RFC 6749, 5.2) and
-    /// Entra's.
+    /// Returns the status and the code of the response. The codes for tokens are those of OAuth (RFC 6749, 5.2) and
+    /// Entra.
     ///
     /// <https://learn.microsoft.com/entra/identity-platform/reference-error-codes>
     pub fn status_and_code(&self) -> (StatusCode, &'static str) {
         let bad_request = StatusCode::BAD_REQUEST;
         match self {
-            // The code is one of the authorisation endpoint (RFC 6749, 4.1.2.1).
+            // OAuth defines this code for the authorisation endpoint (RFC 6749, 4.1.2.1).
             error if error.fault().is_some() => {
                 (StatusCode::SERVICE_UNAVAILABLE, "temporarily_unavailable")
             }
@@ -253,7 +255,7 @@ impl Error {
         }
     }
 
-    /// The number that Entra has for it, if it has one.
+    /// Returns Entra's number of the error, if it has one.
     ///
     /// <https://learn.microsoft.com/entra/identity-platform/reference-error-codes>
     pub(crate) fn aadsts(&self) -> Option<u32> {
@@ -287,5 +289,5 @@ impl From<UnknownEndpoint> for Error {
     }
 }
 
-/// A result with the directory's error.
+/// A result with this crate's error.
 pub type Result<T> = std::result::Result<T, Error>;

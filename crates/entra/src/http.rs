@@ -1,5 +1,7 @@
-//! Entra's HTTP: the managed identity endpoint, where workloads get their tokens, and the authority, where
-//! applications get theirs, and which says how to verify them.
+//! The HTTP front of Entra.
+//!
+//! Workloads get their tokens at the managed identity endpoint, and applications at the authority. The authority also
+//! publishes the keys that verify tokens.
 
 mod call;
 mod discovery;
@@ -22,12 +24,12 @@ use self::{
     call::Call,
     discovery::Version,
     endpoint::{AuthorityEndpoint, IdentityEndpoint},
-    error::{Shape, render},
+    error::{ErrorFormat, render},
 };
 use crate::{Result, TokenIssuer};
 
-/// Answers a request to the managed identity endpoint: the Instance Metadata Service's, or App Service's. With a
-/// `header`, it answers only whoever shows that.
+/// Answers a request to the managed identity endpoint, either of the Instance Metadata Service or of App Service. If
+/// `header` is given, a request must carry it.
 ///
 /// <https://learn.microsoft.com/entra/identity/managed-identities-azure-resources/how-to-use-vm-token>,
 /// <https://learn.microsoft.com/azure/app-service/overview-managed-identity#rest-endpoint-reference>
@@ -41,15 +43,17 @@ pub async fn managed_identity(
     let (parts, _) = request.into_parts();
     let call = Call::new(issuer, connection, parts.headers, &parts.uri);
     let found = IdentityEndpoint::TABLE.find(&parts.method, parts.uri.path(), &call.query);
-    let shape = match &found {
-        Ok(found) if found.endpoint == IdentityEndpoint::AppService => Shape::AppService(&url),
-        _ => Shape::OAuth,
+    let format = match &found {
+        Ok(found) if found.endpoint == IdentityEndpoint::AppService => {
+            ErrorFormat::AppService(&url)
+        }
+        _ => ErrorFormat::OAuth,
     };
     let answer = match found {
         Ok(found) => managed_identity::answer(&call, found, header).await,
         Err(error) => Err(error),
     };
-    finish(answer, shape)
+    finish(answer, format)
 }
 
 /// Answers a request to the authority, `/{tenant}/...`.
@@ -61,10 +65,10 @@ pub async fn authority(issuer: &TokenIssuer, connection: Connection, request: Re
         Ok(found) => dispatch(&call, found, body).await,
         Err(error) => Err(error),
     };
-    finish(answer, Shape::Entra(issuer.directory().clock.now()))
+    finish(answer, ErrorFormat::Entra(issuer.directory().clock.now()))
 }
 
-/// Calls the function that answers at an endpoint of the authority.
+/// Calls the handler of an endpoint of the authority.
 async fn dispatch(
     call: &Call<'_>,
     found: Found<AuthorityEndpoint>,
@@ -88,9 +92,9 @@ async fn dispatch(
     }
 }
 
-fn finish(answer: Result<Response>, shape: Shape<'_>) -> Response {
-    let mut response = answer.unwrap_or_else(|error| render(&error, shape));
-    // Tokens are nobody's to keep but their client's.
+fn finish(answer: Result<Response>, format: ErrorFormat<'_>) -> Response {
+    let mut response = answer.unwrap_or_else(|error| render(&error, format));
+    // Caches must not keep tokens.
     response
         .headers_mut()
         .insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));

@@ -54,7 +54,7 @@ impl Registries {
             let batch = self.custodian.remove_custody(id, batch);
             let directory = self.entra.directory();
             let batch = directory
-                .without_roles_within(&resource_id(name), batch)
+                .delete_roles_within(&resource_id(name), batch)
                 .await?;
             Ok::<_, Error>((batch, (existing.value, lock)))
         });

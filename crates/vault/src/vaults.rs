@@ -277,7 +277,7 @@ impl Service {
             // Whoever recovers it assigns them anew, as in Azure.
             let batch = self
                 .directory
-                .without_roles_within(&resource_id(vault), batch)
+                .delete_roles_within(&resource_id(vault), batch)
                 .await?;
             Ok((batch, view))
         })
@@ -379,7 +379,7 @@ impl Service {
         batch = self.without(&POLICIES, vault, batch).await?;
         batch = self.without(&IP_RULES, vault, batch).await?;
         // Those that were assigned since it was deleted.
-        Ok(self.directory.without_roles_within(&id, batch).await?)
+        Ok(self.directory.delete_roles_within(&id, batch).await?)
     }
 
     /// Adds to `batch` that everything goes that a table has of a vault.

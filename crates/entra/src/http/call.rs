@@ -5,22 +5,23 @@ use zeroize::Zeroizing;
 
 use crate::TokenIssuer;
 
-/// The secret that App Service's form of the managed identity endpoint asks for. Where there is one, the Instance
-/// Metadata Service answers nobody: it has no secret to ask for.
+/// The secret that App Service's form of the managed identity endpoint requires. If it is set, the Instance Metadata
+/// Service is closed, because its protocol has no secret.
 pub struct IdentityHeader(Zeroizing<String>);
 
 impl IdentityHeader {
-    /// Has `text` asked for.
+    /// Wraps the text of the secret.
     pub fn new(text: Zeroizing<String>) -> Self {
         Self(text)
     }
 
-    pub(super) fn matches(&self, shown: &HeaderValue) -> bool {
-        self.0.as_bytes().ct_eq(shown.as_bytes()).into()
+    /// Compares the secret with a header in constant time.
+    pub(super) fn matches(&self, header: &HeaderValue) -> bool {
+        self.0.as_bytes().ct_eq(header.as_bytes()).into()
     }
 }
 
-/// A request.
+/// A request, with the issuer that answers it.
 pub(super) struct Call<'a> {
     pub(super) issuer: &'a TokenIssuer,
     pub(super) connection: Connection,

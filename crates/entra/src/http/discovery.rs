@@ -1,4 +1,4 @@
-//! What the authority says of itself, as `OpenID` Connect has it.
+//! The authority's metadata, as in `OpenID` Connect Discovery.
 //!
 //! <https://learn.microsoft.com/entra/identity-platform/v2-protocols-oidc>
 
@@ -15,10 +15,10 @@ use super::{
 };
 use crate::{Error, Result};
 
-/// The names by which any tenant is meant.
+/// The tenant names that stand for any tenant.
 const ANY_TENANT: [&str; 3] = ["common", "organizations", ADFS];
 
-/// Which of the authority's two sets of endpoints.
+/// The version of the authority's endpoints.
 #[derive(Clone, Copy)]
 pub(super) enum Version {
     V1,
@@ -27,7 +27,7 @@ pub(super) enum Version {
 
 /// `GET /{tenant}[/v2.0]/.well-known/openid-configuration`
 ///
-/// The issuer of version 1.0 is the one that tokens name; there are no tokens of version 2.0.
+/// The issuer in version 1.0 is the one in tokens. The emulator issues no tokens of version 2.0.
 pub(super) fn configuration(
     call: &Call<'_>,
     tenant: &TenantName,
@@ -62,14 +62,14 @@ pub(super) fn configuration(
     .into_response())
 }
 
-/// `GET /{tenant}/discovery[/v2.0]/keys`: a JSON Web Key Set (RFC 7517, 5).
+/// `GET /{tenant}/discovery[/v2.0]/keys`, a JSON Web Key Set (RFC 7517, 5)
 pub(super) async fn keys(call: &Call<'_>, tenant: &TenantName) -> Result<Response> {
     check_tenant(call, tenant)?;
     let key = call.issuer.public_key().await?;
     Ok(Json(json!({ "keys": [key] })).into_response())
 }
 
-/// There is one tenant.
+/// Checks that a request names the emulator's tenant.
 pub(super) fn check_tenant(call: &Call<'_>, TenantName(tenant): &TenantName) -> Result<()> {
     let ours = call.issuer.directory().tenant();
     if ANY_TENANT.contains(&&**tenant) || tenant.parse() == Ok(ours) {

@@ -2,12 +2,11 @@ use sealock_http::{MatchedRequest, Parameter, Spelling};
 
 use crate::{Error, Result};
 
-/// The tenant's name in the URL of a server with Active Directory Federation Services. Clients take such an authority for a
-/// private one, and do not look it up at Microsoft.
+/// The tenant name in URLs of Active Directory Federation Services. Clients treat such an authority as private, and do not
+/// look it up at Microsoft.
 pub(super) const ADFS: &str = "adfs";
 
-/// Java's SDK doubles the slash before a path of the managed identity endpoint, and MSAL for JavaScript writes
-/// one behind it.
+/// The Java SDK doubles the slash before a path of the managed identity endpoint. MSAL for JavaScript appends a slash.
 const SPELLING: Spelling = Spelling {
     ignores_empty_segments: true,
     ..Spelling::EXACT
@@ -22,7 +21,7 @@ sealock_http::endpoints! {
     GET "/msi/token" => AppService,
 }
 
-// Federation Services have one endpoint for tokens, which asks and answers as version 2.0 does.
+// The only token endpoint of Federation Services works like version 2.0.
 sealock_http::endpoints! {
     /// An endpoint of the authority.
     #[derive(Debug, PartialEq)]
@@ -35,7 +34,7 @@ sealock_http::endpoints! {
     POST "/{tenant}/oauth2/token" => IssueToken { tenant: TenantName },
 }
 
-/// A tenant, as a client names it.
+/// The name of a tenant in a request.
 #[derive(Debug, PartialEq)]
 pub(super) struct TenantName(pub(super) String);
 
@@ -50,7 +49,7 @@ pub fn is_managed_identity_path(path: &str) -> bool {
     IdentityEndpoint::TABLE.has_first_segment_of(path)
 }
 
-/// Returns true for `/{tenant}/` with the first word of an endpoint of the authority behind it.
+/// Returns true if the segment after the tenant begins an endpoint of the authority.
 pub fn is_authority_path(path: &str) -> bool {
     let second = path.split('/').nth(2).unwrap_or_default();
     [".well-known", "discovery", "oauth2", "v2.0"].contains(&second)
@@ -64,7 +63,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_managed_identity_endpoint_is_found_whatever_the_slashes() {
+    fn extra_slashes_in_managed_identity_paths_are_ignored() {
         let find = |path| {
             let found = IdentityEndpoint::TABLE.find(&Method::GET, path, &Query::default());
             found.ok().map(|found| found.endpoint)
@@ -83,7 +82,7 @@ mod tests {
     }
 
     #[test]
-    fn federation_services_ask_as_version_2_does() {
+    fn federation_services_use_the_version_2_token_endpoint() {
         let find = |path| {
             let found = AuthorityEndpoint::TABLE.find(&Method::POST, path, &Query::default());
             found

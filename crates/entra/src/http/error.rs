@@ -10,7 +10,7 @@ use uuid::Uuid;
 
 use crate::Error;
 
-/// The Instance Metadata Service's own words for a request that came through a proxy, in a shape that no other answer has.
+/// The Instance Metadata Service's response to a request that came through a proxy. It is its only response in XML.
 /// <https://github.com/terricain/certbot-dns-azure/issues/54>
 const FORWARDED: &str = r#"<?xml version="1.0" encoding="utf-8"?>
 <Error xmlns:xsi="http://www.w3.org/2001/XMLSchema-instance" xmlns:xsd="http://www.w3.org/2001/XMLSchema">
@@ -19,35 +19,35 @@ const FORWARDED: &str = r#"<?xml version="1.0" encoding="utf-8"?>
     <Details>Header contains 'X-Forwarded-For' are not supported.</Details>
 </Error>"#;
 
-/// How a service writes its errors.
+/// The format of a service's errors.
 #[derive(Clone, Copy)]
-pub(super) enum Shape<'a> {
-    /// The Instance Metadata Service: OAuth's two fields.
+pub(super) enum ErrorFormat<'a> {
+    /// The Instance Metadata Service, with OAuth's two fields.
     OAuth,
-    /// App Service's managed identity endpoint, which has this URL.
+    /// App Service's managed identity endpoint at this URL.
     AppService(&'a str),
-    /// Entra: OAuth's two fields, and what its support asks for, the time among it.
+    /// Entra, with OAuth's two fields and the details that its support asks for, such as this time.
     Entra(Timestamp),
 }
 
-pub(super) fn render(error: &Error, shape: Shape<'_>) -> Response {
+pub(super) fn render(error: &Error, format: ErrorFormat<'_>) -> Response {
     let (status, code) = error.status_and_code();
-    if let (Error::Forwarded, Shape::OAuth) = (error, shape) {
+    if let (Error::Forwarded, ErrorFormat::OAuth) = (error, format) {
         let content_type = (header::CONTENT_TYPE, "application/xml; charset=utf-8");
         return (status, [content_type], FORWARDED).into_response();
     }
     let (trace, correlation) = (Uuid::new_v4(), Uuid::new_v4());
     let mut response = sealock_http::render(error, |message| {
-        Json(match shape {
-            Shape::OAuth => json!({"error": code, "error_description": message}),
-            Shape::AppService(url) => app_service(error, status, &message, url, correlation),
-            Shape::Entra(now) => entra(error, code, &message, now, trace, correlation),
+        Json(match format {
+            ErrorFormat::OAuth => json!({"error": code, "error_description": message}),
+            ErrorFormat::AppService(url) => app_service(error, status, &message, url, correlation),
+            ErrorFormat::Entra(now) => entra(error, code, &message, now, trace, correlation),
         })
     });
-    let request = match shape {
-        Shape::OAuth => return response,
-        Shape::AppService(_) => None,
-        Shape::Entra(_) => Some(trace),
+    let request = match format {
+        ErrorFormat::OAuth => return response,
+        ErrorFormat::AppService(_) => None,
+        ErrorFormat::Entra(_) => Some(trace),
     };
     response.extensions_mut().insert(BodyIds {
         request,
@@ -65,7 +65,9 @@ impl ServiceError for Error {
 
     fn public_message(&self) -> Option<String> {
         if let Some(fault) = self.fault() {
-            return Some(format!("the emulator cannot do this now: {fault}"));
+            return Some(format!(
+                "the emulator cannot serve this request now: {fault}"
+            ));
         }
         let failed = || "the directory failed; the emulator's log says why".to_owned();
         self.status().is_server_error().then(failed)
@@ -85,9 +87,11 @@ impl ServiceError for Error {
     fn login_refusal_reason(&self) -> Option<LoginRefusalReason> {
         Some(match self {
             Self::ClientAssertionUnsupported => {
-                LoginRefusalReason::new("a client assertion, which is not supported")
+                LoginRefusalReason::new("client assertions are not supported")
             }
-            Self::ClientCredentialMissing => LoginRefusalReason::new("no client secret"),
+            Self::ClientCredentialMissing => {
+                LoginRefusalReason::new("the client secret is missing")
+            }
             Self::ClientSecretExpired(client) => LoginRefusalReason::new(format_args!(
                 "the client secret of the application {client} has expired"
             )),
@@ -95,12 +99,10 @@ impl ServiceError for Error {
                 "the client secret of the application {client} is wrong"
             )),
             Self::ClientUnknown { client, .. } if Uuid::parse_str(client).is_ok() => {
-                LoginRefusalReason::new(format_args!("there is no application {client}"))
+                LoginRefusalReason::new(format_args!("no application has the client id {client}"))
             }
-            // It may be a secret in the wrong place.
-            Self::ClientUnknown { .. } => {
-                LoginRefusalReason::new("no application can have the id that was given")
-            }
+            // The text may be a secret in the wrong field.
+            Self::ClientUnknown { .. } => LoginRefusalReason::new("the client id is not a UUID"),
             Self::IdentityHeaderWrong | Self::ImdsClosed | Self::NotFromHere => {
                 LoginRefusalReason::new(self)
             }
@@ -112,7 +114,7 @@ impl ServiceError for Error {
     }
 }
 
-/// Writes an error in App Service's words, where it has its own.
+/// Writes an error with App Service's texts, where they differ.
 ///
 /// <https://github.com/AzureAD/microsoft-authentication-library-for-dotnet/issues/3794>,
 /// <https://github.com/Azure/azure-sdk-for-net/issues/43691>

@@ -1,5 +1,5 @@
-//! Tokens for workloads on this machine. Whoever can reach the endpoint has any identity's, which is what it is for,
-//! unless it asks for a secret.
+//! The managed identity endpoint, which issues tokens to workloads on this machine. Unless it requires a secret, every
+//! workload that reaches it can get a token of every identity, as in Azure.
 
 use axum::{
     Json,
@@ -15,11 +15,11 @@ use super::{
 };
 use crate::{AccessToken, Error, ManagedIdentity, Result};
 
-/// The oldest versions that have all that is answered here.
+/// The oldest versions with all fields of the responses below.
 const IMDS_VERSION: &str = "2018-02-01";
 const APP_SERVICE_VERSION: &str = "2019-08-01";
 
-/// Answers only whoever is on this machine, by itself: a proxy asks for others.
+/// Answers requests from this machine. A request through a proxy may come from elsewhere, so it is refused.
 pub(super) async fn answer(
     call: &Call<'_>,
     found: Found<IdentityEndpoint>,
@@ -52,7 +52,7 @@ async fn imds(call: &Call<'_>, secret: Option<&IdentityHeader>) -> Result<Respon
     check_version(call, IMDS_VERSION)?;
     let issued = issue(call).await?;
     let (from, until) = (issued.not_before.as_second(), issued.expires.as_second());
-    // Numbers are strings here, as in Azure.
+    // Azure writes these numbers as strings.
     let seconds = (until - from).to_string();
     Ok(Json(json!({
         "access_token": *issued.token,
@@ -67,14 +67,14 @@ async fn imds(call: &Call<'_>, secret: Option<&IdentityHeader>) -> Result<Respon
     .into_response())
 }
 
-/// `GET /msi/token`, which is what `IDENTITY_ENDPOINT` names. Without a `secret` any `IDENTITY_HEADER` will do: that
-/// only a client of one's own can send the header is what protects the endpoint then.
+/// `GET /msi/token`, the value of `IDENTITY_ENDPOINT`. Without a `secret`, any `IDENTITY_HEADER` is accepted: web pages
+/// cannot send the header.
 ///
 /// <https://learn.microsoft.com/azure/app-service/overview-managed-identity#rest-endpoint-reference>
 async fn app_service(call: &Call<'_>, secret: Option<&IdentityHeader>) -> Result<Response> {
-    let shown = call.headers.get("x-identity-header");
-    let shown = shown.ok_or(Error::MetadataHeaderMissing)?;
-    if secret.is_some_and(|secret| !secret.matches(shown)) {
+    let header = call.headers.get("x-identity-header");
+    let header = header.ok_or(Error::MetadataHeaderMissing)?;
+    if secret.is_some_and(|secret| !secret.matches(header)) {
         return Err(Error::IdentityHeaderWrong);
     }
     check_version(call, APP_SERVICE_VERSION)?;
@@ -89,7 +89,7 @@ async fn app_service(call: &Call<'_>, secret: Option<&IdentityHeader>) -> Result
     .into_response())
 }
 
-/// Versions are dates, so that later ones are greater.
+/// Checks `api-version`. Versions are dates, so later ones compare greater.
 fn check_version(call: &Call<'_>, oldest: &'static str) -> Result<()> {
     let given = call
         .query
@@ -115,7 +115,7 @@ async fn issue(call: &Call<'_>) -> Result<AccessToken> {
         .await
 }
 
-/// The identity that is named, or the only one there is.
+/// Returns the identity that the query selects. Without a selection, returns the only identity.
 async fn identity(call: &Call<'_>) -> Result<ManagedIdentity> {
     let directory = call.issuer.directory();
     let names = [

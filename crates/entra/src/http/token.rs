@@ -1,4 +1,4 @@
-//! `POST /{tenant}/oauth2[/v2.0]/token`: where applications log in.
+//! `POST /{tenant}/oauth2[/v2.0]/token`, the login of applications.
 //!
 //! <https://learn.microsoft.com/entra/identity-platform/v2-oauth2-client-creds-grant-flow>
 
@@ -21,12 +21,12 @@ use super::{
 };
 use crate::{AccessToken, Error, Result};
 
-/// Behind the resource in a scope: everything there that the application may do.
+/// The suffix of a scope that requests all permissions of the application at the resource.
 ///
 /// <https://learn.microsoft.com/entra/identity-platform/scopes-oidc#the-default-scope>
 const DEFAULT: &str = "/.default";
 
-/// What is wrong with the parameters is said before anything is said of the client.
+/// Issues a token to an application. Like Entra, checks all parameters before the credentials.
 pub(super) async fn answer(
     call: &Call<'_>,
     tenant: &TenantName,
@@ -56,7 +56,7 @@ pub(super) async fn answer(
     Ok(render(&issued, version))
 }
 
-/// Numbers are strings in version 1.0.
+/// Renders a token. Version 1.0 writes numbers as strings.
 ///
 /// <https://learn.microsoft.com/entra/identity-platform/v2-oauth2-client-creds-grant-flow#successful-response-1>
 fn render(issued: &AccessToken, version: Version) -> Response {
@@ -82,7 +82,7 @@ fn render(issued: &AccessToken, version: Version) -> Response {
     Json(body).into_response()
 }
 
-/// The client's id and secret, from the form or from the header (RFC 6749, 2.3.1).
+/// Reads the client's id and secret from the form or the header (RFC 6749, 2.3.1).
 fn credentials(
     form: &Query,
     headers: &HeaderMap,
@@ -103,7 +103,7 @@ fn credentials(
     }
 }
 
-/// Each of the two is encoded as in a form.
+/// Reads the client's id and secret from the header, where each is encoded as in a form.
 fn basic(headers: &HeaderMap) -> Option<(Zeroizing<String>, Zeroizing<String>)> {
     let Credentials::Basic(client, secret) =
         Credentials::parse(headers.get(header::AUTHORIZATION)?)?

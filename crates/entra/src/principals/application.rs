@@ -4,7 +4,7 @@ use sealock_store::{Batch, Commit, Record, Table};
 use serde::{Deserialize, Serialize};
 
 use super::client_secret::{ClientSecret, SecretHash};
-use crate::{Directory, Error, Result, directory::folded};
+use crate::{Directory, Error, Result, directory::name_key};
 
 const APPLICATIONS: Table<ApplicationRecord> = Table::control("applications");
 
@@ -51,7 +51,7 @@ impl Directory {
         name: ApplicationName,
     ) -> Result<(Application, Option<ClientSecret>)> {
         let secret = ClientSecret::random();
-        let key = folded(name.as_str());
+        let key = name_key(name.as_str());
         let created = self.store.update(|| async {
             if let Some(found) = self.store.get(&APPLICATIONS, &[&key]).await? {
                 return Ok((Batch::new(), (found.value.application, false)));
@@ -104,7 +104,7 @@ impl Directory {
         name: &ApplicationName,
     ) -> Result<(Application, ClientSecret)> {
         let secret = ClientSecret::random();
-        let key = folded(name.as_str());
+        let key = name_key(name.as_str());
         let reset = self.store.update(|| async {
             let existing = self.application_record(name).await?;
             let record = ApplicationRecord {
@@ -130,7 +130,7 @@ impl Directory {
     /// # Errors
     /// [`Error::ApplicationNotFound`], or the store fails.
     pub async fn delete_application(&self, name: &ApplicationName) -> Result<()> {
-        let key = folded(name.as_str());
+        let key = name_key(name.as_str());
         let batch = Batch::new()
             .expect_present(&APPLICATIONS, &[&key])
             .delete(&APPLICATIONS, &[&key]);
@@ -181,7 +181,7 @@ impl Directory {
     ) -> Result<Record<ApplicationRecord>> {
         let found = self
             .store
-            .get(&APPLICATIONS, &[&folded(name.as_str())])
+            .get(&APPLICATIONS, &[&name_key(name.as_str())])
             .await?;
         found.ok_or_else(|| Error::ApplicationNotFound { name: name.clone() })
     }

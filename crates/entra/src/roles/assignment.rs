@@ -11,25 +11,24 @@ use crate::{Directory, Error, Principal, Result, Role, RoleScope};
 
 const ROLE_ASSIGNMENTS: Table<RoleAssignment> = Table::control("role-assignments");
 
-/// That a principal has a role in a scope.
+/// The assignment of a role to a principal at a scope.
 ///
 /// <https://learn.microsoft.com/azure/role-based-access-control/role-assignments>
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct RoleAssignment {
     /// Its name in ARM.
     pub id: Uuid,
-    /// Whose it is.
+    /// The principal.
     pub principal_id: PrincipalId,
-    /// What it permits.
+    /// The role.
     pub role: Role,
-    /// Where.
+    /// The scope.
     pub scope: RoleScope,
-    /// When it was created.
+    /// The time of its creation.
     pub created: Timestamp,
 }
 
-/// The roles that `assignments` give to `principal` over `resource`: those that are assigned at the
-/// resource, or at a resource group or subscription that it lies in. Roles add up.
+/// Returns the roles that `assignments` give `principal` over `resource`. A role counts at its scope and below.
 ///
 /// <https://learn.microsoft.com/azure/role-based-access-control/overview#how-azure-rbac-determines-if-a-user-has-access-to-a-resource>
 fn effective_roles(
@@ -47,10 +46,10 @@ fn effective_roles(
 }
 
 impl Directory {
-    /// Assigns a role to a principal. True if it is new.
+    /// Assigns a role to a principal, or returns the existing assignment. The flag is true if the assignment is new.
     ///
     /// # Errors
-    /// If the store fails.
+    /// The store fails.
     pub async fn assign_role(
         &self,
         principal: &Principal,
@@ -81,18 +80,18 @@ impl Directory {
         assigned.await
     }
 
-    /// All role assignments. Those of a principal that was deleted stay, and name nobody.
+    /// Returns all role assignments, including those of deleted principals.
     ///
     /// # Errors
-    /// If the store fails.
+    /// The store fails.
     pub async fn role_assignments(&self) -> Result<Vec<RoleAssignment>> {
         self.all(&ROLE_ASSIGNMENTS).await
     }
 
-    /// Takes a role away that was assigned at this very scope, also from a principal that is gone.
+    /// Removes a role assignment at exactly this scope. The principal may be deleted already.
     ///
     /// # Errors
-    /// [`Error::RoleAssignmentNotFound`]
+    /// [`Error::RoleAssignmentNotFound`], or the store fails.
     pub async fn remove_role(
         &self,
         principal: PrincipalId,
@@ -117,11 +116,11 @@ impl Directory {
         }
     }
 
-    /// Adds to `batch` that all role assignments go whose scope is `resource` or lies in it.
+    /// Adds the deletion of all role assignments at `resource` or below it to `batch`.
     ///
     /// # Errors
-    /// If the store fails.
-    pub async fn without_roles_within(&self, resource: &str, mut batch: Batch) -> Result<Batch> {
+    /// The store fails.
+    pub async fn delete_roles_within(&self, resource: &str, mut batch: Batch) -> Result<Batch> {
         let resource: RoleScope = resource.parse()?;
         for assignment in self.role_assignments().await? {
             if resource.covers(assignment.scope.as_str()) {
@@ -132,20 +131,20 @@ impl Directory {
         Ok(batch)
     }
 
-    /// The roles that `principal` has over `resource`.
+    /// Returns the roles that `principal` has over `resource`.
     ///
     /// # Errors
-    /// If the store fails.
+    /// The store fails.
     pub async fn roles(&self, principal: PrincipalId, resource: &str) -> Result<BTreeSet<Role>> {
         let id = principal.to_string();
-        let theirs = self.store.scan(&ROLE_ASSIGNMENTS, &[&id], Bound::Unbounded);
-        let theirs = theirs.map_ok(|entry| entry.record.value);
-        let theirs: Vec<_> = theirs.try_collect().await?;
-        Ok(effective_roles(theirs, principal, resource))
+        let entries = self.store.scan(&ROLE_ASSIGNMENTS, &[&id], Bound::Unbounded);
+        let assignments = entries.map_ok(|entry| entry.record.value);
+        let assignments: Vec<_> = assignments.try_collect().await?;
+        Ok(effective_roles(assignments, principal, resource))
     }
 }
 
-/// One assignment for each role in each scope.
+/// Returns the key of the record of an assignment. A principal has at most one assignment of each role at each scope.
 fn key(principal: PrincipalId, role: Role, scope: &RoleScope) -> [String; 3] {
     [
         principal.to_string(),
@@ -166,7 +165,7 @@ mod tests {
         "/resourcegroups/sealock/providers/Microsoft.ContainerRegistry/registries/sealock";
 
     #[test]
-    fn a_role_counts_at_its_scope_and_below() {
+    fn role_counts_at_its_scope_and_below() {
         let (ours, other) = (PrincipalId::random(), PrincipalId::random());
         let resource = format!("/subscriptions/{SUBSCRIPTION}{REGISTRY}");
         let assigned = |principal_id, role, scope: &str| RoleAssignment {
@@ -206,7 +205,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn a_role_is_assigned_once_and_each_change_raises_the_epoch() {
+    async fn role_is_assigned_once_and_each_change_raises_the_epoch() {
         let store = Store::ephemeral();
         let directory = Directory::open(store.clone(), Clock::system())
             .await

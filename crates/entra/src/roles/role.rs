@@ -5,7 +5,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::Error;
 
-/// A built-in role. What it permits is decided by the service that is called.
+/// A built-in role. Each service decides which operations a role permits.
 ///
 /// <https://learn.microsoft.com/azure/role-based-access-control/built-in-roles>
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
@@ -17,38 +17,38 @@ pub enum Role {
     AcrPull,
     /// Push images to a registry, and pull them.
     AcrPush,
-    /// Everything but to assign roles.
+    /// Manage everything, but assign no roles.
     Contributor,
-    /// Everything with what is in a vault.
+    /// Manage all content of a vault.
     KeyVaultAdministrator,
-    /// Manage vaults, but not what is in them.
+    /// Manage vaults, but not their content.
     KeyVaultContributor,
-    /// Everything with keys.
+    /// Manage keys.
     KeyVaultCryptoOfficer,
-    /// Read keys, wrap and unwrap with them: what a registry needs.
+    /// Read keys, wrap and unwrap with them. A registry's identity needs this role.
     KeyVaultCryptoServiceEncryptionUser,
     /// Release keys.
     KeyVaultCryptoServiceReleaseUser,
     /// Use keys.
     KeyVaultCryptoUser,
-    /// Assign the roles for what is in a vault.
+    /// Assign the roles for the content of a vault.
     KeyVaultDataAccessAdministrator,
     /// Purge deleted vaults.
     KeyVaultPurgeOperator,
-    /// Read what vaults say of their keys.
+    /// Read the metadata of keys and secrets.
     KeyVaultReader,
-    /// Everything with secrets.
+    /// Manage secrets.
     KeyVaultSecretsOfficer,
     /// Read secrets.
     KeyVaultSecretsUser,
-    /// Everything.
+    /// Manage everything, and assign roles.
     Owner,
     /// Read everything.
     Reader,
 }
 
 impl Role {
-    /// All of them.
+    /// All roles.
     pub const ALL: [Self; 17] = [
         Self::AcrDelete,
         Self::AcrPull,
@@ -69,7 +69,7 @@ impl Role {
         Self::Reader,
     ];
 
-    /// Its name.
+    /// Returns its name in Azure.
     pub const fn as_str(self) -> &'static str {
         match self {
             Self::AcrDelete => "AcrDelete",
@@ -92,12 +92,12 @@ impl Role {
         }
     }
 
-    /// Whether it is for vaults and what is in them, and for nothing else.
+    /// Returns true if it permits operations on vaults only.
     pub fn is_for_vaults(self) -> bool {
         self.as_str().starts_with("Key Vault ")
     }
 
-    /// The name of its role definition, the same in every tenant.
+    /// Returns the id of its role definition, which is the same in every tenant.
     ///
     /// <https://learn.microsoft.com/azure/role-based-access-control/built-in-roles/containers>,
     /// <https://learn.microsoft.com/azure/role-based-access-control/built-in-roles/privileged>,
@@ -126,16 +126,16 @@ impl Role {
     }
 }
 
-/// By its name, in any case and without its spaces, too, as roles were once stored; or by the name of its definition.
+/// Parses a name or the id of a definition. Case and spaces are ignored.
 impl FromStr for Role {
     type Err = Error;
 
     fn from_str(text: &str) -> Result<Self, Error> {
-        let solid = |name: &str| name.replace(' ', "").to_ascii_lowercase();
-        let given = solid(text);
+        let normalized = |name: &str| name.replace(' ', "").to_ascii_lowercase();
+        let given = normalized(text);
         Self::ALL
             .into_iter()
-            .find(|role| solid(role.as_str()) == given || role.definition_id() == given)
+            .find(|role| normalized(role.as_str()) == given || role.definition_id() == given)
             .ok_or_else(|| Error::RoleUnknown(excerpt(text).to_owned()))
     }
 }
@@ -165,7 +165,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_role_is_known_by_its_name_and_its_definition() {
+    fn role_is_parsed_from_its_name_or_definition_id() {
         for role in Role::ALL {
             assert_eq!(role.as_str().parse::<Role>().unwrap(), role);
             assert_eq!(role.definition_id().parse::<Role>().unwrap(), role);
@@ -173,7 +173,7 @@ mod tests {
             assert_eq!(lower.parse::<Role>().unwrap(), role);
             let upper = role.definition_id().to_ascii_uppercase();
             assert_eq!(upper.parse::<Role>().unwrap(), role);
-            // As it was stored before it was stored by its name.
+            // Without spaces.
             assert_eq!(format!("{role:?}").parse::<Role>().unwrap(), role);
             let json = serde_json::to_value(role).unwrap();
             assert_eq!(json, role.as_str());

@@ -5,11 +5,10 @@ use serde::{Deserialize, Serialize};
 
 use crate::{Error, SUBSCRIPTION};
 
-/// How many bytes a scope may have: it is part of a key in the store.
+/// The limit of a scope's length in bytes. A scope is a segment of a record's key.
 const LENGTH_LIMIT: usize = 512;
 
-/// Where a role is assigned: the ARM id of a resource, or of a resource group or the subscription that
-/// resources lie in.
+/// The scope of a role assignment: the ARM id of a resource, a resource group or the subscription.
 ///
 /// <https://learn.microsoft.com/azure/role-based-access-control/scope-overview>
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -17,18 +16,18 @@ const LENGTH_LIMIT: usize = 512;
 pub struct RoleScope(String);
 
 impl RoleScope {
-    /// The id as it was given.
+    /// Returns the id as the caller wrote it.
     pub fn as_str(&self) -> &str {
         &self.0
     }
 
-    /// Whether `resource` is what this id names, or lies in it. Azure's ids differ in case.
+    /// Returns true if this scope is `resource` or contains it. Azure ignores the case of ids.
     pub fn covers(&self, resource: &str) -> bool {
-        let mut resource = resource.split('/');
-        self.0.split('/').all(|ours| {
-            resource
+        let mut segments = resource.split('/');
+        self.0.split('/').all(|expected| {
+            segments
                 .next()
-                .is_some_and(|theirs| ours.eq_ignore_ascii_case(theirs))
+                .is_some_and(|segment| expected.eq_ignore_ascii_case(segment))
         })
     }
 }
@@ -76,7 +75,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_scope_lies_in_the_subscription() {
+    fn scope_outside_the_subscription_is_refused() {
         let subscription = format!("/subscriptions/{SUBSCRIPTION}");
         for good in ["", "/", "/resourceGroups/sealock", "/resourcegroups/x/y"] {
             let scope: RoleScope = format!("{subscription}{good}").parse().unwrap();

@@ -11,21 +11,20 @@ use zeroize::Zeroizing;
 use super::signing_key::{PublicKey, SigningKey};
 use crate::{Directory, Error, InvalidToken, Principal, Result};
 
-/// As long as a managed identity's token lives in Azure.
+/// The lifetime of a managed identity's token, as in Azure.
 ///
 /// <https://learn.microsoft.com/entra/identity/managed-identities-azure-resources/managed-identity-best-practice-recommendations>
 const IDENTITY_VALID_FOR: SignedDuration = SignedDuration::from_hours(24);
 
-/// What Entra says that an application's token has left when it is issued. In Azure it lives for 60 to 90
-/// minutes.
+/// The lifetime of an application's token, as in Entra's documentation. In Azure it is 60 to 90 minutes.
 ///
 /// <https://learn.microsoft.com/entra/identity-platform/v2-oauth2-client-creds-grant-flow#successful-response-1>
 const APPLICATION_VALID_FOR: SignedDuration = SignedDuration::from_secs(3599);
 
-/// How many bytes the name of a resource may have.
+/// The limit of an audience's length in bytes.
 const AUDIENCE_LIMIT: usize = 256;
 
-/// What a token says of a principal: version 1.0 of Entra's access tokens.
+/// The claims of a token, as in version 1.0 of Entra's access tokens.
 ///
 /// <https://learn.microsoft.com/entra/identity-platform/access-token-claims-reference>
 #[derive(Serialize, Deserialize)]
@@ -51,17 +50,17 @@ struct Claims {
 pub struct AccessToken {
     /// The token itself, a JWT.
     pub token: Zeroizing<String>,
-    /// For whom it is.
+    /// The service that accepts it.
     pub audience: String,
-    /// Whose it is.
+    /// The client id of its principal.
     pub client_id: ClientId,
-    /// Since when it serves.
+    /// The start of its lifetime.
     pub not_before: Timestamp,
-    /// Until when it serves.
+    /// The end of its lifetime.
     pub expires: Timestamp,
 }
 
-/// Gives tokens to the tenant's principals, and tells whose a token is. Clones share the key.
+/// Issues tokens to the tenant's principals, and verifies them. Clones share the key.
 #[derive(Clone)]
 pub struct TokenIssuer {
     directory: Directory,
@@ -70,7 +69,7 @@ pub struct TokenIssuer {
 }
 
 impl TokenIssuer {
-    /// The issuer of the directory's tenant. Its key is made, or read, when it is first needed.
+    /// Creates the issuer of the directory's tenant. Its key is loaded or generated on first use.
     pub fn new(directory: Directory, service_key: Arc<ServiceKey>) -> Self {
         Self {
             directory,
@@ -79,23 +78,22 @@ impl TokenIssuer {
         }
     }
 
-    /// Whom it gives tokens to.
+    /// Returns the directory of the principals that get tokens.
     pub fn directory(&self) -> &Directory {
         &self.directory
     }
 
-    /// What its tokens name as their issuer: the one of Entra's version 1.0, whatever the emulator's own
-    /// name is.
+    /// Returns the claim `iss` of its tokens, which does not depend on the emulator's own name.
     ///
     /// <https://learn.microsoft.com/entra/identity-platform/access-token-claims-reference>
     pub fn name(&self) -> String {
         format!("https://sts.windows.net/{}/", self.directory.tenant())
     }
 
-    /// A token with which `principal` can call whatever `audience` names.
+    /// Issues a token of `principal` for the service `audience`.
     ///
     /// # Errors
-    /// [`Error::AudienceInvalid`], or if the store fails.
+    /// [`Error::AudienceInvalid`], or the store fails.
     pub async fn issue(&self, principal: &Principal, audience: &str) -> Result<AccessToken> {
         if audience.is_empty() || audience.len() > AUDIENCE_LIMIT {
             return Err(Error::AudienceInvalid);
@@ -138,15 +136,15 @@ impl TokenIssuer {
         })
     }
 
-    /// Whose `token` is, if it was issued here, for one of `audiences`, and serves now.
+    /// Verifies a token for one of `audiences`, and returns its principal.
     ///
-    /// A principal that was deleted has no tokens any more. In Azure they go on until they expire.
+    /// The deletion of a principal invalidates its tokens. In Azure they stay valid until they expire.
     ///
     /// # Errors
-    /// [`Error::TokenInvalid`], or if the store fails.
+    /// [`Error::TokenInvalid`], or the store fails.
     pub async fn verify(&self, token: &str, audiences: &[&str]) -> Result<Principal> {
         let mut validation = Validation::new(Algorithm::RS256);
-        // Below: by the emulator's clock, and with a reason for each.
+        // Checked below, by the emulator's clock and with a reason for each refusal.
         validation.validate_exp = false;
         validation.validate_aud = false;
         let key = self.key().await?;
@@ -175,7 +173,7 @@ impl TokenIssuer {
         Ok(principal.ok_or(InvalidToken::PrincipalUnknown)?)
     }
 
-    /// With what whoever is given a token can verify it.
+    /// Returns the public key that verifies its tokens.
     pub(crate) async fn public_key(&self) -> Result<&PublicKey> {
         Ok(&self.key().await?.public)
     }
@@ -203,7 +201,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn a_token_is_its_identitys_for_a_day_and_for_its_audience_alone() {
+    async fn token_of_an_identity_is_valid_for_a_day_and_one_audience() {
         let (store, clock) = (
             Store::ephemeral(),
             Clock::frozen_at(Timestamp::from_second(1_800_000_000).unwrap()),
@@ -219,7 +217,7 @@ mod tests {
         };
         assert_eq!(verify(&tokens, AUDIENCE).await, Some(principal.clone()));
         assert_eq!(verify(&tokens, "https://vault.azure.net/").await, None);
-        // After a restart the key is the same; another service key does not open it.
+        // The key survives a restart. Another service key does not open it.
         let again = issuer(&store, &service_key, &clock).await;
         assert_eq!(verify(&again, AUDIENCE).await, Some(principal.clone()));
         let other = issuer(&store, &Arc::new(ServiceKey::random()), &clock).await;
@@ -227,7 +225,7 @@ mod tests {
             other.verify(&issued.token, &[AUDIENCE]).await,
             Err(Error::Internal(_))
         ));
-        // Another tenant's tokens are none.
+        // Another tenant has another key.
         let elsewhere = issuer(&Store::ephemeral(), &service_key, &clock).await;
         assert_eq!(verify(&elsewhere, AUDIENCE).await, None);
 
@@ -245,7 +243,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn an_audience_has_a_name_of_some_length() {
+    async fn empty_or_overlong_audience_is_refused() {
         let clock = Clock::system();
         let tokens = issuer(&Store::ephemeral(), &Arc::new(ServiceKey::random()), &clock).await;
         let name = "registry-identity".parse().unwrap();

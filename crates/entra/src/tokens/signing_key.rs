@@ -1,6 +1,6 @@
 //! The key that signs the tenant's tokens.
 //!
-//! It is made when it is first needed, because that takes a while, and kept sealed under the service key.
+//! It is generated on first use, because that takes a while, and stored under the service key.
 
 use base64::{
     Engine as _,
@@ -25,14 +25,13 @@ const SIGNING_KEYS: Table<SealedKey> = Table::content("signing-keys");
 
 const BITS: usize = 2048;
 
-/// The private key, sealed, in Base64.
+/// The stored record of the private key, sealed and in base64.
 #[derive(Serialize, Deserialize)]
 struct SealedKey {
     sealed: String,
 }
 
-/// An RSA key, ready to sign and to verify. It is never shown; there is one copy of it, for as long as the
-/// process lives.
+/// An RSA key, ready to sign and verify. The process holds a single copy.
 pub(crate) struct SigningKey {
     pub(crate) signing: EncodingKey,
     pub(crate) verifying: DecodingKey,
@@ -52,7 +51,7 @@ pub(crate) struct PublicKey {
 }
 
 impl SigningKey {
-    /// The tenant's key. The first time, it is made.
+    /// Loads the tenant's key, or generates and stores it.
     pub(crate) async fn load_or_create(
         store: &Store,
         service_key: &ServiceKey,
@@ -64,7 +63,7 @@ impl SigningKey {
             let Some(record) = store.get(&SIGNING_KEYS, &[&tenant]).await? else {
                 return Ok(None);
             };
-            let damaged = || Error::Internal("the key that signs tokens is damaged".into());
+            let damaged = || Error::Internal("the signing key for tokens is damaged".into());
             let sealed = STANDARD.decode(&record.sealed).map_err(|_| damaged())?;
             let der = service_key.record_key().open(purpose.as_bytes(), &sealed);
             Self::read(&der.map_err(|_| damaged())?).map(Some)
@@ -95,7 +94,7 @@ impl SigningKey {
 
     fn read(der: &[u8]) -> Result<Self> {
         let key = PrivateKey::from_pkcs1_der(der)
-            .map_err(|error| Error::Internal(format!("the key that signs tokens: {error}")))?;
+            .map_err(|error| Error::Internal(format!("the signing key for tokens: {error}")))?;
         let (n, e) = (key.n_bytes(), key.e_bytes());
         Ok(Self {
             signing: EncodingKey::from_rsa_der(der),
@@ -121,10 +120,12 @@ impl PublicKey {
     }
 }
 
-/// A new key, as PKCS#1.
+/// Generates a key, in PKCS #1.
 fn generate() -> Result<Zeroizing<Vec<u8>>> {
     let failed = |error: &dyn std::fmt::Display| {
-        Error::Internal(format!("no key that signs tokens could be made: {error}"))
+        Error::Internal(format!(
+            "cannot generate the signing key for tokens: {error}"
+        ))
     };
     let key = PrivateKey::new(&mut rand::rng(), BITS).map_err(|error| failed(&error))?;
     let der = key.to_pkcs1_der().map_err(|error| failed(&error))?;
