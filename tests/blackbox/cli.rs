@@ -818,7 +818,7 @@ fn errors_say_what_to_do_next() {
         ),
         (
             &["inspect", "hello"],
-            "there is no repository hello in the registry sealock",
+            "the registry sealock has no repository hello",
             "hello:v1",
         ),
     ] {
@@ -857,7 +857,7 @@ fn errors_say_what_to_do_next() {
         ),
         (
             &["audit", "--operation", "Key Unwrap"],
-            "'Key Unwrap' is not the name of an operation; expected one such as KeyUnwrap",
+            "'Key Unwrap' is not the name of an operation; expected a name such as KeyUnwrap",
         ),
         (
             &[
@@ -867,7 +867,7 @@ fn errors_say_what_to_do_next() {
                 "--until",
                 "2026-01-01T00:00:00Z",
             ],
-            "nothing can have happened since 2026-01-02T00:00:00Z and until 2026-01-01T00:00:00Z",
+            "the period from 2026-01-02T00:00:00Z to 2026-01-01T00:00:00Z is empty; set since to a time before until",
         ),
         (
             &["key", "create", "k", "--kty", "oct"],
@@ -1422,7 +1422,7 @@ fn verify_finds_an_orphaned_object_and_the_next_start_sweeps_it() {
     let (text, json) = verify(&emulator);
     assert_eq!(json["problems"][0]["kind"], "ObjectOrphaned");
     assert_contains(
-        json["problems"][0]["what"].as_str().unwrap(),
+        json["problems"][0]["description"].as_str().unwrap(),
         &[name],
         "orphan",
     );

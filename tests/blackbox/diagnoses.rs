@@ -7,7 +7,7 @@ use sealock_tests::{Emulator, Image, Options, Output, run};
 use tempfile::TempDir;
 
 /// The hint for an image of an unknown repository.
-const PUSHED: &str = "name an image that was pushed, such as hello:v1";
+const PUSHED: &str = "name a pushed image, such as hello:v1";
 
 /// Starts an emulator that should be refused. One that starts ends by itself: its ready file has no place.
 fn serve(dir: &Path, arguments: &[&str]) -> Output {
@@ -46,26 +46,26 @@ fn an_unknown_image_is_refused_with_what_is_missing() {
         (
             "nope",
             "NAME_UNKNOWN",
-            "there is no repository nope in the registry sealock",
+            "the registry sealock has no repository nope",
             PUSHED,
         ),
         (
             "nope:v1",
             "NAME_UNKNOWN",
-            "there is no repository nope in the registry sealock",
+            "the registry sealock has no repository nope",
             PUSHED,
         ),
         (
             "app",
             "MANIFEST_UNKNOWN",
             "the repository app in the registry sealock has no tag latest",
-            "name another tag of it, or a digest",
+            "name another tag or a digest",
         ),
         (
             &of_digest,
             "MANIFEST_UNKNOWN",
             &no_manifest,
-            "name a tag of it, or another digest",
+            "name a tag or another digest",
         ),
     ] {
         refused(&emulator.run(&["inspect", name]), error, hint);
@@ -158,7 +158,7 @@ fn a_configuration_that_cannot_be_carried_out_is_refused_with_its_file_and_field
     let dir = TempDir::new().unwrap();
     let of_type = "The key 'https://kv1.vault.";
     let inaccessible = "Failed to access KeyId 'https://kv";
-    let rsa = "name a key of the type RSA or RSA-HSM: kty in its section [[vaults.keys]]";
+    let rsa = "set the type of the key to RSA or RSA-HSM: kty in its section [[vaults.keys]]";
     let of_registry = |field: &str| format!("[[registries]] sealock{field}");
     let kty = "kty = \"RSA\"";
     for (from, to, field, error, hint) in [
@@ -176,7 +176,7 @@ fn a_configuration_that_cannot_be_carried_out_is_refused_with_its_file_and_field
             "",
             of_registry(", key"),
             inaccessible,
-            "no access policy permits it; add it to the vault: [[vaults.access]] with the identity and the permissions get, \
+            "no access policy permits it; add one to the vault: [[vaults.access]] with the identity and the permissions get, \
              wrapKey and unwrapKey",
         ),
         (
@@ -184,21 +184,21 @@ fn a_configuration_that_cannot_be_carried_out_is_refused_with_its_file_and_field
             "\"kv1/k2\"",
             of_registry(", key"),
             inaccessible,
-            "the vault has no such key; add it to the vault: [[vaults.keys]] with its name, and name no version",
+            "the vault has no such key; add it to the vault: [[vaults.keys]] with its name, and omit the version",
         ),
         (
             "\"kv1/k1\"",
             "\"kv2/k1\"",
             of_registry(", key"),
             inaccessible,
-            "there is no such vault; add it to the configuration: [[vaults]] with its name",
+            "the vault does not exist; add it to the configuration: [[vaults]] with its name",
         ),
         (
             "sku = \"Premium\"",
             "sku = \"Basic\"",
             of_registry(", sku"),
             "Encryption is not supported for the SKU Basic",
-            "set sku = \"Premium\", or leave out key and identity",
+            "set sku = \"Premium\", or omit key and identity",
         ),
         (
             "key = \"kv1/k1\"",

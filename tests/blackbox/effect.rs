@@ -134,15 +134,18 @@ fn a_registry_with_a_cached_key_says_until_when_it_is_available() {
     let gate = || emulator.json(&["registry", "show"])["gate"].clone();
     // From here on, the hour counts.
     emulator.cli(&["clock", "advance", "1h"]);
-    assert_eq!(gate(), json!({"state": "available", "ends": null}));
+    assert_eq!(
+        gate(),
+        json!({"state": "available", "pending_revocation": null})
+    );
     let audited = emulator.cli(&["audit"]).lines().count();
     let at = clock_after(&emulator, 1);
 
     let will_be = format!("registry sealock will be revoked at {at}: KeyDisabled");
     says(&emulator, &["key", "disable"], &[&will_be]);
     assert_eq!(gate()["state"], "available");
-    assert_eq!(gate()["ends"]["at"], at.as_str());
-    assert_eq!(gate()["ends"]["cause"], "KeyDisabled");
+    assert_eq!(gate()["pending_revocation"]["at"], at.as_str());
+    assert_eq!(gate()["pending_revocation"]["cause"], "KeyDisabled");
     let status = emulator.cli(&["status"]);
     let until =
         format!("sealock  available until {at}: KeyDisabled\n  restore      sealock key enable");
@@ -266,7 +269,7 @@ fn a_step_of_the_clock_that_purges_has_to_be_agreed_to() {
         assert_eq!(
             refused.stderr,
             format!(
-                "error: the retention of {named} ends on the way, which purges it for good\n\
+                "error: the retention of {named} would end, and the purge that follows cannot be undone\n\
                  hint: if that is what you want, say it with: --yes\n"
             )
         );

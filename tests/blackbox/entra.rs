@@ -124,7 +124,7 @@ fn an_identity_is_named_once_there_are_several() {
             "Unable to load",
         ),
         (&nobody, "Identity not found", "No User Assigned"),
-        (&twice, "in several ways", "in several ways"),
+        (&twice, "more than once", "more than once"),
     ] {
         let answer = ask(&emulator, &format!("{IMDS}{query}"), &[METADATA]);
         assert_eq!(answer.status, 400, "{query}");

@@ -267,7 +267,7 @@ fn end_of(base: &Used, dir: &Path, file: &str) -> Result<End, String> {
         .chain([&verified["problems"]]);
     for problems in problems {
         let problems = problems.as_array().unwrap_or(&no_findings);
-        findings.extend(problems.iter().map(|it| it["what"].to_string()));
+        findings.extend(problems.iter().map(|it| it["description"].to_string()));
     }
     let of_registries = verified["registries"].as_array().unwrap().iter();
     findings.extend(of_registries.filter_map(|it| it["cause"].as_str().map(str::to_owned)));

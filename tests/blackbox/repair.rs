@@ -290,7 +290,7 @@ fn a_directory_in_use_or_none_is_neither_judged_nor_repaired() {
         let arguments = [command, &["--data-dir", none.to_str().unwrap()]].concat();
         let output = run(&arguments, &used.dir(), &[]);
         assert_eq!(output.code, 1, "{output:?}");
-        assert_contains(&output.stderr, &["there is no data directory"]);
+        assert_contains(&output.stderr, &["the data directory", "does not exist"]);
         assert!(!none.exists());
     }
     used.assert_whole();

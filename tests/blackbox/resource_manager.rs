@@ -59,8 +59,8 @@ DELETE G/Microsoft.ContainerRegistry/registries/sealock   | delete the registry 
 
 /// Requests that no command answers.
 const WITHOUT_A_COMMAND: &str = "
-PUT    /subscriptions/s/resourcegroups/rg1         | create the resource group 'rg1'. Everything lies in the resource group 'sealock', which is always there.
-GET    /subscriptions                              | list subscriptions. Everything lies in the subscription '00000000-0000-0000-0000-000000000000'.
+PUT    /subscriptions/s/resourcegroups/rg1         | create the resource group 'rg1'. The only resource group is 'sealock', which always exists.
+GET    /subscriptions                              | list subscriptions. The only subscription is '00000000-0000-0000-0000-000000000000'.
 PUT    G/Microsoft.Resources/deployments/d1        | create the deployment 'd1'.
 PUT    G/Microsoft.Network/virtualNetworks/n1      | answer PUT for Microsoft.Network/virtualNetworks.
 POST   G/Microsoft.ContainerRegistry/registries/sealock/importImage | answer POST for Microsoft.ContainerRegistry/registries/importImage.

@@ -230,7 +230,7 @@ fn a_mistake_in_the_configuration_is_reported_with_file_line_and_expectation() {
             "[server]\nlisten = [\"localhost\"]\n",
             2,
             &[
-                "'localhost' is not one to listen on",
+                "'localhost' is not an address to listen on",
                 "expected an address and a port",
             ],
         ),
@@ -348,7 +348,7 @@ fn a_mistake_in_a_variable_is_reported_with_its_name() {
         (
             "SEALOCK_SERVER__LISTEN",
             "[]",
-            &["server.listen", "no address"],
+            &["server.listen is empty"],
         ),
         (
             "SEALOCK_SERVER__LISTEN",
@@ -368,7 +368,7 @@ fn a_mistake_in_a_variable_is_reported_with_its_name() {
         (
             "SEALOCK_VAULTS__NAME",
             "abc",
-            &["SEALOCK_VAULTS__NAME", "cannot be set by a variable"],
+            &["SEALOCK_VAULTS__NAME", "a variable cannot set this section"],
         ),
     ] {
         let mut serve = Serve::start(TempDir::new().unwrap(), &["--ephemeral"], &[(name, value)]);
@@ -657,10 +657,7 @@ fn a_missing_or_damaged_service_key_is_refused_with_a_way_out() {
     fs::write(&key, format!("{}=\n", "A".repeat(43))).unwrap();
     assert_contains(
         &refused(&arguments, &[]),
-        &[
-            "error:",
-            "is not the one that the data directory was written with",
-        ],
+        &["error:", "is not the one that wrote the data directory"],
         "foreign",
     );
     fs::write(&key, content).unwrap();

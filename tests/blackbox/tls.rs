@@ -466,15 +466,15 @@ fn a_ca_or_a_name_that_cannot_be_is_refused_at_the_start_with_a_way_out() {
     let both = |certificate: &Ca, key: &Ca| [&certificate.certificate[..], &key.key].concat();
     let sec1 = "-----BEGIN EC PRIVATE KEY-----\nAAAA\n-----END EC PRIVATE KEY-----\n";
     for (content, why) in [
-        (String::new(), "it holds no certificate"),
-        (one.certificate.clone(), "it holds no private key"),
-        (one.key.clone(), "it holds no certificate"),
+        (String::new(), "it contains no certificate"),
+        (one.certificate.clone(), "it contains no private key"),
+        (one.key.clone(), "it contains no certificate"),
         (
             both(&one, &other),
             "its private key belongs to another certificate",
         ),
-        (both(&no_ca, &no_ca), "not that of a CA"),
-        (both(&expired, &expired), "it has expired, on 2020-01-01"),
+        (both(&no_ca, &no_ca), "is not a CA"),
+        (both(&expired, &expired), "it expired on 2020-01-01"),
         ([one.certificate.as_str(), sec1].concat(), "not in PKCS #8"),
     ] {
         let path = file("ca.pem", &content);

@@ -28,7 +28,7 @@ fn found_after(emulator: &Emulator, file: &str) -> Vec<(String, String)> {
         .iter()
         .chain(of_registry);
     let text = |it: &Value| it.as_str().unwrap().to_owned();
-    let problems = problems.map(|it| (text(&it["kind"]), text(&it["what"])));
+    let problems = problems.map(|it| (text(&it["kind"]), text(&it["description"])));
     let lost = lost.iter().map(|it| ("lost".to_owned(), text(it)));
     problems.chain(lost).collect()
 }

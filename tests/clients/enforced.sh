@@ -27,7 +27,7 @@ answers_elsewhere() {
 
 denied_elsewhere() {
     answers_elsewhere 403 "$@"
-    jq -e '.detail | test("loopback addresses only, unless its token is shown")' "$STATE/body"
+    jq -e '.detail | test("other machines need the token")' "$STATE/body"
 }
 
 # identity_token PATH HEADER [STATUS]

@@ -9,7 +9,7 @@ use crate::{Principal, word::words};
 /// The access policies of a vault.
 #[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
 pub struct AccessPolicies {
-    /// Each policy.
+    /// The policies.
     pub policies: Vec<AccessPolicy>,
 }
 
@@ -23,7 +23,7 @@ pub struct AccessPolicy {
     pub principal: Principal,
     /// Its permissions.
     pub permissions: BTreeSet<KeyPermission>,
-    /// False while roles decide in the vault.
+    /// False if the vault uses roles instead of access policies.
     pub in_effect: bool,
 }
 

@@ -1,31 +1,31 @@
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-/// A choice among the events of the vaults' audit log: those for which every field holds.
+/// A filter for the events of the vaults' audit log. An event must match every given field.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
 pub struct AuditQuery {
-    /// True to go on with each event as it happens, until the client leaves or the emulator stops.
+    /// True to keep streaming new events until the client leaves or the emulator stops.
     pub follow: bool,
-    /// The vault's name.
+    /// The name of the vault.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub vault: Option<String>,
-    /// The key's name.
+    /// The name of the key.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub key: Option<String>,
-    /// The principal: a name, a client id or a principal id.
+    /// The name, client id or principal id of the principal.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub identity: Option<String>,
     /// The operation, such as `KeyUnwrap`.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub operation: Option<String>,
-    /// `success`, `refused` or a status such as `403`.
+    /// The result: `success`, `refused` or a status such as `403`.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub result: Option<String>,
-    /// The time from which on, as in RFC 3339.
+    /// The start of the period, as in RFC 3339.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub since: Option<String>,
-    /// The time before which, as in RFC 3339.
+    /// The end of the period, exclusive, as in RFC 3339.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub until: Option<String>,
 }

@@ -7,16 +7,16 @@ use crate::{Time, word::words};
 /// The emulator's clock.
 #[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
 pub struct Clock {
-    /// The time that it shows.
+    /// Its time.
     pub now: Time,
     /// Frozen or running.
     pub state: ClockState,
-    /// The seconds that a running clock is ahead of the system's; negative if it is behind.
+    /// The seconds by which a running clock is ahead of the system's clock. Negative if it is behind.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub ahead_seconds: Option<i64>,
 }
 
-/// A move of the clock, and the things that fell due on the way.
+/// The result of moving the clock, with the operations that became due.
 #[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
 pub struct ClockMove {
     /// The clock.
@@ -24,7 +24,7 @@ pub struct ClockMove {
     pub clock: Clock,
     /// The vaults and keys that were purged.
     pub purged: Vec<Purge>,
-    /// The URLs of the key versions that rotation policies made.
+    /// The URLs of the key versions that rotation policies created.
     pub rotated: Vec<String>,
 }
 
@@ -37,24 +37,24 @@ pub struct Purge {
     pub key: Option<KeyName>,
 }
 
-/// A time that the clock is to show.
+/// A new time for the clock.
 #[derive(Clone, Copy, Debug, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct ClockTime {
     /// The time.
     pub now: Time,
-    /// True if vaults and keys whose retention ends on the way may be purged.
+    /// True to permit the purge of vaults and keys whose retention ends by the new time.
     #[serde(default)]
     pub allow_purge: bool,
 }
 
-/// A step of the clock.
+/// A duration by which to move the clock.
 #[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct ClockStep {
     /// A duration such as `90s`, `1h 30m`, `90d`, `PT1H` or `-1h`.
     pub by: String,
-    /// True if vaults and keys whose retention ends on the way may be purged.
+    /// True to permit the purge of vaults and keys whose retention ends by the new time.
     #[serde(default)]
     pub allow_purge: bool,
 }
@@ -62,9 +62,9 @@ pub struct ClockStep {
 words! {
     /// The state of a clock.
     pub enum ClockState, "state of the clock" {
-        /// It stands.
+        /// The clock stands still.
         Frozen = "frozen",
-        /// It runs.
+        /// The clock runs.
         Running = "running",
     }
 }

@@ -10,22 +10,22 @@ pub struct ImageName {
     pub name: String,
 }
 
-/// An image as it lies on disk.
+/// An image with its stored objects.
 #[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
 pub struct Inspection {
     /// The registry.
     pub registry: RegistryName,
     /// The repository.
     pub repository: String,
-    /// The tag or digest that was asked for.
+    /// The requested tag or digest.
     pub reference: String,
-    /// The manifest.
+    /// The digest of the manifest.
     pub digest: Digest,
-    /// The layers of encryption, the inner one first.
+    /// The encryption layers, the innermost first.
     pub layers: Vec<String>,
     /// The key version that wraps the DEK. Null without a customer-managed key.
     pub wrapped_by: Option<WrappedBy>,
-    /// The reason for which not everything is shown.
+    /// The reason why objects are missing from the list. Null if all are listed.
     pub note: Option<String>,
     /// The manifest and the objects that it refers to.
     pub objects: Vec<StoredObject>,
@@ -36,11 +36,11 @@ pub struct Inspection {
 pub struct WrappedBy {
     /// Its URL.
     pub kid: String,
-    /// The algorithm.
+    /// The wrapping algorithm.
     pub algorithm: String,
 }
 
-/// An object as it lies on disk.
+/// A stored object.
 #[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
 pub struct StoredObject {
     /// `manifest`, `config`, `layer` or `child`.
@@ -55,7 +55,7 @@ pub struct StoredObject {
     pub object: String,
     /// The size of its file in bytes.
     pub stored_size: u64,
-    /// The plaintext of a full segment in bytes.
+    /// The plaintext bytes of a full segment.
     pub segment_size: u64,
     /// Its header in hexadecimal.
     pub header: String,

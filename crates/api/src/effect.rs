@@ -4,38 +4,38 @@ use serde::{Deserialize, Serialize};
 
 use crate::{Cause, Hint, Time};
 
-/// The answer to a change, with its effect on registries.
+/// The result of a change, with its effect on registries.
 #[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
 #[schemars(rename = "Changed{T}")]
 pub struct Changed<T> {
-    /// The thing that was changed.
+    /// The resource after the change.
     #[serde(flatten)]
     pub changed: T,
-    /// The registries that the change reached.
+    /// The registries that the change affected.
     pub effect: Effect,
 }
 
-/// The registries that a change reached.
+/// The registries that a change affected.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct Effect {
-    /// The registries whose content is refused since then, or will be, or is refused for another cause than before.
+    /// The registries that the change revoked, will revoke, or revoked for a new cause.
     pub revoked: Vec<RevokedRegistry>,
-    /// The registries whose content is not refused any more, nor will be.
+    /// The registries that the change restored.
     pub restored: Vec<RegistryName>,
-    /// The registries that cannot follow their key since then.
+    /// The registries that can no longer follow their key.
     pub behind: Vec<RegistryBehind>,
-    /// False if the state of a registry could not be read, so that one may be missing here.
+    /// False if the state of a registry could not be read. The lists may lack it.
     pub is_complete: bool,
 }
 
-/// A registry whose content is refused since a change.
+/// A registry that a change revoked.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct RevokedRegistry {
     /// The registry.
     pub registry: RegistryName,
     /// The cause.
     pub cause: Cause,
-    /// The time from which on its content is refused. Null if it is refused already.
+    /// The time of the revocation. Null if the registry is revoked already.
     pub from: Option<Time>,
 }
 
@@ -46,6 +46,6 @@ pub struct RegistryBehind {
     pub registry: RegistryName,
     /// The cause.
     pub cause: Cause,
-    /// The operation that lets it move. Null if there is none.
+    /// The operation that lets it follow. Null if there is none.
     pub remedy: Option<Hint>,
 }

@@ -7,18 +7,18 @@ use serde::{Deserialize, Serialize};
 
 use crate::{KeyOperation, KeyPermission};
 
-/// A thing to do next.
+/// A suggestion for the next step.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(tag = "action", rename_all = "snake_case")]
 pub enum Hint {
-    /// Do what the text says.
+    /// Follow the advice.
     Advice {
         /// A sentence without a full stop.
         text: String,
     },
-    /// Ask again, and allow the purge.
+    /// Repeat the request with permission to purge.
     AllowPurge,
-    /// Let the services that Azure trusts past the vault's firewall.
+    /// Let trusted Azure services through the vault's firewall.
     AllowAzureServices {
         /// The vault.
         vault: VaultName,
@@ -31,33 +31,33 @@ pub enum Hint {
         role: String,
         /// The principal.
         principal: NamedPrincipal,
-        /// The vault. Null if the principal needs the role in a vault of the user's choice.
+        /// The vault. Null if the user chooses it.
         vault: Option<VaultName>,
     },
-    /// Wait until the deletion or recovery has taken its time, or advance the clock.
+    /// Wait until the deletion or recovery completes, or advance the clock.
     AwaitDelay,
-    /// Wait until the deletion has taken its time, or advance the clock, and then recover the key.
+    /// Wait until the deletion completes, or advance the clock. Then recover the key.
     AwaitDelayAndRecoverKey {
         /// The vault.
         vault: VaultName,
         /// The key.
         key: KeyName,
     },
-    /// Wait until the retention has passed, after which the vault or key is purged.
+    /// Wait for the end of the retention, when the vault or key is purged.
     AwaitRetention,
     /// Change the registry's key and identity.
     ChangeEncryption {
         /// The registry.
         registry: RegistryName,
     },
-    /// Have the registry use another identity, one that may use the key.
+    /// Give the registry another identity, which may use the key.
     ChangeIdentity {
         /// The registry.
         registry: RegistryName,
     },
     /// Remove the blobs that no manifest refers to.
     CollectGarbage {
-        /// The registry. Null for the default one.
+        /// The registry. Null for the default registry.
         registry: Option<RegistryName>,
     },
     /// Create the application.
@@ -70,14 +70,14 @@ pub enum Hint {
         /// The identity.
         identity: IdentityName,
     },
-    /// Create the key, or a new version of it.
+    /// Create the key or a new version of it.
     CreateKey {
         /// The vault.
         vault: VaultName,
         /// The key.
         key: KeyName,
     },
-    /// Create a vault that can have keys in hardware.
+    /// Create a vault that supports HSM keys.
     CreatePremiumVault,
     /// Create the registry.
     CreateRegistry {
@@ -103,7 +103,7 @@ pub enum Hint {
         /// The vault.
         vault: VaultName,
     },
-    /// Create the vault, and then restore a backup of the key.
+    /// Create the vault. Then restore a backup of the key.
     CreateVaultAndRestoreKey {
         /// The vault.
         vault: VaultName,
@@ -115,7 +115,7 @@ pub enum Hint {
         /// The identity.
         identity: IdentityName,
     },
-    /// Delete the key, which is not deleted, before it is purged.
+    /// Delete the key. Only a deleted key can be purged.
     DeleteKey {
         /// The vault.
         vault: VaultName,
@@ -141,7 +141,7 @@ pub enum Hint {
         /// The token.
         token: TokenName,
     },
-    /// Delete the vault, which is not deleted, before it is purged.
+    /// Delete the vault. Only a deleted vault can be purged.
     DeleteVault {
         /// The vault.
         vault: VaultName,
@@ -162,7 +162,7 @@ pub enum Hint {
         /// The version.
         version: KeyVersion,
     },
-    /// Let the key version expire later.
+    /// Postpone the expiry of the key version.
     ExpireKeyLater {
         /// The vault.
         vault: VaultName,
@@ -171,7 +171,7 @@ pub enum Hint {
         /// The version.
         version: KeyVersion,
     },
-    /// Let the vault fail back to its own region.
+    /// Fail the vault back to its own region.
     FailBack {
         /// The vault.
         vault: VaultName,
@@ -215,11 +215,11 @@ pub enum Hint {
     },
     /// List the vaults, deleted ones included.
     ListVaults,
-    /// Name the registry's key and identity again.
+    /// Repeat the request with the registry's key and identity.
     NameEncryption,
     /// Name both a key and an identity.
     NameKeyAndIdentity,
-    /// Have the key version be for other operations.
+    /// Permit more operations with the key version.
     PermitOperations {
         /// The vault.
         vault: VaultName,
@@ -227,7 +227,7 @@ pub enum Hint {
         key: KeyName,
         /// The version.
         version: KeyVersion,
-        /// The operations that it is for then.
+        /// The permitted operations.
         operations: Vec<KeyOperation>,
     },
     /// Purge the deleted key.
@@ -254,14 +254,14 @@ pub enum Hint {
         /// The vault.
         vault: VaultName,
     },
-    /// Recover the deleted vault, and then the deleted key.
+    /// Recover the deleted vault. Then recover the deleted key.
     RecoverVaultAndKey {
         /// The vault.
         vault: VaultName,
         /// The key.
         key: KeyName,
     },
-    /// Take a role away from a principal.
+    /// Remove a role from a principal.
     RemoveRole,
     /// Renew one of the passwords of the registry's admin user.
     RenewCredential {
@@ -273,7 +273,7 @@ pub enum Hint {
         /// The registry.
         registry: RegistryName,
     },
-    /// Delete and purge the key, in whose place another one is to be restored.
+    /// Delete and purge the key, so that the backup can be restored.
     ReplaceKey {
         /// The vault.
         vault: VaultName,
@@ -292,57 +292,57 @@ pub enum Hint {
         /// The vault.
         vault: VaultName,
     },
-    /// See the refusals in the audit log.
+    /// Look for the refusals in the audit log.
     ShowAudit,
-    /// See the passwords of the registry's admin user.
+    /// Show the passwords of the registry's admin user.
     ShowCredentials {
         /// The registry.
         registry: RegistryName,
     },
-    /// See the managed identity.
+    /// Show the managed identity.
     ShowIdentity {
         /// The identity.
         identity: IdentityName,
     },
-    /// See the key and its versions.
+    /// Show the key and its versions.
     ShowKey {
         /// The vault.
         vault: VaultName,
         /// The key.
         key: KeyName,
     },
-    /// See the registry.
+    /// Show the registry.
     ShowRegistry {
         /// The registry.
         registry: RegistryName,
     },
-    /// See the scope map.
+    /// Show the scope map.
     ShowScopeMap {
         /// The registry.
         registry: RegistryName,
         /// The scope map.
         scope_map: ScopeMapName,
     },
-    /// See the state of everything.
+    /// Show the status of the emulator.
     ShowStatus,
-    /// See the token.
+    /// Show the token.
     ShowToken {
         /// The registry.
         registry: RegistryName,
         /// The token.
         token: TokenName,
     },
-    /// See how much the registry holds.
+    /// Show the size of the registry's content.
     ShowUsage {
         /// The registry.
         registry: RegistryName,
     },
-    /// See the vault, or choose another name.
+    /// Show the vault, or choose another name.
     ShowVault {
         /// The vault.
         vault: VaultName,
     },
-    /// Let the key version be valid from an earlier time on.
+    /// Make the key version valid earlier.
     StartKeyEarlier {
         /// The vault.
         vault: VaultName,
@@ -351,7 +351,7 @@ pub enum Hint {
         /// The version.
         version: KeyVersion,
     },
-    /// Change who may log in to the registry.
+    /// Change the logins of the registry.
     UpdateRegistry {
         /// The registry.
         registry: RegistryName,
@@ -376,7 +376,7 @@ pub enum Hint {
     Unknown,
 }
 
-/// A principal that has a name.
+/// A principal by its name.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum NamedPrincipal {

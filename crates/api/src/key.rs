@@ -10,20 +10,20 @@ use crate::{State, Time, word::words};
 /// The keys of a vault.
 #[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
 pub struct Keys {
-    /// Every key, deleted ones included.
+    /// The keys, including deleted ones.
     pub keys: Vec<Key>,
 }
 
-/// A key. Type, size and `enabled` are those of its current version.
+/// A key. Its type, size and `enabled` are those of its current version.
 #[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
 pub struct Key {
-    /// The vault that holds it.
+    /// Its vault.
     pub vault: VaultName,
     /// Its name.
     pub name: KeyName,
     /// The URL of its current version.
     pub kid: String,
-    /// Its place in its life.
+    /// Its state.
     pub state: State,
     /// Its type.
     pub kty: KeyType,
@@ -32,14 +32,14 @@ pub struct Key {
     /// Its curve, if it is an EC key.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub crv: Option<Curve>,
-    /// True if its current version can be used.
+    /// True if its current version is enabled.
     pub enabled: bool,
     /// The time at which its first version was created.
     pub created: Time,
     /// The time of its deletion.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub deleted: Option<Time>,
-    /// The time of its purge.
+    /// The time of its scheduled purge.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub scheduled_purge: Option<Time>,
     /// Its versions, the newest first.
@@ -53,16 +53,16 @@ pub struct Version {
     pub version: KeyVersion,
     /// Its URL.
     pub kid: String,
-    /// True if it can be used.
+    /// True if it is enabled.
     pub enabled: bool,
     /// True if it is the key's current version.
     pub current: bool,
-    /// The operations that it is for.
+    /// Its permitted operations.
     pub key_ops: Vec<KeyOperation>,
-    /// The time from which on it can be used.
+    /// The time at which it becomes valid.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub not_before: Option<Time>,
-    /// The time until which it can be used.
+    /// The time at which it expires.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub expires: Option<Time>,
     /// Its tags.
@@ -74,35 +74,35 @@ pub struct Version {
     pub updated: Time,
 }
 
-/// A key version to be created.
+/// The properties of a key version to create.
 #[derive(Clone, Debug, Default, Serialize, Deserialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
 pub struct NewKey {
-    /// Its type: RSA unless said.
+    /// Its type. By default RSA.
     pub kty: Option<KeyType>,
     /// Its size in bits.
     pub key_size: Option<u32>,
     /// Its curve, if it is an EC key.
     pub crv: Option<Curve>,
-    /// The operations that it is for: all that its type can do unless said.
+    /// Its permitted operations. By default all operations of its type.
     pub key_ops: Option<Vec<KeyOperation>>,
 }
 
-/// A change of a key version. It names at least one field, and what it does not name stays.
+/// A change of a key version. At least one field is required. Absent fields keep their values.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
 pub struct KeyChange {
-    /// True if it can be used.
+    /// True to enable it.
     pub enabled: Option<bool>,
-    /// The operations that it is for.
+    /// Its permitted operations.
     pub key_ops: Option<Vec<KeyOperation>>,
-    /// The time from which on it can be used.
+    /// The time at which it becomes valid.
     pub not_before: Option<Time>,
-    /// The time until which it can be used.
+    /// The time at which it expires.
     pub expires: Option<Time>,
 }
 
-/// A key with all its versions, sealed.
+/// A sealed backup of a key with all its versions.
 #[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct KeyBackup {
@@ -110,8 +110,8 @@ pub struct KeyBackup {
     pub value: String,
 }
 
-/// A key's rotation policy as Key Vault takes and shows it, which judges it: the control API passes it on. Its members
-/// are those of [`RotationPolicyMembers`].
+/// A key's rotation policy in Azure's JSON. The control API passes it on to Key Vault, which judges it. Its members are
+/// those of [`RotationPolicyMembers`].
 #[derive(Clone, Debug, Serialize, Deserialize)]
 #[serde(transparent)]
 pub struct RotationPolicy(pub Map<String, Value>);
@@ -120,7 +120,7 @@ impl RotationPolicy {
     /// Reads the members.
     ///
     /// # Errors
-    /// If they are not those of a rotation policy.
+    /// The members are not those of a rotation policy.
     pub fn members(&self) -> serde_json::Result<RotationPolicyMembers> {
         RotationPolicyMembers::deserialize(&self.0)
     }
@@ -144,33 +144,33 @@ impl JsonSchema for RotationPolicy {
 pub struct RotationPolicyMembers {
     /// Its URL. Ignored in a request.
     pub id: Option<String>,
-    /// The actions that time causes.
+    /// The timed actions.
     pub lifetime_actions: Option<Vec<LifetimeAction>>,
-    /// Its times.
+    /// Its attributes.
     pub attributes: Option<RotationPolicyAttributes>,
 }
 
-/// An action that time causes.
+/// A timed action.
 #[derive(Clone, Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct LifetimeAction {
-    /// The time of the action.
+    /// The trigger.
     pub trigger: Trigger,
     /// The action.
     pub action: Action,
 }
 
-/// The time of an action: one of both.
+/// The trigger of a timed action. Exactly one field is required.
 #[derive(Clone, Debug, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct Trigger {
-    /// The time since the creation of the version, as in ISO 8601.
+    /// The duration after the creation of the version, as in ISO 8601.
     pub time_after_create: Option<String>,
-    /// The time until the version expires, as in ISO 8601.
+    /// The duration before the expiry of the version, as in ISO 8601.
     pub time_before_expiry: Option<String>,
 }
 
-/// An action.
+/// The kind of a timed action.
 #[derive(Clone, Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Action {
@@ -179,11 +179,11 @@ pub struct Action {
     pub kind: String,
 }
 
-/// The times of a rotation policy.
+/// The attributes of a rotation policy.
 #[derive(Clone, Debug, Default, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct RotationPolicyAttributes {
-    /// The life of a new version, as in ISO 8601.
+    /// The lifetime of a new version, as in ISO 8601.
     pub expiry_time: Option<String>,
     /// The time of its creation, in seconds since 1970. Ignored in a request.
     pub created: Option<i64>,
@@ -192,19 +192,19 @@ pub struct RotationPolicyAttributes {
 }
 
 words! {
-    /// A type of key.
+    /// The type of a key.
     pub enum KeyType, "key type" {
         /// RSA.
         Rsa = "RSA",
-        /// RSA in hardware.
+        /// RSA in an HSM.
         RsaHsm = "RSA-HSM",
         /// Elliptic curve.
         Ec = "EC",
-        /// Elliptic curve in hardware.
+        /// Elliptic curve in an HSM.
         EcHsm = "EC-HSM",
-        /// Symmetric, which no vault has.
+        /// Symmetric. No vault supports it.
         Oct = "oct",
-        /// Symmetric in hardware.
+        /// Symmetric in an HSM.
         OctHsm = "oct-HSM",
     }
 }
@@ -224,7 +224,7 @@ words! {
 }
 
 words! {
-    /// An operation that a key can be for.
+    /// An operation with a key.
     pub enum KeyOperation, "key operation" {
         /// Encrypt.
         Encrypt = "encrypt",
@@ -232,15 +232,15 @@ words! {
         Decrypt = "decrypt",
         /// Sign.
         Sign = "sign",
-        /// Verify a signature.
+        /// Verify signatures.
         Verify = "verify",
-        /// Wrap a key.
+        /// Wrap keys.
         WrapKey = "wrapKey",
-        /// Unwrap a key.
+        /// Unwrap keys.
         UnwrapKey = "unwrapKey",
-        /// Be imported.
+        /// Import the key.
         Import = "import",
-        /// Be released.
+        /// Release the key.
         Export = "export",
     }
 }

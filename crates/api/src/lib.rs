@@ -1,7 +1,7 @@
-//! The control API as types: its operations, what they take and answer, its problems and their hints.
+//! The types of the control API: operations, requests, responses, problems and hints.
 //!
-//! The emulator answers these operations and the command line asks for them, so each path, field and word is written
-//! once. `openapi` makes the document from the same types.
+//! The emulator and the command line share these types, so each path, field and word is written once. [`openapi`] and
+//! [`reference`] generate the documents in docs/ from them.
 
 mod access;
 mod audit;
@@ -34,5 +34,5 @@ pub use self::{
     time::*, trust::*, vault::*, verification::*, word::UnknownWord,
 };
 
-/// The path below which every operation lies.
+/// The path prefix of every operation.
 pub const BASE: &str = "/_sealock/v1";

@@ -4,31 +4,31 @@ use serde::{Deserialize, Serialize};
 
 use crate::{Secret, Time, word::words};
 
-/// The logins of a registry besides tokens.
+/// The login settings of a registry.
 #[derive(Clone, Copy, Debug, Serialize, Deserialize, JsonSchema)]
 pub struct LoginSettings {
     /// True if the admin user may log in.
     pub admin_enabled: bool,
-    /// True if everybody may pull without a login.
+    /// True if clients may pull without a login.
     pub anonymous_pull_enabled: bool,
 }
 
-/// A change of a registry's logins. What it does not name stays.
+/// A change of a registry's login settings. Absent fields keep their values.
 #[derive(Clone, Copy, Debug, Default, Serialize, Deserialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
 pub struct LoginChange {
     /// True if the admin user may log in.
     pub admin_enabled: Option<bool>,
-    /// True if everybody may pull without a login.
+    /// True if clients may pull without a login.
     pub anonymous_pull_enabled: Option<bool>,
 }
 
 /// The admin user of a registry.
 #[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
 pub struct AdminCredentials {
-    /// The user's name: the registry's.
+    /// The user name, which is the registry's name.
     pub username: RegistryName,
-    /// The passwords, either of which serves.
+    /// The passwords. Both are valid.
     pub passwords: Vec<AdminPassword>,
 }
 
@@ -44,20 +44,20 @@ pub struct AdminPassword {
 /// The tokens of a registry.
 #[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
 pub struct Tokens {
-    /// Each token.
+    /// The tokens.
     pub tokens: Vec<Token>,
 }
 
-/// A repository-scoped token: a user whose scope map says what it may do.
+/// A repository-scoped token: a user with the permissions of a scope map.
 #[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
 pub struct Token {
     /// Its name, which is its user name.
     pub name: TokenName,
-    /// The scope map with its actions.
+    /// The scope map with its permissions.
     pub scope_map: ScopeMapName,
     /// True if it may log in.
     pub enabled: bool,
-    /// The passwords that it has, without the secrets.
+    /// Its passwords, without the secrets.
     pub passwords: Vec<TokenPassword>,
     /// The time of its creation.
     pub created: Time,
@@ -70,44 +70,44 @@ pub struct TokenPassword {
     pub name: TokenPasswordName,
     /// The time of its creation.
     pub created: Time,
-    /// The time at which it ends, by the emulator's clock. Null if it never does.
+    /// The time at which it expires, by the emulator's clock. Null if it never expires.
     pub expires: Option<Time>,
 }
 
-/// A token as it is to be.
+/// The properties of a token to create or change. Absent fields keep their values.
 #[derive(Clone, Debug, Default, Serialize, Deserialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
 pub struct TokenChange {
-    /// The scope map with its actions. A new token needs one.
+    /// The scope map with its permissions. Required for a new token.
     pub scope_map: Option<ScopeMapName>,
     /// True if it may log in.
     pub enabled: Option<bool>,
-    /// The life of the two passwords that a new token gets. It gets none unless said.
+    /// The lifetime of the two passwords of a new token. If absent, the token gets no passwords.
     pub passwords: Option<PasswordLife>,
 }
 
-/// A token that was put, with the passwords that were made for it.
+/// A token after its creation or change, with its generated passwords.
 #[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
 pub struct TokenWithPasswords {
     /// The token.
     #[serde(flatten)]
     pub token: Token,
-    /// The passwords. They are shown this once.
+    /// The generated passwords. No other response shows them.
     pub generated: Vec<NewPassword>,
 }
 
-/// The life of a password to be made.
+/// The lifetime of a password to generate.
 #[derive(Clone, Copy, Debug, Default, Serialize, Deserialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
 pub struct PasswordLife {
-    /// The number of days until it ends. It never does unless said.
+    /// The number of days until it expires. If absent, it never expires.
     pub days: Option<u32>,
 }
 
-/// A password that was just made. It is shown this once.
+/// A generated password. No other response shows it.
 #[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
 pub struct NewPassword {
-    /// The user's name: the token's.
+    /// The user name, which is the token's name.
     pub username: TokenName,
     /// The password's name.
     pub name: TokenPasswordName,
@@ -118,11 +118,11 @@ pub struct NewPassword {
 /// The scope maps of a registry.
 #[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
 pub struct ScopeMaps {
-    /// Each scope map, those that every registry has included.
+    /// The scope maps, including the predefined ones.
     pub scope_maps: Vec<ScopeMap>,
 }
 
-/// A scope map: the actions of the tokens that have it.
+/// A scope map: a named set of permissions for tokens.
 #[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
 pub struct ScopeMap {
     /// Its name.
@@ -131,11 +131,11 @@ pub struct ScopeMap {
     pub description: Option<String>,
     /// Its actions, such as `repositories/hello/content/read`.
     pub actions: Vec<String>,
-    /// The time of its creation. Null if every registry has it.
+    /// The time of its creation. Null if it is predefined.
     pub created: Option<Time>,
 }
 
-/// A scope map as it is to be.
+/// The properties of a scope map to create or change.
 #[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct ScopeMapChange {

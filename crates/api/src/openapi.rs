@@ -17,7 +17,7 @@ use crate::{BASE, JSON, Operation, PROBLEM_JSON, Problem, operations};
 /// The name of the security scheme.
 const CONTROL_TOKEN: &str = "controlToken";
 
-/// Makes the document.
+/// Builds the document.
 pub fn document() -> OpenApi {
     let settings = SchemaSettings::draft2020_12().with(|settings| {
         settings.definitions_path = "/components/schemas".into();
@@ -45,7 +45,7 @@ pub fn json() -> String {
     json.unwrap_or_default() + "\n"
 }
 
-/// The document as it is made.
+/// The document under construction.
 pub(crate) struct Document {
     generator: SchemaGenerator,
     paths: Paths,
@@ -84,14 +84,14 @@ impl Document {
         let ReferenceOr::Item(item) = item else {
             return;
         };
-        let place = match O::METHOD {
+        let slot = match O::METHOD {
             http::Method::DELETE => &mut item.delete,
             http::Method::PATCH => &mut item.patch,
             http::Method::POST => &mut item.post,
             http::Method::PUT => &mut item.put,
             _ => &mut item.get,
         };
-        *place = Some(described);
+        *slot = Some(described);
     }
 
     /// Lists the fields of a struct.
@@ -186,7 +186,7 @@ impl Document {
                     .collect(),
                 ..Components::default()
             }),
-            // Without the token only where the friendly door is open.
+            // The second alternative, without the token, holds while the friendly door is open.
             security: vec![
                 [(CONTROL_TOKEN.to_owned(), Vec::new())]
                     .into_iter()

@@ -12,10 +12,10 @@ pub const JSON: &str = "application/json";
 /// The media type of certificates.
 pub const PEM: &str = "application/x-pem-file";
 
-/// The media type of an answer with one JSON object a line.
+/// The media type of a response with one JSON object per line.
 pub const JSON_LINES: &str = "application/x-ndjson";
 
-/// The characters that stand for themselves in a segment of a path.
+/// The characters that a segment of a path must percent-encode: all but the unreserved ones.
 /// <https://www.rfc-editor.org/rfc/rfc3986#section-2.3>
 const SEGMENT: &AsciiSet = &NON_ALPHANUMERIC
     .remove(b'-')
@@ -23,7 +23,7 @@ const SEGMENT: &AsciiSet = &NON_ALPHANUMERIC
     .remove(b'_')
     .remove(b'~');
 
-/// An operation of the control API. Its value holds the parameters of its path.
+/// An operation of the control API. A value holds the parameters of its path.
 pub trait Operation: Serialize + DeserializeOwned + JsonSchema + Send + Sync + 'static {
     /// Its name, such as `CreateVault`.
     const NAME: &'static str;
@@ -31,7 +31,7 @@ pub trait Operation: Serialize + DeserializeOwned + JsonSchema + Send + Sync + '
     const SUMMARY: &'static str;
     /// The group that it belongs to.
     const GROUP: &'static str;
-    /// True if everybody may ask for it, without a login and from everywhere.
+    /// True if it needs no authentication, not even from another machine.
     const IS_OPEN: bool;
     /// Its method.
     const METHOD: Method;
@@ -39,13 +39,13 @@ pub trait Operation: Serialize + DeserializeOwned + JsonSchema + Send + Sync + '
     const PATH: &'static str;
     /// The statuses of its success, the usual one first.
     const STATUSES: &'static [u16];
-    /// The media type of its answer.
+    /// The media type of its response.
     const MEDIA_TYPE: &'static str;
     /// Its query.
     type Query: Serialize + DeserializeOwned + JsonSchema + Send + 'static;
     /// Its body.
     type Body: Serialize + DeserializeOwned + JsonSchema + Send + 'static;
-    /// Its answer.
+    /// The body of its response.
     type Answer: Serialize + DeserializeOwned + JsonSchema + Send + 'static;
 
     /// Returns the path and query of a request, below [`BASE`](crate::BASE).
@@ -74,7 +74,7 @@ pub trait Operation: Serialize + DeserializeOwned + JsonSchema + Send + Sync + '
     }
 }
 
-/// A query or body without a field.
+/// A query or body without fields.
 #[derive(Clone, Copy, Debug, Default, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Empty {}
@@ -119,7 +119,7 @@ macro_rules! operations {
     };
 }
 
-/// The first of what is there.
+/// Expands to its first argument. A second argument is a default for a missing first one.
 macro_rules! first {
     (@type $first:ty $(, $rest:ty)?) => {
         $first

@@ -1,4 +1,4 @@
-//! Every operation: the one table of the control API.
+//! The operation table of the control API.
 
 use sealock_core::{
     ApplicationName, IdentityName, KeyName, KeyVersion, RegistryName, ScopeMapName, TokenName,
@@ -21,13 +21,13 @@ use crate::{
 operations! {
     open, "Emulator", open: true;
 
-    /// Shows that requests are served, and the problems of the disk. The status is 200 even if there are problems.
+    /// Shows the problems of the store and its disk. The status is 200 even if there are problems.
     GET "/health" ShowHealth {} => 200 Health;
     /// Shows the emulator's CA.
     GET "/ca.pem" ShowCa {} => 200 String as PEM;
-    /// Shows the system's roots and the emulator's CA.
+    /// Shows the system's root certificates and the emulator's CA.
     GET "/bundle.pem" ShowBundle {} => 200 String as PEM;
-    /// Shows the CA of Azure's own names, if they are served.
+    /// Shows the CA for Azure's host names, if they are served.
     GET "/azure-ca.pem" ShowAzureCa {} => 200 String as PEM;
     /// Shows this document.
     GET "/openapi.json" ShowDocument {} => 200 serde_json::Value;
@@ -36,19 +36,19 @@ operations! {
 operations! {
     emulator, "Emulator", open: false;
 
-    /// Shows the state of everything. Evaluates each registry's gate.
+    /// Shows the state of the store, the registries and the quarantine. Evaluates each registry's gate.
     GET "/status" ShowStatus {} => 200 Status;
-    /// Shows the names under which clients look for the emulator's services.
+    /// Shows the host names of the emulator's services.
     GET "/hosts" ShowHosts {} => 200 Hosts;
-    /// Shows where the certificates lie.
+    /// Shows the paths of the certificate files.
     GET "/trust" ShowTrustFiles {} => 200 TrustFiles;
-    /// Lists the events of the vaults' audit log, one JSON object a line.
+    /// Lists events of the vaults' audit log, one JSON object per line.
     GET "/audit" ShowAudit {}, query AuditQuery => 200 String as JSON_LINES;
-    /// Reads everything that is stored, and reports the parts that are missing or damaged.
+    /// Reads all stored data and reports damaged or missing parts.
     POST "/verify" Verify {} => 200 Verification;
-    /// Lists the files in quarantine, which no record mentions.
+    /// Lists the files in quarantine.
     GET "/quarantine" ShowQuarantine {} => 200 Quarantine;
-    /// Removes the files from the quarantine, and lists them.
+    /// Removes all files from the quarantine, and lists them.
     DELETE "/quarantine" EmptyQuarantine {} => 200 Quarantine;
 }
 
@@ -57,20 +57,20 @@ operations! {
 
     /// Shows the clock.
     GET "/clock" ShowClock {} => 200 Clock;
-    /// Sets the clock. Refused if vaults or keys would be purged on the way, unless the body allows it.
+    /// Sets the clock. Refuses to purge vaults or keys unless the body permits it.
     PUT "/clock" SetClock {}, body ClockTime => 200 Changed<ClockMove>;
-    /// Moves the clock by a duration. Refused if vaults or keys would be purged on the way, unless the body allows it.
+    /// Moves the clock by a duration. Refuses to purge vaults or keys unless the body permits it.
     POST "/clock/advance" AdvanceClock {}, body ClockStep => 200 Changed<ClockMove>;
     /// Freezes the clock.
     POST "/clock/freeze" FreezeClock {} => 200 Clock;
-    /// Lets the clock run.
+    /// Resumes the clock.
     POST "/clock/resume" ResumeClock {} => 200 Clock;
 }
 
 operations! {
     vaults, "Vaults", open: false;
 
-    /// Lists the vaults, deleted ones included.
+    /// Lists the vaults, including deleted ones.
     GET "/vaults" ListVaults {} => 200 Vaults;
     /// Shows a vault, even if it is deleted.
     GET "/vaults/{vault}" ShowVault { vault: VaultName } => 200 Vault;
@@ -78,19 +78,19 @@ operations! {
     PUT "/vaults/{vault}" CreateVault { vault: VaultName }, body NewVault => 201 Vault;
     /// Changes a vault.
     PATCH "/vaults/{vault}" UpdateVault { vault: VaultName }, body VaultChange => 200 Changed<Vault>;
-    /// Deletes a vault. It can be recovered until it is purged.
+    /// Deletes a vault, which can be recovered until its purge.
     DELETE "/vaults/{vault}" DeleteVault { vault: VaultName } => 200 Changed<Vault>;
     /// Recovers a deleted vault.
     POST "/deleted-vaults/{vault}/recover" RecoverVault { vault: VaultName } => 200 Changed<Vault>;
-    /// Purges a deleted vault, for good.
+    /// Purges a deleted vault permanently.
     DELETE "/deleted-vaults/{vault}" PurgeVault { vault: VaultName } => 200 Changed<Empty>;
     /// Lists the access policies of a vault.
     GET "/vaults/{vault}/access" ListAccess { vault: VaultName } => 200 AccessPolicies;
-    /// Grants permissions, and shows those that the principal has then.
+    /// Grants permissions to a principal, and shows its resulting permissions.
     POST "/vaults/{vault}/access/{principal}/grant"
         GrantAccess { vault: VaultName, principal: PrincipalReference }, body Permissions
         => 200 Changed<AccessPolicy>;
-    /// Revokes permissions, and shows those that the principal has then.
+    /// Revokes permissions of a principal, and shows its resulting permissions.
     POST "/vaults/{vault}/access/{principal}/revoke"
         RevokeAccess { vault: VaultName, principal: PrincipalReference }, body Permissions
         => 200 Changed<AccessPolicy>;
@@ -99,11 +99,12 @@ operations! {
 operations! {
     keys, "Keys", open: false;
 
-    /// Lists the keys of a vault, deleted ones included.
+    /// Lists the keys of a vault, including deleted ones.
     GET "/vaults/{vault}/keys" ListKeys { vault: VaultName } => 200 Keys;
     /// Shows a key, even if it is deleted.
     GET "/vaults/{vault}/keys/{key}" ShowKey { vault: VaultName, key: KeyName } => 200 Key;
-    /// Creates a key, or a new version of it if it exists. Registries that follow the key move to the version first.
+    /// Creates a key, or a new version of an existing key. Responds after the registries that follow the key have moved to
+    /// the version.
     POST "/vaults/{vault}/keys/{key}" CreateKey { vault: VaultName, key: KeyName }, body NewKey
         => 200 Changed<Key>;
     /// Changes the current version of a key.
@@ -113,9 +114,9 @@ operations! {
     PATCH "/vaults/{vault}/keys/{key}/{version}"
         UpdateKeyVersion { vault: VaultName, key: KeyName, version: KeyVersion }, body KeyChange
         => 200 Changed<Key>;
-    /// Deletes a key. It can be recovered until it is purged.
+    /// Deletes a key, which can be recovered until its purge.
     DELETE "/vaults/{vault}/keys/{key}" DeleteKey { vault: VaultName, key: KeyName } => 200 Changed<Key>;
-    /// Makes a new version of a key. Registries that follow the key move to it first.
+    /// Creates a new version of a key. Responds after the registries that follow the key have moved to it.
     POST "/vaults/{vault}/keys/{key}/rotate" RotateKey { vault: VaultName, key: KeyName }
         => 200 Changed<Key>;
     /// Shows the rotation policy of a key.
@@ -125,7 +126,7 @@ operations! {
     PUT "/vaults/{vault}/keys/{key}/rotation-policy"
         SetRotationPolicy { vault: VaultName, key: KeyName }, body RotationPolicy
         => 200 RotationPolicy;
-    /// Backs a key up with all its versions.
+    /// Backs up a key with all its versions.
     POST "/vaults/{vault}/keys/{key}/backup" BackUpKey { vault: VaultName, key: KeyName }
         => 200 KeyBackup;
     /// Restores a key from a backup of up to 16 MiB.
@@ -134,7 +135,7 @@ operations! {
     /// Recovers a deleted key.
     POST "/vaults/{vault}/deleted-keys/{key}/recover"
         RecoverKey { vault: VaultName, key: KeyName } => 200 Changed<Key>;
-    /// Purges a deleted key, for good unless there is a backup.
+    /// Purges a deleted key permanently. Only a backup can restore it.
     DELETE "/vaults/{vault}/deleted-keys/{key}" PurgeKey { vault: VaultName, key: KeyName }
         => 200 Changed<Empty>;
 }
@@ -146,7 +147,7 @@ operations! {
     GET "/identities" ListIdentities {} => 200 Identities;
     /// Shows a managed identity.
     GET "/identities/{identity}" ShowIdentity { identity: IdentityName } => 200 Identity;
-    /// Creates a managed identity, or shows the one that exists.
+    /// Creates a managed identity, or shows the existing one.
     PUT "/identities/{identity}" CreateIdentity { identity: IdentityName } => 201 | 200 Identity;
     /// Deletes a managed identity.
     DELETE "/identities/{identity}" DeleteIdentity { identity: IdentityName } => 200 Changed<Empty>;
@@ -157,18 +158,18 @@ operations! {
     /// Shows an application.
     GET "/applications/{application}" ShowApplication { application: ApplicationName }
         => 200 Application;
-    /// Creates an application and shows its secret, or shows the one that exists.
+    /// Creates an application and shows its secret, or shows the existing application.
     PUT "/applications/{application}" CreateApplication { application: ApplicationName }
         => 201 | 200 ApplicationWithSecret;
     /// Deletes an application.
     DELETE "/applications/{application}" DeleteApplication { application: ApplicationName }
         => 204 ();
-    /// Makes a new secret for an application, and shows it. The old one ends.
+    /// Replaces the secret of an application, and shows the new one.
     POST "/applications/{application}/reset-secret"
         ResetSecret { application: ApplicationName } => 200 ApplicationWithSecret;
     /// Lists the role assignments.
     GET "/role-assignments" ListRoleAssignments {} => 200 RoleAssignments;
-    /// Assigns a role, or shows the assignment that exists.
+    /// Assigns a role, or shows the existing assignment.
     POST "/role-assignments/{principal}/assign"
         AssignRole { principal: PrincipalReference }, body RoleAtScope => 201 | 200 Changed<RoleAssignment>;
     /// Removes a role assignment.
@@ -179,16 +180,16 @@ operations! {
 operations! {
     registries, "Registries", open: false;
 
-    /// Lists the registries. Evaluates each gate.
+    /// Lists the registries. Evaluates each registry's gate.
     GET "/registries" ListRegistries {} => 200 Registries;
     /// Shows a registry. Evaluates its gate.
     GET "/registries/{registry}" ShowRegistry { registry: RegistryName } => 200 Registry;
-    /// Creates a registry, or shows the one that exists.
+    /// Creates a registry, or shows the existing one.
     PUT "/registries/{registry}" CreateRegistry { registry: RegistryName }, body NewRegistry
         => 201 | 200 Registry;
-    /// Deletes a registry with all that it holds, for good.
+    /// Deletes a registry and its content permanently.
     DELETE "/registries/{registry}" DeleteRegistry { registry: RegistryName } => 204 ();
-    /// Wraps a registry's DEK under the current version of its key, or under another key or as another identity.
+    /// Wraps a registry's DEK with the current version of its key, or changes its key or identity.
     POST "/registries/{registry}/rotate-key"
         RotateRegistryKey { registry: RegistryName }, body KeyRotation
         => 200 Changed<Registry>;
@@ -203,14 +204,14 @@ operations! {
     DELETE "/registries/{registry}/repositories/{repository}"
         DeleteRepository { registry: RegistryName, repository: RepositoryReference }
         => 200 DeletedRepository;
-    /// Shows the amount of content in a registry.
+    /// Shows the size of a registry's content.
     GET "/registries/{registry}/usage" ShowUsage { registry: RegistryName } => 200 Usage;
     /// Lists the blobs that no manifest refers to.
     GET "/registries/{registry}/garbage" ShowGarbage { registry: RegistryName } => 200 Garbage;
     /// Removes the blobs that no manifest refers to, and lists them.
     DELETE "/registries/{registry}/garbage" CollectGarbage { registry: RegistryName }
         => 200 Garbage;
-    /// Shows how an image lies on disk, and the key version that wraps its key.
+    /// Shows the stored objects of an image, and the key version that wraps its registry's DEK.
     GET "/registries/{registry}/inspect"
         Inspect { registry: RegistryName }, query ImageName => 200 Inspection;
 }
@@ -218,13 +219,13 @@ operations! {
 operations! {
     logins, "Logins", open: false;
 
-    /// Changes the logins of a registry besides tokens.
+    /// Changes the login settings of a registry.
     PATCH "/registries/{registry}/login"
         UpdateLogin { registry: RegistryName }, body LoginChange => 200 LoginSettings;
     /// Shows the admin user's passwords, if the admin user is enabled.
     GET "/registries/{registry}/credentials"
         ShowCredentials { registry: RegistryName } => 200 AdminCredentials;
-    /// Makes a password of the admin user anew. The old one ends.
+    /// Replaces a password of the admin user.
     POST "/registries/{registry}/credentials/{password}/regenerate"
         RegenerateCredential { registry: RegistryName, password: AdminPasswordName }
         => 200 AdminCredentials;
@@ -233,14 +234,14 @@ operations! {
     /// Shows a token.
     GET "/registries/{registry}/tokens/{token}"
         ShowToken { registry: RegistryName, token: TokenName } => 200 Token;
-    /// Creates or changes a token. A new one is shown with its passwords, if it is to have some.
+    /// Creates or changes a token. Can generate the passwords of a new token.
     PUT "/registries/{registry}/tokens/{token}"
         PutToken { registry: RegistryName, token: TokenName }, body TokenChange
         => 201 | 200 TokenWithPasswords;
     /// Deletes a token.
     DELETE "/registries/{registry}/tokens/{token}"
         DeleteToken { registry: RegistryName, token: TokenName } => 204 ();
-    /// Makes a password of a token, and shows it. The old one ends.
+    /// Generates a password of a token, which replaces the old one, and shows it.
     POST "/registries/{registry}/tokens/{token}/passwords/{password}"
         GeneratePassword { registry: RegistryName, token: TokenName, password: TokenPasswordName },
         body PasswordLife => 200 NewPassword;
@@ -254,7 +255,7 @@ operations! {
     PUT "/registries/{registry}/scope-maps/{scope_map}"
         PutScopeMap { registry: RegistryName, scope_map: ScopeMapName }, body ScopeMapChange
         => 201 | 200 ScopeMap;
-    /// Deletes a scope map that no token has.
+    /// Deletes a scope map that no token uses.
     DELETE "/registries/{registry}/scope-maps/{scope_map}"
         DeleteScopeMap { registry: RegistryName, scope_map: ScopeMapName } => 204 ();
 }

@@ -9,7 +9,7 @@ use uuid::Uuid;
 
 use crate::Time;
 
-/// A principal, as a path names it: a managed identity by its name, or any principal by its id.
+/// A reference to a principal in a path: the name of a managed identity, or the id of any principal.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(transparent)]
 pub struct PrincipalReference(
@@ -24,7 +24,8 @@ impl FromStr for PrincipalReference {
     }
 }
 
-/// The principal that a right is for. It has neither name once it is gone; its rights stay, as in Azure.
+/// The principal of an access policy or role assignment. After its deletion, both names are null. Its access policies and
+/// role assignments remain, as in Azure.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct Principal {
     /// The managed identity's name.
@@ -35,7 +36,7 @@ pub struct Principal {
     pub principal_id: PrincipalId,
 }
 
-/// Its name, or the id of one that is gone.
+/// Writes the name of the principal, or its id after its deletion.
 impl fmt::Display for Principal {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match (&self.identity, &self.application) {
@@ -49,7 +50,7 @@ impl fmt::Display for Principal {
 /// The managed identities.
 #[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
 pub struct Identities {
-    /// Each managed identity.
+    /// The managed identities.
     pub identities: Vec<Identity>,
 }
 
@@ -60,9 +61,9 @@ pub struct Identity {
     pub name: IdentityName,
     /// Its client id, by which a registry's encryption settings select it. Claim `appid`.
     pub client_id: ClientId,
-    /// Its principal id, by which access policies name it. Claim `oid`.
+    /// Its principal id, by which access policies and role assignments select it. Claim `oid`.
     pub principal_id: PrincipalId,
-    /// The tenant that it belongs to. Claim `tid`.
+    /// Its tenant. Claim `tid`.
     pub tenant_id: TenantId,
     /// The time of its creation.
     pub created: Time,
@@ -71,14 +72,14 @@ pub struct Identity {
 /// The header of App Service's form of the managed identity endpoint.
 #[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
 pub struct IdentityHeader {
-    /// The value that a program sets as `IDENTITY_HEADER`: `any` while the endpoint asks for no secret.
+    /// The value for `IDENTITY_HEADER`. It is `any` while the endpoint requires no secret.
     pub identity_header: Secret,
 }
 
 /// The applications.
 #[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
 pub struct Applications {
-    /// Each application.
+    /// The applications.
     pub applications: Vec<Application>,
 }
 
@@ -89,23 +90,23 @@ pub struct Application {
     pub name: ApplicationName,
     /// Its client id, with which it logs in. Claim `appid`.
     pub client_id: ClientId,
-    /// Its service principal's id, by which rights name it. Claim `oid`.
+    /// The id of its service principal, by which access policies and role assignments select it. Claim `oid`.
     pub principal_id: PrincipalId,
-    /// The tenant that it belongs to. Claim `tid`.
+    /// Its tenant. Claim `tid`.
     pub tenant_id: TenantId,
     /// The time of its creation.
     pub created: Time,
-    /// The time at which its secret ends, by the emulator's clock.
+    /// The time at which its secret expires, by the emulator's clock.
     pub secret_expires: Time,
 }
 
-/// An application, with its secret if that was just made.
+/// An application, with its secret if that is new.
 #[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
 pub struct ApplicationWithSecret {
     /// The application.
     #[serde(flatten)]
     pub application: Application,
-    /// Its secret, which is shown this once.
+    /// Its new secret. No other response shows it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub secret: Option<Secret>,
 }
@@ -113,11 +114,11 @@ pub struct ApplicationWithSecret {
 /// The role assignments.
 #[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
 pub struct RoleAssignments {
-    /// Each assignment.
+    /// The role assignments.
     pub role_assignments: Vec<RoleAssignment>,
 }
 
-/// A role that a principal has at a scope.
+/// The assignment of a role to a principal at a scope.
 #[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
 pub struct RoleAssignment {
     /// Its id.
@@ -131,13 +132,13 @@ pub struct RoleAssignment {
     pub role_definition_id: String,
     /// The ARM id at and below which the role counts.
     pub scope: String,
-    /// False in a vault where access policies decide.
+    /// False if the scope is a vault that uses access policies instead of roles.
     pub in_effect: bool,
     /// The time of its creation.
     pub created: Time,
 }
 
-/// A role at a place: in a registry, in a vault or at a scope. It names one of them.
+/// A role in a registry, in a vault or at a scope. Exactly one of the three is required.
 #[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct RoleAtScope {
@@ -151,7 +152,7 @@ pub struct RoleAtScope {
     pub scope: Option<String>,
 }
 
-/// A secret. It is wiped from memory when it is dropped, and `Debug` does not show it.
+/// A secret. Dropping it wipes it from memory, and `Debug` does not show it.
 #[derive(Clone, Serialize, Deserialize, JsonSchema)]
 #[serde(transparent)]
 pub struct Secret(#[schemars(with = "String")] pub zeroize::Zeroizing<String>);

@@ -6,16 +6,16 @@ use crate::Time;
 /// The files in quarantine, or those just removed from it.
 #[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
 pub struct Quarantine {
-    /// Each file.
+    /// The files.
     pub files: Vec<QuarantinedFile>,
-    /// Their lengths in bytes, added up.
+    /// Their total length in bytes.
     pub bytes: u64,
 }
 
 /// A file in quarantine.
 #[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
 pub struct QuarantinedFile {
-    /// Its path in the data directory before it was moved.
+    /// Its former path in the data directory.
     pub name: String,
     /// Its length in bytes.
     pub bytes: u64,
@@ -28,8 +28,8 @@ pub struct QuarantinedFile {
 pub struct QuarantineSize {
     /// The number of files.
     pub files: u64,
-    /// Their lengths in bytes, added up.
+    /// Their total length in bytes.
     pub bytes: u64,
-    /// The time at which the oldest file was moved there.
+    /// The time at which the first of them was moved.
     pub since: Option<Time>,
 }

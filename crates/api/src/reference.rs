@@ -1,4 +1,4 @@
-//! The reference of the control API in Markdown, made from the [document](crate::openapi).
+//! The reference of the control API in Markdown, generated from the [document](crate::openapi).
 
 use std::fmt::Write as _;
 
@@ -6,18 +6,18 @@ use serde_json::{Map, Value};
 
 use crate::{BASE, openapi::document};
 
-/// The names of schemas.
+/// The prefix of references to schemas.
 const SCHEMAS: &str = "#/components/schemas/";
 
-/// Makes the reference.
+/// Builds the reference.
 pub fn reference() -> String {
     let document = serde_json::to_value(document()).unwrap_or_default();
     let mut out = String::from(
         "# The control API: reference\n\n\
-         Made from the types of `crates/api` by `make openapi`; [openapi.json](openapi.json) has the same for programs. \
-         [control-api.md](control-api.md) says how to use it.\n",
+         Generated from the types in `crates/api` by `make openapi`. Programs can read [openapi.json](openapi.json) instead. \
+         [control-api.md](control-api.md) explains how to use the API.\n",
     );
-    let _ = write!(out, "\nEvery path lies below `{BASE}`.\n");
+    let _ = write!(out, "\nEvery path begins with `{BASE}`.\n");
     for group in array(&document["tags"]) {
         operations(&mut out, text(&group["name"]), &document["paths"]);
     }
@@ -32,7 +32,7 @@ pub fn reference() -> String {
 fn operations(out: &mut String, group: &str, paths: &Value) {
     let _ = write!(
         out,
-        "\n## {group}\n\n| operation | effect | takes | answers |\n|---|---|---|---|\n"
+        "\n## {group}\n\n| operation | effect | request | response |\n|---|---|---|---|\n"
     );
     for (path, item) in object(paths) {
         for (method, operation) in object(item) {
@@ -44,14 +44,15 @@ fn operations(out: &mut String, group: &str, paths: &Value) {
                 "| `{} {path}` | {} | {} | {} |",
                 method.to_uppercase(),
                 text(&operation["summary"]),
-                takes(operation),
-                answers(operation)
+                request(operation),
+                response(operation)
             );
         }
     }
 }
 
-fn takes(operation: &Value) -> String {
+/// Describes the body and the query of an operation.
+fn request(operation: &Value) -> String {
     let body =
         object(&operation["requestBody"]["content"]).map(|(_, media)| kind(&media["schema"]));
     let query = array(&operation["parameters"])
@@ -63,9 +64,10 @@ fn takes(operation: &Value) -> String {
     body.chain(query).collect::<Vec<_>>().join("<br>")
 }
 
-fn answers(operation: &Value) -> String {
+/// Describes the responses of an operation that succeeds.
+fn response(operation: &Value) -> String {
     let successes = object(&operation["responses"]).filter(|(status, _)| *status != "default");
-    let answers = successes.map(|(status, response)| {
+    let responses = successes.map(|(status, response)| {
         let content = object(&response["content"]).next();
         match content {
             None => status.clone(),
@@ -75,7 +77,7 @@ fn answers(operation: &Value) -> String {
             Some((media_type, _)) => format!("{status} `{media_type}`"),
         }
     });
-    answers.collect::<Vec<_>>().join(", ")
+    responses.collect::<Vec<_>>().join(", ")
 }
 
 /// Describes a type.
@@ -88,7 +90,7 @@ fn describe(out: &mut String, name: &str, schema: &Value) {
     if let Some(pattern) = schema["pattern"].as_str() {
         let _ = writeln!(
             out,
-            "A text that matches `{}`.",
+            "A string that matches `{}`.",
             pattern.replace('|', "\\|")
         );
     }
@@ -148,7 +150,7 @@ fn kind(schema: &Value) -> String {
     }
 }
 
-/// Keeps a text in its cell of a table.
+/// Escapes a text for the cell of a table.
 fn cell(text: &str) -> String {
     text.replace('|', "\\|")
 }

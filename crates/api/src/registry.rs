@@ -7,7 +7,7 @@ use crate::{Hint, LoginSettings, Time, word::words};
 /// The registries.
 #[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
 pub struct Registries {
-    /// Each registry.
+    /// The registries.
     pub registries: Vec<Registry>,
 }
 
@@ -16,32 +16,32 @@ pub struct Registries {
 pub struct Registry {
     /// Its name.
     pub name: RegistryName,
-    /// Its id, which does not change.
+    /// Its permanent id.
     pub id: RegistryId,
-    /// The host and port of its own name.
+    /// Its host name and port.
     pub login_server: String,
-    /// Its size.
+    /// Its SKU.
     pub sku: Sku,
     /// The time of its creation.
     pub created: Time,
-    /// Its logins besides tokens.
+    /// Its login settings.
     #[serde(flatten)]
     pub login: LoginSettings,
-    /// Its encryption under a customer-managed key.
+    /// Its encryption with a customer-managed key.
     pub encryption: Encryption,
-    /// The gate before its content.
+    /// Its gate.
     pub gate: Gate,
 }
 
-/// The encryption of a registry under a customer-managed key.
+/// The encryption of a registry with a customer-managed key.
 #[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
 #[serde(tag = "status", rename_all = "lowercase")]
 pub enum Encryption {
-    /// It has no customer-managed key.
+    /// The registry has no customer-managed key.
     Disabled,
-    /// It has one.
+    /// The registry has a customer-managed key.
     Enabled {
-        /// The URL of the key, as it was chosen.
+        /// The URL of the key. Includes a version if the registry is pinned to it.
         key_identifier: String,
         /// The URL of the key version that wraps the DEK.
         versioned_key_identifier: String,
@@ -51,17 +51,17 @@ pub enum Encryption {
         key_rotation_enabled: bool,
         /// The time of the last rotation.
         last_key_rotation: Option<Time>,
-        /// The reason for which a registry that follows its key cannot move to the current version. Null if it can.
+        /// The reason why a registry that follows its key cannot move to the current version. Null if it can.
         behind: Option<Box<Behind>>,
     },
 }
 
-/// The reason for which a registry cannot follow its key.
+/// The reason why a registry cannot follow its key.
 #[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
 pub struct Behind {
     /// The cause.
     pub cause: Cause,
-    /// The time since which the registry cannot follow.
+    /// The time of the first failure to follow.
     pub since: Time,
     /// The operation that lets it follow. Null if there is none.
     pub remedy: Option<Hint>,
@@ -70,21 +70,21 @@ pub struct Behind {
 /// The identity that uses a registry's key.
 #[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
 pub struct EncryptionIdentity {
-    /// Its name. Null if it is gone.
+    /// Its name. Null if it is deleted.
     pub name: Option<IdentityName>,
     /// Its client id.
     pub client_id: ClientId,
 }
 
-/// The gate before a registry's content.
+/// The gate of a registry, which decides whether its content is served.
 #[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
 #[serde(tag = "state", rename_all = "lowercase")]
 pub enum Gate {
     /// The content is served.
     Available {
-        /// The end of that, if the vault refuses the key already: the registry still uses a cached DEK. Null if no end is
-        /// in sight.
-        ends: Option<End>,
+        /// The revocation to come, if the vault refuses the key already and the registry still uses a cached DEK. Null
+        /// otherwise.
+        pending_revocation: Option<PendingRevocation>,
     },
     /// The content is refused.
     Revoked {
@@ -92,11 +92,11 @@ pub enum Gate {
         cause: Cause,
         /// Azure's text.
         message: String,
-        /// The URL of the key version that cannot be used.
+        /// The URL of the refused key version.
         key: String,
-        /// The time since which the content is refused.
+        /// The time of the revocation.
         since: Time,
-        /// The way back. Null if there is none.
+        /// The operation that restores the registry. Null if there is none.
         restore: Option<Hint>,
     },
     /// The stored state cannot be read.
@@ -106,10 +106,10 @@ pub enum Gate {
     },
 }
 
-/// The end of the time for which a cached DEK is used.
+/// A revocation that takes effect when the cached DEK expires.
 #[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
-pub struct End {
-    /// The time from which on the content is refused.
+pub struct PendingRevocation {
+    /// The time of the revocation.
     pub at: Time,
     /// The cause.
     pub cause: Cause,
@@ -117,11 +117,11 @@ pub struct End {
     pub restore: Option<Hint>,
 }
 
-/// A registry to be created.
+/// The properties of a registry to create.
 #[derive(Clone, Debug, Default, Serialize, Deserialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
 pub struct NewRegistry {
-    /// Its size: `Premium` unless said.
+    /// Its SKU. By default `Premium`.
     pub sku: Option<Sku>,
     /// The customer-managed key: `VAULT/KEY`, `VAULT/KEY/VERSION` or a URL.
     pub key: Option<KeyIdentifier>,
@@ -129,7 +129,7 @@ pub struct NewRegistry {
     pub identity: Option<String>,
 }
 
-/// A rotation of a registry's key. What it does not name stays.
+/// A rotation of a registry's key. Absent fields keep their values.
 #[derive(Clone, Debug, Default, Serialize, Deserialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
 pub struct KeyRotation {
@@ -139,23 +139,23 @@ pub struct KeyRotation {
     pub identity: Option<String>,
 }
 
-/// The amount of content in a registry.
+/// The size of a registry's content.
 #[derive(Clone, Copy, Debug, Serialize, Deserialize, JsonSchema)]
 pub struct Usage {
-    /// The bytes of all content, each once, without those that sealing adds.
+    /// The plaintext bytes of all distinct content.
     pub bytes: u64,
-    /// The number of blobs and manifests with different content.
+    /// The number of distinct blobs and manifests.
     pub objects: u64,
     /// The number of repositories with a manifest.
     pub repositories: u64,
 }
 
-/// The blobs that a collection removes, or would remove.
+/// The blobs that a garbage collection removes.
 #[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
 pub struct Garbage {
-    /// Each blob.
+    /// The blobs.
     pub blobs: Vec<GarbageBlob>,
-    /// The bytes of content that go with them. Other repositories may have the same content.
+    /// The bytes that the removal frees. Content that other repositories share is not counted.
     pub freed_bytes: u64,
 }
 
@@ -171,13 +171,13 @@ pub struct GarbageBlob {
 }
 
 words! {
-    /// The size of a registry.
+    /// The SKU of a registry.
     pub enum Sku, "SKU of a registry" {
-        /// The smallest.
+        /// The smallest SKU.
         Basic = "Basic",
-        /// The middle one.
+        /// The medium SKU.
         Standard = "Standard",
-        /// The one with customer-managed keys.
+        /// The largest SKU, and the only one with customer-managed keys.
         Premium = "Premium",
     }
 }
@@ -189,29 +189,29 @@ words! {
         ForbiddenByPolicy = "ForbiddenByPolicy",
         /// The vault cannot be reached from the network.
         ForbiddenByConnection = "ForbiddenByConnection",
-        /// The vault's firewall does not let registries in.
+        /// The vault's firewall blocks registries.
         ForbiddenByFirewall = "ForbiddenByFirewall",
-        /// The identity has no role that permits the use of the key.
+        /// The identity has no role that permits use of the key.
         ForbiddenByRbac = "ForbiddenByRbac",
-        /// The identity does not exist any more.
+        /// The identity no longer exists.
         IdentityNotFound = "IdentityNotFound",
-        /// The key is deleted, and can be recovered.
+        /// The key is deleted but recoverable.
         KeyDeleted = "KeyDeleted",
         /// The key version is disabled.
         KeyDisabled = "KeyDisabled",
-        /// The key version has expired, and wraps nothing any more. Registries that use it already go on.
+        /// The key version has expired and cannot wrap. Registries that already use it are not affected.
         KeyExpired = "KeyExpired",
-        /// The key version does not exist, or not any more.
+        /// The key or the key version does not exist.
         KeyNotFound = "KeyNotFound",
-        /// The key version wraps nothing yet. Registries that use it already go on.
+        /// The key version is not valid yet and cannot wrap. Registries that already use it are not affected.
         KeyNotYetValid = "KeyNotYetValid",
-        /// The key version is not for wrapping and unwrapping.
+        /// The key version does not permit wrapping and unwrapping.
         KeyOperationForbidden = "KeyOperationForbidden",
-        /// The key exists, but not the version that a request names.
+        /// The key exists, but the requested version does not.
         KeyVersionNotFound = "KeyVersionNotFound",
-        /// The vault is deleted, and can be recovered.
+        /// The vault is deleted but recoverable.
         VaultDeleted = "VaultDeleted",
-        /// The vault does not exist, or not any more.
+        /// The vault does not exist.
         VaultNotFound = "VaultNotFound",
         /// The vault failed.
         VaultUnavailable = "VaultUnavailable",

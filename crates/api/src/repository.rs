@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::Time;
 
-/// A repository, as a path names it. The slashes in its name are percent-encoded.
+/// The name of a repository in a path, with percent-encoded slashes.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(transparent)]
 pub struct RepositoryReference(
@@ -36,7 +36,7 @@ impl fmt::Display for RepositoryReference {
 /// The repositories of a registry.
 #[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
 pub struct Repositories {
-    /// Each repository.
+    /// The repositories.
     pub repositories: Vec<Repository>,
 }
 
@@ -72,7 +72,7 @@ pub struct ManifestSummary {
     pub digest: Digest,
     /// Its media type.
     pub media_type: String,
-    /// Its own size in bytes, without the content that it refers to.
+    /// Its size in bytes, without the content that it refers to.
     pub size: u64,
     /// The time at which it was pushed.
     pub pushed: Time,
@@ -80,7 +80,7 @@ pub struct ManifestSummary {
     pub tags: Vec<String>,
 }
 
-/// The manifests and tags that went with a repository.
+/// A deleted repository.
 #[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
 pub struct DeletedRepository {
     /// The digests of its manifests.

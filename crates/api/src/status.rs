@@ -4,31 +4,31 @@ use serde::{Deserialize, Serialize};
 
 use crate::{Hint, QuarantineSize, Registry, Time, word::words};
 
-/// The health of the emulator, for everybody. It names no file and no record.
+/// The health of the emulator. It names no files or records, since the operation needs no authentication.
 #[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
 pub struct Health {
     /// `degraded` if there is a problem.
     pub status: StorageStatus,
     /// The problems and their consequences.
     pub problems: Vec<String>,
-    /// The number of records of the vaults' audit log that wait in memory.
-    pub held_records: u64,
-    /// The number of records of the vaults' audit log that are lost.
-    pub lost_records: u64,
+    /// The number of audit events that wait in memory.
+    pub held_events: u64,
+    /// The number of lost audit events.
+    pub lost_events: u64,
     /// The emulator's version.
     pub version: String,
-    /// The seconds since its start, by its clock.
+    /// The seconds since its start, by its own clock.
     pub uptime_seconds: i64,
 }
 
-/// The state of everything. Each registry's gate is evaluated for it.
+/// The status of the emulator.
 #[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
 pub struct Status {
     /// The state of the store.
     pub storage: Storage,
-    /// Each registry.
+    /// The registries.
     pub registries: Vec<Registry>,
-    /// The vaults and keys that are purged before long.
+    /// The pending purges.
     pub pending_purges: Vec<PendingPurge>,
     /// The size of the quarantine.
     pub quarantine: QuarantineSize,
@@ -41,42 +41,42 @@ pub struct Storage {
     pub status: StorageStatus,
     /// The problems.
     pub problems: Vec<StorageProblem>,
-    /// The number of records of the vaults' audit log that wait in memory.
-    pub held_records: u64,
-    /// The number of records of the vaults' audit log that are lost.
-    pub lost_records: u64,
+    /// The number of audit events that wait in memory.
+    pub held_events: u64,
+    /// The number of lost audit events.
+    pub lost_events: u64,
     /// The damaged records and files.
     pub damage: Vec<String>,
-    /// The data that could be removed, if the disk is full.
-    pub reliefs: Vec<Relief>,
+    /// The data that can be removed to make room. Empty unless the disk is full.
+    pub reclaimable: Vec<Reclaimable>,
 }
 
 /// A problem of the store or its disk.
 #[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
 pub struct StorageProblem {
     /// The problem and its consequence.
-    pub what: String,
+    pub description: String,
     /// The remedy.
     pub remedy: String,
-    /// The operations of the emulator that help.
+    /// The operations that help.
     pub hints: Vec<Hint>,
-    /// The operation that failed, and its file.
+    /// The failed operation and its file.
     pub detail: Option<String>,
 }
 
-/// Data that could be removed to make room.
+/// Data that can be removed to make room.
 #[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
-pub struct Relief {
+pub struct Reclaimable {
     /// The data.
-    pub what: String,
+    pub description: String,
     /// Its size in bytes.
     pub bytes: u64,
-    /// The operation that removes it. Null if it goes by itself.
+    /// The operation that removes it. Null if the emulator removes it by itself.
     pub hint: Option<Hint>,
 }
 
-/// A vault or key that is purged once the emulator has run for a while. Its retention passed while the emulator was
-/// stopped, or in a step of the system's clock.
+/// A vault or key whose retention ended while the emulator was stopped, or when the system's clock jumped. It is purged
+/// after the emulator has run for a while.
 #[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
 pub struct PendingPurge {
     /// The vault, or the vault of the key.
@@ -85,18 +85,18 @@ pub struct PendingPurge {
     pub key: Option<KeyName>,
     /// The end of its retention.
     pub scheduled_purge: Time,
-    /// The seconds that the emulator has to run before the purge, however its clock is set.
+    /// The seconds that the emulator runs before the purge. Setting its clock does not shorten them.
     pub purged_in_seconds: i64,
-    /// The way to recover it.
+    /// The operation that recovers it.
     pub recover: Hint,
 }
 
 words! {
     /// The state of the store.
     pub enum StorageStatus, "state of the store" {
-        /// It has no problem.
+        /// There are no problems.
         Ok = "ok",
-        /// It has a problem.
+        /// There is a problem.
         Degraded = "degraded",
     }
 }

@@ -9,7 +9,7 @@ use crate::{Time, word::words};
 /// The vaults.
 #[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
 pub struct Vaults {
-    /// Every vault, deleted ones included.
+    /// The vaults, including deleted ones.
     pub vaults: Vec<Vault>,
 }
 
@@ -22,28 +22,28 @@ pub struct Vault {
     pub id: String,
     /// `https://NAME.vault.HOST:PORT/`
     pub vault_uri: String,
-    /// Active or deleted.
+    /// Its state.
     pub state: State,
-    /// The kind of keys that it can have.
+    /// Its SKU.
     pub sku: VaultSku,
-    /// True if roles decide who may do what, instead of access policies.
+    /// True if it uses roles instead of access policies.
     pub rbac: bool,
-    /// True if nothing in it can be purged before its retention has passed.
+    /// True if the vault and its keys cannot be purged before their retention ends.
     pub purge_protection: bool,
-    /// The number of days for which it can be recovered after its deletion.
+    /// The number of days for which a deleted vault or key can be recovered.
     pub soft_delete_retention_days: u16,
     /// The rules of its firewall.
     pub network: NetworkRules,
-    /// The addresses that its firewall lets in.
+    /// The addresses that its firewall admits.
     pub ip_rules: Vec<String>,
-    /// True if it serves from its paired region, where nothing can be changed.
+    /// True if its paired region serves it, read-only.
     pub failed_over: bool,
     /// The time of its creation.
     pub created: Time,
     /// The time of its deletion.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub deleted: Option<Time>,
-    /// The time of its purge.
+    /// The time of its scheduled purge.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub scheduled_purge: Option<Time>,
 }
@@ -53,88 +53,88 @@ pub struct Vault {
 pub struct NetworkRules {
     /// False if the vault cannot be reached from the network.
     pub public_network_access: bool,
-    /// The fate of a request from an address that no rule names.
+    /// The treatment of requests that no rule admits.
     pub default_action: DefaultAction,
-    /// The services that get in whatever the rules say.
+    /// The services that bypass the rules.
     pub bypass: Bypass,
 }
 
-/// A vault to be created.
+/// The properties of a vault to create.
 #[derive(Clone, Debug, Default, Serialize, Deserialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
 pub struct NewVault {
-    /// The kind of keys that it can have: `premium` unless said.
+    /// Its SKU. By default `premium`.
     pub sku: Option<VaultSku>,
-    /// True if roles decide who may do what, instead of access policies.
+    /// True to use roles instead of access policies.
     pub rbac: Option<bool>,
-    /// True if nothing in it can be purged before its retention has passed.
+    /// True to forbid purges before the retention ends.
     pub purge_protection: Option<bool>,
-    /// The number of days for which it can be recovered after its deletion, 7 to 90: 90 unless said.
+    /// The number of days for which a deleted vault or key can be recovered, 7 to 90. By default 90.
     pub soft_delete_retention_days: Option<u32>,
 }
 
-/// A change of a vault. What it does not name stays.
+/// A change of a vault. Absent fields keep their values.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
 pub struct VaultChange {
-    /// True turns purge protection on, for good.
+    /// True to turn purge protection on permanently.
     pub purge_protection: Option<bool>,
-    /// True if roles are to decide who may do what, instead of access policies.
+    /// True to use roles instead of access policies.
     pub rbac: Option<bool>,
-    /// True if it is to serve from its paired region, where nothing can be changed.
+    /// True to fail over to the paired region, which serves the vault read-only.
     pub failed_over: Option<bool>,
-    /// False if it cannot be reached from the network.
+    /// False to make the vault unreachable from the network.
     pub public_network_access: Option<bool>,
-    /// The fate of a request from an address that no rule names.
+    /// The treatment of requests that no rule admits.
     pub default_action: Option<DefaultAction>,
-    /// The services that get in whatever the rules say.
+    /// The services that bypass the rules.
     pub bypass: Option<Bypass>,
-    /// IPv4 addresses or ranges to let in.
+    /// IPv4 addresses or ranges to add to the admitted ones.
     pub add_ip_rules: BTreeSet<String>,
-    /// IPv4 addresses or ranges not to let in any more.
+    /// IPv4 addresses or ranges to remove from the admitted ones.
     pub remove_ip_rules: BTreeSet<String>,
 }
 
 words! {
-    /// The place of a vault or key in its life.
+    /// The state of a vault or key.
     pub enum State, "state" {
         /// It can be used.
         Active = "active",
-        /// Its deletion takes its time.
+        /// Its deletion is in progress.
         Deleting = "deleting",
         /// It can be recovered or purged.
         Deleted = "deleted",
-        /// Its recovery takes its time.
+        /// Its recovery is in progress.
         Recovering = "recovering",
     }
 }
 
 words! {
-    /// The kind of keys that a vault can have.
+    /// The SKU of a vault.
     pub enum VaultSku, "SKU of a vault" {
-        /// Keys in software.
+        /// Supports software keys.
         Standard = "standard",
-        /// Keys in hardware, too.
+        /// Supports software and HSM keys.
         Premium = "premium",
     }
 }
 
 words! {
-    /// The fate of a request from an address that no rule of a firewall names.
+    /// The treatment of requests that no rule of a firewall admits.
     pub enum DefaultAction, "default action" {
-        /// It gets in.
+        /// The requests are admitted.
         Allow = "Allow",
-        /// It is refused.
+        /// The requests are refused.
         Deny = "Deny",
     }
 }
 
 words! {
-    /// The services that get past a vault's firewall.
+    /// The services that bypass a vault's firewall.
     pub enum Bypass, "bypass" {
-        /// The services that Azure trusts: a registry among them.
+        /// Trusted Azure services, which include registries.
         AzureServices = "AzureServices",
-        /// No service.
+        /// No services.
         None = "None",
     }
 }

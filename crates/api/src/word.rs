@@ -1,6 +1,6 @@
 use sealock_core::excerpt;
 
-/// A text that is none of a field's words.
+/// A text that is not one of the expected words.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("'{given}' is not a {kind}; expected one of {expected}", expected = expected.join(", "))]
 pub struct UnknownWord {
@@ -19,7 +19,7 @@ impl UnknownWord {
     }
 }
 
-/// An enum whose variants are words. They are written as they stand here, and read in any case.
+/// Declares an enum whose variants are words. Words are written as declared, and parsed in any case.
 macro_rules! words {
     (
         $(#[doc = $doc:literal])+
@@ -38,7 +38,7 @@ macro_rules! words {
         }
 
         impl $name {
-            /// Every word.
+            /// All words.
             pub const WORDS: &'static [&'static str] = &[$($word),*];
 
             /// Returns the word.

@@ -1,27 +1,27 @@
-//! The documents in docs/ are those that the types make.
+//! The generated documents in docs/ match the types.
 
 use std::fs;
 
 use sealock_api::{openapi, reference::reference};
 
 #[test]
-fn the_committed_documents_are_those_that_the_types_make() {
-    for (file, made) in [
+fn committed_documents_match_the_types() {
+    for (file, generated) in [
         ("openapi.json", openapi::json()),
         ("control-api-reference.md", reference()),
     ] {
         let path = concat!(env!("CARGO_MANIFEST_DIR"), "/../../docs/");
         let committed = fs::read_to_string(format!("{path}{file}")).unwrap_or_default();
         assert!(
-            made == committed,
-            "docs/{file} is not what the types of crates/api make; write it anew with: make openapi"
+            generated == committed,
+            "docs/{file} differs from the types in crates/api; generate it again with: make openapi"
         );
     }
 }
 
-/// A client writes a parameter of a path or query as text, and leaves it out if it has none.
+/// Clients write each parameter of a path or query as text.
 #[test]
-fn each_parameter_of_a_path_or_query_is_a_single_value() {
+fn parameters_of_paths_and_queries_are_single_values() {
     let document = serde_json::to_value(openapi::document()).unwrap();
     let items = document["paths"].as_object().unwrap().values();
     let operations = items.flat_map(|item| item.as_object().unwrap().values());

@@ -15,16 +15,16 @@ use toml::{Table, Value};
 
 use crate::Tls;
 
-/// The configuration that is used when none is given.
+/// The default configuration.
 const QUICKSTART: &str = include_str!("../../../emulator-config/quickstart.toml");
 
-/// What every configuration variable begins with.
+/// The prefix of every configuration variable.
 const ENV_PREFIX: &str = "SEALOCK_";
 
-/// Separates section and key in a variable's name.
+/// The separator of section and key in the name of a variable.
 const ENV_SEPARATOR: &str = "__";
 
-/// Everything that can be configured.
+/// The configuration.
 #[derive(Clone, Debug, Default, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct Config {
@@ -42,7 +42,7 @@ pub struct Config {
     pub vault: Vault,
     /// TLS.
     pub tls: Tls,
-    /// Where Azure differs from what is standard.
+    /// Azure's deviations from the standards.
     pub fidelity: Fidelity,
     /// Vaults to create at the first start.
     pub vaults: Vec<SeedVault>,
@@ -50,7 +50,7 @@ pub struct Config {
     pub identities: Vec<SeedIdentity>,
     /// Registries to create at the first start.
     pub registries: Vec<SeedRegistry>,
-    /// The name of the file that it was read from.
+    /// The name of its file.
     #[serde(skip)]
     pub origin: String,
 }
@@ -59,33 +59,33 @@ pub struct Config {
 #[derive(Clone, Debug, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct Server {
-    /// Where to listen: one address, or several.
+    /// The addresses to listen on.
     #[serde(deserialize_with = "addresses")]
     pub listen: Vec<SocketAddr>,
-    /// Where everything is kept.
+    /// The data directory.
     pub data_dir: PathBuf,
-    /// Keep everything in memory instead.
+    /// True to keep everything in memory instead.
     pub ephemeral: bool,
-    /// The name, and perhaps port, under which clients reach the emulator.
+    /// The host name at which clients reach the emulator, with an optional port.
     pub public_name: Option<String>,
-    /// Further names of the friendly door.
+    /// More host names of the friendly door.
     pub aliases: BTreeSet<String>,
-    /// Whom the registry of the friendly door asks for a login.
+    /// The authentication at the friendly door.
     pub auth: Auth,
-    /// Listen where others can reach the friendly door, although it asks nobody for a login.
+    /// True to permit that others on the network reach an open friendly door.
     pub open_to_network: bool,
 }
 
-/// Whether the friendly door is open.
+/// The authentication at the friendly door.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Auth {
-    /// Opens the friendly door: a registry's caller without credentials acts as its admin, and the control API asks nobody
-    /// on this machine for any.
+    /// The friendly door is open. A registry's caller without credentials acts as its admin, and callers of the control API
+    /// on this machine need no token.
     #[default]
     Friendly,
-    /// The registry asks everybody for credentials, the control API for its token, and the managed identity
-    /// endpoint for its header.
+    /// The friendly door is closed. The registry requires credentials, the control API its token, and the managed identity
+    /// endpoint its header.
     Enforced,
 }
 
@@ -107,15 +107,15 @@ impl Default for Server {
 }
 
 impl Server {
-    /// Returns true if it listens where others than this machine reach it.
-    pub(crate) fn is_reached_by_others(&self) -> bool {
+    /// Returns true if other machines can reach it.
+    pub(crate) fn is_exposed(&self) -> bool {
         self.listen
             .iter()
             .any(|address| !address.ip().is_loopback())
     }
 }
 
-/// One address or a list of them.
+/// Deserializes one address or a list of addresses.
 fn addresses<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Vec<SocketAddr>, D::Error> {
     #[derive(Deserialize)]
     #[serde(
@@ -132,16 +132,18 @@ fn addresses<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Vec<SocketAdd
     };
     let address = |text: String| {
         listen_address(&text).map_err(|expected| {
-            D::Error::custom(format!("'{text}' is not one to listen on: {expected}"))
+            D::Error::custom(format!(
+                "'{text}' is not an address to listen on: {expected}"
+            ))
         })
     };
     texts.into_iter().map(address).collect()
 }
 
-/// An address to listen on.
+/// Parses an address to listen on.
 ///
 /// # Errors
-/// If it is none; then, what was expected.
+/// The text is not an address. The error says what was expected.
 pub fn listen_address(text: &str) -> Result<SocketAddr, &'static str> {
     text.parse()
         .map_err(|_| "expected an address and a port, such as 127.0.0.1:5000 or [::1]:0")
@@ -151,18 +153,18 @@ pub fn listen_address(text: &str) -> Result<SocketAddr, &'static str> {
 #[derive(Clone, Debug, Default, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct Log {
-    /// How lines look.
+    /// The format of its lines.
     pub format: LogFormat,
 }
 
-/// How log lines look.
+/// The format of log lines.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum LogFormat {
-    /// For a person.
+    /// Text for people.
     #[default]
     Text,
-    /// One JSON object a line.
+    /// One JSON object per line.
     Json,
 }
 
@@ -170,7 +172,7 @@ pub enum LogFormat {
 #[derive(Clone, Copy, Debug, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct StoreSection {
-    /// The engine that holds the metadata.
+    /// The engine of the metadata.
     #[serde(deserialize_with = "engine")]
     pub engine: EngineKind,
     /// The number of days that a file stays in quarantine before it is removed.
@@ -195,7 +197,7 @@ fn engine<'de, D: Deserializer<'de>>(deserializer: D) -> Result<EngineKind, D::E
 #[derive(Clone, Debug, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct Registry {
-    /// The registry that plain localhost serves.
+    /// The registry at the friendly door.
     pub default: RegistryName,
 }
 
@@ -212,7 +214,7 @@ impl Default for Registry {
 #[derive(Clone, Debug, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct Vault {
-    /// Which vault plain localhost is.
+    /// The vault at the friendly door.
     pub default: VaultName,
 }
 
@@ -229,13 +231,13 @@ impl Default for Vault {
 #[derive(Clone, Copy, Debug, Default, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct Fidelity {
-    /// Offer the referrers API on a registry with a customer-managed key, too.
+    /// True to offer the referrers API on registries with a customer-managed key, too.
     pub referrers_on_cmk: bool,
-    /// Take manifests that refer to content which was never pushed.
+    /// True to accept manifests that refer to missing content.
     pub sparse_manifests: bool,
-    /// How long the deletion or recovery of a key takes.
+    /// The duration of the deletion or recovery of a key.
     pub keyvault_delete_delay: SignedDuration,
-    /// Refuse what is more than a vault of Azure's serves within ten seconds.
+    /// True to throttle requests to vaults as Azure does.
     pub keyvault_throttling: bool,
 }
 
@@ -261,22 +263,22 @@ impl Fidelity {
 pub struct SeedVault {
     /// Its name.
     pub name: VaultName,
-    /// Which keys it can have.
+    /// Its SKU.
     #[serde(default)]
     pub sku: VaultSku,
-    /// Whether roles decide who may do what, instead of access policies.
+    /// True to use roles instead of access policies.
     #[serde(default)]
     pub rbac: bool,
-    /// Whether what is deleted can be purged before its time.
+    /// True to forbid purges before the retention ends.
     #[serde(default)]
     pub purge_protection: bool,
-    /// How long what is deleted can be recovered.
+    /// The number of days for which a deleted vault or key can be recovered.
     #[serde(default = "default_retention_days")]
     pub soft_delete_retention_days: u32,
     /// Its keys.
     #[serde(default)]
     pub keys: Vec<SeedKey>,
-    /// Who may do what with them.
+    /// Its access policies.
     #[serde(default)]
     pub access: Vec<SeedAccess>,
 }
@@ -309,9 +311,9 @@ fn default_kty() -> KeyType {
 #[derive(Clone, Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct SeedAccess {
-    /// Who.
+    /// The managed identity.
     pub identity: IdentityName,
-    /// What.
+    /// Its permissions.
     pub permissions: BTreeSet<KeyPermission>,
 }
 
@@ -329,40 +331,40 @@ pub struct SeedIdentity {
 pub struct SeedRegistry {
     /// Its name.
     pub name: RegistryName,
-    /// Its tier.
+    /// Its SKU.
     pub sku: Sku,
     /// Its customer-managed key.
     pub key: Option<KeyIdentifier>,
-    /// The identity that may use the key.
+    /// The identity that uses the key.
     pub identity: Option<IdentityName>,
 }
 
-/// What is wrong with the configuration.
+/// An error in the configuration.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum ConfigError {
     /// The file cannot be read.
     #[error(transparent)]
     File(#[from] std::io::Error),
-    /// A mistake, with the line and what was expected.
+    /// The text is invalid.
     #[error("{origin}: {message}")]
     Invalid {
-        /// The file, or the variables.
+        /// The file or the variable.
         origin: String,
-        /// What the parser says.
+        /// The parser's message.
         message: String,
     },
-    /// Something that is valid and cannot be had.
+    /// The values are valid, but not supported.
     #[error("{0}")]
     Unsupported(&'static str),
 }
 
 impl Config {
-    /// Reads the configuration from `file`, or from the built-in quickstart, with what the variables
-    /// `SEALOCK_SECTION__KEY` among `environment` change.
+    /// Loads the configuration from `file`, or from the built-in quickstart. The variables `SEALOCK_SECTION__KEY` in
+    /// `environment` override it.
     ///
     /// # Errors
-    /// With file, line and what was expected there, or with the variable's name.
+    /// The file cannot be read, or a value is invalid. The error names the file and line, or the variable.
     pub fn load(
         file: Option<&Path>,
         environment: impl IntoIterator<Item = (String, String)>,
@@ -374,7 +376,7 @@ impl Config {
                 "the built-in quickstart.toml".to_owned(),
             ),
         };
-        // By itself first: only this way does a mistake have a line.
+        // The variables come later, because only an error in the unchanged file has a line number.
         let config: Self = toml::from_str(&text).map_err(|error| ConfigError::Invalid {
             origin: origin.clone(),
             message: error.to_string().trim_end().to_owned(),
@@ -393,14 +395,14 @@ impl Config {
     fn check(&self) -> Result<(), ConfigError> {
         if self.server.listen.is_empty() {
             return Err(ConfigError::Unsupported(
-                "server.listen names no address to listen on",
+                "server.listen is empty; name an address, such as 127.0.0.1:5000",
             ));
         }
         Ok(())
     }
 }
 
-/// A configuration variable: its name, section, key and value.
+/// An environment variable that sets a key of the configuration.
 struct Variable {
     name: String,
     section: String,
@@ -408,6 +410,7 @@ struct Variable {
     value: String,
 }
 
+/// Parses the name of a variable. `None` if it does not name a section and a key.
 fn variable((name, value): (String, String)) -> Option<Variable> {
     let (section, key) = name.strip_prefix(ENV_PREFIX)?.split_once(ENV_SEPARATOR)?;
     Some(Variable {
@@ -418,7 +421,7 @@ fn variable((name, value): (String, String)) -> Option<Variable> {
     })
 }
 
-/// Puts the variables into the file's values, one by one, so that a mistake is known to be whose.
+/// Overrides the values of the file with the variables, one by one, so that an error names its variable.
 fn overlay(text: &str, variables: &[Variable]) -> Result<Config, ConfigError> {
     let invalid = |origin: &str, message: String| ConfigError::Invalid {
         origin: origin.to_owned(),
@@ -428,9 +431,9 @@ fn overlay(text: &str, variables: &[Variable]) -> Result<Config, ConfigError> {
         toml::from_str(text).map_err(|error| invalid("configuration", error.to_string()))?;
     let mut config = Config::default();
     for variable in variables {
-        let typed = variable.put_into(&table, value_of(&variable.value));
-        // A registry may be called 12345, too.
-        let as_text = || variable.put_into(&table, Value::String(variable.value.clone()));
+        let typed = variable.override_in(&table, parse_value(&variable.value));
+        // A text may look like a number, such as the registry name 12345.
+        let as_text = || variable.override_in(&table, Value::String(variable.value.clone()));
         (table, config) = typed
             .or_else(|message| as_text().map_err(|_| message))
             .map_err(|message| invalid(&variable.name, message))?;
@@ -439,14 +442,14 @@ fn overlay(text: &str, variables: &[Variable]) -> Result<Config, ConfigError> {
 }
 
 impl Variable {
-    /// The table with this variable's value, and the configuration that it is then.
-    fn put_into(&self, table: &Table, value: Value) -> Result<(Table, Config), String> {
+    /// Returns the table with this variable's value, and the resulting configuration.
+    fn override_in(&self, table: &Table, value: Value) -> Result<(Table, Config), String> {
         let mut table = table.clone();
         let section = table
             .entry(self.section.clone())
             .or_insert_with(|| Value::Table(Table::new()));
         let Value::Table(section) = section else {
-            return Err("this section cannot be set by a variable".to_owned());
+            return Err("a variable cannot set this section; set it in a file".to_owned());
         };
         section.insert(self.key.clone(), value);
         let config = table.clone().try_into();
@@ -456,8 +459,8 @@ impl Variable {
     }
 }
 
-/// A value as TOML would read it, or else as a string: nobody quotes twice in a shell.
-fn value_of(text: &str) -> Value {
+/// Parses a TOML value. A text that is not TOML is a string, so that users of a shell need no second pair of quotes.
+fn parse_value(text: &str) -> Value {
     let line: Result<Table, _> = toml::from_str(&format!("value = {text}"));
     line.ok()
         .and_then(|mut line| line.remove("value"))

@@ -1,6 +1,6 @@
-//! The control API: what the command line speaks to, under `/_sealock/v1`.
+//! The control API under `/_sealock/v1`, which the command line uses.
 //!
-//! Each module is one resource; it parses, calls the domain as the operator, and renders.
+//! Each module handles one resource: it calls the services as the operator and renders their results.
 
 mod audit;
 mod call;
@@ -39,13 +39,13 @@ use self::{
 };
 use crate::{routing::friendly_door::FriendlyDoor, services::Services, tls::Trust};
 
-/// The largest body, but for a backup. A scope map with the most actions has room.
+/// The limit of a body in bytes, except for a backup. The largest scope map fits.
 const BODY_LIMIT: usize = 64 * 1024;
 
-/// The OpenAPI document, as it is committed.
+/// The committed OpenAPI document.
 const DOCUMENT: &str = include_str!("../../../docs/openapi.json");
 
-/// The control API, for whoever `door` lets in.
+/// Builds the router of the control API.
 pub(crate) fn router(services: Services, trust: Trust, friendly_door: FriendlyDoor) -> Router {
     let guarded = guarded().router;
     let guarded = guarded.route_layer(middleware::from_fn_with_state(
@@ -66,7 +66,7 @@ pub(crate) fn router(services: Services, trust: Trust, friendly_door: FriendlyDo
         })
 }
 
-/// The operations for everybody: a client needs them before it can trust and be trusted.
+/// Builds the routes without authentication. Clients need them before they trust the CA or know the token.
 fn open() -> Routes {
     Routes::default()
         .on(status::health)
@@ -76,6 +76,7 @@ fn open() -> Routes {
         .on_raw(document)
 }
 
+/// Builds the routes behind the guard.
 fn guarded() -> Routes {
     Routes::default()
         .on(status::status)
@@ -157,17 +158,17 @@ async fn document(_: Call<api::ShowDocument>) -> Answer<Response> {
     Ok(([(header::CONTENT_TYPE, api::JSON)], DOCUMENT).into_response())
 }
 
-/// Returns true if a path is one of the control API's.
+/// Returns true if a path belongs to the control API.
 pub(crate) fn is_control_path(path: &str) -> bool {
     path.split('/').nth(1) == Some("_sealock")
 }
 
-/// Refuses a request that cannot be read.
+/// Refuses a request before it reaches an operation.
 pub(crate) fn refuse(status: StatusCode, code: &str, detail: &str) -> Response {
     ControlError::new(status, code, detail, Vec::new()).into_response()
 }
 
-/// Refuses a request of a web page that is not at `page`.
+/// Refuses a request from a web page outside `page`.
 pub(crate) fn refuse_page(page: &str) -> Response {
     ControlError::not_for_pages(page).into_response()
 }
@@ -177,7 +178,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_document_describes_every_route_and_no_other() {
+    fn document_describes_exactly_the_served_routes() {
         let mut served = open().served;
         served.extend(guarded().served);
         let mut served: Vec<_> = served
@@ -198,7 +199,7 @@ mod tests {
     }
 
     #[test]
-    fn the_document_says_which_routes_are_open_to_everybody() {
+    fn document_marks_the_routes_without_authentication() {
         let document: serde_json::Value = serde_json::from_str(DOCUMENT).unwrap();
         for (routes, is_open) in [(open(), true), (guarded(), false)] {
             for (method, path) in routes.served {

@@ -2,11 +2,11 @@ use std::{io, net::SocketAddr, path::PathBuf};
 
 use crate::{ConfigError, TlsError};
 
-/// Why the emulator cannot start or go on.
+/// An error that keeps the emulator from starting or running.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum Error {
-    /// The address is taken.
+    /// Another process uses the address.
     #[error("the address {0} is in use")]
     AddressInUse(SocketAddr),
     /// The address cannot be listened on.
@@ -14,13 +14,13 @@ pub enum Error {
     AddressUnusable {
         /// The address.
         address: SocketAddr,
-        /// What the system says.
+        /// The system's error.
         source: io::Error,
     },
-    /// The configuration.
+    /// The configuration is invalid.
     #[error(transparent)]
     Config(#[from] ConfigError),
-    /// The data directory was changed, or a part of it is missing.
+    /// Parts of the data directory are damaged or missing.
     #[error("{error}")]
     DataDirDamaged {
         /// The data directory.
@@ -29,64 +29,64 @@ pub enum Error {
         error: sealock_store::Error,
     },
     /// The data directory does not exist.
-    #[error("there is no data directory {dir}")]
+    #[error("the data directory {dir} does not exist")]
     NoDataDir {
         /// The data directory.
         dir: PathBuf,
     },
-    /// A name of ours was given to something else.
-    #[error("'{0}' is the name of the emulator's page, and serves nothing else")]
+    /// The configuration uses a reserved host name.
+    #[error("the host name '{0}' is reserved for the emulator's page")]
     NameReserved(String),
-    /// Everybody on the network could use the registry without a login.
-    #[error("{0} is not a loopback address, and on it everybody could push without a login")]
+    /// The address would expose the friendly door to the network.
+    #[error("{0} is not a loopback address, so anyone on the network could push without a login")]
     NotLoopback(SocketAddr),
-    /// The disk.
+    /// An I/O operation fails.
     #[error(transparent)]
     Io(#[from] io::Error),
-    /// The public name.
+    /// The public name is invalid.
     #[error(transparent)]
     PublicName(#[from] sealock_core::InvalidPublicName),
-    /// The configuration asks for something that cannot be created.
+    /// A resource of the configuration cannot be created.
     #[error("{origin}: {field}: {error}")]
     Seed {
-        /// The file with the configuration.
+        /// The configuration file.
         origin: String,
-        /// The field, or the section.
+        /// The field or section.
         field: String,
         /// The error of the service that creates it.
         error: Box<SeedError>,
     },
-    /// A secret, such as the control API's token, cannot be what it must be.
-    #[error("{what} in {path} is damaged: {why}")]
+    /// The file of a secret, such as the control API's token, is damaged.
+    #[error("{secret} in {path} is damaged: {why}")]
     SecretDamaged {
-        /// The secret.
-        what: &'static str,
+        /// The name of the secret.
+        secret: &'static str,
         /// The file.
         path: PathBuf,
-        /// The defect of the file; never its content.
+        /// The defect of the file, without its content.
         why: &'static str,
-        /// The variable that names another file.
+        /// The environment variable that names another file.
         variable: &'static str,
     },
-    /// Nobody could learn a secret, such as the control API's token.
-    #[error("{what} has no place: everything is kept in memory")]
-    SecretHomeless {
-        /// The secret.
-        what: &'static str,
-        /// The variable that names a file for it.
+    /// A secret, such as the control API's token, needs a file, and there is no data directory.
+    #[error("{secret} needs a file, but the emulator keeps everything in memory")]
+    SecretWithoutFile {
+        /// The name of the secret.
+        secret: &'static str,
+        /// The environment variable that names a file for it.
         variable: &'static str,
     },
-    /// The service key's file.
+    /// The file of the service key is damaged.
     #[error("the service key {path} is damaged: {why}")]
     ServiceKeyDamaged {
         /// The file.
         path: PathBuf,
-        /// What is wrong with it.
+        /// The defect of the file, without its content.
         why: &'static str,
     },
-    /// Another service key than the data directory was written with.
+    /// The data directory belongs to another service key.
     #[error(
-        "the service key {path} is not the one that the data directory was written with, or {format} is damaged"
+        "the service key {path} is not the one that wrote the data directory, or {format} is damaged"
     )]
     ServiceKeyForeign {
         /// The file.
@@ -96,37 +96,37 @@ pub enum Error {
         /// The file that identifies the data directory's service key.
         format: PathBuf,
     },
-    /// Without the service key, nothing that is stored can be opened.
-    #[error("the service key {path} is missing, but the data directory was written with one")]
+    /// The service key of a used data directory is missing.
+    #[error("the service key {path} is missing, and without it the data directory cannot be read")]
     ServiceKeyMissing {
-        /// Where it should be.
+        /// The expected path.
         path: PathBuf,
     },
-    /// The state.
+    /// The store fails.
     #[error(transparent)]
     Store(#[from] sealock_store::Error),
-    /// The directory of identities.
+    /// The directory fails.
     #[error(transparent)]
     Entra(#[from] sealock_entra::Error),
-    /// The vaults.
+    /// The vault fails.
     #[error(transparent)]
     Vault(sealock_vault::Error),
-    /// The registries.
+    /// The registry fails.
     #[error(transparent)]
     Registry(#[from] sealock_registry::Error),
-    /// TLS.
+    /// TLS cannot be prepared.
     #[error(transparent)]
     Tls(#[from] TlsError),
 }
 
-/// The error of the service that creates what the configuration asks for.
+/// The error of a service that cannot create a resource of the configuration.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum SeedError {
     /// The configuration names an identity that it does not create.
     #[error(transparent)]
     Identity(#[from] sealock_entra::Error),
-    /// A registry breaks a rule, or its key is refused.
+    /// A registry breaks a rule, or the vault refuses its key.
     #[error(transparent)]
     Registry(#[from] sealock_cmk::Error),
     /// A vault or key breaks a rule.
@@ -134,7 +134,7 @@ pub enum SeedError {
     Vault(#[from] sealock_vault::Error),
 }
 
-/// A data directory, as the user named it.
+/// A data directory and the user's way of naming it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct NamedDataDir {
     /// The directory.

@@ -1,6 +1,6 @@
-//! The composition root: joins the services into one emulator behind one port.
+//! The composition root, which joins the services into one emulator behind one port.
 //!
-//! The `listener` accepts a connection. `routing` finds the service that the host and the path of a request name: a
+//! The `listener` accepts connections. `routing` sends each request to the service that its host and path name: a
 //! registry, a vault, Entra or the `control` API. `chain` connects a registry to its key in the vault: managed identity,
 //! access decision, key version.
 
@@ -26,7 +26,7 @@ pub use offline::{
     DisabledKey, OfflineFlags, OfflineVerification, Repaired, repair, verify_offline,
 };
 pub use resource_manager::WriteCommand;
-pub use routing::host::is_azures_own;
+pub use routing::host::is_azure_host;
 pub use secrets::shared_secret::CONTROL_TOKEN_FILE;
 pub use startup::{
     node::Node,

@@ -1,4 +1,4 @@
-//! Work on a data directory that no emulator has open: judging it and repairing damage.
+//! The verification and repair of a data directory that no emulator uses.
 
 use std::{
     net::{Ipv4Addr, SocketAddr},
@@ -19,7 +19,7 @@ use crate::{
     Config, Error, NamedDataDir,
     secrets::service_key,
     services::Services,
-    startup::serve::{environment, refused},
+    startup::serve::{data_dir_error, environment},
     storage::quarantined_file,
     timekeeping,
 };
@@ -32,11 +32,11 @@ const ENGINE: &str = "SEALOCK_STORE__ENGINE";
 pub struct OfflineFlags {
     /// The configuration file, instead of the built-in quickstart.
     pub config: Option<PathBuf>,
-    /// The data directory, instead of the configuration's.
+    /// The data directory, instead of the one in the configuration.
     pub data_dir: Option<PathBuf>,
 }
 
-/// The findings in a data directory.
+/// The result of an offline verification.
 #[derive(Debug, Serialize)]
 pub struct OfflineVerification {
     /// The data directory.
@@ -49,7 +49,7 @@ pub struct OfflineVerification {
     pub whole: bool,
 }
 
-/// The result of a repair, with the losses.
+/// The result of a repair, with its losses.
 #[derive(Debug, Serialize)]
 pub struct Repaired {
     /// The data directory.
@@ -59,11 +59,11 @@ pub struct Repaired {
     pub metadata: Repair,
     /// The key versions that were disabled, because the restored state may permit more than the lost state did.
     pub disabled_keys: Vec<DisabledKey>,
-    /// The registries whose custody record was restored from its second place.
+    /// The registries whose custody record was restored from its second copy.
     pub restored_custodies: Vec<RegistryName>,
     /// The contents whose object is missing or has the wrong length.
     pub damaged_contents: Vec<DamagedContent>,
-    /// The private keys that do not open.
+    /// The private keys that cannot be opened.
     pub damaged_private_keys: Vec<String>,
     /// The objects that no record mentions. The next start moves them into quarantine.
     pub unmentioned_objects: Vec<String>,
@@ -78,10 +78,10 @@ pub struct DisabledKey {
     pub enable: Hint,
 }
 
-/// Judges a data directory that no emulator has open, and changes nothing in it.
+/// Verifies a data directory that no emulator uses, without changing it.
 ///
 /// # Errors
-/// If it is in use, cannot be read, or its service key is missing.
+/// The directory is in use or cannot be read, or its service key is missing.
 pub fn verify_offline(flags: OfflineFlags) -> Result<OfflineVerification, Error> {
     let directory = Directory::find(flags)?;
     runtime()?.block_on(verify(directory))
@@ -91,25 +91,25 @@ async fn verify(directory: Directory) -> Result<OfflineVerification, Error> {
     let data_dir = DataDir::look(&directory.data_dir.dir)?;
     let service_key = Arc::new(service_key::load(data_dir.path())?);
     let files = directory.files(&service_key)?;
-    let look = quietly(|| sealock_store::look(&files));
-    let look = look.map_err(|error| directory.refused(error))?;
+    let look = without_panic_messages(|| sealock_store::look(&files));
+    let look = look.map_err(|error| directory.error(error))?;
     let mut problems = Vec::new();
-    let mut note = |kind, what| problems.push(Finding { kind, what });
+    let mut report = |kind, description| problems.push(Finding { kind, description });
     for finding in look.findings {
-        note(FindingKind::MetadataDamaged, finding);
+        report(FindingKind::MetadataDamaged, finding);
     }
     let mut quarantine = Vec::new();
     if let Some(store) = look.store {
         for content in check_contents(&store).await? {
-            note(FindingKind::ContentDamaged, content.to_string());
+            report(FindingKind::ContentDamaged, content.to_string());
         }
         let damaged = verify_private_keys(&store, &service_key).await;
-        for what in damaged.map_err(Error::Vault)? {
-            note(FindingKind::PrivateKeyDamaged, what);
+        for private_key in damaged.map_err(Error::Vault)? {
+            report(FindingKind::PrivateKeyDamaged, private_key);
         }
         for object in unmentioned(&store).await? {
-            let what = format!("no record mentions {object}");
-            note(FindingKind::ObjectOrphaned, what);
+            let description = format!("no record mentions {object}");
+            report(FindingKind::ObjectOrphaned, description);
         }
         let found = store.quarantine.list()?;
         quarantine.extend(found.into_iter().map(quarantined_file));
@@ -122,20 +122,20 @@ async fn verify(directory: Directory) -> Result<OfflineVerification, Error> {
     })
 }
 
-/// Repairs the metadata of a data directory that no emulator has open. If the result may permit revoked access,
-/// disables every key before anything can be unwrapped.
+/// Repairs the metadata of a data directory that no emulator uses. If the result may permit revoked access, disables every
+/// key before a registry can unwrap its DEK.
 ///
 /// # Errors
-/// If it is in use, cannot be read or written, its service key is missing, or nothing can be restored. Then the
-/// directory is unchanged, or no emulator serves it before it is repaired.
+/// The directory is in use, cannot be read or written, lacks its service key, or has nothing to restore. It is then
+/// unchanged, or no emulator opens it before a repair succeeds.
 pub fn repair(flags: OfflineFlags) -> Result<Repaired, Error> {
     let directory = Directory::find(flags)?;
     let data_dir = DataDir::open(&directory.data_dir.dir)?;
     let service_key = service_key::load(data_dir.path())?;
     let files = directory.files(&service_key)?;
     let now = Clock::system().now().as_second();
-    let repaired = quietly(|| sealock_store::repair(&files, now));
-    let metadata = repaired.map_err(|error| directory.refused(error))?;
+    let repaired = without_panic_messages(|| sealock_store::repair(&files, now));
+    let metadata = repaired.map_err(|error| directory.error(error))?;
     let mut repaired = Repaired {
         data_dir: directory.data_dir.dir.clone(),
         metadata,
@@ -150,9 +150,8 @@ pub fn repair(flags: OfflineFlags) -> Result<Repaired, Error> {
     }
     let runtime = runtime()?;
     runtime.block_on(async {
-        let store =
-            Store::open_repaired(files.clone()).map_err(|error| directory.refused(error))?;
-        let done = complete(
+        let store = Store::open_repaired(files.clone()).map_err(|error| directory.error(error))?;
+        let done = prepare_to_serve(
             &mut repaired,
             &store,
             Arc::new(service_key),
@@ -168,8 +167,8 @@ pub fn repair(flags: OfflineFlags) -> Result<Repaired, Error> {
     Ok(repaired)
 }
 
-/// Prepares a restored store to be served, and notes its losses in `repaired`.
-async fn complete(
+/// Prepares a restored store for an emulator, and records its losses in `repaired`.
+async fn prepare_to_serve(
     repaired: &mut Repaired,
     store: &Store,
     service_key: Arc<ServiceKey>,
@@ -227,9 +226,9 @@ fn runtime() -> Result<Runtime, Error> {
     Ok(builder.enable_all().build()?)
 }
 
-/// Runs `work` without the messages of panics. A database's library may panic over a damaged file, and that is reported
-/// as damage instead.
-fn quietly<T>(work: impl FnOnce() -> T) -> T {
+/// Runs `work` without printing panic messages. A database library may panic over a damaged file, which is reported as
+/// damage instead.
+fn without_panic_messages<T>(work: impl FnOnce() -> T) -> T {
     let hook = std::panic::take_hook();
     std::panic::set_hook(Box::new(|_| {}));
     let done = work();
@@ -237,7 +236,7 @@ fn quietly<T>(work: impl FnOnce() -> T) -> T {
     done
 }
 
-/// The objects that no record mentions, by their paths below the data directory.
+/// Lists the objects that no record mentions, as paths in the data directory.
 async fn unmentioned(store: &Store) -> Result<Vec<String>, Error> {
     let blobs = unmentioned_objects(store).await?.into_iter();
     let mut unmentioned: Vec<String> = blobs.map(|object| format!("blobs/{object}")).collect();
@@ -249,7 +248,7 @@ async fn unmentioned(store: &Store) -> Result<Vec<String>, Error> {
     Ok(unmentioned)
 }
 
-/// A data directory, with its configuration.
+/// A data directory with its configuration.
 struct Directory {
     config: Config,
     data_dir: NamedDataDir,
@@ -274,7 +273,7 @@ impl Directory {
         })
     }
 
-    /// The files of the directory. They keep their engine unless the user names another, which converts them.
+    /// Returns the files of the directory. They keep their engine unless the user names another one to convert them.
     fn files(&self, service_key: &ServiceKey) -> Result<StoreFiles, Error> {
         let authenticator = Authenticator::new(&service_key.store_key());
         let mut files = StoreFiles {
@@ -283,12 +282,12 @@ impl Directory {
         };
         if self.data_dir.config_file.is_none() && std::env::var_os(ENGINE).is_none() {
             let engine = sealock_store::engine_of(&files);
-            files.engine = engine.map_err(|error| self.refused(error))?;
+            files.engine = engine.map_err(|error| self.error(error))?;
         }
         Ok(files)
     }
 
-    fn refused(&self, error: sealock_store::Error) -> Error {
-        refused(error, &self.data_dir)
+    fn error(&self, error: sealock_store::Error) -> Error {
+        data_dir_error(error, &self.data_dir)
     }
 }

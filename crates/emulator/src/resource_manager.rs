@@ -1,4 +1,4 @@
-//! Azure Resource Manager, which is not there yet: a request to it is refused with the command that does the same.
+//! The refusals of Azure Resource Manager, which the emulator does not support yet. Each suggests an equivalent command.
 
 mod row;
 mod table;
@@ -10,10 +10,10 @@ use sealock_http::Query;
 
 use self::{row::Row, table::TABLE};
 
-/// Writes the command of a hint, for the emulator at a port of this machine. `None` if no command does it.
+/// Writes the command for a hint, for the emulator at a port of this machine. `None` if there is no such command.
 pub type WriteCommand = fn(port: u16, &Hint) -> Option<String>;
 
-/// The refusal of whatever Resource Manager is asked for.
+/// Refuses requests to Resource Manager.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct ResourceManager {
     port: u16,
@@ -30,33 +30,34 @@ impl ResourceManager {
         }
     }
 
-    /// Says that a request cannot be answered, names what it asks for, and says what to do instead.
+    /// Describes the refused request and suggests an alternative.
     pub(crate) fn refusal(&self, method: &Method, uri: &Uri) -> String {
-        let asked = resource(uri);
-        // Clients ask with HEAD whether something is there.
+        let path = requested_path(uri);
+        // Clients check with HEAD whether a resource exists.
         let method = if method == Method::HEAD {
             &Method::GET
         } else {
             method
         };
         let mut rows = TABLE.iter().filter(|row| row.method == *method);
-        let found = rows.find_map(|row| Some((row, row.names(&asked)?)));
+        let found = rows.find_map(|row| Some((row, row.capture_names(&path)?)));
         let Some((row, names)) = found else {
-            return match kind(&asked) {
-                Some(kind) => {
-                    let (method, kind) = (excerpt(method.as_str()), excerpt(&kind));
-                    format!("{UNSUPPORTED}, so it does not answer {method} for {kind}.")
+            return match resource_type(&path) {
+                Some(resource_type) => {
+                    let method = excerpt(method.as_str());
+                    let resource_type = excerpt(&resource_type);
+                    format!("{UNSUPPORTED}, so it does not answer {method} for {resource_type}.")
                 }
                 None => format!("{UNSUPPORTED}."),
             };
         };
-        let instead = (row.hint)(&names).and_then(|hint| self.instead(row, &hint));
-        let (verb, object) = (row.verb, names.put_into(row.object.text()));
-        let instead = instead.map_or_else(String::new, |instead| format!(" {instead}"));
-        format!("{UNSUPPORTED}, so it does not {verb} {object}.{instead}")
+        let alternative = (row.hint)(&names).and_then(|hint| self.alternative(row, &hint));
+        let (verb, object) = (row.verb, names.fill(row.object.text()));
+        let alternative = alternative.map_or_else(String::new, |text| format!(" {text}"));
+        format!("{UNSUPPORTED}, so it does not {verb} {object}.{alternative}")
     }
 
-    fn instead(&self, row: &Row, hint: &Hint) -> Option<String> {
+    fn alternative(&self, row: &Row, hint: &Hint) -> Option<String> {
         if let Hint::Advice { text } = hint {
             return Some(format!("{}.", capitalized(text)));
         }
@@ -66,49 +67,49 @@ impl ResourceManager {
     }
 }
 
-/// The path of what a request is about, without the scope that it lies in. Where resources of one type are sought, that is
-/// the path of these: so does `az` find a resource whose group it is not told.
-fn resource(uri: &Uri) -> Vec<String> {
+/// Returns the path of the requested resource without its scope. For a search by type, returns the path of that type: `az`
+/// searches for a resource if the user names no resource group.
+fn requested_path(uri: &Uri) -> Vec<String> {
     let segments: Vec<_> = uri.path().split('/').filter(|it| !it.is_empty()).collect();
     let is_word = |segment: Option<&&str>, word: &str| {
         segment.is_some_and(|segment| segment.eq_ignore_ascii_case(word))
     };
-    let sought = is_word(segments.last(), "resources")
-        .then(|| sought(uri))
+    let searched = is_word(segments.last(), "resources")
+        .then(|| searched_path(uri))
         .flatten();
-    sought.unwrap_or_else(|| {
-        let mut places = (0..segments.len()).rev();
-        let providers = places.find(|place| is_word(segments.get(*place), "providers"));
-        let path = &segments[providers.map_or(0, |place| place + 1)..];
+    searched.unwrap_or_else(|| {
+        let mut indexes = (0..segments.len()).rev();
+        let providers = indexes.find(|index| is_word(segments.get(*index), "providers"));
+        let path = &segments[providers.map_or(0, |index| index + 1)..];
         path.iter().map(|segment| (*segment).to_owned()).collect()
     })
 }
 
-/// The path of the resources of the type, and perhaps of the name, that a filter wants.
-fn sought(uri: &Uri) -> Option<Vec<String>> {
+/// Returns the path of the resources with the type, and possibly the name, in the filter of a search.
+fn searched_path(uri: &Uri) -> Option<Vec<String>> {
     let query = Query::from_uri(uri);
     let filter = query.first_ignoring_case("$filter")?;
-    let kind = equal_to(filter, "resourcetype")?;
-    let path = kind.split('/').chain(equal_to(filter, "name"));
+    let resource_type = filter_value(filter, "resourcetype")?;
+    let path = resource_type.split('/').chain(filter_value(filter, "name"));
     Some(path.map(ToOwned::to_owned).collect())
 }
 
-/// The text that a filter wants a field to equal.
-fn equal_to<'a>(filter: &'a str, field: &str) -> Option<&'a str> {
-    let begin = format!("{field} eq '");
-    let place = filter.to_ascii_lowercase().find(&begin)? + begin.len();
-    filter[place..].split('\'').next()
+/// Returns the text that a field must equal in a filter.
+fn filter_value<'a>(filter: &'a str, field: &str) -> Option<&'a str> {
+    let condition = format!("{field} eq '");
+    let start = filter.to_ascii_lowercase().find(&condition)? + condition.len();
+    filter[start..].split('\'').next()
 }
 
-/// The type of the resource at a path: its namespace, and every other segment behind that.
-fn kind(asked: &[String]) -> Option<String> {
-    let (namespace, rest) = asked.split_first()?;
+/// Returns the type of the resource at a path: its namespace, and every other segment after it.
+fn resource_type(path: &[String]) -> Option<String> {
+    let (namespace, rest) = path.split_first()?;
     if !namespace.contains('.') {
         return None;
     }
     let types = rest.iter().step_by(2);
-    Some(types.fold(namespace.clone(), |kind, segment| {
-        format!("{kind}/{segment}")
+    Some(types.fold(namespace.clone(), |text, segment| {
+        format!("{text}/{segment}")
     }))
 }
 
@@ -134,23 +135,23 @@ mod tests {
     }
 
     #[test]
-    fn each_row_of_the_table_is_found_by_its_path() {
-        for (place, row) in TABLE.iter().enumerate() {
+    fn each_row_of_the_table_matches_its_path() {
+        for (index, row) in TABLE.iter().enumerate() {
             let uri = format!("/{}", row.path.replace("{}", "name1"))
                 .parse()
                 .unwrap();
-            let asked = resource(&uri);
+            let path = requested_path(&uri);
             let mut found = TABLE.iter().filter(|it| it.method == row.method);
-            let found = found.find(|it| it.names(&asked).is_some()).unwrap();
-            assert_eq!(found.path, row.path, "row {place}");
-            let names = row.names(&asked).unwrap();
-            let object = names.put_into(row.object.text());
+            let found = found.find(|it| it.capture_names(&path).is_some()).unwrap();
+            assert_eq!(found.path, row.path, "row {index}");
+            let names = row.capture_names(&path).unwrap();
+            let object = names.fill(row.object.text());
             assert!(!object.contains("''"), "{object}");
         }
     }
 
     #[test]
-    fn a_scope_and_the_case_of_words_mean_nothing() {
+    fn scope_and_case_of_a_path_are_ignored() {
         let group = "/subscriptions/s/resourceGroups/providers";
         for path in [
             format!("{group}/providers/Microsoft.KeyVault/vaults/kv1"),
@@ -173,15 +174,15 @@ mod tests {
     }
 
     #[test]
-    fn a_resource_is_sought_by_type_and_name() {
-        let sought = |filter: &str| refusal("GET", &format!("/subscriptions/s/resources?{filter}"));
+    fn search_by_type_and_name_is_recognised() {
+        let search = |filter: &str| refusal("GET", &format!("/subscriptions/s/resources?{filter}"));
         let by_type = "%24filter=resourceType%20eq%20%27Microsoft.KeyVault%2Fvaults%27";
         assert_eq!(
-            sought(by_type),
+            search(by_type),
             ", so it does not list vaults. List them with: list_vaults at 5000"
         );
         assert_eq!(
-            sought(&format!("api-version=1&{by_type}+and+name+eq+%27kv1%27")),
+            search(&format!("api-version=1&{by_type}+and+name+eq+%27kv1%27")),
             ", so it does not show the vault 'kv1'. Show it with: show_vault at 5000"
         );
         for other in [
@@ -190,12 +191,12 @@ mod tests {
             "$filter=resourceType",
             "$filter=name+eq+%27kv1%27",
         ] {
-            assert_eq!(sought(other), ", so it does not list resources.");
+            assert_eq!(search(other), ", so it does not list resources.");
         }
     }
 
     #[test]
-    fn what_has_no_row_is_told_by_its_type_alone() {
+    fn resource_without_a_row_is_described_by_its_type() {
         let network = "/subscriptions/s/providers/Microsoft.Network/virtualNetworks/n/subnets/x";
         assert_eq!(
             refusal("PUT", network),
@@ -214,7 +215,7 @@ mod tests {
     }
 
     #[test]
-    fn a_name_that_is_none_is_quoted_and_has_no_command() {
+    fn invalid_name_is_quoted_without_a_command() {
         let vaults = "/providers/Microsoft.KeyVault/vaults/";
         assert_eq!(
             refusal("PUT", &format!("{vaults}$(reboot){{1}}")),

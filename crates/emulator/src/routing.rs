@@ -1,5 +1,4 @@
-//! The routing of requests: the service that a host and a path name, and the refusals before any service sees a
-//! request.
+//! The routing of requests by host and path, and the refusals that come before any service.
 
 mod access_log;
 mod error_format;

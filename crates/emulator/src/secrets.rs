@@ -1,4 +1,4 @@
-//! The secrets that lie in files of their own.
+//! The secrets in files of their own.
 
 pub(crate) mod service_key;
 pub(crate) mod shared_secret;

@@ -15,22 +15,22 @@ use crate::{
     chain::{Chain, FollowingRegistries},
 };
 
-const QUARANTINED: &str = "objects that no record mentions are in quarantine";
+const QUARANTINED: &str = "moved objects that no record mentions into quarantine";
 
-/// Every service of the emulator, joined.
+/// The services of the emulator.
 #[derive(Clone)]
 pub(crate) struct Services {
     pub(crate) clock: Clock,
     pub(crate) store: Store,
     pub(crate) names: PublicName,
-    /// Where this machine reaches the emulator.
+    /// The address at which this machine reaches the emulator.
     pub(crate) address: IpAddr,
     pub(crate) directory: Directory,
     pub(crate) tokens: TokenIssuer,
     pub(crate) vault: KeyVault,
     pub(crate) custodian: Custodian,
     pub(crate) registries: Registries,
-    /// Held for the vault, which owns none of its followers.
+    /// Keeps the followers alive, since the vault holds only a weak reference.
     #[expect(dead_code, reason = "the vault calls them")]
     followers: Arc<dyn KeyFollowers>,
     pub(crate) default_registry: RegistryName,
@@ -38,7 +38,7 @@ pub(crate) struct Services {
     pub(crate) started: Timestamp,
     /// The number of days that a file stays in quarantine.
     pub(crate) quarantine_days: u32,
-    /// Ends what would otherwise go on for as long as its client likes.
+    /// Ends streams and background work when the emulator stops.
     pub(crate) shutdown: CancellationToken,
 }
 
@@ -100,32 +100,32 @@ impl Services {
         })
     }
 
-    /// Finishes the removals of an earlier process, removes expired vaults and keys, and sets aside files that no
-    /// record mentions. Works in the background. Call it before requests are served.
+    /// Finishes the removals of an earlier process, removes expired vaults and keys, and moves files that no record
+    /// mentions into quarantine. Works in the background. Must be called before requests are served.
     pub(crate) async fn sweep(&self) -> Result<(), Error> {
         let sweep = self.registries.sweep().await?;
         let (store, vault) = (self.store.clone(), self.vault.clone());
         let (custodian, registries) = (self.custodian.clone(), self.registries.clone());
         tokio::spawn(async move {
             if let Err(error) = store.finish_removals().await {
-                tracing::warn!(%error, "what was to be removed is not removed yet");
+                tracing::warn!(%error, "cannot finish the pending removals yet");
             }
             if !store.is_sound().await {
                 tracing::warn!(
-                    "records are missing, so nothing is swept, and no second copy is made"
+                    "records are missing, so the sweep is skipped and no second copies are written"
                 );
                 return;
             }
             if let Err(error) = custodian.write_second_copies().await {
-                tracing::warn!(%error, "the custody records' second copies could not be compared");
+                tracing::warn!(%error, "cannot compare the second copies of the custody records");
             }
             if let Err(error) = registries.finish_deletions().await {
-                tracing::warn!(%error, "deleted registries are not removed yet");
+                tracing::warn!(%error, "cannot remove the deleted registries yet");
             }
             match sweep.run().await {
                 Ok(0) => {}
                 Ok(objects) => tracing::warn!(objects, "{QUARANTINED}"),
-                Err(error) => tracing::warn!(%error, "the sweep for objects of no registry failed"),
+                Err(error) => tracing::warn!(%error, "the sweep of the registries failed"),
             }
             match vault.sweep().await {
                 Ok(swept) if swept.files > 0 => {

@@ -1,4 +1,4 @@
-//! The start of an emulator, from its flags and configuration to the first request.
+//! The start of an emulator, from its flags and configuration to its first request.
 
 pub(crate) mod node;
 mod ready_file;

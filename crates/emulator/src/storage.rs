@@ -1,7 +1,7 @@
 //! The problems of the store and its disk, with remedies.
 
 use jiff::Timestamp;
-use sealock_api::{Hint, QuarantinedFile, Relief, StorageProblem, StorageStatus};
+use sealock_api::{Hint, QuarantinedFile, Reclaimable, StorageProblem, StorageStatus};
 use sealock_store::{Fault, Quarantined, Store, metadata::Condition};
 
 use crate::services::Services;
@@ -10,10 +10,10 @@ use crate::services::Services;
 #[derive(Debug)]
 pub(crate) struct Storage {
     pub(crate) problems: Vec<StorageProblem>,
-    /// The number of records of the vault's audit log that wait in memory.
-    pub(crate) held_records: u64,
-    /// The number of records lost because there was no room for them.
-    pub(crate) lost_records: u64,
+    /// The number of audit events that wait in memory.
+    pub(crate) held_events: u64,
+    /// The number of lost audit events.
+    pub(crate) lost_events: u64,
     /// The damaged records and files.
     pub(crate) damage: Vec<String>,
     /// True if the disk is full.
@@ -21,35 +21,34 @@ pub(crate) struct Storage {
 }
 
 impl Storage {
-    /// Determines the current state of the store.
-    pub(crate) async fn look(store: &Store) -> Self {
+    /// Checks the current state of the store.
+    pub(crate) async fn check(store: &Store) -> Self {
         let store = store.clone();
         let condition = tokio::task::spawn_blocking(move || store.condition()).await;
-        // A look that ends early has found nothing.
-        Self::of(condition.unwrap_or_default())
+        Self::from_condition(condition.unwrap_or_default())
     }
 
-    fn of(condition: Condition) -> Self {
+    fn from_condition(condition: Condition) -> Self {
         let failures = [&condition.failure, &condition.content_failure];
         let mut failures = failures.into_iter().flatten();
         let is_full = failures.any(|failure| failure.fault == Some(Fault::Full));
         let mut problems = Vec::new();
         let disk = match (&condition.failure, &condition.content_failure) {
-            (Some(failure), _) => Some((failure, "what is there is served; changes are refused")),
+            (Some(failure), _) => Some((failure, "reads still work, changes are refused")),
             (None, Some(failure)) if failure.fault == Some(Fault::TooManyFiles) => Some((
                 failure,
-                "what needs another one is refused, and may be tried again",
+                "requests that need another file are refused and can be retried",
             )),
             (None, Some(failure)) => Some((
                 failure,
-                "pushes are refused; pulls and changes of keys go on",
+                "pushes are refused, pulls and key changes still work",
             )),
             (None, None) => None,
         };
         if let Some((failure, consequence)) = disk {
             let fault = failure.fault.unwrap_or(Fault::Failing);
             problems.push(StorageProblem {
-                what: format!("{fault}: {consequence}"),
+                description: format!("{fault}: {consequence}"),
                 remedy: remedy(fault).to_owned(),
                 hints: hints(fault),
                 detail: Some(failure.what.clone()),
@@ -58,19 +57,20 @@ impl Storage {
         let (held, lost) = (condition.held_lines, condition.lost_lines);
         if held > 0 {
             problems.push(StorageProblem {
-                what: format!("{held} records of the audit log are in memory only"),
-                remedy: "leave the emulator running: they are written once the disk takes them"
-                    .to_owned(),
+                description: format!("{held} audit events are in memory only"),
+                remedy:
+                    "keep the emulator running, so that it can write them once the disk recovers"
+                        .to_owned(),
                 hints: Vec::new(),
                 detail: None,
             });
         }
         if lost > 0 {
             problems.push(StorageProblem {
-                what: format!(
-                    "{lost} records of the audit log are lost, which the disk did not take"
+                description: format!(
+                    "{lost} audit events are lost, since they could not be written"
                 ),
-                remedy: "note it; a restart counts anew".to_owned(),
+                remedy: "the audit log is incomplete; a restart resets this count".to_owned(),
                 hints: Vec::new(),
                 detail: None,
             });
@@ -78,16 +78,16 @@ impl Storage {
         let damaged = condition.damage.len();
         if damaged > 0 {
             problems.push(StorageProblem {
-                what: format!("{damaged} stored records or files are damaged"),
-                remedy: "see what is lost".to_owned(),
+                description: format!("{damaged} stored records or files are damaged"),
+                remedy: "verify the stored content".to_owned(),
                 hints: vec![Hint::Verify],
                 detail: condition.damage.first().cloned(),
             });
         }
         Self {
             problems,
-            held_records: held as u64,
-            lost_records: lost,
+            held_events: held as u64,
+            lost_events: lost,
             damage: condition.damage,
             is_full,
         }
@@ -96,13 +96,13 @@ impl Storage {
     /// Logs the problems.
     pub(crate) fn log(&self) {
         for StorageProblem {
-            what,
+            description,
             remedy,
             detail,
             ..
         } in &self.problems
         {
-            tracing::warn!(remedy, detail, "{what}");
+            tracing::warn!(remedy, detail, "{description}");
         }
     }
 
@@ -116,17 +116,19 @@ impl Storage {
     }
 }
 
-/// Suggests a remedy for a fault of the disk. The emulator goes on by itself once the fault is gone.
+/// Suggests a remedy for a fault of the disk. The emulator recovers by itself once the fault is gone.
 pub(crate) fn remedy(fault: Fault) -> &'static str {
     match fault {
-        Fault::Full => "make room on that disk",
-        Fault::ReadOnly => "see why in the system's log, and mount it for writing again",
-        Fault::Failing => "see the system's log, and replace the disk if it does not recover",
-        Fault::TooManyFiles => "permit more open files: ulimit -n",
+        Fault::Full => "free space on that disk",
+        Fault::ReadOnly => {
+            "look for the reason in the system's log, and remount the disk for writing"
+        }
+        Fault::Failing => "check the system's log, and replace the disk if it does not recover",
+        Fault::TooManyFiles => "raise the limit of open files: ulimit -n",
     }
 }
 
-/// Suggests what to do about a fault of the disk.
+/// Suggests the operations that help with a fault of the disk.
 pub(crate) fn hints(fault: Fault) -> Vec<Hint> {
     match fault {
         Fault::Full => vec![Hint::CollectGarbage { registry: None }],
@@ -144,17 +146,17 @@ pub(crate) fn quarantined_file(quarantined: Quarantined) -> QuarantinedFile {
     }
 }
 
-/// Finds data that could be removed to make room, as far as that is possible now.
-pub(crate) async fn reliefs(services: &Services) -> Vec<Relief> {
-    let mut reliefs = Vec::new();
+/// Finds data that can be removed to make room. Leaves out data that cannot be determined now.
+pub(crate) async fn reclaimable(services: &Services) -> Vec<Reclaimable> {
+    let mut reclaimable = Vec::new();
     for registry in services.registries.list().await.unwrap_or_default() {
         // The manifests of a revoked registry cannot be read, so its garbage is unknown.
         let Ok(garbage) = registry.garbage().await else {
             continue;
         };
         let name = &registry.record.name;
-        reliefs.push(Relief {
-            what: format!("blobs in {name} that nothing refers to"),
+        reclaimable.push(Reclaimable {
+            description: format!("blobs in {name} without references"),
             bytes: garbage.freed_bytes,
             hint: Some(Hint::CollectGarbage {
                 registry: Some(name.clone()),
@@ -170,19 +172,20 @@ pub(crate) async fn reliefs(services: &Services) -> Vec<Relief> {
         (staged.sum(), quarantined.sum())
     });
     let (staged, quarantined) = found.await.unwrap_or_default();
-    reliefs.push(Relief {
-        what: "unfinished uploads, which go when they are completed or cancelled, or after a day"
-            .to_owned(),
+    reclaimable.push(Reclaimable {
+        description:
+            "unfinished uploads, which expire after a day unless they are completed or cancelled"
+                .to_owned(),
         bytes: staged,
         hint: None,
     });
-    reliefs.push(Relief {
-        what: "what no record mentions, in quarantine".to_owned(),
+    reclaimable.push(Reclaimable {
+        description: "files in quarantine".to_owned(),
         bytes: quarantined,
         hint: Some(Hint::EmptyQuarantine),
     });
-    reliefs.retain(|relief| relief.bytes > 0);
-    reliefs
+    reclaimable.retain(|data| data.bytes > 0);
+    reclaimable
 }
 
 #[cfg(test)]
@@ -196,21 +199,21 @@ mod tests {
         Failure { fault, what }
     }
 
-    fn told(condition: Condition) -> (StorageStatus, Vec<String>) {
-        let storage = Storage::of(condition);
+    fn problems(condition: Condition) -> (StorageStatus, Vec<String>) {
+        let storage = Storage::from_condition(condition);
         let problems = storage.problems.iter();
-        let told = problems.map(|problem| problem.what.clone()).collect();
-        (storage.status(), told)
+        let problems = problems.map(|problem| problem.description.clone());
+        (storage.status(), problems.collect())
     }
 
     #[test]
-    fn a_store_without_a_fault_is_ok() {
-        assert_eq!(told(Condition::default()), (StorageStatus::Ok, vec![]));
+    fn store_without_a_fault_is_ok() {
+        assert_eq!(problems(Condition::default()), (StorageStatus::Ok, vec![]));
     }
 
     #[test]
-    fn what_is_wrong_is_told_with_what_goes_on() {
-        let (status, told_of) = told(Condition {
+    fn each_fault_is_reported_with_its_consequence() {
+        let (status, found) = problems(Condition {
             content_failure: Some(failing(Some(Fault::Full))),
             held_lines: 2,
             lost_lines: 1,
@@ -219,22 +222,22 @@ mod tests {
         });
         assert_eq!(status, StorageStatus::Degraded);
         assert_eq!(
-            told_of,
+            found,
             [
-                "no space is left on the disk of the data directory: pushes are refused; pulls and changes of keys go on",
-                "2 records of the audit log are in memory only",
-                "1 records of the audit log are lost, which the disk did not take",
+                "no space is left on the disk of the data directory: pushes are refused, pulls and key changes still work",
+                "2 audit events are in memory only",
+                "1 audit events are lost, since they could not be written",
                 "1 stored records or files are damaged",
             ]
         );
-        let (_, told_of) = told(Condition {
+        let (_, found) = problems(Condition {
             failure: Some(failing(None)),
             content_failure: Some(failing(Some(Fault::Full))),
             ..Condition::default()
         });
         assert_eq!(
-            told_of,
-            ["the disk of the data directory fails: what is there is served; changes are refused"]
+            found,
+            ["the disk of the data directory fails: reads still work, changes are refused"]
         );
     }
 }

@@ -8,15 +8,15 @@ use sealock_vault::Due;
 
 use crate::services::Services;
 
-/// How the clock was set. A control table: what depends on time is decided anew after each change.
+/// The setting of the clock. It is a control table, so each change raises the epoch and gates evaluate again.
 const CLOCK: Table<ClockSetting> = Table::control("clock");
 const KEY: [&str; 1] = ["setting"];
 
-/// The time up to which the clock was confirmed, stored now and then. At a start, the time since then is in doubt, so a
-/// stored time that is too early only lengthens the doubt.
+/// The time up to which the clock was confirmed, stored at intervals. At a start, the time since then is in doubt. A stored
+/// time that is too early only lengthens the doubt.
 const CONFIRMED: Table<Timestamp> = Table::content("confirmed-time");
 
-/// The clock as it was set before the last stop. A frozen one stands where it stood.
+/// Restores the clock with its setting before the last stop. A frozen clock keeps its time.
 pub(crate) async fn restore(store: &Store) -> Result<Clock> {
     restore_from(Arc::new(SystemTime), store).await
 }
@@ -32,15 +32,15 @@ async fn restore_from(source: Arc<dyn TimeSource>, store: &Store) -> Result<Cloc
     ))
 }
 
-/// Remembers how the clock was set, and has everything that depends on time decided anew.
-pub(crate) async fn remember(store: &Store, clock: &Clock) -> Result<()> {
+/// Stores the setting of the clock, which raises the epoch.
+pub(crate) async fn store_setting(store: &Store, clock: &Clock) -> Result<()> {
     let batch = with_confirmed(clock).put(&CLOCK, &KEY, &clock.setting());
     let _unconditional = store.commit(batch).await?;
     Ok(())
 }
 
 /// Stores the time up to which the clock is confirmed.
-pub(crate) async fn remember_confirmed(store: &Store, clock: &Clock) -> Result<()> {
+pub(crate) async fn store_confirmed_time(store: &Store, clock: &Clock) -> Result<()> {
     let _unconditional = store.commit(with_confirmed(clock)).await?;
     Ok(())
 }
@@ -49,21 +49,21 @@ fn with_confirmed(clock: &Clock) -> Batch {
     Batch::new().put(&CONFIRMED, &KEY, &clock.confirmed())
 }
 
-/// How long to wait for the clock at most: it may be moved in ways that nobody tells of.
-const LONGEST_WAIT: Duration = Duration::from_hours(1);
+/// The limit of a wait for due work. The system's clock can jump without notice, so the wait must not be too long.
+const WAIT_LIMIT: Duration = Duration::from_hours(1);
 
 /// The interval at which the confirmed time is stored.
-const REMEMBERED_EVERY: Duration = Duration::from_hours(1);
+const CONFIRMED_TIME_INTERVAL: Duration = Duration::from_hours(1);
 
-/// The time that an emulator runs before it first removes files from quarantine. It gives the person who starts an
-/// emulator after a loss the time to look.
-const QUARANTINE_FIRST: Duration = Duration::from_hours(1);
+/// The time from a start to the first removal of files from quarantine. It lets an operator inspect the files after a
+/// loss.
+const QUARANTINE_DELAY: Duration = Duration::from_hours(1);
 
 /// The interval of the later removals.
-const QUARANTINE_EVERY: Duration = Duration::from_hours(24);
+const QUARANTINE_INTERVAL: Duration = Duration::from_hours(24);
 
 /// Removes the files that have been in quarantine for more than `days` days of confirmed time. Blocks.
-fn leave_quarantine(store: &Store, clock: &Clock, days: u32) -> Result<()> {
+fn expire_quarantine(store: &Store, clock: &Clock, days: u32) -> Result<()> {
     let before = clock.confirmed().as_second() - i64::from(days) * 24 * 60 * 60;
     let removed = store.quarantine.remove(before)?;
     if !removed.is_empty() {
@@ -76,15 +76,15 @@ fn leave_quarantine(store: &Store, clock: &Clock, days: u32) -> Result<()> {
     Ok(())
 }
 
-/// Does what is due when its time comes, until the emulator stops.
-pub(crate) async fn keep(services: Services) {
-    let mut remembers = tokio::time::interval(REMEMBERED_EVERY);
-    let first = tokio::time::Instant::now() + QUARANTINE_FIRST;
-    let mut quarantine = tokio::time::interval_at(first, QUARANTINE_EVERY);
-    let mut told = 0;
+/// Runs due work, such as purges and rotations, until the emulator stops.
+pub(crate) async fn run_due_work(services: Services) {
+    let mut confirmed_time = tokio::time::interval(CONFIRMED_TIME_INTERVAL);
+    let first = tokio::time::Instant::now() + QUARANTINE_DELAY;
+    let mut quarantine = tokio::time::interval_at(first, QUARANTINE_INTERVAL);
+    let mut reported = 0;
     loop {
         let due = services.vault.run_due().await.unwrap_or_else(|error| {
-            tracing::error!(%error, "what was due in the vaults could not be done");
+            tracing::error!(%error, "cannot run the due purges and rotations of the vaults");
             Due::default()
         });
         let pending = services
@@ -92,31 +92,32 @@ pub(crate) async fn keep(services: Services) {
             .pending_purges()
             .await
             .map_or(0, |purges| purges.len());
-        if pending > told {
+        if pending > reported {
             tracing::warn!(
                 pending,
-                "what fell due while nothing confirmed the time is purged within an hour, unless it is recovered"
+                "the retention of vaults or keys ended while the time was in doubt; they are purged within an hour \
+                 unless you recover them"
             );
         }
-        told = pending;
-        let wait = due.next.map_or(LONGEST_WAIT, |next| {
+        reported = pending;
+        let wait = due.next.map_or(WAIT_LIMIT, |next| {
             let until = next.duration_since(services.clock.now());
             Duration::try_from(until).unwrap_or_default()
         });
         tokio::select! {
-            () = tokio::time::sleep(wait.clamp(Duration::from_secs(1), LONGEST_WAIT)) => {}
+            () = tokio::time::sleep(wait.clamp(Duration::from_secs(1), WAIT_LIMIT)) => {}
             () = services.vault.changed() => {}
-            _ = remembers.tick() => {
-                if let Err(error) = remember_confirmed(&services.store, &services.clock).await {
-                    tracing::warn!(%error, "the time could not be remembered");
+            _ = confirmed_time.tick() => {
+                if let Err(error) = store_confirmed_time(&services.store, &services.clock).await {
+                    tracing::warn!(%error, "cannot store the confirmed time");
                 }
             }
             _ = quarantine.tick() => {
                 let (store, clock) = (services.store.clone(), services.clock.clone());
                 let days = services.quarantine_days;
-                let left = tokio::task::spawn_blocking(move || leave_quarantine(&store, &clock, days));
-                if let Ok(Err(error)) = left.await {
-                    tracing::warn!(%error, "what was in quarantine for long could not be removed");
+                let expired = tokio::task::spawn_blocking(move || expire_quarantine(&store, &clock, days));
+                if let Ok(Err(error)) = expired.await {
+                    tracing::warn!(%error, "cannot remove expired files from quarantine");
                 }
             }
             () = services.shutdown.cancelled() => return,
@@ -167,11 +168,11 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn what_passes_after_a_stop_is_in_doubt_at_the_next_start() {
+    async fn time_since_the_last_stop_is_in_doubt_after_a_start() {
         let host = Host::new();
         let clock = host.start().await;
         host.pass(DAY);
-        remember_confirmed(&host.store, &clock).await.unwrap();
+        store_confirmed_time(&host.store, &clock).await.unwrap();
         let stopped = clock.now();
         host.pass(DAY);
         let clock = host.start().await;
@@ -181,30 +182,30 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn a_step_of_the_clock_is_not_in_doubt_at_the_next_start() {
+    async fn advanced_time_is_not_in_doubt_after_a_start() {
         let host = Host::new();
         let clock = host.start().await;
         host.pass(DAY);
         clock.advance(DAY * 90).unwrap();
-        remember(&host.store, &clock).await.unwrap();
+        store_setting(&host.store, &clock).await.unwrap();
         let restored = host.start().await;
         assert_eq!(restored.now(), clock.now());
         assert!(restored.has_passed(clock.now()));
     }
 
     #[tokio::test]
-    async fn a_doubt_is_remembered() {
+    async fn doubt_survives_restarts() {
         let host = Host::new();
         host.pass(DAY * 90);
         for _ in 0..2 {
             let clock = host.start().await;
-            assert!(!clock.has_passed(clock.now()), "never known");
-            remember_confirmed(&host.store, &clock).await.unwrap();
+            assert!(!clock.has_passed(clock.now()), "never confirmed");
+            store_confirmed_time(&host.store, &clock).await.unwrap();
         }
     }
 
     #[tokio::test]
-    async fn what_is_in_quarantine_goes_after_its_days_of_confirmed_time() {
+    async fn quarantined_file_expires_after_its_days_of_confirmed_time() {
         let dir = tempfile::tempdir().unwrap();
         let host = Host {
             store: Store::open(StoreFiles::new(dir.path(), Authenticator::new(&[7; 32]))).unwrap(),
@@ -215,18 +216,18 @@ mod tests {
         std::fs::write(dir.path().join(format!("blobs/{object}")), "nobody's").unwrap();
         let moved = host.store.blobs.set_aside(object, clock.now().as_second());
         assert!(moved.unwrap());
-        let left = || {
-            leave_quarantine(&host.store, &clock, 30).unwrap();
+        let remaining = || {
+            expire_quarantine(&host.store, &clock, 30).unwrap();
             host.store.quarantine.list().unwrap().len()
         };
-        assert_eq!(left(), 1, "just moved");
+        assert_eq!(remaining(), 1, "just moved");
         host.pass(DAY * 30);
-        assert_eq!(left(), 1, "not more than its days");
-        // Only the system's clock moves on, so nothing confirms the time.
+        assert_eq!(remaining(), 1, "not yet expired");
+        // Only the wall clock moves, so nothing confirms the time.
         host.clocks.lock().unwrap().wall += DAY;
         assert!(clock.now() > Timestamp::UNIX_EPOCH + DAY * 30);
-        assert_eq!(left(), 1, "in doubt");
+        assert_eq!(remaining(), 1, "in doubt");
         host.pass(DAY);
-        assert_eq!(left(), 0, "its time has come");
+        assert_eq!(remaining(), 0, "expired");
     }
 }

@@ -1,5 +1,4 @@
-//! TLS, on the port that also speaks plain HTTP: whose certificate is served under which name, and
-//! what clients need so that they trust it.
+//! TLS: the CAs, the certificates for each host, and the files with which clients trust them.
 
 mod authority;
 mod certificates;
@@ -26,17 +25,17 @@ use crate::{listener::ALPN_HTTP2, routing::host::Hosts};
 #[derive(Clone, Debug, Default, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct Tls {
-    /// Whether names such as `myregistry.azurecr.io` are served, too, under a second CA.
+    /// True to serve Azure's host names, such as `myregistry.azurecr.io`, with a second CA.
     pub azure_names: bool,
-    /// One's own CA: a PEM file with its certificate and its private key.
+    /// The user's own CA, a PEM file with its certificate and its private key.
     pub ca: Option<PathBuf>,
 }
 
-/// Prepares TLS for the names that `hosts` serves, with CAs of this emulator's own that lie in
-/// `data_dir` (or, without one, in memory), unless `settings` bring another.
+/// Prepares TLS for the names in `hosts`. Loads the emulator's own CAs from `data_dir` or creates them, unless `settings`
+/// name another CA. Without a directory, the CAs exist in memory only.
 ///
 /// # Errors
-/// If a CA cannot be used, or may not sign for an alias or the public name.
+/// A CA cannot be used, or may not sign for an alias or the public name.
 pub(crate) fn prepare(
     settings: &Tls,
     hosts: &Hosts,

@@ -120,15 +120,17 @@ fn wrong(storage: &Storage, commands: &Commands) -> String {
     }
     let mut lines = Vec::new();
     for problem in &storage.problems {
-        lines.push(format!("\n{WARNING}{}{WARNING:#}", problem.what));
+        lines.push(format!("\n{WARNING}{}{WARNING:#}", problem.description));
         lines.push(format!("  {}", commands.remedy(problem)));
     }
-    for relief in &storage.reliefs {
-        let (what, bytes) = (&relief.what, relief.bytes);
+    for data in &storage.reclaimable {
+        let (description, bytes) = (&data.description, data.bytes);
         lines.push(
-            match relief.hint.as_ref().and_then(|hint| commands.of(hint)) {
-                Some(command) => format!("  {bytes} bytes: {what}: {COMMAND}{command}{COMMAND:#}"),
-                None => format!("  {bytes} bytes: {what}"),
+            match data.hint.as_ref().and_then(|hint| commands.of(hint)) {
+                Some(command) => {
+                    format!("  {bytes} bytes: {description}: {COMMAND}{command}{COMMAND:#}")
+                }
+                None => format!("  {bytes} bytes: {description}"),
             },
         );
     }

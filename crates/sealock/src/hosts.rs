@@ -7,7 +7,7 @@ use clap::Args;
 use fs_err as fs;
 use sealock_api::{self as api, ShowHosts};
 use sealock_core::PublicName;
-use sealock_emulator::is_azures_own;
+use sealock_emulator::is_azure_host;
 
 use crate::{
     client::Client,
@@ -72,7 +72,7 @@ impl Hosts {
 fn check(names: &api::Hosts, with_azures: bool) -> Result<(), Error> {
     let is_valid = |host: &str| PublicName::new(host, 0).is_ok();
     let is_local = |host: &str| is_valid(host) && host.ends_with(".localhost");
-    let is_azures = |host: &str| is_valid(host) && is_azures_own(host);
+    let is_azures = |host: &str| is_valid(host) && is_azure_host(host);
     let foreign = names.hosts.iter().find(|host| !is_local(host)).or_else(|| {
         let mut azures = names.azure_hosts.iter().filter(|_| with_azures);
         azures.find(|host| !is_azures(host))

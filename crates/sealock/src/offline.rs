@@ -39,8 +39,8 @@ fn lines(found: &OfflineVerification, screen: Screen) -> Vec<String> {
         .problems
         .iter()
         .map(|problem| {
-            let what = printable(&problem.what);
-            format!("{BAD}{}{BAD:#}: {what}", problem.kind)
+            let description = printable(&problem.description);
+            format!("{BAD}{}{BAD:#}: {description}", problem.kind)
         })
         .collect();
     if found.whole {

@@ -298,11 +298,15 @@ pub(crate) fn shortened(key: &str) -> String {
 pub(crate) fn title(registry: &Registry) -> String {
     let name = &registry.name;
     match &registry.gate {
-        Gate::Available { ends: None } => {
+        Gate::Available {
+            pending_revocation: None,
+        } => {
             format!("{TITLE}{name}{TITLE:#}  {GOOD}available{GOOD:#}")
         }
-        Gate::Available { ends: Some(end) } => {
-            let (at, cause) = (end.at, end.cause);
+        Gate::Available {
+            pending_revocation: Some(pending),
+        } => {
+            let (at, cause) = (pending.at, pending.cause);
             format!("{TITLE}{name}{TITLE:#}  {BAD}available until {at}{BAD:#}: {cause}")
         }
         Gate::Revoked { cause, since, .. } => {
@@ -318,7 +322,7 @@ pub(crate) fn title(registry: &Registry) -> String {
 fn way_back(registry: &Registry) -> Option<&Hint> {
     match &registry.gate {
         Gate::Revoked { restore, .. } => restore.as_ref(),
-        Gate::Available { ends } => ends.as_ref()?.restore.as_ref(),
+        Gate::Available { pending_revocation } => pending_revocation.as_ref()?.restore.as_ref(),
         Gate::Unknown { .. } => None,
     }
 }

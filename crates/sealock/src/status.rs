@@ -104,17 +104,17 @@ fn storage(storage: &Storage, commands: &Commands) -> Option<String> {
     }
     let mut fields = Vec::new();
     for problem in &storage.problems {
-        fields.push(("problem", problem.what.clone()));
+        fields.push(("problem", problem.description.clone()));
         fields.extend(problem.detail.iter().map(|detail| ("", detail.clone())));
         fields.push(("remedy", commands.remedy(problem)));
     }
-    for relief in &storage.reliefs {
-        let (what, bytes) = (&relief.what, relief.bytes);
-        let frees = match relief.hint.as_ref().and_then(|hint| commands.of(hint)) {
+    for data in &storage.reclaimable {
+        let (description, bytes) = (&data.description, data.bytes);
+        let frees = match data.hint.as_ref().and_then(|hint| commands.of(hint)) {
             Some(command) => format!("{bytes} bytes: {command}"),
             None => format!("{bytes} bytes"),
         };
-        fields.push(("room", format!("{what}: {frees}")));
+        fields.push(("room", format!("{description}: {frees}")));
     }
     let title = format!("{TITLE}storage{TITLE:#}  {BAD}{}{BAD:#}", storage.status);
     Some(record(title, fields))
@@ -154,8 +154,8 @@ mod tests {
     }
 
     fn storage_without_problems() -> Value {
-        json!({"status": "ok", "problems": [], "held_records": 0, "lost_records": 0, "damage": [],
-            "reliefs": []})
+        json!({"status": "ok", "problems": [], "held_events": 0, "lost_events": 0, "damage": [],
+            "reclaimable": []})
     }
 
     #[test]
@@ -189,12 +189,12 @@ key kv1/k1  to be purged: in 59m of running
     fn what_is_wrong_with_the_disk_comes_first_with_what_frees_room() {
         let mut storage = storage_without_problems();
         storage["status"] = "degraded".into();
-        storage["problems"] = json!([{"what": "no space is left", "remedy": "make room",
+        storage["problems"] = json!([{"description": "no space is left", "remedy": "make room",
             "hints": [{"action": "collect_garbage", "registry": null}],
             "detail": "cannot write `/data/x`"}]);
-        storage["reliefs"] = json!([
-            {"what": "blobs", "bytes": 5, "hint": {"action": "collect_garbage", "registry": "myregistry"}},
-            {"what": "uploads", "bytes": 7, "hint": null},
+        storage["reclaimable"] = json!([
+            {"description": "blobs", "bytes": 5, "hint": {"action": "collect_garbage", "registry": "myregistry"}},
+            {"description": "uploads", "bytes": 7, "hint": null},
         ]);
         let shown = shown(json!({
             "storage": storage, "registries": [], "pending_purges": [],

@@ -80,15 +80,22 @@ fn render(verification: &Verification, screen: Screen, commands: &Commands) -> S
     ];
     let mut lines = vec![screen.table(heading.map(Column::Always), rows)];
     for registry in &verification.registries {
-        lines.extend(registry.problems.iter().map(|Finding { kind, what }| {
-            format!("{}: {BAD}{kind}{BAD:#}: {what}", registry.name)
-        }));
+        lines.extend(
+            registry
+                .problems
+                .iter()
+                .map(|Finding { kind, description }| {
+                    format!("{}: {BAD}{kind}{BAD:#}: {description}", registry.name)
+                }),
+        );
         let lost = registry.lost_uploads.iter();
         let notes = lost.chain(&registry.deleted_references);
         lines.extend(notes.map(|what| format!("{}: {what}", registry.name)));
     }
     let problems = verification.problems.iter();
-    lines.extend(problems.map(|Finding { kind, what }| format!("{BAD}{kind}{BAD:#}: {what}")));
+    lines.extend(
+        problems.map(|Finding { kind, description }| format!("{BAD}{kind}{BAD:#}: {description}")),
+    );
     lines.extend(quarantine::note(&verification.quarantine, commands));
     lines.join("\n")
 }
@@ -186,7 +193,7 @@ mod tests {
             "enable the key with: sealock key recover k1 --vault kv1; then verify again";
         assert_eq!(hint.as_deref(), Some(with_command));
 
-        registry["problems"] = json!([{ "kind": "ObjectMissing", "what": "object 00" }]);
+        registry["problems"] = json!([{ "kind": "ObjectMissing", "description": "object 00" }]);
         let (message, hint) = concluded(&registry, false).unwrap_err();
         assert_eq!(message, "1 problem in the stored content");
         assert!(hint.is_some());

@@ -13,11 +13,11 @@ use sealock_api as api;
 use self::filter::Filter;
 use super::{Answer, call::Call};
 
-/// The vaults' audit events that are wanted, one JSON object a line, and with `follow` those that come.
+/// Streams the matching events of the vaults' audit log, one JSON object per line. With `follow`, waits for new events.
 pub(super) async fn audit(call: Call<api::ShowAudit>) -> Answer<Response> {
     let (services, follow) = (call.services, call.query.follow);
-    let filter = Filter::of(&call.query)?;
-    let filter = Arc::new(filter.look_up(&services.directory).await?);
+    let filter = Filter::parse(&call.query)?;
+    let filter = Arc::new(filter.resolve_application(&services.directory).await?);
     let end = services.store.audit.end();
     let lines = stream::try_unfold(0, move |offset| {
         let (services, filter) = (services.clone(), filter.clone());

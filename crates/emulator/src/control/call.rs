@@ -1,4 +1,4 @@
-//! Requests and answers of the control API.
+//! The requests and answers of the control API.
 
 use std::error::Error as _;
 
@@ -22,7 +22,7 @@ use crate::{routing::friendly_door::FriendlyDoor, services::Services, tls::Trust
 /// The result of an operation.
 pub(super) type Answer<T> = Result<T, ControlError>;
 
-/// The state that the control API shows and changes.
+/// The state of the control API's router.
 #[derive(Clone)]
 pub(super) struct ControlState {
     pub(super) services: Services,
@@ -30,7 +30,7 @@ pub(super) struct ControlState {
     pub(super) friendly_door: FriendlyDoor,
 }
 
-/// A request for an operation, read and checked for its form.
+/// A parsed request for an operation.
 pub(super) struct Call<O: Operation> {
     pub(super) services: Services,
     pub(super) trust: Trust,
@@ -43,13 +43,13 @@ pub(super) struct Call<O: Operation> {
 
 /// The answer to an operation that succeeds.
 pub(super) struct Reply<T> {
-    /// The status, if it is not the operation's usual one.
+    /// The status. `None` for the operation's usual one.
     status: Option<StatusCode>,
     body: T,
 }
 
 impl<T> Reply<T> {
-    /// Answers that something was created, or that it was there before.
+    /// Answers with 201 for a new resource, and with 200 for an existing one.
     pub(super) fn created_if(is_new: bool, body: T) -> Self {
         let status = if is_new {
             StatusCode::CREATED
@@ -94,16 +94,13 @@ impl<O: Operation> FromRequest<ControlState> for Call<O> {
         let extract::Query(query) = query.map_err(|rejection| {
             let why = rejection.source().map(ToString::to_string);
             let why = why.unwrap_or_else(|| rejection.body_text());
-            ControlError::bad_request(format!(
-                "the query is not what is expected: {}",
-                excerpt(&why)
-            ))
+            ControlError::bad_request(format!("the query is invalid: {}", excerpt(&why)))
         })?;
         let request = Request::from_parts(parts, body);
         let bytes = Bytes::from_request(request, &()).await;
         let bytes = bytes.map_err(|rejection| match rejection.status() {
             status @ StatusCode::PAYLOAD_TOO_LARGE => {
-                ControlError::unreadable(status, "the body is longer than this operation takes")
+                ControlError::unreadable(status, "the body exceeds the limit of this operation")
             }
             status => ControlError::unreadable(status, rejection.body_text()),
         })?;
@@ -124,7 +121,7 @@ impl<O: Operation> FromRequest<ControlState> for Call<O> {
     }
 }
 
-/// Reads a JSON body. None at all is an empty object, whatever the content type says.
+/// Parses a JSON body of any content type. A missing body is an empty object.
 fn read_body<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, ControlError> {
     let bytes = if bytes.is_empty() { b"{}" } else { bytes };
     sealock_http::json::parse_object(bytes).map_err(ControlError::bad_request)

@@ -10,28 +10,28 @@ pub(super) async fn show(call: Call<api::ShowClock>) -> Answer<api::Clock> {
 }
 
 pub(super) async fn advance(call: Call<api::AdvanceClock>) -> Answer<api::Changed<api::ClockMove>> {
-    let (services, asked) = (call.services, call.body);
-    let by = duration(&asked.by)?;
-    // A step that leads too far is refused for that.
+    let (services, step) = (call.services, call.body);
+    let by = parse_duration(&step.by)?;
+    // The clock itself refuses a step out of its range.
     let target = services.clock.now().checked_add(by);
     let target = target.unwrap_or(Timestamp::MIN);
-    moved(&services, target, asked.allow_purge, |clock| {
+    move_clock(&services, target, step.allow_purge, |clock| {
         clock.advance(by)
     })
     .await
 }
 
 pub(super) async fn set(call: Call<api::SetClock>) -> Answer<api::Changed<api::ClockMove>> {
-    let (services, asked) = (call.services, call.body);
-    let target = asked.now.into();
-    moved(&services, target, asked.allow_purge, |clock| {
+    let (services, time) = (call.services, call.body);
+    let target = time.now.into();
+    move_clock(&services, target, time.allow_purge, |clock| {
         clock.set(target)
     })
     .await
 }
 
-/// Moves the clock, unless it would purge on the way to `target` and may not.
-async fn moved(
+/// Moves the clock to `target`. Refuses to purge vaults or keys unless `allow_purge` is true.
+async fn move_clock(
     services: &Services,
     target: Timestamp,
     allow_purge: bool,
@@ -50,7 +50,7 @@ async fn moved(
     }
     report_effect_of(services, async {
         change(&services.clock)?;
-        timekeeping::remember(&services.store, &services.clock).await?;
+        timekeeping::store_setting(&services.store, &services.clock).await?;
         let due = services.vault.run_due().await?;
         let rotated = due.rotated.iter();
         let rotated = rotated.map(|kid| services.names.key_uri(&kid.identifier()));
@@ -65,16 +65,16 @@ async fn moved(
 
 pub(super) async fn freeze(call: Call<api::FreezeClock>) -> Answer<api::Clock> {
     call.services.clock.freeze();
-    changed(&call.services).await
+    store_setting(&call.services).await
 }
 
 pub(super) async fn resume(call: Call<api::ResumeClock>) -> Answer<api::Clock> {
     call.services.clock.resume();
-    changed(&call.services).await
+    store_setting(&call.services).await
 }
 
-async fn changed(services: &Services) -> Answer<api::Clock> {
-    timekeeping::remember(&services.store, &services.clock).await?;
+async fn store_setting(services: &Services) -> Answer<api::Clock> {
+    timekeeping::store_setting(&services.store, &services.clock).await?;
     services.vault.run_due().await?;
     Ok(view(services))
 }
@@ -91,13 +91,13 @@ fn view(services: &Services) -> api::Clock {
     }
 }
 
-fn duration(text: &str) -> Result<SignedDuration, ControlError> {
+fn parse_duration(text: &str) -> Result<SignedDuration, ControlError> {
     let span: Result<Span, _> = text.parse();
     span.and_then(|span| span.to_duration(SpanRelativeTo::days_are_24_hours()))
         .map_err(|_| {
             let given = excerpt(text);
             ControlError::bad_request(format!(
-                "'{given}' is not a duration; expected one such as 90s, 1h, '1h 30m' or 90d"
+                "'{given}' is not a duration; expected a duration such as 90s, 1h, '1h 30m' or 90d"
             ))
         })
 }

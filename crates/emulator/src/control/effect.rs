@@ -7,17 +7,15 @@ use sealock_core::RegistryName;
 use super::{Answer, registries::view::view};
 use crate::services::Services;
 
-/// The state of the registries at one time.
+/// The states of all registries at one time.
 #[derive(Default)]
-struct Standings {
+struct Snapshot {
     registries: BTreeMap<RegistryName, api::Registry>,
-    /// False if the state of one could not be read.
-    are_all: bool,
+    /// False if the state of a registry could not be read.
+    is_complete: bool,
 }
 
-/// Makes a change, and reports the registries that it reached.
-///
-/// A change that somebody else makes in the meantime counts, too.
+/// Makes a change and reports the registries that it affected. The report includes the effects of concurrent changes.
 pub(super) fn report_effect_of<'a, T>(
     services: &'a Services,
     change: impl Future<Output = Answer<T>> + Send + 'a,
@@ -26,46 +24,47 @@ where
     T: Send + 'a,
 {
     Box::pin(async move {
-        let before = standings(services).await;
+        let before = snapshot(services).await;
         let changed = change.await?;
-        let after = standings(services).await;
-        let mut effect = difference(&before.registries, &after.registries);
-        effect.is_complete = before.are_all && after.are_all;
+        let after = snapshot(services).await;
+        let mut effect = compare(&before.registries, &after.registries);
+        effect.is_complete = before.is_complete && after.is_complete;
         Ok(api::Changed { changed, effect })
     })
 }
 
-/// Asks each registry. One whose state cannot be read is left out, since the change itself does not fail with it.
-async fn standings(services: &Services) -> Standings {
-    let mut standings = Standings {
-        are_all: true,
-        ..Standings::default()
+/// Reads the state of each registry. Leaves out a registry whose state cannot be read, because the change itself can still
+/// succeed.
+async fn snapshot(services: &Services) -> Snapshot {
+    let mut snapshot = Snapshot {
+        is_complete: true,
+        ..Snapshot::default()
     };
     let registries = match services.registries.list().await {
         Ok(registries) => registries,
         Err(error) => {
-            tracing::warn!(%error, "the effect of a change is not known");
-            return Standings::default();
+            tracing::warn!(%error, "cannot determine the effect of a change");
+            return Snapshot::default();
         }
     };
     for registry in registries {
         let name = registry.record.name.clone();
         match view(services, registry.clone()).await {
             Ok(registry) => {
-                standings.registries.insert(name, registry);
+                snapshot.registries.insert(name, registry);
             }
             Err(_) if registry.is_deleted().await.unwrap_or_default() => {}
             Err(error) => {
                 let problem = error.into_problem();
-                tracing::warn!(registry = %name, problem.detail, "the effect of a change on a registry is not known");
-                standings.are_all = false;
+                tracing::warn!(registry = %name, problem.detail, "cannot determine the effect of a change on a registry");
+                snapshot.is_complete = false;
             }
         }
     }
-    standings
+    snapshot
 }
 
-fn difference(
+fn compare(
     before: &BTreeMap<RegistryName, api::Registry>,
     after: &BTreeMap<RegistryName, api::Registry>,
 ) -> api::Effect {
@@ -74,12 +73,12 @@ fn difference(
         let Some(old) = before.get(name) else {
             continue;
         };
-        match (refusal(old), refusal(new)) {
+        match (revocation(old), revocation(new)) {
             (None, Some(revoked)) => effect.revoked.push(revoked),
             (Some(old), Some(new)) if old.from.is_some() && new.from.is_none() => {
                 effect.revoked.push(new);
             }
-            // It is not brought back: something else refuses it.
+            // The change removed one cause, and another remains.
             (Some(old), Some(new)) if old.cause != new.cause => effect.revoked.push(new),
             (Some(_), None) if matches!(new.gate, api::Gate::Available { .. }) => {
                 effect.restored.push(name.clone());
@@ -93,11 +92,14 @@ fn difference(
     effect
 }
 
-/// Returns the revocation of a registry, or the one that is in sight.
-fn refusal(registry: &api::Registry) -> Option<api::RevokedRegistry> {
+/// Returns the current or pending revocation of a registry.
+fn revocation(registry: &api::Registry) -> Option<api::RevokedRegistry> {
     let (cause, from) = match &registry.gate {
-        api::Gate::Available { ends: None } | api::Gate::Unknown { .. } => return None,
-        api::Gate::Available { ends: Some(end) } => (end.cause, Some(end.at)),
+        api::Gate::Available { pending_revocation } => {
+            let pending = pending_revocation.as_ref()?;
+            (pending.cause, Some(pending.at))
+        }
+        api::Gate::Unknown { .. } => return None,
         api::Gate::Revoked { cause, .. } => (*cause, None),
     };
     Some(api::RevokedRegistry {

@@ -24,14 +24,14 @@ impl ControlError {
         Self(Box::new(Problem::new(status, code, detail.into(), hints)))
     }
 
-    /// Adds the cause for which the vault refuses a key, and what to do about it.
-    pub(super) fn because(mut self, cause: api::Cause, hints: Vec<Hint>) -> Self {
+    /// Adds the cause for which the vault refuses a key, and replaces the hints.
+    pub(super) fn with_cause(mut self, cause: api::Cause, hints: Vec<Hint>) -> Self {
         self.0.cause = Some(cause);
         self.0.hints = hints;
         self
     }
 
-    /// Returns the problem for good.
+    /// Returns the problem.
     pub(super) fn into_problem(self) -> Problem {
         *self.0
     }
@@ -40,86 +40,88 @@ impl ControlError {
         Self::unreadable(StatusCode::BAD_REQUEST, detail)
     }
 
-    /// Refuses a change that names nothing.
+    /// Refuses a change without fields.
     pub(super) fn nothing_to_change() -> Self {
-        Self::bad_request("the request says of nothing what it is to be")
+        Self::bad_request("the request changes nothing; name at least one field to change")
     }
 
-    /// Refuses a step of the clock that would purge what nobody agreed to lose.
+    /// Refuses to move the clock if that would purge vaults or keys without permission.
     pub(super) fn would_purge(purges: &[Purge]) -> Self {
         let named = purges.iter().map(|Purge { vault, key }| match key {
             Some(key) => format!("key {vault}/{key}"),
             None => format!("vault {vault} with its keys"),
         });
         let named = named.collect::<Vec<_>>().join(", ");
-        let detail = format!("the retention of {named} ends on the way, which purges it for good");
+        let detail = format!(
+            "the retention of {named} would end, and the purge that follows cannot be undone"
+        );
         let hints = vec![Hint::AllowPurge];
         Self::new(StatusCode::CONFLICT, "WouldPurge", detail, hints)
     }
 
-    /// Refuses a path, query or body that could not be read.
+    /// Refuses an invalid path, query or body.
     pub(super) fn unreadable(status: StatusCode, detail: impl Into<String>) -> Self {
         Self::new(status, "BadRequest", detail, Vec::new())
     }
 
     pub(super) fn not_found(path: &str) -> Self {
-        let detail = format!("the control API has no '{}'", excerpt(path));
+        let detail = format!("the control API has no path '{}'", excerpt(path));
         let hint = advice("use a command line of the same version as the emulator");
         Self::new(StatusCode::NOT_FOUND, "NotFound", detail, vec![hint])
     }
 
-    /// Refuses to show the CA of names that are not served.
+    /// Reports that the CA for Azure's host names does not exist.
     pub(super) fn azure_names_not_served() -> Self {
-        let detail = "Azure's own names are not served, so there is no CA of them";
+        let detail = "Azure's host names are not served, so they have no CA";
         let hint = advice("set tls.azure_names = true in the configuration");
         Self::new(StatusCode::NOT_FOUND, "NotFound", detail, vec![hint])
     }
 
-    /// Refuses a web page. There is one place where the control API answers pages, and no other page's content is there.
+    /// Refuses a request from a web page outside `page`. That origin serves no content of registries, so its pages are the
+    /// emulator's own.
     pub(super) fn not_for_pages(page: &str) -> Self {
         let detail = format!(
-            "a web page asked for this, and the control API answers none but those of {page}"
+            "the request comes from a web page, and the control API answers only pages of {page}"
         );
         let hint = advice(format!(
-            "in a browser, open {page}; elsewhere, leave out the headers Origin and Sec-Fetch-Site"
+            "in a browser, open {page}; in other clients, omit the headers Origin and Sec-Fetch-Site"
         ));
         Self::new(StatusCode::FORBIDDEN, "Forbidden", detail, vec![hint])
     }
 
-    /// Refuses a request from another machine that does not show the token.
-    pub(super) fn not_from_here() -> Self {
-        let detail =
-            "the control API answers on loopback addresses only, unless its token is shown";
+    /// Refuses a request from another machine without the token.
+    pub(super) fn remote_token_required() -> Self {
+        let detail = "requests from other machines need the token of the control API";
         let hints = vec![
-            advice("run the command where the emulator runs, in its container perhaps"),
+            advice("run the command where the emulator runs, such as in its container"),
             advice(format!(
-                "show the token, which lies in control.token in the emulator's data directory: {CONTROL_TOKEN_FILE}=PATH"
+                "name the token's file, control.token in the emulator's data directory: {CONTROL_TOKEN_FILE}=PATH"
             )),
         ];
         Self::new(StatusCode::FORBIDDEN, "Forbidden", detail, hints)
     }
 
-    /// Refuses a request without the token, or with another.
-    pub(super) fn token_needed() -> Self {
-        let detail = "the control API wants its token, and this request has another or none";
+    /// Refuses a request with a missing or wrong token.
+    pub(super) fn token_required() -> Self {
+        let detail = "the token of the control API is missing or wrong";
         let hint = advice(format!(
-            "name its file, control.token in the emulator's data directory: {CONTROL_TOKEN_FILE}=PATH"
+            "name the token's file, control.token in the emulator's data directory: {CONTROL_TOKEN_FILE}=PATH"
         ));
         Self::new(StatusCode::UNAUTHORIZED, "Unauthorized", detail, vec![hint])
     }
 
     pub(super) fn method_not_allowed(method: &Method) -> Self {
-        let detail = format!("the control API does not take {method} here");
+        let detail = format!("the method {method} is not allowed here");
         let status = StatusCode::METHOD_NOT_ALLOWED;
         Self::new(status, "MethodNotAllowed", detail, Vec::new())
     }
 
-    /// Refuses a role for vaults in a registry.
+    /// Refuses to assign a role for vaults in a registry.
     pub(super) fn role_for_vaults(role: Role, principal: &Principal) -> Self {
         let detail = format!("the role {role} is for vaults and permits nothing in a registry");
         let hint = Hint::AssignRole {
             role: role.to_string(),
-            principal: hints::named(principal),
+            principal: hints::named_principal(principal),
             vault: None,
         };
         Self::new(StatusCode::BAD_REQUEST, "BadRequest", detail, vec![hint])
@@ -127,7 +129,7 @@ impl ControlError {
 
     /// Reports a fault of the disk that keeps the emulator from serving the request.
     fn fault(fault: Fault, error: &dyn std::fmt::Display) -> Self {
-        tracing::error!(%error, "the control API cannot do what it was asked");
+        tracing::error!(%error, "the control API cannot serve a request");
         let (status, code) = match fault {
             Fault::Full => (StatusCode::INSUFFICIENT_STORAGE, "DiskFull"),
             Fault::ReadOnly => (StatusCode::INSUFFICIENT_STORAGE, "DiskReadOnly"),
@@ -204,7 +206,8 @@ impl From<sealock_vault::Error> for ControlError {
             return Self::internal(&error);
         }
         let code = error.inner_code().unwrap_or_else(|| error.code());
-        Self::new(status, code, error.to_string(), hints::of_vault(&error))
+        let hints = hints::for_vault_error(&error);
+        Self::new(status, code, error.to_string(), hints)
     }
 }
 
@@ -217,14 +220,17 @@ impl From<sealock_entra::Error> for ControlError {
         if status.is_server_error() {
             return Self::internal(&error);
         }
-        Self::new(status, code, error.to_string(), hints::of_directory(&error))
+        let hints = hints::for_directory_error(&error);
+        Self::new(status, code, error.to_string(), hints)
     }
 }
 
 impl From<sealock_cmk::Error> for ControlError {
     fn from(error: sealock_cmk::Error) -> Self {
         let (code, hints) = match &error {
-            sealock_cmk::Error::Refused(refusal) => (refusal.code(), hints::of_rule(refusal)),
+            sealock_cmk::Error::Refused(refusal) => {
+                (refusal.code(), hints::for_cmk_refusal(refusal))
+            }
             sealock_cmk::Error::Revoked(_) => ("Denied", vec![Hint::ShowStatus]),
             sealock_cmk::Error::Store(error) => return Self::from_store(error),
             _ => return Self::internal(&error),
@@ -245,7 +251,8 @@ impl From<sealock_registry::Error> for ControlError {
         if status.is_server_error() {
             return Self::internal(&error);
         }
-        Self::new(status, code, error.to_string(), hints::of_registry(&error))
+        let hints = hints::for_registry_error(&error);
+        Self::new(status, code, error.to_string(), hints)
     }
 }
 

@@ -9,24 +9,24 @@ use sealock_http::Credentials;
 use super::ControlError;
 use crate::{listener::Peer, routing::friendly_door::FriendlyDoor};
 
-/// Keeps the control API to whoever has its token, and while the friendly door is open to whoever is on this machine.
+/// Requires the token of the control API. While the friendly door is open, clients on this machine need none.
 pub(super) async fn check(
     State(door): State<FriendlyDoor>,
     request: Request,
     next: Next,
 ) -> Response {
     let peer = request.extensions().get::<Peer>();
-    let is_here = peer.is_some_and(|peer| peer.address.is_loopback());
-    let shows_token = door.control_token().is_some_and(|token| {
-        let shown = bearer(request.headers());
-        shown.is_some_and(|shown| token.is(shown))
+    let is_local = peer.is_some_and(|peer| peer.address.is_loopback());
+    let has_token = door.control_token().is_some_and(|token| {
+        let given = bearer(request.headers());
+        given.is_some_and(|given| token.matches(given))
     });
-    if shows_token || (is_here && door.is_open()) {
+    if has_token || (is_local && door.is_open()) {
         next.run(request).await
-    } else if is_here {
-        ControlError::token_needed().into_response()
+    } else if is_local {
+        ControlError::token_required().into_response()
     } else {
-        ControlError::not_from_here().into_response()
+        ControlError::remote_token_required().into_response()
     }
 }
 

@@ -1,4 +1,4 @@
-//! Suggestions for what to do after a refusal.
+//! The hints that follow a refusal.
 
 use sealock_api::{self as api, Hint, KeyPermission, NamedPrincipal};
 use sealock_cmk::{Cause, InaccessibleKey, Refusal as CmkRefusal};
@@ -9,14 +9,14 @@ use sealock_vault::{KeyOperation, PendingPurge, State};
 
 use super::translation::Translate as _;
 
-/// Suggests to do what a text says.
+/// Suggests to follow an advice.
 pub(crate) fn advice(text: impl Into<String>) -> Hint {
     Hint::Advice { text: text.into() }
 }
 
-/// Suggests what to do about a refusal of the vault. Its operator is refused nothing for lack of a permission, and uses no
-/// key.
-pub(crate) fn of_vault(error: &sealock_vault::Error) -> Vec<Hint> {
+/// Suggests what to do about an error of the vault. Lacks the errors that the operator never gets: those of permissions and
+/// those of using keys.
+pub(crate) fn for_vault_error(error: &sealock_vault::Error) -> Vec<Hint> {
     use sealock_vault::Error;
     let one = match error {
         Error::DeletedVaultNotFound {
@@ -57,7 +57,7 @@ pub(crate) fn of_vault(error: &sealock_vault::Error) -> Vec<Hint> {
         }
         Error::KeyDeleted {
             vault, key, state, ..
-        } => return recovery_of_key(vault, key, *state),
+        } => return recover_key_in_state(vault, key, *state),
         Error::ObjectIsDeletedButRecoverable { vault, key } => {
             return vec![recover_key(vault, key), purge_key(vault, key)];
         }
@@ -65,7 +65,7 @@ pub(crate) fn of_vault(error: &sealock_vault::Error) -> Vec<Hint> {
         | Error::ObjectIsBeingRecovered { .. }
         | Error::StillBeingDeleted
         | Error::StillBeingRecovered => Hint::AwaitDelay,
-        Error::RestoreConflict { key, state, .. } => return instead_of_a_restore(key, *state),
+        Error::RestoreConflict { key, state, .. } => return resolve_restore_conflict(key, *state),
         Error::PurgeProtected { vault, key } => {
             return vec![Hint::AwaitRetention, recover_key(vault, key)];
         }
@@ -75,7 +75,7 @@ pub(crate) fn of_vault(error: &sealock_vault::Error) -> Vec<Hint> {
         Error::KeyTypeNotSupported { .. } => advice("use RSA, RSA-HSM, EC, EC-HSM or oct-HSM"),
         Error::HardwareKeyInStandardVault => {
             return vec![
-                advice("use a key type without HSM"),
+                advice("use a key type without -HSM"),
                 Hint::CreatePremiumVault,
             ];
         }
@@ -87,8 +87,8 @@ pub(crate) fn of_vault(error: &sealock_vault::Error) -> Vec<Hint> {
     vec![one]
 }
 
-/// Suggests what to do about a refusal of the directory.
-pub(crate) fn of_directory(error: &sealock_entra::Error) -> Vec<Hint> {
+/// Suggests what to do about an error of the directory.
+pub(crate) fn for_directory_error(error: &sealock_entra::Error) -> Vec<Hint> {
     use sealock_entra::Error;
     match error {
         Error::ApplicationNotFound { name } => vec![
@@ -108,8 +108,8 @@ pub(crate) fn of_directory(error: &sealock_entra::Error) -> Vec<Hint> {
     }
 }
 
-/// Suggests what to do about a rule for encrypted registries.
-pub(crate) fn of_rule(refusal: &CmkRefusal) -> Vec<Hint> {
+/// Suggests what to do about a broken rule for registries.
+pub(crate) fn for_cmk_refusal(refusal: &CmkRefusal) -> Vec<Hint> {
     match refusal {
         CmkRefusal::EncryptionDiffers(registry) => vec![Hint::ChangeEncryption {
             registry: registry.clone(),
@@ -122,9 +122,8 @@ pub(crate) fn of_rule(refusal: &CmkRefusal) -> Vec<Hint> {
     }
 }
 
-/// Suggests what to do about a key that `registry` cannot use. The cause is the vault's, but that a key which exists lacks
-/// the version that is asked for.
-pub(crate) fn of_inaccessible(
+/// Suggests what to do about a key that `registry` cannot use. `cause` may be more precise than the one in `refused`.
+pub(crate) fn for_inaccessible_key(
     registry: &RegistryName,
     refused: &InaccessibleKey,
     cause: api::Cause,
@@ -141,13 +140,13 @@ pub(crate) fn of_inaccessible(
         }
         api::Cause::KeyVersionNotFound if !refused.is_current => Some(show_key(vault, key)),
         api::Cause::VaultNotFound if !refused.is_current => Some(Hint::ListVaults),
-        _ => of_revocation(registry, refused.cause, &refused.key, identity),
+        _ => for_revocation(registry, refused.cause, &refused.key, identity),
     };
     vec![one.unwrap_or(Hint::ShowAudit)]
 }
 
-/// Suggests what to do about a refusal of the registry.
-pub(crate) fn of_registry(error: &sealock_registry::Error) -> Vec<Hint> {
+/// Suggests what to do about an error of the registry.
+pub(crate) fn for_registry_error(error: &sealock_registry::Error) -> Vec<Hint> {
     use sealock_registry::Error;
     let one = match error {
         Error::Refused(Refusal::AdminDisabled(registry)) => Hint::EnableAdmin {
@@ -172,16 +171,16 @@ pub(crate) fn of_registry(error: &sealock_registry::Error) -> Vec<Hint> {
     vec![one]
 }
 
-/// Suggests the way back from a revocation, if there is one.
-pub(crate) fn of_revocation(
+/// Suggests the operation that restores a revoked registry, if there is one.
+pub(crate) fn for_revocation(
     registry: &RegistryName,
     cause: Cause,
     identifier: &KeyIdentifier,
     identity: Option<&IdentityName>,
 ) -> Option<Hint> {
     let (vault, key) = (identifier.vault.clone(), identifier.key.clone());
-    // What is done to a version has to name it.
-    let of_version = |hint: fn(&Kid) -> Hint| match &identifier.version {
+    // An operation on a version must name it.
+    let for_version = |hint: fn(&Kid) -> Hint| match &identifier.version {
         Some(version) => hint(&Kid::new(&vault, &key, version.clone())),
         None => show_key(&vault, &key),
     };
@@ -206,11 +205,11 @@ pub(crate) fn of_revocation(
         },
         Cause::IdentityNotFound => change_identity(registry),
         Cause::KeyDeleted => Hint::RecoverKey { vault, key },
-        Cause::KeyDisabled => of_version(enable_key),
-        Cause::KeyExpired => of_version(expire_key_later),
+        Cause::KeyDisabled => for_version(enable_key),
+        Cause::KeyExpired => for_version(expire_key_later),
         Cause::KeyNotFound => Hint::RestoreKey { vault, key },
-        Cause::KeyNotYetValid => of_version(start_key_earlier),
-        Cause::KeyOperationForbidden => of_version(|kid| {
+        Cause::KeyNotYetValid => for_version(start_key_earlier),
+        Cause::KeyOperationForbidden => for_version(|kid| {
             permit_operations(kid, &[KeyOperation::WrapKey, KeyOperation::UnwrapKey])
         }),
         Cause::VaultDeleted => Hint::RecoverVault { vault },
@@ -219,8 +218,8 @@ pub(crate) fn of_revocation(
     })
 }
 
-/// Suggests how to prevent a purge.
-pub(crate) fn of_purge(purge: &PendingPurge) -> Hint {
+/// Suggests the operation that prevents a purge.
+pub(crate) fn for_purge(purge: &PendingPurge) -> Hint {
     let vault = purge.vault.clone();
     match purge.key.clone() {
         None => Hint::RecoverVault { vault },
@@ -229,8 +228,8 @@ pub(crate) fn of_purge(purge: &PendingPurge) -> Hint {
     }
 }
 
-/// The name of a principal.
-pub(crate) fn named(principal: &Principal) -> NamedPrincipal {
+/// Returns the name of a principal.
+pub(crate) fn named_principal(principal: &Principal) -> NamedPrincipal {
     match principal {
         Principal::ManagedIdentity(identity) => NamedPrincipal::Identity(identity.name.clone()),
         Principal::Application(application) => {
@@ -311,8 +310,8 @@ fn change_identity(registry: &RegistryName) -> Hint {
     }
 }
 
-/// Suggests how a key comes back that is not active.
-fn recovery_of_key(vault: &VaultName, key: &KeyName, state: State) -> Vec<Hint> {
+/// Suggests how to recover a key in its current state.
+fn recover_key_in_state(vault: &VaultName, key: &KeyName, state: State) -> Vec<Hint> {
     match state {
         State::Active | State::Deleted => vec![recover_key(vault, key)],
         State::Deleting => vec![Hint::AwaitDelayAndRecoverKey {
@@ -323,8 +322,8 @@ fn recovery_of_key(vault: &VaultName, key: &KeyName, state: State) -> Vec<Hint> 
     }
 }
 
-/// Suggests what to do with a key that is in the way of its restore.
-fn instead_of_a_restore(key: &KeyIdentifier, state: State) -> Vec<Hint> {
+/// Suggests what to do about an existing key that prevents the restore of a backup.
+fn resolve_restore_conflict(key: &KeyIdentifier, state: State) -> Vec<Hint> {
     let KeyIdentifier { vault, key, .. } = key;
     if state == State::Active {
         return vec![Hint::ReplaceKey {
@@ -332,7 +331,7 @@ fn instead_of_a_restore(key: &KeyIdentifier, state: State) -> Vec<Hint> {
             key: key.clone(),
         }];
     }
-    let mut hints = recovery_of_key(vault, key, state);
+    let mut hints = recover_key_in_state(vault, key, state);
     hints.push(purge_key(vault, key));
     hints
 }
@@ -344,12 +343,12 @@ mod tests {
 
     use super::*;
 
-    fn of(error: &Error) -> Value {
-        serde_json::to_value(of_vault(error)).unwrap()
+    fn hints(error: &Error) -> Value {
+        serde_json::to_value(for_vault_error(error)).unwrap()
     }
 
     #[test]
-    fn a_refusal_of_the_vault_says_what_to_do_next() {
+    fn error_of_the_vault_has_its_hints() {
         let (vault, key): (VaultName, KeyName) = ("kv1".parse().unwrap(), "k1".parse().unwrap());
         let kid = Kid::new(&vault, &key, "a".repeat(32).parse().unwrap());
         let named = json!({"vault": "kv1", "key": "k1", "version": "a".repeat(32)});
@@ -361,7 +360,7 @@ mod tests {
             hint
         };
         assert_eq!(
-            of(&Error::VaultNameHeld {
+            hints(&Error::VaultNameHeld {
                 vault: vault.clone()
             }),
             json!([
@@ -376,27 +375,27 @@ mod tests {
             state,
         };
         assert_eq!(
-            of(&deleted(State::Deleted)),
+            hints(&deleted(State::Deleted)),
             json!([hint("recover_key", &["vault", "key"])])
         );
         assert_eq!(
-            of(&deleted(State::Deleting)),
+            hints(&deleted(State::Deleting)),
             json!([hint("await_delay_and_recover_key", &["vault", "key"])])
         );
         assert_eq!(
-            of(&deleted(State::Recovering)),
+            hints(&deleted(State::Recovering)),
             json!([hint("await_delay", &[])])
         );
         let mut permit = hint("permit_operations", &["vault", "key", "version"]);
         permit["operations"] = json!(["wrapKey", "unwrapKey"]);
         let registry = "sealock".parse().unwrap();
-        let way_back = of_revocation(
+        let restore = for_revocation(
             &registry,
             Cause::KeyOperationForbidden,
             &kid.identifier(),
             None,
         );
-        assert_eq!(serde_json::to_value(way_back).unwrap(), permit);
-        assert_eq!(of(&Error::BadParameter("x".to_owned())), json!([]));
+        assert_eq!(serde_json::to_value(restore).unwrap(), permit);
+        assert_eq!(hints(&Error::BadParameter("x".to_owned())), json!([]));
     }
 }

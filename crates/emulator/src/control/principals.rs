@@ -8,7 +8,7 @@ use sealock_entra::{Directory, Principal};
 
 use super::{Answer, ControlError};
 
-/// Shows whom a right is for.
+/// Shows a principal, even after its deletion.
 pub(super) async fn view(directory: &Directory, id: PrincipalId) -> Answer<api::Principal> {
     let (identity, application) = match directory.principal(id).await? {
         Some(Principal::ManagedIdentity(identity)) => (Some(identity.name), None),
@@ -22,19 +22,19 @@ pub(super) async fn view(directory: &Directory, id: PrincipalId) -> Answer<api::
     })
 }
 
-/// Finds the id of the principal that a path names, be it there or not. Its rights outlive it, and can be taken away.
-pub(super) async fn id_of(
+/// Finds the id of the principal in a path. Accepts the id of a deleted principal, whose access can still be revoked.
+pub(super) async fn find_id(
     directory: &Directory,
     reference: &PrincipalReference,
 ) -> Result<PrincipalId, ControlError> {
     match reference.0.parse() {
         Ok(id) => Ok(id),
-        Err(_) => Ok(named(directory, reference).await?.principal_id()),
+        Err(_) => Ok(find(directory, reference).await?.principal_id()),
     }
 }
 
-/// Finds the principal that a path names: a managed identity by its name, or any principal by its id.
-pub(super) async fn named(
+/// Finds the principal in a path: a managed identity by its name, or any principal by its id.
+pub(super) async fn find(
     directory: &Directory,
     reference: &PrincipalReference,
 ) -> Result<Principal, ControlError> {

@@ -19,7 +19,7 @@ pub(super) async fn empty(call: Call<api::EmptyQuarantine>) -> Answer<api::Quara
     if !removed.is_empty() {
         tracing::info!(
             files = removed.len(),
-            "what was in quarantine is removed, as it was asked for"
+            "emptied the quarantine at the operator's request"
         );
     }
     Ok(view(removed))

@@ -20,7 +20,7 @@ use super::{
 };
 use crate::services::Services;
 
-/// What Azure's clients call a registry's own identity.
+/// The names that Azure's clients use for a registry's system-assigned identity.
 const SYSTEM_IDENTITY: [&str; 2] = ["system", "[system]"];
 
 pub(super) async fn list(call: Call<api::ListRegistries>) -> Answer<api::Registries> {
@@ -45,7 +45,7 @@ pub(super) async fn create(call: Call<api::CreateRegistry>) -> Answer<Reply<api:
     let created = services.registries.create_or_update(name, sku, &encryption);
     let (_, is_new) = match created.await {
         Ok(created) => created,
-        Err(error) => return Err(refused(&services, name, error).await),
+        Err(error) => return Err(explain(&services, name, error).await),
     };
     let registry = services.registries.get(name).await?;
     Ok(Reply::created_if(is_new, view(&services, registry).await?))
@@ -67,7 +67,7 @@ pub(super) async fn rotate_key(
         Some(Identity::UserAssigned(client_id)) => Some(client_id),
         Some(Identity::SystemAssigned) => {
             return Err(ControlError::bad_request(
-                "the registry has no system-assigned identity yet; name a user-assigned one",
+                "the registry has no system-assigned identity; name a user-assigned identity",
             ));
         }
         None => None,
@@ -77,14 +77,14 @@ pub(super) async fn rotate_key(
         let rotated = custodian.rotate(record.id, &record.name, body.key, identity);
         match rotated.await {
             Ok(()) => view(&services, registry.clone()).await,
-            Err(error) => Err(refused(&services, &record.name, error).await),
+            Err(error) => Err(explain(&services, &record.name, error).await),
         }
     })
     .await
 }
 
-/// Turns the refusal of a key into a problem, with the cause and what to do about it, which Azure's text does not say.
-async fn refused(
+/// Turns an error into a problem. Adds the cause and hints if the vault refuses the key, since Azure's text lacks them.
+async fn explain(
     services: &Services,
     registry: &RegistryName,
     error: sealock_cmk::Error,
@@ -102,8 +102,8 @@ async fn refused(
     let identity = services.directory.identity_by_client_id(key.identity);
     let identity = identity.await.ok().flatten();
     let name = identity.map(|identity| identity.name);
-    let hints = hints::of_inaccessible(registry, key, cause, name.as_ref());
-    ControlError::from(error).because(cause, hints)
+    let hints = hints::for_inaccessible_key(registry, key, cause, name.as_ref());
+    ControlError::from(error).with_cause(cause, hints)
 }
 
 async fn identity(services: &Services, name: Option<&str>) -> Answer<Option<Identity>> {

@@ -12,17 +12,17 @@ use super::{
     error::ControlError,
 };
 
-/// The operations that are answered, each by its handler.
+/// The routes of operations to their handlers.
 #[derive(Default)]
 pub(super) struct Routes {
     pub(super) router: Router<ControlState>,
-    /// The method and path of each.
+    /// The method and path of each route.
     #[cfg(test)]
     pub(super) served: Vec<(Method, &'static str)>,
 }
 
 impl Routes {
-    /// Has `handler` answer an operation.
+    /// Routes an operation to `handler`.
     pub(super) fn on<O, R, F>(self, handler: fn(Call<O>) -> F) -> Self
     where
         O: Operation,
@@ -32,7 +32,7 @@ impl Routes {
         self.on_raw(move |call| render::<O, R, F>(handler(call)))
     }
 
-    /// Has `handler` answer an operation whose body has up to `limit` bytes.
+    /// Routes an operation whose body has up to `limit` bytes to `handler`.
     pub(super) fn on_large<O, R, F>(self, limit: usize, handler: fn(Call<O>) -> F) -> Self
     where
         O: Operation,
@@ -44,7 +44,7 @@ impl Routes {
         self.add::<O>(route.layer(DefaultBodyLimit::max(limit)))
     }
 
-    /// Has `handler` answer an operation whose answer is not JSON.
+    /// Routes an operation whose answer is not JSON to `handler`.
     pub(super) fn on_raw<O, H, F>(self, handler: H) -> Self
     where
         O: Operation,
@@ -74,7 +74,7 @@ where
     Ok(reply.render(usual))
 }
 
-/// Returns the filter for a method of the control API. GET answers HEAD, too.
+/// Returns the filter for a method. A route for GET also serves HEAD.
 fn filter(method: &Method) -> MethodFilter {
     match *method {
         Method::DELETE => MethodFilter::DELETE,

@@ -1,39 +1,40 @@
 use sealock_api as api;
 
-use super::{Answer, ControlError, call::Call, hints, quarantine, registries::view};
+use super::{Answer, ControlError, call::Call, hints, quarantine, registries};
 use crate::{
     services::Services,
-    storage::{Storage, reliefs},
+    storage::{Storage, reclaimable},
 };
 
-/// Answers as long as requests are served, with 200 even if there is a problem. On any other status, a monitor restarts
-/// the emulator or cuts it off, which makes no room on a disk and ends the running pulls.
+/// Shows the problems of the store. The status is always 200: on any other status, a monitor would restart or isolate the
+/// emulator, which would not help the disk and would cut off the running pulls.
 ///
-/// The endpoint asks for no login, so it names no file and no record.
+/// The operation needs no authentication, so it names no files or records.
 pub(super) async fn health(call: Call<api::ShowHealth>) -> Answer<api::Health> {
     let services = call.services;
     let uptime = services.clock.now().duration_since(services.started);
-    let storage = Storage::look(&services.store).await;
-    let problems = storage.problems.iter().map(|problem| problem.what.clone());
+    let storage = Storage::check(&services.store).await;
+    let problems = storage.problems.iter();
+    let problems = problems.map(|problem| problem.description.clone());
     Ok(api::Health {
         status: storage.status(),
         problems: problems.collect(),
-        held_records: storage.held_records,
-        lost_records: storage.lost_records,
+        held_events: storage.held_events,
+        lost_events: storage.lost_events,
         version: env!("CARGO_PKG_VERSION").to_owned(),
         uptime_seconds: uptime.as_secs(),
     })
 }
 
 pub(super) async fn status(call: Call<api::ShowStatus>) -> Answer<api::Status> {
-    of(&call.services).await
+    view(&call.services).await
 }
 
-async fn of(services: &Services) -> Answer<api::Status> {
+async fn view(services: &Services) -> Answer<api::Status> {
     Ok(api::Status {
         pending_purges: pending_purges(services).await?,
         storage: storage(services).await,
-        registries: view::all(services).await?,
+        registries: registries::view::all(services).await?,
         quarantine: quarantine::size(services).await?,
     })
 }
@@ -42,28 +43,28 @@ async fn of(services: &Services) -> Answer<api::Status> {
 pub(crate) async fn default_registry(services: &Services) -> Result<api::Registry, api::Problem> {
     let found = services.registries.get(&services.default_registry).await;
     let registry = found.map_err(|error| ControlError::from(error).into_problem())?;
-    let shown = view::view(services, registry).await;
+    let shown = registries::view::view(services, registry).await;
     shown.map_err(ControlError::into_problem)
 }
 
-/// Shows the state of the store, with the data that could be removed if room is missing.
+/// Shows the state of the store. Lists the data that can be removed if the disk is full.
 pub(crate) async fn storage(services: &Services) -> api::Storage {
-    let storage = Storage::look(&services.store).await;
+    let storage = Storage::check(&services.store).await;
     api::Storage {
         status: storage.status(),
-        reliefs: if storage.is_full {
-            reliefs(services).await
+        reclaimable: if storage.is_full {
+            reclaimable(services).await
         } else {
             Vec::new()
         },
         problems: storage.problems,
-        held_records: storage.held_records,
-        lost_records: storage.lost_records,
+        held_events: storage.held_events,
+        lost_events: storage.lost_events,
         damage: storage.damage,
     }
 }
 
-/// Lists the vaults and keys that are purged before long.
+/// Lists the pending purges.
 pub(crate) async fn pending_purges(
     services: &Services,
 ) -> Result<Vec<api::PendingPurge>, api::Problem> {
@@ -71,7 +72,7 @@ pub(crate) async fn pending_purges(
     let pending = pending.map_err(|error| ControlError::from(error).into_problem())?;
     let pending = pending.into_iter();
     let pending = pending.map(|purge| api::PendingPurge {
-        recover: hints::of_purge(&purge),
+        recover: hints::for_purge(&purge),
         vault: purge.vault,
         key: purge.key,
         scheduled_purge: purge.scheduled_purge.into(),
@@ -116,12 +117,12 @@ mod tests {
     }
 
     async fn shown(services: &Services) -> Value {
-        let shown = of(services).await;
+        let shown = view(services).await;
         serde_json::to_value(shown.ok().unwrap()).unwrap()
     }
 
     #[tokio::test]
-    async fn what_fell_due_in_a_step_of_the_systems_clock_is_shown_until_it_is_recovered() {
+    async fn purge_that_is_due_after_a_jump_of_the_system_clock_is_pending_until_recovery() {
         let source = Arc::new(Mutex::new(Reading {
             wall: Timestamp::UNIX_EPOCH,
             boot: SignedDuration::ZERO,

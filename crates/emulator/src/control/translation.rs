@@ -1,10 +1,10 @@
-//! The words of the services' domains and those of the control API: each is translated in one line here.
+//! The translation between the enums of the services and those of the control API.
 
 use sealock_api as api;
 
-/// A word of one side that has one of the other.
+/// A value with an equivalent on the other side.
 pub(crate) trait Translate<T> {
-    /// Returns the other side's word.
+    /// Returns the equivalent value.
     fn translate(self) -> T;
 }
 

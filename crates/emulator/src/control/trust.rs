@@ -8,7 +8,7 @@ use sealock_vault::Requester;
 use super::{Answer, ControlError, call::Call};
 use crate::routing::host::{AZURE_REGISTRIES, AZURE_SERVICES, AZURE_VAULTS};
 
-/// The names of this machine that lead to the default registry.
+/// The names of this machine at which clients reach the default registry.
 const LOOPBACK: [&str; 2] = ["localhost", "127.0.0.1"];
 
 pub(super) async fn ca(call: Call<api::ShowCa>) -> Answer<Response> {
@@ -29,7 +29,7 @@ fn pem(text: &str) -> Response {
     ([(header::CONTENT_TYPE, api::PEM)], text.to_owned()).into_response()
 }
 
-/// Shows where the files lie, unless everything is in memory, and the names that they are for.
+/// Shows the paths of the certificate files, and the hosts that need them.
 pub(super) async fn files(call: Call<api::ShowTrustFiles>) -> Answer<api::TrustFiles> {
     let Call {
         services, trust, ..
@@ -54,7 +54,7 @@ pub(super) async fn files(call: Call<api::ShowTrustFiles>) -> Answer<api::TrustF
     })
 }
 
-/// The names under which Azure's clients look for what there is.
+/// Shows the host names of all services, here and in Azure.
 pub(super) async fn hosts(call: Call<api::ShowHosts>) -> Answer<api::Hosts> {
     let services = call.services;
     let names = &services.names;

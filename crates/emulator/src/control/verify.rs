@@ -2,12 +2,12 @@ use sealock_api::{self as api, FindingKind, VerificationState};
 use sealock_registry::{Error, Finding, Verification};
 
 use super::{
-    Answer, call::Call, quarantine, registries::view::way_back, translation::Translate as _,
+    Answer, call::Call, quarantine, registries::view::restore_hint, translation::Translate as _,
 };
 use crate::{services::Services, tls::Trust};
 
-/// Checks that every record, object, private key and file is the one that was written, every digest matches, every
-/// reference resolves, and nothing is orphaned.
+/// Verifies that every record, object, private key and file is unchanged, every digest matches, every reference resolves,
+/// and no object is orphaned.
 pub(super) async fn verify(call: Call<api::Verify>) -> Answer<api::Verification> {
     let services = call.services;
     let mut registries = Vec::new();
@@ -20,7 +20,7 @@ pub(super) async fn verify(call: Call<api::Verify>) -> Answer<api::Verification>
         };
         let record = &registry.record;
         let restore = match cause {
-            Some(_) => way_back(&services, record.id, &record.name).await?,
+            Some(_) => restore_hint(&services, record.id, &record.name).await?,
             None => None,
         };
         registries.push(api::VerifiedRegistry {
@@ -40,7 +40,7 @@ pub(super) async fn verify(call: Call<api::Verify>) -> Answer<api::Verification>
             problems: found.findings.into_iter().map(finding).collect(),
         });
     }
-    let problems = Box::pin(beside_content(&services, call.trust)).await?;
+    let problems = Box::pin(verify_beside_content(&services, call.trust)).await?;
     let is_whole =
         |registry: &api::VerifiedRegistry| registry.cause.is_none() && registry.problems.is_empty();
     Ok(api::Verification {
@@ -51,9 +51,9 @@ pub(super) async fn verify(call: Call<api::Verify>) -> Answer<api::Verification>
     })
 }
 
-/// Finds the problems outside the registries' content.
-async fn beside_content(services: &Services, trust: Trust) -> Answer<Vec<api::Finding>> {
-    let of_kind = |kind: FindingKind| move |what: String| api::Finding { kind, what };
+/// Verifies everything but the registries' content.
+async fn verify_beside_content(services: &Services, trust: Trust) -> Answer<Vec<api::Finding>> {
+    let of_kind = |kind: FindingKind| move |description: String| api::Finding { kind, description };
     let mut findings = Vec::new();
     let metadata = services.store.check().await?;
     findings.extend(
@@ -87,6 +87,6 @@ async fn beside_content(services: &Services, trust: Trust) -> Answer<Vec<api::Fi
 fn finding(finding: Finding) -> api::Finding {
     api::Finding {
         kind: finding.kind.translate(),
-        what: finding.what,
+        description: finding.what,
     }
 }

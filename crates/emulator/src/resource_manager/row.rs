@@ -4,34 +4,34 @@ use axum::http::Method;
 use sealock_api::Hint;
 use sealock_core::excerpt;
 
-/// A kind of request: what it would do, and the hint at what does it here.
+/// A kind of request, with the hint to the equivalent operation.
 pub(super) struct Row {
     pub(super) method: Method,
-    /// The path behind the last `providers`, or else the whole path. `{}` is a name.
+    /// The path after the last `providers`, or the whole path. `{}` stands for a name.
     pub(super) path: &'static str,
     pub(super) verb: &'static str,
     pub(super) object: Object,
     pub(super) hint: fn(&Names<'_>) -> Option<Hint>,
 }
 
-/// The thing, or several, that a request is about. `{0}` is the first name of its path.
+/// The object of a request, in words. `{0}` stands for the first name in its path.
 pub(super) enum Object {
     One(&'static str),
     Several(&'static str),
 }
 
-/// The names in a path, in its order.
+/// The names in a path, in order.
 pub(super) struct Names<'a>(Vec<&'a str>);
 
 impl Row {
-    /// The names in a path of this kind. Resource Manager compares words in any case.
-    pub(super) fn names<'a>(&self, asked: &'a [String]) -> Option<Names<'a>> {
+    /// Returns the names in `path`, or `None` if it does not match. Like Resource Manager, ignores the case of words.
+    pub(super) fn capture_names<'a>(&self, path: &'a [String]) -> Option<Names<'a>> {
         let pattern: Vec<_> = self.path.split('/').collect();
-        if pattern.len() != asked.len() {
+        if pattern.len() != path.len() {
             return None;
         }
         let mut names = Vec::new();
-        for (expected, segment) in pattern.into_iter().zip(asked) {
+        for (expected, segment) in pattern.into_iter().zip(path) {
             match expected {
                 "{}" => names.push(segment.as_str()),
                 word if word.eq_ignore_ascii_case(segment) => {}
@@ -58,25 +58,25 @@ impl Object {
 }
 
 impl Names<'_> {
-    /// The name at a place, if it is a valid one.
-    pub(super) fn get<T: FromStr>(&self, place: usize) -> Option<T> {
-        self.0.get(place)?.parse().ok()
+    /// Returns the name at an index, if it is valid.
+    pub(super) fn get<T: FromStr>(&self, index: usize) -> Option<T> {
+        self.0.get(index)?.parse().ok()
     }
 
-    /// Puts the names into a text.
-    pub(super) fn put_into(&self, text: &str) -> String {
-        let mut parts = text.split('{');
-        let mut whole = parts.next().unwrap_or_default().to_owned();
-        for part in parts {
-            let (place, rest) = part.split_once('}').unwrap_or_default();
-            let name = place
+    /// Fills the placeholders in `text` with the names.
+    pub(super) fn fill(&self, text: &str) -> String {
+        let mut pieces = text.split('{');
+        let mut filled = pieces.next().unwrap_or_default().to_owned();
+        for piece in pieces {
+            let (index, rest) = piece.split_once('}').unwrap_or_default();
+            let name = index
                 .parse()
                 .ok()
-                .and_then(|place: usize| self.0.get(place));
+                .and_then(|index: usize| self.0.get(index));
             let name = excerpt(name.copied().unwrap_or_default());
-            // A string takes whatever is written.
-            let _ = write!(whole, "'{name}'{rest}");
+            // Writing to a string cannot fail.
+            let _ = write!(filled, "'{name}'{rest}");
         }
-        whole
+        filled
     }
 }

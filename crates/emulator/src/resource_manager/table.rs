@@ -4,8 +4,8 @@ use sealock_entra::{RESOURCE_GROUP, SUBSCRIPTION};
 
 use super::row::{Object, Row};
 
-/// Makes rows: method, path, verb, `it` or `them`, object, and the hint, if there is one. A hint's fields are names of the path, by
-/// their places.
+/// Declares rows: method, path, verb, `it` or `them`, object and an optional hint. The fields of a hint are names in the
+/// path, by their indexes.
 macro_rules! rows {
     ($($method:ident $path:literal => $verb:ident $pronoun:ident $object:literal $(: $hint:tt $fields:tt)?;)*) => {
         &[$(Row {
@@ -37,12 +37,12 @@ macro_rules! hint {
     ($hint:ident {}) => {
         |_| Some(Hint::$hint)
     };
-    ($hint:ident { $($field:ident: $place:literal),+ }) => {
-        |names| Some(Hint::$hint { $($field: names.get($place)?),+ })
+    ($hint:ident { $($field:ident: $index:literal),+ }) => {
+        |names| Some(Hint::$hint { $($field: names.get($index)?),+ })
     };
 }
 
-/// The requests of Resource Manager's clients that have a meaning here.
+/// The known requests of Resource Manager's clients.
 pub(super) const TABLE: &[Row] = rows! {
     GET "subscriptions" => list them "subscriptions": as (|_| Some(subscription()));
     GET "subscriptions/{}" => show it "the subscription {0}": as (|_| Some(subscription()));
@@ -91,7 +91,7 @@ pub(super) const TABLE: &[Row] = rows! {
         ShowScopeMap { registry: 0, scope_map: 1 };
     PUT "Microsoft.ContainerRegistry/registries/{}/scopeMaps/{}" => create it "the scope map {1} of the registry {0}":
         CreateScopeMap { registry: 0, scope_map: 1 };
-    // The command that creates one gives an existing one other actions.
+    // The command that creates a scope map also updates an existing one.
     PATCH "Microsoft.ContainerRegistry/registries/{}/scopeMaps/{}" => update it "the scope map {1} of the registry {0}":
         CreateScopeMap { registry: 0, scope_map: 1 };
     DELETE "Microsoft.ContainerRegistry/registries/{}/scopeMaps/{}" => delete it "the scope map {1} of the registry {0}":
@@ -138,12 +138,11 @@ pub(super) const TABLE: &[Row] = rows! {
 };
 
 fn subscription() -> Hint {
-    let text = format!("everything lies in the subscription '{SUBSCRIPTION}'");
+    let text = format!("the only subscription is '{SUBSCRIPTION}'");
     Hint::Advice { text }
 }
 
 fn resource_group() -> Hint {
-    let text =
-        format!("everything lies in the resource group '{RESOURCE_GROUP}', which is always there");
+    let text = format!("the only resource group is '{RESOURCE_GROUP}', which always exists");
     Hint::Advice { text }
 }

@@ -8,15 +8,15 @@ use sealock_cmk::Cause;
 use sealock_http::{BodyIds, LoginRefusalReason};
 use uuid::Uuid;
 
-/// A request, as the log remembers it. Queries and headers stay out: they may hold secrets.
-pub(crate) struct Logged {
+/// A request in the access log. Queries and headers are left out, since they may hold secrets.
+pub(crate) struct LoggedRequest {
     began: Instant,
     method: Method,
     host: String,
     path: String,
 }
 
-impl Logged {
+impl LoggedRequest {
     pub(crate) fn begin(method: &Method, uri: &Uri, host: Option<&Authority>) -> Self {
         Self {
             began: Instant::now(),
@@ -26,8 +26,8 @@ impl Logged {
         }
     }
 
-    /// Writes the line, with the cause where the gate refused, the reason where a login was refused, and the ids that the
-    /// client can print.
+    /// Writes the line. It includes the cause of a revocation, the reason for a refused login, and the ids that clients
+    /// print.
     pub(crate) fn end(self, response: &Response) {
         let extensions = response.extensions();
         let cause = extensions.get::<Cause>();
@@ -50,7 +50,7 @@ impl Logged {
     }
 }
 
-/// The ids that an answer bears, in its headers or in its body.
+/// The ids in the headers or the body of a response.
 struct Ids<'a> {
     correlation: Option<Cow<'a, str>>,
     request: Option<Cow<'a, str>>,

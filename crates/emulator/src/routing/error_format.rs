@@ -11,23 +11,23 @@ use serde_json::json;
 use super::host::Service;
 use crate::control;
 
-/// The form of a service's errors.
+/// The format of a service's errors.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum ErrorFormat {
-    /// The registry, as OCI wants it.
+    /// The format of OCI, for the registry.
     Oci,
-    /// The vault, Resource Manager, Graph, and whoever is no service.
+    /// The format of Azure, for the vault, Resource Manager, Graph, and requests without a service.
     Azure,
-    /// Entra, and the Instance Metadata Service.
+    /// The format of OAuth, for Entra and the Instance Metadata Service.
     OAuth,
-    /// App Service's managed identity endpoint.
+    /// The format of App Service's managed identity endpoint.
     AppService,
-    /// The control API.
+    /// The problem details of the control API.
     Problem,
 }
 
 impl ErrorFormat {
-    /// The shape of the service that a request is for.
+    /// Returns the format of the service that receives a request.
     pub(super) fn of(service: &Service, path: &str) -> Self {
         match service {
             Service::Registry(_) => Self::Oci,
@@ -40,7 +40,7 @@ impl ErrorFormat {
         }
     }
 
-    /// The shape of the service that the friendly door has at a path.
+    /// Returns the format of the service at a path of the friendly door.
     fn of_path(path: &str) -> Self {
         if vault_http::is_vaults(path) {
             return Self::Azure;
@@ -58,7 +58,7 @@ impl ErrorFormat {
         }
     }
 
-    /// A refusal by nobody in particular.
+    /// Renders a refusal in this format.
     pub(super) fn refusal(self, status: StatusCode, message: &str) -> Response {
         let body = match self {
             Self::Oci => {
@@ -90,8 +90,8 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_refusal_has_the_shape_of_the_service_at_its_path() {
-        for (path, shape) in [
+    fn refusal_has_the_format_of_the_service_at_its_path() {
+        for (path, format) in [
             ("/v2/app/manifests/v1", ErrorFormat::Oci),
             ("/acr/v1/app", ErrorFormat::Oci),
             ("/oauth2/token", ErrorFormat::Oci),
@@ -106,7 +106,7 @@ mod tests {
             ("/tenant/oauth2/v2.0/token", ErrorFormat::OAuth),
             ("/v2/oauth2/tags/list", ErrorFormat::Oci),
         ] {
-            assert_eq!(ErrorFormat::of(&Service::Friendly, path), shape, "{path}");
+            assert_eq!(ErrorFormat::of(&Service::Friendly, path), format, "{path}");
         }
     }
 }

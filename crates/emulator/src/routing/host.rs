@@ -3,16 +3,16 @@ use std::collections::BTreeSet;
 use axum::http::{Request, Version, header, uri::Authority};
 use sealock_core::PublicName;
 
-/// Which service a `Host` names.
+/// The service that a host names.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum Service {
     /// The page, and the control API for browsers.
     Page,
-    /// Every service, told apart by path: the friendly door.
+    /// The friendly door, with every service at its path.
     Friendly,
-    /// The registry of this name, or one replica of it: `NAME.REGION.geo`, `NAME.REGION.data`.
+    /// A registry by its name, or a replica of it: `NAME.REGION.geo`, `NAME.REGION.data`.
     Registry(String),
-    /// The vault of this name.
+    /// A vault by its name.
     Vault(String),
     /// Azure Resource Manager.
     ResourceManager,
@@ -27,15 +27,15 @@ const RESOURCE_MANAGER: &str = "management.azure.com";
 const ENTRA: [&str; 2] = ["login.microsoftonline.com", "login.windows.net"];
 const GRAPH: &str = "graph.microsoft.com";
 
-/// The domains below which Azure gives each registry and each vault its name.
+/// The domains of Azure's registries and vaults.
 pub(crate) const AZURE_DOMAINS: [&str; 2] = [AZURE_REGISTRIES, AZURE_VAULTS];
 pub(crate) const AZURE_REGISTRIES: &str = "azurecr.io";
 pub(crate) const AZURE_VAULTS: &str = "vault.azure.net";
 
-/// The names of Azure's services that are there once.
+/// The host names of Azure's global services.
 pub(crate) const AZURE_SERVICES: [&str; 4] = [RESOURCE_MANAGER, ENTRA[0], ENTRA[1], GRAPH];
 
-/// The names that are served.
+/// The host names that the emulator serves.
 #[derive(Clone, Debug)]
 pub(crate) struct Hosts {
     names: PublicName,
@@ -51,24 +51,24 @@ impl Hosts {
         Self { names, aliases }
     }
 
-    /// The names and addresses that the configuration gives the emulator.
+    /// Returns the aliases and the public name, which may be addresses.
     pub(crate) fn configured(&self) -> impl Iterator<Item = &str> {
         let aliases = self.aliases.iter().map(String::as_str);
         let names = aliases.chain([self.names.host()]);
-        // Only a URL wants an address of IPv6 in brackets.
+        // Only URLs put an IPv6 address in brackets.
         names.map(|name| name.trim_start_matches('[').trim_end_matches(']'))
     }
 
-    /// Returns true for the page's names: their origin has nothing that somebody pushed.
-    pub(crate) fn is_pages(&self, host: &str) -> bool {
+    /// Returns true for a host of the page. Its origin serves no content of registries.
+    pub(crate) fn is_page(&self, host: &str) -> bool {
         let base = host.strip_prefix("page.");
         base.is_some_and(|base| base == "localhost" || base == self.names.host())
     }
 
-    /// The service that a host names; `None` for a name that is not served.
+    /// Returns the service that a host names. `None` if the emulator does not serve the name.
     pub(crate) fn service(&self, host: &str) -> Option<Service> {
         let host = host.to_ascii_lowercase();
-        if self.is_pages(&host) {
+        if self.is_page(&host) {
             return Some(Service::Page);
         }
         if FRIENDLY.contains(&host.as_str())
@@ -77,7 +77,7 @@ impl Hosts {
         {
             return Some(Service::Friendly);
         }
-        if let Some(service) = azures_own(&host) {
+        if let Some(service) = azure_service(&host) {
             return Some(service);
         }
         ["localhost", self.names.host()].iter().find_map(|base| {
@@ -86,39 +86,39 @@ impl Hosts {
                 "management" => Some(Service::ResourceManager),
                 "login" => Some(Service::Entra),
                 "graph" => Some(Service::Graph),
-                name => below(name, "azurecr")
+                name => strip_domain(name, "azurecr")
                     .map(Service::Registry)
-                    .or_else(|| below(name, "vault").map(Service::Vault)),
+                    .or_else(|| strip_domain(name, "vault").map(Service::Vault)),
             }
         })
     }
 }
 
-/// Returns true for the names under which Azure itself serves the services.
-pub fn is_azures_own(host: &str) -> bool {
-    azures_own(host).is_some()
+/// Returns true for a host name of Azure's real services.
+pub fn is_azure_host(host: &str) -> bool {
+    azure_service(host).is_some()
 }
 
-/// The service that Azure serves under this name.
-fn azures_own(host: &str) -> Option<Service> {
+/// Returns the service that Azure serves at a host.
+fn azure_service(host: &str) -> Option<Service> {
     match host {
         RESOURCE_MANAGER => Some(Service::ResourceManager),
         GRAPH => Some(Service::Graph),
         name if ENTRA.contains(&name) => Some(Service::Entra),
-        name => below(name, AZURE_REGISTRIES)
+        name => strip_domain(name, AZURE_REGISTRIES)
             .map(Service::Registry)
-            .or_else(|| below(name, AZURE_VAULTS).map(Service::Vault)),
+            .or_else(|| strip_domain(name, AZURE_VAULTS).map(Service::Vault)),
     }
 }
 
-/// The part of a name before its `domain`, if there is any.
-fn below(host: &str, domain: &str) -> Option<String> {
+/// Returns the labels of a host before `domain`, if there are any.
+fn strip_domain(host: &str, domain: &str) -> Option<String> {
     let name = host.strip_suffix(domain)?.strip_suffix('.')?;
     (!name.is_empty()).then(|| name.to_owned())
 }
 
-/// The host that a request is for: the target's authority, or else the one `Host` header. `None` if it does not say, or says two
-/// things. HTTP/1 has a server ignore a `Host` beside an authority; to HTTP/2 one that differs is malformed.
+/// Returns the host of a request: the authority of its target, or its only `Host` header. `None` if the host is missing,
+/// ambiguous or malformed. In HTTP/1, an authority overrides `Host`. In HTTP/2, both must be the same.
 ///
 /// <https://www.rfc-editor.org/rfc/rfc9112#section-3.2.2>,
 /// <https://www.rfc-editor.org/rfc/rfc9113#section-8.3.1>
@@ -134,13 +134,13 @@ pub(crate) fn authority<B>(request: &Request<B>) -> Option<Authority> {
         (Some(authority), _) => authority.clone(),
         (None, host) => host?.to_str().ok()?.parse().ok()?,
     };
-    // With a user before it, or a second one behind it, a host is not what it seems.
-    let is_proper = !authority.as_str().contains('@') && has_proper_port(&authority);
-    (another.is_none() && is_proper).then_some(authority)
+    // User information in front of a host can disguise it.
+    let is_valid = !authority.as_str().contains('@') && has_valid_port(&authority);
+    (another.is_none() && is_valid).then_some(authority)
 }
 
-/// Whether what follows the host is a port: `Authority` takes any text for one.
-fn has_proper_port(authority: &Authority) -> bool {
+/// Returns true if the port is absent or a number. `Authority` accepts any text as the port.
+fn has_valid_port(authority: &Authority) -> bool {
     let port = authority.as_str().strip_prefix(authority.host());
     let port = port.and_then(|port| port.strip_prefix(':'));
     port.is_none_or(|port| port.is_empty() || authority.port_u16().is_some())
@@ -151,7 +151,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_host_names_one_service_or_none() {
+    fn host_names_its_service() {
         let names = PublicName::parse("registry.test", 5000).unwrap();
         let hosts = Hosts::new(names, &["Alias.test".to_owned()].into());
         let registry = |name: &str| Some(Service::Registry(name.to_owned()));

@@ -2,19 +2,19 @@ use axum::http::{HeaderMap, HeaderValue, header, uri::Authority};
 
 const SEC_FETCH_SITE: &str = "sec-fetch-site";
 
-/// Returns true if a page from elsewhere asks: browsers let any page send requests to localhost, where no login
-/// protects.
-pub(crate) fn is_foreign(headers: &HeaderMap, host: &Authority) -> bool {
+/// Returns true if a web page of another origin sent the request. Browsers let any page send requests to localhost, where
+/// the friendly door requires no login.
+pub(crate) fn is_cross_origin(headers: &HeaderMap, host: &Authority) -> bool {
     let mut sites = headers.get_all(SEC_FETCH_SITE).iter();
     let mut origins = headers.get_all(header::ORIGIN).iter();
     sites.any(|site| site != "none" && site != "same-origin")
         || origins.any(|origin| !is_at(origin, host))
 }
 
-/// Returns true if a page asks, from wherever, and not a person who typed the address.
+/// Returns true if a web page of any origin sent the request. False if a person typed the address.
 ///
 /// <https://www.w3.org/TR/fetch-metadata/#sec-fetch-site-header>
-pub(crate) fn is_a_pages(headers: &HeaderMap) -> bool {
+pub(crate) fn is_from_page(headers: &HeaderMap) -> bool {
     let mut sites = headers.get_all(SEC_FETCH_SITE).iter();
     headers.contains_key(header::ORIGIN) || sites.any(|site| site != "none")
 }
@@ -32,9 +32,9 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_page_is_foreign_unless_host_and_port_are_the_same() {
+    fn page_with_another_host_or_port_is_cross_origin() {
         let host = "localhost:5000".parse().unwrap();
-        for (name, value, foreign, pages) in [
+        for (name, value, cross_origin, from_page) in [
             ("origin", "http://evil.test", true, true),
             ("origin", "null", true, true),
             ("origin", "", true, true),
@@ -52,13 +52,13 @@ mod tests {
         ] {
             let mut headers = HeaderMap::new();
             headers.insert(name, value.parse().unwrap());
-            let found = (is_foreign(&headers, &host), is_a_pages(&headers));
-            assert_eq!(found, (foreign, pages), "{name}: {value}");
+            let found = (is_cross_origin(&headers, &host), is_from_page(&headers));
+            assert_eq!(found, (cross_origin, from_page), "{name}: {value}");
         }
     }
 
     #[test]
-    fn one_foreign_header_among_several_is_enough() {
+    fn one_cross_origin_header_among_several_is_enough() {
         let host = "localhost:5000".parse().unwrap();
         for (name, good, bad) in [
             ("origin", "http://localhost:5000", "http://evil.test"),
@@ -67,8 +67,8 @@ mod tests {
             let mut headers = HeaderMap::new();
             headers.append(name, good.parse().unwrap());
             headers.append(name, bad.parse().unwrap());
-            assert!(is_foreign(&headers, &host), "{name}");
-            assert!(is_a_pages(&headers), "{name}");
+            assert!(is_cross_origin(&headers, &host), "{name}");
+            assert!(is_from_page(&headers), "{name}");
         }
     }
 }

@@ -11,12 +11,12 @@ use sealock_vault::http as vault_http;
 use tower::ServiceExt as _;
 
 use super::{
-    access_log::Logged,
+    access_log::LoggedRequest,
     error_format::ErrorFormat,
     friendly_door::FriendlyDoor,
     host::{self, Hosts, Service},
     origin,
-    transfer_coding::{self, Refused},
+    transfer_coding::{self, UnsupportedCoding},
 };
 use crate::{
     control,
@@ -26,7 +26,7 @@ use crate::{
     tls::Trust,
 };
 
-/// Tells requests apart by the service that they are for, and refuses those that no service should see.
+/// Routes requests to their services, and refuses those that no service should see.
 #[derive(Clone)]
 pub(crate) struct RequestRouter {
     services: Services,
@@ -55,14 +55,14 @@ impl RequestRouter {
 
     pub(crate) async fn answer(self, request: Request) -> Response {
         let host = host::authority(&request);
-        let logged = Logged::begin(request.method(), request.uri(), host.as_ref());
+        let logged = LoggedRequest::begin(request.method(), request.uri(), host.as_ref());
         let is_safe = request.method().is_safe();
         let slot = request.extensions().get::<Slot>().cloned();
         let answered = Box::pin(self.route(host, request));
         let response = if is_safe {
             answered.await
         } else {
-            // A client that leaves must not leave a change half done.
+            // A change must be completed even if its client leaves.
             let change = tokio::spawn(async move {
                 let response = answered.await;
                 drop(slot);
@@ -76,56 +76,56 @@ impl RequestRouter {
 
     async fn route(self, host: Option<Authority>, request: Request) -> Response {
         let Some(host) = host else {
-            return plain(
+            return refuse(
                 StatusCode::BAD_REQUEST,
-                "the request does not name one valid host",
+                "the request must name exactly one valid host",
             );
         };
         if request.method() == Method::CONNECT {
-            return not_allowed("the emulator is no proxy");
+            return not_allowed("the emulator is not a proxy");
         }
         let Some(service) = self.hosts.service(host.host()) else {
             return misdirected(&host);
         };
         let (headers, path) = (request.headers(), request.uri().path());
-        let is_foreign = origin::is_foreign(headers, &host);
+        let is_cross_origin = origin::is_cross_origin(headers, &host);
         let is_refused_page = match service {
-            // A manifest that somebody pushed has this origin, too.
-            Service::Friendly => origin::is_a_pages(headers),
-            _ => is_foreign,
+            // Pushed content has this origin, too.
+            Service::Friendly => origin::is_from_page(headers),
+            _ => is_cross_origin,
         };
         if is_refused_page && control::is_control_path(path) {
             let page = format!("{}://page.{}", scheme(&request), self.services.names);
             return control::refuse_page(&page);
         }
-        if is_foreign && !request.method().is_safe() {
-            return plain(
+        if is_cross_origin && !request.method().is_safe() {
+            return refuse(
                 StatusCode::FORBIDDEN,
-                "a page from another origin asked for this change, so it was refused",
+                "web pages of another origin must not change anything here",
             );
         }
-        if let Err(refused) = transfer_coding::check(request.headers()) {
-            return unreadable(ErrorFormat::of(&service, request.uri().path()), &refused);
+        if let Err(coding) = transfer_coding::check(request.headers()) {
+            return unreadable(ErrorFormat::of(&service, request.uri().path()), &coding);
         }
         match service {
             Service::Page if control::is_control_path(path) => self.control(request).await,
             Service::Page if path == "/" => (StatusCode::NOT_FOUND, NO_PAGE).into_response(),
             Service::Page => no_service(),
             Service::Friendly => Box::pin(self.friendly(&host, request)).await,
-            // No registry's own name has a dot.
+            // A registry's name has no dot.
             Service::Registry(name) if name.contains('.') => {
                 unsupported(ErrorFormat::Oci, "replicas of a registry")
             }
             Service::Registry(name) => match name.parse() {
                 Ok(name) => self.registry(&name, &host, false, request).await,
-                Err(error) => plain(StatusCode::NOT_FOUND, &format!("{error}")),
+                Err(error) => refuse(StatusCode::NOT_FOUND, &format!("{error}")),
             },
             Service::Vault(name) => match name.parse() {
                 Ok(name) => {
-                    let resource = format!("https://{}", parent(&host));
+                    let resource = format!("https://{}", parent_domain(&host));
                     self.vault(name, &host, resource, request).await
                 }
-                Err(error) => plain(StatusCode::NOT_FOUND, &format!("{error}")),
+                Err(error) => refuse(StatusCode::NOT_FOUND, &format!("{error}")),
             },
             Service::ResourceManager => self.resource_manager(&request),
             Service::Entra => {
@@ -136,7 +136,7 @@ impl RequestRouter {
         }
     }
 
-    /// Plain localhost: every service, told apart by path.
+    /// Routes a request at the friendly door by its path.
     async fn friendly(self, host: &Authority, request: Request) -> Response {
         let path = request.uri().path();
         let mut segments = path.split('/').filter(|segment| !segment.is_empty());
@@ -164,7 +164,7 @@ impl RequestRouter {
                 self.registry(&name, host, is_open, request).await
             }
             "" if path != "/" => no_service(),
-            "" if !request.method().is_safe() => not_allowed("there is nothing to change here"),
+            "" if !request.method().is_safe() => not_allowed("this path is read-only"),
             "" => (
                 StatusCode::OK,
                 [(header::CONTENT_TYPE, "text/plain; charset=utf-8")],
@@ -172,7 +172,7 @@ impl RequestRouter {
             )
                 .into_response(),
             "subscriptions" | "providers" => self.resource_manager(&request),
-            // Not before the others: a repository can be called as one of the authority's endpoints.
+            // Comes last, because a path of a repository may look like an endpoint of the authority.
             _ if entra_http::is_authority_path(path) => {
                 let connection = connection(host, &request);
                 entra_http::authority(&self.services.tokens, connection, request).await
@@ -231,13 +231,13 @@ impl RequestRouter {
     }
 }
 
-/// The host without its first label; a port that goes without saying is left out.
-fn parent(host: &Authority) -> String {
+/// Returns the host without its first label and without the default port of HTTPS.
+fn parent_domain(host: &Authority) -> String {
     let below = host.as_str().split_once('.').map_or("", |it| it.1);
     below.strip_suffix(":443").unwrap_or(below).to_owned()
 }
 
-/// The connection on which a request arrived.
+/// Returns the connection of a request.
 fn connection(host: &Authority, request: &Request) -> sealock_http::Connection {
     let peer = request.extensions().get::<Peer>();
     sealock_http::Connection {
@@ -258,17 +258,17 @@ const INDEX: &str = "\
 Sealock: a local container registry whose content is encrypted with a customer-managed key.
 
 /v2/            the registry: docker push localhost:5000/hello:v1
-/acr/v1/        the same in Azure's own words; /oauth2/ has its tokens
-/keys           the vault's keys, as on Azure; they ask for a token
+/acr/v1/        the registry's API in Azure; /oauth2/ issues its tokens
+/keys           the keys of the vault, as in Azure; requests need a token
 /metadata/      tokens for managed identities, as on a virtual machine; /msi/token as in App Service
-/TENANT/oauth2/ tokens for applications, as Entra's; /TENANT/discovery/ and /TENANT/v2.0/ have the keys
-/_sealock/v1/   the control API, described by /_sealock/v1/openapi.json; web pages are served at page.localhost alone
+/TENANT/oauth2/ tokens for applications, as in Entra; /TENANT/discovery/ and /TENANT/v2.0/ show the keys
+/_sealock/v1/   the control API, described by /_sealock/v1/openapi.json; web pages must use page.localhost
 
-Both with TLS, too; /_sealock/v1/ca.pem is the CA to trust.
+All of them also serve TLS; /_sealock/v1/ca.pem is the CA to trust.
 ";
 
 const NO_PAGE: &str = "\
-This version of Sealock has no page yet. Its control API, /_sealock/v1/, answers browsers here.
+This version of Sealock has no page yet. Browsers can use the control API, /_sealock/v1/, here.
 ";
 
 fn unsupported(format: ErrorFormat, what: &str) -> Response {
@@ -276,45 +276,45 @@ fn unsupported(format: ErrorFormat, what: &str) -> Response {
     format.refusal(StatusCode::NOT_IMPLEMENTED, &message)
 }
 
-/// Refuses a body that cannot be read. The connection ends, since anything may lie behind the body.
-fn unreadable(format: ErrorFormat, refused: &Refused) -> Response {
-    let mut response = format.refusal(refused.status, &refused.why);
+/// Refuses a body with an unsupported transfer coding. Closes the connection, because the end of the body is unknown.
+fn unreadable(format: ErrorFormat, coding: &UnsupportedCoding) -> Response {
+    let mut response = format.refusal(coding.status, &coding.message);
     let close = HeaderValue::from_static("close");
     response.headers_mut().insert(header::CONNECTION, close);
     response
 }
 
 fn failed(error: &tokio::task::JoinError) -> Response {
-    tracing::error!(%error, "a request ended early");
-    plain(
+    tracing::error!(%error, "the handler of a request failed");
+    refuse(
         StatusCode::INTERNAL_SERVER_ERROR,
         "the emulator failed; its log says why",
     )
 }
 
 fn not_allowed(why: &str) -> Response {
-    let mut response = plain(StatusCode::METHOD_NOT_ALLOWED, why);
+    let mut response = refuse(StatusCode::METHOD_NOT_ALLOWED, why);
     let allowed = HeaderValue::from_static("GET, HEAD");
     response.headers_mut().insert(header::ALLOW, allowed);
     response
 }
 
 fn no_service() -> Response {
-    plain(
+    refuse(
         StatusCode::NOT_FOUND,
-        "no service has this path; see / for those that there are",
+        "no service has this path; / lists the services",
     )
 }
 
-/// Another name that leads to this port is how DNS rebinding begins.
+/// Refuses a host that is not a name of the emulator, which prevents DNS rebinding.
 fn misdirected(host: &Authority) -> Response {
     let message = format!(
         "'{}' is not a name of this emulator; to serve it, add it to server.aliases in the configuration",
         host.host()
     );
-    plain(StatusCode::MISDIRECTED_REQUEST, &message)
+    refuse(StatusCode::MISDIRECTED_REQUEST, &message)
 }
 
-fn plain(status: StatusCode, message: &str) -> Response {
+fn refuse(status: StatusCode, message: &str) -> Response {
     ErrorFormat::Azure.refusal(status, message)
 }

@@ -1,5 +1,5 @@
-//! The transfer codings that a request may have: none, or `chunked`, once. hyper takes off the chunks of a body whose
-//! last coding is `chunked`, whatever is left under them.
+//! The transfer codings of a request: none, or a single `chunked`. hyper decodes the chunks of a body whose last coding is
+//! `chunked`, and ignores any coding below them.
 //!
 //! <https://www.rfc-editor.org/rfc/rfc9112#section-6.1>
 
@@ -8,15 +8,15 @@ use sealock_core::excerpt;
 
 const CHUNKED: &[u8] = b"chunked";
 
-/// A body that is not what it would be taken for.
+/// A transfer coding that the emulator does not support.
 #[derive(Debug, PartialEq, Eq)]
-pub(crate) struct Refused {
+pub(crate) struct UnsupportedCoding {
     pub(crate) status: StatusCode,
-    pub(crate) why: String,
+    pub(crate) message: String,
 }
 
-/// Checks that nothing but chunks lies over the content of a request.
-pub(crate) fn check(headers: &HeaderMap) -> Result<(), Refused> {
+/// Checks that a request has no transfer coding other than a single `chunked`.
+pub(crate) fn check(headers: &HeaderMap) -> Result<(), UnsupportedCoding> {
     let values = headers.get_all(header::TRANSFER_ENCODING).iter();
     let codings = values
         .flat_map(|value| value.as_bytes().split(|byte| *byte == b','))
@@ -26,18 +26,18 @@ pub(crate) fn check(headers: &HeaderMap) -> Result<(), Refused> {
     for coding in codings {
         if !coding.eq_ignore_ascii_case(CHUNKED) {
             let coding = String::from_utf8_lossy(coding);
-            return Err(Refused {
+            return Err(UnsupportedCoding {
                 status: StatusCode::NOT_IMPLEMENTED,
-                why: format!(
-                    "the transfer coding '{}' is not supported; send the content as it is, or in chunks",
+                message: format!(
+                    "the transfer coding '{}' is not supported; use chunked or none",
                     excerpt(&coding)
                 ),
             });
         }
         if is_chunked {
-            return Err(Refused {
+            return Err(UnsupportedCoding {
                 status: StatusCode::BAD_REQUEST,
-                why: "the transfer coding chunked is named twice; name it once".to_owned(),
+                message: "the transfer coding chunked is named twice; name it once".to_owned(),
             });
         }
         is_chunked = true;
@@ -52,7 +52,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn nothing_but_chunks_lies_over_a_content() {
+    fn codings_other_than_a_single_chunked_are_refused() {
         for (values, status) in [
             (&[][..], None),
             (&["chunked"], None),

@@ -10,20 +10,20 @@ use zeroize::Zeroizing;
 
 use crate::Error;
 
-/// Names a file to keep the service key in, elsewhere than in the data directory.
+/// The environment variable that names a file for the service key outside the data directory.
 const SERVICE_KEY_FILE: &str = "SEALOCK_SERVICE_KEY_FILE";
 
-/// The path of the service key, if the user names one.
-fn named() -> Option<PathBuf> {
+/// Returns the path in the environment variable.
+fn path_in_environment() -> Option<PathBuf> {
     std::env::var_os(SERVICE_KEY_FILE).map(PathBuf::from)
 }
 
-/// Where the service key lies.
+/// Returns the path of the service key.
 pub(crate) fn path(data_dir: &Path) -> PathBuf {
-    named().unwrap_or_else(|| data_dir.join("service.key"))
+    path_in_environment().unwrap_or_else(|| data_dir.join("service.key"))
 }
 
-/// Reads the platform's own key, or makes one for an empty data directory.
+/// Loads the service key. Creates it for an empty data directory.
 pub(crate) fn load_or_create(data_dir: &DataDir) -> Result<ServiceKey, Error> {
     let path = path(data_dir.path());
     if path.exists() {
@@ -33,7 +33,7 @@ pub(crate) fn load_or_create(data_dir: &DataDir) -> Result<ServiceKey, Error> {
         return Err(Error::ServiceKeyMissing { path });
     }
     let key = ServiceKey::random();
-    // With room for all of it, so that no copy is left behind by growing.
+    // Allocates all of it at once, since growing would leave copies in memory.
     let mut text = Zeroizing::new(String::with_capacity(64));
     STANDARD.encode_string(key.expose(), &mut text);
     text.push('\n');
@@ -41,7 +41,7 @@ pub(crate) fn load_or_create(data_dir: &DataDir) -> Result<ServiceKey, Error> {
     Ok(key)
 }
 
-/// Reads the platform's own key, which must exist.
+/// Loads the service key, which must exist.
 pub(crate) fn load(data_dir: &Path) -> Result<ServiceKey, Error> {
     let path = path(data_dir);
     if path.exists() {
@@ -56,13 +56,13 @@ fn read(path: &Path) -> Result<ServiceKey, Error> {
         path: path.to_owned(),
         why,
     };
-    let file = match named() {
+    let file = match path_in_environment() {
         Some(_) => ownership::open_named(path)?,
         None => ownership::open_inside(path)?,
     };
     let text = Zeroizing::new(match ownership::read_to_string(file) {
         Err(error) if error.kind() == io::ErrorKind::InvalidData => {
-            return Err(damaged("it is no text"));
+            return Err(damaged("it is not text"));
         }
         text => text?,
     });

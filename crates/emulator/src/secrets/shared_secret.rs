@@ -10,50 +10,50 @@ use zeroize::Zeroizing;
 
 use crate::Error;
 
-/// Names the file of the control API's token, for the emulator and for the command line, elsewhere than in
-/// the data directory.
+/// The environment variable that names a file for the control API's token outside the data directory. The emulator and the
+/// command line both read it.
 pub const CONTROL_TOKEN_FILE: &str = "SEALOCK_CONTROL_TOKEN_FILE";
 
-/// Names the file of App Service's identity header elsewhere than in the data directory.
+/// The environment variable that names a file for App Service's identity header outside the data directory.
 const IDENTITY_HEADER_FILE: &str = "SEALOCK_IDENTITY_HEADER_FILE";
 
-/// The secret that the command line shows to the control API where that asks for it.
-pub(crate) const CONTROL_TOKEN: Kind = Kind {
-    what: "the control API's token",
-    name: "control.token",
+/// The token of the control API.
+pub(crate) const CONTROL_TOKEN: SecretKind = SecretKind {
+    name: "the control API's token",
+    file: "control.token",
     variable: CONTROL_TOKEN_FILE,
-    made: Table::content("control-token"),
+    fingerprints: Table::content("control-token"),
 };
 
-/// The secret that a workload shows to App Service's form of the managed identity endpoint where that asks for it.
-pub(crate) const IDENTITY_HEADER: Kind = Kind {
-    what: "the identity header",
-    name: "identity.header",
+/// The identity header of App Service's form of the managed identity endpoint.
+pub(crate) const IDENTITY_HEADER: SecretKind = SecretKind {
+    name: "the identity header",
+    file: "identity.header",
     variable: IDENTITY_HEADER_FILE,
-    made: Table::content("identity-header"),
+    fingerprints: Table::content("identity-header"),
 };
 
-const KEY: [&str; 1] = ["made"];
+const KEY: [&str; 1] = ["fingerprint"];
 
-/// 32 random bytes in a file of their own, from which those who may know them read them.
+/// A secret of 32 random bytes, which the emulator shares with its clients through a file.
 #[derive(Clone)]
 pub(crate) struct Secret(Zeroizing<[u8; 32]>);
 
 /// A kind of secret.
-pub(crate) struct Kind {
+pub(crate) struct SecretKind {
     /// Its name in errors.
-    pub(crate) what: &'static str,
+    pub(crate) name: &'static str,
     /// Its file in the data directory.
-    name: &'static str,
-    /// The variable that names another file.
+    file: &'static str,
+    /// The environment variable that names another file.
     pub(crate) variable: &'static str,
     /// The fingerprint of the secret in the data directory.
-    made: Table<String>,
+    fingerprints: Table<String>,
 }
 
-impl Kind {
-    /// Reads the secret from its file, or makes one. The store keeps the fingerprint of a secret in the data directory.
-    /// `None` if there is no place for the file.
+impl SecretKind {
+    /// Loads the secret from its file, or creates both. The store keeps the fingerprint of a secret in the data directory.
+    /// `None` if there is neither a data directory nor a file that the user names.
     pub(crate) async fn load_or_create(
         &self,
         data_dir: Option<&Path>,
@@ -68,18 +68,20 @@ impl Kind {
         let Some(dir) = data_dir else {
             return Ok(None);
         };
-        let path = dir.join(self.name);
+        let path = dir.join(self.file);
         if !path.exists() {
             let secret = Secret::random();
-            // Before the file exists, so that an existing file always matches the store.
-            self.remember(&secret, store).await?;
+            // Precedes the file, so that an existing file always matches the store.
+            self.store_fingerprint(&secret, store).await?;
             secret.write(&path)?;
         }
         let secret = self.read(ownership::open_inside(&path)?, &path)?;
-        match store.get(&self.made, &KEY).await? {
-            Some(made) if made.value == secret.fingerprint() => {}
-            Some(_) => return Err(self.damaged(&path, "it is not the one that was made")),
-            None => self.remember(&secret, store).await?,
+        match store.get(&self.fingerprints, &KEY).await? {
+            Some(stored) if stored.value == secret.fingerprint() => {}
+            Some(_) => {
+                return Err(self.damaged(&path, "its fingerprint differs from the stored one"));
+            }
+            None => self.store_fingerprint(&secret, store).await?,
         }
         Ok(Some(secret))
     }
@@ -87,7 +89,7 @@ impl Kind {
     fn read(&self, file: fs_err::File, path: &Path) -> Result<Secret, Error> {
         let text = Zeroizing::new(match ownership::read_to_string(file) {
             Err(error) if error.kind() == io::ErrorKind::InvalidData => {
-                return Err(self.damaged(path, "it is no text"));
+                return Err(self.damaged(path, "it is not text"));
             }
             text => text?,
         });
@@ -97,15 +99,15 @@ impl Kind {
 
     fn damaged(&self, path: &Path, why: &'static str) -> Error {
         Error::SecretDamaged {
-            what: self.what,
+            secret: self.name,
             path: path.to_owned(),
             why,
             variable: self.variable,
         }
     }
 
-    async fn remember(&self, secret: &Secret, store: &Store) -> Result<(), Error> {
-        let batch = Batch::new().put(&self.made, &KEY, &secret.fingerprint());
+    async fn store_fingerprint(&self, secret: &Secret, store: &Store) -> Result<(), Error> {
+        let batch = Batch::new().put(&self.fingerprints, &KEY, &secret.fingerprint());
         let _unconditional = store.commit(batch).await?;
         Ok(())
     }
@@ -116,7 +118,7 @@ impl Secret {
         Self(Zeroizing::new(rand::random()))
     }
 
-    /// The secret in hexadecimal.
+    /// Returns the secret in hexadecimal.
     pub(crate) fn text(&self) -> Zeroizing<String> {
         Zeroizing::new(hex::encode(self.0.as_slice()))
     }
@@ -125,7 +127,7 @@ impl Secret {
         Ok(sealock_store::create_secret(path, self.text().as_bytes())?)
     }
 
-    /// A hash that identifies the secret and does not reveal it.
+    /// Returns a hash that identifies the secret without revealing it.
     fn fingerprint(&self) -> String {
         hex::encode(Sha256::digest(self.0.as_slice()))
     }
@@ -136,8 +138,8 @@ impl Secret {
         Some(Self(secret))
     }
 
-    /// Compares the secret, in constant time, with hexadecimal text that somebody shows.
-    pub(crate) fn is(&self, shown: &str) -> bool {
-        Self::parse(shown).is_some_and(|shown| self.0.ct_eq(&*shown.0).into())
+    /// Compares the secret with hexadecimal text in constant time.
+    pub(crate) fn matches(&self, hex: &str) -> bool {
+        Self::parse(hex).is_some_and(|given| self.0.ct_eq(&*given.0).into())
     }
 }

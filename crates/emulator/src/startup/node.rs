@@ -22,10 +22,10 @@ use crate::{
     tls::{self, Trust},
 };
 
-/// The limit of open files: one for each connection and each object that is read.
+/// The wanted limit of open files. Each connection and each object that is read needs one.
 const OPEN_FILES: u64 = 16 * 1024;
 
-/// A listener with its names and certificates, where nobody is answered yet.
+/// A bound listener with its names and certificates, before it serves requests.
 pub(crate) struct Bound {
     pub(crate) address: SocketAddr,
     pub(crate) trust: Trust,
@@ -38,15 +38,15 @@ pub(crate) struct Bound {
 }
 
 impl Bound {
-    /// Listens where `config` says. The CA lies in `dir`, if there is one.
+    /// Binds the addresses in `config`, and loads the CA from `dir` or creates it.
     pub(crate) fn bind(config: &Config, dir: Option<&Path>) -> Result<Self, Error> {
-        let open_files = permit_open_files();
+        let open_files = raise_open_file_limit();
         let listener = Listener::bind(&config.server.listen)?;
-        let address = reached(listener.addresses())?;
+        let address = reachable_address(listener.addresses())?;
         let public_name = config.server.public_name.as_deref().unwrap_or("localhost");
         let names = PublicName::parse(public_name, address.port())?;
         let hosts = Hosts::new(names.clone(), &config.server.aliases);
-        if let Some(name) = hosts.configured().find(|name| hosts.is_pages(name)) {
+        if let Some(name) = hosts.configured().find(|name| hosts.is_page(name)) {
             return Err(Error::NameReserved(name.to_owned()));
         }
         let (tls, trust) = tls::prepare(&config.tls, &hosts, dir)?;
@@ -61,7 +61,7 @@ impl Bound {
         })
     }
 
-    /// Opens the services over `store`, and has them sweep it in the background.
+    /// Opens the services over `store`, and starts their sweep in the background.
     pub(crate) async fn open(
         &self,
         config: &Config,
@@ -76,7 +76,7 @@ impl Bound {
         Ok(services)
     }
 
-    /// Answers requests until the services' shutdown.
+    /// Serves requests until the services shut down.
     pub(crate) fn serve(
         self,
         services: Services,
@@ -84,7 +84,7 @@ impl Bound {
         write_command: WriteCommand,
     ) -> JoinHandle<()> {
         let shutdown = services.shutdown.clone();
-        tokio::spawn(timekeeping::keep(services.clone()));
+        tokio::spawn(timekeeping::run_due_work(services.clone()));
         let resource_manager = ResourceManager::new(self.address.port(), write_command);
         let router = RequestRouter::new(
             services,
@@ -101,7 +101,7 @@ impl Bound {
     }
 }
 
-/// One of several emulators over one store, in the same process.
+/// One of several emulators over one store in the same process.
 pub struct Node {
     address: SocketAddr,
     services: Services,
@@ -109,10 +109,10 @@ pub struct Node {
 }
 
 impl Node {
-    /// Starts an emulator over `store`, which the others have, too. It writes no files of its own.
+    /// Starts an emulator over the shared `store`. It writes no files of its own.
     ///
     /// # Errors
-    /// If it cannot start.
+    /// The emulator cannot start.
     pub async fn start(
         config: &Config,
         store: Store,
@@ -132,12 +132,12 @@ impl Node {
         })
     }
 
-    /// The address at which clients reach it.
+    /// Returns the address at which clients reach it.
     pub fn address(&self) -> SocketAddr {
         self.address
     }
 
-    /// Ends its requests. The store stays as it is.
+    /// Stops serving requests, and leaves the store open.
     pub async fn stop(self) {
         self.services.shutdown.cancel();
         let _ = self.served.await;
@@ -145,27 +145,27 @@ impl Node {
 }
 
 /// Raises the limit of open files, and returns it.
-fn permit_open_files() -> u64 {
+fn raise_open_file_limit() -> u64 {
     rlimit::increase_nofile_limit(OPEN_FILES).unwrap_or_else(|error| {
-        tracing::warn!(%error, "the limit of open files could not be raised");
+        tracing::warn!(%error, "cannot raise the limit of open files");
         OPEN_FILES
     })
 }
 
-/// The address at which this machine reaches a listener on one of `addresses`.
-fn reached(addresses: &[SocketAddr]) -> io::Result<SocketAddr> {
-    let is_here = |address: &&SocketAddr| {
+/// Returns the address at which this machine reaches a listener on `addresses`.
+fn reachable_address(addresses: &[SocketAddr]) -> io::Result<SocketAddr> {
+    let is_local = |address: &&SocketAddr| {
         let ip = address.ip();
         ip.is_loopback() || ip.is_unspecified()
     };
-    let found = addresses.iter().find(is_here).or(addresses.first());
+    let found = addresses.iter().find(is_local).or(addresses.first());
     let mut address = *found.ok_or(io::ErrorKind::AddrNotAvailable)?;
-    address.set_ip(as_reached(address.ip()));
+    address.set_ip(loopback_if_unspecified(address.ip()));
     Ok(address)
 }
 
-/// The address at which this machine reaches a listener on `address`.
-fn as_reached(address: IpAddr) -> IpAddr {
+/// Replaces an unspecified address with the loopback address of its family.
+fn loopback_if_unspecified(address: IpAddr) -> IpAddr {
     match address {
         IpAddr::V4(address) if address.is_unspecified() => Ipv4Addr::LOCALHOST.into(),
         IpAddr::V6(address) if address.is_unspecified() => Ipv6Addr::LOCALHOST.into(),

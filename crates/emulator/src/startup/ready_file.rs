@@ -6,7 +6,8 @@ use serde_json::json;
 
 use crate::{Error, tls::Trust};
 
-/// Says, in a file that appears whole, that requests are served and where.
+/// Writes the ready file, with the address at which requests are served. Renames it into place, so that no reader sees a
+/// part of it.
 pub(crate) fn write(path: &Path, address: SocketAddr, trust: &Trust) -> Result<(), Error> {
     let port = address.port();
     let ready = json!({
@@ -25,7 +26,7 @@ pub(crate) fn write(path: &Path, address: SocketAddr, trust: &Trust) -> Result<(
     Ok(written.inspect_err(|_| drop(fs::remove_file(&staged)))?)
 }
 
-/// Removes the file, and an unfinished one that a killed process left.
+/// Removes the ready file, and an unfinished one that a killed process left.
 pub(crate) fn remove(path: &Path) {
     for path in [path, &disk::unfinished(path)] {
         let _ = std::fs::remove_file(path);

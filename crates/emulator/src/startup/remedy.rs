@@ -5,70 +5,69 @@ use sealock_store::Fault;
 
 use crate::{Error, NamedDataDir, SeedError, TlsError};
 
-/// A thing to do about an emulator that does not start.
+/// A remedy for an error that keeps the emulator from starting.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Remedy {
-    /// Do what the text says.
+    /// Follow the advice.
     Advice(String),
-    /// Set the engine that the data directory was written with, or convert the directory.
+    /// Configure the engine of the data directory, or convert the directory.
     ConvertDataDir {
         /// The engine.
         engine: String,
         /// The data directory.
         data_dir: NamedDataDir,
     },
-    /// Take up a repair that did not end.
+    /// Finish an interrupted repair.
     FinishRepair(NamedDataDir),
-    /// Listen on another port than that of this address, which is taken.
+    /// Listen on another port, since this address is in use.
     ListenElsewhere(SocketAddr),
     /// Name a data directory that exists.
     NameDataDir,
-    /// Name a data directory, or move the file away that is in its place.
+    /// Name a directory, or move away the file in its place.
     NameDirectory,
-    /// Bring back the service key that was used before. If this is the right one, repair the data directory.
+    /// Restore the former service key. If this key is the right one, repair the data directory.
     RepairKeyCheck(NamedDataDir),
-    /// See what is damaged, and restore what can be restored.
+    /// Verify the data directory, and repair the damage.
     RestoreDataDir(NamedDataDir),
     /// Mount the disk of the data directory for writing, or use another directory.
     UseWritableDataDir,
 }
 
 impl Error {
-    /// Returns the thing to do about it.
+    /// Returns the remedy, if there is one.
     pub fn remedy(&self) -> Option<Remedy> {
         if let Some(fault) = self.fault() {
-            return Some(at_start(fault));
+            return Some(remedy_for_fault(fault));
         }
         Some(Remedy::Advice(match self {
             Self::AddressInUse(address) => return Some(Remedy::ListenElsewhere(*address)),
-            Self::DataDirDamaged { data_dir, error } => return on_damage(data_dir, error),
+            Self::DataDirDamaged { data_dir, error } => return remedy_for_damage(data_dir, error),
             Self::NoDataDir { .. } => return Some(Remedy::NameDataDir),
             Self::ServiceKeyForeign { data_dir, .. } => {
                 return Some(Remedy::RepairKeyCheck(data_dir.clone()));
             }
-            Self::Seed { error, .. } => of_seed(error)?.to_owned(),
-            Self::SecretHomeless { variable, .. } => {
-                format!("name a file for it in the variable {variable}")
+            Self::Seed { error, .. } => advice_for_seed(error)?.to_owned(),
+            Self::SecretWithoutFile { variable, .. } => {
+                format!("name a file for it in the environment variable {variable}")
             }
             Self::SecretDamaged { path, variable, .. } => format!(
-                "remove {} to have a new one made; to bring one of your own, name it in {variable}",
+                "remove {} to create a new one; to use your own, name its file in {variable}",
                 path.display()
             ),
             Self::NameReserved(_) => {
-                "choose another name for server.aliases or server.public_name; the page's is served without being named"
+                "remove it from server.aliases or server.public_name; the page is always served at this name"
                     .to_owned()
             }
             Self::NotLoopback(_) => {
-                "listen on 127.0.0.1 or [::1]; or let the registry ask for a login: server.auth = \"enforced\"; or, if \
-                 that is what you want, say so: server.open_to_network = true"
+                "listen on 127.0.0.1 or [::1]; or require a login: server.auth = \"enforced\"; or, to serve the network \
+                 without a login: server.open_to_network = true"
                     .to_owned()
             }
             Self::ServiceKeyMissing { .. } => {
-                "set SEALOCK_SERVICE_KEY_FILE to the file that was used before, or begin with an empty data directory"
-                    .to_owned()
+                "set SEALOCK_SERVICE_KEY_FILE to the file of the former key, or use an empty data directory".to_owned()
             }
             Self::Store(sealock_store::Error::Link { path }) if path.ends_with("service.key") => {
-                "or, if the key is to lie where the link leads, name that file in SEALOCK_SERVICE_KEY_FILE".to_owned()
+                "or, to keep the key where the link leads, name that file in SEALOCK_SERVICE_KEY_FILE".to_owned()
             }
             Self::Store(sealock_store::Error::NotADirectory { .. }) => {
                 return Some(Remedy::NameDirectory);
@@ -98,18 +97,18 @@ impl Error {
 }
 
 /// Suggests a remedy for a damaged data directory.
-fn on_damage(data_dir: &NamedDataDir, error: &sealock_store::Error) -> Option<Remedy> {
+fn remedy_for_damage(data_dir: &NamedDataDir, error: &sealock_store::Error) -> Option<Remedy> {
     let data_dir = data_dir.clone();
     Some(match error {
         sealock_store::Error::EngineDiffers { found, .. } => Remedy::ConvertDataDir {
             engine: found.clone(),
             data_dir,
         },
-        sealock_store::Error::NothingToRestore(_) => Remedy::Advice(
-            "bring back a backup of it, or begin with an empty data directory".to_owned(),
-        ),
+        sealock_store::Error::NothingToRestore(_) => {
+            Remedy::Advice("restore a backup of it, or use an empty data directory".to_owned())
+        }
         sealock_store::Error::RepairUnfinished(_) => Remedy::FinishRepair(data_dir),
-        // Nothing is damaged, and the error says what to do.
+        // The directory is not damaged, and the error itself says what to do.
         sealock_store::Error::UnknownFormat {
             is_authentic: true, ..
         } => return None,
@@ -117,8 +116,8 @@ fn on_damage(data_dir: &NamedDataDir, error: &sealock_store::Error) -> Option<Re
     })
 }
 
-/// Suggests how to mend a configuration that asks for something that cannot be created.
-fn of_seed(error: &SeedError) -> Option<&'static str> {
+/// Suggests how to correct a configuration whose resources cannot be created.
+fn advice_for_seed(error: &SeedError) -> Option<&'static str> {
     let SeedError::Registry(sealock_cmk::Error::Refused(refusal)) = error else {
         return match error {
             SeedError::Identity(_) => {
@@ -128,48 +127,46 @@ fn of_seed(error: &SeedError) -> Option<&'static str> {
         };
     };
     Some(match refusal {
-        Refusal::EncryptionNeedsPremium { .. } => {
-            "set sku = \"Premium\", or leave out key and identity"
-        }
-        Refusal::KeyInaccessible(key) => of_key(key.cause)?,
+        Refusal::EncryptionNeedsPremium { .. } => "set sku = \"Premium\", or omit key and identity",
+        Refusal::KeyInaccessible(key) => advice_for_key(key.cause)?,
         Refusal::KeyTypeUnsupported { .. } => {
-            "name a key of the type RSA or RSA-HSM: kty in its section [[vaults.keys]]"
+            "set the type of the key to RSA or RSA-HSM: kty in its section [[vaults.keys]]"
         }
         Refusal::PropertiesIncomplete(_) => "name both, or neither",
         _ => return None,
     })
 }
 
-/// Suggests how to give a registry its key by the configuration.
-fn of_key(cause: Cause) -> Option<&'static str> {
+/// Suggests how to give a registry access to its key in the configuration.
+fn advice_for_key(cause: Cause) -> Option<&'static str> {
     Some(match cause {
         Cause::ForbiddenByPolicy => {
-            "no access policy permits it; add it to the vault: [[vaults.access]] with the identity and the permissions \
+            "no access policy permits it; add one to the vault: [[vaults.access]] with the identity and the permissions \
              get, wrapKey and unwrapKey"
         }
         Cause::ForbiddenByRbac => {
-            "roles decide in the vault, and the configuration assigns none; set rbac = false, or create the registry \
-             once the emulator runs"
+            "the vault uses roles, and a configuration cannot assign them; set rbac = false, or create the registry \
+             when the emulator runs"
         }
         Cause::KeyNotFound => {
-            "the vault has no such key; add it to the vault: [[vaults.keys]] with its name, and name no version"
+            "the vault has no such key; add it to the vault: [[vaults.keys]] with its name, and omit the version"
         }
         Cause::VaultNotFound => {
-            "there is no such vault; add it to the configuration: [[vaults]] with its name"
+            "the vault does not exist; add it to the configuration: [[vaults]] with its name"
         }
         _ => return None,
     })
 }
 
 /// Suggests a remedy for a fault of the disk that prevents a start.
-fn at_start(fault: Fault) -> Remedy {
+fn remedy_for_fault(fault: Fault) -> Remedy {
     let text = match fault {
-        Fault::Full => "make room on the disk of the data directory, and start again",
+        Fault::Full => "free space on the disk of the data directory, and start again",
         Fault::ReadOnly => return Remedy::UseWritableDataDir,
         Fault::Failing => {
-            "see the system's log; the disk of the data directory may have to be replaced"
+            "check the system's log; the disk of the data directory may have to be replaced"
         }
-        Fault::TooManyFiles => "permit more open files: ulimit -n",
+        Fault::TooManyFiles => "raise the limit of open files: ulimit -n",
     };
     Remedy::Advice(text.to_owned())
 }

@@ -21,44 +21,44 @@ use crate::{
     storage::Storage, timekeeping, tls::Trust,
 };
 
-/// The log's filter unless `RUST_LOG` says otherwise. h2 warns of clients that break its limits, and any client can.
+/// The default filter of the log. h2 warns about each client that exceeds a limit, which any client can do.
 const LOG_FILTER: &str = "warn,sealock=info,h2=error";
 
 /// The interval between attempts to write the ready file while the disk refuses it.
-const READY_FILE_AGAIN: Duration = Duration::from_secs(1);
+const READY_FILE_INTERVAL: Duration = Duration::from_secs(1);
 
-/// How long tasks that block may keep the process alive once everything else has ended.
+/// The time for which blocking tasks may delay the end of the process.
 const BLOCKING_LIMIT: Duration = Duration::from_millis(500);
 
-/// What the command line decides; everything else is configuration.
+/// The flags of the command line. They override the configuration.
 #[derive(Clone, Debug, Default)]
 pub struct Flags {
     /// The configuration file, instead of the built-in quickstart.
     pub config: Option<PathBuf>,
-    /// Where to listen.
+    /// The addresses to listen on.
     pub listen: Vec<SocketAddr>,
-    /// Where everything is kept.
+    /// The data directory.
     pub data_dir: Option<PathBuf>,
-    /// Keep everything in memory.
+    /// True to keep everything in memory.
     pub ephemeral: bool,
-    /// A file to write once requests are served.
+    /// The file to write once requests are served.
     pub ready_file: Option<PathBuf>,
-    /// The name, and perhaps port, under which clients reach the emulator.
+    /// The host name at which clients reach the emulator, with an optional port.
     pub public_name: Option<String>,
-    /// How log lines look.
+    /// The format of log lines.
     pub log_format: Option<LogFormat>,
 }
 
 /// An emulator that serves requests.
 #[derive(Debug)]
 pub struct Ready {
-    /// The address that it listens on, the first if there are several.
+    /// The address at which this machine reaches it.
     pub address: SocketAddr,
-    /// The demands of plain localhost.
+    /// The authentication at the friendly door.
     pub auth: Auth,
-    /// The data directory, unless everything is in memory.
+    /// The data directory. `None` if everything is in memory.
     pub data_dir: Option<PathBuf>,
-    /// The file with the CA, unless everything is in memory.
+    /// The file of the CA. `None` if everything is in memory.
     pub ca_file: Option<PathBuf>,
     /// The SHA-256 fingerprint of the CA.
     pub ca_fingerprint: String,
@@ -68,15 +68,15 @@ pub struct Ready {
     pub registry: Result<Registry, Problem>,
     /// The state of the store.
     pub storage: sealock_api::Storage,
-    /// The vaults and keys that are purged before long.
+    /// The pending purges.
     pub pending_purges: Result<Vec<PendingPurge>, Problem>,
 }
 
-/// Runs an emulator until it is told to stop by SIGTERM or ctrl-c. Calls `on_ready` once it serves requests; what it refuses to do
-/// names the commands that `write_command` writes.
+/// Runs an emulator until SIGTERM or ctrl-c. Calls `on_ready` once it serves requests. `write_command` writes the commands
+/// that refusals suggest.
 ///
 /// # Errors
-/// If it cannot start; [`Error::remedy`] says what to do.
+/// The emulator cannot start. [`Error::remedy`] suggests what to do.
 pub fn serve(
     flags: Flags,
     write_command: WriteCommand,
@@ -119,15 +119,15 @@ async fn run(
     write_command: WriteCommand,
     on_ready: impl FnOnce(Ready),
 ) -> Result<(), Error> {
-    // Before anything is slow or written: a signal ends the emulator in order from here on.
+    // Comes first, so that a signal during the start already ends the emulator in order.
     let mut terminate = signal(SignalKind::terminate())?;
     let mut interrupt = signal(SignalKind::interrupt())?;
 
     if let Some(path) = &ready_file {
-        // Of a process that was killed.
+        // A killed process may have left one.
         ready_file::remove(path);
     }
-    check_reach(&config.server)?;
+    check_exposure(&config.server)?;
     let data_dir = if config.server.ephemeral {
         None
     } else {
@@ -144,7 +144,7 @@ async fn run(
                     dir: dir.path().to_owned(),
                     config_file: config_file.map(Path::to_owned),
                 };
-                refused(error, &data_dir)
+                data_dir_error(error, &data_dir)
             })?;
             (store, service_key)
         }
@@ -156,7 +156,7 @@ async fn run(
         .await?;
     tokio::select! {
         seeded = seed(&services, &config) => seeded?,
-        // What is missing then is created at the next start.
+        // The next start creates the rest.
         _ = terminate.recv() => return Ok(()),
         _ = interrupt.recv() => return Ok(()),
     }
@@ -165,9 +165,9 @@ async fn run(
     let shutdown = services.shutdown.clone();
     let served = bound.serve(services.clone(), friendly_door, write_command);
     if let Some(path) = &ready_file {
-        announce(path, address, &trust, &shutdown)?;
+        write_ready_file(path, address, &trust, &shutdown)?;
     }
-    Storage::look(&services.store).await.log();
+    Storage::check(&services.store).await.log();
     on_ready(Ready {
         address,
         auth: config.server.auth,
@@ -187,8 +187,8 @@ async fn run(
     tracing::info!("stopping");
     shutdown.cancel();
     let _ = served.await;
-    if let Err(error) = timekeeping::remember_confirmed(&services.store, &services.clock).await {
-        tracing::warn!(%error, "the time of this stop could not be remembered");
+    if let Err(error) = timekeeping::store_confirmed_time(&services.store, &services.clock).await {
+        tracing::warn!(%error, "cannot store the time of this stop");
     }
     store.close().await;
     if let Some(path) = &ready_file {
@@ -197,11 +197,11 @@ async fn run(
     Ok(())
 }
 
-/// Creates the resources that the configuration names. If the disk refuses some, a later start creates them.
+/// Creates the resources in the configuration. If the disk refuses some, the next start creates them.
 async fn seed(services: &Services, config: &Config) -> Result<(), Error> {
     match seed::seed(services, config).await {
         Err(error) if error.fault().is_some() => {
-            tracing::error!(%error, "what the configuration names is not all created; the next start goes on");
+            tracing::error!(%error, "cannot create all resources in the configuration; the next start tries again");
             Ok(())
         }
         seeded => seeded,
@@ -209,7 +209,7 @@ async fn seed(services: &Services, config: &Config) -> Result<(), Error> {
 }
 
 /// Writes the ready file, now or as soon as the disk accepts it.
-fn announce(
+fn write_ready_file(
     path: &Path,
     address: SocketAddr,
     trust: &Trust,
@@ -217,14 +217,17 @@ fn announce(
 ) -> Result<(), Error> {
     match ready_file::write(path, address, trust) {
         Err(error) if error.fault().is_some() => {
-            tracing::error!(%error, "the ready file is written once there is room");
+            tracing::error!(%error, "cannot write the ready file yet");
         }
         written => return written,
     }
     let (path, trust, shutdown) = (path.to_owned(), trust.clone(), shutdown.clone());
     tokio::spawn(async move {
-        let mut again = tokio::time::interval(READY_FILE_AGAIN);
-        while shutdown.run_until_cancelled(again.tick()).await.is_some()
+        let mut attempts = tokio::time::interval(READY_FILE_INTERVAL);
+        while shutdown
+            .run_until_cancelled(attempts.tick())
+            .await
+            .is_some()
             && ready_file::write(&path, address, &trust).is_err()
         {}
     });
@@ -243,8 +246,8 @@ fn open_store(
     })
 }
 
-/// Turns a store's error into the error that refuses its data directory.
-pub(crate) fn refused(error: sealock_store::Error, data_dir: &NamedDataDir) -> Error {
+/// Adds the data directory to an error of its store.
+pub(crate) fn data_dir_error(error: sealock_store::Error, data_dir: &NamedDataDir) -> Error {
     match error {
         sealock_store::Error::KeyForeign { format } => Error::ServiceKeyForeign {
             path: service_key::path(&data_dir.dir),
@@ -259,13 +262,13 @@ pub(crate) fn refused(error: sealock_store::Error, data_dir: &NamedDataDir) -> E
     }
 }
 
-/// Refuses to serve others on the network what asks nobody for a login, unless told to in so many words.
-fn check_reach(server: &Server) -> Result<(), Error> {
-    let reached = server
+/// Checks that the friendly door is closed to the network, unless the configuration explicitly opens it.
+fn check_exposure(server: &Server) -> Result<(), Error> {
+    let exposed = server
         .listen
         .iter()
         .find(|address| !address.ip().is_loopback());
-    match reached {
+    match exposed {
         Some(address) if server.auth == Auth::Friendly && !server.open_to_network => {
             Err(Error::NotLoopback(*address))
         }

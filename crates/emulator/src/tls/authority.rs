@@ -23,30 +23,30 @@ use super::{
     scope::Scope,
 };
 
-/// How long a leaf lives. Apple's clients take at most 825 days.
+/// The lifetime of a leaf. Apple's clients accept at most 825 days.
 /// <https://support.apple.com/en-us/103769>
 const LEAF_LIFETIME: Duration = Duration::days(90);
 
-/// A certificate authority, which mints certificates by the system's clock: clients have no other.
+/// A certificate authority. It mints certificates by the system's clock, since clients know no other.
 pub(super) struct Authority {
     issuer: Issuer<'static, KeyPair>,
-    /// Its certificate, and perhaps those above it.
+    /// Its certificate, possibly followed by those above it.
     chain: Vec<CertificateDer<'static>>,
-    /// The highest of them, which clients trust.
+    /// The highest certificate in the chain, which clients trust.
     root: CertificateDer<'static>,
     not_after: OffsetDateTime,
-    /// What a client would check that trusts this CA.
+    /// Verifies certificates as a client that trusts this CA does.
     verifier: Arc<WebPkiServerVerifier>,
 }
 
-/// A certificate, with the end of its life.
+/// A leaf certificate with its chain and the end of its lifetime.
 pub(super) struct Leaf {
     pub(super) chain: Vec<CertificateDer<'static>>,
     pub(super) not_after: OffsetDateTime,
 }
 
 impl Authority {
-    /// The emulator's own CA, from `dir` or new. Without a directory it lives in memory.
+    /// Loads the emulator's own CA from `dir`, or creates it. Without a directory, it exists in memory only.
     pub(super) fn load_or_create(dir: Option<&Path>, scope: Scope) -> Result<Self, TlsError> {
         let path = dir.map(|dir| Self::own_file(dir, scope));
         match path {
@@ -59,7 +59,7 @@ impl Authority {
         }
     }
 
-    /// Reads a CA from a PEM file of the user's, with its certificate and private key.
+    /// Reads the user's CA from a PEM file with its certificate and private key.
     pub(super) fn read_named(path: &Path) -> Result<Self, TlsError> {
         Self::read(path, ownership::open_named(path))
     }
@@ -76,12 +76,12 @@ impl Authority {
         }
     }
 
-    /// The file of the emulator's own CA in the TLS directory.
+    /// Returns the path of the emulator's own CA in the TLS directory.
     pub(super) fn own_file(dir: &Path, scope: Scope) -> PathBuf {
         dir.join(scope.file())
     }
 
-    /// Reads the certificates in the file of the emulator's own CA, in the same way as a start does.
+    /// Reads the certificates of the emulator's own CA, with the same checks as at a start.
     pub(super) fn read_certificates(path: &Path) -> Result<Vec<CertificateDer<'static>>, TlsError> {
         Ok(Self::read_inside(path)?.chain)
     }
@@ -103,28 +103,28 @@ impl Authority {
         let chain: Vec<_> = CertificateDer::pem_slice_iter(pem.as_bytes())
             .collect::<Result<_, _>>()
             .map_err(|error| error.to_string())?;
-        let certificate = chain.first().ok_or("it holds no certificate")?;
+        let certificate = chain.first().ok_or("it contains no certificate")?;
         let (_, parsed) = x509_parser::parse_x509_certificate(certificate).map_err(text)?;
         if !parsed.is_ca() {
-            return Err("its first certificate is not that of a CA".to_owned());
+            return Err("its first certificate is not a CA".to_owned());
         }
         let not_after = parsed.validity().not_after.to_datetime();
         if now().map_err(text)? >= not_after {
-            return Err(format!("it has expired, on {}", not_after.date()));
+            return Err(format!("it expired on {}", not_after.date()));
         }
         let key = PrivateKeyDer::from_pem_slice(pem.as_bytes())
-            .map_err(|_| "it holds no private key".to_owned())?;
+            .map_err(|_| "it contains no private key".to_owned())?;
         let PrivateKeyDer::Pkcs8(key) = &key else {
             return Err("its private key is not in PKCS #8".to_owned());
         };
         let key = KeyPair::try_from(key)
-            .map_err(|_| "its private key is none of RSA, P-256, P-384 and Ed25519".to_owned())?;
+            .map_err(|_| "its private key is not RSA, P-256, P-384 or Ed25519".to_owned())?;
         if key.public_key_raw() != &*parsed.public_key().subject_public_key.data {
             return Err("its private key belongs to another certificate".to_owned());
         }
         let key_usage = parsed.key_usage().map_err(text)?;
         if key_usage.is_some_and(|usage| !usage.value.key_cert_sign()) {
-            return Err("its first certificate may not sign others".to_owned());
+            return Err("its first certificate is not permitted to sign others".to_owned());
         }
         let mut roots = RootCertStore::empty();
         let root = chain.last().unwrap_or(certificate).clone();
@@ -139,29 +139,28 @@ impl Authority {
             root,
             chain,
         };
-        // A leaf must name its issuer to the letter, and rcgen keeps one attribute of a kind.
+        // A leaf must name its issuer exactly, and rcgen keeps only one attribute of each type.
         let key = KeyPair::generate().map_err(text)?;
         let leaf = authority.mint(&["localhost"], &key).map_err(text)?;
         let (_, leaf) = x509_parser::parse_x509_certificate(&leaf.chain[0]).map_err(text)?;
         if leaf.issuer().as_raw() != subject {
-            let why = "its subject has an attribute more than once, such as two DC or OU, which is not supported";
+            let why = "its subject repeats an attribute, such as DC or OU, which is not supported";
             return Err(why.to_owned());
         }
         Ok(authority)
     }
 
-    /// Its certificate, and perhaps those above it, the highest last.
+    /// Returns its certificate, possibly followed by those above it.
     pub(super) fn chain(&self) -> &[CertificateDer<'static>] {
         &self.chain
     }
 
-    /// The highest certificate, which clients trust.
+    /// Returns the highest certificate in the chain, which clients trust.
     pub(super) fn root(&self) -> &CertificateDer<'static> {
         &self.root
     }
 
-    /// Signs a certificate for these names, of the public key in `key`. It has no subject: the names
-    /// are all that counts.
+    /// Mints a certificate for `names` and the public key in `key`. It has no subject, since clients check only the names.
     pub(super) fn mint(&self, names: &[&str], key: &KeyPair) -> Result<Leaf, TlsError> {
         let names: Vec<_> = names.iter().map(|name| (*name).to_owned()).collect();
         let mut params = CertificateParams::new(names)?;
@@ -176,19 +175,19 @@ impl Authority {
         let not_after = params.not_after;
         let leaf = params.signed_by(key, &self.issuer)?;
         let mut chain = vec![leaf.der().clone()];
-        // Clients have the root, and say misleading things about one that is sent. What is between they have not.
+        // Clients have the root, and report misleading errors if it is sent. They lack the intermediates.
         chain.extend(self.chain.iter().filter(|above| !is_root(above)).cloned());
         Ok(Leaf { chain, not_after })
     }
 
-    /// Mints a certificate for one name, unless clients would refuse it.
-    pub(super) fn mint_acceptable(&self, name: &str, key: &KeyPair) -> Result<Leaf, TlsError> {
+    /// Mints a certificate for one name, and verifies it as a client does.
+    pub(super) fn mint_verified(&self, name: &str, key: &KeyPair) -> Result<Leaf, TlsError> {
         let refused = |why: String| TlsError::NameNotSignable {
             name: name.to_owned(),
             why,
         };
         let server_name = ServerName::try_from(name)
-            .map_err(|_| refused("it is no name that a certificate could have".to_owned()))?;
+            .map_err(|_| refused("it is not a valid name for a certificate".to_owned()))?;
         let leaf = self.mint(&[name], key)?;
         let (certificate, intermediates) = (&leaf.chain[0], &leaf.chain[1..]);
         self.verifier

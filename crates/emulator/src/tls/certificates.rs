@@ -15,33 +15,33 @@ use super::{
     error::TlsError,
     issuance::now,
 };
-use crate::routing::host::{Hosts, is_azures_own};
+use crate::routing::host::{Hosts, is_azure_host};
 
-/// What one certificate is for: whoever connects to an address sends no name.
+/// The names in the certificate for connections without a server name, such as those to an address.
 const LOOPBACK_NAMES: [&str; 3] = ["localhost", "127.0.0.1", "::1"];
 
-/// How many names' certificates are kept: there are as many names as a client can think of registries.
-const KEPT_LIMIT: usize = 512;
+/// The limit of cached certificates. Clients can invent any number of registry names.
+const CACHE_LIMIT: usize = 512;
 
-/// Which certificate is served under which name, minted when a client first asks for it.
+/// The certificates for each name, minted on first use.
 pub(super) struct Certificates {
     hosts: Hosts,
     authority: Authority,
     azure_authority: Option<Authority>,
-    /// All leaves' key, made anew at each start.
+    /// The key of all leaves, generated at each start.
     key: KeyPair,
     signing_key: Arc<dyn SigningKey>,
-    /// What is served without a name: localhost, the loopback addresses, and other addresses that are
-    /// aliases.
+    /// The names in the certificate for connections without a server name: localhost, the loopback addresses, and the
+    /// addresses among the aliases.
     addresses: Vec<String>,
-    kept: Cache<String, Kept>,
+    cache: Cache<String, CachedCertificate>,
 }
 
 #[derive(Clone)]
-struct Kept {
+struct CachedCertificate {
     certified: Arc<CertifiedKey>,
-    /// When another takes its place.
-    renewed: OffsetDateTime,
+    /// The time at which a new certificate replaces it.
+    renew_at: OffsetDateTime,
 }
 
 impl fmt::Debug for Certificates {
@@ -51,8 +51,10 @@ impl fmt::Debug for Certificates {
 }
 
 impl Certificates {
+    /// Prepares to mint certificates.
+    ///
     /// # Errors
-    /// If the CA may not sign for one of the names that the configuration gives the emulator.
+    /// The CA may not sign for an alias or the public name.
     pub(super) fn new(
         hosts: Hosts,
         authority: Authority,
@@ -60,16 +62,16 @@ impl Certificates {
     ) -> Result<Self, TlsError> {
         let key = KeyPair::generate()?;
         let mut addresses = LOOPBACK_NAMES.map(str::to_owned).to_vec();
-        // One that the CA may not sign for would spoil the certificate for all of them.
-        addresses.retain(|name| authority.mint_acceptable(name, &key).is_ok());
+        // A single name that the CA may not sign for would invalidate the whole certificate.
+        addresses.retain(|name| authority.mint_verified(name, &key).is_ok());
         for name in hosts.configured() {
-            authority.mint_acceptable(name, &key)?;
+            authority.mint_verified(name, &key)?;
             if name.parse::<IpAddr>().is_ok() && !addresses.iter().any(|known| known == name) {
                 addresses.push(name.to_owned());
             }
         }
         if addresses.is_empty() {
-            // Nobody who checks certificates comes by address then.
+            // Only clients that verify no certificates can connect by address then.
             addresses = LOOPBACK_NAMES.map(str::to_owned).to_vec();
         }
         let der = PrivateKeyDer::from(PrivatePkcs8KeyDer::from(key.serialize_der()));
@@ -80,19 +82,19 @@ impl Certificates {
             azure_authority,
             key,
             addresses,
-            kept: Cache::new(KEPT_LIMIT),
+            cache: Cache::new(CACHE_LIMIT),
         })
     }
 
-    /// The certificate for `name`, or for the addresses if there is none.
+    /// Returns the certificate for `name`, or the one for the addresses without a name.
     fn certificate(&self, name: Option<&str>) -> Result<Arc<CertifiedKey>, TlsError> {
-        // However a client spells it.
         let name = name.map(str::to_ascii_lowercase);
         let name = name.as_deref().filter(|name| *name != "localhost");
         let key = name.unwrap_or_default();
         let now = now()?;
-        if let Some(kept) = self.kept.get(key).filter(|kept| now < kept.renewed) {
-            return Ok(kept.certified);
+        let cached = self.cache.get(key);
+        if let Some(cached) = cached.filter(|cached| now < cached.renew_at) {
+            return Ok(cached.certified);
         }
         let Leaf { chain, not_after } = match name {
             Some(name) => self.mint(name)?,
@@ -102,32 +104,32 @@ impl Certificates {
             }
         };
         let certified = Arc::new(CertifiedKey::new(chain, Arc::clone(&self.signing_key)));
-        let minted = Kept {
+        let minted = CachedCertificate {
             certified: Arc::clone(&certified),
-            // The CA may have less time left than a leaf usually has.
-            renewed: now + (not_after - now) * 2 / 3,
+            // The CA may expire before the usual end of a leaf.
+            renew_at: now + (not_after - now) * 2 / 3,
         };
-        self.kept.insert(key.to_owned(), minted);
+        self.cache.insert(key.to_owned(), minted);
         Ok(certified)
     }
 
     fn mint(&self, name: &str) -> Result<Leaf, TlsError> {
-        let refused = |why| TlsError::NameNotServed {
+        let refused = |remedy| TlsError::NameNotServed {
             name: name.to_owned(),
-            why,
+            remedy,
         };
         if self.hosts.service(name).is_none() {
             return Err(refused(
                 "to serve it, add it to server.aliases in the configuration",
             ));
         }
-        if !is_azures_own(name) || self.hosts.configured().any(|known| known == name) {
-            return self.authority.mint_acceptable(name, &self.key);
+        if !is_azure_host(name) || self.hosts.configured().any(|known| known == name) {
+            return self.authority.mint_verified(name, &self.key);
         }
         match &self.azure_authority {
-            Some(authority) => authority.mint_acceptable(name, &self.key),
+            Some(authority) => authority.mint_verified(name, &self.key),
             None => Err(refused(
-                "to serve Azure's own names, set tls.azure_names = true in the configuration",
+                "to serve Azure's host names, set tls.azure_names = true in the configuration",
             )),
         }
     }

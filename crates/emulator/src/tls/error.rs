@@ -2,51 +2,51 @@ use std::path::{Path, PathBuf};
 
 use super::scope::Scope;
 
-/// Why there can be no TLS.
+/// An error that prevents TLS.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum TlsError {
-    /// A CA that is not one.
+    /// The CA cannot be used.
     #[error("the CA in {path} cannot be used: {why}")]
     CaInvalid {
         /// The file.
         path: PathBuf,
-        /// What is wrong with it.
+        /// The reason.
         why: String,
     },
-    /// A name that clients would be refused at.
+    /// Clients would reject a certificate for the name.
     #[error("the CA may not sign for '{name}': {why}")]
     NameNotSignable {
-        /// An alias or the public name.
+        /// The alias or the public name.
         name: String,
-        /// What a client would say.
+        /// The client's reason.
         why: String,
     },
-    /// A name that is not served.
-    #[error("'{name}' is not served over TLS: {why}")]
+    /// A client requests a name that the emulator does not serve.
+    #[error("'{name}' is not served over TLS: {remedy}")]
     NameNotServed {
-        /// What a client asked for.
+        /// The requested name.
         name: String,
-        /// What to do about it.
-        why: &'static str,
+        /// A way to serve it.
+        remedy: &'static str,
     },
-    /// Cryptography or encoding that fails although nothing is wrong.
-    #[error("no certificate could be made: {0}")]
+    /// A cryptographic operation or an encoding fails unexpectedly.
+    #[error("cannot create a certificate: {0}")]
     Failed(String),
-    /// The disk.
+    /// An I/O operation fails.
     #[error(transparent)]
     Io(#[from] std::io::Error),
-    /// The data directory.
+    /// The data directory cannot be used.
     #[error(transparent)]
     Store(#[from] sealock_store::Error),
 }
 
 impl TlsError {
-    /// What to do about it.
+    /// Suggests what to do about it.
     pub fn hint(&self) -> Option<String> {
         match self {
             Self::CaInvalid { path, .. } if is_own(path) => Some(format!(
-                "remove {} to have a new CA made, which clients have to trust anew",
+                "remove {} to create a new CA, which clients then have to trust",
                 path.display()
             )),
             Self::CaInvalid { .. } => Some(
@@ -70,7 +70,7 @@ impl TlsError {
     }
 }
 
-/// Returns true for the file of a CA of the emulator's own.
+/// Returns true for a file of the emulator's own CAs.
 fn is_own(path: &Path) -> bool {
     let mut scopes = [Scope::Loopback, Scope::Azure].into_iter();
     scopes.any(|scope| path.ends_with(Path::new("tls").join(scope.file())))

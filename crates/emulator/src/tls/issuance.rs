@@ -8,18 +8,18 @@ use time::{Duration, OffsetDateTime};
 
 use super::error::TlsError;
 
-/// The time by which certificates are backdated, since clients' clocks differ a little.
+/// The time by which certificates are backdated, since the clocks of clients differ.
 pub(super) const BACKDATING: Duration = Duration::days(1);
 
-/// Serial numbers must differ, and rcgen's would follow from the public key, which all leaves share.
+/// Generates a serial number. rcgen derives its own from the public key, which all leaves share, so they would not differ.
 pub(super) fn random_serial() -> SerialNumber {
     let mut bytes: [u8; 16] = rand::random();
-    // Positive, and not shorter in DER than it looks.
+    // The number must be positive, and must not begin with a zero byte that DER would omit.
     bytes[0] = bytes[0] & 0x7f | 0x40;
     SerialNumber::from_slice(&bytes)
 }
 
-/// The system's time, not the emulator's: nobody who checks a certificate knows that one.
+/// Returns the system's time. Clients that verify certificates do not know the emulator's.
 pub(super) fn now() -> Result<OffsetDateTime, TlsError> {
     i64::try_from(UnixTime::now().as_secs())
         .ok()

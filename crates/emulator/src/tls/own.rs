@@ -1,4 +1,4 @@
-//! The emulator's own CAs: each is a root whose private key nobody has, and an intermediate that signs leaves.
+//! The emulator's own CAs. Each consists of a root, whose private key is discarded, and an intermediate that signs leaves.
 
 use rcgen::{
     BasicConstraints, CertificateParams, DistinguishedName, DnType, ExtendedKeyUsagePurpose, IsCa,
@@ -20,8 +20,8 @@ const LIFETIME: Duration = Duration::days(3650);
 
 /// Creates a CA, as the PEM text of its intermediate, its root, and the intermediate's private key.
 ///
-/// The root's private key is gone when this returns. So the constraints are under a signature that nobody can make
-/// again, and stand on an intermediate, where Java enforces them: it ignores those of a root.
+/// Discards the root's private key, so nobody can sign an intermediate with weaker constraints. The intermediate carries the
+/// constraints, too, because Java ignores those of a root.
 pub(super) fn create(scope: Scope) -> Result<Zeroizing<String>, TlsError> {
     let now = now()?;
     let root_key = Zeroizing::new(KeyPair::generate()?);
@@ -39,7 +39,7 @@ pub(super) fn create(scope: Scope) -> Result<Zeroizing<String>, TlsError> {
     ))
 }
 
-/// The common parameters of a root and its intermediate. The command line installs no root that says anything else.
+/// Returns the common parameters of a root and its intermediate. The command line installs only roots with these parameters.
 fn params(scope: Scope, name: &str, depth: u8, now: OffsetDateTime) -> CertificateParams {
     let mut params = CertificateParams::default();
     params.distinguished_name = DistinguishedName::new();
@@ -48,7 +48,7 @@ fn params(scope: Scope, name: &str, depth: u8, now: OffsetDateTime) -> Certifica
     names.push(DnType::CommonName, name);
     params.is_ca = IsCa::Ca(BasicConstraints::Constrained(depth));
     params.key_usages = vec![KeyUsagePurpose::KeyCertSign, KeyUsagePurpose::CrlSign];
-    // The constraints bind names of hosts alone: nobody shall have to trust it for code or mail.
+    // Name constraints bind only host names. Without this, clients would also trust the CA for code and mail.
     params.extended_key_usages = vec![ExtendedKeyUsagePurpose::ServerAuth];
     params.name_constraints = Some(NameConstraints {
         permitted_subtrees: scope.permitted(),
@@ -60,10 +60,10 @@ fn params(scope: Scope, name: &str, depth: u8, now: OffsetDateTime) -> Certifica
     params
 }
 
-/// Checks that these are an intermediate and its root, unchanged: the signatures prove it.
+/// Checks the signatures of an intermediate and its root.
 pub(super) fn check(chain: &[CertificateDer<'_>]) -> Result<(), String> {
     let [intermediate, root] = chain else {
-        return Err("it does not hold an intermediate certificate and its root".to_owned());
+        return Err("it does not contain an intermediate certificate and its root".to_owned());
     };
     let (_, intermediate) = parse_x509_certificate(intermediate).map_err(text)?;
     let (_, root) = parse_x509_certificate(root).map_err(text)?;

@@ -7,17 +7,17 @@ use crate::routing::host::{AZURE_DOMAINS, AZURE_SERVICES};
 /// The common name of the emulator's own CA.
 pub const LOCAL_CA_NAME: &str = "Sealock CA for localhost";
 
-/// The names that a CA may sign for: whoever trusts it trusts it for no other.
+/// The names that a CA may sign for. Clients trust it for no others.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Scope {
-    /// localhost, what is below it, and the loopback addresses.
+    /// localhost, its subdomains and the loopback addresses.
     Loopback,
-    /// The names under which Azure's clients look for the real services.
+    /// The host names of Azure's real services.
     Azure,
 }
 
 impl Scope {
-    /// The file in the directory of TLS that holds the CA's certificates and the intermediate's private key.
+    /// Returns the name of the file with the CA's certificates and the intermediate's private key.
     pub(super) fn file(self) -> &'static str {
         match self {
             Self::Loopback => "authority.pem",

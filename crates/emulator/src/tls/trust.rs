@@ -12,8 +12,8 @@ use sha2::{Digest as _, Sha256};
 
 use super::{authority::Authority, error::TlsError, scope::Scope};
 
-/// Where systems keep the roots that they trust, in one PEM file. The variable `SSL_CERT_FILE`, which
-/// libraries for this look at first, may well name the very bundle that is made of it.
+/// The PEM files in which systems keep their trusted roots. The variable `SSL_CERT_FILE` is not used, since it may name the
+/// bundle itself.
 const SYSTEM_ROOTS: [&str; 5] = [
     "/etc/ssl/certs/ca-certificates.crt", // Debian, Alpine, Arch
     "/etc/pki/tls/certs/ca-bundle.crt",   // Fedora, RHEL
@@ -22,7 +22,7 @@ const SYSTEM_ROOTS: [&str; 5] = [
     "/etc/ssl/cert.pem",                  // macOS, BSD
 ];
 
-/// What clients need to trust the emulator's certificates.
+/// The certificates with which clients trust the emulator.
 #[derive(Clone, Debug)]
 pub(crate) struct Trust {
     /// The CA, in PEM.
@@ -31,22 +31,22 @@ pub(crate) struct Trust {
     pub(crate) bundle_pem: Arc<str>,
     /// The CA of Azure's names, in PEM, if they are served.
     pub(crate) azure_ca_pem: Option<Arc<str>>,
-    /// Where both lie, unless everything is in memory.
+    /// The files with these certificates. `None` if everything is in memory.
     pub(crate) files: Option<TrustFiles>,
     /// The SHA-256 fingerprint of the highest certificate in `ca_pem`.
     pub(crate) ca_fingerprint: String,
-    /// The names that the configuration gives the emulator, and which have certificates, too.
+    /// The aliases and the public name.
     pub(crate) configured_names: Arc<[String]>,
     /// The emulator's own CAs in use: the file of each, and its certificates in PEM.
     authorities: Vec<(PathBuf, String)>,
 }
 
-/// Files of the data directory, for clients that take a path.
+/// The certificate files in the data directory, for clients that take a path.
 #[derive(Clone, Debug)]
 pub(crate) struct TrustFiles {
     /// The CA.
     pub(crate) ca: PathBuf,
-    /// The system's roots and the CA, for clients that replace the one by the other.
+    /// The system's roots and the CA, for clients whose setting replaces the system's roots.
     pub(crate) bundle: PathBuf,
     /// The CA of Azure's names, if they are served.
     pub(crate) azure_ca: Option<PathBuf>,
@@ -59,7 +59,7 @@ pub fn fingerprint(certificate: &[u8]) -> String {
     bytes.join(":")
 }
 
-/// The directory of TLS in a data directory, made if it is missing.
+/// Returns the TLS directory in a data directory. Creates it if it is missing.
 pub(super) fn create_dir(data_dir: &Path) -> Result<PathBuf, TlsError> {
     let dir = data_dir.join("tls");
     sealock_store::create_dir(&dir)?;
@@ -67,7 +67,7 @@ pub(super) fn create_dir(data_dir: &Path) -> Result<PathBuf, TlsError> {
 }
 
 impl Trust {
-    /// Writes the files for clients. `is_named` is true if the CA of localhost is one that the user named.
+    /// Writes the files for clients. `is_named` is true if the user named the CA of localhost.
     pub(super) fn publish(
         dir: Option<&Path>,
         is_named: bool,
@@ -75,7 +75,7 @@ impl Trust {
         authority: &Authority,
         azure_authority: Option<&Authority>,
     ) -> Result<Self, TlsError> {
-        // An intermediate of ours is nothing to trust: as a root, it would be one whose private key exists.
+        // Clients must not trust the emulator's own intermediate, because its private key still exists.
         let ca_pem = if is_named {
             pem(authority.chain())
         } else {
@@ -95,9 +95,9 @@ impl Trust {
         if let Some(dir) = dir {
             match trust.write(dir) {
                 Ok(files) => trust.files = Some(files),
-                // Clients can also get the CA from the emulator.
+                // Clients can also get the CA from the control API.
                 Err(TlsError::Io(error)) if sealock_store::fault(&error).is_some() => {
-                    tracing::error!(%error, "the files for clients that trust the CA are not up to date");
+                    tracing::error!(%error, "cannot update the certificate files for clients");
                 }
                 Err(error) => return Err(error),
             }
@@ -115,12 +115,12 @@ impl Trust {
 
     fn write(&self, dir: &Path) -> Result<TrustFiles, TlsError> {
         let ca = dir.join("ca.pem");
-        write_if_new(&ca, &self.ca_pem)?;
+        write_if_changed(&ca, &self.ca_pem)?;
         let bundle = dir.join("bundle.pem");
-        write_if_new(&bundle, &self.bundle_pem)?;
+        write_if_changed(&bundle, &self.bundle_pem)?;
         let azure_ca = dir.join("azure-ca.pem");
         if let Some(pem) = &self.azure_ca_pem {
-            write_if_new(&azure_ca, pem)?;
+            write_if_changed(&azure_ca, pem)?;
         }
         Ok(TrustFiles {
             ca,
@@ -129,14 +129,14 @@ impl Trust {
         })
     }
 
-    /// Compares the files in the TLS directory with those in use, and returns the differences. Blocks.
+    /// Compares the files in the TLS directory with the certificates in use, and returns the differences. Blocks.
     pub(crate) fn verify(&self) -> Vec<String> {
         let mut findings = Vec::new();
         for (path, in_use) in &self.authorities {
             match Authority::read_certificates(path) {
                 Ok(certificates) if pem(&certificates) == *in_use => {}
                 Ok(_) => findings.push(format!(
-                    "{} has another certificate than the one in use",
+                    "{} contains another certificate than the one in use",
                     path.display()
                 )),
                 Err(error) => findings.push(error.to_string()),
@@ -155,7 +155,7 @@ impl Trust {
                 && !std::fs::read(path).is_ok_and(|found| found == text.as_bytes())
             {
                 findings.push(format!(
-                    "{} is not as it was published; the next start writes it anew",
+                    "{} was changed; the next start restores it",
                     path.display()
                 ));
             }
@@ -164,11 +164,13 @@ impl Trust {
     }
 }
 
-/// The system's roots and the CA, in PEM.
+/// Joins the system's roots and the CA, in PEM.
 fn bundle(ca_pem: &str) -> String {
     let mut roots = SYSTEM_ROOTS.iter().map(std::fs::read_to_string);
     let system = roots.find_map(Result::ok).unwrap_or_else(|| {
-        tracing::warn!("this system's roots were not found, so the bundle holds our CA alone");
+        tracing::warn!(
+            "cannot find the system's roots, so the bundle contains only the emulator's CA"
+        );
         String::new()
     });
     [system.trim_end(), "\n", ca_pem].concat()
@@ -184,18 +186,18 @@ fn pem(certificates: &[CertificateDer<'_>]) -> String {
     certificates.iter().map(pem).collect()
 }
 
-/// In one step, since a client may be reading it.
-fn write_if_new(path: &Path, text: &str) -> Result<(), TlsError> {
+/// Replaces a file in one step if its text differs, since a client may be reading it.
+fn write_if_changed(path: &Path, text: &str) -> Result<(), TlsError> {
     if std::fs::read_to_string(path).is_ok_and(|found| found == text) {
         return Ok(());
     }
     let staged = disk::unfinished(path);
-    // Left by a killed process.
+    // A killed process may have left one.
     match fs::remove_file(&staged) {
         Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error.into()),
         _ => {}
     }
-    // A new file: an existing one might lead elsewhere.
+    // Creates a new file, since an existing one could be a link.
     let written = fs::File::create_new(&staged).and_then(|mut file| {
         file.write_all(text.as_bytes())?;
         fs::rename(&staged, path)

@@ -9,70 +9,75 @@ use uuid::Uuid;
 
 use crate::control::ControlError;
 
-/// How long the name of an operation can be.
+/// The limit of the length of an operation's name.
 const OPERATION_LENGTH_LIMIT: usize = 64;
 
-/// The choice of events: those for which every field holds.
+/// A filter for audit events. An event must match every given field.
 #[derive(Debug, Default, PartialEq)]
 pub(super) struct Filter {
     vault: Option<VaultName>,
     key: Option<KeyName>,
-    identity: Option<Who>,
+    principal: Option<PrincipalFilter>,
     operation: Option<OperationName>,
-    result: Option<Ended>,
-    /// From then on.
+    result: Option<ResultFilter>,
+    /// The start of the period.
     since: Option<Timestamp>,
-    /// Before then.
+    /// The end of the period, exclusive.
     until: Option<Timestamp>,
 }
 
-/// A principal, by its name or by one of its ids. Events have a managed identity's name, but of an application
-/// the ids alone.
+/// A principal, by its name or by one of its ids. Events hold the name of a managed identity, but only the ids of an
+/// application.
 #[derive(Debug, PartialEq)]
-enum Who {
+enum PrincipalFilter {
     Name {
         name: IdentityName,
-        /// Of the application that has this name now.
+        /// The client id of the application that has this name now.
         application: Option<ClientId>,
     },
     Id(Uuid),
 }
 
-/// An operation by Azure's name for it, in any case.
+/// An operation by its name in Azure, in any case.
 #[derive(Debug, PartialEq)]
 struct OperationName(String);
 
-/// How an operation ended.
+/// The result of an operation.
 #[derive(Clone, Copy, Debug, PartialEq)]
-enum Ended {
+enum ResultFilter {
     Success,
     Refused,
     Status(u16),
 }
 
 impl Filter {
-    /// Reads a query. Refuses one for which no event can be as it says.
-    pub(super) fn of(query: &AuditQuery) -> Result<Self, ControlError> {
+    /// Parses a query. Refuses one that no event can match.
+    pub(super) fn parse(query: &AuditQuery) -> Result<Self, ControlError> {
         let filter = Self {
-            vault: parsed("vault", query.vault.as_deref())?,
-            key: parsed("key", query.key.as_deref())?,
-            identity: parsed("identity", query.identity.as_deref())?,
-            operation: parsed("operation", query.operation.as_deref())?,
-            result: parsed("result", query.result.as_deref())?,
-            since: parsed("since", query.since.as_deref())?,
-            until: parsed("until", query.until.as_deref())?,
+            vault: parse("vault", query.vault.as_deref())?,
+            key: parse("key", query.key.as_deref())?,
+            principal: parse("identity", query.identity.as_deref())?,
+            operation: parse("operation", query.operation.as_deref())?,
+            result: parse("result", query.result.as_deref())?,
+            since: parse("since", query.since.as_deref())?,
+            until: parse("until", query.until.as_deref())?,
         };
         match (filter.since, filter.until) {
-            (Some(since), Some(until)) if since >= until => Err(ControlError::bad_request(
-                format!("nothing can have happened since {since} and until {until}"),
-            )),
+            (Some(since), Some(until)) if since >= until => {
+                Err(ControlError::bad_request(format!(
+                    "the period from {since} to {until} is empty; set since to a time before until"
+                )))
+            }
             _ => Ok(filter),
         }
     }
 
-    /// Looks up whether it is an application that it names.
-    pub(super) async fn look_up(mut self, directory: &Directory) -> Result<Self, ControlError> {
-        if let Some(Who::Name { name, application }) = &mut self.identity {
+    /// Looks up the application with the name in the filter, if there is one.
+    pub(super) async fn resolve_application(
+        mut self,
+        directory: &Directory,
+    ) -> Result<Self, ControlError> {
+        if let Some(PrincipalFilter::Name { name, application }) = &mut self.principal {
             let mut all = directory.applications().await?.into_iter();
             let found = all.find(|found| found.name.as_str().eq_ignore_ascii_case(name.as_str()));
             *application = found.map(|found| found.client_id);
@@ -80,26 +85,25 @@ impl Filter {
         Ok(self)
     }
 
-    /// Those of `lines` that are wanted. A line that is no event is wanted only where everything is, since
-    /// nothing can be said of it.
+    /// Selects the lines with matching events. An empty filter also selects lines that are not events.
     pub(super) fn select(&self, lines: Vec<u8>) -> Vec<u8> {
         if *self == Self::default() {
             return lines;
         }
-        let wanted = lines.split_inclusive(|byte| *byte == b'\n').filter(|line| {
-            serde_json::from_slice(line).is_ok_and(|event: AuditEvent| self.wants(&event))
+        let selected = lines.split_inclusive(|byte| *byte == b'\n').filter(|line| {
+            serde_json::from_slice(line).is_ok_and(|event: AuditEvent| self.matches(&event))
         });
-        wanted.collect::<Vec<_>>().concat()
+        selected.collect::<Vec<_>>().concat()
     }
 
-    fn wants(&self, event: &AuditEvent) -> bool {
-        let is = |wanted: &str, found: Option<&str>| {
-            found.is_some_and(|found| found.eq_ignore_ascii_case(wanted))
+    fn matches(&self, event: &AuditEvent) -> bool {
+        let is = |expected: &str, found: Option<&str>| {
+            found.is_some_and(|found| found.eq_ignore_ascii_case(expected))
         };
         let Self {
             vault,
             key,
-            identity,
+            principal,
             operation,
             result,
             since,
@@ -111,34 +115,36 @@ impl Filter {
             && key
                 .as_ref()
                 .is_none_or(|key| is(key.as_str(), key_of(event)))
-            && identity.as_ref().is_none_or(|who| who.asked(event))
+            && principal
+                .as_ref()
+                .is_none_or(|principal| principal.matches(event))
             && operation
                 .as_ref()
                 .is_none_or(|OperationName(name)| is(name, Some(&event.operation_name)))
-            && result.is_none_or(|result| result.is(event.properties.http_status_code))
+            && result.is_none_or(|result| result.matches(event.properties.http_status_code))
             && since.is_none_or(|since| since <= event.time)
             && until.is_none_or(|until| event.time < until)
     }
 }
 
-/// The vault whose ARM id the event has.
+/// Returns the name of the vault in an event's ARM id.
 fn vault_of(event: &AuditEvent) -> Option<&str> {
     let (parent, name) = event.resource_id.rsplit_once('/')?;
-    let is_a_vaults = parent
+    let is_vault = parent
         .to_ascii_uppercase()
         .ends_with("/PROVIDERS/MICROSOFT.KEYVAULT/VAULTS");
-    is_a_vaults.then_some(name)
+    is_vault.then_some(name)
 }
 
-/// The key whose URL, or whose version's, the event has.
+/// Returns the name of the key in an event's URL of a key or key version.
 fn key_of(event: &AuditEvent) -> Option<&str> {
     let (_, path) = event.properties.id.split_once("://")?;
     let mut path = path.split('/').skip(1);
     (path.next()? == "keys").then(|| path.next())?
 }
 
-impl Who {
-    fn asked(&self, event: &AuditEvent) -> bool {
+impl PrincipalFilter {
+    fn matches(&self, event: &AuditEvent) -> bool {
         let claim = &event.identity.claim;
         match self {
             Self::Name { name, application } => {
@@ -156,17 +162,17 @@ impl Who {
     }
 }
 
-impl Ended {
-    fn is(self, status: u16) -> bool {
+impl ResultFilter {
+    fn matches(self, status: u16) -> bool {
         match self {
             Self::Success => status < 400,
             Self::Refused => status >= 400,
-            Self::Status(wanted) => status == wanted,
+            Self::Status(expected) => status == expected,
         }
     }
 }
 
-impl FromStr for Who {
+impl FromStr for PrincipalFilter {
     type Err = String;
 
     fn from_str(text: &str) -> Result<Self, String> {
@@ -190,14 +196,14 @@ impl FromStr for OperationName {
             && text.bytes().all(|byte| byte.is_ascii_alphabetic());
         is_name.then(|| Self(text.to_owned())).ok_or_else(|| {
             format!(
-                "'{}' is not the name of an operation; expected one such as KeyUnwrap",
+                "'{}' is not the name of an operation; expected a name such as KeyUnwrap",
                 excerpt(text)
             )
         })
     }
 }
 
-impl FromStr for Ended {
+impl FromStr for ResultFilter {
     type Err = String;
 
     fn from_str(text: &str) -> Result<Self, String> {
@@ -215,8 +221,8 @@ impl FromStr for Ended {
     }
 }
 
-/// Reads a parameter of the query.
-fn parsed<T>(name: &str, text: Option<&str>) -> Result<Option<T>, ControlError>
+/// Parses a parameter of the query.
+fn parse<T>(name: &str, text: Option<&str>) -> Result<Option<T>, ControlError>
 where
     T: FromStr<Err: fmt::Display>,
 {
@@ -234,7 +240,7 @@ mod tests {
     fn query(query: &str) -> Result<Filter, String> {
         let uri: Uri = format!("/audit?{query}").parse().unwrap();
         let Query(query) = Query::<AuditQuery>::try_from_uri(&uri).map_err(|e| e.body_text())?;
-        Filter::of(&query).map_err(|error| error.into_problem().detail)
+        Filter::parse(&query).map_err(|error| error.into_problem().detail)
     }
 
     fn line(status: u16) -> String {
@@ -256,8 +262,8 @@ mod tests {
     }
 
     #[test]
-    fn an_event_is_wanted_if_it_is_as_all_of_the_query_says() {
-        for (text, wanted) in [
+    fn event_must_match_every_field_of_the_query() {
+        for (text, matches) in [
             ("follow=true", true),
             ("vault=kv1", true),
             ("vault=kv2", false),
@@ -288,12 +294,12 @@ mod tests {
             ),
         ] {
             let selected = query(text).unwrap().select(line(403).into_bytes());
-            assert_eq!(!selected.is_empty(), wanted, "{text}");
+            assert_eq!(!selected.is_empty(), matches, "{text}");
         }
     }
 
     #[test]
-    fn a_line_that_is_no_event_passes_no_filter() {
+    fn only_an_empty_filter_selects_lines_that_are_not_events() {
         let lines = format!("no event\n{}{{}}\n\u{7f}\n{}", line(200), line(403)).into_bytes();
         let all = query("").unwrap().select(lines.clone());
         assert_eq!(all, lines);
@@ -302,8 +308,8 @@ mod tests {
     }
 
     #[test]
-    fn what_can_be_no_filter_is_refused_with_what_is_expected() {
-        for (text, says) in [
+    fn invalid_query_is_refused_with_what_is_expected() {
+        for (text, expected) in [
             ("vault=A", "'A' is not a vault name"),
             ("key=a_b", "'a_b' is not a key name"),
             ("identity=x", "'x' is not a managed identity name"),
@@ -315,11 +321,11 @@ mod tests {
             ("color=red", "color"),
             (
                 "since=2026-01-02T00:00:00Z&until=2026-01-02T00:00:00Z",
-                "nothing can have happened",
+                "is empty",
             ),
         ] {
             let error = query(text).unwrap_err();
-            assert!(error.contains(says), "{text}: {error}");
+            assert!(error.contains(expected), "{text}: {error}");
         }
     }
 }

@@ -11,7 +11,7 @@ use crate::{
     secrets::shared_secret::Secret,
 };
 
-/// The header for App Service's form of the managed identity endpoint while that asks for no secret.
+/// The header for App Service's form of the managed identity endpoint while the endpoint requires no secret.
 const ANY: &str = "any";
 
 pub(in crate::control) async fn list(call: Call<api::ListIdentities>) -> Answer<api::Identities> {
@@ -45,7 +45,7 @@ pub(in crate::control) async fn delete(
     .await
 }
 
-/// Shows the value that a workload sets as `IDENTITY_HEADER`.
+/// Shows the value for `IDENTITY_HEADER`.
 pub(in crate::control) async fn header(
     call: Call<api::ShowIdentityHeader>,
 ) -> Answer<api::IdentityHeader> {

@@ -8,7 +8,7 @@ use crate::{
         Answer, ControlError,
         call::{Call, Reply},
         effect::report_effect_of,
-        principals::{id_of, named, view as principal},
+        principals::{find, find_id, view as principal},
     },
     services::Services,
 };
@@ -28,12 +28,12 @@ pub(in crate::control) async fn assign(
 ) -> Answer<Reply<api::Changed<api::RoleAssignment>>> {
     let Call { services, body, .. } = call;
     let in_registry = body.registry.is_some();
-    let (role, scope) = read(body)?;
-    let principal = named(&services.directory, &call.path.principal).await?;
+    let (role, scope) = parse(body)?;
+    let principal = find(&services.directory, &call.path.principal).await?;
     if in_registry && role.is_for_vaults() {
         return Err(ControlError::role_for_vaults(role, &principal));
     }
-    scope_is_there(&services, &scope).await?;
+    check_scope_exists(&services, &scope).await?;
     let mut created = false;
     let changed = report_effect_of(&services, async {
         let assigned = services.directory.assign_role(&principal, role, scope);
@@ -50,8 +50,8 @@ pub(in crate::control) async fn remove(
 ) -> Answer<api::Changed<api::Empty>> {
     let Call { services, body, .. } = call;
     let directory = &services.directory;
-    let (role, scope) = read(body)?;
-    let principal = id_of(directory, &call.path.principal).await?;
+    let (role, scope) = parse(body)?;
+    let principal = find_id(directory, &call.path.principal).await?;
     report_effect_of(&services, async {
         directory.remove_role(principal, role, &scope).await?;
         Ok(api::Empty {})
@@ -59,28 +59,28 @@ pub(in crate::control) async fn remove(
     .await
 }
 
-fn read(asked: api::RoleAtScope) -> Answer<(Role, RoleScope)> {
-    let scope = match (asked.registry, asked.vault, asked.scope) {
+/// Parses a role and its scope.
+fn parse(body: api::RoleAtScope) -> Answer<(Role, RoleScope)> {
+    let scope = match (body.registry, body.vault, body.scope) {
         (Some(registry), None, None) => rules::resource_id(&registry),
         (None, Some(vault), None) => sealock_vault::resource_id(&vault),
         (None, None, Some(scope)) => scope,
         _ => {
             return Err(ControlError::bad_request(
-                "a role is assigned in a registry, in a vault or at a scope: name one of them",
+                "name exactly one of registry, vault and scope",
             ));
         }
     };
-    Ok((asked.role.parse()?, scope.parse()?))
+    Ok((body.role.parse()?, scope.parse()?))
 }
 
-/// A role is assigned to something that is there; of a key, it is the vault that must be. Ids are the same in any
-/// case.
+/// Checks that the resource of a scope exists. For a key, its vault must exist.
 ///
 /// <https://learn.microsoft.com/azure/role-based-access-control/scope-overview>
-async fn scope_is_there(services: &Services, scope: &RoleScope) -> Answer<()> {
+async fn check_scope_exists(services: &Services, scope: &RoleScope) -> Answer<()> {
     let lower = scope.as_str().to_ascii_lowercase();
     let (_, name) = scope.as_str().rsplit_once('/').unwrap_or_default();
-    // Behind `/subscriptions/ID`, which every scope begins with.
+    // Skips `/subscriptions/ID`, the beginning of every scope.
     match lower.split('/').skip(3).collect::<Vec<_>>()[..] {
         [] | ["resourcegroups", RESOURCE_GROUP] => Ok(()),
         [
@@ -104,13 +104,13 @@ async fn scope_is_there(services: &Services, scope: &RoleScope) -> Answer<()> {
                 services.directory.identity(&name.parse()?).await?;
                 Ok(())
             }
-            _ => Err(names_nothing(scope)),
+            _ => Err(unknown_scope(scope)),
         },
-        _ => Err(names_nothing(scope)),
+        _ => Err(unknown_scope(scope)),
     }
 }
 
-/// Whether roles count there: in a vault they do if it says so.
+/// Returns true if roles count at a scope. They do not count in a vault with access policies.
 async fn in_effect(services: &Services, scope: &RoleScope) -> bool {
     let lower = scope.as_str().to_ascii_lowercase();
     let Some((_, vault)) = lower.split_once("/providers/microsoft.keyvault/vaults/") else {
@@ -123,7 +123,7 @@ async fn in_effect(services: &Services, scope: &RoleScope) -> bool {
     }
 }
 
-fn names_nothing(scope: &RoleScope) -> ControlError {
+fn unknown_scope(scope: &RoleScope) -> ControlError {
     sealock_entra::Error::ScopeInvalid(excerpt(scope.as_str()).to_owned()).into()
 }
 

@@ -5,17 +5,17 @@ use sealock_registry::{Error, ObjectView, Reference};
 
 use crate::control::{Answer, ControlError, call::Call, hints};
 
-/// What an image without a tag means, as for docker.
+/// The tag of an image name without a tag, as in Docker.
 const DEFAULT_TAG: &str = "latest";
 
-/// Shows how an image lies on disk.
+/// Shows the stored objects of an image.
 pub(in crate::control) async fn inspect(call: Call<api::Inspect>) -> Answer<api::Inspection> {
     let services = call.services;
     let registry = services.registries.get(&call.path.registry).await?;
-    let (repository, reference) = split(&call.query.name);
+    let (repository, reference) = split_image_name(&call.query.name);
     let reference: Reference = reference.parse()?;
     let inspection = registry.inspect(&repository.parse()?, &reference).await;
-    let inspection = inspection.map_err(|error| refused(&registry.record.name, error))?;
+    let inspection = inspection.map_err(|error| explain(&registry.record.name, error))?;
     let wrapped_by = if registry.record.encrypted {
         let (custody, _) = services.custodian.status(registry.record.id).await?;
         Some(api::WrappedBy {
@@ -37,19 +37,19 @@ pub(in crate::control) async fn inspect(call: Call<api::Inspect>) -> Answer<api:
     })
 }
 
-/// Says what is not there, which Azure's texts do not: they are about a manifest alone, or a repository of any registry.
-fn refused(registry: &RegistryName, error: Error) -> ControlError {
+/// Turns an error into a problem. Names the missing repository, tag or manifest, which Azure's texts do not.
+fn explain(registry: &RegistryName, error: Error) -> ControlError {
     let (missing, advice) = match &error {
         Error::NameUnknown(repository) => (
-            format!("there is no repository {repository} in the registry {registry}"),
-            "name an image that was pushed, such as hello:v1",
+            format!("the registry {registry} has no repository {repository}"),
+            "name a pushed image, such as hello:v1",
         ),
         Error::ManifestUnknown {
             repository,
             reference: Reference::Tag(tag),
         } => (
             format!("the repository {repository} in the registry {registry} has no tag {tag}"),
-            "name another tag of it, or a digest",
+            "name another tag or a digest",
         ),
         Error::ManifestUnknown {
             repository,
@@ -58,7 +58,7 @@ fn refused(registry: &RegistryName, error: Error) -> ControlError {
             format!(
                 "the repository {repository} in the registry {registry} has no manifest {digest}"
             ),
-            "name a tag of it, or another digest",
+            "name a tag or another digest",
         ),
         _ => return error.into(),
     };
@@ -66,7 +66,7 @@ fn refused(registry: &RegistryName, error: Error) -> ControlError {
     ControlError::new(status, code, missing, vec![hints::advice(advice)])
 }
 
-fn split(name: &str) -> (&str, &str) {
+fn split_image_name(name: &str) -> (&str, &str) {
     name.split_once('@')
         .or_else(|| name.rsplit_once(':'))
         .unwrap_or((name, DEFAULT_TAG))

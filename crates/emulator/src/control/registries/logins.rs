@@ -40,7 +40,7 @@ pub(in crate::control) fn settings(
     }
 }
 
-/// Shows the passwords under the names that Azure's answers have.
+/// Shows the passwords with their names in Azure.
 fn view(registry: RegistryName, credentials: AdminCredentials) -> api::AdminCredentials {
     let [first, second] = credentials.passwords;
     let password = |name, value| api::AdminPassword {

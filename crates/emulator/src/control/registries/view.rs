@@ -1,4 +1,4 @@
-//! The view of a registry that the control API shows, with its encryption and its gate.
+//! The control API's view of a registry, with its encryption and its gate.
 
 use sealock_api as api;
 use sealock_cmk::Availability;
@@ -11,7 +11,7 @@ use crate::{
     services::Services,
 };
 
-/// Lists every registry and evaluates its gate.
+/// Shows every registry and evaluates its gate.
 pub(in crate::control) async fn all(services: &Services) -> Answer<Vec<api::Registry>> {
     let mut registries = Vec::new();
     for registry in services.registries.list().await? {
@@ -35,7 +35,9 @@ pub(in crate::control) async fn view(
     } else {
         (
             api::Encryption::Disabled,
-            api::Gate::Available { ends: None },
+            api::Gate::Available {
+                pending_revocation: None,
+            },
         )
     };
     Ok(api::Registry {
@@ -61,15 +63,15 @@ async fn encrypted(
         .identity_by_client_id(custody.identity)
         .await?;
     let identity_name = identity.map(|identity| identity.name);
-    let way_back = |cause, kid: &Kid| {
-        hints::of_revocation(registry, cause, &kid.identifier(), identity_name.as_ref())
+    let restore_hint = |cause, kid: &Kid| {
+        hints::for_revocation(registry, cause, &kid.identifier(), identity_name.as_ref())
     };
     let gate = match availability {
         Availability::Available { pending } => api::Gate::Available {
-            ends: pending.map(|end| api::End {
-                at: end.at.into(),
-                cause: end.cause.translate(),
-                restore: way_back(end.cause, &custody.kid),
+            pending_revocation: pending.map(|pending| api::PendingRevocation {
+                at: pending.at.into(),
+                cause: pending.cause.translate(),
+                restore: restore_hint(pending.cause, &custody.kid),
             }),
         },
         Availability::Unknown(error) => api::Gate::Unknown {
@@ -78,7 +80,7 @@ async fn encrypted(
         Availability::Revoked(revocation) => {
             let (cause, kid) = (revocation.cause, &revocation.key);
             api::Gate::Revoked {
-                restore: way_back(cause, kid),
+                restore: restore_hint(cause, kid),
                 cause: cause.translate(),
                 message: cause.message().to_owned(),
                 key: services.names.key_uri(&kid.identifier()),
@@ -91,7 +93,7 @@ async fn encrypted(
         Box::new(api::Behind {
             cause: obstacle.cause.translate(),
             since: obstacle.since.into(),
-            remedy: way_back(obstacle.cause, kid),
+            remedy: restore_hint(obstacle.cause, kid),
         })
     });
     let encryption = api::Encryption::Enabled {
@@ -108,7 +110,7 @@ async fn encrypted(
     Ok((encryption, gate))
 }
 
-/// Finds the reason for which a registry is not at its key's current version, if it is known.
+/// Finds the reason why a registry is not at its key's current version, if it is known.
 pub(in crate::control) async fn behind(
     services: &Services,
     registry: Registry,
@@ -132,8 +134,8 @@ pub(in crate::control) async fn behind(
     }))
 }
 
-/// Finds the way back for a registry, if it is revoked and there is one.
-pub(in crate::control) async fn way_back(
+/// Finds the operation that restores a registry, if it is revoked and there is one.
+pub(in crate::control) async fn restore_hint(
     services: &Services,
     id: RegistryId,
     registry: &RegistryName,

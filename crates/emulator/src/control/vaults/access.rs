@@ -7,7 +7,7 @@ use crate::{
         Answer, ControlError,
         call::Call,
         effect::report_effect_of,
-        principals::{id_of, named, view as principal},
+        principals::{find, find_id, view as principal},
         translation::Translate,
     },
     services::Services,
@@ -27,7 +27,7 @@ pub(in crate::control) async fn grant(
     call: Call<api::GrantAccess>,
 ) -> Answer<api::Changed<api::AccessPolicy>> {
     let Call { services, path, .. } = call;
-    let principal = named(&services.directory, &path.principal).await?;
+    let principal = find(&services.directory, &path.principal).await?;
     let permissions = permissions(call.body);
     let operator = Requester::operator();
     report_effect_of(&services, async {
@@ -44,7 +44,7 @@ pub(in crate::control) async fn revoke(
     call: Call<api::RevokeAccess>,
 ) -> Answer<api::Changed<api::AccessPolicy>> {
     let Call { services, path, .. } = call;
-    let principal = id_of(&services.directory, &path.principal).await?;
+    let principal = find_id(&services.directory, &path.principal).await?;
     let permissions = permissions(call.body);
     let operator = Requester::operator();
     report_effect_of(&services, async {
