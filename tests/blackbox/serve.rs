@@ -345,11 +345,7 @@ fn a_mistake_in_a_variable_is_reported_with_its_name() {
             "5000",
             &["SEALOCK_SERVER__LISTEN", "an address such as"],
         ),
-        (
-            "SEALOCK_SERVER__LISTEN",
-            "[]",
-            &["server.listen is empty"],
-        ),
+        ("SEALOCK_SERVER__LISTEN", "[]", &["server.listen is empty"]),
         (
             "SEALOCK_SERVER__LISTEN",
             "[\"0.0.0.0:0\"]",

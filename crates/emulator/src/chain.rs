@@ -8,8 +8,8 @@ use sealock_vault::{
 };
 use zeroize::Zeroizing;
 
-/// The whole way from a registry to its key: managed identity, access decision, key version. No mode
-/// of the emulator skips any of it.
+/// The chain from a registry to its key: managed identity, access decision, key version. No mode of the emulator skips a
+/// link.
 pub(crate) struct Chain {
     directory: Directory,
     vault: KeyVault,
@@ -52,8 +52,8 @@ impl Chain {
     }
 }
 
-/// The way back from a vault to the registries: those that follow a key take its new version before whoever made it is
-/// answered. The data plane, the control API and rotation policies all come this way.
+/// The registries that follow a key. The vault notifies them of each new version before it answers the request for it. The
+/// data plane, the control API and rotation policies all use this path.
 pub(crate) struct FollowingRegistries(pub(crate) Custodian);
 
 #[async_trait]
@@ -133,7 +133,7 @@ fn vault_error(error: Error) -> VaultError {
     }
 }
 
-/// What the vault's refusal means for a registry.
+/// Translates an error of the vault to the cause of a revocation.
 fn cause(error: &Error) -> Cause {
     match error {
         Error::ForbiddenByPolicy { .. } => Cause::ForbiddenByPolicy,

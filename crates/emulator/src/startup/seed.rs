@@ -10,12 +10,11 @@ use crate::{
     services::Services,
 };
 
-/// Present once everything that the configuration names was created.
+/// The marker of a completed seed.
 const SEEDED: Table<bool> = Table::content("seeded");
 
-/// Creates what the configuration names, at the first start.
-///
-/// A start that was interrupted is taken up again: what is there already is left as it is.
+/// Creates the resources in the configuration at the first start. After an interruption, the next start creates the rest and
+/// leaves existing resources unchanged.
 pub(crate) async fn seed(services: &Services, config: &Config) -> Result<(), Error> {
     if services
         .store
@@ -26,7 +25,7 @@ pub(crate) async fn seed(services: &Services, config: &Config) -> Result<(), Err
         return Ok(());
     }
     let seeding = Seeding { services, config };
-    // Before anything is created: a key stays of its type when the configuration is mended.
+    // Precedes all creation, because a key keeps its type when the user corrects the configuration.
     for seed in &config.registries {
         seeding.check_key_type(seed)?;
     }
@@ -47,14 +46,14 @@ pub(crate) async fn seed(services: &Services, config: &Config) -> Result<(), Err
     Ok(())
 }
 
-/// The creation of what the configuration names.
+/// The creation of the resources in the configuration.
 struct Seeding<'a> {
     services: &'a Services,
     config: &'a Config,
 }
 
 impl Seeding<'_> {
-    /// Checks that a key of the configuration's is of a type with which a registry can be encrypted.
+    /// Checks that the type of a registry's key in the configuration supports encryption.
     fn check_key_type(&self, registry: &SeedRegistry) -> Result<(), Error> {
         let Some(key) = &registry.key else {
             return Ok(());
@@ -124,7 +123,7 @@ impl Seeding<'_> {
         identity.map_err(|error| self.refused(field, error))
     }
 
-    /// Names the field of a registry that `error` is about.
+    /// Adds the field of a registry to its error.
     fn refused_registry(&self, seed: &SeedRegistry, error: sealock_cmk::Error) -> Error {
         use sealock_cmk::Error::Refused;
         let field = match &error {
