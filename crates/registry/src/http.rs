@@ -5,6 +5,7 @@
 mod accept;
 mod acr;
 mod blobs;
+mod call;
 mod catalog;
 mod endpoint;
 mod error;
@@ -12,18 +13,16 @@ mod login;
 mod manifests;
 mod oauth2;
 mod page;
+mod parameter;
 mod range;
 mod referrers;
 mod tags;
 mod uploads;
 
-use std::borrow::Cow;
-
 use axum::{
     Json,
-    body::Body,
     extract::Request,
-    http::{HeaderMap, HeaderName, HeaderValue, Method, Uri, header, response::Builder},
+    http::{HeaderValue, Method, Uri, header},
     response::{IntoResponse as _, Response},
 };
 use sealock_core::PublicName;
@@ -31,60 +30,15 @@ use sealock_http::{Connection, Found, Query, header_value};
 use serde_json::json;
 use uuid::Uuid;
 
-use self::endpoint::Endpoint;
-pub use self::error::render;
 #[doc(hidden)]
 pub use self::range::parse as parse_range;
-use crate::{
-    Error, Registry,
-    access::permissions::{Permissions, Subject},
+pub use self::{call::RegistryHost, error::render};
+use self::{
+    call::{Answer, Call},
+    endpoint::Endpoint,
+    error::CORRELATION_ID,
 };
-
-/// What az prints with each error; it fails without.
-const CORRELATION_ID: HeaderName = HeaderName::from_static("x-ms-correlation-request-id");
-
-/// The registry that a request is for, at the door through which it came.
-#[derive(Clone, Debug)]
-pub struct RegistryHost {
-    /// The registry's own name, which its tokens bear.
-    pub login_server: String,
-    /// True where whoever comes without credentials is the admin.
-    pub is_open: bool,
-}
-
-impl RegistryHost {
-    /// The audience of the tokens that an open door gives to whoever brings no credentials. They are good for
-    /// everything there, and for nothing at a door that asks for a login.
-    const OPEN: &str = "localhost";
-
-    /// The audience of the access tokens that `subject` gets here.
-    fn audience_of(&self, subject: &Subject) -> &str {
-        if self.is_open && subject.is_anonymous {
-            Self::OPEN
-        } else {
-            &self.login_server
-        }
-    }
-
-    /// The audiences of the access tokens that are good here.
-    fn audiences(&self) -> Vec<&str> {
-        let open = self.is_open.then_some(Self::OPEN);
-        open.into_iter().chain([&*self.login_server]).collect()
-    }
-}
-
-/// A request to one registry, of somebody who may do what it asks for.
-struct Call {
-    registry: Registry,
-    connection: Connection,
-    host: RegistryHost,
-    method: Method,
-    headers: HeaderMap,
-    body: Body,
-    permissions: Permissions,
-}
-
-type Answer = Result<Response, Error>;
+use crate::{Error, Registry, access::permissions::Permissions};
 
 /// Answers a request to `registry`.
 pub async fn answer(
@@ -122,19 +76,6 @@ pub fn with_common_headers(mut response: Response) -> Response {
         headers.insert(CORRELATION_ID, id);
     }
     response
-}
-
-/// Keeps a browser from rendering content: it is whatever somebody pushed.
-fn as_download(response: Builder) -> Builder {
-    response
-        .header(
-            header::CONTENT_SECURITY_POLICY,
-            HeaderValue::from_static("sandbox; default-src 'none'"),
-        )
-        .header(
-            header::CONTENT_DISPOSITION,
-            HeaderValue::from_static("attachment"),
-        )
 }
 
 async fn route(
@@ -274,16 +215,4 @@ fn check_slashes(uri: &Uri, method: &Method) -> Result<(), Error> {
         single,
         redirects: method.is_safe(),
     })
-}
-
-impl Call {
-    /// A header's value. What is no text in it is replaced, and so refused by whoever parses it.
-    fn header(&self, name: HeaderName) -> Option<Cow<'_, str>> {
-        Some(String::from_utf8_lossy(self.headers.get(name)?.as_bytes()))
-    }
-
-    /// Returns true for a client that has what has this tag already.
-    fn is_not_modified(&self, etag: &str) -> bool {
-        sealock_http::is_not_modified(&self.headers, etag)
-    }
 }

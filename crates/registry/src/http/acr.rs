@@ -15,9 +15,9 @@ use sealock_http::{
 use serde_json::{Value, json};
 
 use super::{
-    Answer, Call,
-    endpoint::FromQuery,
+    call::{Answer, Call},
     page::{self, PageQuery},
+    parameter::FromQuery,
 };
 use crate::{
     Error, RepositoryName, manifests::attributes::AttributesChange, manifests::order::Order,

@@ -10,7 +10,10 @@ use sealock_core::Digest;
 
 use uuid::Uuid;
 
-use super::{Answer, Call, as_download, range};
+use super::{
+    call::{Answer, Call, as_download},
+    range,
+};
 use crate::{Error, RepositoryName, content::object::Content};
 
 const OCTETS: &str = "application/octet-stream";

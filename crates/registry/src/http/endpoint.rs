@@ -1,6 +1,6 @@
 use axum::http::Method;
 use sealock_core::{Algorithm, Digest};
-use sealock_http::{MatchedRequest, Parameter, Query, Spelling};
+use sealock_http::Spelling;
 
 use super::{
     acr::tags::TagFilter, login::Need, page::PageQuery, referrers::ArtifactType, uploads::Mount,
@@ -136,54 +136,10 @@ impl Endpoint {
     }
 }
 
-/// The meaning of a request's query.
-pub(super) trait FromQuery: Sized {
-    /// Reads it.
-    ///
-    /// # Errors
-    /// The parameter that cannot be read.
-    fn from_query(query: &Query) -> Result<Self, Error>;
-}
-
-/// The path is judged at once, and the query by who answers: behind the login, the lease and the locks.
-impl<T: FromQuery> Parameter<Error> for Result<T, Error> {
-    fn read(request: &MatchedRequest<'_>, _name: &'static str) -> Result<Self, Error> {
-        Ok(T::from_query(request.query))
-    }
-}
-
-impl Parameter<Error> for Digest {
-    fn read(request: &MatchedRequest<'_>, name: &'static str) -> Result<Self, Error> {
-        Ok(request.segment(name).parse()?)
-    }
-}
-
-impl Parameter<Error> for Reference {
-    fn read(request: &MatchedRequest<'_>, name: &'static str) -> Result<Self, Error> {
-        request.segment(name).parse()
-    }
-}
-
-impl Parameter<Error> for RepositoryName {
-    fn read(request: &MatchedRequest<'_>, name: &'static str) -> Result<Self, Error> {
-        request.segment(name).parse()
-    }
-}
-
-impl Parameter<Error> for Tag {
-    fn read(request: &MatchedRequest<'_>, name: &'static str) -> Result<Self, Error> {
-        request.segment(name).parse()
-    }
-}
-
-impl Parameter<Error> for UploadId {
-    fn read(request: &MatchedRequest<'_>, name: &'static str) -> Result<Self, Error> {
-        request.segment(name).parse()
-    }
-}
-
 #[cfg(test)]
 mod tests {
+    use sealock_http::Query;
+
     use super::*;
 
     fn find(method: &str, path: &str) -> Result<Endpoint, Error> {

@@ -1,6 +1,6 @@
 use axum::{
     body::Body,
-    http::{StatusCode, header},
+    http::{HeaderName, StatusCode, header},
     response::Response,
 };
 use hyper::ext::ReasonPhrase;
@@ -9,8 +9,12 @@ use sealock_http::{LoginRefusalReason, ServiceError, header_value};
 use sealock_store::Fault;
 use serde_json::{Value, json};
 
-use super::{CORRELATION_ID, uploads};
+use super::uploads;
 use crate::{Error, Reference};
+
+/// What az prints with each error; it fails without.
+pub(super) const CORRELATION_ID: HeaderName =
+    HeaderName::from_static("x-ms-correlation-request-id");
 
 /// An error as OCI writes it: `{"errors":[{"code","message","detail"}]}`.
 ///

@@ -3,7 +3,7 @@
 use axum::http::{HeaderMap, header};
 use sealock_http::{Connection, Credentials};
 
-use super::RegistryHost;
+use super::call::RegistryHost;
 use crate::{
     Error, LoginRefusal, Registry, RepositoryName, Scope,
     access::permissions::{Action, Permissions, Subject},

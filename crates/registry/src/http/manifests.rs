@@ -6,10 +6,10 @@ use axum::{
 use sealock_http::{BodyError, Query};
 
 use super::{
-    Answer, Call,
     accept::{Accepted, Instead},
-    as_download, blobs,
-    endpoint::FromQuery,
+    blobs,
+    call::{Answer, Call, as_download},
+    parameter::FromQuery,
 };
 use crate::{Error, Reference, RepositoryName, Tag, manifests::lookup::Located};
 

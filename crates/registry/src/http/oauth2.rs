@@ -12,7 +12,7 @@ use serde_json::json;
 use uuid::Uuid;
 
 use super::{
-    Answer, Call, RegistryHost,
+    call::{Answer, Call, RegistryHost},
     login::{Unreadable, by_password, credentials},
 };
 use crate::{

@@ -7,7 +7,7 @@ use sealock_core::excerpt;
 use sealock_http::{Query, page::set_next_link};
 use serde_json::Value;
 
-use super::endpoint::FromQuery;
+use super::parameter::FromQuery;
 use crate::{Error, registry::Page};
 
 /// The characters that are encoded in a query's value.

@@ -9,7 +9,7 @@ use sealock_http::{MatchedRequest, Parameter, page::set_next_link};
 use serde_json::json;
 
 use super::{
-    Answer, Call,
+    call::{Answer, Call},
     page::{self, PageQuery},
 };
 use crate::{Error, RepositoryName};

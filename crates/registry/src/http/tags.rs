@@ -1,7 +1,7 @@
 use serde_json::json;
 
 use super::{
-    Answer, Call,
+    call::{Answer, Call},
     page::{self, PageQuery},
 };
 use crate::{Error, RepositoryName};

@@ -8,7 +8,11 @@ use axum::{
 use sealock_core::{Algorithm, Digest, excerpt};
 use sealock_http::Query;
 
-use super::{Answer, Call, blobs, endpoint::FromQuery};
+use super::{
+    blobs,
+    call::{Answer, Call},
+    parameter::FromQuery,
+};
 use crate::{
     Error, RepositoryName, UploadId, access::permissions::Action, upload::staging::LockedUpload,
 };
