@@ -2,21 +2,54 @@ use sealock_store::{Lock, LockGuard, Store};
 
 use crate::{Error, Registry, RepositoryName};
 
-/// Held by who writes to a repository.
+/// The lock of a repository. Every change of its records holds it, shared or exclusive.
 ///
-/// A commit only sees to the records that it names. What must hold for a repository as a whole, for instance
-/// that no manifest comes to refer to a blob while that is being deleted, is judged by whoever has the
-/// repository to itself.
+/// A commit protects only the records that it names. The exclusive lock protects the repository as a whole: for
+/// instance, no manifest can start to refer to a blob while the blob is being deleted.
 const REPOSITORY: Lock = Lock::new("repository");
 
-/// Held from the publication of an object to the commit that refers to it, and while the file of an upload comes to
-/// name another object.
+/// The lock of publications. Its shared holder publishes an object and commits the record that refers to it, or makes
+/// the file of an upload name another object.
 const PUBLICATION: Lock = Lock::new("publication");
 
 impl Registry {
-    /// Waits until the repository may be written to, beside others that do the same.
+    /// Waits for the shared repository lock, and refuses if the repository is locked against writing.
     ///
-    /// Whoever has a turn must not ask for another: somebody may wait between the two for one alone.
+    /// The answer holds as long as the guard: a change of the repository's attributes takes the exclusive lock.
+    pub(crate) async fn lock_to_write(
+        &self,
+        repository: &RepositoryName,
+    ) -> Result<LockGuard, Error> {
+        let lock = self.lock_shared(repository).await?;
+        self.check_writable(repository).await?;
+        Ok(lock)
+    }
+
+    /// Waits for the shared repository lock, and refuses if the repository is locked against deletion. The answer holds
+    /// as long as the guard.
+    pub(crate) async fn lock_to_delete(
+        &self,
+        repository: &RepositoryName,
+    ) -> Result<LockGuard, Error> {
+        let lock = self.lock_shared(repository).await?;
+        self.check_deletable(repository).await?;
+        Ok(lock)
+    }
+
+    /// Waits for the exclusive repository lock, and refuses if the repository is locked against deletion.
+    pub(crate) async fn lock_exclusive_to_delete(
+        &self,
+        repository: &RepositoryName,
+    ) -> Result<LockGuard, Error> {
+        let lock = self.lock_exclusive(repository).await?;
+        self.check_deletable(repository).await?;
+        Ok(lock)
+    }
+
+    /// Waits for the shared repository lock.
+    ///
+    /// The holder must not ask for it again: a request for the exclusive lock may wait in between, and both would wait
+    /// forever.
     pub(crate) async fn lock_shared(
         &self,
         repository: &RepositoryName,
@@ -25,7 +58,7 @@ impl Registry {
         Ok(self.store.shared(&REPOSITORY, &scope).await?)
     }
 
-    /// Waits until nobody else writes to the repository.
+    /// Waits for the exclusive repository lock.
     pub(crate) async fn lock_exclusive(
         &self,
         repository: &RepositoryName,
@@ -34,8 +67,8 @@ impl Registry {
         Ok(self.store.exclusive(&REPOSITORY, &scope).await?)
     }
 
-    /// Permits to publish or keep objects that something will mention, and to add records to the registry. Ask for it
-    /// behind a turn.
+    /// Waits for the shared publication lock. Its holder may publish objects, save uploads and add records to the
+    /// registry. Take the repository lock first.
     ///
     /// # Errors
     /// [`Error::RegistryUnknown`] if the registry was deleted in the meantime.
@@ -48,7 +81,7 @@ impl Registry {
     }
 }
 
-/// Waits until each object that is published or kept by now is mentioned, or never will be.
+/// Waits until every object published or saved so far has a record that refers to it, or never gets one.
 pub(crate) async fn await_publications(store: &Store) -> Result<(), Error> {
     drop(store.exclusive(&PUBLICATION, &[]).await?);
     Ok(())

@@ -136,10 +136,9 @@ impl Registry {
     /// # Errors
     /// [`Error::NameUnknown`] if it has no manifest.
     pub async fn delete_repository(&self, name: &RepositoryName) -> Result<Deleted, Error> {
-        // No manifest that is pushed beside it refers to what goes.
-        let _turn = self.lock_exclusive(name).await?;
+        // A manifest pushed meanwhile could refer to deleted content.
+        let _lock = self.lock_exclusive_to_delete(name).await?;
         self.check_known(name).await?;
-        self.check_deletable(name).await?;
         let tags = self.repository_tags(name).await?;
         let manifests = self.repository_manifests(name).await?;
         let tagged = tags.iter().map(|(_, tag)| tag.attributes);
@@ -230,13 +229,16 @@ impl Registry {
         Ok(record.map(|record| record.attributes).unwrap_or_default())
     }
 
-    /// Refuses what would be written to a locked repository. It stays so for as long as one has a turn.
+    /// Checks that the repository is not locked against writing.
+    ///
+    /// Without the repository lock the answer may be out of date: it only spares a client the upload of a body that
+    /// [`Self::lock_to_write`] would refuse.
     pub(crate) async fn check_writable(&self, repository: &RepositoryName) -> Result<(), Error> {
         let attributes = self.repository_attributes(repository).await?;
         attributes.check_writable()
     }
 
-    /// Refuses what would be deleted from a locked repository, as [`Self::check_writable`] does.
+    /// Checks that the repository is not locked against deletion. The caller holds the repository lock.
     pub(crate) async fn check_deletable(&self, repository: &RepositoryName) -> Result<(), Error> {
         let attributes = self.repository_attributes(repository).await?;
         attributes.check_deletable()

@@ -160,8 +160,7 @@ impl Registry {
         from: Option<&RepositoryName>,
         to: &RepositoryName,
     ) -> Result<bool, Error> {
-        let _turn = self.lock_shared(to).await?;
-        self.check_writable(to).await?;
+        let _lock = self.lock_to_write(to).await?;
         let text = digest.to_string();
         let key = [&*self.id, to.as_str(), &text];
         let mounted = self.store.update(|| async {
@@ -217,9 +216,8 @@ impl Registry {
         repository: &RepositoryName,
         digest: &Digest,
     ) -> Result<(), Error> {
-        // Neither a lock nor a manifest comes in between.
-        let _turn = self.lock_exclusive(repository).await?;
-        self.check_deletable(repository).await?;
+        // Nobody can lock or push a manifest that refers to the blob meanwhile.
+        let _lock = self.lock_exclusive_to_delete(repository).await?;
         let locked = self.locked_manifests(repository).await?;
         if self.referred_to(repository, locked).await?.contains(digest) {
             return Err(Error::DisallowedOperation);

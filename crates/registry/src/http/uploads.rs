@@ -100,6 +100,7 @@ pub(super) async fn get(call: Call, repository: &RepositoryName, id: UploadId) -
 /// `PATCH` of an upload (end-5): more of its content.
 pub(super) async fn resume(call: Call, repository: &RepositoryName, id: UploadId) -> Answer {
     let upload = call.registry.open_upload(repository, id).await?;
+    call.registry.check_writable(repository).await?;
     let (call, upload) = append(call, repository, upload).await?;
     let upload = call.registry.keep_upload(repository, upload).await?;
     status(StatusCode::ACCEPTED, repository, id, upload.received())
@@ -113,7 +114,9 @@ pub(super) async fn finish(
     digest: Result<Digest, Error>,
 ) -> Answer {
     let upload = call.registry.open_upload(repository, id).await?;
-    Box::pin(complete(call, repository, upload, digest?)).await
+    let digest = digest?;
+    call.registry.check_writable(repository).await?;
+    Box::pin(complete(call, repository, upload, digest)).await
 }
 
 /// `DELETE` of an upload (end-14).
@@ -141,7 +144,6 @@ async fn append(
     repository: &RepositoryName,
     upload: LockedUpload,
 ) -> Result<(Call, LockedUpload), Error> {
-    call.registry.check_writable(repository).await?;
     let range = ContentRange::of(&call.headers)?;
     let begins = upload.received();
     if let Some(range) = &range {

@@ -81,8 +81,7 @@ impl Registry {
         repository: &RepositoryName,
         digest: &Digest,
     ) -> Result<(), Error> {
-        let turn = self.lock_shared(repository).await?;
-        self.check_deletable(repository).await?;
+        let lock = self.lock_to_delete(repository).await?;
         let has_referrers = async || {
             let subject = digest.to_string();
             let key = [&*self.id, repository.as_str(), &subject];
@@ -92,10 +91,9 @@ impl Registry {
         if !self.offers_referrers() || !has_referrers().await? {
             return self.remove_manifest(repository, digest).await;
         }
-        drop(turn);
-        // No lock is set in between, and no referrer is left behind.
-        let _turn = self.lock_exclusive(repository).await?;
-        self.check_deletable(repository).await?;
+        drop(lock);
+        // Nobody can lock a manifest or push a referrer while the graph is deleted.
+        let _lock = self.lock_exclusive_to_delete(repository).await?;
         let graph = self.graph(repository, digest).await?;
         let mut locked = self.locked_manifests(repository).await?.into_iter();
         if locked.any(|(locked, _)| graph.contains(&locked)) {

@@ -43,9 +43,8 @@ impl Registry {
         if let Some(provided) = &provided {
             Error::check_digest(provided, digest)?;
         }
-        let _turn = self.lock_shared(repository).await?;
+        let _lock = self.lock_to_write(repository).await?;
         let _publication = self.lock_publication().await?;
-        self.check_writable(repository).await?;
         let fresh: OnceCell<UncommittedContent> = OnceCell::new();
         let put = self.store.update(|| async {
             if let Some(fresh) = fresh.get() {

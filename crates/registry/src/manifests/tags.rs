@@ -119,8 +119,7 @@ impl Registry {
         repository: &RepositoryName,
         tag: &Tag,
     ) -> Result<Digest, Error> {
-        let _turn = self.lock_shared(repository).await?;
-        self.check_deletable(repository).await?;
+        let _lock = self.lock_to_delete(repository).await?;
         let key = [&*self.id, repository.as_str(), tag.as_str()];
         let deleted = self.store.update(|| async {
             let existing = self.tag(repository, tag).await?;

@@ -240,8 +240,7 @@ impl Registry {
             });
             upload = synced.await??;
         }
-        let _turn = self.lock_shared(repository).await?;
-        self.check_writable(repository).await?;
+        let _lock = self.lock_to_write(repository).await?;
         let _publication = self.lock_publication().await?;
         let lease = self.lease().await?;
         let (store, uploads) = (self.store.clone(), self.uploads.clone());
