@@ -75,13 +75,13 @@ fn a_refused_user_is_in_the_log_with_the_reason() {
         refused(
             &emulator,
             &answer,
-            "the Authorization header cannot be read",
+            "the Authorization header cannot be parsed",
         );
     }
     refused(
         &emulator,
         &guest.with("Bearer x").token(&[]),
-        "a Bearer token where a user and a password are expected",
+        "the request has a Bearer token; expected a user and a password",
     );
 
     let of_user = |user: &str, password: &str, reason: &str| {
@@ -117,7 +117,7 @@ fn a_refused_user_is_in_the_log_with_the_reason() {
     let admins = credentials["passwords"][0]["value"].as_str().unwrap();
     let jwt = "eyJhbGciOiJIUzI1NiJ9.e30.x";
     for user in [admins, jwt, "a\u{1b}[31m\nb"] {
-        of_user(user, WRONG, "no user can have the name that was given");
+        of_user(user, WRONG, "no user can have the given name");
     }
     let logged = emulator.logged();
     for secret in [WRONG, &password, admins, jwt] {
@@ -175,7 +175,7 @@ fn a_refused_token_is_in_the_log_with_the_reason() {
     let guest = Guest::of(&emulator);
     let reader = guest.basic("reader", &password);
     let forbidden = reader.send("DELETE", "/v2/app/manifests/v1", b"");
-    let reason = "reader may not do this: repository:app:delete";
+    let reason = "reader does not have the permission repository:app:delete";
     refused(&emulator, &forbidden, reason);
 
     let bearer = reader.bearer(&["repository:app:pull"]);
@@ -184,7 +184,7 @@ fn a_refused_token_is_in_the_log_with_the_reason() {
         ("/v2/other/manifests/v1", "repository:other:pull"),
         ("/v2/_catalog", "registry:catalog:*"),
     ] {
-        let reason = format!("the access token of reader is not for this: {scope}");
+        let reason = format!("the access token of reader does not include {scope}");
         refused(&emulator, &bearer.get(path), &reason);
     }
 
@@ -248,15 +248,15 @@ fn a_refused_exchange_is_in_the_log_with_the_reason() {
         ),
         (
             exchanged("", &of_vault),
-            "the token of Entra's is not valid: it is for 'https://vault.azure.net'".to_owned(),
+            "Entra's token is not valid: it is for 'https://vault.azure.net'".to_owned(),
         ),
         (
             exchange("grant_type=access_token"),
-            "no access token of Entra's".to_owned(),
+            "the exchange has no access token from Entra".to_owned(),
         ),
         (
             exchange("grant_type=refresh_token&refresh_token=x"),
-            "no access token of Entra's".to_owned(),
+            "the exchange has no access token from Entra".to_owned(),
         ),
         (
             refresh("grant_type=refresh_token"),
@@ -275,7 +275,7 @@ fn a_refused_exchange_is_in_the_log_with_the_reason() {
     assert_eq!(answer.status, 200, "{answer:?}");
     let refresh_token = answer.json()["refresh_token"].as_str().unwrap().to_owned();
     let as_access_token = guest.with(&format!("Bearer {refresh_token}"));
-    let reason = "a refresh_token where an access_token is expected";
+    let reason = "the token is a refresh_token; expected an access_token";
     refused(&emulator, &as_access_token.get("/v2/"), reason);
     emulator.cli(&["role", "remove", "--role", "AcrPull"]);
     let reason = format!("the principal {client} has no role in the registry");

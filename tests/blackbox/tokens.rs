@@ -388,7 +388,11 @@ fn a_token_does_what_its_scope_map_says_and_no_more() {
     assert_eq!(reader.get("/v2/hello/manifests/v1").status, 401);
     let in_use = emulator.run(&["registry", "scope-map", "delete", "reader-scope-map"]);
     assert!(in_use.code != 0);
-    assert!(in_use.stderr.contains("belongs to the token reader"));
+    assert!(
+        in_use
+            .stderr
+            .contains("the token reader uses the scope map")
+    );
     emulator.cli(&[
         "registry",
         "token",

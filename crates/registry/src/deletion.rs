@@ -1,4 +1,4 @@
-//! The deletion of a registry with all that it holds.
+//! The deletion of a registry with its content.
 
 use std::{iter, ops::Bound};
 
@@ -24,17 +24,17 @@ use crate::{
     repository::REPOSITORIES,
 };
 
-/// The deleted registries of which records are left.
+/// The deleted registries that still have records.
 const DELETIONS: Table<RegistryRecord> = Table::content("registry-deletions");
 
 /// The number of records that one commit removes.
 const BATCH: usize = 500;
 
 impl Registries {
-    /// Deletes a registry with its content, logins, role assignments and custody, for good. Its key stays in its vault.
+    /// Deletes a registry for good, with its content, logins, role assignments and custody. Its key stays in its vault.
     ///
-    /// One commit takes the registry and its DEK away. The records of its content follow, at the next start if this
-    /// process ends before.
+    /// One commit removes the registry and its DEK. The records of its content follow; if this process ends first, the
+    /// next start removes them.
     ///
     /// # Errors
     /// [`Error::RegistryUnknown`] if there is none of this name.
@@ -44,7 +44,7 @@ impl Registries {
             let existing = self.store.get(&REGISTRIES, &[name.as_str()]).await?;
             let existing = existing.ok_or_else(|| Error::RegistryUnknown(name.clone()))?;
             let id = existing.id;
-            // Nobody changes the custody, or writes its second copy, from here to the commit.
+            // The custody and its second copy must not change until the commit.
             let lock = self.custodian.lock(id).await?;
             self.custodian.remove_second_copy(id).await?;
             let batch = Batch::new()
@@ -61,7 +61,7 @@ impl Registries {
         let (record, lock) = match deleted.await {
             Ok(deleted) => deleted,
             Err(error) => {
-                self.write_copy_again(name).await;
+                self.restore_second_copy(name).await;
                 return Err(error);
             }
         };
@@ -71,8 +71,8 @@ impl Registries {
         self.finish_deletion(record).await
     }
 
-    /// Writes the second copy of a registry's custody again, which was removed for a deletion that failed.
-    async fn write_copy_again(&self, name: &RegistryName) {
+    /// Writes the second copy of a registry's custody again after a failed deletion.
+    async fn restore_second_copy(&self, name: &RegistryName) {
         let Ok(Some(existing)) = self.store.get(&REGISTRIES, &[name.as_str()]).await else {
             return;
         };
@@ -85,7 +85,7 @@ impl Registries {
         }
     }
 
-    /// Removes the rest of the registries of this name whose deletion was begun and failed.
+    /// Finishes the failed deletions of registries of this name.
     async fn finish_deletions_of(&self, name: &RegistryName) -> Result<(), Error> {
         for record in self.deletions().await? {
             if record.name == *name {
@@ -101,7 +101,7 @@ impl Registries {
         Ok(records.try_collect().await?)
     }
 
-    /// Removes the rest of the registries whose deletion an earlier process began.
+    /// Finishes the deletions that an earlier process began.
     ///
     /// # Errors
     /// If the store fails.
@@ -114,11 +114,11 @@ impl Registries {
 
     async fn finish_deletion(&self, record: RegistryRecord) -> Result<(), Error> {
         let id = record.id;
-        let registry = self.handle(record).await?;
-        // What is published later finds no registry.
+        let registry = self.registry_with(record).await?;
+        // Later publications find no registry.
         await_publications(&self.store).await?;
         self.uploads
-            .end_of(id, &self.store, &self.service_key)
+            .end_all_of(id, &self.store, &self.service_key)
             .await;
         registry.remove_all(&TAGS).await?;
         registry.remove_all(&REFERRERS).await?;
@@ -148,7 +148,7 @@ impl Registry {
         self.remove_all_with(&CONTENTS, with_object).await
     }
 
-    /// Removes all records of the registry from a table, each with all that `also` adds.
+    /// Removes all records of the registry from a table. For each record, `also` adds further changes to the batch.
     async fn remove_all_with<T: DeserializeOwned>(
         &self,
         table: &Table<T>,
@@ -161,8 +161,8 @@ impl Registry {
             while removed < BATCH
                 && let Some(entry) = entries.try_next().await?
             {
-                let parts = entry.key.iter().map(String::as_str);
-                let key: Vec<_> = iter::once(&*self.id).chain(parts).collect();
+                let segments = entry.key.iter().map(String::as_str);
+                let key: Vec<_> = iter::once(&*self.id).chain(segments).collect();
                 batch = also(&entry.record, batch.delete(table, &key));
                 removed += 1;
             }

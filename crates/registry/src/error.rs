@@ -7,26 +7,26 @@ use uuid::Uuid;
 
 use crate::{LoginRefusal, Reference, Refusal, RepositoryName, Scope, Tag, UploadId};
 
-/// Why the registry refuses. Each variant is one of OCI's codes, or of those that Docker added.
+/// The reason why the registry refuses a request. Each variant has one of OCI's codes, or one that Docker added.
 ///
 /// <https://github.com/opencontainers/distribution-spec/blob/main/spec.md#error-codes>
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum Error {
-    /// `UNSUPPORTED`: a change of attributes that cannot be read.
+    /// `UNSUPPORTED`: the change of attributes cannot be parsed.
     #[error(
-        "the attributes cannot be changed so: {0}; there are deleteEnabled, writeEnabled, readEnabled and listEnabled"
+        "the change of attributes is invalid: {0}; the attributes are deleteEnabled, writeEnabled, readEnabled and listEnabled"
     )]
     AttributesInvalid(String),
     /// `BLOB_UNKNOWN`
     #[error("blob unknown to registry")]
     BlobUnknown(Digest),
-    /// `BLOB_UPLOAD_INVALID`: the session broke, so it must be begun anew.
+    /// `BLOB_UPLOAD_INVALID`: the session failed, and the client must start a new one.
     ///
     /// <https://github.com/Azure/azure-sdk-for-net/issues/34060>
     #[error("blob upload invalid")]
     BlobUploadInvalid,
-    /// `BLOB_UPLOAD_UNKNOWN`: the session was completed, cancelled, has expired or was lost.
+    /// `BLOB_UPLOAD_UNKNOWN`: the session was completed or cancelled, has expired or was lost.
     ///
     /// <https://github.com/Azure/azure-sdk-for-net/issues/42293>
     #[error("blob upload unknown to registry")]
@@ -34,19 +34,19 @@ pub enum Error {
     /// `SIZE_INVALID`: the client stopped sending.
     #[error("the request body did not arrive: {0}")]
     BodyIncomplete(String),
-    /// `SIZE_INVALID`: a chunk does not say where it belongs.
+    /// `SIZE_INVALID`: the `Content-Range` of a chunk cannot be parsed.
     #[error("'{0}' is not a Content-Range; expected START-END, the end inclusive")]
     ContentRangeInvalid(String),
-    /// `DENIED`: the key is refused.
+    /// `DENIED`: the vault refuses the registry its key.
     #[error(transparent)]
     Denied(#[from] Revocation),
-    /// `DIGEST_INVALID`: not a digest.
+    /// `DIGEST_INVALID`: the digest cannot be parsed.
     #[error(transparent)]
     DigestMalformed(#[from] InvalidDigest),
-    /// `DIGEST_INVALID`: a completed upload without one.
+    /// `DIGEST_INVALID`: the request that completes an upload has no digest.
     #[error("the query parameter 'digest' is missing")]
     DigestMissing,
-    /// `DIGEST_INVALID`: not this content's.
+    /// `DIGEST_INVALID`: the content has another digest.
     #[error(transparent)]
     DigestMismatch(Box<DigestMismatch>),
     /// `REGISTRY_DISALLOWED_OPERATION`: an attribute of the repository, tag or manifest forbids it.
@@ -54,7 +54,7 @@ pub enum Error {
         "The operation is disallowed on this registry, repository or image. View troubleshooting steps at https://aka.ms/acr/faq/#why-does-my-pull-or-push-request-fail-with-disallowed-operation"
     )]
     DisallowedOperation,
-    /// `UNSUPPORTED`: a way of asking for a token that there is not.
+    /// `UNSUPPORTED`: the registry does not issue tokens for such a request.
     #[error("{0}")]
     GrantUnsupported(String),
     /// `UNAUTHORIZED`: no token for these credentials.
@@ -62,10 +62,11 @@ pub enum Error {
     LoginRefused {
         /// The reason.
         why: LoginRefusal,
-        /// What the answer's header says, too.
+        /// The id in the response's header.
         correlation_id: Uuid,
     },
-    /// `MANIFEST_BLOB_UNKNOWN`, for each that the manifest refers to and the repository lacks.
+    /// `MANIFEST_BLOB_UNKNOWN`: the manifest refers to content that the repository lacks. The response has one entry
+    /// for each digest.
     ///
     /// <https://github.com/Azure/azure-sdk-for-net/issues/36076>
     #[error("blob unknown to registry")]
@@ -73,7 +74,7 @@ pub enum Error {
     /// `MANIFEST_INVALID`
     #[error("the manifest is invalid: {0}")]
     ManifestInvalid(String),
-    /// `MANIFEST_UNKNOWN`: one of a type that the client does not say it can read.
+    /// `MANIFEST_UNKNOWN`: the client does not accept the type of the manifest.
     #[error("{found} found, but accept header does not support {unsupported}")]
     ManifestNotAccepted {
         /// Its kind.
@@ -84,7 +85,7 @@ pub enum Error {
     /// `MANIFEST_INVALID`, with 413.
     #[error("the manifest has more than {limit} bytes")]
     ManifestTooLarge {
-        /// The most that it may have.
+        /// The limit in bytes.
         limit: usize,
     },
     /// `MANIFEST_UNKNOWN`
@@ -92,27 +93,27 @@ pub enum Error {
     /// <https://github.com/Azure/acr-cli/issues/459>
     #[error("manifest {} is not found", describe(.reference))]
     ManifestUnknown {
-        /// The repository that was asked.
+        /// The repository.
         repository: RepositoryName,
-        /// What was asked for.
+        /// The requested tag or digest.
         reference: Reference,
     },
-    /// `MANIFEST_UNKNOWN`, as ACR's own endpoints say it.
+    /// `MANIFEST_UNKNOWN`, in the words of ACR's own endpoints.
     ///
     /// <https://github.com/Azure/azure-sdk-for-net/issues/32295>
     #[error("manifest unknown")]
-    ManifestUnlisted,
-    /// `UNSUPPORTED`: a list by time that is to go on behind something of which nobody knows when it was.
+    AcrManifestUnknown,
+    /// `UNSUPPORTED`: the marker of a list by time names an item that does not exist, so that its time is unknown.
     #[error(
-        "the list cannot go on behind '{0}', which is not there; follow the link of the page before, or begin anew"
+        "the list cannot continue after '{0}', which does not exist; follow the link of the previous page, or start again"
     )]
     MarkerUnknown(String),
-    /// `UNSUPPORTED`: an endpoint that does not know this method.
-    #[error("the method {method} is not allowed here; allowed are {allowed}")]
+    /// `UNSUPPORTED`: the endpoint does not support the method.
+    #[error("the method {method} is not allowed here; use {allowed}")]
     MethodNotAllowed {
-        /// The request's.
+        /// The request's method.
         method: String,
-        /// The endpoint's.
+        /// The endpoint's methods.
         allowed: String,
     },
     /// `NAME_INVALID`
@@ -120,16 +121,16 @@ pub enum Error {
         "'{0}' is not a repository name; expected lower-case letters, digits and the separators . _ - /"
     )]
     NameInvalid(String),
-    /// `NAME_INVALID`: of the right characters, but too many.
+    /// `NAME_INVALID`: the name is too long.
     #[error(
-        "the repository name '{begins}…' is too long: it has {length} characters of at most {limit}"
+        "the repository name '{start}…' is too long: it has {length} characters of at most {limit}"
     )]
     NameTooLong {
-        /// Its first characters.
-        begins: String,
-        /// Its number of characters.
+        /// The first characters of the name.
+        start: String,
+        /// The length of the name in characters.
         length: usize,
-        /// The largest number of characters.
+        /// The limit in characters.
         limit: usize,
     },
     /// `NAME_UNKNOWN`
@@ -137,62 +138,64 @@ pub enum Error {
     /// <https://github.com/Azure/azure-sdk-for-net/issues/22826>
     #[error("repository \"{0}\" is not found")]
     NameUnknown(RepositoryName),
-    /// `NAME_UNKNOWN`, as the deletion of a repository says it.
+    /// `NAME_UNKNOWN`, in the words of the deletion of a repository.
     ///
     /// <https://github.com/Azure/azure-sdk-for-python/pull/18667>
     #[error("repository name not known to registry")]
-    NameUndeletable(RepositoryName),
-    /// No endpoint of the registry.
+    NameUnknownOnDeletion(RepositoryName),
+    /// The path is not an endpoint of the registry.
     #[error("'{0}' is not an endpoint of the registry")]
     NotAnEndpoint(String),
-    /// `UNSUPPORTED`: an order that lists do not come in.
+    /// `UNSUPPORTED`: the order of a list is unknown.
     #[error("'{0}' is not an order; expected none, timeasc or timedesc")]
     OrderInvalid(String),
     /// `PAGINATION_NUMBER_INVALID`
     #[error("'{0}' is not a number of results; expected 0 or more")]
     PaginationNumberInvalid(String),
-    /// `RANGE_INVALID`: an upload's chunk that does not continue it.
-    #[error("the chunk begins at {begins}, but the upload has {received} bytes; go on from there")]
+    /// `RANGE_INVALID`: a chunk does not start where the upload ends.
+    #[error(
+        "the chunk starts at byte {start}, but the upload has {received} bytes; continue from there"
+    )]
     RangeOutOfOrder {
         /// The session.
         upload: UploadId,
         /// Its repository.
         repository: RepositoryName,
-        /// Where the chunk begins.
-        begins: u64,
-        /// How much there is.
+        /// The first byte of the chunk.
+        start: u64,
+        /// The number of bytes that the upload has.
         received: u64,
     },
-    /// `RANGE_INVALID`: a range that the blob does not have.
-    #[error("the range '{range}' is not one of the blob's {size} bytes")]
+    /// `RANGE_INVALID`: the range lies outside of the blob.
+    #[error("the range '{range}' lies outside of the blob's {size} bytes")]
     RangeUnsatisfiable {
         /// The header's value.
         range: String,
         /// The blob's size.
         size: u64,
     },
-    /// What a management request breaks.
+    /// A change of settings or logins is refused.
     #[error(transparent)]
     Refused(#[from] Refusal),
     /// The referrers API is not offered, so that clients fall back to the referrers tag schema.
     #[error("the referrers API is not supported; use the referrers tag schema")]
     ReferrersUnsupported,
-    /// No such registry.
+    /// The registry does not exist.
     #[error("there is no registry {0}")]
     RegistryUnknown(RegistryName),
-    /// `MANIFEST_INVALID`: what stands for a list is a manifest of schema 2.
+    /// `MANIFEST_INVALID`: the client accepts neither the list nor the image manifest that would replace it.
     #[error("Schema 2 manifest not supported by client")]
     Schema2NotAccepted,
-    /// `UNSUPPORTED`: a scope that cannot be read.
+    /// `UNSUPPORTED`: the scope cannot be parsed.
     #[error("'{0}' is not a scope; expected repository:NAME:ACTION,... or registry:catalog:*")]
     ScopeInvalid(String),
-    /// `UNSUPPORTED`: a path with a doubled slash. A client that only reads is sent to the path without, as by
-    /// distribution; a body would not come along.
-    #[error("the path has a doubled slash; ask for '{}'", excerpt(.single))]
+    /// `UNSUPPORTED`: the path has a doubled slash. A read is redirected to the path with single slashes, as by
+    /// distribution. A write is not: a redirect would lose its body.
+    #[error("the path has a doubled slash; request '{}'", excerpt(.single))]
     SlashDoubled {
         /// The path with single slashes, and the query.
         single: String,
-        /// True for a client that only reads.
+        /// True for a read.
         redirects: bool,
     },
     /// `SIZE_INVALID`
@@ -203,15 +206,15 @@ pub enum Error {
         "'{0}' is neither a tag nor a digest; a tag has 1 to 128 letters, digits, dots, hyphens and underscores"
     )]
     TagInvalid(String),
-    /// `TAG_UNKNOWN`, which ACR's own endpoints say.
+    /// `TAG_UNKNOWN`, in the words of ACR's own endpoints.
     #[error("the specified tag does not exist")]
     TagUnknown,
-    /// More tags in one push than are taken.
-    #[error("there are {given} tags; one push takes {limit} at most")]
+    /// `TAG_INVALID`: one push sets too many tags.
+    #[error("the push sets {given} tags, and the limit is {limit}")]
     TooManyTags {
-        /// How many there are.
+        /// The number of tags.
         given: usize,
-        /// How many there may be.
+        /// The limit of tags.
         limit: usize,
     },
     /// `TOOMANYREQUESTS`
@@ -222,45 +225,45 @@ pub enum Error {
         "authentication required, visit https://aka.ms/acr/authorization for more information."
     )]
     Unauthorized(Box<Challenge>),
-    /// Stored content that does not open or is not what its digest says.
+    /// The stored content cannot be decrypted, or does not have its digest.
     #[error("the stored content of {digest} is damaged ({why})")]
     Damaged {
-        /// Which content.
+        /// The digest of the content.
         digest: Digest,
-        /// What is wrong.
+        /// The damage.
         why: String,
     },
-    /// The keys, other than by revocation.
+    /// The custody of the key failed, other than by a revocation.
     #[error(transparent)]
     Custody(sealock_cmk::Error),
-    /// The store.
+    /// The store failed.
     #[error(transparent)]
     Store(#[from] sealock_store::Error),
-    /// A task of ours ended early.
+    /// An internal error.
     #[error("internal: {0}")]
     Internal(String),
 }
 
-/// Content that is not what a client said that it was.
+/// The error of content that does not have the digest that the client provided.
 #[derive(Debug, thiserror::Error)]
-#[error("the provided digest {provided} is not that of the content, {actual}")]
+#[error("the provided digest is {provided}, but the content has {actual}")]
 pub struct DigestMismatch {
     provided: Digest,
     actual: Digest,
 }
 
-/// How to get at what was refused: the way that Bearer tokens take.
+/// The challenge of a refused request. It tells the client which Bearer token to get.
 ///
 /// <https://distribution.github.io/distribution/spec/auth/token/>
 #[derive(Debug)]
 pub struct Challenge {
-    /// Where tokens are issued.
+    /// The URL that issues tokens.
     pub realm: String,
-    /// For whom.
+    /// The service that the token is for.
     pub service: String,
-    /// What the token must be good for.
+    /// The scope that the token needs.
     pub scope: Option<Scope>,
-    /// The reason, which the challenge tells no more of than a word.
+    /// The reason. The challenge shows the client only its error word.
     pub why: LoginRefusal,
 }
 
@@ -276,13 +279,13 @@ impl Error {
         })))
     }
 
-    /// What should not have failed.
+    /// Wraps an error that is never expected.
     #[expect(clippy::needless_pass_by_value, reason = "for `map_err`")]
     pub(crate) fn internal(error: impl ToString) -> Self {
         Self::Internal(error.to_string())
     }
 
-    /// The fault of the disk, if that is the cause.
+    /// Returns the fault of the disk that caused the error.
     pub fn fault(&self) -> Option<Fault> {
         match self {
             Self::Store(error) | Self::Custody(sealock_cmk::Error::Store(error)) => error.fault(),
@@ -290,7 +293,7 @@ impl Error {
         }
     }
 
-    /// The status and the code of the answer.
+    /// Returns the status and the code of the response.
     pub fn status_and_code(&self) -> (StatusCode, &'static str) {
         match self {
             error if let Some(fault) = error.fault() => status_and_code_of(fault),
@@ -308,12 +311,12 @@ impl Error {
             Self::ManifestTooLarge { .. } => (StatusCode::PAYLOAD_TOO_LARGE, "MANIFEST_INVALID"),
             Self::ManifestNotAccepted { .. }
             | Self::ManifestUnknown { .. }
-            | Self::ManifestUnlisted => (StatusCode::NOT_FOUND, "MANIFEST_UNKNOWN"),
+            | Self::AcrManifestUnknown => (StatusCode::NOT_FOUND, "MANIFEST_UNKNOWN"),
             Self::MethodNotAllowed { .. } => (StatusCode::METHOD_NOT_ALLOWED, "UNSUPPORTED"),
             Self::NameInvalid(_) | Self::NameTooLong { .. } => {
                 (StatusCode::BAD_REQUEST, "NAME_INVALID")
             }
-            Self::NameUnknown(_) | Self::NameUndeletable(_) | Self::RegistryUnknown(_) => {
+            Self::NameUnknown(_) | Self::NameUnknownOnDeletion(_) | Self::RegistryUnknown(_) => {
                 (StatusCode::NOT_FOUND, "NAME_UNKNOWN")
             }
             Self::NotAnEndpoint(_) | Self::ReferrersUnsupported => {
@@ -384,7 +387,7 @@ impl From<sealock_cmk::Error> for Error {
     }
 }
 
-/// For all but a token that is no good, which is told apart where tokens are taken.
+/// Converts every error but `TokenInvalid`, which a login turns into a refusal.
 impl From<sealock_entra::Error> for Error {
     fn from(error: sealock_entra::Error) -> Self {
         match error {
@@ -400,8 +403,8 @@ impl From<tokio::task::JoinError> for Error {
     }
 }
 
-/// The status and the code that tell a client about a fault of the disk. They make Docker's engine give up at once
-/// instead of retrying for most of a minute, and nobody can mistake them for a revocation (403).
+/// Returns the status and the code of a fault of the disk. Docker's engine gives up on them at once instead of retrying
+/// for most of a minute, and nobody can mistake them for a revocation (403).
 fn status_and_code_of(fault: Fault) -> (StatusCode, &'static str) {
     match fault {
         Fault::Full | Fault::Failing => (StatusCode::INSUFFICIENT_STORAGE, "INSUFFICIENT_STORAGE"),
@@ -410,7 +413,7 @@ fn status_and_code_of(fault: Fault) -> (StatusCode, &'static str) {
     }
 }
 
-/// In Azure's words, for a tag.
+/// Describes a reference, a tag in Azure's words.
 fn describe(reference: &Reference) -> String {
     match reference {
         Reference::Tag(Tag(tag)) => format!("tagged by \"{tag}\""),

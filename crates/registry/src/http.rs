@@ -1,4 +1,4 @@
-//! The registry's HTTP: OCI Distribution's endpoints, what Docker adds, and ACR's own.
+//! The HTTP interface of the registry: the endpoints of OCI Distribution, Docker's additions, and ACR's own.
 //!
 //! <https://github.com/opencontainers/distribution-spec/blob/main/spec.md#endpoints>
 
@@ -52,10 +52,10 @@ pub async fn answer(
     with_common_headers(answer.unwrap_or_else(|error| render(&error, names)))
 }
 
-/// Adds what every answer of a registry carries.
+/// Adds the headers that every response of a registry carries.
 pub fn with_common_headers(mut response: Response) -> Response {
     let headers = response.headers_mut();
-    // Old Docker engines tell a v2 registry by it, on any answer.
+    // Old Docker engines recognize a v2 registry by it, on any response.
     headers.insert(
         "docker-distribution-api-version",
         HeaderValue::from_static("registry/2.0"),
@@ -89,14 +89,21 @@ async fn route(
     let query = Query::from_uri(&parts.uri);
     let found = Endpoint::TABLE.find(&parts.method, parts.uri.path(), &query)?;
     let Found { endpoint, allowed } = found;
-    let permissions = match endpoint.need(&parts.method) {
-        Some(need) => {
-            login::authorise(&registry, &connection, &host, &parts.headers, &need).await?
+    let permissions = match endpoint.required_access(&parts.method) {
+        Some(required_access) => {
+            login::authorize(
+                &registry,
+                &connection,
+                &host,
+                &parts.headers,
+                &required_access,
+            )
+            .await?
         }
         None => Permissions::default(),
     };
     if endpoint.is_content() {
-        // A revoked registry refuses it before anything is looked up.
+        // A revoked registry refuses before anything is looked up.
         registry.lease().await?;
     }
     allowed?;
@@ -112,7 +119,8 @@ async fn route(
     dispatch(call, query, endpoint).await
 }
 
-/// Calls the function that answers at an endpoint. Those of `oauth2` read their query together with a form.
+/// Calls the function that answers at an endpoint. The functions of `oauth2` read the query themselves, together with a
+/// form.
 async fn dispatch(call: Call, query: Query, endpoint: Endpoint) -> Answer {
     match endpoint {
         Endpoint::AcrChangeManifest { repository, digest } => {
@@ -149,7 +157,7 @@ async fn dispatch(call: Call, query: Query, endpoint: Endpoint) -> Answer {
             filter,
             page,
         } => acr::tags::list(call, &repository, order, filter, page).await,
-        // Whoever gets 200 speaks to a registry.
+        // Clients take 200 as the sign of a registry.
         Endpoint::Base => Ok(Json(json!({})).into_response()),
         Endpoint::BeginUpload {
             repository,
@@ -196,7 +204,8 @@ async fn dispatch(call: Call, query: Query, endpoint: Endpoint) -> Answer {
     }
 }
 
-/// Refuses a doubled slash, which clients make that join an address with a slash to a path with one.
+/// Refuses a doubled slash. Clients make one when they join an address that ends with a slash and a path that starts
+/// with one.
 fn check_slashes(uri: &Uri, method: &Method) -> Result<(), Error> {
     let path = uri.path();
     if !path.contains("//") {

@@ -6,7 +6,7 @@
 //!
 //! Where to start: [`http`] has the table of endpoints, [`Error`] the table of errors. Content comes in through
 //! `upload/receive.rs` and goes out through `content/download.rs`; `manifests/push.rs` and `manifests/lookup.rs` do the
-//! same for manifests. `access/` decides who may do what.
+//! same for manifests. `access/` authenticates callers and decides what they may do.
 
 mod access;
 mod content;
@@ -39,9 +39,9 @@ pub use content::{
     sweep::Sweep,
 };
 pub use error::{Challenge, DigestMismatch, Error};
-pub use manifests::manifest::{Kind, Manifest};
+pub use manifests::manifest::{DescriptorKind, Manifest};
 pub use name::{Reference, RepositoryName, Tag, UploadId};
 pub use refusal::Refusal;
 pub use registries::Registries;
 pub use registry::{Registry, RegistryRecord, Settings};
-pub use repository::{Deleted, ManifestSummary, Repository};
+pub use repository::{DeletedRepository, ManifestSummary, Repository};

@@ -2,7 +2,7 @@ use sealock_store::{Lock, LockGuard, Store};
 
 use crate::{Error, Registry, RepositoryName};
 
-/// The lock of a repository. Every change of its records holds it, shared or exclusive.
+/// The lock of a repository. Every request that changes its content holds it, shared or exclusive.
 ///
 /// A commit protects only the records that it names. The exclusive lock protects the repository as a whole: for
 /// instance, no manifest can start to refer to a blob while the blob is being deleted.

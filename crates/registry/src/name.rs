@@ -6,7 +6,7 @@ use uuid::Uuid;
 
 use crate::Error;
 
-/// As long as the clients' longest: most cap `host:port/name` at 255 characters, some the name alone.
+/// The longest name that clients take: most cap `host:port/name` at 255 characters, some cap the name alone.
 ///
 /// <https://github.com/distribution/reference/blob/v0.6.0/reference.go>
 const NAME_MAX: usize = 255;
@@ -19,7 +19,7 @@ const NAME_MAX: usize = 255;
 pub struct RepositoryName(String);
 
 impl RepositoryName {
-    /// The name as it was given.
+    /// Returns the name.
     pub fn as_str(&self) -> &str {
         &self.0
     }
@@ -34,7 +34,7 @@ impl FromStr for RepositoryName {
         }
         if text.len() > NAME_MAX {
             return Err(Error::NameTooLong {
-                begins: excerpt(text).to_owned(),
+                start: excerpt(text).to_owned(),
                 length: text.len(),
                 limit: NAME_MAX,
             });
@@ -84,7 +84,7 @@ fn is_path_component(component: &str) -> bool {
 pub struct Tag(pub(crate) String);
 
 impl Tag {
-    /// The tag as it was given.
+    /// Returns the tag.
     pub fn as_str(&self) -> &str {
         &self.0
     }
@@ -114,7 +114,7 @@ impl fmt::Display for Tag {
     }
 }
 
-/// What names a manifest in a repository.
+/// A name of a manifest in a repository.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Reference {
     /// The manifest that a tag points to.
@@ -145,7 +145,7 @@ impl fmt::Display for Reference {
     }
 }
 
-/// An upload session's id.
+/// The id of an upload session.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(transparent)]
 pub struct UploadId(Uuid);
@@ -155,8 +155,8 @@ impl UploadId {
         Self(Uuid::new_v4())
     }
 
-    /// The name of its session's file.
-    pub(crate) fn note(self) -> Uuid {
+    /// Returns the name of the session's file.
+    pub(crate) fn file_name(self) -> Uuid {
         self.0
     }
 }

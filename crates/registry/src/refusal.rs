@@ -1,57 +1,57 @@
 use axum::http::StatusCode;
 use sealock_core::{InvalidName, RegistryName, ScopeMapName, TokenName};
 
-/// Why a registry's settings stay as they are.
+/// The reason why a change of a registry's settings or logins is refused.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum Refusal {
-    /// The admin user has no passwords to show.
+    /// The admin user is disabled, so its passwords cannot be shown.
     #[error("the admin user of registry {0} is disabled")]
     AdminDisabled(RegistryName),
-    /// Anonymous pull is for the upper tiers.
+    /// Anonymous pull needs the tier Standard or Premium:
     /// <https://learn.microsoft.com/azure/container-registry/anonymous-pull-access>
     #[error(
         "anonymous pull needs the service tier Standard or Premium, and registry {0} has Basic"
     )]
     AnonymousPullTier(RegistryName),
-    /// A time that no clock reaches.
-    #[error("the password would expire after the end of time")]
+    /// The expiry of the password cannot be represented.
+    #[error("the password would expire too late to be represented; choose a shorter validity")]
     ExpiryTooFar,
-    /// Not a name.
+    /// An invalid name.
     #[error(transparent)]
     Name(InvalidName),
-    /// Not an action of a scope map.
+    /// An invalid action of a scope map.
     #[error(
-        "'{0}' is not an action; expected repositories/NAME/content/read, content/write, content/delete, metadata/read or metadata/write, and NAME may end with *"
+        "'{0}' is not a scope map action; expected repositories/NAME/content/read, content/write, content/delete, metadata/read or metadata/write, and NAME may end with *"
     )]
     ScopeMapActionInvalid(String),
-    /// The scope maps that every registry has stay as they are.
+    /// A built-in scope map cannot be changed.
     #[error("the scope map {0} is built in and cannot be changed")]
     ScopeMapBuiltIn(ScopeMapName),
-    /// Tokens would be left without one.
-    #[error("the scope map {name} belongs to the token {token}")]
+    /// A token uses the scope map, so it cannot be deleted.
+    #[error("the token {token} uses the scope map {name}")]
     ScopeMapInUse {
         /// The scope map.
         name: ScopeMapName,
-        /// One of those that have it.
+        /// A token that uses it.
         token: TokenName,
     },
-    /// A token says what it may do by its scope map.
+    /// A new token has no scope map.
     #[error("the token {0} needs a scope map")]
     ScopeMapMissing(TokenName),
-    /// More than one record holds.
+    /// The scope map does not fit into one record.
     #[error(
-        "the scope map {name} takes {bytes} bytes, but {limit} are the most; use * in the names of repositories"
+        "the scope map {name} takes {bytes} bytes, and the limit is {limit}; shorten it with * in the names of repositories"
     )]
     ScopeMapTooLarge {
         /// The scope map.
         name: ScopeMapName,
-        /// How many bytes they take.
+        /// Its size in bytes.
         bytes: usize,
-        /// The most.
+        /// The limit in bytes.
         limit: usize,
     },
-    /// No such scope map.
+    /// The scope map does not exist.
     #[error("there is no scope map {name} in registry {registry}")]
     ScopeMapUnknown {
         /// The registry.
@@ -59,7 +59,7 @@ pub enum Refusal {
         /// The scope map.
         name: ScopeMapName,
     },
-    /// No such token.
+    /// The token does not exist.
     #[error("there is no token {name} in registry {registry}")]
     TokenUnknown {
         /// The registry.
@@ -70,7 +70,7 @@ pub enum Refusal {
 }
 
 impl Refusal {
-    /// The status of the answer.
+    /// Returns the status of the response.
     pub fn status(&self) -> StatusCode {
         match self {
             Self::ScopeMapUnknown { .. } | Self::TokenUnknown { .. } => StatusCode::NOT_FOUND,
@@ -86,7 +86,7 @@ impl Refusal {
         }
     }
 
-    /// Its name.
+    /// Returns the error code.
     pub fn code(&self) -> &'static str {
         match self {
             Self::AdminDisabled(_) => "AdminDisabled",

@@ -14,7 +14,7 @@ use crate::{
     upload::open_uploads::OpenUploads,
 };
 
-/// All registries. Clones share them.
+/// All registries. Clones share their state.
 #[derive(Clone)]
 pub struct Registries {
     pub(crate) store: Store,
@@ -28,7 +28,7 @@ pub struct Registries {
 }
 
 impl Registries {
-    /// The registries that `store` holds.
+    /// Creates the registries over `store`.
     pub fn new(
         store: Store,
         custodian: Custodian,
@@ -49,10 +49,10 @@ impl Registries {
         }
     }
 
-    /// Creates a registry, or changes an existing one to what is asked. True if it is new.
+    /// Creates a registry, or updates an existing one. The returned flag is true for a new registry.
     ///
     /// # Errors
-    /// With the rule of [`sealock_cmk::rules`] that the request breaks; nothing is changed then.
+    /// The rule of [`sealock_cmk::rules`] that the request breaks. Nothing is changed then.
     pub async fn create_or_update(
         &self,
         name: &RegistryName,
@@ -122,19 +122,19 @@ impl Registries {
         Ok((record, batch))
     }
 
-    /// The registry of this name.
+    /// Returns the registry of this name.
     ///
     /// # Errors
     /// [`Error::RegistryUnknown`] if there is none.
     pub async fn get(&self, name: &RegistryName) -> Result<Registry, Error> {
         let record = self.store.get(&REGISTRIES, &[name.as_str()]).await?;
         match record {
-            Some(record) => self.handle(record.value).await,
+            Some(record) => self.registry_with(record.value).await,
             None => Err(Error::RegistryUnknown(name.clone())),
         }
     }
 
-    /// All registries by name.
+    /// Lists all registries by name.
     ///
     /// # Errors
     /// If the store fails.
@@ -142,12 +142,12 @@ impl Registries {
         let mut registries = Vec::new();
         let mut entries = self.store.scan(&REGISTRIES, &[], Bound::Unbounded);
         while let Some(entry) = entries.try_next().await? {
-            registries.push(self.handle(entry.record.value).await?);
+            registries.push(self.registry_with(entry.record.value).await?);
         }
         Ok(registries)
     }
 
-    pub(crate) async fn handle(&self, record: RegistryRecord) -> Result<Registry, Error> {
+    pub(crate) async fn registry_with(&self, record: RegistryRecord) -> Result<Registry, Error> {
         Ok(Registry {
             custody: self.custodian.custody(record.id, record.encrypted).await?,
             service_key: Arc::clone(&self.service_key),

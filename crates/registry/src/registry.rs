@@ -13,37 +13,37 @@ use crate::{Error, Refusal, manifests::stamps::Stamps, upload::open_uploads::Ope
 
 pub(crate) const REGISTRIES: Table<RegistryRecord> = Table::content("registries");
 
-/// What is stored of a registry, besides its content and the custody of its key.
+/// The record of a registry. The store holds its content and the custody of its key elsewhere.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct RegistryRecord {
     /// Immutable; keys are derived from it.
     pub id: RegistryId,
-    /// The name.
+    /// The registry's name.
     pub name: RegistryName,
     /// The service tier.
     pub sku: Sku,
-    /// Whether the registry has a customer-managed key.
+    /// True if the registry has a customer-managed key.
     pub encrypted: bool,
-    /// When it was created.
+    /// The time of its creation.
     pub created: Timestamp,
 }
 
-/// Where Azure Container Registry does less than OCI Distribution, or is stricter.
+/// The departures from Azure Container Registry towards plain OCI Distribution.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Settings {
-    /// Offer the referrers API on a registry with a customer-managed key, too. ACR does not:
+    /// True if the referrers API is offered with a customer-managed key, too. ACR does not offer it:
     /// <https://learn.microsoft.com/azure/container-registry/container-registry-manage-artifact>
     pub referrers_on_cmk: bool,
-    /// Take manifests that refer to content which was never pushed.
+    /// True if manifests may refer to missing content.
     pub sparse_manifests: bool,
 }
 
-/// One registry. Clones share it.
+/// A registry. Clones share its state.
 #[derive(Clone)]
 pub struct Registry {
-    /// What is stored of it.
+    /// Its record.
     pub record: RegistryRecord,
-    /// The first part of all its keys in the store.
+    /// The first segment of the keys of its records.
     pub(crate) id: Arc<str>,
     pub(crate) custody: Custody,
     pub(crate) service_key: Arc<ServiceKey>,
@@ -52,55 +52,58 @@ pub struct Registry {
     pub(crate) uploads: OpenUploads,
     pub(crate) stamps: Stamps,
     pub(crate) settings: Settings,
-    /// Whose tokens it takes.
+    /// The issuer of the Entra tokens that it accepts.
     pub(crate) entra: TokenIssuer,
 }
 
-/// How much a page has of what manifests say, unless one alone says more.
+/// The limit of a page of manifests in bytes. A single larger manifest still makes a page.
 pub(crate) const PAGE_BYTES: usize = 1 << 20;
 
-/// A part of a sorted list.
+/// A page of a sorted list.
 #[derive(Clone, Debug)]
 pub(crate) struct Page<T> {
     pub(crate) items: Vec<T>,
-    /// Whether there is more behind it.
-    pub(crate) more: bool,
+    /// True if more items follow.
+    pub(crate) has_more: bool,
 }
 
 impl<T> Page<T> {
-    /// The first `limit` of `items`.
+    /// Creates a page of the first `limit` items.
     pub(crate) fn first(limit: usize, items: Vec<T>) -> Self {
-        let mut page = Self { items, more: false };
-        page.end_after(limit);
+        let mut page = Self {
+            items,
+            has_more: false,
+        };
+        page.truncate(limit);
         page
     }
 
-    /// Leaves no more than the first `length` items.
-    pub(crate) fn end_after(&mut self, length: usize) {
-        self.more |= self.items.len() > length;
+    /// Drops the items after the first `length`.
+    pub(crate) fn truncate(&mut self, length: usize) {
+        self.has_more |= self.items.len() > length;
         self.items.truncate(length);
     }
 
-    /// The name of the last item, if there is more behind it.
-    pub(crate) fn next(&self, name: impl Fn(&T) -> String) -> Option<String> {
-        self.items.last().filter(|_| self.more).map(name)
+    /// Returns the marker of the next page: the name of the last item. `None` on the last page.
+    pub(crate) fn next_marker(&self, name: impl Fn(&T) -> String) -> Option<String> {
+        self.items.last().filter(|_| self.has_more).map(name)
     }
 }
 
 impl Registry {
-    /// The permission to use the registry's keys for one batch of work.
+    /// Takes a lease on the registry's keys for one batch of work.
     ///
     /// # Errors
     /// [`Error::Denied`] while the registry is revoked; [`Error::RegistryUnknown`] if it was deleted in the meantime.
     pub async fn lease(&self) -> Result<Lease, Error> {
         match self.custody.lease().await {
             Ok(lease) => Ok(lease),
-            // Boxed, so that what is rare makes no request's future larger.
-            Err(error) => Err(Box::pin(self.without_lease(error)).await),
+            // Boxed, so that a rare error does not enlarge every request's future.
+            Err(error) => Err(Box::pin(self.lease_error(error)).await),
         }
     }
 
-    async fn without_lease(&self, error: sealock_cmk::Error) -> Error {
+    async fn lease_error(&self, error: sealock_cmk::Error) -> Error {
         if let sealock_cmk::Error::Missing(_) = error {
             match self.is_deleted().await {
                 Ok(true) => return Error::RegistryUnknown(self.record.name.clone()),
@@ -111,7 +114,7 @@ impl Registry {
         error.into()
     }
 
-    /// The registry's records in `table`, each with its name, by name.
+    /// Lists the registry's records in `table` by name.
     pub(crate) async fn named_records<N, T>(&self, table: &Table<T>) -> Result<Vec<(N, T)>, Error>
     where
         N: FromStr<Err = InvalidName>,
@@ -137,8 +140,8 @@ impl Registry {
     }
 }
 
-/// Splits an entry of a scan into the last part of its key and its record.
-pub(crate) fn last_key_part<T>(entry: Entry<T>) -> (String, T) {
-    let part = entry.key.into_iter().next().unwrap_or_default();
-    (part, entry.record.value)
+/// Splits an entry of a scan into the last segment of its key and its record.
+pub(crate) fn last_key_segment<T>(entry: Entry<T>) -> (String, T) {
+    let segment = entry.key.into_iter().next().unwrap_or_default();
+    (segment, entry.record.value)
 }

@@ -16,10 +16,10 @@ use crate::{
         attributes::{Attributes, AttributesChange},
         record::MANIFESTS,
     },
-    registry::{Page, last_key_part},
+    registry::{Page, last_key_segment},
 };
 
-/// What was said of a repository as a whole. Most have no record: nothing was said of them.
+/// The attributes of each repository. A repository without a record has the default attributes.
 pub(crate) const REPOSITORIES: Table<RepositoryRecord> = Table::content("repositories");
 
 #[derive(Clone, Debug, Default, Serialize, Deserialize)]
@@ -27,7 +27,7 @@ pub(crate) struct RepositoryRecord {
     pub(crate) attributes: Attributes,
 }
 
-/// A repository at a glance.
+/// A summary of a repository.
 pub struct Repository {
     /// The time at which its oldest manifest was pushed.
     pub created: Timestamp,
@@ -40,7 +40,7 @@ pub struct Repository {
     pub(crate) attributes: Attributes,
 }
 
-/// A manifest of a repository at a glance.
+/// A summary of a manifest.
 pub struct ManifestSummary {
     /// Its digest.
     pub digest: Digest,
@@ -54,8 +54,8 @@ pub struct ManifestSummary {
     pub tags: Vec<Tag>,
 }
 
-/// The content that went with a repository.
-pub struct Deleted {
+/// The manifests and tags that were deleted with a repository.
+pub struct DeletedRepository {
     /// Its manifests.
     pub manifests: Vec<Digest>,
     /// Its tags.
@@ -63,7 +63,7 @@ pub struct Deleted {
 }
 
 impl Registry {
-    /// Lists the repositories with a manifest by their names, also those that are hidden from the catalog.
+    /// Lists the repositories by name, including those hidden from the catalog.
     ///
     /// # Errors
     /// [`Error::Denied`] while the registry is revoked.
@@ -74,7 +74,7 @@ impl Registry {
         while let Some(name) = names.try_next().await? {
             match self.repository(&name).await {
                 Ok(repository) => repositories.push((name, repository)),
-                // It went in the meantime.
+                // Deleted meanwhile.
                 Err(Error::NameUnknown(_)) => {}
                 Err(error) => return Err(error),
             }
@@ -97,7 +97,7 @@ impl Registry {
         }
         let mut summaries = Vec::new();
         for (digest, record) in self.repository_manifests(name).await? {
-            let content = self.content(&digest).await?;
+            let content = self.content_record(&digest).await?;
             summaries.push(ManifestSummary {
                 tags: tags.remove(&digest).unwrap_or_default(),
                 size: content.map_or(0, |content| content.size),
@@ -110,7 +110,7 @@ impl Registry {
         Ok(summaries)
     }
 
-    /// Looks at a repository, which is as old as its oldest manifest.
+    /// Summarizes a repository. It is as old as its oldest manifest.
     ///
     /// # Errors
     /// [`Error::NameUnknown`] if it has no manifest.
@@ -131,14 +131,17 @@ impl Registry {
         })
     }
 
-    /// Deletes a repository with all that it has, if nothing in it is locked.
+    /// Deletes a repository with its manifests, tags and blobs, if nothing in it is locked.
     ///
     /// # Errors
     /// [`Error::NameUnknown`] if it has no manifest.
-    pub async fn delete_repository(&self, name: &RepositoryName) -> Result<Deleted, Error> {
+    pub async fn delete_repository(
+        &self,
+        name: &RepositoryName,
+    ) -> Result<DeletedRepository, Error> {
         // A manifest pushed meanwhile could refer to deleted content.
         let _lock = self.lock_exclusive_to_delete(name).await?;
-        self.check_known(name).await?;
+        self.check_exists(name).await?;
         let tags = self.repository_tags(name).await?;
         let manifests = self.repository_manifests(name).await?;
         let tagged = tags.iter().map(|(_, tag)| tag.attributes);
@@ -146,7 +149,7 @@ impl Registry {
         for attributes in tagged.chain(pushed) {
             attributes.check_deletable()?;
         }
-        let deleted = Deleted {
+        let deleted = DeletedRepository {
             manifests: manifests.into_iter().map(|(digest, _)| digest).collect(),
             tags: tags.into_iter().map(|(tag, _)| tag).collect(),
         };
@@ -156,8 +159,8 @@ impl Registry {
         for digest in self.repository_blobs(name).await? {
             self.remove_blob(name, &digest).await?;
         }
-        match self.store.commit(self.forget_attributes(name)).await? {
-            // It expects nothing: nobody else has a turn.
+        match self.store.commit(self.attributes_removal(name)).await? {
+            // Unconditional: the repository lock is exclusive.
             Commit::Done | Commit::Conflict => Ok(deleted),
         }
     }
@@ -165,29 +168,29 @@ impl Registry {
     async fn repository_blobs(&self, name: &RepositoryName) -> Result<Vec<Digest>, Error> {
         let scope = [&*self.id, name.as_str()];
         let entries = self.store.scan(&BLOBS, &scope, Bound::Unbounded);
-        let digests = entries.map(|entry| Ok(last_key_part(entry?).0.parse::<Digest>()?));
+        let digests = entries.map(|entry| Ok(last_key_segment(entry?).0.parse::<Digest>()?));
         digests.try_collect().await
     }
 
-    /// The repositories that have a record in `table`, sorted by the bytes of their names. Each costs as
-    /// much, however many records it has.
+    /// Lists the repositories with a record in `table`, sorted by the bytes of their names. The cost does not depend on
+    /// the number of records.
     pub(crate) fn repositories_in<'a, T: DeserializeOwned>(
         &'a self,
         table: &'a Table<T>,
         after: Option<&str>,
     ) -> BoxStream<'a, Result<RepositoryName, Error>> {
-        let names = stream::try_unfold(after.map(behind), async move |from| {
+        let names = stream::try_unfold(after.map(key_after), async move |from| {
             let from = from.as_deref().map_or(Bound::Unbounded, Bound::Included);
             let Some(entry) = self.store.first(table, &[&self.id], from).await? else {
                 return Ok(None);
             };
             let name = entry.key.into_iter().next().unwrap_or_default();
-            Ok(Some((name.parse()?, Some(behind(&name)))))
+            Ok(Some((name.parse()?, Some(key_after(&name)))))
         });
         names.boxed()
     }
 
-    /// The repositories with a manifest, up to `limit`, sorted by the bytes of their names.
+    /// Lists up to `limit` repositories that are not hidden from the catalog, sorted by the bytes of their names.
     pub(crate) async fn repositories(
         &self,
         after: Option<&str>,
@@ -200,15 +203,21 @@ impl Registry {
                 continue;
             }
             if items.len() == limit {
-                return Ok(Page { items, more: true });
+                return Ok(Page {
+                    items,
+                    has_more: true,
+                });
             }
             items.push(name);
         }
-        Ok(Page { items, more: false })
+        Ok(Page {
+            items,
+            has_more: false,
+        })
     }
 
-    /// A repository is known as long as it has a manifest.
-    pub(crate) async fn check_known(&self, repository: &RepositoryName) -> Result<(), Error> {
+    /// Checks that the repository exists: it has a manifest.
+    pub(crate) async fn check_exists(&self, repository: &RepositoryName) -> Result<(), Error> {
         let scope = [&*self.id, repository.as_str()];
         match self
             .store
@@ -244,28 +253,32 @@ impl Registry {
         attributes.check_deletable()
     }
 
-    /// A batch after which nothing is said of the repository any more.
-    pub(crate) fn forget_attributes(&self, repository: &RepositoryName) -> Batch {
+    /// Returns a batch that removes the repository's attributes.
+    pub(crate) fn attributes_removal(&self, repository: &RepositoryName) -> Batch {
         Batch::new().delete(&REPOSITORIES, &[&self.id, repository.as_str()])
     }
 
-    /// Forgets what was said of a repository that has no manifest any more: it is gone. For whoever has no turn.
-    pub(crate) async fn forget_if_empty(&self, repository: &RepositoryName) -> Result<(), Error> {
-        // Nothing was said of most, and nobody has to wait.
+    /// Removes the attributes of a repository whose last manifest was deleted. The caller must not hold the repository
+    /// lock.
+    pub(crate) async fn remove_attributes_if_empty(
+        &self,
+        repository: &RepositoryName,
+    ) -> Result<(), Error> {
+        // Most repositories have none and skip the lock.
         if self.repository_attributes(repository).await? == Attributes::default() {
             return Ok(());
         }
-        let _turn = self.lock_exclusive(repository).await?;
-        match self.check_known(repository).await {
+        let _lock = self.lock_exclusive(repository).await?;
+        match self.check_exists(repository).await {
             Err(Error::NameUnknown(_)) => {}
             known => return known,
         }
         match self
             .store
-            .commit(self.forget_attributes(repository))
+            .commit(self.attributes_removal(repository))
             .await?
         {
-            // It expects nothing: nobody else has a turn.
+            // Unconditional: the repository lock is exclusive.
             Commit::Done | Commit::Conflict => Ok(()),
         }
     }
@@ -275,22 +288,22 @@ impl Registry {
         repository: &RepositoryName,
         change: AttributesChange,
     ) -> Result<(), Error> {
-        let _turn = self.lock_exclusive(repository).await?;
+        let _lock = self.lock_exclusive(repository).await?;
         let _publication = self.lock_publication().await?;
-        self.check_known(repository).await?;
+        self.check_exists(repository).await?;
         let record = RepositoryRecord {
             attributes: self.repository_attributes(repository).await?.with(change),
         };
         let key = [&*self.id, repository.as_str()];
         let batch = Batch::new().put(&REPOSITORIES, &key, &record);
         match self.store.commit(batch).await? {
-            // It expects nothing: nobody else has a turn.
+            // Unconditional: the repository lock is exclusive.
             Commit::Done | Commit::Conflict => Ok(()),
         }
     }
 }
 
-/// The least key behind all those of a repository, whose parts are separated by a zero byte.
-fn behind(name: &str) -> String {
+/// Returns the least key after all keys of a repository. A zero byte separates the segments of a key.
+fn key_after(name: &str) -> String {
     format!("{name}\u{1}")
 }

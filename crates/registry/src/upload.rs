@@ -1,4 +1,4 @@
-//! Blobs on their way in: upload sessions, their files and what they stage.
+//! The upload of blobs: sessions, their files and their staged objects.
 
 #[cfg(test)]
 mod model;

@@ -206,7 +206,7 @@ impl RequestRouter {
         let connection = connection(host, &request);
         let registry_host = registry_http::RegistryHost {
             login_server: names.login_server(name),
-            is_open,
+            is_friendly: is_open,
         };
         match self.services.registries.get(name).await {
             Ok(registry) => {

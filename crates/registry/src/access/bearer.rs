@@ -10,15 +10,15 @@ use uuid::Uuid;
 
 use crate::{
     Error, LoginRefusal, Registry,
-    access::permissions::{Action, Permissions, Scope, Subject},
+    access::permissions::{Action, Caller, Permissions, Scope},
 };
 
 const ISSUER: &str = "Azure Container Registry";
 
-/// As long as ACR's.
+/// The validity of ACR's access tokens.
 const ACCESS_VALID_FOR: SignedDuration = SignedDuration::from_mins(75);
 
-/// As long as ACR's: three hours and a quarter.
+/// The validity of ACR's refresh tokens: three hours and a quarter.
 const REFRESH_VALID_FOR: SignedDuration = SignedDuration::from_secs(11_700);
 
 /// The claims of a token that a registry issues.
@@ -32,13 +32,13 @@ struct Claims<T> {
     exp: i64,
     iat: i64,
     iss: String,
-    /// The login server, or the open door.
+    /// The login server, or `localhost` at the friendly door.
     aud: String,
     version: String,
     /// The registry's id.
     rid: String,
     grant_type: String,
-    /// The client that it belongs to, if Entra knows it.
+    /// The client id of the caller, if Entra knows it.
     #[serde(skip_serializing_if = "Option::is_none")]
     appid: Option<ClientId>,
     #[serde(flatten)]
@@ -46,13 +46,13 @@ struct Claims<T> {
     roles: [String; 0],
 }
 
-/// A kind of token, which says what it is good for.
-trait Kind: Serialize + DeserializeOwned {
+/// A kind of token, with its own rights and validity.
+trait TokenKind: Serialize + DeserializeOwned {
     const GRANT_TYPE: &str;
     const VERSION: &str;
     const VALID_FOR: SignedDuration;
 
-    /// The refusal of a token of this kind.
+    /// Returns the refusal of an invalid token of this kind.
     fn invalid(why: InvalidToken) -> LoginRefusal;
 }
 
@@ -62,7 +62,7 @@ struct Access {
     access: Vec<Scope>,
 }
 
-impl Kind for Access {
+impl TokenKind for Access {
     const GRANT_TYPE: &str = "access_token";
     const VERSION: &str = "2.0";
     const VALID_FOR: SignedDuration = ACCESS_VALID_FOR;
@@ -72,7 +72,7 @@ impl Kind for Access {
     }
 }
 
-/// The rights of a refresh token. They are looked up again when it is used.
+/// The rights of a refresh token. They only inform its client: each use looks up the current rights.
 #[derive(Serialize, Deserialize)]
 struct Refresh {
     tenant: TenantId,
@@ -84,7 +84,7 @@ struct RefreshPermissions {
     actions: Vec<String>,
 }
 
-impl Kind for Refresh {
+impl TokenKind for Refresh {
     const GRANT_TYPE: &str = "refresh_token";
     const VERSION: &str = "1.0";
     const VALID_FOR: SignedDuration = REFRESH_VALID_FOR;
@@ -95,7 +95,7 @@ impl Kind for Refresh {
 }
 
 impl Action {
-    /// As refresh tokens write it.
+    /// Returns the name of the action in refresh tokens.
     const fn as_permission(self) -> &'static str {
         match self {
             Self::Pull => "read",
@@ -108,24 +108,24 @@ impl Action {
 }
 
 impl Registry {
-    /// A token with which `subject` may do what `access` says, for a while.
+    /// Issues a token that lets `caller` use the scopes in `access` for a while.
     pub(crate) fn issue_access_token(
         &self,
         audience: &str,
-        subject: &Subject,
+        caller: &Caller,
         access: Vec<Scope>,
     ) -> Result<String, Error> {
-        self.issue(audience, subject, Access { access })
+        self.issue(audience, caller, Access { access })
     }
 
-    /// A token with which `subject` gets access tokens, for a while.
+    /// Issues a token that `caller` exchanges for access tokens for a while.
     pub(crate) fn issue_refresh_token(
         &self,
         login_server: &str,
-        subject: &Subject,
+        caller: &Caller,
     ) -> Result<String, Error> {
         let actions = Action::ALL.into_iter();
-        let actions = actions.filter(|action| subject.permissions.allow_everywhere(*action));
+        let actions = actions.filter(|action| caller.permissions.allows_everywhere(*action));
         let rights = Refresh {
             tenant: self.entra.directory().tenant(),
             permissions: RefreshPermissions {
@@ -134,19 +134,19 @@ impl Registry {
                     .collect(),
             },
         };
-        self.issue(login_server, subject, rights)
+        self.issue(login_server, caller, rights)
     }
 
-    fn issue<K: Kind>(
+    fn issue<K: TokenKind>(
         &self,
         audience: &str,
-        subject: &Subject,
+        caller: &Caller,
         rights: K,
     ) -> Result<String, Error> {
         let now = self.clock.now();
         let claims = Claims {
             jti: Uuid::new_v4(),
-            sub: subject.name.clone(),
+            sub: caller.name.clone(),
             nbf: now.as_second(),
             iat: now.as_second(),
             exp: seconds_after(now, K::VALID_FOR),
@@ -155,7 +155,7 @@ impl Registry {
             version: K::VERSION.to_owned(),
             rid: hex::encode(self.record.id.as_bytes()),
             grant_type: K::GRANT_TYPE.to_owned(),
-            appid: subject.application,
+            appid: caller.application,
             rights,
             roles: [],
         };
@@ -165,9 +165,8 @@ impl Registry {
             .map_err(|error| Error::Internal(error.to_string()))
     }
 
-    /// The bearer of `token`, with its name and permissions, if this registry issued the token for one of these
-    /// audiences, and it serves now.
-    pub(crate) fn bearer(
+    /// Verifies an access token that this registry issued for one of `audiences`. Returns its user and permissions.
+    pub(crate) fn verify_access_token(
         &self,
         audiences: &[&str],
         token: &str,
@@ -176,8 +175,8 @@ impl Registry {
         Ok((claims.sub, Permissions::granted(&access)))
     }
 
-    /// The client that a refresh token belongs to, on the terms of [`Self::bearer`].
-    pub(crate) fn refresher(
+    /// Verifies a refresh token that this registry issued for `login_server`. Returns its client.
+    pub(crate) fn verify_refresh_token(
         &self,
         login_server: &str,
         token: &str,
@@ -187,14 +186,14 @@ impl Registry {
         client.ok_or(Refresh::invalid(InvalidToken::Malformed))
     }
 
-    fn claims<K: Kind>(
+    fn claims<K: TokenKind>(
         &self,
         audiences: &[&str],
         token: &str,
     ) -> Result<(Claims<Map<String, Value>>, K), LoginRefusal> {
         let key = self.service_key.token_key(self.record.id);
         let mut validation = Validation::new(Algorithm::HS256);
-        // Below: by the emulator's clock, and with a reason for each.
+        // Checked below, by the emulator's clock and with a reason for each.
         validation.validate_exp = false;
         validation.validate_aud = false;
         let key = DecodingKey::from_secret(key.expose());
@@ -228,15 +227,15 @@ impl Registry {
     }
 }
 
-/// The claims of a token that anybody may have signed.
+/// The claims of a token whose signature is not verified.
 #[derive(Deserialize)]
 struct Unverified {
     iss: String,
     aud: String,
 }
 
-/// Finds the defect of a token that does not verify. One that another registry or Entra issued says so itself; that it
-/// says so is for the log alone.
+/// Finds the defect of a token that does not verify. Its unverified claims may show that another registry or Entra
+/// issued it. They go only to the log.
 fn defect(error: &jsonwebtoken::errors::Error, audiences: &[&str], token: &str) -> InvalidToken {
     if !matches!(
         error.kind(),
@@ -249,8 +248,8 @@ fn defect(error: &jsonwebtoken::errors::Error, audiences: &[&str], token: &str) 
     validation.validate_exp = false;
     validation.validate_aud = false;
     validation.required_spec_claims.clear();
-    let nobodys = DecodingKey::from_secret(&[]);
-    match jsonwebtoken::decode::<Unverified>(token, &nobodys, &validation) {
+    let no_key = DecodingKey::from_secret(&[]);
+    match jsonwebtoken::decode::<Unverified>(token, &no_key, &validation) {
         Ok(TokenData { claims, .. }) if claims.iss != ISSUER => {
             InvalidToken::Issuer(excerpt(&claims.iss).to_owned())
         }

@@ -4,10 +4,10 @@ use sealock_entra::{InvalidToken, Principal};
 
 use crate::{
     Error, LoginRefusal, Registry,
-    access::permissions::{Permissions, Subject},
+    access::permissions::{Caller, Permissions},
 };
 
-/// For whom tokens of Entra must be: ACR, or Azure Resource Manager, as older clients ask for.
+/// The audiences of Entra's tokens that a registry accepts: ACR, or Azure Resource Manager for older clients.
 ///
 /// <https://learn.microsoft.com/azure/container-registry/container-registry-disable-authentication-as-arm>
 const AUDIENCES: [&str; 6] = [
@@ -20,8 +20,8 @@ const AUDIENCES: [&str; 6] = [
 ];
 
 impl Registry {
-    /// A refresh token for whoever shows a token of Entra, unless that is not one, is another tenant's, or has no right
-    /// here.
+    /// Exchanges an access token of Entra's for a refresh token. Refuses an invalid token, another tenant's token, and
+    /// a principal without a role in the registry.
     pub(crate) async fn exchange(
         &self,
         login_server: &str,
@@ -43,19 +43,20 @@ impl Registry {
             }
             Err(error) => return Err(error.into()),
         };
-        match self.subject(&principal).await? {
-            Ok(subject) => self.issue_refresh_token(login_server, &subject).map(Ok),
+        match self.caller(&principal).await? {
+            Ok(caller) => self.issue_refresh_token(login_server, &caller).map(Ok),
             Err(refusal) => Ok(Err(refusal)),
         }
     }
 
-    /// The principal that has a refresh token, with the rights that it has now, unless it has none any more.
-    pub(crate) async fn refreshed(
+    /// Logs in the principal of a refresh token with its current rights. Refuses a principal that no longer exists or
+    /// has no role in the registry.
+    pub(crate) async fn log_in_with_refresh_token(
         &self,
         login_server: &str,
         token: &str,
-    ) -> Result<Result<Subject, LoginRefusal>, Error> {
-        let client = match self.refresher(login_server, token) {
+    ) -> Result<Result<Caller, LoginRefusal>, Error> {
+        let client = match self.verify_refresh_token(login_server, token) {
             Ok(client) => client,
             Err(refusal) => return Ok(Err(refusal)),
         };
@@ -65,21 +66,21 @@ impl Registry {
             .principal_by_client_id(client)
             .await?
         {
-            Some(principal) => self.subject(&principal).await,
+            Some(principal) => self.caller(&principal).await,
             None => Ok(Err(LoginRefusal::RefreshTokenInvalid(
                 InvalidToken::PrincipalUnknown,
             ))),
         }
     }
 
-    /// The application that logs in as `client` with its secret, with the rights of its roles.
+    /// Logs in an application with its client id and secret. Its roles determine its rights.
     ///
     /// <https://learn.microsoft.com/azure/container-registry/container-registry-auth-service-principal>
-    pub(crate) async fn application_login(
+    pub(crate) async fn log_in_application(
         &self,
         client: &str,
         secret: &str,
-    ) -> Result<Result<Subject, LoginRefusal>, Error> {
+    ) -> Result<Result<Caller, LoginRefusal>, Error> {
         use sealock_entra::Error as Entra;
         let application = match self.entra.directory().log_in(client, secret).await {
             Ok(application) => application,
@@ -94,11 +95,11 @@ impl Registry {
             }
             Err(error) => return Err(error.into()),
         };
-        self.subject(&application.into()).await
+        self.caller(&application.into()).await
     }
 
-    /// The principal as a user of the registry, unless it has no role here.
-    async fn subject(&self, principal: &Principal) -> Result<Result<Subject, LoginRefusal>, Error> {
+    /// Returns the principal as a caller. Refuses a principal without a role in the registry.
+    async fn caller(&self, principal: &Principal) -> Result<Result<Caller, LoginRefusal>, Error> {
         let resource = rules::resource_id(&self.record.name);
         let roles = self
             .entra
@@ -109,7 +110,7 @@ impl Registry {
         if roles.is_empty() {
             return Ok(Err(LoginRefusal::RoleMissing(client)));
         }
-        Ok(Ok(Subject {
+        Ok(Ok(Caller {
             name: client.to_string(),
             application: Some(client),
             is_anonymous: false,

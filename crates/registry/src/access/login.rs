@@ -8,27 +8,27 @@ use zeroize::Zeroizing;
 use crate::{
     Error, LoginRefusal, Refusal, Registry,
     access::password::{self, PasswordName},
-    access::permissions::{Permissions, Subject},
+    access::permissions::{Caller, Permissions},
 };
 
 pub(crate) const LOGINS: Table<LoginRecord> = Table::content("logins");
 
-/// Who may log in, besides tokens.
+/// The record of a registry's login settings.
 #[derive(Clone, Debug, Default, Serialize, Deserialize)]
 pub(crate) struct LoginRecord {
     admin_enabled: bool,
     anonymous_pull_enabled: bool,
-    /// The admin's passwords, each sealed under the service key: they are shown again when asked for.
+    /// The admin user's passwords. Each is sealed under the service key and not hashed, so that it can be shown again.
     admin_passwords: Option<[String; 2]>,
 }
 
-/// Who may log in, besides tokens.
+/// The login settings of a registry.
 #[derive(Clone, Copy, Debug)]
 pub struct LoginSettings {
-    /// Whether the user with the registry's own name may do everything.
+    /// True if the admin user is enabled. It has the registry's name and all permissions:
     /// <https://learn.microsoft.com/azure/container-registry/container-registry-authentication#admin-account>
     pub admin_enabled: bool,
-    /// Whether everybody may pull.
+    /// True if everybody may pull without a login:
     /// <https://learn.microsoft.com/azure/container-registry/anonymous-pull-access>
     pub anonymous_pull_enabled: bool,
 }
@@ -37,41 +37,41 @@ pub struct LoginSettings {
 pub struct AdminCredentials {
     /// The registry's name.
     pub user: String,
-    /// `password` and `password2`; either serves.
+    /// `password` and `password2`. Either works.
     pub passwords: [Zeroizing<String>; 2],
 }
 
 impl Registry {
-    /// Who may log in, besides tokens.
+    /// Returns the login settings.
     ///
     /// # Errors
     /// If the store fails.
     pub async fn login_settings(&self) -> Result<LoginSettings, Error> {
         let record = self.login_record().await?;
         let record = record.map(|record| record.value).unwrap_or_default();
-        Ok(self.settings(&record))
+        Ok(self.effective_login_settings(&record))
     }
 
-    fn settings(&self, record: &LoginRecord) -> LoginSettings {
+    fn effective_login_settings(&self, record: &LoginRecord) -> LoginSettings {
         LoginSettings {
             admin_enabled: record.admin_enabled,
-            // Its tier may be another by now.
+            // The tier may have changed since.
             anonymous_pull_enabled: record.anonymous_pull_enabled
-                && self.anonymous_pull_tier().is_ok(),
+                && self.check_anonymous_pull_tier().is_ok(),
         }
     }
 
-    /// Anonymous pull is for the tiers Standard and Premium.
+    /// Checks that the tier is Standard or Premium, which anonymous pull needs.
     ///
     /// <https://learn.microsoft.com/azure/container-registry/anonymous-pull-access>
-    fn anonymous_pull_tier(&self) -> Result<(), Refusal> {
+    fn check_anonymous_pull_tier(&self) -> Result<(), Refusal> {
         if self.record.sku == Sku::Basic {
             return Err(Refusal::AnonymousPullTier(self.record.name.clone()));
         }
         Ok(())
     }
 
-    /// Changes who may log in, where it is said.
+    /// Changes the login settings that are given.
     ///
     /// # Errors
     /// [`Refusal::AnonymousPullTier`]
@@ -81,7 +81,7 @@ impl Registry {
         anonymous_pull_enabled: Option<bool>,
     ) -> Result<LoginSettings, Error> {
         if anonymous_pull_enabled == Some(true) {
-            self.anonymous_pull_tier()?;
+            self.check_anonymous_pull_tier()?;
         }
         let changed = self.change_login(|record| {
             record.admin_enabled = admin_enabled.unwrap_or(record.admin_enabled);
@@ -94,10 +94,10 @@ impl Registry {
                 }));
             }
         });
-        Ok(self.settings(&changed.await?))
+        Ok(self.effective_login_settings(&changed.await?))
     }
 
-    /// The admin user's name and passwords.
+    /// Returns the admin user's name and passwords.
     ///
     /// # Errors
     /// [`Refusal::AdminDisabled`]
@@ -112,7 +112,7 @@ impl Registry {
         })
     }
 
-    /// Makes one of the admin user's passwords anew. The old one ends with it.
+    /// Replaces one of the admin user's passwords. The old one stops working.
     ///
     /// # Errors
     /// [`Refusal::AdminDisabled`]
@@ -131,27 +131,27 @@ impl Registry {
     }
 
     /// Logs in `user` with `password`: the admin user, a token or an application.
-    pub(crate) async fn login(
+    pub(crate) async fn log_in(
         &self,
         user: &str,
         password: &str,
-    ) -> Result<Result<Subject, LoginRefusal>, Error> {
-        let named = |permissions| Subject::named(user, permissions);
-        let nobody = match self.admin_login(user, password).await? {
-            Err(refusal) if refusal.names_nobody() => refusal,
+    ) -> Result<Result<Caller, LoginRefusal>, Error> {
+        let named = |permissions| Caller::named(user, permissions);
+        let unknown = match self.log_in_admin(user, password).await? {
+            Err(refusal) if refusal.is_unknown_user() => refusal,
             outcome => return Ok(outcome.map(named)),
         };
-        match self.token_login(user, password).await? {
-            Err(refusal) if refusal.names_nobody() => {}
+        match self.log_in_token(user, password).await? {
+            Err(refusal) if refusal.is_unknown_user() => {}
             outcome => return Ok(outcome.map(named)),
         }
-        match self.application_login(user, password).await? {
-            Err(refusal) if refusal.names_nobody() => Ok(Err(nobody)),
+        match self.log_in_application(user, password).await? {
+            Err(refusal) if refusal.is_unknown_user() => Ok(Err(unknown)),
             outcome => Ok(outcome),
         }
     }
 
-    async fn admin_login(
+    async fn log_in_admin(
         &self,
         user: &str,
         password: &str,
@@ -162,17 +162,17 @@ impl Registry {
         let Some(passwords) = self.admin_passwords().await? else {
             return Ok(Err(LoginRefusal::AdminDisabled));
         };
-        let is_right = passwords.iter().fold(false, |is_right, known| {
-            is_right | bool::from(known.as_bytes().ct_eq(password.as_bytes()))
+        let is_correct = passwords.iter().fold(false, |is_correct, known| {
+            is_correct | bool::from(known.as_bytes().ct_eq(password.as_bytes()))
         });
-        Ok(if is_right {
+        Ok(if is_correct {
             Ok(Permissions::admin())
         } else {
             Err(LoginRefusal::AdminPasswordWrong)
         })
     }
 
-    /// None while the admin user is disabled.
+    /// Returns `None` while the admin user is disabled.
     async fn admin_passwords(&self) -> Result<Option<[Zeroizing<String>; 2]>, Error> {
         let Some(record) = self
             .login_record()
@@ -216,7 +216,7 @@ impl Registry {
 
     fn seal_password(&self, name: PasswordName, password: &str) -> String {
         let key = self.service_key.record_key();
-        STANDARD.encode(key.seal(self.whose(name).as_bytes(), password.as_bytes()))
+        STANDARD.encode(key.seal(self.password_context(name).as_bytes(), password.as_bytes()))
     }
 
     fn open_password(&self, name: PasswordName, sealed: &str) -> Result<Zeroizing<String>, Error> {
@@ -224,13 +224,13 @@ impl Registry {
         let sealed = STANDARD.decode(sealed).map_err(|_| damaged())?;
         let key = self.service_key.record_key();
         let password = key
-            .open(self.whose(name).as_bytes(), &sealed)
+            .open(self.password_context(name).as_bytes(), &sealed)
             .map_err(|_| damaged())?;
         let password = str::from_utf8(&password).map_err(|_| damaged())?;
         Ok(Zeroizing::new(password.to_owned()))
     }
 
-    fn whose(&self, name: PasswordName) -> String {
+    fn password_context(&self, name: PasswordName) -> String {
         format!("admin password {} {}", self.id, name.index())
     }
 }

@@ -5,110 +5,110 @@ use uuid::Uuid;
 
 use crate::Scope;
 
-/// The reason for which nobody is logged in, or may not do what the request asks for. The log has it; clients are told
-/// no more than ACR tells them. It names only what exists here, besides users and tenants that could exist, and never a secret.
+/// The reason why a login or a request is refused. The log gets it; clients learn no more than ACR tells them. It names
+/// only what exists here, besides users and tenants that could exist, and never a secret.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum LoginRefusal {
-    /// An access token serves no more, or never did here.
+    /// The access token has expired, or was never valid here.
     #[error("the access token is not valid: {0}")]
     AccessTokenInvalid(InvalidToken),
     /// The admin user is disabled, and no token has the registry's name.
     #[error("the admin user is disabled")]
     AdminDisabled,
-    /// Neither of the admin user's passwords.
+    /// The password is neither of the admin user's.
     #[error("the password of the admin user is wrong")]
     AdminPasswordWrong,
-    /// A request for a token from whoever shows no credentials.
+    /// A token request has no credentials.
     #[error("no credentials, and anonymous pull is disabled")]
     AnonymousPullDisabled,
-    /// A Bearer token where a token is to be had with a user and a password.
-    #[error("a Bearer token where a user and a password are expected")]
+    /// A token request has a Bearer token instead of a user and a password.
+    #[error("the request has a Bearer token; expected a user and a password")]
     BearerUnexpected,
     /// The application's secret has expired.
     #[error("the client secret of the application {0} has expired")]
     ClientSecretExpired(ClientId),
-    /// Not the secret of the application, or of a managed identity, which has none.
+    /// The secret is not the application's. A managed identity has none.
     #[error("the client secret of the application {0} is wrong")]
     ClientSecretWrong(ClientId),
-    /// A token of Entra's that cannot be exchanged.
-    #[error("the token of Entra's is not valid: {0}")]
+    /// Entra's token cannot be exchanged.
+    #[error("Entra's token is not valid: {0}")]
     EntraTokenInvalid(InvalidToken),
-    /// An exchange of nothing, or of a refresh token of Entra's, which there are none of.
-    #[error("no access token of Entra's")]
+    /// The exchange has no access token. A refresh token of Entra's does not work, since Entra issues none here.
+    #[error("the exchange has no access token from Entra")]
     EntraTokenMissing,
-    /// An `Authorization` header that is not one of Basic or Bearer, or several.
-    #[error("the Authorization header cannot be read")]
+    /// The `Authorization` header is neither Basic nor Bearer, or there are several.
+    #[error("the Authorization header cannot be parsed")]
     HeaderUnreadable,
-    /// Nobody says who it is.
+    /// The request has no credentials.
     #[error("no credentials")]
     NoCredentials,
-    /// A refresh token serves no more, or never did here.
+    /// The refresh token has expired, or was never valid here.
     #[error("the refresh token is not valid: {0}")]
     RefreshTokenInvalid(InvalidToken),
-    /// A request for a token by a refresh token, without one.
+    /// A token request should have a refresh token, and has none.
     #[error("no refresh token")]
     RefreshTokenMissing,
-    /// An application or identity that is known and has no right here.
+    /// The principal exists, but has no role in the registry.
     #[error("the principal {0} has no role in the registry")]
     RoleMissing(ClientId),
-    /// Somebody who may not do this.
-    #[error("{who} may not do this: {scope}")]
+    /// The user's permissions do not include the scope.
+    #[error("{user} does not have the permission {scope}")]
     ScopeForbidden {
         /// The user.
-        who: String,
+        user: String,
         /// The scope that the request needs.
         scope: Box<Scope>,
     },
-    /// A token that was deleted's scope map.
-    #[error("the scope map {scope_map} of the token {token} does not exist any more")]
+    /// The scope map of the token was deleted.
+    #[error("the scope map {scope_map} of the token {token} no longer exists")]
     ScopeMapMissing {
         /// The token.
         token: TokenName,
         /// Its scope map.
         scope_map: ScopeMapName,
     },
-    /// An access token that was issued for less.
-    #[error("the access token of {who} is not for this: {scope}")]
+    /// The access token was issued for a narrower scope.
+    #[error("the access token of {user} does not include {scope}")]
     ScopeMissing {
         /// The user that the token was issued to.
-        who: String,
+        user: String,
         /// The scope that the request needs.
         scope: Box<Scope>,
     },
-    /// Another tenant than the emulator's.
+    /// The tenant is not the emulator's.
     #[error("the tenant '{0}' is not the emulator's")]
     TenantForeign(String),
-    /// A token that may not log in.
+    /// The token is disabled.
     #[error("the token {0} is disabled")]
     TokenDisabled(TokenName),
-    /// A token of the registry's in the place of one of its other kind.
-    #[error("a {found} where an {expected} is expected")]
+    /// The token is of the registry's other kind.
+    #[error("the token is a {found}; expected an {expected}")]
     TokenKindWrong {
-        /// The kind that is shown.
+        /// The token's kind.
         found: String,
-        /// The kind that serves.
+        /// The expected kind.
         expected: &'static str,
     },
-    /// A password that was the token's until it expired.
+    /// The token's password has expired.
     #[error("the password of the token {0} has expired")]
     TokenPasswordExpired(TokenName),
-    /// A token without a password.
+    /// The token has no password.
     #[error("the token {0} has no password")]
     TokenPasswordMissing(TokenName),
-    /// None of the token's passwords.
+    /// The password is none of the token's.
     #[error("the password of the token {0} is wrong")]
     TokenPasswordWrong(TokenName),
     /// No admin user, no token and no application has this name.
     #[error("there is no user '{0}': no admin user, token or application has this name")]
     UserUnknown(String),
-    /// No user can have the name that was given, which may be a password in the wrong place.
-    #[error("no user can have the name that was given")]
+    /// No user can have the given name. It is not logged, since it may be a misplaced password.
+    #[error("no user can have the given name")]
     UserImpossible,
 }
 
 impl LoginRefusal {
-    /// Refuses a user whom nobody knows. Only a name that a user could have is kept for the log.
+    /// Returns the refusal of an unknown user. It contains the name only if a user could have it.
     pub(crate) fn unknown(user: &str) -> Self {
         let is_name = user.parse::<TokenName>().is_ok()
             || user.parse::<RegistryName>().is_ok()
@@ -120,15 +120,15 @@ impl LoginRefusal {
         }
     }
 
-    /// Returns true if nobody who may log in has the name, so that another kind of user may have it.
-    pub(crate) fn names_nobody(&self) -> bool {
+    /// Returns true if no enabled user of this kind has the name. A user of another kind may still have it.
+    pub(crate) fn is_unknown_user(&self) -> bool {
         matches!(
             self,
             Self::AdminDisabled | Self::UserUnknown(_) | Self::UserImpossible
         )
     }
 
-    /// The error of a challenge, by which a client tells what to change.
+    /// Returns the error word of the challenge. It tells the client what to change.
     ///
     /// <https://www.rfc-editor.org/rfc/rfc6750#section-3.1>
     pub(crate) fn challenge_error(&self) -> Option<&'static str> {
@@ -139,7 +139,7 @@ impl LoginRefusal {
         }
     }
 
-    /// The text for the client, in ACR's words, which tell less.
+    /// Returns the message for the client, in ACR's words, which reveal less.
     ///
     /// <https://github.com/Azure/azure-cli/issues/29659>,
     /// <https://learn.microsoft.com/azure/container-registry/container-registry-troubleshoot-login>
@@ -157,8 +157,8 @@ impl LoginRefusal {
         }
     }
 
-    /// The reason, for the log.
-    pub(crate) fn noted(&self) -> LoginRefusalReason {
+    /// Returns the reason for the log.
+    pub(crate) fn reason(&self) -> LoginRefusalReason {
         LoginRefusalReason::new(self)
     }
 }

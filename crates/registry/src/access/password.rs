@@ -2,10 +2,10 @@ use rand::distr::{Alphanumeric, Distribution as _};
 use serde::{Deserialize, Serialize};
 use zeroize::Zeroizing;
 
-/// As long as Azure's. Letters and digits alone, so that no shell or URL needs quotes around it.
+/// The length of Azure's passwords. Ours have only letters and digits, so that no shell or URL needs to quote them.
 const LENGTH: usize = 52;
 
-/// Which of two: one serves while the other is made anew.
+/// One of two passwords. One works while the other is replaced.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum PasswordName {
@@ -17,7 +17,7 @@ pub enum PasswordName {
 }
 
 impl PasswordName {
-    /// Both.
+    /// Both names.
     pub const BOTH: [Self; 2] = [Self::Password1, Self::Password2];
 
     pub(crate) fn index(self) -> usize {
@@ -28,7 +28,7 @@ impl PasswordName {
     }
 }
 
-/// A new random password.
+/// Generates a random password.
 pub(crate) fn generate() -> Zeroizing<String> {
     let mut password = Zeroizing::new(String::with_capacity(LENGTH));
     password.extend(

@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::{Error, RepositoryName};
 
-/// What can be done to a repository.
+/// An action on a repository.
 ///
 /// <https://github.com/Azure/acr/blob/main/docs/Token-BasicAuth.md>
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -14,18 +14,18 @@ use crate::{Error, RepositoryName};
 pub(crate) enum Action {
     /// Read manifests and blobs.
     Pull,
-    /// Write them.
+    /// Write manifests and blobs.
     Push,
-    /// Delete them.
+    /// Delete manifests and blobs.
     Delete,
-    /// Read their attributes, and list them.
+    /// Read attributes, and list tags and manifests.
     MetadataRead,
-    /// Write their attributes.
+    /// Change attributes.
     MetadataWrite,
 }
 
 impl Action {
-    /// All of them.
+    /// All actions.
     pub(crate) const ALL: [Self; 5] = [
         Self::Pull,
         Self::Push,
@@ -34,7 +34,7 @@ impl Action {
         Self::MetadataWrite,
     ];
 
-    /// As scopes write it.
+    /// Returns the name of the action in scopes.
     pub(crate) const fn as_str(self) -> &'static str {
         match self {
             Self::Pull => "pull",
@@ -46,7 +46,7 @@ impl Action {
     }
 }
 
-/// What a token is asked to be good for, or is: `TYPE:NAME:ACTION,...`.
+/// A scope that a client requests, or that a token has: `TYPE:NAME:ACTION,...`.
 ///
 /// <https://distribution.github.io/distribution/spec/auth/scope/>
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -56,7 +56,7 @@ pub struct Scope {
     pub kind: String,
     /// The repository, or `catalog`.
     pub name: String,
-    /// The actions, as they were asked for.
+    /// The actions as requested.
     pub actions: Vec<String>,
 }
 
@@ -64,11 +64,11 @@ impl Scope {
     const REPOSITORY: &str = "repository";
     const REGISTRY: &str = "registry";
     const CATALOG: &str = "catalog";
-    /// What `az acr check-health` asks for when it means no repository.
-    const NOTHING: &str = "None";
+    /// The name in the scope that `az acr check-health` requests when it means no repository.
+    const NO_REPOSITORY: &str = "None";
     const EVERY_ACTION: &str = "*";
 
-    /// The list of repositories.
+    /// Returns the scope for listing the repositories.
     pub(crate) fn catalog() -> Self {
         Self {
             kind: Self::REGISTRY.to_owned(),
@@ -88,10 +88,10 @@ impl Scope {
         }
     }
 
-    fn asks_for(&self, action: Action) -> bool {
+    fn requests(&self, action: Action) -> bool {
         self.actions
             .iter()
-            .any(|asked| asked == action.as_str() || asked == Self::EVERY_ACTION)
+            .any(|requested| requested == action.as_str() || requested == Self::EVERY_ACTION)
     }
 }
 
@@ -123,25 +123,25 @@ impl fmt::Display for Scope {
     }
 }
 
-/// Which repositories a permission is about.
+/// A pattern of repository names.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum Pattern {
-    /// This one.
-    Exactly(String),
-    /// Those whose names begin so. All of them, if it is empty.
-    Beginning(String),
+    /// The repository of this name.
+    Exact(String),
+    /// The repositories whose names start with this prefix. The empty prefix matches all.
+    Prefix(String),
 }
 
 impl Pattern {
     fn matches(&self, name: &str) -> bool {
         match self {
-            Self::Exactly(exactly) => name == exactly,
-            Self::Beginning(beginning) => name.starts_with(beginning),
+            Self::Exact(exact) => name == exact,
+            Self::Prefix(prefix) => name.starts_with(prefix),
         }
     }
 }
 
-/// What a caller may do in a registry.
+/// The permissions of a caller in a registry.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(crate) struct Permissions {
     grants: Vec<(Pattern, Vec<Action>)>,
@@ -149,12 +149,12 @@ pub(crate) struct Permissions {
 }
 
 impl Permissions {
-    /// Those of the admin user.
+    /// Returns the permissions of the admin user.
     pub(crate) fn admin() -> Self {
         Self::in_every_repository(Action::ALL.to_vec())
     }
 
-    /// Those of whoever comes without credentials, where that may be.
+    /// Returns the permissions of a caller without credentials where anonymous pull is enabled.
     ///
     /// <https://learn.microsoft.com/azure/container-registry/anonymous-pull-access>
     pub(crate) fn anonymous_pull() -> Self {
@@ -164,12 +164,12 @@ impl Permissions {
     pub(crate) fn in_every_repository(actions: Vec<Action>) -> Self {
         Self {
             catalog: actions.contains(&Action::MetadataRead),
-            grants: vec![(Pattern::Beginning(String::new()), actions)],
+            grants: vec![(Pattern::Prefix(String::new()), actions)],
         }
     }
 
-    /// Those that roles over the registry give. The right to pull is also one to list repositories and tags; locks
-    /// are for Contributor and Owner alone.
+    /// Returns the permissions that `roles` over the registry give. The right to pull includes listing repositories and
+    /// tags. Only Contributor and Owner change attributes.
     ///
     /// <https://learn.microsoft.com/azure/container-registry/container-registry-rbac-built-in-roles-directory-reference>
     /// (registries with "RBAC Registry Permissions")
@@ -181,15 +181,15 @@ impl Permissions {
                 Role::AcrPush => matches!(action, Pull | Push | MetadataRead),
                 Role::AcrDelete => matches!(action, Delete),
                 Role::Contributor | Role::Owner => true,
-                // Those of other services.
+                // Roles of other services.
                 _ => false,
             })
         };
         Self::in_every_repository(Action::ALL.into_iter().filter(permits).collect())
     }
 
-    /// Those that a repository-scoped token has by its scope map. It lists the repositories if it may read the
-    /// metadata of all of them, those to come included.
+    /// Returns the permissions that a scope map gives to a repository-scoped token. The token lists repositories if it
+    /// may read the metadata of all of them, including future ones.
     ///
     /// <https://github.com/Azure/acr/issues/751>
     pub(crate) fn in_repositories(grants: Vec<(Pattern, Vec<Action>)>) -> Self {
@@ -197,11 +197,11 @@ impl Permissions {
             grants,
             catalog: false,
         };
-        permissions.catalog = permissions.allow_everywhere(Action::MetadataRead);
+        permissions.catalog = permissions.allows_everywhere(Action::MetadataRead);
         permissions
     }
 
-    /// Those that an access token carries.
+    /// Returns the permissions of an access token.
     pub(crate) fn granted(scopes: &[Scope]) -> Self {
         let granted = scopes
             .iter()
@@ -211,64 +211,64 @@ impl Permissions {
             grants: granted
                 .map(|scope| {
                     let actions = Action::ALL.into_iter();
-                    let actions = actions.filter(|action| scope.asks_for(*action)).collect();
-                    (Pattern::Exactly(scope.name.clone()), actions)
+                    let actions = actions.filter(|action| scope.requests(*action)).collect();
+                    (Pattern::Exact(scope.name.clone()), actions)
                 })
                 .collect(),
         }
     }
 
-    /// Whether they allow this in `repository`.
-    pub(crate) fn allow(&self, repository: &str, action: Action) -> bool {
+    /// Returns true if they allow `action` in `repository`.
+    pub(crate) fn allows(&self, repository: &str, action: Action) -> bool {
         self.grants
             .iter()
             .any(|(pattern, actions)| actions.contains(&action) && pattern.matches(repository))
     }
 
-    /// Whether they allow this in every repository, those to come included.
-    pub(crate) fn allow_everywhere(&self, action: Action) -> bool {
-        let everywhere = Pattern::Beginning(String::new());
+    /// Returns true if they allow `action` in every repository, including future ones.
+    pub(crate) fn allows_everywhere(&self, action: Action) -> bool {
+        let everywhere = Pattern::Prefix(String::new());
         self.grants
             .iter()
             .any(|(pattern, actions)| *pattern == everywhere && actions.contains(&action))
     }
 
-    /// Whether they allow to list the repositories.
-    pub(crate) fn allow_catalog(&self) -> bool {
+    /// Returns true if they allow listing the repositories.
+    pub(crate) fn allows_catalog(&self) -> bool {
         self.catalog
     }
 
-    /// As much of `asked` as they allow. None if that is nothing.
-    pub(crate) fn grant(&self, asked: &Scope) -> Option<Scope> {
-        let actions: Vec<String> = match (asked.kind.as_str(), asked.name.as_str()) {
+    /// Returns the part of `requested` that they allow. `None` if they allow nothing of it.
+    pub(crate) fn grant(&self, requested: &Scope) -> Option<Scope> {
+        let actions: Vec<String> = match (requested.kind.as_str(), requested.name.as_str()) {
             (Scope::REPOSITORY, name) => Action::ALL
                 .into_iter()
-                .filter(|action| asked.asks_for(*action) && self.allow(name, *action))
+                .filter(|action| requested.requests(*action) && self.allows(name, *action))
                 .map(|action| action.as_str().to_owned())
                 .collect(),
-            (Scope::REGISTRY, Scope::CATALOG) if self.catalog => asked.actions.clone(),
-            (Scope::REGISTRY, Scope::NOTHING) => asked.actions.clone(),
+            (Scope::REGISTRY, Scope::CATALOG) if self.catalog => requested.actions.clone(),
+            (Scope::REGISTRY, Scope::NO_REPOSITORY) => requested.actions.clone(),
             _ => Vec::new(),
         };
         (!actions.is_empty()).then(|| Scope {
             actions,
-            ..asked.clone()
+            ..requested.clone()
         })
     }
 }
 
-/// Whom a token of the registry is for.
-pub(crate) struct Subject {
+/// A caller who has logged in to the registry.
+pub(crate) struct Caller {
     pub(crate) name: String,
-    /// By which Entra knows it, if it does.
+    /// The client id, if Entra knows the caller.
     pub(crate) application: Option<ClientId>,
-    /// True for whoever shows no credentials.
+    /// True if the caller showed no credentials.
     pub(crate) is_anonymous: bool,
     pub(crate) permissions: Permissions,
 }
 
-impl Subject {
-    /// One that the registry itself knows.
+impl Caller {
+    /// Creates a caller that only the registry knows.
     pub(crate) fn named(name: &str, permissions: Permissions) -> Self {
         Self {
             name: name.to_owned(),
@@ -278,7 +278,7 @@ impl Subject {
         }
     }
 
-    /// The subject without credentials.
+    /// Creates the caller without credentials.
     pub(crate) fn anonymous(permissions: Permissions) -> Self {
         Self {
             is_anonymous: true,
@@ -296,7 +296,7 @@ mod tests {
     }
 
     #[test]
-    fn a_scope_is_read_from_both_ends() {
+    fn scope_of_a_name_with_colons_is_parsed() {
         let found = scope("repository:host:5000/a/b:pull,push");
         assert_eq!(found.name, "host:5000/a/b");
         assert_eq!(found.actions, ["pull", "push"]);
@@ -313,15 +313,12 @@ mod tests {
     }
 
     #[test]
-    fn no_more_is_granted_than_is_asked_for_and_allowed() {
+    fn only_requested_and_allowed_actions_are_granted() {
         let token = Permissions::in_repositories(vec![
-            (
-                Pattern::Exactly("a".into()),
-                vec![Action::Pull, Action::Push],
-            ),
-            (Pattern::Beginning("team/".into()), vec![Action::Pull]),
+            (Pattern::Exact("a".into()), vec![Action::Pull, Action::Push]),
+            (Pattern::Prefix("team/".into()), vec![Action::Pull]),
         ]);
-        for (permissions, asked, granted) in [
+        for (permissions, requested, granted) in [
             (&token, "repository:a:pull", Some("repository:a:pull")),
             (&token, "repository:a:*", Some("repository:a:pull,push")),
             (
@@ -352,14 +349,14 @@ mod tests {
             (&Permissions::default(), "repository:a:pull", None),
         ] {
             let found = permissions
-                .grant(&scope(asked))
+                .grant(&scope(requested))
                 .map(|found| found.to_string());
-            assert_eq!(found.as_deref(), granted, "{asked}");
+            assert_eq!(found.as_deref(), granted, "{requested}");
         }
     }
 
     #[test]
-    fn roles_add_up_to_what_they_permit() {
+    fn several_roles_add_up() {
         use Action::{Delete, MetadataRead, MetadataWrite, Pull, Push};
         let all = &[Pull, Push, Delete, MetadataRead, MetadataWrite][..];
         for (roles, actions) in [
@@ -379,23 +376,23 @@ mod tests {
             for action in Action::ALL {
                 let expected = actions.contains(&action);
                 assert_eq!(
-                    found.allow_everywhere(action),
+                    found.allows_everywhere(action),
                     expected,
                     "{roles:?} {action:?}"
                 );
             }
-            assert_eq!(found.allow_catalog(), actions.contains(&MetadataRead));
+            assert_eq!(found.allows_catalog(), actions.contains(&MetadataRead));
         }
     }
 
     #[test]
-    fn a_token_allows_what_it_carries_and_nothing_else() {
+    fn access_token_allows_only_its_scopes() {
         let found = Permissions::granted(&[
             scope("repository:a:pull,metadata_read"),
             scope("registry:catalog:*"),
         ]);
-        assert!(found.allow("a", Action::Pull) && found.allow("a", Action::MetadataRead));
-        assert!(!found.allow("a", Action::Push) && !found.allow("b", Action::Pull));
-        assert!(found.allow_catalog() && !found.allow_everywhere(Action::Pull));
+        assert!(found.allows("a", Action::Pull) && found.allows("a", Action::MetadataRead));
+        assert!(!found.allows("a", Action::Push) && !found.allows("b", Action::Pull));
+        assert!(found.allows_catalog() && !found.allows_everywhere(Action::Pull));
     }
 }

@@ -12,7 +12,7 @@ use crate::{
 
 pub(crate) const SCOPE_MAPS: Table<ScopeMapRecord> = Table::content("scope-maps");
 
-/// How many bytes a scope map may have as it is stored: in one record.
+/// The limit of a stored scope map in bytes: it is one record.
 const RECORD_LIMIT: usize = 3500;
 
 /// One action of a scope map: `repositories/NAME/content/read` and its like. The name may end with `*`.
@@ -25,7 +25,7 @@ pub struct ScopeMapAction {
     action: Action,
 }
 
-/// What ends a scope map's action, and what it allows.
+/// The endings of scope map actions, each with the action that it allows.
 const ACTIONS: [(&str, Action); 5] = [
     ("/content/read", Action::Pull),
     ("/content/write", Action::Push),
@@ -45,15 +45,15 @@ impl FromStr for ScopeMapAction {
             .find_map(|(end, action)| Some((rest.strip_suffix(end)?, *action)))
             .ok_or_else(invalid)?;
         let pattern = match name.strip_suffix('*') {
-            // What the star stands for makes it a name.
-            Some(beginning) => {
-                let name = format!("{beginning}x");
+            // The prefix must be the start of a valid name.
+            Some(prefix) => {
+                let name = format!("{prefix}x");
                 name.parse::<RepositoryName>().map_err(|_| invalid())?;
-                Pattern::Beginning(beginning.to_owned())
+                Pattern::Prefix(prefix.to_owned())
             }
             None => {
                 name.parse::<RepositoryName>().map_err(|_| invalid())?;
-                Pattern::Exactly(name.to_owned())
+                Pattern::Exact(name.to_owned())
             }
         };
         Ok(Self { pattern, action })
@@ -67,8 +67,8 @@ impl fmt::Display for ScopeMapAction {
             .find_map(|(end, action)| (*action == self.action).then_some(*end))
             .unwrap_or_default();
         match &self.pattern {
-            Pattern::Exactly(name) => write!(f, "repositories/{name}{end}"),
-            Pattern::Beginning(beginning) => write!(f, "repositories/{beginning}*{end}"),
+            Pattern::Exact(name) => write!(f, "repositories/{name}{end}"),
+            Pattern::Prefix(prefix) => write!(f, "repositories/{prefix}*{end}"),
         }
     }
 }
@@ -89,7 +89,7 @@ impl From<ScopeMapAction> for String {
 
 /// The scope maps that every registry has, as Azure exports them.
 ///
-/// The right to pull is none to list: a token that gets lost does not tell what there is.
+/// The right to pull does not include listing, so that a lost token does not reveal the repositories.
 ///
 /// <https://learn.microsoft.com/azure/container-registry/container-registry-token-based-repository-permissions#concepts>,
 /// <https://github.com/Azure/acr/issues/600>, <https://github.com/Azure/acr/issues/690>
@@ -137,9 +137,8 @@ pub(crate) struct ScopeMapRecord {
     description: Option<String>,
     actions: Vec<ScopeMapAction>,
     created: Timestamp,
-    /// Counts how often a token was given it, so that a deletion that has not seen the newest one
-    /// conflicts instead of leaving it behind. One of an earlier version has not counted.
-    #[serde(default)]
+    /// The number of times that a token was given it. A deletion that has not seen the latest assignment conflicts with
+    /// it, instead of leaving a token without a scope map.
     assignments: u64,
 }
 
@@ -158,16 +157,16 @@ impl ScopeMapRecord {
     }
 }
 
-/// What tokens that have it may do.
+/// A scope map: the permissions of the tokens that use it.
 #[derive(Clone, Debug)]
 pub struct ScopeMap {
     /// Its name.
     pub name: ScopeMapName,
-    /// What it is for.
+    /// Its description.
     pub description: Option<String>,
-    /// What it allows.
+    /// The actions that it allows.
     pub actions: Vec<ScopeMapAction>,
-    /// When it was created; `None` for those that every registry has.
+    /// The time of its creation. `None` for a built-in scope map.
     pub created: Option<Timestamp>,
 }
 
@@ -195,7 +194,7 @@ impl ScopeMap {
                 actions: actions
                     .iter()
                     .map(|action| ScopeMapAction {
-                        pattern: Pattern::Beginning(String::new()),
+                        pattern: Pattern::Prefix(String::new()),
                         action: *action,
                     })
                     .collect(),
@@ -206,7 +205,7 @@ impl ScopeMap {
 }
 
 impl Registry {
-    /// The scope maps, those that every registry has first.
+    /// Lists the scope maps, the built-in ones first.
     ///
     /// # Errors
     /// If the store fails.
@@ -216,7 +215,7 @@ impl Registry {
         Ok(ScopeMap::built_in().chain(stored).collect())
     }
 
-    /// The scope map of this name.
+    /// Returns the scope map of this name.
     ///
     /// # Errors
     /// [`Refusal::ScopeMapUnknown`]
@@ -226,12 +225,12 @@ impl Registry {
         }
         match self.scope_map_record(name).await? {
             Some(record) => Ok(ScopeMap::stored(name.clone(), record.value)),
-            None => Err(self.no_scope_map(name).into()),
+            None => Err(self.scope_map_unknown(name).into()),
         }
     }
 
-    /// Creates a scope map, or gives an existing one other actions. True if it is new. Tokens that have
-    /// it feel the change when they next ask for access.
+    /// Creates a scope map, or replaces an existing one. The returned flag is true for a new one. A change reaches the
+    /// tokens that use it when they next log in.
     ///
     /// # Errors
     /// [`Refusal::ScopeMapBuiltIn`], [`Refusal::ScopeMapTooLarge`]
@@ -264,7 +263,7 @@ impl Registry {
         put.await
     }
 
-    /// Deletes a scope map that no token has.
+    /// Deletes a scope map that no token uses.
     ///
     /// # Errors
     /// [`Refusal::ScopeMapUnknown`], [`Refusal::ScopeMapBuiltIn`], [`Refusal::ScopeMapInUse`]
@@ -275,8 +274,8 @@ impl Registry {
             let existing = self
                 .scope_map_record(name)
                 .await?
-                .ok_or_else(|| self.no_scope_map(name))?;
-            if let Some(token) = self.token_with(name).await? {
+                .ok_or_else(|| self.scope_map_unknown(name))?;
+            if let Some(token) = self.token_using(name).await? {
                 return Err(Refusal::ScopeMapInUse {
                     name: name.clone(),
                     token,
@@ -291,14 +290,14 @@ impl Registry {
         deleted.await
     }
 
-    fn no_scope_map(&self, name: &ScopeMapName) -> Refusal {
+    fn scope_map_unknown(&self, name: &ScopeMapName) -> Refusal {
         Refusal::ScopeMapUnknown {
             registry: self.record.name.clone(),
             name: name.clone(),
         }
     }
 
-    async fn token_with(&self, scope_map: &ScopeMapName) -> Result<Option<TokenName>, Error> {
+    async fn token_using(&self, scope_map: &ScopeMapName) -> Result<Option<TokenName>, Error> {
         let tokens = self.tokens().await?.into_iter();
         let mut users = tokens.filter(|token| token.scope_map == *scope_map);
         Ok(users.next().map(|token| token.name))
@@ -314,7 +313,7 @@ impl Registry {
             .await?)
     }
 
-    /// Adds to `batch` that a token has the scope map, which must be there.
+    /// Adds to `batch` the assignment of the scope map to a token. The scope map must exist.
     pub(crate) async fn assign_scope_map(
         &self,
         name: &ScopeMapName,
@@ -326,7 +325,7 @@ impl Registry {
         let existing = self
             .scope_map_record(name)
             .await?
-            .ok_or_else(|| self.no_scope_map(name))?;
+            .ok_or_else(|| self.scope_map_unknown(name))?;
         let mut record = existing.value.clone();
         record.assignments += 1;
         let key = [&*self.id, name.as_str()];
@@ -352,7 +351,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn actions_name_repositories_and_what_may_be_done() {
+    fn scope_map_actions_are_parsed_and_displayed() {
         for good in [
             "repositories/hello/content/read",
             "repositories/a/b/metadata/write",

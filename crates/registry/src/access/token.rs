@@ -23,7 +23,7 @@ pub(crate) struct TokenRecord {
 }
 
 impl TokenRecord {
-    /// Checks that the token, which has this `name`, may log in with `password` now.
+    /// Checks that the token `name` may log in with `password` now.
     fn check(&self, name: TokenName, password: &str, now: Timestamp) -> Result<(), LoginRefusal> {
         let given = hash(password);
         let mut passwords = self.passwords.iter().flatten().peekable();
@@ -33,11 +33,11 @@ impl TokenRecord {
         if passwords.peek().is_none() {
             return Err(LoginRefusal::TokenPasswordMissing(name));
         }
-        let right = passwords
+        let matching = passwords
             .filter(|password| bool::from(password.sha256.as_bytes().ct_eq(given.as_bytes())));
-        // One that has expired may have been made again with the other name.
-        let ends = right.map(|password| password.expires);
-        match ends.max_by_key(|expires| expires.unwrap_or(Timestamp::MAX)) {
+        // If both passwords match, the one that expires later counts.
+        let expiries = matching.map(|password| password.expires);
+        match expiries.max_by_key(|expires| expires.unwrap_or(Timestamp::MAX)) {
             None => Err(LoginRefusal::TokenPasswordWrong(name)),
             Some(Some(expires)) if expires <= now => Err(LoginRefusal::TokenPasswordExpired(name)),
             Some(_) => Ok(()),
@@ -45,7 +45,7 @@ impl TokenRecord {
     }
 }
 
-/// Of a token's password only this is kept. It is random and long, so that nobody finds it from its hash.
+/// The record of a token's password. It has only the hash: nobody finds a long random password from its hash.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 struct PasswordRecord {
     sha256: String,
@@ -53,31 +53,31 @@ struct PasswordRecord {
     expires: Option<Timestamp>,
 }
 
-/// A repository-scoped token: a user whose scope map says what it may do.
+/// A repository-scoped token: a user with the permissions of a scope map.
 ///
 /// <https://learn.microsoft.com/azure/container-registry/container-registry-token-based-repository-permissions>
 #[derive(Clone, Debug)]
 pub struct Token {
-    /// Its name, which is its user name.
+    /// Its name, which is also its user name.
     pub name: TokenName,
-    /// What it may do.
+    /// Its scope map.
     pub scope_map: ScopeMapName,
-    /// Whether it may log in.
+    /// True if it may log in.
     pub enabled: bool,
-    /// The passwords that it has, without the secrets.
+    /// Its passwords, without the secrets.
     pub passwords: Vec<TokenPassword>,
-    /// When it was created.
+    /// The time of its creation.
     pub created: Timestamp,
 }
 
 /// One of a token's passwords.
 #[derive(Clone, Debug)]
 pub struct TokenPassword {
-    /// Which.
+    /// Its name.
     pub name: PasswordName,
-    /// When it was made.
+    /// The time of its creation.
     pub created: Timestamp,
-    /// When it ends, by the emulator's clock. `None`: never.
+    /// The time of its expiry by the emulator's clock. `None` if it never expires.
     pub expires: Option<Timestamp>,
 }
 
@@ -106,7 +106,7 @@ impl Token {
 }
 
 impl Registry {
-    /// The tokens.
+    /// Lists the tokens.
     ///
     /// # Errors
     /// If the store fails.
@@ -117,7 +117,7 @@ impl Registry {
             .collect())
     }
 
-    /// The token of this name.
+    /// Returns the token of this name.
     ///
     /// # Errors
     /// [`Refusal::TokenUnknown`]
@@ -128,8 +128,8 @@ impl Registry {
         ))
     }
 
-    /// Creates a token without passwords, or gives an existing one another scope map or state, where
-    /// one is named. True if it is new.
+    /// Creates a token without passwords, or changes the scope map and the state of an existing one if they are given.
+    /// The returned flag is true for a new token.
     ///
     /// # Errors
     /// [`Refusal::ScopeMapUnknown`]; [`Refusal::ScopeMapMissing`] for a new token without one.
@@ -167,7 +167,7 @@ impl Registry {
         put.await
     }
 
-    /// Gives a token a new password in the place of the old one, and returns it. It cannot be read again.
+    /// Replaces one of a token's passwords, and returns the new one. It cannot be read again.
     ///
     /// # Errors
     /// [`Refusal::TokenUnknown`]
@@ -218,8 +218,8 @@ impl Registry {
         deleted.await
     }
 
-    /// What the token `user` may do, if it may log in with `password` now.
-    pub(crate) async fn token_login(
+    /// Logs in the token `user` with `password`, and returns its permissions.
+    pub(crate) async fn log_in_token(
         &self,
         user: &str,
         password: &str,

@@ -7,36 +7,35 @@ use serde::{Deserialize, Serialize};
 use super::{object::Content, uncommitted::UncommittedContent};
 use crate::{Error, Registry, RepositoryName};
 
-/// Which repository has which blob.
+/// The blobs of each repository.
 pub(crate) const BLOBS: Table<BlobRecord> = Table::content("blobs");
 
-/// How long a blob is kept for the client that asked for it, although nothing refers to it.
+/// The time for which an unreferenced blob stays after a client requested it: the client may be about to push a
+/// manifest that refers to it.
 const GRACE: SignedDuration = SignedDuration::from_hours(1);
 
-/// In how many repositories a blob is looked for that is to be mounted from whichever has it. If none of
-/// them does, it is pushed.
+/// The limit of repositories searched for a blob to mount if the client names none. If the search fails, the client
+/// pushes the blob.
 const MOUNT_SEARCH_LIMIT: usize = 1000;
 
-/// What a client has made sure of is noted again once this much has passed, and not each time.
+/// The age at which the time of the last request is recorded again. Not every request writes.
 const RENEWAL: SignedDuration = SignedDuration::from_mins(30);
 
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct BlobRecord {
-    /// When a client was last told that it is there. One of an earlier version does not say.
-    #[serde(default)]
-    asked: Option<Timestamp>,
+    /// The time at which a client was last told that the blob exists.
+    requested: Timestamp,
 }
 
 impl BlobRecord {
-    /// Whether no client counts on it any more.
+    /// Returns true if no client counts on the blob any more.
     pub(crate) fn is_idle(&self, now: Timestamp) -> bool {
-        // The hour counts from when it was last noted that somebody asked.
+        // The recorded time may be older than the last request by `RENEWAL`.
         self.is_older(now, GRACE + RENEWAL)
     }
 
     fn is_older(&self, now: Timestamp, age: SignedDuration) -> bool {
-        self.asked
-            .is_none_or(|asked| now.duration_since(asked) >= age)
+        now.duration_since(self.requested) >= age
     }
 }
 
@@ -54,8 +53,10 @@ impl Registry {
         self.repository_attributes(repository)
             .await?
             .check_readable()?;
-        let record = self.content(&digest).await?.ok_or_else(unknown)?;
-        self.open(digest, &record).await?.ok_or_else(unknown)
+        let record = self.content_record(&digest).await?.ok_or_else(unknown)?;
+        self.open_content(digest, &record)
+            .await?
+            .ok_or_else(unknown)
     }
 
     pub(crate) async fn has_blob(
@@ -78,7 +79,7 @@ impl Registry {
             .await?)
     }
 
-    /// Notes that a client was told of a blob, and so counts on it for a while.
+    /// Records that a client was told of a blob, and so may soon refer to it.
     pub(crate) async fn renew_blob(
         &self,
         repository: &RepositoryName,
@@ -88,7 +89,7 @@ impl Registry {
             Some(record) => Ok(self.renewal(repository, digest, &record)),
             None => Err(Error::BlobUnknown(*digest)),
         };
-        // Most have nothing to note, and wait for nobody.
+        // Most requests have nothing to record.
         if renewal().await?.is_empty() {
             return Ok(());
         }
@@ -98,7 +99,7 @@ impl Registry {
         renewed.await
     }
 
-    /// A batch that notes that a client was told of a blob, unless that was noted lately.
+    /// Returns a batch that records the request of a blob. It is empty if a recent request is recorded.
     fn renewal(
         &self,
         repository: &RepositoryName,
@@ -112,17 +113,17 @@ impl Registry {
         let key = [&*self.id, repository.as_str(), &key];
         Batch::new()
             .expect(&BLOBS, &key, record)
-            .put(&BLOBS, &key, &self.asked_now())
+            .put(&BLOBS, &key, &self.requested_now())
     }
 
-    fn asked_now(&self) -> BlobRecord {
+    fn requested_now(&self) -> BlobRecord {
         BlobRecord {
-            asked: Some(self.clock.now()),
+            requested: self.clock.now(),
         }
     }
 
-    /// Gives `repository` the blob `digest`, whose content is `fresh` unless the registry has it already. For whoever has
-    /// a turn.
+    /// Adds the blob `digest` to `repository`. Its content is `fresh`, unless the registry already has it. The caller
+    /// holds the lock to write.
     pub(crate) async fn put_blob(
         &self,
         repository: &RepositoryName,
@@ -132,8 +133,8 @@ impl Registry {
         let text = digest.to_string();
         let key = [&*self.id, repository.as_str(), &text];
         let put = self.store.update(|| async {
-            fresh.note_reference(false);
-            let existing = self.content(digest).await?;
+            fresh.set_may_be_referenced(false);
+            let existing = self.content_record(digest).await?;
             if existing.is_some()
                 && let Some(record) = self.blob_record(repository, digest).await?
             {
@@ -142,18 +143,18 @@ impl Registry {
             let batch =
                 Batch::new()
                     .expect_absent(&BLOBS, &key)
-                    .put(&BLOBS, &key, &self.asked_now());
+                    .put(&BLOBS, &key, &self.requested_now());
             let batch = self.link(digest, existing.as_ref(), Some(&fresh.record), batch);
-            fresh.note_reference(existing.is_none());
+            fresh.set_may_be_referenced(existing.is_none());
             Ok((batch, ()))
         });
         let put = put.await;
-        fresh.note_update(&put);
+        fresh.settle(&put);
         put
     }
 
-    /// Gives `to` the blob that `from` has, or that some repository has if none is named. False if there
-    /// is none from which it could be read.
+    /// Mounts a blob of `from` in the repository `to`. Without `from`, any repository will do. Returns false if there
+    /// is no readable one that has the blob.
     pub(crate) async fn mount_blob(
         &self,
         digest: &Digest,
@@ -164,7 +165,7 @@ impl Registry {
         let text = digest.to_string();
         let key = [&*self.id, to.as_str(), &text];
         let mounted = self.store.update(|| async {
-            let Some(existing) = self.content(digest).await? else {
+            let Some(existing) = self.content_record(digest).await? else {
                 return Ok((Batch::new(), false));
             };
             let Some(from) = self.mount_source(digest, from).await? else {
@@ -176,14 +177,14 @@ impl Registry {
             let batch = Batch::new()
                 .expect_present(&BLOBS, &[&self.id, from.as_str(), &text])
                 .expect_absent(&BLOBS, &key)
-                .put(&BLOBS, &key, &self.asked_now());
+                .put(&BLOBS, &key, &self.requested_now());
             Ok((self.link(digest, Some(&existing), None, batch), true))
         });
         mounted.await
     }
 
-    /// Where a blob that is to be mounted can be read: in `from`, or in some repository if none is named.
-    /// A manifest's content is no blob.
+    /// Returns a repository that has the blob and is readable: `from`, or any if `from` is `None`. The content of a
+    /// manifest is not a blob.
     async fn mount_source(
         &self,
         digest: &Digest,
@@ -208,7 +209,7 @@ impl Registry {
         Ok(None)
     }
 
-    /// Takes a blob from a repository, unless a locked manifest there refers to it.
+    /// Deletes a blob from a repository, unless a locked manifest there refers to it.
     ///
     /// <https://learn.microsoft.com/azure/container-registry/container-registry-image-lock>
     pub(crate) async fn delete_blob(
@@ -219,14 +220,18 @@ impl Registry {
         // Nobody can lock or push a manifest that refers to the blob meanwhile.
         let _lock = self.lock_exclusive_to_delete(repository).await?;
         let locked = self.locked_manifests(repository).await?;
-        if self.referred_to(repository, locked).await?.contains(digest) {
+        if self
+            .references_of(repository, locked)
+            .await?
+            .contains(digest)
+        {
             return Err(Error::DisallowedOperation);
         }
         self.remove_blob(repository, digest).await
     }
 
-    /// Takes a blob from a repository, whatever refers to it. Its content is freed at once, if no other
-    /// repository has it. For whoever has a turn.
+    /// Removes a blob from a repository, whatever refers to it. Its content goes with the last link. The caller holds
+    /// the repository lock.
     pub(crate) async fn remove_blob(
         &self,
         repository: &RepositoryName,

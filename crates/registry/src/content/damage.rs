@@ -1,4 +1,4 @@
-//! Checks of a damaged data directory that need no key.
+//! Checks of a damaged data directory that need no keys.
 
 use std::{
     collections::{BTreeMap, BTreeSet, HashMap},
@@ -25,7 +25,7 @@ use crate::{Error, manifests::record::MANIFESTS, registry::REGISTRIES};
 pub struct DamagedContent {
     /// The registry's name, or its id if it has no record.
     pub registry: String,
-    /// The digest.
+    /// The digest of the content.
     pub digest: String,
     /// The repositories that refer to it.
     pub repositories: Vec<String>,
@@ -53,7 +53,7 @@ impl fmt::Display for DamagedContent {
     }
 }
 
-/// Compares the records of contents with their objects, as far as possible without a key.
+/// Compares the records of contents with their objects, as far as that needs no keys.
 ///
 /// # Errors
 /// If the store fails.

@@ -1,4 +1,4 @@
-//! Content on its way to a client: read, opened, and handed over in batches.
+//! The download of content, which is read, opened and sent in batches.
 
 use std::{
     mem,
@@ -19,19 +19,19 @@ use tokio::{
 use super::{hasher::Hasher, object::Content};
 use crate::Error;
 
-/// How much is read and opened at once, under one lease.
+/// The number of bytes that are read and opened at once, under one lease.
 const BATCH_BYTES: usize = 512 * 1024;
 
-/// How many batches may wait for the client. Opening goes on while the network takes what is opened, so
-/// each should seldom have to wake the other.
+/// The number of opened batches that may wait for the client. Opening continues while the network sends, so that
+/// neither has to wake the other often.
 const BATCHES_AHEAD: usize = 6;
 
-/// The parts of one batch.
-type Opened = Result<Vec<Bytes>, Error>;
+/// The plaintext of one batch, in pieces.
+type OpenedBatch = Result<Vec<Bytes>, Error>;
 
 impl Content {
-    /// The bytes of `range`, decrypted as they are read, in constant memory. The registry's key is
-    /// asked for anew before each batch, so a revocation cuts the stream short.
+    /// Streams the bytes of `range`, decrypted as they are read, in constant memory. Each batch takes a lease of its
+    /// own, so a revocation cuts the stream short.
     pub fn stream(
         self,
         range: Range<u64>,
@@ -39,10 +39,10 @@ impl Content {
         download(self, range)
     }
 
-    /// The digest that its bytes really have.
+    /// Computes the digest of the bytes.
     ///
     /// # Errors
-    /// If it is revoked or damaged.
+    /// If the registry is revoked or the content is damaged.
     pub(crate) async fn hash(self, algorithm: Algorithm) -> Result<Digest, Error> {
         let (content, size) = (self.clone(), self.size());
         let read = (Hasher::new(algorithm), 0);
@@ -57,10 +57,10 @@ impl Content {
         Ok(hasher.finish())
     }
 
-    /// All bytes of a small content.
+    /// Reads all bytes of small content.
     ///
     /// # Errors
-    /// If it is revoked or damaged.
+    /// If the registry is revoked or the content is damaged.
     pub async fn bytes(self) -> Result<Bytes, Error> {
         let (content, size) = (self.clone(), self.size());
         let parts: Vec<Bytes> = self.stream(0..size).try_collect().await?;
@@ -71,7 +71,7 @@ impl Content {
         }
     }
 
-    /// Checks that all of it was read: a stream that ends early looks like one that is whole.
+    /// Checks that all bytes were read. A stream that ends early looks complete.
     fn check_read(&self, read: usize) -> Result<(), Error> {
         if read as u64 == self.size() {
             return Ok(());
@@ -81,7 +81,7 @@ impl Content {
     }
 }
 
-/// Opens a content's batches ahead of the client that takes them. It ends with the client.
+/// Opens batches ahead of the client that takes them. Ends when the client leaves.
 struct Download {
     content: Content,
     range: Range<u64>,
@@ -89,7 +89,7 @@ struct Download {
     buffers: Buffers,
 }
 
-/// The plaintext of `range`.
+/// Streams the plaintext of `range`.
 fn download(
     content: Content,
     range: Range<u64>,
@@ -102,7 +102,7 @@ fn download(
         batches: Box::new(batches),
         buffers: Buffers::default(),
     };
-    // Nothing is opened for who never asks.
+    // Nothing is opened before the client polls.
     let start = async move {
         tokio::spawn(download.run(client));
         stream::poll_fn(move |context| opened.poll_recv(context))
@@ -114,15 +114,15 @@ fn download(
 }
 
 impl Download {
-    async fn run(mut self, client: mpsc::Sender<Opened>) {
+    async fn run(mut self, client: mpsc::Sender<OpenedBatch>) {
         while let Some(segments) = self.batches.next() {
-            let Ok(place) = client.clone().reserve_owned().await else {
+            let Ok(slot) = client.clone().reserve_owned().await else {
                 return;
             };
             let opening = match self.content.lease().await {
-                Ok(lease) => spawn_blocking(move || self.open(lease, segments, place)).await,
+                Ok(lease) => spawn_blocking(move || self.open_ahead(lease, segments, slot)).await,
                 Err(error) => {
-                    place.send(Err(error));
+                    slot.send(Err(error));
                     return;
                 }
             };
@@ -130,7 +130,7 @@ impl Download {
                 Ok(Some(download)) => download,
                 Ok(None) => return,
                 Err(error) => {
-                    // A stream that only ended would look whole.
+                    // Without the error, the stream would look complete.
                     let _gone = client.send(Err(error.into())).await;
                     return;
                 }
@@ -138,32 +138,32 @@ impl Download {
         }
     }
 
-    /// Opens `segments` and all that follow, as long as the client keeps up: a thread is not held for a
-    /// slow one. None after an error.
-    fn open(
+    /// Opens `segments` and the following ones while the client keeps up. A slow client holds no thread. Returns `None`
+    /// after an error.
+    fn open_ahead(
         mut self,
         mut lease: Lease,
         mut segments: Segments,
-        mut place: OwnedPermit<Opened>,
+        mut slot: OwnedPermit<OpenedBatch>,
     ) -> Option<Self> {
         loop {
             let opened = self.open_batch(&lease, &segments);
             let is_damaged = opened.is_err();
-            let client = place.send(opened);
+            let client = slot.send(opened);
             if is_damaged {
                 return None;
             }
-            let (Ok(next_place), Some(Ok(next_lease))) = (
+            let (Ok(next_slot), Some(Ok(next_lease))) = (
                 client.try_reserve_owned(),
                 self.content.lease().now_or_never(),
             ) else {
                 return Some(self);
             };
-            (place, lease, segments) = (next_place, next_lease, self.batches.next()?);
+            (slot, lease, segments) = (next_slot, next_lease, self.batches.next()?);
         }
     }
 
-    fn open_batch(&self, lease: &Lease, segments: &Segments) -> Opened {
+    fn open_batch(&self, lease: &Lease, segments: &Segments) -> OpenedBatch {
         let mut buffer = self.buffers.take();
         let (content, range) = (&self.content, &self.range);
         let parts = content.open_segments(lease, segments, range, &mut buffer.bytes)?;
@@ -172,8 +172,8 @@ impl Download {
     }
 }
 
-/// The buffers of one download, used again once the client has taken what was in them: fresh ones cost
-/// a twentieth of its time.
+/// The buffers of one download. A buffer is reused once the client has taken its content: fresh ones would cost a
+/// twentieth of the time.
 #[derive(Clone, Default)]
 struct Buffers(Arc<Mutex<Vec<Vec<u8>>>>);
 
@@ -181,7 +181,7 @@ impl Buffers {
     fn take(&self) -> Buffer {
         Buffer {
             bytes: self.free().pop().unwrap_or_default(),
-            home: self.clone(),
+            pool: self.clone(),
         }
     }
 
@@ -192,7 +192,7 @@ impl Buffers {
 
 struct Buffer {
     bytes: Vec<u8>,
-    home: Buffers,
+    pool: Buffers,
 }
 
 impl AsRef<[u8]> for Buffer {
@@ -203,6 +203,6 @@ impl AsRef<[u8]> for Buffer {
 
 impl Drop for Buffer {
     fn drop(&mut self) {
-        self.home.free().push(mem::take(&mut self.bytes));
+        self.pool.free().push(mem::take(&mut self.bytes));
     }
 }

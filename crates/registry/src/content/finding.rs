@@ -1,30 +1,31 @@
 use serde::Serialize;
 
-/// What a verification found in a registry.
+/// The result of the verification of a registry.
 #[derive(Debug, Default)]
 pub struct Verification {
-    /// How many objects were opened.
+    /// The number of objects that were opened.
     pub objects: u64,
-    /// How many bytes of content they have.
+    /// The bytes of their content.
     pub bytes: u64,
-    /// How many references were followed.
+    /// The number of references that were followed.
     pub references: u64,
     /// The number of unfinished uploads that were opened.
     pub uploads: u64,
-    /// The unfinished uploads that cannot go on, with the reasons. This is no problem: a loss of power may take them.
+    /// The unfinished uploads that cannot be resumed, with the reasons. This is not a problem: a power failure may lose
+    /// them.
     pub lost_uploads: Vec<String>,
-    /// The references of manifests to what somebody deleted. This is no problem: a registry permits it.
+    /// The references of manifests to deleted content. This is not a problem: a registry permits it.
     pub deleted_references: Vec<String>,
-    /// What is not as it should be.
+    /// The problems.
     pub findings: Vec<Finding>,
 }
 
-/// Something that is not as it should be.
+/// A problem.
 #[derive(Clone, Debug, Serialize)]
 pub struct Finding {
-    /// Of what kind.
+    /// Its kind.
     pub kind: FindingKind,
-    /// Where, and what.
+    /// Its description.
     pub what: String,
 }
 
@@ -35,18 +36,18 @@ pub enum FindingKind {
     DigestMismatch,
     /// An object does not open.
     ObjectDamaged,
-    /// A content's object is missing.
+    /// The object of a content is missing.
     ObjectMissing,
     /// No record refers to an object.
     ObjectOrphaned,
-    /// A record or a manifest refers to something that is not there.
+    /// A record or a manifest refers to something that does not exist.
     ReferenceUnresolved,
     /// The owner of an unfinished upload is unknown.
     UploadDamaged,
 }
 
 impl Verification {
-    pub(super) fn unresolved(&mut self, what: String) {
+    pub(super) fn add_unresolved(&mut self, what: String) {
         self.findings.push(Finding {
             kind: FindingKind::ReferenceUnresolved,
             what,

@@ -16,7 +16,7 @@ use crate::{
     manifests::record::{MANIFESTS, ManifestRecord},
 };
 
-/// A blob that no manifest of its repository refers to, and that no client has asked for lately.
+/// A blob that no manifest of its repository refers to, and that no client has requested lately.
 #[derive(Clone, Debug)]
 pub struct Garbage {
     /// The repository.
@@ -28,28 +28,28 @@ pub struct Garbage {
     record: Record<BlobRecord>,
 }
 
-/// What a collection takes from a registry, or would take.
+/// The result of a garbage collection, or its preview.
 #[derive(Clone, Debug)]
 pub struct Collection {
     /// The blobs.
     pub blobs: Vec<Garbage>,
-    /// How many bytes of content go with them: other repositories may have the same.
+    /// The bytes of content freed with them. Content that another repository still has stays.
     pub freed_bytes: u64,
 }
 
-/// How much a registry holds.
+/// The content that a registry holds.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Usage {
-    /// The bytes of all content, each once, without what sealing adds.
+    /// The plaintext bytes of all content, each content counted once.
     pub bytes: u64,
-    /// How many blobs and manifests have other content.
+    /// The number of different contents of blobs and manifests.
     pub objects: u64,
-    /// How many repositories have a manifest.
+    /// The number of repositories.
     pub repositories: u64,
 }
 
 impl Registry {
-    /// How much the registry holds now.
+    /// Measures the content that the registry holds.
     ///
     /// # Errors
     /// If the store fails.
@@ -67,10 +67,10 @@ impl Registry {
         Ok(usage)
     }
 
-    /// What [`Self::collect_garbage`] would take.
+    /// Lists the blobs that [`Self::collect_garbage`] would remove.
     ///
     /// # Errors
-    /// [`Error::Denied`] while the registry is revoked: no manifest can be read then.
+    /// [`Error::Denied`] while the registry is revoked, since its manifests cannot be read.
     pub async fn garbage(&self) -> Result<Collection, Error> {
         self.lease().await?;
         let mut blobs = Vec::new();
@@ -79,33 +79,33 @@ impl Registry {
             blobs.extend(self.garbage_of(&repository).await?);
         }
         Ok(Collection {
-            freed_bytes: self.freed_with(&blobs).await?,
+            freed_bytes: self.freed_bytes_of(&blobs).await?,
             blobs,
         })
     }
 
-    /// Takes from each repository the blobs that none of its manifests refers to and that no client has
-    /// asked for within the last hour, so that a push that is under way keeps what it counts on.
+    /// Removes the blobs that no manifest of their repository refers to and that no client has requested within the
+    /// last hour. A push in progress keeps the blobs that it counts on.
     ///
     /// # Errors
-    /// [`Error::Denied`] while the registry is revoked; what was taken before stays taken.
+    /// [`Error::Denied`] while the registry is revoked. Blobs removed before stay removed.
     pub async fn collect_garbage(&self) -> Result<Collection, Error> {
         self.lease().await?;
-        let mut taken = Vec::new();
+        let mut removed = Vec::new();
         let mut freed_bytes = 0;
         let mut repositories = self.repositories_in(&BLOBS, None);
         while let Some(repository) = repositories.try_next().await? {
-            // No manifest comes to refer to what is found to be garbage.
-            let _turn = self.lock_exclusive(&repository).await?;
+            // No manifest may start to refer to the blobs that are found to be garbage.
+            let _lock = self.lock_exclusive(&repository).await?;
             for blob in self.garbage_of(&repository).await? {
-                if let Some(freed) = self.take(&blob).await? {
+                if let Some(freed) = self.remove_garbage(&blob).await? {
                     freed_bytes += freed;
-                    taken.push(blob);
+                    removed.push(blob);
                 }
             }
         }
         Ok(Collection {
-            blobs: taken,
+            blobs: removed,
             freed_bytes,
         })
     }
@@ -114,17 +114,17 @@ impl Registry {
         let mut garbage = self.idle_blobs(repository).await?;
         if !garbage.is_empty() {
             let manifests = self.repository_manifests(repository).await?;
-            let referred_to = self.referred_to(repository, manifests).await?;
+            let referred_to = self.references_of(repository, manifests).await?;
             garbage.retain(|blob| !referred_to.contains(&blob.digest));
         }
         Ok(garbage)
     }
 
-    /// How many bytes were freed. None if somebody asked for the blob in the meantime.
-    async fn take(&self, blob: &Garbage) -> Result<Option<u64>, Error> {
+    /// Removes a blob, and returns the number of freed bytes. `None` if a client has requested the blob meanwhile.
+    async fn remove_garbage(&self, blob: &Garbage) -> Result<Option<u64>, Error> {
         let text = blob.digest.to_string();
         let key = [&*self.id, blob.repository.as_str(), &text];
-        let taken = self.store.update(|| async {
+        let removed = self.store.update(|| async {
             let current = self.store.get(&BLOBS, &key).await?;
             if !current.is_some_and(|current| current.value == blob.record.value) {
                 return Ok((Batch::new(), None));
@@ -136,7 +136,7 @@ impl Registry {
             let freed = if unlinked { blob.size } else { 0 };
             Ok((batch, Some(freed)))
         });
-        taken.await
+        removed.await
     }
 
     async fn idle_blobs(&self, repository: &RepositoryName) -> Result<Vec<Garbage>, Error> {
@@ -149,7 +149,7 @@ impl Registry {
                 continue;
             }
             let digest: Digest = entry.key.concat().parse()?;
-            if let Some(content) = self.content(&digest).await? {
+            if let Some(content) = self.content_record(&digest).await? {
                 idle.push(Garbage {
                     repository: repository.clone(),
                     digest,
@@ -161,15 +161,15 @@ impl Registry {
         Ok(idle)
     }
 
-    /// Everything that these manifests of a repository refer to.
-    pub(crate) async fn referred_to(
+    /// Returns the digests that these manifests of a repository refer to.
+    pub(crate) async fn references_of(
         &self,
         repository: &RepositoryName,
         manifests: Vec<(Digest, ManifestRecord)>,
     ) -> Result<HashSet<Digest>, Error> {
         let mut referred_to = HashSet::new();
         for (digest, record) in manifests {
-            match self.manifest_of(repository, &digest).await {
+            match self.manifest_bytes(repository, &digest).await {
                 Ok(bytes) => {
                     let manifest = Manifest::parse(&bytes, Some(&record.media_type))?;
                     referred_to.extend(manifest.descriptors.iter().map(|found| found.digest));
@@ -182,16 +182,16 @@ impl Registry {
         Ok(referred_to)
     }
 
-    /// The bytes of the contents whose every link goes with `blobs`.
-    async fn freed_with(&self, blobs: &[Garbage]) -> Result<u64, Error> {
+    /// Sums the bytes of the contents that lose all their links with `blobs`.
+    async fn freed_bytes_of(&self, blobs: &[Garbage]) -> Result<u64, Error> {
         let mut links: HashMap<Digest, u64> = HashMap::new();
         for blob in blobs {
             *links.entry(blob.digest).or_default() += 1;
         }
         let mut freed = 0;
-        for (digest, going) in links {
-            if let Some(content) = self.content(&digest).await?
-                && content.links == going
+        for (digest, removed) in links {
+            if let Some(content) = self.content_record(&digest).await?
+                && content.links == removed
             {
                 freed += content.size;
             }

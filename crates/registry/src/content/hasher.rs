@@ -5,8 +5,8 @@ use sha2::{
 };
 use zeroize::Zeroizing;
 
-/// Computes a digest, a piece of content at a time. One algorithm, because SHA-512 costs four times as
-/// much where the processor knows SHA-256.
+/// Computes a digest incrementally, by one algorithm: where the processor has instructions for SHA-256, SHA-512 costs
+/// four times as much.
 #[derive(Clone)]
 pub(crate) enum Hasher {
     Sha256(Sha256),
@@ -42,8 +42,8 @@ impl Hasher {
         }
     }
 
-    /// What it is to go on with, of a length that the algorithm determines. The last bytes that it was
-    /// given are in there.
+    /// Returns the state from which hashing can continue. Its length depends on the algorithm. It contains the last
+    /// bytes of the content.
     pub(crate) fn state(&self) -> Zeroizing<Vec<u8>> {
         Zeroizing::new(match self {
             Self::Sha256(hasher) => hasher.serialize().to_vec(),
@@ -51,7 +51,7 @@ impl Hasher {
         })
     }
 
-    /// Goes on with the state at the beginning of `bytes`, and returns the rest of them.
+    /// Restores a hasher from the state at the start of `bytes`, and returns the remaining bytes.
     pub(crate) fn restore(algorithm: Algorithm, bytes: &[u8]) -> Option<(Self, &[u8])> {
         fn restored<T: SerializableState>(bytes: &[u8]) -> Option<(T, &[u8])> {
             let (state, rest) = bytes.split_at_checked(SerializedState::<T>::default().len())?;
@@ -69,7 +69,7 @@ impl Hasher {
         })
     }
 
-    /// The digest of bytes that are all there.
+    /// Computes the digest of `bytes`.
     pub(crate) fn digest(algorithm: Algorithm, bytes: &[u8]) -> Digest {
         let mut hasher = Self::new(algorithm);
         hasher.update(bytes);
@@ -84,7 +84,7 @@ mod tests {
     const ALGORITHMS: [Algorithm; 2] = [Algorithm::Sha256, Algorithm::Sha512];
 
     #[test]
-    fn a_restored_hash_goes_on() {
+    fn restored_hash_continues() {
         let content: Vec<u8> = (0..=255).cycle().take(700).collect();
         for algorithm in ALGORITHMS {
             let whole = Hasher::digest(algorithm, &content);
@@ -100,9 +100,9 @@ mod tests {
         }
     }
 
-    /// As docs/blob-format.md has it: a state that another `sha2` makes must still be readable.
+    /// The layout in docs/blob-format.md. A state that another version of `sha2` wrote must stay readable.
     #[test]
-    fn a_state_is_chaining_value_blocks_and_rest() {
+    fn state_is_chaining_value_block_count_and_rest() {
         let mut hasher = Hasher::new(Algorithm::Sha256);
         hasher.update(b"abc");
         let initial: [u32; 8] = [
@@ -131,7 +131,7 @@ mod tests {
     }
 
     #[test]
-    fn a_state_that_is_none_is_refused() {
+    fn invalid_hash_state_is_rejected() {
         for algorithm in ALGORITHMS {
             let state = Hasher::new(algorithm).state();
             assert!(Hasher::restore(algorithm, &state[1..]).is_none());

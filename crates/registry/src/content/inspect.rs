@@ -7,33 +7,34 @@ use tokio::task::spawn_blocking;
 
 use super::record::ContentRecord;
 use crate::{
-    Error, Kind, Manifest, Reference, Registry, RepositoryName, manifests::lookup::Located,
+    DescriptorKind, Error, Manifest, Reference, Registry, RepositoryName,
+    manifests::lookup::LocatedManifest,
 };
 
-/// How much of an object's ciphertext is shown.
+/// The number of ciphertext bytes that are shown of an object.
 const SHOWN_BYTES: u64 = 64;
 
-/// What lies on disk for an image.
+/// An image as it lies on disk.
 #[derive(Debug)]
 pub struct Inspection {
     /// The repository.
     pub repository: RepositoryName,
-    /// The tag or digest that was asked for.
+    /// The requested tag or digest.
     pub reference: String,
-    /// The manifest.
+    /// The digest of the manifest.
     pub digest: Digest,
     /// The layers of encryption, the inner one first.
     pub layers: Vec<&'static str>,
-    /// Why not everything is shown.
+    /// The reason why not all objects are shown. `None` if all are.
     pub note: Option<String>,
-    /// The manifest and what it refers to.
+    /// The objects of the manifest and of the content that it refers to.
     pub objects: Vec<ObjectView>,
 }
 
 /// An object as it lies on disk.
 #[derive(Debug)]
 pub struct ObjectView {
-    /// What it is to the image.
+    /// Its role: `manifest`, `config`, `layer` or `child`.
     pub kind: &'static str,
     /// Its content's media type.
     pub media_type: String,
@@ -49,9 +50,9 @@ pub struct ObjectView {
     pub segment_size: usize,
     /// Its header, in hexadecimal.
     pub header: String,
-    /// The beginning of what follows, in hexadecimal.
+    /// The first bytes of the ciphertext, in hexadecimal.
     pub ciphertext: String,
-    /// Its binding, the end of the file, in hexadecimal.
+    /// Its binding at the end of the file, in hexadecimal.
     pub binding: String,
 }
 
@@ -60,15 +61,15 @@ impl Registry {
     /// only the manifest's own object is shown.
     ///
     /// # Errors
-    /// [`Error::NameUnknown`] if there is no such repository, [`Error::ManifestUnknown`] if it has no such manifest.
+    /// [`Error::NameUnknown`] if the repository does not exist, [`Error::ManifestUnknown`] if it has no such manifest.
     pub async fn inspect(
         &self,
         repository: &RepositoryName,
         reference: &Reference,
     ) -> Result<Inspection, Error> {
-        self.check_known(repository).await?;
+        self.check_exists(repository).await?;
         let target = self.resolve(repository, reference).await?;
-        let Located {
+        let LocatedManifest {
             digest,
             media_type,
             content,
@@ -76,7 +77,7 @@ impl Registry {
         } = self.locate(repository, reference, &target).await?;
         let view = self.view("manifest", media_type.clone(), digest, &content);
         let mut objects = vec![view.await?];
-        let note = match self.open(digest, &content).await {
+        let note = match self.open_content(digest, &content).await {
             Ok(None) => {
                 return Err(Error::ManifestUnknown {
                     repository: repository.clone(),
@@ -86,11 +87,11 @@ impl Registry {
             Ok(Some(found)) => {
                 let manifest = Manifest::parse(&found.bytes().await?, Some(&media_type))?;
                 for descriptor in manifest.descriptors {
-                    if let Some(content) = self.content(&descriptor.digest).await? {
+                    if let Some(content) = self.content_record(&descriptor.digest).await? {
                         let kind = match descriptor.kind {
-                            Kind::Config => "config",
-                            Kind::Layer => "layer",
-                            Kind::Child => "child",
+                            DescriptorKind::Config => "config",
+                            DescriptorKind::Layer => "layer",
+                            DescriptorKind::Child => "child",
                         };
                         objects.push(
                             self.view(kind, descriptor.media_type, descriptor.digest, &content)
@@ -135,7 +136,7 @@ impl Registry {
                     digest,
                     why: format!("its object {} is missing", content.object),
                 })?;
-            // A damaged object may be too short for all of them.
+            // A damaged object may be too short to have them all.
             let len = object.len();
             let header_end = len.min(HEADER_LEN as u64);
             let binding_start = len.saturating_sub(BINDING_LEN as u64).max(header_end);
@@ -148,17 +149,17 @@ impl Registry {
                 object: content.object.to_string(),
                 stored_size: len,
                 segment_size: content.header.segment_size.bytes(),
-                header: shown(&*object, 0..header_end)?,
-                ciphertext: shown(&*object, header_end..shown_end)?,
-                binding: shown(&*object, binding_start..len)?,
+                header: read_hex(&*object, 0..header_end)?,
+                ciphertext: read_hex(&*object, header_end..shown_end)?,
+                binding: read_hex(&*object, binding_start..len)?,
             })
         })
         .await?
     }
 }
 
-/// A few bytes of an object, in hexadecimal.
-fn shown(object: &dyn Object, range: Range<u64>) -> Result<String, Error> {
+/// Reads a few bytes of an object, in hexadecimal.
+fn read_hex(object: &dyn Object, range: Range<u64>) -> Result<String, Error> {
     let mut bytes = vec![0; usize::try_from(range.end - range.start).unwrap_or_default()];
     object.read_at(range.start, &mut bytes)?;
     Ok(hex::encode(bytes))

@@ -5,7 +5,7 @@ use super::record::{CONTENTS, ContentRecord};
 use crate::{Error, Registry};
 
 impl Registry {
-    pub(crate) async fn content(
+    pub(crate) async fn content_record(
         &self,
         digest: &Digest,
     ) -> Result<Option<Record<ContentRecord>>, Error> {
@@ -15,8 +15,8 @@ impl Registry {
             .await?)
     }
 
-    /// Adds to `batch` one more link to the content of `digest`: to what is `existing`, or else to what
-    /// is `fresh`. One of them there must be.
+    /// Adds to `batch` one more link to the content of `digest`: to the existing content, or else to the fresh one. At
+    /// least one of them must be given.
     pub(crate) fn link(
         &self,
         digest: &Digest,
@@ -35,8 +35,8 @@ impl Registry {
             .put(&CONTENTS, &[&self.id, &key], &linked)
     }
 
-    /// Adds to `batch` the removal of one link to the content of `digest`. The last link takes the object with it; the
-    /// returned flag is true then.
+    /// Adds to `batch` the removal of one link to the content of `digest`. The last link takes the object with it, and
+    /// the returned flag is true.
     pub(crate) async fn unlink(
         &self,
         digest: &Digest,
@@ -44,7 +44,7 @@ impl Registry {
     ) -> Result<(Batch, bool), Error> {
         let key = digest.to_string();
         let key = [&*self.id, &key];
-        let Some(existing) = self.content(digest).await? else {
+        let Some(existing) = self.content_record(digest).await? else {
             return Ok((batch, false));
         };
         let batch = batch.expect(&CONTENTS, &key, &existing);

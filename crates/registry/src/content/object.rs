@@ -9,7 +9,7 @@ use tokio::task::spawn_blocking;
 use super::record::ContentRecord;
 use crate::{Error, Registry};
 
-/// Stored content, found to belong to its digest.
+/// Stored content that is verified to belong to its digest.
 #[derive(Clone)]
 pub struct Content {
     object: Arc<dyn Object>,
@@ -21,7 +21,7 @@ pub struct Content {
 }
 
 impl Content {
-    fn check(
+    fn verify(
         object: Arc<dyn Object>,
         record: &ContentRecord,
         digest: Digest,
@@ -73,7 +73,7 @@ impl Content {
         Ok(self.custody.lease().await?)
     }
 
-    /// Opens `segments` in `buffer`, and returns the parts of it that hold the plaintext of `range`. Blocks.
+    /// Opens `segments` in `buffer`, and returns the ranges of the buffer that hold the plaintext of `range`. Blocks.
     pub(super) fn open_segments(
         &self,
         lease: &Lease,
@@ -98,9 +98,9 @@ impl Content {
 }
 
 impl Registry {
-    /// Opens the content of `digest` and checks, before any byte is served, that the object is the
-    /// one that was written for it. `None` if it was deleted since `record` was read.
-    pub(crate) async fn open(
+    /// Opens the content of `digest`, and verifies before any byte is served that the object was written for it. `None`
+    /// if the content was deleted since `record` was read.
+    pub(crate) async fn open_content(
         &self,
         digest: Digest,
         record: &ContentRecord,
@@ -110,13 +110,13 @@ impl Registry {
         let record = record.clone();
         let object = record.object;
         let opened = spawn_blocking(move || match store.blobs.open(object)? {
-            Some(object) => Content::check(object, &record, digest, custody, &lease).map(Some),
+            Some(object) => Content::verify(object, &record, digest, custody, &lease).map(Some),
             None => Ok(None),
         });
         if let Some(content) = opened.await?? {
             return Ok(Some(content));
         }
-        match self.content(&digest).await? {
+        match self.content_record(&digest).await? {
             Some(now) if now.object == object => Err(Error::Damaged {
                 digest,
                 why: format!("its object {object} is missing"),

@@ -10,14 +10,14 @@ use crate::Error;
 
 pub(crate) const CONTENTS: Table<ContentRecord> = Table::content("contents");
 
-/// Where the content of a digest lies. One record a registry, whatever the number of links to it.
+/// The location of the content of a digest. A registry has one record of each content, however many links it has.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub(crate) struct ContentRecord {
     pub(crate) object: ObjectId,
     pub(crate) header: Header,
     /// The plaintext's length in bytes.
     pub(crate) size: u64,
-    /// How many repositories refer to it, as a blob or as a manifest. The last one to go frees it.
+    /// The number of repositories that have the content, as a blob or as a manifest. The last link to go frees it.
     pub(crate) links: u64,
 }
 

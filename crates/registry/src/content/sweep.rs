@@ -17,8 +17,8 @@ pub struct Sweep {
 }
 
 impl Registries {
-    /// Takes up the uploads that an earlier process kept, sets aside staged objects of no such upload, and lists the
-    /// objects that a sweep may set aside. Call it before this node serves requests.
+    /// Restores the uploads that an earlier process saved, quarantines the staged objects of no upload, and lists the
+    /// objects that the sweep may quarantine. Call it before this node serves requests.
     ///
     /// # Errors
     /// If the store fails.
@@ -26,13 +26,13 @@ impl Registries {
         let since = self.clock.now();
         let (staged, existing) = (self.store.blobs.list_staged()?, self.store.blobs.list()?);
         await_publications(&self.store).await?;
-        let kept = self.uploads.restore(&self.store, &self.service_key).await?;
+        let restored = self.uploads.restore(&self.store, &self.service_key).await?;
         for object in staged {
-            if !kept.contains(&object)
+            if !restored.contains(&object)
                 && let Err(error) = self.store.blobs.set_staged_aside(object, since.as_second())
             {
                 // The next start tries again.
-                tracing::warn!(%object, %error, "what no upload mentions could not be set aside");
+                tracing::warn!(%object, %error, "a staged object of no upload could not be moved into quarantine");
             }
         }
         Ok(Sweep {
@@ -63,13 +63,14 @@ impl Sweep {
     }
 }
 
-/// Leaves those objects that neither a content record nor a removal mentions. They must have been listed before.
+/// Returns the objects that neither a content record nor a removal mentions. They must have been listed before the
+/// call.
 pub(crate) async fn unmentioned(
     store: &Store,
     mut objects: Vec<ObjectId>,
 ) -> Result<Vec<ObjectId>, Error> {
     await_publications(store).await?;
-    // In this order: a content that goes in between is among the removals.
+    // In this order: content deleted in between is among the removals.
     let referenced = referenced_objects(store).await?;
     let removals = store.removals(ObjectSet::Blobs).await?;
     objects.retain(|object| !referenced.contains(object) && !removals.contains(object));

@@ -7,13 +7,13 @@ use sealock_store::{Store, objects::Staged};
 use super::record::ContentRecord;
 use crate::Error;
 
-/// Content that is published but not committed yet. Dropped while no record may refer to it, its object
-/// is removed: another's was committed first, or the request was refused after all.
+/// Content that is published but not committed yet. Dropping it removes the object, unless a record may refer to it:
+/// another request committed the same content first, or the request was refused.
 pub(crate) struct UncommittedContent {
     pub(crate) record: ContentRecord,
-    /// True if a record may refer to the object. Whatever becomes of the commit then, the object stays, and the next
-    /// start sets it aside if no record refers to it.
-    is_referred_to: AtomicBool,
+    /// True if a record may refer to the object. The object then stays whatever becomes of the commit, and the next
+    /// start quarantines it if no record refers to it.
+    may_be_referenced: AtomicBool,
     store: Store,
 }
 
@@ -32,14 +32,14 @@ impl UncommittedContent {
                 size: sealed.plaintext_len,
                 links: 0,
             },
-            is_referred_to: AtomicBool::new(false),
+            may_be_referenced: AtomicBool::new(false),
             store: store.clone(),
         };
         staged.publish()?;
         Ok(fresh)
     }
 
-    /// Seals and publishes a small content in one step. Blocks.
+    /// Seals and publishes small content in one step. Blocks.
     pub(crate) fn seal(
         store: &Store,
         keys: &RegistryKeys<'_>,
@@ -61,31 +61,33 @@ impl UncommittedContent {
         Self::publish(store, staged, &sealed)
     }
 
-    /// Notes whether the commit that comes next refers to the object. A plan notes first that none does yet.
-    pub(crate) fn note_reference(&self, is_referred_to: bool) {
-        self.is_referred_to.store(is_referred_to, Ordering::SeqCst);
+    /// Sets whether the next commit makes a record refer to the object. Each attempt of an update starts with false.
+    pub(crate) fn set_may_be_referenced(&self, may_be_referenced: bool) {
+        self.may_be_referenced
+            .store(may_be_referenced, Ordering::SeqCst);
     }
 
-    /// Notes the result of the update whose last commit may have referred to the object.
+    /// Takes the result of the update, whose last commit may have made a record refer to the object.
     ///
-    /// A disk that took nothing has no record of the object. A disk that failed may have one.
-    pub(crate) fn note_update<T>(&self, updated: &Result<T, Error>) {
+    /// After a refusal, or an error of a disk that took nothing, no record refers to it. A disk that failed may have
+    /// taken the record.
+    pub(crate) fn settle<T>(&self, updated: &Result<T, Error>) {
         let may_be_written = match updated {
             Ok(_) => true,
             Err(Error::Store(error)) => error.may_be_written(),
             Err(_) => false,
         };
         if !may_be_written {
-            self.note_reference(false);
+            self.set_may_be_referenced(false);
         }
     }
 }
 
 impl Drop for UncommittedContent {
     fn drop(&mut self) {
-        // It blocks for the time of an unlink, and only where two pushed the same at once.
+        // Blocks for one unlink, and only if two requests pushed the same content at once.
         let object = self.record.object;
-        if !*self.is_referred_to.get_mut()
+        if !*self.may_be_referenced.get_mut()
             && let Err(error) = self.store.blobs.remove(object)
         {
             tracing::warn!(%object, %error, "an unneeded object could not be removed; the next start sets it aside");

@@ -11,7 +11,7 @@ use super::{
     sweep::unmentioned,
 };
 use crate::{
-    Error, Kind, Manifest, Registries, Registry, RepositoryName,
+    DescriptorKind, Error, Manifest, Registries, Registry, RepositoryName,
     manifests::record::{MANIFESTS, TAGS},
 };
 
@@ -21,7 +21,7 @@ impl Registries {
     /// # Errors
     /// If the store fails.
     pub async fn verify_objects(&self) -> Result<Vec<Finding>, Error> {
-        // An object removed after the list is gone by the time it is looked for.
+        // An object that is removed after this is gone when it is looked for.
         let store = self.store.clone();
         let existing = spawn_blocking(move || store.blobs.list()).await??;
         let unmentioned = unmentioned(&self.store, existing).await?;
@@ -66,14 +66,14 @@ impl Registry {
     ) -> Result<(), Error> {
         let mut entries = self.store.scan(&BLOBS, &[&self.id], Bound::Unbounded);
         while let Some(entry) = entries.try_next().await? {
-            let (repository, digest) = two(entry.key);
+            let (repository, digest) = two_key_segments(entry.key);
             found.references += 1;
             *links.entry(digest.clone()).or_default() += 1;
             let key = [&*self.id, &repository, &digest];
-            if self.content(&digest.parse()?).await?.is_none()
+            if self.content_record(&digest.parse()?).await?.is_none()
                 && self.store.get(&BLOBS, &key).await?.is_some()
             {
-                found.unresolved(format!("the blob {digest} of {repository} has no content"));
+                found.add_unresolved(format!("the blob {digest} of {repository} has no content"));
             }
         }
         Ok(())
@@ -86,17 +86,17 @@ impl Registry {
     ) -> Result<(), Error> {
         let mut entries = self.store.scan(&MANIFESTS, &[&self.id], Bound::Unbounded);
         while let Some(entry) = entries.try_next().await? {
-            let (name, text) = two(entry.key);
+            let (name, text) = two_key_segments(entry.key);
             let (repository, digest): (RepositoryName, Digest) = (name.parse()?, text.parse()?);
             found.references += 1;
             *links.entry(text).or_default() += 1;
-            let Some(content) = self.content(&digest).await? else {
+            let Some(content) = self.content_record(&digest).await? else {
                 if self.manifest_record(&repository, &digest).await?.is_some() {
-                    found.unresolved(format!("the manifest {digest} of {name} has no content"));
+                    found.add_unresolved(format!("the manifest {digest} of {name} has no content"));
                 }
                 continue;
             };
-            let bytes = match self.open(digest, &content).await {
+            let bytes = match self.open_content(digest, &content).await {
                 Ok(Some(content)) => content.bytes().await,
                 Ok(None) => continue,
                 Err(error) => Err(error),
@@ -116,16 +116,16 @@ impl Registry {
                 found.references += 1;
                 let reference = descriptor.digest;
                 let resolves = self.has_blob(&repository, &reference).await?
-                    || descriptor.kind == Kind::Child
+                    || descriptor.kind == DescriptorKind::Child
                         && self
                             .manifest_record(&repository, &reference)
                             .await?
                             .is_some();
                 let is_missed = !resolves && !entry.record.sparse;
-                // A record that is lost otherwise is missed by the store itself, which counts them.
+                // The store itself detects any other loss of a record, since it counts records.
                 if is_missed && self.manifest_record(&repository, &digest).await?.is_some() {
                     found.deleted_references.push(format!(
-                        "the manifest {digest} of {name} refers to {reference}, which was deleted; this is no problem"
+                        "the manifest {digest} of {name} refers to {reference}, which was deleted; this is not a problem"
                     ));
                 }
             }
@@ -137,7 +137,7 @@ impl Registry {
         let mut entries = self.store.scan(&TAGS, &[&self.id], Bound::Unbounded);
         while let Some(entry) = entries.try_next().await? {
             let digest = entry.record.digest;
-            let (name, tag) = two(entry.key);
+            let (name, tag) = two_key_segments(entry.key);
             found.references += 1;
             let repository: RepositoryName = name.parse()?;
             if self.manifest_record(&repository, &digest).await?.is_none()
@@ -147,7 +147,7 @@ impl Registry {
                     .await?
                     .is_some_and(|tag| tag.digest == digest)
             {
-                found.unresolved(format!(
+                found.add_unresolved(format!(
                     "the tag {name}:{tag} points to {digest}, which is gone"
                 ));
             }
@@ -167,9 +167,9 @@ impl Registry {
             found.objects += 1;
             found.bytes += entry.record.size;
             if let Some(finding) = self.verify_content(digest, &entry.record).await? {
-                // Deleted while it was read, perhaps.
+                // It may have been deleted while it was read.
                 if self
-                    .content(&digest)
+                    .content_record(&digest)
                     .await?
                     .is_some_and(|now| now.object == entry.record.object)
                 {
@@ -180,11 +180,11 @@ impl Registry {
             let recorded = entry.record.links;
             if counted != recorded
                 && self
-                    .content(&digest)
+                    .content_record(&digest)
                     .await?
                     .is_some_and(|now| now.links == recorded)
             {
-                found.unresolved(format!(
+                found.add_unresolved(format!(
                     "{digest} should have {recorded} links, but {counted} were found"
                 ));
             }
@@ -203,7 +203,7 @@ impl Registry {
             return finding(FindingKind::ObjectMissing, what);
         }
         let hashed = async {
-            let Some(content) = self.open(digest, record).await? else {
+            let Some(content) = self.open_content(digest, record).await? else {
                 return Ok(digest);
             };
             content.hash(digest.algorithm()).await
@@ -225,10 +225,10 @@ impl Registry {
     }
 }
 
-fn two(key: Vec<String>) -> (String, String) {
-    let mut parts = key.into_iter();
+fn two_key_segments(key: Vec<String>) -> (String, String) {
+    let mut segments = key.into_iter();
     (
-        parts.next().unwrap_or_default(),
-        parts.next().unwrap_or_default(),
+        segments.next().unwrap_or_default(),
+        segments.next().unwrap_or_default(),
     )
 }

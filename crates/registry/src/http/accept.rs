@@ -6,12 +6,12 @@ use crate::{
     manifests::manifest::{DOCKER_IMAGE, DOCKER_LIST, OCI_ARTIFACT, OCI_IMAGE, OCI_INDEX},
 };
 
-/// The types of manifests that a client says it can read.
+/// The media types of manifests that a client accepts.
 ///
-/// A range such as `*/*` names none, and weights (`q=`) mean nothing, as in distribution.
-pub(super) struct Accepted<'a>(Vec<&'a str>);
+/// A range such as `*/*` names none, and weights (`q=`) are ignored, as in distribution.
+pub(super) struct AcceptedTypes<'a>(Vec<&'a str>);
 
-impl<'a> Accepted<'a> {
+impl<'a> AcceptedTypes<'a> {
     pub(super) fn of(headers: &'a HeaderMap) -> Self {
         let values = headers.get_all(header::ACCEPT).iter();
         let types = values
@@ -27,8 +27,8 @@ impl<'a> Accepted<'a> {
         accepted.any(|accepted| accepted.eq_ignore_ascii_case(media_type))
     }
 
-    /// Checks that the client names the type, if it is OCI's: clients that are older would take such a manifest for
-    /// Docker's. The words are ACR's, and distribution's.
+    /// Checks that the client accepts the type if it is OCI's: an older client would take the manifest for Docker's.
+    /// The words are ACR's and distribution's.
     ///
     /// <https://github.com/Azure/acr/pull/764>, <https://github.com/Azure/azure-cli/issues/25280>,
     /// <https://github.com/google/go-containerregistry/issues/1697>
@@ -48,18 +48,18 @@ impl<'a> Accepted<'a> {
         Err(Error::ManifestNotAccepted { found, unsupported })
     }
 
-    /// Returns the manifest that stands for a list of Docker's under a tag, if the client cannot read lists: the one
-    /// for Linux on amd64.
+    /// Returns the substitute for a Docker list under a tag if the client does not accept lists: the manifest for Linux
+    /// on amd64.
     ///
     /// <https://github.com/distribution/distribution/blob/v3.1.2/registry/handlers/manifests.go>
     ///
     /// # Errors
-    /// [`Error::ManifestInvalid`] if `bytes` are no list.
-    pub(super) fn instead_of(
+    /// [`Error::ManifestInvalid`] if `bytes` are not a list.
+    pub(super) fn substitute_for(
         &self,
         media_type: &str,
         bytes: &[u8],
-    ) -> Result<Option<Instead>, Error> {
+    ) -> Result<Option<Substitute>, Error> {
         if media_type != DOCKER_LIST || self.has(DOCKER_LIST) {
             return Ok(None);
         }
@@ -71,16 +71,16 @@ impl<'a> Accepted<'a> {
                     && platform.architecture.as_deref() == Some("amd64")
             })
         });
-        Ok(Some(entry.map_or(Instead::Nothing, |entry| {
-            Instead::Manifest(entry.digest)
+        Ok(Some(entry.map_or(Substitute::Missing, |entry| {
+            Substitute::Manifest(entry.digest)
         })))
     }
 
-    /// Checks that a client which reads no lists at least reads the manifest that stands for one.
+    /// Checks that a client that does not accept lists accepts the substitute.
     ///
     /// # Errors
     /// [`Error::Schema2NotAccepted`]
-    pub(super) fn check_instead(&self, media_type: &str) -> Result<(), Error> {
+    pub(super) fn check_substitute(&self, media_type: &str) -> Result<(), Error> {
         if media_type == DOCKER_IMAGE && !self.has(DOCKER_IMAGE) {
             return Err(Error::Schema2NotAccepted);
         }
@@ -88,10 +88,10 @@ impl<'a> Accepted<'a> {
     }
 }
 
-/// The stand-in for a list.
-pub(super) enum Instead {
+/// The substitute for a list.
+pub(super) enum Substitute {
     /// This manifest.
     Manifest(Digest),
-    /// The list has none for Linux on amd64.
-    Nothing,
+    /// The list has no manifest for Linux on amd64.
+    Missing,
 }

@@ -1,4 +1,4 @@
-//! ACR's own data plane: what it adds to OCI Distribution.
+//! ACR's own data plane beside OCI Distribution.
 //!
 //! <https://learn.microsoft.com/rest/api/containerregistry/>
 
@@ -23,10 +23,10 @@ use crate::{
     Error, RepositoryName, manifests::attributes::AttributesChange, manifests::order::Order,
 };
 
-/// The largest body: a few flags, however they are written.
+/// The limit of a body in bytes. It has only a few flags.
 const BODY_LIMIT: usize = 16 * 1024;
 
-/// How many results a page has, unless the client asks for another number.
+/// The number of results on a page if the client requests none.
 const PAGE_DEFAULT: usize = 100;
 
 impl FromQuery for Order {
@@ -35,28 +35,29 @@ impl FromQuery for Order {
     }
 }
 
-/// What begins every answer about a repository.
-fn about(call: &Call, repository: &RepositoryName) -> Value {
+/// Returns the fields that every view of a repository starts with.
+fn repository_view(call: &Call, repository: &RepositoryName) -> Value {
     json!({ "registry": call.host.login_server, "imageName": repository })
 }
 
-/// The tags or manifests of a page. An empty page has none, not an empty list: Microsoft's `acr` asks for pages until
-/// that comes, and fails on an empty list.
+/// Returns the tags or manifests of a page, or null for an empty page: Microsoft's `acr` requests pages until it gets
+/// null, and fails on an empty list.
 ///
 /// <https://github.com/Azure/azure-sdk-for-python/issues/28234>
-fn items(views: Vec<Value>) -> Value {
+fn null_if_empty(views: Vec<Value>) -> Value {
     match views.as_slice() {
         [] => Value::Null,
         _ => views.into(),
     }
 }
 
-/// Seven digits of a second, as .NET has them.
-fn time(time: Timestamp) -> String {
+/// Formats a time with seven digits of a second, as .NET does.
+fn format_time(time: Timestamp) -> String {
     time.strftime("%Y-%m-%dT%H:%M:%S.%7fZ").to_string()
 }
 
-async fn attributes(call: &mut Call) -> Result<AttributesChange, Error> {
+/// Reads a change of attributes from the body.
+async fn read_change(call: &mut Call) -> Result<AttributesChange, Error> {
     let body = sealock_http::read_body(std::mem::take(&mut call.body), BODY_LIMIT).await;
     let body = body.map_err(|unread| Error::BodyIncomplete(unread.to_string()))?;
     serde_json::from_slice::<ExactObject<_>>(&body)

@@ -11,7 +11,7 @@ use sealock_core::Digest;
 use uuid::Uuid;
 
 use super::{
-    call::{Answer, Call, as_download},
+    call::{Answer, Call, with_download_headers},
     range,
 };
 use crate::{Error, RepositoryName, content::object::Content};
@@ -25,11 +25,11 @@ pub(super) async fn get(call: Call, repository: &RepositoryName, digest: Digest)
     }
     let registry = call.registry.clone();
     let answer = answer(call, repository, digest).await?;
-    // Whoever asks whether it is there will refer to it without pushing it.
+    // A client that checks for the blob may refer to it without pushing it.
     match registry.renew_blob(repository, &digest).await {
-        // The blob exists all the same, and clients that only pull ask, too.
+        // The blob exists in any case, and clients that only pull check for it, too.
         Err(error) if error.fault().is_some() => {
-            tracing::warn!(%error, "that a client counts on a blob could not be noted");
+            tracing::warn!(%error, "the request of a blob could not be recorded");
         }
         renewed => renewed?,
     }
@@ -39,7 +39,7 @@ pub(super) async fn get(call: Call, repository: &RepositoryName, digest: Digest)
 /// `DELETE` of a blob (end-10).
 pub(super) async fn delete(call: Call, repository: &RepositoryName, digest: Digest) -> Answer {
     call.registry.delete_blob(repository, &digest).await?;
-    Ok(empty(StatusCode::ACCEPTED))
+    Ok(empty_response(StatusCode::ACCEPTED))
 }
 
 async fn answer(call: Call, repository: &RepositoryName, digest: Digest) -> Answer {
@@ -47,7 +47,7 @@ async fn answer(call: Call, repository: &RepositoryName, digest: Digest) -> Answ
     let size = content.size();
     let etag = format!("\"{digest}\"");
     if call.is_not_modified(&etag) {
-        return described(&etag, digest)
+        return blob_response(&etag, digest)
             .status(StatusCode::NOT_MODIFIED)
             .body(Body::empty())
             .map_err(|error| Error::Internal(error.to_string()));
@@ -57,7 +57,7 @@ async fn answer(call: Call, repository: &RepositoryName, digest: Digest) -> Answ
         Some(value) if call.method == Method::GET => range::parse(&value, size)?,
         _ => Vec::new(),
     };
-    let response = described(&etag, digest);
+    let response = blob_response(&etag, digest);
     let response = match <[Range<u64>; 1]>::try_from(ranges) {
         Ok([range]) => response
             .status(StatusCode::PARTIAL_CONTENT)
@@ -82,8 +82,8 @@ async fn answer(call: Call, repository: &RepositoryName, digest: Digest) -> Answ
     response.map_err(|error| Error::Internal(error.to_string()))
 }
 
-fn described(etag: &str, digest: Digest) -> Builder {
-    as_download(Response::builder())
+fn blob_response(etag: &str, digest: Digest) -> Builder {
+    with_download_headers(Response::builder())
         .header(header::ACCEPT_RANGES, "bytes")
         .header(header::CACHE_CONTROL, "max-age=31536000")
         .header(header::ETAG, etag)
@@ -94,17 +94,17 @@ fn content_range(range: &Range<u64>, size: u64) -> String {
     format!("bytes {}-{}/{size}", range.start, range.end - 1)
 }
 
-/// Several ranges in one answer. <https://www.rfc-editor.org/rfc/rfc9110#section-14.6>
+/// Several ranges in one response. <https://www.rfc-editor.org/rfc/rfc9110#section-14.6>
 struct Parts {
     boundary: String,
-    /// The head of each part, and what it holds.
+    /// The head and the range of each part.
     ranges: Vec<(String, Range<u64>)>,
     end: String,
 }
 
 impl Parts {
     fn new(ranges: Vec<Range<u64>>, size: u64) -> Self {
-        // Of chance, so that no content can hold it on purpose.
+        // Random, so that no content can contain it on purpose.
         let boundary = Uuid::new_v4().simple().to_string();
         let part = |range: Range<u64>| {
             let content_range = content_range(&range, size);
@@ -142,8 +142,8 @@ impl Parts {
     }
 }
 
-/// A HEAD's body is nothing; its headers are the GET's. A GET's first bytes are opened before it is
-/// answered, so that damage there is an error and not a broken connection.
+/// Returns the body of a response, which is empty for HEAD. The first bytes are opened before the response starts, so
+/// that damage there is an error and not a broken connection.
 async fn body(method: &Method, content: Content, range: Range<u64>) -> Result<Body, Error> {
     if method == Method::HEAD {
         return Ok(Body::empty());
@@ -157,7 +157,7 @@ async fn body(method: &Method, content: Content, range: Range<u64>) -> Result<Bo
     Ok(Body::from_stream(stream::iter(first.map(Ok)).chain(rest)))
 }
 
-pub(super) fn empty(status: StatusCode) -> Response {
+pub(super) fn empty_response(status: StatusCode) -> Response {
     let mut response = Response::new(Body::empty());
     *response.status_mut() = status;
     response

@@ -11,40 +11,40 @@ use sealock_http::Connection;
 
 use crate::{
     Error, Registry,
-    access::permissions::{Permissions, Subject},
+    access::permissions::{Caller, Permissions},
 };
 
-/// The registry that a request is for, at the door through which it came.
+/// The host of a registry, as the request addressed it.
 #[derive(Clone, Debug)]
 pub struct RegistryHost {
-    /// The registry's own name, which its tokens bear.
+    /// The registry's login server, which is the audience of its tokens.
     pub login_server: String,
-    /// True where whoever comes without credentials is the admin.
-    pub is_open: bool,
+    /// True at the friendly door, where a caller without credentials is the admin.
+    pub is_friendly: bool,
 }
 
 impl RegistryHost {
-    /// The audience of the tokens that an open door gives to whoever brings no credentials. They are good for
-    /// everything there, and for nothing at a door that asks for a login.
-    const OPEN: &str = "localhost";
+    /// The audience of the tokens that the friendly door issues to a caller without credentials. They permit everything
+    /// there, and nothing at the faithful door.
+    const FRIENDLY_AUDIENCE: &str = "localhost";
 
-    /// The audience of the access tokens that `subject` gets here.
-    pub(super) fn audience_of(&self, subject: &Subject) -> &str {
-        if self.is_open && subject.is_anonymous {
-            Self::OPEN
+    /// Returns the audience of the access tokens that `caller` gets here.
+    pub(super) fn audience_of(&self, caller: &Caller) -> &str {
+        if self.is_friendly && caller.is_anonymous {
+            Self::FRIENDLY_AUDIENCE
         } else {
             &self.login_server
         }
     }
 
-    /// The audiences of the access tokens that are good here.
+    /// Returns the audiences of the access tokens that are accepted here.
     pub(super) fn audiences(&self) -> Vec<&str> {
-        let open = self.is_open.then_some(Self::OPEN);
+        let open = self.is_friendly.then_some(Self::FRIENDLY_AUDIENCE);
         open.into_iter().chain([&*self.login_server]).collect()
     }
 }
 
-/// A request to one registry, of somebody who may do what it asks for.
+/// A request to a registry from an authorized caller.
 pub(super) struct Call {
     pub(super) registry: Registry,
     pub(super) connection: Connection,
@@ -58,19 +58,19 @@ pub(super) struct Call {
 pub(super) type Answer = Result<Response, Error>;
 
 impl Call {
-    /// A header's value. What is no text in it is replaced, and so refused by whoever parses it.
+    /// Returns a header's value. Invalid UTF-8 in it is replaced, so that the parser of the value refuses it.
     pub(super) fn header(&self, name: HeaderName) -> Option<Cow<'_, str>> {
         Some(String::from_utf8_lossy(self.headers.get(name)?.as_bytes()))
     }
 
-    /// Returns true for a client that has what has this tag already.
+    /// Returns true if the client already has the content with this entity tag.
     pub(super) fn is_not_modified(&self, etag: &str) -> bool {
         sealock_http::is_not_modified(&self.headers, etag)
     }
 }
 
-/// Keeps a browser from rendering content: it is whatever somebody pushed.
-pub(super) fn as_download(response: Builder) -> Builder {
+/// Keeps a browser from rendering content, since anybody may have pushed it.
+pub(super) fn with_download_headers(response: Builder) -> Builder {
     response
         .header(
             header::CONTENT_SECURITY_POLICY,

@@ -6,15 +6,15 @@ use super::{
 };
 use crate::Error;
 
-/// `GET` of the repositories, as Docker has it.
+/// `GET` of the repositories, as Docker defines it.
 ///
 /// <https://distribution.github.io/distribution/spec/api/#listing-repositories>
-pub(super) async fn list(call: Call, asked: Result<PageQuery, Error>) -> Answer {
-    let asked = asked?;
-    let limit = asked.limit.unwrap_or(page::PAGE_LIMIT);
-    let last = asked.last.as_deref();
+pub(super) async fn list(call: Call, page_query: Result<PageQuery, Error>) -> Answer {
+    let page_query = page_query?;
+    let limit = page_query.limit.unwrap_or(page::PAGE_LIMIT);
+    let last = page_query.last.as_deref();
     let repositories = call.registry.repositories(last, limit).await?;
-    Ok(page::answer(
+    Ok(page::render(
         "/v2/_catalog",
         limit,
         &repositories,

@@ -3,7 +3,8 @@ use sealock_core::{Algorithm, Digest};
 use sealock_http::Spelling;
 
 use super::{
-    acr::tags::TagFilter, login::Need, page::PageQuery, referrers::ArtifactType, uploads::Mount,
+    acr::tags::TagFilter, login::RequiredAccess, page::PageQuery, referrers::ArtifactType,
+    uploads::Mount,
 };
 use crate::{
     Error, Reference, RepositoryName, Tag, UploadId, access::permissions::Action,
@@ -15,11 +16,11 @@ const SPELLING: Spelling = Spelling {
     ..Spelling::EXACT
 };
 
-// Repository names have slashes and may contain the endpoints' own words, so that the ends of paths tell them apart; what
-// is asked for most comes first. No component of a name begins with an underscore: everything behind the first one that
-// does is the tag or the digest.
+// Repository names contain slashes and may contain the words of the endpoints, so only the end of a path identifies its
+// endpoint. The most frequent endpoints come first. No component of a repository name starts with an underscore, so the
+// first one that does ends the name.
 sealock_http::endpoints! {
-    /// An endpoint of the registry, and what a request says in its path and query.
+    /// An endpoint of the registry, with the parameters in a request's path and query.
     #[derive(Debug)]
     pub(super) enum Endpoint or Error, spelled SPELLING;
 
@@ -80,14 +81,15 @@ sealock_http::endpoints! {
 }
 
 impl Endpoint {
-    /// Returns what a caller must be allowed, whether the path has the method or not. None: nobody need log in.
-    pub(super) fn need(&self, method: &Method) -> Option<Need<'_>> {
+    /// Returns the access that a request needs, even if the path does not support the method. `None` if it needs no
+    /// login.
+    pub(super) fn required_access(&self, method: &Method) -> Option<RequiredAccess<'_>> {
         use Action::{Delete, MetadataRead, MetadataWrite, Pull, Push};
         let (repository, actions): (_, &'static [Action]) = match self {
             Self::Exchange | Self::GetToken | Self::PostToken => return None,
-            Self::Base => return Some(Need::Login),
+            Self::Base => return Some(RequiredAccess::Login),
             Self::AcrListRepositories { .. } | Self::ListRepositories { .. } => {
-                return Some(Need::Catalog);
+                return Some(RequiredAccess::Catalog);
             }
             Self::AcrChangeManifest { repository, .. }
             | Self::AcrChangeRepository { repository }
@@ -113,7 +115,7 @@ impl Endpoint {
                 _ => (repository, &[Pull, Push]),
             },
             Self::ListReferrers { repository, .. } => (repository, &[Pull]),
-            // Whoever has only asked to pull is told of it by the challenge, and asks again.
+            // A client that only has a token to pull learns from the challenge which scope to request.
             Self::ListTags { repository, .. } => (repository, &[MetadataRead]),
             Self::BeginUpload { repository, .. }
             | Self::CancelUpload { repository, .. }
@@ -121,13 +123,13 @@ impl Endpoint {
             | Self::FinishUpload { repository, .. }
             | Self::GetUpload { repository, .. } => (repository, &[Pull, Push]),
         };
-        Some(Need::Repository {
+        Some(RequiredAccess::Repository {
             name: repository,
             actions,
         })
     }
 
-    /// Returns true for what gives or takes content, or tells of it.
+    /// Returns true for an endpoint that reads, writes or describes content.
     pub(super) fn is_content(&self) -> bool {
         !matches!(
             self,
@@ -158,7 +160,7 @@ mod tests {
     }
 
     #[test]
-    fn names_may_contain_reserved_words() {
+    fn repository_names_may_contain_the_words_of_endpoints() {
         let digest = format!("sha256:{}", "0".repeat(64));
         for name in [
             "a",
@@ -214,16 +216,16 @@ mod tests {
     }
 
     #[test]
-    fn an_endpoint_has_what_the_query_says() {
+    fn queries_are_parsed_into_parameters() {
         let digest = format!("sha256:{}", "0".repeat(64));
         let page = r#"page: Ok(PageQuery { limit: Some(2), last: Some("b") })"#;
-        let nothing = "page: Ok(PageQuery { limit: None, last: None })";
+        let no_page = "page: Ok(PageQuery { limit: None, last: None })";
         let id = "00000000-0000-0000-0000-000000000000";
         for (query, method, path, expected) in [
             ("n=2&last=b", "GET", "/v2/_catalog", page.to_owned()),
             ("n=2&last=b", "HEAD", "/v2/a/tags/list", page.to_owned()),
             ("n=2&last=b", "GET", "/acr/v1/_catalog", page.to_owned()),
-            ("n=&last=", "GET", "/v2/_catalog", nothing.to_owned()),
+            ("n=&last=", "GET", "/v2/_catalog", no_page.to_owned()),
             (
                 "n=1001",
                 "GET",
@@ -240,7 +242,7 @@ mod tests {
                 "artifactType=",
                 "GET",
                 &format!("/v2/a/referrers/{digest}"),
-                format!("artifact_type: ArtifactType(None), {nothing}"),
+                format!("artifact_type: ArtifactType(None), {no_page}"),
             ),
             (
                 &format!("digest={digest}&orderby=timeasc&n=2&last=b"),
@@ -254,7 +256,7 @@ mod tests {
                 "digest=&orderby=",
                 "GET",
                 "/acr/v1/a/_tags",
-                format!("order: Ok(Name), filter: Ok(TagFilter {{ digest: None }}), {nothing}"),
+                format!("order: Ok(Name), filter: Ok(TagFilter {{ digest: None }}), {no_page}"),
             ),
             (
                 "orderby=timedesc&n=2&last=b",
@@ -294,7 +296,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_wrong_with_a_query_is_left_to_who_answers() {
+    fn invalid_query_is_refused_by_the_function_that_answers() {
         let digest = format!("sha256:{}", "0".repeat(64));
         let id = "00000000-0000-0000-0000-000000000000";
         for (query, method, path, expected) in [
@@ -334,7 +336,7 @@ mod tests {
                 "/v2/a/blobs/uploads/",
                 "mount: Err(NameInvalid",
             ),
-            // Without a mount, nobody asks from where.
+            // Without `mount`, `from` is ignored.
             ("from=A", "POST", "/v2/a/blobs/uploads/", "mount: Ok(None)"),
             (
                 "digest=",
@@ -380,7 +382,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_no_endpoint_is_said_to_be_none() {
+    fn invalid_paths_are_refused_with_the_reason() {
         for path in [
             "/",
             "*",
@@ -441,7 +443,7 @@ mod tests {
     }
 
     #[test]
-    fn the_methods_of_a_path_are_those_of_its_rows() {
+    fn methods_of_a_path_are_those_of_its_rows() {
         let digest = format!("sha256:{}", "0".repeat(64));
         let id = "00000000-0000-0000-0000-000000000000";
         for (path, methods) in [

@@ -12,13 +12,13 @@ use serde_json::{Value, json};
 use super::uploads;
 use crate::{Error, Reference};
 
-/// What az prints with each error; it fails without.
+/// The id that az prints with each error. Without it, az fails.
 pub(super) const CORRELATION_ID: HeaderName =
     HeaderName::from_static("x-ms-correlation-request-id");
 
-/// An error as OCI writes it: `{"errors":[{"code","message","detail"}]}`.
+/// Renders an error in OCI's form: `{"errors":[{"code","message","detail"}]}`.
 ///
-/// A refusal by the key's gate is also noted in the response's extensions, for the log.
+/// The log reads the cause of a revocation from the extensions of the response.
 pub fn render(error: &Error, names: &PublicName) -> Response {
     let mut response = sealock_http::render(error, |message| {
         let body = format!("{{\"errors\":[{}]}}\n", entries(error, message, names));
@@ -67,14 +67,14 @@ impl ServiceError for Error {
 
     fn login_refusal_reason(&self) -> Option<LoginRefusalReason> {
         match self {
-            Self::LoginRefused { why, .. } => Some(why.noted()),
-            Self::Unauthorized(challenge) => Some(challenge.why.noted()),
+            Self::LoginRefused { why, .. } => Some(why.reason()),
+            Self::Unauthorized(challenge) => Some(challenge.why.reason()),
             _ => None,
         }
     }
 }
 
-/// One entry, or one for each of what is missing.
+/// Renders one entry, or one for each missing digest.
 fn entries(error: &Error, message: String, names: &PublicName) -> String {
     let Error::ManifestBlobUnknown(missing) = error else {
         return entry(error, message, names);
@@ -89,12 +89,12 @@ fn entries(error: &Error, message: String, names: &PublicName) -> String {
 fn entry(error: &Error, message: String, names: &PublicName) -> String {
     let detail =
         detail(error, names).map_or_else(String::new, |detail| format!(",\"detail\":{detail}"));
-    // Spelled out, for those who compare it with ACR's byte by byte.
+    // Written by hand, so that it equals ACR's byte by byte.
     let (code, message) = (Value::from(error.status_and_code().1), Value::from(message));
     format!("{{\"code\":{code},\"message\":{message}{detail}}}")
 }
 
-/// The detail of an error: ACR's, where that is known.
+/// Returns the detail of an error: ACR's where that is known.
 fn detail(error: &Error, names: &PublicName) -> Option<Value> {
     let detail = match error {
         Error::Denied(revocation) => json!({
@@ -118,7 +118,7 @@ fn detail(error: &Error, names: &PublicName) -> Option<Value> {
             "Range": range,
             "Reason": "the Content-Range header format is invalid",
         }),
-        Error::NameUndeletable(name) => json!({"name": name}),
+        Error::NameUnknownOnDeletion(name) => json!({"name": name}),
         Error::Unauthorized(challenge) => match &challenge.scope {
             Some(scope) => scope
                 .actions
@@ -133,8 +133,8 @@ fn detail(error: &Error, names: &PublicName) -> Option<Value> {
 }
 
 fn add_headers(error: &Error, response: &mut Response) {
-    if let Some(words) = error.fault().and_then(words) {
-        response.extensions_mut().insert(words);
+    if let Some(phrase) = error.fault().and_then(reason_phrase) {
+        response.extensions_mut().insert(phrase);
     }
     if let Error::Denied(revocation) = error {
         response.extensions_mut().insert(revocation.cause);
@@ -165,23 +165,23 @@ fn add_headers(error: &Error, response: &mut Response) {
         received,
         ..
     } = error
-        // The session goes on: this is where.
-        && let Ok(progress) = uploads::progress(repository, *upload, *received)
+        // The session stays open, and the client continues here.
+        && let Ok(progress) = uploads::progress_headers(repository, *upload, *received)
     {
         headers.extend(progress);
     }
 }
 
-/// The words for a fault of the disk in the status line: of a status of 500 or more, Docker's engine shows nothing else.
-/// The engine gives up if the line has the system's words for a full disk; otherwise it retries for most of a minute.
+/// Returns the reason phrase for a fault of the disk. Docker's engine shows nothing else of a status of 500 or more. It
+/// gives up if the phrase has the system's words for a full disk, and otherwise retries for most of a minute.
 ///
 /// <https://github.com/moby/moby/blob/master/daemon/internal/distribution/errors.go>
-fn words(fault: Fault) -> Option<ReasonPhrase> {
-    let words = match fault {
+fn reason_phrase(fault: Fault) -> Option<ReasonPhrase> {
+    let phrase = match fault {
         Fault::Full => "Insufficient Storage: no space left on device",
         Fault::Failing => "Insufficient Storage: the disk fails",
         Fault::TooManyFiles => "Service Unavailable: too many open files",
         Fault::ReadOnly => return None,
     };
-    Some(ReasonPhrase::from_static(words.as_bytes()))
+    Some(ReasonPhrase::from_static(phrase.as_bytes()))
 }

@@ -1,4 +1,4 @@
-//! Who is asking, and whether it may: what a request's `Authorization` says.
+//! The authorization of a request by its `Authorization` header.
 
 use axum::http::{HeaderMap, header};
 use sealock_http::{Connection, Credentials};
@@ -6,17 +6,17 @@ use sealock_http::{Connection, Credentials};
 use super::call::RegistryHost;
 use crate::{
     Error, LoginRefusal, Registry, RepositoryName, Scope,
-    access::permissions::{Action, Permissions, Subject},
+    access::permissions::{Action, Caller, Permissions},
     error::Challenge,
 };
 
 /// The user whose password is a refresh token.
 const NULL_GUID: &str = "00000000-0000-0000-0000-000000000000";
 
-/// The credentials of a request, if it has any: an empty user with an empty password is nobody.
+/// Returns the credentials of a request. An empty user with an empty password counts as none.
 ///
 /// # Errors
-/// They cannot be read.
+/// [`Unreadable`] if the header cannot be parsed.
 pub(super) fn credentials(headers: &HeaderMap) -> Result<Option<Credentials<'_>>, Unreadable> {
     let mut values = headers.get_all(header::AUTHORIZATION).iter();
     let Some(value) = values.next() else {
@@ -25,7 +25,7 @@ pub(super) fn credentials(headers: &HeaderMap) -> Result<Option<Credentials<'_>>
     match Credentials::parse(value) {
         _ if values.next().is_some() => Err(Unreadable),
         None => Err(Unreadable),
-        // So the conformance suite of OCI asks for a token when it was told no credentials.
+        // OCI's conformance suite requests a token in this way if it has no credentials.
         Some(Credentials::Basic(user, password)) if user.is_empty() && password.is_empty() => {
             Ok(None)
         }
@@ -33,47 +33,47 @@ pub(super) fn credentials(headers: &HeaderMap) -> Result<Option<Credentials<'_>>
     }
 }
 
-/// What is there is no credentials.
+/// The error of an `Authorization` header that cannot be parsed.
 pub(super) struct Unreadable;
 
-/// What must be allowed for a request to be answered.
-pub(super) enum Need<'a> {
-    /// To be somebody.
+/// The access that a request needs.
+pub(super) enum RequiredAccess<'a> {
+    /// Any login.
     Login,
-    /// To list the repositories.
+    /// Listing the repositories.
     Catalog,
-    /// To do this to a repository.
+    /// Actions on a repository.
     Repository {
         name: &'a RepositoryName,
         actions: &'static [Action],
     },
 }
 
-impl Need<'_> {
-    /// Returns true for what is asked of everybody, at an open door, too. A client that is not challenged there sends
-    /// no password, and takes a wrong one for right.
+impl RequiredAccess<'_> {
+    /// Returns true if it needs a login at the friendly door, too. Without a challenge there, a client would send no
+    /// password, and take a wrong one for right.
     fn is_login(&self) -> bool {
         matches!(self, Self::Login)
     }
 
-    fn is_met(&self, permissions: &Permissions) -> bool {
+    fn is_granted_by(&self, permissions: &Permissions) -> bool {
         match self {
             Self::Login => true,
-            Self::Catalog => permissions.allow_catalog(),
+            Self::Catalog => permissions.allows_catalog(),
             Self::Repository { name, actions } => actions
                 .iter()
-                .all(|action| permissions.allow(name.as_str(), *action)),
+                .all(|action| permissions.allows(name.as_str(), *action)),
         }
     }
 
-    /// Returns the permissions if they are enough.
+    /// Returns the permissions if they grant this access.
     fn check(
         &self,
         permissions: Permissions,
         refusal: impl FnOnce(Box<Scope>) -> LoginRefusal,
     ) -> Result<Permissions, LoginRefusal> {
         match self.scope() {
-            Some(scope) if !self.is_met(&permissions) => Err(refusal(Box::new(scope))),
+            Some(scope) if !self.is_granted_by(&permissions) => Err(refusal(Box::new(scope))),
             _ => Ok(permissions),
         }
     }
@@ -87,54 +87,62 @@ impl Need<'_> {
     }
 }
 
-/// What the caller may do, if that is enough.
+/// Returns the permissions of the caller if they grant the required access.
 ///
 /// # Errors
 /// [`Error::Unauthorized`]
-pub(super) async fn authorise(
+pub(super) async fn authorize(
     registry: &Registry,
     connection: &Connection,
     host: &RegistryHost,
     headers: &HeaderMap,
-    need: &Need<'_>,
+    required_access: &RequiredAccess<'_>,
 ) -> Result<Permissions, Error> {
     let permitted = match credentials(headers) {
-        Ok(None) if host.is_open && !need.is_login() => Ok(Permissions::admin()),
+        Ok(None) if host.is_friendly && !required_access.is_login() => Ok(Permissions::admin()),
         Ok(None) => Err(LoginRefusal::NoCredentials),
         Ok(Some(Credentials::Basic(user, password))) => {
-            let subject = by_password(registry, host, &user, &password).await?;
-            subject.and_then(
-                |Subject {
+            let caller = log_in(registry, host, &user, &password).await?;
+            caller.and_then(
+                |Caller {
                      name, permissions, ..
                  }| {
-                    let forbidden = |scope| LoginRefusal::ScopeForbidden { who: name, scope };
-                    need.check(permissions, forbidden)
+                    let forbidden = |scope| LoginRefusal::ScopeForbidden { user: name, scope };
+                    required_access.check(permissions, forbidden)
                 },
             )
         }
         Ok(Some(Credentials::Bearer(token))) => {
-            let bearer = registry.bearer(&host.audiences(), token);
-            bearer.and_then(|(who, permissions)| {
-                let missing = |scope| LoginRefusal::ScopeMissing { who, scope };
-                need.check(permissions, missing)
+            let bearer = registry.verify_access_token(&host.audiences(), token);
+            bearer.and_then(|(user, permissions)| {
+                let missing = |scope| LoginRefusal::ScopeMissing { user, scope };
+                required_access.check(permissions, missing)
             })
         }
         Err(Unreadable) => Err(LoginRefusal::HeaderUnreadable),
     };
-    permitted.map_err(|why| Error::Unauthorized(Box::new(challenge(connection, need.scope(), why))))
+    permitted.map_err(|why| {
+        Error::Unauthorized(Box::new(challenge(
+            connection,
+            required_access.scope(),
+            why,
+        )))
+    })
 }
 
-/// Logs in `user` with `password`: the admin user, a token, an application, or whoever has a refresh token.
-pub(super) async fn by_password(
+/// Logs in `user` with `password`: the admin user, a token, an application, or the holder of a refresh token.
+pub(super) async fn log_in(
     registry: &Registry,
     host: &RegistryHost,
     user: &str,
     password: &str,
-) -> Result<Result<Subject, LoginRefusal>, Error> {
+) -> Result<Result<Caller, LoginRefusal>, Error> {
     if user == NULL_GUID {
-        return registry.refreshed(&host.login_server, password).await;
+        return registry
+            .log_in_with_refresh_token(&host.login_server, password)
+            .await;
     }
-    registry.login(user, password).await
+    registry.log_in(user, password).await
 }
 
 fn challenge(connection: &Connection, scope: Option<Scope>, why: LoginRefusal) -> Challenge {
@@ -147,7 +155,7 @@ fn challenge(connection: &Connection, scope: Option<Scope>, why: LoginRefusal) -
 }
 
 impl Challenge {
-    /// Without a space behind the commas: az looks for the service in the second word of the header.
+    /// Renders the header without spaces after the commas: az looks for the service in its second word.
     pub(super) fn header(&self) -> String {
         let Self { realm, service, .. } = self;
         let scope = self.scope.as_ref();

@@ -6,17 +6,17 @@ use axum::{
 use sealock_http::{BodyError, Query};
 
 use super::{
-    accept::{Accepted, Instead},
+    accept::{AcceptedTypes, Substitute},
     blobs,
-    call::{Answer, Call, as_download},
+    call::{Answer, Call, with_download_headers},
     parameter::FromQuery,
 };
-use crate::{Error, Reference, RepositoryName, Tag, manifests::lookup::Located};
+use crate::{Error, Reference, RepositoryName, Tag, manifests::lookup::LocatedManifest};
 
-/// ACR's largest manifest, and OCI's least: 4 MiB.
+/// The limit of a manifest in bytes: ACR's, and the least that OCI requires.
 const MANIFEST_LIMIT: usize = 4 << 20;
 
-/// How many tags a push by digest may set. The specification wants ten at least.
+/// The limit of tags that a push by digest sets. The specification requires at least ten.
 const TAGS_LIMIT: usize = 100;
 
 /// `GET` and `HEAD` of a manifest (end-3).
@@ -24,13 +24,13 @@ pub(super) async fn get(call: Call, repository: &RepositoryName, reference: &Ref
     let (mut found, mut bytes) = call.registry.manifest(repository, reference).await?;
     let mut tag = etag(&found);
     if !call.is_not_modified(&tag) {
-        let accepted = Accepted::of(&call.headers);
+        let accepted = AcceptedTypes::of(&call.headers);
         accepted.check(&found.media_type)?;
-        // Under its digest nothing else can stand for it.
+        // A request by digest gets no substitute.
         if let Reference::Tag(_) = reference
-            && let Some(instead) = accepted.instead_of(&found.media_type, &bytes)?
+            && let Some(substitute) = accepted.substitute_for(&found.media_type, &bytes)?
         {
-            let Instead::Manifest(digest) = instead else {
+            let Substitute::Manifest(digest) = substitute else {
                 return Err(Error::ManifestUnknown {
                     repository: repository.clone(),
                     reference: reference.clone(),
@@ -38,11 +38,11 @@ pub(super) async fn get(call: Call, repository: &RepositoryName, reference: &Ref
             };
             let digest = Reference::Digest(digest);
             (found, bytes) = call.registry.manifest(repository, &digest).await?;
-            accepted.check_instead(&found.media_type)?;
+            accepted.check_substitute(&found.media_type)?;
             tag = etag(&found);
         }
     }
-    let response = as_download(Response::builder())
+    let response = with_download_headers(Response::builder())
         .header(header::ETAG, &tag)
         .header("docker-content-digest", found.digest.to_string());
     let response = if call.is_not_modified(&tag) {
@@ -61,7 +61,7 @@ pub(super) async fn get(call: Call, repository: &RepositoryName, reference: &Ref
     response.map_err(|error| Error::Internal(error.to_string()))
 }
 
-fn etag(manifest: &Located) -> String {
+fn etag(manifest: &LocatedManifest) -> String {
     format!("\"{}\"", manifest.digest)
 }
 
@@ -96,7 +96,7 @@ pub(super) async fn put(
         response = response.header("oci-subject", subject.to_string());
     }
     if provided.is_some() && !tags.is_empty() {
-        // In one line: of 100 header lines, many clients refuse the answer.
+        // In one line: many clients refuse a response with 100 header lines.
         let tags: Vec<&str> = tags.iter().map(Tag::as_str).collect();
         response = response.header("oci-tag", tags.join(", "));
     }
@@ -112,7 +112,7 @@ pub(super) async fn delete(
     reference: &Reference,
 ) -> Answer {
     call.registry.delete_manifest(repository, reference).await?;
-    Ok(blobs::empty(StatusCode::ACCEPTED))
+    Ok(blobs::empty_response(StatusCode::ACCEPTED))
 }
 
 /// The tags of a push by digest (end-7b).

@@ -1,9 +1,10 @@
-//! Where tokens are issued.
+//! The endpoints that issue tokens.
 //!
 //! <https://github.com/Azure/acr/blob/main/docs/AAD-OAuth.md>,
 //! <https://github.com/Azure/acr/blob/main/docs/Token-BasicAuth.md>
 //!
-//! Clients put the same parameters into a query or a form, so that they are read here, once both are one [`Query`].
+//! Clients put the same parameters into a query or a form. They are read here, after both are merged into one
+//! [`Query`].
 
 use axum::{Json, http::Method, response::IntoResponse as _};
 use sealock_core::excerpt;
@@ -13,49 +14,49 @@ use uuid::Uuid;
 
 use super::{
     call::{Answer, Call, RegistryHost},
-    login::{Unreadable, by_password, credentials},
+    login::{Unreadable, credentials, log_in},
 };
 use crate::{
     Error, LoginRefusal, Registry, Scope,
-    access::permissions::{Permissions, Subject},
+    access::permissions::{Caller, Permissions},
 };
 
-/// How many scopes one token may be asked for.
+/// The limit of scopes in one token request.
 const SCOPES_LIMIT: usize = 100;
 
-/// `GET` with a user and a password: an access token.
+/// `GET` of an access token with a user and a password.
 pub(super) async fn token(call: Call, query: Query) -> Answer {
     check_service(&call, &query)?;
     let scopes = scopes(&query)?;
-    let (call, subject) = subject(call, &query).await?;
-    let subject = subject.map_err(refused)?;
+    let (call, caller) = authenticate(call, &query).await?;
+    let caller = caller.map_err(refused)?;
     let access = scopes
         .iter()
-        .filter_map(|scope| subject.permissions.grant(scope))
+        .filter_map(|scope| caller.permissions.grant(scope))
         .collect();
-    let audience = call.host.audience_of(&subject);
+    let audience = call.host.audience_of(&caller);
     let token = call
         .registry
-        .issue_access_token(audience, &subject, access)?;
+        .issue_access_token(audience, &caller, access)?;
     Ok(Json(json!({ "access_token": token })).into_response())
 }
 
-/// `POST` with a form: an access token.
+/// `POST` of a form for an access token.
 pub(super) async fn token_for_form(mut call: Call, query: Query) -> Answer {
-    let query = with_form(&mut call, query).await?;
+    let query = merge_form(&mut call, query).await?;
     token(call, query).await
 }
 
-/// `POST` with a form: Entra's token for a refresh token of the registry.
+/// `POST` of a form that exchanges Entra's token for a refresh token of the registry.
 ///
 /// <https://github.com/Azure/acr/blob/main/docs/AAD-OAuth.md#calling-post-oauth2exchange-to-get-an-acr-refresh-token>
 pub(super) async fn exchange(mut call: Call, query: Query) -> Answer {
-    let query = with_form(&mut call, query).await?;
+    let query = merge_form(&mut call, query).await?;
     check_service(&call, &query)?;
     let token = match query.first("grant_type") {
-        // The refresh token beside it would serve once it has expired; there are none.
+        // Entra issues no refresh tokens here, so the one beside the access token is ignored.
         Some("access_token" | "access_token_refresh_token") => query.first("access_token"),
-        // Entra gives managed identities none, so that no refresh token of Entra's is one.
+        // Entra issues no refresh tokens here.
         Some("refresh_token") => None,
         _ => {
             return Err(Error::GrantUnsupported(
@@ -80,34 +81,38 @@ fn refused(why: LoginRefusal) -> Error {
     }
 }
 
-/// Finds out who gets a token, or the reason for which nobody does.
-async fn subject(
+/// Authenticates the caller who requests a token.
+async fn authenticate(
     call: Call,
     query: &Query,
-) -> Result<(Call, Result<Subject, LoginRefusal>), Error> {
+) -> Result<(Call, Result<Caller, LoginRefusal>), Error> {
     let (registry, host) = (&call.registry, &call.host);
     match credentials(&call.headers) {
         Ok(None) => {}
         Ok(Some(Credentials::Basic(user, password))) => {
-            let subject = by_password(registry, host, &user, &password).await?;
-            return Ok((call, subject));
+            let caller = log_in(registry, host, &user, &password).await?;
+            return Ok((call, caller));
         }
         Ok(Some(Credentials::Bearer(_))) => {
             return Ok((call, Err(LoginRefusal::BearerUnexpected)));
         }
         Err(Unreadable) => return Ok((call, Err(LoginRefusal::HeaderUnreadable))),
     }
-    let subject = match query.first("grant_type") {
-        None if call.method == Method::GET => anonymous(registry, host).await?,
-        // Microsoft's clients ask so for a token without a user, with an empty refresh token.
+    let caller = match query.first("grant_type") {
+        None if call.method == Method::GET => anonymous_caller(registry, host).await?,
+        // Microsoft's clients request an anonymous token in this way, with an empty refresh token.
         Some("password") => match (query.first("username"), query.first("password")) {
             (Some(user), Some(password)) if !user.is_empty() => {
-                by_password(registry, host, user, password).await?
+                log_in(registry, host, user, password).await?
             }
-            _ => anonymous(registry, host).await?,
+            _ => anonymous_caller(registry, host).await?,
         },
         Some("refresh_token") => match query.first("refresh_token") {
-            Some(token) => registry.refreshed(&host.login_server, token).await?,
+            Some(token) => {
+                registry
+                    .log_in_with_refresh_token(&host.login_server, token)
+                    .await?
+            }
             None => Err(LoginRefusal::RefreshTokenMissing),
         },
         _ => {
@@ -116,24 +121,24 @@ async fn subject(
             ));
         }
     };
-    Ok((call, subject))
+    Ok((call, caller))
 }
 
-async fn anonymous(
+async fn anonymous_caller(
     registry: &Registry,
     host: &RegistryHost,
-) -> Result<Result<Subject, LoginRefusal>, Error> {
-    let permissions = if host.is_open {
+) -> Result<Result<Caller, LoginRefusal>, Error> {
+    let permissions = if host.is_friendly {
         Permissions::admin()
     } else if registry.login_settings().await?.anonymous_pull_enabled {
         Permissions::anonymous_pull()
     } else {
         return Ok(Err(LoginRefusal::AnonymousPullDisabled));
     };
-    Ok(Ok(Subject::anonymous(permissions)))
+    Ok(Ok(Caller::anonymous(permissions)))
 }
 
-/// A token for another registry is not to be had here.
+/// Checks that the token is requested for this registry.
 fn check_service(call: &Call, query: &Query) -> Result<(), Error> {
     let known = [&call.connection.authority, &call.host.login_server];
     match query.first("service") {
@@ -157,14 +162,15 @@ fn scopes(query: &Query) -> Result<Vec<Scope>, Error> {
         .collect::<Result<_, _>>()?;
     if scopes.len() > SCOPES_LIMIT {
         return Err(Error::GrantUnsupported(format!(
-            "more than {SCOPES_LIMIT} scopes; ask for fewer at once"
+            "the request has more than {SCOPES_LIMIT} scopes; split it"
         )));
     }
     Ok(scopes)
 }
 
-/// The fields of a form stand before those of the query, where some clients leave an `api-version`.
-async fn with_form(call: &mut Call, query: Query) -> Result<Query, Error> {
+/// Merges the form in the body with the query. The fields of the form come first, since some clients leave an
+/// `api-version` in the query.
+async fn merge_form(call: &mut Call, query: Query) -> Result<Query, Error> {
     let form = Query::read_form(std::mem::take(&mut call.body)).await;
     let form = form.map_err(|unread| Error::BodyIncomplete(unread.to_string()))?;
     Ok(form.followed_by(query))

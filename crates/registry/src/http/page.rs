@@ -17,15 +17,15 @@ const RESERVED: &AsciiSet = &NON_ALPHANUMERIC
     .remove(b'_')
     .remove(b'~');
 
-/// How many results a page has, unless the client asks for less.
+/// The number of results on a page, unless the client requests fewer.
 pub(super) const PAGE_LIMIT: usize = 1000;
 
-/// The page of a list that a client asks for. An empty text asks for nothing, as for Docker's registry.
+/// The page of a list that a client requests. An empty parameter counts as absent, as in Docker's registry.
 #[derive(Debug, Default)]
 pub(super) struct PageQuery {
-    /// The most results that it may have, if the client says.
+    /// The requested number of results.
     pub(super) limit: Option<usize>,
-    /// The result behind which it begins.
+    /// The last result of the page before.
     pub(super) last: Option<String>,
 }
 
@@ -43,22 +43,28 @@ fn parse_limit(n: &str) -> Result<usize, Error> {
     Ok(limit.min(PAGE_LIMIT))
 }
 
-/// Renders a page, with a link to the next one if there is more.
-pub(super) fn answer<T: ToString>(
+/// Renders a page, with a link to the next one if more items follow.
+pub(super) fn render<T: ToString>(
     path: &str,
     limit: usize,
     page: &Page<T>,
-    render: impl FnOnce(Vec<String>) -> Value,
+    render_items: impl FnOnce(Vec<String>) -> Value,
 ) -> Response {
     let items: Vec<String> = page.items.iter().map(T::to_string).collect();
-    let next = items.last().filter(|_| page.more).cloned();
-    with_link(Json(render(items)).into_response(), limit, "", path, next)
+    let next = items.last().filter(|_| page.has_more).cloned();
+    with_next_link(
+        Json(render_items(items)).into_response(),
+        limit,
+        "",
+        path,
+        next,
+    )
 }
 
-/// Adds a link to the page behind `last`, if there is one, as ACR writes it.
+/// Adds a link to the page after `last`, if there is one, in ACR's form.
 ///
 /// <https://github.com/Azure/acr/blob/main/docs/AAD-OAuth.md#catalog-listing>
-pub(super) fn with_link(
+pub(super) fn with_next_link(
     mut response: Response,
     limit: usize,
     order: &str,

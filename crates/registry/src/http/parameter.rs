@@ -5,16 +5,17 @@ use sealock_http::{MatchedRequest, Parameter, Query};
 
 use crate::{Error, Reference, RepositoryName, Tag, UploadId};
 
-/// The meaning of a request's query.
+/// A parameter that is read from a request's query.
 pub(super) trait FromQuery: Sized {
-    /// Reads it.
+    /// Reads the parameter.
     ///
     /// # Errors
-    /// The parameter that cannot be read.
+    /// If the query is invalid.
     fn from_query(query: &Query) -> Result<Self, Error>;
 }
 
-/// The path is judged at once, and the query by who answers: behind the login, the lease and the locks.
+/// An invalid path is refused at once. An invalid query is refused by the function that answers: after the login, the
+/// lease and the locks.
 impl<T: FromQuery> Parameter<Error> for Result<T, Error> {
     fn read(request: &MatchedRequest<'_>, _name: &'static str) -> Result<Self, Error> {
         Ok(T::from_query(request.query))

@@ -5,11 +5,11 @@ use sealock_core::excerpt;
 
 use crate::Error;
 
-/// How many ranges of one request are served; whoever asks for more gets the whole blob.
+/// The limit of ranges in one request. A request for more gets the whole blob.
 const RANGES_LIMIT: usize = 64;
 
-/// The ranges of a blob's bytes that a `Range` header asks for; none if the whole blob is to be sent, as
-/// it is for another unit, and for so many ranges that no client needs them.
+/// Parses a `Range` header into ranges of a blob's bytes. Returns none if the whole blob is to be sent: for another
+/// unit, and for more ranges than any client needs.
 ///
 /// <https://www.rfc-editor.org/rfc/rfc9110#section-14>
 ///
@@ -42,20 +42,20 @@ mod tests {
     use super::*;
 
     #[test]
-    fn each_form_of_a_range_is_understood() {
+    fn range_headers_are_parsed() {
         let ranges = |header| parse(header, 2048).unwrap();
         let cases: [(&str, &[(u64, u64)]); 9] = [
             ("bytes=500-1499", &[(500, 1500)]),
             ("bytes=500-", &[(500, 2048)]),
             ("bytes=-500", &[(1548, 2048)]),
-            // The end is cut.
+            // The end is clipped.
             ("bytes=2000-5000", &[(2000, 2048)]),
             ("bytes=0-0", &[(0, 1)]),
             // A suffix longer than the blob is the blob.
             ("bytes=-5000", &[(0, 2048)]),
             ("items=0-1", &[]),
             ("bytes=0-1,5-9, -3", &[(0, 2), (5, 10), (2045, 2048)]),
-            // What there is of it.
+            // Ranges outside of the blob are left out.
             ("bytes=0-1,5000-6000", &[(0, 2)]),
         ];
         for (header, expected) in cases {

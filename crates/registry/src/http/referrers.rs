@@ -14,10 +14,10 @@ use super::{
 };
 use crate::{Error, RepositoryName};
 
-/// An OCI index. Clients compare it to the letter.
+/// The type of an OCI index. Clients compare it byte by byte.
 const INDEX: HeaderValue = HeaderValue::from_static("application/vnd.oci.image.index.v1+json");
 
-/// The only type of the artifacts that a client asks for. An empty text asks for all.
+/// The type of the referrers that a client requests. An empty parameter selects all types.
 #[derive(Debug)]
 pub(super) struct ArtifactType(Option<String>);
 
@@ -28,25 +28,25 @@ impl Parameter<Error> for ArtifactType {
     }
 }
 
-/// `GET` of the manifests that are about another (end-12a, end-12b).
+/// `GET` of the referrers of a manifest (end-12a, end-12b).
 pub(super) async fn list(
     call: Call,
     repository: &RepositoryName,
     subject: Digest,
     ArtifactType(artifact_type): ArtifactType,
-    request: Result<PageQuery, Error>,
+    page_query: Result<PageQuery, Error>,
 ) -> Answer {
     if !call.registry.offers_referrers() {
         return Err(Error::ReferrersUnsupported);
     }
-    let request = request?;
-    let limit = request.limit.unwrap_or(page::PAGE_LIMIT);
-    let (artifact_type, last) = (artifact_type.as_deref(), request.last.as_deref());
+    let page_query = page_query?;
+    let limit = page_query.limit.unwrap_or(page::PAGE_LIMIT);
+    let (artifact_type, last) = (artifact_type.as_deref(), page_query.last.as_deref());
     let page = call
         .registry
         .referrers(repository, &subject, artifact_type, last, limit)
         .await?;
-    let next = page.items.last().filter(|_| page.more).map(|last| {
+    let next = page.items.last().filter(|_| page.has_more).map(|last| {
         let encode = |text: &str| utf8_percent_encode(text, NON_ALPHANUMERIC).to_string();
         let filter = artifact_type.map_or_else(String::new, |wanted| {
             format!("&artifactType={}", encode(wanted))

@@ -10,14 +10,14 @@ use crate::{Error, RepositoryName};
 pub(super) async fn list(
     call: Call,
     repository: &RepositoryName,
-    asked: Result<PageQuery, Error>,
+    page_query: Result<PageQuery, Error>,
 ) -> Answer {
-    let asked = asked?;
-    let limit = asked.limit.unwrap_or(page::PAGE_LIMIT);
-    let last = asked.last.as_deref();
+    let page_query = page_query?;
+    let limit = page_query.limit.unwrap_or(page::PAGE_LIMIT);
+    let last = page_query.last.as_deref();
     let tags = call.registry.tags(repository, last, limit).await?;
     let path = format!("/v2/{repository}/tags/list");
-    Ok(page::answer(
+    Ok(page::render(
         &path,
         limit,
         &tags,

@@ -17,7 +17,7 @@ use crate::{
     Error, RepositoryName, UploadId, access::permissions::Action, upload::staging::LockedUpload,
 };
 
-/// A blob that another repository may have already.
+/// A request to mount a blob from another repository.
 #[derive(Debug)]
 pub(super) struct Mount {
     digest: Digest,
@@ -37,21 +37,21 @@ impl FromQuery for Option<Mount> {
     }
 }
 
-/// The digest of an upload that ends with this request.
+/// The digest of an upload that this request completes.
 impl FromQuery for Digest {
     fn from_query(query: &Query) -> Result<Self, Error> {
         <Option<Self>>::from_query(query)?.ok_or(Error::DigestMissing)
     }
 }
 
-/// The digest of an upload, if it ends with this request.
+/// The digest of an upload, if this request completes it.
 impl FromQuery for Option<Digest> {
     fn from_query(query: &Query) -> Result<Self, Error> {
         Ok(query.first("digest").map(str::parse).transpose()?)
     }
 }
 
-/// The algorithm with which an upload will end.
+/// The algorithm of the digest that will complete the upload.
 impl FromQuery for Algorithm {
     fn from_query(query: &Query) -> Result<Self, Error> {
         let algorithm = query.first("digest-algorithm").map(str::parse);
@@ -69,10 +69,10 @@ pub(super) async fn begin(
 ) -> Answer {
     call.registry.check_writable(repository).await?;
     if let Some(Mount { digest, from }) = mount? {
-        // Whoever may not read it there pushes it, and learns nothing of whether it is there.
+        // A caller who may not read the source has to push the blob, and does not learn that it is there.
         let may_mount = match &from {
-            Some(from) => call.permissions.allow(from.as_str(), Action::Pull),
-            None => call.permissions.allow_everywhere(Action::Pull),
+            Some(from) => call.permissions.allows(from.as_str(), Action::Pull),
+            None => call.permissions.allows_everywhere(Action::Pull),
         };
         if may_mount
             && call
@@ -80,7 +80,7 @@ pub(super) async fn begin(
                 .mount_blob(&digest, from.as_ref(), repository)
                 .await?
         {
-            return created(repository, &digest);
+            return created_response(repository, &digest);
         }
     }
     if let Some(digest) = digest? {
@@ -88,25 +88,25 @@ pub(super) async fn begin(
         return Box::pin(complete(call, repository, upload, digest)).await;
     }
     let id = call.registry.begin_upload(repository, algorithm?).await?;
-    status(StatusCode::ACCEPTED, repository, id, 0)
+    progress_response(StatusCode::ACCEPTED, repository, id, 0)
 }
 
 /// `GET` of an upload's progress (end-13).
 pub(super) async fn get(call: Call, repository: &RepositoryName, id: UploadId) -> Answer {
     let upload = call.registry.open_upload(repository, id).await?;
-    status(StatusCode::NO_CONTENT, repository, id, upload.received())
+    progress_response(StatusCode::NO_CONTENT, repository, id, upload.received())
 }
 
-/// `PATCH` of an upload (end-5): more of its content.
+/// `PATCH` of an upload (end-5): appends a chunk.
 pub(super) async fn resume(call: Call, repository: &RepositoryName, id: UploadId) -> Answer {
     let upload = call.registry.open_upload(repository, id).await?;
     call.registry.check_writable(repository).await?;
-    let (call, upload) = append(call, repository, upload).await?;
-    let upload = call.registry.keep_upload(repository, upload).await?;
-    status(StatusCode::ACCEPTED, repository, id, upload.received())
+    let (call, upload) = receive_body(call, repository, upload).await?;
+    let upload = call.registry.save_upload(repository, upload).await?;
+    progress_response(StatusCode::ACCEPTED, repository, id, upload.received())
 }
 
-/// `PUT` of an upload (end-6): its end.
+/// `PUT` of an upload (end-6): completes it.
 pub(super) async fn finish(
     call: Call,
     repository: &RepositoryName,
@@ -122,37 +122,38 @@ pub(super) async fn finish(
 /// `DELETE` of an upload (end-14).
 pub(super) async fn cancel(call: Call, repository: &RepositoryName, id: UploadId) -> Answer {
     call.registry.cancel_upload(repository, id).await?;
-    Ok(blobs::empty(StatusCode::NO_CONTENT))
+    Ok(blobs::empty_response(StatusCode::NO_CONTENT))
 }
 
-/// Takes the rest of the content, if the request has a body, and completes the upload.
+/// Receives the rest of the content, if the request has a body, and completes the upload.
 async fn complete(
     call: Call,
     repository: &RepositoryName,
     upload: LockedUpload,
     digest: Digest,
 ) -> Answer {
-    let (call, upload) = append(call, repository, upload).await?;
+    let (call, upload) = receive_body(call, repository, upload).await?;
     call.registry
         .finish_upload(repository, upload, digest)
         .await?;
-    created(repository, &digest)
+    created_response(repository, &digest)
 }
 
-async fn append(
+/// Appends the body to the upload, at the place that its `Content-Range` names.
+async fn receive_body(
     mut call: Call,
     repository: &RepositoryName,
     upload: LockedUpload,
 ) -> Result<(Call, LockedUpload), Error> {
     let range = ContentRange::of(&call.headers)?;
-    let begins = upload.received();
+    let start = upload.received();
     if let Some(range) = &range {
-        if !upload.is_continued_at(range.begins) {
+        if !upload.continues_at(range.start) {
             return Err(Error::RangeOutOfOrder {
                 upload: upload.id,
                 repository: repository.clone(),
-                begins: range.begins,
-                received: begins,
+                start: range.start,
+                received: start,
             });
         }
         let length = call.header(header::CONTENT_LENGTH);
@@ -164,13 +165,13 @@ async fn append(
     let body = std::mem::take(&mut call.body).into_data_stream();
     let mut upload = call.registry.append(upload, body).await?;
     if let Some(range) = range {
-        let checked = range.check_length(upload.received() - begins);
-        checked.inspect_err(|_| upload.take_back())?;
+        let checked = range.check_length(upload.received() - start);
+        checked.inspect_err(|_| upload.discard_unsaved())?;
     }
     Ok((call, upload))
 }
 
-fn created(repository: &RepositoryName, digest: &Digest) -> Answer {
+fn created_response(repository: &RepositoryName, digest: &Digest) -> Answer {
     Response::builder()
         .status(StatusCode::CREATED)
         .header(header::LOCATION, format!("/v2/{repository}/blobs/{digest}"))
@@ -180,20 +181,25 @@ fn created(repository: &RepositoryName, digest: &Digest) -> Answer {
         .map_err(|error| Error::Internal(error.to_string()))
 }
 
-fn status(status: StatusCode, repository: &RepositoryName, id: UploadId, received: u64) -> Answer {
-    let mut response = blobs::empty(status);
+fn progress_response(
+    status: StatusCode,
+    repository: &RepositoryName,
+    id: UploadId,
+    received: u64,
+) -> Answer {
+    let mut response = blobs::empty_response(status);
     if status == StatusCode::NO_CONTENT {
         response.headers_mut().remove(header::CONTENT_LENGTH);
     }
     response
         .headers_mut()
-        .extend(progress(repository, id, received)?);
+        .extend(progress_headers(repository, id, received)?);
     Ok(response)
 }
 
-/// Where an upload goes on. Its location is relative: some clients refuse to follow an absolute one to
-/// another name of this host.
-pub(super) fn progress(
+/// Returns the headers that tell where an upload continues. The location is relative: some clients refuse to follow an
+/// absolute one to another name of this host.
+pub(super) fn progress_headers(
     repository: &RepositoryName,
     id: UploadId,
     received: u64,
@@ -204,7 +210,7 @@ pub(super) fn progress(
     let location = format!("/v2/{repository}/blobs/uploads/{id}");
     Ok(HeaderMap::from_iter([
         (header::LOCATION, value(location)?),
-        // Of nothing, too, clients expect a last byte.
+        // Clients expect a last byte even of an empty upload.
         (
             header::RANGE,
             value(format!("0-{}", received.saturating_sub(1)))?,
@@ -216,14 +222,14 @@ pub(super) fn progress(
     ]))
 }
 
-/// `<start>-<end>`, the end inclusive and without the unit that RFC 9110 demands.
+/// A `Content-Range` of the form `<start>-<end>`. The end is inclusive, and the unit that RFC 9110 demands is missing.
 struct ContentRange {
-    begins: u64,
+    start: u64,
     length: u64,
 }
 
 impl ContentRange {
-    /// The one that a request has, if it has any.
+    /// Returns the `Content-Range` of a request, if it has one.
     fn of(headers: &HeaderMap) -> Result<Option<Self>, Error> {
         let mut values = headers.get_all(header::CONTENT_RANGE).iter();
         let Some(value) = values.next() else {
@@ -241,7 +247,7 @@ impl ContentRange {
             return Ok(());
         }
         Err(Error::SizeInvalid(format!(
-            "Content-Range speaks of {} bytes, but there are {found}",
+            "the Content-Range has {} bytes, but the body has {found}",
             self.length
         )))
     }
@@ -252,13 +258,13 @@ impl FromStr for ContentRange {
 
     fn from_str(text: &str) -> Result<Self, Error> {
         let digits = |text: &str| text.bytes().all(|byte| byte.is_ascii_digit());
-        let parsed = text.split_once('-').and_then(|(begins, last)| {
-            if !digits(begins) || !digits(last) {
+        let parsed = text.split_once('-').and_then(|(start, last)| {
+            if !digits(start) || !digits(last) {
                 return None;
             }
-            let (begins, last): (u64, u64) = (begins.parse().ok()?, last.parse().ok()?);
-            let length = last.checked_sub(begins)?.checked_add(1)?;
-            Some(Self { begins, length })
+            let (start, last): (u64, u64) = (start.parse().ok()?, last.parse().ok()?);
+            let length = last.checked_sub(start)?.checked_add(1)?;
+            Some(Self { start, length })
         });
         parsed.ok_or_else(|| Error::ContentRangeInvalid(excerpt(text).to_owned()))
     }

@@ -2,7 +2,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::Error;
 
-/// What may be done with a repository, a tag or a manifest. Each has its own.
+/// The changeable attributes of a repository, a tag or a manifest: the operations that it permits.
 ///
 /// <https://learn.microsoft.com/azure/container-registry/container-registry-image-lock>
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -26,7 +26,7 @@ impl Default for Attributes {
     }
 }
 
-/// A change of attributes. What it does not name stays.
+/// A change of attributes. Attributes that it does not name stay.
 #[derive(Clone, Copy, Debug, Deserialize)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 #[expect(clippy::struct_field_names, reason = "they are Azure's")]
@@ -39,16 +39,16 @@ pub(crate) struct AttributesChange {
 
 impl Attributes {
     pub(crate) fn check_readable(self) -> Result<(), Error> {
-        allow(self.read_enabled)
+        require(self.read_enabled)
     }
 
     pub(crate) fn check_writable(self) -> Result<(), Error> {
-        allow(self.write_enabled)
+        require(self.write_enabled)
     }
 
-    /// Either lock keeps it from being deleted.
+    /// Checks that no attribute forbids deletion: `writeEnabled` forbids it, too.
     pub(crate) fn check_deletable(self) -> Result<(), Error> {
-        allow(self.write_enabled && self.delete_enabled)
+        require(self.write_enabled && self.delete_enabled)
     }
 
     pub(crate) fn with(self, change: AttributesChange) -> Self {
@@ -61,8 +61,8 @@ impl Attributes {
     }
 }
 
-fn allow(is_allowed: bool) -> Result<(), Error> {
-    if is_allowed {
+fn require(is_enabled: bool) -> Result<(), Error> {
+    if is_enabled {
         Ok(())
     } else {
         Err(Error::DisallowedOperation)

@@ -11,8 +11,7 @@ use super::{
 use crate::{Error, Reference, Registry, RepositoryName};
 
 impl Registry {
-    /// Deletes what `reference` names: a tag alone, or a manifest with every tag that points to it and with what
-    /// refers to it.
+    /// Deletes a tag alone, or a manifest with its tags and its untagged referrers.
     pub(crate) async fn delete_manifest(
         &self,
         repository: &RepositoryName,
@@ -28,12 +27,12 @@ impl Registry {
             },
             Reference::Digest(digest) => {
                 Box::pin(self.delete_graph(repository, digest)).await?;
-                self.forget_if_empty(repository).await
+                self.remove_attributes_if_empty(repository).await
             }
         }
     }
 
-    /// Deletes a manifest with its tags, unless one of them is locked. For whoever has a turn.
+    /// Removes a manifest with its tags, unless one of them is locked. The caller holds the lock to delete.
     pub(crate) async fn remove_manifest(
         &self,
         repository: &RepositoryName,
@@ -63,7 +62,7 @@ impl Registry {
                 }
             }
             if let Some(subject) = &existing.subject {
-                batch = self.unrefer(repository, digest, subject, batch);
+                batch = self.remove_referrer(repository, digest, subject, batch);
             }
             let (batch, _) = self.unlink(digest, batch).await?;
             Ok((batch, ()))
@@ -71,8 +70,8 @@ impl Registry {
         removed.await
     }
 
-    /// Deletes a manifest with every untagged manifest that is about it, about one of these, and so on, where the
-    /// referrers API is offered. Deletes nothing if one of them is locked.
+    /// Deletes a manifest. Where the referrers API is offered, deletes its untagged referrers, too, and theirs, and so
+    /// on. Deletes nothing if one of them is locked.
     ///
     /// <https://learn.microsoft.com/azure/container-registry/container-registry-manage-artifact#deleting-all-artifacts-in-the-graph>,
     /// <https://github.com/oras-project/artifacts-spec/blob/main/artifact-manifest.md#lifecycle-management>
@@ -99,14 +98,14 @@ impl Registry {
         if locked.any(|(locked, _)| graph.contains(&locked)) {
             return Err(Error::DisallowedOperation);
         }
-        // The manifest itself last, so that whoever is interrupted can begin anew.
+        // The manifest itself comes last, so that an interrupted deletion can be repeated.
         for digest in graph.iter().rev() {
             self.remove_manifest(repository, digest).await?;
         }
         Ok(())
     }
 
-    /// A manifest and the untagged manifests that are about it, directly or not, each behind what it is about.
+    /// Returns a manifest with its direct and indirect untagged referrers, each after its subject.
     async fn graph(
         &self,
         repository: &RepositoryName,

@@ -12,21 +12,21 @@ use super::{
 };
 use crate::{
     Error, Reference, Registry, RepositoryName, content::record::ContentRecord,
-    registry::last_key_part,
+    registry::last_key_segment,
 };
 
-/// What a reference names.
+/// The manifest that a reference names.
 #[derive(PartialEq)]
 pub(crate) struct Target {
     digest: Digest,
-    /// Since when its tag, if it is one, has done so.
+    /// The time at which the tag was put on it. `None` for a digest.
     tagged: Option<Timestamp>,
-    /// That tag's.
+    /// The attributes of the tag.
     attributes: Attributes,
 }
 
-/// A manifest that was found.
-pub(crate) struct Located {
+/// A manifest with its records.
+pub(crate) struct LocatedManifest {
     pub(crate) digest: Digest,
     pub(crate) media_type: String,
     pub(crate) content: ContentRecord,
@@ -34,17 +34,17 @@ pub(crate) struct Located {
 }
 
 impl Registry {
-    /// The manifest that `reference` names, with its bytes. Every pull and every check for news begins
-    /// here, so that small ones are kept as long as the permission under which they were opened.
+    /// Returns the manifest that `reference` names, with its bytes, if it may be read. Every pull starts here, so small
+    /// manifests are cached together with the DEK that opened them.
     pub(crate) async fn manifest(
         &self,
         repository: &RepositoryName,
         reference: &Reference,
-    ) -> Result<(Located, Bytes), Error> {
+    ) -> Result<(LocatedManifest, Bytes), Error> {
         loop {
             let target = self.resolve(repository, reference).await?;
             match self.manifest_at(repository, reference, &target).await {
-                // Its tag has moved, and what it pointed to was deleted: the tag was there all the time.
+                // The tag has moved, and its old manifest was deleted. The tag existed all the time.
                 Err(Error::ManifestUnknown { .. })
                     if self.resolve(repository, reference).await? != target => {}
                 answer => return answer,
@@ -57,21 +57,23 @@ impl Registry {
         repository: &RepositoryName,
         reference: &Reference,
         target: &Target,
-    ) -> Result<(Located, Bytes), Error> {
+    ) -> Result<(LocatedManifest, Bytes), Error> {
         let located = self.locate(repository, reference, target).await?;
         let of_repository = self.repository_attributes(repository).await?;
         for attributes in [of_repository, target.attributes, located.attributes] {
             attributes.check_readable()?;
         }
-        let bytes = self.manifest_bytes(repository, &located, reference).await?;
+        let bytes = self
+            .read_located_manifest(repository, &located, reference)
+            .await?;
         Ok((located, bytes))
     }
 
-    /// The bytes of the manifest that was found as `reference`, whatever its attributes.
-    async fn manifest_bytes(
+    /// Reads the bytes of a located manifest, whatever its attributes.
+    async fn read_located_manifest(
         &self,
         repository: &RepositoryName,
-        located: &Located,
+        located: &LocatedManifest,
         reference: &Reference,
     ) -> Result<Bytes, Error> {
         let lease = self.lease().await?;
@@ -79,7 +81,7 @@ impl Registry {
         if let Some(bytes) = lease.cache().and_then(|cache| cache.get(object)) {
             return Ok(bytes);
         }
-        let content = self.open(located.digest, &located.content).await?;
+        let content = self.open_content(located.digest, &located.content).await?;
         let content = content.ok_or_else(|| Error::ManifestUnknown {
             repository: repository.clone(),
             reference: reference.clone(),
@@ -91,8 +93,8 @@ impl Registry {
         Ok(bytes)
     }
 
-    /// The bytes of the manifest with this digest, whatever its attributes.
-    pub(crate) async fn manifest_of(
+    /// Reads the bytes of the manifest with this digest, whatever its attributes.
+    pub(crate) async fn manifest_bytes(
         &self,
         repository: &RepositoryName,
         digest: &Digest,
@@ -100,16 +102,17 @@ impl Registry {
         let reference = Reference::Digest(*digest);
         let target = self.resolve(repository, &reference).await?;
         let located = self.locate(repository, &reference, &target).await?;
-        self.manifest_bytes(repository, &located, &reference).await
+        self.read_located_manifest(repository, &located, &reference)
+            .await
     }
 
-    /// Where the manifest lies that `reference` names, which is `target`.
+    /// Returns the records of `target`, the manifest that `reference` names.
     pub(crate) async fn locate(
         &self,
         repository: &RepositoryName,
         reference: &Reference,
         target: &Target,
-    ) -> Result<Located, Error> {
+    ) -> Result<LocatedManifest, Error> {
         let unknown = || Error::ManifestUnknown {
             repository: repository.clone(),
             reference: reference.clone(),
@@ -119,15 +122,19 @@ impl Registry {
             .manifest_record(repository, &digest)
             .await?
             .ok_or_else(unknown)?;
-        Ok(Located {
+        Ok(LocatedManifest {
             digest,
             attributes: record.attributes,
             media_type: record.value.media_type,
-            content: self.content(&digest).await?.ok_or_else(unknown)?.value,
+            content: self
+                .content_record(&digest)
+                .await?
+                .ok_or_else(unknown)?
+                .value,
         })
     }
 
-    /// What `reference` names; a digest names itself, whether it is known or not.
+    /// Resolves a reference. A digest names itself, even if no such manifest exists.
     pub(crate) async fn resolve(
         &self,
         repository: &RepositoryName,
@@ -166,7 +173,7 @@ impl Registry {
             .await?)
     }
 
-    /// All manifests of a repository, by their digests.
+    /// Lists the manifests of a repository by digest.
     pub(crate) async fn repository_manifests(
         &self,
         name: &RepositoryName,
@@ -174,13 +181,13 @@ impl Registry {
         let scope = [&*self.id, name.as_str()];
         let entries = self.store.scan(&MANIFESTS, &scope, Bound::Unbounded);
         let manifests = entries.map(|entry| {
-            let (digest, record) = last_key_part(entry?);
+            let (digest, record) = last_key_segment(entry?);
             Ok((digest.parse()?, record))
         });
         manifests.try_collect().await
     }
 
-    /// The manifests of a repository that may not be deleted, because they are locked or a tag on them is.
+    /// Lists the manifests of a repository that cannot be deleted, because they or their tags are locked.
     pub(crate) async fn locked_manifests(
         &self,
         name: &RepositoryName,
@@ -204,12 +211,12 @@ impl Registry {
         digest: &Digest,
         change: AttributesChange,
     ) -> Result<ManifestRecord, Error> {
-        let _turn = self.lock_shared(repository).await?;
+        let _lock = self.lock_shared(repository).await?;
         let text = digest.to_string();
         let key = [&*self.id, repository.as_str(), &text];
         let changed = self.store.update(|| async {
             let existing = self.manifest_record(repository, digest).await?;
-            let existing = existing.ok_or(Error::ManifestUnlisted)?;
+            let existing = existing.ok_or(Error::AcrManifestUnknown)?;
             let mut record = existing.value.clone();
             record.attributes = record.attributes.with(change);
             let batch = Batch::new()

@@ -5,35 +5,36 @@ use serde_json::{Map, Value};
 
 use crate::Error;
 
-/// What a manifest refers to.
+/// A reference of a manifest to content.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Descriptor {
     /// The content's media type.
     pub media_type: String,
-    /// The content.
+    /// The content's digest.
     pub digest: Digest,
-    /// What it is to the manifest.
-    pub kind: Kind,
-    /// In bytes, as the manifest says.
+    /// Its role in the manifest.
+    pub kind: DescriptorKind,
+    /// The content's size in bytes, according to the manifest.
     pub size: u64,
-    /// What an entry of an index runs on.
+    /// The platform of an entry of an index.
     pub platform: Option<Platform>,
-    /// True if it lives elsewhere, as a foreign or non-distributable layer does: it is not required here.
+    /// True if the content lives elsewhere, as that of a foreign or non-distributable layer does. The registry does not
+    /// require it.
     pub foreign: bool,
 }
 
-/// What an image runs on, as an index or the image's own configuration says.
+/// The platform of an image, from an index or from the image's configuration.
 #[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
 pub struct Platform {
-    /// Such as `amd64`.
+    /// The architecture, such as `amd64`.
     pub architecture: Option<String>,
-    /// Such as `linux`.
+    /// The operating system, such as `linux`.
     pub os: Option<String>,
 }
 
-/// What a descriptor is to its manifest.
+/// The role of a descriptor in its manifest.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Kind {
+pub enum DescriptorKind {
     /// An image's configuration.
     Config,
     /// An image's layer.
@@ -42,22 +43,22 @@ pub enum Kind {
     Child,
 }
 
-/// What the registry understands of a manifest. Its bytes are stored as they came.
+/// The parsed part of a manifest. Its bytes are stored as received.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Manifest {
-    /// As it was pushed, without parameters.
+    /// Its media type, without parameters.
     pub media_type: String,
-    /// In the manifest's order.
+    /// Its references, in order.
     pub descriptors: Vec<Descriptor>,
-    /// The manifest that this one is about, which need not be there.
+    /// The manifest that it refers to as its subject. It need not exist.
     pub subject: Option<Digest>,
-    /// What the artifact is: its own word for it, or else its configuration's media type.
+    /// Its artifact type, or else the media type of its configuration.
     pub artifact_type: Option<String>,
-    /// Its annotations, as they came.
+    /// Its annotations, as received.
     pub annotations: Map<String, Value>,
 }
 
-/// Docker's layers that are never pushed, however they are compressed.
+/// The prefix of the types of Docker's foreign layers, which are never pushed.
 const FOREIGN_LAYER: &str = "application/vnd.docker.image.rootfs.foreign.diff.tar";
 
 pub(crate) const OCI_IMAGE: &str = "application/vnd.oci.image.manifest.v1+json";
@@ -67,7 +68,7 @@ pub(crate) const DOCKER_IMAGE: &str = "application/vnd.docker.distribution.manif
 pub(crate) const DOCKER_LIST: &str = "application/vnd.docker.distribution.manifest.list.v2+json";
 const ORAS_ARTIFACT: &str = "application/vnd.cncf.oras.artifact.manifest.v1+json";
 
-/// The types of manifests that can be pushed.
+/// The media types of manifests that can be pushed.
 const TYPES: [&str; 6] = [
     OCI_IMAGE,
     OCI_INDEX,
@@ -118,10 +119,10 @@ struct RawDescriptor {
 }
 
 impl Manifest {
-    /// Reads a manifest that came with `content_type`.
+    /// Parses a manifest that was sent as `content_type`.
     ///
-    /// Its fields have their types, those that are required are there, and those of another kind of manifest are not:
-    /// to no client is it something else (CVE-2021-41190).
+    /// Every field must have its type, required fields must exist, and fields of another kind of manifest must not. So
+    /// no client can take the manifest for something else (CVE-2021-41190).
     ///
     /// <https://github.com/opencontainers/image-spec/blob/main/manifest.md>,
     /// <https://github.com/opencontainers/image-spec/blob/main/image-index.md>,
@@ -139,13 +140,15 @@ impl Manifest {
         if form != Form::Artifact && raw.schema_version != Some(2) {
             return Err(schema_too_old());
         }
-        // Only of these two the specification says that it may be left out.
+        // The specification lets only these two omit it.
         if raw.media_type.is_none() && ![OCI_IMAGE, OCI_INDEX].contains(&&*media_type) {
             let why = format!("its mediaType is missing; expected '{media_type}'");
             return Err(Error::ManifestInvalid(why));
         }
         check_annotations(raw.annotations.as_ref())?;
-        let subject = raw.subject.map(|Object(raw)| raw.parse(Kind::Child));
+        let subject = raw
+            .subject
+            .map(|Object(raw)| raw.parse(DescriptorKind::Child));
         let config_type = raw.config.as_ref();
         let config_type = config_type.map(|Object(config)| config.media_type.clone());
         let (config, lists) = (raw.config, [raw.layers, raw.blobs, raw.manifests]);
@@ -162,7 +165,7 @@ impl Manifest {
     }
 }
 
-/// The way in which a manifest refers to things.
+/// The form of a manifest: the fields in which it refers to content.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Form {
     /// A configuration and layers.
@@ -174,7 +177,8 @@ enum Form {
 }
 
 impl Form {
-    /// A registry serves each manifest under its own type, and a browser renders what comes as `text/html`.
+    /// Returns the form of a media type. Refuses other types: the registry serves each manifest under its own type, and
+    /// a browser would render `text/html`.
     fn of(media_type: &str) -> Result<Self, Error> {
         match media_type {
             OCI_IMAGE | DOCKER_IMAGE => return Ok(Self::Image),
@@ -186,13 +190,13 @@ impl Form {
             return Err(schema_too_old());
         }
         Err(Error::ManifestInvalid(format!(
-            "its type '{}' is none of {}; what is to be free goes into artifactType or the configuration's mediaType",
+            "its type '{}' is none of {}; use artifactType or the configuration's mediaType for a type of your own",
             excerpt(media_type),
             TYPES.join(", ")
         )))
     }
 
-    /// Collects what a manifest of this form refers to, in its order.
+    /// Collects the references of a manifest of this form, in order.
     fn descriptors(
         self,
         config: Option<ExactObject<RawDescriptor>>,
@@ -218,14 +222,14 @@ impl Form {
             Err(Error::ManifestInvalid(why))
         };
         let (list, name, kind) = match self {
-            Self::Image => (layers, "layers", Kind::Layer),
-            Self::Index => (manifests, "manifests", Kind::Child),
-            Self::Artifact => (blobs, "blobs", Kind::Layer),
+            Self::Image => (layers, "layers", DescriptorKind::Layer),
+            Self::Index => (manifests, "manifests", DescriptorKind::Child),
+            Self::Artifact => (blobs, "blobs", DescriptorKind::Layer),
         };
         let list = match list {
             List::Items(items) => items,
             List::Null => Vec::new(),
-            // Of these alone the specification says that they may be left out.
+            // The specification lets only these omit it.
             List::Missing if self == Self::Artifact => Vec::new(),
             List::Missing => return missing(name),
         };
@@ -235,13 +239,13 @@ impl Form {
         };
         config
             .into_iter()
-            .map(|Object(config)| config.parse(Kind::Config))
+            .map(|Object(config)| config.parse(DescriptorKind::Config))
             .chain(list.into_iter().map(|Object(raw)| raw.parse(kind)))
             .collect()
     }
 }
 
-/// Returns the type that the header says, or without one the manifest itself; both must be the same.
+/// Returns the type in the header, or else the one in the manifest. If both exist, they must be equal.
 fn media_type(raw: &RawManifest, content_type: Option<&str>) -> Result<String, Error> {
     let content_type = content_type
         .and_then(|value| value.split(';').next())
@@ -255,7 +259,7 @@ fn media_type(raw: &RawManifest, content_type: Option<&str>) -> Result<String, E
         ))),
         (Some(either), _) | (None, Some(either)) => Ok(either.to_owned()),
         (None, None) => {
-            let why = "neither a Content-Type header nor a mediaType says what it is".to_owned();
+            let why = "it has neither a Content-Type header nor a mediaType".to_owned();
             Err(Error::ManifestInvalid(why))
         }
     }
@@ -266,8 +270,8 @@ fn schema_too_old() -> Error {
     Error::ManifestInvalid(why)
 }
 
-/// Of a manifest with an annotation that is no text, and of a list of referrers that repeats it, some clients can
-/// read nothing.
+/// Refuses annotations that are not strings. Some clients can read neither such a manifest nor a list of referrers that
+/// repeats the annotation.
 fn check_annotations(annotations: Option<&Map<String, Value>>) -> Result<(), Error> {
     let mut annotations = annotations.into_iter().flatten();
     match annotations.find(|(_, value)| !value.is_string()) {
@@ -280,11 +284,11 @@ fn check_annotations(annotations: Option<&Map<String, Value>>) -> Result<(), Err
 }
 
 impl RawDescriptor {
-    fn parse(self, kind: Kind) -> Result<Descriptor, Error> {
+    fn parse(self, kind: DescriptorKind) -> Result<Descriptor, Error> {
         let refuse = |why: &str| {
             let digest = excerpt(&self.digest);
             Err(Error::ManifestInvalid(format!(
-                "of what it refers to as {digest}, {why}"
+                "its descriptor of {digest} is invalid: {why}"
             )))
         };
         check_annotations(self.annotations.as_ref())?;
@@ -292,12 +296,12 @@ impl RawDescriptor {
             return refuse("the mediaType is empty");
         }
         if i64::try_from(self.size).is_err() {
-            return refuse("the size is larger than anything");
+            return refuse("the size is 2^63 or more");
         }
         let foreign = self.urls.is_some_and(|urls| !urls.is_empty());
-        // One of OCI's may be pushed like any other layer.
+        // OCI's non-distributable layers may be pushed like any other.
         if !foreign && self.media_type.starts_with(FOREIGN_LAYER) {
-            return refuse("there are no urls, though it lives elsewhere");
+            return refuse("a foreign layer needs urls");
         }
         Ok(Descriptor {
             digest: self.digest.parse().map_err(|error| invalid(&error))?,
@@ -342,7 +346,7 @@ mod tests {
     }
 
     #[test]
-    fn descriptors_are_found_in_order() {
+    fn descriptors_keep_their_order() {
         let mut foreign = descriptor(&format!("{FOREIGN_LAYER}.gzip"), 3);
         foreign["urls"] = json!(["https://example.org"]);
         let mut manifest = image(OCI_IMAGE);
@@ -355,20 +359,20 @@ mod tests {
         assert_eq!(
             found,
             [
-                (Kind::Config, 1, false),
-                (Kind::Layer, 2, false),
-                (Kind::Layer, 3, true)
+                (DescriptorKind::Config, 1, false),
+                (DescriptorKind::Layer, 2, false),
+                (DescriptorKind::Layer, 3, true)
             ]
         );
     }
 
     #[test]
-    fn an_artifact_refers_to_its_blobs_and_needs_no_schema_version() {
+    fn artifact_refers_to_blobs_and_needs_no_schema_version() {
         for media_type in [OCI_ARTIFACT, ORAS_ARTIFACT] {
             let artifact = json!({"mediaType": media_type, "artifactType": "text/html", "blobs": [descriptor("text/html", 1)]});
             let manifest = parse(&artifact, Some(media_type)).unwrap();
             let kinds: Vec<_> = manifest.descriptors.iter().map(|it| it.kind).collect();
-            assert_eq!(kinds, [Kind::Layer]);
+            assert_eq!(kinds, [DescriptorKind::Layer]);
             assert_eq!(manifest.artifact_type.as_deref(), Some("text/html"));
             assert!(parse(&artifact, Some(OCI_IMAGE)).is_err());
         }
@@ -379,7 +383,7 @@ mod tests {
     }
 
     #[test]
-    fn a_type_that_is_no_manifests_is_refused_and_named() {
+    fn unknown_manifest_type_is_refused_by_name() {
         for media_type in [
             "text/html",
             "application/json",
@@ -401,7 +405,7 @@ mod tests {
     }
 
     #[test]
-    fn a_type_that_only_the_header_says_is_one_of_ocis() {
+    fn only_oci_manifests_may_omit_their_media_type() {
         for media_type in TYPES {
             let mut manifest = match media_type {
                 OCI_IMAGE | DOCKER_IMAGE => image(media_type),
@@ -426,7 +430,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_no_manifest_is_refused() {
+    fn invalid_manifest_is_refused() {
         for (body, content_type) in [
             ("", Some(OCI_IMAGE)),
             ("[]", Some(OCI_IMAGE)),

@@ -5,7 +5,7 @@ use sealock_core::excerpt;
 
 use crate::Error;
 
-/// In what order ACR lists tags and manifests.
+/// The order in which ACR lists tags and manifests.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Order {
     Name,
@@ -13,15 +13,15 @@ pub(crate) enum Order {
     NewestFirst,
 }
 
-/// Where something stands in such a list.
+/// The position of an item in such a list.
 #[derive(Clone)]
-pub(crate) struct Place {
+pub(crate) struct Position {
     pub(crate) time: Timestamp,
     pub(crate) name: String,
 }
 
 impl Order {
-    /// As clients ask for it.
+    /// Returns the name of the order in queries.
     pub(crate) const fn as_str(self) -> &'static str {
         match self {
             Self::Name => "",
@@ -30,34 +30,35 @@ impl Order {
         }
     }
 
-    /// What there is behind `last`, in this order.
+    /// Sorts the items, and drops those up to the marker `last`.
     ///
     /// # Errors
-    /// [`Error::MarkerUnknown`] if `last` is a name alone, and nothing of it says when that was.
-    pub(crate) fn behind<T>(
+    /// [`Error::MarkerUnknown`] if `last` is only a name and no item has it, so that its time is unknown.
+    pub(crate) fn sort_after<T>(
         self,
         last: Option<&str>,
-        mut items: Vec<(Place, T)>,
-    ) -> Result<Vec<(Place, T)>, Error> {
+        mut items: Vec<(Position, T)>,
+    ) -> Result<Vec<(Position, T)>, Error> {
         if let Some(last) = last {
-            let last = self.find(last, &items)?;
-            items.retain(|(place, _)| self.compare(place, &last).is_gt());
+            let last = self.parse_marker(last, &items)?;
+            items.retain(|(position, _)| self.compare(position, &last).is_gt());
         }
         items.sort_by(|(one, _), (other, _)| self.compare(one, other));
         Ok(items)
     }
 
-    /// How a client says where its list goes on. With the time, so that it need not be there any more.
-    pub(crate) fn marker(self, place: &Place) -> String {
+    /// Returns the marker after which the list continues. It contains the time, so that the item may be deleted
+    /// meanwhile.
+    pub(crate) fn marker(self, position: &Position) -> String {
         match self {
-            Self::Name => place.name.clone(),
-            Self::OldestFirst | Self::NewestFirst => format!("{},{}", place.time, place.name),
+            Self::Name => position.name.clone(),
+            Self::OldestFirst | Self::NewestFirst => format!("{},{}", position.time, position.name),
         }
     }
 
-    fn find<T>(self, marker: &str, items: &[(Place, T)]) -> Result<Place, Error> {
+    fn parse_marker<T>(self, marker: &str, items: &[(Position, T)]) -> Result<Position, Error> {
         if self == Self::Name {
-            return Ok(Place {
+            return Ok(Position {
                 time: Timestamp::MIN,
                 name: marker.to_owned(),
             });
@@ -66,15 +67,15 @@ impl Order {
             && let Ok(time) = time.parse()
         {
             let name = name.to_owned();
-            return Ok(Place { time, name });
+            return Ok(Position { time, name });
         }
-        // Some clients make it up from the last name that they saw.
-        let mut places = items.iter().map(|(place, _)| place);
-        let place = places.find(|place| place.name == marker).cloned();
-        place.ok_or_else(|| Error::MarkerUnknown(excerpt(marker).to_owned()))
+        // Some clients send the last name that they saw.
+        let mut positions = items.iter().map(|(position, _)| position);
+        let position = positions.find(|position| position.name == marker).cloned();
+        position.ok_or_else(|| Error::MarkerUnknown(excerpt(marker).to_owned()))
     }
 
-    fn compare(self, one: &Place, other: &Place) -> Ordering {
+    fn compare(self, one: &Position, other: &Position) -> Ordering {
         let by_time = match self {
             Self::Name => Ordering::Equal,
             Self::OldestFirst => one.time.cmp(&other.time),
@@ -102,11 +103,11 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_list_goes_on_although_what_it_had_last_is_gone() {
+    fn list_continues_after_its_last_item_is_deleted() {
         let at = |second: i64, name: &str| {
             let time = Timestamp::from_second(second).unwrap();
             let name = name.to_owned();
-            (Place { time, name }, ())
+            (Position { time, name }, ())
         };
         let items = || vec![at(3, "a"), at(2, "b"), at(2, "c"), at(1, "d")];
         for (order, expected) in [
@@ -114,18 +115,21 @@ mod tests {
             (Order::OldestFirst, "dbca"),
             (Order::NewestFirst, "abcd"),
         ] {
-            let all = order.behind(None, items()).unwrap();
+            let all = order.sort_after(None, items()).unwrap();
             for (at, (last, ())) in all.iter().enumerate() {
                 let mut rest = items();
-                rest.retain(|(place, ())| place.name != last.name);
-                let rest = order.behind(Some(&order.marker(last)), rest).unwrap();
-                let rest: String = rest.into_iter().map(|(place, ())| place.name).collect();
+                rest.retain(|(position, ())| position.name != last.name);
+                let rest = order.sort_after(Some(&order.marker(last)), rest).unwrap();
+                let rest: String = rest
+                    .into_iter()
+                    .map(|(position, ())| position.name)
+                    .collect();
                 assert_eq!(rest, expected[at + 1..], "behind {}", last.name);
             }
         }
-        let named = Order::OldestFirst.behind(Some("c"), items()).unwrap();
+        let named = Order::OldestFirst.sort_after(Some("c"), items()).unwrap();
         assert_eq!(named.len(), 1);
-        let gone = Order::OldestFirst.behind(Some("e"), items());
+        let gone = Order::OldestFirst.sort_after(Some("e"), items());
         assert!(matches!(gone, Err(Error::MarkerUnknown(_))));
     }
 }

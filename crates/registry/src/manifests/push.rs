@@ -7,7 +7,7 @@ use tokio::{sync::OnceCell, task::spawn_blocking};
 
 use super::{
     attributes::Attributes,
-    manifest::{Kind, Manifest},
+    manifest::{DescriptorKind, Manifest},
     record::{MANIFESTS, ManifestRecord},
 };
 use crate::{
@@ -15,20 +15,20 @@ use crate::{
     content::{blob::BLOBS, hasher::Hasher, uncommitted::UncommittedContent},
 };
 
-/// How much of what a manifest refers to and is missing is named.
+/// The limit of missing references that an error names.
 const MISSING_LIMIT: usize = 100;
 
-/// A manifest that was stored.
+/// A stored manifest.
 pub(crate) struct PutManifest {
     pub(crate) digest: Digest,
     pub(crate) subject: Option<Digest>,
 }
 
 impl Registry {
-    /// Stores a manifest exactly as it came, under its digest and these tags.
+    /// Stores a manifest exactly as received, under its digest and `tags`.
     ///
     /// # Errors
-    /// If it is no manifest, is not that of `provided`, or refers to what is not there.
+    /// If the manifest is invalid, does not have the digest `provided`, or refers to missing content.
     pub(crate) async fn put_manifest(
         &self,
         repository: &RepositoryName,
@@ -48,10 +48,10 @@ impl Registry {
         let fresh: OnceCell<UncommittedContent> = OnceCell::new();
         let put = self.store.update(|| async {
             if let Some(fresh) = fresh.get() {
-                fresh.note_reference(false);
+                fresh.set_may_be_referenced(false);
             }
             let known = self.manifest_record(repository, &digest).await?;
-            let existing = self.content(&digest).await?;
+            let existing = self.content_record(&digest).await?;
             let (mut batch, sparse) = self.expect_references(repository, &manifest).await?;
             let is_new = known.is_none() && existing.is_none();
             if is_new {
@@ -61,7 +61,7 @@ impl Registry {
             if let Some(known) = &known
                 && known.media_type != manifest.media_type
             {
-                // A locked manifest stays what it is; other tags may be put on it.
+                // A locked manifest keeps its media type, but may get other tags.
                 known.attributes.check_writable()?;
             }
             if known.is_none() {
@@ -85,7 +85,7 @@ impl Registry {
             );
             record.sparse |= sparse;
             if let Some(subject) = &manifest.subject {
-                batch = self.refer(repository, &digest, subject, batch);
+                batch = self.add_referrer(repository, &digest, subject, batch);
             }
             record.taggings += tags.len() as u64;
             let text = digest.to_string();
@@ -96,16 +96,16 @@ impl Registry {
             let batch = self
                 .tag_manifest(repository, &digest, tags, now, batch)
                 .await?;
-            // The body may have taken its time: whoever is revoked by now changes nothing.
+            // The registry may have been revoked while the body arrived.
             self.lease().await?;
             if let Some(fresh) = fresh.get() {
-                fresh.note_reference(is_new);
+                fresh.set_may_be_referenced(is_new);
             }
             Ok((batch, ()))
         });
         let put = put.await;
         if let Some(fresh) = fresh.get() {
-            fresh.note_update(&put);
+            fresh.settle(&put);
         }
         put?;
         Ok(PutManifest {
@@ -114,8 +114,8 @@ impl Registry {
         })
     }
 
-    /// A batch that holds only while everything is there that the manifest refers to; and whether
-    /// something is missing, if that may be.
+    /// Returns a batch that expects all references of the manifest to exist. The flag is true if some are missing and
+    /// may be.
     async fn expect_references(
         &self,
         repository: &RepositoryName,
@@ -127,12 +127,12 @@ impl Registry {
         let mut expected = HashSet::new();
         for descriptor in manifest.descriptors.iter().filter(|found| !found.foreign) {
             let digest = &descriptor.digest;
-            if !expected.insert((descriptor.kind == Kind::Child, digest)) {
+            if !expected.insert((descriptor.kind == DescriptorKind::Child, digest)) {
                 continue;
             }
             let text = digest.to_string();
             let key = [&*self.id, repository.as_str(), &text];
-            if descriptor.kind == Kind::Child
+            if descriptor.kind == DescriptorKind::Child
                 && self.manifest_record(repository, digest).await?.is_some()
             {
                 batch = batch.expect_present(&MANIFESTS, &key);

@@ -15,13 +15,13 @@ pub(crate) const TAGS: Table<TagRecord> = Table::content("tags");
 pub(crate) struct ManifestRecord {
     pub(crate) media_type: String,
     pub(crate) pushed: Timestamp,
-    /// The manifest that it is about, whether that is there or not.
+    /// Its subject, which need not exist.
     pub(crate) subject: Option<Digest>,
-    /// Whether it was taken although something that it refers to was missing.
+    /// True if it was accepted although content that it refers to was missing.
     pub(crate) sparse: bool,
     pub(crate) attributes: Attributes,
-    /// Counts the tags that were ever put on it, so that a deletion that has not seen the newest one
-    /// conflicts instead of leaving it behind.
+    /// The number of times that it was tagged. A deletion that has not seen the latest tag conflicts with it, instead
+    /// of leaving it behind.
     pub(super) taggings: u64,
 }
 
@@ -29,7 +29,7 @@ pub(crate) struct ManifestRecord {
 pub(crate) struct TagRecord {
     pub(crate) digest: Digest,
     pub(crate) updated: Timestamp,
-    /// When the tag was first put, on whatever manifest.
+    /// The time at which the tag was first put on a manifest. It stays when the tag moves.
     pub(crate) created: Timestamp,
     pub(crate) attributes: Attributes,
 }

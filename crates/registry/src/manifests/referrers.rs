@@ -12,13 +12,13 @@ use crate::{
     registry::{PAGE_BYTES, Page},
 };
 
-/// Which manifests are about which, whether those are there or not.
+/// The referrers of each subject. The subject need not exist.
 pub(crate) const REFERRERS: Table<ReferrerRecord> = Table::content("referrers");
 
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub(crate) struct ReferrerRecord {}
 
-/// A manifest that is about another, as the referrers API describes it.
+/// A referrer, as the referrers API describes it.
 ///
 /// <https://github.com/opencontainers/distribution-spec/blob/main/spec.md#listing-referrers>
 #[derive(Clone, Debug, Serialize)]
@@ -34,13 +34,13 @@ pub(crate) struct Referrer {
 }
 
 impl Registry {
-    /// Whether the referrers API is offered. With a customer-managed key ACR does not.
+    /// Returns true if the referrers API is offered. ACR does not offer it with a customer-managed key.
     pub(crate) fn offers_referrers(&self) -> bool {
         !self.record.encrypted || self.settings.referrers_on_cmk
     }
 
-    /// Adds to `batch` that the manifest `digest` is about `subject`.
-    pub(crate) fn refer(
+    /// Adds to `batch` the referrer `digest` of `subject`.
+    pub(crate) fn add_referrer(
         &self,
         repository: &RepositoryName,
         digest: &Digest,
@@ -52,8 +52,8 @@ impl Registry {
         batch.put(&REFERRERS, &key, &ReferrerRecord {})
     }
 
-    /// Undoes what [`refer`](Self::refer) added.
-    pub(crate) fn unrefer(
+    /// Adds to `batch` the removal of the referrer `digest` of `subject`.
+    pub(crate) fn remove_referrer(
         &self,
         repository: &RepositoryName,
         digest: &Digest,
@@ -65,7 +65,7 @@ impl Registry {
         batch.delete(&REFERRERS, &key)
     }
 
-    /// The manifests that were pushed as being about `subject`, by digest.
+    /// Lists the manifests that were pushed with this subject, by digest.
     pub(super) async fn recorded_referrers(
         &self,
         repository: &RepositoryName,
@@ -82,8 +82,8 @@ impl Registry {
         Ok(digests)
     }
 
-    /// The manifests that are about `subject`, by digest: those pushed as such, and those that clients
-    /// listed under the referrers tag while they thought that there was no API.
+    /// Lists the referrers of `subject` by digest: those that were pushed with this subject, and those that clients
+    /// listed under the referrers tag because they found no API.
     pub(crate) async fn referrers(
         &self,
         repository: &RepositoryName,
@@ -93,17 +93,17 @@ impl Registry {
         limit: usize,
     ) -> Result<Page<Referrer>, Error> {
         let mut digests = self.recorded_referrers(repository, subject).await?;
-        for digest in self.listed_under_tag(repository, subject).await? {
+        for digest in self.referrers_under_tag(repository, subject).await? {
             digests.insert(digest.to_string(), digest);
         }
         let mut page = Page {
             items: Vec::new(),
-            more: false,
+            has_more: false,
         };
         let mut bytes = 0;
         let start = after.map_or(Bound::Unbounded, Bound::Excluded);
         for (_, digest) in digests.range::<str, _>((start, Bound::Unbounded)) {
-            let Some(referrer) = self.referrer(repository, *digest).await? else {
+            let Some(referrer) = self.describe_referrer(repository, *digest).await? else {
                 continue;
             };
             let is_wanted = artifact_type
@@ -112,7 +112,7 @@ impl Registry {
                 continue;
             }
             if page.items.len() >= limit || bytes >= PAGE_BYTES {
-                page.more = true;
+                page.has_more = true;
                 break;
             }
             bytes += serde_json::to_string(&referrer).map_or(0, |text| text.len());
@@ -121,10 +121,10 @@ impl Registry {
         Ok(page)
     }
 
-    /// What the index lists that clients keep under the referrers tag.
+    /// Lists the entries of the index that clients keep under the referrers tag.
     ///
     /// <https://github.com/opencontainers/distribution-spec/blob/main/spec.md#referrers-tag-schema>
-    async fn listed_under_tag(
+    async fn referrers_under_tag(
         &self,
         repository: &RepositoryName,
         subject: &Digest,
@@ -142,8 +142,8 @@ impl Registry {
         }
     }
 
-    /// Describes a manifest; `None` if it is not there.
-    async fn referrer(
+    /// Describes a referrer. `None` if it does not exist.
+    async fn describe_referrer(
         &self,
         repository: &RepositoryName,
         digest: Digest,

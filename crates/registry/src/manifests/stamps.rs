@@ -13,7 +13,7 @@ use tokio::sync::Mutex;
 use super::record::{MANIFESTS, TAGS};
 use crate::Error;
 
-/// The lead that stamps may have on a clock that stands still, or that the system set back a little.
+/// The limit of the lead that stamps gain on a clock that stands still, or that the system sets back a little.
 const LEAD: SignedDuration = SignedDuration::from_secs(1);
 
 /// The last stamp that this process gave in each registry. Clones share them.
@@ -21,9 +21,9 @@ const LEAD: SignedDuration = SignedDuration::from_secs(1);
 pub(crate) struct Stamps(Arc<Mutex<HashMap<RegistryId, Timestamp>>>);
 
 impl Stamps {
-    /// Stamps a push with the time, in ACR's seven digits of a second. No push before it has the same or a later
-    /// stamp, unless somebody moved the clock back: while the clock stands still, each is a tick later than the
-    /// last. So a list by time has one order, whether the registry or a client sorts it.
+    /// Returns the time stamp of a push, with ACR's seven digits of a second. It is later than every stamp before it,
+    /// unless somebody set the clock back: while the clock stands still, each stamp is a tick later than the last. So a
+    /// list by time has one order, whether the registry or a client sorts it.
     ///
     /// <https://github.com/Azure/acr/pull/175>
     pub(crate) async fn next(
@@ -37,7 +37,7 @@ impl Stamps {
         let ahead = now..now.saturating_add(LEAD).unwrap_or(Timestamp::MAX);
         let known = stamps.get(&registry).copied();
         let last = match known.filter(|stamp| ahead.contains(stamp)) {
-            // Another process may have given some, or this one when the clock stood there before.
+            // Another process may have given stamps ahead of the clock, or this one when the clock stood here before.
             None if matches!(clock.setting(), ClockSetting::Frozen(_)) => {
                 Box::pin(last_stamp_within(store, registry, &ahead)).await?
             }

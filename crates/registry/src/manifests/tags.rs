@@ -11,11 +11,11 @@ use super::{
 };
 use crate::{
     Error, Registry, RepositoryName, Tag,
-    registry::{Page, last_key_part},
+    registry::{Page, last_key_segment},
 };
 
 impl Registry {
-    /// The tag, if the repository has it.
+    /// Returns the record of a tag.
     pub(crate) async fn tag(
         &self,
         repository: &RepositoryName,
@@ -26,7 +26,7 @@ impl Registry {
         found.ok_or(Error::TagUnknown)
     }
 
-    /// All tags of a repository, by their names.
+    /// Lists the tags of a repository by name.
     pub(crate) async fn repository_tags(
         &self,
         name: &RepositoryName,
@@ -34,20 +34,20 @@ impl Registry {
         let scope = [&*self.id, name.as_str()];
         let entries = self.store.scan(&TAGS, &scope, Bound::Unbounded);
         let tags = entries.map_ok(|entry| {
-            let (tag, record) = last_key_part(entry);
+            let (tag, record) = last_key_segment(entry);
             (Tag(tag), record)
         });
         Ok(tags.try_collect().await?)
     }
 
-    /// The tags of a repository, up to `limit`, sorted by their bytes.
+    /// Lists up to `limit` tags of a repository that are not hidden, sorted by their bytes.
     pub(crate) async fn tags(
         &self,
         repository: &RepositoryName,
         after: Option<&str>,
         limit: usize,
     ) -> Result<Page<Tag>, Error> {
-        self.check_known(repository).await?;
+        self.check_exists(repository).await?;
         let from = after.map_or(Bound::Unbounded, Bound::Excluded);
         let scope = [&*self.id, repository.as_str()];
         let mut tags = self.store.scan(&TAGS, &scope, from);
@@ -57,14 +57,20 @@ impl Registry {
                 continue;
             }
             if items.len() == limit {
-                return Ok(Page { items, more: true });
+                return Ok(Page {
+                    items,
+                    has_more: true,
+                });
             }
             items.push(Tag(entry.key.into_iter().next().unwrap_or_default()));
         }
-        Ok(Page { items, more: false })
+        Ok(Page {
+            items,
+            has_more: false,
+        })
     }
 
-    /// Adds the records of the manifest's tags to `batch`.
+    /// Adds to `batch` the records that put `tags` on the manifest. Refuses locked tags.
     pub(super) async fn tag_manifest(
         &self,
         repository: &RepositoryName,
@@ -100,7 +106,7 @@ impl Registry {
         tag: &Tag,
         change: AttributesChange,
     ) -> Result<TagRecord, Error> {
-        let _turn = self.lock_shared(repository).await?;
+        let _lock = self.lock_shared(repository).await?;
         let key = [&*self.id, repository.as_str(), tag.as_str()];
         let changed = self.store.update(|| async {
             let existing = self.tag(repository, tag).await?;

@@ -1,5 +1,4 @@
-//! Sessions compared with a plain `Vec<u8>`, whatever the sizes of their chunks and however often the
-//! process ends.
+//! Compares sessions with a plain `Vec<u8>`, over chunks of any size and any number of restarts.
 
 use std::collections::HashSet;
 
@@ -13,7 +12,7 @@ use sealock_envelope::{
 };
 
 use super::{
-    session::{Kept, Reseal, Session},
+    session::{Reseal, SavedSession, Session},
     session_file as file,
 };
 use crate::{UploadId, content::hasher::Hasher};
@@ -21,16 +20,16 @@ use crate::{UploadId, content::hasher::Hasher};
 /// The smallest segments, which keep the test fast.
 const SEGMENT: usize = SegmentSize::MIN.bytes();
 
-/// What happens to a session.
+/// A step of a session.
 #[derive(Clone, Debug)]
 enum Step {
-    /// A batch arrives, in frames that end here.
+    /// A batch of so many bytes arrives, in frames that end at these indices.
     Append(usize, Vec<Index>),
-    /// A chunk comes that does not continue it.
+    /// A chunk arrives that starts at another byte.
     OutOfOrder(u64),
-    /// What it has is written to its file.
-    Keep,
-    /// The process ends, and the next one has what the file says.
+    /// The session is saved in its file.
+    Save,
+    /// The process ends, and the next one resumes the session from its file.
     Restart,
 }
 
@@ -41,7 +40,7 @@ fn step() -> impl Strategy<Value = Step> {
     prop_oneof![
         6 => (length, frames).prop_map(|(length, frames)| Step::Append(length, frames)),
         1 => any::<u64>().prop_map(Step::OutOfOrder),
-        3 => Just(Step::Keep),
+        3 => Just(Step::Save),
         2 => Just(Step::Restart),
     ]
 }
@@ -56,10 +55,10 @@ struct World {
     /// The staged object.
     staged: Vec<u8>,
     file: Vec<u8>,
-    /// What was sealed, by salt and offset: nothing twice.
+    /// The sealed segments, by salt and offset. None is sealed twice.
     sealed: HashSet<([u8; 32], usize)>,
     arrived: Vec<u8>,
-    kept: usize,
+    saved: usize,
 }
 
 /// Appends `segments`, as a staged object does.
@@ -93,9 +92,9 @@ impl World {
             file: Vec::new(),
             sealed: HashSet::new(),
             arrived: Vec::new(),
-            kept: 0,
+            saved: 0,
         };
-        world.keep();
+        world.save();
         world
     }
 
@@ -108,20 +107,20 @@ impl World {
     }
 
     fn take_session(&mut self) -> Session {
-        let nothing = Session::new(*self.session.header(), self.algorithm);
-        std::mem::replace(&mut self.session, nothing)
+        let empty = Session::new(*self.session.header(), self.algorithm);
+        std::mem::replace(&mut self.session, empty)
     }
 
     fn append(&mut self, length: usize, frames: &[Index]) {
-        let begins = self.arrived.len();
+        let start = self.arrived.len();
         self.arrived
-            .extend((begins..begins + length).map(|at| u8::try_from(at % 251).unwrap()));
+            .extend((start..start + length).map(|at| u8::try_from(at % 251).unwrap()));
         let mut cuts: Vec<_> = frames.iter().map(|cut| cut.index(length + 1)).collect();
         cuts.extend([0, length]);
         cuts.sort_unstable();
         let batch: Vec<_> = cuts
             .windows(2)
-            .map(|cut| Bytes::copy_from_slice(&self.arrived[begins + cut[0]..begins + cut[1]]))
+            .map(|cut| Bytes::copy_from_slice(&self.arrived[start + cut[0]..start + cut[1]]))
             .collect();
         let session = self.take_session();
         let header = *session.header();
@@ -135,7 +134,7 @@ impl World {
             .unwrap();
     }
 
-    fn keep(&mut self) {
+    fn save(&mut self) {
         let head = file::Head::new(
             UploadId::random(),
             self.registry,
@@ -146,16 +145,16 @@ impl World {
         );
         self.file = file::seal(&head, &self.keys(), &self.session).unwrap();
         assert_eq!(file::Head::open(&self.file, &self.service), Some(head));
-        self.kept = self.arrived.len();
+        self.saved = self.arrived.len();
     }
 
     fn restart(&mut self) {
-        let (head, kept) = file::open(&self.file, &self.keys()).unwrap();
-        self.arrived.truncate(self.kept);
-        assert_eq!(head.received, self.kept as u64);
-        assert!(kept.stored_len() <= self.staged.len() as u64);
-        let segments = kept.segments(2 * SEGMENT);
-        let mut reseal = Reseal::new(kept);
+        let (head, saved) = file::open(&self.file, &self.keys()).unwrap();
+        self.arrived.truncate(self.saved);
+        assert_eq!(head.received, self.saved as u64);
+        assert!(saved.stored_len() <= self.staged.len() as u64);
+        let segments = saved.segments(2 * SEGMENT);
+        let mut reseal = Reseal::new(saved);
         let (old_header, header) = (*reseal.old_header(), *reseal.new_header());
         let old = self.keys().object(&old_header).unwrap();
         let new = self.keys().object(&header).unwrap();
@@ -169,7 +168,7 @@ impl World {
         let (segments, session) = reseal.finish(&new).unwrap();
         write(&mut staged, &mut self.sealed, &header, &segments);
         (self.staged, self.session) = (staged, session);
-        self.keep();
+        self.save();
     }
 
     fn finish(mut self) {
@@ -217,7 +216,7 @@ fn algorithm() -> impl Strategy<Value = Algorithm> {
 
 proptest! {
     #[test]
-    fn a_session_has_what_arrived(
+    fn session_has_all_arrived_bytes(
         layers in layers(),
         algorithm in algorithm(),
         steps in prop::collection::vec(step(), 0..24),
@@ -226,21 +225,21 @@ proptest! {
         for step in steps {
             match step {
                 Step::Append(length, frames) => world.append(length, &frames),
-                Step::OutOfOrder(begins) => assert_eq!(
-                    world.session.is_continued_at(begins),
-                    begins == world.arrived.len() as u64
+                Step::OutOfOrder(start) => assert_eq!(
+                    world.session.continues_at(start),
+                    start == world.arrived.len() as u64
                 ),
-                Step::Keep => world.keep(),
+                Step::Save => world.save(),
                 Step::Restart => world.restart(),
             }
             assert_eq!(world.session.received(), world.arrived.len() as u64);
-            assert!(world.session.is_continued_at(world.session.received()));
+            assert!(world.session.continues_at(world.session.received()));
         }
         world.finish();
     }
 
     #[test]
-    fn a_session_with_another_digest_is_refused(algorithm in algorithm(), length in 0..2 * SEGMENT) {
+    fn session_with_another_digest_is_refused(algorithm in algorithm(), length in 0..2 * SEGMENT) {
         let mut world = World::new(Layers::Service, algorithm);
         world.append(length, &[]);
         let keys = world.keys().object(world.session.header()).unwrap();
@@ -250,14 +249,14 @@ proptest! {
     }
 
     #[test]
-    fn a_file_that_was_changed_or_cut_does_not_open(
+    fn changed_or_cut_file_does_not_open(
         layers in layers(),
         length in 0..2 * SEGMENT,
         at in any::<Index>(),
     ) {
         let mut world = World::new(layers, Algorithm::default());
         world.append(length, &[]);
-        world.keep();
+        world.save();
         let mut file = world.file.clone();
         let at = at.index(file.len());
         prop_assert!(file::open(&file[..at], &world.keys()).is_none());
@@ -266,30 +265,30 @@ proptest! {
     }
 }
 
-/// The longest content that is kept without a segment, and the shortest with one.
+/// The longest content without a sealed segment, and the shortest with one.
 #[test]
 fn one_segment_is_held_back() {
-    for (length, in_segments) in [(0, 0), (1, 0), (SEGMENT, 0), (SEGMENT + 1, SEGMENT)] {
+    for (length, bytes_in_segments) in [(0, 0), (1, 0), (SEGMENT, 0), (SEGMENT + 1, SEGMENT)] {
         let mut world = World::new(Layers::Service, Algorithm::default());
         world.append(length, &[]);
-        world.keep();
-        let (_, kept) = file::open(&world.file, &world.keys()).unwrap();
-        assert_eq!(kept.in_segments(), in_segments as u64);
-        let stored = if in_segments == 0 {
+        world.save();
+        let (_, saved) = file::open(&world.file, &world.keys()).unwrap();
+        assert_eq!(saved.bytes_in_segments(), bytes_in_segments as u64);
+        let stored = if bytes_in_segments == 0 {
             0
         } else {
             HEADER_LEN + SEGMENT + 16
         };
-        assert_eq!(kept.stored_len(), stored as u64, "{length}");
+        assert_eq!(saved.stored_len(), stored as u64, "{length}");
     }
 }
 
-/// As docs/blob-format.md has it.
+/// The layout in docs/blob-format.md.
 #[test]
-fn a_file_is_head_and_sealed_state() {
+fn file_is_head_and_sealed_state() {
     let mut world = World::new(Layers::ServiceAndCmk, Algorithm::Sha256);
     world.append(2 * SEGMENT + 5, &[]);
-    world.keep();
+    world.save();
     let head_len = world.file.iter().position(|byte| *byte == b'\n').unwrap();
     let (head, sealed) = (&world.file[..head_len], &world.file[head_len + 1..]);
     let (seal, sealed) = sealed.split_at(RECORD_OVERHEAD);
@@ -314,7 +313,7 @@ fn a_file_is_head_and_sealed_state() {
 }
 
 #[test]
-fn a_head_of_another_version_is_none_that_is_known() {
+fn head_of_an_unknown_form_is_rejected() {
     let world = World::new(Layers::Service, Algorithm::Sha256);
     let end = world.file.iter().position(|byte| *byte == b'\n').unwrap();
     let head = String::from_utf8(world.file[..end].to_vec()).unwrap();
@@ -340,7 +339,7 @@ fn a_head_of_another_version_is_none_that_is_known() {
 }
 
 #[test]
-fn a_head_that_was_changed_or_cut_does_not_open_with_the_service_key_alone() {
+fn changed_or_cut_head_does_not_open_under_the_service_key() {
     let world = World::new(Layers::ServiceAndCmk, Algorithm::Sha256);
     let end = world.file.iter().position(|byte| *byte == b'\n').unwrap();
     let head_len = end + 1 + RECORD_OVERHEAD;
@@ -355,18 +354,18 @@ fn a_head_that_was_changed_or_cut_does_not_open_with_the_service_key_alone() {
 }
 
 #[test]
-fn a_state_of_another_length_is_no_sessions() {
+fn state_of_another_length_is_rejected() {
     let session = Session::new(
         Header::new(Layers::Service, SegmentSize::MIN),
         Algorithm::Sha256,
     );
     let state = session.state();
-    assert!(Kept::parse(Algorithm::Sha256, 0, &state).is_some());
-    assert!(Kept::parse(Algorithm::Sha256, 1, &state).is_none());
-    assert!(Kept::parse(Algorithm::Sha256, u64::MAX, &state).is_none());
-    assert!(Kept::parse(Algorithm::Sha512, 0, &state).is_none());
-    assert!(Kept::parse(Algorithm::Sha256, 0, &state[1..]).is_none());
-    assert!(Kept::parse(Algorithm::Sha256, 0, &[]).is_none());
+    assert!(SavedSession::parse(Algorithm::Sha256, 0, &state).is_some());
+    assert!(SavedSession::parse(Algorithm::Sha256, 1, &state).is_none());
+    assert!(SavedSession::parse(Algorithm::Sha256, u64::MAX, &state).is_none());
+    assert!(SavedSession::parse(Algorithm::Sha512, 0, &state).is_none());
+    assert!(SavedSession::parse(Algorithm::Sha256, 0, &state[1..]).is_none());
+    assert!(SavedSession::parse(Algorithm::Sha256, 0, &[]).is_none());
     let digest = Hasher::digest(Algorithm::Sha256, b"");
     assert!(matches!(digest, Digest::Sha256(_)));
 }

@@ -15,19 +15,19 @@ use super::{
 };
 use crate::{Error, UploadId, content::record::referenced_objects};
 
-/// Held by who continues an upload.
+/// The lock of an upload. A request that continues or ends the upload holds it.
 pub(super) const UPLOAD: Lock = Lock::new("upload");
 
-/// How many uploads may be unfinished at a time.
+/// The limit of unfinished uploads.
 pub(crate) const SESSION_LIMIT: usize = 4096;
 
-/// How long an upload that nobody continues is kept.
+/// The time after which an upload that nobody continues expires.
 const SESSION_EXPIRY: SignedDuration = SignedDuration::from_hours(24);
 
-/// The unfinished uploads of all registries, as this node has them. Clones share them.
+/// The unfinished uploads of all registries, as this node knows them. Clones share them.
 ///
-/// An upload's file says how far it is. Whoever continues it holds its lock, and goes on from the file if another node
-/// wrote that.
+/// The file of an upload records its progress. A request that continues an upload holds its lock, and starts from the
+/// file if another node wrote it.
 #[derive(Clone)]
 pub(crate) struct OpenUploads {
     entries: Arc<Mutex<HashMap<UploadId, Entry>>>,
@@ -56,8 +56,8 @@ impl OpenUploads {
         }
     }
 
-    /// Takes up the sessions that an earlier process kept, and returns their staged objects. Removes the sessions of
-    /// completed or expired uploads, and sets aside those that cannot be read. Blocks for their files.
+    /// Restores the sessions that an earlier process saved, and returns their staged objects. Removes the sessions of
+    /// completed or expired uploads, and quarantines those that cannot be read. Blocks for their files.
     pub(crate) async fn restore(
         &self,
         store: &Store,
@@ -65,9 +65,11 @@ impl OpenUploads {
     ) -> Result<HashSet<ObjectId>, Error> {
         let now = self.clock.now();
         let mut objects = HashSet::new();
-        for note in store.uploads.list()? {
-            let lock = store.try_exclusive(&UPLOAD, &[&note.to_string()]).await?;
-            let Some(file) = store.uploads.get(note)? else {
+        for file_name in store.uploads.list()? {
+            let lock = store
+                .try_exclusive(&UPLOAD, &[&file_name.to_string()])
+                .await?;
+            let Some(file) = store.uploads.get(file_name)? else {
                 continue;
             };
             let head = Head::open(&file, service_key);
@@ -76,31 +78,31 @@ impl OpenUploads {
                 objects.extend(head.map(|head| head.object));
                 continue;
             }
-            let Some(head) = head.filter(|head| head.upload.note() == note) else {
-                tracing::warn!(upload = %note, "an upload's file is damaged, and is set aside");
-                if let Err(error) = store.uploads.set_aside(note, now.as_second()) {
+            let Some(head) = head.filter(|head| head.upload.file_name() == file_name) else {
+                tracing::warn!(upload = %file_name, "an upload's file is damaged and goes into quarantine");
+                if let Err(error) = store.uploads.set_aside(file_name, now.as_second()) {
                     // The next start tries again.
-                    tracing::warn!(upload = %note, %error, "it could not be set aside");
+                    tracing::warn!(upload = %file_name, %error, "the file could not be moved into quarantine");
                 }
                 continue;
             };
             if now.duration_since(head.touched) >= SESSION_EXPIRY {
-                store.uploads.remove(note)?;
+                store.uploads.remove(file_name)?;
                 store.blobs.discard(head.object)?;
             } else if is_staged(store, head.object).await? {
                 objects.insert(head.object);
-                self.take_up(&head, head.touched);
+                self.register(&head, head.touched);
             } else if is_referenced(store, head.object).await? {
-                store.uploads.remove(note)?;
+                store.uploads.remove(file_name)?;
             } else {
-                tracing::warn!(upload = %note, "an upload's segments are missing, and its file is set aside");
-                store.uploads.set_aside(note, now.as_second())?;
+                tracing::warn!(upload = %file_name, "an upload's segments are missing; its file goes into quarantine");
+                store.uploads.set_aside(file_name, now.as_second())?;
             }
         }
         Ok(objects)
     }
 
-    /// Adds an upload. Gives it back if there are too many.
+    /// Adds an upload. Returns it if the limit is reached.
     pub(crate) fn insert(&self, upload: Upload) -> Option<Upload> {
         let mut entries = self.lock();
         if entries.len() >= SESSION_LIMIT {
@@ -110,25 +112,27 @@ impl OpenUploads {
         None
     }
 
-    /// Ends the uploads that nobody has continued for long.
+    /// Ends the expired uploads.
     pub(crate) async fn expire(&self, store: &Store, service_key: &ServiceKey) {
         let now = self.clock.now();
-        let is_over = |touched: Timestamp| now.duration_since(touched) >= SESSION_EXPIRY;
-        let over: Vec<UploadId> = {
+        let is_expired = |touched: Timestamp| now.duration_since(touched) >= SESSION_EXPIRY;
+        let expired: Vec<UploadId> = {
             let entries = self.lock();
-            let over = entries.iter().filter(|(_, entry)| is_over(entry.touched));
-            over.map(|(id, _)| *id).collect()
+            let expired = entries
+                .iter()
+                .filter(|(_, entry)| is_expired(entry.touched));
+            expired.map(|(id, _)| *id).collect()
         };
-        for id in over {
-            if let Err(error) = self.expire_one(store, service_key, id, is_over).await {
-                // A later one tries again.
-                tracing::warn!(upload = %id, %error, "an upload that nobody continues could not be ended");
+        for id in expired {
+            if let Err(error) = self.end_if(store, service_key, id, is_expired).await {
+                // A later call tries again.
+                tracing::warn!(upload = %id, %error, "an expired upload could not be ended");
             }
         }
     }
 
-    /// Ends the uploads to a registry that is deleted. Those that somebody is about to continue expire later.
-    pub(crate) async fn end_of(
+    /// Ends the uploads to a deleted registry. An upload that a request is about to continue expires later.
+    pub(crate) async fn end_all_of(
         &self,
         registry: RegistryId,
         store: &Store,
@@ -138,7 +142,7 @@ impl OpenUploads {
         for id in ids {
             let ended = match read_head(store, service_key, id) {
                 Ok(Some(head)) if head.registry == registry => {
-                    self.expire_one(store, service_key, id, |_| true).await
+                    self.end_if(store, service_key, id, |_| true).await
                 }
                 Ok(_) => Ok(()),
                 Err(error) => Err(error),
@@ -149,24 +153,24 @@ impl OpenUploads {
         }
     }
 
-    async fn expire_one(
+    async fn end_if(
         &self,
         store: &Store,
         service_key: &ServiceKey,
         id: UploadId,
-        is_over: impl Fn(Timestamp) -> bool,
+        is_expired: impl Fn(Timestamp) -> bool,
     ) -> Result<(), Error> {
-        // Whoever has its upload is about to continue it.
+        // If another request has the lock, it is about to continue the upload.
         let lock = store.try_exclusive(&UPLOAD, &[&id.to_string()]).await?;
         if let Some(lock) = lock {
             let head = read_head(store, service_key, id)?;
-            if let Some(head) = head.as_ref().filter(|head| !is_over(head.touched)) {
+            if let Some(head) = head.as_ref().filter(|head| !is_expired(head.touched)) {
                 // Another node continued it.
-                self.take_up(head, head.touched);
+                self.register(head, head.touched);
             } else if let Some(entry) = self.remove(id) {
                 let mut upload = LockedUpload::new(entry.upload.lock_owned().await, Some(lock));
                 if let Some(head) = &head {
-                    upload.follow(head);
+                    upload.catch_up_with(head);
                 }
                 let store = store.clone();
                 spawn_blocking(move || upload.end(&store)).await?;
@@ -175,16 +179,16 @@ impl OpenUploads {
         Ok(())
     }
 
-    /// The upload that a file with this head belongs to.
-    pub(crate) fn take_up(
+    /// Returns the upload whose file has this head, and adds it if this node does not know it.
+    pub(crate) fn register(
         &self,
         head: &Head,
         touched: Timestamp,
     ) -> Arc<tokio::sync::Mutex<Upload>> {
         let mut entries = self.lock();
         let entry = entries.entry(head.upload);
-        let kept = || Upload::kept(head.upload, head.object, head.received);
-        let entry = entry.or_insert_with(|| Entry::new(kept(), touched));
+        let saved = || Upload::saved(head.upload, head.object, head.received);
+        let entry = entry.or_insert_with(|| Entry::new(saved(), touched));
         entry.touched = touched;
         Arc::clone(&entry.upload)
     }
@@ -198,20 +202,20 @@ impl OpenUploads {
     }
 }
 
-/// Reads how far an upload is, whichever node continued it last. `None` if it is over, or its file is damaged.
+/// Reads the head of an upload's file, whichever node wrote it. `None` if the upload is over or its file is damaged.
 ///
-/// It blocks as long as it takes to read a few hundred bytes that were written just before.
+/// Blocks to read a few hundred bytes that were written just before.
 pub(crate) fn read_head(
     store: &Store,
     service_key: &ServiceKey,
     upload: UploadId,
 ) -> Result<Option<Head>, Error> {
-    let start = store.uploads.get_start(upload.note(), Head::LIMIT)?;
+    let start = store.uploads.get_start(upload.file_name(), Head::LIMIT)?;
     let head = start.and_then(|start| Head::open(&start, service_key));
     Ok(head.filter(|head| head.upload == upload))
 }
 
-/// Returns true if an upload's content is staged. Stages content again that was published and never committed.
+/// Returns true if an upload's object is staged. Stages an object again that was published and never committed.
 async fn is_staged(store: &Store, object: ObjectId) -> Result<bool, Error> {
     if store.blobs.open_staged(object)?.is_some() {
         return Ok(true);
@@ -219,7 +223,7 @@ async fn is_staged(store: &Store, object: ObjectId) -> Result<bool, Error> {
     Ok(!is_referenced(store, object).await? && store.blobs.unpublish(object)?)
 }
 
-/// Returns true if an object belongs to a content.
+/// Returns true if a content record refers to the object.
 async fn is_referenced(store: &Store, object: ObjectId) -> Result<bool, Error> {
     Ok(referenced_objects(store).await?.contains(&object))
 }

@@ -20,12 +20,12 @@ use super::{
 };
 use crate::{Error, Registry, RepositoryName, UploadId, content::uncommitted::UncommittedContent};
 
-/// How much of a body is hashed, sealed and written at once. Each batch wakes other threads, which costs
-/// more than to hold it.
+/// The number of bytes of a body that are hashed, sealed and written at once. Each batch wakes other threads, so small
+/// batches cost more than the memory of large ones.
 const BATCH_BYTES: usize = 1024 * 1024;
 
 impl Registry {
-    /// Begins an upload that goes on in later requests.
+    /// Begins an upload that later requests continue.
     pub(crate) async fn begin_upload(
         &self,
         repository: &RepositoryName,
@@ -38,8 +38,8 @@ impl Registry {
         let head = self.head(repository);
         let upload = spawn_blocking(move || {
             let mut upload = Upload::new(&store, &lease.keys(), algorithm)?;
-            let kept = upload.keep(&store, &lease.keys(), head);
-            kept.inspect_err(|_| upload.abandon(&store))?;
+            let saved = upload.save(&store, &lease.keys(), head);
+            saved.inspect_err(|_| upload.remove_files(&store))?;
             Ok::<_, Error>(upload)
         });
         let upload = upload.await??;
@@ -52,7 +52,7 @@ impl Registry {
         Ok(id)
     }
 
-    /// Begins an upload that ends with this request, and that no other request can find.
+    /// Begins an upload that this request completes. No other request can find it.
     pub(crate) async fn begin_whole_upload(
         &self,
         algorithm: Algorithm,
@@ -64,7 +64,7 @@ impl Registry {
         Ok(LockedUpload::new(upload.lock_owned().await, None))
     }
 
-    /// Locks an upload and makes it ready for more. Its file says how far it is.
+    /// Locks an upload and prepares it for more content.
     pub(crate) async fn open_upload(
         &self,
         repository: &RepositoryName,
@@ -72,18 +72,18 @@ impl Registry {
     ) -> Result<LockedUpload, Error> {
         let upload = self.lock_upload(repository, id).await?;
         match &upload.state {
-            State::Over => {
+            State::Ended => {
                 self.end_upload(upload).await?;
                 Err(Error::BlobUploadInvalid)
             }
-            State::Kept => {
-                // Of its own: it goes to its end also if whoever asked first has left.
+            State::Saved => {
+                // Spawned, so that it finishes even if the client leaves.
                 let (registry, repository) = (self.clone(), repository.clone());
                 let resumed =
                     tokio::spawn(async move { registry.resume_upload(&repository, upload).await });
                 resumed.await?
             }
-            State::Open(_) => self.keep_upload(repository, upload).await,
+            State::Open(_) => self.save_upload(repository, upload).await,
         }
     }
 
@@ -100,9 +100,9 @@ impl Registry {
         if head.registry != self.record.id || head.repository != *repository {
             return Err(Error::BlobUploadUnknown);
         }
-        let upload = self.uploads.take_up(&head, self.clock.now());
+        let upload = self.uploads.register(&head, self.clock.now());
         let mut upload = LockedUpload::new(upload.lock_owned().await, Some(lock));
-        upload.follow(&head);
+        upload.catch_up_with(&head);
         Ok(upload)
     }
 
@@ -125,28 +125,27 @@ impl Registry {
         Ok(ended.await?)
     }
 
-    /// Has an upload's file say how far it is. Whatever a client is told to have arrived, is there for
-    /// the next process, too.
-    pub(crate) async fn keep_upload(
+    /// Saves the progress of an upload in its file. Content that a client believes to have arrived survives a restart.
+    pub(crate) async fn save_upload(
         &self,
         repository: &RepositoryName,
         mut upload: LockedUpload,
     ) -> Result<LockedUpload, Error> {
-        if upload.in_file == Some(upload.received()) {
+        if upload.saved_bytes == Some(upload.received()) {
             return Ok(upload);
         }
         let lease = self.lease().await?;
         let store = self.store.clone();
         let head = self.head(repository);
         let uploads = self.uploads.clone();
-        let kept = spawn_blocking(move || match upload.keep(&store, &lease.keys(), head) {
+        let saved = spawn_blocking(move || match upload.save(&store, &lease.keys(), head) {
             Ok(()) => Ok(upload),
-            Err(error) => Err(give_up(upload, &store, &uploads, error)),
+            Err(error) => Err(end_failed(upload, &store, &uploads, error)),
         });
-        kept.await?
+        saved.await?
     }
 
-    /// What the files of this repository's sessions begin with.
+    /// Returns a function that creates the head of a session's file.
     fn head(&self, repository: &RepositoryName) -> impl FnOnce(&Upload, &Session) -> Head + use<> {
         let (registry, repository) = (self.record.id, repository.clone());
         let touched = self.clock.now();
@@ -162,10 +161,10 @@ impl Registry {
         }
     }
 
-    /// Goes on with an upload from its file. One that cannot be read back ends here.
+    /// Resumes an upload from its file. An upload that cannot be read back ends here.
     ///
     /// # Errors
-    /// [`Error::BlobUploadUnknown`] if it cannot be read back. While the registry is revoked, it stays.
+    /// [`Error::BlobUploadUnknown`] if it cannot be read back. The upload to a revoked registry stays.
     async fn resume_upload(
         &self,
         repository: &RepositoryName,
@@ -190,7 +189,7 @@ impl Registry {
     /// Appends a body to an upload. While one batch is hashed, sealed and written, the next arrives.
     ///
     /// # Errors
-    /// If the client leaves, or the registry is revoked on the way: the batches until then stay.
+    /// If the client leaves or the registry is revoked meanwhile. The batches received so far stay.
     pub(crate) async fn append<S, E>(
         &self,
         upload: LockedUpload,
@@ -204,39 +203,39 @@ impl Registry {
         let mut work: BoxFuture<'_, Result<LockedUpload, Error>> = Box::pin(ready(Ok(upload)));
         loop {
             let batch = next_batch(&mut body).await;
-            // The step at hand has the upload. It goes on by itself if this future is dropped.
+            // The current step owns the upload. It finishes even if this future is dropped.
             let mut upload = work.await?;
             let batch = batch?;
             if batch.is_empty() {
                 return Ok(upload);
             }
             if let Some(session) = upload.session() {
-                session.check_room(batch.iter().map(Bytes::len).sum())?;
+                session.check_fits(batch.iter().map(Bytes::len).sum())?;
             }
             let lease = self.lease().await?;
             let (store, uploads) = (self.store.clone(), self.uploads.clone());
             let job = spawn_blocking(move || match upload.append(&lease.keys(), &batch) {
                 Ok(()) => Ok(upload),
-                Err(error) => Err(give_up(upload, &store, &uploads, error)),
+                Err(error) => Err(end_failed(upload, &store, &uploads, error)),
             });
             work = Box::pin(async { job.await? });
         }
     }
 
-    /// Completes an upload: its content must be that of `digest`. While the registry is revoked or the
-    /// repository locked, the upload stays, to be completed afterwards.
+    /// Completes an upload, whose content must have `digest`. While the registry is revoked or the repository locked,
+    /// the upload stays and can be completed later.
     pub(crate) async fn finish_upload(
         &self,
         repository: &RepositoryName,
         mut upload: LockedUpload,
         digest: Digest,
     ) -> Result<(), Error> {
-        // What takes long comes before the key is asked for.
+        // The sync takes long, so it comes before the locks and the lease.
         if upload.session().is_some_and(Session::has_segments) {
             let (store, uploads) = (self.store.clone(), self.uploads.clone());
             let synced = spawn_blocking(move || match upload.sync() {
                 Ok(()) => Ok(upload),
-                Err(error) => Err(give_up(upload, &store, &uploads, error)),
+                Err(error) => Err(end_failed(upload, &store, &uploads, error)),
             });
             upload = synced.await??;
         }
@@ -258,7 +257,7 @@ impl Registry {
             }
             Err(error) => Err(error),
         };
-        // After the commit: if this process ends before it, the next one can complete the session.
+        // Only after the commit: if this process ends before, the next one can complete the session.
         let store = self.store.clone();
         spawn_blocking(move || upload.end(&store)).await?;
         committed
@@ -272,8 +271,8 @@ impl Registry {
         digest: Digest,
     ) -> Result<(), Error> {
         if algorithm != Some(digest.algorithm()) {
-            // The client has not said before by which algorithm it knows the content.
-            let content = self.open(digest, &published.record).await?;
+            // The content was hashed by another algorithm, since the client did not announce this one.
+            let content = self.open_content(digest, &published.record).await?;
             let unknown = || Error::Internal("a published object is not there".to_owned());
             let actual = content.ok_or_else(unknown)?.hash(digest.algorithm());
             Error::check_digest(&digest, actual.await?)?;
@@ -282,14 +281,19 @@ impl Registry {
     }
 }
 
-/// Ends an upload that the disk refuses, so that it takes no room.
-fn give_up(mut upload: LockedUpload, store: &Store, uploads: &OpenUploads, error: Error) -> Error {
+/// Ends an upload after a failed write, so that it takes no room on the disk.
+fn end_failed(
+    mut upload: LockedUpload,
+    store: &Store,
+    uploads: &OpenUploads,
+    error: Error,
+) -> Error {
     upload.end(store);
     uploads.remove(upload.id);
     error
 }
 
-/// The frames that make up the next batch; none at the body's end.
+/// Reads the frames of the next batch. The batch is empty at the end of the body.
 async fn next_batch<S, E>(body: &mut Pin<&mut S>) -> Result<Vec<Bytes>, Error>
 where
     S: Stream<Item = Result<Bytes, E>>,

@@ -10,13 +10,13 @@ use super::{
 };
 use crate::{Error, Registry, RepositoryName};
 
-/// How much is opened and sealed anew at once, under one lease.
+/// The number of bytes that are opened and sealed again at once, under one lease.
 const BATCH_BYTES: usize = 1024 * 1024;
 
-/// An upload that goes on from its file, on its way into a new object. All of it blocks.
+/// The resumption of an upload from its file: its segments are sealed again in a new object. All methods block.
 ///
-/// Until it is [finished](Self::finish) nothing has changed: whatever stops it, the registry's revocation
-/// or the process's end, the session's file stands and the next request begins anew.
+/// Nothing changes until it is [finished](Self::finish). If a revocation or the end of the process stops it, the
+/// session's file is intact, and the next request starts again.
 pub(crate) struct Resumption {
     registry: Registry,
     upload: LockedUpload,
@@ -27,7 +27,7 @@ pub(crate) struct Resumption {
 }
 
 impl Resumption {
-    /// Reads what the session's file says.
+    /// Reads the session's file and stages the new object.
     ///
     /// # Errors
     /// [`Error::BlobUploadUnknown`] if file and object do not agree; the session is over then.
@@ -38,8 +38,8 @@ impl Resumption {
         keys: &RegistryKeys<'_>,
     ) -> Result<Self, Error> {
         let store = &registry.store;
-        let Some(bytes) = store.uploads.get(upload.id.note())? else {
-            return Err(lose(&registry, upload, "its file is missing"));
+        let Some(bytes) = store.uploads.get(upload.id.file_name())? else {
+            return Err(quarantine(&registry, upload, "its file is missing"));
         };
         let opened = session_file::open(&bytes, keys).filter(|(head, _)| {
             head.upload == upload.id
@@ -47,15 +47,15 @@ impl Resumption {
                 && head.registry == registry.record.id
                 && head.repository == *repository
         });
-        let Some((_, kept)) = opened else {
-            return Err(lose(&registry, upload, "its file does not open"));
+        let Some((_, saved)) = opened else {
+            return Err(quarantine(&registry, upload, "its file does not open"));
         };
         let old = store.blobs.open_staged(upload.object)?;
-        let Some(old) = old.filter(|old| old.len() >= kept.stored_len()) else {
-            return Err(lose(&registry, upload, "its segments are missing"));
+        let Some(old) = old.filter(|old| old.len() >= saved.stored_len()) else {
+            return Err(quarantine(&registry, upload, "its segments are missing"));
         };
-        let batches = Box::new(kept.segments(BATCH_BYTES));
-        let reseal = Reseal::new(kept);
+        let batches = Box::new(saved.segments(BATCH_BYTES));
+        let reseal = Reseal::new(saved);
         let mut new = store.blobs.stage()?;
         new.append(&reseal.new_header().to_bytes())?;
         Ok(Self {
@@ -68,12 +68,12 @@ impl Resumption {
         })
     }
 
-    /// The segments that are to be sealed anew next.
+    /// Returns the next segments to seal again.
     pub(crate) fn next(&mut self) -> Option<Segments> {
         self.batches.next()
     }
 
-    /// Seals these segments anew.
+    /// Seals `segments` again, in the new object.
     ///
     /// # Errors
     /// [`Error::BlobUploadUnknown`] if they do not open; the session is over then.
@@ -93,11 +93,11 @@ impl Resumption {
                 self.new.append(&sealed)?;
                 Ok(self)
             }
-            Err(error) => Err(lose(&self.registry, self.upload, &error.to_string())),
+            Err(error) => Err(quarantine(&self.registry, self.upload, &error.to_string())),
         }
     }
 
-    /// Goes on in the new object: the session's file says so, and the old object is gone.
+    /// Saves the session with its new object, and discards the old one.
     pub(crate) fn finish(
         self,
         keys: &RegistryKeys<'_>,
@@ -113,10 +113,10 @@ impl Resumption {
         let keys_of_new: ObjectKeys = keys.object(reseal.new_header()).map_err(Error::internal)?;
         let (sealed, session) = reseal.finish(&keys_of_new).map_err(Error::internal)?;
         staged.append(&sealed)?;
-        let before = Upload::kept(upload.id, upload.object, session.received());
+        let before = Upload::saved(upload.id, upload.object, session.received());
         upload.reopen(Open { session, staged });
-        if let Err(error) = upload.keep(&registry.store, keys, head) {
-            // The file still says what it said, of the old object.
+        if let Err(error) = upload.save(&registry.store, keys, head) {
+            // The file still names the old object.
             *upload = before;
             return Err(error);
         }
@@ -128,10 +128,10 @@ impl Resumption {
     }
 }
 
-/// Ends a session that cannot be read back, and sets its files aside: a person who knows the damage may mend them.
-fn lose(registry: &Registry, mut upload: LockedUpload, why: &str) -> Error {
+/// Ends a session that cannot be read back, and moves its files into quarantine: an expert may repair them.
+fn quarantine(registry: &Registry, mut upload: LockedUpload, why: &str) -> Error {
     let id = upload.id;
-    tracing::warn!(upload = %id, why, "an upload that was kept is lost, and its files are in quarantine");
+    tracing::warn!(upload = %id, why, "a saved upload is lost; its files are in quarantine");
     upload.set_aside(&registry.store, registry.clock.now());
     registry.uploads.remove(id);
     Error::BlobUploadUnknown

@@ -1,9 +1,8 @@
-//! An upload session, without its I/O: what becomes of the bytes that arrive.
+//! An upload session without I/O: the hashing and sealing of the bytes that arrive.
 //!
-//! A [`Session`] is *open*: it takes bytes until it is finished or, cancelled, dropped. What it has is
-//! told in a *state*, to be sealed in the [session's file](super::session_file). Whoever reads that after a restart has
-//! a [`Kept`] session, which goes on once it is [resealed](Reseal). Each step that can fail takes the
-//! session, so that nothing goes on with one that is only half done.
+//! A [`Session`] is *open*: it takes bytes until it is finished or dropped. Its *state* is sealed in the [session's
+//! file](super::session_file). After a restart the file yields a [`SavedSession`], which continues once it is [sealed
+//! again](Reseal). Each step that can fail consumes the session, so that nobody continues with one that is half done.
 
 use bytes::Bytes;
 use sealock_core::{Algorithm, Digest};
@@ -12,22 +11,22 @@ use zeroize::Zeroizing;
 
 use crate::{Error, content::hasher::Hasher};
 
-/// From this size on, a batch is hashed on one thread while another seals and writes it. For less, the
-/// change of threads would cost more than it saves.
-const BESIDE_BYTES: usize = 256 * 1024;
+/// The size from which a batch is hashed on one thread while another seals and writes it. Below, switching threads
+/// costs more than it saves.
+const PARALLEL_BYTES: usize = 256 * 1024;
 
 /// ACR's largest layer: 200 GiB.
 const BLOB_LIMIT: u64 = 200 << 30;
 
-/// An upload that takes bytes. It keeps no key: each step is given the keys of a lease of its own, so
-/// that nothing derived from the DEK outlives the permission to use it.
+/// A session that takes bytes. It keeps no key: each step takes the keys of its own lease, so that nothing derived from
+/// the DEK outlives the permission to use it.
 pub(crate) struct Session {
     hasher: Hasher,
     sealer: Sealer,
 }
 
 impl Session {
-    /// A session whose content becomes an object with this header, which is written already.
+    /// Creates a session for an object with this header, which is already written.
     pub(crate) fn new(header: Header, algorithm: Algorithm) -> Self {
         Self {
             hasher: Hasher::new(algorithm),
@@ -35,40 +34,42 @@ impl Session {
         }
     }
 
-    /// The object's header, which its keys are derived from.
+    /// Returns the object's header, from which its keys are derived.
     pub(crate) fn header(&self) -> &Header {
         self.sealer.header()
     }
 
-    /// How many bytes have arrived.
+    /// Returns the number of bytes that have arrived.
     pub(crate) fn received(&self) -> u64 {
         self.sealer.plaintext_len()
     }
 
-    /// Whether any segment was sealed, and so written, yet.
+    /// Returns true if a segment was sealed and written.
     pub(crate) fn has_segments(&self) -> bool {
-        in_segments(self.header(), self.received()) > 0
+        bytes_in_segments(self.header(), self.received()) > 0
     }
 
-    /// By which algorithm its digest is computed as it arrives.
+    /// Returns the algorithm that hashes the content as it arrives.
     pub(crate) fn algorithm(&self) -> Algorithm {
         self.hasher.algorithm()
     }
 
-    /// Whether a chunk that begins at this byte continues it.
-    pub(crate) fn is_continued_at(&self, begins: u64) -> bool {
-        begins == self.received()
+    /// Returns true if a chunk that starts at this byte continues the session.
+    pub(crate) fn continues_at(&self, start: u64) -> bool {
+        start == self.received()
     }
 
-    /// Checks that so many bytes more are not too many.
-    pub(crate) fn check_room(&self, more: usize) -> Result<(), Error> {
-        if self.received() + more as u64 > BLOB_LIMIT {
-            return Err(Error::SizeInvalid("a blob has 200 GiB at most".to_owned()));
+    /// Checks that `additional` bytes stay within the limit of a blob.
+    pub(crate) fn check_fits(&self, additional: usize) -> Result<(), Error> {
+        if self.received() + additional as u64 > BLOB_LIMIT {
+            return Err(Error::SizeInvalid(
+                "the blob is larger than 200 GiB, the limit".to_owned(),
+            ));
         }
         Ok(())
     }
 
-    /// Takes a batch of bytes. The segments that are now certain are sealed and given to `write`, to be appended to the
+    /// Takes a batch of bytes. Seals the segments that are now complete, and gives them to `write` to append to the
     /// object.
     pub(crate) fn append(
         mut self,
@@ -78,7 +79,7 @@ impl Session {
     ) -> Result<Self, Error> {
         let Self { hasher, sealer } = &mut self;
         let length: usize = batch.iter().map(Bytes::len).sum();
-        // Hashing takes as long as sealing and writing together, and needs nothing of them.
+        // Hashing takes as long as sealing and writing together, and does not depend on them.
         let mut hash = || batch.iter().for_each(|frame| hasher.update(frame));
         let seal = || {
             let mut sealed = Vec::with_capacity(length + length / 4);
@@ -89,7 +90,7 @@ impl Session {
             }
             write(&sealed)
         };
-        let ((), sealed) = if length < BESIDE_BYTES {
+        let ((), sealed) = if length < PARALLEL_BYTES {
             (hash(), seal())
         } else {
             rayon::join(hash, seal)
@@ -98,8 +99,8 @@ impl Session {
         Ok(self)
     }
 
-    /// Seals the last segment and gives it to `write`, with the binding to `digest`. Content whose digest is another is
-    /// refused, if it was hashed by that algorithm.
+    /// Seals the last segment and gives it to `write`, with the binding to `digest`. Refuses content that was hashed by
+    /// the algorithm of `digest` and has another digest.
     pub(crate) fn finish(
         self,
         keys: &ObjectKeys,
@@ -118,11 +119,11 @@ impl Session {
         Ok(sealed)
     }
 
-    /// What a [`Kept`] session needs, besides the segments: the object's header, the hash so far, and the
-    /// bytes that are in no segment yet.
+    /// Returns the part of a [`SavedSession`] that is not in segments: the object's header, the state of the hash, and
+    /// the bytes of the incomplete segment.
     pub(crate) fn state(&self) -> Zeroizing<Vec<u8>> {
         let (hash, tail) = (self.hasher.state(), self.sealer.tail());
-        // Of its final size at once: what is moved leaves a copy behind.
+        // Allocated at its final size: growing would leave copies of the plaintext behind.
         let mut state = Zeroizing::new(Vec::with_capacity(HEADER_LEN + hash.len() + tail.len()));
         state.extend_from_slice(&self.header().to_bytes());
         state.extend_from_slice(&hash);
@@ -131,102 +132,102 @@ impl Session {
     }
 }
 
-/// A session as its file has it.
+/// A session as its file describes it.
 ///
-/// Nothing more may be sealed under its object's keys: the process that kept it may have gone on for
-/// some segments before it ended.
-pub(crate) struct Kept {
+/// Nothing more may be sealed under its object's keys: the process that saved it may have sealed further segments
+/// before it ended.
+pub(crate) struct SavedSession {
     header: Header,
     hasher: Hasher,
     received: u64,
     tail: Zeroizing<Vec<u8>>,
 }
 
-impl Kept {
-    /// The session with this state and so many bytes. `None` if it cannot have been such a session's.
+impl SavedSession {
+    /// Parses the state of a session that had received so many bytes. `None` if the two do not agree.
     pub(crate) fn parse(algorithm: Algorithm, received: u64, state: &[u8]) -> Option<Self> {
         let (header, rest) = state.split_first_chunk()?;
         let (hasher, tail) = Hasher::restore(algorithm, rest)?;
-        let kept = Self {
+        let saved = Self {
             header: Header::parse(header).ok()?,
             hasher,
             received,
             tail: Zeroizing::new(tail.to_vec()),
         };
-        let in_segments = received.checked_sub(tail.len() as u64)?;
-        (received <= BLOB_LIMIT && in_segments == kept.in_segments()).then_some(kept)
+        let bytes_in_segments = received.checked_sub(tail.len() as u64)?;
+        (received <= BLOB_LIMIT && bytes_in_segments == saved.bytes_in_segments()).then_some(saved)
     }
 
-    /// How long that object must be at least.
+    /// Returns the minimum length of the object that holds its segments.
     pub(crate) fn stored_len(&self) -> u64 {
         let last = self.segments(usize::MAX).last();
         last.map_or(0, |last| last.offset + last.stored_len as u64)
     }
 
-    /// Its segments, in batches of about `batch` bytes.
+    /// Returns its segments in batches of about `batch` bytes.
     pub(crate) fn segments(&self, batch: usize) -> impl Iterator<Item = Segments> + Send + use<> {
-        let content = 0..self.in_segments();
-        // Nothing at all would be one segment, which is sealed only at the end.
+        let content = 0..self.bytes_in_segments();
+        // An empty layout has one segment, which is sealed only at the end.
         let batches = (!content.is_empty()).then(|| self.layout().batches(&content, batch));
         batches.into_iter().flatten()
     }
 
-    /// The header of the object that holds its segments.
+    /// Returns the header of the object that holds its segments.
     pub(crate) fn header(&self) -> &Header {
         &self.header
     }
 
-    /// The number of bytes that have arrived.
+    /// Returns the number of bytes that had arrived.
     pub(crate) fn received(&self) -> u64 {
         self.received
     }
 
-    pub(super) fn in_segments(&self) -> u64 {
-        in_segments(&self.header, self.received)
+    pub(super) fn bytes_in_segments(&self) -> u64 {
+        bytes_in_segments(&self.header, self.received)
     }
 
-    /// As if it were complete with what it has, so that no segment but the tail is the last.
+    /// Returns the layout of the object as if the received bytes were all, so that no sealed segment is the last.
     pub(crate) fn layout(&self) -> Layout {
         Layout::new(&self.header, self.received)
     }
 }
 
-/// The number of received bytes that lie in whole segments. One segment's worth at most is held back, since it might
-/// be the last.
-fn in_segments(header: &Header, received: u64) -> u64 {
+/// Returns the number of received bytes that lie in sealed segments. Up to one segment is held back, since it may be
+/// the last.
+fn bytes_in_segments(header: &Header, received: u64) -> u64 {
     let size = header.segment_size.bytes() as u64;
     received.saturating_sub(1) / size * size
 }
 
-/// A kept session on its way into a new object, whose keys have sealed nothing yet.
+/// A saved session that is sealed again in a new object, whose keys have sealed nothing yet.
 pub(crate) struct Reseal {
-    kept: Kept,
+    saved: SavedSession,
     layout: Layout,
     sealer: Sealer,
 }
 
 impl Reseal {
-    /// Begins, under a fresh salt.
-    pub(crate) fn new(kept: Kept) -> Self {
-        let header = Header::new(kept.header.layers, kept.header.segment_size);
+    /// Starts a new object under a fresh salt.
+    pub(crate) fn new(saved: SavedSession) -> Self {
+        let header = Header::new(saved.header.layers, saved.header.segment_size);
         Self {
-            layout: kept.layout(),
+            layout: saved.layout(),
             sealer: Sealer::new(header),
-            kept,
+            saved,
         }
     }
 
-    /// The header of the object that had its segments until now.
+    /// Returns the header of the old object.
     pub(crate) fn old_header(&self) -> &Header {
-        &self.kept.header
+        &self.saved.header
     }
 
-    /// The header of the object that it goes on in, which is written first.
+    /// Returns the header of the new object, which is written first.
     pub(crate) fn new_header(&self) -> &Header {
         self.sealer.header()
     }
 
-    /// Opens `stored`, the next segments, in place, and returns them sealed anew, to be appended to the new object.
+    /// Opens `stored`, the next segments, in place. Returns them sealed again, to append to the new object.
     ///
     /// # Errors
     /// If they do not open.
@@ -237,7 +238,7 @@ impl Reseal {
         segments: &Segments,
         stored: &mut [u8],
     ) -> Result<Vec<u8>, sealock_envelope::Error> {
-        let all = 0..self.kept.received;
+        let all = 0..self.saved.received;
         let opened = self.layout.open(old, segments, &all, stored)?;
         let mut sealed = Vec::with_capacity(stored.len() * 2);
         for part in opened {
@@ -246,16 +247,16 @@ impl Reseal {
         Ok(sealed)
     }
 
-    /// Goes on with what is in no segment yet, and returns what is certain to be one now, to be appended. The session is
-    /// open again.
+    /// Adds the incomplete segment. Returns the segments that are now complete, to append to the new object, and the
+    /// open session.
     pub(crate) fn finish(
         mut self,
         new: &ObjectKeys,
     ) -> Result<(Vec<u8>, Session), sealock_envelope::Error> {
         let mut sealed = Vec::new();
-        self.sealer.update(new, &self.kept.tail, &mut sealed)?;
+        self.sealer.update(new, &self.saved.tail, &mut sealed)?;
         let session = Session {
-            hasher: self.kept.hasher,
+            hasher: self.saved.hasher,
             sealer: self.sealer,
         };
         Ok((sealed, session))

@@ -6,10 +6,10 @@ use sealock_core::{Algorithm, ObjectId, RegistryId};
 use sealock_envelope::{RECORD_OVERHEAD, RegistryKeys, ServiceKey};
 use serde::{Deserialize, Serialize};
 
-use super::session::{Kept, Session};
+use super::session::{SavedSession, Session};
 use crate::{Error, RepositoryName, UploadId};
 
-/// It rises when a head or a state changes, and so does what `sha2` makes of a hash.
+/// The version of the format. It must rise when the form of a head, a state or a hash in `sha2` changes.
 const VERSION: u8 = 3;
 
 /// The part of a session's file in the clear. It identifies the session while its registry is revoked. It is the
@@ -25,7 +25,7 @@ pub(crate) struct Head {
     pub(crate) object: ObjectId,
     algorithm: Algorithm,
     pub(crate) received: u64,
-    /// When it was last continued.
+    /// The time at which it was last continued.
     pub(crate) touched: Timestamp,
 }
 
@@ -63,7 +63,7 @@ impl Head {
     }
 }
 
-/// The file of a session.
+/// Seals a session into its file.
 pub(crate) fn seal(
     head: &Head,
     keys: &RegistryKeys<'_>,
@@ -75,13 +75,13 @@ pub(crate) fn seal(
     Ok([&line, &b"\n"[..], &seal, &sealed].concat())
 }
 
-/// What a file says. `None` if it was not written under these keys, or has changed since.
-pub(crate) fn open(file: &[u8], keys: &RegistryKeys<'_>) -> Option<(Head, Kept)> {
+/// Opens the file of a session. `None` if it was sealed under other keys, or was changed.
+pub(crate) fn open(file: &[u8], keys: &RegistryKeys<'_>) -> Option<(Head, SavedSession)> {
     let head = Head::open(file, keys.service)?;
     let (line, _, sealed) = split(file)?;
     let state = keys.open_record(line, sealed).ok()?;
-    let kept = Kept::parse(head.algorithm, head.received, &state)?;
-    Some((head, kept))
+    let saved = SavedSession::parse(head.algorithm, head.received, &state)?;
+    Some((head, saved))
 }
 
 /// The keys that seal a head: those available while its registry is revoked.

@@ -13,31 +13,31 @@ use super::{
 };
 use crate::{Error, UploadId, content::uncommitted::UncommittedContent};
 
-/// A blob on its way in: a session, and where it writes.
+/// An upload: a session, and the object that it writes.
 pub(crate) struct Upload {
     pub(crate) id: UploadId,
-    /// What is staged for it.
+    /// The staged object.
     pub(crate) object: ObjectId,
     pub(super) state: State,
-    /// How many bytes it has as its file says. `None` if it has no file, because it ends with its request.
-    pub(super) in_file: Option<u64>,
+    /// The number of bytes recorded in its file. `None` if it has no file, because it ends with its request.
+    pub(super) saved_bytes: Option<u64>,
 }
 
 pub(super) enum State {
-    /// Its file has it: of an earlier process, of another node, or before a chunk that was taken back.
-    Kept,
+    /// Only its file has the session: an earlier process or another node wrote it, or a chunk was discarded.
+    Saved,
     Open(Box<Open>),
-    /// It is complete, or a write failed and what is staged may not be whole.
-    Over,
+    /// It is complete, or a write failed and the staged object may be incomplete.
+    Ended,
 }
 
-/// An upload that takes bytes.
+/// An open session with its staged object.
 pub(crate) struct Open {
     pub(crate) session: Session,
     pub(crate) staged: Box<dyn Staged>,
 }
 
-/// An upload that nobody else can touch, on this node or another.
+/// An upload that no other request can touch, on this node or another.
 pub(crate) struct LockedUpload {
     upload: OwnedMutexGuard<Upload>,
     /// `None` if no other request can find it.
@@ -68,7 +68,7 @@ impl DerefMut for LockedUpload {
 }
 
 impl Upload {
-    /// A new upload. It has no file yet. Blocks.
+    /// Creates an upload. It has no file yet. Blocks.
     pub(super) fn new(
         store: &Store,
         keys: &RegistryKeys<'_>,
@@ -84,64 +84,64 @@ impl Upload {
                 session: Session::new(header, algorithm),
                 staged,
             })),
-            in_file: None,
+            saved_bytes: None,
         })
     }
 
-    /// An upload that goes on from its file.
-    pub(crate) fn kept(id: UploadId, object: ObjectId, received: u64) -> Self {
+    /// Creates an upload that continues from its file.
+    pub(crate) fn saved(id: UploadId, object: ObjectId, received: u64) -> Self {
         Self {
             id,
             object,
-            state: State::Kept,
-            in_file: Some(received),
+            state: State::Saved,
+            saved_bytes: Some(received),
         }
     }
 
-    /// Goes on from the file with this head if another node wrote that.
-    pub(crate) fn follow(&mut self, head: &Head) {
-        if self.object != head.object || self.in_file != Some(head.received) {
-            *self = Self::kept(head.upload, head.object, head.received);
+    /// Continues from the file with this head if another node wrote it.
+    pub(crate) fn catch_up_with(&mut self, head: &Head) {
+        if self.object != head.object || self.saved_bytes != Some(head.received) {
+            *self = Self::saved(head.upload, head.object, head.received);
         }
     }
 
-    /// Goes on with a kept upload in a new object. Its file does not say so yet.
+    /// Opens a saved upload with a new object, which its file does not name yet.
     pub(crate) fn reopen(&mut self, open: Open) {
         self.object = open.staged.id();
         self.state = State::Open(Box::new(open));
     }
 
-    /// Takes back what came since its file was written: a chunk that is refused after all. Some of it may be
-    /// sealed under the object's keys, so that it goes on in another object, as after a restart.
-    pub(crate) fn take_back(&mut self) {
-        if let Some(received) = self.in_file {
-            *self = Self::kept(self.id, self.object, received);
+    /// Discards the content that arrived since the file was written: a chunk that is refused. Some of it may be sealed
+    /// under the object's keys, so the upload continues in a new object, as after a restart.
+    pub(crate) fn discard_unsaved(&mut self) {
+        if let Some(received) = self.saved_bytes {
+            *self = Self::saved(self.id, self.object, received);
         }
     }
 
-    /// How many bytes have arrived.
+    /// Returns the number of bytes that have arrived.
     pub(crate) fn received(&self) -> u64 {
         self.session().map_or(0, Session::received)
     }
 
-    /// Whether a chunk that begins at this byte continues it.
-    pub(crate) fn is_continued_at(&self, begins: u64) -> bool {
+    /// Returns true if a chunk that starts at this byte continues the upload.
+    pub(crate) fn continues_at(&self, start: u64) -> bool {
         self.session()
-            .is_some_and(|session| session.is_continued_at(begins))
+            .is_some_and(|session| session.continues_at(start))
     }
 
     pub(super) fn session(&self) -> Option<&Session> {
         match &self.state {
             State::Open(open) => Some(&open.session),
-            State::Kept | State::Over => None,
+            State::Saved | State::Ended => None,
         }
     }
 
-    /// What it has, to be given back when a step has succeeded.
+    /// Takes the open session out. A successful step puts it back.
     fn take_open(&mut self) -> Result<Box<Open>, Error> {
-        match std::mem::replace(&mut self.state, State::Over) {
+        match std::mem::replace(&mut self.state, State::Ended) {
             State::Open(open) => Ok(open),
-            State::Kept | State::Over => Err(Error::BlobUploadInvalid),
+            State::Saved | State::Ended => Err(Error::BlobUploadInvalid),
         }
     }
 
@@ -156,7 +156,7 @@ impl Upload {
         Ok(())
     }
 
-    /// Syncs what was written so far.
+    /// Syncs the bytes written so far.
     pub(super) fn sync(&mut self) -> Result<(), Error> {
         let open = self.take_open()?;
         open.staged.sync()?;
@@ -164,8 +164,8 @@ impl Upload {
         Ok(())
     }
 
-    /// Has its file say what it has. Blocks.
-    pub(crate) fn keep(
+    /// Saves the session in its file. Blocks.
+    pub(crate) fn save(
         &mut self,
         store: &Store,
         keys: &RegistryKeys<'_>,
@@ -179,13 +179,13 @@ impl Upload {
         if let State::Open(open) = &mut self.state {
             open.staged.keep()?;
         }
-        store.uploads.put(self.id.note(), &file)?;
-        self.in_file = Some(received);
+        store.uploads.put(self.id.file_name(), &file)?;
+        self.saved_bytes = Some(received);
         Ok(())
     }
 
-    /// Seals the last segment, binds the object to `digest` and publishes it. The session is over then, whatever
-    /// happens: the object's keys never seal this segment again.
+    /// Seals the last segment, binds the object to `digest` and publishes it. The session ends even if that fails: the
+    /// object's keys must never seal this segment again.
     pub(super) fn publish(
         &mut self,
         store: &Store,
@@ -201,31 +201,31 @@ impl Upload {
         UncommittedContent::publish(store, staged, &sealed)
     }
 
-    /// Removes what it leaves behind. Blocks.
+    /// Ends the upload and removes its files. Blocks.
     pub(crate) fn end(&mut self, store: &Store) {
-        // What is staged is closed before it is discarded.
-        self.state = State::Over;
-        if self.in_file.take().is_some() {
-            self.abandon(store);
+        // The staged object is closed before it is discarded.
+        self.state = State::Ended;
+        if self.saved_bytes.take().is_some() {
+            self.remove_files(store);
         }
     }
 
     /// Moves the upload's files into quarantine. Blocks.
     pub(crate) fn set_aside(&mut self, store: &Store, now: Timestamp) {
-        self.state = State::Over;
-        self.in_file = None;
+        self.state = State::Ended;
+        self.saved_bytes = None;
         let since = now.as_second();
-        let file = store.uploads.set_aside(self.id.note(), since);
+        let file = store.uploads.set_aside(self.id.file_name(), since);
         let staged = store.blobs.set_staged_aside(self.object, since);
         if let Err(error) = file.and(staged) {
             let upload = self.id;
-            tracing::warn!(%upload, %error, "an upload's files could not be set aside; a later start does it");
+            tracing::warn!(%upload, %error, "an upload's files could not be moved into quarantine; a later start tries again");
         }
     }
 
     /// Removes the upload's files.
-    pub(super) fn abandon(&self, store: &Store) {
-        let file = store.uploads.remove(self.id.note());
+    pub(super) fn remove_files(&self, store: &Store) {
+        let file = store.uploads.remove(self.id.file_name());
         let staged = store.blobs.discard(self.object);
         if let Err(error) = file.and(staged) {
             let upload = self.id;

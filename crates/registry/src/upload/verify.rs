@@ -1,11 +1,11 @@
-//! The check that the unfinished uploads of this process and of an earlier one can go on.
+//! The check that unfinished uploads can be resumed.
 
 use sealock_envelope::RegistryKeys;
 use tokio::task::spawn_blocking;
 use uuid::Uuid;
 
 use super::{
-    session::Kept,
+    session::SavedSession,
     session_file::{self, Head},
 };
 use crate::{
@@ -23,13 +23,13 @@ impl Registries {
     /// If the store fails.
     pub fn verify_uploads(&self) -> Result<Vec<Finding>, Error> {
         let mut findings = Vec::new();
-        for note in self.store.uploads.list()? {
-            let Some(file) = self.store.uploads.get(note)? else {
+        for file_name in self.store.uploads.list()? {
+            let Some(file) = self.store.uploads.get(file_name)? else {
                 continue;
             };
             let head = Head::open(&file, &self.service_key);
-            if head.is_none_or(|head| head.upload.note() != note) {
-                findings.push(damaged(note, "its head is not the one that was written"));
+            if head.is_none_or(|head| head.upload.file_name() != file_name) {
+                findings.push(damaged(file_name, "its head was changed"));
             }
         }
         Ok(findings)
@@ -40,8 +40,8 @@ impl Registry {
     /// Opens the file and the staged object of each unfinished upload.
     pub(crate) async fn verify_uploads(&self, found: &mut Verification) -> Result<(), Error> {
         let store = self.store.clone();
-        for note in spawn_blocking(move || store.uploads.list()).await?? {
-            let Some(file) = self.store.uploads.get(note)? else {
+        for file_name in spawn_blocking(move || store.uploads.list()).await?? {
+            let Some(file) = self.store.uploads.get(file_name)? else {
                 continue;
             };
             let head = Head::open(&file, &self.service_key);
@@ -51,18 +51,23 @@ impl Registry {
             found.uploads += 1;
             if let Some(why) = self.damage_of_upload(&file).await? {
                 // The upload may have gone on while it was read.
-                if self.store.uploads.get(note)?.is_some_and(|now| now == file) {
-                    found.lost_uploads.push(lost(note, &why));
+                if self
+                    .store
+                    .uploads
+                    .get(file_name)?
+                    .is_some_and(|now| now == file)
+                {
+                    found.lost_uploads.push(lost(file_name, &why));
                 }
             }
         }
         Ok(())
     }
 
-    /// Returns the reason if an upload with this file cannot go on.
+    /// Returns the reason why an upload with this file cannot be resumed. `None` if it can.
     async fn damage_of_upload(&self, file: &[u8]) -> Result<Option<String>, Error> {
         let lease = self.lease().await?;
-        let Some((head, kept)) = session_file::open(file, &lease.keys()) else {
+        let Some((head, saved)) = session_file::open(file, &lease.keys()) else {
             return Ok(Some("its file does not open".to_owned()));
         };
         let object = head.object;
@@ -75,21 +80,21 @@ impl Registry {
         let Some(staged) = staged.await?? else {
             return Ok(Some(format!("its staged object {object} is missing")));
         };
-        if staged.len() < kept.stored_len() {
+        if staged.len() < saved.stored_len() {
             return Ok(Some(format!("its staged object {object} is too short")));
         }
-        let mut kept = kept;
-        for segments in kept.segments(BATCH_BYTES) {
+        let mut saved = saved;
+        for segments in saved.segments(BATCH_BYTES) {
             let lease = self.lease().await?;
             let staged = staged.clone();
             let opened = spawn_blocking(move || {
                 let mut stored = vec![0; segments.stored_len];
                 staged.read_at(segments.offset, &mut stored)?;
-                let opened = kept.opens(&lease.keys(), &segments, &mut stored);
-                Ok::<_, Error>((kept, opened))
+                let opened = saved.opens(&lease.keys(), &segments, &mut stored);
+                Ok::<_, Error>((saved, opened))
             });
             let (back, opened) = opened.await??;
-            kept = back;
+            saved = back;
             if !opened {
                 return Ok(Some(format!("its staged object {object} does not open")));
             }
@@ -98,8 +103,8 @@ impl Registry {
     }
 }
 
-impl Kept {
-    /// Returns true if `stored`, some of its segments, is as it was written.
+impl SavedSession {
+    /// Returns true if `stored`, some of its segments, opens.
     fn opens(
         &self,
         keys: &RegistryKeys<'_>,
@@ -122,5 +127,5 @@ fn damaged(upload: Uuid, why: &str) -> Finding {
 }
 
 fn lost(upload: Uuid, why: &str) -> String {
-    format!("the unfinished upload {upload} cannot go on: {why} (uploads/{upload})")
+    format!("the unfinished upload {upload} cannot be resumed: {why} (uploads/{upload})")
 }

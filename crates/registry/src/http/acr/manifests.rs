@@ -5,16 +5,19 @@ use sealock_core::Digest;
 use sealock_http::json::{ExactObject, Object};
 use serde_json::{Value, json};
 
-use super::{Answer, Call, PAGE_DEFAULT, PageQuery, about, attributes, items, page, time};
+use super::{
+    Answer, Call, PAGE_DEFAULT, PageQuery, format_time, null_if_empty, page, read_change,
+    repository_view,
+};
 use crate::{
-    Error, Kind, Manifest, Registry, RepositoryName, Tag,
+    DescriptorKind, Error, Manifest, Registry, RepositoryName, Tag,
     manifests::manifest::Platform,
-    manifests::order::{Order, Place},
+    manifests::order::{Order, Position},
     manifests::record::ManifestRecord,
     registry::{PAGE_BYTES, Page},
 };
 
-/// The configuration of an image is small; what is larger is another artifact's.
+/// The limit of an image's configuration in bytes. Larger ones belong to other artifacts.
 const CONFIG_LIMIT: u64 = 1024 * 1024;
 
 /// `GET /acr/v1/{name}/_manifests`
@@ -22,23 +25,23 @@ pub(in crate::http) async fn list(
     call: Call,
     name: &RepositoryName,
     order: Result<Order, Error>,
-    asked: Result<PageQuery, Error>,
+    page_query: Result<PageQuery, Error>,
 ) -> Answer {
-    call.registry.check_known(name).await?;
+    call.registry.check_exists(name).await?;
     let order = order?;
     let registry = call.registry.clone();
     let manifests = registry.repository_manifests(name).await?.into_iter();
     let manifests = manifests.filter(|(_, record)| record.attributes.list_enabled);
     let manifests = manifests.map(|(digest, record)| {
-        let place = Place {
+        let position = Position {
             time: record.pushed,
             name: digest.to_string(),
         };
-        (place, (digest, record))
+        (position, (digest, record))
     });
-    let asked = asked?;
-    let limit = asked.limit.unwrap_or(PAGE_DEFAULT);
-    let manifests = order.behind(asked.last.as_deref(), manifests.collect())?;
+    let page_query = page_query?;
+    let limit = page_query.limit.unwrap_or(PAGE_DEFAULT);
+    let manifests = order.sort_after(page_query.last.as_deref(), manifests.collect())?;
     let mut page = Page::first(limit, manifests);
     let digests = page.items.iter().map(|(_, (digest, _))| *digest);
     let tags = Tags::on(&registry, name, &digests.collect()).await?;
@@ -46,7 +49,7 @@ pub(in crate::http) async fn list(
     let mut bytes = 0;
     for (at, (_, (digest, record))) in page.items.iter().enumerate() {
         if bytes >= PAGE_BYTES {
-            page.end_after(at);
+            page.truncate(at);
             break;
         }
         match view(&registry, name, digest, record, &tags).await {
@@ -59,10 +62,10 @@ pub(in crate::http) async fn list(
             Err(error) => return Err(error),
         }
     }
-    let next = page.next(|(place, _)| order.marker(place));
-    let mut body = about(&call, name);
-    body["manifests"] = items(views);
-    Ok(page::with_link(
+    let next = page.next_marker(|(position, _)| order.marker(position));
+    let mut body = repository_view(&call, name);
+    body["manifests"] = null_if_empty(views);
+    Ok(page::with_next_link(
         Json(body).into_response(),
         limit,
         order.as_str(),
@@ -74,7 +77,7 @@ pub(in crate::http) async fn list(
 /// `GET /acr/v1/{name}/_manifests/{digest}`
 pub(in crate::http) async fn get(call: Call, name: &RepositoryName, digest: &Digest) -> Answer {
     let record = call.registry.manifest_record(name, digest).await?;
-    let record = record.ok_or(Error::ManifestUnlisted)?.value;
+    let record = record.ok_or(Error::AcrManifestUnknown)?.value;
     answer(call, name, digest, &record).await
 }
 
@@ -84,7 +87,7 @@ pub(in crate::http) async fn change(
     name: &RepositoryName,
     digest: &Digest,
 ) -> Answer {
-    let change = attributes(&mut call).await?;
+    let change = read_change(&mut call).await?;
     let record = call.registry.change_manifest(name, digest, change).await?;
     answer(call, name, digest, &record).await
 }
@@ -97,7 +100,7 @@ async fn answer(
 ) -> Answer {
     let registry = &call.registry;
     let tags = Tags::on(registry, name, &HashSet::from([*digest])).await?;
-    let mut body = about(&call, name);
+    let mut body = repository_view(&call, name);
     body["manifest"] = view(registry, name, digest, record, &tags).await?;
     Ok(Json(body).into_response())
 }
@@ -132,28 +135,28 @@ async fn view(
     record: &ManifestRecord,
     tags: &Tags,
 ) -> Result<Value, Error> {
-    // Whoever may see what it is need not be allowed to pull it.
-    let bytes = registry.manifest_of(name, digest).await?;
+    // A manifest may be viewed even if its attributes forbid pulling it.
+    let bytes = registry.manifest_bytes(name, digest).await?;
     let manifest = Manifest::parse(&bytes, Some(&record.media_type))?;
     let descriptors = manifest.descriptors.iter();
     let mut view = json!({
         "digest": digest,
         "imageSize": descriptors.clone().fold(0_u64, |size, found| size.saturating_add(found.size)),
-        "createdTime": time(record.pushed),
-        "lastUpdateTime": time(record.pushed),
+        "createdTime": format_time(record.pushed),
+        "lastUpdateTime": format_time(record.pushed),
         "mediaType": record.media_type,
         "tags": tags.of(digest),
         "changeableAttributes": record.attributes,
     });
     let config = descriptors
         .clone()
-        .find(|descriptor| descriptor.kind == Kind::Config);
+        .find(|descriptor| descriptor.kind == DescriptorKind::Config);
     if let Some(config) = config {
         view["configMediaType"] = config.media_type.as_str().into();
         let platform = platform(registry, name, config.digest).await?;
         merge(&mut view, platform);
     }
-    let children = descriptors.filter(|descriptor| descriptor.kind == Kind::Child);
+    let children = descriptors.filter(|descriptor| descriptor.kind == DescriptorKind::Child);
     let references: Vec<Value> = children
         .map(|child| {
             let mut reference = json!({ "digest": child.digest });
@@ -177,7 +180,8 @@ fn merge(view: &mut Value, platform: Option<Platform>) {
     }
 }
 
-/// None if the configuration is no image's, is not there, or may not be read.
+/// Returns the platform in an image's configuration. `None` if the configuration is missing, cannot be read, or is not
+/// an image's.
 async fn platform(
     registry: &Registry,
     name: &RepositoryName,

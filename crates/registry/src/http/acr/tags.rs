@@ -8,19 +8,20 @@ use sealock_http::Query;
 use serde_json::{Value, json};
 
 use super::{
-    Answer, Call, FromQuery, PAGE_DEFAULT, PageQuery, about, attributes, items, page, time,
+    Answer, Call, FromQuery, PAGE_DEFAULT, PageQuery, format_time, null_if_empty, page,
+    read_change, repository_view,
 };
 use crate::{
     Error, RepositoryName, Tag,
-    manifests::order::{Order, Place},
+    manifests::order::{Order, Position},
     manifests::record::TagRecord,
     registry::Page,
 };
 
-/// The tags that a client asks for.
+/// The filter of a list of tags.
 #[derive(Debug)]
 pub(in crate::http) struct TagFilter {
-    /// The manifest that they are on. An empty text asks for those on any.
+    /// The manifest that the tags are on. An empty parameter selects the tags of all manifests.
     digest: Option<Digest>,
 }
 
@@ -37,9 +38,9 @@ pub(in crate::http) async fn list(
     name: &RepositoryName,
     order: Result<Order, Error>,
     filter: Result<TagFilter, Error>,
-    asked: Result<PageQuery, Error>,
+    page_query: Result<PageQuery, Error>,
 ) -> Answer {
-    call.registry.check_known(name).await?;
+    call.registry.check_exists(name).await?;
     let order = order?;
     let TagFilter { digest } = filter?;
     let tags = call.registry.repository_tags(name).await?.into_iter();
@@ -47,22 +48,22 @@ pub(in crate::http) async fn list(
         record.attributes.list_enabled && digest.is_none_or(|digest| record.digest == digest)
     });
     let tags = tags.map(|(tag, record)| {
-        let place = Place {
+        let position = Position {
             time: record.updated,
             name: tag.to_string(),
         };
-        (place, (tag, record))
+        (position, (tag, record))
     });
-    let asked = asked?;
-    let limit = asked.limit.unwrap_or(PAGE_DEFAULT);
-    let tags = order.behind(asked.last.as_deref(), tags.collect())?;
+    let page_query = page_query?;
+    let limit = page_query.limit.unwrap_or(PAGE_DEFAULT);
+    let tags = order.sort_after(page_query.last.as_deref(), tags.collect())?;
     let page = Page::first(limit, tags);
-    let next = page.next(|(place, _)| order.marker(place));
+    let next = page.next_marker(|(position, _)| order.marker(position));
     let tags = page.items.iter();
     let tags = tags.map(|(_, (tag, record))| view(tag, record));
-    let mut body = about(&call, name);
-    body["tags"] = items(tags.collect());
-    Ok(page::with_link(
+    let mut body = repository_view(&call, name);
+    body["tags"] = null_if_empty(tags.collect());
+    Ok(page::with_next_link(
         Json(body).into_response(),
         limit,
         order.as_str(),
@@ -79,7 +80,7 @@ pub(in crate::http) async fn get(call: Call, name: &RepositoryName, tag: &Tag) -
 
 /// `PATCH /acr/v1/{name}/_tags/{tag}`
 pub(in crate::http) async fn change(mut call: Call, name: &RepositoryName, tag: &Tag) -> Answer {
-    let change = attributes(&mut call).await?;
+    let change = read_change(&mut call).await?;
     let record = call.registry.change_tag(name, tag, change).await?;
     Ok(answer(&call, name, tag, &record))
 }
@@ -94,7 +95,7 @@ pub(in crate::http) async fn delete(call: Call, name: &RepositoryName, tag: &Tag
 }
 
 fn answer(call: &Call, name: &RepositoryName, tag: &Tag, record: &TagRecord) -> Response {
-    let mut body = about(call, name);
+    let mut body = repository_view(call, name);
     body["tag"] = view(tag, record);
     Json(body).into_response()
 }
@@ -103,8 +104,8 @@ fn view(tag: &Tag, record: &TagRecord) -> Value {
     json!({
         "name": tag,
         "digest": record.digest,
-        "createdTime": time(record.created),
-        "lastUpdateTime": time(record.updated),
+        "createdTime": format_time(record.created),
+        "lastUpdateTime": format_time(record.updated),
         "signed": false,
         "changeableAttributes": record.attributes,
     })
