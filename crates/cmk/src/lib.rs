@@ -1,6 +1,6 @@
 //! A registry's custody of its data encryption key (DEK).
 //!
-//! The store holds the DEK wrapped. It is unwrapped in memory alone, and only while the vault lets the
+//! The store holds the DEK wrapped. It is unwrapped only in memory, and only while the vault lets the
 //! registry's managed identity unwrap it. The [`Custody`] of a registry hands out [`Lease`]s, each good
 //! for one batch of work. Its gate asks the vault again whenever anything may have changed, and refuses
 //! with the exact [`Cause`] once the vault refuses to unwrap. Rotation wraps the same DEK under another
