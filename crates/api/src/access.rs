@@ -56,7 +56,7 @@ words! {
         Delete = "delete",
         /// Recover deleted keys.
         Recover = "recover",
-        /// Back keys up.
+        /// Back up keys.
         Backup = "backup",
         /// Restore keys.
         Restore = "restore",

@@ -9,7 +9,7 @@ use crate::{Time, word::words};
 pub struct Clock {
     /// Its time.
     pub now: Time,
-    /// Frozen or running.
+    /// Its state.
     pub state: ClockState,
     /// The seconds by which a running clock is ahead of the system's clock. Negative if it is behind.
     #[serde(default, skip_serializing_if = "Option::is_none")]

@@ -194,7 +194,7 @@ pub enum Hint {
     ListApplications,
     /// List the managed identities.
     ListIdentities,
-    /// List the keys of the vault, deleted ones included.
+    /// List the keys of the vault, including deleted ones.
     ListKeys {
         /// The vault.
         vault: VaultName,
@@ -213,7 +213,7 @@ pub enum Hint {
         /// The registry.
         registry: RegistryName,
     },
-    /// List the vaults, deleted ones included.
+    /// List the vaults, including deleted ones.
     ListVaults,
     /// Repeat the request with the registry's key and identity.
     NameEncryption,

@@ -109,7 +109,7 @@ impl Directory {
         Ok(None)
     }
 
-    /// Deletes an identity. Its access policies and role assignments stay, and apply to nobody.
+    /// Deletes an identity. Its access policies and role assignments remain without effect.
     ///
     /// # Errors
     /// [`Error::IdentityNotFound`], or the store fails.

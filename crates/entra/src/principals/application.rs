@@ -124,8 +124,7 @@ impl Directory {
         Ok((reset.await?, secret))
     }
 
-    /// Deletes an application, which invalidates its tokens. Its access policies and role assignments stay, and apply to
-    /// nobody.
+    /// Deletes an application, which invalidates its tokens. Its access policies and role assignments remain without effect.
     ///
     /// # Errors
     /// [`Error::ApplicationNotFound`], or the store fails.

@@ -65,7 +65,7 @@ pub(in crate::control) async fn rotate(
     followed(&services, Box::pin(rotated)).await
 }
 
-/// Makes a new version of a key, and reports the registries that it reached, with every one that is not at it.
+/// Creates a new version of a key, and reports its effect with all registries that are not at this version.
 async fn followed(
     services: &Services,
     new: impl Future<Output = sealock_vault::Result<Key>> + Send,
@@ -87,7 +87,7 @@ async fn left_behind(services: &Services, key: &Key) -> Answer<Vec<api::Registry
     let mut older = Vec::new();
     for Follower { name, kid, .. } in services.custodian.followers(current).await? {
         let is_older = key.versions().any(|version| version.kid == kid);
-        // One that the vault has by now, and that `key` has not, is newer; one that it has not was purged.
+        // A version that `key` lacks is newer if the vault has it, and purged otherwise.
         if kid != *current && (is_older || !services.vault.has_version(&kid).await?) {
             older.push(name);
         }
