@@ -31,7 +31,7 @@ pub struct Database {
     shared: Arc<Shared>,
     authenticator: Authenticator,
     messages: Option<mpsc::Sender<Message>>,
-    places: Arc<Semaphore>,
+    slots: Arc<Semaphore>,
     writer: Option<JoinHandle<()>>,
     /// True once all records were compared with the ledger.
     compared: watch::Receiver<bool>,
@@ -90,7 +90,7 @@ impl Database {
             shared,
             authenticator,
             messages: Some(messages),
-            places: Arc::new(Semaphore::new(WAITING)),
+            slots: Arc::new(Semaphore::new(WAITING)),
             writer: Some(thread.spawn(move || writer.run(&received))?),
             compared,
         };
@@ -139,12 +139,12 @@ impl Metadata for Database {
     }
 
     async fn commit(&self, changes: Changes) -> Result<Commit> {
-        let place = Arc::clone(&self.places).acquire_owned().await;
+        let slot = Arc::clone(&self.slots).acquire_owned().await;
         let (done, outcome) = oneshot::channel();
         self.send(Message::Commit(Request {
             changes,
             done,
-            place: place.map_err(|_| Error::Closed)?,
+            slot: slot.map_err(|_| Error::Closed)?,
         }))?;
         outcome.await.map_err(|_| Error::Closed)?
     }

@@ -1,13 +1,17 @@
+//! The thread that writes the metadata.
+
+mod copier;
+mod message;
+
 use std::{
     sync::{Arc, atomic::Ordering, mpsc},
-    thread::JoinHandle,
     time::{Duration, Instant},
 };
 
-use tokio::sync::{OwnedSemaphorePermit, oneshot};
-
+use self::copier::Copier;
+pub(crate) use self::message::{Expected, Message, Request};
 use super::{
-    Changes, copies,
+    Changes,
     engine::{Engine, guard},
     group::{Group, account},
     ledger::Ledger,
@@ -16,7 +20,7 @@ use super::{
     recovery::{self, Recovered},
     shared::Shared,
 };
-use crate::{Commit, Error, Journal, Result, StoreFiles, disk::Access};
+use crate::{Commit, Error, Journal, Result, StoreFiles};
 
 /// The maximum number of commits that share one sync.
 const GROUP: usize = 256;
@@ -27,44 +31,11 @@ const CHECKPOINT_AFTER: usize = 512;
 /// The time without a commit after which the database is made durable, and failed writes are tried again.
 const IDLE: Duration = Duration::from_secs(1);
 
-/// The interval between copies of the metadata while it changes.
-const COPY_AFTER: Duration = Duration::from_mins(10);
-
-/// The size of a log, in bytes, at which the metadata is copied.
-const LOG_BYTES: u64 = 64 * 1024 * 1024;
-
 /// The number of journal bytes in memory alone at which the database is made durable, and the journal before it.
 const UNSYNCED_LINES: usize = 4 * 1024 * 1024;
 
 /// The maximum number of journal bytes in memory while the journal's file fails. Beyond it, nothing is committed.
 const MOST_UNSYNCED_LINES: usize = 64 * 1024 * 1024;
-
-/// The size of a copy, in bytes, above which it takes long. A stop waits for such a copy only if much has changed.
-const LARGE_COPY: u64 = 64 * 1024 * 1024;
-
-/// Changes that somebody waits for.
-pub(crate) struct Request {
-    pub(crate) changes: Changes,
-    pub(crate) done: oneshot::Sender<Result<Commit>>,
-    /// A place in the queue, which limits the number of waiting commits.
-    pub(crate) place: OwnedSemaphorePermit,
-}
-
-pub(crate) enum Message {
-    Commit(Request),
-    /// Asks for the findings on the files beside the database, while none of them is written.
-    Check(oneshot::Sender<Result<Vec<String>>>),
-    /// Asks for the state that these files are compared with.
-    Expect(oneshot::Sender<Box<Expected>>),
-    Stop(oneshot::Sender<()>),
-}
-
-/// The state that the files beside the database must agree with.
-pub(crate) struct Expected {
-    pub(crate) files: StoreFiles,
-    pub(crate) ledger: Ledger,
-    pub(crate) journal: Journal,
-}
 
 /// The one thread that writes.
 ///
@@ -83,9 +54,7 @@ pub(crate) struct Writer {
     since_checkpoint: usize,
     /// The time of the last checkpoint, if it failed.
     failed_checkpoint: Option<Instant>,
-    copied: u64,
-    copied_at: Instant,
-    copying: Option<JoinHandle<Result<u64>>>,
+    copier: Copier,
 }
 
 impl Writer {
@@ -101,8 +70,8 @@ impl Writer {
             newest,
             journal,
         } = recovered;
-        let copies = copies::list(&*files.disk, &files.metadata())?;
         Ok(Self {
+            copier: Copier::new(&files)?,
             files,
             engine,
             ledger,
@@ -113,9 +82,6 @@ impl Writer {
             shared,
             since_checkpoint: 1,
             failed_checkpoint: None,
-            copied: copies.last().copied().unwrap_or_default(),
-            copied_at: Instant::now(),
-            copying: None,
         })
     }
 
@@ -174,7 +140,7 @@ impl Writer {
     fn commit(&mut self, requests: Vec<Request>) {
         let (changes, waiting): (Vec<Changes>, Vec<_>) = requests
             .into_iter()
-            .map(|request| (request.changes, (request.done, request.place)))
+            .map(|request| (request.changes, (request.done, request.slot)))
             .unzip();
         let outcomes = match self.commit_together(&changes) {
             Ok(outcomes) => outcomes.into_iter().map(Ok).collect(),
@@ -190,7 +156,7 @@ impl Writer {
                 .map(|_| Err(error.share()))
                 .collect::<Vec<_>>(),
         };
-        for ((done, _place), outcome) in waiting.into_iter().zip(outcomes) {
+        for ((done, _slot), outcome) in waiting.into_iter().zip(outcomes) {
             let _ = done.send(outcome);
         }
     }
@@ -435,15 +401,11 @@ impl Writer {
     }
 
     fn copy_if_due(&mut self) {
-        if self.copying.as_ref().is_some_and(JoinHandle::is_finished) {
-            self.end_copy();
-        }
-        let is_due = self.ledger.number > self.copied
-            && (self.copied_at.elapsed() >= COPY_AFTER || self.log.position().offset >= LOG_BYTES);
-        if !is_due || self.copying.is_some() || self.is_in_doubt {
+        self.copier.finish_if_done();
+        let log_bytes = self.log.position().offset;
+        if self.is_in_doubt || !self.copier.is_due(self.ledger.number, log_bytes) {
             return;
         }
-        self.copied_at = Instant::now();
         if let Err(error) = self.begin_copy() {
             tracing::warn!(%error, "the metadata could not be copied");
         }
@@ -451,71 +413,32 @@ impl Writer {
 
     /// Copies the metadata in the background, and begins the log that leads on from the copy.
     fn begin_copy(&mut self) -> Result<()> {
+        self.copier.start_interval();
         self.begin_log()?;
         self.since_checkpoint += 1;
         self.checkpoint()?;
         self.publish()?;
-        let (snapshot, ledger) = (self.shared.snapshot(), self.ledger.clone());
-        let files = self.files.clone();
-        let copy = move || {
-            let dir = files.metadata();
-            copies::write(&*files.disk, &dir, &snapshot, &ledger, &files.authenticator)?;
-            Ok(ledger.number)
-        };
-        if self.shared.snapshot().snapshot.is_frozen() {
-            let thread = std::thread::Builder::new().name("metadata-copy".to_owned());
-            self.copying = Some(thread.spawn(copy)?);
-            return Ok(());
-        }
-        self.copied = copy()?;
-        copies::remove_old(&*self.files.disk, &self.files.metadata())
-    }
-
-    fn end_copy(&mut self) {
-        let Some(copying) = self.copying.take() else {
-            return;
-        };
-        let copied = copying.join().unwrap_or_else(|_| {
-            Err(Error::damaged_file(
-                self.files.database(),
-                "it could not be copied",
-            ))
-        });
-        let removed = copied.and_then(|number| {
-            self.copied = number;
-            copies::remove_old(&*self.files.disk, &self.files.metadata())
-        });
-        if let Err(error) = removed {
-            tracing::warn!(%error, "the metadata could not be copied");
-        }
-    }
-
-    /// Returns true if a stop should wait for a copy. A copy of much metadata takes seconds, and the log leads on from
-    /// the previous copy.
-    fn is_copy_worth_it(&self) -> bool {
-        let path = copies::path(&self.files.metadata(), self.copied);
-        let copied = self.files.disk.open(&path, Access::Read);
-        match copied.and_then(|file| file.len()) {
-            Ok(length) if length > LARGE_COPY => self.log.position().offset > length / 8,
-            _ => true,
-        }
+        self.copier
+            .begin(self.shared.snapshot(), self.ledger.clone())
     }
 
     /// Leaves everything durable, and a copy of it unless that takes long.
     fn stop(mut self) {
-        self.end_copy();
+        self.copier.finish();
         if self.is_in_doubt
             && let Err(error) = self.begin_log()
         {
             tracing::warn!(%error, "a commit that failed may take effect at the next start");
         }
-        let stopped =
-            if self.ledger.number > self.copied && !self.is_in_doubt && self.is_copy_worth_it() {
-                self.begin_copy()
-            } else {
-                self.checkpoint()
-            };
-        self.end_copy();
+        let log_bytes = self.log.position().offset;
+        let copies =
+            !self.is_in_doubt && self.copier.is_worth_a_wait(self.ledger.number, log_bytes);
+        let stopped = if copies {
+            self.begin_copy()
+        } else {
+            self.checkpoint()
+        };
+        self.copier.finish();
         if let Err(error) = stopped {
             tracing::warn!(%error, "the store was not left in order; the next start mends that");
         }
