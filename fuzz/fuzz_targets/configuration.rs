@@ -1,4 +1,4 @@
-//! A configuration file, and a variable that changes one.
+//! A configuration file, and a variable that overrides a setting.
 #![no_main]
 
 use libfuzzer_sys::fuzz_target;

@@ -1,4 +1,4 @@
-//! A digest, as a path or a manifest has it.
+//! A digest, as in a path or a manifest.
 #![no_main]
 
 use libfuzzer_sys::fuzz_target;

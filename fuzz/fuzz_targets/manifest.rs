@@ -1,4 +1,4 @@
-//! A manifest, as it is pushed: the type that it is sent as in the first line, if it is sent as any, and its bytes.
+//! A pushed manifest: its `Content-Type`, if it has one, in the first line, then its bytes.
 #![no_main]
 
 use libfuzzer_sys::fuzz_target;
@@ -12,7 +12,7 @@ fuzz_target!(|data: &[u8]| {
     };
     let content_type = Some(content_type).filter(|text| !text.is_empty());
     if let Ok(manifest) = Manifest::parse(bytes, content_type) {
-        // The type is stored, and the manifest is read again with it.
+        // The type is stored, and the manifest is parsed with it later.
         let again = Manifest::parse(bytes, Some(&manifest.media_type)).ok();
         assert_eq!(again.as_ref(), Some(&manifest));
     }

@@ -1,4 +1,4 @@
-//! Everything that a path, a query or a scope names.
+//! The names in paths, queries and scopes.
 #![no_main]
 
 use std::{fmt::Display, str::FromStr};
@@ -10,8 +10,8 @@ use sealock_core::{
 };
 use sealock_registry::{Reference, RepositoryName, Scope, ScopeMapAction, Tag, UploadId};
 
-/// What was taken is written so that it is taken again, for the same.
-fn holds<T: FromStr + Display>(text: &str) {
+/// Checks that the text form of a parsed name parses to the same name.
+fn check_round_trip<T: FromStr + Display>(text: &str) {
     if let Ok(name) = text.parse::<T>() {
         let written = name.to_string();
         let again = written.parse::<T>().ok().map(|name| name.to_string());
@@ -20,21 +20,21 @@ fn holds<T: FromStr + Display>(text: &str) {
 }
 
 fuzz_target!(|text: &str| {
-    holds::<ApplicationName>(text);
-    holds::<IdentityName>(text);
-    holds::<KeyIdentifier>(text);
-    holds::<KeyName>(text);
-    holds::<KeyVersion>(text);
-    holds::<Kid>(text);
-    holds::<ObjectId>(text);
-    holds::<RegistryName>(text);
-    holds::<ScopeMapName>(text);
-    holds::<TokenName>(text);
-    holds::<VaultName>(text);
-    holds::<Reference>(text);
-    holds::<RepositoryName>(text);
-    holds::<Scope>(text);
-    holds::<ScopeMapAction>(text);
-    holds::<Tag>(text);
-    holds::<UploadId>(text);
+    check_round_trip::<ApplicationName>(text);
+    check_round_trip::<IdentityName>(text);
+    check_round_trip::<KeyIdentifier>(text);
+    check_round_trip::<KeyName>(text);
+    check_round_trip::<KeyVersion>(text);
+    check_round_trip::<Kid>(text);
+    check_round_trip::<ObjectId>(text);
+    check_round_trip::<RegistryName>(text);
+    check_round_trip::<ScopeMapName>(text);
+    check_round_trip::<TokenName>(text);
+    check_round_trip::<VaultName>(text);
+    check_round_trip::<Reference>(text);
+    check_round_trip::<RepositoryName>(text);
+    check_round_trip::<Scope>(text);
+    check_round_trip::<ScopeMapAction>(text);
+    check_round_trip::<Tag>(text);
+    check_round_trip::<UploadId>(text);
 });

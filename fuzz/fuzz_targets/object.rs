@@ -1,11 +1,11 @@
-//! The header of a stored object, and where its segments lie: behind the header, the length of the content and the
-//! bytes that are wanted, three numbers of eight bytes.
+//! The header of a stored object, and the layout of its segments. Three numbers of eight bytes follow the header: the
+//! length of the content, and the start and end of a range.
 #![no_main]
 
 use libfuzzer_sys::fuzz_target;
 use sealock_envelope::{HEADER_LEN, Header, Layout};
 
-/// The number of bytes of an object that are read at once.
+/// The size of a batch, in bytes.
 const BATCH: usize = 1 << 20;
 
 fuzz_target!(|data: &[u8]| {

@@ -1,4 +1,4 @@
-//! The first bytes of a connection, as they come one by one.
+//! The first bytes of a connection, which arrive one by one.
 #![no_main]
 
 use libfuzzer_sys::fuzz_target;
@@ -6,7 +6,7 @@ use sealock_emulator::Protocol;
 
 fuzz_target!(|first: &[u8]| {
     let detected = (0..=first.len()).find_map(|length| Protocol::detect(&first[..length]));
-    // More bytes do not change what was detected.
+    // More bytes do not change the detected protocol.
     assert_eq!(detected, Protocol::detect(first));
     assert!(detected.is_some() || first.len() < 24);
 });

@@ -1,4 +1,4 @@
-//! The `Range` of a request for a blob, behind the blob's size in eight bytes.
+//! The size of a blob in eight bytes, and the `Range` of a request for it.
 #![no_main]
 
 use libfuzzer_sys::fuzz_target;

@@ -1,4 +1,4 @@
-//! A token of Entra's, as a request bears it. None that is made up is taken.
+//! An Entra token in a request. No token made up here is accepted.
 #![no_main]
 
 use std::sync::{Arc, LazyLock};

@@ -1,4 +1,4 @@
-//! The JSON that a vault's clients send.
+//! The JSON that clients send to a vault.
 #![no_main]
 
 use libfuzzer_sys::fuzz_target;
@@ -12,7 +12,7 @@ fuzz_target!(|bytes: &[u8]| {
     }
     if let Ok(rules) = ReleaseRules::from_json(bytes) {
         let written = serde_json::to_vec(&rules).expect("rules are JSON");
-        let again = ReleaseRules::from_json(&written).expect("what was taken is taken again");
+        let again = ReleaseRules::from_json(&written).expect("the written rules parse");
         assert_eq!(serde_json::to_vec(&again).expect("rules are JSON"), written);
     }
 });

@@ -57,8 +57,8 @@ impl Metadata for FillingMetadata {
         self.metadata.commit(changes).await
     }
 
-    async fn note(&self, line: Vec<u8>) {
-        self.metadata.note(line).await;
+    async fn journal_or_hold(&self, line: Vec<u8>) {
+        self.metadata.journal_or_hold(line).await;
     }
 
     async fn epoch(&self) -> Result<u64> {
@@ -92,7 +92,7 @@ struct Filled {
 
 fn fill(commits: usize) -> Filled {
     let kept = Mutex::new(None);
-    let store = Store::ephemeral().with_metadata(|metadata| {
+    let store = Store::ephemeral().wrap_metadata(|metadata| {
         let filling = Arc::new(FillingMetadata {
             metadata,
             commits_left: AtomicUsize::new(usize::MAX),

@@ -86,7 +86,8 @@ fn a_data_directory_that_is_a_file_is_refused() {
         ("file", &[&["verify", "--offline"][..], &["repair"]][..]),
         ("file/below", &[]),
     ] {
-        let error = format!("the data directory {data_dir} cannot be used: file is no directory");
+        let error =
+            format!("the data directory {data_dir} cannot be used: file is not a directory");
         let named = ["--data-dir", data_dir];
         refused(&serve(dir.path(), &named), &error, hint);
         for command in commands {
@@ -112,14 +113,14 @@ fn a_damaged_format_file_is_refused_as_damaged_and_another_format_as_such() {
     let start = || serve(dir.path(), &["--data-dir", data_dir]);
     for damaged in ["", "garbage\n", "\u{1b}[31m 5"] {
         fs::write(&format, damaged).unwrap();
-        let error = format!("{format} is damaged: it does not begin with the number of a format");
+        let error = format!("{format} is damaged: it does not start with the number of a format");
         refused(&start(), &error, &restore);
     }
     let next = String::from_utf8(whole.clone()).unwrap();
     let (known, rest) = next.split_once(' ').unwrap();
     fs::write(&format, format!("99 {rest}")).unwrap();
     let error = format!(
-        "the data directory {data_dir} has format 99, as {format} says, unless that file is damaged; this sealock knows \
+        "the data directory {data_dir} has format 99, according to {format} (unless that file is damaged); this sealock reads \
          format {known}: use the sealock that wrote it, or another directory"
     );
     refused(&start(), &error, &restore);

@@ -99,7 +99,7 @@ fn used(engine: &str) -> Emulator {
     emulator.stop();
     for orphan in [
         format!("blobs/{ID}"),
-        format!("blobs/staging/{ID}.kept"),
+        format!("blobs/staging/{ID}.retained"),
         format!("vault-keys/{ID}"),
         format!("uploads/{UUID}"),
     ] {

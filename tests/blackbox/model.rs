@@ -1,16 +1,32 @@
+//! Random sequences of steps, compared with a model of the registry and its key.
+
 use std::thread;
 
 use rand::{Rng as _, RngExt as _, SeedableRng as _, rngs::StdRng, seq::IndexedRandom as _};
 use sealock_tests::{Client, Emulator, Image};
 use serde_json::Value;
 
+/// The number of sequences of a run.
 const SEQUENCES: u64 = 4;
+
+/// The number of steps of a sequence.
 const STEPS: usize = 60;
 
-/// What is known of a registry that follows the key `registry-key`, and of what that takes.
-#[expect(clippy::struct_excessive_bools, reason = "each is a fact of its own")]
+/// The variable with the seed of a sequence that is to be repeated.
+const SEED: &str = "SEALOCK_SEED";
+
+/// Returns the seeds of `count` random sequences, or the seed in `SEALOCK_SEED` alone.
+pub(crate) fn seeds(count: u64) -> Vec<u64> {
+    match std::env::var(SEED) {
+        Ok(seed) => vec![seed.parse().expect("SEALOCK_SEED is a number")],
+        Err(_) => (0..count).map(|_| rand::rng().next_u64()).collect(),
+    }
+}
+
+/// The expected state of a registry that follows the key `registry-key`, and of everything that it depends on.
+#[expect(clippy::struct_excessive_bools, reason = "they are independent facts")]
 struct Model {
-    /// Whether each version of the key is enabled, the oldest first.
+    /// For each version of the key, `true` when it is enabled. The oldest version is first.
     versions: Vec<bool>,
     /// The version that wraps the DEK.
     wrapping: usize,
@@ -26,8 +42,8 @@ impl Model {
         reachable && self.permitted && self.identity_exists && self.versions[self.wrapping]
     }
 
-    /// What the next request finds: a registry that may unwrap moves to the newest version.
-    fn settle(&mut self) {
+    /// Follows the key like the next request: a registry that may unwrap moves to the newest version.
+    fn follow_key(&mut self) {
         let newest = self.versions.len() - 1;
         if self.is_available() && self.versions[newest] {
             self.wrapping = newest;
@@ -35,10 +51,10 @@ impl Model {
     }
 }
 
-/// Something that can be done to the emulator, as it is known.
+/// A step of a sequence.
 #[derive(Clone, Copy, Debug)]
 enum Step {
-    CreateIdentityAnew,
+    RecreateIdentity,
     DeleteIdentity,
     DeleteKey,
     DeleteVault,
@@ -68,7 +84,7 @@ impl Model {
             && self.versions[self.wrapping]
             && self.versions.last() == Some(&true)
         {
-            steps.extend([Step::CreateIdentityAnew; 4]);
+            steps.extend([Step::RecreateIdentity; 4]);
         }
         if self.key_deleted {
             steps.extend([Step::RecoverKey; 4]);
@@ -83,7 +99,7 @@ impl Model {
 
     fn apply(&mut self, step: Step) {
         match step {
-            Step::CreateIdentityAnew => {
+            Step::RecreateIdentity => {
                 self.identity_exists = true;
                 self.permitted = true;
                 self.wrapping = self.versions.len() - 1;
@@ -100,15 +116,15 @@ impl Model {
             Step::Revoke => self.permitted = false,
             Step::Rotate => self.versions.push(true),
         }
-        self.settle();
+        self.follow_key();
     }
 }
 
-/// One emulator, or several over one store.
+/// One emulator, or several that share a store.
 pub(crate) trait Drive {
     fn client(&self) -> Client;
     fn cli(&self, arguments: &[&str]) -> String;
-    fn kill_and_start_again(&mut self);
+    fn kill_and_restart(&mut self);
     fn restart(&mut self);
 
     fn json(&self, arguments: &[&str]) -> Value {
@@ -125,7 +141,7 @@ impl Drive for Emulator {
         self.cli(arguments)
     }
 
-    fn kill_and_start_again(&mut self) {
+    fn kill_and_restart(&mut self) {
         self.kill();
         self.start_again();
     }
@@ -135,13 +151,13 @@ impl Drive for Emulator {
     }
 }
 
-/// The driven emulator, and the images that were pushed to it.
-struct Subject<D> {
+/// The driven emulator, with the images that were pushed to it.
+struct Driven<D> {
     emulator: D,
     images: Vec<Image>,
 }
 
-impl<D: Drive> Subject<D> {
+impl<D: Drive> Driven<D> {
     fn apply(&mut self, step: Step, available: bool) {
         let emulator = &mut self.emulator;
         let version = |number: usize| {
@@ -151,7 +167,7 @@ impl<D: Drive> Subject<D> {
             version.as_str().unwrap().to_owned()
         };
         match step {
-            Step::CreateIdentityAnew => {
+            Step::RecreateIdentity => {
                 emulator.cli(&["identity", "create"]);
                 emulator.cli(&["access", "grant"]);
                 emulator.cli(&["registry", "rotate-key", "--identity", "registry-identity"]);
@@ -166,7 +182,7 @@ impl<D: Drive> Subject<D> {
                 emulator.cli(&["key", "enable", "--version", &version(number)]);
             }
             Step::Grant => drop(emulator.cli(&["access", "grant"])),
-            Step::Kill => emulator.kill_and_start_again(),
+            Step::Kill => emulator.kill_and_restart(),
             Step::Push => {
                 let image = Image::random(&[20_000]);
                 let tag = format!("v{}", self.images.len());
@@ -197,15 +213,16 @@ impl<D: Drive> Subject<D> {
 }
 
 #[test]
-fn a_registry_is_readable_exactly_when_the_model_says_so() {
+fn registry_is_readable_exactly_when_the_model_expects_it() {
     thread::scope(|scope| {
-        for _ in 0..SEQUENCES {
-            scope.spawn(|| run(Emulator::start(), rand::rng().next_u64()));
+        for seed in seeds(SEQUENCES) {
+            scope.spawn(move || run(Emulator::start(), seed));
         }
     });
 }
 
-/// Drives an emulator with the quickstart through a random sequence of steps, and compares it with the model after each.
+/// Drives an emulator with the quickstart through a random sequence of steps. Compares it with the model after each step,
+/// and panics with the seed if they differ.
 pub(crate) fn run(emulator: impl Drive, seed: u64) {
     let mut random = StdRng::seed_from_u64(seed);
     let mut model = Model {
@@ -216,33 +233,33 @@ pub(crate) fn run(emulator: impl Drive, seed: u64) {
         permitted: true,
         identity_exists: true,
     };
-    let mut subject = Subject {
+    let mut driven = Driven {
         emulator,
         images: Vec::new(),
     };
-    subject.apply(Step::Push, true);
+    driven.apply(Step::Push, true);
     let mut history = Vec::new();
     for _ in 0..STEPS {
         let step = *model.possible_steps().choose(&mut random).unwrap();
         history.push(step);
-        let told = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| {
-            subject.apply(step, model.is_available());
+        let outcome = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| {
+            driven.apply(step, model.is_available());
             model.apply(step);
-            subject.check(model.is_available(), &mut random);
+            driven.check(model.is_available(), &mut random);
         }));
         assert!(
-            told.is_ok(),
-            "seed {seed}: differs from the model after {history:?}"
+            outcome.is_ok(),
+            "the registry differs from the model after {history:?}; to repeat it: {SEED}={seed}"
         );
     }
-    // Whatever happened, purging is final.
+    // A purge is final in any state.
     if !model.vault_deleted {
         if !model.key_deleted {
-            subject.emulator.cli(&["key", "delete"]);
+            driven.emulator.cli(&["key", "delete"]);
         }
-        subject.emulator.cli(&["key", "purge", "--yes"]);
-        subject.check(false, &mut random);
-        subject.emulator.restart();
-        subject.check(false, &mut random);
+        driven.emulator.cli(&["key", "purge", "--yes"]);
+        driven.check(false, &mut random);
+        driven.emulator.restart();
+        driven.check(false, &mut random);
     }
 }

@@ -1,14 +1,14 @@
-//! Several emulators over one store, in this process: what a cluster is one day.
+//! Several emulators in this process that share a store, as in a future cluster.
 
 use std::{
     sync::{
-        Arc,
+        Arc, Mutex,
         atomic::{AtomicBool, Ordering},
     },
     thread,
 };
 
-use rand::Rng as _;
+use rand::{RngExt as _, SeedableRng as _, rngs::StdRng};
 use sealock_emulator::{Config, Node};
 use sealock_envelope::ServiceKey;
 use sealock_store::{Store, metadata::Metadata};
@@ -23,7 +23,7 @@ use crate::model::{self, Drive};
 #[path = "../../crates/store/tests/behaviour/slow_metadata.rs"]
 mod slow_metadata;
 
-/// Emulators over one store. Each request and each command goes to one of them at random.
+/// Emulators that share a store. Each request and each command goes to one of them at random.
 pub(crate) struct Nodes {
     runtime: Runtime,
     config: Config,
@@ -31,10 +31,17 @@ pub(crate) struct Nodes {
     service_key: Arc<ServiceKey>,
     running: Vec<Option<Node>>,
     dir: TempDir,
+    /// Chooses among the emulators.
+    random: Mutex<StdRng>,
 }
 
 impl Nodes {
     pub(crate) fn start(count: usize, store: Store) -> Self {
+        Self::start_with_seed(count, store, rand::random())
+    }
+
+    /// Starts emulators. The seed determines which of them gets each request.
+    fn start_with_seed(count: usize, store: Store, seed: u64) -> Self {
         let listen = (
             "SEALOCK_SERVER__LISTEN".to_owned(),
             "127.0.0.1:0".to_owned(),
@@ -46,6 +53,7 @@ impl Nodes {
             service_key: Arc::new(ServiceKey::random()),
             running: Vec::new(),
             dir: TempDir::new().unwrap(),
+            random: Mutex::new(StdRng::seed_from_u64(seed)),
         };
         for _ in 0..count {
             let node = nodes.new_node();
@@ -93,7 +101,8 @@ impl Nodes {
     }
 
     fn any(&self) -> usize {
-        rand::random_range(0..self.running.len())
+        let mut random = self.random.lock().unwrap();
+        random.random_range(0..self.running.len())
     }
 }
 
@@ -106,7 +115,7 @@ impl Drive for Nodes {
         self.cli_of(self.any(), arguments)
     }
 
-    fn kill_and_start_again(&mut self) {
+    fn kill_and_restart(&mut self) {
         self.restart();
     }
 
@@ -120,18 +129,22 @@ impl Drive for Nodes {
 
 fn slow_store() -> Store {
     let slow = |metadata| Arc::new(SlowMetadata(metadata)) as Arc<dyn Metadata>;
-    Store::ephemeral().with_metadata(slow)
+    Store::ephemeral().wrap_metadata(slow)
 }
 
 #[test]
-fn an_emulator_over_a_slow_store_does_what_the_model_says() {
-    model::run(Nodes::start(1, slow_store()), rand::rng().next_u64());
+fn emulator_with_slow_store_agrees_with_the_model() {
+    for seed in model::seeds(1) {
+        model::run(Nodes::start_with_seed(1, slow_store(), seed), seed);
+    }
 }
 
 #[test]
-fn two_emulators_over_one_store_do_what_the_model_says() {
-    model::run(Nodes::start(2, Store::ephemeral()), rand::rng().next_u64());
-    model::run(Nodes::start(2, slow_store()), rand::rng().next_u64());
+fn two_emulators_with_one_store_agree_with_the_model() {
+    for seed in model::seeds(1) {
+        model::run(Nodes::start_with_seed(2, Store::ephemeral(), seed), seed);
+        model::run(Nodes::start_with_seed(2, slow_store(), seed), seed);
+    }
 }
 
 #[test]

@@ -311,7 +311,7 @@ fn a_data_directory_whose_user_changed_is_refused_until_it_is_handed_over() {
     place.user = Some((USER, None));
     set_mode(&place.data_dir(), 0o755);
     let refused = place.refused();
-    assert_contains(&refused, &["lock is closed to sealock", "uid 0"]);
+    assert_contains(&refused, &["no access to", "lock: it belongs to uid 0"]);
     follow(&refused, "chown -R");
     place.pull(&image);
 }
@@ -436,7 +436,7 @@ fn loose_modes_are_mended() {
         &place.log(),
         &[
             "everyone could write to",
-            "others could get at",
+            "others had access to",
             "service.key",
         ],
     );
@@ -596,7 +596,7 @@ fn a_bind_mount_is_a_data_directory_of_its_user() {
     let place = Place::of_user(None);
     place.mount(0, 0, 0o755);
     let refused = place.refused();
-    assert_contains(&refused, &["error:", "closed to sealock"]);
+    assert_contains(&refused, &["error:", "no access to"]);
     follow(&refused, "chown -R");
     place.pull(&place.push());
 }

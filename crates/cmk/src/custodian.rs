@@ -230,7 +230,8 @@ impl Custodian {
         let mut entries = self.context.store.scan(&CUSTODIES, &[], Bound::Unbounded);
         while let Some(entry) = entries.try_next().await? {
             let custody = &entry.record;
-            let follows = custody.key.version.is_none() && custody.key.names(&kid.vault, &kid.key);
+            let follows =
+                custody.key.version.is_none() && custody.key.refers_to(&kid.vault, &kid.key);
             if let (true, Some(Ok(registry))) = (follows, entry.key.first().map(|id| id.parse())) {
                 followers.push(Follower {
                     registry,

@@ -60,7 +60,7 @@ impl Gate {
     /// Waits for the lock of the registry's custody.
     pub(crate) async fn lock(&self) -> Result<LockGuard, Error> {
         let id = self.registry.to_string();
-        Ok(self.context.store.exclusive(&CUSTODY, &[&id]).await?)
+        Ok(self.context.store.lock_exclusive(&CUSTODY, &[&id]).await?)
     }
 
     /// Returns the DEK, after asking the vault if anything may have changed.

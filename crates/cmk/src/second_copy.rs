@@ -102,14 +102,14 @@ impl Custodian {
             };
             if let Some(record) = store.get(&CUSTODIES, &[&key]).await? {
                 if record.to_json() != text {
-                    store.custodies.set_aside(id, now)?;
+                    store.custodies.quarantine(id, now)?;
                 }
                 continue;
             }
             let copy: Option<CustodyRecord> = serde_json::from_slice(&text).ok();
             let Some(mut copy) = copy.filter(|copy| copy.wrapped(registry, service_key).is_ok())
             else {
-                store.custodies.set_aside(id, now)?;
+                store.custodies.quarantine(id, now)?;
                 continue;
             };
             // Nothing authenticates the copy's name.

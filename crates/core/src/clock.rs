@@ -1,18 +1,21 @@
 mod gap;
 mod reading;
+mod setting;
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use jiff::{SignedDuration, Timestamp};
-use serde::{Deserialize, Serialize};
 
 use self::gap::Gap;
-pub use self::reading::{Reading, SystemTime, TimeSource};
+pub use self::{
+    reading::{Reading, SystemTime, TimeSource},
+    setting::ClockSetting,
+};
 
-/// The emulator's time: the system's, until it is moved or frozen. Clones share one time.
+/// The emulator's clock. It shows the system's time until it is moved or frozen. Clones share one clock.
 ///
-/// Before a step that cannot be undone, ask if a time [has passed](Self::has_passed) instead of comparing it with
-/// [`now`](Self::now): a stretch of time that nothing confirms counts only after an hour.
+/// Before an irreversible step, check that a time [has passed](Self::has_passed) instead of comparing it with
+/// [`now`](Self::now): a stretch of unconfirmed time counts only after an hour.
 #[derive(Clone, Debug)]
 pub struct Clock {
     state: Arc<Mutex<State>>,
@@ -23,33 +26,17 @@ struct State {
     source: Arc<dyn TimeSource>,
     setting: ClockSetting,
     /// The last reading of the source.
-    seen: Reading,
+    last: Reading,
     gap: Option<Gap>,
 }
 
-/// The unit of .NET's times, which have seven digits of a second.
+/// The unit of time in .NET: a ten-millionth of a second.
 pub const TICK: SignedDuration = SignedDuration::from_nanos(100);
 
-/// How a clock tells its time.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "lowercase")]
-pub enum ClockSetting {
-    /// It stands still.
-    Frozen(Timestamp),
-    /// It runs, so much ahead of the system's time or behind it.
-    Running(SignedDuration),
-}
-
-impl Default for ClockSetting {
-    fn default() -> Self {
-        Self::Running(SignedDuration::ZERO)
-    }
-}
-
-/// A time that no clock can show.
+/// A time outside the range of the clock.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("the clock cannot go there: its time would leave the years -9999 to 9999")]
-pub struct ClockRange;
+#[error("the clock cannot be set to that time; it must stay between the years -9999 and 9999")]
+pub struct ClockOutOfRange;
 
 impl Default for Clock {
     fn default() -> Self {
@@ -58,18 +45,18 @@ impl Default for Clock {
 }
 
 impl Clock {
-    /// The system's time.
+    /// Creates a clock that shows the system's time.
     pub fn system() -> Self {
         Self::new(Arc::new(SystemTime), ClockSetting::default(), |_| None)
     }
 
-    /// A time that stands still until it is moved.
+    /// Creates a clock that stands still until it is moved.
     pub fn frozen_at(now: Timestamp) -> Self {
         Self::new(Arc::new(SystemTime), ClockSetting::Frozen(now), |_| None)
     }
 
-    /// A clock that continues with the setting of an earlier one. `confirmed` is the last confirmed time of the
-    /// earlier one, if there is one; the time since then is in doubt.
+    /// Creates a clock with the setting of an earlier clock. `confirmed` is the last confirmed time of that clock, if
+    /// it is known. The time since then is in doubt.
     pub fn restored(
         source: Arc<dyn TimeSource>,
         setting: ClockSetting,
@@ -85,37 +72,37 @@ impl Clock {
         setting: ClockSetting,
         gap: impl FnOnce(Reading) -> Option<Gap>,
     ) -> Self {
-        let seen = source.read();
+        let last = source.read();
         let state = State {
             source,
             setting,
-            seen,
-            gap: gap(seen),
+            last,
+            gap: gap(last),
         };
         Self {
             state: Arc::new(Mutex::new(state)),
         }
     }
 
-    /// How it tells its time.
+    /// Returns the setting.
     pub fn setting(&self) -> ClockSetting {
         self.lock().setting
     }
 
-    /// The time now, to the second: the records of Key Vault are no finer.
+    /// Returns the current time in whole seconds, the precision of Key Vault's records.
     pub fn now(&self) -> Timestamp {
         self.lock().now()
     }
 
-    /// The time now, in whole [ticks](TICK): the records of ACR are that fine.
+    /// Returns the current time in whole [ticks](TICK), the precision of ACR's records.
     pub fn now_in_ticks(&self) -> Timestamp {
         let state = self.lock();
-        let now = state.setting.exactly_at(state.seen);
+        let now = state.setting.exactly_at(state.last);
         let into_tick = now.as_nanosecond().rem_euclid(TICK.as_nanos());
         Timestamp::from_nanosecond(now.as_nanosecond() - into_tick).unwrap_or(now)
     }
 
-    /// The time up to which the clock is confirmed.
+    /// Returns the time up to which the clock is confirmed.
     pub fn confirmed(&self) -> Timestamp {
         let state = self.lock();
         state.gap.map_or_else(|| state.now(), |gap| gap.from)
@@ -124,47 +111,47 @@ impl Clock {
     /// Returns true if `time` has come and is not in doubt.
     pub fn has_passed(&self, time: Timestamp) -> bool {
         let state = self.lock();
-        time <= state.now() && state.doubt(time).is_none()
+        time <= state.now() && state.remaining_doubt(time).is_none()
     }
 
-    /// The time that the emulator still has to run before `time` counts as passed. `None` if `time` is not in doubt.
-    pub fn doubt(&self, time: Timestamp) -> Option<SignedDuration> {
-        self.lock().doubt(time)
+    /// Returns how long the emulator must still run before `time` counts as passed; `None` if `time` is not in doubt.
+    pub fn remaining_doubt(&self, time: Timestamp) -> Option<SignedDuration> {
+        self.lock().remaining_doubt(time)
     }
 
-    /// Moves it on, or back if `by` is negative. A frozen clock stays frozen.
+    /// Moves the clock forward, or back if `by` is negative. A frozen clock stays frozen.
     ///
     /// # Errors
-    /// If its time would leave the range of timestamps; it is not moved then.
-    pub fn advance(&self, by: SignedDuration) -> Result<(), ClockRange> {
+    /// If the time would leave the range of timestamps: the clock is unchanged.
+    pub fn advance(&self, by: SignedDuration) -> Result<(), ClockOutOfRange> {
         self.lock().change(|setting, _| match setting {
             ClockSetting::Frozen(now) => now.checked_add(by).ok().map(ClockSetting::Frozen),
             ClockSetting::Running(ahead) => ahead.checked_add(by).map(ClockSetting::Running),
         })
     }
 
-    /// Sets it to `now`. A frozen clock stays frozen.
+    /// Sets the clock to `now`. A frozen clock stays frozen.
     ///
     /// # Errors
-    /// If `now` is too far from the system's time; it is not set then.
-    pub fn set(&self, now: Timestamp) -> Result<(), ClockRange> {
+    /// If `now` is too far from the system's time: the clock is unchanged.
+    pub fn set(&self, now: Timestamp) -> Result<(), ClockOutOfRange> {
         self.lock().change(|setting, wall| match setting {
             ClockSetting::Frozen(_) => Some(ClockSetting::Frozen(now)),
             ClockSetting::Running(_) => Some(ClockSetting::Running(now.duration_since(wall))),
         })
     }
 
-    /// Makes it stand still.
+    /// Stops the clock.
     pub fn freeze(&self) {
         let mut state = self.lock();
         state.setting = ClockSetting::Frozen(state.now());
     }
 
-    /// Lets it run on from where it stands.
+    /// Lets a frozen clock run again, from its current time.
     pub fn resume(&self) {
         let mut state = self.lock();
         if let ClockSetting::Frozen(now) = state.setting {
-            state.setting = ClockSetting::Running(now.duration_since(state.seen.wall));
+            state.setting = ClockSetting::Running(now.duration_since(state.last.wall));
         }
     }
 
@@ -172,47 +159,33 @@ impl Clock {
     fn lock(&self) -> MutexGuard<'_, State> {
         let mut state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
         let reading = state.source.read();
-        state.gap = Gap::after(state.gap, state.setting, state.seen, reading);
-        state.seen = reading;
+        state.gap = Gap::after(state.gap, state.setting, state.last, reading);
+        state.last = reading;
         state
     }
 }
 
 impl State {
     fn now(&self) -> Timestamp {
-        self.setting.shown_at(self.seen)
+        self.setting.shown_at(self.last)
     }
 
-    fn doubt(&self, time: Timestamp) -> Option<SignedDuration> {
-        self.gap.and_then(|gap| gap.doubt(time, self.seen))
+    fn remaining_doubt(&self, time: Timestamp) -> Option<SignedDuration> {
+        self.gap
+            .and_then(|gap| gap.remaining_doubt(time, self.last))
     }
 
     fn change(
         &mut self,
         to: impl FnOnce(ClockSetting, Timestamp) -> Option<ClockSetting>,
-    ) -> Result<(), ClockRange> {
-        let wall = self.seen.wall;
+    ) -> Result<(), ClockOutOfRange> {
+        let wall = self.last.wall;
         let changed = to(self.setting, wall).filter(|changed| match changed {
             ClockSetting::Frozen(_) => true,
             ClockSetting::Running(ahead) => wall.checked_add(*ahead).is_ok(),
         });
-        self.setting = changed.ok_or(ClockRange)?;
+        self.setting = changed.ok_or(ClockOutOfRange)?;
         Ok(())
-    }
-}
-
-impl ClockSetting {
-    /// The time that a clock with this setting shows, to the second.
-    fn shown_at(self, reading: Reading) -> Timestamp {
-        let now = self.exactly_at(reading);
-        Timestamp::from_second(now.as_second()).unwrap_or(now)
-    }
-
-    fn exactly_at(self, reading: Reading) -> Timestamp {
-        match self {
-            Self::Frozen(now) => now,
-            Self::Running(ahead) => reading.wall.saturating_add(ahead).unwrap_or(Timestamp::MAX),
-        }
     }
 }
 
@@ -223,7 +196,7 @@ mod tests {
     const HOUR: SignedDuration = SignedDuration::from_hours(1);
 
     #[test]
-    fn a_frozen_clock_moves_only_when_advanced_and_for_all_its_clones() {
+    fn frozen_clock_moves_only_when_advanced_and_for_all_clones() {
         let clock = Clock::frozen_at(Timestamp::from_second(1_000).unwrap());
         let clone = clock.clone();
         assert_eq!(clone.now().as_second(), 1_000);
@@ -236,7 +209,7 @@ mod tests {
     }
 
     #[test]
-    fn a_running_clock_keeps_the_distance_that_it_was_given() {
+    fn running_clock_keeps_its_distance_from_system_time() {
         let clock = Clock::system();
         clock.advance(HOUR).unwrap();
         assert_eq!(clock.setting(), ClockSetting::Running(HOUR));
@@ -252,7 +225,7 @@ mod tests {
     }
 
     #[test]
-    fn the_time_in_ticks_has_seven_digits_of_a_second() {
+    fn time_in_ticks_has_seven_decimal_digits() {
         let source = source(0);
         source.lock().unwrap().wall += SignedDuration::from_nanos(1_234_567_899);
         let clock = Clock::restored(source.clone(), ClockSetting::default(), None);
@@ -263,13 +236,13 @@ mod tests {
     }
 
     #[test]
-    fn a_clock_is_not_moved_out_of_range() {
+    fn move_out_of_range_fails_and_changes_nothing() {
         for clock in [Clock::system(), Clock::frozen_at(Timestamp::MAX)] {
             let before = clock.setting();
-            assert_eq!(clock.advance(SignedDuration::MAX), Err(ClockRange));
+            assert_eq!(clock.advance(SignedDuration::MAX), Err(ClockOutOfRange));
             assert_eq!(
                 clock.advance(SignedDuration::from_hours(24 * 366 * 9000)),
-                Err(ClockRange)
+                Err(ClockOutOfRange)
             );
             assert_eq!(clock.setting(), before);
         }
@@ -289,16 +262,16 @@ mod tests {
     }
 
     #[test]
-    fn a_time_within_a_step_of_the_wall_passes_after_an_hour() {
+    fn time_skipped_by_the_wall_clock_passes_after_an_hour() {
         let source = source(0);
         let clock = Clock::restored(source.clone(), ClockSetting::default(), Some(at(0)));
         source.lock().unwrap().wall += DAY * 10;
         assert_eq!(clock.now(), at(10));
         assert_eq!(clock.confirmed(), at(0));
         assert!(!clock.has_passed(at(5)));
-        assert_eq!(clock.doubt(at(5)), Some(HOUR));
-        assert!(clock.has_passed(at(0)) && clock.doubt(at(0)).is_none());
-        assert!(!clock.has_passed(at(11)) && clock.doubt(at(11)).is_none());
+        assert_eq!(clock.remaining_doubt(at(5)), Some(HOUR));
+        assert!(clock.has_passed(at(0)) && clock.remaining_doubt(at(0)).is_none());
+        assert!(!clock.has_passed(at(11)) && clock.remaining_doubt(at(11)).is_none());
         let mut reading = source.lock().unwrap();
         (reading.wall, reading.boot) = (reading.wall + HOUR, HOUR);
         drop(reading);
@@ -307,7 +280,7 @@ mod tests {
     }
 
     #[test]
-    fn a_step_of_the_clock_itself_passes_at_once_and_leaves_a_doubt_as_it_is() {
+    fn step_of_the_emulators_clock_passes_at_once_and_keeps_an_older_doubt() {
         let clock = Clock::restored(source(10), ClockSetting::default(), Some(at(0)));
         clock.advance(DAY).unwrap();
         clock.set(at(20)).unwrap();
@@ -315,13 +288,13 @@ mod tests {
         assert!(!clock.has_passed(at(10)));
         clock.freeze();
         assert_eq!(
-            (clock.confirmed(), clock.doubt(at(10))),
+            (clock.confirmed(), clock.remaining_doubt(at(10))),
             (at(0), Some(HOUR))
         );
     }
 
     #[test]
-    fn a_time_that_the_clock_was_set_back_over_passes_when_it_comes_again() {
+    fn time_before_which_the_clock_was_set_back_passes_when_it_comes_again() {
         let clock = Clock::restored(source(10), ClockSetting::default(), None);
         clock.set(at(2)).unwrap();
         clock.advance(DAY * 3).unwrap();

@@ -2,10 +2,9 @@ use std::{fmt, str::FromStr};
 
 use serde::{Deserialize, Serialize};
 
-use crate::{excerpt, schema::described};
+use crate::{excerpt, schema::text_schema};
 
-/// The content address of a blob or manifest: `sha256:` or `sha512:`, and the hash in lower-case
-/// hexadecimal digits.
+/// The content address of a blob or manifest: `sha256:` or `sha512:`, then the hash in lower-case hexadecimal digits.
 ///
 /// <https://github.com/opencontainers/image-spec/blob/main/descriptor.md#digests>
 #[derive(Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
@@ -17,32 +16,32 @@ pub enum Digest {
     Sha512([u8; 64]),
 }
 
-/// How a digest is computed.
+/// The hash algorithm of a digest.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Algorithm {
-    /// SHA-256, which every client knows.
+    /// SHA-256, which every client supports.
     #[default]
     Sha256,
     /// SHA-512.
     Sha512,
 }
 
-/// A text that is no digest.
+/// A text that is not a digest.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum InvalidDigest {
-    /// Not `algorithm:encoded`, or not the algorithm's number of lower-case digits.
+    /// The text is not `algorithm:encoded`, or does not have the algorithm's number of lower-case digits.
     #[error(
         "'{0}' is not a digest; expected sha256: and 64 lower-case hexadecimal digits, or sha512: and 128"
     )]
     Malformed(String),
-    /// A well-formed algorithm that is not served.
+    /// The algorithm is well-formed but not supported.
     #[error("the digest algorithm '{0}' is not supported; use sha256 or sha512")]
     UnsupportedAlgorithm(String),
 }
 
 impl Digest {
-    /// How it was computed.
+    /// Returns the hash algorithm.
     pub const fn algorithm(&self) -> Algorithm {
         match self {
             Self::Sha256(_) => Algorithm::Sha256,
@@ -50,7 +49,7 @@ impl Digest {
         }
     }
 
-    /// The hash alone, in hexadecimal.
+    /// Returns the hash alone, in hexadecimal.
     pub fn encoded(&self) -> String {
         match self {
             Self::Sha256(hash) => hex::encode(hash),
@@ -85,7 +84,7 @@ impl fmt::Display for Algorithm {
     }
 }
 
-described!(Digest, "^(sha256:[0-9a-f]{64}|sha512:[0-9a-f]{128})$", 135);
+text_schema!(Digest, "^(sha256:[0-9a-f]{64}|sha512:[0-9a-f]{128})$", 135);
 
 impl FromStr for Digest {
     type Err = InvalidDigest;
@@ -145,7 +144,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn only_the_canonical_form_parses() {
+    fn only_canonical_digests_parse() {
         for (algorithm, length) in [("sha256", 32), ("sha512", 64)] {
             let text = format!("{algorithm}:{}", "0a".repeat(length));
             let digest: Digest = text.parse().unwrap();

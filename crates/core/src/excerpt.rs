@@ -1,8 +1,7 @@
-/// How many characters of a text are quoted.
+/// The maximum number of characters in an excerpt.
 const LIMIT: usize = 200;
 
-/// The beginning of what a client sent. What quotes it, in an answer, a log or a record, stays short however
-/// long that is.
+/// Returns the start of a text from a client, so that a response, a log line or a record that quotes it stays short.
 pub fn excerpt(text: &str) -> &str {
     text.char_indices()
         .nth(LIMIT)
@@ -14,7 +13,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn an_excerpt_ends_between_two_characters() {
+    fn excerpt_ends_between_two_characters() {
         let long = "é".repeat(LIMIT + 1);
         assert_eq!(excerpt(&long), "é".repeat(LIMIT));
         for short in ["", "x", &"é".repeat(LIMIT)] {

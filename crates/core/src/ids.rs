@@ -3,9 +3,9 @@ use std::{fmt, str::FromStr};
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
-use crate::schema::described;
+use crate::schema::text_schema;
 
-/// A newtype over a random UUID, so that one kind of id is never taken for another.
+/// Defines a newtype over a UUID, so that ids of different kinds cannot be mixed up.
 macro_rules! uuid_id {
     ($(#[$doc:meta])* $name:ident) => {
         $(#[$doc])*
@@ -14,22 +14,22 @@ macro_rules! uuid_id {
         pub struct $name(Uuid);
 
         impl $name {
-            /// A new random id.
+            /// Creates a random id.
             pub fn random() -> Self {
                 Self(Uuid::new_v4())
             }
 
-            /// The id that a UUID is.
+            /// Creates the id with the given UUID.
             pub fn from_uuid(id: Uuid) -> Self {
                 Self(id)
             }
 
-            /// The id itself.
+            /// Returns the UUID.
             pub fn as_uuid(&self) -> Uuid {
                 self.0
             }
 
-            /// The id's 16 bytes, in network order.
+            /// Returns the 16 bytes of the UUID, in network order.
             pub fn as_bytes(&self) -> &[u8; 16] {
                 self.0.as_bytes()
             }
@@ -49,7 +49,7 @@ macro_rules! uuid_id {
             }
         }
 
-        described!(
+        text_schema!(
             $name,
             "^[0-9A-Fa-f]{8}(-[0-9A-Fa-f]{4}){3}-[0-9A-Fa-f]{12}$",
             36
@@ -58,29 +58,29 @@ macro_rules! uuid_id {
 }
 
 uuid_id!(
-    /// A registry's immutable identity. Keys are derived from it, never from the registry's name.
+    /// The id of a registry. It never changes, so keys are derived from it and not from the name.
     RegistryId
 );
 uuid_id!(
-    /// An Entra tenant.
+    /// The id of an Entra tenant.
     TenantId
 );
 uuid_id!(
-    /// Whom an access policy or role assignment names (the object id of a principal).
+    /// The object id of a principal, which access policies and role assignments refer to.
     PrincipalId
 );
 uuid_id!(
-    /// Which application or managed identity a principal is (its application id).
+    /// The application id (client id) of an application or managed identity.
     ClientId
 );
 
-/// The random name of a stored object: 32 lower-case hexadecimal digits. Never used twice.
+/// The random name of a stored object: 32 lower-case hexadecimal digits. It is never reused.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(try_from = "String", into = "String")]
 pub struct ObjectId([u8; 16]);
 
 impl ObjectId {
-    /// A new random id.
+    /// Creates a random id.
     pub fn random() -> Self {
         Self(rand::random())
     }

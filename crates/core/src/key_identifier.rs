@@ -3,24 +3,24 @@ use std::{fmt, str::FromStr};
 use serde::{Deserialize, Serialize};
 use url::Url;
 
-use crate::{KeyName, KeyVersion, VaultName, excerpt, schema::described};
+use crate::{KeyName, KeyVersion, VaultName, excerpt, schema::text_schema};
 
-/// Which key of which vault: the current version, whichever that is, or one fixed version.
+/// The identifier of a key in a vault: always its current version, or one fixed version.
 ///
-/// Written `VAULT/keys/KEY` or `VAULT/keys/KEY/VERSION`, without host and port, so that stored state
-/// survives a change of port; [`PublicName`](crate::PublicName) renders the URL that clients see.
+/// Its text is `VAULT/keys/KEY` or `VAULT/keys/KEY/VERSION`, without host and port, so that stored state survives a
+/// change of the port. [`PublicName`](crate::PublicName) renders the URL that clients see.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(try_from = "String", into = "String")]
 pub struct KeyIdentifier {
-    /// The vault, found by the first label of a URL's host.
+    /// The vault: in a URL, the first label of the host.
     pub vault: VaultName,
     /// The key.
     pub key: KeyName,
-    /// The version, or `None` to follow the current one.
+    /// The version, or `None` to follow the current version.
     pub version: Option<KeyVersion>,
 }
 
-/// One version of one key of one vault: a `kid`.
+/// The identifier of a key version: a `kid`.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(try_from = "String", into = "String")]
 pub struct Kid {
@@ -32,7 +32,7 @@ pub struct Kid {
     pub version: KeyVersion,
 }
 
-/// A text that identifies no key.
+/// A text that is not a key identifier.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error(
     "'{given}' is not a key identifier: {why}; expected VAULT/KEY, VAULT/KEY/VERSION or https://VAULT.vault.azure.net/keys/KEY[/VERSION]"
@@ -43,7 +43,7 @@ pub struct InvalidKeyIdentifier {
 }
 
 impl KeyIdentifier {
-    /// The key, in whichever version is current.
+    /// Identifies the current version of a key.
     pub fn current(vault: &VaultName, key: &KeyName) -> Self {
         Self {
             vault: vault.clone(),
@@ -52,7 +52,7 @@ impl KeyIdentifier {
         }
     }
 
-    /// The same key, following its current version.
+    /// Returns the identifier of the same key, to follow its current version.
     #[must_use]
     pub fn unversioned(&self) -> Self {
         Self {
@@ -61,13 +61,13 @@ impl KeyIdentifier {
         }
     }
 
-    /// Whether this is `key` of `vault`, in any version.
-    pub fn names(&self, vault: &VaultName, key: &KeyName) -> bool {
+    /// Returns true if this identifies `key` in `vault`, in any version.
+    pub fn refers_to(&self, vault: &VaultName, key: &KeyName) -> bool {
         self.vault == *vault && self.key == *key
     }
 }
 
-described!(
+text_schema!(
     KeyIdentifier,
     "^([A-Za-z](-?[A-Za-z0-9]){2,23}/(keys/)?[A-Za-z0-9-]{1,127}(/[0-9A-Fa-f]{32})?|https?://[^/]+/keys/[^/]+(/[0-9A-Fa-f]{32})?)/?$",
     1024
@@ -89,14 +89,14 @@ impl FromStr for KeyIdentifier {
         } else {
             let (vault, path) = text
                 .split_once('/')
-                .ok_or_else(|| invalid("it names no vault".to_owned()))?;
+                .ok_or_else(|| invalid("it has no vault".to_owned()))?;
             (vault.to_owned(), path.to_owned())
         };
         let path = path.trim_end_matches('/');
-        let mut parts = path.strip_prefix("keys/").unwrap_or(path).split('/');
-        let key = parts.next().unwrap_or_default();
-        let version = parts.next();
-        if parts.next().is_some() {
+        let mut segments = path.strip_prefix("keys/").unwrap_or(path).split('/');
+        let key = segments.next().unwrap_or_default();
+        let version = segments.next();
+        if segments.next().is_some() {
             return Err(invalid("it has too many parts".to_owned()));
         }
         Ok(Self {
@@ -121,7 +121,7 @@ impl fmt::Display for KeyIdentifier {
 }
 
 impl Kid {
-    /// The version of the key in the vault.
+    /// Identifies a version of a key.
     pub fn new(vault: &VaultName, key: &KeyName, version: KeyVersion) -> Self {
         Self {
             vault: vault.clone(),
@@ -130,7 +130,7 @@ impl Kid {
         }
     }
 
-    /// The identifier that is fixed to this version.
+    /// Returns the identifier of the key, fixed to this version.
     pub fn identifier(&self) -> KeyIdentifier {
         KeyIdentifier {
             vault: self.vault.clone(),
@@ -153,7 +153,7 @@ impl FromStr for Kid {
         let identifier: KeyIdentifier = text.parse()?;
         let version = identifier.version.ok_or_else(|| InvalidKeyIdentifier {
             given: text.to_owned(),
-            why: "it names no version".to_owned(),
+            why: "it has no version".to_owned(),
         })?;
         Ok(Self {
             vault: identifier.vault,
@@ -163,8 +163,8 @@ impl FromStr for Kid {
     }
 }
 
-/// Serde's `try_from` and `into` for a type that parses and displays.
-macro_rules! as_string {
+/// Implements the conversions that serde's `try_from` and `into` need, for a type that parses and displays.
+macro_rules! string_conversions {
     ($name:ident) => {
         impl TryFrom<String> for $name {
             type Error = InvalidKeyIdentifier;
@@ -182,15 +182,15 @@ macro_rules! as_string {
     };
 }
 
-as_string!(KeyIdentifier);
-as_string!(Kid);
+string_conversions!(KeyIdentifier);
+string_conversions!(Kid);
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
     #[test]
-    fn urls_and_short_forms_name_the_same_key() {
+    fn urls_and_short_forms_identify_the_same_key() {
         let version = "0123456789abcdef0123456789abcdef";
         for (text, stored) in [
             (

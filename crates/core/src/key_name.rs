@@ -7,31 +7,31 @@ use std::{
 
 use serde::{Deserialize, Serialize};
 
-use crate::{InvalidName, excerpt, schema::described};
+use crate::{InvalidName, excerpt, schema::text_schema};
 
-/// A key's name. It keeps the case in which it was written, and is the same name in any other.
+/// The name of a key. It preserves case, but two names that differ only in case are equal.
 ///
 /// <https://learn.microsoft.com/azure/key-vault/general/about-keys-secrets-certificates#object-identifiers>
 #[derive(Clone, Serialize, Deserialize)]
 #[serde(try_from = "String", into = "String")]
 pub struct KeyName {
-    written: Box<str>,
+    original: Box<str>,
     folded: Box<str>,
 }
 
 impl KeyName {
-    /// The name as it was written.
+    /// Returns the name in its original case.
     pub fn as_str(&self) -> &str {
-        &self.written
+        &self.original
     }
 
-    /// The name in lower case: what it is compared and stored by.
+    /// Returns the name in lower case, as it is compared and stored.
     pub fn folded(&self) -> &str {
         &self.folded
     }
 }
 
-described!(KeyName, "^[A-Za-z0-9-]{1,127}$", 127);
+text_schema!(KeyName, "^[A-Za-z0-9-]{1,127}$", 127);
 
 impl FromStr for KeyName {
     type Err = InvalidName;
@@ -43,7 +43,7 @@ impl FromStr for KeyName {
                 .all(|byte| byte.is_ascii_alphanumeric() || byte == b'-');
         if is_valid {
             Ok(Self {
-                written: text.into(),
+                original: text.into(),
                 folded: text.to_ascii_lowercase().into(),
             })
         } else {
@@ -84,13 +84,13 @@ impl Ord for KeyName {
 
 impl fmt::Debug for KeyName {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_tuple("KeyName").field(&self.written).finish()
+        f.debug_tuple("KeyName").field(&self.original).finish()
     }
 }
 
 impl fmt::Display for KeyName {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&self.written)
+        f.write_str(&self.original)
     }
 }
 
@@ -104,7 +104,7 @@ impl TryFrom<String> for KeyName {
 
 impl From<KeyName> for String {
     fn from(name: KeyName) -> Self {
-        name.written.into()
+        name.original.into()
     }
 }
 
@@ -115,7 +115,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_name_is_the_same_in_any_case_and_keeps_its_own() {
+    fn names_ignore_case_but_preserve_it() {
         let names = ["My-Key", "my-key", "MY-KEY"].map(|text| text.parse::<KeyName>().unwrap());
         assert_eq!(HashSet::from(names.clone()).len(), 1);
         assert_eq!(names[0].cmp(&names[2]), Ordering::Equal);
@@ -123,7 +123,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_no_name_is_refused_in_json_too() {
+    fn invalid_names_are_rejected_even_in_json() {
         for bad in ["", "a/b", "a_b", "a b", "é", &"a".repeat(128)] {
             assert!(bad.parse::<KeyName>().is_err(), "{bad}");
         }

@@ -1,8 +1,7 @@
-//! What every other crate names things by, and the time.
+//! The identifiers that all crates share, and the clock.
 //!
-//! Identifiers are parsed once, at the edge, and are valid from then on: a [`VaultName`] in hand is
-//! a vault name that Azure would accept. What is not valid is quoted as an [`excerpt()`]. Nothing here does I/O
-//! or knows a service.
+//! An identifier is parsed once, at the edge, and is valid from then on: a [`VaultName`] is a vault name that Azure
+//! would accept. An error quotes an invalid one as an [`excerpt()`]. Nothing here does I/O or knows a service.
 
 mod clock;
 mod digest;
@@ -14,7 +13,7 @@ mod names;
 mod public_name;
 mod schema;
 
-pub use clock::{Clock, ClockRange, ClockSetting, Reading, SystemTime, TICK, TimeSource};
+pub use clock::{Clock, ClockOutOfRange, ClockSetting, Reading, SystemTime, TICK, TimeSource};
 pub use digest::{Algorithm, Digest, InvalidDigest};
 pub use excerpt::excerpt;
 pub use ids::{ClientId, ObjectId, PrincipalId, RegistryId, TenantId};

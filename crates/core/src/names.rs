@@ -2,17 +2,17 @@ use std::{fmt, str::FromStr};
 
 use serde::{Deserialize, Serialize};
 
-use crate::{excerpt, schema::described};
+use crate::{excerpt, schema::text_schema};
 
-/// A text that is not a name of the kind that it was given for.
+/// A text that is not a valid name of its kind.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("'{given}' is not {article} {kind} name; expected {expected}", article = article(kind))]
 pub struct InvalidName {
-    /// What was named.
+    /// The kind of thing to name.
     pub kind: &'static str,
-    /// The text, cut to a readable length.
+    /// An excerpt of the text.
     pub given: String,
-    /// The rule that it breaks.
+    /// The rule for such names.
     pub expected: &'static str,
 }
 
@@ -24,16 +24,16 @@ fn article(noun: &str) -> &'static str {
     }
 }
 
-/// A newtype over a string that follows one of Azure's naming rules, in the case that it is kept in.
+/// Defines a newtype over a string that follows one of Azure's naming rules. `$normalize` sets its case.
 macro_rules! name {
-    ($(#[$doc:meta])* $name:ident, $kind:literal, $expected:literal, $pattern:literal, $max:literal, $kept:expr, $valid:expr) => {
+    ($(#[$doc:meta])* $name:ident, $kind:literal, $expected:literal, $pattern:literal, $max:literal, $normalize:expr, $is_valid:expr) => {
         $(#[$doc])*
         #[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
         #[serde(try_from = "String", into = "String")]
         pub struct $name(String);
 
         impl $name {
-            /// The name.
+            /// Returns the name.
             pub fn as_str(&self) -> &str {
                 &self.0
             }
@@ -43,10 +43,10 @@ macro_rules! name {
             type Err = InvalidName;
 
             fn from_str(text: &str) -> Result<Self, InvalidName> {
-                let kept: fn(&str) -> String = $kept;
-                let valid: fn(&str) -> bool = $valid;
-                let name = kept(text);
-                if valid(&name) {
+                let normalize: fn(&str) -> String = $normalize;
+                let is_valid: fn(&str) -> bool = $is_valid;
+                let name = normalize(text);
+                if is_valid(&name) {
                     Ok(Self(name))
                 } else {
                     Err(InvalidName {
@@ -78,12 +78,12 @@ macro_rules! name {
             }
         }
 
-        described!($name, $pattern, $max);
+        text_schema!($name, $pattern, $max);
     };
 }
 
 name!(
-    /// A registry's name, in lower case as login servers are. Azure takes it in any case.
+    /// The name of a registry, in lower case like its login server. Azure accepts any case.
     ///
     /// <https://learn.microsoft.com/azure/azure-resource-manager/management/resource-name-rules#microsoftcontainerregistry>
     RegistryName,
@@ -97,7 +97,7 @@ name!(
 );
 
 name!(
-    /// A vault's name, in lower case as its host is. Azure takes it in any case.
+    /// The name of a vault, in lower case like its host. Azure accepts any case.
     ///
     /// <https://learn.microsoft.com/azure/azure-resource-manager/management/resource-name-rules#microsoftkeyvault>
     VaultName,
@@ -114,7 +114,7 @@ name!(
 );
 
 name!(
-    /// A key version.
+    /// The version of a key.
     KeyVersion,
     "key version",
     "32 lower-case hexadecimal digits",
@@ -126,7 +126,7 @@ name!(
 );
 
 name!(
-    /// A user-assigned managed identity's name.
+    /// The name of a user-assigned managed identity.
     ///
     /// <https://learn.microsoft.com/azure/azure-resource-manager/management/resource-name-rules#microsoftmanagedidentity>
     IdentityName,
@@ -139,8 +139,8 @@ name!(
 );
 
 name!(
-    /// An application's name: its display name in Entra, where it can be any text, and several may have the
-    /// same. Here it names one, as an identity's does.
+    /// The name of an application: its display name in Entra. There it may be any text, and several applications may
+    /// share it; here it is unique, like the name of an identity.
     ApplicationName,
     "application",
     "3 to 128 letters, digits, hyphens and underscores, a letter or digit first",
@@ -151,7 +151,7 @@ name!(
 );
 
 name!(
-    /// A repository-scoped token's name.
+    /// The name of a repository-scoped token.
     ///
     /// <https://learn.microsoft.com/azure/azure-resource-manager/management/resource-name-rules#microsoftcontainerregistry>
     TokenName,
@@ -164,7 +164,7 @@ name!(
 );
 
 name!(
-    /// A scope map's name.
+    /// The name of a scope map.
     ///
     /// <https://learn.microsoft.com/azure/azure-resource-manager/management/resource-name-rules#microsoftcontainerregistry>
     ScopeMapName,
@@ -192,7 +192,7 @@ fn is_token_like(name: &str) -> bool {
 }
 
 impl KeyVersion {
-    /// A new random version.
+    /// Creates a random version.
     pub fn random() -> Self {
         Self(hex::encode(rand::random::<[u8; 16]>()))
     }

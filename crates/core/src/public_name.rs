@@ -2,24 +2,24 @@ use std::{fmt, str::FromStr};
 
 use crate::{KeyIdentifier, KeyName, RegistryName, VaultName};
 
-/// The name and port under which clients reach the emulator. Everything that is stored without host
-/// and port (`kid`, `vaultUri`, `loginServer`) is rendered from it.
+/// The host and port at which clients reach the emulator. URLs that are stored without them (`kid`, `vaultUri`,
+/// `loginServer`) are rendered with this name.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct PublicName {
     host: String,
     port: u16,
 }
 
-/// A text that is no `HOST[:PORT]`.
+/// A text that is not `HOST[:PORT]`.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("'{0}' is not a public name; expected HOST or HOST:PORT, such as registry.test:5000")]
 pub struct InvalidPublicName(String);
 
 impl PublicName {
-    /// `host` at `port`.
+    /// Creates a name from `host` and `port`.
     ///
     /// # Errors
-    /// If `host` is not a DNS name in lower case.
+    /// If `host` is not a lower-case DNS name.
     pub fn new(host: &str, port: u16) -> Result<Self, InvalidPublicName> {
         let label = |label: &str| {
             (1..=63).contains(&label.len())
@@ -39,7 +39,10 @@ impl PublicName {
         }
     }
 
-    /// Parses `HOST` or `HOST:PORT`; without a port, `default_port` is meant.
+    /// Parses `HOST` or `HOST:PORT`. `default_port` is the port of a name without one.
+    ///
+    /// # Errors
+    /// If the text is neither, or the host is not a lower-case DNS name.
     pub fn parse(text: &str, default_port: u16) -> Result<Self, InvalidPublicName> {
         let invalid = || InvalidPublicName(text.to_owned());
         match text.split_once(':') {
@@ -49,37 +52,37 @@ impl PublicName {
         .map_err(|_| invalid())
     }
 
-    /// The port alone.
+    /// Returns the port.
     pub fn port(&self) -> u16 {
         self.port
     }
 
-    /// The host alone.
+    /// Returns the host.
     pub fn host(&self) -> &str {
         &self.host
     }
 
-    /// `REGISTRY.azurecr.HOST`
+    /// Returns `REGISTRY.azurecr.HOST`.
     pub fn registry_host(&self, registry: &RegistryName) -> String {
         self.service_host(&format!("{registry}.azurecr"))
     }
 
-    /// `VAULT.vault.HOST`
+    /// Returns `VAULT.vault.HOST`.
     pub fn vault_host(&self, vault: &VaultName) -> String {
         self.service_host(&format!("{vault}.vault"))
     }
 
-    /// `SERVICE.HOST`, for a service such as `management` or `login`.
+    /// Returns `SERVICE.HOST`, for a service such as `management` or `login`.
     pub fn service_host(&self, service: &str) -> String {
         format!("{service}.{}", self.host)
     }
 
-    /// `https://VAULT.vault.HOST:PORT/`
+    /// Returns `https://VAULT.vault.HOST:PORT/`.
     pub fn vault_uri(&self, vault: &VaultName) -> String {
         format!("https://{vault}.vault.{self}/")
     }
 
-    /// `https://VAULT.vault.HOST:PORT/keys/KEY[/VERSION]`
+    /// Returns `https://VAULT.vault.HOST:PORT/keys/KEY[/VERSION]`.
     pub fn key_uri(&self, key: &KeyIdentifier) -> String {
         let base = format!("{}keys/{}", self.vault_uri(&key.vault), key.key);
         match &key.version {
@@ -88,12 +91,12 @@ impl PublicName {
         }
     }
 
-    /// `https://VAULT.vault.HOST:PORT/deletedkeys/KEY`
+    /// Returns `https://VAULT.vault.HOST:PORT/deletedkeys/KEY`.
     pub fn deleted_key_uri(&self, vault: &VaultName, key: &KeyName) -> String {
         format!("{}deletedkeys/{key}", self.vault_uri(vault))
     }
 
-    /// `REGISTRY.azurecr.HOST:PORT`
+    /// Returns `REGISTRY.azurecr.HOST:PORT`.
     pub fn login_server(&self, registry: &RegistryName) -> String {
         format!("{registry}.azurecr.{self}")
     }
@@ -113,7 +116,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn identifiers_carry_the_port_unless_it_is_the_default() {
+    fn urls_contain_the_port_unless_it_is_443() {
         let key = "kv1/k1".parse().unwrap();
         let name = PublicName::parse("localhost", 5000).unwrap();
         assert_eq!(

@@ -1,5 +1,5 @@
-/// Has JSON Schema describe a text by the pattern that it matches and by the number of its characters at most.
-macro_rules! described {
+/// Implements `JsonSchema` for a type that is a string with a pattern and a maximum length.
+macro_rules! text_schema {
     ($name:ident, $pattern:literal, $max:literal) => {
         impl schemars::JsonSchema for $name {
             fn schema_name() -> std::borrow::Cow<'static, str> {
@@ -13,4 +13,4 @@ macro_rules! described {
     };
 }
 
-pub(crate) use described;
+pub(crate) use text_schema;

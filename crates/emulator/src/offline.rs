@@ -88,10 +88,10 @@ pub fn verify_offline(flags: OfflineFlags) -> Result<OfflineVerification, Error>
 }
 
 async fn verify(directory: Directory) -> Result<OfflineVerification, Error> {
-    let data_dir = DataDir::look(&directory.data_dir.dir)?;
+    let data_dir = DataDir::open_for_inspection(&directory.data_dir.dir)?;
     let service_key = Arc::new(service_key::load(data_dir.path())?);
     let files = directory.files(&service_key)?;
-    let look = without_panic_messages(|| sealock_store::look(&files));
+    let look = without_panic_messages(|| sealock_store::inspect(&files));
     let look = look.map_err(|error| directory.error(error))?;
     let mut problems = Vec::new();
     let mut report = |kind, description| problems.push(Finding { kind, description });
@@ -163,7 +163,7 @@ pub fn repair(flags: OfflineFlags) -> Result<Repaired, Error> {
         done
     })?;
     drop(runtime);
-    sealock_store::finish(&files)?;
+    sealock_store::finish_repair(&files)?;
     Ok(repaired)
 }
 
@@ -281,7 +281,7 @@ impl Directory {
             ..StoreFiles::new(&self.data_dir.dir, authenticator)
         };
         if self.data_dir.config_file.is_none() && std::env::var_os(ENGINE).is_none() {
-            let engine = sealock_store::engine_of(&files);
+            let engine = sealock_store::detect_engine(&files);
             files.engine = engine.map_err(|error| self.error(error))?;
         }
         Ok(files)

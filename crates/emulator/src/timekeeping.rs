@@ -214,7 +214,7 @@ mod tests {
         let clock = host.start().await;
         let object = sealock_core::ObjectId::random();
         std::fs::write(dir.path().join(format!("blobs/{object}")), "nobody's").unwrap();
-        let moved = host.store.blobs.set_aside(object, clock.now().as_second());
+        let moved = host.store.blobs.quarantine(object, clock.now().as_second());
         assert!(moved.unwrap());
         let remaining = || {
             expire_quarantine(&host.store, &clock, 30).unwrap();

@@ -1,5 +1,5 @@
-//! How fast objects are sealed and opened, on one core.
-#![expect(clippy::unwrap_used, reason = "a measurement that fails has no value")]
+//! The speed of sealing and opening objects, on one core.
+#![expect(clippy::unwrap_used, reason = "a failed measurement has no value")]
 
 use criterion::{Criterion, Throughput, criterion_group, criterion_main};
 use sealock_core::{Digest, RegistryId};

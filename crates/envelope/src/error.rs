@@ -1,40 +1,40 @@
-/// Why stored bytes were refused.
+/// The reason why stored bytes do not open, or content cannot be sealed.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum Error {
-    /// The binding is not that of this header, length and digest under this key.
+    /// The binding does not match the header, length and digest under this key.
     #[error("the object does not belong to this digest and key")]
     BindingMismatch,
-    /// Bytes in the header that this version cannot have written.
-    #[error("the object's header is not one of this format: {0}")]
+    /// The header has a byte that this version of the format does not write.
+    #[error("the object's header is invalid: {0}")]
     HeaderInvalid(&'static str),
-    /// The keys are derived from another object's header.
-    #[error("the keys are those of another object")]
+    /// The keys were derived from the header of another object.
+    #[error("the keys belong to another object")]
     KeysMismatch,
-    /// The object has layers other than its registry's.
-    #[error("the object has other layers than its registry")]
+    /// The layers of the object differ from those of its registry.
+    #[error("the object does not have the same layers as its registry")]
     LayersMismatch,
     /// The object is shorter or longer than its content requires.
-    #[error("the object has {found} bytes where its content takes {expected}")]
+    #[error("the object has {found} bytes instead of {expected}")]
     LengthMismatch {
-        /// The bytes that there are.
+        /// The actual length in bytes.
         found: u64,
-        /// The bytes that there should be.
+        /// The expected length in bytes.
         expected: u64,
     },
-    /// A sealed record does not open under this key and associated data.
+    /// A sealed record does not open under this key and with this associated data.
     #[error("the sealed record does not open")]
     RecordRefused,
-    /// More segments than a nonce can count, or a segment of a wrong size. Never written.
+    /// A segment is too large to be sealed.
     #[error("segment {index} cannot be sealed")]
     SegmentInvalid {
-        /// The segment's index.
+        /// The index of the segment.
         index: u64,
     },
-    /// A segment does not open: it was changed, moved, cut or sealed under another key.
+    /// A segment does not open: it was changed, moved, truncated or sealed under another key.
     #[error("segment {index} does not open")]
     SegmentRefused {
-        /// The segment's index.
+        /// The index of the segment.
         index: u64,
     },
 }

@@ -3,7 +3,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::Error;
 
-/// The length of a header in bytes.
+/// The length of a header, in bytes.
 pub const HEADER_LEN: usize = 48;
 
 const MAGIC: [u8; 8] = *b"sealock\0";
@@ -13,17 +13,17 @@ const SALT: std::ops::Range<usize> = 16..HEADER_LEN;
 
 const _: () = assert!(SALT.end - SALT.start == 32);
 
-/// Which layers of encryption an object has.
+/// The layers of encryption of an object.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Layers {
-    /// The service layer alone.
+    /// Only the service layer.
     Service,
-    /// The service layer, and the customer-managed key's around it.
+    /// The service layer, and around it the layer of the customer-managed key.
     ServiceAndCmk,
 }
 
 impl Layers {
-    /// How many layers these are.
+    /// Returns the number of layers.
     pub const fn count(self) -> u8 {
         match self {
             Self::Service => 1,
@@ -32,7 +32,7 @@ impl Layers {
     }
 }
 
-/// The size of a full segment's plaintext: a power of two from 4 KiB to 1 MiB.
+/// The size of the plaintext of a full segment: a power of two from 4 KiB to 1 MiB.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct SegmentSize {
     log2: u8,
@@ -44,33 +44,33 @@ impl SegmentSize {
     /// The largest size.
     pub const MAX: Self = Self { log2: 20 };
 
-    /// The size in bytes.
+    /// Returns the size in bytes.
     pub const fn bytes(self) -> usize {
         1 << self.log2
     }
 }
 
 impl Default for SegmentSize {
-    /// 64 KiB: from there on the cipher gains nothing, and the tags cost 0.05 %.
+    /// Returns 64 KiB. A larger size makes the cipher no faster, and the tags of this size cost 0.05 %.
     fn default() -> Self {
         Self { log2: 16 }
     }
 }
 
-/// The first 48 bytes of an object, which its keys are derived from.
+/// The first 48 bytes of an object, from which its keys are derived.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(try_from = "String", into = "String")]
 pub struct Header {
-    /// Its layers.
+    /// The layers of the object.
     pub layers: Layers,
-    /// The size of its segments.
+    /// The size of the segments.
     pub segment_size: SegmentSize,
-    /// Random, and different for each object: the salt of its keys.
+    /// The salt of the object's keys: random, and different for each object.
     pub salt: [u8; 32],
 }
 
 impl Header {
-    /// A header with a fresh salt, for an object to be written.
+    /// Creates a header with a fresh salt, for a new object.
     pub fn new(layers: Layers, segment_size: SegmentSize) -> Self {
         Self {
             layers,
@@ -79,14 +79,14 @@ impl Header {
         }
     }
 
-    /// Reads a header.
+    /// Parses a header.
     ///
     /// # Errors
-    /// If a byte is not one that this version of the format writes.
+    /// If the header has a byte that this version of the format does not write.
     pub fn parse(bytes: &[u8; HEADER_LEN]) -> Result<Self, Error> {
         if bytes[..8] != MAGIC {
             return Err(Error::HeaderInvalid(
-                "it does not begin with the magic bytes",
+                "it does not start with the magic bytes",
             ));
         }
         if bytes[8] != VERSION {
@@ -117,7 +117,7 @@ impl Header {
         Ok(header)
     }
 
-    /// The header as it is stored.
+    /// Returns the stored form of the header.
     pub fn to_bytes(&self) -> [u8; HEADER_LEN] {
         let mut bytes = [0; HEADER_LEN];
         bytes[..8].copy_from_slice(&MAGIC);

@@ -1,16 +1,20 @@
-use std::fmt;
-
-use hkdf::Hkdf;
 use hmac::{Hmac, KeyInit as _, Mac as _};
-use ring::aead::{AES_256_GCM, Aad, LessSafeKey, Nonce, UnboundKey};
+use ring::aead::{Aad, LessSafeKey, Nonce};
 use sealock_core::{Digest, RegistryId};
 use sha2::Sha256;
 use subtle::ConstantTimeEq as _;
 use zeroize::Zeroizing;
 
-use crate::{BINDING_LEN, Error, Header, Layers, RecordKey, TAG_LEN};
+use crate::{
+    Error,
+    header::{Header, Layers},
+    record::RecordKey,
+    secret::{KEY_LEN, TAG_LEN, aes_gcm_key, derive, secret},
+};
 
-const KEY_LEN: usize = 32;
+/// The length of the binding: the last bytes of an object, which tie it to its length and its digest.
+pub const BINDING_LEN: usize = 32;
+
 const NONCE_LEN: usize = 12;
 
 const LABEL_LAYER: &[u8] = b"sealock object key v1";
@@ -25,85 +29,49 @@ const LABEL_REGISTRY_RECORD: &[u8] = b"sealock registry record v1";
 const LAYER_SERVICE: u8 = 1;
 const LAYER_CMK: u8 = 2;
 
-/// 32 secret bytes of one purpose, zeroised when dropped and never shown.
-macro_rules! secret {
-    ($(#[$doc:meta])* $name:ident) => {
-        $(#[$doc])*
-        pub struct $name(Zeroizing<[u8; KEY_LEN]>);
-
-        impl $name {
-            /// A new random key.
-            pub fn random() -> Self {
-                Self(Zeroizing::new(rand::random()))
-            }
-
-            /// The key with these bytes; `None` unless there are 32.
-            pub fn from_slice(bytes: &[u8]) -> Option<Self> {
-                let mut key = Zeroizing::new([0; KEY_LEN]);
-                (bytes.len() == KEY_LEN).then(|| {
-                    key.copy_from_slice(bytes);
-                    Self(key)
-                })
-            }
-
-            /// The secret itself, to be wrapped or written to a file of mode 0600.
-            pub fn expose(&self) -> &[u8; KEY_LEN] {
-                &self.0
-            }
-        }
-
-        impl fmt::Debug for $name {
-            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-                f.write_str(concat!(stringify!($name), "(..)"))
-            }
-        }
-    };
-}
-pub(crate) use secret;
-
 secret!(
-    /// The platform's own key: the inner layer of every object, and the seal of small records.
+    /// The platform's own key. It encrypts the inner layer of every object, and small records.
     ServiceKey
 );
 secret!(
-    /// A registry's data encryption key, which the customer-managed key wraps.
+    /// The data encryption key of a registry, which the customer-managed key wraps.
     Dek
 );
 secret!(
-    /// What signs the tokens that a registry issues.
+    /// The key that signs the tokens of a registry.
     TokenKey
 );
 
 impl ServiceKey {
-    /// The key that seals the platform's small records.
+    /// Returns the key that seals the platform's small records.
     pub fn record_key(&self) -> RecordKey {
         RecordKey::derived(&derive(&self.0, &[], &[LABEL_RECORD]))
     }
 
-    /// The key that seals the backups of the vault's keys.
+    /// Returns the key that seals the backups of the vault's keys.
     pub fn backup_key(&self) -> RecordKey {
         RecordKey::derived(&derive(&self.0, &[], &[LABEL_BACKUP]))
     }
 
-    /// The key that authenticates what the store writes.
+    /// Returns the key that authenticates what the store writes.
     pub fn store_key(&self) -> Zeroizing<[u8; KEY_LEN]> {
         derive(&self.0, &[], &[LABEL_STORE])
     }
 
-    /// The key that signs the tokens of `registry`.
+    /// Returns the key that signs the tokens of `registry`.
     pub fn token_key(&self, registry: RegistryId) -> TokenKey {
         TokenKey(derive(&self.0, &[], &[LABEL_TOKEN, registry.as_bytes()]))
     }
 }
 
 impl Dek {
-    /// A value that tells this key from any other and tells nothing about it: RSA-OAEP alone does not
-    /// say who made a wrapped key.
+    /// Returns a value that identifies this key and reveals nothing about it. It is needed because RSA-OAEP alone does
+    /// not show who wrapped a key.
     pub fn check_value(&self) -> [u8; 32] {
         *derive(&self.0, &[], &[LABEL_CHECK])
     }
 
-    /// Whether `check_value` is this key's.
+    /// Returns true if `check_value` is the check value of this key.
     pub fn has_check_value(&self, check_value: &[u8]) -> bool {
         self.check_value().ct_eq(check_value).into()
     }
@@ -112,16 +80,16 @@ impl Dek {
 /// The keys of one registry.
 #[derive(Clone, Copy)]
 pub struct RegistryKeys<'a> {
-    /// Whose keys they are.
+    /// The registry that owns the keys.
     pub registry: RegistryId,
-    /// The inner layer's.
+    /// The key of the inner layer.
     pub service: &'a ServiceKey,
-    /// The outer layer's, if the registry has a customer-managed key.
+    /// The key of the outer layer, if the registry has a customer-managed key.
     pub dek: Option<&'a Dek>,
 }
 
 impl RegistryKeys<'_> {
-    /// The layers of this registry's objects.
+    /// Returns the layers of this registry's objects.
     pub fn layers(&self) -> Layers {
         match self.dek {
             Some(_) => Layers::ServiceAndCmk,
@@ -129,10 +97,10 @@ impl RegistryKeys<'_> {
         }
     }
 
-    /// The keys of the object with this header.
+    /// Derives the keys of the object with this header.
     ///
     /// # Errors
-    /// If the object has layers other than the registry's.
+    /// If the layers of the object differ from those of the registry.
     pub fn object(&self, header: &Header) -> Result<ObjectKeys, Error> {
         if header.layers != self.layers() {
             return Err(Error::LayersMismatch);
@@ -150,18 +118,16 @@ impl RegistryKeys<'_> {
             None => (&self.service.0, LAYER_SERVICE),
         };
         Ok(ObjectKeys {
-            service: aead(&derived(&self.service.0, LABEL_LAYER, LAYER_SERVICE)),
+            service: aes_gcm_key(&derived(&self.service.0, LABEL_LAYER, LAYER_SERVICE)),
             cmk: self
                 .dek
-                .map(|dek| aead(&derived(&dek.0, LABEL_LAYER, LAYER_CMK))),
+                .map(|dek| aes_gcm_key(&derived(&dek.0, LABEL_LAYER, LAYER_CMK))),
             binding: derived(outermost, LABEL_BINDING, outermost_layer),
             header: *header,
         })
     }
-}
 
-impl RegistryKeys<'_> {
-    /// Seals a small record of this registry's in the layers of its objects. It opens only with the same
+    /// Seals a small record of this registry in the layers of its objects. The record opens only with the same
     /// associated data.
     pub fn seal_record(&self, associated_data: &[u8], plaintext: &[u8]) -> Vec<u8> {
         let sealed = self
@@ -178,7 +144,7 @@ impl RegistryKeys<'_> {
     /// Opens a record that [`seal_record`](Self::seal_record) sealed.
     ///
     /// # Errors
-    /// If it was changed, or sealed for another registry or with other associated data.
+    /// If the record was changed, or sealed for another registry or with other associated data.
     pub fn open_record(
         &self,
         associated_data: &[u8],
@@ -200,7 +166,7 @@ impl RegistryKeys<'_> {
     }
 }
 
-/// The keys of one object. They live no longer than the batch of segments they are needed for.
+/// The keys of an object. They live no longer than one batch of segments.
 pub struct ObjectKeys {
     service: LessSafeKey,
     cmk: Option<LessSafeKey>,
@@ -209,7 +175,7 @@ pub struct ObjectKeys {
 }
 
 impl ObjectKeys {
-    /// Checks that these are the keys of the object with this header.
+    /// Checks that these keys belong to the object with this header.
     pub(crate) fn check_header(&self, header: &Header) -> Result<(), Error> {
         if self.header == *header {
             Ok(())
@@ -218,11 +184,11 @@ impl ObjectKeys {
         }
     }
 
-    /// Seals the plaintext that begins at `start` of `buffer` in place and appends the tags.
+    /// Seals the plaintext from `start` of `buffer` on in place, and appends the tags.
     pub(crate) fn seal_segment(
         &self,
         index: u64,
-        last: bool,
+        is_last: bool,
         buffer: &mut Vec<u8>,
         start: usize,
     ) -> Result<(), Error> {
@@ -231,18 +197,22 @@ impl ObjectKeys {
             .flatten()
         {
             let tag = key
-                .seal_in_place_separate_tag(nonce(index, last), Aad::empty(), &mut buffer[start..])
+                .seal_in_place_separate_tag(
+                    nonce(index, is_last),
+                    Aad::empty(),
+                    &mut buffer[start..],
+                )
                 .map_err(|_| Error::SegmentInvalid { index })?;
             buffer.extend_from_slice(tag.as_ref());
         }
         Ok(())
     }
 
-    /// Opens a segment in place; its plaintext is the beginning of `segment`, of the returned length.
+    /// Opens a segment in place. The plaintext is at the start of `segment` and has the returned length.
     pub(crate) fn open_segment(
         &self,
         index: u64,
-        last: bool,
+        is_last: bool,
         segment: &mut [u8],
     ) -> Result<usize, Error> {
         let mut length = segment.len();
@@ -251,14 +221,14 @@ impl ObjectKeys {
             .flatten()
         {
             length = key
-                .open_in_place(nonce(index, last), Aad::empty(), &mut segment[..length])
+                .open_in_place(nonce(index, is_last), Aad::empty(), &mut segment[..length])
                 .map_err(|_| Error::SegmentRefused { index })?
                 .len();
         }
         Ok(length)
     }
 
-    /// What ties these keys' object to its length and digest.
+    /// Returns the binding of these keys' object to its length and digest.
     pub(crate) fn binding(&self, plaintext_len: u64, digest: &Digest) -> [u8; BINDING_LEN] {
         self.binding_mac(plaintext_len, digest)
             .finalize()
@@ -266,10 +236,10 @@ impl ObjectKeys {
             .into()
     }
 
-    /// Checks, in constant time, that `binding` ties these keys' object to this length and digest.
+    /// Checks, in constant time, that `binding` binds these keys' object to this length and digest.
     ///
     /// # Errors
-    /// If it is not: the object was swapped, or sealed under another key.
+    /// If it does not: the object was replaced, or sealed under another key.
     pub fn verify_binding(
         &self,
         binding: &[u8; BINDING_LEN],
@@ -281,9 +251,9 @@ impl ObjectKeys {
             .map_err(|_| Error::BindingMismatch)
     }
 
-    #[expect(clippy::expect_used, reason = "HMAC takes a key of any length")]
+    #[expect(clippy::expect_used, reason = "HMAC accepts keys of any length")]
     fn binding_mac(&self, plaintext_len: u64, digest: &Digest) -> Hmac<Sha256> {
-        let mut mac = Hmac::<Sha256>::new_from_slice(&*self.binding).expect("any length will do");
+        let mut mac = Hmac::<Sha256>::new_from_slice(&*self.binding).expect("any length is valid");
         mac.update(&self.header.to_bytes());
         mac.update(&plaintext_len.to_be_bytes());
         mac.update(digest.to_string().as_bytes());
@@ -291,28 +261,10 @@ impl ObjectKeys {
     }
 }
 
-pub(crate) fn derive(
-    secret: &[u8; KEY_LEN],
-    salt: &[u8],
-    info: &[&[u8]],
-) -> Zeroizing<[u8; KEY_LEN]> {
-    let mut key = Zeroizing::new([0; KEY_LEN]);
-    #[expect(clippy::expect_used, reason = "HKDF-SHA256 gives up to 8160 bytes")]
-    Hkdf::<Sha256>::new(Some(salt), secret)
-        .expand_multi_info(info, &mut *key)
-        .expect("32 bytes are within HKDF's limit");
-    key
-}
-
-#[expect(clippy::expect_used, reason = "the length is the type's")]
-pub(crate) fn aead(key: &[u8; KEY_LEN]) -> LessSafeKey {
-    LessSafeKey::new(UnboundKey::new(&AES_256_GCM, key).expect("AES-256 keys have 32 bytes"))
-}
-
-fn nonce(index: u64, last: bool) -> Nonce {
+fn nonce(index: u64, is_last: bool) -> Nonce {
     let mut nonce = [0; NONCE_LEN];
     nonce[3..11].copy_from_slice(&index.to_be_bytes());
-    nonce[11] = u8::from(last);
+    nonce[11] = u8::from(is_last);
     Nonce::assume_unique_for_key(nonce)
 }
 
@@ -323,7 +275,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn no_secret_shows_itself() {
+    fn debug_output_hides_secrets() {
         let shown = format!(
             "{:?} {:?} {:?}",
             ServiceKey::random(),
@@ -334,7 +286,7 @@ mod tests {
     }
 
     #[test]
-    fn a_registrys_record_opens_only_under_all_its_keys() {
+    fn registry_record_opens_only_under_all_keys_of_the_registry() {
         let (service, dek) = (ServiceKey::random(), Dek::random());
         let (other_service, other_dek) = (ServiceKey::random(), Dek::random());
         let registry = RegistryId::random();
@@ -345,9 +297,9 @@ mod tests {
         };
         let both = keys(Some(&dek));
         for sealer in [keys(None), both] {
-            let sealed = sealer.seal_record(b"where", b"what");
-            let opened = sealer.open_record(b"where", &sealed).unwrap();
-            assert_eq!(opened.as_slice(), b"what");
+            let sealed = sealer.seal_record(b"place", b"content");
+            let opened = sealer.open_record(b"place", &sealed).unwrap();
+            assert_eq!(opened.as_slice(), b"content");
             assert!(sealer.open_record(b"elsewhere", &sealed).is_err());
             let others = [
                 RegistryKeys {
@@ -366,13 +318,13 @@ mod tests {
                 }),
             ];
             for other in others {
-                assert!(other.open_record(b"where", &sealed).is_err());
+                assert!(other.open_record(b"place", &sealed).is_err());
             }
         }
     }
 
     #[test]
-    fn a_check_value_tells_keys_apart() {
+    fn check_value_matches_only_its_own_key() {
         let (one, other) = (Dek::random(), Dek::random());
         assert!(one.has_check_value(&one.check_value()));
         assert!(!one.has_check_value(&other.check_value()));

@@ -1,27 +1,32 @@
 use std::ops::Range;
 
-use crate::{BINDING_LEN, Error, HEADER_LEN, Header, ObjectKeys, TAG_LEN};
+use crate::{
+    Error,
+    header::{HEADER_LEN, Header},
+    keys::{BINDING_LEN, ObjectKeys},
+    secret::TAG_LEN,
+};
 
-/// The places of an object's segments and of its binding.
+/// The positions of an object's segments and of its binding.
 #[derive(Clone, Copy, Debug)]
 pub struct Layout {
     header: Header,
     plaintext_len: u64,
 }
 
-/// Consecutive segments of one object, read and opened together.
+/// Consecutive segments of an object, which are read and opened together.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Segments {
     first: u64,
     count: u64,
-    /// Where they begin in the object.
+    /// The offset in the object at which they start.
     pub offset: u64,
-    /// How many bytes of the object they are.
+    /// The number of bytes that they take in the object.
     pub stored_len: usize,
 }
 
 impl Layout {
-    /// The layout of an object with this header and so much plaintext.
+    /// Creates the layout of an object with this header and length of plaintext.
     pub fn new(header: &Header, plaintext_len: u64) -> Self {
         Self {
             header: *header,
@@ -29,24 +34,24 @@ impl Layout {
         }
     }
 
-    /// The whole object's length.
+    /// Returns the length of the whole object.
     pub fn stored_len(&self) -> u64 {
         self.binding_offset().saturating_add(BINDING_LEN as u64)
     }
 
-    /// The binding's offset, behind the last segment.
+    /// Returns the offset of the binding, which follows the last segment.
     pub fn binding_offset(&self) -> u64 {
-        // A damaged record may speak of a length that no object has.
+        // A damaged record may contain a length that no object has.
         self.segments()
             .saturating_mul(self.tags())
             .saturating_add(self.plaintext_len)
             .saturating_add(HEADER_LEN as u64)
     }
 
-    /// Checks the length of a stored object, which no segment's own seal covers.
+    /// Checks the length of a stored object, which the seal of a segment does not cover.
     ///
     /// # Errors
-    /// If it is not the length of this layout.
+    /// If the length is not that of this layout.
     pub fn check_len(&self, found: u64) -> Result<(), Error> {
         let expected = self.stored_len();
         if found == expected {
@@ -56,8 +61,7 @@ impl Layout {
         }
     }
 
-    /// The segments that hold the plaintext of `range`, as far as there is any, in batches of about
-    /// `batch` bytes.
+    /// Returns the segments with the plaintext of `range`, in batches of about `batch` bytes.
     pub fn batches(
         &self,
         range: &Range<u64>,
@@ -68,7 +72,7 @@ impl Layout {
         let end = if range.is_empty() && self.plaintext_len > 0 {
             range.start / self.segment_size()
         } else {
-            // An empty object has one segment, whose seal is checked all the same.
+            // An empty object has one segment, whose seal is also checked.
             range.end.div_ceil(self.segment_size()).max(1)
         };
         let step = (batch as u64 / self.segment_size()).max(1);
@@ -83,11 +87,11 @@ impl Layout {
         })
     }
 
-    /// Opens `segments` in place. The plaintext of `range` within them is what the returned parts of
-    /// `buffer` hold, in order.
+    /// Opens `segments` in place. The returned slices of `buffer` contain, in order, the plaintext of `range` in these
+    /// segments.
     ///
     /// # Errors
-    /// If a segment was changed, moved, cut or sealed under another key, or `keys` are another object's.
+    /// If a segment was changed, moved, truncated or sealed under another key, or `keys` belong to another object.
     pub fn open(
         &self,
         keys: &ObjectKeys,
@@ -103,31 +107,32 @@ impl Layout {
             });
         }
         let stored = to_usize(self.segment_size() + self.tags());
-        let mut parts = Vec::with_capacity(to_usize(segments.count));
+        let mut slices = Vec::with_capacity(to_usize(segments.count));
         for (position, segment) in buffer.chunks_mut(stored).enumerate() {
             let index = segments.first + position as u64;
-            let last = index + 1 == self.segments();
-            let length = keys.open_segment(index, last, segment)? as u64;
+            let is_last = index + 1 == self.segments();
+            let length = keys.open_segment(index, is_last, segment)? as u64;
             let begin = index * self.segment_size();
             let wanted =
                 range.start.clamp(begin, begin + length)..range.end.clamp(begin, begin + length);
             if !wanted.is_empty() {
                 let at = position * stored;
-                parts.push(at + to_usize(wanted.start - begin)..at + to_usize(wanted.end - begin));
+                slices.push(at + to_usize(wanted.start - begin)..at + to_usize(wanted.end - begin));
             }
         }
-        Ok(parts)
+        Ok(slices)
     }
 
     fn segment_size(&self) -> u64 {
         self.header.segment_size.bytes() as u64
     }
 
-    /// The length of a segment's tags.
+    /// Returns the length of a segment's tags.
     fn tags(&self) -> u64 {
         (TAG_LEN * usize::from(self.header.layers.count())) as u64
     }
 
+    /// Returns the number of segments.
     fn segments(&self) -> u64 {
         self.plaintext_len.div_ceil(self.segment_size()).max(1)
     }
@@ -149,7 +154,7 @@ impl Layout {
     }
 }
 
-/// For lengths that are bounded by a batch.
+/// Converts a length that the size of a batch bounds.
 #[expect(clippy::cast_possible_truncation, reason = "a batch fits into memory")]
 fn to_usize(length: u64) -> usize {
     length as usize

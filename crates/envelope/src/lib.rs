@@ -1,9 +1,9 @@
 //! The blob format and small sealed records: seal, open, open a range. No I/O.
 //!
-//! `docs/blob-format.md` is the specification of what is written here, byte by byte. An object is a
-//! [`Header`], segments, and the binding that ties them to a digest, written front to back. Each segment of plaintext is
-//! sealed by the service layer, and in a registry with a customer-managed key that output is sealed again under a key
-//! from the registry's [`Dek`]. What belongs to the registry is never taken for another's: its id is in every derivation.
+//! `docs/blob-format.md` specifies the format, byte by byte. An object is written front to back: a [`Header`],
+//! segments, and the binding that ties them to a digest. The service layer seals each segment of plaintext. In a
+//! registry with a customer-managed key, a second layer seals the result again under a key from the registry's [`Dek`].
+//! Every derivation includes the id of the registry, so that an object never opens as another registry's.
 
 mod error;
 mod header;
@@ -11,16 +11,11 @@ mod keys;
 mod layout;
 mod record;
 mod sealer;
+mod secret;
 
 pub use error::Error;
 pub use header::{HEADER_LEN, Header, Layers, SegmentSize};
-pub use keys::{Dek, ObjectKeys, RegistryKeys, ServiceKey, TokenKey};
+pub use keys::{BINDING_LEN, Dek, ObjectKeys, RegistryKeys, ServiceKey, TokenKey};
 pub use layout::{Layout, Segments};
 pub use record::{RECORD_OVERHEAD, RecordKey};
 pub use sealer::{Sealed, Sealer};
-
-/// The length of the binding: the last bytes of an object, which tie it to its length and its digest.
-pub const BINDING_LEN: usize = 32;
-
-/// What AES-GCM adds to each segment, in each layer.
-const TAG_LEN: usize = 16;

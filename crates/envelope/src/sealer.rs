@@ -1,31 +1,31 @@
 use sealock_core::Digest;
 
-use crate::{Error, Header, ObjectKeys};
+use crate::{Error, header::Header, keys::ObjectKeys};
 
-/// Seals an object, a piece of plaintext at a time, in constant memory.
+/// Seals an object piece by piece, in constant memory.
 ///
-/// It keeps no key, so it may outlive the permission to use one: each step is given the keys anew.
-/// The object is the header's bytes and then what each step appends to the caller's buffer.
+/// A sealer stores no keys, since it may outlive the permission to use them. Each step gets the keys again. The object
+/// consists of the header's bytes, followed by the bytes that each step appends to the caller's buffer.
 pub struct Sealer {
     header: Header,
     /// The index of the next segment.
     next: u64,
-    /// At most one segment, which is not sealed until it is known whether it is the last.
+    /// The plaintext of at most one segment. It is sealed once it is certain if it is the last.
     pending: Vec<u8>,
     plaintext_len: u64,
 }
 
-/// What is known of an object once it is complete.
+/// The description of a complete object.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Sealed {
-    /// The header, which the object begins with.
+    /// The header at the start of the object.
     pub header: Header,
-    /// The plaintext's length in bytes.
+    /// The length of the plaintext, in bytes.
     pub plaintext_len: u64,
 }
 
 impl Sealer {
-    /// Begins an object, whose first bytes are [those of `header`](Header::to_bytes).
+    /// Starts an object. Its first bytes are [those of `header`](Header::to_bytes).
     pub fn new(header: Header) -> Self {
         Self {
             header,
@@ -35,26 +35,26 @@ impl Sealer {
         }
     }
 
-    /// The header, which the keys are derived from.
+    /// Returns the header, from which the keys are derived.
     pub fn header(&self) -> &Header {
         &self.header
     }
 
-    /// How many bytes of plaintext it was given.
+    /// Returns the number of plaintext bytes so far.
     pub fn plaintext_len(&self) -> u64 {
         self.plaintext_len
     }
 
-    /// What is not sealed yet: at most one segment. Whoever goes on with the object later must seal it
-    /// under another salt, and all that comes before it.
-    pub fn tail(&self) -> &[u8] {
+    /// Returns the plaintext that is not sealed yet: at most one segment. To continue the object later, seal it and
+    /// everything before it again under another salt.
+    pub fn unsealed(&self) -> &[u8] {
         &self.pending
     }
 
-    /// Takes `plaintext` and appends the segments that are now certain to `sealed`.
+    /// Adds `plaintext`, and appends the segments that are now complete to `sealed`.
     ///
     /// # Errors
-    /// If `keys` are another object's, or the segments cannot be counted any more.
+    /// If `keys` belong to another object.
     pub fn update(
         &mut self,
         keys: &ObjectKeys,
@@ -77,10 +77,10 @@ impl Sealer {
         Ok(())
     }
 
-    /// Appends the last segment to `sealed`, and the binding to `digest`, which ends the object.
+    /// Appends the last segment and the binding to `digest` to `sealed`, and thus completes the object.
     ///
     /// # Errors
-    /// If `keys` are another object's, or the segments cannot be counted any more.
+    /// If `keys` belong to another object.
     pub fn finish(
         mut self,
         keys: &ObjectKeys,

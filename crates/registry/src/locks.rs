@@ -55,7 +55,7 @@ impl Registry {
         repository: &RepositoryName,
     ) -> Result<LockGuard, Error> {
         let scope = [&*self.id, repository.as_str()];
-        Ok(self.store.shared(&REPOSITORY, &scope).await?)
+        Ok(self.store.lock_shared(&REPOSITORY, &scope).await?)
     }
 
     /// Waits for the exclusive repository lock.
@@ -64,7 +64,7 @@ impl Registry {
         repository: &RepositoryName,
     ) -> Result<LockGuard, Error> {
         let scope = [&*self.id, repository.as_str()];
-        Ok(self.store.exclusive(&REPOSITORY, &scope).await?)
+        Ok(self.store.lock_exclusive(&REPOSITORY, &scope).await?)
     }
 
     /// Waits for the shared publication lock. Its holder may publish objects, save uploads and add records to the
@@ -73,7 +73,7 @@ impl Registry {
     /// # Errors
     /// [`Error::RegistryUnknown`] if the registry was deleted in the meantime.
     pub(crate) async fn lock_publication(&self) -> Result<LockGuard, Error> {
-        let publication = self.store.shared(&PUBLICATION, &[]).await?;
+        let publication = self.store.lock_shared(&PUBLICATION, &[]).await?;
         if Box::pin(self.is_deleted()).await? {
             return Err(Error::RegistryUnknown(self.record.name.clone()));
         }
@@ -83,6 +83,6 @@ impl Registry {
 
 /// Waits until every object published or saved so far has a record that refers to it, or never gets one.
 pub(crate) async fn await_publications(store: &Store) -> Result<(), Error> {
-    drop(store.exclusive(&PUBLICATION, &[]).await?);
+    drop(store.lock_exclusive(&PUBLICATION, &[]).await?);
     Ok(())
 }

@@ -1,5 +1,5 @@
-//! What a record and an object cost, on the disk with the build.
-#![expect(clippy::unwrap_used, reason = "a measurement that fails has no value")]
+//! The cost of a record and of an object, on the disk of the build.
+#![expect(clippy::unwrap_used, reason = "a failed measurement has no value")]
 
 use criterion::{Criterion, criterion_group, criterion_main};
 use sealock_store::{Authenticator, Batch, Store, StoreFiles, Table, objects};
@@ -7,7 +7,7 @@ use tokio::runtime::Runtime;
 
 const RECORDS: Table<String> = Table::content("records");
 
-/// How many records there are, as in a registry that is used.
+/// The number of records, as in a registry in use.
 const COUNT: usize = 10_000;
 
 fn store(criterion: &mut Criterion) {

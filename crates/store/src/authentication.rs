@@ -4,9 +4,9 @@ use hmac::{Hmac, KeyInit as _, Mac as _};
 use sha2::Sha256;
 use subtle::ConstantTimeEq as _;
 
-/// Authenticates all that the store writes: an edit without the service key is detected.
+/// Authenticates everything that the store writes, to detect any change made without the service key.
 ///
-/// Each use has its own label, so that a tag of one use is never valid for another.
+/// Each use has its own label, so that a tag is valid for one use only.
 #[derive(Clone)]
 pub struct Authenticator(Hmac<Sha256>);
 
@@ -24,17 +24,17 @@ pub(crate) enum Label {
     Newest = 4,
     Copy = 5,
     Format = 6,
-    Plan = 7,
+    RepairPlan = 7,
 }
 
 impl Authenticator {
-    /// Creates an authenticator from `key`, which must have no other use.
+    /// Creates an authenticator. Its `key` must have no other use.
     #[expect(clippy::expect_used, reason = "HMAC takes keys of any length")]
     pub fn new(key: &[u8; 32]) -> Self {
         Self(Hmac::new_from_slice(key).expect("HMAC takes any key"))
     }
 
-    /// Returns the tag of `parts`. It covers their lengths, and so the boundaries between them.
+    /// Returns the tag of `parts`. The tag covers their lengths, and thus the boundaries between them.
     pub(crate) fn tag(&self, label: Label, parts: &[&[u8]]) -> Tag {
         let mut mac = self.0.clone();
         mac.update(&[label as u8]);
@@ -51,13 +51,13 @@ impl Authenticator {
         self.tag(label, parts).ct_eq(tag).into()
     }
 
-    /// Returns the value of a record, with its tag in front.
+    /// Returns the value of a record, preceded by its tag.
     pub(crate) fn seal(&self, key: &[u8], value: &[u8]) -> Vec<u8> {
         let tag = self.tag(Label::Record, &[key, value]);
         [tag.as_slice(), value].concat()
     }
 
-    /// Returns the sealed value, if its tag is valid for `key`.
+    /// Returns the value of a sealed record; `None` if its tag is not valid for `key`.
     pub(crate) fn open<'a>(&self, key: &[u8], sealed: &'a [u8]) -> Option<&'a [u8]> {
         let (tag, value) = sealed.split_at_checked(TAG_LEN)?;
         self.is_tag(tag, Label::Record, &[key, value])

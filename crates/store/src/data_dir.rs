@@ -13,19 +13,19 @@ use crate::{
     format, ownership,
 };
 
-/// A data directory that this process alone uses.
+/// A data directory that no other process uses.
 #[derive(Debug)]
 pub struct DataDir {
     path: PathBuf,
-    /// The lock file; `None` if no process ever opened the directory.
+    /// The lock file; `None` if an inspected directory has none.
     _lock: Option<fs::File>,
 }
 
 impl DataDir {
-    /// Takes possession of a data directory, and creates it if it is missing.
+    /// Locks a data directory; creates it if it is missing.
     ///
     /// # Errors
-    /// If another process uses it, another user planted something in it, or it cannot be written.
+    /// If another process uses the directory, another user planted something in it, or it cannot be written.
     pub fn open(path: &Path) -> Result<Self> {
         check_directory(path)?;
         create_dir(path)?;
@@ -33,7 +33,7 @@ impl DataDir {
         let mut options = fs::OpenOptions::new();
         options.create(true).write(true).truncate(false).mode(0o600);
         let lock = ownership::open_inside_with(&path.join("lock"), &mut options)?;
-        take(&lock, path)?;
+        try_lock(&lock, path)?;
         ownership::check_tree(path)?;
         for dir in [path.to_owned(), path.join("tls")] {
             disk::sweep_unfinished(&RealDisk, &dir)?;
@@ -44,11 +44,11 @@ impl DataDir {
         })
     }
 
-    /// Takes possession of an existing data directory, to inspect it. Creates and changes nothing in it.
+    /// Locks an existing data directory for inspection. Creates and changes nothing in it.
     ///
     /// # Errors
-    /// If another process uses it, or it cannot be read.
-    pub fn look(path: &Path) -> Result<Self> {
+    /// If another process uses the directory, or it cannot be read.
+    pub fn open_for_inspection(path: &Path) -> Result<Self> {
         fs::read_dir(path)?;
         let lock = match fs::File::open(path.join("lock")) {
             Ok(lock) => Some(lock),
@@ -56,7 +56,7 @@ impl DataDir {
             Err(error) => return Err(error.into()),
         };
         if let Some(lock) = &lock {
-            take(lock, path)?;
+            try_lock(lock, path)?;
         }
         Ok(Self {
             path: path.to_owned(),
@@ -64,7 +64,7 @@ impl DataDir {
         })
     }
 
-    /// The path of the directory.
+    /// Returns the path of the directory.
     pub fn path(&self) -> &Path {
         &self.path
     }
@@ -75,12 +75,12 @@ impl DataDir {
     }
 }
 
-/// Checks that nothing but directories is in the place of a data directory and of those above it.
+/// Checks that neither the data directory nor any of its parents is a file.
 ///
 /// # Errors
 /// [`Error::NotADirectory`]
 pub fn check_directory(dir: &Path) -> Result<()> {
-    // A link leads to what counts.
+    // `metadata` follows links.
     let existing = dir
         .ancestors()
         .find_map(|path| Some((path, fs::metadata(path).ok()?)));
@@ -93,7 +93,7 @@ pub fn check_directory(dir: &Path) -> Result<()> {
     }
 }
 
-fn take(lock: &fs::File, dir: &Path) -> Result<()> {
+fn try_lock(lock: &fs::File, dir: &Path) -> Result<()> {
     match lock.file().try_lock() {
         Ok(()) => Ok(()),
         Err(TryLockError::WouldBlock) => Err(Error::InUse(dir.display().to_string())),

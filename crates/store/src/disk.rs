@@ -1,5 +1,4 @@
-//! The disk below the store, as a trait: a test can simulate a loss of power, a failure or a full disk at any
-//! operation.
+//! The disk of the store, as a trait. Tests simulate a power cut, a failure or a full disk at any operation.
 
 mod real;
 
@@ -11,23 +10,25 @@ use std::{
 };
 
 pub use self::real::RealDisk;
-pub(crate) use self::real::naming;
+
+/// The suffix of an unfinished file.
+const UNFINISHED: &str = ".new";
 
 /// A file system. Every operation blocks.
 pub trait Disk: fmt::Debug + Send + Sync + 'static {
-    /// Creates a file that must not exist yet, readable by its owner alone.
+    /// Creates a file that only its owner can read.
     ///
     /// # Errors
-    /// If it exists, or the disk fails.
+    /// If the file exists, or the disk fails.
     fn create(&self, path: &Path) -> io::Result<Arc<dyn DiskFile>>;
 
-    /// Opens a file for reading and writing, or for reading alone.
+    /// Opens a file.
     ///
     /// # Errors
-    /// If it is missing, or the disk fails.
+    /// If the file is missing, or the disk fails.
     fn open(&self, path: &Path, access: Access) -> io::Result<Arc<dyn DiskFile>>;
 
-    /// Renames a file. Replaces the file that has the new name, if there is one.
+    /// Renames a file. Replaces any file of the new name.
     ///
     /// # Errors
     /// If the disk fails.
@@ -36,10 +37,10 @@ pub trait Disk: fmt::Debug + Send + Sync + 'static {
     /// Removes a file.
     ///
     /// # Errors
-    /// If it is missing, or the disk fails.
+    /// If the file is missing, or the disk fails.
     fn remove(&self, path: &Path) -> io::Result<()>;
 
-    /// Creates a directory and its parents, readable by their owner alone, unless they are there.
+    /// Creates a directory and its parents, if they are missing. Only their owner can read them.
     ///
     /// # Errors
     /// If the disk fails.
@@ -51,13 +52,13 @@ pub trait Disk: fmt::Debug + Send + Sync + 'static {
     /// If the disk fails.
     fn sync_dir(&self, dir: &Path) -> io::Result<()>;
 
-    /// Returns the names in a directory. A missing directory has none.
+    /// Returns the names in a directory; none if the directory is missing.
     ///
     /// # Errors
     /// If the disk fails.
     fn list(&self, dir: &Path) -> io::Result<Vec<OsString>>;
 
-    /// Returns the number of bytes that can still be written below `dir`.
+    /// Returns the free space on the file system of `dir`, in bytes.
     ///
     /// # Errors
     /// If the disk fails.
@@ -72,7 +73,7 @@ pub trait Disk: fmt::Debug + Send + Sync + 'static {
     }
 }
 
-/// The access that a file is opened for.
+/// The access for which a file is opened.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Access {
     /// Reading only.
@@ -82,7 +83,7 @@ pub enum Access {
 }
 
 /// An open file.
-#[expect(clippy::len_without_is_empty, reason = "nobody asks")]
+#[expect(clippy::len_without_is_empty, reason = "no caller needs it")]
 pub trait DiskFile: fmt::Debug + Send + Sync {
     /// Returns the length in bytes.
     ///
@@ -90,7 +91,7 @@ pub trait DiskFile: fmt::Debug + Send + Sync {
     /// If the disk fails.
     fn len(&self) -> io::Result<u64>;
 
-    /// Fills `buffer` from `offset` on.
+    /// Fills `buffer` with the bytes from `offset` on.
     ///
     /// # Errors
     /// If the file ends before the buffer is full, or the disk fails.
@@ -99,7 +100,7 @@ pub trait DiskFile: fmt::Debug + Send + Sync {
     /// Writes all of `bytes` at `offset`.
     ///
     /// # Errors
-    /// If the disk fails: a part of the bytes may be written.
+    /// If the disk fails: some of the bytes may be written.
     fn write_at(&self, offset: u64, bytes: &[u8]) -> io::Result<()>;
 
     /// Truncates the file, or extends it with zeros.
@@ -108,14 +109,14 @@ pub trait DiskFile: fmt::Debug + Send + Sync {
     /// If the disk fails.
     fn set_len(&self, length: u64) -> io::Result<()>;
 
-    /// Makes content and length durable.
+    /// Makes the content and the length durable.
     ///
     /// # Errors
-    /// If the disk fails: it is then unknown which writes are durable.
+    /// If the disk fails: it is unknown which writes are durable.
     fn sync(&self) -> io::Result<()>;
 }
 
-/// Reads a whole file; returns `None` if it is missing.
+/// Reads a file completely; returns `None` if it is missing.
 ///
 /// # Errors
 /// If the disk fails.
@@ -123,7 +124,7 @@ pub fn read(disk: &dyn Disk, path: &Path) -> io::Result<Option<Vec<u8>>> {
     read_start(disk, path, usize::MAX)
 }
 
-/// Reads the first `limit` bytes of a file, or all of a shorter one; returns `None` if it is missing.
+/// Reads the first `limit` bytes of a file, or all of a shorter file; returns `None` if it is missing.
 ///
 /// # Errors
 /// If the disk fails.
@@ -153,7 +154,7 @@ pub fn open_if_present(
     }
 }
 
-/// Removes a file; returns false if there was none. The removal is durable once the directory is synced.
+/// Removes a file; returns false if it is missing. The removal is durable after the directory is synced.
 ///
 /// # Errors
 /// If the disk fails.
@@ -165,7 +166,7 @@ pub fn remove_if_present(disk: &dyn Disk, path: &Path) -> io::Result<bool> {
     }
 }
 
-/// Replaces the content of a file with `bytes`, durably. A loss of power leaves the old or the new file, whole.
+/// Replaces the content of a file with `bytes`, durably. A power cut leaves either the old or the new content.
 ///
 /// # Errors
 /// If the disk fails.
@@ -183,8 +184,8 @@ pub fn replace(disk: &dyn Disk, path: &Path, bytes: &[u8]) -> io::Result<()> {
     disk.sync_dir(parent(path))
 }
 
-/// Returns the temporary path that a file is written to before it is renamed to `path`. [`sweep_unfinished`] removes
-/// the temporary file after a crash.
+/// Returns the temporary path of a file before it is renamed to `path`. [`sweep_unfinished`] removes the temporary file
+/// after a crash.
 pub fn unfinished(path: &Path) -> PathBuf {
     let mut name = path.as_os_str().to_owned();
     name.push(UNFINISHED);
@@ -211,5 +212,3 @@ pub(crate) fn parent(path: &Path) -> &Path {
         _ => Path::new("."),
     }
 }
-
-const UNFINISHED: &str = ".new";

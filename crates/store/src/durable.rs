@@ -1,4 +1,4 @@
-//! Files and directories beside the store. They survive a loss of power, and only their owner can read them.
+//! Durable files and directories beside the store, which only their owner can read.
 
 use std::path::Path;
 
@@ -7,15 +7,15 @@ use crate::{
     disk::{self, Disk as _, RealDisk},
 };
 
-/// Creates a directory (mode 0700) and its parents, if they are missing, and makes that durable.
+/// Creates a directory (mode 0700) and its parents durably, if they are missing.
 ///
 /// # Errors
-/// If it cannot be made.
+/// If the directory cannot be created.
 pub fn create_dir(dir: &Path) -> Result<()> {
     Ok(RealDisk.create_dir(dir)?)
 }
 
-/// Writes a new file (mode 0600) whole, or not at all.
+/// Writes a new file (mode 0600) durably, completely or not at all.
 ///
 /// # Errors
 /// If the directory cannot be written.

@@ -1,3 +1,5 @@
+//! The file `format`, which names the store and the layout of its data directory.
+
 use std::path::{Path, PathBuf};
 
 use uuid::Uuid;
@@ -11,12 +13,12 @@ use crate::{
 
 pub(crate) const FILE: &str = "format";
 
-/// The layout of the data directory.
-const FORMAT: u32 = 6;
+/// The number of the layout of the data directory.
+const FORMAT: u32 = 1;
 
-/// The content of the file `format`. It marks the data directory as used, and names its store and its layout.
+/// The content of the file `format`. The file marks a data directory as used.
 ///
-/// The first line has layout, store and engine; the second has the tag that authenticates them.
+/// Its first line has layout, store and engine; the second line has the tag that authenticates them.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Format {
     pub(crate) store: Uuid,
@@ -43,7 +45,7 @@ impl Format {
             .is_tag(&tag, Label::Format, &[line.as_bytes()]);
         if layout != FORMAT.to_string() {
             let Ok(found) = layout.parse() else {
-                let why = "it does not begin with the number of a format";
+                let why = "it does not start with the number of a format";
                 return Err(Error::damaged_file(path, why));
             };
             return Err(Error::UnknownFormat {
@@ -63,10 +65,11 @@ impl Format {
         }
     }
 
-    /// Reads the file `format` of a data directory, and describes the problem if it is missing or damaged.
+    /// Reads the file `format` of a data directory. If the file is missing or damaged, returns a description of the
+    /// problem instead.
     ///
     /// # Errors
-    /// If another version of sealock wrote it.
+    /// If the disk fails, or the directory has another format.
     pub(crate) fn examine(files: &StoreFiles) -> Result<(Option<Self>, Option<String>)> {
         match Self::read(files) {
             Ok(None) => Ok((

@@ -1,3 +1,5 @@
+//! The journal: lines that are appended, read back and followed.
+
 use std::{
     io,
     path::Path,
@@ -13,15 +15,15 @@ use crate::{
     disk::{self, Access, Disk, DiskFile},
 };
 
-/// How much one read returns at most, if a single line is not longer.
+/// The maximum number of bytes that a read returns, unless a single line is longer.
 const READ_BYTES: u64 = 256 * 1024;
 
 pub(crate) const FILE: &str = "audit.jsonl";
 
-/// Lines of JSON that are appended, read back and followed. Clones share them.
+/// The lines of JSON that commits append, in the order of the commits. Clones share them.
 ///
-/// The lines are those of the commits, in the order of the commits. The commit log makes them durable. The file
-/// follows the log, and is synced before the log drops them.
+/// The commit log makes the lines durable first. The journal's file follows, and is synced before the log drops the
+/// lines.
 #[derive(Clone)]
 pub struct Journal {
     lines: Arc<Mutex<Lines>>,
@@ -51,8 +53,8 @@ impl JournalMark {
     }
 }
 
-/// Finds the authentic part of the journal's file: it ends at the last known mark that the file reaches unchanged.
-pub(crate) fn authentic(
+/// Finds the authentic part of the journal's file. It ends at the last known mark up to which the file is unchanged.
+pub(crate) fn find_authentic(
     disk: &dyn Disk,
     path: &Path,
     is_known: impl Fn(&JournalMark) -> bool,
@@ -71,8 +73,8 @@ pub(crate) fn authentic(
         file.read_at(offset, &mut buffer)?;
         offset += bytes;
         unread.extend(buffer);
-        let whole = unread.iter().rposition(|byte| *byte == b'\n');
-        let rest = unread.split_off(whole.map_or(0, |last| last + 1));
+        let last_line_end = unread.iter().rposition(|byte| *byte == b'\n');
+        let rest = unread.split_off(last_line_end.map_or(0, |last| last + 1));
         for line in unread.split_inclusive(|byte| *byte == b'\n') {
             mark = mark.after(line);
             if is_known(&mark) {
@@ -98,18 +100,17 @@ struct Lines {
     file: Option<Arc<dyn DiskFile>>,
     /// The number of durable bytes in the file.
     synced: u64,
-    /// The bytes after the durable ones, all of them in memory. After a failed sync, their presence in the file is
-    /// unknown.
+    /// The bytes after the durable ones. After a failed sync, it is unknown which of them are in the file.
     tail: Vec<u8>,
-    /// The number of bytes of the tail that are written to the file.
+    /// The number of bytes of the tail that were written to the file.
     written: usize,
-    /// True while the disk refuses the tail and this is already logged.
+    /// True while the disk refuses the tail, once this has been logged.
     is_failing: bool,
 }
 
 impl Journal {
-    /// Opens the journal in a directory and continues at `mark`. The lines after it are written again from the commit
-    /// log, or were never acknowledged.
+    /// Opens the journal in a directory at `mark`. Later lines are rewritten from the commit log, or were never
+    /// acknowledged.
     pub(crate) fn open(disk: &dyn Disk, dir: &Path, mark: JournalMark) -> Result<Self> {
         let path = dir.join(FILE);
         let file = match disk::open_if_present(disk, &path, Access::Write)? {
@@ -119,7 +120,10 @@ impl Journal {
         disk.sync_dir(dir)?;
         let length = file.len()?;
         if length < mark.length {
-            let why = format!("it has {length} bytes instead of {} or more", mark.length);
+            let why = format!(
+                "it has {length} bytes; at least {} were written",
+                mark.length
+            );
             return Err(Error::damaged_file(path, why));
         }
         Ok(Self {
@@ -140,7 +144,7 @@ impl Journal {
     }
 
     /// Truncates the file after the last line.
-    pub(crate) fn cut(&self) -> Result<()> {
+    pub(crate) fn truncate(&self) -> Result<()> {
         let lines = self.lock();
         match &lines.file {
             Some(file) if file.len()? > lines.length() => Ok(file.set_len(lines.length())?),
@@ -148,7 +152,7 @@ impl Journal {
         }
     }
 
-    /// Appends whole lines that are durable elsewhere. Lines that the disk refuses stay in memory.
+    /// Appends complete lines that the commit log has made durable. Lines that the disk refuses stay in memory.
     pub(crate) fn append(&self, bytes: &[u8]) {
         if bytes.is_empty() {
             return;
@@ -159,7 +163,7 @@ impl Journal {
             && !lines.is_failing
         {
             lines.is_failing = true;
-            tracing::error!(%error, "the journal's file cannot be written; its lines are in the commit log");
+            tracing::error!(%error, "the journal cannot be written; the commit log holds its lines");
         }
         drop(lines);
         self.length
@@ -176,16 +180,16 @@ impl Journal {
         self.lock().tail.len()
     }
 
-    /// Whole lines from the offset `from` on, and the offset behind them.
+    /// Returns complete lines from the offset `from` on, and the offset after them.
     ///
     /// # Errors
-    /// If the disk fails, or no line begins at `from`.
+    /// If the disk fails, or no line starts at `from`.
     pub fn read(&self, from: u64) -> Result<(Vec<u8>, u64)> {
         let lines = self.lock();
         let length = lines.length();
         let damaged = || Error::Damaged {
             key: FILE.to_owned(),
-            why: format!("no line begins at {from}"),
+            why: format!("no line starts at byte {from}"),
         };
         let mut bytes = Vec::new();
         let mut end = from;
@@ -203,20 +207,20 @@ impl Journal {
         Ok((bytes, next))
     }
 
-    /// Returns once there is more than `offset` bytes.
-    pub async fn grown_beyond(&self, offset: u64) {
+    /// Waits until the journal extends past `offset`.
+    pub async fn wait_past(&self, offset: u64) {
         let mut length = self.length.subscribe();
-        // The sender lives in `self`, so this ends only with success.
+        // The sender lives in `self`, so the wait cannot fail.
         let _ = length.wait_for(|length| *length > offset).await;
     }
 
-    /// The offset behind the last line.
+    /// Returns the offset after the last line.
     pub fn end(&self) -> u64 {
         *self.length.borrow()
     }
 
-    /// Returns true if the lines up to `mark` are the ones that were written.
-    pub(crate) fn is_whole(&self, mark: JournalMark) -> Result<bool> {
+    /// Returns true if the lines up to `mark` are unchanged.
+    pub(crate) fn is_authentic(&self, mark: JournalMark) -> Result<bool> {
         let mut found = JournalMark::default();
         let mut unread = Vec::new();
         let mut offset = 0;
@@ -224,8 +228,8 @@ impl Journal {
             let end = (offset + READ_BYTES).min(mark.length);
             unread.extend(self.lock().slice(offset, end)?);
             offset = end;
-            let whole = unread.iter().rposition(|byte| *byte == b'\n');
-            let rest = unread.split_off(whole.map_or(0, |last| last + 1));
+            let last_line_end = unread.iter().rposition(|byte| *byte == b'\n');
+            let rest = unread.split_off(last_line_end.map_or(0, |last| last + 1));
             found = found.after(&unread);
             unread = rest;
         }

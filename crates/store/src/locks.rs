@@ -6,23 +6,23 @@ use std::{
 
 use tokio::sync::RwLock;
 
-use crate::{Result, Store, table::key_of};
+use crate::key::encode;
 
-/// A kind of lock. A commit sees to the records that it names. A lock sees to what concerns records that nobody can
-/// name yet, for instance that no manifest comes to refer to a blob while that is deleted.
+/// A kind of lock. A commit protects the records that it names; a lock protects what no record names yet. For example,
+/// it keeps a new manifest from referring to a blob that is being deleted.
 ///
-/// A holder must not ask for the same lock again: somebody may wait between the two for it alone.
+/// A holder must not request the same lock again: it would deadlock with an exclusive request that arrives in between.
 pub struct Lock {
     name: &'static str,
 }
 
-/// A lock that is held until this is dropped.
+/// Holds a lock until it is dropped.
 #[must_use = "a lock is held only as long as its guard"]
 pub struct LockGuard(
-    #[expect(dead_code, reason = "it is there to be dropped")] Box<dyn Any + Send + Sync>,
+    #[expect(dead_code, reason = "dropping it releases the lock")] Box<dyn Any + Send + Sync>,
 );
 
-/// The locks that somebody holds or waits for. Clones share them.
+/// The locks that are held or awaited. Clones share them.
 #[derive(Clone, Default)]
 pub(crate) struct Locks(Arc<Mutex<HashMap<Name, Weak<RwLock<()>>>>>);
 
@@ -36,48 +36,30 @@ impl Lock {
 }
 
 impl Locks {
-    fn of(&self, lock: &Lock, scope: &[&str]) -> Arc<RwLock<()>> {
+    pub(crate) async fn shared(&self, lock: &Lock, scope: &[&str]) -> LockGuard {
+        let guard = self.get_or_insert(lock, scope).read_owned().await;
+        LockGuard(Box::new(guard))
+    }
+
+    pub(crate) async fn exclusive(&self, lock: &Lock, scope: &[&str]) -> LockGuard {
+        let guard = self.get_or_insert(lock, scope).write_owned().await;
+        LockGuard(Box::new(guard))
+    }
+
+    pub(crate) fn try_exclusive(&self, lock: &Lock, scope: &[&str]) -> Option<LockGuard> {
+        let guard = self.get_or_insert(lock, scope).try_write_owned().ok()?;
+        Some(LockGuard(Box::new(guard)))
+    }
+
+    fn get_or_insert(&self, lock: &Lock, scope: &[&str]) -> Arc<RwLock<()>> {
         let mut locks = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        let name = key_of(lock.name, scope);
-        if let Some(held) = locks.get(&name).and_then(Weak::upgrade) {
-            return held;
+        let name = encode(lock.name, scope);
+        if let Some(existing) = locks.get(&name).and_then(Weak::upgrade) {
+            return existing;
         }
-        locks.retain(|_, held| held.strong_count() > 0);
-        let held = Arc::default();
-        locks.insert(name, Arc::downgrade(&held));
-        held
-    }
-}
-
-impl Store {
-    /// Waits for a lock that many can hold at a time. Locks are given in the order in which they are asked for.
-    ///
-    /// # Errors
-    /// If the store fails.
-    pub async fn shared(&self, lock: &Lock, scope: &[&str]) -> Result<LockGuard> {
-        let held = self.locks.of(lock, scope).read_owned().await;
-        Ok(LockGuard(Box::new(held)))
-    }
-
-    /// Waits for a lock that nobody else holds then.
-    ///
-    /// # Errors
-    /// If the store fails.
-    pub async fn exclusive(&self, lock: &Lock, scope: &[&str]) -> Result<LockGuard> {
-        let held = self.locks.of(lock, scope).write_owned().await;
-        Ok(LockGuard(Box::new(held)))
-    }
-
-    /// Takes a lock if nobody holds it now.
-    ///
-    /// # Errors
-    /// If the store fails.
-    #[expect(
-        clippy::unused_async,
-        reason = "locks that hold between nodes have to be asked for"
-    )]
-    pub async fn try_exclusive(&self, lock: &Lock, scope: &[&str]) -> Result<Option<LockGuard>> {
-        let held = self.locks.of(lock, scope).try_write_owned();
-        Ok(held.ok().map(|held| LockGuard(Box::new(held))))
+        locks.retain(|_, lock| lock.strong_count() > 0);
+        let new = Arc::default();
+        locks.insert(name, Arc::downgrade(&new));
+        new
     }
 }

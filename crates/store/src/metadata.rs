@@ -4,6 +4,7 @@ mod condition;
 pub(crate) mod copies;
 mod database;
 pub(crate) mod engine;
+mod engine_kind;
 mod group;
 pub(crate) mod ledger;
 pub(crate) mod log;
@@ -24,40 +25,50 @@ use async_trait::async_trait;
 pub use self::{
     condition::{Condition, Failure},
     database::Database,
-    engine::EngineKind,
+    engine_kind::EngineKind,
     memory::MemoryMetadata,
 };
-use crate::{Commit, Result};
+use crate::Result;
 
-/// Raw puts, deletes and expectations.
+/// The outcome of a commit.
+#[must_use = "after a conflict, nothing is written"]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Commit {
+    /// The changes are written, durable and visible.
+    Done,
+    /// An expectation did not hold, so nothing was written.
+    Conflict,
+}
+
+/// Changes of records and of the journal, in their stored form.
 #[derive(Default)]
 pub struct Changes {
-    /// Keys and their new values.
+    /// The keys and new values of records to write.
     pub puts: Vec<(Vec<u8>, Vec<u8>)>,
-    /// Keys to remove.
+    /// The keys of records to delete.
     pub deletes: Vec<Vec<u8>>,
-    /// The conditions for any of it to happen.
+    /// The conditions for the changes, each with its key.
     pub expectations: Vec<(Vec<u8>, Expectation)>,
-    /// Lines that are appended to the journal if the rest happens, and only then.
+    /// The lines to append to the journal.
     pub lines: Vec<Vec<u8>>,
-    /// True if a verdict on access may depend on the changes.
-    pub control: bool,
+    /// True if a verdict on access may depend on the changed records.
+    pub is_control: bool,
 }
 
 impl Changes {
-    /// Returns true if they change no record.
+    /// Returns true if no record changes.
     pub(crate) fn is_only_lines(&self) -> bool {
         self.puts.is_empty() && self.deletes.is_empty()
     }
 }
 
-/// The state in which a commit expects a key.
+/// The state of a key that a commit expects.
 pub enum Expectation {
-    /// No value.
+    /// The key has no value.
     Absent,
-    /// Some value.
+    /// The key has any value.
     Present,
-    /// This value.
+    /// The key has this value.
     Unchanged(Vec<u8>),
 }
 
@@ -77,58 +88,57 @@ pub type Item = (Vec<u8>, Vec<u8>);
 /// Keys and values in the order of the keys' bytes.
 pub(crate) type Items = Box<dyn Iterator<Item = Result<Item>> + Send>;
 
-/// Returns true if a range that ends before `end` is empty because it starts there or later.
-fn is_behind(start: Bound<&[u8]>, end: &[u8]) -> bool {
+/// Returns true if a range starts at or after its exclusive end.
+fn is_empty_range(start: Bound<&[u8]>, end: &[u8]) -> bool {
     match start {
         Bound::Included(key) | Bound::Excluded(key) => key >= end,
         Bound::Unbounded => false,
     }
 }
 
-/// A sorted map with one atomic write. `tests/behaviour` tests what every implementation must do.
+/// A sorted map with one atomic write. The suite in `tests/behaviour` tests every implementation.
 ///
-/// Nothing is visible before it is durable, since a reader may acknowledge what another committed.
+/// A change becomes durable before it becomes visible, since a reader may acknowledge what another client committed.
 #[async_trait]
 pub trait Metadata: Send + Sync + 'static {
     /// Returns the value under `key`.
     ///
     /// # Errors
-    /// If it is damaged, or the disk fails.
+    /// If the value is damaged, or the disk fails.
     async fn get(&self, key: &[u8]) -> Result<Option<Vec<u8>>>;
 
-    /// Returns the first `limit` items from `start` up to and without `end`, in the order of the keys' bytes. Fewer
-    /// items are the last ones. It ends with the first item that is damaged or cannot be read.
+    /// Returns the first `limit` items from `start` to `end`, without `end`, in the byte order of their keys. A shorter
+    /// page is the last one. A page ends with the first item that is damaged or cannot be read.
     async fn page(&self, start: Bound<&[u8]>, end: &[u8], limit: usize) -> Vec<Result<Item>>;
 
-    /// Makes all changes, or none. Once they are done, they are durable and then visible. The commit goes on if the
-    /// future is dropped.
+    /// Makes all changes or none: first durable, then visible. The commit continues if the future is dropped.
     ///
     /// # Errors
-    /// If the disk fails: then nothing is changed.
+    /// If the disk fails: nothing is changed.
     async fn commit(&self, changes: Changes) -> Result<Commit>;
 
-    /// Appends a line to the journal, now or once the disk works again. It serves work that must go on in the meantime.
-    async fn note(&self, line: Vec<u8>);
+    /// Appends a line to the journal, now or once the disk works again. For events that a failing disk must not stop.
+    async fn journal_or_hold(&self, line: Vec<u8>);
 
-    /// Returns the number of control commits in this process so far. It rises after a change is visible and before it
-    /// is acknowledged.
+    /// Returns the number of control commits in this process so far. It rises after a change is visible and before the
+    /// change is acknowledged.
     ///
     /// # Errors
-    /// If it cannot be read.
+    /// If the number cannot be read.
     async fn epoch(&self) -> Result<u64>;
 
     /// Returns the condition of the store.
     fn condition(&self) -> Condition;
 
-    /// Looks at everything and returns the damage. Nothing is changed.
+    /// Checks all records, logs, copies and the journal, and returns the damage found. Changes nothing.
     ///
     /// # Errors
     /// If the disk fails.
     async fn check(&self) -> Result<Vec<String>>;
 
-    /// Returns true if all records are there. Waits until the start has looked at all of them.
+    /// Returns true if no record is missing or damaged. Waits for the end of the check that the start began.
     async fn is_sound(&self) -> bool;
 
-    /// Leaves everything in order. Nothing can be written afterwards.
+    /// Finishes all writes and copies the metadata. Nothing can be written afterwards.
     async fn close(&self);
 }

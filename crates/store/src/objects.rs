@@ -1,8 +1,8 @@
 //! Objects: immutable files under random ids.
 //!
-//! An object is staged, written front to back, then published: synced and moved to its place in one step. What is
-//! staged is gone with who writes it, unless it is [kept](Staged::keep), to be read by the next process.
-//! All of this blocks; callers in async code use `spawn_blocking`.
+//! An object is staged, written front to back, and published: synced and made visible in one step. A staged object is
+//! removed when its writer is dropped, unless it is [retained](Staged::retain) for the next process. All functions
+//! block; async code calls them through `spawn_blocking`.
 
 mod files;
 mod memory;
@@ -14,7 +14,7 @@ use sealock_core::ObjectId;
 pub use self::{files::ObjectFiles, memory::MemoryObjects};
 use crate::{Result, metadata::Failure};
 
-/// The sets of objects.
+/// A set of objects.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum ObjectSet {
     /// The content of registries.
@@ -24,7 +24,7 @@ pub enum ObjectSet {
 }
 
 impl ObjectSet {
-    /// The name of the set's directory.
+    /// Returns the name of the set's directory.
     pub fn name(self) -> &'static str {
         match self {
             Self::Blobs => "blobs",
@@ -33,98 +33,98 @@ impl ObjectSet {
     }
 }
 
-/// A set of objects. `tests/behaviour` holds what every implementation must do.
+/// The objects of a set. The suite in `tests/behaviour` tests every implementation.
 pub trait Objects: Send + Sync + 'static {
-    /// Begins a new object.
+    /// Starts a new object.
     ///
     /// # Errors
-    /// If the disk fails or has no room to spare.
+    /// If the disk fails or is almost full.
     fn stage(&self) -> Result<Box<dyn Staged>>;
 
-    /// The published object `id`, if there is one.
+    /// Opens a published object; returns `None` if it is missing.
     ///
     /// # Errors
     /// If the disk fails.
     fn open(&self, id: ObjectId) -> Result<Option<Arc<dyn Object>>>;
 
-    /// Removes a published object; false if there was none. Whoever has it open can go on reading.
+    /// Removes a published object; returns false if it is missing. Open handles remain readable.
     ///
     /// # Errors
     /// If the disk fails.
     fn remove(&self, id: ObjectId) -> Result<bool>;
 
-    /// All published objects.
+    /// Lists all published objects.
     ///
     /// # Errors
     /// If the disk fails.
     fn list(&self) -> Result<Vec<ObjectId>>;
 
-    /// Moves a published object that no record mentions into quarantine; returns false if there was none. `since` is
-    /// the time of the move, in seconds since 1970.
+    /// Moves a published object that no record mentions into quarantine; returns false if it is missing. `since` is the
+    /// current time, in seconds since 1970.
     ///
     /// # Errors
     /// If the disk fails.
-    fn set_aside(&self, id: ObjectId, since: i64) -> Result<bool>;
+    fn quarantine(&self, id: ObjectId, since: i64) -> Result<bool>;
 
-    /// Turns a published object back into a staged and kept one; returns false if there was none. For an object that a
-    /// process published just before its end.
+    /// Turns a published object back into a retained staged object; returns false if it is missing. For an object that
+    /// a process published just before its end.
     ///
     /// # Errors
     /// If the disk fails.
     fn unpublish(&self, id: ObjectId) -> Result<bool>;
 
-    /// What was written so far of the object `id`, which was staged and kept, if there is any.
+    /// Opens a retained staged object, as far as it is written; returns `None` if it is missing.
     ///
     /// # Errors
     /// If the disk fails.
     fn open_staged(&self, id: ObjectId) -> Result<Option<Arc<dyn Object>>>;
 
-    /// Removes an object that was staged and kept, once nobody writes it any more; false if there was
-    /// none.
+    /// Removes a retained staged object that no one writes any more; returns false if it is missing.
     ///
     /// # Errors
     /// If the disk fails.
     fn discard(&self, id: ObjectId) -> Result<bool>;
 
-    /// Lists all staged and kept objects.
+    /// Lists all retained staged objects.
     ///
     /// # Errors
     /// If the disk fails.
     fn list_staged(&self) -> Result<Vec<ObjectId>>;
 
-    /// Moves a staged and kept object that nothing mentions into quarantine; returns false if there was none. `since`
-    /// is the time of the move, in seconds since 1970.
+    /// Moves a retained staged object that no record mentions into quarantine; returns false if it is missing. `since`
+    /// is the current time, in seconds since 1970.
     ///
     /// # Errors
     /// If the disk fails.
-    fn set_staged_aside(&self, id: ObjectId, since: i64) -> Result<bool>;
+    fn quarantine_staged(&self, id: ObjectId, since: i64) -> Result<bool>;
 
-    /// Returns the reason if no object can be written now. Tries a write if the last operation failed.
+    /// Returns the reason why no object can be written now, if there is one. Tries a write if the last operation
+    /// failed.
     fn failure(&self) -> Option<Failure>;
 }
 
-/// An object that is being written. Dropped unpublished, it is gone, unless it is kept.
+/// An object that is being written. A drop removes it, unless it is published or retained.
 pub trait Staged: Send {
-    /// The id that it will have.
+    /// Returns the id of the object.
     fn id(&self) -> ObjectId;
 
-    /// Writes `bytes` behind what was written so far.
+    /// Appends `bytes`.
     ///
     /// # Errors
-    /// If the disk fails or has no room to spare. A part of the bytes may be written: the object can only be dropped.
+    /// If the disk fails or is almost full. Some of the bytes may be written, so the object can only be dropped.
     fn append(&mut self, bytes: &[u8]) -> Result<()>;
 
-    /// Makes durable what was written so far.
+    /// Makes the written bytes durable.
     ///
     /// # Errors
     /// If the disk fails.
     fn sync(&self) -> Result<()>;
 
-    /// From now on it is still there when it is dropped, until it is [discarded](Objects::discard).
+    /// Lets the object outlive its writer, until it is published or [discarded](Objects::discard).
     ///
     /// # Errors
     /// If the disk fails.
-    fn keep(&mut self) -> Result<()>;
+    fn retain(&mut self) -> Result<()>;
 
     /// Makes the object durable and visible under its id.
     ///
@@ -133,16 +133,16 @@ pub trait Staged: Send {
     fn publish(self: Box<Self>) -> Result<()>;
 }
 
-/// A published object, open for reading.
+/// An object that is open for reading.
 #[expect(
     clippy::len_without_is_empty,
-    reason = "no object is empty: each has a header"
+    reason = "every object has a header, so none is empty"
 )]
 pub trait Object: Send + Sync {
-    /// The length in bytes.
+    /// Returns the length in bytes.
     fn len(&self) -> u64;
 
-    /// Fills `buffer` from `offset` on.
+    /// Fills `buffer` with the bytes from `offset` on.
     ///
     /// # Errors
     /// If the object ends before the buffer is full.
@@ -152,7 +152,7 @@ pub trait Object: Send + Sync {
 /// Publishes a small object in one step.
 ///
 /// # Errors
-/// If the disk fails or has no room to spare.
+/// If the disk fails or is almost full.
 pub fn publish(objects: &dyn Objects, bytes: &[u8]) -> Result<ObjectId> {
     let mut staged = objects.stage()?;
     staged.append(bytes)?;
@@ -161,7 +161,7 @@ pub fn publish(objects: &dyn Objects, bytes: &[u8]) -> Result<ObjectId> {
     Ok(id)
 }
 
-/// Reads a small object whole, if there is one.
+/// Reads a small object completely; returns `None` if it is missing.
 ///
 /// # Errors
 /// If the disk fails.

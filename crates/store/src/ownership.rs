@@ -1,16 +1,16 @@
-//! The ownership of files: those of the emulator must belong to its user or to root, and must be closed to others.
+//! The ownership of files. The emulator's files must belong to its user or to root, and must be closed to others.
 //!
-//! Each of three places has its own rules:
+//! Three places have different rules:
 //!
-//! - *Inside* the data directory, no link is followed, a file of another user is refused, and a mode that lets others
-//!   in is mended.
-//! - *The data directory* itself may be a link, may belong to root, and may be writable by a group. Volumes of
-//!   containers and Kubernetes' `fsGroup` need this.
-//! - *Named* files, which the user chose, may be links, may belong to root, and keep their mode. Mounted secrets need
+//! - *Inside* the data directory, links are not followed, a file of another user is refused, and permissions of others
+//!   are removed.
+//! - *The data directory* may be a link, may belong to root, and may be writable by a group. Container volumes and
+//!   Kubernetes' `fsGroup` require this.
+//! - *Named* files, chosen by the user, may be links, may belong to root, and keep their mode. Mounted secrets require
 //!   this.
 //!
-//! `PostgreSQL` and OpenSSH have similar rules. As in both, an additional hard link to a file is accepted: backups
-//! that share unchanged files (`cp -al`) create such links, and Linux (`fs.protected_hardlinks`) permits them only to
+//! `PostgreSQL` and OpenSSH have similar rules. Like both, the emulator accepts additional hard links to a file:
+//! backups that share unchanged files (`cp -al`) create them, and Linux (`fs.protected_hardlinks`) allows them only to
 //! users who could write the file anyway.
 
 mod tree;
@@ -25,9 +25,9 @@ use fs_err::{self as fs, os::unix::fs::OpenOptionsExt as _};
 use rustix::fs::OFlags;
 
 pub use self::tree::{check_data_dir, check_tree};
-use crate::{Error, Result, disk};
+use crate::{Error, Result, path_error::with_path};
 
-/// The user that everybody has to trust.
+/// The user whom everyone must trust.
 const ROOT: u32 = 0;
 
 /// All permissions of the group and others.
@@ -40,6 +40,7 @@ const EVERYONE_WRITES: u32 = 0o002;
 const EVERYONE_READS: u32 = 0o004;
 /// The write permission of the group.
 const GROUP_WRITES: u32 = 0o020;
+
 /// Opens a file of the data directory for reading.
 ///
 /// # Errors
@@ -48,46 +49,47 @@ pub fn open_inside(path: &Path) -> Result<fs::File> {
     open_inside_with(path, fs::OpenOptions::new().read(true))
 }
 
-/// Opens a file of the data directory with `options`. They must not truncate the file: it is checked once it is open.
+/// Opens a file of the data directory with `options`. They must not truncate the file, which is checked after it is
+/// opened.
 ///
 /// # Errors
-/// If it is a link or no regular file, belongs to another user, or cannot be opened.
+/// If it is a link, is not a regular file, belongs to another user, or cannot be opened.
 pub fn open_inside_with(path: &Path, options: &mut fs::OpenOptions) -> Result<fs::File> {
-    let file = open_itself(path, options).map_err(|error| explain(path, error))?;
+    let file = open_without_following(path, options).map_err(|error| explain(path, error))?;
     check_inside(&file)?;
     Ok(file)
 }
 
 /// Opens `path` without following a link.
-fn open_itself(path: &Path, options: &mut fs::OpenOptions) -> io::Result<fs::File> {
-    // Without `NONBLOCK`, the opening of a planted FIFO would wait for its other end.
+fn open_without_following(path: &Path, options: &mut fs::OpenOptions) -> io::Result<fs::File> {
+    // Without `NONBLOCK`, opening a planted FIFO would wait for its other end.
     let flags = OFlags::NOFOLLOW | OFlags::NONBLOCK;
     options.custom_flags(flags.bits().cast_signed());
-    // fs-err's own error hides the system's error number, which tells a lack of file descriptors.
+    // The error of fs-err hides the system's error number, which shows a lack of file descriptors.
     let opened = options.options().open(path);
-    let file = opened.map_err(disk::naming("open", path))?;
+    let file = opened.map_err(with_path("open", path))?;
     Ok(fs::File::from_parts(file, path))
 }
 
-/// Refuses an open file of the data directory that belongs to another user. Mends the mode of any other.
+/// Checks an open file of the data directory, and removes the permissions of others.
 ///
 /// # Errors
-/// If it is no regular file or belongs to another user.
+/// If it is not a regular file or belongs to another user.
 pub fn check_inside(file: &fs::File) -> Result<()> {
     let metadata = file.metadata()?;
     let path = file.path();
     check_kind(path, &metadata)?;
     check_owner(path, &metadata, parent(path), user())?;
-    // The start has already warned, and a warning at each read would be too much.
+    // The start has already warned. A warning at each read would be too much.
     if metadata.mode() & OTHERS_ANY != 0
-        && let Err(error) = mend(file, OTHERS_ANY)
+        && let Err(error) = remove_permissions(file, OTHERS_ANY)
     {
-        tracing::debug!(%error, "others can get at a file, and its mode cannot be mended");
+        tracing::debug!(%error, "others have access to a file, and its mode cannot be changed");
     }
     Ok(())
 }
 
-/// Opens for reading a file that the user named: a key, a token or a CA.
+/// Opens a file that the user named, such as a key, a token or a CA, for reading.
 ///
 /// # Errors
 /// If it belongs to another user, everyone can write it, or it cannot be opened.
@@ -97,7 +99,7 @@ pub fn open_named(path: &Path) -> Result<fs::File> {
     Ok(file)
 }
 
-/// Refuses an open file that the user named, if others than the user and root control its content.
+/// Checks that no one but the user and root controls the content of an open file that the user named.
 ///
 /// # Errors
 /// If it belongs to another user, or everyone can write it.
@@ -112,28 +114,27 @@ pub fn check_named(file: &fs::File) -> Result<()> {
         });
     }
     let shown = path.display();
-    match judge_named(metadata.mode(), metadata.uid() == user()) {
-        Named::Refused => {
+    match classify_named(metadata.mode(), metadata.uid() == user()) {
+        NamedFileMode::Refused => {
             return Err(Error::WritableByEveryone {
                 path: path.to_owned(),
             });
         }
-        Named::GroupWrites => {
+        NamedFileMode::GroupWrites => {
             tracing::warn!("its group can write {shown}; to prevent that: chmod g-w {shown}");
         }
-        Named::EveryoneReads => {
+        NamedFileMode::EveryoneReads => {
             tracing::warn!("everyone can read {shown}; to prevent that: chmod o-r {shown}");
         }
-        Named::Fine => {}
+        NamedFileMode::Fine => {}
     }
     Ok(())
 }
 
-/// Reads a whole open file into a string of sufficient initial capacity, so that growth leaves no copy of a secret
-/// behind.
+/// Reads an open file into a string of sufficient initial capacity. Growth would leave a copy of a secret in memory.
 ///
 /// # Errors
-/// If it cannot be read, or is not UTF-8.
+/// If the file cannot be read, or is not UTF-8.
 pub fn read_to_string(mut file: fs::File) -> io::Result<String> {
     let length = file.metadata()?.len();
     let mut text = String::with_capacity(usize::try_from(length).unwrap_or_default());
@@ -141,7 +142,7 @@ pub fn read_to_string(mut file: fs::File) -> io::Result<String> {
     Ok(text)
 }
 
-/// Returns the user id of this process, which owns the files that it makes.
+/// Returns the user id of this process, which owns the files that it creates.
 fn user() -> u32 {
     rustix::process::geteuid().as_raw()
 }
@@ -151,32 +152,32 @@ fn is_trusted(owner: u32, user: u32) -> bool {
     owner == user || owner == ROOT
 }
 
-/// The verdict on the mode of a named file.
+/// The class of a named file's mode.
 #[derive(Debug, PartialEq, Eq)]
-enum Named {
+enum NamedFileMode {
     Fine,
     EveryoneReads,
     GroupWrites,
     Refused,
 }
 
-/// Judges the mode of a named file. A file that its group can write is accepted, where OpenSSH would refuse it: on a
-/// volume with an `fsGroup`, the kubelet makes every file writable by the group at each mount. A file of root that
-/// everyone can read causes no warning: mounted secrets have mode 0444 or 0644 unless somebody chooses another.
+/// Classifies the mode of a named file. Unlike OpenSSH, this accepts a file that its group can write: on a volume with
+/// an `fsGroup`, the kubelet makes every file writable by the group at each mount. A file of root that everyone can
+/// read causes no warning: mounted secrets have mode 0444 or 0644 by default.
 /// <https://kubernetes.io/docs/tasks/configure-pod-container/security-context/>
-fn judge_named(mode: u32, ours: bool) -> Named {
+fn classify_named(mode: u32, is_ours: bool) -> NamedFileMode {
     if mode & EVERYONE_WRITES != 0 {
-        Named::Refused
+        NamedFileMode::Refused
     } else if mode & GROUP_WRITES != 0 {
-        Named::GroupWrites
-    } else if mode & EVERYONE_READS != 0 && ours {
-        Named::EveryoneReads
+        NamedFileMode::GroupWrites
+    } else if mode & EVERYONE_READS != 0 && is_ours {
+        NamedFileMode::EveryoneReads
     } else {
-        Named::Fine
+        NamedFileMode::Fine
     }
 }
 
-/// Refuses a file of another user, who may have more files in `dir`.
+/// Checks that a file does not belong to another user, who may have more files in `dir`.
 fn check_owner(path: &Path, metadata: &std::fs::Metadata, dir: &Path, user: u32) -> Result<()> {
     if is_trusted(metadata.uid(), user) {
         Ok(())
@@ -185,7 +186,7 @@ fn check_owner(path: &Path, metadata: &std::fs::Metadata, dir: &Path, user: u32)
     }
 }
 
-/// Refuses anything but a regular file or a directory.
+/// Checks that `path` is a regular file or a directory.
 fn check_kind(path: &Path, metadata: &std::fs::Metadata) -> Result<()> {
     let kind = metadata.file_type();
     if kind.is_file() || kind.is_dir() {
@@ -204,8 +205,8 @@ fn check_kind(path: &Path, metadata: &std::fs::Metadata) -> Result<()> {
     })
 }
 
-/// Removes the `forbidden` permissions of the group and others; returns true if there were any.
-fn mend(file: &fs::File, forbidden: u32) -> io::Result<bool> {
+/// Removes the `forbidden` permissions; returns true if the file had any of them.
+fn remove_permissions(file: &fs::File, forbidden: u32) -> io::Result<bool> {
     let mode = file.metadata()?.mode() & 0o777;
     if mode & forbidden == 0 {
         return Ok(false);
@@ -214,7 +215,7 @@ fn mend(file: &fs::File, forbidden: u32) -> io::Result<bool> {
     Ok(true)
 }
 
-/// Explains why a file of the data directory could not be opened: its kind or its owner, if one of them is the cause.
+/// Replaces the error of a failed open with an error that names the file's kind or owner, if that is the cause.
 fn explain(path: &Path, error: io::Error) -> Error {
     let found = std::fs::symlink_metadata(path);
     if let Ok(metadata) = &found
@@ -225,17 +226,17 @@ fn explain(path: &Path, error: io::Error) -> Error {
     if error.kind() != io::ErrorKind::PermissionDenied {
         return error.into();
     }
-    // A missing file was to be created in its directory.
-    let (place, found) = match found {
+    // If the file is missing, it was to be created in its directory.
+    let (denied, found) = match found {
         Ok(metadata) => (path, Ok(metadata)),
         Err(_) => (parent(path), std::fs::metadata(parent(path))),
     };
     match found {
         Ok(metadata) if !is_trusted(metadata.uid(), user()) => {
-            foreign(place, &metadata, parent(path))
+            foreign(denied, &metadata, parent(path))
         }
         Ok(metadata) if metadata.uid() != user() => Error::Denied {
-            path: place.to_owned(),
+            path: denied.to_owned(),
             owner: metadata.uid(),
             user: user(),
             dir: parent(path).to_owned(),

@@ -8,21 +8,21 @@ use crate::{
     disk::{self, Access, Disk},
 };
 
-/// The name of the set for files from the top of the data directory.
+/// The prefix of files from the top of the data directory.
 const TOP: &str = "data";
 
-/// Files that no record mentions. They are moved aside and not removed, since the record that mentions them may be
-/// lost. They are removed only on request, or after a long time.
+/// The files that no record mentions. They are not removed at once, since the record that mentioned them may be lost,
+/// but only on request or after a long time.
 #[derive(Clone)]
 pub struct Quarantine {
     /// The disk and the directory; `None` in memory, where no file outlives its records.
-    place: Option<(Arc<dyn Disk>, PathBuf)>,
+    location: Option<(Arc<dyn Disk>, PathBuf)>,
 }
 
 /// A file in quarantine.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Quarantined {
-    /// The former path below the data directory, such as `blobs/ID`.
+    /// The former path in the data directory, such as `blobs/ID`.
     pub name: String,
     /// The time of the move, in seconds since 1970.
     pub since: i64,
@@ -36,20 +36,20 @@ impl Quarantine {
 
     pub(crate) fn open(disk: &Arc<dyn Disk>, dir: &Path) -> Self {
         Self {
-            place: Some((Arc::clone(disk), dir.join(Self::DIR))),
+            location: Some((Arc::clone(disk), dir.join(Self::DIR))),
         }
     }
 
     pub(crate) fn in_memory() -> Self {
-        Self { place: None }
+        Self { location: None }
     }
 
-    /// Moves a file aside; returns false if it is missing. `name` is its former name, without a dot in it.
+    /// Moves a file into quarantine; returns false if it is missing. Its `name` must not contain a dot.
     ///
     /// # Errors
     /// If the disk fails.
     pub(crate) fn add(&self, file: &Path, set: &str, name: &str, since: i64) -> Result<bool> {
-        let Some((disk, dir)) = &self.place else {
+        let Some((disk, dir)) = &self.location else {
             return Ok(false);
         };
         disk.create_dir(dir)?;
@@ -63,10 +63,10 @@ impl Quarantine {
         Ok(true)
     }
 
-    /// Returns the path in quarantine, below the data directory, of a file that is moved aside. The path tells the
-    /// former place: the directory `set`, or the data directory itself.
-    pub(crate) fn name(set: Option<&str>, name: &str, since: i64) -> String {
-        format!("{}/{}.{name}.{since}", Self::DIR, set.unwrap_or(TOP))
+    /// Returns the path, in the data directory, of a quarantined file. It contains the former directory: `dir`, or the
+    /// data directory itself.
+    pub(crate) fn path_of(dir: Option<&str>, name: &str, since: i64) -> String {
+        format!("{}/{}.{name}.{since}", Self::DIR, dir.unwrap_or(TOP))
     }
 
     /// Lists all files in quarantine.
@@ -74,7 +74,7 @@ impl Quarantine {
     /// # Errors
     /// If the disk fails.
     pub fn list(&self) -> Result<Vec<Quarantined>> {
-        let Some((disk, dir)) = &self.place else {
+        let Some((disk, dir)) = &self.location else {
             return Ok(Vec::new());
         };
         let mut found = Vec::new();
@@ -84,7 +84,7 @@ impl Quarantine {
             let Some((name, since)) = name.rsplit_once('.') else {
                 continue;
             };
-            let Some(name) = was(name) else {
+            let Some(name) = former_path(name) else {
                 continue;
             };
             let Some(bytes) = size(&**disk, &file)? else {
@@ -101,12 +101,12 @@ impl Quarantine {
         Ok(found)
     }
 
-    /// Removes the files that were moved here before the time `before`, and returns them.
+    /// Removes the files that were quarantined before the time `before`, and returns them.
     ///
     /// # Errors
     /// If the disk fails.
     pub fn remove(&self, before: i64) -> Result<Vec<Quarantined>> {
-        let Some((disk, dir)) = &self.place else {
+        let Some((disk, dir)) = &self.location else {
             return Ok(Vec::new());
         };
         let mut removed = self.list()?;
@@ -126,14 +126,14 @@ impl Quarantine {
 }
 
 /// Returns the former path of a file from its name in quarantine.
-fn was(name: &str) -> Option<String> {
+fn former_path(name: &str) -> Option<String> {
     match name.split_once('.')? {
         (TOP, name) => Some(name.to_owned()),
         (set, name) => Some(format!("{set}/{name}")),
     }
 }
 
-/// Returns the length of a file, or the total length of all files in a directory.
+/// Returns the length of a file, or the total length of the files in a directory.
 fn size(disk: &dyn Disk, path: &Path) -> Result<Option<u64>> {
     if is_dir(path) {
         let mut bytes = 0;
@@ -148,7 +148,7 @@ fn size(disk: &dyn Disk, path: &Path) -> Result<Option<u64>> {
     }
 }
 
-/// Returns true for the database of an engine that keeps it in a directory. Only a real disk has one.
+/// Returns true for a database that is a directory. Only a real disk has such a database.
 fn is_dir(path: &Path) -> bool {
     path.is_dir()
 }

@@ -13,17 +13,17 @@ use serde::de::DeserializeOwned;
 
 use crate::{
     Entry, Result, Table,
+    key::end_of,
     metadata::{Item, Metadata},
-    table::end_of,
 };
 
-/// The number of items in the first page of a scan. Many a scan wants only a few.
+/// The number of items in the first page of a scan. Many scans need only a few.
 const FIRST_PAGE: usize = 16;
 
 /// The maximum number of items in a page.
 const LARGEST_PAGE: usize = 512;
 
-/// The keys of a scan.
+/// The range of keys of a scan.
 pub(crate) struct Range {
     pub(crate) prefix: Vec<u8>,
     pub(crate) start: Bound<Vec<u8>>,
@@ -33,7 +33,7 @@ pub(crate) struct Range {
 impl Range {
     pub(crate) fn new<T>(table: &Table<T>, prefix: &[&str], from: Bound<&str>) -> Self {
         let prefix = table.prefix(prefix);
-        let start = match from.map(|part| [prefix.as_slice(), part.as_bytes()].concat()) {
+        let start = match from.map(|segment| [prefix.as_slice(), segment.as_bytes()].concat()) {
             Bound::Unbounded => Bound::Included(prefix.clone()),
             bound => bound,
         };
@@ -45,7 +45,7 @@ impl Range {
     }
 }
 
-/// The records that a scan finds, as a stream.
+/// A stream of the records that a scan finds.
 pub struct Scan<T>(BoxStream<'static, Result<Entry<T>>>);
 
 /// The pages that a scan has yet to read.
@@ -53,7 +53,7 @@ struct Pages {
     metadata: Arc<dyn Metadata>,
     start: Bound<Vec<u8>>,
     end: Vec<u8>,
-    /// The number of items in the next page. Zero behind the last one.
+    /// The number of items in the next page; zero after the last page.
     size: usize,
 }
 
@@ -68,7 +68,7 @@ impl Pages {
             Some(Ok((key, _))) if page.len() == self.size => {
                 self.start = Bound::Excluded(key.clone());
                 self.size = (self.size * 4).min(LARGEST_PAGE);
-                // The embedded store answers at once, and a long scan leaves room for others.
+                // The embedded store never waits, so a long scan yields to other tasks here.
                 tokio::task::yield_now().await;
             }
             _ => self.size = 0,

@@ -506,9 +506,9 @@ impl Service {
     /// goes on too, to show what is wrong. Their records are held meanwhile. Others are refused.
     pub(crate) async fn record(&self, request: &Request, event: &AuditEvent) -> Result<()> {
         if request.is_ours() {
-            self.store.record_or_hold(event).await;
+            self.store.journal_or_hold(event).await;
             return Ok(());
         }
-        Ok(self.store.record(event).await?)
+        Ok(self.store.journal(event).await?)
     }
 }

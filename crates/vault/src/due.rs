@@ -54,7 +54,7 @@ impl KeyVault {
     /// A step of the clock over several periods of a policy rotates a key once.
     pub async fn run_due(&self) -> Result<Due> {
         let service = &self.service;
-        let _turn = service.store.exclusive(&DUE, &[]).await?;
+        let _turn = service.store.lock_exclusive(&DUE, &[]).await?;
         let now = service.clock.now();
         service.remove_expired().await?;
         let mut times = service.vault_purges().await?;

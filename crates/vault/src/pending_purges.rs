@@ -106,6 +106,9 @@ impl KeyVault {
 impl Service {
     fn doubt(&self, deletion: Option<Deletion>) -> Option<(Timestamp, SignedDuration)> {
         let scheduled_purge = deletion?.scheduled_purge;
-        Some((scheduled_purge, self.clock.doubt(scheduled_purge)?))
+        Some((
+            scheduled_purge,
+            self.clock.remaining_doubt(scheduled_purge)?,
+        ))
     }
 }

@@ -60,7 +60,7 @@ impl Service {
         let changed = self.change_silently(|| async {
             let (batch, answer) = plan().await?;
             let event = self.event(request, Ok(answer.subject())).await?;
-            Ok((batch.record(&event), answer))
+            Ok((batch.journal(&event), answer))
         });
         let changed = changed.await;
         let is_committed = matches!(
@@ -96,7 +96,7 @@ impl Service {
         S: Clone + Send + 'static,
         F: Future<Output = Result<(Batch, T)>>,
     {
-        let _creating = self.store.shared(&CREATIONS, &[]).await?;
+        let _creating = self.store.lock_shared(&CREATIONS, &[]).await?;
         let service = Arc::clone(self);
         let (stored, files) = tokio::task::spawn_blocking(move || store(&service)).await??;
         let done = self.change(request, || plan(stored.clone())).await;
@@ -157,7 +157,7 @@ impl Service {
 
     /// The end of a retention, including any doubt about the time.
     pub(crate) fn end_of(&self, deletion: Deletion) -> Timestamp {
-        match self.clock.doubt(deletion.scheduled_purge) {
+        match self.clock.remaining_doubt(deletion.scheduled_purge) {
             Some(doubt) => self
                 .clock
                 .now()

@@ -30,7 +30,7 @@ impl Service {
         let moved = tokio::task::spawn_blocking(move || {
             let moved = orphans
                 .into_iter()
-                .map(|id| objects.set_aside(id, since.as_second()));
+                .map(|id| objects.quarantine(id, since.as_second()));
             moved.collect::<sealock_store::Result<Vec<bool>>>()
         });
         swept.files = moved.await??.into_iter().filter(|moved| *moved).count();
@@ -66,7 +66,7 @@ impl Service {
     /// since ids are not used twice. The files are listed before the records are read, both under the
     /// lock. They can be removed after it was released: what is nobody's stays nobody's.
     async fn orphans(&self) -> Result<Vec<ObjectId>> {
-        let _no_creations = self.store.exclusive(&CREATIONS, &[]).await?;
+        let _no_creations = self.store.lock_exclusive(&CREATIONS, &[]).await?;
         unmentioned_private_keys(&self.store).await
     }
 }

@@ -1,16 +1,17 @@
 use jiff::{SignedDuration, Timestamp};
 
-use super::{ClockSetting, Reading};
+use super::{reading::Reading, setting::ClockSetting};
 
-/// The largest step of the wall clock ahead of the boot time that raises no doubt. Time servers correct it by seconds.
+/// The largest step of the wall clock, compared with the boot time, that raises no doubt. Time servers correct the wall
+/// clock by seconds.
 const TOLERANCE: SignedDuration = SignedDuration::from_mins(1);
 
-/// The time that the emulator has to run before a gap counts as passed. It gives the person who starts the emulator or
-/// sets the system's clock the time to look.
+/// The time that the emulator must run before a gap counts as passed. It gives the operator time to notice a wrong
+/// clock.
 const HOLD: SignedDuration = SignedDuration::from_hours(1);
 
-/// A stretch of the clock's time that nothing confirms: the emulator was stopped, or the wall clock was set forward.
-/// It is in doubt for a while.
+/// A stretch of unconfirmed time: the emulator was stopped, or the wall clock was set forward. It is in doubt for a
+/// while.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Gap {
     /// The time up to which the clock is confirmed.
@@ -21,7 +22,8 @@ pub(super) struct Gap {
 }
 
 impl Gap {
-    /// The gap at the start of an emulator. `confirmed` is the last confirmed time of its predecessor, if there is one.
+    /// Returns the gap at the start of an emulator. `confirmed` is the last confirmed time of the previous run, if it
+    /// is known.
     pub(super) fn at_start(
         confirmed: Option<Timestamp>,
         setting: ClockSetting,
@@ -34,20 +36,21 @@ impl Gap {
         )
     }
 
-    /// The gap once the system's clocks show `reading` after `seen`. `known` is the gap before, if there was one.
+    /// Returns the gap after the system's clocks changed from `last` to `reading`. `known` is the previous gap, if
+    /// there was one.
     pub(super) fn after(
         known: Option<Self>,
         setting: ClockSetting,
-        seen: Reading,
+        last: Reading,
         reading: Reading,
     ) -> Option<Self> {
         let now = setting.shown_at(reading);
-        let known = known.and_then(|gap| gap.kept_at(now, reading));
+        let known = known.and_then(|gap| gap.still_doubted_at(now, reading));
         let confirmed = match setting {
             ClockSetting::Frozen(_) => now,
             ClockSetting::Running(_) => {
-                let by_wall = reading.wall.duration_since(seen.wall);
-                let by_boot = reading.boot - seen.boot;
+                let by_wall = reading.wall.duration_since(last.wall);
+                let by_boot = reading.boot - last.boot;
                 now.saturating_sub(by_wall - by_boot)
                     .unwrap_or(Timestamp::MIN)
             }
@@ -61,8 +64,12 @@ impl Gap {
         }
     }
 
-    /// The time until `time` is out of doubt. `None` if it is not in doubt.
-    pub(super) fn doubt(&self, time: Timestamp, reading: Reading) -> Option<SignedDuration> {
+    /// Returns how long `time` remains in doubt; `None` if it is not in doubt.
+    pub(super) fn remaining_doubt(
+        &self,
+        time: Timestamp,
+        reading: Reading,
+    ) -> Option<SignedDuration> {
         let is_within = self.from < time && time <= self.to;
         is_within.then(|| self.doubted_until - reading.boot)
     }
@@ -75,14 +82,14 @@ impl Gap {
         })
     }
 
-    /// The part of the gap that is still in doubt. If the clock was set back into the gap, the rest is cut off: that
-    /// time is yet to come.
-    fn kept_at(self, now: Timestamp, reading: Reading) -> Option<Self> {
-        let kept = Self {
+    /// Returns the part of the gap that is still in doubt. If the clock was set back into the gap, the time after it is
+    /// no part of the gap: it is yet to come.
+    fn still_doubted_at(self, now: Timestamp, reading: Reading) -> Option<Self> {
+        let rest = Self {
             to: self.to.min(now),
             ..self
         };
-        (kept.from < kept.to && reading.boot < kept.doubted_until).then_some(kept)
+        (rest.from < rest.to && reading.boot < rest.doubted_until).then_some(rest)
     }
 }
 
@@ -125,7 +132,7 @@ mod tests {
     );
 
     #[test]
-    fn time_that_the_boot_time_does_not_confirm_is_in_doubt_for_an_hour() {
+    fn time_not_confirmed_by_the_boot_time_is_in_doubt_for_an_hour() {
         let old = Some((-DAY, 0, HOUR));
         let cases: [Case; 14] = [
             ("nothing passes", None, (0, 0), (0, 0), None),
@@ -167,36 +174,36 @@ mod tests {
                 Some((HOUR, DAY + HOUR, 2 * HOUR)),
             ),
         ];
-        for (case, known, seen, now, expected) in cases {
-            let after = Gap::after(known.map(gap), RUNNING, reading(seen), reading(now));
+        for (case, known, last, now, expected) in cases {
+            let after = Gap::after(known.map(gap), RUNNING, reading(last), reading(now));
             assert_eq!(after, expected.map(gap), "{case}");
         }
     }
 
     #[test]
-    fn of_a_frozen_clock_nothing_is_in_doubt_but_what_was() {
+    fn frozen_clock_raises_no_new_doubt() {
         let frozen = ClockSetting::Frozen(at(0));
-        let (seen, now) = (reading((0, 0)), reading((DAY, 0)));
-        assert_eq!(Gap::after(None, frozen, seen, now), None);
+        let (last, now) = (reading((0, 0)), reading((DAY, 0)));
+        assert_eq!(Gap::after(None, frozen, last, now), None);
         let known = Some(gap((-DAY, 0, HOUR)));
-        assert_eq!(Gap::after(known, frozen, seen, now), known);
+        assert_eq!(Gap::after(known, frozen, last, now), known);
         assert_eq!(Gap::at_start(Some(at(0)), frozen, now), None);
     }
 
     #[test]
-    fn what_passed_before_a_start_is_in_doubt_for_an_hour() {
+    fn time_before_a_start_is_in_doubt_for_an_hour() {
         let now = reading((DAY, 7));
-        let of_a_stop = gap((0, DAY, 7 + HOUR));
+        let stopped = gap((0, DAY, 7 + HOUR));
         for (case, confirmed, expected) in [
-            ("stopped for a day", Some(at(0)), Some(of_a_stop)),
+            ("stopped for a day", Some(at(0)), Some(stopped)),
             ("started again", Some(at(DAY - MINUTE)), None),
-            ("a clock that was further", Some(at(2 * DAY)), None),
+            ("a clock that was ahead", Some(at(2 * DAY)), None),
             (
-                "never known",
+                "no known time",
                 None,
                 Some(Gap {
                     from: Timestamp::MIN,
-                    ..of_a_stop
+                    ..stopped
                 }),
             ),
         ] {
@@ -205,11 +212,11 @@ mod tests {
     }
 
     #[test]
-    fn a_doubt_is_about_what_falls_into_the_gap() {
+    fn only_times_within_the_gap_are_in_doubt() {
         let (gap, now) = (gap((-DAY, 0, HOUR)), reading((MINUTE, MINUTE)));
         let doubt = Some(SignedDuration::from_secs(HOUR - MINUTE));
         for (time, expected) in [(-DAY, None), (1 - DAY, doubt), (0, doubt), (1, None)] {
-            assert_eq!(gap.doubt(at(time), now), expected, "{time}");
+            assert_eq!(gap.remaining_doubt(at(time), now), expected, "{time}");
         }
     }
 }

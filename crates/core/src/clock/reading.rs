@@ -6,18 +6,18 @@ use std::{
 use jiff::{SignedDuration, Timestamp};
 use rustix::time::{ClockId, clock_gettime};
 
-/// The times that the system's clocks show at one moment.
+/// A simultaneous reading of the system's clocks.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Reading {
-    /// The time of day. An administrator of the system can set it to anything.
+    /// The wall clock, which an administrator can set to any time.
     pub wall: Timestamp,
-    /// The whole seconds since the start of the system, including its suspensions. Nobody can set them.
+    /// The whole seconds since the system was booted, including suspensions. No one can set this clock.
     pub boot: SignedDuration,
 }
 
 /// A source of the system's time.
 pub trait TimeSource: fmt::Debug + Send + Sync {
-    /// Reads the time now.
+    /// Reads the current time.
     fn read(&self) -> Reading;
 }
 
@@ -25,19 +25,19 @@ pub trait TimeSource: fmt::Debug + Send + Sync {
 #[derive(Clone, Copy, Debug, Default)]
 pub struct SystemTime;
 
-/// The clock that goes on while the system is suspended.
+/// The clock that continues while the system is suspended.
 ///
 /// <https://man7.org/linux/man-pages/man2/clock_gettime.2.html>
 #[cfg(any(target_os = "linux", target_os = "android"))]
 const BOOT: ClockId = ClockId::Boottime;
-/// On macOS the monotonic clock is the one that goes on while the system is asleep.
+/// The clock that continues while the system is suspended: on macOS, the monotonic clock.
 #[cfg(not(any(target_os = "linux", target_os = "android")))]
 const BOOT: ClockId = ClockId::Monotonic;
 
 impl TimeSource for SystemTime {
     #[expect(
         clippy::disallowed_methods,
-        reason = "the one place that asks the system"
+        reason = "the only place that reads the system's clock"
     )]
     fn read(&self) -> Reading {
         Reading {
@@ -47,7 +47,7 @@ impl TimeSource for SystemTime {
     }
 }
 
-/// A time that is moved by hand.
+/// A time that tests set.
 impl TimeSource for Mutex<Reading> {
     fn read(&self) -> Reading {
         *self.lock().unwrap_or_else(PoisonError::into_inner)

@@ -24,7 +24,7 @@ pub(super) async fn audit(call: Call<api::ShowAudit>) -> Answer<Response> {
         async move {
             if offset >= end && follow {
                 tokio::select! {
-                    () = services.store.audit.grown_beyond(offset) => {}
+                    () = services.store.audit.wait_past(offset) => {}
                     () = services.shutdown.cancelled() => return Ok(None),
                 }
             } else if offset >= end {

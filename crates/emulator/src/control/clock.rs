@@ -1,6 +1,6 @@
 use jiff::{SignedDuration, Span, SpanRelativeTo, Timestamp};
 use sealock_api as api;
-use sealock_core::{Clock, ClockRange, ClockSetting, excerpt};
+use sealock_core::{Clock, ClockOutOfRange, ClockSetting, excerpt};
 
 use super::{Answer, ControlError, call::Call, effect::report_effect_of};
 use crate::{services::Services, timekeeping};
@@ -35,7 +35,7 @@ async fn move_clock(
     services: &Services,
     target: Timestamp,
     allow_purge: bool,
-    change: impl FnOnce(&Clock) -> Result<(), ClockRange> + Send,
+    change: impl FnOnce(&Clock) -> Result<(), ClockOutOfRange> + Send,
 ) -> Answer<api::Changed<api::ClockMove>> {
     let purges = services.vault.purges_until(target).await?;
     let purged: Vec<_> = purges
@@ -102,8 +102,8 @@ fn parse_duration(text: &str) -> Result<SignedDuration, ControlError> {
         })
 }
 
-impl From<ClockRange> for ControlError {
-    fn from(error: ClockRange) -> Self {
+impl From<ClockOutOfRange> for ControlError {
+    fn from(error: ClockOutOfRange) -> Self {
         Self::bad_request(error.to_string())
     }
 }

@@ -80,7 +80,7 @@ impl Error {
     /// Returns the fault of the disk, if that is the cause.
     pub(crate) fn fault(&self) -> Option<Fault> {
         match self {
-            Self::Io(error) | Self::Tls(TlsError::Io(error)) => sealock_store::fault(error),
+            Self::Io(error) | Self::Tls(TlsError::Io(error)) => Fault::of(error),
             Self::Store(error) | Self::Tls(TlsError::Store(error)) => error.fault(),
             Self::Seed { error, .. } => match &**error {
                 SeedError::Registry(sealock_cmk::Error::Store(error)) => error.fault(),

@@ -60,7 +60,7 @@ impl Seeding<'_> {
         };
         let vaults = self.config.vaults.iter();
         let mut keys = vaults.flat_map(|vault| vault.keys.iter().map(|key| (&vault.name, key)));
-        let Some((_, found)) = keys.find(|(vault, found)| key.names(vault, &found.name)) else {
+        let Some((_, found)) = keys.find(|(vault, found)| key.refers_to(vault, &found.name)) else {
             return Ok(());
         };
         let kid = self.services.names.key_uri(key);

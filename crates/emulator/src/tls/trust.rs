@@ -96,7 +96,7 @@ impl Trust {
             match trust.write(dir) {
                 Ok(files) => trust.files = Some(files),
                 // Clients can also get the CA from the control API.
-                Err(TlsError::Io(error)) if sealock_store::fault(&error).is_some() => {
+                Err(TlsError::Io(error)) if sealock_store::Fault::of(&error).is_some() => {
                     tracing::error!(%error, "cannot update the certificate files for clients");
                 }
                 Err(error) => return Err(error),

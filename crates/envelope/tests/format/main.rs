@@ -1,14 +1,14 @@
-//! The proof of the blob format: what is sealed opens, what was tampered with does not, and a second
-//! implementation and the vectors in `fixtures/blob-format` agree with this one byte for byte.
+//! Tests of the blob format: sealed objects open, changed objects do not, and both a reference implementation and the
+//! vectors in `fixtures/blob-format` agree with the crate byte for byte.
 
 #![expect(
     clippy::unwrap_used,
-    reason = "clippy.toml allows it in tests, which the helpers belong to"
+    reason = "clippy.toml allows it in tests, and these helpers belong to them"
 )]
 
-mod by_the_book;
 mod ranges;
+mod reference;
 mod round_trip;
-mod subject;
+mod sample;
 mod tampering;
 mod vectors;

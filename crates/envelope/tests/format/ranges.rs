@@ -1,14 +1,14 @@
-//! A range of an object is that slice of its plaintext.
+//! Ranges of objects.
 
 use proptest::prelude::*;
 use sealock_envelope::{Error, Layers, Layout};
 
-use crate::subject::{BOTH, Owner, SMALLEST, Stored, header, lengths, plaintext};
+use crate::sample::{BOTH, Owner, SMALLEST, Stored, header, lengths, plaintext};
 
 const SEGMENT: usize = 4096;
 
 #[test]
-fn every_range_between_boundaries() {
+fn range_between_boundaries_is_that_slice_of_the_plaintext() {
     for layers in BOTH {
         let owner = Owner::random(layers);
         let whole = plaintext(3 * SEGMENT + 1);
@@ -28,7 +28,7 @@ proptest! {
     #![proptest_config(ProptestConfig { cases: 300, failure_persistence: None, ..Default::default() })]
 
     #[test]
-    fn any_range_in_any_batches(
+    fn any_range_in_any_batches_is_that_slice_of_the_plaintext(
         cmk in any::<bool>(),
         log2 in SMALLEST..=14,
         length in 0..=6 * SEGMENT,
@@ -46,8 +46,8 @@ proptest! {
         prop_assert_eq!(opened.as_deref(), Ok(&whole[start..end]));
     }
 
-    /// Batches cover the segments of the range, in order and without overlap, and are not larger
-    /// than asked for unless one segment is.
+    /// Batches cover the segments of the range in order and without overlap. A batch is larger than requested only if
+    /// it is a single segment.
     #[test]
     fn batches_are_consecutive(
         cmk in any::<bool>(),
@@ -75,9 +75,9 @@ proptest! {
     }
 }
 
-/// The one segment of an empty object is opened, although it holds nothing, so damage is noticed.
+/// The segment of an empty object is opened although it has no content, so that damage is noticed.
 #[test]
-fn the_segment_of_an_empty_object_is_checked() {
+fn segment_of_empty_object_is_checked() {
     let owner = Owner::random(Layers::ServiceAndCmk);
     let mut stored = Stored::seal(&owner, header(owner.layers(), SMALLEST, [0; 32]), [&[][..]]);
     assert_eq!(stored.open(&owner), Ok(Vec::new()));
@@ -86,7 +86,7 @@ fn the_segment_of_an_empty_object_is_checked() {
 }
 
 #[test]
-fn a_batch_of_another_length_is_refused() {
+fn batch_of_another_length_is_refused() {
     let owner = Owner::random(Layers::Service);
     let header = header(owner.layers(), SMALLEST, [0; 32]);
     let layout = Layout::new(&header, 10);

@@ -1,30 +1,30 @@
-//! What is sealed opens, however it was handed over, and here as in the second implementation.
+//! Sealed objects open, both here and in the reference implementation.
 
 use proptest::prelude::*;
 use sealock_envelope::{Header, Layers, SegmentSize};
 
 use crate::{
-    by_the_book,
-    subject::{BOTH, Owner, SMALLEST, Stored, header, lengths, plaintext},
+    reference,
+    sample::{BOTH, Owner, SMALLEST, Stored, header, lengths, plaintext},
 };
 
 const SALT: [u8; 32] = [7; 32];
 
 #[test]
-fn every_length_around_every_boundary() {
+fn objects_of_lengths_around_boundaries_open() {
     for layers in BOTH {
         for log2 in [SMALLEST, 13, 16] {
             for length in lengths(1 << log2) {
-                check(layers, log2, length);
+                check_both_implementations(layers, log2, length);
             }
         }
-        check(layers, 20, (1 << 20) - 1);
-        check(layers, 20, (1 << 20) + 1);
+        check_both_implementations(layers, 20, (1 << 20) - 1);
+        check_both_implementations(layers, 20, (1 << 20) + 1);
     }
 }
 
-/// Sealed by either implementation, the bytes are the same, and either opens them.
-fn check(layers: Layers, log2: u8, length: usize) {
+/// Checks that both implementations write the same bytes and open them.
+fn check_both_implementations(layers: Layers, log2: u8, length: usize) {
     let what = format!("{length} bytes, segments of 2^{log2}, {layers:?}");
     let owner = Owner::random(layers);
     let plaintext = plaintext(length);
@@ -34,19 +34,19 @@ fn check(layers: Layers, log2: u8, length: usize) {
     assert_eq!(stored.bytes.len(), 80 + length + segments * tags, "{what}");
     assert_eq!(
         stored,
-        by_the_book::seal(&owner, log2, SALT, &plaintext),
+        reference::seal(&owner, log2, SALT, &plaintext),
         "{what}"
     );
     assert_eq!(stored.open(&owner).as_ref(), Ok(&plaintext), "{what}");
     assert_eq!(
-        by_the_book::open(&owner, &stored).as_ref(),
+        reference::open(&owner, &stored).as_ref(),
         Some(&plaintext),
         "{what}"
     );
 }
 
 #[test]
-fn the_public_segment_sizes_are_these() {
+fn segment_sizes_are_as_documented() {
     assert_eq!(SegmentSize::MIN.bytes(), 1 << SMALLEST);
     assert_eq!(SegmentSize::default().bytes(), 1 << 16);
     assert_eq!(SegmentSize::MAX.bytes(), 1 << 20);
@@ -59,7 +59,7 @@ fn each_header_has_its_own_salt() {
 }
 
 #[test]
-fn a_header_is_the_same_as_bytes_and_as_text() {
+fn header_survives_bytes_and_text() {
     for layers in BOTH {
         let header = header(layers, 17, rand::random());
         assert_eq!(Header::parse(&header.to_bytes()), Ok(header));
@@ -72,9 +72,9 @@ fn a_header_is_the_same_as_bytes_and_as_text() {
 proptest! {
     #![proptest_config(ProptestConfig { cases: 200, failure_persistence: None, ..Default::default() })]
 
-    /// How the plaintext was cut up cannot be seen in the object.
+    /// The object does not depend on how the plaintext was divided into pieces.
     #[test]
-    fn pieces_leave_no_trace(
+    fn object_is_independent_of_the_pieces_of_its_plaintext(
         cmk in any::<bool>(),
         log2 in SMALLEST..=14,
         length in near_a_boundary(),
@@ -89,12 +89,12 @@ proptest! {
         });
         let owner = Owner::random(layers);
         let stored = Stored::seal(&owner, header(layers, log2, SALT), pieces);
-        prop_assert_eq!(&stored, &by_the_book::seal(&owner, log2, SALT, &plaintext));
+        prop_assert_eq!(&stored, &reference::seal(&owner, log2, SALT, &plaintext));
         prop_assert_eq!(stored.open(&owner), Ok(plaintext));
     }
 }
 
-/// Up to five of the smallest segments, and more often than not next to a boundary.
+/// Returns lengths up to five of the smallest segments, most of them next to a boundary.
 fn near_a_boundary() -> impl Strategy<Value = usize> {
     let anywhere = 0..=5 * 4096_usize;
     let boundary = (1..=5_usize, 0..=2_usize).prop_map(|(count, off)| count * 4096 - 1 + off);

@@ -1,54 +1,53 @@
-//! Whatever is done to an object without its keys is refused, and much of what is done with them.
+//! Changed objects do not open, even if the attacker has some of the keys.
 
 use sealock_core::RegistryId;
 use sealock_envelope::{Error, Header, Layers, Layout, Sealer};
 
 use crate::{
-    by_the_book,
-    subject::{BOTH, Owner, SMALLEST, Stored, header, lengths, plaintext},
+    reference,
+    sample::{BOTH, Owner, SMALLEST, Stored, header, lengths, plaintext},
 };
 
 const SEGMENT: usize = 4096;
 
 #[test]
-fn every_flipped_bit() {
+fn any_flipped_bit_is_refused() {
     for layers in BOTH {
         let (owner, stored) = object(layers, 33);
         for bit in 0..8 * stored.bytes.len() {
             let changed = edited(&stored, |bytes| bytes[bit / 8] ^= 1 << (bit % 8));
-            refused(&owner, &changed, &format!("bit {bit}"));
+            assert_refused(&owner, &changed, &format!("bit {bit}"));
         }
     }
 }
 
 #[test]
-fn every_flipped_byte_of_several_segments() {
+fn any_flipped_byte_of_several_segments_is_refused() {
     let (owner, stored) = object(Layers::ServiceAndCmk, SEGMENT + 10);
     for index in 0..stored.bytes.len() {
         let changed = edited(&stored, |bytes| bytes[index] ^= 0xff);
-        refused(&owner, &changed, &format!("byte {index}"));
+        assert_refused(&owner, &changed, &format!("byte {index}"));
     }
 }
 
 #[test]
-fn every_truncation_and_extension() {
+fn any_truncation_or_extension_is_refused() {
     for layers in BOTH {
         let (owner, stored) = object(layers, 33);
         for length in 0..stored.bytes.len() {
-            let cut = edited(&stored, |bytes| bytes.truncate(length));
-            refused(&owner, &cut, &format!("cut to {length}"));
+            let truncated = edited(&stored, |bytes| bytes.truncate(length));
+            assert_refused(&owner, &truncated, &format!("truncated to {length}"));
         }
         for extra in 1..100 {
             let longer = edited(&stored, |bytes| bytes.extend(vec![0; extra]));
-            refused(&owner, &longer, &format!("{extra} bytes more"));
+            assert_refused(&owner, &longer, &format!("{extra} bytes more"));
         }
     }
 }
 
-/// Every sequence of up to four of an object's segments but its own, with every length that a record
-/// could claim.
+/// Tries every other sequence of up to four segments of an object, with every plausible length.
 #[test]
-fn every_other_sequence_of_segments() {
+fn any_other_sequence_of_segments_is_refused() {
     for layers in BOTH {
         for last in [1, SEGMENT] {
             let (owner, stored) = object(layers, 2 * SEGMENT + last);
@@ -62,27 +61,26 @@ fn every_other_sequence_of_segments() {
                     if other == stored {
                         continue;
                     }
-                    refused(&owner, &other, &format!("{sequence:?} as {claim} bytes"));
+                    assert_refused(&owner, &other, &format!("{sequence:?} as {claim} bytes"));
                 }
             }
         }
     }
 }
 
-/// The same attack against the seals alone: whoever could forge the binding and the length still
-/// cannot drop, repeat or move a segment.
+/// An attacker who could forge the binding and the length still cannot drop, repeat or move a segment.
 #[test]
-fn segments_keep_their_places_without_the_binding() {
+fn moved_segment_is_refused_even_with_a_valid_binding() {
     for layers in BOTH {
         let (owner, salt) = (Owner::random(layers), rand::random());
         let whole = plaintext(3 * SEGMENT);
-        let stored = by_the_book::seal(&owner, SMALLEST, salt, &whole);
+        let stored = reference::seal(&owner, SMALLEST, salt, &whole);
         let segments = segments(&stored, layers);
         for sequence in sequences(3, 3).filter(|sequence| *sequence != [0, 1, 2]) {
             let claim = sequence.len() * SEGMENT;
-            let honest = by_the_book::seal(&owner, SMALLEST, salt, &whole[..claim]);
+            let honest = reference::seal(&owner, SMALLEST, salt, &whole[..claim]);
             let forged = arranged(&honest, &segments, &sequence);
-            // The first segment that is out of place, or is the last without having been it.
+            // The first segment that was moved, or that became or ceased to be the last.
             let index = (0..).zip(&sequence).find_map(|(place, index)| {
                 let ends = place + 1 == sequence.len();
                 (place != *index || ends != (*index == 2)).then_some(place as u64)
@@ -95,14 +93,14 @@ fn segments_keep_their_places_without_the_binding() {
     }
 }
 
-/// Even a writer with the keys cannot have the flag anywhere else than on the last segment.
+/// Even a writer with the keys cannot set the flag on any other segment.
 #[test]
-fn the_last_flag_is_on_the_last_segment_only() {
+fn last_flag_on_any_other_segment_is_refused() {
     let owner = Owner::random(Layers::ServiceAndCmk);
     let full = plaintext(SEGMENT);
     let sealed = |flags: &[bool]| {
         let segments: Vec<_> = flags.iter().map(|last| (&*full, *last)).collect();
-        by_the_book::seal_segments(&owner, SMALLEST, [1; 32], &segments).open(&owner)
+        reference::seal_segments(&owner, SMALLEST, [1; 32], &segments).open(&owner)
     };
     assert!(sealed(&[false, false, true]).is_ok());
     assert_eq!(sealed(&[false]), Err(Error::SegmentRefused { index: 0 }));
@@ -118,7 +116,7 @@ fn the_last_flag_is_on_the_last_segment_only() {
 
 /// Only the last segment may be short, and only the first empty.
 #[test]
-fn an_object_has_one_possible_division_into_segments() {
+fn any_other_division_into_segments_is_refused() {
     let owner = Owner::random(Layers::Service);
     let full = plaintext(SEGMENT);
     for segments in [
@@ -127,13 +125,13 @@ fn an_object_has_one_possible_division_into_segments() {
         &[(&full[..100], false), (&full[..100], true)],
         &[(&[][..], false), (&[][..], true)],
     ] {
-        let stored = by_the_book::seal_segments(&owner, SMALLEST, [1; 32], segments);
-        refused(&owner, &stored, "divided otherwise");
+        let stored = reference::seal_segments(&owner, SMALLEST, [1; 32], segments);
+        assert_refused(&owner, &stored, "another division");
     }
 }
 
 #[test]
-fn another_object_under_this_digest() {
+fn another_object_under_the_same_digest_is_refused() {
     for layers in BOTH {
         let (owner, stored) = object(layers, 100);
         for length in [0, 1, 99, 100, 101] {
@@ -161,9 +159,8 @@ fn another_object_under_this_digest() {
     }
 }
 
-/// Neither seals nor opens anything.
 #[test]
-fn keys_of_another_object() {
+fn keys_of_another_object_neither_seal_nor_open() {
     for layers in BOTH {
         let (owner, stored) = object(layers, 100);
         let own = Header::parse(stored.bytes.first_chunk().unwrap()).unwrap();
@@ -205,7 +202,7 @@ fn other_keys() {
         as_other(Owner { dek: None, ..owner }),
         Error::LayersMismatch
     );
-    // The binding is the outermost layer's: the inner key is found wrong at the first segment.
+    // The key of the outermost layer makes the binding. A wrong inner key shows at the first segment.
     let inner = Owner {
         service: [0; 32],
         ..owner
@@ -254,7 +251,7 @@ fn segments(stored: &Stored, layers: Layers) -> Vec<&[u8]> {
         .collect()
 }
 
-/// The object with this sequence of `segments` in place of its own.
+/// Returns the object with a sequence of `segments` instead of its own.
 fn arranged(stored: &Stored, segments: &[&[u8]], sequence: &[usize]) -> Stored {
     edited(stored, |bytes| {
         let end = bytes.len() - 32;
@@ -263,7 +260,7 @@ fn arranged(stored: &Stored, segments: &[&[u8]], sequence: &[usize]) -> Stored {
     })
 }
 
-/// All sequences of 1 to `longest` numbers below `count`.
+/// Returns all sequences of 1 to `longest` numbers below `count`.
 fn sequences(count: usize, longest: u32) -> impl Iterator<Item = Vec<usize>> {
     (1..=longest).flat_map(move |length| {
         (0..count.pow(length)).map(move |number| {
@@ -274,8 +271,8 @@ fn sequences(count: usize, longest: u32) -> impl Iterator<Item = Vec<usize>> {
     })
 }
 
-/// Refused here and by the second implementation.
-fn refused(owner: &Owner, stored: &Stored, what: &str) {
+/// Checks that both implementations refuse the object.
+fn assert_refused(owner: &Owner, stored: &Stored, what: &str) {
     assert!(stored.open(owner).is_err(), "{what}");
-    assert_eq!(by_the_book::open(owner, stored), None, "{what}");
+    assert_eq!(reference::open(owner, stored), None, "{what}");
 }

@@ -1,6 +1,6 @@
-//! The vectors in `fixtures/blob-format`, which readers in other languages are tested with.
+//! The vectors in `fixtures/blob-format`, with which readers in other languages are tested.
 //!
-//! They do not change as long as the format's version does not. For a new one, add it to [`all`] and run
+//! Existing vectors do not change as long as the version of the format does not. To add one, extend [`all`] and run
 //! `cargo test -p sealock-envelope --test format -- --ignored write_the_vectors`.
 
 mod accepted;
@@ -14,11 +14,11 @@ use sealock_envelope::{Dek, Error, ServiceKey};
 use serde::{Deserialize, Serialize, de::DeserializeOwned};
 
 use crate::{
-    by_the_book,
-    subject::{Owner, Stored, header, plaintext},
+    reference,
+    sample::{Owner, Stored, header, plaintext},
 };
 
-/// An object, and what becomes of opening it.
+/// An object and the result of opening it.
 #[derive(Debug, PartialEq, Serialize, Deserialize)]
 struct ObjectVector {
     name: String,
@@ -27,15 +27,15 @@ struct ObjectVector {
     service_key: Hex,
     dek: Option<Hex>,
     digest: Digest,
-    /// Its bytes i are i mod 251.
+    /// The length of the plaintext, whose byte i is i mod 251.
     plaintext_length: u64,
-    /// A file beside this one.
+    /// The name of the object's file beside the vectors.
     object: String,
-    /// Why it must be refused; `None` if it opens.
+    /// The reason for the refusal; `None` if the object opens.
     refusal: Option<String>,
 }
 
-/// A sealed record, and what becomes of opening it.
+/// A sealed record and the result of opening it.
 #[derive(Debug, PartialEq, Serialize, Deserialize)]
 struct RecordVector {
     name: String,
@@ -47,7 +47,7 @@ struct RecordVector {
     refusal: Option<String>,
 }
 
-/// A sealed record of a registry's, and what becomes of opening it.
+/// A sealed record of a registry and the result of opening it.
 #[derive(Debug, PartialEq, Serialize, Deserialize)]
 struct RegistryRecordVector {
     name: String,
@@ -68,16 +68,16 @@ struct CheckVector {
     check_value: Hex,
 }
 
-/// Bytes that are hexadecimal digits in JSON.
+/// Bytes that JSON contains as hexadecimal digits.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(try_from = "String", into = "String")]
 struct Hex(Vec<u8>);
 
-/// The vectors, and the bytes of their objects.
+/// All vectors, and the bytes of their objects.
 struct Vectors {
     objects: Vec<(ObjectVector, Vec<u8>)>,
     records: Vec<RecordVector>,
-    of_registries: Vec<RegistryRecordVector>,
+    registry_records: Vec<RegistryRecordVector>,
     checks: Vec<CheckVector>,
 }
 
@@ -87,7 +87,7 @@ fn all() -> Vectors {
     Vectors {
         objects,
         records: records::all(),
-        of_registries: records::of_registries(),
+        registry_records: records::registry_records(),
         checks: records::checks(),
     }
 }
@@ -151,7 +151,7 @@ impl TryFrom<String> for Hex {
     }
 }
 
-/// A refusal in the words of the vectors.
+/// Returns the name of a refusal in the vectors.
 fn refusal(error: &Error) -> String {
     match error {
         Error::HeaderInvalid(_) => "header".to_owned(),
@@ -160,30 +160,30 @@ fn refusal(error: &Error) -> String {
         Error::BindingMismatch => "binding".to_owned(),
         Error::SegmentRefused { index } => format!("segment {index}"),
         Error::RecordRefused => "record".to_owned(),
-        other => panic!("no reader says {other}"),
+        other => panic!("a reader never returns {other}"),
     }
 }
 
 #[test]
-fn objects_open_or_are_refused() {
+fn object_vectors_open_or_are_refused() {
     let vectors: Vec<ObjectVector> = read("objects.json");
     assert!(vectors.iter().any(|vector| vector.refusal.is_none()));
     for vector in vectors {
         let (name, owner, stored) = (&vector.name, vector.owner(), vector.stored());
         let opened = stored.open(&owner);
-        let by_the_book = by_the_book::open(&owner, &stored);
+        let reference = reference::open(&owner, &stored);
         if vector.refusal.is_some() {
             assert_eq!(
                 opened.map_err(|error| refusal(&error)).err(),
                 vector.refusal,
                 "{name}"
             );
-            assert_eq!(by_the_book, None, "{name}");
+            assert_eq!(reference, None, "{name}");
             continue;
         }
         let plaintext = plaintext(usize::try_from(vector.plaintext_length).unwrap());
         assert_eq!(opened.as_ref(), Ok(&plaintext), "{name}");
-        assert_eq!(by_the_book.as_ref(), Some(&plaintext), "{name}");
+        assert_eq!(reference.as_ref(), Some(&plaintext), "{name}");
         let salt = stored.bytes[16..48].try_into().unwrap();
         let header = header(owner.layers(), stored.bytes[10], salt);
         let again = Stored::seal(&owner, header, [&*plaintext]);
@@ -192,7 +192,7 @@ fn objects_open_or_are_refused() {
 }
 
 #[test]
-fn records_open_or_are_refused() {
+fn record_vectors_open_or_are_refused() {
     for vector in read::<Vec<RecordVector>>("records.json") {
         let key = ServiceKey::from_slice(&vector.service_key.0)
             .unwrap()
@@ -209,7 +209,7 @@ fn records_open_or_are_refused() {
 }
 
 #[test]
-fn records_of_registries_open_or_are_refused() {
+fn registry_record_vectors_open_or_are_refused() {
     for vector in read::<Vec<RegistryRecordVector>>("registry-records.json") {
         let owner = Owner {
             registry: vector.registry,
@@ -229,16 +229,16 @@ fn records_of_registries_open_or_are_refused() {
 }
 
 #[test]
-fn check_values_are_those_of_their_keys() {
+fn check_values_match_their_keys() {
     for vector in read::<Vec<CheckVector>>("check-values.json") {
         let dek = Dek::from_slice(&vector.dek.0).unwrap();
         assert_eq!(dek.check_value(), vector.check_value.array());
     }
 }
 
-/// None is missing, none was added by hand, and none is stale.
+/// No vector is missing, outdated or added by hand.
 #[test]
-fn the_vectors_are_those_that_are_written() {
+fn vector_files_are_up_to_date() {
     let (expected, names) = (all(), file_names());
     let mut known = vec![
         "check-values.json",
@@ -265,7 +265,7 @@ fn the_vectors_are_those_that_are_written() {
     assert_eq!(read::<Vec<RecordVector>>("records.json"), expected.records);
     assert_eq!(
         read::<Vec<RegistryRecordVector>>("registry-records.json"),
-        expected.of_registries
+        expected.registry_records
     );
     assert_eq!(
         read::<Vec<CheckVector>>("check-values.json"),
@@ -284,7 +284,7 @@ fn write_the_vectors() {
     let objects: Vec<_> = vectors.objects.iter().map(|(vector, _)| vector).collect();
     write("objects.json", &objects);
     write("records.json", &vectors.records);
-    write("registry-records.json", &vectors.of_registries);
+    write("registry-records.json", &vectors.registry_records);
     write("check-values.json", &vectors.checks);
 }
 

@@ -29,7 +29,10 @@ impl Registries {
         let restored = self.uploads.restore(&self.store, &self.service_key).await?;
         for object in staged {
             if !restored.contains(&object)
-                && let Err(error) = self.store.blobs.set_staged_aside(object, since.as_second())
+                && let Err(error) = self
+                    .store
+                    .blobs
+                    .quarantine_staged(object, since.as_second())
             {
                 // The next start tries again.
                 tracing::warn!(%object, %error, "a staged object of no upload could not be moved into quarantine");
@@ -54,7 +57,10 @@ impl Sweep {
         let set_aside = spawn_blocking(move || {
             let mut set_aside = 0;
             for object in unmentioned {
-                let moved = self.store.blobs.set_aside(object, self.since.as_second())?;
+                let moved = self
+                    .store
+                    .blobs
+                    .quarantine(object, self.since.as_second())?;
                 set_aside += usize::from(moved);
             }
             Ok(set_aside)

@@ -67,7 +67,7 @@ impl OpenUploads {
         let mut objects = HashSet::new();
         for file_name in store.uploads.list()? {
             let lock = store
-                .try_exclusive(&UPLOAD, &[&file_name.to_string()])
+                .try_lock_exclusive(&UPLOAD, &[&file_name.to_string()])
                 .await?;
             let Some(file) = store.uploads.get(file_name)? else {
                 continue;
@@ -80,7 +80,7 @@ impl OpenUploads {
             }
             let Some(head) = head.filter(|head| head.upload.file_name() == file_name) else {
                 tracing::warn!(upload = %file_name, "an upload's file is damaged and goes into quarantine");
-                if let Err(error) = store.uploads.set_aside(file_name, now.as_second()) {
+                if let Err(error) = store.uploads.quarantine(file_name, now.as_second()) {
                     // The next start tries again.
                     tracing::warn!(upload = %file_name, %error, "the file could not be moved into quarantine");
                 }
@@ -96,7 +96,7 @@ impl OpenUploads {
                 store.uploads.remove(file_name)?;
             } else {
                 tracing::warn!(upload = %file_name, "an upload's segments are missing; its file goes into quarantine");
-                store.uploads.set_aside(file_name, now.as_second())?;
+                store.uploads.quarantine(file_name, now.as_second())?;
             }
         }
         Ok(objects)
@@ -161,7 +161,9 @@ impl OpenUploads {
         is_expired: impl Fn(Timestamp) -> bool,
     ) -> Result<(), Error> {
         // If another request has the lock, it is about to continue the upload.
-        let lock = store.try_exclusive(&UPLOAD, &[&id.to_string()]).await?;
+        let lock = store
+            .try_lock_exclusive(&UPLOAD, &[&id.to_string()])
+            .await?;
         if let Some(lock) = lock {
             let head = read_head(store, service_key, id)?;
             if let Some(head) = head.as_ref().filter(|head| !is_expired(head.touched)) {

@@ -92,7 +92,10 @@ impl Registry {
         repository: &RepositoryName,
         id: UploadId,
     ) -> Result<LockedUpload, Error> {
-        let lock = self.store.exclusive(&UPLOAD, &[&id.to_string()]).await?;
+        let lock = self
+            .store
+            .lock_exclusive(&UPLOAD, &[&id.to_string()])
+            .await?;
         let Some(head) = read_head(&self.store, &self.service_key, id)? else {
             self.uploads.remove(id);
             return Err(Error::BlobUploadUnknown);

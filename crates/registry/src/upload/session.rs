@@ -122,7 +122,7 @@ impl Session {
     /// Returns the part of a [`SavedSession`] that is not in segments: the object's header, the state of the hash, and
     /// the bytes of the incomplete segment.
     pub(crate) fn state(&self) -> Zeroizing<Vec<u8>> {
-        let (hash, tail) = (self.hasher.state(), self.sealer.tail());
+        let (hash, tail) = (self.hasher.state(), self.sealer.unsealed());
         // Allocated at its final size: growing would leave copies of the plaintext behind.
         let mut state = Zeroizing::new(Vec::with_capacity(HEADER_LEN + hash.len() + tail.len()));
         state.extend_from_slice(&self.header().to_bytes());

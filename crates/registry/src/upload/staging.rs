@@ -177,7 +177,7 @@ impl Upload {
         let received = session.received();
         let file = session_file::seal(&head(self, session), keys, session)?;
         if let State::Open(open) = &mut self.state {
-            open.staged.keep()?;
+            open.staged.retain()?;
         }
         store.uploads.put(self.id.file_name(), &file)?;
         self.saved_bytes = Some(received);
@@ -215,8 +215,8 @@ impl Upload {
         self.state = State::Ended;
         self.saved_bytes = None;
         let since = now.as_second();
-        let file = store.uploads.set_aside(self.id.file_name(), since);
-        let staged = store.blobs.set_staged_aside(self.object, since);
+        let file = store.uploads.quarantine(self.id.file_name(), since);
+        let staged = store.blobs.quarantine_staged(self.object, since);
         if let Err(error) = file.and(staged) {
             let upload = self.id;
             tracing::warn!(%upload, %error, "an upload's files could not be moved into quarantine; a later start tries again");

@@ -3,24 +3,24 @@ use crate::{Error, Fault};
 /// The condition of the store.
 #[derive(Clone, Debug, Default)]
 pub struct Condition {
-    /// The reason for the last failed write; the next good write clears it.
+    /// The last failed write. The next successful write clears it.
     pub failure: Option<Failure>,
-    /// The reason why no content is taken, whether or not records can be written.
+    /// The reason why content cannot be written, whether or not records can.
     pub content_failure: Option<Failure>,
-    /// The number of journal lines that wait in memory for the disk to take them.
+    /// The number of journal lines held in memory until the disk accepts them.
     pub held_lines: usize,
-    /// The number of lines that were lost for lack of room.
+    /// The number of journal lines lost because too many were held.
     pub lost_lines: u64,
     /// The damage found so far, one sentence each.
     pub damage: Vec<String>,
 }
 
-/// The reason for a failed write.
+/// A failed write.
 #[derive(Clone, Debug)]
 pub struct Failure {
     /// The fault of the disk, if it is known.
     pub fault: Option<Fault>,
-    /// A description of the failure and its file.
+    /// A description of the failure, with its file.
     pub what: String,
 }
 

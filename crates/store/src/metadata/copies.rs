@@ -1,7 +1,7 @@
-//! Whole copies of the metadata, from which the commit log leads on. A damaged database is restored from them.
+//! Copies of the metadata. A copy and the commit log after it restore a damaged database.
 //!
-//! `copy-N` has all records as the commit N left them, and a tag over all of it. Its format is independent of any
-//! database.
+//! `copy-N` has all records as of commit number N, and a tag over the whole file. Its format is independent of the
+//! engine.
 
 use std::{
     ops::Bound,
@@ -11,7 +11,7 @@ use std::{
 use sha2::{Digest as _, Sha256};
 
 use super::{
-    engine::Guarded,
+    engine::GuardedSnapshot,
     group::forged,
     ledger::{Count, LEDGER, Ledger},
     log::{numbered, put_bytes, take_bytes},
@@ -24,13 +24,13 @@ use crate::{
 
 const MAGIC: &[u8; 13] = b"sealock copy\n";
 
-/// The number of bytes in the buffer at which it is written.
+/// The size of the buffer, in bytes, at which it is written.
 const WRITE_BYTES: usize = 1024 * 1024;
 
-/// The number of copies that are kept. More than one is needed, since the newest may be damaged.
-const KEPT: usize = 2;
+/// The number of copies that remain. One is not enough, since the newest may be damaged.
+const RETAINED: usize = 2;
 
-/// All records of one commit.
+/// All records as of a commit.
 pub(crate) struct Copy {
     pub(crate) ledger: Ledger,
     /// Keys and sealed values.
@@ -38,7 +38,7 @@ pub(crate) struct Copy {
 }
 
 /// The intact part of a damaged copy.
-pub(crate) struct Part {
+pub(crate) struct PartialCopy {
     pub(crate) ledger: Option<Ledger>,
     /// Keys and sealed values.
     pub(crate) records: Vec<(Vec<u8>, Vec<u8>)>,
@@ -53,12 +53,12 @@ pub(crate) fn list(disk: &dyn Disk, dir: &Path) -> Result<Vec<u64>> {
     numbered(disk, dir, "copy-")
 }
 
-/// Writes a copy of a snapshot, durably. A damaged snapshot is not copied: its copy would take the place of one that
-/// the database can be restored from.
+/// Writes a copy of a snapshot, durably. A damaged snapshot is not copied: its copy would displace one that can restore
+/// the database.
 pub(crate) fn write(
     disk: &dyn Disk,
     dir: &Path,
-    snapshot: &Guarded,
+    snapshot: &GuardedSnapshot,
     ledger: &Ledger,
     authenticator: &Authenticator,
 ) -> Result<()> {
@@ -76,7 +76,7 @@ pub(crate) fn write(
 fn write_to(
     disk: &dyn Disk,
     path: &Path,
-    snapshot: &Guarded,
+    snapshot: &GuardedSnapshot,
     ledger: &Ledger,
     authenticator: &Authenticator,
 ) -> Result<()> {
@@ -113,7 +113,7 @@ fn write_to(
     Ok(file.sync()?)
 }
 
-/// Reads a copy, if it is whole.
+/// Reads an undamaged copy.
 pub(crate) fn read(
     disk: &dyn Disk,
     dir: &Path,
@@ -124,17 +124,17 @@ pub(crate) fn read(
     let bytes = disk::read(disk, &path)?.unwrap_or_default();
     parse(&bytes, authenticator)
         .filter(|copy| copy.ledger.number == number)
-        .ok_or_else(|| Error::damaged_file(path, "it is not the copy that was written"))
+        .ok_or_else(|| Error::damaged_file(path, "it differs from what was written"))
 }
 
-/// Reads the intact part of a damaged copy: its ledger and the records before the damage, and those behind it unless
-/// a length is damaged.
+/// Reads the intact part of a damaged copy: the ledger, the records before the damage, and also the records after it
+/// unless a length is damaged.
 pub(crate) fn read_partly(
     disk: &dyn Disk,
     dir: &Path,
     number: u64,
     authenticator: &Authenticator,
-) -> Result<Part> {
+) -> Result<PartialCopy> {
     let bytes = disk::read(disk, &path(dir, number))?.unwrap_or_default();
     let mut rest = bytes.get(MAGIC.len()..).unwrap_or_default();
     let ledger = take_bytes(&mut rest).and_then(|sealed| Ledger::open(&sealed, authenticator));
@@ -144,7 +144,7 @@ pub(crate) fn read_partly(
             records.push((key, sealed));
         }
     }
-    Ok(Part { ledger, records })
+    Ok(PartialCopy { ledger, records })
 }
 
 fn parse(bytes: &[u8], authenticator: &Authenticator) -> Option<Copy> {
@@ -161,18 +161,18 @@ fn parse(bytes: &[u8], authenticator: &Authenticator) -> Option<Copy> {
     Some(Copy { ledger, records })
 }
 
-/// Removes the copies that are older than the kept ones, and the logs that only lead up to the kept ones.
+/// Removes old copies, and the logs that end before the oldest remaining copy.
 pub(crate) fn remove_old(disk: &dyn Disk, dir: &Path) -> Result<()> {
     let copies = list(disk, dir)?;
-    let Some(oldest) = copies.iter().rev().nth(KEPT - 1).copied() else {
+    let Some(oldest) = copies.iter().rev().nth(RETAINED - 1).copied() else {
         return Ok(());
     };
     for number in copies.into_iter().filter(|number| *number < oldest) {
         disk.remove(&path(dir, number))?;
     }
-    // This way, no copy outlives the logs that lead on from it.
+    // No copy may outlive the logs that follow it.
     disk.sync_dir(dir)?;
-    // The newest log that begins before the oldest copy may lead beyond it.
+    // The newest log that starts before the oldest copy may continue after it.
     let logs = super::log::list(disk, dir)?;
     let needed = logs.iter().rev().find(|base| **base <= oldest).copied();
     for base in logs {
@@ -210,7 +210,7 @@ mod tests {
     }
 
     #[test]
-    fn a_database_with_a_record_that_is_missing_or_forged_is_not_copied() {
+    fn database_with_missing_or_forged_record_is_not_copied() {
         let dir = tempfile::tempdir().unwrap();
         let authenticator = Authenticator::new(&[7; 32]);
         let log = LogPosition {
@@ -224,7 +224,7 @@ mod tests {
             ledger.put(&mut whole, key, &sealed).unwrap();
         }
         let copy = |records: Map| {
-            let snapshot = Guarded {
+            let snapshot = GuardedSnapshot {
                 snapshot: Arc::new(records),
                 file: dir.path().join("records"),
             };

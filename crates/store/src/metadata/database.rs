@@ -10,35 +10,35 @@ use tokio::sync::{Semaphore, oneshot, watch};
 use uuid::Uuid;
 
 use super::{
-    Changes, Condition, Item, Metadata,
+    Changes, Commit, Condition, Item, Metadata,
     group::forged,
-    is_behind,
+    is_empty_range,
     ledger::LEDGER,
     recovery::{self, Recovered, Walk},
     shared::Shared,
     writer::{Message, Request, Writer},
 };
-use crate::{Authenticator, Commit, Error, Journal, Result, StoreFiles};
+use crate::{Authenticator, Error, Journal, Result, StoreFiles};
 
-/// The maximum number of commits in the queue. Further ones wait for room.
-const WAITING: usize = 1024;
+/// The maximum number of commits in the queue. Further commits wait for a slot.
+const QUEUE_LENGTH: usize = 1024;
 
-/// The time that a start spends on comparing records with the ledger. The rest is compared in the background.
+/// The time that a start may spend on comparing records with the ledger. The rest is compared in the background.
 const CHECK_AT_START: Duration = Duration::from_millis(50);
 
-/// Metadata in an embedded database, with a commit log before it.
+/// Metadata in an embedded database with a commit log.
 pub struct Database {
     shared: Arc<Shared>,
     authenticator: Authenticator,
     messages: Option<mpsc::Sender<Message>>,
     slots: Arc<Semaphore>,
     writer: Option<JoinHandle<()>>,
-    /// True once all records were compared with the ledger.
+    /// True once all records have been compared with the ledger.
     compared: watch::Receiver<bool>,
 }
 
 impl Database {
-    /// Makes the database of a new store. A crash on the way leaves no database.
+    /// Creates the database of a new store. A crash in between leaves no database.
     ///
     /// # Errors
     /// If the disk fails.
@@ -46,17 +46,17 @@ impl Database {
         recovery::create(files, store)
     }
 
-    /// Opens a database, with the journal that belongs to it and the id of the store.
+    /// Opens a database. Also returns its journal and the id of the store.
     ///
     /// # Errors
-    /// If something that was acknowledged is missing or damaged, as far as a short look tells.
+    /// If a brief check finds that acknowledged data is missing or damaged.
     pub fn open(files: StoreFiles) -> Result<(Self, Journal, Uuid)> {
         let recovered: Recovered = recovery::open(&files)?;
         let (store, journal) = (recovered.ledger.store, recovered.journal.clone());
-        let snapshot = recovery::guarded(&*recovered.engine, &files)?;
+        let snapshot = recovery::guarded_snapshot(&*recovered.engine, &files)?;
         let mut walk = Walk::new(&snapshot, &files.authenticator)?;
         let deadline = Instant::now() + CHECK_AT_START;
-        let is_over = walk.run(snapshot.snapshot.is_frozen().then_some(deadline))?;
+        let is_done = walk.run(snapshot.snapshot.is_frozen().then_some(deadline))?;
         if let Some(first) = walk.findings.first() {
             let more = walk.findings.len() - 1;
             let why = match more {
@@ -66,12 +66,12 @@ impl Database {
             return Err(Error::damaged_file(files.database(), why));
         }
         let shared = Arc::new(Shared::new(snapshot));
-        let (compare, compared) = watch::channel(is_over);
-        if !is_over {
+        let (compare, compared) = watch::channel(is_done);
+        if !is_done {
             let shared = Arc::clone(&shared);
             let thread = std::thread::Builder::new().name("metadata-check".to_owned());
             thread.spawn(move || {
-                // Records that cannot be read are not sound, either.
+                // Records that cannot be read count as damage.
                 if let Err(error) = walk.run(None) {
                     walk.findings.push(error.to_string());
                 }
@@ -90,7 +90,7 @@ impl Database {
             shared,
             authenticator,
             messages: Some(messages),
-            slots: Arc::new(Semaphore::new(WAITING)),
+            slots: Arc::new(Semaphore::new(QUEUE_LENGTH)),
             writer: Some(thread.spawn(move || writer.run(&received))?),
             compared,
         };
@@ -118,7 +118,7 @@ impl Metadata for Database {
     }
 
     async fn page(&self, start: Bound<&[u8]>, end: &[u8], limit: usize) -> Vec<Result<Item>> {
-        if is_behind(start, end) {
+        if is_empty_range(start, end) {
             return Vec::new();
         }
         let items = self.shared.snapshot().range(start, Bound::Excluded(end));
@@ -129,9 +129,9 @@ impl Metadata for Database {
                 let value = self.open_value(&key, &sealed)?;
                 Ok((key, value))
             });
-            let is_last = item.is_err();
+            let is_err = item.is_err();
             opened.push(item);
-            if is_last {
+            if is_err {
                 break;
             }
         }
@@ -149,7 +149,7 @@ impl Metadata for Database {
         outcome.await.map_err(|_| Error::Closed)?
     }
 
-    async fn note(&self, line: Vec<u8>) {
+    async fn journal_or_hold(&self, line: Vec<u8>) {
         let changes = Changes {
             lines: vec![line.clone()],
             ..Changes::default()
@@ -180,11 +180,11 @@ impl Metadata for Database {
         let (done, expected) = oneshot::channel();
         self.send(Message::Expect(done))?;
         let expected = expected.await.map_err(|_| Error::Closed)?;
-        let looked = tokio::task::spawn_blocking(move || {
+        let checked = tokio::task::spawn_blocking(move || {
             recovery::check_files(&expected.files, &expected.ledger, &expected.journal)
         });
-        if !looked.await.map_err(std::io::Error::from)??.is_empty() {
-            // The files may have been written in the meantime. The writer looks again, and writes nothing until then.
+        if !checked.await.map_err(std::io::Error::from)??.is_empty() {
+            // The files may have changed during the check. The writer repeats it, and writes nothing meanwhile.
             let (done, checked) = oneshot::channel();
             self.send(Message::Check(done))?;
             findings.append(&mut checked.await.map_err(|_| Error::Closed)??);
@@ -194,7 +194,7 @@ impl Metadata for Database {
 
     async fn is_sound(&self) -> bool {
         let mut compared = self.compared.clone();
-        // The value is true before its sender is dropped.
+        // The sender is dropped only after it has sent true.
         let _ = compared.wait_for(|compared| *compared).await;
         self.shared.condition().damage.is_empty()
     }

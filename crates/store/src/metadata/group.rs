@@ -1,12 +1,12 @@
 use super::{
-    Changes,
+    Changes, Commit,
     engine::Records,
     ledger::Ledger,
     log::{Encoded, Log, LogEntry},
 };
-use crate::{Authenticator, Commit, Error, Result, table::readable};
+use crate::{Authenticator, Error, Result, key::readable};
 
-/// A group of commits that is being written.
+/// A group of commits that are written together.
 #[derive(Default)]
 pub(crate) struct Group {
     pub(crate) entry: LogEntry,
@@ -14,15 +14,16 @@ pub(crate) struct Group {
     pub(crate) is_control: bool,
 }
 
-/// Returns the entry as it will lie in the log, and the ledger that accounts for it.
+/// Returns the encoded entry and the ledger that accounts for it.
 pub(crate) fn account(mut ledger: Ledger, entry: &LogEntry, log: &Log) -> (Encoded, Ledger) {
     let encoded = log.encode(entry);
-    ledger.note(entry);
+    ledger.advance_to(entry);
     ledger.log = log.position_after(&encoded);
     (encoded, ledger)
 }
 
 impl Group {
+    /// Applies a commit to the records, if its expectations hold, and adds it to the group.
     pub(crate) fn add(
         &mut self,
         changes: &Changes,
@@ -52,23 +53,23 @@ impl Group {
             self.entry.puts.push((key.clone(), sealed));
         }
         self.entry.lines.extend(changes.lines.concat());
-        self.is_control |= changes.control;
+        self.is_control |= changes.is_control;
         Ok(Commit::Done)
     }
 }
 
 impl LogEntry {
-    /// Drops the change that an earlier commit of the group made to a record. The last change counts.
+    /// Drops an earlier change of the group to a record.
     fn forget(&mut self, key: &[u8]) {
         self.puts.retain(|(put, _)| put != key);
         self.deletes.retain(|deleted| deleted != key);
     }
 }
 
-/// Returns the error for a record that is not the one that was written.
+/// Returns the error for a record whose tag is wrong.
 pub(crate) fn forged(key: &[u8]) -> Error {
     Error::Damaged {
         key: readable(key),
-        why: "it is not the one that was written".to_owned(),
+        why: "it differs from what was written".to_owned(),
     }
 }

@@ -12,16 +12,16 @@ use crate::{
     Result,
     authentication::{Authenticator, TAG_LEN, Tag},
     journal::JournalMark,
-    table::SEPARATOR,
+    key::SEPARATOR,
 };
 
 /// The key of the ledger among the records. No table has an empty name.
 pub(crate) const LEDGER: &[u8] = b"\0ledger";
 
-/// An account of the records that the database must hold. It reveals a missing record, and an earlier record in the
-/// place of a later one, even if each record's own tag is right.
+/// The expected content of the database, table by table. It reveals a missing record, and an outdated record in place
+/// of a newer one, even if the tag of each record is valid.
 ///
-/// The ledger is itself a record that each write changes.
+/// The ledger is itself a record, which each write updates.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct Ledger {
     /// The id of the store. The data directory's `format` file repeats it.
@@ -30,14 +30,14 @@ pub(crate) struct Ledger {
     pub(crate) number: u64,
     /// The number of commits so far that changed who may use which key.
     pub(crate) control: u64,
-    /// The position in the commit log behind that commit.
+    /// The position in the commit log after that commit.
     pub(crate) log: LogPosition,
     /// The end of the journal after that commit.
     pub(crate) journal: JournalMark,
     tables: BTreeMap<String, Account>,
 }
 
-/// The number of records in a table, and the sum of their tags.
+/// The number of records in a table and the sum of their tags.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 struct Account {
     count: u64,
@@ -62,15 +62,12 @@ impl Account {
 
 fn halves(tag: Tag) -> [u64; 2] {
     let tag = u128::from_be_bytes(tag);
-    #[expect(
-        clippy::cast_possible_truncation,
-        reason = "the lower half is what is wanted"
-    )]
+    #[expect(clippy::cast_possible_truncation, reason = "the lower half is wanted")]
     let lower = tag as u64;
     [(tag >> 64) as u64, lower]
 }
 
-/// The accounts of records that are counted one by one.
+/// The accounts of records that were counted one by one.
 #[derive(Clone, Default)]
 pub(crate) struct Count(BTreeMap<String, Account>);
 
@@ -81,7 +78,7 @@ impl Count {
 }
 
 impl Ledger {
-    /// Makes the ledger of a new store.
+    /// Creates the ledger of a new store.
     pub(crate) fn new(store: Uuid, log: LogPosition) -> Self {
         Self {
             store,
@@ -93,7 +90,7 @@ impl Ledger {
         }
     }
 
-    /// Writes a sealed record, and accounts for it.
+    /// Writes a sealed record and accounts for it.
     pub(crate) fn put(
         &mut self,
         records: &mut dyn Records,
@@ -109,7 +106,7 @@ impl Ledger {
         Ok(())
     }
 
-    /// Removes a record, and accounts for it.
+    /// Deletes a record and accounts for it.
     pub(crate) fn delete(&mut self, records: &mut dyn Records, key: &[u8]) -> Result<()> {
         let Some(removed) = records.delete(key)? else {
             return Ok(());
@@ -123,26 +120,26 @@ impl Ledger {
         Ok(())
     }
 
-    /// Carries out a commit on the records that it accounts for.
-    pub(crate) fn carry_out(&mut self, records: &mut dyn Records, entry: &LogEntry) -> Result<()> {
+    /// Applies a commit to the records and accounts for it.
+    pub(crate) fn apply(&mut self, records: &mut dyn Records, entry: &LogEntry) -> Result<()> {
         for key in &entry.deletes {
             self.delete(records, key)?;
         }
         for (key, sealed) in &entry.puts {
             self.put(records, key, sealed)?;
         }
-        self.note(entry);
+        self.advance_to(entry);
         Ok(())
     }
 
-    /// Notes the numbers of a commit whose records it has accounted for.
-    pub(crate) fn note(&mut self, entry: &LogEntry) {
+    /// Takes over the numbers of a commit whose records are already accounted for.
+    pub(crate) fn advance_to(&mut self, entry: &LogEntry) {
         self.number = entry.number;
         self.control = entry.control;
         self.journal = self.journal.after(&entry.lines);
     }
 
-    /// Returns the numbers that are acknowledged with the ledger.
+    /// Returns the numbers of the newest commit.
     pub(crate) fn acknowledged(&self) -> Acknowledged {
         Acknowledged {
             number: self.number,
@@ -150,7 +147,7 @@ impl Ledger {
         }
     }
 
-    /// Writes the ledger among the records.
+    /// Writes the ledger to the records.
     pub(crate) fn write(
         &self,
         records: &mut dyn Records,
@@ -165,24 +162,24 @@ impl Ledger {
         Ok(authenticator.seal(LEDGER, &value))
     }
 
-    /// Opens a sealed ledger, if it is authentic.
+    /// Opens a sealed ledger; returns `None` if it is not authentic.
     pub(crate) fn open(sealed: &[u8], authenticator: &Authenticator) -> Option<Self> {
         serde_json::from_slice(authenticator.open(LEDGER, sealed)?).ok()
     }
 
-    /// Returns the tables whose counted records differ from those that the ledger accounts for.
+    /// Returns the tables whose counted records differ from the ledger.
     pub(crate) fn differences(&self, found: &Count) -> Vec<TableDifference> {
         let names = self.tables.keys().chain(found.0.keys());
         let names: std::collections::BTreeSet<&String> = names.collect();
         let mut differences = Vec::new();
         for name in names {
-            let wanted = self.tables.get(name).copied().unwrap_or_default();
+            let expected = self.tables.get(name).copied().unwrap_or_default();
             let found = found.0.get(name).copied().unwrap_or_default();
-            if wanted != found {
+            if expected != found {
                 differences.push(TableDifference {
                     table: name.clone(),
                     found: found.count,
-                    expected: wanted.count,
+                    expected: expected.count,
                 });
             }
         }
@@ -194,25 +191,25 @@ impl Ledger {
         self.tables.keys()
     }
 
-    /// Returns the accounts of the records that there should be.
+    /// Returns the accounts of the expected records.
     pub(crate) fn count(&self) -> Count {
         Count(self.tables.clone())
     }
 
-    /// Replaces the accounts with those of the counted records.
+    /// Replaces the accounts with those of counted records.
     pub(crate) fn recount(&mut self, found: Count) {
         self.tables = found.0;
     }
 }
 
-/// A table that has other records than it should.
+/// A table whose records differ from the expected ones.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct TableDifference {
     /// The table.
     pub table: String,
-    /// The number of records that the table has.
+    /// The number of records in the table.
     pub found: u64,
-    /// The number of records that the table should have. If both numbers are equal, some records are earlier ones.
+    /// The expected number of records. If both numbers are equal, some records are outdated.
     pub expected: u64,
 }
 
@@ -224,10 +221,7 @@ impl fmt::Display for TableDifference {
             expected,
         } = self;
         if found == expected {
-            write!(
-                f,
-                "the table '{table}' has an earlier record in the place of a later one"
-            )
+            write!(f, "the table '{table}' has an outdated record")
         } else {
             write!(
                 f,

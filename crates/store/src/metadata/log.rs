@@ -1,8 +1,8 @@
-//! The commit log: every commit since the last copy, in order, each synced before it becomes visible.
+//! The commit log: every commit since the last copy, in order. Each is synced before it becomes visible.
 //!
-//! `log-N` follows the commit with the number N. It begins with a header; behind it lies one entry for each
-//! commit: length u32, tag 16, body. A tag covers the one before it, so that entries can neither be left out nor
-//! moved. Zeros are written ahead behind the last entry. They leave room for some commits when others fill the disk.
+//! `log-N` starts after commit number N. It has a header, and then one entry for each commit: length u32, tag 16, body.
+//! Each tag covers the previous one, so that entries can be neither left out nor moved. Zeros after the last entry
+//! reserve room for more commits on a full disk.
 
 use std::{
     path::{Path, PathBuf},
@@ -25,26 +25,26 @@ const HEADER_LEN: usize = MAGIC.len() + 8 + TAG_LEN;
 /// The number of bytes before an entry's body.
 const ENTRY_HEAD: usize = 4 + TAG_LEN;
 
-/// The number of zeros that are written ahead.
+/// The number of zeros that are kept after the last entry.
 const RESERVE: u64 = 256 * 1024;
 
-/// A block of the zeros behind the last entry.
+/// A block of the zeros after the last entry.
 const ZEROS: [u8; 4096] = [0; 4096];
 
-/// The position at which the log goes on.
+/// A position between two entries of a log.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct LogPosition {
     /// The number in the name of the file.
     pub(crate) base: u64,
     /// The offset of the next entry.
     pub(crate) offset: u64,
-    /// The tag of the entry before it, or the header's.
+    /// The tag of the previous entry, or of the header.
     #[serde(with = "hex::serde")]
     pub(crate) tag: Tag,
 }
 
 impl LogPosition {
-    /// Returns a position at which no log goes on.
+    /// Returns a position in no log.
     pub(crate) fn nowhere() -> Self {
         Self {
             base: u64::MAX,
@@ -54,22 +54,22 @@ impl LogPosition {
     }
 }
 
-/// One commit, as it is written.
+/// A commit, as the log stores it.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(crate) struct LogEntry {
     pub(crate) number: u64,
-    /// The number of commits so far, this one included, that changed who may use which key.
+    /// The number of commits up to this one that changed who may use which key.
     pub(crate) control: u64,
-    /// The offset of its lines in the journal.
+    /// The offset of the commit's lines in the journal.
     pub(crate) journal: u64,
     /// Keys and sealed values.
     pub(crate) puts: Vec<(Vec<u8>, Vec<u8>)>,
     pub(crate) deletes: Vec<Vec<u8>>,
-    /// Whole lines.
+    /// Complete lines of the journal.
     pub(crate) lines: Vec<u8>,
 }
 
-/// The log that entries are appended to.
+/// The log to which entries are appended.
 pub(crate) struct Log {
     path: PathBuf,
     file: Arc<dyn DiskFile>,
@@ -79,10 +79,10 @@ pub(crate) struct Log {
     authenticator: Authenticator,
 }
 
-/// The failure to append an entry.
+/// A failure to append an entry.
 pub(crate) struct NotAppended {
     pub(crate) error: Error,
-    /// True if a part of the entry may lie in the log all the same. Then nothing may be appended to this log any more.
+    /// True if the log may contain a part of the entry. Nothing may be appended to such a log.
     pub(crate) is_in_doubt: bool,
 }
 
@@ -95,7 +95,7 @@ pub(crate) fn list(disk: &dyn Disk, dir: &Path) -> Result<Vec<u64>> {
     numbered(disk, dir, "log-")
 }
 
-/// Returns the numbers behind `prefix` in the names of files, in order.
+/// Returns the numbers that follow `prefix` in the names of files, in order.
 pub(crate) fn numbered(disk: &dyn Disk, dir: &Path, prefix: &str) -> Result<Vec<u64>> {
     let mut numbers: Vec<u64> = disk
         .list(dir)?
@@ -107,7 +107,7 @@ pub(crate) fn numbered(disk: &dyn Disk, dir: &Path, prefix: &str) -> Result<Vec<
 }
 
 impl Log {
-    /// Makes a log that follows the commit `base`, durably. It replaces a log that follows the same commit.
+    /// Creates a log that starts after the commit `base`, durably. Replaces a log that starts after the same commit.
     pub(crate) fn create(
         disk: &dyn Disk,
         dir: &Path,
@@ -130,7 +130,7 @@ impl Log {
         Self::open(disk, dir, position, authenticator)
     }
 
-    /// Opens a log that goes on at `position`.
+    /// Opens a log whose next entry is written at `position`.
     pub(crate) fn open(
         disk: &dyn Disk,
         dir: &Path,
@@ -148,11 +148,11 @@ impl Log {
         })
     }
 
-    /// Puts zeros behind the last entry. A part of an entry that was never acknowledged may lie there.
-    pub(crate) fn erase_behind(&mut self) -> Result<()> {
+    /// Replaces everything after the last entry with zeros. A part of an unacknowledged entry may be there.
+    pub(crate) fn erase_tail(&mut self) -> Result<()> {
         self.file.set_len(self.position.offset)?;
         self.length = self.position.offset;
-        self.write_ahead();
+        self.reserve();
         Ok(self.file.sync()?)
     }
 
@@ -169,7 +169,7 @@ impl Log {
         &self.path
     }
 
-    /// Returns the position at which the log will go on once `entry` is appended.
+    /// Returns the position after `entry`, once it is appended.
     pub(crate) fn position_after(&self, entry: &Encoded) -> LogPosition {
         LogPosition {
             base: self.position.base,
@@ -212,17 +212,17 @@ impl Log {
         }
         self.position = self.position_after(entry);
         self.length = self.length.max(self.position.offset);
-        self.write_ahead();
+        self.reserve();
         Ok(())
     }
 
-    /// Takes back the last entry, which was appended at `position`.
-    pub(crate) fn take_back(&mut self, position: LogPosition) -> Result<()> {
+    /// Removes the last entry, which was appended at `position`.
+    pub(crate) fn remove_last(&mut self, position: LogPosition) -> Result<()> {
         self.position = position;
-        self.erase_behind()
+        self.erase_tail()
     }
 
-    /// Returns true if commits would go on for a while without room on the disk.
+    /// Returns true if the log has room for some more commits on a full disk.
     pub(crate) fn has_reserve(&self) -> bool {
         self.left() >= RESERVE / 4
     }
@@ -231,35 +231,35 @@ impl Log {
         self.length.saturating_sub(self.position.offset)
     }
 
-    fn write_ahead(&mut self) {
+    fn reserve(&mut self) {
         let left = self.left();
         if left > RESERVE / 2 {
             return;
         }
         let zeros = vec![0; usize::try_from(RESERVE - left).unwrap_or_default()];
-        // If there is no room, the next append reports it.
+        // The next append reports a full disk.
         if self.file.write_at(self.length, &zeros).is_ok() {
             self.length += zeros.len() as u64;
         }
     }
 }
 
-/// An entry as it lies in the log.
+/// An entry in its stored form.
 pub(crate) struct Encoded {
     bytes: Vec<u8>,
     tag: Tag,
 }
 
-/// The contents of a log behind a position.
+/// The content of a log after a position.
 pub(crate) struct Read {
-    /// The entries, each with the position behind it.
+    /// The entries, each with the position after it.
     pub(crate) entries: Vec<(LogEntry, LogPosition)>,
-    /// The offset of the bytes behind the entries, if they are neither entries nor zeros.
-    pub(crate) rest: Option<u64>,
+    /// True if the bytes after the entries are neither entries nor zeros.
+    pub(crate) is_torn: bool,
 }
 
-/// Returns the position of a log's first entry, if the log's header is whole.
-pub(crate) fn beginning(
+/// Returns the position of a log's first entry, after a check of the header.
+pub(crate) fn check_header(
     disk: &dyn Disk,
     dir: &Path,
     base: u64,
@@ -279,13 +279,13 @@ pub(crate) fn beginning(
         && header[MAGIC.len()..MAGIC.len() + 8] == base.to_be_bytes()
         && header[MAGIC.len() + 8..] == tag;
     if !is_whole {
-        return Err(damaged("its header is not the one that was written"));
+        return Err(damaged("its header differs from what was written"));
     }
-    Ok(behind_header(base, store, authenticator))
+    Ok(first_entry(base, store, authenticator))
 }
 
-/// Returns the position of a log's first entry, whether or not the log's header is whole.
-pub(crate) fn behind_header(base: u64, store: Uuid, authenticator: &Authenticator) -> LogPosition {
+/// Returns the position of a log's first entry. Does not check the header.
+pub(crate) fn first_entry(base: u64, store: Uuid, authenticator: &Authenticator) -> LogPosition {
     LogPosition {
         base,
         offset: HEADER_LEN as u64,
@@ -293,7 +293,7 @@ pub(crate) fn behind_header(base: u64, store: Uuid, authenticator: &Authenticato
     }
 }
 
-/// Reads the entries behind `position`, up to the commit `last`.
+/// Reads the entries after `position`, up to the commit `last`.
 pub(crate) fn read(
     disk: &dyn Disk,
     dir: &Path,
@@ -308,7 +308,7 @@ pub(crate) fn read(
         return Err(Error::damaged_file(
             path,
             format!(
-                "it ends before byte {}, where commits were acknowledged",
+                "it ends before byte {}, but commits up to there were acknowledged",
                 position.offset
             ),
         ));
@@ -321,7 +321,7 @@ pub(crate) fn read(
         if entry.number > last {
             return Ok(Read {
                 entries,
-                rest: None,
+                is_torn: false,
             });
         }
         position.offset += length as u64;
@@ -331,10 +331,10 @@ pub(crate) fn read(
     }
     let is_zero = rest
         .chunks(ZEROS.len())
-        .all(|part| part == &ZEROS[..part.len()]);
+        .all(|block| block == &ZEROS[..block.len()]);
     Ok(Read {
         entries,
-        rest: (!is_zero).then_some(position.offset),
+        is_torn: !is_zero,
     })
 }
 
@@ -361,17 +361,17 @@ impl LogEntry {
         body
     }
 
-    /// Returns the entry at the start of `bytes`, its tag, and the number of bytes it takes.
+    /// Returns the entry at the start of `bytes`, its tag, and its stored length.
     fn parse(
         bytes: &[u8],
-        before: Tag,
+        previous: Tag,
         authenticator: &Authenticator,
     ) -> Option<(Self, Tag, usize)> {
         let (length, rest) = bytes.split_first_chunk::<4>()?;
         let (tag, rest) = rest.split_first_chunk::<TAG_LEN>()?;
         let length = usize::try_from(u32::from_be_bytes(*length)).ok()?;
         let body = rest.get(..length)?;
-        if length == 0 || !authenticator.is_tag(tag, Label::LogEntry, &[&before, body]) {
+        if length == 0 || !authenticator.is_tag(tag, Label::LogEntry, &[&previous, body]) {
             return None;
         }
         Some((Self::decode(body)?, *tag, ENTRY_HEAD + length))

@@ -9,8 +9,8 @@ use std::{
 
 use async_trait::async_trait;
 
-use super::{Changes, Condition, Item, Metadata, is_behind};
-use crate::{Commit, Journal, Result};
+use super::{Changes, Commit, Condition, Item, Metadata, is_empty_range};
+use crate::{Journal, Result};
 
 /// Metadata in memory, which ends with the process.
 pub struct MemoryMetadata {
@@ -20,7 +20,7 @@ pub struct MemoryMetadata {
 }
 
 impl MemoryMetadata {
-    /// Makes a map without records. Its commits write their lines to `journal`.
+    /// Creates metadata without records. Commits append their lines to `journal`.
     pub fn new(journal: Journal) -> Self {
         Self {
             map: RwLock::default(),
@@ -29,8 +29,8 @@ impl MemoryMetadata {
         }
     }
 
-    /// Makes a map of these records.
-    pub(crate) fn with(map: BTreeMap<Vec<u8>, Vec<u8>>, journal: Journal) -> Self {
+    /// Creates metadata with the given records.
+    pub(crate) fn with_records(map: BTreeMap<Vec<u8>, Vec<u8>>, journal: Journal) -> Self {
         Self {
             map: RwLock::new(map),
             ..Self::new(journal)
@@ -49,7 +49,7 @@ impl Metadata for MemoryMetadata {
     }
 
     async fn page(&self, start: Bound<&[u8]>, end: &[u8], limit: usize) -> Vec<Result<Item>> {
-        if is_behind(start, end) {
+        if is_empty_range(start, end) {
             return Vec::new();
         }
         let map = self.read();
@@ -69,16 +69,16 @@ impl Metadata for MemoryMetadata {
             map.remove(key);
         }
         map.extend(changes.puts);
-        // The lock is still held, so that the lines are in the order of their changes.
+        // The lock is still held, to keep the lines in the order of their changes.
         self.journal.append(&changes.lines.concat());
         drop(map);
-        if changes.control {
+        if changes.is_control {
             self.epoch.fetch_add(1, Ordering::SeqCst);
         }
         Ok(Commit::Done)
     }
 
-    async fn note(&self, line: Vec<u8>) {
+    async fn journal_or_hold(&self, line: Vec<u8>) {
         self.journal.append(&line);
     }
 

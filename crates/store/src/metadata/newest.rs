@@ -1,3 +1,5 @@
+//! The file `newest`, which repeats the number of the newest acknowledged commit.
+
 use std::{path::Path, sync::Arc};
 
 use uuid::Uuid;
@@ -10,10 +12,10 @@ use crate::{
 
 pub(crate) const FILE: &str = "newest";
 
-/// The length of a slot, in bytes: number, control and the tag over both.
+/// The length of a slot, in bytes: two numbers and the tag over both.
 const SLOT: usize = 8 + 8 + TAG_LEN;
 
-/// The extent of the acknowledged commits.
+/// The numbers of the newest acknowledged commit.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(crate) struct Acknowledged {
     /// The number of the newest acknowledged commit.
@@ -23,8 +25,8 @@ pub(crate) struct Acknowledged {
 }
 
 impl Acknowledged {
-    /// Returns the higher of both numbers, for each field.
-    pub(crate) fn furthest(self, other: Self) -> Self {
+    /// Returns the maximum of each number.
+    pub(crate) fn max(self, other: Self) -> Self {
         Self {
             number: self.number.max(other.number),
             control: self.control.max(other.control),
@@ -32,11 +34,11 @@ impl Acknowledged {
     }
 }
 
-/// A file beside the commit log with the number of the newest acknowledged commit and the number of control commits.
+/// A file beside the commit log with the numbers of the newest acknowledged commit.
 ///
-/// The file serves to tell an entry torn by a crash from a damaged entry that was acknowledged. It is not synced: a
-/// kill leaves it right, and after a loss of power its numbers are earlier ones at worst. Two slots take turns, so
-/// that one of them is whole.
+/// It distinguishes an entry that a crash tore from an acknowledged entry that was damaged. It is not synced: it is
+/// right after a kill, and at worst outdated after a power cut. Writes alternate between two slots, so that one of them
+/// is always intact.
 pub(crate) struct Newest {
     file: Arc<dyn DiskFile>,
     store: Uuid,
@@ -44,7 +46,7 @@ pub(crate) struct Newest {
 }
 
 impl Newest {
-    /// Opens the file in `dir`, and creates it if it is missing.
+    /// Opens the file in `dir`; creates it if it is missing.
     pub(crate) fn open(
         disk: &dyn Disk,
         dir: &Path,
@@ -63,12 +65,12 @@ impl Newest {
         })
     }
 
-    /// Reads the numbers. Returns `None` if the file holds nothing authentic.
+    /// Reads the numbers. Returns `None` if no slot is authentic.
     pub(crate) fn read(&self) -> Result<Option<Acknowledged>> {
         read_file(&*self.file, self.store, &self.authenticator)
     }
 
-    /// Notes a commit that is about to be acknowledged.
+    /// Writes the numbers of a commit that is about to be acknowledged.
     pub(crate) fn write(&self, newest: Acknowledged) -> Result<()> {
         let bytes = [newest.number.to_be_bytes(), newest.control.to_be_bytes()].concat();
         let tag = self
@@ -79,7 +81,7 @@ impl Newest {
     }
 }
 
-/// Reads the file in `dir`. Returns `None` if it is missing or holds nothing authentic.
+/// Reads the file in `dir`. Returns `None` if it is missing or no slot is authentic.
 pub(crate) fn read(
     disk: &dyn Disk,
     dir: &Path,
@@ -113,7 +115,7 @@ fn read_file(
                 number: u64::from_be_bytes(number(0).unwrap_or_default()),
                 control: u64::from_be_bytes(number(8).unwrap_or_default()),
             };
-            newest = Some(newest.unwrap_or_default().furthest(found));
+            newest = Some(newest.unwrap_or_default().max(found));
         }
     }
     Ok(newest)

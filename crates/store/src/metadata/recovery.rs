@@ -1,5 +1,5 @@
-//! Recovery of the acknowledged commits from disk: the database as of its last checkpoint, and the commits behind it
-//! from the log.
+//! Recovery of the acknowledged commits at a start: the database as of its last checkpoint, and the later commits from
+//! the log.
 
 use std::{collections::BTreeMap, ops::Bound, path::Path, sync::Arc, time::Instant};
 
@@ -7,16 +7,16 @@ use uuid::Uuid;
 
 use super::{
     copies,
-    engine::{Engine, Guarded, guard},
+    engine::{Engine, GuardedSnapshot, catch_panic},
     ledger::{Count, LEDGER, Ledger},
     log::{self, Log, LogEntry, LogPosition},
     newest::Newest,
 };
 use crate::{
-    Error, Journal, Result, StoreFiles, authentication::Authenticator, journal, table::readable,
+    Error, Journal, Result, StoreFiles, authentication::Authenticator, journal, key::readable,
 };
 
-/// A database that has caught up with its log.
+/// A database that is up to date with its log.
 pub(crate) struct Recovered {
     pub(crate) engine: Box<dyn Engine>,
     pub(crate) ledger: Ledger,
@@ -25,7 +25,7 @@ pub(crate) struct Recovered {
     pub(crate) journal: Journal,
 }
 
-/// Makes the database of a new store. A crash on the way leaves no database.
+/// Creates the database of a new store. A crash in between leaves no database.
 pub(crate) fn create(files: &StoreFiles, store: Uuid) -> Result<()> {
     let StoreFiles {
         disk,
@@ -38,11 +38,11 @@ pub(crate) fn create(files: &StoreFiles, store: Uuid) -> Result<()> {
     let ledger = Ledger::new(store, log.position());
     // The journal must exist before the database does.
     drop(Journal::open(&**disk, &files.dir, ledger.journal)?);
-    write_new(files, &dir, &ledger, &BTreeMap::new())
+    create_with_records(files, &dir, &ledger, &BTreeMap::new())
 }
 
-/// Makes a database in `dir` and a copy of it, from the records that `ledger` accounts for: keys and sealed values.
-pub(crate) fn write_new(
+/// Creates a database in `dir` and a copy of it, from the keys and sealed values that `ledger` accounts for.
+pub(crate) fn create_with_records(
     files: &StoreFiles,
     dir: &Path,
     ledger: &Ledger,
@@ -62,14 +62,14 @@ pub(crate) fn write_new(
         Ok(true)
     })?;
     let snapshot = engine.snapshot()?;
-    let snapshot = Guarded { snapshot, file };
+    let snapshot = GuardedSnapshot { snapshot, file };
     copies::write(&**disk, dir, &snapshot, ledger, authenticator)
 }
 
 /// Opens a database and brings it up to date with its log.
 ///
 /// # Errors
-/// If anything that was acknowledged is missing.
+/// If an acknowledged commit is missing.
 pub(crate) fn open(files: &StoreFiles) -> Result<Recovered> {
     let StoreFiles {
         disk,
@@ -78,37 +78,37 @@ pub(crate) fn open(files: &StoreFiles) -> Result<Recovered> {
     } = files;
     let (dir, database) = (files.metadata(), files.database());
     crate::disk::sweep_unfinished(&**disk, &dir)?;
-    // A kill may leave file names that are not durable. Nothing may be acknowledged in a file with such a name.
+    // A kill may leave file names that are not durable. No commit may be acknowledged in such a file.
     disk.sync_dir(&dir)?;
     let mut engine = files.engine.open(disk, &database)?;
     let mut ledger = read_ledger(&*engine, &database, authenticator)?;
     let newest = Newest::open(&**disk, &dir, ledger.store, authenticator)?;
     let journal = Journal::open(&**disk, &files.dir, ledger.journal)?;
-    let Behind {
+    let LogTail {
         commits,
         end,
         is_torn,
-    } = commits_behind(files, &ledger)?;
+    } = commits_after(files, &ledger)?;
     let mut log = Log::open(&**disk, &dir, end, authenticator)?;
-    // After a kill, the last entry may not be synced yet. Nothing may be visible before it is durable.
+    // After a kill, the last entry may not be synced. It must be durable before it becomes visible.
     log.sync()?;
-    guard(&database, || {
+    catch_panic(&database, || {
         replay(&mut *engine, &mut ledger, &journal, &commits, authenticator)
     })?;
-    // If no commit follows, the database may still point into the previous log.
+    // Without a later commit, the database may still refer to the previous log.
     ledger.log = end;
     let acknowledged = newest.read()?.unwrap_or_default().number;
     if acknowledged > ledger.number {
         let why = format!(
-            "it ends at the commit {} (byte {}), but {acknowledged} was acknowledged",
+            "it ends with commit {} (byte {}), but commit {acknowledged} was acknowledged",
             ledger.number, ledger.log.offset
         );
         return Err(Error::damaged_file(log::path(&dir, ledger.log.base), why));
     }
-    journal.cut()?;
+    journal.truncate()?;
     if is_torn {
-        tracing::info!(file = %log.path().display(), "the last commit was not finished before a crash; nobody was told of it");
-        log.erase_behind()?;
+        tracing::info!(file = %log.path().display(), "a crash interrupted the last commit, which was not acknowledged");
+        log.erase_tail()?;
     }
     Ok(Recovered {
         engine,
@@ -124,29 +124,29 @@ pub(crate) fn read_ledger(
     database: &Path,
     authenticator: &Authenticator,
 ) -> Result<Ledger> {
-    let sealed = guard(database, || engine.snapshot()?.get(LEDGER))?;
+    let sealed = catch_panic(database, || engine.snapshot()?.get(LEDGER))?;
     let Some(sealed) = sealed else {
         return Err(Error::damaged_file(
             database,
-            "it has no ledger: it is empty, or another program's",
+            "it has no ledger: it is empty, or another program wrote it",
         ));
     };
     Ledger::open(&sealed, authenticator)
-        .ok_or_else(|| Error::damaged_file(database, "its ledger is not the one that was written"))
+        .ok_or_else(|| Error::damaged_file(database, "its ledger differs from what was written"))
 }
 
-/// The contents of the logs behind a ledger.
-pub(crate) struct Behind {
-    /// The commits, each with the position behind it.
+/// The content of the logs after a ledger.
+pub(crate) struct LogTail {
+    /// The commits, each with the position after it.
     pub(crate) commits: Vec<(LogEntry, LogPosition)>,
-    /// The position at which the newest log goes on.
+    /// The end of the newest log.
     pub(crate) end: LogPosition,
-    /// True if an unfinished commit lies there.
+    /// True if an unfinished commit follows the end.
     pub(crate) is_torn: bool,
 }
 
-/// Returns the commits in the logs behind those that `ledger` accounts for.
-pub(crate) fn commits_behind(files: &StoreFiles, ledger: &Ledger) -> Result<Behind> {
+/// Returns the commits that follow those that `ledger` accounts for.
+pub(crate) fn commits_after(files: &StoreFiles, ledger: &Ledger) -> Result<LogTail> {
     let StoreFiles {
         disk,
         authenticator,
@@ -164,39 +164,37 @@ pub(crate) fn commits_behind(files: &StoreFiles, ledger: &Ledger) -> Result<Behi
                 "it is missing",
             ));
         }
-        // A later log replaces the entries of an earlier one from the later one's beginning on.
+        // A later log replaces the entries of an earlier log from its own start on.
         let next = bases.iter().copied().find(|base| *base > position.base);
         let last = next.unwrap_or(u64::MAX);
         let read = log::read(&**disk, &dir, position, last, authenticator)?;
-        for (entry, behind) in read.entries {
+        for (entry, after) in read.entries {
             number += 1;
             if entry.number != number {
-                let why = format!(
-                    "it has the commit {} where {number} should be",
-                    entry.number
-                );
+                let why = format!("it has commit {} instead of commit {number}", entry.number);
                 return Err(Error::damaged_file(log::path(&dir, position.base), why));
             }
-            commits.push((entry, behind));
-            position = behind;
+            commits.push((entry, after));
+            position = after;
         }
         let Some(next) = next else {
-            return Ok(Behind {
+            return Ok(LogTail {
                 commits,
                 end: position,
-                is_torn: read.rest.is_some(),
+                is_torn: read.is_torn,
             });
         };
         if number != next {
-            let why =
-                format!("it ends at the commit {number}, and the next log begins behind {next}");
+            let why = format!(
+                "it ends with commit {number}, but the next log starts after commit {next}"
+            );
             return Err(Error::damaged_file(log::path(&dir, position.base), why));
         }
-        position = log::beginning(&**disk, &dir, next, ledger.store, authenticator)?;
+        position = log::check_header(&**disk, &dir, next, ledger.store, authenticator)?;
     }
 }
 
-/// Carries out commits from the log, and appends their lines to the journal.
+/// Applies commits from the log, and appends their lines to the journal.
 pub(crate) fn replay(
     engine: &mut dyn Engine,
     ledger: &mut Ledger,
@@ -204,15 +202,15 @@ pub(crate) fn replay(
     commits: &[(LogEntry, LogPosition)],
     authenticator: &Authenticator,
 ) -> Result<()> {
-    carry_out(engine, ledger, commits, authenticator)?;
+    apply(engine, ledger, commits, authenticator)?;
     for (entry, _) in commits {
         journal.append(&entry.lines);
     }
     Ok(())
 }
 
-/// Carries out commits from the log.
-pub(crate) fn carry_out(
+/// Applies commits from the log.
+pub(crate) fn apply(
     engine: &mut dyn Engine,
     ledger: &mut Ledger,
     commits: &[(LogEntry, LogPosition)],
@@ -226,10 +224,10 @@ pub(crate) fn carry_out(
             if entry.journal != ledger.journal.length {
                 return Err(Error::damaged_file(
                     journal::FILE,
-                    "it does not go on where the log does",
+                    "its end differs from the start of the log",
                 ));
             }
-            ledger.carry_out(records, entry)?;
+            ledger.apply(records, entry)?;
             ledger.log = *position;
         }
         ledger.write(records, authenticator)?;
@@ -237,7 +235,7 @@ pub(crate) fn carry_out(
     })
 }
 
-/// A walk over all records, which compares them with the ledger.
+/// A comparison of all records with the ledger.
 pub(crate) struct Walk {
     items: super::Items,
     ledger: Ledger,
@@ -246,14 +244,14 @@ pub(crate) struct Walk {
     pub(crate) findings: Vec<String>,
 }
 
-/// The maximum number of findings. A file that is cut in the middle could have as many as it had records.
+/// The maximum number of findings. A truncated file could cause one for each of its records.
 const FINDINGS: usize = 20;
 
 impl Walk {
-    pub(crate) fn new(snapshot: &Guarded, authenticator: &Authenticator) -> Result<Self> {
+    pub(crate) fn new(snapshot: &GuardedSnapshot, authenticator: &Authenticator) -> Result<Self> {
         let sealed = snapshot.get(LEDGER)?.unwrap_or_default();
         let ledger = Ledger::open(&sealed, authenticator).ok_or_else(|| {
-            Error::damaged_file(&snapshot.file, "its ledger is not the one that was written")
+            Error::damaged_file(&snapshot.file, "its ledger differs from what was written")
         })?;
         Ok(Self {
             items: snapshot.range(Bound::Unbounded, Bound::Unbounded),
@@ -264,10 +262,10 @@ impl Walk {
         })
     }
 
-    /// Goes on until the end, or until `deadline`. Returns true at the end.
+    /// Continues to the end or until `deadline`. Returns true at the end.
     ///
     /// # Errors
-    /// If the disk fails. Such a failure says nothing about the records on it.
+    /// If the disk fails. Such a failure says nothing about the records.
     pub(crate) fn run(&mut self, deadline: Option<Instant>) -> Result<bool> {
         for item in self.items.by_ref() {
             match item {
@@ -276,9 +274,8 @@ impl Walk {
                     self.count.add(&key, &sealed);
                     if self.authenticator.open(&key, &sealed).is_none() {
                         let key = readable(&key);
-                        self.findings.push(format!(
-                            "the record '{key}' is not the one that was written"
-                        ));
+                        let finding = format!("the record '{key}' differs from what was written");
+                        self.findings.push(finding);
                     }
                 }
                 Err(error @ Error::Io(_)) => return Err(error),
@@ -300,8 +297,8 @@ impl Walk {
     }
 }
 
-/// Checks the files beside the database: the copies, the logs that lead on from them, and the journal. Returns the
-/// findings, one sentence each.
+/// Checks the files beside the database: the copies, the logs that follow them, and the journal. Returns the findings,
+/// one sentence each.
 pub(crate) fn check_files(
     files: &StoreFiles,
     ledger: &Ledger,
@@ -314,7 +311,7 @@ pub(crate) fn check_files(
     } = files;
     let dir = files.metadata();
     let mut findings = Vec::new();
-    let mut note = |error: Error| match error {
+    let mut add_finding = |error: Error| match error {
         Error::DamagedFile { .. } => {
             findings.push(error.to_string());
             Ok(())
@@ -322,39 +319,39 @@ pub(crate) fn check_files(
         error => Err(error),
     };
     for number in copies::list(&**disk, &dir)? {
-        let led = copies::read(&**disk, &dir, number, authenticator)
-            .and_then(|copy| commits_behind(files, &copy.ledger))
-            .and_then(|behind| {
-                let last = behind
-                    .commits
-                    .last()
-                    .map_or(number, |(last, _)| last.number);
+        let checked = copies::read(&**disk, &dir, number, authenticator)
+            .and_then(|copy| commits_after(files, &copy.ledger))
+            .and_then(|tail| {
+                let last = tail.commits.last().map_or(number, |(last, _)| last.number);
                 if last < ledger.number {
                     return Err(Error::damaged_file(
-                        log::path(&dir, behind.end.base),
-                        format!("it leads from the copy {number} to the commit {last} only"),
+                        log::path(&dir, tail.end.base),
+                        format!("it leads from copy {number} only to commit {last}"),
                     ));
                 }
                 Ok(())
             });
-        if let Err(error) = led {
-            note(error)?;
+        if let Err(error) = checked {
+            add_finding(error)?;
         }
     }
-    if !journal.is_whole(ledger.journal)? {
-        note(Error::damaged_file(
+    if !journal.is_authentic(ledger.journal)? {
+        add_finding(Error::damaged_file(
             files.dir.join(journal::FILE),
-            "its lines are not those that were written",
+            "its lines differ from what was written",
         ))?;
     }
     Ok(findings)
 }
 
-/// Returns a snapshot that can be read without a panic.
-pub(crate) fn guarded(engine: &dyn Engine, files: &StoreFiles) -> Result<Arc<Guarded>> {
+/// Returns a snapshot whose panics become errors.
+pub(crate) fn guarded_snapshot(
+    engine: &dyn Engine,
+    files: &StoreFiles,
+) -> Result<Arc<GuardedSnapshot>> {
     let file = files.database();
-    Ok(Arc::new(Guarded {
-        snapshot: guard(&file, || engine.snapshot())?,
+    Ok(Arc::new(GuardedSnapshot {
+        snapshot: catch_panic(&file, || engine.snapshot())?,
         file,
     }))
 }

@@ -16,7 +16,7 @@ use redb::{
 use self::file::{Backend, File};
 use super::{
     Items,
-    engine::{Engine, Records, Snapshot, guard},
+    engine::{Engine, Records, Snapshot, catch_panic},
 };
 use crate::{
     Error, Result,
@@ -25,11 +25,11 @@ use crate::{
 
 const RECORDS: TableDefinition<'_, &[u8], &[u8]> = TableDefinition::new("records");
 
-/// The number of bytes of the file that are kept in memory.
+/// The size of the cache, in bytes.
 const CACHE_BYTES: usize = 32 * 1024 * 1024;
 
 struct Redb {
-    /// `None` if it could not be opened again.
+    /// `None` if it could not be reopened.
     db: Option<Database>,
     file: Arc<File>,
 }
@@ -41,9 +41,9 @@ pub(super) fn open(disk: &Arc<dyn Disk>, path: &Path) -> Result<Box<dyn Engine>>
     Ok(Box::new(Redb::open(file)?))
 }
 
-/// Opens the database at `path` to look at it. Writes of its library stay in memory. With `check`, the library
-/// compares each page with its checksum, and goes back to the previous checkpoint if a page is damaged.
-pub(super) fn open_aside(
+/// Opens the database at `path` for inspection. The writes of its library stay in memory. With `check`, the library
+/// compares each page with its checksum, and returns to the previous checkpoint if a page is damaged.
+pub(super) fn open_for_inspection(
     disk: &Arc<dyn Disk>,
     path: &Path,
     check: bool,
@@ -53,7 +53,7 @@ pub(super) fn open_aside(
         return Err(Error::damaged_file(path, "it is empty"));
     }
     let file = File::new(disk, path, opened)?;
-    file.hold_writes_back();
+    file.freeze_for_inspection();
     let file = Arc::new(file);
     let db = Some(open_file(&file, check)?);
     Ok(Box::new(Redb { db, file }))
@@ -83,7 +83,7 @@ impl Redb {
         let mut opened = Self { db, file };
         if check {
             // The check ends with a commit of another kind. If the file is damaged after such a commit, it cannot be
-            // opened to save its intact records. If the commit here fails, the next checkpoint reports it.
+            // opened to save its intact records. If this commit fails, the next checkpoint reports it.
             let _ = opened.commit(Durability::Immediate, &mut |_| Ok(true));
         }
         Ok(opened)
@@ -94,12 +94,13 @@ impl Redb {
         self.db.as_ref().ok_or_else(closed)
     }
 
-    /// Closes the database. Its library may panic over damage even on a drop. A drop would also make commits durable
-    /// that no checkpoint covers: commits whose lines the journal does not have yet, or a commit that was taken back.
+    /// Closes the database. Its library may panic over damage even when it is dropped. A drop would also make commits
+    /// durable that no checkpoint covers: commits whose lines the journal does not have yet, or a commit that was
+    /// rolled back.
     fn close(&mut self) {
         self.file.is_closed.store(true, Ordering::SeqCst);
         let db = self.db.take();
-        let closed = guard(&self.file.path, || {
+        let closed = catch_panic(&self.file.path, || {
             drop(db);
             Ok(())
         });
@@ -121,14 +122,14 @@ impl Redb {
         write
             .set_durability(durability)
             .map_err(|error| file.error(error))?;
-        // With this, the database opens at once after a kill, since the commit that it finds is whole.
+        // The database then opens at once after a kill: the last durable commit needs no repair.
         write.set_quick_repair(matches!(durability, Durability::Immediate));
-        let is_wanted = {
+        let shall_commit = {
             let table = write.open_table(RECORDS);
             let table = table.map_err(|error| file.error(error))?;
             work(&mut Writing { table, file })?
         };
-        if is_wanted {
+        if shall_commit {
             write.commit().map_err(|error| file.error(error))
         } else {
             write.abort().map_err(|error| file.error(error))
@@ -152,12 +153,12 @@ impl Engine for Redb {
     }
 
     fn checkpoint(&mut self) -> Result<()> {
-        self.file.thaw()?;
+        self.file.rewrite_if_frozen()?;
         self.commit(Durability::Immediate, &mut |_| Ok(true))?;
-        self.file.check()
+        self.file.check_not_frozen()
     }
 
-    fn give_up(&mut self) {
+    fn abandon_writes(&mut self) {
         self.file.is_broken.store(true, Ordering::SeqCst);
     }
 
@@ -188,8 +189,8 @@ impl Drop for Redb {
 fn open_file(file: &Arc<File>, check: bool) -> Result<Database> {
     Builder::new()
         .set_cache_size(CACHE_BYTES)
-        // Without a check, redb trusts data such as its list of free pages. If that is damaged, redb panics over it
-        // much later, within a panic, and nothing can save the process then.
+        // Without the check, redb trusts data such as its list of free pages. If that is damaged, redb panics much
+        // later, during another panic, and aborts the process.
         .set_check_integrity_on_open(check)
         .create_with_backend(Backend(Arc::clone(file)))
         .map_err(|error| file.error(error))

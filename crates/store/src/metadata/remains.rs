@@ -1,5 +1,5 @@
-//! The remains of the metadata in a directory that may be damaged, and the states that it can be brought to.
-//! Nothing here changes anything on disk.
+//! The remains of the metadata in a directory that may be damaged, and the states to which they can be restored. An
+//! examination changes nothing on disk.
 
 use std::{collections::BTreeMap, io, ops::Bound, path::Path};
 
@@ -7,21 +7,22 @@ use uuid::Uuid;
 
 use super::{
     copies,
-    engine::{EngineKind, Guarded, guard},
+    engine::{GuardedSnapshot, catch_panic},
+    engine_kind::EngineKind,
     ledger::{LEDGER, Ledger, TableDifference},
     log,
     newest::{self, Acknowledged},
-    state::{End, Map, Source, State, choose, fill},
+    state::{LogEnd, Map, Source, State, choose_best, fill_gaps},
 };
 use crate::{
-    Error, Result, StoreFiles,
+    Error, Fault, Result, StoreFiles,
     format::Format,
     journal::{self, JournalMark},
-    table::{SEPARATOR, end_of, readable},
+    key::{SEPARATOR, end_of, readable},
 };
 
-/// The maximum number of damaged records that are named for a database.
-const NAMED: usize = 20;
+/// The maximum number of damaged records that the findings name for a database.
+const DAMAGED_RECORDS: usize = 20;
 
 /// The remains of the metadata.
 pub(crate) struct Remains {
@@ -29,45 +30,47 @@ pub(crate) struct Remains {
     pub(crate) store: Option<Uuid>,
     /// The findings, one sentence each.
     pub(crate) findings: Vec<String>,
-    /// The state that reaches furthest.
+    /// The best state to restore.
     pub(crate) best: Option<State>,
-    /// The numbers of the newest known commits.
+    /// The highest known numbers of commits.
     pub(crate) known: Acknowledged,
-    /// True if the file that repeats the number of the newest commit can be read.
+    /// True if the file `newest` could be read.
     pub(crate) is_newest_known: bool,
-    /// The newest of the ledgers that were found.
+    /// The newest ledger found.
     pub(crate) newest_ledger: Option<Ledger>,
-    pub(crate) lines: Lines,
+    pub(crate) lines: LoggedLines,
 }
 
-/// The journal's lines in the commit logs, each with the mark before it.
+/// The journal's lines in the commit logs.
 #[derive(Default)]
-pub(crate) struct Lines {
+pub(crate) struct LoggedLines {
+    /// The known marks, by their offsets.
     marks: BTreeMap<u64, JournalMark>,
-    behind: BTreeMap<u64, Vec<u8>>,
+    /// The lines, by the offsets at which they start.
+    lines: BTreeMap<u64, Vec<u8>>,
 }
 
-impl Lines {
+impl LoggedLines {
     fn add(&mut self, before: JournalMark, lines: &[u8]) {
         self.marks.insert(before.length, before);
         if !lines.is_empty() {
             let after = before.after(lines);
             self.marks.insert(after.length, after);
-            self.behind.insert(before.length, lines.to_vec());
+            self.lines.insert(before.length, lines.to_vec());
         }
     }
 
-    /// Returns true if the journal ended at `mark` at some time.
-    pub(crate) fn knows(&self, mark: &JournalMark) -> bool {
+    /// Returns true if the journal once ended at `mark`.
+    pub(crate) fn has_mark(&self, mark: &JournalMark) -> bool {
         self.marks.get(&mark.length) == Some(mark)
     }
 
-    /// Returns the lines from the offset `from` up to `to`, as far as they are there.
+    /// Returns the known lines between two offsets.
     pub(crate) fn between(&self, from: u64, to: u64) -> Vec<u8> {
         let mut lines = Vec::new();
-        for (offset, behind) in self.behind.range(from..to) {
-            if offset + behind.len() as u64 <= to {
-                lines.extend(behind);
+        for (offset, found) in self.lines.range(from..to) {
+            if offset + found.len() as u64 <= to {
+                lines.extend(found);
             }
         }
         lines
@@ -75,21 +78,21 @@ impl Lines {
 }
 
 impl Remains {
-    /// Looks at everything.
+    /// Examines all files of the metadata and the journal.
     ///
     /// # Errors
-    /// If the disk fails, the directory may not be read, or another version of sealock wrote it.
+    /// If the disk fails, access is denied, or the directory has another format.
     pub(crate) fn examine(files: &StoreFiles) -> Result<Self> {
-        let (format, wrong) = Format::examine(files)?;
+        let (format, problem) = Format::examine(files)?;
         let mut remains = Self {
             format,
             store: format.map(|format| format.store),
-            findings: wrong.into_iter().collect(),
+            findings: problem.into_iter().collect(),
             best: None,
             known: Acknowledged::default(),
             is_newest_known: false,
             newest_ledger: None,
-            lines: Lines::default(),
+            lines: LoggedLines::default(),
         };
         if let Some(format) = format
             && format.engine != files.engine
@@ -110,22 +113,22 @@ impl Remains {
         }
         let store = remains.store;
         states.retain(|state| !state.has_ledger || Some(state.ledger.store) == store);
-        fill(&mut states);
+        fill_gaps(&mut states);
         for state in &mut states {
             remains.lines.add(state.ledger.journal, &[]);
             if state.has_ledger {
-                remains.note_ledger(&state.ledger);
-                follow(files, state, &mut remains.lines)?;
-                remains.known = remains.known.furthest(state.ledger.acknowledged());
+                remains.consider_ledger(&state.ledger);
+                replay_logs(files, state, &mut remains.lines)?;
+                remains.known = remains.known.max(state.ledger.acknowledged());
             }
         }
-        remains.note_newest(files)?;
-        remains.judge(files, &states)?;
-        remains.best = choose(states);
+        remains.find_newest(files)?;
+        remains.add_log_and_journal_findings(files, &states)?;
+        remains.best = choose_best(states);
         Ok(remains)
     }
 
-    /// Returns the states of the databases, and adds the findings on the database that the directory names.
+    /// Returns the states of all databases, and adds the findings on the one that the directory uses.
     fn databases(&mut self, files: &StoreFiles) -> Result<Vec<State>> {
         let dir = files.metadata();
         let names = files.disk.list(&dir)?;
@@ -141,11 +144,10 @@ impl Remains {
                 }
                 continue;
             }
-            let mut found = DatabaseAside::read(files, kind, &path, false)?;
-            let checked = DatabaseAside::read(files, kind, &path, true)?;
-            let is_whole = found.findings.is_empty();
-            if is_whole && checked.ledger != found.ledger {
-                let why = "a page of it is not the one that was written";
+            let mut found = ExaminedDatabase::read(files, kind, &path, false)?;
+            let checked = ExaminedDatabase::read(files, kind, &path, true)?;
+            if found.findings.is_empty() && checked.ledger != found.ledger {
+                let why = "one of its pages differs from what was written";
                 found
                     .findings
                     .push(Error::damaged_file(&path, why).to_string());
@@ -156,7 +158,7 @@ impl Remains {
                 _ => false,
             };
             if is_foreign {
-                let why = "it is another data directory's";
+                let why = "it belongs to another data directory";
                 found
                     .findings
                     .push(Error::damaged_file(&path, why).to_string());
@@ -184,19 +186,19 @@ impl Remains {
         if numbers.is_empty() {
             let dir = dir.display();
             self.findings
-                .push(format!("there is no copy of the metadata in {dir}"));
+                .push(format!("{dir} has no copy of the metadata"));
         }
         for number in numbers.into_iter().rev() {
             match copies::read(&**disk, &dir, number, authenticator) {
                 Ok(copy) => {
                     let records = Map(copy.records.into_iter().collect());
-                    states.push(State::whole(Source::Copy(number), copy.ledger, records));
+                    states.push(State::complete(Source::Copy(number), copy.ledger, records));
                 }
                 Err(error) => {
                     self.findings.push(finding(error)?);
                     let read = copies::read_partly(&**disk, &dir, number, authenticator);
                     match read {
-                        Ok(copies::Part { ledger, records }) => {
+                        Ok(copies::PartialCopy { ledger, records }) => {
                             let source = Source::PartOfCopy(number);
                             let records = Map(records.into_iter().collect());
                             states.extend(State::partial(source, ledger, records));
@@ -209,16 +211,16 @@ impl Remains {
         Ok(states)
     }
 
-    fn note_ledger(&mut self, ledger: &Ledger) {
-        self.known = self.known.furthest(ledger.acknowledged());
+    fn consider_ledger(&mut self, ledger: &Ledger) {
+        self.known = self.known.max(ledger.acknowledged());
         let newest = self.newest_ledger.as_ref().map(|newest| newest.number);
         if newest < Some(ledger.number) {
             self.newest_ledger = Some(ledger.clone());
         }
     }
 
-    /// Notes the newest commits that the file `newest` and the logs know of.
-    fn note_newest(&mut self, files: &StoreFiles) -> Result<()> {
+    /// Finds the numbers of the newest commits in the file `newest` and in the logs.
+    fn find_newest(&mut self, files: &StoreFiles) -> Result<()> {
         let StoreFiles {
             disk,
             authenticator,
@@ -230,20 +232,20 @@ impl Remains {
         let dir = files.metadata();
         if let Some(newest) = newest::read(&**disk, &dir, store, authenticator)? {
             self.is_newest_known = true;
-            self.known = self.known.furthest(newest);
+            self.known = self.known.max(newest);
         }
         let bases = log::list(&**disk, &dir)?;
         for base in bases.iter().copied() {
-            if log::beginning(&**disk, &dir, base, store, authenticator).is_ok() {
+            if log::check_header(&**disk, &dir, base, store, authenticator).is_ok() {
                 self.known.number = self.known.number.max(base);
             }
-            let position = log::behind_header(base, store, authenticator);
-            // Entries behind the beginning of a later log were taken back.
+            let position = log::first_entry(base, store, authenticator);
+            // The entries after the start of a later log were rolled back.
             let next = bases.iter().copied().find(|next| *next > base);
             let last = next.unwrap_or(u64::MAX);
             let read = log::read(&**disk, &dir, position, last, authenticator);
             if let Some((last, _)) = read.ok().and_then(|mut read| read.entries.pop()) {
-                self.known = self.known.furthest(Acknowledged {
+                self.known = self.known.max(Acknowledged {
                     number: last.number,
                     control: last.control,
                 });
@@ -252,13 +254,13 @@ impl Remains {
         Ok(())
     }
 
-    /// Adds the findings on the file `newest`, on the logs that lead on from database and copies, and on the journal.
-    fn judge(&mut self, files: &StoreFiles, states: &[State]) -> Result<()> {
+    /// Adds the findings on the file `newest`, on the logs that follow the database and the copies, and on the journal.
+    fn add_log_and_journal_findings(&mut self, files: &StoreFiles, states: &[State]) -> Result<()> {
         let dir = files.metadata();
         let database = states.iter().find(|state| state.source == Source::Database);
         let newest = dir.join(newest::FILE);
         if !self.is_newest_known && self.known.number > 0 {
-            let why = "it does not say which commit is the newest";
+            let why = "it does not contain the number of the newest commit";
             self.findings
                 .push(Error::damaged_file(newest, why).to_string());
         }
@@ -271,25 +273,28 @@ impl Remains {
                 ),
                 Source::PartOfDatabase | Source::PartOfCopy(_) => continue,
             };
-            self.findings.extend(state.end.broken.clone());
+            self.findings.extend(state.log_end.damage.clone());
             if reached < self.known.number {
                 let known = self.known.number;
                 self.findings.push(format!(
-                    "the commit log leads from {what} to the commit {reached}, but {known} was acknowledged"
+                    "the commit log leads from {what} to commit {reached}, but commit {known} was acknowledged"
                 ));
             }
         }
         if let Some(state) = database {
             let path = files.dir.join(journal::FILE);
-            // A start writes the lines behind the last checkpoint anew.
-            let wanted = state.begins;
-            let found = journal::authentic(&*files.disk, &path, |mark| *mark == wanted)?;
-            if found.authentic != wanted {
+            // A start rewrites the lines after the last checkpoint.
+            let expected = state.journal_start;
+            let found = journal::find_authentic(&*files.disk, &path, |mark| *mark == expected)?;
+            if found.authentic != expected {
                 let why = match found.length {
-                    Some(length) if length < wanted.length => {
-                        format!("it has {length} bytes instead of {} or more", wanted.length)
+                    Some(length) if length < expected.length => {
+                        format!(
+                            "it has {length} bytes; at least {} were written",
+                            expected.length
+                        )
                     }
-                    Some(_) => "its lines are not those that were written".to_owned(),
+                    Some(_) => "its lines differ from what was written".to_owned(),
                     None => "it is missing".to_owned(),
                 };
                 self.findings
@@ -302,17 +307,17 @@ impl Remains {
     }
 }
 
-/// The readable part of a database. The read changes nothing on disk.
+/// The readable part of a database.
 #[derive(Default)]
-struct DatabaseAside {
+struct ExaminedDatabase {
     ledger: Option<Ledger>,
-    /// The records that are authentic.
+    /// The authentic records.
     records: Map,
     findings: Vec<String>,
     differences: Vec<TableDifference>,
 }
 
-impl DatabaseAside {
+impl ExaminedDatabase {
     fn read(files: &StoreFiles, kind: EngineKind, path: &Path, check: bool) -> Result<Self> {
         let mut read = Self::default();
         let done = read.read_all(files, kind, path, check);
@@ -329,38 +334,38 @@ impl DatabaseAside {
         path: &Path,
         check: bool,
     ) -> Result<()> {
-        let engine = kind.open_aside(&files.disk, path, check)?;
-        let snapshot = Guarded {
-            snapshot: guard(path, || engine.snapshot())?,
+        let engine = kind.open_for_inspection(&files.disk, path, check)?;
+        let snapshot = GuardedSnapshot {
+            snapshot: catch_panic(path, || engine.snapshot())?,
             file: path.to_owned(),
         };
-        let walked = self.walk(files, &snapshot);
-        // The library may also panic over a damaged file when it is dropped.
-        let ended = guard(path, move || {
+        let read = self.read_records(files, &snapshot);
+        // The library may panic over a damaged file even when it is dropped.
+        let closed = catch_panic(path, move || {
             drop(snapshot);
             drop(engine);
             Ok(())
         });
-        walked.and(ended)
+        read.and(closed)
     }
 
-    fn walk(&mut self, files: &StoreFiles, snapshot: &Guarded) -> Result<()> {
+    fn read_records(&mut self, files: &StoreFiles, snapshot: &GuardedSnapshot) -> Result<()> {
         let ledger = snapshot.get(LEDGER)?;
         self.ledger = ledger.and_then(|sealed| Ledger::open(&sealed, &files.authenticator));
         let Some(ledger) = self.ledger.clone() else {
-            let why = "its ledger is not the one that was written";
+            let why = "its ledger differs from what was written";
             self.findings
                 .push(Error::damaged_file(&snapshot.file, why).to_string());
-            self.take(files, snapshot, Bound::Unbounded, Bound::Unbounded)?;
+            self.read_range(files, snapshot, Bound::Unbounded, Bound::Unbounded)?;
             return Ok(());
         };
-        if let Err(error) = self.take(files, snapshot, Bound::Unbounded, Bound::Unbounded) {
+        if let Err(error) = self.read_range(files, snapshot, Bound::Unbounded, Bound::Unbounded) {
             self.findings.push(finding(error)?);
-            // Records behind the damage may be found from the beginning of their table.
+            // The start of each table may lead to records after the damage.
             for table in ledger.tables() {
                 let start = [table.as_bytes(), &[SEPARATOR]].concat();
                 let end = end_of(&start);
-                let _rest_is_damaged = self.take(
+                let _may_be_damaged = self.read_range(
                     files,
                     snapshot,
                     Bound::Included(&start),
@@ -374,11 +379,11 @@ impl DatabaseAside {
         Ok(())
     }
 
-    /// Takes the authentic records of a range.
-    fn take(
+    /// Reads the authentic records of a range.
+    fn read_range(
         &mut self,
         files: &StoreFiles,
-        snapshot: &Guarded,
+        snapshot: &GuardedSnapshot,
         start: Bound<&[u8]>,
         end: Bound<&[u8]>,
     ) -> Result<()> {
@@ -389,11 +394,10 @@ impl DatabaseAside {
             }
             if files.authenticator.open(&key, &sealed).is_some() {
                 self.records.0.insert(key, sealed);
-            } else if self.findings.len() < NAMED {
+            } else if self.findings.len() < DAMAGED_RECORDS {
                 let key = readable(&key);
-                self.findings.push(format!(
-                    "the record '{key}' is not the one that was written"
-                ));
+                let finding = format!("the record '{key}' differs from what was written");
+                self.findings.push(finding);
             }
         }
         Ok(())
@@ -402,15 +406,15 @@ impl DatabaseAside {
     fn into_state(self) -> Option<State> {
         match self.ledger {
             Some(ledger) if self.findings.is_empty() => {
-                Some(State::whole(Source::Database, ledger, self.records))
+                Some(State::complete(Source::Database, ledger, self.records))
             }
             ledger => State::partial(Source::PartOfDatabase, ledger, self.records),
         }
     }
 }
 
-/// Carries out the commits in the logs that lead on from a state, as far as they are whole.
-fn follow(files: &StoreFiles, state: &mut State, lines: &mut Lines) -> Result<()> {
+/// Applies to a state the commits of the logs that follow it, up to the first damage.
+fn replay_logs(files: &StoreFiles, state: &mut State, lines: &mut LoggedLines) -> Result<()> {
     let StoreFiles {
         disk,
         authenticator,
@@ -428,58 +432,60 @@ fn follow(files: &StoreFiles, state: &mut State, lines: &mut Lines) -> Result<()
         } else {
             Err(Error::damaged_file(&path, "it is missing"))
         };
-        let mut end = End::default();
+        let mut end = LogEnd::default();
         match read {
             Ok(read) => {
                 for (entry, _) in read.entries {
                     let is_next = entry.number == state.ledger.number + 1
                         && entry.journal == state.ledger.journal.length;
                     if !is_next {
-                        let why = format!("the commit {} follows on another", entry.number);
-                        end.broken = Some(Error::damaged_file(&path, why).to_string());
+                        let why =
+                            format!("commit {} does not follow the previous one", entry.number);
+                        end.damage = Some(Error::damaged_file(&path, why).to_string());
                         break;
                     }
                     lines.add(state.ledger.journal, &entry.lines);
-                    state.ledger.carry_out(&mut state.records, &entry)?;
+                    state.ledger.apply(&mut state.records, &entry)?;
                 }
-                end.is_torn = read.rest.is_some();
+                end.is_torn = read.is_torn;
             }
-            Err(error) => end.broken = Some(finding(error)?),
+            Err(error) => end.damage = Some(finding(error)?),
         }
         match next {
             Some(next) if next == state.ledger.number => {
-                state.end.broken = state.end.broken.take().or(end.broken);
-                position = log::behind_header(next, state.ledger.store, authenticator);
-                let header = log::beginning(&**disk, &dir, next, state.ledger.store, authenticator);
+                state.log_end.damage = state.log_end.damage.take().or(end.damage);
+                position = log::first_entry(next, state.ledger.store, authenticator);
+                let header =
+                    log::check_header(&**disk, &dir, next, state.ledger.store, authenticator);
                 if let Err(error) = header {
-                    state.end.broken = Some(finding(error)?);
+                    state.log_end.damage = Some(finding(error)?);
                 }
             }
-            Some(next) if end.broken.is_none() => {
+            Some(next) if end.damage.is_none() => {
                 let number = state.ledger.number;
                 let why = format!(
-                    "it ends at the commit {number}, and the next log begins behind {next}"
+                    "it ends with commit {number}, but the next log starts after commit {next}"
                 );
-                end.broken = Some(Error::damaged_file(&path, why).to_string());
-                state.end = end;
+                end.damage = Some(Error::damaged_file(&path, why).to_string());
+                state.log_end = end;
                 return Ok(());
             }
             _ => {
-                state.end.broken = state.end.broken.take().or(end.broken);
-                state.end.is_torn = end.is_torn;
+                state.log_end.damage = state.log_end.damage.take().or(end.damage);
+                state.log_end.is_torn = end.is_torn;
                 return Ok(());
             }
         }
     }
 }
 
-/// Returns the finding for an error that tells of damage. Any other error stays an error.
+/// Turns an error caused by damage into a finding. Passes any other error on.
 fn finding(error: Error) -> Result<String> {
     match error {
         Error::Io(error)
             if error.kind() == io::ErrorKind::PermissionDenied
                 || error.kind() == io::ErrorKind::StorageFull
-                || crate::fault(&error) == Some(crate::Fault::TooManyFiles) =>
+                || Fault::of(&error) == Some(Fault::TooManyFiles) =>
         {
             Err(error.into())
         }

@@ -3,22 +3,22 @@ use std::{
     sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock, atomic::AtomicU64},
 };
 
-use super::{Condition, engine::Guarded};
+use super::{Condition, engine::GuardedSnapshot};
 use crate::Error;
 
-/// The maximum number of lines that are held while the disk takes none.
+/// The maximum number of journal lines that are held while the disk fails.
 const HELD_LINES: usize = 1024;
 
 /// The state that the writer shares with the readers.
 pub(crate) struct Shared {
-    snapshot: RwLock<Arc<Guarded>>,
+    snapshot: RwLock<Arc<GuardedSnapshot>>,
     pub(crate) epoch: AtomicU64,
     condition: Mutex<Condition>,
     held: Mutex<VecDeque<Vec<u8>>>,
 }
 
 impl Shared {
-    pub(crate) fn new(snapshot: Arc<Guarded>) -> Self {
+    pub(crate) fn new(snapshot: Arc<GuardedSnapshot>) -> Self {
         Self {
             snapshot: RwLock::new(snapshot),
             epoch: AtomicU64::default(),
@@ -27,12 +27,12 @@ impl Shared {
         }
     }
 
-    pub(crate) fn snapshot(&self) -> Arc<Guarded> {
+    pub(crate) fn snapshot(&self) -> Arc<GuardedSnapshot> {
         Arc::clone(&self.snapshot.read().unwrap_or_else(PoisonError::into_inner))
     }
 
-    /// Shows a snapshot to readers from now on.
-    pub(crate) fn show(&self, snapshot: Arc<Guarded>) {
+    /// Replaces the snapshot that readers see.
+    pub(crate) fn set_snapshot(&self, snapshot: Arc<GuardedSnapshot>) {
         *self
             .snapshot
             .write()
@@ -45,7 +45,7 @@ impl Shared {
             .unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Holds a line until the disk takes it.
+    /// Holds a journal line until the disk accepts it.
     pub(crate) fn hold(&self, line: Vec<u8>) {
         let mut held = self.held.lock().unwrap_or_else(PoisonError::into_inner);
         let mut condition = self.condition();

@@ -1,3 +1,5 @@
+//! The engine sled.
+
 use std::{
     collections::BTreeMap,
     ops::Bound,
@@ -13,13 +15,14 @@ use super::{
 };
 use crate::{Error, Result, disk};
 
+/// The size of the cache, in bytes.
 const CACHE_BYTES: u64 = 32 * 1024 * 1024;
 
 struct Sled {
     db: sled::Db,
     path: PathBuf,
-    /// The directory of the copy that is looked at. It is removed after the database is dropped.
-    _aside: Option<tempfile::TempDir>,
+    /// The directory of an inspected copy. It is removed after the database is dropped.
+    _copy: Option<tempfile::TempDir>,
 }
 
 /// Opens the database in the directory `path`.
@@ -28,10 +31,10 @@ pub(super) fn open(path: &Path) -> Result<Box<dyn Engine>> {
     Ok(Box::new(Sled::open(path)?))
 }
 
-/// Opens a copy of the database in the directory `path`, to look at it.
-pub(super) fn open_aside(path: &Path) -> Result<Box<dyn Engine>> {
-    let aside = tempfile::tempdir()?;
-    let copy = aside.path().join("records.sled");
+/// Opens a copy of the database in the directory `path`, for inspection.
+pub(super) fn open_for_inspection(path: &Path) -> Result<Box<dyn Engine>> {
+    let dir = tempfile::tempdir()?;
+    let copy = dir.path().join("records.sled");
     copy_dir(path, &copy)?;
     remove_unfinished_snapshots(&copy)?;
     if !copy.join("db").exists() {
@@ -39,7 +42,7 @@ pub(super) fn open_aside(path: &Path) -> Result<Box<dyn Engine>> {
     }
     let sled = Sled::open(&copy)?;
     Ok(Box::new(Sled {
-        _aside: Some(aside),
+        _copy: Some(dir),
         ..sled
     }))
 }
@@ -75,7 +78,7 @@ pub(super) fn create(
     Ok(Box::new(Sled::open(path)?))
 }
 
-/// Removes snapshots that a kill left half written. sled takes such a snapshot for its newest, and does not open.
+/// Removes snapshots that a kill left half written. sled takes such a snapshot for its newest and then fails to open.
 fn remove_unfinished_snapshots(dir: &Path) -> Result<()> {
     for entry in fs::read_dir(dir)? {
         let path = entry?.path();
@@ -97,7 +100,7 @@ impl Sled {
         Ok(Self {
             db,
             path: path.to_owned(),
-            _aside: None,
+            _copy: None,
         })
     }
 }
@@ -136,8 +139,8 @@ impl Engine for Sled {
         applied.map_err(|error| convert(&self.path, error))
     }
 
-    /// Flushes the database and syncs its files. sled alone flushes with `sync_file_range`, which is no barrier, and
-    /// never syncs its `conf`.
+    /// Flushes the database and syncs its files. On its own, sled flushes with `sync_file_range`, which is no barrier,
+    /// and never syncs its file `conf`.
     fn checkpoint(&mut self) -> Result<()> {
         let flushed = self.db.flush();
         flushed.map_err(|error| convert(&self.path, error))?;
@@ -148,7 +151,7 @@ impl Engine for Sled {
     }
 }
 
-/// A batch in the making, over the records of the database.
+/// A growing batch of changes, over the records of the database.
 struct Writing<'a> {
     sled: &'a Sled,
     changes: BTreeMap<Vec<u8>, Option<Vec<u8>>>,

@@ -1,4 +1,4 @@
-//! The states that metadata can be brought to, and the choice of one of them.
+//! The states to which damaged metadata can be restored, and the choice among them.
 
 use std::{collections::BTreeMap, fmt};
 
@@ -10,19 +10,19 @@ use super::{
     ledger::{Count, Ledger, TableDifference},
     log::LogPosition,
 };
-use crate::{Result, journal::JournalMark, table::SEPARATOR};
+use crate::{Result, journal::JournalMark, key::SEPARATOR};
 
-/// The source that metadata is restored from.
+/// The source from which metadata is restored.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Source {
-    /// The database, whole as of its last checkpoint or the one before, and the commit log.
+    /// The database, undamaged as of one of its last two checkpoints, and the commit log.
     Database,
-    /// A whole copy, which has everything up to a commit, and the commit log.
+    /// An undamaged copy with everything up to the commit of this number, and the commit log.
     Copy(u64),
-    /// The records of a damaged database whose tags are right.
+    /// The authentic records of a damaged database.
     PartOfDatabase,
-    /// The records of a damaged copy whose tags are right.
+    /// The authentic records of a damaged copy.
     PartOfCopy(u64),
 }
 
@@ -31,36 +31,36 @@ impl fmt::Display for Source {
         match self {
             Self::Database => f.write_str("the database and the commit log"),
             Self::Copy(number) => write!(f, "the copy of commit {number} and the commit log"),
-            Self::PartOfDatabase => f.write_str("what could be read of the database"),
+            Self::PartOfDatabase => f.write_str("the readable part of the database"),
             Self::PartOfCopy(number) => {
-                write!(f, "what could be read of the copy of commit {number}")
+                write!(f, "the readable part of the copy of commit {number}")
             }
         }
     }
 }
 
-/// All records as some commit left them.
+/// All records as of some commit.
 pub(crate) struct State {
     pub(crate) source: Source,
     pub(crate) ledger: Ledger,
-    /// True if the ledger is the one that was written, and not made up from the records.
+    /// True if the ledger was read; false if it was reconstructed from the records.
     pub(crate) has_ledger: bool,
     pub(crate) records: Map,
-    /// The end of the journal before the commits of the log.
-    pub(crate) begins: JournalMark,
-    /// The ledger as it was written, if the state may lack records.
+    /// The end of the journal before the first commit of the log.
+    pub(crate) journal_start: JournalMark,
+    /// The ledger that was read, if records may be missing.
     expected: Option<Ledger>,
-    /// The tables that have other records than they should, apart from later commits.
+    /// The tables whose records differ from the ledger, apart from later commits.
     pub(crate) missing: Vec<TableDifference>,
-    pub(crate) end: End,
+    pub(crate) log_end: LogEnd,
 }
 
-/// The end of the commit log that leads on from a state.
+/// The end of the commit log that follows a state.
 #[derive(Clone, Debug, Default)]
-pub(crate) struct End {
-    /// The damage that ends the log early, if there is any.
-    pub(crate) broken: Option<String>,
-    /// True if something that is no entry lies behind the last entry.
+pub(crate) struct LogEnd {
+    /// The damage at which the log ends early, if it does.
+    pub(crate) damage: Option<String>,
+    /// True if the bytes after the last entry are neither an entry nor zeros.
     pub(crate) is_torn: bool,
 }
 
@@ -93,21 +93,21 @@ impl Map {
 }
 
 impl State {
-    /// Makes the state of a whole database or copy.
-    pub(crate) fn whole(source: Source, ledger: Ledger, records: Map) -> Self {
+    /// Creates the state of an undamaged database or copy.
+    pub(crate) fn complete(source: Source, ledger: Ledger, records: Map) -> Self {
         Self {
             source,
-            begins: ledger.journal,
+            journal_start: ledger.journal,
             ledger,
             has_ledger: true,
             records,
             expected: None,
             missing: Vec::new(),
-            end: End::default(),
+            log_end: LogEnd::default(),
         }
     }
 
-    /// Makes a state of some records, if there are any.
+    /// Creates a state from the records of a damaged source; returns `None` if there are no records.
     pub(crate) fn partial(source: Source, ledger: Option<Ledger>, records: Map) -> Option<Self> {
         if records.0.is_empty() {
             return None;
@@ -124,25 +124,25 @@ impl State {
         ledger.recount(count);
         Some(Self {
             source,
-            begins: ledger.journal,
+            journal_start: ledger.journal,
             ledger,
             has_ledger,
             records,
             expected,
             missing,
-            end: End::default(),
+            log_end: LogEnd::default(),
         })
     }
 
-    /// Returns true if the state has everything that there was at some time.
-    pub(crate) fn is_whole(&self) -> bool {
+    /// Returns true if no record of the state's commit is missing.
+    pub(crate) fn is_complete(&self) -> bool {
         self.has_ledger && self.missing.is_empty()
     }
 }
 
-/// Fills the gaps of states that are not whole with the records of whole copies. The ledgers of these states tell if
-/// that makes them whole.
-pub(crate) fn fill(states: &mut [State]) {
+/// Fills the gaps of incomplete states with records of undamaged copies. The ledgers of these states show if that makes
+/// them complete.
+pub(crate) fn fill_gaps(states: &mut [State]) {
     let is_copy = |state: &&State| matches!(state.source, Source::Copy(_));
     let copies: Vec<(u64, Map)> = states
         .iter()
@@ -174,23 +174,23 @@ pub(crate) fn fill(states: &mut [State]) {
     }
 }
 
-/// Chooses the whole state that reaches furthest, or a state that is not whole but reaches further and has at least
-/// as many records.
-pub(crate) fn choose(states: Vec<State>) -> Option<State> {
+/// Chooses the complete state of the newest commit, or an incomplete state of a newer commit with at least as many
+/// records.
+pub(crate) fn choose_best(states: Vec<State>) -> Option<State> {
     let mut best: Option<State> = None;
     for state in states {
         let rank = |state: &State| (state.ledger.number, state.records.0.len());
-        let is_better = |whole: &State, part: &State| {
-            part.ledger.number > whole.ledger.number
-                && part.records.0.len() >= whole.records.0.len()
+        let is_better = |complete: &State, partial: &State| {
+            partial.ledger.number > complete.ledger.number
+                && partial.records.0.len() >= complete.records.0.len()
         };
         let is_better = match &best {
             None => true,
-            Some(best) if best.is_whole() && state.is_whole() => {
+            Some(best) if best.is_complete() && state.is_complete() => {
                 state.ledger.number > best.ledger.number
             }
-            Some(best) if best.is_whole() => is_better(best, &state),
-            Some(best) if state.is_whole() => !is_better(&state, best),
+            Some(best) if best.is_complete() => is_better(best, &state),
+            Some(best) if state.is_complete() => !is_better(&state, best),
             Some(best) => rank(&state) > rank(best),
         };
         if is_better {

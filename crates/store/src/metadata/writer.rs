@@ -11,8 +11,8 @@ use std::{
 use self::copier::Copier;
 pub(crate) use self::message::{Expected, Message, Request};
 use super::{
-    Changes,
-    engine::{Engine, guard},
+    Changes, Commit,
+    engine::{Engine, catch_panic},
     group::{Group, account},
     ledger::Ledger,
     log::{Encoded, Log, LogEntry, LogPosition},
@@ -20,24 +20,24 @@ use super::{
     recovery::{self, Recovered},
     shared::Shared,
 };
-use crate::{Commit, Error, Journal, Result, StoreFiles};
+use crate::{Error, Journal, Result, StoreFiles};
 
 /// The maximum number of commits that share one sync.
 const GROUP: usize = 256;
 
-/// The number of syncs after which the database is made durable. A start carries out as many commits anew, at most.
+/// The number of syncs between checkpoints of the database. A start replays at most as many groups of commits.
 const CHECKPOINT_AFTER: usize = 512;
 
-/// The time without a commit after which the database is made durable, and failed writes are tried again.
+/// The time without a commit after which a checkpoint is made, and failed writes are tried again.
 const IDLE: Duration = Duration::from_secs(1);
 
-/// The number of journal bytes in memory alone at which the database is made durable, and the journal before it.
-const UNSYNCED_LINES: usize = 4 * 1024 * 1024;
+/// The number of unsynced journal bytes at which a checkpoint syncs the journal.
+const UNSYNCED_BYTES: usize = 4 * 1024 * 1024;
 
-/// The maximum number of journal bytes in memory while the journal's file fails. Beyond it, nothing is committed.
-const MOST_UNSYNCED_LINES: usize = 64 * 1024 * 1024;
+/// The maximum number of unsynced journal bytes while the journal's file fails. Beyond it, commits are refused.
+const UNSYNCED_LIMIT: usize = 64 * 1024 * 1024;
 
-/// The one thread that writes.
+/// The only thread that writes the metadata.
 ///
 /// It takes the waiting commits, appends them to the log with one sync for all, and only then makes them visible. A
 /// commit that the log does not take has not happened.
@@ -46,7 +46,7 @@ pub(crate) struct Writer {
     engine: Box<dyn Engine>,
     ledger: Ledger,
     log: Log,
-    /// True if the log may hold an entry that nobody was told of. Then a new log must take its place.
+    /// True if the log may contain an entry that was reported as failed. Then a new log must replace it.
     is_in_doubt: bool,
     newest: Newest,
     journal: Journal,
@@ -124,7 +124,7 @@ impl Writer {
                 };
             }
             if group.is_empty() {
-                self.use_idle_time();
+                self.work_while_idle();
             } else {
                 self.commit(group);
             }
@@ -136,7 +136,7 @@ impl Writer {
         }
     }
 
-    /// Commits a group. If one commit meets a damaged record, the others go on without it.
+    /// Commits a group. If a damaged record makes the group fail, commits each of its members alone.
     fn commit(&mut self, requests: Vec<Request>) {
         let (changes, waiting): (Vec<Changes>, Vec<_>) = requests
             .into_iter()
@@ -153,7 +153,7 @@ impl Writer {
                 .collect(),
             Err(error) => changes
                 .iter()
-                .map(|_| Err(error.share()))
+                .map(|_| Err(error.duplicate()))
                 .collect::<Vec<_>>(),
         };
         for ((done, _slot), outcome) in waiting.into_iter().zip(outcomes) {
@@ -176,8 +176,8 @@ impl Writer {
             }
         }
         let is_due =
-            self.since_checkpoint >= CHECKPOINT_AFTER || self.journal.unsynced() >= UNSYNCED_LINES;
-        // A failed checkpoint may have copied the whole database.
+            self.since_checkpoint >= CHECKPOINT_AFTER || self.journal.unsynced() >= UNSYNCED_BYTES;
+        // A failed checkpoint may have copied the whole database, so the next one has to wait.
         let is_early = self.failed_checkpoint.is_some_and(|at| at.elapsed() < IDLE);
         if is_due && !is_early {
             self.checkpoint_or_report();
@@ -190,7 +190,7 @@ impl Writer {
             self.begin_log()?;
         }
         self.reopen_if_needed()?;
-        if self.journal.unsynced() >= MOST_UNSYNCED_LINES {
+        if self.journal.unsynced() >= UNSYNCED_LIMIT {
             self.journal.sync()?;
         }
         let group = Group {
@@ -216,7 +216,7 @@ impl Writer {
         Ok(group.outcomes)
     }
 
-    /// Appends lines to the log alone. The database does not hold them.
+    /// Appends lines to the log. The database does not contain them.
     fn write_lines(&mut self, mut group: Group, changes: &[Changes]) -> Result<Group> {
         for changes in changes {
             group.entry.lines.extend(changes.lines.concat());
@@ -241,7 +241,7 @@ impl Writer {
             is_in_doubt,
             ..
         } = self;
-        let written = guard(&database, || {
+        let written = catch_panic(&database, || {
             engine.write(&mut |records| {
                 for changes in changes {
                     let outcome = group.add(changes, records, &mut ledger, &authenticator)?;
@@ -259,21 +259,23 @@ impl Writer {
             })
         });
         match (written, appended) {
-            (Ok(()), Some(ledger)) => match recovery::guarded(&*self.engine, &self.files) {
-                Ok(snapshot) => {
-                    self.acknowledge(ledger, &group.entry);
-                    self.shared.show(snapshot);
-                    Ok(group)
+            (Ok(()), Some(ledger)) => {
+                match recovery::guarded_snapshot(&*self.engine, &self.files) {
+                    Ok(snapshot) => {
+                        self.acknowledge(ledger, &group.entry);
+                        self.shared.set_snapshot(snapshot);
+                        Ok(group)
+                    }
+                    Err(error) => {
+                        self.roll_back(before);
+                        Err(error)
+                    }
                 }
-                Err(error) => {
-                    self.take_back(before);
-                    Err(error)
-                }
-            },
+            }
             (Ok(()), None) => Ok(group),
             (Err(error), appended) => {
                 if appended.is_some() {
-                    self.take_back(before);
+                    self.roll_back(before);
                 }
                 Err(error)
             }
@@ -284,54 +286,55 @@ impl Writer {
         append(&mut self.log, &mut self.is_in_doubt, encoded)
     }
 
-    /// Takes a commit back from the log that the database did not take, or took and cannot show.
-    fn take_back(&mut self, before: LogPosition) {
-        self.engine.give_up();
-        if let Err(error) = self.log.take_back(before) {
-            tracing::error!(%error, "a commit that failed may take effect at the next start");
+    /// Removes a commit from the log after the database failed to write it or to show it.
+    fn roll_back(&mut self, before: LogPosition) {
+        self.engine.abandon_writes();
+        if let Err(error) = self.log.remove_last(before) {
+            tracing::error!(%error, "a failed commit may take effect at the next start");
             self.is_in_doubt = true;
         }
     }
 
-    /// Opens the database anew, if it has failed, and brings it up to date with the log.
+    /// Reopens a failed database and brings it up to date with the log.
     fn reopen_if_needed(&mut self) -> Result<()> {
         if !self.engine.needs_reopening() {
             return Ok(());
         }
         let database = self.files.database();
         let authenticator = &self.files.authenticator;
-        guard(&database, || self.engine.reopen())?;
+        catch_panic(&database, || self.engine.reopen())?;
         let mut ledger = recovery::read_ledger(&*self.engine, &database, authenticator)?;
-        let mut commits = recovery::commits_behind(&self.files, &ledger)?.commits;
+        let mut commits = recovery::commits_after(&self.files, &ledger)?.commits;
         commits.retain(|(commit, _)| commit.number <= self.ledger.number);
-        guard(&database, || {
-            recovery::carry_out(&mut *self.engine, &mut ledger, &commits, authenticator)
+        catch_panic(&database, || {
+            recovery::apply(&mut *self.engine, &mut ledger, &commits, authenticator)
         })?;
         if ledger.number != self.ledger.number {
-            let why = "it could not catch up with the commit log after a failure of the disk";
-            self.engine.give_up();
+            let why = "it could not be brought up to date with the commit log after a failure of the disk";
+            self.engine.abandon_writes();
             return Err(Error::damaged_file(database, why));
         }
         self.publish()
     }
 
-    /// Shows the written records to readers.
+    /// Makes the written records visible to readers.
     fn publish(&self) -> Result<()> {
-        let snapshot = recovery::guarded(&*self.engine, &self.files)?;
-        self.shared.show(snapshot);
+        let snapshot = recovery::guarded_snapshot(&*self.engine, &self.files)?;
+        self.shared.set_snapshot(snapshot);
         Ok(())
     }
 
+    /// Takes over a commit that is in the log, so that its requests can be answered.
     fn acknowledge(&mut self, ledger: Ledger, entry: &LogEntry) {
         self.ledger = ledger;
         self.since_checkpoint += 1;
         if let Err(error) = self.newest.write(self.ledger.acknowledged()) {
-            tracing::warn!(%error, "the number of the newest commit could not be noted");
+            tracing::warn!(%error, "the number of the newest commit could not be written");
         }
         self.journal.append(&entry.lines);
     }
 
-    /// Begins a new log, in the place of one that cannot be trusted or that a copy replaces.
+    /// Starts a new log. The old one cannot be trusted, or a copy replaces it.
     fn begin_log(&mut self) -> Result<()> {
         let StoreFiles {
             disk,
@@ -339,7 +342,7 @@ impl Writer {
             ..
         } = &self.files;
         let (base, store) = (self.ledger.number, self.ledger.store);
-        // If this fails, the new log may exist all the same. Later entries of the old log would be lost then.
+        // After a failure, the new log may exist nevertheless. Later entries of the old log would then be lost.
         self.is_in_doubt = true;
         self.log = Log::create(&**disk, &self.files.metadata(), base, store, authenticator)?;
         self.ledger.log = self.log.position();
@@ -347,7 +350,7 @@ impl Writer {
         Ok(())
     }
 
-    /// Makes the journal's file durable, and then the database.
+    /// Makes the journal durable, and then the database.
     fn checkpoint(&mut self) -> Result<()> {
         if self.since_checkpoint == 0 {
             return Ok(());
@@ -360,7 +363,7 @@ impl Writer {
             files,
             ..
         } = self;
-        guard(&database, || {
+        catch_panic(&database, || {
             engine.write(&mut |records| {
                 ledger.write(records, &files.authenticator)?;
                 Ok(true)
@@ -380,17 +383,18 @@ impl Writer {
         }
     }
 
-    /// Reports that writes work again, unless the log has little room left or the last checkpoint failed.
+    /// Reports that writes work again, unless the log has little reserve or the last checkpoint failed.
     fn report_recovery(&self) {
         if self.failed_checkpoint.is_none() && self.log.has_reserve() {
             self.shared.report_recovery();
         }
     }
 
-    fn use_idle_time(&mut self) {
+    /// Makes a checkpoint, and retries failed writes.
+    fn work_while_idle(&mut self) {
         let is_failing = self.shared.condition().failure.is_some();
         let has_held = self.shared.condition().held_lines > 0;
-        // An entry, empty if need be, shows if the disk takes writes again.
+        // An entry, even an empty one, shows if the disk accepts writes again.
         let is_broken = self.engine.needs_reopening() || self.is_in_doubt;
         if (is_failing || has_held || is_broken) && self.commit_together(&[]).is_err() {
             return;
@@ -411,7 +415,7 @@ impl Writer {
         }
     }
 
-    /// Copies the metadata in the background, and begins the log that leads on from the copy.
+    /// Starts a copy of the metadata, and the log that follows it.
     fn begin_copy(&mut self) -> Result<()> {
         self.copier.start_interval();
         self.begin_log()?;
@@ -422,17 +426,16 @@ impl Writer {
             .begin(self.shared.snapshot(), self.ledger.clone())
     }
 
-    /// Leaves everything durable, and a copy of it unless that takes long.
+    /// Makes everything durable and copies it, unless the copy would take long.
     fn stop(mut self) {
         self.copier.finish();
         if self.is_in_doubt
             && let Err(error) = self.begin_log()
         {
-            tracing::warn!(%error, "a commit that failed may take effect at the next start");
+            tracing::warn!(%error, "a failed commit may take effect at the next start");
         }
         let log_bytes = self.log.position().offset;
-        let copies =
-            !self.is_in_doubt && self.copier.is_worth_a_wait(self.ledger.number, log_bytes);
+        let copies = !self.is_in_doubt && self.copier.is_worthwhile(self.ledger.number, log_bytes);
         let stopped = if copies {
             self.begin_copy()
         } else {
@@ -440,7 +443,7 @@ impl Writer {
         };
         self.copier.finish();
         if let Err(error) = stopped {
-            tracing::warn!(%error, "the store was not left in order; the next start mends that");
+            tracing::warn!(%error, "the store could not be closed properly; the next start will complete that");
         }
     }
 }

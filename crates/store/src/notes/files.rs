@@ -12,7 +12,7 @@ use crate::{
     disk::{self, Disk},
 };
 
-/// Notes as files of one directory.
+/// Notes as files in a directory.
 pub struct NoteFiles {
     disk: Arc<dyn Disk>,
     name: &'static str,
@@ -22,8 +22,8 @@ pub struct NoteFiles {
 }
 
 impl NoteFiles {
-    /// Opens the directory `name` below `dir`. Creates it if it is missing, and removes the unfinished writes of an
-    /// earlier process.
+    /// Opens the directory `name` in `dir`; creates it if it is missing. Removes the unfinished writes of an earlier
+    /// process.
     ///
     /// # Errors
     /// If the disk fails.
@@ -33,18 +33,18 @@ impl NoteFiles {
         name: &'static str,
         durability: Durability,
     ) -> Result<Self> {
-        let files = Self::look(disk, dir, name, durability);
+        let files = Self::inspect(disk, dir, name, durability);
         disk.create_dir(&files.dir)?;
         disk::sweep_unfinished(&**disk, &files.dir)?;
         if durability == Durability::Power {
-            // A kill may leave a note without a sync. The note is made durable before anybody reads it.
+            // A kill may leave the name of a note unsynced. It must be durable before the note is read.
             disk.sync_dir(&files.dir)?;
         }
         Ok(files)
     }
 
-    /// Opens the notes in the directory `name` below `dir` for inspection. Creates and removes nothing.
-    pub(crate) fn look(
+    /// Opens the directory `name` in `dir` for inspection. Creates and removes nothing.
+    pub(crate) fn inspect(
         disk: &Arc<dyn Disk>,
         dir: &Path,
         name: &'static str,
@@ -72,7 +72,7 @@ impl Notes for NoteFiles {
         }
         let unfinished = disk::unfinished(&path);
         let created = match self.disk.create(&unfinished) {
-            // The file of an earlier, failed write could not be removed.
+            // The file of an earlier failed write could not be removed then.
             Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {
                 disk::remove_if_present(&*self.disk, &unfinished)?;
                 self.disk.create(&unfinished)
@@ -111,7 +111,7 @@ impl Notes for NoteFiles {
         Ok(names.iter().filter_map(note).collect())
     }
 
-    fn set_aside(&self, id: Uuid, since: i64) -> Result<bool> {
+    fn quarantine(&self, id: Uuid, since: i64) -> Result<bool> {
         let file = self.path(id);
         self.quarantine
             .add(&file, self.name, &id.to_string(), since)

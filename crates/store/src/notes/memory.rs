@@ -8,7 +8,7 @@ use uuid::Uuid;
 use super::Notes;
 use crate::Result;
 
-/// Notes that are gone with the process.
+/// Notes in memory, which end with the process.
 #[derive(Default)]
 pub struct MemoryNotes(Mutex<HashMap<Uuid, Vec<u8>>>);
 
@@ -42,7 +42,7 @@ impl Notes for MemoryNotes {
         Ok(self.lock().keys().copied().collect())
     }
 
-    fn set_aside(&self, id: Uuid, _: i64) -> Result<bool> {
+    fn quarantine(&self, id: Uuid, _: i64) -> Result<bool> {
         self.remove(id)
     }
 }

@@ -17,21 +17,21 @@ use crate::{
     metadata::Failure,
 };
 
-/// The number of bytes that blobs leave free on the disk: operations on keys and registries go on when pushes are
-/// refused.
-const SPARED_BYTES: u64 = 8 * 1024 * 1024;
+/// The free space that blobs leave on the disk, in bytes, so that operations on keys and registries still work when
+/// pushes are refused.
+const RESERVED_BYTES: u64 = 8 * 1024 * 1024;
 
-/// The suffix of the name of a kept file: a staged file that outlives its writer.
-const KEPT: &str = ".kept";
+/// The suffix of a retained staged file.
+const RETAINED: &str = ".retained";
 
 /// Objects as files of one directory, staged in its subdirectory `staging`.
 pub struct ObjectFiles {
-    place: Arc<Place>,
+    directory: Arc<Directory>,
     quarantine: Quarantine,
 }
 
 #[derive(Debug)]
-struct Place {
+struct Directory {
     disk: Arc<dyn Disk>,
     set: ObjectSet,
     dir: PathBuf,
@@ -41,29 +41,29 @@ struct Place {
 }
 
 impl ObjectFiles {
-    /// Opens the directory below `dir`, and creates it if it is missing. Removes the objects that an earlier process
-    /// staged but did not keep.
+    /// Opens the directory of a set in `dir`; creates it if it is missing. Removes the objects that an earlier process
+    /// staged but did not retain.
     ///
     /// # Errors
     /// If the disk fails.
     pub fn open(disk: &Arc<dyn Disk>, dir: &Path, set: ObjectSet) -> Result<Self> {
-        let files = Self::look(disk, dir, set);
-        let place = &files.place;
-        disk.create_dir(&place.dir)?;
-        disk.create_dir(&place.staging)?;
-        for name in disk.list(&place.staging)? {
-            if object(&name).is_some() {
-                disk.remove(&place.staging.join(name))?;
+        let files = Self::inspect(disk, dir, set);
+        let directory = &files.directory;
+        disk.create_dir(&directory.dir)?;
+        disk.create_dir(&directory.staging)?;
+        for name in disk.list(&directory.staging)? {
+            if parse_id(&name).is_some() {
+                disk.remove(&directory.staging.join(name))?;
             }
         }
-        // A kill may leave a published object without a sync. It is made durable before anybody reads it.
-        disk.sync_dir(&place.dir)?;
+        // A kill may leave the name of a published object unsynced. It must be durable before the object is read.
+        disk.sync_dir(&directory.dir)?;
         Ok(files)
     }
 
-    /// Opens the objects in the directory below `dir` for inspection. Creates and removes nothing.
-    pub(crate) fn look(disk: &Arc<dyn Disk>, dir: &Path, set: ObjectSet) -> Self {
-        let place = Place {
+    /// Opens the directory of a set in `dir` for inspection. Creates and removes nothing.
+    pub(crate) fn inspect(disk: &Arc<dyn Disk>, dir: &Path, set: ObjectSet) -> Self {
+        let directory = Directory {
             disk: Arc::clone(disk),
             set,
             dir: dir.join(set.name()),
@@ -71,13 +71,13 @@ impl ObjectFiles {
             is_failing: AtomicBool::default(),
         };
         Self {
-            place: Arc::new(place),
+            directory: Arc::new(directory),
             quarantine: Quarantine::open(disk, dir),
         }
     }
 }
 
-impl Place {
+impl Directory {
     fn published(&self, id: ObjectId) -> PathBuf {
         self.dir.join(id.to_string())
     }
@@ -86,13 +86,13 @@ impl Place {
         self.staging.join(id.to_string())
     }
 
-    fn kept(&self, id: ObjectId) -> PathBuf {
-        self.staging.join(format!("{id}{KEPT}"))
+    fn retained(&self, id: ObjectId) -> PathBuf {
+        self.staging.join(format!("{id}{RETAINED}"))
     }
 
     fn open(&self, path: &Path) -> Result<Option<Arc<dyn Object>>> {
         let opened = disk::open_if_present(&*self.disk, path, Access::Read);
-        // The next check of the disk's condition finds the reason.
+        // `failure` then finds the reason.
         let opened = opened.inspect_err(|_| self.is_failing.store(true, Ordering::Relaxed))?;
         let Some(file) = opened else {
             return Ok(None);
@@ -101,33 +101,30 @@ impl Place {
         Ok(Some(Arc::new(ObjectFile { file, len })))
     }
 
-    /// Notes the outcome of a write.
-    fn note<T>(&self, written: io::Result<T>) -> Result<T> {
+    /// Remembers if a write failed.
+    fn remember_failure<T>(&self, written: io::Result<T>) -> Result<T> {
         self.is_failing.store(written.is_err(), Ordering::Relaxed);
         Ok(written?)
     }
 
-    /// Fails if the disk is known to be full or read-only. Does not try a write.
+    /// Fails if the disk is known to be almost full or read-only. Does not try to write.
     fn check_writable(&self) -> Result<()> {
         self.check_room(0)?;
         if self.disk.is_read_only(&self.dir)? {
-            let what = format!(
-                "cannot write below `{}`: it is read-only",
-                self.dir.display()
-            );
+            let what = format!("cannot write to `{}`: it is read-only", self.dir.display());
             return Err(io::Error::new(io::ErrorKind::ReadOnlyFilesystem, what).into());
         }
         Ok(())
     }
 
-    /// Refuses a write that would take the space reserved for everything else.
+    /// Checks that a write of `bytes` leaves the reserved space free.
     fn check_room(&self, bytes: usize) -> Result<()> {
         if self.set == ObjectSet::Blobs
-            && self.disk.free_bytes(&self.dir)? < SPARED_BYTES + bytes as u64
+            && self.disk.free_bytes(&self.dir)? < RESERVED_BYTES + bytes as u64
         {
             let dir = self.dir.display();
             let what = format!(
-                "cannot write below `{dir}`: no more than {SPARED_BYTES} bytes are left on the disk"
+                "cannot write to `{dir}`: fewer than {RESERVED_BYTES} bytes are left on the disk"
             );
             return Err(io::Error::new(io::ErrorKind::StorageFull, what).into());
         }
@@ -136,52 +133,53 @@ impl Place {
 }
 
 /// Parses the id of an object from the name of its file.
-fn object(name: &OsString) -> Option<ObjectId> {
+fn parse_id(name: &OsString) -> Option<ObjectId> {
     name.to_str()?.parse().ok()
 }
 
 impl Objects for ObjectFiles {
     fn stage(&self) -> Result<Box<dyn Staged>> {
-        self.place.check_room(0)?;
+        self.directory.check_room(0)?;
         let id = ObjectId::random();
-        let path = self.place.staged(id);
-        self.place.note(self.place.disk.create(&path))?;
+        let path = self.directory.staged(id);
+        self.directory
+            .remember_failure(self.directory.disk.create(&path))?;
         Ok(Box::new(StagedFile {
             id,
             path,
             len: 0,
-            place: Arc::clone(&self.place),
-            stays: false,
+            directory: Arc::clone(&self.directory),
+            outlives_writer: false,
         }))
     }
 
     fn open(&self, id: ObjectId) -> Result<Option<Arc<dyn Object>>> {
-        self.place.open(&self.place.published(id))
+        self.directory.open(&self.directory.published(id))
     }
 
     fn remove(&self, id: ObjectId) -> Result<bool> {
-        let place = &self.place;
-        let removed = disk::remove_if_present(&*place.disk, &place.published(id))?;
+        let directory = &self.directory;
+        let removed = disk::remove_if_present(&*directory.disk, &directory.published(id))?;
         if removed {
-            place.disk.sync_dir(&place.dir)?;
+            directory.disk.sync_dir(&directory.dir)?;
         }
         Ok(removed)
     }
 
     fn list(&self) -> Result<Vec<ObjectId>> {
-        let names = self.place.disk.list(&self.place.dir)?;
-        Ok(names.iter().filter_map(object).collect())
+        let names = self.directory.disk.list(&self.directory.dir)?;
+        Ok(names.iter().filter_map(parse_id).collect())
     }
 
-    fn set_aside(&self, id: ObjectId, since: i64) -> Result<bool> {
-        let file = self.place.published(id);
-        let set = self.place.set.name();
+    fn quarantine(&self, id: ObjectId, since: i64) -> Result<bool> {
+        let file = self.directory.published(id);
+        let set = self.directory.set.name();
         self.quarantine.add(&file, set, &id.to_string(), since)
     }
 
     fn unpublish(&self, id: ObjectId) -> Result<bool> {
-        let (published, kept) = (self.place.published(id), self.place.kept(id));
-        match self.place.disk.rename(&published, &kept) {
+        let (published, retained) = (self.directory.published(id), self.directory.retained(id));
+        match self.directory.disk.rename(&published, &retained) {
             Ok(()) => Ok(true),
             Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(false),
             Err(error) => Err(error.into()),
@@ -189,29 +187,32 @@ impl Objects for ObjectFiles {
     }
 
     fn open_staged(&self, id: ObjectId) -> Result<Option<Arc<dyn Object>>> {
-        self.place.open(&self.place.kept(id))
+        self.directory.open(&self.directory.retained(id))
     }
 
     fn discard(&self, id: ObjectId) -> Result<bool> {
-        let place = &self.place;
-        Ok(disk::remove_if_present(&*place.disk, &place.kept(id))?)
+        let directory = &self.directory;
+        Ok(disk::remove_if_present(
+            &*directory.disk,
+            &directory.retained(id),
+        )?)
     }
 
     fn list_staged(&self) -> Result<Vec<ObjectId>> {
-        let names = self.place.disk.list(&self.place.staging)?;
-        let kept = |name: &OsString| name.to_str()?.strip_suffix(KEPT)?.parse().ok();
-        Ok(names.iter().filter_map(kept).collect())
+        let names = self.directory.disk.list(&self.directory.staging)?;
+        let retained = |name: &OsString| name.to_str()?.strip_suffix(RETAINED)?.parse().ok();
+        Ok(names.iter().filter_map(retained).collect())
     }
 
-    fn set_staged_aside(&self, id: ObjectId, since: i64) -> Result<bool> {
-        let file = self.place.kept(id);
+    fn quarantine_staged(&self, id: ObjectId, since: i64) -> Result<bool> {
+        let file = self.directory.retained(id);
         self.quarantine
             .add(&file, "staging", &id.to_string(), since)
     }
 
     fn failure(&self) -> Option<Failure> {
-        let checked = self.place.check_writable();
-        let checked = if self.place.is_failing.load(Ordering::Relaxed) {
+        let checked = self.directory.check_writable();
+        let checked = if self.directory.is_failing.load(Ordering::Relaxed) {
             checked.and_then(|()| {
                 let mut staged = self.stage()?;
                 staged.append(&[0])?;
@@ -224,21 +225,21 @@ impl Objects for ObjectFiles {
     }
 }
 
-/// A file that is opened for each write: there may be more uploads than a process may have files open.
+/// A file that is opened for each write: the number of uploads may exceed the limit of open files.
 struct StagedFile {
     id: ObjectId,
     path: PathBuf,
-    /// The number of bytes that were written.
+    /// The number of written bytes.
     len: u64,
-    place: Arc<Place>,
-    /// Whether the staged file is not to be removed: it is kept, or has become the published one.
-    stays: bool,
+    directory: Arc<Directory>,
+    /// True if the file is retained or published, so that a drop does not remove it.
+    outlives_writer: bool,
 }
 
 impl StagedFile {
     fn open(&self) -> Result<Arc<dyn DiskFile>> {
-        self.place
-            .note(self.place.disk.open(&self.path, Access::Write))
+        self.directory
+            .remember_failure(self.directory.disk.open(&self.path, Access::Write))
     }
 }
 
@@ -248,44 +249,47 @@ impl Staged for StagedFile {
     }
 
     fn append(&mut self, bytes: &[u8]) -> Result<()> {
-        self.place.check_room(bytes.len())?;
+        self.directory.check_room(bytes.len())?;
         let file = self.open()?;
-        self.place.note(file.write_at(self.len, bytes))?;
+        self.directory
+            .remember_failure(file.write_at(self.len, bytes))?;
         self.len += bytes.len() as u64;
         Ok(())
     }
 
     fn sync(&self) -> Result<()> {
         let file = self.open()?;
-        self.place.note(file.sync())
+        self.directory.remember_failure(file.sync())
     }
 
-    fn keep(&mut self) -> Result<()> {
-        if !self.stays {
-            let kept = self.place.kept(self.id);
-            self.place.disk.rename(&self.path, &kept)?;
-            self.path = kept;
-            self.stays = true;
+    fn retain(&mut self) -> Result<()> {
+        if !self.outlives_writer {
+            let retained = self.directory.retained(self.id);
+            self.directory.disk.rename(&self.path, &retained)?;
+            self.path = retained;
+            self.outlives_writer = true;
         }
         Ok(())
     }
 
     fn publish(mut self: Box<Self>) -> Result<()> {
         self.sync()?;
-        let published = self.place.published(self.id);
-        let disk = &self.place.disk;
-        self.place.note(disk.rename(&self.path, &published))?;
-        self.stays = true;
-        self.place.note(disk.sync_dir(&self.place.dir))
+        let published = self.directory.published(self.id);
+        let disk = &self.directory.disk;
+        self.directory
+            .remember_failure(disk.rename(&self.path, &published))?;
+        self.outlives_writer = true;
+        self.directory
+            .remember_failure(disk.sync_dir(&self.directory.dir))
     }
 }
 
 impl Drop for StagedFile {
     fn drop(&mut self) {
-        if !self.stays
-            && let Err(error) = self.place.disk.remove(&self.path)
+        if !self.outlives_writer
+            && let Err(error) = self.directory.disk.remove(&self.path)
         {
-            tracing::warn!(%error, "a staged object could not be removed; the next start sweeps it");
+            tracing::warn!(%error, "a staged object could not be removed; the next start will remove it");
         }
     }
 }

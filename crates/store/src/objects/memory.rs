@@ -12,12 +12,12 @@ use crate::{Result, metadata::Failure};
 type Content = Arc<RwLock<Vec<u8>>>;
 type Shared = Arc<Mutex<HashMap<ObjectId, Content>>>;
 
-/// Objects that are gone with the process.
+/// Objects in memory, which end with the process.
 #[derive(Default)]
 pub struct MemoryObjects {
     published: Shared,
-    /// Kept objects, which may still be written.
-    kept: Shared,
+    /// The retained staged objects, which may still be written.
+    retained: Shared,
 }
 
 fn lock(shared: &Shared) -> MutexGuard<'_, HashMap<ObjectId, Content>> {
@@ -35,7 +35,7 @@ impl Objects for MemoryObjects {
             id: ObjectId::random(),
             content: Content::default(),
             published: Arc::clone(&self.published),
-            kept: Arc::clone(&self.kept),
+            retained: Arc::clone(&self.retained),
         }))
     }
 
@@ -51,31 +51,31 @@ impl Objects for MemoryObjects {
         Ok(lock(&self.published).keys().copied().collect())
     }
 
-    fn set_aside(&self, id: ObjectId, _: i64) -> Result<bool> {
+    fn quarantine(&self, id: ObjectId, _: i64) -> Result<bool> {
         self.remove(id)
     }
 
     fn unpublish(&self, id: ObjectId) -> Result<bool> {
         let published = lock(&self.published).remove(&id);
         Ok(published.is_some_and(|content| {
-            lock(&self.kept).insert(id, content);
+            lock(&self.retained).insert(id, content);
             true
         }))
     }
 
     fn open_staged(&self, id: ObjectId) -> Result<Option<Arc<dyn Object>>> {
-        Ok(open(&self.kept, id))
+        Ok(open(&self.retained, id))
     }
 
     fn discard(&self, id: ObjectId) -> Result<bool> {
-        Ok(lock(&self.kept).remove(&id).is_some())
+        Ok(lock(&self.retained).remove(&id).is_some())
     }
 
     fn list_staged(&self) -> Result<Vec<ObjectId>> {
-        Ok(lock(&self.kept).keys().copied().collect())
+        Ok(lock(&self.retained).keys().copied().collect())
     }
 
-    fn set_staged_aside(&self, id: ObjectId, _: i64) -> Result<bool> {
+    fn quarantine_staged(&self, id: ObjectId, _: i64) -> Result<bool> {
         self.discard(id)
     }
 
@@ -88,7 +88,7 @@ struct StagedBytes {
     id: ObjectId,
     content: Content,
     published: Shared,
-    kept: Shared,
+    retained: Shared,
 }
 
 impl Staged for StagedBytes {
@@ -107,14 +107,14 @@ impl Staged for StagedBytes {
         Ok(())
     }
 
-    fn keep(&mut self) -> Result<()> {
-        lock(&self.kept).insert(self.id, Arc::clone(&self.content));
+    fn retain(&mut self) -> Result<()> {
+        lock(&self.retained).insert(self.id, Arc::clone(&self.content));
         Ok(())
     }
 
     fn publish(self: Box<Self>) -> Result<()> {
         lock(&self.published).insert(self.id, self.content);
-        lock(&self.kept).remove(&self.id);
+        lock(&self.retained).remove(&self.id);
         Ok(())
     }
 }

@@ -6,7 +6,7 @@ use std::{
 use tempfile::TempDir;
 
 use super::{
-    tree::{DIRECTORIES, DataDirMode, FILES, forbidden, judge_data_dir},
+    tree::{DIRECTORIES, DataDirMode, FILES, classify_data_dir, forbidden},
     *,
 };
 
@@ -18,7 +18,7 @@ fn with_mode(path: &Path, mode: u32) {
     std::fs::set_permissions(path, std::fs::Permissions::from_mode(mode)).unwrap();
 }
 
-/// Makes a new data directory with one file in each place.
+/// Creates a data directory with one file in each directory.
 fn data_dir() -> (TempDir, Vec<PathBuf>) {
     let dir = TempDir::new().unwrap();
     let mut files: Vec<_> = FILES.map(|name| dir.path().join(name)).into();
@@ -33,7 +33,7 @@ fn data_dir() -> (TempDir, Vec<PathBuf>) {
 }
 
 #[test]
-fn ones_own_and_roots_are_trusted() {
+fn files_of_the_user_and_of_root_are_trusted() {
     assert!(is_trusted(1000, 1000));
     assert!(is_trusted(ROOT, 1000));
     assert!(!is_trusted(1001, 1000));
@@ -41,38 +41,38 @@ fn ones_own_and_roots_are_trusted() {
 }
 
 #[test]
-fn a_data_directory_that_everyone_can_write_is_mended_if_it_is_ours_alone() {
+fn write_permission_of_everyone_is_removed_from_own_unshared_data_directory() {
     for (mode, ours, expected) in [
         (0o700, true, DataDirMode::Fine),
         (0o755, false, DataDirMode::Fine),
         (0o2775, false, DataDirMode::Fine),
-        (0o777, true, DataDirMode::Mendable),
+        (0o777, true, DataDirMode::Removable),
         (0o1777, true, DataDirMode::Warned),
         (0o1777, false, DataDirMode::Warned),
         (0o777, false, DataDirMode::Warned),
     ] {
-        assert_eq!(judge_data_dir(mode, ours), expected, "{mode:o} {ours}");
+        assert_eq!(classify_data_dir(mode, ours), expected, "{mode:o} {ours}");
     }
 }
 
 #[test]
-fn a_named_file_is_refused_if_everyone_can_write_it() {
+fn named_file_is_refused_if_everyone_can_write_it() {
     for (mode, ours, expected) in [
-        (0o600, true, Named::Fine),
-        (0o440, false, Named::Fine),
-        (0o444, false, Named::Fine),
-        (0o644, true, Named::EveryoneReads),
-        (0o660, true, Named::GroupWrites),
-        (0o664, false, Named::GroupWrites),
-        (0o602, true, Named::Refused),
-        (0o666, false, Named::Refused),
+        (0o600, true, NamedFileMode::Fine),
+        (0o440, false, NamedFileMode::Fine),
+        (0o444, false, NamedFileMode::Fine),
+        (0o644, true, NamedFileMode::EveryoneReads),
+        (0o660, true, NamedFileMode::GroupWrites),
+        (0o664, false, NamedFileMode::GroupWrites),
+        (0o602, true, NamedFileMode::Refused),
+        (0o666, false, NamedFileMode::Refused),
     ] {
-        assert_eq!(judge_named(mode, ours), expected, "{mode:o} {ours}");
+        assert_eq!(classify_named(mode, ours), expected, "{mode:o} {ours}");
     }
 }
 
 #[test]
-fn certificates_are_for_everyone_to_read_and_all_else_is_not() {
+fn everyone_may_read_certificates_and_nothing_else() {
     for (path, expected) in [
         ("data/tls/ca.pem", OTHERS_WRITE),
         ("data/tls/bundle.pem", OTHERS_WRITE),
@@ -86,7 +86,7 @@ fn certificates_are_for_everyone_to_read_and_all_else_is_not() {
 }
 
 #[test]
-fn what_lies_in_a_data_directory_is_closed_to_others() {
+fn check_tree_closes_the_emulators_files_to_others() {
     let (dir, files) = data_dir();
     let other = dir.path().join("notes.txt");
     std::fs::write(&other, "").unwrap();
@@ -104,18 +104,18 @@ fn what_lies_in_a_data_directory_is_closed_to_others() {
     for (name, _) in DIRECTORIES {
         assert_eq!(mode(&dir.path().join(name)) & 0o777, 0o700, "{name}");
     }
-    assert_eq!(mode(&other), 0o644, "what is not the emulator's stays");
+    assert_eq!(mode(&other), 0o644, "other files keep their mode");
 }
 
 #[test]
-fn a_link_in_the_place_of_a_file_or_directory_is_refused() {
+fn link_in_place_of_file_or_directory_is_refused() {
     let (target, _) = data_dir();
-    let places: Vec<_> = FILES
+    let names: Vec<_> = FILES
         .into_iter()
         .chain(DIRECTORIES.map(|(name, _)| name))
         .chain(["blobs/staging/file", "metadata/file", "tls/new.pem"])
         .collect();
-    for name in places {
+    for name in names {
         let (dir, _) = data_dir();
         let path = dir.path().join(name);
         if path.is_dir() {
@@ -133,7 +133,7 @@ fn a_link_in_the_place_of_a_file_or_directory_is_refused() {
 }
 
 #[test]
-fn what_is_no_file_is_refused() {
+fn socket_in_place_of_file_is_refused() {
     let (dir, _) = data_dir();
     let path = dir.path().join("uploads/file");
     std::fs::remove_file(&path).unwrap();
@@ -153,7 +153,7 @@ fn what_is_no_file_is_refused() {
 }
 
 #[test]
-fn a_file_that_is_opened_is_closed_to_others() {
+fn opening_a_file_closes_it_to_others_and_refuses_links() {
     let (dir, files) = data_dir();
     with_mode(&files[0], 0o646);
     let file = open_inside(&files[0]).unwrap();
@@ -177,7 +177,7 @@ fn a_file_that_is_opened_is_closed_to_others() {
 }
 
 #[test]
-fn a_named_file_is_followed_through_links() {
+fn named_file_may_be_a_link_and_keeps_its_mode() {
     let dir = TempDir::new().unwrap();
     let (file, link) = (dir.path().join("file"), dir.path().join("link"));
     std::fs::write(&file, "content").unwrap();
@@ -193,5 +193,5 @@ fn a_named_file_is_followed_through_links() {
         matches!(&refused, Err(Error::WritableByEveryone { path }) if *path == link),
         "{refused:?}"
     );
-    assert_eq!(mode(&file), 0o442, "what the user named keeps its mode");
+    assert_eq!(mode(&file), 0o442, "a named file keeps its mode");
 }

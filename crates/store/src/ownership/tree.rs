@@ -1,4 +1,4 @@
-//! Checks of the data directory itself, and of the files in it.
+//! Checks of the data directory itself and of the files in it.
 
 use std::{
     io,
@@ -9,16 +9,16 @@ use std::{
 use fs_err as fs;
 
 use super::{
-    EVERYONE_WRITES, OTHERS_ANY, OTHERS_WRITE, check_kind, check_owner, explain, mend, open_itself,
-    parent, user,
+    EVERYONE_WRITES, OTHERS_ANY, OTHERS_WRITE, check_kind, check_owner, explain,
+    open_without_following, parent, remove_permissions, user,
 };
 use crate::Result;
 
-/// The sticky bit of shared directories, such as `/tmp`: nobody can rename or remove a file of another user there.
+/// The sticky bit of shared directories, such as `/tmp`. No one can rename or remove a file of another user there.
 const STICKY: u32 = 0o1000;
 
-/// The files at the top of a data directory. Other files there keep their modes: the directory may be somebody's
-/// project or home.
+/// The files at the top of a data directory. Other files there keep their modes: the directory may be a project or a
+/// home directory.
 pub(super) const FILES: [&str; 6] = [
     "audit.jsonl",
     "control.token",
@@ -28,8 +28,8 @@ pub(super) const FILES: [&str; 6] = [
     "service.key",
 ];
 
-/// The directories that the emulator makes, with the number of entries that the start checks in each. Content is also
-/// checked when it is opened, and its amount must not delay the start.
+/// The directories that the emulator creates, with the number of entries that the start checks in each. Content is also
+/// checked when it is opened, and a large amount of it must not delay the start.
 pub(super) const DIRECTORIES: [(&str, usize); 10] = [
     ("metadata", usize::MAX),
     ("tls", usize::MAX),
@@ -43,26 +43,29 @@ pub(super) const DIRECTORIES: [(&str, usize); 10] = [
     ("repair", usize::MAX),
 ];
 
-/// The only files that hold private keys in the directory `tls`; all others there are certificates.
+/// The end of the names of the files in `tls` that hold private keys. All other files there are certificates.
 const AUTHORITIES: &str = "authority.pem";
 
-/// Refuses a data directory that belongs to another user. Removes the write permission of everyone from our own.
+/// Checks the owner of the data directory. If the directory is ours and everyone can write to it, removes that
+/// permission.
 ///
 /// # Errors
-/// If it, or the link that leads to it, belongs to another user.
+/// If the directory or the link that leads to it belongs to another user.
 pub fn check_data_dir(dir: &Path) -> Result<()> {
     let user = user();
     check_owner(dir, &fs::symlink_metadata(dir)?, dir, user)?;
     let metadata = fs::metadata(dir)?;
     check_owner(dir, &metadata, dir, user)?;
     let shown = dir.display();
-    match judge_data_dir(metadata.mode(), metadata.uid() == user) {
+    match classify_data_dir(metadata.mode(), metadata.uid() == user) {
         DataDirMode::Fine => {}
-        DataDirMode::Mendable => {
+        DataDirMode::Removable => {
             let mode = metadata.mode() & 0o7777 & !EVERYONE_WRITES;
             match fs::set_permissions(dir, std::fs::Permissions::from_mode(mode)) {
                 Ok(()) => {
-                    tracing::info!("everyone could write to {shown}; now its owner and group can");
+                    tracing::info!(
+                        "everyone could write to {shown}; now only its owner and group can"
+                    );
                 }
                 Err(error) => {
                     tracing::warn!(%error, "everyone can write to {shown}; to prevent that: chmod o-w {shown}");
@@ -71,23 +74,24 @@ pub fn check_data_dir(dir: &Path) -> Result<()> {
         }
         DataDirMode::Warned => {
             tracing::warn!(
-                "everyone can write to {shown}, and so stop this emulator; a directory of its own would be better"
+                "everyone can write to {shown} and can thus stop this emulator; use a directory of its own"
             );
         }
     }
     Ok(())
 }
 
-/// Refuses a data directory in which something was planted. Mends the modes of the files that the emulator made.
+/// Checks that no one planted anything in the data directory. Removes the permissions of others on the emulator's
+/// files.
 ///
 /// # Errors
-/// If anything in it belongs to another user, or if an entry that the emulator would use is a link, or neither a file
-/// nor a directory. Only a part of the content is checked; [`open_inside`](super::open_inside) checks the rest.
+/// If an entry belongs to another user, or if one that the emulator uses is neither a regular file nor a directory.
+/// Only a part of the content is checked here; [`open_inside`](super::open_inside) checks the rest.
 pub fn check_tree(dir: &Path) -> Result<()> {
     let user = user();
     for entry in fs::read_dir(dir)? {
         let path = entry?.path();
-        if let Some(metadata) = look_at(&path)? {
+        if let Some(metadata) = metadata_of(&path)? {
             check_owner(&path, &metadata, dir, user)?;
         }
     }
@@ -98,22 +102,22 @@ pub fn check_tree(dir: &Path) -> Result<()> {
     };
     for name in FILES {
         let path = dir.join(name);
-        if let Some(metadata) = look_at(&path)? {
+        if let Some(metadata) = metadata_of(&path)? {
             walk.check(&path, &metadata)?;
-            report(&path, mend_at(&path, &metadata, OTHERS_ANY));
+            report(&path, remove_permissions_at(&path, &metadata, OTHERS_ANY));
         }
     }
     for (name, entries) in DIRECTORIES {
         let path = dir.join(name);
-        if let Some(metadata) = look_at(&path)? {
+        if let Some(metadata) = metadata_of(&path)? {
             walk.left = entries;
-            walk.directory(&path, &metadata)?;
+            walk.check_directory(&path, &metadata)?;
         }
     }
     Ok(())
 }
 
-/// A walk over the files that the emulator made in a data directory.
+/// A walk over the files that the emulator created in a data directory.
 struct Walk<'a> {
     data_dir: &'a Path,
     user: u32,
@@ -122,36 +126,36 @@ struct Walk<'a> {
 }
 
 impl Walk<'_> {
-    fn directory(&mut self, dir: &Path, metadata: &std::fs::Metadata) -> Result<()> {
+    fn check_directory(&mut self, dir: &Path, metadata: &std::fs::Metadata) -> Result<()> {
         self.check(dir, metadata)?;
-        report(dir, mend_at(dir, metadata, OTHERS_ANY));
-        self.entries(dir)
+        report(dir, remove_permissions_at(dir, metadata, OTHERS_ANY));
+        self.check_entries(dir)
     }
 
-    /// Checks the entries of a directory. A mended mode is not logged: the database makes its files with the modes of
-    /// the umask, and nobody reaches them through a closed directory. Of the modes that cannot be mended, only the
-    /// first is logged: on a file system without modes, none can be.
-    fn entries(&mut self, dir: &Path) -> Result<()> {
-        let mut unmended = None;
+    /// Checks the entries of a directory. A changed mode is not logged: the database creates its files with the modes
+    /// of the umask, and no one reaches them through a closed directory. Only the first mode that cannot be changed is
+    /// logged: on a file system without modes, none can.
+    fn check_entries(&mut self, dir: &Path) -> Result<()> {
+        let mut failed = None;
         for entry in fs::read_dir(dir).map_err(|error| explain(dir, error))? {
             let Some(left) = self.left.checked_sub(1) else {
                 break;
             };
             self.left = left;
             let path = entry?.path();
-            let Some(metadata) = look_at(&path)? else {
+            let Some(metadata) = metadata_of(&path)? else {
                 continue;
             };
             self.check(&path, &metadata)?;
-            let mended = mend_at(&path, &metadata, forbidden(&path));
+            let removed = remove_permissions_at(&path, &metadata, forbidden(&path));
             if metadata.is_dir() {
-                self.entries(&path)?;
+                self.check_entries(&path)?;
             }
-            if let Err(error) = mended {
-                unmended.get_or_insert((path, error));
+            if let Err(error) = removed {
+                failed.get_or_insert((path, error));
             }
         }
-        if let Some((path, error)) = unmended {
+        if let Some((path, error)) = failed {
             report(&path, Err(error));
         }
         Ok(())
@@ -163,30 +167,32 @@ impl Walk<'_> {
     }
 }
 
-/// The verdict on the mode of a data directory.
+/// The class of a data directory's mode.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) enum DataDirMode {
     Fine,
-    Mendable,
+    /// Everyone can write, and that permission can be removed.
+    Removable,
+    /// Everyone can write, and only a warning is possible.
     Warned,
 }
 
-/// Judges the mode of the data directory. A directory with the sticky bit is shared on purpose: it may be `/tmp`
-/// itself, which root must not close to everyone. A directory of root that everyone can write is accepted, too: the
-/// kubelet makes each `emptyDir` like this, and files that others put into it are refused.
+/// Classifies the mode of the data directory. A directory with the sticky bit is shared on purpose: it may be `/tmp`
+/// itself, which root must not close to everyone. A directory of root that everyone can write is also accepted: the
+/// kubelet creates each `emptyDir` like this, and files that others put there are refused.
 /// <https://github.com/kubernetes/kubernetes/blob/v1.34.0/pkg/volume/emptydir/empty_dir.go>
-pub(super) fn judge_data_dir(mode: u32, ours: bool) -> DataDirMode {
+pub(super) fn classify_data_dir(mode: u32, is_ours: bool) -> DataDirMode {
     if mode & EVERYONE_WRITES == 0 {
         DataDirMode::Fine
-    } else if ours && mode & STICKY == 0 {
-        DataDirMode::Mendable
+    } else if is_ours && mode & STICKY == 0 {
+        DataDirMode::Removable
     } else {
         DataDirMode::Warned
     }
 }
 
-/// Returns the permissions that others must not have on a file below the top of a data directory. Everyone may read
-/// certificates: a container of another user may have `ca.pem` mounted.
+/// Returns the permissions that others must not have on a file in a directory of the data directory. Everyone may read
+/// certificates: a container of another user may mount `ca.pem`.
 pub(super) fn forbidden(path: &Path) -> u32 {
     let name = path.file_name().unwrap_or_default().to_string_lossy();
     let in_tls = parent(path).ends_with("tls");
@@ -197,32 +203,37 @@ pub(super) fn forbidden(path: &Path) -> u32 {
     }
 }
 
-/// Does the same as [`mend`], for a file that is not open yet.
-fn mend_at(path: &Path, metadata: &std::fs::Metadata, forbidden: u32) -> io::Result<bool> {
+/// Does the same as [`remove_permissions`], for a file that is not open.
+fn remove_permissions_at(
+    path: &Path,
+    metadata: &std::fs::Metadata,
+    forbidden: u32,
+) -> io::Result<bool> {
     if metadata.mode() & forbidden == 0 {
         return Ok(false);
     }
-    // The mode is set through the open file, since `chmod` would follow a link that took the file's place.
-    mend(
-        &open_itself(path, fs::OpenOptions::new().read(true))?,
+    // The mode is set through the open file, since `chmod` would follow a link that replaces the file meanwhile.
+    remove_permissions(
+        &open_without_following(path, fs::OpenOptions::new().read(true))?,
         forbidden,
     )
 }
 
-/// Logs the outcome of mending a mode.
-fn report(path: &Path, mended: io::Result<bool>) {
+/// Logs a changed mode, or a failure to change it.
+fn report(path: &Path, removed: io::Result<bool>) {
     let path = path.display();
-    match mended {
+    match removed {
         Ok(false) => {}
-        Ok(true) => tracing::info!("others could get at {path}; now only its owner can"),
+        Ok(true) => tracing::info!("others had access to {path}; now only its owner has"),
         Err(error) => {
-            tracing::warn!(%error, "others can get at {path}; to prevent that: chmod go-rwx {path}");
+            tracing::warn!(%error, "others have access to {path}; to prevent that: chmod go-rwx {path}");
         }
     }
 }
 
-/// Returns the metadata of `path` without following a link; `None` if it is gone, as an upload may end at any time.
-fn look_at(path: &Path) -> io::Result<Option<std::fs::Metadata>> {
+/// Returns the metadata of `path` without following a link; `None` if it is missing. An upload may remove it at any
+/// time.
+fn metadata_of(path: &Path) -> io::Result<Option<std::fs::Metadata>> {
     match fs::symlink_metadata(path) {
         Ok(metadata) => Ok(Some(metadata)),
         Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),

@@ -1,4 +1,4 @@
-//! The behaviour of a store while its disk fails or is full, and once the disk works again.
+//! A store whose disk fails or fills up, and then works again.
 
 use std::{
     future::Future,
@@ -11,23 +11,23 @@ use tokio::task::JoinSet;
 use uuid::Uuid;
 
 use crate::{
-    model::{Change, Session, files, found, recover},
+    model::{Change, Session, files, read_content, recover},
     simulated_disk::{Failure, Kind, Operation, Random, SimulatedDisk},
 };
 
-/// The time that a store may take to notice that its disk works again. It tries every second.
+/// The maximum time until a store notices that its disk works again. It tries every second.
 const DEADLINE: Duration = Duration::from_secs(20);
 
-async fn until<F: Future<Output = bool>>(what: &str, mut holds: impl FnMut() -> F) {
+async fn wait_until<F: Future<Output = bool>>(what: &str, mut condition: impl FnMut() -> F) {
     let deadline = Instant::now() + DEADLINE;
-    while !holds().await {
+    while !condition().await {
         assert!(Instant::now() < deadline, "{what} does not become true");
         tokio::time::sleep(Duration::from_millis(20)).await;
     }
 }
 
-/// Makes a store that was closed and opened again, with some commits in each of its two logs.
-async fn used() -> Session {
+/// Creates a store that was closed and reopened, with commits in both of its logs.
+async fn used_store() -> Session {
     let mut session = Session::new(SimulatedDisk::empty());
     session.open().await.unwrap();
     session
@@ -45,21 +45,21 @@ async fn used() -> Session {
     session
 }
 
-/// Checks that the store holds every acknowledged change after a kill, a loss of power and a close, each on its own.
-async fn check_starts(session: &mut Session, what: &str) {
+/// Checks that every acknowledged change survives a kill, a power cut and a close, each on its own.
+async fn check_recovery(session: &mut Session, what: &str) {
     let (found, mut random) = (session.disk.image(), Random(7));
     let images = [
         (found.after_kill(), false),
-        (found.after_loss_of_power(&mut random), true),
-        (found.after_loss_of_power(&mut random), true),
+        (found.after_power_cut(&mut random), true),
+        (found.after_power_cut(&mut random), true),
     ];
     let effects = session.disk.effects();
-    for (image, is_loss_of_power) in images {
-        let recovered = recover(image, &session.account, effects, is_loss_of_power).await;
+    for (image, is_power_cut) in images {
+        let recovered = recover(image, &session.account, effects, is_power_cut).await;
         recovered.unwrap_or_else(|error| panic!("{what}: {error}"));
     }
     session.close().await;
-    let image = session.disk.image().after_loss_of_power(&mut random);
+    let image = session.disk.image().after_power_cut(&mut random);
     let recovered = recover(image, &session.account, session.disk.effects(), true).await;
     recovered.unwrap_or_else(|error| panic!("{what}, after a close: {error}"));
 }
@@ -68,32 +68,32 @@ fn is_change(operation: &Operation<'_>) -> bool {
     !operation.kind.is_read()
 }
 
-/// Lets the disk fail. Checks that the store reports `fault`, and goes on once the disk works again.
-async fn a_disk_fails(
+/// Makes the disk fail. Checks that the store reports `fault`, and that it recovers once the disk works again.
+async fn check_disk_failure(
     what: &str,
     fault: Fault,
     mut fails: impl FnMut(&Operation<'_>) -> Option<Failure> + Send + 'static,
 ) {
-    let mut session = used().await;
-    let before = session.found().await;
+    let mut session = used_store().await;
+    let before = session.content().await;
     session.disk.fail(move |operation| fails(operation));
     for number in 0..3 {
         let change = Change::default().put("a", "refused").line("refused");
         let refused = session.try_commit(change).await.unwrap_err();
         assert_eq!(refused.fault(), Some(fault), "{what} {number}: {refused}");
-        assert_eq!(session.found().await, before, "{what} {number}");
+        assert_eq!(session.content().await, before, "{what} {number}");
         let condition = session.store().condition();
         assert_eq!(condition.failure.unwrap().fault, Some(fault), "{what}");
     }
-    session.record_or_hold("held").await;
-    session.record_or_hold("held on").await;
+    session.journal_or_hold("held").await;
+    session.journal_or_hold("held too").await;
     assert_eq!(session.store().condition().held_lines, 2, "{what}");
-    let conflicted = session.conflict("a").await;
+    let conflicted = session.commit_expecting_absence("a").await;
     assert_ne!(conflicted, Some(Commit::Done), "{what}");
 
     session.disk.mend();
     let store = session.store().clone();
-    until(what, || async {
+    wait_until(what, || async {
         let condition = store.condition();
         condition.failure.is_none() && condition.held_lines == 0
     })
@@ -101,38 +101,38 @@ async fn a_disk_fails(
     session
         .commit(Change::default().put("a", "3").line("third"))
         .await;
-    assert_eq!(session.found().await, session.account.all(), "{what}");
+    assert_eq!(session.content().await, session.account.content(), "{what}");
     assert_eq!(store.check().await.unwrap(), [""; 0], "{what}");
     drop(store);
-    check_starts(&mut session, what).await;
+    check_recovery(&mut session, what).await;
 }
 
 #[tokio::test]
-async fn a_disk_that_fails_refuses_commits_and_is_written_again_once_it_works() {
+async fn failing_disk_refuses_commits_until_it_works_again() {
     let failing = |errno: Errno| {
         move |operation: &Operation<'_>| is_change(operation).then_some(errno.into())
     };
     tokio::join!(
-        a_disk_fails("EIO", Fault::Failing, failing(Errno::IO)),
-        a_disk_fails("ENOSPC", Fault::Full, failing(Errno::NOSPC)),
-        a_disk_fails("EROFS", Fault::ReadOnly, failing(Errno::ROFS)),
-        a_disk_fails("a short write", Fault::Full, |operation| {
+        check_disk_failure("EIO", Fault::Failing, failing(Errno::IO)),
+        check_disk_failure("ENOSPC", Fault::Full, failing(Errno::NOSPC)),
+        check_disk_failure("EROFS", Fault::ReadOnly, failing(Errno::ROFS)),
+        check_disk_failure("a short write", Fault::Full, |operation| {
             is_change(operation).then_some(Failure {
                 written: 30,
                 ..Errno::NOSPC.into()
             })
         }),
-        a_disk_fails("a sync that fails", Fault::Failing, |operation| {
+        check_disk_failure("a sync that fails", Fault::Failing, |operation| {
             (operation.kind == Kind::Sync).then_some(Errno::IO.into())
         }),
-        a_disk_fails("a sync that forgets", Fault::Failing, |operation| {
+        check_disk_failure("a sync that forgets", Fault::Failing, |operation| {
             (operation.kind == Kind::Sync).then_some(Failure {
                 forgets: true,
                 ..Errno::IO.into()
             })
         }),
-        a_disk_fails(
-            "no file can be made, nor the log synced",
+        check_disk_failure(
+            "no file can be created, nor the log synced",
             Fault::TooManyFiles,
             |operation| {
                 let is_log = operation.path.to_string_lossy().contains("log-");
@@ -146,29 +146,29 @@ async fn a_disk_that_fails_refuses_commits_and_is_written_again_once_it_works() 
     );
 }
 
-/// Starts and uses the store twice, whatever fails on the way.
-async fn go_through(session: &mut Session) {
-    open(session).await;
+/// Starts and uses the store twice, and ignores failures.
+async fn use_twice(session: &mut Session) {
+    open_with_retries(session).await;
     let note = Uuid::new_v4();
     let change = |key, line| Change::default().put(key, "1").line(line);
     let _ = session.try_commit(change("a", "first")).await;
     let object = session.publish(&[4; 900]);
-    let _ = session.note(note, Some(b"a note"));
+    let _ = session.write_note(note, Some(b"a note"));
     let _ = session.try_commit(change("key", "second")).await;
     session.close().await;
 
-    open(session).await;
+    open_with_retries(session).await;
     let _ = session.try_commit(change("b", "third")).await;
     if let Ok(object) = object {
         let removal = change("c", "fourth").delete("a").remove(object);
         let _ = session.try_commit(removal).await;
     }
-    let _ = session.note(note, Some(b"another note"));
+    let _ = session.write_note(note, Some(b"another note"));
     let _ = session.try_commit(change("d", "fifth")).await;
 }
 
-/// Opens the store, at the second or third attempt if the disk fails.
-async fn open(session: &mut Session) {
+/// Opens the store, with some more attempts if the disk fails.
+async fn open_with_retries(session: &mut Session) {
     for _ in 0..3 {
         if session.open().await.is_ok() {
             return;
@@ -178,22 +178,22 @@ async fn open(session: &mut Session) {
     session.open().await.unwrap();
 }
 
-/// A failure of `count` operations, from the number `first` on.
+/// A failure of `count` operations, from number `first` on.
 #[derive(Clone, Copy, Debug)]
-struct Fails {
+struct Outage {
     first: usize,
     count: usize,
     failure: Failure,
 }
 
-async fn some_operations_fail(fails: Fails) {
-    let what = format!("{fails:?}");
+async fn check_outage(outage: Outage) {
+    let what = format!("{outage:?}");
     let mut session = Session::new(SimulatedDisk::empty());
-    let range = fails.first..fails.first + fails.count;
+    let range = outage.first..outage.first + outage.count;
     session
         .disk
-        .fail(move |operation| range.contains(&operation.number).then_some(fails.failure));
-    go_through(&mut session).await;
+        .fail(move |operation| range.contains(&operation.number).then_some(outage.failure));
+    use_twice(&mut session).await;
     session.disk.mend();
     let mut committed = Err(Error::Closed);
     let deadline = Instant::now() + DEADLINE;
@@ -203,17 +203,17 @@ async fn some_operations_fail(fails: Fails) {
         committed = session.try_commit(change).await;
     }
     let store = session.store().clone();
-    until(&what, || async { store.condition().failure.is_none() }).await;
-    assert_eq!(session.found().await, session.account.all(), "{what}");
+    wait_until(&what, || async { store.condition().failure.is_none() }).await;
+    assert_eq!(session.content().await, session.account.content(), "{what}");
     assert_eq!(store.check().await.unwrap(), [""; 0], "{what}");
     drop(store);
-    check_starts(&mut session, &what).await;
+    check_recovery(&mut session, &what).await;
 }
 
-/// Lets operations fail that lie `apart` from each other, each in a session of its own.
-async fn operations_fail(apart: usize, first: usize) {
+/// Makes every operation that is `apart` from the previous one fail, each in a session of its own.
+async fn check_outages(apart: usize, first: usize) {
     let mut session = Session::new(SimulatedDisk::empty());
-    go_through(&mut session).await;
+    use_twice(&mut session).await;
     let operations = session.disk.operations();
     let failures = [
         Errno::IO.into(),
@@ -231,12 +231,12 @@ async fn operations_fail(apart: usize, first: usize) {
     for (number, first) in (first..operations).step_by(apart).enumerate() {
         let failure = failures[number % failures.len()];
         let count = [1, 1, 4, 25][number / failures.len() % 4];
-        let fails = Fails {
+        let outage = Outage {
             first,
             count,
             failure,
         };
-        running.spawn(some_operations_fail(fails));
+        running.spawn(check_outage(outage));
         if running.len() >= 12 {
             running.join_next().await.unwrap().unwrap();
         }
@@ -247,26 +247,26 @@ async fn operations_fail(apart: usize, first: usize) {
 }
 
 #[tokio::test]
-async fn whatever_operation_fails_nothing_is_lost_and_the_store_goes_on() {
-    operations_fail(5, 3).await;
+async fn failure_of_some_operations_loses_nothing() {
+    check_outages(5, 3).await;
 }
 
 #[tokio::test]
 #[ignore = "takes minutes; `make e2e` runs it"]
-async fn whichever_operations_fail_nothing_is_lost_and_the_store_goes_on() {
+async fn failure_of_any_operation_loses_nothing() {
     for first in 0..4 {
-        operations_fail(1, first).await;
+        check_outages(1, first).await;
     }
 }
 
 #[tokio::test]
-async fn a_full_disk_refuses_objects_first_and_commits_once_nothing_is_left() {
-    let mut session = used().await;
+async fn full_disk_refuses_objects_first_and_commits_once_the_reserve_is_used() {
+    let mut session = used_store().await;
     session.disk.leave_room(1024 * 1024);
     let refused = session.publish(&[5; 100]).unwrap_err();
     assert_eq!(refused.fault(), Some(Fault::Full));
     session
-        .commit(Change::default().put("c", "1").line("there is room for it"))
+        .commit(Change::default().put("c", "1").line("there is room"))
         .await;
     session.disk.leave_room(0);
     let mut committed = 0;
@@ -279,29 +279,33 @@ async fn a_full_disk_refuses_objects_first_and_commits_once_nothing_is_left() {
     };
     assert!(
         committed > 20,
-        "{committed} went into what is written ahead"
+        "only {committed} commits fit into the reserve"
     );
     assert_eq!(refused.fault(), Some(Fault::Full));
-    assert_eq!(session.found().await, session.account.all());
+    assert_eq!(session.content().await, session.account.content());
     let full = SimulatedDisk::new(session.disk.image().after_kill());
     full.leave_room(0);
-    let read = found(&Store::open(files(&full)).unwrap()).await;
-    assert_eq!(read.unwrap(), session.account.all(), "a full disk is read");
+    let read = read_content(&Store::open(files(&full)).unwrap()).await;
+    assert_eq!(
+        read.unwrap(),
+        session.account.content(),
+        "a full disk is readable"
+    );
     let store = session.store().clone();
     session.disk.mend();
-    until("a disk with room is written", || async {
+    wait_until("the disk has room and is written", || async {
         store.condition().failure.is_none()
     })
     .await;
     session.commit(Change::default().put("d", "1")).await;
     session.publish(&[6; 100]).unwrap();
     drop(store);
-    check_starts(&mut session, "a disk that was full").await;
+    check_recovery(&mut session, "a disk that was full").await;
 }
 
 #[tokio::test]
-async fn lines_are_not_lost_while_the_journals_file_fails_and_the_log_goes_on() {
-    let mut session = used().await;
+async fn journal_lines_survive_a_failure_of_the_journals_file() {
+    let mut session = used_store().await;
     session.disk.fail(|operation| {
         let is_journal = operation.path.ends_with("audit.jsonl");
         (is_journal && is_change(operation)).then_some(Errno::IO.into())
@@ -312,25 +316,25 @@ async fn lines_are_not_lost_while_the_journals_file_fails_and_the_log_goes_on() 
     }
     let failure = session.store().condition().failure.unwrap();
     assert_eq!(failure.fault, Some(Fault::Failing), "the checkpoint");
-    assert_eq!(session.found().await, session.account.all());
-    // Another log follows, and the one with the lines stays.
+    assert_eq!(session.content().await, session.account.content());
+    // A new log follows, but the one with the lines remains.
     session.close().await;
     session.disk.mend();
     session.open().await.unwrap();
-    assert_eq!(session.found().await, session.account.all());
+    assert_eq!(session.content().await, session.account.content());
     session.commit(Change::default().line("then")).await;
-    check_starts(&mut session, "a journal that failed").await;
+    check_recovery(&mut session, "a journal that failed").await;
 }
 
-/// Returns true if the operation is on the database, or on the file that is to replace it.
+/// Returns true if the operation is on the database, or on its replacement.
 fn is_database(operation: &Operation<'_>) -> bool {
     let path = operation.path.to_string_lossy();
     path.contains("records.redb")
 }
 
 #[tokio::test]
-async fn a_database_that_could_not_be_written_is_written_anew() {
-    let mut session = used().await;
+async fn database_is_rewritten_after_failed_writes() {
+    let mut session = used_store().await;
     session.disk.fail(move |operation| {
         (is_change(operation) && is_database(operation)).then_some(Errno::IO.into())
     });
@@ -340,29 +344,29 @@ async fn a_database_that_could_not_be_written_is_written_anew() {
     }
     let failure = session.store().condition().failure.unwrap();
     assert_eq!(failure.fault, Some(Fault::Failing), "the checkpoint");
-    assert_eq!(session.found().await, session.account.all());
+    assert_eq!(session.content().await, session.account.content());
     session.disk.mend();
     let store = session.store().clone();
-    until("the database is written again", || async {
+    wait_until("the database is written again", || async {
         store.condition().failure.is_none()
     })
     .await;
-    assert_eq!(session.found().await, session.account.all());
+    assert_eq!(session.content().await, session.account.content());
     assert_eq!(store.check().await.unwrap(), [""; 0]);
     drop(store);
-    check_starts(&mut session, "a database that failed").await;
+    check_recovery(&mut session, "a database that failed").await;
 }
 
-/// Lets a sync of one file fail and drop the written data, while the store goes on.
-async fn a_sync_forgets(name: &'static str) {
-    let mut session = used().await;
+/// Makes a sync of one file fail and lose the written data, while the store is in use.
+async fn check_lost_sync(name: &'static str) {
+    let mut session = used_store().await;
     let mut has_failed = false;
     for number in 0..600 {
         if number == 500 {
-            // Not before: the library syncs a file that grows, too.
+            // Not earlier, since the library also syncs a file that grows.
             session.disk.fail(move |operation| {
-                let is_it = operation.kind == Kind::Sync && operation.path.ends_with(name);
-                is_it.then_some(Failure {
+                let is_target = operation.kind == Kind::Sync && operation.path.ends_with(name);
+                is_target.then_some(Failure {
                     forgets: true,
                     ..Errno::IO.into()
                 })
@@ -377,34 +381,34 @@ async fn a_sync_forgets(name: &'static str) {
     }
     assert!(has_failed, "{name}");
     let store = session.store().clone();
-    until(name, || async { store.condition().failure.is_none() }).await;
-    assert_eq!(session.found().await, session.account.all(), "{name}");
+    wait_until(name, || async { store.condition().failure.is_none() }).await;
+    assert_eq!(session.content().await, session.account.content(), "{name}");
     drop(store);
-    check_starts(&mut session, name).await;
+    check_recovery(&mut session, name).await;
 }
 
 #[tokio::test]
-async fn what_a_sync_that_failed_has_dropped_is_written_again() {
-    a_sync_forgets("audit.jsonl").await;
-    a_sync_forgets("records.redb").await;
+async fn data_lost_by_a_failed_sync_is_written_again() {
+    check_lost_sync("audit.jsonl").await;
+    check_lost_sync("records.redb").await;
 }
 
 #[tokio::test]
-async fn a_note_that_could_neither_be_written_nor_cleared_away_is_written_once_the_disk_works() {
-    let mut session = used().await;
+async fn note_is_written_after_a_failed_write_that_could_not_be_cleaned_up() {
+    let mut session = used_store().await;
     let note = Uuid::new_v4();
     session.disk.fail(|operation| {
         matches!(operation.kind, Kind::Write | Kind::Remove).then_some(Errno::IO.into())
     });
-    session.note(note, Some(b"refused")).unwrap_err();
+    session.write_note(note, Some(b"refused")).unwrap_err();
     session.disk.mend();
-    session.note(note, Some(b"a note")).unwrap();
-    check_starts(&mut session, "a note").await;
+    session.write_note(note, Some(b"a note")).unwrap();
+    check_recovery(&mut session, "a note").await;
 }
 
 #[tokio::test]
-async fn a_log_that_could_not_take_the_place_of_a_long_one_loses_nothing() {
-    let mut session = used().await;
+async fn failed_replacement_of_a_long_log_loses_nothing() {
+    let mut session = used_store().await;
     let fill = |batch: usize| {
         (0..1000).fold(Change::default(), |change, number| {
             change.put(
@@ -414,10 +418,10 @@ async fn a_log_that_could_not_take_the_place_of_a_long_one_loses_nothing() {
         })
     };
     session.disk.fail(|operation| {
-        let is_it = operation.kind == Kind::SyncDir && operation.path.ends_with("metadata");
-        is_it.then_some(Errno::IO.into())
+        let is_target = operation.kind == Kind::SyncDir && operation.path.ends_with("metadata");
+        is_target.then_some(Errno::IO.into())
     });
-    // Another log follows after 64 MiB.
+    // The store starts a new log after 64 MiB.
     let mut refused = None;
     for batch in 0..30 {
         if let Err(error) = session.try_commit(fill(batch % 10)).await {
@@ -435,9 +439,9 @@ async fn a_log_that_could_not_take_the_place_of_a_long_one_loses_nothing() {
 }
 
 #[tokio::test]
-async fn a_database_that_could_not_be_read_is_read_again_without_a_start() {
-    let mut session = used().await;
-    // More than the store keeps in memory.
+async fn database_is_readable_again_without_a_restart_after_failed_reads() {
+    let mut session = used_store().await;
+    // More than the cache holds.
     for batch in 0..9 {
         let change = (0..1000).fold(Change::default(), |change, number| {
             change.put(&format!("record {batch} {number}"), &"x".repeat(3900))
@@ -448,29 +452,29 @@ async fn a_database_that_could_not_be_read_is_read_again_without_a_start() {
         let is_read = operation.kind == Kind::Read && is_database(operation);
         is_read.then_some(Errno::IO.into())
     });
-    let failed = found(session.store()).await.unwrap_err();
+    let failed = read_content(session.store()).await.unwrap_err();
     assert_eq!(failed.fault(), Some(Fault::Failing));
     session.disk.mend();
     let store = session.store().clone();
-    let reads = || async { found(&store).await.is_ok() };
-    until("the database is read again", reads).await;
+    let reads = || async { read_content(&store).await.is_ok() };
+    wait_until("the database is readable again", reads).await;
     session.commit(Change::default().put("a", "5")).await;
-    assert!(session.found().await == session.account.all());
+    assert!(session.content().await == session.account.content());
 }
 
 #[tokio::test]
-async fn a_fault_that_only_content_met_is_told_until_content_can_be_written() {
+async fn fault_of_content_alone_is_reported_until_content_can_be_written() {
     for errno in [Errno::IO, Errno::MFILE, Errno::NOSPC] {
-        let mut session = used().await;
+        let mut session = used_store().await;
         assert!(session.store().condition().content_failure.is_none());
         session.disk.fail(move |operation| {
             let is_content = operation.path.to_string_lossy().contains("blobs");
             (is_content && is_change(operation)).then_some(errno.into())
         });
         let refused = session.publish(b"content").unwrap_err();
-        let told = session.store().condition().content_failure.unwrap();
-        assert_eq!(told.fault, refused.fault());
-        assert!(told.fault.is_some());
+        let reported = session.store().condition().content_failure.unwrap();
+        assert_eq!(reported.fault, refused.fault());
+        assert!(reported.fault.is_some());
 
         session.disk.mend();
         assert!(session.store().condition().content_failure.is_none());

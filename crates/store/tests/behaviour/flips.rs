@@ -1,4 +1,4 @@
-//! The behaviour of a store with one changed byte in a file.
+//! A changed byte in a file of a store.
 
 use std::{
     path::{Path, PathBuf},
@@ -11,18 +11,18 @@ use rustix::io::Errno;
 use sealock_store::{Error, Store};
 
 use crate::{
-    model::{Change, Session, files, found},
-    simulated_disk::{Image, Random, SimulatedDisk},
+    model::{Change, Session, files, read_content},
+    simulated_disk::{Image, Random, SimulatedDisk, seed},
 };
 
-/// The time that a look at one damaged store may take.
+/// The maximum time of a check of one damaged store.
 const DEADLINE: Duration = Duration::from_mins(1);
 
 /// The records and lines of a store.
-type Found = (std::collections::BTreeMap<String, String>, String);
+type Content = (std::collections::BTreeMap<String, String>, String);
 
-/// Makes a small store whose files have every kind of content: entries in two logs, two copies, lines.
-async fn used() -> Session {
+/// Creates a small store with entries in two logs, two copies and journal lines.
+async fn used_store() -> Session {
     let mut session = Session::new(SimulatedDisk::empty());
     session.open().await.unwrap();
     for number in 0..12 {
@@ -40,16 +40,16 @@ async fn used() -> Session {
     session
 }
 
-async fn closed() -> (Image, Found) {
-    let mut session = used().await;
-    let expected = session.found().await;
+async fn closed_store() -> (Image, Content) {
+    let mut session = used_store().await;
+    let expected = session.content().await;
     session.close().await;
     (session.disk.image(), expected)
 }
 
-async fn killed() -> (Image, Found) {
-    let session = used().await;
-    (session.disk.image(), session.found().await)
+async fn killed_store() -> (Image, Content) {
+    let session = used_store().await;
+    (session.disk.image(), session.content().await)
 }
 
 /// A byte of a file, and a mask of the bits that change.
@@ -61,7 +61,7 @@ struct Flip {
 }
 
 impl Flip {
-    fn carry_out(&self, mut image: Image) -> Image {
+    fn apply(&self, mut image: Image) -> Image {
         let mut bytes = image.files().remove(&self.file).unwrap();
         bytes[self.at] ^= self.mask;
         image.set(&self.file, &bytes);
@@ -69,43 +69,45 @@ impl Flip {
     }
 }
 
-/// Opens a store with a flip in it. Returns `Err` with a description if the store does not report the damage.
-async fn look(image: Image, expected: &Found, flip: &Flip) -> Result<(), String> {
-    let disk = SimulatedDisk::new(flip.carry_out(image));
+/// Opens a store with a flip in it. Returns `Err` if the store neither reports the damage nor is unaffected.
+async fn check_flip(image: Image, expected: &Content, flip: &Flip) -> Result<(), String> {
+    let disk = SimulatedDisk::new(flip.apply(image));
     let name = flip.file.file_name().unwrap().to_string_lossy();
     let outcome = match Store::open(files(&disk)) {
         Ok(store) => {
-            let seen = see(&store, expected, &name).await;
+            let checked = check_store(&store, expected, &name).await;
             disk.fail(|_| Some(Errno::IO.into()));
-            seen
+            checked
         }
         Err(error) if error.to_string().contains(&*name) => Ok(()),
-        Err(error) => Err(format!("refused for another reason: {error}")),
+        Err(error) => Err(format!(
+            "the store does not open for another reason: {error}"
+        )),
     };
-    let is_there = disk.image().files().contains_key(&flip.file);
+    let exists = disk.image().files().contains_key(&flip.file);
     match outcome {
-        Ok(()) if !is_there => Err("it was removed".to_owned()),
+        Ok(()) if !exists => Err("the file was removed".to_owned()),
         outcome => outcome,
     }
 }
 
-async fn see(store: &Store, expected: &Found, name: &str) -> Result<(), String> {
+async fn check_store(store: &Store, expected: &Content, name: &str) -> Result<(), String> {
     let findings = store.check().await.map_err(|error| error.to_string())?;
     match findings.first() {
         Some(first) if first.contains(name) || first.contains("record") => return Ok(()),
-        Some(first) => return Err(format!("found something else: {first}")),
+        Some(first) => return Err(format!("the check reports something else: {first}")),
         None => {}
     }
-    let found = found(store)
+    let found = read_content(store)
         .await
-        .map_err(|error: Error| format!("not found by the check: {error}"))?;
+        .map_err(|error: Error| format!("the check missed it: {error}"))?;
     if found != *expected {
-        return Err(format!("not the same: {found:?}"));
+        return Err(format!("the content differs: {found:?}"));
     }
     Ok(())
 }
 
-/// Returns true if the store itself authenticates the file. The owners of objects and notes authenticate those.
+/// Returns true if the store itself authenticates the file. Objects and notes are authenticated by their owners.
 fn is_own(file: &Path) -> bool {
     file.parent() == Some(Path::new("/data")) || file.starts_with("/data/metadata")
 }
@@ -114,13 +116,13 @@ fn is_database(file: &Path) -> bool {
     file.ends_with("records.redb")
 }
 
-/// Returns the length of the content without the zeros at the end, and a little more.
+/// Returns a length that is a little greater than that of the content without the zeros at its end.
 fn used_bytes(bytes: &[u8]) -> usize {
     let used = bytes.iter().rposition(|byte| *byte != 0);
     used.map_or(0, |last| (last + 24).min(bytes.len()))
 }
 
-/// Returns flips in the store's own files except the database, `apart` bytes from each other.
+/// Returns flips in the store's own files except the database, one every `apart` bytes.
 fn beside_the_database(image: &Image, apart: usize) -> Vec<Flip> {
     let mut flips = Vec::new();
     for (file, bytes) in image.files() {
@@ -158,68 +160,73 @@ fn in_the_database(image: &Image, chosen: impl Fn(usize) -> bool) -> Vec<Flip> {
     flips
 }
 
-/// Looks at each flip on its own. Fails with a list of the looks that find something wrong or do not end.
-fn look_at(image: Image, expected: Found, flips: Vec<Flip>) {
-    let (begun, news) = mpsc::channel();
-    let looking = thread::spawn(move || {
+/// Checks each flip on its own. Panics with the failed checks, or with a check that does not end.
+fn check_flips(image: Image, expected: Content, flips: Vec<Flip>) {
+    let (started, events) = mpsc::channel();
+    let checking = thread::spawn(move || {
         let runtime = tokio::runtime::Builder::new_current_thread()
             .enable_all()
             .build();
         let runtime = runtime.unwrap();
-        let mut wrong = Vec::new();
+        let mut failures = Vec::new();
         for flip in flips {
-            begun.send(flip.clone()).unwrap();
-            if let Err(error) = runtime.block_on(look(image.clone(), &expected, &flip)) {
-                wrong.push(format!("{flip:?}: {error}"));
+            started.send(flip.clone()).unwrap();
+            if let Err(error) = runtime.block_on(check_flip(image.clone(), &expected, &flip)) {
+                failures.push(format!("{flip:?}: {error}"));
             }
         }
-        wrong
+        failures
     });
     let mut last = None;
     loop {
-        match news.recv_timeout(DEADLINE) {
+        match events.recv_timeout(DEADLINE) {
             Ok(flip) => last = Some(flip),
             Err(mpsc::RecvTimeoutError::Disconnected) => break,
-            Err(mpsc::RecvTimeoutError::Timeout) => panic!("{last:?} does not end"),
+            Err(mpsc::RecvTimeoutError::Timeout) => panic!("the check of {last:?} does not end"),
         }
     }
-    let wrong = looking
+    let failures = checking
         .join()
-        .unwrap_or_else(|_| panic!("{last:?}: a panic got out"));
-    let some: Vec<_> = wrong.iter().take(20).collect();
-    assert!(wrong.is_empty(), "{} times wrong: {some:#?}", wrong.len());
+        .unwrap_or_else(|_| panic!("{last:?} causes a panic"));
+    let first: Vec<_> = failures.iter().take(20).collect();
+    assert!(
+        failures.is_empty(),
+        "{} failures with SEALOCK_SEED={}: {first:#?}",
+        failures.len(),
+        seed()
+    );
 }
 
 #[tokio::test]
-async fn a_byte_that_changed_in_a_closed_store_is_found_or_changes_nothing() {
-    let (image, expected) = closed().await;
+async fn flipped_byte_in_closed_store_is_found_or_harmless() {
+    let (image, expected) = closed_store().await;
     let flips = beside_the_database(&image, 5);
-    look_at(image, expected, flips);
+    check_flips(image, expected, flips);
 }
 
 #[tokio::test]
-async fn a_byte_that_changed_in_a_killed_store_is_found_or_changes_nothing() {
-    let (image, expected) = killed().await;
+async fn flipped_byte_in_killed_store_is_found_or_harmless() {
+    let (image, expected) = killed_store().await;
     let flips = beside_the_database(&image, 5);
-    look_at(image, expected, flips);
+    check_flips(image, expected, flips);
 }
 
 #[tokio::test]
-async fn a_byte_that_changed_in_the_database_is_found_or_changes_nothing() {
-    for (seed, (image, expected)) in [(1, closed().await), (2, killed().await)] {
-        let mut random = Random(seed);
+async fn flipped_byte_in_database_is_found_or_harmless() {
+    for (number, (image, expected)) in [(1, closed_store().await), (2, killed_store().await)] {
+        let mut random = Random(seed().wrapping_add(number));
         let mut flips = in_the_database(&image, |_| true);
         let sample = (0..200).map(|_| flips.swap_remove(random.below(flips.len())));
         let mut sample: Vec<_> = sample.collect();
-        // The header, and the references of a page to others.
-        let is_telling = |at| at % 8 == 0 && at < 320 || (4224..4228).contains(&at);
-        sample.extend(in_the_database(&image, is_telling));
-        look_at(image, expected, sample);
+        // The header, and the references of a page to other pages.
+        let is_structural = |at| at % 8 == 0 && at < 320 || (4224..4228).contains(&at);
+        sample.extend(in_the_database(&image, is_structural));
+        check_flips(image, expected, sample);
     }
 }
 
 #[tokio::test]
-async fn an_entry_that_changed_behind_a_copy_is_found_though_the_database_has_it() {
+async fn flipped_byte_in_log_is_found_even_if_the_database_has_the_commit() {
     let mut session = Session::new(SimulatedDisk::empty());
     session.open().await.unwrap();
     for number in 0..520 {
@@ -238,9 +245,9 @@ async fn an_entry_that_changed_behind_a_copy_is_found_though_the_database_has_it
         })
         .into();
     for flip in &flips {
-        let disk = SimulatedDisk::new(flip.carry_out(image.clone()));
+        let disk = SimulatedDisk::new(flip.apply(image.clone()));
         let store = Store::open(files(&disk)).unwrap();
-        assert_eq!(found(&store).await.unwrap(), session.found().await);
+        assert_eq!(read_content(&store).await.unwrap(), session.content().await);
         assert!(!store.check().await.unwrap().is_empty(), "{flip:?}");
         disk.fail(|_| Some(Errno::IO.into()));
     }
@@ -248,10 +255,10 @@ async fn an_entry_that_changed_behind_a_copy_is_found_though_the_database_has_it
 
 #[tokio::test]
 #[ignore = "takes a quarter of an hour; by hand, after a change of the store: see CONTRIBUTING.md"]
-async fn any_byte_that_changed_is_found_or_changes_nothing() {
-    for (image, expected) in [closed().await, killed().await] {
+async fn any_flipped_byte_is_found_or_harmless() {
+    for (image, expected) in [closed_store().await, killed_store().await] {
         let mut flips = beside_the_database(&image, 1);
         flips.extend(in_the_database(&image, |_| true));
-        look_at(image, expected, flips);
+        check_flips(image, expected, flips);
     }
 }

@@ -1,5 +1,5 @@
-//! One suite of behaviour for every implementation of the store's traits.
-#![expect(clippy::unwrap_used, reason = "in a test, a surprise is a failure")]
+//! The behaviour of the store. Each of its traits has one suite, which every implementation must pass.
+#![expect(clippy::unwrap_used, reason = "an unexpected error fails the test")]
 
 mod faults;
 mod flips;
@@ -12,6 +12,7 @@ mod repair;
 mod simulated_disk;
 mod slow_metadata;
 mod store;
+mod suite;
 
 use std::{path::Path, sync::Arc};
 
@@ -51,57 +52,57 @@ fn note_files(dir: &Path) -> NoteFiles {
 }
 
 #[tokio::test]
-async fn metadata_in_memory() {
+async fn memory_metadata_passes_the_suite() {
     metadata_suite::all(&Store::ephemeral()).await;
 }
 
 #[tokio::test]
-async fn metadata_in_redb() {
+async fn redb_metadata_passes_the_suite() {
     let dir = tempfile::tempdir().unwrap();
     metadata_suite::all(&open(dir.path())).await;
 }
 
 #[tokio::test]
-async fn metadata_in_sled() {
+async fn sled_metadata_passes_the_suite() {
     let dir = tempfile::tempdir().unwrap();
     metadata_suite::all(&Store::open(files(dir.path(), EngineKind::Sled)).unwrap()).await;
 }
 
 #[tokio::test]
-async fn metadata_that_is_slow() {
+async fn slow_metadata_passes_the_suite() {
     let slow = |metadata| Arc::new(SlowMetadata(metadata)) as _;
-    metadata_suite::all(&Store::ephemeral().with_metadata(slow)).await;
+    metadata_suite::all(&Store::ephemeral().wrap_metadata(slow)).await;
 }
 
 #[test]
-fn objects_in_memory() {
+fn memory_objects_pass_the_suite() {
     objects_suite::all(&MemoryObjects::default());
 }
 
 #[test]
-fn objects_on_disk() {
+fn object_files_pass_the_suite() {
     let dir = tempfile::tempdir().unwrap();
     objects_suite::all(&object_files(dir.path()));
 }
 
 #[test]
-fn notes_in_memory() {
+fn memory_notes_pass_the_suite() {
     notes_suite::all(&MemoryNotes::default());
 }
 
 #[test]
-fn notes_on_disk() {
+fn note_files_pass_the_suite() {
     let dir = tempfile::tempdir().unwrap();
     notes_suite::all(&note_files(dir.path()));
 }
 
 #[test]
-fn what_is_kept_outlives_the_process() {
+fn reopening_keeps_retained_objects_and_notes_and_removes_the_rest() {
     let dir = tempfile::tempdir().unwrap();
     let open = || (object_files(dir.path()), note_files(dir.path()));
     let (objects, notes) = open();
-    let kept = objects_suite::kept(&objects, b"so far");
-    // As a kill leaves them.
+    let retained = objects_suite::stage_and_retain(&objects, b"so far");
+    // The state after a kill.
     let mut unfinished = objects.stage().unwrap();
     let abandoned = unfinished.id();
     unfinished.append(b"unfinished").unwrap();
@@ -112,10 +113,13 @@ fn what_is_kept_outlives_the_process() {
     std::fs::write(&torn_file, b"a no").unwrap();
 
     let (objects, notes) = open();
-    assert_eq!(objects.list_staged().unwrap(), [kept]);
+    assert_eq!(objects.list_staged().unwrap(), [retained]);
     let abandoned = dir.path().join(format!("blobs/staging/{abandoned}"));
-    assert!(!abandoned.exists(), "nobody was told of it");
-    assert_eq!(objects_suite::staged(&objects, kept).unwrap(), b"so far");
+    assert!(!abandoned.exists());
+    assert_eq!(
+        objects_suite::read_staged(&objects, retained).unwrap(),
+        b"so far"
+    );
     assert_eq!(notes.list().unwrap(), [note]);
     assert_eq!(notes.get(note).unwrap().unwrap(), b"a note");
     assert!(!torn_file.exists());

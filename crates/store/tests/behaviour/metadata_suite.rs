@@ -1,22 +1,31 @@
+//! The behaviour of every implementation of `Metadata`.
+
 use std::{ops::Bound, pin::pin};
 
 use futures_util::{FutureExt as _, TryStreamExt as _};
 use sealock_store::{Batch, Commit, Error, Lock, Store, Table};
+
+use crate::suite::run_all_async;
 
 const TABLE: Table<String> = Table::content("table");
 const OTHER: Table<String> = Table::content("tablf");
 const CONTROL: Table<String> = Table::control("control");
 
 pub(crate) async fn all(store: &Store) {
-    put_get_and_delete(store).await;
-    a_scan_is_sorted_and_bounded(store).await;
-    expectations_guard_the_whole_batch(store).await;
-    one_of_many_racing_writers_wins(store).await;
-    lines_come_with_their_commit_and_in_its_order(store).await;
-    only_a_control_commit_raises_the_epoch(store).await;
-    updates_that_overtake_each_other_all_take_place(store).await;
-    an_update_that_cannot_take_place_ends(store).await;
-    an_exclusive_lock_is_held_alone(store).await;
+    run_all_async!(
+        store,
+        [
+            get_returns_the_last_put_until_a_delete,
+            scan_is_sorted_and_bounded,
+            failed_expectation_rejects_the_whole_batch,
+            one_of_several_racing_commits_wins,
+            journal_lines_follow_the_order_of_their_commits,
+            only_control_commits_raise_the_epoch,
+            overtaken_updates_all_complete,
+            update_that_always_conflicts_fails,
+            exclusive_lock_has_one_holder,
+        ]
+    );
 }
 
 async fn commit(store: &Store, batch: Batch) -> bool {
@@ -38,7 +47,7 @@ async fn scan(store: &Store, prefix: &[&str], from: Bound<&str>) -> Vec<String> 
     keys.try_collect().await.unwrap()
 }
 
-async fn put_get_and_delete(store: &Store) {
+async fn get_returns_the_last_put_until_a_delete(store: &Store) {
     let key = ["pgd", "a"];
     assert_eq!(get(store, &key).await, None);
     put(store, &key, "1").await;
@@ -46,12 +55,12 @@ async fn put_get_and_delete(store: &Store) {
     assert_eq!(get(store, &key).await.unwrap(), "2");
     let delete = Batch::new()
         .delete(&TABLE, &key)
-        .delete(&TABLE, &["pgd", "never-there"]);
+        .delete(&TABLE, &["pgd", "absent"]);
     assert!(commit(store, delete).await);
     assert_eq!(get(store, &key).await, None);
 }
 
-async fn a_scan_is_sorted_and_bounded(store: &Store) {
+async fn scan_is_sorted_and_bounded(store: &Store) {
     for key in ["b", "a", "c\u{e9}", "c"] {
         put(store, &["scan", key], "").await;
     }
@@ -60,8 +69,8 @@ async fn a_scan_is_sorted_and_bounded(store: &Store) {
     assert!(commit(store, other).await);
     let all = scan(store, &["scan"], Bound::Unbounded).await;
     assert_eq!(all, ["a", "b", "c", "c\u{e9}"]);
-    let behind = scan(store, &["scan"], Bound::Excluded("b")).await;
-    assert_eq!(behind, ["c", "c\u{e9}"]);
+    let after = scan(store, &["scan"], Bound::Excluded("b")).await;
+    assert_eq!(after, ["c", "c\u{e9}"]);
     assert_eq!(scan(store, &["scan"], Bound::Included("x")).await, [""; 0]);
     assert_eq!(scan(store, &["sca"], Bound::Unbounded).await, [""; 0]);
     let first = store.first(&TABLE, &["scan"], Bound::Excluded("a")).await;
@@ -77,7 +86,7 @@ async fn a_scan_is_sorted_and_bounded(store: &Store) {
     assert_eq!(scan(store, &["many"], Bound::Unbounded).await, many);
 }
 
-async fn expectations_guard_the_whole_batch(store: &Store) {
+async fn failed_expectation_rejects_the_whole_batch(store: &Store) {
     let (a, b) = (["exp", "a"], ["exp", "b"]);
     let put_a = || Batch::new().put(&TABLE, &a, &"1".to_owned());
     let put_b = || Batch::new().put(&TABLE, &b, &"1".to_owned());
@@ -93,7 +102,7 @@ async fn expectations_guard_the_whole_batch(store: &Store) {
     assert_eq!(get(store, &b).await.unwrap(), "1");
 }
 
-async fn one_of_many_racing_writers_wins(store: &Store) {
+async fn one_of_several_racing_commits_wins(store: &Store) {
     let writers = (0..8).map(|n: i32| {
         let store = store.clone();
         tokio::spawn(async move {
@@ -113,23 +122,23 @@ async fn one_of_many_racing_writers_wins(store: &Store) {
     assert_eq!(wins, 1);
 }
 
-async fn lines_come_with_their_commit_and_in_its_order(store: &Store) {
+async fn journal_lines_follow_the_order_of_their_commits(store: &Store) {
     let from = store.audit.end();
     let batch = Batch::new().put(&TABLE, &["line"], &String::new());
-    assert!(commit(store, batch.record(&"one")).await);
+    assert!(commit(store, batch.journal(&"one")).await);
     let refused = Batch::new().expect_absent(&TABLE, &["line"]);
-    assert!(!commit(store, refused.record(&"refused")).await);
-    store.record(&"two").await.unwrap();
-    store.record_or_hold(&"three").await;
+    assert!(!commit(store, refused.journal(&"refused")).await);
+    store.journal(&"two").await.unwrap();
+    store.journal_or_hold(&"three").await;
     let (lines, end) = store.audit.read(from).unwrap();
     assert_eq!(lines, b"\"one\"\n\"two\"\n\"three\"\n");
     assert_eq!(end, store.audit.end());
 }
 
-async fn only_a_control_commit_raises_the_epoch(store: &Store) {
+async fn only_control_commits_raise_the_epoch(store: &Store) {
     let before = store.epoch().await.unwrap();
     put(store, &["epoch"], "").await;
-    store.record(&"nothing changes").await.unwrap();
+    store.journal(&"nothing changes").await.unwrap();
     assert_eq!(store.epoch().await.unwrap(), before);
     let control = Batch::new().put(&CONTROL, &["epoch"], &String::new());
     assert!(commit(store, control).await);
@@ -139,7 +148,7 @@ async fn only_a_control_commit_raises_the_epoch(store: &Store) {
     assert!(store.epoch().await.unwrap() > after);
 }
 
-async fn updates_that_overtake_each_other_all_take_place(store: &Store) {
+async fn overtaken_updates_all_complete(store: &Store) {
     put(store, &["count"], "0").await;
     let updates = (0..64).map(|_| {
         let store = store.clone();
@@ -166,31 +175,34 @@ async fn updates_that_overtake_each_other_all_take_place(store: &Store) {
     assert!(counts.into_iter().eq(1..=64));
 }
 
-async fn an_update_that_cannot_take_place_ends(store: &Store) {
-    put(store, &["there"], "").await;
+async fn update_that_always_conflicts_fails(store: &Store) {
+    put(store, &["present"], "").await;
     let update = store.update(|| async {
-        let batch = Batch::new().expect_absent(&TABLE, &["there"]);
-        let batch = batch.put(&TABLE, &["there"], &"other".to_owned());
+        let batch = Batch::new().expect_absent(&TABLE, &["present"]);
+        let batch = batch.put(&TABLE, &["present"], &"other".to_owned());
         Ok::<_, Error>((batch, ()))
     });
     assert!(matches!(update.await, Err(Error::Overtaken)));
-    assert_eq!(get(store, &["there"]).await.unwrap(), "");
+    assert_eq!(get(store, &["present"]).await.unwrap(), "");
     let nothing = store.update(|| async { Ok::<_, Error>((Batch::new(), "nothing")) });
     assert_eq!(nothing.await.unwrap(), "nothing");
 }
 
-async fn an_exclusive_lock_is_held_alone(store: &Store) {
+async fn exclusive_lock_has_one_holder(store: &Store) {
     const LOCK: Lock = Lock::new("lock");
-    let first = store.shared(&LOCK, &["a"]).await.unwrap();
-    let second = store.clone().shared(&LOCK, &["a"]).await.unwrap();
-    let _elsewhere = store.exclusive(&LOCK, &["b"]).await.unwrap();
-    let mut alone = pin!(store.exclusive(&LOCK, &["a"]));
-    assert!((&mut alone).now_or_never().is_none());
-    let mut behind = pin!(store.shared(&LOCK, &["a"]));
-    assert!((&mut behind).now_or_never().is_none(), "one after another");
+    let first = store.lock_shared(&LOCK, &["a"]).await.unwrap();
+    let second = store.clone().lock_shared(&LOCK, &["a"]).await.unwrap();
+    let _elsewhere = store.lock_exclusive(&LOCK, &["b"]).await.unwrap();
+    let mut first_in_line = pin!(store.lock_exclusive(&LOCK, &["a"]));
+    assert!((&mut first_in_line).now_or_never().is_none());
+    let mut second_in_line = pin!(store.lock_shared(&LOCK, &["a"]));
+    assert!(
+        (&mut second_in_line).now_or_never().is_none(),
+        "requests are served in order"
+    );
     drop((first, second));
-    let alone = alone.await.unwrap();
-    assert!((&mut behind).now_or_never().is_none());
-    drop(alone);
-    drop(behind.await.unwrap());
+    let exclusive = first_in_line.await.unwrap();
+    assert!((&mut second_in_line).now_or_never().is_none());
+    drop(exclusive);
+    drop(second_in_line.await.unwrap());
 }

@@ -1,4 +1,4 @@
-//! A store on a simulated disk, with a plain account of all acknowledged changes and their times.
+//! A model of a store on a simulated disk: all acknowledged changes with their times.
 
 use std::{collections::BTreeMap, ops::Bound, path::Path, sync::Arc, time::Duration};
 
@@ -19,31 +19,35 @@ pub(crate) const DIR: &str = "/data";
 const CONTROL: Table<String> = Table::control("keys");
 const CONTENT: Table<String> = Table::content("blobs");
 
-/// The beginning and the acknowledgement of a change, each as the number of effects on the disk until then.
+/// The time of a change: its start and its acknowledgement, each as the number of effects on the disk until then.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct When {
-    begun: usize,
-    done: usize,
+    started: usize,
+    acknowledged: usize,
 }
 
 impl When {
-    const BEFORE: Self = Self { begun: 0, done: 0 };
+    const BEFORE: Self = Self {
+        started: 0,
+        acknowledged: 0,
+    };
 
-    /// Returns true if the change must have happened if the disk stopped after `effects`.
+    /// Returns true if the change must be on a disk that stopped after `effects`.
     fn is_certain(self, effects: usize) -> bool {
-        self.done <= effects
+        self.acknowledged <= effects
     }
 
-    /// Returns the time on a later disk, where the change was found after `seen` effects.
+    /// Returns the time of the change on a later disk, where it was found after `seen` effects.
     fn seen(self, effects: usize, seen: usize) -> Self {
         Self {
-            begun: 0,
-            done: if self.is_certain(effects) { 0 } else { seen },
+            started: 0,
+            acknowledged: if self.is_certain(effects) { 0 } else { seen },
         }
     }
 
+    /// Returns true if the change may be on a disk that stopped after `effects`.
     fn is_possible(self, effects: usize) -> bool {
-        self.begun <= effects || self.is_certain(effects)
+        self.started <= effects || self.is_certain(effects)
     }
 }
 
@@ -56,16 +60,16 @@ pub(crate) struct Change {
     removes: Vec<ObjectId>,
 }
 
-/// The content of a note at a time; `None` if the note was removed.
+/// A content of a note with its time; `None` if the note was removed.
 type Version = (When, Option<Vec<u8>>);
 
 type Records = BTreeMap<String, String>;
 
-/// All changes that were acknowledged or may have happened.
+/// All changes that were acknowledged or may have taken effect.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Account {
     commits: Vec<(When, Change)>,
-    /// The last commit, if it was refused: the next start may find it.
+    /// The last commit, if it failed. The next start may find it.
     refused: Option<(When, Change)>,
     objects: BTreeMap<ObjectId, (When, Vec<u8>)>,
     custodies: BTreeMap<Uuid, Vec<Version>>,
@@ -81,7 +85,7 @@ pub(crate) fn files(disk: &SimulatedDisk) -> StoreFiles {
     }
 }
 
-/// A store, with an account of its changes.
+/// A store and the account of its changes.
 pub(crate) struct Session {
     pub(crate) disk: SimulatedDisk,
     pub(crate) account: Account,
@@ -100,7 +104,9 @@ impl Session {
     pub(crate) async fn open(&mut self) -> Result<(), Error> {
         self.store = None;
         self.store = Some(Store::open(files(&self.disk))?);
-        if self.account.refused.is_some() && found(self.store()).await? != self.account.all() {
+        if self.account.refused.is_some()
+            && read_content(self.store()).await? != self.account.content()
+        {
             self.account.commits.extend(self.account.refused.take());
         }
         self.account.refused = None;
@@ -111,7 +117,7 @@ impl Session {
         self.store.as_ref().unwrap()
     }
 
-    /// Ends the store like a kill: the disk takes no more writes.
+    /// Drops the store without any further write, like a kill.
     pub(crate) fn kill(&mut self) {
         self.disk.fail(|_| Some(Errno::IO.into()));
         self.store = None;
@@ -122,31 +128,34 @@ impl Session {
         self.store = None;
     }
 
-    fn since(&self, begun: usize) -> When {
+    fn since(&self, started: usize) -> When {
         When {
-            begun,
-            done: self.disk.effects(),
+            started,
+            acknowledged: self.disk.effects(),
         }
     }
 
     pub(crate) async fn try_commit(&mut self, change: Change) -> Result<(), Error> {
-        let begun = self.disk.effects();
+        let started = self.disk.effects();
         let outcome = self.store().commit(change.batch()).await;
         if outcome.is_err() {
-            let (mut records, mut lines) = self.account.all();
+            let (mut records, mut lines) = self.account.content();
             change.apply(&mut records, &mut lines);
-            if !change.removes.is_empty() && self.found_in_time().await == (records, lines) {
-                // Only the object could not be removed.
-                self.account.commits.push((self.since(begun), change));
+            if !change.removes.is_empty() && self.wait_for_content().await == (records, lines) {
+                // Only the removal of the object failed.
+                self.account.commits.push((self.since(started), change));
                 return outcome.map(drop);
             }
-            let done = usize::MAX;
-            self.account.refused = Some((When { begun, done }, change));
+            let when = When {
+                started,
+                acknowledged: usize::MAX,
+            };
+            self.account.refused = Some((when, change));
             return outcome.map(drop);
         }
         assert_eq!(outcome?, Commit::Done);
         self.account.refused = None;
-        self.account.commits.push((self.since(begun), change));
+        self.account.commits.push((self.since(started), change));
         Ok(())
     }
 
@@ -154,9 +163,9 @@ impl Session {
         self.try_commit(change).await.unwrap();
     }
 
-    /// Commits several changes that wait for one sync.
+    /// Commits several changes that share one sync.
     pub(crate) async fn commit_together(&mut self, changes: Vec<Change>) {
-        let begun = self.disk.effects();
+        let started = self.disk.effects();
         let store = self.store().clone();
         let commits = changes.iter().map(|change| {
             let (store, batch) = (store.clone(), change.batch());
@@ -166,61 +175,61 @@ impl Session {
         for commit in commits {
             assert_eq!(commit.await.unwrap().unwrap(), Commit::Done);
         }
-        let when = self.since(begun);
+        let when = self.since(started);
         let changes = changes.into_iter().map(|change| (when, change));
         self.account.commits.extend(changes);
     }
 
     /// Commits a change that expects no record under `key`. Returns `None` if the disk fails.
-    pub(crate) async fn conflict(&self, key: &str) -> Option<Commit> {
+    pub(crate) async fn commit_expecting_absence(&self, key: &str) -> Option<Commit> {
         let change = Change::default().put("conflict", "x").line("conflict");
         let batch = change.batch().expect_absent(&CONTENT, &[key]);
         self.store().commit(batch).await.ok()
     }
 
-    pub(crate) async fn record_or_hold(&mut self, line: &str) {
-        let begun = self.disk.effects();
-        self.store().record_or_hold(&line).await;
+    pub(crate) async fn journal_or_hold(&mut self, line: &str) {
+        let started = self.disk.effects();
+        self.store().journal_or_hold(&line).await;
         let change = Change::default().line(line);
-        self.account.commits.push((self.since(begun), change));
+        self.account.commits.push((self.since(started), change));
     }
 
     pub(crate) fn publish(&mut self, bytes: &[u8]) -> Result<ObjectId, Error> {
-        let begun = self.disk.effects();
+        let started = self.disk.effects();
         let mut staged = self.store().blobs.stage()?;
         let half = bytes.len() / 2;
         staged.append(&bytes[..half])?;
         staged.append(&bytes[half..])?;
         let id = staged.id();
         let published = staged.publish();
-        let mut when = self.since(begun);
+        let mut when = self.since(started);
         if published.is_err() {
-            when.done = usize::MAX;
+            when.acknowledged = usize::MAX;
         }
         self.account.objects.insert(id, (when, bytes.to_vec()));
         published.map(|()| id)
     }
 
-    pub(crate) fn note(&mut self, id: Uuid, bytes: Option<&[u8]>) -> Result<(), Error> {
+    pub(crate) fn write_note(&mut self, id: Uuid, bytes: Option<&[u8]>) -> Result<(), Error> {
         let mut result = Ok(());
         for is_custody in [true, false] {
-            let begun = self.disk.effects();
+            let started = self.disk.effects();
             let store = self.store();
             let notes = if is_custody {
                 &store.custodies
             } else {
                 &store.uploads
             };
-            let noted = match bytes {
+            let written = match bytes {
                 Some(bytes) => notes.put(id, bytes),
                 None => notes.remove(id).map(drop),
             };
-            let mut when = self.since(begun);
-            if noted.is_err() {
-                when.done = usize::MAX;
+            let mut when = self.since(started);
+            if written.is_err() {
+                when.acknowledged = usize::MAX;
             }
             let version = (when, bytes.map(<[u8]>::to_vec));
-            result = result.and(noted);
+            result = result.and(written);
             let account = if is_custody {
                 &mut self.account.custodies
             } else {
@@ -231,20 +240,20 @@ impl Session {
         result
     }
 
-    /// Returns the records and lines as soon as they can be read.
-    async fn found_in_time(&self) -> (Records, String) {
+    /// Waits until the records and lines can be read, and returns them.
+    async fn wait_for_content(&self) -> (Records, String) {
         for _ in 0..500 {
-            if let Ok(found) = found(self.store()).await {
+            if let Ok(found) = read_content(self.store()).await {
                 return found;
             }
             tokio::time::sleep(Duration::from_millis(20)).await;
         }
-        self.found().await
+        self.content().await
     }
 
     /// Returns the records and lines of the store.
-    pub(crate) async fn found(&self) -> (Records, String) {
-        found(self.store()).await.unwrap()
+    pub(crate) async fn content(&self) -> (Records, String) {
+        read_content(self.store()).await.unwrap()
     }
 }
 
@@ -254,8 +263,8 @@ impl Drop for Session {
     }
 }
 
-/// Returns all records and lines of a store.
-pub(crate) async fn found(store: &Store) -> Result<(Records, String), Error> {
+/// Reads all records and lines of a store.
+pub(crate) async fn read_content(store: &Store) -> Result<(Records, String), Error> {
     let mut records = Records::new();
     for table in [CONTENT, CONTROL] {
         let mut entries = store.scan(&table, &[], Bound::Unbounded);
@@ -302,7 +311,7 @@ impl Change {
             batch = batch.put(table(key), &[key], value);
         }
         for line in &self.lines {
-            batch = batch.record(line);
+            batch = batch.journal(line);
         }
         for id in &self.removes {
             batch = batch.remove(ObjectSet::Blobs, *id);
@@ -331,7 +340,7 @@ fn table(key: &str) -> &'static Table<String> {
 
 impl Account {
     /// Returns the records and lines after all commits.
-    pub(crate) fn all(&self) -> (Records, String) {
+    pub(crate) fn content(&self) -> (Records, String) {
         let (mut records, mut lines) = <(Records, String)>::default();
         for (_, change) in &self.commits {
             change.apply(&mut records, &mut lines);
@@ -339,17 +348,18 @@ impl Account {
         (records, lines)
     }
 
-    /// Compares a store whose disk stopped after `effects` with the account. Forgets the changes that did not happen.
-    /// The others are certain after the effects `seen` of the new disk. Returns `Err` with the difference, if there is
-    /// one.
+    /// Compares the account with a store whose disk stopped after `effects`. Drops the changes that did not take
+    /// effect. The others are certain after `seen` effects of the new disk. Returns `Err` with a difference.
     async fn compare(
         &mut self,
         store: &Store,
         effects: usize,
         seen: usize,
-        is_loss_of_power: bool,
+        is_power_cut: bool,
     ) -> Result<(), String> {
-        let found = found(store).await.map_err(|error| error.to_string())?;
+        let found = read_content(store)
+            .await
+            .map_err(|error| error.to_string())?;
         self.commits.extend(self.refused.take());
         let certain = self
             .commits
@@ -369,7 +379,7 @@ impl Account {
         });
         let Some(happened) = happened else {
             return Err(format!(
-                "the first {certain} to {possible} commits are not what there is: {found:?}"
+                "no number of commits from {certain} to {possible} gives the content {found:?}"
             ));
         };
         self.commits.truncate(happened);
@@ -382,26 +392,28 @@ impl Account {
         let mut differences = Vec::new();
         self.objects.retain(|id, (when, bytes)| {
             let read = objects::read(&*store.blobs, *id).unwrap();
-            let is_right = match &read {
+            let is_expected = match &read {
                 Some(read) => read == bytes && when.is_possible(effects) && !removed.contains(id),
                 None => removed.contains(id) || !when.is_certain(effects),
             };
-            if !is_right {
+            if !is_expected {
                 let length = read.as_ref().map(Vec::len);
-                differences.push(format!("the object {id} {when:?} is {length:?} long"));
+                differences.push(format!(
+                    "the object {id} {when:?} has the length {length:?}"
+                ));
             }
             read.is_some()
         });
         for (id, versions) in &mut self.custodies {
             let read = store.custodies.get(*id).unwrap();
-            differences.extend(settle(versions, read, effects, seen).err());
+            differences.extend(check_note(versions, read, effects, seen).err());
         }
         for (id, versions) in &mut self.uploads {
             let read = store.uploads.get(*id).unwrap();
-            if is_loss_of_power {
+            if is_power_cut {
                 *versions = vec![(When::BEFORE, read)];
             } else {
-                differences.extend(settle(versions, read, effects, seen).err());
+                differences.extend(check_note(versions, read, effects, seen).err());
             }
         }
         let commits = self.commits.iter_mut().map(|(when, _)| when);
@@ -416,8 +428,8 @@ impl Account {
     }
 }
 
-/// Compares a note with its possible versions.
-fn settle(
+/// Compares a note with its possible versions, and reduces them to the one that was found.
+fn check_note(
     versions: &mut Vec<Version>,
     read: Option<Vec<u8>>,
     effects: usize,
@@ -431,31 +443,34 @@ fn settle(
         possible.insert(0, (When::BEFORE, None));
     }
     possible.retain(|(when, _)| when.is_possible(effects));
-    let is_right = possible.iter().any(|(_, version)| *version == read);
-    let what = format!("a note says {read:?} of {possible:?}");
-    let done = seen;
+    let is_expected = possible.iter().any(|(_, version)| *version == read);
+    let difference = format!("a note has the content {read:?}, expected one of {possible:?}");
     *versions = possible;
     versions.truncate(1);
     if let Some((when, _)) = versions.first_mut() {
         *when = When::BEFORE;
     }
-    versions.push((When { begun: 0, done }, read));
-    if is_right { Ok(()) } else { Err(what) }
+    let found = When {
+        started: 0,
+        acknowledged: seen,
+    };
+    versions.push((found, read));
+    if is_expected { Ok(()) } else { Err(difference) }
 }
 
-/// Opens the store on a disk that stopped after `effects`, and checks everything.
+/// Opens the store on a disk that stopped after `effects`, and compares it with its account.
 pub(crate) async fn recover(
     found: Image,
     account: &Account,
     effects: usize,
-    is_loss_of_power: bool,
+    is_power_cut: bool,
 ) -> Result<Session, String> {
     let mut session = Session::new(SimulatedDisk::new(found));
     session.account = account.clone();
     session
         .open()
         .await
-        .map_err(|error| format!("refused: {error}"))?;
+        .map_err(|error| format!("the store does not open: {error}"))?;
     let seen = session.disk.effects();
     let store = session.store().clone();
     store
@@ -464,7 +479,7 @@ pub(crate) async fn recover(
         .map_err(|error| error.to_string())?;
     session
         .account
-        .compare(&store, effects, seen, is_loss_of_power)
+        .compare(&store, effects, seen, is_power_cut)
         .await?;
     let findings = store.check().await.map_err(|error| error.to_string())?;
     if !findings.is_empty() {

@@ -1,12 +1,15 @@
+//! The behaviour of every implementation of `Notes`.
+
 use sealock_store::notes::Notes;
 use uuid::Uuid;
 
+use crate::suite::run_all;
+
 pub(crate) fn all(notes: &dyn Notes) {
-    a_note_says_what_was_written_last(notes);
-    a_removed_note_is_gone(notes);
+    run_all!(notes, [note_has_its_last_content, removed_note_is_missing]);
 }
 
-pub(crate) fn a_note_says_what_was_written_last(notes: &dyn Notes) {
+fn note_has_its_last_content(notes: &dyn Notes) {
     let (one, other) = (Uuid::new_v4(), Uuid::new_v4());
     assert_eq!(notes.get(one).unwrap(), None);
     for text in ["a long first note", "short", ""] {
@@ -22,7 +25,7 @@ pub(crate) fn a_note_says_what_was_written_last(notes: &dyn Notes) {
     assert!(listed.contains(&other));
 }
 
-pub(crate) fn a_removed_note_is_gone(notes: &dyn Notes) {
+fn removed_note_is_missing(notes: &dyn Notes) {
     let id = Uuid::new_v4();
     notes.put(id, b"a note").unwrap();
     assert!(notes.remove(id).unwrap());

@@ -1,15 +1,24 @@
+//! The behaviour of every implementation of `Objects`.
+
 use sealock_core::ObjectId;
 use sealock_store::objects::{Objects, publish, read};
 
+use crate::suite::run_all;
+
 pub(crate) fn all(objects: &dyn Objects) {
-    a_staged_object_is_invisible_until_published(objects);
-    a_dropped_stage_leaves_nothing(objects);
-    what_is_kept_stays_until_it_is_discarded(objects);
-    reads_are_exact(objects);
-    a_removed_object_stays_readable_for_who_has_it_open(objects);
+    run_all!(
+        objects,
+        [
+            staged_object_is_invisible_until_published,
+            dropped_staged_object_is_removed,
+            retained_staged_object_stays_until_discarded,
+            reads_are_exact,
+            removed_object_stays_readable_while_open,
+        ]
+    );
 }
 
-pub(crate) fn a_staged_object_is_invisible_until_published(objects: &dyn Objects) {
+fn staged_object_is_invisible_until_published(objects: &dyn Objects) {
     let mut staged = objects.stage().unwrap();
     let id = staged.id();
     staged.append(b"hello").unwrap();
@@ -20,7 +29,7 @@ pub(crate) fn a_staged_object_is_invisible_until_published(objects: &dyn Objects
     assert!(objects.list().unwrap().contains(&id));
 }
 
-pub(crate) fn a_dropped_stage_leaves_nothing(objects: &dyn Objects) {
+fn dropped_staged_object_is_removed(objects: &dyn Objects) {
     let before = objects.list().unwrap().len();
     let mut staged = objects.stage().unwrap();
     staged.append(b"hello").unwrap();
@@ -30,47 +39,54 @@ pub(crate) fn a_dropped_stage_leaves_nothing(objects: &dyn Objects) {
     assert_eq!(objects.list().unwrap().len(), before);
 }
 
-pub(crate) fn what_is_kept_stays_until_it_is_discarded(objects: &dyn Objects) {
-    let id = kept(objects, b"so far");
-    assert_eq!(staged(objects, id).unwrap(), b"so far");
+fn retained_staged_object_stays_until_discarded(objects: &dyn Objects) {
+    let id = stage_and_retain(objects, b"so far");
+    assert_eq!(read_staged(objects, id).unwrap(), b"so far");
     assert!(objects.list_staged().unwrap().contains(&id));
     assert!(
         !objects.list().unwrap().contains(&id),
-        "it is not published"
+        "a retained object is not published"
     );
     assert!(objects.open(id).unwrap().is_none());
     assert!(objects.discard(id).unwrap());
     assert!(!objects.discard(id).unwrap());
-    assert_eq!(staged(objects, id), None);
+    assert_eq!(read_staged(objects, id), None);
     assert!(!objects.list_staged().unwrap().contains(&id));
 
     let mut published = objects.stage().unwrap();
     let id = published.id();
-    published.keep().unwrap();
+    published.retain().unwrap();
     published.append(b"whole").unwrap();
-    assert_eq!(staged(objects, id).unwrap(), b"whole", "others read it");
+    assert_eq!(
+        read_staged(objects, id).unwrap(),
+        b"whole",
+        "a retained object is readable while it is written"
+    );
     published.publish().unwrap();
     assert_eq!(read(objects, id).unwrap(), Some(b"whole".to_vec()));
-    assert!(!objects.discard(id).unwrap(), "it is not staged any more");
+    assert!(
+        !objects.discard(id).unwrap(),
+        "a published object is not staged"
+    );
 }
 
-/// An object that was staged with these bytes, and kept.
-pub(crate) fn kept(objects: &dyn Objects, bytes: &[u8]) -> ObjectId {
+/// Stages an object with these bytes, and retains it.
+pub(crate) fn stage_and_retain(objects: &dyn Objects, bytes: &[u8]) -> ObjectId {
     let mut staged = objects.stage().unwrap();
-    staged.keep().unwrap();
+    staged.retain().unwrap();
     staged.append(bytes).unwrap();
     staged.id()
 }
 
-/// What was kept of an object.
-pub(crate) fn staged(objects: &dyn Objects, id: ObjectId) -> Option<Vec<u8>> {
+/// Reads a retained staged object.
+pub(crate) fn read_staged(objects: &dyn Objects, id: ObjectId) -> Option<Vec<u8>> {
     let staged = objects.open_staged(id).unwrap()?;
     let mut bytes = vec![0; staged.len().try_into().unwrap()];
     staged.read_at(0, &mut bytes).unwrap();
     Some(bytes)
 }
 
-pub(crate) fn reads_are_exact(objects: &dyn Objects) {
+fn reads_are_exact(objects: &dyn Objects) {
     let mut staged = objects.stage().unwrap();
     staged.append(b"abcd").unwrap();
     staged.append(b"").unwrap();
@@ -84,12 +100,12 @@ pub(crate) fn reads_are_exact(objects: &dyn Objects) {
     assert_eq!(&middle, b"cdef");
     assert!(
         object.read_at(5, &mut middle).is_err(),
-        "reads beyond the end fail"
+        "a read past the end fails"
     );
     assert!(object.read_at(u64::MAX, &mut middle).is_err());
 }
 
-pub(crate) fn a_removed_object_stays_readable_for_who_has_it_open(objects: &dyn Objects) {
+fn removed_object_stays_readable_while_open(objects: &dyn Objects) {
     let id = publish(objects, b"still here").unwrap();
     let open = objects.open(id).unwrap().unwrap();
     assert!(objects.remove(id).unwrap());

@@ -6,12 +6,12 @@ mod used;
 use std::{fs, path::Path};
 
 use sealock_store::{
-    Authenticator, Error, Source, Store, StoreFiles, check_offline, finish, metadata::EngineKind,
-    repair,
+    Authenticator, Error, Source, Store, StoreFiles, check_offline, finish_repair,
+    metadata::EngineKind, repair,
 };
 
-use self::used::{NOW, Used, content, everything};
-use crate::{files, open, store::as_killed};
+use self::used::{KilledStore, NOW, all_files, read_content};
+use crate::{files, open, store::copy_as_killed};
 
 /// A function that damages its argument.
 type Damage<T> = fn(&T);
@@ -22,7 +22,7 @@ fn change(path: &Path, change: impl FnOnce(&mut Vec<u8>)) {
     fs::write(path, bytes).unwrap();
 }
 
-/// Flips a bit every 500 bytes.
+/// Flips a bit in every 500th byte.
 fn riddle(path: &Path) {
     change(path, |bytes| {
         bytes.iter_mut().step_by(500).for_each(|byte| *byte ^= 0x10);
@@ -40,43 +40,43 @@ fn flip(path: &Path, what: &str) {
 }
 
 #[tokio::test]
-async fn a_store_that_is_whole_is_left_as_it_is() {
+async fn undamaged_store_is_left_unchanged() {
     for engine in [EngineKind::Redb, EngineKind::Sled] {
-        let used = Used::with_engine(engine).await;
+        let used = KilledStore::with_engine(engine).await;
         let files = files(&used.dir(), engine);
-        let before = everything(&used.dir());
+        let before = all_files(&used.dir());
         assert_eq!(check_offline(&files).unwrap(), [""; 0]);
         let done = repair(&files, NOW).unwrap();
         assert!(!done.is_done() && !done.control_state_is_older);
         assert_eq!((done.reached, done.newest), (22, 22));
-        assert_eq!(everything(&used.dir()), before);
+        assert_eq!(all_files(&used.dir()), before);
     }
 }
 
 #[tokio::test]
-async fn a_damaged_database_is_restored_whole_from_copy_and_log() {
+async fn damaged_database_is_restored_from_copy_and_log() {
     let damages: [(&str, Damage<Path>); 6] = [
         ("riddled", riddle),
         ("emptied", |path| fs::write(path, "").unwrap()),
-        ("another program's", |path| {
+        ("foreign", |path| {
             fs::write(path, "x".repeat(50_000)).unwrap();
         }),
-        ("cut", |path| {
+        ("truncated", |path| {
             change(path, |bytes| bytes.truncate(bytes.len() / 2));
         }),
         ("zeroed", |path| change(path, |bytes| bytes.fill(0))),
         ("missing", |path| fs::remove_file(path).unwrap()),
     ];
     for (name, damage) in damages {
-        let used = Used::new().await;
+        let used = KilledStore::new().await;
         damage(&used.metadata("records.redb"));
-        let refused = used.refused();
+        let error = used.open_error();
         assert!(
             matches!(
-                refused,
+                error,
                 Error::DamagedFile { .. } | Error::Missing { .. } | Error::Io(_)
             ),
-            "{name}: {refused:?}"
+            "{name}: {error:?}"
         );
         let found = check_offline(&used.files()).unwrap().join("\n");
         assert!(found.contains("records.redb"), "{name}: {found}");
@@ -91,36 +91,36 @@ async fn a_damaged_database_is_restored_whole_from_copy_and_log() {
             !done.control_state_is_older && done.tables.is_empty(),
             "{done:?}"
         );
-        let was_there = name != "missing";
+        let existed = name != "missing";
         let listed = done
             .quarantined
             .contains(&"metadata/records.redb".to_owned());
-        assert_eq!(listed, was_there, "{name}");
+        assert_eq!(listed, existed, "{name}");
         let store = open(&used.dir());
         let quarantined = store.quarantine.list().unwrap();
         let found = quarantined
             .iter()
             .find(|it| it.name == "metadata/records.redb");
-        assert_eq!(found.map(|found| found.since), was_there.then_some(NOW));
+        assert_eq!(found.map(|found| found.since), existed.then_some(NOW));
         store.quarantine.remove(NOW + 1).unwrap();
         assert!(store.quarantine.list().unwrap().is_empty());
     }
 }
 
 #[tokio::test]
-async fn a_record_of_the_database_that_was_changed_is_restored() {
-    let used = Used::new().await;
+async fn changed_record_of_the_database_is_restored() {
+    let used = KilledStore::new().await;
     flip(&used.metadata("records.redb"), "\"blob 15\"");
-    let refused = used.refused().to_string();
-    assert!(refused.contains("records.redb"), "{refused}");
+    let error = used.open_error().to_string();
+    assert!(error.contains("records.redb"), "{error}");
     let (done, content) = used.repair().await;
     assert_eq!(content, used.content);
     assert!(!done.control_state_is_older);
 }
 
 #[tokio::test]
-async fn a_damaged_file_beside_the_database_is_made_anew() {
-    let damages: [(&str, Damage<Used>); 11] = [
+async fn damaged_file_beside_the_database_is_rewritten() {
+    let damages: [(&str, Damage<KilledStore>); 11] = [
         ("copy-00000000000000000011", |used| {
             riddle(&used.metadata("copy-00000000000000000011"));
         }),
@@ -156,7 +156,7 @@ async fn a_damaged_file_beside_the_database_is_made_anew() {
         }),
     ];
     for (name, damage) in damages {
-        let used = Used::new().await;
+        let used = KilledStore::new().await;
         damage(&used);
         let found = check_offline(&used.files()).unwrap().join("\n");
         assert!(found.contains(name), "{name}: {found}");
@@ -176,15 +176,15 @@ async fn a_damaged_file_beside_the_database_is_made_anew() {
 }
 
 #[tokio::test]
-async fn commits_behind_a_damaged_one_are_missing_and_told() {
-    for (last_whole, lost, is_control) in [(22, 3, true), (27, 2, false)] {
-        let used = Used::new().await;
-        flip(&used.log(), &format!("blob {}", last_whole + 1));
-        assert!(used.refused().to_string().contains("was acknowledged"));
+async fn commits_after_a_damaged_one_are_reported_as_missing() {
+    for (last_intact, lost, is_control) in [(22, 3, true), (27, 2, false)] {
+        let used = KilledStore::new().await;
+        flip(&used.log(), &format!("blob {}", last_intact + 1));
+        assert!(used.open_error().to_string().contains("was acknowledged"));
         let (done, content) = used.repair().await;
-        assert_eq!(content.blobs.len(), last_whole - 9);
+        assert_eq!(content.blobs.len(), last_intact - 9);
         assert!(used.content.journal.starts_with(&content.journal));
-        assert!(content.journal.ends_with(&format!("\"{last_whole}\"\n")));
+        assert!(content.journal.ends_with(&format!("\"{last_intact}\"\n")));
         let key = if is_control { "enabled" } else { "disabled" };
         assert_eq!(content.keys["k"], key);
         assert_eq!(done.newest, 22);
@@ -195,8 +195,8 @@ async fn commits_behind_a_damaged_one_are_missing_and_told() {
 }
 
 #[tokio::test]
-async fn without_the_newest_number_a_log_that_was_cut_counts_as_loss_of_control_state() {
-    let used = Used::new().await;
+async fn truncated_log_counts_as_loss_of_control_state_if_the_newest_number_is_unknown() {
+    let used = KilledStore::new().await;
     fs::remove_file(used.log()).unwrap();
     fs::remove_file(used.metadata("newest")).unwrap();
     let (done, content) = used.repair().await;
@@ -205,8 +205,8 @@ async fn without_the_newest_number_a_log_that_was_cut_counts_as_loss_of_control_
 }
 
 #[tokio::test]
-async fn the_older_copy_serves_where_the_newer_is_damaged_too() {
-    let used = Used::new().await;
+async fn older_copy_is_used_if_the_newer_is_damaged() {
+    let used = KilledStore::new().await;
     riddle(&used.metadata("records.redb"));
     riddle(&used.metadata("copy-00000000000000000011"));
     let (done, content) = used.repair().await;
@@ -216,51 +216,51 @@ async fn the_older_copy_serves_where_the_newer_is_damaged_too() {
 }
 
 #[tokio::test]
-async fn where_no_copy_is_whole_the_authentic_records_are_restored() {
-    let used = Used::new().await;
+async fn authentic_records_are_restored_if_no_copy_is_intact() {
+    let used = KilledStore::new().await;
     flip(&used.metadata("records.redb"), "\"blob 15\"");
     for number in [0, 11] {
         fs::remove_file(used.metadata(&format!("copy-{number:020}"))).unwrap();
     }
     let (done, content) = used.repair().await;
-    let mut wanted = used.content.clone();
-    wanted.blobs.remove("15").unwrap();
-    assert_eq!(content, wanted);
+    let mut expected = used.content.clone();
+    expected.blobs.remove("15").unwrap();
+    assert_eq!(content, expected);
     assert_eq!(done.source, Some(Source::PartOfDatabase));
     let tables: Vec<_> = done.tables.iter().map(ToString::to_string).collect();
     assert_eq!(tables, ["the table 'blobs' has 9 records instead of 10"]);
     assert_eq!(done.missing_commits, 0);
     assert!(
         done.control_state_is_older,
-        "nobody knows what the record was of"
+        "the lost record may have been of any kind"
     );
 
-    let used = Used::new().await;
+    let used = KilledStore::new().await;
     fs::remove_file(used.metadata("records.redb")).unwrap();
     fs::remove_file(used.metadata("copy-00000000000000000000")).unwrap();
     flip(&used.metadata("copy-00000000000000000011"), "\"blob 15\"");
     let (done, content) = used.repair().await;
-    assert_eq!(content, wanted);
+    assert_eq!(content, expected);
     assert_eq!(done.source, Some(Source::PartOfCopy(11)));
     assert!(done.control_state_is_older);
 }
 
 #[tokio::test]
-async fn gaps_are_filled_from_an_older_copy_and_the_ledger_says_whether_that_is_all() {
+async fn gaps_are_filled_from_an_older_copy_as_far_as_it_has_the_records() {
     for (lost, is_in_copy) in [("15", true), ("25", false)] {
-        let used = Used::new().await;
-        // The state after a stop: the database has all commits. The log after the older copy leads nowhere.
+        let used = KilledStore::new().await;
+        // The state after a stop: the database has all commits. The log after the older copy is truncated.
         fs::remove_dir_all(used.dir()).unwrap();
-        as_killed(&used.dir.path().join("live"), &used.dir());
+        copy_as_killed(&used.dir.path().join("live"), &used.dir());
         flip(&used.metadata("records.redb"), &format!("\"blob {lost}\""));
         fs::remove_file(used.metadata("copy-00000000000000000022")).unwrap();
         change(&used.log(), |bytes| bytes.truncate(60));
         let (done, content) = used.repair().await;
-        let mut wanted = used.content.clone();
+        let mut expected = used.content.clone();
         if !is_in_copy {
-            wanted.blobs.remove(lost).unwrap();
+            expected.blobs.remove(lost).unwrap();
         }
-        assert_eq!(content, wanted, "{done:?}");
+        assert_eq!(content, expected, "{done:?}");
         assert_eq!(done.source, Some(Source::PartOfDatabase));
         assert_eq!((done.reached, done.missing_commits), (22, 0));
         assert_eq!(done.tables.is_empty(), is_in_copy, "{done:?}");
@@ -269,31 +269,34 @@ async fn gaps_are_filled_from_an_older_copy_and_the_ledger_says_whether_that_is_
 }
 
 #[tokio::test]
-async fn what_is_nowhere_is_not_restored() {
-    let used = Used::new().await;
-    let refused = |files: &StoreFiles| {
-        let before = everything(&used.dir());
-        let refused = repair(files, NOW).err().unwrap();
-        assert_eq!(everything(&used.dir()), before);
-        refused
+async fn repair_fails_and_changes_nothing_if_nothing_is_authentic() {
+    let used = KilledStore::new().await;
+    let repair_error = |files: &StoreFiles| {
+        let before = all_files(&used.dir());
+        let error = repair(files, NOW).err().unwrap();
+        assert_eq!(all_files(&used.dir()), before);
+        error
     };
     let foreign = StoreFiles {
         authenticator: Authenticator::new(&[8; 32]),
         ..used.files()
     };
-    assert!(matches!(refused(&foreign), Error::KeyForeign { .. }));
+    assert!(matches!(repair_error(&foreign), Error::KeyForeign { .. }));
     fs::write(used.dir().join("format"), "99 x\n").unwrap();
     fs::remove_dir_all(used.dir().join("metadata")).unwrap();
-    assert!(matches!(refused(&used.files()), Error::KeyForeign { .. }));
-    let used = Used::new().await;
+    assert!(matches!(
+        repair_error(&used.files()),
+        Error::KeyForeign { .. }
+    ));
+    let used = KilledStore::new().await;
     fs::remove_dir_all(used.dir().join("metadata")).unwrap();
-    let nothing = repair(&used.files(), NOW).err().unwrap();
-    assert!(matches!(nothing, Error::NothingToRestore(_)));
+    let error = repair(&used.files(), NOW).err().unwrap();
+    assert!(matches!(error, Error::NothingToRestore(_)));
 }
 
 #[tokio::test]
-async fn the_database_of_another_directory_is_not_taken_for_this_ones() {
-    let (used, other) = (Used::new().await, Used::new().await);
+async fn database_of_another_directory_is_not_used() {
+    let (used, other) = (KilledStore::new().await, KilledStore::new().await);
     fs::copy(
         other.metadata("records.redb"),
         used.metadata("records.redb"),
@@ -305,21 +308,21 @@ async fn the_database_of_another_directory_is_not_taken_for_this_ones() {
 }
 
 #[tokio::test]
-async fn a_journal_that_lost_lines_goes_on_with_what_is_authentic() {
-    let used = Used::new().await;
+async fn damaged_journal_is_restored_from_the_log_or_keeps_its_authentic_part() {
+    let used = KilledStore::new().await;
     let journal = used.dir().join("audit.jsonl");
-    // The log of the first use is gone. Only the mark of the copy authenticates its lines.
-    for gone in ["log-00000000000000000000", "copy-00000000000000000000"] {
-        fs::remove_file(used.metadata(gone)).unwrap();
+    // Without the log of the first use, only the mark of the copy authenticates its lines.
+    for name in ["log-00000000000000000000", "copy-00000000000000000000"] {
+        fs::remove_file(used.metadata(name)).unwrap();
     }
     flip(&journal, "21");
     let (done, content) = used.repair().await;
-    assert_eq!(content, used.content, "the log has that line");
-    assert!(!done.is_done(), "and each start writes it anew");
+    assert_eq!(content, used.content, "the log has the changed line");
+    assert!(!done.is_done(), "each start rewrites that line");
 
-    let used = Used::new().await;
-    for gone in ["log-00000000000000000000", "copy-00000000000000000000"] {
-        fs::remove_file(used.metadata(gone)).unwrap();
+    let used = KilledStore::new().await;
+    for name in ["log-00000000000000000000", "copy-00000000000000000000"] {
+        fs::remove_file(used.metadata(name)).unwrap();
     }
     flip(&used.dir().join("audit.jsonl"), "12");
     let (done, content) = used.repair().await;
@@ -330,27 +333,27 @@ async fn a_journal_that_lost_lines_goes_on_with_what_is_authentic() {
 }
 
 #[tokio::test]
-async fn another_engine_takes_over_what_one_has() {
-    let used = Used::new().await;
+async fn repair_converts_a_store_to_another_engine_and_back() {
+    let used = KilledStore::new().await;
     let sled = files(&used.dir(), EngineKind::Sled);
     let found = check_offline(&sled).unwrap();
     assert!(found.len() == 1 && found[0].contains("redb"), "{found:?}");
-    let before = everything(&used.dir());
+    let before = all_files(&used.dir());
     let done = repair(&sled, NOW).unwrap();
     assert!(
         !done.control_state_is_older && done.missing_commits == 0,
         "{done:?}"
     );
     assert_eq!(done.engine, "sled");
-    finish(&sled).unwrap();
+    finish_repair(&sled).unwrap();
     let store = Store::open(sled).unwrap();
-    assert_eq!(content(&store).await, used.content);
+    assert_eq!(read_content(&store).await, used.content);
     drop(store);
     let back = repair(&used.files(), NOW).unwrap();
-    finish(&used.files()).unwrap();
+    finish_repair(&used.files()).unwrap();
     assert_eq!(back.source, Some(Source::Database));
     let store = open(&used.dir());
-    assert_eq!(content(&store).await, used.content);
+    assert_eq!(read_content(&store).await, used.content);
     let names: Vec<String> = store
         .quarantine
         .list()
@@ -369,12 +372,12 @@ async fn another_engine_takes_over_what_one_has() {
 }
 
 #[tokio::test]
-async fn a_plan_that_is_none_of_ours_is_set_aside() {
-    let used = Used::new().await;
+async fn forged_repair_plan_is_quarantined() {
+    let used = KilledStore::new().await;
     fs::create_dir(used.dir().join("repair")).unwrap();
     let forged = r#"{"repair":{},"moves":[["metadata/newest","../newest"]]}"#;
     fs::write(used.dir().join("repair/plan"), forged).unwrap();
-    assert!(matches!(used.refused(), Error::RepairUnfinished(_)));
+    assert!(matches!(used.open_error(), Error::RepairUnfinished(_)));
     assert!(check_offline(&used.files()).unwrap()[0].contains("not finished"));
     let (done, content) = used.repair().await;
     assert_eq!(content, used.content);

@@ -1,4 +1,4 @@
-//! A disk in memory that keeps track of durable data, and that loses power, fails or fills up on demand.
+//! A disk in memory that tracks which data is durable, and that loses power, fails or fills up on demand.
 
 mod history;
 mod image;
@@ -20,7 +20,7 @@ pub(crate) use self::{
     history::History,
     image::Image,
     operation::{Failure, Kind, Operation},
-    random::Random,
+    random::{Random, seed},
 };
 
 type Faults = Box<dyn FnMut(&Operation<'_>) -> Option<Failure> + Send>;
@@ -31,7 +31,7 @@ pub(crate) struct SimulatedDisk(Arc<Mutex<State>>);
 
 struct State {
     image: Image,
-    began: Image,
+    initial: Image,
     effects: Vec<Effect>,
     operations: usize,
     faults: Option<Faults>,
@@ -45,10 +45,10 @@ impl fmt::Debug for SimulatedDisk {
 }
 
 impl SimulatedDisk {
-    /// Creates a disk with the content of `image`, all of it durable.
+    /// Creates a disk with the content of `image`. Everything on it is durable.
     pub(crate) fn new(image: Image) -> Self {
         Self(Arc::new(Mutex::new(State {
-            began: image.clone(),
+            initial: image.clone(),
             image,
             effects: Vec::new(),
             operations: 0,
@@ -66,7 +66,7 @@ impl SimulatedDisk {
         self.lock().image.clone()
     }
 
-    /// Returns the number of operations that changed something or were to make it durable.
+    /// Returns the number of changes and syncs so far.
     pub(crate) fn effects(&self) -> usize {
         self.lock().effects.len()
     }
@@ -76,17 +76,17 @@ impl SimulatedDisk {
         self.lock().operations
     }
 
-    /// Returns the content before each effect, in the order of the effects, and the current content.
+    /// Returns the history of the content.
     pub(crate) fn history(&self) -> History {
         let state = self.lock();
         History {
-            image: state.began.clone(),
+            image: state.initial.clone(),
             effects: state.effects.clone(),
             next: 0,
         }
     }
 
-    /// Lets `faults` decide the failure of each operation from now on.
+    /// Makes each later operation fail as `faults` decides.
     pub(crate) fn fail(
         &self,
         faults: impl FnMut(&Operation<'_>) -> Option<Failure> + Send + 'static,
@@ -94,7 +94,7 @@ impl SimulatedDisk {
         self.lock().faults = Some(Box::new(faults));
     }
 
-    /// Lets all operations succeed from now on.
+    /// Makes all later operations succeed.
     pub(crate) fn mend(&self) {
         let mut state = self.lock();
         state.faults = None;
@@ -111,8 +111,8 @@ impl SimulatedDisk {
         self.0.lock().unwrap()
     }
 
-    /// Returns the state, unless the operation fails.
-    fn operate(&self, kind: Kind, path: &Path) -> io::Result<MutexGuard<'_, State>> {
+    /// Counts an operation and returns the state, unless the operation fails.
+    fn begin(&self, kind: Kind, path: &Path) -> io::Result<MutexGuard<'_, State>> {
         let mut state = self.lock();
         match state.fault(kind, path) {
             Some(failure) => Err(failure.errno.into()),
@@ -146,7 +146,7 @@ impl State {
         dir == Path::new("/") || self.image.names.get(dir) == Some(&Node::Dir)
     }
 
-    fn expect_dir(&self, path: &Path) -> io::Result<()> {
+    fn check_parent(&self, path: &Path) -> io::Result<()> {
         if self.has_dir(&parent(path)) {
             Ok(())
         } else {
@@ -157,8 +157,8 @@ impl State {
 
 impl Disk for SimulatedDisk {
     fn create(&self, path: &Path) -> io::Result<Arc<dyn DiskFile>> {
-        let mut state = self.operate(Kind::Create, path)?;
-        state.expect_dir(path)?;
+        let mut state = self.begin(Kind::Create, path)?;
+        state.check_parent(path)?;
         if state.image.names.contains_key(path) {
             return Err(Errno::EXIST.into());
         }
@@ -169,29 +169,29 @@ impl Disk for SimulatedDisk {
     }
 
     fn open(&self, path: &Path, access: Access) -> io::Result<Arc<dyn DiskFile>> {
-        let file = self.operate(Kind::Open, path)?.file(path)?;
+        let file = self.begin(Kind::Open, path)?.file(path)?;
         Ok(self.opened(file, path, access))
     }
 
     fn rename(&self, from: &Path, to: &Path) -> io::Result<()> {
-        let mut state = self.operate(Kind::Rename, from)?;
+        let mut state = self.begin(Kind::Rename, from)?;
         state.file(from)?;
-        state.expect_dir(to)?;
+        state.check_parent(to)?;
         state.take_effect(Effect::Rename(from.to_owned(), to.to_owned()));
         Ok(())
     }
 
     fn remove(&self, path: &Path) -> io::Result<()> {
-        let mut state = self.operate(Kind::Remove, path)?;
+        let mut state = self.begin(Kind::Remove, path)?;
         state.file(path)?;
         state.take_effect(Effect::Remove(path.to_owned()));
         Ok(())
     }
 
     fn create_dir(&self, dir: &Path) -> io::Result<()> {
-        let mut state = self.operate(Kind::CreateDir, dir)?;
-        let above: Vec<_> = dir.ancestors().collect();
-        for dir in above.into_iter().rev() {
+        let mut state = self.begin(Kind::CreateDir, dir)?;
+        let ancestors: Vec<_> = dir.ancestors().collect();
+        for dir in ancestors.into_iter().rev() {
             if !state.has_dir(dir) {
                 state.take_effect(Effect::CreateDir(dir.to_owned()));
                 state.take_effect(Effect::SyncDir(parent(dir)));
@@ -201,7 +201,7 @@ impl Disk for SimulatedDisk {
     }
 
     fn sync_dir(&self, dir: &Path) -> io::Result<()> {
-        let mut state = self.operate(Kind::SyncDir, dir)?;
+        let mut state = self.begin(Kind::SyncDir, dir)?;
         if !state.has_dir(dir) {
             return Err(Errno::NOENT.into());
         }
@@ -210,7 +210,7 @@ impl Disk for SimulatedDisk {
     }
 
     fn list(&self, dir: &Path) -> io::Result<Vec<OsString>> {
-        let state = self.operate(Kind::List, dir)?;
+        let state = self.begin(Kind::List, dir)?;
         let names = state.image.names.keys();
         let inside = names.filter(|path| path.parent() == Some(dir));
         Ok(inside
@@ -219,7 +219,7 @@ impl Disk for SimulatedDisk {
     }
 
     fn free_bytes(&self, dir: &Path) -> io::Result<u64> {
-        let state = self.operate(Kind::FreeBytes, dir)?;
+        let state = self.begin(Kind::FreeBytes, dir)?;
         Ok(state.capacity.saturating_sub(state.image.used()))
     }
 }
@@ -244,7 +244,7 @@ struct SimulatedFile {
 }
 
 impl SimulatedFile {
-    fn expect_writable(&self) -> io::Result<()> {
+    fn check_writable(&self) -> io::Result<()> {
         match self.access {
             Access::Write => Ok(()),
             Access::Read => Err(Errno::BADF.into()),
@@ -254,12 +254,12 @@ impl SimulatedFile {
 
 impl DiskFile for SimulatedFile {
     fn len(&self) -> io::Result<u64> {
-        let state = self.disk.operate(Kind::Len, &self.path)?;
+        let state = self.disk.begin(Kind::Len, &self.path)?;
         Ok(state.image.contents[self.file].now.len() as u64)
     }
 
     fn read_at(&self, offset: u64, buffer: &mut [u8]) -> io::Result<()> {
-        let state = self.disk.operate(Kind::Read, &self.path)?;
+        let state = self.disk.begin(Kind::Read, &self.path)?;
         if buffer.is_empty() {
             return Ok(());
         }
@@ -271,7 +271,7 @@ impl DiskFile for SimulatedFile {
     }
 
     fn write_at(&self, offset: u64, bytes: &[u8]) -> io::Result<()> {
-        self.expect_writable()?;
+        self.check_writable()?;
         let mut state = self.disk.lock();
         let failure = state.fault(Kind::Write, &self.path);
         let length = state.image.contents[self.file].now.len() as u64;
@@ -295,8 +295,8 @@ impl DiskFile for SimulatedFile {
     }
 
     fn set_len(&self, length: u64) -> io::Result<()> {
-        self.expect_writable()?;
-        let mut state = self.disk.operate(Kind::SetLen, &self.path)?;
+        self.check_writable()?;
+        let mut state = self.disk.begin(Kind::SetLen, &self.path)?;
         state.take_effect(Effect::SetLen(self.file, length));
         Ok(())
     }

@@ -6,11 +6,10 @@ use sealock_store::{
     metadata::{Changes, Condition, Item, Metadata},
 };
 
-/// The maximum time that a question or an answer is under way, in microseconds.
+/// The maximum delay of a request or a response, in microseconds.
 const DELAY: u64 = 300;
 
-/// Metadata that answers each read after a random delay, like a database across a network. What it answers may have
-/// changed by then.
+/// Metadata that answers each read after a random delay, like a database across a network. Its answer may be outdated.
 pub(crate) struct SlowMetadata(pub(crate) Arc<dyn Metadata>);
 
 async fn delay() {
@@ -38,8 +37,8 @@ impl Metadata for SlowMetadata {
         self.0.commit(changes).await
     }
 
-    async fn note(&self, line: Vec<u8>) {
-        self.0.note(line).await;
+    async fn journal_or_hold(&self, line: Vec<u8>) {
+        self.0.journal_or_hold(line).await;
     }
 
     async fn epoch(&self) -> Result<u64> {

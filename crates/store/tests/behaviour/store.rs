@@ -1,3 +1,5 @@
+//! The store on a real disk.
+
 use std::{
     fs,
     ops::Bound,
@@ -23,14 +25,14 @@ pub(crate) async fn put(store: &Store, table: &Table<String>, key: &[&str], valu
 }
 
 #[tokio::test]
-async fn what_was_committed_is_there_after_reopening() {
+async fn commits_survive_reopening() {
     let dir = tempfile::tempdir().unwrap();
     for engine in [EngineKind::Redb, EngineKind::Sled] {
         let files = files(&dir.path().join(engine.name()), engine);
         {
             let store = Store::open(files.clone()).unwrap();
             put(&store, &KEYS, &["v", "k"], "one").await;
-            store.record(&"first").await.unwrap();
+            store.journal(&"first").await.unwrap();
         }
         let store = Store::open(files).unwrap();
         assert_eq!(
@@ -42,14 +44,14 @@ async fn what_was_committed_is_there_after_reopening() {
     }
 }
 
-/// Copies the data directory to another directory, in the state that a kill would leave.
-pub(crate) fn as_killed(dir: &Path, to: &Path) -> PathBuf {
+/// Copies a data directory in the state that a kill would leave.
+pub(crate) fn copy_as_killed(dir: &Path, to: &Path) -> PathBuf {
     fs::create_dir(to).unwrap();
     for entry in fs::read_dir(dir).unwrap() {
         let entry = entry.unwrap();
         let copy = to.join(entry.file_name());
         if entry.file_type().unwrap().is_dir() {
-            as_killed(&entry.path(), &copy);
+            copy_as_killed(&entry.path(), &copy);
         } else {
             fs::copy(entry.path(), copy).unwrap();
         }
@@ -58,17 +60,17 @@ pub(crate) fn as_killed(dir: &Path, to: &Path) -> PathBuf {
 }
 
 #[tokio::test]
-async fn what_was_committed_is_there_after_a_kill() {
+async fn commits_survive_a_kill() {
     let dir = tempfile::tempdir().unwrap();
     for engine in [EngineKind::Redb, EngineKind::Sled] {
         let files = files(&dir.path().join(engine.name()), engine);
         let store = Store::open(files.clone()).unwrap();
         for number in 0..20 {
             put(&store, &BLOBS, &[&number.to_string()], "x").await;
-            store.record(&number).await.unwrap();
+            store.journal(&number).await.unwrap();
         }
         let killed = StoreFiles {
-            dir: as_killed(&files.dir, &dir.path().join("killed")),
+            dir: copy_as_killed(&files.dir, &dir.path().join("killed")),
             ..files
         };
         let again = Store::open(killed.clone()).unwrap();
@@ -85,27 +87,27 @@ async fn what_was_committed_is_there_after_a_kill() {
 }
 
 #[tokio::test]
-async fn a_used_directory_never_starts_on_another_database_or_none() {
+async fn used_directory_does_not_open_with_a_foreign_or_missing_database() {
     let dir = tempfile::tempdir().unwrap();
     let (used, other) = (dir.path().join("used"), dir.path().join("other"));
     for path in [&used, &other] {
         put(&open(path), &KEYS, &["k"], "x").await;
     }
-    let refused = |dir: &Path| Store::open(files(dir, EngineKind::Redb)).err().unwrap();
+    let open_error = |dir: &Path| Store::open(files(dir, EngineKind::Redb)).err().unwrap();
 
-    let foreign = as_killed(&used, &dir.path().join("foreign"));
+    let foreign = copy_as_killed(&used, &dir.path().join("foreign"));
     fs::remove_dir_all(foreign.join("metadata")).unwrap();
-    as_killed(&other.join("metadata"), &foreign.join("metadata"));
-    assert!(refused(&foreign).to_string().contains("records.redb"));
+    copy_as_killed(&other.join("metadata"), &foreign.join("metadata"));
+    assert!(open_error(&foreign).to_string().contains("records.redb"));
 
-    let empty = as_killed(&used, &dir.path().join("empty"));
+    let empty = copy_as_killed(&used, &dir.path().join("empty"));
     fs::write(empty.join("metadata/records.redb"), "").unwrap();
-    assert!(matches!(refused(&empty), Error::DamagedFile { .. }));
+    assert!(matches!(open_error(&empty), Error::DamagedFile { .. }));
 
-    let missing = as_killed(&used, &dir.path().join("missing"));
+    let missing = copy_as_killed(&used, &dir.path().join("missing"));
     fs::remove_dir_all(missing.join("metadata")).unwrap();
-    assert!(matches!(refused(&missing), Error::Missing { .. }));
-    assert!(!missing.join("metadata").exists(), "nothing is made there");
+    assert!(matches!(open_error(&missing), Error::Missing { .. }));
+    assert!(!missing.join("metadata").exists(), "nothing is created");
 
     let content = dir.path().join("content");
     fs::create_dir_all(content.join("blobs")).unwrap();
@@ -114,7 +116,7 @@ async fn a_used_directory_never_starts_on_another_database_or_none() {
         "x",
     )
     .unwrap();
-    assert!(matches!(refused(&content), Error::Missing { .. }));
+    assert!(matches!(open_error(&content), Error::Missing { .. }));
 
     let sled = files(&used, EngineKind::Sled);
     assert!(matches!(
@@ -133,7 +135,7 @@ async fn a_used_directory_never_starts_on_another_database_or_none() {
 }
 
 #[tokio::test]
-async fn an_object_that_a_commit_removes_is_gone_even_if_the_process_ended_before() {
+async fn removal_of_an_object_completes_after_a_restart() {
     let dir = tempfile::tempdir().unwrap();
     let store = open(dir.path());
     let now = objects::publish(&*store.blobs, b"one").unwrap();
@@ -142,7 +144,7 @@ async fn an_object_that_a_commit_removes_is_gone_even_if_the_process_ended_befor
     let batch = Batch::new().remove(ObjectSet::Blobs, now);
     assert_eq!(store.commit(batch).await.unwrap(), Commit::Done);
     assert_eq!(store.blobs.list().unwrap(), [kept]);
-    // As if the process had ended right after the commit.
+    // The state of a process that ended right after the commit.
     let name = later.to_string();
     let removals = Table::<()>::content("removals");
     let batch = Batch::new().put(&removals, &["vault-keys", &name], &());
@@ -171,12 +173,12 @@ async fn an_object_that_a_commit_removes_is_gone_even_if_the_process_ended_befor
 }
 
 #[test]
-fn what_is_set_aside_lies_in_quarantine_until_its_time() {
+fn quarantined_object_stays_until_its_time() {
     let dir = tempfile::tempdir().unwrap();
     let store = open(dir.path());
-    let id = objects::publish(&*store.blobs, b"whose?").unwrap();
-    assert!(store.blobs.set_aside(id, 1000).unwrap());
-    assert!(!store.blobs.set_aside(id, 1000).unwrap());
+    let id = objects::publish(&*store.blobs, b"orphan").unwrap();
+    assert!(store.blobs.quarantine(id, 1000).unwrap());
+    assert!(!store.blobs.quarantine(id, 1000).unwrap());
     assert!(store.blobs.open(id).unwrap().is_none());
     drop(store);
     let store = open(dir.path());
@@ -192,7 +194,7 @@ fn what_is_set_aside_lies_in_quarantine_until_its_time() {
 }
 
 #[tokio::test]
-async fn a_scan_sees_one_table_and_one_prefix() {
+async fn scan_is_limited_to_its_table_and_prefix() {
     let store = Store::ephemeral();
     for key in [
         ["r1", "a"],
@@ -217,7 +219,7 @@ async fn a_scan_sees_one_table_and_one_prefix() {
 }
 
 #[tokio::test]
-async fn an_oversized_record_is_refused_and_nothing_of_its_batch_written() {
+async fn oversized_record_rejects_its_whole_batch() {
     let store = Store::ephemeral();
     let batch = Batch::new().put(&BLOBS, &["small"], &String::new()).put(
         &BLOBS,
@@ -232,16 +234,16 @@ async fn an_oversized_record_is_refused_and_nothing_of_its_batch_written() {
 }
 
 #[tokio::test]
-async fn a_torn_journal_line_is_written_anew_at_the_next_start() {
+async fn torn_journal_line_is_rewritten_at_the_next_start() {
     let dir = tempfile::tempdir().unwrap();
     let store = open(&dir.path().join("data"));
-    store.record(&"first").await.unwrap();
-    store.record(&"second").await.unwrap();
-    let killed = as_killed(&dir.path().join("data"), &dir.path().join("killed"));
+    store.journal(&"first").await.unwrap();
+    store.journal(&"second").await.unwrap();
+    let killed = copy_as_killed(&dir.path().join("data"), &dir.path().join("killed"));
     drop(store);
     fs::write(killed.join("audit.jsonl"), "\"first\"\n\"sec").unwrap();
     let store = open(&killed);
-    store.record(&"next").await.unwrap();
+    store.journal(&"next").await.unwrap();
     let (lines, next) = store.audit.read(0).unwrap();
     assert_eq!(lines, b"\"first\"\n\"second\"\n\"next\"\n");
     assert_eq!(next, store.audit.end());
@@ -250,10 +252,10 @@ async fn a_torn_journal_line_is_written_anew_at_the_next_start() {
 }
 
 #[tokio::test]
-async fn a_journal_that_was_cut_or_changed_is_found() {
+async fn changed_or_truncated_journal_is_found() {
     let dir = tempfile::tempdir().unwrap();
     let store = open(dir.path());
-    store.record(&"first").await.unwrap();
+    store.journal(&"first").await.unwrap();
     drop(store);
     let journal = dir.path().join("audit.jsonl");
     fs::write(&journal, "\"worst\"\n").unwrap();
@@ -270,7 +272,7 @@ async fn a_journal_that_was_cut_or_changed_is_found() {
 }
 
 #[test]
-fn a_data_directory_has_one_owner_and_is_not_opened_by_another_version() {
+fn data_directory_opens_for_one_process_and_one_format_only() {
     let dir = tempfile::tempdir().unwrap();
     let path: &Path = &dir.path().join("data");
     let owner = DataDir::open(path).unwrap();
@@ -279,7 +281,7 @@ fn a_data_directory_has_one_owner_and_is_not_opened_by_another_version() {
     drop(DataDir::open(path).unwrap());
     open(path);
     let format = path.join("format");
-    for (text, found) in [("99 x\n", 99), ("4 x\n", 4)] {
+    for (text, found) in [("99 x\n", 99), ("2 x\n", 2)] {
         fs::write(&format, text).unwrap();
         let refused = Store::open(files(path, EngineKind::Redb)).err().unwrap();
         let Error::UnknownFormat {

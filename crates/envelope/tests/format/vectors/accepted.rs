@@ -3,7 +3,7 @@
 use sealock_envelope::Layers;
 
 use super::ObjectVector;
-use crate::subject::{BOTH, Owner, SMALLEST, Stored, header, plaintext};
+use crate::sample::{BOTH, Owner, SMALLEST, Stored, header, plaintext};
 
 const SEGMENT: usize = 4096;
 
@@ -54,7 +54,7 @@ pub(super) fn all() -> Vec<(ObjectVector, Vec<u8>)> {
     vectors
 }
 
-/// The registry of all vectors, with keys that are easily told apart.
+/// Returns the registry of all vectors, with keys that are easy to tell apart.
 pub(super) fn owner(layers: Layers) -> Owner {
     Owner {
         registry: "8d4f7e0a-5b1c-4c3e-9f26-2a7b60d1e583".parse().unwrap(),
@@ -63,13 +63,13 @@ pub(super) fn owner(layers: Layers) -> Owner {
     }
 }
 
-/// An object whose salt is the byte `salt`, 32 times.
+/// Seals an object whose salt is the byte `salt`, 32 times.
 pub(super) fn sealed(owner: &Owner, log2: u8, salt: u8, length: usize) -> Stored {
     let header = header(owner.layers(), log2, [salt; 32]);
     Stored::seal(owner, header, [&*plaintext(length)])
 }
 
-/// 32 bytes that count up from `first`.
+/// Returns 32 bytes that count up from `first`.
 fn numbered(first: u8) -> [u8; 32] {
     let mut bytes = [0; 32];
     for (byte, number) in bytes.iter_mut().zip(first..) {

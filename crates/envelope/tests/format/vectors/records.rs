@@ -4,10 +4,10 @@ use base64::{Engine as _, engine::general_purpose::STANDARD};
 use sealock_envelope::Layers;
 
 use super::{CheckVector, Hex, RecordVector, RegistryRecordVector, accepted::owner};
-use crate::by_the_book;
+use crate::reference;
 
-/// As sealock writes it: the registry of the vectors under version 3f0c... of contoso's key.
-const DEK_OF: &str = "dek of 8d4f7e0a-5b1c-4c3e-9f26-2a7b60d1e583 under \
+/// The associated data of a DEK record: the registry of the vectors, and version 3f0c... of contoso's key.
+const DEK_DATA: &str = "dek of 8d4f7e0a-5b1c-4c3e-9f26-2a7b60d1e583 under \
                       contoso/keys/registry-cmk/3f0c9a6d1e2b4785a1c4d5e6f7089b2a";
 
 pub(super) fn all() -> Vec<RecordVector> {
@@ -31,7 +31,7 @@ pub(super) fn all() -> Vec<RecordVector> {
             "record-dek",
             "a DEK record; its value is no real RSA output",
             0x52,
-            DEK_OF,
+            DEK_DATA,
             &dek_record(),
         ),
         refused(
@@ -84,7 +84,7 @@ pub(super) fn all() -> Vec<RecordVector> {
     ]
 }
 
-pub(super) fn of_registries() -> Vec<RegistryRecordVector> {
+pub(super) fn registry_records() -> Vec<RegistryRecordVector> {
     let (service, both) = (Layers::Service, Layers::ServiceAndCmk);
     let refused = |name, about, layers, edit: fn(&mut RegistryRecordVector)| {
         let mut vector = registry_record(name, about, layers, 0x64);
@@ -152,7 +152,7 @@ fn registry_record(name: &str, about: &str, layers: Layers, salt: u8) -> Registr
         dek: owner.dek.map(Hex::from),
         associated_data: associated_data.to_owned(),
         plaintext: text.to_owned(),
-        record: Hex(by_the_book::seal_registry_record(
+        record: Hex(reference::seal_registry_record(
             &owner,
             salts,
             associated_data.as_bytes(),
@@ -166,7 +166,7 @@ pub(super) fn checks() -> Vec<CheckVector> {
     [dek(), [0; 32], [0xff; 32]]
         .map(|dek| CheckVector {
             dek: dek.into(),
-            check_value: by_the_book::check_value(&dek).into(),
+            check_value: reference::check_value(&dek).into(),
         })
         .into()
 }
@@ -180,7 +180,7 @@ fn record(name: &str, about: &str, salt: u8, associated_data: &str, text: &str) 
         service_key: service_key.into(),
         associated_data: associated_data.to_owned(),
         plaintext: text.to_owned(),
-        record: Hex(by_the_book::seal_record(
+        record: Hex(reference::seal_record(
             &service_key,
             salt,
             associated_data.as_bytes(),
@@ -192,7 +192,7 @@ fn record(name: &str, about: &str, salt: u8, associated_data: &str, text: &str) 
 
 fn dek_record() -> String {
     let value = STANDARD.encode([0x5a; 256]);
-    let check = STANDARD.encode(by_the_book::check_value(&dek()));
+    let check = STANDARD.encode(reference::check_value(&dek()));
     format!(r#"{{"algorithm":"RSA-OAEP-256","value":"{value}","check":"{check}"}}"#)
 }
 

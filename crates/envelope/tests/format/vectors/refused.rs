@@ -1,4 +1,4 @@
-//! Objects that must be refused, each for one reason.
+//! Objects that must be refused, each for a single reason.
 
 use sealock_core::RegistryId;
 use sealock_envelope::Layers;
@@ -8,8 +8,8 @@ use super::{
     accepted::{owner, sealed},
 };
 use crate::{
-    by_the_book,
-    subject::{Owner, SMALLEST, Stored, plaintext},
+    reference,
+    sample::{Owner, SMALLEST, Stored, plaintext},
 };
 
 const HEADER: usize = 48;
@@ -41,7 +41,7 @@ struct Refused {
     refusal: &'static str,
 }
 
-/// A small object with both layers, after `edit`.
+/// Returns a small object with both layers, after `edit`.
 fn edited(
     refusal: &'static str,
     name: &'static str,
@@ -107,7 +107,7 @@ fn headers() -> Vec<Refused> {
     ]
 }
 
-/// Whoever knows the service key alone must not be able to give a registry with a CMK an object.
+/// An attacker with the service key alone must not be able to add an object to a registry with a CMK.
 fn service_layer_in_a_registry_of_two() -> Refused {
     let about = "an object of the service layer alone in a registry of two layers";
     edited("layers", "registry-with-dek", about, |_, stored| {
@@ -153,7 +153,7 @@ fn lengths() -> Vec<Refused> {
             "a second segment, sealed but empty",
             |owner, stored| {
                 let segments = [(&*plaintext(SEGMENT), false), (&[][..], true)];
-                *stored = by_the_book::seal_segments(owner, SMALLEST, [0x42; 32], &segments);
+                *stored = reference::seal_segments(owner, SMALLEST, [0x42; 32], &segments);
             },
         ),
         edited(
@@ -167,7 +167,7 @@ fn lengths() -> Vec<Refused> {
     ]
 }
 
-/// The header, the first of two segments, and the binding.
+/// Returns the header, the first of two segments, and the binding.
 fn without_last_segment(owner: &Owner) -> Stored {
     let mut stored = sealed(owner, SMALLEST, 0x43, SEGMENT + 1);
     let end = stored.bytes.len() - BINDING;
@@ -206,7 +206,7 @@ fn bindings() -> Vec<Refused> {
             "other-object",
             "another object of the same length under this digest",
             |owner, stored| {
-                let other = by_the_book::seal(owner, SMALLEST, [0x44; 32], &[0xa5; LENGTH]);
+                let other = reference::seal(owner, SMALLEST, [0x44; 32], &[0xa5; LENGTH]);
                 stored.bytes = other.bytes;
             },
         ),
@@ -215,7 +215,7 @@ fn bindings() -> Vec<Refused> {
             "other-objects-segments",
             "this header, but bound to another digest",
             |owner, stored| {
-                let other = by_the_book::seal(owner, SMALLEST, [0x40; 32], &[0xa5; LENGTH]);
+                let other = reference::seal(owner, SMALLEST, [0x40; 32], &[0xa5; LENGTH]);
                 stored.bytes = other.bytes;
             },
         ),
@@ -299,11 +299,11 @@ fn segments() -> Vec<Refused> {
     ]
 }
 
-/// Made with the keys, for no one else can: the binding and the length are right.
+/// Returns objects with a wrong last flag. They need the keys, since the binding and the length are right.
 fn flags() -> Vec<Refused> {
     let flags = |refusal, name, about, segments: &[(&[u8], bool)]| {
         edited(refusal, name, about, |owner, stored| {
-            *stored = by_the_book::seal_segments(owner, SMALLEST, [0x46; 32], segments);
+            *stored = reference::seal_segments(owner, SMALLEST, [0x46; 32], segments);
         })
     };
     let full = plaintext(SEGMENT);

@@ -14,32 +14,31 @@ use rustix::io::Errno;
 use crate::{
     Error, Result,
     disk::{self, Disk, DiskFile},
-    error::share,
+    error::duplicate,
 };
 
-/// The size of a block, in bytes. Writes that are held back while the disk fails are kept in blocks.
+/// The size of a block, in bytes. Writes are buffered in blocks while the disk fails.
 const BLOCK: usize = 4096;
 
-/// The size of the largest file, in bytes, that is checked whole when it is opened. That takes some 10 ms.
+/// The size, in bytes, of the largest file that is checked completely when it is opened. That takes some 10 ms.
 const CHECKED_BYTES: u64 = 32 * 1024 * 1024;
 
-/// The number of bytes that must be free on the disk beside a copy of the file.
+/// The number of bytes that must remain free on the disk beside a copy of the file.
 const ROOM_BESIDE_COPY: u64 = 1024 * 1024;
 
-/// The number of bytes that are copied at once.
+/// The size of the buffer for copying, in bytes.
 const COPY_BYTES: usize = 1024 * 1024;
 
-/// The database's file. After a failed write or sync, it leaves the file as it is and holds later writes in memory.
-/// The database can still be read. On disk it stays as it was at the last checkpoint, and the commit log leads on
-/// from there.
+/// The database's file. After a failed write or sync, it leaves the file unchanged and keeps later writes in memory.
+/// The database remains readable. On disk it stays at the last checkpoint, and the commit log holds the later commits.
 pub(super) struct File {
     disk: Arc<dyn Disk>,
     pub(super) path: PathBuf,
     state: RwLock<State>,
-    /// True once the library was told that the disk failed, or the database was given up. Nothing is done with it
-    /// from then on until it is opened anew.
+    /// True after a failure that was reported to the library, or after the writes were abandoned. The database is then
+    /// not used until it is reopened.
     pub(super) is_broken: AtomicBool,
-    /// True if nothing is written any more.
+    /// True if all writes are refused.
     pub(super) is_closed: AtomicBool,
 }
 
@@ -54,7 +53,7 @@ struct State {
 /// The reason for leaving the file as it is.
 struct Frozen {
     failure: io::Error,
-    /// The number of bytes of the file that still count. Zeros follow them.
+    /// The length of the valid part of the file on disk. Zeros follow it.
     length: u64,
 }
 
@@ -78,8 +77,8 @@ impl File {
         write(&mut self.state.write().unwrap_or_else(PoisonError::into_inner))
     }
 
-    /// Holds back all later writes, because the file is only examined.
-    pub(super) fn hold_writes_back(&self) {
+    /// Keeps all later writes in memory.
+    pub(super) fn freeze_for_inspection(&self) {
         self.write_state(|state| {
             state.frozen = Some(Frozen {
                 failure: io::ErrorKind::ReadOnlyFilesystem.into(),
@@ -88,8 +87,8 @@ impl File {
         });
     }
 
-    /// Returns true if the pages are compared with their checksums when the file is opened. That takes too long for a
-    /// large file, whose records are compared all the same.
+    /// Returns true if the library compares the pages with their checksums when it opens the file. That takes too long
+    /// for a large file. Its records are still compared with their tags.
     pub(super) fn is_checked_at_start(&self) -> bool {
         self.read_state(|state| state.length <= CHECKED_BYTES)
     }
@@ -97,7 +96,7 @@ impl File {
     pub(super) fn error(&self, error: impl Into<redb::Error>) -> Error {
         match error.into() {
             redb::Error::Io(error) => match error.kind() {
-                // The library returns these for a foreign file, and for a page that points behind the file's end.
+                // The library returns these for a file that is not its own, and for a page that points past the end.
                 io::ErrorKind::InvalidData | io::ErrorKind::UnexpectedEof => {
                     Error::damaged_file(&self.path, error.to_string())
                 }
@@ -116,26 +115,25 @@ impl File {
             return Err(io::Error::other("the database is closed"));
         }
         let changed = self.write_state(change);
-        self.noting(changed)
+        self.mark_failure(changed)
     }
 
-    /// Notes a failure that the library is told of.
-    fn noting<T>(&self, result: io::Result<T>) -> io::Result<T> {
+    /// Marks the database as broken if `result` reports a failure to the library.
+    fn mark_failure<T>(&self, result: io::Result<T>) -> io::Result<T> {
         self.is_broken.fetch_or(result.is_err(), Ordering::SeqCst);
         result
     }
 
-    /// Fails if writes are held back.
-    pub(super) fn check(&self) -> Result<()> {
+    /// Fails if the file is frozen.
+    pub(super) fn check_not_frozen(&self) -> Result<()> {
         self.read_state(|state| match &state.frozen {
-            Some(frozen) => Err(Error::Io(share(&frozen.failure))),
+            Some(frozen) => Err(Error::Io(duplicate(&frozen.failure))),
             None => Ok(()),
         })
     }
 
-    /// Goes on in a new file, if writes are held back. After a failed sync, the contents of the old file are
-    /// uncertain.
-    pub(super) fn thaw(&self) -> Result<()> {
+    /// Replaces a frozen file with a new one. After a failed sync, the content of the old file is uncertain.
+    pub(super) fn rewrite_if_frozen(&self) -> Result<()> {
         self.write_state(|state| {
             if state.frozen.is_none() {
                 return Ok(());
@@ -144,7 +142,7 @@ impl File {
             let dir = disk::parent(&self.path);
             if self.disk.free_bytes(dir)? < length + ROOM_BESIDE_COPY {
                 let what = format!(
-                    "cannot write `{}` anew: that takes {length} bytes",
+                    "cannot rewrite `{}`: that takes {length} bytes",
                     self.path.display()
                 );
                 return Err(io::Error::new(io::ErrorKind::StorageFull, what).into());
@@ -208,17 +206,17 @@ impl State {
         Ok(())
     }
 
-    /// Keeps written bytes until they are durable.
-    fn keep(&mut self, offset: u64, bytes: &[u8]) -> io::Result<()> {
+    /// Buffers written bytes until they are durable.
+    fn buffer(&mut self, offset: u64, bytes: &[u8]) -> io::Result<()> {
         for (block, from, part) in blocks(offset, bytes.len()) {
             let begins = block * BLOCK as u64;
             let mut whole = vec![0; BLOCK];
-            if let Some(kept) = self.unsynced.remove(&block) {
-                whole = kept;
+            if let Some(buffered) = self.unsynced.remove(&block) {
+                whole = buffered;
             } else if part.len() < BLOCK && begins < self.length {
-                let there = (self.length - begins).min(BLOCK as u64);
-                let there = usize::try_from(there).unwrap_or(BLOCK);
-                self.read(begins, &mut whole[..there])?;
+                let existing = (self.length - begins).min(BLOCK as u64);
+                let existing = usize::try_from(existing).unwrap_or(BLOCK);
+                self.read(begins, &mut whole[..existing])?;
             }
             whole[from..from + part.len()].copy_from_slice(&bytes[part]);
             self.unsynced.insert(block, whole);
@@ -227,7 +225,7 @@ impl State {
     }
 
     fn write(&mut self, path: &Path, offset: u64, bytes: &[u8]) -> io::Result<()> {
-        self.keep(offset, bytes)?;
+        self.buffer(offset, bytes)?;
         if self.frozen.is_none()
             && let Err(error) = self.file.write_at(offset, bytes)
         {
@@ -265,9 +263,9 @@ impl State {
         }
     }
 
-    /// Holds back all later writes, because of `failure`.
+    /// Keeps all later writes in memory, because of `failure`.
     fn freeze(&mut self, path: &Path, failure: io::Error) {
-        tracing::error!(file = %path.display(), error = %failure, "the database cannot be written; it goes on in memory and in the commit log");
+        tracing::error!(file = %path.display(), error = %failure, "the database cannot be written; the commit log and the memory hold its changes");
         self.frozen = Some(Frozen {
             failure,
             length: self.length,
@@ -275,8 +273,8 @@ impl State {
     }
 }
 
-/// Returns the blocks that a range touches. Each has its number, the offset in it at which the range begins, and the
-/// part of the range that lies in it.
+/// Returns the blocks that a range touches: the number of each block, the offset in it at which the range begins, and
+/// the part of the range in the block.
 fn blocks(
     offset: u64,
     length: usize,
@@ -310,7 +308,7 @@ impl StorageBackend for Backend {
 
     fn read(&self, offset: u64, out: &mut [u8]) -> io::Result<()> {
         let read = self.0.read_state(|state| state.read(offset, out));
-        self.0.noting(read)
+        self.0.mark_failure(read)
     }
 
     fn set_len(&self, length: u64) -> io::Result<()> {

@@ -7,7 +7,7 @@ use std::{
 use crate::{
     Error, Result, StoreFiles,
     disk::Access,
-    metadata::{copies, engine::Guarded, ledger::Ledger},
+    metadata::{copies, engine::GuardedSnapshot, ledger::Ledger},
 };
 
 /// The interval between copies of the metadata while it changes.
@@ -22,7 +22,7 @@ const LARGE_COPY: u64 = 64 * 1024 * 1024;
 /// Copies the metadata in the background.
 pub(super) struct Copier {
     files: StoreFiles,
-    /// The number of the newest commit that a copy has.
+    /// The number of the newest copied commit.
     copied: u64,
     /// The time at which the last copy began.
     begun: Instant,
@@ -40,16 +40,15 @@ impl Copier {
         })
     }
 
-    /// Returns true if it is time for a copy of the metadata after the commit `newest`, which a log of `log_bytes`
-    /// bytes holds.
+    /// Returns true if a copy is due after the commit `newest`, with a log of `log_bytes` bytes.
     pub(super) fn is_due(&self, newest: u64, log_bytes: u64) -> bool {
         let is_time = self.begun.elapsed() >= INTERVAL || log_bytes >= LOG_BYTES;
         newest > self.copied && is_time && self.thread.is_none()
     }
 
-    /// Returns true if a stop should wait for a copy. A copy of much metadata takes seconds, and the log leads on from
-    /// the previous copy.
-    pub(super) fn is_worth_a_wait(&self, newest: u64, log_bytes: u64) -> bool {
+    /// Returns true if a stop should make a copy. A copy of much metadata takes seconds, and the previous copy with its
+    /// log is enough.
+    pub(super) fn is_worthwhile(&self, newest: u64, log_bytes: u64) -> bool {
         if newest <= self.copied {
             return false;
         }
@@ -61,13 +60,13 @@ impl Copier {
         }
     }
 
-    /// Starts the interval until the next copy, whether or not this copy succeeds.
+    /// Restarts the interval until the next copy, even if this copy fails.
     pub(super) fn start_interval(&mut self) {
         self.begun = Instant::now();
     }
 
     /// Copies a snapshot, in the background if later writes leave it unchanged.
-    pub(super) fn begin(&mut self, snapshot: Arc<Guarded>, ledger: Ledger) -> Result<()> {
+    pub(super) fn begin(&mut self, snapshot: Arc<GuardedSnapshot>, ledger: Ledger) -> Result<()> {
         let is_frozen = snapshot.snapshot.is_frozen();
         let files = self.files.clone();
         let copy = move || {

@@ -1,8 +1,8 @@
 use tokio::sync::{OwnedSemaphorePermit, oneshot};
 
 use crate::{
-    Commit, Journal, Result, StoreFiles,
-    metadata::{Changes, ledger::Ledger},
+    Journal, Result, StoreFiles,
+    metadata::{Changes, Commit, ledger::Ledger},
 };
 
 /// Changes whose outcome a task awaits.
@@ -16,14 +16,14 @@ pub(crate) struct Request {
 /// A request to the writer.
 pub(crate) enum Message {
     Commit(Request),
-    /// Asks for the findings on the files beside the database, while none of them is written.
+    /// Requests a check of the files beside the database, during which none of them is written.
     Check(oneshot::Sender<Result<Vec<String>>>),
-    /// Asks for the state that these files are compared with.
+    /// Requests the state with which these files must agree.
     Expect(oneshot::Sender<Box<Expected>>),
     Stop(oneshot::Sender<()>),
 }
 
-/// The state that the files beside the database must agree with.
+/// The state with which the files beside the database must agree.
 pub(crate) struct Expected {
     pub(crate) files: StoreFiles,
     pub(crate) ledger: Ledger,

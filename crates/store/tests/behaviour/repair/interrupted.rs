@@ -1,20 +1,20 @@
-//! A repair that is stopped at any operation.
+//! A repair that is interrupted at any operation.
 
 use std::{path::Path, sync::Arc};
 
 use sealock_store::{
-    Error, Store, StoreFiles, disk::Disk as _, finish, metadata::EngineKind, repair,
+    Error, Store, StoreFiles, disk::Disk as _, finish_repair, metadata::EngineKind, repair,
 };
 
-use super::used::{NOW, blob, content};
+use super::used::{NOW, put_blob, read_content};
 use crate::{
     files,
-    simulated_disk::{Image, Random, SimulatedDisk},
+    simulated_disk::{Image, Random, SimulatedDisk, seed},
     store::{KEYS, put},
 };
 
-/// Makes a store on a simulated disk with a damaged database, log and `format`. Returns the disk and the files.
-async fn damaged() -> (Image, StoreFiles) {
+/// Creates a store with a damaged database, log and `format` on a simulated disk.
+async fn damaged_store() -> (Image, StoreFiles) {
     let on = |image| {
         let mut files = files(Path::new("/data"), EngineKind::Redb);
         files.disk = Arc::new(SimulatedDisk::new(image));
@@ -31,12 +31,12 @@ async fn damaged() -> (Image, StoreFiles) {
     drop(store);
     let store = Store::open(files.clone()).unwrap();
     for number in 20..25 {
-        blob(&store, number).await;
+        put_blob(&store, number).await;
     }
     put(&store, &KEYS, &["k"], "disabled").await;
     let found = disk.image().files();
     drop(store);
-    // Another disk, on which everything is durable.
+    // On the new disk, everything is durable.
     let disk = SimulatedDisk::empty();
     for (path, mut bytes) in found {
         match path.file_name().unwrap().to_str().unwrap() {
@@ -59,20 +59,20 @@ async fn damaged() -> (Image, StoreFiles) {
     (disk.image(), files)
 }
 
-/// Checks that the remains of a stopped repair are refused, and that another repair completes without a loss.
-async fn stopped(found: Image, before: &Image, files: &StoreFiles, what: &str) {
+/// Checks that the store does not open after an interrupted repair, and that another repair completes without a loss.
+async fn check_interruption(found: Image, before: &Image, files: &StoreFiles, what: &str) {
     let disk = SimulatedDisk::new(found.clone());
     let on = |disk: &SimulatedDisk| StoreFiles {
         disk: Arc::new(disk.clone()),
         ..files.clone()
     };
-    let refused = Store::open(on(&SimulatedDisk::new(found))).err().unwrap();
+    let error = Store::open(on(&SimulatedDisk::new(found))).err().unwrap();
     assert!(
         matches!(
-            refused,
+            error,
             Error::DamagedFile { .. } | Error::RepairUnfinished(_)
         ),
-        "{what}: {refused:?}"
+        "{what}: {error:?}"
     );
     let done = repair(&on(&disk), NOW + 10).unwrap();
     assert!(
@@ -81,21 +81,21 @@ async fn stopped(found: Image, before: &Image, files: &StoreFiles, what: &str) {
     );
     let now = disk.image().files();
     for (path, bytes) in before.files() {
-        let is_there = now.values().any(|there| *there == bytes);
-        assert!(is_there, "{what}: {} is gone", path.display());
+        let exists = now.values().any(|existing| *existing == bytes);
+        assert!(exists, "{what}: {} is lost", path.display());
     }
     let store = Store::open_repaired(on(&disk)).unwrap();
-    let found = content(&store).await;
+    let found = read_content(&store).await;
     assert_eq!(found.keys["k"], "enabled", "{what}");
     assert_eq!(found.blobs.len(), 3, "{what}");
     drop(store);
-    finish(&on(&disk)).unwrap();
+    finish_repair(&on(&disk)).unwrap();
     drop(Store::open(on(&disk)).unwrap());
 }
 
 #[tokio::test]
-async fn a_repair_that_is_stopped_is_taken_up_again_and_nothing_is_lost() {
-    let (image, files) = damaged().await;
+async fn interrupted_repair_continues_and_loses_nothing() {
+    let (image, files) = damaged_store().await;
     let disk = SimulatedDisk::new(image.clone());
     let files = StoreFiles {
         disk: Arc::new(disk.clone()),
@@ -109,21 +109,21 @@ async fn a_repair_that_is_stopped_is_taken_up_again_and_nothing_is_lost() {
     for effects in 0..=history.len() {
         let what = history.describe(effects);
         let now = history.at(effects);
-        stopped(
+        check_interruption(
             now.after_kill(),
             &image,
             &files,
-            &format!("killed behind {what}"),
+            &format!("killed after {what}"),
         )
         .await;
-        // The repair changes nothing before it has its plan. From then on it relies on atomic renames.
+        // Before it has a plan, the repair changes nothing. Afterwards it relies on atomic renames.
         if effects < planned {
-            let found = now.after_loss_of_power(&mut Random(effects as u64));
-            stopped(
+            let found = now.after_power_cut(&mut Random(seed() << 32 | effects as u64));
+            check_interruption(
                 found,
                 &image,
                 &files,
-                &format!("without power behind {what}"),
+                &format!("power cut after {what}, SEALOCK_SEED={}", seed()),
             )
             .await;
         }

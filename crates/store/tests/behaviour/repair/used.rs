@@ -1,3 +1,5 @@
+//! A store that was used and then killed.
+
 use std::{
     collections::BTreeMap,
     fs,
@@ -7,13 +9,13 @@ use std::{
 
 use futures_util::TryStreamExt as _;
 use sealock_store::{
-    Batch, Commit, Error, Repair, Store, StoreFiles, check_offline, finish, metadata::EngineKind,
-    repair,
+    Batch, Commit, Error, Repair, Store, StoreFiles, check_offline, finish_repair,
+    metadata::EngineKind, repair,
 };
 
 use crate::{
     files,
-    store::{BLOBS, KEYS, as_killed, put},
+    store::{BLOBS, KEYS, copy_as_killed, put},
 };
 
 /// The time of the repairs, in seconds since 1970.
@@ -27,7 +29,7 @@ pub(super) struct Content {
     pub(super) journal: String,
 }
 
-pub(super) async fn content(store: &Store) -> Content {
+pub(super) async fn read_content(store: &Store) -> Content {
     let table = async |table| {
         let entries = store.scan(table, &[], Bound::Unbounded);
         let records = entries.map_ok(|entry| (entry.key.concat(), entry.record.value));
@@ -42,15 +44,15 @@ pub(super) async fn content(store: &Store) -> Content {
     }
 }
 
-/// A store that a kill ended in its second use. It has a copy from the beginning and one from the end of the first
-/// use. The commits of the second use are in the log alone: the blobs 20 to 29, and after blob 24 the disabling of the
-/// key `k`. Both uses together have 22 commits.
-pub(super) struct Used {
+/// A store that was killed in its second use. It has two copies, from the start and from the end of the first use. The
+/// commits of the second use are only in the log: the blobs 20 to 29 and, after blob 24, the disabling of the key `k`.
+/// Both uses together have 22 commits.
+pub(super) struct KilledStore {
     pub(super) dir: tempfile::TempDir,
     pub(super) content: Content,
 }
 
-impl Used {
+impl KilledStore {
     pub(super) async fn new() -> Self {
         Self::with_engine(EngineKind::Redb).await
     }
@@ -61,20 +63,20 @@ impl Used {
         let store = Store::open(files.clone()).unwrap();
         put(&store, &KEYS, &["k"], "enabled").await;
         for number in 10..20 {
-            blob(&store, number).await;
+            put_blob(&store, number).await;
         }
         store.close().await;
         drop(store);
         let store = Store::open(files.clone()).unwrap();
         for number in 20..25 {
-            blob(&store, number).await;
+            put_blob(&store, number).await;
         }
         put(&store, &KEYS, &["k"], "disabled").await;
         for number in 25..30 {
-            blob(&store, number).await;
+            put_blob(&store, number).await;
         }
-        as_killed(&files.dir, &dir.path().join("used"));
-        let content = content(&store).await;
+        copy_as_killed(&files.dir, &dir.path().join("used"));
+        let content = read_content(&store).await;
         assert_eq!((content.keys.len(), content.blobs.len()), (1, 20));
         Self { dir, content }
     }
@@ -95,36 +97,37 @@ impl Used {
         files(&self.dir(), EngineKind::Redb)
     }
 
-    pub(super) fn refused(&self) -> Error {
+    /// Returns the error of an attempt to open a copy of the store.
+    pub(super) fn open_error(&self) -> Error {
         let copy = self.dir.path().join("refused");
-        as_killed(&self.dir(), &copy);
-        let refused = Store::open(files(&copy, EngineKind::Redb)).err().unwrap();
+        copy_as_killed(&self.dir(), &copy);
+        let error = Store::open(files(&copy, EngineKind::Redb)).err().unwrap();
         fs::remove_dir_all(copy).unwrap();
-        refused
+        error
     }
 
-    /// Repairs the store. Checks that it then starts, that it is undamaged, and that nothing is gone.
+    /// Repairs the store. Checks that it then opens without damage, and that no file is lost.
     pub(super) async fn repair(&self) -> (Repair, Content) {
-        let before = everything(&self.dir());
+        let before = all_files(&self.dir());
         let files = self.files();
         let done = repair(&files, NOW).unwrap();
-        let now = everything(&self.dir());
+        let now = all_files(&self.dir());
         for (path, bytes) in &before {
-            let is_there = now.values().any(|there| there == bytes);
-            assert!(is_there, "{} is gone", path.display());
+            let exists = now.values().any(|existing| existing == bytes);
+            assert!(exists, "{} is lost", path.display());
         }
         if done.is_done() {
-            let refused = Store::open(files.clone()).err().unwrap();
-            assert!(matches!(refused, Error::RepairUnfinished(_)), "{refused}");
-            assert_eq!(repair(&files, NOW + 1).unwrap(), done, "it says so again");
+            let error = Store::open(files.clone()).err().unwrap();
+            assert!(matches!(error, Error::RepairUnfinished(_)), "{error}");
+            assert_eq!(repair(&files, NOW + 1).unwrap(), done, "the same report");
             drop(Store::open_repaired(files.clone()).unwrap());
-            finish(&files).unwrap();
+            finish_repair(&files).unwrap();
         }
         assert!(!self.dir().join("repair").exists());
         assert_eq!(check_offline(&files).unwrap(), [""; 0]);
         let store = Store::open(files.clone()).unwrap();
         assert_eq!(store.check().await.unwrap(), [""; 0]);
-        let content = content(&store).await;
+        let content = read_content(&store).await;
         put(&store, &BLOBS, &["later"], "x").await;
         store.close().await;
         drop(store);
@@ -134,21 +137,21 @@ impl Used {
     }
 }
 
-pub(super) async fn blob(store: &Store, number: u32) {
+pub(super) async fn put_blob(store: &Store, number: u32) {
     let name = number.to_string();
     let batch = Batch::new()
         .put(&BLOBS, &[&name], &format!("blob {name}"))
-        .record(&name);
+        .journal(&name);
     assert_eq!(store.commit(batch).await.unwrap(), Commit::Done);
 }
 
-/// Returns all files below `dir`, with their content.
-pub(super) fn everything(dir: &Path) -> BTreeMap<PathBuf, Vec<u8>> {
+/// Returns all files in `dir` and its subdirectories, with their content.
+pub(super) fn all_files(dir: &Path) -> BTreeMap<PathBuf, Vec<u8>> {
     let mut found = BTreeMap::new();
     for entry in fs::read_dir(dir).unwrap() {
         let path = entry.unwrap().path();
         if path.is_dir() {
-            found.append(&mut everything(&path));
+            found.append(&mut all_files(&path));
         } else {
             found.insert(path.clone(), fs::read(path).unwrap());
         }

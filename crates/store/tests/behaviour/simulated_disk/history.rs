@@ -1,6 +1,6 @@
 use super::image::{Effect, Image};
 
-/// The past content of a disk, effect by effect.
+/// The content of a disk after each effect so far.
 pub(crate) struct History {
     pub(super) image: Image,
     pub(super) effects: Vec<Effect>,
@@ -8,7 +8,7 @@ pub(crate) struct History {
 }
 
 impl History {
-    /// Advances to the content after `effects`, which must not be fewer than before.
+    /// Advances to the content after the first `effects` effects. The number must not decrease from call to call.
     pub(crate) fn at(&mut self, effects: usize) -> &Image {
         while self.next < effects {
             self.image.apply(&self.effects[self.next]);
@@ -21,7 +21,7 @@ impl History {
         self.effects.len()
     }
 
-    /// Describes the last one of the first `effects`.
+    /// Describes the last of the first `effects` effects.
     pub(crate) fn describe(&self, effects: usize) -> String {
         let effect = effects.checked_sub(1).map(|last| &self.effects[last]);
         match effect {

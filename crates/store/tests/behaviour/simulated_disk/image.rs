@@ -6,7 +6,7 @@ use std::{
 
 use super::random::Random;
 
-/// The number of bytes that a disk writes at once. A loss of power leaves a sector either old or new.
+/// The size of a sector, in bytes. A power cut leaves each sector either old or new.
 const SECTOR: usize = 512;
 
 /// The effect of an operation on the disk.
@@ -71,7 +71,7 @@ pub(super) enum Node {
 
 pub(super) type Names = BTreeMap<PathBuf, Node>;
 
-/// The content of a disk. A copy of it is another disk.
+/// The content of a disk.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Image {
     pub(super) contents: Vec<Content>,
@@ -90,21 +90,21 @@ impl Image {
             Effect::Create(path) => {
                 self.contents.push(Content::default());
                 let node = Some(Node::File(self.contents.len() - 1));
-                self.name(&parent(path), vec![(path.clone(), node)]);
+                self.change_names(&parent(path), vec![(path.clone(), node)]);
             }
             Effect::Rename(from, to) => {
                 let node = self.names.get(from).copied();
                 let (away, here) = ((from.clone(), None), (to.clone(), node));
                 if parent(from) == parent(to) {
-                    self.name(&parent(to), vec![away, here]);
+                    self.change_names(&parent(to), vec![away, here]);
                 } else {
-                    self.name(&parent(to), vec![here]);
-                    self.name(&parent(from), vec![away]);
+                    self.change_names(&parent(to), vec![here]);
+                    self.change_names(&parent(from), vec![away]);
                 }
             }
-            Effect::Remove(path) => self.name(&parent(path), vec![(path.clone(), None)]),
+            Effect::Remove(path) => self.change_names(&parent(path), vec![(path.clone(), None)]),
             Effect::CreateDir(path) => {
-                self.name(&parent(path), vec![(path.clone(), Some(Node::Dir))]);
+                self.change_names(&parent(path), vec![(path.clone(), Some(Node::Dir))]);
             }
             Effect::SyncDir(dir) => {
                 let changes = std::mem::take(&mut self.unsynced);
@@ -118,10 +118,10 @@ impl Image {
             }
             Effect::Write(file, offset, bytes) => {
                 let at = usize::try_from(*offset).unwrap();
-                self.change(*file, Unsynced::Write(at, Arc::clone(bytes)));
+                self.change_file(*file, Unsynced::Write(at, Arc::clone(bytes)));
             }
             Effect::SetLen(file, length) => {
-                self.change(*file, Unsynced::SetLen(usize::try_from(*length).unwrap()));
+                self.change_file(*file, Unsynced::SetLen(usize::try_from(*length).unwrap()));
             }
             Effect::Sync(file) => {
                 let Content {
@@ -137,25 +137,25 @@ impl Image {
         }
     }
 
-    fn name(&mut self, dir: &Path, names: Vec<(PathBuf, Option<Node>)>) {
+    fn change_names(&mut self, dir: &Path, names: Vec<(PathBuf, Option<Node>)>) {
         rename(&mut self.names, &names);
         let dir = dir.to_owned();
         self.unsynced.push(Naming { dir, names });
     }
 
-    fn change(&mut self, file: usize, change: Unsynced) {
+    fn change_file(&mut self, file: usize, change: Unsynced) {
         let content = &mut self.contents[file];
         change.apply(&mut content.now);
         content.unsynced.push(change);
     }
 
-    /// Returns the content after a kill of the process: all of it, with the unsynced changes still not durable.
+    /// Returns the content after a kill of the process: everything, with the unsynced changes still not durable.
     pub(crate) fn after_kill(&self) -> Self {
         self.clone()
     }
 
-    /// Returns the content after a loss of power: the durable data, and some of the other data.
-    pub(crate) fn after_loss_of_power(&self, random: &mut Random) -> Self {
+    /// Returns the content after a power cut: the durable data and some of the rest.
+    pub(crate) fn after_power_cut(&self, random: &mut Random) -> Self {
         let mut names = self.durable.clone();
         // None, some or all of the unsynced changes reach the disk.
         let chance = random.below(3);
@@ -166,23 +166,23 @@ impl Image {
         }
         let contents = self.contents.iter().map(|content| {
             let chance = random.below(3);
-            content.after_loss_of_power(random, chance)
+            content.after_power_cut(random, chance)
         });
         let contents: Vec<_> = contents.collect();
-        Self::found(names, contents.into_iter())
+        Self::durable(names, contents.into_iter())
     }
 
-    fn found(mut names: Names, contents: impl Iterator<Item = Vec<u8>>) -> Self {
+    fn durable(mut names: Names, contents: impl Iterator<Item = Vec<u8>>) -> Self {
         let dirs: BTreeSet<PathBuf> = names
             .iter()
             .filter(|(_, node)| **node == Node::Dir)
             .map(|(path, _)| path.clone())
             .collect();
-        let is_there = |path: &Path| {
-            let mut above = path.ancestors().skip(1);
-            above.all(|dir| dir == Path::new("/") || dirs.contains(dir))
+        let is_reachable = |path: &Path| {
+            let mut parents = path.ancestors().skip(1);
+            parents.all(|dir| dir == Path::new("/") || dirs.contains(dir))
         };
-        names.retain(|path, _| is_there(path));
+        names.retain(|path, _| is_reachable(path));
         let contents = contents.map(|now| Content {
             durable: now.clone(),
             now,
@@ -208,7 +208,7 @@ impl Image {
     /// Replaces the content of a file, durably.
     pub(crate) fn set(&mut self, path: &Path, bytes: &[u8]) {
         let Some(Node::File(file)) = self.names.get(path).copied() else {
-            panic!("{} is no file", path.display());
+            panic!("{} is not a file", path.display());
         };
         self.contents[file].now = bytes.to_vec();
         self.contents[file].durable = bytes.to_vec();
@@ -226,7 +226,7 @@ impl Image {
 fn happens(random: &mut Random, chance: usize) -> bool {
     match chance {
         0 => false,
-        1 => random.is(),
+        1 => random.coin(),
         _ => true,
     }
 }
@@ -241,7 +241,7 @@ fn rename(names: &mut Names, changes: &[(PathBuf, Option<Node>)]) {
 }
 
 impl Content {
-    fn after_loss_of_power(&self, random: &mut Random, chance: usize) -> Vec<u8> {
+    fn after_power_cut(&self, random: &mut Random, chance: usize) -> Vec<u8> {
         let mut found = self.durable.clone();
         let mut lengths = vec![found.len()];
         let mut length = found.len();
@@ -252,8 +252,8 @@ impl Content {
                     length = length.max(at + bytes.len());
                     if happens(random, chance) {
                         let is_whole = match chance {
-                            1 => random.is(),
-                            _ => number != last || random.is(),
+                            1 => random.coin(),
+                            _ => number != last || random.coin(),
                         };
                         write_torn(&mut found, *at, bytes, is_whole, random);
                     }
@@ -267,25 +267,25 @@ impl Content {
             }
             lengths.push(length);
         }
-        // A file may have any length that it ever had, without the bytes that were written there.
-        if random.is() {
+        // A file may have any length that it ever had, without the bytes written up to there.
+        if random.coin() {
             found.resize(lengths[random.below(lengths.len())], 0);
         }
         found
     }
 }
 
-/// Writes all of `bytes` or a part of them: a prefix of any length, or some sectors.
+/// Writes all of `bytes`, or only a prefix of any length, or only some sectors.
 fn write_torn(found: &mut Vec<u8>, at: usize, bytes: &[u8], is_whole: bool, random: &mut Random) {
     if is_whole {
         write(found, at, bytes);
-    } else if random.is() {
+    } else if random.coin() {
         write(found, at, &bytes[..random.below(bytes.len() + 1)]);
     } else {
         let mut done = 0;
         while done < bytes.len() {
             let end = (done + SECTOR - (at + done) % SECTOR).min(bytes.len());
-            if random.is() {
+            if random.coin() {
                 write(found, at + done, &bytes[done..end]);
             }
             done = end;

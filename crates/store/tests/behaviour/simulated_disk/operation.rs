@@ -37,11 +37,11 @@ pub(crate) struct Operation<'a> {
     pub(crate) path: &'a Path,
 }
 
-/// The failure of an operation.
+/// A failure of an operation.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Failure {
     pub(crate) errno: Errno,
-    /// The number of bytes that a failing write still writes.
+    /// The number of bytes that a failing write writes.
     pub(crate) written: usize,
     /// True if a failing sync resets the file to its state at the last successful one.
     pub(crate) forgets: bool,

@@ -1,3 +1,12 @@
+/// The variable with the seed of the tests that are driven by random numbers.
+const SEED: &str = "SEALOCK_SEED";
+
+/// Returns the seed in `SEALOCK_SEED`, or 0.
+pub(crate) fn seed() -> u64 {
+    let seed = std::env::var(SEED);
+    seed.map_or(0, |seed| seed.parse().unwrap())
+}
+
 /// A generator of pseudorandom numbers from a seed (splitmix64).
 pub(crate) struct Random(pub(crate) u64);
 
@@ -14,7 +23,7 @@ impl Random {
         usize::try_from(self.next() % bound.max(1) as u64).unwrap()
     }
 
-    pub(crate) fn is(&mut self) -> bool {
+    pub(crate) fn coin(&mut self) -> bool {
         self.next().is_multiple_of(2)
     }
 }

@@ -1,6 +1,5 @@
-//! A second implementation, written from `docs/blob-format.md` with other code: `aes-gcm` in place of
-//! `ring`, and nothing of the crate's but the names of the types. It can also break the rules, as
-//! whoever holds the keys could.
+//! A reference implementation, written from `docs/blob-format.md` without the crate's code: it uses `aes-gcm` instead
+//! of `ring`. It can also break the rules, like an attacker with the keys.
 
 use aes_gcm::{
     Aes256Gcm, KeyInit as _,
@@ -10,11 +9,11 @@ use hkdf::Hkdf;
 use hmac::{Hmac, Mac as _};
 use sha2::{Digest as _, Sha256};
 
-use crate::subject::{Owner, Stored};
+use crate::sample::{Owner, Stored};
 
 const NO_DATA: &[u8] = &[];
 
-/// Seals an object with `salt` and segments of 2 to the power of `log2` bytes.
+/// Seals an object with `salt` and segments of 2^`log2` bytes.
 pub(crate) fn seal(owner: &Owner, log2: u8, salt: [u8; 32], plaintext: &[u8]) -> Stored {
     let segments = chunks(plaintext, 1 << log2);
     let last = segments.len() - 1;
@@ -29,7 +28,7 @@ pub(crate) fn seal(owner: &Owner, log2: u8, salt: [u8; 32], plaintext: &[u8]) ->
     )
 }
 
-/// Seals these segments, which need not follow the rules, each with its last flag.
+/// Seals segments that need not follow the rules, each with its last flag.
 pub(crate) fn seal_segments(
     owner: &Owner,
     log2: u8,
@@ -62,7 +61,7 @@ pub(crate) fn seal_segments(
     }
 }
 
-/// Opens an object, or refuses it.
+/// Opens an object; returns `None` if it must be refused.
 pub(crate) fn open(owner: &Owner, object: &Stored) -> Option<Vec<u8>> {
     let header: [u8; 48] = object.bytes.get(..48)?.try_into().unwrap();
     let (log2, salt) = (header[10], header[16..].try_into().unwrap());
@@ -104,7 +103,7 @@ pub(crate) fn seal_record(
     seal_under(&record_key, salt, associated_data, plaintext)
 }
 
-/// Seals a record in the layers of a registry's objects, each with its salt, the inner one first.
+/// Seals a record in the layers of a registry's objects. The salts are those of the layers, the inner one first.
 pub(crate) fn seal_registry_record(
     owner: &Owner,
     salts: [[u8; 32]; 2],
@@ -141,7 +140,7 @@ fn seal_under(
     [&[1], &salt[..], &sealed].concat()
 }
 
-/// The value that tells a DEK from any other.
+/// Returns the check value of a DEK.
 pub(crate) fn check_value(dek: &[u8; 32]) -> [u8; 32] {
     hkdf(dek, NO_DATA, b"sealock dek check v1")
 }
@@ -154,7 +153,7 @@ fn header_of(owner: &Owner, log2: u8, salt: [u8; 32]) -> [u8; 48] {
     header
 }
 
-/// The keys of the layers, the inner one first.
+/// Returns the keys of the layers, the inner one first.
 fn layer_keys(owner: &Owner, header: &[u8; 48]) -> Vec<[u8; 32]> {
     let secrets = [Some(owner.service), owner.dek];
     let layers = (1..).zip(secrets.iter().flatten());
@@ -207,7 +206,7 @@ fn nonce(index: u64, last: bool) -> [u8; 12] {
     nonce
 }
 
-/// The segments of a plaintext. There is always one.
+/// Divides a plaintext into segments, at least one.
 fn chunks(plaintext: &[u8], size: usize) -> Vec<&[u8]> {
     if plaintext.is_empty() {
         vec![plaintext]

@@ -1,4 +1,4 @@
-//! What the tests seal and open, and the steps of a reader.
+//! Sample objects, and the steps of a writer and a reader.
 
 use std::ops::Range;
 
@@ -14,7 +14,7 @@ pub(crate) const SMALLEST: u8 = 12;
 
 pub(crate) const BOTH: [Layers; 2] = [Layers::Service, Layers::ServiceAndCmk];
 
-/// Whose objects they are.
+/// The registry that owns an object, with its keys.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Owner {
     pub(crate) registry: RegistryId,
@@ -38,7 +38,7 @@ impl Owner {
         }
     }
 
-    /// Does `work` with this registry's keys.
+    /// Runs `work` with this registry's keys.
     pub(crate) fn with_keys<T>(&self, work: impl FnOnce(&RegistryKeys<'_>) -> T) -> T {
         let service = ServiceKey::from_slice(&self.service).unwrap();
         let dek = self.dek.map(|dek| Dek::from_slice(&dek).unwrap());
@@ -54,7 +54,7 @@ impl Owner {
     }
 }
 
-/// A stored object, and what is recorded of it elsewhere.
+/// A stored object, with the data that a record has about it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Stored {
     pub(crate) bytes: Vec<u8>,
@@ -63,7 +63,7 @@ pub(crate) struct Stored {
 }
 
 impl Stored {
-    /// Seals `pieces` the way an upload does: each step has keys of its own.
+    /// Seals `pieces` like an upload: each step derives the keys again.
     pub(crate) fn seal<'a>(
         owner: &Owner,
         header: Header,
@@ -88,12 +88,12 @@ impl Stored {
         }
     }
 
-    /// Everything that a reader does.
+    /// Does all steps of a reader.
     pub(crate) fn open(&self, owner: &Owner) -> Result<Vec<u8>, Error> {
         self.open_range(owner, &(0..self.plaintext_len), 1)
     }
 
-    /// The same for a part of the content, read in batches of about `batch` bytes.
+    /// Does all steps of a reader of a range, in batches of about `batch` bytes.
     pub(crate) fn open_range(
         &self,
         owner: &Owner,
@@ -110,8 +110,8 @@ impl Stored {
         for segments in layout.batches(range, batch) {
             let at = usize::try_from(segments.offset).unwrap();
             let mut buffer = self.bytes[at..at + segments.stored_len].to_vec();
-            for part in layout.open(&keys, &segments, range, &mut buffer)? {
-                plaintext.extend_from_slice(&buffer[part]);
+            for slice in layout.open(&keys, &segments, range, &mut buffer)? {
+                plaintext.extend_from_slice(&buffer[slice]);
             }
         }
         Ok(plaintext)
@@ -126,7 +126,7 @@ impl Stored {
     }
 }
 
-/// A header with this salt, so that the same object can be sealed twice.
+/// Returns a header with a given salt, so that the same object can be sealed twice.
 pub(crate) fn header(layers: Layers, log2: u8, salt: [u8; 32]) -> Header {
     let mut header = Header::new(layers, SegmentSize::default());
     header.salt = salt;
@@ -135,12 +135,12 @@ pub(crate) fn header(layers: Layers, log2: u8, salt: [u8; 32]) -> Header {
     Header::parse(&bytes).unwrap()
 }
 
-/// Plaintext of which no two segments are equal: byte i is i mod 251.
+/// Returns plaintext without two equal segments: byte i is i mod 251.
 pub(crate) fn plaintext(length: usize) -> Vec<u8> {
     (0..=250).cycle().take(length).collect()
 }
 
-/// Lengths at and around the boundaries of the first three segments.
+/// Returns lengths at and next to the boundaries of the first three segments.
 pub(crate) fn lengths(segment_size: usize) -> Vec<usize> {
     let around = |boundary: usize| [boundary - 1, boundary, boundary + 1];
     let boundaries = (1..=3).map(|segments| segments * segment_size);
