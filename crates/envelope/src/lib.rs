@@ -3,7 +3,7 @@
 //! `docs/blob-format.md` specifies the format, byte by byte. An object is written front to back: a [`Header`],
 //! segments, and the binding that ties them to a digest. The service layer seals each segment of plaintext. In a
 //! registry with a customer-managed key, a second layer seals the result again under a key from the registry's [`Dek`].
-//! Every derivation includes the id of the registry, so that an object never opens as another registry's.
+//! The keys of an object are also derived from the id of its registry, so that it never opens as another registry's.
 
 mod error;
 mod header;

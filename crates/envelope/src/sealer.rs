@@ -10,7 +10,7 @@ pub struct Sealer {
     header: Header,
     /// The index of the next segment.
     next: u64,
-    /// The plaintext of at most one segment. It is sealed once it is certain if it is the last.
+    /// The plaintext of at most one segment. It is sealed as soon as it is known to be the last or not.
     pending: Vec<u8>,
     plaintext_len: u64,
 }

@@ -125,8 +125,8 @@ pub fn repair(files: &StoreFiles, now: i64) -> Result<Repair> {
     plan.carry_out(files)
 }
 
-/// Allows the store to be opened again after a repair. The caller must first revoke whatever the restored state permits
-/// by mistake.
+/// Allows the store to be opened again after a repair. The caller must first revoke all access that an outdated state
+/// may permit.
 ///
 /// # Errors
 /// If the disk fails.

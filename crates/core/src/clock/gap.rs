@@ -82,8 +82,8 @@ impl Gap {
         })
     }
 
-    /// Returns the part of the gap that is still in doubt. If the clock was set back into the gap, the time after it is
-    /// no part of the gap: it is yet to come.
+    /// Returns the part of the gap that is still in doubt. If the clock was set back into the gap, the gap ends at the new
+    /// time: the rest is yet to come.
     fn still_doubted_at(self, now: Timestamp, reading: Reading) -> Option<Self> {
         let rest = Self {
             to: self.to.min(now),

@@ -47,7 +47,7 @@ impl TimeSource for SystemTime {
     }
 }
 
-/// A time that tests set.
+/// A reading that tests set by hand.
 impl TimeSource for Mutex<Reading> {
     fn read(&self) -> Reading {
         *self.lock().unwrap_or_else(PoisonError::into_inner)
