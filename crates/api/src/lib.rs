@@ -1,7 +1,7 @@
 //! The types of the control API: operations, requests, responses, problems and hints.
 //!
 //! The emulator and the command line share these types, so each path, field and word is written once. [`openapi`] and
-//! [`reference`] generate the documents in docs/ from them.
+//! [`mod@reference`] generate the documents in docs/ from them.
 
 mod access;
 mod audit;
