@@ -11,14 +11,14 @@ const SECTIONS: [&str; 8] = [
     "transfer",
 ];
 
-/// What is to be measured, and where.
+/// The sections and media to measure.
 pub(crate) struct Choice {
     words: Vec<String>,
     media: [Medium; 2],
 }
 
 impl Choice {
-    /// The choice that these words make; a word that is none of ours is returned.
+    /// Parses the arguments. Returns an unknown word as the error.
     pub(crate) fn parse(words: Vec<String>) -> Result<Self, String> {
         let media = [Medium::tmpfs(), Medium::disk(&target())];
         let choice = Self { words, media };
@@ -34,12 +34,12 @@ impl Choice {
         }
     }
 
-    /// Whether a section is chosen, or none is, which means all.
+    /// Returns true if the section is chosen, or if no section is.
     pub(crate) fn wants(&self, section: &str) -> bool {
         self.has(section) || !SECTIONS.iter().any(|section| self.has(section))
     }
 
-    /// The media that are chosen, or all.
+    /// Returns the chosen media, or all.
     pub(crate) fn media(&self) -> impl Iterator<Item = &Medium> {
         let all = !self.media.iter().any(|medium| self.has(medium.name));
         self.media

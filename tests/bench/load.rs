@@ -7,17 +7,17 @@ use hyper_util::rt::TokioIo;
 use sealock_tests::Image;
 use tokio::{net::TcpStream, task::JoinSet};
 
-/// How many clients ask at a time.
+/// The number of concurrent clients.
 pub(crate) const CONNECTIONS: usize = 16;
 
-/// What a peer did under load.
+/// The results of a peer under load.
 pub(crate) struct Load {
     pub(crate) per_second: f64,
     pub(crate) p99: Duration,
 }
 
-/// Repeats one request on every connection as fast as it is answered. One thread asks, so that of two
-/// cores one is the peer's; and `wrk` knows no HEAD.
+/// Repeats a request on every connection as fast as it is answered. A single thread sends, so that the peer has one
+/// of two cores for itself. `wrk` does not support HEAD.
 pub(crate) fn run(address: &str, method: &Method, path: &'static str, duration: Duration) -> Load {
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_all()
@@ -42,7 +42,7 @@ pub(crate) fn run(address: &str, method: &Method, path: &'static str, duration: 
     }
 }
 
-/// How long each request took.
+/// The time of each request.
 async fn client(address: String, method: Method, path: &str, until: Instant) -> Vec<Duration> {
     let stream = TcpStream::connect(&address).await.unwrap();
     stream.set_nodelay(true).unwrap();

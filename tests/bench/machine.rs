@@ -23,13 +23,13 @@ use crate::{
     transfer::SIZE,
 };
 
-/// A segment of Sealock's format.
+/// The segment size of Sealock's format.
 const SEGMENT: usize = 64 * 1024;
 
-/// How many small writes are synced.
+/// The number of small writes that are synced.
 const APPENDS: usize = 200;
 
-/// What nothing that hashes, seals, sends and syncs can beat.
+/// Measures the machine's limits for hashing, sealing, sending and syncing.
 pub(crate) fn measure(disk: &Path, report: &mut Report) {
     let rate = |seconds: f64| {
         #[expect(clippy::cast_precision_loss, reason = "it is a power of two")]

@@ -1,8 +1,7 @@
-//! Sealock beside Debian's `docker-registry`, and what this machine can do at best: `make bench`.
+//! Compares Sealock with Debian's `docker-registry`, and measures the machine's limits: `make bench`.
 //!
-//! Absolute figures tell more about a machine, and about what else runs on it, than about a program.
-//! So both peers are measured by the same requests, in turn, in one run, and ratios are what counts.
-//! Each figure is the median of five, unless its row or its section says otherwise.
+//! Absolute figures depend on the machine and its load, so both peers are measured by the same requests, in turn, in
+//! one run, and only ratios count. Each figure is the median of five, unless its row or section says otherwise.
 //!
 //! Arguments choose sections (`transfer small manifests start memory rotation revocation machine`) and
 //! media (`tmpfs disk`); without any, everything is measured.
@@ -66,7 +65,7 @@ fn measure(choice: &Choice, medium: &Medium, source: &Source, report: &mut Repor
         start::measure(medium, report);
     }
     if medium.is_disk() {
-        // What is left asks the disk for nothing, or for the same as the above.
+        // The remaining sections do not use the disk, or use it like those above.
         return;
     }
     if choice.wants("transfer") {
@@ -86,7 +85,7 @@ fn measure(choice: &Choice, medium: &Medium, source: &Source, report: &mut Repor
     }
 }
 
-/// The directory of what is built.
+/// Returns the directory of build artifacts.
 fn target() -> PathBuf {
     let binary = sealock_tests::Emulator::binary();
     binary.ancestors().nth(2).map(Path::to_owned).unwrap()

@@ -13,10 +13,10 @@ use crate::{
 
 const TAGGED: &str = "/v2/hello/manifests/v1";
 
-/// How long each sample takes.
+/// The duration of each sample.
 const SAMPLE: Duration = Duration::from_secs(1);
 
-/// GETs and HEADs of one manifest by its tag: what every pull, and every check for news, begins with.
+/// Measures GET and HEAD of one manifest by its tag, with which every pull and every check for updates begins.
 pub(crate) fn measure(medium: &Medium, report: &mut Report) {
     let image = Image::random(&[1000, 2000, 3000]);
     let peers = Kind::BOTH.map(|kind| {

@@ -1,13 +1,13 @@
 use std::path::{Path, PathBuf};
 
-/// Where the peers keep their data.
+/// The medium of the peers' data.
 pub(crate) struct Medium {
     pub(crate) name: &'static str,
     pub(crate) dir: PathBuf,
 }
 
 impl Medium {
-    /// Memory: what is measured there is the programs.
+    /// Memory, which measures the programs alone.
     pub(crate) fn tmpfs() -> Self {
         Self {
             name: "tmpfs",
@@ -15,7 +15,7 @@ impl Medium {
         }
     }
 
-    /// The disk with the build: what is measured there is also the disk.
+    /// The disk with the build, which measures the disk too.
     pub(crate) fn disk(target: &Path) -> Self {
         Self {
             name: "disk",

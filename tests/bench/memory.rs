@@ -8,14 +8,14 @@ use crate::{
     transfer::{self, Source},
 };
 
-/// How many large blobs are pushed at once.
+/// The number of large blobs that are pushed at once.
 const PUSHES: usize = 8;
 
-/// After which nothing of the start goes on any more.
+/// The time after which the start's background work is over.
 const SETTLED: Duration = Duration::from_millis(500);
 
-/// Resident memory: of a registry that nobody uses, and at most while large blobs arrive together.
-/// The latter once for each peer: 8 GiB take their time, and a peak is no matter of chance.
+/// Measures resident memory: idle, and at its peak while large blobs arrive together. The peak is measured once for
+/// each peer, since 8 GiB take long and a peak hardly varies.
 pub(crate) fn measure(medium: &Medium, source: &Source, report: &mut Report) {
     let mut idle = [const { Vec::new() }; 2];
     for _ in 0..ROUNDS {

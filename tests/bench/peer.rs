@@ -14,13 +14,13 @@ use tempfile::TempDir;
 
 use crate::medium::Medium;
 
-/// How long a peer may take to answer.
+/// The deadline for a peer's answer.
 const DEADLINE: Duration = Duration::from_secs(30);
 
-/// How often a starting peer is asked whether it answers.
+/// The interval between requests to a starting peer.
 const POLL: Duration = Duration::from_millis(1);
 
-/// The two that are compared.
+/// The two registries that are compared.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Kind {
     DockerRegistry,
@@ -31,14 +31,14 @@ impl Kind {
     pub(crate) const BOTH: [Self; 2] = [Self::Sealock, Self::DockerRegistry];
 }
 
-/// How clients reach a peer.
+/// The way in which clients reach a peer.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Scheme {
     Plain,
     Tls,
 }
 
-/// A registry of one's own: a process, a port, a directory that goes with it.
+/// A registry process with its own port and temporary directory.
 pub(crate) struct Peer {
     kind: Kind,
     scheme: Scheme,
@@ -61,7 +61,7 @@ impl Peer {
         peer
     }
 
-    /// A peer that is still to be started.
+    /// Creates a peer without starting it.
     pub(crate) fn idle(kind: Kind, medium: &Medium) -> Self {
         Self {
             kind,
@@ -72,7 +72,7 @@ impl Peer {
         }
     }
 
-    /// What has to be there before the first start.
+    /// Writes the files for the first start.
     fn prepare(&self) {
         if (self.kind, self.scheme) != (Kind::DockerRegistry, Scheme::Tls) {
             return;
@@ -96,7 +96,7 @@ impl Peer {
         assert!(made.unwrap().success(), "openssl makes a certificate");
     }
 
-    /// Starts the process and waits until it answers. Returns how long that took.
+    /// Starts the process, waits until it answers, and returns the time that it took.
     pub(crate) fn spawn(&mut self) -> Duration {
         assert!(self.process.is_none(), "it runs already");
         self.port = free_port();
@@ -138,8 +138,8 @@ impl Peer {
         command
     }
 
-    /// As Debian configures it, but without its login; and with `relativeurls`, which saves both peers'
-    /// clients from knowing names. It reads YAML, and so JSON.
+    /// Returns Debian's configuration, but without the login and with `relativeurls`, so that clients need no names.
+    /// It reads YAML, and so JSON.
     fn docker_registry(&self) -> Command {
         let mut config = json!({
             "version": "0.1",
@@ -172,12 +172,12 @@ impl Peer {
         }
     }
 
-    /// `127.0.0.1:PORT`
+    /// Returns the address, such as `127.0.0.1:5000`.
     pub(crate) fn address(&self) -> String {
         format!("127.0.0.1:{}", self.port)
     }
 
-    /// Its URL for its scheme.
+    /// Returns the URL.
     pub(crate) fn url(&self) -> String {
         match self.scheme {
             Scheme::Plain => format!("http://{}", self.address()),
@@ -185,7 +185,7 @@ impl Peer {
         }
     }
 
-    /// The certificates that a client has to trust; `None` if it has no TLS.
+    /// Returns the certificates that a client has to trust, or `None` without TLS.
     pub(crate) fn ca(&self) -> Option<PathBuf> {
         match self.kind {
             Kind::DockerRegistry => Some(self.path("cert.pem")),
@@ -202,12 +202,12 @@ impl Peer {
         }
     }
 
-    /// A client without TLS.
+    /// Returns a client without TLS.
     pub(crate) fn client(&self) -> Client {
         Client::new(&self.url())
     }
 
-    /// Runs Sealock's command line against it.
+    /// Runs a `sealock` command on the peer.
     pub(crate) fn cli(&self, arguments: &[&str]) {
         let url = self.url();
         let arguments = [arguments, &["--emulator", &url]].concat();
@@ -215,7 +215,7 @@ impl Peer {
         assert_eq!(output.code, 0, "sealock {arguments:?}: {output:?}");
     }
 
-    /// A line of its process's status in kilobytes (of 1024 bytes), in 10^6 bytes: `VmRSS`, `VmHWM`.
+    /// Reads a memory figure of the process, `VmRSS` or `VmHWM`, in 10^6 bytes.
     pub(crate) fn memory(&self, line: &str) -> f64 {
         let pid = self.process.as_ref().unwrap().id();
         let status = fs::read_to_string(format!("/proc/{pid}/status")).unwrap();
@@ -244,7 +244,7 @@ impl Drop for Peer {
     }
 }
 
-/// The peer's binary: installed, or unpacked by `tests/bench/run`.
+/// Returns the peer's binary, installed or unpacked by `tests/bench/run`.
 pub(crate) fn docker_registry() -> String {
     let unpacked = crate::target().join("bench/docker-registry/usr/bin/docker-registry");
     if Path::new(&unpacked).exists() {
@@ -262,7 +262,7 @@ fn free_port() -> u16 {
         .port()
 }
 
-/// Whether an HTTP server says anything. (One with TLS says that it has it.)
+/// Returns true if an HTTP server answers. One with TLS answers that it expects TLS.
 fn answers(port: u16) -> bool {
     let Ok(mut stream) = TcpStream::connect(("127.0.0.1", port)) else {
         return false;

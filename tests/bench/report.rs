@@ -2,7 +2,7 @@ use std::{fmt, fs, process::Command};
 
 use crate::target;
 
-/// Everything that was measured, as Markdown.
+/// The report of all measurements in Markdown.
 #[derive(Default)]
 pub(crate) struct Report {
     comparisons: Vec<Comparison>,
@@ -10,7 +10,7 @@ pub(crate) struct Report {
     notes: Vec<String>,
 }
 
-/// One quantity of both peers.
+/// A figure of both peers.
 struct Comparison {
     what: String,
     unit: Unit,
@@ -18,7 +18,7 @@ struct Comparison {
     docker_registry: Option<f64>,
 }
 
-/// What a figure counts, and which way is better.
+/// The unit of a figure, and the direction in which it is better.
 #[derive(Clone, Copy)]
 pub(crate) enum Unit {
     /// 10^9 bytes a second.
@@ -41,7 +41,7 @@ impl Unit {
         }
     }
 
-    /// How many times better `one` is than `other`.
+    /// Returns how many times better `one` is than `other`.
     fn ratio(self, one: f64, other: f64) -> f64 {
         match self {
             Self::GigabytesPerSecond | Self::PerSecond => one / other,
@@ -51,17 +51,17 @@ impl Unit {
 }
 
 impl Report {
-    /// Adds what both peers do.
+    /// Adds a figure of both peers.
     pub(crate) fn compare(&mut self, what: &str, unit: Unit, sealock: f64, docker_registry: f64) {
         self.add(what, unit, sealock, Some(docker_registry));
     }
 
-    /// Adds what only Sealock does.
+    /// Adds a figure of Sealock only.
     pub(crate) fn state(&mut self, what: &str, unit: Unit, sealock: f64) {
         self.add(what, unit, sealock, None);
     }
 
-    /// Adds what the machine does at best.
+    /// Adds a limit of the machine.
     pub(crate) fn limit(&mut self, what: &str, value: String) {
         anstream::println!("{what}: {value}");
         self.limits.push((what.to_owned(), value));
@@ -136,7 +136,7 @@ impl fmt::Display for Report {
     }
 }
 
-/// When and where this was measured, and what.
+/// Returns the time, the machine and the versions of the measurement.
 fn surroundings() -> [(&'static str, String); 6] {
     let cpu = fs::read_to_string("/proc/cpuinfo").unwrap_or_default();
     let model = cpu.lines().find_map(|line| line.strip_prefix("model name"));
@@ -164,7 +164,7 @@ fn surroundings() -> [(&'static str, String); 6] {
     ]
 }
 
-/// The first line that a command prints.
+/// Returns the first line that a command prints.
 fn output(command: &str, arguments: &[&str]) -> String {
     let output = Command::new(command).args(arguments).output();
     let text = output.map_or(Vec::new(), |output| output.stdout);

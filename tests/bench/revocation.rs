@@ -16,7 +16,7 @@ use crate::{
     report::{Report, Unit},
 };
 
-/// How long one sample goes on before and after the key is disabled.
+/// The duration of a sample before and after the key is disabled.
 const AROUND: Duration = Duration::from_millis(50);
 
 /// A manifest request.
@@ -26,8 +26,8 @@ struct Asked {
     status: u16,
 }
 
-/// From the return of `sealock key disable` to the first refusal, while a client asks all the time; and
-/// how many requests that began after it were served all the same.
+/// Measures the time from the return of `sealock key disable` to the first refusal under constant requests, and
+/// counts later requests that were still served.
 pub(crate) fn measure(medium: &Medium, report: &mut Report) {
     let peer = Peer::start(Kind::Sealock, medium);
     let pushed = peer.client().push("hello", "v1", &Image::random(&[1000]));

@@ -9,16 +9,16 @@ use crate::{
     report::{Report, Unit},
 };
 
-/// More than elsewhere: each rotation makes an RSA key, and how long that takes is chance.
+/// More samples than elsewhere: each rotation generates an RSA key, which takes a random time.
 const ROUNDS: usize = 25;
 
 const FEW: usize = 10;
 const MANY: usize = 10_000;
 
-/// How many clients fill the registry.
+/// The number of clients that fill the registry.
 const CLIENTS: usize = 4;
 
-/// `sealock key rotate`, which is answered once the registry follows: it must not matter what it holds.
+/// Measures `sealock key rotate`, which returns once the registry follows, independently of its content.
 pub(crate) fn measure(medium: &Medium, report: &mut Report) {
     let peers = [FEW, MANY].map(|blobs| {
         let peer = Peer::start(Kind::Sealock, medium);

@@ -10,7 +10,7 @@ use crate::{
 const BLOBS: usize = 200;
 const SIZE: usize = 64 * 1024;
 
-/// Pushes and pulls many small blobs, one after the other on one connection.
+/// Measures pushes and pulls of many small blobs, one after the other on one connection.
 pub(crate) fn measure(medium: &Medium, report: &mut Report) {
     let mut samples = [const { (Vec::new(), Vec::new()) }; 2];
     for _ in 0..ROUNDS {
@@ -40,7 +40,7 @@ pub(crate) fn measure(medium: &Medium, report: &mut Report) {
     report.compare(&what("pull"), Unit::PerSecond, sealock.1, docker_registry.1);
 }
 
-/// POST, PATCH, PUT: what Docker does.
+/// Pushes like Docker: POST, PATCH, PUT.
 pub(crate) fn push(client: &Client, repository: &str, blob: &[u8]) -> Answer {
     let begun = client.send(
         "POST",

@@ -5,10 +5,10 @@ use crate::{
     report::{Report, Unit},
 };
 
-/// More than elsewhere: Sealock's first start makes an RSA key, and how long that takes is chance.
+/// More samples than elsewhere: Sealock's first start generates an RSA key, which takes a random time.
 const ROUNDS: usize = 11;
 
-/// From the process's start to its first answer.
+/// Measures the time from the process's start to its first answer.
 pub(crate) fn measure(medium: &Medium, report: &mut Report) {
     let mut samples = [const { (Vec::new(), Vec::new()) }; 2];
     for _ in 0..ROUNDS {

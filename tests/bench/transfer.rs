@@ -15,13 +15,13 @@ use crate::{
     report::{Report, Unit},
 };
 
-/// What the large blob weighs: 1 GiB.
+/// The size of the large blob: 1 GiB.
 pub(crate) const SIZE: usize = 1 << 30;
 
-/// How much of it is made at once.
+/// The number of bytes that are generated at once.
 const CHUNK: usize = 1 << 20;
 
-/// The large blob, in memory, so that no disk has a say in how fast it is sent.
+/// The large blob, kept in memory so that no disk limits the sender.
 pub(crate) struct Source {
     path: PathBuf,
     digest: String,
@@ -29,7 +29,7 @@ pub(crate) struct Source {
 }
 
 impl Source {
-    /// A blob of random bytes.
+    /// Creates a blob of random bytes.
     pub(crate) fn random() -> Self {
         let dir = TempDir::with_prefix_in("sealock-bench-", "/dev/shm").unwrap();
         let path = dir.path().join("blob");
@@ -49,8 +49,8 @@ impl Source {
     }
 }
 
-/// Pushes and pulls the large blob. Each sample has a peer of its own: neither finds the blob there
-/// already, nor what an earlier sample left in memory.
+/// Measures pushes and pulls of the large blob. Each sample has a new peer, without the blob and without memory of
+/// earlier samples.
 pub(crate) fn measure(medium: &Medium, scheme: Scheme, source: &Source, report: &mut Report) {
     let mut samples = [const { (Vec::new(), Vec::new()) }; 2];
     for _ in 0..ROUNDS {
@@ -84,7 +84,7 @@ pub(crate) fn measure(medium: &Medium, scheme: Scheme, source: &Source, report: 
     report.compare(&what("pull"), unit, sealock.1, docker_registry.1);
 }
 
-/// POST, PATCH, PUT: what Docker does.
+/// Pushes like Docker: POST, PATCH, PUT.
 pub(crate) fn push(peer: &Peer, ca: Option<&Path>, source: &Source, repository: &str) {
     let location = begin(peer, ca, repository);
     let sent = send(peer, ca, source, &location);
@@ -97,7 +97,7 @@ pub(crate) fn begin(peer: &Peer, ca: Option<&Path>, repository: &str) -> String 
     location(curl(ca).args(["-X", "POST", &url]).spawn().unwrap())
 }
 
-/// Begins to send the blob.
+/// Starts sending the blob.
 pub(crate) fn send(peer: &Peer, ca: Option<&Path>, source: &Source, location: &str) -> Child {
     let url = format!("{}{location}", peer.url());
     curl(ca)
@@ -140,7 +140,7 @@ fn pull(peer: &Peer, ca: Option<&Path>, source: &Source) {
     );
 }
 
-/// curl spends less on a byte than any client in this process would.
+/// curl needs less time for each byte than a client in this process.
 fn curl(ca: Option<&Path>) -> Command {
     let mut command = Command::new("curl");
     command

@@ -7,7 +7,7 @@ const ORAS_ARTIFACT: &str = "application/vnd.cncf.oras.artifact.manifest.v1+json
 const DOCKER: &str = "application/vnd.docker.distribution.manifest.v2+json";
 const DOCKER_LIST: &str = "application/vnd.docker.distribution.manifest.list.v2+json";
 
-/// Pushes a manifest; returns its digest.
+/// Pushes a manifest, and returns its digest.
 fn put(client: &Client, tag: &str, media_type: &str, manifest: &serde_json::Value) -> String {
     let (path, body) = (format!("/v2/app/manifests/{tag}"), manifest.to_string());
     let headers = [("content-type", media_type)];
@@ -21,7 +21,7 @@ fn get(client: &Client, method: &str, reference: &str, accept: &str) -> Answer {
     client.send(method, &path, &[("accept", accept)], b"")
 }
 
-/// The code and the message of a refusal.
+/// Returns the code and the message of a refusal.
 fn refused(answer: &Answer, status: u16) -> (String, String) {
     assert_eq!(answer.status, status, "{answer:?}");
     let message = answer.json()["errors"][0]["message"].clone();
@@ -33,7 +33,7 @@ fn descriptor(media_type: &str, content: &[u8]) -> serde_json::Value {
 }
 
 #[test]
-fn an_oci_manifest_is_unknown_to_whoever_does_not_accept_its_type() {
+fn oci_manifest_is_not_found_unless_its_type_is_accepted() {
     let emulator = Emulator::start();
     let client = emulator.client();
     let image = Image::random(&[10]);
@@ -85,20 +85,20 @@ fn an_oci_manifest_is_unknown_to_whoever_does_not_accept_its_type() {
                 assert_eq!(answer.status, 200, "{tag}: {accept}");
                 assert_eq!(answer.header("content-type"), media_type);
             }
-            // Whoever has it already is not told otherwise.
+            // A client that already has the manifest gets the same answer.
             let path = format!("/v2/app/manifests/{reference}");
             let etag = format!("\"{digest}\"");
             let known = [("accept", "*/*"), ("if-none-match", etag.as_str())];
             assert_eq!(client.send("GET", &path, &known, b"").status, 304);
         }
     }
-    // The others are served to everybody.
+    // Manifests of other types are always served.
     for (tag, media_type) in [("docker", DOCKER), ("oras", ORAS_ARTIFACT)] {
         let answer = get(&client, "GET", tag, "text/plain");
         assert_eq!(answer.status, 200, "{tag}");
         assert_eq!(answer.header("content-type"), media_type);
     }
-    // Several lines are one list.
+    // Several header lines form one list.
     let lines = [("accept", "*/*"), ("accept", OCI_INDEX)];
     let answer = client.send("GET", "/v2/app/manifests/index", &lines, b"");
     assert_eq!(answer.status, 200);
@@ -109,7 +109,7 @@ fn an_oci_manifest_is_unknown_to_whoever_does_not_accept_its_type() {
 }
 
 #[test]
-fn a_list_of_dockers_stands_for_its_linux_image_to_whoever_reads_no_lists() {
+fn docker_list_resolves_to_its_linux_image_unless_lists_are_accepted() {
     let emulator = Emulator::start();
     let client = emulator.client();
     let image = Image::random(&[10]);
@@ -150,7 +150,7 @@ fn a_list_of_dockers_stands_for_its_linux_image_to_whoever_reads_no_lists() {
     );
     let none = get(&client, "GET", "arm64", DOCKER);
     assert_eq!(refused(&none, 404).0, "MANIFEST_UNKNOWN");
-    // By its digest it is what it is.
+    // By its digest, the list itself is served.
     let answer = get(&client, "GET", &listed, "*/*");
     assert_eq!(answer.status, 200);
     assert_eq!(answer.header("docker-content-digest"), listed);

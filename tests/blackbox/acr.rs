@@ -1,3 +1,5 @@
+mod lists;
+
 use std::thread;
 
 use sealock_tests::{Answer, Client, Emulator, Image, digest_of};
@@ -16,14 +18,14 @@ fn names(list: &Value, field: &str) -> Vec<String> {
         .collect()
 }
 
-/// Where the page behind this one is, if there is one.
+/// Returns the link to the next page, if there is one.
 fn next(answer: &Answer) -> Option<&str> {
     let link = answer.headers.get("link")?.to_str().unwrap();
     let link = link.strip_suffix(">; rel=\"next\"").unwrap();
     Some(link.strip_prefix('<').unwrap())
 }
 
-/// Follows the links of a list to its end.
+/// Follows the links of a list to its end, and returns the items of each page.
 fn pages(client: &Client, path: &str, list: &str, field: &str) -> Vec<Vec<String>> {
     let mut path = path.to_owned();
     let mut pages = Vec::new();
@@ -48,7 +50,7 @@ fn pages(client: &Client, path: &str, list: &str, field: &str) -> Vec<Vec<String
 }
 
 #[test]
-fn repositories_tags_and_manifests_show_themselves_as_in_acr() {
+fn repositories_tags_and_manifests_have_acrs_fields() {
     let emulator = Emulator::start();
     let client = emulator.client();
     emulator.cli(&["clock", "set", "2026-03-01T10:00:00Z"]);
@@ -148,151 +150,7 @@ fn repositories_tags_and_manifests_show_themselves_as_in_acr() {
 }
 
 #[test]
-fn lists_come_in_pages_and_in_the_order_that_was_asked_for() {
-    let emulator = Emulator::start();
-    let client = emulator.client();
-    emulator.cli(&["clock", "freeze"]);
-    let images: Vec<Image> = (0..3).map(|_| Image::random(&[10])).collect();
-    // Against the alphabet, so that no order is another by chance.
-    for (tag, image) in [("c", 0), ("a", 1), ("b", 2)] {
-        emulator.cli(&["clock", "advance", "1s"]);
-        assert_eq!(client.push("app", tag, &images[image]).status, 201);
-    }
-    assert_eq!(client.push("zoo", "v1", &images[0]).status, 201);
-    assert_eq!(
-        pages(&client, "/acr/v1/_catalog?n=1&orderby=", "repositories", ""),
-        [["app"], ["zoo"]]
-    );
-    for (order, expected) in [
-        ("", [&["a", "b"][..], &["c"]]),
-        ("&orderby=none", [&["a", "b"], &["c"]]),
-        ("&orderby=timeasc", [&["c", "a"], &["b"]]),
-        ("&orderby=timedesc", [&["b", "a"], &["c"]]),
-    ] {
-        assert_eq!(
-            pages(
-                &client,
-                &format!("/acr/v1/app/_tags?n=2{order}"),
-                "tags",
-                "name"
-            ),
-            expected,
-            "{order}"
-        );
-    }
-    let digests: Vec<String> = images.iter().map(Image::digest).collect();
-    assert_eq!(
-        pages(
-            &client,
-            "/acr/v1/app/_manifests?n=2&orderby=timedesc",
-            "manifests",
-            "digest"
-        ),
-        [
-            &[digests[2].clone(), digests[1].clone()][..],
-            &[digests[0].clone()]
-        ]
-    );
-    // A page goes on behind what is gone by then, whether clients follow the link or make it up.
-    let first = client.get("/acr/v1/app/_tags?n=1&orderby=timeasc");
-    assert_eq!(names(&first.json()["tags"], "name"), ["c"]);
-    let made_up = "/acr/v1/app/_tags?last=c&orderby=timeasc";
-    assert_eq!(names(&get(&client, made_up)["tags"], "name"), ["a", "b"]);
-    client.send("DELETE", "/acr/v1/app/_tags/c", &[], b"");
-    let rest = get(&client, next(&first).unwrap());
-    assert_eq!(names(&rest["tags"], "name"), ["a"]);
-    let unknown = client.get(made_up);
-    assert_eq!((unknown.status, &*unknown.code()), (400, "UNSUPPORTED"));
-
-    let filtered = get(&client, &format!("/acr/v1/app/_tags?digest={}", digests[1]));
-    assert_eq!(names(&filtered["tags"], "name"), ["a"]);
-    for (path, status, code) in [
-        ("/acr/v1/app/_tags?orderby=size", 400, "UNSUPPORTED"),
-        ("/acr/v1/app/_tags?n=x", 400, "PAGINATION_NUMBER_INVALID"),
-        ("/acr/v1/app/_tags?digest=x", 400, "DIGEST_INVALID"),
-        ("/acr/v1/none", 404, "NAME_UNKNOWN"),
-        ("/acr/v1/none/_tags", 404, "NAME_UNKNOWN"),
-        ("/acr/v1/none/_manifests", 404, "NAME_UNKNOWN"),
-        ("/acr/v1/app/_tags/none", 404, "TAG_UNKNOWN"),
-        (
-            &format!("/acr/v1/app/_manifests/sha256:{}", "0".repeat(64)),
-            404,
-            "MANIFEST_UNKNOWN",
-        ),
-        ("/acr/v1/app/_tagsx", 400, "NAME_INVALID"),
-        ("/acr/v1/App", 400, "NAME_INVALID"),
-        ("/acr/v1/", 400, "NAME_INVALID"),
-        ("/acr/v1/_deleted/_catalog", 400, "NAME_INVALID"),
-        ("/acr/v2/app", 404, "UNSUPPORTED"),
-    ] {
-        let answer = client.get(path);
-        assert_eq!((answer.status, &*answer.code()), (status, code), "{path}");
-    }
-    let wrong = client.send("PATCH", "/acr/v1/app", &[], br#"{"teleportEnabled":true}"#);
-    assert_eq!((wrong.status, &*wrong.code()), (400, "UNSUPPORTED"));
-    assert_eq!(client.send("POST", "/acr/v1/app", &[], b"").status, 405);
-    assert_eq!(
-        client.send("DELETE", "/acr/v1/_catalog", &[], b"").status,
-        405
-    );
-}
-
-/// Every item of a list, by one page after the other: its name, and when it was last updated.
-fn timed(client: &Client, path: &str, list: &str, name: &str) -> Vec<(String, String)> {
-    let named = pages(client, path, list, name).concat();
-    let times = pages(client, path, list, "lastUpdateTime").concat();
-    named.into_iter().zip(times).collect()
-}
-
-#[test]
-fn lists_by_time_have_the_newest_first_however_little_time_has_passed() {
-    let mut emulator = Emulator::start();
-    let client = emulator.client();
-    let mut pushed = Vec::new();
-    let mut push = |client: &Client, tags: &[&str]| {
-        for tag in tags {
-            let image = Image::random(&[]);
-            assert_eq!(client.push("app", tag, &image).status, 201);
-            pushed.push(((*tag).to_owned(), image.digest()));
-        }
-    };
-    // Within a second, and then within none, also across a restart and when the clock comes back to that time.
-    push(&client, &["c", "a", "d"]);
-    emulator.cli(&["clock", "advance", "1h"]);
-    emulator.cli(&["clock", "freeze"]);
-    push(&client, &["h", "f", "g"]);
-    emulator.kill();
-    emulator.start_again();
-    let client = emulator.client();
-    push(&client, &["b", "i", "e"]);
-    emulator.cli(&["clock", "advance", "1h"]);
-    emulator.cli(&["clock", "advance", "-1h"]);
-    push(&client, &["k", "j"]);
-
-    for at in [1, 4, 100] {
-        for (list, field, which) in [("tags", "name", 0), ("manifests", "digest", 1)] {
-            let mut expected: Vec<String> = pushed
-                .iter()
-                .map(|(tag, digest)| [tag, digest][which].clone())
-                .collect();
-            let path = |order: &str| format!("/acr/v1/app/_{list}?n={at}&orderby={order}");
-            let oldest_first = timed(&client, &path("timeasc"), list, field);
-            let names: Vec<_> = oldest_first.iter().map(|(name, _)| name.clone()).collect();
-            assert_eq!(names, expected, "{list} by {at}");
-            expected.reverse();
-            let newest_first = timed(&client, &path("timedesc"), list, field);
-            let names: Vec<_> = newest_first.iter().map(|(name, _)| name.clone()).collect();
-            assert_eq!(names, expected, "{list} by {at}");
-            // Clients sort themselves, too.
-            for ((_, one), (_, next)) in oldest_first.iter().zip(&oldest_first[1..]) {
-                assert!(one < next, "{one} is before {next}");
-            }
-        }
-    }
-}
-
-#[test]
-fn times_have_seven_digits_of_a_second() {
+fn times_have_seven_fractional_digits() {
     let emulator = Emulator::start();
     let client = emulator.client();
     for tag in ["a", "b", "c"] {
@@ -307,64 +165,8 @@ fn times_have_seven_digits_of_a_second() {
 }
 
 #[test]
-fn a_page_without_tags_or_manifests_has_no_list_of_them() {
-    let emulator = Emulator::start();
-    let client = emulator.client();
-    let image = Image::random(&[]);
-    assert_eq!(client.push("app", "v1", &image).status, 201);
-    let behind = format!("/acr/v1/app/_manifests?last={}", image.digest());
-    for (path, list) in [
-        ("/acr/v1/app/_tags?last=v1", "tags"),
-        ("/acr/v1/app/_tags?n=0", "tags"),
-        (behind.as_str(), "manifests"),
-    ] {
-        assert_eq!(get(&client, path)[list], Value::Null, "{path}");
-    }
-    client.send("DELETE", "/acr/v1/app/_tags/v1", &[], b"");
-    assert_eq!(get(&client, "/acr/v1/app/_tags")["tags"], Value::Null);
-    // What is not ACR's own has an empty list, and so has an untagged manifest.
-    let manifests = get(&client, "/acr/v1/app/_manifests");
-    assert_eq!(manifests["manifests"][0]["tags"], json!([]));
-    assert_eq!(get(&client, "/v2/app/tags/list")["tags"], json!([]));
-}
-
-#[test]
-fn a_page_names_the_next_one_as_acr_does_and_the_last_one_names_none() {
-    let emulator = Emulator::start();
-    let client = emulator.client();
-    let image = Image::random(&[]);
-    for repository in ["alpine", "contoso-marketing", "node"] {
-        for tag in ["latest", "v1", "v2"] {
-            assert_eq!(client.push(repository, tag, &image).status, 201);
-        }
-    }
-    for (path, link) in [
-        (
-            "/v2/_catalog?n=2",
-            "/v2/_catalog?last=contoso-marketing&n=2&orderby=",
-        ),
-        (
-            "/v2/alpine/tags/list?n=2",
-            "/v2/alpine/tags/list?last=v1&n=2&orderby=",
-        ),
-        (
-            "/acr/v1/_catalog?n=2",
-            "/acr/v1/_catalog?last=contoso-marketing&n=2&orderby=",
-        ),
-        (
-            "/acr/v1/alpine/_tags?n=2&orderby=none",
-            "/acr/v1/alpine/_tags?last=v1&n=2&orderby=",
-        ),
-    ] {
-        let page = client.get(path);
-        assert_eq!(next(&page), Some(link), "{path}");
-        assert_eq!(next(&client.get(link)), None, "{link}");
-    }
-}
-
-#[test]
 #[expect(clippy::too_many_lines, reason = "a table")]
-fn what_is_not_there_is_said_as_acr_says_it() {
+fn missing_resources_are_refused_with_acrs_errors() {
     let emulator = Emulator::start();
     let client = emulator.client();
     assert_eq!(client.push("app", "v1", &Image::random(&[])).status, 201);
@@ -493,7 +295,7 @@ fn what_is_not_there_is_said_as_acr_says_it() {
 }
 
 #[test]
-fn what_a_manifest_lacks_is_said_as_acr_says_it() {
+fn manifest_with_missing_content_is_refused_with_acrs_errors() {
     let emulator = Emulator::start();
     let client = emulator.client();
     let (none, other) = (digest_of(b"none"), digest_of(b"other"));
@@ -521,7 +323,7 @@ fn what_a_manifest_lacks_is_said_as_acr_says_it() {
 }
 
 #[test]
-fn what_is_deleted_is_gone_and_its_space_with_it() {
+fn deletion_removes_the_resource_and_frees_its_space() {
     let emulator = Emulator::start();
     let client = emulator.client();
     let image = Image::random(&[1000]);
@@ -560,7 +362,7 @@ fn what_is_deleted_is_gone_and_its_space_with_it() {
 }
 
 #[test]
-fn what_is_acknowledged_beside_the_deletion_of_its_repository_is_whole() {
+fn manifest_acknowledged_during_a_repository_deletion_is_complete() {
     const ROUNDS: usize = 40;
     let emulator = Emulator::start();
     let client = emulator.client();
@@ -574,7 +376,7 @@ fn what_is_acknowledged_beside_the_deletion_of_its_repository_is_whole() {
         let late = thread::scope(|scope| {
             let deletion =
                 scope.spawn(|| emulator.client().send("DELETE", "/acr/v1/app", &[], b""));
-            // From round to round a little later.
+            // Shifts the moment a little from round to round.
             for _ in 0..round % 20 {
                 client.get("/_sealock/v1/health");
             }
@@ -585,7 +387,7 @@ fn what_is_acknowledged_beside_the_deletion_of_its_repository_is_whole() {
             late
         });
         match late.status {
-            // Deleted with the repository, perhaps; but not in part.
+            // The manifest may be deleted with the repository, but not in part.
             201 if client.get("/v2/app/manifests/late").status == 200 => {
                 let pulled = client.pull("app", "late", &image);
                 assert_eq!(pulled.status, 200, "round {round}: {pulled:?}");
@@ -598,32 +400,7 @@ fn what_is_acknowledged_beside_the_deletion_of_its_repository_is_whole() {
 }
 
 #[test]
-fn a_page_of_manifests_that_say_much_ends_early() {
-    let emulator = Emulator::start();
-    let client = emulator.client();
-    for tag in ["a", "b", "c"] {
-        // What lives elsewhere need not be there.
-        let entry = |at: usize| {
-            let digest = digest_of(format!("{tag}{at}").as_bytes());
-            json!({"mediaType": "a/b", "digest": digest, "size": 1, "urls": ["http://elsewhere.test"]})
-        };
-        let entries: Vec<Value> = (0..7000).map(entry).collect();
-        let media_type = "application/vnd.oci.image.index.v1+json";
-        let index = json!({
-            "schemaVersion": 2, "mediaType": media_type, "manifests": entries,
-        });
-        let path = format!("/v2/app/manifests/{tag}");
-        let headers = [("content-type", media_type)];
-        let put = client.send("PUT", &path, &headers, index.to_string().as_bytes());
-        assert_eq!(put.status, 201, "{put:?}");
-    }
-    let pages = pages(&client, "/acr/v1/app/_manifests", "manifests", "digest");
-    let sizes: Vec<usize> = pages.iter().map(Vec::len).collect();
-    assert_eq!(sizes, [2, 1]);
-}
-
-#[test]
-fn a_manifest_whose_configuration_does_not_open_is_not_described_without_it() {
+fn manifest_with_an_unreadable_configuration_is_refused_not_described_in_part() {
     let emulator = Emulator::start();
     let client = emulator.client();
     let image = Image::random(&[]);

@@ -1,8 +1,8 @@
-//! What the command line says where something has no effect, is wrong, or has to wait.
+//! The notes and hints of the command line for changes without effect, invalid input and operations that must wait.
 
 use sealock_tests::{Emulator, Image, Options};
 
-/// What a command that is refused says.
+/// Returns the standard error of a refused command.
 fn refused(emulator: &Emulator, command: &[&str]) -> String {
     let output = emulator.run(command);
     assert_ne!(output.code, 0, "{command:?}: {output:?}");
@@ -10,9 +10,9 @@ fn refused(emulator: &Emulator, command: &[&str]) -> String {
 }
 
 #[test]
-fn an_access_policy_says_that_roles_decide_while_they_do() {
+fn access_policy_notes_that_it_has_no_effect_under_rbac() {
     let emulator = Emulator::start();
-    let note = "note: roles decide in vault sealock";
+    let note = "note: vault sealock authorizes by roles";
     let grant = ["access", "grant", "--permissions", "list"];
     assert!(!emulator.cli(&grant).contains("note"));
     emulator.cli(&["vault", "update", "--rbac", "true"]);
@@ -28,7 +28,7 @@ fn an_access_policy_says_that_roles_decide_while_they_do() {
 }
 
 #[test]
-fn a_role_for_vaults_is_assigned_in_a_vault_and_says_that_policies_decide_while_they_do() {
+fn vault_role_notes_that_it_has_no_effect_under_access_policies() {
     let emulator = Emulator::start();
     let role = ["role", "assign", "--role", "Key Vault Crypto User"];
     assert_eq!(
@@ -39,8 +39,8 @@ fn a_role_for_vaults_is_assigned_in_a_vault_and_says_that_policies_decide_while_
     );
     let in_vault = [&role[..], &["--vault", "sealock"]].concat();
     let said = emulator.cli(&in_vault);
-    let note = "/vaults/sealock\nnote: access policies decide in vault sealock, so roles have no effect on its keys; \
-                have roles decide with: sealock vault update sealock --rbac true\n";
+    let note = "/vaults/sealock\nnote: vault sealock authorizes by access policies, so roles have no effect on its keys; \
+                switch to roles with: sealock vault update sealock --rbac true\n";
     assert!(said.ends_with(note), "{said}");
     assert_eq!(emulator.json(&in_vault)["in_effect"], false);
     emulator.cli(&["vault", "update", "sealock", "--rbac", "true"]);
@@ -66,7 +66,7 @@ fn a_role_for_vaults_is_assigned_in_a_vault_and_says_that_policies_decide_while_
 }
 
 #[test]
-fn who_meets_a_key_on_its_way_is_told_to_wait() {
+fn key_being_deleted_or_recovered_is_refused_with_a_hint_to_wait() {
     let emulator = Emulator::start_with(Options {
         environment: vec![(
             "SEALOCK_FIDELITY__KEYVAULT_DELETE_DELAY".to_owned(),
@@ -81,7 +81,7 @@ fn who_meets_a_key_on_its_way_is_told_to_wait() {
         let hint = format!("hint: {hint}\n");
         assert!(said.ends_with(&hint), "{command:?}: {said}");
     };
-    let wait = "wait for the time of fidelity.keyvault_delete_delay, or advance the clock";
+    let wait = "wait until fidelity.keyvault_delete_delay has passed, or advance the clock";
     let recover = "recover it with: sealock key recover registry-key --vault sealock";
 
     emulator.cli(&["key", "delete"]);
@@ -120,7 +120,7 @@ fn who_meets_a_key_on_its_way_is_told_to_wait() {
 }
 
 #[test]
-fn a_value_is_refused_with_what_is_wrong_with_it_alone() {
+fn invalid_value_is_refused_without_unrelated_advice() {
     let emulator = Emulator::start();
     emulator.cli(&["vault", "network", "update", "--add-ip", "203.0.113.7"]);
     for (command, said) in [
@@ -189,7 +189,7 @@ fn a_value_is_refused_with_what_is_wrong_with_it_alone() {
 }
 
 #[test]
-fn a_list_may_have_blanks_between_its_values() {
+fn blanks_between_list_values_are_accepted() {
     let emulator = Emulator::start();
     let granted = emulator.json(&["access", "grant", "--permissions", "list, create"]);
     assert_eq!(granted["permissions"].as_array().map(Vec::len), Some(5));
@@ -201,7 +201,7 @@ fn a_list_may_have_blanks_between_its_values() {
 }
 
 #[test]
-fn a_key_outside_its_time_is_no_failure_of_the_vault() {
+fn key_outside_its_validity_is_not_reported_as_a_vault_failure() {
     let emulator = Emulator::start();
     for (key, time) in [("old", "--expires"), ("young", "--not-before")] {
         emulator.cli(&["key", "create", key]);
@@ -238,7 +238,7 @@ fn a_key_outside_its_time_is_no_failure_of_the_vault() {
 }
 
 #[test]
-fn a_time_is_refused_with_an_example_and_may_be_a_date() {
+fn dates_are_accepted_and_invalid_times_are_refused_with_an_example() {
     let emulator = Emulator::start();
     for command in [
         &["clock", "set", "tomorrow"][..],
@@ -258,7 +258,7 @@ fn a_time_is_refused_with_an_example_and_may_be_a_date() {
 }
 
 #[test]
-fn the_audit_is_a_table_with_a_heading() {
+fn audit_prints_a_table_with_a_heading() {
     let emulator = Emulator::start();
     emulator.cli(&["key", "rotate"]);
     let said = emulator.cli(&["audit"]);
@@ -276,7 +276,7 @@ fn the_audit_is_a_table_with_a_heading() {
 }
 
 #[test]
-fn an_image_is_inspected_by_the_name_that_docker_prints() {
+fn inspect_accepts_the_name_that_docker_prints() {
     let emulator = Emulator::start();
     let image = Image::random(&[100]);
     assert_eq!(emulator.client().push("a/b", "v1", &image).status, 201);
@@ -296,7 +296,7 @@ fn an_image_is_inspected_by_the_name_that_docker_prints() {
 }
 
 #[test]
-fn what_azure_or_another_command_calls_so_is_taken() {
+fn values_in_azures_case_and_names_as_arguments_are_accepted() {
     let emulator = Emulator::start();
     let network = |option: &str, value: &str| {
         emulator.json(&["vault", "network", "update", option, value])["network"].clone()
@@ -329,7 +329,7 @@ fn what_azure_or_another_command_calls_so_is_taken() {
 }
 
 #[test]
-fn all_permissions_are_called_all() {
+fn permission_all_is_shown_without_the_others() {
     let emulator = Emulator::start();
     let grant = ["access", "grant", "--permissions", "all"];
     assert_eq!(
@@ -340,7 +340,7 @@ fn all_permissions_are_called_all() {
 }
 
 #[test]
-fn who_removes_lines_twice_is_told_that_there_were_none() {
+fn removing_host_lines_twice_reports_that_there_were_none() {
     let emulator = Emulator::start();
     let file = ["--file", "hosts"];
     std::fs::write(emulator.data_dir().with_file_name("hosts"), "").unwrap();
@@ -354,7 +354,7 @@ fn who_removes_lines_twice_is_told_that_there_were_none() {
 }
 
 #[test]
-fn a_backup_that_cannot_be_written_is_called_by_its_name() {
+fn backup_that_cannot_be_written_is_reported_with_its_file() {
     let emulator = Emulator::start();
     let said = refused(&emulator, &["key", "backup", "--file", "/nonexistent/x"]);
     assert_eq!(
@@ -364,7 +364,7 @@ fn a_backup_that_cannot_be_written_is_called_by_its_name() {
 }
 
 #[test]
-fn who_makes_a_new_version_hears_what_brings_a_registry_back_that_did_not_follow() {
+fn new_version_reports_the_remedy_for_registries_left_behind() {
     let emulator = Emulator::start();
     let warning = "warning: registry sealock cannot follow its key: ";
     emulator.cli(&["key", "disable"]);
@@ -380,8 +380,8 @@ fn who_makes_a_new_version_hears_what_brings_a_registry_back_that_did_not_follow
     emulator.cli(&["key", "purge", "--yes"]);
     let said = emulator.cli(&["key", "create", "registry-key"]);
     let next = format!(
-        "{warning}KeyNotFound; bring the key back with: sealock key restore --vault sealock --file BACKUP, \
-         where BACKUP is a file with a backup of registry-key\n"
+        "{warning}KeyNotFound; restore the key with: sealock key restore --vault sealock --file BACKUP, \
+         where BACKUP is the backup file of registry-key\n"
     );
     assert!(said.ends_with(&next), "{said}");
 }

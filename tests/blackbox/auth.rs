@@ -11,7 +11,7 @@ fn enforced() -> Options {
 }
 
 #[test]
-fn enforced_the_registry_serves_nobody_without_a_login() {
+fn enforced_registry_refuses_requests_without_a_login() {
     let mut emulator = Emulator::start();
     let image = Image::random(&[1000]);
     assert_eq!(emulator.client().push("app", "v1", &image).status, 201);
@@ -46,7 +46,7 @@ fn enforced_the_registry_serves_nobody_without_a_login() {
 }
 
 #[test]
-fn enforced_the_control_api_wants_its_token() {
+fn enforced_control_api_requires_its_token() {
     let mut emulator = Emulator::start_with(enforced());
     let file = emulator.data_dir().join("control.token");
     let mode = fs::metadata(&file).unwrap().permissions().mode();
@@ -72,7 +72,7 @@ fn enforced_the_control_api_wants_its_token() {
         let answer = client.send(method, path, &[("authorization", &bearer)], b"");
         assert_eq!(answer.status, 200, "{method} {path}");
     }
-    // What changes something does not, and what a client needs first is open.
+    // Requests that change something are refused, and endpoints that a client needs first are open.
     let disable = client.send(
         "PATCH",
         "/_sealock/v1/vaults/sealock/keys/registry-key",
@@ -91,7 +91,7 @@ fn enforced_the_control_api_wants_its_token() {
 }
 
 #[test]
-fn the_command_line_finds_the_token() {
+fn command_line_finds_the_token() {
     let dir = TempDir::new().unwrap();
     let elsewhere = dir.path().join("elsewhere");
     let variable = (
@@ -117,7 +117,7 @@ fn the_command_line_finds_the_token() {
         "{}",
         without.stderr
     );
-    // Where the quickstart would have put it, with the CA.
+    // The quickstart's location, with the CA.
     fs::create_dir_all(dir.path().join(".sealock/tls")).unwrap();
     fs::copy(&elsewhere, dir.path().join(".sealock/control.token")).unwrap();
     let ca = emulator.client().get("/_sealock/v1/ca.pem").body;
@@ -134,7 +134,7 @@ fn the_command_line_finds_the_token() {
 }
 
 #[test]
-fn a_secret_that_has_no_place_or_is_damaged_is_refused_at_the_start() {
+fn missing_or_damaged_secret_file_prevents_the_start() {
     let dir = TempDir::new().unwrap();
     let serve = |keep: &[&str], environment: &[(&str, &str)]| {
         let arguments = [&["serve", "--listen", "127.0.0.1:0"], keep].concat();
@@ -170,7 +170,7 @@ fn a_secret_that_has_no_place_or_is_damaged_is_refused_at_the_start() {
 }
 
 #[test]
-fn the_network_is_served_if_that_was_said_in_so_many_words() {
+fn network_is_served_only_if_configured_explicitly() {
     let emulator = Emulator::start_with(Options {
         listen: Some("0.0.0.0:0".into()),
         environment: vec![("SEALOCK_SERVER__OPEN_TO_NETWORK".into(), "true".into())],
@@ -185,7 +185,7 @@ const IMDS: &str =
 const APP_SERVICE: &str = "/msi/token?api-version=2019-08-01&resource=https://vault.azure.net";
 
 #[test]
-fn enforced_the_instance_metadata_service_answers_nobody() {
+fn enforced_instance_metadata_service_refuses_everyone() {
     let emulator = Emulator::start_with(enforced());
     let client = emulator.client();
     let secret = fs::read_to_string(emulator.data_dir().join("identity.header")).unwrap();
@@ -207,7 +207,7 @@ fn enforced_the_instance_metadata_service_answers_nobody() {
 }
 
 #[test]
-fn enforced_app_services_endpoint_wants_the_secret_that_the_owner_is_shown() {
+fn enforced_app_service_endpoint_requires_the_secret_shown_to_the_operator() {
     let mut emulator = Emulator::start_with(enforced());
     let file = emulator.data_dir().join("identity.header");
     let mode = fs::metadata(&file).unwrap().permissions().mode();
@@ -253,7 +253,7 @@ fn enforced_app_services_endpoint_wants_the_secret_that_the_owner_is_shown() {
 }
 
 #[test]
-fn friendly_any_identity_header_will_do_and_there_is_no_secret() {
+fn friendly_app_service_endpoint_accepts_any_header_and_has_no_secret() {
     let emulator = Emulator::start();
     let printed = emulator.cli(&["identity", "endpoint"]);
     assert!(printed.ends_with("\nIDENTITY_HEADER=any\n"), "{printed}");
@@ -271,8 +271,7 @@ fn friendly_any_identity_header_will_do_and_there_is_no_secret() {
 }
 
 #[test]
-fn enforced_and_in_memory_the_identity_header_is_shown_by_the_control_api_or_lies_in_a_named_file()
-{
+fn enforced_ephemeral_identity_header_is_in_the_control_api_or_a_named_file() {
     let dir = TempDir::new().unwrap();
     let place = |name: &str| dir.path().join(name).to_str().unwrap().to_owned();
     let (token, header) = (place("token"), place("header"));
@@ -302,11 +301,11 @@ fn enforced_and_in_memory_the_identity_header_is_shown_by_the_control_api_or_lie
     assert_eq!(mode & 0o777, 0o600);
 }
 
-/// Starts an emulator that others reach, and returns it with a client that comes from another address than a loopback
-/// one, unless this machine has none.
+/// Starts an emulator that other machines can reach, and returns it with a client at a non-loopback address, or
+/// `None` if this machine has no such address.
 fn reached_by_others(mut options: Options) -> Option<(Emulator, Client)> {
     let address = std::net::UdpSocket::bind("0.0.0.0:0").and_then(|socket| {
-        // No packet is sent: this asks for the address that would be used.
+        // Sends no packet: this only asks for the address that would be used.
         socket.connect("192.0.2.1:9")?;
         socket.local_addr()
     });
@@ -319,7 +318,7 @@ fn reached_by_others(mut options: Options) -> Option<(Emulator, Client)> {
 }
 
 #[test]
-fn others_use_the_control_api_with_its_token_whatever_auth_says() {
+fn control_api_with_its_token_serves_other_machines_in_every_auth_mode() {
     let open = Options {
         environment: vec![("SEALOCK_SERVER__OPEN_TO_NETWORK".into(), "true".into())],
         ..Options::default()
@@ -356,7 +355,7 @@ fn others_use_the_control_api_with_its_token_whatever_auth_says() {
 }
 
 #[test]
-fn without_a_place_for_the_token_the_control_api_stays_closed_to_others() {
+fn control_api_without_a_token_file_refuses_other_machines() {
     let options = Options {
         ephemeral: true,
         environment: vec![("SEALOCK_SERVER__OPEN_TO_NETWORK".into(), "true".into())],

@@ -2,7 +2,7 @@ use sealock_tests::Emulator;
 
 #[test]
 #[expect(clippy::too_many_lines, reason = "a table")]
-fn the_control_api_refuses_in_its_own_shape() {
+fn control_api_refuses_with_problems() {
     let emulator = Emulator::start();
     let client = emulator.client();
     let shown = emulator.json(&["vault", "show"]);
@@ -84,7 +84,7 @@ fn the_control_api_refuses_in_its_own_shape() {
             400,
             "Malformed backup blob",
         ),
-        // A backup may be larger than what else is sent.
+        // A backup may be larger than other bodies.
         ("POST", "vaults/sealock/restore", &large, 400, "BadRequest"),
         ("GET", "audit?color=red", b"", 400, "BadRequest"),
         (
@@ -180,7 +180,7 @@ fn the_control_api_refuses_in_its_own_shape() {
 }
 
 #[test]
-fn a_vault_and_a_registry_have_their_names_in_any_case() {
+fn vault_and_registry_names_ignore_case() {
     let emulator = Emulator::start();
     let made = emulator.cli(&["vault", "create", "KV9"]);
     assert!(

@@ -11,13 +11,13 @@ use crate::{
     malformed::connection::{Connection, RawAnswer, bytes_of, head},
 };
 
-/// The announced length of a body, and the length of the part that is sent.
+/// The announced length of a body, and the number of bytes that are sent.
 const ANNOUNCED: usize = 16 << 20;
 const SENT: usize = 1024;
 
 const VAULT: &str = "&resource=https://vault.azure.net";
 
-/// The head of a request that announces a large body, with the beginning of that body.
+/// Returns the head of a request that announces a large body, with the beginning of that body.
 fn begun(line: &str, headers: &str) -> Vec<u8> {
     let headers = format!("{headers}Content-Length: {ANNOUNCED}\r\n");
     let line = format!("{line} HTTP/1.1\r\n");
@@ -33,13 +33,13 @@ fn begun(line: &str, headers: &str) -> Vec<u8> {
     .concat()
 }
 
-/// Returns the answer that arrives while most of the body is still to come.
+/// Returns the answer that arrives while most of the body is missing.
 fn early(emulator: &Emulator, line: &str, headers: &str) -> RawAnswer {
     let answer = Connection::new(emulator.address()).send(&begun(line, headers));
     answer.unwrap_or_else(|why| panic!("{line}: {why}"))
 }
 
-/// The newest event, without what differs from request to request.
+/// Returns the newest event, without the fields that differ between requests.
 fn newest_event(emulator: &Emulator) -> Value {
     let events = emulator.cli(&["audit", "--json"]);
     let mut event: Value = serde_json::from_str(events.lines().last().unwrap()).unwrap();
@@ -50,7 +50,7 @@ fn newest_event(emulator: &Emulator) -> Value {
 }
 
 #[test]
-fn a_vault_reads_no_body_before_the_permission_is_judged() {
+fn vault_judges_the_permission_before_it_reads_the_body() {
     let emulator = Emulator::start();
     let bearer = token(&emulator, VAULT);
     let authorization = format!("Authorization: Bearer {bearer}\r\nUser-Agent: sdk\r\n");
@@ -77,7 +77,7 @@ fn a_vault_reads_no_body_before_the_permission_is_judged() {
         "POST /keys/registry-key/sign",
         "POST /keys/restore",
         "PUT /keys/registry-key/rotationpolicy",
-        // What has no use for a body does not wait for it either.
+        // Operations without a body do not wait for it.
         "POST /keys/registry-key/rotate",
         "DELETE /keys/registry-key",
     ];
@@ -106,7 +106,7 @@ fn a_vault_reads_no_body_before_the_permission_is_judged() {
         200
     );
 
-    // No permission is for random bytes, but the network is judged before the body, too.
+    // Random bytes need no permission, but the network is judged before the body.
     emulator.cli(&[
         "vault",
         "network",
@@ -121,7 +121,7 @@ fn a_vault_reads_no_body_before_the_permission_is_judged() {
 }
 
 #[test]
-fn the_permission_is_judged_again_once_the_body_is_there() {
+fn permission_revoked_while_the_body_arrives_refuses_the_request() {
     let emulator = Emulator::start();
     emulator.cli(&["access", "grant", "--permissions", "all"]);
     let bearer = token(&emulator, VAULT);
@@ -135,7 +135,7 @@ fn the_permission_is_judged_again_once_the_body_is_there() {
     );
     let mut stream = BufReader::new(TcpStream::connect(emulator.address()).unwrap());
     stream.get_mut().write_all(&request).unwrap();
-    // The body is asked for once the permission was judged.
+    // The body is requested once the permission has been judged.
     let mut asked = String::new();
     while !asked.ends_with("\r\n\r\n") {
         stream.read_line(&mut asked).unwrap();
@@ -148,7 +148,7 @@ fn the_permission_is_judged_again_once_the_body_is_there() {
 }
 
 #[test]
-fn no_service_reads_the_body_of_whoever_may_not_send_it() {
+fn no_service_reads_the_body_of_an_unauthorized_request() {
     let emulator = Emulator::start_with(Options {
         environment: vec![("SEALOCK_SERVER__AUTH".into(), "enforced".into())],
         ..Options::default()
@@ -201,7 +201,7 @@ fn no_service_reads_the_body_of_whoever_may_not_send_it() {
 }
 
 #[test]
-fn what_is_read_of_everybody_has_an_end() {
+fn unauthenticated_heads_and_bodies_are_limited() {
     let emulator = Emulator::start();
     let mut head = b"GET /v2/ HTTP/1.1\r\nHost: localhost\r\nX: ".to_vec();
     head.resize(128 << 10, b'x');
@@ -219,7 +219,7 @@ fn what_is_read_of_everybody_has_an_end() {
         (&format!("POST /{tenant}/oauth2/v2.0/token"), ""),
         ("POST /rng?api-version=7.4", &authorization),
     ] {
-        // One byte more than is taken, and no more of what is announced.
+        // One byte more than the limit, of a longer announced body.
         let mut request = begun(line, headers);
         request.extend(vec![b'a'; (64 << 10) + 1 - SENT]);
         let answer = Connection::new(emulator.address()).send(&request).unwrap();

@@ -7,7 +7,7 @@ use ring::{
     signature::{ECDSA_P256_SHA256_ASN1_SIGNING, EcdsaKeyPair},
 };
 
-/// A CA that is not the emulator's own, such as a company's.
+/// A custom CA, such as a company's.
 pub(crate) struct Ca {
     pub(crate) certificate: String,
     pub(crate) key: String,
@@ -18,7 +18,7 @@ impl Ca {
         Self::with(|_| {})
     }
 
-    /// A CA with something about it changed.
+    /// Creates a CA with changed parameters.
     pub(crate) fn with(change: impl FnOnce(&mut CertificateParams)) -> Self {
         let key = KeyPair::generate().unwrap();
         let mut params = CertificateParams::default();
@@ -33,7 +33,7 @@ impl Ca {
         }
     }
 
-    /// The file that `tls.ca` wants, in `dir`.
+    /// Writes the file for `tls.ca` to `dir`.
     pub(crate) fn write(&self, dir: &Path) -> String {
         let path = dir.join("company-ca.pem");
         fs::write(&path, [self.certificate.as_str(), &self.key].concat()).unwrap();
@@ -41,21 +41,21 @@ impl Ca {
     }
 }
 
-/// A CA's certificate in its parts, to be put together as no library does.
+/// A CA's certificate in parts, to be assembled in ways that no library permits.
 pub(crate) struct Draft {
-    /// The signed part: each element as it is encoded.
+    /// The encoded elements of the signed part.
     pub(crate) content: Vec<Vec<u8>>,
-    /// The algorithm beside the signature.
+    /// The algorithm next to the signature.
     pub(crate) algorithm: Vec<u8>,
-    /// The number of the signature's bits that are none.
+    /// The number of unused bits in the signature.
     pub(crate) unused_bits: u8,
-    /// The bytes behind the signature.
+    /// The bytes after the signature.
     pub(crate) rest: Vec<u8>,
-    /// Signs it.
+    /// The key that signs the certificate.
     pub(crate) key: KeyPair,
 }
 
-/// The places in what is signed.
+/// Indexes in the signed part.
 pub(crate) const VERSION: usize = 0;
 pub(crate) const SERIAL: usize = 1;
 pub(crate) const ALGORITHM: usize = 2;
@@ -65,7 +65,7 @@ pub(crate) const SUBJECT: usize = 5;
 pub(crate) const KEY: usize = 6;
 pub(crate) const EXTENSIONS: usize = 7;
 
-/// The tags that are needed.
+/// DER tags.
 pub(crate) const BIT_STRING: u8 = 0x03;
 pub(crate) const NULL: u8 = 0x05;
 pub(crate) const SEQUENCE: u8 = 0x30;
@@ -81,7 +81,7 @@ pub(crate) fn element(tag: u8, content: &[u8]) -> Vec<u8> {
     [&[tag][..], &length, content].concat()
 }
 
-/// Takes apart what an element holds, each of its elements as it is encoded.
+/// Splits the content of an element into its encoded elements.
 pub(crate) fn elements(element: &[u8]) -> Vec<Vec<u8>> {
     let mut rest = content(element);
     let mut found = Vec::new();
@@ -93,7 +93,7 @@ pub(crate) fn elements(element: &[u8]) -> Vec<Vec<u8>> {
     found
 }
 
-/// Returns what an element holds.
+/// Returns the content of an element.
 pub(crate) fn content(element: &[u8]) -> &[u8] {
     content_and_rest(element).0
 }
@@ -121,14 +121,14 @@ impl Draft {
         }
     }
 
-    /// Changes the extensions, each as it is encoded.
+    /// Changes the encoded extensions.
     pub(crate) fn change_extensions(&mut self, change: impl FnOnce(&mut Vec<Vec<u8>>)) {
         let mut extensions = elements(&elements(&self.content[EXTENSIONS])[0]);
         change(&mut extensions);
         self.content[EXTENSIONS] = element(0xa3, &element(SEQUENCE, &extensions.concat()));
     }
 
-    /// Changes the parts of the extension `2.5.29.N`, each as it is encoded.
+    /// Changes the encoded parts of the extension `2.5.29.N`.
     pub(crate) fn change_extension(&mut self, n: u8, change: impl FnOnce(&mut Vec<Vec<u8>>)) {
         self.change_extensions(|extensions| {
             let oid = [0x06, 0x03, 0x55, 0x1d, n];
@@ -149,7 +149,7 @@ impl Draft {
         let key = EcdsaKeyPair::from_pkcs8(&ECDSA_P256_SHA256_ASN1_SIGNING, &key, &random).unwrap();
         let content = element(SEQUENCE, &self.content.concat());
         let unused = (1 << self.unused_bits) - 1;
-        // Bits that are unused have to be zero, which every other signature has.
+        // Unused bits have to be zero, as in every second signature.
         let signature = loop {
             let signature = key.sign(&random, &content).unwrap();
             if signature

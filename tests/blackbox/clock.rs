@@ -1,6 +1,6 @@
 use sealock_tests::{Emulator, Image, Options};
 
-/// An emulator whose registry takes an hour to notice, as in Azure, and whose time stands still.
+/// An emulator with a frozen clock, and a registry that notices changes within an hour, as in Azure.
 fn as_in_azure() -> Emulator {
     let emulator = Emulator::start_with(Options {
         environment: vec![("SEALOCK_CMK__PROPAGATION".into(), "azure".into())],
@@ -22,7 +22,7 @@ fn uses(emulator: &Emulator, version: &str) -> bool {
 }
 
 #[test]
-fn as_in_azure_a_disabled_key_is_noticed_when_the_cache_ends() {
+fn azure_propagation_notices_a_disabled_key_when_the_cache_expires() {
     let emulator = as_in_azure();
     let client = emulator.client();
     let image = Image::random(&[1000]);
@@ -38,7 +38,7 @@ fn as_in_azure_a_disabled_key_is_noticed_when_the_cache_ends() {
 }
 
 #[test]
-fn as_in_azure_a_rotated_key_is_picked_up_within_the_hour() {
+fn azure_propagation_follows_a_rotated_key_within_an_hour() {
     let emulator = as_in_azure();
     let old = current_version(&emulator);
     let rotated = emulator.cli(&["key", "rotate"]);
@@ -55,7 +55,7 @@ fn as_in_azure_a_rotated_key_is_picked_up_within_the_hour() {
 }
 
 #[test]
-fn the_clock_is_moved_frozen_and_remembered() {
+fn clock_moves_freezes_and_survives_a_restart() {
     let mut emulator = Emulator::start();
     emulator.cli(&["clock", "set", "2030-01-01T00:00:00Z"]);
     let now = |emulator: &Emulator| emulator.json(&["clock", "show"])["now"].clone();
@@ -86,7 +86,7 @@ fn the_clock_is_moved_frozen_and_remembered() {
     emulator.cli(&["clock", "resume"]);
     let shown = emulator.cli(&["clock", "show"]);
     assert!(
-        shown.contains("running") && shown.contains("ahead of the system's"),
+        shown.contains("running") && shown.contains("ahead of the system clock"),
         "{shown}"
     );
     for bad in ["1 fortnight", "", "h"] {
@@ -102,7 +102,7 @@ fn the_clock_is_moved_frozen_and_remembered() {
 }
 
 #[test]
-fn what_falls_due_when_the_clock_is_set_is_purged_at_once() {
+fn setting_the_clock_past_a_retention_purges_at_once() {
     let mut emulator = Emulator::start();
     emulator.cli(&["key", "create", "other"]);
     let pending = |emulator: &Emulator| emulator.json(&["status"])["pending_purges"].clone();
@@ -120,7 +120,7 @@ fn what_falls_due_when_the_clock_is_set_is_purged_at_once() {
 }
 
 #[test]
-fn what_was_deleted_is_purged_when_its_retention_has_passed() {
+fn deleted_keys_and_vaults_are_purged_after_their_retention() {
     let emulator = Emulator::start();
     let client = emulator.client();
     assert_eq!(client.push("app", "v1", &Image::random(&[10])).status, 201);

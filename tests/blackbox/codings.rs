@@ -8,7 +8,7 @@ use serde_json::Value;
 
 use crate::malformed::connection::{Connection, bytes_of, head};
 
-/// A head with these headers, and a body in one chunk.
+/// Returns a request with these headers, and a body in one chunk.
 fn chunked(line: &str, headers: &str, content: &[u8]) -> Vec<u8> {
     let length = format!("{:x}\r\n", content.len());
     [
@@ -21,7 +21,7 @@ fn chunked(line: &str, headers: &str, content: &[u8]) -> Vec<u8> {
 }
 
 #[test]
-fn a_coding_besides_chunks_is_refused_and_nothing_is_stored() {
+fn transfer_coding_other_than_chunked_is_refused_and_stores_nothing() {
     let emulator = Emulator::start();
     let client = emulator.client();
     let image = Image::random(&[1000]);
@@ -42,7 +42,7 @@ fn a_coding_besides_chunks_is_refused_and_nothing_is_stored() {
             "Transfer-Encoding: chunked\r\nTransfer-Encoding: Chunked\r\n",
             400,
         ),
-        // By which no server could tell where the body ends.
+        // With these, no server could tell where the body ends.
         ("Transfer-Encoding: \u{ff}, chunked\r\n", 400),
         ("Transfer-Encoding: identity\r\n", 400),
         ("Transfer-Encoding: chunked,\r\n", 400),
@@ -70,7 +70,7 @@ fn a_coding_besides_chunks_is_refused_and_nothing_is_stored() {
 }
 
 #[test]
-fn a_coding_is_refused_in_the_shape_of_the_service_that_was_asked() {
+fn transfer_coding_is_refused_in_the_form_of_each_service() {
     let emulator = Emulator::start();
     for (line, host, pointer) in [
         ("PUT /v2/app/manifests/v1", "", "/errors/0/message"),
@@ -114,7 +114,7 @@ fn a_coding_is_refused_in_the_shape_of_the_service_that_was_asked() {
 }
 
 #[test]
-fn chunks_count_whatever_length_is_said_besides_and_the_connection_ends() {
+fn chunked_body_overrides_the_content_length_and_closes_the_connection() {
     let emulator = Emulator::start();
     let smuggled = b"GET /v2/ HTTP/1.1\r\nHost: localhost\r\n\r\n";
     let digest = digest_of(b"content");

@@ -1,4 +1,4 @@
-//! The commands that the command line tells of, and whom it speaks with.
+//! The commands that the command line suggests, and the servers that it talks to.
 
 use std::{
     io::{Read as _, Write as _},
@@ -10,7 +10,7 @@ use std::{
 use sealock_tests::{Emulator, run};
 use serde_json::Value;
 
-/// What a command says, on both outputs, with the emulator named on the command line.
+/// Returns what a command prints on both outputs, with the emulator named on the command line.
 fn said(emulator: &Emulator, command: &[&str]) -> String {
     let url = format!("http://{}", emulator.address());
     let output = run(
@@ -22,7 +22,7 @@ fn said(emulator: &Emulator, command: &[&str]) -> String {
 }
 
 #[test]
-fn a_command_that_is_told_of_is_for_the_emulator_that_was_named() {
+fn suggested_commands_repeat_the_named_emulator() {
     let emulator = Emulator::start();
     let option = format!("--emulator http://{}", emulator.address());
     emulator.cli(&["key", "disable"]);
@@ -66,7 +66,7 @@ fn a_command_that_is_told_of_is_for_the_emulator_that_was_named() {
 }
 
 #[test]
-fn a_name_that_the_emulator_does_not_serve_is_told_in_its_words() {
+fn unserved_host_name_is_reported_with_the_emulators_text() {
     let emulator = Emulator::start();
     let port = emulator.address().rsplit_once(':').unwrap().1;
     let url = format!("http://[::ffff:127.0.0.1]:{port}");
@@ -77,7 +77,7 @@ fn a_name_that_the_emulator_does_not_serve_is_told_in_its_words() {
     );
 }
 
-/// Answers whoever comes with just these bytes.
+/// Answers every connection with exactly these bytes, and returns the URL.
 fn answering(bytes: &'static [u8]) -> String {
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     let url = format!("http://{}", listener.local_addr().unwrap());
@@ -91,7 +91,7 @@ fn answering(bytes: &'static [u8]) -> String {
 }
 
 #[test]
-fn what_is_no_sealock_is_called_that() {
+fn server_other_than_sealock_is_reported_as_such() {
     for bytes in [
         &b"HTTP/1.1 403 Forbidden\r\ncontent-length: 0\r\nserver: AirTunes\r\n\r\n"[..],
         b"HTTP/1.1 200 OK\r\ncontent-type: text/html\r\ncontent-length: 6\r\n\r\n<html>",
@@ -104,8 +104,8 @@ fn what_is_no_sealock_is_called_that() {
         for command in [&["status"][..], &["status", "--json"], &["key", "disable"]] {
             let output = run(&[command, &["--emulator", &url]].concat(), Path::new("."), &[]);
             assert_eq!((output.code, &*output.stdout), (1, ""), "{command:?}");
-            let message = format!("what answers at {url} is no Sealock");
-            let hint = "name it with --emulator http://localhost:PORT";
+            let message = format!("the server at {url} is not Sealock");
+            let hint = "add --emulator http://localhost:5001 to the command";
             if command.contains(&"--json") {
                 let problem: Value = serde_json::from_str(&output.stderr).unwrap();
                 assert_eq!(problem["detail"], message);

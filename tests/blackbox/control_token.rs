@@ -1,4 +1,4 @@
-//! The processes to which the command line shows the control API's token.
+//! The servers to which the command line sends the control API's token.
 
 use std::{
     fs,
@@ -22,14 +22,14 @@ use crate::ca::Ca;
 
 const TOKEN: &str = "abababababababababababababababababababababababababababababababab";
 
-/// A process on a port, and all that it was told.
+/// A server on a port, and everything that it received.
 struct Listener {
     url: String,
     heard: Arc<Mutex<Vec<u8>>>,
 }
 
 impl Listener {
-    /// Serves each connection, until the test ends. What `serve` puts into the vector was heard.
+    /// Serves each connection until the test ends. `serve` adds what it receives to the vector.
     fn start(
         serve: impl Fn(TcpStream, &Mutex<Vec<u8>>) -> io::Result<()> + Send + 'static,
     ) -> Self {
@@ -39,7 +39,7 @@ impl Listener {
         let hearing = Arc::clone(&heard);
         thread::spawn(move || {
             for stream in listener.incoming().flatten() {
-                // Whoever leaves early has said what there was to say.
+                // A client may disconnect early.
                 let _ = serve(stream, &hearing);
             }
         });
@@ -59,7 +59,7 @@ fn answer(mut stream: impl io::Read + io::Write, heard: &Mutex<Vec<u8>>) -> io::
         stream.read_exact(&mut byte)?;
         head.extend(byte);
         heard.lock().unwrap().extend(byte);
-        // A client of TLS does not end a line, and waits.
+        // A TLS client sends no line end, and waits.
         if head[0] == 0x16 && head.len() > 5 {
             break;
         }
@@ -71,7 +71,7 @@ fn answer(mut stream: impl io::Read + io::Write, heard: &Mutex<Vec<u8>>) -> io::
     stream.flush()
 }
 
-/// Speaks TLS as `names`, under that CA.
+/// Serves TLS as `names` with a certificate of the CA.
 fn server(ca: &Ca, names: &[&str]) -> Arc<ServerConfig> {
     let ca_key = KeyPair::from_pem(&ca.key).unwrap();
     let issuer = Issuer::from_ca_cert_pem(&ca.certificate, ca_key).unwrap();
@@ -97,7 +97,7 @@ fn speak_tls(config: Arc<ServerConfig>) -> Listener {
     })
 }
 
-/// A data directory in `dir`, of an emulator that asks for the token.
+/// Creates the data directory of an emulator that demands the token.
 fn lay_out(dir: &Path, name: &str, ca: &Ca) {
     let data = dir.join(name);
     fs::create_dir_all(data.join("tls")).unwrap();
@@ -105,7 +105,7 @@ fn lay_out(dir: &Path, name: &str, ca: &Ca) {
     fs::write(data.join("tls/ca.pem"), &ca.certificate).unwrap();
 }
 
-/// One command for each thing that the command line asks an emulator for.
+/// One command for each operation of the control API that the command line uses.
 const COMMANDS: [&[&str]; 24] = [
     &["health"],
     &["trust"],
@@ -142,7 +142,7 @@ fn ask(command: &[&str], url: &str, dir: &Path, environment: &[(&str, &str)]) ->
 }
 
 #[test]
-fn whoever_has_the_port_without_the_cas_key_is_shown_no_token_by_any_command() {
+fn no_command_sends_the_token_to_a_server_without_the_cas_key() {
     let (ours, other) = (Ca::new(), Ca::new());
     let dir = TempDir::new().unwrap();
     lay_out(dir.path(), ".sealock", &ours);
@@ -153,7 +153,7 @@ fn whoever_has_the_port_without_the_cas_key_is_shown_no_token_by_any_command() {
         Listener::start(answer),
         Listener::start(|stream, _| stream.shutdown(Shutdown::Both)),
         speak_tls(server(&other, &["localhost"])),
-        // What the CA signed for others is theirs.
+        // Certificates that the CA signed for other names.
         speak_tls(server(&ours, &["registry.example"])),
     ] {
         for command in COMMANDS {
@@ -163,7 +163,7 @@ fn whoever_has_the_port_without_the_cas_key_is_shown_no_token_by_any_command() {
                 if !asks_openly(command) {
                     let said = &output.stderr;
                     assert!(
-                        said.contains("does not prove that it is"),
+                        said.contains("did not prove that it is"),
                         "{command:?}: {said}"
                     );
                     assert!(
@@ -181,7 +181,7 @@ fn whoever_has_the_port_without_the_cas_key_is_shown_no_token_by_any_command() {
 }
 
 #[test]
-fn whoever_has_the_cas_key_is_shown_the_token_over_tls() {
+fn token_is_sent_over_tls_to_a_server_with_the_cas_key() {
     let ca = Ca::new();
     let dir = TempDir::new().unwrap();
     lay_out(dir.path(), ".sealock", &ca);
@@ -192,7 +192,7 @@ fn whoever_has_the_cas_key_is_shown_the_token_over_tls() {
 }
 
 #[test]
-fn a_token_alone_is_shown_where_the_user_named_both_it_and_the_emulator() {
+fn token_without_a_ca_is_sent_only_if_token_and_emulator_are_named() {
     let dir = TempDir::new().unwrap();
     fs::create_dir(dir.path().join(".sealock")).unwrap();
     let file = dir.path().join(".sealock/control.token");
@@ -206,7 +206,7 @@ fn a_token_alone_is_shown_where_the_user_named_both_it_and_the_emulator() {
             assert_eq!(heard.contains(TOKEN), is_shown, "{command:?}: {heard}");
         }
     }
-    // An emulator that asks for it gets an answer that says why it was not shown.
+    // If the server demands the token, the error says why it was not sent.
     let emulator = Emulator::start_with(Options {
         ephemeral: true,
         environment: vec![
@@ -226,11 +226,11 @@ fn a_token_alone_is_shown_where_the_user_named_both_it_and_the_emulator() {
 }
 
 #[test]
-fn a_token_is_shown_to_no_other_machine() {
+fn token_is_never_sent_to_another_machine() {
     let dir = TempDir::new().unwrap();
     lay_out(dir.path(), ".sealock", &Ca::new());
     let impostor = Listener::start(answer);
-    // Every address of this machine is one to the listener, and none of another machine is there to be asked.
+    // Only addresses of this machine exist in the test, so one of them stands for another machine.
     let elsewhere = impostor.url.replace("localhost", "0.0.0.0");
     for environment in [
         &[][..],
@@ -243,7 +243,7 @@ fn a_token_is_shown_to_no_other_machine() {
     assert!(!heard.contains(TOKEN), "{heard}");
 }
 
-/// Passes everything on to `address`, as a published port does, and hears what clients say.
+/// Forwards everything to `address`, as a published port does, and records what clients send.
 fn forwarder(address: &str) -> Listener {
     let address = address.to_owned();
     Listener::start(move |mut client, heard| {
@@ -289,7 +289,7 @@ fn assert_obeys(emulator: &Emulator) {
 }
 
 #[test]
-fn an_emulator_that_asks_for_its_token_obeys_every_command_that_is_sent_over_tls() {
+fn enforced_emulator_accepts_every_command_over_tls() {
     let emulator = Emulator::start_with(Options {
         environment: vec![("SEALOCK_SERVER__AUTH".into(), "enforced".into())],
         ..Options::default()
@@ -298,7 +298,7 @@ fn an_emulator_that_asks_for_its_token_obeys_every_command_that_is_sent_over_tls
 }
 
 #[test]
-fn an_emulator_with_ones_own_ca_obeys_every_command() {
+fn enforced_emulator_with_a_custom_ca_accepts_every_command() {
     let dir = TempDir::new().unwrap();
     let emulator = Emulator::start_with(Options {
         environment: vec![
@@ -311,13 +311,13 @@ fn an_emulator_with_ones_own_ca_obeys_every_command() {
 }
 
 #[test]
-fn an_emulator_is_known_under_every_loopback_address_that_it_serves() {
+fn emulator_is_verified_under_every_loopback_address_that_it_serves() {
     for (listen, hosts) in [
         ("127.0.0.1:0", &["127.0.0.1", "localhost"][..]),
         ("127.0.0.2:0", &["127.0.0.2"]),
         ("[::1]:0", &["[::1]"]),
     ] {
-        // Not every machine has the address.
+        // Some machines lack the address.
         if TcpListener::bind(listen).is_err() {
             continue;
         }
@@ -341,7 +341,7 @@ fn an_emulator_is_known_under_every_loopback_address_that_it_serves() {
 }
 
 #[test]
-fn a_ca_that_cannot_be_read_is_no_reason_to_show_the_token_without_it() {
+fn token_is_withheld_if_the_ca_cannot_be_read() {
     let dir = TempDir::new().unwrap();
     lay_out(dir.path(), ".sealock", &Ca::new());
     let file = dir.path().join(".sealock/tls/ca.pem");

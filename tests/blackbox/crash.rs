@@ -9,18 +9,18 @@ use std::{
 use sealock_tests::{Client, Emulator, Image, digest_of, eventually, random_bytes};
 use ureq::SendBody;
 
-/// How often it is killed, unless `SEALOCK_CRASH_ROUNDS` says otherwise.
+/// The number of kills, unless `SEALOCK_CRASH_ROUNDS` overrides it.
 const ROUNDS: usize = 50;
 
 const PUSHERS: usize = 3;
 
-/// How many requests may be answered before the kill.
+/// The maximum number of requests before the kill.
 const REQUESTS_BEFORE_KILL: usize = 60;
 
-/// How many images of a pusher are kept before it begins to delete the oldest.
+/// The number of images that a pusher keeps before it deletes the oldest.
 const IMAGES_KEPT: usize = 12;
 
-/// An image that somebody pushed, under a tag of its own.
+/// A pushed image with its own tag.
 struct Pushed {
     repository: String,
     tag: String,
@@ -28,23 +28,23 @@ struct Pushed {
     fate: Fate,
 }
 
-/// What must have become of it after a kill.
+/// The expected state of an image after a kill.
 #[derive(Clone, Copy, Debug, PartialEq)]
 enum Fate {
-    /// Its push was acknowledged.
+    /// The push was acknowledged.
     There,
-    /// Its deletion was acknowledged.
+    /// The deletion was acknowledged.
     Gone,
-    /// An answer was lost: it is there whole, or not at all.
+    /// An answer was lost, so the image is complete or absent.
     Open,
 }
 
 #[test]
-fn nothing_acknowledged_is_lost_when_the_emulator_is_killed() {
+fn kill_loses_nothing_acknowledged() {
     let rounds = std::env::var("SEALOCK_CRASH_ROUNDS")
         .map_or(ROUNDS, |rounds| rounds.parse().expect("a number"));
     let mut emulator = Emulator::start();
-    // A layer that all of them push, so that they race for its content.
+    // A layer that all pushers push, so that they race for its content.
     let shared = vec![7; 70_000];
     let mut pushed: Vec<Pushed> = Vec::new();
     let (mut acknowledged, mut deleted) = (0, 0);
@@ -76,7 +76,7 @@ fn nothing_acknowledged_is_lost_when_the_emulator_is_killed() {
                 _ => panic!("round {round}: {repository}:{tag} was {was:?} and answers {status}"),
             }
         }
-        // What the kill left behind is swept in the background.
+        // The remains of the kill are swept in the background.
         eventually("a whole store", || emulator.run(&["verify"]).code == 0);
         pushed.retain(|it| it.fate == Fate::There);
     }
@@ -89,7 +89,7 @@ fn nothing_acknowledged_is_lost_when_the_emulator_is_killed() {
     );
 }
 
-/// Pushes, pulls, deletes and rotates from several threads, and kills the emulator in the middle of it.
+/// Pushes, pulls, deletes and rotates in several threads, and kills the emulator meanwhile.
 fn work_until_killed(
     emulator: &mut Emulator,
     round: usize,
@@ -147,14 +147,14 @@ fn work_until_killed(
     done.into_inner().unwrap()
 }
 
-/// Sends requests that end without a panic when the emulator is gone.
+/// A client whose requests do not panic when the emulator is gone.
 struct Worker<'a> {
     client: &'a Client,
     answered: &'a AtomicUsize,
 }
 
 impl Worker<'_> {
-    /// Pushes an image, looks at it, and deletes an old one. `None` once the emulator is gone.
+    /// Pushes an image, reads it, and deletes an old one. Returns `None` once the emulator is gone.
     fn step(
         &self,
         repository: &str,
@@ -217,7 +217,7 @@ impl Worker<'_> {
             .map(drop)
     }
 
-    /// The answer's location, if it has one. `None` if there was no answer.
+    /// Returns the status and location of the answer, or `None` if there was no answer.
     fn send(
         &self,
         method: &str,

@@ -8,23 +8,23 @@ use std::{
 use rand::seq::{IndexedRandom as _, IteratorRandom as _};
 use sealock_tests::{Answer, Client, Emulator, Image, digest_of, random_bytes};
 
-/// How many clients there are at a time, each with a connection of its own.
+/// The number of concurrent clients, each with its own connection.
 const CLIENTS: usize = 200;
 
-/// How many things each of them does, unless `SEALOCK_CROWD_SECONDS` says how long it goes on.
+/// The number of actions of each client, unless `SEALOCK_CROWD_SECONDS` sets a duration.
 const STEPS: usize = 12;
 
-/// How often a tag is moved under the eyes of its readers.
+/// The number of times that a tag is moved while it is read.
 const MOVES: usize = 300;
 
-/// The repository in which everyone pushes, tags and deletes the same images.
+/// The repository in which all clients push, tag and delete the same images.
 const SQUARE: &str = "square";
 
-/// The tags that everyone moves about there.
+/// The tags that all clients move there.
 const TAGS: [&str; 5] = ["a", "b", "c", "d", "e"];
 
-/// What everyone pushes. Each content is stored once, so that its last deletion in one repository races
-/// with its next push to another.
+/// The content that all clients push. It is stored once, so that its last deletion in one repository races with its
+/// next push to another.
 struct Things {
     contents: Vec<Vec<u8>>,
     images: Vec<Image>,
@@ -32,7 +32,7 @@ struct Things {
 
 impl Things {
     fn new() -> Self {
-        // Around the boundary of a segment; the last one is sent in several batches.
+        // Sizes around a segment boundary. The last is sent in several batches.
         let sizes = [0, 1, 1_000, 65_535, 65_536, 65_537, 150_000, 1_200_000];
         let contents: Vec<_> = sizes.map(random_bytes).into();
         let image = |at: usize| Image::of(vec![contents[at].clone(), contents[at + 1].clone()]);
@@ -43,22 +43,22 @@ impl Things {
     }
 }
 
-/// One of the crowd. Its own repository is touched by nobody else, so it knows what must be there.
+/// A client of the crowd. Nobody else touches its own repository, so it knows the expected content.
 struct Worker {
     client: Client,
     number: usize,
     things: Arc<Things>,
-    /// The contents that its repository has, of those that everyone pushes.
+    /// The shared content in its own repository.
     held: BTreeSet<usize>,
-    /// The images there, each with the content that is its layer.
+    /// The images in its own repository, each with the content of its layer.
     images: Vec<(usize, Image)>,
-    /// How often each kind of request was answered as it must.
+    /// The number of correct answers for each kind of request.
     done: BTreeMap<&'static str, usize>,
     problems: Vec<String>,
 }
 
 #[test]
-fn what_a_crowd_pushes_mounts_tags_and_deletes_leaves_a_whole_store() {
+fn concurrent_pushes_mounts_tags_and_deletes_leave_an_intact_store() {
     let seconds = std::env::var("SEALOCK_CROWD_SECONDS").ok();
     let seconds = seconds.map(|seconds| Duration::from_secs(seconds.parse().expect("a number")));
     let emulator = Emulator::start();
@@ -107,11 +107,10 @@ fn what_a_crowd_pushes_mounts_tags_and_deletes_leaves_a_whole_store() {
     );
 }
 
-/// Whatever a tag of the square names in the end is there with everything that it refers to: nobody
-/// deletes blobs there.
+/// Checks that every image tagged in the square is complete at the end, since nobody deletes blobs there.
 fn unresolved(client: &Client) -> Vec<String> {
     let list = client.get(&format!("/v2/{SQUARE}/tags/list"));
-    // Without any manifest left the repository is unknown.
+    // A repository without manifests is unknown.
     if list.status == 404 {
         return Vec::new();
     }
@@ -138,12 +137,12 @@ fn unresolved(client: &Client) -> Vec<String> {
     paths.collect()
 }
 
-/// Whether there was something to do, and it was answered as it must; or what was wrong.
+/// True if there was something to do and the answer was correct, or a description of the failure.
 type Done = Result<bool, String>;
 
 type Step = fn(&mut Worker) -> Done;
 
-/// What each of the crowd does, in an order of chance.
+/// Performs random actions.
 const KINDS: [(&str, Step); 11] = [
     ("push whole", Worker::push_whole),
     ("push in pieces", Worker::push_in_pieces),
@@ -180,7 +179,7 @@ impl Worker {
         }
     }
 
-    /// A content of chance, and its digest.
+    /// Picks random content, and returns it with its digest.
     fn content(&self) -> (usize, Vec<u8>, String) {
         let at = rand::random_range(0..self.things.contents.len());
         let content = self.things.contents[at].clone();
@@ -210,7 +209,7 @@ impl Worker {
         Ok(true)
     }
 
-    /// From a repository that may have it, and may lose it at this moment.
+    /// Mounts a blob from a repository that may have it, and may lose it at the same moment.
     fn mount(&mut self) -> Done {
         let (at, _, digest) = self.content();
         let from = rand::random_range(0..CLIENTS);
@@ -244,7 +243,7 @@ impl Worker {
         Ok(true)
     }
 
-    /// Which is there whole or not at all, and may be deleted at this moment.
+    /// Pulls a blob, which may be deleted at the same moment but is never incomplete.
     fn pull_a_neighbours_blob(&mut self) -> Done {
         let (_, content, digest) = self.content();
         let neighbour = rand::random_range(0..CLIENTS);
@@ -256,7 +255,7 @@ impl Worker {
         Ok(pulled.status == 200)
     }
 
-    /// One that no image of its repository needs.
+    /// Deletes a blob that no image of its repository needs.
     fn delete_blob(&mut self) -> Done {
         let is_free = |at: &&usize| self.images.iter().all(|(layer, _)| layer != *at);
         let Some(at) = self
@@ -276,7 +275,7 @@ impl Worker {
         Ok(true)
     }
 
-    /// An image of its own, with a layer that everyone has.
+    /// Pushes a unique image with a shared layer.
     fn push_image(&mut self) -> Done {
         let (at, content, _) = self.content();
         let image = Image::of(vec![content]);
@@ -310,7 +309,7 @@ impl Worker {
         Ok(true)
     }
 
-    /// Whatever the tag names at this moment, it is whole; or there is none.
+    /// Pulls a moving tag, whose image must be complete if it exists.
     fn pull_from_square(&mut self) -> Done {
         let tag = TAGS.choose(&mut rand::rng()).unwrap();
         let path = format!("/v2/{SQUARE}/manifests/{tag}");
@@ -325,7 +324,7 @@ impl Worker {
         Ok(true)
     }
 
-    /// A tag, or a manifest with its tags; somebody else may have been quicker.
+    /// Deletes a tag, or a manifest with its tags, unless another client was faster.
     fn delete_from_square(&mut self) -> Done {
         let digest = self
             .things
@@ -340,7 +339,7 @@ impl Worker {
         Ok(deleted.status == 202)
     }
 
-    /// What was acknowledged and not deleted is there, and the rest is not.
+    /// Checks that exactly the content that was acknowledged and not deleted exists.
     fn check_own_repository(&mut self) {
         let repository = format!("own{}", self.number);
         for at in 0..self.things.contents.len() {
@@ -381,7 +380,7 @@ fn expect(what: &str, answer: Answer, expected: &[u16]) -> Result<Answer, String
 }
 
 #[test]
-fn a_tag_that_moves_is_there_at_every_moment() {
+fn moving_tag_is_always_readable() {
     let emulator = Emulator::start();
     let images = [Image::random(&[10]), Image::random(&[10])];
     let client = emulator.client();

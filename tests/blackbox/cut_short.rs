@@ -1,4 +1,4 @@
-//! What is left of a deletion that a full disk cut short, and who finishes it.
+//! Deletions that a full disk interrupts, and their completion.
 
 use std::{
     ops::Bound,
@@ -18,17 +18,17 @@ use serde_json::{Value, json};
 
 use crate::{model::Drive as _, nodes::Nodes};
 
-/// The tags that one image has: more than one commit of a deletion removes.
+/// The number of tags of one image: more than one commit of a deletion removes.
 const TAGS: usize = 600;
 
-/// Metadata on a disk that is full after some more commits.
+/// Metadata on a disk that becomes full after a number of commits.
 struct FillingMetadata {
     metadata: Arc<dyn Metadata>,
     commits_left: AtomicUsize,
 }
 
 impl FillingMetadata {
-    /// Returns true if a record is left that has `part` in its key.
+    /// Returns true if a record whose key contains `part` is left.
     async fn mentions(&self, part: &str) -> bool {
         let items = self.metadata.page(Bound::Unbounded, &[0xff], usize::MAX);
         let mut items = items.await.into_iter();
@@ -82,7 +82,7 @@ impl Metadata for FillingMetadata {
     }
 }
 
-/// An emulator whose only registry has content, and whose disk is filled up to `commits` more commits.
+/// An emulator with a registry that has content, and a disk with space for `commits` more commits.
 struct Filled {
     nodes: Nodes,
     store: Store,
@@ -147,7 +147,7 @@ impl Filled {
 }
 
 #[test]
-fn a_deletion_that_a_full_disk_refuses_leaves_the_registry_whole() {
+fn registry_deletion_refused_by_a_full_disk_leaves_the_registry_intact() {
     let filled = fill(0);
     let (code, problem) = filled.delete();
     assert_eq!((code, &problem["code"]), (1, &json!("DiskFull")));
@@ -161,7 +161,7 @@ fn a_deletion_that_a_full_disk_refuses_leaves_the_registry_whole() {
 }
 
 #[test]
-fn a_deletion_that_is_cut_short_is_finished_when_it_is_asked_for_again() {
+fn interrupted_registry_deletion_is_finished_by_a_retry() {
     for commits in [1, 2, 3] {
         let filled = fill(commits);
         assert_eq!(filled.delete().1["code"], "DiskFull");
@@ -178,7 +178,7 @@ fn a_deletion_that_is_cut_short_is_finished_when_it_is_asked_for_again() {
 }
 
 #[test]
-fn a_deletion_that_is_cut_short_is_finished_by_the_next_start() {
+fn interrupted_registry_deletion_is_finished_by_the_next_start() {
     let mut filled = fill(2);
     assert_eq!(filled.delete().1["code"], "DiskFull");
     filled.make_room();

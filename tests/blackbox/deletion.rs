@@ -18,7 +18,7 @@ fn serve_on_localhost(emulator: &mut Emulator, registry: &str) {
 }
 
 #[test]
-fn a_deleted_registry_takes_its_content_and_logins_with_it() {
+fn registry_deletion_removes_its_content_and_logins() {
     let mut emulator = Emulator::start();
     let kept = Image::random(&[1000]);
     assert_eq!(emulator.client().push("kept", "v1", &kept).status, 201);
@@ -54,8 +54,8 @@ fn a_deleted_registry_takes_its_content_and_logins_with_it() {
         (refused.code, &*refused.stderr),
         (
             1,
-            "error: registry other goes with all that it holds, and that cannot be undone\n\
-             hint: if that is what you want, say it with: --yes\n"
+            "error: deleting registry other cannot be undone; all its content is lost\n\
+             hint: to confirm, add --yes\n"
         )
     );
     assert_eq!(emulator.client().pull("app", "v1", &image).status, 200);
@@ -96,7 +96,7 @@ fn a_deleted_registry_takes_its_content_and_logins_with_it() {
 }
 
 #[test]
-fn an_upload_to_a_registry_that_is_deleted_meanwhile_is_refused_and_leaves_nothing() {
+fn upload_to_a_registry_deleted_meanwhile_is_refused_and_leaves_nothing() {
     let emulator = Emulator::start();
     let client = emulator.client();
     let content = vec![7; 100_000];
@@ -130,7 +130,7 @@ fn an_upload_to_a_registry_that_is_deleted_meanwhile_is_refused_and_leaves_nothi
 }
 
 #[test]
-fn a_repository_is_listed_shown_and_deleted() {
+fn repository_is_listed_shown_and_deleted() {
     let emulator = Emulator::start();
     let client = emulator.client();
     let (one, two) = (Image::random(&[1000]), Image::random(&[2000]));

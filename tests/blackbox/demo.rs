@@ -1,4 +1,4 @@
-//! The image that the command line makes for whoever has no other.
+//! The demo image that the command line generates.
 
 use std::{
     collections::BTreeMap,
@@ -13,7 +13,7 @@ use serde_json::{Value, json};
 use tar::Archive;
 use tempfile::TempDir;
 
-/// What the command writes to standard output.
+/// Returns what the command writes to standard output.
 fn made(arguments: &[&str], environment: &[(&str, &str)]) -> Vec<u8> {
     let output = Command::new(Emulator::binary())
         .args(["demo", "image"])
@@ -26,7 +26,7 @@ fn made(arguments: &[&str], environment: &[(&str, &str)]) -> Vec<u8> {
     output.stdout
 }
 
-/// The files of an archive.
+/// Returns the files of an archive.
 fn files(archive: &[u8]) -> BTreeMap<String, Vec<u8>> {
     let mut archive = Archive::new(archive);
     let entries = archive.entries().unwrap().map(|entry| {
@@ -39,7 +39,7 @@ fn files(archive: &[u8]) -> BTreeMap<String, Vec<u8>> {
     entries.collect()
 }
 
-/// The name that an archive gives its image: the one for Docker, and the one for containerd.
+/// Returns the names that an archive gives its image: Docker's and containerd's.
 fn names(archive: &[u8]) -> [Value; 2] {
     let files = files(archive);
     let [docker, index]: [Value; 2] =
@@ -51,7 +51,7 @@ fn names(archive: &[u8]) -> [Value; 2] {
 }
 
 #[test]
-fn an_image_is_the_same_each_time_and_its_digests_are_right() {
+fn demo_image_is_reproducible_with_correct_digests() {
     let archive = made(&[], &[]);
     assert_eq!(archive, made(&[], &[]));
 
@@ -87,7 +87,7 @@ fn an_image_is_the_same_each_time_and_its_digests_are_right() {
 }
 
 #[test]
-fn an_image_is_called_after_the_emulator_unless_it_is_given_a_name() {
+fn demo_image_is_named_after_the_emulator_by_default() {
     for (arguments, environment, name) in [
         (&[][..], &[][..], "localhost:5000/hello:v1"),
         (
@@ -127,7 +127,7 @@ fn an_image_is_called_after_the_emulator_unless_it_is_given_a_name() {
 }
 
 #[test]
-fn an_image_in_a_file_is_pushed_and_pulled_unchanged() {
+fn demo_image_in_a_file_is_pushed_and_pulled_unchanged() {
     let emulator = Emulator::start();
     let dir = TempDir::new().unwrap();
     let file = dir.path().join("hello.tar");
@@ -157,7 +157,7 @@ fn an_image_in_a_file_is_pushed_and_pulled_unchanged() {
 }
 
 #[test]
-fn an_archive_is_not_written_to_a_terminal() {
+fn demo_image_is_not_written_to_a_terminal() {
     let output = Command::new(Emulator::binary())
         .args(["demo", "image", "--emulator", "http://localhost:5001"])
         .stdin(Stdio::null())
@@ -168,7 +168,7 @@ fn an_archive_is_not_written_to_a_terminal() {
     assert_eq!(output.status.code(), Some(1));
     assert_eq!(
         String::from_utf8(output.stderr).unwrap(),
-        "error: an archive is nothing for a terminal\n\
+        "error: cannot write an archive to a terminal\n\
          hint: load it with: sealock demo image --emulator http://localhost:5001 | docker load; \
          or write it to a file with --file FILE\n"
     );

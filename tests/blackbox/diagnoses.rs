@@ -1,5 +1,5 @@
-//! What is said of an image that is not there, a data directory that is none, and a configuration that asks for what cannot
-//! be created: what is wrong, where, and what to do.
+//! Errors for unknown images, unusable data directories and inapplicable configurations: the mistake, its place and
+//! the remedy.
 
 use std::{fs, path::Path};
 
@@ -9,7 +9,8 @@ use tempfile::TempDir;
 /// The hint for an image of an unknown repository.
 const PUSHED: &str = "name a pushed image, such as hello:v1";
 
-/// Starts an emulator that should be refused. One that starts ends by itself: its ready file has no place.
+/// Starts an emulator that should be refused. If it starts, it ends by itself, because it cannot write its ready
+/// file.
 fn serve(dir: &Path, arguments: &[&str]) -> Output {
     let serve = [
         "serve",
@@ -21,7 +22,7 @@ fn serve(dir: &Path, arguments: &[&str]) -> Output {
     run(&[&serve[..], arguments].concat(), dir, &[])
 }
 
-/// Checks that a command fails with this error and this hint, to the byte.
+/// Checks that a command fails with exactly this error and hint.
 fn refused(output: &Output, error: &str, hint: &str) {
     assert_eq!(output.code, 1, "{output:?}");
     let mut said = output
@@ -33,7 +34,7 @@ fn refused(output: &Output, error: &str, hint: &str) {
 }
 
 #[test]
-fn an_unknown_image_is_refused_with_what_is_missing() {
+fn unknown_image_is_refused_naming_the_missing_part() {
     let emulator = Emulator::start();
     let image = Image::random(&[10]);
     let pushed = emulator.client().push("app", "v1", &image);
@@ -78,10 +79,10 @@ fn an_unknown_image_is_refused_with_what_is_missing() {
 }
 
 #[test]
-fn a_data_directory_that_is_a_file_is_refused() {
+fn data_directory_that_is_a_file_is_refused() {
     let dir = TempDir::new().unwrap();
     fs::write(dir.path().join("file"), "").unwrap();
-    let hint = "name a directory with --data-dir or server.data_dir, or move that file away";
+    let hint = "choose another directory with --data-dir or server.data_dir, or move the file away";
     for (data_dir, commands) in [
         ("file", &[&["verify", "--offline"][..], &["repair"]][..]),
         ("file/below", &[]),
@@ -98,7 +99,7 @@ fn a_data_directory_that_is_a_file_is_refused() {
 }
 
 #[test]
-fn a_damaged_format_file_is_refused_as_damaged_and_another_format_as_such() {
+fn damaged_and_unknown_format_files_are_refused_differently() {
     let mut emulator = Emulator::start();
     emulator.stop();
     let data_dir = emulator.data_dir();
@@ -154,8 +155,7 @@ identity = "registry-identity"
 "#;
 
 #[test]
-fn a_configuration_that_cannot_be_carried_out_is_refused_with_its_file_and_field_until_it_is_mended()
- {
+fn inapplicable_configuration_is_refused_with_file_and_field_until_fixed() {
     let dir = TempDir::new().unwrap();
     let of_type = "The key 'https://kv1.vault.";
     let inaccessible = "Failed to access KeyId 'https://kv";

@@ -165,7 +165,7 @@ fn exchange(emulator: &Emulator, request: &str, body: Vec<u8>) -> String {
 }
 
 #[test]
-fn a_push_that_does_not_fit_is_refused_at_once_and_leaves_nothing() {
+fn push_larger_than_the_disk_is_refused_at_once_and_leaves_nothing() {
     let Some(disk) = SmallDisk::in_memory() else {
         return;
     };
@@ -197,7 +197,7 @@ fn a_push_that_does_not_fit_is_refused_at_once_and_leaves_nothing() {
 }
 
 #[test]
-fn pushes_leave_room_for_changes_of_keys() {
+fn pushes_leave_space_for_key_changes() {
     let Some(disk) = SmallDisk::in_memory() else {
         return;
     };
@@ -236,7 +236,7 @@ fn pushes_leave_room_for_changes_of_keys() {
 }
 
 #[test]
-fn a_disk_that_others_filled_to_the_last_byte_is_served_and_started_from() {
+fn full_disk_still_serves_and_starts() {
     let Some(disk) = SmallDisk::in_memory() else {
         return;
     };
@@ -303,7 +303,7 @@ fn a_disk_that_others_filled_to_the_last_byte_is_served_and_started_from() {
 }
 
 #[test]
-fn a_disk_that_turns_read_only_is_served_and_changes_are_refused_at_once() {
+fn read_only_disk_still_serves_and_refuses_changes_at_once() {
     let Some(disk) = SmallDisk::of_ext4() else {
         return skipped("there is no mkfs.ext4, or no loop device");
     };
@@ -337,7 +337,9 @@ fn a_disk_that_turns_read_only_is_served_and_changes_are_refused_at_once() {
     let refused = sealock_tests::run(&arguments, Path::new("/"), &[]);
     assert_eq!(refused.code, 1);
     assert!(
-        refused.stderr.contains("a start has to write"),
+        refused
+            .stderr
+            .contains("mount the disk of the data directory for writing"),
         "{refused:?}"
     );
 }
@@ -352,7 +354,7 @@ fn permit_files(emulator: &Emulator, files: usize) -> bool {
 }
 
 #[test]
-fn without_files_left_to_open_a_request_is_refused_at_once_until_there_are() {
+fn requests_are_refused_at_once_while_file_descriptors_are_exhausted() {
     let emulator = Emulator::start();
     let client = emulator.client();
     let blob = push(&client, &random_bytes(100_000));
@@ -377,7 +379,7 @@ fn without_files_left_to_open_a_request_is_refused_at_once_until_there_are() {
 }
 
 #[test]
-fn connections_that_do_nothing_make_way_for_those_that_ask() {
+fn idle_connections_are_closed_in_favour_of_active_ones() {
     let emulator = Emulator::start();
     let blob = push(&emulator.client(), &random_bytes(100_000));
     let open = fs::read_dir(format!("/proc/{}/fd", emulator.pid()));

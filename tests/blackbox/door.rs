@@ -6,7 +6,7 @@ use crate::ca::Ca;
 
 const CROSS_SITE: (&str, &str) = ("sec-fetch-site", "cross-site");
 
-/// Every kind of request that would change something.
+/// Requests of every kind that changes something.
 fn changes(image: &Image, upload: &str) -> Vec<(&'static str, String, &'static [u8])> {
     let control = "/_sealock/v1";
     vec![
@@ -81,7 +81,7 @@ fn state(emulator: &Emulator, upload: &str) -> Vec<Value> {
 }
 
 #[test]
-fn a_page_from_elsewhere_changes_nothing() {
+fn foreign_page_cannot_change_anything() {
     let emulator = Emulator::start();
     let client = emulator.client();
     let image = Image::random(&[1000]);
@@ -138,7 +138,7 @@ fn a_page_from_elsewhere_changes_nothing() {
 }
 
 #[test]
-fn the_friendly_doors_own_origin_may_change_the_registry_and_everyone_may_read_it() {
+fn friendly_door_allows_changes_from_its_own_origin_and_reads_from_any() {
     let emulator = Emulator::start();
     let client = emulator.client();
     let own = format!("http://{}", emulator.address());
@@ -178,7 +178,7 @@ fn at(client: &Client, host: &str, path: &str) -> Answer {
     client.send("GET", path, &[("host", host)], b"")
 }
 
-/// Requests to the control API that tell something, cost something or change something.
+/// Requests to the control API that reveal, cost or change something.
 const CONTROL: [(&str, &str); 8] = [
     ("GET", "/_sealock/v1/status"),
     ("GET", "/_sealock/v1/audit"),
@@ -194,7 +194,7 @@ const CONTROL: [(&str, &str); 8] = [
 ];
 
 #[test]
-fn a_page_reaches_the_control_api_from_page_localhost_alone() {
+fn browsers_reach_the_control_api_only_on_page_localhost() {
     let emulator = Emulator::start();
     let client = emulator.client();
     let port = emulator.address().rsplit_once(':').unwrap().1;
@@ -265,7 +265,7 @@ fn a_page_reaches_the_control_api_from_page_localhost_alone() {
 }
 
 #[test]
-fn page_localhost_serves_nothing_but_the_control_api() {
+fn page_localhost_serves_only_the_control_api() {
     let emulator = Emulator::start();
     let client = emulator.client();
     let image = Image::random(&[1000]);
@@ -303,7 +303,7 @@ fn page_localhost_serves_nothing_but_the_control_api() {
 }
 
 #[test]
-fn the_pages_name_is_given_to_nothing_else() {
+fn page_localhost_is_refused_as_alias_and_public_name() {
     let dir = TempDir::new().unwrap();
     for (variable, value) in [
         (
@@ -324,7 +324,7 @@ fn the_pages_name_is_given_to_nothing_else() {
 }
 
 #[test]
-fn an_unknown_host_is_told_which_setting_serves_it() {
+fn unknown_host_is_refused_naming_the_setting_that_serves_it() {
     let emulator = Emulator::start();
     let client = emulator.client();
     for host in [
@@ -361,7 +361,7 @@ fn an_unknown_host_is_told_which_setting_serves_it() {
 }
 
 #[test]
-fn aliases_and_the_public_name_lead_to_every_service() {
+fn aliases_and_the_public_name_serve_every_service() {
     let dir = TempDir::new().unwrap();
     let emulator = Emulator::start_with(Options {
         arguments: vec!["--public-name".into(), "registry.test:8080".into()],
@@ -370,7 +370,7 @@ fn aliases_and_the_public_name_lead_to_every_service() {
                 "SEALOCK_SERVER__ALIASES".into(),
                 r#"["alias.test", "Mixed.Case", "buildhost"]"#.into(),
             ),
-            // The emulator's own may sign for names below localhost only.
+            // The emulator's own CA may sign for names under localhost only.
             ("SEALOCK_TLS__CA".into(), Ca::new().write(dir.path())),
         ],
         ..Options::default()
@@ -420,11 +420,11 @@ fn aliases_and_the_public_name_lead_to_every_service() {
     );
 }
 
-/// What reads code and message from the body of a service's error.
+/// A function that reads code and message from a service's error.
 type Shape = fn(&Value) -> (Value, Value);
 
 #[test]
-fn services_that_are_yet_to_come_say_so_in_their_own_shape() {
+fn unimplemented_services_refuse_in_their_own_form() {
     let emulator = Emulator::start();
     let client = emulator.client();
     let oci = |body: &Value| {

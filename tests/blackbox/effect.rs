@@ -1,9 +1,9 @@
-//! What a change does to registries, as its command and its answer say.
+//! The effect of changes on registries, as commands and answers report it.
 
 use sealock_tests::{Emulator, Options};
 use serde_json::{Value, json};
 
-/// The command succeeds and says of registries just this.
+/// Checks that the command succeeds and reports exactly this about registries.
 fn says(emulator: &Emulator, command: &[&str], of_registries: &[&str]) {
     let said = emulator.cli(command);
     let lines: Vec<_> = said
@@ -17,7 +17,7 @@ fn says(emulator: &Emulator, command: &[&str], of_registries: &[&str]) {
 const AVAILABLE: &str = "registry sealock is available";
 
 #[test]
-fn a_change_names_the_registries_that_it_revokes_or_brings_back() {
+fn change_reports_the_registries_that_it_revokes_or_restores() {
     let emulator = Emulator::start();
     emulator.cli(&["registry", "create", "plain"]);
     for (revoke, cause, restore) in [
@@ -59,7 +59,7 @@ fn a_change_names_the_registries_that_it_revokes_or_brings_back() {
     ] {
         let revoked = format!("registry sealock is revoked: {cause}");
         says(&emulator, revoke, &[&revoked]);
-        // It is revoked already, and stays so.
+        // The registry is already revoked, and stays revoked.
         says(&emulator, &["identity", "create", "another"], &[]);
         says(&emulator, restore, &[AVAILABLE]);
     }
@@ -71,7 +71,7 @@ fn a_change_names_the_registries_that_it_revokes_or_brings_back() {
 }
 
 #[test]
-fn an_answer_has_the_effect_beside_the_thing_that_was_changed() {
+fn answer_contains_the_effect_beside_the_changed_resource() {
     let emulator = Emulator::start();
     let disabled = emulator.json(&["key", "disable"]);
     assert_eq!(disabled["name"], "registry-key");
@@ -92,7 +92,7 @@ fn an_answer_has_the_effect_beside_the_thing_that_was_changed() {
 }
 
 #[test]
-fn a_role_is_told_with_the_registries_that_need_it() {
+fn role_change_reports_the_registries_that_need_it() {
     let emulator = Emulator::start();
     emulator.cli(&["vault", "update", "--rbac", "true"]);
     let role = "Key Vault Crypto Service Encryption User";
@@ -106,7 +106,7 @@ fn a_role_is_told_with_the_registries_that_need_it() {
 }
 
 #[test]
-fn a_restored_key_brings_its_registry_back() {
+fn restored_key_restores_its_registry() {
     let emulator = Emulator::start();
     let file = emulator.data_dir().join("backup");
     let file = file.to_str().unwrap();
@@ -117,7 +117,7 @@ fn a_restored_key_brings_its_registry_back() {
     says(&emulator, &["key", "restore", "--file", file], &[AVAILABLE]);
 }
 
-/// The time of the emulator's clock, `hours` from where it stands.
+/// Returns the emulator's time plus `hours`.
 fn clock_after(emulator: &Emulator, hours: i64) -> String {
     let now = emulator.json(&["clock", "show"])["now"].clone();
     let now: jiff::Timestamp = now.as_str().unwrap().parse().unwrap();
@@ -125,14 +125,14 @@ fn clock_after(emulator: &Emulator, hours: i64) -> String {
 }
 
 #[test]
-fn a_registry_with_a_cached_key_says_until_when_it_is_available() {
+fn registry_with_a_cached_key_reports_when_it_will_be_revoked() {
     let emulator = Emulator::start_with(Options {
         environment: vec![("SEALOCK_CMK__PROPAGATION".to_owned(), "azure".to_owned())],
         ..Options::default()
     });
     emulator.cli(&["clock", "freeze"]);
     let gate = || emulator.json(&["registry", "show"])["gate"].clone();
-    // From here on, the hour counts.
+    // The hour starts here.
     emulator.cli(&["clock", "advance", "1h"]);
     assert_eq!(
         gate(),
@@ -167,7 +167,7 @@ fn a_registry_with_a_cached_key_says_until_when_it_is_available() {
 }
 
 #[test]
-fn a_registry_that_cannot_follow_its_key_says_why_and_since_when() {
+fn registry_that_cannot_follow_its_key_reports_cause_and_time() {
     let mut emulator = Emulator::start();
     emulator.cli(&["clock", "freeze"]);
     let behind =
@@ -206,7 +206,7 @@ fn a_registry_that_cannot_follow_its_key_says_why_and_since_when() {
 }
 
 #[test]
-fn a_registry_whose_keys_newest_version_is_disabled_is_behind() {
+fn registry_is_behind_if_the_newest_key_version_is_disabled() {
     let emulator = Emulator::start();
     emulator.cli(&["access", "revoke", "--permissions", "get"]);
     emulator.cli(&["key", "rotate"]);
@@ -222,7 +222,7 @@ fn a_registry_whose_keys_newest_version_is_disabled_is_behind() {
 }
 
 #[test]
-fn a_step_of_the_clock_names_what_fell_due_on_the_way() {
+fn clock_step_reports_the_rotations_and_purges_that_it_caused() {
     let emulator = Emulator::start();
     emulator.cli(&["clock", "freeze"]);
     let policy = emulator.data_dir().join("policy.json");
@@ -243,7 +243,7 @@ fn a_step_of_the_clock_names_what_fell_due_on_the_way() {
 }
 
 #[test]
-fn a_step_of_the_clock_that_purges_has_to_be_agreed_to() {
+fn clock_step_that_purges_requires_confirmation() {
     let emulator = Emulator::start();
     emulator.cli(&["clock", "freeze"]);
     emulator.cli(&["vault", "create", "kv1", "--retention-days", "7"]);
@@ -270,7 +270,7 @@ fn a_step_of_the_clock_that_purges_has_to_be_agreed_to() {
             refused.stderr,
             format!(
                 "error: the retention of {named} would end, and the purge that follows cannot be undone\n\
-                 hint: if that is what you want, say it with: --yes\n"
+                 hint: to confirm, add --yes\n"
             )
         );
     }
@@ -289,16 +289,16 @@ fn a_step_of_the_clock_that_purges_has_to_be_agreed_to() {
         "{said}"
     );
     assert_eq!(emulator.json(&["key", "list", "kv1"])["keys"], json!([]));
-    // Nobody is asked for what is not purged.
+    // A step that purges nothing needs no confirmation.
     emulator.cli(&["clock", "set", "2100-01-01"]);
 }
 
 #[test]
-fn a_restore_that_does_not_suffice_names_what_refuses_the_key_now() {
+fn restore_that_is_insufficient_reports_the_remaining_cause() {
     let emulator = Emulator::start();
     emulator.cli(&["key", "delete"]);
     emulator.cli(&["access", "revoke"]);
-    // The permission is judged first, so the key's recovery changes nothing.
+    // The permission is judged first, so recovering the key changes nothing.
     says(&emulator, &["key", "recover"], &[]);
     emulator.cli(&["key", "delete"]);
     says(
@@ -310,7 +310,7 @@ fn a_restore_that_does_not_suffice_names_what_refuses_the_key_now() {
 }
 
 #[test]
-fn a_rotation_that_brings_a_registry_back_says_so() {
+fn rotation_that_restores_a_registry_reports_it() {
     let emulator = Emulator::start();
     emulator.cli(&["identity", "create", "another"]);
     emulator.cli(&["access", "grant", "--identity", "another"]);
@@ -320,7 +320,7 @@ fn a_rotation_that_brings_a_registry_back_says_so() {
 }
 
 #[test]
-fn an_hour_begins_anew_once_the_clock_is_back_before_it() {
+fn cached_hour_restarts_if_the_clock_moves_back_before_it() {
     let emulator = Emulator::start_with(Options {
         environment: vec![("SEALOCK_CMK__PROPAGATION".to_owned(), "azure".to_owned())],
         ..Options::default()

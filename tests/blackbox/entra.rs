@@ -13,14 +13,14 @@ fn ask(emulator: &Emulator, path: &str, headers: &[(&str, &str)]) -> Answer {
     emulator.client().send("GET", path, headers, b"")
 }
 
-/// A token of the only identity there is.
+/// Returns a token of the only identity.
 pub(crate) fn token(emulator: &Emulator, query: &str) -> String {
     let answer = ask(emulator, &format!("{IMDS}{query}"), &[METADATA]);
     assert_eq!(answer.status, 200, "{answer:?}");
     answer.json()["access_token"].as_str().unwrap().to_owned()
 }
 
-/// One of a token's two parts that are JSON.
+/// Decodes one of a token's two JSON parts.
 pub(crate) fn part(token: &str, index: usize) -> Value {
     let part = token.split('.').nth(index).unwrap();
     serde_json::from_slice(&URL_SAFE_NO_PAD.decode(part).unwrap()).unwrap()
@@ -31,7 +31,7 @@ fn identity(emulator: &Emulator) -> Value {
 }
 
 #[test]
-fn a_managed_identitys_token_says_whose_it_is() {
+fn managed_identity_token_identifies_its_identity() {
     let emulator = Emulator::start();
     emulator.cli(&["clock", "freeze"]);
     let identity = identity(&emulator);
@@ -87,7 +87,7 @@ fn a_managed_identitys_token_says_whose_it_is() {
 }
 
 #[test]
-fn an_identity_is_named_once_there_are_several() {
+fn identity_must_be_named_if_there_are_several() {
     let emulator = Emulator::start();
     let first = identity(&emulator);
     emulator.cli(&["identity", "create", "another"]);
@@ -146,9 +146,9 @@ fn uuid() -> &'static str {
     "9b3f7a52-1a4e-4c0d-8f27-5f0f6c1d2e3a"
 }
 
-/// The SDK for Java doubles the slash before its path, and MSAL for JavaScript writes one behind it.
+/// The Java SDK doubles the slash before its path, and MSAL for JavaScript appends one.
 #[test]
-fn the_managed_identity_endpoint_is_found_with_slashes_too_many() {
+fn managed_identity_endpoint_tolerates_extra_slashes() {
     let emulator = Emulator::start();
     for path in [
         format!("/{IMDS}{RESOURCE}"),
@@ -160,7 +160,7 @@ fn the_managed_identity_endpoint_is_found_with_slashes_too_many() {
 }
 
 #[test]
-fn app_service_refuses_in_its_own_words() {
+fn app_service_endpoint_refuses_with_app_services_errors() {
     let emulator = Emulator::start();
     emulator.cli(&["identity", "create", "another"]);
     let header = ("x-identity-header", "any");
@@ -200,7 +200,7 @@ fn app_service_refuses_in_its_own_words() {
 }
 
 #[test]
-fn the_managed_identity_endpoint_refuses_in_imds_words() {
+fn managed_identity_endpoint_refuses_with_imds_errors() {
     let emulator = Emulator::start();
     let long = format!("{IMDS}&resource={}", "x".repeat(300));
     let good = format!("{IMDS}{RESOURCE}");
@@ -252,7 +252,7 @@ fn the_managed_identity_endpoint_refuses_in_imds_words() {
             "{description}"
         );
     }
-    // The one answer in XML.
+    // The only answer in XML.
     let forwarded = [METADATA, ("x-forwarded-for", "192.0.2.1")];
     let refused = ask(&emulator, &good, &forwarded);
     assert_eq!(refused.status, 400);
@@ -267,15 +267,15 @@ fn the_managed_identity_endpoint_refuses_in_imds_words() {
     assert_eq!(ask(&emulator, &app_service, &[METADATA]).status, 400);
     let posted = emulator.client().send("POST", &good, &[METADATA], b"");
     assert_eq!((posted.status, posted.header("allow")), (405, "GET"));
-    // The authority's own name has no such endpoint.
+    // The authority's own host name has no such endpoint.
     let host = [METADATA, ("host", "login.localhost")];
     assert_eq!(ask(&emulator, &good, &host).status, 404);
 }
 
 #[test]
-fn tokens_are_for_this_machine_alone() {
+fn managed_identity_endpoints_refuse_other_machines() {
     let address = std::net::UdpSocket::bind("0.0.0.0:0").and_then(|socket| {
-        // No packet is sent: this asks for the address that would be used.
+        // Sends no packet: this only asks for the address that would be used.
         socket.connect("192.0.2.1:9")?;
         socket.local_addr()
     });
@@ -301,7 +301,7 @@ fn tokens_are_for_this_machine_alone() {
 }
 
 #[test]
-fn whoever_is_shown_a_token_can_verify_it() {
+fn token_is_verifiable_with_the_published_keys() {
     let mut emulator = Emulator::start();
     let identity = identity(&emulator);
     let tenant = identity["tenant_id"].as_str().unwrap().to_owned();
@@ -348,7 +348,7 @@ fn whoever_is_shown_a_token_can_verify_it() {
         assert!(verified.is_ok());
     }
     for (_, content) in emulator.files() {
-        // PKCS#1 with a modulus of 2048 bits begins so.
+        // The beginning of PKCS#1 with a modulus of 2048 bits.
         let begins = [0x30, 0x82, 0x04];
         assert!(
             !content
@@ -360,7 +360,7 @@ fn whoever_is_shown_a_token_can_verify_it() {
 }
 
 #[test]
-fn what_the_authority_does_not_give_it_refuses_in_entras_words() {
+fn unsupported_grants_are_refused_with_entras_errors() {
     let emulator = Emulator::start();
     let identity = identity(&emulator);
     let tenant = identity["tenant_id"].as_str().unwrap();
@@ -405,7 +405,7 @@ fn what_the_authority_does_not_give_it_refuses_in_entras_words() {
 }
 
 #[test]
-fn an_identity_and_an_application_have_their_names_in_any_case() {
+fn identity_and_application_names_ignore_case() {
     let emulator = Emulator::start();
     let granted = emulator.cli(&["access", "grant", "--identity", "REGISTRY-IDENTITY"]);
     assert!(
@@ -414,7 +414,7 @@ fn an_identity_and_an_application_have_their_names_in_any_case() {
     );
     let made = emulator.cli(&["identity", "create", "REGISTRY-IDENTITY"]);
     assert!(
-        made.starts_with("identity registry-identity was there already"),
+        made.starts_with("identity registry-identity already exists"),
         "{made}"
     );
     emulator.cli(&["identity", "create", "My-Own"]);

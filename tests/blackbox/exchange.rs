@@ -59,7 +59,7 @@ fn pushed() -> (Emulator, Guest) {
 }
 
 #[test]
-fn an_identity_with_a_role_gets_in_as_microsofts_clients_do() {
+fn identity_with_a_role_logs_in_by_token_exchange() {
     let (emulator, guest) = pushed();
     role(&emulator, "assign", "AcrPull");
     let entra = token(&emulator, ACR);
@@ -107,7 +107,7 @@ fn an_identity_with_a_role_gets_in_as_microsofts_clients_do() {
         401
     );
 
-    // As docker does after `az acr login`, and as whoever never asks for a token.
+    // As docker does after `az acr login`, and as a client that never asks for a token.
     let docker = guest.basic(NULL_GUID, &refresh_token);
     let bearer = docker.bearer(&["repository:app:pull"]);
     assert_eq!(bearer.get("/v2/app/manifests/v1").status, 200);
@@ -125,7 +125,7 @@ fn an_identity_with_a_role_gets_in_as_microsofts_clients_do() {
 }
 
 #[test]
-fn each_role_permits_what_it_does_in_azure() {
+fn each_role_permits_what_azures_does() {
     let (emulator, guest) = pushed();
     let entra = token(&emulator, ACR);
     for (name, statuses) in [
@@ -156,7 +156,7 @@ fn each_role_permits_what_it_does_in_azure() {
 }
 
 #[test]
-fn a_right_that_is_taken_away_ends_with_the_next_token() {
+fn removed_role_ends_with_the_next_token() {
     let (emulator, guest) = pushed();
     let entra = token(&emulator, ACR);
     refused(&exchange(&guest, &entra));
@@ -174,10 +174,10 @@ fn a_right_that_is_taken_away_ends_with_the_next_token() {
     refused(&docker.token(&["repository:app:pull"]));
     refused(&exchange(&guest, &entra));
     assert_eq!(docker.get("/v2/app/manifests/v1").status, 401);
-    // What was issued serves until it expires, as in Azure.
+    // Issued tokens are valid until they expire, as in Azure.
     assert_eq!(bearer.get("/v2/app/manifests/v1").status, 200);
 
-    // A parent's role counts; an identity that is gone has none, even if its name comes back.
+    // A parent's role applies. A deleted identity has none, even if its name is used again.
     let group = format!("{SUBSCRIPTION}/resourceGroups/SEALOCK");
     emulator.cli(&["role", "assign", "--role", "AcrPull", "--scope", &group]);
     assert_eq!(refresh(&guest, &token, "").status, 200);
@@ -192,7 +192,7 @@ fn a_right_that_is_taken_away_ends_with_the_next_token() {
 }
 
 #[test]
-fn what_is_no_token_for_this_registry_is_refused() {
+fn tokens_not_for_this_registry_are_refused() {
     let (emulator, guest) = pushed();
     role(&emulator, "assign", "AcrPull");
     for resource in [
@@ -234,7 +234,7 @@ fn what_is_no_token_for_this_registry_is_refused() {
             refused(&guest.basic(NULL_GUID, &bad).token(&[]));
         }
     }
-    // Each kind of token has its own place.
+    // Each kind of token is accepted in its own place only.
     let access = refresh(&guest, &refresh_token, "repository:app:pull").json();
     let access = access["access_token"].as_str().unwrap();
     refused(&exchange(&guest, &refresh_token));
@@ -270,7 +270,7 @@ fn what_is_no_token_for_this_registry_is_refused() {
     }
     assert_eq!(guest.get("/oauth2/exchange").status, 405);
 
-    // Another registry's rights are its own, and so are its tokens.
+    // Roles and tokens of another registry do not apply.
     emulator.cli(&["registry", "create", "another"]);
     let mut another = Guest::of(&emulator);
     another.host = another.host.replace("sealock", "another");
@@ -289,7 +289,7 @@ fn what_is_no_token_for_this_registry_is_refused() {
 }
 
 #[test]
-fn tokens_end_by_the_emulators_clock() {
+fn tokens_expire_by_the_emulators_clock() {
     let (mut emulator, guest) = pushed();
     emulator.cli(&["clock", "freeze"]);
     role(&emulator, "assign", "AcrPull");
@@ -360,7 +360,7 @@ fn roles_are_assigned_listed_and_removed() {
         assert_ne!(output.code, 0);
         assert!(output.stderr.contains(said), "{}", output.stderr);
     }
-    // A role is taken as it is shown.
+    // A role is accepted in the form in which it is shown.
     for role in ["Key Vault Crypto Officer", "KeyVaultSecretsUser"] {
         let said = emulator.cli(&["role", "assign", "--role", role, "--vault", "sealock"]);
         let listed = emulator.json(&["role", "list"])["role_assignments"].clone();
@@ -385,7 +385,7 @@ fn roles_are_assigned_listed_and_removed() {
 }
 
 #[test]
-fn a_role_is_assigned_to_what_is_there() {
+fn role_assignment_requires_an_existing_principal_and_scope() {
     let emulator = Emulator::start();
     emulator.cli(&["vault", "create", "gone"]);
     emulator.cli(&["vault", "delete", "gone"]);

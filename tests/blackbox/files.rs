@@ -8,7 +8,7 @@ use std::{
 
 use sealock_tests::{Emulator, Image, Options, eventually, random_bytes};
 
-use crate::flips::{CONFIG, Door};
+use crate::flips::{CONFIG, registry_client::RegistryClient};
 
 const TABLE: &str = include_str!("../../docs/files.md");
 
@@ -90,7 +90,7 @@ fn used(engine: &str) -> Emulator {
     });
     emulator.cli(&["registry", "update", "--admin-enabled", "true"]);
     let data = emulator.data_dir();
-    let door = Door::of(&emulator.client(), emulator.address(), "sealock", &data);
+    let door = RegistryClient::of(&emulator.client(), emulator.address(), "sealock", &data);
     door.push("app", "v1", &Image::random(&[1000]));
     let begun = door.send("POST", "/v2/app/blobs/uploads/", b"");
     let sent = door.send("PATCH", begun.header("location"), &random_bytes(1000));
@@ -113,7 +113,7 @@ fn used(engine: &str) -> Emulator {
 }
 
 #[test]
-fn every_file_has_its_row_and_every_row_its_file() {
+fn files_of_the_data_directory_match_the_documented_table() {
     let kept = paths("Permanent files");
     let of_sled = paths("With sled");
     let is_of_redb = |path: &&str| path.contains("redb");
@@ -137,7 +137,7 @@ fn every_file_has_its_row_and_every_row_its_file() {
 }
 
 #[test]
-fn what_an_interrupted_write_leaves_is_swept_by_the_next_start() {
+fn next_start_sweeps_the_remains_of_an_interrupted_write() {
     let mut emulator = used("redb");
     let data = emulator.data_dir();
     emulator.stop();

@@ -1,5 +1,7 @@
 //! The behaviour of an emulator with a damaged data directory, one byte at a time.
 
+pub(crate) mod registry_client;
+
 use std::{
     collections::BTreeMap,
     fmt::Write as _,
@@ -11,11 +13,12 @@ use std::{
     time::{Duration, Instant},
 };
 
-use base64::{Engine as _, engine::general_purpose::STANDARD};
 use rand::RngExt as _;
-use sealock_tests::{Answer, Client, Emulator, Image, Options, digest_of, random_bytes};
+use sealock_tests::{Answer, Client, Emulator, Image, Options, random_bytes};
 use serde_json::{Value, json};
 use tempfile::TempDir;
+
+use self::registry_client::{Reading, RegistryClient, control};
 
 /// The number of bytes to damage, one after the other; `SEALOCK_FLIPS` overrides it. `SEALOCK_FLIPS_OF` limits the
 /// damage to one kind of file, by its name in the summary.
@@ -54,12 +57,7 @@ name = "plain"
 sku = "Basic"
 "#;
 
-const CONTROL: &str = "/_sealock/v1";
-
-/// All content that clients can read from a data directory, by name.
-type Reading = BTreeMap<String, String>;
-
-/// A used data directory, with its reading while it is whole.
+/// A used data directory, with everything that clients read from it while it is intact.
 struct Used {
     dir: PathBuf,
     /// The path below the data directory and the length of each file.
@@ -86,7 +84,7 @@ enum End {
 }
 
 #[test]
-fn a_flipped_byte_is_refused_found_or_makes_no_difference() {
+fn flipped_byte_is_refused_reported_or_harmless() {
     let flips = std::env::var("SEALOCK_FLIPS").map_or(FLIPS, |it| it.parse().expect("a number"));
     let place = TempDir::new().unwrap();
     let bases = use_directories(place.path());
@@ -125,7 +123,7 @@ fn a_flipped_byte_is_refused_found_or_makes_no_difference() {
     assert!(wrong.is_empty(), "{}:\n{}", wrong.len(), wrong.join("\n\n"));
 }
 
-/// Makes two used data directories: one of a stopped emulator, and one of a killed emulator.
+/// Creates two used data directories: one of a stopped emulator, and one of a killed emulator.
 fn use_directories(place: &Path) -> Vec<Used> {
     let mut emulator = Emulator::start_with(Options {
         config: Some(CONFIG.to_owned()),
@@ -137,7 +135,7 @@ fn use_directories(place: &Path) -> Vec<Used> {
     let mut uploads = Vec::new();
     for registry in ["sealock", "plain"] {
         emulator.cli(&["registry", "update", registry, "--admin-enabled", "true"]);
-        let door = Door::of(
+        let door = RegistryClient::of(
             &emulator.client(),
             emulator.address(),
             registry,
@@ -159,7 +157,7 @@ fn use_directories(place: &Path) -> Vec<Used> {
     copy(&emulator.data_dir(), &bases[0]);
     emulator.start_again();
     emulator.cli(&["key", "create", "late"]);
-    let door = Door::of(
+    let door = RegistryClient::of(
         &emulator.client(),
         emulator.address(),
         "sealock",
@@ -297,7 +295,7 @@ fn end_of(base: &Used, dir: &Path, file: &str) -> Result<End, String> {
     if verified["whole"] == json!(true) && !findings.iter().all(is_no_problem) {
         return Err(format!("whole, with {findings:?}"));
     }
-    // A start or a request may move a damaged file aside, but never removes it.
+    // A start or a request may quarantine a damaged file, but never removes it.
     let now = files(dir);
     for (name, _) in &base.files {
         let (place, id) = name.rsplit_once('/').unwrap_or(("", name));
@@ -418,7 +416,8 @@ impl Running {
         }
         for registry in ["sealock", "plain"] {
             let address = format!("127.0.0.1:{}", self.port);
-            let Some(door) = Door::find(&self.client, &address, registry, &self.dir) else {
+            let Some(door) = RegistryClient::find(&self.client, &address, registry, &self.dir)
+            else {
                 reading.insert(format!("{registry} door"), "closed".to_owned());
                 continue;
             };
@@ -442,96 +441,6 @@ impl Drop for Running {
         let _ = self.process.kill();
         let _ = self.process.wait();
     }
-}
-
-/// A client of a registry, as its admin.
-pub(crate) struct Door {
-    client: Client,
-    host: String,
-    authorization: String,
-    registry: String,
-}
-
-impl Door {
-    pub(crate) fn of(client: &Client, address: &str, registry: &str, dir: &Path) -> Self {
-        Self::find(client, address, registry, dir).expect("credentials")
-    }
-
-    fn find(client: &Client, address: &str, registry: &str, dir: &Path) -> Option<Self> {
-        let port = address.rsplit_once(':').unwrap().1;
-        let path = format!("/registries/{registry}/credentials");
-        let credentials = control(client, dir, "GET", &path);
-        if credentials.status != 200 {
-            return None;
-        }
-        let password = credentials.json()["passwords"][0]["value"].clone();
-        let login = format!("{registry}:{}", password.as_str()?);
-        Some(Self {
-            client: client.clone(),
-            host: format!("{registry}.azurecr.localhost:{port}"),
-            authorization: format!("Basic {}", STANDARD.encode(login)),
-            registry: registry.to_owned(),
-        })
-    }
-
-    pub(crate) fn send(&self, method: &str, path: &str, body: &[u8]) -> Answer {
-        let headers = [
-            ("host", self.host.as_str()),
-            ("authorization", &self.authorization),
-            ("content-type", Image::MEDIA_TYPE),
-        ];
-        self.client.send(method, path, &headers, body)
-    }
-
-    pub(crate) fn push(&self, repository: &str, tag: &str, image: &Image) {
-        for blob in image.blobs() {
-            let digest = digest_of(blob);
-            let path = format!("/v2/{repository}/blobs/uploads/?digest={digest}");
-            assert_eq!(self.send("POST", &path, blob).status, 201);
-        }
-        let path = format!("/v2/{repository}/manifests/{tag}");
-        assert_eq!(self.send("PUT", &path, image.manifest()).status, 201);
-    }
-
-    fn read(&self, reading: &mut Reading) {
-        let registry = &self.registry;
-        let mut see = |path: String| {
-            let answer = self.send("GET", &path, b"");
-            let shown = if path.contains("/blobs/") {
-                digest_of(&answer.body)
-            } else {
-                String::from_utf8_lossy(&answer.body).into_owned()
-            };
-            reading.insert(
-                format!("{registry} {path}"),
-                format!("{} {shown}", answer.status),
-            );
-            answer
-        };
-        see("/v2/_catalog".to_owned());
-        let tags = see("/v2/app/tags/list".to_owned());
-        for tag in ["v1", "v2", "v3"] {
-            let manifest = see(format!("/v2/app/manifests/{tag}"));
-            if manifest.status != 200 || tags.status != 200 {
-                continue;
-            }
-            let manifest: Value = serde_json::from_slice(&manifest.body).unwrap_or_default();
-            let layers = manifest["layers"].as_array().cloned().unwrap_or_default();
-            for blob in layers.iter().chain([&manifest["config"]]) {
-                see(format!(
-                    "/v2/app/blobs/{}",
-                    blob["digest"].as_str().unwrap()
-                ));
-            }
-        }
-    }
-}
-
-fn control(client: &Client, dir: &Path, method: &str, path: &str) -> Answer {
-    let token = fs::read(dir.join("control.token")).unwrap();
-    let token = format!("Bearer {}", String::from_utf8_lossy(&token).trim());
-    let headers = [("authorization", token.as_str())];
-    client.send(method, &format!("{CONTROL}{path}"), &headers, b"")
 }
 
 fn log(dir: &Path) -> PathBuf {

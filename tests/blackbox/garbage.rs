@@ -4,7 +4,7 @@ use sealock_tests::{Emulator, Image, digest_of, eventually, random_bytes};
 use serde_json::json;
 
 #[test]
-fn what_nothing_refers_to_is_collected_once_nobody_counts_on_it() {
+fn unreferenced_blob_is_collected_once_idle() {
     let emulator = Emulator::start();
     let client = emulator.client();
     emulator.cli(&["clock", "freeze"]);
@@ -32,7 +32,7 @@ fn what_nothing_refers_to_is_collected_once_nobody_counts_on_it() {
     );
     emulator.cli(&["clock", "advance", "89m"]);
     assert_eq!(plan()["blobs"], json!([]));
-    // Whoever asks whether it is there counts on it.
+    // A client that asks for the blob may count on it.
     let head = |blob: &[u8]| {
         client
             .send(
@@ -69,7 +69,7 @@ fn what_nothing_refers_to_is_collected_once_nobody_counts_on_it() {
     assert_eq!(head(&loose), 404);
     assert_eq!(client.pull("app", "v1", &image).status, 200);
 
-    // What goes with its manifest is garbage, too.
+    // A blob becomes garbage when its manifest is deleted.
     let path = format!("/v2/app/manifests/{}", image.digest());
     assert_eq!(client.send("DELETE", &path, &[], b"").status, 202);
     emulator.cli(&["clock", "advance", "2h"]);
@@ -84,11 +84,11 @@ fn what_nothing_refers_to_is_collected_once_nobody_counts_on_it() {
 }
 
 #[test]
-fn a_push_that_counts_on_an_idle_blob_keeps_it_or_is_told_that_it_is_gone() {
+fn push_during_collection_keeps_its_blob_or_is_refused() {
     let emulator = Emulator::start();
     let client = emulator.client();
     emulator.cli(&["clock", "freeze"]);
-    // So that whoever looks for what is referred to takes a while.
+    // Makes the search for references slow.
     for tag in 0..100 {
         let image = Image::random(&[]);
         assert_eq!(client.push("app", &tag.to_string(), &image).status, 201);
@@ -104,11 +104,11 @@ fn a_push_that_counts_on_an_idle_blob_keeps_it_or_is_told_that_it_is_gone() {
                 let path = "/_sealock/v1/registries/sealock/garbage";
                 emulator.client().send("DELETE", path, &[], b"").status
             });
-            // From round to round a little later.
+            // Shifts the moment a little from round to round.
             for _ in 0..round % 10 {
                 client.get("/_sealock/v1/health");
             }
-            // No HEAD before it: the manifest itself is what counts on them.
+            // No HEAD precedes it: the manifest alone makes the blobs needed.
             let headers = [("content-type", Image::MEDIA_TYPE)];
             let path = "/v2/app/manifests/late";
             let late = client.send("PUT", path, &headers, image.manifest());
@@ -124,7 +124,7 @@ fn a_push_that_counts_on_an_idle_blob_keeps_it_or_is_told_that_it_is_gone() {
 }
 
 #[test]
-fn everything_that_a_stored_manifest_refers_to_outlives_a_collection() {
+fn collection_keeps_everything_that_a_manifest_refers_to() {
     let emulator = Emulator::start();
     let client = emulator.client();
     let mut kept = Vec::new();
@@ -155,7 +155,7 @@ fn everything_that_a_stored_manifest_refers_to_outlives_a_collection() {
             json!({"schemaVersion": 2, "mediaType": docker, "config": blob("a/b"), "layers": [blob("a/b"), elsewhere]})
                 .to_string(),
         ),
-        // Build caches list blobs in the place of manifests.
+        // Build caches list blobs where manifests are expected.
         (
             index,
             json!({"schemaVersion": 2, "mediaType": index, "manifests": [of_child, blob("a/b")]})
@@ -197,7 +197,7 @@ fn everything_that_a_stored_manifest_refers_to_outlives_a_collection() {
 }
 
 #[test]
-fn revoked_nothing_is_collected() {
+fn revoked_registry_is_not_collected() {
     let emulator = Emulator::start();
     assert_eq!(emulator.client().push_blob("app", b"loose").status, 201);
     emulator.cli(&["clock", "advance", "2h"]);
@@ -214,7 +214,7 @@ fn revoked_nothing_is_collected() {
 }
 
 #[test]
-fn what_no_record_mentions_is_moved_aside_and_removed_when_somebody_says_so() {
+fn orphaned_files_are_quarantined_and_removed_on_request() {
     let mut emulator = Emulator::start();
     let status = || emulator.json(&["status"])["quarantine"].clone();
     assert_eq!(status(), json!({"files": 0, "bytes": 0, "since": null}));
@@ -234,7 +234,7 @@ fn what_no_record_mentions_is_moved_aside_and_removed_when_somebody_says_so() {
     assert!(shown.contains("2 files, 8 bytes"), "{shown}");
     let verified = emulator.cli(&["verify"]);
     assert!(
-        verified.contains("in quarantine, which is no problem: 2 files"),
+        verified.contains("2 files, 8 bytes in quarantine, which is not a problem"),
         "{verified}"
     );
     let listed = emulator.json(&["registry", "gc", "--orphans", "--dry-run"]);
@@ -245,7 +245,7 @@ fn what_no_record_mentions_is_moved_aside_and_removed_when_somebody_says_so() {
     assert_eq!(removed, listed);
     assert_eq!(status()["files"], 0);
     let left = emulator.cli(&["registry", "gc", "--orphans"]);
-    assert!(left.contains("nothing is in quarantine"), "{left}");
+    assert!(left.contains("the quarantine is empty"), "{left}");
     let both = emulator.run(&["registry", "gc", "sealock", "--orphans"]);
     assert_eq!(both.code, 2, "{both:?}");
 }

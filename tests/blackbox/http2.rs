@@ -1,4 +1,4 @@
-//! HTTP/2, as clients get it by ALPN and by prior knowledge.
+//! HTTP/2 by ALPN and by prior knowledge.
 
 use std::{
     fs,
@@ -98,7 +98,7 @@ impl Client {
         request.body(()).unwrap()
     }
 
-    /// Begins a request, sends some of its body, and resets its stream.
+    /// Starts a request, sends some of its body, and resets the stream.
     async fn take_back(
         &self,
         method: &str,
@@ -115,7 +115,7 @@ impl Client {
                 .send_data(Bytes::copy_from_slice(sent), false)
                 .unwrap();
         }
-        // So that the server has begun by then.
+        // Gives the server time to start.
         self.send("GET", "/", &[], b"").await.unwrap();
         stream.send_reset(reason);
     }
@@ -137,7 +137,7 @@ impl Answer {
     }
 }
 
-/// Agrees on TLS with an emulator: the connection, and the protocol that was chosen.
+/// Opens a TLS connection to an emulator, and returns it with the negotiated protocol.
 async fn handshake(
     emulator: &Emulator,
     offered: &[&[u8]],
@@ -208,7 +208,7 @@ fn http2_pushes_and_pulls_by_prior_knowledge_and_by_alpn() {
 }
 
 #[test]
-fn a_client_of_tls_gets_the_protocol_that_it_offers() {
+fn tls_client_gets_the_protocol_that_it_offers() {
     let emulator = Emulator::start();
     block_on(async {
         for (offered, chosen) in [
@@ -223,7 +223,7 @@ fn a_client_of_tls_gets_the_protocol_that_it_offers() {
 }
 
 #[test]
-fn an_authority_that_contradicts_the_host_is_refused() {
+fn authority_that_contradicts_the_host_header_is_refused() {
     let emulator = Emulator::start();
     block_on(async {
         let client = Client::plain(&emulator).await;
@@ -245,7 +245,7 @@ fn an_authority_that_contradicts_the_host_is_refused() {
 }
 
 #[test]
-fn a_revocation_cuts_a_pull_short_and_leaves_the_connection() {
+fn revocation_cuts_a_pull_short_but_keeps_the_connection() {
     let emulator = Emulator::start();
     let content = random_bytes(8 << 20);
     assert_eq!(emulator.client().push_blob("app", &content).status, 201);
@@ -263,7 +263,7 @@ fn a_revocation_cuts_a_pull_short_and_leaves_the_connection() {
 }
 
 #[test]
-fn head_is_answered_without_a_body_by_every_service() {
+fn every_service_answers_head_without_a_body() {
     let emulator = Emulator::start();
     let image = Image::random(&[1000]);
     assert_eq!(emulator.client().push("app", "v1", &image).status, 201);
@@ -301,7 +301,7 @@ fn head_is_answered_without_a_body_by_every_service() {
 }
 
 #[test]
-fn a_body_that_is_taken_back_is_not_taken_for_whole() {
+fn reset_request_body_is_not_stored_as_complete() {
     let emulator = Emulator::start();
     let image = Image::random(&[1000]);
     assert_eq!(emulator.client().push("app", "v1", &image).status, 201);
@@ -354,7 +354,7 @@ fn a_body_that_is_taken_back_is_not_taken_for_whole() {
 }
 
 #[test]
-fn a_head_that_is_too_large_is_refused() {
+fn oversized_request_head_is_refused() {
     let emulator = Emulator::start();
     block_on(async {
         let client = Client::plain(&emulator).await;
@@ -384,13 +384,14 @@ const END_HEADERS: u8 = 4;
 /// `POST / HTTP/2` of localhost, with headers from the static table.
 const POST: &[u8] = b"\x83\x86\x84\x41\x09localhost";
 
-/// Sends frames behind the preface, and returns the types and payloads of those that come until the connection ends.
+/// Sends frames after the preface, and returns the types and payloads of the received frames until the connection
+/// ends.
 fn converse(emulator: &Emulator, frames: &[u8]) -> Vec<(u8, Vec<u8>)> {
     let mut socket = Socket::connect(emulator.address()).unwrap();
     socket.set_read_timeout(Some(PATIENCE)).unwrap();
     socket.write_all(PREFACE).unwrap();
     socket.write_all(&frame(SETTINGS, 0, 0, b"")).unwrap();
-    // The connection may end before all of it was sent.
+    // The connection may end before everything is sent.
     let _ = socket.write_all(frames);
     let mut came = Vec::new();
     let mut head = [0; 9];
@@ -408,14 +409,14 @@ fn converse(emulator: &Emulator, frames: &[u8]) -> Vec<(u8, Vec<u8>)> {
     came
 }
 
-/// The reason of the frame that announces the end of the connection.
+/// Returns the reason of the frame that announces the end of the connection.
 fn reason(came: &[(u8, Vec<u8>)]) -> Option<u32> {
     let (_, payload) = came.iter().find(|(kind, _)| *kind == GOAWAY)?;
     Some(u32::from_be_bytes(payload[4..8].try_into().unwrap()))
 }
 
 #[test]
-fn a_client_that_misbehaves_loses_its_connection_and_others_are_served() {
+fn misbehaving_client_is_disconnected_and_others_are_served() {
     let emulator = Emulator::start();
     let taken_back = (0..2000).flat_map(|number| {
         let stream = 2 * number + 1;

@@ -1,8 +1,8 @@
-//! What the command line says of a key that a registry cannot be given.
+//! The hints of the command line for a key that a registry cannot use.
 
 use sealock_tests::Emulator;
 
-/// What a rotation that is refused says besides Azure's text, and the cause in the control API's answer.
+/// Returns the cause in the control API's answer to a refused rotation, and the command line's hint.
 fn refused(emulator: &Emulator, key: &str) -> (String, String) {
     let output = emulator.run(&["registry", "rotate-key", "--key", key]);
     assert_eq!(output.code, 1, "{output:?}");
@@ -19,7 +19,7 @@ fn refused(emulator: &Emulator, key: &str) -> (String, String) {
     (cause, hint.trim_end().to_owned())
 }
 
-/// The version of a key that the vault `sealock` has.
+/// Returns the version of a key in the vault `sealock`.
 fn version(emulator: &Emulator, key: &str) -> String {
     let kid = emulator.json(&["key", "show", key])["kid"].clone();
     let (_, version) = kid.as_str().unwrap().rsplit_once('/').unwrap();
@@ -27,7 +27,7 @@ fn version(emulator: &Emulator, key: &str) -> String {
 }
 
 #[test]
-fn a_key_that_is_not_there_or_cannot_be_used_is_refused_with_the_cause() {
+fn missing_or_unusable_key_is_refused_with_the_cause() {
     let emulator = Emulator::start();
     emulator.cli(&["key", "create", "next"]);
     let version = version(&emulator, "next");
@@ -42,12 +42,12 @@ fn a_key_that_is_not_there_or_cannot_be_used_is_refused_with_the_cause() {
     says(
         "nope/k1",
         "VaultNotFound",
-        "there is no such vault; see the vaults, deleted ones included, with: sealock vault list",
+        "the vault does not exist; list the vaults, including deleted ones, with: sealock vault list",
     );
     says(
         "sealock/nope",
         "KeyNotFound",
-        "the vault has no such key; see the vault's keys, deleted ones included, with: sealock key list --vault sealock; \
+        "the vault has no such key; list the vault's keys, including deleted ones, with: sealock key list --vault sealock; \
          or create it with: sealock key create nope --vault sealock",
     );
     let nought = "0".repeat(32);
@@ -70,7 +70,7 @@ fn a_key_that_is_not_there_or_cannot_be_used_is_refused_with_the_cause() {
 
     change(&["key", "update", "next", "--ops", "sign,verify"]);
     let hint = format!(
-        "the key version is not for wrapping and unwrapping; have it be for that, too, with: sealock key update {named} \
+        "the key version does not permit wrapKey and unwrapKey; permit the operation with: sealock key update {named} \
          --ops wrapKey,unwrapKey"
     );
     says("sealock/next", "KeyOperationForbidden", &hint);
@@ -81,19 +81,19 @@ fn a_key_that_is_not_there_or_cannot_be_used_is_refused_with_the_cause() {
     };
     to("--not-before", "2101-01-01T00:00:00Z");
     let hint = format!(
-        "the key version is not valid yet; let it be valid earlier with: sealock key update {named} --not-before TIME"
+        "the key version is not valid yet; make it valid earlier with: sealock key update {named} --not-before TIME"
     );
     says("sealock/next", "KeyNotYetValid", &hint);
     to("--not-before", "2001-01-01T00:00:00Z");
     to("--expires", "2002-01-01T00:00:00Z");
     let hint = format!(
-        "the key version has expired; let it expire later with: sealock key update {named} --expires TIME"
+        "the key version has expired; postpone its expiry with: sealock key update {named} --expires TIME"
     );
     says("sealock/next", "KeyExpired", &hint);
     to("--expires", "2101-01-01T00:00:00Z");
     emulator.cli(&["registry", "rotate-key", "--key", "sealock/next"]);
 
-    // The key that the registry has, and that nothing but itself gives back.
+    // The registry's current key, which no other key can replace.
     change(&["key", "disable", "next"]);
     let hint = format!("the key version is disabled; enable it with: sealock key enable {named}");
     says("sealock/registry-key", "KeyDisabled", &hint);
@@ -102,13 +102,13 @@ fn a_key_that_is_not_there_or_cannot_be_used_is_refused_with_the_cause() {
     let hint = "the key is deleted; recover it with: sealock key recover next --vault sealock";
     says("sealock/registry-key", "KeyDeleted", hint);
     change(&["key", "purge", "next", "--yes"]);
-    let hint = "the vault has no such key; bring the key back with: sealock key restore --vault sealock --file BACKUP, \
-                where BACKUP is a file with a backup of next";
+    let hint = "the vault has no such key; restore the key with: sealock key restore --vault sealock --file BACKUP, \
+                where BACKUP is the backup file of next";
     says("sealock/registry-key", "KeyNotFound", hint);
 }
 
 #[test]
-fn a_vault_that_the_identity_cannot_use_is_refused_with_the_cause() {
+fn inaccessible_vault_is_refused_with_the_cause() {
     let emulator = Emulator::start();
     emulator.cli(&["vault", "create", "second"]);
     emulator.cli(&["key", "create", "k1", "--vault", "second"]);
@@ -118,21 +118,21 @@ fn a_vault_that_the_identity_cannot_use_is_refused_with_the_cause() {
     };
     says(
         "ForbiddenByPolicy",
-        "no access policy of the vault permits the identity to get, wrap and unwrap with the key; grant it with: \
+        "no access policy lets the identity get the key, wrap and unwrap with it; grant it with: \
          sealock access grant --vault second --identity registry-identity",
     );
     emulator.cli(&["vault", "update", "second", "--rbac", "true"]);
     says(
         "ForbiddenByRbac",
-        "the identity has no role that permits the use of the key; assign a role with: sealock role assign --role \
+        "the identity has no role that permits using the key; assign a role with: sealock role assign --role \
          \"Key Vault Crypto Service Encryption User\" --identity registry-identity --vault second",
     );
     let network = ["vault", "network", "update", "second", "--bypass", "none"];
     emulator.cli(&[&network[..], &["--default-action", "deny"]].concat());
-    let bypass = "let services that Azure trusts in with: sealock vault network update second --bypass azure-services";
+    let bypass = "let trusted Azure services in with: sealock vault network update second --bypass azure-services";
     says(
         "ForbiddenByFirewall",
-        &format!("the vault's firewall does not let registries in; {bypass}"),
+        &format!("the vault's firewall blocks registries; {bypass}"),
     );
     emulator.cli(&[
         "vault",
@@ -144,7 +144,7 @@ fn a_vault_that_the_identity_cannot_use_is_refused_with_the_cause() {
     ]);
     says(
         "ForbiddenByConnection",
-        &format!("the vault's access from the network is disabled; {bypass}"),
+        &format!("public network access to the vault is disabled; {bypass}"),
     );
     emulator.cli(&["vault", "delete", "second"]);
     says(
@@ -154,7 +154,7 @@ fn a_vault_that_the_identity_cannot_use_is_refused_with_the_cause() {
 }
 
 #[test]
-fn a_new_registry_is_refused_its_key_with_the_cause() {
+fn new_registry_with_an_unusable_key_is_refused_with_the_cause() {
     let emulator = Emulator::start();
     emulator.cli(&["key", "create", "next"]);
     emulator.cli(&["key", "disable", "next"]);

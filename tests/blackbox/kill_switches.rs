@@ -5,19 +5,19 @@ use serde_json::Value;
 
 type Commands = &'static [&'static [&'static str]];
 
-/// A way to take a registry's key away, and the way back. `VERSION` stands for the key's current one.
+/// A way to revoke a registry, and the way to restore it. `VERSION` stands for the key's current version.
 struct KillSwitch {
     name: &'static str,
-    /// What is so beforehand. By itself it revokes nothing.
+    /// The preparation, which revokes nothing by itself.
     given: Commands,
     revoke: Commands,
     cause: &'static str,
     restore: Commands,
-    /// The same over the vault's own HTTP, where it has that: what revokes, and what restores.
+    /// The requests of the vault's own API that revoke and restore, if it has any.
     data_plane: Option<(Requests, Requests)>,
 }
 
-/// Method, path and body. `BACKUP` stands for the backup that was taken beforehand.
+/// Method, path and body. `BACKUP` stands for a backup taken beforehand.
 type Requests = &'static [(&'static str, &'static str, &'static str)];
 
 const ROLE: &str = "Key Vault Crypto Service Encryption User";
@@ -103,7 +103,7 @@ const KILL_SWITCHES: &[KillSwitch] = &[
     },
     KillSwitch {
         name: "remove access policy",
-        // A role says nothing where access policies decide.
+        // A role has no effect where access policies decide.
         given: &[&["role", "assign", "--role", ROLE, "--vault", "sealock"]],
         revoke: &[&["access", "revoke"]],
         cause: "ForbiddenByPolicy",
@@ -131,7 +131,7 @@ const KILL_SWITCHES: &[KillSwitch] = &[
     },
     KillSwitch {
         name: "firewall deny",
-        // A registry has no address that a rule could let in.
+        // A registry has no address that a rule could allow.
         given: &[&[
             "vault",
             "network",
@@ -173,7 +173,7 @@ const KILL_SWITCHES: &[KillSwitch] = &[
 ];
 
 #[test]
-fn each_kill_switch_revokes_the_next_request_and_undoing_it_restores_the_one_after() {
+fn kill_switch_revokes_the_next_request_and_undoing_it_restores() {
     thread::scope(|scope| {
         for switch in KILL_SWITCHES {
             scope.spawn(move || {
@@ -192,7 +192,7 @@ fn each_kill_switch_revokes_the_next_request_and_undoing_it_restores_the_one_aft
     });
 }
 
-/// A kill switch, with a registry that has an image, and a key that can be used.
+/// A kill switch, with a registry that has an image and a usable key.
 struct Drill<'a> {
     switch: &'a KillSwitch,
     emulator: Emulator,
@@ -217,7 +217,7 @@ impl<'a> Drill<'a> {
         drill
     }
 
-    /// Takes the key away by some means, and has the very next request refused.
+    /// Revokes the registry, and checks that the very next request is refused.
     fn revoked_by(&self, means: impl Fn(&Emulator)) {
         means(&self.emulator);
         let name = self.switch.name;
@@ -228,7 +228,7 @@ impl<'a> Drill<'a> {
         assert_eq!(detail["cause"], self.switch.cause, "{name}");
     }
 
-    /// Brings the key back by some means, and has the very next request served.
+    /// Restores the registry, and checks that the very next request is served.
     fn restored_by(&self, means: impl Fn(&Emulator)) {
         means(&self.emulator);
         self.serves("restored");
@@ -240,7 +240,7 @@ impl<'a> Drill<'a> {
     }
 }
 
-/// An identity that may do everything with the vault's keys, over HTTP.
+/// An HTTP client with an identity that has all permissions for the vault's keys.
 struct Owner {
     client: Client,
     authorization: String,
@@ -312,7 +312,7 @@ fn current(emulator: &Emulator) -> String {
     current["version"].as_str().unwrap().to_owned()
 }
 
-/// Runs what `sealock status` says to run, as a shell would.
+/// Runs the command that `sealock status` suggests, as a shell would.
 fn the_command_of_status(emulator: &Emulator) {
     let status = emulator.cli(&["status"]);
     let mut lines = status.lines().map(str::trim_start);
@@ -330,7 +330,7 @@ fn the_command_of_status(emulator: &Emulator) {
 }
 
 #[test]
-fn with_a_bypass_for_trusted_services_no_network_rule_revokes() {
+fn network_rules_do_not_revoke_with_the_trusted_services_bypass() {
     let emulator = Emulator::start();
     let client = emulator.client();
     let image = Image::random(&[1000]);

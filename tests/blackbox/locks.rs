@@ -7,7 +7,7 @@ fn patch(client: &Client, path: &str, attributes: &str) {
     assert_eq!(answer.status, 200, "{answer:?}");
 }
 
-/// The answer of ACR to what a lock forbids.
+/// ACR's refusal of an operation that a lock forbids.
 fn is_disallowed(answer: &Answer) -> bool {
     if answer.status != 405 {
         return false;
@@ -22,7 +22,7 @@ fn is_disallowed(answer: &Answer) -> bool {
 }
 
 #[test]
-fn each_lock_forbids_what_it_says() {
+fn each_lock_forbids_its_operations() {
     let emulator = Emulator::start();
     let client = emulator.client();
     let (first, second) = (Image::random(&[100]), Image::random(&[200]));
@@ -31,10 +31,10 @@ fn each_lock_forbids_what_it_says() {
     let by_digest = format!("app/manifests/{digest}");
     let blob_path = format!("app/blobs/{blob}");
 
-    // What is tried: pull by tag, by digest and of a blob, push to the tag, to another tag; delete the
-    // tag, the manifest, a blob, the repository.
+    // The operations: pull by tag, pull by digest, pull a blob, push to the tag, push to another tag, delete the tag,
+    // the manifest, a blob, the repository.
     let tries = || -> String {
-        // The second image's tag comes and goes, so that a push of it is always a change.
+        // The second image's tag is deleted in each round, so that pushing it is always a change.
         let push = |tag: &str| {
             let headers = [("content-type", "application/vnd.oci.image.manifest.v1+json")];
             client.send(
@@ -73,7 +73,7 @@ fn each_lock_forbids_what_it_says() {
         ("app", r#"{"readEnabled":false}"#, "tdb"),
         ("app", r#"{"listEnabled":false}"#, ""),
         ("app/_tags/v1", r#"{"writeEnabled":false}"#, "DpTBR"),
-        // The push takes it away from its manifest.
+        // The push moves the tag away from its manifest.
         ("app/_tags/v1", r#"{"deleteEnabled":false}"#, "DTR"),
         ("app/_tags/v1", r#"{"readEnabled":false}"#, "t"),
         (
@@ -100,7 +100,7 @@ fn each_lock_forbids_what_it_says() {
         assert_eq!(tries(), forbidden, "{path} {attributes}");
         let unlock =
             r#"{"deleteEnabled":true,"writeEnabled":true,"readEnabled":true,"listEnabled":true}"#;
-        // What the tries deleted has lost its attributes, too.
+        // Deleted resources have lost their attributes.
         client.send("PATCH", &path, &[], unlock.as_bytes());
         client.send("DELETE", "/acr/v1/app", &[], b"");
     }
@@ -108,7 +108,7 @@ fn each_lock_forbids_what_it_says() {
 }
 
 #[test]
-fn what_may_not_be_listed_is_not() {
+fn unlistable_resources_are_omitted_from_lists() {
     let emulator = Emulator::start();
     let client = emulator.client();
     let image = Image::random(&[100]);
@@ -139,13 +139,13 @@ fn what_may_not_be_listed_is_not() {
     );
     let listed = client.get("/acr/v1/app/_manifests").json();
     assert_eq!(listed["manifests"], json!(null));
-    // What is hidden is still there for who knows its name.
+    // Hidden resources are still available by name.
     assert_eq!(client.pull("hidden", "v1", &image).status, 200);
     assert_eq!(client.pull("app", "v1", &image).status, 200);
 }
 
 #[test]
-fn what_was_said_of_a_repository_goes_with_its_last_manifest() {
+fn repository_attributes_are_removed_with_its_last_manifest() {
     let emulator = Emulator::start();
     let client = emulator.client();
     let images = [Image::random(&[]), Image::random(&[])];
@@ -189,7 +189,7 @@ fn locks_survive_a_restart_and_a_push_elsewhere() {
         "v1",
         &Image::random(&[10])
     )));
-    // A tag's lock is the tag's: the manifest may have others.
+    // A tag's lock does not prevent further tags on its manifest.
     assert_eq!(client.push("app", "v2", &image).status, 201);
     let headers = [("content-type", "application/vnd.oci.image.manifest.v1+json")];
     let path = format!("/v2/app/manifests/{}?tag=v1&tag=v3", image.digest());
@@ -207,7 +207,7 @@ fn locks_survive_a_restart_and_a_push_elsewhere() {
 }
 
 #[test]
-fn a_lock_counts_for_uploads_under_way_and_for_mounts() {
+fn locks_apply_to_unfinished_uploads_and_mounts() {
     let emulator = Emulator::start();
     let client = emulator.client();
     let image = Image::random(&[100]);
@@ -227,7 +227,7 @@ fn a_lock_counts_for_uploads_under_way_and_for_mounts() {
     assert!(is_disallowed(&client.send("PATCH", session, &[], b"late")));
     let late = format!("/v2/locked/blobs/{}", digest_of(b"late"));
     assert_eq!(client.get(&late).status, 404);
-    // The upload goes on where it was.
+    // The upload continues where it was.
     assert_eq!(client.get(session).header("range"), "0-0");
     patch(&client, "/acr/v1/locked", r#"{"writeEnabled":true}"#);
     assert_eq!(client.send("PUT", &end, &[], b"late").status, 201);
@@ -240,7 +240,7 @@ fn a_lock_counts_for_uploads_under_way_and_for_mounts() {
     assert!(is_disallowed(&client.send("POST", &mount, &[], b"")));
     assert_eq!(client.get(&format!("/v2/other/blobs/{blob}")).status, 404);
 
-    // Whoever names no repository gets what can be read somewhere. Manifests are no blobs.
+    // Without a repository, the mount takes the blob from any readable one. Manifests are not blobs.
     let mount = |digest: &str| {
         let path = format!("/v2/other/blobs/uploads/?mount={digest}");
         client.send("POST", &path, &[], b"").status

@@ -1,8 +1,8 @@
-//! What the log says of registries: their names, which users know, and never their ids.
+//! The log names registries by their names, which users know, and never by their ids.
 
 use sealock_tests::{Emulator, eventually};
 
-/// The log's line with this message, behind what was logged before.
+/// Returns the new line of the log with this message.
 fn line(emulator: &Emulator, before: &str, message: &str) -> String {
     let mut found = None;
     eventually(message, || {
@@ -15,7 +15,7 @@ fn line(emulator: &Emulator, before: &str, message: &str) -> String {
 }
 
 #[test]
-fn a_registry_is_named_in_the_log_whatever_becomes_of_its_key() {
+fn log_names_the_registry_in_every_state_of_its_key() {
     let mut emulator = Emulator::start();
     let create = [
         "registry",

@@ -1,4 +1,4 @@
-//! Black-box tests: each with an emulator of its own, through the surfaces that users have.
+//! Black-box tests. Each has its own emulator, and uses the interfaces that users have.
 #![expect(
     clippy::unwrap_used,
     clippy::expect_used,
@@ -57,6 +57,7 @@ mod throttling;
 mod tls;
 mod tokens;
 mod transcripts;
+mod trust;
 mod uploads;
 mod vault;
 mod vault_authentication;

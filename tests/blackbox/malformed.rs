@@ -11,10 +11,10 @@ use self::{
     table::{BARE, Bad, table},
 };
 
-/// The content of an upload that is unfinished as long as the bad requests come.
+/// The content of an upload that stays unfinished during the bad requests.
 const BEGUN: &[u8] = b"01234";
 
-/// What the registry has, and every file of its objects.
+/// Returns the registry's lists, and the paths of its object files.
 fn state(emulator: &Emulator) -> (Vec<Vec<u8>>, BTreeSet<PathBuf>) {
     let client = emulator.client();
     let lists = ["/v2/_catalog", "/v2/app/tags/list"].map(|path| client.get(path).body);
@@ -28,14 +28,14 @@ fn state(emulator: &Emulator) -> (Vec<Vec<u8>>, BTreeSet<PathBuf>) {
     )
 }
 
-/// Begins an upload and says where it goes on.
+/// Starts an upload, and returns its location.
 fn upload(emulator: &Emulator, repository: &str) -> String {
     let path = format!("/v2/{repository}/blobs/uploads/");
     let begun = emulator.client().send("POST", &path, &[], b"");
     begun.header("location").to_owned()
 }
 
-/// What stands in braces in a request's line.
+/// The values of the words in braces.
 struct Words<'a> {
     emulator: &'a Emulator,
     values: [(&'static str, String); 7],
@@ -99,7 +99,7 @@ fn bad_requests_get_clear_errors_and_change_nothing() {
         let checked = connection
             .send(&request)
             .and_then(|answer| check(bad, &answer));
-        // Whatever it was, whoever comes next is served, on this connection if it is still open.
+        // The next request is served, on this connection if it is still open.
         let next = connection.send(&head("GET /v2/_catalog", ""));
         let next = next.map(|answer| answer.status);
         if let Err(why) = checked {
@@ -126,7 +126,7 @@ fn bad_requests_get_clear_errors_and_change_nothing() {
     );
 }
 
-/// Whether a refusal is the one that is expected, in OCI's shape.
+/// Checks that a refusal is the expected one, in OCI's form.
 fn check(bad: &Bad, answer: &RawAnswer) -> Result<(), String> {
     let text = String::from_utf8_lossy(&answer.body);
     if answer.status != bad.status {
@@ -160,8 +160,8 @@ fn check(bad: &Bad, answer: &RawAnswer) -> Result<(), String> {
     Ok(())
 }
 
-/// Requests that never reach the registry, with the status that they get. Those that HTTP itself refuses
-/// get no body; the others get one in the shape of the service that they name, or of none.
+/// Requests that never reach the registry, with their status. Malformed HTTP gets no body. Other requests get one in
+/// the form of the service that they name.
 #[expect(clippy::too_many_lines, reason = "a table")]
 fn improper() -> Vec<(&'static str, Vec<u8>, u16)> {
     let raw = |text: &str| bytes_of(text);
@@ -323,7 +323,7 @@ fn improper() -> Vec<(&'static str, Vec<u8>, u16)> {
 }
 
 #[test]
-fn what_is_no_proper_http_is_refused_and_never_hangs() {
+fn malformed_http_is_refused_and_never_hangs() {
     let emulator = Emulator::start();
     let client = emulator.client();
     let image = Image::random(&[1000]);
@@ -348,7 +348,7 @@ fn what_is_no_proper_http_is_refused_and_never_hangs() {
             wrong.push(format!("{what}: the next request fails"));
         }
     }
-    // Proper, if rare.
+    // Valid but unusual.
     let token = client.get("/oauth2/token").json()["access_token"].clone();
     let token = token.as_str().unwrap();
     for (what, request) in [
@@ -385,8 +385,8 @@ fn what_is_no_proper_http_is_refused_and_never_hangs() {
     emulator.verify();
 }
 
-/// Every kind of request that can come as GET and as HEAD, with its headers and its status where the
-/// registry is open; once it is revoked, whatever is served is refused.
+/// Requests of every kind that exists as GET and HEAD, with their headers and their status while the registry is
+/// available. A revoked registry refuses those that it would serve.
 fn readings() -> Vec<(&'static str, &'static str, u16)> {
     vec![
         ("/v2/", "", 401),
@@ -435,7 +435,7 @@ fn readings() -> Vec<(&'static str, &'static str, u16)> {
 }
 
 #[test]
-fn head_and_get_agree_on_good_and_bad_requests_also_while_the_key_is_refused() {
+fn head_and_get_agree_on_every_request_even_while_revoked() {
     let emulator = Emulator::start();
     let client = emulator.client();
     let image = Image::random(&[70_000]);
@@ -459,7 +459,7 @@ fn head_and_get_agree_on_good_and_bad_requests_also_while_the_key_is_refused() {
                 assert!(id.is_some(), "{what} has no correlation id");
                 (answer.status, headers)
             };
-            // Ranges are GET's alone: RFC 9110, 14.2.
+            // Ranges apply to GET only: RFC 9110, 14.2.
             let whole = match header {
                 Some(("range", _)) => Some(client.send("GET", &path, &[], b"")),
                 _ => None,
@@ -486,7 +486,7 @@ fn head_and_get_agree_on_good_and_bad_requests_also_while_the_key_is_refused() {
     agree(&|_, status| status);
     emulator.cli(&["key", "disable"]);
     agree(&|path, status| match status {
-        // What is no endpoint, has no proper name or comes with credentials is refused before the key is asked.
+        // Unknown endpoints, invalid names and bad credentials are refused before the key is used.
         400 if !path.ends_with("n=x") => 400,
         401 => 401,
         404 if path.ends_with("/nowhere") || path.ends_with("/uploads/1") => 404,

@@ -12,7 +12,7 @@ fn put(client: &Client, media_type: &str, body: &str) -> Answer {
     client.send("PUT", "/v2/app/manifests/v1", &headers, body.as_bytes())
 }
 
-/// Changes what `pointer` names, or takes it away.
+/// Changes or removes the value at `pointer`.
 fn with(manifest: &Value, pointer: &str, value: Option<Value>) -> Value {
     let mut manifest = manifest.clone();
     let (parent, name) = pointer.rsplit_once('/').unwrap();
@@ -28,7 +28,7 @@ fn with(manifest: &Value, pointer: &str, value: Option<Value>) -> Value {
 
 #[test]
 #[expect(clippy::too_many_lines, reason = "a table")]
-fn a_manifest_has_the_fields_and_types_that_its_format_requires() {
+fn manifest_without_required_fields_or_types_is_refused() {
     let emulator = Emulator::start();
     let client = emulator.client();
     let blob = b"content";
@@ -97,7 +97,7 @@ fn a_manifest_has_the_fields_and_types_that_its_format_requires() {
         (&image, "/mediaType", some(json!(1))),
         (&image, "/schemaVersion", None),
         (&image, "/schemaVersion", some(json!("2"))),
-        // What a document is, is the same to all.
+        // The kind of a document does not depend on its fields' order.
         (&image, "/manifests", some(json!([]))),
         (&image, "/Manifests", some(json!([]))),
         (&image, "/MEDIATYPE", some(json!(INDEX))),
@@ -127,7 +127,7 @@ fn a_manifest_has_the_fields_and_types_that_its_format_requires() {
         let media_type = base["mediaType"].as_str().unwrap();
         refuse(media_type, &with(base, pointer, value).to_string());
     }
-    // An array is no manifest, whatever is in it.
+    // An array is never a manifest.
     for media_type in [Image::MEDIA_TYPE, DOCKER, INDEX, ARTIFACT] {
         let fields = json!([2, media_type, blob, [blob], null, [blob], null, null, null]);
         refuse(media_type, &fields.to_string());
@@ -141,7 +141,7 @@ fn a_manifest_has_the_fields_and_types_that_its_format_requires() {
     let list = json!({"schemaVersion": 2, "manifests": []}).to_string();
     refuse(DOCKER_LIST, &list);
     assert_eq!(put(&client, INDEX, &list).status, 201);
-    // Clients in Go write an empty list so.
+    // Go clients write an empty list this way.
     for (base, pointer) in [
         (&image, "/layers"),
         (&index, "/manifests"),
@@ -157,7 +157,7 @@ fn a_manifest_has_the_fields_and_types_that_its_format_requires() {
     foreign["urls"] = json!(["https://example.org/layer"]);
     let elsewhere = with(&docker, "/layers/1", Some(foreign)).to_string();
     assert_eq!(put(&client, DOCKER, &elsewhere).status, 201);
-    // One of OCI's is a layer like any other, if it names no place.
+    // An OCI foreign layer without a URL is an ordinary layer.
     let nondistributable = json!("application/vnd.oci.image.layer.nondistributable.v1.tar");
     let here = with(
         &image,
@@ -179,7 +179,7 @@ fn a_manifest_has_the_fields_and_types_that_its_format_requires() {
 }
 
 #[test]
-fn attributes_change_by_an_object_alone() {
+fn attributes_accept_only_a_json_object() {
     let emulator = Emulator::start();
     let client = emulator.client();
     let image = Image::random(&[10]);

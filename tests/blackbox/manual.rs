@@ -1,4 +1,4 @@
-//! Help, manual pages, completion and version: they need no emulator.
+//! Help, manual pages, completion and version, which need no emulator.
 
 use std::{fs, path::Path, process::Command};
 
@@ -12,18 +12,18 @@ fn says(command: &[&str]) -> String {
 }
 
 #[test]
-fn help_of_a_command_is_had_in_two_ways() {
+fn help_subcommand_and_option_print_the_same() {
     let help = says(&["help", "key", "disable"]);
     assert_eq!(help, says(&["key", "disable", "--help"]));
     assert!(help.contains("Example:\n  sealock key disable\n"), "{help}");
 }
 
 #[test]
-fn the_version_names_the_commit() {
+fn version_includes_the_commit() {
     let text = says(&["version"]);
     let json: Value = serde_json::from_str(&says(&["version", "--json"])).unwrap();
     let (version, commit) = (&json["version"], &json["commit"]);
-    // Sources that come without their history have no commit.
+    // Sources without their history have no commit.
     let expected = match commit.as_str() {
         Some(commit) => format!("sealock {} ({commit})\n", version.as_str().unwrap()),
         None => format!("sealock {}\n", version.as_str().unwrap()),
@@ -32,7 +32,7 @@ fn the_version_names_the_commit() {
 }
 
 #[test]
-fn each_shell_gets_a_completion_and_bash_can_read_its_own() {
+fn each_shell_has_a_completion_and_bash_parses_its_own() {
     for shell in ["bash", "elvish", "fish", "powershell", "zsh"] {
         let script = says(&["completion", shell]);
         assert!(script.contains("rotation-policy"), "{shell}");

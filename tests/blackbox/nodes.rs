@@ -148,7 +148,7 @@ fn two_emulators_with_one_store_agree_with_the_model() {
 }
 
 #[test]
-fn what_is_revoked_on_one_node_is_refused_by_the_other() {
+fn revocation_on_one_node_is_enforced_by_the_other() {
     let nodes = Nodes::start(2, Store::ephemeral());
     let [one, other] = [nodes.client_of(0), nodes.client_of(1)];
     let image = Image::random(&[100_000]);
@@ -161,7 +161,7 @@ fn what_is_revoked_on_one_node_is_refused_by_the_other() {
 }
 
 #[test]
-fn an_upload_goes_on_at_another_node() {
+fn upload_continues_on_another_node() {
     let nodes = Nodes::start(2, slow_store());
     let content = random_bytes(400_000);
     let begun = nodes
@@ -207,7 +207,7 @@ fn an_upload_goes_on_at_another_node() {
 }
 
 #[test]
-fn a_collection_on_one_node_takes_nothing_that_the_other_is_about_to_use() {
+fn collection_on_one_node_keeps_blobs_in_use_on_another() {
     let mut nodes = Nodes::start(1, slow_store());
     let images: Vec<_> = (0..20).map(|_| Image::random(&[3000])).collect();
     for blob in images.iter().flat_map(Image::blobs) {

@@ -10,7 +10,7 @@ fn sha512_of(content: &[u8]) -> String {
     format!("sha512:{}", hex::encode(Sha512::digest(content)))
 }
 
-/// An emulator whose one registry on localhost has no customer-managed key.
+/// Starts an emulator whose registry on localhost has no customer-managed key.
 fn without_cmk() -> Emulator {
     let emulator = Emulator::start_with(Options {
         environment: vec![("SEALOCK_REGISTRY__DEFAULT".into(), "plain".into())],
@@ -30,7 +30,7 @@ fn put(client: &Client, path: &str, media_type: &str, manifest: &Value) -> Answe
     )
 }
 
-/// A manifest about another one, and its digest.
+/// Returns a manifest with a subject, and its digest.
 fn artifact(subject: &str, artifact_type: &str, note: usize) -> (Value, String) {
     let manifest = json!({
         "schemaVersion": 2,
@@ -57,7 +57,7 @@ fn listed(answer: &Answer) -> Vec<String> {
 }
 
 #[test]
-fn content_is_known_by_sha512_however_it_is_pushed() {
+fn content_is_addressable_by_sha512_however_it_is_pushed() {
     let emulator = Emulator::start();
     let client = emulator.client();
     let uploads = "/v2/app/blobs/uploads/";
@@ -80,7 +80,7 @@ fn content_is_known_by_sha512_however_it_is_pushed() {
         assert!(pulled.status == 200 && pulled.body == content, "{way}");
         assert_eq!(pulled.header("docker-content-digest"), digest);
     }
-    // Also a hint that turns out wrong, and content that is another's.
+    // A wrong hint, and content of another digest.
     let content = random_bytes(5_000);
     for (hint, digest, status) in [
         ("?digest-algorithm=sha512", digest_of(&content), 201),
@@ -110,7 +110,7 @@ fn content_is_known_by_sha512_however_it_is_pushed() {
 }
 
 #[test]
-fn whoever_takes_it_for_a_mirror_is_served_what_it_has() {
+fn mirror_requests_are_served_local_content() {
     let emulator = Emulator::start();
     let client = emulator.client();
     let image = Image::random(&[100]);
@@ -126,7 +126,7 @@ fn whoever_takes_it_for_a_mirror_is_served_what_it_has() {
 }
 
 #[test]
-fn a_push_by_digest_sets_all_its_tags() {
+fn push_by_digest_sets_all_its_tags() {
     let emulator = Emulator::start();
     let client = emulator.client();
     let image = Image::random(&[10]);
@@ -153,7 +153,7 @@ fn a_push_by_digest_sets_all_its_tags() {
         let found = client.get(&format!("/v2/app/manifests/{tag}"));
         assert_eq!(found.header("docker-content-digest"), image.digest());
     }
-    // One that cannot be: none is set.
+    // With one invalid tag, no tag is set.
     let refused = push("tag=good&tag=-bad");
     assert_eq!((refused.status, &*refused.code()), (400, "TAG_INVALID"));
     assert_eq!(client.get("/v2/app/manifests/good").status, 404);
@@ -161,7 +161,7 @@ fn a_push_by_digest_sets_all_its_tags() {
 }
 
 #[test]
-fn a_push_with_100_long_tags_is_answered_in_lines_that_clients_can_read() {
+fn push_with_100_long_tags_is_answered_in_readable_header_lines() {
     let emulator = Emulator::start();
     let client = emulator.client();
     let image = Image::random(&[10]);
@@ -182,7 +182,7 @@ fn a_push_with_100_long_tags_is_answered_in_lines_that_clients_can_read() {
     assert_eq!(answer.status, 201);
     let named: Vec<_> = answer.header("oci-tag").unwrap().split(", ").collect();
     assert_eq!(named, tags);
-    // Python reads 100 lines, and so does hyper; Node reads 16 KiB.
+    // Python and hyper read 100 lines, Node reads 16 KiB.
     let (lines, bytes) = answer.size();
     assert!(lines < 50, "{lines} lines");
     assert!(bytes < 16 << 10, "{bytes} bytes");
@@ -246,7 +246,7 @@ fn referrers_are_listed_filtered_and_paged() {
     let sboms: Vec<_> = all.iter().filter(is_sbom).cloned().collect();
     assert_eq!(paged, sboms);
 
-    // A deleted one is gone from the list.
+    // A deleted referrer is gone from the list.
     let gone = format!("/v2/app/manifests/{}", all[0]);
     assert_eq!(client.send("DELETE", &gone, &[], b"").status, 202);
     assert_eq!(listed(&client.get(&path)), all[1..]);
@@ -254,12 +254,12 @@ fn referrers_are_listed_filtered_and_paged() {
 }
 
 #[test]
-fn what_clients_listed_under_the_referrers_tag_is_in_the_list() {
+fn referrers_list_includes_the_referrers_tag() {
     let emulator = without_cmk();
     let client = emulator.client();
     assert_eq!(client.push_blob("app", b"{}").status, 201);
     let subject = digest_of(b"subject");
-    // Pushed without a subject, as by a client that thought that there is no API.
+    // Pushed without a subject, as by a client that found no referrers API.
     let (mut old, _) = artifact(&subject, "a/old", 1);
     old.as_object_mut().unwrap().remove("subject");
     let old_digest = digest_of(old.to_string().as_bytes());
@@ -286,7 +286,7 @@ fn what_clients_listed_under_the_referrers_tag_is_in_the_list() {
     );
 }
 
-/// Pushes a manifest about `subject` by its digest, under a tag if there is one, and returns the digest.
+/// Pushes a manifest with a subject by its digest, optionally with a tag, and returns the digest.
 fn attach(client: &Client, subject: &str, note: usize, tag: &str) -> String {
     let (manifest, digest) = artifact(subject, "a/b", note);
     let to = format!("/v2/app/manifests/{digest}?{tag}");
@@ -299,7 +299,7 @@ fn delete(client: &Client, digest: &str) -> Answer {
 }
 
 #[test]
-fn a_manifest_is_deleted_with_what_is_about_it_and_leaves_no_repository() {
+fn deleting_a_manifest_deletes_its_referrers_and_the_empty_repository() {
     let emulator = without_cmk();
     let client = emulator.client();
     assert_eq!(client.push_blob("app", b"{}").status, 201);
@@ -333,7 +333,7 @@ fn a_manifest_is_deleted_with_what_is_about_it_and_leaves_no_repository() {
 }
 
 #[test]
-fn a_tagged_referrer_outlives_its_subject_with_what_is_about_it() {
+fn tagged_referrer_outlives_its_subject_and_keeps_its_own_referrers() {
     let emulator = without_cmk();
     let client = emulator.client();
     assert_eq!(client.push_blob("app", b"{}").status, 201);
@@ -341,7 +341,7 @@ fn a_tagged_referrer_outlives_its_subject_with_what_is_about_it() {
     let tagged = attach(&client, &subject, 2, "tag=v2");
     let untagged = attach(&client, &subject, 3, "");
     let of_tagged = attach(&client, &tagged, 4, "");
-    // Untagging deletes nothing else.
+    // Untagging deletes no manifest.
     assert_eq!(delete(&client, "v1").status, 202);
     assert_eq!(
         client.get(&format!("/v2/app/manifests/{untagged}")).status,
@@ -354,7 +354,7 @@ fn a_tagged_referrer_outlives_its_subject_with_what_is_about_it() {
 }
 
 #[test]
-fn a_locked_referrer_keeps_its_subject_and_all_that_is_about_it() {
+fn locked_referrer_prevents_deleting_its_subject_and_referrers() {
     let emulator = without_cmk();
     let client = emulator.client();
     assert_eq!(client.push_blob("app", b"{}").status, 201);
@@ -381,7 +381,7 @@ fn a_locked_referrer_keeps_its_subject_and_all_that_is_about_it() {
 }
 
 #[test]
-fn with_a_customer_managed_key_what_is_about_a_manifest_outlives_it() {
+fn cmk_registry_keeps_referrers_of_a_deleted_manifest() {
     let emulator = Emulator::start();
     let client = emulator.client();
     assert_eq!(client.push_blob("app", b"{}").status, 201);
@@ -395,7 +395,7 @@ fn with_a_customer_managed_key_what_is_about_a_manifest_outlives_it() {
 }
 
 #[test]
-fn with_a_customer_managed_key_referrers_are_offered_only_on_request() {
+fn cmk_registry_offers_referrers_only_if_configured() {
     let mut emulator = Emulator::start();
     let client = emulator.client();
     assert_eq!(client.push_blob("app", b"{}").status, 201);
@@ -423,7 +423,7 @@ fn with_a_customer_managed_key_referrers_are_offered_only_on_request() {
 }
 
 #[test]
-fn sparse_manifests_are_taken_only_on_request() {
+fn sparse_manifests_are_accepted_only_if_configured() {
     let manifest = json!({
         "schemaVersion": 2,
         "mediaType": Image::MEDIA_TYPE,
@@ -450,7 +450,7 @@ fn sparse_manifests_are_taken_only_on_request() {
 }
 
 #[test]
-fn everything_that_a_manifest_lacks_is_named() {
+fn manifest_with_missing_content_is_refused_naming_all_of_it() {
     let emulator = Emulator::start();
     let client = emulator.client();
     assert_eq!(client.push_blob("app", b"there").status, 201);

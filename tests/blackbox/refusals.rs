@@ -1,4 +1,4 @@
-//! What the log says of a refused login, and no client is told.
+//! The reasons of refused logins, which are logged but not sent to clients.
 
 use sealock_tests::{Answer, Client, Emulator};
 
@@ -11,10 +11,10 @@ const ACR: &str = "&resource=https://containerregistry.azure.net";
 const VAULT: &str = "&resource=https://vault.azure.net";
 const NULL_GUID: &str = "00000000-0000-0000-0000-000000000000";
 
-/// A password that is nobody's.
+/// A wrong password.
 const WRONG: &str = "notThePasswordOfAnybody";
 
-/// The log's line about an answer, found as a user finds it: by an id that the client printed.
+/// Returns the log's line about an answer, found by an id that the client printed.
 fn line(emulator: &Emulator, id: &str) -> String {
     let logged = emulator.logged();
     let mut lines = logged.lines().filter(|line| line.contains(id));
@@ -24,14 +24,14 @@ fn line(emulator: &Emulator, id: &str) -> String {
     line.to_owned()
 }
 
-/// The reason for which a login was refused, in a line of the log.
+/// Returns the reason of a refused login from a line of the log.
 fn login(line: &str) -> &str {
     let (_, reason) = line.split_once(" login=\"").expect("a reason");
     let (reason, _) = reason.split_once("\" correlation_id=").expect("an id");
     reason
 }
 
-/// Checks that a registry answered 401, and that the log has the reason.
+/// Checks that a registry answered 401, and that the log states the reason.
 fn refused(emulator: &Emulator, answer: &Answer, reason: &str) {
     assert_eq!(answer.status, 401, "{reason}: {answer:?}");
     let id = answer.header("x-ms-correlation-request-id");
@@ -44,7 +44,7 @@ fn refused(emulator: &Emulator, answer: &Answer, reason: &str) {
     assert_eq!(login(&line), reason, "{line}");
 }
 
-/// Checks the reason for a user and a password, shown for a token, and with the request itself.
+/// Checks the reason for a user and a password, both in a token request and in the request itself.
 fn refused_user(emulator: &Emulator, user: &str, password: &str, reason: &str) {
     let guest = Guest::of(emulator).basic(user, password);
     refused(emulator, &guest.token(&[]), reason);
@@ -60,7 +60,7 @@ fn token(emulator: &Emulator, name: &str, options: &[&str]) -> String {
 }
 
 #[test]
-fn a_refused_user_is_in_the_log_with_the_reason() {
+fn refused_login_is_logged_with_the_reason() {
     let emulator = Emulator::start();
     emulator.cli(&["clock", "freeze"]);
     let guest = Guest::of(&emulator);
@@ -112,7 +112,7 @@ fn a_refused_user_is_in_the_log_with_the_reason() {
         WRONG,
         "there is no user 'nobody': no admin user, token or application has this name",
     );
-    // A password or a token in the place of the user, as it happens to people.
+    // A password or a token given as the user name by mistake.
     let credentials = emulator.json(&["registry", "credential", "show"]);
     let admins = credentials["passwords"][0]["value"].as_str().unwrap();
     let jwt = "eyJhbGciOiJIUzI1NiJ9.e30.x";
@@ -127,7 +127,7 @@ fn a_refused_user_is_in_the_log_with_the_reason() {
 }
 
 #[test]
-fn a_refused_application_is_in_the_log_with_the_reason() {
+fn refused_application_is_logged_with_the_reason() {
     let emulator = Emulator::start();
     let app = emulator.json(&["app", "create", "deploy"]);
     let client = app["client_id"].as_str().unwrap();
@@ -138,7 +138,7 @@ fn a_refused_application_is_in_the_log_with_the_reason() {
     let without_role = format!("the principal {client} has no role in the registry");
     refused_user(&emulator, client, secret, &without_role);
 
-    // Entra says the ids in its text, and in no header.
+    // Entra puts the ids in the text rather than in headers.
     let ask = |tenant: &str, secret: &str| {
         let form = format!(
             "grant_type=client_credentials&client_id={client}&client_secret={secret}&resource=x"
@@ -168,7 +168,7 @@ fn a_refused_application_is_in_the_log_with_the_reason() {
 }
 
 #[test]
-fn a_refused_token_is_in_the_log_with_the_reason() {
+fn refused_token_is_logged_with_the_reason() {
     let emulator = Emulator::start();
     emulator.cli(&["clock", "freeze"]);
     let password = token(&emulator, "reader", &[]);
@@ -188,7 +188,7 @@ fn a_refused_token_is_in_the_log_with_the_reason() {
         refused(&emulator, &bearer.get(path), &reason);
     }
 
-    // What a token of another registry says of itself is in the log, although nobody here can verify it.
+    // The log includes the claims of another registry's token, although they cannot be verified here.
     emulator.cli(&["registry", "create", "other"]);
     let mut other = Guest::of(&emulator);
     other.host = other.host.replace("sealock", "other");
@@ -217,7 +217,7 @@ fn a_refused_token_is_in_the_log_with_the_reason() {
 }
 
 #[test]
-fn a_refused_exchange_is_in_the_log_with_the_reason() {
+fn refused_exchange_is_logged_with_the_reason() {
     let emulator = Emulator::start();
     let guest = Guest::of(&emulator);
     let post = |path: &str, form: &str| {
@@ -290,7 +290,7 @@ fn a_refused_exchange_is_in_the_log_with_the_reason() {
 }
 
 #[test]
-fn a_vaults_refusal_is_in_the_log_with_the_reason_and_the_ids_that_its_client_prints() {
+fn vault_refusal_is_logged_with_the_reason_and_request_ids() {
     let emulator = Emulator::start();
     let client: Client = emulator.client();
     let of_acr = format!("Bearer {}", entra_token(&emulator, ACR));

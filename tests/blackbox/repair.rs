@@ -84,7 +84,7 @@ impl Used {
         answer.status
     }
 
-    /// Checks that everything is there.
+    /// Checks that everything is present.
     fn assert_whole(&self) {
         for (number, image) in self.images.iter().enumerate() {
             let tag = format!("v{number}");
@@ -116,7 +116,7 @@ fn assert_contains(text: &str, parts: &[&str]) {
 }
 
 #[test]
-fn a_damaged_database_is_refused_named_and_restored_and_everything_pulls() {
+fn damaged_database_is_refused_and_repaired_without_loss() {
     let mut used = Used::new();
     used.emulator.restart();
     used.push();
@@ -147,15 +147,15 @@ fn a_damaged_database_is_refused_named_and_restored_and_everything_pulls() {
     assert_eq!(used.verify_offline().code, 0);
     let again = used.sealock(&["repair"]);
     assert_eq!(again.code, 0, "{again:?}");
-    assert_contains(&again.stdout, &["nothing is wrong"]);
+    assert_contains(&again.stdout, &["nothing was changed"]);
     let quarantine = used.verify_offline().stdout;
-    assert_contains(&quarantine, &["IN QUARANTINE", "metadata/records.redb"]);
+    assert_contains(&quarantine, &["QUARANTINED FILE", "metadata/records.redb"]);
     used.emulator.start_again();
     used.assert_whole();
 }
 
 #[test]
-fn a_key_whose_revocation_may_be_lost_is_disabled_until_somebody_enables_it() {
+fn repair_disables_keys_whose_revocation_may_be_lost() {
     let mut used = Used::new();
     used.emulator.restart();
     used.push();
@@ -196,10 +196,10 @@ fn a_key_whose_revocation_may_be_lost_is_disabled_until_somebody_enables_it() {
 }
 
 #[test]
-fn a_registry_gets_its_custody_record_back_from_its_second_place() {
+fn repair_restores_a_custody_record_from_its_copy() {
     let mut used = Used::new();
     used.emulator.stop();
-    // Neither the database nor a copy is whole, and the rest has no custody record.
+    // Neither the database nor a copy is intact, and the rest has no custody record.
     for copy in used.numbered("copy-") {
         change(&copy, |bytes| {
             let name = b"custodies\0";
@@ -228,7 +228,7 @@ fn a_registry_gets_its_custody_record_back_from_its_second_place() {
 }
 
 #[test]
-fn what_is_missing_of_content_and_keys_is_named() {
+fn repair_reports_missing_content_and_keys() {
     let mut used = Used::new();
     used.emulator.stop();
     let objects = |set: &str| {
@@ -280,7 +280,7 @@ fn what_is_missing_of_content_and_keys_is_named() {
 }
 
 #[test]
-fn a_directory_in_use_or_none_is_neither_judged_nor_repaired() {
+fn directory_in_use_or_missing_is_neither_verified_nor_repaired() {
     let used = Used::new();
     for command in [&["verify", "--offline"][..], &["repair"]] {
         let output = used.sealock(command);
@@ -297,7 +297,7 @@ fn a_directory_in_use_or_none_is_neither_judged_nor_repaired() {
 }
 
 #[test]
-fn another_engine_is_refused_and_a_repair_converts() {
+fn other_engine_is_refused_and_repair_converts() {
     let mut used = Used::new();
     used.emulator.stop();
     let sled = [("SEALOCK_STORE__ENGINE", "sled")];

@@ -1,10 +1,10 @@
-//! Azure Resource Manager, which is not there: what it is asked for is named, with the command that does it.
+//! The answers for Azure Resource Manager, which is not emulated: they name the resource and the equivalent command.
 
 use sealock_tests::Emulator;
 
 const SUBSCRIPTION: &str = "/subscriptions/00000000-0000-0000-0000-000000000000";
 
-/// Requests, what the emulator says that it does not do, and the commands that it tells, which are run one after the other.
+/// Requests, the emulator's refusal, and the commands that it suggests, which run one after the other.
 const DONE_BY_COMMANDS: &str = "
 PUT    G/Microsoft.ContainerRegistry/registries/MyReg     | create the registry 'MyReg'. Create it | registry create myreg
 GET    G/microsoft.containerregistry/REGISTRIES/myreg/    | show the registry 'myreg'. Show it | registry show myreg
@@ -48,7 +48,7 @@ DELETE G/Microsoft.ContainerRegistry/registries/sealock/providers/Microsoft.Auth
 GET    S/Microsoft.Authorization/roleDefinitions          | list role definitions. List them | role assign --help
 ";
 
-/// The same, where the command leaves something to the user: a word in capitals.
+/// The same, with commands that contain placeholders in capitals.
 const LEFT_TO_THE_USER: &str = "
 POST   G/Microsoft.ContainerRegistry/registries/sealock/regenerateCredential | renew a password of the registry 'sealock'. Renew it | registry credential renew sealock --password-name NAME
 POST   G/Microsoft.ContainerRegistry/registries/sealock/generateCredentials | renew the passwords of a token of the registry 'sealock'. Renew them | registry token renew TOKEN --registry sealock --password-name NAME
@@ -57,7 +57,7 @@ PUT    G/Microsoft.ContainerRegistry/registries/sealock/scopeMaps/readers | crea
 DELETE G/Microsoft.ContainerRegistry/registries/sealock   | delete the registry 'sealock'. Delete it | registry delete sealock --yes
 ";
 
-/// Requests that no command answers.
+/// Requests without an equivalent command.
 const WITHOUT_A_COMMAND: &str = "
 PUT    /subscriptions/s/resourcegroups/rg1         | create the resource group 'rg1'. The only resource group is 'sealock', which always exists.
 GET    /subscriptions                              | list subscriptions. The only subscription is '00000000-0000-0000-0000-000000000000'.
@@ -66,13 +66,13 @@ PUT    G/Microsoft.Network/virtualNetworks/n1      | answer PUT for Microsoft.Ne
 POST   G/Microsoft.ContainerRegistry/registries/sealock/importImage | answer POST for Microsoft.ContainerRegistry/registries/importImage.
 ";
 
-/// The rows of a table, and the columns of each.
+/// Splits a table into rows and columns.
 fn rows(table: &str) -> impl Iterator<Item = Vec<&str>> {
     let lines = table.lines().filter(|line| !line.is_empty());
     lines.map(|line| line.split('|').map(str::trim).collect())
 }
 
-/// What the emulator says to a request: `METHOD PATH`.
+/// Returns the emulator's answer to a request, given as `METHOD PATH`.
 fn told(emulator: &Emulator, request: &str) -> String {
     let (method, path) = request.split_once(' ').unwrap();
     let path = path.trim_start();
@@ -91,14 +91,14 @@ fn told(emulator: &Emulator, request: &str) -> String {
     message.strip_prefix(begin).expect(message).to_owned()
 }
 
-/// The option with which commands name an emulator.
+/// Returns the option that names the emulator.
 fn option(emulator: &Emulator) -> String {
     let (_, port) = emulator.address().rsplit_once(':').unwrap();
     format!("--emulator http://localhost:{port}")
 }
 
 #[test]
-fn the_command_that_is_told_does_what_was_asked_for() {
+fn suggested_command_does_what_the_request_asked_for() {
     let emulator = Emulator::start();
     emulator.cli(&["registry", "update", "--admin-enabled", "true"]);
     let repository = ["--repository", "hello", "content/read"];
@@ -126,7 +126,7 @@ fn the_command_that_is_told_does_what_was_asked_for() {
 }
 
 #[test]
-fn a_command_that_is_told_leaves_to_the_user_what_the_request_does_not_name() {
+fn suggested_command_has_placeholders_for_missing_values() {
     let emulator = Emulator::start();
     for row in rows(LEFT_TO_THE_USER) {
         let [request, deed, command] = row[..] else {
@@ -143,7 +143,7 @@ fn a_command_that_is_told_leaves_to_the_user_what_the_request_does_not_name() {
 }
 
 #[test]
-fn a_request_that_no_command_answers_is_told_what_it_asks_for() {
+fn request_without_an_equivalent_command_is_refused_naming_its_resource() {
     let emulator = Emulator::start();
     for row in rows(WITHOUT_A_COMMAND) {
         let [request, said] = row[..] else {
@@ -157,7 +157,7 @@ fn a_request_that_no_command_answers_is_told_what_it_asks_for() {
 }
 
 #[test]
-fn what_is_no_name_is_quoted_and_gets_into_no_command() {
+fn invalid_names_are_quoted_and_kept_out_of_commands() {
     let emulator = Emulator::start();
     let vaults = "PUT G/Microsoft.KeyVault/vaults";
     for name in ["a", "$(reboot)", "a'b", "{0}", "%24%28reboot%29", "-rf"] {

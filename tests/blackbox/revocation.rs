@@ -8,7 +8,7 @@ const KEY_FORBIDDEN: &str = "Access to Key Encryption Key is forbidden. View tro
 const IDENTITY_INACTIVE: &str = "The identity associated with the registry is inactive. This could be due to \
                                  attempted removal of the identity. Reassign the identity manually";
 
-/// A way to revoke a registry, and the way back.
+/// A way to revoke a registry, and the way to restore it.
 struct Revocation {
     name: &'static str,
     revoke: &'static [&'static [&'static str]],
@@ -66,7 +66,7 @@ const REVOCATIONS: &[Revocation] = &[
     },
 ];
 
-/// Every kind of request that a revoked registry refuses, with a repository `app` that has `image`.
+/// Requests of every kind that a revoked registry refuses. The repository `app` has `image`.
 fn refused_requests(client: &Client, image: &Image, upload: &str) -> Vec<(&'static str, Answer)> {
     let blob = digest_of(image.blobs().next().unwrap());
     let digest = image.digest();
@@ -226,7 +226,7 @@ fn gate(emulator: &Emulator) -> Value {
 }
 
 #[test]
-fn the_log_names_the_cause() {
+fn log_names_the_cause_of_a_revocation() {
     let emulator = Emulator::start_with(sealock_tests::Options {
         arguments: vec!["--log-format".into(), "json".into()],
         ..Default::default()
@@ -246,7 +246,7 @@ fn the_log_names_the_cause() {
 }
 
 #[test]
-fn a_pull_in_flight_is_cut_short() {
+fn revocation_cuts_a_pull_short() {
     let emulator = Emulator::start();
     let client = emulator.client();
     let image = Image::random(&[48 << 20]);
@@ -266,14 +266,14 @@ fn a_pull_in_flight_is_cut_short() {
 }
 
 #[test]
-fn a_push_in_flight_is_refused_and_goes_on_after_the_restore() {
+fn revocation_refuses_a_push_in_flight_which_continues_after_the_restore() {
     let emulator = Emulator::start();
     let client = emulator.client();
     let content = Image::random(&[4 << 20]).blobs().next().unwrap().to_owned();
     let begun = client.send("POST", "/v2/app/blobs/uploads/", &[], b"");
     let location = begun.header("location").to_owned();
 
-    // The body stops half-way until the key is disabled.
+    // The body pauses half-way until the key is disabled.
     let disable = || drop(emulator.cli(&["key", "disable"]));
     let body = Interrupted {
         content: &content,
@@ -288,7 +288,7 @@ fn a_push_in_flight_is_refused_and_goes_on_after_the_restore() {
         SendBody::from_reader(&mut body),
         Some(content.len()),
     );
-    // Refused with 403, or the connection closed on a client that is still sending.
+    // Either 403, or a closed connection while the client is still sending.
     assert!(sent.is_err() || sent.is_ok_and(|answer| answer.status() == 403));
 
     let digest = digest_of(&content);
@@ -318,13 +318,13 @@ fn a_push_in_flight_is_refused_and_goes_on_after_the_restore() {
 }
 
 #[test]
-fn a_manifest_in_flight_is_refused_and_moves_no_tag() {
+fn revocation_refuses_a_manifest_in_flight_and_moves_no_tag() {
     let emulator = Emulator::start();
     let client = emulator.client();
     let image = Image::random(&[1000]);
     assert_eq!(client.push("app", "v1", &image).status, 201);
 
-    // The same manifest under another tag: nothing of it has to be sealed, and yet it needs the key.
+    // The same manifest under another tag needs the key, although nothing has to be sealed.
     let disable = || drop(emulator.cli(&["key", "disable"]));
     let manifest = image.manifest();
     let mut body = Interrupted {
@@ -345,7 +345,7 @@ fn a_manifest_in_flight_is_refused_and_moves_no_tag() {
     assert_eq!(client.pull("app", "v1", &image).status, 200);
 }
 
-/// A body that does something when it is read up to a point.
+/// A body that runs a function when it has been read up to a point.
 struct Interrupted<'a> {
     content: &'a [u8],
     at: usize,

@@ -3,7 +3,7 @@ use std::thread;
 use sealock_tests::{Client, Emulator, Image};
 use serde_json::{Value, json};
 
-/// An emulator whose registry has an image `app:v1`.
+/// Starts an emulator whose registry has an image `app:v1`.
 fn with_image() -> (Emulator, Client, Image) {
     let emulator = Emulator::start();
     let client = emulator.client();
@@ -16,7 +16,7 @@ fn encryption(emulator: &Emulator) -> Value {
     emulator.json(&["registry", "show"])["encryption"].clone()
 }
 
-/// The versions of the registry's key, newest first.
+/// Returns the versions of the registry's key, newest first.
 fn versions(emulator: &Emulator) -> Vec<String> {
     let key = emulator.json(&["key", "show"]);
     let versions = key["versions"].as_array().unwrap().iter();
@@ -30,7 +30,7 @@ fn uses(emulator: &Emulator, version: &str) -> bool {
     kid.as_str().unwrap().ends_with(&format!("/{version}"))
 }
 
-/// The command must be refused, with a message that contains `text`.
+/// Checks that a command is refused with a message that contains `text`.
 fn refused(emulator: &Emulator, command: &[&str], text: &str) {
     let output = emulator.run(command);
     assert_eq!(output.code, 1, "{command:?}: {output:?}");
@@ -42,13 +42,13 @@ fn refused(emulator: &Emulator, command: &[&str], text: &str) {
 }
 
 #[test]
-fn under_an_unversioned_key_the_registry_has_moved_when_rotate_returns() {
+fn registry_with_an_unversioned_key_has_followed_when_rotate_returns() {
     let (mut emulator, client, image) = with_image();
     assert_eq!(encryption(&emulator)["last_key_rotation"], Value::Null);
     emulator.cli(&["key", "rotate"]);
     let [new, old] = versions(&emulator).try_into().unwrap();
 
-    // Without asking the registry anything first, which would evaluate its gate.
+    // Sends no request to the registry first, since that would evaluate its gate.
     emulator.cli(&["key", "disable", "--version", &old]);
     assert_eq!(client.pull("app", "v1", &image).status, 200);
     assert_eq!(client.push("app", "v2", &Image::random(&[10])).status, 201);
@@ -65,7 +65,7 @@ fn under_an_unversioned_key_the_registry_has_moved_when_rotate_returns() {
 }
 
 #[test]
-fn a_new_version_by_create_counts_as_a_rotation() {
+fn new_version_by_create_counts_as_a_rotation() {
     let (emulator, client, image) = with_image();
     emulator.cli(&["key", "create", "registry-key", "--size", "3072"]);
     let newest = versions(&emulator).remove(0);
@@ -74,7 +74,7 @@ fn a_new_version_by_create_counts_as_a_rotation() {
 }
 
 #[test]
-fn a_rotation_policy_acts_and_the_registry_follows() {
+fn registry_follows_a_rotation_by_policy() {
     let (emulator, client, image) = with_image();
     let policy = r#"{
         "lifetimeActions": [{"trigger": {"timeAfterCreate": "P15D"}, "action": {"type": "Rotate"}}],
@@ -99,7 +99,7 @@ fn a_rotation_policy_acts_and_the_registry_follows() {
 }
 
 #[test]
-fn a_registry_that_could_not_follow_does_so_once_it_can() {
+fn registry_left_behind_follows_once_it_can() {
     let (emulator, client, image) = with_image();
     let old = versions(&emulator).remove(0);
     emulator.cli(&["key", "disable"]);
@@ -138,7 +138,7 @@ fn a_registry_that_could_not_follow_does_so_once_it_can() {
 }
 
 #[test]
-fn a_registry_that_is_ahead_of_a_rotation_is_not_left_behind_by_it() {
+fn registry_ahead_of_a_rotation_is_not_reported_as_left_behind() {
     let (emulator, client, image) = with_image();
     let rotate = || {
         let path = "/_sealock/v1/vaults/sealock/keys/registry-key/rotate";
@@ -157,7 +157,7 @@ fn a_registry_that_is_ahead_of_a_rotation_is_not_left_behind_by_it() {
 }
 
 #[test]
-fn a_versioned_key_stays_until_the_registry_is_told() {
+fn registry_with_a_versioned_key_stays_until_rotated_explicitly() {
     let (emulator, client, image) = with_image();
     let old = versions(&emulator).remove(0);
     emulator.cli(&[
@@ -186,7 +186,7 @@ fn a_versioned_key_stays_until_the_registry_is_told() {
 }
 
 #[test]
-fn a_registry_moves_to_another_key_vault_and_identity() {
+fn registry_moves_to_another_key_vault_and_identity() {
     let (emulator, client, image) = with_image();
     emulator.cli(&["vault", "create", "other-vault"]);
     emulator.cli(&["key", "create", "other-key", "--vault", "other-vault"]);
@@ -238,7 +238,7 @@ fn a_registry_moves_to_another_key_vault_and_identity() {
 }
 
 #[test]
-fn a_rotation_is_refused_while_the_current_key_or_identity_is_gone() {
+fn rotation_is_refused_while_the_current_key_or_identity_is_missing() {
     let (emulator, ..) = with_image();
     emulator.cli(&["key", "create", "other-key"]);
     let to_other = ["registry", "rotate-key", "--key", "sealock/other-key"];
@@ -279,7 +279,7 @@ fn a_rotation_is_refused_while_the_current_key_or_identity_is_gone() {
 }
 
 #[test]
-fn a_purged_key_shreds_the_registry_for_good() {
+fn purged_key_makes_the_content_unreadable_for_good() {
     let (mut emulator, client, image) = with_image();
     emulator.cli(&["key", "delete"]);
     emulator.cli(&["key", "purge", "--yes"]);
@@ -319,7 +319,7 @@ fn a_purged_key_shreds_the_registry_for_good() {
 }
 
 #[test]
-fn a_registry_follows_its_key_whatever_case_its_name_is_written_in() {
+fn registry_follows_its_key_in_any_case_of_its_name() {
     let (emulator, client, image) = with_image();
     emulator.cli(&["key", "rotate", "REGISTRY-KEY"]);
     let [new, old] = versions(&emulator).try_into().unwrap();

@@ -27,7 +27,7 @@ fn windows(bytes: &[u8]) -> impl Iterator<Item = [u8; WINDOW]> {
         .map(|window| window.try_into().unwrap())
 }
 
-/// Where any of `secret`'s windows occurs in the data directory or the log.
+/// Returns the places in the data directory and the log that contain a window of `secret`.
 fn found(emulator: &Emulator, secret: &Windows) -> Vec<String> {
     let mut places = emulator.files();
     places.push(("log".into(), emulator.logged().into_bytes()));
@@ -38,7 +38,7 @@ fn found(emulator: &Emulator, secret: &Windows) -> Vec<String> {
         .collect()
 }
 
-/// The windows of a JSON document without its digests and media types, which are no secrets.
+/// Returns the windows of a JSON document without its digests and media types, which are not secret.
 fn secret_windows(document: &[u8]) -> Windows {
     let mut text = String::from_utf8(document.to_vec()).unwrap();
     let value: Value = serde_json::from_slice(document).unwrap();
@@ -62,12 +62,12 @@ fn blank(value: &Value, text: &mut String) {
 }
 
 #[test]
-fn nothing_of_what_was_pushed_lies_in_the_data_directory() {
+fn data_directory_contains_no_pushed_plaintext() {
     let mut emulator = Emulator::start();
     let client = emulator.client();
     let image = Image::random(&[200_000, 65_536, 20]);
     assert_eq!(client.push("app", "v1", &image).status, 201);
-    // An upload that is not complete is content too.
+    // An unfinished upload is content too.
     let unfinished = Image::random(&[150_000]).blobs().next().unwrap().to_owned();
     let begun = client.send("POST", "/v2/app/blobs/uploads/", &[], b"");
     assert_eq!(
@@ -88,13 +88,13 @@ fn nothing_of_what_was_pushed_lies_in_the_data_directory() {
     emulator.stop();
     assert_eq!(found(&emulator, &secrets), [""; 0]);
 
-    // The search would find them.
+    // Proves that the search finds secrets.
     std::fs::write(emulator.data_dir().join("plain"), &image.manifest()[20..]).unwrap();
     assert_eq!(found(&emulator, &secrets).len(), 1);
 }
 
 #[test]
-fn neither_dek_nor_private_key_lies_in_the_clear() {
+fn data_directory_contains_no_dek_or_private_key_in_the_clear() {
     let mut emulator = Emulator::start();
     assert_eq!(
         emulator
@@ -109,8 +109,8 @@ fn neither_dek_nor_private_key_lies_in_the_clear() {
 
     let (dek, private_key) = opened_with_the_service_key(&emulator.data_dir());
     let mut secrets = Windows::new();
-    // Without the head of PKCS #8, which names the algorithm, as every certificate of the bundle does.
-    // Of a length that leaves base64 as it was.
+    // Skips the head of PKCS #8, which names the algorithm like every certificate of the bundle. The length keeps the
+    // base64 alignment.
     let private_key = &private_key[27..];
     for secret in [dek.as_slice(), private_key] {
         secrets.extend(windows(secret));
@@ -121,7 +121,7 @@ fn neither_dek_nor_private_key_lies_in_the_clear() {
     assert_eq!(found(&emulator, &secrets), [""; 0]);
 }
 
-/// What whoever has the data directory and the service key can open, by the written format alone.
+/// Opens everything that the data directory and the service key permit, by the documented format alone.
 fn opened_with_the_service_key(data_dir: &Path) -> (Vec<u8>, Vec<u8>) {
     let service_key = std::fs::read_to_string(data_dir.join("service.key")).unwrap();
     let service_key = STANDARD.decode(service_key.trim()).unwrap();

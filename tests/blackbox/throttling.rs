@@ -2,7 +2,7 @@ use sealock_tests::{Answer, Client, Emulator, Options};
 
 use crate::entra::token;
 
-/// An emulator whose time stands still, with an identity that may do everything in the default vault.
+/// An emulator with a frozen clock, and an identity with all permissions in the default vault.
 fn throttled() -> Emulator {
     let emulator = Emulator::start_with(Options {
         environment: vec![(
@@ -21,7 +21,7 @@ fn authorization(emulator: &Emulator) -> String {
     format!("Bearer {token}")
 }
 
-/// A request to create an EC key in that vault.
+/// Requests the creation of an EC key in the default vault.
 fn create(client: &Client, vault: &str, authorization: &str) -> Answer {
     let host = format!("{vault}.vault.localhost");
     let headers = [("host", host.as_str()), ("authorization", authorization)];
@@ -30,7 +30,7 @@ fn create(client: &Client, vault: &str, authorization: &str) -> Answer {
 }
 
 #[test]
-fn a_vault_serves_no_more_within_ten_seconds_than_azures() {
+fn vault_is_throttled_at_azures_limits() {
     let emulator = throttled();
     emulator.cli(&["vault", "create", "kv1"]);
     emulator.cli(&["access", "grant", "--vault", "kv1", "--permissions", "all"]);
@@ -76,7 +76,7 @@ fn a_vault_serves_no_more_within_ten_seconds_than_azures() {
 }
 
 #[test]
-fn a_registry_is_not_revoked_because_its_vault_is_throttled() {
+fn throttled_vault_does_not_revoke_registries() {
     let emulator = throttled();
     emulator.cli(&["key", "create", "hsm", "--kty", "EC-HSM"]);
     let (client, authorization) = (emulator.client(), authorization(&emulator));

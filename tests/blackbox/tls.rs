@@ -1,3 +1,5 @@
+mod own_ca;
+
 use std::{
     fs,
     io::{ErrorKind, Read as _, Write as _},
@@ -7,33 +9,30 @@ use std::{
     time::Duration,
 };
 
-use rcgen::{CertificateParams, GeneralSubtree, Issuer, KeyPair, NameConstraints};
+use rcgen::{CertificateParams, Issuer, KeyPair};
 use rustls::{
     ClientConfig, ClientConnection, RootCertStore, StreamOwned,
     client::{WebPkiServerVerifier, danger::ServerCertVerifier as _},
     crypto::ring,
     pki_types::{CertificateDer, ServerName, UnixTime, pem::PemObject as _},
 };
-use sealock_tests::{Emulator, Image, Options, run};
-use tempfile::TempDir;
+use sealock_tests::{Emulator, Image, Options};
 use x509_parser::{
     certificate::X509Certificate,
     extensions::{GeneralName, ParsedExtension},
     prelude::FromDer as _,
 };
 
-use crate::ca::Ca;
-
 fn roots(pem: &str) -> RootCertStore {
     let mut roots = RootCertStore::empty();
     for certificate in CertificateDer::pem_slice_iter(pem.as_bytes()) {
-        // The system has roots that this library does not take.
+        // Some system roots are not supported by this library.
         let _ = roots.add(certificate.unwrap());
     }
     roots
 }
 
-/// A request over TLS, with a client's normal checks: the status, and the certificates that were served.
+/// Sends a request over TLS with normal verification, and returns the status and the served certificates.
 fn get(
     emulator: &Emulator,
     ca: &str,
@@ -74,7 +73,7 @@ fn ca(emulator: &Emulator) -> String {
 }
 
 #[test]
-fn one_port_speaks_tls_under_every_name_that_is_served_and_no_other() {
+fn port_serves_tls_under_exactly_the_served_names() {
     let emulator = Emulator::start();
     let ca = ca(&emulator);
     for (name, path, status) in [
@@ -107,11 +106,11 @@ fn one_port_speaks_tls_under_every_name_that_is_served_and_no_other() {
     for hint in ["server.aliases", "tls.azure_names = true"] {
         assert!(logged.contains(hint), "{hint} is not in the log");
     }
-    // Plain HTTP is where it was.
+    // Plain HTTP still works.
     assert_eq!(emulator.client().get("/v2/_catalog").status, 200);
 }
 
-/// An emulator that serves Azure's own names, too.
+/// Starts an emulator that also serves Azure's own names.
 fn start_with_azure_names() -> Emulator {
     Emulator::start_with(Options {
         environment: vec![("SEALOCK_TLS__AZURE_NAMES".into(), "true".into())],
@@ -119,7 +118,7 @@ fn start_with_azure_names() -> Emulator {
     })
 }
 
-/// The certificates and the private key in a file of an emulator's own CA.
+/// Returns the certificates and the private key in a file of an emulator's own CA.
 fn read_authority(emulator: &Emulator, file: &str) -> (Vec<CertificateDer<'static>>, KeyPair) {
     let text = fs::read_to_string(emulator.data_dir().join("tls").join(file)).unwrap();
     let certificates = CertificateDer::pem_slice_iter(text.as_bytes());
@@ -131,7 +130,7 @@ fn read_authority(emulator: &Emulator, file: &str) -> (Vec<CertificateDer<'stati
     )
 }
 
-/// The names and addresses that a CA may sign for.
+/// Returns the names and addresses that a CA may sign for.
 fn permitted(certificate: &X509Certificate<'_>) -> Vec<String> {
     let constraints = certificate.name_constraints().unwrap().unwrap();
     assert!(constraints.critical);
@@ -146,7 +145,7 @@ fn permitted(certificate: &X509Certificate<'_>) -> Vec<String> {
 }
 
 #[test]
-fn a_root_without_a_key_and_its_intermediate_are_constrained_alike_and_expire_together() {
+fn keyless_root_and_intermediate_have_equal_constraints_and_expiry() {
     let emulator = start_with_azure_names();
     let ipv6 = [&[0; 15][..], &[1], &[255; 16]].concat();
     let local = [
@@ -199,7 +198,7 @@ fn a_root_without_a_key_and_its_intermediate_are_constrained_alike_and_expire_to
 }
 
 #[test]
-fn a_handshake_brings_the_intermediate_and_not_the_root() {
+fn handshake_sends_the_intermediate_without_the_root() {
     let emulator = start_with_azure_names();
     let azure = emulator.client().get("/_sealock/v1/azure-ca.pem");
     let azure = String::from_utf8(azure.body).unwrap();
@@ -215,7 +214,7 @@ fn a_handshake_brings_the_intermediate_and_not_the_root() {
 }
 
 #[test]
-fn a_stolen_key_signs_for_this_machine_and_for_nothing_else() {
+fn stolen_ca_key_can_sign_for_this_machine_only() {
     let emulator = Emulator::start();
     let (chain, key) = read_authority(&emulator, "authority.pem");
     let intermediate = &chain[..1];
@@ -244,58 +243,7 @@ fn a_stolen_key_signs_for_this_machine_and_for_nothing_else() {
 }
 
 #[test]
-fn a_ca_without_an_intermediate_is_refused_with_a_way_out() {
-    for file in ["authority.pem", "azure-authority.pem"] {
-        let mut emulator = start_with_azure_names();
-        emulator.stop();
-        let path = emulator.data_dir().join("tls").join(file);
-        let root = Ca::new();
-        fs::write(&path, [root.certificate.as_str(), &root.key].concat()).unwrap();
-        let data_dir = emulator.data_dir().display().to_string();
-        let start = ["serve", "--listen", "127.0.0.1:0", "--data-dir", &data_dir];
-        let azure_names = [("SEALOCK_TLS__AZURE_NAMES", "true")];
-        let refused = run(&start, &emulator.data_dir(), &azure_names);
-        assert_eq!(refused.code, 1, "{refused:?}");
-        for part in [
-            "an intermediate certificate and its root",
-            "hint: remove",
-            file,
-        ] {
-            assert!(refused.stderr.contains(part), "{part}: {refused:?}");
-        }
-        fs::remove_file(&path).unwrap();
-        emulator.start_again();
-        assert_eq!(read_authority(&emulator, file).0.len(), 2);
-    }
-}
-
-#[test]
-fn ones_own_intermediate_is_sent_to_clients_that_trust_its_root() {
-    let dir = TempDir::new().unwrap();
-    let root = Ca::new();
-    let der = CertificateDer::from_pem_slice(root.certificate.as_bytes()).unwrap();
-    let issuer = Issuer::from_ca_cert_der(&der, KeyPair::from_pem(&root.key).unwrap()).unwrap();
-    let key = KeyPair::generate().unwrap();
-    let mut params = CertificateParams::default();
-    params
-        .distinguished_name
-        .push(rcgen::DnType::CommonName, "A company's intermediate CA");
-    params.is_ca = rcgen::IsCa::Ca(rcgen::BasicConstraints::Constrained(0));
-    let intermediate = params.signed_by(&key, &issuer).unwrap().pem();
-    let file = dir.path().join("ca.pem");
-    let chain = [&*intermediate, &*root.certificate, &key.serialize_pem()].concat();
-    fs::write(&file, chain).unwrap();
-    let emulator = Emulator::start_with(Options {
-        environment: vec![("SEALOCK_TLS__CA".into(), file.display().to_string())],
-        ..Options::default()
-    });
-    let (_, served) = get(&emulator, &root.certificate, "localhost", "/v2/").unwrap();
-    assert_eq!(served.len(), 2, "without the root");
-    assert_eq!(ca(&emulator), [intermediate, root.certificate].concat());
-}
-
-#[test]
-fn a_leaf_has_its_names_and_no_subject_and_lives_by_the_systems_clock() {
+fn leaf_has_names_without_a_subject_and_follows_the_system_clock() {
     let emulator = Emulator::start();
     let ca = ca(&emulator);
     emulator.cli(&["clock", "advance", "36500d"]);
@@ -310,7 +258,7 @@ fn a_leaf_has_its_names_and_no_subject_and_lives_by_the_systems_clock() {
         let days = leaf.validity().not_after - leaf.validity().not_before;
         assert!(days.unwrap() < time::Duration::days(398));
     }
-    // Firefox refuses two certificates of one issuer with one number.
+    // Firefox refuses two certificates of one issuer with the same serial number.
     assert_ne!(one.raw_serial(), other.raw_serial());
     let names = |leaf: &X509Certificate<'_>| match leaf.extensions().iter().find_map(|extension| {
         match extension.parsed_extension() {
@@ -325,7 +273,7 @@ fn a_leaf_has_its_names_and_no_subject_and_lives_by_the_systems_clock() {
 }
 
 #[test]
-fn azures_own_names_have_a_ca_of_their_own_that_nothing_installs() {
+fn azure_names_use_a_separate_ca_that_is_never_installed() {
     let emulator = start_with_azure_names();
     let local = ca(&emulator);
     let azure = emulator.client().get("/_sealock/v1/azure-ca.pem");
@@ -353,7 +301,7 @@ fn azures_own_names_have_a_ca_of_their_own_that_nothing_installs() {
 }
 
 #[test]
-fn the_files_that_clients_are_given_hold_no_secret_and_survive() {
+fn trust_files_hold_no_secret_and_survive_a_restart() {
     let mut emulator = Emulator::start();
     let image = Image::random(&[100]);
     assert_eq!(emulator.client().push("app", "v1", &image).status, 201);
@@ -382,140 +330,7 @@ fn the_files_that_clients_are_given_hold_no_secret_and_survive() {
 }
 
 #[test]
-fn ones_own_ca_signs_for_names_that_ours_may_not() {
-    let dir = TempDir::new().unwrap();
-    let own = Ca::new();
-    let environment = vec![
-        ("SEALOCK_TLS__CA".into(), own.write(dir.path())),
-        (
-            "SEALOCK_SERVER__ALIASES".into(),
-            r#"["registry.example", "192.0.2.7"]"#.into(),
-        ),
-    ];
-    let mut emulator = Emulator::start();
-    let ours = ca(&emulator);
-    emulator.stop();
-    emulator.set_environment(environment);
-    emulator.start_again();
-    assert_eq!(ca(&emulator), own.certificate);
-    for name in ["localhost", "127.0.0.1", "registry.example", "192.0.2.7"] {
-        let answer = get(&emulator, &own.certificate, name, "/v2/_catalog");
-        assert_eq!(answer.expect(name).0, 200, "{name}");
-    }
-    let key = own.key.lines().nth(1).unwrap().to_owned();
-    for (path, content) in emulator.files() {
-        let content = String::from_utf8_lossy(&content);
-        assert!(!content.contains(&key), "its key is in {}", path.display());
-    }
-
-    emulator.stop();
-    emulator.set_environment(Vec::new());
-    emulator.start_again();
-    assert_eq!(ca(&emulator), ours, "ours is there still");
-}
-
-#[test]
-fn a_certificate_holds_no_name_that_its_ca_may_not_sign_for() {
-    let dir = TempDir::new().unwrap();
-    let company = Ca::with(|params| {
-        params.name_constraints = Some(NameConstraints {
-            permitted_subtrees: vec![GeneralSubtree::DnsName("company.example".into())],
-            excluded_subtrees: Vec::new(),
-        });
-    });
-    let emulator = Emulator::start_with(Options {
-        environment: vec![
-            ("SEALOCK_TLS__CA".into(), company.write(dir.path())),
-            (
-                "SEALOCK_SERVER__ALIASES".into(),
-                r#"["192.0.2.7", "sealock.azurecr.company.example"]"#.into(),
-            ),
-        ],
-        arguments: vec!["--public-name".into(), "company.example".into()],
-        ..Options::default()
-    });
-    for name in ["company.example", "192.0.2.7", "127.0.0.1"] {
-        let answer = get(&emulator, &company.certificate, name, "/v2/_catalog");
-        assert_eq!(answer.expect(name).0, 200, "{name}");
-    }
-    // It is served all the same, for whoever does not ask.
-    let refused = get(&emulator, &company.certificate, "localhost", "/v2/");
-    assert!(refused.is_err(), "but it is refused by whoever does");
-}
-
-#[test]
-fn a_ca_or_a_name_that_cannot_be_is_refused_at_the_start_with_a_way_out() {
-    let dir = TempDir::new().unwrap();
-    let start = |environment: &[(&str, &str)]| {
-        let output = run(
-            &["serve", "--ephemeral", "--listen", "127.0.0.1:0"],
-            dir.path(),
-            environment,
-        );
-        assert_eq!(output.code, 1, "{output:?}");
-        output.stderr
-    };
-    let file = |name: &str, content: &str| {
-        let path = dir.path().join(name);
-        fs::write(&path, content).unwrap();
-        path.display().to_string()
-    };
-    let (one, other) = (Ca::new(), Ca::new());
-    let no_ca = Ca::with(|params| params.is_ca = rcgen::IsCa::NoCa);
-    let expired = Ca::with(|params| params.not_after = rcgen::date_time_ymd(2020, 1, 1));
-    let both = |certificate: &Ca, key: &Ca| [&certificate.certificate[..], &key.key].concat();
-    let sec1 = "-----BEGIN EC PRIVATE KEY-----\nAAAA\n-----END EC PRIVATE KEY-----\n";
-    for (content, why) in [
-        (String::new(), "it contains no certificate"),
-        (one.certificate.clone(), "it contains no private key"),
-        (one.key.clone(), "it contains no certificate"),
-        (
-            both(&one, &other),
-            "its private key belongs to another certificate",
-        ),
-        (both(&no_ca, &no_ca), "is not a CA"),
-        (both(&expired, &expired), "it expired on 2020-01-01"),
-        ([one.certificate.as_str(), sec1].concat(), "not in PKCS #8"),
-    ] {
-        let path = file("ca.pem", &content);
-        let error = start(&[("SEALOCK_TLS__CA", &path)]);
-        for part in [path.as_str(), why, "hint:", "tls.ca"] {
-            assert!(error.contains(part), "{part:?} is not in: {error}");
-        }
-        for line in content.lines().filter(|line| line.len() == 64) {
-            assert!(!error.contains(line), "{error}");
-        }
-    }
-    let error = start(&[("SEALOCK_TLS__CA", "missing.pem")]);
-    assert!(error.contains("missing.pem"), "{error}");
-
-    let constrained = Ca::with(|params| {
-        params.name_constraints = Some(NameConstraints {
-            permitted_subtrees: vec![GeneralSubtree::DnsName("company.example".into())],
-            excluded_subtrees: Vec::new(),
-        });
-    });
-    let constrained = file("constrained.pem", &both(&constrained, &constrained));
-    for environment in [
-        &[("SEALOCK_SERVER__ALIASES", r#"["buildhost"]"#)][..],
-        &[("SEALOCK_SERVER__PUBLIC_NAME", "buildhost:5000")],
-        &[
-            ("SEALOCK_TLS__CA", constrained.as_str()),
-            (
-                "SEALOCK_SERVER__ALIASES",
-                r#"["a.company.example", "buildhost"]"#,
-            ),
-        ],
-    ] {
-        let error = start(environment);
-        for part in ["'buildhost'", "hint:", "buildhost.localhost", "tls.ca"] {
-            assert!(error.contains(part), "{part:?} is not in: {error}");
-        }
-    }
-}
-
-#[test]
-fn a_handshake_that_leads_nowhere_holds_nobody_up() {
+fn stalled_handshake_does_not_block_others() {
     let mut emulator = Emulator::start();
     let ca = ca(&emulator);
     let hello = b"\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03";
@@ -538,7 +353,7 @@ fn a_handshake_that_leads_nowhere_holds_nobody_up() {
     }
     assert!(!answer.starts_with(b"HTTP"));
     assert_eq!(get(&emulator, &ca, "localhost", "/").unwrap().0, 200);
-    // With all of them open still.
+    // While all stalled handshakes are open.
     emulator.stop();
     assert!(!emulator.logged().contains("did not finish in time"));
     drop(open);

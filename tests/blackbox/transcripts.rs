@@ -1,5 +1,4 @@
-//! What every command says, for a reviewer to read: its help, its answers, its errors. `cargo insta review` shows what has
-//! changed.
+//! Snapshots of every command's help, output and errors, for review. `cargo insta review` shows the changes.
 
 use std::{fmt::Write as _, path::Path, slice};
 
@@ -8,7 +7,7 @@ use sealock_tests::{Emulator, Image, Options, Output, run};
 
 const LAYOUT: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../fixtures/oci-layout/hello");
 
-/// An emulator whose clock stands still, with an image.
+/// An emulator with a frozen clock and an image.
 struct Session {
     emulator: Emulator,
 }
@@ -22,7 +21,7 @@ impl Session {
         Self { emulator }
     }
 
-    /// Runs each command, whose words are separated by blanks, and writes down what it says.
+    /// Runs each command, whose words are separated by blanks, and records its output.
     fn transcript(&self, commands: &[&str]) -> String {
         let mut transcript = String::new();
         for command in commands {
@@ -47,7 +46,7 @@ fn write_down(transcript: &mut String, command: &str, output: &Output) {
     transcript.push('\n');
 }
 
-/// Replaces whatever differs between two runs with something as long.
+/// Replaces everything that differs between two runs with text of the same length.
 fn settings() -> Settings {
     let mut settings = Settings::clone_current();
     settings.set_prepend_module_to_snapshot(false);
@@ -87,7 +86,7 @@ fn assert_transcript(name: &str, transcript: &str) {
     settings().bind(|| assert_snapshot!(name, transcript));
 }
 
-/// The names of the commands that a command's help lists.
+/// Returns the subcommands that a command's help lists.
 fn subcommands(help: &str) -> Vec<String> {
     let lines = help.lines().skip_while(|line| *line != "Commands:").skip(1);
     let lines = lines.take_while(|line| !line.is_empty());
@@ -104,7 +103,7 @@ fn write_down_help(words: &[String], transcript: &mut String) {
     arguments.push("--help");
     let mut output = run(&arguments, Path::new("."), &[]);
     assert_eq!(output.code, 0, "{arguments:?}: {output:?}");
-    // They are those of `sealock --help`.
+    // Global options are in `sealock --help`.
     if let Some((own, rest)) = output.stdout.split_once("Global options:\n") {
         let (_, example) = rest.split_once("\nExample").unwrap_or_default();
         output.stdout = format!("{own}Example{example}");
@@ -134,7 +133,7 @@ fn write_once(name: &str, output: &Output) {
 }
 
 #[test]
-fn keys() {
+fn key_commands() {
     let session = Session::start();
     let transcript = session.transcript(&[
         "key list",
@@ -175,7 +174,7 @@ fn keys() {
 }
 
 #[test]
-fn vaults() {
+fn vault_commands() {
     let session = Session::start();
     let transcript = session.transcript(&[
         "vault list",
@@ -211,7 +210,7 @@ fn vaults() {
 }
 
 #[test]
-fn access() {
+fn access_commands() {
     let session = Session::start();
     let transcript = session.transcript(&[
         "access list",
@@ -250,7 +249,7 @@ fn access() {
 }
 
 #[test]
-fn roles() {
+fn role_commands() {
     let session = Session::start();
     let group = "/subscriptions/00000000-0000-0000-0000-000000000000/resourceGroups/sealock";
     let in_group = format!("role assign --role AcrPush --scope {group}");
@@ -272,7 +271,7 @@ fn roles() {
 }
 
 #[test]
-fn registries() {
+fn registry_commands() {
     let session = Session::start();
     let transcript = session.transcript(&[
         "registry list",
@@ -323,7 +322,7 @@ fn registries() {
 }
 
 #[test]
-fn repositories() {
+fn repository_commands() {
     let session = Session::start();
     let transcript = session.transcript(&[
         "repository list",
@@ -344,7 +343,7 @@ fn repositories() {
 }
 
 #[test]
-fn the_state() {
+fn state_commands() {
     let session = Session::start();
     let transcript = session.transcript(&[
         "health",
@@ -374,7 +373,7 @@ fn the_state() {
 }
 
 #[test]
-fn the_clock() {
+fn clock_commands() {
     let session = Session::start();
     let transcript = session.transcript(&[
         "clock show",
@@ -388,7 +387,7 @@ fn the_clock() {
         "clock advance soon",
         "clock set never",
     ]);
-    // The distance from the system's time is another one each day.
+    // The distance from the system's time differs each day.
     let transcript: Vec<_> = transcript
         .lines()
         .map(|line| line.split(" ahead of").next().unwrap_or_default())
@@ -401,14 +400,14 @@ fn the_clock() {
 }
 
 #[test]
-fn names_and_trust() {
+fn hosts_and_trust_commands() {
     let session = Session::start();
     let transcript = session.transcript(&["hosts", "trust", "hosts --write --file /nowhere/hosts"]);
     assert_transcript("trust", &transcript);
 }
 
 #[test]
-fn without_an_emulator() {
+fn commands_without_an_emulator() {
     let mut transcript = String::new();
     for command in [
         "status --emulator http://127.0.0.1:1",

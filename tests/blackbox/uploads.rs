@@ -1,10 +1,6 @@
-use std::{
-    fs,
-    io::Write as _,
-    net::TcpStream,
-    os::unix::fs::PermissionsExt as _,
-    path::{Path, PathBuf},
-};
+mod damage;
+
+use std::{fs, io::Write as _, net::TcpStream, os::unix::fs::PermissionsExt as _, path::PathBuf};
 
 use sealock_tests::{Answer, Client, Emulator, Options, digest_of, eventually, random_bytes};
 use sha2::{Digest as _, Sha512};
@@ -15,7 +11,7 @@ const UPLOADS: &str = "/v2/app/blobs/uploads/";
 /// The plaintext of a full segment.
 const SEGMENT: usize = 65_536;
 
-/// How an emulator comes to its end.
+/// A way to end an emulator.
 type End = fn(&mut Emulator);
 
 const ENDS: [(&str, End); 2] = [("stopped", Emulator::stop), ("killed", Emulator::kill)];
@@ -26,7 +22,7 @@ fn begin(client: &Client) -> String {
     begun.header("location").to_owned()
 }
 
-/// Sends the part of `content` between the two, as a chunk that says where it belongs.
+/// Sends a range of `content` as a chunk with its position.
 fn patch(client: &Client, location: &str, content: &[u8], begins: usize, ends: usize) -> Answer {
     let range = format!("{begins}-{}", ends.saturating_sub(1));
     let headers = [("content-range", &*range)];
@@ -34,7 +30,7 @@ fn patch(client: &Client, location: &str, content: &[u8], begins: usize, ends: u
     client.send("PATCH", location, headers, &content[begins..ends])
 }
 
-/// Checks that an upload is there, with so many bytes.
+/// Checks that an upload exists and has received this many bytes.
 fn check_received(client: &Client, location: &str, received: usize, what: &str) {
     let status = client.get(location);
     assert_eq!(status.status, 204, "{what}: {status:?}");
@@ -43,7 +39,7 @@ fn check_received(client: &Client, location: &str, received: usize, what: &str) 
     assert_eq!(status.header("range"), format!("0-{last}"), "{what}");
 }
 
-/// Checks that an upload is not known, whatever it is asked for.
+/// Checks that every request to an upload reports it as unknown.
 fn check_unknown(client: &Client, location: &str, what: &str) {
     let finish = format!("{location}?digest={}", digest_of(b""));
     for (method, path) in [
@@ -66,7 +62,7 @@ fn files(emulator: &Emulator, directory: &str) -> Vec<PathBuf> {
     entries.map(|entry| entry.unwrap().path()).collect()
 }
 
-/// How many files of sessions there are, and how many staged objects.
+/// Counts the files of sessions and the staged objects.
 fn left(emulator: &Emulator) -> (usize, usize) {
     (
         files(emulator, "uploads").len(),
@@ -81,8 +77,8 @@ fn only(emulator: &Emulator, directory: &str) -> PathBuf {
 }
 
 #[test]
-fn an_upload_goes_on_where_it_was_however_the_emulator_ended() {
-    // Where the chunks end: between them, and before the last, the emulator does.
+fn upload_continues_where_it_was_after_a_stop_or_kill() {
+    // The ends of the chunks. The emulator ends between two chunks and before the last.
     let chunks: &[&[usize]] = &[
         &[0, 0, 0],
         &[1, 1, 2],
@@ -100,7 +96,7 @@ fn an_upload_goes_on_where_it_was_however_the_emulator_ended() {
         let uploads: Vec<_> = begun.collect();
         let mut begins = vec![0; uploads.len()];
         for round in 0..3 {
-            // Also with a session that nobody asked for since the last end.
+            // Even a session that nobody used since the last end.
             for _ in 0..=round % 2 {
                 end(&mut emulator);
                 emulator.start_again();
@@ -115,7 +111,7 @@ fn an_upload_goes_on_where_it_was_however_the_emulator_ended() {
                 }
                 let sent = patch(&client, location, &content, *begins, cuts[round]);
                 assert_eq!(sent.status, 202, "{what}: {sent:?}");
-                // What was acknowledged holds, whether or not somebody asks for it before the end.
+                // Acknowledged bytes are kept, even if nobody asks for them before the end.
                 *begins = cuts[round];
             }
         }
@@ -124,7 +120,7 @@ fn an_upload_goes_on_where_it_was_however_the_emulator_ended() {
         let client = emulator.client();
         for (location, cuts) in &uploads {
             let what = format!("{how}, {cuts:?}");
-            // One byte more comes with the last request.
+            // The last request sends one more byte.
             let whole = &content[..=cuts[2]];
             let digest = digest_of(whole);
             let finish = format!("{location}?digest={digest}");
@@ -141,7 +137,7 @@ fn an_upload_goes_on_where_it_was_however_the_emulator_ended() {
 }
 
 #[test]
-fn an_upload_that_is_hashed_by_sha512_goes_on_after_a_restart() {
+fn sha512_upload_continues_after_a_restart() {
     let mut emulator = Emulator::start();
     let client = emulator.client();
     let content = random_bytes(200_003);
@@ -165,7 +161,7 @@ fn an_upload_that_is_hashed_by_sha512_goes_on_after_a_restart() {
 }
 
 #[test]
-fn an_upload_stays_while_its_registry_is_revoked_across_a_kill() {
+fn upload_survives_a_kill_while_its_registry_is_revoked() {
     let mut emulator = Emulator::start();
     let client = emulator.client();
     let content = random_bytes(400_000);
@@ -203,7 +199,7 @@ fn an_upload_stays_while_its_registry_is_revoked_across_a_kill() {
     assert!(pulled.body == content, "the content has changed");
 }
 
-/// Begins to send `content`, and stops after so many bytes.
+/// Sends the first bytes of `content`, and stops.
 fn unfinished_patch(emulator: &Emulator, location: &str, content: &[u8], sent: usize) -> TcpStream {
     let mut connection = TcpStream::connect(emulator.address()).unwrap();
     let length = content.len();
@@ -217,7 +213,7 @@ fn unfinished_patch(emulator: &Emulator, location: &str, content: &[u8], sent: u
 }
 
 #[test]
-fn what_was_written_but_not_acknowledged_is_forgotten_by_a_kill() {
+fn kill_discards_unacknowledged_upload_bytes() {
     let mut emulator = Emulator::start();
     let client = emulator.client();
     let content = random_bytes(5 << 20);
@@ -228,7 +224,7 @@ fn what_was_written_but_not_acknowledged_is_forgotten_by_a_kill() {
     let object = only(&emulator, "blobs/staging");
     let written = || fs::metadata(&object).unwrap().len();
     let before = written();
-    // Other bytes than those that follow in the end.
+    // These bytes differ from those sent in the end.
     let other = random_bytes(4 << 20);
     let connection = unfinished_patch(&emulator, &location, &other, 3 << 20);
     eventually("a part to be written", || written() > before);
@@ -245,7 +241,7 @@ fn what_was_written_but_not_acknowledged_is_forgotten_by_a_kill() {
 }
 
 #[test]
-fn what_a_broken_request_brought_is_there_after_a_kill_once_it_was_told() {
+fn upload_bytes_of_a_broken_request_survive_a_kill_once_reported() {
     let mut emulator = Emulator::start();
     let client = emulator.client();
     let content = random_bytes(5 << 20);
@@ -272,7 +268,7 @@ fn what_a_broken_request_brought_is_there_after_a_kill_once_it_was_told() {
 }
 
 #[test]
-fn an_upload_that_is_over_leaves_no_file() {
+fn finished_upload_leaves_no_file() {
     let mut emulator = Emulator::start();
     let content = random_bytes(100_000);
     let wrong = format!("?digest={}", digest_of(b"something else"));
@@ -304,7 +300,7 @@ fn an_upload_that_is_over_leaves_no_file() {
 }
 
 #[test]
-fn an_upload_that_nobody_continues_for_a_day_expires_and_leaves_no_file() {
+fn upload_idle_for_a_day_expires_and_leaves_no_file() {
     let mut emulator = Emulator::start();
     emulator.cli(&["clock", "freeze"]);
     let content = random_bytes(100_000);
@@ -335,108 +331,11 @@ fn an_upload_that_nobody_continues_for_a_day_expires_and_leaves_no_file() {
     }
 }
 
-fn edit(path: &Path, edit: impl FnOnce(&mut Vec<u8>)) {
-    let mut bytes = fs::read(path).unwrap();
-    edit(&mut bytes);
-    fs::write(path, bytes).unwrap();
-}
-
-fn head_len(file: &[u8]) -> usize {
-    file.iter().position(|byte| *byte == b'\n').unwrap()
-}
-
-/// What may become of an upload's two files.
-type Damage = (&'static str, fn(&Path, &Path));
-
-const DAMAGES: &[Damage] = &[
-    ("no file", |file, _| fs::remove_file(file).unwrap()),
-    ("an empty file", |file, _| edit(file, Vec::clear)),
-    ("a file of zeros", |file, _| {
-        edit(file, |bytes| bytes.fill(0));
-    }),
-    ("a file cut in its head", |file, _| {
-        edit(file, |bytes| bytes.truncate(20));
-    }),
-    ("a file cut behind its head", |file, _| {
-        edit(file, |bytes| bytes.truncate(head_len(bytes) + 1));
-    }),
-    ("a file cut short", |file, _| {
-        edit(file, |bytes| bytes.truncate(bytes.len() - 1));
-    }),
-    ("another state", |file, _| {
-        edit(file, |bytes| *bytes.last_mut().unwrap() ^= 1);
-    }),
-    ("another head", |file, _| {
-        edit(file, |bytes| {
-            let text = String::from_utf8_lossy(&bytes[..head_len(bytes)]).into_owned();
-            let changed = text.replace("200000", "200001");
-            assert_ne!(text, changed);
-            bytes.splice(..text.len(), changed.into_bytes());
-        });
-    }),
-    ("another upload's file", |file, _| {
-        let other = file.with_file_name("00000000-0000-4000-8000-000000000000");
-        fs::rename(file, other).unwrap();
-    }),
-    ("no object", |_, object| fs::remove_file(object).unwrap()),
-    ("an object cut short", |_, object| {
-        edit(object, |bytes| bytes.truncate(bytes.len() - 1));
-    }),
-    ("an object of zeros", |_, object| {
-        edit(object, |bytes| bytes.fill(0));
-    }),
-    ("an object with another last segment", |_, object| {
-        edit(object, |bytes| *bytes.last_mut().unwrap() ^= 1);
-    }),
-];
-
 #[test]
-fn an_upload_whose_files_are_damaged_is_unknown_and_swept() {
-    let mut emulator = Emulator::start();
-    let content = random_bytes(200_000);
-    for (what, damage) in DAMAGES {
-        let client = emulator.client();
-        let location = begin(&client);
-        assert_eq!(patch(&client, &location, &content, 0, 200_000).status, 202);
-        emulator.kill();
-        damage(
-            &only(&emulator, "uploads"),
-            &only(&emulator, "blobs/staging"),
-        );
-        emulator.start_again();
-        check_unknown(&emulator.client(), &location, what);
-        assert_eq!(left(&emulator), (0, 0), "{what}");
-    }
-    emulator.verify();
-}
-
-#[test]
-fn an_upload_cannot_be_put_back_under_another_repository() {
-    let mut emulator = Emulator::start();
-    let client = emulator.client();
-    let location = begin(&client);
-    emulator.kill();
-    edit(&only(&emulator, "uploads"), |bytes| {
-        let text = String::from_utf8_lossy(&bytes[..head_len(bytes)]).into_owned();
-        let changed = text.replace("\"app\"", "\"other\"");
-        assert_ne!(text, changed);
-        bytes.splice(..text.len(), changed.into_bytes());
-    });
-    emulator.start_again();
-    let moved = location.replace("/v2/app/", "/v2/other/");
-    check_unknown(
-        &emulator.client(),
-        &moved,
-        "its head is not as it was sealed",
-    );
-    assert_eq!(left(&emulator), (0, 0));
-}
-
-#[test]
-fn only_an_upload_that_goes_on_in_another_request_has_a_file() {
+fn only_an_upload_over_several_requests_has_a_file() {
     let emulator = Emulator::start();
     let client = emulator.client();
-    // Whatever is made in it is seen here.
+    // The modification time shows every file created in it.
     let directory = emulator.data_dir().join("uploads");
     let changed = || fs::metadata(&directory).unwrap().modified().unwrap();
     let before = changed();
@@ -453,7 +352,7 @@ fn only_an_upload_that_goes_on_in_another_request_has_a_file() {
 }
 
 #[test]
-fn a_chunk_that_is_refused_after_all_leaves_the_upload_as_it_was() {
+fn refused_chunk_leaves_the_upload_unchanged() {
     for ephemeral in [false, true] {
         let emulator = Emulator::start_with(Options {
             ephemeral,
@@ -476,7 +375,7 @@ fn a_chunk_that_is_refused_after_all_leaves_the_upload_as_it_was() {
                 ("PUT", &finish, 900_000),
             ] {
                 let what = format!("{method} of {length} at {arrived}, ephemeral: {ephemeral}");
-                // Its length is known only once all has come.
+                // The length is known only at the end.
                 let range = format!("{arrived}-{}", arrived + length);
                 let other = random_bytes(length);
                 let refused = client.try_send(
@@ -501,7 +400,7 @@ fn a_chunk_that_is_refused_after_all_leaves_the_upload_as_it_was() {
 }
 
 #[test]
-fn an_upload_is_taken_up_although_whoever_asked_for_it_has_left() {
+fn upload_resumes_although_its_client_has_disconnected() {
     let mut emulator = Emulator::start();
     let client = emulator.client();
     let content = random_bytes(30 << 20);
@@ -527,7 +426,7 @@ fn an_upload_is_taken_up_although_whoever_asked_for_it_has_left() {
 }
 
 #[test]
-fn a_range_with_a_unit_is_refused_with_its_text_as_detail() {
+fn content_range_with_a_unit_is_refused_quoting_it() {
     let emulator = Emulator::start();
     let client = emulator.client();
     let begun = client.send("POST", "/v2/app/blobs/uploads/", &[], b"");

@@ -6,7 +6,7 @@ use crate::entra::token;
 
 const RESOURCE: &str = "&resource=https://vault.azure.net";
 
-/// Headers of every answer, whatever its status, beside `date` and the body's length and type.
+/// The headers of every answer of any status, besides `date` and the body's length and type.
 const HEADERS: [&str; 8] = [
     "cache-control",
     "expires",
@@ -18,7 +18,7 @@ const HEADERS: [&str; 8] = [
     "x-ms-request-id",
 ];
 
-/// A vault beside the quickstart's, with an identity that may do everything there.
+/// A vault besides the quickstart's, with an identity that has all permissions there.
 struct Vault {
     emulator: Emulator,
     client: Client,
@@ -45,7 +45,7 @@ impl Vault {
         }
     }
 
-    /// A request as it is; `host` is ours if it is not among the headers.
+    /// Sends a request as given. `host` is the vault's unless the headers include one.
     fn raw(&self, method: &str, path: &str, headers: &[(&str, &str)], body: &str) -> Answer {
         let mut headers = headers.to_vec();
         if headers.iter().all(|(name, _)| *name != "host") {
@@ -81,7 +81,7 @@ fn text(answer: &Answer) -> &str {
 }
 
 #[test]
-fn the_challenge_comes_before_anything_else() {
+fn challenge_precedes_every_other_judgement() {
     let vault = Vault::start();
     let tenant = vault.emulator.json(&["identity", "list"])["identities"][0]["tenant_id"].clone();
     let tenant = tenant.as_str().unwrap();
@@ -112,7 +112,7 @@ fn the_challenge_comes_before_anything_else() {
             r#"{"error":{"code":"Unauthorized","message":"AKV10000: Request is missing a Bearer or PoP token."}}"#
         );
     }
-    // What a token is asked for lies above the vault as the client has named it, port included.
+    // The token's resource is the domain above the vault's name in the request, port included.
     for (named, resource) in [
         (host.to_uppercase(), below),
         ("kv1.vault.localhost".to_owned(), "vault.localhost"),
@@ -136,7 +136,7 @@ fn the_challenge_comes_before_anything_else() {
 }
 
 #[test]
-fn a_token_that_does_not_serve_is_refused_with_the_challenge() {
+fn unusable_token_is_refused_with_the_challenge() {
     let vault = Vault::start();
     let good = vault.authorization.clone();
     let other = token(&vault.emulator, "&resource=https://storage.azure.com");
@@ -178,7 +178,7 @@ fn a_token_that_does_not_serve_is_refused_with_the_challenge() {
 }
 
 #[test]
-fn answers_are_written_as_azure_writes_them() {
+fn answers_have_azures_form() {
     let vault = Vault::start();
     let path = "/keys/k1/create";
     let made = vault.send("POST", path, r#"{"kty":"EC","tags":{"a":"b"}}"#);
@@ -235,9 +235,9 @@ fn answers_are_written_as_azure_writes_them() {
     }
 }
 
-/// It sends what it was not told: an exponent of 0 and no operations.
+/// The Java SDK sends an exponent of 0 and no operations if none are given.
 #[test]
-fn what_the_sdk_for_java_leaves_open_is_left_to_the_vault() {
+fn parameters_that_the_java_sdk_omits_get_defaults() {
     let vault = Vault::start();
     let rsa = json!([
         "encrypt",
@@ -262,9 +262,9 @@ fn what_the_sdk_for_java_leaves_open_is_left_to_the_vault() {
     assert_eq!(imported["key"]["key_ops"], oct);
 }
 
-/// The order of a policy's members is the vault's, however they are sent.
+/// The vault decides the order of a policy's members.
 #[test]
-fn a_release_policy_is_written_as_azure_writes_it() {
+fn release_policy_has_azures_form() {
     let vault = Vault::start();
     let policy = |sent: &str, immutable: bool| {
         let data = URL_SAFE_NO_PAD.encode(sent);
@@ -350,7 +350,7 @@ fn every_answer_has_the_vaults_headers() {
 }
 
 #[test]
-fn paths_and_methods_are_taken_as_the_clients_write_them() {
+fn paths_and_methods_are_accepted_as_clients_write_them() {
     let vault = Vault::start();
     let kid = vault.create("k1");
     let version = kid.rsplit_once('/').unwrap().1;
@@ -404,7 +404,7 @@ fn paths_and_methods_are_taken_as_the_clients_write_them() {
 }
 
 #[test]
-fn a_list_goes_on_where_its_link_leads() {
+fn list_continues_at_its_next_link() {
     let vault = Vault::start();
     let mut made: Vec<String> = (0..30).map(|number| format!("k{number}")).collect();
     for key in &made {
@@ -453,7 +453,7 @@ fn a_list_goes_on_where_its_link_leads() {
 }
 
 #[test]
-fn a_private_key_that_is_not_taken_is_not_repeated() {
+fn refused_private_key_is_not_echoed() {
     let vault = Vault::start();
     let secret = "c2VjcmV0LXNlY3JldC1zZWNyZXQtc2VjcmV0LXNlY3I";
     for body in [

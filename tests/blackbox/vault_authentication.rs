@@ -11,7 +11,7 @@ fn get(client: &Client, path: &str, authorization: &str) -> Answer {
     client.send("GET", path, &[("authorization", authorization)], b"")
 }
 
-/// What is said to whoever could not be told.
+/// The error for a caller that could not be identified.
 fn refusal(answer: &Answer) -> String {
     assert_eq!(answer.status, 401, "{answer:?}");
     let challenge = answer.header("www-authenticate");
@@ -25,7 +25,7 @@ fn refusal(answer: &Answer) -> String {
 }
 
 #[test]
-fn whoever_comes_without_a_token_is_challenged_before_anything_else_is_judged() {
+fn request_without_a_token_is_challenged_before_any_judgement() {
     let emulator = Emulator::start();
     let client = emulator.client();
     let port = emulator.address().rsplit(':').next().unwrap().to_owned();
@@ -68,7 +68,7 @@ fn whoever_comes_without_a_token_is_challenged_before_anything_else_is_judged() 
             );
         }
     }
-    // A name that Azure would not resolve.
+    // A name that Azure's DNS would not resolve.
     let answer = client.send("GET", KEYS, &[("host", "nope.vault.localhost")], b"");
     assert_eq!(answer.status, 404);
     let error = answer.json()["error"].clone();
@@ -79,7 +79,7 @@ fn whoever_comes_without_a_token_is_challenged_before_anything_else_is_judged() 
 }
 
 #[test]
-fn a_token_is_refused_with_what_is_wrong_with_it() {
+fn refused_token_gets_the_reason() {
     let emulator = Emulator::start();
     let client = emulator.client();
     let good = token(&emulator, VAULT);
@@ -147,7 +147,7 @@ fn a_token_is_refused_with_what_is_wrong_with_it() {
         assert_eq!(answer.status, 200, "{resource}");
     }
 
-    // A host without a port is compared whole, too.
+    // A host without a port is compared in full too.
     for (audience, is_ours) in [("https", false), ("https://vault.localhost", true)] {
         let token = token(&emulator, &format!("&resource={audience}"));
         let authorization = format!("Bearer {token}");
@@ -178,7 +178,7 @@ fn a_token_is_refused_with_what_is_wrong_with_it() {
 }
 
 #[test]
-fn the_leg_without_a_token_is_recorded_too() {
+fn request_without_a_token_is_audited() {
     let emulator = Emulator::start();
     let client = emulator.client();
     let headers = [("user-agent", "azsdk-python-keyvault-keys/4.11.3")];

@@ -1,3 +1,5 @@
+mod objects;
+
 use std::fs;
 
 use sealock_tests::{Emulator, Image, digest_of, random_bytes};
@@ -34,7 +36,7 @@ fn found_after(emulator: &Emulator, file: &str) -> Vec<(String, String)> {
 }
 
 #[test]
-fn what_is_damaged_beside_content_is_found_and_named() {
+fn damage_outside_content_is_reported() {
     let mut emulator = Emulator::start();
     let client = emulator.client();
     assert_eq!(
@@ -105,7 +107,7 @@ fn what_is_damaged_beside_content_is_found_and_named() {
 }
 
 #[test]
-fn a_damaged_upload_is_told_as_unknown_and_moved_aside() {
+fn damaged_upload_is_unknown_and_quarantined() {
     let mut emulator = Emulator::start();
     let client = emulator.client();
     let begun = client.send("POST", "/v2/app/blobs/uploads/", &[], b"");
@@ -144,7 +146,7 @@ fn a_damaged_upload_is_told_as_unknown_and_moved_aside() {
 }
 
 #[test]
-fn what_a_client_deleted_of_an_image_is_reported_apart_and_is_no_problem() {
+fn deleted_parts_of_an_image_are_reported_but_no_problem() {
     let emulator = Emulator::start();
     let client = emulator.client();
     let image = Image::random(&[1000]);

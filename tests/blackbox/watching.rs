@@ -1,4 +1,4 @@
-//! Commands that look at the state until it is another one.
+//! Commands that watch the state.
 
 use std::{
     io::{BufRead as _, BufReader},
@@ -10,7 +10,7 @@ use std::{
 use sealock_tests::{Emulator, Terminal, run};
 
 #[test]
-fn status_has_an_exit_code_of_its_own_while_a_registry_is_revoked() {
+fn status_exits_with_3_while_a_registry_is_revoked() {
     let emulator = Emulator::start();
     assert_eq!(emulator.run(&["status"]).code, 0);
     emulator.cli(&["key", "disable"]);
@@ -29,7 +29,7 @@ fn status_has_an_exit_code_of_its_own_while_a_registry_is_revoked() {
 }
 
 #[test]
-fn a_watched_status_is_shown_again_when_it_changes() {
+fn watched_status_is_shown_again_when_it_changes() {
     let emulator = Emulator::start();
     let mut watch = Command::new(Emulator::binary())
         .args([
@@ -59,7 +59,7 @@ fn a_watched_status_is_shown_again_when_it_changes() {
 }
 
 #[test]
-fn wait_ends_when_the_state_is_reached_and_fails_when_it_is_not_in_time() {
+fn wait_ends_when_the_state_is_reached_and_fails_on_timeout() {
     let emulator = Emulator::start();
     emulator.cli(&["registry", "create", "plain"]);
     assert!(emulator.cli(&["wait", "--ready"]).contains("is ready"));
@@ -85,7 +85,7 @@ fn wait_ends_when_the_state_is_reached_and_fails_when_it_is_not_in_time() {
 }
 
 #[test]
-fn wait_takes_an_emulator_that_is_still_to_start() {
+fn wait_tolerates_an_emulator_that_has_not_started_yet() {
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     let url = format!("http://{}", listener.local_addr().unwrap());
     drop(listener);
@@ -99,7 +99,7 @@ fn wait_takes_an_emulator_that_is_still_to_start() {
 }
 
 #[test]
-fn long_work_shows_on_a_terminal_that_it_goes_on_and_nothing_in_a_pipe() {
+fn long_work_shows_progress_on_a_terminal_but_not_in_a_pipe() {
     let emulator = Emulator::start();
     let url = format!("http://{}", emulator.address());
     let wait = ["wait", "--revoked", "--timeout", "2s", "--emulator", &url];
@@ -117,7 +117,7 @@ fn long_work_shows_on_a_terminal_that_it_goes_on_and_nothing_in_a_pipe() {
 }
 
 #[test]
-fn a_table_is_no_wider_than_its_terminal() {
+fn table_is_no_wider_than_its_terminal() {
     let emulator = Emulator::start();
     let url = format!("http://{}", emulator.address());
     let listed = |option: &[&str]| {

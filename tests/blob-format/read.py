@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""Reads what sealock stored: a reader of its own, written from docs/blob-format.md.
+"""Reads stored content of sealock: an independent reader, written from docs/blob-format.md.
 
     read.py --vectors fixtures/blob-format
     read.py OBJECT --service-key FILE [--dek FILE] --registry UUID --digest DIGEST --length N >content
@@ -35,7 +35,7 @@ SERVICE_LAYER, CMK_LAYER = 1, 2
 
 
 class Refused(Exception):
-    """An object or a record is not to be read. `kind` is the word of the vectors for the reason."""
+    """An object or a record cannot be read. `kind` is the vectors' word for the reason."""
 
     def __init__(self, kind: str, why: str):
         super().__init__(why)
@@ -44,7 +44,7 @@ class Refused(Exception):
 
 @dataclass(frozen=True)
 class Owner:
-    """The registry whose objects they are."""
+    """The registry of the objects."""
 
     registry: uuid.UUID
     service_key: bytes
@@ -60,7 +60,7 @@ class Owner:
 
 
 def open_object(file: BinaryIO, owner: Owner, digest: str, length: int) -> Iterator[bytes]:
-    """The content of an object, segment by segment. Each was authenticated before it is handed out."""
+    """The content of an object, segment by segment. Each is authenticated before it is returned."""
     stored_len = file.seek(0, 2)
     file.seek(0)
     header = file.read(HEADER_LEN)
@@ -93,7 +93,7 @@ def open_object(file: BinaryIO, owner: Owner, digest: str, length: int) -> Itera
 
 
 def check_header(header: bytes) -> int:
-    """Checks the first bytes of an object by themselves, and returns the size of its segments."""
+    """Checks the header of an object, and returns the size of its segments."""
     if len(header) < HEADER_LEN:
         raise Refused("length", f"the object has {len(header)} bytes, and a header alone has {HEADER_LEN}")
     if header[:8] != b"sealock\0":
@@ -158,7 +158,7 @@ def hkdf(secret: bytes, salt: bytes, info: bytes) -> bytes:
 
 
 def check_vectors(directory: Path) -> bool:
-    """Checks every vector, and says which ones fail."""
+    """Checks every vector, and reports those that fail."""
     passed = failed = 0
     for name, problem in vector_results(directory):
         if problem is None:
@@ -257,7 +257,7 @@ def write_content(arguments: argparse.Namespace, output: BinaryIO) -> None:
             hasher.update(segment)
             output.write(segment)
     output.flush()
-    # The binding says that the writer meant this digest; only the hash says that it was right.
+    # The binding proves only that the writer meant this digest. The hash proves that it is right.
     if f"sha256:{hasher.hexdigest()}" != arguments.digest:
         raise Refused("digest", f"the content is that of sha256:{hasher.hexdigest()}")
 

@@ -1,4 +1,4 @@
-"""Serves hostile pages, opens them in a headless Chromium, and looks at what became of the emulator.
+"""Serves hostile pages, opens them in a headless Chromium, and checks the emulator's state.
 
 The emulator is on localhost:PORT. The pages lie on another port of localhost, which for a browser is the same site as the
 emulator, and on evil.test, which is not; Chromium is told that this is 127.0.0.1. Each page makes every request that a page
@@ -26,7 +26,7 @@ ROTATE = "/_sealock/v1/vaults/sealock/keys/registry-key/rotate"
 KEY = "/_sealock/v1/vaults/sealock/keys/registry-key"
 HOSTS = ("localhost", "127.0.0.1", "page.localhost")
 
-# What the page could read goes into `read`; what a request throws is what it deserves.
+# `read` collects what the page could read. A request that throws is refused as it should be.
 PAGE = """<!doctype html><meta charset=utf-8><title>attack</title><body><script>
 const targets = TARGETS, read = [], wait = milliseconds => new Promise(done => setTimeout(done, milliseconds));
 const STATUS = "%s", ROTATE = "%s", KEY = "%s";
@@ -100,7 +100,7 @@ attack();
 
 
 class Site(http.server.ThreadingHTTPServer):
-    """The attacker's server: the page, redirects to wherever the query says, and the page's report."""
+    """The attacker's server: the page, redirects to the query's URL, and the page's report."""
 
     def __init__(self):
         super().__init__(("127.0.0.1", 0), Handler)
@@ -110,11 +110,11 @@ class Site(http.server.ThreadingHTTPServer):
         threading.Thread(target=self.serve_forever, daemon=True).start()
 
     def handle_error(self, *_):
-        """A browser that is closed leaves in the middle of an answer."""
+        """A closed browser disconnects during an answer."""
 
 
 def script(site, name):
-    """What calls the attacker, if a browser runs it."""
+    """A script that calls the attacker if a browser runs it."""
     return f"<script>new Image().src = 'http://localhost:{site.server_address[1]}/call?{name}'</script>"
 
 
@@ -173,7 +173,7 @@ class Emulator:
         self.port = int(json.loads(ready.read_text())["address"].rpartition(":")[2])
 
     def ask(self, method, path, body=None, headers=None):
-        """As curl would: no browser is involved."""
+        """Sends a request without a browser."""
         connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=DEADLINE)
         connection.request(method, path, body, headers or {})
         answer = connection.getresponse()
@@ -184,7 +184,7 @@ class Emulator:
         return [self.ask("GET", f"/_sealock/v1/{path}") for path in paths]
 
     def requests(self, since):
-        """What arrived: method, host, path and status of each request."""
+        """Method, host, path and status of each request that arrived."""
         lines = self.log.read_text()[since:].splitlines()
         found = [re.search(r"method=(\S+) host=(\S+) path=(\S+) status=(\d+)", line) for line in lines]
         return [(it[1], it[2], it[3], int(it[4])) for it in found if it]
@@ -199,19 +199,19 @@ class Browser:
         self.runs = 0
 
     def command(self, url, *options):
-        # Each run has a profile of its own, so that nothing is remembered.
+        # Each run has a new profile.
         self.runs += 1
         profile = self.work / f"profile{self.runs}"
         return [
             "chromium", "--headless=new", "--no-sandbox", "--disable-gpu", "--disable-dev-shm-usage", "--no-first-run",
             f"--user-data-dir={profile}", "--host-resolver-rules=MAP evil.test 127.0.0.1",
-            # Whether a page may connect to this machine at all is asked of the user, who may say yes.
+            # The browser asks the user whether a page may connect to this machine. Assume yes.
             "--disable-features=LocalNetworkAccessChecks,BlockInsecurePrivateNetworkRequests,HttpsUpgrades",
             *options, url,
         ]  # fmt: skip
 
     def open(self, url, until):
-        """Has `url` open until `until` returns what is true, which is returned."""
+        """Keeps `url` open until `until` returns a true value, and returns that."""
         quiet = {"stdin": subprocess.DEVNULL, "stdout": subprocess.DEVNULL, "stderr": subprocess.DEVNULL}
         chromium = subprocess.Popen(self.command(url), **quiet)
         deadline = time.monotonic() + DEADLINE
@@ -224,7 +224,7 @@ class Browser:
             chromium.wait(DEADLINE)
 
     def shown(self, url):
-        """What a person sees who opens `url`."""
+        """The text that a user sees at `url`."""
         command = self.command(url, "--dump-dom", "--timeout=10000")
         shown = subprocess.run(command, stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=DEADLINE)
         return shown.stdout
@@ -241,7 +241,7 @@ def check(name, passed, detail=""):
 
 
 def stored_script(emulator, browser, site):
-    """A script that somebody pushed runs nowhere."""
+    """A pushed script runs nowhere."""
     ran = browser.open(f"http://localhost:{site.server_address[1]}/script", lambda: site.calls)
     check("Chromium runs the attacker's own script", ran == ["attacker"], ran)
 
@@ -255,7 +255,7 @@ def stored_script(emulator, browser, site):
 
     status, answer = put("text/html", "html")
     check("a manifest of the type text/html is refused", status == 400 and b"MANIFEST_INVALID" in answer, answer)
-    # One of OCI's is nothing to a browser, which does not accept its type.
+    # An OCI manifest is not served to a browser, which does not accept its type.
     status, answer = put("application/vnd.docker.distribution.manifest.list.v2+json", "list")
     check("one of a known type is accepted", status == 201, answer)
     listed = "sha256:" + hashlib.sha256(manifest("application/vnd.docker.distribution.manifest.list.v2+json", "list").encode()).hexdigest()
@@ -271,7 +271,7 @@ def stored_script(emulator, browser, site):
 
 
 def settled(emulator, since):
-    """What arrived, once something did and a browser had time to render it."""
+    """The requests that arrived, after a browser had time to render an answer."""
     if emulator.requests(since):
         time.sleep(1)
     return emulator.requests(since)
@@ -293,7 +293,7 @@ def hostile_pages(emulator, browser, site):
         served = [request for request in requests if request[3] != 403]
         check("each of them was refused", not served, served)
 
-    # A page that sends its visitor away, to what a person may open.
+    # A page that redirects its visitor to a page that users may open.
     for host in ["localhost", "evil.test"]:
         for target in site.targets:
             since = emulator.log.stat().st_size

@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
-# Microsoft's acr, with which people clean their registries up: what it lists, and what its purge keeps and deletes. It is
-# built from its sources where the Go module proxy has them, or else taken from the path; without it, all is skipped.
+# Microsoft's acr, which cleans registries up: its lists, and the content that its purge keeps and deletes. It is built
+# from source if the Go module proxy has it, or else taken from the path. Without it, the scenario is skipped.
 set -euo pipefail
 # shellcheck source=lib.sh
 source "$(dirname "$0")/lib.sh"
@@ -18,7 +18,7 @@ acr() {
         --registry "$NAME" --username sealock --password "$password"
 }
 
-# push REPOSITORY TAG...: an image of its own for each, as fast as they go.
+# push REPOSITORY TAG...: pushes a unique image for each tag, as fast as possible.
 push() {
     local repository=$1 tag config=sha256:44136fa355b3678a1146ad16f7e8649e94fb4fc21fe77e8310c060f61caaff8a
     shift
@@ -32,7 +32,7 @@ push() {
     done
 }
 
-# tags_are REPOSITORY TAG...: in any order.
+# tags_are REPOSITORY TAG...: succeeds if the repository has exactly these tags, in any order.
 tags_are() {
     local repository=$1
     shift
@@ -59,8 +59,8 @@ fi
 check "hosts --write" sealock hosts --write
 check "enable the admin user" sealock registry update --admin-enabled true
 password=$(sealock registry credential show --json | jq -r '.passwords[0].value')
-# Everything at one moment: no later push is to be told from an earlier one by the second.
-check "the clock stands still" sealock clock freeze
+# All pushes happen in the same second, so that times alone do not order them.
+check "clock freeze" sealock clock freeze
 
 refused "an empty registry: tag list" 'NAME_UNKNOWN.*repository ..none.. is not found' acr tag list --repository none
 refused "an empty registry: manifest list" 'repository ..none.. is not found' acr manifest list --repository none
@@ -69,9 +69,9 @@ check "an empty registry: purge" purge none --untagged
 check "push one" push one v1
 check "one tag: tag list" tags_are one v1
 check "one manifest: manifest list" manifests_are one 1
-refused "a manifest that is not there" '"Name":"one","Revision":"sha256:0{64}"' \
+refused "a missing manifest" '"Name":"one","Revision":"sha256:0{64}"' \
     acr manifest delete --repository one "sha256:$(printf '0%.0s' {1..64})"
-refused "a tag that is not there" 'TAG_UNKNOWN.*the specified tag does not exist' acr tag delete --repository one v2
+refused "a missing tag" 'TAG_UNKNOWN.*the specified tag does not exist' acr tag delete --repository one v2
 
 check "push five, against the alphabet" push app e d c b a
 check "purge --keep 2 --dry-run" purge app --keep 2 --dry-run
@@ -81,8 +81,8 @@ check "it keeps the two newest" tags_are app a b
 check "purge --untagged-only --keep 1" purge app --untagged-only --keep 1
 check "it keeps the newest of the three" manifests_are app 3
 check "lock a tag" lock app/_tags/a '{"writeEnabled": false}'
-check "purge, past a lock" purge app
-check "it keeps what is locked" tags_are app a
+check "purge with a lock" purge app
+check "it keeps the locked tag" tags_are app a
 check "purge --include-locked" purge app --include-locked
 check "no tag: tag list" tags_are app
 check "no tag: manifest list" manifests_are app 3
@@ -97,5 +97,5 @@ check "two pages: purge --keep 3" purge pages --keep 3 --untagged
 check "two pages: it keeps the three newest" tags_are pages 1 2 3
 check "two pages: purge --untagged" manifests_are pages 6
 
-check "every object is whole" sealock verify
+check "every object is intact" sealock verify
 check_stop

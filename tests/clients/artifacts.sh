@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
-# oras and helm: what is no image goes in and out, too, and what is attached to an image is found again, on a registry
-# with a customer-managed key, which offers no referrers API, and on one without, which does.
+# oras and helm push and pull artifacts other than images, and find those attached to an image: on a registry with a
+# customer-managed key, which offers no referrers API, and on one without, which does.
 set -euo pipefail
 # shellcheck source=lib.sh
 source "$(dirname "$0")/lib.sh"
@@ -34,7 +34,7 @@ attach() {
     oras attach "${options[@]}" --artifact-type "application/vnd.example.$2" "$1:v1" "$2.txt:text/plain"
 }
 
-# discovers REPOSITORY TYPE...: exactly these are attached.
+# discovers REPOSITORY TYPE...: succeeds if artifacts of exactly these types are attached.
 discovers() {
     local repository=$1
     shift
@@ -74,15 +74,15 @@ options=(--plain-http)
 round_trip "$REGISTRY/notes" "with a key"
 check "oras: push, to copy it" push_artifact "$REGISTRY/original"
 check "oras: attach, to copy it" attach "$REGISTRY/original" third
-check "oras: copy with all that is attached" copies "$REGISTRY/original" "$REGISTRY/copy"
-check "oras: it came along" discovers "$REGISTRY/copy" third
+check "oras: copy with attached artifacts" copies "$REGISTRY/original" "$REGISTRY/copy"
+check "oras: the attached artifact was copied" discovers "$REGISTRY/copy" third
 
 check "key disable" sealock key disable
 refused "key disable: the next pull is refused" "$FORBIDDEN" pull_artifact "$REGISTRY/original"
 check "key enable" sealock key enable
 check "key enable: the next pull" pull_artifact "$REGISTRY/original"
 
-# The other door, and a registry without a key.
+# The faithful door, and a registry without a key.
 plain=plain.azurecr.$REGISTRY
 ca=$(jq -r .ca "$STATE/ready.json")
 check "create a registry without a key" sealock registry create plain
@@ -96,7 +96,7 @@ log_in() { oras login "${options[@]}" --username plain --password-stdin "$plain"
 refused "oras: a wrong password is refused" 'authentication required|unauthorized' log_in wrong
 check "oras: log in" log_in "$password"
 round_trip "$plain/notes" "without a key"
-refused "oras: what was attached is deleted with it, and the repository is gone" 'repository "notes" is not found' \
+refused "oras: attached artifacts and the repository are deleted with the image" 'repository "notes" is not found' \
     oras repo tags "${options[@]}" "$plain/notes"
 check "oras: push, to list it" push_artifact "$plain/notes"
 check "oras: repo ls" eval "oras repo ls ${options[*]} $plain | grep -x notes"
@@ -127,5 +127,5 @@ check "helm: pull, over TLS" pull_chart "$plain" --ca-file "$ca"
 check "helm: log out" helm registry logout "$plain"
 refused "helm: logged out, the pull is refused" '401|authentication required|unauthorized|credential' pull_chart "$plain" --ca-file "$ca"
 
-check "every object is whole" sealock verify
+check "every object is intact" sealock verify
 check_stop

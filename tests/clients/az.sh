@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
-# The Azure CLI: every command for a vault's keys that speaks with the vault alone, over TLS with its normal
-# verification, and what they do to a registry that is encrypted with such a key.
+# The Azure CLI: every key command that uses the vault alone, over TLS with its normal verification, and its effect on a
+# registry that is encrypted with such a key.
 set -euo pipefail
 # shellcheck source=lib.sh
 source "$(dirname "$0")/lib.sh"
@@ -9,26 +9,26 @@ source "$(dirname "$0")/images.sh"
 
 layout=$STATE/layout
 readonly NOBODY=00000000-0000-0000-0000-000000000000
-# What rotation-policy update reads. Rotation is after a year, and az writes it in its own way.
+# The file for rotation-policy update. Rotation is after a year, in az's own notation.
 readonly POLICY='{"lifetimeActions": [{"trigger": {"timeAfterCreate": "P1Y"}, "action": {"type": "Rotate"}}],
     "attributes": {"expiryTime": "P2Y"}}'
 readonly MISSING='A key with \(name/id\) none was not found in this key vault'
 
-# Its own state; and nothing about its use leaves this machine.
+# A separate state directory, and no telemetry.
 export AZURE_CONFIG_DIR=$STATE/azure AZURE_CORE_COLLECT_TELEMETRY=false
 
 az() { timeout --foreground 120 "$CACHE/az/bin/az" "$@" --only-show-errors; }
 
 key() { az keyvault key "$@"; }
 
-# says JSON QUERY COMMAND...: the query yields that of what `az keyvault key COMMAND` answers.
+# says JSON QUERY COMMAND...: succeeds if the query on the output of `az keyvault key COMMAND` yields this JSON.
 says() {
     local expected=$1 query=$2
     shift 2
     equal "$expected" "$(key "$@" --query "$query" --output json | jq --compact-output --sort-keys .)"
 }
 
-# exits STATUS COMMAND...: as scripts look at it.
+# exits STATUS COMMAND...: succeeds if az exits with this status.
 exits() {
     local expected=$1 status=0
     shift
@@ -50,8 +50,8 @@ register_cloud() {
     az cloud set --name sealock
 }
 
-# logged_in IDENTITY INFO: what `az login --identity` leaves behind. It cannot do so itself: it asks Azure Resource
-# Manager for subscriptions.
+# logged_in IDENTITY INFO: writes the state that `az login --identity` leaves behind. az itself cannot, since it asks
+# Azure Resource Manager for subscriptions.
 logged_in() {
     jq -n --arg nobody "$NOBODY" --arg identity "$1" --arg info "$2" '{subscriptions: [{
         id: $nobody, name: "sealock", state: "Enabled", isDefault: true, tenantId: $nobody, environmentName: "sealock",
@@ -76,8 +76,8 @@ may_do_everything() { sealock access grant --vault "$1" --identity operator --pe
 
 make_rsa() { openssl genpkey -algorithm RSA -pkeyopt rsa_keygen_bits:3072 -aes256 -pass pass:secret -out "$STATE/rsa.pem"; }
 
-# Its coordinate x begins with a zero byte, and all of its private number but the last is zero: az sends such numbers
-# without their leading zeros.
+# The coordinate x begins with a zero byte, and all bytes of the private number but the last are zero: az sends such
+# numbers without their leading zeros.
 make_ec() {
     "$CACHE/az/bin/python" - >"$STATE/ec.pem" <<-END
 	from cryptography.hazmat.primitives import serialization
@@ -88,7 +88,7 @@ make_ec() {
 	END
 }
 
-# downloads KEY ENCODING PEM [OPENSSL-OPTION...]: the public key of that file.
+# downloads KEY ENCODING PEM [OPENSSL-OPTION...]: succeeds if the downloaded key is the public key of that file.
 downloads() {
     local name=$1 encoding=$2 pem=$3
     shift 3
@@ -102,7 +102,7 @@ gets_random() {
     equal 16 "$(key random --id "https://keys.vault.$REGISTRY/" --count 16 | jq -r .value | base64 --decode | wc --bytes)"
 }
 
-# decrypts KEY ALGORITHM: in the vault, what az has encrypted by itself.
+# decrypts KEY ALGORITHM: the vault decrypts what az encrypted locally.
 decrypts() {
     local names=(--vault-name keys --name "$1" --algorithm "$2")
     local result
@@ -111,7 +111,7 @@ decrypts() {
     says '"YSBkYXRhIGtleQ=="' result decrypt "${names[@]}" --value "$result"
 }
 
-# With a key that no one sees, both are done in the vault.
+# With a symmetric key, the vault does both.
 decrypts_gcm() {
     local names=(--id "$(id keys symmetric)" --algorithm A256GCM --aad 616263) answer
     answer=$(key encrypt "${names[@]}" --value YSBkYXRhIGtleQ==)
@@ -119,7 +119,7 @@ decrypts_gcm() {
         --iv "$(jq -r .iv <<<"$answer")" --tag "$(jq -r .tag <<<"$answer")"
 }
 
-# signs KEY ALGORITHM: in the vault, what az verifies by itself, and something else it does not.
+# signs KEY ALGORITHM: az verifies the vault's signature locally, and rejects it for other data.
 signs() {
     local names=(--vault-name keys --name "$1" --algorithm "$2") bits=${2:2:3} digest other signature
     digest=$(openssl dgst "-sha$bits" -binary <<<"a message" | base64 --wrap 0)
@@ -141,12 +141,12 @@ pull() {
     diff --recursive "$layout/blobs" "$STATE/pulled/blobs"
 }
 
-# revoked_for CAUSE: says the emulator.
+# revoked_for CAUSE: succeeds if the registry is revoked with this cause.
 revoked_for() { { sealock status || true; } | tee "$STATE/status" | grep "^sealock  revoked: $1 since"; }
 
 key_of_registry() { { sealock status || true; } | sed -n 's/^ *key version *//p'; }
 
-# moved: to the key's current version, which is not the one that it had.
+# moved: succeeds if the registry follows the key's current version, which differs from the previous one.
 moved() {
     [[ $(key_of_registry) != "$first" ]]
     equal "$(key_of_registry)" "$(key show --vault-name sealock --name registry-key --query key.kid --output tsv)"
@@ -169,7 +169,7 @@ check "the identity as on a virtual machine" imds says '[]' '@' list --vault-nam
 
 check "create another identity" sealock identity create operator
 for vault in keys protected sealock; do
-    check "it may do everything in $vault" may_do_everything "$vault"
+    check "give it all permissions in $vault" may_do_everything "$vault"
 done
 refused "several identities: one has to be named" 'Unable to load the proper Managed Identity' key list --vault-name keys
 check "log in with the one by its name" logged_in userAssignedIdentity \
@@ -237,7 +237,7 @@ check "recover" says '"RSA"' key.kty recover --id "$(deleted_id keys rsa)"
 refused "restore: it is still there" Conflict key restore --vault-name keys --file "$STATE/backup"
 check "delete: by the id" key delete --id "$(id keys rsa)"
 check "purge" key purge --vault-name keys --name rsa
-refused "purge: it is gone" 'rsa was not found in this key vault' key purge --id "$(deleted_id keys rsa)"
+refused "purge: the key is gone" 'rsa was not found in this key vault' key purge --id "$(deleted_id keys rsa)"
 check "restore" says '"RSA"' key.kty restore --vault-name keys --file "$STATE/backup"
 check "restore: the same versions" says "$versions" 'sort([].kid)' list-versions --vault-name keys --name rsa
 

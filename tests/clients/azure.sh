@@ -16,7 +16,7 @@ imds() { AZURE_POD_IDENTITY_AUTHORITY_HOST=http://$REGISTRY sdk "$@"; }
 # as in App Service
 app_service() { IDENTITY_ENDPOINT=http://$REGISTRY/msi/token IDENTITY_HEADER=secret sdk "$@"; }
 
-# the one that is named
+# a named identity
 named() { CLIENT_ID=$client_id imds pull; }
 
 role() { sealock role "$1" --role "$2"; }
@@ -27,15 +27,15 @@ refused "without the CA it is refused" CERTIFICATE_VERIFY_FAILED imds pull
 follow Python >/dev/null
 
 refused "an identity without a role gets no token" 'ClientAuthenticationError|authentication required' imds content
-check "give it one" role assign Contributor
+check "assign a role" role assign Contributor
 check "blobs and manifests: upload, get, download, delete" imds content
 check "repositories, tags, manifests: list, get, update" imds properties
 check "deletes" imds deletes
 check "the identity's token as App Service gives it" app_service content
 
-check "take the role away" role remove Contributor
-refused "without its role it gets no token" 'ClientAuthenticationError|authentication required' imds pull
-check "let it pull" role assign AcrPull
+check "remove the role" role remove Contributor
+refused "without the role it gets no token" 'ClientAuthenticationError|authentication required' imds pull
+check "assign AcrPull" role assign AcrPull
 check "it pulls" imds pull
 refused "it does not push" 'ClientAuthenticationError|authentication required' imds push
 
@@ -44,8 +44,8 @@ refused "several identities: one has to be named" 'Multiple user assigned identi
 client_id=$(sealock identity list --json | jq -r '.identities[] | select(.name == "registry-identity").client_id')
 check "named, it pulls" named
 
-refused "nobody in particular does not pull" 'ClientAuthenticationError|authentication required' sdk anonymous
-check "let everybody pull" sealock registry update --anonymous-pull-enabled true
-check "nobody in particular pulls" sdk anonymous
+refused "anonymous pull is refused" 'ClientAuthenticationError|authentication required' sdk anonymous
+check "enable anonymous pull" sealock registry update --anonymous-pull-enabled true
+check "anonymous pull" sdk anonymous
 
 check_stop

@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# buildah, over plain HTTP: images go in and out unchanged, and live or die with the registry's key.
+# buildah, over plain HTTP: images are pushed and pulled unchanged, and are readable only while the registry has its key.
 set -euo pipefail
 # shellcheck source=lib.sh
 source "$(dirname "$0")/lib.sh"
@@ -18,5 +18,5 @@ hello_digest=$(digest hello || true)
 
 revoked_by "key disable" "$FORBIDDEN" sealock key disable
 restored_by "key enable" sealock key enable
-check "every object is whole" sealock verify
+check "every object is intact" sealock verify
 check_stop

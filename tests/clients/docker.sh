@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Docker Engine: images go in and out unchanged, and live or die with the registry's key.
+# Docker Engine: images are pushed and pulled unchanged, and are readable only while the registry has its key.
 set -euo pipefail
 # shellcheck source=lib.sh
 source "$(dirname "$0")/lib.sh"
@@ -69,5 +69,5 @@ restored_by "identity create, access grant, registry rotate-key" bring_identity_
 
 restart_emulator
 works "restart"
-check "every object is whole" sealock verify
+check "every object is intact" sealock verify
 check_stop

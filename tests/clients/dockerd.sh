@@ -1,10 +1,10 @@
 # shellcheck shell=bash
-# A Docker Engine of one's own. Sourced by `run`, and by a scenario that needs one in another network.
+# A private Docker Engine. Sourced by `run`, and by scenarios that need one in another network.
 
 dockerd_pid=
 
-# start_dockerd DIR [PREFIX...]: with its socket, which DOCKER_HOST names from then on, and all that it keeps in DIR; the
-# prefix is what starts it. It needs no network: it only pushes, pulls and runs containers without one.
+# start_dockerd DIR [PREFIX...]: starts the engine, by the prefix if given, with its socket and state in DIR, and sets
+# DOCKER_HOST. The engine needs no network: it only pushes, pulls and runs containers without one.
 start_dockerd() {
     local dir=$1
     shift
@@ -31,7 +31,7 @@ stop_dockerd() {
     fi
 }
 
-# end PID SECONDS [group]: stops a child of this script, or its whole group; with force once its time is up.
+# end PID SECONDS [group]: stops a child of this script, or its whole group, and kills it after a timeout.
 end() {
     [[ $1 ]] && kill -TERM -- "${3:+-}$1" 2>/dev/null || return 0
     local deadline=$((SECONDS + $2))

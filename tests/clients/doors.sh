@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
-# Both doors of the registry, as its clients find them: at localhost everybody comes in and a wrong password is found all
-# the same; under the registry's own name an application comes in with its secret, by its roles.
+# Both doors of the registry. On localhost, no login is needed but a wrong password is refused. Under the registry's own
+# name, an application logs in with its secret, and its roles limit it.
 set -euo pipefail
 # shellcheck source=lib.sh
 source "$(dirname "$0")/lib.sh"
@@ -20,7 +20,7 @@ regctl() { timeout --foreground 180 "$CACHE/bin/regctl-$REGCTL" "$@"; }
 readonly WRONG='unauthorized|authentication required|invalid username/password|not registered|clientid'
 readonly OCI_TYPE=application/vnd.oci.image.manifest.v1+json
 
-# Every Docker CLI that is on this machine, once: Debian's is 20.10, and another may be newer.
+# Each Docker CLI on this machine: Debian's is 20.10, and another may be newer.
 docker_clis() { type -aP docker | xargs --max-args 1 readlink --canonicalize | sort --unique; }
 
 docker_version() { "$1" version --format '{{.Client.Version}}'; }
@@ -48,9 +48,9 @@ challenges() {
 }
 
 check "GET /v2/ asks for a login" answers 401 /v2/
-check "with its own realm" challenges
-check "health asks for none" answers 200 /_sealock/v1/health
-check "nor does the catalog" answers 200 /v2/_catalog
+check "the challenge names its own realm" challenges
+check "health needs no login" answers 200 /_sealock/v1/health
+check "the catalog needs no login" answers 200 /v2/_catalog
 
 docker_logs_in() { timeout --foreground 180 "$cli" login --username "$1" --password-stdin "$REGISTRY" <<<"$2"; }
 
@@ -159,13 +159,13 @@ not_accepted() {
     jq -e '.errors[0].message == "OCI manifest found, but accept header does not support OCI manifests"' "$STATE/body"
 }
 
-check "curl: without its type in Accept an OCI manifest is unknown" not_accepted
-check "curl: with it, it is there" answers 200 /v2/oras/manifests/v1 --header "Accept: $OCI_TYPE"
+check "curl: an OCI manifest is unknown unless Accept has its type" not_accepted
+check "curl: with its type in Accept it is served" answers 200 /v2/oras/manifests/v1 --header "Accept: $OCI_TYPE"
 
 # --- Under its own name, an application -----------------------------------------------------------------------------
 
 check "hosts --write" sealock hosts --write
-check "what trust says for podman, buildah and skopeo" follow "podman, buildah, skopeo"
+check "follow trust for podman, buildah and skopeo" follow "podman, buildah, skopeo"
 sealock app create deploy --json >"$STATE/app.json"
 client_id=$(jq -r .client_id "$STATE/app.json")
 secret=$(jq -r .secret "$STATE/app.json")
@@ -185,13 +185,13 @@ app_pushes() {
 
 check "Docker Engine finds the name" docker_finds "$NAME/none:v1"
 refused "an application without a role gets no token" 'error: 401' token_at "$secret"
-check "give it AcrPull" sealock role assign --app deploy --role AcrPull
+check "assign AcrPull" sealock role assign --app deploy --role AcrPull
 check "curl: a token for its secret" token_at "$secret"
 refused "docker: a wrong secret is refused" 'Invalid clientid or client secret' app_logs_in wrong
 check "docker: log in with the secret" app_logs_in "$secret"
 check "docker: pull" docker pull "$NAME/docker:v1"
 refused "docker: AcrPull does not push" 'unauthorized|denied|authentication required' app_pushes
-check "give it AcrPush" sealock role assign --app deploy --role AcrPush
+check "assign AcrPush" sealock role assign --app deploy --role AcrPush
 check "docker: AcrPush pushes" app_pushes
 check "docker: log out" docker logout "$NAME"
 check "skopeo: list tags with the secret" skopeo list-tags --creds "$client_id:$secret" "docker://$NAME/docker"
@@ -208,5 +208,5 @@ check "skopeo: _repositories_pull pulls" skopeo inspect --raw --creds "$puller" 
 refused "skopeo: _repositories_pull lists no tags" 'unauthorized|authentication required|401' \
     skopeo list-tags --creds "$puller" "docker://$NAME/docker"
 
-check "every object is whole" sealock verify
+check "every object is intact" sealock verify
 check_stop

@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
-# auth = "enforced", reached from this machine and from elsewhere. In a network of its own, which has an address that
-# is not a loopback one and yet leads nowhere: for that one Docker Engine verifies certificates, too.
+# auth = "enforced", reached from this machine and from another address. The scenario has its own network with a
+# non-loopback address that leads nowhere, for which Docker Engine verifies certificates.
 set -euo pipefail
 if [[ ! ${OWN_NETWORK:-} ]]; then
     OWN_NETWORK=yes exec unshare --net bash "$0"
@@ -20,7 +20,7 @@ answers() {
     equal "$1" "$(curl --output "$STATE/body" --write-out '%{http_code}' "${@:3}" "http://$ADDRESS$2")"
 }
 
-# From a peer that has the other address, since curl connects to it.
+# Requests from the other address, since curl connects to it.
 answers_elsewhere() {
     answers "$1" "$2" --connect-to "::$ELSEWHERE:" --header "Host: $REGISTRY" "${@:3}"
 }
@@ -33,7 +33,7 @@ denied_elsewhere() {
 # identity_token PATH HEADER [STATUS]
 identity_token() { answers "${3:-200}" "$1&resource=https://vault.azure.net" --header "$2"; }
 
-# As a program that was started with what the owner is told.
+# Requests a token as a program with the variables that the operator is shown.
 as_told() {
     local IDENTITY_ENDPOINT IDENTITY_HEADER
     eval "$(with_token sealock identity endpoint)"
@@ -43,13 +43,13 @@ as_told() {
 
 with_token() { SEALOCK_CONTROL_TOKEN_FILE=$TOKEN "$@"; }
 
-# As whoever took the token alone out of a container.
+# Runs a command with the token alone, as if copied out of a container.
 with_token_alone() {
     cp "$TOKEN" "$STATE/token"
     SEALOCK_CONTROL_TOKEN_FILE=$STATE/token "$@"
 }
 
-# Another process at the port where an emulator usually listens, which notes all that it is told.
+# start_impostor: starts another process at the emulator's usual port, which records everything that it receives.
 start_impostor() {
     local deadline=$((SECONDS + 10))
     : >"$STATE/told"
@@ -62,7 +62,7 @@ start_impostor() {
     done
 }
 
-# Where no URL is named.
+# at_the_usual_port COMMAND...: runs a command without an emulator URL.
 at_the_usual_port() { timeout --foreground 120 "$SEALOCK" "$@"; }
 
 impostor_was_told() { grep --quiet --fixed-strings "$1" "$STATE/told"; }
@@ -77,34 +77,34 @@ network() {
 }
 
 check "a network of its own" network
-refused "without enforcement no other address is listened on" 'loopback' start_emulator 0.0.0.0:0
+refused "without enforcement the emulator refuses to listen on other addresses" 'loopback' start_emulator 0.0.0.0:0
 
 export SEALOCK_SERVER__AUTH=enforced
 start_emulator 0.0.0.0:0
 ADDRESS=127.0.0.1:${ADDRESS##*:}
 
-check "the token is its owner's alone" equal 600 "$(stat -c %a "$TOKEN")"
+check "only its owner can read the token" equal 600 "$(stat -c %a "$TOKEN")"
 check "control API: without the token it answers 401" answers 401 /_sealock/v1/status
-check "control API: with another token too" answers 401 /_sealock/v1/status --header 'Authorization: Bearer other'
+check "control API: with another token it answers 401" answers 401 /_sealock/v1/status --header 'Authorization: Bearer other'
 check "control API: with the token it answers" answers 200 /_sealock/v1/status --header "$(bearer)"
-check "control API: health wants none" answers 200 /_sealock/v1/health
-check "control API: nor does ca.pem" answers 200 /_sealock/v1/ca.pem
-refused "sealock status: without the token it says what to do" 'SEALOCK_CONTROL_TOKEN_FILE=PATH' sealock status
+check "control API: health needs no token" answers 200 /_sealock/v1/health
+check "control API: ca.pem needs no token" answers 200 /_sealock/v1/ca.pem
+refused "sealock status: without the token it suggests how to pass it" 'SEALOCK_CONTROL_TOKEN_FILE' sealock status
 check "sealock status: with the token" with_token sealock status
-check "sealock status: with the token alone, of the emulator that is named" with_token_alone sealock status
+check "sealock status: with the token alone and a named emulator" with_token_alone sealock status
 start_impostor
-refused "another process at the usual port proves nothing" 'does not prove that it is the emulator of' \
+refused "another process at the usual port is recognized" 'did not prove that it is the emulator with the CA' \
     with_token at_the_usual_port status
-refused "nor is it shown the token alone" 'was not shown it' with_token_alone at_the_usual_port status
-check "it was asked" impostor_was_told 'GET /_sealock/v1/status'
-check "and was not told the token" impostor_was_not_told "$(<"$TOKEN")"
+refused "it is not sent the token alone either" 'was not sent' with_token_alone at_the_usual_port status
+check "it received the request" impostor_was_told 'GET /_sealock/v1/status'
+check "it did not receive the token" impostor_was_not_told "$(<"$TOKEN")"
 kill "$impostor_pid"
 check "sealock key disable, with the token" with_token sealock key disable
 check "sealock key enable, with the token" with_token sealock key enable
 check "registry: without a login it answers 401" answers 401 /v2/
-check "IMDS: it answers nobody" identity_token '/metadata/identity/oauth2/token?api-version=2018-02-01' 'Metadata: true' 403
+check "IMDS: every request is refused" identity_token '/metadata/identity/oauth2/token?api-version=2018-02-01' 'Metadata: true' 403
 check "App Service: without the secret it answers 403" identity_token '/msi/token?api-version=2019-08-01' 'X-IDENTITY-HEADER: any' 403
-check "App Service: with what sealock identity endpoint prints" as_told
+check "App Service: with the variables of sealock identity endpoint" as_told
 
 # --- Logins, on localhost too ---------------------------------------------------------------------------------------
 
@@ -124,8 +124,8 @@ check "skopeo: as the admin user it pushes" copies --dest-tls-verify=false --des
 check "elsewhere: health answers" answers_elsewhere 200 /_sealock/v1/health
 check "elsewhere: ca.pem answers" answers_elsewhere 200 /_sealock/v1/ca.pem
 check "elsewhere: the control API is refused" denied_elsewhere /_sealock/v1/status
-check "elsewhere: and so is a change" denied_elsewhere /_sealock/v1/clock/advance --request POST
-check "elsewhere: with another token, too" denied_elsewhere /_sealock/v1/status --header 'Authorization: Bearer other'
+check "elsewhere: a change is refused" denied_elsewhere /_sealock/v1/clock/advance --request POST
+check "elsewhere: another token is refused" denied_elsewhere /_sealock/v1/status --header 'Authorization: Bearer other'
 check "elsewhere: with the token it answers" answers_elsewhere 200 /_sealock/v1/status --header "$(bearer)"
 check "elsewhere: the registry answers 401" answers_elsewhere 401 /v2/
 
@@ -140,8 +140,8 @@ start_engine() {
 
 start_engine
 refused "docker: without the CA it is refused" 'x509: certificate signed by unknown authority' docker pull "$NAME/hello:v1"
-check "docker: what trust says" with_token follow Docker
-refused "docker: the registry's name is verified, and wants a login" 'authentication required|unauthorized' docker pull "$NAME/hello:v1"
+check "docker: follow trust" with_token follow Docker
+refused "docker: the registry's name is verified, and requires a login" 'authentication required|unauthorized' docker pull "$NAME/hello:v1"
 rm -r "/etc/docker/certs.d/$NAME"
 refused "docker: a wrong password is refused" '401|unauthorized' \
     docker login --username sealock --password-stdin "$REGISTRY" <<<wrong

@@ -1,12 +1,12 @@
 # shellcheck shell=bash
-# What docker, podman and buildah have in common, and what is checked with each. Sourced after lib.sh and images.sh.
+# The checks that docker, podman and buildah share. Sourced after lib.sh and images.sh.
 
 tool=docker
 options=() # of its push and pull
 push_refusal= # what a refused push says, where that is not what a refused pull says
 hello_digest= # for the scenario to set, once hello is there
 
-# use TOOL [OPTION...]: the client of everything below, and the options of its push and pull.
+# use TOOL [OPTION...]: selects the client, and the options of its push and pull.
 use() {
     tool=$1
     shift
@@ -14,7 +14,7 @@ use() {
     if [[ $tool == docker ]]; then push_refusal=; else push_refusal='403 \(Forbidden\)'; fi
 }
 
-# push NAME: leaves in $STATE/pushed the digest that the client says it has pushed.
+# push NAME: pushes an image, and writes the digest that the client reports to $STATE/pushed.
 push() {
     "$tool" tag "$1" "$REGISTRY/$1:v1"
     if [[ $tool == docker ]]; then
@@ -25,19 +25,19 @@ push() {
     fi
 }
 
-# The image that the command line makes.
+# The demo image of the command line.
 load_demo() { sealock demo image --name "$REGISTRY/demo:v1" | "$tool" load; }
 
 push_demo() { "$tool" push "${options[@]}" "$REGISTRY/demo:v1"; }
 
-# demo_round_trip: loads it, and takes it through the registry.
+# demo_round_trip: loads, pushes and pulls the demo image.
 demo_round_trip() {
     check "load the image of sealock demo" load_demo
     check "push the image of sealock demo" push_demo
     check "pull the image of sealock demo" pull demo
 }
 
-# pull NAME: with nothing of the image left on this side, so that every blob is fetched.
+# pull NAME: pulls an image after removing it locally, so that every blob is fetched.
 pull() {
     forget "$1"
     "$tool" pull "${options[@]}" "$REGISTRY/$1:v1" 2>&1 | tee "$STATE/pulling"
@@ -51,10 +51,10 @@ forget() {
     done
 }
 
-# digest NAME: the one under which the registry knows it.
+# digest NAME: prints the digest under which the registry stores the image.
 digest() {
     local image=$REGISTRY/$1:v1
-    # Asked for an image by its tag, Docker lists no digest.
+    # Docker lists no digest for an image by tag.
     if [[ $tool == docker ]]; then image=${image%:v1}; fi
     "$tool" images --digests --format '{{.Digest}}' "$image"
 }
@@ -64,7 +64,7 @@ pulls_unchanged() {
     equal "$2" "$(digest "$1")"
 }
 
-# same_files NAME: every file that was built into the image is in it.
+# same_files NAME: succeeds if the image contains every file that was built into it.
 same_files() {
     local container files=$STATE/images/$1 path
     if [[ $tool == buildah ]]; then
@@ -82,7 +82,7 @@ same_files() {
     "$tool" rm "$container"
 }
 
-# round_trip NAME [PREFIX]: through the registry, and back into a client that has forgotten it.
+# round_trip NAME [PREFIX]: pushes an image, removes it locally and pulls it.
 round_trip() {
     local name=$1 prefix=${2:-} digest
     check "${prefix}push $name" push "$name"
@@ -92,7 +92,7 @@ round_trip() {
     check "$prefix$name has the files that were built" same_files "$name"
 }
 
-# revoked_by EVENT PATTERN COMMAND...: after the command the very next pull, and the very next push, print the pattern.
+# revoked_by EVENT PATTERN COMMAND...: the very next pull and push after the command fail with the pattern.
 revoked_by() {
     local event=$1 pattern=$2
     shift 2
@@ -105,7 +105,7 @@ still_revoked() {
     refused "$1: the next push is refused" "${push_refusal:-$2}" push other
 }
 
-# restored_by EVENT COMMAND...: after the command the very next pull, and the very next push, succeed.
+# restored_by EVENT COMMAND...: the very next pull and push after the command succeed.
 restored_by() {
     local event=$1
     shift

@@ -1,5 +1,6 @@
 # shellcheck shell=bash
-# A thief, who has the private key of the emulator's CA, and serves certificates that it signed. Sourced after lib.sh.
+# An attacker with the stolen private key of the emulator's CA, who serves certificates signed by it. Sourced after
+# lib.sh.
 
 # shellcheck disable=SC2034  # for the scenarios
 readonly FOREIGN_NAME=github.com LOCAL_NAME=forged.localhost
@@ -8,7 +9,7 @@ FORGED_FOREIGN=    # FOREIGN_NAME:PORT, the same
 FORGED_BY_SUBJECT= # FOREIGN_NAME:PORT, whose certificate has that name in its subject alone
 forger_pids=()
 
-# start_forger: serves the three, and has both names lead here.
+# start_forger: serves the three certificates, and maps both names to this machine.
 start_forger() {
     echo "127.0.0.1 $LOCAL_NAME $FOREIGN_NAME" >>/etc/hosts
     forge local / "subjectAltName=critical,DNS:$LOCAL_NAME"
@@ -25,7 +26,7 @@ stop_forger() {
     forger_pids=()
 }
 
-# forge FILE SUBJECT [EXTENSION]: signs with the stolen key.
+# forge FILE SUBJECT [EXTENSION]: signs a certificate with the stolen key.
 forge() {
     local file=$STATE/forged-$1 stolen=$STATE/data/tls/authority.pem
     openssl req -new -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -subj "$2" -keyout "$file.key" -out "$file.csr"
@@ -35,7 +36,7 @@ forge() {
         -days 30 -extfile "$file.extensions" -out "$file.pem"
 }
 
-# serve_forged FILE: with the intermediate, as the emulator does. Sets `port`.
+# serve_forged FILE: serves a certificate with the intermediate, as the emulator does. Sets `port`.
 serve_forged() {
     local file=$STATE/forged-$1 deadline=$((SECONDS + 10))
     openssl x509 -in "$STATE/data/tls/authority.pem" >>"$file.pem"

@@ -1,21 +1,21 @@
 # shellcheck shell=bash
 # Images from Debian's own files and from noise, without any network. Sourced after lib.sh.
-# `build` of docker, podman and buildah is called alike; which one, `use` in engines.sh says.
-# The files of image NAME lie in $STATE/images/NAME/rootfs, to be compared with what comes back.
+# `build` has the same form for docker, podman and buildah; `use` in engines.sh selects the client.
+# The files of image NAME are in $STATE/images/NAME/rootfs, for comparison with the pulled image.
 
-# build_hello [NAME] [TEXT]: a static busybox and a greeting. Other texts make other images.
+# build_hello [NAME] [TEXT]: builds an image of a static busybox and a greeting. Each text gives another image.
 build_hello() {
     local name=${1:-hello} text=${2:-hello from behind the lock}
     local context=$STATE/images/$name
     mkdir -p "$context/rootfs/bin"
     cp "$(command -v busybox)" "$context/rootfs/bin/busybox"
     echo "$text" >"$context/rootfs/greeting"
-    # One layer, so that no two of these images share one, which a pull would then skip.
+    # One layer, so that these images share none that a pull would skip.
     printf '%s\n' 'FROM scratch' 'COPY rootfs /' 'CMD ["/bin/busybox", "cat", "/greeting"]' >"$context/Dockerfile"
     "${tool:-docker}" build --tag "$name" "$context"
 }
 
-# build_layers: 24 layers, more than any client moves at once.
+# build_layers: builds an image of 24 layers, more than any client transfers at once.
 build_layers() {
     local context=$STATE/images/layers layer
     mkdir -p "$context/rootfs/layers"
@@ -28,7 +28,7 @@ build_layers() {
     "${tool:-docker}" build --tag layers "$context"
 }
 
-# build_big: one layer of 300 MiB that no compression makes smaller.
+# build_big: builds an image with one incompressible layer of 300 MiB.
 build_big() {
     local context=$STATE/images/big
     mkdir -p "$context/rootfs"
@@ -37,7 +37,7 @@ build_big() {
     "${tool:-docker}" build --tag big "$context"
 }
 
-# build_index LAYOUT TAG: an OCI layout directory with an index of two architectures under the tag.
+# build_index LAYOUT TAG: creates an OCI layout directory with an index of two architectures under the tag.
 build_index() {
     local layout=$1 tag=$2 architecture manifests=()
     mkdir -p "$layout/blobs/sha256"
@@ -54,14 +54,14 @@ build_index() {
     echo '{"imageLayoutVersion": "1.0.0"}' >"$layout/oci-layout"
 }
 
-# architecture_manifest LAYOUT ARCHITECTURE: adds an image with one layer, prints its manifest's descriptor.
+# architecture_manifest LAYOUT ARCHITECTURE: adds an image with one layer, and prints its manifest's descriptor.
 architecture_manifest() {
     local layout=$1 architecture=$2 tar=$STATE/layer.tar diff_id config layer
     mkdir -p "$STATE/layer"
     echo "made for $architecture" >"$STATE/layer/architecture"
     tar -C "$STATE/layer" --sort=name --owner=0 --group=0 --numeric-owner --mtime=@0 -cf "$tar" .
     diff_id=sha256:$(sha256sum <"$tar" | cut -d ' ' -f 1)
-    # Compressed, since skopeo would otherwise compress it on the way and change every digest.
+    # skopeo would compress an uncompressed layer and change every digest.
     layer=$(gzip --no-name <"$tar" | add_blob "$layout" application/vnd.oci.image.layer.v1.tar+gzip)
     config=$(
         jq -n --arg architecture "$architecture" --arg diff_id "$diff_id" \
@@ -75,7 +75,7 @@ architecture_manifest() {
         jq --arg architecture "$architecture" '. + {platform: {architecture: $architecture, os: "linux"}}'
 }
 
-# add_blob LAYOUT MEDIA-TYPE: stores what it reads, prints its descriptor.
+# add_blob LAYOUT MEDIA-TYPE: stores standard input as a blob, and prints its descriptor.
 add_blob() {
     local layout=$1 media_type=$2 file digest
     file=$(mktemp "$layout/blobs/sha256/new.XXXXXX")

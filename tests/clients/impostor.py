@@ -1,4 +1,4 @@
-"""Listens on the given port of 127.0.0.1, answers each request that it wants a token, and prints what it was told."""
+"""Listens on the given port of 127.0.0.1, demands a token from each request, and prints everything received."""
 
 import socketserver
 import sys

@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# The HTTPS clients of Python, Node.js, Java and Go, each with its normal verification, set up as `sealock trust` says.
+# The HTTPS clients of Python, Node.js, Java and Go, each with its normal verification, configured by `sealock trust`.
 set -euo pipefail
 # shellcheck source=lib.sh
 source "$(dirname "$0")/lib.sh"
@@ -27,7 +27,7 @@ go_http() { timeout --foreground 60 "$STATE/go-client" "$1"; }
 
 compile_java() { timeout --foreground 120 javac -d "$STATE" "$here/languages/Client.java"; }
 
-# With nothing but the standard library, hence without any network. What Go compiles of that is kept: it takes long.
+# Uses only the standard library, so it needs no network. The Go build cache is kept, since compiling takes long.
 compile_go() {
     CGO_ENABLED=0 GOTOOLCHAIN=local GOPROXY=off GOCACHE=$CACHE/go \
         timeout --foreground 300 go build -o "$STATE/go-client" "$here/languages/client.go"
@@ -35,28 +35,28 @@ compile_go() {
 
 java_home() { java -XshowSettings:properties -version 2>&1 | sed -n 's/^ *java\.home = //p'; }
 
-# trusts TITLE: what `sealock trust` prints under it, and the environment that results.
+# trusts TITLE: follows `sealock trust` for the title, and saves the resulting environment.
 trusts() {
     cd "$STATE"
     follow "$1"
     export -p >"$STATE/environment"
 }
 
-# reaches CLIENT URL: in that environment.
+# reaches CLIENT URL: fetches the URL in that environment.
 reaches() {
     # shellcheck source=/dev/null
     source "$STATE/environment"
     "$@"
 }
 
-# answers PATTERN CLIENT URL: in that environment.
+# answers PATTERN CLIENT URL: succeeds if the answer in that environment matches the pattern.
 answers() {
     reaches "$2" "$3" | tee "$STATE/answer"
     grep -E -- "$1" "$STATE/answer"
 }
 
-# verifies CLIENT REFUSAL VIOLATION: the client gets everything once it trusts the CA, and nothing before. A certificate
-# of the stolen key is then refused for what it violates, unless it is for a name that our CA may sign for.
+# verifies CLIENT REFUSAL VIOLATION: the client is served once it trusts the CA, and not before. It then refuses
+# certificates of the stolen key for their violation, except for names that our CA may sign for.
 verifies() {
     local client=$1 refusal=$2 violation=$3
     refused "$client: without the CA it is refused" "$refusal" "$client" "https://$REGISTRY/v2/"
@@ -65,8 +65,8 @@ verifies() {
     check "$client: a manifest has its digest" answers "^200 $manifest$" "$client" \
         "https://$REGISTRY/v2/hello/manifests/$manifest"
     check "$client: a blob has its digest" answers "^200 $blob$" "$client" "https://$REGISTRY/v2/hello/blobs/$blob"
-    check "$client: the registry's name is verified, and wants a login" answers '^401 ' "$client" "https://$NAME/v2/"
-    check "$client: and it says so" grep -F '"code":"UNAUTHORIZED"' "$STATE/answer"
+    check "$client: the registry's name is verified, and requires a login" answers '^401 ' "$client" "https://$NAME/v2/"
+    check "$client: the answer says so" grep -F '"code":"UNAUTHORIZED"' "$STATE/answer"
     check "$client: a stolen key signs for a name below localhost" answers '^200 ' "$client" "https://$FORGED_LOCAL/"
     refused "$client: a stolen key does not sign for $FOREIGN_NAME" "$violation" \
         reaches "$client" "https://$FORGED_FOREIGN/"
@@ -78,7 +78,7 @@ push() { skopeo copy --all --dest-tls-verify=false "oci:$STATE/layout:v1" "docke
 
 start_emulator
 check "build an image" build_index "$STATE/layout" v1
-check "push it" push
+check "push the image" push
 manifest=$(jq -r '.manifests[0].digest' "$STATE/layout/index.json")
 manifest=$(jq -r '.manifests[0].digest' "$STATE/layout/blobs/sha256/${manifest#sha256:}")
 blob=$(jq -r .config.digest "$STATE/layout/blobs/sha256/${manifest#sha256:}")
@@ -86,22 +86,22 @@ check "hosts --write" sealock hosts --write
 trap 'stop_forger; stop_emulator || true' EXIT
 start_forger >"$STATE/forger.log" 2>&1
 
-check "what trust says for Python" trusts Python
+check "follow trust for Python" trusts Python
 verifies python_urllib CERTIFICATE_VERIFY_FAILED "$OPENSSL_VIOLATION"
 verifies python_requests CERTIFICATE_VERIFY_FAILED "$OPENSSL_VIOLATION"
 
-check "what trust says for Node.js" trusts Node.js
+check "follow trust for Node.js" trusts Node.js
 verifies node_fetch "$NODE_REFUSAL" "$OPENSSL_VIOLATION"
 verifies node_https "$NODE_REFUSAL" "$OPENSSL_VIOLATION"
 
 check "compile the client in Java" compile_java
 JAVA_HOME=$(java_home) # which not every JDK sets
 export JAVA_HOME
-check "what trust says for Java" trusts Java
+check "follow trust for Java" trusts Java
 verifies java_http 'PKIX path building failed' 'name constraints check failed'
 
 check "compile the client in Go" compile_go
-check "what trust says for Go" trusts Go
+check "follow trust for Go" trusts Go
 verifies go_http 'x509: certificate signed by unknown authority' \
     'is not permitted by any constraint|relies on legacy Common Name'
 

@@ -1,7 +1,7 @@
 # shellcheck shell=bash
-# What the scenarios share: an emulator of their own, the clients with a deadline, and the checks.
-# Sourced by a scenario, which `run` starts with WORK, SEALOCK, CACHE and a Docker Engine at DOCKER_HOST, and with mounts
-# of its own: what it changes in /etc/hosts, /etc/docker or /etc/containers is seen by the scenarios and the engine alone.
+# The functions that the scenarios share: an emulator, clients with a deadline, and checks.
+# Sourced by a scenario, which `run` starts with WORK, SEALOCK, CACHE and a Docker Engine at DOCKER_HOST, and with private
+# mounts: only the scenarios and the engine see its changes to /etc/hosts, /etc/docker or /etc/containers.
 
 scenario=$(basename "$0" .sh)
 STATE=$WORK/$scenario # for the scenario's own files, and the emulator's
@@ -11,7 +11,7 @@ REGISTRY= # localhost:PORT, as docker and skopeo name it
 NAME=     # sealock.azurecr.localhost:PORT, as Azure would have it
 emulator_pid=
 
-# The texts that Azure's users know.
+# Azure's texts.
 # shellcheck disable=SC2034  # for the scenarios
 readonly FORBIDDEN='Access to Key Encryption Key is forbidden\. View troubleshooting steps at https://aka\.ms/acr/cmk'
 # shellcheck disable=SC2034
@@ -22,7 +22,7 @@ trap 'stop_emulator || true' EXIT
 
 # --- The emulator -------------------------------------------------------------------------------------------------
 
-# start_emulator [LISTEN]: on a free port unless told which.
+# start_emulator [LISTEN]: starts an emulator, by default on a free port.
 start_emulator() {
     rm -f "$STATE/ready.json"
     "$SEALOCK" serve --listen "${1:-127.0.0.1:0}" --data-dir "$STATE/data" --ready-file "$STATE/ready.json" \
@@ -43,7 +43,7 @@ start_emulator() {
     NAME=sealock.azurecr.$REGISTRY
 }
 
-# Fails when the emulator needs more than ten seconds, or does not end well.
+# Fails if the emulator needs more than ten seconds to stop, or exits with an error.
 stop_emulator() {
     [[ $emulator_pid ]] || return 0
     local pid=$emulator_pid deadline=$((SECONDS + 10))
@@ -60,7 +60,7 @@ stop_emulator() {
     wait "$pid"
 }
 
-# On the same port, so that image names stay valid.
+# Restarts the emulator on the same port, so that image names stay valid.
 restart_emulator() {
     stop_emulator
     start_emulator "$ADDRESS"
@@ -80,7 +80,7 @@ skopeo() { timeout --foreground 180 skopeo --insecure-policy "$@"; }
 
 curl() { timeout --foreground 180 curl --silent --show-error "$@"; }
 
-# follow TITLE: does what `sealock trust` prints under the title that begins so.
+# follow TITLE: runs the commands that `sealock trust` prints under the title with this beginning.
 follow() {
     local commands
     commands=$(sealock trust | awk -v title="$1" '
@@ -91,10 +91,10 @@ follow() {
     eval "$commands"
 }
 
-# Of the commands that are printed. Whoever runs this is root.
+# Printed commands use sudo, and the scenarios run as root.
 sudo() { "$@"; }
 
-# install_go_tool PACKAGE VERSION: one that Debian has not, from its sources, which the Go module proxy has.
+# install_go_tool PACKAGE VERSION: builds a tool that Debian lacks from its sources in the Go module proxy.
 install_go_tool() {
     local tool=${1##*/}
     [[ -x $CACHE/bin/$tool-$2 ]] && return
@@ -105,7 +105,7 @@ install_go_tool() {
 
 # --- The checks ---------------------------------------------------------------------------------------------------
 
-# check NAME COMMAND...: the command succeeds.
+# check NAME COMMAND...: passes if the command succeeds.
 check() {
     local name=$1
     shift
@@ -113,7 +113,7 @@ check() {
     report "$name" "$((status == 0))"
 }
 
-# refused NAME PATTERN COMMAND...: the command fails, and says what matches the extended regular expression.
+# refused NAME PATTERN COMMAND...: passes if the command fails with output that matches the extended regular expression.
 refused() {
     local name=$1 pattern=$2
     shift 2
@@ -122,7 +122,7 @@ refused() {
     report "$name" "$((status != 0)) && $(matches "$pattern")"
 }
 
-# run_quietly COMMAND...: sets `status`. In a subshell of its own, so that in functions too the first failure counts.
+# run_quietly COMMAND...: sets `status`. Runs in a subshell, so that the first failure counts in functions too.
 run_quietly() {
     set +e
     (
@@ -140,7 +140,7 @@ matches() {
     fi
 }
 
-# report NAME EXPRESSION: one line for each check, and all there is to know about a failed one.
+# report NAME EXPRESSION: prints one line for each check, and the details of a failed one.
 report() {
     if (($2)); then
         echo "ok $scenario: $1" | tee -a "$WORK/results"
@@ -152,19 +152,19 @@ report() {
     tail -n 20 "$EMULATOR_LOG" | indent
 }
 
-# skip WHY: none of the scenario's checks can be made here.
+# skip WHY: skips the scenario.
 skip() { echo "skipped $scenario: $1" | tee -a "$WORK/results"; }
 
 indent() { cut -c 1-400 | sed 's/^/    /'; }
 
-# The scenario's last check. Not in a subshell, which could not wait for the emulator's exit status.
+# The scenario's last check. It does not run in a subshell, which could not wait for the emulator's exit status.
 check_stop() {
     local stopped=0
     stop_emulator >"$STATE/output" 2>&1 || stopped=$?
     report "the emulator stops on SIGTERM" "$((stopped == 0))"
 }
 
-# equal EXPECTED ACTUAL: nothing equals nothing not.
+# equal EXPECTED ACTUAL: succeeds if both are equal and not empty.
 equal() {
     [[ $1 && $1 == "$2" ]] || {
         echo "expected: ${1:-(nothing)}"
@@ -173,8 +173,8 @@ equal() {
     }
 }
 
-# docker_finds IMAGE: waits until docker knows its registry's name. It looks at the hosts file again only five seconds after
-# the last time.
+# docker_finds IMAGE: waits until docker resolves the registry's name. It rereads the hosts file after five seconds
+# at the earliest.
 docker_finds() {
     local deadline=$((SECONDS + 20))
     while docker pull "$1" >"$STATE/pulling" 2>&1 || grep 'no such host' "$STATE/pulling"; do

@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
-# The registry under its own name, as Azure has it: docker, podman, buildah, skopeo and containerd log in as the admin
-# user, with a token and not at all, over TLS with their normal verification where they have one for loopback names.
+# The registry under its own name, as in Azure: docker, podman, buildah, skopeo and containerd log in as the admin user,
+# with a token and anonymously, over TLS with their normal verification where they verify loopback names.
 set -euo pipefail
 # shellcheck source=lib.sh
 source "$(dirname "$0")/lib.sh"
@@ -11,7 +11,7 @@ source "$(dirname "$0")/engines.sh"
 
 admin_password() { sealock registry credential show --json | jq -r '.passwords[0].value'; }
 
-# create_token NAME ACTION...: for the repository hello. Leaves its password in $STATE/NAME.
+# create_token NAME ACTION...: creates a token for the repository hello, and writes its password to $STATE/NAME.
 create_token() {
     local name=$1
     shift
@@ -27,13 +27,13 @@ lists_tags() { equal '["multi","v1"]' "$(skopeo list-tags "$@" "docker://$REGIST
 
 start_emulator
 check "hosts --write" sealock hosts --write
-check "what trust says for podman, buildah and skopeo" follow "podman, buildah, skopeo"
-# By its own name from here on.
+check "follow trust for podman, buildah and skopeo" follow "podman, buildah, skopeo"
+# The registry's own name from here on.
 REGISTRY=$NAME
 check "Docker Engine finds the name" docker_finds "$REGISTRY/hello:v1"
 
 refused "the admin user is disabled at first" 'admin user of registry sealock is disabled' sealock registry credential show
-check "enable it" sealock registry update --admin-enabled true
+check "enable the admin user" sealock registry update --admin-enabled true
 password=$(admin_password)
 check "create a token that may pull" create_token reader content/read metadata/read
 check "create a token that may push" create_token pusher content/read content/write
@@ -56,7 +56,7 @@ for client in docker podman buildah; do
     check "$client: log in with a token that may pull" login reader "$(<"$STATE/reader")"
     check "$client: it pulls" pulls_unchanged hello "$hello_digest"
     check "$client: build another" build_hello hello "not for everyone to push, from $client"
-    refused "$client: it does not push" "$denied" push hello
+    refused "$client: it cannot push" "$denied" push hello
     check "$client: log in with a token that may push" login pusher "$(<"$STATE/pusher")"
     check "$client: it pushes" push hello
     check "$client: log out" logout
@@ -108,7 +108,7 @@ check "skopeo: delete as the admin user" skopeo delete "${admin[@]}" "docker://$
 
 # --- containerd -----------------------------------------------------------------------------------------------------
 
-# The one that Docker Engine has started.
+# The containerd of the Docker Engine.
 ctr() {
     timeout --foreground 180 ctr --address "$WORK/dockerd-exec/containerd/containerd.sock" --namespace sealock "$@"
 }
@@ -137,10 +137,10 @@ lock() {
 check "lock the tag" lock '{"writeEnabled": false}'
 check "docker: log in as the admin user" login sealock "$password"
 refused "locked: the push is refused" 'The operation is disallowed on this registry, repository or image' push hello
-check "locked: the pull goes on" pull hello
+check "locked: the pull succeeds" pull hello
 check "unlock the tag" lock '{"writeEnabled": true}'
 check "build another" build_hello hello "to be pushed after all"
 check "unlocked: the push succeeds" push hello
 
-check "every object is whole" sealock verify
+check "every object is intact" sealock verify
 check_stop

@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# curl: what a revoked registry answers to each request, what the listener refuses, and 2 GiB in little memory.
+# curl: the answers of a revoked registry, the listener's refusals, and 2 GiB in little memory.
 set -euo pipefail
 # shellcheck source=lib.sh
 source "$(dirname "$0")/lib.sh"
@@ -7,7 +7,7 @@ source "$(dirname "$0")/lib.sh"
 readonly OCTETS='Content-Type: application/octet-stream'
 readonly MANIFEST=application/vnd.oci.image.manifest.v1+json
 
-# answers STATUS PATH [CURL OPTION...]: keeps the body in $STATE/body, and what `location` prints.
+# answers STATUS PATH [CURL OPTION...]: keeps the body in $STATE/body, and the headers for `location`.
 answers() {
     local want=$1 path=$2 got
     shift 2
@@ -43,14 +43,14 @@ answers_body() {
     equal "$expected" "$(<"$STATE/body")"
 }
 
-# begin_upload FILE: opens a session in the repository `raw` and sends the file (`-` is standard input) as a stream.
+# begin_upload FILE: starts an upload in the repository `raw`, and streams the file (`-` is standard input).
 begin_upload() {
     answers 202 /v2/raw/blobs/uploads/ --request POST
     answers 202 "$(location)" --request PATCH --header "$OCTETS" --upload-file "$1"
     location >"$STATE/session"
 }
 
-# end_upload STATUS DIGEST: of the session that was begun last. Its path may have a query of its own.
+# end_upload STATUS DIGEST: completes the last upload, whose path may have a query.
 end_upload() {
     local session separator='?'
     session=$(<"$STATE/session")
@@ -65,7 +65,7 @@ push_blob() {
 
 digest_of() { echo "sha256:$(sha256sum | cut -d ' ' -f 1)"; }
 
-# The whole directory: journal, database, objects and what is being uploaded.
+# The whole directory: journal, database, objects and uploads.
 no_plaintext() {
     local status=0
     grep --recursive --text --files-with-matches --regexp "$marker" --regexp diff_ids --regexp schemaVersion \
@@ -107,7 +107,7 @@ kept_digest=$(digest_of <"$STATE/kept")
 check "begin an upload" begin_upload "$STATE/kept"
 
 check "key disable" sealock key disable
-check "disabled: GET /v2/ asks for a login as ever" answers 401 /v2/
+check "disabled: GET /v2/ still asks for a login" answers 401 /v2/
 check "disabled: GET manifest by tag is denied" denied KeyDisabled /v2/raw/manifests/v1 --header "Accept: $MANIFEST"
 check "disabled: GET manifest by digest is denied" denied KeyDisabled "/v2/raw/manifests/$manifest_digest"
 check "disabled: HEAD manifest is denied" answers 403 /v2/raw/manifests/v1 --head
@@ -123,8 +123,8 @@ check "disabled: tags are denied" denied KeyDisabled /v2/raw/tags/list
 check "disabled: catalog is denied" denied KeyDisabled /v2/_catalog
 check "key enable" sealock key enable
 check "enabled: GET blob" answers_body "$marker" 200 "/v2/raw/blobs/$blob_digest"
-check "enabled: the upload is still there and ends" end_upload 201 "$kept_digest"
-check "enabled: what was uploaded across the revocation is whole" \
+check "enabled: the upload can be completed" end_upload 201 "$kept_digest"
+check "enabled: the upload across the revocation is intact" \
     answers_body "$(<"$STATE/kept")" 200 "/v2/raw/blobs/$kept_digest"
 check "enabled: the denied manifest is absent" answers 404 /v2/raw/manifests/v2
 
@@ -137,7 +137,7 @@ check "POST from another site is refused" answers 403 /v2/raw/blobs/uploads/ \
 check "POST with its own Origin is accepted" answers 202 /v2/raw/blobs/uploads/ \
     --request POST --header "Origin: http://$ADDRESS"
 check "a page's GET of the control API is refused" answers 403 /_sealock/v1/status --header 'Sec-Fetch-Site: same-site'
-check "so is one with the emulator's own Origin" answers 403 /_sealock/v1/status --header "Origin: http://$ADDRESS"
+check "a GET with the emulator's own Origin is refused" answers 403 /_sealock/v1/status --header "Origin: http://$ADDRESS"
 check "a page of page.localhost is served" answers 200 /_sealock/v1/status \
     --header "Host: page.localhost:${ADDRESS##*:}" --header "Origin: http://page.localhost:${ADDRESS##*:}"
 check "a manifest that a browser would render is refused" answers 400 /v2/raw/manifests/page \
@@ -146,7 +146,7 @@ check "an unknown Host is refused" answers 421 /v2/ --header 'Host: elsewhere.ex
 
 # --- 2 GiB --------------------------------------------------------------------------------------------------------
 
-# 2 GiB and two bytes, cheap to make twice, and no two parts of it alike.
+# 2 GiB and two bytes, cheap to generate twice, without repetitions.
 large_blob() { seq 100000000 314748364; }
 
 push_large() {
@@ -158,7 +158,7 @@ pull_large() {
     equal "$large_digest" "$(curl --fail "http://$ADDRESS/v2/raw/blobs/$large_digest" | digest_of)"
 }
 
-# The emulator has sent some of the blob, and has much more to send, when the key is disabled.
+# The key is disabled while the emulator has sent only a part of the blob.
 cut_short() {
     local pull received
     : >"$STATE/partial"
@@ -190,7 +190,7 @@ large_digest=$(large_blob | digest_of)
 check "push a blob of 2 GiB" push_large
 check "pull a blob of 2 GiB" pull_large
 peak=$(peak_memory_mib)
-check "it took $peak MiB of memory, under 150" test "$peak" -lt 150
+check "peak memory is $peak MiB, under 150" test "$peak" -lt 150
 check "a pull in flight is cut short by key disable" cut_short
-check "every object is whole" sealock verify
+check "every object is intact" sealock verify
 check_stop

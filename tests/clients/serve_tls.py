@@ -15,7 +15,7 @@ class Handler(http.server.BaseHTTPRequestHandler):
 
 
 class Server(http.server.ThreadingHTTPServer):
-    # In the connection's own thread, where a client that refuses the certificate holds up nobody.
+    # In the connection's own thread, where a client that refuses the certificate blocks nobody.
     def finish_request(self, request, client_address):
         super().finish_request(context.wrap_socket(request, server_side=True), client_address)
 

@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# skopeo: an index of two architectures, listing, deletion, and the refusal.
+# skopeo: an index of two architectures, listing, deletion and revocation.
 set -euo pipefail
 # shellcheck source=lib.sh
 source "$(dirname "$0")/lib.sh"
@@ -15,7 +15,7 @@ pull() {
     skopeo copy --all --src-tls-verify=false "docker://$REGISTRY/multi/arch:$1" "oci:$STATE/pulled:v1"
 }
 
-# Index, manifests, configs and layers, byte for byte.
+# Compares index, manifests, configs and layers byte for byte.
 pulls_unchanged() {
     pull "$1"
     diff --recursive "$layout/blobs" "$STATE/pulled/blobs"
@@ -38,7 +38,7 @@ lists_tags() { equal "$1" "$(skopeo list-tags --tls-verify=false "docker://$REGI
 
 delete() { skopeo delete --tls-verify=false "docker://$REGISTRY/multi/arch:$1"; }
 
-# push_demo TRANSPORT: the image that the command line makes.
+# push_demo TRANSPORT: pushes the demo image of the command line.
 push_demo() {
     sealock demo image --file "$STATE/demo.tar"
     skopeo copy --dest-tls-verify=false "$1:$STATE/demo.tar" "docker://$REGISTRY/demo:$1"
@@ -61,7 +61,7 @@ check "key disable" sealock key disable
 refused "key disable: the next pull is refused" "$FORBIDDEN" pull v1
 refused "key disable: inspect is refused" "$FORBIDDEN" inspect :v1
 refused "key disable: delete is refused" "$FORBIDDEN" delete v1
-# For these two skopeo shows the status, and never the text that came with it.
+# For these two, skopeo shows the status without the text.
 refused "key disable: the next push is refused" '403 \(Forbidden\)' push v3
 refused "key disable: list-tags is refused" '403 \(Forbidden\)' lists_tags '["v1","v2"]'
 check "key enable" sealock key enable
@@ -69,11 +69,11 @@ check "key enable: the next pull brings the same bytes" pulls_unchanged v1
 check "key enable: the next push succeeds" push v3
 
 check "delete" delete v1
-refused "what was deleted is gone" 'manifest unknown' pull v1
-# skopeo deletes the digest, and with it every tag that points at it.
-refused "its other tag went with it" 'manifest unknown' pull v2
+refused "the deleted image is gone" 'manifest unknown' pull v1
+# skopeo deletes the digest, and with it every tag that points to it.
+refused "its other tag is gone" 'manifest unknown' pull v2
 check "push it again" push v1
 check "pull it again" pulls_unchanged v1
 
-check "every object is whole" sealock verify
+check "every object is intact" sealock verify
 check_stop

@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
-# TLS on the same port: Docker Engine, podman, buildah, skopeo and curl with their normal verification, set up as
-# `sealock trust` says, on localhost and under the registry's own name.
+# TLS on the same port: Docker Engine, podman, buildah, skopeo and curl with their normal verification, configured by
+# `sealock trust`, on localhost and under the registry's own name.
 set -euo pipefail
 # shellcheck source=lib.sh
 source "$(dirname "$0")/lib.sh"
@@ -12,7 +12,7 @@ source "$(dirname "$0")/engines.sh"
 source "$(dirname "$0")/forge.sh"
 
 readonly UNKNOWN_CA='x509: certificate signed by unknown authority'
-# Behind the certificate there is a registry that wants a login, which login.sh is about.
+# After TLS verification, the registry asks for a login, which login.sh tests.
 readonly LOGIN_WANTED='authentication required|unauthorized'
 
 # --- Names --------------------------------------------------------------------------------------------------------
@@ -28,13 +28,13 @@ finds_names() {
 start_emulator
 cp /etc/hosts "$STATE/hosts"
 check "hosts --write" sealock hosts --write
-check "hosts --write: the names lead here" finds_names
+check "hosts --write: the names resolve to this machine" finds_names
 cp /etc/hosts "$STATE/written"
 check "hosts --write, a second time" sealock hosts --write
 check "hosts --write, a second time: changes nothing" cmp /etc/hosts "$STATE/written"
 check "hosts --remove" sealock hosts --remove
 check "hosts --remove: leaves the file as it was" cmp /etc/hosts "$STATE/hosts"
-check "hosts --write, for what follows" sealock hosts --write
+check "hosts --write, for the following checks" sealock hosts --write
 
 # --- curl ---------------------------------------------------------------------------------------------------------
 
@@ -54,11 +54,11 @@ answers_over_tls() {
 refused "curl: without the CA it is refused" 'SSL certificate problem' curl "https://$REGISTRY/v2/"
 refused "curl: without the CA it is refused under the registry's name" 'SSL certificate problem' curl "https://$NAME/v2/"
 check "curl: the CA can be fetched" fetches_ca
-check "curl: what trust says" follow curl
+check "curl: follow trust" follow curl
 check "curl: the catalog by name" answers_over_tls 200 "https://$REGISTRY/v2/_catalog"
 check "curl: the catalog by address" answers_over_tls 200 "https://$ADDRESS/v2/_catalog"
-check "curl: the registry's name is verified, and wants a login" answers_over_tls 401 "https://$NAME/v2/"
-check "curl: and it says so" jq -e '.errors[0].code == "UNAUTHORIZED"' "$STATE/body"
+check "curl: the registry's name is verified, and requires a login" answers_over_tls 401 "https://$NAME/v2/"
+check "curl: the answer says so" jq -e '.errors[0].code == "UNAUTHORIZED"' "$STATE/body"
 
 # --- HTTP/2 -------------------------------------------------------------------------------------------------------
 
@@ -69,7 +69,7 @@ speaks() {
     equal "$version 200" "$(curl --cacert "$ca" --output "$STATE/body" --write-out '%{http_version} %{http_code}' "$@" "$url")"
 }
 
-# pushes_and_pulls URL CURL-OPTION...: 20 MiB in one request, and back.
+# pushes_and_pulls URL CURL-OPTION...: pushes 20 MiB in one request, and pulls them.
 pushes_and_pulls() {
     local url=$1 digest
     shift
@@ -82,12 +82,12 @@ pushes_and_pulls() {
 }
 
 check "curl: HTTP/2 by ALPN" speaks 2 "https://$REGISTRY/_sealock/v1/health"
-check "curl: HTTP/1.1 if it wants that" speaks 1.1 "https://$REGISTRY/_sealock/v1/health" --http1.1
+check "curl: HTTP/1.1 on request" speaks 1.1 "https://$REGISTRY/_sealock/v1/health" --http1.1
 check "curl: HTTP/2 without TLS, by prior knowledge" speaks 2 "http://$REGISTRY/_sealock/v1/health" --http2-prior-knowledge
-check "curl: HTTP/1.1 goes on without the upgrade that it offers" speaks 1.1 "http://$REGISTRY/_sealock/v1/health" --http2
+check "curl: HTTP/1.1 continues without the offered upgrade" speaks 1.1 "http://$REGISTRY/_sealock/v1/health" --http2
 check "curl: pushes and pulls by HTTP/2 with TLS" pushes_and_pulls "https://$REGISTRY" --http2
 check "curl: pushes and pulls by HTTP/2 without" pushes_and_pulls "http://$REGISTRY" --http2-prior-knowledge
-check "curl: asks first whether to send, by HTTP/2" pushes_and_pulls "https://$REGISTRY" --http2 --header 'Expect: 100-continue'
+check "curl: Expect: 100-continue by HTTP/2" pushes_and_pulls "https://$REGISTRY" --http2 --header 'Expect: 100-continue'
 
 # --- OpenSSL, as strict as it can be ------------------------------------------------------------------------------
 
@@ -97,16 +97,16 @@ handshake() {
         -verify_hostname "${1%:*}" -CAfile "$2" -no-CApath -x509_strict -verify_return_error -showcerts </dev/null
 }
 
-# sent HOST:PORT CA: how many certificates are sent.
+# sent HOST:PORT CA: prints the number of certificates that are sent.
 sent() { handshake "$@" | grep -c 'BEGIN CERTIFICATE'; }
 
 sends() { equal "$1" "$(sent "${@:2}")"; }
 
 is_strict() { openssl verify -x509_strict -CAfile "$1" "$1"; }
 
-check "openssl: the root is as strict rules want it" is_strict "$ca"
-check "openssl: the chain is as strict rules want it" handshake "$REGISTRY" "$ca"
-check "openssl: the chain of the registry's name, too" handshake "$NAME" "$ca"
+check "openssl: the root passes strict rules" is_strict "$ca"
+check "openssl: the chain passes strict rules" handshake "$REGISTRY" "$ca"
+check "openssl: the chain of the registry's name passes strict rules" handshake "$NAME" "$ca"
 check "openssl: the intermediate is sent, and the root is not" sends 2 "$REGISTRY" "$ca"
 
 # --- A stolen key ---------------------------------------------------------------------------------------------------
@@ -118,8 +118,8 @@ for forged in "$FORGED_FOREIGN" "$FORGED_BY_SUBJECT"; do
     refused "curl: a stolen key does not sign for $forged" 'permitted subtree violation' \
         curl --cacert "$ca" "https://$forged/"
 done
-check "openssl: a stolen key signs for a name below localhost" handshake "$FORGED_LOCAL" "$ca"
-check "curl: a stolen key signs for a name below localhost" answers_over_tls 200 "https://$FORGED_LOCAL/"
+check "openssl: a stolen key signs for a name under localhost" handshake "$FORGED_LOCAL" "$ca"
+check "curl: a stolen key signs for a name under localhost" answers_over_tls 200 "https://$FORGED_LOCAL/"
 stop_forger
 trap 'stop_emulator || true' EXIT
 
@@ -141,22 +141,22 @@ for tool in podman buildah; do
     refused "$tool: without the CA a pull is refused" "$UNKNOWN_CA" "$tool" pull "$NAME/hello:v1"
 done
 refused "skopeo: without the CA it is refused" "$UNKNOWN_CA" inspect "docker://$REGISTRY/hello:v1"
-check "podman, buildah, skopeo: what trust says" follow "podman, buildah, skopeo"
+check "podman, buildah, skopeo: follow trust" follow "podman, buildah, skopeo"
 for tool in podman buildah; do
     use "$tool"
     round_trip hello "$tool: "
     check "$tool: build hello again" build_hello
-    refused "$tool: the registry's name is verified, and a push to it wants a login" "$LOGIN_WANTED" push_by_name
-    refused "$tool: the registry's name is verified, and a pull from it wants a login" "$LOGIN_WANTED" pull_by_name
+    refused "$tool: the registry's name is verified, and a push to it requires a login" "$LOGIN_WANTED" push_by_name
+    refused "$tool: the registry's name is verified, and a pull from it requires a login" "$LOGIN_WANTED" pull_by_name
 done
-check "skopeo: inspect brings what was pushed" inspects "$(<"$STATE/pushed")" "docker://$REGISTRY/hello:v1"
-refused "skopeo: the registry's name is verified, and wants a login" "$LOGIN_WANTED" \
+check "skopeo: inspect returns the pushed digest" inspects "$(<"$STATE/pushed")" "docker://$REGISTRY/hello:v1"
+refused "skopeo: the registry's name is verified, and requires a login" "$LOGIN_WANTED" \
     inspect "docker://$NAME/hello:v1"
 
 # --- Docker Engine ------------------------------------------------------------------------------------------------
 
-# It takes any certificate, and even plain HTTP, from what leads to a loopback address. So what is proved here is that
-# it speaks TLS; enforced.sh has it verify certificates.
+# Docker accepts any certificate, and even plain HTTP, from loopback addresses. So this proves only that it uses TLS;
+# enforced.sh makes it verify certificates.
 
 start_tls_only() {
     python3 "$(dirname "$0")/tls_only.py" "${ADDRESS##*:}" </dev/null >"$STATE/tls_only.port" 2>"$STATE/tls_only.log" &
@@ -169,7 +169,7 @@ start_tls_only() {
     done
 }
 
-# Always fails, with what the engine says last: it looks at the hosts file again only five seconds after the last time.
+# Always fails, with the engine's last message. The engine rereads the hosts file after five seconds at the earliest.
 pull_once_found() {
     local deadline=$((SECONDS + 20))
     until docker pull "$NAME/hello:v1" >"$STATE/pulling" 2>&1; do
@@ -186,10 +186,10 @@ REGISTRY=localhost:$(<"$STATE/tls_only.port")
 NAME=${NAME%:*}:${REGISTRY#*:}
 use docker
 check "docker: build hello" build_hello
-refused "docker: there is no way but TLS" 'Empty reply|reset' curl "http://$REGISTRY/v2/"
+refused "docker: only TLS is served" 'Empty reply|reset' curl "http://$REGISTRY/v2/"
 round_trip hello "docker: "
-refused "docker: the registry's name wants a login" "$LOGIN_WANTED" pull_once_found
+refused "docker: the registry's name requires a login" "$LOGIN_WANTED" pull_once_found
 REGISTRY=$direct
 
-check "every object is whole" sealock verify
+check "every object is intact" sealock verify
 check_stop

@@ -1,4 +1,4 @@
-"""Listens on a port of 127.0.0.1, prints it, and passes on to the given port what speaks TLS, and nothing else.
+"""Listens on a port of 127.0.0.1, prints it, and forwards only TLS to the given port.
 
 Docker takes plain HTTP from localhost as well as TLS, and does not say which it was. Through this it was TLS.
 """

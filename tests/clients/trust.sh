@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# `sealock trust --install` and `--remove`, with Debian's store of CAs: a copy of it, never the machine's own.
+# `sealock trust --install` and `--remove`, on a copy of Debian's store of CAs.
 set -euo pipefail
 # shellcheck source=lib.sh
 source "$(dirname "$0")/lib.sh"
@@ -8,7 +8,7 @@ source "$(dirname "$0")/images.sh"
 
 readonly STORE=(/etc/ssl/certs /usr/local/share/ca-certificates)
 
-# The mounts are the scenario's own, and go with it.
+# The mounts are private to the scenario, and end with it.
 cover_store() {
     local dir
     for dir in "${STORE[@]}"; do
@@ -16,17 +16,17 @@ cover_store() {
         cp --archive "$dir/." "$STATE/store$dir"
         mount --bind "$STATE/store$dir" "$dir"
     done
-    # Packages hook in there: Java's has dpkg do its work, on the machine. This one notes what it is told.
+    # Packages install hooks there. Java's uses dpkg on the machine, so this hook replaces it and records its input.
     mkdir -p /etc/ca-certificates/update.d
     mount -t tmpfs tmpfs /etc/ca-certificates/update.d
     printf '#!/bin/sh\ncat >>%s\n' "$STATE/told" >/etc/ca-certificates/update.d/note
     chmod +x /etc/ca-certificates/update.d/note
-    # What these two directories hold and what the store is made of may differ, before it is made anew.
+    # The store may be out of date with these two directories until it is rebuilt.
     update-ca-certificates
     store >"$STATE/before"
 }
 
-# Every file with its content, and every link.
+# Prints every file with its content, and every link.
 store() { find "${STORE[@]}" \( -type f -exec sha256sum {} + \) -o \( -type l -printf '%p -> %l\n' \) | sort; }
 
 store_is_as_before() {
@@ -50,8 +50,8 @@ shows_fingerprint() { install_ca | grep --fixed-strings "$(fingerprint "$STATE/d
 
 is_ca_alone() { cmp "$STATE/data/tls/ca.pem" /usr/local/share/ca-certificates/sealock-localhost-ca.crt; }
 
-# start_impostor: a process on a port that answers the CA, and behind it another one that OpenSSL finds, and we do not
-# unless we look closely. Sets `impostor` to its URL.
+# start_impostor: starts a server that sends the CA, followed by a hidden one that only OpenSSL finds. Sets `impostor` to
+# its URL.
 start_impostor() {
     local files=$STATE/impostor/_sealock/v1 deadline=$((SECONDS + 10)) port
     mkdir -p "$files"
@@ -85,41 +85,41 @@ check "build an image" build_index "$STATE/layout" v1
 refused "before: curl is refused" 'SSL certificate problem' reach
 refused "before: skopeo is refused" 'x509: certificate signed by unknown authority' push
 ca=$(fingerprint "$STATE/data/tls/ca.pem")
-check "the ready file tells the fingerprint" equal "$ca" "$(jq -r .ca_sha256 "$STATE/ready.json")"
+check "the ready file has the fingerprint" equal "$ca" "$(jq -r .ca_sha256 "$STATE/ready.json")"
 start_impostor
-check "an impostor answers a text in which OpenSSL finds two" finds_two "$STATE/impostor/_sealock/v1/ca.pem"
-refused "an impostor's answer is not installed, with the emulator's fingerprint" 'not one certificate in PEM' \
+check "OpenSSL finds two CAs in the impostor's answer" finds_two "$STATE/impostor/_sealock/v1/ca.pem"
+refused "an impostor's answer is refused, with the emulator's fingerprint" 'not exactly one PEM certificate' \
     install_by_fingerprint "$ca" --emulator "$impostor"
 cp "$STATE/impostor.pem" "$STATE/impostor/_sealock/v1/ca.pem"
-refused "an impostor's CA is not installed, with its own fingerprint" 'could sign for more than localhost' \
+refused "an impostor's CA is refused, with its own fingerprint" 'is not a CA for localhost only' \
     install_by_fingerprint "$(fingerprint "$STATE/impostor.pem")" --emulator "$impostor"
-refused "the emulator's CA is not installed, with another fingerprint" 'has another fingerprint' \
+refused "the emulator's CA is refused, with another fingerprint" 'has another fingerprint' \
     install_by_fingerprint "$(fingerprint "$STATE/impostor.pem")"
 check "nothing is installed" store_is_as_before
 
 check "trust --install" follow "This system's store"
 check "installed: curl reaches the registry" reach
 check "installed: skopeo pushes" push
-check "installed: hooks such as Java's are told" told +
-check "installed: it is that one certificate" is_ca_alone
+check "installed: hooks are notified" told +
+check "installed: exactly one certificate" is_ca_alone
 check "trust --install, a second time: it shows the fingerprint" shows_fingerprint
 check "installed, a second time: curl reaches the registry" reach
 check "trust --remove" sealock trust --remove
 refused "removed: curl is refused" 'SSL certificate problem' reach
 refused "removed: skopeo is refused" 'x509: certificate signed by unknown authority' push
 check "removed: the store is as it was" store_is_as_before
-check "removed: hooks such as Java's are told" told -
+check "removed: hooks are notified" told -
 check "trust --remove, when there is nothing to remove" sealock trust --remove
 
-check "trust --install, of the emulator that has the fingerprint" install_by_fingerprint "$ca"
+check "trust --install, by fingerprint" install_by_fingerprint "$ca"
 check "installed, by fingerprint: curl reaches the registry" reach
-check "installed, by fingerprint: it is that one certificate" is_ca_alone
-check "trust --remove, of that" sealock trust --remove
+check "installed, by fingerprint: exactly one certificate" is_ca_alone
+check "trust --remove, after installing by fingerprint" sealock trust --remove
 check_stop
 chown 65534 "$STATE/data/tls/ca.pem"
-refused "trust --install, from another user's file" 'of the user 65534' install_ca
+refused "trust --install, from another user's file" 'owner is user 65534' install_ca
 check "trust --install, without an emulator, for the user who called sudo" env SUDO_UID=65534 "$SEALOCK" \
     trust --install --data-dir "$STATE/data"
-check "installed, for that user: it is that one certificate" is_ca_alone
+check "installed, for that user: exactly one certificate" is_ca_alone
 check "trust --remove, without an emulator" sealock trust --remove
 check "removed: the store is as it was, again" store_is_as_before

@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
-# Microsoft's SDKs for keys in vaults, in Python and JavaScript: over TLS with its normal verification, under the vault's
-# own name, with a managed identity or an application that they find by the environment. And, with nothing but HTTP, the
-# vault's cryptography beside OpenSSL's.
+# Microsoft's SDKs for Key Vault keys in Python and JavaScript, over TLS with normal verification, under the vault's own
+# name, with a managed identity or an application from the environment. And the vault's cryptography compared with
+# OpenSSL's, over HTTP.
 set -euo pipefail
 # shellcheck source=lib.sh
 source "$(dirname "$0")/lib.sh"
@@ -16,7 +16,7 @@ python() {
     timeout --foreground 120 "$CACHE/python/bin/python" "$here/languages/key_vault.py" "$1" "$(url "$2")" "$STATE/sdk"
 }
 
-# javascript COMMAND VAULT: with a Node.js that is young enough for the SDK, which Debian's may not be.
+# javascript COMMAND VAULT: uses a Node.js that is new enough for the SDK, unlike Debian's perhaps.
 javascript() { timeout --foreground 120 "$CACHE/python/bin/node" "$CACHE/node/key_vault.mjs" "$1" "$(url "$2")"; }
 
 url() { echo "https://$1.vault.$REGISTRY"; }
@@ -34,7 +34,7 @@ app_service() {
     export IDENTITY_ENDPOINT=http://$REGISTRY/msi/token IDENTITY_HEADER=any
 }
 
-# as an application, at an authority that its SDK does not look up among Microsoft's
+# as an application, at an authority that the SDK does not look up at Microsoft
 client_secret() (
     unset IDENTITY_ENDPOINT IDENTITY_HEADER
     export AZURE_AUTHORITY_HOST=https://login.$REGISTRY AZURE_TENANT_ID=adfs
@@ -76,12 +76,12 @@ follow Node.js >/dev/null
 check "Python: every method" python everything python
 check "Python, asynchronous: every method" python everything-aio aio
 check "JavaScript: every method" javascript everything javascript
-check "Python: disabled, expired and other keys that serve for little" python unusable python
+check "Python: disabled, expired and restricted keys" python unusable python
 check "Python, asynchronous: the same" python unusable-aio aio
-check "take the permission to get keys away" sealock access revoke --vault python --permissions get
-check "Python: what the vault then does for the client" python remote python
+check "revoke the permission to get keys" sealock access revoke --vault python --permissions get
+check "Python: the vault does everything for the client" python remote python
 check "Python, asynchronous: the same" python remote-aio python
-check "give it back" may_do_everything python
+check "restore the permission" may_do_everything python
 
 CREDENTIAL=managed
 check "Python: the identity as on a virtual machine" imds python unusable python
@@ -99,19 +99,19 @@ refused "Python: with another secret it is refused" AADSTS7000215 client_secret 
 
 CREDENTIAL=managed
 check "without a role nothing is permitted" python forbidden roles
-check "assign the role of an officer" role assign "Key Vault Crypto Officer" "$RBAC"
-check "it makes keys" python officer roles
-check "take it away" role remove "Key Vault Crypto Officer" "$RBAC"
-check "without it nothing is permitted any more" python forbidden roles
-check "assign the role of a user, for one key" role assign "Key Vault Crypto User" "$RBAC/keys/shared"
-check "it uses that key, and does not make others" python user roles
+check "assign the role of a crypto officer" role assign "Key Vault Crypto Officer" "$RBAC"
+check "it creates keys" python officer roles
+check "remove the role" role remove "Key Vault Crypto Officer" "$RBAC"
+check "without it nothing is permitted" python forbidden roles
+check "assign the role of a crypto user for one key" role assign "Key Vault Crypto User" "$RBAC/keys/shared"
+check "it uses that key, and cannot create others" python user roles
 
-check "the vault's cryptography is OpenSSL's" rest plain
+check "the vault's cryptography matches OpenSSL's" rest plain
 
 stop_emulator
 SEALOCK_FIDELITY__KEYVAULT_DELETE_DELAY=5s start_emulator "$ADDRESS"
 check "clients wait for a key to be deleted and recovered" both_delayed
 
-check "no private key lies in a file, a log, a backup or an answer" \
+check "no file, log, backup or answer contains a private key" \
     timeout --foreground 120 python3 "$here/languages/key_material.py" "$IMPORTED" "$TOLD" "$STATE/data" "$EMULATOR_LOG"
 check_stop

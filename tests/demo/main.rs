@@ -1,5 +1,5 @@
-//! The whole story in under a minute, without Docker: push, look at the ciphertext, revoke, restore,
-//! rotate, delete, purge. `make demo` runs it, `make demo PAUSE=1` scene by scene.
+//! The whole story in under a minute, without Docker: push, inspect the ciphertext, revoke, restore, rotate, delete,
+//! purge. `make demo` runs it, `make demo PAUSE=1` scene by scene.
 #![expect(clippy::unwrap_used, reason = "in a story, a surprise is the end")]
 
 mod screen;
@@ -90,8 +90,8 @@ impl<W: Write> Story<W> {
         self.screen.said(&self.emulator.cli(arguments));
     }
 
-    /// Shows of the image and its first object, as they lie on disk, the lines that begin with one of these words, and the
-    /// object's ciphertext.
+    /// Shows the image and its first object as stored on disk: the lines that begin with one of these words, and the
+    /// ciphertext.
     fn inspect(&mut self, [of_image, of_object]: [&[&str]; 2]) {
         self.screen.command("sealock inspect hello:v1");
         let text = self.emulator.cli(&["inspect", "hello:v1"]);
@@ -108,7 +108,7 @@ impl<W: Write> Story<W> {
         });
     }
 
-    /// Shows the last records of the audit log that are about the data key.
+    /// Shows the last audit events about the registry's key.
     fn last_unwraps(&mut self, count: usize) {
         self.screen.command("sealock audit --operation KeyUnwrap");
         let text = self.emulator.cli(&["audit", "--operation", "KeyUnwrap"]);
@@ -169,7 +169,7 @@ mod tests {
         for line in text.lines() {
             assert!(line.chars().count() <= 80, "{line}");
         }
-        // One is left for the prompt.
+        // One line is left for the prompt.
         assert!(
             screen.heights.iter().all(|height| *height < 24),
             "{:?}:\n{text}",

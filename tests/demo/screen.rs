@@ -11,23 +11,23 @@ const SCENE: Style = Style::new().bold();
 const COMMAND: Style = AnsiColor::Cyan.on_default();
 const PROMPT: Style = AnsiColor::BrightBlack.on_default();
 
-/// The columns where there is no terminal.
+/// The width without a terminal.
 const COLUMNS: usize = 80;
-/// The mark of what is left out.
+/// The mark for omitted text.
 const OMITTED: &str = "...";
 
-/// A screen on which a story is told, scene by scene.
+/// A screen that shows a story scene by scene.
 pub(crate) struct Screen<W> {
     pub(crate) out: W,
     columns: usize,
     /// True if it waits for Enter between scenes.
     pauses: bool,
-    /// The lines of each scene until now.
+    /// The lines of each scene so far.
     pub(crate) heights: Vec<usize>,
 }
 
 impl Screen<AutoStream<io::Stdout>> {
-    /// Takes standard output. It pauses if `PAUSE` says so, and somebody is there to press Enter.
+    /// Creates a screen on standard output. It pauses if `PAUSE` is set and standard input is a terminal.
     pub(crate) fn of_process() -> Self {
         let wanted = env::var("PAUSE").is_ok_and(|it| !matches!(&*it, "" | "0"));
         let somebody = io::stdin().is_terminal() && io::stdout().is_terminal();
@@ -50,7 +50,7 @@ impl<W: Write> Screen<W> {
         }
     }
 
-    /// Begins a scene, once the last one was read.
+    /// Starts a scene, after a pause for the previous one.
     pub(crate) fn scene(&mut self, title: &str) {
         if self.pauses && !self.heights.is_empty() {
             write!(self.out, "{PROMPT}Press Enter for what is next.{PROMPT:#} ").unwrap();
@@ -64,19 +64,19 @@ impl<W: Write> Screen<W> {
         }
     }
 
-    /// Shows the command that comes next.
+    /// Shows the next command.
     pub(crate) fn command(&mut self, command: &str) {
         for line in wrapped(&format!("$ {command}"), self.columns) {
             self.print(&line, COMMAND);
         }
     }
 
-    /// Shows what a command says. What is aligned in columns is cut at the screen's edge, and sentences are wrapped.
+    /// Shows a command's output. Columns are cut at the screen's edge, and sentences are wrapped.
     pub(crate) fn said(&mut self, text: &str) {
         text.lines().for_each(|line| self.said_line(line));
     }
 
-    /// Shows the lines of what a command says that `is_shown` chooses, and where others are left out.
+    /// Shows the lines of a command's output that `is_shown` selects, and marks the omitted ones.
     pub(crate) fn said_in_part(&mut self, text: &str, mut is_shown: impl FnMut(&str) -> bool) {
         let mut omits = false;
         for line in text.lines() {
@@ -109,7 +109,7 @@ impl<W: Write> Screen<W> {
     }
 }
 
-/// Cuts a line that is longer than the screen is wide, unless it only begins too far inside.
+/// Cuts a line that is wider than the screen, unless only its indentation is too wide.
 fn cut(line: &str, columns: usize) -> String {
     let excess = line.chars().count().saturating_sub(columns);
     if line.bytes().take_while(|byte| *byte == b' ').count() >= excess {
@@ -119,7 +119,7 @@ fn cut(line: &str, columns: usize) -> String {
     line.chars().take(kept).chain(OMITTED.chars()).collect()
 }
 
-/// Breaks a text between words. A word that is longer than the screen is wide is cut.
+/// Wraps a text between words. A word that is wider than the screen is cut.
 fn wrapped(text: &str, columns: usize) -> Vec<String> {
     let mut lines = vec![String::new()];
     for word in text.split_whitespace() {

@@ -8,19 +8,19 @@ use ureq::{
 
 use crate::{Image, contract, digest_of};
 
-/// The types of manifests that clients of today accept.
+/// The manifest types that current clients accept.
 const ACCEPT: &str = "application/vnd.oci.image.index.v1+json, application/vnd.oci.image.manifest.v1+json, \
     application/vnd.oci.artifact.manifest.v1+json, application/vnd.docker.distribution.manifest.list.v2+json, \
     application/vnd.docker.distribution.manifest.v2+json, */*";
 
-/// A small OCI client. It takes what comes: a refusal is an answer, not an error.
+/// A small OCI client. A refusal is an answer, not an error.
 #[derive(Clone)]
 pub struct Client {
     agent: Agent,
     base: String,
 }
 
-/// An answer, read whole.
+/// An answer with its complete body.
 #[derive(Debug)]
 pub struct Answer {
     /// The status.
@@ -32,7 +32,7 @@ pub struct Answer {
 }
 
 impl Client {
-    /// A client of the registry at `base`, such as `http://127.0.0.1:5000`.
+    /// Creates a client of the registry at `base`, such as `http://127.0.0.1:5000`.
     pub fn new(base: &str) -> Self {
         let config = Agent::config_builder()
             .http_status_as_error(false)
@@ -47,7 +47,7 @@ impl Client {
         }
     }
 
-    /// Sends a request and reads the answer whole.
+    /// Sends a request, and reads the whole answer.
     pub fn send(&self, method: &str, path: &str, headers: &[(&str, &str)], body: &[u8]) -> Answer {
         let response = self.try_send(
             method,
@@ -61,7 +61,7 @@ impl Client {
         answer
     }
 
-    /// Sends a request with a body as it comes; an answer that is cut short is an error.
+    /// Sends a request with a streamed body. A truncated answer is an error.
     pub fn try_send(
         &self,
         method: &str,
@@ -76,7 +76,7 @@ impl Client {
         for (name, value) in headers {
             request = request.header(*name, *value);
         }
-        // As every client of registries does, unless a test says otherwise.
+        // The default of registry clients.
         if path.contains("/manifests/") && headers.iter().all(|(name, _)| *name != "accept") {
             request = request.header("accept", ACCEPT);
         }
@@ -86,12 +86,12 @@ impl Client {
         self.agent.run(request.body(body).unwrap())
     }
 
-    /// GET
+    /// Sends a GET request.
     pub fn get(&self, path: &str) -> Answer {
         self.send("GET", path, &[], b"")
     }
 
-    /// Streams a blob's bytes as they come.
+    /// Streams a blob.
     pub fn stream(&self, path: &str) -> impl Read + use<> {
         let response = self
             .try_send("GET", path, &[], SendBody::none(), None)
@@ -100,7 +100,7 @@ impl Client {
         response.into_body().into_reader()
     }
 
-    /// Pushes a blob as most clients do: POST, PATCH, PUT. The first answer that is no success ends it.
+    /// Pushes a blob as most clients do: POST, PATCH, PUT. Stops at the first refusal.
     pub fn push_blob(&self, repository: &str, content: &[u8]) -> Answer {
         let digest = digest_of(content);
         let begun = self.send(
@@ -124,7 +124,7 @@ impl Client {
         )
     }
 
-    /// Pushes an image. The first answer that is no success ends it.
+    /// Pushes an image. Stops at the first refusal.
     pub fn push(&self, repository: &str, reference: &str, image: &Image) -> Answer {
         for blob in image.blobs() {
             let pushed = self.push_blob(repository, blob);
@@ -141,7 +141,7 @@ impl Client {
         )
     }
 
-    /// Pulls an image and compares every byte. The first answer that is no success ends it.
+    /// Pulls an image, and compares every byte. Stops at the first refusal.
     pub fn pull(&self, repository: &str, reference: &str, image: &Image) -> Answer {
         let manifest = self.get(&format!("/v2/{repository}/manifests/{reference}"));
         if manifest.status != 200 {
@@ -168,12 +168,12 @@ impl Client {
 }
 
 impl Answer {
-    /// The body as JSON.
+    /// Parses the body as JSON.
     pub fn json(&self) -> Value {
         serde_json::from_slice(&self.body).unwrap_or_else(|error| panic!("{error}: {self:?}"))
     }
 
-    /// The first error's code, in OCI's shape.
+    /// Returns the code of the first error in OCI's form.
     pub fn code(&self) -> String {
         self.json()["errors"][0]["code"]
             .as_str()
@@ -181,7 +181,7 @@ impl Answer {
             .to_owned()
     }
 
-    /// A header that must be there.
+    /// Returns a header that must exist.
     pub fn header(&self, name: &str) -> &str {
         let value = self.headers.get(name);
         value

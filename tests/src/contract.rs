@@ -27,8 +27,8 @@ static TYPES: LazyLock<HashMap<String, Validator>> = LazyLock::new(|| {
     validators.collect()
 });
 
-/// Checks that an answer of the control API is one that its document describes. What is refused before a service is
-/// found (a host, a method) is no answer of its own.
+/// Checks that an answer of the control API conforms to its document. Refusals before routing to a service, such as
+/// of a host or a method, are not part of it.
 pub(crate) fn check(method: &str, path: &str, answer: &Answer) {
     let path = path.split('?').next().unwrap_or_default();
     let Some(path) = path.strip_prefix(BASE) else {

@@ -11,44 +11,44 @@ use tempfile::TempDir;
 
 use crate::Client;
 
-/// How long anything that is polled for may take.
+/// The deadline of every condition that is polled.
 const DEADLINE: Duration = Duration::from_secs(30);
 
-/// An emulator of one test: its own process, port and data directory.
+/// An emulator of a single test, with its own process, port and data directory.
 pub struct Emulator {
     process: Option<Child>,
     options: Options,
-    /// Everything that it writes.
+    /// The directory of everything that the emulator writes.
     dir: TempDir,
     address: String,
     ready: Value,
 }
 
-/// How an emulator is started.
+/// The options of an emulator's start.
 #[derive(Clone, Default)]
 pub struct Options {
-    /// Where to listen, instead of a free port of 127.0.0.1.
+    /// The address to listen on, instead of a free port of 127.0.0.1.
     pub listen: Option<String>,
     /// The data directory, instead of a new one.
     pub data_dir: Option<PathBuf>,
-    /// Keep everything in memory.
+    /// True to keep everything in memory.
     pub ephemeral: bool,
     /// The text of a configuration file, instead of the quickstart.
     pub config: Option<String>,
-    /// Further arguments.
+    /// Additional arguments.
     pub arguments: Vec<String>,
     /// Environment variables.
     pub environment: Vec<(String, String)>,
 }
 
-/// What a command printed.
+/// The output of a command.
 #[derive(Debug)]
 pub struct Output {
-    /// Its exit code.
+    /// The exit code.
     pub code: i32,
-    /// Its standard output.
+    /// The standard output.
     pub stdout: String,
-    /// Its standard error.
+    /// The standard error.
     pub stderr: String,
 }
 
@@ -71,7 +71,7 @@ impl Emulator {
         emulator
     }
 
-    /// The binary, built beside this test.
+    /// Returns the path of the binary, which is built beside this test.
     pub fn binary() -> PathBuf {
         let test = std::env::current_exe().expect("this test's path");
         let binary = test
@@ -132,7 +132,7 @@ impl Emulator {
         self.ready = ready;
     }
 
-    /// Where it keeps everything.
+    /// Returns the data directory.
     pub fn data_dir(&self) -> PathBuf {
         let data_dir = self.options.data_dir.clone();
         data_dir.unwrap_or_else(|| self.dir.path().join("data"))
@@ -142,32 +142,32 @@ impl Emulator {
         self.dir.path().join("log")
     }
 
-    /// What it has logged.
+    /// Returns the log.
     pub fn logged(&self) -> String {
         fs::read_to_string(self.log()).unwrap()
     }
 
-    /// `127.0.0.1:PORT`
+    /// Returns the address, such as `127.0.0.1:5000`.
     pub fn address(&self) -> &str {
         &self.address
     }
 
-    /// The CA's file, unless everything is in memory.
+    /// Returns the CA's file, or `None` if everything is in memory.
     pub fn ca(&self) -> Option<&Path> {
         self.ready["ca"].as_str().map(Path::new)
     }
 
-    /// Returns what its ready file says.
+    /// Returns the content of the ready file.
     pub fn ready(&self) -> &Value {
         &self.ready
     }
 
-    /// A client of its registry.
+    /// Returns a client of the registry.
     pub fn client(&self) -> Client {
         Client::new(&format!("http://{}", self.address))
     }
 
-    /// Runs the command line against it.
+    /// Runs a command on the emulator.
     pub fn run(&self, arguments: &[&str]) -> Output {
         let url = format!("http://{}", self.address);
         let token = self.data_dir().join("control.token");
@@ -182,7 +182,7 @@ impl Emulator {
         run(arguments, self.dir.path(), &environment)
     }
 
-    /// Runs the command line against it; it must succeed. `status` does also if it says that a registry is revoked.
+    /// Runs a command that must succeed, and returns its output. `status` may also report a revoked registry.
     pub fn cli(&self, arguments: &[&str]) -> String {
         let output = self.run(arguments);
         let succeeds = output.code == 0 || arguments[0] == "status" && output.code == 3;
@@ -190,10 +190,10 @@ impl Emulator {
         output.stdout
     }
 
-    /// Verifies that everything is whole, and that no manifest refers to anything that is not there.
+    /// Verifies that everything is intact, and that no manifest refers to missing content.
     ///
     /// # Panics
-    /// If it is not so.
+    /// If there is a problem.
     pub fn verify(&self) {
         let verified = self.json(&["verify"]);
         let registries = verified["registries"].as_array().expect("registries");
@@ -203,7 +203,7 @@ impl Emulator {
         }
     }
 
-    /// Runs the command line with `--json`; it must succeed.
+    /// Runs a command with `--json`, which must succeed, and returns its output.
     pub fn json(&self, arguments: &[&str]) -> Value {
         serde_json::from_str(&self.cli(&[arguments, &["--json"]].concat())).expect("JSON")
     }
@@ -211,12 +211,12 @@ impl Emulator {
     /// Returns the id of the emulator's process.
     ///
     /// # Panics
-    /// If it does not run.
+    /// If it is not running.
     pub fn pid(&self) -> u32 {
         self.process.as_ref().expect("a running emulator").id()
     }
 
-    /// Stops it as a service manager would, and waits.
+    /// Stops the emulator as a service manager would, and waits.
     pub fn stop(&mut self) {
         let process = self.process.take().expect("a running emulator");
         let stopped = Command::new("kill")
@@ -233,7 +233,7 @@ impl Emulator {
         );
     }
 
-    /// Kills it with SIGKILL: nothing that it has not written yet will ever be.
+    /// Kills the emulator with SIGKILL, so that it writes nothing more.
     pub fn kill(&mut self) {
         let mut process = self.process.take().expect("a running emulator");
         process.kill().unwrap();
@@ -241,7 +241,7 @@ impl Emulator {
         let _ = fs::remove_file(self.dir.path().join("ready.json"));
     }
 
-    /// Starts it again, with the same data directory.
+    /// Starts the emulator again with the same data directory.
     pub fn start_again(&mut self) {
         assert!(self.process.is_none(), "it runs already");
         self.spawn();
@@ -252,13 +252,13 @@ impl Emulator {
         self.options.environment = environment;
     }
 
-    /// Stops it and starts it again.
+    /// Stops the emulator, and starts it again.
     pub fn restart(&mut self) {
         self.stop();
         self.start_again();
     }
 
-    /// Every file of the data directory, with its content.
+    /// Returns every file of the data directory with its content.
     pub fn files(&self) -> Vec<(PathBuf, Vec<u8>)> {
         let mut files = Vec::new();
         collect(&self.data_dir(), &mut files);
@@ -300,7 +300,7 @@ pub fn run(arguments: &[&str], dir: &Path, environment: &[(&str, &str)]) -> Outp
     }
 }
 
-/// Polls for `condition`, up to the deadline.
+/// Polls for `condition` until the deadline.
 pub fn eventually(what: &str, mut condition: impl FnMut() -> bool) {
     let deadline = Instant::now() + DEADLINE;
     while !condition() {

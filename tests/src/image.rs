@@ -3,7 +3,7 @@ use std::{fs, path::Path};
 use serde_json::{Value, json};
 use sha2::{Digest as _, Sha256};
 
-/// An image of random layers.
+/// An image with random layers.
 #[derive(Clone)]
 pub struct Image {
     blobs: Vec<Vec<u8>>,
@@ -11,15 +11,15 @@ pub struct Image {
 }
 
 impl Image {
-    /// The type of its manifest.
+    /// The media type of the manifest.
     pub const MEDIA_TYPE: &str = "application/vnd.oci.image.manifest.v1+json";
 
-    /// An image with layers of these sizes, unlike any other.
+    /// Creates a unique image with layers of these sizes.
     pub fn random(layers: &[usize]) -> Self {
         Self::of(layers.iter().map(|size| random_bytes(*size)).collect())
     }
 
-    /// An image with these layers, unlike any other.
+    /// Creates a unique image with these layers.
     pub fn of(layers: Vec<Vec<u8>>) -> Self {
         let config = json!({
             "architecture": "amd64",
@@ -45,7 +45,7 @@ impl Image {
         }
     }
 
-    /// The one image of an OCI layout, a directory.
+    /// Reads the only image of an OCI layout directory.
     ///
     /// <https://github.com/opencontainers/image-spec/blob/main/image-layout.md>
     pub fn from_layout(dir: &Path) -> Self {
@@ -65,28 +65,28 @@ impl Image {
         }
     }
 
-    /// Its layers and its configuration.
+    /// Returns the layers and the configuration.
     pub fn blobs(&self) -> impl Iterator<Item = &[u8]> {
         self.blobs.iter().map(Vec::as_slice)
     }
 
-    /// Its manifest's bytes.
+    /// Returns the manifest.
     pub fn manifest(&self) -> &[u8] {
         &self.manifest
     }
 
-    /// Its manifest's digest.
+    /// Returns the manifest's digest.
     pub fn digest(&self) -> String {
         digest_of(&self.manifest)
     }
 }
 
-/// `sha256:` and the digest.
+/// Returns the SHA-256 digest with its prefix `sha256:`.
 pub fn digest_of(content: &[u8]) -> String {
     format!("sha256:{}", hex::encode(Sha256::digest(content)))
 }
 
-/// So many bytes of noise.
+/// Returns random bytes.
 pub fn random_bytes(size: usize) -> Vec<u8> {
     let mut bytes = vec![0; size];
     rand::fill(&mut bytes[..]);

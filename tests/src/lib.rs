@@ -1,5 +1,5 @@
-//! What the black-box tests and the demonstration share: an emulator of their own, started from the
-//! binary that users start, and a small client that pushes and pulls like one of theirs.
+//! The support of the black-box tests and the demonstration: an emulator process of the released binary, and a small
+//! client that pushes and pulls like users' clients.
 #![expect(
     clippy::expect_used,
     clippy::unwrap_used,

@@ -9,10 +9,10 @@ use rustix::{
     termios::{Winsize, tcsetwinsize},
 };
 
-/// A terminal of 80 columns, which remembers what is written to it.
+/// A terminal of 80 columns that records its output.
 pub struct Terminal {
     master: File,
-    /// The end that a program gets.
+    /// The program's end.
     end: File,
 }
 
@@ -39,25 +39,25 @@ impl Terminal {
         }
     }
 
-    /// Returns what a program can write to.
+    /// Returns the program's end as standard output.
     pub fn stdio(&self) -> Stdio {
         self.end.try_clone().expect("a file").into()
     }
 
-    /// Runs a program, and returns all that it wrote here.
+    /// Runs a program, and returns everything that it wrote to the terminal.
     pub fn shown(self, command: &mut Command) -> String {
         let Self { mut master, end } = self;
         let reader = std::thread::spawn(move || {
             let mut shown = Vec::new();
             let mut bytes = [0; 4096];
-            // The system's error for a terminal whose other end is closed is its end.
+            // The system reports the closed other end as an error.
             while let Ok(read @ 1..) = master.read(&mut bytes) {
                 shown.extend_from_slice(&bytes[..read]);
             }
             shown
         });
         let status = command.status();
-        // The command holds the other end, too.
+        // The command holds the other end too.
         command.stdout(Stdio::null()).stderr(Stdio::null());
         drop(end);
         status.expect("a program that runs");

@@ -12,22 +12,22 @@ use crate::{
     effect::show_change,
     error::Error,
     output::{Column, HINT, Output, Screen},
-    principal::{PrincipalArgs, listed},
-    which::{Which, Within},
+    principal::{PrincipalArgs, label},
+    target::{ParentArgs, TargetArgs},
 };
 
 #[derive(Debug, Subcommand)]
 pub(crate) enum AccessCommand {
-    /// List the access policies of a vault
+    /// List a vault's access policies
     #[command(after_help = "Example:\n  sealock access list --vault sealock")]
-    List(Which<VaultName>),
-    /// Let an identity or application use a vault's keys
+    List(TargetArgs<VaultName>),
+    /// Grant key permissions to an identity or application
     #[command(after_help = "\
 Examples:
   sealock access grant --identity registry-identity
   sealock access grant --app deploy --permissions get,sign")]
     Grant(Change),
-    /// Take permissions away from an identity or application
+    /// Revoke key permissions from an identity or application
     #[command(after_help = "\
 Examples:
   sealock access revoke --permissions unwrapKey
@@ -38,10 +38,10 @@ Examples:
 #[derive(Debug, Args)]
 pub(crate) struct Change {
     #[command(flatten)]
-    vault: Within<VaultName>,
+    vault: ParentArgs<VaultName>,
     #[command(flatten)]
     principal: PrincipalArgs,
-    /// The key permissions, separated by commas: `all`, `get`, `list`, `create`, `update`, `import`, `delete`,
+    /// Key permissions, separated by commas: `all`, `get`, `list`, `create`, `update`, `import`, `delete`,
     /// `recover`, `backup`, `restore`, `purge`, `encrypt`, `decrypt`, `wrapKey`, `unwrapKey`, `sign`, `verify`,
     /// `release`, `rotate`, `getrotationpolicy`, `setrotationpolicy`
     #[arg(long, value_delimiter = ',', value_parser = list_element(), default_value = "get,wrapKey,unwrapKey")]
@@ -51,7 +51,7 @@ pub(crate) struct Change {
 impl AccessCommand {
     pub(crate) fn run(self, client: &Client, output: &mut Output) -> Result<(), Error> {
         match self {
-            Self::List(Which { name: vault }) => {
+            Self::List(TargetArgs { name: vault }) => {
                 let screen = output.screen();
                 let answer = client.ask(&ListAccess { vault })?;
                 output.show(&answer, |policies| {
@@ -60,8 +60,9 @@ impl AccessCommand {
             }
             Self::Grant(change) => {
                 let principal = change.principal.reference(client)?;
-                let (vault, permissions) = (change.vault.name, parsed(&change.permissions)?);
-                let answer = client.ask_with(&GrantAccess { vault, principal }, &permissions)?;
+                let (vault, permissions) = (change.vault.name, parse(&change.permissions)?);
+                let answer =
+                    client.ask_with_body(&GrantAccess { vault, principal }, &permissions)?;
                 show_change(
                     &answer,
                     |policy| sentence(policy, client.commands()),
@@ -70,7 +71,9 @@ impl AccessCommand {
                 )
             }
             Self::Revoke(change) => {
-                let answer = change.revoke(client).map_err(Error::without_creation)?;
+                let answer = change
+                    .revoke(client)
+                    .map_err(Error::without_creation_hints)?;
                 show_change(
                     &answer,
                     |policy| sentence(policy, client.commands()),
@@ -85,12 +88,12 @@ impl AccessCommand {
 impl Change {
     fn revoke(self, client: &Client) -> Result<Answer<Changed<AccessPolicy>>, Error> {
         let principal = self.principal.reference(client)?;
-        let (vault, permissions) = (self.vault.name, parsed(&self.permissions)?);
-        client.ask_with(&RevokeAccess { vault, principal }, &permissions)
+        let (vault, permissions) = (self.vault.name, parse(&self.permissions)?);
+        client.ask_with_body(&RevokeAccess { vault, principal }, &permissions)
     }
 }
 
-fn parsed(permissions: &[String]) -> Result<Permissions, Error> {
+fn parse(permissions: &[String]) -> Result<Permissions, Error> {
     let permissions: Result<_, UnknownWord> = permissions.iter().map(|it| it.parse()).collect();
     Ok(Permissions {
         permissions: permissions?,
@@ -100,7 +103,7 @@ fn parsed(permissions: &[String]) -> Result<Permissions, Error> {
 fn render(list: &AccessPolicies, screen: Screen, commands: &Commands) -> String {
     let rows = list.policies.iter().map(|policy| {
         [
-            listed(&policy.principal),
+            label(&policy.principal),
             policy.principal.principal_id.to_string(),
             permissions(policy),
         ]
@@ -112,25 +115,25 @@ fn render(list: &AccessPolicies, screen: Screen, commands: &Commands) -> String 
     ];
     let rows = screen.table(columns, rows);
     match list.policies.first() {
-        Some(policy) => noted(policy, rows, commands),
+        Some(policy) => with_note(policy, rows, commands),
         None => rows,
     }
 }
 
 fn sentence(policy: &AccessPolicy, commands: &Commands) -> String {
     let permissions = if policy.permissions.is_empty() {
-        "no permission".to_owned()
+        "no key permissions".to_owned()
     } else {
         permissions(policy)
     };
-    let said = format!(
+    let sentence = format!(
         "{} now has {permissions} in vault {}",
         policy.principal, policy.vault
     );
-    noted(policy, said, commands)
+    with_note(policy, sentence, commands)
 }
 
-/// Lists the permissions that say it all: beside `all` the others say nothing.
+/// Lists the permissions, or `all` alone if it is among them.
 fn permissions(policy: &AccessPolicy) -> String {
     let all = KeyPermission::All;
     if policy.permissions.contains(&all) {
@@ -140,14 +143,14 @@ fn permissions(policy: &AccessPolicy) -> String {
     permissions.collect::<Vec<_>>().join(", ")
 }
 
-/// Adds a note to what was said of the vault's policies if they count for nothing.
-fn noted(policy: &AccessPolicy, said: String, commands: &Commands) -> String {
+/// Appends a note if the vault's access policies have no effect.
+fn with_note(policy: &AccessPolicy, text: String, commands: &Commands) -> String {
     if policy.in_effect {
-        return said;
+        return text;
     }
     let see = commands.command("role assign --help");
     format!(
-        "{said}\n{HINT}note:{HINT:#} roles decide in vault {}, so access policies have no effect there; see: {see}",
+        "{text}\n{HINT}note:{HINT:#} vault {} authorizes by roles, so access policies have no effect there; see: {see}",
         policy.vault
     )
 }

@@ -19,23 +19,23 @@ pub(crate) enum AppCommand {
     /// Show an application
     #[command(after_help = "Example:\n  sealock app show deploy")]
     Show(AppArgs),
-    /// Create an application with a client secret, which is shown this once
+    /// Create an application with a client secret, which is shown only once
     #[command(after_help = "\
 Examples:
   sealock app create deploy
   sealock app create deploy --json | jq -r .secret")]
     Create(AppArgs),
-    /// Give an application a new client secret; the old one ends
+    /// Renew an application's client secret; the old one stops working
     #[command(after_help = "Example:\n  sealock app renew deploy")]
     Renew(AppArgs),
-    /// Delete an application: its tokens end with it
+    /// Delete an application; its tokens stop working
     #[command(after_help = "Example:\n  sealock app delete deploy")]
     Delete(AppArgs),
 }
 
 #[derive(Debug, Args)]
 pub(crate) struct AppArgs {
-    /// The application
+    /// Name of the application
     #[arg(value_name = "APP")]
     name: ApplicationName,
 }
@@ -55,25 +55,25 @@ impl AppCommand {
             Self::Create(AppArgs { name: application }) => {
                 let answer = client.ask(&CreateApplication { application })?;
                 output.show(&answer, |created: &ApplicationWithSecret| {
-                    if answer.created() {
+                    if answer.is_created() {
                         return with_secret(created);
                     }
                     let Application {
                         name, client_id, ..
                     } = &created.application;
                     format!(
-                        "application {name} was there already, client {client_id}, and keeps its secret"
+                        "application {name} already exists, client {client_id}; its secret is unchanged"
                     )
                 })
             }
             Self::Renew(AppArgs { name: application }) => {
                 let answer = client.ask(&ResetSecret { application });
-                output.show(&answer.map_err(Error::without_creation)?, with_secret)
+                output.show(&answer.map_err(Error::without_creation_hints)?, with_secret)
             }
             Self::Delete(AppArgs { name }) => {
                 let application = name.clone();
                 let answer = client.ask(&DeleteApplication { application });
-                answer.map_err(Error::without_creation)?;
+                answer.map_err(Error::without_creation_hints)?;
                 output.done(format!("deleted application {name}"))
             }
         }
@@ -93,7 +93,7 @@ fn list(list: &Applications, screen: Screen) -> String {
         Column::Always("NAME"),
         Column::Always("CLIENT"),
         Column::Wide("PRINCIPAL"),
-        Column::Always("SECRET UNTIL"),
+        Column::Always("SECRET EXPIRES"),
     ];
     screen.table(columns, rows)
 }
@@ -111,10 +111,10 @@ fn render(application: &Application, secret: Option<&str>) -> String {
         ("created", application.created.to_string()),
     ];
     fields.extend(secret.map(|secret| ("secret", secret.to_owned())));
-    fields.push(("secret until", application.secret_expires.to_string()));
+    fields.push(("secret expires", application.secret_expires.to_string()));
     let record = record(format!("{TITLE}{}{TITLE:#}", application.name), fields);
     match secret {
-        Some(_) => format!("{record}\nKeep the secret: it is not shown again."),
+        Some(_) => format!("{record}\nSave the secret now: it is not shown again."),
         None => record,
     }
 }

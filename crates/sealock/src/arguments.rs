@@ -1,11 +1,11 @@
-//! The parsers of arguments that several commands share.
+//! Argument parsers that several commands share.
 
 use std::str::FromStr;
 
 use clap::builder::{PossibleValuesParser, StringValueParser, TypedValueParser};
 use jiff::Timestamp;
 
-/// Parses one element of a list, and removes the blanks around it.
+/// Parses one element of a list, without the blanks around it.
 pub(crate) fn list_element() -> impl TypedValueParser<Value = String> {
     StringValueParser::new().map(|text| text.trim().to_owned())
 }
@@ -18,7 +18,7 @@ where
     PossibleValuesParser::new(words).try_map(|word| word.parse())
 }
 
-/// Parses an RFC 3339 time, or a date, which means midnight UTC.
+/// Parses an RFC 3339 time, or a date as midnight UTC.
 pub(crate) fn time(text: &str) -> Result<Timestamp, String> {
     text.parse()
         .or_else(|_| format!("{text}T00:00:00Z").parse())
@@ -30,7 +30,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn times_and_dates_are_accepted() {
+    fn times_and_dates_are_parsed_and_other_text_is_rejected() {
         let midnight: Timestamp = "2030-01-02T00:00:00Z".parse().unwrap();
         assert_eq!(time("2030-01-02"), Ok(midnight));
         assert_eq!(time("2030-01-02T01:00:00+01:00"), Ok(midnight));

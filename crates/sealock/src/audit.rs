@@ -10,38 +10,38 @@ use crate::{
     client::Client,
     error::Error,
     key_reference::KeyReference,
-    output::{BAD, GOOD, Output, Screen, harmless, printable},
+    output::{BAD, GOOD, Output, Screen, printable, without_control_characters},
 };
 
-/// Show the uses of keys, with who asked and with what success
+/// Show the vaults' audit log: operations on keys, their callers and results
 #[derive(Debug, Args)]
 #[command(after_help = "\
 Examples:
   sealock audit --identity registry-identity --result refused
   sealock audit --follow --json | jq .operationName")]
 pub(crate) struct Audit {
-    /// Of this vault only
+    /// Only events of this vault
     #[arg(long)]
     vault: Option<VaultName>,
-    /// Of this key only: `KEY`, `VAULT/KEY` or a URL
+    /// Only events of this key: `KEY`, `VAULT/KEY` or a URL
     #[arg(long)]
     key: Option<KeyReference>,
-    /// By this managed identity or application only: its name, its client id or its principal id
+    /// Only events of this managed identity or application: its name, client id or principal id
     #[arg(long, value_name = "NAME|ID")]
     identity: Option<String>,
-    /// Of this operation only, such as `KeyUnwrap`
+    /// Only events of this operation, such as `KeyUnwrap`
     #[arg(long)]
     operation: Option<String>,
-    /// With this result only: `success`, `refused` or a status such as `403`
+    /// Only events with this result: `success`, `refused` or a status such as `403`
     #[arg(long)]
     result: Option<String>,
-    /// From this time on, as in RFC 3339
+    /// Only events at or after this time (RFC 3339)
     #[arg(long, value_name = "TIME", value_parser = time)]
     since: Option<Timestamp>,
-    /// Before this time
+    /// Only events before this time (RFC 3339)
     #[arg(long, value_name = "TIME", value_parser = time)]
     until: Option<Timestamp>,
-    /// Go on with each event as it happens
+    /// Keep running, and show events as they happen
     #[arg(long)]
     follow: bool,
 }
@@ -87,13 +87,13 @@ impl Audit {
     }
 }
 
-/// The widths of the columns but the last: the usual ones, and wider from the first event on that needs more.
+/// The widths of all columns but the last. A column starts at a typical width, and grows with its content.
 struct Columns {
     widths: [usize; 4],
     is_wide: bool,
 }
 
-/// An event, as far as a line tells of it.
+/// The fields of an event that a line shows.
 struct Event {
     time: String,
     operation: String,
@@ -107,7 +107,7 @@ struct Event {
 impl Columns {
     fn new(screen: Screen) -> Self {
         let is_wide = screen.is_wide();
-        let usual = if is_wide {
+        let typical = if is_wide {
             [
                 "2026-01-01T00:00:00Z",
                 "KeyRotationPolicyGet",
@@ -123,7 +123,7 @@ impl Columns {
             ]
         };
         Self {
-            widths: usual.map(str::len),
+            widths: typical.map(str::len),
             is_wide,
         }
     }
@@ -134,7 +134,7 @@ impl Columns {
         self.row(cells, "KEY", Style::new())
     }
 
-    /// Renders one event on one line. Text that is no event is shown as it came: an audit leaves nothing out.
+    /// Renders an event as a line. A line that is not an event is shown as it is, since an audit omits nothing.
     fn render(&mut self, line: &str) -> String {
         let Some(event) = Event::read(line) else {
             return printable(line);
@@ -177,7 +177,7 @@ impl Columns {
 
 impl Event {
     fn read(line: &str) -> Option<Self> {
-        let event = harmless(serde_json::from_str(line).ok()?);
+        let event = without_control_characters(serde_json::from_str(line).ok()?);
         event.is_object().then(|| {
             let text = |pointer: &str| {
                 let text = event.pointer(pointer).and_then(Value::as_str);
@@ -199,7 +199,7 @@ impl Event {
     }
 }
 
-/// Finds the key's name in its URL, or the resource's in its id.
+/// Returns the key's name in a key's URL, or the resource's name in its id.
 fn last_name(target: &str) -> String {
     let name = match target.split_once("/keys/") {
         Some((_, key)) => key.split('/').next(),
@@ -228,7 +228,7 @@ mod tests {
     }
 
     #[test]
-    fn an_event_fits_a_line() {
+    fn event_is_rendered_as_one_line() {
         let mut narrow = columns(false);
         assert_eq!(
             plain(&mut narrow, EVENT),
@@ -241,23 +241,23 @@ mod tests {
     }
 
     #[test]
-    fn a_column_is_as_wide_as_its_widest_cell_so_far() {
+    fn column_grows_to_its_widest_cell() {
         let mut columns = columns(false);
-        let mut place_of_key = |operation: &str| {
+        let mut key_offset = |operation: &str| {
             let event = serde_json::json!({
                 "operationName": operation, "properties": {"id": "KEY"}
             });
             plain(&mut columns, &event.to_string()).find("KEY")
         };
-        let place = place_of_key("KeyUnwrap");
-        assert_eq!(place_of_key("KeyGet"), place);
-        let wider = place_of_key("KeyRotationPolicySetEventGridNotification");
-        assert!(wider > place);
-        assert_eq!(place_of_key("KeyGet"), wider);
+        let initial = key_offset("KeyUnwrap");
+        assert_eq!(key_offset("KeyGet"), initial);
+        let grown = key_offset("KeyRotationPolicySetEventGridNotification");
+        assert!(grown > initial);
+        assert_eq!(key_offset("KeyGet"), grown);
     }
 
     #[test]
-    fn absent_fields_and_foreign_lines_are_borne() {
+    fn missing_fields_and_other_lines_are_tolerated() {
         let absent = "-                     -                -     -                  -";
         assert_eq!(plain(&mut columns(false), "{}"), absent);
         assert_eq!(

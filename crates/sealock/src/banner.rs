@@ -11,12 +11,12 @@ const NAME: Style = Style::new().bold();
 const WARNING: Style = AnsiColor::Yellow.on_default().bold();
 const COMMAND: Style = AnsiColor::Cyan.on_default();
 
-/// The number of pending purges that the banner names. `sealock status` names all of them.
-const PURGES_NAMED: usize = 8;
+/// The number of pending purges that the banner lists. `sealock status` lists all of them.
+const PURGES_SHOWN: usize = 8;
 
-/// Tells a person where everything is and what to try.
+/// Prints the emulator's addresses and commands to try.
 pub(crate) fn print(ready: &Ready) {
-    // With standard output closed there is nobody to tell.
+    // A closed standard output cannot be reported anywhere.
     let mut out = anstream::stdout().lock();
     let _ = writeln!(out, "{}", render(ready));
     let _ = out.flush();
@@ -32,8 +32,8 @@ fn render(ready: &Ready) -> String {
         Ok(registry) => key(registry),
         Err(problem) => (problem.detail.clone(), false),
     };
-    let tries = match ready.auth {
-        // There is nothing yet to log in with.
+    let suggestions = match ready.auth {
+        // No credentials exist yet to log in with.
         Auth::Enforced => ["status", "key show", "audit"]
             .map(|words| commands.command(words))
             .to_vec(),
@@ -48,7 +48,7 @@ fn render(ready: &Ready) -> String {
             format!("docker pull {at}/hello:v1"),
         ],
     };
-    let tries: Vec<_> = tries
+    let suggestions: Vec<_> = suggestions
         .iter()
         .map(|command| format!("  {COMMAND}{command}{COMMAND:#}"))
         .collect();
@@ -56,7 +56,7 @@ fn render(ready: &Ready) -> String {
         Ok(purges) => pending(purges, &commands.command("status")),
         Err(problem) => {
             let why = &problem.detail;
-            format!("{WARNING}What is to be purged is unknown{WARNING:#}: {why}\n")
+            format!("{WARNING}Pending purges are unknown{WARNING:#}: {why}\n")
         }
     };
     format!(
@@ -67,13 +67,13 @@ fn render(ready: &Ready) -> String {
   control   http://{at}{control}
   key       {key}
   data      {data_dir}
-{purges}{wrong}
+{purges}{problems}
 Try, in another terminal:
-{tries}
+{suggestions}
 
 For a client that does not trust the CA:
   {COMMAND}{trust}{COMMAND:#}
-For one that does not find {registry}.azurecr.localhost:
+For a client that cannot resolve {registry}.azurecr.localhost:
   {COMMAND}{hosts}{COMMAND:#}
 ",
         version = env!("CARGO_PKG_VERSION"),
@@ -86,16 +86,16 @@ For one that does not find {registry}.azurecr.localhost:
         fingerprint = ready.ca_fingerprint,
         data_dir = match &ready.data_dir {
             Some(dir) => dir.display().to_string(),
-            None => "in memory, gone with this process".to_owned(),
+            None => "in memory, lost when this process ends".to_owned(),
         },
-        wrong = wrong(&ready.storage, &commands),
-        tries = tries.join("\n"),
+        problems = problems(&ready.storage, &commands),
+        suggestions = suggestions.join("\n"),
         trust = commands.command("trust"),
         hosts = commands.command("hosts"),
     )
 }
 
-/// Shows the key version that encrypts the registry, and whether there is one.
+/// Describes the key version that encrypts the registry, and returns true if there is one.
 fn key(registry: &Registry) -> (String, bool) {
     let Encryption::Enabled {
         versioned_key_identifier: kid,
@@ -113,8 +113,8 @@ fn key(registry: &Registry) -> (String, bool) {
     (shown, true)
 }
 
-/// Describes the problems of the disk and the ways to free room.
-fn wrong(storage: &Storage, commands: &Commands) -> String {
+/// Describes the problems of the store and the ways to free space.
+fn problems(storage: &Storage, commands: &Commands) -> String {
     if storage.problems.is_empty() {
         return String::new();
     }
@@ -126,11 +126,13 @@ fn wrong(storage: &Storage, commands: &Commands) -> String {
     for data in &storage.reclaimable {
         let (description, bytes) = (&data.description, data.bytes);
         lines.push(
-            match data.hint.as_ref().and_then(|hint| commands.of(hint)) {
+            match data.hint.as_ref().and_then(|hint| commands.for_hint(hint)) {
                 Some(command) => {
-                    format!("  {bytes} bytes: {description}: {COMMAND}{command}{COMMAND:#}")
+                    format!(
+                        "  can free {bytes} bytes ({description}): {COMMAND}{command}{COMMAND:#}"
+                    )
                 }
-                None => format!("  {bytes} bytes: {description}"),
+                None => format!("  can free {bytes} bytes ({description})"),
             },
         );
     }
@@ -138,7 +140,7 @@ fn wrong(storage: &Storage, commands: &Commands) -> String {
     lines.join("\n")
 }
 
-/// Describes the purges that come soon, and names the command that shows how to prevent them.
+/// Describes the pending purges, and names the command that shows how to prevent them.
 fn pending(purges: &[PendingPurge], status: &str) -> String {
     let Some(last) = purges.iter().map(|purge| purge.purged_in_seconds).max() else {
         return String::new();
@@ -146,7 +148,7 @@ fn pending(purges: &[PendingPurge], status: &str) -> String {
     let last = SignedDuration::from_secs(last);
     let mut lines: Vec<_> = purges
         .iter()
-        .take(PURGES_NAMED)
+        .take(PURGES_SHOWN)
         .map(|purge| {
             let (vault, due) = (&purge.vault, purge.scheduled_purge);
             match &purge.key {
@@ -155,15 +157,15 @@ fn pending(purges: &[PendingPurge], status: &str) -> String {
             }
         })
         .collect();
-    if purges.len() > PURGES_NAMED {
-        lines.push(format!("  and {} more", purges.len() - PURGES_NAMED));
+    if purges.len() > PURGES_SHOWN {
+        lines.push(format!("  and {} more", purges.len() - PURGES_SHOWN));
     }
     format!(
         "
-{WARNING}Purged in {last:#} of running{WARNING:#}, unless recovered; fell due while the emulator was stopped, or in a
-step of the system's clock:
+{WARNING}To be purged after another {last:#} of uptime{WARNING:#}, unless recovered: their retention ended while the
+emulator was stopped, or when the system clock jumped:
 {lines}
-For the commands that recover it: {COMMAND}{status}{COMMAND:#}
+To see how to recover them: {COMMAND}{status}{COMMAND:#}
 ",
         lines = lines.join("\n")
     )
@@ -176,12 +178,12 @@ mod tests {
 
     use super::*;
 
-    fn told(purges: &[PendingPurge]) -> String {
+    fn text(purges: &[PendingPurge]) -> String {
         anstream::adapter::strip_str(&pending(purges, "sealock status")).to_string()
     }
 
     #[test]
-    fn pending_purges_are_told_with_when_and_what_to_do() {
+    fn pending_purges_are_listed_with_their_time_and_recovery() {
         let of_vault = PendingPurge {
             vault: "kv1".parse().unwrap(),
             key: None,
@@ -193,19 +195,19 @@ mod tests {
             key: Some("k1".parse().unwrap()),
             ..of_vault.clone()
         };
-        assert_eq!(told(&[]), "");
+        assert_eq!(text(&[]), "");
         assert_eq!(
-            told(&[of_vault, of_key.clone()]),
+            text(&[of_vault, of_key.clone()]),
             "
-Purged in 1h of running, unless recovered; fell due while the emulator was stopped, or in a
-step of the system's clock:
+To be purged after another 1h of uptime, unless recovered: their retention ended while the
+emulator was stopped, or when the system clock jumped:
   vault kv1, due 1970-01-01T00:00:00Z
   key kv1/k1, due 1970-01-01T00:00:00Z
-For the commands that recover it: sealock status
+To see how to recover them: sealock status
 "
         );
-        let told = told(&vec![of_key; PURGES_NAMED + 2]);
-        assert_eq!(told.matches("kv1/k1").count(), PURGES_NAMED);
-        assert!(told.contains("  and 2 more\n"), "{told}");
+        let text = text(&vec![of_key; PURGES_SHOWN + 2]);
+        assert_eq!(text.matches("kv1/k1").count(), PURGES_SHOWN);
+        assert!(text.contains("  and 2 more\n"), "{text}");
     }
 }

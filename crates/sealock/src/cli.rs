@@ -12,7 +12,7 @@ use crate::{
     wait::Wait,
 };
 
-/// A local container registry whose content is encrypted with a key that you can take away
+/// A local container registry, encrypted with a key that you can revoke
 #[derive(Debug, Parser)]
 #[command(
     version,
@@ -36,7 +36,7 @@ pub(crate) struct Cli {
 #[derive(Debug, Args)]
 #[command(next_help_heading = "Global options")]
 struct Global {
-    /// The emulator to talk to
+    /// URL of the emulator
     #[arg(
         long,
         global = true,
@@ -46,16 +46,16 @@ struct Global {
         value_parser = emulator_url
     )]
     emulator: Url,
-    /// The place of its URL: the command line, the environment, or none.
+    /// The source of the URL.
     #[arg(skip)]
     emulator_source: Option<ValueSource>,
-    /// Print the control API's JSON, and errors as its problems
+    /// Print results and errors as JSON, in the control API's form
     #[arg(long, global = true)]
     json: bool,
-    /// Show all columns of tables, also those that do not fit 80 characters
+    /// Show all table columns, even beyond 80 characters
     #[arg(long, global = true)]
     wide: bool,
-    /// Agree to what cannot be undone
+    /// Confirm an action that cannot be undone
     #[arg(long, short = 'y', global = true)]
     yes: bool,
 }
@@ -63,12 +63,12 @@ struct Global {
 #[derive(Debug, Subcommand)]
 enum Command {
     Serve(Serve),
-    /// Ask whether the emulator is up
+    /// Check that the emulator is running
     #[command(after_help = "Example:\n  sealock health")]
     Health,
     Status(Status),
     Wait(Wait),
-    /// Manage the keys of a vault: rotate them, take them away, bring them back
+    /// Manage a vault's keys: create, rotate, disable, delete and restore them
     #[command(subcommand, after_help = "Example:\n  sealock key disable")]
     Key(KeyCommand),
     /// Manage vaults
@@ -85,10 +85,10 @@ Example:
   sealock registry create myregistry --key sealock/registry-key --identity registry-identity"
     )]
     Registry(RegistryCommand),
-    /// Look at the repositories of a registry, or delete them
+    /// List, show and delete a registry's repositories
     #[command(subcommand, after_help = "Example:\n  sealock repository list")]
     Repository(RepositoryCommand),
-    /// Manage what an identity or application may do with a vault's keys
+    /// Manage the access policies of a vault
     #[command(
         subcommand,
         after_help = "Example:\n  sealock access revoke --permissions unwrapKey"
@@ -103,19 +103,18 @@ Example:
     /// Manage applications, which log in with a client secret
     #[command(subcommand, after_help = "Example:\n  sealock app create deploy")]
     App(AppCommand),
-    /// Manage the roles of identities and applications: what they may do in registries, vaults, groups and
-    /// the subscription
+    /// Manage the role assignments of identities and applications
     #[command(
         subcommand,
         after_help = "Example:\n  sealock role assign --identity registry-identity --role AcrPull"
     )]
     Role(RoleCommand),
     Audit(Audit),
-    /// Look at the emulator's time, or move it
+    /// Show the emulator's clock, or move it
     #[command(subcommand, after_help = "Example:\n  sealock clock advance 1h")]
     Clock(ClockCommand),
     Inspect(Inspect),
-    /// Make an image to push
+    /// Generate an image to push
     #[command(
         subcommand,
         after_help = "Example:\n  sealock demo image | docker load"
@@ -125,7 +124,7 @@ Example:
     Trust(Trust),
     Verify(Verify),
     Repair(Repair),
-    /// Print the version of this program, and the commit that it was built from
+    /// Print the version, and the commit that it was built from
     #[command(after_help = "Example:\n  sealock version --json")]
     Version,
     Completion(Completion),
@@ -133,7 +132,7 @@ Example:
 }
 
 impl Cli {
-    /// What this process was called with. Ends it if that is no command line of ours.
+    /// Parses the arguments of the process. Exits with clap's message if they are invalid.
     pub(crate) fn read() -> Self {
         let matches = Self::command().get_matches();
         let mut cli = Self::from_arg_matches(&matches).unwrap_or_else(|error| error.exit());
@@ -141,7 +140,7 @@ impl Cli {
         cli
     }
 
-    /// Returns true if errors are to be JSON, too.
+    /// Returns true if errors are printed as JSON.
     pub(crate) fn is_json(&self) -> bool {
         self.global.json
     }
@@ -175,13 +174,13 @@ impl Command {
             Self::Identity(command) => command.run(client, output),
             Self::App(command) => command.run(client, output),
             Self::Role(command) => command.run(client, output),
-            Self::Audit(audit) => audit.run(&client.patient(), output),
+            Self::Audit(audit) => audit.run(&client.without_timeout(), output),
             Self::Clock(command) => command.run(client, output, yes),
             Self::Inspect(inspect) => inspect.run(client, output),
             Self::Demo(command) => command.run(client, output),
             Self::Hosts(hosts) => hosts.run(client, output),
             Self::Trust(trust) => trust.run(client, output),
-            Self::Verify(verify) => verify.run(&client.patient(), output),
+            Self::Verify(verify) => verify.run(&client.without_timeout(), output),
             Self::Repair(repair) => repair.run(output),
             Self::Version => version::run(output),
             Self::Completion(completion) => completion.run(&mut Cli::command(), output),
@@ -195,8 +194,7 @@ fn emulator_url(text: &str) -> Result<Url, String> {
     let url = Url::parse(text).map_err(|error| format!("{error}; {expected}"))?;
     if url.scheme() == "https" {
         return Err(
-            "write http://: the commands speak TLS by themselves where they show a token"
-                .to_owned(),
+            "use http://; a command switches to TLS by itself before it sends a token".to_owned(),
         );
     }
     let only_origin = url.as_str().trim_end_matches('/') == url.origin().ascii_serialization();
@@ -212,12 +210,12 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_command_line_is_consistent() {
+    fn command_definition_passes_claps_checks() {
         Cli::command().debug_assert();
     }
 
     #[test]
-    fn every_command_says_what_it_does_and_shows_an_example() {
+    fn every_command_has_a_description_and_an_example() {
         fn check(command: &clap::Command) {
             let name = command.get_name();
             if name == "help" {
@@ -232,7 +230,7 @@ mod tests {
     }
 
     #[test]
-    fn global_options_go_behind_the_subcommand() {
+    fn global_options_are_accepted_after_the_subcommand() {
         let cli = Cli::try_parse_from([
             "sealock",
             "key",
@@ -247,7 +245,7 @@ mod tests {
     }
 
     #[test]
-    fn an_emulator_is_an_http_origin() {
+    fn emulator_url_that_is_no_http_origin_is_rejected() {
         for bad in [
             "",
             "localhost",

@@ -43,26 +43,27 @@ const EXCERPT_CHARS: usize = 200;
 #[derive(Clone)]
 pub(crate) struct Client {
     emulator: String,
-    /// The name in its certificate, if it is on this machine: no other may see the token.
-    name_here: Option<ServerName<'static>>,
-    /// The place of its URL.
+    /// The name in the emulator's certificate, or `None` if it is on another machine, which must not see the token.
+    local_name: Option<ServerName<'static>>,
+    /// The source of the URL.
     source: ValueSource,
     commands: Commands,
     timeout: Option<Duration>,
 }
 
-/// The proof of the caller that a request shows, and the way in which it does.
-enum Shown {
-    Nothing,
-    /// The token, in the clear: the user named it, and says where the emulator is.
-    Token(Token),
-    /// The token, once it has proved that it has the CA's key.
-    TokenWithProof(Token, Ca),
-    /// Nothing, although there is a token: whoever answers could be anybody.
-    NothingOf(Token),
+/// The way in which a request uses the control API's token.
+enum TokenUse {
+    /// There is no token, or the operation needs none.
+    None,
+    /// Sends the token in the clear: the user named both the token and the emulator.
+    Plain(Token),
+    /// Sends the token over TLS, after the server has proved that it holds the CA's key.
+    AfterProof(Token, Ca),
+    /// Withholds the token: nothing proves that the server is the emulator.
+    Withheld(Token),
 }
 
-/// An answer of the control API that is no refusal, with a `T` as its body.
+/// A successful answer of the control API, with a `T` as its body.
 pub(crate) struct Answer<T> {
     emulator: String,
     request: String,
@@ -72,11 +73,11 @@ pub(crate) struct Answer<T> {
 }
 
 impl Client {
-    /// A client of the emulator at `emulator`.
+    /// Creates a client of the emulator at `emulator`.
     pub(crate) fn new(emulator: &Url, source: ValueSource) -> Self {
         let origin = emulator.origin().ascii_serialization();
         Self {
-            name_here: name_here(emulator),
+            local_name: local_name(emulator),
             commands: Commands::new(&origin, source),
             source,
             emulator: origin,
@@ -89,29 +90,29 @@ impl Client {
         &self.emulator
     }
 
-    /// The commands that a user can run next.
+    /// Returns the commands that a user can run next.
     pub(crate) fn commands(&self) -> &Commands {
         &self.commands
     }
 
-    /// The same client, but one that waits for an answer as long as it takes.
-    pub(crate) fn patient(&self) -> Self {
+    /// Returns the same client without a limit on the time for an answer.
+    pub(crate) fn without_timeout(&self) -> Self {
         Self {
             timeout: None,
             ..self.clone()
         }
     }
 
-    /// Asks for an operation that takes nothing but its path.
+    /// Performs an operation without a query or body.
     pub(crate) fn ask<O>(&self, operation: &O) -> Result<Answer<O::Answer>, Error>
     where
         O: Operation<Query = Empty, Body = Empty>,
     {
-        self.ask_with(operation, &Empty {})
+        self.ask_with_body(operation, &Empty {})
     }
 
-    /// Asks for an operation with a body.
-    pub(crate) fn ask_with<O>(
+    /// Performs an operation with a body.
+    pub(crate) fn ask_with_body<O>(
         &self,
         operation: &O,
         body: &O::Body,
@@ -123,8 +124,8 @@ impl Client {
         self.read(request, response)
     }
 
-    /// Asks for an operation with a query.
-    pub(crate) fn ask_for<O>(
+    /// Performs an operation with a query.
+    pub(crate) fn ask_with_query<O>(
         &self,
         operation: &O,
         query: &O::Query,
@@ -136,7 +137,7 @@ impl Client {
         self.read(request, response)
     }
 
-    /// Asks for an operation that answers with lines, and reads each as soon as it is there.
+    /// Performs an operation that answers in lines, and yields each as it arrives.
     pub(crate) fn lines<O>(
         &self,
         operation: &O,
@@ -150,7 +151,7 @@ impl Client {
         Ok(lines.map(move |line| line.map_err(|error| incomplete(&request, error))))
     }
 
-    /// Sends a request, and returns what to call it and the answer, unless that is a refusal.
+    /// Sends a request, and returns its name for messages and the response. A refusal is an error.
     fn send<O: Operation>(
         &self,
         operation: &O,
@@ -160,7 +161,7 @@ impl Client {
         let (method, target) = (O::METHOD, operation.target(query));
         let url = format!("{}{BASE}{target}", self.emulator);
         let request = format!("{method} {url}");
-        // No body is an empty one to ureq: without any, it would send POST and PUT in chunks.
+        // ureq sends POST and PUT in chunks unless there is a body, even an empty one.
         let body = match serde_json::to_string(body) {
             Ok(json) if json == "{}" => String::new(),
             Ok(json) => json,
@@ -170,23 +171,24 @@ impl Client {
         if !body.is_empty() {
             builder = builder.header(CONTENT_TYPE, JSON);
         }
-        let shown = self.shown::<O>()?;
-        if let Some(bearer) = shown.bearer()? {
+        let token_use = self.token_use::<O>()?;
+        if let Some(bearer) = token_use.bearer()? {
             builder = builder.header(AUTHORIZATION, bearer);
         }
-        let agent = self.agent(&shown)?;
+        let agent = self.agent(&token_use)?;
         let request_with_body = builder.body(body).map_err(ureq::Error::from);
         let response = request_with_body.and_then(|it| {
             let it = agent.configure_request(it).timeout_global(self.timeout);
             agent.run(it.build())
         });
-        let response = response.map_err(|error| self.unanswered(&request, &shown, error))?;
+        let response =
+            response.map_err(|error| self.transport_error(&request, &token_use, error))?;
         if is_page(&response) {
             return Err(Error::NoSealock(self.emulator.clone()));
         }
-        match (response.status(), &shown) {
+        match (response.status(), &token_use) {
             (status, _) if status.is_success() => Ok((request, response)),
-            (StatusCode::UNAUTHORIZED | StatusCode::FORBIDDEN, Shown::NothingOf(token)) => {
+            (StatusCode::UNAUTHORIZED | StatusCode::FORBIDDEN, TokenUse::Withheld(token)) => {
                 Err(token.withheld(&self.emulator))
             }
             _ => {
@@ -196,27 +198,27 @@ impl Client {
         }
     }
 
-    /// Decides whether whoever has the port is shown the token.
-    fn shown<O: Operation>(&self) -> Result<Shown, Error> {
-        if self.name_here.is_none() || O::IS_OPEN {
-            return Ok(Shown::Nothing);
+    /// Decides whether and how a request sends the token.
+    fn token_use<O: Operation>(&self) -> Result<TokenUse, Error> {
+        if self.local_name.is_none() || O::IS_OPEN {
+            return Ok(TokenUse::None);
         }
         let Some(token) = Token::find()? else {
-            return Ok(Shown::Nothing);
+            return Ok(TokenUse::None);
         };
         Ok(match token.ca()? {
-            Some(ca) => Shown::TokenWithProof(token, ca),
+            Some(ca) => TokenUse::AfterProof(token, ca),
             None if token.is_named && self.source != ValueSource::DefaultValue => {
-                Shown::Token(token)
+                TokenUse::Plain(token)
             }
-            None => Shown::NothingOf(token),
+            None => TokenUse::Withheld(token),
         })
     }
 
-    /// Makes the agent that sends a request, over TLS if the token wants a proof first.
-    fn agent(&self, shown: &Shown) -> Result<Agent, Error> {
-        Ok(match (shown, &self.name_here) {
-            (Shown::TokenWithProof(_, ca), Some(name)) => {
+    /// Creates the agent for a request, over TLS if the server must prove itself first.
+    fn agent(&self, token_use: &TokenUse) -> Result<Agent, Error> {
+        Ok(match (token_use, &self.local_name) {
+            (TokenUse::AfterProof(_, ca), Some(name)) => {
                 let connector = TcpConnector::default().chain(ca.connector(name.clone())?);
                 Agent::with_parts(config(), connector, DefaultResolver::default())
             }
@@ -243,7 +245,7 @@ impl Client {
         }
     }
 
-    fn unanswered(&self, request: &str, shown: &Shown, error: ureq::Error) -> Error {
+    fn transport_error(&self, request: &str, token_use: &TokenUse, error: ureq::Error) -> Error {
         let nobody_listens = match &error {
             ureq::Error::Io(error) => matches!(
                 error.kind(),
@@ -261,7 +263,7 @@ impl Client {
             Error::NoEmulator(self.emulator.clone())
         } else if let ureq::Error::Other(why) = &error
             && why.is::<Unproven>()
-            && let Shown::TokenWithProof(_, ca) = shown
+            && let TokenUse::AfterProof(_, ca) = token_use
         {
             Error::Unproven {
                 emulator: self.emulator.clone(),
@@ -276,28 +278,28 @@ impl Client {
     }
 }
 
-impl Shown {
-    /// Returns the header that shows the token.
+impl TokenUse {
+    /// Returns the header that carries the token.
     fn bearer(&self) -> Result<Option<HeaderValue>, Error> {
         match self {
-            Self::Token(token) | Self::TokenWithProof(token, _) => token.bearer().map(Some),
-            Self::Nothing | Self::NothingOf(_) => Ok(None),
+            Self::Plain(token) | Self::AfterProof(token, _) => token.bearer().map(Some),
+            Self::None | Self::Withheld(_) => Ok(None),
         }
     }
 }
 
 impl<T> Answer<T> {
-    /// Returns true if something was created that was not there before.
-    pub(crate) fn created(&self) -> bool {
+    /// Returns true if the operation created something.
+    pub(crate) fn is_created(&self) -> bool {
         self.status == StatusCode::CREATED
     }
 
-    /// The answer's JSON text; empty if there is nothing to say.
+    /// Returns the answer's JSON, which may be empty.
     pub(crate) fn body(&self) -> &str {
         &self.body
     }
 
-    /// The record that was asked for.
+    /// Parses the answer's record.
     pub(crate) fn parse(&self) -> Result<T, Error>
     where
         T: DeserializeOwned,
@@ -305,17 +307,17 @@ impl<T> Answer<T> {
         serde_json::from_str(&self.body).map_err(|error| self.unreadable(&error))
     }
 
-    /// The error for an answer that could not be read. One that is no JSON at all is not a Sealock's.
+    /// Returns the error for an answer that cannot be parsed. An answer that is not even JSON comes from another program.
     pub(crate) fn unreadable(&self, error: &serde_json::Error) -> Error {
         if serde_json::from_str::<IgnoredAny>(&self.body).is_ok() {
             self.unexpected(error)
         } else {
-            self.foreign(error)
+            self.not_sealock(error)
         }
     }
 
-    /// The error for an answer of something else.
-    fn foreign(&self, error: &serde_json::Error) -> Error {
+    /// Returns the error for an answer of another program.
+    fn not_sealock(&self, error: &serde_json::Error) -> Error {
         if self.status == StatusCode::MISDIRECTED_REQUEST || self.status.is_server_error() {
             self.unexpected(error)
         } else {
@@ -323,13 +325,13 @@ impl<T> Answer<T> {
         }
     }
 
-    /// The error for an answer that is not what the control API promises.
+    /// Returns the error for an answer that the control API does not give.
     pub(crate) fn unexpected(&self, why: &impl fmt::Display) -> Error {
         Error::Unexpected {
             request: self.request.clone(),
             status: self.status,
             why: why.to_string(),
-            // An answer that is no refusal may hold a secret.
+            // A successful answer may hold a secret.
             excerpt: if self.status.is_success() {
                 format!("{} bytes", self.body.len())
             } else {
@@ -344,30 +346,30 @@ impl<T> Answer<T> {
                 problem: Box::new(problem),
                 commands: commands.clone(),
             },
-            Err(error) => match serde_json::from_str::<NoService>(&self.body) {
+            Err(error) => match serde_json::from_str::<Misdirected>(&self.body) {
                 Ok(refusal) => Error::Failed {
                     message: refusal.error.message,
                     hint: None,
                 },
-                Err(_) => self.foreign(&error),
+                Err(_) => self.not_sealock(&error),
             },
         }
     }
 }
 
-/// A refusal of the emulator before it has found a service, such as of a name that it does not serve.
+/// A refusal of a request for no service, such as one for a name that is not served.
 #[derive(Deserialize)]
-struct NoService {
-    error: Misdirection,
+struct Misdirected {
+    error: MisdirectedError,
 }
 
 #[derive(Deserialize)]
-struct Misdirection {
+struct MisdirectedError {
     message: String,
 }
 
-/// The name in the certificate of an emulator on this machine. `None` if it is on another machine.
-fn name_here(emulator: &Url) -> Option<ServerName<'static>> {
+/// Returns the name in the certificate of an emulator on this machine, or `None` if it is on another.
+fn local_name(emulator: &Url) -> Option<ServerName<'static>> {
     match emulator.host()? {
         Host::Domain(name) if name == "localhost" || name.ends_with(".localhost") => {
             ServerName::try_from(name.to_owned()).ok()
@@ -389,7 +391,7 @@ fn config() -> Config {
         .build()
 }
 
-/// Returns true for an answer that is for a browser: the control API gives no such thing.
+/// Returns true for an HTML page, which the control API never returns.
 fn is_page(response: &Response<Body>) -> bool {
     let mime_type = response.body().mime_type();
     mime_type.is_some_and(|it| it.eq_ignore_ascii_case("text/html"))
@@ -407,7 +409,7 @@ fn incomplete(request: &str, error: impl Into<ureq::Error>) -> Error {
     }
 }
 
-/// The beginning of `body` on one line, harmless to a terminal.
+/// Returns the beginning of `body` on one line, without control characters.
 fn excerpt(body: &str) -> String {
     let printable = |c: char| if c.is_control() { ' ' } else { c };
     match body.trim() {
@@ -431,8 +433,8 @@ mod tests {
     }
 
     #[test]
-    fn only_this_machine_is_here() {
-        for (url, is_here) in [
+    fn only_names_and_addresses_of_this_machine_are_local() {
+        for (url, is_local) in [
             ("http://localhost:5000", true),
             ("http://x.localhost", true),
             ("http://127.0.0.9:1", true),
@@ -441,29 +443,33 @@ mod tests {
             ("http://localhost.example", false),
             ("http://[2001:db8::1]", false),
         ] {
-            assert_eq!(name_here(&url.parse().unwrap()).is_some(), is_here, "{url}");
+            assert_eq!(
+                local_name(&url.parse().unwrap()).is_some(),
+                is_local,
+                "{url}"
+            );
         }
     }
 
     #[test]
-    fn a_refusal_speaks_in_the_emulators_words() {
+    fn refusal_keeps_the_emulators_text_and_renders_its_hints() {
         let problem = r#"{"type":"urn:x","title":"Not Found","status":404,"detail":"no key k","code":"KeyNotFound",
             "hints":[{"action":"list_keys","vault":"kv1"}]}"#;
         let error = answer(StatusCode::NOT_FOUND, problem).refusal(&Commands::default());
         assert_eq!(error.to_string(), "no key k");
         let hint =
-            "see the vault's keys, deleted ones included, with: sealock key list --vault kv1";
+            "list the vault's keys, including deleted ones, with: sealock key list --vault kv1";
         assert_eq!(error.hint().as_deref(), Some(hint));
     }
 
     #[test]
-    fn an_answer_of_something_else_is_quoted_and_cut() {
+    fn unexpected_answer_is_quoted_in_part() {
         let text = format!("text\n\u{1b}[31m{}", "x".repeat(1_000));
         let error = answer(StatusCode::BAD_GATEWAY, &text)
             .refusal(&Commands::default())
             .to_string();
         assert!(
-            error.contains("answered 502 Bad Gateway with something unexpected"),
+            error.contains("unexpected response to") && error.contains("502 Bad Gateway"),
             "{error}"
         );
         assert!(error.contains("text  [31mxxx"), "{error}");
@@ -475,7 +481,7 @@ mod tests {
     }
 
     #[test]
-    fn what_speaks_otherwise_is_no_sealock() {
+    fn answer_in_another_form_is_reported_as_not_sealock() {
         for body in ["", "not found", "{}", r#"{"message":"no such key"}"#] {
             let error = answer(StatusCode::NOT_FOUND, body).refusal(&Commands::default());
             assert!(matches!(error, Error::NoSealock(_)), "{body}: {error}");

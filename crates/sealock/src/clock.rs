@@ -11,34 +11,34 @@ use crate::{arguments::time, client::Client, effect::show_change, error::Error, 
 
 #[derive(Debug, Subcommand)]
 pub(crate) enum ClockCommand {
-    /// Show the emulator's time
+    /// Show the emulator's clock
     #[command(after_help = "Example:\n  sealock clock show")]
     Show,
-    /// Move the emulator's time on; with --yes also over the end of a retention, which purges
+    /// Advance the clock; with --yes even past the end of a retention, which purges
     #[command(after_help = "\
 Examples:
   sealock clock advance 1h
   sealock clock advance 90d --yes
   sealock clock advance -1h
-  sealock clock set $(date -u +%FT%TZ)    # the system's time again")]
+  sealock clock set $(date -u +%FT%TZ)    # back to the system's time")]
     Advance {
-        /// How far: 90s, 1h, '1h 30m', 90d; negative to go back
+        /// Duration: 90s, 1h, '1h 30m', 90d; negative to go back
         #[arg(allow_hyphen_values = true)]
         by: String,
     },
-    /// Stop the emulator's time
+    /// Stop the clock
     #[command(after_help = "Example:\n  sealock clock freeze")]
     Freeze,
-    /// Let the emulator's time run on from where it stands
+    /// Let the clock run on from its current time
     #[command(after_help = "Example:\n  sealock clock resume")]
     Resume,
-    /// Set the emulator's time; with --yes also over the end of a retention, which purges
+    /// Set the clock; with --yes even past the end of a retention, which purges
     #[command(after_help = "\
 Examples:
   sealock clock set 2030-01-01T00:00:00Z
-  sealock clock set $(date -u +%FT%TZ)    # the system's time again")]
+  sealock clock set $(date -u +%FT%TZ)    # back to the system's time")]
     Set {
-        /// The time, as in RFC 3339
+        /// Time (RFC 3339)
         #[arg(value_parser = time)]
         now: Timestamp,
     },
@@ -56,18 +56,18 @@ impl ClockCommand {
             Self::Freeze => return output.show(&client.ask(&FreezeClock {})?, render),
             Self::Resume => return output.show(&client.ask(&ResumeClock {})?, render),
             Self::Advance { by } => {
-                client.ask_with(&AdvanceClock {}, &ClockStep { by, allow_purge })?
+                client.ask_with_body(&AdvanceClock {}, &ClockStep { by, allow_purge })?
             }
             Self::Set { now } => {
                 let now = now.into();
-                client.ask_with(&SetClock {}, &ClockTime { now, allow_purge })?
+                client.ask_with_body(&SetClock {}, &ClockTime { now, allow_purge })?
             }
         };
         show_change(&moved, render_move, client, output)
     }
 }
 
-/// Shows the clock, and what fell due on its way.
+/// Renders the clock, and the rotations and purges that its move caused.
 fn render_move(moved: &ClockMove) -> String {
     let rotated = moved.rotated.iter().map(|kid| format!("rotated to {kid}"));
     let purged = moved.purged.iter().map(|Purge { vault, key }| match key {
@@ -86,7 +86,7 @@ fn render(clock: &Clock) -> String {
         Some(ahead) => {
             let side = if ahead > 0 { "ahead of" } else { "behind" };
             let distance = SignedDuration::from_secs(ahead).abs();
-            format!(", {distance:#} {side} the system's")
+            format!(", {distance:#} {side} the system clock")
         }
     };
     format!("{}, {}{distance}", clock.now, clock.state)

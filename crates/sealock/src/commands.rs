@@ -3,21 +3,21 @@ use std::fmt::Display;
 use clap::parser::ValueSource;
 use sealock_api::{Cause, Hint, KeyPermission, NamedPrincipal, Problem, StorageProblem};
 
-/// The port at which the command line expects an emulator.
+/// The port of an emulator whose URL is not given.
 pub(crate) const DEFAULT_PORT: u16 = 5000;
 
-/// The permissions that `sealock access grant` grants unless it is told others.
+/// The permissions that `sealock access grant` grants by default.
 const GRANTED_BY_DEFAULT: [KeyPermission; 3] = [
     KeyPermission::Get,
     KeyPermission::WrapKey,
     KeyPermission::UnwrapKey,
 ];
 
-/// The commands that a user can run next, for the emulator that this one was for.
+/// The commands that a user can run next, on the same emulator.
 #[derive(Clone, Debug)]
 pub(crate) struct Commands {
     program: String,
-    /// ` --emulator URL`, if the user has to name the emulator.
+    /// ` --emulator URL`, or nothing if the command finds the emulator without it.
     option: String,
 }
 
@@ -31,7 +31,7 @@ impl Default for Commands {
 }
 
 impl Commands {
-    /// Makes commands for `emulator`, whose URL comes from `source`.
+    /// Creates commands for `emulator`, whose URL comes from `source`.
     pub(crate) fn new(emulator: &str, source: ValueSource) -> Self {
         match source {
             ValueSource::CommandLine => Self::default().for_emulator(emulator),
@@ -39,7 +39,7 @@ impl Commands {
         }
     }
 
-    /// Makes commands of the program at `path`.
+    /// Creates commands that run the program at `path`.
     pub(crate) fn of_program(path: String) -> Self {
         Self {
             program: path,
@@ -47,7 +47,7 @@ impl Commands {
         }
     }
 
-    /// The same commands, for `emulator`.
+    /// Returns the same commands for `emulator`.
     pub(crate) fn for_emulator(self, emulator: &str) -> Self {
         Self {
             option: format!(" --emulator {emulator}"),
@@ -55,7 +55,7 @@ impl Commands {
         }
     }
 
-    /// The same commands, for the emulator at a port of this machine.
+    /// Returns the same commands for the emulator at a port of this machine.
     pub(crate) fn for_port(self, port: u16) -> Self {
         match port {
             DEFAULT_PORT => self,
@@ -63,14 +63,14 @@ impl Commands {
         }
     }
 
-    /// Writes the command with these words.
+    /// Returns the command line with these words.
     pub(crate) fn command(&self, words: impl Display) -> String {
         format!("{} {words}{}", self.program, self.option)
     }
 
-    /// Writes the command that does what a hint says. `None` if no command does.
+    /// Returns the command that carries out a hint, or `None` if there is none.
     #[expect(clippy::too_many_lines, reason = "a table")]
-    pub(crate) fn of(&self, hint: &Hint) -> Option<String> {
+    pub(crate) fn for_hint(&self, hint: &Hint) -> Option<String> {
         let words = match hint {
             Hint::Advice { .. }
             | Hint::AllowPurge
@@ -91,7 +91,7 @@ impl Commands {
                 vault,
             } => {
                 let vault = vault.as_ref().map_or("NAME", |vault| vault.as_str());
-                let principal = option(principal);
+                let principal = principal_option(principal);
                 format!("role assign --role \"{role}\" {principal} --vault {vault}")
             }
             Hint::ChangeEncryption { registry } => {
@@ -156,11 +156,11 @@ impl Commands {
                 principal,
                 permissions,
             } => {
-                let principal = option(principal);
+                let principal = principal_option(principal);
                 if **permissions == GRANTED_BY_DEFAULT {
                     format!("access grant --vault {vault} {principal}")
                 } else {
-                    let permissions = listed(permissions);
+                    let permissions = comma_separated(permissions);
                     format!("access grant --vault {vault} {principal} --permissions {permissions}")
                 }
             }
@@ -182,7 +182,7 @@ impl Commands {
                 operations,
             } => format!(
                 "key update {key} --vault {vault} --version {version} --ops {}",
-                listed(operations)
+                comma_separated(operations)
             ),
             Hint::PurgeKey { vault, key } => format!("key purge {key} --vault {vault} --yes"),
             Hint::PurgeVault { vault } => format!("vault purge {vault} --yes"),
@@ -241,16 +241,16 @@ impl Commands {
         Some(self.command(words))
     }
 
-    /// Says what hints suggest, in one sentence. `None` if there are none.
+    /// Renders hints as one sentence, or `None` if there are none.
     pub(crate) fn sentence(&self, hints: &[Hint]) -> Option<String> {
         let known = hints.iter().filter(|hint| **hint != Hint::Unknown);
         let clauses: Vec<_> = known.map(|hint| self.clause(hint)).collect();
         (!clauses.is_empty()).then(|| clauses.join("; or "))
     }
 
-    /// Says what to do about a refusal, after the cause that its text leaves out.
+    /// Renders the hints of a refusal, preceded by the cause that its text leaves out.
     pub(crate) fn advice(&self, problem: &Problem) -> Option<String> {
-        let clauses = problem.cause.map(|cause| because(cause).to_owned());
+        let clauses = problem.cause.map(|cause| describe_cause(cause).to_owned());
         let clauses: Vec<_> = clauses
             .into_iter()
             .chain(self.sentence(&problem.hints))
@@ -258,7 +258,7 @@ impl Commands {
         (!clauses.is_empty()).then(|| clauses.join("; "))
     }
 
-    /// Says what to do about a problem of the store.
+    /// Renders the remedy for a problem of the store.
     pub(crate) fn remedy(&self, problem: &StorageProblem) -> String {
         match self.sentence(&problem.hints) {
             Some(hints) => format!("{}; or {hints}", problem.remedy),
@@ -267,48 +267,50 @@ impl Commands {
     }
 
     fn clause(&self, hint: &Hint) -> String {
-        let why = reason(hint);
-        match (self.of(hint), placeholder(hint)) {
-            (Some(command), Some(meaning)) => format!("{why} with: {command}, where {meaning}"),
-            (Some(command), None) => format!("{why} with: {command}"),
-            (None, _) => why.to_owned(),
+        let action = describe_action(hint);
+        match (self.for_hint(hint), explain_placeholder(hint)) {
+            (Some(command), Some(meaning)) => format!("{action} with: {command}, where {meaning}"),
+            (Some(command), None) => format!("{action} with: {command}"),
+            (None, _) => action.to_owned(),
         }
     }
 }
 
-/// Says what a placeholder in the command of a hint stands for, unless its name says it.
-pub(crate) fn placeholder(hint: &Hint) -> Option<String> {
+/// Explains the placeholder in the command of a hint, unless its name is clear.
+pub(crate) fn explain_placeholder(hint: &Hint) -> Option<String> {
     match hint {
-        Hint::ChangeIdentity { .. } => Some("NAME is an identity that may use the key".to_owned()),
+        Hint::ChangeIdentity { .. } => {
+            Some("NAME is an identity with access to the key".to_owned())
+        }
         Hint::CreateVaultAndRestoreKey { key, .. } | Hint::RestoreKey { key, .. } => {
-            Some(format!("BACKUP is a file with a backup of {key}"))
+            Some(format!("BACKUP is the backup file of {key}"))
         }
         _ => None,
     }
 }
 
-/// Says what a hint suggests, without the command.
-fn reason(hint: &Hint) -> &str {
+/// Describes the action that a hint suggests, without the command.
+fn describe_action(hint: &Hint) -> &str {
     match hint {
         Hint::Advice { text } => text,
-        Hint::AllowPurge => "if that is what you want, say it with: --yes",
-        Hint::AllowAzureServices { .. } => "let services that Azure trusts in",
+        Hint::AllowPurge => "to confirm, add --yes",
+        Hint::AllowAzureServices { .. } => "let trusted Azure services in",
         Hint::AssignAnyRole => "assign one",
         Hint::AssignRole { vault: None, .. } => "assign it in a vault",
         Hint::AssignRole { .. } => "assign a role",
         Hint::AwaitDelay => {
-            "wait for the time of fidelity.keyvault_delete_delay, or advance the clock"
+            "wait until fidelity.keyvault_delete_delay has passed, or advance the clock"
         }
         Hint::AwaitDelayAndRecoverKey { .. } => {
-            "wait for the time of fidelity.keyvault_delete_delay, or advance the clock; then recover it"
+            "wait until fidelity.keyvault_delete_delay has passed, or advance the clock; then recover it"
         }
-        Hint::AwaitRetention => "wait until its retention has passed, when it is purged",
+        Hint::AwaitRetention => "wait until it is purged at the end of its retention",
         Hint::ChangeEncryption { .. }
         | Hint::UpdateRegistry { .. }
         | Hint::UpdateToken { .. }
         | Hint::UpdateVault { .. } => "change it",
-        Hint::ChangeIdentity { .. } => "name another identity",
-        Hint::CollectGarbage { .. } => "free what nothing refers to",
+        Hint::ChangeIdentity { .. } => "switch to another identity",
+        Hint::CollectGarbage { .. } => "remove unreferenced blobs",
         Hint::CreateApplication { .. }
         | Hint::CreateIdentity { .. }
         | Hint::CreateKey { .. }
@@ -316,8 +318,8 @@ fn reason(hint: &Hint) -> &str {
         | Hint::CreateScopeMap { .. }
         | Hint::CreateToken { .. }
         | Hint::CreateVault { .. } => "create it",
-        Hint::CreatePremiumVault => "create a vault",
-        Hint::CreateVaultAndRestoreKey { .. } | Hint::RestoreKey { .. } => "bring the key back",
+        Hint::CreatePremiumVault => "create a premium vault",
+        Hint::CreateVaultAndRestoreKey { .. } | Hint::RestoreKey { .. } => "restore the key",
         Hint::DeleteIdentity { .. }
         | Hint::DeleteRegistry { .. }
         | Hint::DeleteScopeMap { .. }
@@ -327,28 +329,28 @@ fn reason(hint: &Hint) -> &str {
         }
         Hint::EmptyQuarantine => "empty the quarantine",
         Hint::EnableAdmin { .. } | Hint::EnableKey { .. } => "enable it",
-        Hint::ExpireKeyLater { .. } => "let it expire later",
-        Hint::FailBack { .. } => "let it fail back",
+        Hint::ExpireKeyLater { .. } => "postpone its expiry",
+        Hint::FailBack { .. } => "end the failover",
         Hint::GrantAccess { .. } | Hint::GrantAnyAccess { .. } => "grant it",
-        Hint::ListApplications => "see the applications",
-        Hint::ListIdentities => "see the identities",
-        Hint::ListKeys { .. } => "see the vault's keys, deleted ones included,",
-        Hint::ListRegistries => "see the registries",
-        Hint::ListRoleAssignments => "see the roles that are assigned",
-        Hint::ListScopeMaps { .. } => "see the scope maps",
-        Hint::ListTokens { .. } => "see the tokens",
-        Hint::ListVaults => "see the vaults, deleted ones included,",
-        Hint::NameEncryption => "name its --key and --identity again",
-        Hint::NameKeyAndIdentity => "name both --key and --identity",
-        Hint::PermitOperations { .. } => "have it be for that, too,",
-        Hint::PurgeKey { .. } | Hint::PurgeVault { .. } => "remove it for good",
+        Hint::ListApplications => "list the applications",
+        Hint::ListIdentities => "list the identities",
+        Hint::ListKeys { .. } => "list the vault's keys, including deleted ones,",
+        Hint::ListRegistries => "list the registries",
+        Hint::ListRoleAssignments => "list the role assignments",
+        Hint::ListScopeMaps { .. } => "list the scope maps",
+        Hint::ListTokens { .. } => "list the tokens",
+        Hint::ListVaults => "list the vaults, including deleted ones,",
+        Hint::NameEncryption => "pass its --key and --identity again",
+        Hint::NameKeyAndIdentity => "pass both --key and --identity",
+        Hint::PermitOperations { .. } => "permit the operation",
+        Hint::PurgeKey { .. } | Hint::PurgeVault { .. } => "purge it",
         Hint::RecoverKey { .. } | Hint::RecoverVault { .. } | Hint::RecoverVaultAndKey { .. } => {
             "recover it"
         }
-        Hint::RemoveRole => "take it away",
-        Hint::RenewCredential { .. } | Hint::RenewPassword { .. } => "make a password anew",
+        Hint::RemoveRole => "remove it",
+        Hint::RenewCredential { .. } | Hint::RenewPassword { .. } => "renew a password",
         Hint::ReplaceKey { .. } => {
-            "a key of this name is there, and needs no restore if it is the one; to replace it, remove it"
+            "a key of this name already exists, and needs no restore if it is the same; to replace it, purge it"
         }
         Hint::RevokeAnyAccess { .. } => "revoke it",
         Hint::ShowAudit => "see what the vault refused",
@@ -361,43 +363,43 @@ fn reason(hint: &Hint) -> &str {
         Hint::ShowStatus => "see why",
         Hint::ShowUsage { .. } => "see how much it holds",
         Hint::ShowVault { .. } => "choose another name, or see the vault",
-        Hint::StartKeyEarlier { .. } => "let it be valid earlier",
+        Hint::StartKeyEarlier { .. } => "make it valid earlier",
         Hint::Unknown => "see the log",
         Hint::Verify => "see what is damaged",
     }
 }
 
-/// Says why a vault refuses a registry its key.
-fn because(cause: Cause) -> &'static str {
+/// Describes the reason for which a vault refuses a registry its key.
+fn describe_cause(cause: Cause) -> &'static str {
     match cause {
         Cause::ForbiddenByPolicy => {
-            "no access policy of the vault permits the identity to get, wrap and unwrap with the key"
+            "no access policy lets the identity get the key, wrap and unwrap with it"
         }
-        Cause::ForbiddenByConnection => "the vault's access from the network is disabled",
-        Cause::ForbiddenByFirewall => "the vault's firewall does not let registries in",
-        Cause::ForbiddenByRbac => "the identity has no role that permits the use of the key",
+        Cause::ForbiddenByConnection => "public network access to the vault is disabled",
+        Cause::ForbiddenByFirewall => "the vault's firewall blocks registries",
+        Cause::ForbiddenByRbac => "the identity has no role that permits using the key",
         Cause::IdentityNotFound => "the identity does not exist",
         Cause::KeyDeleted => "the key is deleted",
         Cause::KeyDisabled => "the key version is disabled",
         Cause::KeyExpired => "the key version has expired",
         Cause::KeyNotFound => "the vault has no such key",
         Cause::KeyNotYetValid => "the key version is not valid yet",
-        Cause::KeyOperationForbidden => "the key version is not for wrapping and unwrapping",
+        Cause::KeyOperationForbidden => "the key version does not permit wrapKey and unwrapKey",
         Cause::KeyVersionNotFound => "the key has no such version",
         Cause::VaultDeleted => "the vault is deleted",
-        Cause::VaultNotFound => "there is no such vault",
-        Cause::VaultUnavailable => "the vault failed, as the emulator's log says",
+        Cause::VaultNotFound => "the vault does not exist",
+        Cause::VaultUnavailable => "the vault failed; see the emulator's log",
     }
 }
 
-fn option(principal: &NamedPrincipal) -> String {
+fn principal_option(principal: &NamedPrincipal) -> String {
     match principal {
         NamedPrincipal::Identity(name) => format!("--identity {name}"),
         NamedPrincipal::Application(name) => format!("--app {name}"),
     }
 }
 
-fn listed<T: Display>(words: &[T]) -> String {
+fn comma_separated<T: Display>(words: &[T]) -> String {
     let words: Vec<_> = words.iter().map(ToString::to_string).collect();
     words.join(",")
 }
@@ -407,7 +409,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_command_names_the_emulator_that_the_user_named() {
+    fn emulator_from_the_command_line_is_repeated_in_hints() {
         let hints = [
             Hint::AwaitRetention,
             Hint::RecoverVaultAndKey {
@@ -415,15 +417,15 @@ mod tests {
                 key: "k1".parse().unwrap(),
             },
         ];
-        let said = |source| Commands::new("http://localhost:1", source).sentence(&hints);
+        let sentence = |source| Commands::new("http://localhost:1", source).sentence(&hints);
         assert_eq!(
-            said(ValueSource::EnvVariable).unwrap(),
-            "wait until its retention has passed, when it is purged; \
+            sentence(ValueSource::EnvVariable).unwrap(),
+            "wait until it is purged at the end of its retention; \
              or recover it with: sealock vault recover kv1 && sealock key recover k1 --vault kv1"
         );
         assert_eq!(
-            said(ValueSource::CommandLine).unwrap(),
-            "wait until its retention has passed, when it is purged; \
+            sentence(ValueSource::CommandLine).unwrap(),
+            "wait until it is purged at the end of its retention; \
              or recover it with: sealock vault recover kv1 --emulator http://localhost:1 \
              && sealock key recover k1 --vault kv1 --emulator http://localhost:1"
         );

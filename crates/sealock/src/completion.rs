@@ -3,7 +3,7 @@ use clap_complete::Shell;
 
 use crate::{error::Error, output::Output};
 
-/// Print the completion of commands for a shell
+/// Print the completion script for a shell
 #[derive(Debug, Args)]
 #[command(after_help = "\
 Examples:
@@ -11,7 +11,7 @@ Examples:
   sealock completion zsh > ~/.zfunc/_sealock
   sealock completion fish > ~/.config/fish/completions/sealock.fish")]
 pub(crate) struct Completion {
-    /// The shell
+    /// Shell to complete in
     shell: Shell,
 }
 

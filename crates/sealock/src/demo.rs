@@ -12,7 +12,7 @@ use url::Url;
 use self::image::{Image, Reference};
 use crate::{client::Client, error::Error, output::Output};
 
-/// The port of an emulator whose URL names none.
+/// The port of a URL without one.
 const HTTP_PORT: u16 = 80;
 
 #[derive(Debug, Subcommand)]
@@ -20,20 +20,20 @@ pub(crate) enum DemoCommand {
     Image(ImageArgs),
 }
 
-/// Write a small image for `docker load`, to push where there is no other at hand
+/// Write a small image for `docker load`
 ///
-/// It has one layer with one text file, and nothing that could be run. Each time it is the same. The archive is an OCI layout, too:
-/// podman and skopeo take it. No emulator needs to run.
+/// The image has one layer with one text file, contains no program, and is always the same. The archive is also an OCI
+/// layout, for podman and skopeo. The emulator need not be running.
 #[derive(Debug, Args)]
 #[command(after_help = "\
 Examples:
   sealock demo image | docker load
   sealock demo image --file hello.tar && podman load --input hello.tar")]
 pub(crate) struct ImageArgs {
-    /// The file to write, instead of standard output; what it has is replaced
+    /// File to write instead of standard output; an existing file is replaced
     #[arg(long)]
     file: Option<PathBuf>,
-    /// The image's name [default: hello:v1, at the emulator]
+    /// Name of the image [default: hello:v1 at the emulator]
     #[arg(long, value_name = "HOST/REPOSITORY:TAG")]
     name: Option<Reference>,
 }
@@ -50,7 +50,7 @@ impl ImageArgs {
     fn run(self, client: &Client, output: &mut Output) -> Result<(), Error> {
         let name = match self.name {
             Some(name) => name,
-            None => at_emulator(client)?,
+            None => default_name(client)?,
         };
         let archive = Image::new()?.archive(&name)?;
         if let Some(file) = self.file {
@@ -61,7 +61,7 @@ impl ImageArgs {
         if stdout.is_terminal() {
             let load = client.commands().command("demo image");
             return Err(Error::Failed {
-                message: "an archive is nothing for a terminal".to_owned(),
+                message: "cannot write an archive to a terminal".to_owned(),
                 hint: Some(format!(
                     "load it with: {load} | docker load; or write it to a file with --file FILE"
                 )),
@@ -72,8 +72,8 @@ impl ImageArgs {
     }
 }
 
-/// The name under which an image is pushed to the emulator.
-fn at_emulator(client: &Client) -> Result<Reference, Error> {
+/// Returns the name under which an image is pushed to the emulator.
+fn default_name(client: &Client) -> Result<Reference, Error> {
     let emulator = client.emulator();
     let url = Url::parse(emulator).ok();
     let host = url.as_ref().and_then(|url| {
@@ -83,7 +83,7 @@ fn at_emulator(client: &Client) -> Result<Reference, Error> {
     let name = host.map(|host| format!("{host}/hello:v1"));
     let name = name.and_then(|name| name.parse().ok());
     name.ok_or_else(|| Error::Failed {
-        message: format!("no image can be called after {emulator}"),
-        hint: Some("name it with --name".to_owned()),
+        message: format!("cannot derive an image name from {emulator}"),
+        hint: Some("pass a name with --name".to_owned()),
     })
 }

@@ -10,7 +10,7 @@ use crate::{
     output::{BAD, GOOD, Output},
 };
 
-/// Shows the result of a change, and below it a line for each registry that the change affected.
+/// Prints the result of a change, followed by a line for each registry that it affected.
 pub(crate) fn show_change<T: DeserializeOwned>(
     answer: &Answer<Changed<T>>,
     describe: impl FnOnce(&T) -> String,
@@ -27,7 +27,7 @@ pub(crate) fn show_change<T: DeserializeOwned>(
     })
 }
 
-/// Describes the effect on each registry in a line of its own.
+/// Describes the effect on each registry in its own line.
 fn effects(effect: &Effect, commands: &Commands) -> Vec<String> {
     let revoked = effect.revoked.iter().map(revocation);
     let restored = effect
@@ -43,7 +43,7 @@ fn effects(effect: &Effect, commands: &Commands) -> Vec<String> {
     let incomplete = (!effect.is_complete).then(|| {
         let see = commands.command("status");
         format!(
-            "{BAD}warning:{BAD:#} the state of a registry could not be read, so this may not be all; see: {see}"
+            "{BAD}warning:{BAD:#} the state of a registry could not be read, so this list may be incomplete; see: {see}"
         )
     });
     revoked

@@ -5,42 +5,42 @@ use ureq::http::StatusCode;
 
 use crate::commands::Commands;
 
-/// The reason for which a command failed.
+/// The failure of a command.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum Error {
-    /// The emulator refused.
+    /// The emulator refused the request.
     #[error("{}", problem.detail)]
     Refused {
         problem: Box<Problem>,
         commands: Commands,
     },
-    /// The command cannot be carried out, or what it found is bad news.
+    /// The command could not do its work, or found problems.
     #[error("{message}")]
     Failed {
         message: String,
         hint: Option<String>,
     },
-    /// Nothing listens where an emulator was expected.
+    /// Nothing listens at the emulator's address.
     #[error("no emulator answers at {0}")]
     NoEmulator(String),
-    /// Something else answers there.
-    #[error("what answers at {0} is no Sealock")]
+    /// Another program listens at the emulator's address.
+    #[error("the server at {0} is not Sealock")]
     NoSealock(String),
-    /// The process at the port may be another one, so the token was not shown.
+    /// The server may be another program, so it was not sent the token.
     #[error(
-        "what answers at {emulator} does not prove that it is the emulator of {}, so it was not shown the control API's \
-         token, nor asked anything: {why}", ca.display()
+        "the server at {emulator} did not prove that it is the emulator with the CA {}, so the control API's token was not \
+         sent: {why}", ca.display()
     )]
     Unproven {
         emulator: String,
         ca: PathBuf,
         why: String,
     },
-    /// There was no answer, or not all of it.
+    /// The answer did not come, or broke off.
     #[error("{request} failed: {why}")]
     Incomplete { request: String, why: String },
-    /// An answer that the control API does not give.
-    #[error("{request} answered {status} with something unexpected ({why}): {excerpt}")]
+    /// The answer is not one that the control API gives.
+    #[error("unexpected response to {request}: {status} ({why}): {excerpt}")]
     Unexpected {
         request: String,
         status: StatusCode,
@@ -50,18 +50,18 @@ pub(crate) enum Error {
     /// The output could not be written.
     #[error("cannot write the output: {0}")]
     Output(#[from] io::Error),
-    /// A registry is revoked, as was just shown.
+    /// A registry is revoked, which the output already shows.
     #[error("a registry is revoked")]
     Revoked,
 }
 
-/// The exit code of `sealock status` while a registry is revoked. clap has 2.
+/// The exit code of `sealock status` while a registry is revoked. clap uses 2.
 const REVOKED: u8 = 3;
 
 impl Error {
-    /// Turns the system's refusal to change one of its files into an error.
+    /// Wraps an error of the operating system, and suggests `sudo` if permissions may be the reason.
     pub(crate) fn system(error: &io::Error) -> Self {
-        // A program that was run says in words alone that it may not.
+        // A program that was run reports missing permissions in its text alone.
         let is_permission = matches!(
             error.kind(),
             io::ErrorKind::PermissionDenied | io::ErrorKind::Other
@@ -73,7 +73,7 @@ impl Error {
         }
     }
 
-    /// Makes an error without a hint.
+    /// Creates an error without a hint.
     #[expect(clippy::needless_pass_by_value, reason = "for `map_err`")]
     pub(crate) fn failed(message: impl ToString) -> Self {
         Self::Failed {
@@ -82,11 +82,11 @@ impl Error {
         }
     }
 
-    /// Refuses what cannot be undone and what nobody agreed to.
-    pub(crate) fn unconfirmed(consequence: &str) -> Self {
+    /// Creates the refusal of an action that cannot be undone and lacks `--yes`.
+    pub(crate) fn unconfirmed(message: String) -> Self {
         Self::Failed {
-            message: format!("{consequence}, and that cannot be undone"),
-            hint: Some("if that is what you want, say it with: --yes".to_owned()),
+            message,
+            hint: Some("to confirm, add --yes".to_owned()),
         }
     }
 
@@ -98,7 +98,7 @@ impl Error {
         }
     }
 
-    /// Returns the sentence to print. `None` if the output says it already.
+    /// Returns the message to print, or `None` if the output already shows it.
     pub(crate) fn message(&self) -> Option<String> {
         match self {
             Self::Revoked => None,
@@ -106,7 +106,7 @@ impl Error {
         }
     }
 
-    /// Returns the error as the control API would write it. `None` if the output says it already.
+    /// Returns the error in the control API's form, or `None` if the output already shows it.
     pub(crate) fn problem(&self) -> Option<Problem> {
         if let Self::Refused { problem, .. } = self {
             return Some((**problem).clone());
@@ -125,32 +125,32 @@ impl Error {
         Some(Problem::new(status, code, detail, hints))
     }
 
-    /// Says what to do next, if that is known.
+    /// Returns a suggestion for the next step, if there is one.
     pub(crate) fn hint(&self) -> Option<String> {
         let hint = match self {
             Self::Refused { problem, commands } => return commands.advice(problem),
             Self::Failed { hint, .. } => return hint.clone(),
             Self::NoEmulator(_) => {
-                "start one with: sealock serve; or name it with --emulator http://localhost:PORT"
+                "start one with: sealock serve; or choose another with --emulator http://localhost:PORT"
             }
             Self::NoSealock(_) => {
-                "start one on another port with: sealock serve --listen 127.0.0.1:5001; \
-                 and name it with --emulator http://localhost:PORT"
+                "start Sealock on another port with: sealock serve --listen 127.0.0.1:5001; \
+                 and add --emulator http://localhost:5001 to the command"
             }
             Self::Unproven { .. } => {
-                "find out which process has that port; if it is another emulator of yours, run the command where the data \
-                 directory of that one lies, or name the file of its token: SEALOCK_CONTROL_TOKEN_FILE=PATH"
+                "find out which process listens on that port; if it is another emulator of yours, run the command beside \
+                 its data directory, or set SEALOCK_CONTROL_TOKEN_FILE to its token file"
             }
             Self::Unexpected { .. } => {
-                "is that an emulator of this version? name another one with --emulator"
+                "check that the emulator has the same version as this command"
             }
             Self::Incomplete { .. } | Self::Output(_) | Self::Revoked => return None,
         };
         Some(hint.to_owned())
     }
 
-    /// The same error, for who wants no more than to be rid of what it says is missing.
-    pub(crate) fn without_creation(mut self) -> Self {
+    /// Removes the hints to create what is missing: useless to somebody who wants it deleted.
+    pub(crate) fn without_creation_hints(mut self) -> Self {
         if let Self::Refused { problem, .. } = &mut self {
             problem.hints.retain(|hint| {
                 !matches!(
@@ -162,7 +162,7 @@ impl Error {
         self
     }
 
-    /// Returns true if the reader of the output went away.
+    /// Returns true if the reader of the output closed the pipe.
     pub(crate) fn is_broken_pipe(&self) -> bool {
         matches!(self, Self::Output(error) if error.kind() == io::ErrorKind::BrokenPipe)
     }

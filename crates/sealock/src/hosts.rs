@@ -18,10 +18,10 @@ use crate::{
 const BEGIN: &str = "# sealock: begin";
 const END: &str = "# sealock: end";
 
-/// Print the names of registries and vaults as lines of /etc/hosts, or put them there
+/// Print the names of registries and vaults as lines for /etc/hosts, or write them there
 ///
-/// Many resolvers find every name below localhost at this machine. Some do not, such as glibc's without
-/// systemd, and that of Alpine.
+/// Most resolvers map every name under localhost to this machine. Some do not, such as glibc's without systemd and
+/// Alpine's.
 #[derive(Debug, Args)]
 #[command(after_help = "\
 Examples:
@@ -30,16 +30,16 @@ Examples:
   sudo sealock hosts --write --azure-names
   sudo sealock hosts --remove")]
 pub(crate) struct Hosts {
-    /// Put the lines into the file, instead of those of an earlier time
+    /// Write the lines to the file, replacing those written before
     #[arg(long, conflicts_with = "remove")]
     write: bool,
-    /// Take the lines out of the file; no emulator needs to run
+    /// Remove the lines from the file; the emulator need not be running
     #[arg(long)]
     remove: bool,
-    /// Name what there is as Azure does, too, such as sealock.azurecr.io. Whoever uses that file does then not reach Azure
+    /// Include Azure's own names, such as sealock.azurecr.io; this machine then no longer reaches the real ones
     #[arg(long, conflicts_with = "remove")]
     azure_names: bool,
-    /// The file, which --write creates if it is missing
+    /// File to change; --write creates it if it is missing
     #[arg(long, value_name = "FILE", default_value = "/etc/hosts")]
     file: PathBuf,
 }
@@ -67,8 +67,8 @@ impl Hosts {
     }
 }
 
-/// Refuses what is not this machine's to answer for: the names go into a file that decides where it connects to, and
-/// come from whoever has the port.
+/// Rejects names and addresses that are not local. They come from any program that listens on the port, and decide where
+/// this machine connects to.
 fn check(names: &api::Hosts, with_azures: bool) -> Result<(), Error> {
     let is_valid = |host: &str| PublicName::new(host, 0).is_ok();
     let is_local = |host: &str| is_valid(host) && host.ends_with(".localhost");
@@ -80,11 +80,11 @@ fn check(names: &api::Hosts, with_azures: bool) -> Result<(), Error> {
     if let Some(host) = foreign {
         return Err(Error::Failed {
             message: format!(
-                "'{}' is no name below localhost, so nothing was written",
+                "'{}' is not a name under localhost, so nothing was written",
                 printable(host)
             ),
             hint: Some(
-                "is it the emulator's public name? then write the lines by hand that you see with: sealock hosts"
+                "if it is the emulator's public name, add the lines by hand that this prints: sealock hosts"
                     .to_owned(),
             ),
         });
@@ -92,7 +92,7 @@ fn check(names: &api::Hosts, with_azures: bool) -> Result<(), Error> {
     if !names.address.is_loopback() {
         return Err(Error::Failed {
             message: format!(
-                "{} is no address of this machine, so nothing was written",
+                "{} is not a loopback address, so nothing was written",
                 names.address
             ),
             hint: None,
@@ -107,8 +107,9 @@ fn lines(names: &api::Hosts, with_azures: bool) -> Vec<String> {
     names.hosts.iter().chain(azures).map(line).collect()
 }
 
-/// Replaces the lines between our marks, and says whether that changed the file. In place, because a
-/// container's hosts file is a mount, which no other file can be renamed to.
+/// Replaces the lines between our marks. Returns true if that changed the file.
+///
+/// Writes in place, because a container's hosts file is a mount and cannot be replaced by renaming.
 fn rewrite(file: &Path, lines: &[String]) -> Result<bool, Error> {
     let old = match fs::read_to_string(file) {
         Err(error) if error.kind() == io::ErrorKind::NotFound && !lines.is_empty() => String::new(),
@@ -116,7 +117,7 @@ fn rewrite(file: &Path, lines: &[String]) -> Result<bool, Error> {
     };
     let new = replaced(&old, lines).ok_or_else(|| Error::Failed {
         message: format!("{} has '{BEGIN}' without '{END}'", file.display()),
-        hint: Some("mend it by hand".to_owned()),
+        hint: Some("repair the file by hand".to_owned()),
     })?;
     let write = || -> io::Result<()> {
         let mut options = fs::OpenOptions::new();
@@ -136,7 +137,7 @@ fn rewrite(file: &Path, lines: &[String]) -> Result<bool, Error> {
     Ok(true)
 }
 
-/// `old` with `lines` between our marks, or without them if there are none. `None` if a mark is missing.
+/// Returns `old` with `lines` between our marks, without marks if there are no lines, or `None` if a mark is missing.
 fn replaced(old: &str, lines: &[String]) -> Option<String> {
     let mut kept = Vec::new();
     let mut ours = false;
@@ -164,7 +165,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn our_lines_come_once_and_go_without_a_trace() {
+    fn lines_are_replaced_and_removed_between_their_marks() {
         let old = "127.0.0.1 localhost\n# mine\n\n";
         let lines = |names: &[&str]| -> Vec<_> { names.iter().map(ToString::to_string).collect() };
         let first = replaced(old, &lines(&["127.0.0.1 a.localhost"])).unwrap();

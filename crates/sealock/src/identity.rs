@@ -10,7 +10,7 @@ use crate::{
     effect::show_change,
     error::Error,
     output::{Column, Output, Screen, TITLE, record},
-    which::Which,
+    target::TargetArgs,
 };
 
 #[derive(Debug, Subcommand)]
@@ -20,14 +20,14 @@ pub(crate) enum IdentityCommand {
     List,
     /// Show a managed identity
     #[command(after_help = "Example:\n  sealock identity show --json | jq -r .client_id")]
-    Show(Which<IdentityName>),
+    Show(TargetArgs<IdentityName>),
     /// Create a managed identity
     #[command(after_help = "Example:\n  sealock identity create myidentity")]
-    Create(Which<IdentityName>),
-    /// Delete a managed identity: registries that reach their key with it are revoked
+    Create(TargetArgs<IdentityName>),
+    /// Delete a managed identity, which revokes the registries that use it
     #[command(after_help = "Example:\n  sealock identity delete myidentity")]
-    Delete(Which<IdentityName>),
-    /// Print the variables by which a program finds the identities' endpoint, as in App Service
+    Delete(TargetArgs<IdentityName>),
+    /// Print the environment variables of the managed identity endpoint, as App Service sets them
     #[command(after_help = "Example:\n  export $(sealock identity endpoint)")]
     Endpoint,
 }
@@ -40,26 +40,26 @@ impl IdentityCommand {
                 let answer = client.ask(&ListIdentities {})?;
                 output.show(&answer, |identities| list(identities, screen))
             }
-            Self::Show(Which { name: identity }) => {
+            Self::Show(TargetArgs { name: identity }) => {
                 output.show(&client.ask(&ShowIdentity { identity })?, render)
             }
-            Self::Create(Which { name: identity }) => {
+            Self::Create(TargetArgs { name: identity }) => {
                 let answer = client.ask(&CreateIdentity { identity })?;
                 output.show(&answer, |identity: &Identity| {
                     let (name, client_id) = (&identity.name, &identity.client_id);
-                    if answer.created() {
+                    if answer.is_created() {
                         format!("created identity {name}, client {client_id}")
                     } else {
-                        format!("identity {name} was there already, client {client_id}")
+                        format!("identity {name} already exists, client {client_id}")
                     }
                 })
             }
-            Self::Delete(Which { name }) => {
+            Self::Delete(TargetArgs { name }) => {
                 let identity = name.clone();
                 let answer = client.ask(&DeleteIdentity { identity });
                 let done = |_: &_| format!("deleted identity {name}");
                 show_change(
-                    &answer.map_err(Error::without_creation)?,
+                    &answer.map_err(Error::without_creation_hints)?,
                     done,
                     client,
                     output,

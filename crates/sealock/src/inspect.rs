@@ -6,35 +6,35 @@ use crate::{
     client::Client,
     error::Error,
     output::{Output, TITLE, record},
-    which::Within,
+    target::ParentArgs,
 };
 
-/// The offset of an object's ciphertext, which lies behind its header (docs/blob-format.md).
+/// The length of an object's header, which precedes the ciphertext (docs/blob-format.md).
 const HEADER_LEN: usize = 48;
 
-/// Show how an image lies on disk, and the key version that wraps its key
+/// Show how an image is stored on disk, and the key version that wraps its key
 #[derive(Debug, Args)]
 #[command(after_help = "\
 Examples:
   sealock inspect hello
   sealock inspect hello:v1 --registry sealock")]
 pub(crate) struct Inspect {
-    /// The image: `REPOSITORY[:TAG|@DIGEST]`
+    /// Image: `REPOSITORY[:TAG|@DIGEST]`
     #[arg(value_name = "IMAGE")]
     name: String,
     #[command(flatten)]
-    registry: Within<RegistryName>,
+    registry: ParentArgs<RegistryName>,
 }
 
 impl Inspect {
     pub(crate) fn run(self, client: &Client, output: &mut Output) -> Result<(), Error> {
         let name = self.without_host(client.emulator()).to_owned();
         let registry = self.registry.name;
-        let answer = client.ask_for(&api::Inspect { registry }, &ImageName { name })?;
+        let answer = client.ask_with_query(&api::Inspect { registry }, &ImageName { name })?;
         output.show(&answer, render)
     }
 
-    /// The image as it is named in its registry. Docker's name for it begins with where that is.
+    /// Returns the image's name within its registry, without the host that Docker's name begins with.
     fn without_host(&self, emulator: &str) -> &str {
         let (_, authority) = emulator.split_once("://").unwrap_or_default();
         let port = authority.rsplit_once(':').map_or("80", |it| it.1);
@@ -63,7 +63,7 @@ fn render(image: &Inspection) -> String {
     );
     let wrapped_by = match &image.wrapped_by {
         Some(key) => format!("{} ({})", key.kid, key.algorithm),
-        None => "no key: the service layer alone".to_owned(),
+        None => "no key; only the service layer encrypts it".to_owned(),
     };
     let mut fields = vec![
         ("digest", image.digest.to_string()),
@@ -93,7 +93,7 @@ fn render_object(object: &StoredObject) -> String {
     format!("{}\n  ciphertext\n{dump}", record(title, fields))
 }
 
-/// The fields of a header that is given in hexadecimal, or the text itself if it is none.
+/// Returns the fields of a header in hexadecimal, or the text itself if it is not a header.
 fn header_fields(header: &str) -> Vec<(&'static str, String)> {
     match hex::decode(header) {
         Ok(bytes) if bytes.len() == HEADER_LEN => vec![
@@ -107,7 +107,7 @@ fn header_fields(header: &str) -> Vec<(&'static str, String)> {
     }
 }
 
-/// Bytes that are given in hexadecimal and lie at `offset` in their file, 16 on a line.
+/// Renders hexadecimal bytes, 16 on a line, with their offsets in the file. The first is at `offset`.
 fn hexdump(offset: usize, bytes: &str) -> String {
     let Ok(bytes) = hex::decode(bytes) else {
         return format!("    {bytes}");
@@ -136,7 +136,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_dump_tells_where_the_bytes_lie_on_disk() {
+    fn hexdump_shows_the_offsets_in_the_file() {
         let bytes = hex::encode(b"sixteen bytes...\x00\xffz");
         assert_eq!(
             hexdump(48, &bytes),
@@ -148,7 +148,7 @@ mod tests {
     }
 
     #[test]
-    fn a_header_is_taken_apart() {
+    fn header_is_split_into_its_fields() {
         let mut header = [0_u8; HEADER_LEN];
         header[..11].copy_from_slice(b"sealock\0\x01\x02\x10");
         header[16] = 0xaa;

@@ -19,18 +19,18 @@ use crate::{
     client::Client,
     effect::show_change,
     error::Error,
-    key_reference::{WhichKey, WhichVersion},
+    key_reference::{KeyArgs, KeyVersionArgs},
     output::{Column, Output, Screen, TITLE, record},
+    target::TargetArgs,
     vault::recoverable_until,
-    which::Which,
 };
 
 #[derive(Debug, Subcommand)]
 pub(crate) enum KeyCommand {
-    /// List the keys of a vault, deleted ones included
+    /// List a vault's keys, including deleted ones
     #[command(after_help = "Example:\n  sealock key list --vault sealock")]
-    List(Which<VaultName>),
-    /// Create a key, or a new version of it if it exists
+    List(TargetArgs<VaultName>),
+    /// Create a key, or a new version of an existing key
     #[command(after_help = "\
 Examples:
   sealock key create mykey --size 3072
@@ -38,23 +38,23 @@ Examples:
     Create(Create),
     /// Show a key and its versions
     #[command(after_help = "Example:\n  sealock key show")]
-    Show(WhichKey),
-    /// Make a new version the current one; registries that follow the key take it
+    Show(KeyArgs),
+    /// Rotate a key: create a version, and rewrap the registries that follow the key
     #[command(after_help = "Example:\n  sealock key rotate")]
-    Rotate(WhichKey),
-    /// Disable a key version: registries that need it are revoked
+    Rotate(KeyArgs),
+    /// Disable a key version, which revokes the registries that need it
     #[command(after_help = "Example:\n  sealock key disable")]
-    Disable(WhichVersion),
-    /// Enable a key version: registries that need it come back
+    Disable(KeyVersionArgs),
+    /// Enable a key version, which restores the registries that need it
     #[command(after_help = "Example:\n  sealock key enable")]
-    Enable(WhichVersion),
-    /// Change the use of a key version, and the time of its use
+    Enable(KeyVersionArgs),
+    /// Change the operations and validity of a key version
     #[command(after_help = "\
 Examples:
   sealock key update --ops wrapKey,unwrapKey
   sealock key update mykey --expires 2030-01-01T00:00:00Z")]
     Update(Update),
-    /// Show what becomes of a key as time passes, or change it
+    /// Show or change a key's rotation policy
     #[command(
         subcommand,
         after_help = "Example:\n  sealock key rotation-policy update --file policy.json"
@@ -64,30 +64,30 @@ Examples:
     Restore(Restore),
     /// Delete a key; it can be recovered until it is purged
     #[command(after_help = "Example:\n  sealock key delete && sealock key recover")]
-    Delete(WhichKey),
+    Delete(KeyArgs),
     /// Recover a deleted key
     #[command(after_help = "Example:\n  sealock key recover")]
-    Recover(WhichKey),
-    /// Purge a deleted key: the content that it encrypts is lost, unless there is a backup
+    Recover(KeyArgs),
+    /// Purge a deleted key; without a backup, the content that it encrypts is lost
     #[command(after_help = "Example:\n  sealock key delete && sealock key purge --yes")]
-    Purge(WhichKey),
+    Purge(KeyArgs),
 }
 
 #[derive(Debug, Args)]
 pub(crate) struct Create {
     #[command(flatten)]
-    key: WhichKey,
-    /// The type of key: `RSA`, `RSA-HSM`, `EC`, `EC-HSM` or `oct-HSM`
+    key: KeyArgs,
+    /// Key type: `RSA`, `RSA-HSM`, `EC`, `EC-HSM` or `oct-HSM`
     #[arg(long, default_value = "RSA")]
     kty: String,
-    /// Its size in bits: 2048, 3072 or 4096 for RSA (2048 unless said), 128, 192 or 256 for oct-HSM (256)
+    /// Key size: 2048, 3072 or 4096 for RSA [default: 2048]; 128, 192 or 256 for oct-HSM [default: 256]
     #[arg(long, value_name = "BITS")]
     size: Option<u32>,
-    /// An EC key's curve: `P-256`, `P-256K`, `P-384` or `P-521`
+    /// Curve of an EC key: `P-256`, `P-256K`, `P-384` or `P-521`
     #[arg(long)]
     curve: Option<String>,
-    /// The operations that it is for, separated by commas, unless for all that its type can do: `encrypt`,
-    /// `decrypt`, `sign`, `verify`, `wrapKey`, `unwrapKey`, `import`, `export`
+    /// Permitted operations, separated by commas: `encrypt`, `decrypt`, `sign`, `verify`, `wrapKey`, `unwrapKey`,
+    /// `import`, `export` [default: all that the type supports]
     #[arg(long, value_delimiter = ',', value_parser = list_element())]
     ops: Option<Vec<String>>,
 }
@@ -95,7 +95,7 @@ pub(crate) struct Create {
 #[derive(Debug, Args)]
 pub(crate) struct Update {
     #[command(flatten)]
-    version: WhichVersion,
+    version: KeyVersionArgs,
     #[command(flatten)]
     change: Change,
 }
@@ -103,14 +103,14 @@ pub(crate) struct Update {
 #[derive(Debug, Args)]
 #[group(required = true, multiple = true)]
 struct Change {
-    /// The operations that it is for, separated by commas: `encrypt`, `decrypt`, `sign`, `verify`, `wrapKey`,
-    /// `unwrapKey`, `import`, `export`
+    /// Permitted operations, separated by commas: `encrypt`, `decrypt`, `sign`, `verify`, `wrapKey`, `unwrapKey`,
+    /// `import`, `export`
     #[arg(long, value_delimiter = ',', value_parser = list_element())]
     ops: Option<Vec<String>>,
-    /// The time from which on it can be used, as in RFC 3339
+    /// Time from which the version is valid (RFC 3339)
     #[arg(long, value_name = "TIME", value_parser = time)]
     not_before: Option<Timestamp>,
-    /// The time until which it can be used, as in RFC 3339
+    /// Time at which the version expires (RFC 3339)
     #[arg(long, value_name = "TIME", value_parser = time)]
     expires: Option<Timestamp>,
 }
@@ -119,7 +119,7 @@ impl KeyCommand {
     pub(crate) fn run(self, client: &Client, output: &mut Output, yes: bool) -> Result<(), Error> {
         let screen = output.screen();
         match self {
-            Self::List(Which { name: vault }) => {
+            Self::List(TargetArgs { name: vault }) => {
                 let answer = client.ask(&ListKeys { vault })?;
                 output.show(&answer, |keys| list(keys, screen))
             }
@@ -167,10 +167,10 @@ impl KeyCommand {
             Self::Purge(key) => {
                 let (vault, key) = key.names()?;
                 if !yes {
-                    let loss = format!(
-                        "key {key} of vault {vault} goes with the content that it encrypts, unless there is a backup"
-                    );
-                    return Err(Error::unconfirmed(&loss));
+                    return Err(Error::unconfirmed(format!(
+                        "purging key {key} of vault {vault} cannot be undone; without a backup, the content that it \
+                         encrypts is lost"
+                    )));
                 }
                 let answer = client.ask(&PurgeKey {
                     vault: vault.clone(),
@@ -192,7 +192,7 @@ impl Create {
             crv: self.curve.as_deref().map(str::parse).transpose()?,
             key_ops: operations(self.ops)?,
         };
-        let answer = client.ask_with(&CreateKey { vault, key }, &new)?;
+        let answer = client.ask_with_body(&CreateKey { vault, key }, &new)?;
         show_change(
             &answer,
             |key: &Key| format!("created {}", key.kid),
@@ -215,7 +215,7 @@ impl Update {
 }
 
 fn set_enabled(
-    version: &WhichVersion,
+    version: &KeyVersionArgs,
     enabled: bool,
     client: &Client,
     output: &mut Output,
@@ -230,7 +230,7 @@ fn set_enabled(
 
 fn update(
     done: &str,
-    version: &WhichVersion,
+    version: &KeyVersionArgs,
     change: &KeyChange,
     client: &Client,
     output: &mut Output,
@@ -247,9 +247,9 @@ fn update(
                 key,
                 version,
             };
-            client.ask_with(&update, change)?
+            client.ask_with_body(&update, change)?
         }
-        None => client.ask_with(&UpdateKey { vault, key }, change)?,
+        None => client.ask_with_body(&UpdateKey { vault, key }, change)?,
     };
     let done = |key: &Key| format!("{done} {}", kid_of(key, version.as_ref()));
     show_change(&answer, done, client, output)
@@ -343,7 +343,7 @@ fn render(key: &Key, screen: Screen) -> String {
     format!("{}\n\n{versions}", record(title, fields))
 }
 
-/// The fields of the current version that are shown beside the key.
+/// Returns the fields of the current version that are shown with the key.
 fn current_fields(version: &Version) -> Vec<(&'static str, String)> {
     let operations = version.key_ops.iter().map(ToString::to_string);
     let mut fields = vec![("operations", operations.collect::<Vec<_>>().join(", "))];
@@ -392,7 +392,7 @@ mod tests {
     }
 
     #[test]
-    fn a_named_version_is_the_one_that_is_reported() {
+    fn update_reports_the_version_that_was_named() {
         let key = key();
         let old = "a".repeat(32).parse().unwrap();
         assert_eq!(kid_of(&key, Some(&old)), format!("https://kv/keys/k/{old}"));
@@ -400,7 +400,7 @@ mod tests {
     }
 
     #[test]
-    fn a_deleted_key_is_neither_enabled_nor_disabled() {
+    fn state_of_a_deleted_key_is_deleted() {
         let mut key = key();
         assert_eq!(state(&key), "disabled");
         key.state = State::Deleted;

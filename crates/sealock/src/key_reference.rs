@@ -3,12 +3,12 @@ use std::str::FromStr;
 use clap::Args;
 use sealock_core::{InvalidName, KeyIdentifier, KeyName, KeyVersion, VaultName};
 
-use crate::{error::Error, which::Named as _};
+use crate::{error::Error, target::ResourceName as _};
 
-/// The key that a command means when it names none.
+/// The key of a command that names none: the quickstart's.
 pub(crate) const DEFAULT_KEY: &str = "registry-key";
 
-/// A key as commands name it: `KEY`, `VAULT/KEY`, `VAULT/KEY/VERSION` or a URL.
+/// A key as the user names it: `KEY`, `VAULT/KEY`, `VAULT/KEY/VERSION` or a URL.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct KeyReference {
     vault: Option<VaultName>,
@@ -43,7 +43,7 @@ impl FromStr for KeyReference {
 }
 
 impl KeyReference {
-    /// Returns the identifier of the key, which is in the quickstart's vault unless another is named.
+    /// Returns the key's identifier. The vault defaults to the quickstart's.
     pub(crate) fn identifier(self) -> Result<KeyIdentifier, Error> {
         let vault = self.vault.map_or_else(default_vault, Ok)?;
         Ok(KeyIdentifier {
@@ -53,14 +53,14 @@ impl KeyReference {
         })
     }
 
-    /// Returns the key with its vault, if either its name or the option says which. A version is refused.
+    /// Returns the key and its vault, if its name or the option names one. Rejects a version.
     pub(crate) fn names(
         self,
         vault: Option<VaultName>,
     ) -> Result<(Option<VaultName>, KeyName), Error> {
         if let Some(version) = &self.version {
             return Err(Error::failed(format_args!(
-                "this is about a key as a whole, not about its version {version}"
+                "this command takes a key without a version, but the key's name ends in version {version}"
             )));
         }
         match (self.vault, vault) {
@@ -72,36 +72,36 @@ impl KeyReference {
 
 fn contradiction(named: &VaultName, option: &VaultName) -> Error {
     Error::failed(format_args!(
-        "the key is in vault {named} by its name, and in vault {option} by --vault"
+        "the key's name says vault {named}, but --vault says {option}"
     ))
 }
 
-/// The key that a command is about.
+/// The key that a command acts on.
 #[derive(Clone, Debug, Args)]
-pub(crate) struct WhichKey {
-    /// The key: `KEY`, `VAULT/KEY` or a URL
+pub(crate) struct KeyArgs {
+    /// Key: `KEY`, `VAULT/KEY` or a URL
     #[arg(value_name = "KEY", default_value = DEFAULT_KEY)]
     key_name: KeyReference,
-    /// The key, as other commands name it
+    /// Same as [KEY]
     #[arg(long, value_name = "KEY", conflicts_with = "key_name")]
     key: Option<KeyReference>,
-    /// The vault that holds it, if its name does not say so [default: sealock]
+    /// Vault of the key, unless its name includes it [default: sealock]
     #[arg(long, value_name = "VAULT")]
     vault: Option<VaultName>,
 }
 
-/// The key version that a command is about.
+/// The key version that a command acts on.
 #[derive(Clone, Debug, Args)]
-pub(crate) struct WhichVersion {
+pub(crate) struct KeyVersionArgs {
     #[command(flatten)]
-    key: WhichKey,
-    /// The version, if it is not the current one
+    key: KeyArgs,
+    /// Version of the key [default: the current one]
     #[arg(long)]
     version: Option<KeyVersion>,
 }
 
-impl WhichKey {
-    /// Returns the key's vault and name.
+impl KeyArgs {
+    /// Returns the vault and the key's name.
     pub(crate) fn names(&self) -> Result<(VaultName, KeyName), Error> {
         let (vault, key) = self.reference().clone().names(self.vault.clone())?;
         Ok((vault.map_or_else(default_vault, Ok)?, key))
@@ -120,14 +120,14 @@ impl WhichKey {
     }
 }
 
-impl WhichVersion {
-    /// Returns the identifier, without a version if it is the current one.
+impl KeyVersionArgs {
+    /// Returns the identifier, without a version for the current one.
     pub(crate) fn identifier(&self) -> Result<KeyIdentifier, Error> {
         let reference = self.key.reference();
         let version = match (&reference.version, &self.version) {
             (Some(named), Some(option)) if named != option => {
                 return Err(Error::failed(format_args!(
-                    "the version is {named} by the key's name, and {option} by --version"
+                    "the key's name says version {named}, but --version says {option}"
                 )));
             }
             (named, option) => named.clone().or_else(|| option.clone()),
@@ -153,7 +153,7 @@ mod tests {
     #[derive(Debug, Parser)]
     struct Command {
         #[command(flatten)]
-        version: WhichVersion,
+        version: KeyVersionArgs,
     }
 
     fn identifier(arguments: &[&str]) -> Result<String, String> {
@@ -170,7 +170,7 @@ mod tests {
     }
 
     #[test]
-    fn a_key_is_named_by_itself_with_its_vault_or_by_its_url() {
+    fn key_is_accepted_by_name_with_vault_or_by_url() {
         let version = "a".repeat(32);
         for (arguments, expected) in [
             (&[][..], "sealock registry-key current".to_owned()),
@@ -195,7 +195,7 @@ mod tests {
     }
 
     #[test]
-    fn a_key_that_is_named_in_two_ways_is_refused() {
+    fn contradicting_names_of_a_key_are_rejected() {
         let (one, other) = ("a".repeat(32), "b".repeat(32));
         for arguments in [
             &["kv1/k1", "--vault", "kv2"][..],

@@ -1,7 +1,7 @@
 //! The command line of Sealock: it starts an emulator, or talks to a running one.
 //!
-//! One module for each noun of the command line holds its arguments, the part of the control API's
-//! records that it shows, and how they are shown. Nothing here decides anything: the emulator does.
+//! Each noun of the command line has a module with its arguments and the rendering of the control
+//! API's records. All decisions are the emulator's.
 
 mod access;
 mod app;
@@ -35,6 +35,7 @@ mod repository;
 mod role;
 mod serve;
 mod status;
+mod target;
 mod tls;
 mod token;
 mod trust;
@@ -42,7 +43,6 @@ mod vault;
 mod verify;
 mod version;
 mod wait;
-mod which;
 
 use std::{io::Write as _, process::ExitCode};
 
@@ -57,7 +57,7 @@ fn main() -> ExitCode {
     let is_json = cli.is_json();
     match cli.run() {
         Ok(()) => ExitCode::SUCCESS,
-        // The reader of our output has seen enough, as in `sealock audit --follow | head`.
+        // The reader closed the pipe, as in `sealock audit --follow | head`.
         Err(error) if error.is_broken_pipe() => ExitCode::SUCCESS,
         Err(error) => {
             if is_json {
@@ -76,7 +76,7 @@ fn report(error: &Error) {
         return;
     };
     let message = message.replace("\r\n", "\n");
-    // With stderr closed there is nobody left to tell.
+    // A closed stderr cannot be reported anywhere.
     let _ = writeln!(
         stderr,
         "{BAD}error:{BAD:#} {}",
@@ -87,7 +87,7 @@ fn report(error: &Error) {
     }
 }
 
-/// Writes the problem that the control API gave, or one like it.
+/// Writes the control API's problem, or one in the same form.
 fn report_as_json(error: &Error) {
     let Some(problem) = error.problem() else {
         return;

@@ -5,20 +5,20 @@ use fs_err as fs;
 
 use crate::{error::Error, output::Output};
 
-/// Print the manual page, or write one for each command
+/// Print the manual page, or write the pages of all commands
 #[derive(Debug, Args)]
 #[command(after_help = "\
 Examples:
   sealock man | man -l -
   sealock man --dir ~/.local/share/man/man1")]
 pub(crate) struct Man {
-    /// The directory to write the pages of all commands to
+    /// Directory to write the pages of all commands to
     #[arg(long)]
     dir: Option<PathBuf>,
 }
 
 impl Man {
-    /// Prints the page of `command`, or writes a page for each subcommand.
+    /// Prints the page of `command`, or writes the pages of all subcommands.
     pub(crate) fn run(&self, command: Command, output: &mut Output) -> Result<(), Error> {
         let Some(dir) = &self.dir else {
             let mut page = Vec::new();

@@ -1,4 +1,4 @@
-//! The work that needs no emulator.
+//! Verification without an emulator.
 
 use sealock_emulator::{NamedDataDir, OfflineFlags, OfflineVerification};
 
@@ -8,12 +8,10 @@ use crate::{
     progress, remedy,
 };
 
-/// Judges a data directory. Succeeds only if it is whole.
+/// Verifies a data directory. Succeeds only if it is intact.
 pub(crate) fn verify(flags: OfflineFlags, output: &mut Output) -> Result<(), Error> {
     let config_file = flags.config.clone();
-    let found = progress::during("reading all that is stored", || {
-        sealock_emulator::verify_offline(flags)
-    });
+    let found = progress::during("verifying", || sealock_emulator::verify_offline(flags));
     let found = found.map_err(|error| remedy::failed(&error))?;
     let screen = output.screen();
     output.report(&found, |found| lines(found, screen))?;
@@ -29,7 +27,7 @@ pub(crate) fn verify(flags: OfflineFlags, output: &mut Output) -> Result<(), Err
     Err(Error::Failed {
         message,
         hint: Some(format!(
-            "restore what can be restored of the metadata with: {repair}"
+            "restore as much of the metadata as possible with: {repair}"
         )),
     })
 }
@@ -45,7 +43,7 @@ fn lines(found: &OfflineVerification, screen: Screen) -> Vec<String> {
         .collect();
     if found.whole {
         let dir = found.data_dir.display();
-        lines.push(format!("{GOOD}whole{GOOD:#}: {dir}"));
+        lines.push(format!("{GOOD}intact{GOOD:#}: {dir}"));
     }
     if !found.quarantine.is_empty() {
         let rows = found.quarantine.iter().map(|file| {
@@ -56,7 +54,7 @@ fn lines(found: &OfflineVerification, screen: Screen) -> Vec<String> {
                 file.bytes.to_string(),
             ]
         });
-        let columns = ["IN QUARANTINE", "SINCE", "BYTES"].map(Column::Always);
+        let columns = ["QUARANTINED FILE", "SINCE", "BYTES"].map(Column::Always);
         lines.push(screen.table(columns, rows));
     }
     lines

@@ -18,30 +18,30 @@ pub(crate) const GOOD: Style = AnsiColor::Green.on_default();
 pub(crate) const HINT: Style = AnsiColor::Cyan.on_default();
 pub(crate) const TITLE: Style = Style::new().bold();
 
-/// The place for results: standard output, for people or, with `--json`, as the control API's JSON.
+/// Standard output, for people or, with `--json`, in the control API's JSON.
 pub(crate) struct Output {
     json: bool,
     screen: Screen,
     stdout: anstream::Stdout,
 }
 
-/// The room that tables have.
+/// The space that tables may use.
 #[derive(Clone, Copy, Debug, Default)]
 pub(crate) struct Screen {
-    /// True if tables show all their columns.
+    /// True if tables show all columns.
     wide: bool,
-    /// The columns of the terminal. `None` if the output is none, where nothing is broken into lines.
+    /// The width of the terminal, or `None` if the output is not a terminal and lines are not wrapped.
     columns: Option<u16>,
 }
 
 /// A column of a table.
 #[derive(Clone, Copy, Debug)]
 pub(crate) enum Column {
-    /// One that is always there.
+    /// Always shown.
     Always(&'static str),
-    /// One that stands for a wide one where there is no room for that.
+    /// Shown without `--wide`, in place of a wide column.
     Narrow(&'static str),
-    /// One that `--wide` shows.
+    /// Shown with `--wide` only.
     Wide(&'static str),
 }
 
@@ -58,17 +58,17 @@ impl Output {
         }
     }
 
-    /// Returns the room that tables have.
+    /// Returns the space that tables may use.
     pub(crate) fn screen(&self) -> Screen {
         self.screen
     }
 
-    /// Returns true if JSON was asked for.
+    /// Returns true if the output is JSON.
     pub(crate) fn is_json(&self) -> bool {
         self.json
     }
 
-    /// Shows the record in `answer`.
+    /// Prints the record in `answer`.
     pub(crate) fn show<T: DeserializeOwned>(
         &mut self,
         answer: &Answer<T>,
@@ -79,13 +79,13 @@ impl Output {
         } else {
             let json = serde_json::from_str(answer.body());
             let json = json.map_err(|error| answer.unreadable(&error))?;
-            let record = T::deserialize(harmless(json));
+            let record = T::deserialize(without_control_characters(json));
             let record = record.map_err(|error| answer.unexpected(&error))?;
             self.line(render(&record))
         }
     }
 
-    /// Shows a record that does not come from an emulator.
+    /// Prints a record that does not come from an emulator.
     pub(crate) fn report<T: Serialize>(
         &mut self,
         record: &T,
@@ -101,7 +101,7 @@ impl Output {
         Ok(())
     }
 
-    /// Says what was done where the control API has nothing to add, in JSON neither.
+    /// Reports success in a sentence. Prints nothing with `--json`, where the exit code suffices.
     pub(crate) fn done(&mut self, sentence: impl fmt::Display) -> Result<(), Error> {
         if self.json {
             Ok(())
@@ -110,7 +110,7 @@ impl Output {
         }
     }
 
-    /// Writes one line, or several that are joined already.
+    /// Prints a line.
     pub(crate) fn line(&mut self, text: impl fmt::Display) -> Result<(), Error> {
         Ok(writeln!(self.stdout, "{text}")?)
     }
@@ -123,34 +123,34 @@ impl Screen {
         columns: [Column; N],
         rows: impl IntoIterator<Item = [String; N]>,
     ) -> String {
-        let shown = columns.map(|column| match column {
+        let visible = columns.map(|column| match column {
             Column::Always(_) => true,
             Column::Narrow(_) => !self.wide,
             Column::Wide(_) => self.wide,
         });
-        let kept = |cells: Vec<String>| {
-            let cells = cells.into_iter().zip(shown);
-            Row::from(cells.filter_map(|(cell, is_shown)| is_shown.then_some(cell)))
+        let row = |cells: Vec<String>| {
+            let cells = cells.into_iter().zip(visible);
+            Row::from(cells.filter_map(|(cell, is_visible)| is_visible.then_some(cell)))
         };
         let heading = columns.map(|column| match column {
             Column::Always(name) | Column::Narrow(name) | Column::Wide(name) => name.to_owned(),
         });
-        let rows = rows.into_iter().map(|row| kept(row.into()));
-        align(Some(kept(heading.into())), rows, self.columns).join("\n")
+        let rows = rows.into_iter().map(|cells| row(cells.into()));
+        align(Some(row(heading.into())), rows, self.columns).join("\n")
     }
 
-    /// Returns true if a person reads the output.
+    /// Returns true if the output is a terminal.
     pub(crate) fn is_terminal(self) -> bool {
         self.columns.is_some()
     }
 
-    /// Returns true if there is room for all that can be shown.
+    /// Returns true if all details are shown.
     pub(crate) fn is_wide(self) -> bool {
         self.wide
     }
 }
 
-/// A title with aligned labels and values below it.
+/// Renders a title with aligned labels and values below it.
 pub(crate) fn record<'a>(
     title: impl fmt::Display,
     fields: impl IntoIterator<Item = (&'a str, String)>,
@@ -167,25 +167,25 @@ pub(crate) fn record<'a>(
     lines.join("\n")
 }
 
-/// Replaces in an answer whatever a terminal would take for more than text: a tag, say, can be anything.
-pub(crate) fn harmless(answer: Value) -> Value {
+/// Replaces the control characters in an answer, which may hold text from anyone, such as a tag.
+pub(crate) fn without_control_characters(answer: Value) -> Value {
     match answer {
         Value::String(text) => Value::String(printable(&text)),
-        Value::Array(values) => values.into_iter().map(harmless).collect(),
+        Value::Array(values) => values.into_iter().map(without_control_characters).collect(),
         Value::Object(fields) => fields
             .into_iter()
-            .map(|(name, value)| (printable(&name), harmless(value)))
+            .map(|(name, value)| (printable(&name), without_control_characters(value)))
             .collect(),
         value => value,
     }
 }
 
-/// The text on one line, each control character replaced.
+/// Replaces each control character, so that the text stays on one line.
 pub(crate) fn printable(text: &str) -> String {
     text.replace(char::is_control, "\u{fffd}")
 }
 
-/// Writes a digest with as much of it as Docker shows.
+/// Shortens a digest to as many digits as Docker shows.
 pub(crate) fn shortened_digest(digest: &Digest) -> String {
     let text = digest.to_string();
     let (algorithm, hex) = text.split_once(':').unwrap_or_default();
@@ -193,7 +193,16 @@ pub(crate) fn shortened_digest(digest: &Digest) -> String {
     format!("{algorithm}:{beginning}")
 }
 
-/// Writes a path as one word of a shell, whatever is in it.
+/// Renders a count with its noun: `1 file`, `2 files`.
+pub(crate) fn counted<N: Copy + fmt::Display + PartialEq + From<u8>>(
+    count: N,
+    noun: &str,
+) -> String {
+    let plural = if count == N::from(1) { "" } else { "s" };
+    format!("{count} {noun}{plural}")
+}
+
+/// Quotes a path for a shell.
 pub(crate) fn quoted(path: &Path) -> String {
     let text = path.display().to_string();
     let is_plain = |c: char| c.is_ascii_alphanumeric() || "/._-+:@".contains(c);
@@ -204,7 +213,7 @@ pub(crate) fn quoted(path: &Path) -> String {
     }
 }
 
-/// Aligns rows. Cells are broken into lines if a row is longer than `width`.
+/// Aligns rows, wrapping cells if a row is longer than `width`.
 fn align(heading: Option<Row>, rows: impl Iterator<Item = Row>, width: Option<u16>) -> Vec<String> {
     let mut table = Table::new();
     table.load_style(NOTHING).add_rows(rows);
@@ -225,7 +234,7 @@ fn align(heading: Option<Row>, rows: impl Iterator<Item = Row>, width: Option<u1
         .collect()
 }
 
-/// The answer's JSON with line breaks, its fields in the answer's order.
+/// Formats the answer's JSON, keeping the order of its fields.
 fn pretty<T>(answer: &Answer<T>) -> Result<String, Error> {
     let mut pretty = Vec::new();
     let mut json = serde_json::Deserializer::from_str(answer.body());
@@ -245,44 +254,44 @@ mod tests {
         Column::Wide("URL"),
     ];
 
-    fn shown(screen: Screen, rows: &[[&str; 3]]) -> String {
+    fn table(screen: Screen, rows: &[[&str; 3]]) -> String {
         screen.table(COLUMNS, rows.iter().map(|row| row.map(str::to_owned)))
     }
 
     #[test]
-    fn columns_are_aligned_without_borders_or_trailing_blanks() {
+    fn table_has_aligned_columns_without_borders_or_trailing_blanks() {
         let rows = [["a", "registry-key", "https://k"], ["longer", "", ""]];
         let narrow = Screen::default();
         assert_eq!(
-            shown(narrow, &rows),
+            table(narrow, &rows),
             "NAME    KEY\na       registry-key\nlonger"
         );
-        assert_eq!(shown(narrow, &[]), "NAME  KEY");
+        assert_eq!(table(narrow, &[]), "NAME  KEY");
     }
 
     #[test]
-    fn a_wide_table_has_the_columns_that_a_narrow_one_leaves_out() {
+    fn wide_table_shows_wide_columns_instead_of_narrow_ones() {
         let wide = Screen {
             wide: true,
             columns: None,
         };
         let rows = [["a", "k", "https://k"]];
-        assert_eq!(shown(wide, &rows), "NAME  URL\na     https://k");
+        assert_eq!(table(wide, &rows), "NAME  URL\na     https://k");
     }
 
     #[test]
-    fn a_table_is_no_wider_than_the_terminal() {
+    fn table_wraps_to_the_width_of_the_terminal() {
         let screen = Screen {
             wide: false,
             columns: Some(16),
         };
-        let text = shown(screen, &[["a", "one two three four", ""]]);
+        let text = table(screen, &[["a", "one two three four", ""]]);
         assert!(text.lines().all(|line| line.len() <= 16), "{text}");
         assert!(text.contains("four"), "{text}");
     }
 
     #[test]
-    fn a_records_values_are_aligned_under_its_title() {
+    fn record_aligns_its_values_under_the_title() {
         let fields = [("key", "k".to_owned()), ("identity", "i".to_owned())];
         assert_eq!(
             record("sealock", fields),

@@ -4,20 +4,20 @@ use clap::Args;
 use sealock_api::{Principal, PrincipalReference, ShowApplication};
 use sealock_core::{ApplicationName, IdentityName};
 
-use crate::{client::Client, error::Error, which::Within};
+use crate::{client::Client, error::Error, target::ParentArgs};
 
-/// The principal that a command is for.
+/// The principal that a command refers to.
 #[derive(Debug, Args)]
 pub(crate) struct PrincipalArgs {
     #[command(flatten)]
-    identity: Within<IdentityName>,
-    /// The application, instead of a managed identity
+    identity: ParentArgs<IdentityName>,
+    /// Application, instead of a managed identity
     #[arg(long, value_name = "APP", conflicts_with = "identity")]
     app: Option<ApplicationName>,
 }
 
 impl PrincipalArgs {
-    /// Names it as the control API's paths do: a managed identity by its name, any other principal by its id.
+    /// Returns the principal as the control API's paths name it: a managed identity by name, another by id.
     pub(crate) fn reference(&self, client: &Client) -> Result<PrincipalReference, Error> {
         let Some(application) = self.app.clone() else {
             return Ok(PrincipalReference(self.identity.name.to_string()));
@@ -36,11 +36,11 @@ impl fmt::Display for PrincipalArgs {
     }
 }
 
-/// Names a principal in a list of managed identities and others.
-pub(crate) fn listed(principal: &Principal) -> String {
+/// Returns the label of a principal in a list.
+pub(crate) fn label(principal: &Principal) -> String {
     match (&principal.identity, &principal.application) {
         (Some(identity), _) => identity.to_string(),
         (None, Some(application)) => format!("{application} (application)"),
-        (None, None) => format!("(gone: {})", principal.principal_id),
+        (None, None) => format!("(deleted: {})", principal.principal_id),
     }
 }

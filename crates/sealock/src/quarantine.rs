@@ -4,7 +4,7 @@ use crate::{
     client::Client,
     commands::Commands,
     error::Error,
-    output::{Column, Output, Screen, TITLE, record},
+    output::{Column, Output, Screen, TITLE, counted, record},
     progress,
 };
 
@@ -13,8 +13,8 @@ const REMOVE: &str = "registry gc --orphans";
 
 /// Removes the files in quarantine, or only lists them.
 pub(crate) fn remove(client: &Client, output: &mut Output, dry_run: bool) -> Result<(), Error> {
-    let client = client.patient();
-    let answer = progress::during("looking at the quarantine", || {
+    let client = client.without_timeout();
+    let answer = progress::during("reading the quarantine", || {
         if dry_run {
             client.ask(&ShowQuarantine {})
         } else {
@@ -22,17 +22,20 @@ pub(crate) fn remove(client: &Client, output: &mut Output, dry_run: bool) -> Res
         }
     })?;
     let screen = output.screen();
-    output.show(&answer, |quarantine| files(quarantine, dry_run, screen))
+    output.show(&answer, |quarantine| list(quarantine, dry_run, screen))
 }
 
-/// Renders the quarantine as a record. `None` if it is empty.
+/// Renders the quarantine as a record, or `None` if it is empty.
 pub(crate) fn render(quarantine: &QuarantineSize, commands: &Commands) -> Option<String> {
     let since = quarantine.since.map(|since| since.to_string());
     (quarantine.files > 0).then(|| {
         record(
             format!("{TITLE}quarantine{TITLE:#}  {}", amount(quarantine)),
             [
-                ("message", "no record mentions them".to_owned()),
+                (
+                    "message",
+                    "no registry or vault refers to these files".to_owned(),
+                ),
                 ("since", since.unwrap_or_default()),
                 ("list", commands.command(LIST)),
                 ("remove", commands.command(REMOVE)),
@@ -41,25 +44,26 @@ pub(crate) fn render(quarantine: &QuarantineSize, commands: &Commands) -> Option
     })
 }
 
-/// Renders the quarantine as a line. `None` if it is empty.
-pub(crate) fn note(quarantine: &QuarantineSize, commands: &Commands) -> Option<String> {
+/// Renders the quarantine as a line, or `None` if it is empty.
+pub(crate) fn summary(quarantine: &QuarantineSize, commands: &Commands) -> Option<String> {
     let (amount, list) = (amount(quarantine), commands.command(LIST));
-    (quarantine.files > 0)
-        .then(|| format!("in quarantine, which is no problem: {amount}; see {list}"))
+    (quarantine.files > 0).then(|| {
+        format!("{amount} in quarantine, which is not a problem; list the files with: {list}")
+    })
 }
 
 fn amount(quarantine: &QuarantineSize) -> String {
     let QuarantineSize { files, bytes, .. } = quarantine;
-    let noun = if *files == 1 { "file" } else { "files" };
-    format!("{files} {noun}, {bytes} bytes")
+    format!("{}, {bytes} bytes", counted(*files, "file"))
 }
 
-fn files(quarantine: &Quarantine, dry_run: bool, screen: Screen) -> String {
-    let (count, bytes) = (quarantine.files.len(), quarantine.bytes);
-    let sum = match (count, dry_run) {
-        (0, _) => return "nothing is in quarantine".to_owned(),
-        (_, true) => format!("{count} files would go, of {bytes} bytes"),
-        (_, false) => format!("{count} files went, of {bytes} bytes"),
+fn list(quarantine: &Quarantine, dry_run: bool, screen: Screen) -> String {
+    let bytes = quarantine.bytes;
+    let files = counted(quarantine.files.len(), "file");
+    let sum = match (quarantine.files.len(), dry_run) {
+        (0, _) => return "the quarantine is empty".to_owned(),
+        (_, true) => format!("{files} would be removed, freeing {bytes} bytes"),
+        (_, false) => format!("removed {files}, freeing {bytes} bytes"),
     };
     let rows = quarantine.files.iter().map(|file| {
         [

@@ -18,13 +18,13 @@ use self::{
 };
 use crate::{
     client::Client,
-    commands::{Commands, placeholder},
+    commands::{Commands, explain_placeholder},
     effect::show_change,
     error::Error,
     key_reference::KeyReference,
     output::{BAD, Column, GOOD, HINT, Output, Screen, TITLE, record},
     progress,
-    which::Which,
+    target::TargetArgs,
 };
 
 #[derive(Debug, Subcommand)]
@@ -32,7 +32,7 @@ pub(crate) enum RegistryCommand {
     /// List the registries
     #[command(after_help = "Example:\n  sealock registry list")]
     List,
-    /// Create a registry, encrypted with a customer-managed key if one is given
+    /// Create a registry, optionally encrypted with a customer-managed key
     #[command(after_help = "\
 Examples:
   sealock registry create plain
@@ -40,13 +40,13 @@ Examples:
   sealock identity create myidentity && sealock access grant --identity myidentity
   sealock registry create myregistry --key mykey --identity myidentity")]
     Create(Create),
-    /// Show a registry, its key and its gate
+    /// Show a registry, its key and its state
     #[command(after_help = "Example:\n  sealock registry show")]
-    Show(Which<RegistryName>),
-    /// Change the logins of a registry besides tokens
+    Show(TargetArgs<RegistryName>),
+    /// Turn the admin user or anonymous pull on or off
     #[command(after_help = "Example:\n  sealock registry update --admin-enabled true")]
     Update(Update),
-    /// Show the admin user's name and passwords, or make a password anew
+    /// Show or renew the admin user's passwords
     #[command(
         subcommand,
         after_help = "Example:\n  sealock registry credential show"
@@ -55,45 +55,45 @@ Examples:
     /// Manage the repository-scoped tokens of a registry
     #[command(subcommand, after_help = "Example:\n  sealock registry token list")]
     Token(TokenCommand),
-    /// Manage scope maps, which say what tokens may do
+    /// Manage scope maps, which define what tokens may do
     #[command(subcommand, after_help = "Example:\n  sealock registry scope-map list")]
     ScopeMap(ScopeMapCommand),
-    /// Show how much a registry holds
+    /// Show a registry's storage usage
     #[command(after_help = "Example:\n  sealock registry show-usage")]
-    ShowUsage(Which<RegistryName>),
-    /// Remove the blobs that no manifest refers to and that nobody asked for within the last hour
+    ShowUsage(TargetArgs<RegistryName>),
+    /// Remove unreferenced blobs that nobody requested within the last hour
     #[command(after_help = "\
 Examples:
   sealock registry gc --dry-run
   sealock registry gc --orphans --dry-run")]
     Gc(Gc),
-    /// Wrap a registry's data encryption key anew: with its key's current version, or with another key
+    /// Rewrap a registry's data encryption key with its key's current version, or with another key
     #[command(after_help = "Example:\n  sealock registry rotate-key --key sealock/other-key")]
     RotateKey(RotateKey),
-    /// Delete a registry with all that it holds, for good; its key stays
+    /// Delete a registry with all its content for good; its key stays
     #[command(after_help = "Example:\n  sealock registry delete myregistry --yes")]
     Delete(Delete),
 }
 
 #[derive(Debug, Args)]
 pub(crate) struct Delete {
-    /// The registry
+    /// Name of the registry
     #[arg(value_name = "REGISTRY")]
     name: RegistryName,
 }
 
 #[derive(Debug, Args)]
 pub(crate) struct Create {
-    /// The registry
+    /// Name of the registry
     #[arg(value_name = "REGISTRY")]
     name: RegistryName,
-    /// Its service tier
+    /// Service tier
     #[arg(long, default_value = "Premium")]
     sku: String,
-    /// The key that encrypts it: `KEY`, `VAULT/KEY`, `VAULT/KEY/VERSION` or a URL
+    /// Key that encrypts the registry: `KEY`, `VAULT/KEY`, `VAULT/KEY/VERSION` or a URL
     #[arg(long)]
     key: Option<KeyReference>,
-    /// The managed identity that reaches the key
+    /// Managed identity that accesses the key
     #[arg(long)]
     identity: Option<String>,
 }
@@ -101,11 +101,11 @@ pub(crate) struct Create {
 #[derive(Debug, Args)]
 pub(crate) struct Update {
     #[command(flatten)]
-    registry: Which<RegistryName>,
-    /// True if the admin user may log in
+    registry: TargetArgs<RegistryName>,
+    /// Allow the admin user to log in
     #[arg(long, value_name = "BOOL")]
     admin_enabled: Option<bool>,
-    /// True if everybody may pull
+    /// Allow anyone to pull without logging in
     #[arg(long, value_name = "BOOL")]
     anonymous_pull_enabled: Option<bool>,
 }
@@ -113,11 +113,11 @@ pub(crate) struct Update {
 #[derive(Debug, Args)]
 pub(crate) struct RotateKey {
     #[command(flatten)]
-    registry: Which<RegistryName>,
-    /// The key to take from now on: `KEY`, `VAULT/KEY`, `VAULT/KEY/VERSION` or a URL
+    registry: TargetArgs<RegistryName>,
+    /// New key: `KEY`, `VAULT/KEY`, `VAULT/KEY/VERSION` or a URL
     #[arg(long)]
     key: Option<KeyReference>,
-    /// The managed identity to reach it with
+    /// New managed identity that accesses the key
     #[arg(long)]
     identity: Option<IdentityName>,
 }
@@ -130,7 +130,7 @@ impl RegistryCommand {
                 list(registries, screen)
             }),
             Self::Create(create) => create.run(client, output),
-            Self::Show(Which { name: registry }) => output
+            Self::Show(TargetArgs { name: registry }) => output
                 .show(&client.ask(&ShowRegistry { registry })?, |registry| {
                     render(registry, client.commands())
                 }),
@@ -143,10 +143,11 @@ impl RegistryCommand {
             Self::RotateKey(rotate_key) => rotate_key.run(client, output),
             Self::Delete(Delete { name }) => {
                 if !yes {
-                    let loss = format!("registry {name} goes with all that it holds");
-                    return Err(Error::unconfirmed(&loss));
+                    return Err(Error::unconfirmed(format!(
+                        "deleting registry {name} cannot be undone; all its content is lost"
+                    )));
                 }
-                let (client, registry) = (client.patient(), name.clone());
+                let (client, registry) = (client.without_timeout(), name.clone());
                 progress::during("deleting", || client.ask(&DeleteRegistry { registry }))?;
                 output.done(format!("deleted registry {name}"))
             }
@@ -164,19 +165,19 @@ impl Create {
         let create = CreateRegistry {
             registry: self.name,
         };
-        let answer = client.ask_with(&create, &registry)?;
+        let answer = client.ask_with_body(&create, &registry)?;
         let is_terminal = output.screen().is_terminal();
         output.show(&answer, |registry: &Registry| {
             let (name, login_server) = (&registry.name, &registry.login_server);
-            let done = if answer.created() {
+            let done = if answer.is_created() {
                 format!("created registry {name} at {login_server}")
             } else {
-                format!("registry {name} is as asked, at {login_server}")
+                format!("registry {name} exists with these settings at {login_server}")
             };
             if is_terminal && login_server.to_socket_addrs().is_err() {
                 let write = client.commands().command("hosts --write");
                 format!(
-                    "{done}\n{HINT}note:{HINT:#} this system does not find that name; have it found with: sudo {write}"
+                    "{done}\n{HINT}note:{HINT:#} this system cannot resolve that name; add it with: sudo {write}"
                 )
             } else {
                 done
@@ -194,7 +195,7 @@ impl Update {
         let update = UpdateLogin {
             registry: self.registry.name,
         };
-        let answer = client.ask_with(&update, &change)?;
+        let answer = client.ask_with_body(&update, &change)?;
         output.show(&answer, |login| {
             format!("registry {}: {}", update.registry, logins(*login))
         })
@@ -208,7 +209,7 @@ fn logins(login: LoginSettings) -> String {
         "tokens may log in, the admin user may not"
     };
     let anonymous = if login.anonymous_pull_enabled {
-        "; everybody may pull"
+        "; anyone may pull"
     } else {
         ""
     };
@@ -224,7 +225,7 @@ impl RotateKey {
         let rotate = RotateRegistryKey {
             registry: self.registry.name,
         };
-        let answer = client.ask_with(&rotate, &rotation)?;
+        let answer = client.ask_with_body(&rotate, &rotation)?;
         let done = |registry: &Registry| match &registry.encryption {
             Encryption::Enabled {
                 versioned_key_identifier: kid,
@@ -274,7 +275,7 @@ fn gate(gate: &Gate) -> String {
     }
 }
 
-/// Writes a key's URL as `VAULT/KEY`, and the beginning of its version, if it has one.
+/// Shortens a key's URL to `VAULT/KEY`, and its version, if any, to its beginning.
 pub(crate) fn shortened(key: &str) -> String {
     let Ok(KeyIdentifier {
         vault,
@@ -294,7 +295,7 @@ pub(crate) fn shortened(key: &str) -> String {
     }
 }
 
-/// Writes a registry's name and the state of its gate.
+/// Renders a registry's name and the state of its gate.
 pub(crate) fn title(registry: &Registry) -> String {
     let name = &registry.name;
     match &registry.gate {
@@ -318,8 +319,8 @@ pub(crate) fn title(registry: &Registry) -> String {
     }
 }
 
-/// Returns the way back of a registry that is revoked or will be, if there is one.
-fn way_back(registry: &Registry) -> Option<&Hint> {
+/// Returns the hint that restores a registry that is revoked or will be.
+fn restore_hint(registry: &Registry) -> Option<&Hint> {
     match &registry.gate {
         Gate::Revoked { restore, .. } => restore.as_ref(),
         Gate::Available { pending_revocation } => pending_revocation.as_ref()?.restore.as_ref(),
@@ -327,15 +328,15 @@ fn way_back(registry: &Registry) -> Option<&Hint> {
     }
 }
 
-/// Shows the key and identity behind a registry's DEK, and the reason if one of them is refused.
+/// Renders the key and identity of a registry, and the cause and remedy if it is revoked.
 pub(crate) fn custody(registry: &Registry, commands: &Commands) -> Vec<(&'static str, String)> {
     let mut fields = Vec::new();
     if let Gate::Revoked { message, .. } = &registry.gate {
         fields.push(("message", message.clone()));
     }
-    let restore = way_back(registry).and_then(|hint| commands.of(hint));
+    let restore = restore_hint(registry).and_then(|hint| commands.for_hint(hint));
     fields.extend(restore.map(|restore| ("restore", restore)));
-    let placeholder = way_back(registry).and_then(placeholder);
+    let placeholder = restore_hint(registry).and_then(explain_placeholder);
     fields.extend(placeholder.map(|meaning| ("", format!("({meaning})"))));
     if let Encryption::Enabled {
         behind: Some(behind),
@@ -347,11 +348,14 @@ pub(crate) fn custody(registry: &Registry, commands: &Commands) -> Vec<(&'static
             "behind",
             format!("cannot follow its key: {cause} since {since}"),
         ));
-        let remedy = behind.remedy.as_ref().and_then(|hint| commands.of(hint));
+        let remedy = behind
+            .remedy
+            .as_ref()
+            .and_then(|hint| commands.for_hint(hint));
         fields.extend(remedy.map(|remedy| ("remedy", remedy)));
     }
     match &registry.encryption {
-        Encryption::Disabled => fields.push(("key", "none, only the service's own".to_owned())),
+        Encryption::Disabled => fields.push(("key", "none, only the service key".to_owned())),
         Encryption::Enabled {
             key_identifier,
             versioned_key_identifier,
@@ -360,7 +364,7 @@ pub(crate) fn custody(registry: &Registry, commands: &Commands) -> Vec<(&'static
         } => fields.extend([
             ("key", key_identifier.clone()),
             ("key version", versioned_key_identifier.clone()),
-            ("identity", named(identity)),
+            ("identity", identity_label(identity)),
         ]),
     }
     fields
@@ -392,10 +396,10 @@ fn render(registry: &Registry, commands: &Commands) -> String {
     record(title(registry), fields)
 }
 
-fn named(identity: &EncryptionIdentity) -> String {
+fn identity_label(identity: &EncryptionIdentity) -> String {
     match &identity.name {
         Some(name) => name.to_string(),
-        None => format!("client {} (the identity is gone)", identity.client_id),
+        None => format!("client {} (its identity is deleted)", identity.client_id),
     }
 }
 
@@ -406,7 +410,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_revoked_registry_says_why_and_since_when() {
+    fn revoked_registry_is_shown_with_cause_and_remedy() {
         let id = "ab147f09-698d-4ace-a89f-8bd78fdef7d2";
         let version = "a".repeat(32);
         let registry: Registry = serde_json::from_value(json!({
@@ -436,7 +440,7 @@ sealock  revoked: KeyDisabled since 2026-01-02T00:00:00Z
   restore       sealock key enable k --vault kv1 --version {version}
   key           https://kv/keys/k
   key version   https://kv/keys/k/v
-  identity      client {id} (the identity is gone)
+  identity      client {id} (its identity is deleted)
   rotation      follows the key, last: never
   login server  sealock.azurecr.localhost:5000
   login         the admin user and tokens may log in

@@ -1,13 +1,13 @@
-//! Remedies for an emulator that does not start.
+//! Remedies for an emulator that fails to start.
 
 use sealock_emulator::{NamedDataDir, Remedy};
 
 use crate::{error::Error, output::quoted};
 
-/// The port that another program often has.
+/// The default port, which other programs often use.
 const DEFAULT_PORT: u16 = 5000;
 
-/// Turns an error of the emulator into one of the command, with its hint.
+/// Converts an error of the emulator, with its remedy as the hint.
 pub(crate) fn failed(error: &sealock_emulator::Error) -> Error {
     Error::Failed {
         hint: error.remedy().as_ref().map(sentence),
@@ -22,22 +22,22 @@ fn sentence(remedy: &Remedy) -> String {
             "set store.engine = \"{engine}\", or convert the directory with: {}",
             repair(data_dir)
         ),
-        Remedy::FinishRepair(data_dir) => format!("take it up again with: {}", repair(data_dir)),
+        Remedy::FinishRepair(data_dir) => format!("resume it with: {}", repair(data_dir)),
         Remedy::ListenElsewhere(address) if address.port() == DEFAULT_PORT => {
-            "another sealock or registry may hold port 5000, or on macOS the AirPlay receiver (System Settings, \
+            "another Sealock or registry may be using port 5000, or on macOS the AirPlay receiver (System Settings, \
              General, AirDrop & Handoff); choose another port with: sealock serve --listen 127.0.0.1:5001"
                 .to_owned()
         }
         Remedy::ListenElsewhere(_) => {
             "choose another port, or 0 for a free one: sealock serve --listen 127.0.0.1:0".to_owned()
         }
-        Remedy::NameDataDir => "name it with --data-dir".to_owned(),
+        Remedy::NameDataDir => "pass it with --data-dir".to_owned(),
         Remedy::NameDirectory => {
-            "name a directory with --data-dir or server.data_dir, or move that file away".to_owned()
+            "choose another directory with --data-dir or server.data_dir, or move the file away".to_owned()
         }
         Remedy::RepairKeyCheck(data_dir) => format!(
-            "set SEALOCK_SERVICE_KEY_FILE to the file that was used before; or, if this is the right key, have the \
-             other file written anew with: {}",
+            "set SEALOCK_SERVICE_KEY_FILE to the file that was used before; or, if this is the right key, rewrite the \
+             other file with: {}",
             repair(data_dir)
         ),
         Remedy::RestoreDataDir(data_dir) => format!(
@@ -46,13 +46,13 @@ fn sentence(remedy: &Remedy) -> String {
             repair(data_dir)
         ),
         Remedy::UseWritableDataDir => {
-            "a start has to write: mount the disk of the data directory for writing, or choose another with --data-dir"
+            "mount the disk of the data directory for writing, or choose another directory with --data-dir"
                 .to_owned()
         }
     }
 }
 
-/// Writes the command that repairs a data directory.
+/// Returns the command that repairs a data directory.
 pub(crate) fn repair(data_dir: &NamedDataDir) -> String {
     format!("sealock repair {}", options(data_dir))
 }

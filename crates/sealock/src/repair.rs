@@ -10,10 +10,10 @@ use crate::{
     progress, remedy,
 };
 
-/// Restore a damaged data directory, while no emulator has it open
+/// Repair a damaged data directory that no emulator is using
 ///
-/// Replaced files go into the quarantine; nothing is removed. If changes to vaults, keys or access may be
-/// missing afterwards, every key is disabled, so that nothing is decrypted that was revoked.
+/// Replaced files are moved to quarantine; nothing is deleted. If changes to vaults, keys or access may have been lost,
+/// every key is disabled, so that nothing can be decrypted that was revoked.
 #[derive(Debug, Args)]
 #[command(after_help = "\
 Examples:
@@ -21,10 +21,10 @@ Examples:
   sealock repair
   sealock repair --data-dir .sealock --config sealock.toml")]
 pub(crate) struct Repair {
-    /// Where the state is kept
+    /// Data directory
     #[arg(long, value_name = "DIR")]
     data_dir: Option<PathBuf>,
-    /// The configuration file; if it names another engine, the state is converted
+    /// Configuration file; if it names another engine, the state is converted
     #[arg(long, value_name = "FILE")]
     config: Option<PathBuf>,
 }
@@ -45,48 +45,44 @@ fn lines(repaired: &Repaired) -> Vec<String> {
     let metadata = &repaired.metadata;
     let dir = repaired.data_dir.display();
     let Some(source) = &metadata.source else {
-        return vec![format!(
-            "{GOOD}nothing is wrong{GOOD:#} with {dir}, and nothing was changed"
-        )];
+        return vec![format!("{GOOD}intact{GOOD:#}: {dir}; nothing was changed")];
     };
-    let mut lines = vec![format!("{TITLE}what was wrong{TITLE:#}")];
+    let mut lines = vec![format!("{TITLE}problems{TITLE:#}")];
     lines.extend(listed(&metadata.findings));
-    lines.push(format!("{TITLE}what was done{TITLE:#}"));
+    lines.push(format!("{TITLE}repairs{TITLE:#}"));
     lines.push(format!(
-        "  {dir} was restored from {source}, up to the commit {}",
+        "  {dir} was restored from {source}, up to commit {}",
         metadata.reached
     ));
     lines.extend(
         metadata
             .quarantined
             .iter()
-            .map(|name| format!("  {} is in quarantine now", printable(name))),
+            .map(|name| format!("  {} was moved to quarantine", printable(name))),
     );
     let registries = &repaired.restored_custodies;
     lines.extend(registries.iter().map(|registry| {
-        format!(
-            "  the custody record of the registry {registry} was restored from its second place"
-        )
+        format!("  the custody record of registry {registry} was restored from its copy")
     }));
     let missing = missing(repaired);
     if !missing.is_empty() {
-        lines.push(format!("{BAD}what is missing{BAD:#}"));
+        lines.push(format!("{BAD}missing{BAD:#}"));
         lines.extend(listed(&missing));
     }
     if !repaired.unmentioned_objects.is_empty() {
         lines.push(format!(
-            "{TITLE}what no record mentions{TITLE:#}: the next start moves it into quarantine"
+            "{TITLE}files that no record mentions{TITLE:#}: the next start moves them to quarantine"
         ));
         lines.extend(listed(&repaired.unmentioned_objects));
     }
     if metadata.control_state_is_older {
         lines.push(format!(
-            "{BAD}vaults, keys or access may be as they were earlier{BAD:#}, and permit what was revoked since, so every \
-             key was disabled; start the emulator, look at what is permitted, and then enable them with:"
+            "{BAD}vaults, keys or access may be out of date{BAD:#} and permit what was revoked since, so every key was \
+             disabled; start the emulator, review who has access, then enable the keys with:"
         ));
         let commands = Commands::default();
         let disabled = repaired.disabled_keys.iter();
-        let enabling = disabled.filter_map(|key| commands.of(&key.enable));
+        let enabling = disabled.filter_map(|key| commands.for_hint(&key.enable));
         lines.extend(enabling.map(|command| format!("  {}", printable(&command))));
     }
     lines
@@ -102,13 +98,12 @@ fn missing(repaired: &Repaired) -> Vec<String> {
         ));
     }
     if !metadata.is_newest_known {
-        missing
-            .push("perhaps the last commits: nothing says any more how many there were".to_owned());
+        missing.push("possibly the last commits: their number is unknown".to_owned());
     }
     missing.extend(metadata.tables.iter().map(ToString::to_string));
     if metadata.missing_journal_bytes > 0 {
         missing.push(format!(
-            "{} bytes of audit.jsonl; what there is of them lies in quarantine",
+            "{} bytes of audit.jsonl; the remains are in quarantine",
             metadata.missing_journal_bytes
         ));
     }

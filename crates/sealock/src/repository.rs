@@ -8,38 +8,38 @@ use sealock_core::RegistryName;
 use crate::{
     client::Client,
     error::Error,
-    output::{Column, Output, Screen, TITLE, record, shortened_digest},
+    output::{Column, Output, Screen, TITLE, counted, record, shortened_digest},
     progress,
-    which::{Which, Within},
+    target::{ParentArgs, TargetArgs},
 };
 
 #[derive(Debug, Subcommand)]
 pub(crate) enum RepositoryCommand {
-    /// List the repositories of a registry
+    /// List a registry's repositories
     #[command(after_help = "Example:\n  sealock repository list --registry sealock")]
-    List(Which<RegistryName>),
+    List(TargetArgs<RegistryName>),
     /// Show a repository with its manifests and their tags
     #[command(after_help = "Example:\n  sealock repository show hello")]
     Show(Named),
-    /// Delete a repository with its manifests, tags and blobs, for good
+    /// Delete a repository with its manifests, tags and blobs for good
     #[command(after_help = "Example:\n  sealock repository delete hello --yes")]
     Delete(Named),
 }
 
 #[derive(Debug, Args)]
 pub(crate) struct Named {
-    /// The repository
+    /// Name of the repository
     #[arg(value_name = "REPOSITORY")]
     name: RepositoryReference,
     #[command(flatten)]
-    registry: Within<RegistryName>,
+    registry: ParentArgs<RegistryName>,
 }
 
 impl RepositoryCommand {
     pub(crate) fn run(self, client: &Client, output: &mut Output, yes: bool) -> Result<(), Error> {
         let screen = output.screen();
         match self {
-            Self::List(Which { name: registry }) => {
+            Self::List(TargetArgs { name: registry }) => {
                 let answer = client.ask(&ListRepositories { registry })?;
                 output.show(&answer, |repositories| list(repositories, screen))
             }
@@ -53,16 +53,16 @@ impl RepositoryCommand {
             Self::Delete(Named { name, registry }) => {
                 if !yes {
                     let registry = registry.name;
-                    let loss = format!(
-                        "repository {name} of registry {registry} goes with its manifests, tags and blobs"
-                    );
-                    return Err(Error::unconfirmed(&loss));
+                    return Err(Error::unconfirmed(format!(
+                        "deleting repository {name} of registry {registry} cannot be undone; its manifests, tags and \
+                         blobs are lost"
+                    )));
                 }
                 let delete = DeleteRepository {
                     registry: registry.name,
                     repository: name.clone(),
                 };
-                let client = client.patient();
+                let client = client.without_timeout();
                 let answer = progress::during("deleting", || client.ask(&delete))?;
                 output.show(&answer, |deleted: &DeletedRepository| {
                     let manifests = counted(deleted.manifests.len(), "manifest");
@@ -74,14 +74,9 @@ impl RepositoryCommand {
     }
 }
 
-/// Writes a time of the registry's, which has fractions of a second, as other commands do.
-fn second(time: Time) -> String {
+/// Formats a registry's time, which has fractions of a second, as other commands do.
+fn whole_seconds(time: Time) -> String {
     format!("{time:.0}")
-}
-
-fn counted(count: usize, noun: &str) -> String {
-    let plural = if count == 1 { "" } else { "s" };
-    format!("{count} {noun}{plural}")
 }
 
 fn list(list: &Repositories, screen: Screen) -> String {
@@ -90,8 +85,8 @@ fn list(list: &Repositories, screen: Screen) -> String {
             repository.name.clone(),
             repository.manifest_count.to_string(),
             repository.tag_count.to_string(),
-            second(repository.created),
-            second(repository.updated),
+            whole_seconds(repository.created),
+            whole_seconds(repository.updated),
         ]
     });
     let columns = [
@@ -109,8 +104,8 @@ fn render(details: &RepositoryDetails, screen: Screen) -> String {
     let fields = [
         ("manifests", repository.manifest_count.to_string()),
         ("tags", repository.tag_count.to_string()),
-        ("created", second(repository.created)),
-        ("updated", second(repository.updated)),
+        ("created", whole_seconds(repository.created)),
+        ("updated", whole_seconds(repository.updated)),
     ];
     let title = format!("{TITLE}{}{TITLE:#}", repository.name);
     let rows = details.manifests.iter().map(|manifest| {
@@ -119,7 +114,7 @@ fn render(details: &RepositoryDetails, screen: Screen) -> String {
             manifest.digest.to_string(),
             manifest.tags.join(", "),
             manifest.size.to_string(),
-            second(manifest.pushed),
+            whole_seconds(manifest.pushed),
             manifest.media_type.clone(),
         ]
     });

@@ -11,8 +11,8 @@ use crate::{
     effect::show_change,
     error::Error,
     output::{Column, HINT, Output, Screen},
-    principal::{PrincipalArgs, listed},
-    which::Within,
+    principal::{PrincipalArgs, label},
+    target::ParentArgs,
 };
 
 #[derive(Debug, Subcommand)]
@@ -20,14 +20,14 @@ pub(crate) enum RoleCommand {
     /// List the role assignments
     #[command(after_help = "Example:\n  sealock role list")]
     List,
-    /// Give an identity or application a role in a registry, in a vault, or in everything below a scope
+    /// Assign a role to an identity or application, for a registry, a vault or another scope
     #[command(after_help = "\
 Examples:
   sealock role assign --identity registry-identity --role AcrPull --registry sealock
   sealock role assign --app deploy --role AcrPush
   sealock role assign --role 'Key Vault Crypto Service Encryption User' --vault sealock")]
     Assign(Assignment),
-    /// Take a role away from an identity or application
+    /// Remove a role from an identity or application
     #[command(after_help = "\
 Examples:
   sealock role remove --identity registry-identity --role AcrPull --registry sealock
@@ -39,16 +39,16 @@ Examples:
 pub(crate) struct Assignment {
     #[command(flatten)]
     principal: PrincipalArgs,
-    /// The role: `AcrPull`, `AcrPush` and so on in a registry, `Key Vault Crypto Service Encryption
-    /// User` and so on in a vault with roles
+    /// Role, such as `AcrPull` or `AcrPush` for a registry, or `Key Vault Crypto Service Encryption User` for a vault
+    /// that authorizes by roles
     #[arg(long)]
     role: String,
     #[command(flatten)]
-    registry: Within<RegistryName>,
-    /// The vault, instead of a registry
+    registry: ParentArgs<RegistryName>,
+    /// Vault, instead of a registry
     #[arg(long, value_name = "VAULT", conflicts_with = "registry")]
     vault: Option<VaultName>,
-    /// The id of a resource, resource group or subscription, instead of a registry
+    /// Id of a resource, resource group or subscription, instead of a registry
     #[arg(long, value_name = "ID", conflicts_with_all = ["registry", "vault"])]
     scope: Option<String>,
 }
@@ -63,18 +63,24 @@ impl RoleCommand {
             }
             Self::Assign(assignment) => {
                 let principal = assignment.principal.reference(client)?;
-                let answer = client.ask_with(&AssignRole { principal }, &assignment.body())?;
+                let answer = client.ask_with_body(&AssignRole { principal }, &assignment.body())?;
                 let commands = client.commands();
-                let was = if answer.created() { "now" } else { "already" };
+                let was = if answer.is_created() {
+                    "now"
+                } else {
+                    "already"
+                };
                 let done = |made: &RoleAssignment| sentence(made, was, commands);
                 show_change(&answer, done, client, output)
             }
             Self::Remove(assignment) => {
-                let answer = assignment.remove(client).map_err(Error::without_creation)?;
+                let answer = assignment
+                    .remove(client)
+                    .map_err(Error::without_creation_hints)?;
                 let Assignment {
                     principal, role, ..
                 } = assignment;
-                let done = |_: &_| format!("{principal} no longer has role {role} there");
+                let done = |_: &_| format!("{principal} no longer has role {role} at that scope");
                 show_change(&answer, done, client, output)
             }
         }
@@ -84,7 +90,7 @@ impl RoleCommand {
 impl Assignment {
     fn remove(&self, client: &Client) -> Result<Answer<Changed<Empty>>, Error> {
         let principal = self.principal.reference(client)?;
-        client.ask_with(&RemoveRole { principal }, &self.body())
+        client.ask_with_body(&RemoveRole { principal }, &self.body())
     }
 
     fn body(&self) -> RoleAtScope {
@@ -98,26 +104,26 @@ impl Assignment {
     }
 }
 
-/// Tells the principal, its role and the scope, with a note if the role counts for nothing.
+/// Describes an assignment, with a note if it has no effect.
 fn sentence(made: &RoleAssignment, was: &str, commands: &Commands) -> String {
     let (who, role, scope) = (&made.principal, &made.role, &made.scope);
-    let said = format!("{who} {was} has role {role} at {scope}");
+    let sentence = format!("{who} {was} has role {role} at {scope}");
     if made.in_effect {
-        return said;
+        return sentence;
     }
-    // Behind subscription, resource group and provider.
+    // The vault's name follows subscription, resource group and provider.
     let vault = scope.split('/').nth(8).unwrap_or_default();
     let command = commands.command(format_args!("vault update {vault} --rbac true"));
     format!(
-        "{said}\n{HINT}note:{HINT:#} access policies decide in vault {vault}, so roles have no effect on its keys; \
-         have roles decide with: {command}"
+        "{sentence}\n{HINT}note:{HINT:#} vault {vault} authorizes by access policies, so roles have no effect on its keys; \
+         switch to roles with: {command}"
     )
 }
 
 fn list(list: &RoleAssignments, screen: Screen) -> String {
     let rows = list.role_assignments.iter().map(|assignment| {
         [
-            listed(&assignment.principal),
+            label(&assignment.principal),
             assignment.principal.principal_id.to_string(),
             assignment.role.clone(),
             shortened(&assignment.scope),
@@ -134,11 +140,11 @@ fn list(list: &RoleAssignments, screen: Screen) -> String {
     screen.table(columns, rows)
 }
 
-/// Names the resource of a scope without all that is above it: `registries/sealock`.
+/// Shortens a scope to its resource: `registries/sealock`.
 fn shortened(scope: &str) -> String {
-    // The empty part before the first slash, then `subscriptions/ID/resourceGroups/GROUP/providers/PROVIDER`.
-    let parts: Vec<_> = scope.split('/').collect();
-    match &*parts {
+    // The first segment is empty, then comes `subscriptions/ID/resourceGroups/GROUP/providers/PROVIDER`.
+    let segments: Vec<_> = scope.split('/').collect();
+    match &*segments {
         [_, _, _, _, _, _, _, resource @ ..] if !resource.is_empty() => resource.join("/"),
         [_, _, _, group @ ..] if !group.is_empty() => group.join("/"),
         _ => "the subscription".to_owned(),

@@ -5,32 +5,32 @@ use sealock_api::Hint;
 
 use crate::{banner, commands::Commands, error::Error, remedy};
 
-/// Run the emulator until it is stopped
+/// Run the emulator
 #[derive(Debug, Args)]
 #[command(after_help = "\
 Examples:
   sealock serve
   sealock serve --ephemeral --listen 127.0.0.1:0 --ready-file ready.json")]
 pub(crate) struct Serve {
-    /// The configuration file
+    /// Configuration file
     #[arg(long, value_name = "FILE")]
     config: Option<PathBuf>,
-    /// The address to listen on; port 0 takes a free one (may be repeated)
+    /// Address to listen on; port 0 picks a free port (repeatable)
     #[arg(long, value_name = "ADDR", value_parser = sealock_emulator::listen_address)]
     listen: Vec<SocketAddr>,
-    /// Where the state is kept
+    /// Data directory
     #[arg(long, value_name = "DIR")]
     data_dir: Option<PathBuf>,
-    /// Keep the state in memory, gone with the process
+    /// Keep all state in memory; it is lost when the process ends
     #[arg(long, conflicts_with = "data_dir")]
     ephemeral: bool,
-    /// The file to write once the emulator answers
+    /// File to write once the emulator is ready
     #[arg(long, value_name = "FILE")]
     ready_file: Option<PathBuf>,
-    /// The name under which clients reach the emulator
+    /// Name by which clients reach the emulator
     #[arg(long, value_name = "HOST[:PORT]")]
     public_name: Option<String>,
-    /// How log lines look
+    /// Log format
     #[arg(long, value_name = "FORMAT")]
     log_format: Option<LogFormat>,
 }
@@ -60,7 +60,7 @@ impl Serve {
     }
 }
 
-/// Writes the command of a hint, for the emulator at a port of this machine.
+/// Returns the command of a hint, for the emulator at a port of this machine.
 fn command(port: u16, hint: &Hint) -> Option<String> {
-    Commands::default().for_port(port).of(hint)
+    Commands::default().for_port(port).for_hint(hint)
 }

@@ -13,22 +13,22 @@ use crate::{
     quarantine, registry,
 };
 
-/// The interval at which the state is looked at.
+/// The interval at which `--watch` reads the state.
 const INTERVAL: Duration = Duration::from_millis(500);
 
-/// Clears a terminal, and begins at its top.
+/// Clears a terminal and moves the cursor to its top.
 const CLEAR: &str = "\u{1b}[2J\u{1b}[H";
 
-/// Show each registry's gate: available or revoked, why and since when
+/// Show which registries are available or revoked, and why
 ///
-/// The exit code is 3 while a registry is revoked.
+/// Exits with code 3 if a registry is revoked.
 #[derive(Debug, Args)]
 #[command(after_help = "\
 Examples:
   sealock status
   sealock status --watch")]
 pub(crate) struct Status {
-    /// Go on, and show the state again whenever it has changed
+    /// Keep running, and show the state again whenever it changes
     #[arg(long)]
     watch: bool,
 }
@@ -54,13 +54,13 @@ fn show(client: &Client, output: &mut Output) -> Result<(), Error> {
 }
 
 fn watch(client: &Client, output: &mut Output) -> Result<(), Error> {
-    let clears = std::io::stdout().is_terminal() && !output.is_json();
+    let clears_screen = std::io::stdout().is_terminal() && !output.is_json();
     let mut shown = None;
     loop {
         let answer = client.ask(&ShowStatus {})?;
         let state = without_countdown(answer.parse()?)?;
         if shown.as_ref() != Some(&state) {
-            if clears {
+            if clears_screen {
                 output.line(CLEAR)?;
             } else if shown.is_some() {
                 output.line("")?;
@@ -72,7 +72,7 @@ fn watch(client: &Client, output: &mut Output) -> Result<(), Error> {
     }
 }
 
-/// Returns the state without the seconds to a purge, which are other ones each time.
+/// Returns the state without the seconds until each purge, which always change.
 fn without_countdown(mut status: api::Status) -> Result<Value, Error> {
     for purge in &mut status.pending_purges {
         purge.purged_in_seconds = 0;
@@ -97,7 +97,7 @@ fn render(status: &api::Status, commands: &Commands) -> String {
     records.collect::<Vec<_>>().join("\n\n")
 }
 
-/// Renders the problems of the store. `None` if there are none.
+/// Renders the problems of the store, or `None` if there are none.
 fn storage(storage: &Storage, commands: &Commands) -> Option<String> {
     if storage.problems.is_empty() {
         return None;
@@ -110,11 +110,12 @@ fn storage(storage: &Storage, commands: &Commands) -> Option<String> {
     }
     for data in &storage.reclaimable {
         let (description, bytes) = (&data.description, data.bytes);
-        let frees = match data.hint.as_ref().and_then(|hint| commands.of(hint)) {
-            Some(command) => format!("{bytes} bytes: {command}"),
-            None => format!("{bytes} bytes"),
-        };
-        fields.push(("room", format!("{description}: {frees}")));
+        let command = data.hint.as_ref().and_then(|hint| commands.for_hint(hint));
+        let command = command.map_or_else(String::new, |command| format!(": {command}"));
+        fields.push((
+            "can free",
+            format!("{bytes} bytes ({description}){command}"),
+        ));
     }
     let title = format!("{TITLE}storage{TITLE:#}  {BAD}{}{BAD:#}", storage.status);
     Some(record(title, fields))
@@ -126,16 +127,17 @@ fn pending(purge: &PendingPurge, commands: &Commands) -> String {
         None => format!("vault {}", purge.vault),
     };
     let left = SignedDuration::from_secs(purge.purged_in_seconds);
-    let why =
-        "its retention passed while the emulator was stopped, or in a step of the system's clock";
+    let why = "its retention ended while the emulator was stopped, or when the system clock jumped";
     let mut fields = vec![
         ("message", why.to_owned()),
         ("scheduled purge", purge.scheduled_purge.to_string()),
     ];
-    let recover = commands.of(&purge.recover);
+    let recover = commands.for_hint(&purge.recover);
     fields.extend(recover.map(|recover| ("recover", recover)));
     record(
-        format!("{TITLE}{name}{TITLE:#}  {BAD}to be purged{BAD:#}: in {left:#} of running"),
+        format!(
+            "{TITLE}{name}{TITLE:#}  {BAD}to be purged{BAD:#} after another {left:#} of uptime"
+        ),
         fields,
     )
 }
@@ -159,7 +161,7 @@ mod tests {
     }
 
     #[test]
-    fn a_pending_purge_is_shown_with_when_why_and_the_way_back() {
+    fn pending_purge_is_shown_with_its_time_cause_and_recovery() {
         let shown = shown(json!({
             "storage": storage_without_problems(),
             "registries": [],
@@ -173,20 +175,20 @@ mod tests {
         assert_eq!(
             shown,
             "\
-vault kv1  to be purged: in 1h of running
-  message          its retention passed while the emulator was stopped, or in a step of the system's clock
+vault kv1  to be purged after another 1h of uptime
+  message          its retention ended while the emulator was stopped, or when the system clock jumped
   scheduled purge  2027-01-01T00:00:00Z
   recover          sealock vault recover kv1 --emulator http://localhost:1
 
-key kv1/k1  to be purged: in 59m of running
-  message          its retention passed while the emulator was stopped, or in a step of the system's clock
+key kv1/k1  to be purged after another 59m of uptime
+  message          its retention ended while the emulator was stopped, or when the system clock jumped
   scheduled purge  2027-01-01T00:00:00Z
   recover          sealock vault recover kv1 --emulator http://localhost:1 && sealock key recover k1 --vault kv1 --emulator http://localhost:1"
         );
     }
 
     #[test]
-    fn what_is_wrong_with_the_disk_comes_first_with_what_frees_room() {
+    fn storage_problems_come_first_with_ways_to_free_space() {
         let mut storage = storage_without_problems();
         storage["status"] = "degraded".into();
         storage["problems"] = json!([{"description": "no space is left", "remedy": "make room",
@@ -204,11 +206,11 @@ key kv1/k1  to be purged: in 59m of running
             shown,
             "\
 storage  degraded
-  problem  no space is left
-           cannot write `/data/x`
-  remedy   make room; or free what nothing refers to with: sealock registry gc --emulator http://localhost:1
-  room     blobs: 5 bytes: sealock registry gc myregistry --emulator http://localhost:1
-  room     uploads: 7 bytes"
+  problem   no space is left
+            cannot write `/data/x`
+  remedy    make room; or remove unreferenced blobs with: sealock registry gc --emulator http://localhost:1
+  can free  5 bytes (blobs): sealock registry gc myregistry --emulator http://localhost:1
+  can free  7 bytes (uploads)"
         );
     }
 }

@@ -17,14 +17,14 @@ use ureq::unversioned::transport::{
 
 use crate::error::Error;
 
-/// The certificate that an emulator is known by: that of the CA whose key it has.
+/// The CA whose key proves that a server is the emulator.
 pub(crate) struct Ca {
     pub(crate) path: PathBuf,
     certificate: CertificateDer<'static>,
 }
 
 impl Ca {
-    /// Reads the CA. Those above it, which a file of the user's own may hold, may have signed for others.
+    /// Parses the first CA of a file. CAs above it, which a user's own file may hold, may have signed for others.
     pub(crate) fn parse(path: PathBuf, text: &str) -> Result<Self, Error> {
         match CertificateDer::from_pem_slice(text.as_bytes()) {
             Ok(certificate) => Ok(Self { path, certificate }),
@@ -32,7 +32,7 @@ impl Ca {
         }
     }
 
-    /// Returns a connector to a server that proves with a certificate of this CA that it is `name`.
+    /// Returns a connector that accepts only a server with a certificate of this CA for `name`.
     pub(crate) fn connector(&self, name: ServerName<'static>) -> Result<TlsConnector, Error> {
         let mut roots = RootCertStore::empty();
         let added = roots.add(self.certificate.clone());
@@ -53,14 +53,14 @@ impl Ca {
 fn unusable(path: &Path, why: &impl fmt::Display) -> Error {
     Error::Failed {
         message: format!(
-            "the emulator cannot be known by the CA in {}: {why}",
+            "cannot verify the emulator with the CA in {}: {why}",
             path.display()
         ),
-        hint: Some("the emulator writes that file anew when it starts".to_owned()),
+        hint: Some("restart the emulator to rewrite that file".to_owned()),
     }
 }
 
-/// The failure of a server to prove that it is the one that a CA signed for.
+/// The failure of a server to prove its identity.
 #[derive(Debug)]
 pub(crate) struct Unproven(String);
 
@@ -72,8 +72,10 @@ impl fmt::Display for Unproven {
 
 impl error::Error for Unproven {}
 
-/// A connector that puts TLS below HTTP, whatever the URL says. ureq's own does not tell a failed handshake from a cut answer,
-/// and has rustls write to the emulator's log.
+/// A connector that uses TLS even for an `http` URL.
+///
+/// ureq's own does not distinguish a failed handshake from a broken connection, and makes rustls write to the
+/// emulator's log.
 #[derive(Debug)]
 pub(crate) struct TlsConnector {
     config: Arc<ClientConfig>,
@@ -115,7 +117,7 @@ fn unproven(error: impl fmt::Display) -> ureq::Error {
     ureq::Error::Other(Box::new(Unproven(error.to_string())))
 }
 
-/// A connection to a server that has proved itself.
+/// A connection to a server that has proved its identity.
 pub(crate) struct TlsTransport<In: Transport> {
     buffers: LazyBuffers,
     stream: StreamOwned<ClientConnection, TransportAdapter<In>>,

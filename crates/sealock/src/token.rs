@@ -9,22 +9,22 @@ use zeroize::Zeroizing;
 
 use crate::{error::Error, tls::Ca};
 
-/// Where an emulator keeps it that was started in this directory without being told where.
+/// The token file of an emulator that was started in this directory with default settings.
 const DEFAULT_TOKEN_FILE: &str = ".sealock/control.token";
 
-/// The CA's path from the directory of the token: both are in an emulator's data directory.
+/// The CA's path from the directory of the token. Both are in the emulator's data directory.
 const CA_FILE: &str = "tls/ca.pem";
 
-/// What an emulator with `auth = "enforced"` asks the command line for.
+/// The token that an emulator with `auth = "enforced"` demands.
 pub(crate) struct Token {
     secret: Zeroizing<String>,
     path: PathBuf,
-    /// True if the user named its file.
+    /// True if the user named the file.
     pub(crate) is_named: bool,
 }
 
 impl Token {
-    /// Reads it from its file. Most emulators ask for none, so there need not be any.
+    /// Reads the token from its file, which may be missing: most emulators demand none.
     pub(crate) fn find() -> Result<Option<Self>, Error> {
         let named = env::var_os(CONTROL_TOKEN_FILE).map(PathBuf::from);
         let is_named = named.is_some();
@@ -35,13 +35,13 @@ impl Token {
                 path,
                 is_named,
             })),
-            // Whatever the reason: an emulator that wants it says so.
+            // An emulator that demands the token will report that it is missing.
             Err(_) if !is_named => Ok(None),
             Err(error) => Err(Error::system(&error)),
         }
     }
 
-    /// Reads the CA beside it, which whoever is shown the token has to have the key of. `None` if the token is alone.
+    /// Reads the CA beside the token, whose key the server must prove to hold. `None` if there is no CA.
     pub(crate) fn ca(&self) -> Result<Option<Ca>, Error> {
         let path = self.ca_file();
         match fs_err::read_to_string(&path) {
@@ -55,27 +55,27 @@ impl Token {
         self.path.parent().unwrap_or(Path::new("")).join(CA_FILE)
     }
 
-    /// Returns the error for an emulator at `emulator` that asks for the token, which it was not shown.
+    /// Returns the error for a server at `emulator` that demands the token but was not sent it.
     pub(crate) fn withheld(&self, emulator: &str) -> Error {
         Error::Failed {
             message: format!(
-                "whoever has the port of {emulator} wants the control API's token, and was not shown it: there is no {} to \
-                 know the emulator by",
+                "the server at {emulator} demands the control API's token, which was not sent: there is no {} to verify the \
+                 server with",
                 self.ca_file().display()
             ),
             hint: Some(format!(
-                "put ca.pem of the emulator's data directory there; or, if you know that the emulator has that port, name it \
-                 and the token: {CONTROL_TOKEN_FILE}=PATH and --emulator {emulator}"
+                "copy tls/ca.pem from the emulator's data directory to that path; or, if you are sure that the emulator \
+                 listens there, set {CONTROL_TOKEN_FILE} to its token file and add --emulator {emulator}"
             )),
         }
     }
 
-    /// As a header carries it, marked so that nothing logs it.
+    /// Returns the value of the header `Authorization`, marked as sensitive so that it is not logged.
     pub(crate) fn bearer(&self) -> Result<HeaderValue, Error> {
         let value = Zeroizing::new(format!("Bearer {}", *self.secret));
         let mut value = HeaderValue::from_str(&value).map_err(|_| Error::Failed {
             message: "the control API's token is damaged".to_owned(),
-            hint: Some(format!("is {CONTROL_TOKEN_FILE} the right file?")),
+            hint: Some(format!("check that {CONTROL_TOKEN_FILE} is the right file")),
         })?;
         value.set_sensitive(true);
         Ok(value)

@@ -20,14 +20,14 @@ use crate::{
     output::{Output, TITLE, quoted},
 };
 
-/// What the CA is called in the stores that name it by a file.
+/// The CA's file name in stores that keep files.
 const FILE_STEM: &str = "sealock-localhost-ca";
 
-/// Say how clients come to trust the emulator's certificates, or have this system trust them
+/// Show how to make clients trust the emulator's CA, or install it on this system
 ///
-/// The emulator's own CA can sign for localhost, for what is below it, and for the loopback addresses,
-/// and for nothing else: whoever trusts it trusts it for no other name. What is installed is the CA in the
-/// emulator's data directory, or one with the fingerprint that you name, and never another one that answers.
+/// The emulator's own CA can sign for localhost, its subdomains and the loopback addresses only, so trusting it affects
+/// no other name. `--install` takes the CA from the emulator's data directory, or the one with the fingerprint that you
+/// pass, and never one that merely answers at the emulator's address.
 #[derive(Debug, Args)]
 #[command(after_help = "\
 Examples:
@@ -35,10 +35,10 @@ Examples:
   sudo sealock trust --install --data-dir .sealock
   sudo sealock trust --remove")]
 pub(crate) struct Trust {
-    /// Put the CA into the system's store
+    /// Install the CA in the system's store
     #[arg(long, conflicts_with = "remove")]
     install: bool,
-    /// The emulator's data directory, which holds the CA; no emulator needs to run
+    /// Data directory with the CA; the emulator need not be running
     #[arg(
         long,
         value_name = "DIR",
@@ -47,11 +47,11 @@ pub(crate) struct Trust {
         conflicts_with = "fingerprint"
     )]
     data_dir: PathBuf,
-    /// Take the CA from the emulator instead, if it has this fingerprint, which stands in the ready file and where the
-    /// emulator's output begins
+    /// Take the CA from the running emulator instead, if it has this fingerprint, which the emulator prints at its start
+    /// and writes to the ready file
     #[arg(long, value_name = "SHA256", requires = "install")]
     fingerprint: Option<String>,
-    /// Take the CA out of the system's store; no emulator needs to run
+    /// Remove the CA from the system's store; the emulator need not be running
     #[arg(long)]
     remove: bool,
 }
@@ -87,7 +87,7 @@ impl Trust {
             store
                 .install(&root.pem())
                 .map_err(|error| Error::system(&error))?;
-            return output.done("the system trusts the CA; programs that run need to be restarted");
+            return output.done("the system now trusts the CA; restart programs that are running");
         }
         let answer = client.ask(&ShowTrustFiles {})?;
         output.show(&answer, |files| render(files, client))
@@ -128,7 +128,7 @@ fn render(files: &TrustFiles, client: &Client) -> String {
     };
     let sections = [
         section(
-            "Docker (it trusts any certificate of what leads to this machine; elsewhere it wants this)",
+            "Docker (only if it reaches the emulator by another address than a loopback one)",
             &for_each_host("sudo install", "/etc/docker"),
         ),
         section(
@@ -149,7 +149,7 @@ fn render(files: &TrustFiles, client: &Client) -> String {
         ),
         section("Node.js", &[format!("export NODE_EXTRA_CA_CERTS={ca}")]),
         section(
-            "Java (JAVA_HOME is the JDK's directory, which some systems leave unset)",
+            "Java (set JAVA_HOME to the JDK's directory first if it is unset)",
             &[
                 "cp \"$JAVA_HOME/lib/security/cacerts\" sealock-cacerts".to_owned(),
                 "chmod u+w sealock-cacerts".to_owned(),
@@ -166,9 +166,9 @@ fn render(files: &TrustFiles, client: &Client) -> String {
         ),
         section(
             match data_dir {
-                Some(_) => "This system's store, for all that use it",
+                Some(_) => "This system's store, for all programs that use it",
                 None => {
-                    "This system's store, for all that use it (CA_SHA256: as the emulator printed it, or its ready file says)"
+                    "This system's store, for all programs that use it (CA_SHA256: the fingerprint that the emulator printed)"
                 }
             },
             &[format!("sudo {}", client.commands().command(&install))],
@@ -183,16 +183,15 @@ fn section(title: &str, commands: &[String]) -> String {
     format!("{TITLE}{title}{TITLE:#}\n{}", commands.join("\n"))
 }
 
-/// What this system keeps trusted CAs in.
+/// This system's store of trusted CAs.
 enum SystemStore {
-    /// A directory of CAs, the command that makes the store of them, and the one that makes it once
-    /// something has gone.
+    /// A directory of CAs, with the command that rebuilds the store after an addition and the one after a removal.
     Anchors {
         file: PathBuf,
-        refresh: &'static [&'static str],
-        renew: &'static [&'static str],
+        after_addition: &'static [&'static str],
+        after_removal: &'static [&'static str],
     },
-    /// macOS's.
+    /// The keychain of macOS.
     Keychain,
 }
 
@@ -200,10 +199,10 @@ const KEYCHAIN: &str = "/Library/Keychains/System.keychain";
 
 impl SystemStore {
     fn find() -> Result<Self, Error> {
-        let anchors = |dir: &str, extension: &str, refresh, renew| Self::Anchors {
+        let anchors = |dir: &str, extension: &str, after_addition, after_removal| Self::Anchors {
             file: Path::new(dir).join(format!("{FILE_STEM}.{extension}")),
-            refresh,
-            renew,
+            after_addition,
+            after_removal,
         };
         let extract = &["update-ca-trust", "extract"];
         if cfg!(target_os = "macos") {
@@ -212,9 +211,9 @@ impl SystemStore {
             // Debian, Alpine
             let dir = "/usr/local/share/ca-certificates";
             let update = &["update-ca-certificates"];
-            // Without this, Debian's keeps links to what has gone.
-            let renew = &["update-ca-certificates", "--fresh"];
-            Ok(anchors(dir, "crt", update, renew))
+            // Without --fresh, Debian's command keeps links to removed CAs.
+            let after_removal = &["update-ca-certificates", "--fresh"];
+            Ok(anchors(dir, "crt", update, after_removal))
         } else if Path::new("/etc/pki/ca-trust/source/anchors").is_dir() {
             // Fedora, RHEL
             let dir = "/etc/pki/ca-trust/source/anchors";
@@ -226,21 +225,27 @@ impl SystemStore {
         } else {
             Err(Error::Failed {
                 message: "this system's store of trusted CAs was not found".to_owned(),
-                hint: Some("see what each client can do by itself: sealock trust".to_owned()),
+                hint: Some(
+                    "see how to configure each client by itself with: sealock trust".to_owned(),
+                ),
             })
         }
     }
 
     fn install(&self, pem: &str) -> io::Result<()> {
         match self {
-            Self::Anchors { file, refresh, .. } => {
-                // Another emulator's CA, perhaps, under the same name.
+            Self::Anchors {
+                file,
+                after_addition,
+                ..
+            } => {
+                // The file may hold another emulator's CA.
                 self.remove()?;
                 fs::write(file, pem)?;
-                run(refresh)
+                run(after_addition)
             }
             Self::Keychain => {
-                // Of our own, and new: nobody else shall exchange what is in it.
+                // A new private directory, so that nobody else can replace the file.
                 let dir = std::env::temp_dir().join(format!("sealock-{}", std::process::id()));
                 std::fs::DirBuilder::new().mode(0o700).create(&dir)?;
                 let file = dir.join(format!("{FILE_STEM}.pem"));
@@ -257,13 +262,17 @@ impl SystemStore {
 
     fn remove(&self) -> io::Result<()> {
         match self {
-            Self::Anchors { file, renew, .. } => {
+            Self::Anchors {
+                file,
+                after_removal,
+                ..
+            } => {
                 match fs::remove_file(file) {
                     Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
-                    // Gone by hand perhaps, with the store still made of it.
-                    _ => run(renew)?,
+                    // Even if the file is already gone, the store may still contain it.
+                    _ => run(after_removal)?,
                 }
-                tell_hooks();
+                notify_hooks();
                 Ok(())
             }
             Self::Keychain => run(&[
@@ -277,26 +286,26 @@ impl SystemStore {
     }
 }
 
-/// Where Debian's packages hook in that keep a copy of the store, such as Java's.
+/// The directory of hooks for Debian packages that keep a copy of the store, such as Java's.
 const HOOKS: &str = "/etc/ca-certificates/update.d";
 
-/// Tells those hooks what has gone, in their own words: `update-ca-certificates` tells them of a CA only
-/// if it has a line in its configuration.
-fn tell_hooks() {
+/// Notifies the hooks of the removal, in their own protocol. `update-ca-certificates` notifies them only of CAs in its
+/// configuration.
+fn notify_hooks() {
     for hook in fs::read_dir(HOOKS).into_iter().flatten().flatten() {
-        let told = Command::new(hook.path())
+        let notified = Command::new(hook.path())
             .stdin(Stdio::piped())
             .stdout(Stdio::null())
             .spawn()
             .and_then(|mut hook| {
                 if let Some(mut stdin) = hook.stdin.take() {
-                    // One that does not read is not interested.
+                    // A hook may ignore its input.
                     let _ = writeln!(stdin, "-/etc/ssl/certs/{FILE_STEM}.pem");
                 }
                 hook.wait()
             });
-        // What cannot be run is no hook, as for Debian.
-        let _ = told;
+        // As in Debian, a file that cannot be run is not a hook.
+        let _ = notified;
     }
 }
 
@@ -307,11 +316,11 @@ fn run(command: &[&str]) -> io::Result<()> {
     if output.status.success() {
         return Ok(());
     }
-    let said = String::from_utf8_lossy(&output.stderr);
+    let message = String::from_utf8_lossy(&output.stderr);
     let command = command.join(" ");
     Err(io::Error::other(format!(
         "{command} failed: {}",
-        said.trim()
+        message.trim()
     )))
 }
 
@@ -320,7 +329,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_path_is_one_word_of_a_shell() {
+    fn path_with_special_characters_is_quoted_for_a_shell() {
         for (path, word) in [
             (
                 "/home/me/.sealock/tls/ca.pem",

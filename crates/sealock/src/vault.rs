@@ -11,12 +11,12 @@ use crate::{
     effect::show_change,
     error::Error,
     output::{Column, Output, Screen, TITLE, record},
-    which::Which,
+    target::TargetArgs,
 };
 
 #[derive(Debug, Subcommand)]
 pub(crate) enum VaultCommand {
-    /// List the vaults, deleted ones included
+    /// List the vaults, including deleted ones
     #[command(after_help = "Example:\n  sealock vault list")]
     List,
     /// Create a vault
@@ -27,7 +27,7 @@ pub(crate) enum VaultCommand {
 Examples:
   sealock vault show
   sealock vault show kv1 --json | jq -r .id")]
-    Show(Which<VaultName>),
+    Show(TargetArgs<VaultName>),
     /// Change a vault's settings
     #[command(after_help = "\
 Examples:
@@ -35,7 +35,7 @@ Examples:
   sealock vault update --failed-over true
   sealock vault update --failed-over false")]
     Update(Update),
-    /// Look at a vault's firewall, or change it
+    /// Show or change a vault's network rules
     #[command(
         subcommand,
         after_help = "Example:\n  sealock vault network update --default-action deny"
@@ -43,30 +43,30 @@ Examples:
     Network(NetworkCommand),
     /// Delete a vault with its keys; it can be recovered until it is purged
     #[command(after_help = "Example:\n  sealock vault delete && sealock vault recover")]
-    Delete(Which<VaultName>),
+    Delete(TargetArgs<VaultName>),
     /// Recover a deleted vault and its keys
     #[command(after_help = "Example:\n  sealock vault recover")]
-    Recover(Which<VaultName>),
-    /// Purge a deleted vault: the content that its keys encrypt is lost for good
+    Recover(TargetArgs<VaultName>),
+    /// Purge a deleted vault; the content that its keys encrypt is lost
     #[command(after_help = "Example:\n  sealock vault delete kv1 && sealock vault purge kv1 --yes")]
-    Purge(Which<VaultName>),
+    Purge(TargetArgs<VaultName>),
 }
 
 #[derive(Debug, Args)]
 pub(crate) struct Create {
-    /// The vault
+    /// Name of the vault
     #[arg(value_name = "VAULT")]
     name: VaultName,
-    /// The keys that it can have: those in hardware need premium
+    /// Service tier; HSM-protected keys need premium
     #[arg(long, default_value = "premium", ignore_case = true, value_parser = word::<VaultSku>(VaultSku::WORDS))]
     sku: VaultSku,
-    /// Have roles decide who may do what, instead of access policies
+    /// Authorize by roles instead of access policies
     #[arg(long)]
     rbac: bool,
-    /// Refuse to purge the vault and its keys before their time
+    /// Forbid purging the vault and its keys before their retention ends
     #[arg(long)]
     purge_protection: bool,
-    /// The number of days for which deleted keys can be recovered: 7 to 90, and 90 unless said
+    /// Days for which a deleted key can be recovered: 7 to 90 [default: 90]
     #[arg(long, value_name = "N")]
     retention_days: Option<u32>,
 }
@@ -74,7 +74,7 @@ pub(crate) struct Create {
 #[derive(Debug, Args)]
 pub(crate) struct Update {
     #[command(flatten)]
-    vault: Which<VaultName>,
+    vault: TargetArgs<VaultName>,
     #[command(flatten)]
     change: Change,
 }
@@ -82,23 +82,23 @@ pub(crate) struct Update {
 #[derive(Debug, Args)]
 #[group(required = true, multiple = true)]
 struct Change {
-    /// True if roles decide who may do what, instead of access policies
+    /// Authorize by roles (true) or by access policies (false)
     #[arg(long, value_name = "BOOL")]
     rbac: Option<bool>,
-    /// Refuse to purge the vault and its keys before their time: true, for good
+    /// Turn on purge protection (true); it cannot be turned off again
     #[arg(long, value_name = "BOOL")]
     purge_protection: Option<bool>,
-    /// True if it serves from its paired region, where nothing can be changed
+    /// Fail over to the paired region, where the vault is read-only (true), or back (false)
     #[arg(long, value_name = "BOOL")]
     failed_over: Option<bool>,
 }
 
 #[derive(Debug, Subcommand)]
 pub(crate) enum NetworkCommand {
-    /// Show from where a vault can be reached
+    /// Show a vault's network rules
     #[command(after_help = "Example:\n  sealock vault network show")]
-    Show(Which<VaultName>),
-    /// Change from where a vault can be reached
+    Show(TargetArgs<VaultName>),
+    /// Change a vault's network rules
     #[command(after_help = "\
 Examples:
   sealock vault network update --default-action deny --bypass none
@@ -109,7 +109,7 @@ Examples:
 #[derive(Debug, Args)]
 pub(crate) struct NetworkUpdate {
     #[command(flatten)]
-    vault: Which<VaultName>,
+    vault: TargetArgs<VaultName>,
     #[command(flatten)]
     change: NetworkChange,
 }
@@ -117,19 +117,19 @@ pub(crate) struct NetworkUpdate {
 #[derive(Debug, Args)]
 #[group(required = true, multiple = true)]
 struct NetworkChange {
-    /// Disabled if it cannot be reached from the network at all
-    #[arg(long, value_name = "HOW", ignore_case = true)]
+    /// Access from public networks
+    #[arg(long, value_name = "STATE", ignore_case = true)]
     public_access: Option<PublicAccess>,
-    /// The fate of a request from an address that no rule names
+    /// Action for addresses that no rule lists
     #[arg(long, value_name = "ACTION", ignore_case = true)]
     default_action: Option<DefaultAction>,
-    /// Those that get in whatever the rules say: trusted services, such as registries, or nobody
+    /// Services that bypass the rules: trusted ones, such as registries, or none
     #[arg(long, value_name = "WHO", ignore_case = true)]
     bypass: Option<Bypass>,
-    /// An IPv4 address or range to let in; it can be given several times
+    /// IPv4 address or range to allow (repeatable)
     #[arg(long, value_name = "CIDR")]
     add_ip: Vec<String>,
-    /// One not to let in any more; it can be given several times
+    /// IPv4 address or range to remove from the rules (repeatable)
     #[arg(long, value_name = "CIDR")]
     remove_ip: Vec<String>,
 }
@@ -159,15 +159,15 @@ impl VaultCommand {
         match self {
             Self::List => output.show(&client.ask(&ListVaults {})?, |vaults| list(vaults, screen)),
             Self::Create(create) => create.run(client, output),
-            Self::Show(Which { name: vault }) => {
+            Self::Show(TargetArgs { name: vault }) => {
                 output.show(&client.ask(&ShowVault { vault })?, render)
             }
             Self::Update(update) => update.run(client, output),
-            Self::Network(NetworkCommand::Show(Which { name: vault })) => {
+            Self::Network(NetworkCommand::Show(TargetArgs { name: vault })) => {
                 output.show(&client.ask(&ShowVault { vault })?, render_network)
             }
             Self::Network(NetworkCommand::Update(update)) => update.run(client, output),
-            Self::Delete(Which { name: vault }) => {
+            Self::Delete(TargetArgs { name: vault }) => {
                 let answer = client.ask(&DeleteVault { vault })?;
                 let done = |vault: &Vault| {
                     let until = recoverable_until(vault.scheduled_purge);
@@ -175,19 +175,18 @@ impl VaultCommand {
                 };
                 show_change(&answer, done, client, output)
             }
-            Self::Recover(Which { name: vault }) => {
+            Self::Recover(TargetArgs { name: vault }) => {
                 let answer = client.ask(&RecoverVault { vault })?;
                 let done = |vault: &Vault| {
                     format!("recovered vault {} at {}", vault.name, vault.vault_uri)
                 };
                 show_change(&answer, done, client, output)
             }
-            Self::Purge(Which { name }) => {
+            Self::Purge(TargetArgs { name }) => {
                 if !yes {
-                    let loss = format!(
-                        "vault {name} goes with its keys and the content that they encrypt"
-                    );
-                    return Err(Error::unconfirmed(&loss));
+                    return Err(Error::unconfirmed(format!(
+                        "purging vault {name} cannot be undone; its keys and the content that they encrypt are lost"
+                    )));
                 }
                 let vault = name.clone();
                 let answer = client.ask(&PurgeVault { vault })?;
@@ -206,7 +205,7 @@ impl Create {
             purge_protection: Some(self.purge_protection),
             soft_delete_retention_days: self.retention_days,
         };
-        let answer = client.ask_with(&CreateVault { vault: self.name }, &new)?;
+        let answer = client.ask_with_body(&CreateVault { vault: self.name }, &new)?;
         output.show(&answer, |vault: &Vault| {
             format!("created vault {} at {}", vault.name, vault.vault_uri)
         })
@@ -222,8 +221,8 @@ impl Update {
             ..VaultChange::default()
         };
         let vault = self.vault.name;
-        let answer = client.ask_with(&UpdateVault { vault }, &change)?;
-        let done = |vault: &Vault| format!("updated vault {}: {}", vault.name, traits(vault));
+        let answer = client.ask_with_body(&UpdateVault { vault }, &change)?;
+        let done = |vault: &Vault| format!("updated vault {}: {}", vault.name, settings(vault));
         show_change(&answer, done, client, output)
     }
 }
@@ -231,7 +230,7 @@ impl Update {
 impl NetworkUpdate {
     fn run(self, client: &Client, output: &mut Output) -> Result<(), Error> {
         let vault = self.vault.name;
-        let answer = client.ask_with(&UpdateVault { vault }, &self.change.change())?;
+        let answer = client.ask_with_body(&UpdateVault { vault }, &self.change.change())?;
         show_change(&answer, render_network, client, output)
     }
 }
@@ -239,7 +238,9 @@ impl NetworkUpdate {
 impl NetworkChange {
     fn change(self) -> VaultChange {
         VaultChange {
-            public_network_access: self.public_access.map(|how| how == PublicAccess::Enabled),
+            public_network_access: self
+                .public_access
+                .map(|state| state == PublicAccess::Enabled),
             default_action: self.default_action.map(|action| match action {
                 DefaultAction::Allow => api::DefaultAction::Allow,
                 DefaultAction::Deny => api::DefaultAction::Deny,
@@ -262,7 +263,7 @@ fn list(list: &Vaults, screen: Screen) -> String {
             vault.state.to_string(),
             vault.sku.to_string(),
             access(vault).to_owned(),
-            reach(vault).to_owned(),
+            network_summary(vault).to_owned(),
             retention(vault),
             protection(vault).to_owned(),
             protection(vault).to_owned(),
@@ -291,13 +292,13 @@ fn protection(vault: &Vault) -> &'static str {
     if vault.purge_protection { "on" } else { "off" }
 }
 
-/// Names the thing that decides who may do what.
+/// Returns the authorization model in one word.
 fn access(vault: &Vault) -> &'static str {
     if vault.rbac { "roles" } else { "policies" }
 }
 
-/// Tells in a word or two who can reach a vault.
-fn reach(vault: &Vault) -> &'static str {
+/// Summarizes the network rules in a word or two.
+fn network_summary(vault: &Vault) -> &'static str {
     let rules = &vault.network;
     let addresses = match (rules.public_network_access, rules.default_action) {
         (true, api::DefaultAction::Allow) => return "open",
@@ -312,8 +313,8 @@ fn reach(vault: &Vault) -> &'static str {
     }
 }
 
-/// Lists the traits that an update can change.
-fn traits(vault: &Vault) -> String {
+/// Renders the settings that an update can change.
+fn settings(vault: &Vault) -> String {
     format!(
         "access by {}, purge protection {}, {}",
         access(vault),
@@ -379,7 +380,7 @@ fn yes_or_no(answer: bool) -> &'static str {
     if answer { "yes" } else { "no" }
 }
 
-/// How a sentence about something deleted ends.
+/// Returns the end of a sentence that reports a deletion.
 pub(crate) fn recoverable_until(scheduled_purge: Option<Time>) -> String {
     scheduled_purge.map_or_else(String::new, |time| {
         format!("; it can be recovered until {time}")

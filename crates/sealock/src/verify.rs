@@ -15,21 +15,21 @@ use crate::{
     progress, quarantine,
 };
 
-/// Read everything that is stored, and report the parts that are missing or damaged
+/// Check everything that is stored, and report missing or damaged parts
 #[derive(Debug, Args)]
 #[command(after_help = "\
 Examples:
   sealock verify && echo whole
   sealock verify --offline --data-dir .sealock")]
 pub(crate) struct Verify {
-    /// Look at a data directory that no emulator has open, and change nothing: metadata, journal, private keys, and
-    /// whether the objects are there
+    /// Check a data directory that no emulator is using, without changing it: metadata, journal, private keys, and the
+    /// presence of objects
     #[arg(long)]
     offline: bool,
-    /// Where the state is kept
+    /// Data directory
     #[arg(long, value_name = "DIR", requires = "offline")]
     data_dir: Option<PathBuf>,
-    /// The configuration file
+    /// Configuration file
     #[arg(long, value_name = "FILE", requires = "offline")]
     config: Option<PathBuf>,
 }
@@ -48,9 +48,7 @@ impl Verify {
 }
 
 fn run(client: &Client, output: &mut Output) -> Result<(), Error> {
-    let answer = progress::during("reading all that is stored", || {
-        client.ask(&VerifyEverything {})
-    })?;
+    let answer = progress::during("verifying", || client.ask(&VerifyEverything {}))?;
     let verification = answer.parse()?;
     let screen = output.screen();
     output.show(&answer, |verification| {
@@ -96,11 +94,11 @@ fn render(verification: &Verification, screen: Screen, commands: &Commands) -> S
     lines.extend(
         problems.map(|Finding { kind, description }| format!("{BAD}{kind}{BAD:#}: {description}")),
     );
-    lines.extend(quarantine::note(&verification.quarantine, commands));
+    lines.extend(quarantine::summary(&verification.quarantine, commands));
     lines.join("\n")
 }
 
-/// Success only if everything could be read and was whole.
+/// Succeeds only if everything could be read and is intact.
 fn conclude(verification: &Verification, commands: &Commands) -> Result<(), Error> {
     let registries = verification.registries.iter();
     let revoked = registries
@@ -117,7 +115,7 @@ fn conclude(verification: &Verification, commands: &Commands) -> Result<(), Erro
             registry.name,
             state(registry)
         ),
-        (0, None) => "the stored content is not whole".to_owned(),
+        (0, None) => "the stored content is incomplete".to_owned(),
         (1, _) => "1 problem in the stored content".to_owned(),
         (problems, _) => format!("{problems} problems in the stored content"),
     };
@@ -138,16 +136,19 @@ fn remedy(registry: &VerifiedRegistry, commands: &Commands) -> String {
     let (remedy, then) = match registry.cause {
         Some(Cause::KeyDisabled) => ("enable the key", "then verify again"),
         Some(Cause::KeyDeleted) => ("recover the key", "then verify again"),
-        Some(Cause::KeyNotFound | Cause::VaultNotFound) => (
-            "bring the key back",
-            "without a backup, the content is gone",
-        ),
+        Some(Cause::KeyNotFound | Cause::VaultNotFound) => {
+            ("restore the key", "without a backup, the content is lost")
+        }
         Some(Cause::ForbiddenByPolicy | Cause::ForbiddenByRbac) => {
             ("give the identity access to the key", "then verify again")
         }
-        _ => ("restore the way to the key", "then verify again"),
+        _ => ("restore access to the key", "then verify again"),
     };
-    match registry.restore.as_ref().and_then(|hint| commands.of(hint)) {
+    match registry
+        .restore
+        .as_ref()
+        .and_then(|hint| commands.for_hint(hint))
+    {
         Some(restore) => format!("{remedy} with: {restore}; {then}"),
         None => format!("{remedy}; {then}"),
     }
@@ -168,7 +169,7 @@ mod tests {
     }
 
     #[test]
-    fn only_a_whole_and_available_registry_is_success() {
+    fn verification_succeeds_only_for_intact_and_available_registries() {
         let mut registry = json!({
             "name": "sealock", "state": "verified", "objects": 1, "bytes": 1, "references": 1, "uploads": 0,
             "lost_uploads": [], "deleted_references": [], "problems": []

@@ -6,7 +6,7 @@ use crate::{error::Error, output::Output};
 #[derive(Serialize)]
 struct Version {
     version: &'static str,
-    /// The commit that it was built from, if it was built in a repository.
+    /// The commit that the program was built from, if it was built in a repository.
     commit: Option<&'static str>,
 }
 

@@ -8,9 +8,9 @@ use jiff::SignedDuration;
 use sealock_api::{Gate, Registry, ShowHealth, ShowRegistry};
 use sealock_core::RegistryName;
 
-use crate::{client::Client, error::Error, output::Output, progress, which::Within};
+use crate::{client::Client, error::Error, output::Output, progress, target::ParentArgs};
 
-/// The interval at which the emulator is asked.
+/// The interval between two requests.
 const INTERVAL: Duration = Duration::from_millis(100);
 
 /// Wait until the emulator is up, or a registry is revoked or available
@@ -33,8 +33,8 @@ pub(crate) struct Wait {
     #[arg(long, group = "state")]
     available: bool,
     #[command(flatten)]
-    registry: Within<RegistryName>,
-    /// The longest wait, of real time: 500ms, 30s, 5m
+    registry: ParentArgs<RegistryName>,
+    /// Maximum time to wait, in real time: 500ms, 30s, 5m
     #[arg(long, value_name = "DURATION", default_value = "60s", value_parser = duration)]
     timeout: Duration,
 }
@@ -51,13 +51,13 @@ impl Wait {
     }
 
     fn wait(&self, client: &Client) -> Result<(), Error> {
-        // A time that no clock shows never comes.
+        // A deadline that the clock cannot represent never comes.
         let deadline = Instant::now().checked_add(self.timeout);
         loop {
             let why_not = match self.is_reached(client) {
                 Ok(true) => return Ok(()),
                 Ok(false) => format!("registry {} is not {}", self.registry.name, self.state()),
-                // It may be starting.
+                // The emulator may still be starting.
                 Err(error @ (Error::NoEmulator(_) | Error::Incomplete { .. })) => error.to_string(),
                 Err(error) => return Err(error),
             };

@@ -6,10 +6,10 @@ use std::{
 
 use serde_json::Value;
 
-/// How long an answer may take before it counts as a hang.
+/// The time after which a missing answer counts as a hang.
 const PATIENCE: Duration = Duration::from_secs(20);
 
-/// A client that sends whatever bytes it is given, and keeps its connection as long as it may.
+/// A client that sends arbitrary bytes, and keeps its connection as long as possible.
 pub(crate) struct Connection<'a> {
     address: &'a str,
     stream: Option<BufReader<TcpStream>>,
@@ -29,7 +29,7 @@ impl<'a> Connection<'a> {
         }
     }
 
-    /// Sends a request and reads the answer. A connection that was closed since the last one is replaced.
+    /// Sends a request and reads the answer. Reconnects if the connection was closed.
     pub(crate) fn send(&mut self, request: &[u8]) -> Result<RawAnswer, String> {
         let kept = self.stream.take();
         let answer = kept.map(|stream| self.converse(stream, request));
@@ -49,7 +49,7 @@ impl<'a> Connection<'a> {
         mut stream: BufReader<TcpStream>,
         request: &[u8],
     ) -> Result<RawAnswer, String> {
-        // Refused before everything was sent, perhaps.
+        // The request may be refused before everything is sent.
         let _ = stream.get_mut().write_all(request);
         let answer = RawAnswer::read(&mut stream).map_err(|error| format!("no answer: {error}"))?;
         if answer.header("connection") != Some("close") {
@@ -97,7 +97,7 @@ impl RawAnswer {
         serde_json::from_str(&text).unwrap_or_else(|error| panic!("{error}: {text}"))
     }
 
-    /// The number of lines and of bytes in its head.
+    /// The number of lines and of bytes in the head.
     pub(crate) fn size(&self) -> (usize, usize) {
         let headers = self.headers.iter();
         let bytes = headers.map(|(name, value)| name.len() + value.len() + 4);
@@ -112,13 +112,13 @@ impl RawAnswer {
     }
 }
 
-/// Each character as the byte of its number.
+/// Converts each character to the byte of its code point.
 pub(crate) fn bytes_of(text: &str) -> Vec<u8> {
     let byte = |letter| u8::try_from(letter).expect("a byte");
     text.chars().map(byte).collect()
 }
 
-/// A request's head on `localhost`.
+/// Returns a request's head for `localhost`.
 pub(crate) fn head(line: &str, headers: &str) -> Vec<u8> {
     bytes_of(&format!(
         "{line} HTTP/1.1\r\nHost: localhost\r\n{headers}\r\n"

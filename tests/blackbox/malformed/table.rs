@@ -7,14 +7,14 @@ const INDEX: &str = "application/vnd.oci.image.index.v1+json";
 
 /// A request that the registry refuses.
 ///
-/// In the line and in the headers a character stands for the byte of its number, so that `\u{ff}` is a
-/// byte that no text has. Words in braces stand for what only the running emulator knows:
+/// In the line and the headers, a character stands for the byte of its code point, so `\u{ff}` is a byte that no text
+/// has. Words in braces stand for values of the running emulator:
 ///
-/// - `{never}` is a digest that nothing has, `{layer}` one of the repository `app`, and `{foreign}` one
+/// - `{never}` is an unknown digest, `{layer}` one of the repository `app`, and `{foreign}` one
 ///   that only the repository `other` has
 /// - `{hex}` is sixty-four digits
-/// - `{upload}` is an upload of the repository `app` that has five bytes, and that stays as it is
-/// - `{fresh}` is a new and empty one, and `{elsewhere}` one that belongs to the repository `other`
+/// - `{upload}` is an upload of the repository `app` that has five bytes and does not change
+/// - `{fresh}` is a new empty upload, and `{elsewhere}` one of the repository `other`
 /// - `{bare}` is the digest of [`BARE`], and `{manifest}` that of a manifest of `app`
 pub(super) struct Bad {
     pub(super) name: String,
@@ -336,7 +336,7 @@ fn pages() -> Vec<Bad> {
         .collect()
 }
 
-/// Of the one layer, which has 1000 bytes.
+/// Ranges of the layer, which has 1000 bytes.
 fn ranges() -> Vec<Bad> {
     [
         ("its end before its beginning", "bytes=500-0"),
@@ -417,7 +417,7 @@ fn uploads() -> Vec<Bad> {
     table
 }
 
-/// Chunks of five bytes for an upload that has five.
+/// Chunks of five bytes for an upload that has five bytes.
 fn chunks() -> Vec<Bad> {
     let too_many = format!("5-{}", u64::MAX);
     let (invalid, out_of_order) = ((400, "SIZE_INVALID"), (416, "RANGE_INVALID"));
@@ -675,7 +675,7 @@ fn media_types() -> Vec<Bad> {
     .into()
 }
 
-/// Of a push by digest.
+/// Tags in a push by digest.
 fn tag_parameters() -> Vec<Bad> {
     let long = "a".repeat(129);
     let many = vec!["tag=x"; 101].join("&");
@@ -705,7 +705,7 @@ fn tag_parameters() -> Vec<Bad> {
     .collect()
 }
 
-/// A manifest that could be pushed, but for its tags.
+/// A manifest that is valid except for its tags.
 pub(super) const BARE: &[u8] = b"{\"schemaVersion\":2,\"manifests\":[]}";
 
 fn unknown_things() -> Vec<Bad> {
@@ -848,7 +848,7 @@ fn credentials() -> Vec<Bad> {
 }
 
 impl Bad {
-    /// The request as it is sent, with the words in braces already filled in.
+    /// Returns the request to send, with the words in braces filled in.
     pub(super) fn bytes(&self, line: &str) -> Vec<u8> {
         let chunked = self.headers.contains("Transfer-Encoding");
         let length = if chunked {

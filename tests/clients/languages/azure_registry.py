@@ -1,4 +1,4 @@
-"""Drives a registry with Microsoft's SDK: azure_registry.py COMMAND ENDPOINT, with a managed identity if not told else.
+"""Drives a registry with Microsoft's SDK: azure_registry.py COMMAND ENDPOINT, by default with a managed identity.
 
 The identity's tokens come from where the environment says, as the SDK finds it.
 """

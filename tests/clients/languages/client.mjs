@@ -1,4 +1,4 @@
-// Fetches a URL with fetch, or with the module https if told so. Prints the status, the body's digest and the body.
+// Fetches a URL with fetch, or with the module https if asked to. Prints the status, the body's digest and the body.
 import { createHash } from "node:crypto";
 import https from "node:https";
 

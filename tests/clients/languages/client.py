@@ -1,4 +1,4 @@
-"""Fetches a URL with urllib, or with requests if told so. Prints the status, the body's digest and the body."""
+"""Fetches a URL with urllib, or with requests if asked to. Prints the status, the body's digest and the body."""
 
 import hashlib
 import ssl
@@ -10,7 +10,7 @@ ACCEPT = {"Accept": "application/vnd.oci.image.manifest.v1+json, */*"}
 
 
 def with_urllib(url):
-    # What it would do by itself, and as strict as Python 3.13 and later are by themselves.
+    # The default, but as strict as Python 3.13 and later.
     context = ssl.create_default_context()
     context.verify_flags |= ssl.VERIFY_X509_STRICT
     try:

@@ -1,4 +1,4 @@
-"""Looks for private keys where they have no business: key_material.py IMPORTED TOLD PLACE...
+"""Searches places for private keys: key_material.py IMPORTED TOLD PLACE...
 
 IMPORTED has the keys' numbers as private_jwk.py notes them, TOLD what a vault has told. Neither TOLD nor any file of the
 PLACEs may have 16 bytes in a row of a private number: raw, in hexadecimal, or in base64 at any offset.
@@ -17,7 +17,7 @@ def windows(data):
 
 
 def forms(number):
-    """A number as it would be found in a file."""
+    """The forms in which a number could appear in a file."""
     yield number
     yield number.hex().encode()
     yield number.hex().upper().encode()
@@ -33,7 +33,7 @@ def files(places):
 
 
 def search(numbers, places):
-    """Which files have a window of a number."""
+    """The files that contain a window of a number."""
     wanted = set().union(*(windows(form) for number in numbers for form in forms(number)))
     return [path for path in files(places) if not wanted.isdisjoint(windows(path.read_bytes()))]
 
@@ -43,8 +43,8 @@ noted = [json.loads(path.read_bytes()) for path in files([imported])]
 secret = [bytes.fromhex(number) for key in noted for number in key["secret"]]
 public = [bytes.fromhex(number) for key in noted for number in key["public"]]
 
-# It finds what is there: each public number in what was told, and part of a private one in each of its forms, were it
-# there: of the longest, since a part of a short one is less than a window.
+# Proves that the search works: it finds each public number in the vault's answers, and a part of the longest private
+# number in each of its forms.
 for number in public:
     assert search([number], [told]), f"the public number {number.hex()} was not found in what was told"
 for form in forms(max(secret, key=len)):

@@ -1,6 +1,6 @@
 // Drives a vault's keys with Microsoft's SDK: key_vault.mjs COMMAND VAULT_URL, with a managed identity.
 //
-// The identity's tokens come from where the environment says, as the SDK finds it.
+// The SDK finds the identity's token endpoint in the environment.
 
 import assert from "node:assert/strict";
 import { createHash, randomBytes } from "node:crypto";
@@ -12,7 +12,7 @@ const [command, url] = process.argv.slice(2);
 const DAY = 24 * 60 * 60 * 1000;
 const seen = new Map();
 
-// The client, which notes which of its methods were called.
+// A client that records its calls.
 function watched(client) {
   const kind = client.constructor;
   if (!seen.has(kind)) seen.set(kind, new Set());
@@ -25,7 +25,7 @@ function watched(client) {
   });
 }
 
-// What the declarations say is private.
+// Members that the declarations mark as private.
 const PRIVATE = [
   "constructor", "disambiguateDecryptArguments", "disambiguateEncryptArguments", "disambiguateUpdateKeyPropertiesArgs",
   "ensureValid", "fetchKey", "getKeyMaterial", "getProvider", "initializeIV",
@@ -47,7 +47,7 @@ async function every(pages) {
 
 const names = async (pages) => (await every(pages)).map((entry) => entry.name);
 
-// The call is refused with this status, and these codes in the body.
+// Checks that the call is refused with this status and these codes in the body.
 async function refused(status, code, inner, promise) {
   const error = await promise.then(() => assert.fail("it was not refused"), (error) => error);
   assert.equal(error.statusCode, status, error);
@@ -221,7 +221,7 @@ async function symmetric(key, bits) {
   assert.deepEqual(Buffer.from(decrypted.result), secret);
 }
 
-// Deleting and recovering take time: the client waits for it.
+// Deleting and recovering take time, for which the client waits.
 async function delayed(client) {
   const made = await client.createRsaKey("slow");
   const deleting = await client.beginDeleteKey("slow", { intervalInMs: 500 });

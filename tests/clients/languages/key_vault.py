@@ -47,7 +47,7 @@ from cryptography.hazmat.primitives.asymmetric import padding
 
 from private_jwk import ec_jwk, oct_jwk, rsa_jwk, save_imported, save_told
 
-# What is no request: constructors, properties, the end.
+# Members that send no request: constructors, properties, close.
 NO_SCENARIO = {"close", "from_jwk", "key_id", "vault_url"}
 
 
@@ -57,7 +57,7 @@ def same(actual, expected):
 
 
 class Watched:
-    """A client, sync or async, whose methods can all be awaited. It notes which were called."""
+    """A client, sync or async, whose methods can all be awaited. It records the calls."""
 
     seen = {}
 
@@ -86,14 +86,14 @@ class Watched:
 
 
 async def every(pages):
-    """What a paged list has."""
+    """The items of a paged list."""
     if hasattr(pages, "__aiter__"):
         return [entry async for entry in pages]
     return list(pages)
 
 
 async def refused(status, code, inner, call, *arguments, **options):
-    """The call is refused with this status, and these codes in the body. Returns the text."""
+    """Checks that the call is refused with this status and these codes in the body, and returns the text."""
     try:
         await call(*arguments, **options)
     except HttpResponseError as error:
@@ -121,7 +121,7 @@ async def recover(client, name):
 
 
 async def keys(client):
-    """Everything that a KeyClient has."""
+    """Every method of KeyClient."""
     await create_and_import(client)
     await versions_and_properties(client)
     await pages(client)
@@ -198,7 +198,7 @@ async def versions_and_properties(client):
 
 
 async def pages(client):
-    """More keys than a page has, and one at a time."""
+    """Lists more keys than a page has, and one at a time."""
     names = {f"page-{number}" for number in range(30)}
     for name in names:
         await client.create_ec_key(name)
@@ -277,7 +277,7 @@ async def rotation(client):
 
 
 async def release_policies(client):
-    """They are kept, in the vault's order of members, until they are immutable."""
+    """Release policies are kept in the vault's order of members, and can become immutable."""
 
     def policy(authority, **options):
         condition = {"claim": "sdk-test", "equals": True}
@@ -298,7 +298,7 @@ async def release_policies(client):
     await has(await client.update_key_properties("exportable", release_policy=two), two.encoded_policy, True)
     text = await refused(400, "BadParameter", None, client.update_key_properties, "exportable", release_policy=one)
     same(text, "AKV.SKR.1020: Immutable Key Release Policy cannot be modified.")
-    # Of this one, a client sends back what it got.
+    # For this policy, the client sends back the one that it got.
     kept = (await client.get_key("exportable")).properties.release_policy
     updated = await client.update_key_properties("exportable", made.properties.version, release_policy=kept, enabled=False)
     same((updated.properties.enabled, updated.properties.release_policy.immutable), (False, True))
@@ -339,13 +339,13 @@ async def refusals(client):
 
 
 async def cryptography(client):
-    """Everything that a CryptographyClient has."""
+    """Every method of CryptographyClient."""
     await algorithms(client)
     await as_of_the_library(client)
 
 
 async def remote(client):
-    """The same, but without `get`: a client that cannot see the key leaves everything to the vault.
+    """The same, but without `get`: a client that cannot see the key lets the vault do everything.
 
     With it, it encrypts, wraps and verifies by itself, and does so even with a symmetric key, for which it makes one up.
     """
@@ -381,7 +381,7 @@ async def algorithms(client):
 
 
 async def as_of_the_library(client):
-    """A key of the vault's in the place of one of the library `cryptography`."""
+    """A vault key in place of a key of the library `cryptography`."""
     rsa, secret = Watched(await client.get_cryptography_client("rsa")), os.urandom(32)
     same((await rsa.send_request(HttpRequest("GET", "keys/rsa"))).status_code, 200)
     if not hasattr(rsa.client, "create_rsa_private_key"):
@@ -425,7 +425,7 @@ async def symmetric(client, bits):
 
 
 async def unusable(client):
-    """Disabled, expired, not yet valid, and for other operations only."""
+    """Keys that are disabled, expired, not yet valid, or for other operations only."""
 
     async def of(name, **options):
         made = await client.create_rsa_key(name)
@@ -458,7 +458,7 @@ async def unusable(client):
 
 
 async def delayed(client):
-    """Deleting and recovering take time: the client waits for it."""
+    """Deleting and recovering take time, for which the client waits."""
     made = await client.create_rsa_key("slow")
     poller = await client.begin_delete_key("slow")
     same((poller.status(), poller.result().id), ("polling", made.id))
@@ -487,7 +487,7 @@ async def officer(client):
 
 
 async def user(client):
-    """Uses a key, and may do no more."""
+    """Uses a key, without permission for more."""
     uses = Watched(await client.get_cryptography_client("shared"))
     wrapped = await uses.wrap_key(KeyWrapAlgorithm.rsa_oaep_256, b"secret")
     same((await uses.unwrap_key(KeyWrapAlgorithm.rsa_oaep_256, wrapped.encrypted_key)).key, b"secret")

@@ -46,7 +46,7 @@ def decode(text):
 
 
 class Vault:
-    """A vault, with the token of a managed identity, which it asks for as App Service has it."""
+    """A vault, with the token of a managed identity from the App Service endpoint."""
 
     def __init__(self, url, directory):
         self.url, self.directory, self.session = url, directory, requests.Session()
@@ -82,7 +82,7 @@ class Vault:
 
 
 class Key:
-    """A key in the vault, and beside it what is known of it here: the private half too, if it was imported."""
+    """A key in the vault, with its local counterpart, including the private half if it was imported."""
 
     def __init__(self, vault, bundle, jwk):
         self.vault, self.key = vault, bundle["key"]
@@ -96,7 +96,7 @@ class Key:
             self.public = ec.EllipticCurvePublicNumbers(x, y, CURVES[self.key["crv"]]).public_key()
 
     def use(self, operation, alg, **fields):
-        """The bytes of an answer by name, or REFUSED for what is refused as bad."""
+        """The bytes of an answer by name, or REFUSED for a bad request."""
         body = {"alg": alg, **{name: encode(value) for name, value in fields.items() if value is not None}}
         answer = self.vault.ask("POST", f"{self.path}/{operation}", body)
         if answer.status_code == 400:
@@ -113,7 +113,7 @@ class Key:
         return self.vault.must("POST", f"{self.path}/verify", body)["value"]
 
     def verifies(self, alg, digest, signature):
-        """The vault takes the signature, and no other."""
+        """The vault accepts this signature only."""
         same(f"{alg} by {self.path}", self.verify(alg, digest, signature), True)
         other = bytes([digest[0] ^ 1]) + digest[1:]
         same(f"{alg} of another digest", self.verify(alg, other, signature), False)
@@ -228,7 +228,7 @@ def symmetric(key):
 
 
 def look_at_everything(vault):
-    """All that can be asked for of a key, for whoever then looks for private ones in it."""
+    """Everything that a key's API returns, to be searched for private keys."""
     for listed in vault.must("GET", "/keys")["value"]:
         path = listed["kid"].removeprefix(vault.url)
         for below in "", "/versions", "/rotationpolicy":

@@ -1,4 +1,4 @@
-"""Private keys made here, to be imported into a vault, and what is noted of them for key_material.py."""
+"""Private keys to import into a vault, and records of them for key_material.py."""
 
 import json
 import os
@@ -50,7 +50,7 @@ def oct_jwk(length):
 
 
 def save_imported(jwk, directory):
-    """Notes the private numbers of a key, and the public ones, which are told to everybody."""
+    """Records the private and public numbers of a key."""
     public = [jwk.fields[name] for name in ("n", "x", "y") if name in jwk.fields]
     save(directory / "imported", json.dumps({
         "secret": [secret.hex() for secret in jwk.secrets()],
@@ -59,7 +59,7 @@ def save_imported(jwk, directory):
 
 
 def save_told(data, directory):
-    """Notes what the vault has told."""
+    """Records the vault's answers."""
     save(directory / "told", data)
 
 

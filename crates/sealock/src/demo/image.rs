@@ -1,4 +1,4 @@
-//! A small image in an archive that every client loads: an OCI layout with the manifest that Docker reads beside it.
+//! A small image in an archive that every client can load: an OCI layout with Docker's manifest beside it.
 //!
 //! <https://github.com/opencontainers/image-spec/blob/main/image-layout.md>
 
@@ -8,14 +8,14 @@ use serde::Serialize;
 use sha2::{Digest as _, Sha256};
 use tar::{Builder, Header};
 
-/// The time of everything in the image, so that it is the same each time: the first second of 2026.
+/// The time of everything in the image, fixed so that the image is always the same: the first second of 2026.
 const CREATED: &str = "2026-01-01T00:00:00Z";
 const MODIFIED: u64 = 1_767_225_600;
 
 const FILE: &str = "hello.txt";
 const TEXT: &str = "\
-Hello from an image that lies encrypted in its registry.
-Whoever can read this has pulled it while the registry could use its key.
+Hello from an image that its registry stores encrypted.
+If you can read this, you pulled it while the registry could use its key.
 ";
 
 const CONFIG: &str = "application/vnd.oci.image.config.v1+json";
@@ -23,7 +23,7 @@ const INDEX: &str = "application/vnd.oci.image.index.v1+json";
 const LAYER: &str = "application/vnd.oci.image.layer.v1.tar";
 const MANIFEST: &str = "application/vnd.oci.image.manifest.v1+json";
 
-/// The name that an image gets where it is loaded: host, repository and tag.
+/// The name under which an image is loaded: host, repository and tag.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Reference {
     name: String,
@@ -37,21 +37,21 @@ pub(super) struct Image {
     manifest: Blob,
 }
 
-/// A piece of content with its type and digest.
+/// A blob with its media type and digest.
 struct Blob {
     media_type: &'static str,
     hash: String,
     content: Vec<u8>,
 }
 
-// The fields of these are written in this order, whatever else is in the program: it decides on the digests.
+// The order of the fields decides the digests.
 
 #[derive(Serialize)]
 struct Config<'a> {
     created: &'a str,
     architecture: &'a str,
     os: &'a str,
-    /// The settings of containers, of which there are none.
+    /// The settings of containers, which are empty.
     #[serde(rename = "config")]
     container: BTreeMap<&'a str, &'a str>,
     rootfs: RootFs,
@@ -150,13 +150,13 @@ impl Image {
         })
     }
 
-    /// Packs the image, under a name, into an archive.
+    /// Packs the image into an archive under a name.
     pub(super) fn archive(&self, name: &Reference) -> io::Result<Vec<u8>> {
         let layout = Layout {
             image_layout_version: "1.0.0",
         };
         let annotations = [
-            // containerd and podman read the whole name here, other clients the tag below.
+            // containerd and podman read the full name here, other clients the tag below.
             ("io.containerd.image.name", name.to_string()),
             ("org.opencontainers.image.ref.name", name.tag.clone()),
         ];
@@ -205,7 +205,7 @@ impl Blob {
         format!("sha256:{}", self.hash)
     }
 
-    /// The path in a layout.
+    /// Returns the path in a layout.
     fn path(&self) -> String {
         format!("blobs/sha256/{}", self.hash)
     }
@@ -223,7 +223,7 @@ impl Blob {
 impl FromStr for Reference {
     type Err = &'static str;
 
-    /// Parses a name, as far as Docker's rules matter for one that is to be pushed. Without a tag it means `latest`.
+    /// Parses a name by Docker's rules for names to push. The tag defaults to `latest`.
     ///
     /// <https://github.com/distribution/reference/blob/main/reference.go>
     fn from_str(text: &str) -> Result<Self, Self::Err> {
@@ -246,7 +246,7 @@ impl fmt::Display for Reference {
     }
 }
 
-/// Returns true for what Docker takes for a host, not for the beginning of a repository's name.
+/// Returns true for a text that Docker takes for a host rather than the beginning of a repository's name.
 fn is_host(text: &str) -> bool {
     let is_known = text == "localhost" || text.contains(['.', ':']);
     let is_plain = |c: char| c.is_ascii_alphanumeric() || ".:-[]".contains(c);
@@ -271,7 +271,7 @@ fn is_tag(text: &str) -> bool {
         && text.chars().all(|c| is_letter(c) || ".-".contains(c))
 }
 
-/// The processor of this machine, as images name it: some clients load no image for another.
+/// Returns this machine's architecture as images name it. Some clients refuse to load images for another.
 fn architecture() -> &'static str {
     match ARCH {
         "x86_64" => "amd64",
@@ -284,7 +284,7 @@ fn json(value: &impl Serialize) -> io::Result<Vec<u8>> {
     Ok(serde_json::to_vec(value)?)
 }
 
-/// Packs files into an archive, which is the same each time.
+/// Packs files into a reproducible archive.
 fn archive<'a>(files: impl IntoIterator<Item = (&'a str, &'a [u8])>) -> io::Result<Vec<u8>> {
     let mut archive = Builder::new(Vec::new());
     for (path, content) in files {
@@ -302,7 +302,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_name_has_a_host_a_repository_and_a_tag() {
+    fn image_name_without_host_repository_or_valid_tag_is_rejected() {
         let parsed = |text: &str| text.parse::<Reference>().map(|name| name.to_string());
         for name in [
             "localhost:5000/hello:v1",

@@ -10,34 +10,34 @@ use sealock_api::{BackUpKey, Key, KeyBackup, RestoreKey};
 use sealock_core::VaultName;
 
 use crate::{
-    client::Client, effect::show_change, error::Error, key_reference::WhichKey, output::Output,
-    which::Within,
+    client::Client, effect::show_change, error::Error, key_reference::KeyArgs, output::Output,
+    target::ParentArgs,
 };
 
-/// Write a key with all its versions to a file that only this emulator can read
+/// Back up a key with all its versions to a file that only this emulator can restore
 #[derive(Debug, Args)]
 #[command(after_help = "Example:\n  sealock key backup --file registry-key.backup")]
 pub(crate) struct Backup {
     #[command(flatten)]
-    key: WhichKey,
-    /// The file; what it has is replaced
+    key: KeyArgs,
+    /// File to write; an existing file is replaced
     #[arg(long)]
     file: PathBuf,
 }
 
-/// Bring a key back from its backup, with all versions; registries that need it come back
+/// Restore a key with all its versions from a backup, and the registries that need it
 #[derive(Debug, Args)]
 #[command(after_help = "Example:\n  sealock key restore --file registry-key.backup")]
 pub(crate) struct Restore {
-    /// The backup
+    /// Backup file
     #[arg(long)]
     file: PathBuf,
     #[command(flatten)]
-    vault: Within<VaultName>,
+    vault: ParentArgs<VaultName>,
 }
 
 impl Backup {
-    /// The file is what `az keyvault key backup` writes: the blob itself, not the base64url of the API.
+    /// Writes the blob itself, as `az keyvault key backup` does, not the API's base64url.
     pub(super) fn run(self, client: &Client, output: &mut Output) -> Result<(), Error> {
         let (vault, key) = self.key.names()?;
         let back_up = BackUpKey { vault, key };
@@ -61,7 +61,7 @@ impl Restore {
             value: URL_SAFE_NO_PAD.encode(blob),
         };
         let vault = self.vault.name;
-        let answer = client.ask_with(&RestoreKey { vault }, &backup)?;
+        let answer = client.ask_with_body(&RestoreKey { vault }, &backup)?;
         show_change(
             &answer,
             |key: &Key| format!("restored {}", key.kid),
@@ -71,7 +71,7 @@ impl Restore {
     }
 }
 
-/// Replaces the file as a whole: if it cannot be written, an older backup in it stays.
+/// Replaces the file atomically: on failure, an older backup stays intact.
 fn write(file: &Path, blob: &[u8]) -> io::Result<()> {
     let mut staged = file.as_os_str().to_owned();
     staged.push(format!(".{}.tmp", std::process::id()));
@@ -90,7 +90,7 @@ fn write(file: &Path, blob: &[u8]) -> io::Result<()> {
     if written.is_err() {
         let _ = fs::remove_file(&staged);
     }
-    // Nobody asked for the file beside it.
+    // The message names the user's file, not the temporary one.
     written.map_err(|error| {
         let [staged, file] = [&*staged, file].map(Path::to_string_lossy);
         io::Error::new(error.kind(), error.to_string().replace(&*staged, &file))

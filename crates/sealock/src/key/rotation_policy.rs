@@ -8,7 +8,7 @@ use sealock_core::KeyName;
 use crate::{
     client::Client,
     error::Error,
-    key_reference::WhichKey,
+    key_reference::KeyArgs,
     output::{Output, TITLE, record},
 };
 
@@ -16,8 +16,8 @@ use crate::{
 pub(crate) enum RotationPolicyCommand {
     /// Show a key's rotation policy
     #[command(after_help = "Example:\n  sealock key rotation-policy show")]
-    Show(WhichKey),
-    /// Give a key another rotation policy
+    Show(KeyArgs),
+    /// Replace a key's rotation policy
     #[command(after_help = "\
 Example:
   echo '{\"lifetimeActions\": [{\"trigger\": {\"timeAfterCreate\": \"P15D\"},
@@ -29,8 +29,8 @@ Example:
 #[derive(Debug, Args)]
 pub(crate) struct Update {
     #[command(flatten)]
-    key: WhichKey,
-    /// The policy in Azure's JSON, as `az keyvault key rotation-policy update` takes it
+    key: KeyArgs,
+    /// File with the policy in Azure's JSON, as for `az keyvault key rotation-policy update`
     #[arg(long)]
     file: PathBuf,
 }
@@ -47,7 +47,7 @@ impl RotationPolicyCommand {
                 let (vault, key) = key.names()?;
                 let name = key.clone();
                 let set = SetRotationPolicy { vault, key };
-                (name, client.ask_with(&set, &read(&file)?)?)
+                (name, client.ask_with_body(&set, &read(&file)?)?)
             }
         };
         output.show(&answer, |policy| render(&name, policy))
@@ -63,7 +63,7 @@ fn read(file: &Path) -> Result<RotationPolicy, Error> {
 }
 
 fn render(key: &KeyName, policy: &RotationPolicy) -> String {
-    // Whatever else it says is shown by --json.
+    // A policy in an unknown form is shown with --json only.
     let Ok(policy) = policy.members() else {
         return format!("{TITLE}{key}{TITLE:#}");
     };

@@ -11,22 +11,22 @@ use crate::{
     client::Client,
     error::Error,
     output::{Column, Output, Screen},
-    which::Which,
+    target::TargetArgs,
 };
 
 #[derive(Debug, Subcommand)]
 pub(crate) enum CredentialCommand {
     /// Show the admin user's name and passwords
     #[command(after_help = "Example:\n  sealock registry credential show")]
-    Show(Which<RegistryName>),
-    /// Make one of the admin user's passwords anew; the old one ends
+    Show(TargetArgs<RegistryName>),
+    /// Renew one of the admin user's passwords; the old one stops working
     #[command(
         after_help = "Example:\n  sealock registry credential renew --password-name password2"
     )]
     Renew {
         #[command(flatten)]
-        registry: Which<RegistryName>,
-        /// The password
+        registry: TargetArgs<RegistryName>,
+        /// Password to renew
         #[arg(long, ignore_case = true, value_parser = word::<AdminPasswordName>(AdminPasswordName::WORDS))]
         password_name: AdminPasswordName,
     },
@@ -35,22 +35,24 @@ pub(crate) enum CredentialCommand {
 impl CredentialCommand {
     pub(crate) fn run(self, client: &Client, output: &mut Output) -> Result<(), Error> {
         let answer = match self {
-            Self::Show(Which { name: registry }) => client.ask(&ShowCredentials { registry })?,
+            Self::Show(TargetArgs { name: registry }) => {
+                client.ask(&ShowCredentials { registry })?
+            }
             Self::Renew {
-                registry: Which { name: registry },
+                registry: TargetArgs { name: registry },
                 password_name: password,
             } => client.ask(&RegenerateCredential { registry, password })?,
         };
         let screen = output.screen();
         output.show(&answer, |credentials: &AdminCredentials| {
-            let made = credentials.passwords.iter();
-            let made = made.map(|password| (password.name, &password.value));
-            passwords(credentials.username.as_str(), made, screen)
+            let shown = credentials.passwords.iter();
+            let shown = shown.map(|password| (password.name, &password.value));
+            passwords(credentials.username.as_str(), shown, screen)
         })
     }
 }
 
-/// Writes a user's passwords for people to copy.
+/// Renders a user's passwords as a table.
 pub(super) fn passwords<'a>(
     username: &str,
     passwords: impl IntoIterator<Item = (impl Display, &'a Secret)>,

@@ -5,19 +5,19 @@ use sealock_core::RegistryName;
 use crate::{
     client::Client,
     error::Error,
-    output::{Column, Output, Screen, shortened_digest},
+    output::{Column, Output, Screen, counted, shortened_digest},
     progress, quarantine,
-    which::Which,
+    target::TargetArgs,
 };
 
 #[derive(Debug, Args)]
 pub(crate) struct Gc {
     #[command(flatten)]
-    registry: Which<RegistryName>,
-    /// Remove the files in quarantine instead, which no record of any registry or vault mentions
+    registry: TargetArgs<RegistryName>,
+    /// Remove the quarantined files instead, which no registry or vault refers to
     #[arg(long, conflicts_with_all = ["name", "registry"])]
     orphans: bool,
-    /// List what would go, and leave it
+    /// Only list what would be removed
     #[arg(long)]
     dry_run: bool,
 }
@@ -27,8 +27,8 @@ impl Gc {
         if self.orphans {
             return quarantine::remove(client, output, self.dry_run);
         }
-        let (client, registry) = (client.patient(), self.registry.name);
-        let answer = progress::during("looking for garbage", || {
+        let (client, registry) = (client.without_timeout(), self.registry.name);
+        let answer = progress::during("collecting garbage", || {
             if self.dry_run {
                 client.ask(&ShowGarbage { registry })
             } else {
@@ -40,9 +40,9 @@ impl Gc {
     }
 }
 
-/// Shows how much a registry holds.
+/// Prints a registry's storage usage.
 pub(super) fn show_usage(
-    Which { name: registry }: Which<RegistryName>,
+    TargetArgs { name: registry }: TargetArgs<RegistryName>,
     client: &Client,
     output: &mut Output,
 ) -> Result<(), Error> {
@@ -55,14 +55,15 @@ pub(super) fn show_usage(
 }
 
 fn render(garbage: &Garbage, dry_run: bool, screen: Screen) -> String {
-    let (count, freed) = (garbage.blobs.len(), garbage.freed_bytes);
-    let sum = match (count, dry_run) {
+    let freed = garbage.freed_bytes;
+    let blobs = counted(garbage.blobs.len(), "blob");
+    let sum = match (garbage.blobs.len(), dry_run) {
         (0, _) => {
-            return "nothing to collect: each blob is referred to or was asked for lately"
+            return "nothing to collect: every blob is referenced or was requested recently"
                 .to_owned();
         }
-        (_, true) => format!("{count} blobs would go, and free {freed} bytes"),
-        (_, false) => format!("{count} blobs went, and freed {freed} bytes"),
+        (_, true) => format!("{blobs} would be removed, freeing {freed} bytes"),
+        (_, false) => format!("removed {blobs}, freeing {freed} bytes"),
     };
     let rows = garbage.blobs.iter().map(|blob| {
         [

@@ -8,50 +8,50 @@ use crate::{
     client::Client,
     error::Error,
     output::{Column, Output, Screen, TITLE, record},
-    which::{Which, Within},
+    target::{ParentArgs, TargetArgs},
 };
 
 #[derive(Debug, Subcommand)]
 pub(crate) enum ScopeMapCommand {
     /// List the scope maps of a registry
     #[command(after_help = "Example:\n  sealock registry scope-map list")]
-    List(Which<RegistryName>),
+    List(TargetArgs<RegistryName>),
     /// Show a scope map
     #[command(after_help = "Example:\n  sealock registry scope-map show _repositories_pull")]
     Show(Named),
-    /// Create a scope map, or give an existing one other actions
+    /// Create a scope map, or replace the actions of an existing one
     #[command(after_help = "\
 Examples:
   sealock registry scope-map create readers --repository hello content/read metadata/read
   sealock registry scope-map create writers --repository 'team/*' content/read content/write")]
     Create(Create),
-    /// Delete a scope map that no token has
+    /// Delete a scope map that no token uses
     #[command(after_help = "Example:\n  sealock registry scope-map delete readers")]
     Delete(Named),
 }
 
 #[derive(Debug, Args)]
 pub(crate) struct Named {
-    /// The scope map
+    /// Name of the scope map
     #[arg(value_name = "SCOPE_MAP")]
     name: ScopeMapName,
     #[command(flatten)]
-    registry: Within<RegistryName>,
+    registry: ParentArgs<RegistryName>,
 }
 
 #[derive(Debug, Args)]
 pub(crate) struct Create {
     #[command(flatten)]
     named: Named,
-    /// A repository, whose name may end with *, and the actions that are allowed in it
+    /// Repository, whose name may end in *, and the actions that are permitted in it (repeatable)
     #[arg(long, num_args = 2.., value_names = ["REPOSITORY", "ACTION"], required = true)]
     repository: Vec<String>,
-    /// Its purpose
+    /// Description of the scope map
     #[arg(long)]
     description: Option<String>,
 }
 
-/// The actions that the values of `--repository` stand for: each repository is followed by its own.
+/// Returns the actions in the values of `--repository`, where each repository is followed by its actions.
 pub(super) fn actions(values: &[String]) -> Vec<String> {
     let mut repository = None;
     let mut actions = Vec::new();
@@ -66,7 +66,7 @@ pub(super) fn actions(values: &[String]) -> Vec<String> {
     actions
 }
 
-/// Returns true for a word that is meant to be an action. The emulator knows which exist.
+/// Returns true for a word in the form of an action. The emulator judges whether it exists.
 fn is_action(value: &str) -> bool {
     value.starts_with("content/") || value.starts_with("metadata/")
 }
@@ -74,7 +74,7 @@ fn is_action(value: &str) -> bool {
 impl ScopeMapCommand {
     pub(crate) fn run(self, client: &Client, output: &mut Output) -> Result<(), Error> {
         match self {
-            Self::List(Which { name: registry }) => {
+            Self::List(TargetArgs { name: registry }) => {
                 let screen = output.screen();
                 let answer = client.ask(&ListScopeMaps { registry })?;
                 output.show(&answer, |scope_maps| list(scope_maps, screen))
@@ -95,9 +95,9 @@ impl ScopeMapCommand {
                     description: create.description,
                     actions: actions(&create.repository),
                 };
-                let answer = client.ask_with(&put, &change)?;
+                let answer = client.ask_with_body(&put, &change)?;
                 output.show(&answer, |scope_map: &ScopeMap| {
-                    let done = if answer.created() {
+                    let done = if answer.is_created() {
                         "created"
                     } else {
                         "changed"

@@ -13,27 +13,27 @@ use crate::{
     client::{Answer, Client},
     error::Error,
     output::{Column, Output, Screen, TITLE, record},
-    which::{Which, Within},
+    target::{ParentArgs, TargetArgs},
 };
 
 #[derive(Debug, Subcommand)]
 pub(crate) enum TokenCommand {
     /// List the tokens of a registry
     #[command(after_help = "Example:\n  sealock registry token list")]
-    List(Which<RegistryName>),
+    List(TargetArgs<RegistryName>),
     /// Show a token
     #[command(after_help = "Example:\n  sealock registry token show reader")]
     Show(Named),
-    /// Create a token with two passwords, or give an existing one another scope map
+    /// Create a token with two passwords, or change the scope map of an existing one
     #[command(after_help = "\
 Examples:
   sealock registry token create reader --repository hello content/read metadata/read
   sealock registry token create pusher --scope-map _repositories_push")]
     Create(Create),
-    /// Enable or disable a token, or give it another scope map
+    /// Enable or disable a token, or change its scope map
     #[command(after_help = "Example:\n  sealock registry token update reader --status disabled")]
     Update(Update),
-    /// Make one of a token's passwords anew; the old one ends
+    /// Renew one of a token's passwords; the old one stops working
     #[command(
         after_help = "Example:\n  sealock registry token renew reader --password-name password1 --days 30"
     )]
@@ -45,11 +45,11 @@ Examples:
 
 #[derive(Debug, Args)]
 pub(crate) struct Named {
-    /// The token
+    /// Name of the token
     #[arg(value_name = "TOKEN")]
     name: TokenName,
     #[command(flatten)]
-    registry: Within<RegistryName>,
+    registry: ParentArgs<RegistryName>,
 }
 
 #[derive(Debug, Args)]
@@ -57,13 +57,14 @@ pub(crate) struct Named {
 pub(crate) struct Create {
     #[command(flatten)]
     named: Named,
-    /// The scope map that says what it may do
+    /// Scope map that defines what the token may do
     #[arg(long)]
     scope_map: Option<ScopeMapName>,
-    /// A repository, whose name may end with *, and the actions that are allowed in it: a scope map is made of it
+    /// Repository, whose name may end in *, and the actions that are permitted in it (repeatable); creates a scope map
+    /// for the token
     #[arg(long, num_args = 2.., value_names = ["REPOSITORY", "ACTION"])]
     repository: Vec<String>,
-    /// Days until the passwords expire; they never do, if none are given
+    /// Days until the passwords expire [default: never]
     #[arg(long)]
     days: Option<u32>,
 }
@@ -72,10 +73,10 @@ pub(crate) struct Create {
 pub(crate) struct Update {
     #[command(flatten)]
     named: Named,
-    /// Enabled if it may log in
+    /// Status of the token; a disabled token cannot log in
     #[arg(long)]
     status: Option<Status>,
-    /// The scope map that says what it may do
+    /// Scope map that defines what the token may do
     #[arg(long)]
     scope_map: Option<ScopeMapName>,
 }
@@ -90,10 +91,10 @@ enum Status {
 pub(crate) struct Renew {
     #[command(flatten)]
     named: Named,
-    /// The password
+    /// Password to renew
     #[arg(long, ignore_case = true, value_parser = word::<TokenPasswordName>(TokenPasswordName::WORDS))]
     password_name: TokenPasswordName,
-    /// Days until it expires; it never does, if none are given
+    /// Days until the password expires [default: never]
     #[arg(long)]
     days: Option<u32>,
 }
@@ -115,14 +116,14 @@ impl Named {
             registry: self.registry.name.clone(),
             token: self.name.clone(),
         };
-        client.ask_with(&put, change)
+        client.ask_with_body(&put, change)
     }
 }
 
 impl TokenCommand {
     pub(crate) fn run(self, client: &Client, output: &mut Output) -> Result<(), Error> {
         match self {
-            Self::List(Which { name: registry }) => {
+            Self::List(TargetArgs { name: registry }) => {
                 let screen = output.screen();
                 let answer = client.ask(&ListTokens { registry })?;
                 output.show(&answer, |tokens| list(tokens, screen))
@@ -146,7 +147,7 @@ impl Create {
     fn run(self, client: &Client, output: &mut Output) -> Result<(), Error> {
         let scope_map = match self.scope_map {
             Some(scope_map) => scope_map,
-            None => own_scope_map(&self.named, &self.repository, client)?,
+            None => create_own_scope_map(&self.named, &self.repository, client)?,
         };
         let change = TokenChange {
             scope_map: Some(scope_map.clone()),
@@ -156,11 +157,11 @@ impl Create {
         let answer = self.named.put(&change, client)?;
         let screen = output.screen();
         output.show(&answer, |put: &TokenWithPasswords| {
-            if answer.created() {
+            if answer.is_created() {
                 shown_once(&put.generated, screen)
             } else {
                 format!(
-                    "token {} has the scope map {scope_map} now, and keeps its passwords",
+                    "token {} now has scope map {scope_map}; its passwords are unchanged",
                     put.token.name
                 )
             }
@@ -175,7 +176,7 @@ impl Renew {
             token: self.named.name,
             password: self.password_name,
         };
-        let answer = client.ask_with(&generate, &PasswordLife { days: self.days })?;
+        let answer = client.ask_with_body(&generate, &PasswordLife { days: self.days })?;
         let screen = output.screen();
         output.show(&answer, |made: &NewPassword| {
             shown_once(slice::from_ref(made), screen)
@@ -189,11 +190,11 @@ fn shown_once(made: &[NewPassword], screen: Screen) -> String {
         .map_or("", |password| password.username.as_str());
     let made = made.iter().map(|password| (password.name, &password.value));
     let table = passwords(username, made, screen);
-    format!("{table}\nKeep them: they are not shown again.")
+    format!("{table}\nSave them now: they are not shown again.")
 }
 
-/// Makes a scope map of a token's own.
-fn own_scope_map(
+/// Creates the scope map of a single token.
+fn create_own_scope_map(
     token: &Named,
     repositories: &[String],
     client: &Client,
@@ -211,13 +212,13 @@ fn own_scope_map(
         description: None,
         actions: scope_map::actions(repositories),
     };
-    client.ask_with(&put, &change)?;
+    client.ask_with_body(&put, &change)?;
     Ok(scope_map)
 }
 
 impl Update {
     fn run(self, client: &Client, output: &mut Output) -> Result<(), Error> {
-        // A token that is not there is not made by it.
+        // A missing token must not be created.
         self.named.find(client)?;
         let change = TokenChange {
             scope_map: self.scope_map,

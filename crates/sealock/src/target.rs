@@ -1,82 +1,80 @@
-//! The one way in which commands name things.
+//! The arguments by which commands name registries, vaults and identities.
 //!
-//! A command that is about one thing takes its name as an argument, or by the option of the thing's noun. A command that
-//! is about something within it takes the option alone.
+//! A command on a resource takes the resource's name as an argument or as an option. A command on something within the
+//! resource takes the option only.
 
 use std::{fmt::Display, str::FromStr};
 
 use clap::{Arg, ArgMatches, Args, Command, FromArgMatches};
 use sealock_core::{IdentityName, InvalidName, RegistryName, VaultName};
 
-/// The name of a kind of thing that the quickstart makes one of.
-pub(crate) trait Named:
+/// The name of a resource of which the quickstart creates one.
+pub(crate) trait ResourceName:
     FromStr<Err = InvalidName> + Display + Clone + Send + Sync + 'static
 {
-    /// The noun, which is the option's name, too.
+    /// The resource's noun, which is also the option's name.
     const NOUN: &'static str;
-    /// The placeholder for its name in help.
+    /// The placeholder for the name in help.
     const PLACEHOLDER: &'static str;
     /// The option's short form.
     const SHORT: Option<char>;
-    /// The name of the one that the quickstart makes.
+    /// The name of the resource that the quickstart creates.
     const DEFAULT: &'static str;
 }
 
-impl Named for RegistryName {
+impl ResourceName for RegistryName {
     const NOUN: &'static str = "registry";
     const PLACEHOLDER: &'static str = "REGISTRY";
     const SHORT: Option<char> = Some('r');
     const DEFAULT: &'static str = "sealock";
 }
 
-impl Named for VaultName {
+impl ResourceName for VaultName {
     const NOUN: &'static str = "vault";
     const PLACEHOLDER: &'static str = "VAULT";
     const SHORT: Option<char> = None;
     const DEFAULT: &'static str = "sealock";
 }
 
-impl Named for IdentityName {
+impl ResourceName for IdentityName {
     const NOUN: &'static str = "identity";
     const PLACEHOLDER: &'static str = "IDENTITY";
     const SHORT: Option<char> = None;
     const DEFAULT: &'static str = "registry-identity";
 }
 
-/// The thing that a command is about.
+/// The resource that a command acts on.
 #[derive(Clone, Debug)]
-pub(crate) struct Which<T> {
-    /// Its name.
+pub(crate) struct TargetArgs<T> {
     pub(crate) name: T,
 }
 
-/// The thing within which the command's own thing is.
+/// The resource that contains the command's target.
 #[derive(Clone, Debug)]
-pub(crate) struct Within<T> {
-    /// Its name.
+pub(crate) struct ParentArgs<T> {
     pub(crate) name: T,
 }
 
-/// The id of the argument beside the option of the same thing.
+/// The id of the positional argument.
 const ARGUMENT: &str = "name";
 
-impl<T: Named> Which<T> {
+impl<T: ResourceName> TargetArgs<T> {
     fn argument() -> Arg {
         Arg::new(ARGUMENT)
             .value_name(T::PLACEHOLDER)
-            .help(format!("The {}", T::NOUN))
+            .help(format!("Name of the {}", T::NOUN))
             .default_value(T::DEFAULT)
             .value_parser(parse::<T>)
     }
 
     fn option() -> Arg {
         option::<T>()
-            .help(format!("The {}, as other commands name it", T::NOUN))
+            .help(format!("Same as [{}]", T::PLACEHOLDER))
             .conflicts_with(ARGUMENT)
     }
 }
 
-impl<T: Named> Args for Which<T> {
+impl<T: ResourceName> Args for TargetArgs<T> {
     fn augment_args(command: Command) -> Command {
         command.arg(Self::argument()).arg(Self::option())
     }
@@ -86,10 +84,10 @@ impl<T: Named> Args for Which<T> {
     }
 }
 
-impl<T: Named> FromArgMatches for Which<T> {
+impl<T: ResourceName> FromArgMatches for TargetArgs<T> {
     fn from_arg_matches(matches: &ArgMatches) -> Result<Self, clap::Error> {
-        let name = given::<T>(matches, T::NOUN).or_else(|| given(matches, ARGUMENT));
-        name.map(|name| Self { name }).ok_or_else(missing)
+        let name = value_of::<T>(matches, T::NOUN).or_else(|| value_of(matches, ARGUMENT));
+        name.map(|name| Self { name }).ok_or_else(missing_argument)
     }
 
     fn update_from_arg_matches(&mut self, matches: &ArgMatches) -> Result<(), clap::Error> {
@@ -98,9 +96,9 @@ impl<T: Named> FromArgMatches for Which<T> {
     }
 }
 
-impl<T: Named> Args for Within<T> {
+impl<T: ResourceName> Args for ParentArgs<T> {
     fn augment_args(command: Command) -> Command {
-        let option = option::<T>().help(format!("The {}", T::NOUN));
+        let option = option::<T>().help(format!("Name of the {}", T::NOUN));
         command.arg(option.default_value(T::DEFAULT))
     }
 
@@ -109,10 +107,10 @@ impl<T: Named> Args for Within<T> {
     }
 }
 
-impl<T: Named> FromArgMatches for Within<T> {
+impl<T: ResourceName> FromArgMatches for ParentArgs<T> {
     fn from_arg_matches(matches: &ArgMatches) -> Result<Self, clap::Error> {
-        let name = given(matches, T::NOUN);
-        name.map(|name| Self { name }).ok_or_else(missing)
+        let name = value_of(matches, T::NOUN);
+        name.map(|name| Self { name }).ok_or_else(missing_argument)
     }
 
     fn update_from_arg_matches(&mut self, matches: &ArgMatches) -> Result<(), clap::Error> {
@@ -121,7 +119,7 @@ impl<T: Named> FromArgMatches for Within<T> {
     }
 }
 
-fn option<T: Named>() -> Arg {
+fn option<T: ResourceName>() -> Arg {
     let option = Arg::new(T::NOUN)
         .long(T::NOUN)
         .value_name(T::PLACEHOLDER)
@@ -132,14 +130,14 @@ fn option<T: Named>() -> Arg {
     }
 }
 
-fn parse<T: Named>(text: &str) -> Result<T, InvalidName> {
+fn parse<T: ResourceName>(text: &str) -> Result<T, InvalidName> {
     text.parse()
 }
 
-fn given<T: Named>(matches: &ArgMatches, id: &str) -> Option<T> {
+fn value_of<T: ResourceName>(matches: &ArgMatches, id: &str) -> Option<T> {
     matches.get_one::<T>(id).cloned()
 }
 
-fn missing() -> clap::Error {
+fn missing_argument() -> clap::Error {
     clap::Error::new(clap::error::ErrorKind::MissingRequiredArgument)
 }
