@@ -3,8 +3,8 @@ use sealock_cmk::{Cause, Custodian, KeyFacts, VaultError};
 use sealock_core::{ClientId, KeyIdentifier, Kid};
 use sealock_entra::Directory;
 use sealock_vault::{
-    EncryptionAlgorithm, Error, KeyFollowers, KeyOperation, KeyUse, KeyVault, Outcome, Requester,
-    Unreachable,
+    EncryptionAlgorithm, Error, KeyFollowers, KeyVault, Requester, Unreachable,
+    operation::{GetKey, UnwrapKey, WrapKey},
 };
 use zeroize::Zeroizing;
 
@@ -29,25 +29,6 @@ impl Chain {
                 tracing::error!(%error, "the directory could not be read");
                 Err(Cause::VaultUnavailable.into())
             }
-        }
-    }
-
-    async fn use_key(
-        &self,
-        identity: ClientId,
-        kid: &Kid,
-        usage: KeyUse,
-    ) -> Result<Zeroizing<Vec<u8>>, VaultError> {
-        let registry = self.registry(identity).await?;
-        let operation = usage.operation();
-        let used = self
-            .vault
-            .use_key(&registry, &kid.identifier(), operation, Ok(usage))
-            .await
-            .map_err(vault_error)?;
-        match used.outcome {
-            Outcome::Bytes(bytes) => Ok(bytes),
-            Outcome::Encrypted(_) | Outcome::Verified(_) => Err(Cause::VaultUnavailable.into()),
         }
     }
 }
@@ -76,8 +57,11 @@ impl sealock_cmk::KeyVault for Chain {
         key: &KeyIdentifier,
     ) -> Result<KeyFacts, VaultError> {
         let registry = self.registry(identity).await?;
-        let found = self.vault.get_key(&registry, key).await;
-        let bundle = found.map_err(vault_error)?;
+        let found = async {
+            let permit = self.vault.authorize(&registry, GetKey, key.clone()).await?;
+            permit.run().await
+        };
+        let bundle = found.await.map_err(vault_error)?;
         Ok(KeyFacts {
             kid: bundle.kid,
             kty: bundle.kty.to_string(),
@@ -91,11 +75,15 @@ impl sealock_cmk::KeyVault for Chain {
         kid: &Kid,
         plaintext: &[u8],
     ) -> Result<Vec<u8>, VaultError> {
-        let usage = KeyUse::WrapKey {
-            algorithm: ALGORITHM,
-            value: Zeroizing::new(plaintext.to_vec()),
+        let registry = self.registry(identity).await?;
+        let wrapped = async {
+            let key = kid.identifier();
+            let permit = self.vault.authorize(&registry, WrapKey, key).await?;
+            permit
+                .run(ALGORITHM, Zeroizing::new(plaintext.to_vec()))
+                .await
         };
-        Ok(self.use_key(identity, kid, usage).await?.to_vec())
+        Ok(wrapped.await.map_err(vault_error)?.result)
     }
 
     async fn unwrap_key(
@@ -104,20 +92,20 @@ impl sealock_cmk::KeyVault for Chain {
         kid: &Kid,
         wrapped: &[u8],
     ) -> Result<Zeroizing<Vec<u8>>, VaultError> {
-        let usage = KeyUse::UnwrapKey {
-            algorithm: ALGORITHM,
-            value: wrapped.to_vec(),
+        let registry = self.registry(identity).await?;
+        let unwrapped = async {
+            let key = kid.identifier();
+            let permit = self.vault.authorize(&registry, UnwrapKey, key).await?;
+            permit.run(ALGORITHM, wrapped.to_vec()).await
         };
-        self.use_key(identity, kid, usage).await
+        Ok(unwrapped.await.map_err(vault_error)?.result)
     }
 
     async fn judge_unwrap(&self, identity: ClientId, kid: &Kid) -> Result<(), VaultError> {
         let registry = self.registry(identity).await?;
         let key = kid.identifier();
-        let judged = self
-            .vault
-            .judge_use(&registry, &key, KeyOperation::UnwrapKey);
-        judged.await.map_err(vault_error)
+        let judged = self.vault.judge(&registry, UnwrapKey, &key).await;
+        judged.map_err(vault_error)
     }
 }
 

@@ -7,7 +7,7 @@ use sealock_entra::{Directory, TokenIssuer};
 use sealock_envelope::ServiceKey;
 use sealock_registry::Registries;
 use sealock_store::Store;
-use sealock_vault::{KeyFollowers, KeyVault};
+use sealock_vault::{KeyFollowers, KeyVault, Permit, Requester, operation::Operation};
 use tokio_util::sync::CancellationToken;
 
 use crate::{
@@ -60,9 +60,7 @@ impl Services {
             names.clone(),
             directory.clone(),
             config.fidelity.key_vault(),
-        )
-        .await
-        .map_err(Error::Vault)?;
+        );
         let chain = Chain::new(directory.clone(), vault.clone());
         let custodian = Custodian::new(
             store.clone(),
@@ -73,7 +71,7 @@ impl Services {
             &config.cmk,
         );
         let followers: Arc<dyn KeyFollowers> = Arc::new(FollowingRegistries(custodian.clone()));
-        vault.be_followed_by(&followers);
+        vault.set_followers(&followers);
         Ok(Self {
             followers,
             registries: Registries::new(
@@ -98,6 +96,16 @@ impl Services {
             quarantine_days: config.store.quarantine_days,
             shutdown: CancellationToken::new(),
         })
+    }
+
+    /// Authorises an operation of a vault for the operator.
+    pub(crate) async fn authorize<O: Operation>(
+        &self,
+        operation: O,
+        target: O::Target,
+    ) -> sealock_vault::Result<Permit<O>> {
+        let operator = Requester::operator();
+        self.vault.authorize(&operator, operation, target).await
     }
 
     /// Finishes the removals of an earlier process, removes expired vaults and keys, and moves files that no record

@@ -1,3 +1,5 @@
+mod text;
+
 use std::net::IpAddr;
 
 use sealock_core::{KeyIdentifier, KeyName, KeyVersion, Kid, VaultName};
@@ -5,7 +7,7 @@ use sealock_entra::Principal;
 use sealock_http::UnknownEndpoint;
 use sealock_store::Fault;
 
-use crate::{KeyOperation, KeyPermission, LOCATION, State, network::Unreachable};
+use crate::{KeyOperation, KeyPermission, State, Unreachable, operation::LOCATION};
 
 /// Why the vault refused. Texts are Azure's where Azure's are public.
 ///
@@ -56,7 +58,7 @@ pub enum Error {
         vault: VaultName,
     },
     /// The vault has no such key, or the key no such version.
-    #[error("{}", key_not_found(.key, .version.as_ref()))]
+    #[error("{}", text::key_not_found(.key, .version.as_ref()))]
     KeyNotFound {
         /// The vault.
         vault: VaultName,
@@ -66,7 +68,7 @@ pub enum Error {
         version: Option<KeyVersion>,
     },
     /// The key is soft-deleted, or on its way there or back. Clients see [`KeyNotFound`](Self::KeyNotFound).
-    #[error("{}", key_not_found(.key, .version.as_ref()))]
+    #[error("{}", text::key_not_found(.key, .version.as_ref()))]
     KeyDeleted {
         /// The vault.
         vault: VaultName,
@@ -173,7 +175,7 @@ pub enum Error {
     /// No access policy gives the caller this permission.
     #[error(
         "The user, group or application '{}' does not have keys {permission} permission on key vault '{vault};location={LOCATION}'. For help resolving this issue, please see https://go.microsoft.com/fwlink/?linkid=2125287",
-        caller(.principal)
+        text::caller(.principal)
     )]
     ForbiddenByPolicy {
         /// Who was refused.
@@ -186,7 +188,7 @@ pub enum Error {
     /// No role of the caller's permits this.
     #[error(
         "Caller is not authorized to perform action on resource.\r\nIf role assignments, deny assignments or role definitions were changed recently, please observe propagation time.\r\nCaller: {}\r\nAction: '{action}'\r\nResource: '{}'\r\nAssignment: (not found)\r\nDenyAssignmentId: null\r\nDecisionReason: null \r\nVault: {vault};location={LOCATION}\r\n",
-        caller(.principal),
+        text::caller(.principal),
         .resource.to_lowercase()
     )]
     ForbiddenByRbac {
@@ -200,7 +202,7 @@ pub enum Error {
         vault: VaultName,
     },
     /// The vault cannot be reached from there.
-    #[error("{}", unreachable(*.why, *.address, .principal, .vault))]
+    #[error("{}", text::unreachable(*.why, *.address, .principal, .vault))]
     Unreachable {
         /// Why not.
         why: Unreachable,
@@ -268,7 +270,7 @@ pub enum Error {
         kty: String,
     },
     /// No vault has keys of this type in this size.
-    #[error("Unsupported key size ({size}). Supported sizes are [{}]", separated(.supported))]
+    #[error("Unsupported key size ({size}). Supported sizes are [{}]", text::separated(.supported))]
     KeySizeNotSupported {
         /// The size that was asked for, in bits.
         size: u32,
@@ -313,18 +315,6 @@ pub enum Error {
     /// Others changed the same thing again and again while this operation tried to.
     #[error("The resource was changed by other requests at the same time; retry later.")]
     ConcurrentChange,
-    /// An earlier version took names that differ in case for different keys, and there are such keys.
-    #[error(
-        "the vault '{vault}' has keys '{one}' and '{other}', which are one name in this version: purge one of them with the version that made them, or start with a new data directory"
-    )]
-    NamesCollide {
-        /// The vault.
-        vault: VaultName,
-        /// The one.
-        one: KeyName,
-        /// The other.
-        other: KeyName,
-    },
     /// The store.
     #[error("the vault's storage failed: {0}")]
     Storage(#[source] sealock_store::Error),
@@ -435,8 +425,7 @@ impl Error {
             | Self::ConcurrentChange => (409, "Conflict"),
             Self::Throttled { .. } => (429, "Throttled"),
             Self::NotSupported(_) => (501, "NotSupportedByEmulator"),
-            Self::NamesCollide { .. }
-            | Self::Storage(_)
+            Self::Storage(_)
             | Self::Directory(_)
             | Self::Damaged { .. }
             | Self::Rsa(_)
@@ -476,21 +465,6 @@ impl Error {
     }
 }
 
-fn key_not_found(key: &KeyName, version: Option<&KeyVersion>) -> String {
-    let id = match version {
-        Some(version) => format!("{key}/{version}"),
-        None => key.to_string(),
-    };
-    format!(
-        "A key with (name/id) {id} was not found in this key vault. If you recently deleted this key you may be able to recover it using the correct recovery command. For help resolving this issue, please see https://go.microsoft.com/fwlink/?linkid=2125182"
-    )
-}
-
-fn separated(sizes: &[u32]) -> String {
-    let sizes: Vec<_> = sizes.iter().map(u32::to_string).collect();
-    sizes.join(", ")
-}
-
 /// Azure's text for a property that is not what it must be. It lacks the name, and so has two spaces.
 pub(crate) const PROPERTY_INVALID: &str = "Property  has invalid value\r\n";
 
@@ -505,41 +479,4 @@ pub(crate) fn quotable(word: &str) -> &str {
     } else {
         "..."
     }
-}
-
-/// Whom Azure's texts name.
-fn caller(principal: &Principal) -> String {
-    format!(
-        "appid={};oid={};iss=https://sts.windows.net/{}/",
-        principal.client_id(),
-        principal.principal_id(),
-        principal.tenant_id()
-    )
-}
-
-fn unreachable(
-    why: Unreachable,
-    address: IpAddr,
-    principal: &Principal,
-    vault: &VaultName,
-) -> String {
-    let mut caller = caller(principal);
-    if let Some(resource_id) = principal.resource_id() {
-        caller = format!("{caller};xms_mirid={resource_id}");
-    }
-    let (why, address) = match why {
-        Unreachable::PublicAccessDisabled => (
-            "Public network access is disabled and request is not from a trusted service nor via an approved private link.",
-            String::new(),
-        ),
-        Unreachable::AddressNotAuthorized => (
-            "Client address is not authorized and caller is not a trusted service.",
-            format!("Client address: {address}\r\n"),
-        ),
-        Unreachable::BypassDisabled => (
-            "Request was not allowed by NSP rules and the client address is not authorized and caller was ignored because bypass is set to None",
-            format!("Client address: {address}\r\n"),
-        ),
-    };
-    format!("{why}\r\n{address}Caller: {caller}\r\nVault: {vault};location={LOCATION}")
 }

@@ -1,9 +1,7 @@
 //! The vault's HTTP: the endpoints of its keys.
 //!
-//! A request is judged in Azure's order. Whether the vault is there and whose token it is comes first. What
-//! the request says is read before the domain is asked, its body only of a caller who has the permission; but
-//! what is wrong with it is judged by the domain, and last. What asks for no operation is judged no further
-//! than by the network.
+//! A request is judged in Azure's order: the vault, the token, the operation, and last its parameters. So the body is read
+//! of a caller who has the permission alone. A request for no operation is judged no further than by the network.
 //!
 //! <https://learn.microsoft.com/rest/api/keyvault/keys/operation-groups>
 
@@ -28,14 +26,17 @@ use axum::{
     http::{HeaderMap, HeaderName, HeaderValue, header},
     response::{IntoResponse, Response},
 };
-use sealock_core::{PublicName, VaultName, excerpt};
+use sealock_core::{KeyIdentifier, KeyName, KeyVersion, PublicName, VaultName, excerpt};
 use sealock_entra::TokenIssuer;
 use sealock_http::{Connection, Query};
 use uuid::Uuid;
 
 use self::{authentication::Authenticated, endpoint::Endpoint};
 pub use self::{endpoint::is_vaults, rotation_policy::RotationPolicyBody};
-use crate::{Client, Error, KeyOperation, KeyVault, LOCATION, Origin, Requester, Result};
+use crate::{
+    Client, Error, KeyVault, Origin, Permit, Requester, Result,
+    operation::{LOCATION, Operation},
+};
 
 /// The name under which Azure's vaults answer; the emulator's has no other.
 const SERVICE_VERSION: &str = "1.9.1054.1";
@@ -122,15 +123,14 @@ async fn route(
 
 /// Calls the function that answers at an endpoint.
 async fn dispatch(call: Call<'_>, endpoint: Endpoint) -> Answer {
-    use KeyOperation::{Decrypt, Encrypt, Export, Sign, UnwrapKey, Verify, WrapKey};
     match endpoint {
         Endpoint::Attestation => call.refuse(Error::NotSupported("attestation")).await,
-        Endpoint::BackupKey { key } => keys::backup(call, key).await,
+        Endpoint::BackUpKey { key } => keys::back_up(call, key).await,
         Endpoint::Certificates => call.refuse(Error::NotSupported("certificates")).await,
         Endpoint::CreateKey { key } => keys::create(call, key).await,
-        Endpoint::Decrypt { key, version } => crypto::answer(call, key, version, Decrypt).await,
+        Endpoint::Decrypt { key, version } => crypto::decrypt(call, key, version).await,
         Endpoint::DeleteKey { key } => keys::delete(call, key).await,
-        Endpoint::Encrypt { key, version } => crypto::answer(call, key, version, Encrypt).await,
+        Endpoint::Encrypt { key, version } => crypto::encrypt(call, key, version).await,
         Endpoint::GetCertificateContacts => call.refuse(Error::ContactsNotFound).await,
         Endpoint::GetDeletedKey { key } => deleted_keys::get(call, key).await,
         Endpoint::GetKey { key, version } => keys::get(call, key, version).await,
@@ -139,28 +139,48 @@ async fn dispatch(call: Call<'_>, endpoint: Endpoint) -> Answer {
         Endpoint::ImportKey { key } => keys::import(call, key).await,
         Endpoint::ListDeletedKeys { page } => deleted_keys::list(call, page).await,
         Endpoint::ListKeys { page } => keys::list(call, page).await,
-        Endpoint::ListVersions { key, page } => keys::versions(call, key, page).await,
+        Endpoint::ListVersions { key, page } => keys::list_versions(call, key, page).await,
         Endpoint::PurgeKey { key } => deleted_keys::purge(call, key).await,
         Endpoint::RecoverKey { key } => deleted_keys::recover(call, key).await,
-        Endpoint::Release { key, version } => crypto::answer(call, key, version, Export).await,
+        Endpoint::Release { key, version } => crypto::release(call, key, version).await,
         Endpoint::RestoreKey => keys::restore(call).await,
         Endpoint::RotateKey { key } => keys::rotate(call, key).await,
         Endpoint::Secrets => call.refuse(Error::NotSupported("secrets")).await,
         Endpoint::SecureWrapping => call.refuse(Error::NotSupported("secure wrapping")).await,
         Endpoint::SetRotationPolicy { key } => rotation_policy::put(call, key).await,
-        Endpoint::Sign { key, version } => crypto::answer(call, key, version, Sign).await,
+        Endpoint::Sign { key, version } => crypto::sign(call, key, version).await,
         Endpoint::StorageAccounts => {
             call.refuse(Error::NotSupported("managed storage accounts"))
                 .await
         }
-        Endpoint::UnwrapKey { key, version } => crypto::answer(call, key, version, UnwrapKey).await,
+        Endpoint::UnwrapKey { key, version } => crypto::unwrap_key(call, key, version).await,
         Endpoint::UpdateKey { key, version } => keys::update(call, key, version).await,
-        Endpoint::Verify { key, version } => crypto::answer(call, key, version, Verify).await,
-        Endpoint::WrapKey { key, version } => crypto::answer(call, key, version, WrapKey).await,
+        Endpoint::Verify { key, version } => crypto::verify(call, key, version).await,
+        Endpoint::WrapKey { key, version } => crypto::wrap_key(call, key, version).await,
     }
 }
 
 impl Call<'_> {
+    /// Authorises an operation for the requester. Not an `async fn`: its future would hold the body, which only one
+    /// thread may see.
+    fn authorize<O: Operation>(
+        &self,
+        operation: O,
+        target: O::Target,
+    ) -> impl Future<Output = Result<Permit<O>>> {
+        let (vaults, requester) = (self.vaults, &self.requester);
+        vaults.authorize(requester, operation, target)
+    }
+
+    /// A key of the vault; without a version, the current.
+    fn key(&self, key: KeyName, version: Option<KeyVersion>) -> KeyIdentifier {
+        KeyIdentifier {
+            vault: self.vault.clone(),
+            key,
+            version,
+        }
+    }
+
     /// Refuses what asks for no operation of the vault's.
     async fn refuse(self, error: Error) -> Answer {
         self.vaults

@@ -1,23 +1,17 @@
-//! What every operation begins with: the vault, the network, the permission, the key, the version. In
-//! this order.
+//! The records that operations are about, and the state that they are in.
 
 use std::ops::Bound;
 
 use futures_util::{StreamExt as _, TryStreamExt as _};
 use sealock_core::{KeyIdentifier, KeyName, KeyVersion, Kid, VaultName};
-use sealock_entra::{Caller, SUBSCRIPTION};
 use sealock_store::{Entry, Record};
 
 use crate::{
-    Decision, Error, IpRule, KeyPermission, Policy, Requester, Result, State,
-    access::decide,
-    network::may_reach,
-    rbac,
+    Error, IpRule, Policy, Result, State,
     records::{
         IP_RULES, KEYS, KeyRecord, POLICIES, TAGS, VAULTS, VERSIONS, VaultRecord, VersionRecord,
     },
     service::Service,
-    vaults::resource_id,
 };
 
 /// A key version as it is stored, with its tags.
@@ -31,22 +25,6 @@ pub(crate) struct StoredVersion {
 pub(crate) type Tags = std::collections::BTreeMap<String, String>;
 
 impl Service {
-    /// Vaults and access policies are the operator's to manage; no principal has been given a role.
-    pub(crate) fn check_operator(
-        requester: &Requester,
-        action: &'static str,
-        vault: Option<&VaultName>,
-    ) -> Result<()> {
-        match &requester.caller {
-            Caller::Operator => Ok(()),
-            Caller::Principal(principal) => Err(Error::AuthorizationFailed {
-                principal: Box::new(principal.clone()),
-                action,
-                scope: vault.map_or_else(|| format!("/subscriptions/{SUBSCRIPTION}"), resource_id),
-            }),
-        }
-    }
-
     /// The vault, deleted or not.
     pub(crate) async fn find_vault(
         &self,
@@ -78,94 +56,6 @@ impl Service {
             });
         }
         Ok(record)
-    }
-
-    /// The vault, if it is active, can be reached from where the request comes, and permits it, be it by
-    /// its access policies or by roles over the vault or the `key`.
-    pub(crate) async fn permitted_vault(
-        &self,
-        requester: &Requester,
-        vault: &VaultName,
-        key: Option<&KeyName>,
-        permission: KeyPermission,
-    ) -> Result<Record<VaultRecord>> {
-        let record = self.reachable_vault(requester, vault).await?;
-        self.check_permitted(requester, vault, &record, key, permission)
-            .await?;
-        requester.api_version_is_named()?;
-        if permission.is_change() && record.failed_over {
-            return Err(Error::FailedOver {
-                vault: vault.clone(),
-            });
-        }
-        Ok(record)
-    }
-
-    /// The vault, if it is active and can be reached from where the request comes.
-    pub(crate) async fn reachable_vault(
-        &self,
-        requester: &Requester,
-        vault: &VaultName,
-    ) -> Result<Record<VaultRecord>> {
-        let record = self.active_vault(vault).await?;
-        let Caller::Principal(principal) = &requester.caller else {
-            return Ok(record);
-        };
-        let ip_rules = self.ip_rules_of(vault).await?;
-        may_reach(record.network, &ip_rules, requester.client.origin).map_err(|why| {
-            Error::Unreachable {
-                why,
-                address: requester.client.origin.address(),
-                principal: Box::new(principal.clone()),
-                vault: vault.clone(),
-            }
-        })?;
-        Ok(record)
-    }
-
-    async fn check_permitted(
-        &self,
-        requester: &Requester,
-        vault: &VaultName,
-        record: &VaultRecord,
-        key: Option<&KeyName>,
-        permission: KeyPermission,
-    ) -> Result<()> {
-        let Caller::Principal(principal) = &requester.caller else {
-            return Ok(());
-        };
-        if record.rbac {
-            let resource = match key {
-                Some(key) => format!("{}/keys/{key}", resource_id(vault)),
-                None => resource_id(vault),
-            };
-            let roles = self
-                .directory
-                .roles(principal.principal_id(), &resource)
-                .await?;
-            let action = permission.data_action();
-            if rbac::permit(&roles, action) {
-                return Ok(());
-            }
-            return Err(Error::ForbiddenByRbac {
-                principal: Box::new(principal.clone()),
-                action,
-                resource,
-                vault: vault.clone(),
-            });
-        }
-        match decide(
-            principal.principal_id(),
-            &self.policies_of(vault).await?,
-            permission,
-        ) {
-            Decision::Granted => Ok(()),
-            Decision::Denied => Err(Error::ForbiddenByPolicy {
-                principal: Box::new(principal.clone()),
-                permission,
-                vault: vault.clone(),
-            }),
-        }
     }
 
     /// Where a key is in its life now.

@@ -1,146 +1,219 @@
-use crate::KeyOperation;
+//! The operations of the vault: one row in the table says all that is particular to each.
+//!
+//! A row reads `NAME on TARGET, ACCESS, judged by RULE -> RECORDS: HOW IT IS LOGGED`. The access is the operator's action, a
+//! permission to the vault's keys, or no more than reaching the vault. The rule judges the state of what the operation
+//! is about, and returns the records that it found. [`KeyVault::authorize`](crate::KeyVault::authorize) applies access
+//! and rule in Azure's order, and gives a [`Permit`]; the method that carries the operation out is the permit's.
 
-const KEYS_API_VERSION: &str = "7.4";
-const VAULTS_API_VERSION: &str = "2023-07-01";
+mod charge;
+mod judgement;
+mod permit;
+mod row;
+mod target;
 
-/// An operation, as the log tells them apart.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Operation {
-    VaultPut,
-    VaultGet,
-    VaultPatch,
-    VaultDelete,
-    VaultRecover,
-    VaultPurge,
-    PoliciesGrant,
-    PoliciesRevoke,
-    Authentication,
-    KeyCreate,
-    KeyImport,
-    KeyGet,
-    KeyList,
-    KeyListVersions,
-    KeyUpdate,
-    KeyDelete,
-    KeyGetDeleted,
-    KeyListDeleted,
-    KeyRecover,
-    KeyPurge,
-    KeyBackup,
-    KeyRestore,
-    KeyRotate,
-    KeyRotateIfDue,
-    KeyRotationPolicyGet,
-    KeyRotationPolicySet,
-    KeyNearExpiry,
-    KeyExpired,
-    KeyEncrypt,
-    KeyDecrypt,
-    KeyWrap,
-    KeyUnwrap,
-    KeySign,
-    KeyVerify,
-    KeyRelease,
-    RandomBytesGet,
+use sealock_core::{KeyIdentifier, Kid, VaultName};
+use sealock_store::Record;
+
+use self::row::Url;
+pub(crate) use self::{
+    judgement::{CreatableKey, KeyInVault, VersionInVault},
+    row::{AUTHENTICATION, Access, Row, arm_id},
+    target::{LOCATION, resource_id_of_key},
+};
+pub use self::{
+    permit::Permit,
+    target::{AllVaults, Target, resource_id},
+};
+use crate::{
+    KeyOperation, KeyPermission, Requester, Result, records::VaultRecord, service::Service,
+    throttling::Limit,
+};
+
+/// An operation of the vault. [The module](self) has all of them.
+pub trait Operation: Send + Sync + 'static {
+    /// The thing that the operation is about.
+    type Target: Target;
+    /// The records that the judgement finds.
+    type Records: Send + Sync + 'static;
+    /// The operation in the audit log and in the limits.
+    const ROW: Row;
+
+    /// Judges whether the requester may do this to the target now, in Azure's order: vault, network, permission, key, state.
+    fn judge(
+        service: &Service,
+        requester: &Requester,
+        target: &Self::Target,
+    ) -> impl Future<Output = Result<Self::Records>> + Send;
 }
 
-impl Operation {
-    /// The use of a key for this.
-    pub(crate) fn using(operation: KeyOperation) -> Self {
-        match operation {
-            KeyOperation::Encrypt => Self::KeyEncrypt,
-            KeyOperation::Decrypt => Self::KeyDecrypt,
-            KeyOperation::Sign => Self::KeySign,
-            KeyOperation::Verify => Self::KeyVerify,
-            KeyOperation::WrapKey => Self::KeyWrap,
-            KeyOperation::UnwrapKey => Self::KeyUnwrap,
-            KeyOperation::Import => Self::KeyImport,
-            KeyOperation::Export => Self::KeyRelease,
-        }
-    }
+macro_rules! operations {
+    ($(
+        $(#[$doc:meta])*
+        $name:ident on $target:ty, $access:ident $(($which:expr))?,
+        judged by $rule:ident $(($use:expr))? -> $records:ty: $row:expr;
+    )*) => {$(
+        $(#[$doc])*
+        #[derive(Clone, Copy, Debug)]
+        pub struct $name;
 
-    /// Azure's name for it.
+        impl Operation for $name {
+            type Target = $target;
+            type Records = $records;
+            const ROW: Row = $row.of(operations!(@access $access $($which)?));
+
+            async fn judge(
+                service: &Service,
+                requester: &Requester,
+                target: &$target,
+            ) -> Result<$records> {
+                let access = operations!(@grant $access (service, requester, target) $($which)?);
+                judgement::$rule(service, access, target $(, $use)?).await
+            }
+        }
+    )*};
+    (@access operator $action:expr) => { Access::Operator($action) };
+    (@access permission $permission:expr) => { Access::Permission($permission) };
+    (@access network) => { Access::Network };
+    (@grant operator ($service:expr, $requester:expr, $target:expr) $action:expr) => {
+        judgement::check_operator($requester, $action, $target)?
+    };
+    (@grant permission ($service:expr, $requester:expr, $target:expr) $permission:expr) => {
+        judgement::permitted_vault($service, $requester, $target, $permission).await?
+    };
+    (@grant network ($service:expr, $requester:expr, $target:expr)) => {
+        judgement::reached_vault($service, $requester, $target).await?
+    };
+}
+
+const READ: &str = "Microsoft.KeyVault/vaults/read";
+const WRITE: &str = "Microsoft.KeyVault/vaults/write";
+const DELETE: &str = "Microsoft.KeyVault/vaults/delete";
+const PURGE: &str = "Microsoft.KeyVault/locations/deletedVaults/purge/action";
+const WRITE_POLICIES: &str = "Microsoft.KeyVault/vaults/accessPolicies/write";
+
+operations! {
+    /// Creates a vault.
+    CreateVault on VaultName, operator(WRITE), judged by free_vault_name -> ():
+        Row::new("VaultPut", Url::Arm(""));
+    /// Lists all vaults by name, deleted ones included.
+    ListVaults on AllVaults, operator(READ), judged by any_state -> ():
+        Row::new("VaultGet", Url::Arm(""));
+    /// Shows a vault, even a deleted one.
+    GetVault on VaultName, operator(READ), judged by existing_vault -> Record<VaultRecord>:
+        Row::new("VaultGet", Url::Arm(""));
+    /// Changes a vault's settings and its firewall.
+    UpdateVault on VaultName, operator(WRITE), judged by active_vault -> Record<VaultRecord>:
+        Row::new("VaultPatch", Url::Arm(""));
+    /// Deletes a vault, softly: nothing in it can be reached until it is recovered.
+    DeleteVault on VaultName, operator(DELETE), judged by changeable_vault -> Record<VaultRecord>:
+        Row::new("VaultDelete", Url::Arm(""));
+    /// Recovers a deleted vault with all its content.
+    RecoverVault on VaultName, operator(WRITE), judged by deleted_vault -> Record<VaultRecord>:
+        Row::new("VaultRecover", Url::Arm(""));
+    /// Purges a deleted vault and all its keys. Their files are gone when this returns.
+    PurgeVault on VaultName, operator(PURGE), judged by purgeable_vault -> Record<VaultRecord>:
+        Row::new("VaultPurge", Url::DeletedVault("/purge")).answering(202);
+    /// Lists a vault's access policies.
+    ListPolicies on VaultName, operator(READ), judged by active_vault -> Record<VaultRecord>:
+        Row::new("VaultGet", Url::Arm(""));
+    /// Gives a principal permissions, in addition to those that it has.
+    GrantPermissions on VaultName, operator(WRITE_POLICIES), judged by changeable_vault -> Record<VaultRecord>:
+        Row::new("VaultPatch", Url::Arm("/accessPolicies/add"));
+    /// Takes permissions from a principal.
+    RevokePermissions on VaultName, operator(WRITE_POLICIES), judged by changeable_vault -> Record<VaultRecord>:
+        Row::new("VaultPatch", Url::Arm("/accessPolicies/remove"));
+
+    /// Creates a key, or a new version of an existing one.
+    CreateKey on KeyIdentifier, permission(KeyPermission::Create), judged by creatable_key -> CreatableKey:
+        Row::new("KeyCreate", Url::Key("/create")).counted_as(Limit::Create).charged_by_new_key();
+    /// Imports a key, or a new version of an existing one.
+    ImportKey on KeyIdentifier, permission(KeyPermission::Import), judged by creatable_key -> CreatableKey:
+        Row::new("KeyImport", Url::Key("")).counted_as(Limit::Import);
+    /// Makes a new version of the same type and size. Older ones stay as they are.
+    RotateKey on KeyIdentifier, permission(KeyPermission::Rotate), judged by active_key -> KeyInVault:
+        Row::new("KeyRotate", Url::Key("/rotate")).counted_as(Limit::Create);
+    /// Makes a new version if the rotation policy says that it is time.
+    RotateKeyIfDue on KeyIdentifier, permission(KeyPermission::Rotate), judged by active_key -> KeyInVault:
+        Row::new("KeyRotateIfDue", Url::Key("")).scheduled();
+    /// Shows a key version, even a disabled one; without a version, the current.
+    GetKey on KeyIdentifier, permission(KeyPermission::Get), judged by active_version -> VersionInVault:
+        Row::new("KeyGet", Url::Key(""));
+    /// Shows a key with all its versions, even a deleted one.
+    GetWholeKey on KeyIdentifier, permission(KeyPermission::Get), judged by existing_key -> KeyInVault:
+        Row::new("KeyGet", Url::Key(""));
+    /// Shows a deleted key.
+    GetDeletedKey on KeyIdentifier, permission(KeyPermission::Get), judged by deleted_key -> KeyInVault:
+        Row::new("KeyGetDeleted", Url::DeletedKey(""));
+    /// Lists a page of a vault's keys.
+    ListKeys on VaultName, permission(KeyPermission::List), judged by any_key -> Record<VaultRecord>:
+        Row::new("KeyList", Url::Keys(""));
+    /// Lists a vault's keys with all their versions, deleted ones included.
+    ListWholeKeys on VaultName, permission(KeyPermission::List), judged by any_key -> Record<VaultRecord>:
+        Row::new("KeyList", Url::Keys(""));
+    /// Lists a page of a vault's deleted keys.
+    ListDeletedKeys on VaultName, permission(KeyPermission::List), judged by any_key -> Record<VaultRecord>:
+        Row::new("KeyListDeleted", Url::DeletedKeys);
+    /// Lists a page of a key's versions.
+    ListVersions on KeyIdentifier, permission(KeyPermission::List), judged by any_key -> Record<VaultRecord>:
+        Row::new("KeyListVersions", Url::Key("/versions"));
+    /// Changes a key version; without a version, the current.
+    UpdateKey on KeyIdentifier, permission(KeyPermission::Update), judged by active_version -> VersionInVault:
+        Row::new("KeyUpdate", Url::Key(""));
+    /// Disables a key version, in whichever state its vault and key are.
+    DisableVersion on Kid, operator(WRITE), judged by any_state -> ():
+        Row::new("KeyUpdate", Url::Key(""));
+    /// Deletes a key with all its versions, softly.
+    DeleteKey on KeyIdentifier, permission(KeyPermission::Delete), judged by active_key -> KeyInVault:
+        Row::new("KeyDelete", Url::Key(""));
+    /// Recovers a deleted key, each version as it was.
+    RecoverKey on KeyIdentifier, permission(KeyPermission::Recover), judged by recoverable_key -> KeyInVault:
+        Row::new("KeyRecover", Url::DeletedKey("/recover"));
+    /// Purges a deleted key. Its files are gone when this returns.
+    PurgeKey on KeyIdentifier, permission(KeyPermission::Purge), judged by purgeable_key -> KeyInVault:
+        Row::new("KeyPurge", Url::DeletedKey("")).answering(204);
+    /// Seals a key with all its versions into a backup.
+    BackUpKey on KeyIdentifier, permission(KeyPermission::Backup), judged by active_key -> KeyInVault:
+        Row::new("KeyBackup", Url::Key("/backup"));
+    /// Restores a key from its backup, if its name is free.
+    RestoreKey on VaultName, permission(KeyPermission::Restore), judged by any_key -> Record<VaultRecord>:
+        Row::new("KeyRestore", Url::Keys("/restore"));
+    /// Shows a key's rotation policy.
+    GetRotationPolicy on KeyIdentifier, permission(KeyPermission::GetRotationPolicy),
+        judged by active_key -> KeyInVault: Row::new("KeyRotationPolicyGet", Url::Key("/rotationpolicy"));
+    /// Sets a key's rotation policy.
+    SetRotationPolicy on KeyIdentifier, permission(KeyPermission::SetRotationPolicy),
+        judged by active_key -> KeyInVault: Row::new("KeyRotationPolicySet", Url::Key("/rotationpolicy"));
+    /// Reports once that the current version of a key expires soon.
+    ReportNearExpiry on KeyIdentifier, permission(KeyPermission::Update), judged by active_version -> VersionInVault:
+        Row::new("KeyNearExpiryEventGridNotification", Url::Key("")).scheduled();
+    /// Reports once that the current version of a key has expired.
+    ReportExpiry on KeyIdentifier, permission(KeyPermission::Update), judged by active_version -> VersionInVault:
+        Row::new("KeyExpiredEventGridNotification", Url::Key("")).scheduled();
+
+    /// Encrypts a plaintext.
+    Encrypt on KeyIdentifier, permission(KeyPermission::Encrypt),
+        judged by usable_version(KeyOperation::Encrypt) -> VersionInVault: Row::new("KeyEncrypt", Url::Key("/encrypt"));
+    /// Decrypts a ciphertext.
+    Decrypt on KeyIdentifier, permission(KeyPermission::Decrypt),
+        judged by usable_version(KeyOperation::Decrypt) -> VersionInVault: Row::new("KeyDecrypt", Url::Key("/decrypt"));
+    /// Wraps another key.
+    WrapKey on KeyIdentifier, permission(KeyPermission::WrapKey),
+        judged by usable_version(KeyOperation::WrapKey) -> VersionInVault: Row::new("KeyWrap", Url::Key("/wrapkey"));
+    /// Unwraps a wrapped key.
+    UnwrapKey on KeyIdentifier, permission(KeyPermission::UnwrapKey),
+        judged by usable_version(KeyOperation::UnwrapKey) -> VersionInVault: Row::new("KeyUnwrap", Url::Key("/unwrapkey"));
+    /// Signs a digest.
+    Sign on KeyIdentifier, permission(KeyPermission::Sign),
+        judged by usable_version(KeyOperation::Sign) -> VersionInVault: Row::new("KeySign", Url::Key("/sign"));
+    /// Verifies the signature of a digest.
+    Verify on KeyIdentifier, permission(KeyPermission::Verify),
+        judged by usable_version(KeyOperation::Verify) -> VersionInVault: Row::new("KeyVerify", Url::Key("/verify"));
+    /// Releases a key, which is not supported.
+    ReleaseKey on KeyIdentifier, permission(KeyPermission::Release), judged by active_version -> VersionInVault:
+        Row::new("KeyRelease", Url::Key("/release")).counted_as(Limit::Create);
+    /// Makes random bytes. No permission is for them, so everybody who reaches the vault gets them.
     ///
-    /// <https://learn.microsoft.com/azure/key-vault/general/logging#interpret-your-key-vault-logs>
-    pub(crate) fn name(self) -> &'static str {
-        match self {
-            Self::VaultPatch | Self::PoliciesGrant | Self::PoliciesRevoke => "VaultPatch",
-            Self::KeyNearExpiry => "KeyNearExpiryEventGridNotification",
-            Self::KeyExpired => "KeyExpiredEventGridNotification",
-            Self::VaultPut => "VaultPut",
-            Self::VaultGet => "VaultGet",
-            Self::VaultDelete => "VaultDelete",
-            Self::VaultRecover => "VaultRecover",
-            Self::VaultPurge => "VaultPurge",
-            Self::Authentication => "Authentication",
-            Self::KeyCreate => "KeyCreate",
-            Self::KeyImport => "KeyImport",
-            Self::KeyGet => "KeyGet",
-            Self::KeyList => "KeyList",
-            Self::KeyListVersions => "KeyListVersions",
-            Self::KeyUpdate => "KeyUpdate",
-            Self::KeyDelete => "KeyDelete",
-            Self::KeyGetDeleted => "KeyGetDeleted",
-            Self::KeyListDeleted => "KeyListDeleted",
-            Self::KeyRecover => "KeyRecover",
-            Self::KeyPurge => "KeyPurge",
-            Self::KeyBackup => "KeyBackup",
-            Self::KeyRestore => "KeyRestore",
-            Self::KeyRotate => "KeyRotate",
-            Self::KeyRotateIfDue => "KeyRotateIfDue",
-            Self::KeyRotationPolicyGet => "KeyRotationPolicyGet",
-            Self::KeyRotationPolicySet => "KeyRotationPolicySet",
-            Self::KeyEncrypt => "KeyEncrypt",
-            Self::KeyDecrypt => "KeyDecrypt",
-            Self::KeyWrap => "KeyWrap",
-            Self::KeyUnwrap => "KeyUnwrap",
-            Self::KeySign => "KeySign",
-            Self::KeyVerify => "KeyVerify",
-            Self::KeyRelease => "KeyRelease",
-            Self::RandomBytesGet => "RandomBytesGet",
-        }
-    }
-
-    /// The end of its URL, behind the key's.
-    pub(crate) fn path(self) -> &'static str {
-        match self {
-            Self::KeyCreate => "/create",
-            Self::KeyListVersions => "/versions",
-            Self::KeyBackup => "/backup",
-            Self::KeyRestore => "/restore",
-            Self::KeyRotate => "/rotate",
-            Self::KeyRotationPolicyGet | Self::KeyRotationPolicySet => "/rotationpolicy",
-            Self::KeyEncrypt => "/encrypt",
-            Self::KeyDecrypt => "/decrypt",
-            Self::KeyWrap => "/wrapkey",
-            Self::KeyUnwrap => "/unwrapkey",
-            Self::KeySign => "/sign",
-            Self::KeyVerify => "/verify",
-            Self::KeyRelease => "/release",
-            _ => "",
-        }
-    }
-
-    pub(crate) fn api_version(self) -> &'static str {
-        match self {
-            Self::VaultPut
-            | Self::VaultGet
-            | Self::VaultPatch
-            | Self::VaultDelete
-            | Self::VaultRecover
-            | Self::VaultPurge
-            | Self::PoliciesGrant
-            | Self::PoliciesRevoke => VAULTS_API_VERSION,
-            _ => KEYS_API_VERSION,
-        }
-    }
-
-    /// The status of its success.
-    pub(crate) fn success(self) -> u16 {
-        match self {
-            Self::KeyPurge => 204,
-            Self::VaultPurge => 202,
-            _ => 200,
-        }
-    }
+    /// <https://learn.microsoft.com/rest/api/keyvault/keys/get-random-bytes/get-random-bytes>
+    GetRandomBytes on VaultName, network, judged by any_key -> Record<VaultRecord>:
+        Row::new("RandomBytesGet", Url::Vault("rng"));
 }

@@ -33,18 +33,14 @@ pub(crate) const POLICIES: Table<BTreeSet<KeyPermission>> = Table::control("acce
 pub(crate) const IP_RULES: Table<IpRule> = Table::control("ip-rules");
 
 #[derive(Clone, Debug, Serialize, Deserialize)]
-pub(crate) struct VaultRecord {
-    #[serde(default)]
+pub struct VaultRecord {
     pub(crate) sku: VaultSku,
     pub(crate) purge_protection: bool,
     pub(crate) soft_delete_retention_days: u16,
     /// Whether roles decide who may do what, instead of access policies.
-    #[serde(default)]
     pub(crate) rbac: bool,
-    #[serde(default)]
     pub(crate) network: NetworkRules,
     /// Whether it serves from its paired region, where nothing can be changed.
-    #[serde(default)]
     pub(crate) failed_over: bool,
     pub(crate) created: Timestamp,
     pub(crate) deletion: Option<Deletion>,
@@ -58,13 +54,11 @@ pub(crate) struct KeyRecord {
     pub(crate) created: Timestamp,
     pub(crate) deletion: Option<Deletion>,
     /// Until when it is being recovered: neither there nor deleted.
-    #[serde(default)]
     pub(crate) recovering_until: Option<Timestamp>,
     /// The current version, and how many there have been.
     pub(crate) current: KeyVersion,
     pub(crate) latest: u64,
     /// That of all versions. A key is exportable if it has one.
-    #[serde(default)]
     pub(crate) release_policy: Option<ReleasePolicy>,
     pub(crate) revision: ObjectId,
 }
@@ -76,22 +70,16 @@ pub(crate) struct VersionRecord {
     pub(crate) kty: KeyType,
     pub(crate) key_size: u32,
     pub(crate) public_key: PublicKey,
-    /// One of an earlier version does not say; it has those that its type has by default.
-    #[serde(default)]
-    pub(crate) key_ops: Option<Vec<KeyOperation>>,
+    pub(crate) key_ops: Vec<KeyOperation>,
     pub(crate) enabled: bool,
-    #[serde(default)]
     pub(crate) not_before: Option<Timestamp>,
-    #[serde(default)]
     pub(crate) expires: Option<Timestamp>,
     pub(crate) created: Timestamp,
     pub(crate) updated: Timestamp,
-    /// Whether it was told already that it expires soon.
-    #[serde(default)]
-    pub(crate) near_expiry_noted: bool,
-    /// Whether it was told already that it has expired.
-    #[serde(default)]
-    pub(crate) expiry_noted: bool,
+    /// True once the audit log has the event that it expires soon.
+    pub(crate) is_near_expiry_reported: bool,
+    /// True once the audit log has the event that it has expired.
+    pub(crate) is_expiry_reported: bool,
     pub(crate) private_key: SealedKey,
 }
 
@@ -124,16 +112,10 @@ pub(crate) struct Deletion {
     pub(crate) deleted: Timestamp,
     pub(crate) scheduled_purge: Timestamp,
     /// Until when it is under way: what is deleted is neither there nor among the deleted.
-    #[serde(default)]
     pub(crate) under_way_until: Option<Timestamp>,
 }
 
 impl VersionRecord {
-    pub(crate) fn key_ops(&self) -> Vec<KeyOperation> {
-        let given = self.key_ops.clone();
-        given.unwrap_or_else(|| KeyOperation::defaults(self.kty))
-    }
-
     pub(crate) fn shape(&self) -> KeyShape {
         let bits = self.key_size;
         match self.public_key.curve() {

@@ -7,13 +7,7 @@ use sealock_envelope::ServiceKey;
 use sealock_store::{Batch, Lock, Store};
 use tokio::sync::Notify;
 
-use crate::{
-    Error, Result,
-    audit::{Answer, Request},
-    followers::Followers,
-    records::Deletion,
-    throttling::Throttling,
-};
+use crate::{Result, keys::followers::Followers, records::Deletion, throttling::Throttling};
 
 /// Shared while a private key is stored but its version not yet committed; see `sweep`.
 pub(crate) const CREATIONS: Lock = Lock::new("key-creations");
@@ -32,7 +26,7 @@ pub struct Settings {
     clippy::struct_field_names,
     reason = "the service key is called so everywhere"
 )]
-pub(crate) struct Service {
+pub struct Service {
     pub(crate) store: Store,
     pub(crate) service_key: Arc<ServiceKey>,
     pub(crate) clock: Clock,
@@ -47,33 +41,7 @@ pub(crate) struct Service {
 }
 
 impl Service {
-    /// Commits the changes of `plan`, and plans again if others changed its input in between. The record of the
-    /// `request` is in the same commit, so that neither exists without the other.
-    pub(crate) async fn change<T: Answer, F>(
-        &self,
-        request: &Request,
-        plan: impl Fn() -> F,
-    ) -> Result<T>
-    where
-        F: Future<Output = Result<(Batch, T)>>,
-    {
-        let changed = self.change_silently(|| async {
-            let (batch, answer) = plan().await?;
-            let event = self.event(request, Ok(answer.subject())).await?;
-            Ok((batch.journal(&event), answer))
-        });
-        let changed = changed.await;
-        let is_committed = matches!(
-            changed,
-            Ok(_) | Err(Error::Storage(sealock_store::Error::NotRemoved(_)))
-        );
-        if is_committed {
-            request.note_recorded();
-        }
-        changed
-    }
-
-    /// Commits the changes of `plan` without a record of a request.
+    /// Commits the changes of `plan`, and plans again if others changed its input in between. Records no request.
     pub(crate) async fn change_silently<T, F>(&self, plan: impl Fn() -> F) -> Result<T>
     where
         F: Future<Output = Result<(Batch, T)>>,
@@ -81,36 +49,6 @@ impl Service {
         let answer = self.store.update(plan).await?;
         self.changed.notify_one();
         Ok(answer)
-    }
-
-    /// Stores files, then commits what `plan` makes of them. If that is refused, they are removed.
-    ///
-    /// From the first file to the commit, they look like nobody's; the sweep waits.
-    pub(crate) async fn change_with_files<S, T: Answer, F>(
-        self: &Arc<Self>,
-        request: &Request,
-        store: impl FnOnce(&Self) -> Result<(S, Vec<ObjectId>)> + Send + 'static,
-        plan: impl Fn(S) -> F,
-    ) -> Result<T>
-    where
-        S: Clone + Send + 'static,
-        F: Future<Output = Result<(Batch, T)>>,
-    {
-        let _creating = self.store.lock_shared(&CREATIONS, &[]).await?;
-        let service = Arc::clone(self);
-        let (stored, files) = tokio::task::spawn_blocking(move || store(&service)).await??;
-        let done = self.change(request, || plan(stored.clone())).await;
-        match &done {
-            Ok(_) => {}
-            // The commit may have taken place. If not, the sweep takes the files.
-            Err(Error::Storage(error)) if error.may_be_written() => {}
-            Err(_) => {
-                if let Err(error) = self.unlink(files).await {
-                    tracing::warn!(%error, "the files of a refused key version are left to the sweep");
-                }
-            }
-        }
-        done
     }
 
     /// Removes objects that no record mentions yet. Tries all of them, even if some fail.
@@ -141,7 +79,7 @@ impl Service {
     }
 
     /// Until when a deletion or recovery that begins now is under way, if that takes time.
-    pub(crate) fn delayed(&self) -> Option<Timestamp> {
+    pub(crate) fn end_of_delay(&self) -> Option<Timestamp> {
         let delay = self.settings.delete_delay;
         let end = self.clock.now().checked_add(delay).ok();
         end.filter(|_| delay > SignedDuration::ZERO)

@@ -13,21 +13,16 @@ use std::{
     sync::{Mutex, PoisonError},
 };
 
-use sealock_core::{Clock, Kid, VaultName};
+use sealock_core::{Clock, VaultName};
 
-use crate::{
-    Error, KeyProperties, KeyType, Result,
-    audit::{Request, Target},
-    operation::Operation,
-    service::Service,
-};
+use crate::{Error, KeyProperties, KeyType, Result};
 
 /// The seconds over which Azure counts.
 const WINDOW: i64 = 10;
 
 /// What Azure counts apart from the rest.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-enum Limit {
+pub(crate) enum Limit {
     /// Making keys, and releasing them.
     Create,
     /// Importing keys.
@@ -37,16 +32,8 @@ enum Limit {
 }
 
 impl Limit {
-    fn of(operation: Operation) -> Self {
-        match operation {
-            Operation::KeyCreate | Operation::KeyRotate | Operation::KeyRelease => Self::Create,
-            Operation::KeyImport => Self::Import,
-            _ => Self::Other,
-        }
-    }
-
     /// How much a vault serves of it: as many requests as there may be of the lightest.
-    fn most(self) -> u32 {
+    fn weight_limit(self) -> u32 {
         match self {
             Self::Create => 20,
             Self::Import => 300,
@@ -55,7 +42,7 @@ impl Limit {
     }
 
     /// How many of the lightest requests one about this key stands for.
-    fn weight(self, key: Option<KeyProperties>) -> u32 {
+    pub(crate) fn weight(self, key: Option<KeyProperties>) -> u32 {
         let (Self::Create | Self::Other, Some(key)) = (self, key) else {
             return 1;
         };
@@ -111,7 +98,13 @@ pub(crate) struct Throttling {
 }
 
 impl Throttling {
-    fn serve(&self, vault: &VaultName, limit: Limit, weight: u32, clock: &Clock) -> Result<()> {
+    pub(crate) fn serve(
+        &self,
+        vault: &VaultName,
+        limit: Limit,
+        weight: u32,
+        clock: &Clock,
+    ) -> Result<()> {
         let mut windows = self.windows.lock().unwrap_or_else(PoisonError::into_inner);
         let now = clock.now().as_second();
         windows.retain(|_, window| {
@@ -120,51 +113,8 @@ impl Throttling {
         });
         let window = windows.entry((vault.clone(), limit)).or_default();
         window
-            .serve(now, weight, limit.most())
+            .serve(now, weight, limit.weight_limit())
             .map_err(|retry_after| Error::Throttled { retry_after })
-    }
-}
-
-impl Service {
-    /// Counts a client's request, or refuses it.
-    pub(crate) async fn throttle(&self, request: &Request) -> Result<()> {
-        let Some(vault) = request
-            .vault()
-            .filter(|_| self.settings.throttling && request.is_clients())
-        else {
-            return Ok(());
-        };
-        self.active_vault(vault).await?;
-        let limit = Limit::of(request.operation);
-        let key = match request.new_key {
-            Some(key) => Some(key),
-            None => self.stored_properties(&request.target).await?,
-        };
-        self.throttling
-            .serve(vault, limit, limit.weight(key), &self.clock)
-    }
-
-    /// The type and size of the key that is named, if it is there, deleted or not.
-    async fn stored_properties(&self, target: &Target) -> Result<Option<KeyProperties>> {
-        let Target::Key(key) = target else {
-            return Ok(None);
-        };
-        let Some(record) = self.find_key(&key.vault, &key.key).await? else {
-            return Ok(None);
-        };
-        let kid = Kid::new(
-            &key.vault,
-            &key.key,
-            key.version.as_ref().unwrap_or(&record.current).clone(),
-        );
-        match self.version(&kid).await {
-            Ok(version) => Ok(Some(KeyProperties {
-                kty: version.kty,
-                size: version.key_size,
-            })),
-            Err(Error::KeyNotFound { .. }) => Ok(None),
-            Err(error) => Err(error),
-        }
     }
 }
 
@@ -176,7 +126,7 @@ mod tests {
 
     /// How many requests about such a key a vault serves, if there are no others.
     fn served(limit: Limit, kty: KeyType, size: u32) -> u32 {
-        limit.most() / limit.weight(Some(KeyProperties { kty, size }))
+        limit.weight_limit() / limit.weight(Some(KeyProperties { kty, size }))
     }
 
     /// Azure's table, by column: creations of a key in hardware, all else with it, and both in software.
@@ -273,7 +223,9 @@ mod tests {
         let mut window = Window::default();
         let mut serve = |key| {
             let limit = Limit::Other;
-            window.serve(0, limit.weight(key), limit.most()).is_ok()
+            window
+                .serve(0, limit.weight(key), limit.weight_limit())
+                .is_ok()
         };
         let [large, small] = [4096, 2048].map(|size| {
             let kty = KeyType::RsaHsm;

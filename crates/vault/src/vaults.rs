@@ -1,26 +1,23 @@
-use std::{collections::BTreeSet, ops::Bound};
+use std::{collections::BTreeSet, ops::Bound, sync::Arc};
 
 use futures_util::TryStreamExt as _;
 use sealock_core::{ObjectId, VaultName};
-use sealock_entra::{RESOURCE_GROUP, SUBSCRIPTION};
 use sealock_store::{Batch, Record, Table};
 use serde::{Deserialize, Serialize, de::DeserializeOwned};
 
 use crate::{
-    Bypass, DefaultAction, Error, IpRule, NetworkRules, Requester, Result, State, Vault,
-    audit::Request,
+    Bypass, DefaultAction, Error, IpRule, NetworkRules, Result, State, Vault,
+    authorization::IP_RULE_LIMIT,
     lookup::part,
-    network::IP_RULE_LIMIT,
+    operation::{
+        CreateVault, DeleteVault, GetVault, ListVaults, Permit, PurgeVault, RecoverVault,
+        UpdateVault, resource_id,
+    },
     records::{
         Deletion, IP_RULES, KEYS, POLICIES, ROTATION_POLICIES, TAGS, VAULTS, VERSIONS, VaultRecord,
     },
     service::Service,
 };
-
-const READ: &str = "Microsoft.KeyVault/vaults/read";
-const WRITE: &str = "Microsoft.KeyVault/vaults/write";
-const DELETE: &str = "Microsoft.KeyVault/vaults/delete";
-const PURGE: &str = "Microsoft.KeyVault/locations/deletedVaults/purge/action";
 
 /// What a vault is to be.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -158,124 +155,110 @@ fn purge_protection_is_irreversible(is_on: bool, asked: Option<bool>) -> Result<
     Ok(is_on || asked == Some(true))
 }
 
-/// A vault's ARM id.
-pub fn resource_id(vault: &VaultName) -> String {
-    format!(
-        "/subscriptions/{SUBSCRIPTION}/resourceGroups/{RESOURCE_GROUP}/providers/Microsoft.KeyVault/vaults/{vault}"
-    )
-}
-
-impl Service {
-    pub(crate) async fn create_vault(
-        &self,
-        request: &Request,
-        vault: &VaultName,
-        settings: VaultSettings,
-    ) -> Result<Vault> {
-        Self::check_operator(&request.requester, WRITE, Some(vault))?;
-        self.remove_expired_vault(vault).await?;
-        self.change(request, || async {
-            let retention_days = match self.find_vault(vault).await? {
-                Some(record) if record.deletion.is_some() => {
-                    return Err(Error::VaultNameHeld {
-                        vault: vault.clone(),
-                    });
-                }
-                Some(_) => {
-                    return Err(Error::VaultNameTaken {
-                        vault: vault.clone(),
-                    });
-                }
-                None => settings.retention_is_7_to_90_days()?,
-            };
+impl Permit<CreateVault> {
+    /// Creates the vault.
+    pub async fn run(self, settings: VaultSettings) -> Result<Vault> {
+        let vault = &self.target;
+        self.service.remove_expired_vault(vault).await?;
+        self.commit(move |permit, ()| async move {
+            let (service, vault) = (&permit.service, &permit.target);
             let record = VaultRecord {
                 sku: settings.sku,
                 purge_protection: settings.purge_protection,
-                soft_delete_retention_days: retention_days,
+                soft_delete_retention_days: settings.retention_is_7_to_90_days()?,
                 rbac: settings.rbac,
                 network: NetworkRules::default(),
                 failed_over: false,
-                created: self.clock.now(),
+                created: service.clock.now(),
                 deletion: None,
                 revision: ObjectId::random(),
             };
-            let batch = Batch::new().expect_absent(&VAULTS, &[vault.as_str()]).put(
-                &VAULTS,
-                &[vault.as_str()],
-                &record,
-            );
-            Ok((batch, self.view_of_vault(vault, &record, Vec::new())))
+            let key = [vault.as_str()];
+            let batch = Batch::new()
+                .expect_absent(&VAULTS, &key)
+                .put(&VAULTS, &key, &record);
+            Ok((batch, service.view_of_vault(vault, &record, Vec::new())))
         })
         .await
     }
+}
 
-    pub(crate) async fn vaults(&self, requester: &Requester) -> Result<Vec<Vault>> {
-        Self::check_operator(requester, READ, None)?;
-        let mut vaults = Vec::new();
-        let mut entries = self.store.scan(&VAULTS, &[], Bound::Unbounded);
-        while let Some(entry) = entries.try_next().await? {
-            if !self.is_over(entry.record.deletion) {
-                let vault = part(&entry.key, 0)?;
-                let ip_rules = self.ip_rules_of(&vault).await?;
-                vaults.push(self.view_of_vault(&vault, &entry.record, ip_rules));
+impl Permit<ListVaults> {
+    /// Lists all vaults by name, deleted ones included.
+    pub async fn run(self) -> Result<Vec<Vault>> {
+        self.run_to_end(|permit| async move {
+            let service = &permit.service;
+            let mut vaults = Vec::new();
+            let mut entries = service.store.scan(&VAULTS, &[], Bound::Unbounded);
+            while let Some(entry) = entries.try_next().await? {
+                if !service.is_over(entry.record.deletion) {
+                    let vault = part(&entry.key, 0)?;
+                    let ip_rules = service.ip_rules_of(&vault).await?;
+                    vaults.push(service.view_of_vault(&vault, &entry.record, ip_rules));
+                }
             }
-        }
-        Ok(vaults)
-    }
-
-    pub(crate) async fn vault(&self, requester: &Requester, vault: &VaultName) -> Result<Vault> {
-        Self::check_operator(requester, READ, Some(vault))?;
-        let record = self
-            .find_vault(vault)
-            .await?
-            .ok_or_else(|| Error::VaultNotFound {
-                vault: vault.clone(),
-            })?;
-        let ip_rules = self.ip_rules_of(vault).await?;
-        Ok(self.view_of_vault(vault, &record, ip_rules))
-    }
-
-    pub(crate) async fn update_vault(
-        &self,
-        request: &Request,
-        vault: &VaultName,
-        change: VaultChange,
-    ) -> Result<Vault> {
-        Self::check_operator(&request.requester, WRITE, Some(vault))?;
-        self.change(request, || async {
-            let record = if change.is_failover() {
-                self.active_vault(vault).await?
-            } else {
-                self.changeable_vault(vault).await?
-            };
-            let changed = change.apply(&record)?;
-            let ip_rules = self.ip_rules_of(vault).await?.into_iter().collect();
-            let ip_rules = change.apply_to_rules(ip_rules)?;
-            let mut batch = Batch::new()
-                .expect(&VAULTS, &[vault.as_str()], &record)
-                .put(&VAULTS, &[vault.as_str()], &changed);
-            for rule in &change.add_ip_rules {
-                batch = batch.put(&IP_RULES, &[vault.as_str(), &rule.to_string()], rule);
-            }
-            for rule in &change.remove_ip_rules {
-                batch = batch.delete(&IP_RULES, &[vault.as_str(), &rule.to_string()]);
-            }
-            let ip_rules = ip_rules.into_iter().collect();
-            Ok((batch, self.view_of_vault(vault, &changed, ip_rules)))
+            Ok(vaults)
         })
         .await
     }
+}
 
-    pub(crate) async fn delete_vault(&self, request: &Request, vault: &VaultName) -> Result<Vault> {
-        Self::check_operator(&request.requester, DELETE, Some(vault))?;
-        self.change(request, || async {
-            let record = self.changeable_vault(vault).await?;
-            let deletion = self.deletion(record.soft_delete_retention_days);
-            let (batch, view) = self
+impl Permit<GetVault> {
+    /// Shows the vault, even if it is deleted.
+    pub async fn run(self) -> Result<Vault> {
+        self.run_to_end(|permit| async move {
+            let (service, vault) = (&permit.service, &permit.target);
+            let ip_rules = service.ip_rules_of(vault).await?;
+            Ok(service.view_of_vault(vault, &permit.records, ip_rules))
+        })
+        .await
+    }
+}
+
+impl Permit<UpdateVault> {
+    /// Changes the vault.
+    pub async fn run(self, change: VaultChange) -> Result<Vault> {
+        let change = Arc::new(change);
+        self.commit(move |permit, record| {
+            let change = Arc::clone(&change);
+            async move {
+                let (service, vault) = (&permit.service, &permit.target);
+                if record.failed_over && !change.is_failover() {
+                    return Err(Error::FailedOver {
+                        vault: vault.clone(),
+                    });
+                }
+                let changed = change.apply(&record)?;
+                let ip_rules = service.ip_rules_of(vault).await?.into_iter().collect();
+                let ip_rules = change.apply_to_rules(ip_rules)?;
+                let mut batch = Batch::new()
+                    .expect(&VAULTS, &[vault.as_str()], &record)
+                    .put(&VAULTS, &[vault.as_str()], &changed);
+                for rule in &change.add_ip_rules {
+                    batch = batch.put(&IP_RULES, &[vault.as_str(), &rule.to_string()], rule);
+                }
+                for rule in &change.remove_ip_rules {
+                    batch = batch.delete(&IP_RULES, &[vault.as_str(), &rule.to_string()]);
+                }
+                let ip_rules = ip_rules.into_iter().collect();
+                Ok((batch, service.view_of_vault(vault, &changed, ip_rules)))
+            }
+        })
+        .await
+    }
+}
+
+impl Permit<DeleteVault> {
+    /// Deletes the vault, softly.
+    pub async fn run(self) -> Result<Vault> {
+        self.commit(|permit, record| async move {
+            let (service, vault) = (&permit.service, &permit.target);
+            let deletion = service.deletion(record.soft_delete_retention_days);
+            let (batch, view) = service
                 .replacement_of_vault(vault, &record, Some(deletion))
                 .await?;
-            // Whoever recovers it assigns them anew, as in Azure.
-            let batch = self
+            // A recovery does not bring them back, as in Azure.
+            let batch = service
                 .directory
                 .delete_roles_within(&resource_id(vault), batch)
                 .await?;
@@ -283,34 +266,34 @@ impl Service {
         })
         .await
     }
+}
 
-    pub(crate) async fn recover_vault(
-        &self,
-        request: &Request,
-        vault: &VaultName,
-    ) -> Result<Vault> {
-        Self::check_operator(&request.requester, WRITE, Some(vault))?;
-        self.change(request, || async {
-            let record = self.deleted_vault(vault).await?;
-            self.replacement_of_vault(vault, &record, None).await
+impl Permit<RecoverVault> {
+    /// Recovers the vault with all its content.
+    pub async fn run(self) -> Result<Vault> {
+        self.commit(|permit, record| async move {
+            permit
+                .service
+                .replacement_of_vault(&permit.target, &record, None)
+                .await
         })
         .await
     }
+}
 
-    pub(crate) async fn purge_vault(&self, request: &Request, vault: &VaultName) -> Result<()> {
-        Self::check_operator(&request.requester, PURGE, Some(vault))?;
-        self.change(request, || async {
-            let record = self.deleted_vault(vault).await?;
-            if record.purge_protection {
-                return Err(Error::VaultPurgeProtected {
-                    vault: vault.clone(),
-                });
-            }
-            Ok((self.removal_of_vault(vault, &record).await?, ()))
+impl Permit<PurgeVault> {
+    /// Purges the vault and all its keys. Their files are gone when this returns.
+    pub async fn run(self) -> Result<()> {
+        self.commit(|permit, record| async move {
+            let service = &permit.service;
+            let batch = service.removal_of_vault(&permit.target, &record).await?;
+            Ok((batch, ()))
         })
         .await
     }
+}
 
+impl Service {
     /// Removes the vault if its retention has passed.
     pub(crate) async fn remove_expired_vault(&self, vault: &VaultName) -> Result<bool> {
         self.change_silently(|| async {
@@ -322,17 +305,6 @@ impl Service {
             }
         })
         .await
-    }
-
-    async fn deleted_vault(&self, vault: &VaultName) -> Result<Record<VaultRecord>> {
-        let found = self.find_vault(vault).await?;
-        let is_active = found.is_some();
-        found
-            .filter(|record| record.deletion.is_some())
-            .ok_or_else(|| Error::DeletedVaultNotFound {
-                vault: vault.clone(),
-                is_active,
-            })
     }
 
     /// The vault with another (or no) deletion.

@@ -90,10 +90,10 @@ mod tests {
     };
 
     use jiff::{SignedDuration, Timestamp};
-    use sealock_core::{Clock, ClockSetting, PublicName, Reading};
+    use sealock_core::{Clock, ClockSetting, KeyIdentifier, PublicName, Reading};
     use sealock_envelope::ServiceKey;
     use sealock_store::Store;
-    use sealock_vault::Requester;
+    use sealock_vault::operation::{DeleteKey, RecoverKey};
     use serde_json::{Value, json};
 
     use super::*;
@@ -130,11 +130,9 @@ mod tests {
         let now = Some(Timestamp::UNIX_EPOCH);
         let clock = Clock::restored(source.clone(), ClockSetting::default(), now);
         let services = quickstart(clock).await;
-        let vault = &services.default_vault;
-        let key = "registry-key".parse().unwrap();
-        let operator = Requester::operator();
-        let deleted = services.vault.delete_key(&operator, vault, &key);
-        deleted.await.unwrap();
+        let key: KeyIdentifier = "sealock/registry-key".parse().unwrap();
+        let permit = services.authorize(DeleteKey, key.clone()).await.unwrap();
+        permit.run().await.unwrap();
         source.lock().unwrap().wall += DAY * 91;
         services.vault.run_due().await.unwrap();
 
@@ -146,8 +144,8 @@ mod tests {
                 "recover": {"action": "recover_key", "vault": "sealock", "key": "registry-key"}}])
         );
         assert_eq!(status["registries"][0]["gate"]["cause"], "KeyDeleted");
-        let recovered = services.vault.recover_key(&operator, vault, &key);
-        recovered.await.unwrap();
+        let permit = services.authorize(RecoverKey, key).await.unwrap();
+        permit.run().await.unwrap();
         let status = shown(&services).await;
         assert_eq!(status["pending_purges"], json!([]));
         assert_eq!(status["registries"][0]["gate"]["state"], "available");

@@ -3,7 +3,7 @@ use axum::{
     response::{IntoResponse as _, Response},
 };
 use sealock_api as api;
-use sealock_vault::Requester;
+use sealock_vault::operation::{AllVaults, ListVaults};
 
 use super::{Answer, ControlError, call::Call};
 use crate::routing::host::{AZURE_REGISTRIES, AZURE_SERVICES, AZURE_VAULTS};
@@ -64,7 +64,8 @@ pub(super) async fn hosts(call: Call<api::ShowHosts>) -> Answer<api::Hosts> {
         hosts.push(names.registry_host(name));
         azure_hosts.push(format!("{name}.{AZURE_REGISTRIES}"));
     }
-    for vault in services.vault.vaults(&Requester::operator()).await? {
+    let permit = services.authorize(ListVaults, AllVaults).await?;
+    for vault in permit.run().await? {
         hosts.push(names.vault_host(&vault.name));
         azure_hosts.push(format!("{}.{AZURE_VAULTS}", vault.name));
     }

@@ -4,26 +4,31 @@ pub(super) mod keys;
 use std::collections::BTreeSet;
 
 use sealock_api as api;
-use sealock_vault::{IpRule, Requester, Vault, VaultChange, VaultSettings};
+use sealock_vault::{
+    IpRule, Vault, VaultChange, VaultSettings,
+    operation::{
+        AllVaults, CreateVault, DeleteVault, GetVault, ListVaults, PurgeVault, RecoverVault,
+        UpdateVault,
+    },
+};
 
 use super::{
     Answer, ControlError, call::Call, effect::report_effect_of, translation::Translate as _,
 };
 
 pub(super) async fn list(call: Call<api::ListVaults>) -> Answer<api::Vaults> {
-    let vaults = call.services.vault.vaults(&Requester::operator()).await?;
+    let vaults = call.services.authorize(ListVaults, AllVaults).await?;
     Ok(api::Vaults {
-        vaults: vaults.into_iter().map(view).collect(),
+        vaults: vaults.run().await?.into_iter().map(view).collect(),
     })
 }
 
 pub(super) async fn show(call: Call<api::ShowVault>) -> Answer<api::Vault> {
-    let (vaults, operator) = (call.services.vault, Requester::operator());
-    Ok(view(vaults.vault(&operator, &call.path.vault).await?))
+    let permit = call.services.authorize(GetVault, call.path.vault).await?;
+    Ok(view(permit.run().await?))
 }
 
 pub(super) async fn create(call: Call<api::CreateVault>) -> Answer<api::Vault> {
-    let (vaults, operator) = (call.services.vault, Requester::operator());
     let (asked, default) = (call.body, VaultSettings::default());
     let settings = VaultSettings {
         sku: asked.sku.translate().unwrap_or(default.sku),
@@ -33,8 +38,11 @@ pub(super) async fn create(call: Call<api::CreateVault>) -> Answer<api::Vault> {
             .soft_delete_retention_days
             .unwrap_or(default.soft_delete_retention_days),
     };
-    let created = vaults.create_vault(&operator, &call.path.vault, settings);
-    Ok(view(created.await?))
+    let permit = call
+        .services
+        .authorize(CreateVault, call.path.vault)
+        .await?;
+    Ok(view(permit.run(settings).await?))
 }
 
 pub(super) async fn update(call: Call<api::UpdateVault>) -> Answer<api::Changed<api::Vault>> {
@@ -52,39 +60,36 @@ pub(super) async fn update(call: Call<api::UpdateVault>) -> Answer<api::Changed<
         add_ip_rules: ip_rules(asked.add_ip_rules)?,
         remove_ip_rules: ip_rules(asked.remove_ip_rules)?,
     };
-    let operator = Requester::operator();
     report_effect_of(&services, async {
-        let updated = services
-            .vault
-            .update_vault(&operator, &call.path.vault, change);
-        Ok(view(updated.await?))
+        let permit = services.authorize(UpdateVault, call.path.vault).await?;
+        Ok(view(permit.run(change).await?))
     })
     .await
 }
 
 pub(super) async fn delete(call: Call<api::DeleteVault>) -> Answer<api::Changed<api::Vault>> {
-    let (services, operator) = (call.services, Requester::operator());
+    let services = call.services;
     report_effect_of(&services, async {
-        let deleted = services.vault.delete_vault(&operator, &call.path.vault);
-        Ok(view(deleted.await?))
+        let permit = services.authorize(DeleteVault, call.path.vault).await?;
+        Ok(view(permit.run().await?))
     })
     .await
 }
 
 pub(super) async fn recover(call: Call<api::RecoverVault>) -> Answer<api::Changed<api::Vault>> {
-    let (services, operator) = (call.services, Requester::operator());
+    let services = call.services;
     report_effect_of(&services, async {
-        let recovered = services.vault.recover_vault(&operator, &call.path.vault);
-        Ok(view(recovered.await?))
+        let permit = services.authorize(RecoverVault, call.path.vault).await?;
+        Ok(view(permit.run().await?))
     })
     .await
 }
 
 pub(super) async fn purge(call: Call<api::PurgeVault>) -> Answer<api::Changed<api::Empty>> {
-    let (services, operator) = (call.services, Requester::operator());
+    let services = call.services;
     report_effect_of(&services, async {
-        let purged = services.vault.purge_vault(&operator, &call.path.vault);
-        purged.await?;
+        let permit = services.authorize(PurgeVault, call.path.vault).await?;
+        permit.run().await?;
         Ok(api::Empty {})
     })
     .await

@@ -1,8 +1,11 @@
 use sealock_cmk::{Encryption, Identity, Refusal, rules};
-use sealock_core::IdentityName;
+use sealock_core::{IdentityName, KeyIdentifier};
 use sealock_entra::ManagedIdentity;
 use sealock_store::{Batch, Table};
-use sealock_vault::{KeyChange, Requester};
+use sealock_vault::{
+    KeyChange,
+    operation::{AllVaults, CreateKey, CreateVault, GrantPermissions, ListVaults, ListWholeKeys},
+};
 
 use crate::{
     Config, Error, SeedError,
@@ -69,30 +72,44 @@ impl Seeding<'_> {
     }
 
     async fn create_vault(&self, seed: &SeedVault) -> Result<(), Error> {
-        let (vault, operator) = (&self.services.vault, &Requester::operator());
+        let services = self.services;
         let of_vault = format!("[[vaults]] {}", seed.name);
         let refused = |field: &str, error: sealock_vault::Error| self.refused(field, error);
-        let existing = vault.vaults(operator).await;
-        let existing = existing.map_err(|error| refused(&of_vault, error))?;
+        let existing = async { services.authorize(ListVaults, AllVaults).await?.run().await };
+        let existing = existing.await.map_err(|error| refused(&of_vault, error))?;
         if !existing.iter().any(|existing| existing.name == seed.name) {
-            let created = vault.create_vault(operator, &seed.name, seed.settings());
+            let created = async {
+                let permit = services.authorize(CreateVault, seed.name.clone()).await?;
+                permit.run(seed.settings()).await
+            };
             created.await.map_err(|error| refused(&of_vault, error))?;
         }
-        let existing = vault.keys(operator, &seed.name).await;
-        let existing = existing.map_err(|error| refused(&of_vault, error))?;
+        let existing = async {
+            let permit = services.authorize(ListWholeKeys, seed.name.clone()).await?;
+            permit.run().await
+        };
+        let existing = existing.await.map_err(|error| refused(&of_vault, error))?;
         for key in &seed.keys {
             if !existing.iter().any(|existing| existing.name == key.name) {
                 let field = format!("{of_vault}, [[vaults.keys]] {}", key.name);
-                let asked = (key.spec(), KeyChange::default());
-                let created = vault.create_key(operator, &seed.name, &key.name, Ok(asked));
+                let created = async {
+                    let identifier = KeyIdentifier::current(&seed.name, &key.name);
+                    let permit = services.authorize(CreateKey, identifier).await?;
+                    permit.run(key.spec(), KeyChange::default()).await
+                };
                 created.await.map_err(|error| refused(&field, error))?;
             }
         }
         for access in &seed.access {
             let field = format!("{of_vault}, [[vaults.access]] identity");
             let identity = self.identity(&field, &access.identity).await?;
-            let permissions = access.permissions.clone();
-            let granted = vault.grant(operator, &seed.name, identity.principal_id, permissions);
+            let granted = async {
+                let permit = services
+                    .authorize(GrantPermissions, seed.name.clone())
+                    .await?;
+                let permissions = access.permissions.clone();
+                permit.run(identity.principal_id, permissions).await
+            };
             granted.await.map_err(|error| refused(&of_vault, error))?;
         }
         Ok(())

@@ -1,17 +1,21 @@
-use axum::{Json, response::IntoResponse as _};
+use axum::{
+    Json,
+    response::{IntoResponse as _, Response},
+};
 use sealock_core::{KeyName, KeyVersion};
 use serde::Deserialize;
 use serde_json::json;
 use zeroize::Zeroizing;
 
-use super::{Answer, Call, keys::identifier};
+use super::{Answer, Call};
 use crate::{
-    Encrypted, Error, KeyOperation, KeyUse, Outcome, Result,
-    base64url::{decode, decode_required, encode},
+    Encrypted, Error, Result, Used,
+    crypto::base64url::{decode, decode_required, encode},
     error::PROPERTY_INVALID,
+    operation::{Decrypt, Encrypt, ReleaseKey, Sign, UnwrapKey, Verify, WrapKey},
 };
 
-/// What to do with a key, and how. Binary is in base64url.
+/// The input of a use of a key, and its algorithm. Binary is in base64url.
 ///
 /// <https://learn.microsoft.com/rest/api/keyvault/keys/encrypt/encrypt#request-body>
 #[derive(Deserialize)]
@@ -24,94 +28,156 @@ struct UseBody {
     tag: Option<String>,
 }
 
-pub(super) async fn answer(
+/// A decoded [`UseBody`].
+struct Input {
+    algorithm: String,
+    value: Zeroizing<Vec<u8>>,
+    iv: Option<Vec<u8>>,
+    aad: Option<Vec<u8>>,
+    digest: Option<String>,
+    tag: Option<String>,
+}
+
+pub(super) async fn encrypt(
     mut call: Call<'_>,
     key: KeyName,
     version: Option<KeyVersion>,
-    operation: KeyOperation,
 ) -> Answer {
-    let usage = match operation {
-        KeyOperation::Export => Err(Error::NotSupported("releasing keys")),
-        _ => usage(&mut call, &key, operation).await,
-    };
-    let identifier = identifier(&call, key, version);
-    let used = call
-        .vaults
-        .use_key(&call.requester, &identifier, operation, usage)
+    let permit = call.authorize(Encrypt, call.key(key, version)).await?;
+    let (algorithm, input) = call
+        .read(&permit, |body: UseBody| {
+            let input = body.decode()?;
+            Ok((input.algorithm.parse()?, input))
+        })
         .await?;
-    let kid = call.names.key_uri(&used.key.kid.identifier());
-    let body = match used.outcome {
-        Outcome::Verified(is_valid) => json!({ "value": is_valid }),
-        Outcome::Bytes(bytes) => json!({"kid": kid, "value": encode(&bytes)}),
-        Outcome::Encrypted(encrypted) => {
-            let mut body = json!({"kid": kid, "value": encode(&encrypted.ciphertext)});
-            if let Some(iv) = &encrypted.iv {
-                body["iv"] = encode(iv).into();
-            }
-            if let Some(tag) = &encrypted.tag {
-                body["tag"] = encode(tag).into();
-            }
-            body
-        }
-    };
+    let encrypted = permit
+        .run(algorithm, input.value, input.iv, input.aad)
+        .await?;
+    let Used { key, result } = encrypted;
+    let kid = call.names.key_uri(&key.kid.identifier());
+    let mut body = json!({"kid": kid, "value": encode(&result.ciphertext)});
+    if let Some(iv) = &result.iv {
+        body["iv"] = encode(iv).into();
+    }
+    if let Some(tag) = &result.tag {
+        body["tag"] = encode(tag).into();
+    }
     Ok(Json(body).into_response())
 }
 
-async fn usage(call: &mut Call<'_>, key: &KeyName, operation: KeyOperation) -> Result<KeyUse> {
-    let permission = operation.permission()?;
-    let body: UseBody = call.json(Some(key), Some(permission)).await?;
-    body.usage(operation)
+pub(super) async fn decrypt(
+    mut call: Call<'_>,
+    key: KeyName,
+    version: Option<KeyVersion>,
+) -> Answer {
+    let permit = call.authorize(Decrypt, call.key(key, version)).await?;
+    let (algorithm, encrypted, aad) = call
+        .read(&permit, |body: UseBody| {
+            let input = body.decode()?;
+            let algorithm = input.algorithm.parse()?;
+            let encrypted = Encrypted {
+                ciphertext: input.value.to_vec(),
+                iv: input.iv,
+                tag: decode_optional("tag", input.tag.as_deref())?,
+            };
+            Ok((algorithm, encrypted, input.aad))
+        })
+        .await?;
+    let decrypted = permit.run(algorithm, encrypted, aad).await?;
+    Ok(bytes(&call, &decrypted))
+}
+
+pub(super) async fn wrap_key(
+    mut call: Call<'_>,
+    key: KeyName,
+    version: Option<KeyVersion>,
+) -> Answer {
+    let permit = call.authorize(WrapKey, call.key(key, version)).await?;
+    let (algorithm, value) = call
+        .read(&permit, |body: UseBody| {
+            let input = body.decode()?;
+            Ok((input.algorithm.parse()?, input.value))
+        })
+        .await?;
+    let wrapped = permit.run(algorithm, value).await?;
+    Ok(bytes(&call, &wrapped))
+}
+
+pub(super) async fn unwrap_key(
+    mut call: Call<'_>,
+    key: KeyName,
+    version: Option<KeyVersion>,
+) -> Answer {
+    let permit = call.authorize(UnwrapKey, call.key(key, version)).await?;
+    let (algorithm, wrapped) = call
+        .read(&permit, |body: UseBody| {
+            let input = body.decode()?;
+            Ok((input.algorithm.parse()?, input.value.to_vec()))
+        })
+        .await?;
+    let unwrapped = permit.run(algorithm, wrapped).await?;
+    Ok(bytes(&call, &unwrapped))
+}
+
+pub(super) async fn sign(mut call: Call<'_>, key: KeyName, version: Option<KeyVersion>) -> Answer {
+    let permit = call.authorize(Sign, call.key(key, version)).await?;
+    let (algorithm, digest) = call
+        .read(&permit, |body: UseBody| {
+            let input = body.decode()?;
+            Ok((input.algorithm.parse()?, input.value.to_vec()))
+        })
+        .await?;
+    let signature = permit.run(algorithm, digest).await?;
+    Ok(bytes(&call, &signature))
+}
+
+pub(super) async fn verify(
+    mut call: Call<'_>,
+    key: KeyName,
+    version: Option<KeyVersion>,
+) -> Answer {
+    let permit = call.authorize(Verify, call.key(key, version)).await?;
+    let (algorithm, digest, signature) = call
+        .read(&permit, |body: UseBody| {
+            let input = body.decode()?;
+            let algorithm = input.algorithm.parse()?;
+            let digest = decode_required("digest", input.digest.as_deref())?;
+            Ok((algorithm, digest.to_vec(), input.value.to_vec()))
+        })
+        .await?;
+    let verified = permit.run(algorithm, digest, signature).await?;
+    Ok(Json(json!({ "value": verified.result })).into_response())
+}
+
+pub(super) async fn release(call: Call<'_>, key: KeyName, version: Option<KeyVersion>) -> Answer {
+    let permit = call.authorize(ReleaseKey, call.key(key, version)).await?;
+    match permit.run().await? {}
+}
+
+fn bytes(call: &Call<'_>, used: &Used<impl AsRef<[u8]>>) -> Response {
+    let kid = call.names.key_uri(&used.key.kid.identifier());
+    Json(json!({"kid": kid, "value": encode(used.result.as_ref())})).into_response()
 }
 
 impl UseBody {
-    fn usage(self, operation: KeyOperation) -> Result<KeyUse> {
-        let algorithm = self.alg.as_deref().unwrap_or_default();
+    fn decode(self) -> Result<Input> {
+        let algorithm = self.alg.unwrap_or_default();
         if algorithm.is_empty() {
             // The two spaces and the line's end are Azure's.
             return Err(Error::BadParameter(PROPERTY_INVALID.to_owned()));
         }
-        let value = decode_required("value", self.value.as_ref().map(|value| value.as_str()))?;
-        let optional = |field: &str, text: &Option<String>| -> Result<Option<Vec<u8>>> {
-            let bytes = text.as_deref().map(|text| decode(field, text));
-            Ok(bytes.transpose()?.map(|bytes| bytes.to_vec()))
-        };
-        let (iv, aad) = (optional("iv", &self.iv)?, optional("aad", &self.aad)?);
-        Ok(match operation {
-            KeyOperation::Encrypt => KeyUse::Encrypt {
-                algorithm: algorithm.parse()?,
-                plaintext: value,
-                iv,
-                aad,
-            },
-            KeyOperation::Decrypt => KeyUse::Decrypt {
-                algorithm: algorithm.parse()?,
-                encrypted: Encrypted {
-                    ciphertext: value.to_vec(),
-                    iv,
-                    tag: optional("tag", &self.tag)?,
-                },
-                aad,
-            },
-            KeyOperation::WrapKey => KeyUse::WrapKey {
-                algorithm: algorithm.parse()?,
-                value,
-            },
-            KeyOperation::UnwrapKey => KeyUse::UnwrapKey {
-                algorithm: algorithm.parse()?,
-                value: value.to_vec(),
-            },
-            KeyOperation::Sign => KeyUse::Sign {
-                algorithm: algorithm.parse()?,
-                digest: value.to_vec(),
-            },
-            KeyOperation::Verify => KeyUse::Verify {
-                algorithm: algorithm.parse()?,
-                digest: decode_required("digest", self.digest.as_deref())?.to_vec(),
-                signature: value.to_vec(),
-            },
-            KeyOperation::Import | KeyOperation::Export => {
-                return Err(Error::NotSupported("releasing keys"));
-            }
+        Ok(Input {
+            algorithm,
+            value: decode_required("value", self.value.as_ref().map(|value| value.as_str()))?,
+            iv: decode_optional("iv", self.iv.as_deref())?,
+            aad: decode_optional("aad", self.aad.as_deref())?,
+            digest: self.digest,
+            tag: self.tag,
         })
     }
+}
+
+fn decode_optional(field: &str, text: Option<&str>) -> Result<Option<Vec<u8>>> {
+    let bytes = text.map(|text| decode(field, text)).transpose()?;
+    Ok(bytes.map(|bytes| bytes.to_vec()))
 }

@@ -6,40 +6,30 @@ use super::{
     bundle::{BundleBody, ItemBody},
     page::PageQuery,
 };
+use crate::operation::{GetDeletedKey, ListDeletedKeys, PurgeKey, RecoverKey};
 
-pub(super) async fn list(call: Call<'_>, asked: PageQuery) -> Answer {
-    let vault = &call.vault;
-    let keys = call
-        .vaults
-        .list_deleted_keys(&call.requester, vault, asked.page)
-        .await?;
-    Ok(
-        call.listed("/deletedkeys", asked.max_results, &keys, |key| {
-            ItemBody::of(call.names, key)
-        }),
-    )
+pub(super) async fn list(call: Call<'_>, query: PageQuery) -> Answer {
+    let permit = call.authorize(ListDeletedKeys, call.vault.clone()).await?;
+    let page = permit.parse(async { query.page() }).await?;
+    let keys = permit.run(page).await?;
+    let entry = |key: &_| ItemBody::of(call.names, key);
+    Ok(call.listed("/deletedkeys", &query, &keys, entry))
 }
 
 pub(super) async fn get(call: Call<'_>, key: KeyName) -> Answer {
-    let vault = &call.vault;
-    let deleted = call
-        .vaults
-        .deleted_key(&call.requester, vault, &key)
-        .await?;
+    let permit = call.authorize(GetDeletedKey, call.key(key, None)).await?;
+    let deleted = permit.run().await?;
     Ok(Json(BundleBody::deleted(call.names, &deleted)).into_response())
 }
 
 pub(super) async fn purge(call: Call<'_>, key: KeyName) -> Answer {
-    let vault = &call.vault;
-    call.vaults.purge_key(&call.requester, vault, &key).await?;
+    let permit = call.authorize(PurgeKey, call.key(key, None)).await?;
+    permit.run().await?;
     Ok(StatusCode::NO_CONTENT.into_response())
 }
 
 pub(super) async fn recover(call: Call<'_>, key: KeyName) -> Answer {
-    let vault = &call.vault;
-    let recovered = call
-        .vaults
-        .recover_key(&call.requester, vault, &key)
-        .await?;
+    let permit = call.authorize(RecoverKey, call.key(key, None)).await?;
+    let recovered = permit.run().await?;
     Ok(Json(BundleBody::of(call.names, &recovered.current)).into_response())
 }

@@ -23,7 +23,7 @@ sealock_http::endpoints! {
     POST only "/keys/restore" => RestoreKey,
     POST "/keys/{key}/create" => CreateKey { key: KeyName },
     GET "/keys/{key}/versions" => ListVersions { key: KeyName, page: PageQuery },
-    POST "/keys/{key}/backup" => BackupKey { key: KeyName },
+    POST "/keys/{key}/backup" => BackUpKey { key: KeyName },
     POST "/keys/{key}/rotate" => RotateKey { key: KeyName },
     GET "/keys/{key}/rotationpolicy" => GetRotationPolicy { key: KeyName },
     PUT "/keys/{key}/rotationpolicy" => SetRotationPolicy { key: KeyName },
@@ -169,8 +169,7 @@ mod tests {
         let key = r#"key: KeyName("Key-1")"#;
         let unversioned = format!("{key}, version: None");
         let versioned = format!(r#"{key}, version: Some(KeyVersion("{version}"))"#);
-        let page =
-            "page: PageQuery { page: Ok(Page { after: None, limit: 25 }), max_results: None }";
+        let page = "page: PageQuery { max_results: None, skip_token: None }";
         for (method, path, endpoint) in [
             ("GET", "/keys", format!("ListKeys {{ {page} }}")),
             ("GET", "/KEYS/", format!("ListKeys {{ {page} }}")),

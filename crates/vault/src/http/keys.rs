@@ -4,7 +4,7 @@ use axum::{
     Json,
     response::{IntoResponse as _, Response},
 };
-use sealock_core::{KeyIdentifier, KeyName, KeyVersion};
+use sealock_core::{KeyName, KeyVersion, PublicName};
 use sealock_http::json::Object;
 use serde::Deserialize;
 use serde_json::json;
@@ -16,8 +16,13 @@ use super::{
     release_policy::ReleasePolicyChangeBody,
 };
 use crate::{
-    Curve, Error, ImportedKey, JsonWebKey, Key, KeyOperation, KeyPermission, KeySpec, KeyType,
-    Result, base64url::required, error::PROPERTY_INVALID,
+    Curve, Error, ImportedKey, JsonWebKey, Key, KeyChange, KeyOperation, KeySpec, KeyType, Result,
+    crypto::base64url::required,
+    error::PROPERTY_INVALID,
+    operation::{
+        BackUpKey, CreateKey, DeleteKey, GetKey, ImportKey, ListKeys, ListVersions, RestoreKey,
+        RotateKey, UpdateKey,
+    },
 };
 
 /// <https://learn.microsoft.com/rest/api/keyvault/keys/create-key/create-key#request-body>
@@ -59,29 +64,118 @@ struct RestoreBody {
 }
 
 pub(super) async fn create(mut call: Call<'_>, key: KeyName) -> Answer {
-    let asked = call.json(Some(&key), Some(KeyPermission::Create)).await;
-    let asked = asked.and_then(|body: CreateBody| {
-        if let Some(Object(attributes)) = &body.attributes {
+    let permit = call.authorize(CreateKey, call.key(key, None)).await?;
+    let (spec, change) = call.read(&permit, CreateBody::parameters).await?;
+    Ok(current(call.names, &permit.run(spec, change).await?))
+}
+
+pub(super) async fn import(mut call: Call<'_>, key: KeyName) -> Answer {
+    let permit = call.authorize(ImportKey, call.key(key, None)).await?;
+    let imported = call.read(&permit, ImportBody::parameters).await?;
+    Ok(current(call.names, &permit.run(imported).await?))
+}
+
+pub(super) async fn get(call: Call<'_>, key: KeyName, version: Option<KeyVersion>) -> Answer {
+    let permit = call.authorize(GetKey, call.key(key, version)).await?;
+    let bundle = permit.run().await?;
+    Ok(Json(BundleBody::of(call.names, &bundle)).into_response())
+}
+
+pub(super) async fn list(call: Call<'_>, query: PageQuery) -> Answer {
+    let permit = call.authorize(ListKeys, call.vault.clone()).await?;
+    let page = permit.parse(async { query.page() }).await?;
+    let keys = permit.run(page).await?;
+    Ok(call.listed("/keys", &query, &keys, |key| ItemBody::of(call.names, key)))
+}
+
+pub(super) async fn list_versions(call: Call<'_>, key: KeyName, query: PageQuery) -> Answer {
+    let path = format!("/keys/{key}/versions");
+    let permit = call.authorize(ListVersions, call.key(key, None)).await?;
+    let page = permit.parse(async { query.page() }).await?;
+    let versions = permit.run(page).await?;
+    Ok(call.listed(&path, &query, &versions, |bundle| {
+        ItemBody::version(call.names, bundle)
+    }))
+}
+
+pub(super) async fn update(
+    mut call: Call<'_>,
+    key: KeyName,
+    version: Option<KeyVersion>,
+) -> Answer {
+    let permit = call.authorize(UpdateKey, call.key(key, version)).await?;
+    let change = call.read(&permit, UpdateBody::parameters).await?;
+    let (_, changed) = permit.run(change).await?;
+    Ok(Json(BundleBody::of(call.names, &changed)).into_response())
+}
+
+pub(super) async fn delete(call: Call<'_>, key: KeyName) -> Answer {
+    let permit = call.authorize(DeleteKey, call.key(key, None)).await?;
+    let deleted = permit.run().await?;
+    Ok(Json(BundleBody::deleted(call.names, &deleted)).into_response())
+}
+
+pub(super) async fn back_up(call: Call<'_>, key: KeyName) -> Answer {
+    let permit = call.authorize(BackUpKey, call.key(key, None)).await?;
+    let backup = permit.run().await?;
+    Ok(Json(json!({ "value": backup })).into_response())
+}
+
+pub(super) async fn restore(mut call: Call<'_>) -> Answer {
+    let permit = call.authorize(RestoreKey, call.vault.clone()).await?;
+    let value = |body: RestoreBody| body.value.ok_or_else(|| required("value"));
+    let backup = call.read(&permit, value).await?;
+    Ok(current(call.names, &permit.run(backup).await?))
+}
+
+pub(super) async fn rotate(call: Call<'_>, key: KeyName) -> Answer {
+    let permit = call.authorize(RotateKey, call.key(key, None)).await?;
+    Ok(current(call.names, &permit.run().await?))
+}
+
+/// The current version of a key.
+fn current(names: &PublicName, key: &Key) -> Response {
+    Json(BundleBody::of(names, &key.current)).into_response()
+}
+
+impl CreateBody {
+    fn parameters(self) -> Result<(KeySpec, KeyChange)> {
+        if let Some(Object(attributes)) = &self.attributes {
             attributes.refuse_external_key()?;
         }
-        let kty: KeyType = body.kty.as_deref().ok_or_else(no_type)?.parse()?;
-        public_exponent_is_65537(body.public_exponent)?;
+        let kty: KeyType = self.kty.as_deref().ok_or_else(no_type)?.parse()?;
+        public_exponent_is_65537(self.public_exponent)?;
         let spec = KeySpec {
             kty,
-            key_size: body.key_size,
-            curve: body.crv,
+            key_size: self.key_size,
+            curve: self.crv,
         };
-        let policy = body.release_policy.as_ref();
-        let key_ops = operations(body.key_ops.as_deref())?;
-        let change = bundle::change(key_ops, body.attributes, body.tags, policy)?;
+        let policy = self.release_policy.as_ref();
+        let key_ops = operations(self.key_ops.as_deref())?;
+        let change = bundle::change(key_ops, self.attributes, self.tags, policy)?;
         Ok((spec, change))
-    });
-    let vault = &call.vault;
-    let created = call
-        .vaults
-        .create_key(&call.requester, vault, &key, asked)
-        .await?;
-    Ok(current(&call, &created))
+    }
+}
+
+impl ImportBody {
+    fn parameters(self) -> Result<ImportedKey> {
+        let Object(key) = self.key;
+        let key_ops = operations(key.key_ops.as_deref())?;
+        let policy = self.release_policy.as_ref();
+        Ok(ImportedKey {
+            change: bundle::change(key_ops, self.attributes, self.tags, policy)?,
+            hsm: self.hsm.unwrap_or(false),
+            key,
+        })
+    }
+}
+
+impl UpdateBody {
+    fn parameters(self) -> Result<KeyChange> {
+        let policy = self.release_policy.as_ref();
+        let key_ops = operations(self.key_ops.as_deref())?;
+        bundle::change(key_ops, self.attributes, self.tags, policy)
+    }
 }
 
 /// The operations of a key. The API of 2026 has some that the emulator does not support.
@@ -107,119 +201,5 @@ fn public_exponent_is_65537(given: Option<u64>) -> Result<()> {
         Some(other) => Err(Error::BadParameter(format!(
             "The public_exponent {other} is not supported; leave it out, or use 65537."
         ))),
-    }
-}
-
-pub(super) async fn import(mut call: Call<'_>, key: KeyName) -> Answer {
-    let imported = call.json(Some(&key), Some(KeyPermission::Import)).await;
-    let imported = imported.and_then(|body: ImportBody| {
-        let Object(key) = body.key;
-        let key_ops = operations(key.key_ops.as_deref())?;
-        let policy = body.release_policy.as_ref();
-        Ok(ImportedKey {
-            change: bundle::change(key_ops, body.attributes, body.tags, policy)?,
-            hsm: body.hsm.unwrap_or(false),
-            key,
-        })
-    });
-    let vault = &call.vault;
-    let imported = call
-        .vaults
-        .import_key(&call.requester, vault, &key, imported)
-        .await?;
-    Ok(current(&call, &imported))
-}
-
-pub(super) async fn get(call: Call<'_>, key: KeyName, version: Option<KeyVersion>) -> Answer {
-    let identifier = identifier(&call, key, version);
-    let bundle = call.vaults.get_key(&call.requester, &identifier).await?;
-    Ok(Json(BundleBody::of(call.names, &bundle)).into_response())
-}
-
-pub(super) async fn list(call: Call<'_>, asked: PageQuery) -> Answer {
-    let vault = &call.vault;
-    let keys = call
-        .vaults
-        .list_keys(&call.requester, vault, asked.page)
-        .await?;
-    Ok(call.listed("/keys", asked.max_results, &keys, |key| {
-        ItemBody::of(call.names, key)
-    }))
-}
-
-pub(super) async fn versions(call: Call<'_>, key: KeyName, asked: PageQuery) -> Answer {
-    let vault = &call.vault;
-    let versions = call
-        .vaults
-        .list_versions(&call.requester, vault, &key, asked.page)
-        .await?;
-    let path = format!("/keys/{key}/versions");
-    Ok(call.listed(&path, asked.max_results, &versions, |bundle| {
-        ItemBody::version(call.names, bundle)
-    }))
-}
-
-pub(super) async fn update(
-    mut call: Call<'_>,
-    key: KeyName,
-    version: Option<KeyVersion>,
-) -> Answer {
-    let change = call.json(Some(&key), Some(KeyPermission::Update)).await;
-    let change = change.and_then(|body: UpdateBody| {
-        let policy = body.release_policy.as_ref();
-        let key_ops = operations(body.key_ops.as_deref())?;
-        bundle::change(key_ops, body.attributes, body.tags, policy)
-    });
-    let identifier = identifier(&call, key, version);
-    let (_, changed) = call
-        .vaults
-        .update_key(&call.requester, &identifier, change)
-        .await?;
-    Ok(Json(BundleBody::of(call.names, &changed)).into_response())
-}
-
-pub(super) async fn delete(call: Call<'_>, key: KeyName) -> Answer {
-    let vault = &call.vault;
-    let deleted = call.vaults.delete_key(&call.requester, vault, &key).await?;
-    Ok(Json(BundleBody::deleted(call.names, &deleted)).into_response())
-}
-
-pub(super) async fn backup(call: Call<'_>, key: KeyName) -> Answer {
-    let vault = &call.vault;
-    let backup = call.vaults.backup_key(&call.requester, vault, &key).await?;
-    Ok(Json(json!({ "value": backup })).into_response())
-}
-
-pub(super) async fn restore(mut call: Call<'_>) -> Answer {
-    let backup = call.json(None, Some(KeyPermission::Restore)).await;
-    let backup = backup.and_then(|body: RestoreBody| body.value.ok_or_else(|| required("value")));
-    let vault = &call.vault;
-    let restored = call
-        .vaults
-        .restore_key(&call.requester, vault, backup)
-        .await?;
-    Ok(current(&call, &restored))
-}
-
-pub(super) async fn rotate(call: Call<'_>, key: KeyName) -> Answer {
-    let vault = &call.vault;
-    let rotated = call.vaults.rotate_key(&call.requester, vault, &key).await?;
-    Ok(current(&call, &rotated))
-}
-
-/// The current version of a key.
-fn current(call: &Call<'_>, key: &Key) -> Response {
-    Json(BundleBody::of(call.names, &key.current)).into_response()
-}
-
-pub(super) fn identifier(
-    call: &Call<'_>,
-    key: KeyName,
-    version: Option<KeyVersion>,
-) -> KeyIdentifier {
-    KeyIdentifier {
-        vault: call.vault.clone(),
-        key,
-        version,
     }
 }

@@ -7,20 +7,18 @@ use serde::{Deserialize, Serialize};
 use serde_json::json;
 
 use super::{Call, is_digits};
-use crate::{Error, Listing, Page, Result, base64url};
+use crate::{Error, Listing, Page, Result, crypto::base64url};
 
 /// How many entries a page has at most, and by default.
 ///
 /// <https://learn.microsoft.com/rest/api/keyvault/keys/get-keys/get-keys#uri-parameters>
 const PAGE_LIMIT: usize = 25;
 
-/// The page of a list that a client asks for.
+/// The page of a list that a client asks for, as its query has it: it is judged after the operation.
 #[derive(Debug)]
 pub(super) struct PageQuery {
-    /// The page, or what is wrong with the query.
-    pub(super) page: Result<Page>,
-    /// The limit, if the client gives one. The link to the next page repeats it.
-    pub(super) max_results: Option<usize>,
+    max_results: Option<String>,
+    skip_token: Option<String>,
 }
 
 /// Where the next page begins, as the client gives it back.
@@ -33,22 +31,21 @@ struct SkipToken {
 
 impl Parameter<Error> for PageQuery {
     fn read(request: &MatchedRequest<'_>, _name: &'static str) -> Result<Self> {
-        let max_results = request.query.first_ignoring_case("maxresults");
-        let max_results = max_results.map(parse_max_results).transpose();
-        let after = request.query.first_ignoring_case("$skiptoken");
-        let after = after.map(SkipToken::read).transpose();
-        let (max_results, limit) = match max_results {
-            Ok(max_results) => (max_results, Ok(max_results.unwrap_or(PAGE_LIMIT))),
-            Err(error) => (None, Err(error)),
-        };
+        let given = |name| request.query.first_ignoring_case(name).map(str::to_owned);
         Ok(Self {
-            page: limit.and_then(|limit| {
-                Ok(Page {
-                    after: after?,
-                    limit,
-                })
-            }),
-            max_results,
+            max_results: given("maxresults"),
+            skip_token: given("$skiptoken"),
+        })
+    }
+}
+
+impl PageQuery {
+    pub(super) fn page(&self) -> Result<Page> {
+        let limit = self.max_results.as_deref().map(parse_max_results);
+        let after = self.skip_token.as_deref().map(SkipToken::read);
+        Ok(Page {
+            limit: limit.transpose()?.unwrap_or(PAGE_LIMIT),
+            after: after.transpose()?,
         })
     }
 }
@@ -67,32 +64,35 @@ impl Call<'_> {
     pub(super) fn listed<T, B: Serialize>(
         &self,
         path: &str,
-        max_results: Option<usize>,
+        query: &PageQuery,
         listing: &Listing<T>,
         entry: impl Fn(&T) -> B,
     ) -> Response {
         let next = listing.next.as_deref();
         let body = PageBody {
             value: listing.entries.iter().map(entry).collect(),
-            next_link: next.map(|next| self.link(path, max_results, next)),
+            next_link: next.map(|next| self.link(path, query, next)),
         };
         Json(body).into_response()
     }
 
     /// With the port, even where it goes without saying, as Azure writes it.
-    fn link(&self, path: &str, max_results: Option<usize>, next: &str) -> String {
+    fn link(&self, path: &str, query: &PageQuery, next: &str) -> String {
         let mut origin = self.connection.origin();
         if self.connection.scheme == "https" && !self.connection.authority.contains(':') {
             origin.push_str(":443");
         }
         let version = self.requester.client.api_version.as_deref();
-        let mut query = url::form_urlencoded::Serializer::new(String::new());
-        query.append_pair("api-version", version.unwrap_or_default());
+        let mut written = url::form_urlencoded::Serializer::new(String::new());
+        written.append_pair("api-version", version.unwrap_or_default());
         let token = SkipToken::write(next);
-        let limit = max_results.map_or_else(String::new, |limit| format!("&maxresults={limit}"));
+        let limit = match &query.max_results {
+            Some(limit) => format!("&maxresults={limit}"),
+            None => String::new(),
+        };
         format!(
             "{origin}{path}?{}&$skiptoken={token}{limit}",
-            query.finish()
+            written.finish()
         )
     }
 }

@@ -3,7 +3,7 @@ use serde::Deserialize;
 use serde_json::json;
 
 use super::{Answer, Call};
-use crate::base64url::encode;
+use crate::{crypto::base64url::encode, operation::GetRandomBytes};
 
 #[derive(Deserialize)]
 struct RandomBody {
@@ -12,12 +12,9 @@ struct RandomBody {
 
 /// <https://learn.microsoft.com/rest/api/keyvault/keys/get-random-bytes/get-random-bytes>
 pub(super) async fn answer(mut call: Call<'_>) -> Answer {
-    let count = call.json(None, None).await;
-    let count = count.map(|body: RandomBody| usize::try_from(body.count).unwrap_or_default());
-    let vault = &call.vault;
-    let bytes = call
-        .vaults
-        .random_bytes(&call.requester, vault, count)
-        .await?;
+    let permit = call.authorize(GetRandomBytes, call.vault.clone()).await?;
+    let count = |body: RandomBody| Ok(usize::try_from(body.count).unwrap_or_default());
+    let count = call.read(&permit, count).await?;
+    let bytes = permit.run(count).await?;
     Ok(Json(json!({ "value": encode(&bytes) })).into_response())
 }

@@ -1,7 +1,7 @@
 use sealock_core::excerpt;
 use serde::{Deserialize, Serialize, Serializer, ser::Error as _};
 
-use crate::{Error, ReleasePolicy, ReleaseRules, Result, base64url};
+use crate::{Error, ReleasePolicy, ReleaseRules, Result, crypto::base64url};
 
 /// The rules are kept as what Azure takes them for unless told otherwise.
 const CONTENT_TYPE: &str = "application/json; charset=utf-8";

@@ -6,8 +6,8 @@ use serde::{Deserialize, Serialize};
 
 use super::{Answer, Call};
 use crate::{
-    Action, Error, KeyPermission, LifetimeAction, Period, Result, RotationPolicy,
-    RotationPolicyView, Trigger,
+    Action, Error, LifetimeAction, Period, Result, RotationPolicy, RotationPolicyView, Trigger,
+    operation::{GetRotationPolicy, SetRotationPolicy},
 };
 
 /// A rotation policy in Azure's JSON. What is not part of one is refused, rather than taken for said; `id`,
@@ -57,23 +57,19 @@ struct AttributesBody {
 }
 
 pub(super) async fn get(call: Call<'_>, key: KeyName) -> Answer {
-    let vault = &call.vault;
-    let policy = call
-        .vaults
-        .rotation_policy(&call.requester, vault, &key)
+    let permit = call
+        .authorize(GetRotationPolicy, call.key(key, None))
         .await?;
+    let policy = permit.run().await?;
     Ok(Json(RotationPolicyBody::of(call.names, &policy)).into_response())
 }
 
 pub(super) async fn put(mut call: Call<'_>, key: KeyName) -> Answer {
-    let permission = KeyPermission::SetRotationPolicy;
-    let policy = call.json(Some(&key), Some(permission)).await;
-    let policy = policy.and_then(|body: RotationPolicyBody| body.policy());
-    let vault = &call.vault;
-    let policy = call
-        .vaults
-        .set_rotation_policy(&call.requester, vault, &key, policy)
+    let permit = call
+        .authorize(SetRotationPolicy, call.key(key, None))
         .await?;
+    let policy = call.read(&permit, RotationPolicyBody::policy).await?;
+    let policy = permit.run(policy).await?;
     Ok(Json(RotationPolicyBody::of(call.names, &policy)).into_response())
 }
 

@@ -1,6 +1,8 @@
 use std::net::Ipv4Addr;
 
-use sealock_vault::{Error, ImportedKey, KeyChange, KeyOperation, KeyProperties, Page};
+use sealock_vault::{
+    Error, ImportedKey, KeyChange, KeyOperation, KeyProperties, Page, operation::DeleteKey,
+};
 
 use crate::world::{World, operator};
 
@@ -155,13 +157,16 @@ async fn each_operation_leaves_one_record() {
 }
 
 #[tokio::test]
-async fn an_operation_is_carried_out_and_recorded_even_if_its_caller_leaves() {
+async fn a_running_operation_ends_and_is_recorded_even_if_its_caller_leaves() {
     let world = World::new().await;
     world.create_key().await.unwrap();
+    let operator = operator();
+    let permit = world
+        .vaults
+        .authorize(&operator, DeleteKey, world.identifier());
+    let permit = permit.await.unwrap();
     {
-        let operator = operator();
-        let deletion = world.vaults.delete_key(&operator, &world.vault, &world.key);
-        let mut deletion = std::pin::pin!(deletion);
+        let mut deletion = std::pin::pin!(permit.run());
         let left = tokio::select! {
             biased;
             _ = &mut deletion => false,

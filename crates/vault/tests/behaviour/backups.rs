@@ -4,10 +4,11 @@ use base64::{Engine as _, engine::general_purpose::URL_SAFE_NO_PAD};
 use jiff::SignedDuration;
 use sealock_core::{KeyName, VaultName};
 use sealock_vault::{
-    EncryptionAlgorithm, Error, Key, KeyChange, KeyOperation, KeyType, KeyUse, Result,
-    RotationPolicyView, VaultSettings, VaultSku,
+    EncryptionAlgorithm, Error, Key, KeyChange, KeyOperation, KeyType, Result, RotationPolicyView,
+    VaultSettings, VaultSku,
 };
 
+use crate::calls::KeyUse;
 use crate::world::{SECRET, World, operator, refused, wire};
 
 const BAD: (u16, &str, Option<&str>) = (400, "BadParameter", None);

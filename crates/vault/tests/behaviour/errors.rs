@@ -4,10 +4,11 @@
 use jiff::SignedDuration;
 use sealock_core::{KeyIdentifier, KeyVersion};
 use sealock_vault::{
-    Curve, EncryptionAlgorithm, KeyChange, KeyOperation, KeyPermission, KeySpec, KeyType, KeyUse,
-    Result, Sha, SignatureAlgorithm, VaultSettings, VaultSku,
+    Curve, EncryptionAlgorithm, KeyChange, KeyOperation, KeyPermission, KeySpec, KeyType, Result,
+    Sha, SignatureAlgorithm, VaultSettings, VaultSku,
 };
 
+use crate::calls::KeyUse;
 use crate::{
     imports::{EC, OCT},
     world::{SECRET, World, operator, refused},

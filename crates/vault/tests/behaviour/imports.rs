@@ -1,8 +1,9 @@
 use sealock_vault::{
-    Curve, ImportedKey, Key, KeyChange, KeyOperation, KeyType, KeyUse, PublicKey, Result,
+    Curve, ImportedKey, Key, KeyChange, KeyOperation, KeyType, PublicKey, Result,
     SignatureAlgorithm, VaultSettings, VaultSku,
 };
 
+use crate::calls::KeyUse;
 use crate::world::{World, operator, wire};
 
 /// The key of RFC 7517, A.2, without its type.

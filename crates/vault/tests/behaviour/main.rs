@@ -3,9 +3,9 @@
 
 mod audit;
 mod backups;
+mod calls;
 mod concurrency;
 mod disk;
-mod earlier_records;
 mod errors;
 mod evidence;
 mod failover;

@@ -44,13 +44,13 @@ impl Host {
         let mut host = Self::new().await;
         host.world.create_ec_key().await.unwrap();
         host.world.delete_key().await.unwrap();
-        host.miss(cause, RETENTION + DAY).await;
+        host.miss(cause, RETENTION + DAY);
         host
     }
 
-    async fn miss(&mut self, cause: Cause, time: SignedDuration) {
+    fn miss(&mut self, cause: Cause, time: SignedDuration) {
         match cause {
-            Cause::Stop => self.restart_after(time).await,
+            Cause::Stop => self.restart_after(time),
             Cause::Step => self.step(time),
         }
     }
@@ -68,11 +68,11 @@ impl Host {
     }
 
     /// Stops the emulator, and starts it after a while.
-    async fn restart_after(&mut self, time: SignedDuration) {
+    fn restart_after(&mut self, time: SignedDuration) {
         let (setting, confirmed) = (self.world.clock.setting(), self.world.clock.confirmed());
         self.pass(time);
         self.world.clock = Clock::restored(self.clocks.clone(), setting, Some(confirmed));
-        self.world.reopen().await.unwrap();
+        self.world.reopen();
     }
 
     async fn pending(&self) -> Vec<PendingPurge> {
@@ -162,7 +162,7 @@ async fn what_fell_due_unconfirmed_can_be_purged_at_once() {
 async fn each_start_within_the_hour_begins_another() {
     let mut host = Host::overdue(Cause::Step).await;
     host.pass(HOUR / 2);
-    host.restart_after(SignedDuration::from_secs(5)).await;
+    host.restart_after(SignedDuration::from_secs(5));
     host.pass(HOUR / 2);
     host.keeps_the_key("an hour, but not at once").await;
     host.pass(HOUR / 2);
@@ -182,7 +182,7 @@ async fn what_falls_due_while_the_emulator_runs_or_is_suspended_is_purged_at_onc
 async fn what_falls_due_in_a_step_of_the_emulators_clock_is_purged_at_once() {
     let mut host = Host::new().await;
     host.world.create_ec_key().await.unwrap();
-    host.restart_after(DAY).await;
+    host.restart_after(DAY);
     host.world.delete_key().await.unwrap();
     host.world.pass(RETENTION);
     host.has_purged_the_key("the operator's will").await;
@@ -218,7 +218,7 @@ async fn a_vault_that_fell_due_unconfirmed_is_kept_with_its_keys() {
     host.world.create_ec_key().await.unwrap();
     host.world.delete_key().await.unwrap();
     host.delete_vault().await;
-    host.restart_after(RETENTION).await;
+    host.restart_after(RETENTION);
     let vaults = &host.world.vaults;
     vaults.run_due().await.unwrap();
     assert_eq!(vaults.sweep().await.unwrap(), Swept::default());
@@ -236,7 +236,7 @@ async fn a_vault_that_fell_due_unconfirmed_is_kept_with_its_keys() {
     host.keeps_the_key("its vault is back").await;
     host.world.recover_key().await.unwrap();
     host.delete_vault().await;
-    host.restart_after(RETENTION).await;
+    host.restart_after(RETENTION);
     host.pass(HOUR);
     assert_eq!(host.pending().await, []);
     let swept = host.world.vaults.sweep().await.unwrap();

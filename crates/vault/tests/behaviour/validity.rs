@@ -2,10 +2,10 @@
 
 use jiff::{SignedDuration, Timestamp};
 use sealock_vault::{
-    Encrypted, EncryptionAlgorithm, KeyChange, KeyOperation, KeyPermission, KeyUse, Sha,
-    SignatureAlgorithm,
+    Encrypted, EncryptionAlgorithm, KeyChange, KeyOperation, KeyPermission, Sha, SignatureAlgorithm,
 };
 
+use crate::calls::KeyUse;
 use crate::world::{SECRET, World, wire};
 
 const ALGORITHM: EncryptionAlgorithm = EncryptionAlgorithm::RsaOaep256;

@@ -7,11 +7,13 @@ use sealock_envelope::ServiceKey;
 use sealock_store::Store;
 use sealock_vault::{
     AuditEvent, Client, EncryptionAlgorithm, Error, Key, KeyAttributes, KeyBundle, KeyChange,
-    KeyPermission, KeySpec, KeyType, KeyUse, KeyVault, Origin, Outcome, ReleasePolicy,
-    ReleaseRules, Requester, Result, Settings, Vault, VaultChange, VaultSettings,
+    KeyPermission, KeySpec, KeyType, KeyVault, Origin, ReleasePolicy, ReleaseRules, Requester,
+    Result, Settings, Vault, VaultChange, VaultSettings,
 };
 use uuid::Uuid;
 use zeroize::Zeroizing;
+
+use crate::calls::{KeyUse, Outcome, Vaults};
 
 pub(crate) const SECRET: &[u8] = b"a data encryption key of 32 byte";
 
@@ -20,7 +22,7 @@ pub(crate) struct World {
     pub(crate) store: Store,
     service_key: Arc<ServiceKey>,
     pub(crate) clock: Clock,
-    pub(crate) vaults: KeyVault,
+    pub(crate) vaults: Vaults,
     pub(crate) vault: VaultName,
     pub(crate) key: KeyName,
     pub(crate) identity: ManagedIdentity,
@@ -33,21 +35,15 @@ pub(crate) fn operator() -> Requester {
     Requester::operator()
 }
 
-async fn opened(
+fn opened(
     (store, directory, service_key): (Store, Directory, Arc<ServiceKey>),
     clock: &Clock,
     fidelity: Settings,
-) -> Result<KeyVault> {
+) -> Vaults {
     let names = PublicName::parse("localhost", 5000).unwrap();
-    let opened = KeyVault::open(
-        store,
-        service_key,
-        clock.clone(),
-        names,
-        directory,
-        fidelity,
-    );
-    opened.await
+    let clock = clock.clone();
+    let opened = KeyVault::open(store, service_key, clock, names, directory, fidelity);
+    Vaults(opened)
 }
 
 impl World {
@@ -101,7 +97,7 @@ impl World {
         let service_key = Arc::new(ServiceKey::random());
         let service = (store.clone(), directory.clone(), Arc::clone(&service_key));
         let world = Self {
-            vaults: opened(service, &clock, fidelity).await.unwrap(),
+            vaults: opened(service, &clock, fidelity),
             store,
             service_key,
             clock,
@@ -126,11 +122,10 @@ impl World {
     }
 
     /// As after a restart.
-    pub(crate) async fn reopen(&mut self) -> Result<()> {
+    pub(crate) fn reopen(&mut self) {
         let service_key = Arc::clone(&self.service_key);
         let service = (self.store.clone(), self.directory.clone(), service_key);
-        self.vaults = opened(service, &self.clock, Settings::default()).await?;
-        Ok(())
+        self.vaults = opened(service, &self.clock, Settings::default());
     }
 
     pub(crate) fn principal(&self) -> Principal {
@@ -295,7 +290,7 @@ impl World {
             .vaults
             .use_key(requester, identifier, operation, Ok(usage))
             .await?;
-        Ok(match used.outcome {
+        Ok(match used.result {
             Outcome::Bytes(bytes) => bytes,
             Outcome::Encrypted(encrypted) => encrypted.ciphertext.into(),
             Outcome::Verified(is_valid) => vec![u8::from(is_valid)].into(),

@@ -1,6 +1,9 @@
 use sealock_api as api;
 use sealock_core::VaultName;
-use sealock_vault::{KeyPermission, Policy, Requester};
+use sealock_vault::{
+    KeyPermission, Policy,
+    operation::{GrantPermissions, ListPolicies, RevokePermissions},
+};
 
 use crate::{
     control::{
@@ -15,9 +18,9 @@ use crate::{
 
 pub(in crate::control) async fn list(call: Call<api::ListAccess>) -> Answer<api::AccessPolicies> {
     let Call { services, path, .. } = call;
-    let operator = Requester::operator();
+    let permit = services.authorize(ListPolicies, path.vault.clone()).await?;
     let mut policies = Vec::new();
-    for policy in services.vault.policies(&operator, &path.vault).await? {
+    for policy in permit.run().await? {
         policies.push(view(&services, &path.vault, policy).await?);
     }
     Ok(api::AccessPolicies { policies })
@@ -29,13 +32,12 @@ pub(in crate::control) async fn grant(
     let Call { services, path, .. } = call;
     let principal = find(&services.directory, &path.principal).await?;
     let permissions = permissions(call.body);
-    let operator = Requester::operator();
     report_effect_of(&services, async {
-        let id = principal.principal_id();
-        let granted = services
-            .vault
-            .grant(&operator, &path.vault, id, permissions);
-        view(&services, &path.vault, granted.await?).await
+        let permit = services
+            .authorize(GrantPermissions, path.vault.clone())
+            .await?;
+        let granted = permit.run(principal.principal_id(), permissions).await?;
+        view(&services, &path.vault, granted).await
     })
     .await
 }
@@ -46,12 +48,12 @@ pub(in crate::control) async fn revoke(
     let Call { services, path, .. } = call;
     let principal = find_id(&services.directory, &path.principal).await?;
     let permissions = permissions(call.body);
-    let operator = Requester::operator();
     report_effect_of(&services, async {
-        let revoked = services
-            .vault
-            .revoke(&operator, &path.vault, principal, permissions);
-        view(&services, &path.vault, revoked.await?).await
+        let permit = services
+            .authorize(RevokePermissions, path.vault.clone())
+            .await?;
+        let remaining = permit.run(principal, permissions).await?;
+        view(&services, &path.vault, remaining).await
     })
     .await
 }

@@ -3,7 +3,12 @@ use sealock_cmk::Follower;
 use sealock_core::{KeyIdentifier, Kid};
 use sealock_http::json::parse_object;
 use sealock_vault::{
-    Key, KeyBundle, KeyChange, KeySpec, PublicKey, Requester, http::RotationPolicyBody,
+    Key, KeyBundle, KeyChange, KeySpec, PublicKey,
+    http::RotationPolicyBody,
+    operation::{
+        BackUpKey, CreateKey, DeleteKey, GetRotationPolicy, GetWholeKey, ListWholeKeys, PurgeKey,
+        RecoverKey, RestoreKey, RotateKey, SetRotationPolicy, UpdateKey,
+    },
 };
 
 use crate::{
@@ -16,9 +21,9 @@ use crate::{
 
 pub(in crate::control) async fn list(call: Call<api::ListKeys>) -> Answer<api::Keys> {
     let Call { services, path, .. } = call;
-    let operator = Requester::operator();
-    let keys = services.vault.keys(&operator, &path.vault);
-    let keys = keys.await?.into_iter().map(|key| view(&services, key));
+    let permit = services.authorize(ListWholeKeys, path.vault).await?;
+    let keys = permit.run().await?.into_iter();
+    let keys = keys.map(|key| view(&services, key));
     Ok(api::Keys {
         keys: keys.collect(),
     })
@@ -26,9 +31,9 @@ pub(in crate::control) async fn list(call: Call<api::ListKeys>) -> Answer<api::K
 
 pub(in crate::control) async fn show(call: Call<api::ShowKey>) -> Answer<api::Key> {
     let Call { services, path, .. } = call;
-    let operator = Requester::operator();
-    let key = services.vault.key(&operator, &path.vault, &path.key);
-    Ok(view(&services, key.await?))
+    let key = KeyIdentifier::current(&path.vault, &path.key);
+    let permit = services.authorize(GetWholeKey, key).await?;
+    Ok(view(&services, permit.run().await?))
 }
 
 pub(in crate::control) async fn create(
@@ -49,10 +54,11 @@ pub(in crate::control) async fn create(
         key_ops: body.key_ops.map(|operations| translated(&operations)),
         ..KeyChange::default()
     };
-    let operator = Requester::operator();
-    let created = services
-        .vault
-        .create_key(&operator, &path.vault, &path.key, Ok((spec, change)));
+    let key = KeyIdentifier::current(&path.vault, &path.key);
+    let created = async {
+        let permit = services.authorize(CreateKey, key).await?;
+        permit.run(spec, change).await
+    };
     followed(&services, Box::pin(created)).await
 }
 
@@ -60,8 +66,8 @@ pub(in crate::control) async fn rotate(
     call: Call<api::RotateKey>,
 ) -> Answer<api::Changed<api::Key>> {
     let Call { services, path, .. } = call;
-    let operator = Requester::operator();
-    let rotated = services.vault.rotate_key(&operator, &path.vault, &path.key);
+    let key = KeyIdentifier::current(&path.vault, &path.key);
+    let rotated = async { services.authorize(RotateKey, key).await?.run().await };
     followed(&services, Box::pin(rotated)).await
 }
 
@@ -106,21 +112,26 @@ async fn left_behind(services: &Services, key: &Key) -> Answer<Vec<api::Registry
 
 pub(in crate::control) async fn back_up(call: Call<api::BackUpKey>) -> Answer<api::KeyBackup> {
     let Call { services, path, .. } = call;
-    let operator = Requester::operator();
-    let value = services.vault.backup_key(&operator, &path.vault, &path.key);
+    let key = KeyIdentifier::current(&path.vault, &path.key);
+    let permit = services.authorize(BackUpKey, key).await?;
     Ok(api::KeyBackup {
-        value: value.await?,
+        value: permit.run().await?,
     })
 }
 
 pub(in crate::control) async fn restore(
     call: Call<api::RestoreKey>,
 ) -> Answer<api::Changed<api::Key>> {
-    let Call { services, path, .. } = call;
-    let operator = Requester::operator();
-    let restored = services
-        .vault
-        .restore_key(&operator, &path.vault, Ok(call.body.value));
+    let Call {
+        services,
+        path,
+        body,
+        ..
+    } = call;
+    let restored = async {
+        let permit = services.authorize(RestoreKey, path.vault).await?;
+        permit.run(body.value).await
+    };
     followed(&services, Box::pin(restored)).await
 }
 
@@ -167,12 +178,9 @@ async fn change(
         expires: asked.expires.map(Into::into),
         ..KeyChange::default()
     };
-    let operator = Requester::operator();
     report_effect_of(services, async {
-        let changed = services
-            .vault
-            .update_key(&operator, &identifier, Ok(change));
-        let (key, _) = changed.await?;
+        let permit = services.authorize(UpdateKey, identifier).await?;
+        let (key, _) = permit.run(change).await?;
         Ok(view(services, key))
     })
     .await
@@ -182,10 +190,10 @@ pub(in crate::control) async fn delete(
     call: Call<api::DeleteKey>,
 ) -> Answer<api::Changed<api::Key>> {
     let Call { services, path, .. } = call;
-    let operator = Requester::operator();
+    let key = KeyIdentifier::current(&path.vault, &path.key);
     report_effect_of(&services, async {
-        let key = services.vault.delete_key(&operator, &path.vault, &path.key);
-        Ok(view(&services, key.await?))
+        let permit = services.authorize(DeleteKey, key).await?;
+        Ok(view(&services, permit.run().await?))
     })
     .await
 }
@@ -194,12 +202,10 @@ pub(in crate::control) async fn recover(
     call: Call<api::RecoverKey>,
 ) -> Answer<api::Changed<api::Key>> {
     let Call { services, path, .. } = call;
-    let operator = Requester::operator();
+    let key = KeyIdentifier::current(&path.vault, &path.key);
     report_effect_of(&services, async {
-        let key = services
-            .vault
-            .recover_key(&operator, &path.vault, &path.key);
-        Ok(view(&services, key.await?))
+        let permit = services.authorize(RecoverKey, key).await?;
+        Ok(view(&services, permit.run().await?))
     })
     .await
 }
@@ -208,10 +214,10 @@ pub(in crate::control) async fn purge(
     call: Call<api::PurgeKey>,
 ) -> Answer<api::Changed<api::Empty>> {
     let Call { services, path, .. } = call;
-    let operator = Requester::operator();
+    let key = KeyIdentifier::current(&path.vault, &path.key);
     report_effect_of(&services, async {
-        let purged = services.vault.purge_key(&operator, &path.vault, &path.key);
-        purged.await?;
+        let permit = services.authorize(PurgeKey, key).await?;
+        permit.run().await?;
         Ok(api::Empty {})
     })
     .await
@@ -221,11 +227,10 @@ pub(in crate::control) async fn show_rotation_policy(
     call: Call<api::ShowRotationPolicy>,
 ) -> Answer<api::RotationPolicy> {
     let (services, path) = (call.services, call.path);
-    let operator = Requester::operator();
-    let policy = services
-        .vault
-        .rotation_policy(&operator, &path.vault, &path.key);
-    rotation_policy(&RotationPolicyBody::of(&services.names, &policy.await?))
+    let key = KeyIdentifier::current(&path.vault, &path.key);
+    let permit = services.authorize(GetRotationPolicy, key).await?;
+    let policy = permit.run().await?;
+    rotation_policy(&RotationPolicyBody::of(&services.names, &policy))
 }
 
 pub(in crate::control) async fn set_rotation_policy(
@@ -236,11 +241,11 @@ pub(in crate::control) async fn set_rotation_policy(
     let asked = serde_json::to_vec(&members).map_err(|error| error.to_string());
     let asked = asked.and_then(|json| parse_object::<RotationPolicyBody>(&json));
     let asked = asked.map_err(ControlError::bad_request)?;
-    let operator = Requester::operator();
-    let set = services
-        .vault
-        .set_rotation_policy(&operator, &path.vault, &path.key, asked.policy());
-    rotation_policy(&RotationPolicyBody::of(&services.names, &set.await?))
+    let key = KeyIdentifier::current(&path.vault, &path.key);
+    let permit = services.authorize(SetRotationPolicy, key).await?;
+    let policy = permit.parse(async { asked.policy() }).await?;
+    let policy = permit.run(policy).await?;
+    rotation_policy(&RotationPolicyBody::of(&services.names, &policy))
 }
 
 /// Shows a policy as Key Vault does.

@@ -1,0 +1,114 @@
+use sealock_core::{KeyName, VaultName};
+use sealock_entra::{Caller, SUBSCRIPTION};
+use sealock_store::Record;
+
+use super::{network::may_reach, policies::policies_permit, roles::roles_permit};
+use crate::{
+    Error, KeyPermission, Requester, Result,
+    operation::{resource_id, resource_id_of_key},
+    records::VaultRecord,
+    service::Service,
+};
+
+impl Service {
+    /// Checks that the operator asks: no principal has a role to manage vaults and their access policies.
+    pub(crate) fn check_operator(
+        requester: &Requester,
+        action: &'static str,
+        vault: Option<&VaultName>,
+    ) -> Result<()> {
+        match &requester.caller {
+            Caller::Operator => Ok(()),
+            Caller::Principal(principal) => Err(Error::AuthorizationFailed {
+                principal: Box::new(principal.clone()),
+                action,
+                scope: vault.map_or_else(|| format!("/subscriptions/{SUBSCRIPTION}"), resource_id),
+            }),
+        }
+    }
+
+    /// The vault, if it is active, can be reached from the requester's address, and grants the permission by an access
+    /// policy or by a role over the vault or the `key`.
+    pub(crate) async fn permitted_vault(
+        &self,
+        requester: &Requester,
+        vault: &VaultName,
+        key: Option<&KeyName>,
+        permission: KeyPermission,
+    ) -> Result<Record<VaultRecord>> {
+        let record = self.reachable_vault(requester, vault).await?;
+        self.check_permitted(requester, vault, &record, key, permission)
+            .await?;
+        requester.api_version_is_named()?;
+        if permission.is_change() && record.failed_over {
+            return Err(Error::FailedOver {
+                vault: vault.clone(),
+            });
+        }
+        Ok(record)
+    }
+
+    /// The vault, if it is active and can be reached from the requester's address.
+    pub(crate) async fn reachable_vault(
+        &self,
+        requester: &Requester,
+        vault: &VaultName,
+    ) -> Result<Record<VaultRecord>> {
+        let record = self.active_vault(vault).await?;
+        let Caller::Principal(principal) = &requester.caller else {
+            return Ok(record);
+        };
+        let ip_rules = self.ip_rules_of(vault).await?;
+        may_reach(record.network, &ip_rules, requester.client.origin).map_err(|why| {
+            Error::Unreachable {
+                why,
+                address: requester.client.origin.address(),
+                principal: Box::new(principal.clone()),
+                vault: vault.clone(),
+            }
+        })?;
+        Ok(record)
+    }
+
+    async fn check_permitted(
+        &self,
+        requester: &Requester,
+        vault: &VaultName,
+        record: &VaultRecord,
+        key: Option<&KeyName>,
+        permission: KeyPermission,
+    ) -> Result<()> {
+        let Caller::Principal(principal) = &requester.caller else {
+            return Ok(());
+        };
+        if record.rbac {
+            let resource = match key {
+                Some(key) => resource_id_of_key(vault, key),
+                None => resource_id(vault),
+            };
+            let roles = self
+                .directory
+                .roles(principal.principal_id(), &resource)
+                .await?;
+            let action = permission.data_action();
+            if roles_permit(&roles, action) {
+                return Ok(());
+            }
+            return Err(Error::ForbiddenByRbac {
+                principal: Box::new(principal.clone()),
+                action,
+                resource,
+                vault: vault.clone(),
+            });
+        }
+        let policies = self.policies_of(vault).await?;
+        if policies_permit(principal.principal_id(), &policies, permission) {
+            return Ok(());
+        }
+        Err(Error::ForbiddenByPolicy {
+            principal: Box::new(principal.clone()),
+            permission,
+            vault: vault.clone(),
+        })
+    }
+}

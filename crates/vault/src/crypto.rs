@@ -1,0 +1,18 @@
+//! Private keys, what is done with them, and how they are stored.
+
+mod algorithm;
+pub(crate) mod base64url;
+mod curve;
+pub(crate) mod key_material;
+pub(crate) mod private_keys;
+mod public_key;
+mod random;
+mod use_key;
+
+pub use self::{
+    algorithm::{AesSize, EncryptionAlgorithm, Sha, SignatureAlgorithm},
+    curve::Curve,
+    key_material::{Encrypted, JsonWebKey},
+    public_key::PublicKey,
+    use_key::{Unusable, Used, VersionState, may_use},
+};

@@ -1,0 +1,26 @@
+use zeroize::Zeroizing;
+
+use crate::{
+    Error, Result,
+    operation::{GetRandomBytes, Permit},
+};
+
+/// The largest number of random bytes that can be asked for at once.
+const RANDOM_LIMIT: usize = 128;
+
+impl Permit<GetRandomBytes> {
+    /// Makes `count` random bytes, 1 to 128.
+    pub async fn run(self, count: usize) -> Result<Zeroizing<Vec<u8>>> {
+        self.run_to_end(move |_| async move {
+            if !(1..=RANDOM_LIMIT).contains(&count) {
+                return Err(Error::BadParameter(format!(
+                    "GetRandomBytesRequest: count cannot be greater than {RANDOM_LIMIT} or less than 1"
+                )));
+            }
+            let mut bytes = Zeroizing::new(vec![0; count]);
+            rand::Rng::fill_bytes(&mut rand::rng(), &mut bytes);
+            Ok(bytes)
+        })
+        .await
+    }
+}

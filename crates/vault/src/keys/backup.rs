@@ -1,0 +1,422 @@
+//! Backups: a key with all its versions in one text, sealed, which no client can read.
+//!
+//! `&AzureKeyVaultKeyBackupV1.microsoft.com`, a header in JSON and the sealed versions, joined by dots as
+//! in a JWE, and all of it in base64url. The header is the seal's associated data.
+
+use std::sync::Arc;
+
+use base64::{Engine as _, engine::general_purpose::URL_SAFE_NO_PAD};
+use jiff::Timestamp;
+use sealock_core::{KeyIdentifier, KeyName, KeyVersion, Kid, ObjectId, VaultName};
+use sealock_entra::SUBSCRIPTION;
+use sealock_store::{Batch, Record};
+use serde::{Deserialize, Serialize};
+use zeroize::{Zeroize, ZeroizeOnDrop, Zeroizing};
+
+use crate::{
+    Error, Key, KeyOperation, KeyType, ReleasePolicy, Result,
+    crypto::{base64url, key_material::KeyMaterial, private_keys},
+    keys::attributes::hardware_keys_are_premium,
+    lookup::{StoredVersion, Tags},
+    operation::{BackUpKey, Permit, RestoreKey},
+    records::{KEYS, KeyRecord, VAULTS, VERSIONS, VaultRecord, VersionRecord},
+    service::Service,
+};
+
+const PREFIX: &str = "&AzureKeyVaultKeyBackupV1.microsoft.com";
+
+/// Backups go where the data may go: not out of the part of the world that they are from.
+const GEOGRAPHY: &str = "United States";
+
+/// How large a request may be that brings a backup: so many versions, each with its tags.
+pub const BACKUP_BYTES: usize = 16 << 20;
+
+/// How many versions a key can have and still be backed up.
+///
+/// <https://learn.microsoft.com/azure/key-vault/general/backup#limitations>
+const VERSION_LIMIT: usize = 500;
+
+/// Where a backup is from.
+#[derive(Serialize, Deserialize)]
+struct Header {
+    alg: String,
+    enc: String,
+    subscription: String,
+    geography: String,
+}
+
+#[derive(Serialize, Deserialize)]
+struct Backup {
+    name: KeyName,
+    created: Timestamp,
+    release_policy: Option<ReleasePolicy>,
+    versions: Vec<BackedUpVersion>,
+}
+
+#[derive(Serialize, Deserialize)]
+struct BackedUpVersion {
+    version: KeyVersion,
+    number: u64,
+    kty: KeyType,
+    key_ops: Vec<KeyOperation>,
+    enabled: bool,
+    not_before: Option<Timestamp>,
+    expires: Option<Timestamp>,
+    created: Timestamp,
+    updated: Timestamp,
+    tags: Tags,
+    secret: Secret,
+}
+
+/// The key that a backup restores, apart from its versions.
+struct RestoredKey {
+    name: KeyName,
+    created: Timestamp,
+    release_policy: Option<ReleasePolicy>,
+    newest: Option<KeyVersion>,
+    types: Vec<KeyType>,
+}
+
+/// A private key, in base64.
+#[derive(Serialize, Deserialize, Zeroize, ZeroizeOnDrop)]
+#[serde(transparent)]
+struct Secret(String);
+
+impl Header {
+    fn ours() -> Self {
+        Self {
+            alg: "dir".to_owned(),
+            enc: "A256GCM".to_owned(),
+            subscription: SUBSCRIPTION.to_owned(),
+            geography: GEOGRAPHY.to_owned(),
+        }
+    }
+
+    /// A backup is restored in the subscription and in the part of the world that it is from.
+    ///
+    /// <https://learn.microsoft.com/azure/key-vault/general/backup#design-considerations>
+    fn same_subscription_and_geography(&self) -> Result<()> {
+        let ours = Self::ours();
+        if self.subscription == ours.subscription && self.geography == ours.geography {
+            return Ok(());
+        }
+        Err(Error::BackupNotDecrypted {
+            why: "restore it where it is from, which is another subscription or geography",
+        })
+    }
+}
+
+impl Permit<BackUpKey> {
+    /// Seals the key with all its versions. It can be restored where the same service key is.
+    pub async fn run(self) -> Result<String> {
+        self.run_to_end(|permit| async move {
+            let (service, vault) = (&permit.service, &permit.target.vault);
+            let KeyRecord {
+                name,
+                created,
+                release_policy,
+                ..
+            } = permit.records.key.value.clone();
+            let versions = service.versions_of(vault, &name).await?;
+            if versions.is_empty() {
+                // Purged since its record was read.
+                permit.judge().await?;
+            }
+            if versions.len() > VERSION_LIMIT {
+                return Err(Error::BadParameter(format!(
+                    "The key has {} versions; one with more than {VERSION_LIMIT} cannot be backed up.",
+                    versions.len()
+                )));
+            }
+            let backing_up = tokio::task::spawn_blocking({
+                let (service, vault) = (Arc::clone(service), vault.clone());
+                move || {
+                    let versions = versions
+                        .into_iter()
+                        .map(|stored| service.back_up(&vault, &name, stored))
+                        .collect::<Result<_>>()?;
+                    Ok::<_, Error>(Backup {
+                        name,
+                        created,
+                        release_policy,
+                        versions,
+                    })
+                }
+            });
+            match backing_up.await? {
+                Ok(backup) => service.seal_backup(&backup),
+                Err(error) => {
+                    // If the key was purged since its versions were read, this is the refusal.
+                    permit.judge().await?;
+                    Err(error)
+                }
+            }
+        })
+        .await
+    }
+}
+
+impl Permit<RestoreKey> {
+    /// Restores the key of a backup, if its name is free.
+    pub async fn run(self, backup: String) -> Result<Key> {
+        self.run_to_end(move |permit| async move {
+            let (service, vault) = (&permit.service, &permit.target);
+            let backup = service.open_backup(&backup)?;
+            let restored = RestoredKey::of(&backup);
+            service.remove_expired_key(vault, &restored.name).await?;
+            service
+                .check_restorable(vault, &*permit.judge().await?, &restored)
+                .await?;
+            let store = {
+                let vault = vault.clone();
+                move |service: &Service| service.store_versions(&vault, backup)
+            };
+            let restored = &restored;
+            let done = permit.change_with_files(store, |versions, vault_record| async move {
+                service
+                    .check_restorable(vault, &vault_record, restored)
+                    .await?;
+                service.plan_restore(vault, &vault_record, restored, versions)
+            });
+            let key = done.await?;
+            service.followers.follow(&key.current.kid).await;
+            Ok(key)
+        })
+        .await
+    }
+}
+
+impl RestoredKey {
+    fn of(backup: &Backup) -> Self {
+        let newest = backup.versions.first();
+        Self {
+            name: backup.name.clone(),
+            created: backup.created,
+            release_policy: backup.release_policy.clone(),
+            newest: newest.map(|newest| newest.version.clone()),
+            types: backup.versions.iter().map(|version| version.kty).collect(),
+        }
+    }
+}
+
+impl Service {
+    fn back_up(
+        &self,
+        vault: &VaultName,
+        key: &KeyName,
+        stored: StoredVersion,
+    ) -> Result<BackedUpVersion> {
+        let StoredVersion {
+            version,
+            record,
+            tags,
+        } = stored;
+        let kid = Kid::new(vault, key, version);
+        let objects = &*self.store.vault_keys;
+        let (kty, sealed) = (record.kty, record.private_key);
+        let Some(material) = private_keys::open(objects, &self.service_key, &kid, kty, sealed)?
+        else {
+            return Err(Error::Damaged {
+                kid,
+                why: "it is missing",
+            });
+        };
+        Ok(BackedUpVersion {
+            key_ops: record.key_ops,
+            version: kid.version,
+            number: record.number,
+            kty,
+            enabled: record.enabled,
+            not_before: record.not_before,
+            expires: record.expires,
+            created: record.created,
+            updated: record.updated,
+            tags,
+            secret: Secret(URL_SAFE_NO_PAD.encode(material.to_secret()?.as_slice())),
+        })
+    }
+
+    fn seal_backup(&self, backup: &Backup) -> Result<String> {
+        let plain = Zeroizing::new(serde_json::to_vec(backup)?);
+        let header = URL_SAFE_NO_PAD.encode(serde_json::to_vec(&Header::ours())?);
+        let sealed = self
+            .service_key
+            .backup_key()
+            .seal(header.as_bytes(), &plain);
+        let sealed = URL_SAFE_NO_PAD.encode(sealed);
+        Ok(URL_SAFE_NO_PAD.encode(format!("{PREFIX}.{header}.{sealed}")))
+    }
+
+    fn open_backup(&self, text: &str) -> Result<Backup> {
+        let foreign = || Error::BackupNotDecrypted {
+            why: "restore it in the emulator that it is from; or it is damaged: take another copy",
+        };
+        let no_backup = || Error::BackupCorrupt;
+        let decode = |text: &str| URL_SAFE_NO_PAD.decode(text).map_err(|_| no_backup());
+        let bytes = base64url::decode_required("value", Some(text.trim_end_matches('=')))?;
+        let parts = str::from_utf8(&bytes).ok().and_then(|text| {
+            text.strip_prefix(PREFIX)?
+                .strip_prefix('.')?
+                .split_once('.')
+        });
+        let (header, sealed) = parts.ok_or_else(no_backup)?;
+        let from: Header = serde_json::from_slice(&decode(header)?).map_err(|_| foreign())?;
+        let plain = self
+            .service_key
+            .backup_key()
+            .open(header.as_bytes(), &decode(sealed)?)
+            .map_err(|_| foreign())?;
+        from.same_subscription_and_geography()?;
+        serde_json::from_slice(&plain).map_err(|_| foreign())
+    }
+
+    async fn check_restorable(
+        &self,
+        vault: &VaultName,
+        vault_record: &VaultRecord,
+        key: &RestoredKey,
+    ) -> Result<()> {
+        self.name_is_free(vault, &key.name, key.newest.as_ref())
+            .await?;
+        for kty in &key.types {
+            hardware_keys_are_premium(vault_record.sku, *kty)?;
+        }
+        Ok(())
+    }
+
+    fn plan_restore(
+        &self,
+        vault: &VaultName,
+        vault_record: &Record<VaultRecord>,
+        key: &RestoredKey,
+        versions: Vec<StoredVersion>,
+    ) -> Result<(Batch, Key)> {
+        let Some(newest) = versions.first() else {
+            return Err(Error::BadParameter("The backup has no version.".to_owned()));
+        };
+        let record = KeyRecord {
+            name: key.name.clone(),
+            created: key.created,
+            deletion: None,
+            recovering_until: None,
+            current: newest.version.clone(),
+            latest: newest.record.number,
+            release_policy: key.release_policy.clone(),
+            revision: ObjectId::random(),
+        };
+        let parts = [vault.as_str(), key.name.folded()];
+        let mut batch = Batch::new()
+            .expect(&VAULTS, &[vault.as_str()], vault_record)
+            .expect_absent(&KEYS, &parts)
+            .put(&KEYS, &parts, &record);
+        for stored in &versions {
+            let kid = Kid::new(vault, &key.name, stored.version.clone());
+            let parts = [parts[0], parts[1], kid.version.as_str()];
+            batch = batch.put(&VERSIONS, &parts, &stored.record);
+            batch = Self::put_tags(&kid, &stored.tags, batch);
+        }
+        let view = self.view_of_key(vault_record, vault, &record, versions)?;
+        Ok((batch, view))
+    }
+
+    async fn name_is_free(
+        &self,
+        vault: &VaultName,
+        key: &KeyName,
+        version: Option<&KeyVersion>,
+    ) -> Result<()> {
+        let Some(record) = self.find_key(vault, key).await? else {
+            return Ok(());
+        };
+        let key = KeyIdentifier {
+            version: version.cloned(),
+            ..KeyIdentifier::current(vault, &record.name)
+        };
+        Err(Error::RestoreConflict {
+            uri: self.names.key_uri(&key),
+            state: self.state_of(&record),
+            key,
+        })
+    }
+
+    /// Stores the private keys of a backup, newest version first.
+    fn store_versions(
+        &self,
+        vault: &VaultName,
+        backup: Backup,
+    ) -> Result<(Vec<StoredVersion>, Vec<ObjectId>)> {
+        let Backup { name, versions, .. } = backup;
+        let store = |backed_up: BackedUpVersion| {
+            let kid = Kid::new(vault, &name, backed_up.version);
+            let unreadable = || {
+                Error::BadParameter(format!(
+                    "The backup's version {} is not a key of its type.",
+                    kid.version
+                ))
+            };
+            let secret = URL_SAFE_NO_PAD
+                .decode(backed_up.secret.0.as_bytes())
+                .map(Zeroizing::new)
+                .map_err(|_| unreadable())?;
+            let material =
+                KeyMaterial::from_secret(backed_up.kty, &secret).ok_or_else(unreadable)?;
+            let objects = &*self.store.vault_keys;
+            let record = VersionRecord {
+                number: backed_up.number,
+                kty: backed_up.kty,
+                key_size: material.shape().bits(),
+                public_key: material.public_key(),
+                key_ops: backed_up.key_ops,
+                enabled: backed_up.enabled,
+                not_before: backed_up.not_before,
+                expires: backed_up.expires,
+                created: backed_up.created,
+                updated: backed_up.updated,
+                is_near_expiry_reported: false,
+                is_expiry_reported: false,
+                private_key: private_keys::seal(objects, &self.service_key, &kid, &material)?,
+            };
+            Ok(StoredVersion {
+                version: kid.version,
+                record,
+                tags: backed_up.tags,
+            })
+        };
+        let mut versions: Vec<StoredVersion> =
+            versions.into_iter().map(store).collect::<Result<_>>()?;
+        versions.sort_by_key(|stored| std::cmp::Reverse(stored.record.number));
+        let files = versions
+            .iter()
+            .flat_map(|stored| stored.record.private_key.objects())
+            .collect();
+        Ok((versions, files))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_backup_stays_in_its_subscription_and_geography() {
+        let from = |subscription: &str, geography: &str| Header {
+            subscription: subscription.to_owned(),
+            geography: geography.to_owned(),
+            ..Header::ours()
+        };
+        let another = "11111111-0000-0000-0000-000000000000";
+        for (header, restorable) in [
+            (Header::ours(), true),
+            (from(SUBSCRIPTION, "United States"), true),
+            (from(another, "United States"), false),
+            (from(SUBSCRIPTION, "Europe"), false),
+        ] {
+            let judged = header.same_subscription_and_geography();
+            assert_eq!(judged.is_ok(), restorable);
+            assert!(matches!(
+                judged,
+                Ok(()) | Err(Error::BackupNotDecrypted { .. })
+            ));
+        }
+    }
+}

@@ -1,0 +1,40 @@
+use crate::{
+    JsonWebKey, Key, KeyChange, KeyType, Result,
+    crypto::key_material::KeyMaterial,
+    operation::{ImportKey, Permit},
+};
+
+/// A key that a client brings along. There is no `Debug`: its secret half is in it.
+pub struct ImportedKey {
+    /// The key.
+    pub key: JsonWebKey,
+    /// Whether it is to be in hardware, whatever its type says.
+    pub hsm: bool,
+    /// What it is to be for, and when.
+    pub change: KeyChange,
+}
+
+impl Permit<ImportKey> {
+    /// Imports the key, or a new version of it.
+    pub async fn run(self, imported: ImportedKey) -> Result<Key> {
+        let ImportedKey {
+            key: jwk,
+            hsm,
+            change,
+        } = imported;
+        self.run_to_end(move |permit| async move {
+            // With RSA, this takes a while: its primes are tried.
+            let read = tokio::task::spawn_blocking(move || KeyMaterial::import(&jwk));
+            let (given, material) = read.await??;
+            let kty = if hsm { given.in_hardware() } else { given };
+            if kty == KeyType::Oct {
+                return Err(kty.not_supported());
+            }
+            change.check(kty)?;
+            permit
+                .create_version(kty, &change, move || Ok(material))
+                .await
+        })
+        .await
+    }
+}

@@ -1,0 +1,157 @@
+use sealock_core::{KeyIdentifier, PublicName, VaultName};
+use sealock_entra::SUBSCRIPTION;
+
+use super::target::{LOCATION, resource_id};
+use crate::{KeyPermission, throttling::Limit};
+
+const KEYS_API_VERSION: &str = "7.4";
+const VAULTS_API_VERSION: &str = "2023-07-01";
+
+/// The row of a request that never became an operation, since its token was refused.
+pub(crate) const AUTHENTICATION: Row =
+    Row::new("Authentication", Url::Vault("")).of(Access::Network);
+
+/// The particulars of an operation for the audit log and for the limits.
+#[derive(Clone, Copy, Debug)]
+pub struct Row {
+    /// Azure's name for it.
+    ///
+    /// <https://learn.microsoft.com/azure/key-vault/general/logging#interpret-your-key-vault-logs>
+    pub(crate) name: &'static str,
+    url: Url,
+    pub(crate) access: Access,
+    /// The HTTP status of its success.
+    pub(crate) success: u16,
+    pub(crate) limit: Limit,
+    /// True if the weight of the request depends on the key that it asks for.
+    pub(crate) is_charged_by_new_key: bool,
+    /// True if the emulator's clock asks for it. If others were faster, there is nothing to report.
+    pub(crate) is_scheduled: bool,
+}
+
+/// The requirement that a requester meets.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Access {
+    /// Being the operator: nobody else has a role over the vaults themselves. The action is Resource Manager's.
+    Operator(&'static str),
+    /// A permission to the vault's keys, by access policy or role.
+    Permission(KeyPermission),
+    /// Reaching the vault.
+    Network,
+}
+
+/// The URL under which Azure has an operation: a base, and what follows it.
+#[derive(Clone, Copy, Debug)]
+pub(super) enum Url {
+    /// The vault, or all of them, in Resource Manager.
+    Arm(&'static str),
+    /// A deleted vault in Resource Manager.
+    DeletedVault(&'static str),
+    /// The vault's host.
+    Vault(&'static str),
+    /// The keys of the vault.
+    Keys(&'static str),
+    /// The deleted keys of the vault.
+    DeletedKeys,
+    /// A key or key version.
+    Key(&'static str),
+    /// A deleted key.
+    DeletedKey(&'static str),
+}
+
+impl Row {
+    pub(super) const fn new(name: &'static str, url: Url) -> Self {
+        Self {
+            name,
+            url,
+            access: Access::Network,
+            success: 200,
+            limit: Limit::Other,
+            is_charged_by_new_key: false,
+            is_scheduled: false,
+        }
+    }
+
+    pub(super) const fn of(mut self, access: Access) -> Self {
+        self.access = access;
+        self
+    }
+
+    pub(super) const fn answering(mut self, success: u16) -> Self {
+        self.success = success;
+        self
+    }
+
+    pub(super) const fn counted_as(mut self, limit: Limit) -> Self {
+        self.limit = limit;
+        self
+    }
+
+    pub(super) const fn charged_by_new_key(mut self) -> Self {
+        self.is_charged_by_new_key = true;
+        self
+    }
+
+    pub(super) const fn scheduled(mut self) -> Self {
+        self.is_scheduled = true;
+        self
+    }
+
+    /// The version of the API that the operation has had for long.
+    pub(crate) fn api_version(&self) -> &'static str {
+        match self.url {
+            Url::Arm(_) | Url::DeletedVault(_) => VAULTS_API_VERSION,
+            _ => KEYS_API_VERSION,
+        }
+    }
+
+    /// The id of the thing that the operation is about: the URL of a key or of the vault's keys, or an ARM id.
+    pub(crate) fn id(
+        &self,
+        names: &PublicName,
+        vault: Option<&VaultName>,
+        key: Option<&KeyIdentifier>,
+    ) -> String {
+        match (self.url, vault, key) {
+            (_, _, Some(key)) => names.key_uri(key),
+            (Url::Keys(_) | Url::DeletedKeys, Some(vault), None) => {
+                format!("{}keys", names.vault_uri(vault))
+            }
+            _ => arm_id(vault),
+        }
+    }
+
+    /// The URL of a request, without its query.
+    pub(crate) fn request_uri(
+        &self,
+        names: &PublicName,
+        vault: Option<&VaultName>,
+        key: Option<&KeyIdentifier>,
+    ) -> String {
+        let on_host = |path: &str| vault.map(|it| format!("{}{path}", names.vault_uri(it)));
+        let uri = match self.url {
+            Url::Arm(rest) => Some(format!("https://management.{names}{}{rest}", arm_id(vault))),
+            Url::DeletedVault(rest) => vault.map(|vault| {
+                format!(
+                    "https://management.{names}/subscriptions/{SUBSCRIPTION}/providers/Microsoft.KeyVault/locations/{LOCATION}/deletedVaults/{vault}{rest}"
+                )
+            }),
+            Url::Vault(path) => on_host(path),
+            Url::Keys(rest) => on_host(&format!("keys{rest}")),
+            Url::DeletedKeys => on_host("deletedkeys"),
+            Url::Key(rest) => key.map(|key| format!("{}{rest}", names.key_uri(key))),
+            Url::DeletedKey(rest) => {
+                key.map(|it| format!("{}{rest}", names.deleted_key_uri(&it.vault, &it.key)))
+            }
+        };
+        uri.unwrap_or_default()
+    }
+}
+
+/// The ARM id of a vault, or of all of them.
+pub(crate) fn arm_id(vault: Option<&VaultName>) -> String {
+    match vault {
+        Some(vault) => resource_id(vault),
+        None => format!("/subscriptions/{SUBSCRIPTION}/providers/Microsoft.KeyVault/vaults"),
+    }
+}
