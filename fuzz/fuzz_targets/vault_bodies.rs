@@ -6,8 +6,8 @@ use sealock_http::json;
 use sealock_vault::{JsonWebKey, ReleaseRules, http::RotationPolicyBody};
 
 fuzz_target!(|bytes: &[u8]| {
-    let _ = json::object::<JsonWebKey>(bytes);
-    if let Ok(body) = json::object::<RotationPolicyBody>(bytes) {
+    let _ = json::parse_object::<JsonWebKey>(bytes);
+    if let Ok(body) = json::parse_object::<RotationPolicyBody>(bytes) {
         let _ = body.policy();
     }
     if let Ok(rules) = ReleaseRules::from_json(bytes) {
