@@ -82,7 +82,7 @@ pub(crate) struct KeyArgs {
     /// Key: `KEY`, `VAULT/KEY` or a URL
     #[arg(value_name = "KEY", default_value = DEFAULT_KEY)]
     key_name: KeyReference,
-    /// Same as [KEY]
+    /// Same as KEY
     #[arg(long, value_name = "KEY", conflicts_with = "key_name")]
     key: Option<KeyReference>,
     /// Vault of the key, unless its name includes it [default: sealock]
