@@ -3,7 +3,7 @@ use sealock_cmk::{Cause, Custodian, KeyFacts, VaultError};
 use sealock_core::{ClientId, KeyIdentifier, Kid};
 use sealock_entra::Directory;
 use sealock_vault::{
-    EncryptionAlgorithm, Error, KeyFollowers, KeyVault, Requester, Unreachable,
+    EncryptionAlgorithm, Error, KeyFollowers, KeyVault, Requester, UnreachableReason,
     operation::{GetKey, UnwrapKey, WrapKey},
 };
 use zeroize::Zeroizing;
@@ -127,8 +127,8 @@ fn cause(error: &Error) -> Cause {
         Error::ForbiddenByPolicy { .. } => Cause::ForbiddenByPolicy,
         Error::ForbiddenByRbac { .. } => Cause::ForbiddenByRbac,
         Error::Unreachable { why, .. } => match why {
-            Unreachable::PublicAccessDisabled => Cause::ForbiddenByConnection,
-            Unreachable::AddressNotAuthorized | Unreachable::BypassDisabled => {
+            UnreachableReason::PublicAccessDisabled => Cause::ForbiddenByConnection,
+            UnreachableReason::AddressNotAuthorized | UnreachableReason::BypassDisabled => {
                 Cause::ForbiddenByFirewall
             }
         },

@@ -1,10 +1,10 @@
-//! The audit log: one event for each operation, whether it was served or refused.
+//! The audit log: one event for each operation, served or refused.
 
-mod answer;
+mod access_checks;
+mod audited_result;
 mod event;
-mod evidence;
 mod record;
 mod request;
 
 pub use self::event::{AuditEvent, AuditIdentity, AuditProperties, Claim, KeyProperties};
-pub(crate) use self::{answer::Answer, request::Request};
+pub(crate) use self::{audited_result::AuditedResult, request::Request};

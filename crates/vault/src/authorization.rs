@@ -1,4 +1,4 @@
-//! Who may do what: requesters, the firewall, permissions, and the access policies and roles that grant them.
+//! Access to the vaults: requesters, the firewall, permissions, and the access policies and roles that grant them.
 
 mod access;
 mod network;
@@ -9,7 +9,7 @@ mod roles;
 
 pub(crate) use self::network::IP_RULE_LIMIT;
 pub use self::{
-    network::{Bypass, DefaultAction, IpRule, NetworkRules, Unreachable, may_reach},
+    network::{Bypass, DefaultAction, IpRule, NetworkRules, UnreachableReason, may_reach},
     permission::KeyPermission,
     requester::{Client, Origin, Requester},
 };

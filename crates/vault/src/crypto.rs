@@ -1,4 +1,4 @@
-//! Private keys, what is done with them, and how they are stored.
+//! Private keys: their storage, and cryptographic operations with them.
 
 mod algorithm;
 pub(crate) mod base64url;
@@ -14,5 +14,5 @@ pub use self::{
     curve::Curve,
     key_material::{Encrypted, JsonWebKey},
     public_key::PublicKey,
-    use_key::{Unusable, Used, VersionState, may_use},
+    use_key::{CryptoResult, UnusableReason, VersionState, may_use},
 };

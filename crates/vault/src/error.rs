@@ -7,9 +7,9 @@ use sealock_entra::Principal;
 use sealock_http::UnknownEndpoint;
 use sealock_store::Fault;
 
-use crate::{KeyOperation, KeyPermission, State, Unreachable, operation::LOCATION};
+use crate::{KeyOperation, KeyPermission, State, UnreachableReason, operation::LOCATION};
 
-/// Why the vault refused. Texts are Azure's where Azure's are public.
+/// A refusal or fault of the vault. The texts are Azure's where those are public.
 ///
 /// <https://learn.microsoft.com/azure/key-vault/general/rest-error-codes>
 #[derive(Debug, thiserror::Error)]
@@ -18,10 +18,10 @@ pub enum Error {
     /// No vault has this name.
     #[error("Azure Key Vault '{vault}' does not exist.")]
     VaultNotFound {
-        /// The name that was asked for.
+        /// The requested name.
         vault: VaultName,
     },
-    /// The vault is soft-deleted: nothing in it can be reached until it is recovered.
+    /// The vault is soft-deleted. Its keys cannot be used until it is recovered.
     #[error("Azure Key Vault '{vault}' does not exist: it is in a deleted but recoverable state.")]
     VaultDeleted {
         /// The deleted vault.
@@ -30,26 +30,26 @@ pub enum Error {
     /// No deleted vault has this name.
     #[error("The specified deleted vault '{vault}' does not exist.")]
     DeletedVaultNotFound {
-        /// The name that was asked for.
+        /// The requested name.
         vault: VaultName,
-        /// Whether a vault of this name is there and not deleted.
+        /// True if an active vault has this name.
         is_active: bool,
     },
-    /// A vault of this name is there already.
+    /// An active vault has this name.
     #[error("The vault name '{vault}' is already in use.")]
     VaultNameTaken {
         /// The name.
         vault: VaultName,
     },
-    /// A deleted vault holds the name.
+    /// A deleted vault has this name.
     #[error(
         "A vault with the same name already exists in deleted state. You need to either recover or purge existing key vault '{vault}'."
     )]
-    VaultNameHeld {
+    VaultNameReserved {
         /// The deleted vault.
         vault: VaultName,
     },
-    /// The vault may not be purged before its retention has passed.
+    /// Purge protection forbids purging the vault before its retention has passed.
     #[error(
         "Operation 'DeletedVaultPurge' is not allowed: purge protection is enabled for the vault '{vault}'."
     )]
@@ -64,19 +64,19 @@ pub enum Error {
         vault: VaultName,
         /// The key.
         key: KeyName,
-        /// The version, if one was asked for.
+        /// The version, if the request names one.
         version: Option<KeyVersion>,
     },
-    /// The key is soft-deleted, or on its way there or back. Clients see [`KeyNotFound`](Self::KeyNotFound).
+    /// The key is deleted, or its deletion or recovery is under way. Clients see [`KeyNotFound`](Self::KeyNotFound).
     #[error("{}", text::key_not_found(.key, .version.as_ref()))]
     KeyDeleted {
         /// The vault.
         vault: VaultName,
         /// The deleted key.
         key: KeyName,
-        /// The version, if one was asked for.
+        /// The version, if the request names one.
         version: Option<KeyVersion>,
-        /// Where it is in its life.
+        /// Its life-cycle state.
         state: State,
     },
     /// The vault has no deleted key of this name.
@@ -84,12 +84,12 @@ pub enum Error {
     DeletedKeyNotFound {
         /// The vault.
         vault: VaultName,
-        /// The name that was asked for.
+        /// The requested name.
         key: KeyName,
-        /// Whether a key of this name is there and not deleted.
+        /// True if an active key has this name.
         is_active: bool,
     },
-    /// A deleted key holds the name.
+    /// A deleted key has this name.
     #[error(
         "Key {key} is currently in a deleted but recoverable state, and its name cannot be reused; in this state, the key can only be recovered or purged."
     )]
@@ -99,26 +99,25 @@ pub enum Error {
         /// The deleted key.
         key: KeyName,
     },
-    /// The key is on its way to being deleted.
+    /// The key's deletion is under way.
     #[error("Key {key} is currently being deleted and cannot be re-created; retry later.")]
     ObjectIsBeingDeleted {
         /// The key.
         key: KeyName,
     },
-    /// The key is on its way back.
+    /// The key's recovery is under way.
     #[error("Key {key} is currently being recovered and cannot be re-created; retry later.")]
     ObjectIsBeingRecovered {
         /// The key.
         key: KeyName,
     },
-    /// A key on its way to being deleted can be neither recovered nor purged yet.
+    /// The key cannot be recovered or purged while its deletion is under way.
     #[error("Key is currently being deleted.")]
     StillBeingDeleted,
-    /// A key on its way back can be neither recovered nor purged any more.
+    /// The key cannot be recovered or purged while its recovery is under way.
     #[error("Key is currently being recovered.")]
     StillBeingRecovered,
-    /// A backup cannot replace a key that is there, deleted or not. The text is Azure's, from
-    /// recordings of azure-sdk-for-js.
+    /// A key, deleted or not, has the name of the backup's key. The text is Azure's, from recordings of azure-sdk-for-js.
     #[error(
         "There was a conflict restoring the key '{uri}'. This can happen if either: a second key with the same name was created after the first key was deleted; thus trying to restore a key whose name is already in use. To fix this, rename the second key to something else so that the restore works. The second probable cause of this exception is when multiple operations are performed in parallel against the key. To avoid this error, perform operations against a key in a sequential manner."
     )]
@@ -127,7 +126,7 @@ pub enum Error {
         key: KeyIdentifier,
         /// The URL of the backup's newest version.
         uri: String,
-        /// Where it is in its life.
+        /// Its life-cycle state.
         state: State,
     },
     /// The key version is disabled.
@@ -135,34 +134,34 @@ pub enum Error {
     KeyDisabled {
         /// The disabled version.
         kid: Kid,
-        /// What was to be done with it.
+        /// The requested operation.
         operation: KeyOperation,
     },
-    /// The key version is not for this.
+    /// The key version's `key_ops` do not permit the operation.
     #[error("Operation {operation} is not permitted on this key.")]
     KeyOperationForbidden {
         /// The version.
         kid: Kid,
-        /// What was to be done with it.
+        /// The requested operation.
         operation: KeyOperation,
     },
-    /// The key version's time has not come.
+    /// The key version is not valid yet.
     #[error("Operation {operation} is not allowed on a key that is not yet valid.")]
     KeyNotYetValid {
         /// The version.
         kid: Kid,
-        /// What was to be done with it.
+        /// The requested operation.
         operation: KeyOperation,
     },
-    /// The key version's time is over.
+    /// The key version has expired.
     #[error("Operation {operation} is not allowed on an expired key.")]
     KeyExpired {
         /// The version.
         kid: Kid,
-        /// What was to be done with it.
+        /// The requested operation.
         operation: KeyOperation,
     },
-    /// The key may not be purged before its retention has passed.
+    /// Purge protection forbids purging the key before its retention has passed.
     #[error(
         "Operation \"purge\" is not allowed because purge protection is enabled for this vault. Key Vault service will automatically purge it after the retention period has passed.\r\nVault: {vault};location={LOCATION}"
     )]
@@ -178,42 +177,42 @@ pub enum Error {
         text::caller(.principal)
     )]
     ForbiddenByPolicy {
-        /// Who was refused.
+        /// The refused caller.
         principal: Box<Principal>,
-        /// What is missing.
+        /// The missing permission.
         permission: KeyPermission,
         /// The vault.
         vault: VaultName,
     },
-    /// No role of the caller's permits this.
+    /// None of the caller's roles permits the action.
     #[error(
         "Caller is not authorized to perform action on resource.\r\nIf role assignments, deny assignments or role definitions were changed recently, please observe propagation time.\r\nCaller: {}\r\nAction: '{action}'\r\nResource: '{}'\r\nAssignment: (not found)\r\nDenyAssignmentId: null\r\nDecisionReason: null \r\nVault: {vault};location={LOCATION}\r\n",
         text::caller(.principal),
         .resource.to_lowercase()
     )]
     ForbiddenByRbac {
-        /// Who was refused.
+        /// The refused caller.
         principal: Box<Principal>,
-        /// What it wanted to do.
+        /// The refused action.
         action: &'static str,
-        /// The ARM id of what it wanted to do it to.
+        /// The ARM id of the vault or key.
         resource: String,
         /// The vault.
         vault: VaultName,
     },
-    /// The vault cannot be reached from there.
+    /// The vault's firewall refuses the client's address.
     #[error("{}", text::unreachable(*.why, *.address, .principal, .vault))]
     Unreachable {
-        /// Why not.
-        why: Unreachable,
-        /// From where.
+        /// The reason.
+        why: UnreachableReason,
+        /// The client's address.
         address: IpAddr,
-        /// Who was refused.
+        /// The refused caller.
         principal: Box<Principal>,
         /// The vault.
         vault: VaultName,
     },
-    /// The vault serves from its paired region, where nothing can be changed.
+    /// The vault serves from its paired region, where it is read-only.
     #[error(
         "The vault '{vault}' has failed over to its paired region and is read-only until it has failed back."
     )]
@@ -221,129 +220,129 @@ pub enum Error {
         /// The vault.
         vault: VaultName,
     },
-    /// The vault has served its clients as much as it may within ten seconds.
+    /// The vault has reached its limit of requests within ten seconds.
     #[error(
         "Request was not processed because too many requests were received. Reason: VaultRequestTypeLimitReached"
     )]
     Throttled {
-        /// In how many seconds it can serve this.
+        /// The seconds after which the vault can serve the request.
         retry_after: i64,
     },
-    /// Vaults and their access policies are the operator's to manage.
+    /// The caller is a principal, and only the operator manages vaults and their access policies.
     #[error(
         "The client '{}' with object id '{}' does not have authorization to perform action '{action}' over scope '{scope}' or the scope is invalid. If access was recently granted, please refresh your credentials.",
         .principal.client_id(),
         .principal.principal_id()
     )]
     AuthorizationFailed {
-        /// Who was refused.
+        /// The refused caller.
         principal: Box<Principal>,
-        /// What it wanted to do.
+        /// The refused action.
         action: &'static str,
-        /// The ARM id of what it wanted to do it to.
+        /// The ARM id of the vault or the subscription.
         scope: String,
     },
-    /// Whoever asks could not be told. An `AKV1xxxx` text says why.
+    /// The caller could not be authenticated. An `AKV1xxxx` text says why.
     #[error("{0}")]
     Unauthorized(String),
     /// No endpoint has this path.
     #[error("'{0}' is not an endpoint of the vault.")]
     NotAnEndpoint(String),
-    /// The endpoint does not know this method.
-    #[error("The method {method} is not allowed here; allowed is {allowed}.")]
+    /// The endpoint does not support this method.
+    #[error("The method {method} is not allowed here; use {allowed}.")]
     MethodNotAllowed {
-        /// The request's.
+        /// The request's method.
         method: String,
-        /// The endpoint's.
+        /// The endpoint's methods.
         allowed: String,
     },
-    /// A vault has no contacts for its certificates, as it has no certificates.
+    /// The vault has no contacts for certificates. The emulator has no certificates.
     #[error("Contacts not found")]
     ContactsNotFound,
-    /// A parameter is not what the operation takes.
+    /// A parameter is missing or invalid.
     #[error("{0}")]
     BadParameter(String),
     /// No vault has keys of this type.
     #[error("Invalid kty value: {kty}")]
     KeyTypeNotSupported {
-        /// The type that was named, if it is short.
+        /// The requested type, redacted if it is long.
         kty: String,
     },
-    /// No vault has keys of this type in this size.
-    #[error("Unsupported key size ({size}). Supported sizes are [{}]", text::separated(.supported))]
+    /// No vault has keys of this type and size.
+    #[error("Unsupported key size ({size}). Supported sizes are [{}]", text::comma_separated(.supported))]
     KeySizeNotSupported {
-        /// The size that was asked for, in bits.
+        /// The requested size in bits.
         size: u32,
-        /// The sizes that there are, in bits.
+        /// The supported sizes in bits.
         supported: &'static [u32],
     },
-    /// Keys in hardware are for vaults of the premium tier.
+    /// Only vaults of the premium tier have keys in hardware.
     #[error("Hardware key operation not allowed on standard vault")]
     HardwareKeyInStandardVault,
-    /// An imported key lacks a member that keys of its type have.
+    /// A required member of an imported key is missing.
     #[error("The property \"key\" must be a valid JsonWebKey object.")]
     JsonWebKeyIncomplete {
-        /// The member.
+        /// The missing member.
         missing: &'static str,
     },
-    /// The members of an imported key are not those of one RSA key.
+    /// The members of an imported key do not form an RSA key.
     #[error("RSA key is not valid - cannot instantiate crypto service")]
     RsaKeyInvalid {
-        /// The fault, without anything of the key.
+        /// The fault, without key material.
         why: &'static str,
     },
-    /// Nothing can be restored from this. The text is Azure's.
+    /// The text is not a backup. The message is Azure's.
     #[error("Backup blob is corrupt.")]
     BackupCorrupt,
-    /// Not what this vault can decrypt. The text is Azure's:
+    /// The vault cannot decrypt the backup. The text is Azure's:
     /// <https://github.com/MicrosoftDocs/azure-docs/issues/107520>
     #[error("Cannot decrypt backup blob.")]
     BackupNotDecrypted {
-        /// Its origin or its fault, and the way out.
+        /// The advice to the operator.
         why: &'static str,
     },
-    /// There are too many tags, or one is too long. The text is Azure's, without a name and with
+    /// A key has too many tags, or too long ones. The text is Azure's, without a name and with
     /// two spaces: <https://github.com/hashicorp/terraform-provider-azurerm/issues/16780>
     #[error("{PROPERTY_INVALID}")]
     TagsInvalid {
-        /// The limits that a key's tags have.
+        /// The exceeded limit, as advice to the operator.
         why: String,
     },
-    /// Azure can do it; the emulator cannot.
+    /// Azure supports this; the emulator does not.
     #[error("The emulator does not support {0}.")]
     NotSupported(&'static str),
-    /// Others changed the same thing again and again while this operation tried to.
+    /// Concurrent requests kept changing the same records.
     #[error("The resource was changed by other requests at the same time; retry later.")]
     ConcurrentChange,
-    /// The store.
+    /// The store failed.
     #[error("the vault's storage failed: {0}")]
     Storage(#[source] sealock_store::Error),
-    /// The directory of identities.
+    /// The directory of identities failed.
     #[error("the directory failed: {0}")]
     Directory(#[from] sealock_entra::Error),
-    /// A stored private key is missing, or is not the one that this version was created with.
+    /// A stored private key is missing, unreadable or another version's.
     #[error("the stored private key of {kid} is damaged: {why}")]
     Damaged {
         /// The key version.
         kid: Kid,
-        /// What is wrong with it; never what is in it.
+        /// The fault, without key material.
         why: &'static str,
     },
-    /// The RSA implementation failed where no input can make it fail.
+    /// The RSA implementation failed, which no input can cause.
     #[error("RSA: {0}")]
     Rsa(#[from] rsa::Error),
-    /// The ECDSA implementation failed where no input can make it fail.
+    /// The ECDSA implementation failed, which no input can cause.
     #[error("ECDSA: {0}")]
     Ecdsa(#[from] ecdsa::Error),
-    /// What is plain data could not be written.
+    /// A record could not be written as JSON, which no input can cause.
     #[error("JSON: {0}")]
     Json(#[from] serde_json::Error),
-    /// The operation did not come to its end.
+    /// The operation's task panicked or was cancelled.
     #[error("the operation was interrupted: {0}")]
     Interrupted(#[from] tokio::task::JoinError),
 }
 
-/// A result with the vault's error.
+/// A result with the vault's [`Error`].
 pub type Result<T> = std::result::Result<T, Error>;
 
 impl From<UnknownEndpoint> for Error {
@@ -362,17 +361,17 @@ impl From<sealock_store::Error> for Error {
 }
 
 impl Error {
-    /// The HTTP status.
+    /// Returns the HTTP status.
     pub fn status(&self) -> u16 {
         self.status_and_code().0
     }
 
-    /// Azure's `error.code`.
+    /// Returns Azure's `error.code`.
     pub fn code(&self) -> &'static str {
         self.status_and_code().1
     }
 
-    /// The fault of the disk, if that is the cause.
+    /// Returns the fault of the disk, if that is the cause.
     pub fn fault(&self) -> Option<Fault> {
         match self {
             Self::Storage(error) | Self::Directory(sealock_entra::Error::Store(error)) => {
@@ -415,7 +414,7 @@ impl Error {
                 (405, "MethodNotAllowed")
             }
             Self::VaultNameTaken { .. } => (409, "VaultAlreadyExists"),
-            Self::VaultNameHeld { .. } => (409, "ConflictError"),
+            Self::VaultNameReserved { .. } => (409, "ConflictError"),
             Self::ObjectIsDeletedButRecoverable { .. }
             | Self::ObjectIsBeingDeleted { .. }
             | Self::ObjectIsBeingRecovered { .. }
@@ -435,7 +434,7 @@ impl Error {
         }
     }
 
-    /// Azure's `error.innererror.code`.
+    /// Returns Azure's `error.innererror.code`.
     pub fn inner_code(&self) -> Option<&'static str> {
         match self {
             Self::KeyTypeNotSupported { .. } => Some("KeyTypeNotSupported"),
@@ -447,8 +446,8 @@ impl Error {
             Self::ForbiddenByPolicy { .. } => Some("ForbiddenByPolicy"),
             Self::ForbiddenByRbac { .. } => Some("ForbiddenByRbac"),
             Self::Unreachable { why, .. } => Some(match why {
-                Unreachable::PublicAccessDisabled => "ForbiddenByConnection",
-                Unreachable::AddressNotAuthorized | Unreachable::BypassDisabled => {
+                UnreachableReason::PublicAccessDisabled => "ForbiddenByConnection",
+                UnreachableReason::AddressNotAuthorized | UnreachableReason::BypassDisabled => {
                     "ForbiddenByFirewall"
                 }
             }),
@@ -465,15 +464,15 @@ impl Error {
     }
 }
 
-/// Azure's text for a property that is not what it must be. It lacks the name, and so has two spaces.
+/// Azure's text for an invalid property. It has two spaces where the property's name should be.
 pub(crate) const PROPERTY_INVALID: &str = "Property  has invalid value\r\n";
 
-/// How long a word can be that one of a key's few words was to be.
+/// The maximum length of a word that an error quotes.
 const WORD_LIMIT: usize = 16;
 
-/// A word that a client wrote where one of a few is expected. A longer one is not quoted: it may be key material
-/// in the wrong place, and what is told is recorded, too.
-pub(crate) fn quotable(word: &str) -> &str {
+/// Replaces a long word by dots. A long word in place of a keyword may be misplaced key material, which must not get into
+/// an error or the audit log.
+pub(crate) fn redact_long_word(word: &str) -> &str {
     if word.len() <= WORD_LIMIT {
         word
     } else {

@@ -93,7 +93,7 @@ async fn route(
     vaults.service.active_vault(&host.vault).await?;
     let client = Client {
         origin: Origin::Address(connection.client_address()),
-        info: noted(&parts.headers, &header::USER_AGENT),
+        user_agent: noted(&parts.headers, &header::USER_AGENT),
         api_version: query
             .first_ignoring_case("api-version")
             .map(|version| excerpt(version).to_owned()),

@@ -13,15 +13,15 @@ use crate::{
 
 /// All vaults of the emulator. Clones share them.
 ///
-/// [`authorize`](Self::authorize) is the way to each operation. The other methods record nothing.
+/// Every operation starts with [`authorize`](Self::authorize).
 #[derive(Clone)]
 pub struct KeyVault {
     pub(crate) service: Arc<Service>,
 }
 
 impl KeyVault {
-    /// Opens the vaults in `store`. `service_key` seals the keys that seal their private keys, `names` renders their
-    /// URLs, and the roles are those of `directory`.
+    /// Opens the vaults in `store`. `service_key` protects their private keys, `names` renders their URLs, and
+    /// `directory` has the role assignments.
     pub fn open(
         store: Store,
         service_key: Arc<ServiceKey>,
@@ -46,7 +46,7 @@ impl KeyVault {
         }
     }
 
-    /// Sets the followers of new key versions, as long as they exist. The first ones stay.
+    /// Sets the followers of new key versions. Later calls have no effect.
     pub fn set_followers(&self, followers: &Arc<dyn KeyFollowers>) {
         self.service.followers.set(followers);
     }
@@ -79,16 +79,16 @@ impl KeyVault {
         self.service.active_vault(vault).await.map(drop)
     }
 
-    /// Returns true if roles decide about the vault's keys, instead of access policies.
+    /// Returns true if roles grant permissions to the vault's keys, false if access policies do.
     ///
     /// # Errors
     /// [`Error::VaultNotFound`], [`Error::VaultDeleted`]
-    pub async fn has_roles(&self, vault: &VaultName) -> Result<bool> {
+    pub async fn uses_rbac(&self, vault: &VaultName) -> Result<bool> {
         Ok(self.service.active_vault(vault).await?.rbac)
     }
 
-    /// Removes vaults and keys whose retention has passed, and sets aside the files that no key version refers to. Call
-    /// it at start and now and then; it disturbs nothing else.
+    /// Removes vaults and keys whose retention has passed, and quarantines files that no key version refers to. Call it
+    /// at start and from time to time.
     ///
     /// # Errors
     /// The store cannot be read or written.

@@ -1,4 +1,4 @@
-//! The keys of the vaults: how versions are made, shown, changed, deleted and brought back.
+//! Keys and their versions: creation, reading, changes, deletion, recovery, backups and policies.
 
 pub(crate) mod attributes;
 mod backup;

@@ -1,9 +1,9 @@
 //! Key Vault: vaults, their keys and versions, the life cycle, the access decision and the audit log.
 //!
 //! [`KeyVault`] is the whole service. [`KeyVault::authorize`] judges an operation in Azure's order (vault, network,
-//! permission, key, state) and gives a [`Permit`], whose `run` takes the parameters and carries the operation out in one
-//! atomic write. Each operation leaves one [`AuditEvent`] in the journal, whether it was served or refused.
-//! [`operation`] is the table of all of them; [`http`] is the data plane. Nothing here knows a registry.
+//! permission, key, state) and returns a [`Permit`], whose `run` takes the parameters and carries the operation out in
+//! one atomic write. Each operation leaves one [`AuditEvent`] in the journal, even if it is refused. [`operation`] is the
+//! table of all operations; [`http`] is the data plane. Nothing here knows a registry.
 //!
 //! A private key is in memory only while an operation needs it; `crypto::private_keys` says how it is stored.
 
@@ -26,11 +26,11 @@ mod views;
 pub use audit::{AuditEvent, AuditIdentity, AuditProperties, Claim, KeyProperties};
 pub use authorization::{
     Bypass, Client, DefaultAction, IpRule, KeyPermission, NetworkRules, Origin, Requester,
-    Unreachable, may_reach,
+    UnreachableReason, may_reach,
 };
 pub use crypto::{
-    AesSize, Curve, Encrypted, EncryptionAlgorithm, JsonWebKey, PublicKey, Sha, SignatureAlgorithm,
-    Unusable, Used, VersionState, may_use,
+    AesSize, CryptoResult, Curve, Encrypted, EncryptionAlgorithm, JsonWebKey, PublicKey, Sha,
+    SignatureAlgorithm, UnusableReason, VersionState, may_use,
 };
 pub use error::{Error, Result};
 pub use key_vault::KeyVault;
@@ -45,4 +45,4 @@ pub use lifecycle::{
 pub use operation::{Permit, resource_id};
 pub use service::Settings;
 pub use vaults::{VaultChange, VaultSettings, VaultSku};
-pub use views::{Key, KeyAttributes, KeyBundle, KeyItem, Policy, Recovery, State, Vault};
+pub use views::{AccessPolicy, Key, KeyAttributes, KeyBundle, KeyItem, Recovery, State, Vault};

@@ -1,4 +1,4 @@
-//! The work that time brings, and the care for what is stored.
+//! Scheduled work, sweeps, and verification of stored keys.
 
 mod due;
 mod pending_purges;

@@ -1,4 +1,4 @@
-//! The records that operations are about, and the state that they are in.
+//! Reads of the vaults' records, and checks of their life-cycle state.
 
 use std::ops::Bound;
 
@@ -7,7 +7,7 @@ use sealock_core::{KeyIdentifier, KeyName, KeyVersion, Kid, VaultName};
 use sealock_store::{Entry, Record};
 
 use crate::{
-    Error, IpRule, Policy, Result, State,
+    AccessPolicy, Error, IpRule, Result, State,
     records::{
         IP_RULES, KEYS, KeyRecord, POLICIES, TAGS, VAULTS, VERSIONS, VaultRecord, VersionRecord,
     },
@@ -25,16 +25,16 @@ pub(crate) struct StoredVersion {
 pub(crate) type Tags = std::collections::BTreeMap<String, String>;
 
 impl Service {
-    /// The vault, deleted or not.
+    /// Returns the vault, deleted or not.
     pub(crate) async fn find_vault(
         &self,
         vault: &VaultName,
     ) -> Result<Option<Record<VaultRecord>>> {
         let record = self.store.get(&VAULTS, &[vault.as_str()]).await?;
-        Ok(record.filter(|record| !self.is_over(record.deletion)))
+        Ok(record.filter(|record| !self.retention_has_passed(record.deletion)))
     }
 
-    /// The vault, unless it is deleted.
+    /// Returns the vault, unless it is deleted.
     pub(crate) async fn active_vault(&self, vault: &VaultName) -> Result<Record<VaultRecord>> {
         match self.find_vault(vault).await? {
             Some(record) if record.deletion.is_none() => Ok(record),
@@ -47,7 +47,7 @@ impl Service {
         }
     }
 
-    /// The vault, if it is active and can be changed.
+    /// Returns the vault, if it is active and not failed over.
     pub(crate) async fn changeable_vault(&self, vault: &VaultName) -> Result<Record<VaultRecord>> {
         let record = self.active_vault(vault).await?;
         if record.failed_over {
@@ -58,7 +58,7 @@ impl Service {
         Ok(record)
     }
 
-    /// Where a key is in its life now.
+    /// Returns a key's life-cycle state now.
     pub(crate) fn state_of(&self, record: &KeyRecord) -> State {
         let now = self.clock.now();
         match record.deletion {
@@ -69,7 +69,7 @@ impl Service {
         }
     }
 
-    /// The key, deleted or not.
+    /// Returns the key, deleted or not.
     pub(crate) async fn find_key(
         &self,
         vault: &VaultName,
@@ -79,10 +79,10 @@ impl Service {
             .store
             .get(&KEYS, &[vault.as_str(), key.folded()])
             .await?;
-        Ok(record.filter(|record| !self.is_over(record.deletion)))
+        Ok(record.filter(|record| !self.retention_has_passed(record.deletion)))
     }
 
-    /// The key, unless it is deleted. `version` is what the refusal names.
+    /// Returns the key, unless it is deleted. A refusal names `version`.
     pub(crate) async fn active_key(
         &self,
         vault: &VaultName,
@@ -108,7 +108,7 @@ impl Service {
         }
     }
 
-    /// The key, if its name is free or it is active: what can have another version.
+    /// Returns the key to which a version can be added, or `None` if the name is free.
     pub(crate) async fn creatable_key(
         &self,
         vault: &VaultName,
@@ -127,8 +127,8 @@ impl Service {
         }
     }
 
-    /// The key, if it is deleted. Azure tells a key that is not deleted from none at all, in recordings of azure-cli and
-    /// of azure-sdk-for-java's `getDeletedKeyNotFound`.
+    /// Returns the key, if it is deleted. The refusals for an active key and for no key differ, as in recordings of
+    /// azure-cli and of azure-sdk-for-java's `getDeletedKeyNotFound`.
     pub(crate) async fn deleted_key(
         &self,
         vault: &VaultName,
@@ -152,7 +152,7 @@ impl Service {
         }
     }
 
-    /// The key, if it can be recovered or purged.
+    /// Returns the key, if it can be recovered or purged.
     pub(crate) async fn recoverable_key(
         &self,
         vault: &VaultName,
@@ -170,9 +170,9 @@ impl Service {
     }
 
     pub(crate) async fn version(&self, kid: &Kid) -> Result<Record<VersionRecord>> {
-        let parts = [kid.vault.as_str(), kid.key.folded(), kid.version.as_str()];
+        let segments = [kid.vault.as_str(), kid.key.folded(), kid.version.as_str()];
         self.store
-            .get(&VERSIONS, &parts)
+            .get(&VERSIONS, &segments)
             .await?
             .ok_or_else(|| Error::KeyNotFound {
                 vault: kid.vault.clone(),
@@ -181,7 +181,7 @@ impl Service {
             })
     }
 
-    /// Which version of an active key is meant.
+    /// Returns an active key, and the version that `identifier` names: without one, the current.
     pub(crate) async fn active_kid(
         &self,
         identifier: &KeyIdentifier,
@@ -200,7 +200,7 @@ impl Service {
         Ok((record, kid))
     }
 
-    /// A version with its tags.
+    /// Reads a version with its tags.
     pub(crate) async fn stored_version(&self, kid: &Kid) -> Result<StoredVersion> {
         Ok(StoredVersion {
             version: kid.version.clone(),
@@ -209,7 +209,7 @@ impl Service {
         })
     }
 
-    /// A key's versions, newest first.
+    /// Reads a key's versions, newest first.
     pub(crate) async fn versions_of(
         &self,
         vault: &VaultName,
@@ -219,20 +219,20 @@ impl Service {
         let mut entries = self.store.scan(&VERSIONS, &prefix, Bound::Unbounded);
         let mut versions: Vec<StoredVersion> = Vec::new();
         while let Some(entry) = entries.try_next().await? {
-            versions.push(self.found_version(vault, key, entry).await?);
+            versions.push(self.version_from_entry(vault, key, entry).await?);
         }
         versions.sort_by_key(|stored| std::cmp::Reverse(stored.record.number));
         Ok(versions)
     }
 
-    /// A version that a scan of the key's found.
-    pub(crate) async fn found_version(
+    /// Reads the version of an entry, which a scan of the key's versions found.
+    pub(crate) async fn version_from_entry(
         &self,
         vault: &VaultName,
         key: &KeyName,
         entry: Entry<VersionRecord>,
     ) -> Result<StoredVersion> {
-        let kid = Kid::new(vault, key, part(&entry.key, 0)?);
+        let kid = Kid::new(vault, key, parse_segment(&entry.key, 0)?);
         Ok(StoredVersion {
             tags: self.tags_of(&kid).await?,
             version: kid.version,
@@ -252,13 +252,13 @@ impl Service {
             .await
     }
 
-    pub(crate) async fn policies_of(&self, vault: &VaultName) -> Result<Vec<Policy>> {
+    pub(crate) async fn policies_of(&self, vault: &VaultName) -> Result<Vec<AccessPolicy>> {
         self.store
             .scan(&POLICIES, &[vault.as_str()], Bound::Unbounded)
             .map(|entry| {
                 let entry = entry?;
-                Ok(Policy {
-                    principal: part(&entry.key, 0)?,
+                Ok(AccessPolicy {
+                    principal: parse_segment(&entry.key, 0)?,
                     permissions: entry.record.value,
                 })
             })
@@ -275,8 +275,8 @@ impl Service {
     }
 }
 
-/// A part of a stored record's key.
-pub(crate) fn part<T>(key: &[String], index: usize) -> Result<T>
+/// Parses a segment of a record's key.
+pub(crate) fn parse_segment<T>(key: &[String], index: usize) -> Result<T>
 where
     T: std::str::FromStr,
     T::Err: std::fmt::Display,

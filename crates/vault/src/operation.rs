@@ -1,9 +1,10 @@
-//! The operations of the vault: one row in the table says all that is particular to each.
+//! The operations of the vault: a table with one row for each.
 //!
-//! A row reads `NAME on TARGET, ACCESS, judged by RULE -> RECORDS: HOW IT IS LOGGED`. The access is the operator's action, a
-//! permission to the vault's keys, or no more than reaching the vault. The rule judges the state of what the operation
-//! is about, and returns the records that it found. [`KeyVault::authorize`](crate::KeyVault::authorize) applies access
-//! and rule in Azure's order, and gives a [`Permit`]; the method that carries the operation out is the permit's.
+//! A row reads `NAME on TARGET, ACCESS, judged by RULE -> RECORDS: AUDIT`. ACCESS is an action that only the operator may
+//! do, a permission to the vault's keys, or mere network access to the vault. RULE is a function in `judgement` that
+//! judges the target's state and returns the target's RECORDS. AUDIT has the name and URL for the audit log, and the
+//! limit that counts the operation. [`KeyVault::authorize`](crate::KeyVault::authorize) applies ACCESS and RULE in
+//! Azure's order and returns a [`Permit`], whose `run` carries the operation out.
 
 mod charge;
 mod judgement;
@@ -26,19 +27,20 @@ pub use self::{
 };
 use crate::{
     KeyOperation, KeyPermission, Requester, Result, records::VaultRecord, service::Service,
-    throttling::Limit,
+    throttling::RequestType,
 };
 
 /// An operation of the vault. [The module](self) has all of them.
 pub trait Operation: Send + Sync + 'static {
-    /// The thing that the operation is about.
+    /// The resource that the operation acts on.
     type Target: Target;
-    /// The records that the judgement finds.
+    /// The target's records, which the judgement reads.
     type Records: Send + Sync + 'static;
-    /// The operation in the audit log and in the limits.
+    /// The operation's data for the audit log and the limits.
     const ROW: Row;
 
-    /// Judges whether the requester may do this to the target now, in Azure's order: vault, network, permission, key, state.
+    /// Permits the operation on the target now, or refuses it. The order is Azure's: vault, network, permission, key,
+    /// state.
     fn judge(
         service: &Service,
         requester: &Requester,
@@ -59,7 +61,7 @@ macro_rules! operations {
         impl Operation for $name {
             type Target = $target;
             type Records = $records;
-            const ROW: Row = $row.of(operations!(@access $access $($which)?));
+            const ROW: Row = $row.requiring(operations!(@access $access $($which)?));
 
             async fn judge(
                 service: &Service,
@@ -104,13 +106,13 @@ operations! {
     /// Changes a vault's settings and its firewall.
     UpdateVault on VaultName, operator(WRITE), judged by active_vault -> Record<VaultRecord>:
         Row::new("VaultPatch", Url::Arm(""));
-    /// Deletes a vault, softly: nothing in it can be reached until it is recovered.
+    /// Soft-deletes a vault. Its keys cannot be used until it is recovered.
     DeleteVault on VaultName, operator(DELETE), judged by changeable_vault -> Record<VaultRecord>:
         Row::new("VaultDelete", Url::Arm(""));
     /// Recovers a deleted vault with all its content.
     RecoverVault on VaultName, operator(WRITE), judged by deleted_vault -> Record<VaultRecord>:
         Row::new("VaultRecover", Url::Arm(""));
-    /// Purges a deleted vault and all its keys. Their files are gone when this returns.
+    /// Purges a deleted vault and all its keys.
     PurgeVault on VaultName, operator(PURGE), judged by purgeable_vault -> Record<VaultRecord>:
         Row::new("VaultPurge", Url::DeletedVault("/purge")).answering(202);
     /// Lists a vault's access policies.
@@ -125,14 +127,14 @@ operations! {
 
     /// Creates a key, or a new version of an existing one.
     CreateKey on KeyIdentifier, permission(KeyPermission::Create), judged by creatable_key -> CreatableKey:
-        Row::new("KeyCreate", Url::Key("/create")).counted_as(Limit::Create).charged_by_new_key();
+        Row::new("KeyCreate", Url::Key("/create")).counted_as(RequestType::Create).charged_by_new_key();
     /// Imports a key, or a new version of an existing one.
     ImportKey on KeyIdentifier, permission(KeyPermission::Import), judged by creatable_key -> CreatableKey:
-        Row::new("KeyImport", Url::Key("")).counted_as(Limit::Import);
+        Row::new("KeyImport", Url::Key("")).counted_as(RequestType::Import);
     /// Makes a new version of the same type and size. Older ones stay as they are.
     RotateKey on KeyIdentifier, permission(KeyPermission::Rotate), judged by active_key -> KeyInVault:
-        Row::new("KeyRotate", Url::Key("/rotate")).counted_as(Limit::Create);
-    /// Makes a new version if the rotation policy says that it is time.
+        Row::new("KeyRotate", Url::Key("/rotate")).counted_as(RequestType::Create);
+    /// Makes a new version if the rotation policy makes one due.
     RotateKeyIfDue on KeyIdentifier, permission(KeyPermission::Rotate), judged by active_key -> KeyInVault:
         Row::new("KeyRotateIfDue", Url::Key("")).scheduled();
     /// Shows a key version, even a disabled one; without a version, the current.
@@ -159,16 +161,16 @@ operations! {
     /// Changes a key version; without a version, the current.
     UpdateKey on KeyIdentifier, permission(KeyPermission::Update), judged by active_version -> VersionInVault:
         Row::new("KeyUpdate", Url::Key(""));
-    /// Disables a key version, in whichever state its vault and key are.
+    /// Disables a key version, whatever the state of its vault and key.
     DisableVersion on Kid, operator(WRITE), judged by any_state -> ():
         Row::new("KeyUpdate", Url::Key(""));
-    /// Deletes a key with all its versions, softly.
+    /// Soft-deletes a key with all its versions.
     DeleteKey on KeyIdentifier, permission(KeyPermission::Delete), judged by active_key -> KeyInVault:
         Row::new("KeyDelete", Url::Key(""));
-    /// Recovers a deleted key, each version as it was.
+    /// Recovers a deleted key with its versions unchanged.
     RecoverKey on KeyIdentifier, permission(KeyPermission::Recover), judged by recoverable_key -> KeyInVault:
         Row::new("KeyRecover", Url::DeletedKey("/recover"));
-    /// Purges a deleted key. Its files are gone when this returns.
+    /// Purges a deleted key.
     PurgeKey on KeyIdentifier, permission(KeyPermission::Purge), judged by purgeable_key -> KeyInVault:
         Row::new("KeyPurge", Url::DeletedKey("")).answering(204);
     /// Seals a key with all its versions into a backup.
@@ -208,10 +210,10 @@ operations! {
     /// Verifies the signature of a digest.
     Verify on KeyIdentifier, permission(KeyPermission::Verify),
         judged by usable_version(KeyOperation::Verify) -> VersionInVault: Row::new("KeyVerify", Url::Key("/verify"));
-    /// Releases a key, which is not supported.
+    /// Releases a key, which the emulator does not support.
     ReleaseKey on KeyIdentifier, permission(KeyPermission::Release), judged by active_version -> VersionInVault:
-        Row::new("KeyRelease", Url::Key("/release")).counted_as(Limit::Create);
-    /// Makes random bytes. No permission is for them, so everybody who reaches the vault gets them.
+        Row::new("KeyRelease", Url::Key("/release")).counted_as(RequestType::Create);
+    /// Makes random bytes. This needs no permission, only network access to the vault.
     ///
     /// <https://learn.microsoft.com/rest/api/keyvault/keys/get-random-bytes/get-random-bytes>
     GetRandomBytes on VaultName, network, judged by any_key -> Record<VaultRecord>:

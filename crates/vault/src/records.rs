@@ -1,8 +1,8 @@
-//! What is stored of vaults, keys, versions, policies and rules.
+//! The records of vaults, keys, versions, policies and rules.
 //!
 //! A vault's record guards everything in the vault, and a key's record guards the key's versions:
-//! whoever changes a part expects the whole's record unchanged, and writes the key's record anew.
-//! A record's `revision` differs with each write, so one that went away and came back is noticed.
+//! a change to a key version expects both records unchanged, and writes the key's record anew.
+//! Each write draws a new `revision`, so that a record that was deleted and created again counts as changed.
 
 use std::collections::BTreeSet;
 
@@ -22,7 +22,7 @@ pub(crate) const VAULTS: Table<VaultRecord> = Table::control("vaults");
 pub(crate) const KEYS: Table<KeyRecord> = Table::control("keys");
 /// Keyed by vault, key and version.
 pub(crate) const VERSIONS: Table<VersionRecord> = Table::control("key-versions");
-/// Keyed by vault, key, version and a number. Together they would not fit into a version's record.
+/// Keyed by vault, key, version and a number. All tags together would not fit into a version's record.
 pub(crate) const TAGS: Table<TagRecord> = Table::control("key-tags");
 /// Keyed by vault and key.
 pub(crate) const ROTATION_POLICIES: Table<RotationPolicyRecord> =
@@ -37,10 +37,10 @@ pub struct VaultRecord {
     pub(crate) sku: VaultSku,
     pub(crate) purge_protection: bool,
     pub(crate) soft_delete_retention_days: u16,
-    /// Whether roles decide who may do what, instead of access policies.
+    /// True if roles grant permissions, false if access policies do.
     pub(crate) rbac: bool,
     pub(crate) network: NetworkRules,
-    /// Whether it serves from its paired region, where nothing can be changed.
+    /// True if it serves from its paired region, where it is read-only.
     pub(crate) failed_over: bool,
     pub(crate) created: Timestamp,
     pub(crate) deletion: Option<Deletion>,
@@ -49,23 +49,23 @@ pub struct VaultRecord {
 
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub(crate) struct KeyRecord {
-    /// As it was written when the key was created.
+    /// The name in the case in which the key was created.
     pub(crate) name: KeyName,
     pub(crate) created: Timestamp,
     pub(crate) deletion: Option<Deletion>,
-    /// Until when it is being recovered: neither there nor deleted.
+    /// The end of its recovery. Until then, it is neither active nor deleted.
     pub(crate) recovering_until: Option<Timestamp>,
-    /// The current version, and how many there have been.
     pub(crate) current: KeyVersion,
+    /// The number of the current version.
     pub(crate) latest: u64,
-    /// That of all versions. A key is exportable if it has one.
+    /// The release policy of all versions. A key is exportable if it has one.
     pub(crate) release_policy: Option<ReleasePolicy>,
     pub(crate) revision: ObjectId,
 }
 
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub(crate) struct VersionRecord {
-    /// Versions are ordered by this; the clock may stand still.
+    /// The position among the key's versions, from 1. Creation times do not order them: the clock may stand still.
     pub(crate) number: u64,
     pub(crate) kty: KeyType,
     pub(crate) key_size: u32,
@@ -111,7 +111,7 @@ pub(crate) struct SealedKey {
 pub(crate) struct Deletion {
     pub(crate) deleted: Timestamp,
     pub(crate) scheduled_purge: Timestamp,
-    /// Until when it is under way: what is deleted is neither there nor among the deleted.
+    /// The end of the deletion itself. Until then, the key is neither active nor listed as deleted.
     pub(crate) under_way_until: Option<Timestamp>,
 }
 

@@ -9,19 +9,19 @@ use tokio::sync::Notify;
 
 use crate::{Result, keys::followers::Followers, records::Deletion, throttling::Throttling};
 
-/// Shared while a private key is stored but its version not yet committed; see `sweep`.
+/// Held shared while a private key is stored but its version is not yet committed. The sweep takes it exclusively.
 pub(crate) const CREATIONS: Lock = Lock::new("key-creations");
 
-/// How true to Azure the vaults are where that costs time or patience.
+/// The settings for Azure's delays and limits, which cost time.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Settings {
-    /// How long a deletion or a recovery takes.
+    /// The duration of a deletion or recovery.
     pub delete_delay: SignedDuration,
-    /// Whether clients are refused what is more than a vault of Azure's serves within ten seconds.
+    /// True if a vault refuses more requests than one of Azure's serves within ten seconds.
     pub throttling: bool,
 }
 
-/// What the operations are carried out with. They are methods in the modules of their nouns.
+/// The state that all operations share. Its methods lie in the modules of their nouns.
 #[expect(
     clippy::struct_field_names,
     reason = "the service key is called so everywhere"
@@ -34,15 +34,15 @@ pub struct Service {
     pub(crate) directory: Directory,
     pub(crate) settings: Settings,
     pub(crate) throttling: Throttling,
-    /// Told of each change, since something may be due sooner than before. Another node's change is told there, and
-    /// that node does what becomes due.
+    /// Notified of each change, since a change may bring the next due time forward. Each node notifies only itself, and
+    /// does the work that its own changes make due.
     pub(crate) changed: Notify,
     pub(crate) followers: Followers,
 }
 
 impl Service {
-    /// Commits the changes of `plan`, and plans again if others changed its input in between. Records no request.
-    pub(crate) async fn change_silently<T, F>(&self, plan: impl Fn() -> F) -> Result<T>
+    /// Commits the batch of `plan`, and plans again if its input changed in between. Adds no audit event.
+    pub(crate) async fn commit_with_retries<T, F>(&self, plan: impl Fn() -> F) -> Result<T>
     where
         F: Future<Output = Result<(Batch, T)>>,
     {
@@ -51,7 +51,7 @@ impl Service {
         Ok(answer)
     }
 
-    /// Removes objects that no record mentions yet. Tries all of them, even if some fail.
+    /// Removes objects that no record mentions yet. Tries all of them, even if it cannot remove some.
     pub(crate) async fn unlink(&self, files: Vec<ObjectId>) -> Result<()> {
         if files.is_empty() {
             return Ok(());
@@ -67,7 +67,7 @@ impl Service {
         Ok(removed.await??)
     }
 
-    /// A soft deletion that begins now.
+    /// Returns a soft deletion that begins now.
     pub(crate) fn deletion(&self, retention_days: u16) -> Deletion {
         let deleted = self.clock.now();
         let retention = Duration::from_secs(u64::from(retention_days) * 24 * 60 * 60);
@@ -78,8 +78,8 @@ impl Service {
         }
     }
 
-    /// Until when a deletion or recovery that begins now is under way, if that takes time.
-    pub(crate) fn end_of_delay(&self) -> Option<Timestamp> {
+    /// Returns the end of a deletion or recovery that begins now, if it takes time.
+    pub(crate) fn transition_end(&self) -> Option<Timestamp> {
         let delay = self.settings.delete_delay;
         let end = self.clock.now().checked_add(delay).ok();
         end.filter(|_| delay > SignedDuration::ZERO)
@@ -87,14 +87,14 @@ impl Service {
 
     /// Returns true if the retention has passed. The vault or key then counts as purged, even before a sweep.
     ///
-    /// A retention that passed in unconfirmed time, say while the emulator was stopped, lasts a while longer: a purge
+    /// A retention that ended in unconfirmed time, such as while the emulator was stopped, lasts a while longer: a purge
     /// cannot be undone, and the system's clock may be wrong.
-    pub(crate) fn is_over(&self, deletion: Option<Deletion>) -> bool {
+    pub(crate) fn retention_has_passed(&self, deletion: Option<Deletion>) -> bool {
         deletion.is_some_and(|deletion| self.clock.has_passed(deletion.scheduled_purge))
     }
 
-    /// The end of a retention, including any doubt about the time.
-    pub(crate) fn end_of(&self, deletion: Deletion) -> Timestamp {
+    /// Returns the time of the purge: the end of the retention, or later if it ended in unconfirmed time.
+    pub(crate) fn purge_time(&self, deletion: Deletion) -> Timestamp {
         match self.clock.remaining_doubt(deletion.scheduled_purge) {
             Some(doubt) => self
                 .clock

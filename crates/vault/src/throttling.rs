@@ -1,9 +1,8 @@
-//! How much a vault serves within ten seconds.
+//! Azure's limits on the requests that a vault serves within ten seconds.
 //!
-//! A request is counted once it is known whose it is, and before anything else is judged: whoever brings no
-//! token uses up nothing of what there is for the others. Whatever it is refused for later on, it has been
-//! counted; what is answered with 429 has not. Only the clients of a vault's HTTP are counted: not the operator,
-//! and not a registry, which would be revoked otherwise.
+//! A request counts once its caller is authenticated, so that clients without a token cannot use up the capacity of
+//! others. It counts even if it is refused later, unless the refusal is 429. Only requests through the vault's HTTP
+//! count: the operator's do not, nor a registry's, since a throttled registry would be revoked.
 //!
 //! <https://learn.microsoft.com/azure/key-vault/general/service-limits>,
 //! <https://learn.microsoft.com/azure/key-vault/general/overview-throttling>
@@ -20,20 +19,20 @@ use crate::{Error, KeyProperties, KeyType, Result};
 /// The seconds over which Azure counts.
 const WINDOW: i64 = 10;
 
-/// What Azure counts apart from the rest.
+/// The types of request that Azure counts separately.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub(crate) enum Limit {
-    /// Making keys, and releasing them.
+pub(crate) enum RequestType {
+    /// The creation and the release of keys.
     Create,
-    /// Importing keys.
+    /// The import of keys.
     Import,
-    /// All else.
+    /// All other requests.
     Other,
 }
 
-impl Limit {
-    /// How much a vault serves of it: as many requests as there may be of the lightest.
-    fn weight_limit(self) -> u32 {
+impl RequestType {
+    /// Returns the total weight that a vault serves in a window.
+    fn capacity(self) -> u32 {
         match self {
             Self::Create => 20,
             Self::Import => 300,
@@ -41,41 +40,41 @@ impl Limit {
         }
     }
 
-    /// How many of the lightest requests one about this key stands for.
+    /// Returns the weight of a request for `key`: the number of lightest requests that it counts as.
     pub(crate) fn weight(self, key: Option<KeyProperties>) -> u32 {
         let (Self::Create | Self::Other, Some(key)) = (self, key) else {
             return 1;
         };
-        let of_its_size = match (self, key.kty, key.size) {
+        let weight_of_size = match (self, key.kty, key.size) {
             (Self::Other, KeyType::Rsa | KeyType::RsaHsm, 3072) => 4,
             (Self::Other, KeyType::Rsa | KeyType::RsaHsm, 4096) => 8,
             _ => 1,
         };
         if key.kty.is_hardware() {
-            2 * of_its_size
+            2 * weight_of_size
         } else {
-            of_its_size
+            weight_of_size
         }
     }
 }
 
-/// The weight of what was served, by the second. The clock tells whole seconds, so this is exact for every
-/// ten of them; intervals that begin anew, or a bucket that fills up, would let twice as much through.
+/// The served weight of each of the last ten seconds. Fixed intervals, or a bucket that refills, would let twice as much
+/// through.
 #[derive(Default)]
 struct Window(BTreeMap<i64, u32>);
 
 impl Window {
-    /// Forgets what is over, and what is yet to come: the clock was set back.
+    /// Drops the seconds before the window. Drops those after `now`, too, which exist if the clock was set back.
     fn move_to(&mut self, now: i64) {
         self.0
             .retain(|second, _| (now - WINDOW + 1..=now).contains(second));
     }
 
-    /// Adds to what was served at `now`. If that would be more than `most`, it says instead after how many
-    /// seconds it will not be.
-    fn serve(&mut self, now: i64, weight: u32, most: u32) -> std::result::Result<(), i64> {
+    /// Adds `weight` to the second `now`. If the window would exceed `capacity`, adds nothing and returns the seconds
+    /// after which it will not.
+    fn add(&mut self, now: i64, weight: u32, capacity: u32) -> std::result::Result<(), i64> {
         self.move_to(now);
-        let mut excess = (self.0.values().sum::<u32>() + weight).saturating_sub(most);
+        let mut excess = (self.0.values().sum::<u32>() + weight).saturating_sub(capacity);
         if excess == 0 {
             *self.0.entry(now).or_default() += weight;
             return Ok(());
@@ -90,18 +89,19 @@ impl Window {
     }
 }
 
-/// The operations that the vaults have served of late. A restart forgets it. Each node counts what it serves itself, so that several
-/// nodes serve as many times as much; nobody gets access by that.
+/// The requests that the vaults served in the last ten seconds. A restart forgets them. Each node counts its own
+/// requests, so several nodes serve several times as much.
 #[derive(Default)]
 pub(crate) struct Throttling {
-    windows: Mutex<HashMap<(VaultName, Limit), Window>>,
+    windows: Mutex<HashMap<(VaultName, RequestType), Window>>,
 }
 
 impl Throttling {
-    pub(crate) fn serve(
+    /// Counts a request, or refuses it.
+    pub(crate) fn count(
         &self,
         vault: &VaultName,
-        limit: Limit,
+        request_type: RequestType,
         weight: u32,
         clock: &Clock,
     ) -> Result<()> {
@@ -111,9 +111,9 @@ impl Throttling {
             window.move_to(now);
             !window.0.is_empty()
         });
-        let window = windows.entry((vault.clone(), limit)).or_default();
+        let window = windows.entry((vault.clone(), request_type)).or_default();
         window
-            .serve(now, weight, limit.weight_limit())
+            .add(now, weight, request_type.capacity())
             .map_err(|retry_after| Error::Throttled { retry_after })
     }
 }
@@ -124,17 +124,17 @@ mod tests {
 
     use super::*;
 
-    /// How many requests about such a key a vault serves, if there are no others.
-    fn served(limit: Limit, kty: KeyType, size: u32) -> u32 {
-        limit.weight_limit() / limit.weight(Some(KeyProperties { kty, size }))
+    /// Returns the number of requests for such a key that a vault serves.
+    fn served(request_type: RequestType, kty: KeyType, size: u32) -> u32 {
+        request_type.capacity() / request_type.weight(Some(KeyProperties { kty, size }))
     }
 
-    /// Azure's table, by column: creations of a key in hardware, all else with it, and both in software.
+    /// The columns of Azure's table: creations and other requests for keys in hardware, then for keys in software.
     #[test]
-    fn a_vault_serves_as_many_as_azures_table_says() {
+    fn capacities_match_azures_table() {
         use KeyType::{Ec, EcHsm, Rsa, RsaHsm};
 
-        for (hardware, software, size, most) in [
+        for (hardware, software, size, expected) in [
             (RsaHsm, Rsa, 2048, [10, 2000, 20, 4000]),
             (RsaHsm, Rsa, 3072, [10, 500, 20, 1000]),
             (RsaHsm, Rsa, 4096, [10, 250, 20, 500]),
@@ -142,22 +142,24 @@ mod tests {
             (EcHsm, Ec, 384, [10, 2000, 20, 4000]),
             (EcHsm, Ec, 521, [10, 2000, 20, 4000]),
         ] {
-            let found = [hardware, software]
-                .map(|kty| [Limit::Create, Limit::Other].map(|limit| served(limit, kty, size)));
-            assert_eq!(found.concat(), most, "{software} {size}");
-            assert_eq!(served(Limit::Import, hardware, size), 300);
+            let found = [hardware, software].map(|kty| {
+                [RequestType::Create, RequestType::Other]
+                    .map(|request_type| served(request_type, kty, size))
+            });
+            assert_eq!(found.concat(), expected, "{software} {size}");
+            assert_eq!(served(RequestType::Import, hardware, size), 300);
         }
-        for limit in [Limit::Create, Limit::Import, Limit::Other] {
-            assert_eq!(limit.weight(None), 1, "{limit:?}");
+        for request_type in [RequestType::Create, RequestType::Import, RequestType::Other] {
+            assert_eq!(request_type.weight(None), 1, "{request_type:?}");
         }
     }
 
     #[test]
-    fn any_ten_seconds_have_no_more_than_the_limit() {
-        // Per case: when, how much, and after how many seconds it can be served if not now.
+    fn no_ten_seconds_exceed_the_limit() {
+        // Each step: the second, the weight, and the wait if it is refused.
         for (name, steps) in [
             (
-                "the whole at once",
+                "all at once",
                 &[
                     (0, 20, None),
                     (0, 1, Some(10)),
@@ -166,7 +168,7 @@ mod tests {
                 ][..],
             ),
             (
-                "what is refused does not count",
+                "refused requests do not count",
                 &[
                     (0, 19, None),
                     (5, 2, Some(5)),
@@ -191,11 +193,11 @@ mod tests {
                 ],
             ),
             (
-                "around a mark",
+                "across a multiple of ten",
                 &[(9, 20, None), (11, 1, Some(8)), (19, 20, None)],
             ),
             (
-                "a clock that was set back begins anew",
+                "a clock that is set back starts anew",
                 &[
                     (1000, 20, None),
                     (995, 20, None),
@@ -208,23 +210,19 @@ mod tests {
             let mut window = Window::default();
             for (step, &(now, weight, wait)) in steps.iter().enumerate() {
                 let expected = wait.map_or(Ok(()), Err);
-                assert_eq!(
-                    window.serve(now, weight, 20),
-                    expected,
-                    "{name}, step {step}"
-                );
+                assert_eq!(window.add(now, weight, 20), expected, "{name}, step {step}");
             }
         }
     }
 
-    /// The mixture that Azure's documentation gives as the most that there can be.
+    /// The example of a full mixture in Azure's documentation.
     #[test]
-    fn weights_are_added_up() {
+    fn weights_of_different_keys_add_up() {
         let mut window = Window::default();
         let mut serve = |key| {
-            let limit = Limit::Other;
+            let request_type = RequestType::Other;
             window
-                .serve(0, limit.weight(key), limit.weight_limit())
+                .add(0, request_type.weight(key), request_type.capacity())
                 .is_ok()
         };
         let [large, small] = [4096, 2048].map(|size| {
@@ -237,13 +235,17 @@ mod tests {
     }
 
     #[test]
-    fn only_what_vaults_served_of_late_is_kept() {
+    fn windows_without_recent_requests_are_dropped() {
         let clock = Clock::frozen_at(Timestamp::UNIX_EPOCH);
         let throttling = Throttling::default();
         for number in 0..100 {
             let vault = format!("kv{number}").parse().unwrap();
-            throttling.serve(&vault, Limit::Create, 1, &clock).unwrap();
-            throttling.serve(&vault, Limit::Other, 1, &clock).unwrap();
+            throttling
+                .count(&vault, RequestType::Create, 1, &clock)
+                .unwrap();
+            throttling
+                .count(&vault, RequestType::Other, 1, &clock)
+                .unwrap();
             clock.advance(SignedDuration::from_secs(1)).unwrap();
         }
         assert_eq!(throttling.windows.lock().unwrap().len(), 20);

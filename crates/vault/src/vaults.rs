@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize, de::DeserializeOwned};
 use crate::{
     Bypass, DefaultAction, Error, IpRule, NetworkRules, Result, State, Vault,
     authorization::IP_RULE_LIMIT,
-    lookup::part,
+    lookup::parse_segment,
     operation::{
         CreateVault, DeleteVault, GetVault, ListVaults, Permit, PurgeVault, RecoverVault,
         UpdateVault, resource_id,
@@ -19,51 +19,51 @@ use crate::{
     service::Service,
 };
 
-/// What a vault is to be.
+/// The settings of a new vault.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct VaultSettings {
-    /// Which keys it can have.
+    /// Its tier.
     pub sku: VaultSku,
-    /// Whether nothing can be purged before its retention has passed.
+    /// True if neither the vault nor its keys can be purged before their retention has passed.
     pub purge_protection: bool,
-    /// For how many days, 7 to 90, what was deleted can be recovered. It stays as it is.
+    /// The days, 7 to 90, for which a deleted vault or key can be recovered. They cannot be changed later.
     pub soft_delete_retention_days: u32,
-    /// Whether roles decide who may do what, instead of access policies.
+    /// True if roles grant permissions to its keys, false if access policies do.
     pub rbac: bool,
 }
 
-/// Which keys a vault can have.
+/// The tier of a vault, which determines the types of its keys.
 ///
 /// <https://learn.microsoft.com/azure/key-vault/keys/about-keys#key-types-and-protection-methods>
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum VaultSku {
-    /// Those in software.
+    /// Keys in software.
     Standard,
-    /// Those in hardware security modules, too.
+    /// Keys in software and in hardware security modules.
     #[default]
     Premium,
 }
 
-/// A change of a vault. What it does not name stays.
+/// A change to a vault. Absent fields keep their values.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct VaultChange {
-    /// Can be turned on, for good.
+    /// The purge protection, which can be turned on but not off.
     pub purge_protection: Option<bool>,
-    /// Whether roles decide who may do what, instead of access policies.
+    /// True if roles grant permissions to its keys, false if access policies do.
     pub rbac: Option<bool>,
-    /// Whether it serves from its paired region, where nothing can be changed.
+    /// True if it serves from its paired region, where it is read-only.
     pub failed_over: Option<bool>,
-    /// Whether it can be reached from the network at all.
+    /// False if only trusted services can reach it.
     pub public_network_access: Option<bool>,
-    /// What becomes of a request from an address that no rule names.
+    /// The treatment of an address that no rule covers.
     pub default_action: Option<DefaultAction>,
-    /// Whether trusted services get in whatever the rules say.
+    /// The services that pass the firewall.
     pub bypass: Option<Bypass>,
-    /// Addresses to let in.
+    /// Rules to add to the firewall.
     pub add_ip_rules: BTreeSet<IpRule>,
-    /// Addresses not to let in any more.
+    /// Rules to remove from the firewall.
     pub remove_ip_rules: BTreeSet<IpRule>,
 }
 
@@ -79,6 +79,8 @@ impl Default for VaultSettings {
 }
 
 impl VaultSettings {
+    /// Checks the retention period.
+    ///
     /// <https://learn.microsoft.com/azure/key-vault/general/soft-delete-overview>
     fn retention_is_7_to_90_days(self) -> Result<u16> {
         let days = self.soft_delete_retention_days;
@@ -92,7 +94,7 @@ impl VaultSettings {
 }
 
 impl VaultChange {
-    /// Whether it only has the vault fail over or back: what the vault cannot refuse.
+    /// Returns true if the change only fails the vault over or back, which works on a read-only vault, too.
     fn is_failover(&self) -> bool {
         let rest = Self {
             failed_over: None,
@@ -101,7 +103,7 @@ impl VaultChange {
         self.failed_over.is_some() && rest == Self::default()
     }
 
-    /// The rules of a firewall that has `rules`, with this change.
+    /// Applies the change to a firewall's rules.
     fn apply_to_rules(&self, mut rules: BTreeSet<IpRule>) -> Result<BTreeSet<IpRule>> {
         let bad = |why: String| Err(Error::BadParameter(why));
         if let Some(rule) = self.add_ip_rules.intersection(&self.remove_ip_rules).next() {
@@ -122,7 +124,7 @@ impl VaultChange {
         Ok(rules)
     }
 
-    /// The vault with this change.
+    /// Applies the change to a vault.
     fn apply(&self, vault: &VaultRecord) -> Result<VaultRecord> {
         let purge_protection =
             purge_protection_is_irreversible(vault.purge_protection, self.purge_protection)?;
@@ -146,13 +148,13 @@ impl VaultChange {
 /// Purge protection can be turned on, but never off.
 ///
 /// <https://learn.microsoft.com/azure/key-vault/general/soft-delete-overview#purge-protection>
-fn purge_protection_is_irreversible(is_on: bool, asked: Option<bool>) -> Result<bool> {
-    if is_on && asked == Some(false) {
+fn purge_protection_is_irreversible(is_on: bool, requested: Option<bool>) -> Result<bool> {
+    if is_on && requested == Some(false) {
         return Err(Error::BadParameter(
             "The property \"enablePurgeProtection\" cannot be set to false. Enabling the purge protection for a vault is an irreversible action.".to_owned(),
         ));
     }
-    Ok(is_on || asked == Some(true))
+    Ok(is_on || requested == Some(true))
 }
 
 impl Permit<CreateVault> {
@@ -160,7 +162,7 @@ impl Permit<CreateVault> {
     pub async fn run(self, settings: VaultSettings) -> Result<Vault> {
         let vault = &self.target;
         self.service.remove_expired_vault(vault).await?;
-        self.commit(move |permit, ()| async move {
+        self.run_change(move |permit, ()| async move {
             let (service, vault) = (&permit.service, &permit.target);
             let record = VaultRecord {
                 sku: settings.sku,
@@ -191,8 +193,8 @@ impl Permit<ListVaults> {
             let mut vaults = Vec::new();
             let mut entries = service.store.scan(&VAULTS, &[], Bound::Unbounded);
             while let Some(entry) = entries.try_next().await? {
-                if !service.is_over(entry.record.deletion) {
-                    let vault = part(&entry.key, 0)?;
+                if !service.retention_has_passed(entry.record.deletion) {
+                    let vault = parse_segment(&entry.key, 0)?;
                     let ip_rules = service.ip_rules_of(&vault).await?;
                     vaults.push(service.view_of_vault(&vault, &entry.record, ip_rules));
                 }
@@ -219,7 +221,7 @@ impl Permit<UpdateVault> {
     /// Changes the vault.
     pub async fn run(self, change: VaultChange) -> Result<Vault> {
         let change = Arc::new(change);
-        self.commit(move |permit, record| {
+        self.run_change(move |permit, record| {
             let change = Arc::clone(&change);
             async move {
                 let (service, vault) = (&permit.service, &permit.target);
@@ -249,15 +251,15 @@ impl Permit<UpdateVault> {
 }
 
 impl Permit<DeleteVault> {
-    /// Deletes the vault, softly.
+    /// Soft-deletes the vault.
     pub async fn run(self) -> Result<Vault> {
-        self.commit(|permit, record| async move {
+        self.run_change(|permit, record| async move {
             let (service, vault) = (&permit.service, &permit.target);
             let deletion = service.deletion(record.soft_delete_retention_days);
             let (batch, view) = service
-                .replacement_of_vault(vault, &record, Some(deletion))
+                .plan_vault_replacement(vault, &record, Some(deletion))
                 .await?;
-            // A recovery does not bring them back, as in Azure.
+            // As in Azure, a recovery does not restore the role assignments.
             let batch = service
                 .directory
                 .delete_roles_within(&resource_id(vault), batch)
@@ -271,10 +273,10 @@ impl Permit<DeleteVault> {
 impl Permit<RecoverVault> {
     /// Recovers the vault with all its content.
     pub async fn run(self) -> Result<Vault> {
-        self.commit(|permit, record| async move {
+        self.run_change(|permit, record| async move {
             permit
                 .service
-                .replacement_of_vault(&permit.target, &record, None)
+                .plan_vault_replacement(&permit.target, &record, None)
                 .await
         })
         .await
@@ -282,11 +284,11 @@ impl Permit<RecoverVault> {
 }
 
 impl Permit<PurgeVault> {
-    /// Purges the vault and all its keys. Their files are gone when this returns.
+    /// Purges the vault and all its keys. Removes their files before it returns.
     pub async fn run(self) -> Result<()> {
-        self.commit(|permit, record| async move {
+        self.run_change(|permit, record| async move {
             let service = &permit.service;
-            let batch = service.removal_of_vault(&permit.target, &record).await?;
+            let batch = service.plan_vault_removal(&permit.target, &record).await?;
             Ok((batch, ()))
         })
         .await
@@ -296,10 +298,10 @@ impl Permit<PurgeVault> {
 impl Service {
     /// Removes the vault if its retention has passed.
     pub(crate) async fn remove_expired_vault(&self, vault: &VaultName) -> Result<bool> {
-        self.change_silently(|| async {
+        self.commit_with_retries(|| async {
             match self.store.get(&VAULTS, &[vault.as_str()]).await? {
-                Some(record) if self.is_over(record.deletion) => {
-                    Ok((self.removal_of_vault(vault, &record).await?, true))
+                Some(record) if self.retention_has_passed(record.deletion) => {
+                    Ok((self.plan_vault_removal(vault, &record).await?, true))
                 }
                 _ => Ok((Batch::new(), false)),
             }
@@ -307,8 +309,8 @@ impl Service {
         .await
     }
 
-    /// The vault with another (or no) deletion.
-    async fn replacement_of_vault(
+    /// Plans the replacement of the vault's deletion, or its removal.
+    async fn plan_vault_replacement(
         &self,
         vault: &VaultName,
         record: &Record<VaultRecord>,
@@ -329,9 +331,9 @@ impl Service {
         Ok((batch, view))
     }
 
-    /// Everything of a deleted vault. Nothing can have been added to it since its record was written,
-    /// so what is found now is all there is as long as the record is unchanged.
-    async fn removal_of_vault(
+    /// Plans the removal of a deleted vault with all its content. Nothing can be added to a deleted vault, so the batch
+    /// is complete as long as the vault's record is unchanged.
+    async fn plan_vault_removal(
         &self,
         vault: &VaultName,
         record: &Record<VaultRecord>,
@@ -344,18 +346,26 @@ impl Service {
         while let Some(entry) = versions.try_next().await? {
             batch = entry.record.private_key.remove(batch);
         }
-        batch = self.without(&KEYS, vault, batch).await?;
-        batch = self.without(&VERSIONS, vault, batch).await?;
-        batch = self.without(&TAGS, vault, batch).await?;
-        batch = self.without(&ROTATION_POLICIES, vault, batch).await?;
-        batch = self.without(&POLICIES, vault, batch).await?;
-        batch = self.without(&IP_RULES, vault, batch).await?;
-        // Those that were assigned since it was deleted.
+        batch = self.delete_records_of_vault(&KEYS, vault, batch).await?;
+        batch = self
+            .delete_records_of_vault(&VERSIONS, vault, batch)
+            .await?;
+        batch = self.delete_records_of_vault(&TAGS, vault, batch).await?;
+        batch = self
+            .delete_records_of_vault(&ROTATION_POLICIES, vault, batch)
+            .await?;
+        batch = self
+            .delete_records_of_vault(&POLICIES, vault, batch)
+            .await?;
+        batch = self
+            .delete_records_of_vault(&IP_RULES, vault, batch)
+            .await?;
+        // Roles may have been assigned since the deletion.
         Ok(self.directory.delete_roles_within(&id, batch).await?)
     }
 
-    /// Adds to `batch` that everything goes that a table has of a vault.
-    async fn without<T: DeserializeOwned>(
+    /// Adds to `batch` the removal of a vault's records from a table.
+    async fn delete_records_of_vault<T: DeserializeOwned>(
         &self,
         table: &Table<T>,
         vault: &str,

@@ -7,16 +7,16 @@ use crate::{
     IpRule, KeyOperation, KeyPermission, KeyType, NetworkRules, PublicKey, ReleasePolicy, VaultSku,
 };
 
-/// Where a vault or key is in its life.
+/// The life-cycle state of a vault or key.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum State {
     /// It can be used.
     Active,
-    /// It is on its way to being deleted.
+    /// Its deletion is under way.
     Deleting,
     /// It is soft-deleted: it can only be recovered or purged.
     Deleted,
-    /// It is on its way back.
+    /// Its recovery is under way.
     Recovering,
 }
 
@@ -31,25 +31,25 @@ pub struct Vault {
     pub vault_uri: String,
     /// Active or deleted.
     pub state: State,
-    /// Which keys it can have.
+    /// Its tier.
     pub sku: VaultSku,
-    /// Whether roles decide who may do what, instead of access policies.
+    /// True if roles grant permissions to its keys, false if access policies do.
     pub rbac: bool,
-    /// Whether nothing in it can be purged before its retention has passed.
+    /// True if neither the vault nor its keys can be purged before their retention has passed.
     pub purge_protection: bool,
-    /// For how many days what was deleted can be recovered.
+    /// The days for which a deleted vault or key can be recovered.
     pub soft_delete_retention_days: u16,
-    /// From where it can be reached.
+    /// Its firewall's settings.
     pub network: NetworkRules,
     /// The addresses that its firewall lets in.
     pub ip_rules: Vec<IpRule>,
-    /// Whether it serves from its paired region, where nothing can be changed.
+    /// True if it serves from its paired region, where it is read-only.
     pub failed_over: bool,
-    /// When it was created.
+    /// The time of its creation.
     pub created: Timestamp,
-    /// When it was deleted.
+    /// The time of its deletion.
     pub deleted: Option<Timestamp>,
-    /// When it will be purged.
+    /// The time of its purge.
     pub scheduled_purge: Option<Timestamp>,
 }
 
@@ -60,96 +60,96 @@ pub struct Key {
     pub vault: VaultName,
     /// Its name.
     pub name: KeyName,
-    /// Where it is in its life.
+    /// Its life-cycle state.
     pub state: State,
-    /// When the first version was created.
+    /// The creation time of its first version.
     pub created: Timestamp,
-    /// When it was deleted.
+    /// The time of its deletion.
     pub deleted: Option<Timestamp>,
-    /// When it will be purged.
+    /// The time of its purge.
     pub scheduled_purge: Option<Timestamp>,
-    /// The current version, which is meant when none is named.
+    /// The current version: the one that a request without a version uses.
     pub current: KeyBundle,
     /// The versions before it, newest first.
     pub older: Vec<KeyBundle>,
 }
 
-/// What a list tells of a key.
+/// A key in a list.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct KeyItem {
     /// The current version.
     pub current: KeyBundle,
-    /// When the key was deleted.
+    /// The time of the key's deletion.
     pub deleted: Option<Timestamp>,
-    /// When it will be purged.
+    /// The time of its purge.
     pub scheduled_purge: Option<Timestamp>,
 }
 
-/// What a vault tells of a key version.
+/// A key version, without its private key.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct KeyBundle {
-    /// Which version it is.
+    /// Its identifier.
     pub kid: Kid,
     /// Its type.
     pub kty: KeyType,
     /// Its size in bits.
     pub key_size: u32,
-    /// What it is for.
+    /// The operations that it permits.
     pub key_ops: Vec<KeyOperation>,
     /// Its public half.
     pub public_key: PublicKey,
-    /// Whether and when it can be used.
+    /// Its attributes.
     pub attributes: KeyAttributes,
-    /// Its key's release policy, if that is exportable.
+    /// Its key's release policy, if the key is exportable.
     pub release_policy: Option<ReleasePolicy>,
     /// Its tags.
     pub tags: BTreeMap<String, String>,
 }
 
-/// Whether and when a key version can be used, and what becomes of it when it is deleted.
+/// The attributes of a key version.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct KeyAttributes {
-    /// Whether it can be used.
+    /// True if it can be used.
     pub enabled: bool,
-    /// From when on, `nbf`.
+    /// The time from which it is valid, `nbf`.
     pub not_before: Option<Timestamp>,
-    /// Until when, `exp`.
+    /// The time from which it is no longer valid, `exp`.
     pub expires: Option<Timestamp>,
-    /// When it was created.
+    /// The time of its creation.
     pub created: Timestamp,
-    /// When it was last changed.
+    /// The time of its last change.
     pub updated: Timestamp,
-    /// What its vault does with what was deleted.
+    /// The recovery settings of its vault.
     pub recovery: Recovery,
 }
 
-/// What a vault does with what was deleted.
+/// The recovery settings of a vault.
 ///
 /// <https://learn.microsoft.com/azure/key-vault/general/soft-delete-overview>
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Recovery {
-    /// For how many days it can be recovered.
+    /// The days for which a deleted vault or key can be recovered.
     pub days: u16,
-    /// Whether it cannot be purged before they have passed.
+    /// True if it cannot be purged before they have passed.
     pub purge_protection: bool,
 }
 
-/// What one principal may do with a vault's keys.
+/// An access policy: the permissions of one principal to a vault's keys.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Policy {
-    /// Whom it is about.
+pub struct AccessPolicy {
+    /// The principal.
     pub principal: PrincipalId,
-    /// What it may do.
+    /// Its permissions.
     pub permissions: BTreeSet<KeyPermission>,
 }
 
 impl Key {
-    /// All versions, newest first.
+    /// Returns all versions, newest first.
     pub fn versions(&self) -> impl Iterator<Item = &KeyBundle> {
         [&self.current].into_iter().chain(&self.older)
     }
 
-    /// The version of this name.
+    /// Returns the version with this id.
     pub fn version(&self, version: &KeyVersion) -> Option<&KeyBundle> {
         self.versions()
             .find(|bundle| bundle.kid.version == *version)
@@ -157,7 +157,7 @@ impl Key {
 }
 
 impl Recovery {
-    /// The `recoveryLevel`.
+    /// Returns the `recoveryLevel`.
     ///
     /// <https://learn.microsoft.com/rest/api/keyvault/keys/get-key/get-key#deletionrecoverylevel>
     pub fn level(self) -> &'static str {

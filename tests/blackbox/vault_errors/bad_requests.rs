@@ -282,7 +282,7 @@ fn bad_requests_are_refused_with_azures_errors() {
             "POST",
             "/keys/x/create",
             &policy(exportable, &rules.replace("//a", &"a".repeat(4000))),
-            "at most 3072 are kept",
+            "it can have at most 3072",
         ),
         (
             "POST",

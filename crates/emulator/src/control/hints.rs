@@ -38,7 +38,7 @@ pub(crate) fn for_vault_error(error: &sealock_vault::Error) -> Vec<Hint> {
         Error::VaultNameTaken { vault } => Hint::ShowVault {
             vault: vault.clone(),
         },
-        Error::VaultNameHeld { vault } => {
+        Error::VaultNameReserved { vault } => {
             let purge = Hint::PurgeVault {
                 vault: vault.clone(),
             };
@@ -360,7 +360,7 @@ mod tests {
             hint
         };
         assert_eq!(
-            hints(&Error::VaultNameHeld {
+            hints(&Error::VaultNameReserved {
                 vault: vault.clone()
             }),
             json!([

@@ -8,44 +8,44 @@ use uuid::Uuid;
 
 use crate::KeyType;
 
-/// One record of the audit log, in the form of Azure's category `AuditEvent`.
+/// An event of the audit log, in the format of Azure's category `AuditEvent`.
 ///
 /// <https://learn.microsoft.com/azure/key-vault/general/logging>
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct AuditEvent {
-    /// When the operation ended.
+    /// The end of the operation.
     pub time: Timestamp,
     /// `AuditEvent`
     pub category: String,
-    /// What was done, such as `KeyUnwrap`.
+    /// Azure's name of the operation, such as `KeyUnwrap`.
     pub operation_name: String,
     /// The version of the API.
     pub operation_version: String,
-    /// `Success`, also for what was refused, as in Azure: look at the signature or the status.
+    /// `Success`, even for a refusal, as in Azure. The signature and the status tell them apart.
     pub result_type: String,
-    /// `OK`, or the status that it was refused with.
+    /// `OK`, or the name of the refusal's HTTP status.
     pub result_signature: String,
     /// The error's message.
     pub result_description: String,
-    /// How long it took, in milliseconds.
+    /// The duration in milliseconds.
     pub duration_ms: String,
-    /// From where it was asked.
+    /// The client's address.
     pub caller_ip_address: IpAddr,
-    /// This operation's own id.
+    /// The request's own id.
     pub correlation_id: Uuid,
-    /// Who asked.
+    /// The caller.
     pub identity: AuditIdentity,
-    /// More about it.
+    /// The details.
     pub properties: AuditProperties,
     /// The vault's ARM id, in upper case.
     pub resource_id: String,
 }
 
-/// Who asked.
+/// The caller of an operation.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct AuditIdentity {
-    /// What its token says; nothing for the operator.
+    /// The claims of its token. The operator has none.
     pub claim: Claim,
 }
 
@@ -58,7 +58,7 @@ pub struct Claim {
     /// The client.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub appid: Option<ClientId>,
-    /// How the client proved itself: `1`, with a secret; `2`, with a certificate.
+    /// The client's authentication method: `1` for a secret, `2` for a certificate.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub appidacr: Option<String>,
     /// `app`
@@ -69,34 +69,34 @@ pub struct Claim {
     pub xms_mirid: Option<String>,
 }
 
-/// More about an operation.
+/// The details of an operation.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct AuditProperties {
     /// The URL of the key or key version, or the vault's ARM id.
     pub id: String,
-    /// What sent the request.
+    /// The client's `User-Agent`.
     pub client_info: String,
-    /// The status.
+    /// The HTTP status.
     pub http_status_code: u16,
-    /// What was requested.
+    /// The requested URL.
     pub request_uri: String,
-    /// Whether an access policy permitted it. Absent where none was asked.
+    /// True if an access policy permitted the operation. Absent if access policies were not consulted.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub is_access_policy_match: Option<bool>,
-    /// Whether a role permitted it. Absent where none was asked.
+    /// True if a role permitted the operation. Absent if roles were not consulted.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub is_rbac_authorized: Option<bool>,
-    /// Whether the vault's firewall let the request in. Absent where it was not asked.
+    /// True if the vault's firewall let the request in. Absent if the firewall was not consulted.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub is_address_authorized: Option<bool>,
-    /// As what it came: `PublicIP` or `TrustedService`.
+    /// The kind of origin: `PublicIP` or `TrustedService`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub address_authorization_type: Option<String>,
-    /// The algorithm, of what was done with a key.
+    /// The algorithm of a cryptographic operation.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub algorithm: Option<String>,
-    /// The key that was used or made.
+    /// The key that the operation used or made.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub key_properties: Option<KeyProperties>,
 }

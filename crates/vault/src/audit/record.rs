@@ -1,14 +1,14 @@
 use std::sync::Arc;
 
-use super::{answer::Subject, event::AuditEvent, request::Request};
+use super::{audited_result::AuditedVersion, event::AuditEvent, request::Request};
 use crate::{Error, Result, service::Service};
 
 impl Service {
-    /// Makes the audit event of a request's end.
+    /// Makes the audit event of a request.
     pub(crate) async fn event(
         &self,
         request: &Request,
-        outcome: std::result::Result<Option<Subject>, &Error>,
+        outcome: std::result::Result<Option<AuditedVersion>, &Error>,
     ) -> Result<AuditEvent> {
         let vault = match &request.vault {
             Some(vault) => self.find_vault(vault).await?,
@@ -18,19 +18,20 @@ impl Service {
         Ok(request.event(outcome, rbac, &self.names, &self.clock))
     }
 
-    /// Records how a request ended, unless the commit of its change has done so.
+    /// Records the outcome of a request, unless the commit of its change has done so.
     pub(crate) async fn record(
         &self,
         request: &Request,
-        outcome: std::result::Result<Option<Subject>, &Error>,
+        outcome: std::result::Result<Option<AuditedVersion>, &Error>,
     ) -> Result<()> {
-        let is_overtaken = matches!(outcome, Err(Error::ConcurrentChange));
-        if request.is_recorded() || request.row.is_scheduled && is_overtaken {
+        let is_obsolete =
+            request.row.is_scheduled && matches!(outcome, Err(Error::ConcurrentChange));
+        if request.is_recorded() || is_obsolete {
             return Ok(());
         }
         let event = self.event(request, outcome).await?;
-        // A registry's operation goes on while the disk takes no record of it: the disk is not its key. The operator's
-        // goes on too, to show what is wrong. The store holds their events meanwhile. Others are refused.
+        // While the disk takes no writes, the store holds the events of registries and of the operator. A registry goes
+        // on, since a full disk does not revoke its key; the operator goes on to find the fault. Clients are refused.
         if request.is_from_emulator() {
             self.store.journal_or_hold(&event).await;
         } else {
@@ -39,7 +40,7 @@ impl Service {
         Ok(())
     }
 
-    /// Records the refusal of a request, even if its client leaves. Returns the error to answer with.
+    /// Records the refusal of a request, even if its client disconnects. Returns the error for the client.
     pub(crate) async fn refuse(self: &Arc<Self>, request: &Arc<Request>, error: Error) -> Error {
         let (service, request) = (Arc::clone(self), Arc::clone(request));
         let recording = tokio::spawn(async move {

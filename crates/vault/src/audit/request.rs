@@ -10,9 +10,9 @@ use sealock_core::{Clock, KeyIdentifier, PublicName, VaultName};
 use sealock_entra::Caller;
 
 use super::{
-    answer::Subject,
+    access_checks::AccessChecks,
+    audited_result::AuditedVersion,
     event::{AuditEvent, AuditIdentity, AuditProperties, KeyProperties},
-    evidence::Evidence,
 };
 use crate::{
     Client, Error, KeySpec, Requester,
@@ -21,21 +21,21 @@ use crate::{
 
 /// A request for an operation, from its beginning to its audit event.
 pub(crate) struct Request {
-    /// The requester. Of one that could not be authenticated, only the client is right.
+    /// The requester. If it is not authenticated, only its client is meaningful.
     pub(crate) requester: Requester,
     is_authenticated: bool,
-    /// True once a commit holds both the change and the audit event.
+    /// True once a commit contains the audit event.
     is_recorded: AtomicBool,
-    /// True once the limits have counted it.
+    /// True once it has been counted against the limits.
     is_charged: AtomicBool,
     pub(crate) row: Row,
     pub(crate) vault: Option<VaultName>,
     pub(crate) key: Option<KeyIdentifier>,
-    /// The type and size of the key that is asked for, once the parameters are read.
+    /// The type and size of the key to create, once the parameters are parsed.
     new_key: OnceLock<KeyProperties>,
-    /// The algorithm that is asked for, once the parameters are read.
+    /// The requested algorithm, once the parameters are parsed.
     algorithm: OnceLock<String>,
-    began: Instant,
+    started: Instant,
 }
 
 impl Request {
@@ -50,11 +50,11 @@ impl Request {
             key: target.key(),
             new_key: OnceLock::new(),
             algorithm: OnceLock::new(),
-            began: Instant::now(),
+            started: Instant::now(),
         }
     }
 
-    /// One whose sender could not be authenticated: it gets no further.
+    /// Makes a request whose sender could not be authenticated.
     pub(crate) fn unauthenticated(client: &Client, vault: &VaultName) -> Self {
         let requester = Requester {
             caller: Caller::Operator,
@@ -66,7 +66,7 @@ impl Request {
         }
     }
 
-    /// Tells the type and size of the key that is asked for, if there are such keys.
+    /// Sets the type and size of the key to create, if the specification is valid.
     pub(crate) fn set_new_key(&self, spec: KeySpec) {
         if let Ok(shape) = spec.check() {
             let _first = self.new_key.set(KeyProperties {
@@ -84,7 +84,7 @@ impl Request {
         let _first = self.algorithm.set(algorithm);
     }
 
-    /// Returns true for a request by the vault's HTTP from an authenticated client.
+    /// Returns true for a request of an authenticated client through the vault's HTTP.
     pub(crate) fn is_from_client(&self) -> bool {
         self.is_authenticated && self.requester.is_client()
     }
@@ -102,7 +102,7 @@ impl Request {
         self.is_recorded.store(true, Ordering::Relaxed);
     }
 
-    /// Marks the request as charged, and returns true if it was not charged before.
+    /// Marks the request as charged. Returns true if it was not charged before.
     pub(crate) fn mark_charged(&self) -> bool {
         !self.is_charged.swap(true, Ordering::Relaxed)
     }
@@ -111,19 +111,20 @@ impl Request {
         self.is_authenticated.then_some(&self.requester.caller)
     }
 
-    /// The audit event of this request's end. `rbac` is true if roles decide about the vault's keys.
+    /// Makes the audit event. `rbac` is true if roles grant permissions to the vault's keys.
     pub(super) fn event(
         &self,
-        outcome: Result<Option<Subject>, &Error>,
+        outcome: Result<Option<AuditedVersion>, &Error>,
         rbac: bool,
         names: &PublicName,
         clock: &Clock,
     ) -> AuditEvent {
         let origin = self.requester.client.origin;
         let error = outcome.as_ref().err().copied();
-        let evidence = Evidence::of(self.caller(), origin, self.row.access, rbac, error);
-        let (status, description, subject) = match outcome {
-            Ok(subject) => (self.row.success, String::new(), subject),
+        let checks =
+            AccessChecks::from_outcome(self.caller(), origin, self.row.access, rbac, error);
+        let (status, description, version) = match outcome {
+            Ok(version) => (self.row.success, String::new(), version),
             Err(error) => (error.status(), error.to_string(), None),
         };
         let (vault, key) = (self.vault.as_ref(), self.key.as_ref());
@@ -134,42 +135,42 @@ impl Request {
             operation_name: self.row.name.to_owned(),
             operation_version: self.api_version().to_owned(),
             result_type: "Success".to_owned(),
-            result_signature: signature(status).to_owned(),
+            result_signature: result_signature(status).to_owned(),
             result_description: description,
-            duration_ms: self.began.elapsed().as_millis().to_string(),
+            duration_ms: self.started.elapsed().as_millis().to_string(),
             caller_ip_address: origin.address(),
             correlation_id: self.requester.client.correlation_id,
             identity: self.caller().map(AuditIdentity::of).unwrap_or_default(),
             properties: AuditProperties {
-                id: match &subject {
-                    Some(subject) => names.key_uri(&subject.kid.identifier()),
+                id: match &version {
+                    Some(version) => names.key_uri(&version.kid.identifier()),
                     None => self.row.id(names, vault, key),
                 },
-                client_info: self.requester.client.info.clone(),
+                client_info: self.requester.client.user_agent.clone(),
                 http_status_code: status,
                 request_uri: format!("{uri}?api-version={}", self.api_version()),
-                is_access_policy_match: evidence.access_policy,
-                is_rbac_authorized: evidence.rbac,
-                is_address_authorized: evidence.address,
-                address_authorization_type: evidence.address_type.map(str::to_owned),
+                is_access_policy_match: checks.access_policy,
+                is_rbac_authorized: checks.rbac,
+                is_address_authorized: checks.address,
+                address_authorization_type: checks.address_type.map(str::to_owned),
                 algorithm: self.algorithm.get().cloned(),
-                key_properties: subject.map(|subject| KeyProperties {
-                    kty: subject.kty,
-                    size: subject.key_size,
+                key_properties: version.map(|version| KeyProperties {
+                    kty: version.kty,
+                    size: version.key_size,
                 }),
             },
             resource_id: arm_id(vault).to_uppercase(),
         }
     }
 
-    /// The version that the request names, or the one that the operation has had for long.
+    /// Returns the API version that the request names, or a usual one.
     fn api_version(&self) -> &str {
         let given = self.requester.client.api_version.as_deref();
         given.unwrap_or_else(|| self.row.api_version())
     }
 }
 
-fn signature(status: u16) -> &'static str {
+fn result_signature(status: u16) -> &'static str {
     match status {
         200..=299 => "OK",
         400 => "BadRequest",

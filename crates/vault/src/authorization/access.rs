@@ -11,7 +11,7 @@ use crate::{
 };
 
 impl Service {
-    /// Checks that the operator asks: no principal has a role to manage vaults and their access policies.
+    /// Checks that the requester is the operator. No principal has a role to manage vaults and their access policies.
     pub(crate) fn check_operator(
         requester: &Requester,
         action: &'static str,
@@ -27,8 +27,8 @@ impl Service {
         }
     }
 
-    /// The vault, if it is active, can be reached from the requester's address, and grants the permission by an access
-    /// policy or by a role over the vault or the `key`.
+    /// Returns the vault, if it is active, its firewall lets the requester in, and an access policy or a role over the
+    /// vault or the `key` grants the permission.
     pub(crate) async fn permitted_vault(
         &self,
         requester: &Requester,
@@ -48,7 +48,7 @@ impl Service {
         Ok(record)
     }
 
-    /// The vault, if it is active and can be reached from the requester's address.
+    /// Returns the vault, if it is active and its firewall lets the requester in.
     pub(crate) async fn reachable_vault(
         &self,
         requester: &Requester,

@@ -10,33 +10,33 @@ use serde::{Deserialize, Serialize};
 
 use crate::{Error, Origin, Result};
 
-/// How many addresses a vault's firewall can let in.
+/// The maximum number of rules in a vault's firewall.
 ///
 /// <https://learn.microsoft.com/azure/key-vault/general/network-security#key-vault-firewall-enabled-ipv4-addresses-and-ranges---static-ips>
 pub(crate) const IP_RULE_LIMIT: usize = 1000;
 
-/// RFC 1918, 3.
+/// The private address ranges (RFC 1918, 3).
 const PRIVATE: [Ipv4Net; 3] = [
     Ipv4Net::new_assert(Ipv4Addr::new(10, 0, 0, 0), 8),
     Ipv4Net::new_assert(Ipv4Addr::new(172, 16, 0, 0), 12),
     Ipv4Net::new_assert(Ipv4Addr::new(192, 168, 0, 0), 16),
 ];
 
-/// From where a vault can be reached: its `networkAcls` and `publicNetworkAccess`.
+/// The settings of a vault's firewall: its `networkAcls` and `publicNetworkAccess`.
 ///
 /// <https://learn.microsoft.com/azure/key-vault/general/network-security>
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct NetworkRules {
-    /// Whether the vault can be reached from the network at all.
+    /// False if only trusted services can reach the vault.
     pub public_network_access: bool,
-    /// What becomes of a request from an address that no rule names.
+    /// The treatment of an address that no rule covers.
     pub default_action: DefaultAction,
-    /// Whether trusted services get in whatever the rules say.
+    /// The services that pass the firewall.
     pub bypass: Bypass,
 }
 
-/// What a vault's firewall does with an address that no rule names.
+/// The treatment of an address that no rule of a vault's firewall covers.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub enum DefaultAction {
     /// Let it in.
@@ -45,12 +45,12 @@ pub enum DefaultAction {
     Deny,
 }
 
-/// Who gets past a vault's firewall.
+/// The services that pass a vault's firewall, whatever its rules.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Bypass {
-    /// The services that Azure trusts: a registry among them.
+    /// The services that Azure trusts, such as a registry.
     AzureServices,
-    /// Nobody.
+    /// No service.
     None,
 }
 
@@ -59,14 +59,14 @@ pub enum Bypass {
 #[serde(try_from = "String", into = "String")]
 pub struct IpRule(Ipv4Net);
 
-/// Why a vault cannot be reached from somewhere.
+/// The reason why a vault's firewall refuses a request.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Unreachable {
-    /// The vault cannot be reached from the network.
+pub enum UnreachableReason {
+    /// Public network access is disabled.
     PublicAccessDisabled,
-    /// No rule names the address, and it is not a trusted service's.
+    /// No rule covers the address, and the requester is not a trusted service.
     AddressNotAuthorized,
-    /// No rule names the address, and not even trusted services are exempt.
+    /// No rule covers the address, and trusted services do not pass the firewall.
     BypassDisabled,
 }
 
@@ -80,28 +80,28 @@ impl Default for NetworkRules {
     }
 }
 
-/// Decides whether a vault can be reached from `origin`.
+/// Permits a request from `origin`, or refuses it.
 ///
 /// <https://learn.microsoft.com/azure/key-vault/general/network-security>
 pub fn may_reach(
     rules: NetworkRules,
     ip_rules: &[IpRule],
     origin: Origin,
-) -> std::result::Result<(), Unreachable> {
+) -> std::result::Result<(), UnreachableReason> {
     let is_trusted = origin == Origin::TrustedService;
     if is_trusted && rules.bypass == Bypass::AzureServices {
         return Ok(());
     }
     if !rules.public_network_access {
-        return Err(Unreachable::PublicAccessDisabled);
+        return Err(UnreachableReason::PublicAccessDisabled);
     }
     if rules.default_action == DefaultAction::Allow {
         return Ok(());
     }
     match (origin, rules.bypass) {
         (Origin::Address(address), _) if ip_rules.iter().any(|rule| rule.covers(address)) => Ok(()),
-        (_, Bypass::AzureServices) => Err(Unreachable::AddressNotAuthorized),
-        (_, Bypass::None) => Err(Unreachable::BypassDisabled),
+        (_, Bypass::AzureServices) => Err(UnreachableReason::AddressNotAuthorized),
+        (_, Bypass::None) => Err(UnreachableReason::BypassDisabled),
     }
 }
 
@@ -109,7 +109,7 @@ impl IpRule {
     fn covers(self, address: IpAddr) -> bool {
         let address = match address.to_canonical() {
             IpAddr::V4(address) => address,
-            // The same machine, by its other name.
+            // Both loopback addresses stand for this machine.
             IpAddr::V6(address) if address.is_loopback() => Ipv4Addr::LOCALHOST,
             IpAddr::V6(_) => return false,
         };
@@ -117,8 +117,8 @@ impl IpRule {
     }
 }
 
-/// `203.0.113.7` or `203.0.113.0/24`. Private ranges are refused, as Azure does; loopback addresses, which
-/// mean nothing to Azure, stand for this machine.
+/// Parses `203.0.113.7` or `203.0.113.0/24`. As in Azure, private ranges are refused. Loopback addresses are accepted
+/// and stand for this machine.
 impl FromStr for IpRule {
     type Err = Error;
 
@@ -134,9 +134,9 @@ impl FromStr for IpRule {
                 given()
             )));
         };
-        let refused = |is: &str| {
+        let refused = |fault: &str| {
             Err(Error::BadParameter(format!(
-                "'{}' {is}; a vault's firewall takes public addresses only.",
+                "'{}' {fault}; a vault's firewall takes public addresses only.",
                 given()
             )))
         };
@@ -175,10 +175,10 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_vault_is_reached_from_where_its_rules_say() {
+    fn each_firewall_setting_permits_and_refuses() {
         use Bypass::{AzureServices, None};
         use DefaultAction::{Allow, Deny};
-        use Unreachable::{AddressNotAuthorized, BypassDisabled, PublicAccessDisabled};
+        use UnreachableReason::{AddressNotAuthorized, BypassDisabled, PublicAccessDisabled};
 
         let from = |text: &str| Origin::Address(text.parse().unwrap());
         let service = Origin::TrustedService;
@@ -231,7 +231,7 @@ mod tests {
     }
 
     #[test]
-    fn a_rule_is_a_public_ipv4_range() {
+    fn only_public_ipv4_ranges_are_rules() {
         for (given, written) in [
             ("203.0.113.7", "203.0.113.7/32"),
             ("203.0.113.7/24", "203.0.113.0/24"),

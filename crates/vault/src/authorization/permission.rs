@@ -5,14 +5,14 @@ use serde::{Deserialize, Serialize};
 
 use crate::{Error, Result};
 
-/// What an access policy can permit to do with keys.
+/// A permission to a vault's keys.
 ///
 /// <https://learn.microsoft.com/rest/api/keyvault/keyvault/vaults/create-or-update#keypermissions>
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(try_from = "String", into = "String")]
 #[expect(missing_docs, reason = "they are the names of operations")]
 pub enum KeyPermission {
-    /// Every other one.
+    /// All other permissions.
     All,
     Get,
     List,
@@ -37,7 +37,7 @@ pub enum KeyPermission {
 }
 
 impl KeyPermission {
-    /// All of them, in the order in which they are written.
+    /// All permissions, in the order of Azure's lists.
     pub const EVERY: [Self; 21] = [
         Self::All,
         Self::Get,
@@ -62,7 +62,7 @@ impl KeyPermission {
         Self::SetRotationPolicy,
     ];
 
-    /// Whether it is one to change something, which a vault that has failed over refuses.
+    /// Returns true if the permission is for a change, which a failed-over vault refuses.
     ///
     /// <https://learn.microsoft.com/azure/key-vault/general/disaster-recovery-guidance>
     pub(crate) fn is_change(self) -> bool {
@@ -80,7 +80,7 @@ impl KeyPermission {
         )
     }
 
-    /// As Azure writes it.
+    /// Returns the permission's name in Azure.
     pub fn as_str(self) -> &'static str {
         match self {
             Self::All => "all",
@@ -108,9 +108,9 @@ impl KeyPermission {
     }
 }
 
-/// What remains of `held` once `revoked` are taken away. `all` then stands for the others that it
-/// includes, so that what was revoked is gone.
-pub(crate) fn without(
+/// Returns the permissions of `held` that are not in `revoked`. Replaces `all` by the permissions that it includes, so that
+/// it does not include the revoked ones any more.
+pub(crate) fn subtract_permissions(
     held: &BTreeSet<KeyPermission>,
     revoked: &BTreeSet<KeyPermission>,
 ) -> BTreeSet<KeyPermission> {
@@ -172,7 +172,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn permissions_are_read_in_any_case_and_written_in_azures() {
+    fn permissions_are_parsed_in_any_case_and_written_in_azures_case() {
         for permission in KeyPermission::EVERY {
             let text = permission.to_string();
             for given in [text.clone(), text.to_lowercase(), text.to_uppercase()] {
@@ -191,13 +191,14 @@ mod tests {
     }
 
     #[test]
-    fn what_was_revoked_is_gone_even_if_all_was_held() {
+    fn revoking_one_permission_from_all_keeps_the_others() {
         use KeyPermission::{All, Get, UnwrapKey, WrapKey};
         let three = BTreeSet::from([Get, WrapKey, UnwrapKey]);
-        assert_eq!(without(&three, &[WrapKey].into()), [Get, UnwrapKey].into());
-        assert!(without(&three, &[All].into()).is_empty());
-        assert_eq!(without(&three, &BTreeSet::new()), three);
-        let rest = without(&[All].into(), &[UnwrapKey].into());
+        let two = subtract_permissions(&three, &[WrapKey].into());
+        assert_eq!(two, [Get, UnwrapKey].into());
+        assert!(subtract_permissions(&three, &[All].into()).is_empty());
+        assert_eq!(subtract_permissions(&three, &BTreeSet::new()), three);
+        let rest = subtract_permissions(&[All].into(), &[UnwrapKey].into());
         assert_eq!(rest.len(), KeyPermission::EVERY.len() - 2);
         assert!(!rest.contains(&All) && !rest.contains(&UnwrapKey));
     }

@@ -4,44 +4,46 @@ use sealock_core::{PrincipalId, VaultName};
 use sealock_store::{Batch, Record};
 
 use crate::{
-    Error, KeyPermission, Policy, Result,
-    authorization::permission::without,
+    AccessPolicy, Error, KeyPermission, Result,
+    authorization::permission::subtract_permissions,
     operation::{GrantPermissions, ListPolicies, Operation, Permit, RevokePermissions},
     records::{POLICIES, VAULTS, VaultRecord},
 };
 
-/// How many access policies a vault can have.
+/// The maximum number of access policies in a vault.
 const POLICY_LIMIT: usize = 1024;
 
 impl Permit<ListPolicies> {
     /// Lists the vault's access policies.
-    pub async fn run(self) -> Result<Vec<Policy>> {
+    pub async fn run(self) -> Result<Vec<AccessPolicy>> {
         self.run_to_end(|permit| async move { permit.service.policies_of(&permit.target).await })
             .await
     }
 }
 
 impl Permit<GrantPermissions> {
-    /// Gives the principal `permissions`, in addition to those that it has.
+    /// Adds `permissions` to the principal's access policy. Returns the new policy.
     pub async fn run(
         self,
         principal: PrincipalId,
         permissions: BTreeSet<KeyPermission>,
-    ) -> Result<Policy> {
+    ) -> Result<AccessPolicy> {
         self.change_policy(principal, move |held| held | &permissions)
             .await
     }
 }
 
 impl Permit<RevokePermissions> {
-    /// Takes `permissions` from the principal. Returns the policy that remains.
+    /// Removes `permissions` from the principal's access policy. Returns the remaining policy.
     pub async fn run(
         self,
         principal: PrincipalId,
         permissions: BTreeSet<KeyPermission>,
-    ) -> Result<Policy> {
-        self.change_policy(principal, move |held| without(held, &permissions))
-            .await
+    ) -> Result<AccessPolicy> {
+        self.change_policy(principal, move |held| {
+            subtract_permissions(held, &permissions)
+        })
+        .await
     }
 }
 
@@ -50,9 +52,9 @@ impl<O: Operation<Target = VaultName, Records = Record<VaultRecord>>> Permit<O> 
         self,
         principal: PrincipalId,
         change: impl Fn(&BTreeSet<KeyPermission>) -> BTreeSet<KeyPermission> + Send + Sync + 'static,
-    ) -> Result<Policy> {
+    ) -> Result<AccessPolicy> {
         let change = Arc::new(change);
-        self.commit(move |permit, vault_record| {
+        self.run_change(move |permit, vault_record| {
             let change = Arc::clone(&change);
             async move {
                 let (service, vault) = (&permit.service, permit.target.as_str());
@@ -75,7 +77,7 @@ impl<O: Operation<Target = VaultName, Records = Record<VaultRecord>>> Permit<O> 
                 } else {
                     batch.put(&POLICIES, &key, &permissions)
                 };
-                let policy = Policy {
+                let policy = AccessPolicy {
                     principal,
                     permissions,
                 };
@@ -86,22 +88,24 @@ impl<O: Operation<Target = VaultName, Records = Record<VaultRecord>>> Permit<O> 
     }
 }
 
+/// Checks the number of access policies.
+///
 /// <https://learn.microsoft.com/azure/key-vault/general/assign-access-policy>
 fn at_most_1024_policies(count: usize) -> Result<()> {
     if count <= POLICY_LIMIT {
         return Ok(());
     }
     Err(Error::BadParameter(format!(
-        "The vault has {POLICY_LIMIT} access policies, which is as many as it can have; revoke one, or let roles decide."
+        "The vault has {POLICY_LIMIT} access policies, and cannot have more; remove one, or use roles instead."
     )))
 }
 
-/// Returns true if a vault's access policies give a principal a permission. `all` includes every other.
+/// Returns true if an access policy grants the principal the permission, or `all`.
 ///
 /// <https://learn.microsoft.com/azure/key-vault/general/assign-access-policy>
 pub(super) fn policies_permit(
     principal: PrincipalId,
-    policies: &[Policy],
+    policies: &[AccessPolicy],
     permission: KeyPermission,
 ) -> bool {
     policies.iter().any(|policy| {
@@ -116,15 +120,15 @@ mod tests {
     use super::*;
 
     #[test]
-    fn only_a_policy_of_the_principal_itself_grants_a_permission() {
+    fn only_the_principals_own_policy_grants_a_permission() {
         use KeyPermission::{All, Get, UnwrapKey, WrapKey};
 
         let principal = PrincipalId::random();
-        let own = |permissions: &[KeyPermission]| Policy {
+        let own = |permissions: &[KeyPermission]| AccessPolicy {
             principal,
             permissions: permissions.iter().copied().collect(),
         };
-        let of_another = |permissions: &[KeyPermission]| Policy {
+        let foreign = |permissions: &[KeyPermission]| AccessPolicy {
             principal: PrincipalId::random(),
             permissions: permissions.iter().copied().collect(),
         };
@@ -136,9 +140,9 @@ mod tests {
             (vec![own(&[Get, WrapKey])], UnwrapKey, false),
             (vec![own(&[Get, WrapKey])], WrapKey, true),
             (vec![own(&[All])], UnwrapKey, true),
-            (vec![of_another(&[All])], Get, false),
-            (vec![of_another(&[Get]), own(&[Get])], Get, true),
-            (vec![of_another(&[Get]), own(&[WrapKey])], Get, false),
+            (vec![foreign(&[All])], Get, false),
+            (vec![foreign(&[Get]), own(&[Get])], Get, true),
+            (vec![foreign(&[Get]), own(&[WrapKey])], Get, false),
         ] {
             assert_eq!(
                 policies_permit(principal, &policies, permission),

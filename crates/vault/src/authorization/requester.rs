@@ -5,63 +5,62 @@ use uuid::Uuid;
 
 use crate::{Error, Result};
 
-/// The version that a refusal recommends: what Microsoft's SDKs name by default.
+/// The API version that a refusal recommends: the default of Microsoft's SDKs.
 const LATEST: &str = "2025-07-01";
 
-/// Who asks a vault for something, and by what means.
+/// The caller of a request and its client.
 #[derive(Clone, Debug)]
 pub struct Requester {
-    /// Who it is.
+    /// The authenticated party.
     pub caller: Caller,
-    /// By what means.
+    /// The program that sent the request.
     pub client: Client,
 }
 
-/// What a request comes from, whoever sent it.
+/// The program that sent a request, and the data of the request that do not depend on the operation.
 #[derive(Clone, Debug)]
 pub struct Client {
-    /// From where.
+    /// The origin of the request.
     pub origin: Origin,
-    /// Its `User-Agent`.
-    pub info: String,
-    /// The version of the API that the request names. The operator's and a registry's name none.
+    /// The `User-Agent`.
+    pub user_agent: String,
+    /// The API version that the request names. The operator and registries name none.
     pub api_version: Option<String>,
     /// The request's own id.
     pub correlation_id: Uuid,
 }
 
-/// Where a request comes from.
+/// The origin of a request.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Origin {
-    /// Some machine.
+    /// A client at this address.
     Address(IpAddr),
-    /// A service of Azure's that vaults may trust, such as a registry.
+    /// A service of Azure that vaults may trust, such as a registry.
     ///
     /// <https://learn.microsoft.com/azure/key-vault/general/overview-vnet-service-endpoints#trusted-services>
     TrustedService,
 }
 
 impl Requester {
-    /// Whoever uses the control API.
+    /// Returns the operator, who uses the control API.
     pub fn operator() -> Self {
         let origin = Origin::Address(Ipv4Addr::LOCALHOST.into());
         Self {
             caller: Caller::Operator,
-            client: Client::of_ours(origin, "sealock"),
+            client: Client::of_emulator(origin, "sealock"),
         }
     }
 
-    /// A registry, as its managed identity.
+    /// Returns a registry, with its managed identity as the caller.
     pub fn registry(identity: ManagedIdentity) -> Self {
         Self {
             caller: Caller::Principal(identity.into()),
-            client: Client::of_ours(Origin::TrustedService, "AzureContainerRegistry/emulator"),
+            client: Client::of_emulator(Origin::TrustedService, "AzureContainerRegistry/emulator"),
         }
     }
 
-    /// A client names the version of the API that it was made for. Every version that is written like one is
-    /// taken: what each of them has is served to all. The text for another one is Azure's
-    /// (<https://github.com/Azure/azure-sdk-for-python/issues/28595>).
+    /// Checks that a client names an API version. All well-formed versions are accepted and behave alike. The text for
+    /// other versions is Azure's (<https://github.com/Azure/azure-sdk-for-python/issues/28595>).
     ///
     /// <https://learn.microsoft.com/rest/api/keyvault/keys/operation-groups>
     pub(crate) fn api_version_is_named(&self) -> Result<()> {
@@ -78,7 +77,7 @@ impl Requester {
         }
     }
 
-    /// Whether it asks by the vault's HTTP: neither the operator nor a registry does.
+    /// Returns true for a client of the vault's HTTP, false for the operator and for registries.
     pub(crate) fn is_client(&self) -> bool {
         matches!(self.caller, Caller::Principal(_))
             && matches!(self.client.origin, Origin::Address(_))
@@ -86,10 +85,10 @@ impl Requester {
 }
 
 impl Client {
-    fn of_ours(origin: Origin, info: &str) -> Self {
+    fn of_emulator(origin: Origin, user_agent: &str) -> Self {
         Self {
             origin,
-            info: info.to_owned(),
+            user_agent: user_agent.to_owned(),
             api_version: None,
             correlation_id: Uuid::new_v4(),
         }
@@ -97,7 +96,7 @@ impl Client {
 }
 
 impl Origin {
-    /// The address that it is known by. A registry of the emulator's is on this machine.
+    /// Returns the address. The emulator's registries are on this machine.
     pub(crate) fn address(self) -> IpAddr {
         match self {
             Self::Address(address) => address,
@@ -115,9 +114,9 @@ fn is_version(text: &str) -> bool {
         None => (text, ""),
     };
     let is_date = || version.len() == 10 && version.parse::<jiff::civil::Date>().is_ok();
-    let is_of_seven = || version.strip_prefix("7.").is_some_and(is_number);
+    let is_seven = || version.strip_prefix("7.").is_some_and(is_number);
     let is_preview = preview.is_empty() || preview.strip_prefix('.').is_some_and(is_number);
-    is_preview && (is_date() || is_of_seven())
+    is_preview && (is_date() || is_seven())
 }
 
 #[cfg(test)]
@@ -125,7 +124,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_version_of_the_api_is_written_like_one() {
+    fn malformed_api_versions_are_rejected() {
         for good in [
             "7.0",
             "7.4",

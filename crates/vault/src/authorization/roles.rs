@@ -5,7 +5,7 @@ use sealock_entra::Role;
 use crate::KeyPermission;
 
 impl KeyPermission {
-    /// The action that a role must permit instead, in a vault with role-based access control.
+    /// Returns the action that a role must permit in a vault with role-based access control.
     ///
     /// <https://learn.microsoft.com/azure/role-based-access-control/permissions/security#microsoftkeyvault>
     pub(crate) fn data_action(self) -> &'static str {
@@ -34,7 +34,7 @@ impl KeyPermission {
     }
 }
 
-/// The actions on a vault's keys that a role permits. Roles that manage vaults, or are for secrets, permit none.
+/// Returns the actions on a vault's keys that a role permits. Roles for vaults themselves or for secrets permit none.
 ///
 /// <https://learn.microsoft.com/azure/role-based-access-control/built-in-roles/security>
 fn data_actions(role: Role) -> &'static [&'static str] {
@@ -78,7 +78,7 @@ fn data_actions(role: Role) -> &'static [&'static str] {
     }
 }
 
-/// Returns true if roles over a key, or over its vault, permit an action.
+/// Returns true if one of the roles permits the action.
 pub(super) fn roles_permit(roles: &BTreeSet<Role>, action: &str) -> bool {
     roles
         .iter()
@@ -86,7 +86,7 @@ pub(super) fn roles_permit(roles: &BTreeSet<Role>, action: &str) -> bool {
         .any(|pattern| matches(pattern, action))
 }
 
-/// A `*` stands for any text.
+/// Returns true if `action` matches `pattern`, in which a `*` stands for any text.
 fn matches(pattern: &str, action: &str) -> bool {
     match pattern.split_once('*') {
         Some((start, end)) => action
@@ -101,7 +101,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn each_role_permits_what_azure_says() {
+    fn each_role_permits_azures_actions_and_no_others() {
         use KeyPermission::{
             Backup, Decrypt, Encrypt, Get, GetRotationPolicy, List, Release, Sign, UnwrapKey,
             Update, Verify, WrapKey,

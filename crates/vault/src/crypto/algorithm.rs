@@ -1,4 +1,4 @@
-//! The algorithms that an operation can name, as Azure writes them.
+//! The algorithms of cryptographic operations, by their names in Azure.
 //!
 //! <https://learn.microsoft.com/azure/key-vault/keys/about-keys-details#rsa-algorithms>
 
@@ -6,13 +6,13 @@ use std::{fmt, str::FromStr};
 
 use serde::{Deserialize, Serialize};
 
-use crate::{Curve, Error, Result, error::quotable};
+use crate::{Curve, Error, Result, error::redact_long_word};
 
-/// How a key encrypts data or wraps another key.
+/// An algorithm that encrypts data or wraps another key.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(try_from = "String", into = "String")]
 pub enum EncryptionAlgorithm {
-    /// RSAES-OAEP (RFC 8017, 7.1) with SHA-256 as its hash and in MGF1.
+    /// RSAES-OAEP (RFC 8017, 7.1) with SHA-256, in MGF1, too.
     RsaOaep256,
     /// RSAES-OAEP with SHA-1.
     RsaOaep,
@@ -20,7 +20,7 @@ pub enum EncryptionAlgorithm {
     Rsa15,
     /// AES-GCM (NIST SP 800-38D).
     AesGcm(AesSize),
-    /// AES-CBC (NIST SP 800-38A) of whole blocks; zeros fill the last one.
+    /// AES-CBC (NIST SP 800-38A). Zeros fill the last block.
     AesCbc(AesSize),
     /// AES-CBC with PKCS#7 padding (RFC 5652, 6.3).
     AesCbcPad(AesSize),
@@ -28,7 +28,7 @@ pub enum EncryptionAlgorithm {
     AesKw(AesSize),
 }
 
-/// How a key signs a digest.
+/// An algorithm that signs a digest.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(try_from = "String", into = "String")]
 pub enum SignatureAlgorithm {
@@ -36,9 +36,9 @@ pub enum SignatureAlgorithm {
     Ps(Sha),
     /// RSASSA-PKCS1-v1_5 (RFC 8017, 8.2) of a digest.
     Rs(Sha),
-    /// RSASSA-PKCS1-v1_5 of bytes that the client made a `DigestInfo`, or whatever it likes.
+    /// RSASSA-PKCS1-v1_5 of arbitrary bytes, normally a `DigestInfo`.
     RsNull,
-    /// ECDSA (FIPS 186-5); the signature is r and s, one after the other.
+    /// ECDSA (FIPS 186-5). The signature is r followed by s.
     Es(Curve),
     /// HMAC (RFC 2104).
     Hs(Sha),
@@ -104,7 +104,7 @@ impl SignatureAlgorithm {
         (Self::Hs(Sha::Sha512), "HS512"),
     ];
 
-    /// How long the digest must be, if the algorithm says so.
+    /// Returns the length of a digest, if the algorithm prescribes it.
     pub(crate) fn digest_bytes(self) -> Option<usize> {
         match self {
             Self::Ps(sha) | Self::Rs(sha) => Some(sha.bytes()),
@@ -114,11 +114,9 @@ impl SignatureAlgorithm {
             Self::RsNull | Self::Hs(_) => None,
         }
     }
-}
 
-impl SignatureAlgorithm {
-    /// The least number of bytes of an RSA key: PSS takes two hashes and two bytes (RFC 8017, 9.1.1).
-    pub(crate) fn least_rsa_bytes(self) -> usize {
+    /// Returns the minimum length of an RSA key: PSS takes two hashes and two bytes (RFC 8017, 9.1.1).
+    pub(crate) fn min_rsa_bytes(self) -> usize {
         match self {
             Self::Ps(sha) => 2 * sha.bytes() + 2,
             _ => 0,
@@ -162,7 +160,7 @@ fn parse<A: Copy>(every: &[(A, &'static str)], text: &str) -> Result<A> {
             let names: Vec<_> = every.iter().map(|(_, name)| *name).collect();
             Error::BadParameter(format!(
                 "The algorithm '{}' is not supported; use one of {}.",
-                quotable(text),
+                redact_long_word(text),
                 names.join(", ")
             ))
         })
@@ -229,7 +227,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn an_algorithm_goes_by_azures_exact_name_only() {
+    fn algorithms_are_parsed_by_their_exact_names_only() {
         for (algorithm, name) in EncryptionAlgorithm::EVERY {
             assert_eq!(algorithm.to_string(), name);
             assert_eq!(name.parse::<EncryptionAlgorithm>().unwrap(), algorithm);

@@ -11,8 +11,8 @@ use zeroize::Zeroizing;
 
 use crate::{Error, Result};
 
-/// Clients leave the padding out, as they should, or not. Some send a word that nobody encoded, and the service drops
-/// the bits behind its last whole byte: <https://github.com/Azure/azure-rest-api-specs/issues/23829>
+/// Accepts padding, which some clients send, and drops the bits after the last whole byte, as Azure does with words that
+/// are not encoded at all: <https://github.com/Azure/azure-rest-api-specs/issues/23829>
 const LENIENT: GeneralPurpose = GeneralPurpose::new(
     &URL_SAFE,
     GeneralPurposeConfig::new()
@@ -20,7 +20,7 @@ const LENIENT: GeneralPurpose = GeneralPurpose::new(
         .with_decode_allow_trailing_bits(true),
 );
 
-/// The bytes that `field` has. The lines' ends are Azure's.
+/// Decodes the text of `field`. The line ends in the refusal are Azure's.
 pub(crate) fn decode(field: &str, text: &str) -> Result<Zeroizing<Vec<u8>>> {
     LENIENT
         .decode(text)
@@ -28,7 +28,7 @@ pub(crate) fn decode(field: &str, text: &str) -> Result<Zeroizing<Vec<u8>>> {
         .map_err(|_| Error::BadParameter(format!("Content of '{field}' is not base64url.\r\n")))
 }
 
-/// The bytes that `field` has, which must be there: what cannot be read counts as missing, too.
+/// Decodes the text of a required `field`. As in Azure, a malformed text counts as missing, too.
 ///
 /// <https://github.com/bruj0/vault-recovery-key/issues/20>
 pub(crate) fn decode_required(field: &str, text: Option<&str>) -> Result<Zeroizing<Vec<u8>>> {
@@ -36,7 +36,7 @@ pub(crate) fn decode_required(field: &str, text: Option<&str>) -> Result<Zeroizi
     decode(field, text).map_err(|error| Error::BadParameter(format!("{error}{}", required(field))))
 }
 
-/// The refusal of a body without a `field` that it must have.
+/// Makes the refusal of a body without a required `field`.
 pub(crate) fn required(field: &str) -> Error {
     Error::BadParameter(format!("Property '{field}' is required.\r\n"))
 }
@@ -50,8 +50,8 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_word_that_nobody_encoded_is_taken_without_its_last_bits() {
-        for (word, read) in [
+    fn trailing_bits_of_unencoded_words_are_dropped() {
+        for (word, canonical) in [
             ("some-secret", "some-secres"),
             (
                 "08584846173588447584239977724CU183",
@@ -60,10 +60,10 @@ mod tests {
             ("c29tZS1zZWNyZXQ=", "c29tZS1zZWNyZXQ"),
             ("c29tZS1zZWNyZXQ", "c29tZS1zZWNyZXQ"),
         ] {
-            assert_eq!(encode(&decode("value", word).unwrap()), read, "{word}");
+            assert_eq!(encode(&decode("value", word).unwrap()), canonical, "{word}");
         }
-        for none in ["a", "a+b/", "ab c", "=", "ab=cd"] {
-            assert!(decode("value", none).is_err(), "{none}");
+        for malformed in ["a", "a+b/", "ab c", "=", "ab=cd"] {
+            assert!(decode("value", malformed).is_err(), "{malformed}");
         }
     }
 }

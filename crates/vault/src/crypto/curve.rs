@@ -2,7 +2,7 @@ use std::{fmt, str::FromStr};
 
 use serde::{Deserialize, Serialize};
 
-use crate::{Error, Result, error::quotable};
+use crate::{Error, Result, error::redact_long_word};
 
 /// An elliptic curve, `crv`.
 ///
@@ -23,7 +23,7 @@ pub enum Curve {
 impl Curve {
     pub(crate) const EVERY: [Self; 4] = [Self::P256, Self::P256K, Self::P384, Self::P521];
 
-    /// As Azure writes it.
+    /// Returns the curve's name in Azure.
     pub fn as_str(self) -> &'static str {
         match self {
             Self::P256 => "P-256",
@@ -33,7 +33,7 @@ impl Curve {
         }
     }
 
-    /// The size of its field in bits.
+    /// Returns the size of its field in bits.
     pub fn bits(self) -> u32 {
         match self {
             Self::P256 | Self::P256K => 256,
@@ -42,7 +42,7 @@ impl Curve {
         }
     }
 
-    /// The size of a coordinate in bytes.
+    /// Returns the size of a coordinate in bytes.
     pub(crate) fn bytes(self) -> usize {
         self.bits().div_ceil(8) as usize
     }
@@ -58,7 +58,7 @@ impl FromStr for Curve {
     type Err = Error;
 
     fn from_str(text: &str) -> Result<Self> {
-        // Key Vault's first API version called it so, and clients still do.
+        // The name in Key Vault's first API version, which clients still send.
         if text == "SECP256K1" {
             return Ok(Self::P256K);
         }
@@ -68,7 +68,7 @@ impl FromStr for Curve {
             .ok_or_else(|| {
                 Error::BadParameter(format!(
                     "'{}' is not a curve; use P-256, P-256K, P-384 or P-521.",
-                    quotable(text)
+                    redact_long_word(text)
                 ))
             })
     }

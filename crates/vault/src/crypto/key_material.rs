@@ -1,7 +1,7 @@
-//! Keys with their secret half: made, imported, and put to use.
+//! Keys with their private half: generation, import, and cryptographic operations.
 //!
-//! Each operation is told its algorithm and refuses what does not fit the key, with Azure's text where
-//! that is public. Nothing here knows of permissions, states or `key_ops`.
+//! Each operation refuses an algorithm that does not suit the key, with Azure's text where that is public. Nothing here
+//! knows permissions, states or `key_ops`.
 
 mod ec;
 mod encryption;
@@ -20,7 +20,7 @@ use self::{ec::EcKey, oct::OctKey, rsa::RsaKey};
 pub use self::{encryption::Encrypted, jwk::JsonWebKey};
 use crate::{KeyShape, KeyType, PublicKey, Result};
 
-/// A key with its secret half, which is wiped on drop. There is no `Debug`.
+/// A key with its private half, which is wiped on drop. It has no `Debug`.
 pub(crate) enum KeyMaterial {
     Rsa(RsaKey),
     Ec(EcKey),
@@ -28,7 +28,7 @@ pub(crate) enum KeyMaterial {
 }
 
 impl KeyMaterial {
-    /// Makes a key. With RSA, this takes a while.
+    /// Generates a key. For RSA, this can take seconds.
     pub(crate) fn generate(shape: KeyShape) -> Result<Self> {
         Ok(match shape {
             KeyShape::Rsa { bits } => Self::Rsa(RsaKey::generate(bits)?),
@@ -37,7 +37,7 @@ impl KeyMaterial {
         })
     }
 
-    /// Takes a key that a client brings along, and says of which type the client calls it.
+    /// Reads a client's key, and returns it with the type that its JWK names.
     ///
     /// <https://learn.microsoft.com/rest/api/keyvault/keys/import-key/import-key>
     pub(crate) fn import(jwk: &JsonWebKey) -> Result<(KeyType, Self)> {
@@ -51,7 +51,7 @@ impl KeyMaterial {
         Ok((kty, imported))
     }
 
-    /// Reads what [`to_secret`](Self::to_secret) wrote of a key of this type.
+    /// Reads the bytes that [`to_secret`](Self::to_secret) wrote of a key of this type.
     pub(crate) fn from_secret(kty: KeyType, secret: &[u8]) -> Option<Self> {
         Some(match kty {
             KeyType::Rsa | KeyType::RsaHsm => Self::Rsa(RsaKey::from_pkcs8(secret)?),
@@ -60,7 +60,7 @@ impl KeyMaterial {
         })
     }
 
-    /// The whole key, to be sealed: PKCS#8 DER of RSA and EC, the bytes of a symmetric key.
+    /// Returns the whole key for sealing: PKCS#8 DER for RSA and EC, the raw bytes of a symmetric key.
     pub(crate) fn to_secret(&self) -> Result<Zeroizing<Vec<u8>>> {
         match self {
             Self::Rsa(key) => key.to_pkcs8(),
@@ -85,7 +85,7 @@ impl KeyMaterial {
         }
     }
 
-    /// The type without regard to hardware, for refusals.
+    /// Returns the type without regard to hardware, for refusals.
     fn kind(&self) -> &'static str {
         match self {
             Self::Rsa(_) => "RSA",

@@ -1,9 +1,8 @@
-//! Private keys: sealed, opened.
+//! The storage of private keys.
 //!
-//! Each lies in an object of its own, sealed under a random key of its own. That key lies in a second
-//! object, sealed under the service key. Both are sealed with the kid as associated data, so that no
-//! key is taken for another. Purging unlinks both: without the second, not even the service key opens
-//! a copy of the first.
+//! Each private key is an object, sealed under a random record key. The record key is a second object, sealed under the
+//! service key. Both have the kid as associated data, so that no key can stand in for another. A purge removes both:
+//! without the second, not even the service key opens a copy of the first.
 
 #[cfg(test)]
 mod tests;
@@ -14,7 +13,7 @@ use sealock_store::objects::{self, Objects};
 
 use crate::{Error, KeyType, Result, crypto::key_material::KeyMaterial, records::SealedKey};
 
-/// Stores a private key under new ids.
+/// Seals a private key and stores it under new ids.
 pub(crate) fn seal(
     objects: &dyn Objects,
     service_key: &ServiceKey,
@@ -31,12 +30,12 @@ pub(crate) fn seal(
     let record_key = publish(&service_key.record_key(), record_key.expose());
     Ok(SealedKey {
         object,
-        // If the disk refuses the second object, the first must take no room either.
+        // If the disk refuses the second object, the first one is of no use.
         record_key: record_key.inspect_err(|_| drop(objects.remove(object)))?,
     })
 }
 
-/// The private key, or `None` if it is not there any more.
+/// Opens a private key. Returns `None` if its objects have been removed.
 pub(crate) fn open(
     objects: &dyn Objects,
     service_key: &ServiceKey,
@@ -60,12 +59,12 @@ pub(crate) fn open(
     let Some(record_key) = read(sealed.record_key, &service_key.record_key())? else {
         return Ok(None);
     };
-    let record_key =
-        RecordKey::from_slice(&record_key).ok_or_else(|| damaged("its seal is no key"))?;
+    let record_key = RecordKey::from_slice(&record_key)
+        .ok_or_else(|| damaged("the key that seals it is malformed"))?;
     let Some(secret) = read(sealed.object, &record_key)? else {
         return Ok(None);
     };
     KeyMaterial::from_secret(kty, &secret)
         .map(Some)
-        .ok_or_else(|| damaged("it is no key of its type"))
+        .ok_or_else(|| damaged("it is not a key of its type"))
 }

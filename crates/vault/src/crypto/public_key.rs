@@ -2,8 +2,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::Curve;
 
-/// What everyone may know of a key, as in a JSON Web Key (RFC 7518, 6). All of it is big-endian and in
-/// base64url.
+/// The public members of a JSON Web Key (RFC 7518, 6). Numbers are big-endian in base64url.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(untagged)]
 pub enum PublicKey {
@@ -28,7 +27,7 @@ pub enum PublicKey {
 }
 
 impl PublicKey {
-    /// The curve, if there is one.
+    /// Returns the curve of an EC key.
     pub(crate) fn curve(&self) -> Option<Curve> {
         match self {
             Self::Ec { crv, .. } => Some(*crv),
@@ -42,7 +41,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_is_stored_stays_readable() {
+    fn public_keys_are_stored_as_members_of_a_jwk() {
         for (json, key) in [
             (
                 r#"{"n":"wbdx","e":"AQAB"}"#,

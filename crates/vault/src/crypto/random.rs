@@ -5,7 +5,7 @@ use crate::{
     operation::{GetRandomBytes, Permit},
 };
 
-/// The largest number of random bytes that can be asked for at once.
+/// The maximum number of random bytes in a request.
 const RANDOM_LIMIT: usize = 128;
 
 impl Permit<GetRandomBytes> {

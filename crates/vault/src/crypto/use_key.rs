@@ -15,9 +15,9 @@ use crate::{
     service::Service,
 };
 
-/// The result of using a key version. There is no `Debug`: clients may keep it secret.
-pub struct Used<T> {
-    /// The version.
+/// The result of a cryptographic operation. It has no `Debug`, since it may be secret.
+pub struct CryptoResult<T> {
+    /// The key version.
     pub key: KeyBundle,
     /// The result.
     pub result: T,
@@ -32,8 +32,8 @@ impl Permit<Encrypt> {
         plaintext: Zeroizing<Vec<u8>>,
         iv: Option<Vec<u8>>,
         aad: Option<Vec<u8>>,
-    ) -> Result<Used<Encrypted>> {
-        self.use_version(algorithm.to_string(), move |key, _| {
+    ) -> Result<CryptoResult<Encrypted>> {
+        self.use_private_key(algorithm.to_string(), move |key, _| {
             key.encrypt(algorithm, &plaintext, iv.as_deref(), aad.as_deref())
         })
         .await
@@ -47,8 +47,8 @@ impl Permit<Decrypt> {
         algorithm: EncryptionAlgorithm,
         encrypted: Encrypted,
         aad: Option<Vec<u8>>,
-    ) -> Result<Used<Zeroizing<Vec<u8>>>> {
-        self.use_version(algorithm.to_string(), move |key, _| {
+    ) -> Result<CryptoResult<Zeroizing<Vec<u8>>>> {
+        self.use_private_key(algorithm.to_string(), move |key, _| {
             key.decrypt(algorithm, &encrypted, aad.as_deref())
         })
         .await
@@ -61,8 +61,8 @@ impl Permit<WrapKey> {
         self,
         algorithm: EncryptionAlgorithm,
         value: Zeroizing<Vec<u8>>,
-    ) -> Result<Used<Vec<u8>>> {
-        self.use_version(algorithm.to_string(), move |key, _| {
+    ) -> Result<CryptoResult<Vec<u8>>> {
+        self.use_private_key(algorithm.to_string(), move |key, _| {
             key.wrap(algorithm, &value)
         })
         .await
@@ -75,8 +75,8 @@ impl Permit<UnwrapKey> {
         self,
         algorithm: EncryptionAlgorithm,
         wrapped: Vec<u8>,
-    ) -> Result<Used<Zeroizing<Vec<u8>>>> {
-        self.use_version(algorithm.to_string(), move |key, _| {
+    ) -> Result<CryptoResult<Zeroizing<Vec<u8>>>> {
+        self.use_private_key(algorithm.to_string(), move |key, _| {
             key.unwrap(algorithm, &wrapped)
         })
         .await
@@ -89,8 +89,8 @@ impl Permit<Sign> {
         self,
         algorithm: SignatureAlgorithm,
         digest: Vec<u8>,
-    ) -> Result<Used<Vec<u8>>> {
-        self.use_version(algorithm.to_string(), move |key, kid| {
+    ) -> Result<CryptoResult<Vec<u8>>> {
+        self.use_private_key(algorithm.to_string(), move |key, kid| {
             key.sign(kid, algorithm, &digest)
         })
         .await
@@ -98,14 +98,14 @@ impl Permit<Sign> {
 }
 
 impl Permit<Verify> {
-    /// Returns true if `signature` is one of `digest`.
+    /// Returns true if `signature` is valid for `digest`.
     pub async fn run(
         self,
         algorithm: SignatureAlgorithm,
         digest: Vec<u8>,
         signature: Vec<u8>,
-    ) -> Result<Used<bool>> {
-        self.use_version(algorithm.to_string(), move |key, kid| {
+    ) -> Result<CryptoResult<bool>> {
+        self.use_private_key(algorithm.to_string(), move |key, kid| {
             key.verify(kid, algorithm, &digest, &signature)
         })
         .await
@@ -124,12 +124,12 @@ impl Permit<ReleaseKey> {
 }
 
 impl<O: Operation<Target = KeyIdentifier, Records = VersionInVault>> Permit<O> {
-    /// Opens the private key and does `work` with it, which also takes the version's URL.
-    async fn use_version<T: Send + 'static>(
+    /// Opens the private key and calls `work` with it and the version's URL.
+    async fn use_private_key<T: Send + 'static>(
         self,
         algorithm: String,
         work: impl FnOnce(&KeyMaterial, &str) -> Result<T> + Send + 'static,
-    ) -> Result<Used<T>> {
+    ) -> Result<CryptoResult<T>> {
         self.request.set_algorithm(algorithm);
         self.run_to_end(|permit| async move {
             let VersionInVault { kid, version, .. } = &permit.records;
@@ -144,7 +144,7 @@ impl<O: Operation<Target = KeyIdentifier, Records = VersionInVault>> Permit<O> {
                 }
             });
             let Some(result) = using.await?? else {
-                // If the key was purged since the version was read, this is the refusal.
+                // If the key was purged after the version was read, judging again refuses the operation.
                 permit.judge().await?;
                 return Err(Error::Damaged {
                     kid: kid.clone(),
@@ -152,7 +152,7 @@ impl<O: Operation<Target = KeyIdentifier, Records = VersionInVault>> Permit<O> {
                 });
             };
             let key = permit.records.bundle();
-            Ok(Used { key, result })
+            Ok(CryptoResult { key, result })
         })
         .await
     }
@@ -187,70 +187,72 @@ impl Service {
         may_use(state, operation, self.clock.now()).map_err(|unusable| {
             let kid = kid.clone();
             match unusable {
-                Unusable::Disabled => Error::KeyDisabled { kid, operation },
-                Unusable::OperationForbidden => Error::KeyOperationForbidden { kid, operation },
-                Unusable::NotYetValid => Error::KeyNotYetValid { kid, operation },
-                Unusable::Expired => Error::KeyExpired { kid, operation },
+                UnusableReason::Disabled => Error::KeyDisabled { kid, operation },
+                UnusableReason::OperationForbidden => {
+                    Error::KeyOperationForbidden { kid, operation }
+                }
+                UnusableReason::NotYetValid => Error::KeyNotYetValid { kid, operation },
+                UnusableReason::Expired => Error::KeyExpired { kid, operation },
             }
         })
     }
 }
 
-/// What decides whether a key version may be used.
+/// The properties of a key version that permit or forbid its use.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct VersionState<'a> {
-    /// Whether it is enabled.
+    /// True if it is enabled.
     pub enabled: bool,
-    /// From when on it is valid, `nbf`.
+    /// The time from which it is valid, `nbf`.
     pub not_before: Option<Timestamp>,
-    /// Until when it is valid, `exp`.
+    /// The time from which it is no longer valid, `exp`.
     pub expires: Option<Timestamp>,
-    /// What it is for.
+    /// The operations that it permits.
     pub key_ops: &'a [KeyOperation],
 }
 
-/// Why a key version may not be used.
+/// The reason why a key version may not be used.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Unusable {
+pub enum UnusableReason {
     /// It is disabled.
     Disabled,
-    /// It is not for this.
+    /// It does not permit the operation.
     OperationForbidden,
-    /// Its time has not come.
+    /// It is not valid yet.
     NotYetValid,
-    /// Its time is over.
+    /// It has expired.
     Expired,
 }
 
-/// Decides whether a key version may be used for `operation` at `now`.
+/// Permits the use of a key version for `operation` at `now`, or refuses it.
 ///
-/// Its time matters only to what makes something new: what it once encrypted or signed can be decrypted
-/// and verified before and after it, too.
+/// Only encrypting, wrapping and signing are bound to the validity period. Decrypting, unwrapping and verifying are
+/// possible at any time.
 ///
 /// <https://learn.microsoft.com/azure/key-vault/keys/about-keys-details#date-time-controlled-operations>
 pub fn may_use(
     state: VersionState<'_>,
     operation: KeyOperation,
     now: Timestamp,
-) -> std::result::Result<(), Unusable> {
+) -> std::result::Result<(), UnusableReason> {
     if !state.enabled {
-        return Err(Unusable::Disabled);
+        return Err(UnusableReason::Disabled);
     }
     if !state.key_ops.contains(&operation) {
-        return Err(Unusable::OperationForbidden);
+        return Err(UnusableReason::OperationForbidden);
     }
-    let makes_something_new = matches!(
+    let is_bound_to_validity = matches!(
         operation,
         KeyOperation::Encrypt | KeyOperation::Sign | KeyOperation::WrapKey
     );
-    if !makes_something_new {
+    if !is_bound_to_validity {
         return Ok(());
     }
     if state.not_before.is_some_and(|start| now < start) {
-        return Err(Unusable::NotYetValid);
+        return Err(UnusableReason::NotYetValid);
     }
     if state.expires.is_some_and(|end| end <= now) {
-        return Err(Unusable::Expired);
+        return Err(UnusableReason::Expired);
     }
     Ok(())
 }
@@ -268,14 +270,14 @@ mod tests {
         KeyOperation::UnwrapKey,
     ];
 
-    /// Whether each of [`ALL`] is served, and why not.
-    fn verdicts(state: VersionState<'_>) -> [std::result::Result<(), Unusable>; 6] {
+    /// Judges each operation of [`ALL`] at the epoch.
+    fn verdicts(state: VersionState<'_>) -> [std::result::Result<(), UnusableReason>; 6] {
         ALL.map(|operation| may_use(state, operation, Timestamp::UNIX_EPOCH))
     }
 
     #[test]
-    fn a_version_is_used_as_its_state_says() {
-        use Unusable::{Disabled, Expired, NotYetValid, OperationForbidden};
+    fn each_property_of_a_version_permits_and_refuses() {
+        use UnusableReason::{Disabled, Expired, NotYetValid, OperationForbidden};
         let at = |second| Some(Timestamp::from_second(second).unwrap());
         let state = VersionState {
             enabled: true,
@@ -283,7 +285,7 @@ mod tests {
             expires: None,
             key_ops: &ALL,
         };
-        let only_new = |why| [Err(why), Ok(()), Err(why), Ok(()), Err(why), Ok(())];
+        let bound_ones = |why| [Err(why), Ok(()), Err(why), Ok(()), Err(why), Ok(())];
         for (changed, expected) in [
             (state, [Ok(()); 6]),
             (
@@ -315,7 +317,7 @@ mod tests {
                     not_before: at(1),
                     ..state
                 },
-                only_new(NotYetValid),
+                bound_ones(NotYetValid),
             ),
             (
                 VersionState {
@@ -330,7 +332,7 @@ mod tests {
                     expires: at(0),
                     ..state
                 },
-                only_new(Expired),
+                bound_ones(Expired),
             ),
         ] {
             assert_eq!(verdicts(changed), expected, "{changed:?}");

@@ -1,11 +1,11 @@
-//! The parts of Azure's texts.
+//! Azure's texts that need more than a format string.
 
 use std::net::IpAddr;
 
 use sealock_core::{KeyName, KeyVersion, VaultName};
 use sealock_entra::Principal;
 
-use crate::{Unreachable, operation::LOCATION};
+use crate::{UnreachableReason, operation::LOCATION};
 
 pub(super) fn key_not_found(key: &KeyName, version: Option<&KeyVersion>) -> String {
     let id = match version {
@@ -17,12 +17,12 @@ pub(super) fn key_not_found(key: &KeyName, version: Option<&KeyVersion>) -> Stri
     )
 }
 
-pub(super) fn separated(sizes: &[u32]) -> String {
+pub(super) fn comma_separated(sizes: &[u32]) -> String {
     let sizes: Vec<_> = sizes.iter().map(u32::to_string).collect();
     sizes.join(", ")
 }
 
-/// Whom Azure's texts name.
+/// Formats the caller as Azure's texts name it.
 pub(super) fn caller(principal: &Principal) -> String {
     format!(
         "appid={};oid={};iss=https://sts.windows.net/{}/",
@@ -33,7 +33,7 @@ pub(super) fn caller(principal: &Principal) -> String {
 }
 
 pub(super) fn unreachable(
-    why: Unreachable,
+    why: UnreachableReason,
     address: IpAddr,
     principal: &Principal,
     vault: &VaultName,
@@ -43,15 +43,15 @@ pub(super) fn unreachable(
         caller = format!("{caller};xms_mirid={resource_id}");
     }
     let (why, address) = match why {
-        Unreachable::PublicAccessDisabled => (
+        UnreachableReason::PublicAccessDisabled => (
             "Public network access is disabled and request is not from a trusted service nor via an approved private link.",
             String::new(),
         ),
-        Unreachable::AddressNotAuthorized => (
+        UnreachableReason::AddressNotAuthorized => (
             "Client address is not authorized and caller is not a trusted service.",
             format!("Client address: {address}\r\n"),
         ),
-        Unreachable::BypassDisabled => (
+        UnreachableReason::BypassDisabled => (
             "Request was not allowed by NSP rules and the client address is not authorized and caller was ignored because bypass is set to None",
             format!("Client address: {address}\r\n"),
         ),

@@ -9,7 +9,7 @@ use zeroize::Zeroizing;
 
 use super::{Answer, Call};
 use crate::{
-    Encrypted, Error, Result, Used,
+    CryptoResult, Encrypted, Error, Result,
     crypto::base64url::{decode, decode_required, encode},
     error::PROPERTY_INVALID,
     operation::{Decrypt, Encrypt, ReleaseKey, Sign, UnwrapKey, Verify, WrapKey},
@@ -53,7 +53,7 @@ pub(super) async fn encrypt(
     let encrypted = permit
         .run(algorithm, input.value, input.iv, input.aad)
         .await?;
-    let Used { key, result } = encrypted;
+    let CryptoResult { key, result } = encrypted;
     let kid = call.names.key_uri(&key.kid.identifier());
     let mut body = json!({"kid": kid, "value": encode(&result.ciphertext)});
     if let Some(iv) = &result.iv {
@@ -154,7 +154,7 @@ pub(super) async fn release(call: Call<'_>, key: KeyName, version: Option<KeyVer
     match permit.run().await? {}
 }
 
-fn bytes(call: &Call<'_>, used: &Used<impl AsRef<[u8]>>) -> Response {
+fn bytes(call: &Call<'_>, used: &CryptoResult<impl AsRef<[u8]>>) -> Response {
     let kid = call.names.key_uri(&used.key.kid.identifier());
     Json(json!({"kid": kid, "value": encode(used.result.as_ref())})).into_response()
 }

@@ -272,9 +272,8 @@ mod tests {
         let refused =
             |method, operation| format!("Method {method} does not allow operation '{operation}'");
         let no_endpoint = |path| format!("'{path}' is not an endpoint of the vault.");
-        let allowed = |method, allowed| {
-            format!("The method {method} is not allowed here; allowed is {allowed}.")
-        };
+        let allowed =
+            |method, allowed| format!("The method {method} is not allowed here; use {allowed}.");
         let name = "The request URI contains an invalid name: a_b".to_owned();
         let unspecified = "Operation not specified".to_owned();
         let long = format!("/keys/Key-1/{version}/x");

@@ -11,49 +11,53 @@ use crate::{
     service::Service,
 };
 
-/// How many tags a key version can have, and how many characters each name and value.
+/// The maximum number of tags of a key version.
 ///
 /// <https://learn.microsoft.com/azure/key-vault/keys/about-keys-details#key-tags>
 const TAG_LIMIT: usize = 15;
+/// The maximum number of characters in a tag's name and in its value.
 const TAG_LENGTH_LIMIT: usize = 256;
 
-/// How long a key lives that is there to import others.
+/// The lifetime of a key that is only for the import of other keys.
 const KEY_EXCHANGE_KEY_LIFE: SignedDuration = SignedDuration::from_hours(48);
 
-/// What is said of a key version when it is made or updated. What is not said stays, or is by default.
+/// The attributes of a new key version, or a change to an existing one. Absent attributes get their defaults, or keep
+/// their values.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct KeyChange {
-    /// What it is for.
+    /// The permitted operations.
     pub key_ops: Option<Vec<KeyOperation>>,
-    /// Whether it can be used.
+    /// True if it can be used.
     pub enabled: Option<bool>,
-    /// From when on.
+    /// The time from which it is valid.
     pub not_before: Option<Timestamp>,
-    /// Until when.
+    /// The time from which it is no longer valid.
     pub expires: Option<Timestamp>,
-    /// Whether its key is exportable. Only the first version can say otherwise.
+    /// True if its key is exportable. Only the first version decides this; later ones can only repeat it.
     pub exportable: Option<bool>,
-    /// Its key's release policy, instead of the one that it had.
+    /// The new release policy of its key.
     pub release_policy: Option<ReleasePolicy>,
-    /// Its tags, instead of those that it had.
+    /// The new tags, which replace all others.
     pub tags: Option<BTreeMap<String, String>>,
 }
 
 impl KeyChange {
-    /// Checks it for a key of this type.
+    /// Checks operations and tags for a key of this type.
     pub(crate) fn check(&self, kty: KeyType) -> Result<()> {
         if let Some(operations) = &self.key_ops {
             KeyOperation::check(operations, kty)?;
         }
         if let Some(tags) = &self.tags {
-            tags_are_few_and_short(tags)?;
+            tags_are_within_limits(tags)?;
         }
         Ok(())
     }
 }
 
+/// Checks the number and the length of tags.
+///
 /// <https://learn.microsoft.com/azure/key-vault/keys/about-keys-details#key-tags>
-fn tags_are_few_and_short(tags: &Tags) -> Result<()> {
+fn tags_are_within_limits(tags: &Tags) -> Result<()> {
     if tags.len() > TAG_LIMIT {
         return Err(Error::TagsInvalid {
             why: format!("give at most {TAG_LIMIT} tags, not {}", tags.len()),
@@ -71,7 +75,7 @@ fn tags_are_few_and_short(tags: &Tags) -> Result<()> {
     Ok(())
 }
 
-/// Keys in hardware are for vaults of the premium tier. The text is Azure's:
+/// Only vaults of the premium tier have keys in hardware. The text is Azure's:
 /// <https://github.com/MicrosoftDocs/azure-docs/issues/63888>
 ///
 /// <https://learn.microsoft.com/azure/key-vault/keys/about-keys#key-types-and-protection-methods>
@@ -82,7 +86,7 @@ pub(crate) fn hardware_keys_are_premium(sku: VaultSku, kty: KeyType) -> Result<(
     Ok(())
 }
 
-/// A key that is there to import others lives two days.
+/// Returns the expiry of a version. A key that is only for the import of other keys expires after two days by default.
 ///
 /// <https://learn.microsoft.com/azure/key-vault/keys/byok-specification>
 pub(crate) fn key_exchange_keys_expire(
@@ -97,7 +101,7 @@ pub(crate) fn key_exchange_keys_expire(
 }
 
 impl Service {
-    /// Adds to `batch` that the version has these tags, and no others.
+    /// Adds to `batch` the replacement of a version's tags.
     pub(crate) fn put_tags(kid: &Kid, tags: &Tags, mut batch: Batch) -> Batch {
         let mut tags = tags.iter();
         for number in 0..TAG_LIMIT {
@@ -128,14 +132,14 @@ mod tests {
     use super::*;
 
     #[test]
-    fn tags_are_bounded() {
+    fn too_many_and_too_long_tags_are_refused() {
         let tags = |count: usize, length: usize| -> Tags {
             (0..count)
                 .map(|n| (format!("{n:0>length$}"), "é".repeat(length)))
                 .collect()
         };
-        assert!(tags_are_few_and_short(&tags(15, 256)).is_ok());
-        let why = |tags: &Tags| match tags_are_few_and_short(tags) {
+        assert!(tags_are_within_limits(&tags(15, 256)).is_ok());
+        let why = |tags: &Tags| match tags_are_within_limits(tags) {
             Err(Error::TagsInvalid { why }) => why,
             other => panic!("{other:?}"),
         };
@@ -144,7 +148,7 @@ mod tests {
     }
 
     #[test]
-    fn a_key_for_import_alone_lives_two_days() {
+    fn keys_for_import_alone_expire_after_two_days() {
         use KeyOperation::{Import, WrapKey};
         let now = Timestamp::UNIX_EPOCH;
         let later = Timestamp::from_second(172_800).ok();

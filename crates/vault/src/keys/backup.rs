@@ -1,7 +1,7 @@
-//! Backups: a key with all its versions in one text, sealed, which no client can read.
+//! Backups: a key with all its versions, sealed into one text that clients cannot read.
 //!
-//! `&AzureKeyVaultKeyBackupV1.microsoft.com`, a header in JSON and the sealed versions, joined by dots as
-//! in a JWE, and all of it in base64url. The header is the seal's associated data.
+//! As in a JWE, dots join `&AzureKeyVaultKeyBackupV1.microsoft.com`, a header in JSON, and the sealed versions. The whole
+//! is encoded in base64url. The header is the associated data of the seal.
 
 use std::sync::Arc;
 
@@ -25,18 +25,18 @@ use crate::{
 
 const PREFIX: &str = "&AzureKeyVaultKeyBackupV1.microsoft.com";
 
-/// Backups go where the data may go: not out of the part of the world that they are from.
+/// The geography of all vaults. A backup cannot leave it.
 const GEOGRAPHY: &str = "United States";
 
-/// How large a request may be that brings a backup: so many versions, each with its tags.
+/// The maximum size of a request to restore a backup: it holds all versions with their tags.
 pub const BACKUP_BYTES: usize = 16 << 20;
 
-/// How many versions a key can have and still be backed up.
+/// The maximum number of versions in a backup.
 ///
 /// <https://learn.microsoft.com/azure/key-vault/general/backup#limitations>
 const VERSION_LIMIT: usize = 500;
 
-/// Where a backup is from.
+/// The header of a backup, with its origin.
 #[derive(Serialize, Deserialize)]
 struct Header {
     alg: String,
@@ -68,7 +68,7 @@ struct BackedUpVersion {
     secret: Secret,
 }
 
-/// The key that a backup restores, apart from its versions.
+/// The key in a backup, without its versions.
 struct RestoredKey {
     name: KeyName,
     created: Timestamp,
@@ -83,7 +83,7 @@ struct RestoredKey {
 struct Secret(String);
 
 impl Header {
-    fn ours() -> Self {
+    fn of_emulator() -> Self {
         Self {
             alg: "dir".to_owned(),
             enc: "A256GCM".to_owned(),
@@ -92,22 +92,22 @@ impl Header {
         }
     }
 
-    /// A backup is restored in the subscription and in the part of the world that it is from.
+    /// A backup can only be restored in the subscription and the geography that it is from.
     ///
     /// <https://learn.microsoft.com/azure/key-vault/general/backup#design-considerations>
-    fn same_subscription_and_geography(&self) -> Result<()> {
-        let ours = Self::ours();
+    fn subscription_and_geography_match(&self) -> Result<()> {
+        let ours = Self::of_emulator();
         if self.subscription == ours.subscription && self.geography == ours.geography {
             return Ok(());
         }
         Err(Error::BackupNotDecrypted {
-            why: "restore it where it is from, which is another subscription or geography",
+            why: "restore it in the subscription and geography that it is from",
         })
     }
 }
 
 impl Permit<BackUpKey> {
-    /// Seals the key with all its versions. It can be restored where the same service key is.
+    /// Seals the key with all its versions. Only an emulator with the same service key can restore it.
     pub async fn run(self) -> Result<String> {
         self.run_to_end(|permit| async move {
             let (service, vault) = (&permit.service, &permit.target.vault);
@@ -119,12 +119,12 @@ impl Permit<BackUpKey> {
             } = permit.records.key.value.clone();
             let versions = service.versions_of(vault, &name).await?;
             if versions.is_empty() {
-                // Purged since its record was read.
+                // The key was purged after its record was read: judging again refuses the backup.
                 permit.judge().await?;
             }
             if versions.len() > VERSION_LIMIT {
                 return Err(Error::BadParameter(format!(
-                    "The key has {} versions; one with more than {VERSION_LIMIT} cannot be backed up.",
+                    "The key has {} versions; a key with more than {VERSION_LIMIT} cannot be backed up.",
                     versions.len()
                 )));
             }
@@ -146,7 +146,7 @@ impl Permit<BackUpKey> {
             match backing_up.await? {
                 Ok(backup) => service.seal_backup(&backup),
                 Err(error) => {
-                    // If the key was purged since its versions were read, this is the refusal.
+                    // If the key was purged after its versions were read, judging again refuses the backup.
                     permit.judge().await?;
                     Err(error)
                 }
@@ -157,7 +157,7 @@ impl Permit<BackUpKey> {
 }
 
 impl Permit<RestoreKey> {
-    /// Restores the key of a backup, if its name is free.
+    /// Restores the key in `backup`, if its name is free.
     pub async fn run(self, backup: String) -> Result<Key> {
         self.run_to_end(move |permit| async move {
             let (service, vault) = (&permit.service, &permit.target);
@@ -172,7 +172,7 @@ impl Permit<RestoreKey> {
                 move |service: &Service| service.store_versions(&vault, backup)
             };
             let restored = &restored;
-            let done = permit.change_with_files(store, |versions, vault_record| async move {
+            let done = permit.commit_with_files(store, |versions, vault_record| async move {
                 service
                     .check_restorable(vault, &vault_record, restored)
                     .await?;
@@ -238,7 +238,7 @@ impl Service {
 
     fn seal_backup(&self, backup: &Backup) -> Result<String> {
         let plain = Zeroizing::new(serde_json::to_vec(backup)?);
-        let header = URL_SAFE_NO_PAD.encode(serde_json::to_vec(&Header::ours())?);
+        let header = URL_SAFE_NO_PAD.encode(serde_json::to_vec(&Header::of_emulator())?);
         let sealed = self
             .service_key
             .backup_key()
@@ -249,24 +249,25 @@ impl Service {
 
     fn open_backup(&self, text: &str) -> Result<Backup> {
         let foreign = || Error::BackupNotDecrypted {
-            why: "restore it in the emulator that it is from; or it is damaged: take another copy",
+            why: "restore it in the emulator that made it, or use another copy: this one may be damaged",
         };
-        let no_backup = || Error::BackupCorrupt;
-        let decode = |text: &str| URL_SAFE_NO_PAD.decode(text).map_err(|_| no_backup());
+        let malformed = || Error::BackupCorrupt;
+        let decode = |text: &str| URL_SAFE_NO_PAD.decode(text).map_err(|_| malformed());
         let bytes = base64url::decode_required("value", Some(text.trim_end_matches('=')))?;
         let parts = str::from_utf8(&bytes).ok().and_then(|text| {
             text.strip_prefix(PREFIX)?
                 .strip_prefix('.')?
                 .split_once('.')
         });
-        let (header, sealed) = parts.ok_or_else(no_backup)?;
-        let from: Header = serde_json::from_slice(&decode(header)?).map_err(|_| foreign())?;
+        let (header, sealed) = parts.ok_or_else(malformed)?;
+        let header_data: Header =
+            serde_json::from_slice(&decode(header)?).map_err(|_| foreign())?;
         let plain = self
             .service_key
             .backup_key()
             .open(header.as_bytes(), &decode(sealed)?)
             .map_err(|_| foreign())?;
-        from.same_subscription_and_geography()?;
+        header_data.subscription_and_geography_match()?;
         serde_json::from_slice(&plain).map_err(|_| foreign())
     }
 
@@ -339,7 +340,7 @@ impl Service {
         })
     }
 
-    /// Stores the private keys of a backup, newest version first.
+    /// Stores the private keys of a backup. Returns the versions, newest first, and the files.
     fn store_versions(
         &self,
         vault: &VaultName,
@@ -398,20 +399,20 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_backup_stays_in_its_subscription_and_geography() {
+    fn backups_of_other_subscriptions_and_geographies_are_refused() {
         let from = |subscription: &str, geography: &str| Header {
             subscription: subscription.to_owned(),
             geography: geography.to_owned(),
-            ..Header::ours()
+            ..Header::of_emulator()
         };
         let another = "11111111-0000-0000-0000-000000000000";
         for (header, restorable) in [
-            (Header::ours(), true),
+            (Header::of_emulator(), true),
             (from(SUBSCRIPTION, "United States"), true),
             (from(another, "United States"), false),
             (from(SUBSCRIPTION, "Europe"), false),
         ] {
-            let judged = header.same_subscription_and_geography();
+            let judged = header.subscription_and_geography_match();
             assert_eq!(judged.is_ok(), restorable);
             assert!(matches!(
                 judged,

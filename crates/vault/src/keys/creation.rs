@@ -17,15 +17,15 @@ use crate::{
     service::Service,
 };
 
-/// A new version, with the vault and the key that it is added to.
-pub(crate) struct Addition {
+/// A version to add, with its vault, and its key if that exists.
+pub(crate) struct NewVersion {
     pub(crate) vault: Record<VaultRecord>,
     pub(crate) key: Option<Record<KeyRecord>>,
     pub(crate) kty: KeyType,
     pub(crate) change: KeyChange,
 }
 
-/// The generated or imported key of a new version, its private half sealed.
+/// The key pair of a new version. The private key is sealed.
 struct SealedVersion {
     kid: Kid,
     public_key: PublicKey,
@@ -61,7 +61,7 @@ where
         let KeyIdentifier { vault, key, .. } = &self.target;
         self.service.remove_expired_key(vault, key).await?;
         self.add_version(make, |CreatableKey { vault, key }, _| {
-            ready(Ok(Addition {
+            ready(Ok(NewVersion {
                 vault,
                 key,
                 kty,
@@ -73,23 +73,23 @@ where
 }
 
 impl<O: Operation<Target = KeyIdentifier>> Permit<O> {
-    /// Adds a version: makes the key, then its files, then commits. `plan` makes the addition of the judged records,
-    /// each time that the commit is tried.
+    /// Adds a version: makes the key, stores its files, and commits. `plan` derives the new version from the target's
+    /// records, again for each attempt to commit.
     pub(super) async fn add_version<F>(
         &self,
         make: impl FnOnce() -> Result<KeyMaterial> + Send + 'static,
         plan: impl Fn(O::Records, Timestamp) -> F,
     ) -> Result<Key>
     where
-        F: Future<Output = Result<Addition>>,
+        F: Future<Output = Result<NewVersion>>,
     {
         let service = &self.service;
-        let addition = plan(self.judge().await?, service.clock.now()).await?;
-        // Refused now, before a key is made for it.
-        addition.release_policy()?;
-        hardware_keys_are_premium(addition.vault.sku, addition.kty)?;
+        let new_version = plan(self.judge().await?, service.clock.now()).await?;
+        // Checked here, too, so that no key is generated in vain.
+        new_version.release_policy()?;
+        hardware_keys_are_premium(new_version.vault.sku, new_version.kty)?;
         let KeyIdentifier { vault, key, .. } = &self.target;
-        let name = addition.key.as_ref().map_or(key, |record| &record.name);
+        let name = new_version.key.as_ref().map_or(key, |record| &record.name);
         let kid = Kid::new(vault, name, KeyVersion::random());
         let made = tokio::task::spawn_blocking(make).await??;
         let (public_key, key_size) = (made.public_key(), made.shape().bits());
@@ -103,16 +103,16 @@ impl<O: Operation<Target = KeyIdentifier>> Permit<O> {
             }
         };
         let (kid, public_key, plan) = (&kid, &public_key, &plan);
-        let added = self.change_with_files(seal, |private_key, records| async move {
+        let added = self.commit_with_files(seal, |private_key, records| async move {
             let now = service.clock.now();
-            let addition = plan(records, now).await?;
+            let new_version = plan(records, now).await?;
             let version = SealedVersion {
                 kid: kid.clone(),
                 public_key: public_key.clone(),
                 key_size,
                 private_key,
             };
-            service.plan_addition(&addition, version, now).await
+            service.plan_new_version(&new_version, version, now).await
         });
         let key = added.await?;
         service.followers.follow(&key.current.kid).await;
@@ -120,8 +120,8 @@ impl<O: Operation<Target = KeyIdentifier>> Permit<O> {
     }
 }
 
-impl Addition {
-    /// The key's release policy with the new version.
+impl NewVersion {
+    /// Returns the key's release policy once the version is added.
     fn release_policy(&self) -> Result<Option<ReleasePolicy>> {
         let key = self.key.as_deref();
         release_policy::after_new_version(&self.vault, key, self.kty, &self.change)
@@ -129,16 +129,17 @@ impl Addition {
 }
 
 impl Service {
-    async fn plan_addition(
+    async fn plan_new_version(
         &self,
-        addition: &Addition,
+        new_version: &NewVersion,
         version: SealedVersion,
         now: Timestamp,
     ) -> Result<(Batch, Key)> {
-        let (vault_record, record) = (&addition.vault, addition.key.as_ref());
-        let (kty, change, kid) = (addition.kty, &addition.change, &version.kid);
+        let (vault_record, record) = (&new_version.vault, new_version.key.as_ref());
+        let (kty, change, kid) = (new_version.kty, &new_version.change, &version.kid);
         if record.is_some_and(|record| record.name.as_str() != kid.key.as_str()) {
-            // Another request has created the key since the private key was sealed, under its name in another case.
+            // Another request has created the key with its name in another case, and the private key is sealed under
+            // this one's.
             return Err(Error::ConcurrentChange);
         }
         let number = record.map_or(0, |record| record.latest) + 1;
@@ -172,7 +173,7 @@ impl Service {
             recovering_until: None,
             current: kid.version.clone(),
             latest: number,
-            release_policy: addition.release_policy()?,
+            release_policy: new_version.release_policy()?,
             revision: ObjectId::random(),
         };
         let (vault, key) = (kid.vault.as_str(), kid.key.folded());

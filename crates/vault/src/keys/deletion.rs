@@ -10,14 +10,14 @@ use crate::{
 };
 
 impl Permit<DeleteKey> {
-    /// Deletes the key with all its versions, softly.
+    /// Soft-deletes the key with all its versions.
     pub async fn run(self) -> Result<Key> {
-        self.commit(|permit, found| async move {
+        self.run_change(|permit, found| async move {
             let service = &permit.service;
             let retention_days = found.vault.soft_delete_retention_days;
             let deleted = KeyRecord {
                 deletion: Some(Deletion {
-                    under_way_until: service.end_of_delay(),
+                    under_way_until: service.transition_end(),
                     ..service.deletion(retention_days)
                 }),
                 recovering_until: None,
@@ -25,7 +25,7 @@ impl Permit<DeleteKey> {
                 ..found.key.value.clone()
             };
             service
-                .replacement_of_key(&permit.target.vault, &found, &deleted)
+                .plan_key_replacement(&permit.target.vault, &found, &deleted)
                 .await
         })
         .await
@@ -33,18 +33,18 @@ impl Permit<DeleteKey> {
 }
 
 impl Permit<RecoverKey> {
-    /// Recovers the key, each version as it was.
+    /// Recovers the key with its versions unchanged.
     pub async fn run(self) -> Result<Key> {
-        self.commit(|permit, found| async move {
+        self.run_change(|permit, found| async move {
             let service = &permit.service;
             let recovered = KeyRecord {
                 deletion: None,
-                recovering_until: service.end_of_delay(),
+                recovering_until: service.transition_end(),
                 revision: ObjectId::random(),
                 ..found.key.value.clone()
             };
             service
-                .replacement_of_key(&permit.target.vault, &found, &recovered)
+                .plan_key_replacement(&permit.target.vault, &found, &recovered)
                 .await
         })
         .await
@@ -52,11 +52,11 @@ impl Permit<RecoverKey> {
 }
 
 impl Permit<PurgeKey> {
-    /// Purges the key. Its files are gone when this returns.
+    /// Purges the key. Removes its files before it returns.
     pub async fn run(self) -> Result<()> {
-        self.commit(|permit, KeyInVault { vault, key }| async move {
+        self.run_change(|permit, KeyInVault { vault, key }| async move {
             let name = &permit.target.vault;
-            let batch = permit.service.removal_of_key(name, &key).await?;
+            let batch = permit.service.plan_key_removal(name, &key).await?;
             Ok((batch.expect(&VAULTS, &[name.as_str()], &vault), ()))
         })
         .await
@@ -70,11 +70,11 @@ impl Service {
         vault: &VaultName,
         key: &KeyName,
     ) -> Result<bool> {
-        let parts = [vault.as_str(), key.folded()];
-        self.change_silently(|| async {
-            match self.store.get(&KEYS, &parts).await? {
-                Some(record) if self.is_over(record.deletion) => {
-                    Ok((self.removal_of_key(vault, &record).await?, true))
+        let segments = [vault.as_str(), key.folded()];
+        self.commit_with_retries(|| async {
+            match self.store.get(&KEYS, &segments).await? {
+                Some(record) if self.retention_has_passed(record.deletion) => {
+                    Ok((self.plan_key_removal(vault, &record).await?, true))
                 }
                 _ => Ok((Batch::new(), false)),
             }
@@ -82,8 +82,8 @@ impl Service {
         .await
     }
 
-    /// The key with another record.
-    async fn replacement_of_key(
+    /// Plans the replacement of a key's record.
+    async fn plan_key_replacement(
         &self,
         vault: &VaultName,
         found: &KeyInVault,
@@ -99,17 +99,21 @@ impl Service {
         Ok((batch, view))
     }
 
-    async fn removal_of_key(&self, vault: &VaultName, record: &Record<KeyRecord>) -> Result<Batch> {
+    async fn plan_key_removal(
+        &self,
+        vault: &VaultName,
+        record: &Record<KeyRecord>,
+    ) -> Result<Batch> {
         let key = &record.name;
-        let parts = [vault.as_str(), key.folded()];
+        let segments = [vault.as_str(), key.folded()];
         let mut batch = Batch::new()
-            .expect(&KEYS, &parts, record)
-            .delete(&KEYS, &parts)
-            .delete(&ROTATION_POLICIES, &parts);
+            .expect(&KEYS, &segments, record)
+            .delete(&KEYS, &segments)
+            .delete(&ROTATION_POLICIES, &segments);
         for stored in self.versions_of(vault, key).await? {
             batch = stored.record.private_key.remove(batch);
             let kid = Kid::new(vault, key, stored.version);
-            batch = batch.delete(&VERSIONS, &[parts[0], parts[1], kid.version.as_str()]);
+            batch = batch.delete(&VERSIONS, &[segments[0], segments[1], kid.version.as_str()]);
             batch = Self::put_tags(&kid, &Tags::new(), batch);
         }
         Ok(batch)

@@ -4,13 +4,13 @@ use crate::{
     operation::{ImportKey, Permit},
 };
 
-/// A key that a client brings along. There is no `Debug`: its secret half is in it.
+/// A key to import. It has no `Debug`, since it contains the private key.
 pub struct ImportedKey {
     /// The key.
     pub key: JsonWebKey,
-    /// Whether it is to be in hardware, whatever its type says.
+    /// True if it becomes a key in hardware, whatever its type says.
     pub hsm: bool,
-    /// What it is to be for, and when.
+    /// Its attributes.
     pub change: KeyChange,
 }
 
@@ -23,7 +23,7 @@ impl Permit<ImportKey> {
             change,
         } = imported;
         self.run_to_end(move |permit| async move {
-            // With RSA, this takes a while: its primes are tried.
+            // For RSA, this takes long: it tests the primes.
             let read = tokio::task::spawn_blocking(move || KeyMaterial::import(&jwk));
             let (given, material) = read.await??;
             let kty = if hsm { given.in_hardware() } else { given };

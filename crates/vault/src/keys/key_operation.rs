@@ -2,9 +2,9 @@ use std::{fmt, str::FromStr};
 
 use serde::{Deserialize, Serialize};
 
-use crate::{Error, KeyType, Result, error::quotable};
+use crate::{Error, KeyType, Result, error::redact_long_word};
 
-/// What a key can be for: an entry of its `key_ops`.
+/// An operation that a key permits: an entry of its `key_ops`.
 ///
 /// <https://learn.microsoft.com/azure/key-vault/keys/about-keys-details#key-operations>
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
@@ -17,9 +17,9 @@ pub enum KeyOperation {
     Verify,
     WrapKey,
     UnwrapKey,
-    /// To import another key, which is not supported.
+    /// The import of other keys, which the emulator does not support.
     Import,
-    /// To be released, which is not supported.
+    /// The release of the key, which the emulator does not support.
     Export,
 }
 
@@ -35,7 +35,7 @@ impl KeyOperation {
         Self::Export,
     ];
 
-    /// As Azure writes it.
+    /// Returns the operation's name in Azure.
     pub fn as_str(self) -> &'static str {
         match self {
             Self::Encrypt => "encrypt",
@@ -49,7 +49,7 @@ impl KeyOperation {
         }
     }
 
-    /// What a new key is for, unless its creator says so.
+    /// Returns the default operations of a new key.
     pub(crate) fn defaults(kty: KeyType) -> Vec<Self> {
         use KeyOperation::{Decrypt, Encrypt, Sign, UnwrapKey, Verify, WrapKey};
         match kty {
@@ -61,10 +61,10 @@ impl KeyOperation {
         }
     }
 
-    /// Checks what a key is to be for.
+    /// Checks the operations of a key: each occurs once, and its type supports it.
     pub(crate) fn check(operations: &[Self], kty: KeyType) -> Result<()> {
-        for (place, operation) in operations.iter().enumerate() {
-            if operations[..place].contains(operation) {
+        for (index, operation) in operations.iter().enumerate() {
+            if operations[..index].contains(operation) {
                 return Err(Error::BadParameter(format!(
                     "The key operation '{operation}' is named twice."
                 )));
@@ -73,7 +73,7 @@ impl KeyOperation {
         Self::check_supported(operations, kty)
     }
 
-    /// An elliptic curve signs, and does nothing else.
+    /// Checks that EC keys only sign and verify.
     ///
     /// <https://github.com/Azure/AzureKeyVault/issues/22>
     fn check_supported(operations: &[Self], kty: KeyType) -> Result<()> {
@@ -118,7 +118,7 @@ impl FromStr for KeyOperation {
             .ok_or_else(|| {
                 Error::BadParameter(format!(
                     "'{}' is not a key operation; expected one of {}.",
-                    quotable(text),
+                    redact_long_word(text),
                     Self::EVERY.map(Self::as_str).join(", ")
                 ))
             })

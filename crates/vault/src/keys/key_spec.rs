@@ -2,7 +2,7 @@ use std::{fmt, str::FromStr};
 
 use serde::{Deserialize, Serialize};
 
-use crate::{Curve, Error, Result, error::quotable};
+use crate::{Curve, Error, Result, error::redact_long_word};
 
 /// The type of a key, `kty`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
@@ -10,7 +10,7 @@ use crate::{Curve, Error, Result, error::quotable};
 pub enum KeyType {
     /// RSA, in software.
     Rsa,
-    /// RSA, in Azure in a hardware security module. Here it is no different.
+    /// RSA, in a hardware security module. The emulator treats it like RSA in software.
     RsaHsm,
     /// Elliptic curve.
     Ec,
@@ -22,7 +22,7 @@ pub enum KeyType {
     OctHsm,
 }
 
-/// What a new key version is asked to be. RSA unless said otherwise.
+/// The specification of a new key version. The default is RSA.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct KeySpec {
@@ -36,12 +36,12 @@ pub struct KeySpec {
     pub curve: Option<Curve>,
 }
 
-/// What a key is: its kind, and all that tells it from others of its kind.
+/// A key's algorithm family, with its size or curve.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum KeyShape {
     /// RSA.
     Rsa {
-        /// The modulus' length.
+        /// The length of the modulus.
         bits: u32,
     },
     /// Elliptic curve.
@@ -51,7 +51,7 @@ pub enum KeyShape {
     },
     /// Symmetric.
     Oct {
-        /// The key's length.
+        /// The length of the key.
         bits: u32,
     },
 }
@@ -67,7 +67,7 @@ impl Default for KeySpec {
 }
 
 impl KeySpec {
-    /// Checks that such a key can be made, and says what it is with nothing left open.
+    /// Checks that a vault can generate such a key, and fills in the defaults.
     ///
     /// <https://learn.microsoft.com/azure/key-vault/keys/about-keys-details#key-types-and-protection-methods>
     pub(crate) fn check(self) -> Result<KeyShape> {
@@ -107,7 +107,7 @@ impl KeySpec {
     }
 }
 
-/// A key comes in one of few sizes.
+/// Checks the size of a key.
 ///
 /// Text and inner code are Azure's: <https://github.com/MicrosoftDocs/azure-docs/issues/115129>
 pub(crate) fn check_size(size: u32, supported: &'static [u32]) -> Result<()> {
@@ -119,12 +119,12 @@ pub(crate) fn check_size(size: u32, supported: &'static [u32]) -> Result<()> {
 
 impl KeyShape {
     pub(crate) const RSA_BITS: [u32; 3] = [2048, 3072, 4096];
-    /// Keys of 1024 bits are imported, but not made: recorded by azure-sdk-for-python in December 2024.
+    /// Azure imports keys of 1024 bits, but does not generate them: azure-sdk-for-python recorded this in December 2024.
     pub(crate) const IMPORTED_RSA_BITS: [u32; 4] = [1024, 2048, 3072, 4096];
     pub(crate) const EC_BITS: [u32; 3] = [256, 384, 521];
     pub(crate) const OCT_BITS: [u32; 3] = [128, 192, 256];
 
-    /// The size that Azure gives as the key's: of the modulus, the curve's field, or the key.
+    /// Returns the key's size as Azure counts it: the size of the modulus, of the curve's field, or of the key.
     pub fn bits(self) -> u32 {
         match self {
             Self::Rsa { bits } | Self::Oct { bits } => bits,
@@ -132,15 +132,15 @@ impl KeyShape {
         }
     }
 
-    /// Checks that such a key can be made, which is less than can be imported.
-    pub(crate) fn check_made(self) -> Result<()> {
+    /// Checks that a vault can generate such a key. Some keys can only be imported.
+    pub(crate) fn check_generatable(self) -> Result<()> {
         match self {
             Self::Rsa { bits } => check_size(bits, &Self::RSA_BITS),
             Self::Ec { .. } | Self::Oct { .. } => Ok(()),
         }
     }
 
-    /// The curve, if there is one.
+    /// Returns the curve of an EC key.
     pub fn curve(self) -> Option<Curve> {
         match self {
             Self::Ec { curve } => Some(curve),
@@ -159,12 +159,12 @@ impl KeyType {
         Self::OctHsm,
     ];
 
-    /// Whether it is kept in a hardware security module.
+    /// Returns true for a key in a hardware security module.
     pub fn is_hardware(self) -> bool {
         self.in_hardware() == self
     }
 
-    /// The same in a hardware security module.
+    /// Returns the same type in a hardware security module.
     pub(crate) fn in_hardware(self) -> Self {
         match self {
             Self::Rsa | Self::RsaHsm => Self::RsaHsm,
@@ -173,7 +173,7 @@ impl KeyType {
         }
     }
 
-    /// No vault has symmetric keys in software.
+    /// Makes the refusal of this type. No vault has symmetric keys in software.
     ///
     /// <https://learn.microsoft.com/azure/key-vault/keys/about-keys#key-types-and-protection-methods>
     pub(crate) fn not_supported(self) -> Error {
@@ -182,7 +182,7 @@ impl KeyType {
         }
     }
 
-    /// As Azure writes it.
+    /// Returns the type's name in Azure.
     pub fn as_str(self) -> &'static str {
         match self {
             Self::Rsa => "RSA",
@@ -209,12 +209,12 @@ impl FromStr for KeyType {
             .into_iter()
             .find(|kty| kty.as_str().eq_ignore_ascii_case(text))
             .ok_or_else(|| Error::KeyTypeNotSupported {
-                kty: quotable(text).to_owned(),
+                kty: redact_long_word(text).to_owned(),
             })
     }
 }
 
-/// A key's type in JSON where it is not one of Azure's.
+/// Parses a type in our own JSON, with our own error text.
 impl TryFrom<String> for KeyType {
     type Error = String;
 
@@ -222,7 +222,7 @@ impl TryFrom<String> for KeyType {
         text.parse().map_err(|_| {
             format!(
                 "'{}' is not a key type; use RSA, RSA-HSM, EC, EC-HSM or oct-HSM.",
-                quotable(&text)
+                redact_long_word(&text)
             )
         })
     }
@@ -243,7 +243,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_left_open_is_azures_default() {
+    fn absent_members_get_azures_defaults() {
         for (json, shape) in [
             ("{}", KeyShape::Rsa { bits: 2048 }),
             (
@@ -272,7 +272,7 @@ mod tests {
     }
 
     #[test]
-    fn what_no_vault_makes_is_refused_with_the_reason() {
+    fn unsupported_keys_are_refused_with_the_reason() {
         for (json, reason) in [
             (r#"{"key_size":1024}"#, "are [2048, 3072, 4096]"),
             (r#"{"key_size":2049}"#, "are [2048, 3072, 4096]"),
@@ -297,7 +297,7 @@ mod tests {
     }
 
     #[test]
-    fn an_alias_of_a_curve_is_not_written_back() {
+    fn an_alias_of_a_curve_is_written_as_azures_name() {
         let spec = r#"{"kty":"EC","crv":"SECP256K1"}"#;
         let spec: KeySpec = serde_json::from_str(spec).unwrap();
         let written = serde_json::to_string(&spec).unwrap();

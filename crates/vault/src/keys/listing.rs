@@ -10,21 +10,21 @@ use crate::{
     records::{KEYS, VERSIONS, VaultRecord},
 };
 
-/// Which part of a list is asked for.
+/// The requested page of a list.
 #[derive(Clone, Debug)]
 pub struct Page {
-    /// Behind which name it begins.
+    /// The name after which it begins.
     pub after: Option<String>,
-    /// How many entries it has at most.
+    /// The maximum number of entries.
     pub limit: usize,
 }
 
-/// A part of a list, in the order of names.
+/// A page of a list, in the order of names.
 #[derive(Clone, Debug)]
 pub struct Listing<T> {
     /// The entries.
     pub entries: Vec<T>,
-    /// Behind which name the next part begins, if there is one.
+    /// The name after which the next page begins, if there is one.
     pub next: Option<String>,
 }
 
@@ -36,11 +36,14 @@ impl<T> Listing<T> {
         }
     }
 
-    /// The first entries of `named`.
-    async fn of(named: impl Stream<Item = Result<(String, T)>>, limit: usize) -> Result<Self> {
-        let (mut named, mut entries) = (pin!(named), Vec::new());
+    /// Collects the first `limit` entries of a stream of names and entries.
+    async fn collect(
+        stream: impl Stream<Item = Result<(String, T)>>,
+        limit: usize,
+    ) -> Result<Self> {
+        let (mut stream, mut entries) = (pin!(stream), Vec::new());
         let mut last = None;
-        while let Some((name, entry)) = named.try_next().await? {
+        while let Some((name, entry)) = stream.try_next().await? {
             if entries.len() == limit {
                 return Ok(Self {
                     entries,
@@ -81,13 +84,15 @@ impl<O: Operation<Target = VaultName, Records = Record<VaultRecord>>> Permit<O> 
                 .map_err(Error::from)
                 .try_filter_map(|entry| async move {
                     let record = &entry.record;
-                    if service.is_over(record.deletion) || service.state_of(record) != state {
+                    if service.retention_has_passed(record.deletion)
+                        || service.state_of(record) != state
+                    {
                         return Ok(None);
                     }
                     let kid = Kid::new(vault, &record.name, record.current.clone());
                     let current = match service.stored_version(&kid).await {
                         Ok(stored) => stored.bundle(vault_record, record, vault),
-                        // It was purged since its record was read.
+                        // The key was purged after its record was read.
                         Err(Error::KeyNotFound { .. }) => return Ok(None),
                         Err(error) => return Err(error),
                     };
@@ -98,14 +103,14 @@ impl<O: Operation<Target = VaultName, Records = Record<VaultRecord>>> Permit<O> 
                     };
                     Ok(Some((record.name.folded().to_owned(), item)))
                 });
-            Listing::of(keys, page.limit).await
+            Listing::collect(keys, page.limit).await
         })
         .await
     }
 }
 
 impl Permit<ListVersions> {
-    /// Lists a page of the key's versions; none, if there is no such key. Microsoft says so of its own service
+    /// Lists a page of the key's versions. The list is empty if there is no such key, as Microsoft says of its service
     /// (<https://github.com/Azure/azure-sdk-for-net/issues/16444>).
     pub async fn run(self, page: Page) -> Result<Listing<KeyBundle>> {
         self.run_to_end(move |permit| async move {
@@ -125,11 +130,11 @@ impl Permit<ListVersions> {
                 .scan(&VERSIONS, &prefix, page.start())
                 .map_err(Error::from)
                 .and_then(|entry| async move {
-                    let stored = service.found_version(vault, key, entry).await?;
+                    let stored = service.version_from_entry(vault, key, entry).await?;
                     let name = stored.version.to_string();
                     Ok((name, stored.bundle(vault_record, record, vault)))
                 });
-            Listing::of(versions, page.limit).await
+            Listing::collect(versions, page.limit).await
         })
         .await
     }

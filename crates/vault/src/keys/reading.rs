@@ -1,13 +1,13 @@
 use std::ops::Bound;
 
 use futures_util::TryStreamExt as _;
+use sealock_core::KeyIdentifier;
 
 use crate::{
     Error, Key, KeyBundle, Result,
     operation::{GetDeletedKey, GetKey, GetWholeKey, KeyInVault, ListWholeKeys, Operation, Permit},
     records::KEYS,
 };
-use sealock_core::KeyIdentifier;
 
 impl Permit<GetKey> {
     /// Shows the version.
@@ -36,7 +36,7 @@ impl<O: Operation<Target = KeyIdentifier, Records = KeyInVault>> Permit<O> {
         self.run_to_end(|permit| async move {
             let KeyInVault { vault, key } = &permit.records;
             let name = &permit.target.vault;
-            permit.service.stored_key(vault, name, key).await
+            permit.service.key_with_versions(vault, name, key).await
         })
         .await
     }
@@ -53,11 +53,14 @@ impl Permit<ListWholeKeys> {
                 .scan(&KEYS, &[vault.as_str()], Bound::Unbounded);
             while let Some(entry) = entries.try_next().await? {
                 let record = &entry.record;
-                if service.is_over(record.deletion) {
+                if service.retention_has_passed(record.deletion) {
                     continue;
                 }
-                match service.stored_key(&permit.records, vault, record).await {
-                    // Purged since its record was read.
+                match service
+                    .key_with_versions(&permit.records, vault, record)
+                    .await
+                {
+                    // The key was purged after its record was read.
                     Err(Error::KeyNotFound { .. }) => {}
                     key => keys.push(key?),
                 }

@@ -1,7 +1,7 @@
-//! Release policies: the conditions under which an exportable key may be released. They are stored; no key is ever
-//! released.
+//! Release policies: the conditions under which an exportable key may be released. The emulator stores them, but never
+//! releases a key.
 //!
-//! A policy belongs to the key, not to one of its versions. A key is exportable if it has one.
+//! A policy belongs to a key, not to a version. A key is exportable if it has one.
 
 use sealock_core::{KeyVersion, excerpt};
 use sealock_http::json::Object;
@@ -13,10 +13,10 @@ use crate::{
     records::{KeyRecord, VaultRecord},
 };
 
-/// The largest size of the rules, in bytes of JSON: they are stored in the key's record.
+/// The maximum size of the rules in bytes of JSON, since the key's record holds them.
 const SIZE_LIMIT: usize = 3 << 10;
 
-/// The deepest nesting of conditions.
+/// The maximum nesting of conditions.
 const DEPTH_LIMIT: usize = 8;
 
 /// The rules under which a key may be released.
@@ -24,12 +24,12 @@ const DEPTH_LIMIT: usize = 8;
 pub struct ReleasePolicy {
     /// The rules.
     pub rules: ReleaseRules,
-    /// True if nothing can ever replace them.
+    /// True if they can never be replaced.
     pub immutable: bool,
 }
 
-/// Rules in the grammar of release policies. Their JSON has its members in Azure's order, in whatever order they were
-/// sent.
+/// Rules in the grammar of release policies. Their JSON has the members in Azure's order, whatever the order in which
+/// they were sent.
 ///
 /// <https://learn.microsoft.com/azure/key-vault/keys/policy-grammar>
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -100,7 +100,7 @@ impl ReleaseRules {
     pub fn from_json(json: &[u8]) -> Result<Self> {
         let Object(rules) = serde_json::from_slice::<Object<Self>>(json)
             .map_err(|error| ungrammatical(excerpt(&error.to_string())))?;
-        // The second is not in the grammar, but Microsoft's own tests send it.
+        // 1.0 is not in the grammar, but Microsoft's own tests send it.
         if !["1.0.0", "1.0"].contains(&rules.version.as_str()) {
             return Err(ungrammatical("its version is not 1.0.0"));
         }
@@ -113,7 +113,7 @@ impl ReleaseRules {
         let size = serde_json::to_vec(&rules)?.len();
         if size > SIZE_LIMIT {
             return Err(Error::BadParameter(format!(
-                "The release policy has {size} bytes; at most {SIZE_LIMIT} are kept."
+                "The release policy has {size} bytes; it can have at most {SIZE_LIMIT}."
             )));
         }
         Ok(rules)
@@ -126,12 +126,12 @@ impl Conditions {
             (Some(list), None) | (None, Some(list)) if !list.is_empty() => list,
             _ => {
                 return Err(ungrammatical(
-                    "an authority, and a condition without a claim, need exactly one of anyOf and allOf",
+                    "each authority, and each condition without a claim, must have exactly one of anyOf and allOf",
                 ));
             }
         };
         if depth == DEPTH_LIMIT {
-            return Err(ungrammatical("its conditions lie too deep in one another"));
+            return Err(ungrammatical("its conditions are nested too deep"));
         }
         list.iter()
             .try_for_each(|condition| condition.check(depth + 1))
@@ -153,7 +153,7 @@ impl Condition {
             (Some(_), 1) if self.conditions == Conditions::default() => Ok(()),
             (None, 0) => self.conditions.check(depth),
             _ => Err(ungrammatical(
-                "a condition is a claim with one comparison, or one list of conditions",
+                "a condition must be a claim with one comparison, or one list of conditions",
             )),
         }
     }
@@ -165,15 +165,15 @@ fn ungrammatical(why: &str) -> Error {
     ))
 }
 
-/// Returns the policy of a key after `change` to the key or to one `version`.
+/// Returns a key's policy after `change`, to the key or to one `version`.
 pub(crate) fn after_update(
     key: &KeyRecord,
     version: Option<&KeyVersion>,
     change: &KeyChange,
 ) -> Result<Option<ReleasePolicy>> {
     let known = key.release_policy.as_ref();
-    updates_leave_exportability(known.is_some(), change.exportable)?;
-    // Some clients send back the policy that they got with every update.
+    updates_keep_exportability(known.is_some(), change.exportable)?;
+    // Some clients send the current policy with every update.
     let given = change.release_policy.as_ref();
     let Some(given) = given.filter(|given| Some(*given) != known) else {
         return Ok(known.cloned());
@@ -184,7 +184,7 @@ pub(crate) fn after_update(
     Ok(Some(given.clone()))
 }
 
-/// Returns the policy of a key after it gets a version. `key` is `None` if the version is its first.
+/// Returns a key's policy after it gets a new version. `key` is `None` if this is the first version.
 pub(crate) fn after_new_version(
     vault: &VaultRecord,
     key: Option<&KeyRecord>,
@@ -215,7 +215,7 @@ fn ensure(condition: bool, text: &str) -> Result<()> {
     Err(Error::BadParameter(text.to_owned()))
 }
 
-/// The text is a vault's, recorded in the tests of Azure/azure-sdk-for-js; a managed HSM's has no number.
+/// The text is a vault's, as recorded in the tests of Azure/azure-sdk-for-js. A managed HSM's text has no number.
 ///
 /// <https://learn.microsoft.com/azure/confidential-computing/concept-skr-attestation>
 fn exportable_keys_have_release_policies(exportable: bool, has_policy: bool) -> Result<()> {
@@ -229,8 +229,7 @@ fn exportable_keys_have_release_policies(exportable: bool, has_policy: bool) -> 
     )
 }
 
-/// The text is in <https://github.com/Azure/azure-sdk-for-java/pull/23276>. Every version of the API that is served is
-/// recent enough.
+/// The text is in <https://github.com/Azure/azure-sdk-for-java/pull/23276>. All served API versions are recent enough.
 fn exportable_keys_are_premium(sku: VaultSku) -> Result<()> {
     ensure(
         sku == VaultSku::Premium,
@@ -248,7 +247,7 @@ fn exportable_keys_are_in_hardware(kty: KeyType) -> Result<()> {
     )
 }
 
-/// Only a key's first version decides this. Number and text are from users' reports.
+/// A key's first version decides this. Number and text are from users' reports.
 ///
 /// <https://learn.microsoft.com/rest/api/keyvault/keys/create-key/create-key#keyattributes>
 fn versions_are_as_exportable_as_their_key(exportable: bool, given: Option<bool>) -> Result<()> {
@@ -259,7 +258,7 @@ fn versions_are_as_exportable_as_their_key(exportable: bool, given: Option<bool>
 }
 
 /// The text is in <https://github.com/Azure/azure-sdk-for-python/issues/21174>.
-fn updates_leave_exportability(exportable: bool, given: Option<bool>) -> Result<()> {
+fn updates_keep_exportability(exportable: bool, given: Option<bool>) -> Result<()> {
     ensure(
         given.is_none_or(|given| given == exportable),
         "AKV.SKR.1014: Cannot modify the exportable state of a key.",
@@ -274,7 +273,7 @@ fn release_policies_are_set_on_versionless_keys(version: Option<&KeyVersion>) ->
     )
 }
 
-/// Azure/azure-cleanroom found that a new version cannot modify it either, even with the very same policy.
+/// A new version cannot modify it either, even with the same policy, as Azure/azure-cleanroom found.
 ///
 /// <https://learn.microsoft.com/rest/api/keyvault/keys/update-key/update-key#keyreleasepolicy>
 fn immutable_release_policies_are_not_modified(known: Option<&ReleasePolicy>) -> Result<()> {
@@ -309,7 +308,7 @@ mod tests {
         assert!(refused.to_string().contains(why), "{json}: {refused}");
     }
 
-    /// A vault wrote them so in the recordings of Azure/azure-sdk-for-js.
+    /// The written form is a vault's, in the recordings of Azure/azure-sdk-for-js.
     #[test]
     fn rules_are_written_in_azures_order() {
         let sent = r#"{ "anyOf": [ {"allOf": [{"equals": "true", "claim": "sdk-test"}], "authority": "https://a/"} ], "version": "1.0.0" }"#;
@@ -349,12 +348,12 @@ mod tests {
             let written = serde_json::to_string(&rules).unwrap();
             assert_eq!(written.replace("e+300", "e300"), json);
         }
-        let in_small_letters = with_conditions(r#""allof":[{"anyof":[{"claim":"c","less":3}]}]"#);
-        ReleaseRules::from_json(in_small_letters.replace("anyOf", "anyof").as_bytes()).unwrap();
+        let in_lower_case = with_conditions(r#""allof":[{"anyof":[{"claim":"c","less":3}]}]"#);
+        ReleaseRules::from_json(in_lower_case.replace("anyOf", "anyof").as_bytes()).unwrap();
     }
 
     #[test]
-    fn rules_outside_the_grammar_are_refused_with_what_is_wrong() {
+    fn rules_outside_the_grammar_are_refused_with_the_fault() {
         for (json, why) in [
             ("", "EOF"),
             ("[]", "expected an object"),
@@ -376,7 +375,7 @@ mod tests {
         let other_version = with_conditions(&nested(0)).replace("1.0.0", "2.0.0");
         assert_refused(&other_version, "its version is not 1.0.0");
 
-        let one_list = "need exactly one of anyOf and allOf";
+        let one_list = "must have exactly one of anyOf and allOf";
         let one_comparison = "a claim with one comparison";
         let scalar = "expected a string, a number, true or false";
         for (conditions, why) in [
@@ -413,7 +412,7 @@ mod tests {
             (&nested(200), "recursion limit"),
             (
                 &nested(0).replace('x', &"x".repeat(SIZE_LIMIT)),
-                "at most 3072 are kept",
+                "at most 3072",
             ),
         ] {
             assert_refused(&with_conditions(conditions), why);

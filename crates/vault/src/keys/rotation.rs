@@ -2,7 +2,7 @@ use jiff::Timestamp;
 use sealock_core::{KeyIdentifier, KeyName, VaultName};
 use sealock_store::Batch;
 
-use super::creation::Addition;
+use super::creation::NewVersion;
 use crate::{
     Error, Key, KeyChange, Result, RotationPolicy,
     crypto::key_material::KeyMaterial,
@@ -14,29 +14,29 @@ use crate::{
     service::Service,
 };
 
-/// A key's rotation policy, and since when it has been so. One that was never set has no times.
+/// A key's rotation policy and its times. A policy that was never set has none.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct RotationPolicyView {
-    /// The key, in any version.
+    /// The key, without a version.
     pub key: KeyIdentifier,
     /// The policy.
     pub policy: RotationPolicy,
-    /// When the first one was set.
+    /// The time at which a policy was first set.
     pub created: Option<Timestamp>,
-    /// When this one was set.
+    /// The time at which this policy was set.
     pub updated: Option<Timestamp>,
 }
 
 impl Permit<RotateKey> {
     /// Makes a new version of the same type and size.
     pub async fn run(self) -> Result<Key> {
-        self.run_to_end(|permit| async move { permit.rotate_while(|_| async { Ok(true) }).await })
+        self.run_to_end(|permit| async move { permit.rotate_if(|_| async { Ok(true) }).await })
             .await
     }
 }
 
 impl Permit<RotateKeyIfDue> {
-    /// Makes a new version if that is still due. Fails with [`Error::ConcurrentChange`] if it is not, and records nothing.
+    /// Makes a new version if that is still due. If not, fails with [`Error::ConcurrentChange`] and writes no audit event.
     pub(crate) async fn run(self) -> Result<Key> {
         self.run_to_end(|permit| async move {
             let (service, target) = (&permit.service, &permit.target);
@@ -44,28 +44,28 @@ impl Permit<RotateKeyIfDue> {
                 let schedule = service.schedule(&target.vault, &target.key).await?;
                 Ok(schedule.rotation.is_some_and(|time| time <= now))
             };
-            permit.rotate_while(is_due).await
+            permit.rotate_if(is_due).await
         })
         .await
     }
 }
 
 impl<O: Operation<Target = KeyIdentifier, Records = KeyInVault>> Permit<O> {
-    /// Rotates the key, unless `is_wanted` returns false at the commit.
-    async fn rotate_while<F>(&self, is_wanted: impl Fn(Timestamp) -> F) -> Result<Key>
+    /// Rotates the key if `is_wanted` returns true at the commit.
+    async fn rotate_if<F>(&self, is_wanted: impl Fn(Timestamp) -> F) -> Result<Key>
     where
         F: Future<Output = Result<bool>>,
     {
         let (service, vault) = (&self.service, &self.target.vault);
         let before = service.version(&self.records.current(vault)).await?.value;
         let shape = before.shape();
-        shape.check_made()?;
+        shape.check_generatable()?;
         let make = move || KeyMaterial::generate(shape);
         let (before, is_wanted) = (&before, &is_wanted);
         self.add_version(make, |found: KeyInVault, now| async move {
             let current = found.current(vault);
             let version = service.version(&current).await?.value;
-            // If it has become a key of another type, the generated one is of no use.
+            // If the current version now has another type or size, the generated key does not match it.
             let is_alike = (version.kty, version.shape()) == (before.kty, shape);
             if !is_alike || !is_wanted(now).await? {
                 return Err(Error::ConcurrentChange);
@@ -74,7 +74,7 @@ impl<O: Operation<Target = KeyIdentifier, Records = KeyInVault>> Permit<O> {
                 .rotation_policy_of(vault, &current.key)
                 .await?
                 .policy;
-            Ok(Addition {
+            Ok(NewVersion {
                 vault: found.vault,
                 key: Some(found.key),
                 kty: version.kty,
@@ -107,13 +107,13 @@ impl Permit<GetRotationPolicy> {
 impl Permit<SetRotationPolicy> {
     /// Sets the key's rotation policy.
     pub async fn run(self, policy: RotationPolicy) -> Result<RotationPolicyView> {
-        self.commit(move |permit, KeyInVault { vault, key }| {
+        self.run_change(move |permit, KeyInVault { vault, key }| {
             let policy = policy.clone();
             async move {
                 let (service, name) = (&permit.service, &permit.target.vault);
-                let parts = [name.as_str(), key.name.folded()];
+                let segments = [name.as_str(), key.name.folded()];
                 let now = service.clock.now();
-                let existing = service.store.get(&ROTATION_POLICIES, &parts).await?;
+                let existing = service.store.get(&ROTATION_POLICIES, &segments).await?;
                 let record = RotationPolicyRecord {
                     policy: policy.checked(now)?,
                     created: existing.as_ref().map_or(now, |existing| existing.created),
@@ -121,9 +121,9 @@ impl Permit<SetRotationPolicy> {
                 };
                 let batch = Batch::new()
                     .expect(&VAULTS, &[name.as_str()], &vault)
-                    .expect(&KEYS, &parts, &key)
-                    .expect_same(&ROTATION_POLICIES, &parts, existing.as_ref())
-                    .put(&ROTATION_POLICIES, &parts, &record);
+                    .expect(&KEYS, &segments, &key)
+                    .expect_same(&ROTATION_POLICIES, &segments, existing.as_ref())
+                    .put(&ROTATION_POLICIES, &segments, &record);
                 Ok((batch, record.view(name, &key.name)))
             }
         })

@@ -5,50 +5,50 @@ use serde::{Deserialize, Serialize};
 
 use crate::{Error, Result};
 
-/// What becomes of a key as time passes.
+/// A key's rotation policy: automatic rotation, expiry and notification.
 ///
 /// <https://learn.microsoft.com/azure/key-vault/keys/how-to-configure-key-rotation>
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct RotationPolicy {
-    /// What is done when. One rotation and one notification at most.
+    /// The actions: at most one rotation and one notification.
     pub lifetime_actions: Vec<LifetimeAction>,
-    /// How long each new version is valid.
+    /// The validity period of each new version.
     pub expiry_time: Option<Period>,
 }
 
-/// Something that is done with a key at its time.
+/// An action and its trigger.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct LifetimeAction {
-    /// When.
+    /// The time of the action.
     pub trigger: Trigger,
-    /// What.
+    /// The action.
     pub action: Action,
 }
 
-/// When something is done with a key.
+/// The time of an action.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Trigger {
-    /// So long after its current version was created.
+    /// A period after the creation of the current version.
     AfterCreate(Period),
-    /// So long before its current version expires.
+    /// A period before the expiry of the current version.
     BeforeExpiry(Period),
 }
 
-/// What is done with a key.
+/// An action that a rotation policy schedules.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Action {
-    /// It gets a new version.
+    /// Make a new version.
     Rotate,
-    /// Whoever wants to know is told that it expires soon.
+    /// Report that the current version expires soon.
     Notify,
 }
 
-/// A length of time in years, months and days, such as `P1Y6M` or `P90D`.
+/// A period in years, months, weeks and days, such as `P1Y6M` or `P90D`.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(try_from = "String", into = "String")]
 pub struct Period(String);
 
-/// How long the text of a period can be.
+/// The maximum length of a period's text.
 const LENGTH_LIMIT: usize = 80;
 
 const SEVEN_DAYS: &str = "P7D";
@@ -56,7 +56,7 @@ const TWENTY_EIGHT_DAYS: &str = "P28D";
 const THIRTY_DAYS: &str = "P30D";
 
 impl Default for RotationPolicy {
-    /// That of a key for which nothing was said.
+    /// Returns the policy of a key for which none was set.
     fn default() -> Self {
         Self {
             lifetime_actions: vec![LifetimeAction::notify_by_default()],
@@ -75,25 +75,25 @@ impl LifetimeAction {
 }
 
 impl RotationPolicy {
-    /// The policy as it will be kept, if it is one.
+    /// Checks the policy and adds the default notification if it has none.
     ///
     /// # Errors
-    /// [`Error::BadParameter`] with the rule that it breaks.
+    /// [`Error::BadParameter`] with the broken rule.
     pub(crate) fn checked(mut self, now: Timestamp) -> Result<Self> {
-        self.each_action_once()?;
+        self.actions_are_unique()?;
         let expires = match &self.expiry_time {
-            Some(expiry) => Some(expiry_is_long_enough(expiry, now)?),
+            Some(expiry) => Some(expiry_is_at_least_28_days(expiry, now)?),
             None => None,
         };
         for LifetimeAction { trigger, action } in &self.lifetime_actions {
             match (action, trigger) {
                 (Action::Notify, Trigger::AfterCreate(_)) => {
                     return Err(bad(
-                        "A Notify action can have the trigger timeBeforeExpiry only.",
+                        "A Notify action must have the trigger timeBeforeExpiry.",
                     ));
                 }
                 (Action::Notify, Trigger::BeforeExpiry(_)) => {}
-                (Action::Rotate, trigger) => rotates_in_between(trigger, now, expires)?,
+                (Action::Rotate, trigger) => rotation_is_within_bounds(trigger, now, expires)?,
             }
         }
         let notifies = |action: &LifetimeAction| action.action == Action::Notify;
@@ -104,24 +104,24 @@ impl RotationPolicy {
         Ok(self)
     }
 
-    fn each_action_once(&self) -> Result<()> {
+    fn actions_are_unique(&self) -> Result<()> {
         for action in [Action::Rotate, Action::Notify] {
             let times = self.lifetime_actions.iter().filter(|a| a.action == action);
             if times.count() > 1 {
                 return Err(bad(&format!(
-                    "A rotation policy has at most one {action} action."
+                    "A rotation policy can have at most one {action} action."
                 )));
             }
         }
         Ok(())
     }
 
-    /// When a version that is made at `now` expires; never, if no calendar has it.
+    /// Returns the expiry of a version that is made at `now`, or `None` if it is beyond the calendar.
     pub(crate) fn expires(&self, now: Timestamp) -> Option<Timestamp> {
         self.expiry_time.as_ref()?.after(now).ok()
     }
 
-    /// When `action` is to be done with a version that was made at `created` and expires at `expires`.
+    /// Returns the time at which `action` is due for a version with these times, or `None` if it is never due.
     pub(crate) fn due(
         &self,
         action: Action,
@@ -130,7 +130,7 @@ impl RotationPolicy {
     ) -> Option<Timestamp> {
         let found = self.lifetime_actions.iter().find(|a| a.action == action);
         match (found.map(|found| &found.trigger), expires) {
-            // As above: never, if no calendar has it.
+            // A time beyond the calendar never comes.
             (Some(Trigger::AfterCreate(period)), _) => period.after(created).ok(),
             (Some(Trigger::BeforeExpiry(period)), Some(expires)) => {
                 Some(period.before(expires).unwrap_or(Timestamp::MIN))
@@ -140,44 +140,48 @@ impl RotationPolicy {
     }
 }
 
-/// A version is valid for four weeks at least.
-fn expiry_is_long_enough(expiry: &Period, now: Timestamp) -> Result<Timestamp> {
+/// Checks that a version is valid for at least four weeks. Returns its expiry.
+fn expiry_is_at_least_28_days(expiry: &Period, now: Timestamp) -> Result<Timestamp> {
     let expires = expiry.after(now)?;
-    if expires < at(now, TWENTY_EIGHT_DAYS)? {
+    if expires < add_period(now, TWENTY_EIGHT_DAYS)? {
         return Err(bad(&format!(
-            "The expiryTime '{expiry}' is too short; it is at least {TWENTY_EIGHT_DAYS}."
+            "The expiryTime '{expiry}' is too short; it must be at least {TWENTY_EIGHT_DAYS}."
         )));
     }
     Ok(expires)
 }
 
-/// A rotation is at least seven days after creation and before expiry.
-fn rotates_in_between(trigger: &Trigger, now: Timestamp, expires: Option<Timestamp>) -> Result<()> {
+/// Checks that a rotation is at least seven days after the creation and seven days before the expiry.
+fn rotation_is_within_bounds(
+    trigger: &Trigger,
+    now: Timestamp,
+    expires: Option<Timestamp>,
+) -> Result<()> {
     let rotated = match (trigger, expires) {
         (Trigger::AfterCreate(period), _) => period.after(now)?,
         (Trigger::BeforeExpiry(period), Some(expires)) => period.before(expires)?,
         (Trigger::BeforeExpiry(_), None) => {
             return Err(bad(
-                "A Rotate action with the trigger timeBeforeExpiry needs an expiryTime.",
+                "A Rotate action with the trigger timeBeforeExpiry requires an expiryTime.",
             ));
         }
     };
-    if rotated < at(now, SEVEN_DAYS)? {
+    if rotated < add_period(now, SEVEN_DAYS)? {
         return Err(bad(
-            "A Rotate action is at least 7 days after the creation of a version.",
+            "A Rotate action must be at least 7 days after the creation of a version.",
         ));
     }
     if let Some(expires) = expires
-        && expires < at(rotated, SEVEN_DAYS)?
+        && expires < add_period(rotated, SEVEN_DAYS)?
     {
         return Err(bad(
-            "A Rotate action is at least 7 days before the expiry of a version.",
+            "A Rotate action must be at least 7 days before the expiry of a version.",
         ));
     }
     Ok(())
 }
 
-fn at(start: Timestamp, period: &str) -> Result<Timestamp> {
+fn add_period(start: Timestamp, period: &str) -> Result<Timestamp> {
     Period(period.to_owned()).after(start)
 }
 
@@ -186,26 +190,26 @@ fn bad(why: &str) -> Error {
 }
 
 impl Period {
-    /// The time that is this long after `start`, by the calendar in UTC.
+    /// Returns the time that is this period after `start`, by the calendar in UTC.
     fn after(&self, start: Timestamp) -> Result<Timestamp> {
-        self.apart(start, self.span()?)
+        self.shift(start, self.span()?)
     }
 
     fn before(&self, end: Timestamp) -> Result<Timestamp> {
-        self.apart(end, self.span()?.negate())
+        self.shift(end, self.span()?.negate())
     }
 
-    fn apart(&self, from: Timestamp, span: Span) -> Result<Timestamp> {
-        let there = from.to_zoned_datetime(TimeZone::UTC).checked_add(span);
-        there
-            .map(|there| there.timestamp())
+    fn shift(&self, time: Timestamp, span: Span) -> Result<Timestamp> {
+        let shifted = time.to_zoned_datetime(TimeZone::UTC).checked_add(span);
+        shifted
+            .map(|shifted| shifted.timestamp())
             .map_err(|_| bad(&format!("The period '{}' is too long.", self.0)))
     }
 
     fn span(&self) -> Result<Span> {
         let mut span = 0.days();
         let mut digits = String::new();
-        // Each at most once, and in this order.
+        // Each unit occurs at most once, in this order.
         let mut units = "YMWD".chars();
         for letter in self.0.chars().skip(1) {
             if letter.is_ascii_digit() {
@@ -214,14 +218,14 @@ impl Period {
             }
             let number = digits.parse::<i64>().ok();
             let number = number.filter(|_| units.any(|unit| unit == letter));
-            let with = number.and_then(|number| match letter {
+            let sum = number.and_then(|number| match letter {
                 'Y' => span.try_years(number).ok(),
                 'M' => span.try_months(number).ok(),
                 'W' => span.try_weeks(number).ok(),
                 'D' => span.try_days(number).ok(),
                 _ => None,
             });
-            span = with.ok_or_else(|| self.invalid())?;
+            span = sum.ok_or_else(|| self.invalid())?;
             digits.clear();
         }
         if digits.is_empty() && self.0.len() > 2 {
@@ -233,7 +237,7 @@ impl Period {
 
     fn invalid(&self) -> Error {
         bad(&format!(
-            "'{}' is not a period; expected years, months and days as in ISO 8601, such as P90D or P1Y6M.",
+            "'{}' is not a period; use years, months, weeks and days as in ISO 8601, such as P90D or P1Y6M.",
             self.0
         ))
     }
@@ -290,7 +294,7 @@ mod tests {
     }
 
     #[test]
-    fn a_period_goes_by_the_calendar() {
+    fn periods_are_added_by_the_calendar() {
         for (period, after) in [
             ("P1D", "2026-02-01T00:00:00Z"),
             ("P1M", "2026-02-28T00:00:00Z"),
@@ -298,8 +302,8 @@ mod tests {
             ("P2W", "2026-02-14T00:00:00Z"),
             ("P1Y2M3D", "2027-04-03T00:00:00Z"),
         ] {
-            let there = period.parse::<Period>().unwrap().after(now()).unwrap();
-            assert_eq!(there.to_string(), after, "{period}");
+            let end = period.parse::<Period>().unwrap().after(now()).unwrap();
+            assert_eq!(end.to_string(), after, "{period}");
         }
         for bad in [
             "",
@@ -322,7 +326,7 @@ mod tests {
         }
     }
 
-    /// `R+P15D` rotates after so much, `R-P7D` before expiry, `N-P7D` notifies.
+    /// Makes a policy: `R+P15D` rotates after 15 days, `R-P7D` 7 days before expiry; `N-P7D` notifies.
     fn policy(actions: &[&str], expiry: Option<&str>) -> RotationPolicy {
         let action = |text: &&str| {
             let period = text[2..].parse().unwrap();
@@ -344,7 +348,7 @@ mod tests {
     }
 
     #[test]
-    fn a_policy_keeps_azures_bounds() {
+    fn policies_outside_azures_bounds_are_refused() {
         for (actions, expiry, valid) in [
             (&["R+P15D", "N-P7D"][..], Some("P30D"), true),
             (&["R-P7D"], Some("P28D"), true),
@@ -367,14 +371,14 @@ mod tests {
     }
 
     #[test]
-    fn who_says_nothing_is_notified_a_month_before() {
-        let kept = policy(&["R+P15D"], None).checked(now()).unwrap();
-        assert_eq!(kept, policy(&["R+P15D", "N-P30D"], None));
+    fn policies_without_a_notification_notify_30_days_before_expiry() {
+        let checked = policy(&["R+P15D"], None).checked(now()).unwrap();
+        assert_eq!(checked, policy(&["R+P15D", "N-P30D"], None));
         assert_eq!(RotationPolicy::default(), policy(&["N-P30D"], None));
     }
 
     #[test]
-    fn an_action_is_due_by_its_trigger() {
+    fn triggers_determine_when_actions_are_due() {
         let expires = Some("2026-03-01T00:00:00Z".parse().unwrap());
         let policy = policy(&["R+P15D", "N-P7D"], None);
         let due = |action, expires| {

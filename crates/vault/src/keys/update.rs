@@ -13,10 +13,10 @@ use crate::{
 };
 
 impl Permit<UpdateKey> {
-    /// Changes the version. Returns the key, and the version as it is now.
+    /// Changes the version. Returns the key and the changed version.
     pub async fn run(self, change: KeyChange) -> Result<(Key, KeyBundle)> {
         let change = Arc::new(change);
-        self.commit(move |permit, found| {
+        self.run_change(move |permit, found| {
             let change = Arc::clone(&change);
             async move {
                 let service = &permit.service;
@@ -41,7 +41,7 @@ impl Permit<UpdateKey> {
                 let named = permit.target.version.as_ref();
                 let release_policy = release_policy::after_update(&found.key, named, &change)?;
                 service
-                    .plan_replacement(&found, changed, release_policy)
+                    .plan_version_replacement(&found, changed, release_policy)
                     .await
             }
         })
@@ -52,7 +52,7 @@ impl Permit<UpdateKey> {
 impl Permit<DisableVersion> {
     /// Disables the version.
     pub async fn run(self) -> Result<()> {
-        self.commit(|permit, ()| async move {
+        self.run_change(|permit, ()| async move {
             let service = &permit.service;
             let kid = &permit.target;
             let record = service.version(kid).await?;
@@ -72,8 +72,8 @@ impl Permit<DisableVersion> {
 }
 
 impl Service {
-    /// Plans the replacement of a version. The key's record guards its versions, so it is written anew.
-    pub(crate) async fn plan_replacement(
+    /// Plans the replacement of a version. Writes the key's record anew, since it guards the versions.
+    pub(crate) async fn plan_version_replacement(
         &self,
         found: &VersionInVault,
         changed: StoredVersion,

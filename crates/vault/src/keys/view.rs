@@ -8,8 +8,8 @@ use crate::{
 };
 
 impl Service {
-    /// The key as it is stored.
-    pub(crate) async fn stored_key(
+    /// Reads a key with its versions.
+    pub(crate) async fn key_with_versions(
         &self,
         vault_record: &VaultRecord,
         vault: &VaultName,
@@ -27,12 +27,12 @@ impl Service {
         mut versions: Vec<StoredVersion>,
     ) -> Result<Key> {
         let key = &record.name;
-        // Those that were added after the key's record was read are not part of this view.
+        // Versions that were added after the key's record was read are not part of this view.
         versions.retain(|stored| stored.record.number <= record.latest);
         let mut bundles = versions
             .iter()
             .map(|stored| stored.bundle(vault_record, record, vault));
-        // Without versions, the key was purged since its record was read.
+        // A key without versions was purged after its record was read.
         let Some(current) = bundles.next() else {
             return Err(Error::KeyNotFound {
                 vault: vault.clone(),

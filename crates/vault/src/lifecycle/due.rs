@@ -1,4 +1,4 @@
-//! What comes with time alone: rotations, notices, ends of retention and of what takes its time.
+//! Work that the clock makes due: rotations, expiry events, purges, and the ends of deletions and recoveries.
 
 use std::ops::Bound;
 
@@ -9,52 +9,52 @@ use sealock_store::{Batch, Lock};
 
 use crate::{
     Action, Error, Key, KeyBundle, KeyVault, Requester, Result,
-    lookup::{StoredVersion, part},
+    lookup::{StoredVersion, parse_segment},
     operation::{Permit, ReportExpiry, ReportNearExpiry, RotateKeyIfDue, VersionInVault},
     records::{KEYS, KeyRecord, VAULTS, VersionRecord},
     service::Service,
 };
 
-/// Held while what is due is done, so that nothing is done twice.
+/// Held exclusively while due work runs, so that nothing runs twice.
 const DUE: Lock = Lock::new("due");
 
-/// What was due, and what will be.
+/// The result of running due work.
 #[derive(Clone, Debug, Default)]
 pub struct Due {
-    /// The versions that rotation policies made.
+    /// The key versions that rotation policies made.
     pub rotated: Vec<Kid>,
-    /// When something is due next.
+    /// The time at which work is due next.
     pub next: Option<Timestamp>,
 }
 
-/// When each thing that comes with time comes to a key.
+/// The due times of a key's work.
 #[derive(Default)]
 pub(crate) struct Schedule {
     purge: Option<Timestamp>,
-    deleted: Option<Timestamp>,
-    recovered: Option<Timestamp>,
+    deletion_end: Option<Timestamp>,
+    recovery_end: Option<Timestamp>,
     pub(crate) rotation: Option<Timestamp>,
     near_expiry: Option<Timestamp>,
     expiry: Option<Timestamp>,
 }
 
 impl KeyVault {
-    /// Does what is due. To be called when the time has come that it names, or when the clock or anything
-    /// else has [changed](Self::changed).
+    /// Runs the due work. Call it again at the time that it returns, when the clock is changed, and after a
+    /// [change](Self::changed).
     ///
-    /// A step of the clock over several periods of a policy rotates a key once.
+    /// If the clock is advanced over several periods of a rotation policy, the key is rotated once.
     pub async fn run_due(&self) -> Result<Due> {
         let service = &self.service;
-        let _turn = service.store.lock_exclusive(&DUE, &[]).await?;
+        let _guard = service.store.lock_exclusive(&DUE, &[]).await?;
         let now = service.clock.now();
         service.remove_expired().await?;
-        let mut times = service.vault_purges().await?;
+        let mut times = service.vault_purge_times().await?;
         let mut rotated = Vec::new();
         for (vault, key) in service.key_names().await? {
             let mut schedule = service.schedule(&vault, &key).await?;
             if schedule.times().any(|time| time <= now) {
-                rotated.extend(self.do_due(&vault, &key, &schedule, now).await?);
-                // Which may have brought something new.
+                rotated.extend(self.run_due_of_key(&vault, &key, &schedule, now).await?);
+                // The work may have made other work due.
                 schedule = service.schedule(&vault, &key).await?;
             }
             times.extend(schedule.times());
@@ -65,8 +65,8 @@ impl KeyVault {
         })
     }
 
-    /// Does what is due to a key, and returns the version that this made.
-    async fn do_due(
+    /// Runs the due work of a key. Returns the version that a rotation made.
+    async fn run_due_of_key(
         &self,
         vault: &VaultName,
         key: &KeyName,
@@ -74,16 +74,16 @@ impl KeyVault {
         now: Timestamp,
     ) -> Result<Option<Kid>> {
         let is_due = |time: Option<Timestamp>| time.is_some_and(|time| time <= now);
-        if is_due(schedule.recovered) {
+        if is_due(schedule.recovery_end) {
             self.service.end_recovery(vault, key).await?;
         }
         let rotates = is_due(schedule.rotation);
         if is_due(schedule.near_expiry)
             && let Err(error) = self.report_near_expiry(vault, key).await
         {
-            tracing::warn!(%vault, %key, %error, "the coming expiry of a key could not be recorded");
+            tracing::warn!(%vault, %key, %error, "the near expiry of a key could not be recorded");
         }
-        // A version that was to be rotated before it expired has not expired.
+        // If a rotation is due, too, it was due earlier, and the version counts as replaced before it expired.
         if is_due(schedule.expiry)
             && !rotates
             && let Err(error) = self.report_expiry(vault, key).await
@@ -102,7 +102,7 @@ impl KeyVault {
         }
     }
 
-    /// Returns once something has changed, so that something may be due sooner than before.
+    /// Waits for a change, which may bring the next due time forward.
     pub async fn changed(&self) {
         self.service.changed.notified().await;
     }
@@ -112,7 +112,7 @@ impl KeyVault {
         let permit = self
             .authorize(&Requester::operator(), RotateKeyIfDue, target)
             .await?;
-        unless_overtaken(permit.run().await)
+        ignore_concurrent_change(permit.run().await)
     }
 
     async fn report_near_expiry(&self, vault: &VaultName, key: &KeyName) -> Result<()> {
@@ -120,7 +120,7 @@ impl KeyVault {
         let permit = self
             .authorize(&Requester::operator(), ReportNearExpiry, target)
             .await?;
-        unless_overtaken(permit.run().await).map(drop)
+        ignore_concurrent_change(permit.run().await).map(drop)
     }
 
     async fn report_expiry(&self, vault: &VaultName, key: &KeyName) -> Result<()> {
@@ -128,12 +128,12 @@ impl KeyVault {
         let permit = self
             .authorize(&Requester::operator(), ReportExpiry, target)
             .await?;
-        unless_overtaken(permit.run().await).map(drop)
+        ignore_concurrent_change(permit.run().await).map(drop)
     }
 }
 
-/// `None` if a concurrent change was faster, so that the work was no longer due.
-fn unless_overtaken<T>(done: Result<T>) -> Result<Option<T>> {
+/// Returns `None` if a concurrent change has made the work obsolete.
+fn ignore_concurrent_change<T>(done: Result<T>) -> Result<Option<T>> {
     match done {
         Err(Error::ConcurrentChange) => Ok(None),
         done => done.map(Some),
@@ -142,10 +142,10 @@ fn unless_overtaken<T>(done: Result<T>) -> Result<Option<T>> {
 
 impl Permit<ReportNearExpiry> {
     async fn run(self) -> Result<KeyBundle> {
-        self.commit(|permit, found| async move {
+        self.run_change(|permit, found| async move {
             let (service, KeyIdentifier { vault, key, .. }) = (&permit.service, &permit.target);
             let schedule = service.schedule(vault, key).await?;
-            service.still_due(schedule.near_expiry)?;
+            service.check_due(schedule.near_expiry)?;
             let mut reported = found.version.clone();
             reported.record.is_near_expiry_reported = true;
             service.plan_report(&found, reported).await
@@ -156,10 +156,10 @@ impl Permit<ReportNearExpiry> {
 
 impl Permit<ReportExpiry> {
     async fn run(self) -> Result<KeyBundle> {
-        self.commit(|permit, found| async move {
+        self.run_change(|permit, found| async move {
             let (service, KeyIdentifier { vault, key, .. }) = (&permit.service, &permit.target);
             let schedule = service.schedule(vault, key).await?;
-            service.still_due(schedule.expiry)?;
+            service.check_due(schedule.expiry)?;
             let mut reported = found.version.clone();
             reported.record.is_expiry_reported = true;
             service.plan_report(&found, reported).await
@@ -172,35 +172,35 @@ impl Schedule {
     fn times(&self) -> impl Iterator<Item = Timestamp> {
         let Self {
             purge,
-            deleted,
-            recovered,
+            deletion_end,
+            recovery_end,
             rotation,
             near_expiry,
             expiry,
         } = *self;
-        [purge, deleted, recovered, rotation, near_expiry, expiry]
-            .into_iter()
-            .flatten()
+        let ends = [deletion_end, recovery_end];
+        let actions = [purge, rotation, near_expiry, expiry];
+        ends.into_iter().chain(actions).flatten()
     }
 }
 
 impl Service {
-    /// When deleted vaults are purged.
-    async fn vault_purges(&self) -> Result<Vec<Timestamp>> {
+    /// Returns the times at which deleted vaults are purged.
+    async fn vault_purge_times(&self) -> Result<Vec<Timestamp>> {
         let mut times = Vec::new();
         let mut vaults = self.store.scan(&VAULTS, &[], Bound::Unbounded);
         while let Some(entry) = vaults.try_next().await? {
-            times.extend(entry.record.deletion.map(|it| self.end_of(it)));
+            times.extend(entry.record.deletion.map(|it| self.purge_time(it)));
         }
         Ok(times)
     }
 
-    /// The keys of all vaults, deleted ones included.
+    /// Lists the keys of all vaults, deleted ones included.
     async fn key_names(&self) -> Result<Vec<(VaultName, KeyName)>> {
         let keys = self.store.scan(&KEYS, &[], Bound::Unbounded);
         keys.map(|entry| {
             let entry = entry?;
-            Ok((part(&entry.key, 0)?, entry.record.value.name))
+            Ok((parse_segment(&entry.key, 0)?, entry.record.value.name))
         })
         .try_collect()
         .await
@@ -212,18 +212,18 @@ impl Service {
         };
         if let Some(deletion) = record.deletion {
             return Ok(Schedule {
-                purge: Some(self.end_of(deletion)),
-                deleted: deletion.under_way_until,
+                purge: Some(self.purge_time(deletion)),
+                deletion_end: deletion.under_way_until,
                 ..Schedule::default()
             });
         }
         let mut schedule = Schedule {
-            recovered: record.recovering_until,
+            recovery_end: record.recovering_until,
             ..Schedule::default()
         };
         match self.changeable_vault(vault).await {
             Ok(_) => {}
-            // Its keys wait until it is back.
+            // The keys wait until the vault is recovered or fails back.
             Err(
                 Error::VaultNotFound { .. } | Error::VaultDeleted { .. } | Error::FailedOver { .. },
             ) => return Ok(schedule),
@@ -237,7 +237,7 @@ impl Service {
         };
         let version = match current {
             Ok(version) => version.value,
-            // The key is not back yet, or was deleted or purged since its record was read.
+            // The key's recovery is under way, or it was deleted or purged after its record was read.
             Err(Error::KeyNotFound { .. } | Error::KeyDeleted { .. }) => return Ok(schedule),
             Err(error) => return Err(error),
         };
@@ -254,16 +254,17 @@ impl Service {
         Ok(schedule)
     }
 
-    /// A recovery that is over is forgotten, so that whoever was refused meanwhile asks again.
+    /// Removes a recovery that has ended from the key's record. The write makes registries that the recovery refused
+    /// judge their keys again.
     async fn end_recovery(&self, vault: &VaultName, key: &KeyName) -> Result<()> {
-        let parts = [vault.as_str(), key.folded()];
-        self.change_silently(|| async {
-            let found = self.store.get(&KEYS, &parts).await?;
+        let segments = [vault.as_str(), key.folded()];
+        self.commit_with_retries(|| async {
+            let found = self.store.get(&KEYS, &segments).await?;
             let now = self.clock.now();
             let Some(record) =
                 found.filter(|record| record.recovering_until.is_some_and(|end| end <= now))
             else {
-                // Deleted since it was looked up, and maybe on its way back again.
+                // The key was deleted in the meantime, and perhaps another recovery has begun.
                 return Ok((Batch::new(), ()));
             };
             let ended = KeyRecord {
@@ -271,13 +272,14 @@ impl Service {
                 revision: ObjectId::random(),
                 ..record.value.clone()
             };
-            let batch = Batch::new().expect(&KEYS, &parts, &record);
-            Ok((batch.put(&KEYS, &parts, &ended), ()))
+            let batch = Batch::new().expect(&KEYS, &segments, &record);
+            Ok((batch.put(&KEYS, &segments, &ended), ()))
         })
         .await
     }
 
-    fn still_due(&self, time: Option<Timestamp>) -> Result<()> {
+    /// Checks that work is still due.
+    fn check_due(&self, time: Option<Timestamp>) -> Result<()> {
         if time.is_some_and(|time| time <= self.clock.now()) {
             Ok(())
         } else {
@@ -292,7 +294,7 @@ impl Service {
     ) -> Result<(Batch, KeyBundle)> {
         let release_policy = found.key.release_policy.clone();
         let (batch, (_, bundle)) = self
-            .plan_replacement(found, reported, release_policy)
+            .plan_version_replacement(found, reported, release_policy)
             .await?;
         Ok((batch, bundle))
     }

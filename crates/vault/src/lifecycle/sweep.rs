@@ -6,19 +6,19 @@ use sealock_store::{Store, objects::ObjectSet};
 
 use crate::{
     Result,
-    lookup::part,
+    lookup::parse_segment,
     records::{KEYS, VAULTS, VERSIONS},
     service::{CREATIONS, Service},
 };
 
-/// What a sweep removed.
+/// The numbers of vaults, keys and files that a sweep removed.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Swept {
     /// Vaults whose retention had passed.
     pub vaults: usize,
     /// Keys whose retention had passed, not counting those of removed vaults.
     pub keys: usize,
-    /// Files that were set aside because no key version referred to them.
+    /// Quarantined files, which no key version refers to.
     pub files: usize,
 }
 
@@ -42,15 +42,17 @@ impl Service {
         let mut swept = Swept::default();
         let mut vaults = self.store.scan(&VAULTS, &[], Bound::Unbounded);
         while let Some(entry) = vaults.try_next().await? {
-            if self.is_over(entry.record.deletion) {
-                let removed = self.remove_expired_vault(&part(&entry.key, 0)?).await?;
+            if self.retention_has_passed(entry.record.deletion) {
+                let removed = self
+                    .remove_expired_vault(&parse_segment(&entry.key, 0)?)
+                    .await?;
                 swept.vaults += usize::from(removed);
             }
         }
         let mut keys = self.store.scan(&KEYS, &[], Bound::Unbounded);
         while let Some(entry) = keys.try_next().await? {
-            if self.is_over(entry.record.deletion) {
-                let (vault, key) = (part(&entry.key, 0)?, entry.record.value.name);
+            if self.retention_has_passed(entry.record.deletion) {
+                let (vault, key) = (parse_segment(&entry.key, 0)?, entry.record.value.name);
                 let removed = self.remove_expired_key(&vault, &key).await?;
                 swept.keys += usize::from(removed);
             }
@@ -58,25 +60,23 @@ impl Service {
         Ok(swept)
     }
 
-    /// The files that no key version refers to, and none ever will.
+    /// Lists the files that no key version refers to, now or later.
     ///
-    /// A version's files are there before its record, so a file without a record may be one that is
-    /// about to get it. Whoever creates a version therefore holds [`CREATIONS`] from the first file to
-    /// the commit, and this waits until nobody does: then each file has its record or never gets one,
-    /// since ids are not used twice. The files are listed before the records are read, both under the
-    /// lock. They can be removed after it was released: what is nobody's stays nobody's.
+    /// A version's files are written before its record, so a file without a record may be about to get one. Each creation
+    /// therefore holds [`CREATIONS`] shared from the first file to the commit, and this takes it exclusively: then a file
+    /// without a record never gets one, since ids are not reused, and can be removed after the lock is released.
     async fn orphans(&self) -> Result<Vec<ObjectId>> {
         let _no_creations = self.store.lock_exclusive(&CREATIONS, &[]).await?;
         unmentioned_private_keys(&self.store).await
     }
 }
 
-/// Lists the objects that no key version mentions, nor a removal.
+/// Lists the objects that neither a key version nor a removal mentions.
 ///
 /// # Errors
-/// If the store fails.
+/// The store cannot be read.
 pub async fn unmentioned_private_keys(store: &Store) -> Result<Vec<ObjectId>> {
-    // In this order: a key that is purged in between is among the removals.
+    // Removals are read last: they include a key that is purged in the meantime.
     let files = Arc::clone(&store.vault_keys);
     let mut objects = tokio::task::spawn_blocking(move || files.list()).await??;
     let mut mentioned = HashSet::new();

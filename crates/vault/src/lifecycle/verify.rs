@@ -8,20 +8,20 @@ use sealock_store::{Store, objects::Objects};
 use crate::{
     Error, KeyVault, Requester, Result,
     crypto::private_keys,
-    lookup::part,
+    lookup::parse_segment,
     operation::DisableVersion,
     records::{KEYS, VERSIONS, VersionRecord},
 };
 
 impl KeyVault {
-    /// Disables every enabled key version, in whichever state its vault and key are, and names them. For a data
-    /// directory whose records are earlier ones, which may permit what was revoked since.
+    /// Disables all enabled key versions, whatever the state of their vaults and keys, and returns them. A data directory
+    /// that was set back to earlier records needs this, since those may permit access that was revoked later.
     ///
     /// # Errors
-    /// If the store fails.
+    /// The store cannot be read or written.
     pub async fn disable_every_key(&self, requester: &Requester) -> Result<Vec<Kid>> {
         let mut disabled = Vec::new();
-        for (kid, record) in versions(&self.service.store).await? {
+        for (kid, record) in all_versions(&self.service.store).await? {
             if record.enabled {
                 let permit = self
                     .authorize(requester, DisableVersion, kid.clone())
@@ -33,48 +33,47 @@ impl KeyVault {
         Ok(disabled)
     }
 
-    /// Verifies every private key, as [`verify_private_keys`] does. The journal records nothing of it: it is nobody's
-    /// request.
+    /// Verifies all private keys, as [`verify_private_keys`] does. Writes no audit event.
     ///
     /// # Errors
-    /// If the store fails.
+    /// The store cannot be read.
     pub async fn verify_private_keys(&self) -> Result<Vec<String>> {
         verify_private_keys(&self.service.store, &self.service.service_key).await
     }
 }
 
-/// Opens every private key under the service key and compares it with its public key. Returns the findings, each with
-/// its kid.
+/// Opens all private keys under the service key and compares them with their public keys. Returns a line for each
+/// damaged one.
 ///
 /// # Errors
-/// If the store fails.
+/// The store cannot be read.
 pub async fn verify_private_keys(
     store: &Store,
     service_key: &Arc<ServiceKey>,
 ) -> Result<Vec<String>> {
-    let versions = versions(store).await?;
+    let versions = all_versions(store).await?;
     let (objects, service_key) = (Arc::clone(&store.vault_keys), Arc::clone(service_key));
     let damaged = tokio::task::spawn_blocking(move || {
         let mut damaged = Vec::new();
         for (kid, record) in versions {
-            let why = damage_of(&*objects, &service_key, &kid, &record)?;
+            let why = find_damage(&*objects, &service_key, &kid, &record)?;
             damaged.extend(why.map(|why| (kid, why)));
         }
         Ok::<_, Error>(damaged)
     });
     let mut findings = Vec::new();
     for (kid, why) in damaged.await?? {
-        // Purged while it was read, perhaps.
-        let parts = [kid.vault.as_str(), kid.key.folded(), kid.version.as_str()];
-        if store.get(&VERSIONS, &parts).await?.is_some() {
+        // A version that was purged in the meantime is not damaged.
+        let segments = [kid.vault.as_str(), kid.key.folded(), kid.version.as_str()];
+        if store.get(&VERSIONS, &segments).await?.is_some() {
             findings.push(format!("the private key of {kid}: {why}"));
         }
     }
     Ok(findings)
 }
 
-/// Says why a version's private key cannot be used, if it cannot.
-fn damage_of(
+/// Returns the damage to a version's private key, if there is any.
+fn find_damage(
     objects: &dyn Objects,
     service_key: &ServiceKey,
     kid: &Kid,
@@ -99,16 +98,16 @@ fn damage_of(
 }
 
 /// Lists all key versions.
-async fn versions(store: &Store) -> Result<Vec<(Kid, VersionRecord)>> {
+async fn all_versions(store: &Store) -> Result<Vec<(Kid, VersionRecord)>> {
     let mut entries = store.scan(&VERSIONS, &[], Bound::Unbounded);
     let mut versions = Vec::new();
     while let Some(entry) = entries.try_next().await? {
-        let vault: VaultName = part(&entry.key, 0)?;
-        let key: KeyName = part(&entry.key, 1)?;
-        let version: KeyVersion = part(&entry.key, 2)?;
-        // Its seal has the name as it was written.
-        let written = store.get(&KEYS, &[vault.as_str(), key.folded()]).await?;
-        let key = written.map_or(key, |record| record.value.name);
+        let vault: VaultName = parse_segment(&entry.key, 0)?;
+        let key: KeyName = parse_segment(&entry.key, 1)?;
+        let version: KeyVersion = parse_segment(&entry.key, 2)?;
+        // The private key is sealed with the name in its original case, which only the key's record has.
+        let record = store.get(&KEYS, &[vault.as_str(), key.folded()]).await?;
+        let key = record.map_or(key, |record| record.value.name);
         versions.push((Kid::new(&vault, &key, version), entry.record.value));
     }
     Ok(versions)

@@ -7,7 +7,7 @@ use crate::{
 };
 
 impl Service {
-    /// Counts a client's request, once, or refuses it.
+    /// Counts a client's request against the limits, or refuses it. Counts each request once.
     pub(crate) async fn charge(&self, request: &Request) -> Result<()> {
         let Some(vault) = request
             .vault
@@ -20,16 +20,16 @@ impl Service {
             return Ok(());
         }
         self.active_vault(vault).await?;
-        let limit = request.row.limit;
+        let request_type = request.row.request_type;
         let key = match (request.new_key(), &request.key) {
             (None, Some(key)) => self.stored_properties(key).await?,
             (new_key, _) => new_key,
         };
         self.throttling
-            .serve(vault, limit, limit.weight(key), &self.clock)
+            .count(vault, request_type, request_type.weight(key), &self.clock)
     }
 
-    /// The type and size of a stored key, deleted or not.
+    /// Returns the type and size of a stored key, deleted or not.
     async fn stored_properties(&self, key: &KeyIdentifier) -> Result<Option<KeyProperties>> {
         let Some(record) = self.find_key(&key.vault, &key.key).await? else {
             return Ok(None);

@@ -1,4 +1,4 @@
-//! The judgement of an operation before its parameters: the access of its requester, then the state of its target.
+//! The rules by which operations are judged: first the requester's access, then the target's state.
 
 use std::future::{Ready, ready};
 
@@ -13,7 +13,7 @@ use crate::{
     service::Service,
 };
 
-/// A vault, and its key of a name if there is one: the place for a new version.
+/// A vault, and the key to which a version can be added. Without one, the key's name is free.
 #[derive(Clone)]
 pub struct CreatableKey {
     pub(crate) vault: Record<VaultRecord>,
@@ -75,7 +75,7 @@ pub(super) fn any_state(_: &Service, (): (), _: &impl Target) -> Ready<Result<()
 pub(super) async fn free_vault_name(service: &Service, (): (), vault: &VaultName) -> Result<()> {
     let vault = vault.clone();
     match service.find_vault(&vault).await? {
-        Some(record) if record.deletion.is_some() => Err(Error::VaultNameHeld { vault }),
+        Some(record) if record.deletion.is_some() => Err(Error::VaultNameReserved { vault }),
         Some(_) => Err(Error::VaultNameTaken { vault }),
         None => Ok(()),
     }
@@ -238,7 +238,7 @@ pub(super) async fn usable_version(
 }
 
 impl KeyInVault {
-    /// The current version.
+    /// Returns the current version.
     pub(crate) fn current(&self, vault: &VaultName) -> Kid {
         Kid::new(vault, &self.key.name, self.key.current.clone())
     }

@@ -6,28 +6,28 @@ use sealock_store::Batch;
 use super::Operation;
 use crate::{
     Client, Error, KeyVault, Requester, Result,
-    audit::{Answer, Request},
+    audit::{AuditedResult, Request},
     service::{CREATIONS, Service},
 };
 
-/// The permit to carry out one operation on one target, which [`KeyVault::authorize`] gives. The method that carries it
-/// out is `run`.
+/// The permit to carry out one operation on one target. [`KeyVault::authorize`] returns it, and its `run` carries the
+/// operation out.
 ///
-/// The permit is no promise: a change judges again in the commit. An operation goes to its end even if its client
-/// leaves, and leaves one event in the audit log. A permit that is dropped leaves none.
+/// A change judges again at its commit, so it may be refused in spite of the permit. An operation runs to its end even
+/// if its client disconnects, and leaves one event in the audit log. A dropped permit leaves none.
 pub struct Permit<O: Operation> {
     pub(crate) service: Arc<Service>,
     pub(crate) request: Arc<Request>,
     pub(crate) target: O::Target,
-    /// The records that the judgement found.
+    /// The target's records, which the judgement read.
     pub(crate) records: O::Records,
 }
 
 impl KeyVault {
-    /// Authorises an operation: counts it against the limits, and judges it in Azure's order, up to its parameters.
+    /// Authorises an operation: counts it against the limits, and judges it in Azure's order. Its parameters come later.
     ///
     /// # Errors
-    /// The refusal, which the audit log has by then.
+    /// The refusal, which is then in the audit log.
     pub async fn authorize<O: Operation>(
         &self,
         requester: &Requester,
@@ -38,7 +38,7 @@ impl KeyVault {
         let request = Arc::new(Request::new(requester, O::ROW, &target));
         let authorizing = tokio::spawn(async move {
             let judged = O::judge(&service, &request.requester, &target).await;
-            // The weight of an operation that is permitted may depend on its parameters.
+            // The weight of a creation depends on its parameters, so `run` charges it.
             let charged = match judged {
                 Ok(_) if O::ROW.is_charged_by_new_key => Ok(()),
                 _ => service.charge(&request).await,
@@ -56,7 +56,7 @@ impl KeyVault {
         authorizing.await?
     }
 
-    /// Judges an operation as [`authorize`](Self::authorize) does, and records nothing.
+    /// Judges an operation as [`authorize`](Self::authorize) does, without an audit event.
     ///
     /// # Errors
     /// The refusal.
@@ -70,7 +70,7 @@ impl KeyVault {
         judged.map(drop)
     }
 
-    /// Records that the sender of a request could not be authenticated, and why.
+    /// Records a request whose sender could not be authenticated.
     ///
     /// # Errors
     /// The store cannot be written.
@@ -93,10 +93,10 @@ impl KeyVault {
 }
 
 impl<O: Operation> Permit<O> {
-    /// Takes the parameters of the operation from `reading`, and records the refusal of what cannot be read.
+    /// Awaits the operation's parameters from `reading`. If that fails, records the refusal.
     ///
     /// # Errors
-    /// The error of `reading`.
+    /// The error of `reading`, or [`Error::Throttled`].
     pub async fn parse<T>(&self, reading: impl Future<Output = Result<T>>) -> Result<T> {
         let error = match reading.await {
             Ok(parameters) => return Ok(parameters),
@@ -111,10 +111,10 @@ impl<O: Operation> Permit<O> {
         Err(self.service.refuse(&self.request, error).await)
     }
 
-    /// Runs `work` to its end in a task of its own, and records how it ended.
+    /// Runs `work` to its end in a task of its own, and records the outcome.
     pub(crate) async fn run_to_end<T, F>(self, work: impl FnOnce(Arc<Self>) -> F) -> Result<T>
     where
-        T: Answer + Send + 'static,
+        T: AuditedResult + Send + 'static,
         F: Future<Output = Result<T>> + Send + 'static,
     {
         let permit = Arc::new(self);
@@ -125,42 +125,42 @@ impl<O: Operation> Permit<O> {
                 Ok(()) => work.await,
                 Err(error) => Err(error),
             };
-            let subject = outcome.as_ref().map(Answer::subject);
-            service.record(request, subject).await?;
+            let version = outcome.as_ref().map(AuditedResult::audited_version);
+            service.record(request, version).await?;
             outcome
         });
         task.await?
     }
 
-    /// Runs an operation that is one change: commits the batch that `plan` makes of the judged records.
-    pub(crate) async fn commit<T, F>(
+    /// Runs an operation that is a single change: commits the batch that `plan` makes from the target's records.
+    pub(crate) async fn run_change<T, F>(
         self,
         plan: impl Fn(Arc<Self>, O::Records) -> F + Send + Sync + 'static,
     ) -> Result<T>
     where
-        T: Answer + Send + 'static,
+        T: AuditedResult + Send + 'static,
         F: Future<Output = Result<(Batch, T)>> + Send,
     {
         self.run_to_end(|permit| async move {
             permit
-                .change(|records| plan(Arc::clone(&permit), records))
+                .commit_change(|records| plan(Arc::clone(&permit), records))
                 .await
         })
         .await
     }
 
-    /// Judges again, and commits the batch that `plan` makes of the records. If others changed its input in between, does
-    /// both again. The audit event is in the same commit, so that neither exists without the other.
-    pub(crate) async fn change<T, F>(&self, plan: impl Fn(O::Records) -> F) -> Result<T>
+    /// Judges again, and commits the batch that `plan` makes from the target's records. Starts over if the records
+    /// change in between. The audit event is in the same commit, so that neither exists without the other.
+    pub(crate) async fn commit_change<T, F>(&self, plan: impl Fn(O::Records) -> F) -> Result<T>
     where
-        T: Answer,
+        T: AuditedResult,
         F: Future<Output = Result<(Batch, T)>>,
     {
         let (service, request) = (&self.service, &self.request);
-        let changed = service.change_silently(|| async {
+        let changed = service.commit_with_retries(|| async {
             let records = self.judge().await?;
             let (batch, answer) = plan(records).await?;
-            let event = service.event(request, Ok(answer.subject())).await?;
+            let event = service.event(request, Ok(answer.audited_version())).await?;
             Ok((batch.journal(&event), answer))
         });
         let changed = changed.await;
@@ -174,17 +174,17 @@ impl<O: Operation> Permit<O> {
         changed
     }
 
-    /// Stores files, then commits what `plan` makes of them. If that is refused, removes them.
+    /// Stores files, then commits the batch that `plan` makes from them. Removes the files if the commit is refused.
     ///
-    /// From the first file to the commit, nobody refers to them; the sweep waits.
-    pub(crate) async fn change_with_files<S, T, F>(
+    /// No record mentions the files before the commit, so this makes the sweep wait.
+    pub(crate) async fn commit_with_files<S, T, F>(
         &self,
         store: impl FnOnce(&Service) -> Result<(S, Vec<ObjectId>)> + Send + 'static,
         plan: impl Fn(S, O::Records) -> F,
     ) -> Result<T>
     where
         S: Clone + Send + 'static,
-        T: Answer,
+        T: AuditedResult,
         F: Future<Output = Result<(Batch, T)>>,
     {
         let service = &self.service;
@@ -194,21 +194,23 @@ impl<O: Operation> Permit<O> {
             move || store(&service)
         })
         .await??;
-        let done = self.change(|records| plan(stored.clone(), records)).await;
+        let done = self
+            .commit_change(|records| plan(stored.clone(), records))
+            .await;
         match &done {
             Ok(_) => {}
-            // The commit may have taken place. If not, the sweep takes the files.
+            // The commit may have succeeded. If not, the sweep quarantines the files.
             Err(Error::Storage(error)) if error.may_be_written() => {}
             Err(_) => {
                 if let Err(error) = service.unlink(files).await {
-                    tracing::warn!(%error, "the files of a refused key version are left to the sweep");
+                    tracing::warn!(%error, "the files of a refused key version could not be removed and are left to the sweep");
                 }
             }
         }
         done
     }
 
-    /// Judges the operation as things are now.
+    /// Judges the operation again, by the current records.
     pub(crate) async fn judge(&self) -> Result<O::Records> {
         O::judge(&self.service, &self.request.requester, &self.target).await
     }

@@ -2,48 +2,49 @@ use sealock_core::{KeyIdentifier, PublicName, VaultName};
 use sealock_entra::SUBSCRIPTION;
 
 use super::target::{LOCATION, resource_id};
-use crate::{KeyPermission, throttling::Limit};
+use crate::{KeyPermission, throttling::RequestType};
 
 const KEYS_API_VERSION: &str = "7.4";
 const VAULTS_API_VERSION: &str = "2023-07-01";
 
-/// The row of a request that never became an operation, since its token was refused.
+/// The row of a request whose token was refused.
 pub(crate) const AUTHENTICATION: Row =
-    Row::new("Authentication", Url::Vault("")).of(Access::Network);
+    Row::new("Authentication", Url::Vault("")).requiring(Access::Network);
 
-/// The particulars of an operation for the audit log and for the limits.
+/// An operation's data for the audit log and the limits.
 #[derive(Clone, Copy, Debug)]
 pub struct Row {
-    /// Azure's name for it.
+    /// Azure's name of the operation.
     ///
     /// <https://learn.microsoft.com/azure/key-vault/general/logging#interpret-your-key-vault-logs>
     pub(crate) name: &'static str,
     url: Url,
     pub(crate) access: Access,
-    /// The HTTP status of its success.
+    /// The HTTP status of a success.
     pub(crate) success: u16,
-    pub(crate) limit: Limit,
-    /// True if the weight of the request depends on the key that it asks for.
+    pub(crate) request_type: RequestType,
+    /// True if the weight of a request depends on the key that it creates.
     pub(crate) is_charged_by_new_key: bool,
-    /// True if the emulator's clock asks for it. If others were faster, there is nothing to report.
+    /// True if the emulator's clock requests the operation. A concurrent change then makes it obsolete, and it leaves no
+    /// audit event.
     pub(crate) is_scheduled: bool,
 }
 
-/// The requirement that a requester meets.
+/// The access that an operation requires.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Access {
-    /// Being the operator: nobody else has a role over the vaults themselves. The action is Resource Manager's.
+    /// Being the operator. The action is Resource Manager's, and no principal has a role that permits it.
     Operator(&'static str),
     /// A permission to the vault's keys, by access policy or role.
     Permission(KeyPermission),
-    /// Reaching the vault.
+    /// Network access to the vault.
     Network,
 }
 
-/// The URL under which Azure has an operation: a base, and what follows it.
+/// The URL of an operation in Azure: a base and the rest of the path.
 #[derive(Clone, Copy, Debug)]
 pub(super) enum Url {
-    /// The vault, or all of them, in Resource Manager.
+    /// The vault in Resource Manager, or all vaults.
     Arm(&'static str),
     /// A deleted vault in Resource Manager.
     DeletedVault(&'static str),
@@ -66,13 +67,13 @@ impl Row {
             url,
             access: Access::Network,
             success: 200,
-            limit: Limit::Other,
+            request_type: RequestType::Other,
             is_charged_by_new_key: false,
             is_scheduled: false,
         }
     }
 
-    pub(super) const fn of(mut self, access: Access) -> Self {
+    pub(super) const fn requiring(mut self, access: Access) -> Self {
         self.access = access;
         self
     }
@@ -82,8 +83,8 @@ impl Row {
         self
     }
 
-    pub(super) const fn counted_as(mut self, limit: Limit) -> Self {
-        self.limit = limit;
+    pub(super) const fn counted_as(mut self, request_type: RequestType) -> Self {
+        self.request_type = request_type;
         self
     }
 
@@ -97,7 +98,7 @@ impl Row {
         self
     }
 
-    /// The version of the API that the operation has had for long.
+    /// Returns the API version for the audit events of requests that name none.
     pub(crate) fn api_version(&self) -> &'static str {
         match self.url {
             Url::Arm(_) | Url::DeletedVault(_) => VAULTS_API_VERSION,
@@ -105,7 +106,7 @@ impl Row {
         }
     }
 
-    /// The id of the thing that the operation is about: the URL of a key or of the vault's keys, or an ARM id.
+    /// Returns the id of the target: the URL of a key or of the vault's keys, or an ARM id.
     pub(crate) fn id(
         &self,
         names: &PublicName,
@@ -121,7 +122,7 @@ impl Row {
         }
     }
 
-    /// The URL of a request, without its query.
+    /// Returns the URL of a request, without its query.
     pub(crate) fn request_uri(
         &self,
         names: &PublicName,
@@ -148,7 +149,7 @@ impl Row {
     }
 }
 
-/// The ARM id of a vault, or of all of them.
+/// Returns the ARM id of a vault, or of the collection of all vaults.
 pub(crate) fn arm_id(vault: Option<&VaultName>) -> String {
     match vault {
         Some(vault) => resource_id(vault),

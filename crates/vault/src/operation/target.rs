@@ -1,21 +1,21 @@
 use sealock_core::{KeyIdentifier, KeyName, Kid, VaultName};
 use sealock_entra::{RESOURCE_GROUP, SUBSCRIPTION};
 
-/// The region of every vault, until a vault can have another.
+/// The region of every vault.
 pub(crate) const LOCATION: &str = "eastus";
 
-/// The thing that an operation is about.
+/// A resource that an operation acts on.
 pub trait Target: Clone + Send + Sync + 'static {
-    /// The vault, unless the operation is about all of them.
+    /// Returns the vault, unless the operation acts on all vaults.
     fn vault(&self) -> Option<&VaultName>;
 
-    /// The key, if the operation is about one.
+    /// Returns the key, if the operation acts on one.
     fn key(&self) -> Option<KeyIdentifier> {
         None
     }
 }
 
-/// A target that lies in one vault.
+/// A target in one vault.
 pub(super) trait InVault: Target {
     fn vault_name(&self) -> &VaultName;
 }
@@ -42,7 +42,7 @@ impl InVault for VaultName {
     }
 }
 
-/// Without a version, an operation on versions is about the current one.
+/// Without a version, an operation on a version acts on the current one.
 impl Target for KeyIdentifier {
     fn vault(&self) -> Option<&VaultName> {
         Some(&self.vault)
@@ -69,14 +69,14 @@ impl Target for Kid {
     }
 }
 
-/// A vault's ARM id.
+/// Returns a vault's ARM id.
 pub fn resource_id(vault: &VaultName) -> String {
     format!(
         "/subscriptions/{SUBSCRIPTION}/resourceGroups/{RESOURCE_GROUP}/providers/Microsoft.KeyVault/vaults/{vault}"
     )
 }
 
-/// The ARM id of a vault's key, to which roles can be assigned.
+/// Returns the ARM id of a key, to which roles can be assigned.
 pub(crate) fn resource_id_of_key(vault: &VaultName, key: &KeyName) -> String {
     format!("{}/keys/{key}", resource_id(vault))
 }

@@ -4,9 +4,10 @@ use std::{collections::BTreeSet, ops::Deref};
 
 use sealock_core::{KeyIdentifier, KeyName, PrincipalId, VaultName};
 use sealock_vault::{
-    Encrypted, EncryptionAlgorithm, ImportedKey, Key, KeyBundle, KeyChange, KeyItem, KeyOperation,
-    KeyPermission, KeySpec, KeyVault, Listing, Page, Policy, Requester, Result, RotationPolicy,
-    RotationPolicyView, SignatureAlgorithm, Used, Vault, VaultChange, VaultSettings,
+    AccessPolicy, CryptoResult, Encrypted, EncryptionAlgorithm, ImportedKey, Key, KeyBundle,
+    KeyChange, KeyItem, KeyOperation, KeyPermission, KeySpec, KeyVault, Listing, Page, Requester,
+    Result, RotationPolicy, RotationPolicyView, SignatureAlgorithm, Vault, VaultChange,
+    VaultSettings,
     operation::{
         AllVaults, BackUpKey, CreateKey, CreateVault, Decrypt, DeleteKey, DeleteVault, Encrypt,
         GetDeletedKey, GetKey, GetRandomBytes, GetRotationPolicy, GetVault, GetWholeKey,
@@ -99,7 +100,7 @@ calls! {
     delete_vault(vault: &VaultName) = DeleteVault on vault.clone() => Vault;
     recover_vault(vault: &VaultName) = RecoverVault on vault.clone() => Vault;
     purge_vault(vault: &VaultName) = PurgeVault on vault.clone() => ();
-    policies(vault: &VaultName) = ListPolicies on vault.clone() => Vec<Policy>;
+    policies(vault: &VaultName) = ListPolicies on vault.clone() => Vec<AccessPolicy>;
     keys(vault: &VaultName) = ListWholeKeys on vault.clone() => Vec<Key>;
     key(vault: &VaultName, key: &KeyName) = GetWholeKey on KeyIdentifier::current(vault, key) => Key;
     get_key(key: &KeyIdentifier) = GetKey on key.clone() => KeyBundle;
@@ -141,7 +142,7 @@ impl Vaults {
         vault: &VaultName,
         principal: PrincipalId,
         permissions: BTreeSet<KeyPermission>,
-    ) -> Result<Policy> {
+    ) -> Result<AccessPolicy> {
         let permit = self.authorize(requester, GrantPermissions, vault.clone());
         permit.await?.run(principal, permissions).await
     }
@@ -152,7 +153,7 @@ impl Vaults {
         vault: &VaultName,
         principal: PrincipalId,
         permissions: BTreeSet<KeyPermission>,
-    ) -> Result<Policy> {
+    ) -> Result<AccessPolicy> {
         let permit = self.authorize(requester, RevokePermissions, vault.clone());
         permit.await?.run(principal, permissions).await
     }
@@ -275,7 +276,7 @@ impl Vaults {
         key: &KeyIdentifier,
         operation: KeyOperation,
         usage: Result<KeyUse>,
-    ) -> Result<Used<Outcome>> {
+    ) -> Result<CryptoResult<Outcome>> {
         /// Authorises, reads the usage as one of this operation, and runs it.
         macro_rules! used {
             ($operation:ident, $usage:pat => ($($argument:expr),*), $outcome:expr) => {{
@@ -283,8 +284,8 @@ impl Vaults {
                 let $usage = permit.parse(async { usage }).await? else {
                     panic!("the usage is another operation's")
                 };
-                let Used { key, result } = permit.run($($argument),*).await?;
-                Ok(Used { key, result: $outcome(result) })
+                let CryptoResult { key, result } = permit.run($($argument),*).await?;
+                Ok(CryptoResult { key, result: $outcome(result) })
             }};
         }
         let bytes = |bytes: Vec<u8>| Outcome::Bytes(bytes.into());

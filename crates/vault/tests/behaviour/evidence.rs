@@ -115,7 +115,7 @@ async fn a_request_without_a_token_is_recorded_as_nobodys() {
     assert_eq!(event.result_signature, "Unauthorized");
     assert_eq!(event.result_description, why);
     assert_eq!(event.properties.http_status_code, 401);
-    assert_eq!(event.properties.client_info, client.info);
+    assert_eq!(event.properties.client_info, client.user_agent);
     assert_eq!(
         event.properties.request_uri,
         "https://kv1.vault.localhost:5000/?api-version=7.6"

@@ -29,7 +29,7 @@ async fn a_deleted_vault_keeps_its_name_and_its_keys_to_itself() {
     let error = refused(world.unwrap(&kid, &wrapped).await);
     assert!(matches!(error, Error::VaultDeleted { .. }));
     let error = refused(create().await);
-    assert!(matches!(error, Error::VaultNameHeld { .. }));
+    assert!(matches!(error, Error::VaultNameReserved { .. }));
     assert_eq!(
         wire(vaults.keys(&operator(), vault).await),
         (404, "VaultNotFound", None)

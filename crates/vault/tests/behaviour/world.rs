@@ -138,7 +138,7 @@ impl World {
             caller: Caller::Principal(self.principal()),
             client: Client {
                 origin: Origin::Address(Ipv4Addr::new(203, 0, 113, 7).into()),
-                info: "azsdk-python-keyvault-keys/4.11.3".to_owned(),
+                user_agent: "azsdk-python-keyvault-keys/4.11.3".to_owned(),
                 api_version: Some("7.6".to_owned()),
                 correlation_id: Uuid::from_u128(7),
             },

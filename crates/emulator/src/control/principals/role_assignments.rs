@@ -118,7 +118,7 @@ async fn in_effect(services: &Services, scope: &RoleScope) -> bool {
     };
     let (vault, _) = vault.split_once('/').unwrap_or((vault, ""));
     match vault.parse() {
-        Ok(vault) => services.vault.has_roles(&vault).await.unwrap_or_default(),
+        Ok(vault) => services.vault.uses_rbac(&vault).await.unwrap_or_default(),
         Err(_) => false,
     }
 }

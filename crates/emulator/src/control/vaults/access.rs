@@ -1,7 +1,7 @@
 use sealock_api as api;
 use sealock_core::VaultName;
 use sealock_vault::{
-    KeyPermission, Policy,
+    AccessPolicy, KeyPermission,
     operation::{GrantPermissions, ListPolicies, RevokePermissions},
 };
 
@@ -66,7 +66,7 @@ fn permissions(asked: api::Permissions) -> std::collections::BTreeSet<KeyPermiss
 async fn view(
     services: &Services,
     vault: &VaultName,
-    policy: Policy,
+    policy: AccessPolicy,
 ) -> Result<api::AccessPolicy, ControlError> {
     Ok(api::AccessPolicy {
         vault: vault.clone(),
@@ -76,6 +76,6 @@ async fn view(
             .into_iter()
             .map(Translate::translate)
             .collect(),
-        in_effect: !services.vault.has_roles(vault).await?,
+        in_effect: !services.vault.uses_rbac(vault).await?,
     })
 }

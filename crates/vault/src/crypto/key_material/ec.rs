@@ -18,7 +18,7 @@ pub(crate) enum EcKey {
     P521(p521::SecretKey),
 }
 
-/// The curves' keys are of different types that can do the same.
+/// Evaluates `$body` with the key of any curve: their types differ, but have the same methods.
 macro_rules! on_any_curve {
     ($key:expr, $inner:ident => $body:expr) => {
         match $key {
@@ -41,7 +41,7 @@ impl EcKey {
         }
     }
 
-    /// The point may be missing: it is found from `d`.
+    /// Reads a JWK. The point may be missing, since it follows from `d`.
     pub(super) fn import(jwk: &JsonWebKey) -> Result<Self> {
         let curve = jwk.crv()?;
         let d = coordinate("d", jwk.d.as_ref(), curve)?;
@@ -97,7 +97,7 @@ impl EcKey {
         }
     }
 
-    /// r and s, one after the other.
+    /// Returns r followed by s.
     pub(super) fn sign(&self, digest: &[u8]) -> Result<Vec<u8>> {
         on_any_curve!(self, key => {
             let signature: Signature<_> = SigningKey::from(key).sign_prehash(digest)?;
@@ -108,7 +108,7 @@ impl EcKey {
     pub(super) fn verify(&self, digest: &[u8], signature: &[u8]) -> bool {
         on_any_curve!(self, key => {
             Signature::from_slice(signature).is_ok_and(|signature| {
-                // Either s will do; `k256` takes the lower only.
+                // Both values of s are valid; `k256` accepts only the lower.
                 VerifyingKey::from(key.public_key())
                     .verify_prehash(digest, &signature.normalize_s())
                     .is_ok()
@@ -116,7 +116,7 @@ impl EcKey {
         })
     }
 
-    /// Its coordinates, each as long as the curve's field.
+    /// Returns the point's coordinates, each as long as the curve's field.
     fn point(&self) -> (Vec<u8>, Vec<u8>) {
         on_any_curve!(self, key => {
             // 4, then x, then y (SEC 1, 2.3.3).

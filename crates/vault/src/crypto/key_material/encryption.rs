@@ -7,7 +7,7 @@ use zeroize::Zeroizing;
 use super::KeyMaterial;
 use crate::{EncryptionAlgorithm, Error, Result};
 
-/// What came of an encryption.
+/// The result of an encryption.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Encrypted {
     /// The ciphertext.
@@ -18,12 +18,12 @@ pub struct Encrypted {
     pub tag: Option<Vec<u8>>,
 }
 
-/// `None`, whatever is wrong with the ciphertext: which it was is an oracle (RFC 8017, 7.1.2).
+/// The plaintext, or `None` for any fault in the ciphertext: telling faults apart makes an oracle (RFC 8017, 7.1.2).
 pub(super) type Decrypted = Option<Zeroizing<Vec<u8>>>;
 
 impl KeyMaterial {
-    /// Without an `iv`, AES-CBC gets a random one. AES-GCM always does: one that is used twice gives
-    /// the key away.
+    /// Encrypts `plaintext`. Without an `iv`, AES-CBC draws a random one. AES-GCM always does, since reuse of one reveals
+    /// the authentication key.
     ///
     /// <https://learn.microsoft.com/rest/api/keyvault/keys/encrypt/encrypt>
     pub(crate) fn encrypt(
@@ -44,7 +44,7 @@ impl KeyMaterial {
             }
             (Self::Oct(key), AesCbc(size)) => key.encrypt_cbc(size, plaintext, iv),
             (Self::Oct(key), AesCbcPad(size)) => key.encrypt_cbc_pad(size, plaintext, iv),
-            (_, AesKw(_)) => Err(only_for(algorithm, "wrapKey and unwrapKey")),
+            (_, AesKw(_)) => Err(usable_only_for(algorithm, "wrapKey and unwrapKey")),
             _ => Ok(Encrypted {
                 ciphertext: self.encrypt_with_rsa(algorithm, plaintext)?,
                 ..Encrypted::default()
@@ -52,6 +52,8 @@ impl KeyMaterial {
         }
     }
 
+    /// Decrypts a ciphertext.
+    ///
     /// <https://learn.microsoft.com/rest/api/keyvault/keys/decrypt/decrypt>
     pub(crate) fn decrypt(
         &self,
@@ -82,12 +84,14 @@ impl KeyMaterial {
             (Self::Oct(key), AesCbcPad(size)) => {
                 key.decrypt_cbc_pad(size, ciphertext, required(algorithm, iv, "iv")?)?
             }
-            (_, AesKw(_)) => return Err(only_for(algorithm, "wrapKey and unwrapKey")),
+            (_, AesKw(_)) => return Err(usable_only_for(algorithm, "wrapKey and unwrapKey")),
             _ => self.decrypt_with_rsa(algorithm, ciphertext)?,
         };
-        decrypted.ok_or_else(|| undecryptable(algorithm))
+        decrypted.ok_or_else(|| decryption_failed(algorithm))
     }
 
+    /// Wraps another key.
+    ///
     /// <https://learn.microsoft.com/rest/api/keyvault/keys/wrap-key/wrap-key>
     pub(crate) fn wrap(&self, algorithm: EncryptionAlgorithm, value: &[u8]) -> Result<Vec<u8>> {
         use EncryptionAlgorithm::{AesCbc, AesCbcPad, AesGcm, AesKw};
@@ -95,12 +99,14 @@ impl KeyMaterial {
         match (self, algorithm) {
             (Self::Oct(key), AesKw(size)) => key.wrap(size, value),
             (_, AesGcm(_) | AesCbc(_) | AesCbcPad(_)) => {
-                Err(only_for(algorithm, "encrypt and decrypt"))
+                Err(usable_only_for(algorithm, "encrypt and decrypt"))
             }
             _ => self.encrypt_with_rsa(algorithm, value),
         }
     }
 
+    /// Unwraps a wrapped key.
+    ///
     /// <https://learn.microsoft.com/rest/api/keyvault/keys/unwrap-key/unwrap-key>
     pub(crate) fn unwrap(
         &self,
@@ -112,11 +118,11 @@ impl KeyMaterial {
         let unwrapped = match (self, algorithm) {
             (Self::Oct(key), AesKw(size)) => key.unwrap(size, value)?,
             (_, AesGcm(_) | AesCbc(_) | AesCbcPad(_)) => {
-                return Err(only_for(algorithm, "encrypt and decrypt"));
+                return Err(usable_only_for(algorithm, "encrypt and decrypt"));
             }
             _ => self.decrypt_with_rsa(algorithm, value)?,
         };
-        unwrapped.ok_or_else(|| undecryptable(algorithm))
+        unwrapped.ok_or_else(|| decryption_failed(algorithm))
     }
 
     fn encrypt_with_rsa(
@@ -132,7 +138,7 @@ impl KeyMaterial {
                 key.encrypt_oaep::<Sha1>(algorithm, plaintext)
             }
             (Self::Rsa(key), EncryptionAlgorithm::Rsa15) => key.encrypt_pkcs1(algorithm, plaintext),
-            _ => Err(self.unfit(algorithm)),
+            _ => Err(self.unsuitable(algorithm)),
         }
     }
 
@@ -149,15 +155,15 @@ impl KeyMaterial {
                 Ok(key.decrypt_oaep::<Sha1>(ciphertext))
             }
             (Self::Rsa(key), EncryptionAlgorithm::Rsa15) => Ok(key.decrypt_pkcs1(ciphertext)),
-            _ => Err(self.unfit(algorithm)),
+            _ => Err(self.unsuitable(algorithm)),
         }
     }
 
-    fn unfit(&self, algorithm: EncryptionAlgorithm) -> Error {
+    fn unsuitable(&self, algorithm: EncryptionAlgorithm) -> Error {
         let kind = self.kind();
         Error::BadParameter(match self {
             Self::Ec(_) => format!(
-                "Keys of the type {kind} sign and verify only; {algorithm} cannot be used with them."
+                "Keys of the type {kind} can only sign and verify; {algorithm} cannot be used with them."
             ),
             Self::Rsa(_) | Self::Oct(_) => {
                 format!("The algorithm {algorithm} cannot be used with keys of the type {kind}.")
@@ -166,16 +172,15 @@ impl KeyMaterial {
     }
 }
 
-/// Refuses a parameter that would be ignored, lest a client think it is bound to the ciphertext. But AES-CBC is `used` with
-/// everything that AES-GCM is used with, and ignores what it does not need: Microsoft's SDKs for .NET and JavaScript send
-/// it so in their tests.
+/// Refuses a parameter that the algorithm ignores, so that no client believes it is bound to the ciphertext. AES-CBC accepts
+/// all parameters of AES-GCM, because Microsoft's SDKs for .NET and JavaScript send them in their tests.
 fn refuse_unused(
     algorithm: EncryptionAlgorithm,
     given: Option<&[u8]>,
     field: &str,
-    used: bool,
+    is_accepted: bool,
 ) -> Result<()> {
-    if given.is_none() || used {
+    if given.is_none() || is_accepted {
         return Ok(());
     }
     Err(Error::BadParameter(match (algorithm, field) {
@@ -186,10 +191,10 @@ fn refuse_unused(
     }))
 }
 
-/// One text for each algorithm, whatever is wrong. That of OAEP is Azure's
-/// (<https://github.com/MicrosoftDocs/azure-docs/issues/39976>), and that of `RSA1_5`
-/// (<https://github.com/Azure/azure-sdk-for-js/issues/30125>).
-fn undecryptable(algorithm: EncryptionAlgorithm) -> Error {
+/// Makes the refusal of a ciphertext: one text for each algorithm, whatever the fault. The texts of OAEP
+/// (<https://github.com/MicrosoftDocs/azure-docs/issues/39976>) and `RSA1_5`
+/// (<https://github.com/Azure/azure-sdk-for-js/issues/30125>) are Azure's.
+fn decryption_failed(algorithm: EncryptionAlgorithm) -> Error {
     use EncryptionAlgorithm::{AesCbc, AesCbcPad, AesGcm, AesKw, Rsa15, RsaOaep, RsaOaep256};
 
     Error::BadParameter(match algorithm {
@@ -213,7 +218,7 @@ fn required<'a>(
     })
 }
 
-fn only_for(algorithm: EncryptionAlgorithm, operations: &str) -> Error {
+fn usable_only_for(algorithm: EncryptionAlgorithm, operations: &str) -> Error {
     Error::BadParameter(format!(
         "The algorithm {algorithm} can only be used for {operations}."
     ))

@@ -3,16 +3,14 @@ use zeroize::Zeroizing;
 
 use crate::{Curve, Error, KeyType, Result, crypto::base64url};
 
-/// How many bytes a member has at most: those of a number as long as an RSA key of 4096 bits, and a
-/// leading zero.
+/// The maximum length of a member: a number as long as an RSA key of 4096 bits, and a leading zero.
 const MEMBER_BYTES: usize = 513;
 
-/// A JSON Web Key (RFC 7517) as clients send it to be imported. What is in it is wiped on drop; there is
-/// no `Debug`.
+/// A JSON Web Key (RFC 7517) that a client imports. Its members are wiped on drop; it has no `Debug`.
 #[derive(Deserialize)]
 pub struct JsonWebKey {
     kty: Option<String>,
-    /// What the key may be used for; what is not said is left to the vault.
+    /// The operations that the key permits. Without them, the vault chooses.
     pub key_ops: Option<Vec<String>>,
     crv: Option<Curve>,
     pub(super) n: Option<Base64Url>,
@@ -29,7 +27,7 @@ pub struct JsonWebKey {
     key_hsm: Option<IgnoredAny>,
 }
 
-/// A member as it was sent; whoever takes it out knows its name and decodes it.
+/// A member as the client sent it. It is decoded later, where the refusal can name it.
 pub(super) struct Base64Url(Zeroizing<String>);
 
 impl<'de> Deserialize<'de> for Base64Url {
@@ -47,7 +45,7 @@ impl JsonWebKey {
         self.crv.ok_or_else(|| missing("crv"))
     }
 
-    /// A key out of another HSM, wrapped for this one.
+    /// Refuses a key that another HSM has wrapped for this one.
     ///
     /// <https://learn.microsoft.com/azure/key-vault/keys/byok-specification>
     pub(super) fn refuse_transfer_blob(&self) -> Result<()> {
@@ -68,7 +66,7 @@ pub(super) fn bytes(field: &'static str, member: Option<&Base64Url>) -> Result<Z
     base64url::decode(field, text)
 }
 
-/// A number, big-endian, without leading zeros.
+/// Decodes a big-endian number without leading zeros.
 pub(super) fn number(
     field: &'static str,
     member: Option<&Base64Url>,
@@ -81,7 +79,7 @@ pub(super) fn number(
     Ok(bytes)
 }
 
-/// A number as long as the curve's field, as it should have been sent; clients drop zeros.
+/// Decodes a number and pads it to the length of the curve's field, since some clients drop leading zeros.
 pub(super) fn coordinate(
     field: &'static str,
     member: Option<&Base64Url>,
@@ -99,7 +97,7 @@ pub(super) fn coordinate(
     Ok(padded)
 }
 
-/// The text is Azure's: <https://github.com/Azure/azure-sdk-for-java/issues/3405>
+/// Makes the refusal. The text is Azure's: <https://github.com/Azure/azure-sdk-for-java/issues/3405>
 fn missing(member: &'static str) -> Error {
     Error::JsonWebKeyIncomplete { missing: member }
 }

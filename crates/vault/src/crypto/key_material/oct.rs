@@ -25,7 +25,7 @@ const GCM_TAG: usize = 16;
 
 pub(crate) struct OctKey(Zeroizing<Vec<u8>>);
 
-/// Calls the cipher of this size `$aes` in `$body`.
+/// Evaluates `$body` with `$aes` as the AES cipher of this size.
 macro_rules! with_aes {
     ($size:expr, $aes:ident => $body:expr) => {
         match $size {
@@ -45,7 +45,7 @@ macro_rules! with_aes {
     };
 }
 
-/// Calls the hash `$hash` in `$body`.
+/// Evaluates `$body` with `$hash` as this hash.
 macro_rules! with_sha {
     ($sha:expr, $hash:ident => $body:expr) => {
         match $sha {
@@ -102,7 +102,7 @@ impl OctKey {
         let mut ciphertext = plaintext.to_vec();
         let tag = with_aes!(size, Aes => {
             AesGcm::<Aes, U12>::new_from_slice(&self.0)
-                .map_err(|_| self.unfit(size))?
+                .map_err(|_| self.wrong_key_size(size))?
                 .encrypt_inout_detached(&Nonce::from(iv), aad, ciphertext.as_mut_slice().into())
         });
         let tag = tag.map_err(|_| Error::BadParameter("The value is too long.".to_owned()))?;
@@ -121,12 +121,12 @@ impl OctKey {
         aad: &[u8],
         tag: &[u8],
     ) -> Result<Decrypted> {
-        let iv: [u8; GCM_IV] = of_length("iv", iv)?;
-        let tag: [u8; GCM_TAG] = of_length("tag", tag)?;
+        let iv: [u8; GCM_IV] = exact_bytes("iv", iv)?;
+        let tag: [u8; GCM_TAG] = exact_bytes("tag", tag)?;
         let mut plaintext = Zeroizing::new(ciphertext.to_vec());
         let opened = with_aes!(size, Aes => {
             AesGcm::<Aes, U12>::new_from_slice(&self.0)
-                .map_err(|_| self.unfit(size))?
+                .map_err(|_| self.wrong_key_size(size))?
                 .decrypt_inout_detached(
                     &Nonce::from(iv),
                     aad,
@@ -137,7 +137,8 @@ impl OctKey {
         Ok(opened.is_ok().then_some(plaintext))
     }
 
-    /// Zeros fill a last block that is not full. They come back: which of them are padding, the ciphertext does not say.
+    /// Encrypts with zeros in the rest of the last block. Decryption returns them, since it cannot tell padding from
+    /// plaintext.
     pub(super) fn encrypt_cbc(
         &self,
         size: AesSize,
@@ -186,7 +187,7 @@ impl OctKey {
         let mut wrapped = vec![0; value.len() + SEMIBLOCK];
         let done = with_aes!(size, Aes => {
             AesKw::<Aes>::new_from_slice(&self.0)
-                .map_err(|_| self.unfit(size))?
+                .map_err(|_| self.wrong_key_size(size))?
                 .wrap_key(value, &mut wrapped)
                 .map(drop)
         });
@@ -198,7 +199,7 @@ impl OctKey {
         let mut unwrapped = Zeroizing::new(vec![0; value.len().saturating_sub(SEMIBLOCK)]);
         let done = with_aes!(size, Aes => {
             AesKw::<Aes>::new_from_slice(&self.0)
-                .map_err(|_| self.unfit(size))?
+                .map_err(|_| self.wrong_key_size(size))?
                 .unwrap_key(value, &mut unwrapped)
                 .map(drop)
         });
@@ -228,12 +229,12 @@ impl OctKey {
         iv: Option<&[u8]>,
     ) -> Result<Encrypted> {
         let iv: [u8; BLOCK] = match iv {
-            Some(iv) => of_length("iv", iv)?,
+            Some(iv) => exact_bytes("iv", iv)?,
             None => random(),
         };
         let ciphertext = with_aes!(size, Aes => {
             cbc::Encryptor::<Aes>::new_from_slices(&self.0, &iv)
-                .map_err(|_| self.unfit(size))?
+                .map_err(|_| self.wrong_key_size(size))?
                 .encrypt_padded_vec::<P>(plaintext)
         });
         Ok(Encrypted {
@@ -249,11 +250,11 @@ impl OctKey {
         ciphertext: &[u8],
         iv: &[u8],
     ) -> Result<Decrypted> {
-        let iv: [u8; BLOCK] = of_length("iv", iv)?;
+        let iv: [u8; BLOCK] = exact_bytes("iv", iv)?;
         let mut plaintext = Zeroizing::new(ciphertext.to_vec());
         let length = with_aes!(size, Aes => {
             cbc::Decryptor::<Aes>::new_from_slices(&self.0, &iv)
-                .map_err(|_| self.unfit(size))?
+                .map_err(|_| self.wrong_key_size(size))?
                 .decrypt_padded::<P>(&mut plaintext)
                 .map(<[u8]>::len)
         });
@@ -263,7 +264,7 @@ impl OctKey {
         }))
     }
 
-    fn unfit(&self, size: AesSize) -> Error {
+    fn wrong_key_size(&self, size: AesSize) -> Error {
         Error::BadParameter(format!(
             "The algorithm needs a key of {} bits; this one has {}.",
             size.bits(),
@@ -278,7 +279,7 @@ fn random<const N: usize>() -> [u8; N] {
     bytes
 }
 
-fn of_length<const N: usize>(field: &str, given: &[u8]) -> Result<[u8; N]> {
+fn exact_bytes<const N: usize>(field: &str, given: &[u8]) -> Result<[u8; N]> {
     given.try_into().map_err(|_| {
         Error::BadParameter(format!(
             "'{field}' has {} bytes; it must have {N}.",

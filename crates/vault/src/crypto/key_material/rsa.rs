@@ -1,4 +1,4 @@
-//! RSA keys (RFC 8017). Each private operation is blinded: the `rsa` crate draws from the system.
+//! RSA keys (RFC 8017). The `rsa` crate blinds each private operation with the system's randomness.
 
 use rsa::{
     BoxedUint, Pkcs1v15Sign, PrivateKey, Pss,
@@ -20,10 +20,10 @@ use crate::{
     keys::key_spec::check_size,
 };
 
-/// 65537: no other is taken.
+/// 65537, the only accepted exponent.
 const EXPONENT: [u8; 3] = [1, 0, 1];
 
-/// What PKCS#1 v1.5 pads with at least (RFC 8017, 7.2.1 and 9.2).
+/// The minimum padding of PKCS#1 v1.5 (RFC 8017, 7.2.1 and 9.2).
 const PKCS1_PADDING: usize = 11;
 
 pub(crate) struct RsaKey(PrivateKey);
@@ -33,7 +33,7 @@ impl RsaKey {
         Ok(Self(PrivateKey::new(&mut rand::rng(), bits as usize)?))
     }
 
-    /// The primes may be missing (RFC 7518, 6.3.2): they are found from the rest.
+    /// Reads a JWK. The primes may be missing (RFC 7518, 6.3.2), since they follow from the other members.
     pub(super) fn import(jwk: &JsonWebKey) -> Result<Self> {
         let n = number("n", jwk.n.as_ref())?;
         let exponent = number("e", jwk.e.as_ref())?;
@@ -60,7 +60,7 @@ impl RsaKey {
             primes.iter().map(|prime| uint(prime)).collect(),
         )
         .map_err(inconsistent)?;
-        // Nothing has shown that the primes are prime. If not, this finds its own result wrong.
+        // `from_components` does not test the primes. If they are not prime, a signature fails its own check.
         key.pkcs1v15_sign_prehash::<Sha256>(&[0; 32])
             .map_err(inconsistent)?;
 
@@ -69,7 +69,7 @@ impl RsaKey {
         Ok(key)
     }
 
-    /// What serves the Chinese remainder theorem may be missing, but not be another key's.
+    /// Checks the members for the Chinese remainder theorem, as far as they are present.
     fn check_crt(&self, jwk: &JsonWebKey) -> Result<()> {
         let Self(key) = self;
         let qi = key.crt_coefficient().map(Zeroizing::new);
@@ -150,7 +150,8 @@ impl RsaKey {
         Ok(self.0.as_public_key().pkcs1v15_encrypt(plaintext)?)
     }
 
-    /// What is wrong with the padding cannot be seen: then it is a made-up plaintext that comes out.
+    /// Decrypts a ciphertext. For wrong padding, the `rsa` crate returns a made-up plaintext, so that nobody can detect
+    /// it.
     pub(super) fn decrypt_pkcs1(&self, ciphertext: &[u8]) -> Decrypted {
         self.0.pkcs1v15_decrypt(ciphertext).ok().map(Zeroizing::new)
     }
@@ -208,7 +209,7 @@ fn check_length(algorithm: EncryptionAlgorithm, plaintext: &[u8], limit: usize) 
     )))
 }
 
-/// The text is Azure's: <https://github.com/Azure/azure-sdk-for-python/issues/28452>
+/// Makes the refusal. The text is Azure's: <https://github.com/Azure/azure-sdk-for-python/issues/28452>
 fn invalid(why: &'static str) -> Error {
     Error::RsaKeyInvalid { why }
 }

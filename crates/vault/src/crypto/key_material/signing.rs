@@ -4,7 +4,7 @@ use super::KeyMaterial;
 use crate::{Error, Result, SignatureAlgorithm};
 
 impl KeyMaterial {
-    /// `kid` is the key as clients know it; a refusal names it.
+    /// Signs `digest`. A refusal names `kid`, the key's URL.
     ///
     /// <https://learn.microsoft.com/rest/api/keyvault/keys/sign/sign>
     pub(crate) fn sign(
@@ -24,7 +24,7 @@ impl KeyMaterial {
         }
     }
 
-    /// What is no signature at all is just a wrong one.
+    /// Returns true if `signature` is valid for `digest`. A malformed signature is invalid, and not an error.
     ///
     /// <https://learn.microsoft.com/rest/api/keyvault/keys/verify/verify>
     pub(crate) fn verify(
@@ -57,30 +57,30 @@ impl KeyMaterial {
         digest: &[u8],
     ) -> Result<()> {
         let length = digest.len();
-        let refuse = |wanted: String| {
+        let refuse = |required: String| {
             Err(Error::BadParameter(format!(
-                "Invalid length of '{field}': {length} bytes. {algorithm} requires {wanted}, encoded with base64url."
+                "Invalid length of '{field}': {length} bytes. {algorithm} requires {required}, encoded with base64url."
             )))
         };
         match (self, algorithm) {
             (Self::Ec(key), SignatureAlgorithm::Es(curve)) if key.curve() != curve => {
                 Err(self.incompatible(kid, algorithm))
             }
-            (Self::Rsa(key), _) if key.bytes() < algorithm.least_rsa_bytes() => {
+            (Self::Rsa(key), _) if key.bytes() < algorithm.min_rsa_bytes() => {
                 Err(Error::BadParameter(format!(
                     "{algorithm} cannot be used with a key of {} bits.",
                     key.bits()
                 )))
             }
             (Self::Rsa(key), SignatureAlgorithm::RsNull) => {
-                let most = key.pkcs1_limit();
-                if (1..=most).contains(&length) {
+                let limit = key.pkcs1_limit();
+                if (1..=limit).contains(&length) {
                     return Ok(());
                 }
-                refuse(format!("1 to {most} bytes"))
+                refuse(format!("1 to {limit} bytes"))
             }
             _ => match algorithm.digest_bytes() {
-                Some(wanted) if wanted != length => refuse(format!("{wanted} bytes")),
+                Some(required) if required != length => refuse(format!("{required} bytes")),
                 _ => Ok(()),
             },
         }
@@ -94,7 +94,7 @@ impl KeyMaterial {
                 key.curve()
             ),
             _ => {
-                let wanted = match algorithm {
+                let required = match algorithm {
                     SignatureAlgorithm::Ps(_)
                     | SignatureAlgorithm::Rs(_)
                     | SignatureAlgorithm::RsNull => "RSA",
@@ -102,7 +102,7 @@ impl KeyMaterial {
                     SignatureAlgorithm::Hs(_) => "oct",
                 };
                 format!(
-                    "is of type '{kind}', and algorithm '{algorithm}' can only be used with type '{wanted}'"
+                    "is of type '{kind}', and algorithm '{algorithm}' can only be used with type '{required}'"
                 )
             }
         };

@@ -12,7 +12,7 @@ use crate::{Curve, EncryptionAlgorithm, KeyShape, KeyType, Result, SignatureAlgo
 const RSA_1024: &str = r#"{"kty":"RSA","n":"ojEYEuhuHzeZmasf1s3_E7f2Gq0PNLAJf1PDQxlAcYetbphrW0hFXSD2Us_Z7Z3Kgbsugl5ISdrbD9QmNQxzGsacl6xvafAQwybo0swF3Wmd_PFxdRetKnCcgEgJQwvuG--iyP1GsJJItHcMuA8nC1cTqF4r8ZlpMQVxwjtruUE","e":"AQAB","d":"Gua1rX0rtrXMHjbJ4yDrq-OZSDdoDD8edCX6fwiTLcFpPKy_Mba8-oNbF8UtykGfswDO6ASnTMimCOwRIj9cX9LrGS_pyR3_NjMmT-9lAdUP0bqG0HBWuTNOK6eGY720yK4iTtEWYcs-fmauMZ-DFCazKsCzuH_2ay24OHhI8lk","p":"0tH59PMfuv9_DQTA2tGyQ9IxqOJdPW9nnIoOfIpD6h_6n-c9d1nxZfZ7Db8ltOL57680BpuH9fFszZBNXTXkFw","q":"xPNDQcEg_4EtD0fmqYoNzSh48NePgwciKZPDqmHbkVSlCNIVpAq65UjP7Ati1V_Rrg_HGoI05EI7Sgd2pV8sZw"}"#;
 const KID: &str = "https://kv1.vault.azure.net/keys/k1/0123456789abcdef0123456789abcdef";
 
-/// The published RSA key of RFC 7520, 4.1, as generating one takes a while.
+/// The published RSA key of RFC 7520, 4.1. Generating one takes seconds.
 static RSA_JWK: LazyLock<Value> = LazyLock::new(|| {
     let vectors = include_str!("../../../../../fixtures/rfc7520.json");
     let mut vectors: Value = serde_json::from_str(vectors).unwrap();
@@ -37,7 +37,7 @@ fn ec_jwk() -> Value {
     })
 }
 
-/// One key of each shape but the larger RSA ones.
+/// Returns one key of each shape, except larger RSA keys.
 fn every_key() -> Vec<KeyMaterial> {
     let curves = Curve::EVERY.map(|curve| KeyShape::Ec { curve });
     let sizes = KeyShape::OCT_BITS.map(|bits| KeyShape::Oct { bits });
@@ -60,14 +60,14 @@ fn refused<T>(result: Result<T>, reason: &str) {
     }
 }
 
-/// As long as Azure imported one in December 2024, but makes none.
+/// Azure imported such a key in December 2024, but does not generate one.
 #[test]
-fn a_key_of_1024_bits_serves_as_far_as_its_length_goes() {
+fn imported_rsa_1024_keys_work_within_their_length() {
     let jwk: Value = serde_json::from_str(RSA_1024).unwrap();
     let key = key(&jwk);
     assert_eq!(key.shape(), KeyShape::Rsa { bits: 1024 });
     refused(
-        key.shape().check_made(),
+        key.shape().check_generatable(),
         "Unsupported key size (1024). Supported sizes are [2048, 3072, 4096]",
     );
     let secret = key.to_secret().unwrap();
@@ -101,7 +101,7 @@ fn a_key_of_1024_bits_serves_as_far_as_its_length_goes() {
 }
 
 #[test]
-fn a_key_is_read_back_as_what_it_was_sealed() {
+fn secrets_are_read_back_as_the_same_key() {
     for key in every_key() {
         let kty = match key {
             KeyMaterial::Rsa(_) => KeyType::RsaHsm,

@@ -1,4 +1,4 @@
-//! What others have published must come out here, too.
+//! Published test vectors.
 
 use base64::{Engine as _, engine::general_purpose::URL_SAFE_NO_PAD};
 use serde_json::Value;
@@ -27,7 +27,7 @@ fn import(jwk: &Value) -> KeyMaterial {
         .1
 }
 
-/// Examples of Protecting Content Using JSON Object Signing and Encryption.
+/// Reads vectors of RFC 7520, "Examples of Protecting Content Using JSON Object Signing and Encryption".
 fn rfc_7520(chapter: &str) -> Vec<Value> {
     let vectors = include_str!("../../../../../fixtures/rfc7520.json");
     let mut vectors: Value = serde_json::from_str(vectors).unwrap();
@@ -212,7 +212,7 @@ fn sp_800_38a_cbc() {
             plaintext
         );
 
-        // PKCS#7 adds a block to what is whole blocks already.
+        // PKCS#7 adds a block to a plaintext of whole blocks.
         let algorithm = EncryptionAlgorithm::AesCbcPad(size);
         let padded = key.encrypt(algorithm, &plaintext, Some(&iv), None).unwrap();
         assert_eq!(padded.ciphertext.len(), ciphertext.len() + 16);
@@ -221,8 +221,7 @@ fn sp_800_38a_cbc() {
     }
 }
 
-/// RFC 6979, A.2.5 to A.2.7, "sample"; and for secp256k1, which is not in there, what Bitcoin's
-/// implementations agree on.
+/// RFC 6979, A.2.5 to A.2.7, "sample". For secp256k1, which the RFC lacks, the vector of Bitcoin's implementations.
 #[test]
 fn rfc_6979_signatures() {
     for (curve, d, message, signature) in [
@@ -274,7 +273,7 @@ fn rfc_6979_signatures() {
     }
 }
 
-/// RFC 4231, test cases 1, 2 and 4. HMAC adds zeros to a short key, so these may be there already.
+/// RFC 4231, test cases 1, 2 and 4. The keys end with the zeros that HMAC adds to a short key anyway.
 #[test]
 fn rfc_4231_hmac() {
     for (key, data, macs) in [

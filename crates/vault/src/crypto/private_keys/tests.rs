@@ -13,10 +13,10 @@ use crate::{
     operation::{BackUpKey, CreateKey, CreateVault},
 };
 
-/// So many bytes of a key are not found anywhere by chance.
+/// The length of the searched pieces of a key, which do not occur by chance.
 const WINDOW: usize = 12;
 
-/// The stored bytes, file by file, whatever they are for.
+/// Reads all files in a directory.
 fn files(dir: &Path) -> Vec<Vec<u8>> {
     fs::read_dir(dir)
         .unwrap()
@@ -31,7 +31,7 @@ fn files(dir: &Path) -> Vec<Vec<u8>> {
         .collect()
 }
 
-/// What there is of a text in base64url, wherever in it the text begins.
+/// Encodes the bytes in base64url at each alignment that they can have in a longer text.
 fn encoded(bytes: &[u8]) -> Vec<Vec<u8>> {
     (0..3.min(bytes.len()))
         .map(|start| URL_SAFE_NO_PAD.encode(&bytes[start..]).into_bytes())
@@ -39,7 +39,7 @@ fn encoded(bytes: &[u8]) -> Vec<Vec<u8>> {
 }
 
 #[tokio::test]
-async fn no_window_of_a_private_key_is_stored_or_backed_up_in_the_clear() {
+async fn no_piece_of_a_private_key_is_stored_or_backed_up_in_the_clear() {
     let dir = tempfile::tempdir().unwrap();
     let files_of_store = StoreFiles::new(dir.path(), Authenticator::new(&[7; 32]));
     let (store, clock) = (Store::open(files_of_store).unwrap(), Clock::system());
@@ -104,13 +104,13 @@ async fn no_window_of_a_private_key_is_stored_or_backed_up_in_the_clear() {
 
     let stored = files(dir.path());
     for public in public.iter().map(String::as_bytes) {
-        // A private key is written with its public half.
+        // The encoding of a private key contains its public key.
         secrets.retain(|window| !public.windows(WINDOW).any(|public| public == *window));
         assert!(
             stored
                 .iter()
                 .any(|file| file.windows(public.len()).any(|bytes| bytes == public)),
-            "the search finds what is there in the clear"
+            "the search does not find a public key"
         );
     }
     assert!(searched.len() >= 9 && stored.len() > 6);
@@ -120,7 +120,7 @@ async fn no_window_of_a_private_key_is_stored_or_backed_up_in_the_clear() {
 }
 
 #[tokio::test]
-async fn a_private_key_opens_only_under_its_own_kid() {
+async fn private_keys_open_only_under_their_own_kid() {
     let store = Store::ephemeral();
     let service_key = ServiceKey::random();
     let kid: Kid = format!("kv1/k1/{}", KeyVersion::random()).parse().unwrap();

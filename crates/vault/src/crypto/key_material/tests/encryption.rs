@@ -5,7 +5,7 @@ use crate::{
 };
 
 #[test]
-fn an_algorithm_encrypts_with_the_keys_that_azure_says_and_no_other() {
+fn each_encryption_algorithm_works_only_with_azures_keys() {
     for key in every_key() {
         let shape = key.shape();
         for (algorithm, name) in EncryptionAlgorithm::EVERY {
@@ -54,7 +54,7 @@ fn an_algorithm_encrypts_with_the_keys_that_azure_says_and_no_other() {
 }
 
 #[test]
-fn rsa_takes_as_much_as_its_padding_leaves() {
+fn rsa_refuses_values_longer_than_its_padding_permits() {
     let key = key(&RSA_JWK);
     for (algorithm, limit) in [
         (EncryptionAlgorithm::Rsa15, 245),
@@ -73,7 +73,7 @@ fn rsa_takes_as_much_as_its_padding_leaves() {
 }
 
 #[test]
-fn a_parameter_that_is_missing_or_of_no_use_is_refused() {
+fn missing_and_unused_parameters_are_refused() {
     let rsa = key(&RSA_JWK);
     let oct = KeyMaterial::generate(KeyShape::Oct { bits: 256 }).unwrap();
     let (gcm, pad) = (
@@ -146,7 +146,7 @@ fn a_parameter_that_is_missing_or_of_no_use_is_refused() {
 }
 
 #[test]
-fn cbc_ignores_what_only_gcm_needs() {
+fn cbc_ignores_parameters_of_gcm() {
     let oct = KeyMaterial::generate(KeyShape::Oct { bits: 256 }).unwrap();
     let (iv, aad) = (Some(&[0; 16][..]), Some(&b"aad"[..]));
     for algorithm in [EncryptionAlgorithm::AesCbc, EncryptionAlgorithm::AesCbcPad] {
@@ -180,7 +180,7 @@ fn cbc_without_padding_fills_the_last_block_with_zeros() {
 }
 
 #[test]
-fn a_ciphertext_that_is_wrong_in_any_way_gets_the_same_refusal() {
+fn all_faults_of_a_ciphertext_get_the_same_refusal() {
     let rsa = key(&RSA_JWK);
     let oaep = EncryptionAlgorithm::RsaOaep;
     for garbage in [&[][..], &[0; 255], &[0; 256], &[0xff; 256], &[1; 257]] {
@@ -226,9 +226,9 @@ fn a_ciphertext_that_is_wrong_in_any_way_gets_the_same_refusal() {
     }
 }
 
-/// Bleichenbacher's attack lives on the difference.
+/// Bleichenbacher's attack needs the difference.
 #[test]
-fn rsa1_5_never_says_that_a_padding_is_wrong() {
+fn rsa1_5_does_not_reveal_wrong_padding() {
     let key = key(&RSA_JWK);
     for garbage in 1..=4 {
         assert!(

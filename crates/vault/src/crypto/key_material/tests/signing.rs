@@ -2,7 +2,7 @@ use super::{KID, RSA_JWK, every_key, refused};
 use crate::{Curve, KeyShape, SignatureAlgorithm, crypto::key_material::KeyMaterial};
 
 #[test]
-fn an_algorithm_signs_with_the_keys_that_azure_says_and_no_other() {
+fn each_signature_algorithm_works_only_with_azures_keys() {
     for key in every_key() {
         let shape = key.shape();
         for (algorithm, name) in SignatureAlgorithm::EVERY {
@@ -41,7 +41,7 @@ fn an_algorithm_signs_with_the_keys_that_azure_says_and_no_other() {
 }
 
 #[test]
-fn a_refusal_to_sign_is_azures() {
+fn refusals_to_sign_have_azures_texts() {
     let key_on = |curve| KeyMaterial::generate(KeyShape::Ec { curve }).unwrap();
     refused(
         key_on(Curve::P256K).sign(KID, SignatureAlgorithm::Es(Curve::P256), &[7; 32]),
@@ -70,7 +70,7 @@ fn a_refusal_to_sign_is_azures() {
 }
 
 #[test]
-fn an_es256k_signature_may_have_either_s() {
+fn es256k_accepts_both_values_of_s() {
     let key = KeyMaterial::generate(KeyShape::Ec {
         curve: Curve::P256K,
     })

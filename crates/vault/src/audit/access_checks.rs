@@ -2,19 +2,19 @@ use sealock_entra::Caller;
 
 use crate::{Error, Origin, operation::Access};
 
-/// The checks that decided about a request, as far as its outcome tells. None decides about the operator.
+/// The results of a request's access checks. Absent checks did not take place; none takes place for the operator.
 #[derive(Default)]
-pub(super) struct Evidence {
+pub(super) struct AccessChecks {
     pub(super) address: Option<bool>,
     pub(super) address_type: Option<&'static str>,
     pub(super) access_policy: Option<bool>,
     pub(super) rbac: Option<bool>,
 }
 
-impl Evidence {
-    /// `caller` asked from `origin` with this access, and was refused with `error`, if at all. `rbac` is true if roles
-    /// decide about the vault's keys.
-    pub(super) fn of(
+impl AccessChecks {
+    /// Deduces the checks from the outcome of a request: from its `error`, or its success. `rbac` is true if roles grant
+    /// permissions to the vault's keys.
+    pub(super) fn from_outcome(
         caller: Option<&Caller>,
         origin: Origin,
         access: Access,
