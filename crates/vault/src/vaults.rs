@@ -160,26 +160,28 @@ fn purge_protection_is_irreversible(is_on: bool, requested: Option<bool>) -> Res
 impl Permit<CreateVault> {
     /// Creates the vault.
     pub async fn run(self, settings: VaultSettings) -> Result<Vault> {
-        let vault = &self.target;
-        self.service.remove_expired_vault(vault).await?;
-        self.run_change(move |permit, ()| async move {
+        self.run_to_end(move |permit| async move {
             let (service, vault) = (&permit.service, &permit.target);
-            let record = VaultRecord {
-                sku: settings.sku,
-                purge_protection: settings.purge_protection,
-                soft_delete_retention_days: settings.retention_is_7_to_90_days()?,
-                rbac: settings.rbac,
-                network: NetworkRules::default(),
-                failed_over: false,
-                created: service.clock.now(),
-                deletion: None,
-                revision: ObjectId::random(),
+            service.remove_expired_vault(vault).await?;
+            let plan = |()| async {
+                let record = VaultRecord {
+                    sku: settings.sku,
+                    purge_protection: settings.purge_protection,
+                    soft_delete_retention_days: settings.retention_is_7_to_90_days()?,
+                    rbac: settings.rbac,
+                    network: NetworkRules::default(),
+                    failed_over: false,
+                    created: service.clock.now(),
+                    deletion: None,
+                    revision: ObjectId::random(),
+                };
+                let key = [vault.as_str()];
+                let batch = Batch::new()
+                    .expect_absent(&VAULTS, &key)
+                    .put(&VAULTS, &key, &record);
+                Ok((batch, service.view_of_vault(vault, &record, Vec::new())))
             };
-            let key = [vault.as_str()];
-            let batch = Batch::new()
-                .expect_absent(&VAULTS, &key)
-                .put(&VAULTS, &key, &record);
-            Ok((batch, service.view_of_vault(vault, &record, Vec::new())))
+            permit.commit_change(plan).await
         })
         .await
     }

@@ -40,12 +40,15 @@ impl Service {
         Ok(())
     }
 
-    /// Records the refusal of a request, even if its client disconnects. Returns the error for the client.
+    /// Counts a refused request against the limits, if it was not counted yet, and records the refusal, even if the client
+    /// disconnects. Returns the error for the client.
     pub(crate) async fn refuse(self: &Arc<Self>, request: &Arc<Request>, error: Error) -> Error {
         let (service, request) = (Arc::clone(self), Arc::clone(request));
         let recording = tokio::spawn(async move {
-            let recorded = service.record(&request, Err(&error)).await;
-            recorded.err().unwrap_or(error)
+            let throttled = service.charge(&request).await.err();
+            let error = throttled.unwrap_or(error);
+            let unrecorded = service.record(&request, Err(&error)).await.err();
+            unrecorded.unwrap_or(error)
         });
         recording.await.unwrap_or_else(Error::from)
     }

@@ -11,7 +11,9 @@ const RANDOM_LIMIT: usize = 128;
 impl Permit<GetRandomBytes> {
     /// Makes `count` random bytes, 1 to 128.
     pub async fn run(self, count: usize) -> Result<Zeroizing<Vec<u8>>> {
-        self.run_to_end(move |_| async move {
+        self.run_to_end(move |permit| async move {
+            // The vault may have been closed to the client while its body arrived.
+            permit.judge().await?;
             if !(1..=RANDOM_LIMIT).contains(&count) {
                 return Err(Error::BadParameter(format!(
                     "GetRandomBytesRequest: count cannot be greater than {RANDOM_LIMIT} or less than 1"

@@ -132,7 +132,9 @@ impl<O: Operation<Target = KeyIdentifier, Records = VersionInVault>> Permit<O> {
     ) -> Result<CryptoResult<T>> {
         self.request.set_algorithm(algorithm);
         self.run_to_end(|permit| async move {
-            let VersionInVault { kid, version, .. } = &permit.records;
+            // The key may have been disabled while the client's body arrived.
+            let found = permit.judge().await?;
+            let VersionInVault { kid, version, .. } = &found;
             let using = tokio::task::spawn_blocking({
                 let (service, kid) = (Arc::clone(&permit.service), kid.clone());
                 let record = version.record.clone();
@@ -151,7 +153,7 @@ impl<O: Operation<Target = KeyIdentifier, Records = VersionInVault>> Permit<O> {
                     why: "it is missing",
                 });
             };
-            let key = permit.records.bundle();
+            let key = found.bundle();
             Ok(CryptoResult { key, result })
         })
         .await

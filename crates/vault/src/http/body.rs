@@ -14,9 +14,9 @@ impl Call<'_> {
     /// Reads the parameters of a permitted operation from the body, which is JSON. `parameters` makes them of it.
     pub(super) async fn read<O: Operation, B: DeserializeOwned, T>(
         &mut self,
-        permit: &Permit<O>,
+        permit: Permit<O>,
         parameters: impl FnOnce(B) -> Result<T>,
-    ) -> Result<T> {
+    ) -> Result<(Permit<O>, T)> {
         let limit = match O::ROW.access {
             // The largest is a backup.
             Access::Permission(_) => BACKUP_BYTES,

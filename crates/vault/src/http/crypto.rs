@@ -44,8 +44,8 @@ pub(super) async fn encrypt(
     version: Option<KeyVersion>,
 ) -> Answer {
     let permit = call.authorize(Encrypt, call.key(key, version)).await?;
-    let (algorithm, input) = call
-        .read(&permit, |body: UseBody| {
+    let (permit, (algorithm, input)) = call
+        .read(permit, |body: UseBody| {
             let input = body.decode()?;
             Ok((input.algorithm.parse()?, input))
         })
@@ -71,8 +71,8 @@ pub(super) async fn decrypt(
     version: Option<KeyVersion>,
 ) -> Answer {
     let permit = call.authorize(Decrypt, call.key(key, version)).await?;
-    let (algorithm, encrypted, aad) = call
-        .read(&permit, |body: UseBody| {
+    let (permit, (algorithm, encrypted, aad)) = call
+        .read(permit, |body: UseBody| {
             let input = body.decode()?;
             let algorithm = input.algorithm.parse()?;
             let encrypted = Encrypted {
@@ -93,8 +93,8 @@ pub(super) async fn wrap_key(
     version: Option<KeyVersion>,
 ) -> Answer {
     let permit = call.authorize(WrapKey, call.key(key, version)).await?;
-    let (algorithm, value) = call
-        .read(&permit, |body: UseBody| {
+    let (permit, (algorithm, value)) = call
+        .read(permit, |body: UseBody| {
             let input = body.decode()?;
             Ok((input.algorithm.parse()?, input.value))
         })
@@ -109,8 +109,8 @@ pub(super) async fn unwrap_key(
     version: Option<KeyVersion>,
 ) -> Answer {
     let permit = call.authorize(UnwrapKey, call.key(key, version)).await?;
-    let (algorithm, wrapped) = call
-        .read(&permit, |body: UseBody| {
+    let (permit, (algorithm, wrapped)) = call
+        .read(permit, |body: UseBody| {
             let input = body.decode()?;
             Ok((input.algorithm.parse()?, input.value.to_vec()))
         })
@@ -121,8 +121,8 @@ pub(super) async fn unwrap_key(
 
 pub(super) async fn sign(mut call: Call<'_>, key: KeyName, version: Option<KeyVersion>) -> Answer {
     let permit = call.authorize(Sign, call.key(key, version)).await?;
-    let (algorithm, digest) = call
-        .read(&permit, |body: UseBody| {
+    let (permit, (algorithm, digest)) = call
+        .read(permit, |body: UseBody| {
             let input = body.decode()?;
             Ok((input.algorithm.parse()?, input.value.to_vec()))
         })
@@ -137,8 +137,8 @@ pub(super) async fn verify(
     version: Option<KeyVersion>,
 ) -> Answer {
     let permit = call.authorize(Verify, call.key(key, version)).await?;
-    let (algorithm, digest, signature) = call
-        .read(&permit, |body: UseBody| {
+    let (permit, (algorithm, digest, signature)) = call
+        .read(permit, |body: UseBody| {
             let input = body.decode()?;
             let algorithm = input.algorithm.parse()?;
             let digest = decode_required("digest", input.digest.as_deref())?;

@@ -10,7 +10,7 @@ use crate::operation::{GetDeletedKey, ListDeletedKeys, PurgeKey, RecoverKey};
 
 pub(super) async fn list(call: Call<'_>, query: PageQuery) -> Answer {
     let permit = call.authorize(ListDeletedKeys, call.vault.clone()).await?;
-    let page = permit.parse(async { query.page() }).await?;
+    let (permit, page) = permit.parse(async { query.page() }).await?;
     let keys = permit.run(page).await?;
     let entry = |key: &_| ItemBody::of(call.names, key);
     Ok(call.listed("/deletedkeys", &query, &keys, entry))

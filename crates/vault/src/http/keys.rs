@@ -65,13 +65,13 @@ struct RestoreBody {
 
 pub(super) async fn create(mut call: Call<'_>, key: KeyName) -> Answer {
     let permit = call.authorize(CreateKey, call.key(key, None)).await?;
-    let (spec, change) = call.read(&permit, CreateBody::parameters).await?;
+    let (permit, (spec, change)) = call.read(permit, CreateBody::parameters).await?;
     Ok(current(call.names, &permit.run(spec, change).await?))
 }
 
 pub(super) async fn import(mut call: Call<'_>, key: KeyName) -> Answer {
     let permit = call.authorize(ImportKey, call.key(key, None)).await?;
-    let imported = call.read(&permit, ImportBody::parameters).await?;
+    let (permit, imported) = call.read(permit, ImportBody::parameters).await?;
     Ok(current(call.names, &permit.run(imported).await?))
 }
 
@@ -83,7 +83,7 @@ pub(super) async fn get(call: Call<'_>, key: KeyName, version: Option<KeyVersion
 
 pub(super) async fn list(call: Call<'_>, query: PageQuery) -> Answer {
     let permit = call.authorize(ListKeys, call.vault.clone()).await?;
-    let page = permit.parse(async { query.page() }).await?;
+    let (permit, page) = permit.parse(async { query.page() }).await?;
     let keys = permit.run(page).await?;
     Ok(call.listed("/keys", &query, &keys, |key| ItemBody::of(call.names, key)))
 }
@@ -91,7 +91,7 @@ pub(super) async fn list(call: Call<'_>, query: PageQuery) -> Answer {
 pub(super) async fn list_versions(call: Call<'_>, key: KeyName, query: PageQuery) -> Answer {
     let path = format!("/keys/{key}/versions");
     let permit = call.authorize(ListVersions, call.key(key, None)).await?;
-    let page = permit.parse(async { query.page() }).await?;
+    let (permit, page) = permit.parse(async { query.page() }).await?;
     let versions = permit.run(page).await?;
     Ok(call.listed(&path, &query, &versions, |bundle| {
         ItemBody::version(call.names, bundle)
@@ -104,7 +104,7 @@ pub(super) async fn update(
     version: Option<KeyVersion>,
 ) -> Answer {
     let permit = call.authorize(UpdateKey, call.key(key, version)).await?;
-    let change = call.read(&permit, UpdateBody::parameters).await?;
+    let (permit, change) = call.read(permit, UpdateBody::parameters).await?;
     let (_, changed) = permit.run(change).await?;
     Ok(Json(BundleBody::of(call.names, &changed)).into_response())
 }
@@ -124,7 +124,7 @@ pub(super) async fn back_up(call: Call<'_>, key: KeyName) -> Answer {
 pub(super) async fn restore(mut call: Call<'_>) -> Answer {
     let permit = call.authorize(RestoreKey, call.vault.clone()).await?;
     let value = |body: RestoreBody| body.value.ok_or_else(|| required("value"));
-    let backup = call.read(&permit, value).await?;
+    let (permit, backup) = call.read(permit, value).await?;
     Ok(current(call.names, &permit.run(backup).await?))
 }
 

@@ -14,7 +14,7 @@ struct RandomBody {
 pub(super) async fn answer(mut call: Call<'_>) -> Answer {
     let permit = call.authorize(GetRandomBytes, call.vault.clone()).await?;
     let count = |body: RandomBody| Ok(usize::try_from(body.count).unwrap_or_default());
-    let count = call.read(&permit, count).await?;
+    let (permit, count) = call.read(permit, count).await?;
     let bytes = permit.run(count).await?;
     Ok(Json(json!({ "value": encode(&bytes) })).into_response())
 }

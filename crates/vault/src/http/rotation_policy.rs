@@ -68,7 +68,7 @@ pub(super) async fn put(mut call: Call<'_>, key: KeyName) -> Answer {
     let permit = call
         .authorize(SetRotationPolicy, call.key(key, None))
         .await?;
-    let policy = call.read(&permit, RotationPolicyBody::policy).await?;
+    let (permit, policy) = call.read(permit, RotationPolicyBody::policy).await?;
     let policy = permit.run(policy).await?;
     Ok(Json(RotationPolicyBody::of(call.names, &policy)).into_response())
 }

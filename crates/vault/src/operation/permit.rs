@@ -13,8 +13,10 @@ use crate::{
 /// The permit to carry out one operation on one target. [`KeyVault::authorize`] returns it, and its `run` carries the
 /// operation out.
 ///
-/// A change judges again at its commit, so it may be refused in spite of the permit. An operation runs to its end even
-/// if its client disconnects, and leaves one event in the audit log. A dropped permit leaves none.
+/// A permit can become stale, so a change judges again at its commit, and a use of a key before it begins. Once `run` is
+/// polled, the operation runs to its end even if its client disconnects, and leaves one event in the audit log. A dropped
+/// permit leaves none.
+#[must_use = "a permit does nothing before it is run"]
 pub struct Permit<O: Operation> {
     pub(crate) service: Arc<Service>,
     pub(crate) request: Arc<Request>,
@@ -37,13 +39,14 @@ impl KeyVault {
         let service = Arc::clone(&self.service);
         let request = Arc::new(Request::new(requester, O::ROW, &target));
         let authorizing = tokio::spawn(async move {
-            let judged = O::judge(&service, &request.requester, &target).await;
-            // The weight of a creation depends on its parameters, so `run` charges it.
-            let charged = match judged {
-                Ok(_) if O::ROW.is_charged_by_new_key => Ok(()),
-                _ => service.charge(&request).await,
+            let judged = async {
+                // The weight of a creation depends on its parameters, so `run` charges it.
+                if !O::ROW.is_charged_by_new_key {
+                    service.charge(&request).await?;
+                }
+                O::judge(&service, &request.requester, &target).await
             };
-            match charged.and(judged) {
+            match judged.await {
                 Ok(records) => Ok(Permit {
                     service,
                     request,
@@ -93,22 +96,15 @@ impl KeyVault {
 }
 
 impl<O: Operation> Permit<O> {
-    /// Awaits the operation's parameters from `reading`. If that fails, records the refusal.
+    /// Awaits the operation's parameters from `reading`. If that fails, records the refusal, and the permit is used up.
     ///
     /// # Errors
     /// The error of `reading`, or [`Error::Throttled`].
-    pub async fn parse<T>(&self, reading: impl Future<Output = Result<T>>) -> Result<T> {
-        let error = match reading.await {
-            Ok(parameters) => return Ok(parameters),
-            Err(error) => error,
-        };
-        let error = self
-            .service
-            .charge(&self.request)
-            .await
-            .err()
-            .unwrap_or(error);
-        Err(self.service.refuse(&self.request, error).await)
+    pub async fn parse<T>(self, reading: impl Future<Output = Result<T>>) -> Result<(Self, T)> {
+        match reading.await {
+            Ok(parameters) => Ok((self, parameters)),
+            Err(error) => Err(self.service.refuse(&self.request, error).await),
+        }
     }
 
     /// Runs `work` to its end in a task of its own, and records the outcome.

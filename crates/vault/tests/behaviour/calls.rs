@@ -167,7 +167,7 @@ impl Vaults {
     ) -> Result<Key> {
         let key = KeyIdentifier::current(vault, key);
         let permit = self.authorize(requester, CreateKey, key).await?;
-        let (spec, change) = permit.parse(async { asked }).await?;
+        let (permit, (spec, change)) = permit.parse(async { asked }).await?;
         permit.run(spec, change).await
     }
 
@@ -180,7 +180,7 @@ impl Vaults {
     ) -> Result<Key> {
         let key = KeyIdentifier::current(vault, key);
         let permit = self.authorize(requester, ImportKey, key).await?;
-        let imported = permit.parse(async { imported }).await?;
+        let (permit, imported) = permit.parse(async { imported }).await?;
         permit.run(imported).await
     }
 
@@ -191,7 +191,7 @@ impl Vaults {
         page: Result<Page>,
     ) -> Result<Listing<KeyItem>> {
         let permit = self.authorize(requester, ListKeys, vault.clone()).await?;
-        let page = permit.parse(async { page }).await?;
+        let (permit, page) = permit.parse(async { page }).await?;
         permit.run(page).await
     }
 
@@ -204,7 +204,7 @@ impl Vaults {
         let permit = self
             .authorize(requester, ListDeletedKeys, vault.clone())
             .await?;
-        let page = permit.parse(async { page }).await?;
+        let (permit, page) = permit.parse(async { page }).await?;
         permit.run(page).await
     }
 
@@ -217,7 +217,7 @@ impl Vaults {
     ) -> Result<Listing<KeyBundle>> {
         let key = KeyIdentifier::current(vault, key);
         let permit = self.authorize(requester, ListVersions, key).await?;
-        let page = permit.parse(async { page }).await?;
+        let (permit, page) = permit.parse(async { page }).await?;
         permit.run(page).await
     }
 
@@ -228,7 +228,7 @@ impl Vaults {
         change: Result<KeyChange>,
     ) -> Result<(Key, KeyBundle)> {
         let permit = self.authorize(requester, UpdateKey, key.clone()).await?;
-        let change = permit.parse(async { change }).await?;
+        let (permit, change) = permit.parse(async { change }).await?;
         permit.run(change).await
     }
 
@@ -239,7 +239,7 @@ impl Vaults {
         backup: Result<String>,
     ) -> Result<Key> {
         let permit = self.authorize(requester, RestoreKey, vault.clone()).await?;
-        let backup = permit.parse(async { backup }).await?;
+        let (permit, backup) = permit.parse(async { backup }).await?;
         permit.run(backup).await
     }
 
@@ -252,7 +252,7 @@ impl Vaults {
     ) -> Result<RotationPolicyView> {
         let key = KeyIdentifier::current(vault, key);
         let permit = self.authorize(requester, SetRotationPolicy, key).await?;
-        let policy = permit.parse(async { policy }).await?;
+        let (permit, policy) = permit.parse(async { policy }).await?;
         permit.run(policy).await
     }
 
@@ -265,7 +265,7 @@ impl Vaults {
         let permit = self
             .authorize(requester, GetRandomBytes, vault.clone())
             .await?;
-        let count = permit.parse(async { count }).await?;
+        let (permit, count) = permit.parse(async { count }).await?;
         permit.run(count).await
     }
 
@@ -281,7 +281,7 @@ impl Vaults {
         macro_rules! used {
             ($operation:ident, $usage:pat => ($($argument:expr),*), $outcome:expr) => {{
                 let permit = self.authorize(requester, $operation, key.clone()).await?;
-                let $usage = permit.parse(async { usage }).await? else {
+                let (permit, $usage) = permit.parse(async { usage }).await? else {
                     panic!("the usage is another operation's")
                 };
                 let CryptoResult { key, result } = permit.run($($argument),*).await?;

@@ -16,6 +16,7 @@ mod listings;
 mod names;
 mod order;
 mod pending_purges;
+mod permits;
 mod recovery_levels;
 mod refusals;
 mod release_policies;

@@ -243,7 +243,7 @@ pub(in crate::control) async fn set_rotation_policy(
     let asked = asked.map_err(ControlError::bad_request)?;
     let key = KeyIdentifier::current(&path.vault, &path.key);
     let permit = services.authorize(SetRotationPolicy, key).await?;
-    let policy = permit.parse(async { asked.policy() }).await?;
+    let (permit, policy) = permit.parse(async { asked.policy() }).await?;
     let policy = permit.run(policy).await?;
     rotation_policy(&RotationPolicyBody::of(&services.names, &policy))
 }
