@@ -5,21 +5,13 @@ DIRECTORY/imported, and backups and answers to DIRECTORY/told, for key_material.
 """
 
 import asyncio
-import functools
 import hashlib
-import inspect
 import json
 import os
 import pathlib
 import sys
 from datetime import datetime, timedelta, timezone
 
-from azure.core.exceptions import (
-    ClientAuthenticationError,
-    HttpResponseError,
-    ResourceExistsError,
-    ResourceNotFoundError,
-)
 from azure.core.rest import HttpRequest
 from azure.identity import DefaultAzureCredential, ManagedIdentityCredential
 from azure.identity.aio import DefaultAzureCredential as DefaultAzureCredentialAio
@@ -36,72 +28,15 @@ from azure.keyvault.keys import (
 )
 from azure.keyvault.keys.aio import KeyClient as KeyClientAio
 from azure.keyvault.keys.crypto import (
-    CryptographyClient,
     EncryptionAlgorithm,
     KeyWrapAlgorithm,
     SignatureAlgorithm,
 )
-from azure.keyvault.keys.crypto.aio import CryptographyClient as CryptographyClientAio
 from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric import padding
 
 from private_jwk import ec_jwk, oct_jwk, rsa_jwk, save_imported, save_told
-
-# Members that send no request: constructors, properties, close.
-NO_SCENARIO = {"close", "from_jwk", "key_id", "vault_url"}
-
-
-def same(actual, expected):
-    if actual != expected:
-        raise AssertionError(f"expected {expected!r}, not {actual!r}")
-
-
-class Watched:
-    """A client, sync or async, whose methods can all be awaited. It records the calls."""
-
-    seen = {}
-
-    def __init__(self, client):
-        self.client = client
-        self.called = Watched.seen.setdefault(type(client), set())
-
-    def __getattr__(self, name):
-        attribute = getattr(self.client, name)
-        if not callable(attribute):
-            return attribute
-        self.called.add(name)
-
-        @functools.wraps(attribute)
-        async def awaited(*arguments, **options):
-            result = attribute(*arguments, **options)
-            return await result if inspect.isawaitable(result) else result
-
-        return awaited
-
-    @staticmethod
-    def leave_nothing_out():
-        for kind, called in Watched.seen.items():
-            public = {name for name in dir(kind) if not name.startswith("_")} - NO_SCENARIO
-            same(sorted(public - called), [])
-
-
-async def every(pages):
-    """The items of a paged list."""
-    if hasattr(pages, "__aiter__"):
-        return [entry async for entry in pages]
-    return list(pages)
-
-
-async def refused(status, code, inner, call, *arguments, **options):
-    """Checks that the call is refused with this status and these codes in the body, and returns the text."""
-    try:
-        await call(*arguments, **options)
-    except HttpResponseError as error:
-        same(error.status_code, status)
-        same(error.error.code, code)
-        same((error.error.innererror or {}).get("code"), inner)
-        return error.error.message
-    raise AssertionError(f"{call.__name__}{arguments} was not refused")
+from watched import Watched, every, refused, same
 
 
 async def delete(client, name):
