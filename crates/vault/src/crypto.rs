@@ -14,5 +14,5 @@ pub use self::{
     curve::Curve,
     key_material::{Encrypted, JsonWebKey},
     public_key::PublicKey,
-    use_key::{CryptoResult, UnusableReason, VersionState, may_use},
+    use_key::{CryptoResult, UnusableReason, UsageAttributes, may_use},
 };

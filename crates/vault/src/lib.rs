@@ -30,7 +30,7 @@ pub use authorization::{
 };
 pub use crypto::{
     AesSize, CryptoResult, Curve, Encrypted, EncryptionAlgorithm, JsonWebKey, PublicKey, Sha,
-    SignatureAlgorithm, UnusableReason, VersionState, may_use,
+    SignatureAlgorithm, UnusableReason, UsageAttributes, may_use,
 };
 pub use error::{Error, Result};
 pub use key_vault::KeyVault;

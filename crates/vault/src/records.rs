@@ -128,7 +128,7 @@ impl VersionRecord {
 
 impl SealedKey {
     /// Adds to `batch` the removal of its objects.
-    pub(crate) fn remove(self, batch: Batch) -> Batch {
+    pub(crate) fn remove_objects(self, batch: Batch) -> Batch {
         let remove = |batch: Batch, object| batch.remove(ObjectSet::VaultKeys, object);
         self.objects().into_iter().fold(batch, remove)
     }

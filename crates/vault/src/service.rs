@@ -46,13 +46,13 @@ impl Service {
     where
         F: Future<Output = Result<(Batch, T)>>,
     {
-        let answer = self.store.update(plan).await?;
+        let result = self.store.update(plan).await?;
         self.changed.notify_one();
-        Ok(answer)
+        Ok(result)
     }
 
-    /// Removes objects that no record mentions yet. Tries all of them, even if it cannot remove some.
-    pub(crate) async fn unlink(&self, files: Vec<ObjectId>) -> Result<()> {
+    /// Removes files that no record mentions yet. Tries all of them, even if it cannot remove some.
+    pub(crate) async fn remove_files(&self, files: Vec<ObjectId>) -> Result<()> {
         if files.is_empty() {
             return Ok(());
         }
@@ -68,7 +68,7 @@ impl Service {
     }
 
     /// Returns a soft deletion that begins now.
-    pub(crate) fn deletion(&self, retention_days: u16) -> Deletion {
+    pub(crate) fn new_deletion(&self, retention_days: u16) -> Deletion {
         let deleted = self.clock.now();
         let retention = Duration::from_secs(u64::from(retention_days) * 24 * 60 * 60);
         Deletion {

@@ -257,7 +257,7 @@ impl Permit<DeleteVault> {
     pub async fn run(self) -> Result<Vault> {
         self.run_change(|permit, record| async move {
             let (service, vault) = (&permit.service, &permit.target);
-            let deletion = service.deletion(record.soft_delete_retention_days);
+            let deletion = service.new_deletion(record.soft_delete_retention_days);
             let (batch, view) = service
                 .plan_vault_replacement(vault, &record, Some(deletion))
                 .await?;
@@ -346,7 +346,7 @@ impl Service {
             .delete(&VAULTS, &[vault]);
         let mut versions = self.store.scan(&VERSIONS, &[vault], Bound::Unbounded);
         while let Some(entry) = versions.try_next().await? {
-            batch = entry.record.private_key.remove(batch);
+            batch = entry.record.private_key.remove_objects(batch);
         }
         batch = self.delete_records_of_vault(&KEYS, vault, batch).await?;
         batch = self

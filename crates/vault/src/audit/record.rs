@@ -5,7 +5,7 @@ use crate::{Error, Result, service::Service};
 
 impl Service {
     /// Makes the audit event of a request.
-    pub(crate) async fn event(
+    pub(crate) async fn audit_event(
         &self,
         request: &Request,
         outcome: std::result::Result<Option<AuditedVersion>, &Error>,
@@ -15,11 +15,11 @@ impl Service {
             None => None,
         };
         let rbac = vault.is_some_and(|vault| vault.rbac);
-        Ok(request.event(outcome, rbac, &self.names, &self.clock))
+        Ok(request.audit_event(outcome, rbac, &self.names, &self.clock))
     }
 
     /// Records the outcome of a request, unless the commit of its change has done so.
-    pub(crate) async fn record(
+    pub(crate) async fn record_outcome(
         &self,
         request: &Request,
         outcome: std::result::Result<Option<AuditedVersion>, &Error>,
@@ -29,7 +29,7 @@ impl Service {
         if request.is_recorded() || is_obsolete {
             return Ok(());
         }
-        let event = self.event(request, outcome).await?;
+        let event = self.audit_event(request, outcome).await?;
         // While the disk takes no writes, the store holds the events of registries and of the operator. A registry goes
         // on, since a full disk does not revoke its key; the operator goes on to find the fault. Clients are refused.
         if request.is_from_emulator() {
@@ -47,7 +47,7 @@ impl Service {
         let recording = tokio::spawn(async move {
             let throttled = service.charge(&request).await.err();
             let error = throttled.unwrap_or(error);
-            let unrecorded = service.record(&request, Err(&error)).await.err();
+            let unrecorded = service.record_outcome(&request, Err(&error)).await.err();
             unrecorded.unwrap_or(error)
         });
         recording.await.unwrap_or_else(Error::from)

@@ -112,7 +112,7 @@ impl Request {
     }
 
     /// Makes the audit event. `rbac` is true if roles grant permissions to the vault's keys.
-    pub(super) fn event(
+    pub(super) fn audit_event(
         &self,
         outcome: Result<Option<AuditedVersion>, &Error>,
         rbac: bool,

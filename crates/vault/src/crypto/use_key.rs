@@ -180,13 +180,13 @@ impl Service {
         version: &VersionRecord,
         operation: KeyOperation,
     ) -> Result<()> {
-        let state = VersionState {
+        let attributes = UsageAttributes {
             enabled: version.enabled,
             not_before: version.not_before,
             expires: version.expires,
             key_ops: &version.key_ops,
         };
-        may_use(state, operation, self.clock.now()).map_err(|unusable| {
+        may_use(attributes, operation, self.clock.now()).map_err(|unusable| {
             let kid = kid.clone();
             match unusable {
                 UnusableReason::Disabled => Error::KeyDisabled { kid, operation },
@@ -202,7 +202,7 @@ impl Service {
 
 /// The properties of a key version that permit or forbid its use.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct VersionState<'a> {
+pub struct UsageAttributes<'a> {
     /// True if it is enabled.
     pub enabled: bool,
     /// The time from which it is valid, `nbf`.
@@ -233,14 +233,14 @@ pub enum UnusableReason {
 ///
 /// <https://learn.microsoft.com/azure/key-vault/keys/about-keys-details#date-time-controlled-operations>
 pub fn may_use(
-    state: VersionState<'_>,
+    attributes: UsageAttributes<'_>,
     operation: KeyOperation,
     now: Timestamp,
 ) -> std::result::Result<(), UnusableReason> {
-    if !state.enabled {
+    if !attributes.enabled {
         return Err(UnusableReason::Disabled);
     }
-    if !state.key_ops.contains(&operation) {
+    if !attributes.key_ops.contains(&operation) {
         return Err(UnusableReason::OperationForbidden);
     }
     let is_bound_to_validity = matches!(
@@ -250,10 +250,10 @@ pub fn may_use(
     if !is_bound_to_validity {
         return Ok(());
     }
-    if state.not_before.is_some_and(|start| now < start) {
+    if attributes.not_before.is_some_and(|start| now < start) {
         return Err(UnusableReason::NotYetValid);
     }
-    if state.expires.is_some_and(|end| end <= now) {
+    if attributes.expires.is_some_and(|end| end <= now) {
         return Err(UnusableReason::Expired);
     }
     Ok(())
@@ -273,15 +273,15 @@ mod tests {
     ];
 
     /// Judges each operation of [`ALL`] at the epoch.
-    fn verdicts(state: VersionState<'_>) -> [std::result::Result<(), UnusableReason>; 6] {
-        ALL.map(|operation| may_use(state, operation, Timestamp::UNIX_EPOCH))
+    fn verdicts(attributes: UsageAttributes<'_>) -> [std::result::Result<(), UnusableReason>; 6] {
+        ALL.map(|operation| may_use(attributes, operation, Timestamp::UNIX_EPOCH))
     }
 
     #[test]
     fn each_property_of_a_version_permits_and_refuses() {
         use UnusableReason::{Disabled, Expired, NotYetValid, OperationForbidden};
         let at = |second| Some(Timestamp::from_second(second).unwrap());
-        let state = VersionState {
+        let attributes = UsageAttributes {
             enabled: true,
             not_before: None,
             expires: None,
@@ -289,59 +289,59 @@ mod tests {
         };
         let bound_ones = |why| [Err(why), Ok(()), Err(why), Ok(()), Err(why), Ok(())];
         for (changed, expected) in [
-            (state, [Ok(()); 6]),
+            (attributes, [Ok(()); 6]),
             (
-                VersionState {
+                UsageAttributes {
                     enabled: false,
-                    ..state
+                    ..attributes
                 },
                 [Err(Disabled); 6],
             ),
             (
-                VersionState {
+                UsageAttributes {
                     enabled: false,
                     key_ops: &[],
                     expires: at(0),
-                    ..state
+                    ..attributes
                 },
                 [Err(Disabled); 6],
             ),
             (
-                VersionState {
+                UsageAttributes {
                     key_ops: &[],
                     expires: at(0),
-                    ..state
+                    ..attributes
                 },
                 [Err(OperationForbidden); 6],
             ),
             (
-                VersionState {
+                UsageAttributes {
                     not_before: at(1),
-                    ..state
+                    ..attributes
                 },
                 bound_ones(NotYetValid),
             ),
             (
-                VersionState {
+                UsageAttributes {
                     not_before: at(0),
                     expires: at(1),
-                    ..state
+                    ..attributes
                 },
                 [Ok(()); 6],
             ),
             (
-                VersionState {
+                UsageAttributes {
                     expires: at(0),
-                    ..state
+                    ..attributes
                 },
                 bound_ones(Expired),
             ),
         ] {
             assert_eq!(verdicts(changed), expected, "{changed:?}");
         }
-        let unwraps = VersionState {
+        let unwraps = UsageAttributes {
             key_ops: &[KeyOperation::UnwrapKey],
-            ..state
+            ..attributes
         };
         let refused = Err(OperationForbidden);
         assert_eq!(

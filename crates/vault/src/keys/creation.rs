@@ -138,14 +138,14 @@ impl Service {
         let (vault_record, record) = (&new_version.vault, new_version.key.as_ref());
         let (kty, change, kid) = (new_version.kty, &new_version.change, &version.kid);
         if record.is_some_and(|record| record.name.as_str() != kid.key.as_str()) {
-            // Another request has created the key with its name in another case, and the private key is sealed under
-            // this one's.
+            // Another request has created the key with its name in another case. The private key is sealed under the
+            // name in this request.
             return Err(Error::ConcurrentChange);
         }
         let number = record.map_or(0, |record| record.latest) + 1;
         let key_ops = match &change.key_ops {
             Some(given) => given.clone(),
-            None => KeyOperation::defaults(kty),
+            None => KeyOperation::default_for(kty),
         };
         let stored = StoredVersion {
             version: kid.version.clone(),

@@ -18,7 +18,7 @@ impl Permit<DeleteKey> {
             let deleted = KeyRecord {
                 deletion: Some(Deletion {
                     under_way_until: service.transition_end(),
-                    ..service.deletion(retention_days)
+                    ..service.new_deletion(retention_days)
                 }),
                 recovering_until: None,
                 revision: ObjectId::random(),
@@ -111,7 +111,7 @@ impl Service {
             .delete(&KEYS, &segments)
             .delete(&ROTATION_POLICIES, &segments);
         for stored in self.versions_of(vault, key).await? {
-            batch = stored.record.private_key.remove(batch);
+            batch = stored.record.private_key.remove_objects(batch);
             let kid = Kid::new(vault, key, stored.version);
             batch = batch.delete(&VERSIONS, &[segments[0], segments[1], kid.version.as_str()]);
             batch = Self::put_tags(&kid, &Tags::new(), batch);

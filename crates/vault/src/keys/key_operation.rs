@@ -50,7 +50,7 @@ impl KeyOperation {
     }
 
     /// Returns the default operations of a new key.
-    pub(crate) fn defaults(kty: KeyType) -> Vec<Self> {
+    pub(crate) fn default_for(kty: KeyType) -> Vec<Self> {
         use KeyOperation::{Decrypt, Encrypt, Sign, UnwrapKey, Verify, WrapKey};
         match kty {
             KeyType::Rsa | KeyType::RsaHsm => {

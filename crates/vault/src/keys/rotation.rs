@@ -14,7 +14,7 @@ use crate::{
     service::Service,
 };
 
-/// A key's rotation policy and its times. A policy that was never set has none.
+/// A key's rotation policy and its times. A default policy, which was never set, has no times.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct RotationPolicyView {
     /// The key, without a version.
@@ -80,7 +80,7 @@ impl<O: Operation<Target = KeyIdentifier, Records = KeyInVault>> Permit<O> {
                 kty: version.kty,
                 change: KeyChange {
                     key_ops: Some(version.key_ops),
-                    expires: policy.expires(now),
+                    expires: policy.new_version_expiry(now),
                     tags: Some(service.tags_of(&current).await?),
                     ..KeyChange::default()
                 },

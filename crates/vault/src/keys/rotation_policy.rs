@@ -88,7 +88,7 @@ impl RotationPolicy {
         for LifetimeAction { trigger, action } in &self.lifetime_actions {
             match (action, trigger) {
                 (Action::Notify, Trigger::AfterCreate(_)) => {
-                    return Err(bad(
+                    return Err(bad_parameter(
                         "A Notify action must have the trigger timeBeforeExpiry.",
                     ));
                 }
@@ -108,7 +108,7 @@ impl RotationPolicy {
         for action in [Action::Rotate, Action::Notify] {
             let times = self.lifetime_actions.iter().filter(|a| a.action == action);
             if times.count() > 1 {
-                return Err(bad(&format!(
+                return Err(bad_parameter(&format!(
                     "A rotation policy can have at most one {action} action."
                 )));
             }
@@ -117,12 +117,12 @@ impl RotationPolicy {
     }
 
     /// Returns the expiry of a version that is made at `now`, or `None` if it is beyond the calendar.
-    pub(crate) fn expires(&self, now: Timestamp) -> Option<Timestamp> {
+    pub(crate) fn new_version_expiry(&self, now: Timestamp) -> Option<Timestamp> {
         self.expiry_time.as_ref()?.after(now).ok()
     }
 
     /// Returns the time at which `action` is due for a version with these times, or `None` if it is never due.
-    pub(crate) fn due(
+    pub(crate) fn due_time(
         &self,
         action: Action,
         created: Timestamp,
@@ -144,7 +144,7 @@ impl RotationPolicy {
 fn expiry_is_at_least_28_days(expiry: &Period, now: Timestamp) -> Result<Timestamp> {
     let expires = expiry.after(now)?;
     if expires < add_period(now, TWENTY_EIGHT_DAYS)? {
-        return Err(bad(&format!(
+        return Err(bad_parameter(&format!(
             "The expiryTime '{expiry}' is too short; it must be at least {TWENTY_EIGHT_DAYS}."
         )));
     }
@@ -161,20 +161,20 @@ fn rotation_is_within_bounds(
         (Trigger::AfterCreate(period), _) => period.after(now)?,
         (Trigger::BeforeExpiry(period), Some(expires)) => period.before(expires)?,
         (Trigger::BeforeExpiry(_), None) => {
-            return Err(bad(
+            return Err(bad_parameter(
                 "A Rotate action with the trigger timeBeforeExpiry requires an expiryTime.",
             ));
         }
     };
     if rotated < add_period(now, SEVEN_DAYS)? {
-        return Err(bad(
+        return Err(bad_parameter(
             "A Rotate action must be at least 7 days after the creation of a version.",
         ));
     }
     if let Some(expires) = expires
         && expires < add_period(rotated, SEVEN_DAYS)?
     {
-        return Err(bad(
+        return Err(bad_parameter(
             "A Rotate action must be at least 7 days before the expiry of a version.",
         ));
     }
@@ -185,7 +185,7 @@ fn add_period(start: Timestamp, period: &str) -> Result<Timestamp> {
     Period(period.to_owned()).after(start)
 }
 
-fn bad(why: &str) -> Error {
+fn bad_parameter(why: &str) -> Error {
     Error::BadParameter(why.to_owned())
 }
 
@@ -203,7 +203,7 @@ impl Period {
         let shifted = time.to_zoned_datetime(TimeZone::UTC).checked_add(span);
         shifted
             .map(|shifted| shifted.timestamp())
-            .map_err(|_| bad(&format!("The period '{}' is too long.", self.0)))
+            .map_err(|_| bad_parameter(&format!("The period '{}' is too long.", self.0)))
     }
 
     fn span(&self) -> Result<Span> {
@@ -236,7 +236,7 @@ impl Period {
     }
 
     fn invalid(&self) -> Error {
-        bad(&format!(
+        bad_parameter(&format!(
             "'{}' is not a period; use years, months, weeks and days as in ISO 8601, such as P90D or P1Y6M.",
             self.0
         ))
@@ -382,7 +382,7 @@ mod tests {
         let expires = Some("2026-03-01T00:00:00Z".parse().unwrap());
         let policy = policy(&["R+P15D", "N-P7D"], None);
         let due = |action, expires| {
-            let due = policy.due(action, now(), expires);
+            let due = policy.due_time(action, now(), expires);
             due.map(|due: Timestamp| due.to_string())
         };
         assert_eq!(

@@ -244,9 +244,9 @@ impl Service {
         let VersionRecord {
             created, expires, ..
         } = version;
-        schedule.rotation = policy.due(Action::Rotate, created, expires);
+        schedule.rotation = policy.due_time(Action::Rotate, created, expires);
         if !version.is_near_expiry_reported {
-            schedule.near_expiry = policy.due(Action::Notify, created, expires);
+            schedule.near_expiry = policy.due_time(Action::Notify, created, expires);
         }
         if !version.is_expiry_reported {
             schedule.expiry = expires;

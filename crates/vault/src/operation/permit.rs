@@ -122,7 +122,7 @@ impl<O: Operation> Permit<O> {
                 Err(error) => Err(error),
             };
             let version = outcome.as_ref().map(AuditedResult::audited_version);
-            service.record(request, version).await?;
+            service.record_outcome(request, version).await?;
             outcome
         });
         task.await?
@@ -155,9 +155,11 @@ impl<O: Operation> Permit<O> {
         let (service, request) = (&self.service, &self.request);
         let changed = service.commit_with_retries(|| async {
             let records = self.judge().await?;
-            let (batch, answer) = plan(records).await?;
-            let event = service.event(request, Ok(answer.audited_version())).await?;
-            Ok((batch.journal(&event), answer))
+            let (batch, result) = plan(records).await?;
+            let event = service
+                .audit_event(request, Ok(result.audited_version()))
+                .await?;
+            Ok((batch.journal(&event), result))
         });
         let changed = changed.await;
         let is_committed = matches!(
@@ -190,20 +192,20 @@ impl<O: Operation> Permit<O> {
             move || store(&service)
         })
         .await??;
-        let done = self
+        let committed = self
             .commit_change(|records| plan(stored.clone(), records))
             .await;
-        match &done {
+        match &committed {
             Ok(_) => {}
             // The commit may have succeeded. If not, the sweep quarantines the files.
             Err(Error::Storage(error)) if error.may_be_written() => {}
             Err(_) => {
-                if let Err(error) = service.unlink(files).await {
+                if let Err(error) = service.remove_files(files).await {
                     tracing::warn!(%error, "the files of a refused key version could not be removed and are left to the sweep");
                 }
             }
         }
-        done
+        committed
     }
 
     /// Judges the operation again, by the current records.
