@@ -5,6 +5,8 @@ use std::{
     ops::Bound,
     path::{Path, PathBuf},
     sync::Arc,
+    thread,
+    time::{Duration, Instant},
 };
 
 use fs_err as fs;
@@ -17,6 +19,12 @@ use crate::{Error, Result, disk};
 
 /// The size of the cache, in bytes.
 const CACHE_BYTES: u64 = 32 * 1024 * 1024;
+
+/// The time that sled gets to release the lock of a dropped database.
+const RELEASE_LIMIT: Duration = Duration::from_secs(10);
+
+/// The interval at which a locked database is tried again.
+const RELEASE_INTERVAL: Duration = Duration::from_millis(10);
 
 struct Sled {
     db: sled::Db,
@@ -91,18 +99,31 @@ fn remove_unfinished_snapshots(dir: &Path) -> Result<()> {
 
 impl Sled {
     fn open(path: &Path) -> Result<Self> {
-        let db = sled::Config::new()
+        let config = sled::Config::new()
             .path(path)
             .cache_capacity(CACHE_BYTES)
-            .flush_every_ms(None)
-            .open()
-            .map_err(|error| convert(path, error))?;
+            .flush_every_ms(None);
+        let deadline = Instant::now() + RELEASE_LIMIT;
+        let db = loop {
+            match config.open() {
+                Err(error) if is_locked(&error) && Instant::now() < deadline => {
+                    thread::sleep(RELEASE_INTERVAL);
+                }
+                opened => break opened.map_err(|error| convert(path, error))?,
+            }
+        };
         Ok(Self {
             db,
             path: path.to_owned(),
             _copy: None,
         })
     }
+}
+
+/// Returns true if the database's file is locked. A thread of sled's releases the lock of a database some time after it
+/// was dropped. No other process holds it, because the data directory has a lock of its own.
+fn is_locked(error: &sled::Error) -> bool {
+    matches!(error, sled::Error::Io(error) if error.to_string().starts_with("could not acquire lock"))
 }
 
 fn convert(path: &Path, error: sled::Error) -> Error {
