@@ -164,7 +164,7 @@ mod tests {
     }
 
     #[test]
-    fn a_path_is_taken_as_the_clients_write_it() {
+    fn accepted_variations_of_a_path_are_found() {
         let version = "0123456789abcdef0123456789abcdef";
         let key = r#"key: KeyName("Key-1")"#;
         let unversioned = format!("{key}, version: None");
@@ -267,7 +267,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_no_endpoint_is_refused_in_azures_words() {
+    fn unknown_endpoint_is_refused_with_azures_text() {
         let version = "0123456789abcdef0123456789abcdef";
         let refused =
             |method, operation| format!("Method {method} does not allow operation '{operation}'");

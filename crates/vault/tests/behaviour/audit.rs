@@ -7,18 +7,18 @@ use sealock_vault::{
 use crate::world::{World, operator};
 
 #[tokio::test]
-async fn a_refused_unwrap_is_recorded_with_the_identity_that_asked() {
+async fn refused_unwrap_is_audited_with_its_identity() {
     let world = World::new().await;
     let key = world.create_key().await.unwrap();
     let wrapped = world.wrap(&key.current.kid).await.unwrap();
     world.set_enabled(&key.current.kid, false).await.unwrap();
     world.unwrap(&key.current.kid, &wrapped).await.unwrap_err();
 
-    let event = world.audit().pop().unwrap();
+    let event = world.audit_events().pop().unwrap();
     assert_eq!(event.operation_name, "KeyUnwrap");
     assert_eq!(
         event.result_type, "Success",
-        "as Azure writes refusals, too"
+        "Azure logs refusals with this type, too"
     );
     assert_eq!(event.result_signature, "Forbidden");
     assert_eq!(
@@ -54,7 +54,7 @@ async fn a_refused_unwrap_is_recorded_with_the_identity_that_asked() {
 }
 
 #[tokio::test]
-async fn a_missing_permission_is_recorded_as_no_match() {
+async fn missing_permission_is_audited_as_no_policy_match() {
     let world = World::new().await;
     let key = world.create_key().await.unwrap();
     world
@@ -68,20 +68,20 @@ async fn a_missing_permission_is_recorded_as_no_match() {
         .await
         .unwrap();
     world.wrap(&key.current.kid).await.unwrap_err();
-    let event = world.audit().pop().unwrap();
+    let event = world.audit_events().pop().unwrap();
     assert_eq!(event.properties.http_status_code, 403);
     assert_eq!(event.properties.is_access_policy_match, Some(false));
 }
 
 #[tokio::test]
-async fn each_operation_leaves_one_record() {
+async fn each_operation_leaves_one_audit_event() {
     let world = World::new().await;
     let (vaults, vault, key) = (&world.vaults, &world.vault, &world.key);
     let kid = world.create_key().await.unwrap().current.kid;
     vaults.keys(&operator(), vault).await.unwrap();
     vaults.key(&operator(), vault, key).await.unwrap();
     vaults
-        .get_key(&world.caller, &kid.identifier().unversioned())
+        .get_key(&world.registry, &kid.identifier().unversioned())
         .await
         .unwrap();
     let wrapped = world.wrap(&kid).await.unwrap();
@@ -99,7 +99,7 @@ async fn each_operation_leaves_one_record() {
     vaults.purge_vault(&operator(), vault).await.unwrap();
     vaults.vault(&operator(), vault).await.unwrap_err();
 
-    let events = world.audit();
+    let events = world.audit_events();
     let recorded: Vec<_> = events
         .iter()
         .map(|event| {
@@ -135,17 +135,17 @@ async fn each_operation_leaves_one_record() {
             ("VaultGet", "NotFound"),
         ]
     );
-    // An unversioned request is recorded with the version that it was about.
-    let by_identity = &events[5];
-    assert!(by_identity.properties.id.ends_with(kid.version.as_str()));
+    // A request without a version is logged with the version that served it.
+    let by_registry = &events[5];
+    assert!(by_registry.properties.id.ends_with(kid.version.as_str()));
     assert!(
-        by_identity
+        by_registry
             .properties
             .request_uri
             .ends_with("/keys/k1?api-version=7.4")
     );
     assert_eq!(
-        by_identity.properties.key_properties,
+        by_registry.properties.key_properties,
         Some(KeyProperties {
             kty: sealock_vault::KeyType::Rsa,
             size: 2048
@@ -157,7 +157,7 @@ async fn each_operation_leaves_one_record() {
 }
 
 #[tokio::test]
-async fn a_running_operation_ends_and_is_recorded_even_if_its_caller_leaves() {
+async fn operation_whose_caller_left_completes_and_is_audited() {
     let world = World::new().await;
     world.create_key().await.unwrap();
     let operator = operator();
@@ -174,15 +174,15 @@ async fn a_running_operation_ends_and_is_recorded_even_if_its_caller_leaves() {
         };
         assert!(left);
     }
-    while world.audit().len() < 4 {
+    while world.audit_events().len() < 4 {
         tokio::task::yield_now().await;
     }
-    assert_eq!(world.audit()[3].operation_name, "KeyDelete");
+    assert_eq!(world.audit_events()[3].operation_name, "KeyDelete");
 }
 
-/// Each operation on keys that the one above leaves out, with what it asked for.
+/// Covers the operations on keys that `each_operation_leaves_one_audit_event` omits.
 #[tokio::test]
-async fn each_operation_of_the_data_plane_has_its_name_and_its_url() {
+async fn data_plane_operations_are_audited_with_name_and_url() {
     let world = World::new().await;
     let (vaults, vault, key) = (&world.vaults, &world.vault, &world.key);
     let (operator, identifier) = (operator(), world.identifier());
@@ -198,7 +198,7 @@ async fn each_operation_of_the_data_plane_has_its_name_and_its_url() {
         hsm: false,
         change: KeyChange::default(),
     };
-    let before = world.audit().len();
+    let before = world.audit_events().len();
     vaults
         .import_key(&operator, vault, key, Ok(imported))
         .await
@@ -239,7 +239,7 @@ async fn each_operation_of_the_data_plane_has_its_name_and_its_url() {
         .unwrap();
     vaults.random_bytes(&operator, vault, Ok(1)).await.unwrap();
 
-    let events = world.audit().split_off(before);
+    let events = world.audit_events().split_off(before);
     let recorded: Vec<_> = events
         .iter()
         .map(|event| {

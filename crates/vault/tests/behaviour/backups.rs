@@ -38,22 +38,22 @@ impl World {
         vault
     }
 
-    /// That there is nothing, on disk or in the vault, but `keys` and their files.
-    async fn has_only(&self, vault: &VaultName, keys: &[Key]) {
+    /// Asserts that the vault has only `keys`, and the disk only their files.
+    async fn assert_only(&self, vault: &VaultName, keys: &[Key]) {
         let found = self.vaults.keys(&operator(), vault).await.unwrap();
         assert_eq!(found, keys);
         let versions: usize = keys.iter().map(|key| key.versions().count()).sum();
-        assert_eq!(self.files(), 2 * versions);
+        assert_eq!(self.file_count(), 2 * versions);
         assert_eq!(self.vaults.sweep().await.unwrap().files, 0);
     }
 }
 
 #[tokio::test]
-async fn a_key_comes_back_from_its_backup_with_all_that_it_was() {
+async fn restored_key_equals_the_key_that_was_backed_up() {
     let world = World::new().await;
     let first = world.create_key().await.unwrap().current.kid;
     let wrapped = world.wrap(&first).await.unwrap();
-    world.pass_days(1);
+    world.advance_days(1);
     let now = world.clock.now();
     let change = KeyChange {
         key_ops: Some(vec![KeyOperation::Verify, KeyOperation::Sign]),
@@ -68,33 +68,35 @@ async fn a_key_comes_back_from_its_backup_with_all_that_it_was() {
         ..KeyChange::default()
     };
     world.create(KeyType::EcHsm, change).await.unwrap();
-    world.pass_days(1);
+    world.advance_days(1);
     world
         .create(KeyType::OctHsm, KeyChange::default())
         .await
         .unwrap();
-    let before = world.shown().await.unwrap();
+    let before = world.whole_key().await.unwrap();
     let types = [KeyType::OctHsm, KeyType::EcHsm, KeyType::Rsa];
     assert!(before.versions().map(|version| version.kty).eq(types));
 
     let backup = world.backup().await;
     world.rotate_key().await.unwrap();
     world.delete_and_purge_key().await;
-    world.pass_days(100);
+    world.advance_days(100);
     let restored = world.restore(&world.vault, &backup).await.unwrap();
     assert_eq!(restored, before);
-    assert_eq!(world.shown().await.unwrap(), before);
+    assert_eq!(world.whole_key().await.unwrap(), before);
     assert_eq!(*world.unwrap(&first, &wrapped).await.unwrap(), SECRET);
-    world.has_only(&world.vault, slice::from_ref(&before)).await;
+    world
+        .assert_only(&world.vault, slice::from_ref(&before))
+        .await;
 
-    // It goes on from there.
+    // The restored key can be rotated.
     let rotated = world.rotate_key().await.unwrap();
     assert!(rotated.older.iter().eq(before.versions()));
 }
 
-/// The same subscription and geography is enough. The name stays, and so do the versions.
+/// The vault must be in the same subscription and geography. Name and versions stay the same.
 #[tokio::test]
-async fn a_backup_can_be_restored_in_another_vault_and_by_a_client_that_pads() {
+async fn padded_backup_is_restored_in_another_vault() {
     let world = World::new().await;
     let kid = world.create_key().await.unwrap().current.kid;
     let wrapped = world.wrap(&kid).await.unwrap();
@@ -116,7 +118,7 @@ async fn a_backup_can_be_restored_in_another_vault_and_by_a_client_that_pads() {
 }
 
 #[tokio::test]
-async fn what_is_no_backup_of_ours_is_refused_and_leaves_nothing() {
+async fn damaged_or_foreign_backup_is_refused_and_leaves_nothing() {
     let world = World::new().await;
     world.create_ec_key().await.unwrap();
     let backup = world.backup().await;
@@ -125,27 +127,27 @@ async fn what_is_no_backup_of_ours_is_refused_and_leaves_nothing() {
     let elsewhere = World::new().await;
     elsewhere.create_ec_key().await.unwrap();
     let foreign = elsewhere.backup().await;
-    let opened = String::from_utf8(URL_SAFE_NO_PAD.decode(&backup).unwrap()).unwrap();
-    let written = |opened: &str| URL_SAFE_NO_PAD.encode(opened);
-    let (start, sealed) = opened.rsplit_once('.').unwrap();
+    let decoded = String::from_utf8(URL_SAFE_NO_PAD.decode(&backup).unwrap()).unwrap();
+    let encode = |decoded: &str| URL_SAFE_NO_PAD.encode(decoded);
+    let (start, sealed) = decoded.rsplit_once('.').unwrap();
     let (prefix, header) = start.rsplit_once('.').unwrap();
     assert_eq!(prefix, "&AzureKeyVaultKeyBackupV1.microsoft.com");
-    let said = String::from_utf8(URL_SAFE_NO_PAD.decode(header).unwrap()).unwrap();
-    let moved = said.replace("United States", "Europe");
-    let sold = said.replace("00000000-0000", "11111111-0000");
-    assert!(moved != said && sold != said);
-    let with_header = |said: &str| written(&format!("{prefix}.{}.{sealed}", written(said)));
-    assert_eq!(with_header(&said), backup);
+    let original = String::from_utf8(URL_SAFE_NO_PAD.decode(header).unwrap()).unwrap();
+    let in_other_geography = original.replace("United States", "Europe");
+    let in_other_subscription = original.replace("00000000-0000", "11111111-0000");
+    assert!(in_other_geography != original && in_other_subscription != original);
+    let with_header = |header: &str| encode(&format!("{prefix}.{}.{sealed}", encode(header)));
+    assert_eq!(with_header(&original), backup);
 
-    let damaged = |place: usize| {
+    let damaged = |index: usize| {
         let mut bytes = URL_SAFE_NO_PAD.decode(sealed).unwrap();
-        let place = place % bytes.len();
-        bytes[place] ^= 1;
+        let index = index % bytes.len();
+        bytes[index] ^= 1;
         let sealed = URL_SAFE_NO_PAD.encode(bytes);
-        written(&format!("{start}.{sealed}"))
+        encode(&format!("{start}.{sealed}"))
     };
     let cannot_be_opened = "Cannot decrypt backup blob.";
-    let no_backup = "Backup blob is corrupt.";
+    let corrupt = "Backup blob is corrupt.";
     let not_encoded = "Content of 'value' is not base64url.\r\nProperty 'value' is required.\r\n";
     let long = "A".repeat(1 << 20);
     for (given, why) in [
@@ -153,25 +155,25 @@ async fn what_is_no_backup_of_ours_is_refused_and_leaves_nothing() {
         (damaged(0), cannot_be_opened),
         (damaged(100), cannot_be_opened),
         (damaged(usize::MAX), cannot_be_opened),
-        (written(&format!("{start}.")), cannot_be_opened),
+        (encode(&format!("{start}.")), cannot_be_opened),
         (
-            written(&format!("{start}.{}", &sealed[..80])),
+            encode(&format!("{start}.{}", &sealed[..80])),
             cannot_be_opened,
         ),
-        (with_header(&moved), cannot_be_opened),
-        (with_header(&sold), cannot_be_opened),
+        (with_header(&in_other_geography), cannot_be_opened),
+        (with_header(&in_other_subscription), cannot_be_opened),
         (with_header("{}"), cannot_be_opened),
         (with_header("not JSON"), cannot_be_opened),
-        (written(start), no_backup),
-        (written(prefix), no_backup),
-        (written(&format!("{start}.{sealed}.")), no_backup),
-        (written("junk"), no_backup),
+        (encode(start), corrupt),
+        (encode(prefix), corrupt),
+        (encode(&format!("{start}.{sealed}.")), corrupt),
+        (encode("junk"), corrupt),
         (
-            written(&format!("{start}.{}", &sealed[..sealed.len() / 8 * 4])),
+            encode(&format!("{start}.{}", &sealed[..sealed.len() / 8 * 4])),
             cannot_be_opened,
         ),
-        (String::new(), no_backup),
-        (long, no_backup),
+        (String::new(), corrupt),
+        (long, corrupt),
         (format!("{backup}!"), not_encoded),
     ] {
         let error = refused(world.restore(&world.vault, &given).await);
@@ -185,12 +187,12 @@ async fn what_is_no_backup_of_ours_is_refused_and_leaves_nothing() {
         let is_sealed = matches!(error, Error::BackupNotDecrypted { .. });
         assert_eq!(is_sealed, why == cannot_be_opened, "{given}");
     }
-    world.has_only(&world.vault, &[]).await;
+    world.assert_only(&world.vault, &[]).await;
     world.restore(&world.vault, &backup).await.unwrap();
 }
 
 #[tokio::test]
-async fn a_key_in_hardware_is_not_restored_in_a_standard_vault() {
+async fn standard_vault_refuses_to_restore_a_hardware_key() {
     let world = World::new().await;
     world
         .create(KeyType::Ec, KeyChange::default())
@@ -209,11 +211,11 @@ async fn a_key_in_hardware_is_not_restored_in_a_standard_vault() {
             .unwrap()
             .is_empty()
     );
-    world.has_only(&world.vault, &[mixed.unwrap()]).await;
+    world.assert_only(&world.vault, &[mixed.unwrap()]).await;
 }
 
 #[tokio::test]
-async fn only_a_key_that_is_there_is_backed_up() {
+async fn missing_or_deleted_key_refuses_to_be_backed_up() {
     let world = World::new().await;
     let (vaults, vault) = (&world.vaults, &world.vault);
     let backup = async |key: &KeyName| wire(vaults.backup_key(&operator(), vault, key).await);
@@ -224,9 +226,9 @@ async fn only_a_key_that_is_there_is_backed_up() {
     assert_eq!(backup(&world.key).await, missing);
 }
 
-/// A backup is of the key alone.
+/// A backup omits the rotation policy, as in Azure.
 #[tokio::test]
-async fn a_restored_key_has_the_policy_of_a_new_one() {
+async fn restored_key_has_the_default_rotation_policy() {
     let world = World::new().await;
     world.create_ec_key().await.unwrap();
     let (vaults, vault, key) = (&world.vaults, &world.vault, &world.key);
@@ -245,9 +247,9 @@ async fn a_restored_key_has_the_policy_of_a_new_one() {
     assert_eq!(policy().await, by_default);
 }
 
-/// One of them wins, and nothing is left of the others.
+/// The losers leave no files.
 #[tokio::test]
-async fn restores_and_a_creation_at_the_same_time_do_not_mix() {
+async fn one_of_concurrent_restores_and_creations_wins() {
     let world = World::new().await;
     world.create_ec_key().await.unwrap();
     let backup = world.backup().await;
@@ -260,7 +262,7 @@ async fn restores_and_a_creation_at_the_same_time_do_not_mix() {
     let restored = usize::from(one.is_ok()) + usize::from(other.is_ok());
     assert!(restored <= 1);
     let versions = restored + usize::from(created.is_ok());
-    let shown = world.shown().await.unwrap();
+    let shown = world.whole_key().await.unwrap();
     assert_eq!(shown.versions().count(), versions);
-    world.has_only(&world.vault, &[shown]).await;
+    world.assert_only(&world.vault, &[shown]).await;
 }

@@ -1,4 +1,4 @@
-//! Each operation as one call: authorised, then run.
+//! Each operation as one call that authorizes and runs it.
 
 use std::{collections::BTreeSet, ops::Deref};
 
@@ -19,11 +19,11 @@ use sealock_vault::{
 };
 use zeroize::Zeroizing;
 
-/// The vaults, with a method for each operation. Parameters that could not be read are an `Err`.
+/// A `KeyVault` with a method for each operation. `Err` stands for parameters that cannot be parsed.
 #[derive(Clone)]
 pub(crate) struct Vaults(pub(crate) KeyVault);
 
-/// A use of a key version.
+/// The parameters for a use of a key version.
 pub(crate) enum KeyUse {
     Encrypt {
         algorithm: EncryptionAlgorithm,
@@ -55,7 +55,7 @@ pub(crate) enum KeyUse {
     },
 }
 
-/// The result of a use.
+/// The result of a use of a key version.
 pub(crate) enum Outcome {
     Encrypted(Encrypted),
     Bytes(Zeroizing<Vec<u8>>),
@@ -83,7 +83,7 @@ impl Deref for Vaults {
     }
 }
 
-/// Methods that authorise an operation and run it without parameters.
+/// Defines methods that authorize and run an operation without parameters.
 macro_rules! calls {
     ($($name:ident($($argument:ident: $type:ty),*) = $operation:ident on $target:expr => $answer:ty;)*) => {
         impl Vaults {$(
@@ -269,7 +269,7 @@ impl Vaults {
         permit.run(count).await
     }
 
-    /// Uses a key version. `operation` is the one of `usage`, if that could be read.
+    /// Uses a key version. `operation` must be that of `usage`.
     pub(crate) async fn use_key(
         &self,
         requester: &Requester,
@@ -277,12 +277,12 @@ impl Vaults {
         operation: KeyOperation,
         usage: Result<KeyUse>,
     ) -> Result<CryptoResult<Outcome>> {
-        /// Authorises, reads the usage as one of this operation, and runs it.
+        /// Authorizes the operation, and runs it with the usage.
         macro_rules! used {
             ($operation:ident, $usage:pat => ($($argument:expr),*), $outcome:expr) => {{
                 let permit = self.authorize(requester, $operation, key.clone()).await?;
                 let (permit, $usage) = permit.parse(async { usage }).await? else {
-                    panic!("the usage is another operation's")
+                    panic!("the usage is for another operation")
                 };
                 let CryptoResult { key, result } = permit.run($($argument),*).await?;
                 Ok(CryptoResult { key, result: $outcome(result) })
@@ -324,7 +324,7 @@ impl Vaults {
                 let permit = self.authorize(requester, ReleaseKey, key.clone()).await?;
                 match permit.run().await? {}
             }
-            KeyOperation::Import => panic!("no key is used to import others"),
+            KeyOperation::Import => panic!("import is not a use of a key"),
         }
     }
 }

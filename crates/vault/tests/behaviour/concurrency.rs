@@ -1,4 +1,4 @@
-//! What happens at the same time is as if one had come after the other.
+//! Concurrent operations take effect as if one came after the other.
 
 use jiff::SignedDuration;
 use sealock_vault::{
@@ -17,35 +17,35 @@ fn tagged() -> KeyChange {
     }
 }
 
-/// Whichever comes first, the current version has the tags.
+/// The current version has the tags, whichever operation comes first.
 #[tokio::test]
-async fn a_rotation_takes_over_what_is_changed_meanwhile() {
+async fn rotation_adopts_a_concurrent_update() {
     let world = World::new().await;
     world.create_key().await.unwrap();
     let (rotated, changed) = tokio::join!(world.rotate_key(), world.update(tagged()));
     rotated.unwrap();
     let (_, changed) = changed.unwrap();
     assert_eq!(changed.tags.len(), 1);
-    let shown = world.shown().await.unwrap();
+    let shown = world.whole_key().await.unwrap();
     assert_eq!(shown.current.tags, changed.tags);
     assert_eq!(shown.versions().count(), 2);
-    assert_eq!(world.files(), 4);
+    assert_eq!(world.file_count(), 4);
 }
 
 #[tokio::test]
-async fn rotations_at_the_same_time_all_count() {
+async fn concurrent_rotations_all_take_effect() {
     let world = World::new().await;
     world.create_ec_key().await.unwrap();
     let (one, other, third) =
         tokio::join!(world.rotate_key(), world.rotate_key(), world.rotate_key());
     assert!(one.is_ok() && other.is_ok() && third.is_ok());
-    assert_eq!(world.shown().await.unwrap().versions().count(), 4);
-    assert_eq!(world.files(), 8);
+    assert_eq!(world.whole_key().await.unwrap().versions().count(), 4);
+    assert_eq!(world.file_count(), 8);
 }
 
-/// However many others get in between.
+/// Exceeds the number of times that a change may be overtaken before it runs alone.
 #[tokio::test(flavor = "multi_thread")]
-async fn many_rotations_and_changes_at_the_same_time_all_count() {
+async fn crowd_of_concurrent_rotations_and_updates_all_take_effect() {
     let world = World::new().await;
     world.create_ec_key().await.unwrap();
     let rotations = futures_util::future::join_all((0..64).map(|_| world.rotate_key()));
@@ -53,19 +53,19 @@ async fn many_rotations_and_changes_at_the_same_time_all_count() {
     let (rotations, changes) = tokio::join!(rotations, changes);
     assert!(rotations.iter().all(Result::is_ok));
     assert!(changes.iter().all(Result::is_ok));
-    assert_eq!(world.shown().await.unwrap().versions().count(), 65);
-    assert_eq!(world.files(), 130);
+    assert_eq!(world.whole_key().await.unwrap().versions().count(), 65);
+    assert_eq!(world.file_count(), 130);
 }
 
 #[test]
-fn a_change_that_others_never_let_through_is_a_conflict() {
+fn change_that_is_always_overtaken_is_a_conflict() {
     let overtaken = Error::from(sealock_store::Error::Overtaken);
     assert_eq!(wire::<()>(Err(overtaken)), (409, "Conflict", None));
 }
 
-/// What somebody else has done already is not due any more.
+/// A manual rotation in the meantime makes the scheduled one unnecessary.
 #[tokio::test(flavor = "multi_thread")]
-async fn what_is_due_is_judged_again_when_it_is_done() {
+async fn scheduled_work_is_judged_again_at_its_commit() {
     for _ in 0..20 {
         let world = World::new().await;
         let change = KeyChange {
@@ -75,25 +75,25 @@ async fn what_is_due_is_judged_again_when_it_is_done() {
         world.create(KeyType::Ec, change).await.unwrap();
         let actions = vec![rotate(after_create("P10D"))];
         world.set_policy(actions, None).await.unwrap();
-        world.pass_days(10);
+        world.advance_days(10);
         let (due, rotated) = tokio::join!(world.vaults.run_due(), world.rotate_key());
         rotated.unwrap();
-        // Either comes first; after the one by hand, that by the policy is not due any more.
-        let current = world.shown().await.unwrap().current.kid;
+        // Either may come first. After the manual rotation, the policy's is no longer due.
+        let current = world.whole_key().await.unwrap().current.kid;
         assert!(!due.unwrap().rotated.contains(&current));
 
-        // A version that was made after the expiry of the one before has not expired.
+        // Only a version that has expired is reported, even if the key rotates during the run.
         world.set_policy(vec![], Some("P60D")).await.unwrap();
         world.rotate_key().await.unwrap();
-        world.pass_days(60);
+        world.advance_days(60);
         let rotations = futures_util::future::join_all((0..4).map(|_| world.rotate_key()));
         let (due, _) = tokio::join!(world.vaults.run_due(), rotations);
         due.unwrap();
-        let events = world.audit();
+        let events = world.audit_events();
         let expired = events
             .iter()
             .filter(|event| event.operation_name == "KeyExpiredEventGridNotification");
-        let shown = world.shown().await.unwrap();
+        let shown = world.whole_key().await.unwrap();
         for event in expired {
             let id = &event.properties.id;
             let version = shown
@@ -105,22 +105,22 @@ async fn what_is_due_is_judged_again_when_it_is_done() {
     }
 }
 
-/// What is generated for it takes a while, and is of no use then.
+/// The new private key is generated before the commit, and is useless after a change of type.
 #[tokio::test]
-async fn a_rotation_gives_way_to_a_version_of_another_type() {
+async fn rotation_is_refused_after_a_new_version_of_another_type() {
     let world = World::new().await;
     world.create_key().await.unwrap();
     let (rotated, created) = tokio::join!(world.rotate_key(), world.create_ec_key());
     created.unwrap();
     assert!(matches!(rotated, Err(Error::ConcurrentChange)));
-    let shown = world.shown().await.unwrap();
+    let shown = world.whole_key().await.unwrap();
     assert_eq!(shown.current.kty, KeyType::Ec);
-    assert_eq!(world.files(), 2 * shown.versions().count());
+    assert_eq!(world.file_count(), 2 * shown.versions().count());
 }
 
-/// A new version's key takes a while to make; what came meanwhile counts.
+/// Changes that are committed while the private key is generated count.
 #[tokio::test]
-async fn a_creation_that_was_overtaken_is_refused_and_leaves_nothing() {
+async fn overtaken_creation_is_refused_and_leaves_no_files() {
     let world = World::new().await;
     let change = |failed_over| VaultChange {
         failed_over: Some(failed_over),
@@ -129,7 +129,7 @@ async fn a_creation_that_was_overtaken_is_refused_and_leaves_nothing() {
     let (created, changed) = tokio::join!(world.create_key(), world.change_vault(change(true)));
     changed.unwrap();
     assert!(matches!(created, Err(Error::FailedOver { .. })));
-    assert_eq!(world.files(), 0);
+    assert_eq!(world.file_count(), 0);
     world.change_vault(change(false)).await.unwrap();
 
     world.create_ec_key().await.unwrap();
@@ -139,7 +139,7 @@ async fn a_creation_that_was_overtaken_is_refused_and_leaves_nothing() {
         rotated,
         Err(Error::ObjectIsDeletedButRecoverable { .. })
     ));
-    assert_eq!(world.files(), 2);
+    assert_eq!(world.file_count(), 2);
 
     let (vaults, vault, operator) = (&world.vaults, &world.vault, operator());
     world.recover_key().await.unwrap();
@@ -147,12 +147,12 @@ async fn a_creation_that_was_overtaken_is_refused_and_leaves_nothing() {
         tokio::join!(world.create_key(), vaults.delete_vault(&operator, vault));
     deleted.unwrap();
     assert!(matches!(rotated, Err(Error::VaultDeleted { .. })));
-    assert_eq!(world.files(), 2);
+    assert_eq!(world.file_count(), 2);
 }
 
-/// Never with half a key, and never as damage.
+/// A key in purge must never look damaged.
 #[tokio::test(flavor = "multi_thread")]
-async fn a_key_that_is_purged_is_used_or_missing() {
+async fn key_in_purge_is_either_usable_or_missing() {
     let world = World::new().await;
     for _ in 0..20 {
         let kid = world.create_key().await.unwrap().current.kid;
@@ -178,13 +178,12 @@ async fn a_key_that_is_purged_is_used_or_missing() {
             Ok(_) | Err(Error::KeyDeleted { .. } | Error::KeyNotFound { .. }) => {}
             Err(error) => panic!("{error:?}"),
         }
-        assert_eq!(world.files(), 0);
+        assert_eq!(world.file_count(), 0);
     }
 }
 
-/// What is due is done while all else goes on, and nothing of it gets lost.
 #[tokio::test(flavor = "multi_thread")]
-async fn what_is_due_does_not_get_in_the_way() {
+async fn scheduled_rotation_and_concurrent_update_both_take_effect() {
     let world = World::new().await;
     let change = KeyChange {
         expires: Some(world.clock.now() + SignedDuration::from_hours(24 * 37)),
@@ -203,18 +202,18 @@ async fn what_is_due_does_not_get_in_the_way() {
         .set_rotation_policy(&operator(), &world.vault, &world.key, Ok(policy))
         .await
         .unwrap();
-    world.pass_days(7);
+    world.advance_days(7);
     let (one, other, changed) =
         tokio::join!(vaults.run_due(), vaults.run_due(), world.update(tagged()),);
     changed.unwrap();
     let rotated = one.unwrap().rotated.len() + other.unwrap().rotated.len();
     assert_eq!(rotated, 1);
-    let shown = world.shown().await.unwrap();
+    let shown = world.whole_key().await.unwrap();
     assert_eq!(shown.state, State::Active);
     assert_eq!(shown.versions().count(), 2);
     assert_eq!(shown.current.tags.len(), 1);
     vaults.run_due().await.unwrap();
-    let notices = world.audit();
+    let notices = world.audit_events();
     let notices = notices
         .iter()
         .filter(|event| event.operation_name == "KeyNearExpiryEventGridNotification");

@@ -1,4 +1,4 @@
-//! A disk that fails while something is changed: the change and its record stand together, or neither does.
+//! On a failing disk, a change and its audit event both take effect, or neither does.
 
 use std::{
     ffi::OsString,
@@ -18,7 +18,7 @@ use sealock_vault::{AuditEvent, Error};
 
 use crate::world::{World, operator};
 
-/// A disk that refuses writes, or removals, on command.
+/// A disk whose writes or removals fail on command.
 #[derive(Clone, Debug, Default)]
 struct FailingDisk {
     writes_fail: Arc<AtomicBool>,
@@ -49,7 +49,7 @@ impl FailingDisk {
             disk: Arc::new(self.clone()),
             ..StoreFiles::new(dir, Authenticator::new(&[7; 32]))
         };
-        World::over(Store::open(files).unwrap()).await
+        World::with_store(Store::open(files).unwrap()).await
     }
 }
 
@@ -111,9 +111,9 @@ impl DiskFile for FailingFile {
     }
 }
 
-/// The statuses of the records of an operation.
-fn recorded(world: &World, operation: &str) -> Vec<u16> {
-    let events = world.audit().into_iter();
+/// The HTTP statuses in the audit events of an operation.
+fn audited_statuses(world: &World, operation: &str) -> Vec<u16> {
+    let events = world.audit_events().into_iter();
     let events = events.filter(|event: &AuditEvent| event.operation_name == operation);
     events
         .map(|event| event.properties.http_status_code)
@@ -121,7 +121,7 @@ fn recorded(world: &World, operation: &str) -> Vec<u16> {
 }
 
 #[tokio::test]
-async fn a_change_whose_record_the_disk_does_not_take_takes_no_effect() {
+async fn change_without_its_audit_event_takes_no_effect() {
     let (dir, disk) = (tempfile::tempdir().unwrap(), FailingDisk::default());
     let world = disk.world(dir.path()).await;
     let kid = world.create_key().await.unwrap().current.kid;
@@ -131,13 +131,13 @@ async fn a_change_whose_record_the_disk_does_not_take_takes_no_effect() {
     disk.writes_fail.store(false, Ordering::SeqCst);
     let key = world.vaults.get_key(&operator(), &kid.identifier()).await;
     assert!(key.unwrap().attributes.enabled);
-    assert_eq!(recorded(&world, "KeyUpdate"), [503]);
+    assert_eq!(audited_statuses(&world, "KeyUpdate"), [503]);
     world.set_enabled(&kid, false).await.unwrap();
-    assert_eq!(recorded(&world, "KeyUpdate"), [503, 200]);
+    assert_eq!(audited_statuses(&world, "KeyUpdate"), [503, 200]);
 }
 
 #[tokio::test]
-async fn a_purge_whose_files_cannot_be_removed_is_recorded_once_and_ended_later() {
+async fn purge_with_failed_removals_is_audited_once_and_finished_later() {
     let (dir, disk) = (tempfile::tempdir().unwrap(), FailingDisk::default());
     let world = disk.world(dir.path()).await;
     world.create_key().await.unwrap();
@@ -148,13 +148,13 @@ async fn a_purge_whose_files_cannot_be_removed_is_recorded_once_and_ended_later(
         matches!(left, Error::Storage(sealock_store::Error::NotRemoved(_))),
         "{left}"
     );
-    assert_eq!(recorded(&world, "KeyPurge"), [204]);
+    assert_eq!(audited_statuses(&world, "KeyPurge"), [204]);
     assert!(matches!(
         world.purge_key().await,
         Err(Error::KeyNotFound { .. })
     ));
-    assert_eq!(world.files(), 2);
+    assert_eq!(world.file_count(), 2);
     disk.removals_fail.store(false, Ordering::SeqCst);
     world.store.finish_removals().await.unwrap();
-    assert_eq!(world.files(), 0);
+    assert_eq!(world.file_count(), 0);
 }

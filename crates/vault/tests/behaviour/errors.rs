@@ -1,5 +1,4 @@
-//! Every row of Azure's table of errors about keys that is not HTTP's own, by its name: status, code, inner code and the
-//! whole text.
+//! Azure's errors about keys: status, code, inner code and the whole text.
 
 use jiff::SignedDuration;
 use sealock_core::{KeyIdentifier, KeyVersion};
@@ -16,7 +15,7 @@ use crate::{
 
 const RECOVERY: &str = "If you recently deleted this key you may be able to recover it using the correct recovery command. For help resolving this issue, please see https://go.microsoft.com/fwlink/?linkid=2125182";
 
-/// Status, code and inner code.
+/// A status, a code and an inner code.
 pub(crate) type Wire = (u16, &'static str, Option<&'static str>);
 
 pub(crate) const BAD: Wire = (400, "BadParameter", None);
@@ -30,7 +29,7 @@ pub(crate) const fn conflict(inner: &'static str) -> Wire {
     (409, "Conflict", Some(inner))
 }
 
-pub(crate) fn row<T>(name: &str, result: Result<T>, wire: Wire, text: &str) {
+pub(crate) fn assert_refused<T>(name: &str, result: Result<T>, wire: Wire, text: &str) {
     let error = refused(result);
     let found = (error.status(), error.code(), error.inner_code());
     assert_eq!(found, wire, "{name}");
@@ -38,39 +37,39 @@ pub(crate) fn row<T>(name: &str, result: Result<T>, wire: Wire, text: &str) {
 }
 
 #[tokio::test]
-async fn key_missing() {
+async fn missing_key_is_not_found() {
     let world = World::new().await;
     let other: KeyIdentifier = "kv1/k2".parse().unwrap();
-    row(
+    assert_refused(
         "key missing",
-        world.vaults.get_key(&world.caller, &other).await,
+        world.vaults.get_key(&world.registry, &other).await,
         MISSING,
         &format!("A key with (name/id) k2 was not found in this key vault. {RECOVERY}"),
     );
     world.create_ec_key().await.unwrap();
     let version = KeyVersion::random();
     let identifier = format!("kv1/k1/{version}").parse().unwrap();
-    row(
+    assert_refused(
         "version missing",
-        world.vaults.get_key(&world.caller, &identifier).await,
+        world.vaults.get_key(&world.registry, &identifier).await,
         MISSING,
         &format!("A key with (name/id) k1/{version} was not found in this key vault. {RECOVERY}"),
     );
     world.delete_key().await.unwrap();
-    row(
-        "deleted key looked up as if it were there",
+    assert_refused(
+        "deleted key, looked up as an active one",
         world
             .vaults
-            .get_key(&world.caller, &world.identifier())
+            .get_key(&world.registry, &world.identifier())
             .await,
         MISSING,
         &format!("A key with (name/id) k1 was not found in this key vault. {RECOVERY}"),
     );
 }
 
-/// A deleted key that is asked for is none at all, or is not deleted.
+/// Azure has one text for a key that does not exist, and one for a key that is not deleted.
 #[tokio::test]
-async fn deleted_key_missing() {
+async fn missing_deleted_key_is_not_found() {
     let world = World::new().await;
     world.create_ec_key().await.unwrap();
     let none: KeyIdentifier = "kv1/k2".parse().unwrap();
@@ -89,13 +88,13 @@ async fn deleted_key_missing() {
             vaults.recover_key(&caller, vault, key).await.map(drop),
             vaults.purge_key(&caller, vault, key).await,
         ] {
-            row("deleted key missing", missing, MISSING, &text);
+            assert_refused("deleted key missing", missing, MISSING, &text);
         }
     }
 }
 
-/// One of each.
-fn uses() -> [KeyUse; 6] {
+/// Returns one use of each kind.
+fn each_use() -> [KeyUse; 6] {
     let algorithm = EncryptionAlgorithm::RsaOaep256;
     let signed = SignatureAlgorithm::Rs(Sha::Sha256);
     let digest = || vec![7; 32];
@@ -132,12 +131,12 @@ fn uses() -> [KeyUse; 6] {
 }
 
 #[tokio::test]
-async fn disabled_key_used_and_operation_not_in_key_ops() {
+async fn disabled_key_and_operation_outside_key_ops_are_refused() {
     let world = World::new().await;
     let kid = world.create_ec_key().await.unwrap().current.kid;
     let identifier = world.identifier();
     world.grant(&[KeyPermission::All]).await;
-    for (usage, name) in uses().into_iter().zip([
+    for (usage, name) in each_use().into_iter().zip([
         "encrypt",
         "decrypt",
         "wrapKey",
@@ -146,19 +145,19 @@ async fn disabled_key_used_and_operation_not_in_key_ops() {
         "verify",
     ]) {
         world.set_enabled(&kid, false).await.unwrap();
-        row(
+        assert_refused(
             "disabled key used",
-            world.use_as(&world.caller, &identifier, usage).await,
+            world.use_as(&world.registry, &identifier, usage).await,
             forbidden("KeyDisabled"),
             &format!("Operation {name} is not allowed on a disabled key."),
         );
         world.set_enabled(&kid, true).await.unwrap();
     }
-    for usage in uses().into_iter().take(4) {
+    for usage in each_use().into_iter().take(4) {
         let name = usage.operation();
-        row(
+        assert_refused(
             "op not in key_ops",
-            world.use_as(&world.caller, &identifier, usage).await,
+            world.use_as(&world.registry, &identifier, usage).await,
             forbidden("KeyOperationForbidden"),
             &format!("Operation {name} is not permitted on this key."),
         );
@@ -166,7 +165,7 @@ async fn disabled_key_used_and_operation_not_in_key_ops() {
 }
 
 #[tokio::test]
-async fn expired_or_not_yet_valid() {
+async fn key_outside_its_validity_refuses_to_wrap() {
     let world = World::new().await;
     let hour = SignedDuration::from_hours(1);
     let change = KeyChange {
@@ -175,57 +174,57 @@ async fn expired_or_not_yet_valid() {
         ..KeyChange::default()
     };
     world.create(KeyType::Rsa, change).await.unwrap();
-    row(
+    assert_refused(
         "not yet valid",
-        world.wrap_as(&world.caller).await,
+        world.wrap_as(&world.registry).await,
         forbidden("KeyNotYetValid"),
         "Operation wrapKey is not allowed on a key that is not yet valid.",
     );
-    world.pass(hour * 2);
-    row(
+    world.advance(hour * 2);
+    assert_refused(
         "expired",
-        world.wrap_as(&world.caller).await,
+        world.wrap_as(&world.registry).await,
         forbidden("KeyExpired"),
         "Operation wrapKey is not allowed on an expired key.",
     );
 }
 
 #[tokio::test]
-async fn name_soft_deleted_being_deleted_and_being_recovered() {
+async fn name_of_a_deleted_key_is_refused_in_each_state() {
     let world = World::slow().await;
     let minute = SignedDuration::from_mins(1);
     world.create_ec_key().await.unwrap();
     world.delete_key().await.unwrap();
-    row(
+    assert_refused(
         "being deleted",
         world.create_ec_key().await,
         conflict("ObjectIsBeingDeleted"),
         "Key k1 is currently being deleted and cannot be re-created; retry later.",
     );
-    // Recorded of a purge.
+    // The text is from a recording of a purge.
     for refused in [world.purge_key().await, world.recover_key().await.map(drop)] {
-        row(
+        assert_refused(
             "being deleted",
             refused,
             conflict("ObjectIsBeingDeleted"),
             "Key is currently being deleted.",
         );
     }
-    world.pass(minute);
-    row(
+    world.advance(minute);
+    assert_refused(
         "name soft-deleted",
         world.create_ec_key().await,
         conflict("ObjectIsDeletedButRecoverable"),
         "Key k1 is currently in a deleted but recoverable state, and its name cannot be reused; in this state, the key can only be recovered or purged.",
     );
     world.recover_key().await.unwrap();
-    row(
+    assert_refused(
         "being recovered",
         world.create_ec_key().await,
         conflict("ObjectIsBeingRecovered"),
         "Key k1 is currently being recovered and cannot be re-created; retry later.",
     );
-    row(
+    assert_refused(
         "being recovered",
         world.purge_key().await,
         conflict("ObjectIsBeingRecovered"),
@@ -234,7 +233,7 @@ async fn name_soft_deleted_being_deleted_and_being_recovered() {
 }
 
 #[tokio::test]
-async fn key_that_no_vault_has() {
+async fn unsupported_type_size_or_operation_of_a_key_is_refused() {
     let world = World::new().await;
     let vaults = &world.vaults;
     let change = KeyChange {
@@ -245,14 +244,14 @@ async fn key_that_no_vault_has() {
         ]),
         ..KeyChange::default()
     };
-    row(
-        "an EC key to wrap with",
+    assert_refused(
+        "EC key for wrapping",
         world.create(KeyType::Ec, change.clone()).await,
         BAD,
         r#"Unsupported key operation(s): "wrapKey", "unwrapKey". Supported values are "sign", "verify"."#,
     );
-    row(
-        "an imported EC key to wrap with",
+    assert_refused(
+        "imported EC key for wrapping",
         world.import("EC", EC, false, change).await,
         BAD,
         r#"Unsupported key operation(s): "wrapKey", "unwrapKey". Supported values are "sign", "verify"."#,
@@ -271,8 +270,8 @@ async fn key_that_no_vault_has() {
             "oct",
         ),
     ] {
-        row(
-            "a key of a type that no vault has",
+        assert_refused(
+            "unsupported type",
             imported,
             (400, "BadParameter", Some("KeyTypeNotSupported")),
             &format!("Invalid kty value: {kty}"),
@@ -290,8 +289,8 @@ async fn key_that_no_vault_has() {
             ..KeySpec::default()
         };
         let asked = Ok((spec, KeyChange::default()));
-        row(
-            "a key of a size that no vault has",
+        assert_refused(
+            "unsupported size",
             vaults
                 .create_key(&operator(), &world.vault, &world.key, asked)
                 .await,
@@ -299,8 +298,8 @@ async fn key_that_no_vault_has() {
             &format!("Unsupported key size ({key_size}). Supported sizes are [{sizes}]"),
         );
     }
-    row(
-        "an imported key without its curve",
+    assert_refused(
+        "imported EC key without its curve",
         world
             .import("EC", r#""d":"AQ""#, false, KeyChange::default())
             .await,
@@ -310,7 +309,7 @@ async fn key_that_no_vault_has() {
 }
 
 #[tokio::test]
-async fn bad_input() {
+async fn bad_parameters_are_refused() {
     let world = World::with(VaultSettings {
         sku: VaultSku::Standard,
         ..VaultSettings::default()
@@ -318,17 +317,17 @@ async fn bad_input() {
     .await;
     let vaults = &world.vaults;
     for count in [0, 129] {
-        row(
-            "too many random bytes, or none",
+        assert_refused(
+            "number of random bytes",
             vaults
-                .random_bytes(&world.caller, &world.vault, Ok(count))
+                .random_bytes(&world.registry, &world.vault, Ok(count))
                 .await,
             BAD,
             "GetRandomBytesRequest: count cannot be greater than 128 or less than 1",
         );
     }
-    row(
-        "a key in hardware in a standard vault",
+    assert_refused(
+        "hardware key in a standard vault",
         world.create(KeyType::EcHsm, KeyChange::default()).await,
         BAD,
         "Hardware key operation not allowed on standard vault",
@@ -348,21 +347,21 @@ async fn bad_input() {
         algorithm: SignatureAlgorithm::Es(Curve::P256),
         digest: vec![7; 32],
     };
-    row(
-        "an algorithm of another curve",
+    assert_refused(
+        "algorithm for another curve",
         world
-            .use_as(&world.caller, &world.identifier(), usage)
+            .use_as(&world.registry, &world.identifier(), usage)
             .await,
         BAD,
         &format!(
             "Key and signing algorithm are incompatible. Key https://kv1.vault.localhost:5000/keys/k1/{version} uses curve 'P-256K', and algorithm 'ES256' can only be used with curve 'P-256'."
         ),
     );
-    assert_eq!(world.files(), 2, "nothing refused left a file");
+    assert_eq!(world.file_count(), 2, "a refused request left files");
 }
 
 #[tokio::test]
-async fn restore_over_a_name_in_use() {
+async fn restore_over_a_used_name_is_a_conflict() {
     let world = World::new().await;
     world.create_ec_key().await.unwrap();
     let newest = world.create_ec_key().await.unwrap();
@@ -377,7 +376,7 @@ async fn restore_over_a_name_in_use() {
         "There was a conflict restoring the key '{uri}'. This can happen if either: a second key with the same name was created after the first key was deleted; thus trying to restore a key whose name is already in use. To fix this, rename the second key to something else so that the restore works. The second probable cause of this exception is when multiple operations are performed in parallel against the key. To avoid this error, perform operations against a key in a sequential manner."
     );
     for state in ["active", "deleted"] {
-        row(
+        assert_refused(
             state,
             vaults
                 .restore_key(&operator(), vault, Ok(backup.clone()))
@@ -389,5 +388,5 @@ async fn restore_over_a_name_in_use() {
             world.delete_key().await.unwrap();
         }
     }
-    assert_eq!(world.files(), 4, "nothing refused left a file");
+    assert_eq!(world.file_count(), 4, "a refused request left files");
 }

@@ -1,4 +1,4 @@
-//! What the audit log tells of who asked, from where, and what decided.
+//! The caller, the client and the deciding check in audit events.
 
 use std::net::{IpAddr, Ipv4Addr};
 
@@ -22,7 +22,7 @@ fn evidence(event: &AuditEvent) -> Evidence<'_> {
 }
 
 #[tokio::test]
-async fn a_record_tells_what_decided() {
+async fn audit_event_names_the_deciding_check() {
     const YES: Option<bool> = Some(true);
     const NO: Option<bool> = Some(false);
     const PUBLIC: Option<&str> = Some("PublicIP");
@@ -30,36 +30,36 @@ async fn a_record_tells_what_decided() {
 
     let world = World::new().await;
     world.create_key().await.unwrap();
-    let tells = async |requester: &Requester, status, expected: Evidence<'_>| {
+    let assert_evidence = async |requester: &Requester, status, expected: Evidence<'_>| {
         let _ = world.wrap_as(requester).await;
-        let event = world.audit().pop().unwrap();
+        let event = world.audit_events().pop().unwrap();
         assert_eq!(event.operation_name, "KeyWrap");
         assert_eq!(event.properties.http_status_code, status);
         assert_eq!(evidence(&event), expected, "{}", event.result_description);
     };
-    let (operator, registry, machine) = (operator(), world.caller.clone(), world.machine());
-    tells(&operator, 200, (None, None, None, None)).await;
-    tells(&registry, 200, (YES, None, YES, TRUSTED)).await;
-    tells(&machine, 200, (YES, None, YES, PUBLIC)).await;
+    let (operator, registry, machine) = (operator(), world.registry.clone(), world.machine());
+    assert_evidence(&operator, 200, (None, None, None, None)).await;
+    assert_evidence(&registry, 200, (YES, None, YES, TRUSTED)).await;
+    assert_evidence(&machine, 200, (YES, None, YES, PUBLIC)).await;
     world.revoke(KeyPermission::WrapKey).await;
-    tells(&machine, 403, (NO, None, YES, PUBLIC)).await;
+    assert_evidence(&machine, 403, (NO, None, YES, PUBLIC)).await;
 
     let rbac = VaultChange {
         rbac: Some(true),
         ..VaultChange::default()
     };
     world.change_vault(rbac).await.unwrap();
-    tells(&registry, 403, (None, NO, YES, TRUSTED)).await;
+    assert_evidence(&registry, 403, (None, NO, YES, TRUSTED)).await;
     let scope = format!("/subscriptions/{SUBSCRIPTION}").parse().unwrap();
     let role = Role::KeyVaultCryptoServiceEncryptionUser;
     let principal = world.principal();
     let assigned = world.directory.assign_role(&principal, role, scope);
     assigned.await.unwrap();
-    tells(&registry, 200, (None, YES, YES, TRUSTED)).await;
-    // What comes after does not matter.
-    let kid = world.shown().await.unwrap().current.kid;
+    assert_evidence(&registry, 200, (None, YES, YES, TRUSTED)).await;
+    // A later check changes nothing.
+    let kid = world.whole_key().await.unwrap().current.kid;
     world.set_enabled(&kid, false).await.unwrap();
-    tells(&registry, 403, (None, YES, YES, TRUSTED)).await;
+    assert_evidence(&registry, 403, (None, YES, YES, TRUSTED)).await;
 
     let deny = VaultChange {
         default_action: Some(DefaultAction::Deny),
@@ -67,23 +67,23 @@ async fn a_record_tells_what_decided() {
         ..VaultChange::default()
     };
     world.change_vault(deny).await.unwrap();
-    tells(&registry, 403, (None, None, NO, None)).await;
-    tells(&machine, 403, (None, None, NO, None)).await;
+    assert_evidence(&registry, 403, (None, None, NO, None)).await;
+    assert_evidence(&machine, 403, (None, None, NO, None)).await;
     world
         .vaults
         .delete_vault(&operator, &world.vault)
         .await
         .unwrap();
-    tells(&machine, 404, (None, None, None, None)).await;
+    assert_evidence(&machine, 404, (None, None, None, None)).await;
 }
 
-/// The identity is the same, the request is not.
+/// A registry and a machine with the same identity have different clients.
 #[tokio::test]
-async fn a_record_tells_the_client() {
+async fn audit_event_names_the_client() {
     let world = World::new().await;
     world.create_key().await.unwrap();
     world.wrap_as(&world.machine()).await.unwrap();
-    let event = world.audit().pop().unwrap();
+    let event = world.audit_events().pop().unwrap();
     assert_eq!(
         event.caller_ip_address,
         IpAddr::from(Ipv4Addr::new(203, 0, 113, 7))
@@ -101,7 +101,7 @@ async fn a_record_tells_the_client() {
 }
 
 #[tokio::test]
-async fn a_request_without_a_token_is_recorded_as_nobodys() {
+async fn request_without_a_token_is_audited_without_an_identity() {
     let world = World::new().await;
     let why = "AKV10000: Request is missing a Bearer or PoP token.";
     let client = world.machine().client;
@@ -110,7 +110,7 @@ async fn a_request_without_a_token_is_recorded_as_nobodys() {
         .record_unauthenticated(&client, &world.vault, why.to_owned())
         .await
         .unwrap();
-    let event = world.audit().pop().unwrap();
+    let event = world.audit_events().pop().unwrap();
     assert_eq!(event.operation_name, "Authentication");
     assert_eq!(event.result_signature, "Unauthorized");
     assert_eq!(event.result_description, why);
@@ -126,15 +126,15 @@ async fn a_request_without_a_token_is_recorded_as_nobodys() {
     assert!(event.resource_id.ends_with("/VAULTS/KV1"));
 }
 
-/// Nobody has a permission for random bytes, but a firewall lets in who asks for them.
+/// Random bytes need no permission, only access through the firewall.
 #[tokio::test]
-async fn random_bytes_are_recorded_with_where_they_went() {
+async fn random_bytes_are_audited_with_the_network_decision() {
     let world = World::new().await;
     let ask = async || {
         let (vaults, machine) = (&world.vaults, world.machine());
         let asked = vaults.random_bytes(&machine, &world.vault, Ok(16)).await;
         drop(asked);
-        world.audit().pop().unwrap()
+        world.audit_events().pop().unwrap()
     };
     let event = ask().await;
     assert_eq!(event.operation_name, "RandomBytesGet");

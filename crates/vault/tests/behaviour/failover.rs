@@ -1,4 +1,4 @@
-//! A vault that serves from its paired region: reads and crypto work, changes don't.
+//! A failed-over vault, which serves from its paired region: reads and uses of keys work, changes do not.
 //!
 //! <https://learn.microsoft.com/azure/key-vault/general/disaster-recovery-guidance>
 
@@ -20,7 +20,7 @@ fn failed_over(failed_over: bool) -> VaultChange {
 }
 
 #[tokio::test]
-async fn a_vault_that_has_failed_over_reads_and_uses_its_keys() {
+async fn failed_over_vault_still_reads_and_uses_keys() {
     let world = World::new().await;
     let kid = world.create_key().await.unwrap().current.kid;
     world.change_vault(failed_over(true)).await.unwrap();
@@ -34,10 +34,10 @@ async fn a_vault_that_has_failed_over_reads_and_uses_its_keys() {
     let wrapped = world.wrap(&kid).await.unwrap();
     assert_eq!(*world.unwrap(&kid, &wrapped).await.unwrap(), SECRET);
     assert!(vaults.vault(&operator, vault).await.unwrap().failed_over);
-    world.shown().await.unwrap();
+    world.whole_key().await.unwrap();
     vaults.policies(&operator, vault).await.unwrap();
     vaults
-        .get_key(&world.caller, &kid.identifier())
+        .get_key(&world.registry, &kid.identifier())
         .await
         .unwrap();
     vaults.list_keys(&operator, vault, page()).await.unwrap();
@@ -57,7 +57,7 @@ async fn a_vault_that_has_failed_over_reads_and_uses_its_keys() {
 }
 
 #[tokio::test]
-async fn nobody_changes_anything_but_lets_it_fail_back() {
+async fn failed_over_vault_refuses_every_change_but_failing_back() {
     let world = World::new().await;
     world.create_ec_key().await.unwrap();
     let other = "k2".parse().unwrap();

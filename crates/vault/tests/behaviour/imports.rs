@@ -6,7 +6,7 @@ use sealock_vault::{
 use crate::calls::KeyUse;
 use crate::world::{World, operator, wire};
 
-/// The key of RFC 7517, A.2, without its type.
+/// The members but `kty` of the EC key in RFC 7517, A.2.
 pub(crate) const EC: &str = r#""crv":"P-256","x":"MKBCTNIcKUSDii11ySs3526iDZ8AiTo7Tu6KPAqv7D4","y":"4Etl6SRW2YiLUrN5vfvVHuhp7x8PxltmWWlbbM4IFyM","d":"870MB6gfuTJ4HtUnUvYMyJpr5eUZNP4Bk43bVdj3eAE""#;
 pub(crate) const OCT: &str = r#""k":"AAECAwQFBgcICQoLDA0ODw""#;
 
@@ -31,7 +31,7 @@ impl World {
 }
 
 #[tokio::test]
-async fn a_key_is_imported_as_what_its_vault_can_have() {
+async fn import_depends_on_the_sku_of_the_vault() {
     for (kty, rest, hsm, premium, standard) in [
         ("EC", EC, false, Some(KeyType::Ec), Some(KeyType::Ec)),
         ("EC", EC, true, Some(KeyType::EcHsm), None),
@@ -52,16 +52,16 @@ async fn a_key_is_imported_as_what_its_vault_can_have() {
                 None => {
                     let (status, code, _) = wire(imported);
                     assert_eq!((status, code), (400, "BadParameter"), "{kty} {sku:?}");
-                    assert_eq!(world.files(), 0);
+                    assert_eq!(world.file_count(), 0);
                 }
             }
         }
     }
 }
 
-/// What it signs is verified by its public half, which is as it was sent.
+/// Its public half is the one that was sent, and verifies its signatures.
 #[tokio::test]
-async fn an_imported_key_is_a_version_like_any_other() {
+async fn imported_key_becomes_the_current_version() {
     let world = World::new().await;
     world.create_ec_key().await.unwrap();
     let change = KeyChange {
@@ -75,7 +75,7 @@ async fn an_imported_key_is_a_version_like_any_other() {
     let current = &imported.current;
     assert_eq!(current.tags["from"], "elsewhere");
     let PublicKey::Ec { crv, x, .. } = &current.public_key else {
-        panic!("it is an EC key");
+        panic!("expected an EC key");
     };
     assert!(*crv == Curve::P256 && EC.contains(x.as_str()));
 
@@ -103,5 +103,5 @@ async fn an_imported_key_is_a_version_like_any_other() {
         wire(again),
         (409, "Conflict", Some("ObjectIsDeletedButRecoverable"))
     );
-    assert_eq!(world.files(), 4);
+    assert_eq!(world.file_count(), 4);
 }

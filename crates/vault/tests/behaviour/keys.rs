@@ -4,7 +4,7 @@ use sealock_vault::{Error, KeyChange, KeySpec, KeyType, State};
 use crate::world::{SECRET, World, operator, refused, wire};
 
 #[tokio::test]
-async fn an_old_version_unwraps_after_a_rotation() {
+async fn old_version_unwraps_after_a_rotation() {
     let world = World::new().await;
     let first = world.create_key().await.unwrap().current.kid;
     let wrapped = world.wrap(&first).await.unwrap();
@@ -18,7 +18,7 @@ async fn an_old_version_unwraps_after_a_rotation() {
     let versions: Vec<_> = rotated.versions().map(|version| &version.kid).collect();
     assert_eq!(versions, [&rotated.current.kid, &first]);
     let unversioned = first.identifier().unversioned();
-    let facts = world.vaults.get_key(&world.caller, &unversioned).await;
+    let facts = world.vaults.get_key(&world.registry, &unversioned).await;
     assert_eq!(facts.unwrap().kid, rotated.current.kid);
     assert_eq!(*world.unwrap(&first, &wrapped).await.unwrap(), SECRET);
     assert_eq!(
@@ -28,7 +28,7 @@ async fn an_old_version_unwraps_after_a_rotation() {
 }
 
 #[tokio::test]
-async fn a_disabled_version_is_shown_but_neither_wraps_nor_unwraps() {
+async fn disabled_version_is_shown_but_refuses_to_wrap_and_unwrap() {
     let world = World::new().await;
     let kid = world.create_key().await.unwrap().current.kid;
     let wrapped = world.wrap(&kid).await.unwrap();
@@ -42,7 +42,10 @@ async fn a_disabled_version_is_shown_but_neither_wraps_nor_unwraps() {
         "Operation unwrapKey is not allowed on a disabled key."
     );
     assert!(matches!(error, Error::KeyDisabled { kid: disabled, .. } if disabled == kid));
-    let facts = world.vaults.get_key(&world.caller, &kid.identifier()).await;
+    let facts = world
+        .vaults
+        .get_key(&world.registry, &kid.identifier())
+        .await;
     assert!(!facts.unwrap().attributes.enabled);
 
     assert!(world.set_enabled(&kid, true).await.unwrap().enabled);
@@ -50,7 +53,7 @@ async fn a_disabled_version_is_shown_but_neither_wraps_nor_unwraps() {
 }
 
 #[tokio::test]
-async fn a_deleted_key_is_gone_until_it_is_recovered() {
+async fn deleted_key_is_not_found_until_it_is_recovered() {
     let world = World::new().await;
     let kid = world.create_key().await.unwrap().current.kid;
     let wrapped = world.wrap(&kid).await.unwrap();
@@ -67,7 +70,7 @@ async fn a_deleted_key_is_gone_until_it_is_recovered() {
     assert!(matches!(error, Error::KeyDeleted { .. }));
     assert_eq!((error.status(), error.code()), (404, "KeyNotFound"));
     assert_eq!(wire(world.wrap(&kid).await), (404, "KeyNotFound", None));
-    let got = vaults.get_key(&world.caller, &kid.identifier()).await;
+    let got = vaults.get_key(&world.registry, &kid.identifier()).await;
     assert_eq!(wire(got), (404, "KeyNotFound", None));
     assert_eq!(
         wire(world.create_key().await),
@@ -81,11 +84,11 @@ async fn a_deleted_key_is_gone_until_it_is_recovered() {
 }
 
 #[tokio::test]
-async fn a_purged_key_is_gone_for_good_also_for_a_new_one_of_its_name() {
+async fn new_key_cannot_unwrap_for_its_purged_namesake() {
     let world = World::new().await;
     let kid = world.create_key().await.unwrap().current.kid;
     let wrapped = world.wrap(&kid).await.unwrap();
-    assert_eq!(world.files(), 2);
+    assert_eq!(world.file_count(), 2);
     let purged = world
         .vaults
         .purge_key(&operator(), &world.vault, &world.key)
@@ -93,7 +96,7 @@ async fn a_purged_key_is_gone_for_good_also_for_a_new_one_of_its_name() {
     assert_eq!(wire(purged), (404, "KeyNotFound", None));
 
     world.delete_and_purge_key().await;
-    assert_eq!(world.files(), 0);
+    assert_eq!(world.file_count(), 0);
     let error = refused(world.unwrap(&kid, &wrapped).await);
     assert!(matches!(error, Error::KeyNotFound { .. }), "{error:?}");
     assert!(error.to_string().starts_with(&format!(
@@ -103,7 +106,7 @@ async fn a_purged_key_is_gone_for_good_also_for_a_new_one_of_its_name() {
 
     let again = world.create_key().await.unwrap();
     assert_eq!(again.versions().count(), 1);
-    assert_eq!(world.files(), 2);
+    assert_eq!(world.file_count(), 2);
     assert!(matches!(
         world.unwrap(&kid, &wrapped).await,
         Err(Error::KeyNotFound { .. })
@@ -115,7 +118,7 @@ async fn a_purged_key_is_gone_for_good_also_for_a_new_one_of_its_name() {
 }
 
 #[tokio::test]
-async fn what_no_key_can_be_or_wrap_is_refused() {
+async fn unsupported_size_and_overlong_plaintext_are_refused() {
     let world = World::new().await;
     let create = async |kty, key_size| {
         let spec = KeySpec {
@@ -138,7 +141,7 @@ async fn what_no_key_can_be_or_wrap_is_refused() {
     assert_eq!(wire(create(KeyType::Ec, 384).await), bad);
     assert_eq!(wire(create(KeyType::Ec, 2048).await), size);
     assert_eq!(wire(create(KeyType::Rsa, 1024).await), size);
-    assert_eq!(world.files(), 0);
+    assert_eq!(world.file_count(), 0);
 
     let created = create(KeyType::RsaHsm, 2048).await.unwrap();
     assert_eq!(created.current.kty, KeyType::RsaHsm);
@@ -154,7 +157,7 @@ async fn what_no_key_can_be_or_wrap_is_refused() {
 }
 
 #[tokio::test]
-async fn a_missing_private_key_is_damage_and_no_refusal() {
+async fn missing_private_key_is_reported_as_damage() {
     let world = World::new().await;
     let kid = world.create_key().await.unwrap().current.kid;
     let wrapped = world.wrap(&kid).await.unwrap();
@@ -171,7 +174,7 @@ async fn a_missing_private_key_is_damage_and_no_refusal() {
 }
 
 #[tokio::test]
-async fn versions_made_at_the_same_time_are_all_there() {
+async fn concurrent_creations_make_two_versions() {
     let world = World::new().await;
     let (first, second) = tokio::join!(world.create_key(), world.create_key());
     let numbers = [
@@ -185,14 +188,14 @@ async fn versions_made_at_the_same_time_are_all_there() {
         .await
         .unwrap();
     assert_eq!(key.versions().count(), 2);
-    assert_eq!(world.files(), 4);
+    assert_eq!(world.file_count(), 4);
 }
 
 #[tokio::test]
-async fn the_permission_is_judged_before_the_key_is_looked_up() {
+async fn permission_is_judged_before_the_key_is_looked_up() {
     let world = World::new().await;
     let missing: KeyIdentifier = "kv1/missing".parse().unwrap();
-    let get = async || world.vaults.get_key(&world.caller, &missing).await;
+    let get = async || world.vaults.get_key(&world.registry, &missing).await;
     assert_eq!(wire(get().await), (404, "KeyNotFound", None));
     world
         .vaults

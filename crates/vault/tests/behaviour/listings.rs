@@ -2,7 +2,7 @@ use sealock_vault::{KeyChange, KeyItem, KeySpec, KeyType, Listing, Page, Result,
 
 use crate::world::{World, operator};
 
-/// Longer names sort behind those that they begin with.
+/// Key names in order; a prefix precedes the longer name.
 const NAMES: [&str; 7] = ["a", "a-b", "ab", "b", "b0", "c", "d"];
 
 impl World {
@@ -20,8 +20,8 @@ impl World {
     }
 }
 
-/// Page after page, each as long as it says.
-async fn paged<T>(
+/// Lists all pages, and asserts that each but the last is full.
+async fn list_all_pages<T>(
     limit: usize,
     list: impl AsyncFn(Result<Page>) -> Result<Listing<T>>,
 ) -> Vec<Vec<T>> {
@@ -38,7 +38,7 @@ async fn paged<T>(
 }
 
 #[tokio::test]
-async fn keys_are_listed_in_pages_active_and_deleted_apart() {
+async fn active_and_deleted_keys_are_listed_separately_in_pages() {
     let world = World::new().await;
     for vault in ["kv0", "kv10"] {
         let settings = VaultSettings::default();
@@ -60,7 +60,7 @@ async fn keys_are_listed_in_pages_active_and_deleted_apart() {
             .list_deleted_keys(&operator(), &world.vault, page)
             .await
     };
-    assert_eq!(paged(25, active).await, [vec![]]);
+    assert_eq!(list_all_pages(25, active).await, [vec![]]);
     for name in NAMES {
         world.create_named("kv1", name).await;
     }
@@ -89,18 +89,26 @@ async fn keys_are_listed_in_pages_active_and_deleted_apart() {
         (4, &["a ab b0 c"], &["a-b b d"]),
         (25, &["a ab b0 c"], &["a-b b d"]),
     ] {
-        assert_eq!(names(paged(limit, active).await), active_pages, "{limit}");
-        assert_eq!(names(paged(limit, deleted).await), deleted_pages, "{limit}");
+        assert_eq!(
+            names(list_all_pages(limit, active).await),
+            active_pages,
+            "{limit}"
+        );
+        assert_eq!(
+            names(list_all_pages(limit, deleted).await),
+            deleted_pages,
+            "{limit}"
+        );
     }
-    // A page begins behind a name, be it there or not.
+    // A page may start after a name that does not exist.
     let after = Page {
         after: Some("aa".to_owned()),
         limit: 1,
     };
     let found = active(Ok(after)).await.unwrap();
     assert_eq!(found.entries[0].current.kid.key.as_str(), "ab");
-    world.pass_days(90);
-    assert_eq!(names(paged(1, deleted).await), [""]);
+    world.advance_days(90);
+    assert_eq!(names(list_all_pages(1, deleted).await), [""]);
 }
 
 #[tokio::test]
@@ -116,10 +124,16 @@ async fn versions_are_listed_in_pages() {
             .list_versions(&operator(), &world.vault, &world.key, page)
             .await
     };
-    let mut expected: Vec<_> = world.shown().await.unwrap().versions().cloned().collect();
+    let mut expected: Vec<_> = world
+        .whole_key()
+        .await
+        .unwrap()
+        .versions()
+        .cloned()
+        .collect();
     expected.sort_by_key(|version| version.kid.version.to_string());
     for (limit, pages) in [(1, 5), (2, 3), (5, 1), (25, 1)] {
-        let found = paged(limit, list).await;
+        let found = list_all_pages(limit, list).await;
         assert_eq!(found.len(), pages);
         assert_eq!(found.concat(), expected);
     }

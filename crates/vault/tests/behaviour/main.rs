@@ -1,5 +1,5 @@
-//! What callers of the vault rely on, over a store in memory.
-#![cfg(test)] // so that clippy takes the helpers for tests
+//! Tests of the vault through its public interface, over a store in memory.
+#![cfg(test)] // makes clippy treat the helpers as tests
 
 mod audit;
 mod backups;

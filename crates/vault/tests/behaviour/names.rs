@@ -1,4 +1,4 @@
-//! A key's name is the same in any case, and is shown as it was written first.
+//! Key names ignore case, and keep the case of the first version.
 
 use sealock_vault::{Error, KeyChange, KeySpec, Page};
 
@@ -8,23 +8,23 @@ use crate::{
 };
 
 impl World {
-    fn calls_it(&mut self, name: &str) {
+    fn rename_key_to(&mut self, name: &str) {
         self.key = name.parse().unwrap();
     }
 
-    async fn names(&self) -> Vec<String> {
+    async fn key_names(&self) -> Vec<String> {
         let keys = self.vaults.keys(&operator(), &self.vault).await.unwrap();
         keys.into_iter().map(|key| key.name.into()).collect()
     }
 }
 
 #[tokio::test]
-async fn a_key_is_one_and_the_same_in_any_case() {
+async fn key_is_found_by_its_name_in_any_case() {
     let mut world = World::new().await;
-    world.calls_it("My-Key");
+    world.rename_key_to("My-Key");
     let first = world.create_key().await.unwrap().current.kid;
-    world.calls_it("my-key");
-    let wrapped = world.wrap_as(&world.caller).await.unwrap();
+    world.rename_key_to("my-key");
+    let wrapped = world.wrap_as(&world.registry).await.unwrap();
     let second = world.create_key().await.unwrap();
     assert_eq!(second.versions().count(), 2);
     assert_eq!(second.older[0].kid, first);
@@ -35,7 +35,7 @@ async fn a_key_is_one_and_the_same_in_any_case() {
     );
     assert_eq!(*world.unwrap(&first, &wrapped).await.unwrap(), SECRET);
 
-    world.calls_it("MY-KEY");
+    world.rename_key_to("MY-KEY");
     let third = world.rotate_key().await.unwrap();
     assert_eq!(third.current.kid.key.as_str(), "My-Key");
     let (_, changed) = world.update(KeyChange::default()).await.unwrap();
@@ -59,15 +59,15 @@ async fn a_key_is_one_and_the_same_in_any_case() {
             .iter()
             .all(|version| version.kid.key.as_str() == "My-Key")
     );
-    assert_eq!(world.names().await, ["My-Key"]);
+    assert_eq!(world.key_names().await, ["My-Key"]);
 }
 
 #[tokio::test]
-async fn a_name_is_held_and_comes_back_in_any_case() {
+async fn deleted_key_holds_its_name_in_any_case() {
     let mut world = World::new().await;
-    world.calls_it("My-Key");
+    world.rename_key_to("My-Key");
     let created = world.create_key().await.unwrap();
-    world.calls_it("my-KEY");
+    world.rename_key_to("my-KEY");
     let backup = world.backup().await;
     let deleted = world.delete_key().await.unwrap();
     assert_eq!(deleted.name.as_str(), "My-Key");
@@ -82,7 +82,7 @@ async fn a_name_is_held_and_comes_back_in_any_case() {
     ));
     assert_eq!(world.recover_key().await.unwrap(), created);
     world.delete_and_purge_key().await;
-    assert_eq!(world.files(), 0);
+    assert_eq!(world.file_count(), 0);
     assert_eq!(restore().await.unwrap(), created);
     world.delete_and_purge_key().await;
     let again = world.create_key().await.unwrap();
@@ -90,7 +90,7 @@ async fn a_name_is_held_and_comes_back_in_any_case() {
 }
 
 #[tokio::test]
-async fn of_two_spellings_at_the_same_time_one_counts() {
+async fn concurrent_spellings_of_a_name_make_one_key() {
     let mut world = World::new().await;
     let (vault, change) = (world.vault.clone(), KeyChange::default());
     let create = |name: &str| {
@@ -100,7 +100,7 @@ async fn of_two_spellings_at_the_same_time_one_counts() {
         async move { vaults.create_key(&operator(), &vault, &key, asked).await }
     };
     let (one, other) = tokio::join!(create("My-Key"), create("my-key"));
-    // Whoever comes second and has sealed its key already is asked to try again.
+    // The second creation conflicts if it has sealed its private key already.
     let made = [one, other]
         .into_iter()
         .filter_map(|created| match created {
@@ -111,10 +111,10 @@ async fn of_two_spellings_at_the_same_time_one_counts() {
             }
         });
     let made: Vec<_> = made.collect();
-    world.calls_it("MY-KEY");
-    let shown = world.shown().await.unwrap();
+    world.rename_key_to("MY-KEY");
+    let shown = world.whole_key().await.unwrap();
     assert_eq!(shown.versions().count(), made.len());
-    assert_eq!(world.files(), 2 * made.len());
+    assert_eq!(world.file_count(), 2 * made.len());
     for version in shown.versions() {
         let wrapped = world.wrap(&version.kid).await.unwrap();
         assert_eq!(*world.unwrap(&version.kid, &wrapped).await.unwrap(), SECRET);

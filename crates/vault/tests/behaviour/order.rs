@@ -1,4 +1,4 @@
-//! What is wrong in two ways is refused for what Azure judges first: vault, network, permission, lookup,
+//! A request with several faults gets the refusal that comes first in Azure's order: vault, network, permission, lookup,
 //! state, parameters.
 
 use sealock_core::{KeyIdentifier, VaultName};
@@ -21,13 +21,13 @@ const FORBIDDEN: Wire = (403, "Forbidden", Some("KeyOperationForbidden"));
 const HELD: Wire = (409, "Conflict", Some("ObjectIsDeletedButRecoverable"));
 const BAD: Wire = (400, "BadParameter", None);
 
-/// A parameter that could not be read.
+/// A parameter that cannot be parsed.
 fn unreadable<T>() -> Result<T, Error> {
     Err(Error::BadParameter("unreadable".to_owned()))
 }
 
-/// What wraps with unreadable parameters, and creates with them.
-async fn wraps_and_creates(world: &World, key: &str) -> (Wire, Wire) {
+/// Wraps and creates with parameters that cannot be parsed, and returns both refusals.
+async fn wrap_and_create(world: &World, key: &str) -> (Wire, Wire) {
     let identifier: KeyIdentifier = key.parse().unwrap();
     let (vaults, requester) = (&world.vaults, world.machine());
     let operation = KeyOperation::WrapKey;
@@ -41,7 +41,7 @@ async fn wraps_and_creates(world: &World, key: &str) -> (Wire, Wire) {
 }
 
 #[tokio::test]
-async fn a_request_wrong_in_every_way_is_refused_for_the_first() {
+async fn request_with_many_faults_is_refused_for_the_first() {
     let world = World::new().await;
     world.revoke(KeyPermission::All).await;
     let firewall = |default_action| VaultChange {
@@ -57,43 +57,43 @@ async fn a_request_wrong_in_every_way_is_refused_for_the_first() {
         .await
         .unwrap();
     assert_eq!(
-        wraps_and_creates(&world, "kv2/k1").await,
+        wrap_and_create(&world, "kv2/k1").await,
         (NO_VAULT, NO_VAULT)
     );
-    // All is wrong from here on, and is put right one by one.
+    // Each step removes the fault that was reported.
     assert_eq!(
-        wraps_and_creates(&world, "kv1/k1").await,
+        wrap_and_create(&world, "kv1/k1").await,
         (FIREWALL, FIREWALL)
     );
     world
         .change_vault(firewall(DefaultAction::Allow))
         .await
         .unwrap();
-    assert_eq!(wraps_and_creates(&world, "kv1/k1").await, (DENIED, DENIED));
+    assert_eq!(wrap_and_create(&world, "kv1/k1").await, (DENIED, DENIED));
 
     world
         .grant(&[KeyPermission::WrapKey, KeyPermission::Create])
         .await;
     world.change_vault(failed_over(true)).await.unwrap();
     assert_eq!(
-        wraps_and_creates(&world, "kv1/k1").await,
+        wrap_and_create(&world, "kv1/k1").await,
         (MISSING, READ_ONLY)
     );
     world.change_vault(failed_over(false)).await.unwrap();
     let kid = world.create_ec_key().await.unwrap().current.kid;
     world.set_enabled(&kid, false).await.unwrap();
-    assert_eq!(wraps_and_creates(&world, "kv1/k1").await, (DISABLED, BAD));
+    assert_eq!(wrap_and_create(&world, "kv1/k1").await, (DISABLED, BAD));
     world.set_enabled(&kid, true).await.unwrap();
-    assert_eq!(wraps_and_creates(&world, "kv1/k1").await, (FORBIDDEN, BAD));
+    assert_eq!(wrap_and_create(&world, "kv1/k1").await, (FORBIDDEN, BAD));
     world.delete_key().await.unwrap();
-    assert_eq!(wraps_and_creates(&world, "kv1/k1").await, (MISSING, HELD));
+    assert_eq!(wrap_and_create(&world, "kv1/k1").await, (MISSING, HELD));
     world.purge_key().await.unwrap();
     world.create_key().await.unwrap();
-    assert_eq!(wraps_and_creates(&world, "kv1/k1").await, (BAD, BAD));
+    assert_eq!(wrap_and_create(&world, "kv1/k1").await, (BAD, BAD));
 }
 
 #[tokio::test]
-async fn the_version_of_the_api_is_judged_after_the_permission_and_before_the_key() {
+async fn api_version_is_judged_after_the_permission_and_before_the_key() {
     let world = World::new().await;
     world.revoke(KeyPermission::All).await;
     let get = async |version: Option<&str>| {
@@ -111,13 +111,13 @@ async fn the_version_of_the_api_is_judged_after_the_permission_and_before_the_ke
     assert_eq!(get(Some("7.4")).await, MISSING);
 }
 
-/// Whether the key is there or not, and whatever the parameters are.
+/// The refusal is the same for an existing and a missing key, and for any parameters.
 #[tokio::test]
-async fn without_permission_nothing_is_told_of_a_key() {
+async fn caller_without_permission_learns_nothing_about_a_key() {
     let world = World::new().await;
     world.revoke(KeyPermission::All).await;
     world.create_ec_key().await.unwrap();
-    let (vaults, caller) = (&world.vaults, &world.caller);
+    let (vaults, caller) = (&world.vaults, &world.registry);
     for name in ["k1", "k2"] {
         let (vault, key): (&VaultName, _) = (&world.vault, &name.parse().unwrap());
         let id: KeyIdentifier = format!("kv1/{name}").parse().unwrap();
@@ -190,13 +190,17 @@ async fn without_permission_nothing_is_told_of_a_key() {
             assert_eq!(wire(used), DENIED, "{operation} {name}");
         }
     }
-    let shown = world.shown().await.unwrap();
-    assert_eq!(shown.versions().count(), 1, "and nothing happened");
+    let shown = world.whole_key().await.unwrap();
+    assert_eq!(
+        shown.versions().count(),
+        1,
+        "a refused request changed the key"
+    );
 }
 
-/// The name of the key is in the backup, so that it is read first of all parameters.
+/// The key's name is in the backup, so it is judged before the other parameters.
 #[tokio::test]
-async fn a_restore_is_judged_by_the_name_before_the_rest() {
+async fn restore_over_a_used_name_is_refused_before_the_key_type() {
     let standard = VaultSettings {
         sku: VaultSku::Standard,
         ..VaultSettings::default()

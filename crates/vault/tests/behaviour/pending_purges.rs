@@ -1,4 +1,4 @@
-//! A vault or key that falls due in unconfirmed time is kept for another hour.
+//! A vault or key whose purge falls due in unconfirmed time is kept for another hour.
 
 use std::sync::{Arc, Mutex};
 
@@ -12,15 +12,15 @@ const DAY: SignedDuration = SignedDuration::from_hours(24);
 const HOUR: SignedDuration = SignedDuration::from_hours(1);
 const RETENTION: SignedDuration = SignedDuration::from_hours(24 * 90);
 
-/// A world, and the system's clocks under it.
+/// A world, and the system's clocks that it reads.
 struct Host {
     world: World,
     clocks: Arc<Mutex<Reading>>,
 }
 
-/// The cause of time that passes without the emulator.
+/// A gap in the time that the emulator observes: it was stopped, or the system's clock was set.
 #[derive(Clone, Copy, Debug)]
-enum Cause {
+enum Gap {
     Stop,
     Step,
 }
@@ -34,43 +34,43 @@ impl Host {
         let now = clocks.lock().unwrap().wall;
         let clock = Clock::restored(clocks.clone(), ClockSetting::default(), Some(now));
         Self {
-            world: World::running(clock).await,
+            world: World::with_clock(clock).await,
             clocks,
         }
     }
 
-    /// A host with a deleted key, after more time than its retention has passed by `cause`.
-    async fn overdue(cause: Cause) -> Self {
+    /// A host with a deleted key whose retention ended a day ago in `gap`.
+    async fn overdue(gap: Gap) -> Self {
         let mut host = Self::new().await;
         host.world.create_ec_key().await.unwrap();
         host.world.delete_key().await.unwrap();
-        host.miss(cause, RETENTION + DAY);
+        host.let_pass_unobserved(gap, RETENTION + DAY);
         host
     }
 
-    fn miss(&mut self, cause: Cause, time: SignedDuration) {
-        match cause {
-            Cause::Stop => self.restart_after(time),
-            Cause::Step => self.step(time),
+    fn let_pass_unobserved(&mut self, gap: Gap, time: SignedDuration) {
+        match gap {
+            Gap::Stop => self.restart_after(time),
+            Gap::Step => self.step(time),
         }
     }
 
-    /// Lets time pass while the emulator and the system run or are suspended.
-    fn pass(&self, time: SignedDuration) {
+    /// Advances the system's clocks, as when the emulator runs or the system is suspended.
+    fn advance(&self, time: SignedDuration) {
         let mut clocks = self.clocks.lock().unwrap();
         clocks.wall += time;
         clocks.boot += time;
     }
 
-    /// Sets the system's clock.
+    /// Steps the system's wall clock.
     fn step(&self, by: SignedDuration) {
         self.clocks.lock().unwrap().wall += by;
     }
 
-    /// Stops the emulator, and starts it after a while.
+    /// Stops the emulator, and starts it after `time`.
     fn restart_after(&mut self, time: SignedDuration) {
         let (setting, confirmed) = (self.world.clock.setting(), self.world.clock.confirmed());
-        self.pass(time);
+        self.advance(time);
         self.world.clock = Clock::restored(self.clocks.clone(), setting, Some(confirmed));
         self.world.reopen();
     }
@@ -84,8 +84,8 @@ impl Host {
         vaults.delete_vault(&operator(), vault).await.unwrap();
     }
 
-    /// Asserts that the deleted key is still there and that no sweep takes it.
-    async fn keeps_the_key(&self, when: &str) {
+    /// Asserts that the deleted key still exists, and that no sweep removes it.
+    async fn assert_key_kept(&self, when: &str) {
         let world = &self.world;
         world.vaults.run_due().await.unwrap();
         assert_eq!(
@@ -93,27 +93,31 @@ impl Host {
             Swept::default(),
             "{when}"
         );
-        assert_eq!(world.files(), 2, "{when}");
-        assert_eq!(world.shown().await.unwrap().state, State::Deleted, "{when}");
+        assert_eq!(world.file_count(), 2, "{when}");
+        assert_eq!(
+            world.whole_key().await.unwrap().state,
+            State::Deleted,
+            "{when}"
+        );
     }
 
-    async fn has_purged_the_key(&self, when: &str) {
+    async fn assert_key_purged(&self, when: &str) {
         let world = &self.world;
-        let shown = world.shown().await;
+        let shown = world.whole_key().await;
         assert!(matches!(shown, Err(Error::KeyNotFound { .. })), "{when}");
         assert_eq!(self.pending().await, [], "{when}");
         world.vaults.run_due().await.unwrap();
-        assert_eq!(world.files(), 0, "{when}");
+        assert_eq!(world.file_count(), 0, "{when}");
     }
 }
 
 #[tokio::test]
-async fn what_fell_due_unconfirmed_is_kept_and_shown_and_purged_after_an_hour() {
-    for cause in [Cause::Stop, Cause::Step] {
-        let when = format!("{cause:?}");
-        let host = Host::overdue(cause).await;
+async fn purge_due_in_unconfirmed_time_waits_an_hour() {
+    for gap in [Gap::Stop, Gap::Step] {
+        let when = format!("{gap:?}");
+        let host = Host::overdue(gap).await;
         let world = &host.world;
-        host.keeps_the_key(&when).await;
+        host.assert_key_kept(&when).await;
         let pending = PendingPurge {
             vault: world.vault.clone(),
             key: Some(world.key.clone()),
@@ -131,89 +135,89 @@ async fn what_fell_due_unconfirmed_is_kept_and_shown_and_purged_after_an_hour() 
             "{when}"
         );
 
-        host.pass(HOUR - SignedDuration::from_secs(1));
-        host.keeps_the_key(&when).await;
-        host.pass(SignedDuration::from_secs(1));
-        host.has_purged_the_key(&when).await;
+        host.advance(HOUR - SignedDuration::from_secs(1));
+        host.assert_key_kept(&when).await;
+        host.advance(SignedDuration::from_secs(1));
+        host.assert_key_purged(&when).await;
     }
 }
 
 #[tokio::test]
-async fn what_fell_due_unconfirmed_can_be_recovered_for_good() {
-    for cause in [Cause::Stop, Cause::Step] {
-        let host = Host::overdue(cause).await;
+async fn key_with_a_pending_purge_can_be_recovered() {
+    for gap in [Gap::Stop, Gap::Step] {
+        let host = Host::overdue(gap).await;
         host.world.recover_key().await.unwrap();
         assert_eq!(host.pending().await, []);
-        host.pass(HOUR * 2);
+        host.advance(HOUR * 2);
         host.world.vaults.run_due().await.unwrap();
-        let shown = host.world.shown().await.unwrap();
-        assert_eq!(shown.state, State::Active, "{cause:?}");
+        let shown = host.world.whole_key().await.unwrap();
+        assert_eq!(shown.state, State::Active, "{gap:?}");
     }
 }
 
 #[tokio::test]
-async fn what_fell_due_unconfirmed_can_be_purged_at_once() {
-    let host = Host::overdue(Cause::Stop).await;
+async fn key_with_a_pending_purge_can_be_purged_at_once() {
+    let host = Host::overdue(Gap::Stop).await;
     host.world.purge_key().await.unwrap();
-    host.has_purged_the_key("on request").await;
+    host.assert_key_purged("on request").await;
 }
 
 #[tokio::test]
-async fn each_start_within_the_hour_begins_another() {
-    let mut host = Host::overdue(Cause::Step).await;
-    host.pass(HOUR / 2);
+async fn restart_within_the_hour_restarts_the_hour() {
+    let mut host = Host::overdue(Gap::Step).await;
+    host.advance(HOUR / 2);
     host.restart_after(SignedDuration::from_secs(5));
-    host.pass(HOUR / 2);
-    host.keeps_the_key("an hour, but not at once").await;
-    host.pass(HOUR / 2);
-    host.has_purged_the_key("an hour at once").await;
+    host.advance(HOUR / 2);
+    host.assert_key_kept("an hour in two parts").await;
+    host.advance(HOUR / 2);
+    host.assert_key_purged("a whole hour").await;
 }
 
 #[tokio::test]
-async fn what_falls_due_while_the_emulator_runs_or_is_suspended_is_purged_at_once() {
+async fn purge_due_in_confirmed_time_happens_at_once() {
     let host = Host::new().await;
     host.world.create_ec_key().await.unwrap();
     host.world.delete_key().await.unwrap();
-    host.pass(RETENTION);
-    host.has_purged_the_key("at its time").await;
+    host.advance(RETENTION);
+    host.assert_key_purged("at its time").await;
 }
 
 #[tokio::test]
-async fn what_falls_due_in_a_step_of_the_emulators_clock_is_purged_at_once() {
+async fn purge_due_in_a_step_of_the_emulators_clock_happens_at_once() {
     let mut host = Host::new().await;
     host.world.create_ec_key().await.unwrap();
     host.restart_after(DAY);
     host.world.delete_key().await.unwrap();
-    host.world.pass(RETENTION);
-    host.has_purged_the_key("the operator's will").await;
+    host.world.advance(RETENTION);
+    host.assert_key_purged("after a step by the operator").await;
 }
 
 #[tokio::test]
-async fn a_step_of_the_emulators_clock_leaves_what_fell_due_before_it() {
-    let host = Host::overdue(Cause::Stop).await;
-    host.world.pass(RETENTION);
-    host.keeps_the_key("a step on").await;
+async fn step_of_the_emulators_clock_keeps_an_earlier_pending_purge() {
+    let host = Host::overdue(Gap::Stop).await;
+    host.world.advance(RETENTION);
+    host.assert_key_kept("after a step").await;
     host.world.clock.freeze();
-    host.keeps_the_key("frozen").await;
+    host.assert_key_kept("frozen").await;
     host.world.clock.resume();
-    host.pass(HOUR);
-    host.has_purged_the_key("an hour").await;
+    host.advance(HOUR);
+    host.assert_key_purged("an hour").await;
 }
 
 #[tokio::test]
-async fn a_wrong_clock_that_is_put_right_within_the_hour_purges_nothing() {
-    let host = Host::overdue(Cause::Step).await;
-    host.pass(HOUR / 2);
+async fn system_clock_corrected_within_the_hour_cancels_the_purge() {
+    let host = Host::overdue(Gap::Step).await;
+    host.advance(HOUR / 2);
     host.step(-RETENTION - DAY);
     assert_eq!(host.pending().await, []);
-    host.pass(HOUR * 2);
-    host.keeps_the_key("put right").await;
-    host.pass(RETENTION);
-    host.has_purged_the_key("its time has come").await;
+    host.advance(HOUR * 2);
+    host.assert_key_kept("after the correction").await;
+    host.advance(RETENTION);
+    host.assert_key_purged("after the retention").await;
 }
 
 #[tokio::test]
-async fn a_vault_that_fell_due_unconfirmed_is_kept_with_its_keys() {
+async fn vault_with_a_pending_purge_keeps_its_keys() {
     let mut host = Host::new().await;
     host.world.create_ec_key().await.unwrap();
     host.world.delete_key().await.unwrap();
@@ -233,12 +237,12 @@ async fn a_vault_that_fell_due_unconfirmed_is_kept_with_its_keys() {
         .recover_vault(&operator(), &host.world.vault)
         .await
         .unwrap();
-    host.keeps_the_key("its vault is back").await;
+    host.assert_key_kept("in the recovered vault").await;
     host.world.recover_key().await.unwrap();
     host.delete_vault().await;
     host.restart_after(RETENTION);
-    host.pass(HOUR);
+    host.advance(HOUR);
     assert_eq!(host.pending().await, []);
     let swept = host.world.vaults.sweep().await.unwrap();
-    assert_eq!((swept.vaults, host.world.files()), (1, 0));
+    assert_eq!((swept.vaults, host.world.file_count()), (1, 0));
 }

@@ -1,4 +1,4 @@
-//! A permit between the authorisation and the end of its operation.
+//! A permit between the authorization and the end of its operation.
 
 use sealock_vault::{
     EncryptionAlgorithm, Error, KeyPermission,
@@ -17,13 +17,13 @@ async fn key_disabled_after_the_authorisation_is_not_used() {
     let wrapped = world.wrap(&kid).await.unwrap();
     let permit = world
         .vaults
-        .authorize(&world.caller, UnwrapKey, kid.identifier());
+        .authorize(&world.registry, UnwrapKey, kid.identifier());
     let permit = permit.await.unwrap();
     world.set_enabled(&kid, false).await.unwrap();
 
     let unwrapped = permit.run(ALGORITHM, wrapped).await;
     assert_eq!(wire(unwrapped), (403, "Forbidden", Some("KeyDisabled")));
-    let event = world.audit().pop().unwrap();
+    let event = world.audit_events().pop().unwrap();
     assert_eq!(event.operation_name, "KeyUnwrap");
     assert_eq!(event.result_signature, "Forbidden");
 }
@@ -34,7 +34,7 @@ async fn permission_revoked_after_the_authorisation_refuses_the_use() {
     let kid = world.create_key().await.unwrap().current.kid;
     let permit = world
         .vaults
-        .authorize(&world.caller, WrapKey, kid.identifier());
+        .authorize(&world.registry, WrapKey, kid.identifier());
     let permit = permit.await.unwrap();
     world.revoke(KeyPermission::WrapKey).await;
 
@@ -51,12 +51,12 @@ async fn unreadable_parameters_leave_one_refusal() {
         .vaults
         .authorize(&machine, GetRandomBytes, world.vault.clone());
     let permit = permit.await.unwrap();
-    let before = world.audit().len();
+    let before = world.audit_events().len();
     let unreadable = Error::BadParameter("no number".to_owned());
     let parsed = permit.parse(async { Err::<usize, _>(unreadable) }).await;
 
     assert!(matches!(parsed, Err(Error::BadParameter(_))));
-    let events = world.audit();
+    let events = world.audit_events();
     assert_eq!(events.len(), before + 1);
     assert_eq!(events[before].result_signature, "BadRequest");
 }

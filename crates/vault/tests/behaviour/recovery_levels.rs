@@ -2,10 +2,10 @@ use sealock_vault::{VaultChange, VaultSettings};
 
 use crate::world::World;
 
-/// <https://learn.microsoft.com/rest/api/keyvault/keys/get-key/get-key#deletionrecoverylevel>. The levels
-/// of vaults without soft delete and of protected subscriptions cannot come up.
+/// <https://learn.microsoft.com/rest/api/keyvault/keys/get-key/get-key#deletionrecoverylevel>. The emulator
+/// has neither vaults without soft delete nor protected subscriptions.
 #[tokio::test]
-async fn a_key_has_the_recovery_level_of_its_vault() {
+async fn key_has_the_recovery_level_of_its_vault() {
     for (days, purge_protection, level) in [
         (90, false, "Recoverable+Purgeable"),
         (90, true, "Recoverable"),
@@ -23,7 +23,7 @@ async fn a_key_has_the_recovery_level_of_its_vault() {
         let created = world.create_ec_key().await.unwrap().current;
         let got = world
             .vaults
-            .get_key(&world.caller, &world.identifier())
+            .get_key(&world.registry, &world.identifier())
             .await;
         assert_eq!(got.unwrap(), created);
         let recovery = created.attributes.recovery;
@@ -37,7 +37,7 @@ async fn a_key_has_the_recovery_level_of_its_vault() {
 }
 
 #[tokio::test]
-async fn purge_protection_changes_the_level_of_keys_that_are_there() {
+async fn purge_protection_changes_the_level_of_existing_keys() {
     let world = World::new().await;
     world.create_ec_key().await.unwrap();
     let change = VaultChange {
@@ -45,6 +45,6 @@ async fn purge_protection_changes_the_level_of_keys_that_are_there() {
         ..VaultChange::default()
     };
     assert!(world.change_vault(change).await.unwrap().purge_protection);
-    let shown = world.shown().await.unwrap();
+    let shown = world.whole_key().await.unwrap();
     assert_eq!(shown.current.attributes.recovery.level(), "Recoverable");
 }

@@ -1,4 +1,4 @@
-//! Refusals that tell a caller enough to know what to do next.
+//! Refusals with the details that a caller needs for its next step.
 
 use jiff::SignedDuration;
 use sealock_vault::{Error, KeyPermission, KeyType, State};
@@ -6,20 +6,20 @@ use sealock_vault::{Error, KeyPermission, KeyType, State};
 use crate::world::{World, operator, refused};
 
 #[tokio::test]
-async fn a_throttled_request_tells_when_it_can_be_tried_again() {
+async fn throttled_request_gets_the_time_to_retry() {
     let world = World::throttled().await;
     world.grant(&[KeyPermission::Create]).await;
     let client = world.machine();
     for _ in 0..20 {
         world.create_as(&client, KeyType::Ec).await.unwrap();
     }
-    world.pass(SignedDuration::from_secs(7));
+    world.advance(SignedDuration::from_secs(7));
     let error = refused(world.create_as(&client, KeyType::Ec).await);
     assert!(matches!(error, Error::Throttled { retry_after: 3 }));
 }
 
 #[tokio::test]
-async fn a_restore_is_possible_once_the_name_is_free() {
+async fn restore_conflicts_until_the_name_is_free() {
     let world = World::new().await;
     world.create_ec_key().await.unwrap();
     let (vaults, vault) = (&world.vaults, &world.vault);

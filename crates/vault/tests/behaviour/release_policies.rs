@@ -1,13 +1,13 @@
-//! What an exportable key keeps: that it is so, and its release policy.
+//! Exportable keys and their release policies.
 
 use sealock_vault::{
     KeyBundle, KeyChange, KeyType, Page, ReleasePolicy, ReleaseRules, VaultSettings, VaultSku,
 };
 
 use crate::{
-    errors::{BAD, row},
+    errors::{BAD, assert_refused},
     imports::EC,
-    world::{World, exportable, given, operator, release_policy},
+    world::{World, exportable, operator, release_policy, with_policy},
 };
 
 const NO_POLICY: &str = "AKV.SKR.1004: Exportable keys must have release policy.";
@@ -15,12 +15,12 @@ const NOT_EXPORTABLE: &str = "AKV.SKR.1005: Non-exportable keys must not have re
 const IN_SOFTWARE: &str = "AKV.SKR.1006: The exportable attribute is only supported with keys in hardware; use RSA-HSM or EC-HSM.";
 
 impl World {
-    /// The policies of the key's versions, which each way to see them shows alike.
-    async fn policies(&self) -> Vec<Option<ReleasePolicy>> {
+    /// Returns the policies of the key's versions, and asserts that all views agree.
+    async fn policies_in_all_views(&self) -> Vec<Option<ReleasePolicy>> {
         let (vaults, vault, key) = (&self.vaults, &self.vault, &self.key);
-        let shown = self.shown().await.unwrap();
+        let shown = self.whole_key().await.unwrap();
         let shown: Vec<KeyBundle> = shown.versions().cloned().collect();
-        let got = vaults.get_key(&self.caller, &self.identifier()).await;
+        let got = vaults.get_key(&self.registry, &self.identifier()).await;
         assert_eq!(got.unwrap(), shown[0]);
 
         let page = || {
@@ -40,7 +40,7 @@ impl World {
 }
 
 #[tokio::test]
-async fn all_versions_of_a_key_have_its_policy() {
+async fn release_policy_applies_to_all_versions() {
     let world = World::new().await;
     let one = release_policy("https://one", false);
     let create = async |change| world.create(KeyType::EcHsm, change).await;
@@ -51,32 +51,38 @@ async fn all_versions_of_a_key_have_its_policy() {
     imported.unwrap();
     let rotated = world.rotate_key().await.unwrap().current;
     assert_eq!(rotated.release_policy.as_ref(), Some(&one));
-    assert_eq!(world.policies().await, vec![Some(one); 4]);
+    assert_eq!(world.policies_in_all_views().await, vec![Some(one); 4]);
 
     let two = Some(release_policy("https://two", false));
     create(exportable(two.clone().unwrap())).await.unwrap();
-    assert_eq!(world.policies().await, vec![two; 5]);
+    assert_eq!(world.policies_in_all_views().await, vec![two; 5]);
     let three = Some(release_policy("https://three", true));
-    let (_, updated) = world.update(given(three.clone().unwrap())).await.unwrap();
+    let (_, updated) = world
+        .update(with_policy(three.clone().unwrap()))
+        .await
+        .unwrap();
     assert_eq!(updated.release_policy, three);
-    assert_eq!(world.policies().await, vec![three.clone(); 5]);
+    assert_eq!(world.policies_in_all_views().await, vec![three.clone(); 5]);
 
-    // It stays, whatever else becomes of the key.
+    // No other change of the key affects the policy.
     world.set_enabled(&created.kid, false).await.unwrap();
     world.rotate_key().await.unwrap();
     world.delete_key().await.unwrap();
-    assert_eq!(world.shown().await.unwrap().current.release_policy, three);
+    assert_eq!(
+        world.whole_key().await.unwrap().current.release_policy,
+        three
+    );
     world.recover_key().await.unwrap();
-    assert_eq!(world.policies().await, vec![three; 6]);
+    assert_eq!(world.policies_in_all_views().await, vec![three; 6]);
 
     world.delete_and_purge_key().await;
     create(KeyChange::default()).await.unwrap();
-    assert_eq!(world.policies().await, [None]);
+    assert_eq!(world.policies_in_all_views().await, [None]);
 }
 
-/// So do clients that send back what they got.
+/// Some clients send back what they received.
 #[tokio::test]
-async fn an_update_may_say_what_is_so() {
+async fn update_may_repeat_the_immutable_policy() {
     let world = World::new().await;
     let policy = release_policy("https://one", true);
     let change = exportable(policy.clone());
@@ -88,11 +94,11 @@ async fn an_update_may_say_what_is_so() {
     let kid = imported.current.kid.identifier();
     let updated = world.vaults.update_key(&operator(), &kid, Ok(change)).await;
     assert!(!updated.unwrap().1.attributes.enabled);
-    assert_eq!(world.policies().await, [Some(policy)]);
+    assert_eq!(world.policies_in_all_views().await, [Some(policy)]);
 }
 
 #[tokio::test]
-async fn a_backup_has_the_policy() {
+async fn backup_contains_the_release_policy() {
     let world = World::new().await;
     let policy = release_policy("https://one", true);
     let created = world.create(KeyType::EcHsm, exportable(policy)).await;
@@ -104,12 +110,12 @@ async fn a_backup_has_the_policy() {
         .await
         .unwrap();
     assert_eq!(restored, created.unwrap());
-    assert_eq!(world.shown().await.unwrap(), restored);
+    assert_eq!(world.whole_key().await.unwrap(), restored);
 }
 
-/// In a record that a deletion and the longest names make larger.
+/// The longest names and a deletion make the record as large as it can be.
 #[tokio::test]
-async fn the_largest_and_deepest_policies_are_kept() {
+async fn largest_and_deepest_release_policies_are_stored() {
     let claim = |value: &str| format!(r#"{{"claim":"c","equals":"{value}"}}"#);
     let rules = |conditions: &str| {
         format!(
@@ -139,12 +145,12 @@ async fn the_largest_and_deepest_policies_are_kept() {
         let change = exportable(policy.clone());
         world.create(KeyType::EcHsm, change).await.unwrap();
         world.delete_key().await.unwrap();
-        let shown = world.shown().await.unwrap().current;
+        let shown = world.whole_key().await.unwrap().current;
         assert_eq!(shown.release_policy, Some(policy));
     }
 }
 
-fn said_exportable(exportable: bool) -> KeyChange {
+fn set_exportable(exportable: bool) -> KeyChange {
     KeyChange {
         exportable: Some(exportable),
         ..KeyChange::default()
@@ -152,7 +158,7 @@ fn said_exportable(exportable: bool) -> KeyChange {
 }
 
 #[tokio::test]
-async fn exportable_key_of_a_kind_that_there_is_not() {
+async fn unsupported_exportable_key_is_refused() {
     let premium = World::new().await;
     let standard = World::with(VaultSettings {
         sku: VaultSku::Standard,
@@ -162,17 +168,17 @@ async fn exportable_key_of_a_kind_that_there_is_not() {
     let policy = || release_policy("https://one", false);
     let not_exportable = KeyChange {
         release_policy: Some(policy()),
-        ..said_exportable(false)
+        ..set_exportable(false)
     };
     let in_standard = "AKV.SKR.1001: The exportable attribute is only supported with premium vaults and API version >= '7.3-preview'.";
     let (ec, hsm, rsa) = (KeyType::Ec, KeyType::EcHsm, KeyType::Rsa);
     for (name, world, kty, change, text) in [
-        ("no policy", &premium, hsm, said_exportable(true), NO_POLICY),
+        ("no policy", &premium, hsm, set_exportable(true), NO_POLICY),
         (
             "no policy, in software",
             &standard,
             ec,
-            said_exportable(true),
+            set_exportable(true),
             NO_POLICY,
         ),
         (
@@ -183,10 +189,10 @@ async fn exportable_key_of_a_kind_that_there_is_not() {
             NOT_EXPORTABLE,
         ),
         (
-            "not exportable, unsaid",
+            "not exportable by default",
             &standard,
             ec,
-            given(policy()),
+            with_policy(policy()),
             NOT_EXPORTABLE,
         ),
         (
@@ -211,74 +217,74 @@ async fn exportable_key_of_a_kind_that_there_is_not() {
             IN_SOFTWARE,
         ),
     ] {
-        row(name, world.create(kty, change).await, BAD, text);
+        assert_refused(name, world.create(kty, change).await, BAD, text);
     }
     let imported = premium.import("EC", EC, false, exportable(policy())).await;
-    row("imported into software", imported, BAD, IN_SOFTWARE);
+    assert_refused("imported into software", imported, BAD, IN_SOFTWARE);
     assert_eq!(
-        (premium.files(), standard.files()),
+        (premium.file_count(), standard.file_count()),
         (0, 0),
-        "nothing refused left a file"
+        "a refused request left files"
     );
 }
 
 #[tokio::test]
-async fn exportable_from_another_version_on() {
+async fn existing_key_cannot_change_its_exportability() {
     let world = World::new().await;
     let existing = "AKV.SKR.1003: The exportable attribute of an existing key cannot be changed.";
     let updated = "AKV.SKR.1014: Cannot modify the exportable state of a key.";
     let policy = || release_policy("https://one", false);
     let create = async |change| world.create(KeyType::EcHsm, change).await;
-    create(said_exportable(false)).await.unwrap();
-    row(
+    create(set_exportable(false)).await.unwrap();
+    assert_refused(
         "made exportable",
         create(exportable(policy())).await,
         BAD,
         existing,
     );
-    row(
-        "given a policy",
-        create(given(policy())).await,
+    assert_refused(
+        "policy for a non-exportable key",
+        create(with_policy(policy())).await,
         BAD,
         NOT_EXPORTABLE,
     );
-    row(
-        "updated",
-        world.update(said_exportable(true)).await,
+    assert_refused(
+        "updated to exportable",
+        world.update(set_exportable(true)).await,
         BAD,
         updated,
     );
-    row(
-        "updated policy",
-        world.update(given(policy())).await,
+    assert_refused(
+        "update with a policy",
+        world.update(with_policy(policy())).await,
         BAD,
         NOT_EXPORTABLE,
     );
     world.delete_and_purge_key().await;
     create(exportable(policy())).await.unwrap();
-    row(
-        "not exportable any more",
-        create(said_exportable(false)).await,
+    assert_refused(
+        "no longer exportable",
+        create(set_exportable(false)).await,
         BAD,
         existing,
     );
-    row(
-        "updated not to be",
-        world.update(said_exportable(false)).await,
+    assert_refused(
+        "updated to non-exportable",
+        world.update(set_exportable(false)).await,
         BAD,
         updated,
     );
-    row(
-        "a version in software",
+    assert_refused(
+        "version in software",
         world.create_ec_key().await,
         BAD,
         IN_SOFTWARE,
     );
-    assert_eq!(world.files(), 2, "nothing refused left a file");
+    assert_eq!(world.file_count(), 2, "a refused request left files");
 }
 
 #[tokio::test]
-async fn immutable_release_policy() {
+async fn immutable_release_policy_cannot_be_changed() {
     let world = World::new().await;
     let policy = |immutable| release_policy("https://one", immutable);
     let create = async |policy| world.create(KeyType::EcHsm, exportable(policy)).await;
@@ -288,8 +294,8 @@ async fn immutable_release_policy() {
         .current
         .kid
         .identifier();
-    let other = || given(release_policy("https://two", true));
-    row(
+    let other = || with_policy(release_policy("https://two", true));
+    assert_refused(
         "policy for one version alone",
         world
             .vaults
@@ -298,27 +304,27 @@ async fn immutable_release_policy() {
         BAD,
         "AKV.SKR.1016: Key Release Policy can only be set on versionless key.",
     );
-    world.update(given(policy(true))).await.unwrap();
+    world.update(with_policy(policy(true))).await.unwrap();
     let text = "AKV.SKR.1020: Immutable Key Release Policy cannot be modified.";
-    row("another policy", world.update(other()).await, BAD, text);
-    row(
+    assert_refused("another policy", world.update(other()).await, BAD, text);
+    assert_refused(
         "mutable again",
-        world.update(given(policy(false))).await,
+        world.update(with_policy(policy(false))).await,
         BAD,
         text,
     );
-    row("with a version", create(policy(false)).await, BAD, text);
-    row(
+    assert_refused("with a version", create(policy(false)).await, BAD, text);
+    assert_refused(
         "with a version, the same",
         create(policy(true)).await,
         BAD,
         text,
     );
-    row(
+    assert_refused(
         "with an imported version, the same",
         world.import("EC", EC, true, exportable(policy(true))).await,
         BAD,
         text,
     );
-    assert_eq!(world.files(), 2, "nothing refused left a file");
+    assert_eq!(world.file_count(), 2, "a refused request left files");
 }

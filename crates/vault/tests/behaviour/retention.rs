@@ -4,8 +4,8 @@ use sealock_vault::{Error, KeyChange, KeySpec, Swept, VaultSettings};
 use crate::world::{World, operator};
 
 #[tokio::test]
-async fn a_key_counts_as_purged_once_its_retention_has_passed() {
-    // Purge protection forbids purging before, not this.
+async fn deleted_key_is_not_found_after_its_retention() {
+    // Purge protection forbids only purges before the end of the retention.
     let world = World::with(VaultSettings {
         purge_protection: true,
         soft_delete_retention_days: 7,
@@ -17,13 +17,13 @@ async fn a_key_counts_as_purged_once_its_retention_has_passed() {
     let (vaults, vault, key) = (&world.vaults, &world.vault, &world.key);
     vaults.delete_key(&operator(), vault, key).await.unwrap();
 
-    world.pass_days(6);
+    world.advance_days(6);
     assert_eq!(vaults.sweep().await.unwrap(), Swept::default());
     assert!(matches!(
         world.unwrap(&kid, &wrapped).await,
         Err(Error::KeyDeleted { .. })
     ));
-    world.pass_days(1);
+    world.advance_days(1);
     assert!(matches!(
         world.unwrap(&kid, &wrapped).await,
         Err(Error::KeyNotFound { .. })
@@ -33,15 +33,15 @@ async fn a_key_counts_as_purged_once_its_retention_has_passed() {
         Err(Error::KeyNotFound { .. })
     ));
     assert!(vaults.keys(&operator(), vault).await.unwrap().is_empty());
-    assert_eq!(world.files(), 2);
+    assert_eq!(world.file_count(), 2);
 
     let swept = vaults.sweep().await.unwrap();
     assert_eq!((swept.vaults, swept.keys, swept.files), (0, 1, 0));
-    assert_eq!(world.files(), 0);
+    assert_eq!(world.file_count(), 0);
 }
 
 #[tokio::test]
-async fn a_name_is_free_once_the_retention_has_passed_even_unswept() {
+async fn name_is_free_after_the_retention_even_before_the_sweep() {
     let world = World::with(VaultSettings {
         soft_delete_retention_days: 7,
         ..VaultSettings::default()
@@ -50,13 +50,13 @@ async fn a_name_is_free_once_the_retention_has_passed_even_unswept() {
     world.create_key().await.unwrap();
     let (vaults, vault, key) = (&world.vaults, &world.vault, &world.key);
     vaults.delete_key(&operator(), vault, key).await.unwrap();
-    world.pass_days(7);
+    world.advance_days(7);
     let again = world.create_key().await.unwrap();
     assert_eq!(again.versions().count(), 1);
-    assert_eq!(world.files(), 2);
+    assert_eq!(world.file_count(), 2);
 
     vaults.delete_vault(&operator(), vault).await.unwrap();
-    world.pass_days(7);
+    world.advance_days(7);
     assert!(matches!(
         vaults.vault(&operator(), vault).await,
         Err(Error::VaultNotFound { .. })
@@ -66,12 +66,12 @@ async fn a_name_is_free_once_the_retention_has_passed_even_unswept() {
         .create_vault(&operator(), vault, settings)
         .await
         .unwrap();
-    assert_eq!(world.files(), 0);
+    assert_eq!(world.file_count(), 0);
     assert!(vaults.keys(&operator(), vault).await.unwrap().is_empty());
 }
 
 #[tokio::test]
-async fn a_vault_whose_retention_has_passed_is_swept_with_its_keys() {
+async fn sweep_removes_an_expired_vault_with_its_keys() {
     let world = World::new().await;
     world.create_key().await.unwrap();
     world
@@ -79,14 +79,14 @@ async fn a_vault_whose_retention_has_passed_is_swept_with_its_keys() {
         .delete_vault(&operator(), &world.vault)
         .await
         .unwrap();
-    world.pass_days(90);
+    world.advance_days(90);
     let swept = world.vaults.sweep().await.unwrap();
     assert_eq!((swept.vaults, swept.keys, swept.files), (1, 0, 0));
-    assert_eq!(world.files(), 0);
+    assert_eq!(world.file_count(), 0);
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn the_sweep_takes_what_is_nobodys_and_nothing_that_is_being_made() {
+async fn sweep_removes_orphans_but_no_key_in_creation() {
     let world = World::new().await;
     objects::publish(&*world.store.vault_keys, b"left by a crash").unwrap();
     let creation = tokio::spawn({
@@ -108,6 +108,6 @@ async fn the_sweep_takes_what_is_nobodys_and_nothing_that_is_being_made() {
     }
     let created = creation.await.unwrap().unwrap();
     assert_eq!(files, 1);
-    assert_eq!(world.files(), 2);
+    assert_eq!(world.file_count(), 2);
     assert!(world.wrap(&created.current.kid).await.is_ok());
 }

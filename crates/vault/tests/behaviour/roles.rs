@@ -12,7 +12,7 @@ fn scope(path: &str) -> RoleScope {
 }
 
 impl World {
-    /// With a vault whose roles decide, and an RSA key.
+    /// A world whose vault uses RBAC, with an RSA key.
     async fn with_roles() -> Self {
         let settings = VaultSettings {
             rbac: true,
@@ -41,7 +41,7 @@ impl World {
 }
 
 #[tokio::test]
-async fn a_role_counts_from_the_subscription_down_to_a_single_key() {
+async fn role_applies_at_and_below_its_scope() {
     let world = World::with_roles().await;
     let role = Role::KeyVaultCryptoServiceEncryptionUser;
     for (path, wraps, lists) in [
@@ -55,22 +55,22 @@ async fn a_role_counts_from_the_subscription_down_to_a_single_key() {
         (&format!("{VAULTS}/kv2"), false, false),
         ("/resourceGroups/another", false, false),
     ] {
-        assert_eq!(wire(world.wrap_as(&world.caller).await), FORBIDDEN);
+        assert_eq!(wire(world.wrap_as(&world.registry).await), FORBIDDEN);
         world.assign(role, path).await;
-        let wrapped = world.wrap_as(&world.caller).await;
+        let wrapped = world.wrap_as(&world.registry).await;
         assert_eq!(wrapped.is_ok(), wraps, "{path}");
-        let listed = world.vaults.keys(&world.caller, &world.vault).await;
+        let listed = world.vaults.keys(&world.registry, &world.vault).await;
         assert_eq!(listed.is_ok(), lists, "{path}");
         world.unassign(role, path).await;
     }
 }
 
 #[tokio::test]
-async fn a_registrys_role_neither_changes_nor_uses_a_key_otherwise() {
+async fn role_of_a_registry_refuses_other_operations() {
     let world = World::with_roles().await;
     let role = Role::KeyVaultCryptoServiceEncryptionUser;
     world.assign(role, &format!("{VAULTS}/kv1")).await;
-    let (vaults, caller, vault, key) = (&world.vaults, &world.caller, &world.vault, &world.key);
+    let (vaults, caller, vault, key) = (&world.vaults, &world.registry, &world.vault, &world.key);
     assert!(vaults.get_key(caller, &world.identifier()).await.is_ok());
     for refused in [
         wire(vaults.rotate_key(caller, vault, key).await),
@@ -83,7 +83,7 @@ async fn a_registrys_role_neither_changes_nor_uses_a_key_otherwise() {
 }
 
 #[tokio::test]
-async fn a_vault_goes_by_roles_or_by_policies_and_can_be_switched() {
+async fn vault_switches_between_roles_and_policies() {
     let world = World::with_roles().await;
     let path = format!("{VAULTS}/kv1");
     let switch = async |rbac| {
@@ -95,25 +95,25 @@ async fn a_vault_goes_by_roles_or_by_policies_and_can_be_switched() {
     };
     let denied = (403, "Forbidden", Some("ForbiddenByPolicy"));
     assert_eq!(
-        wire(world.wrap_as(&world.caller).await),
+        wire(world.wrap_as(&world.registry).await),
         FORBIDDEN,
-        "its policy does not count"
+        "the policy applied under RBAC"
     );
     switch(false).await;
-    assert!(world.wrap_as(&world.caller).await.is_ok());
+    assert!(world.wrap_as(&world.registry).await.is_ok());
     world.assign(Role::KeyVaultAdministrator, &path).await;
     world.revoke(KeyPermission::All).await;
     assert_eq!(
-        wire(world.wrap_as(&world.caller).await),
+        wire(world.wrap_as(&world.registry).await),
         denied,
-        "its role does not count"
+        "the role applied without RBAC"
     );
     switch(true).await;
-    assert!(world.wrap_as(&world.caller).await.is_ok());
+    assert!(world.wrap_as(&world.registry).await.is_ok());
 }
 
 #[tokio::test]
-async fn each_change_of_what_permits_raises_the_epoch() {
+async fn each_change_of_access_raises_the_epoch() {
     let world = World::with_roles().await;
     let mut epoch = world.store.epoch().await.unwrap();
     let mut raised = async || {
@@ -136,9 +136,9 @@ async fn each_change_of_what_permits_raises_the_epoch() {
     raised().await;
 }
 
-/// Those over the vault and over its keys; those above stay.
+/// Roles over the vault and its keys are removed; roles above it stay.
 #[tokio::test]
-async fn a_vault_that_was_deleted_has_no_roles_any_more() {
+async fn deleting_a_vault_removes_the_roles_over_it() {
     let world = World::with_roles().await;
     let role = Role::KeyVaultCryptoServiceEncryptionUser;
     let (vaults, vault) = (&world.vaults, &world.vault);
@@ -148,7 +148,7 @@ async fn a_vault_that_was_deleted_has_no_roles_any_more() {
     world.assign(Role::Reader, "").await;
     vaults.delete_vault(&operator(), vault).await.unwrap();
     vaults.recover_vault(&operator(), vault).await.unwrap();
-    assert_eq!(wire(world.wrap_as(&world.caller).await), FORBIDDEN);
+    assert_eq!(wire(world.wrap_as(&world.registry).await), FORBIDDEN);
     let left: Vec<_> = world
         .directory
         .role_assignments()
@@ -162,7 +162,7 @@ async fn a_vault_that_was_deleted_has_no_roles_any_more() {
 }
 
 #[tokio::test]
-async fn a_role_over_a_deleted_vault_is_not_one_over_its_successor() {
+async fn role_over_a_deleted_vault_does_not_apply_to_its_successor() {
     let world = World::with_roles().await;
     let (vaults, vault) = (&world.vaults, &world.vault);
     vaults.delete_vault(&operator(), vault).await.unwrap();
@@ -177,5 +177,5 @@ async fn a_role_over_a_deleted_vault_is_not_one_over_its_successor() {
         .create_vault(&operator(), vault, settings)
         .await
         .unwrap();
-    assert_eq!(wire(world.wrap_as(&world.caller).await), FORBIDDEN);
+    assert_eq!(wire(world.wrap_as(&world.registry).await), FORBIDDEN);
 }

@@ -1,4 +1,4 @@
-//! Rotation policies that act, by the clock.
+//! Rotation policies at work as time passes.
 
 use std::slice;
 
@@ -49,7 +49,7 @@ impl World {
             .await
     }
 
-    /// How many versions were made, and when something is due next.
+    /// Runs what is due. Returns the number of new versions, and the time of the next run.
     async fn run_due(&self) -> (usize, Option<Timestamp>) {
         let due = self.vaults.run_due().await.unwrap();
         (due.rotated.len(), due.next)
@@ -60,39 +60,39 @@ impl World {
         self.clock.now().checked_add(days).ok()
     }
 
-    fn recorded(&self, operation: &str) -> Vec<AuditEvent> {
-        let mut events = self.audit();
+    fn events_of(&self, operation: &str) -> Vec<AuditEvent> {
+        let mut events = self.audit_events();
         events.retain(|event| event.operation_name == operation);
         events
     }
 }
 
-/// However long it took to make.
+/// The time that it takes to generate the private key does not matter.
 #[tokio::test]
-async fn a_version_expires_so_long_after_it_was_created() {
+async fn expiry_time_counts_from_the_creation_of_the_version() {
     let world = World::new().await;
     world.create_key().await.unwrap();
     world.set_policy(vec![], Some("P30D")).await.unwrap();
-    let passed = async { world.pass(SignedDuration::from_secs(1)) };
+    let passed = async { world.advance(SignedDuration::from_secs(1)) };
     let (rotated, ()) = tokio::join!(world.rotate_key(), passed);
     let made = rotated.unwrap().current.attributes;
     assert_eq!(made.created, world.clock.now());
     assert_eq!(made.expires, world.in_days(30));
 }
 
-/// By then, there is no calendar.
+/// The expiry would lie after the last date that can be represented.
 #[tokio::test]
-async fn a_version_that_outlives_the_calendar_never_expires() {
+async fn version_that_outlives_the_calendar_never_expires() {
     let world = World::new().await;
     world.create_ec_key().await.unwrap();
     world.set_policy(vec![], Some("P7000Y")).await.unwrap();
-    world.pass_days(365 * 1500);
+    world.advance_days(365 * 1500);
     let rotated = world.rotate_key().await.unwrap();
     assert_eq!(rotated.current.attributes.expires, None);
 }
 
 #[tokio::test]
-async fn a_key_rotates_so_long_after_its_version_was_created() {
+async fn key_rotates_at_its_time_after_creation() {
     let world = World::new().await;
     let tags = [("owner".to_owned(), "someone".to_owned())];
     let change = KeyChange {
@@ -105,14 +105,18 @@ async fn a_key_rotates_so_long_after_its_version_was_created() {
     let actions = vec![rotate(after_create("P15D"))];
     world.set_policy(actions, Some("P30D")).await.unwrap();
     assert_eq!(world.run_due().await, (0, world.in_days(15)));
-    world.pass_days(14);
+    world.advance_days(14);
     assert_eq!(world.run_due().await, (0, world.in_days(1)));
 
-    world.pass_days(1);
-    // Of the new version: rotated again in 15 days; that it expires soon is told at once, by default.
+    world.advance_days(1);
+    // The new version rotates in 15 days. By default, its expiry in 30 days is reported at once.
     assert_eq!(world.run_due().await, (1, world.in_days(15)));
-    let rotated = world.shown().await.unwrap();
-    assert_eq!(rotated.older, slice::from_ref(&first), "untouched");
+    let rotated = world.whole_key().await.unwrap();
+    assert_eq!(
+        rotated.older,
+        slice::from_ref(&first),
+        "the older version changed"
+    );
     let new = &rotated.current;
     assert_eq!(new.attributes.expires, world.in_days(30));
     assert_eq!(new.attributes.created, world.clock.now());
@@ -122,7 +126,7 @@ async fn a_key_rotates_so_long_after_its_version_was_created() {
         (new.kty, new.key_size, &new.key_ops, &new.tags),
         (KeyType::EcHsm, 256, &first.key_ops, &tags.into())
     );
-    let recorded = world.recorded("KeyRotateIfDue");
+    let recorded = world.events_of("KeyRotateIfDue");
     assert_eq!(recorded.len(), 1);
     assert!(
         recorded[0]
@@ -130,40 +134,44 @@ async fn a_key_rotates_so_long_after_its_version_was_created() {
             .id
             .ends_with(new.kid.version.as_str())
     );
-    assert_eq!(world.run_due().await.0, 0, "once");
+    assert_eq!(world.run_due().await.0, 0, "rotated twice");
 }
 
 #[tokio::test]
-async fn a_key_rotates_so_long_before_its_version_expires() {
+async fn key_rotates_at_its_time_before_expiry() {
     let world = World::new().await;
     world.create_ec_key().await.unwrap();
     let actions = vec![rotate(before_expiry("P10D"))];
     world.set_policy(actions, Some("P60D")).await.unwrap();
-    assert_eq!(world.run_due().await, (0, None), "it does not expire");
+    assert_eq!(world.run_due().await, (0, None), "a version without expiry");
     let expires = world.in_days(60);
     let change = KeyChange {
         expires,
         ..KeyChange::default()
     };
     world.update(change).await.unwrap();
-    assert_eq!(world.run_due().await, (0, world.in_days(30)), "the notice");
-    world.pass_days(30);
+    assert_eq!(
+        world.run_due().await,
+        (0, world.in_days(30)),
+        "the default notice"
+    );
+    world.advance_days(30);
     assert_eq!(world.run_due().await, (0, world.in_days(20)));
-    world.pass_days(20);
+    world.advance_days(20);
     assert_eq!(world.run_due().await, (1, world.in_days(30)));
-    let new = world.shown().await.unwrap().current;
+    let new = world.whole_key().await.unwrap().current;
     assert_eq!(new.attributes.expires, world.in_days(60));
 }
 
 #[tokio::test]
-async fn a_step_over_several_periods_rotates_once() {
+async fn clock_step_over_several_periods_rotates_once() {
     let world = World::new().await;
     world.create_ec_key().await.unwrap();
     let actions = vec![rotate(after_create("P7D"))];
     world.set_policy(actions, None).await.unwrap();
-    world.pass_days(365);
+    world.advance_days(365);
     assert_eq!(world.run_due().await, (1, world.in_days(7)));
-    assert_eq!(world.shown().await.unwrap().versions().count(), 2);
+    assert_eq!(world.whole_key().await.unwrap().versions().count(), 2);
 }
 
 #[tokio::test]
@@ -172,13 +180,13 @@ async fn concurrent_runs_rotate_once() {
     world.create_ec_key().await.unwrap();
     let actions = vec![rotate(after_create("P7D"))];
     world.set_policy(actions, None).await.unwrap();
-    world.pass_days(7);
+    world.advance_days(7);
     let (one, other) = tokio::join!(world.run_due(), world.run_due());
     assert_eq!(one.0 + other.0, 1);
 }
 
 #[tokio::test]
-async fn a_notice_is_recorded_once_for_each_version() {
+async fn near_expiry_is_reported_once_for_each_version() {
     let world = World::new().await;
     let expires = world.in_days(40);
     let change = || KeyChange {
@@ -186,44 +194,44 @@ async fn a_notice_is_recorded_once_for_each_version() {
         ..KeyChange::default()
     };
     let first = world.create(KeyType::Ec, change()).await.unwrap().current;
-    // Nobody set a policy: 30 days before.
+    // The default policy notifies 30 days before.
     assert_eq!(world.run_due().await, (0, world.in_days(10)));
-    world.pass_days(10);
+    world.advance_days(10);
     for _ in 0..2 {
         assert_eq!(world.run_due().await, (0, expires));
     }
-    let recorded = world.recorded(NOTIFICATION);
+    let recorded = world.events_of(NOTIFICATION);
     assert_eq!(recorded.len(), 1);
     let properties = &recorded[0].properties;
     assert!(properties.id.ends_with(first.kid.version.as_str()));
     assert_eq!(recorded[0].result_signature, "OK");
 
-    // What is not about its end changes nothing of that.
+    // A change that keeps the expiry repeats no notice.
     world.set_enabled(&first.kid, false).await.unwrap();
     world.run_due().await;
-    assert_eq!(world.recorded(NOTIFICATION).len(), 1);
-    // Another end is another notice, and another version is, too.
+    assert_eq!(world.events_of(NOTIFICATION).len(), 1);
+    // A new expiry gets a notice, and so does a new version.
     world.update(change()).await.unwrap();
     world.run_due().await;
-    assert_eq!(world.recorded(NOTIFICATION).len(), 2);
+    assert_eq!(world.events_of(NOTIFICATION).len(), 2);
     world.create(KeyType::Ec, change()).await.unwrap();
     world.run_due().await;
-    assert_eq!(world.recorded(NOTIFICATION).len(), 3);
+    assert_eq!(world.events_of(NOTIFICATION).len(), 3);
 }
 
 #[tokio::test]
-async fn that_a_version_has_expired_is_recorded_once_if_it_is_still_current() {
+async fn expiry_is_reported_once_for_the_current_version() {
     let world = World::new().await;
     let change = KeyChange {
         expires: world.in_days(40),
         ..KeyChange::default()
     };
     let first = world.create(KeyType::Ec, change).await.unwrap().current;
-    world.pass_days(40);
+    world.advance_days(40);
     for _ in 0..2 {
         assert_eq!(world.run_due().await, (0, None));
     }
-    let recorded = world.recorded(EXPIRED);
+    let recorded = world.events_of(EXPIRED);
     assert_eq!(recorded.len(), 1);
     assert!(
         recorded[0]
@@ -235,13 +243,13 @@ async fn that_a_version_has_expired_is_recorded_once_if_it_is_still_current() {
     let actions = vec![rotate(before_expiry("P10D"))];
     world.set_policy(actions, Some("P40D")).await.unwrap();
     world.rotate_key().await.unwrap();
-    world.pass_days(100);
+    world.advance_days(100);
     assert_eq!(world.run_due().await.0, 1);
-    assert_eq!(world.recorded(EXPIRED).len(), 1);
+    assert_eq!(world.events_of(EXPIRED).len(), 1);
 }
 
 #[tokio::test]
-async fn a_policy_is_azures_by_default_and_goes_with_its_key() {
+async fn rotation_policy_has_azures_default_and_is_purged_with_its_key() {
     let world = World::new().await;
     assert_eq!(wire(world.policy().await), (404, "KeyNotFound", None));
     world.create_ec_key().await.unwrap();
@@ -261,7 +269,7 @@ async fn a_policy_is_azures_by_default_and_goes_with_its_key() {
         set.policy.lifetime_actions,
         [rotate(after_create("P90D")), notify]
     );
-    world.pass_days(1);
+    world.advance_days(1);
     let set = world.set_policy(vec![], None).await.unwrap();
     let now = world.clock.now();
     assert_eq!((set.created, set.updated), (Some(first), Some(now)));
@@ -277,7 +285,7 @@ async fn a_policy_is_azures_by_default_and_goes_with_its_key() {
 }
 
 #[tokio::test]
-async fn a_policy_out_of_bounds_is_refused_and_changes_nothing() {
+async fn rotation_policy_out_of_bounds_is_refused() {
     let world = World::new().await;
     world.create_ec_key().await.unwrap();
     let actions = vec![rotate(after_create("P6D"))];
@@ -286,9 +294,9 @@ async fn a_policy_out_of_bounds_is_refused_and_changes_nothing() {
     assert_eq!(world.policy().await.unwrap().updated, None);
 }
 
-/// Neither when they are away, nor all at once and again and again when they are back.
+/// Keys are unavailable while they or their vault are deleted, or the vault has failed over.
 #[tokio::test]
-async fn the_keys_of_a_vault_that_is_away_wait_until_it_is_back() {
+async fn unavailable_keys_rotate_once_after_their_return() {
     let world = World::new().await;
     world.create_ec_key().await.unwrap();
     let actions = vec![rotate(after_create("P7D"))];
@@ -299,28 +307,28 @@ async fn the_keys_of_a_vault_that_is_away_wait_until_it_is_back() {
     };
     let (vaults, vault) = (&world.vaults, &world.vault);
     world.change_vault(failed_over(true)).await.unwrap();
-    world.pass_days(7);
+    world.advance_days(7);
     assert_eq!(world.run_due().await, (0, None));
     world.change_vault(failed_over(false)).await.unwrap();
     assert_eq!(world.run_due().await, (1, world.in_days(7)));
 
     vaults.delete_vault(&operator(), vault).await.unwrap();
-    world.pass_days(7);
+    world.advance_days(7);
     assert_eq!(world.run_due().await, (0, world.in_days(83)));
     vaults.recover_vault(&operator(), vault).await.unwrap();
     assert_eq!(world.run_due().await, (1, world.in_days(7)));
     world.delete_key().await.unwrap();
-    world.pass_days(7);
+    world.advance_days(7);
     assert_eq!(world.run_due().await, (0, world.in_days(83)));
     world.recover_key().await.unwrap();
     assert_eq!(world.run_due().await, (1, world.in_days(7)));
-    let recorded = world.recorded("KeyRotateIfDue");
+    let recorded = world.events_of("KeyRotateIfDue");
     assert!(recorded.iter().all(|event| event.result_signature == "OK"));
 }
 
-/// The other keys have their turn all the same.
+/// The rotation in the same policy still happens.
 #[tokio::test]
-async fn a_notice_before_all_time_is_due_at_once_and_holds_nothing_up() {
+async fn notice_before_the_calendar_is_due_at_once() {
     let world = World::new().await;
     let change = KeyChange {
         expires: world.in_days(365),
@@ -333,13 +341,13 @@ async fn a_notice_before_all_time_is_due_at_once_and_holds_nothing_up() {
     };
     let actions = vec![rotate(after_create("P7D")), notify];
     world.set_policy(actions, None).await.unwrap();
-    world.pass_days(7);
+    world.advance_days(7);
     assert_eq!(world.run_due().await.0, 1);
-    assert_eq!(world.recorded(NOTIFICATION).len(), 1);
+    assert_eq!(world.events_of(NOTIFICATION).len(), 1);
 }
 
 #[tokio::test]
-async fn a_rotation_by_hand_takes_its_end_from_the_policy() {
+async fn manual_rotation_takes_the_expiry_from_the_policy() {
     let world = World::new().await;
     let change = KeyChange {
         expires: world.in_days(3),
@@ -347,7 +355,10 @@ async fn a_rotation_by_hand_takes_its_end_from_the_policy() {
     };
     world.create(KeyType::Ec, change).await.unwrap();
     let rotated = world.rotate_key().await.unwrap().current;
-    assert_eq!(rotated.attributes.expires, None, "no policy, no end");
+    assert_eq!(
+        rotated.attributes.expires, None,
+        "an expiry without a policy"
+    );
     world.set_policy(vec![], Some("P30D")).await.unwrap();
     let rotated = world.rotate_key().await.unwrap().current;
     assert_eq!(rotated.attributes.expires, world.in_days(30));

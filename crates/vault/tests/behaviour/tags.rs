@@ -11,7 +11,7 @@ fn tagged(tags: &BTreeMap<String, String>) -> KeyChange {
     }
 }
 
-/// Names and values of so many characters.
+/// Returns tags whose names and values have `length` characters.
 fn tags(count: usize, filling: char, length: usize) -> BTreeMap<String, String> {
     let tag = |n: usize| {
         let fill = |length: usize| filling.to_string().repeat(length);
@@ -20,38 +20,38 @@ fn tags(count: usize, filling: char, length: usize) -> BTreeMap<String, String> 
     (0..count).map(tag).collect()
 }
 
-/// Fifteen of 256 characters each, also of those that take most bytes as they are stored.
+/// The limit is 15 tags of 256 characters each, even of characters that take the most bytes in the store.
 #[tokio::test]
-async fn a_key_has_as_many_and_as_long_tags_as_azure_permits() {
+async fn tags_beyond_azures_limits_are_refused() {
     for filling in ['x', '\u{1F511}', '\u{1}', '"'] {
         let world = World::new().await;
-        let most = tags(15, filling, 256);
-        let created = world.create(KeyType::Ec, tagged(&most)).await.unwrap();
-        assert_eq!(created.current.tags, most);
+        let largest = tags(15, filling, 256);
+        let created = world.create(KeyType::Ec, tagged(&largest)).await.unwrap();
+        assert_eq!(created.current.tags, largest);
         let got = world
             .vaults
-            .get_key(&world.caller, &world.identifier())
+            .get_key(&world.registry, &world.identifier())
             .await;
-        assert_eq!(got.unwrap().tags, most, "{filling:?}");
+        assert_eq!(got.unwrap().tags, largest, "{filling:?}");
         let bad = (400, "BadParameter", None);
         for refused in [tags(16, filling, 2), tags(1, filling, 257)] {
             assert_eq!(wire(world.update(tagged(&refused)).await), bad);
         }
-        assert_eq!(world.shown().await.unwrap(), created);
+        assert_eq!(world.whole_key().await.unwrap(), created);
     }
 }
 
 #[tokio::test]
-async fn tags_replace_those_that_were_there_and_are_each_versions_own() {
+async fn update_replaces_the_tags_of_one_version() {
     let world = World::new().await;
     let first = world.create(KeyType::Ec, tagged(&tags(15, 'x', 9))).await;
     let first = first.unwrap().current;
     let fewer = tags(2, 'y', 9);
     let (key, changed) = world.update(tagged(&fewer)).await.unwrap();
     assert_eq!((&changed.tags, &key.current.tags), (&fewer, &fewer));
-    assert_eq!(world.shown().await.unwrap(), key);
+    assert_eq!(world.whole_key().await.unwrap(), key);
 
-    // Not said is as before, said to be none is none, and a new version begins with none.
+    // Absent tags are kept, empty tags clear them, and a new version starts without tags.
     let (_, changed) = world.update(KeyChange::default()).await.unwrap();
     assert_eq!(changed.tags, fewer);
     let second = world.create_ec_key().await.unwrap();

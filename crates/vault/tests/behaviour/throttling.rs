@@ -1,4 +1,4 @@
-//! Which requests a vault counts, and as how much.
+//! The requests that count against a vault's limits, and their weights.
 
 use jiff::SignedDuration;
 use sealock_vault::{
@@ -9,15 +9,15 @@ use crate::world::{World, operator, wire};
 
 const THROTTLED: (u16, &str, Option<&str>) = (429, "Throttled", None);
 
-/// One in which the identity may do everything.
+/// A throttled world whose identity has all permissions.
 async fn world() -> World {
     let world = World::throttled().await;
     world.grant(&[KeyPermission::All]).await;
     world
 }
 
-/// How often it is served before it is throttled.
-async fn served<T>(mut ask: impl AsyncFnMut() -> Result<T>) -> usize {
+/// Repeats a request until it is throttled, and returns how often it was served.
+async fn count_until_throttled<T>(mut ask: impl AsyncFnMut() -> Result<T>) -> usize {
     for count in 0..5000 {
         match ask().await {
             Ok(_) => {}
@@ -25,30 +25,35 @@ async fn served<T>(mut ask: impl AsyncFnMut() -> Result<T>) -> usize {
             Err(error) => panic!("{error}"),
         }
     }
-    panic!("this should have been throttled")
+    panic!("expected the limit to be reached")
 }
 
-fn pass(world: &World, seconds: i64) {
-    world.pass(SignedDuration::from_secs(seconds));
+fn advance(world: &World, seconds: i64) {
+    world.advance(SignedDuration::from_secs(seconds));
 }
 
 #[tokio::test]
-async fn what_is_created_is_counted_by_its_type_and_apart_from_the_rest() {
+async fn creations_are_counted_by_type_in_a_limit_of_their_own() {
     let world = world().await;
     let (vaults, client) = (&world.vaults, &world.machine());
-    let create = async |kty| served(async || world.create_as(client, kty).await).await;
+    let create =
+        async |kty| count_until_throttled(async || world.create_as(client, kty).await).await;
     assert_eq!(create(KeyType::Ec).await, 20);
     assert_eq!(create(KeyType::EcHsm).await, 0);
     vaults.get_key(client, &world.identifier()).await.unwrap();
-    pass(&world, 10);
+    advance(&world, 10);
     assert_eq!(create(KeyType::EcHsm).await, 10);
-    pass(&world, 10);
+    advance(&world, 10);
     let rotate = async || vaults.rotate_key(client, &world.vault, &world.key).await;
-    assert_eq!(served(rotate).await, 10, "of the key that is there");
+    assert_eq!(
+        count_until_throttled(rotate).await,
+        10,
+        "a rotation weighs as much as the existing key"
+    );
     assert_eq!(create(KeyType::Ec).await, 0);
 }
 
-/// Whatever their type is.
+/// All key types weigh the same.
 #[tokio::test]
 async fn imports_have_a_limit_of_their_own() {
     let world = world().await;
@@ -64,46 +69,49 @@ async fn imports_have_a_limit_of_their_own() {
             .import_key(client, &world.vault, &world.key, imported)
             .await
     };
-    assert_eq!(served(import).await, 300);
+    assert_eq!(count_until_throttled(import).await, 300);
     world.create_as(client, KeyType::Ec).await.unwrap();
 }
 
 #[tokio::test]
-async fn what_is_asked_of_a_key_is_counted_by_the_keys_type() {
+async fn requests_are_counted_by_the_type_of_the_key() {
     let world = world().await;
     let (vaults, client) = (&world.vaults, &world.machine());
     let get = async || vaults.get_key(client, &world.identifier()).await;
-    for (kty, most) in [(KeyType::Ec, 4000), (KeyType::EcHsm, 2000)] {
+    for (kty, limit) in [(KeyType::Ec, 4000), (KeyType::EcHsm, 2000)] {
         world.create_as(&operator(), kty).await.unwrap();
-        assert_eq!(served(get).await, most, "{kty}");
-        pass(&world, 10);
+        assert_eq!(count_until_throttled(get).await, limit, "{kty}");
+        advance(&world, 10);
     }
-    // The version counts, if one is named.
-    let first = world.shown().await.unwrap();
+    // A request for a version has the weight of that version's type.
+    let first = world.whole_key().await.unwrap();
     let first = first.versions().last().unwrap().kid.identifier();
     let get = async || vaults.get_key(client, &first).await;
-    assert_eq!(served(get).await, 4000);
+    assert_eq!(count_until_throttled(get).await, 4000);
 }
 
-/// The operator would be hindered, and a registry revoked.
+/// Throttling would hinder the operator, and revoke registries.
 #[tokio::test]
-async fn only_clients_are_counted_and_throttled() {
+async fn operator_and_registries_are_not_throttled() {
     let world = world().await;
     let create = async |requester: &Requester| world.create_as(requester, KeyType::Ec).await;
-    for requester in [operator(), world.caller.clone()] {
+    for requester in [operator(), world.registry.clone()] {
         for _ in 0..21 {
             create(&requester).await.unwrap();
         }
     }
     let client = world.machine();
-    assert_eq!(served(async || create(&client).await).await, 20);
-    for requester in [operator(), world.caller.clone()] {
+    assert_eq!(
+        count_until_throttled(async || create(&client).await).await,
+        20
+    );
+    for requester in [operator(), world.registry.clone()] {
         create(&requester).await.unwrap();
     }
 }
 
 #[tokio::test]
-async fn whoever_brings_no_token_uses_up_nothing() {
+async fn requests_without_a_token_are_not_counted() {
     let world = world().await;
     let (vaults, client) = (&world.vaults, &world.machine());
     for _ in 0..4001 {
@@ -113,11 +121,11 @@ async fn whoever_brings_no_token_uses_up_nothing() {
             .unwrap();
     }
     let random = async || vaults.random_bytes(client, &world.vault, Ok(1)).await;
-    assert_eq!(served(random).await, 4000);
+    assert_eq!(count_until_throttled(random).await, 4000);
 }
 
 #[tokio::test]
-async fn vaults_are_counted_one_by_one() {
+async fn each_vault_is_counted_separately() {
     let world = world().await;
     let (vaults, client) = (&world.vaults, &world.machine());
     let random = async |vault| vaults.random_bytes(client, vault, Ok(1)).await;
@@ -126,7 +134,10 @@ async fn vaults_are_counted_one_by_one() {
         .create_vault(&operator(), &other, VaultSettings::default())
         .await
         .unwrap();
-    assert_eq!(served(async || random(&world.vault).await).await, 4000);
+    assert_eq!(
+        count_until_throttled(async || random(&world.vault).await).await,
+        4000
+    );
     random(&other).await.unwrap();
     vaults
         .delete_vault(&operator(), &world.vault)
@@ -137,7 +148,7 @@ async fn vaults_are_counted_one_by_one() {
 }
 
 #[tokio::test]
-async fn what_is_refused_for_another_reason_counts() {
+async fn refused_requests_are_counted() {
     let world = world().await;
     world.revoke(KeyPermission::All).await;
     let create = async || wire(world.create_as(&world.machine(), KeyType::Ec).await);
@@ -151,11 +162,11 @@ async fn what_is_refused_for_another_reason_counts() {
 }
 
 #[tokio::test]
-async fn a_throttled_request_is_recorded_as_one_that_was_not_judged() {
+async fn throttled_request_is_audited_without_a_decision() {
     let world = world().await;
     let create = async || world.create_as(&world.machine(), KeyType::Ec).await;
-    assert_eq!(served(create).await, 20);
-    let event = world.audit().pop().unwrap();
+    assert_eq!(count_until_throttled(create).await, 20);
+    let event = world.audit_events().pop().unwrap();
     assert_eq!(event.operation_name, "KeyCreate");
     assert_eq!(event.result_signature, "TooManyRequests");
     assert_eq!(event.identity.claim.oid, Some(world.identity.principal_id));
@@ -166,7 +177,7 @@ async fn a_throttled_request_is_recorded_as_one_that_was_not_judged() {
 }
 
 #[tokio::test]
-async fn nothing_is_throttled_unless_it_is_said() {
+async fn throttling_is_off_by_default() {
     let world = World::new().await;
     world.grant(&[KeyPermission::All]).await;
     for _ in 0..21 {

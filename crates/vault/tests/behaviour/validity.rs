@@ -1,4 +1,4 @@
-//! Whether a key version can be used: enabled, its time, what it is for.
+//! The uses of a key version by its state: enabled, validity period, key operations.
 
 use jiff::{SignedDuration, Timestamp};
 use sealock_vault::{
@@ -11,38 +11,40 @@ use crate::world::{SECRET, World, wire};
 const ALGORITHM: EncryptionAlgorithm = EncryptionAlgorithm::RsaOaep256;
 const SIGNATURE: SignatureAlgorithm = SignatureAlgorithm::Ps(Sha::Sha256);
 const DIGEST: &[u8] = &[7; 32];
-const MAKING: [KeyOperation; 3] = [
+/// Operations that the validity period restricts.
+const TIME_BOUND: [KeyOperation; 3] = [
     KeyOperation::Encrypt,
     KeyOperation::WrapKey,
     KeyOperation::Sign,
 ];
-const READING: [KeyOperation; 3] = [
+/// Operations that work outside the validity period.
+const TIMELESS: [KeyOperation; 3] = [
     KeyOperation::Decrypt,
     KeyOperation::UnwrapKey,
     KeyOperation::Verify,
 ];
 const HOUR: SignedDuration = SignedDuration::from_hours(1);
 
-/// What was encrypted, wrapped and signed while it was possible.
-struct Made([Vec<u8>; 3]);
+/// A ciphertext, a wrapped key and a signature of the key.
+struct Results([Vec<u8>; 3]);
 
 impl World {
-    async fn with_everything_made() -> (Self, Made) {
+    async fn with_results() -> (Self, Results) {
         let world = Self::new().await;
         world.create_key().await.unwrap();
         world.grant(&[KeyPermission::All]).await;
-        let mut made = Vec::new();
-        for operation in MAKING {
-            let nothing = Made([const { Vec::new() }; 3]);
-            made.push(world.use_for(operation, &nothing).await.unwrap());
+        let mut results = Vec::new();
+        for operation in TIME_BOUND {
+            let nothing = Results([const { Vec::new() }; 3]);
+            results.push(world.use_for(operation, &nothing).await.unwrap());
         }
-        (world, Made(made.try_into().unwrap()))
+        (world, Results(results.try_into().unwrap()))
     }
 
     async fn use_for(
         &self,
         operation: KeyOperation,
-        Made([encrypted, wrapped, signed]): &Made,
+        Results([encrypted, wrapped, signed]): &Results,
     ) -> sealock_vault::Result<Vec<u8>> {
         let usage = match operation {
             KeyOperation::Encrypt => KeyUse::Encrypt {
@@ -76,15 +78,15 @@ impl World {
                 digest: DIGEST.to_vec(),
                 signature: signed.clone(),
             },
-            other => panic!("{other} is no use"),
+            other => panic!("{other} does not use a key"),
         };
-        let used = self.use_as(&self.caller, &self.identifier(), usage).await;
+        let used = self.use_as(&self.registry, &self.identifier(), usage).await;
         used.map(|bytes| bytes.to_vec())
     }
 
-    async fn serves(&self, operations: &[KeyOperation], made: &Made) {
+    async fn assert_serves(&self, operations: &[KeyOperation], results: &Results) {
         for operation in operations {
-            let served = self.use_for(*operation, made).await.unwrap();
+            let served = self.use_for(*operation, results).await.unwrap();
             match operation {
                 KeyOperation::Decrypt | KeyOperation::UnwrapKey => assert_eq!(served, SECRET),
                 KeyOperation::Verify => assert_eq!(served, [1], "valid"),
@@ -93,17 +95,17 @@ impl World {
         }
     }
 
-    async fn refuses_use(&self, operations: &[KeyOperation], made: &Made, inner: &str) {
+    async fn assert_refuses(&self, operations: &[KeyOperation], results: &Results, inner: &str) {
         for operation in operations {
             assert_eq!(
-                wire(self.use_for(*operation, made).await),
+                wire(self.use_for(*operation, results).await),
                 (403, "Forbidden", Some(inner)),
                 "{operation}"
             );
         }
     }
 
-    async fn valid(&self, not_before: Option<Timestamp>, expires: Option<Timestamp>) {
+    async fn set_validity(&self, not_before: Option<Timestamp>, expires: Option<Timestamp>) {
         let change = KeyChange {
             not_before,
             expires,
@@ -115,71 +117,82 @@ impl World {
 
 /// <https://learn.microsoft.com/azure/key-vault/keys/about-keys-details#date-time-controlled-operations>
 #[tokio::test]
-async fn outside_its_time_a_key_makes_nothing_new_and_reads_what_it_made() {
-    let (world, made) = World::with_everything_made().await;
+async fn key_outside_its_validity_only_decrypts_unwraps_and_verifies() {
+    let (world, results) = World::with_results().await;
     let now = world.clock.now();
-    world.valid(Some(now + HOUR), Some(now + HOUR * 2)).await;
+    world
+        .set_validity(Some(now + HOUR), Some(now + HOUR * 2))
+        .await;
     let second = SignedDuration::from_secs(1);
 
-    world.refuses_use(&MAKING, &made, "KeyNotYetValid").await;
-    world.serves(&READING, &made).await;
-    world.pass(HOUR - second);
-    world.refuses_use(&MAKING, &made, "KeyNotYetValid").await;
-    world.pass(second);
-    world.serves(&MAKING, &made).await;
-    world.pass(HOUR - second);
-    world.serves(&MAKING, &made).await;
-    world.pass(second);
-    world.refuses_use(&MAKING, &made, "KeyExpired").await;
-    world.serves(&READING, &made).await;
+    world
+        .assert_refuses(&TIME_BOUND, &results, "KeyNotYetValid")
+        .await;
+    world.assert_serves(&TIMELESS, &results).await;
+    world.advance(HOUR - second);
+    world
+        .assert_refuses(&TIME_BOUND, &results, "KeyNotYetValid")
+        .await;
+    world.advance(second);
+    world.assert_serves(&TIME_BOUND, &results).await;
+    world.advance(HOUR - second);
+    world.assert_serves(&TIME_BOUND, &results).await;
+    world.advance(second);
+    world
+        .assert_refuses(&TIME_BOUND, &results, "KeyExpired")
+        .await;
+    world.assert_serves(&TIMELESS, &results).await;
     let identifier = world.identifier();
-    let got = world.vaults.get_key(&world.caller, &identifier).await;
+    let got = world.vaults.get_key(&world.registry, &identifier).await;
     assert_eq!(got.unwrap().attributes.expires, Some(now + HOUR * 2));
 
-    world.valid(None, Some(now + HOUR * 3)).await;
-    world.serves(&MAKING, &made).await;
+    world.set_validity(None, Some(now + HOUR * 3)).await;
+    world.assert_serves(&TIME_BOUND, &results).await;
 }
 
 #[tokio::test]
-async fn a_disabled_key_does_nothing_at_all() {
-    let (world, made) = World::with_everything_made().await;
-    let kid = world.shown().await.unwrap().current.kid;
+async fn disabled_key_refuses_every_operation() {
+    let (world, results) = World::with_results().await;
+    let kid = world.whole_key().await.unwrap().current.kid;
     world.set_enabled(&kid, false).await.unwrap();
-    world.refuses_use(&MAKING, &made, "KeyDisabled").await;
-    world.refuses_use(&READING, &made, "KeyDisabled").await;
+    world
+        .assert_refuses(&TIME_BOUND, &results, "KeyDisabled")
+        .await;
+    world
+        .assert_refuses(&TIMELESS, &results, "KeyDisabled")
+        .await;
     world.set_enabled(&kid, true).await.unwrap();
-    world.serves(&READING, &made).await;
+    world.assert_serves(&TIMELESS, &results).await;
 }
 
 #[tokio::test]
-async fn a_key_is_for_what_its_operations_say() {
-    let (world, made) = World::with_everything_made().await;
-    for operation in MAKING.into_iter().chain(READING) {
+async fn key_serves_only_its_key_ops() {
+    let (world, results) = World::with_results().await;
+    for operation in TIME_BOUND.into_iter().chain(TIMELESS) {
         let change = KeyChange {
             key_ops: Some(vec![operation]),
             ..KeyChange::default()
         };
         let (_, changed) = world.update(change).await.unwrap();
         assert_eq!(changed.key_ops, [operation]);
-        world.serves(&[operation], &made).await;
-        let others: Vec<_> = MAKING
+        world.assert_serves(&[operation], &results).await;
+        let others: Vec<_> = TIME_BOUND
             .into_iter()
-            .chain(READING)
+            .chain(TIMELESS)
             .filter(|other| *other != operation)
             .collect();
         world
-            .refuses_use(&others, &made, "KeyOperationForbidden")
+            .assert_refuses(&others, &results, "KeyOperationForbidden")
             .await;
     }
 }
 
-/// What an update does not name stays, and other versions do.
 #[tokio::test]
-async fn an_update_changes_one_version_and_what_it_names() {
+async fn update_changes_only_the_given_fields_of_one_version() {
     let world = World::new().await;
     let first = world.create_ec_key().await.unwrap().current;
     let second = world.create_ec_key().await.unwrap().current;
-    world.pass(HOUR);
+    world.advance(HOUR);
     let expires = Some(world.clock.now() + HOUR);
     let tags = [("purpose".to_owned(), "test".to_owned())].into();
     let change = KeyChange {
@@ -208,5 +221,5 @@ async fn an_update_changes_one_version_and_what_it_names() {
 
     world.set_enabled(&first.kid, false).await.unwrap();
     expected.attributes.enabled = false;
-    assert_eq!(world.shown().await.unwrap().older, [expected]);
+    assert_eq!(world.whole_key().await.unwrap().older, [expected]);
 }

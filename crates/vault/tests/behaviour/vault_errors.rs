@@ -1,14 +1,14 @@
-//! Every row of Azure's table of errors about vaults and their callers, by its name, as in `errors`.
+//! Azure's errors about vaults and their callers: status, code, inner code and the whole text.
 
 use sealock_vault::{Bypass, DefaultAction, KeyPermission, KeyType, VaultChange, VaultSettings};
 
 use crate::{
-    errors::{BAD, forbidden, row},
+    errors::{BAD, assert_refused, forbidden},
     world::{World, operator},
 };
 
 #[tokio::test]
-async fn access_policy_denies() {
+async fn missing_policy_permission_is_forbidden() {
     let world = World::new().await;
     for (permission, name) in [
         (KeyPermission::Get, "get"),
@@ -18,25 +18,25 @@ async fn access_policy_denies() {
         let result = match permission {
             KeyPermission::Get => world
                 .vaults
-                .get_key(&world.caller, &world.identifier())
+                .get_key(&world.registry, &world.identifier())
                 .await
                 .map(drop),
-            _ => world.wrap_as(&world.caller).await.map(drop),
+            _ => world.wrap_as(&world.registry).await.map(drop),
         };
-        row(
+        assert_refused(
             "access policy denies",
             result,
             forbidden("ForbiddenByPolicy"),
             &format!(
                 "The user, group or application '{}' does not have keys {name} permission on key vault 'kv1;location=eastus'. For help resolving this issue, please see https://go.microsoft.com/fwlink/?linkid=2125287",
-                world.named()
+                world.name_in_texts()
             ),
         );
     }
 }
 
 #[tokio::test]
-async fn rbac_denies() {
+async fn missing_role_is_forbidden() {
     let world = World::with(VaultSettings {
         rbac: true,
         ..VaultSettings::default()
@@ -46,46 +46,46 @@ async fn rbac_denies() {
     let text = |action: &str, resource: &str| {
         format!(
             "Caller is not authorized to perform action on resource.\r\nIf role assignments, deny assignments or role definitions were changed recently, please observe propagation time.\r\nCaller: {}\r\nAction: '{action}'\r\nResource: '{resource}'\r\nAssignment: (not found)\r\nDenyAssignmentId: null\r\nDecisionReason: null \r\nVault: kv1;location=eastus\r\n",
-            world.named()
+            world.name_in_texts()
         )
     };
     let key = format!("{vault}/keys/k1");
-    row(
-        "RBAC denies, on a key that is not even there",
+    assert_refused(
+        "RBAC denies, on a key that does not exist",
         world
             .vaults
-            .get_key(&world.caller, &world.identifier())
+            .get_key(&world.registry, &world.identifier())
             .await,
         forbidden("ForbiddenByRbac"),
         &text("Microsoft.KeyVault/vaults/keys/read", &key),
     );
-    row(
+    assert_refused(
         "RBAC denies, on a key",
-        world.wrap_as(&world.caller).await,
+        world.wrap_as(&world.registry).await,
         forbidden("ForbiddenByRbac"),
         &text("Microsoft.KeyVault/vaults/keys/wrap/action", &key),
     );
-    row(
+    assert_refused(
         "RBAC denies, on a vault",
-        world.vaults.keys(&world.caller, &world.vault).await,
+        world.vaults.keys(&world.registry, &world.vault).await,
         forbidden("ForbiddenByRbac"),
         &text("Microsoft.KeyVault/vaults/keys/read", vault),
     );
 }
 
 #[tokio::test]
-async fn firewall_and_public_access_disabled() {
+async fn blocked_network_is_forbidden() {
     let world = World::new().await;
     let from = format!(
         "Caller: {};xms_mirid=/subscriptions/00000000-0000-0000-0000-000000000000/resourcegroups/sealock/providers/Microsoft.ManagedIdentity/userAssignedIdentities/registry-identity\r\nVault: kv1;location=eastus",
-        world.named()
+        world.name_in_texts()
     );
     let change = VaultChange {
         default_action: Some(DefaultAction::Deny),
         ..VaultChange::default()
     };
     world.change_vault(change).await.unwrap();
-    row(
+    assert_refused(
         "firewall",
         world.wrap_as(&world.machine()).await,
         forbidden("ForbiddenByFirewall"),
@@ -100,9 +100,9 @@ async fn firewall_and_public_access_disabled() {
     world.change_vault(change).await.unwrap();
     for (requester, address) in [
         (world.machine(), "203.0.113.7"),
-        (world.caller.clone(), "127.0.0.1"),
+        (world.registry.clone(), "127.0.0.1"),
     ] {
-        row(
+        assert_refused(
             "firewall + bypass None",
             world.wrap_as(&requester).await,
             forbidden("ForbiddenByFirewall"),
@@ -116,7 +116,7 @@ async fn firewall_and_public_access_disabled() {
         ..VaultChange::default()
     };
     world.change_vault(change).await.unwrap();
-    row(
+    assert_refused(
         "public access disabled",
         world.wrap_as(&world.machine()).await,
         forbidden("ForbiddenByConnection"),
@@ -127,7 +127,7 @@ async fn firewall_and_public_access_disabled() {
 }
 
 #[tokio::test]
-async fn purge_protected_object_and_vault() {
+async fn purge_protection_refuses_purges_and_cannot_be_removed() {
     let world = World::with(VaultSettings {
         purge_protection: true,
         ..VaultSettings::default()
@@ -135,7 +135,7 @@ async fn purge_protected_object_and_vault() {
     .await;
     world.create_ec_key().await.unwrap();
     world.delete_key().await.unwrap();
-    row(
+    assert_refused(
         "purge protected object",
         world.purge_key().await,
         (403, "Forbidden", None),
@@ -145,7 +145,7 @@ async fn purge_protected_object_and_vault() {
         purge_protection: Some(false),
         ..VaultChange::default()
     };
-    row(
+    assert_refused(
         "purge protection is irreversible",
         world.change_vault(change).await,
         BAD,
@@ -153,7 +153,7 @@ async fn purge_protected_object_and_vault() {
     );
     let (vaults, vault) = (&world.vaults, &world.vault);
     vaults.delete_vault(&operator(), vault).await.unwrap();
-    row(
+    assert_refused(
         "purge protected vault",
         vaults.purge_vault(&operator(), vault).await,
         (405, "MethodNotAllowed", None),
@@ -162,17 +162,17 @@ async fn purge_protected_object_and_vault() {
 }
 
 #[tokio::test]
-async fn vault_missing_or_its_name_taken() {
+async fn missing_vault_and_taken_name_are_refused() {
     let world = World::new().await;
     let (vaults, vault) = (&world.vaults, &world.vault);
     let other = "kv2".parse().unwrap();
-    row(
+    assert_refused(
         "vault missing",
-        vaults.keys(&world.caller, &other).await,
+        vaults.keys(&world.registry, &other).await,
         (404, "VaultNotFound", None),
         "Azure Key Vault 'kv2' does not exist.",
     );
-    row(
+    assert_refused(
         "deleted vault missing",
         vaults.recover_vault(&operator(), vault).await,
         (404, "DeletedVaultNotFound", None),
@@ -182,36 +182,36 @@ async fn vault_missing_or_its_name_taken() {
         let settings = VaultSettings::default();
         vaults.create_vault(&operator(), vault, settings).await
     };
-    row(
+    assert_refused(
         "vault name taken",
         create().await,
         (409, "VaultAlreadyExists", None),
         "The vault name 'kv1' is already in use.",
     );
     vaults.delete_vault(&operator(), vault).await.unwrap();
-    row(
+    assert_refused(
         "vault name held",
         create().await,
         (409, "ConflictError", None),
         "A vault with the same name already exists in deleted state. You need to either recover or purge existing key vault 'kv1'.",
     );
-    row(
+    assert_refused(
         "vault deleted",
-        vaults.keys(&world.caller, vault).await,
+        vaults.keys(&world.registry, vault).await,
         (404, "VaultNotFound", None),
         "Azure Key Vault 'kv1' does not exist: it is in a deleted but recoverable state.",
     );
 }
 
 #[tokio::test]
-async fn read_only() {
+async fn failed_over_vault_refuses_to_create_keys() {
     let world = World::new().await;
     let change = VaultChange {
         failed_over: Some(true),
         ..VaultChange::default()
     };
     world.change_vault(change).await.unwrap();
-    row(
+    assert_refused(
         "read-only",
         world.create_ec_key().await,
         forbidden("VaultIsReadOnly"),
@@ -220,7 +220,7 @@ async fn read_only() {
 }
 
 #[tokio::test]
-async fn throttled() {
+async fn throttled_request_is_refused() {
     let world = World::throttled().await;
     world.grant(&[KeyPermission::All]).await;
     for _ in 0..20 {
@@ -229,11 +229,11 @@ async fn throttled() {
             .await
             .unwrap();
     }
-    row(
+    assert_refused(
         "throttled",
         world.create_as(&world.machine(), KeyType::Ec).await,
         (429, "Throttled", None),
         "Request was not processed because too many requests were received. Reason: VaultRequestTypeLimitReached",
     );
-    assert_eq!(world.shown().await.unwrap().versions().count(), 20);
+    assert_eq!(world.whole_key().await.unwrap().versions().count(), 20);
 }

@@ -12,7 +12,7 @@ use uuid::Uuid;
 use crate::world::{SECRET, World, operator, refused, wire};
 
 #[tokio::test]
-async fn a_deleted_vault_keeps_its_name_and_its_keys_to_itself() {
+async fn deleted_vault_holds_its_name_and_is_not_found() {
     let world = World::new().await;
     let kid = world.create_key().await.unwrap().current.kid;
     let wrapped = world.wrap(&kid).await.unwrap();
@@ -50,7 +50,7 @@ async fn purging_a_vault_purges_its_keys_and_policies() {
     );
     vaults.delete_vault(&operator(), vault).await.unwrap();
     vaults.purge_vault(&operator(), vault).await.unwrap();
-    assert_eq!(world.files(), 0);
+    assert_eq!(world.file_count(), 0);
     assert!(vaults.vaults(&operator()).await.unwrap().is_empty());
 
     vaults
@@ -92,11 +92,11 @@ async fn purge_protection_refuses_both_purges() {
     vaults.delete_vault(&operator(), vault).await.unwrap();
     let error = refused(vaults.purge_vault(&operator(), vault).await);
     assert!(matches!(error, Error::VaultPurgeProtected { .. }));
-    assert_eq!(world.files(), 2);
+    assert_eq!(world.file_count(), 2);
 }
 
 #[tokio::test]
-async fn a_retention_out_of_bounds_is_refused() {
+async fn retention_out_of_bounds_is_refused() {
     let world = World::new().await;
     for (days, served) in [(0, false), (6, false), (7, true), (90, true), (91, false)] {
         let settings = VaultSettings {
@@ -113,9 +113,9 @@ async fn a_retention_out_of_bounds_is_refused() {
 }
 
 #[tokio::test]
-async fn vaults_and_policies_are_the_operators_alone() {
+async fn principal_may_not_manage_vaults_and_policies() {
     let world = World::new().await;
-    let (vaults, vault, caller) = (&world.vaults, &world.vault, &world.caller);
+    let (vaults, vault, caller) = (&world.vaults, &world.vault, &world.registry);
     let name: VaultName = "kv2".parse().unwrap();
     let principal = world.identity.principal_id;
     let refused = (403, "AuthorizationFailed", None);
@@ -128,7 +128,7 @@ async fn vaults_and_policies_are_the_operators_alone() {
 }
 
 #[tokio::test]
-async fn grants_add_up_and_revocations_leave_the_rest() {
+async fn grants_accumulate_and_revocations_keep_the_rest() {
     use KeyPermission::{Get, List, UnwrapKey, WrapKey};
 
     let world = World::new().await;
@@ -165,7 +165,7 @@ async fn grants_add_up_and_revocations_leave_the_rest() {
 }
 
 #[tokio::test]
-async fn nothing_is_left_of_a_purged_vault() {
+async fn purged_vault_leaves_no_records() {
     const TABLES: [&str; 7] = [
         "vaults",
         "keys",
@@ -209,7 +209,7 @@ async fn nothing_is_left_of_a_purged_vault() {
 }
 
 #[tokio::test]
-async fn a_vault_takes_1024_access_policies() {
+async fn access_policy_beyond_1024_is_refused() {
     let world = World::new().await;
     let grant = async |principal: u128| {
         let (vaults, permissions) = (&world.vaults, [KeyPermission::Get].into());

@@ -17,7 +17,7 @@ use crate::calls::{KeyUse, Outcome, Vaults};
 
 pub(crate) const SECRET: &[u8] = b"a data encryption key of 32 byte";
 
-/// A vault `kv1`, an identity that may use its keys, and a clock, which stands still unless said otherwise.
+/// A vault `kv1`, an identity that may get its keys, wrap and unwrap, and a clock, frozen by default.
 pub(crate) struct World {
     pub(crate) store: Store,
     service_key: Arc<ServiceKey>,
@@ -26,8 +26,8 @@ pub(crate) struct World {
     pub(crate) vault: VaultName,
     pub(crate) key: KeyName,
     pub(crate) identity: ManagedIdentity,
-    /// That identity, as the registry's.
-    pub(crate) caller: Requester,
+    /// A registry that acts as `identity`.
+    pub(crate) registry: Requester,
     pub(crate) directory: Directory,
 }
 
@@ -35,15 +35,15 @@ pub(crate) fn operator() -> Requester {
     Requester::operator()
 }
 
-fn opened(
+fn open_vaults(
     (store, directory, service_key): (Store, Directory, Arc<ServiceKey>),
     clock: &Clock,
     fidelity: Settings,
 ) -> Vaults {
     let names = PublicName::parse("localhost", 5000).unwrap();
     let clock = clock.clone();
-    let opened = KeyVault::open(store, service_key, clock, names, directory, fidelity);
-    Vaults(opened)
+    let vaults = KeyVault::open(store, service_key, clock, names, directory, fidelity);
+    Vaults(vaults)
 }
 
 impl World {
@@ -52,58 +52,58 @@ impl World {
     }
 
     pub(crate) async fn with(settings: VaultSettings) -> Self {
-        Self::made(settings, Settings::default()).await
+        Self::with_settings(settings, Settings::default()).await
     }
 
-    /// One in which deletions and recoveries take a minute.
+    /// A world in which deletions and recoveries take a minute.
     pub(crate) async fn slow() -> Self {
         let slow = Settings {
             delete_delay: SignedDuration::from_mins(1),
             ..Settings::default()
         };
-        Self::made(VaultSettings::default(), slow).await
+        Self::with_settings(VaultSettings::default(), slow).await
     }
 
-    /// One in which vaults serve no more than Azure's.
+    /// A world whose vaults are throttled as Azure's are.
     pub(crate) async fn throttled() -> Self {
         let throttled = Settings {
             throttling: true,
             ..Settings::default()
         };
-        Self::made(VaultSettings::default(), throttled).await
+        Self::with_settings(VaultSettings::default(), throttled).await
     }
 
-    /// A world whose clock runs.
-    pub(crate) async fn running(clock: Clock) -> Self {
+    /// A world with this clock.
+    pub(crate) async fn with_clock(clock: Clock) -> Self {
         let store = Store::ephemeral();
-        Self::at(store, clock, VaultSettings::default(), Settings::default()).await
+        Self::open(store, clock, VaultSettings::default(), Settings::default()).await
     }
 
-    /// A world whose vaults lie in `store`.
-    pub(crate) async fn over(store: Store) -> Self {
+    /// A world over `store`, with the system's clock.
+    pub(crate) async fn with_store(store: Store) -> Self {
         let clock = Clock::system();
-        Self::at(store, clock, VaultSettings::default(), Settings::default()).await
+        Self::open(store, clock, VaultSettings::default(), Settings::default()).await
     }
 
-    async fn made(settings: VaultSettings, fidelity: Settings) -> Self {
+    async fn with_settings(settings: VaultSettings, fidelity: Settings) -> Self {
         let clock = Clock::frozen_at(Timestamp::from_second(1_800_000_000).unwrap());
-        Self::at(Store::ephemeral(), clock, settings, fidelity).await
+        Self::open(Store::ephemeral(), clock, settings, fidelity).await
     }
 
-    async fn at(store: Store, clock: Clock, settings: VaultSettings, fidelity: Settings) -> Self {
+    async fn open(store: Store, clock: Clock, settings: VaultSettings, fidelity: Settings) -> Self {
         let directory = Directory::open(store.clone(), clock.clone()).await.unwrap();
         let name = "registry-identity".parse().unwrap();
         let (identity, _) = directory.create_identity(name).await.unwrap();
         let service_key = Arc::new(ServiceKey::random());
         let service = (store.clone(), directory.clone(), Arc::clone(&service_key));
         let world = Self {
-            vaults: opened(service, &clock, fidelity),
+            vaults: open_vaults(service, &clock, fidelity),
             store,
             service_key,
             clock,
             vault: "kv1".parse().unwrap(),
             key: "k1".parse().unwrap(),
-            caller: Requester::registry(identity.clone()),
+            registry: Requester::registry(identity.clone()),
             identity,
             directory,
         };
@@ -121,18 +121,18 @@ impl World {
         world
     }
 
-    /// As after a restart.
+    /// Opens the vault again, as after a restart.
     pub(crate) fn reopen(&mut self) {
         let service_key = Arc::clone(&self.service_key);
         let service = (self.store.clone(), self.directory.clone(), service_key);
-        self.vaults = opened(service, &self.clock, Settings::default());
+        self.vaults = open_vaults(service, &self.clock, Settings::default());
     }
 
     pub(crate) fn principal(&self) -> Principal {
         self.identity.clone().into()
     }
 
-    /// The identity, but on some machine instead of in a registry.
+    /// A client that acts as `identity` from a machine on the internet.
     pub(crate) fn machine(&self) -> Requester {
         Requester {
             caller: Caller::Principal(self.principal()),
@@ -168,25 +168,25 @@ impl World {
             .await
     }
 
-    /// An RSA key.
+    /// Creates an RSA key.
     pub(crate) async fn create_key(&self) -> Result<Key> {
         self.create(KeyType::Rsa, KeyChange::default()).await
     }
 
-    /// An EC key: it is made faster.
+    /// Creates an EC key, which takes less time than an RSA key.
     pub(crate) async fn create_ec_key(&self) -> Result<Key> {
         self.create(KeyType::Ec, KeyChange::default()).await
     }
 
     pub(crate) async fn create(&self, kty: KeyType, change: KeyChange) -> Result<Key> {
-        self.create_so(&operator(), kty, change).await
+        self.create_with(&operator(), kty, change).await
     }
 
     pub(crate) async fn create_as(&self, requester: &Requester, kty: KeyType) -> Result<Key> {
-        self.create_so(requester, kty, KeyChange::default()).await
+        self.create_with(requester, kty, KeyChange::default()).await
     }
 
-    async fn create_so(
+    async fn create_with(
         &self,
         requester: &Requester,
         kty: KeyType,
@@ -201,7 +201,7 @@ impl World {
             .await
     }
 
-    /// The key, in its current version.
+    /// The identifier of the key without a version.
     pub(crate) fn identifier(&self) -> KeyIdentifier {
         KeyIdentifier {
             vault: self.vault.clone(),
@@ -210,8 +210,8 @@ impl World {
         }
     }
 
-    /// The key as its operator sees it.
-    pub(crate) async fn shown(&self) -> Result<Key> {
+    /// Gets the key as the operator.
+    pub(crate) async fn whole_key(&self) -> Result<Key> {
         self.vaults.key(&operator(), &self.vault, &self.key).await
     }
 
@@ -257,7 +257,7 @@ impl World {
         Ok(self.use_key(kid, usage).await?.to_vec())
     }
 
-    /// With the current version.
+    /// Wraps with the current version.
     pub(crate) async fn wrap_as(&self, requester: &Requester) -> Result<Zeroizing<Vec<u8>>> {
         let usage = KeyUse::WrapKey {
             algorithm: EncryptionAlgorithm::RsaOaep256,
@@ -275,10 +275,10 @@ impl World {
     }
 
     pub(crate) async fn use_key(&self, kid: &Kid, usage: KeyUse) -> Result<Zeroizing<Vec<u8>>> {
-        self.use_as(&self.caller, &kid.identifier(), usage).await
+        self.use_as(&self.registry, &kid.identifier(), usage).await
     }
 
-    /// What came of it in bytes: of a verification one, whether it is valid.
+    /// Uses a key version, and returns the result in bytes. A verification returns one byte: 1 if the signature is valid.
     pub(crate) async fn use_as(
         &self,
         requester: &Requester,
@@ -315,19 +315,19 @@ impl World {
         self.purge_key().await.unwrap();
     }
 
-    pub(crate) fn files(&self) -> usize {
+    pub(crate) fn file_count(&self) -> usize {
         self.store.vault_keys.list().unwrap().len()
     }
 
-    pub(crate) fn pass_days(&self, days: i64) {
-        self.pass(SignedDuration::from_hours(24 * days));
+    pub(crate) fn advance_days(&self, days: i64) {
+        self.advance(SignedDuration::from_hours(24 * days));
     }
 
-    pub(crate) fn pass(&self, time: SignedDuration) {
+    pub(crate) fn advance(&self, time: SignedDuration) {
         self.clock.advance(time).unwrap();
     }
 
-    pub(crate) fn audit(&self) -> Vec<AuditEvent> {
+    pub(crate) fn audit_events(&self) -> Vec<AuditEvent> {
         let (lines, _) = self.store.audit.read(0).unwrap();
         lines
             .split(|byte| *byte == b'\n')
@@ -336,8 +336,8 @@ impl World {
             .collect()
     }
 
-    /// How Azure's texts name the identity.
-    pub(crate) fn named(&self) -> String {
+    /// The identity as Azure's texts name it.
+    pub(crate) fn name_in_texts(&self) -> String {
         format!(
             "appid={};oid={};iss=https://sts.windows.net/{}/",
             self.identity.client_id, self.identity.principal_id, self.identity.tenant_id
@@ -345,7 +345,7 @@ impl World {
     }
 }
 
-/// A release policy that trusts this authority.
+/// A release policy with this authority.
 pub(crate) fn release_policy(authority: &str, immutable: bool) -> ReleasePolicy {
     let rules = format!(
         r#"{{"version":"1.0.0","anyOf":[{{"authority":"{authority}","allOf":[{{"claim":"sdk-test","equals":true}}]}}]}}"#
@@ -356,23 +356,23 @@ pub(crate) fn release_policy(authority: &str, immutable: bool) -> ReleasePolicy 
     }
 }
 
-/// Has a key be exportable under this policy.
+/// A change that makes a key exportable under this policy.
 pub(crate) fn exportable(policy: ReleasePolicy) -> KeyChange {
     KeyChange {
         exportable: Some(true),
-        ..given(policy)
+        ..with_policy(policy)
     }
 }
 
-/// Gives a key this policy.
-pub(crate) fn given(policy: ReleasePolicy) -> KeyChange {
+/// A change that sets this policy.
+pub(crate) fn with_policy(policy: ReleasePolicy) -> KeyChange {
     KeyChange {
         release_policy: Some(policy),
         ..KeyChange::default()
     }
 }
 
-/// What a client sees of a refusal.
+/// The status, code and inner code of a refusal.
 pub(crate) fn wire<T>(result: Result<T>) -> (u16, &'static str, Option<&'static str>) {
     let error = refused(result);
     (error.status(), error.code(), error.inner_code())
@@ -380,7 +380,7 @@ pub(crate) fn wire<T>(result: Result<T>) -> (u16, &'static str, Option<&'static 
 
 pub(crate) fn refused<T>(result: Result<T>) -> Error {
     match result {
-        Ok(_) => panic!("this should have been refused"),
+        Ok(_) => panic!("expected a refusal"),
         Err(error) => error,
     }
 }
