@@ -100,7 +100,7 @@ fn refused_token_gets_the_reason() {
         "AKV10046: Unable to resolve the key used for signature validation. EncodedJwtHeader: '{header}'."
     );
     let missing = "AKV10000: Request is missing a Bearer or PoP token.";
-    let unreadable = "The token is not a JWT of Entra's.";
+    let unreadable = "The token is not a JWT from Entra.";
     let elsewhere = Emulator::start();
     let foreign = format!("Bearer {}", token(&elsewhere, VAULT));
     let foreign_refused = format!(
@@ -173,7 +173,7 @@ fn refused_token_gets_the_reason() {
     emulator.cli(&["identity", "delete", "registry-identity"]);
     assert_eq!(
         refusal(&get(&client, KEYS, &format!("Bearer {now}"))),
-        "The principal that the token is for does not exist any more."
+        "The principal of the token no longer exists."
     );
 }
 

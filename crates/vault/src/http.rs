@@ -1,7 +1,7 @@
-//! The vault's HTTP: the endpoints of its keys.
+//! The vault's data plane over HTTP.
 //!
-//! A request is judged in Azure's order: the vault, the token, the operation, and last its parameters. So the body is read
-//! of a caller who has the permission alone. A request for no operation is judged no further than by the network.
+//! A request is judged in Azure's order: vault, token, operation, parameters. So a body is read only after the operation
+//! is authorized. A request for an unknown operation must still pass the token and the network.
 //!
 //! <https://learn.microsoft.com/rest/api/keyvault/keys/operation-groups>
 
@@ -31,26 +31,26 @@ use sealock_entra::TokenIssuer;
 use sealock_http::{Connection, Query};
 use uuid::Uuid;
 
-use self::{authentication::Authenticated, endpoint::Endpoint};
-pub use self::{endpoint::is_vaults, rotation_policy::RotationPolicyBody};
+use self::{authentication::Authentication, endpoint::Endpoint};
+pub use self::{endpoint::is_vault_path, rotation_policy::RotationPolicyBody};
 use crate::{
     Client, Error, KeyVault, Origin, Permit, Requester, Result,
     operation::{LOCATION, Operation},
 };
 
-/// The name under which Azure's vaults answer; the emulator's has no other.
+/// The version that Azure's vaults report in their answers.
 const SERVICE_VERSION: &str = "1.9.1054.1";
 
 /// The vault that a request is for.
 #[derive(Clone, Debug)]
 pub struct VaultHost {
-    /// Its name.
+    /// The vault's name.
     pub vault: VaultName,
     /// The audience of a token for this vault: `https://` and the vault's host without its first label.
     pub resource: String,
 }
 
-/// A request of somebody who was told.
+/// A request from an authenticated caller.
 struct Call<'a> {
     vaults: &'a KeyVault,
     names: &'a PublicName,
@@ -71,7 +71,7 @@ pub async fn answer(
     host: VaultHost,
     request: Request,
 ) -> Response {
-    let headers = Headers::of(&connection, request.headers());
+    let headers = AnswerHeaders::of(&connection, request.headers());
     let answer = match route(vaults, tokens, names, connection, host, &headers, request).await {
         Ok(response) => response,
         Err(error) => error::render(&error),
@@ -85,7 +85,7 @@ async fn route(
     names: &PublicName,
     connection: Connection,
     host: VaultHost,
-    headers: &Headers,
+    headers: &AnswerHeaders,
     request: Request,
 ) -> Answer {
     let (parts, body) = request.into_parts();
@@ -93,17 +93,17 @@ async fn route(
     vaults.service.active_vault(&host.vault).await?;
     let client = Client {
         origin: Origin::Address(connection.client_address()),
-        user_agent: noted(&parts.headers, &header::USER_AGENT),
+        user_agent: header_excerpt(&parts.headers, &header::USER_AGENT),
         api_version: query
             .first_ignoring_case("api-version")
             .map(|version| excerpt(version).to_owned()),
         correlation_id: headers.request_id,
     };
-    let authenticated =
+    let authentication =
         authentication::authenticate(vaults, tokens, &host, client, &parts.headers).await?;
-    let requester = match authenticated {
-        Authenticated::As(requester) => *requester,
-        Authenticated::Challenged(challenge) => {
+    let requester = match authentication {
+        Authentication::Accepted(requester) => *requester,
+        Authentication::Challenged(challenge) => {
             return Ok(challenge.render(tokens, names, &host.resource));
         }
     };
@@ -121,7 +121,7 @@ async fn route(
     }
 }
 
-/// Calls the function that answers at an endpoint.
+/// Calls the function of an endpoint.
 async fn dispatch(call: Call<'_>, endpoint: Endpoint) -> Answer {
     match endpoint {
         Endpoint::Attestation => call.refuse(Error::NotSupported("attestation")).await,
@@ -134,7 +134,7 @@ async fn dispatch(call: Call<'_>, endpoint: Endpoint) -> Answer {
         Endpoint::GetCertificateContacts => call.refuse(Error::ContactsNotFound).await,
         Endpoint::GetDeletedKey { key } => deleted_keys::get(call, key).await,
         Endpoint::GetKey { key, version } => keys::get(call, key, version).await,
-        Endpoint::GetRandomBytes => random::answer(call).await,
+        Endpoint::GetRandomBytes => random::get(call).await,
         Endpoint::GetRotationPolicy { key } => rotation_policy::get(call, key).await,
         Endpoint::ImportKey { key } => keys::import(call, key).await,
         Endpoint::ListDeletedKeys { page } => deleted_keys::list(call, page).await,
@@ -161,8 +161,8 @@ async fn dispatch(call: Call<'_>, endpoint: Endpoint) -> Answer {
 }
 
 impl Call<'_> {
-    /// Authorises an operation for the requester. Not an `async fn`: its future would hold the body, which only one
-    /// thread may see.
+    /// Authorizes an operation for the requester. Not an `async fn`, because its future would borrow the body, which is not
+    /// `Sync`.
     fn authorize<O: Operation>(
         &self,
         operation: O,
@@ -172,7 +172,7 @@ impl Call<'_> {
         vaults.authorize(requester, operation, target)
     }
 
-    /// A key of the vault; without a version, the current.
+    /// The identifier of a key in the vault. Without a version, it means the current one.
     fn key(&self, key: KeyName, version: Option<KeyVersion>) -> KeyIdentifier {
         KeyIdentifier {
             vault: self.vault.clone(),
@@ -181,7 +181,7 @@ impl Call<'_> {
         }
     }
 
-    /// Refuses what asks for no operation of the vault's.
+    /// Refuses a request for an unknown or unsupported operation, after the check of the network.
     async fn refuse(self, error: Error) -> Answer {
         self.vaults
             .service
@@ -191,27 +191,28 @@ impl Call<'_> {
     }
 }
 
-/// Whether it is a number as a query has it: Rust would take a sign, too.
+/// Returns true if `text` consists of digits. Rust's `parse` would also accept a sign.
 fn is_digits(text: &str) -> bool {
     !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit())
 }
 
-fn noted(headers: &HeaderMap, name: &HeaderName) -> String {
+/// Returns the beginning of a header's value; empty if it is absent or not text.
+fn header_excerpt(headers: &HeaderMap, name: &HeaderName) -> String {
     let value = headers.get(name).and_then(|value| value.to_str().ok());
     excerpt(value.unwrap_or_default()).to_owned()
 }
 
-/// What every answer carries.
+/// The headers of every answer.
 ///
-/// Azure also sends `Strict-Transport-Security`. On a name that a browser trusts that would force TLS upon
-/// whatever else it serves on other ports.
-struct Headers {
+/// Azure also sends `Strict-Transport-Security`. The emulator omits it, because a browser would then demand TLS on all
+/// other ports of the same host, too.
+struct AnswerHeaders {
     address: IpAddr,
     request_id: Uuid,
     client_request_id: Option<HeaderValue>,
 }
 
-impl Headers {
+impl AnswerHeaders {
     fn of(connection: &Connection, headers: &HeaderMap) -> Self {
         Self {
             address: connection.client_address(),

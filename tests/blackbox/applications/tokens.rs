@@ -273,7 +273,7 @@ fn tokens_of_a_deleted_application_are_refused() {
     emulator.cli(&["app", "delete", "deploy"]);
     assert_eq!(
         refused(&keys(&emulator, &token), 401),
-        "The principal that the token is for does not exist any more."
+        "The principal of the token no longer exists."
     );
     assert_eq!(number(&app.log_in(&emulator, VAULT)), 700_016);
     let policies = emulator.json(&["access", "list"])["policies"].clone();

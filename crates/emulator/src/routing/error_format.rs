@@ -42,7 +42,7 @@ impl ErrorFormat {
 
     /// Returns the format of the service at a path of the friendly door.
     fn of_path(path: &str) -> Self {
-        if vault_http::is_vaults(path) {
+        if vault_http::is_vault_path(path) {
             return Self::Azure;
         }
         let mut segments = path.split('/').filter(|segment| !segment.is_empty());

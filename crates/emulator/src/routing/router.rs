@@ -141,7 +141,7 @@ impl RequestRouter {
         let path = request.uri().path();
         let mut segments = path.split('/').filter(|segment| !segment.is_empty());
         let first = segments.next().unwrap_or_default();
-        if vault_http::is_vaults(path) {
+        if vault_http::is_vault_path(path) {
             let name = self.services.default_vault.clone();
             let resource = format!("https://vault.{}", self.services.names);
             return self.vault(name, host, resource, request).await;

@@ -9,20 +9,20 @@ use sealock_http::{Credentials, LoginRefusalReason, header_value};
 use super::{VaultHost, error};
 use crate::{Client, Error, KeyVault, Requester, Result};
 
-/// What Azure's own tokens are for, by name and by number.
+/// The audiences of Azure's own tokens, by name and by application id.
 const AZURE: [&str; 3] = [
     "https://vault.azure.net",
     "https://vault.azure.net/",
     "cfa8b339-82a2-471a-a3c9-0fc0be7a4093",
 ];
 
-/// Whose a request is, or what is wanted to tell.
-pub(super) enum Authenticated {
-    As(Box<Requester>),
+/// The result of authenticating a request.
+pub(super) enum Authentication {
+    Accepted(Box<Requester>),
     Challenged(Challenge),
 }
 
-/// Why a request's sender could not be told.
+/// A refusal that asks the client for a valid token.
 pub(super) struct Challenge {
     /// Azure's text, for the client.
     text: String,
@@ -30,8 +30,8 @@ pub(super) struct Challenge {
     reason: LoginRefusalReason,
 }
 
-/// Tells whose a request is by its token. What is refused is recorded, the first request of each client
-/// included, which comes without a token to learn what is wanted.
+/// Authenticates a request by its token. Each refusal is audited, even that of a client's first request, which comes
+/// without a token in order to get the challenge.
 ///
 /// <https://learn.microsoft.com/azure/key-vault/general/authentication-requests-and-responses>
 pub(super) async fn authenticate(
@@ -40,13 +40,16 @@ pub(super) async fn authenticate(
     host: &VaultHost,
     client: Client,
     headers: &HeaderMap,
-) -> Result<Authenticated> {
-    let shown = headers.get(header::AUTHORIZATION);
-    let (text, reason) = match shown.and_then(Credentials::parse) {
+) -> Result<Authentication> {
+    let authorization = headers.get(header::AUTHORIZATION);
+    let (text, reason) = match authorization.and_then(Credentials::parse) {
         Some(Credentials::Bearer(token)) if !token.is_empty() => {
             match verify(tokens, &host.resource, token).await {
                 Ok(caller) => {
-                    return Ok(Authenticated::As(Box::new(Requester { caller, client })));
+                    return Ok(Authentication::Accepted(Box::new(Requester {
+                        caller,
+                        client,
+                    })));
                 }
                 Err(sealock_entra::Error::TokenInvalid(why)) => (
                     text(&why, tokens, token),
@@ -60,9 +63,10 @@ pub(super) async fn authenticate(
             LoginRefusalReason::new("no token"),
         ),
     };
-    let recorded = vaults.record_unauthenticated(&client, &host.vault, text.clone());
-    recorded.await?;
-    Ok(Authenticated::Challenged(Challenge { text, reason }))
+    vaults
+        .record_unauthenticated(&client, &host.vault, text.clone())
+        .await?;
+    Ok(Authentication::Challenged(Challenge { text, reason }))
 }
 
 async fn verify(
@@ -84,7 +88,7 @@ async fn verify(
     Ok(Caller::Principal(principal))
 }
 
-/// `https://HOST` of `https://HOST:PORT`.
+/// Shortens `https://HOST:PORT` to `https://HOST`.
 fn without_port(resource: &str) -> &str {
     match resource.rsplit_once(':') {
         Some((host, port)) if super::is_digits(port) => host,
@@ -92,7 +96,7 @@ fn without_port(resource: &str) -> &str {
     }
 }
 
-/// Azure's texts, where they are public; the others have no number. That of an expired token is from
+/// Returns Azure's text where it is public, and otherwise ours, which has no number. The text for an expired token is from
 /// <https://github.com/Azure/azure-sdk-for-python/issues/27266>.
 fn text(why: &InvalidToken, tokens: &TokenIssuer, token: &str) -> String {
     match why {
@@ -113,16 +117,14 @@ fn text(why: &InvalidToken, tokens: &TokenIssuer, token: &str) -> String {
         ),
         InvalidToken::Expired => "[TokenExpired] Error validating token: 'S2S12086'.".to_owned(),
         InvalidToken::NotYetValid => "The token is not valid yet.".to_owned(),
-        InvalidToken::Malformed => "The token is not a JWT of Entra's.".to_owned(),
-        InvalidToken::PrincipalUnknown => {
-            "The principal that the token is for does not exist any more.".to_owned()
-        }
+        InvalidToken::Malformed => "The token is not a JWT from Entra.".to_owned(),
+        InvalidToken::PrincipalUnknown => "The principal of the token no longer exists.".to_owned(),
     }
 }
 
 impl Challenge {
-    /// Clients take the tenant from `authorization`, and ask for a token for `resource` only if the
-    /// vault's host lies below it, port included.
+    /// Renders the challenge. Clients take the tenant from `authorization`. They request a token for `resource` only if the
+    /// vault's host, with its port, is a subdomain of it.
     pub(super) fn render(
         self,
         tokens: &TokenIssuer,

@@ -7,20 +7,20 @@ use crate::{
     operation::{Access, Operation},
 };
 
-/// The largest body that needs no permission: every caller with a token can have one read.
-const OPEN_BYTES: usize = 64 << 10;
+/// The limit for operations without a permission, because every caller with a token can send them.
+const UNPERMITTED_BYTES: usize = 64 << 10;
 
 impl Call<'_> {
-    /// Reads the parameters of a permitted operation from the body, which is JSON. `parameters` makes them of it.
+    /// Reads the body as JSON, and converts it to the parameters of a permitted operation. A refusal is audited.
     pub(super) async fn read<O: Operation, B: DeserializeOwned, T>(
         &mut self,
         permit: Permit<O>,
-        parameters: impl FnOnce(B) -> Result<T>,
+        convert: impl FnOnce(B) -> Result<T>,
     ) -> Result<(Permit<O>, T)> {
         let limit = match O::ROW.access {
-            // The largest is a backup.
+            // A backup is the largest body.
             Access::Permission(_) => BACKUP_BYTES,
-            Access::Network | Access::Operator(_) => OPEN_BYTES,
+            Access::Network | Access::Operator(_) => UNPERMITTED_BYTES,
         };
         let body = std::mem::take(&mut self.body);
         permit
@@ -28,7 +28,7 @@ impl Call<'_> {
                 let body = sealock_http::read_body(body, limit).await;
                 let body = body.map_err(|unread| {
                     Error::BadParameter(format!(
-                        "The request's body did not arrive, or is longer than {limit} bytes: {unread}."
+                        "The request's body cannot be read or is longer than {limit} bytes: {unread}."
                     ))
                 })?;
                 if body.is_empty() {
@@ -38,10 +38,10 @@ impl Call<'_> {
                 }
                 let body = json::parse_object(&body).map_err(|why| {
                     Error::BadParameter(format!(
-                        "The request's body is not what is expected: {why}."
+                        "The request's body is not valid: {why}."
                     ))
                 })?;
-                parameters(body)
+                convert(body)
             })
             .await
     }

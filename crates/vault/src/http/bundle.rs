@@ -1,4 +1,4 @@
-//! What is told of a key, in Azure's JSON.
+//! Keys in Azure's JSON.
 
 use std::collections::BTreeMap;
 
@@ -71,7 +71,7 @@ struct AttributesBody {
     hsm_platform: &'static str,
 }
 
-/// The attributes that a client sends. What only the vault knows is not asked for, but sent back by some.
+/// The attributes that a client sends. Some clients also send back those that only the vault sets; they are ignored.
 #[derive(Default, Deserialize)]
 pub(super) struct AttributesChangeBody {
     enabled: Option<bool>,
@@ -82,7 +82,7 @@ pub(super) struct AttributesChangeBody {
 }
 
 impl AttributesChangeBody {
-    /// A key that lies in an HSM outside Azure, from the API of 2026 on, which names it instead of a type.
+    /// Refuses a key in an HSM outside Azure, which the API has since 2026.
     ///
     /// <https://github.com/Azure/azure-sdk-for-go/tree/main/sdk/security/keyvault/azkeys>
     pub(super) fn refuse_external_key(&self) -> Result<()> {
@@ -121,7 +121,7 @@ impl BundleBody {
 }
 
 impl ItemBody {
-    /// A key, which bears no version in lists.
+    /// A key in a list, where its identifier has no version.
     pub(super) fn of(names: &PublicName, key: &KeyItem) -> Self {
         let identifier = key.current.kid.identifier().unversioned();
         Self {
@@ -173,9 +173,9 @@ impl AttributesBody {
     }
 }
 
-/// What a client says of a key version. The SDK for Java sends an empty list of operations where it has been
-/// told none.
-pub(super) fn change(
+/// Converts the members that requests for a key share. An empty list of operations counts as absent, because the SDK for
+/// Java sends it by default.
+pub(super) fn key_change(
     key_ops: Option<Vec<KeyOperation>>,
     attributes: Option<Object<AttributesChangeBody>>,
     tags: Option<BTreeMap<String, String>>,
@@ -204,7 +204,7 @@ pub(super) fn change(
 fn timestamp(field: &str, second: i64) -> Result<Timestamp> {
     Timestamp::from_second(second).map_err(|_| {
         Error::BadParameter(format!(
-            "'{field}' is no time that the emulator knows; expected seconds since 1970, up to {}.",
+            "'{field}' is {second}, which is out of range; expected seconds since 1970, up to {}.",
             Timestamp::MAX.as_second()
         ))
     })

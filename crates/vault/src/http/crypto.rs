@@ -15,7 +15,7 @@ use crate::{
     operation::{Decrypt, Encrypt, ReleaseKey, Sign, UnwrapKey, Verify, WrapKey},
 };
 
-/// The input of a use of a key, and its algorithm. Binary is in base64url.
+/// The parameters for a use of a key, with bytes in base64url.
 ///
 /// <https://learn.microsoft.com/rest/api/keyvault/keys/encrypt/encrypt#request-body>
 #[derive(Deserialize)]
@@ -84,7 +84,7 @@ pub(super) async fn decrypt(
         })
         .await?;
     let decrypted = permit.run(algorithm, encrypted, aad).await?;
-    Ok(bytes(&call, &decrypted))
+    Ok(render_bytes(&call, &decrypted))
 }
 
 pub(super) async fn wrap_key(
@@ -100,7 +100,7 @@ pub(super) async fn wrap_key(
         })
         .await?;
     let wrapped = permit.run(algorithm, value).await?;
-    Ok(bytes(&call, &wrapped))
+    Ok(render_bytes(&call, &wrapped))
 }
 
 pub(super) async fn unwrap_key(
@@ -116,7 +116,7 @@ pub(super) async fn unwrap_key(
         })
         .await?;
     let unwrapped = permit.run(algorithm, wrapped).await?;
-    Ok(bytes(&call, &unwrapped))
+    Ok(render_bytes(&call, &unwrapped))
 }
 
 pub(super) async fn sign(mut call: Call<'_>, key: KeyName, version: Option<KeyVersion>) -> Answer {
@@ -128,7 +128,7 @@ pub(super) async fn sign(mut call: Call<'_>, key: KeyName, version: Option<KeyVe
         })
         .await?;
     let signature = permit.run(algorithm, digest).await?;
-    Ok(bytes(&call, &signature))
+    Ok(render_bytes(&call, &signature))
 }
 
 pub(super) async fn verify(
@@ -154,7 +154,8 @@ pub(super) async fn release(call: Call<'_>, key: KeyName, version: Option<KeyVer
     match permit.run().await? {}
 }
 
-fn bytes(call: &Call<'_>, used: &CryptoResult<impl AsRef<[u8]>>) -> Response {
+/// Renders a result that is bytes.
+fn render_bytes(call: &Call<'_>, used: &CryptoResult<impl AsRef<[u8]>>) -> Response {
     let kid = call.names.key_uri(&used.key.kid.identifier());
     Json(json!({"kid": kid, "value": encode(used.result.as_ref())})).into_response()
 }
@@ -163,7 +164,6 @@ impl UseBody {
     fn decode(self) -> Result<Input> {
         let algorithm = self.alg.unwrap_or_default();
         if algorithm.is_empty() {
-            // The two spaces and the line's end are Azure's.
             return Err(Error::BadParameter(PROPERTY_INVALID.to_owned()));
         }
         Ok(Input {

@@ -13,7 +13,7 @@ pub(super) async fn list(call: Call<'_>, query: PageQuery) -> Answer {
     let (permit, page) = permit.parse(async { query.page() }).await?;
     let keys = permit.run(page).await?;
     let entry = |key: &_| ItemBody::of(call.names, key);
-    Ok(call.listed("/deletedkeys", &query, &keys, entry))
+    Ok(call.render_page("/deletedkeys", &query, &keys, entry))
 }
 
 pub(super) async fn get(call: Call<'_>, key: KeyName) -> Answer {

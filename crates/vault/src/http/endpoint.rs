@@ -5,17 +5,17 @@ use sealock_http::{MatchedRequest, MethodNotAllowed, Parameter, Query, Spelling}
 use super::page::PageQuery;
 use crate::{Error, Result};
 
-/// Clients differ: some leave the version of a key empty, some leave it out; the case of words varies, and slashes are
-/// doubled or trail.
+/// The accepted variations in paths. Some clients leave a key's version empty, vary the case, and double slashes or add
+/// them at the end.
 const SPELLING: Spelling = Spelling {
     is_encoded: false,
     ignores_case: true,
     ignores_empty_segments: true,
 };
 
-// A word behind a key is an operation, and a version otherwise: the operations come first.
+// Operations precede versions, because either may follow a key.
 sealock_http::endpoints! {
-    /// An endpoint of the vault, and what a request says in its path and query.
+    /// An endpoint of the vault, with the parameters from path and query.
     #[derive(Debug)]
     pub(super) enum Endpoint or Error, spelled SPELLING;
 
@@ -54,36 +54,36 @@ sealock_http::endpoints! {
     POST "/deletedkeys/{key}/recover" => RecoverKey { key: KeyName },
     POST "/rng" => GetRandomBytes,
     ANY "/secrets/..." | "/deletedsecrets/..." => Secrets,
-    // Terraform asks for them whenever it reads a vault.
+    // Terraform requests them whenever it reads a vault.
     GET only "/certificates/contacts" => GetCertificateContacts,
     ANY "/certificates/..." | "/deletedcertificates/..." => Certificates,
     ANY "/storage/..." | "/deletedstorage/..." => StorageAccounts,
 }
 
-/// Returns true for a path that is a vault's, where a host serves other services, too.
-pub fn is_vaults(path: &str) -> bool {
+/// Returns true if the path belongs to a vault, on a host that serves other services, too.
+pub fn is_vault_path(path: &str) -> bool {
     Endpoint::TABLE.has_first_segment_of(path)
 }
 
 impl Endpoint {
-    /// Finds the endpoint that a request asks for.
+    /// Finds the endpoint of a request.
     pub(super) fn find(
         method: &Method,
         headers: &HeaderMap,
         path: &str,
         query: &Query,
     ) -> Result<Self> {
-        let method = overridden(method, headers)?;
+        let method = effective_method(method, headers)?;
         let found = Self::TABLE.find(&method, path, query)?;
-        found.allowed.map_err(refuse)?;
+        found.allowed.map_err(method_refusal)?;
         Ok(found.endpoint)
     }
 }
 
-/// A client that cannot send the method sends it in a header.
+/// Returns the method, or the one in `X-HTTP-METHOD`, where clients send a method that they cannot use.
 ///
 /// <https://learn.microsoft.com/azure/key-vault/general/authentication-requests-and-responses>
-fn overridden(method: &Method, headers: &HeaderMap) -> Result<Method> {
+fn effective_method(method: &Method, headers: &HeaderMap) -> Result<Method> {
     let Some(wanted) = headers
         .get("x-http-method")
         .filter(|_| method == Method::POST)
@@ -97,17 +97,17 @@ fn overridden(method: &Method, headers: &HeaderMap) -> Result<Method> {
         b"DELETE" => Ok(Method::DELETE),
         b"POST" => Ok(Method::POST),
         _ => Err(Error::BadParameter(
-            "The header X-HTTP-METHOD names no method; expected GET, PUT, PATCH or DELETE."
+            "The header X-HTTP-METHOD has an unknown method; expected GET, PUT, PATCH or DELETE."
                 .to_owned(),
         )),
     }
 }
 
-/// Refuses a method that a path does not know. An operation is named behind the key, and a `POST` names one;
-/// that text is Azure's, in a recording of azure-sdk-for-java's `createKeyEmptyName`.
-fn refuse(refused: MethodNotAllowed) -> Error {
-    let behind_key = refused.path.split_once("{key}").map(|it| it.1);
-    let last = behind_key.and_then(|behind| behind.rsplit('/').next());
+/// Converts the refusal of a method. The text for a `POST` without an operation after the key is Azure's, from a recording
+/// of azure-sdk-for-java's `createKeyEmptyName`.
+fn method_refusal(refused: MethodNotAllowed) -> Error {
+    let after_key = refused.path.split_once("{key}").map(|it| it.1);
+    let last = after_key.and_then(|path| path.rsplit('/').next());
     match last {
         Some("" | "{version}") if refused.method == "POST" => {
             Error::BadParameter("Operation not specified".to_owned())
@@ -116,12 +116,12 @@ fn refuse(refused: MethodNotAllowed) -> Error {
             method: refused.method,
             allowed: refused.allowed,
         },
-        Some(operation) => not_allowed(&refused.method, operation),
+        Some(operation) => operation_not_allowed(&refused.method, operation),
     }
 }
 
 /// The text is Azure's: <https://github.com/Azure/azure-sdk-for-java/issues/8675>
-fn not_allowed(method: &str, operation: &str) -> Error {
+fn operation_not_allowed(method: &str, operation: &str) -> Error {
     Error::BadParameter(format!(
         "Method {method} does not allow operation '{operation}'"
     ))
@@ -140,7 +140,7 @@ impl Parameter<Error> for KeyName {
     }
 }
 
-/// A segment that is no version names an operation that there is not.
+/// A segment that is not a version is an unknown operation.
 impl Parameter<Error> for Option<KeyVersion> {
     fn read(request: &MatchedRequest<'_>, name: &'static str) -> Result<Self> {
         let Some(segment) = request.captured(name) else {
@@ -149,7 +149,7 @@ impl Parameter<Error> for Option<KeyVersion> {
         let version = segment.to_ascii_lowercase().parse();
         version
             .map(Some)
-            .map_err(|_| not_allowed(request.method.as_str(), excerpt(segment)))
+            .map_err(|_| operation_not_allowed(request.method.as_str(), excerpt(segment)))
     }
 }
 
@@ -259,10 +259,10 @@ mod tests {
             ("GET", "/keys/a_b/attestation", "Attestation".to_owned()),
         ] {
             assert_eq!(find(method, path).unwrap(), endpoint, "{method} {path}");
-            assert!(is_vaults(path), "{path}");
+            assert!(is_vault_path(path), "{path}");
         }
         for other in ["", "/", "//", "/v2/keys", "/keyss", "/%6Beys"] {
-            assert!(!is_vaults(other), "{other}");
+            assert!(!is_vault_path(other), "{other}");
         }
     }
 
@@ -289,7 +289,7 @@ mod tests {
             ),
             ("POST", "/deletedkeys/k/x", no_endpoint("/deletedkeys/k/x")),
             ("GET", "/keys/a_b", name.clone()),
-            // What is wrong with a name comes before the method.
+            // The name is checked before the method.
             ("GET", "/keys/a_b/create", name),
             ("GET", "/keys/k/CREATE", refused("GET", "create")),
             ("PUT", "/keys/k/wrapkey", refused("PUT", "wrapKey")),

@@ -22,7 +22,7 @@ struct InnerError {
     code: &'static str,
 }
 
-/// `{"error":{"code","message","innererror":{"code"}}}`
+/// Renders an error as `{"error":{"code","message","innererror":{"code"}}}`.
 ///
 /// <https://learn.microsoft.com/azure/key-vault/general/rest-error-codes>
 pub(super) fn render(error: &Error) -> Response {
@@ -66,7 +66,7 @@ impl ServiceError for Error {
         }
     }
 
-    /// Who a request is from is judged before there is an error of the vault's.
+    /// `None`, because authentication precedes all errors of the vault.
     fn login_refusal_reason(&self) -> Option<LoginRefusalReason> {
         None
     }

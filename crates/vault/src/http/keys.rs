@@ -66,13 +66,13 @@ struct RestoreBody {
 pub(super) async fn create(mut call: Call<'_>, key: KeyName) -> Answer {
     let permit = call.authorize(CreateKey, call.key(key, None)).await?;
     let (permit, (spec, change)) = call.read(permit, CreateBody::parameters).await?;
-    Ok(current(call.names, &permit.run(spec, change).await?))
+    Ok(render_current(call.names, &permit.run(spec, change).await?))
 }
 
 pub(super) async fn import(mut call: Call<'_>, key: KeyName) -> Answer {
     let permit = call.authorize(ImportKey, call.key(key, None)).await?;
     let (permit, imported) = call.read(permit, ImportBody::parameters).await?;
-    Ok(current(call.names, &permit.run(imported).await?))
+    Ok(render_current(call.names, &permit.run(imported).await?))
 }
 
 pub(super) async fn get(call: Call<'_>, key: KeyName, version: Option<KeyVersion>) -> Answer {
@@ -85,7 +85,7 @@ pub(super) async fn list(call: Call<'_>, query: PageQuery) -> Answer {
     let permit = call.authorize(ListKeys, call.vault.clone()).await?;
     let (permit, page) = permit.parse(async { query.page() }).await?;
     let keys = permit.run(page).await?;
-    Ok(call.listed("/keys", &query, &keys, |key| ItemBody::of(call.names, key)))
+    Ok(call.render_page("/keys", &query, &keys, |key| ItemBody::of(call.names, key)))
 }
 
 pub(super) async fn list_versions(call: Call<'_>, key: KeyName, query: PageQuery) -> Answer {
@@ -93,7 +93,7 @@ pub(super) async fn list_versions(call: Call<'_>, key: KeyName, query: PageQuery
     let permit = call.authorize(ListVersions, call.key(key, None)).await?;
     let (permit, page) = permit.parse(async { query.page() }).await?;
     let versions = permit.run(page).await?;
-    Ok(call.listed(&path, &query, &versions, |bundle| {
+    Ok(call.render_page(&path, &query, &versions, |bundle| {
         ItemBody::version(call.names, bundle)
     }))
 }
@@ -125,16 +125,16 @@ pub(super) async fn restore(mut call: Call<'_>) -> Answer {
     let permit = call.authorize(RestoreKey, call.vault.clone()).await?;
     let value = |body: RestoreBody| body.value.ok_or_else(|| required("value"));
     let (permit, backup) = call.read(permit, value).await?;
-    Ok(current(call.names, &permit.run(backup).await?))
+    Ok(render_current(call.names, &permit.run(backup).await?))
 }
 
 pub(super) async fn rotate(call: Call<'_>, key: KeyName) -> Answer {
     let permit = call.authorize(RotateKey, call.key(key, None)).await?;
-    Ok(current(call.names, &permit.run().await?))
+    Ok(render_current(call.names, &permit.run().await?))
 }
 
-/// The current version of a key.
-fn current(names: &PublicName, key: &Key) -> Response {
+/// Renders the current version of a key.
+fn render_current(names: &PublicName, key: &Key) -> Response {
     Json(BundleBody::of(names, &key.current)).into_response()
 }
 
@@ -143,7 +143,7 @@ impl CreateBody {
         if let Some(Object(attributes)) = &self.attributes {
             attributes.refuse_external_key()?;
         }
-        let kty: KeyType = self.kty.as_deref().ok_or_else(no_type)?.parse()?;
+        let kty: KeyType = self.kty.as_deref().ok_or_else(missing_type)?.parse()?;
         public_exponent_is_65537(self.public_exponent)?;
         let spec = KeySpec {
             kty,
@@ -151,8 +151,8 @@ impl CreateBody {
             curve: self.crv,
         };
         let policy = self.release_policy.as_ref();
-        let key_ops = operations(self.key_ops.as_deref())?;
-        let change = bundle::change(key_ops, self.attributes, self.tags, policy)?;
+        let key_ops = parse_operations(self.key_ops.as_deref())?;
+        let change = bundle::key_change(key_ops, self.attributes, self.tags, policy)?;
         Ok((spec, change))
     }
 }
@@ -160,10 +160,10 @@ impl CreateBody {
 impl ImportBody {
     fn parameters(self) -> Result<ImportedKey> {
         let Object(key) = self.key;
-        let key_ops = operations(key.key_ops.as_deref())?;
+        let key_ops = parse_operations(key.key_ops.as_deref())?;
         let policy = self.release_policy.as_ref();
         Ok(ImportedKey {
-            change: bundle::change(key_ops, self.attributes, self.tags, policy)?,
+            change: bundle::key_change(key_ops, self.attributes, self.tags, policy)?,
             hsm: self.hsm.unwrap_or(false),
             key,
         })
@@ -173,13 +173,13 @@ impl ImportBody {
 impl UpdateBody {
     fn parameters(self) -> Result<KeyChange> {
         let policy = self.release_policy.as_ref();
-        let key_ops = operations(self.key_ops.as_deref())?;
-        bundle::change(key_ops, self.attributes, self.tags, policy)
+        let key_ops = parse_operations(self.key_ops.as_deref())?;
+        bundle::key_change(key_ops, self.attributes, self.tags, policy)
     }
 }
 
-/// The operations of a key. The API of 2026 has some that the emulator does not support.
-fn operations(names: Option<&[String]>) -> Result<Option<Vec<KeyOperation>>> {
+/// Parses the operations of a key. The API of 2026 has some that the emulator does not support.
+fn parse_operations(names: Option<&[String]>) -> Result<Option<Vec<KeyOperation>>> {
     let parse = |name: &String| match name.to_ascii_lowercase().as_str() {
         "securewrapkey" | "secureunwrapkey" => Err(Error::NotSupported("secure wrapping")),
         _ => name.parse(),
@@ -189,12 +189,13 @@ fn operations(names: Option<&[String]>) -> Result<Option<Vec<KeyOperation>>> {
         .transpose()
 }
 
-/// Azure's text says it twice, in a recording of azure-sdk-for-java's `createKeyNullType`.
-fn no_type() -> Error {
+/// Azure repeats the text in a recording of azure-sdk-for-java's `createKeyNullType`.
+fn missing_type() -> Error {
     Error::BadParameter(PROPERTY_INVALID.repeat(2))
 }
 
-/// Another one is in the API, but for vaults it is this one. The SDK for Java leaves it out by a 0.
+/// Checks that the exponent is the one that vaults support, although the API knows others. The SDK for Java sends 0 for the
+/// default.
 fn public_exponent_is_65537(given: Option<u64>) -> Result<()> {
     match given {
         None | Some(0 | 65_537) => Ok(()),

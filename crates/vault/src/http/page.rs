@@ -9,19 +9,19 @@ use serde_json::json;
 use super::{Call, is_digits};
 use crate::{Error, Listing, Page, Result, crypto::base64url};
 
-/// How many entries a page has at most, and by default.
+/// The largest number of entries in a page, and the default.
 ///
 /// <https://learn.microsoft.com/rest/api/keyvault/keys/get-keys/get-keys#uri-parameters>
 const PAGE_LIMIT: usize = 25;
 
-/// The page of a list that a client asks for, as its query has it: it is judged after the operation.
+/// The query for a page of a list. It is parsed after the operation is authorized.
 #[derive(Debug)]
 pub(super) struct PageQuery {
     max_results: Option<String>,
     skip_token: Option<String>,
 }
 
-/// Where the next page begins, as the client gives it back.
+/// The start of the next page, as clients send it back.
 #[derive(Serialize, Deserialize)]
 #[serde(rename_all = "PascalCase")]
 struct SkipToken {
@@ -42,7 +42,7 @@ impl Parameter<Error> for PageQuery {
 impl PageQuery {
     pub(super) fn page(&self) -> Result<Page> {
         let limit = self.max_results.as_deref().map(parse_max_results);
-        let after = self.skip_token.as_deref().map(SkipToken::read);
+        let after = self.skip_token.as_deref().map(SkipToken::decode);
         Ok(Page {
             limit: limit.transpose()?.unwrap_or(PAGE_LIMIT),
             after: after.transpose()?,
@@ -60,8 +60,8 @@ fn parse_max_results(text: &str) -> Result<usize> {
 }
 
 impl Call<'_> {
-    /// A page of the list at `path`.
-    pub(super) fn listed<T, B: Serialize>(
+    /// Renders a page of the list at `path`.
+    pub(super) fn render_page<T, B: Serialize>(
         &self,
         path: &str,
         query: &PageQuery,
@@ -71,13 +71,13 @@ impl Call<'_> {
         let next = listing.next.as_deref();
         let body = PageBody {
             value: listing.entries.iter().map(entry).collect(),
-            next_link: next.map(|next| self.link(path, query, next)),
+            next_link: next.map(|next| self.next_link(path, query, next)),
         };
         Json(body).into_response()
     }
 
-    /// With the port, even where it goes without saying, as Azure writes it.
-    fn link(&self, path: &str, query: &PageQuery, next: &str) -> String {
+    /// Returns the URL of the next page. It has the port even if that is the default, as Azure's does.
+    fn next_link(&self, path: &str, query: &PageQuery, next: &str) -> String {
         let mut origin = self.connection.origin();
         if self.connection.scheme == "https" && !self.connection.authority.contains(':') {
             origin.push_str(":443");
@@ -85,7 +85,7 @@ impl Call<'_> {
         let version = self.requester.client.api_version.as_deref();
         let mut written = url::form_urlencoded::Serializer::new(String::new());
         written.append_pair("api-version", version.unwrap_or_default());
-        let token = SkipToken::write(next);
+        let token = SkipToken::encode(next);
         let limit = match &query.max_results {
             Some(limit) => format!("&maxresults={limit}"),
             None => String::new(),
@@ -98,19 +98,22 @@ impl Call<'_> {
 }
 
 impl SkipToken {
-    fn write(next: &str) -> String {
+    fn encode(next: &str) -> String {
         let token = json!({"NextMarker": next, "TargetLocation": 0});
         base64url::encode(token.to_string().as_bytes())
     }
 
-    fn read(text: &str) -> Result<String> {
+    fn decode(text: &str) -> Result<String> {
         base64url::decode("$skiptoken", text)
             .ok()
             .and_then(|bytes| serde_json::from_slice::<Self>(&bytes).ok())
             .map(|token| token.next_marker)
             .filter(|marker| !marker.contains('\0'))
             .ok_or_else(|| {
-                Error::BadParameter("The $skiptoken is not one of this vault's.".to_owned())
+                Error::BadParameter(
+                    "The $skiptoken is not valid; use the nextLink of the previous page."
+                        .to_owned(),
+                )
             })
     }
 }

@@ -11,7 +11,7 @@ struct RandomBody {
 }
 
 /// <https://learn.microsoft.com/rest/api/keyvault/keys/get-random-bytes/get-random-bytes>
-pub(super) async fn answer(mut call: Call<'_>) -> Answer {
+pub(super) async fn get(mut call: Call<'_>) -> Answer {
     let permit = call.authorize(GetRandomBytes, call.vault.clone()).await?;
     let count = |body: RandomBody| Ok(usize::try_from(body.count).unwrap_or_default());
     let (permit, count) = call.read(permit, count).await?;

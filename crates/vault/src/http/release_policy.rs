@@ -3,10 +3,10 @@ use serde::{Deserialize, Serialize, Serializer, ser::Error as _};
 
 use crate::{Error, ReleasePolicy, ReleaseRules, Result, crypto::base64url};
 
-/// The rules are kept as what Azure takes them for unless told otherwise.
+/// Azure's default content type, which policies are shown with.
 const CONTENT_TYPE: &str = "application/json; charset=utf-8";
 
-/// `KeyReleasePolicy`, as a client sends it.
+/// A `KeyReleasePolicy` from a client.
 ///
 /// <https://learn.microsoft.com/rest/api/keyvault/keys/create-key/create-key#keyreleasepolicy>
 #[derive(Deserialize)]
@@ -17,12 +17,12 @@ pub(super) struct ReleasePolicyChangeBody {
     immutable: Option<bool>,
 }
 
-/// `KeyReleasePolicy`, as it is told.
+/// A `KeyReleasePolicy` in an answer.
 #[derive(Serialize)]
 #[serde(rename_all = "camelCase")]
 pub(super) struct ReleasePolicyBody {
     content_type: &'static str,
-    #[serde(serialize_with = "in_base64url")]
+    #[serde(serialize_with = "serialize_in_base64url")]
     data: ReleaseRules,
     immutable: bool,
 }
@@ -48,7 +48,7 @@ impl From<&ReleasePolicy> for ReleasePolicyBody {
     }
 }
 
-fn in_base64url<S: Serializer>(
+fn serialize_in_base64url<S: Serializer>(
     rules: &ReleaseRules,
     serializer: S,
 ) -> std::result::Result<S::Ok, S::Error> {
@@ -56,6 +56,8 @@ fn in_base64url<S: Serializer>(
     serializer.serialize_str(&base64url::encode(&json))
 }
 
+/// Checks the content type of a policy.
+///
 /// <https://learn.microsoft.com/rest/api/keyvault/keys/create-key/create-key#keyreleasepolicy>
 fn release_policies_are_json(content_type: Option<&str>) -> Result<()> {
     let Some(given) = content_type else {

@@ -10,8 +10,8 @@ use crate::{
     operation::{GetRotationPolicy, SetRotationPolicy},
 };
 
-/// A rotation policy in Azure's JSON. What is not part of one is refused, rather than taken for said; `id`,
-/// `created` and `updated` are shown only, and may be sent back.
+/// A rotation policy in Azure's JSON. Unknown members are refused. `id`, `created` and `updated` are read-only; they are
+/// ignored in a request.
 ///
 /// <https://learn.microsoft.com/rest/api/keyvault/keys/get-key-rotation-policy/get-key-rotation-policy#keyrotationpolicy>
 #[derive(Serialize, Deserialize)]
@@ -74,7 +74,7 @@ pub(super) async fn put(mut call: Call<'_>, key: KeyName) -> Answer {
 }
 
 impl RotationPolicyBody {
-    /// The policy of a key.
+    /// Converts the policy of a key.
     pub fn of(names: &PublicName, view: &RotationPolicyView) -> Self {
         let policy = &view.policy;
         Self {
@@ -94,7 +94,7 @@ impl RotationPolicyBody {
         }
     }
 
-    /// The policy, as far as it can be told without a key.
+    /// Parses the policy. The checks against its key follow later.
     ///
     /// # Errors
     /// [`Error::BadParameter`]
@@ -139,7 +139,7 @@ impl LifetimeActionBody {
                 ));
             }
         };
-        // Clients write it in either case.
+        // Some clients write it in lower case.
         let action = match action.kind.to_ascii_lowercase().as_str() {
             "rotate" => Action::Rotate,
             "notify" => Action::Notify,
