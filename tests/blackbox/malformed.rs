@@ -170,9 +170,9 @@ fn improper() -> Vec<(&'static str, Vec<u8>, u16)> {
     let post = |headers: &str| head("POST /v2/app/blobs/uploads/", headers);
     let host = |hosts: &str| raw(&format!("GET /v2/ HTTP/1.1\r\n{hosts}\r\n"));
     vec![
-        ("no HTTP", raw("GARBAGE\r\n\r\n"), 400),
+        ("not HTTP", raw("GARBAGE\r\n\r\n"), 400),
         (
-            "bytes that are no text",
+            "bytes that are not text",
             raw("\u{ff}\u{fe}\u{0}\r\n\r\n"),
             400,
         ),
@@ -189,7 +189,7 @@ fn improper() -> Vec<(&'static str, Vec<u8>, u16)> {
         ),
         ("two spaces in its line", head("GET  /v2/", ""), 400),
         ("a tab in its line", head("GET\t/v2/", ""), 400),
-        ("a method that is no word", head("G(T /v2/", ""), 400),
+        ("a method that is not a word", head("G(T /v2/", ""), 400),
         (
             "no path",
             raw("GET  HTTP/1.1\r\nHost: localhost\r\n\r\n"),
@@ -230,7 +230,7 @@ fn improper() -> Vec<(&'static str, Vec<u8>, u16)> {
         ("no Host, HTTP/1.0", raw("GET /v2/ HTTP/1.0\r\n\r\n"), 400),
         ("an empty Host", host("Host:\r\n"), 400),
         ("a Host of two words", host("Host: local host\r\n"), 400),
-        ("a Host that is no text", host("Host: \u{ff}\r\n"), 400),
+        ("a Host that is not text", host("Host: \u{ff}\r\n"), 400),
         (
             "two Hosts",
             host("Host: localhost\r\nHost: evil.test\r\n"),
@@ -243,19 +243,19 @@ fn improper() -> Vec<(&'static str, Vec<u8>, u16)> {
         ),
         ("a Host with a path", host("Host: localhost/v2/\r\n"), 400),
         (
-            "a Host with a port that is none",
+            "a Host with an invalid port",
             host("Host: localhost:x\r\n"),
             400,
         ),
         (
-            "another's absolute target",
+            "an absolute target on a foreign host",
             head("GET http://evil.test/v2/", ""),
             421,
         ),
         ("a header of a MiB", get(&format!("X: {long}\r\n")), 431),
         ("200 headers", get(&many), 431),
-        ("a header's name of two words", get("Two Words: 1\r\n"), 400),
-        ("a header's name that is no text", get("\u{ff}: 1\r\n"), 400),
+        ("a header name of two words", get("Two Words: 1\r\n"), 400),
+        ("a header name that is not text", get("\u{ff}: 1\r\n"), 400),
         ("a header without a colon", get("Header\r\n"), 400),
         ("a header without a name", get(": 1\r\n"), 400),
         ("a header on two lines", get("X: 1\r\n 2\r\n"), 400),
@@ -265,7 +265,11 @@ fn improper() -> Vec<(&'static str, Vec<u8>, u16)> {
             400,
         ),
         ("a NUL in a header", get("X: \u{0}\r\n"), 400),
-        ("a length that is none", post("Content-Length: x\r\n"), 400),
+        (
+            "a length that is not a number",
+            post("Content-Length: x\r\n"),
+            400,
+        ),
         ("a negative length", post("Content-Length: -1\r\n"), 400),
         ("a length with a sign", post("Content-Length: +1\r\n"), 400),
         ("an empty length", post("Content-Length:\r\n"), 400),
@@ -281,12 +285,12 @@ fn improper() -> Vec<(&'static str, Vec<u8>, u16)> {
         ),
         ("two lengths in one", post("Content-Length: 1, 2\r\n"), 400),
         (
-            "an encoding that is unknown",
+            "an unknown encoding",
             head("PUT /v2/app/manifests/v1", "Transfer-Encoding: gzip\r\n"),
             400,
         ),
         (
-            "an encoding behind the chunks",
+            "an encoding after the chunks",
             head(
                 "PUT /v2/app/manifests/v1",
                 "Transfer-Encoding: chunked, gzip\r\n",
@@ -310,12 +314,12 @@ fn improper() -> Vec<(&'static str, Vec<u8>, u16)> {
         ),
         ("another version of the registry", head("GET /v1/", ""), 404),
         (
-            "a name with a beginning in common",
+            "a path with the prefix of an endpoint",
             head("GET /v2x/", ""),
             404,
         ),
         (
-            "a control API of no version",
+            "the control API without a version",
             head("GET /_sealock/", ""),
             404,
         ),

@@ -98,7 +98,7 @@ impl Services {
         })
     }
 
-    /// Authorises an operation of a vault for the operator.
+    /// Authorizes an operation of a vault for the operator.
     pub(crate) async fn authorize<O: Operation>(
         &self,
         operation: O,

@@ -87,7 +87,7 @@ fn names() -> Vec<Bad> {
     let deep = "a/".repeat(150);
     let mut table: Vec<_> = [
         ("upper case", "A"),
-        ("upper case in its second part", "a/B"),
+        ("upper case in the second segment", "a/B"),
         ("begins with an underscore", "_a"),
         ("ends with an underscore", "a_"),
         ("begins with a hyphen", "-a"),
@@ -97,11 +97,11 @@ fn names() -> Vec<Bad> {
         ("two dots", "a..b"),
         ("three underscores", "a___b"),
         ("two separators", "a._b"),
-        ("an empty part in the middle", "a/%2Fb"),
-        ("an empty part at the beginning", "%2Fa"),
-        ("an empty part at the end", "a%2F"),
-        ("a way up", "a/../b"),
-        ("a way up, encoded", "a%2F..%2Fb"),
+        ("an empty segment in the middle", "a/%2Fb"),
+        ("an empty segment at the beginning", "%2Fa"),
+        ("an empty segment at the end", "a%2F"),
+        ("a parent directory", "a/../b"),
+        ("a parent directory, encoded", "a%2F..%2Fb"),
         ("a backslash", "a%5Cb"),
         ("beyond ASCII", "%C3%A9"),
         ("a space", "a%20b"),
@@ -118,7 +118,10 @@ fn names() -> Vec<Bad> {
         ("an asterisk", "*"),
         ("more than 255 letters", &long),
         ("20 000 letters", &huge),
-        ("more than 255 letters in short parts", &format!("{deep}a")),
+        (
+            "more than 255 letters in short segments",
+            &format!("{deep}a"),
+        ),
     ]
     .iter()
     .map(|(name, text)| refused(name, &format!("GET /v2/{text}/tags/list")))
@@ -183,8 +186,8 @@ fn digests() -> Vec<Bad> {
         ("a second colon", "sha256::{hex}"),
         ("no algorithm", ":{hex}"),
         ("an algorithm in upper case", "SHA256:{hex}"),
-        ("the hash of another algorithm's length", "sha512:{hex}"),
-        ("an algorithm that nobody has", "sha257:{hex}"),
+        ("a hash of the wrong length", "sha512:{hex}"),
+        ("an unknown algorithm", "sha257:{hex}"),
         (
             "an algorithm of the past",
             "md5:d41d8cd98f00b204e9800998ecf8427e",
@@ -229,7 +232,7 @@ fn digests() -> Vec<Bad> {
             ("a blob by a tag", "GET /v2/app/blobs/v1"),
             ("a blob without a digest", "GET /v2/app/blobs/"),
             ("referrers of a tag", "GET /v2/app/referrers/v1"),
-            ("referrers of nothing", "GET /v2/app/referrers/"),
+            ("referrers without a digest", "GET /v2/app/referrers/"),
             (
                 "a push with an empty digest",
                 "POST /v2/app/blobs/uploads/?digest=",
@@ -254,8 +257,11 @@ fn digests() -> Vec<Bad> {
                 "an upload's algorithm that is empty",
                 "POST /v2/app/blobs/uploads/?digest-algorithm=",
             ),
-            ("an end without a digest", "PUT {upload}"),
-            ("an end with an empty digest", "PUT {upload}?digest="),
+            ("the end of an upload without a digest", "PUT {upload}"),
+            (
+                "the end of an upload with an empty digest",
+                "PUT {upload}?digest=",
+            ),
             (
                 "an end with the digest's name in upper case",
                 "PUT {upload}?Digest={never}",
@@ -279,22 +285,25 @@ fn paths() -> Vec<Bad> {
         ("manifests alone", "/v2/app/manifests"),
         ("blobs alone", "/v2/app/blobs"),
         ("referrers alone", "/v2/app/referrers"),
-        ("a blob of no repository", "/v2/blobs/{layer}"),
-        ("a manifest of no repository", "/v2/manifests/v1"),
-        ("tags of no repository", "/v2/tags/list"),
+        ("a blob without a repository", "/v2/blobs/{layer}"),
+        ("a manifest without a repository", "/v2/manifests/v1"),
+        ("tags without a repository", "/v2/tags/list"),
         ("the catalog with a slash", "/v2/_catalog/"),
         ("the catalog of a repository", "/v2/app/_catalog"),
         ("extensions", "/v2/_oci/ext/discover"),
         ("a repository's extensions", "/v2/app/_oci/ext/discover"),
         ("an empty path", "/v2/%2F"),
         ("a path of slashes", "/v2/%2F%2F"),
-        ("a way up", "/v2/.."),
-        ("no UTF-8", "/v2/%FF/tags/list"),
+        ("a parent directory", "/v2/.."),
+        ("not UTF-8", "/v2/%FF/tags/list"),
         ("half of a character", "/v2/%C3%28/tags/list"),
-        ("a way up out of the registry", "/v2/../_sealock/v1/health"),
+        (
+            "a parent directory outside the registry",
+            "/v2/../_sealock/v1/health",
+        ),
         ("a slash in a tag", "/v2/app/manifests/a%2Fb"),
         ("a slash after a digest", "/v2/app/blobs/{layer}/"),
-        ("thousands of parts", &format!("/v2/{long}")),
+        ("thousands of segments", &format!("/v2/{long}")),
     ]
     .iter()
     .map(|(name, path)| {
@@ -339,19 +348,19 @@ fn pages() -> Vec<Bad> {
 /// Ranges of the layer, which has 1000 bytes.
 fn ranges() -> Vec<Bad> {
     [
-        ("its end before its beginning", "bytes=500-0"),
-        ("behind the end", "bytes=1000-"),
-        ("far behind the end", "bytes=5000-10000"),
-        ("the last no bytes", "bytes=-0"),
+        ("the end before the start", "bytes=500-0"),
+        ("beyond the end", "bytes=1000-"),
+        ("far beyond the end", "bytes=5000-10000"),
+        ("the last 0 bytes", "bytes=-0"),
         ("neither end", "bytes=-"),
         ("nothing", "bytes="),
         ("a word", "bytes=x-1"),
         ("hexadecimal", "bytes=0x0-0x9"),
         ("negative", "bytes=-1-2"),
         ("beyond 64 bits", "bytes=99999999999999999999-"),
-        ("two, both behind the end", "bytes=5000-6000,7000-8000"),
-        ("two, one of which is none", "bytes=0-1,x"),
-        ("bytes that are no text", "bytes=0-\u{ff}"),
+        ("two, both beyond the end", "bytes=5000-6000,7000-8000"),
+        ("two, one of them invalid", "bytes=0-1,x"),
+        ("bytes that are not text", "bytes=0-\u{ff}"),
     ]
     .map(|(name, range)| {
         bad(
@@ -432,19 +441,19 @@ fn chunks() -> Vec<Bad> {
         ("signs", "+5-+9", invalid),
         ("spaces within", "5 - 9", invalid),
         ("three numbers", "5-7-9", invalid),
-        ("its end before its beginning", "9-5", invalid),
+        ("the end before the start", "9-5", invalid),
         ("empty", "", invalid),
-        ("no text", "5-\u{ff}", invalid),
-        ("all bytes that there are", &too_many, invalid),
+        ("not text", "5-\u{ff}", invalid),
+        ("up to the largest number", &too_many, invalid),
         ("beyond 64 bits", "5-99999999999999999999", invalid),
-        ("fewer bytes than come", "5-8", invalid),
-        ("more bytes than come", "5-10", invalid),
+        ("fewer bytes than the body", "5-8", invalid),
+        ("more bytes than the body", "5-10", invalid),
         ("two of them", "5-9\r\nContent-Range: 5-9", invalid),
         ("a gap", "6-10", out_of_order),
         ("a repetition", "0-4", out_of_order),
         ("an overlap", "4-8", out_of_order),
         (
-            "the last byte of all",
+            "the largest number",
             "18446744073709551615-18446744073709551615",
             out_of_order,
         ),
@@ -472,7 +481,7 @@ fn mounts() -> Vec<Bad> {
         ),
         ("from a bad name", "?mount={foreign}&from=A", "NAME_INVALID"),
         (
-            "from a way up",
+            "from a parent directory",
             "?mount={foreign}&from=a/../other",
             "NAME_INVALID",
         ),
@@ -487,7 +496,7 @@ fn mounts() -> Vec<Bad> {
             "NAME_INVALID",
         ),
         (
-            "from a name that is no UTF-8",
+            "from a name that is not UTF-8",
             "?mount={foreign}&from=%FF",
             "NAME_INVALID",
         ),
@@ -518,7 +527,7 @@ fn manifests() -> Vec<Bad> {
     let deep = [&b"{\"schemaVersion\":2,\"x\":"[..], &vec![b'['; 100_000]].concat();
     let mut table: Vec<_> = [
         ("nothing", &b""[..]),
-        ("no JSON", b"no json"),
+        ("not JSON", b"no json"),
         ("an array", b"[]"),
         ("a text", b"\"text\""),
         ("null", b"null"),
@@ -583,12 +592,12 @@ fn manifests() -> Vec<Bad> {
             b"{\"schemaVersion\":2,\"mediaType\":\"application/vnd.oci.image.index.v1+json\"}",
         ),
         (
-            "bytes that are no text",
+            "bytes that are not text",
             b"{\"schemaVersion\":2,\"annotations\":{\"a\":\"\xff\"}}",
         ),
         ("a byte order mark", b"\xef\xbb\xbf{\"schemaVersion\":2}"),
-        ("text of two bytes a letter", b"\xff\xfe{\0}\0"),
-        ("so deep that no stack takes it", &deep),
+        ("UTF-16", b"\xff\xfe{\0}\0"),
+        ("nesting that would overflow the stack", &deep),
     ]
     .iter()
     .map(|(name, body)| {
@@ -614,13 +623,7 @@ fn manifests() -> Vec<Bad> {
     };
     let never = digest_of(b"never pushed");
     table.extend([
-        put(
-            "a layer that nobody has",
-            "v1",
-            400,
-            "MANIFEST_BLOB_UNKNOWN",
-        )
-        .body(with_layer(&never)),
+        put("an unknown layer", "v1", 400, "MANIFEST_BLOB_UNKNOWN").body(with_layer(&never)),
         put(
             "a layer of another repository",
             "v1",
@@ -628,20 +631,21 @@ fn manifests() -> Vec<Bad> {
             "MANIFEST_BLOB_UNKNOWN",
         )
         .body(with_layer(&digest_of(b""))),
-        put("another's digest", "{never}", 400, "DIGEST_INVALID").body(with_layer(&never)),
+        put(
+            "the digest of another manifest",
+            "{never}",
+            400,
+            "DIGEST_INVALID",
+        )
+        .body(with_layer(&never)),
         put("a byte more than 4 MiB", "v1", 413, "MANIFEST_INVALID")
             .body(vec![b' '; (4 << 20) + 1]),
         put("broken in its chunks", "v1", 400, "SIZE_INVALID")
             .header("Transfer-Encoding: chunked")
             .body("zz\r\n{}\r\n0\r\n\r\n"),
-        put(
-            "a chunk of more bytes than there are",
-            "v1",
-            400,
-            "SIZE_INVALID",
-        )
-        .header("Transfer-Encoding: chunked")
-        .body("fffffffffffffffff\r\n{}\r\n0\r\n\r\n"),
+        put("a chunk size beyond 64 bits", "v1", 400, "SIZE_INVALID")
+            .header("Transfer-Encoding: chunked")
+            .body("fffffffffffffffff\r\n{}\r\n0\r\n\r\n"),
     ]);
     table
 }
@@ -657,7 +661,7 @@ fn media_types() -> Vec<Bad> {
             "Content-Type: ; charset=utf-8\r\n".into(),
         ),
         ("two words", "Content-Type: two words\r\n".into()),
-        ("no text", "Content-Type: \u{ff}\r\n".into()),
+        ("not text", "Content-Type: \u{ff}\r\n".into()),
         ("256 letters", format!("Content-Type: {long}\r\n")),
         ("schema 1", format!("Content-Type: {schema_1}+json\r\n")),
         (
@@ -681,11 +685,11 @@ fn tag_parameters() -> Vec<Bad> {
     let many = vec!["tag=x"; 101].join("&");
     [
         ("empty", "tag=", 400),
-        ("nothing at all", "tag", 400),
-        ("a bad one behind a good one", "tag=good&tag=-bad", 400),
+        ("no value", "tag", 400),
+        ("a bad one after a good one", "tag=good&tag=-bad", 400),
         ("a slash", "tag=a/b", 400),
         ("a digest", "tag={never}", 400),
-        ("no UTF-8", "tag=%FF", 400),
+        ("not UTF-8", "tag=%FF", 400),
         ("two in one", "tag=a,b", 400),
         ("more than 128 letters", &format!("tag={long}"), 400),
         ("more than 100", &many, 414),
@@ -766,7 +770,7 @@ fn unknown_things() -> Vec<Bad> {
         )
         .header("Range: bytes=0-9"),
         bad(
-            "referrers in a registry with a key of its own",
+            "referrers in a CMK registry",
             "GET /v2/app/referrers/{never}",
             404,
             "UNSUPPORTED",
@@ -815,12 +819,12 @@ fn methods() -> Vec<Bad> {
 fn credentials() -> Vec<Bad> {
     let long = "a".repeat(10_000);
     [
-        ("a user that nobody knows", "Basic YTpi"),
-        ("no base64", "Basic !"),
+        ("an unknown user", "Basic YTpi"),
+        ("not base64", "Basic !"),
         ("nothing", "Basic"),
         ("no colon", "Basic YQ=="),
-        ("bytes that are no text", "Basic //8="),
-        ("a token that is none", "Bearer x.y.z"),
+        ("bytes that are not text", "Basic //8="),
+        ("not a token", "Bearer x.y.z"),
         (
             "an unsigned token",
             "Bearer eyJhbGciOiJub25lIn0.eyJhY2Nlc3MiOltdfQ.",
@@ -829,7 +833,7 @@ fn credentials() -> Vec<Bad> {
         ("an unknown scheme", "Negotiate abc"),
         ("one word", "nonsense"),
         ("no word", ""),
-        ("a header that is no text", "\u{ff}"),
+        ("a header that is not text", "\u{ff}"),
         ("10 000 letters", &format!("Bearer {long}")),
     ]
     .iter()

@@ -96,10 +96,10 @@ fn effective_method(method: &Method, headers: &HeaderMap) -> Result<Method> {
         b"PATCH" => Ok(Method::PATCH),
         b"DELETE" => Ok(Method::DELETE),
         b"POST" => Ok(Method::POST),
-        _ => Err(Error::BadParameter(
-            "The header X-HTTP-METHOD has an unknown method; expected GET, PUT, PATCH or DELETE."
-                .to_owned(),
-        )),
+        unknown => Err(Error::BadParameter(format!(
+            "The header X-HTTP-METHOD has the unknown method '{}'; expected GET, PUT, PATCH or DELETE.",
+            excerpt(&String::from_utf8_lossy(unknown))
+        ))),
     }
 }
 

@@ -2,6 +2,7 @@ use axum::{
     Json,
     response::{IntoResponse as _, Response},
 };
+use sealock_core::excerpt;
 use sealock_http::{MatchedRequest, Parameter, page::PageBody};
 use serde::{Deserialize, Serialize};
 use serde_json::json;
@@ -54,7 +55,8 @@ fn parse_max_results(text: &str) -> Result<usize> {
     match text.parse() {
         Ok(limit @ 1..=PAGE_LIMIT) if is_digits(text) => Ok(limit),
         _ => Err(Error::BadParameter(format!(
-            "maxresults is a number from 1 to {PAGE_LIMIT}."
+            "maxresults is '{}'; expected a number from 1 to {PAGE_LIMIT}.",
+            excerpt(text)
         ))),
     }
 }

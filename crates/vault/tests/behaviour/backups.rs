@@ -226,7 +226,7 @@ async fn missing_or_deleted_key_refuses_to_be_backed_up() {
     assert_eq!(backup(&world.key).await, missing);
 }
 
-/// A backup omits the rotation policy, as in Azure.
+/// A backup contains the key without its rotation policy.
 #[tokio::test]
 async fn restored_key_has_the_default_rotation_policy() {
     let world = World::new().await;
