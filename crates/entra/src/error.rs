@@ -210,7 +210,7 @@ impl Error {
     pub fn status_and_code(&self) -> (StatusCode, &'static str) {
         let bad_request = StatusCode::BAD_REQUEST;
         match self {
-            // OAuth defines this code for the authorisation endpoint (RFC 6749, 4.1.2.1).
+            // OAuth defines this code for the authorization endpoint (RFC 6749, 4.1.2.1).
             error if error.fault().is_some() => {
                 (StatusCode::SERVICE_UNAVAILABLE, "temporarily_unavailable")
             }

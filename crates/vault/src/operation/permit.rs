@@ -26,7 +26,7 @@ pub struct Permit<O: Operation> {
 }
 
 impl KeyVault {
-    /// Authorises an operation: counts it against the limits, and judges it in Azure's order. Its parameters come later.
+    /// Authorizes an operation: counts it against the limits, and judges it in Azure's order. Its parameters come later.
     ///
     /// # Errors
     /// The refusal, which is then in the audit log.

@@ -11,7 +11,7 @@ use crate::world::{SECRET, World, wire};
 const ALGORITHM: EncryptionAlgorithm = EncryptionAlgorithm::RsaOaep256;
 
 #[tokio::test]
-async fn key_disabled_after_the_authorisation_is_not_used() {
+async fn key_disabled_after_the_authorization_is_not_used() {
     let world = World::new().await;
     let kid = world.create_key().await.unwrap().current.kid;
     let wrapped = world.wrap(&kid).await.unwrap();
@@ -29,7 +29,7 @@ async fn key_disabled_after_the_authorisation_is_not_used() {
 }
 
 #[tokio::test]
-async fn permission_revoked_after_the_authorisation_refuses_the_use() {
+async fn permission_revoked_after_the_authorization_refuses_the_use() {
     let world = World::new().await;
     let kid = world.create_key().await.unwrap().current.kid;
     let permit = world
