@@ -18,14 +18,12 @@ const BEGUN: &[u8] = b"01234";
 fn state(emulator: &Emulator) -> (Vec<Vec<u8>>, BTreeSet<PathBuf>) {
     let client = emulator.client();
     let lists = ["/v2/_catalog", "/v2/app/tags/list"].map(|path| client.get(path).body);
+    let blobs = emulator.data_dir().join("blobs");
     let files = emulator.files().into_iter().map(|(path, _)| path);
-    let objects = files.filter(|path| path.starts_with(emulator.data_dir().join("blobs")));
-    (
-        lists.into(),
-        objects
-            .filter(|path| !path.to_string_lossy().contains("staging"))
-            .collect(),
-    )
+    let objects = files
+        .filter(|path| path.starts_with(&blobs))
+        .filter(|path| !path.to_string_lossy().contains("staging"));
+    (lists.into(), objects.collect())
 }
 
 /// Starts an upload, and returns its location.

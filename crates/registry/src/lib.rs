@@ -4,7 +4,7 @@
 //! lease is a refused request. Content (blobs and manifests alike) is stored once per registry under
 //! its digest; repositories only link to it.
 //!
-//! Where to start: [`http`] has the table of endpoints, [`Error`] the table of errors. Content comes in through
+//! Start with [`http`], the table of endpoints, and [`Error`], the table of errors. Content comes in through
 //! `upload/receive.rs` and goes out through `content/download.rs`; `manifests/push.rs` and `manifests/lookup.rs` do the
 //! same for manifests. `access/` authenticates callers and decides what they may do.
 
