@@ -98,7 +98,7 @@ operations! {
     CreateVault on VaultName, operator(WRITE), judged by free_vault_name -> ():
         Row::new("VaultPut", Url::Arm(""));
     /// Lists all vaults by name, deleted ones included.
-    ListVaults on AllVaults, operator(READ), judged by any_state -> ():
+    ListVaults on AllVaults, operator(READ), judged by access_alone -> ():
         Row::new("VaultGet", Url::Arm(""));
     /// Shows a vault, even a deleted one.
     GetVault on VaultName, operator(READ), judged by existing_vault -> Record<VaultRecord>:
@@ -147,22 +147,22 @@ operations! {
     GetDeletedKey on KeyIdentifier, permission(KeyPermission::Get), judged by deleted_key -> KeyInVault:
         Row::new("KeyGetDeleted", Url::DeletedKey(""));
     /// Lists a page of a vault's keys.
-    ListKeys on VaultName, permission(KeyPermission::List), judged by any_key -> Record<VaultRecord>:
+    ListKeys on VaultName, permission(KeyPermission::List), judged by access_alone -> Record<VaultRecord>:
         Row::new("KeyList", Url::Keys(""));
     /// Lists a vault's keys with all their versions, deleted ones included.
-    ListWholeKeys on VaultName, permission(KeyPermission::List), judged by any_key -> Record<VaultRecord>:
+    ListWholeKeys on VaultName, permission(KeyPermission::List), judged by access_alone -> Record<VaultRecord>:
         Row::new("KeyList", Url::Keys(""));
     /// Lists a page of a vault's deleted keys.
-    ListDeletedKeys on VaultName, permission(KeyPermission::List), judged by any_key -> Record<VaultRecord>:
+    ListDeletedKeys on VaultName, permission(KeyPermission::List), judged by access_alone -> Record<VaultRecord>:
         Row::new("KeyListDeleted", Url::DeletedKeys);
     /// Lists a page of a key's versions.
-    ListVersions on KeyIdentifier, permission(KeyPermission::List), judged by any_key -> Record<VaultRecord>:
+    ListVersions on KeyIdentifier, permission(KeyPermission::List), judged by access_alone -> Record<VaultRecord>:
         Row::new("KeyListVersions", Url::Key("/versions"));
     /// Changes a key version; without a version, the current.
     UpdateKey on KeyIdentifier, permission(KeyPermission::Update), judged by active_version -> VersionInVault:
         Row::new("KeyUpdate", Url::Key(""));
     /// Disables a key version, whatever the state of its vault and key.
-    DisableVersion on Kid, operator(WRITE), judged by any_state -> ():
+    DisableVersion on Kid, operator(WRITE), judged by access_alone -> ():
         Row::new("KeyUpdate", Url::Key(""));
     /// Soft-deletes a key with all its versions.
     DeleteKey on KeyIdentifier, permission(KeyPermission::Delete), judged by active_key -> KeyInVault:
@@ -177,7 +177,7 @@ operations! {
     BackUpKey on KeyIdentifier, permission(KeyPermission::Backup), judged by active_key -> KeyInVault:
         Row::new("KeyBackup", Url::Key("/backup"));
     /// Restores a key from its backup, if its name is free.
-    RestoreKey on VaultName, permission(KeyPermission::Restore), judged by any_key -> Record<VaultRecord>:
+    RestoreKey on VaultName, permission(KeyPermission::Restore), judged by access_alone -> Record<VaultRecord>:
         Row::new("KeyRestore", Url::Keys("/restore"));
     /// Shows a key's rotation policy.
     GetRotationPolicy on KeyIdentifier, permission(KeyPermission::GetRotationPolicy),
@@ -216,6 +216,6 @@ operations! {
     /// Makes random bytes. This needs no permission, only network access to the vault.
     ///
     /// <https://learn.microsoft.com/rest/api/keyvault/keys/get-random-bytes/get-random-bytes>
-    GetRandomBytes on VaultName, network, judged by any_key -> Record<VaultRecord>:
+    GetRandomBytes on VaultName, network, judged by access_alone -> Record<VaultRecord>:
         Row::new("RandomBytesGet", Url::Vault("rng"));
 }

@@ -165,7 +165,7 @@ impl Permit<RestoreKey> {
             let restored = RestoredKey::of(&backup);
             service.remove_expired_key(vault, &restored.name).await?;
             service
-                .check_restorable(vault, &*permit.judge().await?, &restored)
+                .check_restorable(vault, &permit.records, &restored)
                 .await?;
             let store = {
                 let vault = vault.clone();

@@ -72,7 +72,7 @@ where
     }
 }
 
-impl<O: Operation<Target = KeyIdentifier>> Permit<O> {
+impl<O: Operation<Target = KeyIdentifier, Records: Clone>> Permit<O> {
     /// Adds a version: makes the key, stores its files, and commits. `plan` derives the new version from the target's
     /// records, again for each attempt to commit.
     pub(super) async fn add_version<F>(
@@ -84,7 +84,7 @@ impl<O: Operation<Target = KeyIdentifier>> Permit<O> {
         F: Future<Output = Result<NewVersion>>,
     {
         let service = &self.service;
-        let new_version = plan(self.judge().await?, service.clock.now()).await?;
+        let new_version = plan(self.records.clone(), service.clock.now()).await?;
         // Checked here, too, so that no key is generated in vain.
         new_version.release_policy()?;
         hardware_keys_are_premium(new_version.vault.sku, new_version.kty)?;

@@ -9,8 +9,10 @@ use sealock_store::{Batch, Lock};
 
 use crate::{
     Action, Error, Key, KeyBundle, KeyVault, Requester, Result,
-    lookup::{StoredVersion, parse_segment},
-    operation::{Permit, ReportExpiry, ReportNearExpiry, RotateKeyIfDue, VersionInVault},
+    lookup::parse_segment,
+    operation::{
+        Operation, Permit, ReportExpiry, ReportNearExpiry, RotateKeyIfDue, VersionInVault,
+    },
     records::{KEYS, KeyRecord, VAULTS, VersionRecord},
     service::Service,
 };
@@ -37,6 +39,23 @@ pub(crate) struct Schedule {
     near_expiry: Option<Timestamp>,
     expiry: Option<Timestamp>,
 }
+
+/// A time in the life of a key version that is reported once.
+#[derive(Clone, Copy)]
+struct Milestone {
+    time: fn(&Schedule) -> Option<Timestamp>,
+    mark_reported: fn(&mut VersionRecord),
+}
+
+const NEAR_EXPIRY: Milestone = Milestone {
+    time: |schedule| schedule.near_expiry,
+    mark_reported: |version| version.is_near_expiry_reported = true,
+};
+
+const EXPIRY: Milestone = Milestone {
+    time: |schedule| schedule.expiry,
+    mark_reported: |version| version.is_expiry_reported = true,
+};
 
 impl KeyVault {
     /// Runs the due work. Call it again at the time that it returns, when the clock is changed, and after a
@@ -78,17 +97,12 @@ impl KeyVault {
             self.service.end_recovery(vault, key).await?;
         }
         let rotates = is_due(schedule.rotation);
-        if is_due(schedule.near_expiry)
-            && let Err(error) = self.report_near_expiry(vault, key).await
-        {
-            tracing::warn!(%vault, %key, %error, "the near expiry of a key could not be recorded");
+        if is_due(schedule.near_expiry) {
+            self.report(vault, key, ReportNearExpiry, NEAR_EXPIRY).await;
         }
         // If a rotation is due, too, it was due earlier, and the version counts as replaced before it expired.
-        if is_due(schedule.expiry)
-            && !rotates
-            && let Err(error) = self.report_expiry(vault, key).await
-        {
-            tracing::warn!(%vault, %key, %error, "the expiry of a key could not be recorded");
+        if is_due(schedule.expiry) && !rotates {
+            self.report(vault, key, ReportExpiry, EXPIRY).await;
         }
         if !rotates {
             return Ok(None);
@@ -115,20 +129,24 @@ impl KeyVault {
         ignore_concurrent_change(permit.run().await)
     }
 
-    async fn report_near_expiry(&self, vault: &VaultName, key: &KeyName) -> Result<()> {
+    /// Reports in the audit log that a milestone of the key's current version has come.
+    async fn report<O: Operation<Target = KeyIdentifier, Records = VersionInVault>>(
+        &self,
+        vault: &VaultName,
+        key: &KeyName,
+        operation: O,
+        milestone: Milestone,
+    ) {
         let target = KeyIdentifier::current(vault, key);
-        let permit = self
-            .authorize(&Requester::operator(), ReportNearExpiry, target)
-            .await?;
-        ignore_concurrent_change(permit.run().await).map(drop)
-    }
-
-    async fn report_expiry(&self, vault: &VaultName, key: &KeyName) -> Result<()> {
-        let target = KeyIdentifier::current(vault, key);
-        let permit = self
-            .authorize(&Requester::operator(), ReportExpiry, target)
-            .await?;
-        ignore_concurrent_change(permit.run().await).map(drop)
+        let reported = async {
+            let permit = self
+                .authorize(&Requester::operator(), operation, target)
+                .await?;
+            ignore_concurrent_change(permit.report(milestone).await)
+        };
+        if let Err(error) = reported.await {
+            tracing::warn!(%vault, %key, %error, "the expiry of a key could not be recorded");
+        }
     }
 }
 
@@ -140,29 +158,21 @@ fn ignore_concurrent_change<T>(done: Result<T>) -> Result<Option<T>> {
     }
 }
 
-impl Permit<ReportNearExpiry> {
-    async fn run(self) -> Result<KeyBundle> {
-        self.run_change(|permit, found| async move {
+impl<O: Operation<Target = KeyIdentifier, Records = VersionInVault>> Permit<O> {
+    async fn report(self, milestone: Milestone) -> Result<KeyBundle> {
+        self.run_change(move |permit, found| async move {
             let (service, KeyIdentifier { vault, key, .. }) = (&permit.service, &permit.target);
             let schedule = service.schedule(vault, key).await?;
-            service.check_due(schedule.near_expiry)?;
+            if (milestone.time)(&schedule).is_none_or(|time| service.clock.now() < time) {
+                return Err(Error::ConcurrentChange);
+            }
             let mut reported = found.version.clone();
-            reported.record.is_near_expiry_reported = true;
-            service.plan_report(&found, reported).await
-        })
-        .await
-    }
-}
-
-impl Permit<ReportExpiry> {
-    async fn run(self) -> Result<KeyBundle> {
-        self.run_change(|permit, found| async move {
-            let (service, KeyIdentifier { vault, key, .. }) = (&permit.service, &permit.target);
-            let schedule = service.schedule(vault, key).await?;
-            service.check_due(schedule.expiry)?;
-            let mut reported = found.version.clone();
-            reported.record.is_expiry_reported = true;
-            service.plan_report(&found, reported).await
+            (milestone.mark_reported)(&mut reported.record);
+            let release_policy = found.key.release_policy.clone();
+            let (batch, (_, bundle)) = service
+                .plan_version_replacement(&found, reported, release_policy)
+                .await?;
+            Ok((batch, bundle))
         })
         .await
     }
@@ -276,26 +286,5 @@ impl Service {
             Ok((batch.put(&KEYS, &segments, &ended), ()))
         })
         .await
-    }
-
-    /// Checks that work is still due.
-    fn check_due(&self, time: Option<Timestamp>) -> Result<()> {
-        if time.is_some_and(|time| time <= self.clock.now()) {
-            Ok(())
-        } else {
-            Err(Error::ConcurrentChange)
-        }
-    }
-
-    async fn plan_report(
-        &self,
-        found: &VersionInVault,
-        reported: StoredVersion,
-    ) -> Result<(Batch, KeyBundle)> {
-        let release_policy = found.key.release_policy.clone();
-        let (batch, (_, bundle)) = self
-            .plan_version_replacement(found, reported, release_policy)
-            .await?;
-        Ok((batch, bundle))
     }
 }

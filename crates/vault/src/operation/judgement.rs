@@ -68,8 +68,9 @@ pub(super) async fn reached_vault(
     Ok(vault)
 }
 
-pub(super) fn any_state(_: &Service, (): (), _: &impl Target) -> Ready<Result<()>> {
-    ready(Ok(()))
+/// Judges by the access alone, and returns what it found.
+pub(super) fn access_alone<A>(_: &Service, access: A, _: &impl Target) -> Ready<Result<A>> {
+    ready(Ok(access))
 }
 
 pub(super) async fn free_vault_name(service: &Service, (): (), vault: &VaultName) -> Result<()> {
@@ -135,14 +136,6 @@ pub(super) async fn purgeable_vault(
         });
     }
     Ok(record)
-}
-
-pub(super) fn any_key(
-    _: &Service,
-    vault: Record<VaultRecord>,
-    _: &impl InVault,
-) -> Ready<Result<Record<VaultRecord>>> {
-    ready(Ok(vault))
 }
 
 pub(super) async fn creatable_key(

@@ -8,8 +8,7 @@ const KEYS_API_VERSION: &str = "7.4";
 const VAULTS_API_VERSION: &str = "2023-07-01";
 
 /// The row of a request whose token was refused.
-pub(crate) const AUTHENTICATION: Row =
-    Row::new("Authentication", Url::Vault("")).requiring(Access::Network);
+pub(crate) const AUTHENTICATION: Row = Row::new("Authentication", Url::Vault(""));
 
 /// An operation's data for the audit log and the limits.
 #[derive(Clone, Copy, Debug)]
