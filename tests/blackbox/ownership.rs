@@ -17,6 +17,8 @@ use sealock_tests::{Client, Emulator, Image, eventually, random_bytes};
 use serde_json::Value;
 use tempfile::TempDir;
 
+use crate::repair::assert_contains;
+
 /// The user of emulators in containers that forbid root.
 const USER: u32 = 1000;
 
@@ -233,12 +235,6 @@ fn mode(path: &Path) -> u32 {
 
 fn set_mode(path: &Path, mode: u32) {
     fs::set_permissions(path, fs::Permissions::from_mode(mode)).unwrap();
-}
-
-fn assert_contains(text: &str, parts: &[&str]) {
-    for part in parts {
-        assert!(text.contains(part), "{part:?} is not in:\n{text}");
-    }
 }
 
 /// Returns true if this test can act as several users.

@@ -13,6 +13,8 @@ use sealock_tests::{Client, Emulator, Image, Output, eventually};
 use serde_json::Value;
 use tempfile::TempDir;
 
+use crate::cli::assert_contains;
+
 /// A `sealock serve` with exactly the test's arguments, in its own working directory.
 struct Serve {
     process: Child,
@@ -102,12 +104,6 @@ fn refused_in(dir: TempDir, arguments: &[&str], environment: &[(&str, &str)]) ->
         output.stderr
     );
     output.stderr
-}
-
-fn assert_contains(text: &str, parts: &[&str], what: &str) {
-    for part in parts {
-        assert!(text.contains(part), "{what}: {part:?} is not in:\n{text}");
-    }
 }
 
 const ANY_PORT: [&str; 2] = ["--listen", "127.0.0.1:0"];

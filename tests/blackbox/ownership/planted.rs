@@ -5,7 +5,8 @@ use std::{
 
 use sealock_tests::{Image, digest_of};
 
-use super::{Place, STRANGER, USER, assert_contains, follow, is_root, set_mode, shell};
+use super::{Place, STRANGER, USER, follow, is_root, set_mode, shell};
+use crate::repair::assert_contains;
 
 #[test]
 fn file_of_another_user_is_refused_until_removed() {

@@ -4,7 +4,8 @@ use sealock_tests::{Emulator, Options};
 use serde_json::Value;
 use tempfile::TempDir;
 
-use super::{ANY_PORT, Serve, assert_contains, refused};
+use super::{ANY_PORT, Serve, refused};
+use crate::cli::assert_contains;
 
 #[test]
 #[expect(clippy::too_many_lines, reason = "a table")]

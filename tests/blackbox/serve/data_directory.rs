@@ -7,7 +7,8 @@ use std::{
 use sealock_tests::{Client, Emulator, Image, Options};
 use tempfile::TempDir;
 
-use super::{ANY_PORT, Serve, assert_contains, refused};
+use super::{ANY_PORT, Serve, refused};
+use crate::cli::assert_contains;
 
 #[test]
 fn data_directory_in_use_is_refused() {

@@ -83,12 +83,17 @@ impl Deref for Vaults {
     }
 }
 
-/// Defines methods that authorize and run an operation without parameters.
+/// Defines methods that authorize an operation, parse its parameters if they can be unreadable, and run it.
 macro_rules! calls {
-    ($($name:ident($($argument:ident: $type:ty),*) = $operation:ident on $target:expr => $answer:ty;)*) => {
+    ($(
+        $name:ident($($argument:ident: $type:ty),*) = $operation:ident on $target:expr
+        $(, parsed as $pattern:pat = $parsed:expr)? $(, run with ($($parameter:expr),*))? => $answer:ty;
+    )*) => {
         impl Vaults {$(
             pub(crate) async fn $name(&self, requester: &Requester $(, $argument: $type)*) -> Result<$answer> {
-                self.authorize(requester, $operation, $target).await?.run().await
+                let permit = self.authorize(requester, $operation, $target).await?;
+                $(let (permit, $pattern) = permit.parse(async { $parsed }).await?;)?
+                permit.run($($($parameter),*)?).await
             }
         )*}
     };
@@ -113,162 +118,40 @@ calls! {
     rotate_key(vault: &VaultName, key: &KeyName) = RotateKey on KeyIdentifier::current(vault, key) => Key;
     rotation_policy(vault: &VaultName, key: &KeyName)
         = GetRotationPolicy on KeyIdentifier::current(vault, key) => RotationPolicyView;
+    create_vault(vault: &VaultName, settings: VaultSettings)
+        = CreateVault on vault.clone(), run with (settings) => Vault;
+    update_vault(vault: &VaultName, change: VaultChange)
+        = UpdateVault on vault.clone(), run with (change) => Vault;
+    grant(vault: &VaultName, principal: PrincipalId, permissions: BTreeSet<KeyPermission>)
+        = GrantPermissions on vault.clone(), run with (principal, permissions) => AccessPolicy;
+    revoke(vault: &VaultName, principal: PrincipalId, permissions: BTreeSet<KeyPermission>)
+        = RevokePermissions on vault.clone(), run with (principal, permissions) => AccessPolicy;
+
+    create_key(vault: &VaultName, key: &KeyName, created: Result<(KeySpec, KeyChange)>)
+        = CreateKey on KeyIdentifier::current(vault, key),
+        parsed as (spec, change) = created, run with (spec, change) => Key;
+    import_key(vault: &VaultName, key: &KeyName, imported: Result<ImportedKey>)
+        = ImportKey on KeyIdentifier::current(vault, key),
+        parsed as imported = imported, run with (imported) => Key;
+    list_keys(vault: &VaultName, page: Result<Page>)
+        = ListKeys on vault.clone(), parsed as page = page, run with (page) => Listing<KeyItem>;
+    list_deleted_keys(vault: &VaultName, page: Result<Page>)
+        = ListDeletedKeys on vault.clone(), parsed as page = page, run with (page) => Listing<KeyItem>;
+    list_versions(vault: &VaultName, key: &KeyName, page: Result<Page>)
+        = ListVersions on KeyIdentifier::current(vault, key),
+        parsed as page = page, run with (page) => Listing<KeyBundle>;
+    update_key(key: &KeyIdentifier, change: Result<KeyChange>)
+        = UpdateKey on key.clone(), parsed as change = change, run with (change) => (Key, KeyBundle);
+    restore_key(vault: &VaultName, backup: Result<String>)
+        = RestoreKey on vault.clone(), parsed as backup = backup, run with (backup) => Key;
+    set_rotation_policy(vault: &VaultName, key: &KeyName, policy: Result<RotationPolicy>)
+        = SetRotationPolicy on KeyIdentifier::current(vault, key),
+        parsed as policy = policy, run with (policy) => RotationPolicyView;
+    random_bytes(vault: &VaultName, count: Result<usize>)
+        = GetRandomBytes on vault.clone(), parsed as count = count, run with (count) => Zeroizing<Vec<u8>>;
 }
 
 impl Vaults {
-    pub(crate) async fn create_vault(
-        &self,
-        requester: &Requester,
-        vault: &VaultName,
-        settings: VaultSettings,
-    ) -> Result<Vault> {
-        let permit = self.authorize(requester, CreateVault, vault.clone());
-        permit.await?.run(settings).await
-    }
-
-    pub(crate) async fn update_vault(
-        &self,
-        requester: &Requester,
-        vault: &VaultName,
-        change: VaultChange,
-    ) -> Result<Vault> {
-        let permit = self.authorize(requester, UpdateVault, vault.clone());
-        permit.await?.run(change).await
-    }
-
-    pub(crate) async fn grant(
-        &self,
-        requester: &Requester,
-        vault: &VaultName,
-        principal: PrincipalId,
-        permissions: BTreeSet<KeyPermission>,
-    ) -> Result<AccessPolicy> {
-        let permit = self.authorize(requester, GrantPermissions, vault.clone());
-        permit.await?.run(principal, permissions).await
-    }
-
-    pub(crate) async fn revoke(
-        &self,
-        requester: &Requester,
-        vault: &VaultName,
-        principal: PrincipalId,
-        permissions: BTreeSet<KeyPermission>,
-    ) -> Result<AccessPolicy> {
-        let permit = self.authorize(requester, RevokePermissions, vault.clone());
-        permit.await?.run(principal, permissions).await
-    }
-
-    pub(crate) async fn create_key(
-        &self,
-        requester: &Requester,
-        vault: &VaultName,
-        key: &KeyName,
-        asked: Result<(KeySpec, KeyChange)>,
-    ) -> Result<Key> {
-        let key = KeyIdentifier::current(vault, key);
-        let permit = self.authorize(requester, CreateKey, key).await?;
-        let (permit, (spec, change)) = permit.parse(async { asked }).await?;
-        permit.run(spec, change).await
-    }
-
-    pub(crate) async fn import_key(
-        &self,
-        requester: &Requester,
-        vault: &VaultName,
-        key: &KeyName,
-        imported: Result<ImportedKey>,
-    ) -> Result<Key> {
-        let key = KeyIdentifier::current(vault, key);
-        let permit = self.authorize(requester, ImportKey, key).await?;
-        let (permit, imported) = permit.parse(async { imported }).await?;
-        permit.run(imported).await
-    }
-
-    pub(crate) async fn list_keys(
-        &self,
-        requester: &Requester,
-        vault: &VaultName,
-        page: Result<Page>,
-    ) -> Result<Listing<KeyItem>> {
-        let permit = self.authorize(requester, ListKeys, vault.clone()).await?;
-        let (permit, page) = permit.parse(async { page }).await?;
-        permit.run(page).await
-    }
-
-    pub(crate) async fn list_deleted_keys(
-        &self,
-        requester: &Requester,
-        vault: &VaultName,
-        page: Result<Page>,
-    ) -> Result<Listing<KeyItem>> {
-        let permit = self
-            .authorize(requester, ListDeletedKeys, vault.clone())
-            .await?;
-        let (permit, page) = permit.parse(async { page }).await?;
-        permit.run(page).await
-    }
-
-    pub(crate) async fn list_versions(
-        &self,
-        requester: &Requester,
-        vault: &VaultName,
-        key: &KeyName,
-        page: Result<Page>,
-    ) -> Result<Listing<KeyBundle>> {
-        let key = KeyIdentifier::current(vault, key);
-        let permit = self.authorize(requester, ListVersions, key).await?;
-        let (permit, page) = permit.parse(async { page }).await?;
-        permit.run(page).await
-    }
-
-    pub(crate) async fn update_key(
-        &self,
-        requester: &Requester,
-        key: &KeyIdentifier,
-        change: Result<KeyChange>,
-    ) -> Result<(Key, KeyBundle)> {
-        let permit = self.authorize(requester, UpdateKey, key.clone()).await?;
-        let (permit, change) = permit.parse(async { change }).await?;
-        permit.run(change).await
-    }
-
-    pub(crate) async fn restore_key(
-        &self,
-        requester: &Requester,
-        vault: &VaultName,
-        backup: Result<String>,
-    ) -> Result<Key> {
-        let permit = self.authorize(requester, RestoreKey, vault.clone()).await?;
-        let (permit, backup) = permit.parse(async { backup }).await?;
-        permit.run(backup).await
-    }
-
-    pub(crate) async fn set_rotation_policy(
-        &self,
-        requester: &Requester,
-        vault: &VaultName,
-        key: &KeyName,
-        policy: Result<RotationPolicy>,
-    ) -> Result<RotationPolicyView> {
-        let key = KeyIdentifier::current(vault, key);
-        let permit = self.authorize(requester, SetRotationPolicy, key).await?;
-        let (permit, policy) = permit.parse(async { policy }).await?;
-        permit.run(policy).await
-    }
-
-    pub(crate) async fn random_bytes(
-        &self,
-        requester: &Requester,
-        vault: &VaultName,
-        count: Result<usize>,
-    ) -> Result<Zeroizing<Vec<u8>>> {
-        let permit = self
-            .authorize(requester, GetRandomBytes, vault.clone())
-            .await?;
-        let (permit, count) = permit.parse(async { count }).await?;
-        permit.run(count).await
-    }
-
     /// Uses a key version. `operation` must be that of `usage`.
     pub(crate) async fn use_key(
         &self,
