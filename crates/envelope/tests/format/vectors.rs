@@ -274,7 +274,7 @@ fn vector_files_are_up_to_date() {
 }
 
 #[test]
-#[ignore = "writes into fixtures/"]
+#[ignore = "writes the vectors into fixtures/, after a change of the format: see docs/blob-format.md"]
 fn write_the_vectors() {
     let vectors = all();
     fs::create_dir_all(directory()).unwrap();

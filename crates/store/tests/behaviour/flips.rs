@@ -254,7 +254,7 @@ async fn flipped_byte_in_log_is_found_even_if_the_database_has_the_commit() {
 }
 
 #[tokio::test]
-#[ignore = "takes a quarter of an hour; by hand, after a change of the store: see CONTRIBUTING.md"]
+#[ignore = "takes a quarter of an hour; the weekly workflow runs it, and you after a change of the store"]
 async fn any_flipped_byte_is_found_or_harmless() {
     for (image, expected) in [closed_store().await, killed_store().await] {
         let mut flips = beside_the_database(&image, 1);
