@@ -24,7 +24,7 @@ e2e: ## Fail and cut the power at each operation of the store, fuzz each parser,
 	SEALOCK=target/release/sealock tests/clients/run
 	SEALOCK=target/release/sealock tests/browser/run
 
-bench: ## Measure Sealock beside Debian's docker-registry, in ratios; SECTIONS="transfer small ..." measures a part
+bench: ## Measure Sealock beside other registries, in ratios; SECTIONS="transfer small ..." measures a part, PEERS="NAME=URL ..." adds registries
 	tests/bench/run $(SECTIONS)
 
 openapi: ## Write docs/openapi.json and the reference of the control API from the types of crates/api

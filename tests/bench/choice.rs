@@ -1,4 +1,6 @@
-use crate::{medium::Medium, target};
+use rand::seq::SliceRandom as _;
+
+use crate::{medium::Medium, product::Product, target};
 
 const SECTIONS: [&str; 8] = [
     "machine",
@@ -11,17 +13,32 @@ const SECTIONS: [&str; 8] = [
     "transfer",
 ];
 
-/// The sections and media to measure.
+/// The number of samples of most figures, unless `ROUNDS` says otherwise.
+const ROUNDS: usize = 10;
+
+/// The sections, media and registries to measure, and how often.
 pub(crate) struct Choice {
     words: Vec<String>,
     media: [Medium; 2],
+    /// Sealock, followed by its peers.
+    pub(crate) products: Vec<Product>,
+    pub(crate) rounds: usize,
 }
 
 impl Choice {
-    /// Parses the arguments. Returns an unknown word as the error.
-    pub(crate) fn parse(words: Vec<String>) -> Result<Self, String> {
-        let media = [Medium::tmpfs(), Medium::disk(&target())];
-        let choice = Self { words, media };
+    /// Parses the arguments, and the variables `PEERS` and `ROUNDS`. Returns an error about the first unknown word.
+    pub(crate) fn parse(words: Vec<String>, peers: &str, rounds: &str) -> Result<Self, String> {
+        let rounds = match (rounds, rounds.parse()) {
+            ("", _) => ROUNDS,
+            (_, Ok(rounds @ 1..)) => rounds,
+            _ => return Err(format!("ROUNDS: '{rounds}' is not a number above 0")),
+        };
+        let choice = Self {
+            words,
+            media: [Medium::tmpfs(), Medium::disk(&target())],
+            products: Product::all(peers)?,
+            rounds,
+        };
         let is_known = |word: &str| {
             SECTIONS.contains(&word) || choice.media.iter().any(|medium| medium.name == word)
         };
@@ -45,6 +62,20 @@ impl Choice {
         self.media
             .iter()
             .filter(move |medium| all || self.has(medium.name))
+    }
+
+    /// Returns the registries with their columns, in a random order, so that none always follows the same one.
+    pub(crate) fn turns(&self) -> Vec<(usize, &Product)> {
+        let mut turns: Vec<_> = self.products.iter().enumerate().collect();
+        turns.shuffle(&mut rand::rng());
+        turns
+    }
+
+    /// Returns [the turns](Self::turns) of the registries that the bench starts.
+    pub(crate) fn turns_of_started(&self) -> Vec<(usize, &Product)> {
+        let mut turns = self.turns();
+        turns.retain(|(_, product)| product.is_started());
+        turns
     }
 
     fn has(&self, word: &str) -> bool {

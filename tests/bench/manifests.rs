@@ -1,14 +1,17 @@
 use std::time::Duration;
 
-use http::Method;
+use bytes::Bytes;
+use http::{Method, header};
 use sealock_tests::Image;
 
 use crate::{
+    choice::Choice,
+    connection::{Connection, runtime},
     load,
-    median::{ROUNDS, median},
     medium::Medium,
-    peer::{Kind, Peer},
-    report::{Report, Unit},
+    peer::Peer,
+    report::{Figure, Report, Unit},
+    small::{self, Blob},
 };
 
 const TAGGED: &str = "/v2/hello/manifests/v1";
@@ -17,33 +20,57 @@ const TAGGED: &str = "/v2/hello/manifests/v1";
 const SAMPLE: Duration = Duration::from_secs(1);
 
 /// Measures GET and HEAD of one manifest by its tag, with which every pull and every check for updates begins.
-pub(crate) fn measure(medium: &Medium, report: &mut Report) {
+pub(crate) fn measure(choice: &Choice, medium: &Medium, report: &mut Report) {
     let image = Image::random(&[1000, 2000, 3000]);
-    let peers = Kind::BOTH.map(|kind| {
-        let peer = Peer::start(kind, medium);
-        let client = peer.client();
-        for blob in image.blobs() {
-            assert_eq!(crate::small::push(&client, "hello", blob).status, 201);
-        }
-        let media_type = [("content-type", Image::MEDIA_TYPE)];
-        let pushed = client.send("PUT", TAGGED, &media_type, image.manifest());
-        assert_eq!(pushed.status, 201);
-        peer
-    });
+    let peers: Vec<_> = choice
+        .products
+        .iter()
+        .map(|product| {
+            let peer = Peer::start(product, medium);
+            push(&peer, &image);
+            peer
+        })
+        .collect();
     for method in [Method::GET, Method::HEAD] {
-        let mut samples = [const { (Vec::new(), Vec::new()) }; 2];
-        for _ in 0..ROUNDS {
-            for (peer, (rates, delays)) in peers.iter().zip(&mut samples) {
-                let load = load::run(&peer.address(), &method, TAGGED, SAMPLE);
-                rates.push(load.per_second);
-                delays.push(load.p99.as_secs_f64() * 1e3);
+        let figure = |what, unit| Figure::new(format!("{method} a manifest by tag, {what}"), unit);
+        let clients = format!("{} clients", load::CONNECTIONS);
+        let mut rate = figure(clients.as_str(), Unit::PerSecond);
+        let mut p99 = figure("p99", Unit::Milliseconds);
+        let mut cpu = figure("processor time of 1000", Unit::Milliseconds);
+        for _ in 0..choice.rounds {
+            for (column, _) in choice.turns() {
+                let peer = &peers[column];
+                let before = peer.cpu();
+                let load = load::run(peer.address(), &method, TAGGED, SAMPLE);
+                #[expect(
+                    clippy::cast_precision_loss,
+                    reason = "nobody counts that far in a second"
+                )]
+                let requests = load.requests as f64;
+                rate.add(column, requests / SAMPLE.as_secs_f64());
+                p99.add(column, load.p99.as_secs_f64() * 1e3);
+                if let Some((before, after)) = before.zip(peer.cpu()) {
+                    cpu.add(column, (after - before).total() * 1e6 / requests);
+                }
             }
         }
-        let [sealock, docker_registry] =
-            samples.map(|(rates, delays)| (median(rates), median(delays)));
-        let what = format!("{method} a manifest by tag, {} clients", load::CONNECTIONS);
-        report.compare(&what, Unit::PerSecond, sealock.0, docker_registry.0);
-        let what = format!("{method} a manifest by tag, p99");
-        report.compare(&what, Unit::Milliseconds, sealock.1, docker_registry.1);
+        report.compare(rate);
+        report.compare(p99);
+        report.compare(cpu);
     }
+}
+
+fn push(peer: &Peer, image: &Image) {
+    runtime().block_on(async {
+        let mut connection = Connection::open(peer.address()).await;
+        for blob in image.blobs() {
+            small::push(&mut connection, "hello", &Blob::new(blob.to_vec())).await;
+        }
+        let request = connection
+            .request(&Method::PUT, TAGGED)
+            .header(header::CONTENT_TYPE, Image::MEDIA_TYPE);
+        let manifest = Bytes::copy_from_slice(image.manifest());
+        let (head, _) = connection.send(request, manifest).await;
+        assert_eq!(head.status, 201);
+    });
 }

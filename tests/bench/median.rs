@@ -1,12 +1,14 @@
 use std::time::{Duration, Instant};
 
-/// The number of samples of most figures.
-pub(crate) const ROUNDS: usize = 5;
-
 /// Returns the median, which a single disturbance does not move.
 pub(crate) fn median(mut samples: Vec<f64>) -> f64 {
     samples.sort_by(f64::total_cmp);
-    samples[samples.len() / 2]
+    let middle = samples.len() / 2;
+    if samples.len().is_multiple_of(2) {
+        f64::midpoint(samples[middle - 1], samples[middle])
+    } else {
+        samples[middle]
+    }
 }
 
 /// Measures the time of a call.

@@ -1,10 +1,10 @@
 use std::{thread, time::Duration};
 
 use crate::{
-    median::{ROUNDS, median},
+    choice::Choice,
     medium::Medium,
-    peer::{Kind, Peer},
-    report::{Report, Unit},
+    peer::Peer,
+    report::{Figure, Report, Unit},
     transfer::{self, Source},
 };
 
@@ -16,25 +16,21 @@ const SETTLED: Duration = Duration::from_millis(500);
 
 /// Measures resident memory: idle, and at its peak while large blobs arrive together. The peak is measured once for
 /// each peer, since 8 GiB take long and a peak hardly varies.
-pub(crate) fn measure(medium: &Medium, source: &Source, report: &mut Report) {
-    let mut idle = [const { Vec::new() }; 2];
-    for _ in 0..ROUNDS {
-        for (kind, samples) in Kind::BOTH.into_iter().zip(&mut idle) {
-            let peer = Peer::start(kind, medium);
+pub(crate) fn measure(choice: &Choice, medium: &Medium, source: &Source, report: &mut Report) {
+    let mut idle = Figure::new("resident memory, idle".to_owned(), Unit::Megabytes);
+    for _ in 0..choice.rounds {
+        for (column, product) in choice.turns_of_started() {
+            let peer = Peer::start(product, medium);
             thread::sleep(SETTLED);
-            samples.push(peer.memory("VmRSS"));
+            idle.add(column, peer.memory("VmRSS"));
         }
     }
-    let [sealock, docker_registry] = idle.map(median);
-    report.compare(
-        "resident memory, idle",
-        Unit::Megabytes,
-        sealock,
-        docker_registry,
-    );
+    report.compare(idle);
 
-    let [sealock, docker_registry] = Kind::BOTH.map(|kind| {
-        let peer = Peer::start(kind, medium);
+    let what = format!("resident memory, peak of {PUSHES} pushes of 1 GiB at once");
+    let mut peak = Figure::new(what, Unit::Megabytes);
+    for (column, product) in choice.turns_of_started() {
+        let peer = Peer::start(product, medium);
         let repositories: Vec<_> = (0..PUSHES)
             .map(|number| format!("large-{number}"))
             .collect();
@@ -46,8 +42,7 @@ pub(crate) fn measure(medium: &Medium, source: &Source, report: &mut Report) {
         for sent in sent {
             transfer::complete(&peer, None, source, sent);
         }
-        peer.memory("VmHWM")
-    });
-    let what = format!("resident memory, peak of {PUSHES} pushes of 1 GiB at once");
-    report.compare(&what, Unit::Megabytes, sealock, docker_registry);
+        peak.add(column, peer.memory("VmHWM"));
+    }
+    report.compare(peak);
 }

@@ -2,34 +2,23 @@ use std::{
     fs::{self, File},
     io::{Read as _, Write as _},
     net::{TcpListener, TcpStream},
-    path::{Path, PathBuf},
+    path::PathBuf,
     process::{Child, Command, Stdio},
     thread,
     time::{Duration, Instant},
 };
 
-use sealock_tests::{Client, Emulator};
-use serde_json::{Value, json};
+use sealock_tests::Client;
+use serde_json::Value;
 use tempfile::TempDir;
 
-use crate::medium::Medium;
+use crate::{cpu::Cpu, medium::Medium, product::Product};
 
 /// The deadline for a peer's answer.
 const DEADLINE: Duration = Duration::from_secs(30);
 
 /// The interval between requests to a starting peer.
 const POLL: Duration = Duration::from_millis(1);
-
-/// The two registries that are compared.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Kind {
-    DockerRegistry,
-    Sealock,
-}
-
-impl Kind {
-    pub(crate) const BOTH: [Self; 2] = [Self::Sealock, Self::DockerRegistry];
-}
 
 /// The way in which clients reach a peer.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -38,23 +27,23 @@ pub(crate) enum Scheme {
     Tls,
 }
 
-/// A registry process with its own port and temporary directory.
+/// A registry process with its own port and temporary directory, or one that runs already.
 pub(crate) struct Peer {
-    kind: Kind,
+    product: Product,
     scheme: Scheme,
     process: Option<Child>,
     dir: TempDir,
-    port: u16,
+    address: String,
 }
 
 impl Peer {
     /// Starts a peer with an empty data directory on `medium`, and waits until it answers.
-    pub(crate) fn start(kind: Kind, medium: &Medium) -> Self {
-        Self::start_with(kind, medium, Scheme::Plain)
+    pub(crate) fn start(product: &Product, medium: &Medium) -> Self {
+        Self::start_with(product, medium, Scheme::Plain)
     }
 
-    pub(crate) fn start_with(kind: Kind, medium: &Medium, scheme: Scheme) -> Self {
-        let mut peer = Self::idle(kind, medium);
+    pub(crate) fn start_with(product: &Product, medium: &Medium, scheme: Scheme) -> Self {
+        let mut peer = Self::idle(product, medium);
         peer.scheme = scheme;
         peer.prepare();
         peer.spawn();
@@ -62,19 +51,19 @@ impl Peer {
     }
 
     /// Creates a peer without starting it.
-    pub(crate) fn idle(kind: Kind, medium: &Medium) -> Self {
+    pub(crate) fn idle(product: &Product, medium: &Medium) -> Self {
         Self {
-            kind,
+            product: product.clone(),
             scheme: Scheme::Plain,
             process: None,
             dir: TempDir::with_prefix_in("sealock-bench-", &medium.dir).unwrap(),
-            port: 0,
+            address: String::new(),
         }
     }
 
     /// Writes the files for the first start.
     fn prepare(&self) {
-        if (self.kind, self.scheme) != (Kind::DockerRegistry, Scheme::Tls) {
+        if self.scheme == Scheme::Plain || !self.product.needs_certificate() {
             return;
         }
         let made = Command::new("openssl")
@@ -96,71 +85,36 @@ impl Peer {
         assert!(made.unwrap().success(), "openssl makes a certificate");
     }
 
-    /// Starts the process, waits until it answers, and returns the time that it took.
+    /// Starts the process unless it runs already, waits until it answers, and returns the time that it took.
     pub(crate) fn spawn(&mut self) -> Duration {
         assert!(self.process.is_none(), "it runs already");
-        self.port = free_port();
-        let mut command = match self.kind {
-            Kind::DockerRegistry => self.docker_registry(),
-            Kind::Sealock => self.sealock(),
-        };
-        let log = File::options()
-            .create(true)
-            .append(true)
-            .open(self.path("log"))
-            .unwrap();
-        command
-            .current_dir(self.dir.path())
-            .env_clear()
-            .stdin(Stdio::null())
-            .stdout(Stdio::null())
-            .stderr(log);
         let began = Instant::now();
-        self.process = Some(command.spawn().unwrap());
-        while !answers(self.port) {
+        if let Product::Running { address, .. } = &self.product {
+            self.address.clone_from(address);
+        } else {
+            self.address = free_address();
+            let log = File::options()
+                .create(true)
+                .append(true)
+                .open(self.path("log"))
+                .unwrap();
+            let mut command = self.product.command(&self.address, self.dir.path());
+            command
+                .stdin(Stdio::null())
+                .stdout(Stdio::null())
+                .stderr(log);
+            self.process = Some(command.spawn().unwrap());
+        }
+        while !answers(&self.address) {
             assert!(
                 began.elapsed() < DEADLINE,
-                "{:?} does not answer",
-                self.kind
+                "{:?} does not answer: {}",
+                self.product,
+                fs::read_to_string(self.path("log")).unwrap_or_default()
             );
             thread::sleep(POLL);
         }
         began.elapsed()
-    }
-
-    fn sealock(&self) -> Command {
-        let mut command = Command::new(Emulator::binary());
-        command
-            .args(["serve", "--listen", &self.address(), "--data-dir"])
-            .arg(self.path("data"))
-            .arg("--ready-file")
-            .arg(self.path("ready.json"));
-        command
-    }
-
-    /// Returns Debian's configuration, but without the login and with `relativeurls`, so that clients need no names.
-    /// It reads YAML, and so JSON.
-    fn docker_registry(&self) -> Command {
-        let mut config = json!({
-            "version": "0.1",
-            "log": {"level": "warn", "accesslog": {"disabled": true}},
-            "storage": {
-                "cache": {"blobdescriptor": "inmemory"},
-                "filesystem": {"rootdirectory": self.path("data")},
-                "delete": {"enabled": true},
-            },
-            "http": {"addr": self.address(), "relativeurls": true},
-        });
-        if self.scheme == Scheme::Tls {
-            config["http"]["tls"] = json!({
-                "certificate": self.path("cert.pem"),
-                "key": self.path("key.pem"),
-            });
-        }
-        fs::write(self.path("config.yml"), config.to_string()).unwrap();
-        let mut command = Command::new(docker_registry());
-        command.arg("serve").arg(self.path("config.yml"));
-        command
     }
 
     /// Stops the process as a service manager would.
@@ -173,33 +127,34 @@ impl Peer {
     }
 
     /// Returns the address, such as `127.0.0.1:5000`.
-    pub(crate) fn address(&self) -> String {
-        format!("127.0.0.1:{}", self.port)
+    pub(crate) fn address(&self) -> &str {
+        &self.address
     }
 
     /// Returns the URL.
     pub(crate) fn url(&self) -> String {
         match self.scheme {
-            Scheme::Plain => format!("http://{}", self.address()),
-            Scheme::Tls => format!("https://localhost:{}", self.port),
+            Scheme::Plain => format!("http://{}", self.address),
+            Scheme::Tls => {
+                let (.., port) = self.address.rsplit_once(':').unwrap();
+                format!("https://localhost:{port}")
+            }
         }
     }
 
     /// Returns the certificates that a client has to trust, or `None` without TLS.
     pub(crate) fn ca(&self) -> Option<PathBuf> {
-        match self.kind {
-            Kind::DockerRegistry => Some(self.path("cert.pem")),
-            Kind::Sealock => {
-                let file = self.path("ready.json");
-                let began = Instant::now();
-                while !file.exists() {
-                    assert!(began.elapsed() < DEADLINE, "no ready file");
-                    thread::sleep(POLL);
-                }
-                let ready: Value = serde_json::from_slice(&fs::read(file).unwrap()).unwrap();
-                Some(ready["ca"].as_str()?.into())
-            }
+        if self.product.needs_certificate() {
+            return Some(self.path("cert.pem"));
         }
+        let file = self.path("ready.json");
+        let began = Instant::now();
+        while !file.exists() {
+            assert!(began.elapsed() < DEADLINE, "no ready file");
+            thread::sleep(POLL);
+        }
+        let ready: Value = serde_json::from_slice(&fs::read(file).unwrap()).unwrap();
+        Some(ready["ca"].as_str()?.into())
     }
 
     /// Returns a client without TLS.
@@ -213,6 +168,12 @@ impl Peer {
         let arguments = [arguments, &["--emulator", &url]].concat();
         let output = sealock_tests::run(&arguments, self.dir.path(), &[]);
         assert_eq!(output.code, 0, "sealock {arguments:?}: {output:?}");
+    }
+
+    /// Returns the processor time that the process has taken, or `None` if it is not the bench's.
+    pub(crate) fn cpu(&self) -> Option<Cpu> {
+        let process = self.process.as_ref()?;
+        Some(Cpu::of_process(process.id()))
     }
 
     /// Reads a memory figure of the process, `VmRSS` or `VmHWM`, in 10^6 bytes.
@@ -244,27 +205,14 @@ impl Drop for Peer {
     }
 }
 
-/// Returns the peer's binary, installed or unpacked by `tests/bench/run`.
-pub(crate) fn docker_registry() -> String {
-    let unpacked = crate::target().join("bench/docker-registry/usr/bin/docker-registry");
-    if Path::new(&unpacked).exists() {
-        unpacked.display().to_string()
-    } else {
-        "docker-registry".to_owned()
-    }
-}
-
-fn free_port() -> u16 {
-    TcpListener::bind("127.0.0.1:0")
-        .unwrap()
-        .local_addr()
-        .unwrap()
-        .port()
+fn free_address() -> String {
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    listener.local_addr().unwrap().to_string()
 }
 
 /// Returns true if an HTTP server answers. One with TLS answers that it expects TLS.
-fn answers(port: u16) -> bool {
-    let Ok(mut stream) = TcpStream::connect(("127.0.0.1", port)) else {
+fn answers(address: &str) -> bool {
+    let Ok(mut stream) = TcpStream::connect(address) else {
         return false;
     };
     let request = b"GET /v2/ HTTP/1.1\r\nhost: localhost\r\nconnection: close\r\n\r\n";

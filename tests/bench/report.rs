@@ -1,21 +1,24 @@
-use std::{fmt, fs, process::Command};
+use std::{fmt, fs};
 
-use crate::target;
+use crate::{
+    median::median,
+    product::{Product, first_line},
+};
 
 /// The report of all measurements in Markdown.
-#[derive(Default)]
 pub(crate) struct Report {
-    comparisons: Vec<Comparison>,
+    products: Vec<Product>,
+    figures: Vec<Figure>,
     limits: Vec<(String, String)>,
     notes: Vec<String>,
 }
 
-/// A figure of both peers.
-struct Comparison {
+/// A figure with the samples of each registry.
+pub(crate) struct Figure {
     what: String,
     unit: Unit,
-    sealock: f64,
-    docker_registry: Option<f64>,
+    /// In the order of the registries. One that was not measured has no sample.
+    samples: Vec<Vec<f64>>,
 }
 
 /// The unit of a figure, and the direction in which it is better.
@@ -29,6 +32,8 @@ pub(crate) enum Unit {
     Milliseconds,
     /// Requests, or whole operations, a second.
     PerSecond,
+    /// The fewer the better.
+    Seconds,
 }
 
 impl Unit {
@@ -36,8 +41,10 @@ impl Unit {
         match self {
             Self::GigabytesPerSecond => format!("{value:.2} GB/s"),
             Self::Megabytes => format!("{value:.0} MB"),
+            Self::Milliseconds if value < 10.0 => format!("{value:.2} ms"),
             Self::Milliseconds => format!("{value:.1} ms"),
             Self::PerSecond => format!("{value:.0} /s"),
+            Self::Seconds => format!("{value:.2} s"),
         }
     }
 
@@ -45,20 +52,81 @@ impl Unit {
     fn ratio(self, one: f64, other: f64) -> f64 {
         match self {
             Self::GigabytesPerSecond | Self::PerSecond => one / other,
-            Self::Megabytes | Self::Milliseconds => other / one,
+            Self::Megabytes | Self::Milliseconds | Self::Seconds => other / one,
         }
     }
 }
 
+impl Figure {
+    /// Creates a figure without samples.
+    pub(crate) fn new(what: String, unit: Unit) -> Self {
+        Self {
+            what,
+            unit,
+            samples: Vec::new(),
+        }
+    }
+
+    /// Adds a sample of the registry in `column`.
+    pub(crate) fn add(&mut self, column: usize, sample: f64) {
+        if self.samples.len() <= column {
+            self.samples.resize(column + 1, Vec::new());
+        }
+        self.samples[column].push(sample);
+    }
+
+    /// Returns the median of the registry in `column`, or `None` if it was not measured.
+    pub(crate) fn median(&self, column: usize) -> Option<f64> {
+        let samples = self.samples.get(column)?;
+        (!samples.is_empty()).then(|| median(samples.clone()))
+    }
+
+    /// Returns the row of a table with this many registries: the values, each peer's with Sealock's ratio to it, and
+    /// the ratio to the best peer.
+    fn row(&self, products: usize) -> String {
+        let show = |value: Option<f64>| value.map_or(String::new(), |value| self.unit.show(value));
+        let sealock = self.median(0);
+        let mut cells = vec![self.what.clone(), show(sealock)];
+        let mut lowest: Option<f64> = None;
+        for column in 1..products {
+            let peer = self.median(column);
+            let ratio = sealock
+                .zip(peer)
+                .map(|(sealock, peer)| self.unit.ratio(sealock, peer));
+            cells.extend([show(peer), show_ratio(ratio)]);
+            lowest = ratio.into_iter().chain(lowest).reduce(f64::min);
+        }
+        cells.push(show_ratio(lowest));
+        format!("| {} |", cells.join(" | "))
+    }
+}
+
+fn show_ratio(ratio: Option<f64>) -> String {
+    ratio.map_or(String::new(), |ratio| format!("{ratio:.2}"))
+}
+
 impl Report {
-    /// Adds a figure of both peers.
-    pub(crate) fn compare(&mut self, what: &str, unit: Unit, sealock: f64, docker_registry: f64) {
-        self.add(what, unit, sealock, Some(docker_registry));
+    /// Creates a report on these registries, the first of which is Sealock.
+    pub(crate) fn new(products: Vec<Product>) -> Self {
+        Self {
+            products,
+            figures: Vec::new(),
+            limits: Vec::new(),
+            notes: Vec::new(),
+        }
+    }
+
+    /// Adds a figure.
+    pub(crate) fn compare(&mut self, figure: Figure) {
+        anstream::println!("{}", figure.row(self.products.len()));
+        self.figures.push(figure);
     }
 
     /// Adds a figure of Sealock only.
     pub(crate) fn state(&mut self, what: &str, unit: Unit, sealock: f64) {
-        self.add(what, unit, sealock, None);
+        let mut figure = Figure::new(what.to_owned(), unit);
+        figure.add(0, sealock);
+        self.compare(figure);
     }
 
     /// Adds a limit of the machine.
@@ -72,56 +140,33 @@ impl Report {
         anstream::println!("{note}");
         self.notes.push(note);
     }
-
-    fn add(&mut self, what: &str, unit: Unit, sealock: f64, docker_registry: Option<f64>) {
-        let comparison = Comparison {
-            what: what.to_owned(),
-            unit,
-            sealock,
-            docker_registry,
-        };
-        anstream::println!("{comparison}");
-        self.comparisons.push(comparison);
-    }
-}
-
-impl fmt::Display for Comparison {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let (what, unit) = (&self.what, self.unit);
-        let sealock = unit.show(self.sealock);
-        match self.docker_registry {
-            Some(other) => {
-                let ratio = unit.ratio(self.sealock, other);
-                write!(
-                    f,
-                    "| {what} | {sealock} | {} | {ratio:.2} |",
-                    unit.show(other)
-                )
-            }
-            None => write!(f, "| {what} | {sealock} | | |"),
-        }
-    }
 }
 
 impl fmt::Display for Report {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        writeln!(f, "# Sealock beside docker-registry\n")?;
+        writeln!(f, "# Sealock beside other registries\n")?;
         for (what, value) in surroundings() {
             writeln!(f, "- {what}: {value}")?;
         }
+        for product in &self.products {
+            writeln!(f, "- {}: {}", product.name(), product.version())?;
+        }
         writeln!(
             f,
-            "\nA ratio above 1 says that Sealock is better by that factor.\n"
+            "\nA ratio above 1 says that Sealock is better by that factor. The last column is the ratio to the best peer.\n"
         )?;
-        writeln!(
-            f,
-            "| | Sealock | docker-registry | ratio |\n|---|---|---|---|"
-        )?;
-        for comparison in &self.comparisons {
-            writeln!(f, "{comparison}")?;
+        let (sealock, peers) = self.products.split_first().unwrap();
+        write!(f, "| | {} |", sealock.name())?;
+        for peer in peers {
+            write!(f, " {} | ratio |", peer.name())?;
+        }
+        let columns = "---|".repeat(1 + 2 * self.products.len());
+        writeln!(f, " best peer |\n|{columns}")?;
+        for figure in &self.figures {
+            writeln!(f, "{}", figure.row(self.products.len()))?;
         }
         if !self.limits.is_empty() {
-            writeln!(f, "\n| what this machine does at best | |\n|---|---|")?;
+            writeln!(f, "\n| the limits of this machine | |\n|---|---|")?;
         }
         for (what, value) in &self.limits {
             writeln!(f, "| {what} | {value} |")?;
@@ -136,8 +181,8 @@ impl fmt::Display for Report {
     }
 }
 
-/// Returns the time, the machine and the versions of the measurement.
-fn surroundings() -> [(&'static str, String); 6] {
+/// Returns the time and the machine of the measurement.
+fn surroundings() -> [(&'static str, String); 4] {
     let cpu = fs::read_to_string("/proc/cpuinfo").unwrap_or_default();
     let model = cpu.lines().find_map(|line| line.strip_prefix("model name"));
     let model = model
@@ -146,28 +191,9 @@ fn surroundings() -> [(&'static str, String); 6] {
     let cores = std::thread::available_parallelism().map_or(0, usize::from);
     let load = fs::read_to_string("/proc/loadavg").unwrap_or_default();
     [
-        ("date", output("date", &["--utc", "--iso-8601=minutes"])),
+        ("date", first_line("date", &["--utc", "--iso-8601=minutes"])),
         ("CPU", format!("{cores} cores of {model}")),
-        ("kernel", output("uname", &["-sr"])),
+        ("kernel", first_line("uname", &["-sr"])),
         ("load at the end", load.trim().to_owned()),
-        (
-            "Sealock",
-            output(
-                &target().join("release/sealock").to_string_lossy(),
-                &["--version"],
-            ),
-        ),
-        (
-            "docker-registry",
-            output(&crate::peer::docker_registry(), &["--version"]),
-        ),
     ]
-}
-
-/// Returns the first line that a command prints.
-fn output(command: &str, arguments: &[&str]) -> String {
-    let output = Command::new(command).args(arguments).output();
-    let text = output.map_or(Vec::new(), |output| output.stdout);
-    let text = String::from_utf8_lossy(&text);
-    text.lines().next().unwrap_or("unknown").to_owned()
 }

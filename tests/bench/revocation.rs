@@ -10,9 +10,11 @@ use std::{
 use sealock_tests::Image;
 
 use crate::{
-    median::{ROUNDS, median},
+    choice::Choice,
+    median::median,
     medium::Medium,
-    peer::{Kind, Peer},
+    peer::Peer,
+    product::Product,
     report::{Report, Unit},
 };
 
@@ -28,13 +30,13 @@ struct Asked {
 
 /// Measures the time from the return of `sealock key disable` to the first refusal under constant requests, and
 /// counts later requests that were still served.
-pub(crate) fn measure(medium: &Medium, report: &mut Report) {
-    let peer = Peer::start(Kind::Sealock, medium);
+pub(crate) fn measure(choice: &Choice, medium: &Medium, report: &mut Report) {
+    let peer = Peer::start(&Product::Sealock, medium);
     let pushed = peer.client().push("hello", "v1", &Image::random(&[1000]));
     assert_eq!(pushed.status, 201);
     let mut delays = Vec::new();
     let mut served = 0;
-    for _ in 0..ROUNDS {
+    for _ in 0..choice.rounds {
         let stop = Arc::new(AtomicBool::new(false));
         let asking = thread::spawn({
             let (client, stop) = (peer.client(), Arc::clone(&stop));
@@ -84,6 +86,7 @@ pub(crate) fn measure(medium: &Medium, report: &mut Report) {
         median(delays),
     );
     report.note(format!(
-        "Requests served that began after `key disable` had returned, in {ROUNDS} rounds: {served}."
+        "Requests served that began after `key disable` had returned, in {} rounds: {served}.",
+        choice.rounds
     ));
 }

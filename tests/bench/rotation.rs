@@ -5,7 +5,8 @@ use sealock_tests::digest_of;
 use crate::{
     median::{median, time},
     medium::Medium,
-    peer::{Kind, Peer},
+    peer::Peer,
+    product::Product,
     report::{Report, Unit},
 };
 
@@ -21,7 +22,7 @@ const CLIENTS: usize = 4;
 /// Measures `sealock key rotate`, which returns once the registry follows, independently of its content.
 pub(crate) fn measure(medium: &Medium, report: &mut Report) {
     let peers = [FEW, MANY].map(|blobs| {
-        let peer = Peer::start(Kind::Sealock, medium);
+        let peer = Peer::start(&Product::Sealock, medium);
         fill(&peer, blobs);
         peer
     });
