@@ -11,7 +11,7 @@ use std::{
 use async_trait::async_trait;
 use sealock_store::{
     Commit, Result, Store,
-    metadata::{Changes, Condition, Item, Metadata},
+    metadata::{Changes, Condition, Direction, Item, Metadata},
 };
 use sealock_tests::{Image, eventually};
 use serde_json::{Value, json};
@@ -30,7 +30,12 @@ struct FillingMetadata {
 impl FillingMetadata {
     /// Returns true if a record whose key contains `part` is left.
     async fn mentions(&self, part: &str) -> bool {
-        let items = self.metadata.page(Bound::Unbounded, &[0xff], usize::MAX);
+        let items = self.metadata.page(
+            Bound::Unbounded,
+            Bound::Unbounded,
+            Direction::Forward,
+            usize::MAX,
+        );
         let mut items = items.await.into_iter();
         items.any(|item| String::from_utf8_lossy(&item.unwrap().0).contains(part))
     }
@@ -42,8 +47,14 @@ impl Metadata for FillingMetadata {
         self.metadata.get(key).await
     }
 
-    async fn page(&self, start: Bound<&[u8]>, end: &[u8], limit: usize) -> Vec<Result<Item>> {
-        self.metadata.page(start, end, limit).await
+    async fn page(
+        &self,
+        start: Bound<&[u8]>,
+        end: Bound<&[u8]>,
+        direction: Direction,
+        limit: usize,
+    ) -> Vec<Result<Item>> {
+        self.metadata.page(start, end, direction, limit).await
     }
 
     async fn commit(&self, changes: Changes) -> Result<Commit> {

@@ -134,7 +134,10 @@ impl Directory {
     }
 
     /// Returns all records of a table.
-    pub(crate) async fn all<T: DeserializeOwned>(&self, table: &Table<T>) -> Result<Vec<T>> {
+    pub(crate) async fn all<T: DeserializeOwned + Send + 'static>(
+        &self,
+        table: &Table<T>,
+    ) -> Result<Vec<T>> {
         let entries = self.store.scan(table, &[], Bound::Unbounded);
         let values = entries.map_ok(|entry| entry.record.value);
         Ok(values.try_collect().await?)

@@ -137,7 +137,10 @@ impl Registries {
 
 impl Registry {
     /// Removes all records of the registry from a table.
-    async fn remove_all<T: DeserializeOwned>(&self, table: &Table<T>) -> Result<(), Error> {
+    async fn remove_all<T: DeserializeOwned + Send + 'static>(
+        &self,
+        table: &Table<T>,
+    ) -> Result<(), Error> {
         self.remove_all_with(table, |_, batch| batch).await
     }
 
@@ -149,7 +152,7 @@ impl Registry {
     }
 
     /// Removes all records of the registry from a table. For each record, `also` adds further changes to the batch.
-    async fn remove_all_with<T: DeserializeOwned>(
+    async fn remove_all_with<T: DeserializeOwned + Send + 'static>(
         &self,
         table: &Table<T>,
         also: impl Fn(&T, Batch) -> Batch,

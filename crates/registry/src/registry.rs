@@ -118,7 +118,7 @@ impl Registry {
     pub(crate) async fn named_records<N, T>(&self, table: &Table<T>) -> Result<Vec<(N, T)>, Error>
     where
         N: FromStr<Err = InvalidName>,
-        T: DeserializeOwned,
+        T: DeserializeOwned + Send + 'static,
     {
         let entries = self.store.scan(table, &[&self.id], Bound::Unbounded);
         let named = entries.map(|entry| {

@@ -18,6 +18,7 @@ mod format;
 mod journal;
 mod key;
 mod locks;
+mod long_work;
 pub mod metadata;
 pub mod notes;
 pub mod objects;
@@ -37,6 +38,7 @@ pub use durable::{create_dir, create_secret};
 pub use error::{Error, Fault, Result};
 pub use journal::Journal;
 pub use locks::{Lock, LockGuard};
+pub use long_work::LongWork;
 pub use metadata::Commit;
 pub use quarantine::{Quarantine, Quarantined};
 pub use repair::{

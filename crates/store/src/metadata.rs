@@ -88,11 +88,37 @@ pub type Item = (Vec<u8>, Vec<u8>);
 /// Keys and values in the order of the keys' bytes.
 pub(crate) type Items = Box<dyn Iterator<Item = Result<Item>> + Send>;
 
-/// Returns true if a range starts at or after its exclusive end.
-fn is_empty_range(start: Bound<&[u8]>, end: &[u8]) -> bool {
-    match start {
-        Bound::Included(key) | Bound::Excluded(key) => key >= end,
-        Bound::Unbounded => false,
+/// The order in which a range of keys is read.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Direction {
+    /// The first key first.
+    Forward,
+    /// The last key first.
+    Backward,
+}
+
+impl Direction {
+    /// Returns the items in this order.
+    pub(crate) fn of<'a, T>(
+        self,
+        items: impl DoubleEndedIterator<Item = T> + Send + 'a,
+    ) -> Box<dyn Iterator<Item = T> + Send + 'a> {
+        match self {
+            Self::Forward => Box::new(items),
+            Self::Backward => Box::new(items.rev()),
+        }
+    }
+}
+
+/// Returns true if no key lies between the bounds.
+fn is_empty_range(start: Bound<&[u8]>, end: Bound<&[u8]>) -> bool {
+    match (start, end) {
+        (Bound::Unbounded, _) | (_, Bound::Unbounded) => false,
+        (Bound::Included(start), Bound::Included(end)) => start > end,
+        (
+            Bound::Included(start) | Bound::Excluded(start),
+            Bound::Included(end) | Bound::Excluded(end),
+        ) => start >= end,
     }
 }
 
@@ -107,9 +133,16 @@ pub trait Metadata: Send + Sync + 'static {
     /// If the value is damaged, or the disk fails.
     async fn get(&self, key: &[u8]) -> Result<Option<Vec<u8>>>;
 
-    /// Returns the first `limit` items from `start` to `end`, without `end`, in the byte order of their keys. A shorter
-    /// page is the last one. A page ends with the first item that is damaged or cannot be read.
-    async fn page(&self, start: Bound<&[u8]>, end: &[u8], limit: usize) -> Vec<Result<Item>>;
+    /// Returns the first `limit` items between `start` and `end`, in the byte order of their keys or, backward, the last
+    /// `limit` items in the reverse order. A shorter page is the last one. A page ends with the first item that is
+    /// damaged or cannot be read.
+    async fn page(
+        &self,
+        start: Bound<&[u8]>,
+        end: Bound<&[u8]>,
+        direction: Direction,
+        limit: usize,
+    ) -> Vec<Result<Item>>;
 
     /// Makes all changes or none: first durable, then visible. The commit continues if the future is dropped.
     ///

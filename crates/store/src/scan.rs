@@ -1,4 +1,6 @@
 use std::{
+    io,
+    marker::PhantomData,
     ops::Bound,
     pin::Pin,
     sync::Arc,
@@ -10,11 +12,12 @@ use futures_util::{
     stream::{self, BoxStream},
 };
 use serde::de::DeserializeOwned;
+use tokio::{runtime::Handle, task::coop::consume_budget};
 
 use crate::{
-    Entry, Result, Table,
+    Entry, LongWork, Result, Table,
     key::end_of,
-    metadata::{Item, Metadata},
+    metadata::{Direction, Metadata},
 };
 
 /// The number of items in the first page of a scan. Many scans need only a few.
@@ -27,21 +30,30 @@ const LARGEST_PAGE: usize = 512;
 pub(crate) struct Range {
     pub(crate) prefix: Vec<u8>,
     pub(crate) start: Bound<Vec<u8>>,
-    pub(crate) end: Vec<u8>,
+    pub(crate) end: Bound<Vec<u8>>,
 }
 
 impl Range {
-    pub(crate) fn new<T>(table: &Table<T>, prefix: &[&str], from: Bound<&str>) -> Self {
+    /// Returns the keys that begin with `prefix`: the keys whose next segment satisfies `from`, or backward, those
+    /// whose next segment satisfies it as an upper bound.
+    pub(crate) fn new<T>(
+        table: &Table<T>,
+        prefix: &[&str],
+        from: Bound<&str>,
+        direction: Direction,
+    ) -> Self {
         let prefix = table.prefix(prefix);
-        let start = match from.map(|segment| [prefix.as_slice(), segment.as_bytes()].concat()) {
-            Bound::Unbounded => Bound::Included(prefix.clone()),
-            bound => bound,
+        let from = from.map(|segment| [prefix.as_slice(), segment.as_bytes()].concat());
+        let (first, after) = (
+            Bound::Included(prefix.clone()),
+            Bound::Excluded(end_of(&prefix)),
+        );
+        let (start, end) = match (direction, from) {
+            (_, Bound::Unbounded) => (first, after),
+            (Direction::Forward, start) => (start, after),
+            (Direction::Backward, end) => (first, end),
         };
-        Self {
-            end: end_of(&prefix),
-            start,
-            prefix,
-        }
+        Self { prefix, start, end }
     }
 }
 
@@ -49,47 +61,78 @@ impl Range {
 pub struct Scan<T>(BoxStream<'static, Result<Entry<T>>>);
 
 /// The pages that a scan has yet to read.
-struct Pages {
+struct Pages<T> {
     metadata: Arc<dyn Metadata>,
-    start: Bound<Vec<u8>>,
-    end: Vec<u8>,
-    /// The number of items in the next page; zero after the last page.
+    range: Range,
+    direction: Direction,
+    /// The number of items in the next page.
     size: usize,
+    records: PhantomData<fn() -> T>,
 }
 
-impl Pages {
-    async fn next(mut self) -> Option<(Vec<Result<Item>>, Self)> {
-        if self.size == 0 {
-            return None;
+/// The entries of a page, and the pages that follow it.
+type Page<T> = (Vec<Result<Entry<T>>>, Option<Pages<T>>);
+
+impl<T: DeserializeOwned + Send + 'static> Pages<T> {
+    /// Reads the next page: a small one at once, a larger one beside the threads that serve requests.
+    async fn next(self, long_work: LongWork) -> Page<T> {
+        if self.size == FIRST_PAGE {
+            // The embedded store never waits, so a task of many scans yields to the others here.
+            consume_budget().await;
+            return self.read().await;
         }
-        let start = self.start.as_ref().map(Vec::as_slice);
-        let page = self.metadata.page(start, &self.end, self.size).await;
-        match page.last() {
-            Some(Ok((key, _))) if page.len() == self.size => {
-                self.start = Bound::Excluded(key.clone());
-                self.size = (self.size * 4).min(LARGEST_PAGE);
-                // The embedded store never waits, so a long scan yields to other tasks here.
-                tokio::task::yield_now().await;
+        let runtime = Handle::current();
+        let read = long_work.run(move || runtime.block_on(self.read()));
+        let failed = |error| (vec![Err(io::Error::from(error).into())], None);
+        read.await.unwrap_or_else(failed)
+    }
+
+    async fn read(mut self) -> Page<T> {
+        let Range { prefix, start, end } = &mut self.range;
+        let (from, to) = (
+            start.as_ref().map(Vec::as_slice),
+            end.as_ref().map(Vec::as_slice),
+        );
+        let page = self.metadata.page(from, to, self.direction, self.size);
+        let page = page.await;
+        let has_more = page.len() == self.size;
+        if let Some(Ok((key, _))) = page.last().filter(|_| has_more) {
+            let last = Bound::Excluded(key.clone());
+            match self.direction {
+                Direction::Forward => *start = last,
+                Direction::Backward => *end = last,
             }
-            _ => self.size = 0,
         }
-        Some((page, self))
+        let entries = page.into_iter().map(|item| {
+            let (key, raw) = item?;
+            Entry::decode(prefix, &key, raw)
+        });
+        let entries: Vec<_> = entries.collect();
+        self.size = (self.size * 4).min(LARGEST_PAGE);
+        let has_more = has_more && !matches!(entries.last(), Some(Err(_)));
+        (entries, has_more.then_some(self))
     }
 }
 
-impl<T: DeserializeOwned> Scan<T> {
-    pub(crate) fn new(metadata: Arc<dyn Metadata>, range: Range) -> Self {
-        let Range { prefix, start, end } = range;
+impl<T: DeserializeOwned + Send + 'static> Scan<T> {
+    pub(crate) fn new(
+        metadata: Arc<dyn Metadata>,
+        long_work: LongWork,
+        range: Range,
+        direction: Direction,
+    ) -> Self {
         let first = Pages {
             metadata,
-            start,
-            end,
+            range,
+            direction,
             size: FIRST_PAGE,
+            records: PhantomData,
         };
-        let items = stream::unfold(first, Pages::next).flat_map(stream::iter);
-        let entries =
-            items.map(move |item| item.and_then(|(key, raw)| Entry::decode(&prefix, &key, raw)));
-        Self(entries.boxed())
+        let pages = stream::unfold(Some(first), move |pages| {
+            let long_work = long_work.clone();
+            async move { Some(pages?.next(long_work).await) }
+        });
+        Self(pages.flat_map(stream::iter).boxed())
     }
 }
 

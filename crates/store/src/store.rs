@@ -9,13 +9,15 @@ use std::{
 };
 
 use serde::{Serialize, de::DeserializeOwned};
+use tokio::task::coop::consume_budget;
 
 use crate::{
     Error, Result,
     batch::{Batch, json_line},
     journal::Journal,
     locks::Locks,
-    metadata::{Commit, Condition, Metadata},
+    long_work::LongWork,
+    metadata::{Commit, Condition, Direction, Metadata},
     notes::Notes,
     objects::Objects,
     quarantine::Quarantine,
@@ -34,6 +36,8 @@ pub struct Store {
     /// The keys of the records of completed removals. The next commit deletes these records.
     completed_removals: Arc<Mutex<Vec<Vec<u8>>>>,
     locks: Locks,
+    /// The longer scans.
+    scans: LongWork,
     /// The content of registries.
     pub blobs: Arc<dyn Objects>,
     /// The progress of each unfinished upload. The content of uploads is staged among the `blobs`.
@@ -75,6 +79,8 @@ impl Store {
         table: &Table<T>,
         key: &[&str],
     ) -> Result<Option<Record<T>>> {
+        // The embedded store never waits, so a task of many reads yields to the others here.
+        consume_budget().await;
         let key = table.key(key);
         let found = self.metadata.get(&key).await?;
         found.map(|raw| Record::decode(&key, raw)).transpose()
@@ -90,9 +96,14 @@ impl Store {
         prefix: &[&str],
         from: Bound<&str>,
     ) -> Result<Option<Entry<T>>> {
-        let Range { prefix, start, end } = Range::new(table, prefix, from);
-        let start = start.as_ref().map(Vec::as_slice);
-        let found = self.metadata.page(start, &end, 1).await;
+        consume_budget().await;
+        let direction = Direction::Forward;
+        let Range { prefix, start, end } = Range::new(table, prefix, from, direction);
+        let (start, end) = (
+            start.as_ref().map(Vec::as_slice),
+            end.as_ref().map(Vec::as_slice),
+        );
+        let found = self.metadata.page(start, end, direction, 1).await;
         let mut entries = found.into_iter().map(|item| {
             let (key, raw) = item?;
             Entry::decode(&prefix, &key, raw)
@@ -104,13 +115,36 @@ impl Store {
     /// starts where the key's next segment satisfies `from`.
     ///
     /// The records are read in pages, so a change during the scan may or may not appear.
-    pub fn scan<T: DeserializeOwned>(
+    pub fn scan<T: DeserializeOwned + Send + 'static>(
         &self,
         table: &Table<T>,
         prefix: &[&str],
         from: Bound<&str>,
     ) -> Scan<T> {
-        Scan::new(Arc::clone(&self.metadata), Range::new(table, prefix, from))
+        self.scan_towards(Direction::Forward, table, prefix, from)
+    }
+
+    /// Returns the same records as [`scan`](Self::scan) in the reverse order. The scan starts where the key's next
+    /// segment satisfies `from` as an upper bound.
+    pub fn scan_back<T: DeserializeOwned + Send + 'static>(
+        &self,
+        table: &Table<T>,
+        prefix: &[&str],
+        from: Bound<&str>,
+    ) -> Scan<T> {
+        self.scan_towards(Direction::Backward, table, prefix, from)
+    }
+
+    fn scan_towards<T: DeserializeOwned + Send + 'static>(
+        &self,
+        direction: Direction,
+        table: &Table<T>,
+        prefix: &[&str],
+        from: Bound<&str>,
+    ) -> Scan<T> {
+        let range = Range::new(table, prefix, from, direction);
+        let metadata = Arc::clone(&self.metadata);
+        Scan::new(metadata, self.scans.clone(), range, direction)
     }
 
     /// Writes all of `batch` or nothing. After [`Commit::Done`], the changes are durable and the objects that the batch

@@ -33,6 +33,11 @@ impl<T> Table<T> {
         }
     }
 
+    /// Returns its name.
+    pub fn name(&self) -> &'static str {
+        self.name
+    }
+
     pub(crate) fn key(&self, segments: &[&str]) -> Vec<u8> {
         encode(self.name, segments)
     }
@@ -41,6 +46,12 @@ impl<T> Table<T> {
         let mut prefix = self.key(segments);
         prefix.push(SEPARATOR);
         prefix
+    }
+}
+
+impl<T> PartialEq for Table<T> {
+    fn eq(&self, other: &Self) -> bool {
+        self.name == other.name
     }
 }
 

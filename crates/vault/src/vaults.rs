@@ -367,7 +367,7 @@ impl Service {
     }
 
     /// Adds to `batch` the removal of a vault's records from a table.
-    async fn delete_records_of_vault<T: DeserializeOwned>(
+    async fn delete_records_of_vault<T: DeserializeOwned + Send + 'static>(
         &self,
         table: &Table<T>,
         vault: &str,

@@ -11,6 +11,7 @@ use std::{
 use sha2::{Digest as _, Sha256};
 
 use super::{
+    Direction,
     engine::GuardedSnapshot,
     group::forged,
     ledger::{Count, LEDGER, Ledger},
@@ -86,7 +87,7 @@ fn write_to(
     let mut offset = 0;
     let mut buffer = MAGIC.to_vec();
     put_bytes(&mut buffer, &ledger.seal(authenticator)?);
-    for item in snapshot.range(Bound::Unbounded, Bound::Unbounded) {
+    for item in snapshot.range(Bound::Unbounded, Bound::Unbounded, Direction::Forward) {
         let (key, sealed) = item?;
         if key == LEDGER {
             continue;
@@ -200,7 +201,7 @@ mod tests {
             Ok(self.0.get(key).cloned())
         }
 
-        fn range(&self, _: Bound<&[u8]>, _: Bound<&[u8]>) -> Items {
+        fn range(&self, _: Bound<&[u8]>, _: Bound<&[u8]>, _: Direction) -> Items {
             Box::new(self.0.clone().into_iter().map(Ok))
         }
 

@@ -10,7 +10,7 @@ use tokio::sync::{Semaphore, oneshot, watch};
 use uuid::Uuid;
 
 use super::{
-    Changes, Commit, Condition, Item, Metadata,
+    Changes, Commit, Condition, Direction, Item, Metadata,
     group::forged,
     is_empty_range,
     ledger::LEDGER,
@@ -117,11 +117,17 @@ impl Metadata for Database {
             .transpose()
     }
 
-    async fn page(&self, start: Bound<&[u8]>, end: &[u8], limit: usize) -> Vec<Result<Item>> {
+    async fn page(
+        &self,
+        start: Bound<&[u8]>,
+        end: Bound<&[u8]>,
+        direction: Direction,
+        limit: usize,
+    ) -> Vec<Result<Item>> {
         if is_empty_range(start, end) {
             return Vec::new();
         }
-        let items = self.shared.snapshot().range(start, Bound::Excluded(end));
+        let items = self.shared.snapshot().range(start, end, direction);
         let items = items.filter(|item| !matches!(item, Ok((key, _)) if key == LEDGER));
         let mut opened = Vec::new();
         for item in items.take(limit) {

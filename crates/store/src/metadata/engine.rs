@@ -9,7 +9,7 @@ use std::{
     sync::{Arc, Once},
 };
 
-use super::Items;
+use super::{Direction, Items};
 use crate::{Error, Result};
 
 /// An embedded database. A crash may undo the writes since the last checkpoint, but none before it.
@@ -52,7 +52,7 @@ pub(crate) trait Records {
 pub(crate) trait Snapshot: Send + Sync {
     fn get(&self, key: &[u8]) -> Result<Option<Vec<u8>>>;
 
-    fn range(&self, start: Bound<&[u8]>, end: Bound<&[u8]>) -> Items;
+    fn range(&self, start: Bound<&[u8]>, end: Bound<&[u8]>, direction: Direction) -> Items;
 
     /// Returns true if the snapshot does not show later writes.
     fn is_frozen(&self) -> bool;
@@ -107,8 +107,14 @@ impl GuardedSnapshot {
         catch_panic(&self.file, || self.snapshot.get(key))
     }
 
-    pub(crate) fn range(&self, start: Bound<&[u8]>, end: Bound<&[u8]>) -> Items {
-        let range = catch_panic(&self.file, || Ok(self.snapshot.range(start, end)));
+    pub(crate) fn range(
+        &self,
+        start: Bound<&[u8]>,
+        end: Bound<&[u8]>,
+        direction: Direction,
+    ) -> Items {
+        let range = || Ok(self.snapshot.range(start, end, direction));
+        let range = catch_panic(&self.file, range);
         let mut items = match range {
             Ok(items) => items,
             Err(error) => return Box::new(std::iter::once(Err(error))),

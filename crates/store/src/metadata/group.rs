@@ -43,26 +43,18 @@ impl Group {
         }
         for key in &changes.deletes {
             ledger.delete(records, key)?;
-            self.entry.forget(key);
-            self.entry.deletes.push(key.clone());
+            self.entry.puts.remove(key);
+            self.entry.deletes.insert(key.clone());
         }
         for (key, value) in &changes.puts {
             let sealed = authenticator.seal(key, value);
             ledger.put(records, key, &sealed)?;
-            self.entry.forget(key);
-            self.entry.puts.push((key.clone(), sealed));
+            self.entry.deletes.remove(key);
+            self.entry.puts.insert(key.clone(), sealed);
         }
         self.entry.lines.extend(changes.lines.concat());
         self.is_control |= changes.is_control;
         Ok(Commit::Done)
-    }
-}
-
-impl LogEntry {
-    /// Drops an earlier change of the group to a record.
-    fn forget(&mut self, key: &[u8]) {
-        self.puts.retain(|(put, _)| put != key);
-        self.deletes.retain(|deleted| deleted != key);
     }
 }
 

@@ -5,6 +5,7 @@
 //! reserve room for more commits on a full disk.
 
 use std::{
+    collections::{BTreeMap, BTreeSet},
     path::{Path, PathBuf},
     sync::Arc,
 };
@@ -63,8 +64,9 @@ pub(crate) struct LogEntry {
     /// The offset of the commit's lines in the journal.
     pub(crate) journal: u64,
     /// Keys and sealed values.
-    pub(crate) puts: Vec<(Vec<u8>, Vec<u8>)>,
-    pub(crate) deletes: Vec<Vec<u8>>,
+    pub(crate) puts: BTreeMap<Vec<u8>, Vec<u8>>,
+    /// The keys of deleted records. None of them is among the puts.
+    pub(crate) deletes: BTreeSet<Vec<u8>>,
     /// Complete lines of the journal.
     pub(crate) lines: Vec<u8>,
 }

@@ -9,7 +9,7 @@ use std::{
 
 use async_trait::async_trait;
 
-use super::{Changes, Commit, Condition, Item, Metadata, is_empty_range};
+use super::{Changes, Commit, Condition, Direction, Item, Metadata, is_empty_range};
 use crate::{Journal, Result};
 
 /// Metadata in memory, which ends with the process.
@@ -48,12 +48,18 @@ impl Metadata for MemoryMetadata {
         Ok(self.read().get(key).cloned())
     }
 
-    async fn page(&self, start: Bound<&[u8]>, end: &[u8], limit: usize) -> Vec<Result<Item>> {
+    async fn page(
+        &self,
+        start: Bound<&[u8]>,
+        end: Bound<&[u8]>,
+        direction: Direction,
+        limit: usize,
+    ) -> Vec<Result<Item>> {
         if is_empty_range(start, end) {
             return Vec::new();
         }
         let map = self.read();
-        let items = map.range::<[u8], _>((start, Bound::Excluded(end)));
+        let items = direction.of(map.range::<[u8], _>((start, end)));
         let items = items.map(|(key, value)| Ok((key.clone(), value.clone())));
         items.take(limit).collect()
     }

@@ -6,7 +6,7 @@ use std::{collections::BTreeMap, ops::Bound, path::Path, sync::Arc, time::Instan
 use uuid::Uuid;
 
 use super::{
-    copies,
+    Direction, copies,
     engine::{Engine, GuardedSnapshot, catch_panic},
     ledger::{Count, LEDGER, Ledger},
     log::{self, Log, LogEntry, LogPosition},
@@ -254,7 +254,7 @@ impl Walk {
             Error::damaged_file(&snapshot.file, "its ledger differs from what was written")
         })?;
         Ok(Self {
-            items: snapshot.range(Bound::Unbounded, Bound::Unbounded),
+            items: snapshot.range(Bound::Unbounded, Bound::Unbounded, Direction::Forward),
             ledger,
             authenticator: authenticator.clone(),
             count: Count::default(),

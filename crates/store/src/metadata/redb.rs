@@ -15,7 +15,7 @@ use redb::{
 
 use self::file::{Backend, File};
 use super::{
-    Items,
+    Direction, Items,
     engine::{Engine, Records, Snapshot, catch_panic},
 };
 use crate::{
@@ -233,10 +233,10 @@ impl Snapshot for Reading {
         Ok(found.map(|value| value.value().to_vec()))
     }
 
-    fn range(&self, start: Bound<&[u8]>, end: Bound<&[u8]>) -> Items {
+    fn range(&self, start: Bound<&[u8]>, end: Bound<&[u8]>, direction: Direction) -> Items {
         let file = Arc::clone(&self.file);
         match self.table.range::<&[u8]>((start, end)) {
-            Ok(range) => Box::new(range.map(move |item| {
+            Ok(range) => Box::new(direction.of(range).map(move |item| {
                 let (key, value) = item.map_err(|error| file.error(error))?;
                 Ok((key.value().to_vec(), value.value().to_vec()))
             })),

@@ -6,7 +6,7 @@ use std::{collections::BTreeMap, io, ops::Bound, path::Path};
 use uuid::Uuid;
 
 use super::{
-    copies,
+    Direction, copies,
     engine::{GuardedSnapshot, catch_panic},
     engine_kind::EngineKind,
     ledger::{LEDGER, Ledger, TableDifference},
@@ -387,7 +387,7 @@ impl ExaminedDatabase {
         start: Bound<&[u8]>,
         end: Bound<&[u8]>,
     ) -> Result<()> {
-        for item in snapshot.range(start, end) {
+        for item in snapshot.range(start, end, Direction::Forward) {
             let (key, sealed) = item?;
             if key == LEDGER {
                 continue;

@@ -12,7 +12,7 @@ use std::{
 use fs_err as fs;
 
 use super::{
-    Items,
+    Direction, Items,
     engine::{Engine, Records, Snapshot},
 };
 use crate::{Error, Result, disk};
@@ -218,10 +218,10 @@ impl Snapshot for Reading {
         Ok(found.map(|value| value.to_vec()))
     }
 
-    fn range(&self, start: Bound<&[u8]>, end: Bound<&[u8]>) -> Items {
+    fn range(&self, start: Bound<&[u8]>, end: Bound<&[u8]>, direction: Direction) -> Items {
         let path = self.path.clone();
         let range = self.db.range::<&[u8], _>((start, end));
-        Box::new(range.map(move |item| {
+        Box::new(direction.of(range).map(move |item| {
             let (key, value) = item.map_err(|error| convert(&path, error))?;
             Ok((key.to_vec(), value.to_vec()))
         }))

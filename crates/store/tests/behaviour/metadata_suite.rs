@@ -17,6 +17,7 @@ pub(crate) async fn all(store: &Store) {
         [
             get_returns_the_last_put_until_a_delete,
             scan_is_sorted_and_bounded,
+            scan_back_is_sorted_and_bounded,
             failed_expectation_rejects_the_whole_batch,
             one_of_several_racing_commits_wins,
             journal_lines_follow_the_order_of_their_commits,
@@ -60,6 +61,12 @@ async fn get_returns_the_last_put_until_a_delete(store: &Store) {
     assert_eq!(get(store, &key).await, None);
 }
 
+async fn scan_back(store: &Store, prefix: &[&str], from: Bound<&str>) -> Vec<String> {
+    let entries = store.scan_back(&TABLE, prefix, from);
+    let keys = entries.map_ok(|entry| entry.key.join("/"));
+    keys.try_collect().await.unwrap()
+}
+
 async fn scan_is_sorted_and_bounded(store: &Store) {
     for key in ["b", "a", "c\u{e9}", "c"] {
         put(store, &["scan", key], "").await;
@@ -84,6 +91,24 @@ async fn scan_is_sorted_and_bounded(store: &Store) {
     });
     assert!(commit(store, puts).await);
     assert_eq!(scan(store, &["many"], Bound::Unbounded).await, many);
+    let back = many.iter().rev();
+    assert!(back.eq(&scan_back(store, &["many"], Bound::Unbounded).await));
+}
+
+async fn scan_back_is_sorted_and_bounded(store: &Store) {
+    for key in ["b", "a", "c\u{e9}", "c"] {
+        put(store, &["back", key], "").await;
+    }
+    put(store, &["bacj", "z"], "").await;
+    put(store, &["bacl", "a"], "").await;
+    let all = scan_back(store, &["back"], Bound::Unbounded).await;
+    assert_eq!(all, ["c\u{e9}", "c", "b", "a"]);
+    let before = scan_back(store, &["back"], Bound::Excluded("c")).await;
+    assert_eq!(before, ["b", "a"]);
+    let up_to = scan_back(store, &["back"], Bound::Included("c")).await;
+    assert_eq!(up_to, ["c", "b", "a"]);
+    let none = scan_back(store, &["back"], Bound::Excluded("a")).await;
+    assert_eq!(none, [""; 0]);
 }
 
 async fn failed_expectation_rejects_the_whole_batch(store: &Store) {
