@@ -8,6 +8,7 @@ pub(crate) mod private_keys;
 mod public_key;
 mod random;
 mod use_key;
+pub(crate) mod workload;
 
 pub use self::{
     algorithm::{AesSize, EncryptionAlgorithm, Sha, SignatureAlgorithm},

@@ -7,8 +7,8 @@ use sealock_store::Store;
 use tokio::sync::Notify;
 
 use crate::{
-    Error, KeyFollowers, Result, Settings, Swept, keys::followers::Followers, service::Service,
-    throttling::Throttling,
+    Error, KeyFollowers, Result, Settings, Swept, crypto::workload::Workload,
+    keys::followers::Followers, service::Service, throttling::Throttling,
 };
 
 /// All vaults of the emulator. Clones share them.
@@ -38,6 +38,7 @@ impl KeyVault {
             directory,
             settings,
             throttling: Throttling::default(),
+            workload: Workload::new(),
             changed: Notify::new(),
             followers: Followers::default(),
         };

@@ -7,7 +7,10 @@ use sealock_envelope::ServiceKey;
 use sealock_store::{Batch, Lock, Store};
 use tokio::sync::Notify;
 
-use crate::{Result, keys::followers::Followers, records::Deletion, throttling::Throttling};
+use crate::{
+    Result, crypto::workload::Workload, keys::followers::Followers, records::Deletion,
+    throttling::Throttling,
+};
 
 /// Held shared while a private key is stored but its version is not yet committed. The sweep takes it exclusively.
 pub(crate) const CREATIONS: Lock = Lock::new("key-creations");
@@ -34,6 +37,7 @@ pub struct Service {
     pub(crate) directory: Directory,
     pub(crate) settings: Settings,
     pub(crate) throttling: Throttling,
+    pub(crate) workload: Workload,
     /// Notified of each change, since a change may bring the next due time forward. Each node notifies only itself, and
     /// does the work that its own changes make due.
     pub(crate) changed: Notify,

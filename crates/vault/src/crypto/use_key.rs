@@ -135,16 +135,19 @@ impl<O: Operation<Target = KeyIdentifier, Records = VersionInVault>> Permit<O> {
             // The key may have been disabled while the client's body arrived.
             let found = permit.judge().await?;
             let VersionInVault { kid, version, .. } = &found;
-            let using = tokio::task::spawn_blocking({
-                let (service, kid) = (Arc::clone(&permit.service), kid.clone());
-                let record = version.record.clone();
-                move || {
-                    let Some(key) = service.open_private_key(&kid, &record)? else {
-                        return Ok(None);
-                    };
-                    work(&key, &service.names.key_uri(&kid.identifier())).map(Some)
-                }
-            });
+            let using = permit
+                .service
+                .workload
+                .operate(permit.request.is_from_client(), {
+                    let (service, kid) = (Arc::clone(&permit.service), kid.clone());
+                    let record = version.record.clone();
+                    move || {
+                        let Some(key) = service.open_private_key(&kid, &record)? else {
+                            return Ok(None);
+                        };
+                        work(&key, &service.names.key_uri(&kid.identifier())).map(Some)
+                    }
+                });
             let Some(result) = using.await?? else {
                 // If the key was purged after the version was read, judging again refuses the operation.
                 permit.judge().await?;

@@ -128,7 +128,8 @@ impl Permit<BackUpKey> {
                     versions.len()
                 )));
             }
-            let backing_up = tokio::task::spawn_blocking({
+            let for_client = permit.request.is_from_client();
+            let backing_up = service.workload.operate(for_client, {
                 let (service, vault) = (Arc::clone(service), vault.clone());
                 move || {
                     let versions = versions

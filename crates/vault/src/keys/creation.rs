@@ -40,7 +40,8 @@ impl Permit<CreateKey> {
         self.run_to_end(|permit| async move {
             let shape = spec.check()?;
             change.check(spec.kty)?;
-            let make = move || KeyMaterial::generate(shape);
+            let for_client = permit.request.is_from_client();
+            let make = permit.service.workload.generate(shape, for_client);
             permit.create_version(spec.kty, &change, make).await
         })
         .await
@@ -56,7 +57,7 @@ where
         &self,
         kty: KeyType,
         change: &KeyChange,
-        make: impl FnOnce() -> Result<KeyMaterial> + Send + 'static,
+        make: impl Future<Output = Result<KeyMaterial>> + Send,
     ) -> Result<Key> {
         let KeyIdentifier { vault, key, .. } = &self.target;
         self.service.remove_expired_key(vault, key).await?;
@@ -77,7 +78,7 @@ impl<O: Operation<Target = KeyIdentifier, Records: Clone>> Permit<O> {
     /// records, again for each attempt to commit.
     pub(super) async fn add_version<F>(
         &self,
-        make: impl FnOnce() -> Result<KeyMaterial> + Send + 'static,
+        make: impl Future<Output = Result<KeyMaterial>> + Send,
         plan: impl Fn(O::Records, Timestamp) -> F,
     ) -> Result<Key>
     where
@@ -91,7 +92,7 @@ impl<O: Operation<Target = KeyIdentifier, Records: Clone>> Permit<O> {
         let KeyIdentifier { vault, key, .. } = &self.target;
         let name = new_version.key.as_ref().map_or(key, |record| &record.name);
         let kid = Kid::new(vault, name, KeyVersion::random());
-        let made = tokio::task::spawn_blocking(make).await??;
+        let made = make.await?;
         let (public_key, key_size) = (made.public_key(), made.shape().bits());
 
         let seal = {

@@ -1,3 +1,5 @@
+use std::future::ready;
+
 use crate::{
     JsonWebKey, Key, KeyChange, KeyType, Result,
     crypto::key_material::KeyMaterial,
@@ -24,15 +26,16 @@ impl Permit<ImportKey> {
         } = imported;
         self.run_to_end(move |permit| async move {
             // For RSA, this takes long: it tests the primes.
-            let read = tokio::task::spawn_blocking(move || KeyMaterial::import(&jwk));
-            let (given, material) = read.await??;
+            let for_client = permit.request.is_from_client();
+            let read = move || KeyMaterial::import(&jwk);
+            let (given, material) = permit.service.workload.operate(for_client, read).await??;
             let kty = if hsm { given.in_hardware() } else { given };
             if kty == KeyType::Oct {
                 return Err(kty.not_supported());
             }
             change.check(kty)?;
             permit
-                .create_version(kty, &change, move || Ok(material))
+                .create_version(kty, &change, ready(Ok(material)))
                 .await
         })
         .await

@@ -5,7 +5,6 @@ use sealock_store::Batch;
 use super::creation::NewVersion;
 use crate::{
     Error, Key, KeyChange, Result, RotationPolicy,
-    crypto::key_material::KeyMaterial,
     operation::{
         GetRotationPolicy, KeyInVault, Operation, Permit, RotateKey, RotateKeyIfDue,
         SetRotationPolicy,
@@ -60,7 +59,8 @@ impl<O: Operation<Target = KeyIdentifier, Records = KeyInVault>> Permit<O> {
         let before = service.version(&self.records.current(vault)).await?.value;
         let shape = before.shape();
         shape.check_generatable()?;
-        let make = move || KeyMaterial::generate(shape);
+        let for_client = self.request.is_from_client();
+        let make = service.workload.generate(shape, for_client);
         let (before, is_wanted) = (&before, &is_wanted);
         self.add_version(make, |found: KeyInVault, now| async move {
             let current = found.current(vault);
