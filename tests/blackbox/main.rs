@@ -45,6 +45,7 @@ mod model;
 mod nodes;
 mod oci;
 mod ownership;
+mod page_costs;
 mod refusals;
 mod registry;
 mod repair;

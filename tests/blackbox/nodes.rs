@@ -37,18 +37,21 @@ pub(crate) struct Nodes {
 
 impl Nodes {
     pub(crate) fn start(count: usize, store: Store) -> Self {
-        Self::start_with_seed(count, store, rand::random())
+        Self::start_with(count, store, &[])
+    }
+
+    pub(crate) fn start_with(count: usize, store: Store, settings: &[(&str, &str)]) -> Self {
+        Self::start_with_seed(count, store, settings, rand::random())
     }
 
     /// Starts emulators. The seed determines which of them gets each request.
-    fn start_with_seed(count: usize, store: Store, seed: u64) -> Self {
-        let listen = (
-            "SEALOCK_SERVER__LISTEN".to_owned(),
-            "127.0.0.1:0".to_owned(),
-        );
+    fn start_with_seed(count: usize, store: Store, settings: &[(&str, &str)], seed: u64) -> Self {
+        let listen = ("SEALOCK_SERVER__LISTEN", "127.0.0.1:0");
+        let settings = settings.iter().copied().chain([listen]);
+        let settings = settings.map(|(name, value)| (name.to_owned(), value.to_owned()));
         let mut nodes = Self {
             runtime: Runtime::new().unwrap(),
-            config: Config::load(None, [listen]).unwrap(),
+            config: Config::load(None, settings).unwrap(),
             store,
             service_key: Arc::new(ServiceKey::random()),
             running: Vec::new(),
@@ -135,15 +138,18 @@ fn slow_store() -> Store {
 #[test]
 fn emulator_with_slow_store_agrees_with_the_model() {
     for seed in model::seeds(1) {
-        model::run(Nodes::start_with_seed(1, slow_store(), seed), seed);
+        model::run(Nodes::start_with_seed(1, slow_store(), &[], seed), seed);
     }
 }
 
 #[test]
 fn two_emulators_with_one_store_agree_with_the_model() {
     for seed in model::seeds(1) {
-        model::run(Nodes::start_with_seed(2, Store::ephemeral(), seed), seed);
-        model::run(Nodes::start_with_seed(2, slow_store(), seed), seed);
+        model::run(
+            Nodes::start_with_seed(2, Store::ephemeral(), &[], seed),
+            seed,
+        );
+        model::run(Nodes::start_with_seed(2, slow_store(), &[], seed), seed);
     }
 }
 

@@ -9,7 +9,7 @@ use std::{
 use sealock_api::{Finding, FindingKind, Hint, QuarantinedFile};
 use sealock_core::{Clock, Kid, PublicName, RegistryId, RegistryName};
 use sealock_envelope::ServiceKey;
-use sealock_registry::{DamagedContent, check_contents, unmentioned_objects};
+use sealock_registry::{DamagedContent, check_contents, rebuild_indexes, unmentioned_objects};
 use sealock_store::{Authenticator, DataDir, Repair, Store, StoreFiles};
 use sealock_vault::{Requester, unmentioned_private_keys, verify_private_keys};
 use serde::Serialize;
@@ -179,6 +179,7 @@ async fn prepare_to_serve(
     repaired.damaged_private_keys = damaged.map_err(Error::Vault)?;
     repaired.damaged_contents = check_contents(store).await?;
     repaired.unmentioned_objects = unmentioned(store).await?;
+    rebuild_indexes(store).await?;
     let clock = timekeeping::restore(store).await?;
     let public_name = config.server.public_name.as_deref().unwrap_or("localhost");
     let port = config.server.listen.first().map_or(0, SocketAddr::port);

@@ -17,6 +17,7 @@ use crate::{
     },
     locks::await_publications,
     manifests::{
+        index::{MANIFESTS_BY_TIME, TAGS_BY_MANIFEST, TAGS_BY_TIME},
         record::{MANIFESTS, TAGS},
         referrers::REFERRERS,
     },
@@ -121,8 +122,11 @@ impl Registries {
             .end_all_of(id, &self.store, &self.service_key)
             .await;
         registry.remove_all(&TAGS).await?;
+        registry.remove_all(&TAGS_BY_TIME).await?;
+        registry.remove_all(&TAGS_BY_MANIFEST).await?;
         registry.remove_all(&REFERRERS).await?;
         registry.remove_all(&MANIFESTS).await?;
+        registry.remove_all(&MANIFESTS_BY_TIME).await?;
         registry.remove_all(&BLOBS).await?;
         registry.remove_all(&REPOSITORIES).await?;
         registry.remove_all(&TOKENS).await?;

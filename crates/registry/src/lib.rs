@@ -39,7 +39,10 @@ pub use content::{
     sweep::Sweep,
 };
 pub use error::{Challenge, DigestMismatch, Error};
-pub use manifests::manifest::{DescriptorKind, Manifest};
+pub use manifests::{
+    index::rebuild_indexes,
+    manifest::{DescriptorKind, Manifest},
+};
 pub use name::{Reference, RepositoryName, Tag, UploadId};
 pub use refusal::Refusal;
 pub use registries::Registries;

@@ -2,6 +2,7 @@
 
 pub(crate) mod attributes;
 mod deletion;
+pub(crate) mod index;
 pub(crate) mod lookup;
 pub(crate) mod manifest;
 pub(crate) mod order;

@@ -84,6 +84,14 @@ impl<T> Page<T> {
         self.items.truncate(length);
     }
 
+    /// Replaces each item by what `map` makes of it.
+    pub(crate) fn map<U>(self, map: impl FnMut(T) -> U) -> Page<U> {
+        Page {
+            items: self.items.into_iter().map(map).collect(),
+            has_more: self.has_more,
+        }
+    }
+
     /// Returns the marker of the next page: the name of the last item. `None` on the last page.
     pub(crate) fn next_marker(&self, name: impl Fn(&T) -> String) -> Option<String> {
         self.items.last().filter(|_| self.has_more).map(name)

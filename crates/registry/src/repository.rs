@@ -198,22 +198,15 @@ impl Registry {
     ) -> Result<Page<RepositoryName>, Error> {
         let mut items = Vec::new();
         let mut names = self.repositories_in(&MANIFESTS, after);
-        while let Some(name) = names.try_next().await? {
-            if !self.repository_attributes(&name).await?.list_enabled {
-                continue;
+        // One more than the page has, to learn if any follow.
+        while items.len() <= limit
+            && let Some(name) = names.try_next().await?
+        {
+            if self.repository_attributes(&name).await?.list_enabled {
+                items.push(name);
             }
-            if items.len() == limit {
-                return Ok(Page {
-                    items,
-                    has_more: true,
-                });
-            }
-            items.push(name);
         }
-        Ok(Page {
-            items,
-            has_more: false,
-        })
+        Ok(Page::first(limit, items))
     }
 
     /// Checks that the repository exists: it has a manifest.

@@ -148,6 +148,46 @@ fn lists_by_time_start_with_the_newest_however_close_in_time() {
 }
 
 #[test]
+fn tags_of_one_push_go_by_name_in_either_order() {
+    let emulator = Emulator::start();
+    let client = emulator.client();
+    let image = Image::random(&[]);
+    assert_eq!(client.push("app", "first", &image).status, 201);
+    let path = format!(
+        "/v2/app/manifests/{}?tag=c&tag=a&tag=d&tag=b",
+        image.digest()
+    );
+    let headers = [("content-type", Image::MEDIA_TYPE)];
+    let put = client.send("PUT", &path, &headers, image.manifest());
+    assert_eq!(put.status, 201);
+    assert_eq!(client.push("app", "last", &image).status, 201);
+    for at in 1..=6 {
+        for (order, expected) in [
+            ("timeasc", ["first", "a", "b", "c", "d", "last"]),
+            ("timedesc", ["last", "a", "b", "c", "d", "first"]),
+        ] {
+            let path = format!("/acr/v1/app/_tags?n={at}&orderby={order}");
+            let paged = pages(&client, &path, "tags", "name").concat();
+            assert_eq!(paged, expected, "{path}");
+            let of_manifest = get(&client, &format!("{path}&digest={}", image.digest()));
+            assert_eq!(names(&of_manifest["tags"], "name"), expected[..at]);
+        }
+    }
+    // A tag that moves is the newest, and nowhere else.
+    let other = Image::random(&[1]);
+    assert_eq!(client.push("app", "b", &other).status, 201);
+    for (path, expected) in [
+        ("timeasc", "first a c d last b"),
+        ("timedesc", "b last a c d first"),
+    ] {
+        let path = format!("/acr/v1/app/_tags?n=2&orderby={path}");
+        let tags = pages(&client, &path, "tags", "name").concat();
+        assert_eq!(tags.join(" "), expected);
+    }
+    emulator.verify();
+}
+
+#[test]
 fn empty_page_omits_its_list() {
     let emulator = Emulator::start();
     let client = emulator.client();

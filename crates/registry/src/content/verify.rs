@@ -54,6 +54,9 @@ impl Registry {
         self.verify_blobs(&mut verification, &mut links).await?;
         self.verify_manifests(&mut verification, &mut links).await?;
         self.verify_tags(&mut verification).await?;
+        for fault in self.verify_indexes().await? {
+            verification.add_unresolved(fault);
+        }
         self.verify_contents(&mut verification, &links).await?;
         self.verify_uploads(&mut verification).await?;
         Ok(verification)

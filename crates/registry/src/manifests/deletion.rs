@@ -1,6 +1,5 @@
-use std::{collections::HashSet, ops::Bound};
+use std::ops::Bound;
 
-use futures_util::TryStreamExt as _;
 use sealock_core::Digest;
 use sealock_store::Batch;
 
@@ -51,14 +50,16 @@ impl Registry {
             let mut batch = Batch::new()
                 .expect(&MANIFESTS, &key, &existing)
                 .delete(&MANIFESTS, &key);
-            let scope = [&*self.id, repository.as_str()];
-            let mut tags = self.store.scan(&TAGS, &scope, Bound::Unbounded);
-            while let Some(entry) = tags.try_next().await? {
-                if entry.record.digest == *digest {
+            batch = self.index_manifest(repository, &text, Some(&existing), None, batch);
+            for tag in self.tags_of(repository, digest).await? {
+                let key = [&*self.id, repository.as_str(), tag.as_str()];
+                // A tag that has moved meanwhile stays.
+                let found = self.store.get(&TAGS, &key).await?;
+                if let Some(record) = found.filter(|found| found.digest == *digest) {
                     // A locked tag keeps its manifest.
-                    entry.record.attributes.check_deletable()?;
-                    let tag = [&*self.id, repository.as_str(), &entry.key[0]];
-                    batch = batch.expect(&TAGS, &tag, &entry.record).delete(&TAGS, &tag);
+                    record.attributes.check_deletable()?;
+                    batch = batch.expect(&TAGS, &key, &record).delete(&TAGS, &key);
+                    batch = self.index_tag(repository, tag.as_str(), Some(&record), None, batch);
                 }
             }
             if let Some(subject) = &existing.subject {
@@ -117,14 +118,14 @@ impl Registry {
                 reference: Reference::Digest(*digest),
             });
         }
-        let tags = self.repository_tags(repository).await?.into_iter();
-        let tagged: HashSet<Digest> = tags.map(|(_, tag)| tag.digest).collect();
         let mut graph = vec![*digest];
         let mut at = 0;
         while let Some(subject) = graph.get(at) {
-            let referrers = self.recorded_referrers(repository, subject).await?;
-            let referrers = referrers.into_values();
-            graph.extend(referrers.filter(|digest| !tagged.contains(digest)));
+            for referrer in self.recorded_referrers(repository, subject).await? {
+                if !self.is_tagged(repository, &referrer).await? {
+                    graph.push(referrer);
+                }
+            }
             at += 1;
         }
         Ok(graph)

@@ -58,6 +58,11 @@ pub struct Manifest {
     pub annotations: Map<String, Value>,
 }
 
+/// The length of the longest media type.
+///
+/// <https://www.rfc-editor.org/rfc/rfc6838#section-4.2>
+const TYPE_MAX: usize = 127 + 1 + 127;
+
 /// The prefix of the types of Docker's foreign layers, which are never pushed.
 const FOREIGN_LAYER: &str = "application/vnd.docker.image.rootfs.foreign.diff.tar";
 
@@ -162,6 +167,14 @@ impl Manifest {
             annotations: raw.annotations.unwrap_or_default(),
             media_type,
         })
+    }
+}
+
+impl Manifest {
+    /// Returns its artifact type, unless that is longer than a media type can be.
+    pub(crate) fn short_artifact_type(&self) -> Option<String> {
+        let artifact_type = self.artifact_type.clone();
+        artifact_type.filter(|artifact_type| artifact_type.len() <= TYPE_MAX)
     }
 }
 

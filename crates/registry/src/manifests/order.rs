@@ -5,6 +5,9 @@ use sealock_core::excerpt;
 
 use crate::Error;
 
+/// The number of hexadecimal digits of a time in a [`Moment`]: enough for every nanosecond that a timestamp can have.
+const TIME_DIGITS: usize = 18;
+
 /// The order in which ACR lists tags and manifests.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Order {
@@ -18,6 +21,54 @@ pub(crate) enum Order {
 pub(crate) struct Position {
     pub(crate) time: Timestamp,
     pub(crate) name: String,
+}
+
+impl Position {
+    /// Parses a marker of a list by time. `None` if it has no time.
+    pub(crate) fn parse(marker: &str) -> Option<Self> {
+        let (time, name) = marker.split_once(',')?;
+        Some(Self {
+            time: time.parse().ok()?,
+            name: name.to_owned(),
+        })
+    }
+}
+
+/// A time and a name as one text. Texts are in the order of their times, and then of their names.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) struct Moment(String);
+
+impl Moment {
+    pub(crate) fn new(time: Timestamp, name: &str) -> Self {
+        let nanoseconds = time.as_nanosecond() - Timestamp::MIN.as_nanosecond();
+        Self(format!("{nanoseconds:0TIME_DIGITS$x}{name}"))
+    }
+
+    pub(crate) fn parse(text: String) -> Result<Self, Error> {
+        match text.split_at_checked(TIME_DIGITS) {
+            Some(_) => Ok(Self(text)),
+            None => Err(Error::Internal(format!("'{text}' has no time"))),
+        }
+    }
+
+    pub(crate) fn as_str(&self) -> &str {
+        &self.0
+    }
+
+    /// Returns the part that is the same for all names at that time.
+    pub(crate) fn time(&self) -> &str {
+        self.0.split_at(TIME_DIGITS).0
+    }
+
+    pub(crate) fn name(&self) -> &str {
+        self.0.split_at(TIME_DIGITS).1
+    }
+
+    /// Returns a text after all moments of that time, and before all later ones.
+    pub(crate) fn end_of_time(&self) -> String {
+        // Tags and digests are ASCII.
+        format!("{}\u{7f}", self.time())
+    }
 }
 
 impl Order {
@@ -63,11 +114,8 @@ impl Order {
                 name: marker.to_owned(),
             });
         }
-        if let Some((time, name)) = marker.split_once(',')
-            && let Ok(time) = time.parse()
-        {
-            let name = name.to_owned();
-            return Ok(Position { time, name });
+        if let Some(position) = Position::parse(marker) {
+            return Ok(position);
         }
         // Some clients send the last name that they saw.
         let mut positions = items.iter().map(|(position, _)| position);
@@ -101,6 +149,28 @@ impl FromStr for Order {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn moments_are_in_the_order_of_times_and_then_of_names() {
+        let moments = [
+            (Timestamp::MIN, "b"),
+            (Timestamp::new(-1, -1).unwrap(), "b"),
+            (Timestamp::UNIX_EPOCH, ""),
+            (Timestamp::UNIX_EPOCH, "A"),
+            (Timestamp::UNIX_EPOCH, "_"),
+            (Timestamp::UNIX_EPOCH, "a"),
+            (Timestamp::new(0, 100).unwrap(), "a"),
+            (Timestamp::MAX, "a"),
+        ];
+        let moments = moments.map(|(time, name)| Moment::new(time, name));
+        assert!(moments.is_sorted_by(|one, next| one < next));
+        for (one, next) in moments.iter().zip(&moments[1..]) {
+            let end = one.end_of_time();
+            assert!(*one.as_str() < *end);
+            assert_eq!(*end < *next.as_str(), one.time() != next.time());
+        }
+        assert_eq!(moments[3].name(), "A");
+    }
 
     #[test]
     fn list_continues_after_its_last_item_is_deleted() {

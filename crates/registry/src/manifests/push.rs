@@ -77,6 +77,7 @@ impl Registry {
                     media_type: manifest.media_type.clone(),
                     pushed: now,
                     subject: manifest.subject,
+                    artifact_type: manifest.short_artifact_type(),
                     sparse,
                     attributes: Attributes::default(),
                     taggings: 0,
@@ -93,6 +94,9 @@ impl Registry {
             batch = batch
                 .expect_same(&MANIFESTS, &key, known.as_ref())
                 .put(&MANIFESTS, &key, &record);
+            if known.is_none() {
+                batch = self.index_manifest(repository, &text, None, Some(&record), batch);
+            }
             let batch = self
                 .tag_manifest(repository, &digest, tags, now, batch)
                 .await?;

@@ -17,6 +17,8 @@ pub(crate) struct ManifestRecord {
     pub(crate) pushed: Timestamp,
     /// Its subject, which need not exist.
     pub(crate) subject: Option<Digest>,
+    /// Its artifact type, for the filter of referrers. `None` if it has none, or one too long for a record.
+    pub(crate) artifact_type: Option<String>,
     /// True if it was accepted although content that it refers to was missing.
     pub(crate) sparse: bool,
     pub(crate) attributes: Attributes,

@@ -1,6 +1,6 @@
-use std::{collections::BTreeMap, ops::Bound};
+use std::{collections::BTreeSet, ops::Bound};
 
-use futures_util::TryStreamExt as _;
+use futures_util::{StreamExt as _, TryStreamExt as _};
 use sealock_core::Digest;
 use sealock_store::{Batch, Table};
 use serde::{Deserialize, Serialize};
@@ -9,7 +9,7 @@ use serde_json::{Map, Value};
 use super::manifest::Manifest;
 use crate::{
     Error, Reference, Registry, RepositoryName, Tag,
-    registry::{PAGE_BYTES, Page},
+    registry::{PAGE_BYTES, Page, last_key_segment},
 };
 
 /// The referrers of each subject. The subject need not exist.
@@ -70,16 +70,11 @@ impl Registry {
         &self,
         repository: &RepositoryName,
         subject: &Digest,
-    ) -> Result<BTreeMap<String, Digest>, Error> {
-        let mut digests = BTreeMap::new();
+    ) -> Result<Vec<Digest>, Error> {
         let key = [&*self.id, repository.as_str(), &subject.to_string()];
-        let mut entries = self.store.scan(&REFERRERS, &key, Bound::Unbounded);
-        while let Some(entry) = entries.try_next().await? {
-            let text = entry.key.concat();
-            let digest = text.parse()?;
-            digests.insert(text, digest);
-        }
-        Ok(digests)
+        let entries = self.store.scan(&REFERRERS, &key, Bound::Unbounded);
+        let digests = entries.map(|entry| Ok(last_key_segment(entry?).0.parse::<Digest>()?));
+        digests.try_collect().await
     }
 
     /// Lists the referrers of `subject` by digest: those that were pushed with this subject, and those that clients
@@ -92,25 +87,30 @@ impl Registry {
         after: Option<&str>,
         limit: usize,
     ) -> Result<Page<Referrer>, Error> {
-        let mut digests = self.recorded_referrers(repository, subject).await?;
-        for digest in self.referrers_under_tag(repository, subject).await? {
-            digests.insert(digest.to_string(), digest);
-        }
+        let key = [&*self.id, repository.as_str(), &subject.to_string()];
+        let from = after.map_or(Bound::Unbounded, Bound::Excluded);
+        let recorded = self.store.scan(&REFERRERS, &key, from);
+        let mut recorded = recorded.map_ok(|entry| last_key_segment(entry).0);
+        let mut next_recorded = recorded.try_next().await?;
+        let under_tag = self.referrers_under_tag(repository, subject).await?;
+        let under_tag = under_tag.iter().map(Digest::to_string);
+        let mut under_tag: BTreeSet<String> = under_tag
+            .filter(|digest| after.is_none_or(|after| after < digest.as_str()))
+            .collect();
         let mut page = Page {
             items: Vec::new(),
             has_more: false,
         };
         let mut bytes = 0;
-        let start = after.map_or(Bound::Unbounded, Bound::Excluded);
-        for (_, digest) in digests.range::<str, _>((start, Bound::Unbounded)) {
-            let Some(referrer) = self.describe_referrer(repository, *digest).await? else {
+        while let Some(text) = next_recorded.iter().chain(under_tag.first()).min().cloned() {
+            under_tag.remove(&text);
+            if next_recorded.as_ref() == Some(&text) {
+                next_recorded = recorded.try_next().await?;
+            }
+            let referrer = self.describe_referrer(repository, text.parse()?, artifact_type);
+            let Some(referrer) = referrer.await? else {
                 continue;
             };
-            let is_wanted = artifact_type
-                .is_none_or(|wanted| referrer.artifact_type.as_deref() == Some(wanted));
-            if !is_wanted {
-                continue;
-            }
             if page.items.len() >= limit || bytes >= PAGE_BYTES {
                 page.has_more = true;
                 break;
@@ -142,18 +142,30 @@ impl Registry {
         }
     }
 
-    /// Describes a referrer. `None` if it does not exist.
+    /// Describes a referrer. `None` if it does not exist, or if it has not the wanted type.
     async fn describe_referrer(
         &self,
         repository: &RepositoryName,
         digest: Digest,
+        wanted: Option<&str>,
     ) -> Result<Option<Referrer>, Error> {
+        if let Some(wanted) = wanted {
+            // Spares the manifests of other types.
+            let record = self.manifest_record(repository, &digest).await?;
+            let recorded = record.and_then(|record| record.value.artifact_type);
+            if recorded.is_some_and(|recorded| recorded != wanted) {
+                return Ok(None);
+            }
+        }
         let (found, bytes) = match self.manifest(repository, &Reference::Digest(digest)).await {
             Ok(found) => found,
             Err(Error::ManifestUnknown { .. }) => return Ok(None),
             Err(error) => return Err(error),
         };
         let manifest = Manifest::parse(&bytes, Some(&found.media_type))?;
+        if wanted.is_some_and(|wanted| manifest.artifact_type.as_deref() != Some(wanted)) {
+            return Ok(None);
+        }
         Ok(Some(Referrer {
             media_type: found.media_type,
             size: bytes.len() as u64,

@@ -2,11 +2,13 @@ use std::ops::Bound;
 
 use futures_util::TryStreamExt as _;
 use jiff::Timestamp;
-use sealock_core::Digest;
+use sealock_core::{Digest, excerpt};
 use sealock_store::{Batch, Record};
 
 use super::{
     attributes::{Attributes, AttributesChange},
+    index::TAGS_BY_TIME,
+    order::{Moment, Order, Position},
     record::{TAGS, TagRecord},
 };
 use crate::{
@@ -48,26 +50,104 @@ impl Registry {
         limit: usize,
     ) -> Result<Page<Tag>, Error> {
         self.check_exists(repository).await?;
-        let from = after.map_or(Bound::Unbounded, Bound::Excluded);
-        let scope = [&*self.id, repository.as_str()];
-        let mut tags = self.store.scan(&TAGS, &scope, from);
+        let tags = self.tag_records(repository, Order::Name, after, limit);
+        Ok(tags.await?.map(|(tag, _)| tag))
+    }
+
+    /// Lists up to `limit` tags of a repository that are not hidden, with their records.
+    pub(crate) async fn tag_records(
+        &self,
+        repository: &RepositoryName,
+        order: Order,
+        last: Option<&str>,
+        limit: usize,
+    ) -> Result<Page<(Tag, TagRecord)>, Error> {
         let mut items = Vec::new();
-        while let Some(entry) = tags.try_next().await? {
-            if !entry.record.attributes.list_enabled {
-                continue;
+        // One more than the page has, to learn if any follow.
+        if order == Order::Name {
+            let from = last.map_or(Bound::Unbounded, Bound::Excluded);
+            let scope = [&*self.id, repository.as_str()];
+            let mut tags = self.store.scan(&TAGS, &scope, from);
+            while items.len() <= limit
+                && let Some(entry) = tags.try_next().await?
+            {
+                let (tag, record) = last_key_segment(entry);
+                if record.attributes.list_enabled {
+                    items.push((Tag(tag), record));
+                }
             }
-            if items.len() == limit {
-                return Ok(Page {
-                    items,
-                    has_more: true,
-                });
-            }
-            items.push(Tag(entry.key.into_iter().next().unwrap_or_default()));
+            return Ok(Page::first(limit, items));
         }
-        Ok(Page {
-            items,
-            has_more: false,
-        })
+        let last = match last {
+            Some(last) => Some(self.tag_position(repository, last).await?),
+            None => None,
+        };
+        let mut moments = self.timeline(&TAGS_BY_TIME, repository, order, last.as_ref());
+        while items.len() <= limit
+            && let Some(moment) = moments.try_next().await?
+        {
+            let tag = Tag(moment.name().to_owned());
+            match self.tag(repository, &tag).await {
+                Ok(record) => {
+                    // If it has moved since the index was read, it is elsewhere in the list.
+                    let is_here = Moment::new(record.updated, tag.as_str()) == moment;
+                    if is_here && record.attributes.list_enabled {
+                        items.push((tag, record.value));
+                    }
+                }
+                Err(Error::TagUnknown) => {}
+                Err(error) => return Err(error),
+            }
+        }
+        Ok(Page::first(limit, items))
+    }
+
+    /// Lists up to `limit` tags of a manifest that are not hidden, with their records.
+    pub(crate) async fn tag_records_of(
+        &self,
+        repository: &RepositoryName,
+        digest: &Digest,
+        order: Order,
+        last: Option<&str>,
+        limit: usize,
+    ) -> Result<Page<(Tag, TagRecord)>, Error> {
+        let mut tags = Vec::new();
+        for tag in self.tags_of(repository, digest).await? {
+            match self.tag(repository, &tag).await {
+                Ok(record) if record.digest == *digest && record.attributes.list_enabled => {
+                    let position = Position {
+                        time: record.updated,
+                        name: tag.to_string(),
+                    };
+                    tags.push((position, (tag, record.value)));
+                }
+                Ok(_) | Err(Error::TagUnknown) => {}
+                Err(error) => return Err(error),
+            }
+        }
+        let tags = order.sort_after(last, tags)?.into_iter();
+        Ok(Page::first(limit, tags.map(|(_, tag)| tag).collect()))
+    }
+
+    /// Returns the position of a marker in a list by time. Some clients send the last name that they saw.
+    async fn tag_position(
+        &self,
+        repository: &RepositoryName,
+        marker: &str,
+    ) -> Result<Position, Error> {
+        if let Some(position) = Position::parse(marker) {
+            return Ok(position);
+        }
+        let unknown = || Error::MarkerUnknown(excerpt(marker).to_owned());
+        let tag: Tag = marker.parse().map_err(|_| unknown())?;
+        match self.tag(repository, &tag).await {
+            Ok(record) => Ok(Position {
+                time: record.updated,
+                name: tag.to_string(),
+            }),
+            Err(Error::TagUnknown) => Err(unknown()),
+            Err(error) => Err(error),
+        }
     }
 
     /// Adds to `batch` the records that put `tags` on the manifest. Refuses locked tags.
@@ -96,6 +176,8 @@ impl Registry {
             batch = batch
                 .expect_same(&TAGS, &key, existing.as_ref())
                 .put(&TAGS, &key, &record);
+            let before = existing.as_ref().map(|existing| &existing.value);
+            batch = self.index_tag(repository, tag.as_str(), before, Some(&record), batch);
         }
         Ok(batch)
     }
@@ -133,6 +215,7 @@ impl Registry {
             let batch = Batch::new()
                 .expect(&TAGS, &key, &existing)
                 .delete(&TAGS, &key);
+            let batch = self.index_tag(repository, tag.as_str(), Some(&existing), None, batch);
             Ok((batch, existing.digest))
         });
         deleted.await

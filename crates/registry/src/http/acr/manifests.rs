@@ -1,5 +1,3 @@
-use std::collections::{HashMap, HashSet};
-
 use axum::{Json, response::IntoResponse as _};
 use sealock_core::Digest;
 use sealock_http::json::{ExactObject, Object};
@@ -10,11 +8,11 @@ use super::{
     repository_view,
 };
 use crate::{
-    DescriptorKind, Error, Manifest, Registry, RepositoryName, Tag,
+    DescriptorKind, Error, Manifest, Registry, RepositoryName,
     manifests::manifest::Platform,
     manifests::order::{Order, Position},
     manifests::record::ManifestRecord,
-    registry::{PAGE_BYTES, Page},
+    registry::PAGE_BYTES,
 };
 
 /// The limit of an image's configuration in bytes. Larger ones belong to other artifacts.
@@ -29,30 +27,18 @@ pub(in crate::http) async fn list(
 ) -> Answer {
     call.registry.check_exists(name).await?;
     let order = order?;
-    let registry = call.registry.clone();
-    let manifests = registry.repository_manifests(name).await?.into_iter();
-    let manifests = manifests.filter(|(_, record)| record.attributes.list_enabled);
-    let manifests = manifests.map(|(digest, record)| {
-        let position = Position {
-            time: record.pushed,
-            name: digest.to_string(),
-        };
-        (position, (digest, record))
-    });
     let page_query = page_query?;
     let limit = page_query.limit.unwrap_or(PAGE_DEFAULT);
-    let manifests = order.sort_after(page_query.last.as_deref(), manifests.collect())?;
-    let mut page = Page::first(limit, manifests);
-    let digests = page.items.iter().map(|(_, (digest, _))| *digest);
-    let tags = Tags::on(&registry, name, &digests.collect()).await?;
+    let (registry, last) = (call.registry.clone(), page_query.last.as_deref());
+    let mut page = registry.manifest_records(name, order, last, limit).await?;
     let mut views = Vec::new();
     let mut bytes = 0;
-    for (at, (_, (digest, record))) in page.items.iter().enumerate() {
+    for (at, (digest, record)) in page.items.iter().enumerate() {
         if bytes >= PAGE_BYTES {
             page.truncate(at);
             break;
         }
-        match view(&registry, name, digest, record, &tags).await {
+        match view(&registry, name, digest, record).await {
             Ok(view) => {
                 bytes += view.to_string().len();
                 views.push(view);
@@ -62,7 +48,12 @@ pub(in crate::http) async fn list(
             Err(error) => return Err(error),
         }
     }
-    let next = page.next_marker(|(position, _)| order.marker(position));
+    let next = page.next_marker(|(digest, record)| {
+        order.marker(&Position {
+            time: record.pushed,
+            name: digest.to_string(),
+        })
+    });
     let mut body = repository_view(&call, name);
     body["manifests"] = null_if_empty(views);
     Ok(page::with_next_link(
@@ -99,33 +90,9 @@ async fn answer(
     record: &ManifestRecord,
 ) -> Answer {
     let registry = &call.registry;
-    let tags = Tags::on(registry, name, &HashSet::from([*digest])).await?;
     let mut body = repository_view(&call, name);
-    body["manifest"] = view(registry, name, digest, record, &tags).await?;
+    body["manifest"] = view(registry, name, digest, record).await?;
     Ok(Json(body).into_response())
-}
-
-/// The tags on some of a repository's manifests.
-struct Tags(HashMap<Digest, Vec<Tag>>);
-
-impl Tags {
-    async fn on(
-        registry: &Registry,
-        name: &RepositoryName,
-        manifests: &HashSet<Digest>,
-    ) -> Result<Self, Error> {
-        let mut tags: HashMap<_, Vec<_>> = HashMap::new();
-        for (tag, record) in registry.repository_tags(name).await? {
-            if manifests.contains(&record.digest) {
-                tags.entry(record.digest).or_default().push(tag);
-            }
-        }
-        Ok(Self(tags))
-    }
-
-    fn of(&self, manifest: &Digest) -> &[Tag] {
-        self.0.get(manifest).map_or(&[], Vec::as_slice)
-    }
 }
 
 async fn view(
@@ -133,19 +100,19 @@ async fn view(
     name: &RepositoryName,
     digest: &Digest,
     record: &ManifestRecord,
-    tags: &Tags,
 ) -> Result<Value, Error> {
     // A manifest may be viewed even if its attributes forbid pulling it.
     let bytes = registry.manifest_bytes(name, digest).await?;
     let manifest = Manifest::parse(&bytes, Some(&record.media_type))?;
     let descriptors = manifest.descriptors.iter();
+    let tags = registry.tags_of(name, digest).await?;
     let mut view = json!({
         "digest": digest,
         "imageSize": descriptors.clone().fold(0_u64, |size, found| size.saturating_add(found.size)),
         "createdTime": format_time(record.pushed),
         "lastUpdateTime": format_time(record.pushed),
         "mediaType": record.media_type,
-        "tags": tags.of(digest),
+        "tags": tags,
         "changeableAttributes": record.attributes,
     });
     let config = descriptors

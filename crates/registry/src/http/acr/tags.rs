@@ -15,7 +15,6 @@ use crate::{
     Error, RepositoryName, Tag,
     manifests::order::{Order, Position},
     manifests::record::TagRecord,
-    registry::Page,
 };
 
 /// The filter of a list of tags.
@@ -43,24 +42,25 @@ pub(in crate::http) async fn list(
     call.registry.check_exists(name).await?;
     let order = order?;
     let TagFilter { digest } = filter?;
-    let tags = call.registry.repository_tags(name).await?.into_iter();
-    let tags = tags.filter(|(_, record)| {
-        record.attributes.list_enabled && digest.is_none_or(|digest| record.digest == digest)
-    });
-    let tags = tags.map(|(tag, record)| {
-        let position = Position {
-            time: record.updated,
-            name: tag.to_string(),
-        };
-        (position, (tag, record))
-    });
     let page_query = page_query?;
     let limit = page_query.limit.unwrap_or(PAGE_DEFAULT);
-    let tags = order.sort_after(page_query.last.as_deref(), tags.collect())?;
-    let page = Page::first(limit, tags);
-    let next = page.next_marker(|(position, _)| order.marker(position));
+    let (registry, last) = (&call.registry, page_query.last.as_deref());
+    let page = match &digest {
+        Some(digest) => {
+            registry
+                .tag_records_of(name, digest, order, last, limit)
+                .await?
+        }
+        None => registry.tag_records(name, order, last, limit).await?,
+    };
+    let next = page.next_marker(|(tag, record)| {
+        order.marker(&Position {
+            time: record.updated,
+            name: tag.to_string(),
+        })
+    });
     let tags = page.items.iter();
-    let tags = tags.map(|(_, (tag, record))| view(tag, record));
+    let tags = tags.map(|(tag, record)| view(tag, record));
     let mut body = repository_view(&call, name);
     body["tags"] = null_if_empty(tags.collect());
     Ok(page::with_next_link(
