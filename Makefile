@@ -13,16 +13,17 @@ demo: ## Tell the whole story in under a minute, without Docker; PAUSE=1 waits f
 	cargo run --profile quick --example demo
 
 test: ## Run all Rust tests
-	cargo build --bins
+	# With --tests, so that the tests reuse these crates: alone, the binary takes fewer features of them.
+	cargo build --workspace --bins --tests
 	cargo test --workspace
 
 e2e: ## Fail and cut the power at each operation of the store, fuzz each parser, and drive real clients (Debian, root: installs them)
 	tests/blob-format/check
-	cargo test -p sealock-store --test behaviour -- --ignored faults power
+	cargo test --workspace --test behaviour -- --ignored faults power
 	if cargo fuzz --version >/dev/null 2>&1; then fuzz/run 15; else echo "fuzz: skipped, cargo-fuzz is not installed"; fi
-	cargo build --release --bin sealock
-	SEALOCK=target/release/sealock tests/clients/run
-	SEALOCK=target/release/sealock tests/browser/run
+	cargo build --profile quick --bin sealock
+	SEALOCK=target/quick/sealock tests/clients/run
+	SEALOCK=target/quick/sealock tests/browser/run
 
 bench: ## Measure Sealock beside other registries, in ratios; SECTIONS="transfer small ..." measures a part, PEERS="NAME=URL ..." adds registries
 	tests/bench/run $(SECTIONS)
