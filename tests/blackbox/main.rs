@@ -26,6 +26,7 @@ mod demo;
 mod diagnoses;
 mod disk;
 mod door;
+mod downloads;
 mod effect;
 mod entra;
 mod exchange;

@@ -25,6 +25,42 @@ pub struct Segments {
     pub stored_len: usize,
 }
 
+/// Batches of an object's segments, in their order.
+#[derive(Clone, Debug)]
+pub struct Batches {
+    layout: Layout,
+    /// The index of the next segment.
+    next: u64,
+    end: u64,
+    batch: usize,
+}
+
+impl Batches {
+    /// Returns the next batch, of about `bytes` instead of the usual number.
+    pub fn next_of(&mut self, bytes: usize) -> Option<Segments> {
+        let step = (bytes as u64 / self.layout.segment_size()).max(1);
+        let count = step.min(self.end.checked_sub(self.next)?);
+        (count > 0).then(|| {
+            let segments = self.layout.at(self.next, count);
+            self.next += count;
+            segments
+        })
+    }
+
+    /// Returns true if no batch is left.
+    pub fn is_finished(&self) -> bool {
+        self.next >= self.end
+    }
+}
+
+impl Iterator for Batches {
+    type Item = Segments;
+
+    fn next(&mut self) -> Option<Segments> {
+        self.next_of(self.batch)
+    }
+}
+
 impl Layout {
     /// Creates the layout of an object with this header and length of plaintext.
     pub fn new(header: &Header, plaintext_len: u64) -> Self {
@@ -62,12 +98,7 @@ impl Layout {
     }
 
     /// Returns the segments with the plaintext of `range`, in batches of about `batch` bytes.
-    pub fn batches(
-        &self,
-        range: &Range<u64>,
-        batch: usize,
-    ) -> impl Iterator<Item = Segments> + use<> {
-        let layout = *self;
+    pub fn batches(&self, range: &Range<u64>, batch: usize) -> Batches {
         let range = range.start.min(self.plaintext_len)..range.end.min(self.plaintext_len);
         let end = if range.is_empty() && self.plaintext_len > 0 {
             range.start / self.segment_size()
@@ -75,16 +106,12 @@ impl Layout {
             // An empty object has one segment, whose seal is also checked.
             range.end.div_ceil(self.segment_size()).max(1)
         };
-        let step = (batch as u64 / self.segment_size()).max(1);
-        let mut first = range.start / self.segment_size();
-        std::iter::from_fn(move || {
-            let count = step.min(end.checked_sub(first)?);
-            (count > 0).then(|| {
-                let segments = layout.at(first, count);
-                first += count;
-                segments
-            })
-        })
+        Batches {
+            layout: *self,
+            next: range.start / self.segment_size(),
+            end,
+            batch,
+        }
     }
 
     /// Opens `segments` in place. The returned slices of `buffer` contain, in order, the plaintext of `range` in these

@@ -16,6 +16,6 @@ mod secret;
 pub use error::Error;
 pub use header::{HEADER_LEN, Header, Layers, SegmentSize};
 pub use keys::{BINDING_LEN, Dek, ObjectKeys, RegistryKeys, ServiceKey, TokenKey};
-pub use layout::{Layout, Segments};
+pub use layout::{Batches, Layout, Segments};
 pub use record::{RECORD_OVERHEAD, RecordKey};
 pub use sealer::{Sealed, Sealer};

@@ -9,6 +9,7 @@ pub(crate) mod hasher;
 pub(crate) mod inspect;
 mod links;
 pub(crate) mod object;
+pub(crate) mod read_ahead;
 pub(crate) mod record;
 pub(crate) mod sweep;
 pub(crate) mod uncommitted;

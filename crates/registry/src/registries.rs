@@ -9,6 +9,7 @@ use sealock_store::{Batch, Record, Store};
 
 use crate::{
     Error, Registry,
+    content::read_ahead::ReadAhead,
     manifests::stamps::Stamps,
     registry::{REGISTRIES, RegistryRecord, Settings},
     upload::open_uploads::OpenUploads,
@@ -22,6 +23,7 @@ pub struct Registries {
     pub(crate) service_key: Arc<ServiceKey>,
     pub(crate) clock: Clock,
     pub(crate) uploads: OpenUploads,
+    read_ahead: ReadAhead,
     stamps: Stamps,
     settings: Settings,
     pub(crate) entra: TokenIssuer,
@@ -42,6 +44,7 @@ impl Registries {
             service_key,
             settings,
             uploads: OpenUploads::new(clock.clone()),
+            read_ahead: ReadAhead::default(),
             stamps: Stamps::default(),
             store,
             custodian,
@@ -156,6 +159,7 @@ impl Registries {
             store: self.store.clone(),
             clock: self.clock.clone(),
             uploads: self.uploads.clone(),
+            read_ahead: self.read_ahead.clone(),
             stamps: self.stamps.clone(),
             settings: self.settings,
             entra: self.entra.clone(),

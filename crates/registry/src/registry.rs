@@ -9,7 +9,10 @@ use sealock_envelope::ServiceKey;
 use sealock_store::{Entry, Store, Table};
 use serde::{Deserialize, Serialize, de::DeserializeOwned};
 
-use crate::{Error, Refusal, manifests::stamps::Stamps, upload::open_uploads::OpenUploads};
+use crate::{
+    Error, Refusal, content::read_ahead::ReadAhead, manifests::stamps::Stamps,
+    upload::open_uploads::OpenUploads,
+};
 
 pub(crate) const REGISTRIES: Table<RegistryRecord> = Table::content("registries");
 
@@ -50,6 +53,7 @@ pub struct Registry {
     pub(crate) store: Store,
     pub(crate) clock: Clock,
     pub(crate) uploads: OpenUploads,
+    pub(crate) read_ahead: ReadAhead,
     pub(crate) stamps: Stamps,
     pub(crate) settings: Settings,
     /// The issuer of the Entra tokens that it accepts.

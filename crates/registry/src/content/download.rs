@@ -1,30 +1,23 @@
 //! The download of content, which is read, opened and sent in batches.
 
-use std::{
-    mem,
-    ops::Range,
-    sync::{Arc, Mutex, MutexGuard, PoisonError},
-};
+use std::ops::Range;
 
 use bytes::Bytes;
 use futures_util::{FutureExt as _, Stream, TryStreamExt as _, stream};
 use sealock_cmk::Lease;
 use sealock_core::{Algorithm, Digest};
-use sealock_envelope::Segments;
+use sealock_envelope::{Batches, Segments};
 use tokio::{
-    sync::mpsc::{self, OwnedPermit},
+    sync::mpsc::{self, UnboundedSender},
     task::spawn_blocking,
 };
 
-use super::{hasher::Hasher, object::Content};
+use super::{
+    hasher::Hasher,
+    object::Content,
+    read_ahead::{BATCH_BYTES, Buffer, Buffers},
+};
 use crate::Error;
-
-/// The number of bytes that are read and opened at once, under one lease.
-const BATCH_BYTES: usize = 512 * 1024;
-
-/// The number of opened batches that may wait for the client. Opening continues while the network sends, so that
-/// neither has to wake the other often.
-const BATCHES_AHEAD: usize = 6;
 
 /// The plaintext of one batch, in pieces.
 type OpenedBatch = Result<Vec<Bytes>, Error>;
@@ -63,12 +56,15 @@ impl Content {
     /// If the registry is revoked or the content is damaged.
     pub async fn bytes(self) -> Result<Bytes, Error> {
         let (content, size) = (self.clone(), self.size());
-        let parts: Vec<Bytes> = self.stream(0..size).try_collect().await?;
-        content.check_read(parts.iter().map(Bytes::len).sum())?;
-        match <[Bytes; 1]>::try_from(parts) {
-            Ok([whole]) => Ok(whole),
-            Err(parts) => Ok(parts.concat().into()),
-        }
+        let read = self
+            .stream(0..size)
+            .try_fold(Vec::new(), |mut read, part| async move {
+                read.extend_from_slice(&part);
+                Ok(read)
+            });
+        let read = read.await?;
+        content.check_read(read.len())?;
+        Ok(read.into())
     }
 
     /// Checks that all bytes were read. A stream that ends early looks complete.
@@ -85,8 +81,9 @@ impl Content {
 struct Download {
     content: Content,
     range: Range<u64>,
-    batches: Box<dyn Iterator<Item = Segments> + Send>,
+    batches: Batches,
     buffers: Buffers,
+    client: UnboundedSender<OpenedBatch>,
 }
 
 /// Streams the plaintext of `range`.
@@ -94,17 +91,19 @@ fn download(
     content: Content,
     range: Range<u64>,
 ) -> impl Stream<Item = Result<Bytes, Error>> + Send + use<> {
-    let (client, mut opened) = mpsc::channel(BATCHES_AHEAD);
+    // The buffers bound the channel.
+    let (client, mut opened) = mpsc::unbounded_channel();
     let batches = content.layout().batches(&range, BATCH_BYTES);
     let download = Download {
+        buffers: content.buffers(),
         content,
         range,
-        batches: Box::new(batches),
-        buffers: Buffers::default(),
+        batches,
+        client,
     };
     // Nothing is opened before the client polls.
     let start = async move {
-        tokio::spawn(download.run(client));
+        tokio::spawn(download.run());
         stream::poll_fn(move |context| opened.poll_recv(context))
     };
     start
@@ -114,95 +113,52 @@ fn download(
 }
 
 impl Download {
-    async fn run(mut self, client: mpsc::Sender<OpenedBatch>) {
-        while let Some(segments) = self.batches.next() {
-            let Ok(slot) = client.clone().reserve_owned().await else {
-                return;
-            };
-            let opening = match self.content.lease().await {
-                Ok(lease) => spawn_blocking(move || self.open_ahead(lease, segments, slot)).await,
+    async fn run(mut self) {
+        let client = self.client.clone();
+        while !self.batches.is_finished() {
+            let buffer = self.buffers.take().await;
+            let lease = match self.content.lease().await {
+                Ok(lease) => lease,
                 Err(error) => {
-                    slot.send(Err(error));
+                    let _left = client.send(Err(error));
                     return;
                 }
             };
-            self = match opening {
+            self = match spawn_blocking(move || self.open_ahead(lease, buffer)).await {
                 Ok(Some(download)) => download,
                 Ok(None) => return,
                 Err(error) => {
                     // Without the error, the stream would look complete.
-                    let _gone = client.send(Err(error.into())).await;
+                    let _left = client.send(Err(error.into()));
                     return;
                 }
             };
         }
     }
 
-    /// Opens `segments` and the following ones while the client keeps up. A slow client holds no thread. Returns `None`
-    /// after an error.
-    fn open_ahead(
-        mut self,
-        mut lease: Lease,
-        mut segments: Segments,
-        mut slot: OwnedPermit<OpenedBatch>,
-    ) -> Option<Self> {
+    /// Opens batches while there are buffers. A slow client holds no thread. Returns `None` after the last batch or an
+    /// error, or if the client has left.
+    fn open_ahead(mut self, mut lease: Lease, mut buffer: Buffer) -> Option<Self> {
         loop {
-            let opened = self.open_batch(&lease, &segments);
+            let segments = self.batches.next_of(buffer.batch_bytes())?;
+            let opened = self.open_batch(&lease, &segments, buffer);
             let is_damaged = opened.is_err();
-            let client = slot.send(opened);
-            if is_damaged {
+            if self.client.send(opened).is_err() || is_damaged {
                 return None;
             }
-            let (Ok(next_slot), Some(Ok(next_lease))) = (
-                client.try_reserve_owned(),
-                self.content.lease().now_or_never(),
-            ) else {
+            let (Some(next_buffer), Some(Ok(next_lease))) =
+                (self.buffers.try_take(), self.content.lease().now_or_never())
+            else {
                 return Some(self);
             };
-            (slot, lease, segments) = (next_slot, next_lease, self.batches.next()?);
+            (buffer, lease) = (next_buffer, next_lease);
         }
     }
 
-    fn open_batch(&self, lease: &Lease, segments: &Segments) -> OpenedBatch {
-        let mut buffer = self.buffers.take();
+    fn open_batch(&self, lease: &Lease, segments: &Segments, mut buffer: Buffer) -> OpenedBatch {
         let (content, range) = (&self.content, &self.range);
-        let parts = content.open_segments(lease, segments, range, &mut buffer.bytes)?;
+        let parts = content.open_segments(lease, segments, range, buffer.bytes())?;
         let buffer = Bytes::from_owner(buffer);
         Ok(parts.into_iter().map(|part| buffer.slice(part)).collect())
-    }
-}
-
-/// The buffers of one download. A buffer is reused once the client has taken its content: fresh ones would cost a
-/// twentieth of the time.
-#[derive(Clone, Default)]
-struct Buffers(Arc<Mutex<Vec<Vec<u8>>>>);
-
-impl Buffers {
-    fn take(&self) -> Buffer {
-        Buffer {
-            bytes: self.free().pop().unwrap_or_default(),
-            pool: self.clone(),
-        }
-    }
-
-    fn free(&self) -> MutexGuard<'_, Vec<Vec<u8>>> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-}
-
-struct Buffer {
-    bytes: Vec<u8>,
-    pool: Buffers,
-}
-
-impl AsRef<[u8]> for Buffer {
-    fn as_ref(&self) -> &[u8] {
-        &self.bytes
-    }
-}
-
-impl Drop for Buffer {
-    fn drop(&mut self) {
-        self.pool.free().push(mem::take(&mut self.bytes));
     }
 }

@@ -6,7 +6,10 @@ use sealock_envelope::{BINDING_LEN, HEADER_LEN, Header, Layout, Segments};
 use sealock_store::objects::Object;
 use tokio::task::spawn_blocking;
 
-use super::record::ContentRecord;
+use super::{
+    read_ahead::{Buffers, ReadAhead},
+    record::ContentRecord,
+};
 use crate::{Error, Registry};
 
 /// Stored content that is verified to belong to its digest.
@@ -18,6 +21,7 @@ pub struct Content {
     custody: Custody,
     digest: Digest,
     size: u64,
+    read_ahead: ReadAhead,
 }
 
 impl Content {
@@ -27,6 +31,7 @@ impl Content {
         digest: Digest,
         custody: Custody,
         lease: &Lease,
+        read_ahead: ReadAhead,
     ) -> Result<Self, Error> {
         let content = Self {
             layout: Layout::new(&record.header, record.size),
@@ -35,6 +40,7 @@ impl Content {
             object,
             custody,
             digest,
+            read_ahead,
         };
         let damaged = |error| content.damaged(&error);
         content
@@ -67,6 +73,11 @@ impl Content {
 
     pub(crate) fn layout(&self) -> &Layout {
         &self.layout
+    }
+
+    /// Returns new buffers for a download.
+    pub(super) fn buffers(&self) -> Buffers {
+        Buffers::new(self.read_ahead.clone())
     }
 
     pub(crate) async fn lease(&self) -> Result<Lease, Error> {
@@ -107,10 +118,13 @@ impl Registry {
     ) -> Result<Option<Content>, Error> {
         let lease = self.lease().await?;
         let (store, custody) = (self.store.clone(), self.custody.clone());
+        let read_ahead = self.read_ahead.clone();
         let record = record.clone();
         let object = record.object;
         let opened = spawn_blocking(move || match store.blobs.open(object)? {
-            Some(object) => Content::verify(object, &record, digest, custody, &lease).map(Some),
+            Some(object) => {
+                Content::verify(object, &record, digest, custody, &lease, read_ahead).map(Some)
+            }
             None => Ok(None),
         });
         if let Some(content) = opened.await?? {
