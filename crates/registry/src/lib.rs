@@ -5,7 +5,7 @@
 //! its digest; repositories only link to it.
 //!
 //! Start with [`http`], the table of endpoints, and [`Error`], the table of errors. Content comes in through
-//! `upload/receive.rs` and goes out through `content/download.rs`; `manifests/push.rs` and `manifests/lookup.rs` do the
+//! `upload/append.rs` and goes out through `content/download.rs`; `manifests/push.rs` and `manifests/lookup.rs` do the
 //! same for manifests. `access/` authenticates callers and decides what they may do.
 
 mod access;

@@ -1,5 +1,6 @@
 //! The upload of blobs: sessions, their files and their staged objects.
 
+mod append;
 #[cfg(test)]
 mod model;
 pub(crate) mod open_uploads;

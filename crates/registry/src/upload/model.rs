@@ -2,7 +2,6 @@
 
 use std::collections::HashSet;
 
-use bytes::Bytes;
 use jiff::Timestamp;
 use proptest::{prelude::*, sample::Index};
 use sealock_core::{Algorithm, Digest, ObjectId, RegistryId};
@@ -120,18 +119,18 @@ impl World {
         cuts.sort_unstable();
         let batch: Vec<_> = cuts
             .windows(2)
-            .map(|cut| Bytes::copy_from_slice(&self.arrived[start + cut[0]..start + cut[1]]))
+            .map(|cut| self.arrived[start + cut[0]..start + cut[1]].to_vec())
             .collect();
-        let session = self.take_session();
-        let header = *session.header();
+        let (mut hasher, mut sealer) = self.take_session().split();
+        let header = *sealer.header();
         let keys = self.keys().object(&header).unwrap();
-        let (staged, sealed) = (&mut self.staged, &mut self.sealed);
-        self.session = session
-            .append(&keys, &batch, |segments| {
-                write(staged, sealed, &header, segments);
-                Ok(())
-            })
-            .unwrap();
+        let mut segments = Vec::new();
+        for frame in &batch {
+            hasher.update(frame);
+            sealer.update(&keys, frame, &mut segments).unwrap();
+        }
+        write(&mut self.staged, &mut self.sealed, &header, &segments);
+        self.session = Session::join(hasher, sealer);
     }
 
     fn save(&mut self) {

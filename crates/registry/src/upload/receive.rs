@@ -1,12 +1,5 @@
-use std::{
-    fmt,
-    future::ready,
-    pin::{Pin, pin},
-    sync::Arc,
-};
+use std::sync::Arc;
 
-use bytes::Bytes;
-use futures_util::{Stream, StreamExt as _, future::BoxFuture};
 use sealock_core::{Algorithm, Digest};
 use sealock_store::Store;
 use tokio::task::spawn_blocking;
@@ -19,10 +12,6 @@ use super::{
     staging::{LockedUpload, State, Upload},
 };
 use crate::{Error, Registry, RepositoryName, UploadId, content::uncommitted::UncommittedContent};
-
-/// The number of bytes of a body that are hashed, sealed and written at once. Each batch wakes other threads, so small
-/// batches cost more than the memory of large ones.
-const BATCH_BYTES: usize = 1024 * 1024;
 
 impl Registry {
     /// Begins an upload that later requests continue.
@@ -189,42 +178,6 @@ impl Registry {
         spawn_blocking(move || resumption.finish(&lease.keys(), head)).await?
     }
 
-    /// Appends a body to an upload. While one batch is hashed, sealed and written, the next arrives.
-    ///
-    /// # Errors
-    /// If the client leaves or the registry is revoked meanwhile. The batches received so far stay.
-    pub(crate) async fn append<S, E>(
-        &self,
-        upload: LockedUpload,
-        body: S,
-    ) -> Result<LockedUpload, Error>
-    where
-        S: Stream<Item = Result<Bytes, E>>,
-        E: fmt::Display,
-    {
-        let mut body = pin!(body);
-        let mut work: BoxFuture<'_, Result<LockedUpload, Error>> = Box::pin(ready(Ok(upload)));
-        loop {
-            let batch = next_batch(&mut body).await;
-            // The current step owns the upload. It finishes even if this future is dropped.
-            let mut upload = work.await?;
-            let batch = batch?;
-            if batch.is_empty() {
-                return Ok(upload);
-            }
-            if let Some(session) = upload.session() {
-                session.check_fits(batch.iter().map(Bytes::len).sum())?;
-            }
-            let lease = self.lease().await?;
-            let (store, uploads) = (self.store.clone(), self.uploads.clone());
-            let job = spawn_blocking(move || match upload.append(&lease.keys(), &batch) {
-                Ok(()) => Ok(upload),
-                Err(error) => Err(end_failed(upload, &store, &uploads, error)),
-            });
-            work = Box::pin(async { job.await? });
-        }
-    }
-
     /// Completes an upload, whose content must have `digest`. While the registry is revoked or the repository locked,
     /// the upload stays and can be completed later.
     pub(crate) async fn finish_upload(
@@ -260,9 +213,9 @@ impl Registry {
             }
             Err(error) => Err(error),
         };
-        // Only after the commit: if this process ends before, the next one can complete the session.
-        let store = self.store.clone();
-        spawn_blocking(move || upload.end(&store)).await?;
+        // Only after the commit: if this process ends before, the next one can complete the session. Removes one small
+        // file, which takes less time than a switch to another thread.
+        upload.end(&self.store);
         committed
     }
 
@@ -284,8 +237,8 @@ impl Registry {
     }
 }
 
-/// Ends an upload after a failed write, so that it takes no room on the disk.
-fn end_failed(
+/// Ends an upload after a failed write, so that it takes no room on the disk. Blocks.
+pub(super) fn end_failed(
     mut upload: LockedUpload,
     store: &Store,
     uploads: &OpenUploads,
@@ -294,26 +247,4 @@ fn end_failed(
     upload.end(store);
     uploads.remove(upload.id);
     error
-}
-
-/// Reads the frames of the next batch. The batch is empty at the end of the body.
-async fn next_batch<S, E>(body: &mut Pin<&mut S>) -> Result<Vec<Bytes>, Error>
-where
-    S: Stream<Item = Result<Bytes, E>>,
-    E: fmt::Display,
-{
-    let mut batch = Vec::new();
-    let mut length = 0;
-    while length < BATCH_BYTES {
-        match body.next().await {
-            Some(Ok(frame)) => {
-                length += frame.len();
-                batch.push(frame);
-            }
-            Some(Err(error)) => return Err(Error::BodyIncomplete(error.to_string())),
-            None => break,
-        }
-    }
-    batch.retain(|frame| !frame.is_empty());
-    Ok(batch)
 }

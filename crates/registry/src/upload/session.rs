@@ -11,10 +11,6 @@ use zeroize::Zeroizing;
 
 use crate::{Error, content::hasher::Hasher};
 
-/// The size from which a batch is hashed on one thread while another seals and writes it. Below, switching threads
-/// costs more than it saves.
-const PARALLEL_BYTES: usize = 256 * 1024;
-
 /// ACR's largest layer: 200 GiB.
 const BLOB_LIMIT: u64 = 200 << 30;
 
@@ -59,44 +55,32 @@ impl Session {
         start == self.received()
     }
 
-    /// Checks that `additional` bytes stay within the limit of a blob.
-    pub(crate) fn check_fits(&self, additional: usize) -> Result<(), Error> {
-        if self.received() + additional as u64 > BLOB_LIMIT {
-            return Err(Error::SizeInvalid(
-                "the blob is larger than 200 GiB, the limit".to_owned(),
-            ));
+    /// Returns true if `additional` bytes complete no segment.
+    pub(super) fn can_hold_back(&self, additional: usize) -> bool {
+        let segment = self.header().segment_size.bytes();
+        self.sealer.unsealed().len() + additional <= segment
+    }
+
+    /// Takes bytes that complete no segment.
+    pub(super) fn hold_back(&mut self, keys: &ObjectKeys, frames: &[Bytes]) -> Result<(), Error> {
+        let mut sealed = Vec::new();
+        for frame in frames {
+            self.hasher.update(frame);
+            let taken = self.sealer.update(keys, frame, &mut sealed);
+            taken.map_err(Error::internal)?;
         }
+        debug_assert!(sealed.is_empty(), "a segment was complete");
         Ok(())
     }
 
-    /// Takes a batch of bytes. Seals the segments that are now complete, and gives them to `write` to append to the
-    /// object.
-    pub(crate) fn append(
-        mut self,
-        keys: &ObjectKeys,
-        batch: &[Bytes],
-        write: impl FnOnce(&[u8]) -> Result<(), Error> + Send,
-    ) -> Result<Self, Error> {
-        let Self { hasher, sealer } = &mut self;
-        let length: usize = batch.iter().map(Bytes::len).sum();
-        // Hashing takes as long as sealing and writing together, and does not depend on them.
-        let mut hash = || batch.iter().for_each(|frame| hasher.update(frame));
-        let seal = || {
-            let mut sealed = Vec::with_capacity(length + length / 4);
-            for frame in batch {
-                sealer
-                    .update(keys, frame, &mut sealed)
-                    .map_err(Error::internal)?;
-            }
-            write(&sealed)
-        };
-        let ((), sealed) = if length < PARALLEL_BYTES {
-            (hash(), seal())
-        } else {
-            rayon::join(hash, seal)
-        };
-        sealed?;
-        Ok(self)
+    /// Splits the session into the halves that hash and seal. Both must take the same bytes.
+    pub(crate) fn split(self) -> (Hasher, Sealer) {
+        (self.hasher, self.sealer)
+    }
+
+    /// Joins the halves of a session.
+    pub(crate) fn join(hasher: Hasher, sealer: Sealer) -> Self {
+        Self { hasher, sealer }
     }
 
     /// Seals the last segment and gives it to `write`, with the binding to `digest`. Refuses content that was hashed by
@@ -261,4 +245,14 @@ impl Reseal {
         };
         Ok((sealed, session))
     }
+}
+
+/// Checks that a blob of `length` bytes stays within the limit.
+pub(super) fn check_fits(length: u64) -> Result<(), Error> {
+    if length > BLOB_LIMIT {
+        return Err(Error::SizeInvalid(
+            "the blob is larger than 200 GiB, the limit".to_owned(),
+        ));
+    }
+    Ok(())
 }

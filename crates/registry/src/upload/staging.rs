@@ -105,7 +105,7 @@ impl Upload {
         }
     }
 
-    /// Opens a saved upload with a new object, which its file does not name yet.
+    /// Opens an upload with an object, which its file need not name yet.
     pub(crate) fn reopen(&mut self, open: Open) {
         self.object = open.staged.id();
         self.state = State::Open(Box::new(open));
@@ -138,21 +138,32 @@ impl Upload {
     }
 
     /// Takes the open session out. A successful step puts it back.
-    fn take_open(&mut self) -> Result<Box<Open>, Error> {
+    pub(super) fn take_open(&mut self) -> Result<Open, Error> {
         match std::mem::replace(&mut self.state, State::Ended) {
-            State::Open(open) => Ok(open),
+            State::Open(open) => Ok(*open),
             State::Saved | State::Ended => Err(Error::BlobUploadInvalid),
         }
     }
 
-    pub(super) fn append(&mut self, keys: &RegistryKeys<'_>, batch: &[Bytes]) -> Result<(), Error> {
+    /// Returns true if `additional` bytes complete no segment.
+    pub(super) fn can_hold_back(&self, additional: usize) -> bool {
+        self.session()
+            .is_some_and(|session| session.can_hold_back(additional))
+    }
+
+    /// Takes bytes that complete no segment, so that nothing has to be written.
+    pub(super) fn hold_back(
+        &mut self,
+        keys: &RegistryKeys<'_>,
+        frames: &[Bytes],
+    ) -> Result<(), Error> {
         let Open {
-            session,
-            mut staged,
-        } = *self.take_open()?;
+            mut session,
+            staged,
+        } = self.take_open()?;
         let keys = keys.object(session.header()).map_err(Error::internal)?;
-        let session = session.append(&keys, batch, |sealed| Ok(staged.append(sealed)?))?;
-        self.state = State::Open(Box::new(Open { session, staged }));
+        session.hold_back(&keys, frames)?;
+        self.reopen(Open { session, staged });
         Ok(())
     }
 
@@ -160,7 +171,7 @@ impl Upload {
     pub(super) fn sync(&mut self) -> Result<(), Error> {
         let open = self.take_open()?;
         open.staged.sync()?;
-        self.state = State::Open(open);
+        self.state = State::Open(Box::new(open));
         Ok(())
     }
 
@@ -195,7 +206,7 @@ impl Upload {
         let Open {
             session,
             mut staged,
-        } = *self.take_open()?;
+        } = self.take_open()?;
         let keys = keys.object(session.header()).map_err(Error::internal)?;
         let sealed = session.finish(&keys, digest, |end| Ok(staged.append(end)?))?;
         UncommittedContent::publish(store, staged, &sealed)
