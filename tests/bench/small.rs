@@ -28,7 +28,7 @@ const REPOSITORY: &str = "small";
 #[derive(Clone)]
 pub(crate) struct Blob {
     bytes: Bytes,
-    digest: String,
+    pub(crate) digest: String,
 }
 
 impl Blob {
