@@ -25,24 +25,24 @@ use tokio::{
 use tokio_rustls::TlsConnector;
 
 /// The time after which a missing answer counts as a hang.
-const PATIENCE: Duration = Duration::from_secs(20);
+pub(crate) const PATIENCE: Duration = Duration::from_secs(20);
 
-const PREFACE: &[u8] = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n";
+pub(crate) const PREFACE: &[u8] = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n";
 
 /// A client with one connection.
-struct Client {
+pub(crate) struct Client {
     requests: SendRequest<Bytes>,
     origin: String,
 }
 
-struct Answer {
-    status: u16,
+pub(crate) struct Answer {
+    pub(crate) status: u16,
     headers: HeaderMap,
-    body: RecvStream,
+    pub(crate) body: RecvStream,
 }
 
 impl Client {
-    async fn plain(emulator: &Emulator) -> Self {
+    pub(crate) async fn plain(emulator: &Emulator) -> Self {
         let stream = TcpStream::connect(emulator.address()).await.unwrap();
         Self::over(stream, "http://localhost").await
     }
@@ -65,7 +65,7 @@ impl Client {
         }
     }
 
-    async fn send(
+    pub(crate) async fn send(
         &self,
         method: &str,
         path: &str,
@@ -138,7 +138,7 @@ impl Answer {
 }
 
 /// Opens a TLS connection to an emulator, and returns it with the negotiated protocol.
-async fn handshake(
+pub(crate) async fn handshake(
     emulator: &Emulator,
     offered: &[&[u8]],
 ) -> (tokio_rustls::client::TlsStream<TcpStream>, Option<Vec<u8>>) {
@@ -163,7 +163,7 @@ async fn handshake(
     (stream, protocol)
 }
 
-fn block_on<F: Future>(future: F) -> F::Output {
+pub(crate) fn block_on<F: Future>(future: F) -> F::Output {
     Runtime::new().unwrap().block_on(future)
 }
 
@@ -368,18 +368,18 @@ fn oversized_request_head_is_refused() {
 }
 
 /// A frame. <https://www.rfc-editor.org/rfc/rfc9113#section-4.1>
-fn frame(kind: u8, flags: u8, stream: u32, payload: &[u8]) -> Vec<u8> {
+pub(crate) fn frame(kind: u8, flags: u8, stream: u32, payload: &[u8]) -> Vec<u8> {
     let length = u32::try_from(payload.len()).unwrap().to_be_bytes();
     let head = [&length[1..], &[kind, flags], &stream.to_be_bytes()].concat();
     [&head, payload].concat()
 }
 
 const DATA: u8 = 0;
-const HEADERS: u8 = 1;
+pub(crate) const HEADERS: u8 = 1;
 const RST_STREAM: u8 = 3;
-const SETTINGS: u8 = 4;
+pub(crate) const SETTINGS: u8 = 4;
 const GOAWAY: u8 = 7;
-const END_HEADERS: u8 = 4;
+pub(crate) const END_HEADERS: u8 = 4;
 
 /// `POST / HTTP/2` of localhost, with headers from the static table.
 const POST: &[u8] = b"\x83\x86\x84\x41\x09localhost";

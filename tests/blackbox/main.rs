@@ -55,6 +55,7 @@ mod revocation;
 mod rotation;
 mod secrets;
 mod serve;
+mod slow_clients;
 mod throttling;
 mod tls;
 mod tokens;

@@ -1,7 +1,9 @@
 use std::{
     collections::BTreeSet,
     net::SocketAddr,
+    ops::RangeInclusive,
     path::{Path, PathBuf},
+    time::Duration,
 };
 
 use fs_err as fs;
@@ -55,6 +57,11 @@ pub struct Config {
     pub origin: String,
 }
 
+/// The limits of `server.write_timeout`. Below a second, a busy client would be cut off; a day never ends for one that is
+/// gone.
+const WRITE_TIMEOUTS: RangeInclusive<SignedDuration> =
+    SignedDuration::from_secs(1)..=SignedDuration::from_hours(24);
+
 /// `[server]`
 #[derive(Clone, Debug, Deserialize)]
 #[serde(deny_unknown_fields, default)]
@@ -74,6 +81,9 @@ pub struct Server {
     pub auth: Auth,
     /// True to permit that others on the network reach an open friendly door.
     pub open_to_network: bool,
+    /// The time in which a client has to accept 64 KiB of an answer that waits for it.
+    #[serde(deserialize_with = "write_timeout")]
+    pub write_timeout: Duration,
 }
 
 /// The authentication at the friendly door.
@@ -102,6 +112,7 @@ impl Default for Server {
             aliases: BTreeSet::new(),
             auth: Auth::default(),
             open_to_network: false,
+            write_timeout: Duration::from_mins(1),
         }
     }
 }
@@ -147,6 +158,19 @@ fn addresses<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Vec<SocketAdd
 pub fn listen_address(text: &str) -> Result<SocketAddr, &'static str> {
     text.parse()
         .map_err(|_| "expected an address and a port, such as 127.0.0.1:5000 or [::1]:0")
+}
+
+fn write_timeout<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Duration, D::Error> {
+    let timeout = SignedDuration::deserialize(deserializer)?;
+    Some(timeout)
+        .filter(|timeout| WRITE_TIMEOUTS.contains(timeout))
+        .and_then(|timeout| timeout.try_into().ok())
+        .ok_or_else(|| {
+            let (least, most) = (WRITE_TIMEOUTS.start(), WRITE_TIMEOUTS.end());
+            D::Error::custom(format!(
+                "the write timeout {timeout:#} is not between {least:#} and {most:#}"
+            ))
+        })
 }
 
 /// `[log]`

@@ -4,10 +4,18 @@ mod body;
 mod capacity;
 mod http1;
 mod http2;
+mod pace;
+mod paced_writer;
 mod protocol;
 mod server;
 
-use std::{future::Future, io, net::SocketAddr, sync::Arc, time::Duration};
+use std::{
+    future::Future,
+    io,
+    net::{IpAddr, SocketAddr},
+    sync::Arc,
+    time::Duration,
+};
 
 use axum::{extract::Request, response::Response};
 use rustls::{AlertDescription, ServerConfig};
@@ -15,7 +23,11 @@ use rustls::{AlertDescription, ServerConfig};
 use socket2::SockRef;
 use socket2::{Domain, Socket, Type};
 use tokio::{
-    net::{TcpListener, TcpStream},
+    io::{Join, join},
+    net::{
+        TcpListener, TcpStream,
+        tcp::{OwnedReadHalf, OwnedWriteHalf},
+    },
     task::JoinSet,
     time::timeout,
 };
@@ -26,7 +38,8 @@ pub use self::protocol::Protocol;
 pub(crate) use self::{capacity::Slot, server::Peer};
 use self::{
     capacity::{Capacity, turn_away},
-    protocol::PeekedStream,
+    paced_writer::PacedWriter,
+    protocol::Peeked,
     server::{HEAD_LIMIT, Server},
 };
 use crate::Error;
@@ -111,6 +124,7 @@ impl Listener {
         tls: Arc<ServerConfig>,
         handler: H,
         open_files: u64,
+        write_timeout: Duration,
         shutdown: CancellationToken,
     ) where
         H: Fn(Request) -> F + Clone + Send + Sync + 'static,
@@ -122,6 +136,7 @@ impl Listener {
             server: Server {
                 handler,
                 capacity: capacity.clone(),
+                write_timeout,
             },
         };
         let mut accepting = JoinSet::new();
@@ -178,9 +193,11 @@ where
             };
             // Answers are small or come in large batches, so a delay to fill packets gains nothing.
             let _ = stream.set_nodelay(true);
-            // Ends the connection of a client that stops reading.
+            // Ends the connection of a client that leaves in silence, or accepts nothing of the end of an answer, which waits in
+            // the system. Twice the limit lets the emulator come first, which knows the reason.
             #[cfg(target_os = "linux")]
-            let _ = SockRef::from(&stream).set_tcp_user_timeout(Some(server::IDLE_LIMIT));
+            let _ =
+                SockRef::from(&stream).set_tcp_user_timeout(Some(2 * self.server.write_timeout));
             let acceptor = self.clone();
             tokio::spawn(async move { acceptor.serve(stream, address, slot).await });
         }
@@ -188,13 +205,11 @@ where
 
     /// Serves a connection until it ends.
     async fn serve(&self, stream: TcpStream, address: SocketAddr, slot: Slot) {
-        let peer = |uses_tls| Peer {
-            address: address.ip().to_canonical(),
-            uses_tls,
-        };
+        let address = address.ip().to_canonical();
+        let peer = |uses_tls| Peer { address, uses_tls };
         let server = &self.server;
         let negotiated = tokio::select! {
-            negotiated = self.negotiate(stream) => negotiated,
+            negotiated = self.negotiate(stream, address) => negotiated,
             () = self.is_slow_to_begin() => None,
             () = server.capacity.shutdown() => None,
         };
@@ -225,11 +240,14 @@ where
 
     /// Detects the protocol of a connection, and performs the TLS handshake. `None` if the client leaves, is too slow or
     /// refuses the certificate.
-    async fn negotiate(&self, stream: TcpStream) -> Option<Negotiated> {
-        let (protocol, stream) = timeout(HEAD_LIMIT, protocol::detect(stream))
+    async fn negotiate(&self, stream: TcpStream, client: IpAddr) -> Option<Negotiated> {
+        let (reader, writer) = stream.into_split();
+        let (protocol, reader) = timeout(HEAD_LIMIT, protocol::detect(reader))
             .await
             .ok()?
             .ok()?;
+        let writer = PacedWriter::new(writer, self.server.write_timeout, client);
+        let stream = join(reader, writer);
         match protocol {
             Protocol::Http1 => return Some(Negotiated::Http1(stream)),
             Protocol::Http2 => return Some(Negotiated::Http2(stream)),
@@ -247,11 +265,13 @@ where
     }
 }
 
+type Stream = Join<Peeked<OwnedReadHalf>, PacedWriter<OwnedWriteHalf>>;
+
 /// A connection whose protocol is known.
 enum Negotiated {
-    Http1(PeekedStream),
-    Http2(PeekedStream),
-    Tls(Box<TlsStream<PeekedStream>>),
+    Http1(Stream),
+    Http2(Stream),
+    Tls(Box<TlsStream<Stream>>),
 }
 
 /// Listens on `address`. An IPv6 address does not include the IPv4 address of the same kind.

@@ -36,6 +36,21 @@ fn configuration_error_is_reported_with_file_line_and_expectation() {
             ],
         ),
         (
+            "[server]\nwrite_timeout = \"500ms\"\n",
+            2,
+            &["the write timeout 500ms is not between 1s and 24h"],
+        ),
+        (
+            "[server]\nwrite_timeout = \"1000000000h\"\n",
+            2,
+            &["the write timeout", "is not between 1s and 24h"],
+        ),
+        (
+            "[server]\nwrite_timeout = 60\n",
+            2,
+            &["invalid type: integer `60`", "expected"],
+        ),
+        (
             "[cmk]\n\npropagation = \"never\"\n",
             3,
             &["unknown variant `never`", "expected", "immediate"],

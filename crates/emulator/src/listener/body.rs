@@ -13,8 +13,13 @@ use http_body_util::BodyExt as _;
 use hyper::body::{Frame, Incoming, SizeHint};
 use tokio::time::timeout;
 
+use super::pace::Pace;
+
 /// The number of bytes of an unwanted body that are read and discarded.
 const DRAIN_BYTES: usize = 4 << 20;
+
+/// The time in which a client has to send [`LEAST_BYTES`](super::pace::LEAST_BYTES) of a body.
+pub(super) const READ_LIMIT: Duration = Duration::from_mins(1);
 
 /// The time for which an unwanted body is read and discarded.
 const DRAIN_LIMIT: Duration = Duration::from_secs(2);
@@ -24,6 +29,7 @@ pub(crate) struct Body {
     incoming: Option<Incoming>,
     /// True if the protocol marks the end of a body, so that a body that ends without the mark is incomplete.
     marks_end: bool,
+    pace: Pace,
     unread: Unread,
 }
 
@@ -36,6 +42,9 @@ pub(crate) enum IncompleteBody {
     /// The client reset its HTTP/2 stream without an error, which hyper reports as the end of the body.
     #[error("the client cancelled the request before its body was complete")]
     Cancelled,
+    /// The client sends nothing, or too little.
+    #[error("the client sent less than 64 KiB of the body in a minute")]
+    TooSlow,
 }
 
 /// The rest of a body that its reader dropped before the end.
@@ -48,6 +57,7 @@ impl Body {
         let body = Self {
             incoming: Some(incoming),
             marks_end: version == Version::HTTP_2,
+            pace: Pace::new(READ_LIMIT),
             unread: unread.clone(),
         };
         (body, unread)
@@ -80,17 +90,27 @@ impl HttpBody for Body {
         mut self: Pin<&mut Self>,
         context: &mut Context<'_>,
     ) -> Poll<Option<Result<Frame<Bytes>, IncompleteBody>>> {
-        let marks_end = self.marks_end;
-        let Some(incoming) = &mut self.incoming else {
+        let body = &mut *self;
+        let Some(incoming) = &mut body.incoming else {
             return Poll::Ready(None);
         };
-        let frame = match ready!(Pin::new(&mut *incoming).poll_frame(context)) {
-            Some(Ok(frame)) => return Poll::Ready(Some(Ok(frame))),
+        let Poll::Ready(frame) = Pin::new(&mut *incoming).poll_frame(context) else {
+            body.pace.wait();
+            ready!(body.pace.poll_too_slow(context));
+            return Poll::Ready(Some(Err(IncompleteBody::TooSlow)));
+        };
+        let frame = match frame {
+            Some(Ok(frame)) => {
+                body.pace.advance(frame.data_ref().map_or(0, Bytes::len));
+                return Poll::Ready(Some(Ok(frame)));
+            }
             Some(Err(error)) => Some(Err(error.into())),
-            None if marks_end && !incoming.is_end_stream() => Some(Err(IncompleteBody::Cancelled)),
+            None if body.marks_end && !incoming.is_end_stream() => {
+                Some(Err(IncompleteBody::Cancelled))
+            }
             None => None,
         };
-        self.incoming = None;
+        body.incoming = None;
         Poll::Ready(frame)
     }
 

@@ -1,9 +1,11 @@
 //! HTTP/2. A connection carries many requests at a time, so it has limits of its own.
 
 use std::{
-    cell::Cell,
+    cell::RefCell,
     convert::Infallible,
-    future::Future,
+    future::{Future, poll_fn},
+    mem,
+    net::IpAddr,
     pin::{Pin, pin},
     task::{Context, Poll, ready},
     time::Duration,
@@ -26,12 +28,13 @@ use tokio::{
     io::{AsyncRead, AsyncWrite},
     sync::watch,
     task_local,
-    time::{Instant, sleep_until, timeout},
+    time::timeout,
 };
 
 use super::{
     capacity::{Slot, crowded_response},
-    server::{HEAD_LIMIT, IDLE_LIMIT, Peer, Server},
+    pace::{Pace, log_slow_reader},
+    server::{HEAD_LIMIT, Peer, Server},
 };
 
 /// The number of requests at a time on one connection. Go's client sends this many before it learns the limit.
@@ -95,12 +98,17 @@ where
             Ok::<_, Infallible>(response.map(|body| Answer {
                 body,
                 rest: Bytes::new(),
+                handed: 0,
                 _stream: stream,
                 _slot: slot,
             }))
         }
     });
-    let connection = http2::Builder::new(Streams)
+    let streams_of_connection = Streams {
+        write_timeout: server.write_timeout,
+        client: peer.address,
+    };
+    let connection = http2::Builder::new(streams_of_connection)
         .timer(TokioTimer::new())
         .max_concurrent_streams(STREAM_LIMIT)
         .max_header_list_size(HEAD_BYTES)
@@ -174,15 +182,18 @@ impl Drop for Stream {
 }
 
 task_local! {
-    /// The last time at which the client of this task's stream had room for more of the answer. `None` before the first
-    /// time.
-    static ACCEPTED: Cell<Option<Instant>>;
+    /// The pace at which the client of this task's stream accepts the answer.
+    static PACE: RefCell<Pace>;
 }
 
-/// Runs the streams of connections, and resets a stream whose client accepts nothing of the answer for [`IDLE_LIMIT`].
-/// The window of such a stream stays closed while other streams of the connection go on.
+/// Runs the streams of a connection, and resets a stream whose client accepts the answer too slowly. The window of such a
+/// stream stays closed while other streams of the connection go on. hyper does not ask for more of the body meanwhile, so
+/// the body cannot notice.
 #[derive(Clone)]
-struct Streams;
+struct Streams {
+    write_timeout: Duration,
+    client: IpAddr,
+}
 
 impl<S> Executor<S> for Streams
 where
@@ -190,25 +201,23 @@ where
     S::Output: Send,
 {
     fn execute(&self, stream: S) {
-        tokio::spawn(ACCEPTED.scope(Cell::new(None), async move {
+        let client = self.client;
+        let pace = RefCell::new(Pace::new(self.write_timeout));
+        tokio::spawn(PACE.scope(pace, async move {
             tokio::select! {
+                // The stream comes first, since it may begin or end the wait.
+                biased;
                 _ = stream => {}
-                () = stalled() => tracing::debug!("a client accepted nothing of an answer for too long"),
+                () = poll_fn(|context| with_pace(|pace| pace.poll_too_slow(context))) => {
+                    log_slow_reader(client);
+                }
             }
         }));
     }
 }
 
-/// Returns once the client has accepted nothing of the answer for [`IDLE_LIMIT`].
-async fn stalled() {
-    loop {
-        let accepted = ACCEPTED.with(Cell::get).unwrap_or_else(Instant::now);
-        let limit = accepted + IDLE_LIMIT;
-        if Instant::now() >= limit {
-            return;
-        }
-        sleep_until(limit).await;
-    }
+fn with_pace<T>(action: impl FnOnce(&mut Pace) -> T) -> T {
+    PACE.with(|pace| action(&mut pace.borrow_mut()))
 }
 
 /// The body of an answer. It comes in pieces, with the last byte of each frame by itself. hyper holds one piece while it
@@ -217,6 +226,8 @@ struct Answer {
     body: Body,
     /// The rest of the last frame.
     rest: Bytes,
+    /// The number of bytes in the last piece. They count as accepted once hyper asks for more.
+    handed: usize,
     _stream: Stream,
     _slot: Option<Slot>,
 }
@@ -227,6 +238,8 @@ impl Answer {
             length @ 0..=1 => length,
             length => PIECE_BYTES.min(length - 1),
         };
+        self.handed = length;
+        with_pace(Pace::wait);
         Frame::data(self.rest.split_to(length))
     }
 }
@@ -239,7 +252,8 @@ impl HttpBody for Answer {
         mut self: Pin<&mut Self>,
         context: &mut Context<'_>,
     ) -> Poll<Option<Result<Frame<Bytes>, axum::Error>>> {
-        ACCEPTED.with(|accepted| accepted.set(Some(Instant::now())));
+        let accepted = mem::take(&mut self.handed);
+        with_pace(|pace| pace.advance(accepted));
         if !self.rest.is_empty() {
             return Poll::Ready(Some(Ok(self.next_piece())));
         }

@@ -1,12 +1,6 @@
 use std::io::{self, Cursor};
 
-use tokio::{
-    io::{self as tokio_io, AsyncReadExt as _, Chain, Join},
-    net::{
-        TcpStream,
-        tcp::{OwnedReadHalf, OwnedWriteHalf},
-    },
-};
+use tokio::io::{AsyncRead, AsyncReadExt as _, Chain};
 
 /// The first byte of a TLS connection: the type of its first record, a handshake.
 /// <https://www.rfc-editor.org/rfc/rfc8446#section-5.1>
@@ -41,15 +35,17 @@ impl Protocol {
     }
 }
 
-/// A connection that yields its first bytes once more, after they were read to detect the protocol.
-pub(super) type PeekedStream = Join<Chain<Cursor<Vec<u8>>, OwnedReadHalf>, OwnedWriteHalf>;
+/// A reader that yields its first bytes once more, after they were read to detect the protocol.
+pub(super) type Peeked<R> = Chain<Cursor<Vec<u8>>, R>;
 
 /// Reads as many bytes as the detection of the protocol needs.
 ///
 /// # Errors
 /// The connection ends before that.
-pub(super) async fn detect(stream: TcpStream) -> io::Result<(Protocol, PeekedStream)> {
-    let (mut reader, writer) = stream.into_split();
+pub(super) async fn detect<R>(mut reader: R) -> io::Result<(Protocol, Peeked<R>)>
+where
+    R: AsyncRead + Unpin,
+{
     let mut first = Vec::with_capacity(HTTP2_PREFACE.len());
     let protocol = loop {
         if let Some(protocol) = Protocol::detect(&first) {
@@ -65,10 +61,7 @@ pub(super) async fn detect(stream: TcpStream) -> io::Result<(Protocol, PeekedStr
             return Err(io::ErrorKind::UnexpectedEof.into());
         }
     };
-    Ok((
-        protocol,
-        tokio_io::join(Cursor::new(first).chain(reader), writer),
-    ))
+    Ok((protocol, Cursor::new(first).chain(reader)))
 }
 
 #[cfg(test)]

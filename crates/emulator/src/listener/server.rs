@@ -2,7 +2,6 @@ use std::{future::Future, net::IpAddr, time::Duration};
 
 use axum::{extract::Request, http::header, response::Response};
 use hyper::body::Incoming;
-use tower_http::timeout::TimeoutBody;
 
 use super::{
     body::Body,
@@ -11,9 +10,6 @@ use super::{
 
 /// The time that a client has to send the head of a request, or may leave its connection idle.
 pub(super) const HEAD_LIMIT: Duration = Duration::from_secs(75);
-
-/// The time for which a client may send nothing in the middle of a body, or accept nothing of an answer.
-pub(super) const IDLE_LIMIT: Duration = Duration::from_mins(1);
 
 /// The client at the other end of a request's connection.
 #[derive(Clone, Copy, Debug)]
@@ -27,6 +23,8 @@ pub(crate) struct Peer {
 pub(super) struct Server<H> {
     pub(super) handler: H,
     pub(super) capacity: Capacity,
+    /// The time in which a client has to accept [`LEAST_BYTES`](super::pace::LEAST_BYTES) of an answer.
+    pub(super) write_timeout: Duration,
 }
 
 impl<H, F> Server<H>
@@ -47,7 +45,7 @@ where
         let expects_continue = request.headers().contains_key(header::EXPECT);
         let (parts, incoming) = request.into_parts();
         let (body, unread) = Body::new(incoming, parts.version);
-        let body = axum::body::Body::new(TimeoutBody::new(IDLE_LIMIT, body));
+        let body = axum::body::Body::new(body);
         let response = (self.handler)(Request::from_parts(parts, body)).await;
         if !expects_continue {
             unread.drain();

@@ -3,6 +3,7 @@ use std::{
     net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr},
     path::Path,
     sync::Arc,
+    time::Duration,
 };
 
 use rustls::ServerConfig;
@@ -35,6 +36,8 @@ pub(crate) struct Bound {
     tls: Arc<ServerConfig>,
     /// The limit of open files.
     open_files: u64,
+    /// The setting `server.write_timeout`.
+    write_timeout: Duration,
 }
 
 impl Bound {
@@ -58,6 +61,7 @@ impl Bound {
             hosts,
             tls,
             open_files,
+            write_timeout: config.server.write_timeout,
         })
     }
 
@@ -94,10 +98,13 @@ impl Bound {
             resource_manager,
         );
         let answer = move |request| router.clone().answer(request);
-        tokio::spawn(
-            self.listener
-                .serve(self.tls, answer, self.open_files, shutdown),
-        )
+        tokio::spawn(self.listener.serve(
+            self.tls,
+            answer,
+            self.open_files,
+            self.write_timeout,
+            shutdown,
+        ))
     }
 }
 

@@ -4,17 +4,21 @@ use std::{
 };
 
 use axum::http::StatusCode;
+use futures_util::{StreamExt as _, stream};
 use h2::{Reason, RecvStream, client::SendRequest};
 use tokio::{
     io::{AsyncWriteExt as _, DuplexStream, duplex},
     sync::Notify,
     task::JoinHandle,
-    time::sleep,
+    time::{Instant, sleep},
 };
 use tokio_util::sync::CancellationToken;
 
 use super::{
-    super::capacity::{Capacity, SLOT_WAIT_LIMIT},
+    super::{
+        capacity::{Capacity, SLOT_WAIT_LIMIT},
+        pace::LEAST_BYTES,
+    },
     *,
 };
 
@@ -28,10 +32,13 @@ const LARGE: usize = 1 << 20;
 
 const SLOTS: usize = 3;
 
+const WRITE_TIMEOUT: Duration = Duration::from_mins(2);
+
 fn server<H>(handler: H) -> Server<H> {
     Server {
         handler,
         capacity: Capacity::with_slots(3, CancellationToken::new()),
+        write_timeout: WRITE_TIMEOUT,
     }
 }
 
@@ -117,33 +124,82 @@ async fn stalled_stream_is_reset_and_others_go_on() {
                 Ok(Some(Err(error))) => break error,
                 Ok(None) => panic!("the answer arrived whole"),
                 Ok(Some(Ok(_))) => {}
-                Err(_) if begun.elapsed() < IDLE_LIMIT => {
+                Err(_) if begun.elapsed() < WRITE_TIMEOUT => {
                     assert_eq!(server.capacity.free_slots(), SLOTS - 1);
                     let other = get(&client).await.unwrap().into_body();
                     assert_eq!(read(other).await.unwrap(), 1);
                 }
                 Err(_) => assert!(
-                    begun.elapsed() < 2 * IDLE_LIMIT,
+                    begun.elapsed() < 2 * WRITE_TIMEOUT,
                     "{length} bytes still wait"
                 ),
             }
         };
         assert_eq!(reset.reason(), Some(Reason::CANCEL), "{length}");
-        assert!(begun.elapsed() >= IDLE_LIMIT);
+        assert!(begun.elapsed() >= WRITE_TIMEOUT);
         let other = get(&client).await.unwrap().into_body();
         assert_eq!(read(other).await.unwrap(), 1);
     }
 }
 
+/// Reads a body, and makes room for `bytes` more after each `pause`. Returns the number of bytes that arrived.
+async fn read_slowly(
+    mut body: RecvStream,
+    bytes: usize,
+    pause: Duration,
+) -> Result<usize, (usize, h2::Error)> {
+    let (mut arrived, mut held) = (0, 0);
+    let mut next = Instant::now() + pause;
+    loop {
+        match timeout(next - Instant::now(), body.data()).await {
+            Ok(Some(Ok(data))) => (arrived, held) = (arrived + data.len(), held + data.len()),
+            Ok(Some(Err(error))) => return Err((arrived, error)),
+            Ok(None) => return Ok(arrived),
+            Err(_) => {
+                let released = held.min(bytes);
+                held -= released;
+                let _ = body.flow_control().release_capacity(released);
+                next += pause;
+            }
+        }
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn stream_whose_client_accepts_too_little_is_reset() {
+    let server = server(large);
+    let (client, _served) = connect(&server).await;
+    let body = get(&client).await.unwrap().into_body();
+    // Less than enough, but more than nothing in each limit.
+    let (bytes, pause) = (LEAST_BYTES / 4, WRITE_TIMEOUT / 3);
+    let (arrived, error) = read_slowly(body, bytes, pause).await.unwrap_err();
+    assert_eq!(error.reason(), Some(Reason::CANCEL));
+    assert!(arrived < LARGE, "the answer arrived whole");
+    let other = get(&client).await.unwrap().into_body();
+    assert_eq!(read(other).await.unwrap(), LARGE);
+}
+
+#[tokio::test(start_paused = true)]
+async fn slow_client_gets_the_whole_answer() {
+    let (client, _served) = connect(&server(large)).await;
+    let body = get(&client).await.unwrap().into_body();
+    let (bytes, pause) = (LEAST_BYTES * 3 / 4, WRITE_TIMEOUT / 3);
+    assert_eq!(read_slowly(body, bytes, pause).await.unwrap(), LARGE);
+}
+
 #[tokio::test(start_paused = true)]
 async fn slow_request_is_not_cut_off() {
-    let slow = |request| async {
-        sleep(20 * IDLE_LIMIT).await;
-        large(request).await
+    let slow = |_| async {
+        sleep(20 * WRITE_TIMEOUT).await;
+        let pieces = stream::iter(0..5).then(|_| async {
+            sleep(20 * WRITE_TIMEOUT).await;
+            Ok::<_, Infallible>(vec![0; LARGE / 5])
+        });
+        Response::new(Body::from_stream(pieces))
     };
     let (client, _served) = connect(&server(slow)).await;
     let answer = get(&client).await.unwrap().into_body();
-    assert_eq!(read(answer).await.unwrap(), LARGE);
+    assert_eq!(read(answer).await.unwrap(), LARGE / 5 * 5);
 }
 
 #[tokio::test(start_paused = true)]
