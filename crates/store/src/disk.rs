@@ -1,6 +1,7 @@
 //! The disk of the store, as a trait. Tests simulate a power cut, a failure or a full disk at any operation.
 
 mod real;
+mod shared_sync;
 
 use std::{
     ffi::OsString,
@@ -10,6 +11,7 @@ use std::{
 };
 
 pub use self::real::RealDisk;
+pub(crate) use self::shared_sync::SharedSync;
 
 /// The suffix of an unfinished file.
 const UNFINISHED: &str = ".new";

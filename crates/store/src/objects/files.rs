@@ -13,7 +13,7 @@ use sealock_core::ObjectId;
 use super::{Object, ObjectSet, Objects, Staged};
 use crate::{
     Quarantine, Result,
-    disk::{self, Access, Disk, DiskFile},
+    disk::{self, Access, Disk, DiskFile, SharedSync},
     metadata::Failure,
 };
 
@@ -36,6 +36,7 @@ struct Directory {
     set: ObjectSet,
     dir: PathBuf,
     staging: PathBuf,
+    sync: SharedSync,
     /// True if an operation failed since the last successful write.
     is_failing: AtomicBool,
 }
@@ -68,6 +69,7 @@ impl ObjectFiles {
             set,
             dir: dir.join(set.name()),
             staging: dir.join(set.name()).join("staging"),
+            sync: SharedSync::default(),
             is_failing: AtomicBool::default(),
         };
         Self {
@@ -99,6 +101,11 @@ impl Directory {
         };
         let len = file.len()?;
         Ok(Some(Arc::new(ObjectFile { file, len })))
+    }
+
+    /// Makes the names of published objects, and removals, durable.
+    fn sync(&self) -> io::Result<()> {
+        self.sync.run(|| self.disk.sync_dir(&self.dir))
     }
 
     /// Remembers if a write failed.
@@ -161,7 +168,7 @@ impl Objects for ObjectFiles {
         let directory = &self.directory;
         let removed = disk::remove_if_present(&*directory.disk, &directory.published(id))?;
         if removed {
-            directory.disk.sync_dir(&directory.dir)?;
+            directory.sync()?;
         }
         Ok(removed)
     }
@@ -279,8 +286,7 @@ impl Staged for StagedFile {
         self.directory
             .remember_failure(disk.rename(&self.path, &published))?;
         self.outlives_writer = true;
-        self.directory
-            .remember_failure(disk.sync_dir(&self.directory.dir))
+        self.directory.remember_failure(self.directory.sync())
     }
 }
 

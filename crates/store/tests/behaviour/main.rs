@@ -9,6 +9,7 @@ mod notes_suite;
 mod objects_suite;
 mod power;
 mod repair;
+mod shared_sync;
 mod simulated_disk;
 mod slow_metadata;
 mod store;

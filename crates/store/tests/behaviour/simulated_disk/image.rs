@@ -172,6 +172,12 @@ impl Image {
         Self::durable(names, contents.into_iter())
     }
 
+    /// Returns the content after a power cut that keeps only the durable data.
+    pub(crate) fn without_unsynced(&self) -> Self {
+        let contents = self.contents.iter().map(|content| content.durable.clone());
+        Self::durable(self.durable.clone(), contents)
+    }
+
     fn durable(mut names: Names, contents: impl Iterator<Item = Vec<u8>>) -> Self {
         let dirs: BTreeSet<PathBuf> = names
             .iter()
