@@ -3,6 +3,7 @@
 pub(crate) mod attributes;
 mod deletion;
 pub(crate) mod index;
+pub(crate) mod list;
 pub(crate) mod lookup;
 pub(crate) mod manifest;
 pub(crate) mod order;

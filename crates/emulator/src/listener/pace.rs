@@ -23,8 +23,9 @@ pub(super) struct Pace {
     moved: usize,
     /// The beginning of the current wait.
     waiting: Option<Instant>,
-    /// Wakes the task. It is set to a later time only after it has gone off, since setting it costs more than a wake-up.
-    timer: Pin<Box<Sleep>>,
+    /// Wakes the task. It exists from the first wait on, since most clients need none. It is set to a later time only
+    /// after it has gone off, since setting it costs more than a wake-up.
+    timer: Option<Pin<Box<Sleep>>>,
 }
 
 impl Pace {
@@ -34,7 +35,7 @@ impl Pace {
             remaining: limit,
             moved: 0,
             waiting: None,
-            timer: Box::pin(sleep_until(Instant::now())),
+            timer: None,
         }
     }
 
@@ -61,12 +62,14 @@ impl Pace {
             return Poll::Pending;
         };
         let end = began + self.remaining;
+        let new_timer = || Box::pin(sleep_until(end));
+        let timer = self.timer.get_or_insert_with(new_timer);
         loop {
-            ready!(self.timer.as_mut().poll(context));
+            ready!(timer.as_mut().poll(context));
             if Instant::now() >= end {
                 return Poll::Ready(());
             }
-            self.timer.as_mut().reset(end);
+            timer.as_mut().reset(end);
         }
     }
 }

@@ -3,19 +3,16 @@ use std::{collections::HashSet, ops::Bound};
 use bytes::Bytes;
 use futures_util::{StreamExt as _, TryStreamExt as _};
 use jiff::Timestamp;
-use sealock_core::{Digest, excerpt};
+use sealock_core::Digest;
 use sealock_store::{Batch, Record};
 
 use super::{
     attributes::{Attributes, AttributesChange},
-    index::MANIFESTS_BY_TIME,
-    order::{Moment, Order, Position},
     record::{MANIFESTS, ManifestRecord},
 };
 use crate::{
-    Error, Reference, Registry, RepositoryName,
-    content::record::ContentRecord,
-    registry::{Page, last_key_segment},
+    Error, Reference, Registry, RepositoryName, content::record::ContentRecord,
+    registry::last_key_segment,
 };
 
 /// The manifest that a reference names.
@@ -188,68 +185,6 @@ impl Registry {
             Ok((digest.parse()?, record))
         });
         manifests.try_collect().await
-    }
-
-    /// Lists up to `limit` manifests of a repository that are not hidden, with their records.
-    pub(crate) async fn manifest_records(
-        &self,
-        repository: &RepositoryName,
-        order: Order,
-        last: Option<&str>,
-        limit: usize,
-    ) -> Result<Page<(Digest, ManifestRecord)>, Error> {
-        let mut items = Vec::new();
-        // One more than the page has, to learn if any follow.
-        if order == Order::Name {
-            let from = last.map_or(Bound::Unbounded, Bound::Excluded);
-            let scope = [&*self.id, repository.as_str()];
-            let mut manifests = self.store.scan(&MANIFESTS, &scope, from);
-            while items.len() <= limit
-                && let Some(entry) = manifests.try_next().await?
-            {
-                let (digest, record) = last_key_segment(entry);
-                if record.attributes.list_enabled {
-                    items.push((digest.parse()?, record));
-                }
-            }
-            return Ok(Page::first(limit, items));
-        }
-        let last = match last {
-            Some(last) => Some(self.manifest_position(repository, last).await?),
-            None => None,
-        };
-        let mut moments = self.timeline(&MANIFESTS_BY_TIME, repository, order, last.as_ref());
-        while items.len() <= limit
-            && let Some(moment) = moments.try_next().await?
-        {
-            let digest: Digest = moment.name().parse()?;
-            if let Some(record) = self.manifest_record(repository, &digest).await? {
-                // If it was deleted and pushed again since the index was read, it is elsewhere in the list.
-                let is_here = Moment::new(record.pushed, moment.name()) == moment;
-                if is_here && record.attributes.list_enabled {
-                    items.push((digest, record.value));
-                }
-            }
-        }
-        Ok(Page::first(limit, items))
-    }
-
-    /// Returns the position of a marker in a list by time. Some clients send the last digest that they saw.
-    async fn manifest_position(
-        &self,
-        repository: &RepositoryName,
-        marker: &str,
-    ) -> Result<Position, Error> {
-        if let Some(position) = Position::parse(marker) {
-            return Ok(position);
-        }
-        let unknown = || Error::MarkerUnknown(excerpt(marker).to_owned());
-        let digest: Digest = marker.parse().map_err(|_| unknown())?;
-        let record = self.manifest_record(repository, &digest).await?;
-        Ok(Position {
-            time: record.ok_or_else(unknown)?.pushed,
-            name: digest.to_string(),
-        })
     }
 
     /// Lists the manifests of a repository that cannot be deleted, because they or their tags are locked.

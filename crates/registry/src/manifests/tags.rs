@@ -2,13 +2,12 @@ use std::ops::Bound;
 
 use futures_util::TryStreamExt as _;
 use jiff::Timestamp;
-use sealock_core::{Digest, excerpt};
+use sealock_core::Digest;
 use sealock_store::{Batch, Record};
 
 use super::{
     attributes::{Attributes, AttributesChange},
-    index::TAGS_BY_TIME,
-    order::{Moment, Order, Position},
+    order::{Order, Position},
     record::{TAGS, TagRecord},
 };
 use crate::{
@@ -50,60 +49,12 @@ impl Registry {
         limit: usize,
     ) -> Result<Page<Tag>, Error> {
         self.check_exists(repository).await?;
-        let tags = self.tag_records(repository, Order::Name, after, limit);
+        let tags = self.list::<TagRecord>(repository, Order::Name, after, limit);
         Ok(tags.await?.map(|(tag, _)| tag))
     }
 
-    /// Lists up to `limit` tags of a repository that are not hidden, with their records.
-    pub(crate) async fn tag_records(
-        &self,
-        repository: &RepositoryName,
-        order: Order,
-        last: Option<&str>,
-        limit: usize,
-    ) -> Result<Page<(Tag, TagRecord)>, Error> {
-        let mut items = Vec::new();
-        // One more than the page has, to learn if any follow.
-        if order == Order::Name {
-            let from = last.map_or(Bound::Unbounded, Bound::Excluded);
-            let scope = [&*self.id, repository.as_str()];
-            let mut tags = self.store.scan(&TAGS, &scope, from);
-            while items.len() <= limit
-                && let Some(entry) = tags.try_next().await?
-            {
-                let (tag, record) = last_key_segment(entry);
-                if record.attributes.list_enabled {
-                    items.push((Tag(tag), record));
-                }
-            }
-            return Ok(Page::first(limit, items));
-        }
-        let last = match last {
-            Some(last) => Some(self.tag_position(repository, last).await?),
-            None => None,
-        };
-        let mut moments = self.timeline(&TAGS_BY_TIME, repository, order, last.as_ref());
-        while items.len() <= limit
-            && let Some(moment) = moments.try_next().await?
-        {
-            let tag = Tag(moment.name().to_owned());
-            match self.tag(repository, &tag).await {
-                Ok(record) => {
-                    // If it has moved since the index was read, it is elsewhere in the list.
-                    let is_here = Moment::new(record.updated, tag.as_str()) == moment;
-                    if is_here && record.attributes.list_enabled {
-                        items.push((tag, record.value));
-                    }
-                }
-                Err(Error::TagUnknown) => {}
-                Err(error) => return Err(error),
-            }
-        }
-        Ok(Page::first(limit, items))
-    }
-
     /// Lists up to `limit` tags of a manifest that are not hidden, with their records.
-    pub(crate) async fn tag_records_of(
+    pub(crate) async fn list_tags_of(
         &self,
         repository: &RepositoryName,
         digest: &Digest,
@@ -115,11 +66,7 @@ impl Registry {
         for tag in self.tags_of(repository, digest).await? {
             match self.tag(repository, &tag).await {
                 Ok(record) if record.digest == *digest && record.attributes.list_enabled => {
-                    let position = Position {
-                        time: record.updated,
-                        name: tag.to_string(),
-                    };
-                    tags.push((position, (tag, record.value)));
+                    tags.push((Position::of(&tag, &record.value), (tag, record.value)));
                 }
                 Ok(_) | Err(Error::TagUnknown) => {}
                 Err(error) => return Err(error),
@@ -127,27 +74,6 @@ impl Registry {
         }
         let tags = order.sort_after(last, tags)?.into_iter();
         Ok(Page::first(limit, tags.map(|(_, tag)| tag).collect()))
-    }
-
-    /// Returns the position of a marker in a list by time. Some clients send the last name that they saw.
-    async fn tag_position(
-        &self,
-        repository: &RepositoryName,
-        marker: &str,
-    ) -> Result<Position, Error> {
-        if let Some(position) = Position::parse(marker) {
-            return Ok(position);
-        }
-        let unknown = || Error::MarkerUnknown(excerpt(marker).to_owned());
-        let tag: Tag = marker.parse().map_err(|_| unknown())?;
-        match self.tag(repository, &tag).await {
-            Ok(record) => Ok(Position {
-                time: record.updated,
-                name: tag.to_string(),
-            }),
-            Err(Error::TagUnknown) => Err(unknown()),
-            Err(error) => Err(error),
-        }
     }
 
     /// Adds to `batch` the records that put `tags` on the manifest. Refuses locked tags.

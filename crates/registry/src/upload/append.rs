@@ -59,7 +59,11 @@ impl Registry {
         E: fmt::Display,
     {
         let mut body = pin!(body);
-        let first = next_frames(&mut body).await?;
+        let received = upload.received();
+        let first = next_frames(&mut body, received).await?;
+        if first.frames.is_empty() {
+            return Ok(upload);
+        }
         if first.are_last && upload.can_hold_back(first.length) {
             let lease = self.lease().await?;
             upload.hold_back(&lease.keys(), &first.frames)?;
@@ -68,7 +72,6 @@ impl Registry {
         let Open { session, staged } = upload.take_open()?;
         // If this future is dropped, the next request continues from the session's file.
         upload.discard_unsaved();
-        let received = session.received();
         let (mut hasher, sealer) = session.split();
         let (batches, waiting) = mpsc::channel(BATCHES_WAITING);
         let sealing = Sealing {
@@ -110,7 +113,6 @@ impl Registry {
     {
         loop {
             received += next.length as u64;
-            check_fits(received)?;
             // If the stage that seals has failed, it says why.
             let Ok(slot) = batches.reserve().await else {
                 return Ok(());
@@ -125,7 +127,7 @@ impl Registry {
             if next.are_last {
                 return Ok(());
             }
-            next = next_frames(&mut body).await?;
+            next = next_frames(&mut body, received).await?;
         }
     }
 }
@@ -171,8 +173,11 @@ impl Sealing {
     }
 }
 
-/// Reads the next frames of a body.
-async fn next_frames<S, E>(body: &mut Pin<&mut S>) -> Result<Received, Error>
+/// Reads the next frames of a body, after `received` bytes of the blob.
+///
+/// # Errors
+/// If the client leaves, or the blob is too large.
+async fn next_frames<S, E>(body: &mut Pin<&mut S>, received: u64) -> Result<Received, Error>
 where
     S: Stream<Item = Result<Bytes, E>>,
     E: fmt::Display,
@@ -181,6 +186,7 @@ where
     let mut length = 0;
     while length < BATCH_BYTES {
         match body.next().await {
+            Some(Ok(frame)) if frame.is_empty() => {}
             Some(Ok(frame)) => {
                 length += frame.len();
                 frames.push(frame);
@@ -189,6 +195,7 @@ where
             None => break,
         }
     }
+    check_fits(received + length as u64)?;
     Ok(Received {
         frames: frames.into(),
         length,

@@ -213,9 +213,9 @@ impl Registry {
             }
             Err(error) => Err(error),
         };
-        // Only after the commit: if this process ends before, the next one can complete the session. Removes one small
-        // file, which takes less time than a switch to another thread.
-        upload.end(&self.store);
+        // Only after the commit: if this process ends before, the next one can complete the session.
+        let store = self.store.clone();
+        spawn_blocking(move || upload.end(&store)).await?;
         committed
     }
 

@@ -62,7 +62,7 @@ impl Session {
     }
 
     /// Takes bytes that complete no segment.
-    pub(super) fn hold_back(&mut self, keys: &ObjectKeys, frames: &[Bytes]) -> Result<(), Error> {
+    pub(super) fn hold_back(mut self, keys: &ObjectKeys, frames: &[Bytes]) -> Result<Self, Error> {
         let mut sealed = Vec::new();
         for frame in frames {
             self.hasher.update(frame);
@@ -70,7 +70,7 @@ impl Session {
             taken.map_err(Error::internal)?;
         }
         debug_assert!(sealed.is_empty(), "a segment was complete");
-        Ok(())
+        Ok(self)
     }
 
     /// Splits the session into the halves that hash and seal. Both must take the same bytes.

@@ -157,12 +157,9 @@ impl Upload {
         keys: &RegistryKeys<'_>,
         frames: &[Bytes],
     ) -> Result<(), Error> {
-        let Open {
-            mut session,
-            staged,
-        } = self.take_open()?;
+        let Open { session, staged } = self.take_open()?;
         let keys = keys.object(session.header()).map_err(Error::internal)?;
-        session.hold_back(&keys, frames)?;
+        let session = session.hold_back(&keys, frames)?;
         self.reopen(Open { session, staged });
         Ok(())
     }

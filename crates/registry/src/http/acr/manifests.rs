@@ -30,7 +30,8 @@ pub(in crate::http) async fn list(
     let page_query = page_query?;
     let limit = page_query.limit.unwrap_or(PAGE_DEFAULT);
     let (registry, last) = (call.registry.clone(), page_query.last.as_deref());
-    let mut page = registry.manifest_records(name, order, last, limit).await?;
+    let page = registry.list::<ManifestRecord>(name, order, last, limit);
+    let mut page = page.await?;
     let mut views = Vec::new();
     let mut bytes = 0;
     for (at, (digest, record)) in page.items.iter().enumerate() {
@@ -48,12 +49,7 @@ pub(in crate::http) async fn list(
             Err(error) => return Err(error),
         }
     }
-    let next = page.next_marker(|(digest, record)| {
-        order.marker(&Position {
-            time: record.pushed,
-            name: digest.to_string(),
-        })
-    });
+    let next = page.next_marker(|(digest, record)| order.marker(&Position::of(digest, record)));
     let mut body = repository_view(&call, name);
     body["manifests"] = null_if_empty(views);
     Ok(page::with_next_link(

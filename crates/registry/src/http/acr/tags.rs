@@ -48,17 +48,12 @@ pub(in crate::http) async fn list(
     let page = match &digest {
         Some(digest) => {
             registry
-                .tag_records_of(name, digest, order, last, limit)
+                .list_tags_of(name, digest, order, last, limit)
                 .await?
         }
-        None => registry.tag_records(name, order, last, limit).await?,
+        None => registry.list(name, order, last, limit).await?,
     };
-    let next = page.next_marker(|(tag, record)| {
-        order.marker(&Position {
-            time: record.updated,
-            name: tag.to_string(),
-        })
-    });
+    let next = page.next_marker(|(tag, record)| order.marker(&Position::of(tag, record)));
     let tags = page.items.iter();
     let tags = tags.map(|(tag, record)| view(tag, record));
     let mut body = repository_view(&call, name);
