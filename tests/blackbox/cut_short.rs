@@ -1,95 +1,53 @@
 //! Deletions that a full disk interrupts, and their completion.
 
 use std::{
-    ops::Bound,
+    io,
     sync::{
-        Arc, Mutex,
+        Arc,
         atomic::{AtomicUsize, Ordering},
     },
 };
 
-use async_trait::async_trait;
 use sealock_store::{
-    Commit, Result, Store,
-    metadata::{Changes, Condition, Direction, Item, Metadata},
+    Result, Store,
+    metadata::{KeyRange, Metadata as _},
 };
 use sealock_tests::{Image, eventually};
 use serde_json::{Value, json};
 
-use crate::{model::Drive as _, nodes::Nodes};
+use crate::{
+    model::Drive as _,
+    nodes::Nodes,
+    tapped_metadata::{Tap, TappedMetadata},
+};
 
 /// The number of tags of one image: more than one commit of a deletion removes.
 const TAGS: usize = 600;
 
-/// Metadata on a disk that becomes full after a number of commits.
-struct FillingMetadata {
-    metadata: Arc<dyn Metadata>,
+/// A disk that becomes full after a number of commits.
+struct FillingDisk {
     commits_left: AtomicUsize,
 }
 
-impl FillingMetadata {
-    /// Returns true if a record whose key contains `part` is left.
-    async fn mentions(&self, part: &str) -> bool {
-        let items = self.metadata.page(
-            Bound::Unbounded,
-            Bound::Unbounded,
-            Direction::Forward,
-            usize::MAX,
-        );
-        let mut items = items.await.into_iter();
-        items.any(|item| String::from_utf8_lossy(&item.unwrap().0).contains(part))
-    }
-}
-
-#[async_trait]
-impl Metadata for FillingMetadata {
-    async fn get(&self, key: &[u8]) -> Result<Option<Vec<u8>>> {
-        self.metadata.get(key).await
-    }
-
-    async fn page(
-        &self,
-        start: Bound<&[u8]>,
-        end: Bound<&[u8]>,
-        direction: Direction,
-        limit: usize,
-    ) -> Vec<Result<Item>> {
-        self.metadata.page(start, end, direction, limit).await
-    }
-
-    async fn commit(&self, changes: Changes) -> Result<Commit> {
+impl Tap for FillingDisk {
+    fn commit(&self) -> Result<()> {
         let count_down = |left: usize| left.checked_sub(1);
         let has_room =
             self.commits_left
                 .fetch_update(Ordering::SeqCst, Ordering::SeqCst, count_down);
-        if has_room.is_err() {
-            return Err(std::io::Error::from(std::io::ErrorKind::StorageFull).into());
+        match has_room {
+            Ok(_) => Ok(()),
+            Err(_) => Err(io::Error::from(io::ErrorKind::StorageFull).into()),
         }
-        self.metadata.commit(changes).await
     }
+}
 
-    async fn journal_or_hold(&self, line: Vec<u8>) {
-        self.metadata.journal_or_hold(line).await;
-    }
-
-    async fn epoch(&self) -> Result<u64> {
-        self.metadata.epoch().await
-    }
-
-    fn condition(&self) -> Condition {
-        self.metadata.condition()
-    }
-
-    async fn check(&self) -> Result<Vec<String>> {
-        self.metadata.check().await
-    }
-
-    async fn is_sound(&self) -> bool {
-        self.metadata.is_sound().await
-    }
-
-    async fn close(&self) {
-        self.metadata.close().await;
+impl TappedMetadata<FillingDisk> {
+    /// Returns true if a record whose key contains `part` is left.
+    async fn mentions(&self, part: &str) -> bool {
+        let items = self.page(KeyRange::ALL, usize::MAX).await;
+        let mut items = items.into_iter();
+        items.any(|item| String::from_utf8_lossy(&item.unwrap().0).contains(part))
     }
 }
 
@@ -97,21 +55,14 @@ impl Metadata for FillingMetadata {
 struct Filled {
     nodes: Nodes,
     store: Store,
-    metadata: Arc<FillingMetadata>,
+    metadata: Arc<TappedMetadata<FillingDisk>>,
     registry: String,
 }
 
 fn fill(commits: usize) -> Filled {
-    let kept = Mutex::new(None);
-    let store = Store::ephemeral().wrap_metadata(|metadata| {
-        let filling = Arc::new(FillingMetadata {
-            metadata,
-            commits_left: AtomicUsize::new(usize::MAX),
-        });
-        *kept.lock().unwrap() = Some(Arc::clone(&filling));
-        filling
+    let (store, metadata) = TappedMetadata::store(FillingDisk {
+        commits_left: AtomicUsize::new(usize::MAX),
     });
-    let metadata = kept.into_inner().unwrap().unwrap();
     let nodes = Nodes::start(1, store.clone());
     let image = Image::random(&[10_000]);
     let client = nodes.client();
@@ -126,7 +77,7 @@ fn fill(commits: usize) -> Filled {
         }
     }
     let registry = nodes.json(&["registry", "show"])["id"].clone();
-    metadata.commits_left.store(commits, Ordering::SeqCst);
+    metadata.tap.commits_left.store(commits, Ordering::SeqCst);
     Filled {
         nodes,
         store,
@@ -145,7 +96,7 @@ impl Filled {
     }
 
     fn make_room(&self) {
-        let room = &self.metadata.commits_left;
+        let room = &self.metadata.tap.commits_left;
         room.store(usize::MAX, Ordering::SeqCst);
     }
 

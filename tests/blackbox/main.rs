@@ -56,6 +56,7 @@ mod rotation;
 mod secrets;
 mod serve;
 mod slow_clients;
+mod tapped_metadata;
 mod throttling;
 mod tls;
 mod tokens;

@@ -1,74 +1,27 @@
 //! The cost of a page in records that are read: as much as the page, however large the repository is.
 
-use std::{
-    ops::Bound,
-    sync::{
-        Arc, Mutex,
-        atomic::{AtomicUsize, Ordering},
-    },
+use std::sync::{
+    Arc,
+    atomic::{AtomicUsize, Ordering},
 };
 
-use async_trait::async_trait;
-use sealock_store::{
-    Batch, Commit, Result, Store, Table,
-    metadata::{Changes, Condition, Direction, Item, Metadata},
-};
+use sealock_store::{Batch, Commit, Store, Table};
 use sealock_tests::{Client, Image, digest_of};
 use serde_json::{Value, json};
 
-use crate::{model::Drive as _, nodes::Nodes};
+use crate::{
+    model::Drive as _,
+    nodes::Nodes,
+    tapped_metadata::{Tap, TappedMetadata},
+};
 
-/// Metadata that counts the records that are read.
-struct CountingMetadata {
-    metadata: Arc<dyn Metadata>,
-    reads: AtomicUsize,
-}
+/// The number of records that are read.
+#[derive(Default)]
+struct Reads(AtomicUsize);
 
-#[async_trait]
-impl Metadata for CountingMetadata {
-    async fn get(&self, key: &[u8]) -> Result<Option<Vec<u8>>> {
-        self.reads.fetch_add(1, Ordering::SeqCst);
-        self.metadata.get(key).await
-    }
-
-    async fn page(
-        &self,
-        start: Bound<&[u8]>,
-        end: Bound<&[u8]>,
-        direction: Direction,
-        limit: usize,
-    ) -> Vec<Result<Item>> {
-        let page = self.metadata.page(start, end, direction, limit).await;
-        self.reads.fetch_add(page.len().max(1), Ordering::SeqCst);
-        page
-    }
-
-    async fn commit(&self, changes: Changes) -> Result<Commit> {
-        self.metadata.commit(changes).await
-    }
-
-    async fn journal_or_hold(&self, line: Vec<u8>) {
-        self.metadata.journal_or_hold(line).await;
-    }
-
-    async fn epoch(&self) -> Result<u64> {
-        self.metadata.epoch().await
-    }
-
-    fn condition(&self) -> Condition {
-        self.metadata.condition()
-    }
-
-    async fn check(&self) -> Result<Vec<String>> {
-        self.metadata.check().await
-    }
-
-    async fn is_sound(&self) -> bool {
-        self.metadata.is_sound().await
-    }
-
-    async fn close(&self) {
-        self.metadata.close().await;
+impl Tap for Reads {
+    fn read(&self, records: usize) {
+        self.0.fetch_add(records, Ordering::SeqCst);
     }
 }
 
@@ -76,26 +29,18 @@ impl Metadata for CountingMetadata {
 struct Counted {
     nodes: Nodes,
     store: Store,
-    metadata: Arc<CountingMetadata>,
+    metadata: Arc<TappedMetadata<Reads>>,
     client: Client,
 }
 
 impl Counted {
     fn start() -> Self {
-        let kept = Mutex::new(None);
-        let store = Store::ephemeral().wrap_metadata(|metadata| {
-            let counting = Arc::new(CountingMetadata {
-                metadata,
-                reads: AtomicUsize::default(),
-            });
-            *kept.lock().unwrap() = Some(Arc::clone(&counting));
-            counting
-        });
+        let (store, metadata) = TappedMetadata::store(Reads::default());
         let settings = [("SEALOCK_FIDELITY__REFERRERS_ON_CMK", "true")];
         let nodes = Nodes::start_with(1, store.clone(), &settings);
         Self {
             client: nodes.client(),
-            metadata: kept.into_inner().unwrap().unwrap(),
+            metadata,
             nodes,
             store,
         }
@@ -135,10 +80,10 @@ impl Counted {
 
     /// Returns the number of records that a request reads.
     fn cost(&self, method: &str, path: &str) -> usize {
-        let before = self.metadata.reads.load(Ordering::SeqCst);
+        let before = self.metadata.tap.0.load(Ordering::SeqCst);
         let answer = self.client.send(method, path, &[], b"");
         assert!(matches!(answer.status, 200 | 202), "{path}: {answer:?}");
-        self.metadata.reads.load(Ordering::SeqCst) - before
+        self.metadata.tap.0.load(Ordering::SeqCst) - before
     }
 
     /// Returns the path of the second page.

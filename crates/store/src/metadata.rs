@@ -6,6 +6,7 @@ mod database;
 pub(crate) mod engine;
 mod engine_kind;
 mod group;
+mod key_range;
 pub(crate) mod ledger;
 pub(crate) mod log;
 mod memory;
@@ -18,14 +19,13 @@ mod sled;
 pub(crate) mod state;
 mod writer;
 
-use std::ops::Bound;
-
 use async_trait::async_trait;
 
 pub use self::{
     condition::{Condition, Failure},
     database::Database,
     engine_kind::EngineKind,
+    key_range::{Direction, KeyRange},
     memory::MemoryMetadata,
 };
 use crate::Result;
@@ -88,40 +88,6 @@ pub type Item = (Vec<u8>, Vec<u8>);
 /// Keys and values in the order of the keys' bytes.
 pub(crate) type Items = Box<dyn Iterator<Item = Result<Item>> + Send>;
 
-/// The order in which a range of keys is read.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Direction {
-    /// The first key first.
-    Forward,
-    /// The last key first.
-    Backward,
-}
-
-impl Direction {
-    /// Returns the items in this order.
-    pub(crate) fn of<'a, T>(
-        self,
-        items: impl DoubleEndedIterator<Item = T> + Send + 'a,
-    ) -> Box<dyn Iterator<Item = T> + Send + 'a> {
-        match self {
-            Self::Forward => Box::new(items),
-            Self::Backward => Box::new(items.rev()),
-        }
-    }
-}
-
-/// Returns true if no key lies between the bounds.
-fn is_empty_range(start: Bound<&[u8]>, end: Bound<&[u8]>) -> bool {
-    match (start, end) {
-        (Bound::Unbounded, _) | (_, Bound::Unbounded) => false,
-        (Bound::Included(start), Bound::Included(end)) => start > end,
-        (
-            Bound::Included(start) | Bound::Excluded(start),
-            Bound::Included(end) | Bound::Excluded(end),
-        ) => start >= end,
-    }
-}
-
 /// A sorted map with one atomic write. The suite in `tests/behaviour` tests every implementation.
 ///
 /// A change becomes durable before it becomes visible, since a reader may acknowledge what another client committed.
@@ -133,16 +99,9 @@ pub trait Metadata: Send + Sync + 'static {
     /// If the value is damaged, or the disk fails.
     async fn get(&self, key: &[u8]) -> Result<Option<Vec<u8>>>;
 
-    /// Returns the first `limit` items between `start` and `end`, in the byte order of their keys or, backward, the last
-    /// `limit` items in the reverse order. A shorter page is the last one. A page ends with the first item that is
-    /// damaged or cannot be read.
-    async fn page(
-        &self,
-        start: Bound<&[u8]>,
-        end: Bound<&[u8]>,
-        direction: Direction,
-        limit: usize,
-    ) -> Vec<Result<Item>>;
+    /// Returns the first `limit` items of `range`, in its direction. A shorter page is the last one. A page ends with the
+    /// first item that is damaged or cannot be read.
+    async fn page(&self, range: KeyRange<'_>, limit: usize) -> Vec<Result<Item>>;
 
     /// Makes all changes or none: first durable, then visible. The commit continues if the future is dropped.
     ///

@@ -17,7 +17,7 @@ use tokio::{runtime::Handle, task::coop::consume_budget};
 use crate::{
     Entry, LongWork, Result, Table,
     key::end_of,
-    metadata::{Direction, Metadata},
+    metadata::{Direction, KeyRange, Metadata},
 };
 
 /// The number of items in the first page of a scan. Many scans need only a few.
@@ -31,6 +31,7 @@ pub(crate) struct Range {
     pub(crate) prefix: Vec<u8>,
     pub(crate) start: Bound<Vec<u8>>,
     pub(crate) end: Bound<Vec<u8>>,
+    pub(crate) direction: Direction,
 }
 
 impl Range {
@@ -53,7 +54,29 @@ impl Range {
             (Direction::Forward, start) => (start, after),
             (Direction::Backward, end) => (first, end),
         };
-        Self { prefix, start, end }
+        Self {
+            prefix,
+            start,
+            end,
+            direction,
+        }
+    }
+
+    pub(crate) fn keys(&self) -> KeyRange<'_> {
+        KeyRange {
+            start: self.start.as_ref().map(Vec::as_slice),
+            end: self.end.as_ref().map(Vec::as_slice),
+            direction: self.direction,
+        }
+    }
+
+    /// Drops the keys up to `last`, the last one that was read.
+    fn continue_after(&mut self, last: Vec<u8>) {
+        let last = Bound::Excluded(last);
+        match self.direction {
+            Direction::Forward => self.start = last,
+            Direction::Backward => self.end = last,
+        }
     }
 }
 
@@ -64,7 +87,6 @@ pub struct Scan<T>(BoxStream<'static, Result<Entry<T>>>);
 struct Pages<T> {
     metadata: Arc<dyn Metadata>,
     range: Range,
-    direction: Direction,
     /// The number of items in the next page.
     size: usize,
     records: PhantomData<fn() -> T>,
@@ -88,24 +110,14 @@ impl<T: DeserializeOwned + Send + 'static> Pages<T> {
     }
 
     async fn read(mut self) -> Page<T> {
-        let Range { prefix, start, end } = &mut self.range;
-        let (from, to) = (
-            start.as_ref().map(Vec::as_slice),
-            end.as_ref().map(Vec::as_slice),
-        );
-        let page = self.metadata.page(from, to, self.direction, self.size);
-        let page = page.await;
+        let page = self.metadata.page(self.range.keys(), self.size).await;
         let has_more = page.len() == self.size;
         if let Some(Ok((key, _))) = page.last().filter(|_| has_more) {
-            let last = Bound::Excluded(key.clone());
-            match self.direction {
-                Direction::Forward => *start = last,
-                Direction::Backward => *end = last,
-            }
+            self.range.continue_after(key.clone());
         }
         let entries = page.into_iter().map(|item| {
             let (key, raw) = item?;
-            Entry::decode(prefix, &key, raw)
+            Entry::decode(&self.range.prefix, &key, raw)
         });
         let entries: Vec<_> = entries.collect();
         self.size = (self.size * 4).min(LARGEST_PAGE);
@@ -115,16 +127,10 @@ impl<T: DeserializeOwned + Send + 'static> Pages<T> {
 }
 
 impl<T: DeserializeOwned + Send + 'static> Scan<T> {
-    pub(crate) fn new(
-        metadata: Arc<dyn Metadata>,
-        long_work: LongWork,
-        range: Range,
-        direction: Direction,
-    ) -> Self {
+    pub(crate) fn new(metadata: Arc<dyn Metadata>, long_work: LongWork, range: Range) -> Self {
         let first = Pages {
             metadata,
             range,
-            direction,
             size: FIRST_PAGE,
             records: PhantomData,
         };

@@ -97,16 +97,11 @@ impl Store {
         from: Bound<&str>,
     ) -> Result<Option<Entry<T>>> {
         consume_budget().await;
-        let direction = Direction::Forward;
-        let Range { prefix, start, end } = Range::new(table, prefix, from, direction);
-        let (start, end) = (
-            start.as_ref().map(Vec::as_slice),
-            end.as_ref().map(Vec::as_slice),
-        );
-        let found = self.metadata.page(start, end, direction, 1).await;
+        let range = Range::new(table, prefix, from, Direction::Forward);
+        let found = self.metadata.page(range.keys(), 1).await;
         let mut entries = found.into_iter().map(|item| {
             let (key, raw) = item?;
-            Entry::decode(&prefix, &key, raw)
+            Entry::decode(&range.prefix, &key, raw)
         });
         entries.next().transpose()
     }
@@ -121,7 +116,7 @@ impl Store {
         prefix: &[&str],
         from: Bound<&str>,
     ) -> Scan<T> {
-        self.scan_towards(Direction::Forward, table, prefix, from)
+        self.scan_range(Range::new(table, prefix, from, Direction::Forward))
     }
 
     /// Returns the same records as [`scan`](Self::scan) in the reverse order. The scan starts where the key's next
@@ -132,19 +127,11 @@ impl Store {
         prefix: &[&str],
         from: Bound<&str>,
     ) -> Scan<T> {
-        self.scan_towards(Direction::Backward, table, prefix, from)
+        self.scan_range(Range::new(table, prefix, from, Direction::Backward))
     }
 
-    fn scan_towards<T: DeserializeOwned + Send + 'static>(
-        &self,
-        direction: Direction,
-        table: &Table<T>,
-        prefix: &[&str],
-        from: Bound<&str>,
-    ) -> Scan<T> {
-        let range = Range::new(table, prefix, from, direction);
-        let metadata = Arc::clone(&self.metadata);
-        Scan::new(metadata, self.scans.clone(), range, direction)
+    fn scan_range<T: DeserializeOwned + Send + 'static>(&self, range: Range) -> Scan<T> {
+        Scan::new(Arc::clone(&self.metadata), self.scans.clone(), range)
     }
 
     /// Writes all of `batch` or nothing. After [`Commit::Done`], the changes are durable and the objects that the batch

@@ -89,16 +89,10 @@ impl Registry {
         tag: &str,
         before: Option<&TagRecord>,
         after: Option<&TagRecord>,
-        mut batch: Batch,
+        batch: Batch,
     ) -> Batch {
         let of = |record| IndexEntry::of_tag([&self.id, repository.as_str(), tag], record);
-        for old in before.into_iter().flat_map(of) {
-            batch = old.delete(batch);
-        }
-        for new in after.into_iter().flat_map(of) {
-            batch = new.put(batch);
-        }
-        batch
+        replace(before.map(of), after.map(of), batch)
     }
 
     /// Adds to `batch` the changes of the indexes that belong to the creation or deletion of a manifest's record.
@@ -108,16 +102,10 @@ impl Registry {
         digest: &str,
         before: Option<&ManifestRecord>,
         after: Option<&ManifestRecord>,
-        mut batch: Batch,
+        batch: Batch,
     ) -> Batch {
         let of = |record| IndexEntry::of_manifest([&self.id, repository.as_str(), digest], record);
-        for old in before.into_iter().flat_map(of) {
-            batch = old.delete(batch);
-        }
-        for new in after.into_iter().flat_map(of) {
-            batch = new.put(batch);
-        }
-        batch
+        replace(before.map(of), after.map(of), batch)
     }
 
     /// Lists the tags of a manifest by name.
@@ -185,6 +173,21 @@ impl Registry {
         });
         Ok(sentences.collect())
     }
+}
+
+/// Adds to `batch` the replacement of a record's entries.
+fn replace(
+    before: Option<Vec<IndexEntry>>,
+    after: Option<Vec<IndexEntry>>,
+    mut batch: Batch,
+) -> Batch {
+    for old in before.into_iter().flatten() {
+        batch = old.delete(batch);
+    }
+    for new in after.into_iter().flatten() {
+        batch = new.put(batch);
+    }
+    batch
 }
 
 /// Sorts entries that come backward: those of the same time go by name. Only the tags of one push have the same time.

@@ -3,15 +3,12 @@
 //! `copy-N` has all records as of commit number N, and a tag over the whole file. Its format is independent of the
 //! engine.
 
-use std::{
-    ops::Bound,
-    path::{Path, PathBuf},
-};
+use std::path::{Path, PathBuf};
 
 use sha2::{Digest as _, Sha256};
 
 use super::{
-    Direction,
+    KeyRange,
     engine::GuardedSnapshot,
     group::forged,
     ledger::{Count, LEDGER, Ledger},
@@ -87,7 +84,7 @@ fn write_to(
     let mut offset = 0;
     let mut buffer = MAGIC.to_vec();
     put_bytes(&mut buffer, &ledger.seal(authenticator)?);
-    for item in snapshot.range(Bound::Unbounded, Bound::Unbounded, Direction::Forward) {
+    for item in snapshot.range(KeyRange::ALL) {
         let (key, sealed) = item?;
         if key == LEDGER {
             continue;
@@ -201,7 +198,7 @@ mod tests {
             Ok(self.0.get(key).cloned())
         }
 
-        fn range(&self, _: Bound<&[u8]>, _: Bound<&[u8]>, _: Direction) -> Items {
+        fn range(&self, _: KeyRange<'_>) -> Items {
             Box::new(self.0.clone().into_iter().map(Ok))
         }
 

@@ -1,5 +1,4 @@
 use std::{
-    ops::Bound,
     sync::{Arc, atomic::Ordering, mpsc},
     thread::JoinHandle,
     time::{Duration, Instant},
@@ -10,9 +9,8 @@ use tokio::sync::{Semaphore, oneshot, watch};
 use uuid::Uuid;
 
 use super::{
-    Changes, Commit, Condition, Direction, Item, Metadata,
+    Changes, Commit, Condition, Item, KeyRange, Metadata,
     group::forged,
-    is_empty_range,
     ledger::LEDGER,
     recovery::{self, Recovered, Walk},
     shared::Shared,
@@ -117,17 +115,11 @@ impl Metadata for Database {
             .transpose()
     }
 
-    async fn page(
-        &self,
-        start: Bound<&[u8]>,
-        end: Bound<&[u8]>,
-        direction: Direction,
-        limit: usize,
-    ) -> Vec<Result<Item>> {
-        if is_empty_range(start, end) {
+    async fn page(&self, range: KeyRange<'_>, limit: usize) -> Vec<Result<Item>> {
+        if range.is_empty() {
             return Vec::new();
         }
-        let items = self.shared.snapshot().range(start, end, direction);
+        let items = self.shared.snapshot().range(range);
         let items = items.filter(|item| !matches!(item, Ok((key, _)) if key == LEDGER));
         let mut opened = Vec::new();
         for item in items.take(limit) {

@@ -3,13 +3,12 @@
 use std::{
     any::Any,
     cell::Cell,
-    ops::Bound,
     panic::{self, AssertUnwindSafe, catch_unwind},
     path::{Path, PathBuf},
     sync::{Arc, Once},
 };
 
-use super::{Direction, Items};
+use super::{Items, KeyRange};
 use crate::{Error, Result};
 
 /// An embedded database. A crash may undo the writes since the last checkpoint, but none before it.
@@ -52,7 +51,7 @@ pub(crate) trait Records {
 pub(crate) trait Snapshot: Send + Sync {
     fn get(&self, key: &[u8]) -> Result<Option<Vec<u8>>>;
 
-    fn range(&self, start: Bound<&[u8]>, end: Bound<&[u8]>, direction: Direction) -> Items;
+    fn range(&self, range: KeyRange<'_>) -> Items;
 
     /// Returns true if the snapshot does not show later writes.
     fn is_frozen(&self) -> bool;
@@ -107,15 +106,9 @@ impl GuardedSnapshot {
         catch_panic(&self.file, || self.snapshot.get(key))
     }
 
-    pub(crate) fn range(
-        &self,
-        start: Bound<&[u8]>,
-        end: Bound<&[u8]>,
-        direction: Direction,
-    ) -> Items {
-        let range = || Ok(self.snapshot.range(start, end, direction));
-        let range = catch_panic(&self.file, range);
-        let mut items = match range {
+    pub(crate) fn range(&self, range: KeyRange<'_>) -> Items {
+        let items = catch_panic(&self.file, || Ok(self.snapshot.range(range)));
+        let mut items = match items {
             Ok(items) => items,
             Err(error) => return Box::new(std::iter::once(Err(error))),
         };

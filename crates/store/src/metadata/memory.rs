@@ -1,6 +1,5 @@
 use std::{
     collections::BTreeMap,
-    ops::Bound,
     sync::{
         PoisonError, RwLock, RwLockReadGuard,
         atomic::{AtomicU64, Ordering},
@@ -9,7 +8,7 @@ use std::{
 
 use async_trait::async_trait;
 
-use super::{Changes, Commit, Condition, Direction, Item, Metadata, is_empty_range};
+use super::{Changes, Commit, Condition, Item, KeyRange, Metadata};
 use crate::{Journal, Result};
 
 /// Metadata in memory, which ends with the process.
@@ -48,18 +47,12 @@ impl Metadata for MemoryMetadata {
         Ok(self.read().get(key).cloned())
     }
 
-    async fn page(
-        &self,
-        start: Bound<&[u8]>,
-        end: Bound<&[u8]>,
-        direction: Direction,
-        limit: usize,
-    ) -> Vec<Result<Item>> {
-        if is_empty_range(start, end) {
+    async fn page(&self, range: KeyRange<'_>, limit: usize) -> Vec<Result<Item>> {
+        if range.is_empty() {
             return Vec::new();
         }
         let map = self.read();
-        let items = direction.of(map.range::<[u8], _>((start, end)));
+        let items = range.direction.of(map.range::<[u8], _>(range.bounds()));
         let items = items.map(|(key, value)| Ok((key.clone(), value.clone())));
         items.take(limit).collect()
     }

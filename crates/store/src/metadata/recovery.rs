@@ -1,12 +1,12 @@
 //! Recovery of the acknowledged commits at a start: the database as of its last checkpoint, and the later commits from
 //! the log.
 
-use std::{collections::BTreeMap, ops::Bound, path::Path, sync::Arc, time::Instant};
+use std::{collections::BTreeMap, path::Path, sync::Arc, time::Instant};
 
 use uuid::Uuid;
 
 use super::{
-    Direction, copies,
+    KeyRange, copies,
     engine::{Engine, GuardedSnapshot, catch_panic},
     ledger::{Count, LEDGER, Ledger},
     log::{self, Log, LogEntry, LogPosition},
@@ -254,7 +254,7 @@ impl Walk {
             Error::damaged_file(&snapshot.file, "its ledger differs from what was written")
         })?;
         Ok(Self {
-            items: snapshot.range(Bound::Unbounded, Bound::Unbounded, Direction::Forward),
+            items: snapshot.range(KeyRange::ALL),
             ledger,
             authenticator: authenticator.clone(),
             count: Count::default(),

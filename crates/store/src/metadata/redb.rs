@@ -3,7 +3,6 @@
 mod file;
 
 use std::{
-    ops::Bound,
     path::Path,
     sync::{Arc, atomic::Ordering},
 };
@@ -15,7 +14,7 @@ use redb::{
 
 use self::file::{Backend, File};
 use super::{
-    Direction, Items,
+    Items, KeyRange,
     engine::{Engine, Records, Snapshot, catch_panic},
 };
 use crate::{
@@ -233,10 +232,10 @@ impl Snapshot for Reading {
         Ok(found.map(|value| value.value().to_vec()))
     }
 
-    fn range(&self, start: Bound<&[u8]>, end: Bound<&[u8]>, direction: Direction) -> Items {
+    fn range(&self, range: KeyRange<'_>) -> Items {
         let file = Arc::clone(&self.file);
-        match self.table.range::<&[u8]>((start, end)) {
-            Ok(range) => Box::new(direction.of(range).map(move |item| {
+        match self.table.range::<&[u8]>(range.bounds()) {
+            Ok(items) => Box::new(range.direction.of(items).map(move |item| {
                 let (key, value) = item.map_err(|error| file.error(error))?;
                 Ok((key.value().to_vec(), value.value().to_vec()))
             })),

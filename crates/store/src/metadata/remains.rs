@@ -6,7 +6,7 @@ use std::{collections::BTreeMap, io, ops::Bound, path::Path};
 use uuid::Uuid;
 
 use super::{
-    Direction, copies,
+    KeyRange, copies,
     engine::{GuardedSnapshot, catch_panic},
     engine_kind::EngineKind,
     ledger::{LEDGER, Ledger, TableDifference},
@@ -387,7 +387,12 @@ impl ExaminedDatabase {
         start: Bound<&[u8]>,
         end: Bound<&[u8]>,
     ) -> Result<()> {
-        for item in snapshot.range(start, end, Direction::Forward) {
+        let range = KeyRange {
+            start,
+            end,
+            ..KeyRange::ALL
+        };
+        for item in snapshot.range(range) {
             let (key, sealed) = item?;
             if key == LEDGER {
                 continue;

@@ -2,7 +2,6 @@
 
 use std::{
     collections::BTreeMap,
-    ops::Bound,
     path::{Path, PathBuf},
     sync::Arc,
     thread,
@@ -12,7 +11,7 @@ use std::{
 use fs_err as fs;
 
 use super::{
-    Direction, Items,
+    Items, KeyRange,
     engine::{Engine, Records, Snapshot},
 };
 use crate::{Error, Result, disk};
@@ -218,10 +217,10 @@ impl Snapshot for Reading {
         Ok(found.map(|value| value.to_vec()))
     }
 
-    fn range(&self, start: Bound<&[u8]>, end: Bound<&[u8]>, direction: Direction) -> Items {
+    fn range(&self, range: KeyRange<'_>) -> Items {
         let path = self.path.clone();
-        let range = self.db.range::<&[u8], _>((start, end));
-        Box::new(direction.of(range).map(move |item| {
+        let items = self.db.range::<&[u8], _>(range.bounds());
+        Box::new(range.direction.of(items).map(move |item| {
             let (key, value) = item.map_err(|error| convert(&path, error))?;
             Ok((key.to_vec(), value.to_vec()))
         }))

@@ -1,9 +1,9 @@
-use std::{ops::Bound, sync::Arc, time::Duration};
+use std::{sync::Arc, time::Duration};
 
 use async_trait::async_trait;
 use sealock_store::{
     Commit, Result,
-    metadata::{Changes, Condition, Direction, Item, Metadata},
+    metadata::{Changes, Condition, Item, KeyRange, Metadata},
 };
 
 /// The maximum delay of a request or a response, in microseconds.
@@ -26,15 +26,9 @@ impl Metadata for SlowMetadata {
         found
     }
 
-    async fn page(
-        &self,
-        start: Bound<&[u8]>,
-        end: Bound<&[u8]>,
-        direction: Direction,
-        limit: usize,
-    ) -> Vec<Result<Item>> {
+    async fn page(&self, range: KeyRange<'_>, limit: usize) -> Vec<Result<Item>> {
         delay().await;
-        let found = self.0.page(start, end, direction, limit).await;
+        let found = self.0.page(range, limit).await;
         delay().await;
         found
     }
