@@ -85,7 +85,9 @@ fn entries(dir: &Path) -> BTreeSet<String> {
 /// Starts an emulator, uses it in every way that leaves a file, and restarts it.
 fn used(engine: &str) -> Emulator {
     let mut emulator = Emulator::start_with(Options {
-        config: Some(format!("store.engine = \"{engine}\"\n{CONFIG}")),
+        config: Some(format!(
+            "store.engine = \"{engine}\"\naudit.max_file_bytes = 65536\n{CONFIG}"
+        )),
         ..Options::default()
     });
     emulator.cli(&["registry", "update", "--admin-enabled", "true"]);
@@ -96,6 +98,7 @@ fn used(engine: &str) -> Emulator {
     let sent = door.send("PATCH", begun.header("location"), &random_bytes(1000));
     assert_eq!(sent.status, 202);
     emulator.cli(&["key", "rotate"]);
+    fill_an_audit_file(&emulator);
     emulator.stop();
     for orphan in [
         format!("blobs/{ID}"),
@@ -110,6 +113,26 @@ fn used(engine: &str) -> Emulator {
         fs::read_dir(data.join("quarantine")).is_ok_and(|found| found.count() == 4)
     });
     emulator
+}
+
+/// Changes a key until the audit log has a second file.
+fn fill_an_audit_file(emulator: &Emulator) {
+    let token = fs::read_to_string(emulator.data_dir().join("control.token")).unwrap();
+    let bearer = format!("Bearer {}", token.trim());
+    let headers = [
+        ("authorization", bearer.as_str()),
+        ("content-type", "application/json"),
+    ];
+    let key = "/_sealock/v1/vaults/sealock/keys/signer";
+    let client = emulator.client();
+    for _ in 0..100 {
+        let changed = client.send("PATCH", key, &headers, br#"{"enabled": true}"#);
+        assert_eq!(changed.status, 200);
+    }
+    eventually("a second file of the audit log", || {
+        let files = entries(&emulator.data_dir());
+        files.iter().any(|name| name.starts_with("audit.jsonl."))
+    });
 }
 
 #[test]

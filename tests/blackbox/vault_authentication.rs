@@ -1,5 +1,5 @@
 use base64::{Engine as _, engine::general_purpose::URL_SAFE_NO_PAD};
-use sealock_tests::{Answer, Client, Emulator};
+use sealock_tests::{Answer, Client, Emulator, Options};
 use serde_json::{Value, json};
 
 use crate::entra::{part, token};
@@ -203,4 +203,54 @@ fn request_without_a_token_is_audited() {
         event["resultDescription"],
         "AKV10000: Request is missing a Bearer or PoP token."
     );
+}
+
+#[test]
+fn requests_without_a_token_fill_neither_the_audit_log_nor_the_disk() {
+    let limits = [("MAX_FILE_BYTES", "65536"), ("MAX_FILES", "2")];
+    let emulator = Emulator::start_with(Options {
+        environment: limits
+            .map(|(key, value)| (format!("SEALOCK_AUDIT__{key}"), value.to_owned()))
+            .into(),
+        ..Options::default()
+    });
+    let client = emulator.client();
+    let audited = |operation: &str| -> Vec<Value> {
+        let events = emulator.cli(&["audit", "--operation", operation, "--json"]);
+        let events = events
+            .lines()
+            .map(|line| serde_json::from_str(line).unwrap());
+        events.collect()
+    };
+    let send = |times: usize| {
+        for _ in 0..times {
+            assert_eq!(client.get(KEYS).status, 401);
+        }
+    };
+    emulator.cli(&["clock", "freeze"]);
+    emulator.cli(&["key", "create", "earlier"]);
+    send(2000);
+    let events = audited("Authentication");
+    assert_eq!(events.len(), 60);
+    let description = |event: &Value| event["resultDescription"].as_str().unwrap().to_owned();
+    assert!(description(&events[59]).contains("The other requests without a valid token"));
+    assert!(!audited("KeyCreate").is_empty(), "nothing was pushed out");
+
+    emulator.cli(&["clock", "advance", "1m"]);
+    send(1);
+    let last = audited("Authentication").pop().unwrap();
+    assert!(
+        description(&last).contains("1940 requests"),
+        "{}",
+        description(&last)
+    );
+    for _ in 0..5 {
+        emulator.cli(&["clock", "advance", "1m"]);
+        send(60);
+    }
+    assert!(audited("KeyCreate").is_empty(), "the log has rotated");
+    let mut audit = emulator.files();
+    audit.retain(|(path, _)| path.to_string_lossy().contains("audit.jsonl"));
+    let bytes: usize = audit.iter().map(|(_, content)| content.len()).sum();
+    assert!(audit.len() <= 2 && bytes < 2 * (65_536 + 8192), "{bytes}");
 }

@@ -1,3 +1,4 @@
+mod audit;
 mod server;
 
 use std::{collections::BTreeSet, path::Path};
@@ -11,6 +12,7 @@ use sealock_vault::{Curve, KeyPermission, KeySpec, KeyType, VaultSettings, Vault
 use serde::{Deserialize, Deserializer, de::Error as _};
 use toml::{Table, Value};
 
+use self::audit::Audit;
 pub(crate) use self::server::Server;
 pub use self::server::{Auth, listen_address};
 use crate::Tls;
@@ -34,6 +36,8 @@ pub struct Config {
     pub log: Log,
     /// The storage of all state.
     pub store: StoreSection,
+    /// The vaults' audit log.
+    pub audit: Audit,
     /// Customer-managed keys.
     pub cmk: sealock_cmk::Settings,
     /// The registry of the friendly door.

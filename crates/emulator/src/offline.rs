@@ -279,6 +279,7 @@ impl Directory {
         let authenticator = Authenticator::new(&service_key.store_key());
         let mut files = StoreFiles {
             engine: self.config.store.engine,
+            journal: self.config.audit.journal(),
             ..StoreFiles::new(&self.data_dir.dir, authenticator)
         };
         if self.data_dir.config_file.is_none() && std::env::var_os(ENGINE).is_none() {

@@ -6,7 +6,7 @@ use sealock_core::{Clock, PublicName, RegistryName, VaultName};
 use sealock_entra::{Directory, TokenIssuer};
 use sealock_envelope::ServiceKey;
 use sealock_registry::Registries;
-use sealock_store::Store;
+use sealock_store::{LongWork, Store};
 use sealock_vault::{KeyFollowers, KeyVault, Permit, Requester, operation::Operation};
 use tokio_util::sync::CancellationToken;
 
@@ -38,6 +38,8 @@ pub(crate) struct Services {
     pub(crate) started: Timestamp,
     /// The number of days that a file stays in quarantine.
     pub(crate) quarantine_days: u32,
+    /// Reads of the whole audit log.
+    pub(crate) long_work: LongWork,
     /// Ends streams and background work when the emulator stops.
     pub(crate) shutdown: CancellationToken,
 }
@@ -94,6 +96,7 @@ impl Services {
             default_registry: config.registry.default.clone(),
             default_vault: config.vault.default.clone(),
             quarantine_days: config.store.quarantine_days,
+            long_work: LongWork::beside_requests(),
             shutdown: CancellationToken::new(),
         })
     }

@@ -103,7 +103,7 @@ fn missing(repaired: &Repaired) -> Vec<String> {
     missing.extend(metadata.tables.iter().map(ToString::to_string));
     if metadata.missing_journal_bytes > 0 {
         missing.push(format!(
-            "{} bytes of audit.jsonl; the remains are in quarantine",
+            "{} bytes of the audit log; the remains are in quarantine",
             metadata.missing_journal_bytes
         ));
     }

@@ -1,155 +1,168 @@
-//! The journal: lines that are appended, read back and followed.
+//! The journal: lines that are appended, read back and followed, in a series of files of which the oldest are removed.
+
+mod lines;
+mod mark;
 
 use std::{
-    io,
-    path::Path,
+    ffi::OsStr,
+    path::{Path, PathBuf},
     sync::{Arc, Mutex, MutexGuard, PoisonError},
 };
 
-use serde::{Deserialize, Serialize};
-use sha2::{Digest as _, Sha256};
 use tokio::sync::watch;
 
+pub(crate) use self::mark::{JournalMark, find_authentic, read_lines, spans};
+use self::{
+    lines::{Lines, LinesFile},
+    mark::split_lines,
+};
 use crate::{
-    Error, Result,
-    disk::{self, Access, Disk, DiskFile},
+    Error, Result, StoreFiles,
+    disk::{self, Access, Disk},
 };
 
 /// The maximum number of bytes that a read returns, unless a single line is longer.
 const READ_BYTES: u64 = 256 * 1024;
 
+/// The journal's first file. The name of each further one has the offset of its first byte in addition, so that the order
+/// of the names is that of the lines.
 pub(crate) const FILE: &str = "audit.jsonl";
+
+/// The limits of the journal. Beyond them, the oldest file is removed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct JournalLimits {
+    /// The length in bytes at which another file begins. The commits that are written together may exceed it.
+    pub file_bytes: u64,
+    /// The maximum number of files.
+    pub files: usize,
+}
+
+impl Default for JournalLimits {
+    fn default() -> Self {
+        Self {
+            file_bytes: 16 * 1024 * 1024,
+            files: 8,
+        }
+    }
+}
 
 /// The lines of JSON that commits append, in the order of the commits. Clones share them.
 ///
-/// The commit log makes the lines durable first. The journal's file follows, and is synced before the log drops the
-/// lines.
+/// The commit log makes the lines durable first. The journal's last file follows, and is synced before the log drops the
+/// lines. An offset counts from the first line ever written, so it stays valid when files are removed.
 #[derive(Clone)]
 pub struct Journal {
     lines: Arc<Mutex<Lines>>,
     length: watch::Sender<u64>,
 }
 
-/// A position in the journal, with a hash that authenticates all lines up to it.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-pub(crate) struct JournalMark {
-    pub(crate) length: u64,
-    /// The hash over the previous hash and the last line.
-    #[serde(with = "hex::serde")]
-    chain: [u8; 32],
+/// Consecutive complete lines of the journal.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Passage {
+    /// The offset of the first line.
+    pub start: u64,
+    /// The lines; empty at the journal's end.
+    pub lines: Vec<u8>,
 }
 
-impl JournalMark {
-    /// Returns the mark after further lines.
-    pub(crate) fn after(mut self, lines: &[u8]) -> Self {
-        for line in lines.split_inclusive(|byte| *byte == b'\n') {
-            let mut hash = Sha256::new();
-            hash.update(self.chain);
-            hash.update(line);
-            self.chain = hash.finalize().into();
-            self.length += line.len() as u64;
-        }
-        self
+impl Passage {
+    /// Returns the offset after the last line.
+    pub fn end(&self) -> u64 {
+        self.start + self.lines.len() as u64
     }
 }
 
-/// Finds the authentic part of the journal's file. It ends at the last known mark up to which the file is unchanged.
-pub(crate) fn find_authentic(
-    disk: &dyn Disk,
-    path: &Path,
-    is_known: impl Fn(&JournalMark) -> bool,
-) -> Result<Found> {
-    let mut found = Found::default();
-    let Some(file) = disk::open_if_present(disk, path, Access::Read)? else {
-        return Ok(found);
+/// Returns the name of the file whose first byte has the offset `start`.
+pub(crate) fn file_name(start: u64) -> String {
+    match start {
+        0 => FILE.to_owned(),
+        _ => format!("{FILE}.{start:020}"),
+    }
+}
+
+/// Returns the offset of the first byte of the file with this name, if it is one of the journal's.
+pub(crate) fn start_of(name: &OsStr) -> Option<u64> {
+    let name = name.to_str()?;
+    let start = match name.strip_prefix(FILE)? {
+        "" => 0,
+        offset => offset.strip_prefix('.')?.parse().ok()?,
     };
-    found.length = Some(file.len()?);
-    let mut mark = JournalMark::default();
-    let mut unread = Vec::new();
-    let mut offset = 0;
-    while offset < file.len()? {
-        let bytes = (file.len()? - offset).min(READ_BYTES);
-        let mut buffer = vec![0; usize::try_from(bytes).unwrap_or_default()];
-        file.read_at(offset, &mut buffer)?;
-        offset += bytes;
-        unread.extend(buffer);
-        let last_line_end = unread.iter().rposition(|byte| *byte == b'\n');
-        let rest = unread.split_off(last_line_end.map_or(0, |last| last + 1));
-        for line in unread.split_inclusive(|byte| *byte == b'\n') {
-            mark = mark.after(line);
-            if is_known(&mark) {
-                found.authentic = mark;
-            }
-        }
-        unread = rest;
-    }
-    Ok(found)
+    (name == file_name(start)).then_some(start)
 }
 
-/// The state of a journal's file.
-#[derive(Clone, Copy, Debug, Default)]
-pub(crate) struct Found {
-    /// The length in bytes; `None` if there is no file.
-    pub(crate) length: Option<u64>,
-    /// The end of the authentic part.
-    pub(crate) authentic: JournalMark,
+/// Returns the path of the file whose first byte has the offset `start`, in a data directory.
+pub(crate) fn path(data_dir: &Path, start: u64) -> PathBuf {
+    data_dir.join(file_name(start))
 }
 
-#[derive(Default)]
-struct Lines {
-    file: Option<Arc<dyn DiskFile>>,
-    /// The number of durable bytes in the file.
-    synced: u64,
-    /// The bytes after the durable ones. After a failed sync, it is unknown which of them are in the file.
-    tail: Vec<u8>,
-    /// The number of bytes of the tail that were written to the file.
-    written: usize,
-    /// True while the disk refuses the tail, once this has been logged.
-    is_failing: bool,
+/// Returns the offsets at which the files in a data directory start, in order.
+pub(crate) fn list(disk: &dyn Disk, data_dir: &Path) -> Result<Vec<u64>> {
+    let names = disk.list(data_dir)?;
+    let mut starts: Vec<u64> = names.iter().filter_map(|name| start_of(name)).collect();
+    starts.sort_unstable();
+    Ok(starts)
 }
 
 impl Journal {
-    /// Opens the journal in a directory at `mark`. Later lines are rewritten from the commit log, or were never
-    /// acknowledged.
-    pub(crate) fn open(disk: &dyn Disk, dir: &Path, mark: JournalMark) -> Result<Self> {
-        let path = dir.join(FILE);
-        let file = match disk::open_if_present(disk, &path, Access::Write)? {
-            Some(file) => file,
-            None => disk.create(&path)?,
+    /// Opens the journal whose files start at the marks `starts`, at the mark `end`. Later lines are rewritten from the
+    /// commit log, or were never acknowledged.
+    pub(crate) fn open(
+        files: &StoreFiles,
+        starts: &[JournalMark],
+        end: JournalMark,
+    ) -> Result<Self> {
+        let StoreFiles { disk, dir, .. } = files;
+        let mut lines = Lines {
+            synced: end.length,
+            limits: files.journal,
+            ..Lines::default()
         };
-        disk.sync_dir(dir)?;
-        let length = file.len()?;
-        if length < mark.length {
-            let why = format!(
-                "it has {length} bytes; at least {} were written",
-                mark.length
-            );
-            return Err(Error::damaged_file(path, why));
+        for (start, end) in spans(starts, end) {
+            let path = path(dir, start.length);
+            let file = match disk::open_if_present(&**disk, &path, Access::Write)? {
+                Some(file) => file,
+                None if start == end => disk.create(&path)?,
+                None => return Err(Error::damaged_file(path, "it is missing")),
+            };
+            let (length, expected) = (file.len()?, end.length - start.length);
+            if length < expected {
+                return Err(Error::damaged_file(path, too_short(length, expected)));
+            }
+            let start = start.length;
+            lines.files.push_back(LinesFile { start, file });
         }
+        disk.sync_dir(dir)?;
         Ok(Self {
-            lines: Arc::new(Mutex::new(Lines {
-                file: Some(file),
-                synced: mark.length,
-                ..Lines::default()
-            })),
-            length: watch::Sender::new(mark.length),
+            lines: Arc::new(Mutex::new(lines)),
+            length: watch::Sender::new(end.length),
         })
     }
 
-    pub(crate) fn in_memory() -> Self {
+    pub(crate) fn in_memory(limits: JournalLimits) -> Self {
         Self {
-            lines: Arc::default(),
+            lines: Arc::new(Mutex::new(Lines {
+                limits,
+                ..Lines::default()
+            })),
             length: watch::Sender::new(0),
         }
     }
 
-    /// Truncates the file after the last line.
-    pub(crate) fn truncate(&self) -> Result<()> {
+    /// Truncates the last file after the last line, and removes the files that a crash left: those whose removal was due,
+    /// and one that was begun too early.
+    pub(crate) fn truncate(&self, files: &StoreFiles) -> Result<()> {
         let lines = self.lock();
-        match &lines.file {
-            Some(file) if file.len()? > lines.length() => Ok(file.set_len(lines.length())?),
-            _ => Ok(()),
+        if let Some(LinesFile { start, file }) = lines.files.back()
+            && file.len()? > lines.length() - start
+        {
+            file.set_len(lines.length() - start)?;
         }
+        for start in list(&*files.disk, &files.dir)? {
+            if !lines.files.iter().any(|file| file.start == start) {
+                disk::remove_if_present(&*files.disk, &path(&files.dir, start))?;
+            }
+        }
+        Ok(())
     }
 
     /// Appends complete lines that the commit log has made durable. Lines that the disk refuses stay in memory.
@@ -165,46 +178,112 @@ impl Journal {
             lines.is_failing = true;
             tracing::error!(%error, "the journal cannot be written; the commit log holds its lines");
         }
+        lines.trim_memory();
         drop(lines);
         self.length
             .send_modify(|length| *length += bytes.len() as u64);
     }
 
-    /// Writes the rest of the tail to the file and syncs the file.
+    /// Writes the rest of the tail to the last file and syncs the file. Only the thread that appends calls this.
     pub(crate) fn sync(&self) -> Result<()> {
-        self.lock().sync()
+        let mut lines = self.lock();
+        lines.write_tail()?;
+        let Some(last) = lines.files.back() else {
+            return Ok(());
+        };
+        let file = Arc::clone(&last.file);
+        drop(lines);
+        // Readers do not wait for the sync.
+        let synced = file.sync();
+        let mut lines = self.lock();
+        match synced {
+            Ok(()) => lines.mark_synced(),
+            Err(_) => lines.written = 0,
+        }
+        Ok(synced?)
     }
 
-    /// Returns the number of bytes that are not yet durable in the file.
+    /// Returns the number of bytes that are not yet durable in the files.
     pub(crate) fn unsynced(&self) -> usize {
         self.lock().tail.len()
     }
 
-    /// Returns complete lines from the offset `from` on, and the offset after them.
+    /// Returns true if the last file has reached its limit.
+    pub(crate) fn is_full(&self) -> bool {
+        self.lock().is_full()
+    }
+
+    /// Begins another file, durably. All lines must be synced. If a crash follows before the ledger names the file, the
+    /// next start removes it.
+    pub(crate) fn begin_file(&self, files: &StoreFiles) -> Result<()> {
+        let StoreFiles { disk, dir, .. } = files;
+        let start = self.lock().synced;
+        let path = path(dir, start);
+        // An earlier attempt may have failed after it created the file.
+        disk::remove_if_present(&**disk, &path)?;
+        let file = disk.create(&path)?;
+        disk.sync_dir(dir)?;
+        self.lock().files.push_back(LinesFile { start, file });
+        Ok(())
+    }
+
+    /// Removes the files before the offset `first`. Removes the others at the next call if the disk fails.
+    pub(crate) fn remove_before(&self, files: &StoreFiles, first: u64) {
+        loop {
+            let oldest = self.lock().files.front().map(|file| file.start);
+            let Some(start) = oldest.filter(|start| *start < first) else {
+                return;
+            };
+            // No sync: if the file comes back, the next start removes it.
+            if let Err(error) = disk::remove_if_present(&*files.disk, &path(&files.dir, start)) {
+                tracing::warn!(%error, "the journal's oldest file cannot be removed");
+                return;
+            }
+            self.lock().files.pop_front();
+        }
+    }
+
+    /// Returns complete lines from the offset `from` on, or from the first line on if that is later: the lines in between
+    /// are no longer kept.
     ///
     /// # Errors
     /// If the disk fails, or no line starts at `from`.
-    pub fn read(&self, from: u64) -> Result<(Vec<u8>, u64)> {
-        let lines = self.lock();
-        let length = lines.length();
-        let damaged = || Error::Damaged {
-            key: FILE.to_owned(),
-            why: format!("no line starts at byte {from}"),
-        };
+    pub fn read(&self, from: u64) -> Result<Passage> {
+        loop {
+            let (first, length) = {
+                let lines = self.lock();
+                (lines.first(), lines.length())
+            };
+            if let Some(passage) = self.read_between(from.max(first), length)? {
+                return Ok(passage);
+            }
+        }
+    }
+
+    /// Returns complete lines between two offsets. Returns `None` if the first is no longer kept.
+    fn read_between(&self, from: u64, length: u64) -> Result<Option<Passage>> {
         let mut bytes = Vec::new();
         let mut end = from;
         while end < length && !bytes.contains(&b'\n') {
             let start = end;
             end = (end + READ_BYTES).min(length);
-            bytes.extend(lines.slice(start, end)?);
+            let Some(read) = self.slice(start, end)? else {
+                return Ok(None);
+            };
+            bytes.extend(read);
         }
-        match bytes.iter().rposition(|byte| *byte == b'\n') {
-            Some(last) => bytes.truncate(last + 1),
-            None if bytes.is_empty() && from == length => {}
-            None => return Err(damaged()),
+        let is_end = bytes.is_empty() && from == length;
+        if !is_end && !bytes.contains(&b'\n') {
+            return Err(Error::Damaged {
+                key: FILE.to_owned(),
+                why: format!("no line starts at byte {from}"),
+            });
         }
-        let next = from + bytes.len() as u64;
-        Ok((bytes, next))
+        split_lines(&mut bytes);
+        Ok(Some(Passage {
+            start: from,
+            lines: bytes,
+        }))
     }
 
     /// Waits until the journal extends past `offset`.
@@ -214,26 +293,52 @@ impl Journal {
         let _ = length.wait_for(|length| *length > offset).await;
     }
 
+    /// Returns the offset of the first line that is kept.
+    pub fn start(&self) -> u64 {
+        self.lock().first()
+    }
+
     /// Returns the offset after the last line.
     pub fn end(&self) -> u64 {
         *self.length.borrow()
     }
 
-    /// Returns true if the lines up to `mark` are unchanged.
-    pub(crate) fn is_authentic(&self, mark: JournalMark) -> Result<bool> {
-        let mut found = JournalMark::default();
-        let mut unread = Vec::new();
-        let mut offset = 0;
-        while offset < mark.length {
-            let end = (offset + READ_BYTES).min(mark.length);
-            unread.extend(self.lock().slice(offset, end)?);
-            offset = end;
-            let last_line_end = unread.iter().rposition(|byte| *byte == b'\n');
-            let rest = unread.split_off(last_line_end.map_or(0, |last| last + 1));
-            found = found.after(&unread);
-            unread = rest;
+    /// Returns the start of the first file whose lines were changed or are no longer kept, if there is one.
+    pub(crate) fn find_changed(
+        &self,
+        starts: &[JournalMark],
+        end: JournalMark,
+    ) -> Result<Option<u64>> {
+        for (start, end) in spans(starts, end) {
+            let mut found = start;
+            let mut unread = Vec::new();
+            let mut offset = start.length;
+            while offset < end.length {
+                let next = (offset + READ_BYTES).min(end.length);
+                let Some(read) = self.slice(offset, next)? else {
+                    return Ok(Some(start.length));
+                };
+                unread.extend(read);
+                offset = next;
+                let rest = split_lines(&mut unread);
+                found = found.after(&unread);
+                unread = rest;
+            }
+            if found != end {
+                return Ok(Some(start.length));
+            }
         }
-        Ok(found == mark)
+        Ok(None)
+    }
+
+    /// Reads the bytes between two offsets. Returns `None` if the first is no longer kept. Appends and other reads do not
+    /// wait for the disk meanwhile.
+    fn slice(&self, start: u64, end: u64) -> Result<Option<Vec<u8>>> {
+        let found = self.lock().slice(start, end)?;
+        Ok(match found {
+            Some(slice) => Some(slice.read()?),
+            None => None,
+        })
     }
 
     fn lock(&self) -> MutexGuard<'_, Lines> {
@@ -241,45 +346,7 @@ impl Journal {
     }
 }
 
-impl Lines {
-    fn length(&self) -> u64 {
-        self.synced + self.tail.len() as u64
-    }
-
-    fn write_tail(&mut self) -> Result<()> {
-        let unwritten = &self.tail[self.written..];
-        if let (Some(file), false) = (&self.file, unwritten.is_empty()) {
-            file.write_at(self.synced + self.written as u64, unwritten)?;
-            self.written = self.tail.len();
-            self.is_failing = false;
-        }
-        Ok(())
-    }
-
-    fn sync(&mut self) -> Result<()> {
-        self.write_tail()?;
-        let Some(file) = &self.file else {
-            return Ok(());
-        };
-        if let Err(error) = file.sync() {
-            self.written = 0;
-            return Err(error.into());
-        }
-        self.synced += self.written as u64;
-        self.tail.drain(..self.written);
-        self.written = 0;
-        Ok(())
-    }
-
-    fn slice(&self, start: u64, end: u64) -> io::Result<Vec<u8>> {
-        let position = |offset| usize::try_from(offset).map_err(|_| io::ErrorKind::UnexpectedEof);
-        let in_file = start.min(self.synced)..end.min(self.synced);
-        let mut bytes = vec![0; position(in_file.end - in_file.start)?];
-        if let (Some(file), false) = (&self.file, bytes.is_empty()) {
-            file.read_at(in_file.start, &mut bytes)?;
-        }
-        let in_tail = start.max(self.synced) - self.synced..end.max(self.synced) - self.synced;
-        bytes.extend(&self.tail[position(in_tail.start)?..position(in_tail.end)?]);
-        Ok(bytes)
-    }
+/// Describes a file that lost its end.
+pub(crate) fn too_short(length: u64, expected: u64) -> String {
+    format!("it has {length} bytes; at least {expected} were written")
 }

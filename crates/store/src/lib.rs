@@ -36,7 +36,7 @@ pub use batch::Batch;
 pub use data_dir::{DataDir, check_directory};
 pub use durable::{create_dir, create_secret};
 pub use error::{Error, Fault, Result};
-pub use journal::Journal;
+pub use journal::{Journal, JournalLimits, Passage};
 pub use locks::{Lock, LockGuard};
 pub use long_work::LongWork;
 pub use metadata::Commit;

@@ -9,6 +9,7 @@ mod group;
 mod key_range;
 pub(crate) mod ledger;
 pub(crate) mod log;
+mod logged_lines;
 mod memory;
 pub(crate) mod newest;
 pub(crate) mod recovery;

@@ -5,6 +5,7 @@
 //! old files are unchanged. Afterwards the store cannot be opened until the repair is finished, and an interrupted
 //! repair continues at any point of the plan.
 
+mod journal_restoration;
 mod plan;
 mod report;
 
@@ -12,14 +13,17 @@ use std::path::Path;
 
 use uuid::Uuid;
 
-use self::plan::{Moves, Plan};
 pub use self::report::Repair;
+use self::{
+    journal_restoration::JournalRestoration,
+    plan::{Moves, Plan},
+};
 pub use crate::metadata::{ledger::TableDifference, state::Source};
 use crate::{
     Error, Result,
     disk::{self, Access, Disk},
     format::{self, Format},
-    journal::{self, JournalMark},
+    journal,
     metadata::{
         EngineKind,
         ledger::Ledger,
@@ -33,9 +37,6 @@ use crate::{
     store::Store,
     store_files::{REPAIR_DIR, StoreFiles},
 };
-
-/// The size of the buffer for copying the journal, in bytes.
-const COPY_BYTES: u64 = 1024 * 1024;
 
 /// The result of an inspection.
 pub struct Inspection {
@@ -176,19 +177,8 @@ fn prepare(files: &StoreFiles, mut remains: Remains, now: i64) -> Result<Plan> {
         control: remains.known.control.max(state.ledger.control),
     };
     let store = remains.store.unwrap_or_else(Uuid::new_v4);
-    let old_journal = files.dir.join(journal::FILE);
-    let is_known =
-        |mark: &JournalMark| *mark == state.ledger.journal || remains.lines.has_mark(mark);
-    let found = journal::find_authentic(&**disk, &old_journal, is_known)?;
-    let lines = remains
-        .lines
-        .between(found.authentic.length, state.ledger.journal.length);
-    let mark = found.authentic.after(&lines);
-    repair.missing_journal_bytes = state.ledger.journal.length.saturating_sub(mark.length);
-    let is_journal_intact = found.length.unwrap_or_default() == mark.length && lines.is_empty();
-    if !is_journal_intact {
-        write_journal(&**disk, &old_journal, &staging, found.authentic, &lines)?;
-    }
+    let journal = JournalRestoration::find(files, &remains, &state)?;
+    repair.missing_journal_bytes = journal.missing_bytes;
 
     let log = Log::create(&**disk, &staging, newest.number, store, authenticator)?;
     let mut ledger: Ledger = state.ledger;
@@ -196,7 +186,7 @@ fn prepare(files: &StoreFiles, mut remains: Remains, now: i64) -> Result<Plan> {
     ledger.number = newest.number;
     ledger.control = newest.control;
     ledger.log = log.position();
-    ledger.journal = mark;
+    (ledger.journal_files, ledger.journal) = journal.stage(&**disk, &staging)?;
     recovery::create_with_records(files, &staging, &ledger, &state.records.0)?;
     Newest::open(&**disk, &staging, store, authenticator)?.write(newest)?;
     disk.open(&staging.join(newest::FILE), Access::Write)?
@@ -213,20 +203,20 @@ fn prepare(files: &StoreFiles, mut remains: Remains, now: i64) -> Result<Plan> {
     for name in disk.list(&files.metadata())? {
         moves.quarantine(Some("metadata"), &name.to_string_lossy());
     }
-    for (file, is_intact) in [
-        (journal::FILE, is_journal_intact),
-        (format::FILE, is_format_intact),
-    ] {
-        if !is_intact && files.exists(&files.dir.join(file))? {
-            moves.quarantine(None, file);
-        }
+    for start in journal.replaced() {
+        moves.quarantine(None, &journal::file_name(*start));
+    }
+    if !is_format_intact && files.exists(&format::path(&files.dir))? {
+        moves.quarantine(None, format::FILE);
     }
     repair.quarantined = moves.sources();
     for name in disk.list(&staging)? {
+        let is_top = name == format::FILE || journal::start_of(&name).is_some();
         let name = name.to_string_lossy();
-        match &*name {
-            journal::FILE | format::FILE => moves.put(&name, &name),
-            _ => moves.put(&name, &format!("metadata/{name}")),
+        if is_top {
+            moves.put(&name, &name);
+        } else {
+            moves.put(&name, &format!("metadata/{name}"));
         }
     }
     Ok(Plan::new(repair, moves))
@@ -264,29 +254,6 @@ fn describe(files: &StoreFiles, remains: &Remains, state: &State) -> Repair {
         control_state_is_older: !state.is_complete() || may_have_lost_commits,
         quarantined: Vec::new(),
     }
-}
-
-/// Writes a new journal: the authentic part of the old one, and then `lines`.
-fn write_journal(
-    disk: &dyn Disk,
-    old: &Path,
-    staging: &Path,
-    authentic: JournalMark,
-    lines: &[u8],
-) -> Result<()> {
-    let new = disk.create(&staging.join(journal::FILE))?;
-    let mut offset = 0;
-    if let Some(old) = disk::open_if_present(disk, old, Access::Read)? {
-        while offset < authentic.length {
-            let bytes = (authentic.length - offset).min(COPY_BYTES);
-            let mut buffer = vec![0; usize::try_from(bytes).unwrap_or_default()];
-            old.read_at(offset, &mut buffer)?;
-            new.write_at(offset, &buffer)?;
-            offset += bytes;
-        }
-    }
-    new.write_at(offset, lines)?;
-    Ok(new.sync()?)
 }
 
 /// Removes the staged files of a repair that was interrupted before it wrote its plan.

@@ -7,6 +7,7 @@ use crate::{
     Result,
     authentication::Authenticator,
     disk::{Disk, RealDisk},
+    journal::JournalLimits,
     metadata::EngineKind,
 };
 
@@ -24,6 +25,8 @@ pub struct StoreFiles {
     pub engine: EngineKind,
     /// The authenticator of everything that the store writes.
     pub authenticator: Authenticator,
+    /// The limits of the journal.
+    pub journal: JournalLimits,
 }
 
 impl StoreFiles {
@@ -34,6 +37,7 @@ impl StoreFiles {
             dir: dir.into(),
             engine: EngineKind::default(),
             authenticator,
+            journal: JournalLimits::default(),
         }
     }
 

@@ -3,8 +3,9 @@
 mod access_checks;
 mod audited_result;
 mod event;
+mod quota;
 mod record;
 mod request;
 
 pub use self::event::{AuditEvent, AuditIdentity, AuditProperties, Claim, KeyProperties};
-pub(crate) use self::{audited_result::AuditedResult, request::Request};
+pub(crate) use self::{audited_result::AuditedResult, quota::Quota, request::Request};

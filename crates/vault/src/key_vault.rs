@@ -7,7 +7,7 @@ use sealock_store::Store;
 use tokio::sync::Notify;
 
 use crate::{
-    Error, KeyFollowers, Result, Settings, Swept, crypto::workload::Workload,
+    Error, KeyFollowers, Result, Settings, Swept, audit::Quota, crypto::workload::Workload,
     keys::followers::Followers, service::Service, throttling::Throttling,
 };
 
@@ -39,6 +39,7 @@ impl KeyVault {
             settings,
             throttling: Throttling::default(),
             workload: Workload::new(),
+            unauthenticated: Quota::default(),
             changed: Notify::new(),
             followers: Followers::default(),
         };

@@ -8,8 +8,8 @@ use sealock_store::{Batch, Lock, Store};
 use tokio::sync::Notify;
 
 use crate::{
-    Result, crypto::workload::Workload, keys::followers::Followers, records::Deletion,
-    throttling::Throttling,
+    Result, audit::Quota, crypto::workload::Workload, keys::followers::Followers,
+    records::Deletion, throttling::Throttling,
 };
 
 /// Held shared while a private key is stored but its version is not yet committed. The sweep takes it exclusively.
@@ -38,6 +38,8 @@ pub struct Service {
     pub(crate) settings: Settings,
     pub(crate) throttling: Throttling,
     pub(crate) workload: Workload,
+    /// Bounds the events of requests without a valid token.
+    pub(crate) unauthenticated: Quota,
     /// Notified of each change, since a change may bring the next due time forward. Each node notifies only itself, and
     /// does the work that its own changes make due.
     pub(crate) changed: Notify,

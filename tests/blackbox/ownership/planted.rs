@@ -79,6 +79,7 @@ fn symlink_in_the_data_directory_is_refused_and_not_followed() {
     let target = place.path("target");
     for name in [
         "audit.jsonl",
+        "audit.jsonl.00000000000000065536",
         "control.token",
         "identity.header",
         "format",

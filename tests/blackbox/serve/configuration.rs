@@ -61,6 +61,16 @@ fn configuration_error_is_reported_with_file_line_and_expectation() {
             &["unknown variant `xml`", "text", "json"],
         ),
         (
+            "[audit]\nmax_file_bytes = 1000\n",
+            2,
+            &["a file of 1000 bytes is too short", "the minimum is 65536"],
+        ),
+        (
+            "[audit]\nmax_files = 1\n",
+            2,
+            &["cannot have 1 files", "from 2 to 100"],
+        ),
+        (
             "[registry]\ndefault = \"My-Registry\"\n",
             2,
             &["'My-Registry' is not a registry name", "expected 5 to 50"],

@@ -148,7 +148,10 @@ async fn run(
             })?;
             (store, service_key)
         }
-        None => (Store::ephemeral(), ServiceKey::random()),
+        None => (
+            Store::ephemeral_with(config.audit.journal()),
+            ServiceKey::random(),
+        ),
     };
     let friendly_door = FriendlyDoor::load(&config.server, dir, &store).await?;
     let services = bound
@@ -242,6 +245,7 @@ fn open_store(
     let authenticator = Authenticator::new(&service_key.store_key());
     Store::open(StoreFiles {
         engine: config.store.engine,
+        journal: config.audit.journal(),
         ..StoreFiles::new(dir.path(), authenticator)
     })
 }

@@ -34,6 +34,9 @@ pub(crate) struct Ledger {
     pub(crate) log: LogPosition,
     /// The end of the journal after that commit.
     pub(crate) journal: JournalMark,
+    /// The marks at which the journal's files start. From the first of them on, the journal's lines are authenticated
+    /// though the earlier ones are gone.
+    pub(crate) journal_files: Vec<JournalMark>,
     tables: BTreeMap<String, Account>,
 }
 
@@ -86,6 +89,7 @@ impl Ledger {
             control: 0,
             log,
             journal: JournalMark::default(),
+            journal_files: vec![JournalMark::default()],
             tables: BTreeMap::new(),
         }
     }
@@ -137,6 +141,19 @@ impl Ledger {
         self.number = entry.number;
         self.control = entry.control;
         self.journal = self.journal.after(&entry.lines);
+    }
+
+    /// Takes over that another file of the journal has begun. Beyond `limit` files, drops the oldest.
+    pub(crate) fn begin_journal_file(&mut self, limit: usize) {
+        self.journal_files.push(self.journal);
+        let excess = self.journal_files.len().saturating_sub(limit);
+        self.journal_files.drain(..excess);
+    }
+
+    /// Returns the offset of the journal's first line that is kept.
+    pub(crate) fn journal_start(&self) -> u64 {
+        let first = self.journal_files.first();
+        first.map_or(self.journal.length, |first| first.length)
     }
 
     /// Returns the numbers of the newest commit.

@@ -37,7 +37,7 @@ pub(crate) fn create(files: &StoreFiles, store: Uuid) -> Result<()> {
     let log = Log::create(&**disk, &dir, 0, store, authenticator)?;
     let ledger = Ledger::new(store, log.position());
     // The journal must exist before the database does.
-    drop(Journal::open(&**disk, &files.dir, ledger.journal)?);
+    drop(Journal::open(files, &ledger.journal_files, ledger.journal)?);
     create_with_records(files, &dir, &ledger, &BTreeMap::new())
 }
 
@@ -83,7 +83,7 @@ pub(crate) fn open(files: &StoreFiles) -> Result<Recovered> {
     let mut engine = files.engine.open(disk, &database)?;
     let mut ledger = read_ledger(&*engine, &database, authenticator)?;
     let newest = Newest::open(&**disk, &dir, ledger.store, authenticator)?;
-    let journal = Journal::open(&**disk, &files.dir, ledger.journal)?;
+    let journal = Journal::open(files, &ledger.journal_files, ledger.journal)?;
     let LogTail {
         commits,
         end,
@@ -105,7 +105,7 @@ pub(crate) fn open(files: &StoreFiles) -> Result<Recovered> {
         );
         return Err(Error::damaged_file(log::path(&dir, ledger.log.base), why));
     }
-    journal.truncate()?;
+    journal.truncate(files)?;
     if is_torn {
         tracing::info!(file = %log.path().display(), "a crash interrupted the last commit, which was not acknowledged");
         log.erase_tail()?;
@@ -335,9 +335,9 @@ pub(crate) fn check_files(
             add_finding(error)?;
         }
     }
-    if !journal.is_authentic(ledger.journal)? {
+    if let Some(changed) = journal.find_changed(&ledger.journal_files, ledger.journal)? {
         add_finding(Error::damaged_file(
-            files.dir.join(journal::FILE),
+            journal::path(&files.dir, changed),
             "its lines differ from what was written",
         ))?;
     }

@@ -1,7 +1,7 @@
 //! The remains of the metadata in a directory that may be damaged, and the states to which they can be restored. An
 //! examination changes nothing on disk.
 
-use std::{collections::BTreeMap, io, ops::Bound, path::Path};
+use std::{io, ops::Bound, path::Path};
 
 use uuid::Uuid;
 
@@ -11,13 +11,14 @@ use super::{
     engine_kind::EngineKind,
     ledger::{LEDGER, Ledger, TableDifference},
     log,
+    logged_lines::LoggedLines,
     newest::{self, Acknowledged},
     state::{LogEnd, Map, Source, State, choose_best, fill_gaps},
 };
 use crate::{
     Error, Fault, Result, StoreFiles,
     format::Format,
-    journal::{self, JournalMark},
+    journal,
     key::{SEPARATOR, end_of, readable},
 };
 
@@ -39,42 +40,6 @@ pub(crate) struct Remains {
     /// The newest ledger found.
     pub(crate) newest_ledger: Option<Ledger>,
     pub(crate) lines: LoggedLines,
-}
-
-/// The journal's lines in the commit logs.
-#[derive(Default)]
-pub(crate) struct LoggedLines {
-    /// The known marks, by their offsets.
-    marks: BTreeMap<u64, JournalMark>,
-    /// The lines, by the offsets at which they start.
-    lines: BTreeMap<u64, Vec<u8>>,
-}
-
-impl LoggedLines {
-    fn add(&mut self, before: JournalMark, lines: &[u8]) {
-        self.marks.insert(before.length, before);
-        if !lines.is_empty() {
-            let after = before.after(lines);
-            self.marks.insert(after.length, after);
-            self.lines.insert(before.length, lines.to_vec());
-        }
-    }
-
-    /// Returns true if the journal once ended at `mark`.
-    pub(crate) fn has_mark(&self, mark: &JournalMark) -> bool {
-        self.marks.get(&mark.length) == Some(mark)
-    }
-
-    /// Returns the known lines between two offsets.
-    pub(crate) fn between(&self, from: u64, to: u64) -> Vec<u8> {
-        let mut lines = Vec::new();
-        for (offset, found) in self.lines.range(from..to) {
-            if offset + found.len() as u64 <= to {
-                lines.extend(found);
-            }
-        }
-        lines
-    }
 }
 
 impl Remains {
@@ -115,7 +80,14 @@ impl Remains {
         states.retain(|state| !state.has_ledger || Some(state.ledger.store) == store);
         fill_gaps(&mut states);
         for state in &mut states {
-            remains.lines.add(state.ledger.journal, &[]);
+            for mark in state
+                .ledger
+                .journal_files
+                .iter()
+                .chain([&state.ledger.journal])
+            {
+                remains.lines.add(*mark, &[]);
+            }
             if state.has_ledger {
                 remains.consider_ledger(&state.ledger);
                 replay_logs(files, state, &mut remains.lines)?;
@@ -282,18 +254,17 @@ impl Remains {
             }
         }
         if let Some(state) = database {
-            let path = files.dir.join(journal::FILE);
             // A start rewrites the lines after the last checkpoint.
-            let expected = state.journal_start;
-            let found = journal::find_authentic(&*files.disk, &path, |mark| *mark == expected)?;
-            if found.authentic != expected {
+            for (start, end) in journal::spans(&state.ledger.journal_files, state.journal_start) {
+                let path = journal::path(&files.dir, start.length);
+                let found =
+                    journal::find_authentic(&*files.disk, &path, start, |mark| *mark == end)?;
+                if found.authentic == end {
+                    continue;
+                }
+                let expected = end.length - start.length;
                 let why = match found.length {
-                    Some(length) if length < expected.length => {
-                        format!(
-                            "it has {length} bytes; at least {} were written",
-                            expected.length
-                        )
-                    }
+                    Some(length) if length < expected => journal::too_short(length, expected),
                     Some(_) => "its lines differ from what was written".to_owned(),
                     None => "it is missing".to_owned(),
                 };

@@ -175,8 +175,9 @@ impl Writer {
                 }
             }
         }
-        let is_due =
-            self.since_checkpoint >= CHECKPOINT_AFTER || self.journal.unsynced() >= UNSYNCED_BYTES;
+        let is_due = self.since_checkpoint >= CHECKPOINT_AFTER
+            || self.journal.unsynced() >= UNSYNCED_BYTES
+            || self.journal.is_full();
         // A failed checkpoint may have copied the whole database, so the next one has to wait.
         let is_early = self.failed_checkpoint.is_some_and(|at| at.elapsed() < IDLE);
         if is_due && !is_early {
@@ -356,6 +357,10 @@ impl Writer {
             return Ok(());
         }
         self.journal.sync()?;
+        if self.journal.is_full() {
+            self.journal.begin_file(&self.files)?;
+            self.ledger.begin_journal_file(self.files.journal.files);
+        }
         let database = self.files.database();
         let Self {
             engine,
@@ -371,6 +376,9 @@ impl Writer {
             engine.checkpoint()
         })?;
         self.since_checkpoint = 0;
+        // Until now, a power cut could bring back a ledger that names the files.
+        self.journal
+            .remove_before(&self.files, self.ledger.journal_start());
         Ok(())
     }
 

@@ -10,6 +10,9 @@ use super::{
     *,
 };
 
+/// Files of the journal.
+const JOURNAL: [&str; 2] = ["audit.jsonl", "audit.jsonl.00000000000016777216"];
+
 fn mode(path: &Path) -> u32 {
     std::fs::metadata(path).unwrap().mode() & 0o7777
 }
@@ -21,7 +24,8 @@ fn with_mode(path: &Path, mode: u32) {
 /// Creates a data directory with one file in each directory.
 fn data_dir() -> (TempDir, Vec<PathBuf>) {
     let dir = TempDir::new().unwrap();
-    let mut files: Vec<_> = FILES.map(|name| dir.path().join(name)).into();
+    let files = FILES.iter().chain(&JOURNAL);
+    let mut files: Vec<_> = files.map(|name| dir.path().join(name)).collect();
     for (name, _) in DIRECTORIES {
         std::fs::create_dir_all(dir.path().join(name)).unwrap();
         files.push(dir.path().join(name).join("file"));
@@ -112,6 +116,7 @@ fn link_in_place_of_file_or_directory_is_refused() {
     let (target, _) = data_dir();
     let names: Vec<_> = FILES
         .into_iter()
+        .chain(JOURNAL)
         .chain(DIRECTORIES.map(|(name, _)| name))
         .chain(["blobs/staging/file", "metadata/file", "tls/new.pem"])
         .collect();

@@ -12,15 +12,14 @@ use super::{
     EVERYONE_WRITES, OTHERS_ANY, OTHERS_WRITE, check_kind, check_owner, explain,
     open_without_following, parent, remove_permissions, user,
 };
-use crate::Result;
+use crate::{Result, journal};
 
 /// The sticky bit of shared directories, such as `/tmp`. No one can rename or remove a file of another user there.
 const STICKY: u32 = 0o1000;
 
-/// The files at the top of a data directory. Other files there keep their modes: the directory may be a project or a
+/// The files at the top of a data directory, in addition to the journal's. Other files there keep their modes: the directory may be a project or a
 /// home directory.
-pub(super) const FILES: [&str; 6] = [
-    "audit.jsonl",
+pub(super) const FILES: [&str; 5] = [
     "control.token",
     "format",
     "identity.header",
@@ -89,22 +88,21 @@ pub fn check_data_dir(dir: &Path) -> Result<()> {
 /// Only a part of the content is checked here; [`open_inside`](super::open_inside) checks the rest.
 pub fn check_tree(dir: &Path) -> Result<()> {
     let user = user();
-    for entry in fs::read_dir(dir)? {
-        let path = entry?.path();
-        if let Some(metadata) = metadata_of(&path)? {
-            check_owner(&path, &metadata, dir, user)?;
-        }
-    }
     let mut walk = Walk {
         data_dir: dir,
         user,
         left: usize::MAX,
     };
-    for name in FILES {
-        let path = dir.join(name);
-        if let Some(metadata) = metadata_of(&path)? {
+    for entry in fs::read_dir(dir)? {
+        let path = entry?.path();
+        let Some(metadata) = metadata_of(&path)? else {
+            continue;
+        };
+        if is_own_file(&path) {
             walk.check(&path, &metadata)?;
             report(&path, remove_permissions_at(&path, &metadata, OTHERS_ANY));
+        } else {
+            check_owner(&path, &metadata, dir, user)?;
         }
     }
     for (name, entries) in DIRECTORIES {
@@ -115,6 +113,14 @@ pub fn check_tree(dir: &Path) -> Result<()> {
         }
     }
     Ok(())
+}
+
+/// Returns true for the path of a file that the emulator creates at the top of a data directory.
+fn is_own_file(path: &Path) -> bool {
+    let Some(name) = path.file_name() else {
+        return false;
+    };
+    FILES.iter().any(|file| name == *file) || journal::start_of(name).is_some()
 }
 
 /// A walk over the files that the emulator created in a data directory.

@@ -6,7 +6,7 @@ use super::Store;
 use crate::{
     Error, Result, disk,
     format::{self, Format},
-    journal::Journal,
+    journal::{Journal, JournalLimits},
     locks::Locks,
     long_work::LongWork,
     metadata::{Database, MemoryMetadata, copies},
@@ -60,7 +60,7 @@ impl Store {
     pub(crate) fn inspect(files: &StoreFiles, records: BTreeMap<Vec<u8>, Vec<u8>>) -> Self {
         let StoreFiles { disk, dir, .. } = files;
         let notes = |name, durability| NoteFiles::inspect(disk, dir, name, durability);
-        let audit = Journal::in_memory();
+        let audit = Journal::in_memory(files.journal);
         Self {
             metadata: Arc::new(MemoryMetadata::with_records(records, audit.clone())),
             completed_removals: Arc::default(),
@@ -77,7 +77,12 @@ impl Store {
 
     /// Creates a store in memory, which ends with the process.
     pub fn ephemeral() -> Self {
-        let audit = Journal::in_memory();
+        Self::ephemeral_with(JournalLimits::default())
+    }
+
+    /// Creates a store in memory whose journal has these limits.
+    pub fn ephemeral_with(journal: JournalLimits) -> Self {
+        let audit = Journal::in_memory(journal);
         Self {
             metadata: Arc::new(MemoryMetadata::new(audit.clone())),
             completed_removals: Arc::default(),

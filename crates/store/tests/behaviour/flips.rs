@@ -11,7 +11,7 @@ use rustix::io::Errno;
 use sealock_store::{Error, Store};
 
 use crate::{
-    model::{Change, Session, files, read_content},
+    model::{Change, Lines, Session, files, read_content},
     simulated_disk::{Image, Random, SimulatedDisk, seed},
 };
 
@@ -19,7 +19,7 @@ use crate::{
 const DEADLINE: Duration = Duration::from_mins(1);
 
 /// The records and lines of a store.
-type Content = (std::collections::BTreeMap<String, String>, String);
+type Content = (std::collections::BTreeMap<String, String>, Lines);
 
 /// Creates a small store with entries in two logs, two copies and journal lines.
 async fn used_store() -> Session {

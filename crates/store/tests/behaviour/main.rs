@@ -3,6 +3,7 @@
 
 mod faults;
 mod flips;
+mod journal;
 mod metadata_suite;
 mod model;
 mod notes_suite;
@@ -26,6 +27,9 @@ use sealock_store::{
 };
 
 use slow_metadata::SlowMetadata;
+
+/// The first file of the journal.
+pub(crate) const JOURNAL: &str = "audit.jsonl";
 
 /// Describes the files of a store in `dir`.
 pub(crate) fn files(dir: &Path, engine: EngineKind) -> StoreFiles {

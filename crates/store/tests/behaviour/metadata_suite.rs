@@ -155,9 +155,9 @@ async fn journal_lines_follow_the_order_of_their_commits(store: &Store) {
     assert!(!commit(store, refused.journal(&"refused")).await);
     store.journal(&"two").await.unwrap();
     store.journal_or_hold(&"three").await;
-    let (lines, end) = store.audit.read(from).unwrap();
-    assert_eq!(lines, b"\"one\"\n\"two\"\n\"three\"\n");
-    assert_eq!(end, store.audit.end());
+    let read = store.audit.read(from).unwrap();
+    assert_eq!(read.lines, b"\"one\"\n\"two\"\n\"three\"\n");
+    assert_eq!(read.end(), store.audit.end());
 }
 
 async fn only_control_commits_raise_the_epoch(store: &Store) {

@@ -6,7 +6,7 @@ use futures_util::TryStreamExt as _;
 use rustix::io::Errno;
 use sealock_core::ObjectId;
 use sealock_store::{
-    Authenticator, Batch, Commit, Error, Store, StoreFiles, Table,
+    Authenticator, Batch, Commit, Error, JournalLimits, Store, StoreFiles, Table,
     metadata::EngineKind,
     objects::{self, ObjectSet},
 };
@@ -18,6 +18,15 @@ pub(crate) const DIR: &str = "/data";
 
 const CONTROL: Table<String> = Table::control("keys");
 const CONTENT: Table<String> = Table::content("blobs");
+
+/// The limits of the journal. It begins another file after a few commits.
+const JOURNAL: JournalLimits = JournalLimits {
+    file_bytes: 20,
+    files: 3,
+};
+
+/// The least number of bytes that a journal keeps whose oldest file was removed.
+const FULL_FILES_BYTES: u64 = JOURNAL.file_bytes * (JOURNAL.files as u64 - 1);
 
 /// The time of a change: its start and its acknowledgement, each as the number of effects on the disk until then.
 #[derive(Clone, Copy, Debug)]
@@ -65,12 +74,29 @@ type Version = (When, Option<Vec<u8>>);
 
 type Records = BTreeMap<String, String>;
 
+/// The lines of a journal that are kept. They equal other lines with the same end, of which more or fewer may be kept.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Lines {
+    /// The offset of the first line.
+    start: usize,
+    text: String,
+}
+
+impl PartialEq for Lines {
+    fn eq(&self, other: &Self) -> bool {
+        let start = self.start.max(other.start);
+        let kept = |lines: &Self| lines.text.get(start - lines.start..).map(str::to_owned);
+        kept(self).is_some() && kept(self) == kept(other)
+    }
+}
+
 /// All changes that were acknowledged or may have taken effect.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Account {
     commits: Vec<(When, Change)>,
-    /// The last commit, if it failed. The next start may find it.
-    refused: Option<(When, Change)>,
+    /// The commits that failed since the last one that did not. The next start may find one of them: the log may contain
+    /// the first, and then takes no other.
+    refused: Vec<(When, Change)>,
     objects: BTreeMap<ObjectId, (When, Vec<u8>)>,
     custodies: BTreeMap<Uuid, Vec<Version>>,
     uploads: BTreeMap<Uuid, Vec<Version>>,
@@ -82,6 +108,7 @@ pub(crate) fn files(disk: &SimulatedDisk) -> StoreFiles {
         dir: Path::new(DIR).to_owned(),
         engine: EngineKind::Redb,
         authenticator: Authenticator::new(&[7; 32]),
+        journal: JOURNAL,
     }
 }
 
@@ -104,12 +131,10 @@ impl Session {
     pub(crate) async fn open(&mut self) -> Result<(), Error> {
         self.store = None;
         self.store = Some(Store::open(files(&self.disk))?);
-        if self.account.refused.is_some()
-            && read_content(self.store()).await? != self.account.content()
-        {
-            self.account.commits.extend(self.account.refused.take());
+        if !self.account.refused.is_empty() {
+            let found = read_content(self.store()).await?;
+            self.account.accept_refused(&found);
         }
-        self.account.refused = None;
         Ok(())
     }
 
@@ -150,11 +175,11 @@ impl Session {
                 started,
                 acknowledged: usize::MAX,
             };
-            self.account.refused = Some((when, change));
+            self.account.refused.push((when, change));
             return outcome.map(drop);
         }
         assert_eq!(outcome?, Commit::Done);
-        self.account.refused = None;
+        self.account.refused.clear();
         self.account.commits.push((self.since(started), change));
         Ok(())
     }
@@ -241,8 +266,9 @@ impl Session {
     }
 
     /// Waits until the records and lines can be read, and returns them.
-    async fn wait_for_content(&self) -> (Records, String) {
-        for _ in 0..500 {
+    async fn wait_for_content(&self) -> (Records, Lines) {
+        // The longest outage ends after 25 failed operations, of which an idle store makes two in a second.
+        for _ in 0..1500 {
             if let Ok(found) = read_content(self.store()).await {
                 return found;
             }
@@ -252,7 +278,7 @@ impl Session {
     }
 
     /// Returns the records and lines of the store.
-    pub(crate) async fn content(&self) -> (Records, String) {
+    pub(crate) async fn content(&self) -> (Records, Lines) {
         read_content(self.store()).await.unwrap()
     }
 }
@@ -264,7 +290,7 @@ impl Drop for Session {
 }
 
 /// Reads all records and lines of a store.
-pub(crate) async fn read_content(store: &Store) -> Result<(Records, String), Error> {
+pub(crate) async fn read_content(store: &Store) -> Result<(Records, Lines), Error> {
     let mut records = Records::new();
     for table in [CONTENT, CONTROL] {
         let mut entries = store.scan(&table, &[], Bound::Unbounded);
@@ -272,13 +298,18 @@ pub(crate) async fn read_content(store: &Store) -> Result<(Records, String), Err
             records.insert(entry.key.concat(), entry.record.value);
         }
     }
-    let (mut lines, mut from) = (Vec::new(), 0);
+    let start = store.audit.start();
+    let (mut lines, mut from) = (Vec::new(), start);
     while from < store.audit.end() {
-        let (read, next) = store.audit.read(from)?;
-        lines.extend(read);
-        from = next;
+        let read = store.audit.read(from)?;
+        from = read.end();
+        lines.extend(read.lines);
     }
-    Ok((records, String::from_utf8(lines).unwrap()))
+    let lines = Lines {
+        start: usize::try_from(start).unwrap(),
+        text: String::from_utf8(lines).unwrap(),
+    };
+    Ok((records, lines))
 }
 
 impl Change {
@@ -319,13 +350,13 @@ impl Change {
         batch
     }
 
-    fn apply(&self, records: &mut Records, lines: &mut String) {
+    fn apply(&self, records: &mut Records, lines: &mut Lines) {
         for key in &self.deletes {
             records.remove(key);
         }
         records.extend(self.puts.iter().cloned());
         for line in &self.lines {
-            lines.extend(["\"", line, "\"\n"]);
+            lines.text.extend(["\"", line, "\"\n"]);
         }
     }
 }
@@ -340,12 +371,26 @@ fn table(key: &str) -> &'static Table<String> {
 
 impl Account {
     /// Returns the records and lines after all commits.
-    pub(crate) fn content(&self) -> (Records, String) {
-        let (mut records, mut lines) = <(Records, String)>::default();
+    pub(crate) fn content(&self) -> (Records, Lines) {
+        let (mut records, mut lines) = <(Records, Lines)>::default();
         for (_, change) in &self.commits {
             change.apply(&mut records, &mut lines);
         }
         (records, lines)
+    }
+
+    /// Takes over the refused commit that explains the content of a store, if one does.
+    fn accept_refused(&mut self, found: &(Records, Lines)) {
+        let refused = std::mem::take(&mut self.refused);
+        if self.content() == *found {
+            return;
+        }
+        let explaining = refused.into_iter().find(|(_, change)| {
+            let (mut records, mut lines) = self.content();
+            change.apply(&mut records, &mut lines);
+            (records, lines) == *found
+        });
+        self.commits.extend(explaining);
     }
 
     /// Compares the account with a store whose disk stopped after `effects`. Drops the changes that did not take
@@ -360,7 +405,10 @@ impl Account {
         let found = read_content(store)
             .await
             .map_err(|error| error.to_string())?;
-        self.commits.extend(self.refused.take());
+        if found.1.start > 0 && (found.1.text.len() as u64) < FULL_FILES_BYTES {
+            return Err(format!("the journal keeps too little: {found:?}"));
+        }
+        self.accept_refused(&found);
         let certain = self
             .commits
             .iter()
@@ -371,7 +419,7 @@ impl Account {
             .filter(|(when, _)| when.is_possible(effects));
         let (certain, possible) = (certain.count(), possible.count());
         let happened = (certain..=possible).find(|count| {
-            let (mut records, mut lines) = <(Records, String)>::default();
+            let (mut records, mut lines) = <(Records, Lines)>::default();
             for (_, change) in &self.commits[..*count] {
                 change.apply(&mut records, &mut lines);
             }

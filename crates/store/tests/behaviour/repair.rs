@@ -11,7 +11,7 @@ use sealock_store::{
 };
 
 use self::used::{KilledStore, NOW, all_files, read_content};
-use crate::{files, open, store::copy_as_killed};
+use crate::{JOURNAL, files, open, store::copy_as_killed};
 
 /// A function that damages its argument.
 type Damage<T> = fn(&T);
@@ -148,11 +148,11 @@ async fn damaged_file_beside_the_database_is_rewritten() {
         ("format", |used| {
             fs::write(used.dir().join("format"), "").unwrap();
         }),
-        ("audit.jsonl", |used| {
-            flip(&used.dir().join("audit.jsonl"), "12");
+        (JOURNAL, |used| {
+            flip(&used.dir().join(JOURNAL), "12");
         }),
-        ("audit.jsonl", |used| {
-            fs::remove_file(used.dir().join("audit.jsonl")).unwrap();
+        (JOURNAL, |used| {
+            fs::remove_file(used.dir().join(JOURNAL)).unwrap();
         }),
     ];
     for (name, damage) in damages {
@@ -310,7 +310,7 @@ async fn database_of_another_directory_is_not_used() {
 #[tokio::test]
 async fn damaged_journal_is_restored_from_the_log_or_keeps_its_authentic_part() {
     let used = KilledStore::new().await;
-    let journal = used.dir().join("audit.jsonl");
+    let journal = used.dir().join(JOURNAL);
     // Without the log of the first use, only the mark of the copy authenticates its lines.
     for name in ["log-00000000000000000000", "copy-00000000000000000000"] {
         fs::remove_file(used.metadata(name)).unwrap();
@@ -324,12 +324,12 @@ async fn damaged_journal_is_restored_from_the_log_or_keeps_its_authentic_part() 
     for name in ["log-00000000000000000000", "copy-00000000000000000000"] {
         fs::remove_file(used.metadata(name)).unwrap();
     }
-    flip(&used.dir().join("audit.jsonl"), "12");
+    flip(&used.dir().join(JOURNAL), "12");
     let (done, content) = used.repair().await;
     let (first, second) = used.content.journal.split_at(10 * 5);
     assert_eq!(content.journal, second);
     assert_eq!(done.missing_journal_bytes, first.len() as u64);
-    assert!(done.quarantined.contains(&"audit.jsonl".to_owned()));
+    assert!(done.quarantined.contains(&JOURNAL.to_owned()));
 }
 
 #[tokio::test]

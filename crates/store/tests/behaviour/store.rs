@@ -14,7 +14,7 @@ use sealock_store::{
     objects::{self, ObjectSet},
 };
 
-use crate::{files, open};
+use crate::{JOURNAL, files, open};
 
 pub(crate) const KEYS: Table<String> = Table::control("keys");
 pub(crate) const BLOBS: Table<String> = Table::content("blobs");
@@ -39,7 +39,7 @@ async fn commits_survive_reopening() {
             store.get(&KEYS, &["v", "k"]).await.unwrap().unwrap().value,
             "one"
         );
-        assert_eq!(store.audit.read(0).unwrap().0, b"\"first\"\n");
+        assert_eq!(store.audit.read(0).unwrap().lines, b"\"first\"\n");
         assert_eq!(store.check().await.unwrap(), [""; 0]);
     }
 }
@@ -241,13 +241,14 @@ async fn torn_journal_line_is_rewritten_at_the_next_start() {
     store.journal(&"second").await.unwrap();
     let killed = copy_as_killed(&dir.path().join("data"), &dir.path().join("killed"));
     drop(store);
-    fs::write(killed.join("audit.jsonl"), "\"first\"\n\"sec").unwrap();
+    fs::write(killed.join(JOURNAL), "\"first\"\n\"sec").unwrap();
     let store = open(&killed);
     store.journal(&"next").await.unwrap();
-    let (lines, next) = store.audit.read(0).unwrap();
-    assert_eq!(lines, b"\"first\"\n\"second\"\n\"next\"\n");
+    let read = store.audit.read(0).unwrap();
+    assert_eq!(read.lines, b"\"first\"\n\"second\"\n\"next\"\n");
+    let next = read.end();
     assert_eq!(next, store.audit.end());
-    assert_eq!(store.audit.read(next).unwrap(), (Vec::new(), next));
+    assert_eq!(store.audit.read(next).unwrap().lines, b"");
     assert!(store.audit.read(next + 1).is_err());
 }
 
@@ -257,18 +258,15 @@ async fn changed_or_truncated_journal_is_found() {
     let store = open(dir.path());
     store.journal(&"first").await.unwrap();
     drop(store);
-    let journal = dir.path().join("audit.jsonl");
+    let journal = dir.path().join(JOURNAL);
     fs::write(&journal, "\"worst\"\n").unwrap();
     let found = open(dir.path()).check().await.unwrap();
-    assert!(
-        found.len() == 1 && found[0].contains("audit.jsonl"),
-        "{found:?}"
-    );
+    assert!(found.len() == 1 && found[0].contains(JOURNAL), "{found:?}");
     fs::write(&journal, "\"fir").unwrap();
     let refused = Store::open(files(dir.path(), EngineKind::Redb))
         .err()
         .unwrap();
-    assert!(refused.to_string().contains("audit.jsonl"), "{refused}");
+    assert!(refused.to_string().contains(JOURNAL), "{refused}");
 }
 
 #[test]

@@ -64,7 +64,7 @@ pub(super) async fn authenticate(
         ),
     };
     vaults
-        .record_unauthenticated(&client, &host.vault, text.clone())
+        .record_unauthenticated(&client, &host.vault, &text)
         .await?;
     Ok(Authentication::Challenged(Challenge { text, reason }))
 }

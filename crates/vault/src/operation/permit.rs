@@ -73,7 +73,7 @@ impl KeyVault {
         judged.map(drop)
     }
 
-    /// Records a request whose sender could not be authenticated.
+    /// Records a request whose sender could not be authenticated, unless there are many of them.
     ///
     /// # Errors
     /// The store cannot be written.
@@ -81,8 +81,11 @@ impl KeyVault {
         &self,
         client: &Client,
         vault: &VaultName,
-        why: String,
+        why: &str,
     ) -> Result<()> {
+        let Some(why) = self.service.unauthenticated.admit(why, &self.service.clock) else {
+            return Ok(());
+        };
         let request = Arc::new(Request::unauthenticated(client, vault));
         match self
             .service

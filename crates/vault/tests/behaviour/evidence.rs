@@ -107,7 +107,7 @@ async fn request_without_a_token_is_audited_without_an_identity() {
     let client = world.machine().client;
     world
         .vaults
-        .record_unauthenticated(&client, &world.vault, why.to_owned())
+        .record_unauthenticated(&client, &world.vault, why)
         .await
         .unwrap();
     let event = world.audit_events().pop().unwrap();

@@ -116,7 +116,7 @@ async fn requests_without_a_token_are_not_counted() {
     let (vaults, client) = (&world.vaults, &world.machine());
     for _ in 0..4001 {
         vaults
-            .record_unauthenticated(&client.client, &world.vault, String::new())
+            .record_unauthenticated(&client.client, &world.vault, "")
             .await
             .unwrap();
     }

@@ -328,7 +328,7 @@ impl World {
     }
 
     pub(crate) fn audit_events(&self) -> Vec<AuditEvent> {
-        let (lines, _) = self.store.audit.read(0).unwrap();
+        let lines = self.store.audit.read(0).unwrap().lines;
         lines
             .split(|byte| *byte == b'\n')
             .filter(|line| !line.is_empty())

@@ -35,12 +35,12 @@ pub(super) async fn read_content(store: &Store) -> Content {
         let records = entries.map_ok(|entry| (entry.key.concat(), entry.record.value));
         records.try_collect().await.unwrap()
     };
-    let (journal, end) = store.audit.read(0).unwrap();
-    assert_eq!(end, store.audit.end());
+    let read = store.audit.read(0).unwrap();
+    assert_eq!(read.end(), store.audit.end());
     Content {
         keys: table(&KEYS).await,
         blobs: table(&BLOBS).await,
-        journal: String::from_utf8(journal).unwrap(),
+        journal: String::from_utf8(read.lines).unwrap(),
     }
 }
 
