@@ -148,18 +148,18 @@ impl Journal {
         }
     }
 
-    /// Truncates the last file after the last line, and removes the files that a crash left: those whose removal was due,
-    /// and one that was begun too early.
+    /// Truncates the last file after the last line, and removes a file that was begun too early.
     pub(crate) fn truncate(&self, files: &StoreFiles) -> Result<()> {
         let lines = self.lock();
-        if let Some(LinesFile { start, file }) = lines.files.back()
-            && file.len()? > lines.length() - start
-        {
+        let Some(LinesFile { start, file }) = lines.files.back() else {
+            return Ok(());
+        };
+        if file.len()? > lines.length() - start {
             file.set_len(lines.length() - start)?;
         }
-        for start in list(&*files.disk, &files.dir)? {
-            if !lines.files.iter().any(|file| file.start == start) {
-                disk::remove_if_present(&*files.disk, &path(&files.dir, start))?;
+        for later in list(&*files.disk, &files.dir)? {
+            if later > *start {
+                disk::remove_if_present(&*files.disk, &path(&files.dir, later))?;
             }
         }
         Ok(())
@@ -227,19 +227,22 @@ impl Journal {
         Ok(())
     }
 
-    /// Removes the files before the offset `first`. Removes the others at the next call if the disk fails.
+    /// Removes the files before the offset `first`, also those that a crash left. The next call repeats a removal that
+    /// fails.
     pub(crate) fn remove_before(&self, files: &StoreFiles, first: u64) {
-        loop {
-            let oldest = self.lock().files.front().map(|file| file.start);
-            let Some(start) = oldest.filter(|start| *start < first) else {
-                return;
-            };
-            // No sync: if the file comes back, the next start removes it.
-            if let Err(error) = disk::remove_if_present(&*files.disk, &path(&files.dir, start)) {
-                tracing::warn!(%error, "the journal's oldest file cannot be removed");
-                return;
+        let StoreFiles { disk, dir, .. } = files;
+        // No sync: a file that comes back is removed later.
+        let removed = list(&**disk, dir).and_then(|starts| {
+            for start in starts.into_iter().filter(|start| *start < first) {
+                disk::remove_if_present(&**disk, &path(dir, start))?;
             }
-            self.lock().files.pop_front();
+            Ok(())
+        });
+        match removed {
+            Ok(()) => self.lock().files.retain(|file| file.start >= first),
+            Err(error) => {
+                tracing::warn!(%error, "the journal's oldest files cannot be removed");
+            }
         }
     }
 

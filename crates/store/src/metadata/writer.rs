@@ -54,6 +54,8 @@ pub(crate) struct Writer {
     since_checkpoint: usize,
     /// The time of the last checkpoint, if it failed.
     failed_checkpoint: Option<Instant>,
+    /// The start of the journal as of the checkpoint before the last one, which the engine may still hold.
+    journal_start: u64,
     copier: Copier,
 }
 
@@ -72,6 +74,7 @@ impl Writer {
         } = recovered;
         Ok(Self {
             copier: Copier::new(&files)?,
+            journal_start: ledger.journal_start(),
             files,
             engine,
             ledger,
@@ -376,9 +379,9 @@ impl Writer {
             engine.checkpoint()
         })?;
         self.since_checkpoint = 0;
-        // Until now, a power cut could bring back a ledger that names the files.
-        self.journal
-            .remove_before(&self.files, self.ledger.journal_start());
+        // A damaged byte may make the engine open the checkpoint before this one, whose ledger names its files.
+        self.journal.remove_before(&self.files, self.journal_start);
+        self.journal_start = self.ledger.journal_start();
         Ok(())
     }
 

@@ -84,7 +84,8 @@ async fn journal_keeps_the_newest_files_within_its_limits() {
             assert_eq!(first, store.audit.start());
             assert_eq!(kept, lines(first / LINE_BYTES..start + 55), "{engine:?}");
             let found = journal_files(dir.path());
-            assert!(found.len() <= LIMITS.files, "{found:?}");
+            // The oldest file stays until the next checkpoint.
+            assert!(found.len() <= LIMITS.files + 1, "{found:?}");
             assert!(
                 found
                     .values()
