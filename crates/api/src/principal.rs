@@ -59,6 +59,8 @@ pub struct Identities {
 pub struct Identity {
     /// Its name.
     pub name: IdentityName,
+    /// Its ARM id.
+    pub id: String,
     /// Its client id, by which a registry's encryption settings select it. Claim `appid`.
     pub client_id: ClientId,
     /// Its principal id, by which access policies and role assignments select it. Claim `oid`.

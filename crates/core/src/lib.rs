@@ -20,7 +20,7 @@ pub use ids::{ClientId, ObjectId, PrincipalId, RegistryId, TenantId};
 pub use key_identifier::{InvalidKeyIdentifier, KeyIdentifier, Kid};
 pub use key_name::KeyName;
 pub use names::{
-    ApplicationName, IdentityName, InvalidName, KeyVersion, RegistryName, ScopeMapName, TokenName,
-    VaultName,
+    ApplicationName, IdentityName, InvalidName, KeyVersion, Location, RegistryName,
+    ResourceGroupName, ScopeMapName, TokenName, VaultName,
 };
 pub use public_name::{InvalidPublicName, PublicName};

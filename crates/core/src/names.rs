@@ -176,6 +176,37 @@ name!(
     is_token_like
 );
 
+name!(
+    /// The name of a resource group, in the case in which it was created. Azure ignores the case.
+    ///
+    /// <https://learn.microsoft.com/azure/azure-resource-manager/management/resource-name-rules#microsoftresources>
+    ResourceGroupName,
+    "resource group",
+    "1 to 90 letters, digits, hyphens, underscores, parentheses and dots, no dot last",
+    r"^[A-Za-z0-9_().-]{0,89}[A-Za-z0-9_()-]$",
+    90,
+    str::to_owned,
+    |name| (1..=90).contains(&name.len())
+        && name
+            .bytes()
+            .all(|byte| byte.is_ascii_alphanumeric() || b"-_().".contains(&byte))
+        && !name.ends_with('.')
+);
+
+name!(
+    /// A region of Azure, such as `eastus`. Azure also accepts its display name, such as `East US`.
+    ///
+    /// <https://learn.microsoft.com/azure/reliability/regions-list>
+    Location,
+    "location",
+    "letters and digits, such as eastus",
+    "^[A-Za-z0-9 ]{1,60}$",
+    60,
+    |text| text.replace(' ', "").to_ascii_lowercase(),
+    |name| (1..=60).contains(&name.len())
+        && name.bytes().all(|byte| byte.is_ascii_lowercase() || byte.is_ascii_digit())
+);
+
 fn is_identity_like(name: &str) -> bool {
     (3..=128).contains(&name.len())
         && name
@@ -232,6 +263,18 @@ mod tests {
             &"a".repeat(25),
         ] {
             assert!(bad.parse::<VaultName>().is_err(), "{bad}");
+        }
+        for good in ["sealock", "My-Group_(1).x", &"a".repeat(90)] {
+            assert_eq!(good.parse::<ResourceGroupName>().unwrap().as_str(), good);
+        }
+        for bad in ["", "a.", "a b", "a/b", "ä", &"a".repeat(91)] {
+            assert!(bad.parse::<ResourceGroupName>().is_err(), "{bad}");
+        }
+        for text in ["eastus", "East US", "EASTUS"] {
+            assert_eq!(text.parse::<Location>().unwrap().as_str(), "eastus");
+        }
+        for bad in ["", " ", "east-us", "east/us", &"a".repeat(61)] {
+            assert!(bad.parse::<Location>().is_err(), "{bad}");
         }
         assert_eq!("MyVault".parse::<VaultName>().unwrap().as_str(), "myvault");
         let registry: RegistryName = "MyRegistry".parse().unwrap();

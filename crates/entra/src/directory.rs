@@ -1,13 +1,14 @@
 use std::ops::Bound;
 
 use futures_util::TryStreamExt as _;
-use sealock_core::{ClientId, Clock, IdentityName, PrincipalId, TenantId};
-use sealock_store::{Batch, Commit, Record, Store, Table};
+use sealock_core::{ClientId, Clock, IdentityName, PrincipalId, ResourceGroupName, TenantId};
+use sealock_store::{Batch, Store, Table};
 use serde::de::DeserializeOwned;
 
-use crate::{Error, ManagedIdentity, Result};
+use crate::{Error, ManagedIdentity, Result, TrackedResource, default_resource_group};
 
 const TENANTS: Table<TenantId> = Table::control("tenants");
+/// Keyed by resource group and name, both in lower case.
 const IDENTITIES: Table<ManagedIdentity> = Table::control("identities");
 
 /// The key of the only tenant's record.
@@ -50,35 +51,58 @@ impl Directory {
         self.tenant
     }
 
-    /// Creates the identity `name`, or returns the existing one. The flag is true if the identity is new. An identity that
-    /// is created again after its deletion has other ids.
+    /// Creates the identity `name` in the default resource group, or returns the existing one. The flag is true if the
+    /// identity is new. An identity that is created again after its deletion has other ids.
     ///
     /// # Errors
     /// The store fails.
     pub async fn create_identity(&self, name: IdentityName) -> Result<(ManagedIdentity, bool)> {
-        let key = name_key(name.as_str());
-        let created = self.store.update(|| async {
-            if let Some(found) = self.store.get(&IDENTITIES, &[&key]).await? {
-                return Ok((Batch::new(), (found.value, false)));
-            }
-            let identity = ManagedIdentity {
-                name: name.clone(),
-                client_id: ClientId::random(),
-                principal_id: PrincipalId::random(),
-                tenant_id: self.tenant,
-                created: self.clock.now(),
-            };
-            let batch = Batch::new().expect_absent(&IDENTITIES, &[&key]).put(
-                &IDENTITIES,
-                &[&key],
-                &identity,
-            );
-            Ok((batch, (identity, true)))
-        });
-        created.await
+        let resource = TrackedResource::of_operator(self.clock.now());
+        let keep = |existing: &ManagedIdentity| existing.resource.clone();
+        self.put_identity(&name, &resource, keep).await
     }
 
-    /// Returns all identities, sorted by name.
+    /// Creates an identity at the place of `resource`, or changes an existing one to what `change` makes of it. The flag
+    /// is true if the identity is new.
+    ///
+    /// # Errors
+    /// The store fails.
+    pub async fn put_identity(
+        &self,
+        name: &IdentityName,
+        resource: &TrackedResource,
+        change: impl Fn(&ManagedIdentity) -> TrackedResource,
+    ) -> Result<(ManagedIdentity, bool)> {
+        let [group, key] = identity_key(&resource.resource_group, name);
+        let key = [&*group, &*key];
+        let put = self.store.update(|| async {
+            let found = self.store.get(&IDENTITIES, &key).await?;
+            let identity = match &found {
+                Some(found) => ManagedIdentity {
+                    resource: change(found),
+                    ..found.value.clone()
+                },
+                None => ManagedIdentity {
+                    name: name.clone(),
+                    client_id: ClientId::random(),
+                    principal_id: PrincipalId::random(),
+                    tenant_id: self.tenant,
+                    resource: resource.clone(),
+                },
+            };
+            let is_new = found.is_none();
+            let batch = match &found {
+                Some(found) if found.value == identity => Batch::new(),
+                found => Batch::new()
+                    .expect_same(&IDENTITIES, &key, found.as_ref())
+                    .put(&IDENTITIES, &key, &identity),
+            };
+            Ok((batch, (identity, is_new)))
+        });
+        put.await
+    }
+
+    /// Returns all identities, sorted by resource group and name.
     ///
     /// # Errors
     /// The store fails.
@@ -86,12 +110,37 @@ impl Directory {
         self.all(&IDENTITIES).await
     }
 
-    /// Returns the identity `name`.
+    /// Returns the identity `name`: that of the default resource group, or the only one of this name.
+    ///
+    /// # Errors
+    /// [`Error::IdentityNotFound`], [`Error::IdentityNameAmbiguous`], or the store fails.
+    pub async fn identity(&self, name: &IdentityName) -> Result<ManagedIdentity> {
+        match self.identity_in(&default_resource_group(), name).await {
+            Err(Error::IdentityNotFound { .. }) => {}
+            found => return found,
+        }
+        let mut named = self.identities().await?;
+        named.retain(|it| name_key(it.name.as_str()) == name_key(name.as_str()));
+        match (named.pop(), named.is_empty()) {
+            (Some(identity), true) => Ok(identity),
+            (Some(_), false) => Err(Error::IdentityNameAmbiguous { name: name.clone() }),
+            (None, _) => Err(Error::IdentityNotFound { name: name.clone() }),
+        }
+    }
+
+    /// Returns an identity of a resource group.
     ///
     /// # Errors
     /// [`Error::IdentityNotFound`], or the store fails.
-    pub async fn identity(&self, name: &IdentityName) -> Result<ManagedIdentity> {
-        Ok(self.identity_record(name).await?.value)
+    pub async fn identity_in(
+        &self,
+        group: &ResourceGroupName,
+        name: &IdentityName,
+    ) -> Result<ManagedIdentity> {
+        let [group, key] = identity_key(group, name);
+        let found = self.store.get(&IDENTITIES, &[&group, &key]).await?;
+        let found = found.ok_or_else(|| Error::IdentityNotFound { name: name.clone() })?;
+        Ok(found.value)
     }
 
     /// Returns the identity with this client id, or `None` if it does not exist. Scans all identities, of which an
@@ -112,25 +161,22 @@ impl Directory {
     /// Deletes an identity. Its access policies and role assignments remain without effect.
     ///
     /// # Errors
-    /// [`Error::IdentityNotFound`], or the store fails.
-    pub async fn delete_identity(&self, name: &IdentityName) -> Result<()> {
-        let record = self.identity_record(name).await?;
-        let key = name_key(name.as_str());
-        let batch = Batch::new()
-            .expect(&IDENTITIES, &[&key], &record)
-            .delete(&IDENTITIES, &[&key]);
-        match self.store.commit(batch).await? {
-            Commit::Done => Ok(()),
-            Commit::Conflict => Err(Error::IdentityNotFound { name: name.clone() }),
-        }
-    }
-
-    async fn identity_record(&self, name: &IdentityName) -> Result<Record<ManagedIdentity>> {
-        let found = self
-            .store
-            .get(&IDENTITIES, &[&name_key(name.as_str())])
-            .await?;
-        found.ok_or_else(|| Error::IdentityNotFound { name: name.clone() })
+    /// [`Error::IdentityNotFound`] if it has been deleted or replaced, or the store fails.
+    pub async fn delete_identity(&self, identity: &ManagedIdentity) -> Result<()> {
+        let name = &identity.name;
+        let [group, key] = identity_key(&identity.resource.resource_group, name);
+        let key = [&*group, &*key];
+        let deleted = self.store.update(|| async {
+            let found = self.store.get(&IDENTITIES, &key).await?;
+            match found.filter(|found| found.client_id == identity.client_id) {
+                Some(found) => {
+                    let batch = Batch::new().expect(&IDENTITIES, &key, &found);
+                    Ok((batch.delete(&IDENTITIES, &key), ()))
+                }
+                None => Err(Error::IdentityNotFound { name: name.clone() }),
+            }
+        });
+        deleted.await
     }
 
     /// Returns all records of a table.
@@ -142,6 +188,10 @@ impl Directory {
         let values = entries.map_ok(|entry| entry.record.value);
         Ok(values.try_collect().await?)
     }
+}
+
+fn identity_key(group: &ResourceGroupName, name: &IdentityName) -> [String; 2] {
+    [name_key(group.as_str()), name_key(name.as_str())]
 }
 
 /// Returns `name` in lower case, which is its key in the store, since Azure ignores the case of names.
@@ -189,13 +239,13 @@ mod tests {
         };
         assert_eq!(by_id().await, Some(identity.clone()));
 
-        directory.delete_identity(&name).await.unwrap();
+        directory.delete_identity(&identity).await.unwrap();
         assert_eq!(by_id().await, None);
         assert!(matches!(
             directory.identity(&name).await,
             Err(Error::IdentityNotFound { .. })
         ));
-        assert!(directory.delete_identity(&name).await.is_err());
+        assert!(directory.delete_identity(&identity).await.is_err());
 
         let (again, _) = directory.create_identity(name).await.unwrap();
         assert_ne!(again.client_id, identity.client_id);
@@ -212,8 +262,41 @@ mod tests {
             assert_eq!(directory.identity(&name(text)).await.unwrap(), identity);
             assert_eq!(create(text).await.unwrap(), (identity.clone(), false));
         }
-        directory.delete_identity(&name("NEW-one")).await.unwrap();
+        directory.delete_identity(&identity).await.unwrap();
         assert_eq!(directory.identities().await.unwrap(), []);
+    }
+
+    #[tokio::test]
+    async fn identity_of_another_group_is_found_by_its_name_unless_two_have_it() {
+        let directory = directory(&Store::ephemeral()).await;
+        let name: IdentityName = "id1".parse().unwrap();
+        let put = |group: &str| {
+            let resource = TrackedResource {
+                resource_group: group.parse().unwrap(),
+                ..TrackedResource::of_operator(directory.clock.now())
+            };
+            let (directory, name) = (&directory, &name);
+            async move {
+                let keep = |it: &ManagedIdentity| it.resource.clone();
+                directory
+                    .put_identity(name, &resource, keep)
+                    .await
+                    .unwrap()
+                    .0
+            }
+        };
+        let first = put("rg1").await;
+        assert_eq!(directory.identity(&name).await.unwrap(), first);
+        let second = put("RG2").await;
+        assert_ne!(first.client_id, second.client_id);
+        assert!(matches!(
+            directory.identity(&name).await,
+            Err(Error::IdentityNameAmbiguous { .. })
+        ));
+        let group = "rg2".parse().unwrap();
+        assert_eq!(directory.identity_in(&group, &name).await.unwrap(), second);
+        let own = put("sealock").await;
+        assert_eq!(directory.identity(&name).await.unwrap(), own);
     }
 
     #[tokio::test]
@@ -222,9 +305,9 @@ mod tests {
         let directory = directory(&store).await;
         let name: IdentityName = "registry-identity".parse().unwrap();
         let before = store.epoch().await.unwrap();
-        directory.create_identity(name.clone()).await.unwrap();
+        let (identity, _) = directory.create_identity(name).await.unwrap();
         let created = store.epoch().await.unwrap();
-        directory.delete_identity(&name).await.unwrap();
+        directory.delete_identity(&identity).await.unwrap();
         assert!(before < created && created < store.epoch().await.unwrap());
     }
 

@@ -113,6 +113,12 @@ pub enum Error {
     /// <https://github.com/Azure/azure-sdk-for-net/pull/26578>
     #[error("the header X-IDENTITY-HEADER does not hold the secret of this endpoint")]
     IdentityHeaderWrong,
+    /// Several resource groups have a managed identity of this name, and none of them is the default one.
+    #[error("Several resource groups have a managed identity '{name}'. Name it by its client id.")]
+    IdentityNameAmbiguous {
+        /// The name of the identities.
+        name: IdentityName,
+    },
     /// The managed identity does not exist.
     #[error("The managed identity '{name}' was not found.")]
     IdentityNotFound {
@@ -168,6 +174,9 @@ pub enum Error {
         "'{0}' is not a scope; expected the id of a registry, a vault, a key, an identity, the resource group or the subscription, such as /subscriptions/00000000-0000-0000-0000-000000000000/resourceGroups/sealock"
     )]
     ScopeInvalid(String),
+    /// The tags break a limit.
+    #[error("The tags are not valid: {0}.")]
+    TagsInvalid(String),
     /// `invalid_scope`: an application must request all its permissions, with the scope `/.default`.
     #[error(
         "The provided value for scope {0} is not valid. Client credential flows must have a scope value with /.default suffixed to the resource identifier (application ID URI)."
@@ -239,12 +248,14 @@ impl Error {
             Self::MethodNotAllowed { .. } => (StatusCode::METHOD_NOT_ALLOWED, "invalid_request"),
             Self::NotAnEndpoint(_) => (StatusCode::NOT_FOUND, "not_found"),
             Self::ApplicationNotFound { .. } => (StatusCode::NOT_FOUND, "ApplicationNotFound"),
+            Self::IdentityNameAmbiguous { .. } => (StatusCode::CONFLICT, "IdentityNameAmbiguous"),
             Self::IdentityNotFound { .. } => (StatusCode::NOT_FOUND, "IdentityNotFound"),
             Self::RoleAssignmentNotFound { .. } => {
                 (StatusCode::NOT_FOUND, "RoleAssignmentNotFound")
             }
             Self::RoleUnknown(_) => (bad_request, "RoleUnknown"),
             Self::ScopeInvalid(_) => (bad_request, "ScopeInvalid"),
+            Self::TagsInvalid(_) => (bad_request, "InvalidTags"),
             Self::ScopeNotDefault(_) => (bad_request, "invalid_scope"),
             Self::Store(sealock_store::Error::Overtaken) => {
                 (StatusCode::SERVICE_UNAVAILABLE, "temporarily_unavailable")

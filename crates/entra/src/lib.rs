@@ -9,6 +9,7 @@ mod directory;
 mod error;
 pub mod http;
 mod principals;
+mod resource;
 mod roles;
 mod tokens;
 
@@ -17,8 +18,12 @@ pub use error::{Error, InvalidToken, Result};
 pub use principals::{
     application::Application,
     client_secret::ClientSecret,
-    managed_identity::{ManagedIdentity, RESOURCE_GROUP, SUBSCRIPTION},
+    managed_identity::ManagedIdentity,
     principal::{Caller, Principal},
+};
+pub use resource::{
+    Author, AuthorKind, LOCATION, RESOURCE_GROUP, SUBSCRIPTION, SystemData, Tags, TrackedResource,
+    default_location, default_resource_group,
 };
 pub use roles::{assignment::RoleAssignment, role::Role, scope::RoleScope};
 pub use tokens::issuer::{AccessToken, TokenIssuer};

@@ -101,6 +101,7 @@ fn render(identity: &Identity) -> String {
             ("tenant", identity.tenant_id.to_string()),
             ("client", identity.client_id.to_string()),
             ("principal", identity.principal_id.to_string()),
+            ("id", identity.id.clone()),
             ("created", identity.created.to_string()),
         ],
     )

@@ -19,7 +19,7 @@ pub enum Caller {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Principal {
     /// A managed identity.
-    ManagedIdentity(ManagedIdentity),
+    ManagedIdentity(Box<ManagedIdentity>),
     /// An application.
     Application(Application),
 }
@@ -70,7 +70,7 @@ impl Principal {
 
 impl From<ManagedIdentity> for Principal {
     fn from(identity: ManagedIdentity) -> Self {
-        Self::ManagedIdentity(identity)
+        Self::ManagedIdentity(Box::new(identity))
     }
 }
 

@@ -237,7 +237,7 @@ mod tests {
         assert_eq!(verify(&tokens, AUDIENCE).await, None, "not yet");
         clock.advance(SignedDuration::from_secs(1)).unwrap();
         assert!(verify(&tokens, AUDIENCE).await.is_some());
-        let deleted = tokens.directory().delete_identity(&identity.name).await;
+        let deleted = tokens.directory().delete_identity(&identity).await;
         deleted.unwrap();
         assert_eq!(verify(&tokens, AUDIENCE).await, None);
     }

@@ -39,7 +39,8 @@ pub(in crate::control) async fn delete(
 ) -> Answer<api::Changed<api::Empty>> {
     let (services, name) = (call.services, call.path.identity);
     report_effect_of(&services, async {
-        services.directory.delete_identity(&name).await?;
+        let identity = services.directory.identity(&name).await?;
+        services.directory.delete_identity(&identity).await?;
         Ok(api::Empty {})
     })
     .await
@@ -58,10 +59,11 @@ pub(in crate::control) async fn header(
 
 fn view(identity: ManagedIdentity) -> api::Identity {
     api::Identity {
+        id: identity.resource_id(),
         name: identity.name,
         client_id: identity.client_id,
         principal_id: identity.principal_id,
         tenant_id: identity.tenant_id,
-        created: identity.created.into(),
+        created: identity.resource.system_data.created_at.into(),
     }
 }
